@@ -1,0 +1,112 @@
+// Package access decides who may do what. A credential becomes a Caller in
+// the authorizer; every route has a Rule; Authorize is the only place where
+// the two meet. Its invariant: a restriction (installation_id, vcs) only ever
+// narrows, and a check that cannot be made refuses.
+package access
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+)
+
+// Kind is the kind of credential that a request came with.
+type Kind string
+
+// The kinds of credential.
+const (
+	// KindAPIKey is a long-lived API key. It can be exchanged for an access
+	// token, and say who it belongs to; nothing more.
+	KindAPIKey Kind = "api_key"
+	// KindAccessToken is a 60-second token.
+	KindAccessToken Kind = "access_token"
+)
+
+// Membership ties a user to one installation of one VCS.
+type Membership struct {
+	// VCS is "github" or "gitlab".
+	VCS string `json:"vcs"`
+	// Installation is the installation's id, decimal digits.
+	Installation string `json:"installation"`
+}
+
+// Caller is who makes a request, as the authorizer established it.
+type Caller struct {
+	// Kind is the kind of credential.
+	Kind Kind `json:"kind"`
+	// User is the user's id, a lower-case UUID.
+	User string `json:"user"`
+	// Key is the id of the API key presented, or of the one behind the access
+	// token.
+	Key string `json:"key"`
+	// Capabilities are those stored with the API key.
+	Capabilities Set `json:"capabilities"`
+	// Memberships are the user's installations. The authorizer narrows them
+	// to the installation that the request's path names, because the gateway
+	// bounds what an authorizer may hand on.
+	Memberships []Membership `json:"memberships,omitempty"`
+	// Expires is when the access token ends, or, for an API key, when the key
+	// itself does (zero: never). Unix seconds.
+	Expires int64 `json:"expires,omitempty"`
+	// LastUsed is when the API key was last recorded as used, Unix seconds;
+	// zero if never, and for access tokens.
+	LastUsed int64 `json:"last_used,omitempty"`
+}
+
+// ContextKey is the member of the authorizer's context that holds the caller,
+// as JSON text (the gateway carries only strings, numbers and booleans:
+// "Output from an API Gateway Lambda authorizer", AWS documentation).
+const ContextKey = "caller"
+
+// Context returns the authorizer context for c.
+func (c Caller) Context() (map[string]any, error) {
+	b, err := json.Marshal(c)
+	if err != nil {
+		return nil, fmt.Errorf("encode caller: %w", err)
+	}
+	return map[string]any{ContextKey: string(b)}, nil
+}
+
+// ErrNoCaller is answered by FromContext when the request has passed no
+// authorizer.
+var ErrNoCaller = errors.New("no caller in the authorizer context")
+
+// FromContext reads the caller from what the gateway passes on of the
+// authorizer's context.
+func FromContext(context map[string]any) (Caller, error) {
+	text, ok := context[ContextKey].(string)
+	if !ok {
+		return Caller{}, ErrNoCaller
+	}
+	var c Caller
+	if err := json.Unmarshal([]byte(text), &c); err != nil {
+		return Caller{}, fmt.Errorf("decode caller: %w", err)
+	}
+	if c.Kind == "" || c.User == "" {
+		return Caller{}, ErrNoCaller
+	}
+	return c, nil
+}
+
+// expired reports whether the credential has ended at now.
+func (c Caller) expired(now time.Time) bool {
+	return c.Expires != 0 && now.Unix() >= c.Expires
+}
+
+// reaches reports whether c may act on the installation: it is a member, and
+// no restriction excludes it.
+func (c Caller) reaches(vcs, installation string) bool {
+	if !slices.Contains(c.Memberships, Membership{VCS: vcs, Installation: installation}) {
+		return false
+	}
+	ids := c.Capabilities.Installations()
+	return len(ids) == 0 || slices.Contains(ids, installation)
+}
+
+// reachesVCS reports whether no restriction excludes the VCS.
+func (c Caller) reachesVCS(vcs string) bool {
+	allowed := c.Capabilities.VCSs()
+	return len(allowed) == 0 || slices.Contains(allowed, vcs)
+}

@@ -1,0 +1,69 @@
+package access
+
+import (
+	"slices"
+	"time"
+
+	"github.com/opsplane/opsplane/shared/fault"
+)
+
+// Scope is what part of the system a route acts on.
+type Scope int
+
+// The scopes.
+const (
+	// ScopeCaller is the caller itself: whoami, logout, its own tasks.
+	ScopeCaller Scope = iota
+	// ScopeVCS is one VCS, named by the path variable vcs.
+	ScopeVCS
+	// ScopeInstallation is one installation, named by the path variables vcs
+	// and installation_id.
+	ScopeInstallation
+)
+
+// Rule is what a route asks of its caller. The zero Rule asks for a valid
+// access token.
+type Rule struct {
+	// Public routes ask for nothing and know no caller.
+	Public bool
+	// Kinds are the kinds of credential accepted; empty means access tokens
+	// only.
+	Kinds []Kind
+	// Needs are the capabilities of which the caller must hold every one.
+	Needs []Capability
+	// Scope is what the route acts on.
+	Scope Scope
+}
+
+// Target is what one request acts on: the values of its path variables, empty
+// where the route has none.
+type Target struct {
+	// VCS is the path variable vcs.
+	VCS string
+	// Installation is the path variable installation_id.
+	Installation string
+}
+
+// VCSNames are the values that the path variable vcs may have.
+func VCSNames() []string { return []string{"github", "gitlab"} }
+
+// Authorize decides whether caller may use a route with this rule on this
+// target at the given time. It answers nil or fault.ErrForbidden.
+func Authorize(caller Caller, rule Rule, target Target, now time.Time) error {
+	if rule.Public {
+		return nil
+	}
+	kinds := rule.Kinds
+	if len(kinds) == 0 {
+		kinds = []Kind{KindAccessToken}
+	}
+	switch {
+	case !slices.Contains(kinds, caller.Kind),
+		caller.expired(now),
+		!caller.Capabilities.HasAll(rule.Needs),
+		rule.Scope >= ScopeVCS && !caller.reachesVCS(target.VCS),
+		rule.Scope == ScopeInstallation && !caller.reaches(target.VCS, target.Installation):
+		return fault.ErrForbidden
+	}
+	return nil
+}

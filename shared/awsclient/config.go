@@ -1,0 +1,118 @@
+// Package awsclient makes the AWS clients of a function from its environment.
+// It leaves out the SDK's config package, which costs a Lambda function more
+// start-up time than everything else it does (profiles, SSO, instance
+// metadata: none of which a function has). Its invariant: no client retries a
+// write whose outcome is unknown unless the caller has asked for that.
+package awsclient
+
+import (
+	"errors"
+	"net"
+	"net/http"
+	"os"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/aws/retry"
+	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
+	"github.com/aws/aws-sdk-go-v2/credentials"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/s3"
+	"github.com/aws/smithy-go"
+)
+
+// Limits of a storage call. A handler has at most 29 s at the gateway, so that
+// three attempts of one call must fit well inside it.
+const (
+	attempts       = 3
+	dialTimeout    = time.Second
+	attemptTimeout = 6 * time.Second
+	maxBackoff     = 500 * time.Millisecond
+	idlePerHost    = 64
+)
+
+// Config reads region and credentials from the variables that Lambda sets
+// (AWS_REGION, AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_SESSION_TOKEN).
+// Retries are bounded and jittered.
+func Config() aws.Config {
+	return aws.Config{
+		Region: os.Getenv("AWS_REGION"),
+		Credentials: credentials.NewStaticCredentialsProvider(
+			os.Getenv("AWS_ACCESS_KEY_ID"), os.Getenv("AWS_SECRET_ACCESS_KEY"), os.Getenv("AWS_SESSION_TOKEN")),
+		HTTPClient: awshttp.NewBuildableClient().
+			WithDialerOptions(func(d *net.Dialer) { d.Timeout = dialTimeout }).
+			WithTransportOptions(func(t *http.Transport) {
+				t.MaxIdleConnsPerHost = idlePerHost
+				t.ResponseHeaderTimeout = attemptTimeout
+			}),
+		Retryer: func() aws.Retryer {
+			return retry.NewStandard(func(o *retry.StandardOptions) {
+				o.MaxAttempts, o.MaxBackoff = attempts, maxBackoff
+			})
+		},
+	}
+}
+
+// DynamoDB makes a client. AWS_ENDPOINT_URL_DYNAMODB, if not empty, names
+// another server to talk to.
+func DynamoDB(cfg aws.Config) *dynamodb.Client {
+	return dynamodb.NewFromConfig(cfg, func(o *dynamodb.Options) {
+		if url := os.Getenv("AWS_ENDPOINT_URL_DYNAMODB"); url != "" {
+			o.BaseEndpoint = aws.String(url)
+		}
+	})
+}
+
+// S3 makes a client. AWS_ENDPOINT_URL_S3, if not empty, names another server
+// to talk to, addressed by path since it has no wildcard host names.
+func S3(cfg aws.Config) *s3.Client {
+	return s3.NewFromConfig(cfg, func(o *s3.Options) {
+		if url := os.Getenv("AWS_ENDPOINT_URL_S3"); url != "" {
+			o.BaseEndpoint = aws.String(url)
+			o.UsePathStyle = true
+		}
+	})
+}
+
+// definite are the error codes after which DynamoDB has certainly done
+// nothing ("Error handling with DynamoDB", AWS documentation).
+var definite = map[string]struct{}{
+	"ProvisionedThroughputExceededException": {},
+	"RequestLimitExceeded":                   {},
+	"ThrottlingException":                    {},
+	"TransactionInProgressException":         {},
+}
+
+// RetryDefinite is a client option for writes that must not be repeated
+// blindly: it retries only where nothing can have happened, because the server
+// said that it refused for load, or no connection was made.
+func RetryDefinite(o *dynamodb.Options) {
+	o.Retryer = retry.NewStandard(func(o *retry.StandardOptions) {
+		o.MaxAttempts, o.MaxBackoff = attempts, maxBackoff
+		o.Retryables = []retry.IsErrorRetryable{
+			retry.RetryableErrorCode{Codes: definite},
+			retry.IsErrorRetryableFunc(func(err error) aws.Ternary {
+				return aws.BoolTernary(neverSent(err))
+			}),
+		}
+	})
+}
+
+// neverSent reports whether err arose before a connection stood.
+func neverSent(err error) bool {
+	var op *net.OpError
+	return errors.As(err, &op) && op.Op == "dial"
+}
+
+// Ambiguous reports whether a call that failed with err may nevertheless have
+// taken effect: the answer was lost, or the server failed while working on it.
+func Ambiguous(err error) bool {
+	if err == nil || neverSent(err) {
+		return false
+	}
+	var api smithy.APIError
+	if errors.As(err, &api) {
+		return api.ErrorFault() == smithy.FaultServer || api.ErrorCode() == "InternalServerError"
+	}
+	return true
+}

@@ -1,0 +1,78 @@
+// Package change says who changed an item last and by which request. Its
+// invariant: every item that a caller can change carries these attributes, and
+// they are written in the same storage operation as the change itself, so that
+// the table's stream shows no change without its author.
+package change
+
+import (
+	"strconv"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+)
+
+// Author is who changes something, how, and by which request.
+type Author struct {
+	// Principal is the user id of the person or machine account that acts, or
+	// the name of an operator ("operator:NAME") for changes made with AWS
+	// credentials.
+	Principal string
+	// Credential is the id of the API key behind the request; empty for
+	// operators.
+	Credential string
+	// Request is the gateway's request id. It is unique per request, which
+	// makes it the stamp by which a retried write recognises its own effect.
+	Request string
+	// Source is the caller's network address as the gateway saw it; may be
+	// empty.
+	Source string
+	// At is when the request was made.
+	At time.Time
+}
+
+// Attribute names on items. Short, because they are paid for on every write.
+const (
+	AttrPrincipal  = "ch_by"
+	AttrCredential = "ch_cred"
+	AttrRequest    = "ch_req"
+	AttrSource     = "ch_src"
+	AttrAt         = "ch_at"
+)
+
+// Item returns the author as item attributes, empty ones left out. AttrAt is
+// Unix time in milliseconds.
+func (a Author) Item() map[string]types.AttributeValue {
+	item := map[string]types.AttributeValue{
+		AttrPrincipal: &types.AttributeValueMemberS{Value: a.Principal},
+		AttrRequest:   &types.AttributeValueMemberS{Value: a.Request},
+		AttrAt:        &types.AttributeValueMemberN{Value: millis(a.At)},
+	}
+	if a.Credential != "" {
+		item[AttrCredential] = &types.AttributeValueMemberS{Value: a.Credential}
+	}
+	if a.Source != "" {
+		item[AttrSource] = &types.AttributeValueMemberS{Value: a.Source}
+	}
+	return item
+}
+
+// AddTo puts the author's attributes into item.
+func (a Author) AddTo(item map[string]types.AttributeValue) {
+	for k, v := range a.Item() {
+		item[k] = v
+	}
+}
+
+// Set returns the assignments of an update expression that record the author,
+// without the leading SET, and adds their values to values. All five are
+// always assigned, so that no attribute of an earlier author stays behind.
+func (a Author) Set(values map[string]types.AttributeValue) string {
+	values[":ch_by"] = &types.AttributeValueMemberS{Value: a.Principal}
+	values[":ch_cred"] = &types.AttributeValueMemberS{Value: a.Credential}
+	values[":ch_req"] = &types.AttributeValueMemberS{Value: a.Request}
+	values[":ch_src"] = &types.AttributeValueMemberS{Value: a.Source}
+	values[":ch_at"] = &types.AttributeValueMemberN{Value: millis(a.At)}
+	return "ch_by = :ch_by, ch_cred = :ch_cred, ch_req = :ch_req, ch_src = :ch_src, ch_at = :ch_at"
+}
+
+func millis(t time.Time) string { return strconv.FormatInt(t.UnixMilli(), 10) }

@@ -1,0 +1,116 @@
+package httpapi
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"runtime/debug"
+	"slices"
+	"time"
+
+	"github.com/awslabs/aws-lambda-go-api-proxy/core"
+
+	"github.com/opsplane/opsplane/shared/access"
+	"github.com/opsplane/opsplane/shared/fault"
+)
+
+const contentType = "application/json"
+
+// Handler serves routes. Requests come with the gateway's request context in
+// their context, as the Lambda adapter puts it there; without it only public
+// routes answer.
+func Handler(routes []Route, log *slog.Logger, now func() time.Time) http.Handler {
+	mux := http.NewServeMux()
+	for _, route := range routes {
+		mux.Handle(route.Pattern, serve(route, now))
+	}
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		rec := &recorder{ResponseWriter: w, status: http.StatusOK}
+		start := now()
+		if _, pattern := mux.Handler(r); pattern == "" {
+			rec.WriteHeader(http.StatusNotFound)
+		} else {
+			mux.ServeHTTP(rec, r)
+		}
+		logRequest(log, r, rec, start, now())
+	})
+}
+
+// serve wraps one route.
+func serve(route Route, now func() time.Time) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		rec := w.(*recorder)
+		h := w.Header()
+		h.Set("Cache-Control", "no-store")
+		h.Set("X-Content-Type-Options", "nosniff")
+		h.Set("Strict-Transport-Security", "max-age=31536000")
+		answer, err := answer(route, rec, r, now())
+		if err != nil {
+			rec.err = err
+			writeFailure(w, err)
+			return
+		}
+		writeAnswer(rec, answer)
+	}
+}
+
+// answer authorises and runs one request. A panic becomes an error, so that
+// one bad request does not cost the instance its warm state.
+func answer(route Route, rec *recorder, r *http.Request, now time.Time) (result any, err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("panic: %v\n%s", p, debug.Stack())
+		}
+	}()
+	call, err := identify(r.Context(), now)
+	if err != nil && !route.Rule.Public {
+		return nil, fault.ErrForbidden
+	}
+	rec.call = call
+	target := access.Target{VCS: r.PathValue("vcs"), Installation: r.PathValue("installation_id")}
+	if target.VCS != "" && !slices.Contains(access.VCSNames(), target.VCS) {
+		return nil, fault.ErrNotFound
+	}
+	if err := access.Authorize(call.Caller, route.Rule, target, now); err != nil {
+		return nil, err
+	}
+	return route.Endpoint(r.Context(), call, r)
+}
+
+// identify reads who calls from the gateway's request context.
+func identify(ctx context.Context, now time.Time) (Call, error) {
+	call := Call{Now: now}
+	gateway, ok := core.GetAPIGatewayContextFromContext(ctx)
+	if !ok {
+		return call, access.ErrNoCaller
+	}
+	call.Request, call.Source = gateway.RequestID, gateway.Identity.SourceIP
+	caller, err := access.FromContext(gateway.Authorizer)
+	call.Caller = caller
+	return call, err
+}
+
+// writeAnswer writes the JSON of an answer, without HTML escapes.
+func writeAnswer(rec *recorder, answer any) {
+	if h, ok := answer.(Headerer); ok {
+		h.SetHeaders(rec.Header())
+	}
+	rec.Header().Set("Content-Type", contentType)
+	if _, ok := answer.(Empty); ok {
+		rec.WriteHeader(http.StatusOK)
+		return
+	}
+	var buf bytes.Buffer
+	enc := json.NewEncoder(&buf)
+	enc.SetEscapeHTML(false)
+	if err := enc.Encode(answer); err != nil {
+		rec.err = fmt.Errorf("encode answer: %w", err)
+		rec.WriteHeader(http.StatusInternalServerError)
+		return
+	}
+	rec.WriteHeader(http.StatusOK)
+	rec.Write(bytes.TrimSuffix(buf.Bytes(), []byte("\n")))
+}

@@ -1,0 +1,58 @@
+package httpapi
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net/http"
+	"net/url"
+	"os"
+	"time"
+
+	"github.com/aws/aws-lambda-go/events"
+	"github.com/aws/aws-lambda-go/lambda"
+	"github.com/awslabs/aws-lambda-go-api-proxy/httpadapter"
+)
+
+// Lambda answers the invocation events of one function.
+type Lambda struct {
+	adapter *httpadapter.HandlerAdapter
+}
+
+// NewLambda makes the handler of a function from its routes. Middleware, if
+// any, stands between the adapter and the routes, the first outermost.
+func NewLambda(routes []Route, log *slog.Logger, now func() time.Time, middleware ...func(http.Handler) http.Handler) *Lambda {
+	h := Handler(routes, log, now)
+	for i := len(middleware) - 1; i >= 0; i-- {
+		h = middleware[i](h)
+	}
+	return &Lambda{adapter: httpadapter.New(h)}
+}
+
+// ErrNotHTTP is answered to an invocation that is no API Gateway proxy event.
+var ErrNotHTTP = errors.New("this function answers API Gateway proxy events only")
+
+// Handle answers one API Gateway REST proxy event.
+func (l *Lambda) Handle(ctx context.Context, event events.APIGatewayProxyRequest) (events.APIGatewayProxyResponse, error) {
+	if event.HTTPMethod == "" || event.Path == "" {
+		return events.APIGatewayProxyResponse{}, ErrNotHTTP
+	}
+	// The adapter would print a path that it cannot parse, key and all.
+	if _, err := url.ParseRequestURI(event.Path); err != nil {
+		return events.APIGatewayProxyResponse{
+			StatusCode: http.StatusBadRequest,
+			Headers:    map[string]string{"Content-Type": contentType},
+			Body:       `{"id":"INVALID_PATH","data":"the path is not valid percent-encoding"}`,
+		}, nil
+	}
+	return l.adapter.ProxyWithContext(ctx, event)
+}
+
+// Serve runs the function until its environment ends. It does not return.
+func (l *Lambda) Serve() { lambda.Start(l.Handle) }
+
+// Logger is the JSON logger of a function, on standard error as Lambda
+// collects it.
+func Logger() *slog.Logger {
+	return slog.New(slog.NewJSONHandler(os.Stderr, nil)).With("function", os.Getenv("AWS_LAMBDA_FUNCTION_NAME"))
+}

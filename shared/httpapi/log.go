@@ -1,0 +1,76 @@
+package httpapi
+
+import (
+	"errors"
+	"log/slog"
+	"net/http"
+	"time"
+
+	"github.com/opsplane/opsplane/shared/fault"
+)
+
+// recorder remembers what the log line needs of a response.
+type recorder struct {
+	http.ResponseWriter
+	status int
+	call   Call
+	err    error
+}
+
+// WriteHeader implements http.ResponseWriter.
+func (r *recorder) WriteHeader(status int) {
+	r.status = status
+	r.ResponseWriter.WriteHeader(status)
+}
+
+// logRequest writes the one line of a request. It holds no header, query,
+// path variable or body: those may carry secrets and customers' values. The
+// member _aws makes CloudWatch draw metrics from the same line (CloudWatch
+// embedded metric format specification).
+func logRequest(log *slog.Logger, r *http.Request, rec *recorder, start, end time.Time) {
+	attrs := []slog.Attr{
+		slog.String("request_id", rec.call.Request),
+		slog.String("principal", rec.call.Caller.User),
+		slog.String("credential", rec.call.Caller.Key),
+		slog.String("route", r.Pattern),
+		slog.Int("status", rec.status),
+		slog.Float64("duration_ms", float64(end.Sub(start).Microseconds())/1000),
+		slog.Int("refused", flag(rec.status == http.StatusForbidden)),
+		slog.Int("failed", flag(rec.status >= http.StatusInternalServerError)),
+		slog.Any("_aws", emf(end)),
+	}
+	level := slog.LevelInfo
+	var f *fault.Error
+	switch {
+	case errors.As(rec.err, &f):
+		attrs = append(attrs, slog.String("fault", f.ID))
+	case rec.err != nil:
+		level = slog.LevelError
+		attrs = append(attrs, slog.String("error", rec.err.Error()))
+	}
+	log.LogAttrs(r.Context(), level, "request", attrs...)
+}
+
+func flag(b bool) int {
+	if b {
+		return 1
+	}
+	return 0
+}
+
+// emf describes the metrics of a log line. One dimension, the function: each
+// further combination is billed as a metric of its own.
+func emf(at time.Time) map[string]any {
+	return map[string]any{
+		"Timestamp": at.UnixMilli(),
+		"CloudWatchMetrics": []any{map[string]any{
+			"Namespace":  "Opsplane",
+			"Dimensions": [][]string{{"function"}},
+			"Metrics": []map[string]string{
+				{"Name": "duration_ms", "Unit": "Milliseconds"},
+				{"Name": "refused", "Unit": "Count"},
+				{"Name": "failed", "Unit": "Count"},
+			},
+		}},
+	}
+}

@@ -1,0 +1,74 @@
+// Package httpapi turns typed operations into the HTTP routes of a Lambda
+// function. One wrapper serves them all: it authorises, decodes, calls the
+// operation, maps its error to a status and writes JSON. Its invariant: no
+// operation runs before access.Authorize has agreed, and no text of an error
+// that is not a fault leaves the process.
+package httpapi
+
+import (
+	"context"
+	"net/http"
+	"time"
+
+	"github.com/opsplane/opsplane/shared/access"
+	"github.com/opsplane/opsplane/shared/change"
+)
+
+// Route is one method and path of the API.
+type Route struct {
+	// Pattern is a http.ServeMux pattern with a method, such as
+	// "GET /api/v1/{vcs}/whoami".
+	Pattern string
+	// Rule is what the caller needs.
+	Rule access.Rule
+	// Endpoint is what the route does; made by JSON.
+	Endpoint Endpoint
+}
+
+// Endpoint is an operation bound to its request's form.
+type Endpoint func(context.Context, Call, *http.Request) (any, error)
+
+// Call is what an operation knows about the request beside its parameters.
+type Call struct {
+	// Caller is who asks; the zero value on public routes.
+	Caller access.Caller
+	// Request is the gateway's request id.
+	Request string
+	// Source is the caller's network address.
+	Source string
+	// Now is when the request arrived. Operations take the time from here.
+	Now time.Time
+}
+
+// Author is the call as the author of a change.
+func (c Call) Author() change.Author {
+	return change.Author{
+		Principal: c.Caller.User, Credential: c.Caller.Key,
+		Request: c.Request, Source: c.Source, At: c.Now,
+	}
+}
+
+// Empty is the answer of an operation that has nothing to say: 200 without a
+// body.
+type Empty struct{}
+
+// Headerer is an answer that also sets response headers.
+type Headerer interface {
+	// SetHeaders adds to the headers of the response.
+	SetHeaders(http.Header)
+}
+
+// JSON makes an endpoint of a decoder and an operation. The decoder reads path,
+// query and body and answers a fault for what it cannot accept.
+func JSON[Q, A any](decode func(*http.Request) (Q, error), do func(context.Context, Call, Q) (A, error)) Endpoint {
+	return func(ctx context.Context, call Call, r *http.Request) (any, error) {
+		q, err := decode(r)
+		if err != nil {
+			return nil, err
+		}
+		return do(ctx, call, q)
+	}
+}
+
+// NoInput is the decoder of an operation without parameters.
+func NoInput(*http.Request) (struct{}, error) { return struct{}{}, nil }
