@@ -53,9 +53,9 @@ func describe(err error) error {
 	case errors.As(err, &syntax):
 		return fault.Invalidf("INVALID_BODY", "the body is not JSON: error at byte %d", syntax.Offset)
 	case errors.As(err, &typ) && typ.Field == "":
-		return fault.Invalidf("INVALID_BODY", "the body must be a JSON object, not a %s", typ.Value)
+		return fault.Invalidf("INVALID_BODY", "the body must be a JSON object; send one in braces")
 	case errors.As(err, &typ):
-		return fault.Invalidf("INVALID_BODY", "member %q cannot be a %s of that value", typ.Field, typ.Value)
+		return fault.Invalidf("INVALID_BODY", "member %q cannot be this %s", typ.Field, typ.Value)
 	}
 	return fault.Invalidf("INVALID_BODY", "the body does not have the expected form")
 }

@@ -1,0 +1,143 @@
+package httpapi_test
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"log/slog"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-lambda-go/events"
+
+	"github.com/opsplane/opsplane/shared/access"
+	"github.com/opsplane/opsplane/shared/fault"
+	"github.com/opsplane/opsplane/shared/httpapi"
+	"github.com/opsplane/opsplane/shared/httpapi/httpapitest"
+)
+
+type input struct {
+	N int `json:"n"`
+}
+
+func read(r *http.Request) (in input, err error) { return in, httpapi.DecodeBody(r, &in) }
+
+// invoke sends one request to a function with one route, POST /x/{vcs}, that
+// does do, and answers the response and the log.
+func invoke(t *testing.T, rule access.Rule, caller *access.Caller, body string, do func(httpapi.Call, input) (any, error)) (events.APIGatewayProxyResponse, string) {
+	t.Helper()
+	var log bytes.Buffer
+	l := httpapi.NewLambda([]httpapi.Route{{
+		Pattern: "POST /x/{vcs}", Rule: rule,
+		Endpoint: httpapi.JSON(read, func(_ context.Context, c httpapi.Call, in input) (any, error) { return do(c, in) }),
+	}}, slog.New(slog.NewJSONHandler(&log, nil)), time.Now)
+	resp, err := l.Handle(t.Context(), httpapitest.Event(t, "POST", "/x/github", caller, body))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return resp, log.String()
+}
+
+func echo(_ httpapi.Call, in input) (any, error) { return in, nil }
+
+func TestErrorsBecomeStatuses(t *testing.T) {
+	for name, c := range map[string]struct {
+		err    error
+		status int
+		body   string
+	}{
+		"invalid":           {fault.Invalidf("ODD", "n is <odd>"), 400, `{"id":"ODD","data":"n is \u003codd\u003e"}`},
+		"unmet":             {fault.ErrUnmet, 400, ""},
+		"forbidden":         {fault.ErrForbidden, 403, ""},
+		"not found":         {fault.ErrNotFound, 404, ""},
+		"too large":         {fault.TooLargef("BIG", "at most 1"), 413, `{"id":"BIG","data":"at most 1"}`},
+		"busy":              {fault.Busyf("BUSY", "again"), 503, `{"id":"BUSY","data":"again"}`},
+		"wrapped":           {errors.Join(errors.New("secret"), fault.ErrNotFound), 404, ""},
+		"internal":          {errors.New("table opsplane-secret is gone"), 500, ""},
+		"kind not in table": {&fault.Error{Kind: 99, ID: "secret"}, 500, ""},
+	} {
+		resp, log := invoke(t, access.Rule{Public: true}, nil, `{}`, func(httpapi.Call, input) (any, error) { return nil, c.err })
+		if resp.StatusCode != c.status || resp.Body != c.body {
+			t.Errorf("%s: got %d %q, want %d %q", name, resp.StatusCode, resp.Body, c.status, c.body)
+		}
+		if retry := len(resp.MultiValueHeaders["Retry-After"]) > 0; retry != (c.status == 503) {
+			t.Errorf("%s: Retry-After present is %v", name, retry)
+		}
+		if c.status == 500 && name == "internal" && !strings.Contains(log, "table opsplane-secret") {
+			t.Errorf("%s: the log does not say what failed: %s", name, log)
+		}
+	}
+}
+
+func TestPanicAnswers500AndTheFunctionGoesOn(t *testing.T) {
+	resp, log := invoke(t, access.Rule{Public: true}, nil, `{}`, func(httpapi.Call, input) (any, error) { panic("boom") })
+	if resp.StatusCode != 500 || resp.Body != "" || !strings.Contains(log, "boom") {
+		t.Errorf("got %d %q, log %s", resp.StatusCode, resp.Body, log)
+	}
+}
+
+func TestNothingRunsBeforeAuthorization(t *testing.T) {
+	ran := false
+	do := func(httpapi.Call, input) (any, error) { ran = true; return nil, nil }
+	caller := &access.Caller{Kind: access.KindAPIKey, User: "u"}
+	for name, body := range map[string]string{"good body": `{"n":1}`, "bad body": `{`} {
+		for _, c := range []*access.Caller{nil, caller} {
+			resp, _ := invoke(t, access.Rule{}, c, body, do)
+			if resp.StatusCode != 403 || resp.Body != "" || ran {
+				t.Errorf("%s, caller %v: got %d %q, ran %v; want an empty 403", name, c, resp.StatusCode, resp.Body, ran)
+			}
+		}
+	}
+}
+
+func TestBadBodiesNameWhatIsWrong(t *testing.T) {
+	for body, want := range map[string]string{
+		``: "not JSON", `{`: "not JSON", `{"n":1} 2`: "not JSON", `[]`: "must be a JSON object",
+		`{"n":"x"}`: `member \"n\"`, `{"n":1.5}`: `member \"n\"`, "{\"n\":\"\xff\"}": "UTF-8",
+	} {
+		resp, _ := invoke(t, access.Rule{Public: true}, nil, body, echo)
+		if resp.StatusCode != 400 || !strings.Contains(resp.Body, want) || strings.Contains(resp.Body, "input") {
+			t.Errorf("body %q: got %d %s, want 400 with %q", body, resp.StatusCode, resp.Body, want)
+		}
+	}
+}
+
+func TestAnswerIsCompactJSONWithoutHTMLEscapes(t *testing.T) {
+	resp, _ := invoke(t, access.Rule{Public: true}, nil, `{}`, func(httpapi.Call, input) (any, error) {
+		return map[string]string{"a": "<&>"}, nil
+	})
+	if resp.Body != `{"a":"<&>"}` || resp.MultiValueHeaders["Content-Type"][0] != "application/json" {
+		t.Errorf("got %q %v", resp.Body, resp.MultiValueHeaders)
+	}
+}
+
+func TestLogHoldsNeitherQueryNorBodyNorPath(t *testing.T) {
+	_, log := invoke(t, access.Rule{Public: true}, nil, `{"n":424242}`, echo)
+	if strings.Contains(log, "424242") || strings.Contains(log, "/x/github") || !strings.Contains(log, "POST /x/{vcs}") {
+		t.Errorf("log line: %s", log)
+	}
+	if strings.Count(log, "\n") != 1 {
+		t.Errorf("want one line, got %q", log)
+	}
+}
+
+func TestUnknownRoutesAre404WithoutBody(t *testing.T) {
+	l := httpapi.NewLambda([]httpapi.Route{{Pattern: "GET /x/{vcs}", Rule: access.Rule{Public: true}, Endpoint: httpapi.JSON(
+		httpapi.NoInput, func(context.Context, httpapi.Call, struct{}) (httpapi.Empty, error) { return httpapi.Empty{}, nil })}},
+		slog.New(slog.DiscardHandler), time.Now)
+	for target, want := range map[string]int{
+		"GET /x/github": 200, "GET /x/gitlab": 200, "GET /x/bitbucket": 404, "POST /x/github": 404, "GET /x": 404, "GET /x/github/": 404, "GET /": 404,
+		"GET /x/%zz": 400,
+	} {
+		method, path, _ := strings.Cut(target, " ")
+		resp, err := l.Handle(t.Context(), httpapitest.Event(t, method, path, nil, ""))
+		if err != nil || resp.StatusCode != want || want == 404 && resp.Body != "" {
+			t.Errorf("%s: got %d %q %v, want %d", target, resp.StatusCode, resp.Body, err, want)
+		}
+	}
+	if _, err := l.Handle(t.Context(), events.APIGatewayProxyRequest{}); !errors.Is(err, httpapi.ErrNotHTTP) {
+		t.Errorf("an event that is no request: got %v, want ErrNotHTTP", err)
+	}
+}
