@@ -1,0 +1,117 @@
+package servers
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"os/exec"
+	"syscall"
+	"unsafe"
+)
+
+// confined returns the command of a relay on addr, behind which the Java
+// server runs in a network namespace of its own. DynamoDB Local listens on
+// every interface and has no option against it; in there, the loopback device
+// is the only one. The address of the relay and the namespace meet in a Unix
+// socket, which is not bound to a network.
+func confined(java string, args []string, dir, addr string) *exec.Cmd {
+	cmd := exec.Command(self(), append([]string{helperRelay, addr, java}, args...)...)
+	cmd.Dir = dir
+	return cmd
+}
+
+const insidePort = "8000"
+
+// relay listens on addr and starts the other half of itself in a new network
+// namespace. It ends with that half.
+func relay(ctx context.Context, addr string, java []string) error {
+	listener, err := net.Listen("tcp", addr)
+	if err != nil {
+		return err
+	}
+	folder, err := os.MkdirTemp("", "opsplane-relay-")
+	if err != nil {
+		return err
+	}
+	defer func() { _ = os.RemoveAll(folder) }()
+	socket := folder + "/s"
+	inner := exec.CommandContext(ctx, self(), append([]string{helperInside, socket}, java...)...)
+	inner.Stdout, inner.Stderr = os.Stdout, os.Stderr
+	inner.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL, Cloneflags: syscall.CLONE_NEWNET}
+	if os.Getuid() != 0 {
+		// A user namespace gives an ordinary user the right to a network namespace.
+		inner.SysProcAttr.Cloneflags |= syscall.CLONE_NEWUSER
+		inner.SysProcAttr.UidMappings = []syscall.SysProcIDMap{{ContainerID: 0, HostID: os.Getuid(), Size: 1}}
+		inner.SysProcAttr.GidMappings = []syscall.SysProcIDMap{{ContainerID: 0, HostID: os.Getgid(), Size: 1}}
+	}
+	if err := inner.Start(); err != nil {
+		return fmt.Errorf("make a network namespace for DynamoDB Local: %w", err)
+	}
+	go forward(listener, func() (net.Conn, error) { return net.Dial("unix", socket) })
+	return inner.Wait()
+}
+
+// inside runs within the namespace: it raises the loopback device, starts the
+// server and lets the Unix socket lead to it.
+func inside(ctx context.Context, socket string, java []string) error {
+	if err := raiseLoopback(); err != nil {
+		return fmt.Errorf("raise the loopback device: %w", err)
+	}
+	listener, err := net.Listen("unix", socket)
+	if err != nil {
+		return err
+	}
+	go forward(listener, func() (net.Conn, error) { return net.Dial("tcp", "127.0.0.1:"+insidePort) })
+	cmd := exec.CommandContext(ctx, java[0], append(java[1:], "-port", insidePort)...)
+	cmd.Stdout, cmd.Stderr = os.Stdout, os.Stderr
+	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+	return cmd.Run()
+}
+
+// raiseLoopback does what "ip link set lo up" does, without that tool.
+func raiseLoopback() error {
+	fd, err := syscall.Socket(syscall.AF_INET, syscall.SOCK_DGRAM, 0)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = syscall.Close(fd) }()
+	request := struct {
+		name  [16]byte
+		flags uint16
+		_     [22]byte
+	}{flags: syscall.IFF_UP | syscall.IFF_RUNNING}
+	copy(request.name[:], "lo")
+	_, _, errno := syscall.Syscall(syscall.SYS_IOCTL, uintptr(fd), syscall.SIOCSIFFLAGS, uintptr(unsafe.Pointer(&request)))
+	if errno != 0 {
+		return errno
+	}
+	return nil
+}
+
+// forward joins each connection that comes in with one that dial makes.
+func forward(listener net.Listener, dial func() (net.Conn, error)) {
+	for {
+		client, err := listener.Accept()
+		if err != nil {
+			return
+		}
+		go func() {
+			defer func() { _ = client.Close() }()
+			server, err := dial()
+			if err != nil {
+				return // the client sees its connection end: the server is not up yet
+			}
+			defer func() { _ = server.Close() }()
+			done := make(chan struct{}, 2)
+			for _, pair := range [][2]net.Conn{{client, server}, {server, client}} {
+				go func() {
+					_, _ = io.Copy(pair[0], pair[1])
+					done <- struct{}{}
+				}()
+			}
+			<-done
+		}()
+	}
+}

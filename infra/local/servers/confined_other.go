@@ -1,0 +1,24 @@
+//go:build unix && !linux
+
+package servers
+
+import (
+	"context"
+	"errors"
+	"net"
+	"os/exec"
+)
+
+// confined returns the command of the Java server. Without network namespaces
+// it listens on every interface: the machine's firewall has to keep it in.
+func confined(java string, args []string, dir, addr string) *exec.Cmd {
+	_, port, _ := net.SplitHostPort(addr)
+	cmd := exec.Command(java, append(args, "-port", port)...)
+	cmd.Dir = dir
+	return cmd
+}
+
+var errLinuxOnly = errors.New("network namespaces are Linux's")
+
+func relay(context.Context, string, []string) error  { return errLinuxOnly }
+func inside(context.Context, string, []string) error { return errLinuxOnly }

