@@ -24,7 +24,8 @@ func answer(r *http.Request, kind Kind) (*http.Response, error) {
 		}
 		return reply(r, http.StatusInternalServerError, "application/xml", s3Error("InternalError")), nil
 	}
-	status, body := http.StatusBadRequest, map[string]any{}
+	status := http.StatusBadRequest
+	var body map[string]any
 	switch kind {
 	case Throttle:
 		body = dynamoError("ProvisionedThroughputExceededException", "throughput exceeded")

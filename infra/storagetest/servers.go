@@ -6,6 +6,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -21,6 +22,7 @@ type servers struct {
 	owned    bool
 	DynamoDB string `json:"dynamodb_url"`
 	S3       string `json:"s3_url"`
+	stdin    io.Closer // held for ever: a finalizer would close it, and end the servers
 }
 
 // addresses finds or starts the servers, once a process.
@@ -90,12 +92,9 @@ func (s *servers) start(binary string) error {
 		_ = cmd.Wait()
 		return fmt.Errorf("start the storage servers: %s", strings.TrimSpace(said.String()))
 	}
-	keep = stdin
+	s.stdin = stdin
 	return nil
 }
-
-// keep holds the pipe open: a finalizer would close it, and end the servers.
-var keep any
 
 // output collects what a process prints, for an error message.
 type output struct {

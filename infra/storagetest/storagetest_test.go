@@ -42,8 +42,9 @@ func TestTablesAndBucketsAreRealAndATestsOwn(t *testing.T) {
 	t.Parallel()
 	one, two := New(t), New(t)
 	for _, id := range []string{"TokensTable", "SigningKeysTable", "OperationsTable", "KvTable"} {
-		if one.Table(id) != one.Table(id) || one.Table(id) == two.Table(id) {
-			t.Errorf("%s: names %s and %s", id, one.Table(id), two.Table(id))
+		first, again, other := one.Table(id), one.Table(id), two.Table(id)
+		if first != again || first == other {
+			t.Errorf("%s: names %s, %s and, of another test, %s", id, first, again, other)
 		}
 	}
 	if err := put(one, "a"); err != nil {
