@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -24,13 +25,35 @@ const (
 	KindAccessToken Kind = "access_token"
 )
 
-// Membership ties a user to one installation of one VCS.
+// Membership ties a user to one installation of one VCS. Its text form,
+// "github/42", is what tokens and the authorizer's context carry: both are
+// bounded in size.
 type Membership struct {
 	// VCS is "github" or "gitlab".
-	VCS string `json:"vcs"`
+	VCS string
 	// Installation is the installation's id, decimal digits.
-	Installation string `json:"installation"`
+	Installation string
 }
+
+// MarshalText writes the text form.
+func (m Membership) MarshalText() ([]byte, error) {
+	return []byte(m.VCS + "/" + m.Installation), nil
+}
+
+// UnmarshalText reads the text form.
+func (m *Membership) UnmarshalText(text []byte) error {
+	vcs, installation, ok := strings.Cut(string(text), "/")
+	if !ok {
+		return fmt.Errorf("membership %q is not of the form VCS/INSTALLATION", text)
+	}
+	*m = Membership{VCS: vcs, Installation: installation}
+	return nil
+}
+
+// MaxMemberships is how many memberships travel with a caller. The gateway
+// takes at most 8 KB from an authorizer ("Amazon API Gateway quotas", AWS
+// documentation), of which the capabilities may fill half.
+const MaxMemberships = 100
 
 // Caller is who makes a request, as the authorizer established it.
 type Caller struct {
@@ -47,6 +70,9 @@ type Caller struct {
 	// to the installation that the request's path names, because the gateway
 	// bounds what an authorizer may hand on.
 	Memberships []Membership `json:"memberships,omitempty"`
+	// Partial says that the user has more than MaxMemberships, and that
+	// Memberships were left out for it.
+	Partial bool `json:"partial,omitempty"`
 	// Expires is when the access token ends, or, for an API key, when the key
 	// itself does (zero: never). Unix seconds.
 	Expires int64 `json:"expires,omitempty"`
@@ -88,6 +114,27 @@ func FromContext(context map[string]any) (Caller, error) {
 		return Caller{}, ErrNoCaller
 	}
 	return c, nil
+}
+
+// Carry returns c with memberships, if they are few enough to travel, or else
+// with none and the mark that says so.
+func (c Caller) Carry(memberships []Membership) Caller {
+	c.Memberships, c.Partial = memberships, len(memberships) > MaxMemberships
+	if c.Partial {
+		c.Memberships = nil
+	}
+	return c
+}
+
+// Narrow returns c with at most the one membership that a request to target
+// can make use of. all are the memberships to look among.
+func (c Caller) Narrow(all []Membership, target Target) Caller {
+	wanted := Membership(target)
+	c.Memberships, c.Partial = nil, false
+	if slices.Contains(all, wanted) {
+		c.Memberships = []Membership{wanted}
+	}
+	return c
 }
 
 // expired reports whether the credential has ended at now.
