@@ -30,19 +30,10 @@ func checkRule(t testing.TB, op operation, rule access.Rule) {
 	}
 	var want, got []string
 	for _, kind := range kinds {
-		var names []string
-		for _, c := range rule.Needs {
-			names = append(names, c.Name)
-		}
-		want = append(want, credential(schemes[kind], names))
+		want = append(want, credential(schemes[kind], capabilityNames(rule.Needs)))
 	}
 	for _, alternative := range op.Security {
 		for scheme, names := range alternative {
-			// A capability of the API key is checked where the key is used;
-			// only access tokens list theirs.
-			if scheme == schemes[access.KindAPIKey] {
-				names = capabilityNames(rule.Needs)
-			}
 			got = append(got, credential(scheme, names))
 		}
 	}

@@ -1,0 +1,88 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"net/http"
+	"strings"
+
+	"github.com/awslabs/aws-lambda-go-api-proxy/core"
+
+	"github.com/opsplane/opsplane/shared/fault"
+	"github.com/opsplane/opsplane/shared/httpapi"
+)
+
+// config is what a client must know to send a person to a VCS and back. A VCS
+// that is not configured is nil, and absent on the wire.
+type config struct {
+	GitHub *github `json:"github,omitempty"`
+	GitLab *gitlab `json:"gitlab,omitempty"`
+	// publicBase is where users reach the API; empty when it is the address
+	// that a request came to.
+	publicBase string
+}
+
+type github struct {
+	APIBaseURL  string `json:"api_base_url"`
+	AppClientID string `json:"app_client_id"`
+	AppURL      string `json:"app_url"`
+	WebBaseURL  string `json:"web_base_url"`
+}
+
+type gitlab struct {
+	APIBaseURL  string `json:"api_base_url"`
+	AppID       string `json:"app_id"`
+	RedirectURL string `json:"redirect_url"`
+	WebBaseURL  string `json:"web_base_url"`
+}
+
+// configFrom reads the configuration from the function's environment. URLs
+// lose a trailing slash, since clients append paths to them.
+func configFrom(env func(string) string) config {
+	url := func(name string) string { return strings.TrimRight(env(name), "/") }
+	c := config{publicBase: url("PUBLIC_BASE_URL")}
+	if id := env("GITHUB_APP_CLIENT_ID"); id != "" {
+		c.GitHub = &github{
+			APIBaseURL: url("GITHUB_API_BASE_URL"), AppClientID: id,
+			AppURL: url("GITHUB_APP_URL"), WebBaseURL: url("GITHUB_WEB_BASE_URL"),
+		}
+	}
+	if id := env("GITLAB_APP_ID"); id != "" {
+		c.GitLab = &gitlab{APIBaseURL: url("GITLAB_API_BASE_URL"), AppID: id, WebBaseURL: url("GITLAB_WEB_BASE_URL")}
+	}
+	return c
+}
+
+// fromRequest answers the address under which the request reached the gateway.
+func fromRequest(r *http.Request) (string, error) {
+	gateway, _ := core.GetAPIGatewayContextFromContext(r.Context())
+	base := "https://" + cmp.Or(gateway.DomainName, r.Host)
+	// The gateway's own names carry the stage in the path; a custom domain
+	// maps the stage away.
+	if strings.HasSuffix(gateway.DomainName, ".amazonaws.com") {
+		base += "/" + gateway.Stage
+	}
+	return base, nil
+}
+
+func (s system) serverConfig(_ context.Context, _ httpapi.Call, base string) (config, error) {
+	c := s.config
+	if c.GitLab != nil {
+		gitlab := *c.GitLab
+		gitlab.RedirectURL = cmp.Or(c.publicBase, base) + "/api/v1/gitlab/callback"
+		c.GitLab = &gitlab
+	}
+	return c, nil
+}
+
+// client is the answer of the client id route.
+type client struct {
+	ID string `json:"client_id"`
+}
+
+func (s system) clientID(context.Context, httpapi.Call, struct{}) (client, error) {
+	if s.config.GitHub == nil {
+		return client{}, fault.ErrNotFound
+	}
+	return client{ID: s.config.GitHub.AppClientID}, nil
+}

@@ -1,0 +1,23 @@
+// Command system is the Lambda function that speaks about the server itself:
+// its configuration, health, API document and tasks.
+package main
+
+import (
+	"os"
+	"time"
+
+	"github.com/opsplane/opsplane/shared/awsclient"
+	"github.com/opsplane/opsplane/shared/httpapi"
+	"github.com/opsplane/opsplane/shared/task"
+)
+
+func main() {
+	db := awsclient.DynamoDB(awsclient.Config())
+	table := os.Getenv("OPERATIONS_TABLE")
+	s := system{
+		config: configFrom(os.Getenv),
+		tasks:  task.Store{DB: db, Table: table},
+		ping:   pinger(db, table),
+	}
+	httpapi.NewLambda(routes(s), httpapi.Logger(), time.Now).Serve()
+}

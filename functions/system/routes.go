@@ -1,0 +1,39 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+
+	"github.com/opsplane/opsplane/docs"
+	"github.com/opsplane/opsplane/shared/access"
+	"github.com/opsplane/opsplane/shared/httpapi"
+	"github.com/opsplane/opsplane/shared/task"
+)
+
+// system is what the routes work with.
+type system struct {
+	config config
+	tasks  task.Store
+	ping   func(context.Context) error
+}
+
+// public needs no credential: a client asks before it has one.
+var public = access.Rule{Public: true}
+
+// routes lists the function's routes. The client id is asked for by the name
+// of its VCS and not by {vcs}: http.ServeMux refuses {vcs}/client_id beside
+// tasks/{id}, since tasks/client_id would match both. GitLab has no client id,
+// so that its path answers 404 like any unknown one.
+func routes(s system) []httpapi.Route {
+	return []httpapi.Route{
+		{Pattern: "GET /api/v1/server/config", Rule: public, Endpoint: httpapi.JSON(fromRequest, s.serverConfig)},
+		{Pattern: "GET /api/v1/github/client_id", Rule: public, Endpoint: httpapi.JSON(httpapi.NoInput, s.clientID)},
+		{Pattern: "GET /api/v1/tasks/{id}", Rule: access.Rule{}, Endpoint: httpapi.JSON(taskID, s.task)},
+		{Pattern: "GET /health", Rule: public, Endpoint: httpapi.JSON(httpapi.NoInput, s.health)},
+		{Pattern: "GET /api/v1/openapi.json", Rule: public, Endpoint: httpapi.JSON(httpapi.NoInput, apiDocument)},
+	}
+}
+
+func apiDocument(context.Context, httpapi.Call, struct{}) (json.RawMessage, error) {
+	return docs.OpenAPI, nil
+}

@@ -1,0 +1,33 @@
+package main
+
+import (
+	"context"
+	"net/http"
+	"time"
+
+	"github.com/opsplane/opsplane/shared/fault"
+	"github.com/opsplane/opsplane/shared/httpapi"
+	"github.com/opsplane/opsplane/shared/task"
+)
+
+// taskAnswer is the wire form of a task.
+type taskAnswer struct {
+	ID        string     `json:"id"`
+	Name      string     `json:"name"`
+	State     task.State `json:"state"`
+	UpdatedAt string     `json:"updated_at"`
+}
+
+func taskID(r *http.Request) (string, error) { return task.ParseID(r.PathValue("id")) }
+
+// task answers a task to its owner. To anyone else there is no such task.
+func (s system) task(ctx context.Context, call httpapi.Call, id string) (taskAnswer, error) {
+	t, err := s.tasks.Get(ctx, id, call.Now)
+	if err != nil {
+		return taskAnswer{}, err
+	}
+	if !t.VisibleTo(call.Caller) {
+		return taskAnswer{}, fault.ErrNotFound
+	}
+	return taskAnswer{ID: t.ID, Name: t.Name, State: t.State, UpdatedAt: t.UpdatedAt.Format(time.RFC3339)}, nil
+}

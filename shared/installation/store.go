@@ -1,0 +1,114 @@
+package installation
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+
+	"github.com/opsplane/opsplane/shared/change"
+	"github.com/opsplane/opsplane/shared/fault"
+)
+
+// DynamoDB is what the store needs of its table.
+type DynamoDB interface {
+	GetItem(context.Context, *dynamodb.GetItemInput, ...func(*dynamodb.Options)) (*dynamodb.GetItemOutput, error)
+	UpdateItem(context.Context, *dynamodb.UpdateItemInput, ...func(*dynamodb.Options)) (*dynamodb.UpdateItemOutput, error)
+}
+
+var _ DynamoDB = (*dynamodb.Client)(nil)
+
+// Store keeps installations in OperationsTable, one item each: pk
+// INSTALLATION#<vcs>#<id>, sk INSTALLATION.
+type Store struct {
+	// DB is the table's server.
+	DB DynamoDB
+	// Table is the physical name of OperationsTable.
+	Table string
+}
+
+const sortKey = "INSTALLATION"
+
+func key(vcs, id string) map[string]types.AttributeValue {
+	return map[string]types.AttributeValue{
+		"pk": &types.AttributeValueMemberS{Value: sortKey + "#" + vcs + "#" + id},
+		"sk": &types.AttributeValueMemberS{Value: sortKey},
+	}
+}
+
+// Get reads an installation, strongly consistent. It answers
+// fault.ErrNotFound for one that is not known.
+func (s Store) Get(ctx context.Context, vcs, id string) (Installation, error) {
+	if err := ValidID(vcs, id); err != nil {
+		return Installation{}, err
+	}
+	out, err := s.DB.GetItem(ctx, &dynamodb.GetItemInput{
+		TableName: &s.Table, Key: key(vcs, id), ConsistentRead: aws.Bool(true),
+	})
+	if err != nil {
+		return Installation{}, fmt.Errorf("read installation: %w", err)
+	}
+	if len(out.Item) == 0 {
+		return Installation{}, fault.ErrNotFound
+	}
+	name, _ := out.Item["name"].(*types.AttributeValueMemberS)
+	created, _ := out.Item["created_at"].(*types.AttributeValueMemberN)
+	if name == nil || created == nil {
+		return Installation{}, fmt.Errorf("installation %s/%s: item without name or created_at", vcs, id)
+	}
+	seconds, err := strconv.ParseInt(created.Value, 10, 64)
+	if err != nil {
+		return Installation{}, fmt.Errorf("installation %s/%s: created_at: %w", vcs, id, err)
+	}
+	return Installation{VCS: vcs, ID: id, Name: name.Value, CreatedAt: time.Unix(seconds, 0).UTC()}, nil
+}
+
+// Outcome is what Save did.
+type Outcome int
+
+// The outcomes.
+const (
+	// Unchanged: it was known by this name. Nothing was written.
+	Unchanged Outcome = iota
+	// Created: it was not known.
+	Created
+	// Renamed: it was known by another name.
+	Renamed
+)
+
+// Save makes an installation known, or renames a known one, in one write by
+// author. CreatedAt is ignored: a new one is created at author.At.
+func (s Store) Save(ctx context.Context, author change.Author, i Installation) (Outcome, error) {
+	if err := i.valid(); err != nil {
+		return Unchanged, err
+	}
+	values := map[string]types.AttributeValue{
+		":name": &types.AttributeValueMemberS{Value: i.Name},
+		":now":  &types.AttributeValueMemberN{Value: strconv.FormatInt(author.At.Unix(), 10)},
+	}
+	out, err := s.DB.UpdateItem(ctx, &dynamodb.UpdateItemInput{
+		TableName: &s.Table,
+		Key:       key(i.VCS, i.ID),
+		UpdateExpression: aws.String("SET #name = :name, created_at = if_not_exists(created_at, :now), " +
+			author.Set(values)),
+		ConditionExpression:       aws.String("attribute_not_exists(pk) OR #name <> :name"),
+		ExpressionAttributeNames:  map[string]string{"#name": "name"},
+		ExpressionAttributeValues: values,
+		ReturnValues:              types.ReturnValueAllOld,
+	})
+	var same *types.ConditionalCheckFailedException
+	switch {
+	case errors.As(err, &same):
+		return Unchanged, nil
+	case err != nil:
+		return Unchanged, fmt.Errorf("write installation: %w", err)
+	case len(out.Attributes) == 0:
+		return Created, nil
+	}
+	return Renamed, nil
+}

@@ -1,0 +1,154 @@
+package task
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+
+	"github.com/opsplane/opsplane/shared/change"
+	"github.com/opsplane/opsplane/shared/fault"
+)
+
+// DynamoDB is what the store needs of its table.
+type DynamoDB interface {
+	GetItem(context.Context, *dynamodb.GetItemInput, ...func(*dynamodb.Options)) (*dynamodb.GetItemOutput, error)
+	PutItem(context.Context, *dynamodb.PutItemInput, ...func(*dynamodb.Options)) (*dynamodb.PutItemOutput, error)
+	UpdateItem(context.Context, *dynamodb.UpdateItemInput, ...func(*dynamodb.Options)) (*dynamodb.UpdateItemOutput, error)
+}
+
+var _ DynamoDB = (*dynamodb.Client)(nil)
+
+// Store keeps tasks in OperationsTable, one item each: pk TASK#<id>, sk TASK.
+type Store struct {
+	// DB is the table's server.
+	DB DynamoDB
+	// Table is the physical name of OperationsTable.
+	Table string
+}
+
+const sortKey = "TASK"
+
+// ErrEnded is answered when a task cannot go to a state, because it has ended
+// or has passed that state.
+var ErrEnded = errors.New("the task cannot go to that state any more")
+
+func key(id string) map[string]types.AttributeValue {
+	return map[string]types.AttributeValue{
+		"pk": &types.AttributeValueMemberS{Value: sortKey + "#" + id},
+		"sk": &types.AttributeValueMemberS{Value: sortKey},
+	}
+}
+
+// Get reads a task, strongly consistent. It answers fault.ErrNotFound for one
+// that is unknown or was last changed longer than Keep before now.
+func (s Store) Get(ctx context.Context, id string, now time.Time) (Task, error) {
+	out, err := s.DB.GetItem(ctx, &dynamodb.GetItemInput{
+		TableName: &s.Table, Key: key(id), ConsistentRead: aws.Bool(true),
+	})
+	if err != nil {
+		return Task{}, fmt.Errorf("read task: %w", err)
+	}
+	if len(out.Item) == 0 {
+		return Task{}, fault.ErrNotFound
+	}
+	updated, err := strconv.ParseInt(number(out.Item["updated_at"]), 10, 64)
+	if err != nil {
+		return Task{}, fmt.Errorf("task %s: updated_at: %w", id, err)
+	}
+	t := Task{
+		ID: id, Owner: text(out.Item["owner"]), VCS: text(out.Item["vcs"]), Installation: text(out.Item["installation"]),
+		Name: text(out.Item["name"]), State: State(text(out.Item["state"])), UpdatedAt: time.Unix(updated, 0).UTC(),
+	}
+	// The table removes expired items within days, not at once.
+	if now.Sub(t.UpdatedAt) > Keep {
+		return Task{}, fault.ErrNotFound
+	}
+	return t, nil
+}
+
+// Create stores a new task as Pending, by author at author.At; State and
+// UpdatedAt of t are ignored. An id that is taken is an error.
+func (s Store) Create(ctx context.Context, author change.Author, t Task) error {
+	item := key(t.ID)
+	for name, value := range map[string]string{
+		"owner": t.Owner, "name": t.Name, "state": string(Pending), "vcs": t.VCS, "installation": t.Installation,
+	} {
+		if value != "" {
+			item[name] = &types.AttributeValueMemberS{Value: value}
+		}
+	}
+	item["updated_at"], item["ttl"] = times(author.At)
+	author.AddTo(item)
+	_, err := s.DB.PutItem(ctx, &dynamodb.PutItemInput{
+		TableName: &s.Table, Item: item, ConditionExpression: aws.String("attribute_not_exists(pk)"),
+	})
+	if err != nil {
+		return fmt.Errorf("create task %s: %w", t.ID, err)
+	}
+	return nil
+}
+
+// Move takes a task to a state, by author at author.At. It answers ErrEnded
+// where the task cannot go there from its present state, or does not exist.
+func (s Store) Move(ctx context.Context, author change.Author, id string, to State) error {
+	values := map[string]types.AttributeValue{":to": &types.AttributeValueMemberS{Value: string(to)}}
+	values[":at"], values[":ttl"] = times(author.At)
+	var from []string
+	for state, targets := range next {
+		if slices.Contains(targets, to) {
+			from = append(from, ":"+string(state))
+			values[":"+string(state)] = &types.AttributeValueMemberS{Value: string(state)}
+		}
+	}
+	if len(from) == 0 {
+		return ErrEnded
+	}
+	_, err := s.DB.UpdateItem(ctx, &dynamodb.UpdateItemInput{
+		TableName:           &s.Table,
+		Key:                 key(id),
+		UpdateExpression:    aws.String("SET #state = :to, updated_at = :at, #ttl = :ttl, " + author.Set(values)),
+		ConditionExpression: aws.String("#state IN (" + strings.Join(from, ", ") + ")"),
+		ExpressionAttributeNames: map[string]string{
+			"#state": "state", "#ttl": "ttl",
+		},
+		ExpressionAttributeValues: values,
+	})
+	var ended *types.ConditionalCheckFailedException
+	if errors.As(err, &ended) {
+		return ErrEnded
+	}
+	if err != nil {
+		return fmt.Errorf("move task %s to %s: %w", id, to, err)
+	}
+	return nil
+}
+
+// times answers the attributes updated_at and ttl of a change.
+func times(at time.Time) (updated, ttl types.AttributeValue) {
+	return &types.AttributeValueMemberN{Value: strconv.FormatInt(at.Unix(), 10)},
+		&types.AttributeValueMemberN{Value: strconv.FormatInt(at.Add(Keep).Unix(), 10)}
+}
+
+func text(v types.AttributeValue) string {
+	s, _ := v.(*types.AttributeValueMemberS)
+	if s == nil {
+		return ""
+	}
+	return s.Value
+}
+
+func number(v types.AttributeValue) string {
+	n, _ := v.(*types.AttributeValueMemberN)
+	if n == nil {
+		return ""
+	}
+	return n.Value
+}
