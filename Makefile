@@ -1,0 +1,120 @@
+# Everything that one does here has a target: "make help" lists them.
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-print-directory
+
+# The local stack: its port, and the folder of its data.
+PORT ?= 3000
+STATE ?= .local
+export PORT STATE
+
+# Processor of the functions on AWS, as the template's parameter spells it: arm64 or x86_64.
+ARCH ?= arm64
+LAMBDA_GOARCH := $(if $(filter x86_64,$(ARCH)),amd64,$(ARCH))
+LAMBDA_BUILD := CGO_ENABLED=0 GOOS=linux GOARCH=$(LAMBDA_GOARCH) go build -trimpath -tags lambda.norpc -ldflags '-s -w'
+GROUPS_ = $(notdir $(patsubst %/,%,$(wildcard functions/*/)))
+
+# Go modules of this repository. Those under infra need things that the product's must not.
+MODULES = . $(patsubst %/go.mod,%,$(wildcard infra/*/go.mod))
+
+# The race detector needs a C compiler.
+RACE := $(if $(shell command -v gcc || command -v clang || command -v cc),-race)
+
+TOOLS := .tools
+VENV := $(TOOLS)/venv
+SAM := SAM_CLI_TELEMETRY=0 $(VENV)/bin/sam
+
+# Linters, pinned here and run without being installed.
+GOFUMPT := mvdan.cc/gofumpt@v0.12.0
+STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.1
+GOVULNCHECK := golang.org/x/vuln/cmd/govulncheck@v1.9.0
+
+.PHONY: help
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-16s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+	@echo
+	@echo "  PORT=$(PORT) STATE=$(STATE) ARCH=$(ARCH) can be set on the command line."
+
+.PHONY: run
+run: ## start the local stack on http://127.0.0.1:$(PORT); data stays in $(STATE)
+	@mkdir -p $(TOOLS)
+	@cd infra/local && go build -o ../../$(TOOLS)/stack ./cmd/stack
+	@exec $(TOOLS)/stack
+
+.PHONY: test
+test: ## run all tests, against real local servers (DYNAMODB=dynamodb-local: on AWS's)
+	@$(if $(RACE),,echo "no C compiler found: testing without the race detector")
+	@for module in $(MODULES); do \
+		echo "testing $$module"; \
+		(cd $$module && go vet ./... && go test $(RACE) ./...) || exit 1; \
+	done
+
+.PHONY: build
+build: $(addprefix bin-,$(GROUPS_)) ## build every function for Lambda into bin/, and everything else for this machine
+	@for module in $(MODULES); do (cd $$module && go build ./...) || exit 1; done
+
+bin-%:
+	$(LAMBDA_BUILD) -o bin/$*/bootstrap ./functions/$*
+
+# What "sam build" calls for each function, with its logical id: KvFunction is functions/kv.
+build-%:
+	$(LAMBDA_BUILD) -o $(ARTIFACTS_DIR)/bootstrap ./functions/$(shell echo $(patsubst %Function,%,$*) | tr '[:upper:]' '[:lower:]')
+
+.PHONY: lint
+lint: $(VENV)/ready ## gofumpt, staticcheck, govulncheck, cfn-lint, sam validate
+	@echo "gofumpt"
+	@unformatted=$$(go run $(GOFUMPT) -l functions shared infra); \
+		[ -z "$$unformatted" ] || { echo "not formatted with gofumpt:"; echo "$$unformatted"; exit 1; }
+	@for module in $(MODULES); do echo "staticcheck $$module"; (cd $$module && go run $(STATICCHECK) ./...) || exit 1; done
+	@for module in $(MODULES); do \
+		echo "govulncheck $$module"; \
+		output=$$(cd $$module && go run $(GOVULNCHECK) ./... 2>&1) && continue; \
+		echo "$$output"; \
+		grep -q 'fetching vulnerabilities' <<<"$$output" || exit 1; \
+		echo "the vulnerability database is out of reach: NOT CHECKED for known vulnerabilities"; break; \
+	done
+	@echo "cfn-lint"; $(VENV)/bin/cfn-lint template.yaml
+	@$(SAM) validate --lint
+
+.PHONY: bench
+bench: ## measure
+	@for module in $(MODULES); do (cd $$module && go test -run '^$$' -bench . ./...) || exit 1; done
+
+.PHONY: admin
+admin: ## operator commands, on the local stack or a deployed one: make admin ARGS="help"
+	@mkdir -p $(TOOLS)
+	@cd infra/admin && go build -o ../../$(TOOLS)/admin ./cmd/admin
+	@exec $(TOOLS)/admin $(ARGS)
+
+.PHONY: sam-build
+sam-build: $(VENV)/ready ## package the functions as they are deployed
+	@ARCH=$(ARCH) $(SAM) build --parameter-overrides Architecture=$(ARCH)
+
+.PHONY: sam-validate
+sam-validate: $(VENV)/ready ## test what the template becomes when SAM has transformed it
+	@$(VENV)/bin/pytest -q infra/sam/test_template.py
+
+.PHONY: sam-local
+sam-local: ## serve the template through Docker with "sam local start-api"
+	@infra/sam/run local
+
+.PHONY: sam-test
+sam-test: ## invoke the packaged functions in containers with every event of events/
+	@infra/sam/run test
+
+.PHONY: deploy
+deploy: $(VENV)/ready ## build and deploy with the production profile of samconfig.toml
+	@ARCH=$(ARCH) $(SAM) build --config-env production --parameter-overrides Architecture=$(ARCH)
+	@$(SAM) deploy --config-env production --parameter-overrides Architecture=$(ARCH) $(DEPLOY_ARGS)
+
+.PHONY: clean
+clean: ## remove what was built and the local stack's data
+	rm -rf bin .aws-sam $(STATE)
+
+$(VENV)/ready: infra/sam/requirements.txt
+	@echo "installing the AWS SAM CLI into $(VENV)"
+	@rm -rf $(VENV)
+	@python3 -m venv $(VENV)
+	@$(VENV)/bin/pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r $<
+	@touch $@
