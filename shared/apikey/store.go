@@ -1,0 +1,128 @@
+package apikey
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+
+	"github.com/opsplane/opsplane/shared/access"
+	"github.com/opsplane/opsplane/shared/attr"
+	"github.com/opsplane/opsplane/shared/change"
+	"github.com/opsplane/opsplane/shared/fault"
+)
+
+// Store keeps API keys in TokensTable: pk USER#<user id>, sk KEY#<key id>.
+// The index by_name has the keys that are not revoked.
+type Store struct {
+	// DB is the table's client.
+	DB *dynamodb.Client
+	// Table is the physical name of TokensTable.
+	Table string
+}
+
+// Create makes a key and answers its text, which cannot be had again. A limit
+// that is exceeded, or an end that is not in the future, is an Invalid fault.
+func (s *Store) Create(ctx context.Context, n New, author change.Author) (string, Key, error) {
+	if n.Capabilities = access.Normalize(n.Capabilities); n.Capabilities == nil {
+		n.Capabilities = access.Set{}
+	}
+	if err := n.valid(author.At); err != nil {
+		return "", Key{}, err
+	}
+	if err := s.room(ctx, n.User); err != nil {
+		return "", Key{}, err
+	}
+	secret, err := newSecret(n.User)
+	if err != nil {
+		return "", Key{}, fmt.Errorf("make API key: %w", err)
+	}
+	k := Key{
+		ID: secret.ID, User: secret.User, Name: n.Name, Description: n.Description, Capabilities: n.Capabilities,
+		CreatedAt: seconds(author.At), ExpiresAt: seconds(n.ExpiresAt), hash: secret.hash(),
+	}
+	item, err := k.item()
+	if err != nil {
+		return "", Key{}, err
+	}
+	author.AddTo(item)
+	_, err = s.DB.PutItem(ctx, &dynamodb.PutItemInput{
+		TableName: aws.String(s.Table), Item: item, ConditionExpression: aws.String("attribute_not_exists(pk)"),
+	})
+	// The id is random: if it exists, then by an earlier attempt of this call
+	// whose answer was lost.
+	var exists *types.ConditionalCheckFailedException
+	if err != nil && !errors.As(err, &exists) {
+		return "", Key{}, fmt.Errorf("create API key: %w", err)
+	}
+	return secret.text(), k, nil
+}
+
+// seconds cuts t to whole seconds, in UTC. The zero time stays zero.
+func seconds(t time.Time) time.Time {
+	if t.IsZero() {
+		return t
+	}
+	return time.Unix(t.Unix(), 0).UTC()
+}
+
+// room answers an Invalid fault if the user can have no further key.
+func (s *Store) room(ctx context.Context, user string) error {
+	out, err := s.DB.Query(ctx, &dynamodb.QueryInput{
+		TableName: aws.String(s.Table), IndexName: aws.String("by_name"),
+		ConsistentRead: aws.Bool(true), Select: types.SelectCount, Limit: aws.Int32(MaxPerUser),
+		KeyConditionExpression:    aws.String("pk = :pk"),
+		ExpressionAttributeValues: attr.Item{":pk": ItemKey(user, "")["pk"]},
+	})
+	if err != nil {
+		return fmt.Errorf("count API keys: %w", err)
+	}
+	if out.Count >= MaxPerUser {
+		return fault.Invalidf("TOO_MANY_KEYS", "a user can have %d API keys: revoke one that is no longer used", MaxPerUser)
+	}
+	return nil
+}
+
+// Get reads a key, revoked ones too, with everything that was answered before;
+// ErrNotFound if the user has no such key.
+func (s *Store) Get(ctx context.Context, user, id string) (Key, error) {
+	out, err := s.DB.GetItem(ctx, &dynamodb.GetItemInput{
+		TableName: aws.String(s.Table), Key: ItemKey(user, id), ConsistentRead: aws.Bool(true),
+	})
+	if err != nil {
+		return Key{}, fmt.Errorf("read API key: %w", err)
+	}
+	return Decode(out.Item)
+}
+
+// MarkUsed records that the key was used at author.At, unless a use of the
+// last minute is recorded. A key that is revoked or gone is ErrRevoked. It is
+// safe to repeat.
+func (s *Store) MarkUsed(ctx context.Context, user, id string, author change.Author) error {
+	values := attr.Item{
+		":at": attr.Time(author.At), ":before": attr.Time(author.At.Add(-UseInterval)),
+	}
+	_, err := s.DB.UpdateItem(ctx, &dynamodb.UpdateItemInput{
+		TableName: aws.String(s.Table), Key: ItemKey(user, id),
+		UpdateExpression: aws.String("SET last_used_at = :at, " + author.Set(values)),
+		ConditionExpression: aws.String("attribute_exists(pk) AND attribute_not_exists(revoked_at) AND " +
+			"(attribute_not_exists(last_used_at) OR last_used_at <= :before)"),
+		ExpressionAttributeValues:           values,
+		ReturnValuesOnConditionCheckFailure: types.ReturnValuesOnConditionCheckFailureAllOld,
+	})
+	var unmet *types.ConditionalCheckFailedException
+	if !errors.As(err, &unmet) {
+		if err != nil {
+			return fmt.Errorf("record the use of an API key: %w", err)
+		}
+		return nil
+	}
+	if k, err := Decode(unmet.Item); err != nil || !k.RevokedAt.IsZero() {
+		return ErrRevoked
+	}
+	return nil
+}

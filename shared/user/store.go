@@ -1,0 +1,140 @@
+package user
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+	"github.com/google/uuid"
+
+	"github.com/opsplane/opsplane/shared/access"
+	"github.com/opsplane/opsplane/shared/attr"
+	"github.com/opsplane/opsplane/shared/change"
+	"github.com/opsplane/opsplane/shared/fault"
+)
+
+// Store keeps users in OperationsTable: an item per user, pk USER#<id> and sk
+// USER, and one per name, pk USERNAME#<name> and sk USERNAME.
+type Store struct {
+	// DB is the table's client.
+	DB *dynamodb.Client
+	// Table is the physical name of OperationsTable.
+	Table string
+}
+
+// Create makes a user without memberships. A name that is taken is ErrExists,
+// one that cannot be a name is an Invalid fault.
+func (s *Store) Create(ctx context.Context, name string, author change.Author) (User, error) {
+	if err := validName(name); err != nil {
+		return User{}, err
+	}
+	id := uuid.NewString()
+	item := ItemKey(id)
+	item["id"], item["name"], item["created_at"] = attr.String(id), attr.String(name), attr.Time(author.At)
+	reservation := nameKey(name)
+	reservation["user"] = attr.String(id)
+	put := func(item attr.Item) types.TransactWriteItem {
+		author.AddTo(item)
+		return types.TransactWriteItem{Put: &types.Put{
+			TableName: aws.String(s.Table), Item: item, ConditionExpression: aws.String("attribute_not_exists(pk)"),
+		}}
+	}
+	_, err := s.DB.TransactWriteItems(ctx, &dynamodb.TransactWriteItemsInput{
+		TransactItems: []types.TransactWriteItem{put(item), put(reservation)},
+	})
+	var canceled *types.TransactionCanceledException
+	if errors.As(err, &canceled) && len(canceled.CancellationReasons) == 2 &&
+		aws.ToString(canceled.CancellationReasons[1].Code) == "ConditionalCheckFailed" {
+		return User{}, ErrExists
+	}
+	if err != nil {
+		return User{}, fmt.Errorf("create user: %w", err)
+	}
+	return Decode(item)
+}
+
+// Get reads a user, with everything that was answered before; ErrNotFound if
+// there is none.
+func (s *Store) Get(ctx context.Context, id string) (User, error) {
+	item, err := s.item(ctx, ItemKey(id))
+	if err != nil {
+		return User{}, fmt.Errorf("read user: %w", err)
+	}
+	return Decode(item)
+}
+
+// ByName finds a user by name in any case; ErrNotFound if there is none.
+func (s *Store) ByName(ctx context.Context, name string) (User, error) {
+	item, err := s.item(ctx, nameKey(name))
+	if err != nil {
+		return User{}, fmt.Errorf("find user: %w", err)
+	}
+	if len(item) == 0 {
+		return User{}, ErrNotFound
+	}
+	r := attr.Read(item)
+	id := r.String("user")
+	if err := r.Err(); err != nil {
+		return User{}, fmt.Errorf("decode user name: %w", err)
+	}
+	return s.Get(ctx, id)
+}
+
+func (s *Store) item(ctx context.Context, key attr.Item) (attr.Item, error) {
+	out, err := s.DB.GetItem(ctx, &dynamodb.GetItemInput{
+		TableName: aws.String(s.Table), Key: key, ConsistentRead: aws.Bool(true),
+	})
+	if err != nil {
+		return nil, err
+	}
+	return out.Item, nil
+}
+
+// AddMembership lets the user act on an installation; adding it again changes
+// nothing but the author. ErrNotFound if there is no such user, an Invalid
+// fault for an unknown VCS.
+func (s *Store) AddMembership(ctx context.Context, id string, m access.Membership, author change.Author) error {
+	if err := validVCS(m.VCS); err != nil {
+		return err
+	}
+	values := attr.Item{":id": attr.Strings([]string{m.Installation})}
+	return s.update(ctx, id, "SET "+author.Set(values)+" ADD "+members(m.VCS)+" :id", values)
+}
+
+// PutIdentity records the user's account at a VCS, in place of an earlier one.
+// ErrNotFound if there is no such user, an Invalid fault for an unknown VCS.
+func (s *Store) PutIdentity(ctx context.Context, id, vcs string, identity Identity, author change.Author) error {
+	if err := validVCS(vcs); err != nil {
+		return err
+	}
+	values := attr.Item{":identity": attr.Map(identity.value())}
+	return s.update(ctx, id, "SET "+account(vcs)+" = :identity, "+author.Set(values), values)
+}
+
+func (s *Store) update(ctx context.Context, id, expression string, values attr.Item) error {
+	_, err := s.DB.UpdateItem(ctx, &dynamodb.UpdateItemInput{
+		TableName: aws.String(s.Table), Key: ItemKey(id),
+		UpdateExpression:          aws.String(expression),
+		ConditionExpression:       aws.String("attribute_exists(pk)"),
+		ExpressionAttributeValues: values,
+	})
+	var missing *types.ConditionalCheckFailedException
+	if errors.As(err, &missing) {
+		return ErrNotFound
+	}
+	if err != nil {
+		return fmt.Errorf("update user: %w", err)
+	}
+	return nil
+}
+
+func validVCS(vcs string) error {
+	if !slices.Contains(access.VCSNames(), vcs) {
+		return fault.Invalidf("INVALID_VCS", "%.40q is not a VCS; use github or gitlab", vcs)
+	}
+	return nil
+}

@@ -1,0 +1,136 @@
+// Package user holds the people and machine accounts that own API keys, and
+// which installations each may act on. Its invariant: a user's name is unique
+// among users, whatever its case.
+package user
+
+import (
+	"errors"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/opsplane/opsplane/shared/access"
+	"github.com/opsplane/opsplane/shared/attr"
+	"github.com/opsplane/opsplane/shared/fault"
+)
+
+// User is a person or a machine account.
+type User struct {
+	// ID is a lower-case UUID.
+	ID string
+	// Name is what operators call the user: 1 to MaxName letters, digits, or
+	// one of "._-", starting with a letter or digit.
+	Name string
+	// CreatedAt is when the user was made, whole seconds.
+	CreatedAt time.Time
+	// Memberships are the installations that the user may act on, sorted.
+	Memberships []access.Membership
+	// Identities are the user's accounts at VCSs, by VCS.
+	Identities map[string]Identity
+}
+
+// Identity is a user's account at a VCS.
+type Identity struct {
+	// ID is the account's own id there, which never changes.
+	ID string
+	// Login is the account's name there, which may change.
+	Login string
+	// AvatarURL is its picture; may be empty.
+	AvatarURL string
+}
+
+// MaxName bounds a user's name, in bytes.
+const MaxName = 64
+
+// The answers of the store beside faults.
+var (
+	// ErrNotFound says that there is no such user.
+	ErrNotFound = errors.New("no such user")
+	// ErrExists says that another user has the name.
+	ErrExists = errors.New("a user of this name exists")
+)
+
+// Login answers the user's identity at a VCS. A user whom an operator made and
+// gave a membership there goes by its own name. False if nothing ties the user
+// to the VCS.
+func (u User) Login(vcs string) (Identity, bool) {
+	if identity, ok := u.Identities[vcs]; ok {
+		return identity, true
+	}
+	member := slices.ContainsFunc(u.Memberships, func(m access.Membership) bool { return m.VCS == vcs })
+	return Identity{Login: u.Name}, member
+}
+
+// VCSs lists the VCSs that know the user, in the order of access.VCSNames.
+func (u User) VCSs() []string {
+	known := []string{}
+	for _, vcs := range access.VCSNames() {
+		if _, ok := u.Login(vcs); ok {
+			known = append(known, vcs)
+		}
+	}
+	return known
+}
+
+// validName answers an Invalid fault for what cannot be a name.
+func validName(name string) error {
+	const first = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
+	bad := func(r rune) bool { return !strings.ContainsRune(first+"._-", r) }
+	if name == "" || len(name) > MaxName || !strings.ContainsRune(first, rune(name[0])) || strings.ContainsFunc(name, bad) {
+		return fault.Invalidf("INVALID_USER_NAME",
+			"%.80q cannot be a user's name: use 1 to %d letters, digits and the characters . _ -, starting with a letter or digit", name, MaxName)
+	}
+	return nil
+}
+
+// ItemKey is the key of a user's item in OperationsTable.
+func ItemKey(id string) attr.Item {
+	return attr.Item{"pk": attr.String("USER#" + id), "sk": attr.String("USER")}
+}
+
+// nameKey is the key of the item that reserves a name.
+func nameKey(name string) attr.Item {
+	return attr.Item{"pk": attr.String("USERNAME#" + strings.ToLower(name)), "sk": attr.String("USERNAME")}
+}
+
+// members is the attribute that holds the ids of a user's installations at a
+// VCS. A set of its own per VCS lets one call add or take an id, without
+// reading the item first.
+func members(vcs string) string { return "member_" + vcs }
+
+// account is the attribute that holds a user's identity at a VCS.
+func account(vcs string) string { return "identity_" + vcs }
+
+// Decode reads a user's item. An empty item is ErrNotFound.
+func Decode(item attr.Item) (User, error) {
+	if len(item) == 0 {
+		return User{}, ErrNotFound
+	}
+	r := attr.Read(item)
+	u := User{ID: r.String("id"), Name: r.String("name"), CreatedAt: r.Time("created_at")}
+	for _, vcs := range access.VCSNames() {
+		ids := r.Strings(members(vcs))
+		slices.Sort(ids)
+		for _, id := range ids {
+			u.Memberships = append(u.Memberships, access.Membership{VCS: vcs, Installation: id})
+		}
+	}
+	for _, vcs := range access.VCSNames() {
+		if !r.Has(account(vcs)) {
+			continue
+		}
+		i := attr.Read(r.Map(account(vcs)))
+		if u.Identities == nil {
+			u.Identities = map[string]Identity{}
+		}
+		u.Identities[vcs] = Identity{ID: i.String("id"), Login: i.String("login"), AvatarURL: i.String("avatar_url")}
+		if err := i.Err(); err != nil {
+			return User{}, err
+		}
+	}
+	return u, r.Err()
+}
+
+func (i Identity) value() attr.Item {
+	return attr.Item{"id": attr.String(i.ID), "login": attr.String(i.Login), "avatar_url": attr.String(i.AvatarURL)}
+}
