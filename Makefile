@@ -15,6 +15,9 @@ LAMBDA_GOARCH := $(if $(filter x86_64,$(ARCH)),amd64,$(ARCH))
 LAMBDA_BUILD := CGO_ENABLED=0 GOOS=linux GOARCH=$(LAMBDA_GOARCH) go build -trimpath -tags lambda.norpc -ldflags '-s -w'
 GROUPS_ = $(notdir $(patsubst %/,%,$(wildcard functions/*/)))
 
+# What is given on the command line replaces the overrides of samconfig.toml: give nothing that need not be given.
+OVERRIDES := $(if $(filter arm64,$(ARCH)),,--parameter-overrides Architecture=$(ARCH))
+
 # Go modules of this repository. Those under infra need things that the product's must not.
 MODULES = . $(patsubst %/go.mod,%,$(wildcard infra/*/go.mod))
 
@@ -89,7 +92,7 @@ admin: ## operator commands, on the local stack or a deployed one: make admin AR
 
 .PHONY: sam-build
 sam-build: $(VENV)/ready ## package the functions as they are deployed
-	@ARCH=$(ARCH) $(SAM) build --parameter-overrides Architecture=$(ARCH)
+	@ARCH=$(ARCH) $(SAM) build $(OVERRIDES)
 
 .PHONY: sam-validate
 sam-validate: $(VENV)/ready ## test what the template becomes when SAM has transformed it
@@ -105,8 +108,8 @@ sam-test: ## invoke the packaged functions in containers with every event of eve
 
 .PHONY: deploy
 deploy: $(VENV)/ready ## build and deploy with the production profile of samconfig.toml
-	@ARCH=$(ARCH) $(SAM) build --config-env production --parameter-overrides Architecture=$(ARCH)
-	@$(SAM) deploy --config-env production --parameter-overrides Architecture=$(ARCH) $(DEPLOY_ARGS)
+	@ARCH=$(ARCH) $(SAM) build --config-env production
+	@$(SAM) deploy --config-env production $(OVERRIDES)
 
 .PHONY: clean
 clean: ## remove what was built and the local stack's data

@@ -1,0 +1,294 @@
+"""What must be true of the transformed template. Each rule raises AssertionError, and says in its first line why it stands."""
+
+import re
+
+from transformed import resources
+
+# The routes that answer without a credential. Every other one has the authorizer.
+PUBLIC = {
+    ("get", "/api/v1/server/config"),
+    ("get", "/api/v1/{vcs}/client_id"),
+    ("get", "/api/v1/openapi.json"),
+    ("get", "/health"),
+}
+
+EMPTY = ""
+TOO_MANY = '{"id":"TOO_MANY_REQUESTS","data":'
+
+# Every response type of the gateway: its status (None: the gateway's own for the case) and how its body begins.
+RESPONSES = {
+    "UNAUTHORIZED": ("403", EMPTY),
+    "ACCESS_DENIED": ("403", EMPTY),
+    "INVALID_API_KEY": ("403", EMPTY),
+    "INVALID_SIGNATURE": ("403", EMPTY),
+    "EXPIRED_TOKEN": ("403", EMPTY),
+    "MISSING_AUTHENTICATION_TOKEN": ("404", EMPTY),
+    "RESOURCE_NOT_FOUND": ("404", EMPTY),
+    "AUTHORIZER_FAILURE": ("500", EMPTY),
+    "AUTHORIZER_CONFIGURATION_ERROR": ("500", EMPTY),
+    "API_CONFIGURATION_ERROR": ("500", EMPTY),
+    "INTEGRATION_FAILURE": ("504", EMPTY),
+    "INTEGRATION_TIMEOUT": ("504", EMPTY),
+    "BAD_REQUEST_BODY": ("400", '{"id":"BAD_REQUEST","data":'),
+    "BAD_REQUEST_PARAMETERS": ("400", '{"id":"BAD_REQUEST","data":'),
+    "UNSUPPORTED_MEDIA_TYPE": ("415", '{"id":"UNSUPPORTED_MEDIA_TYPE","data":'),
+    "REQUEST_TOO_LARGE": ("413", '{"id":"REQUEST_TOO_LARGE","data":'),
+    "THROTTLED": ("429", TOO_MANY),
+    "QUOTA_EXCEEDED": ("429", TOO_MANY),
+    "WAF_FILTERED": ("429", TOO_MANY),
+    "DEFAULT_4XX": (None, EMPTY),
+    "DEFAULT_5XX": (None, EMPTY),
+}
+
+FUNCTIONS = {"AuthorizerFunction", "TokensFunction", "IdentityFunction", "SystemFunction", "KvFunction"}
+
+# What each function may do beyond writing its own log: (action, resource, leading keys of the items or None for all).
+GRANTS = {
+    "AuthorizerFunction": {
+        ("dynamodb:GetItem", "TokensTable.Arn", ("USER#*", "AUTHORITY")),
+        ("dynamodb:BatchGetItem", "TokensTable.Arn", ("USER#*", "AUTHORITY")),
+        ("dynamodb:Query", "TokensTable.Arn", ("USER#*", "AUTHORITY")),
+        ("dynamodb:GetItem", "OperationsTable.Arn", ("USER#*",)),
+        ("dynamodb:BatchGetItem", "OperationsTable.Arn", ("USER#*",)),
+    },
+    "TokensFunction": {
+        ("dynamodb:GetItem", "TokensTable.Arn", None),
+        ("dynamodb:PutItem", "TokensTable.Arn", None),
+        ("dynamodb:UpdateItem", "TokensTable.Arn", None),
+        ("dynamodb:Query", "TokensTable.Arn", None),
+        ("dynamodb:Query", "${TokensTable.Arn}/index/by_name", None),
+        ("dynamodb:GetItem", "SigningKeysTable.Arn", None),
+        ("dynamodb:Query", "SigningKeysTable.Arn", None),
+        ("dynamodb:GetItem", "OperationsTable.Arn", ("USER#*",)),
+    },
+    "IdentityFunction": {
+        ("dynamodb:GetItem", "OperationsTable.Arn", ("USER#*",)),
+    },
+    "SystemFunction": {
+        ("dynamodb:GetItem", "OperationsTable.Arn", None),
+    },
+    "KvFunction": {
+        ("dynamodb:GetItem", "KvTable.Arn", None),
+        ("dynamodb:BatchGetItem", "KvTable.Arn", None),
+        ("dynamodb:Query", "KvTable.Arn", None),
+        ("dynamodb:PutItem", "KvTable.Arn", None),
+        ("dynamodb:UpdateItem", "KvTable.Arn", None),
+        ("s3:GetObject", "${KvBucket.Arn}/*", None),
+        ("s3:PutObject", "${KvBucket.Arn}/*", None),
+    },
+}
+
+TABLES = {
+    "TokensTable": {"pk": "S", "sk": "S", "by_name": "S"},
+    "SigningKeysTable": {"pk": "S", "sk": "S"},
+    "OperationsTable": {"pk": "S", "sk": "S"},
+    "KvTable": {"pk": "S", "sk": "B"},
+}
+
+
+def equal(got, want, what):
+    assert got == want, f"{what}: got {got!r}, want {want!r}"
+
+
+def api(template):
+    return template["Resources"]["Api"]["Properties"]
+
+
+def stage(template):
+    (found,) = resources(template, "AWS::ApiGateway::Stage").values()
+    return found["Properties"]
+
+
+def authorizer_asks_each_time(template):
+    """A revoked key must stop at once, and a policy made for one path must never be reused for another."""
+    (name, scheme), *others = api(template)["Body"]["components"]["securitySchemes"].items()
+    equal((name, others), ("Credentials", []), "authorizers")
+    authorizer = scheme["x-amazon-apigateway-authorizer"]
+    equal(authorizer["type"], "request", "authorizer type")
+    equal(authorizer["authorizerResultTtlInSeconds"], 0, "seconds that an answer is reused")
+    equal(authorizer["identitySource"], "method.request.header.Authorization", "identity source")
+    assert "AuthorizerFunction" in str(authorizer["authorizerUri"]), "another function authorizes"
+
+
+def every_route_is_authorized(template):
+    """A route without the authorizer is open to the world; the list of those is short and written."""
+    public = set()
+    for path, methods in api(template)["Body"]["paths"].items():
+        for method, operation in methods.items():
+            equal(operation["x-amazon-apigateway-integration"]["type"], "aws_proxy", f"{method} {path}")
+            if operation["security"] == [{"NONE": []}]:
+                public.add((method, path))
+            else:
+                equal(operation["security"], [{"Credentials": []}], f"security of {method} {path}")
+    equal(public, PUBLIC, "routes without an authorizer")
+
+
+def gateway_responses_say_nothing_of_the_insides(template):
+    """Clients refresh on 403 with an empty body alone, and the gateway's own words name its insides."""
+    responses = api(template)["Body"]["x-amazon-apigateway-gateway-responses"]
+    equal(set(responses), set(RESPONSES), "response types")
+    for name, (status, body) in RESPONSES.items():
+        equal(responses[name].get("statusCode"), status, f"status of {name}")
+        (kind, text), = responses[name]["responseTemplates"].items()
+        equal(kind, "application/json", f"media type of {name}")
+        assert text.startswith(body) if body else text == "", f"body of {name}: {text!r}"
+        assert "$" not in text and "#" not in text, f"{name} has variables, or words of a template language the gateway does not run"
+        if status == "429":
+            assert "gatewayresponse.header.Retry-After" in responses[name]["responseParameters"], f"{name} lacks Retry-After"
+    assert "split the value" in responses["REQUEST_TOO_LARGE"]["responseTemplates"]["application/json"]
+
+
+def requests_are_throttled(template):
+    """Exchanging a key must not be a way to guess keys; the whole stage has a ceiling too."""
+    settings = {(s["HttpMethod"], s["ResourcePath"]): s for s in stage(template)["MethodSettings"]}
+    equal(set(settings), {("*", "/*"), ("POST", "/~1api~1v1~1access-token~1refresh")}, "throttled methods")
+    for key, prefix in zip(settings, ("Api", "Refresh")):
+        equal(settings[key]["ThrottlingRateLimit"], {"Ref": prefix + "RateLimit"}, f"rate of {key}")
+        equal(settings[key]["ThrottlingBurstLimit"], {"Ref": prefix + "BurstLimit"}, f"burst of {key}")
+    acl = template["Resources"]["RefreshWebAcl"]
+    equal(acl["Condition"], "HasWaf", "when there is a web ACL")
+    (rule,) = acl["Properties"]["Rules"]
+    equal(rule["Statement"]["RateBasedStatement"]["Limit"], {"Ref": "WafRefreshLimit"}, "rate of the web ACL")
+    equal(template["Resources"]["RefreshWebAclAssociation"]["Condition"], "HasWaf", "when the web ACL is in front of the API")
+
+
+def no_log_holds_a_credential(template):
+    """Execution logs and data traces write headers; the access log writes only what the gateway itself made up."""
+    for setting in stage(template)["MethodSettings"]:
+        equal(setting["LoggingLevel"], "OFF", "execution log")
+        equal(setting["DataTraceEnabled"], False, "data trace")
+    condition, log, _ = stage(template)["AccessLogSetting"]["Fn::If"]
+    equal(condition, "HasAccessLogs", "when there is an access log")
+    fields = set(re.findall(r"\$context\.([a-zA-Z.]+)", log["Format"]))
+    equal(fields, {
+        "requestId", "extendedRequestId", "requestTime", "identity.sourceIp", "httpMethod", "resourcePath", "status",
+        "responseLength", "responseLatency", "integration.status", "integration.latency", "authorizer.status",
+        "authorizer.latency", "authorizer.principalId", "error.responseType",
+    }, "fields of the access log")
+
+
+def logs_end(template):
+    """A log that is kept for ever costs for ever."""
+    groups = resources(template, "AWS::Logs::LogGroup")
+    for name, group in groups.items():
+        equal(group["Properties"]["RetentionInDays"], {"Ref": "LogRetentionDays"}, f"retention of {name}")
+    for name, function in resources(template, "AWS::Lambda::Function").items():
+        group = function["Properties"]["LoggingConfig"]["LogGroup"]["Ref"]
+        equal(group, name.replace("Function", "LogGroup"), f"log group of {name}")
+        assert group in groups, f"{name} logs to a group of its own making"
+
+
+def functions_are_built_alike(template):
+    """One runtime and one architecture, and each function ends before the gateway stops waiting for it (29 s)."""
+    functions = resources(template, "AWS::Lambda::Function")
+    equal(set(functions), FUNCTIONS, "functions")
+    for name, function in functions.items():
+        p = function["Properties"]
+        equal(p["Runtime"], "provided.al2023", f"runtime of {name}")
+        equal(p["Architectures"], [{"Ref": "Architecture"}], f"architecture of {name}")
+        assert p["Timeout"] < 29, f"{name} may outlive the gateway's patience"
+        assert "ReservedConcurrentExecutions" not in p, f"{name} takes from the account's concurrency"
+        for variable in ("AWS_ENDPOINT_URL_DYNAMODB", "AWS_ENDPOINT_URL_S3"):
+            equal(p["Environment"]["Variables"][variable], "", f"{variable} of {name}")
+
+
+def name_of(resource):
+    """A resource of a policy, as the tables above write it."""
+    if "Fn::GetAtt" in resource:
+        return ".".join(resource["Fn::GetAtt"])
+    return resource["Fn::Sub"]
+
+
+def listed(value):
+    return value if isinstance(value, list) else [value]
+
+
+def grants(template, function):
+    """The permissions of a function's role, less those every function has."""
+    role = template["Resources"][template["Resources"][function]["Properties"]["Role"]["Fn::GetAtt"][0]]["Properties"]
+    assert "ManagedPolicyArns" not in role, f"{function} has a managed policy"
+    found = set()
+    for policy in role["Policies"]:
+        for statement in policy["PolicyDocument"]["Statement"]:
+            if "Fn::If" in statement:
+                condition, statement, _ = statement["Fn::If"]
+                equal(condition, "HasTracing", f"condition in the policy of {function}")
+                equal(statement["Action"], ["xray:PutTraceSegments", "xray:PutTelemetryRecords"], f"tracing of {function}")
+                continue
+            equal(statement["Effect"], "Allow", f"effect in the policy of {function}")
+            keys = None
+            if "Condition" in statement:
+                (test, condition), = statement["Condition"].items()
+                equal(test, "ForAllValues:StringLike", f"condition of {function}")
+                equal(list(condition), ["dynamodb:LeadingKeys"], f"condition of {function}")
+                keys = tuple(condition["dynamodb:LeadingKeys"])
+            for action in listed(statement["Action"]):
+                for resource in listed(statement["Resource"]):
+                    found.add((action, name_of(resource), keys))
+    group = function.replace("Function", "LogGroup") + ".Arn"
+    own = {("logs:CreateLogStream", group, None), ("logs:PutLogEvents", group, None)}
+    assert own <= found, f"{function} cannot write its log"
+    return found - own
+
+
+def functions_may_do_what_is_written(template):
+    """The table of grants is the review: a policy that grows must grow here too."""
+    for function, want in GRANTS.items():
+        got = grants(template, function)
+        assert got == want, f"{function} may beyond the table: {got - want}; may not though written: {want - got}"
+        for action, _, _ in got:
+            assert "*" not in action, f"{function} may {action}"
+            assert not re.search(r"Scan|Delete|PartiQL", action), f"{function} may {action}"
+
+
+def tables_keep_data(template):
+    """Nothing is lost by deleting the stack, nor within the 35 days of point-in-time recovery; every change is announced."""
+    tables = resources(template, "AWS::DynamoDB::Table")
+    equal(set(tables), set(TABLES), "tables")
+    for name, table in tables.items():
+        p = table["Properties"]
+        equal((table["DeletionPolicy"], table["UpdateReplacePolicy"]), ("Retain", "Retain"), f"deletion of {name}")
+        equal(p["DeletionProtectionEnabled"], True, f"deletion protection of {name}")
+        equal({a["AttributeName"]: a["AttributeType"] for a in p["AttributeDefinitions"]}, TABLES[name], f"attributes of {name}")
+        equal(p["BillingMode"], "PAY_PER_REQUEST", f"billing of {name}")
+        equal(p["PointInTimeRecoverySpecification"], {"PointInTimeRecoveryEnabled": True}, f"recovery of {name}")
+        equal(p["SSESpecification"], {"SSEEnabled": True, "SSEType": "KMS"}, f"encryption of {name}")
+        equal(p["TimeToLiveSpecification"], {"AttributeName": "ttl", "Enabled": True}, f"expiry of {name}")
+        equal(p["StreamSpecification"], {"StreamViewType": "NEW_AND_OLD_IMAGES"}, f"stream of {name}")
+
+
+def bucket_is_private(template):
+    """Nobody reads the bucket but through the functions, and never in the clear."""
+    (name, bucket), = resources(template, "AWS::S3::Bucket").items()
+    p = bucket["Properties"]
+    equal((bucket["DeletionPolicy"], bucket["UpdateReplacePolicy"]), ("Retain", "Retain"), f"deletion of {name}")
+    equal(p["PublicAccessBlockConfiguration"], {
+        "BlockPublicAcls": True, "BlockPublicPolicy": True, "IgnorePublicAcls": True, "RestrictPublicBuckets": True,
+    }, "public access block")
+    (rule,) = p["BucketEncryption"]["ServerSideEncryptionConfiguration"]
+    equal(rule["ServerSideEncryptionByDefault"], {"SSEAlgorithm": "AES256"}, "encryption")
+    days = [r["AbortIncompleteMultipartUpload"]["DaysAfterInitiation"] for r in p["LifecycleConfiguration"]["Rules"]
+            if r["Status"] == "Enabled" and "AbortIncompleteMultipartUpload" in r]
+    equal(days, [{"Ref": "UnfinishedUploadDays"}], "days that an unfinished upload is kept")
+    (policy,) = resources(template, "AWS::S3::BucketPolicy").values()
+    denials = [s for s in policy["Properties"]["PolicyDocument"]["Statement"] if s["Effect"] == "Deny"]
+    conditions = []
+    for s in denials:
+        equal((s["Principal"], s["Action"]), ("*", "s3:*"), "who is denied what")
+        equal([name_of(r) for r in s["Resource"]], [f"{name}.Arn", "${" + name + ".Arn}/*"], "where")
+        conditions.append(s["Condition"])
+    equal(conditions, [{"Bool": {"aws:SecureTransport": "false"}}, {"NumericLessThan": {"s3:TlsVersion": "1.2"}}], "denials")
+
+
+RULES = [
+    authorizer_asks_each_time,
+    every_route_is_authorized,
+    gateway_responses_say_nothing_of_the_insides,
+    requests_are_throttled,
+    no_log_holds_a_credential,
+    logs_end,
+    functions_are_built_alike,
+    functions_may_do_what_is_written,
+    tables_keep_data,
+    bucket_is_private,
+]

@@ -1,0 +1,93 @@
+"""Asserts what linters miss, on the template as SAM transforms it, and that each assertion can fail."""
+
+import functools
+
+import pytest
+
+import rules
+from transformed import source, transformed
+
+
+@pytest.fixture(scope="session")
+def template():
+    return transformed(source())
+
+
+@pytest.mark.parametrize("rule", rules.RULES, ids=lambda rule: rule.__name__)
+def test_template(template, rule):
+    rule(template)
+
+
+def at(document, path):
+    """The value at a path such as Resources.Api.Properties; numbers index lists."""
+    return functools.reduce(lambda node, key: node[int(key) if isinstance(node, list) else key], path, document)
+
+
+def put(path, value):
+    *parents, last = path.split("/")
+
+    def mutate(document):
+        node = at(document, parents)
+        node[int(last) if isinstance(node, list) else last] = value
+
+    return mutate
+
+
+def drop(path):
+    *parents, last = path.split("/")
+
+    def mutate(document):
+        node = at(document, parents)
+        del node[int(last) if isinstance(node, list) else last]
+
+    return mutate
+
+
+API = "Resources/Api/Properties"
+AUTHORIZER = API + "/Auth/Authorizers/Credentials"
+KV = "Resources/KvRole/Properties/Policies/0/PolicyDocument/Statement"
+
+# One mistake each, the rule that must notice it, and how it is made.
+MISTAKES = {
+    "cached authorizer": (rules.authorizer_asks_each_time, put(AUTHORIZER + "/Identity/ReauthorizeEvery", 300)),
+    "cache left at its default": (rules.authorizer_asks_each_time, drop(AUTHORIZER + "/Identity/ReauthorizeEvery")),
+    "misspelt cache time": (rules.authorizer_asks_each_time, lambda d: (
+        drop(AUTHORIZER + "/Identity/ReauthorizeEvery")(d), put(AUTHORIZER + "/Identity/ReauthoriseEvery", 0)(d))),
+    "other identity header": (rules.authorizer_asks_each_time, put(AUTHORIZER + "/Identity/Headers", ["X-Token"])),
+    "open route": (rules.every_route_is_authorized,
+                   put("Resources/KvFunction/Properties/Events/Get/Properties/Auth", {"Authorizer": "NONE"})),
+    "closed health": (rules.every_route_is_authorized, drop("Resources/SystemFunction/Properties/Events/Health/Properties/Auth")),
+    "401": (rules.gateway_responses_say_nothing_of_the_insides, put(API + "/GatewayResponses/UNAUTHORIZED/StatusCode", 401)),
+    "words in a refusal": (rules.gateway_responses_say_nothing_of_the_insides,
+                           put(API + "/GatewayResponses/ACCESS_DENIED/ResponseTemplates",
+                               {"application/json": '{"message":$context.error.messageString}'})),
+    "undecided response": (rules.gateway_responses_say_nothing_of_the_insides, drop(API + "/GatewayResponses/DEFAULT_5XX")),
+    "unthrottled refresh": (rules.requests_are_throttled, drop(API + "/MethodSettings/1")),
+    "data trace": (rules.no_log_holds_a_credential, put(API + "/MethodSettings/0/DataTraceEnabled", True)),
+    "logged path": (rules.no_log_holds_a_credential, put(API + "/AccessLogSetting/Fn::If/1/Format", "$context.path")),
+    "endless log": (rules.logs_end, drop("Resources/KvLogGroup/Properties/RetentionInDays")),
+    "slow function": (rules.functions_are_built_alike, put("Resources/KvFunction/Properties/Timeout", 30)),
+    "scan": (rules.functions_may_do_what_is_written, lambda d: at(d, KV.split("/"))[2]["Action"].append("dynamodb:Scan")),
+    "wildcard": (rules.functions_may_do_what_is_written, put(KV + "/2/Action", "dynamodb:*")),
+    "every bucket": (rules.functions_may_do_what_is_written, put(KV + "/3/Resource", {"Fn::Sub": "arn:aws:s3:::*"})),
+    "unbounded partition keys": (rules.functions_may_do_what_is_written,
+                                 drop("Resources/AuthorizerRole/Properties/Policies/0/PolicyDocument/Statement/2/Condition")),
+    "managed policy": (rules.functions_may_do_what_is_written,
+                       put("Resources/KvRole/Properties/ManagedPolicyArns", ["arn:aws:iam::aws:policy/AmazonS3FullAccess"])),
+    "role of SAM's own making": (rules.functions_may_do_what_is_written, drop("Resources/SystemFunction/Properties/Role")),
+    "no recovery": (rules.tables_keep_data, drop("Resources/KvTable/Properties/PointInTimeRecoverySpecification")),
+    "new images only": (rules.tables_keep_data,
+                        put("Resources/TokensTable/Properties/StreamSpecification/StreamViewType", "NEW_IMAGE")),
+    "deleted with the stack": (rules.tables_keep_data, put("Resources/KvTable/DeletionPolicy", "Delete")),
+    "public bucket": (rules.bucket_is_private,
+                      put("Resources/KvBucket/Properties/PublicAccessBlockConfiguration/BlockPublicPolicy", False)),
+    "plain HTTP": (rules.bucket_is_private, drop("Resources/KvBucketPolicy/Properties/PolicyDocument/Statement/0")),
+}
+
+
+@pytest.mark.parametrize("rule, mutate", MISTAKES.values(), ids=MISTAKES.keys())
+def test_mistake_is_noticed(rule, mutate):
+    document = source()
+    mutate(document)
+    with pytest.raises((AssertionError, KeyError)):
+        rule(transformed(document))
