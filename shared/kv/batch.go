@@ -1,0 +1,51 @@
+package kv
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+)
+
+// batchSize is how many items BatchGetItem takes.
+const batchSize = 100
+
+// batchRows calls do for those of the given rows that have an item, in no
+// particular order. Each read is strongly consistent; together they are no
+// snapshot.
+func (s *Store) batchRows(ctx context.Context, ns Namespace, generation string, idx []int, do func(int, cell)) error {
+	for chunk := range slices.Chunk(idx, batchSize) {
+		keys := make([]item, len(chunk))
+		for i, n := range chunk {
+			keys[i] = rowKey(ns, generation, n)
+		}
+		for n := 0; len(keys) > 0; n++ {
+			if n == tries {
+				return errContended
+			}
+			if err := pause(ctx, n); err != nil {
+				return err
+			}
+			out, err := s.db.BatchGetItem(ctx, &dynamodb.BatchGetItemInput{
+				RequestItems: map[string]types.KeysAndAttributes{
+					s.table: {Keys: keys, ConsistentRead: aws.Bool(true)},
+				},
+			})
+			if err != nil {
+				return fmt.Errorf("batch get rows: %w", err)
+			}
+			for _, it := range out.Responses[s.table] {
+				r, err := decode[row](it)
+				if err != nil {
+					return err
+				}
+				do(r.idx(), r.cell)
+			}
+			keys = out.UnprocessedKeys[s.table].Keys
+		}
+	}
+	return nil
+}

@@ -1,0 +1,116 @@
+package kv
+
+import (
+	"strings"
+
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+
+	"github.com/opsplane/opsplane/shared/change"
+)
+
+// edit collects one conditional update of an item.
+type edit struct {
+	sets, removes, conditions []string
+	values                    item
+}
+
+// newEdit starts an edit by author.
+func newEdit(author change.Author) *edit {
+	e := &edit{values: item{}}
+	e.sets = append(e.sets, author.Set(e.values))
+	return e
+}
+
+// set assigns a value to an attribute.
+func (e *edit) set(attr string, v types.AttributeValue) {
+	e.values[":"+attr] = v
+	e.sets = append(e.sets, attr+" = :"+attr)
+}
+
+// setOr assigns a value, or removes the attribute where keep is false.
+func (e *edit) setOr(keep bool, attr string, v types.AttributeValue) {
+	if keep {
+		e.set(attr, v)
+		return
+	}
+	e.removes = append(e.removes, attr)
+}
+
+// count adds one to a counter that begins at first.
+func (e *edit) count(attr string, first int) {
+	e.values[":one"], e.values[":"+attr+"_0"] = number(1), number(first-1)
+	e.sets = append(e.sets, attr+" = if_not_exists("+attr+", :"+attr+"_0) + :one")
+}
+
+// require adds a condition. Every condition must hold.
+func (e *edit) require(condition string) { e.conditions = append(e.conditions, condition) }
+
+// requireEqual asks that an attribute has a value.
+func (e *edit) requireEqual(attr string, v types.AttributeValue) {
+	e.values[":is_"+attr] = v
+	e.require(attr + " = :is_" + attr)
+}
+
+// requireAbsent asks that an attribute does not exist.
+func (e *edit) requireAbsent(attr string) { e.require("attribute_not_exists(" + attr + ")") }
+
+// requireRevision asks that the cell is at the revision of c, or has none as
+// c has none.
+func (e *edit) requireRevision(c cell) {
+	if c.Revision == nil {
+		e.requireAbsent("rv")
+		return
+	}
+	e.requireEqual("rv", number(*c.Revision))
+}
+
+func (e *edit) expression() string {
+	// ttl is a reserved word of the expression language, the other attributes
+	// are not.
+	var b strings.Builder
+	b.WriteString("SET " + strings.Join(e.sets, ", "))
+	if len(e.removes) > 0 {
+		b.WriteString(" REMOVE " + strings.Join(e.removes, ", "))
+	}
+	return b.String()
+}
+
+func (e *edit) names() map[string]string {
+	for _, list := range [][]string{e.sets, e.removes, e.conditions} {
+		for _, s := range list {
+			if strings.Contains(s, "#ttl") {
+				return map[string]string{"#ttl": "ttl"}
+			}
+		}
+	}
+	return nil
+}
+
+func (e *edit) condition() *string {
+	if len(e.conditions) == 0 {
+		return nil
+	}
+	c := strings.Join(e.conditions, " AND ")
+	return &c
+}
+
+// input is the edit as an update that answers the new item, or the item as it
+// stands if the condition fails.
+func (e *edit) input(table string, key item) *dynamodb.UpdateItemInput {
+	expression := e.expression()
+	return &dynamodb.UpdateItemInput{
+		TableName: &table, Key: key, UpdateExpression: &expression,
+		ConditionExpression: e.condition(), ExpressionAttributeValues: e.values, ExpressionAttributeNames: e.names(),
+		ReturnValues: types.ReturnValueAllNew, ReturnValuesOnConditionCheckFailure: types.ReturnValuesOnConditionCheckFailureAllOld,
+	}
+}
+
+// transact is the edit as a part of a transaction.
+func (e *edit) transact(table string, key item) types.TransactWriteItem {
+	expression := e.expression()
+	return types.TransactWriteItem{Update: &types.Update{
+		TableName: &table, Key: key, UpdateExpression: &expression,
+		ConditionExpression: e.condition(), ExpressionAttributeValues: e.values, ExpressionAttributeNames: e.names(),
+	}}
+}

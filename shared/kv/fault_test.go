@@ -1,0 +1,333 @@
+package kv_test
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/opsplane/opsplane/infra/storagetest"
+	"github.com/opsplane/opsplane/shared/fault"
+	"github.com/opsplane/opsplane/shared/kv"
+)
+
+// operations are the writes of the store, each on a key with drafts at idx 0
+// and 1 and a committed row at idx 2, and what must hold after it was applied
+// exactly once.
+var operations = map[string]struct {
+	calls string // of storage, which the faults hit in turn
+	do    func(*testing.T, *rig) error
+	check func(*testing.T, *rig)
+}{
+	"set of idx 0": {
+		"UpdateItem",
+		func(t *testing.T, r *rig) error {
+			_, err := r.Set(t.Context(), r.ns, nil, r.author(), r.write(t, "k", 0, `"new"`))
+			return err
+		},
+		func(t *testing.T, r *rig) { r.wantRow(t, "k", 0, 1, `"new"`) },
+	},
+	"set of another idx": {
+		"GetItem UpdateItem",
+		func(t *testing.T, r *rig) error {
+			_, err := r.Set(t.Context(), r.ns, nil, r.author(), r.write(t, "k", 2, `"new"`))
+			return err
+		},
+		func(t *testing.T, r *rig) { r.wantRow(t, "k", 2, 1, `"new"`) },
+	},
+	"insert of a new key": {
+		"GetItem UpdateItem",
+		func(t *testing.T, r *rig) error {
+			_, err := r.CompareAndSet(t.Context(), r.ns, nil, r.author(), r.write(t, "fresh", 7, `"new"`), nil)
+			return err
+		},
+		func(t *testing.T, r *rig) { r.wantRow(t, "fresh", 7, 0, `"new"`) },
+	},
+	"cas of idx 0": {
+		"UpdateItem",
+		func(t *testing.T, r *rig) error {
+			version := 0
+			_, err := r.CompareAndSet(t.Context(), r.ns, nil, r.author(), r.write(t, "k", 0, `"new"`), &version)
+			return err
+		},
+		func(t *testing.T, r *rig) { r.wantRow(t, "k", 0, 1, `"new"`) },
+	},
+	"delete of one row": {
+		"GetItem UpdateItem",
+		func(t *testing.T, r *rig) error {
+			idx := 2
+			done, err := r.Delete(t.Context(), r.ns, nil, r.author(), "k", &idx, nil)
+			return wantTrue(done, err)
+		},
+		func(t *testing.T, r *rig) { r.missing(t, "k", 2) },
+	},
+	"delete of the key": {
+		"GetItem PutItem UpdateItem",
+		func(t *testing.T, r *rig) error {
+			done, err := r.Delete(t.Context(), r.ns, nil, r.author(), "k", nil, nil)
+			return wantTrue(done, err)
+		},
+		func(t *testing.T, r *rig) { r.missing(t, "k", 2) },
+	},
+	"set of a large value": {
+		"s3:PUT GetItem UpdateItem",
+		func(t *testing.T, r *rig) error {
+			_, err := r.Set(t.Context(), r.ns, nil, r.author(), r.write(t, "k", 2, large))
+			return err
+		},
+		func(t *testing.T, r *rig) { r.wantRow(t, "k", 2, 1, large) },
+	},
+	"commit of one key": {
+		"GetItem Query UpdateItem",
+		func(t *testing.T, r *rig) error { return r.commitAll(t, "k") },
+		func(t *testing.T, r *rig) { r.wantRow(t, "k", 0, 0, "1"); r.wantRow(t, "k", 1, 0, "1") },
+	},
+	"commit of two keys": {
+		"GetItem Query TransactWriteItems",
+		func(t *testing.T, r *rig) error { return r.commitAll(t, "k", "l") },
+		func(t *testing.T, r *rig) { r.wantRow(t, "k", 1, 0, "1"); r.wantRow(t, "l", 0, 0, "1") },
+	},
+}
+
+var large = `"` + strings.Repeat("x", 2*kv.InlineMax) + `"`
+
+func wantTrue(done bool, err error) error {
+	if err == nil && !done {
+		return errors.New("answers that nothing was removed")
+	}
+	return err
+}
+
+func (r *rig) commitAll(t *testing.T, keys ...string) error {
+	var targets []kv.Target
+	want := 0
+	for _, k := range keys {
+		targets = append(targets, kv.Target{Key: k})
+		want += map[string]int{"k": 2, "l": 1}[k]
+	}
+	got, err := r.Commit(t.Context(), r.ns, nil, r.author(), targets)
+	if err == nil && len(got) != want {
+		return fmt.Errorf("commit answers %v, want %d rows", got, want)
+	}
+	return err
+}
+
+func (r *rig) wantRow(t *testing.T, key string, idx, version int, value string) {
+	t.Helper()
+	if got := r.get(t, key, idx); got.Version != version || string(got.Data) != value {
+		t.Errorf("%q %d is version %d of %s, want version %d of %s", key, idx, got.Version, got.Data, version, value)
+	}
+}
+
+func (r *rig) fill(t *testing.T) {
+	t.Helper()
+	// Written by requests long past, so that a lost answer can be told from
+	// somebody else's write.
+	for _, w := range []kv.Write{
+		{Key: "k", Idx: 0}, {Key: "k", Idx: 1}, {Key: "l", Idx: 0}, {Key: "k", Idx: 2, Committed: true},
+	} {
+		w.Value = parse(t, "1")
+		a := r.author()
+		a.At = a.At.Add(-longAgo)
+		if _, err := r.Set(t.Context(), r.ns, nil, a, w); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+func TestEveryWriteAppliesOnceUnderEveryPassingFault(t *testing.T) {
+	kinds := map[string]storagetest.Kind{
+		"throttled": storagetest.Throttle, "server error": storagetest.ServerError, "answer lost": storagetest.LoseAnswer,
+		"request lost": storagetest.LoseRequest, "connection refused": storagetest.Refuse, "transaction conflict": storagetest.Conflict,
+	}
+	for name, op := range operations {
+		for kindName, kind := range kinds {
+			for _, call := range strings.Fields(op.calls) {
+				if kind == storagetest.Conflict && call != "TransactWriteItems" {
+					continue
+				}
+				t.Run(name+"/"+kindName+" at "+call, func(t *testing.T) {
+					r := newRig(t)
+					r.fill(t)
+					var faults storagetest.Faults
+					faults.Add(storagetest.Fault{Operation: call, Nth: 1, Kind: kind})
+					if err := op.do(t, r.failing(&faults)); err != nil {
+						t.Fatalf("got %v, want success", err)
+					}
+					if faults.Calls(call) == 0 {
+						t.Errorf("%s was never called, so nothing was tested", call)
+					}
+					op.check(t, r)
+				})
+			}
+		}
+	}
+}
+
+func TestWriteWhoseFateCannotBeKnownSaysSoAndIsNotRepeated(t *testing.T) {
+	for _, idx := range []int{0, 2} {
+		t.Run(fmt.Sprint("idx ", idx), func(t *testing.T) {
+			r := newRig(t)
+			r.fill(t)
+			var faults storagetest.Faults
+			faults.Add(storagetest.Fault{Operation: "UpdateItem", Nth: 1, Kind: storagetest.LoseAnswer})
+			// Another writer comes before the loser of the answer can look.
+			faults.Add(storagetest.Fault{Operation: "GetItem", Nth: 1 + min(idx, 1), Kind: storagetest.Pass, Before: func() {
+				r.set(t, "k", idx, `"other"`, true)
+			}})
+			_, err := r.failing(&faults).Set(t.Context(), r.ns, nil, r.author(), r.write(t, "k", idx, `"mine"`))
+			var f *fault.Error
+			if !errors.As(err, &f) || f.ID != "OUTCOME_UNKNOWN" {
+				t.Fatalf("got %v, want OUTCOME_UNKNOWN", err)
+			}
+			r.wantRow(t, "k", idx, 2, `"other"`)
+		})
+	}
+}
+
+func TestCommitStartsAgainWhenAnotherCommitComesBetween(t *testing.T) {
+	r := newRig(t)
+	r.fill(t)
+	var faults storagetest.Faults
+	faults.Add(storagetest.Fault{Operation: "UpdateItem", Nth: 1, Kind: storagetest.Pass, Before: func() {
+		one := 1
+		if _, err := r.Commit(t.Context(), r.ns, nil, r.author(), []kv.Target{{Key: "k", Idx: &one}}); err != nil {
+			t.Error(err)
+		}
+	}})
+	got, err := r.failing(&faults).Commit(t.Context(), r.ns, nil, r.author(), []kv.Target{{Key: "k"}})
+	if err != nil || len(got) != 1 || got[0].Idx != 0 {
+		t.Fatalf("got %v, %v; want idx 0 alone, idx 1 was another's", got, err)
+	}
+	r.get(t, "k", 1)
+}
+
+func TestRowRewrittenBetweenChoiceAndPublicationStaysADraft(t *testing.T) {
+	for _, idx := range []int{0, 1} {
+		t.Run(fmt.Sprint("idx ", idx), func(t *testing.T) {
+			r := newRig(t)
+			r.fill(t)
+			var faults storagetest.Faults
+			faults.Add(storagetest.Fault{Operation: "UpdateItem", Nth: 1, Kind: storagetest.Pass, Before: func() {
+				r.set(t, "k", 1, `"newer"`, false)
+			}})
+			if _, err := r.failing(&faults).Commit(t.Context(), r.ns, nil, r.author(), []kv.Target{{Key: "k"}}); err != nil {
+				t.Fatal(err)
+			}
+			r.missing(t, "k", 1)
+			r.get(t, "k", 0)
+		})
+	}
+}
+
+func TestWriterThatReadTheHeadBeforeADeleteIsOrderedBeforeIt(t *testing.T) {
+	r := newRig(t)
+	r.fill(t)
+	var faults storagetest.Faults
+	faults.Add(storagetest.Fault{Operation: "UpdateItem", Nth: 1, Kind: storagetest.Pass, Before: func() {
+		if _, err := r.Delete(t.Context(), r.ns, nil, r.author(), "k", nil, nil); err != nil {
+			t.Error(err)
+		}
+	}})
+	if _, err := r.failing(&faults).Set(t.Context(), r.ns, nil, r.author(), r.write(t, "k", 2, `"late"`)); err != nil {
+		t.Fatal(err)
+	}
+	r.missing(t, "k", 2)
+	if rec := r.set(t, "k", 2, `"again"`, true); rec.Version != 0 {
+		t.Errorf("version %d after the delete, want 0", rec.Version)
+	}
+}
+
+func TestDeleteSeesAGuardThatAppearsUnderIt(t *testing.T) {
+	r := newRig(t)
+	r.fill(t)
+	system := systemWrite
+	var faults storagetest.Faults
+	faults.Add(storagetest.Fault{Operation: "UpdateItem", Nth: 1, Kind: storagetest.Pass, Before: func() {
+		w := r.write(t, "k", 9, `"guarded"`)
+		w.WriteCaps = &system
+		if _, err := r.Set(t.Context(), r.ns, nil, r.author(), w); err != nil {
+			t.Error(err)
+		}
+	}})
+	if _, err := r.failing(&faults).Delete(t.Context(), r.ns, nil, r.author(), "k", nil, nil); err != nil {
+		t.Fatal(err)
+	}
+	r.get(t, "k", 9)
+	r.missing(t, "k", 2)
+}
+
+func TestCallsPerOperation(t *testing.T) {
+	small := 0
+	zero, other := 0, 2
+	for _, c := range []struct {
+		name string
+		want string
+		do   func(*testing.T, *rig) error
+	}{
+		{"get of idx 0", "GetItem", func(t *testing.T, r *rig) error {
+			_, err := r.Get(t.Context(), r.ns, nil, "k", 0, true, true)
+			return err
+		}},
+		{"get of another idx", "GetItem GetItem", func(t *testing.T, r *rig) error {
+			_, err := r.Get(t.Context(), r.ns, nil, "k", other, true, true)
+			return err
+		}},
+		{"set of idx 0", "UpdateItem", func(t *testing.T, r *rig) error {
+			_, err := r.Set(t.Context(), r.ns, nil, r.author(), r.write(t, "k", 0, "2"))
+			return err
+		}},
+		{"set of another idx", "GetItem UpdateItem", func(t *testing.T, r *rig) error {
+			_, err := r.Set(t.Context(), r.ns, nil, r.author(), r.write(t, "k", other, "2"))
+			return err
+		}},
+		{"insert of a key", "UpdateItem", func(t *testing.T, r *rig) error {
+			_, err := r.CompareAndSet(t.Context(), r.ns, nil, r.author(), r.write(t, "new", 0, "2"), nil)
+			return err
+		}},
+		{"first row of another idx", "GetItem UpdateItem UpdateItem", func(t *testing.T, r *rig) error {
+			_, err := r.CompareAndSet(t.Context(), r.ns, nil, r.author(), r.write(t, "new", 1, "2"), nil)
+			return err
+		}},
+		{"cas", "UpdateItem", func(t *testing.T, r *rig) error {
+			_, err := r.CompareAndSet(t.Context(), r.ns, nil, r.author(), r.write(t, "k", 0, "2"), &small)
+			return err
+		}},
+		{"delete of idx 0", "UpdateItem UpdateItem", func(t *testing.T, r *rig) error {
+			_, err := r.Delete(t.Context(), r.ns, nil, r.author(), "k", &zero, nil)
+			return err
+		}},
+		{"delete of a key with one row", "GetItem UpdateItem", func(t *testing.T, r *rig) error {
+			_, err := r.Delete(t.Context(), r.ns, nil, r.author(), "l", nil, nil)
+			return err
+		}},
+		{"delete of a key with rows", "GetItem PutItem UpdateItem", func(t *testing.T, r *rig) error {
+			_, err := r.Delete(t.Context(), r.ns, nil, r.author(), "k", nil, nil)
+			return err
+		}},
+		{"commit of one key", "GetItem Query UpdateItem", func(t *testing.T, r *rig) error { return r.commitAll(t, "k") }},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			r := newRig(t)
+			r.fill(t)
+			var calls storagetest.Faults
+			if err := c.do(t, r.failing(&calls)); err != nil {
+				t.Fatal(err)
+			}
+			want := map[string]int{}
+			total := 0
+			for _, op := range strings.Fields(c.want) {
+				want[op]++
+				total++
+			}
+			if got := calls.Calls(""); got != total {
+				t.Errorf("%d calls, want %s", got, c.want)
+			}
+			for op, n := range want {
+				if got := calls.Calls(op); got != n {
+					t.Errorf("%d calls of %s, want %d", got, op, n)
+				}
+			}
+		})
+	}
+}

@@ -1,0 +1,231 @@
+package kv
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/opsplane/opsplane/shared/access"
+	"github.com/opsplane/opsplane/shared/fault"
+)
+
+// pageWeight is how much the records of one page may weigh, in bytes of the
+// response that carries them; a page ends before the record that would exceed
+// it. It leaves room for what stands around the records.
+const pageWeight = MaxEscapedValue
+
+// recordWeight is what a record weighs beside its value, key and capabilities.
+const recordWeight = 256
+
+// bodyReaders is how many bodies of a page are read at once.
+const bodyReaders = 32
+
+// headPage bounds how many heads one read asks for.
+const headPage = 200
+
+// Iterate answers one page of the visible rows of a range, ordered by the
+// bytes of the key, then by idx. next is where to go on, nil at the end. A page
+// ends at the range's limit, or earlier where its values would not fit into a
+// response.
+//
+// On one page, the rows of one key show all of a commit or nothing of it.
+// Several keys, or several pages, are not one snapshot: a commit of several
+// keys that is published during the iteration may show on the later keys only.
+func (s *Store) Iterate(ctx context.Context, ns Namespace, caps access.Set, r Range) (records []Record, next *Position, err error) {
+	if err := checkRow(r.Key, r.Idx); err != nil {
+		return nil, nil, err
+	}
+	if r.Limit < 0 || r.Limit > MaxLimit {
+		return nil, nil, fault.Invalidf("INVALID_LIMIT", "limit %d is out of range; use 0 to %d", r.Limit, MaxLimit)
+	}
+	if r.Limit == 0 {
+		return nil, nil, nil
+	}
+	p := &page{Store: s, ns: ns, caps: caps, Range: r}
+	if err := p.walk(ctx); err != nil {
+		return nil, nil, err
+	}
+	if r.WithData {
+		if err := p.load(ctx); err != nil {
+			return nil, nil, err
+		}
+	}
+	if p.full {
+		last := p.records[len(p.records)-1]
+		next = &Position{last.Key, last.Idx}
+	}
+	return p.records, next, nil
+}
+
+// page gathers the records of one page.
+type page struct {
+	*Store
+	ns   Namespace
+	caps access.Set
+	Range
+	records []Record
+	cells   []cell
+	weight  int
+	full    bool // another record follows
+}
+
+// start is where the walk begins: the key, the first idx of it, and whether
+// the walk stays on that key.
+func (p *page) start() (key string, idx int, single bool) {
+	key, idx = p.Key, MinIdx
+	switch {
+	case p.Inclusive && p.Idx != nil:
+		idx, single = *p.Idx, true
+	case p.Idx != nil:
+		idx = *p.Idx + 1
+	case !p.Inclusive:
+		idx = MaxIdx + 1
+	}
+	if p.After == nil {
+		return key, idx, single
+	}
+	switch a := *p.After; {
+	case a.Key > key:
+		key, idx = a.Key, a.Idx+1
+	case a.Key == key:
+		idx = max(idx, a.Idx+1)
+	}
+	return key, idx, single && key == p.Key
+}
+
+// walk visits heads in order until the page is full.
+func (p *page) walk(ctx context.Context) error {
+	key, idx, single := p.start()
+	if single {
+		h, ok, err := p.getHead(ctx, p.ns, key)
+		if err != nil || !ok {
+			return err
+		}
+		return p.rows(ctx, h, idx)
+	}
+	pages := p.headPages(key)
+	for pages.HasMorePages() && !p.full {
+		out, err := pages.NextPage(ctx)
+		if err != nil {
+			return fmt.Errorf("query heads: %w", err)
+		}
+		for _, it := range out.Items {
+			h, err := decode[head](it)
+			if err != nil {
+				return err
+			}
+			from := MinIdx
+			if h.key() == key {
+				from = idx
+			}
+			if p.Prefix && !strings.HasPrefix(h.key(), p.Key) {
+				return nil
+			}
+			if err := p.rows(ctx, h, from); err != nil || p.full {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// rows visits the rows of one key from idx on.
+func (p *page) rows(ctx context.Context, h head, from int) error {
+	if from > MaxIdx {
+		return nil
+	}
+	var damaged error
+	err := p.Store.cells(ctx, p.ns, h, from, func(idx int, c cell, committed bool) bool {
+		if !c.seen(p.caps, committed, p.Drafts) {
+			return true
+		}
+		rec, err := c.record(h.key(), idx, committed)
+		if err != nil {
+			damaged = err
+			return false
+		}
+		p.add(rec, c)
+		return !p.full
+	})
+	return errors.Join(err, damaged)
+}
+
+// add puts a record on the page, or finds the page full.
+func (p *page) add(rec Record, c cell) {
+	w := recordWeight + 8*len(rec.Key) + 2*(len(c.ReadCaps)+len(c.WriteCaps))
+	if p.WithData {
+		w += c.Weight
+	}
+	if len(p.records) == p.Limit || len(p.records) > 0 && p.weight+w > pageWeight {
+		p.full = true
+		return
+	}
+	p.weight += w
+	p.records, p.cells = append(p.records, rec), append(p.cells, c)
+}
+
+// load reads the values of the page.
+func (p *page) load(ctx context.Context) error {
+	group, gctx := errgroup.WithContext(ctx)
+	group.SetLimit(bodyReaders)
+	for i, c := range p.cells {
+		group.Go(func() error {
+			value, err := p.bodies.value(gctx, p.ns, c)
+			if errors.Is(err, errBodyGone) {
+				return p.reload(gctx, i)
+			}
+			p.records[i].Data = value
+			return err
+		})
+	}
+	return group.Wait()
+}
+
+// reload reads a record again whose body was collected after its row was
+// overwritten.
+func (p *page) reload(ctx context.Context, i int) error {
+	rec, err := p.Get(ctx, p.ns, p.caps, p.records[i].Key, p.records[i].Idx, p.Drafts, true)
+	if errors.Is(err, fault.ErrNotFound) {
+		return fault.Busyf("CHANGED", "the rows changed while they were read; try again")
+	}
+	p.records[i] = rec
+	return err
+}
+
+// headPages reads heads from key on, in order. With a prefix it also has an
+// upper bound: the prefix's successor, or a key beyond all others.
+func (p *page) headPages(key string) *dynamodb.QueryPaginator {
+	in := &dynamodb.QueryInput{
+		TableName: &p.table, ConsistentRead: aws.Bool(true), Limit: aws.Int32(int32(min(p.Limit+1, headPage))),
+		KeyConditionExpression: aws.String("pk = :pk AND sk >= :from"),
+		ExpressionAttributeValues: item{
+			":pk": text(p.ns.partition()), ":from": bin(headSort(key)),
+		},
+	}
+	if p.Prefix {
+		in.KeyConditionExpression = aws.String("pk = :pk AND sk BETWEEN :from AND :to")
+		in.ExpressionAttributeValues[":to"] = bin(successor(headSort(p.Key)))
+		if bytes.Compare(headSort(key), successor(headSort(p.Key))) > 0 {
+			in.ExpressionAttributeValues[":from"] = in.ExpressionAttributeValues[":to"]
+		}
+	}
+	return dynamodb.NewQueryPaginator(p.db, in)
+}
+
+// successor is the least byte string that is above every one with this prefix.
+func successor(prefix []byte) []byte {
+	s := bytes.Clone(prefix)
+	for i := len(s) - 1; i >= 0; i-- {
+		if s[i] < 0xff {
+			s[i]++
+			return s[:i+1]
+		}
+	}
+	return s
+}

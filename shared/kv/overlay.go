@@ -1,0 +1,144 @@
+package kv
+
+import (
+	"cmp"
+	"encoding/binary"
+	"errors"
+	"slices"
+	"sort"
+)
+
+// mark names one revision of one row.
+type mark struct{ idx, rev int }
+
+// overlay is the set of row revisions that commits have published and that
+// the rows themselves do not yet show. It lives in the head, so that one write
+// of the head publishes any number of rows at once. In memory: per revision,
+// the idx values as sorted, disjoint, non-adjacent spans. After a chunked
+// upload that is one span of one revision.
+type overlay map[int][]span
+
+// span is the idx values from first to last, both included.
+type span struct{ first, last int }
+
+// maxOverlay is how large an encoded overlay may become, in bytes. A head is
+// read by every operation on its key, and an item holds at most 400 KB
+// (DynamoDB service quotas). One scattered row costs two to three bytes, a row
+// of its own revision about five.
+const maxOverlay = 64 << 10
+
+// overlayFormat is the first byte of an encoded overlay.
+const overlayFormat = 1
+
+var errOverlay = errors.New("damaged overlay")
+
+// newOverlay makes the overlay that names exactly marks.
+func newOverlay(marks []mark) overlay {
+	slices.SortFunc(marks, func(a, b mark) int {
+		return cmp.Or(cmp.Compare(a.rev, b.rev), cmp.Compare(a.idx, b.idx))
+	})
+	o := overlay{}
+	for _, m := range marks {
+		spans := o[m.rev]
+		if n := len(spans); n > 0 && m.idx <= spans[n-1].last+1 {
+			spans[n-1].last = max(spans[n-1].last, m.idx)
+			continue
+		}
+		o[m.rev] = append(spans, span{m.idx, m.idx})
+	}
+	return o
+}
+
+// has reports whether the overlay names this revision of this row.
+func (o overlay) has(idx, rev int) bool {
+	spans := o[rev]
+	i := sort.Search(len(spans), func(i int) bool { return spans[i].last >= idx })
+	return i < len(spans) && spans[i].first <= idx
+}
+
+// marks lists what the overlay names.
+func (o overlay) marks() []mark {
+	var all []mark
+	for rev, spans := range o {
+		for _, s := range spans {
+			for idx := s.first; idx <= s.last; idx++ {
+				all = append(all, mark{idx, rev})
+			}
+		}
+	}
+	return all
+}
+
+// encode writes the overlay as bytes: the format, then for every revision in
+// ascending order the revision, the number of spans, and for every span its
+// distance from the end of the one before and its length less one, all as
+// unsigned varints. The empty overlay is nil.
+func (o overlay) encode() []byte {
+	if len(o) == 0 {
+		return nil
+	}
+	revs := make([]int, 0, len(o))
+	for rev := range o {
+		revs = append(revs, rev)
+	}
+	slices.Sort(revs)
+	b := []byte{overlayFormat}
+	for _, rev := range revs {
+		b = binary.AppendUvarint(b, uint64(rev))
+		b = binary.AppendUvarint(b, uint64(len(o[rev])))
+		end := MinIdx
+		for _, s := range o[rev] {
+			b = binary.AppendUvarint(b, uint64(s.first-end))
+			b = binary.AppendUvarint(b, uint64(s.last-s.first))
+			end = s.last
+		}
+	}
+	return b
+}
+
+// decodeOverlay reads what encode wrote.
+func decodeOverlay(b []byte) (overlay, error) {
+	o := overlay{}
+	if len(b) == 0 {
+		return o, nil
+	}
+	if b[0] != overlayFormat {
+		return nil, errOverlay
+	}
+	r := uvarints{b: b[1:]}
+	for len(r.b) > 0 && !r.bad {
+		rev, n := r.next(), r.next()
+		end := MinIdx
+		for range n {
+			first := end + r.next()
+			last := first + r.next()
+			if r.bad || last > MaxIdx {
+				return nil, errOverlay
+			}
+			o[rev] = append(o[rev], span{first, last})
+			end = last
+		}
+	}
+	if r.bad {
+		return nil, errOverlay
+	}
+	return o, nil
+}
+
+// uvarints reads unsigned varints one by one; bad stays set after the first
+// that is cut off or beyond any number an overlay holds.
+type uvarints struct {
+	b   []byte
+	bad bool
+}
+
+func (u *uvarints) next() int {
+	const limit = 1 << 40
+	v, n := binary.Uvarint(u.b)
+	if u.bad || n <= 0 || v > limit {
+		u.bad = true
+		return 0
+	}
+	u.b = u.b[n:]
+	return int(v)
+}

@@ -1,0 +1,245 @@
+package kv
+
+import (
+	"context"
+	"fmt"
+	"sync/atomic"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/opsplane/opsplane/shared/access"
+	"github.com/opsplane/opsplane/shared/change"
+)
+
+// emptyHead is how long the head of a key without rows is kept. It must be
+// longer than any request, so that no writer that has read the head finds it
+// gone; a week also leaves time to read who emptied it.
+const emptyHead = 7 * 24 * time.Hour
+
+// rowWriters is how many rows a removal row by row handles at once.
+const rowWriters = 16
+
+// Delete removes one row, or with a nil idx every row of the key; with a
+// version only rows at that version. Rows whose write capabilities exclude the
+// caller stay. It reports whether any row went.
+//
+// Without idx and version, on a key of which the caller may write every row,
+// all rows go by one conditional write. Otherwise rows go one by one: each
+// removal is atomic, all together are not.
+func (s *Store) Delete(ctx context.Context, ns Namespace, caps access.Set, author change.Author, key string, idx, version *int) (bool, error) {
+	if err := checkRow(key, idx); err != nil {
+		return false, err
+	}
+	d := removal{s, ns, caps, author, key, version}
+	switch {
+	case idx == nil:
+		return d.all(ctx)
+	case *idx == 0:
+		return d.cell(ctx, headKey(ns, key), true)
+	}
+	h, ok, err := s.getHead(ctx, ns, key)
+	if err != nil || !ok || !h.More {
+		return false, err
+	}
+	return d.cell(ctx, rowKey(ns, h.Generation, *idx), false)
+}
+
+// removal is one delete.
+type removal struct {
+	*Store
+	ns      Namespace
+	caps    access.Set
+	author  change.Author
+	key     string
+	version *int
+}
+
+// matches reports whether the removal applies to the cell.
+func (d removal) matches(c cell) bool {
+	return c.exists() && (d.version == nil || *c.Version == *d.version) && allowed(c.WriteCaps, d.caps)
+}
+
+// erase makes the edit that leaves nothing of a cell but its revision and
+// stamp.
+func (d removal) erase() *edit {
+	e := newEdit(d.author)
+	e.count("rv", 0)
+	e.set("st", text(d.author.Request))
+	e.removes = append(e.removes, "vr", "cm", "rc", "wc", "sz", "wt", "wa", "vd", "vh")
+	return e
+}
+
+// expire lets the head end unless it is written again.
+func (d removal) expire(e *edit) {
+	e.values[":ttl"] = number(d.author.At.Add(emptyHead).Unix())
+	e.sets = append(e.sets, "#ttl = :ttl")
+}
+
+// cell removes one cell: with a guess first, then on exactly what the failure
+// showed.
+func (d removal) cell(ctx context.Context, key item, inHead bool) (bool, error) {
+	e := d.erase()
+	e.require("attribute_exists(vr)")
+	e.requireAbsent("wc")
+	if d.version != nil {
+		e.requireEqual("vr", number(*d.version))
+	}
+	if inHead {
+		e.requireAbsent("mr")
+		d.expire(e)
+	}
+	for n := range tries {
+		if err := pause(ctx, n); err != nil {
+			return false, err
+		}
+		out, err := d.update(ctx, key, e)
+		if err != nil || out.done {
+			return out.done, err
+		}
+		if out.item == nil {
+			return false, nil
+		}
+		old, err := decode[head](out.item)
+		if err != nil {
+			return false, err
+		}
+		switch {
+		case !old.exists() && old.Stamp == d.author.Request:
+			return true, nil
+		case out.unsure && !quiet(old.cell, d.author):
+			return false, errUnknown
+		case !d.matches(old.cell):
+			return false, nil
+		}
+		e = d.erase()
+		e.requireRevision(old.cell)
+		if inHead && !old.More {
+			e.requireAbsent("mr")
+			d.expire(e)
+		}
+	}
+	return false, errContended
+}
+
+// all removes every row.
+func (d removal) all(ctx context.Context) (bool, error) {
+	for n := range tries {
+		if err := pause(ctx, n); err != nil {
+			return false, err
+		}
+		h, ok, err := d.getHead(ctx, d.ns, d.key)
+		if err != nil || !ok {
+			return false, err
+		}
+		if !h.More {
+			return d.cell(ctx, headKey(d.ns, d.key), true)
+		}
+		if d.version != nil || h.Guarded || !allowed(h.WriteCaps, d.caps) {
+			return d.each(ctx, h)
+		}
+		removed, done, err := d.generation(ctx, h)
+		if err != nil || done {
+			return removed, err
+		}
+	}
+	return false, errContended
+}
+
+// generation removes all rows by giving the head a new generation. done is
+// false where another writer came in between.
+func (d removal) generation(ctx context.Context, h head) (removed, done bool, err error) {
+	found, err := d.anyRow(ctx, h)
+	if err != nil || !found {
+		return false, true, err
+	}
+	if err := d.retire(ctx, h); err != nil {
+		return false, false, err
+	}
+	e := d.erase()
+	e.set("gn", text(newGeneration()))
+	e.set("ps", text(d.author.Request))
+	e.removes = append(e.removes, "mr", "ov")
+	e.requireEqual("gn", text(h.Generation))
+	e.requireAbsent("gd")
+	if h.WriteCaps == "" {
+		e.requireAbsent("wc")
+	} else {
+		e.requireRevision(h.cell)
+	}
+	d.expire(e)
+	out, err := d.update(ctx, headKey(d.ns, d.key), e)
+	if err != nil || out.done {
+		return true, err == nil, err
+	}
+	now, err := decode[head](out.item)
+	if err != nil {
+		return false, false, err
+	}
+	if now.PublishStamp == d.author.Request {
+		return true, true, nil
+	}
+	if out.unsure && !quiet(now.cell, d.author) {
+		return false, false, errUnknown
+	}
+	return false, false, nil
+}
+
+// anyRow reports whether any row exists.
+func (d removal) anyRow(ctx context.Context, h head) (bool, error) {
+	if h.exists() {
+		return true, nil
+	}
+	found := false
+	err := d.cells(ctx, d.ns, h, MinIdx, func(_ int, c cell, _ bool) bool {
+		found = c.exists()
+		return !found
+	})
+	return found, err
+}
+
+// retire records that a generation may be garbage, before it is: the collector
+// finds it here, compares it with the head, and removes its rows. Without this
+// record nothing would name them any more.
+func (d removal) retire(ctx context.Context, h head) error {
+	it := item{
+		"pk": text("RETIRED:" + h.Generation[:1]),
+		"sk": bin([]byte(h.Generation)),
+		"ns": text(d.ns.partition()),
+		"kn": bin([]byte(d.key)),
+	}
+	d.author.AddTo(it)
+	if _, err := d.db.PutItem(ctx, &dynamodb.PutItemInput{TableName: &d.table, Item: it}); err != nil {
+		return fmt.Errorf("retire generation: %w", err)
+	}
+	return nil
+}
+
+// each removes the matching rows one by one.
+func (d removal) each(ctx context.Context, h head) (bool, error) {
+	var removed atomic.Bool
+	group, gctx := errgroup.WithContext(ctx)
+	group.SetLimit(rowWriters)
+	err := d.cells(ctx, d.ns, h, MinIdx, func(idx int, c cell, _ bool) bool {
+		if !d.matches(c) {
+			return gctx.Err() == nil
+		}
+		key := rowKey(d.ns, h.Generation, idx)
+		if idx == 0 {
+			key = headKey(d.ns, d.key)
+		}
+		group.Go(func() error {
+			done, err := d.cell(gctx, key, idx == 0)
+			if done {
+				removed.Store(true)
+			}
+			return err
+		})
+		return gctx.Err() == nil
+	})
+	if werr := group.Wait(); werr != nil {
+		err = werr
+	}
+	return removed.Load(), err
+}

@@ -1,0 +1,133 @@
+package kv_test
+
+import (
+	"errors"
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+	"github.com/google/uuid"
+
+	"github.com/opsplane/opsplane/infra/storagetest"
+	"github.com/opsplane/opsplane/shared/access"
+	"github.com/opsplane/opsplane/shared/canonical"
+	"github.com/opsplane/opsplane/shared/change"
+	"github.com/opsplane/opsplane/shared/fault"
+	"github.com/opsplane/opsplane/shared/kv"
+)
+
+// rig is a store on real servers, and the shortest words for using it.
+type rig struct {
+	*kv.Store
+	env *storagetest.Env
+	ns  kv.Namespace
+}
+
+func newRig(t *testing.T) *rig {
+	t.Helper()
+	t.Parallel()
+	return rigOn(storagetest.New(t))
+}
+
+func rigOn(env *storagetest.Env) *rig {
+	return &rig{
+		Store: kv.New(env.DynamoDB, env.S3, env.Table("KvTable"), env.Bucket("KvBucket")),
+		env:   env,
+		ns:    kv.Namespace{VCS: "github", Installation: "1"},
+	}
+}
+
+// failing is the same store behind a network that fails as faults say.
+func (r *rig) failing(faults *storagetest.Faults) *rig { return rigOn(r.env.WithFaults(faults)) }
+
+// author is a new request.
+func (r *rig) author() change.Author {
+	return change.Author{Principal: "user", Request: uuid.NewString(), At: time.Now()}
+}
+
+func parse(t testing.TB, text string) canonical.Value {
+	t.Helper()
+	v, err := canonical.Parse([]byte(text))
+	if err != nil {
+		t.Fatalf("parse %.50s: %v", text, err)
+	}
+	return v
+}
+
+func (r *rig) write(t testing.TB, key string, idx int, value string) kv.Write {
+	return kv.Write{Key: key, Idx: idx, Value: parse(t, value), Committed: true}
+}
+
+func (r *rig) set(t testing.TB, key string, idx int, value string, committed bool) kv.Record {
+	t.Helper()
+	w := r.write(t, key, idx, value)
+	w.Committed = committed
+	rec, err := r.Set(t.Context(), r.ns, nil, r.author(), w)
+	if err != nil {
+		t.Fatalf("set %q %d: %v", key, idx, err)
+	}
+	return rec
+}
+
+// get reads a committed row.
+func (r *rig) get(t testing.TB, key string, idx int) kv.Record {
+	t.Helper()
+	rec, err := r.Get(t.Context(), r.ns, nil, key, idx, false, true)
+	if err != nil {
+		t.Fatalf("get %q %d: %v", key, idx, err)
+	}
+	return rec
+}
+
+// missing asks that no committed row shows.
+func (r *rig) missing(t testing.TB, key string, idx int) {
+	t.Helper()
+	if rec, err := r.Get(t.Context(), r.ns, nil, key, idx, false, true); !errors.Is(err, fault.ErrNotFound) {
+		t.Fatalf("get %q %d = %+v, %v; want not found", key, idx, rec, err)
+	}
+}
+
+// patchVersion puts a row at a version without writing it that often.
+func (r *rig) patchVersion(t testing.TB, key string, idx, version int) {
+	t.Helper()
+	pk, sk := r.ns.VCS+":"+r.ns.Installation, append([]byte{'k'}, key...)
+	head := r.item(t, pk, sk)
+	if idx != 0 {
+		pk += ":" + head["gn"].(*types.AttributeValueMemberS).Value
+		u := uint16(idx - kv.MinIdx)
+		sk = []byte{byte(u >> 8), byte(u)}
+	}
+	_, err := r.env.DynamoDB.UpdateItem(t.Context(), &dynamodb.UpdateItemInput{
+		TableName: aws.String(r.env.Table("KvTable")), Key: tableKey(pk, sk),
+		UpdateExpression:          aws.String("SET vr = :v"),
+		ExpressionAttributeValues: map[string]types.AttributeValue{":v": &types.AttributeValueMemberN{Value: fmt.Sprint(version)}},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+func (r *rig) item(t testing.TB, pk string, sk []byte) map[string]types.AttributeValue {
+	t.Helper()
+	out, err := r.env.DynamoDB.GetItem(t.Context(), &dynamodb.GetItemInput{
+		TableName: aws.String(r.env.Table("KvTable")), Key: tableKey(pk, sk),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return out.Item
+}
+
+func tableKey(pk string, sk []byte) map[string]types.AttributeValue {
+	return map[string]types.AttributeValue{
+		"pk": &types.AttributeValueMemberS{Value: pk}, "sk": &types.AttributeValueMemberB{Value: sk},
+	}
+}
+
+// longAgo is longer than any request takes.
+const longAgo = time.Hour
+
+var systemWrite = access.Set{access.KVStoreSystemWrite}

@@ -1,0 +1,112 @@
+package kv
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+	"github.com/aws/aws-sdk-go-v2/service/s3"
+
+	"github.com/opsplane/opsplane/shared/awsclient"
+	"github.com/opsplane/opsplane/shared/fault"
+)
+
+// Store is the key-value store over one table and one bucket. It is safe for
+// concurrent use, also by other processes.
+type Store struct {
+	db     *dynamodb.Client
+	table  string
+	bodies bodies
+}
+
+// New makes a store. The table and the bucket are those that template.yaml
+// declares as KvTable and KvBucket.
+func New(db *dynamodb.Client, objects *s3.Client, table, bucket string) *Store {
+	return &Store{db: db, table: table, bodies: bodies{objects, bucket}}
+}
+
+// tries bounds how often an operation starts again because another writer came
+// between its read and its write.
+const tries = 10
+
+// errContended is answered when all tries were lost to other writers.
+var errContended = fault.Busyf("CONTENDED", "the row is being written by too many callers at once; try again")
+
+// errUnknown is answered when the server's reply to a write was lost and what
+// was read afterwards does not tell whether the write took effect. To write
+// again by ourselves could apply it twice.
+var errUnknown = fault.Busyf("OUTCOME_UNKNOWN",
+	"storage did not answer, and the write may or may not have taken effect; read the row, then decide whether to write again")
+
+// pause waits before the try after n lost ones: jittered, growing, at most
+// about 200 ms.
+func pause(ctx context.Context, n int) error {
+	if n == 0 {
+		return nil
+	}
+	limit := min(5*time.Millisecond<<n, 200*time.Millisecond)
+	select {
+	case <-time.After(rand.N(limit)):
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// getItem reads one item, strongly consistent; nil if there is none.
+func (s *Store) getItem(ctx context.Context, key item) (item, error) {
+	out, err := s.db.GetItem(ctx, &dynamodb.GetItemInput{
+		TableName: &s.table, Key: key, ConsistentRead: aws.Bool(true),
+	})
+	if err != nil {
+		return nil, fmt.Errorf("get item: %w", err)
+	}
+	return out.Item, nil
+}
+
+// getHead reads the head of a key; ok is false if there is none.
+func (s *Store) getHead(ctx context.Context, ns Namespace, key string) (h head, ok bool, err error) {
+	it, err := s.getItem(ctx, headKey(ns, key))
+	if err != nil || it == nil {
+		return head{}, false, err
+	}
+	h, err = decode[head](it)
+	return h, true, err
+}
+
+// outcome is what became of a conditional update.
+type outcome struct {
+	// item is the item afterwards if done, else as it stands; nil if none.
+	item item
+	// done reports whether the update took effect.
+	done bool
+	// unsure reports that the server's answer was lost: item was read
+	// afterwards, and the update may have taken effect before.
+	unsure bool
+}
+
+// update makes one conditional update. It is sent again only when nothing can
+// have happened.
+func (s *Store) update(ctx context.Context, key item, e *edit) (outcome, error) {
+	in := e.input(s.table, key)
+	out, err := s.db.UpdateItem(ctx, in, awsclient.RetryDefinite)
+	var failed *types.ConditionalCheckFailedException
+	switch {
+	case err == nil:
+		return outcome{item: out.Attributes, done: true}, nil
+	case errors.As(err, &failed):
+		return outcome{item: failed.Item}, nil
+	case awsclient.Ambiguous(err) && ctx.Err() == nil:
+		it, readErr := s.getItem(ctx, key)
+		if readErr != nil {
+			return outcome{}, errors.Join(errUnknown, err, readErr)
+		}
+		return outcome{item: it, unsure: true}, nil
+	}
+	return outcome{}, fmt.Errorf("update item: %w", err)
+}

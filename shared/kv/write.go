@@ -1,0 +1,262 @@
+package kv
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+
+	"github.com/opsplane/opsplane/shared/access"
+	"github.com/opsplane/opsplane/shared/change"
+	"github.com/opsplane/opsplane/shared/fault"
+)
+
+// Set stores a value whatever the row held before. It answers
+// fault.ErrForbidden if the row's write capabilities exclude the caller, and
+// VERSION_LIMIT if the row has been written MaxVersion times.
+func (s *Store) Set(ctx context.Context, ns Namespace, caps access.Set, author change.Author, w Write) (Record, error) {
+	return s.write(ctx, ns, author, w, rule{
+		guess: func(e *edit) {
+			e.requireAbsent("wc")
+			e.values[":max"] = number(MaxVersion)
+			e.require("(attribute_not_exists(vr) OR vr < :max)")
+		},
+		judge: func(c cell) error {
+			switch {
+			case c.exists() && !allowed(c.WriteCaps, caps):
+				return fault.ErrForbidden
+			case c.exists() && *c.Version >= MaxVersion:
+				return errVersionLimit
+			}
+			return nil
+		},
+	})
+}
+
+// CompareAndSet stores a value if the row is at the version given, or, with a
+// nil version, if there is no such row in any form. Otherwise, and where the
+// row's write capabilities exclude the caller, it answers fault.ErrUnmet.
+func (s *Store) CompareAndSet(ctx context.Context, ns Namespace, caps access.Set, author change.Author, w Write, version *int) (Record, error) {
+	if version == nil {
+		return s.write(ctx, ns, author, w, rule{
+			guess: func(e *edit) { e.requireAbsent("vr") },
+			judge: func(c cell) error {
+				if c.exists() {
+					return fault.ErrUnmet
+				}
+				return nil
+			},
+		})
+	}
+	return s.write(ctx, ns, author, w, rule{
+		guess: func(e *edit) {
+			e.requireAbsent("wc")
+			e.requireEqual("vr", number(*version))
+			e.values[":max"] = number(MaxVersion)
+			e.require("vr < :max")
+		},
+		judge: func(c cell) error {
+			switch {
+			case !c.exists() || *c.Version != *version || !allowed(c.WriteCaps, caps):
+				return fault.ErrUnmet
+			case *c.Version >= MaxVersion:
+				return errVersionLimit
+			}
+			return nil
+		},
+	})
+}
+
+var errVersionLimit = fault.Invalidf("VERSION_LIMIT",
+	"the row is at version %d, the last there is; delete it to start again at 0", MaxVersion)
+
+// rule is what a write asks of the row as it stands.
+type rule struct {
+	// guess adds conditions that hold in the common case and from which the
+	// rule's consent follows, so that one call does without a read.
+	guess func(*edit)
+	// judge decides on a cell that was read; nil lets the write go on.
+	judge func(cell) error
+}
+
+// write stores w in its row if the rule agrees: with a guess first, then, if
+// that fails, on exactly the row that the failure showed.
+func (s *Store) write(ctx context.Context, ns Namespace, author change.Author, w Write, r rule) (Record, error) {
+	if err := checkWrite(w); err != nil {
+		return Record{}, err
+	}
+	c, err := s.prepare(ctx, ns, author, w)
+	if err != nil {
+		return Record{}, err
+	}
+	at, err := s.locate(ctx, ns, author, w)
+	if err != nil {
+		return Record{}, err
+	}
+	e := c.edit(author, w, at)
+	e.count("vr", 0)
+	e.count("rv", 0)
+	e.values[":mine"] = text(author.Request)
+	e.require("(attribute_not_exists(st) OR st <> :mine)")
+	r.guess(e)
+	for n := range tries {
+		if err := pause(ctx, n); err != nil {
+			return Record{}, err
+		}
+		out, err := s.update(ctx, at.key, e)
+		if err != nil {
+			return Record{}, err
+		}
+		old, err := decode[cell](out.item)
+		if err != nil {
+			return Record{}, err
+		}
+		if out.done || old.exists() && old.Stamp == author.Request {
+			return old.record(w.Key, w.Idx, w.Committed)
+		}
+		if out.unsure && !quiet(old, author) {
+			return Record{}, errUnknown
+		}
+		if err := r.judge(old); err != nil {
+			return Record{}, err
+		}
+		e = c.edit(author, w, at)
+		e.set("vr", number(old.next()))
+		e.count("rv", 0)
+		e.requireRevision(old)
+	}
+	return Record{}, errContended
+}
+
+// prepare makes the cell that w stores, its body written first, so that no row
+// ever points at nothing.
+func (s *Store) prepare(ctx context.Context, ns Namespace, author change.Author, w Write) (cell, error) {
+	c := cell{
+		Committed: w.Committed, Size: w.Value.Size, Weight: w.Value.EscapedLen(),
+		Written: author.At.UnixMilli(), Stamp: author.Request,
+	}
+	var err error
+	if c.ReadCaps, err = encodeCaps(w.ReadCaps); err != nil {
+		return cell{}, err
+	}
+	if c.WriteCaps, err = encodeCaps(w.WriteCaps); err != nil {
+		return cell{}, err
+	}
+	if len(w.Value.Text) <= InlineMax {
+		c.Inline = w.Value.Text
+		return c, nil
+	}
+	c.Hash, err = s.bodies.put(ctx, ns, w.Value.Text)
+	return c, err
+}
+
+func encodeCaps(caps *access.Set) (string, error) {
+	if caps == nil {
+		return "", nil
+	}
+	if *caps == nil {
+		return "[]", nil
+	}
+	b, err := json.Marshal(*caps)
+	if err != nil {
+		return "", fmt.Errorf("encode row capabilities: %w", err)
+	}
+	return string(b), nil
+}
+
+// place is where a row lies.
+type place struct {
+	key    item
+	inHead bool
+}
+
+// locate finds the item of w's row: for idx 0 the head, which the write itself
+// creates, else a row of the head's generation.
+func (s *Store) locate(ctx context.Context, ns Namespace, author change.Author, w Write) (place, error) {
+	if w.Idx == 0 {
+		return place{headKey(ns, w.Key), true}, nil
+	}
+	h, err := s.openHead(ctx, ns, author, w.Key, w.WriteCaps != nil)
+	if err != nil {
+		return place{}, err
+	}
+	return place{rowKey(ns, h.Generation, w.Idx), false}, nil
+}
+
+// openHead reads a key's head and sees to it that it announces more rows, and,
+// if guarded, rows with write capabilities. The announcement stands before the
+// row, so that no delete can overlook the row.
+func (s *Store) openHead(ctx context.Context, ns Namespace, author change.Author, key string, guarded bool) (head, error) {
+	h, ok, err := s.getHead(ctx, ns, key)
+	if err != nil {
+		return head{}, err
+	}
+	if ok && h.More && (h.Guarded || !guarded) {
+		return h, nil
+	}
+	e := newEdit(author)
+	e.values[":gn"] = text(newGeneration())
+	e.sets = append(e.sets, "gn = if_not_exists(gn, :gn)")
+	e.set("mr", truth(true))
+	if guarded {
+		e.set("gd", truth(true))
+	}
+	e.removes = append(e.removes, "#ttl")
+	for n := range tries {
+		if err := pause(ctx, n); err != nil {
+			return head{}, err
+		}
+		out, err := s.update(ctx, headKey(ns, key), e)
+		if err != nil {
+			return head{}, err
+		}
+		if h, err = decode[head](out.item); err != nil {
+			return head{}, err
+		}
+		if h.More && (h.Guarded || !guarded) {
+			return h, nil
+		}
+	}
+	return head{}, errContended
+}
+
+// edit assigns all of the cell but version and revision.
+func (c cell) edit(author change.Author, w Write, at place) *edit {
+	e := newEdit(author)
+	e.set("cm", truth(c.Committed))
+	e.set("sz", number(c.Size))
+	e.set("wt", number(c.Weight))
+	e.set("wa", number(c.Written))
+	e.set("st", text(c.Stamp))
+	e.setOr(c.ReadCaps != "", "rc", text(c.ReadCaps))
+	e.setOr(c.WriteCaps != "", "wc", text(c.WriteCaps))
+	e.setOr(c.Hash == "", "vd", bin(c.Inline))
+	e.setOr(c.Hash != "", "vh", text(c.Hash))
+	if at.inHead {
+		e.values[":gn"] = text(newGeneration())
+		e.sets = append(e.sets, "gn = if_not_exists(gn, :gn)")
+		e.removes = append(e.removes, "#ttl")
+	} else {
+		e.set("kn", bin([]byte(w.Key)))
+	}
+	return e
+}
+
+// next is the version that a write gives the cell.
+func (c cell) next() int {
+	if !c.exists() {
+		return 0
+	}
+	return *c.Version + 1
+}
+
+// longestRequest is above the time that any request can take: the gateway
+// gives up after 29 s.
+const longestRequest = 30_000
+
+// quiet reports whether nobody has written the cell since author's request
+// began, so that a write whose answer was lost has not taken effect either.
+// Changes carry the time at which their request began, which lies at most a
+// request's length before the write.
+func quiet(c cell, author change.Author) bool {
+	return c.Changed < author.At.UnixMilli()-longestRequest
+}
