@@ -4,13 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strconv"
-	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
+	"github.com/opsplane/opsplane/shared/attr"
 	"github.com/opsplane/opsplane/shared/change"
 	"github.com/opsplane/opsplane/shared/fault"
 )
@@ -34,11 +33,8 @@ type Store struct {
 
 const sortKey = "INSTALLATION"
 
-func key(vcs, id string) map[string]types.AttributeValue {
-	return map[string]types.AttributeValue{
-		"pk": &types.AttributeValueMemberS{Value: sortKey + "#" + vcs + "#" + id},
-		"sk": &types.AttributeValueMemberS{Value: sortKey},
-	}
+func key(vcs, id string) attr.Item {
+	return attr.Item{"pk": attr.String(sortKey + "#" + vcs + "#" + id), "sk": attr.String(sortKey)}
 }
 
 // Get reads an installation, strongly consistent. It answers
@@ -56,16 +52,12 @@ func (s Store) Get(ctx context.Context, vcs, id string) (Installation, error) {
 	if len(out.Item) == 0 {
 		return Installation{}, fault.ErrNotFound
 	}
-	name, _ := out.Item["name"].(*types.AttributeValueMemberS)
-	created, _ := out.Item["created_at"].(*types.AttributeValueMemberN)
-	if name == nil || created == nil {
-		return Installation{}, fmt.Errorf("installation %s/%s: item without name or created_at", vcs, id)
+	r := attr.Read(out.Item)
+	i := Installation{VCS: vcs, ID: id, Name: r.String("name"), CreatedAt: r.Time("created_at")}
+	if err := r.Err(); err != nil {
+		return Installation{}, fmt.Errorf("decode installation %s/%s: %w", vcs, id, err)
 	}
-	seconds, err := strconv.ParseInt(created.Value, 10, 64)
-	if err != nil {
-		return Installation{}, fmt.Errorf("installation %s/%s: created_at: %w", vcs, id, err)
-	}
-	return Installation{VCS: vcs, ID: id, Name: name.Value, CreatedAt: time.Unix(seconds, 0).UTC()}, nil
+	return i, nil
 }
 
 // Outcome is what Save did.
@@ -87,10 +79,7 @@ func (s Store) Save(ctx context.Context, author change.Author, i Installation) (
 	if err := i.valid(); err != nil {
 		return Unchanged, err
 	}
-	values := map[string]types.AttributeValue{
-		":name": &types.AttributeValueMemberS{Value: i.Name},
-		":now":  &types.AttributeValueMemberN{Value: strconv.FormatInt(author.At.Unix(), 10)},
-	}
+	values := attr.Item{":name": attr.String(i.Name), ":now": attr.Time(author.At)}
 	out, err := s.DB.UpdateItem(ctx, &dynamodb.UpdateItemInput{
 		TableName: &s.Table,
 		Key:       key(i.VCS, i.ID),
@@ -107,7 +96,7 @@ func (s Store) Save(ctx context.Context, author change.Author, i Installation) (
 		return Unchanged, nil
 	case err != nil:
 		return Unchanged, fmt.Errorf("write installation: %w", err)
-	case len(out.Attributes) == 0:
+	case !attr.Read(out.Attributes).Has("name"):
 		return Created, nil
 	}
 	return Renamed, nil

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
@@ -13,6 +12,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
+	"github.com/opsplane/opsplane/shared/attr"
 	"github.com/opsplane/opsplane/shared/change"
 	"github.com/opsplane/opsplane/shared/fault"
 )
@@ -40,11 +40,8 @@ const sortKey = "TASK"
 // or has passed that state.
 var ErrEnded = errors.New("the task cannot go to that state any more")
 
-func key(id string) map[string]types.AttributeValue {
-	return map[string]types.AttributeValue{
-		"pk": &types.AttributeValueMemberS{Value: sortKey + "#" + id},
-		"sk": &types.AttributeValueMemberS{Value: sortKey},
-	}
+func key(id string) attr.Item {
+	return attr.Item{"pk": attr.String(sortKey + "#" + id), "sk": attr.String(sortKey)}
 }
 
 // Get reads a task, strongly consistent. It answers fault.ErrNotFound for one
@@ -59,13 +56,13 @@ func (s Store) Get(ctx context.Context, id string, now time.Time) (Task, error) 
 	if len(out.Item) == 0 {
 		return Task{}, fault.ErrNotFound
 	}
-	updated, err := strconv.ParseInt(number(out.Item["updated_at"]), 10, 64)
-	if err != nil {
-		return Task{}, fmt.Errorf("task %s: updated_at: %w", id, err)
-	}
+	r := attr.Read(out.Item)
 	t := Task{
-		ID: id, Owner: text(out.Item["owner"]), VCS: text(out.Item["vcs"]), Installation: text(out.Item["installation"]),
-		Name: text(out.Item["name"]), State: State(text(out.Item["state"])), UpdatedAt: time.Unix(updated, 0).UTC(),
+		ID: id, Owner: r.String("owner"), VCS: r.String("vcs"), Installation: r.String("installation"),
+		Name: r.String("name"), State: State(r.String("state")), UpdatedAt: r.Time("updated_at"),
+	}
+	if err := r.Err(); err != nil {
+		return Task{}, fmt.Errorf("decode task %s: %w", id, err)
 	}
 	// The table removes expired items within days, not at once.
 	if now.Sub(t.UpdatedAt) > Keep {
@@ -82,10 +79,10 @@ func (s Store) Create(ctx context.Context, author change.Author, t Task) error {
 		"owner": t.Owner, "name": t.Name, "state": string(Pending), "vcs": t.VCS, "installation": t.Installation,
 	} {
 		if value != "" {
-			item[name] = &types.AttributeValueMemberS{Value: value}
+			item[name] = attr.String(value)
 		}
 	}
-	item["updated_at"], item["ttl"] = times(author.At)
+	item["updated_at"], item["ttl"] = attr.Time(author.At), attr.Time(author.At.Add(Keep))
 	author.AddTo(item)
 	_, err := s.DB.PutItem(ctx, &dynamodb.PutItemInput{
 		TableName: &s.Table, Item: item, ConditionExpression: aws.String("attribute_not_exists(pk)"),
@@ -99,13 +96,14 @@ func (s Store) Create(ctx context.Context, author change.Author, t Task) error {
 // Move takes a task to a state, by author at author.At. It answers ErrEnded
 // where the task cannot go there from its present state, or does not exist.
 func (s Store) Move(ctx context.Context, author change.Author, id string, to State) error {
-	values := map[string]types.AttributeValue{":to": &types.AttributeValueMemberS{Value: string(to)}}
-	values[":at"], values[":ttl"] = times(author.At)
+	values := attr.Item{
+		":to": attr.String(string(to)), ":at": attr.Time(author.At), ":ttl": attr.Time(author.At.Add(Keep)),
+	}
 	var from []string
 	for state, targets := range next {
 		if slices.Contains(targets, to) {
 			from = append(from, ":"+string(state))
-			values[":"+string(state)] = &types.AttributeValueMemberS{Value: string(state)}
+			values[":"+string(state)] = attr.String(string(state))
 		}
 	}
 	if len(from) == 0 {
@@ -129,26 +127,4 @@ func (s Store) Move(ctx context.Context, author change.Author, id string, to Sta
 		return fmt.Errorf("move task %s to %s: %w", id, to, err)
 	}
 	return nil
-}
-
-// times answers the attributes updated_at and ttl of a change.
-func times(at time.Time) (updated, ttl types.AttributeValue) {
-	return &types.AttributeValueMemberN{Value: strconv.FormatInt(at.Unix(), 10)},
-		&types.AttributeValueMemberN{Value: strconv.FormatInt(at.Add(Keep).Unix(), 10)}
-}
-
-func text(v types.AttributeValue) string {
-	s, _ := v.(*types.AttributeValueMemberS)
-	if s == nil {
-		return ""
-	}
-	return s.Value
-}
-
-func number(v types.AttributeValue) string {
-	n, _ := v.(*types.AttributeValueMemberN)
-	if n == nil {
-		return ""
-	}
-	return n.Value
 }

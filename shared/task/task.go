@@ -56,7 +56,7 @@ const Keep = 30 * 24 * time.Hour
 // a restricted credential only a task of an installation within the
 // restriction.
 func (t Task) VisibleTo(caller access.Caller) bool {
-	if t.Owner != caller.User {
+	if t.Owner == "" || t.Owner != caller.User {
 		return false
 	}
 	var about access.Set

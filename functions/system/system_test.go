@@ -1,0 +1,150 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"io"
+	"log/slog"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-lambda-go/events"
+	"github.com/google/uuid"
+
+	"github.com/opsplane/opsplane/docs"
+	"github.com/opsplane/opsplane/infra/storagetest"
+	"github.com/opsplane/opsplane/shared/access"
+	"github.com/opsplane/opsplane/shared/change"
+	"github.com/opsplane/opsplane/shared/httpapi"
+	"github.com/opsplane/opsplane/shared/httpapi/httpapitest"
+	"github.com/opsplane/opsplane/shared/task"
+)
+
+var now = time.Unix(1_750_000_000, 0).UTC()
+
+// ask sends one request to the function and answers the response.
+func ask(t *testing.T, s system, target string, caller *access.Caller) events.APIGatewayProxyResponse {
+	t.Helper()
+	l := httpapi.NewLambda(routes(s), slog.New(slog.NewTextHandler(io.Discard, nil)), func() time.Time { return now })
+	resp, err := l.Handle(context.Background(), httpapitest.Event(t, "GET", target, caller, ""))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return resp
+}
+
+func expect(t *testing.T, got events.APIGatewayProxyResponse, status int, body string) {
+	t.Helper()
+	if got.StatusCode != status || got.Body != body {
+		t.Errorf("got %d %s, want %d %s", got.StatusCode, got.Body, status, body)
+	}
+}
+
+func token(user string, caps ...access.Capability) *access.Caller {
+	return &access.Caller{Kind: access.KindAccessToken, User: user, Capabilities: caps, Expires: now.Unix() + 60}
+}
+
+func TestServerConfig(t *testing.T) {
+	t.Parallel()
+	github := map[string]string{
+		"GITHUB_APP_CLIENT_ID": "Iv1.x", "GITHUB_APP_URL": "https://github.com/apps/x/",
+		"GITHUB_WEB_BASE_URL": "https://github.com", "GITHUB_API_BASE_URL": "https://api.github.com/",
+	}
+	gitlab := map[string]string{
+		"GITLAB_APP_ID": "abc", "GITLAB_WEB_BASE_URL": "https://gitlab.com", "GITLAB_API_BASE_URL": "https://gitlab.com/api",
+	}
+	const redirect = `{"gitlab":{"api_base_url":"https://gitlab.com/api","app_id":"abc","redirect_url":"`
+	for _, c := range []struct {
+		name string
+		env  map[string]string
+		base string
+		want string
+	}{
+		{"nothing configured", map[string]string{"GITHUB_WEB_BASE_URL": "https://github.com"}, "", `{}`},
+		{
+			"github", github, "",
+			`{"github":{"api_base_url":"https://api.github.com","app_client_id":"Iv1.x","app_url":"https://github.com/apps/x","web_base_url":"https://github.com"}}`,
+		},
+		{"gitlab, at the public address", gitlab, "https://tt.example.com/", redirect + `https://tt.example.com/api/v1/gitlab/callback","web_base_url":"https://gitlab.com"}}`},
+		{"gitlab, where the request came", gitlab, "", redirect + `https://api.example.com/api/v1/gitlab/callback","web_base_url":"https://gitlab.com"}}`},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			s := system{config: configFrom(func(name string) string {
+				if name == "PUBLIC_BASE_URL" {
+					return c.base
+				}
+				return c.env[name]
+			})}
+			expect(t, ask(t, s, "/api/v1/server/config", nil), 200, c.want)
+		})
+	}
+}
+
+func TestClientID(t *testing.T) {
+	t.Parallel()
+	configured := system{config: config{GitHub: &github{AppClientID: "Iv1.x"}}}
+	expect(t, ask(t, configured, "/api/v1/github/client_id", nil), 200, `{"client_id":"Iv1.x"}`)
+	expect(t, ask(t, configured, "/api/v1/gitlab/client_id", nil), 404, "")
+	expect(t, ask(t, configured, "/api/v1/bitbucket/client_id", nil), 404, "")
+	expect(t, ask(t, system{}, "/api/v1/github/client_id", nil), 404, "")
+}
+
+func TestTaskIsShownToItsOwnerAlone(t *testing.T) {
+	t.Parallel()
+	env := storagetest.New(t)
+	s := system{tasks: task.Store{DB: env.DynamoDB, Table: env.Table("OperationsTable")}}
+	id, owner := uuid.NewString(), uuid.NewString()
+	author := change.Author{Principal: owner, Request: uuid.NewString(), At: now}
+	err := s.tasks.Create(context.Background(), author, task.Task{ID: id, Owner: owner, Name: "refresh", VCS: "github", Installation: "42"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	const at = "/api/v1/tasks/"
+	want := `{"id":"` + id + `","name":"refresh","state":"pending","updated_at":"2025-06-15T15:06:40Z"}`
+	expect(t, ask(t, s, at+id, token(owner)), 200, want)
+	expect(t, ask(t, s, at+id, token(owner, access.Installation("42"))), 200, want)
+	expect(t, ask(t, s, at+id, token(owner, access.Installation("43"))), 404, "")
+	expect(t, ask(t, s, at+id, token(uuid.NewString())), 404, "")
+	expect(t, ask(t, s, at+uuid.NewString(), token(owner)), 404, "")
+	expect(t, ask(t, s, at+"client_id", token(owner)), 400,
+		`{"id":"INVALID_ID","data":"a task id is a UUID, such as 0b6e1f9e-6f0c-4c49-9a9d-5d8f6a3f7b11"}`)
+	expect(t, ask(t, s, at+id, &access.Caller{Kind: access.KindAPIKey, User: owner}), 403, "")
+	expect(t, ask(t, s, at+id, nil), 403, "")
+}
+
+func TestHealthAsksStorage(t *testing.T) {
+	t.Parallel()
+	env := storagetest.New(t)
+	expect(t, ask(t, system{ping: pinger(env.DynamoDB, env.Table("OperationsTable"))}, "/health", nil), 200, "")
+	expect(t, ask(t, system{ping: pinger(env.DynamoDB, "no-such-table")}, "/health", nil), 500, "")
+}
+
+func TestHealthIsBounded(t *testing.T) {
+	t.Parallel()
+	stuck := system{ping: func(ctx context.Context) error {
+		deadline, ok := ctx.Deadline()
+		if left := time.Until(deadline); !ok || left > pingLimit {
+			return errors.New("no deadline in time")
+		}
+		return nil
+	}}
+	expect(t, ask(t, stuck, "/health", nil), 200, "")
+}
+
+func TestDocumentIsServedAsItIs(t *testing.T) {
+	t.Parallel()
+	got := ask(t, system{}, "/api/v1/openapi.json", nil)
+	var served, embedded any
+	if err := json.Unmarshal([]byte(got.Body), &served); err != nil {
+		t.Fatal(err)
+	}
+	if err := json.Unmarshal(docs.OpenAPI, &embedded); err != nil {
+		t.Fatal(err)
+	}
+	a, _ := json.Marshal(served)
+	b, _ := json.Marshal(embedded)
+	if got.StatusCode != 200 || string(a) != string(b) {
+		t.Errorf("status %d; the served document is not the embedded one", got.StatusCode)
+	}
+}
