@@ -35,11 +35,15 @@ func (s *Store) List(ctx context.Context, user string, q Query) ([]Key, error) {
 		condition += " AND by_name < :cursor"
 		values[":cursor"] = attr.String(q.Before)
 	}
-	pages := dynamodb.NewQueryPaginator(s.DB, &dynamodb.QueryInput{
+	input := &dynamodb.QueryInput{
 		TableName: aws.String(s.Table), IndexName: aws.String("by_name"), ConsistentRead: aws.Bool(true),
 		KeyConditionExpression: aws.String(condition), ExpressionAttributeValues: values,
 		ScanIndexForward: aws.Bool(q.Before == ""),
-	})
+	}
+	if q.Limit > 0 {
+		input.Limit = aws.Int32(int32(q.Limit))
+	}
+	pages := dynamodb.NewQueryPaginator(s.DB, input)
 	var keys []Key
 	for pages.HasMorePages() {
 		page, err := pages.NextPage(ctx)

@@ -28,10 +28,10 @@ const (
 func (s *Store) Revoke(ctx context.Context, user, id string, author change.Author) error {
 	for attempt := 1; ; attempt++ {
 		err := s.revoke(ctx, user, id, author)
-		if !contended(err) {
+		if err == nil || errors.Is(err, ErrNotFound) {
 			return err
 		}
-		if attempt == revokeAttempts {
+		if !contended(err) || attempt == revokeAttempts {
 			return fmt.Errorf("revoke API key: %w", err)
 		}
 		select {
@@ -71,10 +71,7 @@ func (s *Store) revoke(ctx context.Context, user, id string, author change.Autho
 			return nil // revoked before
 		}
 	}
-	if err != nil {
-		return fmt.Errorf("revoke API key: %w", err)
-	}
-	return nil
+	return err
 }
 
 // contended reports whether a transaction failed only because another write

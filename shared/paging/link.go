@@ -1,0 +1,97 @@
+package paging
+
+import (
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+
+	"github.com/awslabs/aws-lambda-go-api-proxy/core"
+
+	"github.com/opsplane/opsplane/shared/httpapi"
+)
+
+// Results is a page of a list, with its links. Made by Answer.
+type Results[T any] struct {
+	// Results are the rows, in the order of the list; never null.
+	Results []T `json:"results"`
+
+	link string
+}
+
+// SetHeaders sets Link. It is there on every page, empty where there is
+// nothing to link to.
+func (r Results[T]) SetHeaders(h http.Header) { h.Set("Link", r.link) }
+
+var _ httpapi.Headerer = Results[int]{}
+
+// Answer makes the page of q from rows: at most q.Limit+1 of them, in the
+// direction asked for, the nearest to the cursor first. The one too many shows
+// that there are more. The function cursor answers the q.Cursor that places a
+// row.
+func Answer[T any](q Request, rows []T, cursor func(T) []string) Results[T] {
+	more := len(rows) > q.Limit
+	if more {
+		rows = rows[:q.Limit]
+	}
+	if len(rows) == 0 {
+		return Results[T]{Results: []T{}}
+	}
+	rows = slices.Clone(rows)
+	if q.Backward {
+		slices.Reverse(rows)
+	}
+	// Where we came from there is at least the row of the cursor.
+	next, prev := more, !q.First()
+	if q.Backward {
+		next, prev = true, more
+	}
+	var links []string
+	if next {
+		links = append(links, q.link(forward, cursor(rows[len(rows)-1]), "next"))
+	}
+	if prev {
+		links = append(links, q.link(backward, cursor(rows[0]), "prev"))
+	}
+	return Results[T]{Results: rows, link: strings.Join(links, ", ")}
+}
+
+// link formats one entry of the Link header: the new page first, then every
+// other parameter of the request.
+func (q Request) link(direction string, cursor []string, rel string) string {
+	query := "page=" + direction
+	for _, value := range cursor {
+		query += "&page=" + encoding.EncodeToString([]byte(value))
+	}
+	if rest := q.query.Encode(); rest != "" {
+		query += "&" + rest
+	}
+	return "<" + q.base + "?" + query + `>; rel="` + rel + `"`
+}
+
+// base answers the address under which the caller reached r, without the
+// query. A proxy in front says in X-Forwarded-Base where it is reached.
+func base(r *http.Request) string {
+	path := r.URL.EscapedPath()
+	if forwarded, err := url.Parse(r.Header.Get("X-Forwarded-Base")); err == nil && absolute(forwarded) {
+		root := url.URL{Scheme: forwarded.Scheme, Host: forwarded.Host, Path: forwarded.Path, RawPath: forwarded.RawPath}
+		return strings.TrimSuffix(root.String(), "/") + path
+	}
+	scheme := "http"
+	if strings.EqualFold(r.Header.Get("X-Forwarded-Proto"), "https") {
+		scheme = "https"
+	}
+	// On the gateway's own domain the stage is part of the address, but not of
+	// the path that a function is given.
+	if gateway, ok := core.GetAPIGatewayContextFromContext(r.Context()); ok {
+		if stage, ok := strings.CutSuffix(gateway.Path, path); ok && strings.HasPrefix(gateway.Path, "/") {
+			path = stage + path
+		}
+	}
+	root := url.URL{Scheme: scheme, Host: r.Host}
+	return root.String() + path
+}
+
+func absolute(u *url.URL) bool {
+	return (u.Scheme == "http" || u.Scheme == "https") && u.Host != ""
+}

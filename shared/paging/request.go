@@ -1,0 +1,92 @@
+// Package paging cuts lists into pages. A page is asked for by direction and
+// cursor (the place of the row at the edge of the page before), and an answer
+// links to its neighbours. Its invariant: following the links of one direction
+// visits every row that exists throughout exactly once, whatever else is
+// added or removed meanwhile.
+package paging
+
+import (
+	"encoding/base64"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+
+	"github.com/opsplane/opsplane/shared/fault"
+)
+
+// Shape is what a list allows.
+type Shape struct {
+	// Elements is how many values place a row.
+	Elements int
+	// Default is the page size if none is asked for, Max the largest; a
+	// larger one is cut to it silently.
+	Default, Max int
+}
+
+// Request is the page asked for.
+type Request struct {
+	// Backward asks for the rows before Cursor, otherwise those behind it.
+	Backward bool
+	// Cursor places a row; nil asks for the first page.
+	Cursor []string
+	// Limit is how many rows a page has at most.
+	Limit int
+
+	base  string     // of links: scheme, host and path
+	query url.Values // of links, without page
+}
+
+// First reports whether the first page is asked for.
+func (q Request) First() bool { return q.Cursor == nil }
+
+// The values of the first element of the parameter page.
+const (
+	forward  = "n"
+	backward = "p"
+)
+
+// Decode reads the parameters page and limit of r. The parameter page is an
+// array, either repeated or joined with commas: the direction, n or p, then
+// the cursor. What cannot be read is an Invalid fault.
+func Decode(r *http.Request, shape Shape) (Request, error) {
+	query := r.URL.Query()
+	q := Request{Limit: shape.Default, base: base(r), query: query}
+	if query.Has("limit") {
+		n, err := strconv.Atoi(query.Get("limit"))
+		if err != nil || n <= 0 {
+			return Request{}, fault.Invalidf("INVALID_PARAMETER", "query parameter limit must be a whole number above 0")
+		}
+		q.Limit = min(n, shape.Max)
+	}
+	if query.Has("page") {
+		// Elements of a cursor have no commas, so that it does not matter
+		// which were escaped: the gateway does not tell.
+		elements := strings.Split(strings.Join(query["page"], ","), ",")
+		if err := q.decodePage(elements, shape.Elements); err != nil {
+			return Request{}, err
+		}
+	}
+	query.Del("page")
+	return q, nil
+}
+
+func (q *Request) decodePage(elements []string, count int) error {
+	invalid := fault.Invalidf("INVALID_PARAMETER", "query parameter page is not one that a Link header of this list has given")
+	if len(elements) != 1+count || elements[0] != forward && elements[0] != backward {
+		return invalid
+	}
+	q.Backward = elements[0] == backward
+	for _, text := range elements[1:] {
+		value, err := encoding.DecodeString(text)
+		if err != nil {
+			return invalid
+		}
+		q.Cursor = append(q.Cursor, string(value))
+	}
+	return nil
+}
+
+// encoding of an element: whatever a row is placed by, its text needs no
+// escape in a URL and has no comma.
+var encoding = base64.RawURLEncoding.Strict()
