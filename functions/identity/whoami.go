@@ -1,0 +1,75 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"slices"
+
+	"github.com/opsplane/opsplane/shared/fault"
+	"github.com/opsplane/opsplane/shared/httpapi"
+	"github.com/opsplane/opsplane/shared/user"
+)
+
+// identity is what the routes work with.
+type identity struct {
+	users *user.Store
+}
+
+// self is who the caller is.
+type self struct {
+	ID  string   `json:"id"`
+	VCS []string `json:"vcs"`
+}
+
+// account is who the caller is at a VCS.
+type account struct {
+	AvatarURL string `json:"avatar_url,omitempty"`
+	Username  string `json:"username"`
+}
+
+func vcsName(r *http.Request) (string, error) { return r.PathValue("vcs"), nil }
+
+// whoami answers the caller's id and the VCSs that know it, those outside the
+// credential's restriction left out.
+func (i identity) whoami(ctx context.Context, call httpapi.Call, _ struct{}) (self, error) {
+	u, err := i.caller(ctx, call)
+	if err != nil {
+		return self{}, err
+	}
+	vcss := u.VCSs()
+	if allowed := call.Caller.Capabilities.VCSs(); len(allowed) > 0 {
+		vcss = slices.DeleteFunc(vcss, func(vcs string) bool { return !slices.Contains(allowed, vcs) })
+	}
+	return self{ID: u.ID, VCS: vcss}, nil
+}
+
+// whoamiAt answers the caller's name at a VCS, and refuses a caller whom the
+// VCS does not know.
+func (i identity) whoamiAt(ctx context.Context, call httpapi.Call, vcs string) (account, error) {
+	u, err := i.caller(ctx, call)
+	if err != nil {
+		return account{}, err
+	}
+	known, ok := u.Login(vcs)
+	if !ok {
+		return account{}, fault.ErrForbidden
+	}
+	return account{AvatarURL: known.AvatarURL, Username: known.Login}, nil
+}
+
+// caller reads the user behind the call. One that is gone is refused, as any
+// credential without an owner.
+func (i identity) caller(ctx context.Context, call httpapi.Call) (user.User, error) {
+	u, err := i.users.Get(ctx, call.Caller.User)
+	if errors.Is(err, user.ErrNotFound) {
+		return user.User{}, fault.ErrForbidden
+	}
+	return u, err
+}
+
+// logout ends a session. The credentials that exist have none: an access token
+// ends by itself, a key is revoked.
+func logout(context.Context, httpapi.Call, struct{}) (httpapi.Empty, error) {
+	return httpapi.Empty{}, nil
+}
