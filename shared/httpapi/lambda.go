@@ -6,12 +6,13 @@ import (
 	"log/slog"
 	"net/http"
 	"net/url"
-	"os"
 	"time"
 
 	"github.com/aws/aws-lambda-go/events"
 	"github.com/aws/aws-lambda-go/lambda"
 	"github.com/awslabs/aws-lambda-go-api-proxy/httpadapter"
+
+	"github.com/opsplane/opsplane/shared/telemetry"
 )
 
 // Lambda answers the invocation events of one function.
@@ -51,8 +52,5 @@ func (l *Lambda) Handle(ctx context.Context, event events.APIGatewayProxyRequest
 // Serve runs the function until its environment ends. It does not return.
 func (l *Lambda) Serve() { lambda.Start(l.Handle) }
 
-// Logger is the JSON logger of a function, on standard error as Lambda
-// collects it.
-func Logger() *slog.Logger {
-	return slog.New(slog.NewJSONHandler(os.Stderr, nil)).With("function", os.Getenv("AWS_LAMBDA_FUNCTION_NAME"))
-}
+// Logger is the logger of a function.
+func Logger() *slog.Logger { return telemetry.Logger() }

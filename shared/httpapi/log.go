@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/opsplane/opsplane/shared/fault"
+	"github.com/opsplane/opsplane/shared/telemetry"
 )
 
 // recorder remembers what the log line needs of a response.
@@ -23,10 +24,15 @@ func (r *recorder) WriteHeader(status int) {
 	r.ResponseWriter.WriteHeader(status)
 }
 
+// metrics are the attributes of the line that CloudWatch draws.
+var metrics = []telemetry.Metric{
+	{Name: "duration_ms", Unit: "Milliseconds"},
+	{Name: "refused", Unit: "Count"},
+	{Name: "failed", Unit: "Count"},
+}
+
 // logRequest writes the one line of a request. It holds no header, query,
-// path variable or body: those may carry secrets and customers' values. The
-// member _aws makes CloudWatch draw metrics from the same line (CloudWatch
-// embedded metric format specification).
+// path variable or body: those may carry secrets and customers' values. 
 func logRequest(log *slog.Logger, r *http.Request, rec *recorder, start, end time.Time) {
 	attrs := []slog.Attr{
 		slog.String("request_id", rec.call.Request),
@@ -37,7 +43,7 @@ func logRequest(log *slog.Logger, r *http.Request, rec *recorder, start, end tim
 		slog.Float64("duration_ms", float64(end.Sub(start).Microseconds())/1000),
 		slog.Int("refused", flag(rec.status == http.StatusForbidden)),
 		slog.Int("failed", flag(rec.status >= http.StatusInternalServerError)),
-		slog.Any("_aws", emf(end)),
+		telemetry.Metrics(end, metrics...),
 	}
 	level := slog.LevelInfo
 	var f *fault.Error
@@ -56,21 +62,4 @@ func flag(b bool) int {
 		return 1
 	}
 	return 0
-}
-
-// emf describes the metrics of a log line. One dimension, the function: each
-// further combination is billed as a metric of its own.
-func emf(at time.Time) map[string]any {
-	return map[string]any{
-		"Timestamp": at.UnixMilli(),
-		"CloudWatchMetrics": []any{map[string]any{
-			"Namespace":  "Opsplane",
-			"Dimensions": [][]string{{"function"}},
-			"Metrics": []map[string]string{
-				{"Name": "duration_ms", "Unit": "Milliseconds"},
-				{"Name": "refused", "Unit": "Count"},
-				{"Name": "failed", "Unit": "Count"},
-			},
-		}},
-	}
 }
