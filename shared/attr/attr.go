@@ -28,6 +28,9 @@ func Time(t time.Time) types.AttributeValue { return Int(t.Unix()) }
 // Bytes makes a binary attribute.
 func Bytes(b []byte) types.AttributeValue { return &types.AttributeValueMemberB{Value: b} }
 
+// Bool makes a boolean attribute.
+func Bool(b bool) types.AttributeValue { return &types.AttributeValueMemberBOOL{Value: b} }
+
 // Strings makes a string set. DynamoDB refuses an empty one.
 func Strings(s []string) types.AttributeValue { return &types.AttributeValueMemberSS{Value: s} }
 
@@ -89,6 +92,12 @@ func (r *Reader) Bytes(name string) []byte {
 		return nil
 	}
 	return v.Value
+}
+
+// Bool reads a boolean attribute. Absent is false.
+func (r *Reader) Bool(name string) bool {
+	v := typed[*types.AttributeValueMemberBOOL](r, name)
+	return v != nil && v.Value
 }
 
 // Strings reads a string set, in no particular order.

@@ -8,6 +8,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+
+	"github.com/opsplane/opsplane/shared/attr"
 )
 
 // batchSize is how many items BatchGetItem takes.
@@ -18,7 +20,7 @@ const batchSize = 100
 // snapshot.
 func (s *Store) batchRows(ctx context.Context, ns Namespace, generation string, idx []int, do func(int, cell)) error {
 	for chunk := range slices.Chunk(idx, batchSize) {
-		keys := make([]item, len(chunk))
+		keys := make([]attr.Item, len(chunk))
 		for i, n := range chunk {
 			keys[i] = rowKey(ns, generation, n)
 		}
@@ -38,11 +40,11 @@ func (s *Store) batchRows(ctx context.Context, ns Namespace, generation string, 
 				return fmt.Errorf("batch get rows: %w", err)
 			}
 			for _, it := range out.Responses[s.table] {
-				r, err := decode[row](it)
+				r, err := decodeRow(it)
 				if err != nil {
 					return err
 				}
-				do(r.idx(), r.cell)
+				do(r.idx, r.cell)
 			}
 			keys = out.UnprocessedKeys[s.table].Keys
 		}

@@ -73,8 +73,8 @@ func (b bodies) get(ctx context.Context, ns Namespace, hash string) ([]byte, err
 
 // value reads the value of a cell.
 func (b bodies) value(ctx context.Context, ns Namespace, c cell) ([]byte, error) {
-	if c.Hash == "" {
-		return c.Inline, nil
+	if c.hash == "" {
+		return c.inline, nil
 	}
-	return b.get(ctx, ns, c.Hash)
+	return b.get(ctx, ns, c.hash)
 }

@@ -14,6 +14,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/opsplane/opsplane/shared/access"
+	"github.com/opsplane/opsplane/shared/attr"
 	"github.com/opsplane/opsplane/shared/change"
 	"github.com/opsplane/opsplane/shared/fault"
 )
@@ -126,7 +127,7 @@ func (s *Store) choose(ctx context.Context, ns Namespace, caps access.Set, w wan
 		return publication{}, err
 	}
 	p := publication{head: h}
-	old, err := decodeOverlay(h.Overlay)
+	old, err := decodeOverlay(h.overlay)
 	if err != nil {
 		return p, err
 	}
@@ -139,10 +140,10 @@ func (s *Store) choose(ctx context.Context, ns Namespace, caps access.Set, w wan
 		switch {
 		case !c.exists():
 			return
-		case idx != 0 && old.has(idx, *c.Revision):
-			marks = append(marks, mark{idx, *c.Revision})
+		case idx != 0 && old.has(idx, *c.revision):
+			marks = append(marks, mark{idx, *c.revision})
 			return
-		case c.Committed || !allowed(c.WriteCaps, caps):
+		case c.committed || !allowed(c.writeCaps, caps):
 			return
 		}
 		p.chosen = append(p.chosen, Position{w.key, idx})
@@ -150,7 +151,7 @@ func (s *Store) choose(ctx context.Context, ns Namespace, caps access.Set, w wan
 			p.zero = true
 			return
 		}
-		marks = append(marks, mark{idx, *c.Revision})
+		marks = append(marks, mark{idx, *c.revision})
 	}
 	if err := s.candidates(ctx, ns, h, w, pick); err != nil {
 		return p, err
@@ -181,11 +182,11 @@ func (s *Store) candidates(ctx context.Context, ns Namespace, h head, w want, pi
 		switch {
 		case idx == 0:
 			pick(0, h.cell)
-		case h.More:
+		case h.more:
 			rows = append(rows, idx)
 		}
 	}
-	return s.batchRows(ctx, ns, h.Generation, rows, pick)
+	return s.batchRows(ctx, ns, h.generation, rows, pick)
 }
 
 // publish writes the heads. It answers false where one of them has changed in
@@ -204,7 +205,7 @@ func (s *Store) publish(ctx context.Context, ns Namespace, author change.Author,
 	token := newToken(author.Request, try)
 	in.ClientRequestToken = &token
 	for _, p := range plans {
-		in.TransactItems = append(in.TransactItems, p.edit(author).transact(s.table, headKey(ns, p.head.key())))
+		in.TransactItems = append(in.TransactItems, p.edit(author).transact(s.table, headKey(ns, p.head.key)))
 	}
 	_, err := s.db.TransactWriteItems(ctx, in)
 	var canceled *types.TransactionCanceledException
@@ -219,18 +220,18 @@ func (s *Store) publish(ctx context.Context, ns Namespace, author change.Author,
 
 // publishOne writes one head.
 func (s *Store) publishOne(ctx context.Context, ns Namespace, author change.Author, p publication) (bool, error) {
-	out, err := s.update(ctx, headKey(ns, p.head.key()), p.edit(author))
+	out, err := s.update(ctx, headKey(ns, p.head.key), p.edit(author))
 	if err != nil || out.done {
 		return out.done, err
 	}
-	now, err := decode[head](out.item)
+	now, err := decodeHead(out.item)
 	if err != nil {
 		return false, err
 	}
-	if now.PublishStamp == author.Request {
+	if now.publishStamp == author.Request {
 		return true, nil
 	}
-	if out.unsure && now.Publication != p.head.Publication {
+	if out.unsure && now.publication != p.head.publication {
 		return false, errUnknown
 	}
 	return false, nil
@@ -240,16 +241,16 @@ func (s *Store) publishOne(ctx context.Context, ns Namespace, author change.Auth
 func (p publication) edit(author change.Author) *edit {
 	e := newEdit(author)
 	e.count("pv", 1)
-	e.set("ps", text(author.Request))
-	e.setOr(p.overlay != nil, "ov", bin(p.overlay))
-	e.requireEqual("gn", text(p.head.Generation))
-	if p.head.Publication == 0 {
+	e.set("ps", attr.String(author.Request))
+	e.setOr(p.overlay != nil, "ov", attr.Bytes(p.overlay))
+	e.requireEqual("gn", attr.String(p.head.generation))
+	if p.head.publication == 0 {
 		e.requireAbsent("pv")
 	} else {
-		e.requireEqual("pv", number(p.head.Publication))
+		e.requireEqual("pv", attr.Int(int64(p.head.publication)))
 	}
 	if p.zero {
-		e.set("cm", truth(true))
+		e.set("cm", attr.Bool(true))
 		e.requireRevision(p.head.cell)
 	}
 	return e

@@ -6,76 +6,76 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
+	"github.com/opsplane/opsplane/shared/attr"
 	"github.com/opsplane/opsplane/shared/change"
 )
 
 // edit collects one conditional update of an item.
 type edit struct {
 	sets, removes, conditions []string
-	values                    item
+	values                    attr.Item
 }
 
 // newEdit starts an edit by author.
 func newEdit(author change.Author) *edit {
-	e := &edit{values: item{}}
+	e := &edit{values: attr.Item{}}
 	e.sets = append(e.sets, author.Set(e.values))
 	return e
 }
 
 // set assigns a value to an attribute.
-func (e *edit) set(attr string, v types.AttributeValue) {
-	e.values[":"+attr] = v
-	e.sets = append(e.sets, attr+" = :"+attr)
+func (e *edit) set(name string, v types.AttributeValue) {
+	e.values[":"+name] = v
+	e.sets = append(e.sets, name+" = :"+name)
 }
 
 // setOr assigns a value, or removes the attribute where keep is false.
-func (e *edit) setOr(keep bool, attr string, v types.AttributeValue) {
+func (e *edit) setOr(keep bool, name string, v types.AttributeValue) {
 	if keep {
-		e.set(attr, v)
+		e.set(name, v)
 		return
 	}
-	e.removes = append(e.removes, attr)
+	e.removes = append(e.removes, name)
 }
 
 // count adds one to a counter that begins at first.
-func (e *edit) count(attr string, first int) {
-	e.values[":one"], e.values[":"+attr+"_0"] = number(1), number(first-1)
-	e.sets = append(e.sets, attr+" = if_not_exists("+attr+", :"+attr+"_0) + :one")
+func (e *edit) count(name string, first int) {
+	e.values[":one"], e.values[":"+name+"_0"] = attr.Int(1), attr.Int(int64(first-1))
+	e.sets = append(e.sets, name+" = if_not_exists("+name+", :"+name+"_0) + :one")
 }
 
 // require adds a condition. Every condition must hold.
 func (e *edit) require(condition string) { e.conditions = append(e.conditions, condition) }
 
 // requireEqual asks that an attribute has a value.
-func (e *edit) requireEqual(attr string, v types.AttributeValue) {
-	e.values[":is_"+attr] = v
-	e.require(attr + " = :is_" + attr)
+func (e *edit) requireEqual(name string, v types.AttributeValue) {
+	e.values[":is_"+name] = v
+	e.require(name + " = :is_" + name)
 }
 
 // requireAbsent asks that an attribute does not exist.
-func (e *edit) requireAbsent(attr string) { e.require("attribute_not_exists(" + attr + ")") }
+func (e *edit) requireAbsent(name string) { e.require("attribute_not_exists(" + name + ")") }
 
 // requireRevision asks that the cell is at the revision of c, or has none as
 // c has none.
 func (e *edit) requireRevision(c cell) {
-	if c.Revision == nil {
+	if c.revision == nil {
 		e.requireAbsent("rv")
 		return
 	}
-	e.requireEqual("rv", number(*c.Revision))
+	e.requireEqual("rv", attr.Int(int64(*c.revision)))
 }
 
 func (e *edit) expression() string {
-	// ttl is a reserved word of the expression language, the other attributes
-	// are not.
-	var b strings.Builder
-	b.WriteString("SET " + strings.Join(e.sets, ", "))
+	text := "SET " + strings.Join(e.sets, ", ")
 	if len(e.removes) > 0 {
-		b.WriteString(" REMOVE " + strings.Join(e.removes, ", "))
+		text += " REMOVE " + strings.Join(e.removes, ", ")
 	}
-	return b.String()
+	return text
 }
 
+// names resolves the one attribute name that is a reserved word of the
+// expression language. DynamoDB refuses a name that is not used.
 func (e *edit) names() map[string]string {
 	for _, list := range [][]string{e.sets, e.removes, e.conditions} {
 		for _, s := range list {
@@ -97,7 +97,7 @@ func (e *edit) condition() *string {
 
 // input is the edit as an update that answers the new item, or the item as it
 // stands if the condition fails.
-func (e *edit) input(table string, key item) *dynamodb.UpdateItemInput {
+func (e *edit) input(table string, key attr.Item) *dynamodb.UpdateItemInput {
 	expression := e.expression()
 	return &dynamodb.UpdateItemInput{
 		TableName: &table, Key: key, UpdateExpression: &expression,
@@ -107,7 +107,7 @@ func (e *edit) input(table string, key item) *dynamodb.UpdateItemInput {
 }
 
 // transact is the edit as a part of a transaction.
-func (e *edit) transact(table string, key item) types.TransactWriteItem {
+func (e *edit) transact(table string, key attr.Item) types.TransactWriteItem {
 	expression := e.expression()
 	return types.TransactWriteItem{Update: &types.Update{
 		TableName: &table, Key: key, UpdateExpression: &expression,

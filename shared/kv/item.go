@@ -7,60 +7,103 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/aws/aws-sdk-go-v2/feature/dynamodb/attributevalue"
-	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
-
 	"github.com/opsplane/opsplane/shared/access"
+	"github.com/opsplane/opsplane/shared/attr"
+	"github.com/opsplane/opsplane/shared/change"
 )
 
 // cell is the content of one row. The cell of idx 0 lies in the head, every
 // other in an item of its own; the attributes are the same. A cell exists
 // while it has a version: removing a row removes all but revision and stamp.
 type cell struct {
-	Version   *int   `dynamodbav:"vr"`
-	Revision  *int   `dynamodbav:"rv"` // never goes back within a generation
-	Committed bool   `dynamodbav:"cm"`
-	ReadCaps  string `dynamodbav:"rc"` // JSON; empty: unrestricted
-	WriteCaps string `dynamodbav:"wc"`
-	Size      int    `dynamodbav:"sz"`
-	Weight    int    `dynamodbav:"wt"` // bytes inside a JSON string
-	Written   int64  `dynamodbav:"wa"` // Unix milliseconds
-	Stamp     string `dynamodbav:"st"` // of the last write
-	Inline    []byte `dynamodbav:"vd"` // the value, if small
-	Hash      string `dynamodbav:"vh"` // of the body in the bucket, if not
-	Changed   int64  `dynamodbav:"ch_at"`
+	version   *int   // vr
+	revision  *int   // rv: never goes back within a generation
+	committed bool   // cm
+	readCaps  string // rc: JSON; empty: unrestricted
+	writeCaps string // wc
+	size      int    // sz
+	weight    int    // wt: bytes inside a JSON string
+	written   int64  // wa: Unix milliseconds
+	stamp     string // st: of the last write
+	inline    []byte // vd: the value, if small
+	hash      string // vh: of the body in the bucket, if not
+	changed   int64  // ch_at: when the request began that changed the item last
 }
 
 // head is the item of a key.
 type head struct {
 	cell
-	Sort         []byte `dynamodbav:"sk"`
-	Generation   string `dynamodbav:"gn"`
-	Publication  int    `dynamodbav:"pv"` // counts commits
-	PublishStamp string `dynamodbav:"ps"` // of the last commit or delete
-	Overlay      []byte `dynamodbav:"ov"`
-	More         bool   `dynamodbav:"mr"` // rows beside idx 0 may exist
-	Guarded      bool   `dynamodbav:"gd"` // one of those may have write caps
-	Expires      int64  `dynamodbav:"ttl"`
+	key          string // sk, behind the letter
+	generation   string // gn
+	publication  int    // pv: counts commits
+	publishStamp string // ps: of the last commit or delete
+	overlay      []byte // ov
+	more         bool   // mr: rows beside idx 0 may exist
+	guarded      bool   // gd: one of those may have write capabilities
 }
 
 // row is the item of an idx other than 0.
 type row struct {
 	cell
-	Sort []byte `dynamodbav:"sk"`
+	idx int // sk
 }
 
-type item = map[string]types.AttributeValue
+func readCell(r *attr.Reader) cell {
+	c := cell{
+		committed: r.Bool("cm"), readCaps: r.String("rc"), writeCaps: r.String("wc"),
+		size: int(r.Int("sz")), weight: int(r.Int("wt")), written: r.Int("wa"), stamp: r.String("st"),
+		inline: r.Bytes("vd"), hash: r.String("vh"), changed: r.Int(change.AttrAt),
+	}
+	for name, field := range map[string]**int{"vr": &c.version, "rv": &c.revision} {
+		if r.Has(name) {
+			n := int(r.Int(name))
+			*field = &n
+		}
+	}
+	return c
+}
+
+func decodeCell(it attr.Item) (cell, error) {
+	r := attr.Read(it)
+	c := readCell(r)
+	return c, decoded(r.Err())
+}
+
+func decodeHead(it attr.Item) (head, error) {
+	r := attr.Read(it)
+	h := head{
+		cell: readCell(r), generation: r.String("gn"), publication: int(r.Int("pv")), publishStamp: r.String("ps"),
+		overlay: r.Bytes("ov"), more: r.Bool("mr"), guarded: r.Bool("gd"),
+	}
+	if sort := r.Bytes("sk"); len(sort) > 0 {
+		h.key = string(sort[1:])
+	}
+	return h, decoded(r.Err())
+}
+
+func decodeRow(it attr.Item) (row, error) {
+	r := attr.Read(it)
+	w := row{cell: readCell(r)}
+	if sort := r.Bytes("sk"); len(sort) == 2 {
+		w.idx = (int(sort[0])<<8 | int(sort[1])) + MinIdx
+	}
+	return w, decoded(r.Err())
+}
+
+func decoded(err error) error {
+	if err != nil {
+		return fmt.Errorf("decode item: %w", err)
+	}
+	return nil
+}
 
 // headKey is the key of a head. The letter before the key keeps the sort key
 // from being empty.
-func headKey(ns Namespace, key string) item {
-	return item{"pk": text(ns.partition()), "sk": bin(headSort(key))}
+func headKey(ns Namespace, key string) attr.Item {
+	return attr.Item{"pk": attr.String(ns.partition()), "sk": attr.Bytes(headSort(key))}
 }
 
 func headSort(key string) []byte { return append([]byte{'k'}, key...) }
-
-func (h head) key() string { return string(h.Sort[1:]) }
 
 // rowPartition holds the rows of one generation of one key. A generation is a
 // fresh random id, so it needs no key beside it.
@@ -68,8 +111,8 @@ func rowPartition(ns Namespace, generation string) string {
 	return ns.partition() + ":" + generation
 }
 
-func rowKey(ns Namespace, generation string, idx int) item {
-	return item{"pk": text(rowPartition(ns, generation)), "sk": bin(rowSort(idx))}
+func rowKey(ns Namespace, generation string, idx int) attr.Item {
+	return attr.Item{"pk": attr.String(rowPartition(ns, generation)), "sk": attr.Bytes(rowSort(idx))}
 }
 
 // rowSort orders rows by idx: two bytes, the signed number shifted to begin
@@ -79,8 +122,6 @@ func rowSort(idx int) []byte {
 	return []byte{byte(u >> 8), byte(u)}
 }
 
-func (r row) idx() int { return (int(r.Sort[0])<<8 | int(r.Sort[1])) + MinIdx }
-
 // newGeneration makes the id of a generation: 96 random bits.
 func newGeneration() string {
 	b := make([]byte, 12)
@@ -88,11 +129,11 @@ func newGeneration() string {
 	return hex.EncodeToString(b)
 }
 
-func (c cell) exists() bool { return c.Version != nil }
+func (c cell) exists() bool { return c.version != nil }
 
 // seen reports whether a caller with these capabilities sees the cell.
 func (c cell) seen(caps access.Set, committed, drafts bool) bool {
-	return c.exists() && (committed || drafts) && allowed(c.ReadCaps, caps)
+	return c.exists() && (committed || drafts) && allowed(c.readCaps, caps)
 }
 
 // allowed reports whether caps hold all of a row's list. A list that cannot
@@ -118,31 +159,16 @@ func decodeCaps(list string) (*access.Set, error) {
 
 // record is the cell as its reader sees it, without data.
 func (c cell) record(key string, idx int, committed bool) (Record, error) {
-	read, err := decodeCaps(c.ReadCaps)
+	read, err := decodeCaps(c.readCaps)
 	if err != nil {
 		return Record{}, err
 	}
-	write, err := decodeCaps(c.WriteCaps)
+	write, err := decodeCaps(c.writeCaps)
 	if err != nil {
 		return Record{}, err
 	}
 	return Record{
-		Key: key, Idx: idx, Size: c.Size, Version: *c.Version, Committed: committed,
-		ReadCaps: read, WriteCaps: write, CreatedAt: time.UnixMilli(c.Written).UTC(),
+		Key: key, Idx: idx, Size: c.size, Version: *c.version, Committed: committed,
+		ReadCaps: read, WriteCaps: write, CreatedAt: time.UnixMilli(c.written).UTC(),
 	}, nil
 }
-
-func decode[T any](it item) (T, error) {
-	var v T
-	if err := attributevalue.UnmarshalMap(it, &v); err != nil {
-		return v, fmt.Errorf("decode item: %w", err)
-	}
-	return v, nil
-}
-
-func text(s string) types.AttributeValue { return &types.AttributeValueMemberS{Value: s} }
-func bin(b []byte) types.AttributeValue  { return &types.AttributeValueMemberB{Value: b} }
-func number[I int | int64](n I) types.AttributeValue {
-	return &types.AttributeValueMemberN{Value: fmt.Sprint(n)}
-}
-func truth(b bool) types.AttributeValue { return &types.AttributeValueMemberBOOL{Value: b} }

@@ -12,6 +12,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/opsplane/opsplane/shared/access"
+	"github.com/opsplane/opsplane/shared/attr"
 	"github.com/opsplane/opsplane/shared/fault"
 )
 
@@ -116,15 +117,15 @@ func (p *page) walk(ctx context.Context) error {
 			return fmt.Errorf("query heads: %w", err)
 		}
 		for _, it := range out.Items {
-			h, err := decode[head](it)
+			h, err := decodeHead(it)
 			if err != nil {
 				return err
 			}
 			from := MinIdx
-			if h.key() == key {
+			if h.key == key {
 				from = idx
 			}
-			if p.Prefix && !strings.HasPrefix(h.key(), p.Key) {
+			if p.Prefix && !strings.HasPrefix(h.key, p.Key) {
 				return nil
 			}
 			if err := p.rows(ctx, h, from); err != nil || p.full {
@@ -145,7 +146,7 @@ func (p *page) rows(ctx context.Context, h head, from int) error {
 		if !c.seen(p.caps, committed, p.Drafts) {
 			return true
 		}
-		rec, err := c.record(h.key(), idx, committed)
+		rec, err := c.record(h.key, idx, committed)
 		if err != nil {
 			damaged = err
 			return false
@@ -158,9 +159,9 @@ func (p *page) rows(ctx context.Context, h head, from int) error {
 
 // add puts a record on the page, or finds the page full.
 func (p *page) add(rec Record, c cell) {
-	w := recordWeight + 8*len(rec.Key) + 2*(len(c.ReadCaps)+len(c.WriteCaps))
+	w := recordWeight + 8*len(rec.Key) + 2*(len(c.readCaps)+len(c.writeCaps))
 	if p.WithData {
-		w += c.Weight
+		w += c.weight
 	}
 	if len(p.records) == p.Limit || len(p.records) > 0 && p.weight+w > pageWeight {
 		p.full = true
@@ -204,13 +205,13 @@ func (p *page) headPages(key string) *dynamodb.QueryPaginator {
 	in := &dynamodb.QueryInput{
 		TableName: &p.table, ConsistentRead: aws.Bool(true), Limit: aws.Int32(int32(min(p.Limit+1, headPage))),
 		KeyConditionExpression: aws.String("pk = :pk AND sk >= :from"),
-		ExpressionAttributeValues: item{
-			":pk": text(p.ns.partition()), ":from": bin(headSort(key)),
+		ExpressionAttributeValues: attr.Item{
+			":pk": attr.String(p.ns.partition()), ":from": attr.Bytes(headSort(key)),
 		},
 	}
 	if p.Prefix {
 		in.KeyConditionExpression = aws.String("pk = :pk AND sk BETWEEN :from AND :to")
-		in.ExpressionAttributeValues[":to"] = bin(successor(headSort(p.Key)))
+		in.ExpressionAttributeValues[":to"] = attr.Bytes(successor(headSort(p.Key)))
 		if bytes.Compare(headSort(key), successor(headSort(p.Key))) > 0 {
 			in.ExpressionAttributeValues[":from"] = in.ExpressionAttributeValues[":to"]
 		}

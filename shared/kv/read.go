@@ -9,6 +9,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 
 	"github.com/opsplane/opsplane/shared/access"
+	"github.com/opsplane/opsplane/shared/attr"
 	"github.com/opsplane/opsplane/shared/fault"
 )
 
@@ -52,23 +53,23 @@ func (s *Store) find(ctx context.Context, ns Namespace, key string, idx int) (ce
 	case err != nil || !ok:
 		return cell{}, false, err
 	case idx == 0:
-		return h.cell, h.Committed, nil
-	case !h.More:
+		return h.cell, h.committed, nil
+	case !h.more:
 		return cell{}, false, nil
 	}
-	published, err := decodeOverlay(h.Overlay)
+	published, err := decodeOverlay(h.overlay)
 	if err != nil {
 		return cell{}, false, err
 	}
-	it, err := s.getItem(ctx, rowKey(ns, h.Generation, idx))
+	it, err := s.getItem(ctx, rowKey(ns, h.generation, idx))
 	if err != nil || it == nil {
 		return cell{}, false, err
 	}
-	c, err := decode[cell](it)
+	c, err := decodeCell(it)
 	if err != nil || !c.exists() {
 		return cell{}, false, err
 	}
-	return c, c.Committed || published.has(idx, *c.Revision), nil
+	return c, c.committed || published.has(idx, *c.revision), nil
 }
 
 // Count counts the visible rows of a key and answers the largest idx among
@@ -95,7 +96,7 @@ func (s *Store) Size(ctx context.Context, ns Namespace, caps access.Set, key str
 	size, count := 0, 0
 	err := s.visible(ctx, ns, caps, key, drafts, func(_ int, c cell) {
 		count++
-		size += c.Size
+		size += c.size
 	})
 	if err == nil && count == 0 {
 		err = fault.ErrNotFound
@@ -124,36 +125,36 @@ func (s *Store) visible(ctx context.Context, ns Namespace, caps access.Set, key 
 // until do answers false. Cells that do not exist may be among them.
 func (s *Store) cells(ctx context.Context, ns Namespace, h head, from int, do func(idx int, c cell, committed bool) bool) error {
 	headDue := from <= 0
-	if h.More {
-		published, err := decodeOverlay(h.Overlay)
+	if h.more {
+		published, err := decodeOverlay(h.overlay)
 		if err != nil {
 			return err
 		}
-		pages := s.rowPages(ns, h.Generation, from, 0)
+		pages := s.rowPages(ns, h.generation, from, 0)
 		for pages.HasMorePages() {
 			out, err := pages.NextPage(ctx)
 			if err != nil {
 				return fmt.Errorf("query rows: %w", err)
 			}
 			for _, it := range out.Items {
-				r, err := decode[row](it)
+				r, err := decodeRow(it)
 				if err != nil {
 					return err
 				}
-				if headDue && r.idx() > 0 {
+				if headDue && r.idx > 0 {
 					headDue = false
-					if !do(0, h.cell, h.Committed) {
+					if !do(0, h.cell, h.committed) {
 						return nil
 					}
 				}
-				if r.exists() && !do(r.idx(), r.cell, r.Committed || published.has(r.idx(), *r.Revision)) {
+				if r.exists() && !do(r.idx, r.cell, r.committed || published.has(r.idx, *r.revision)) {
 					return nil
 				}
 			}
 		}
 	}
 	if headDue {
-		do(0, h.cell, h.Committed)
+		do(0, h.cell, h.committed)
 	}
 	return nil
 }
@@ -164,8 +165,8 @@ func (s *Store) rowPages(ns Namespace, generation string, from int, limit int32)
 	in := &dynamodb.QueryInput{
 		TableName: &s.table, ConsistentRead: aws.Bool(true),
 		KeyConditionExpression: aws.String("pk = :pk AND sk >= :from"),
-		ExpressionAttributeValues: item{
-			":pk": text(rowPartition(ns, generation)), ":from": bin(rowSort(from)),
+		ExpressionAttributeValues: attr.Item{
+			":pk": attr.String(rowPartition(ns, generation)), ":from": attr.Bytes(rowSort(from)),
 		},
 	}
 	if limit > 0 {

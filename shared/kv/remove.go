@@ -10,6 +10,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/opsplane/opsplane/shared/access"
+	"github.com/opsplane/opsplane/shared/attr"
 	"github.com/opsplane/opsplane/shared/change"
 )
 
@@ -40,10 +41,10 @@ func (s *Store) Delete(ctx context.Context, ns Namespace, caps access.Set, autho
 		return d.cell(ctx, headKey(ns, key), true)
 	}
 	h, ok, err := s.getHead(ctx, ns, key)
-	if err != nil || !ok || !h.More {
+	if err != nil || !ok || !h.more {
 		return false, err
 	}
-	return d.cell(ctx, rowKey(ns, h.Generation, *idx), false)
+	return d.cell(ctx, rowKey(ns, h.generation, *idx), false)
 }
 
 // removal is one delete.
@@ -58,7 +59,7 @@ type removal struct {
 
 // matches reports whether the removal applies to the cell.
 func (d removal) matches(c cell) bool {
-	return c.exists() && (d.version == nil || *c.Version == *d.version) && allowed(c.WriteCaps, d.caps)
+	return c.exists() && (d.version == nil || *c.version == *d.version) && allowed(c.writeCaps, d.caps)
 }
 
 // erase makes the edit that leaves nothing of a cell but its revision and
@@ -66,25 +67,25 @@ func (d removal) matches(c cell) bool {
 func (d removal) erase() *edit {
 	e := newEdit(d.author)
 	e.count("rv", 0)
-	e.set("st", text(d.author.Request))
+	e.set("st", attr.String(d.author.Request))
 	e.removes = append(e.removes, "vr", "cm", "rc", "wc", "sz", "wt", "wa", "vd", "vh")
 	return e
 }
 
 // expire lets the head end unless it is written again.
 func (d removal) expire(e *edit) {
-	e.values[":ttl"] = number(d.author.At.Add(emptyHead).Unix())
+	e.values[":ttl"] = attr.Int(d.author.At.Add(emptyHead).Unix())
 	e.sets = append(e.sets, "#ttl = :ttl")
 }
 
 // cell removes one cell: with a guess first, then on exactly what the failure
 // showed.
-func (d removal) cell(ctx context.Context, key item, inHead bool) (bool, error) {
+func (d removal) cell(ctx context.Context, key attr.Item, inHead bool) (bool, error) {
 	e := d.erase()
 	e.require("attribute_exists(vr)")
 	e.requireAbsent("wc")
 	if d.version != nil {
-		e.requireEqual("vr", number(*d.version))
+		e.requireEqual("vr", attr.Int(int64(*d.version)))
 	}
 	if inHead {
 		e.requireAbsent("mr")
@@ -101,12 +102,12 @@ func (d removal) cell(ctx context.Context, key item, inHead bool) (bool, error) 
 		if out.item == nil {
 			return false, nil
 		}
-		old, err := decode[head](out.item)
+		old, err := decodeHead(out.item)
 		if err != nil {
 			return false, err
 		}
 		switch {
-		case !old.exists() && old.Stamp == d.author.Request:
+		case !old.exists() && old.stamp == d.author.Request:
 			return true, nil
 		case out.unsure && !quiet(old.cell, d.author):
 			return false, errUnknown
@@ -115,7 +116,7 @@ func (d removal) cell(ctx context.Context, key item, inHead bool) (bool, error) 
 		}
 		e = d.erase()
 		e.requireRevision(old.cell)
-		if inHead && !old.More {
+		if inHead && !old.more {
 			e.requireAbsent("mr")
 			d.expire(e)
 		}
@@ -133,10 +134,10 @@ func (d removal) all(ctx context.Context) (bool, error) {
 		if err != nil || !ok {
 			return false, err
 		}
-		if !h.More {
+		if !h.more {
 			return d.cell(ctx, headKey(d.ns, d.key), true)
 		}
-		if d.version != nil || h.Guarded || !allowed(h.WriteCaps, d.caps) {
+		if d.version != nil || h.guarded || !allowed(h.writeCaps, d.caps) {
 			return d.each(ctx, h)
 		}
 		removed, done, err := d.generation(ctx, h)
@@ -158,12 +159,12 @@ func (d removal) generation(ctx context.Context, h head) (removed, done bool, er
 		return false, false, err
 	}
 	e := d.erase()
-	e.set("gn", text(newGeneration()))
-	e.set("ps", text(d.author.Request))
+	e.set("gn", attr.String(newGeneration()))
+	e.set("ps", attr.String(d.author.Request))
 	e.removes = append(e.removes, "mr", "ov")
-	e.requireEqual("gn", text(h.Generation))
+	e.requireEqual("gn", attr.String(h.generation))
 	e.requireAbsent("gd")
-	if h.WriteCaps == "" {
+	if h.writeCaps == "" {
 		e.requireAbsent("wc")
 	} else {
 		e.requireRevision(h.cell)
@@ -173,11 +174,11 @@ func (d removal) generation(ctx context.Context, h head) (removed, done bool, er
 	if err != nil || out.done {
 		return true, err == nil, err
 	}
-	now, err := decode[head](out.item)
+	now, err := decodeHead(out.item)
 	if err != nil {
 		return false, false, err
 	}
-	if now.PublishStamp == d.author.Request {
+	if now.publishStamp == d.author.Request {
 		return true, true, nil
 	}
 	if out.unsure && !quiet(now.cell, d.author) {
@@ -203,11 +204,11 @@ func (d removal) anyRow(ctx context.Context, h head) (bool, error) {
 // finds it here, compares it with the head, and removes its rows. Without this
 // record nothing would name them any more.
 func (d removal) retire(ctx context.Context, h head) error {
-	it := item{
-		"pk": text("RETIRED:" + h.Generation[:1]),
-		"sk": bin([]byte(h.Generation)),
-		"ns": text(d.ns.partition()),
-		"kn": bin([]byte(d.key)),
+	it := attr.Item{
+		"pk": attr.String("RETIRED:" + h.generation[:1]),
+		"sk": attr.Bytes([]byte(h.generation)),
+		"ns": attr.String(d.ns.partition()),
+		"kn": attr.Bytes([]byte(d.key)),
 	}
 	d.author.AddTo(it)
 	if _, err := d.db.PutItem(ctx, &dynamodb.PutItemInput{TableName: &d.table, Item: it}); err != nil {
@@ -225,7 +226,7 @@ func (d removal) each(ctx context.Context, h head) (bool, error) {
 		if !d.matches(c) {
 			return gctx.Err() == nil
 		}
-		key := rowKey(d.ns, h.Generation, idx)
+		key := rowKey(d.ns, h.generation, idx)
 		if idx == 0 {
 			key = headKey(d.ns, d.key)
 		}

@@ -12,6 +12,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 
+	"github.com/opsplane/opsplane/shared/attr"
 	"github.com/opsplane/opsplane/shared/awsclient"
 	"github.com/opsplane/opsplane/shared/fault"
 )
@@ -59,7 +60,7 @@ func pause(ctx context.Context, n int) error {
 }
 
 // getItem reads one item, strongly consistent; nil if there is none.
-func (s *Store) getItem(ctx context.Context, key item) (item, error) {
+func (s *Store) getItem(ctx context.Context, key attr.Item) (attr.Item, error) {
 	out, err := s.db.GetItem(ctx, &dynamodb.GetItemInput{
 		TableName: &s.table, Key: key, ConsistentRead: aws.Bool(true),
 	})
@@ -75,14 +76,14 @@ func (s *Store) getHead(ctx context.Context, ns Namespace, key string) (h head, 
 	if err != nil || it == nil {
 		return head{}, false, err
 	}
-	h, err = decode[head](it)
+	h, err = decodeHead(it)
 	return h, true, err
 }
 
 // outcome is what became of a conditional update.
 type outcome struct {
 	// item is the item afterwards if done, else as it stands; nil if none.
-	item item
+	item attr.Item
 	// done reports whether the update took effect.
 	done bool
 	// unsure reports that the server's answer was lost: item was read
@@ -92,7 +93,7 @@ type outcome struct {
 
 // update makes one conditional update. It is sent again only when nothing can
 // have happened.
-func (s *Store) update(ctx context.Context, key item, e *edit) (outcome, error) {
+func (s *Store) update(ctx context.Context, key attr.Item, e *edit) (outcome, error) {
 	in := e.input(s.table, key)
 	out, err := s.db.UpdateItem(ctx, in, awsclient.RetryDefinite)
 	var failed *types.ConditionalCheckFailedException

@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	"github.com/opsplane/opsplane/shared/access"
+	"github.com/opsplane/opsplane/shared/attr"
 	"github.com/opsplane/opsplane/shared/change"
 	"github.com/opsplane/opsplane/shared/fault"
 )
@@ -17,14 +18,14 @@ func (s *Store) Set(ctx context.Context, ns Namespace, caps access.Set, author c
 	return s.write(ctx, ns, author, w, rule{
 		guess: func(e *edit) {
 			e.requireAbsent("wc")
-			e.values[":max"] = number(MaxVersion)
+			e.values[":max"] = attr.Int(MaxVersion)
 			e.require("(attribute_not_exists(vr) OR vr < :max)")
 		},
 		judge: func(c cell) error {
 			switch {
-			case c.exists() && !allowed(c.WriteCaps, caps):
+			case c.exists() && !allowed(c.writeCaps, caps):
 				return fault.ErrForbidden
-			case c.exists() && *c.Version >= MaxVersion:
+			case c.exists() && *c.version >= MaxVersion:
 				return errVersionLimit
 			}
 			return nil
@@ -50,15 +51,15 @@ func (s *Store) CompareAndSet(ctx context.Context, ns Namespace, caps access.Set
 	return s.write(ctx, ns, author, w, rule{
 		guess: func(e *edit) {
 			e.requireAbsent("wc")
-			e.requireEqual("vr", number(*version))
-			e.values[":max"] = number(MaxVersion)
+			e.requireEqual("vr", attr.Int(int64(*version)))
+			e.values[":max"] = attr.Int(MaxVersion)
 			e.require("vr < :max")
 		},
 		judge: func(c cell) error {
 			switch {
-			case !c.exists() || *c.Version != *version || !allowed(c.WriteCaps, caps):
+			case !c.exists() || *c.version != *version || !allowed(c.writeCaps, caps):
 				return fault.ErrUnmet
-			case *c.Version >= MaxVersion:
+			case *c.version >= MaxVersion:
 				return errVersionLimit
 			}
 			return nil
@@ -95,7 +96,7 @@ func (s *Store) write(ctx context.Context, ns Namespace, author change.Author, w
 	e := c.edit(author, w, at)
 	e.count("vr", 0)
 	e.count("rv", 0)
-	e.values[":mine"] = text(author.Request)
+	e.values[":mine"] = attr.String(author.Request)
 	e.require("(attribute_not_exists(st) OR st <> :mine)")
 	r.guess(e)
 	for n := range tries {
@@ -106,11 +107,11 @@ func (s *Store) write(ctx context.Context, ns Namespace, author change.Author, w
 		if err != nil {
 			return Record{}, err
 		}
-		old, err := decode[cell](out.item)
+		old, err := decodeCell(out.item)
 		if err != nil {
 			return Record{}, err
 		}
-		if out.done || old.exists() && old.Stamp == author.Request {
+		if out.done || old.exists() && old.stamp == author.Request {
 			return old.record(w.Key, w.Idx, w.Committed)
 		}
 		if out.unsure && !quiet(old, author) {
@@ -120,7 +121,7 @@ func (s *Store) write(ctx context.Context, ns Namespace, author change.Author, w
 			return Record{}, err
 		}
 		e = c.edit(author, w, at)
-		e.set("vr", number(old.next()))
+		e.set("vr", attr.Int(int64(old.next())))
 		e.count("rv", 0)
 		e.requireRevision(old)
 	}
@@ -131,21 +132,21 @@ func (s *Store) write(ctx context.Context, ns Namespace, author change.Author, w
 // ever points at nothing.
 func (s *Store) prepare(ctx context.Context, ns Namespace, author change.Author, w Write) (cell, error) {
 	c := cell{
-		Committed: w.Committed, Size: w.Value.Size, Weight: w.Value.EscapedLen(),
-		Written: author.At.UnixMilli(), Stamp: author.Request,
+		committed: w.Committed, size: w.Value.Size, weight: w.Value.EscapedLen(),
+		written: author.At.UnixMilli(), stamp: author.Request,
 	}
 	var err error
-	if c.ReadCaps, err = encodeCaps(w.ReadCaps); err != nil {
+	if c.readCaps, err = encodeCaps(w.ReadCaps); err != nil {
 		return cell{}, err
 	}
-	if c.WriteCaps, err = encodeCaps(w.WriteCaps); err != nil {
+	if c.writeCaps, err = encodeCaps(w.WriteCaps); err != nil {
 		return cell{}, err
 	}
 	if len(w.Value.Text) <= InlineMax {
-		c.Inline = w.Value.Text
+		c.inline = w.Value.Text
 		return c, nil
 	}
-	c.Hash, err = s.bodies.put(ctx, ns, w.Value.Text)
+	c.hash, err = s.bodies.put(ctx, ns, w.Value.Text)
 	return c, err
 }
 
@@ -165,7 +166,7 @@ func encodeCaps(caps *access.Set) (string, error) {
 
 // place is where a row lies.
 type place struct {
-	key    item
+	key    attr.Item
 	inHead bool
 }
 
@@ -179,7 +180,7 @@ func (s *Store) locate(ctx context.Context, ns Namespace, author change.Author, 
 	if err != nil {
 		return place{}, err
 	}
-	return place{rowKey(ns, h.Generation, w.Idx), false}, nil
+	return place{rowKey(ns, h.generation, w.Idx), false}, nil
 }
 
 // openHead reads a key's head and sees to it that it announces more rows, and,
@@ -190,15 +191,15 @@ func (s *Store) openHead(ctx context.Context, ns Namespace, author change.Author
 	if err != nil {
 		return head{}, err
 	}
-	if ok && h.More && (h.Guarded || !guarded) {
+	if ok && h.more && (h.guarded || !guarded) {
 		return h, nil
 	}
 	e := newEdit(author)
-	e.values[":gn"] = text(newGeneration())
+	e.values[":gn"] = attr.String(newGeneration())
 	e.sets = append(e.sets, "gn = if_not_exists(gn, :gn)")
-	e.set("mr", truth(true))
+	e.set("mr", attr.Bool(true))
 	if guarded {
-		e.set("gd", truth(true))
+		e.set("gd", attr.Bool(true))
 	}
 	e.removes = append(e.removes, "#ttl")
 	for n := range tries {
@@ -209,10 +210,10 @@ func (s *Store) openHead(ctx context.Context, ns Namespace, author change.Author
 		if err != nil {
 			return head{}, err
 		}
-		if h, err = decode[head](out.item); err != nil {
+		if h, err = decodeHead(out.item); err != nil {
 			return head{}, err
 		}
-		if h.More && (h.Guarded || !guarded) {
+		if h.more && (h.guarded || !guarded) {
 			return h, nil
 		}
 	}
@@ -222,21 +223,21 @@ func (s *Store) openHead(ctx context.Context, ns Namespace, author change.Author
 // edit assigns all of the cell but version and revision.
 func (c cell) edit(author change.Author, w Write, at place) *edit {
 	e := newEdit(author)
-	e.set("cm", truth(c.Committed))
-	e.set("sz", number(c.Size))
-	e.set("wt", number(c.Weight))
-	e.set("wa", number(c.Written))
-	e.set("st", text(c.Stamp))
-	e.setOr(c.ReadCaps != "", "rc", text(c.ReadCaps))
-	e.setOr(c.WriteCaps != "", "wc", text(c.WriteCaps))
-	e.setOr(c.Hash == "", "vd", bin(c.Inline))
-	e.setOr(c.Hash != "", "vh", text(c.Hash))
+	e.set("cm", attr.Bool(c.committed))
+	e.set("sz", attr.Int(int64(c.size)))
+	e.set("wt", attr.Int(int64(c.weight)))
+	e.set("wa", attr.Int(c.written))
+	e.set("st", attr.String(c.stamp))
+	e.setOr(c.readCaps != "", "rc", attr.String(c.readCaps))
+	e.setOr(c.writeCaps != "", "wc", attr.String(c.writeCaps))
+	e.setOr(c.hash == "", "vd", attr.Bytes(c.inline))
+	e.setOr(c.hash != "", "vh", attr.String(c.hash))
 	if at.inHead {
-		e.values[":gn"] = text(newGeneration())
+		e.values[":gn"] = attr.String(newGeneration())
 		e.sets = append(e.sets, "gn = if_not_exists(gn, :gn)")
 		e.removes = append(e.removes, "#ttl")
 	} else {
-		e.set("kn", bin([]byte(w.Key)))
+		e.set("kn", attr.Bytes([]byte(w.Key)))
 	}
 	return e
 }
@@ -246,7 +247,7 @@ func (c cell) next() int {
 	if !c.exists() {
 		return 0
 	}
-	return *c.Version + 1
+	return *c.version + 1
 }
 
 // longestRequest is above the time that any request can take: the gateway
@@ -258,5 +259,5 @@ const longestRequest = 30_000
 // Changes carry the time at which their request began, which lies at most a
 // request's length before the write.
 func quiet(c cell, author change.Author) bool {
-	return c.Changed < author.At.UnixMilli()-longestRequest
+	return c.changed < author.At.UnixMilli()-longestRequest
 }
