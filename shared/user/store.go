@@ -105,6 +105,18 @@ func (s *Store) AddMembership(ctx context.Context, id string, m access.Membershi
 	return s.update(ctx, id, "SET "+author.Set(values)+" ADD "+members(m.VCS)+" :id", values)
 }
 
+// RemoveMembership ends the user's right to act on an installation. Access
+// tokens that were given out before may carry it until they end. Removing what
+// is not there changes nothing but the author. ErrNotFound if there is no such
+// user, an Invalid fault for an unknown VCS.
+func (s *Store) RemoveMembership(ctx context.Context, id string, m access.Membership, author change.Author) error {
+	if err := validVCS(m.VCS); err != nil {
+		return err
+	}
+	values := attr.Item{":id": attr.Strings([]string{m.Installation})}
+	return s.update(ctx, id, "SET "+author.Set(values)+" DELETE "+members(m.VCS)+" :id", values)
+}
+
 // PutIdentity records the user's account at a VCS, in place of an earlier one.
 // ErrNotFound if there is no such user, an Invalid fault for an unknown VCS.
 func (s *Store) PutIdentity(ctx context.Context, id, vcs string, identity Identity, author change.Author) error {
