@@ -10,7 +10,6 @@ package runtimeapi
 
 import (
 	"context"
-	"crypto/rand"
 	"fmt"
 	"io"
 	"log"
@@ -20,6 +19,8 @@ import (
 	"path/filepath"
 	"strconv"
 	"time"
+
+	"github.com/google/uuid"
 
 	"github.com/opsplane/opsplane/infra/local/process"
 )
@@ -170,7 +171,7 @@ func (i *Instance) Invoke(payload []byte) ([]byte, error) {
 
 func (i *Instance) invocation(payload []byte) *invocation {
 	return &invocation{
-		id: requestID(), payload: payload, result: make(chan result, 1),
+		id: uuid.NewString(), payload: payload, result: make(chan result, 1),
 		arn: "arn:aws:lambda:us-east-1:000000000000:function:" + i.spec.Name,
 	}
 }
@@ -194,12 +195,4 @@ func (i *Instance) await(in *invocation) ([]byte, error) {
 	default:
 		return nil, i.ended()
 	}
-}
-
-// requestID returns a random UUID.
-func requestID() string {
-	var b [16]byte
-	_, _ = rand.Read(b[:])
-	b[6], b[8] = b[6]&0x0f|0x40, b[8]&0x3f|0x80
-	return fmt.Sprintf("%x-%x-%x-%x-%x", b[:4], b[4:6], b[6:8], b[8:10], b[10:])
 }

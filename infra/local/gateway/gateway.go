@@ -1,0 +1,170 @@
+//go:build unix
+
+// Package gateway is a stand-in for API Gateway's REST API: it turns HTTP
+// requests into the events that the real one sends, asks the authorizer
+// first, and turns a function's answer back into HTTP.
+//
+// It takes routes, authorizers and its own answers from the template, and
+// nothing from the functions: what passes here passes there. It does not
+// throttle.
+package gateway
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/opsplane/opsplane/infra/local/runtimeapi"
+	"github.com/opsplane/opsplane/infra/template"
+)
+
+// Limits of the real gateway.
+const (
+	maxBody        = 10 << 20 // of a request, whatever its function may take
+	defaultTimeout = 29 * time.Second
+	// drainLimit is how much of a refused body is read, so that a client which
+	// sends before it listens hears the refusal.
+	drainLimit = 64 << 20
+)
+
+// Invoker delivers an event to a function and returns its answer, or an error
+// of package runtimeapi.
+type Invoker interface {
+	Invoke(ctx context.Context, event []byte) ([]byte, error)
+}
+
+// Gateway serves the API of a template.
+type Gateway struct {
+	api       template.API
+	routes    table
+	functions map[string]Invoker
+	report    func(line string)
+	timeout   time.Duration
+}
+
+// New returns a gateway in front of functions, by logical id. report is told
+// in one line why the gateway answered in a function's place.
+func New(t *template.Template, functions map[string]Invoker, report func(line string)) *Gateway {
+	return &Gateway{api: t.API, routes: newTable(t.Functions), functions: functions, report: report, timeout: defaultTimeout}
+}
+
+// ServeHTTP implements http.Handler.
+func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	c := &call{request: r, id: uuid.NewString(), time: time.Now()}
+	c.rawPath, c.rawQuery = target(r)
+	c.resource, c.values = g.routes.find(c.rawPath)
+	if c.resource == nil {
+		g.refuse(w, c, missingToken)
+		return
+	}
+	m, ok := c.resource.methods[r.Method]
+	if !ok {
+		if m, ok = c.resource.methods["ANY"]; !ok {
+			g.refuse(w, c, missingToken)
+			return
+		}
+	}
+	var err error
+	if c.body, err = io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody)); err != nil {
+		_, _ = io.Copy(io.Discard, io.LimitReader(r.Body, drainLimit))
+		g.refuse(w, c, requestTooLarge)
+		return
+	}
+	// The client may go; what its request began goes on, as behind the real gateway.
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(r.Context()), g.timeout)
+	defer cancel()
+	caller, no := g.authorize(ctx, c, m.authorizer)
+	if no != "" {
+		g.refuse(w, c, no)
+		return
+	}
+	g.integrate(ctx, w, c, m.function, caller)
+}
+
+// authorize returns what the authorizer says of the caller, or how to refuse.
+func (g *Gateway) authorize(ctx context.Context, c *call, name string) (map[string]any, refusal) {
+	if name == "" {
+		return nil, ""
+	}
+	a := g.api.Authorizers[name]
+	for _, header := range a.IdentityHeaders {
+		if c.request.Header.Get(header) == "" {
+			return nil, unauthorized
+		}
+	}
+	event, err := c.authorizerEvent(g.api.Stage)
+	if err != nil {
+		return nil, authorizerFailure
+	}
+	started := time.Now()
+	text, err := g.functions[a.Function].Invoke(ctx, event)
+	if err != nil {
+		var failed *runtimeapi.FunctionError
+		switch {
+		case errors.As(err, &failed) && failed.Message == "Unauthorized":
+			return nil, unauthorized
+		case errors.Is(err, runtimeapi.ErrThrottled):
+			return nil, throttled
+		}
+		g.report(fmt.Sprintf("%s %s: %s: %v", c.request.Method, c.rawPath, a.Function, err))
+		return nil, authorizerFailure
+	}
+	v, err := parseVerdict(text)
+	if err != nil {
+		g.report(err.Error())
+		return nil, authorizerConfig
+	}
+	if !v.allows(c.methodARN(g.api.Stage)) {
+		return nil, accessDenied
+	}
+	values, err := v.values()
+	if err != nil {
+		g.report(err.Error())
+		return nil, authorizerConfig
+	}
+	values["integrationLatency"] = time.Since(started).Milliseconds()
+	return values, ""
+}
+
+// integrate calls the function and answers with what it says.
+func (g *Gateway) integrate(ctx context.Context, w http.ResponseWriter, c *call, function string, authorizer map[string]any) {
+	event, err := c.functionEvent(g.api.Stage, authorizer, isBinary(g.api.BinaryMediaTypes, c.request.Header.Get("Content-Type")))
+	if err != nil {
+		g.refuse(w, c, badFunction)
+		return
+	}
+	text, err := g.functions[function].Invoke(ctx, event)
+	switch {
+	case err == nil:
+	case errors.Is(err, runtimeapi.ErrTooLarge):
+		g.refuse(w, c, requestTooLarge)
+		return
+	case errors.Is(err, runtimeapi.ErrThrottled):
+		g.refuse(w, c, throttled)
+		return
+	case errors.Is(err, context.DeadlineExceeded):
+		g.refuse(w, c, integrationTimeout)
+		return
+	default:
+		g.report(fmt.Sprintf("%s %s: %s: %v", c.request.Method, c.rawPath, function, err))
+		g.refuse(w, c, badFunction)
+		return
+	}
+	a, err := parseAnswer(text)
+	var body []byte
+	if err == nil {
+		body, err = a.body(isBinary(g.api.BinaryMediaTypes, c.request.Header.Get("Accept")))
+	}
+	if err != nil {
+		g.report(fmt.Sprintf("%s %s: %s: %v", c.request.Method, c.rawPath, function, err))
+		g.refuse(w, c, badFunction)
+		return
+	}
+	a.header(w.Header())
+	send(w, c, int(a.StatusCode), body)
+}

@@ -1,0 +1,78 @@
+//go:build unix
+
+package gateway
+
+import (
+	"encoding/json"
+	"net/http"
+	"strings"
+)
+
+// refusal is an answer that the gateway makes itself, by its type.
+type refusal string
+
+// Types of answers, as the template and AWS name them.
+const (
+	unauthorized         refusal = "UNAUTHORIZED"
+	accessDenied         refusal = "ACCESS_DENIED"
+	authorizerFailure    refusal = "AUTHORIZER_FAILURE"
+	authorizerConfig     refusal = "AUTHORIZER_CONFIGURATION_ERROR"
+	missingToken         refusal = "MISSING_AUTHENTICATION_TOKEN"
+	requestTooLarge      refusal = "REQUEST_TOO_LARGE"
+	throttled            refusal = "THROTTLED"
+	integrationTimeout   refusal = "INTEGRATION_TIMEOUT"
+	badFunction          refusal = "DEFAULT_5XX" // a crash or a malformed answer has no type of its own
+	defaultClientRefusal refusal = "DEFAULT_4XX"
+)
+
+// builtin is what AWS answers where a template says nothing.
+var builtin = map[refusal]struct {
+	status  int
+	message string
+	kind    string // of the header x-amzn-ErrorType
+}{
+	unauthorized:       {http.StatusUnauthorized, "Unauthorized", "UnauthorizedException"},
+	accessDenied:       {http.StatusForbidden, "User is not authorized to access this resource", "AccessDeniedException"},
+	authorizerFailure:  {http.StatusInternalServerError, "Internal server error", "AuthorizerFailureException"},
+	authorizerConfig:   {http.StatusInternalServerError, "Internal server error", "AuthorizerConfigurationException"},
+	missingToken:       {http.StatusForbidden, "Missing Authentication Token", "MissingAuthenticationTokenException"},
+	requestTooLarge:    {http.StatusRequestEntityTooLarge, "Request Too Long", "RequestTooLargeException"},
+	throttled:          {http.StatusTooManyRequests, "Too Many Requests", "TooManyRequestsException"},
+	integrationTimeout: {http.StatusGatewayTimeout, "Endpoint request timed out", "InternalServerErrorException"},
+	badFunction:        {http.StatusBadGateway, "Internal server error", "InternalServerErrorException"},
+}
+
+// refuse answers as the template's gateway response of that type says, else
+// as its default for the class of status, else as AWS does.
+func (g *Gateway) refuse(w http.ResponseWriter, c *call, kind refusal) {
+	b := builtin[kind]
+	status := b.status
+	response, declared := g.api.GatewayResponses[string(kind)]
+	if !declared {
+		fallback := defaultClientRefusal
+		if status >= http.StatusInternalServerError {
+			fallback = badFunction
+		}
+		response, declared = g.api.GatewayResponses[string(fallback)]
+	}
+	if response.StatusCode != 0 {
+		status = response.StatusCode
+	}
+	message, _ := json.Marshal(b.message)
+	body := `{"message":` + string(message) + `}`
+	if text, ok := response.Templates["application/json"]; declared && ok {
+		body = strings.NewReplacer(
+			"$context.error.messageString", string(message), "$context.error.message", b.message, "$context.requestId", c.id,
+		).Replace(text)
+	}
+	h := w.Header()
+	h.Set("Content-Type", "application/json")
+	h.Set("x-amzn-ErrorType", b.kind)
+	if kind == throttled {
+		h.Set("Retry-After", "1")
+	}
+	for name, value := range response.Headers {
+		h.Set(name, value)
+	}
+	send(w, c, status, []byte(body))
+}
