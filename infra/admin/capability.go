@@ -1,0 +1,95 @@
+package admin
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/opsplane/opsplane/shared/access"
+	"github.com/opsplane/opsplane/shared/fault"
+	"github.com/opsplane/opsplane/shared/installation"
+	"github.com/opsplane/opsplane/shared/user"
+)
+
+// How a command line writes the two restrictions.
+const (
+	formInstallation = "installation_id="
+	formVCS          = "vcs="
+)
+
+// capabilityForms lists how capabilities are written.
+func capabilityForms() []string {
+	var forms []string
+	for _, c := range access.Strings() {
+		forms = append(forms, c.Name)
+	}
+	return append(forms, formInstallation+"N", formVCS+"V")
+}
+
+// capabilityList is a flag that may be given many times.
+type capabilityList access.Set
+
+// String implements flag.Value.
+func (l *capabilityList) String() string { return "" }
+
+// Set implements flag.Value.
+func (l *capabilityList) Set(text string) error {
+	var c access.Capability
+	switch id, isInstallation := strings.CutPrefix(text, formInstallation); {
+	case isInstallation:
+		c = access.Installation(id)
+	case strings.HasPrefix(text, formVCS):
+		c = access.VCS(strings.TrimPrefix(text, formVCS))
+	case slices.Contains(access.Strings(), access.Capability{Name: text}):
+		c = access.Capability{Name: text}
+	default:
+		return usagef("use one of %s", strings.Join(capabilityForms(), ", "))
+	}
+	*l = append(*l, c)
+	return nil
+}
+
+// checkRestrictions refuses restrictions under which a key of the user would
+// reach nothing: each installation must be one that the user is a member of,
+// on a VCS that the key reaches, and each VCS one that knows the user.
+func checkRestrictions(u user.User, caps access.Set) error {
+	vcss := caps.VCSs()
+	for _, vcs := range vcss {
+		if !slices.Contains(access.VCSNames(), vcs) {
+			return fault.Invalidf("INVALID_VCS", "%.40q is not a VCS; use %sgithub or %sgitlab", vcs, formVCS, formVCS)
+		}
+		if _, known := u.Login(vcs); !known {
+			return fault.Invalidf("NOT_A_MEMBER",
+				"user %[1]s is a member of no %[2]s installation; add one first: membership add --user %[1]s --vcs %[2]s --installation N", u.Name, vcs)
+		}
+	}
+	if len(vcss) == 0 {
+		vcss = access.VCSNames()
+	}
+	for _, id := range caps.Installations() {
+		if err := installation.ValidID(vcss[0], id); err != nil {
+			return err
+		}
+		member := slices.ContainsFunc(u.Memberships, func(m access.Membership) bool {
+			return m.Installation == id && slices.Contains(vcss, m.VCS)
+		})
+		if !member {
+			return fault.Invalidf("NOT_A_MEMBER",
+				"user %[1]s is no member of %[2]s installation %[3]s; add it first: membership add --user %[1]s --vcs V --installation %[3]s",
+				u.Name, strings.Join(vcss, " or "), id)
+		}
+	}
+	return nil
+}
+
+// written writes capabilities as the command line takes them.
+func written(caps access.Set) string {
+	var forms []string
+	for _, c := range caps {
+		if c.Restricts() {
+			forms = append(forms, c.Name+"="+c.Value)
+		} else {
+			forms = append(forms, c.Name)
+		}
+	}
+	return strings.Join(forms, ",")
+}

@@ -1,0 +1,132 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/config"
+	"github.com/aws/aws-sdk-go-v2/credentials"
+	"github.com/aws/aws-sdk-go-v2/service/cloudformation"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/sts"
+
+	"github.com/opsplane/opsplane/infra/admin"
+)
+
+// target is the stack to act on.
+type target struct {
+	db     *dynamodb.Client
+	tables admin.Tables
+	// operator names who acts, for the record.
+	name string
+}
+
+func (t target) operator(out, notes io.Writer) *admin.Operator {
+	return &admin.Operator{DB: t.db, Tables: t.tables, Now: time.Now, Name: t.name, Out: out, Notes: notes}
+}
+
+// The names of the tables in the stack's outputs and in the local stack's
+// description: the template's logical ids.
+const (
+	tokensTable      = "TokensTable"
+	signingKeysTable = "SigningKeysTable"
+	operationsTable  = "OperationsTable"
+)
+
+// tablesFrom picks the tables by logical id.
+func tablesFrom(names map[string]string) (admin.Tables, error) {
+	for _, id := range []string{tokensTable, signingKeysTable, operationsTable} {
+		if names[id] == "" {
+			return admin.Tables{}, fmt.Errorf("it names no %s", id)
+		}
+	}
+	return admin.Tables{Tokens: names[tokensTable], SigningKeys: names[signingKeysTable], Operations: names[operationsTable]}, nil
+}
+
+// onAWS finds a deployed stack's tables in its outputs. The name on record is
+// that under which AWS knows the caller.
+func onAWS(ctx context.Context, stack string) (target, error) {
+	cfg, err := config.LoadDefaultConfig(ctx)
+	if err != nil {
+		return target{}, fmt.Errorf("AWS configuration: %w", err)
+	}
+	out, err := cloudformation.NewFromConfig(cfg).DescribeStacks(ctx, &cloudformation.DescribeStacksInput{StackName: &stack})
+	if err != nil {
+		return target{}, fmt.Errorf("find stack %s in region %q: %w", stack, cfg.Region, err)
+	}
+	names := map[string]string{}
+	for _, s := range out.Stacks {
+		for _, o := range s.Outputs {
+			names[aws.ToString(o.OutputKey)] = aws.ToString(o.OutputValue)
+		}
+	}
+	tables, err := tablesFrom(names)
+	if err != nil {
+		return target{}, fmt.Errorf("stack %s is not one of Opsplane: among its outputs %w", stack, err)
+	}
+	who, err := sts.NewFromConfig(cfg).GetCallerIdentity(ctx, &sts.GetCallerIdentityInput{})
+	if err != nil {
+		return target{}, fmt.Errorf("ask AWS who you are, for the record: %w", err)
+	}
+	return target{db: dynamodb.NewFromConfig(cfg), tables: tables, name: aws.ToString(who.Arn)}, nil
+}
+
+// named takes the tables from the environment, with the SDK's usual way to
+// find their server.
+func named(ctx context.Context, env func(string) string) (target, error) {
+	tables, err := tablesFrom(map[string]string{
+		tokensTable: env("TOKENS_TABLE"), signingKeysTable: env("SIGNING_KEYS_TABLE"), operationsTable: env("OPERATIONS_TABLE"),
+	})
+	if err != nil {
+		return target{}, fmt.Errorf("TOKENS_TABLE is set, so SIGNING_KEYS_TABLE and OPERATIONS_TABLE must be: in the environment %w", err)
+	}
+	cfg, err := config.LoadDefaultConfig(ctx)
+	if err != nil {
+		return target{}, fmt.Errorf("AWS configuration: %w", err)
+	}
+	return target{db: dynamodb.NewFromConfig(cfg), tables: tables, name: person(env)}, nil
+}
+
+// person is the operator's name where AWS is not asked.
+func person(env func(string) string) string { return cmp.Or(env("USER"), "local") }
+
+// errNoStack says that no local stack was found.
+var errNoStack = errors.New("no local stack is known here")
+
+// local finds the local stack through the description that it leaves in its
+// folder.
+func local(state string, env func(string) string) (target, error) {
+	file := filepath.Join(cmp.Or(state, ".local"), "stack.json")
+	text, err := os.ReadFile(file)
+	if errors.Is(err, fs.ErrNotExist) {
+		return target{}, fmt.Errorf("%w (%s does not exist)", errNoStack, file)
+	}
+	if err != nil {
+		return target{}, err
+	}
+	var stack struct {
+		DynamoDBURL string            `json:"dynamodb_url"`
+		Tables      map[string]string `json:"tables"`
+	}
+	if err := json.Unmarshal(text, &stack); err != nil {
+		return target{}, fmt.Errorf("%s: %w", file, err)
+	}
+	tables, err := tablesFrom(stack.Tables)
+	if err != nil {
+		return target{}, fmt.Errorf("%s: %w", file, err)
+	}
+	db := dynamodb.New(dynamodb.Options{
+		BaseEndpoint: aws.String(stack.DynamoDBURL), Region: "us-east-1",
+		Credentials: credentials.NewStaticCredentialsProvider("local", "localsecret", ""),
+	})
+	return target{db: db, tables: tables, name: person(env)}, nil
+}

@@ -1,0 +1,133 @@
+package admin
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+)
+
+// command is one thing that operators do.
+type command struct {
+	name  string // its words
+	usage string // what follows the name
+	about string
+	run   func(*Operator, context.Context, []string) error
+}
+
+// commands lists all of them, as help shows them.
+func commands() []command {
+	return []command{
+		{"user create", "NAME", "make a user, a person or a machine account", (*Operator).userCreate},
+		{"user show", "NAME", "show a user and its memberships", (*Operator).userShow},
+		{"installation create", "--vcs V --id N --name X", "make a GitHub organisation or GitLab group known, or rename it", (*Operator).installationCreate},
+		{"membership add", "--user NAME --vcs V --installation N", "let a user act on an installation", (*Operator).membershipAdd},
+		{"membership remove", "--user NAME --vcs V --installation N", "end that", (*Operator).membershipRemove},
+		{"key create", "--user NAME [--name X] [--description X] [--expires 720h] [--capability C]...", "make an API key; its text, shown this once, is all that is written to standard output", (*Operator).keyCreate},
+		{"key list", "[--user NAME]", "list a user's API keys", (*Operator).keyList},
+		{"key revoke", "[--user NAME] ID", "end an API key; ID is its id or its text", (*Operator).keyRevoke},
+		{"signing-key rotate", "[--revoke-old]", "make a new signing key; with --revoke-old, for a key in wrong hands, tokens of the old ones are refused at once", (*Operator).signingKeyRotate},
+		{"signing-key list", "", "list the signing keys, never the keys themselves", (*Operator).signingKeyList},
+		{"seed", "", "make what a new local stack begins with, and write its API key to standard output", (*Operator).seedCommand},
+	}
+}
+
+// UsageError is a command line that cannot be understood.
+type UsageError struct {
+	// Problem is what is wrong with it, and what to write instead.
+	Problem string
+}
+
+// Error implements error.
+func (e *UsageError) Error() string { return e.Problem }
+
+func usagef(format string, args ...any) error {
+	return &UsageError{Problem: fmt.Sprintf(format, args...)}
+}
+
+// find answers the command that a command line begins with and what follows
+// its name, or a *UsageError.
+func find(args []string) (command, []string, error) {
+	for _, c := range commands() {
+		words := strings.Fields(c.name)
+		if len(args) >= len(words) && slices.Equal(args[:len(words)], words) {
+			return c, args[len(words):], nil
+		}
+	}
+	if len(args) == 0 {
+		return command{}, nil, usagef("no command is given; \"help\" lists them")
+	}
+	return command{}, nil, usagef("%q is not a command; \"help\" lists them", strings.Join(args, " "))
+}
+
+// Check answers a *UsageError if the command line does not begin with a
+// command. It asks no storage.
+func Check(args []string) error {
+	_, _, err := find(args)
+	return err
+}
+
+// Run runs one command line, such as "user", "create", "ann". It answers a
+// *UsageError for one that it does not understand, a *fault.Error for input
+// that is refused, and else what storage answered.
+func (o *Operator) Run(ctx context.Context, args []string) error {
+	c, rest, err := find(args)
+	if err != nil {
+		return err
+	}
+	err = c.run(o, ctx, rest)
+	if usage := (*UsageError)(nil); errors.As(err, &usage) {
+		return usagef("%s\nusage: %s", usage.Problem, strings.TrimSpace(c.name+" "+c.usage))
+	}
+	return err
+}
+
+// Help writes what commands there are.
+func Help(w io.Writer) {
+	for _, c := range commands() {
+		fmt.Fprintf(w, "  %s\n        %s\n", strings.TrimSpace(c.name+" "+c.usage), c.about)
+	}
+	fmt.Fprintln(w, "\nCapabilities: "+strings.Join(capabilityForms(), ", ")+".\nThe last two restrict the key: it then reaches nothing else.")
+}
+
+// flags is a flag set that leaves printing to the caller.
+func flags(name string) *flag.FlagSet {
+	fs := flag.NewFlagSet(name, flag.ContinueOnError)
+	fs.SetOutput(io.Discard)
+	return fs
+}
+
+// parse reads flags, which may stand before and behind the arguments, and
+// exactly as many arguments as have names.
+func parse(fs *flag.FlagSet, args []string, names ...string) ([]string, error) {
+	var found []string
+	for {
+		if err := fs.Parse(args); err != nil {
+			return nil, usagef("%v", err)
+		}
+		if args = fs.Args(); len(args) == 0 {
+			break
+		}
+		found, args = append(found, args[0]), args[1:]
+	}
+	if len(found) < len(names) {
+		return nil, usagef("%s is missing", names[len(found)])
+	}
+	if len(found) > len(names) {
+		return nil, usagef("%q is not understood here", found[len(names)])
+	}
+	return found, nil
+}
+
+// required answers a usage error for the first flag that is empty.
+func required(fs *flag.FlagSet, names ...string) error {
+	for _, name := range names {
+		if fs.Lookup(name).Value.String() == "" {
+			return usagef("--%s is missing", name)
+		}
+	}
+	return nil
+}

@@ -1,0 +1,150 @@
+package admin
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/opsplane/opsplane/shared/access"
+	"github.com/opsplane/opsplane/shared/apikey"
+	"github.com/opsplane/opsplane/shared/fault"
+)
+
+// firstUser is the user whose keys are meant when none is named.
+const firstUser = "admin"
+
+func (o *Operator) keyCreate(ctx context.Context, args []string) error {
+	fs := flags("key create")
+	name, keyName, description := fs.String("user", "", ""), fs.String("name", "", ""), fs.String("description", "", "")
+	lifetime := fs.Duration("expires", 0, "")
+	var caps capabilityList
+	fs.Var(&caps, "capability", "")
+	if _, err := parse(fs, args); err != nil {
+		return err
+	}
+	if err := required(fs, "user"); err != nil {
+		return err
+	}
+	if *lifetime < 0 {
+		return usagef("--expires is a time from now, such as 720h")
+	}
+	u, err := o.user(ctx, *name)
+	if err != nil {
+		return err
+	}
+	if err := checkRestrictions(u, access.Set(caps)); err != nil {
+		return err
+	}
+	if err := o.firstSigningKey(ctx); err != nil {
+		return err
+	}
+	author := o.author()
+	n := apikey.New{User: u.ID, Name: *keyName, Description: *description, Capabilities: access.Set(caps)}
+	if *lifetime > 0 {
+		n.ExpiresAt = author.At.Add(*lifetime)
+	}
+	text, key, err := o.keys().Create(ctx, n, author)
+	if err != nil {
+		return err
+	}
+	o.note("API key %s of user %s. Store it now: it cannot be shown again.", key.ID, u.Name)
+	if !allowsAnything(key.Capabilities) {
+		o.note("It has no capability, so that it can ask whoami and nothing else: see --capability.")
+	}
+	return o.say("%s", text)
+}
+
+func allowsAnything(caps access.Set) bool {
+	for _, c := range caps {
+		if !c.Restricts() {
+			return true
+		}
+	}
+	return false
+}
+
+func (o *Operator) keyList(ctx context.Context, args []string) error {
+	fs := flags("key list")
+	name := fs.String("user", firstUser, "")
+	if _, err := parse(fs, args); err != nil {
+		return err
+	}
+	u, err := o.user(ctx, *name)
+	if err != nil {
+		return err
+	}
+	keys, err := o.keys().List(ctx, u.ID, apikey.Query{})
+	if err != nil {
+		return err
+	}
+	if len(keys) == 0 {
+		o.note("User %s has no API key.", u.Name)
+		return nil
+	}
+	w := tabwriter.NewWriter(o.Out, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(w, "ID\tNAME\tCREATED\tLAST USED\tEXPIRES\tCAPABILITIES")
+	for _, k := range keys {
+		fmt.Fprintf(w, "%s\t%q\t%s\t%s\t%s\t%s\n", k.ID, k.Name, shown(k.CreatedAt), shown(k.LastUsedAt), shown(k.ExpiresAt), written(k.Capabilities))
+	}
+	return w.Flush()
+}
+
+// shown writes a time, and a dash where there is none.
+func shown(t time.Time) string {
+	if t.IsZero() {
+		return "-"
+	}
+	return t.Format(time.RFC3339)
+}
+
+// keyRevoke ends a key, named by its id or, when it leaked, by its text.
+func (o *Operator) keyRevoke(ctx context.Context, args []string) error {
+	fs := flags("key revoke")
+	name := fs.String("user", firstUser, "")
+	ids, err := parse(fs, args, "ID")
+	if err != nil {
+		return err
+	}
+	owner, id, err := o.keyOf(ctx, *name, ids[0])
+	if err != nil {
+		return err
+	}
+	key, err := o.keys().Get(ctx, owner, id)
+	if errors.Is(err, apikey.ErrNotFound) {
+		return fault.Invalidf("NO_SUCH_KEY",
+			"there is no API key %s of that user; \"key list --user NAME\" shows a user's keys, and \"key revoke --user NAME ID\" ends one", id)
+	}
+	if err != nil {
+		return err
+	}
+	if !key.RevokedAt.IsZero() {
+		return o.say("API key %s was revoked at %s already; nothing changed", id, shown(key.RevokedAt))
+	}
+	if err := o.keys().Revoke(ctx, owner, id, o.author()); err != nil {
+		return err
+	}
+	return o.say("API key %s is revoked; its access tokens are refused within 5 seconds", id)
+}
+
+// keyOf answers whose key is meant and its id, by the key's text or by its id
+// and the owner's name. The text is never repeated in an error.
+func (o *Operator) keyOf(ctx context.Context, name, given string) (owner, id string, err error) {
+	if strings.HasPrefix(given, apikey.Prefix) {
+		secret, err := apikey.Parse(given)
+		if err != nil {
+			return "", "", fault.Invalidf("MALFORMED_KEY", "that is not the whole text of an API key: its checksum is wrong; give all of it, or the key's id")
+		}
+		return secret.User, secret.ID, nil
+	}
+	parsed, err := uuid.Parse(given)
+	if err != nil {
+		return "", "", fault.Invalidf("INVALID_ID", "%.40q is not the id of an API key; \"key list\" shows the ids", given)
+	}
+	u, err := o.user(ctx, name)
+	return u.ID, parsed.String(), err
+}

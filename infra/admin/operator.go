@@ -1,0 +1,82 @@
+// Package admin is what operators do to a stack with rights on its tables: make
+// users, installations, memberships and API keys, and change the signing key.
+// Its invariant: every change is recorded with the operator's name, in the same
+// write, like the changes that come through the API.
+package admin
+
+import (
+	"fmt"
+	"io"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/google/uuid"
+
+	"github.com/opsplane/opsplane/shared/apikey"
+	"github.com/opsplane/opsplane/shared/change"
+	"github.com/opsplane/opsplane/shared/installation"
+	"github.com/opsplane/opsplane/shared/signing"
+	"github.com/opsplane/opsplane/shared/user"
+)
+
+// Tables are the physical names of a stack's tables.
+type Tables struct {
+	// Tokens is TokensTable: API keys, verification keys, revocations.
+	Tokens string
+	// SigningKeys is SigningKeysTable.
+	SigningKeys string
+	// Operations is OperationsTable: users, memberships, installations.
+	Operations string
+}
+
+// Operator acts on one stack.
+type Operator struct {
+	// DB is the client of the tables.
+	DB *dynamodb.Client
+	// Tables are the stack's.
+	Tables Tables
+	// Now is the clock.
+	Now func() time.Time
+	// Name is recorded with every change, as "operator:" and the name.
+	Name string
+	// Out gets what a command answers. Of "key create" that is the key alone,
+	// so that it can be piped into a secret store.
+	Out io.Writer
+	// Notes gets what a person should know beside the answer. Nil discards it.
+	Notes io.Writer
+}
+
+func (o *Operator) users() *user.Store {
+	return &user.Store{DB: o.DB, Table: o.Tables.Operations}
+}
+
+func (o *Operator) installations() installation.Store {
+	return installation.Store{DB: o.DB, Table: o.Tables.Operations}
+}
+
+func (o *Operator) keys() *apikey.Store {
+	return &apikey.Store{DB: o.DB, Table: o.Tables.Tokens}
+}
+
+func (o *Operator) signing() *signing.Store {
+	return &signing.Store{DB: o.DB, KeysTable: o.Tables.SigningKeys, TokensTable: o.Tables.Tokens}
+}
+
+// author is the operator as the author of a change. Each change has a request
+// of its own, as its stamp.
+func (o *Operator) author() change.Author {
+	return change.Author{Principal: "operator:" + o.Name, Request: "admin-" + uuid.NewString(), At: o.Now()}
+}
+
+// say writes one line of an answer.
+func (o *Operator) say(format string, args ...any) error {
+	_, err := fmt.Fprintf(o.Out, format+"\n", args...)
+	return err
+}
+
+// note tells a person something beside the answer.
+func (o *Operator) note(format string, args ...any) {
+	if o.Notes != nil {
+		fmt.Fprintf(o.Notes, format+"\n", args...)
+	}
+}

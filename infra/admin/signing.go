@@ -1,0 +1,82 @@
+package admin
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"text/tabwriter"
+
+	"github.com/opsplane/opsplane/shared/fault"
+	"github.com/opsplane/opsplane/shared/signing"
+)
+
+func (o *Operator) signingKeyRotate(ctx context.Context, args []string) error {
+	fs := flags("signing-key rotate")
+	revoke := fs.Bool("revoke-old", false, "")
+	if _, err := parse(fs, args); err != nil {
+		return err
+	}
+	how := signing.Planned
+	if *revoke {
+		how = signing.Compromised
+	}
+	id, err := o.signing().Rotate(ctx, how, o.author())
+	if errors.Is(err, signing.ErrContended) {
+		return fault.Busyf("CONTENDED", "another rotation took place at the same time; \"signing-key list\" shows whether this one is still needed")
+	}
+	if err != nil {
+		return err
+	}
+	if *revoke {
+		o.note("Access tokens made before are refused within 5 seconds. For up to 60 seconds new ones may be refused too: clients try again by themselves.")
+	}
+	return o.say("signing key %s made", id)
+}
+
+func (o *Operator) signingKeyList(ctx context.Context, args []string) error {
+	if _, err := parse(flags("signing-key list"), args); err != nil {
+		return err
+	}
+	keys, err := o.signing().Keys(ctx)
+	if err != nil {
+		return err
+	}
+	if len(keys) == 0 {
+		o.note("There is no signing key; make the first: signing-key rotate")
+		return nil
+	}
+	current, _ := signing.Pick(keys, o.Now())
+	w := tabwriter.NewWriter(o.Out, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(w, "ID\tCREATED\tSIGNS FROM\tRETIRED\tNOW")
+	for _, k := range keys {
+		state := "waits"
+		switch {
+		case k.Private == nil:
+			state = "destroyed"
+		case k.ID == current.ID:
+			state = "signs"
+		case !k.RetiredAt.IsZero():
+			state = "retired"
+		}
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\n", k.ID, shown(k.CreatedAt), shown(k.SignsFrom), shown(k.RetiredAt), state)
+	}
+	return w.Flush()
+}
+
+// firstSigningKey makes a signing key if the stack has none that signs: without
+// one no API key is of use.
+func (o *Operator) firstSigningKey(ctx context.Context) error {
+	keys, err := o.signing().Keys(ctx)
+	if err != nil {
+		return err
+	}
+	if _, signs := signing.Pick(keys, o.Now()); signs {
+		return nil
+	}
+	id, err := o.signing().Rotate(ctx, signing.Planned, o.author())
+	if err != nil {
+		return fmt.Errorf("make the first signing key: %w", err)
+	}
+	o.note("Signing key %s made, since there was none.", id)
+	return nil
+}

@@ -1,0 +1,68 @@
+package admin
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/opsplane/opsplane/shared/fault"
+	"github.com/opsplane/opsplane/shared/user"
+)
+
+// userCreate makes a user. A user that exists stays as it is.
+func (o *Operator) userCreate(ctx context.Context, args []string) error {
+	names, err := parse(flags("user create"), args, "NAME")
+	if err != nil {
+		return err
+	}
+	u, err := o.users().Create(ctx, names[0], o.author())
+	if errors.Is(err, user.ErrExists) {
+		if u, err = o.users().ByName(ctx, names[0]); err == nil {
+			return o.say("user %s exists already, with id %s; nothing changed", u.Name, u.ID)
+		}
+	}
+	if err != nil {
+		return err
+	}
+	return o.say("user %s created, with id %s", u.Name, u.ID)
+}
+
+func (o *Operator) userShow(ctx context.Context, args []string) error {
+	names, err := parse(flags("user show"), args, "NAME")
+	if err != nil {
+		return err
+	}
+	u, err := o.user(ctx, names[0])
+	if err != nil {
+		return err
+	}
+	if err := o.say("name     %s\nid       %s\ncreated  %s", u.Name, u.ID, u.CreatedAt.Format(time.RFC3339)); err != nil {
+		return err
+	}
+	for _, vcs := range u.VCSs() {
+		if known, ok := u.Identities[vcs]; ok {
+			if err := o.say("account  %s at %s", known.Login, vcs); err != nil {
+				return err
+			}
+		}
+	}
+	for _, m := range u.Memberships {
+		if err := o.say("member   of %s installation %s", m.VCS, m.Installation); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// user finds a user by name, or says how to make one.
+func (o *Operator) user(ctx context.Context, name string) (user.User, error) {
+	u, err := o.users().ByName(ctx, name)
+	if errors.Is(err, user.ErrNotFound) {
+		return user.User{}, fault.Invalidf("NO_SUCH_USER", "there is no user %q; make it first: user create %s", name, name)
+	}
+	if err != nil {
+		return user.User{}, fmt.Errorf("user %s: %w", name, err)
+	}
+	return u, nil
+}
