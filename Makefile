@@ -42,8 +42,8 @@ help: ## list the targets
 .PHONY: run
 run: ## start the local stack on http://127.0.0.1:$(PORT); data stays in $(STATE)
 	@mkdir -p $(TOOLS)
-	@cd infra/local && go build -o ../../$(TOOLS)/stack ./cmd/stack
-	@exec $(TOOLS)/stack
+	@cd infra/local && go build -o ../../$(TOOLS)/opsplane-local ./cmd/opsplane-local
+	@exec $(TOOLS)/opsplane-local
 
 .PHONY: test
 test: ## run all tests, against real local servers (DYNAMODB=dynamodb-local: on AWS's)

@@ -1,0 +1,87 @@
+"""The commands of "sam local", on the packaged functions."""
+
+import contextlib
+import json
+import os
+import signal
+import socket
+import subprocess
+import tempfile
+
+from containers import ARCH, BUCKET, CREDENTIALS, ROOT, WORK, wait_for
+
+SAM = ROOT / ".tools" / "venv" / "bin" / "sam"
+
+# Inside the network of the containers.
+ENDPOINTS = {"AWS_ENDPOINT_URL_DYNAMODB": "http://dynamodb:8000", "AWS_ENDPOINT_URL_S3": "http://s3:7070", "KV_BUCKET": BUCKET}
+
+
+def environment():
+    """What sam hands on to the functions, and nothing of the caller's own that would replace a declared variable."""
+    kept = {k: v for k, v in os.environ.items() if k in ("PATH", "HOME", "DOCKER_HOST", "TMPDIR", "LANG")}
+    return {
+        **kept, **CREDENTIALS, "AWS_DEFAULT_REGION": CREDENTIALS["AWS_REGION"], "SAM_CLI_TELEMETRY": "0",
+        # The functions need credentials that the S3 server knows. Having some, sam asks AWS which account they belong to
+        # and waits for the answer: let it ask a closed port.
+        "AWS_ENDPOINT_URL_STS": "http://127.0.0.1:9", "AWS_MAX_ATTEMPTS": "1",
+    }
+
+
+def flags(servers, variables):
+    return [
+        "--config-file", str(ROOT / "samconfig.toml"), "--config-env", "local", "--template", str(WORK / "build" / "template.yaml"),
+        "--docker-network", servers.network.name, "--env-vars", variables,
+        "--parameter-overrides", f"Architecture={ARCH}", *servers.flags,
+    ]
+
+
+@contextlib.contextmanager
+def variables_file():
+    with tempfile.NamedTemporaryFile("w", suffix=".json") as f:
+        json.dump({"Parameters": ENDPOINTS}, f)
+        f.flush()
+        yield f.name
+
+
+def invoke(servers, function, event):
+    """Invokes a function with an event. Answers its answer (None: it gave none) and its log.
+
+    The command ends with 0 whatever the function did: only the answer tells.
+    """
+    with variables_file() as variables:
+        result = subprocess.run(
+            [SAM, "local", "invoke", function, "-e", "-", *flags(servers, variables)],
+            input=json.dumps(event), env=environment(), cwd=ROOT, capture_output=True, text=True)
+    if result.returncode:
+        raise AssertionError(f"sam local invoke {function} ended with {result.returncode}:\n{result.stderr}")
+    text = result.stdout.strip()
+    return (json.loads(text) if text else None), result.stderr
+
+
+def free_port():
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        return s.getsockname()[1]
+
+
+@contextlib.contextmanager
+def start_api(servers, port, log):
+    """Serves the template; answers the address. The functions' containers end with it."""
+    with variables_file() as variables:
+        process = subprocess.Popen(
+            [SAM, "local", "start-api", "--host", "127.0.0.1", "--port", str(port), *flags(servers, variables)],
+            env=environment(), cwd=ROOT, stdout=log, stderr=log, start_new_session=True)
+        try:
+            url = f"http://127.0.0.1:{port}"
+            try:
+                wait_for(url + "/health", 60)
+            except OSError:
+                raise SystemExit("sam local start-api does not answer") from None
+            yield url
+        finally:
+            # It ignores Ctrl-C, and removes its containers on SIGTERM.
+            process.send_signal(signal.SIGTERM)
+            try:
+                process.wait(20)
+            except subprocess.TimeoutExpired:
+                process.kill()

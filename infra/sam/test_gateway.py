@@ -1,0 +1,69 @@
+"""The whole way through "sam local start-api": an API key, a token in exchange, a value stored and read.
+
+The local gateway of SAM is not API Gateway: it ignores gateway responses, decodes paths and never caches. So neither the
+bodies of refusals nor odd keys are asserted here, but on the transformed template (test_template.py) and through the
+local stack.
+"""
+
+import json
+import tempfile
+import urllib.error
+import urllib.request
+
+import pytest
+
+import gateway
+
+
+@pytest.fixture(scope="module")
+def call(servers, seeded):
+    with tempfile.TemporaryFile() as log, gateway.start_api(servers, gateway.free_port(), log) as url:
+
+        def call(method, path, credential=None, body=None):
+            request = urllib.request.Request(url + path, method=method)
+            if credential:
+                request.add_header("Authorization", "Bearer " + credential)
+            if body is not None:
+                request.data = json.dumps(body).encode()
+                request.add_header("Content-Type", "application/json")
+            try:
+                with urllib.request.urlopen(request, timeout=30) as response:
+                    return response.status, json.loads(response.read() or "null")
+            except urllib.error.HTTPError as refusal:
+                return refusal.code, None
+
+        yield call
+
+
+def test_key_to_token_to_value(call, seeded):
+    status, answer = call("POST", "/api/v1/access-token/refresh", seeded["api_key"])
+    assert status == 200, answer
+    token = answer["token"]
+    assert call("GET", "/api/v1/whoami", token) == (200, {"id": seeded["user"], "vcs": ["github"]})
+    key = "/api/v1/github/kv/1/key/greeting"
+    status, answer = call("PUT", key, token, {"data": {"hello": "world"}})
+    assert (status, answer["version"], answer["data"]) == (200, 0, None), answer
+    status, answer = call("GET", key, token)
+    assert (status, answer["data"]) == (200, {"hello": "world"}), answer
+
+
+def test_large_value_goes_through_the_bucket(call, seeded):
+    _, answer = call("POST", "/api/v1/access-token/refresh", seeded["api_key"])
+    value = "x" * 1_000_000
+    assert call("PUT", "/api/v1/github/kv/1/key/large", answer["token"], {"data": value})[0] == 200
+    status, answer = call("GET", "/api/v1/github/kv/1/key/large", answer["token"])
+    assert status == 200 and answer["data"] == value
+
+
+def test_refusals(call, seeded):
+    assert call("GET", "/api/v1/whoami", "garbage")[0] == 403
+    assert call("GET", "/api/v1/github/kv/1/key/greeting", seeded["api_key"])[0] == 403
+    assert call("GET", "/api/v1/github/kv/2/key/greeting", seeded["access_token"])[0] == 403
+    # 403 on AWS, by a gateway response.
+    assert call("GET", "/api/v1/whoami")[0] == 401
+
+
+def test_routes_without_credential(call):
+    assert call("GET", "/health")[0] == 200
+    assert call("GET", "/api/v1/server/config")[0] == 200
+    assert call("GET", "/api/v1/openapi.json")[1]["openapi"].startswith("3.1")
