@@ -85,10 +85,10 @@ bench: ## measure
 	@for module in $(MODULES); do (cd $$module && go test -run '^$$' -bench . ./...) || exit 1; done
 
 .PHONY: admin
-admin: ## operator commands, on the local stack or a deployed one: make admin ARGS="help"
+admin: ## operator's commands (ARGS="help"), on the local stack or on STACK=name in AWS
 	@mkdir -p $(TOOLS)
-	@cd infra/admin && go build -o ../../$(TOOLS)/admin ./cmd/admin
-	@exec $(TOOLS)/admin $(ARGS)
+	@cd infra/admin && go build -o ../../$(TOOLS)/opsplane-admin ./cmd/admin
+	@STATE="$(abspath $(STATE))" STACK="$(STACK)" exec $(TOOLS)/opsplane-admin $(ARGS)
 
 .PHONY: sam-build
 sam-build: $(VENV)/ready ## package the functions as they are deployed

@@ -2,13 +2,10 @@
 
 import contextlib
 import io
-import json
 import os
-import pathlib
 import shutil
 import subprocess
 import tarfile
-import tempfile
 import time
 import urllib.error
 import urllib.request
@@ -25,7 +22,10 @@ ARCH = os.environ.get("SAM_ARCH", "x86_64")
 # What the local servers accept, and every client of them uses.
 CREDENTIALS = {"AWS_ACCESS_KEY_ID": "local", "AWS_SECRET_ACCESS_KEY": "localsecret", "AWS_REGION": "us-east-1"}
 
-# "sam local" resolves the Ref of a table to its logical id; a bucket's name must be in lower case.
+# "sam local" resolves the Ref of a table to its logical id, so that is what tables are called.
+TABLES = {"TOKENS_TABLE": "TokensTable", "SIGNING_KEYS_TABLE": "SigningKeysTable", "OPERATIONS_TABLE": "OperationsTable"}
+
+# A bucket's name must be in lower case.
 BUCKET = "kv-bucket"
 
 AWS_IMAGE = f"public.ecr.aws/lambda/provided:al2023-{ARCH}"
@@ -135,19 +135,17 @@ class Servers:
                   "aws_secret_access_key": CREDENTIALS["AWS_SECRET_ACCESS_KEY"]}
         db = boto3.client("dynamodb", endpoint_url=self.dynamodb, **client)
         creatable = ("BillingMode", "AttributeDefinitions", "KeySchema", "LocalSecondaryIndexes", "GlobalSecondaryIndexes")
-        self.tables = resources(source(), "AWS::DynamoDB::Table")
-        for name, table in self.tables.items():
+        for name, table in resources(source(), "AWS::DynamoDB::Table").items():
             db.create_table(TableName=name, **{k: v for k, v in table["Properties"].items() if k in creatable})
         boto3.client("s3", endpoint_url=self.s3, **client).create_bucket(Bucket=BUCKET)
 
+    def operator(self):
+        """Variables with which an operator's command finds these tables."""
+        return {**CREDENTIALS, "AWS_ENDPOINT_URL_DYNAMODB": self.dynamodb, "STACK": "", **TABLES}
+
     def admin(self, *args):
         """Runs an operator's command on these servers; answers what it prints."""
-        with tempfile.TemporaryDirectory() as state:
-            # What the local stack says of itself to the operator's commands.
-            description = {"dynamodb_url": self.dynamodb, "s3_url": self.s3, "tables": {name: name for name in self.tables}}
-            pathlib.Path(state, "stack.json").write_text(json.dumps(description))
-            result = subprocess.run([WORK / "admin", *args], env={**os.environ, "STATE": state, "STACK": ""},
-                                    capture_output=True, text=True)
+        result = subprocess.run([WORK / "admin", *args], env={**os.environ, **self.operator()}, capture_output=True, text=True)
         if result.returncode:
             raise SystemExit(f"admin {' '.join(args)}: {result.stderr.strip()}")
         return result.stdout.strip()
