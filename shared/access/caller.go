@@ -66,9 +66,10 @@ type Caller struct {
 	Key string `json:"key"`
 	// Capabilities are those stored with the API key.
 	Capabilities Set `json:"capabilities"`
-	// Memberships are the user's installations. The authorizer narrows them
-	// to the installation that the request's path names, because the gateway
-	// bounds what an authorizer may hand on.
+	// Memberships are the user's installations, as far as the restrictions
+	// let the caller reach them. The authorizer narrows them to the one that
+	// the request's path names, because the gateway bounds what an authorizer
+	// may hand on.
 	Memberships []Membership `json:"memberships,omitempty"`
 	// Partial says that the user has more than MaxMemberships, and that
 	// Memberships were left out for it.
@@ -116,12 +117,18 @@ func FromContext(context map[string]any) (Caller, error) {
 	return c, nil
 }
 
-// Carry returns c with memberships, if they are few enough to travel, or else
-// with none and the mark that says so.
+// Carry returns c with those of the memberships that its restrictions leave,
+// if they are few enough to travel, or else with none and the mark that says
+// so.
 func (c Caller) Carry(memberships []Membership) Caller {
-	c.Memberships, c.Partial = memberships, len(memberships) > MaxMemberships
-	if c.Partial {
-		c.Memberships = nil
+	c.Memberships, c.Partial = nil, false
+	for _, m := range memberships {
+		if c.within(m) {
+			c.Memberships = append(c.Memberships, m)
+		}
+	}
+	if len(c.Memberships) > MaxMemberships {
+		c.Memberships, c.Partial = nil, true
 	}
 	return c
 }
@@ -142,14 +149,17 @@ func (c Caller) expired(now time.Time) bool {
 	return c.Expires != 0 && now.Unix() >= c.Expires
 }
 
-// reaches reports whether c may act on the installation: it is a member, and
+// Reaches reports whether c may act on the installation: it is a member, and
 // no restriction excludes it.
-func (c Caller) reaches(vcs, installation string) bool {
-	if !slices.Contains(c.Memberships, Membership{VCS: vcs, Installation: installation}) {
-		return false
-	}
+func (c Caller) Reaches(target Target) bool {
+	m := Membership(target)
+	return slices.Contains(c.Memberships, m) && c.within(m)
+}
+
+// within reports whether no restriction excludes the installation.
+func (c Caller) within(m Membership) bool {
 	ids := c.Capabilities.Installations()
-	return len(ids) == 0 || slices.Contains(ids, installation)
+	return c.reachesVCS(m.VCS) && (len(ids) == 0 || slices.Contains(ids, m.Installation))
 }
 
 // reachesVCS reports whether no restriction excludes the VCS.

@@ -62,7 +62,7 @@ func Authorize(caller Caller, rule Rule, target Target, now time.Time) error {
 		caller.expired(now),
 		!caller.Capabilities.HasAll(rule.Needs),
 		rule.Scope >= ScopeVCS && !caller.reachesVCS(target.VCS),
-		rule.Scope == ScopeInstallation && !caller.reaches(target.VCS, target.Installation):
+		rule.Scope == ScopeInstallation && !caller.Reaches(target):
 		return fault.ErrForbidden
 	}
 	return nil

@@ -71,15 +71,22 @@ func (d Domain) Verify(token string, now time.Time, keys PublicKeys) (access.Cal
 		jwt.WithTimeFunc(func() time.Time { return now }),
 	)
 	var c claims
+	var missing error
 	_, err := parser.ParseWithClaims(token, &c, func(t *jwt.Token) (any, error) {
 		kid, ok := t.Header["kid"].(string)
 		if !ok || kid == "" {
-			return nil, errNoKid
+			missing = errNoKid
+			return nil, missing
 		}
-		return keys(kid)
+		var public ed25519.PublicKey
+		public, missing = keys(kid)
+		return public, missing
 	})
+	if missing != nil {
+		return access.Caller{}, fmt.Errorf("%w: %w", ErrInvalid, missing)
+	}
 	if err != nil {
-		return access.Caller{}, fmt.Errorf("%w: %w", ErrInvalid, err)
+		return access.Caller{}, fmt.Errorf("%w: %w", ErrInvalid, reason(err))
 	}
 	return access.Caller{
 		Kind: access.KindAccessToken, User: c.Subject, Key: c.Key,
@@ -88,4 +95,21 @@ func (d Domain) Verify(token string, now time.Time, keys PublicKeys) (access.Cal
 	}, nil
 }
 
-var errNoKid = errors.New("no kid in the header")
+var (
+	errNoKid = errors.New("no kid in the header")
+	errForm  = errors.New("not a token of this kind")
+)
+
+// reason cuts an error of the parser down to its kind: its text may quote the
+// token.
+func reason(err error) error {
+	for _, kind := range []error{
+		errIncomplete, jwt.ErrTokenExpired, jwt.ErrTokenNotValidYet, jwt.ErrTokenInvalidIssuer, jwt.ErrTokenInvalidAudience,
+		jwt.ErrTokenRequiredClaimMissing, jwt.ErrTokenSignatureInvalid, jwt.ErrTokenMalformed,
+	} {
+		if errors.Is(err, kind) {
+			return kind
+		}
+	}
+	return errForm
+}

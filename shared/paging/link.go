@@ -56,6 +56,15 @@ func Answer[T any](q Request, rows []T, cursor func(T) []string) Results[T] {
 	return Results[T]{Results: rows, link: strings.Join(links, ", ")}
 }
 
+// Map answers the page with every row in another form.
+func Map[T, U any](page Results[T], form func(T) U) Results[U] {
+	rows := make([]U, len(page.Results))
+	for i, row := range page.Results {
+		rows[i] = form(row)
+	}
+	return Results[U]{Results: rows, link: page.link}
+}
+
 // link formats one entry of the Link header: the new page first, then every
 // other parameter of the request.
 func (q Request) link(direction string, cursor []string, rel string) string {

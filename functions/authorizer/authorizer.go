@@ -1,0 +1,140 @@
+package main
+
+import (
+	"context"
+	"crypto/ed25519"
+	"errors"
+	"log/slog"
+	"strings"
+	"time"
+
+	"github.com/aws/aws-lambda-go/events"
+
+	"github.com/opsplane/opsplane/shared/access"
+	"github.com/opsplane/opsplane/shared/accesstoken"
+	"github.com/opsplane/opsplane/shared/apikey"
+	"github.com/opsplane/opsplane/shared/telemetry"
+)
+
+// refusal is why a credential is refused, in words for the log.
+type refusal string
+
+// Error implements error.
+func (r refusal) Error() string { return string(r) }
+
+// storageTimeout bounds all storage calls for one request, so that an answer
+// is given before the gateway and Lambda lose patience: a function that is
+// killed loses what it remembers.
+const storageTimeout = 3 * time.Second
+
+// authorizer tells who holds a credential.
+type authorizer struct {
+	domain    accesstoken.Domain
+	directory directory
+	authority authority
+	log       *slog.Logger
+	now       func() time.Time
+}
+
+// handle answers one request of the gateway: a policy that allows or denies,
+// and if it allows, the caller for the function behind. An error means that
+// the question could not be answered; the gateway then answers 500.
+func (a *authorizer) handle(ctx context.Context, event events.APIGatewayCustomAuthorizerRequestTypeRequest) (events.APIGatewayCustomAuthorizerResponse, error) {
+	ctx, cancel := context.WithTimeout(ctx, storageTimeout)
+	defer cancel()
+	stage, err := stageARN(event.MethodArn)
+	if err != nil {
+		return events.APIGatewayCustomAuthorizerResponse{}, err
+	}
+	caller, err := a.identify(ctx, event)
+	var refused refusal
+	switch {
+	case errors.As(err, &refused):
+		a.report(ctx, event, slog.LevelInfo, "refused", string(refused))
+		return policy("Deny", stage, "anonymous"), nil
+	case err != nil:
+		a.report(ctx, event, slog.LevelError, "failed", err.Error())
+		return events.APIGatewayCustomAuthorizerResponse{}, errors.New("the caller could not be identified")
+	}
+	answer := policy("Allow", stage, caller.User)
+	answer.Context, err = caller.Context()
+	return answer, err
+}
+
+// identify answers who sends the request; a refusal if the credential is not
+// good, another error if that could not be found out.
+func (a *authorizer) identify(ctx context.Context, event events.APIGatewayCustomAuthorizerRequestTypeRequest) (access.Caller, error) {
+	credential, err := bearer(event)
+	if err != nil {
+		return access.Caller{}, err
+	}
+	target := access.Target{VCS: event.PathParameters["vcs"], Installation: event.PathParameters["installation_id"]}
+	if strings.HasPrefix(credential, apikey.Prefix) {
+		return a.apiKey(ctx, credential, target)
+	}
+	return a.accessToken(ctx, credential, target)
+}
+
+// accessToken makes no storage call while the authority's word is fresh,
+// unless the user has too many memberships for a token.
+func (a *authorizer) accessToken(ctx context.Context, token string, target access.Target) (access.Caller, error) {
+	caller, err := a.domain.Verify(token, a.now(), func(kid string) (ed25519.PublicKey, error) {
+		return a.authority.key(ctx, kid, a.now)
+	})
+	if errors.Is(err, errUnread) {
+		return access.Caller{}, err
+	}
+	if err != nil {
+		return access.Caller{}, refusal(err.Error())
+	}
+	if a.authority.revoked(caller.Key) {
+		return access.Caller{}, refusal("the token's API key is revoked")
+	}
+	if target.Installation == "" {
+		return caller, nil
+	}
+	memberships := caller.Memberships
+	if caller.Partial {
+		if memberships, err = a.directory.memberships(ctx, caller.User); err != nil {
+			return access.Caller{}, err
+		}
+	}
+	return caller.Narrow(memberships, target), nil
+}
+
+// apiKey makes one storage call.
+func (a *authorizer) apiKey(ctx context.Context, text string, target access.Target) (access.Caller, error) {
+	secret, err := apikey.Parse(text)
+	if err != nil {
+		return access.Caller{}, refusal(err.Error())
+	}
+	key, memberships, err := a.directory.find(ctx, secret)
+	if err != nil {
+		return access.Caller{}, err
+	}
+	if !key.LiveAt(a.now()) {
+		return access.Caller{}, refusal("the API key is revoked or expired")
+	}
+	caller := access.Caller{Kind: access.KindAPIKey, User: key.User, Key: key.ID, Capabilities: key.Capabilities}
+	if !key.ExpiresAt.IsZero() {
+		caller.Expires = key.ExpiresAt.Unix()
+	}
+	if !key.LastUsedAt.IsZero() {
+		caller.LastUsed = key.LastUsedAt.Unix()
+	}
+	if target.Installation != "" {
+		return caller.Narrow(memberships, target), nil
+	}
+	return caller.Carry(memberships), nil
+}
+
+// report logs what was not let in. Who was let in appears in the line of the
+// function behind. Neither the credential nor the path is logged.
+func (a *authorizer) report(ctx context.Context, event events.APIGatewayCustomAuthorizerRequestTypeRequest, level slog.Level, outcome, why string) {
+	a.log.LogAttrs(ctx, level, "authorize",
+		slog.String("request_id", event.RequestContext.RequestID),
+		slog.String("why", why),
+		slog.Int(outcome, 1),
+		telemetry.Metrics(a.now(), telemetry.Metric{Name: outcome, Unit: "Count"}),
+	)
+}

@@ -1,0 +1,92 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+
+	"github.com/opsplane/opsplane/shared/access"
+	"github.com/opsplane/opsplane/shared/apikey"
+	"github.com/opsplane/opsplane/shared/attr"
+	"github.com/opsplane/opsplane/shared/user"
+)
+
+// A batch may come back in part if the tables are short of throughput.
+const (
+	batchAttempts = 4
+	batchPause    = 25 * time.Millisecond
+)
+
+// directory looks up API keys and users.
+type directory struct {
+	db                 *dynamodb.Client
+	tokens, operations string
+}
+
+// find answers the stored key of the secret and its owner's memberships, with
+// one call. It is a refusal if there is no such key, the secret is not its
+// secret, or it has no owner; what is compared takes the same time in each
+// case.
+func (d directory) find(ctx context.Context, secret apikey.Secret) (apikey.Key, []access.Membership, error) {
+	items, err := d.read(ctx, map[string]types.KeysAndAttributes{
+		d.tokens:     {Keys: []attr.Item{apikey.ItemKey(secret.User, secret.ID)}, ConsistentRead: aws.Bool(true)},
+		d.operations: {Keys: []attr.Item{user.ItemKey(secret.User)}, ConsistentRead: aws.Bool(true)},
+	})
+	if err != nil {
+		return apikey.Key{}, nil, err
+	}
+	key, err := apikey.Decode(items[d.tokens])
+	if err != nil && !errors.Is(err, apikey.ErrNotFound) {
+		return apikey.Key{}, nil, err
+	}
+	owner, err := user.Decode(items[d.operations])
+	if err != nil && !errors.Is(err, user.ErrNotFound) {
+		return apikey.Key{}, nil, err
+	}
+	if !secret.Matches(key) || owner.ID != secret.User {
+		return apikey.Key{}, nil, refusal("unknown API key")
+	}
+	return key, owner.Memberships, nil
+}
+
+// memberships answers those of a user, with one call; a refusal if there is no
+// such user.
+func (d directory) memberships(ctx context.Context, id string) ([]access.Membership, error) {
+	u, err := (&user.Store{DB: d.db, Table: d.operations}).Get(ctx, id)
+	if errors.Is(err, user.ErrNotFound) {
+		return nil, refusal("the token's user does not exist")
+	}
+	return u.Memberships, err
+}
+
+// read answers at most one item per table.
+func (d directory) read(ctx context.Context, keys map[string]types.KeysAndAttributes) (map[string]attr.Item, error) {
+	items := map[string]attr.Item{}
+	for attempt := range batchAttempts {
+		if attempt > 0 {
+			select {
+			case <-ctx.Done():
+				return nil, fmt.Errorf("look up API key: %w", ctx.Err())
+			case <-time.After(time.Duration(attempt) * batchPause):
+			}
+		}
+		out, err := d.db.BatchGetItem(ctx, &dynamodb.BatchGetItemInput{RequestItems: keys})
+		if err != nil {
+			return nil, fmt.Errorf("look up API key: %w", err)
+		}
+		for table, found := range out.Responses {
+			for _, item := range found {
+				items[table] = item
+			}
+		}
+		if keys = out.UnprocessedKeys; len(keys) == 0 {
+			return items, nil
+		}
+	}
+	return nil, errors.New("look up API key: the tables are short of throughput")
+}

@@ -1,0 +1,28 @@
+// Command authorizer is the Lambda function that the gateway asks who is
+// calling, before every request that needs to know. Its invariant: whatever
+// cannot be established is refused; a failure of storage lets nobody in.
+package main
+
+import (
+	"os"
+	"time"
+
+	"github.com/aws/aws-lambda-go/lambda"
+
+	"github.com/opsplane/opsplane/shared/accesstoken"
+	"github.com/opsplane/opsplane/shared/awsclient"
+	"github.com/opsplane/opsplane/shared/signing"
+	"github.com/opsplane/opsplane/shared/telemetry"
+)
+
+func main() {
+	db, tokens := awsclient.DynamoDB(awsclient.Config()), os.Getenv("TOKENS_TABLE")
+	a := authorizer{
+		domain:    accesstoken.Domain{Issuer: os.Getenv("TOKEN_ISSUER"), Audience: os.Getenv("TOKEN_AUDIENCE")},
+		directory: directory{db: db, tokens: tokens, operations: os.Getenv("OPERATIONS_TABLE")},
+		authority: authority{read: (&signing.Store{DB: db, TokensTable: tokens}).Authority},
+		log:       telemetry.Logger(),
+		now:       time.Now,
+	}
+	lambda.Start(a.handle)
+}

@@ -1,0 +1,142 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"time"
+
+	"github.com/opsplane/opsplane/shared/access"
+	"github.com/opsplane/opsplane/shared/apikey"
+	"github.com/opsplane/opsplane/shared/fault"
+	"github.com/opsplane/opsplane/shared/httpapi"
+	"github.com/opsplane/opsplane/shared/user"
+)
+
+// createRequest asks for a key.
+type createRequest struct {
+	vcs         string
+	name        string
+	description string
+	// capabilities are as asked for.
+	capabilities []access.Capability
+	expires      time.Time // zero: not asked for
+}
+
+// created is the answer to a createRequest.
+type created struct {
+	// RefreshToken is the key's text. The name is what clients know.
+	RefreshToken string `json:"refresh_token"`
+}
+
+func decodeCreate(r *http.Request) (createRequest, error) {
+	var body struct {
+		Name         *string              `json:"name"`
+		Capabilities *[]access.Capability `json:"capabilities"`
+		Description  string               `json:"description"`
+		ExpiresAt    *string              `json:"expires_at"`
+	}
+	if err := httpapi.DecodeBody(r, &body); err != nil {
+		return createRequest{}, err
+	}
+	switch {
+	case body.Name == nil:
+		return createRequest{}, fault.Invalidf("INVALID_BODY", "member name is missing")
+	case body.Capabilities == nil:
+		return createRequest{}, fault.Invalidf("INVALID_BODY", "member capabilities is missing")
+	}
+	q := createRequest{
+		vcs: r.PathValue("vcs"), name: *body.Name, description: body.Description, capabilities: *body.Capabilities,
+	}
+	if body.ExpiresAt != nil {
+		var err error
+		if q.expires, err = time.Parse(time.RFC3339, *body.ExpiresAt); err != nil {
+			return createRequest{}, fault.Invalidf("INVALID_EXPIRY", "expires_at is not a time such as 2030-01-31T00:00:00Z")
+		}
+	}
+	return q, nil
+}
+
+// create makes a key that reaches no further and lasts no longer than the
+// caller's own.
+func (t *tokens) create(ctx context.Context, call httpapi.Call, q createRequest) (created, error) {
+	// A token may be used for some seconds after its key was revoked; that
+	// must not be enough to make another key.
+	own, err := t.keys.Get(ctx, call.Caller.User, call.Caller.Key)
+	if errors.Is(err, apikey.ErrNotFound) || err == nil && !own.LiveAt(call.Now) {
+		return created{}, fault.ErrForbidden
+	}
+	if err != nil {
+		return created{}, err
+	}
+	n := apikey.New{User: call.Caller.User, Name: q.name, Description: q.description}
+	if n.ExpiresAt, err = expiry(q.expires, own.ExpiresAt); err != nil {
+		return created{}, err
+	}
+	if n.Capabilities, err = t.grant(ctx, call.Caller, q); err != nil {
+		return created{}, err
+	}
+	text, _, err := t.keys.Create(ctx, n, call.Author())
+	return created{RefreshToken: text}, err
+}
+
+// expiry answers when a key ends that is made with a key that ends at own.
+func expiry(asked, own time.Time) (time.Time, error) {
+	switch {
+	case own.IsZero():
+		return asked, nil
+	case asked.IsZero():
+		return own, nil
+	case asked.After(own):
+		return time.Time{}, fault.Invalidf("INVALID_EXPIRY",
+			"expires_at is later than the end of the key that you use, %s", own.Format(time.RFC3339))
+	}
+	return asked, nil
+}
+
+// grant answers the capabilities of the new key: of what it may do, as much as
+// the caller may; of where, exactly what was asked for, or a fault. The VCS of
+// the path always bounds it.
+func (t *tokens) grant(ctx context.Context, caller access.Caller, q createRequest) (access.Set, error) {
+	if len(q.capabilities) > access.MaxCapabilities {
+		return nil, fault.Invalidf("TOO_MANY_CAPABILITIES", "a key can hold %d capabilities, not %d", access.MaxCapabilities, len(q.capabilities))
+	}
+	granted := access.Set{access.VCS(q.vcs)}
+	for _, c := range q.capabilities {
+		if c.Restricts() || caller.Capabilities.Has(c) {
+			granted = append(granted, c)
+		}
+	}
+	for _, vcs := range granted.VCSs() {
+		if vcs != q.vcs {
+			return nil, fault.Invalidf("VCS_MISMATCH", "a key made at %s cannot be restricted to %.64q", q.vcs, vcs)
+		}
+	}
+	asked := granted.Installations()
+	if len(asked) == 0 {
+		for _, id := range caller.Capabilities.Installations() {
+			granted = append(granted, access.Installation(id))
+		}
+		return access.Normalize(granted), nil
+	}
+	return access.Normalize(granted), t.reachable(ctx, caller, q.vcs, asked)
+}
+
+// reachable answers a fault unless the caller reaches every installation. It
+// asks storage, as the caller may be known to have only some of them.
+func (t *tokens) reachable(ctx context.Context, caller access.Caller, vcs string, installations []string) error {
+	u, err := t.users.Get(ctx, caller.User)
+	if errors.Is(err, user.ErrNotFound) {
+		return fault.ErrForbidden
+	}
+	if err != nil {
+		return err
+	}
+	for _, id := range installations {
+		target := access.Target{VCS: vcs, Installation: id}
+		if !caller.Narrow(u.Memberships, target).Reaches(target) {
+			return fault.Invalidf("INSTALLATION_OUT_OF_REACH", "you do not reach installation %.64q of %s, so that a key cannot be restricted to it", id, vcs)
+		}
+	}
+	return nil
+}

@@ -1,0 +1,76 @@
+package main
+
+import (
+	"context"
+	"net/http"
+	"time"
+	"unicode/utf8"
+
+	"github.com/opsplane/opsplane/shared/access"
+	"github.com/opsplane/opsplane/shared/apikey"
+	"github.com/opsplane/opsplane/shared/fault"
+	"github.com/opsplane/opsplane/shared/httpapi"
+	"github.com/opsplane/opsplane/shared/paging"
+)
+
+// item is a key in the list. Times are absent where nothing has happened.
+type item struct {
+	Capabilities access.Set `json:"capabilities"`
+	CreatedAt    string     `json:"created_at"`
+	Description  string     `json:"description,omitempty"`
+	ExpiresAt    string     `json:"expires_at,omitempty"`
+	ID           string     `json:"id"`
+	LastUsedAt   string     `json:"last_used_at,omitempty"`
+	Name         string     `json:"name"`
+}
+
+// shape of the list: a key is placed by its cursor.
+var shape = paging.Shape{Elements: 1, Default: 20, Max: 100}
+
+// maxCursor is the length of the longest cursor, in bytes.
+const maxCursor = apikey.MaxName + 1 + 36
+
+func decodeList(r *http.Request) (paging.Request, error) {
+	q, err := paging.Decode(r, shape)
+	if err != nil || q.First() {
+		return q, err
+	}
+	if c := q.Cursor[0]; c == "" || len(c) > maxCursor || !utf8.ValidString(c) {
+		return q, fault.Invalidf("INVALID_PARAMETER", "query parameter page is not one that a Link header of this list has given")
+	}
+	return q, nil
+}
+
+// list answers the caller's keys by name, but for those that reach further
+// than the caller.
+func (t *tokens) list(ctx context.Context, call httpapi.Call, q paging.Request) (paging.Results[item], error) {
+	query := apikey.Query{Limit: q.Limit + 1, Within: call.Caller.Capabilities}
+	switch {
+	case q.First():
+	case q.Backward:
+		query.Before = q.Cursor[0]
+	default:
+		query.After = q.Cursor[0]
+	}
+	keys, err := t.keys.List(ctx, call.Caller.User, query)
+	if err != nil {
+		return paging.Results[item]{}, err
+	}
+	page := paging.Answer(q, keys, func(k apikey.Key) []string { return []string{k.Cursor()} })
+	return paging.Map(page, show), nil
+}
+
+func show(k apikey.Key) item {
+	return item{
+		Capabilities: k.Capabilities, ID: k.ID, Name: k.Name, Description: k.Description,
+		CreatedAt: stamp(k.CreatedAt), ExpiresAt: stamp(k.ExpiresAt), LastUsedAt: stamp(k.LastUsedAt),
+	}
+}
+
+// stamp formats a time to the second; the zero time is empty.
+func stamp(t time.Time) string {
+	if t.IsZero() {
+		return ""
+	}
+	return t.UTC().Format(time.RFC3339)
+}

@@ -1,0 +1,27 @@
+// Command tokens is the Lambda function that keeps API keys and gives access
+// tokens in exchange for them.
+package main
+
+import (
+	"os"
+	"time"
+
+	"github.com/opsplane/opsplane/shared/accesstoken"
+	"github.com/opsplane/opsplane/shared/apikey"
+	"github.com/opsplane/opsplane/shared/awsclient"
+	"github.com/opsplane/opsplane/shared/httpapi"
+	"github.com/opsplane/opsplane/shared/signing"
+	"github.com/opsplane/opsplane/shared/user"
+)
+
+func main() {
+	db, table, log := awsclient.DynamoDB(awsclient.Config()), os.Getenv("TOKENS_TABLE"), httpapi.Logger()
+	t := &tokens{
+		keys:   &apikey.Store{DB: db, Table: table},
+		users:  &user.Store{DB: db, Table: os.Getenv("OPERATIONS_TABLE")},
+		signer: &signer{read: (&signing.Store{DB: db, KeysTable: os.Getenv("SIGNING_KEYS_TABLE"), TokensTable: table}).Keys},
+		domain: accesstoken.Domain{Issuer: os.Getenv("TOKEN_ISSUER"), Audience: os.Getenv("TOKEN_AUDIENCE")},
+		log:    log,
+	}
+	httpapi.NewLambda(routes(t), log, time.Now).Serve()
+}

@@ -1,0 +1,41 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"net/http"
+
+	"github.com/google/uuid"
+
+	"github.com/opsplane/opsplane/shared/apikey"
+	"github.com/opsplane/opsplane/shared/fault"
+	"github.com/opsplane/opsplane/shared/httpapi"
+)
+
+// decodeRevoke answers the id of the key to revoke.
+func decodeRevoke(r *http.Request) (string, error) {
+	text := httpapi.NewQuery(r).String("id", "")
+	id, err := uuid.Parse(text)
+	// The parser also takes forms with braces and prefixes.
+	if err != nil || len(text) != len(uuid.Nil.String()) {
+		return "", fault.Invalidf("INVALID_PARAMETER", "query parameter id must be the id of a key, as the list shows it")
+	}
+	return id.String(), nil
+}
+
+// revoke ends one of the caller's keys. A key that the caller does not have,
+// or that reaches further than the caller, is passed over in silence.
+func (t *tokens) revoke(ctx context.Context, call httpapi.Call, id string) (httpapi.Empty, error) {
+	key, err := t.keys.Get(ctx, call.Caller.User, id)
+	if errors.Is(err, apikey.ErrNotFound) {
+		return httpapi.Empty{}, nil
+	}
+	if err != nil || !key.RevokedAt.IsZero() || !key.Capabilities.Within(call.Caller.Capabilities) {
+		return httpapi.Empty{}, err
+	}
+	err = t.keys.Revoke(ctx, call.Caller.User, id, call.Author())
+	if errors.Is(err, apikey.ErrNotFound) {
+		err = nil
+	}
+	return httpapi.Empty{}, err
+}

@@ -1,0 +1,36 @@
+package main
+
+import (
+	"log/slog"
+
+	"github.com/opsplane/opsplane/shared/access"
+	"github.com/opsplane/opsplane/shared/accesstoken"
+	"github.com/opsplane/opsplane/shared/apikey"
+	"github.com/opsplane/opsplane/shared/httpapi"
+	"github.com/opsplane/opsplane/shared/user"
+)
+
+// tokens is what the operations need.
+type tokens struct {
+	keys   *apikey.Store
+	users  *user.Store
+	signer *signer
+	domain accesstoken.Domain
+	log    *slog.Logger
+}
+
+// What the routes ask of their callers.
+var (
+	holder = access.Rule{Kinds: []access.Kind{access.KindAPIKey}}
+	owner  = access.Rule{Needs: []access.Capability{access.AccessTokenCreate}, Scope: access.ScopeVCS}
+)
+
+// routes lists the function's routes.
+func routes(t *tokens) []httpapi.Route {
+	return []httpapi.Route{
+		{Pattern: "POST /api/v1/access-token/refresh", Rule: holder, Endpoint: httpapi.JSON(httpapi.NoInput, t.refresh)},
+		{Pattern: "GET /api/v1/{vcs}/access-token", Rule: owner, Endpoint: httpapi.JSON(decodeList, t.list)},
+		{Pattern: "POST /api/v1/{vcs}/access-token", Rule: owner, Endpoint: httpapi.JSON(decodeCreate, t.create)},
+		{Pattern: "DELETE /api/v1/{vcs}/access-token", Rule: owner, Endpoint: httpapi.JSON(decodeRevoke, t.revoke)},
+	}
+}
