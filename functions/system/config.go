@@ -6,8 +6,6 @@ import (
 	"net/http"
 	"strings"
 
-	"github.com/awslabs/aws-lambda-go-api-proxy/core"
-
 	"github.com/opsplane/opsplane/shared/fault"
 	"github.com/opsplane/opsplane/shared/httpapi"
 )
@@ -53,17 +51,8 @@ func configFrom(env func(string) string) config {
 	return c
 }
 
-// fromRequest answers the address under which the request reached the gateway.
-func fromRequest(r *http.Request) (string, error) {
-	gateway, _ := core.GetAPIGatewayContextFromContext(r.Context())
-	base := "https://" + cmp.Or(gateway.DomainName, r.Host)
-	// The gateway's own names carry the stage in the path; a custom domain
-	// maps the stage away.
-	if strings.HasSuffix(gateway.DomainName, ".amazonaws.com") {
-		base += "/" + gateway.Stage
-	}
-	return base, nil
-}
+// addressed reads the address under which the caller reached the API.
+func addressed(r *http.Request) (string, error) { return httpapi.Address(r), nil }
 
 func (s system) serverConfig(_ context.Context, _ httpapi.Call, base string) (config, error) {
 	c := s.config

@@ -2,11 +2,8 @@ package paging
 
 import (
 	"net/http"
-	"net/url"
 	"slices"
 	"strings"
-
-	"github.com/awslabs/aws-lambda-go-api-proxy/core"
 
 	"github.com/opsplane/opsplane/shared/httpapi"
 )
@@ -76,31 +73,4 @@ func (q Request) link(direction string, cursor []string, rel string) string {
 		query += "&" + rest
 	}
 	return "<" + q.base + "?" + query + `>; rel="` + rel + `"`
-}
-
-// base answers the address under which the caller reached r, without the
-// query. A proxy in front says in X-Forwarded-Base where it is reached.
-func base(r *http.Request) string {
-	path := r.URL.EscapedPath()
-	if forwarded, err := url.Parse(r.Header.Get("X-Forwarded-Base")); err == nil && absolute(forwarded) {
-		root := url.URL{Scheme: forwarded.Scheme, Host: forwarded.Host, Path: forwarded.Path, RawPath: forwarded.RawPath}
-		return strings.TrimSuffix(root.String(), "/") + path
-	}
-	scheme := "http"
-	if strings.EqualFold(r.Header.Get("X-Forwarded-Proto"), "https") {
-		scheme = "https"
-	}
-	// On the gateway's own domain the stage is part of the address, but not of
-	// the path that a function is given.
-	if gateway, ok := core.GetAPIGatewayContextFromContext(r.Context()); ok {
-		if stage, ok := strings.CutSuffix(gateway.Path, path); ok && strings.HasPrefix(gateway.Path, "/") {
-			path = stage + path
-		}
-	}
-	root := url.URL{Scheme: scheme, Host: r.Host}
-	return root.String() + path
-}
-
-func absolute(u *url.URL) bool {
-	return (u.Scheme == "http" || u.Scheme == "https") && u.Host != ""
 }

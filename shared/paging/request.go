@@ -13,6 +13,7 @@ import (
 	"strings"
 
 	"github.com/opsplane/opsplane/shared/fault"
+	"github.com/opsplane/opsplane/shared/httpapi"
 )
 
 // Shape is what a list allows.
@@ -51,7 +52,7 @@ const (
 // the cursor. What cannot be read is an Invalid fault.
 func Decode(r *http.Request, shape Shape) (Request, error) {
 	query := r.URL.Query()
-	q := Request{Limit: shape.Default, base: base(r), query: query}
+	q := Request{Limit: shape.Default, base: httpapi.Address(r) + r.URL.EscapedPath(), query: query}
 	if query.Has("limit") {
 		n, err := strconv.Atoi(query.Get("limit"))
 		if err != nil || n <= 0 {
