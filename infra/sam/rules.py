@@ -45,19 +45,17 @@ FUNCTIONS = {"AuthorizerFunction", "TokensFunction", "IdentityFunction", "System
 # What each function may do beyond writing its own log: (action, resource, leading keys of the items or None for all).
 GRANTS = {
     "AuthorizerFunction": {
-        ("dynamodb:GetItem", "TokensTable.Arn", ("USER#*", "AUTHORITY")),
-        ("dynamodb:BatchGetItem", "TokensTable.Arn", ("USER#*", "AUTHORITY")),
-        ("dynamodb:Query", "TokensTable.Arn", ("USER#*", "AUTHORITY")),
+        ("dynamodb:BatchGetItem", "TokensTable.Arn", ("USER#*",)),
+        ("dynamodb:Query", "TokensTable.Arn", ("AUTHORITY",)),
         ("dynamodb:GetItem", "OperationsTable.Arn", ("USER#*",)),
         ("dynamodb:BatchGetItem", "OperationsTable.Arn", ("USER#*",)),
     },
     "TokensFunction": {
-        ("dynamodb:GetItem", "TokensTable.Arn", None),
-        ("dynamodb:PutItem", "TokensTable.Arn", None),
-        ("dynamodb:UpdateItem", "TokensTable.Arn", None),
-        ("dynamodb:Query", "TokensTable.Arn", None),
-        ("dynamodb:Query", "${TokensTable.Arn}/index/by_name", None),
-        ("dynamodb:GetItem", "SigningKeysTable.Arn", None),
+        ("dynamodb:GetItem", "TokensTable.Arn", ("USER#*",)),
+        ("dynamodb:PutItem", "TokensTable.Arn", ("USER#*",)),
+        ("dynamodb:UpdateItem", "TokensTable.Arn", ("USER#*",)),
+        ("dynamodb:PutItem", "TokensTable.Arn", ("AUTHORITY",)),
+        ("dynamodb:Query", "${TokensTable.Arn}/index/by_name", ("USER#*",)),
         ("dynamodb:Query", "SigningKeysTable.Arn", None),
         ("dynamodb:GetItem", "OperationsTable.Arn", ("USER#*",)),
     },
@@ -65,7 +63,7 @@ GRANTS = {
         ("dynamodb:GetItem", "OperationsTable.Arn", ("USER#*",)),
     },
     "SystemFunction": {
-        ("dynamodb:GetItem", "OperationsTable.Arn", None),
+        ("dynamodb:GetItem", "OperationsTable.Arn", ("TASK#*", "HEALTH")),
     },
     "KvFunction": {
         ("dynamodb:GetItem", "KvTable.Arn", None),
