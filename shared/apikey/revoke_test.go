@@ -1,0 +1,149 @@
+package apikey_test
+
+import (
+	"errors"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/opsplane/opsplane/infra/storagetest"
+	"github.com/opsplane/opsplane/shared/apikey"
+	"github.com/opsplane/opsplane/shared/attr"
+)
+
+func TestRevokedKeyIsDeadToldAndGoneFromTheList(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t)
+	_, k := h.create(t, "n")
+	if !k.LiveAt(now) {
+		t.Error("got a new key that is not live")
+	}
+	at := now.Add(time.Minute)
+	author := h.author(at)
+	if err := h.Revoke(ctx, h.user, k.ID, author); err != nil {
+		t.Fatal(err)
+	}
+	got, err := h.Get(ctx, h.user, k.ID)
+	if err != nil || got.LiveAt(at) || !got.RevokedAt.Equal(at.Truncate(time.Second)) {
+		t.Errorf("got %+v, %v", got, err)
+	}
+	if keys, err := h.List(ctx, h.user, apikey.Query{}); err != nil || len(keys) != 0 {
+		t.Errorf("got %v, %v; want no key", keys, err)
+	}
+	if err := h.MarkUsed(ctx, h.user, k.ID, h.author(at)); !errors.Is(err, apikey.ErrRevoked) {
+		t.Errorf("got %v, want ErrRevoked", err)
+	}
+	item := h.item(t, apikey.ItemKey(h.user, k.ID))
+	wantAuthor(t, item, author)
+	if ttl := attr.Read(item).Time("ttl"); !ttl.Equal(at.Add(30 * 24 * time.Hour).Truncate(time.Second)) {
+		t.Errorf("got the item kept until %v", ttl)
+	}
+	if n := h.revocations(t); n != 1 {
+		t.Errorf("got %d revocations, want 1", n)
+	}
+}
+
+func TestRevokingAgainChangesNothing(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t)
+	_, k := h.create(t, "n")
+	first := h.author(now)
+	for _, author := range []time.Duration{0, time.Hour} {
+		a := h.author(now.Add(author))
+		if author == 0 {
+			a = first
+		}
+		if err := h.Revoke(ctx, h.user, k.ID, a); err != nil {
+			t.Fatal(err)
+		}
+	}
+	wantAuthor(t, h.item(t, apikey.ItemKey(h.user, k.ID)), first)
+	if n := h.revocations(t); n != 1 {
+		t.Errorf("got %d revocations, want 1", n)
+	}
+}
+
+func TestTwoRevocationsAtOnceAreOne(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t)
+	_, k := h.create(t, "n")
+	var wg sync.WaitGroup
+	for range 8 {
+		wg.Go(func() {
+			if err := h.Revoke(ctx, h.user, k.ID, h.author(now)); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	wg.Wait()
+	if n := h.revocations(t); n != 1 {
+		t.Errorf("got %d revocations, want 1", n)
+	}
+}
+
+func TestRevocationHoldsWhateverFails(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		fault storagetest.Fault
+		fails bool
+	}{
+		"lost answer":           {fault: storagetest.Fault{Nth: 1, Kind: storagetest.LoseAnswer}},
+		"lost request":          {fault: storagetest.Fault{Nth: 1, Kind: storagetest.LoseRequest}},
+		"server error":          {fault: storagetest.Fault{Nth: 1, Kind: storagetest.ServerError}},
+		"throttled":             {fault: storagetest.Fault{Nth: 1, Kind: storagetest.Throttle}},
+		"conflict":              {fault: storagetest.Fault{Nth: 1, Kind: storagetest.Conflict}},
+		"no end of conflicts":   {fault: storagetest.Fault{Kind: storagetest.Conflict}, fails: true},
+		"no end of throttling":  {fault: storagetest.Fault{Kind: storagetest.Throttle}, fails: true},
+		"no end of lost answer": {fault: storagetest.Fault{Kind: storagetest.LoseAnswer}, fails: true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			h := newHouse(t)
+			_, k := h.create(t, "n")
+			c.fault.Operation = "TransactWriteItems"
+			h.faults.Add(c.fault)
+			err := h.faulty.Revoke(ctx, h.user, k.ID, h.author(now))
+			if c.fails != (err != nil) {
+				t.Errorf("got %v, want an error: %t", err, c.fails)
+			}
+			if errors.Is(err, apikey.ErrNotFound) {
+				t.Errorf("got %v of a key that exists", err)
+			}
+			// After a failure, whoever tries again gets there.
+			if err := h.Revoke(ctx, h.user, k.ID, h.author(now)); err != nil {
+				t.Fatal(err)
+			}
+			if n := h.revocations(t); n != 1 {
+				t.Errorf("got %d revocations, want 1", n)
+			}
+		})
+	}
+}
+
+func TestRevocationWinsAgainstUses(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t)
+	_, k := h.create(t, "n")
+	var wg sync.WaitGroup
+	for i := range 10 {
+		wg.Go(func() {
+			err := h.MarkUsed(ctx, h.user, k.ID, h.author(now.Add(time.Duration(i)*2*time.Minute)))
+			if err != nil && !errors.Is(err, apikey.ErrRevoked) {
+				t.Error(err)
+			}
+		})
+	}
+	wg.Go(func() {
+		if err := h.Revoke(ctx, h.user, k.ID, h.author(now)); err != nil {
+			t.Error(err)
+		}
+	})
+	wg.Wait()
+	got, err := h.Get(ctx, h.user, k.ID)
+	if err != nil || got.RevokedAt.IsZero() {
+		t.Errorf("got %+v, %v; want it revoked", got, err)
+	}
+	if err := h.MarkUsed(ctx, h.user, k.ID, h.author(now.Add(time.Hour))); !errors.Is(err, apikey.ErrRevoked) {
+		t.Errorf("got %v, want ErrRevoked", err)
+	}
+}
