@@ -32,7 +32,8 @@ type Spec struct {
 	Env      map[string]string // added to what Lambda sets itself
 	Timeout  time.Duration     // of one invocation; then the process is killed
 	MemoryMB int               // told to the function, not enforced
-	Log      io.Writer         // what the process prints
+	// Log makes a writer for what one process prints. Nil drops it.
+	Log func() io.WriteCloser
 }
 
 // InitTimeout is how long a process may take until it asks for its first
@@ -68,7 +69,11 @@ func Start(spec Spec) (*Instance, error) {
 	cmd := exec.Command(spec.Binary)
 	cmd.Dir = filepath.Dir(spec.Binary)
 	cmd.Env = environment(spec, listener.Addr().String())
-	cmd.Stdout, cmd.Stderr = spec.Log, spec.Log
+	var printed io.WriteCloser
+	if spec.Log != nil {
+		printed = spec.Log()
+		cmd.Stdout, cmd.Stderr = printed, printed
+	}
 	i.started = time.Now()
 	if i.child, err = process.Start(cmd); err != nil {
 		_ = i.server.Close()
@@ -77,6 +82,9 @@ func Start(spec Spec) (*Instance, error) {
 	go func() {
 		<-i.child.Done()
 		_ = i.server.Close()
+		if printed != nil {
+			_ = printed.Close()
+		}
 	}()
 	return i, nil
 }

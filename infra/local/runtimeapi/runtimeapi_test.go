@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -46,6 +47,8 @@ func (b *logBuffer) Write(p []byte) (int, error) {
 	return b.buffer.Write(p)
 }
 
+func (b *logBuffer) Close() error { return nil }
+
 func (b *logBuffer) text() string {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -55,7 +58,7 @@ func (b *logBuffer) text() string {
 func newFunction(t *testing.T, max int, change func(*Spec)) (*Function, *logBuffer) {
 	t.Helper()
 	var logged logBuffer
-	spec := Spec{Name: "Test", Binary: binary, Timeout: 5 * time.Second, MemoryMB: 128, Log: &logged, Env: map[string]string{"GREETING": "hello"}}
+	spec := Spec{Name: "Test", Binary: binary, Timeout: 5 * time.Second, MemoryMB: 128, Log: func() io.WriteCloser { return &logged }, Env: map[string]string{"GREETING": "hello"}}
 	if change != nil {
 		change(&spec)
 	}

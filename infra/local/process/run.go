@@ -1,0 +1,24 @@
+//go:build unix
+
+package process
+
+import (
+	"context"
+	"os/exec"
+)
+
+// Run starts cmd and waits for its end. When ctx ends first, the command and
+// all that it started are killed.
+func Run(ctx context.Context, cmd *exec.Cmd) error {
+	child, err := Start(cmd)
+	if err != nil {
+		return err
+	}
+	select {
+	case <-child.Done():
+		return child.Err()
+	case <-ctx.Done():
+		child.Kill()
+		return ctx.Err()
+	}
+}

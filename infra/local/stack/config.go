@@ -1,0 +1,109 @@
+//go:build unix
+
+// Package stack is the local stack as a whole: servers, tables, functions and
+// gateway, started in order and ended together. What it serves is what
+// template.yaml declares.
+package stack
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"syscall"
+
+	"github.com/opsplane/opsplane/infra/local/console"
+	"github.com/opsplane/opsplane/infra/template"
+)
+
+// Config is what a user may choose.
+type Config struct {
+	Root  string // the repository
+	Port  int    // 127.0.0.1 only
+	State string // folder of data, key and builds, as the user wrote it
+	// DynamoDB chooses the server; empty for the default.
+	DynamoDB string
+	// DynamoDBURL and S3URL are servers of the user's own.
+	DynamoDBURL, S3URL string
+
+	Console *console.Console
+}
+
+// FromEnvironment reads PORT, STATE, DYNAMODB, DYNAMODB_URL and S3_URL.
+func FromEnvironment(env func(string) string, c *console.Console) (Config, error) {
+	root, err := template.Root(".")
+	if err != nil {
+		return Config{}, err
+	}
+	port, err := strconv.Atoi(cmp.Or(env("PORT"), "3000"))
+	if err != nil || port < 1 || port > 65535 {
+		return Config{}, fmt.Errorf("PORT=%s is not a port", env("PORT"))
+	}
+	return Config{
+		Root: root, Port: port, State: cmp.Or(env("STATE"), ".local"),
+		DynamoDB: env("DYNAMODB"), DynamoDBURL: env("DYNAMODB_URL"), S3URL: env("S3_URL"), Console: c,
+	}, nil
+}
+
+// state is the folder of a stack and the lock on it.
+type state struct {
+	dir  string // absolute
+	lock *os.File
+}
+
+// openState makes the folder, for its owner alone, and locks it: two stacks on
+// the same data would both believe that it is theirs.
+func openState(dir string) (*state, error) {
+	absolute, err := filepath.Abs(dir)
+	if err != nil {
+		return nil, err
+	}
+	if err := os.MkdirAll(absolute, 0o700); err != nil {
+		return nil, err
+	}
+	lock, err := os.OpenFile(filepath.Join(absolute, "lock"), os.O_CREATE|os.O_RDWR, 0o600)
+	if err != nil {
+		return nil, err
+	}
+	if err := syscall.Flock(int(lock.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
+		_ = lock.Close()
+		return nil, fmt.Errorf("another stack uses %s: stop it, or choose another folder with STATE=", dir)
+	}
+	return &state{dir: absolute, lock: lock}, nil
+}
+
+func (s *state) path(names ...string) string {
+	return filepath.Join(append([]string{s.dir}, names...)...)
+}
+
+// write replaces a file as a whole, readable by its owner alone.
+func (s *state) write(name, text string) error {
+	part := s.path(name + ".part")
+	if err := os.WriteFile(part, []byte(text), 0o600); err != nil {
+		return err
+	}
+	return os.Rename(part, s.path(name))
+}
+
+func (s *state) close() { _ = s.lock.Close() }
+
+// listen takes the port before anything slow begins.
+func listen(port int) (net.Listener, error) {
+	listener, err := net.Listen("tcp", "127.0.0.1:"+strconv.Itoa(port))
+	if errors.Is(err, syscall.EADDRINUSE) {
+		return nil, fmt.Errorf("port %d is in use: stop what listens there, or choose another with PORT=", port)
+	}
+	return listener, err
+}
+
+// requireGo finds the compiler before anything is started.
+func requireGo() error {
+	if _, err := exec.LookPath("go"); err != nil {
+		return errors.New("go is not installed, or not on the PATH: the functions cannot be built")
+	}
+	return nil
+}

@@ -1,0 +1,188 @@
+//go:build unix
+
+package stack
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"sync"
+	"time"
+
+	"github.com/opsplane/opsplane/infra/local/build"
+	"github.com/opsplane/opsplane/infra/local/gateway"
+	"github.com/opsplane/opsplane/infra/local/provision"
+	"github.com/opsplane/opsplane/infra/local/runtimeapi"
+	"github.com/opsplane/opsplane/infra/local/servers"
+	"github.com/opsplane/opsplane/infra/template"
+)
+
+// Limits of one stack.
+const (
+	// maxInstances of one function. Beyond it the gateway answers 429.
+	maxInstances = 50
+	// requestGrace is how long requests under way may take when the stack ends.
+	requestGrace = 2 * time.Second
+)
+
+// stack is a stack in the making, and then a running one.
+type stack struct {
+	Config
+	*state
+	url      string
+	template *template.Template
+	builder  *build.Builder
+	servers  *servers.Servers
+	storage  storage
+
+	functions map[string]*runtimeapi.Function // by logical id
+	built     map[string]string               // paths by group
+}
+
+// Run starts a stack and serves until ctx ends. It returns an error only if
+// the stack could not start; when it returns, nothing of it is left running.
+func Run(ctx context.Context, c Config) error {
+	started := time.Now()
+	if err := requireGo(); err != nil {
+		return err
+	}
+	st, err := openState(c.State)
+	if err != nil {
+		return err
+	}
+	defer st.close()
+	listener, err := listen(c.Port)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = listener.Close() }()
+	s := &stack{Config: c, state: st, url: fmt.Sprintf("http://127.0.0.1:%d", c.Port), functions: map[string]*runtimeapi.Function{}}
+	defer s.forget()
+	s.forget()
+	s.template, err = template.Load(filepath.Join(c.Root, "template.yaml"), template.Options{
+		Name: provision.Name, Parameters: map[string]string{"PublicBaseUrl": s.url},
+	})
+	if err != nil {
+		return err
+	}
+	defer s.stop()
+	if err := s.prepare(ctx); err != nil {
+		if ctx.Err() != nil {
+			return nil // the user has seen enough
+		}
+		return err
+	}
+	return s.serve(ctx, listener, started)
+}
+
+// forget removes what is true only while the stack runs.
+func (s *stack) forget() {
+	for _, name := range []string{"url", "stack.json"} {
+		_ = os.Remove(s.path(name))
+	}
+}
+
+// prepare builds and starts what the gateway stands on, the slow parts at the
+// same time.
+func (s *stack) prepare(ctx context.Context) error {
+	var groups []string
+	for _, f := range s.template.Functions {
+		groups = append(groups, f.Group)
+	}
+	s.builder = &build.Builder{Root: s.Root, Dir: s.path("functions"), Groups: groups}
+	s.Console.Say("building %d functions", len(groups))
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	building := make(chan error, 1)
+	go func() {
+		var err error
+		s.built, err = s.builder.Build(ctx)
+		building <- err
+	}()
+	if err := s.startStorage(ctx); err != nil {
+		cancel()
+		<-building
+		return err
+	}
+	if err := <-building; err != nil {
+		return err
+	}
+	s.builder.Clean(s.built)
+	s.startFunctions(ctx)
+	return nil
+}
+
+// startFunctions starts one instance of each. One that fails shows its log and
+// is tried again with the next request.
+func (s *stack) startFunctions(ctx context.Context) {
+	var wg sync.WaitGroup
+	for _, f := range s.template.Functions {
+		function := runtimeapi.NewFunction(s.spec(f), maxInstances)
+		s.functions[f.LogicalID] = function
+		wg.Go(func() {
+			if err := function.Warm(ctx); err != nil && ctx.Err() == nil {
+				s.Console.Say("%s does not start: %v", f.Group, err)
+			}
+		})
+	}
+	wg.Wait()
+}
+
+func (s *stack) spec(f template.Function) runtimeapi.Spec {
+	env := map[string]string{
+		"AWS_ACCESS_KEY_ID": servers.AccessKey, "AWS_SECRET_ACCESS_KEY": servers.SecretKey,
+		"AWS_REGION": servers.Region, "AWS_DEFAULT_REGION": servers.Region,
+	}
+	for name, value := range f.Environment {
+		env[name] = value
+	}
+	env["AWS_ENDPOINT_URL_DYNAMODB"], env["AWS_ENDPOINT_URL_S3"] = s.servers.DynamoDBURL, s.servers.S3URL
+	return runtimeapi.Spec{
+		Name: f.LogicalID, Binary: s.built[f.Group], Env: env, Timeout: f.Timeout, MemoryMB: f.MemoryMB,
+		Log: func() io.WriteCloser { return s.Console.Lines(f.Group) },
+	}
+}
+
+// serve answers requests until ctx ends.
+func (s *stack) serve(ctx context.Context, listener net.Listener, started time.Time) error {
+	invokers := map[string]gateway.Invoker{}
+	for id, f := range s.functions {
+		invokers[id] = f
+	}
+	server := &http.Server{
+		Handler:           gateway.New(s.template, invokers, func(line string) { s.Console.Say("%s", line) }),
+		ReadHeaderTimeout: 30 * time.Second,
+	}
+	go func() { _ = server.Serve(listener) }()
+	if err := s.write("url", s.url+"\n"); err != nil {
+		return err
+	}
+	s.Console.Say("ready after %.1f s", time.Since(started).Seconds())
+	s.Console.Print(s.welcome())
+	var background sync.WaitGroup
+	background.Go(func() { s.reload(ctx) })
+	<-ctx.Done()
+	s.Console.Say("stopping")
+	grace, cancel := context.WithTimeout(context.Background(), requestGrace)
+	defer cancel()
+	_ = server.Shutdown(grace)
+	_ = server.Close()
+	background.Wait()
+	return nil
+}
+
+// stop ends every process.
+func (s *stack) stop() {
+	var wg sync.WaitGroup
+	for _, f := range s.functions {
+		wg.Go(func() { f.Close(requestGrace / 4) })
+	}
+	wg.Wait()
+	if s.servers != nil {
+		s.servers.Close()
+	}
+}

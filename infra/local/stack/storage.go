@@ -1,0 +1,126 @@
+//go:build unix
+
+package stack
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/credentials"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/s3"
+
+	"github.com/opsplane/opsplane/infra/admin"
+	"github.com/opsplane/opsplane/infra/local/provision"
+	"github.com/opsplane/opsplane/infra/local/servers"
+)
+
+// apiKeyFile holds the first API key. That it exists says that the tables are
+// filled: its text cannot be had a second time.
+const apiKeyFile = "api-key"
+
+// storage are the clients of the stack's servers.
+type storage struct {
+	config   aws.Config
+	dynamoDB *dynamodb.Client
+	s3       *s3.Client
+}
+
+// startStorage starts the servers, makes what the template declares, and fills
+// new tables with what a first user needs.
+func (s *stack) startStorage(ctx context.Context) error {
+	log, err := os.OpenFile(s.path("servers.log"), os.O_CREATE|os.O_WRONLY|os.O_TRUNC, 0o600)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = log.Close() }()
+	s.servers, err = servers.Start(ctx, servers.Options{
+		DataDir: s.path("data"), ToolsDir: filepath.Join(s.Root, ".tools"),
+		DynamoDB: s.DynamoDB, DynamoDBURL: s.DynamoDBURL, S3URL: s.S3URL,
+		Report: func(line string) { s.Console.Say("%s", line) }, Log: log,
+	})
+	if err != nil {
+		return err
+	}
+	s.storage.config = aws.Config{
+		Region:      servers.Region,
+		Credentials: credentials.NewStaticCredentialsProvider(servers.AccessKey, servers.SecretKey, ""),
+	}
+	s.storage.dynamoDB = dynamodb.NewFromConfig(s.storage.config, func(o *dynamodb.Options) { o.BaseEndpoint = aws.String(s.servers.DynamoDBURL) })
+	s.storage.s3 = s3.NewFromConfig(s.storage.config, func(o *s3.Options) {
+		o.BaseEndpoint = aws.String(s.servers.S3URL)
+		o.UsePathStyle = true
+	})
+	if err := s.provision(ctx); err != nil {
+		return err
+	}
+	if err := s.describe(); err != nil {
+		return err
+	}
+	return s.seed(ctx)
+}
+
+func (s *stack) provision(ctx context.Context) error {
+	missing, err := provision.Missing(ctx, s.storage.dynamoDB, s.template)
+	if err != nil {
+		return err
+	}
+	if len(missing) > 0 {
+		// A key belongs to the data that it was made with.
+		if err := os.Remove(s.path(apiKeyFile)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
+		s.Console.Say("making %d tables", len(missing))
+	}
+	if err := provision.Tables(ctx, s.storage.dynamoDB, missing); err != nil {
+		return err
+	}
+	return provision.Buckets(ctx, s.storage.s3, s.template)
+}
+
+// describe writes down where the stack keeps what, for the operator's commands.
+func (s *stack) describe() error {
+	tables, buckets := map[string]string{}, map[string]string{}
+	for _, t := range s.template.Tables {
+		tables[t.LogicalID] = t.Name
+	}
+	for _, b := range s.template.Buckets {
+		buckets[b.LogicalID] = b.Name
+	}
+	text, err := json.MarshalIndent(map[string]any{
+		"url": s.url, "dynamodb_url": s.servers.DynamoDBURL, "s3_url": s.servers.S3URL, "tables": tables, "buckets": buckets,
+	}, "", "  ")
+	if err != nil {
+		return err
+	}
+	return s.write("stack.json", string(text)+"\n")
+}
+
+// seed makes the first user and key, once. If it is interrupted the next start
+// does it again.
+func (s *stack) seed(ctx context.Context) error {
+	_, err := os.Stat(s.path(apiKeyFile))
+	if err == nil || !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	s.Console.Say("making the first user and API key")
+	name := func(logicalID string) string { return provision.Name(logicalID) }
+	operator := &admin.Operator{
+		DB:     s.storage.dynamoDB,
+		Tables: admin.Tables{Tokens: name("TokensTable"), SigningKeys: name("SigningKeysTable"), Operations: name("OperationsTable")},
+		Now:    time.Now, Name: "local", Out: io.Discard,
+	}
+	key, err := operator.Seed(ctx)
+	if err != nil {
+		return fmt.Errorf("make the first API key: %w", err)
+	}
+	return s.write(apiKeyFile, key+"\n")
+}

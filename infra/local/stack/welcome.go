@@ -1,0 +1,37 @@
+//go:build unix
+
+package stack
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+)
+
+// welcome tells what to try. Every line of it works when pasted into the shell
+// that started the stack.
+func (s *stack) welcome() string {
+	key, err := os.ReadFile(s.path(apiKeyFile))
+	if err != nil {
+		return ""
+	}
+	return fmt.Sprintf(`
+  Opsplane serves %[1]s
+  API key (kept in %[2]s): %[3]s
+
+  Try it, in another terminal:
+
+  TOKEN=$(curl -sS -X POST -H "Authorization: Bearer $(cat %[4]s)" %[1]s/api/v1/access-token/refresh | sed 's/.*"token": *"//; s/".*//')
+  curl -sS -X PUT -H "Authorization: Bearer $TOKEN" -H 'Content-Type: application/json' -d '{"data": {"hello": "world"}}' %[1]s/api/v1/github/kv/1/key/greeting
+  curl -sS -H "Authorization: Bearer $TOKEN" %[1]s/api/v1/github/kv/1/key/greeting
+
+  Saved source is served at once. Ctrl-C stops everything; the data stays in %[5]s.
+
+`, s.url, filepath.Join(s.State, apiKeyFile), strings.TrimSpace(string(key)), quote(s.path(apiKeyFile)), s.State)
+}
+
+// quote makes one word of a path for a shell, also within double quotes' $( ).
+func quote(path string) string {
+	return "'" + strings.ReplaceAll(path, "'", `'\''`) + "'"
+}
