@@ -46,12 +46,20 @@ run: ## start the local stack on http://127.0.0.1:$(PORT); data stays in $(STATE
 	@exec $(TOOLS)/opsplane-local
 
 .PHONY: test
-test: ## run all tests, against real local servers (DYNAMODB=dynamodb-local: on AWS's)
+ifeq ($(DYNAMODB),)
+test: ## run all tests, against real local servers (DYNAMODB=dynamodb-local: those of storage, on AWS's server)
 	@$(if $(RACE),,echo "no C compiler found: testing without the race detector")
 	@for module in $(MODULES); do \
 		echo "testing $$module"; \
 		(cd $$module && go vet ./... && go test $(RACE) ./...) || exit 1; \
 	done
+else
+# Each package starts a server of its own, and Java's is large: one at a time.
+test:
+	@go list -f '{{.ImportPath}} {{join .TestImports " "}} {{join .XTestImports " "}}' ./... | \
+		awk '/ [^ ]*infra\/storagetest/ { print $$1 }' | \
+		DYNAMODB=$(DYNAMODB) xargs go test $(RACE) -p 1
+endif
 
 .PHONY: build
 build: $(addprefix bin-,$(GROUPS_)) ## build every function for Lambda into bin/, and everything else for this machine
