@@ -121,6 +121,21 @@ func TestRefusalsSayWhy(t *testing.T) {
 	}
 }
 
+func TestDecodeString(t *testing.T) {
+	for in, want := range map[string]string{
+		`""`: "", ` "a/b" `: "a/b", `"\u0000\"\\\n"`: "\x00\"\\\n", `"\u00e9\ud83d\ude00é"`: "é😀é", `"\ufffd"`: "\ufffd",
+	} {
+		if got, err := canonical.DecodeString([]byte(in)); err != nil || got != want {
+			t.Errorf("DecodeString(%s) = %q, %v; want %q", in, got, err, want)
+		}
+	}
+	for _, in := range []string{``, `1`, `null`, `"a`, `"a" 1`, `"\ud800"`, "\"\xff\""} {
+		if got, err := canonical.DecodeString([]byte(in)); err == nil {
+			t.Errorf("DecodeString(%q) = %q, want a fault", in, got)
+		}
+	}
+}
+
 // TestWorkIsBoundedByDepthTimesLength reads the worst that a caller can send:
 // at every depth an object whose members must all be moved.
 func TestWorkIsBoundedByDepthTimesLength(t *testing.T) {

@@ -14,6 +14,9 @@ type parser struct {
 	at  int
 	out []byte
 
+	// nul allows the character U+0000, which jsonb does not.
+	nul bool
+
 	members []member // of the objects being read, innermost last
 	names   []byte   // their names, decoded, one after the other
 	scratch []byte   // an object's text while its members change places

@@ -71,7 +71,7 @@ func (p *parser) escape() error {
 				"a string holds half of a surrogate pair (before byte %d): it stands for no character", p.at)
 		}
 	}
-	if r == 0 {
+	if r == 0 && !p.nul {
 		return fault.Invalidf("INVALID_JSON", `a string holds \u0000 (before byte %d), which cannot be stored`, p.at)
 	}
 	if r < utf8.RuneSelf {
@@ -146,6 +146,26 @@ func AppendString(out []byte, s string) []byte {
 		}
 	}
 	return append(out, '"')
+}
+
+// DecodeString answers what a JSON string stands for. Unlike encoding/json it
+// refuses what stands for no character, instead of putting U+FFFD in its
+// place: two texts never become one string by mistake. It is an Invalid fault
+// if text is anything but a string.
+func DecodeString(text []byte) (string, error) {
+	p := parser{in: text, nul: true}
+	p.space()
+	if p.peek() != '"' {
+		return "", p.syntax("expected a string")
+	}
+	if err := p.string(); err != nil {
+		return "", err
+	}
+	p.space()
+	if p.at < len(p.in) {
+		return "", p.syntax("nothing may follow the string")
+	}
+	return string(appendDecoded(nil, p.out[1:len(p.out)-1])), nil
 }
 
 // appendDecoded appends what the inside of a canonical string stands for.
