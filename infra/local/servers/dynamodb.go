@@ -29,15 +29,20 @@ const dynoxideSHA256 = "be909b7910d3fb552e85db10ef3c8ebae4bd35fee0f26dffdb6dfa5c
 // hasDynoxide says whether dynoxide's pinned package runs here.
 func hasDynoxide() bool { return runtime.GOOS == "linux" && runtime.GOARCH == "amd64" }
 
+// choose returns the kind of server to start if none is asked for.
+func choose(kind string) string {
+	switch {
+	case kind != "":
+		return kind
+	case hasDynoxide():
+		return Dynoxide
+	}
+	return DynamoDBLocal
+}
+
 // dynamoDB returns what starts the DynamoDB server of a kind on an address.
 // dataDir is empty for a server that keeps nothing.
 func dynamoDB(ctx context.Context, kind, tools, dataDir string, report func(string)) (start func(addr string) *exec.Cmd, err error) {
-	if kind == "" {
-		kind = DynamoDBLocal
-		if hasDynoxide() {
-			kind = Dynoxide
-		}
-	}
 	switch kind {
 	case Dynoxide:
 		return dynoxide(ctx, tools, dataDir, report)

@@ -39,6 +39,9 @@ type Options struct {
 // Servers are two running servers.
 type Servers struct {
 	DynamoDBURL, S3URL string
+	// KeepsExpired is true of a DynamoDB server that never deletes an item whose
+	// time to live is over.
+	KeepsExpired bool
 
 	keepers []*process.Keeper
 	scratch string
@@ -65,10 +68,12 @@ func (s *Servers) start(ctx context.Context, o Options) error {
 		}
 	}
 	if s.DynamoDBURL == "" {
-		command, err := dynamoDB(ctx, o.DynamoDB, o.ToolsDir, o.DataDir, o.Report)
+		kind := choose(o.DynamoDB)
+		command, err := dynamoDB(ctx, kind, o.ToolsDir, o.DataDir, o.Report)
 		if err != nil {
 			return err
 		}
+		s.KeepsExpired = kind == Dynoxide
 		if s.DynamoDBURL, err = s.run(ctx, "the DynamoDB server", command, o); err != nil {
 			return err
 		}

@@ -165,6 +165,7 @@ func (s *stack) serve(ctx context.Context, listener net.Listener, started time.T
 	s.Console.Print(s.welcome())
 	var background sync.WaitGroup
 	background.Go(func() { s.reload(ctx) })
+	s.startEvents(ctx, &background)
 	<-ctx.Done()
 	s.Console.Say("stopping")
 	grace, cancel := context.WithTimeout(context.Background(), requestGrace)
