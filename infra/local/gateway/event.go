@@ -139,11 +139,13 @@ func (c *call) common(stage string) map[string]any {
 	}
 }
 
+// context is the request's context. Its path has no stage, as behind a custom
+// domain that maps the stage away: this gateway serves the stage at its root.
 func (c *call) context(stage string) map[string]any {
 	host, _, _ := strings.Cut(c.request.Host, ":")
 	return map[string]any{
 		"accountId": account, "apiId": apiID, "stage": stage,
-		"resourceId": "local", "resourcePath": c.resource.path, "path": "/" + stage + c.rawPath,
+		"resourceId": "local", "resourcePath": c.resource.path, "path": c.rawPath,
 		"httpMethod": c.request.Method, "protocol": c.request.Proto,
 		"domainName": c.request.Host, "domainPrefix": host,
 		"requestId": c.id, "extendedRequestId": c.id,

@@ -92,7 +92,7 @@ func TestHeadersBodyAndContext(t *testing.T) {
 	}
 	c := e["requestContext"].(map[string]any)
 	identity := c["identity"].(map[string]any)
-	if c["stage"] != "live" || c["path"] != "/live/open" || c["resourcePath"] != "/open" || identity["sourceIp"] != "127.0.0.1" || identity["userAgent"] != "u" {
+	if c["stage"] != "live" || c["path"] != "/open" || c["resourcePath"] != "/open" || identity["sourceIp"] != "127.0.0.1" || identity["userAgent"] != "u" {
 		t.Errorf("context: got %v", c)
 	}
 	if _, err := time.Parse("02/Jan/2006:15:04:05 -0700", c["requestTime"].(string)); err != nil || len(c["requestId"].(string)) != 36 {
