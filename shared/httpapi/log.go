@@ -32,7 +32,7 @@ var metrics = []telemetry.Metric{
 }
 
 // logRequest writes the one line of a request. It holds no header, query,
-// path variable or body: those may carry secrets and customers' values. 
+// path variable or body: those may carry secrets and customers' values.
 func logRequest(log *slog.Logger, r *http.Request, rec *recorder, start, end time.Time) {
 	attrs := []slog.Attr{
 		slog.String("request_id", rec.call.Request),

@@ -1,0 +1,12 @@
+package main
+
+import (
+	"testing"
+
+	"github.com/opsplane/opsplane/infra/contract"
+)
+
+func TestRoutesAgreeWithTemplateAndDocument(t *testing.T) {
+	t.Parallel()
+	contract.CheckRoutes(t, "TokensFunction", routes(&tokens{}))
+}
