@@ -1,0 +1,97 @@
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"net/http"
+
+	"github.com/opsplane/opsplane/shared/access"
+	"github.com/opsplane/opsplane/shared/canonical"
+	"github.com/opsplane/opsplane/shared/fault"
+	"github.com/opsplane/opsplane/shared/httpapi"
+)
+
+// body reads the members of a JSON object by their exact names (a struct would
+// also take DATA for data). The first member that cannot be read is
+// remembered in err, so that a decoder checks once.
+type body struct {
+	members map[string]json.RawMessage
+	err     error
+}
+
+func decodeBody(r *http.Request) *body {
+	b := &body{}
+	b.err = httpapi.DecodeBody(r, &b.members)
+	return b
+}
+
+func (b *body) fail(name, must string) {
+	if b.err == nil {
+		b.err = fault.Invalidf("INVALID_BODY", "member %q %s", name, must)
+	}
+}
+
+// value reads a member that may be any JSON value but must be there.
+func (b *body) value(name string) canonical.Value {
+	text, ok := b.members[name]
+	if !ok {
+		b.fail(name, "is required; it may be any JSON value, also null")
+	}
+	if b.err != nil {
+		return canonical.Value{}
+	}
+	v, err := canonical.Parse(text)
+	b.err = err
+	return v
+}
+
+// bool reads an optional boolean.
+func (b *body) bool(name string, def bool) bool {
+	text, ok := b.members[name]
+	if !ok {
+		return def
+	}
+	switch string(text) {
+	case "true":
+		return true
+	case "false":
+		return false
+	}
+	b.fail(name, "must be true or false")
+	return def
+}
+
+// int reads an optional whole number from low to high.
+func (b *body) int(name string, low, high int) *int {
+	text, ok := b.members[name]
+	if !ok {
+		return nil
+	}
+	n, ok := readInt(text, low, high)
+	if !ok {
+		b.fail(name, mustBeInt(low, high))
+	}
+	return &n
+}
+
+// caps reads an optional list of capabilities; null is the same as none.
+func (b *body) caps(name string) *access.Set {
+	text, ok := b.members[name]
+	if !ok || string(text) == "null" {
+		return nil
+	}
+	var caps access.Set
+	err := json.Unmarshal(text, &caps)
+	var f *fault.Error
+	switch {
+	case b.err != nil:
+	case errors.As(err, &f):
+		b.err = f
+	case err != nil:
+		b.fail(name, "must be a list of capabilities")
+	case len(caps) > access.MaxCapabilities:
+		b.err = fault.Invalidf("TOO_MANY_CAPABILITIES", "member %q lists %d capabilities; at most %d are possible",
+			name, len(caps), access.MaxCapabilities)
+	}
+	return &caps
+}

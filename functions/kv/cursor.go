@@ -1,0 +1,28 @@
+package main
+
+import (
+	"encoding/base64"
+	"encoding/binary"
+	"unicode/utf8"
+
+	"github.com/opsplane/opsplane/shared/fault"
+	"github.com/opsplane/opsplane/shared/kv"
+)
+
+// cursorText is the text of a cursor: two bytes of idx, then the key. It is
+// opaque to callers, and needs no escape in a URL.
+var cursorText = base64.RawURLEncoding.Strict()
+
+func encodeCursor(p kv.Position) string {
+	b := binary.BigEndian.AppendUint16(nil, uint16(p.Idx-kv.MinIdx))
+	return cursorText.EncodeToString(append(b, p.Key...))
+}
+
+func decodeCursor(text string) (*kv.Position, error) {
+	b, err := cursorText.DecodeString(text)
+	const idxBytes = 2
+	if err != nil || len(b) < idxBytes || len(b) > idxBytes+kv.MaxKeyBytes || !utf8.Valid(b[idxBytes:]) {
+		return nil, fault.Invalidf("INVALID_CURSOR", "the cursor is not one that the Link header of an iteration has given")
+	}
+	return &kv.Position{Key: string(b[idxBytes:]), Idx: int(binary.BigEndian.Uint16(b)) + kv.MinIdx}, nil
+}

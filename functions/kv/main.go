@@ -1,0 +1,17 @@
+// Command kv is the Lambda function of the key-value store.
+package main
+
+import (
+	"os"
+	"time"
+
+	"github.com/opsplane/opsplane/shared/awsclient"
+	"github.com/opsplane/opsplane/shared/httpapi"
+	"github.com/opsplane/opsplane/shared/kv"
+)
+
+func main() {
+	cfg := awsclient.Config()
+	s := kv.New(awsclient.DynamoDB(cfg), awsclient.S3(cfg), os.Getenv("KV_TABLE"), os.Getenv("KV_BUCKET"))
+	httpapi.NewLambda(routes(s), httpapi.Logger(), time.Now, keyInOneSegment).Serve()
+}

@@ -1,0 +1,43 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+
+	"github.com/opsplane/opsplane/shared/httpapi"
+	"github.com/opsplane/opsplane/shared/kv"
+)
+
+// readInt reads a JSON number that is a whole number from low to high.
+func readInt(text json.RawMessage, low, high int) (int, bool) {
+	var n *int
+	err := json.Unmarshal(text, &n)
+	if err != nil || n == nil || *n < low || *n > high {
+		return 0, false
+	}
+	return *n, true
+}
+
+func mustBeInt(low, high int) string {
+	return fmt.Sprintf("must be a whole number from %d to %d", low, high)
+}
+
+// optionalInt reads a query parameter of that kind.
+func optionalInt(q *httpapi.Query, name string, low, high int) *int {
+	if !q.Has(name) {
+		return nil
+	}
+	n := q.Int(name, 0, low, high)
+	return &n
+}
+
+// queryIdx reads the query parameter idx.
+func queryIdx(q *httpapi.Query) *int { return optionalInt(q, "idx", kv.MinIdx, kv.MaxIdx) }
+
+// orZero is the number, or 0 where there is none.
+func orZero(n *int) int {
+	if n == nil {
+		return 0
+	}
+	return *n
+}

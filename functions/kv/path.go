@@ -1,0 +1,106 @@
+package main
+
+import (
+	"context"
+	"net/http"
+	"net/url"
+	"regexp"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/opsplane/opsplane/shared/fault"
+	"github.com/opsplane/opsplane/shared/kv"
+)
+
+// keyPath divides a path, percent-encoded as it was sent, before the slash in
+// front of the key. Without that slash the key is empty, as it is with nothing
+// behind it: the gateway has a route of its own for that path.
+var keyPath = regexp.MustCompile(`(?s)^/api/v1/([^/]+)/kv/([^/]+)/(key|cas/key|count/key|size/key|iter)(?:/(.*))?$`)
+
+// keyInOneSegment encodes the key of a request's path as one segment, slashes
+// and dots included. http.ServeMux takes a path for a file's: it would redirect
+// a//b, a/../b and a/. to what it believes they mean.
+func keyInOneSegment(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if u, ok := rewrite(r.URL); ok {
+			sent := r.URL
+			r = r.WithContext(context.WithValue(r.Context(), sentURL{}, sent))
+			r.URL = u
+		}
+		next.ServeHTTP(w, r)
+	})
+}
+
+func rewrite(sent *url.URL) (*url.URL, bool) {
+	raw := sent.RawPath
+	if raw == "" {
+		raw = sent.EscapedPath()
+	}
+	m := keyPath.FindStringSubmatch(raw)
+	if m == nil {
+		return nil, false
+	}
+	u := *sent
+	u.RawPath = "/api/v1/" + segment(m[1]) + "/kv/" + segment(m[2]) + "/" + m[3] + "/" + segment(m[4])
+	var err error
+	u.Path, err = url.PathUnescape(u.RawPath)
+	return &u, err == nil
+}
+
+// segment encodes text, which may be encoded already, such that it is one
+// segment of a path and stays one.
+func segment(text string) string {
+	if decoded, err := url.PathUnescape(text); err == nil {
+		text = decoded
+	}
+	text = url.PathEscape(text)
+	if text == "." || text == ".." {
+		text = strings.ReplaceAll(text, ".", "%2E")
+	}
+	return text
+}
+
+// sentURL is the context key of the URL as it was sent.
+type sentURL struct{}
+
+// asSent is r with the URL that its sender wrote.
+func asSent(r *http.Request) *http.Request {
+	u, ok := r.Context().Value(sentURL{}).(*url.URL)
+	if !ok {
+		return r
+	}
+	sent := *r
+	sent.URL = u
+	return &sent
+}
+
+// namespace reads the installation from the path. Ids are decimal; any other
+// is unknown, and answered like one.
+func namespace(r *http.Request) (kv.Namespace, error) {
+	ns := kv.Namespace{VCS: r.PathValue("vcs"), Installation: r.PathValue("installation_id")}
+	if strings.Trim(ns.Installation, "0123456789") != "" {
+		return kv.Namespace{}, fault.ErrForbidden
+	}
+	return ns, nil
+}
+
+// named is the key that a path names.
+type named struct {
+	ns  kv.Namespace
+	key string
+}
+
+func decodeKey(r *http.Request) (named, error) {
+	ns, err := namespace(r)
+	if err != nil {
+		return named{}, err
+	}
+	key := r.PathValue("key")
+	if !utf8.ValidString(key) {
+		return named{}, fault.Invalidf("INVALID_KEY", "the key is not valid UTF-8")
+	}
+	if len(key) > kv.MaxKeyBytes {
+		return named{}, fault.Invalidf("KEY_TOO_LONG", "the key has %d bytes; at most %d are possible", len(key), kv.MaxKeyBytes)
+	}
+	return named{ns, key}, nil
+}

@@ -1,0 +1,72 @@
+package main
+
+import (
+	"encoding/json"
+	"time"
+
+	"github.com/opsplane/opsplane/shared/access"
+	"github.com/opsplane/opsplane/shared/canonical"
+	"github.com/opsplane/opsplane/shared/fault"
+	"github.com/opsplane/opsplane/shared/kv"
+	"github.com/opsplane/opsplane/shared/selection"
+)
+
+// record is a row on the wire. Data is null in the answer to a write, which
+// need not send back what it was sent, and where it was not asked for.
+type record struct {
+	Committed bool            `json:"committed"`
+	CreatedAt string          `json:"created_at"`
+	Data      json.RawMessage `json:"data"`
+	Idx       int             `json:"idx"`
+	Key       string          `json:"key"`
+	ReadCaps  *access.Set     `json:"read_caps,omitempty"`
+	Size      int             `json:"size"`
+	Version   int             `json:"version"`
+	WriteCaps *access.Set     `json:"write_caps,omitempty"`
+}
+
+// show gives a row its wire form.
+func show(r kv.Record) record {
+	return record{
+		Committed: r.Committed, CreatedAt: r.CreatedAt.UTC().Format(time.RFC3339), Data: r.Data,
+		Idx: r.Idx, Key: r.Key, ReadCaps: list(r.ReadCaps), Size: r.Size, Version: r.Version, WriteCaps: list(r.WriteCaps),
+	}
+}
+
+// list makes an empty set one that is written as [] and not as null.
+func list(caps *access.Set) *access.Set {
+	if caps != nil && *caps == nil {
+		return &access.Set{}
+	}
+	return caps
+}
+
+// showSelected is show with the selected parts in place of the value.
+func showSelected(r kv.Record, s selection.Selection) (record, error) {
+	selected, err := s.Apply(r.Data)
+	if err != nil {
+		return record{}, err
+	}
+	if s != nil && canonical.EscapedLen(selected) > kv.MaxEscapedValue {
+		return record{}, fault.Invalidf("SELECTION_TOO_LARGE",
+			"the selected parts take more than %d bytes inside a response; select fewer", kv.MaxEscapedValue)
+	}
+	r.Data = selected
+	return show(r), nil
+}
+
+// weight is how many bytes the row takes in a list in a response, which
+// reaches the gateway as a JSON string.
+func (r record) weight() (int, error) {
+	value := r.Data
+	r.Data = nil
+	n, err := weight(r)
+	return n + canonical.EscapedLen(value), err
+}
+
+// weight is that of any other member of a list. Characters that need an escape
+// in HTML are counted as if they had one: a few bytes too many do no harm.
+func weight(v any) (int, error) {
+	b, err := json.Marshal(v)
+	return canonical.EscapedLen(b) + len(","), err
+}

@@ -1,0 +1,34 @@
+package main
+
+import (
+	"github.com/opsplane/opsplane/shared/access"
+	"github.com/opsplane/opsplane/shared/httpapi"
+)
+
+// routes lists the function's routes. A key is the whole rest of the path;
+// keyInOneSegment, in front of the routes, sees to it that none of it is lost.
+func routes(s store) []httpapi.Route {
+	k := keys{s}
+	return []httpapi.Route{
+		{Pattern: "GET /api/v1/{vcs}/kv/{installation_id}/key/{key...}", Rule: reading, Endpoint: httpapi.JSON(decodeGet, k.get)},
+		{Pattern: "PUT /api/v1/{vcs}/kv/{installation_id}/key/{key...}", Rule: writing, Endpoint: httpapi.JSON(decodeSet, k.set)},
+		{Pattern: "DELETE /api/v1/{vcs}/kv/{installation_id}/key/{key...}", Rule: both, Endpoint: httpapi.JSON(decodeDelete, k.delete)},
+		{Pattern: "PUT /api/v1/{vcs}/kv/{installation_id}/cas/key/{key...}", Rule: both, Endpoint: httpapi.JSON(decodeCompareAndSet, k.compareAndSet)},
+		{Pattern: "GET /api/v1/{vcs}/kv/{installation_id}/count/key/{key...}", Rule: reading, Endpoint: httpapi.JSON(decodeCount, k.count)},
+		{Pattern: "GET /api/v1/{vcs}/kv/{installation_id}/size/key/{key...}", Rule: reading, Endpoint: httpapi.JSON(decodeSize, k.size)},
+		{Pattern: "GET /api/v1/{vcs}/kv/{installation_id}/iter/{key...}", Rule: reading, Endpoint: httpapi.JSON(decodeIterate, k.iterate)},
+		{Pattern: "POST /api/v1/{vcs}/kv/{installation_id}/commit", Rule: writing, Endpoint: httpapi.JSON(decodeCommit, k.commit)},
+	}
+}
+
+// The rules of the routes. Compare-and-set and delete tell by their answer
+// what is there, so they need the right to read too.
+var (
+	reading = rule(access.KVStoreRead)
+	writing = rule(access.KVStoreWrite)
+	both    = rule(access.KVStoreRead, access.KVStoreWrite)
+)
+
+func rule(needs ...access.Capability) access.Rule {
+	return access.Rule{Needs: needs, Scope: access.ScopeInstallation}
+}
