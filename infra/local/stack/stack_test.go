@@ -1,0 +1,209 @@
+//go:build unix
+
+package stack
+
+import (
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/opsplane/opsplane/infra/storagetest"
+)
+
+func TestStackServesAndCtrlCLeavesNothingBehind(t *testing.T) {
+	t.Parallel()
+	root, state := newApp(t), t.TempDir()
+	s := start(t, root, state)
+	if status, body := s.get("/x"); status != 200 || body != "v1" {
+		t.Fatalf("got %d %q", status, body)
+	}
+	if _, body := s.get("/environment"); !strings.HasPrefix(body, "opsplane-operationstable "+s.url+" http://127.0.0.1:") {
+		t.Errorf("the function's environment: got %q", body)
+	}
+	key, err := os.ReadFile(filepath.Join(state, "api-key"))
+	if err != nil || !strings.HasPrefix(string(key), "opk_") || !strings.Contains(s.printed(), strings.TrimSpace(string(key))) {
+		t.Errorf("API key: got %q, %v", key, err)
+	}
+	if info, err := os.Stat(filepath.Join(state, "api-key")); err != nil || info.Mode().Perm() != 0o600 {
+		t.Errorf("mode of the key's file: %v, %v", info.Mode(), err)
+	}
+	// Users and the key are changes of a table with a stream.
+	s.await("the changes to be delivered", 10*time.Second, func() bool { return strings.Contains(s.printed(), "changes") })
+	if !strings.Contains(s.printed(), "cron(0 0 * * ? *)") {
+		t.Error("nothing is said of a schedule that is not run")
+	}
+	go s.get("/hang")
+	s.await("a request to hang", 10*time.Second, func() bool { return strings.Contains(s.printed(), "hanging") })
+	family := s.children()
+	if len(family) < 3 {
+		t.Errorf("children: got %v, want servers and functions", family)
+	}
+	begun := time.Now()
+	s.signal(syscall.SIGINT)
+	if code := s.awaitEnd(); code != 0 {
+		t.Errorf("exit code: got %d", code)
+	}
+	if took := time.Since(begun); took > 8*time.Second {
+		t.Errorf("Ctrl-C with a hanging function took %s", took)
+	}
+	awaitGone(t, family)
+	begun = time.Now()
+	s = start(t, root, state)
+	if took := time.Since(begun); took > 5*time.Second {
+		t.Errorf("the second start took %s", took)
+	}
+	if again, _ := os.ReadFile(filepath.Join(state, "api-key")); string(again) != string(key) {
+		t.Error("the second start made another key")
+	}
+}
+
+func TestOneClearLineAndExitOne(t *testing.T) {
+	t.Parallel()
+	root, state := newApp(t), t.TempDir()
+	s := start(t, root, state)
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = listener.Close() }()
+	taken := listener.Addr().(*net.TCPAddr).Port
+	goOnly := t.TempDir()
+	for _, tool := range []string{"go"} {
+		path, err := exec.LookPath(tool)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := os.Symlink(path, filepath.Join(goOnly, tool)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	bare := newApp(t)
+	if err := os.Remove(filepath.Join(bare, ".tools")); err != nil {
+		t.Fatal(err)
+	}
+	for name, c := range map[string]struct {
+		root, state string
+		port        int
+		env         string
+		want        string
+	}{
+		"second stack on a state": {root, state, freePort(t), "", "another stack uses " + state},
+		"port in use":             {root, t.TempDir(), taken, "", "port " + strconv.Itoa(taken) + " is in use"},
+		"no go":                   {root, t.TempDir(), freePort(t), "PATH=/nowhere", "go is not installed"},
+		"no npm":                  {bare, t.TempDir(), freePort(t), "PATH=" + goOnly, "npm is not installed"},
+		"no such server":          {root, t.TempDir(), freePort(t), "DYNAMODB=other", "DYNAMODB=other: no such server"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			failed := launch(t, c.root, c.state, c.port, c.env)
+			if code := failed.awaitEnd(); code != 1 {
+				t.Errorf("exit code: got %d, want 1", code)
+			}
+			var errors []string
+			for line := range strings.Lines(failed.printed()) {
+				if !strings.HasPrefix(line, "stack ") {
+					errors = append(errors, line)
+				}
+			}
+			if len(errors) != 1 || !strings.Contains(errors[0], c.want) {
+				t.Errorf("printed %q, want one line with %q", errors, c.want)
+			}
+		})
+	}
+	if status, _ := s.get("/x"); status != 200 {
+		t.Errorf("the first stack after all that: got %d", status)
+	}
+}
+
+func TestSavedSourceIsServedAndErrorsAreNot(t *testing.T) {
+	t.Parallel()
+	root := newApp(t)
+	s := start(t, root, t.TempDir())
+	main := filepath.Join(root, "functions", "echo", "main.go")
+	source, err := os.ReadFile(main)
+	if err != nil {
+		t.Fatal(err)
+	}
+	save := func(old, changed string) {
+		t.Helper()
+		text := strings.Replace(string(source), old, changed, 1)
+		if err := os.WriteFile(main, []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	serves := func(want string) func() bool {
+		return func() bool { _, body := s.get("/x"); return body == want }
+	}
+	save(`"v1"`, `"v2"`)
+	s.await("the new source to be served", 3*time.Second, serves("v2"))
+	save(`"v1"`, `nonsense`)
+	s.await("the compiler's error", 10*time.Second, func() bool { return strings.Contains(s.printed(), "undefined: nonsense") })
+	if !serves("v2")() {
+		t.Error("the last good build does not go on")
+	}
+	save(`"v1"`, "\"v3\"\n\nfunc init() { panic(\"not today\") }\n\nconst unused = \"\"")
+	s.await("the panic", 10*time.Second, func() bool {
+		return strings.Contains(s.printed(), "not today") && strings.Contains(s.printed(), "does not start")
+	})
+	if !serves("v2")() {
+		t.Error("the last good build does not go on after one that does not start")
+	}
+	save(`"v1"`, `"v4"`)
+	s.await("the mended source to be served", 5*time.Second, serves("v4"))
+}
+
+func TestCrashShowsItsLogAndTheStackGoesOn(t *testing.T) {
+	t.Parallel()
+	s := start(t, newApp(t), t.TempDir())
+	if status, body := s.get("/crash"); status != 502 || body != `{"message":"Internal server error"}` {
+		t.Errorf("got %d %q, want 502", status, body)
+	}
+	if status, body := s.get("/x"); status != 200 || body != "v1" {
+		t.Errorf("afterwards: got %d %q", status, body)
+	}
+	if p := s.printed(); !strings.Contains(p, "echo       | about to crash") || !strings.Contains(p, "EchoFunction: Runtime.ExitError: exit status 9") {
+		t.Errorf("printed:\n%s", p)
+	}
+}
+
+func TestKillingTheStackLeavesNothing(t *testing.T) {
+	t.Parallel()
+	if runtime.GOOS != "linux" {
+		t.Log("only Linux ends children with their parent")
+		return
+	}
+	root, state := newApp(t), t.TempDir()
+	s := start(t, root, state)
+	go s.get("/hang")
+	s.await("a request to hang", 10*time.Second, func() bool { return strings.Contains(s.printed(), "hanging") })
+	family := s.children()
+	s.signal(syscall.SIGKILL)
+	<-s.ended
+	awaitGone(t, family)
+	if err := os.Remove(filepath.Join(state, "url")); err != nil {
+		t.Fatal(err)
+	}
+	if status, _ := start(t, root, state).get("/x"); status != 200 {
+		t.Errorf("the next start: got %d", status)
+	}
+}
+
+func TestServersOfTheUsersOwn(t *testing.T) {
+	t.Parallel()
+	env := storagetest.New(t)
+	s := start(t, newApp(t), t.TempDir(), "DYNAMODB_URL="+env.DynamoDBURL, "S3_URL="+env.S3URL)
+	if _, body := s.get("/environment"); !strings.HasSuffix(body, env.DynamoDBURL+" "+env.S3URL) {
+		t.Errorf("the function's environment: got %q", body)
+	}
+	for _, p := range s.children() {
+		if !strings.Contains(p.command, "bootstrap") {
+			t.Errorf("started although servers were given: %s", p.command)
+		}
+	}
+}
