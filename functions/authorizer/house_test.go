@@ -1,0 +1,199 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"io"
+	"log/slog"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-lambda-go/events"
+	"github.com/google/uuid"
+
+	"github.com/opsplane/opsplane/infra/storagetest"
+	"github.com/opsplane/opsplane/shared/access"
+	"github.com/opsplane/opsplane/shared/accesstoken"
+	"github.com/opsplane/opsplane/shared/apikey"
+	"github.com/opsplane/opsplane/shared/change"
+	"github.com/opsplane/opsplane/shared/signing"
+	"github.com/opsplane/opsplane/shared/user"
+)
+
+var (
+	ctx   = context.Background()
+	start = time.Unix(1_750_000_000, 0).UTC()
+)
+
+// clock is a time that a test sets.
+type clock struct {
+	mu sync.Mutex
+	at time.Time
+}
+
+func (c *clock) now() time.Time {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.at
+}
+
+func (c *clock) add(d time.Duration) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.at = c.at.Add(d)
+}
+
+// house is an authorizer over tables of its own, with what it needs to have
+// something to authorize. Its storage calls go through faults and are counted.
+type house struct {
+	*authorizer
+	*clock
+	faults  storagetest.Faults
+	keys    *apikey.Store
+	users   *user.Store
+	signing *signing.Store
+	owner   user.User
+}
+
+func newHouse(t testing.TB) *house {
+	t.Helper()
+	env := storagetest.New(t)
+	h := &house{clock: &clock{at: start}}
+	tokens, operations := env.Table("TokensTable"), env.Table("OperationsTable")
+	h.keys = &apikey.Store{DB: env.DynamoDB, Table: tokens}
+	h.users = &user.Store{DB: env.DynamoDB, Table: operations}
+	h.signing = &signing.Store{DB: env.DynamoDB, KeysTable: env.Table("SigningKeysTable"), TokensTable: tokens}
+	db := env.WithFaults(&h.faults).DynamoDB
+	h.authorizer = &authorizer{
+		domain:    accesstoken.Domain{Issuer: "opsplane/test", Audience: "opsplane-api"},
+		directory: directory{db: db, tokens: tokens, operations: operations},
+		authority: authority{read: (&signing.Store{DB: db, TokensTable: tokens}).Authority},
+		log:       slog.New(slog.NewTextHandler(io.Discard, nil)),
+		now:       h.clock.now,
+	}
+	var err error
+	if h.owner, err = h.users.Create(ctx, "ann", h.author()); err != nil {
+		t.Fatal(err)
+	}
+	h.join(t, "github", "1")
+	h.rotate(t, signing.Planned)
+	return h
+}
+
+func (h *house) author() change.Author {
+	return change.Author{Principal: "operator:test", Request: uuid.NewString(), At: h.clock.now()}
+}
+
+func (h *house) join(t testing.TB, vcs, installation string) {
+	t.Helper()
+	if err := h.users.AddMembership(ctx, h.owner.ID, access.Membership{VCS: vcs, Installation: installation}, h.author()); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func (h *house) rotate(t testing.TB, how signing.Rotation) {
+	t.Helper()
+	if _, err := h.signing.Rotate(ctx, how, h.author()); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func (h *house) key(t testing.TB, caps ...access.Capability) (string, apikey.Key) {
+	t.Helper()
+	text, k, err := h.keys.Create(ctx, apikey.New{User: h.owner.ID, Name: "n", Capabilities: caps}, h.author())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return text, k
+}
+
+func (h *house) revoke(t testing.TB, k apikey.Key) {
+	t.Helper()
+	if err := h.keys.Revoke(ctx, k.User, k.ID, h.author()); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// token mints what a refresh with the key would answer.
+func (h *house) token(t testing.TB, text string) string {
+	t.Helper()
+	caller, ok := h.allowed(t, "Bearer "+text, nil)
+	if !ok {
+		t.Fatal("the key is refused")
+	}
+	keys, err := h.signing.Keys(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	signer, ok := signing.Pick(keys, h.clock.now())
+	if !ok {
+		t.Fatal("there is no signing key")
+	}
+	token, err := h.domain.Mint(signer.ID, signer.Private, caller, h.clock.now())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return token
+}
+
+const methodARN = "arn:aws:execute-api:us-east-1:123456789012:abcdef1234/live/GET/api/v1/github/kv/1/key/a+(b"
+
+// event is what the gateway asks.
+func event(header string, path map[string]string) events.APIGatewayCustomAuthorizerRequestTypeRequest {
+	e := events.APIGatewayCustomAuthorizerRequestTypeRequest{
+		Type: "REQUEST", MethodArn: methodARN, HTTPMethod: "GET", PathParameters: path,
+		Headers:           map[string]string{"authorization": header},
+		MultiValueHeaders: map[string][]string{"Accept": {"*/*"}, "authorization": {header}},
+	}
+	e.RequestContext.RequestID = uuid.NewString()
+	return e
+}
+
+// allowed asks for a credential; false if it is refused.
+func (h *house) allowed(t testing.TB, header string, path map[string]string) (access.Caller, bool) {
+	t.Helper()
+	answer, err := h.handle(ctx, event(header, path))
+	if err != nil {
+		t.Fatalf("the authorizer failed: %v", err)
+	}
+	return verdict(t, answer)
+}
+
+// verdict reads an answer the way the gateway does.
+func verdict(t testing.TB, answer events.APIGatewayCustomAuthorizerResponse) (access.Caller, bool) {
+	t.Helper()
+	if len(answer.PolicyDocument.Statement) != 1 || answer.PrincipalID == "" {
+		t.Fatalf("got %+v, want one statement and a principal", answer)
+	}
+	s := answer.PolicyDocument.Statement[0]
+	if want := "arn:aws:execute-api:us-east-1:123456789012:abcdef1234/live/*"; len(s.Resource) != 1 || s.Resource[0] != want {
+		t.Errorf("got the policy for %v, want %s", s.Resource, want)
+	}
+	if s.Effect != "Allow" {
+		if s.Effect != "Deny" || answer.Context != nil {
+			t.Errorf("got %+v, want a plain denial", answer)
+		}
+		return access.Caller{}, false
+	}
+	b, err := json.Marshal(answer.Context)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var passed map[string]any
+	if err := json.Unmarshal(b, &passed); err != nil {
+		t.Fatal(err)
+	}
+	caller, err := access.FromContext(passed)
+	if err != nil || caller.User != answer.PrincipalID {
+		t.Errorf("got %+v, %v for principal %s", caller, err, answer.PrincipalID)
+	}
+	return caller, true
+}
+
+// count answers how many storage calls f makes.
+func (h *house) count(f func()) int {
+	before := h.faults.Calls("")
+	f()
+	return h.faults.Calls("") - before
+}

@@ -1,0 +1,173 @@
+package main
+
+import (
+	"reflect"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-lambda-go/events"
+
+	"github.com/opsplane/opsplane/infra/storagetest"
+	"github.com/opsplane/opsplane/shared/access"
+	"github.com/opsplane/opsplane/shared/apikey"
+	"github.com/opsplane/opsplane/shared/signing"
+)
+
+func (h *house) refresh(t *testing.T, caller *access.Caller) events.APIGatewayProxyResponse {
+	t.Helper()
+	return h.do(t, "POST", "/api/v1/access-token/refresh", caller, "")
+}
+
+func TestRefreshAnswersATokenOfTheKey(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t)
+	h.rotate(t, signing.Planned)
+	k := h.newKey(t, apikey.New{Capabilities: access.Set{access.VCS("github"), access.KVStoreRead}})
+	holder := h.holder(t, k)
+	got, err := h.verify(t, decode[refreshed](t, h.refresh(t, holder)).Token)
+	want := access.Caller{
+		Kind: access.KindAccessToken, User: h.owner.ID, Key: k.ID, Capabilities: k.Capabilities,
+		Memberships: []access.Membership{{VCS: "github", Installation: "1"}, {VCS: "github", Installation: "2"}},
+		Expires:     start.Unix() + 60,
+	}
+	if err != nil || !reflect.DeepEqual(got, want) {
+		t.Errorf("got %+v, %v; want %+v", got, err, want)
+	}
+}
+
+func TestOnlyAnAPIKeyIsRefreshed(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t)
+	h.rotate(t, signing.Planned)
+	for name, caller := range map[string]*access.Caller{"nobody": nil, "an access token": h.bearer(t, h.key)} {
+		if resp := h.refresh(t, caller); resp.StatusCode != 403 || resp.Body != "" {
+			t.Errorf("%s: got %d %q, want an empty 403", name, resp.StatusCode, resp.Body)
+		}
+	}
+	expired := h.holder(t, h.key)
+	expired.Expires = start.Unix()
+	want(t, h.refresh(t, expired), 403, "")
+}
+
+func TestRefreshCostsOneWriteAMinuteAndNoRead(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t)
+	h.rotate(t, signing.Planned)
+	decode[refreshed](t, h.refresh(t, h.holder(t, h.key)))
+	reads, writes := h.faults.Calls("Query"), h.faults.Calls("UpdateItem")
+	if reads != 1 || writes != 1 || h.faults.Calls("") != 2 {
+		t.Errorf("got %d reads, %d writes of %d calls for the first; want one each", reads, writes, h.faults.Calls(""))
+	}
+	for range 59 {
+		h.clock.add(time.Second)
+		decode[refreshed](t, h.refresh(t, h.holder(t, h.key)))
+	}
+	if n := h.faults.Calls(""); n != 2 {
+		t.Errorf("got %d further calls within a minute, want none", n-2)
+	}
+	h.clock.add(time.Second)
+	decode[refreshed](t, h.refresh(t, h.holder(t, h.key)))
+	if reads, writes := h.faults.Calls("Query"), h.faults.Calls("UpdateItem"); reads != 2 || writes != 2 {
+		t.Errorf("got %d reads and %d writes after a minute, want 2 each", reads, writes)
+	}
+	if k := h.holder(t, h.key); k.LastUsed != start.Unix()+60 {
+		t.Errorf("got last used %d, want %d", k.LastUsed, start.Unix()+60)
+	}
+}
+
+func TestUseThatCannotBeRecordedIsNoReasonToRefuse(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t)
+	h.rotate(t, signing.Planned)
+	decode[refreshed](t, h.refresh(t, h.holder(t, h.key)))
+	for name, fault := range map[string]storagetest.Fault{
+		"throttled":    {Operation: "UpdateItem", Kind: storagetest.Throttle},
+		"server error": {Operation: "UpdateItem", Kind: storagetest.ServerError},
+		"lost answers": {Operation: "UpdateItem", Kind: storagetest.LoseAnswer},
+		"conflict":     {Operation: "UpdateItem", Kind: storagetest.Conflict},
+		"slow":         {Operation: "UpdateItem", Delay: time.Minute},
+	} {
+		h.clock.add(time.Second)
+		caller := h.holder(t, h.key)
+		caller.LastUsed = 0
+		h.faults.Clear()
+		h.faults.Add(fault)
+		began := time.Now()
+		decode[refreshed](t, h.refresh(t, caller))
+		if took := time.Since(began); took > 5*time.Second {
+			t.Errorf("%s: the answer took %v", name, took)
+		}
+	}
+}
+
+func TestKeyRevokedMeanwhileIsNotRefreshed(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t)
+	h.rotate(t, signing.Planned)
+	holder := h.holder(t, h.key)
+	// The authorizer has let the request in; now, before the use is recorded,
+	// somebody revokes the key.
+	h.faults.Add(storagetest.Fault{Operation: "UpdateItem", Nth: 1, Before: func() {
+		if err := h.keys.Revoke(ctx, h.owner.ID, h.key.ID, h.author()); err != nil {
+			t.Error(err)
+		}
+	}})
+	want(t, h.refresh(t, holder), 403, "")
+}
+
+func TestTokenEndsWithItsKey(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t)
+	h.rotate(t, signing.Planned)
+	k := h.newKey(t, apikey.New{ExpiresAt: start.Add(5 * time.Second)})
+	got, err := h.verify(t, decode[refreshed](t, h.refresh(t, h.holder(t, k))).Token)
+	if err != nil || got.Expires != start.Unix()+5 {
+		t.Errorf("got %d, %v; want the key's end", got.Expires, err)
+	}
+}
+
+func TestWithoutASigningKeyTheOperatorIsToldWhatToDo(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t)
+	resp := h.refresh(t, h.holder(t, h.key))
+	want(t, resp, 503, "NO_SIGNING_KEY")
+	if len(resp.MultiValueHeaders["Retry-After"]) == 0 {
+		t.Error("got no Retry-After")
+	}
+	h.rotate(t, signing.Planned)
+	decode[refreshed](t, h.refresh(t, h.holder(t, h.key)))
+}
+
+func TestSignerFollowsRotations(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t)
+	h.rotate(t, signing.Planned)
+	token := decode[refreshed](t, h.refresh(t, h.holder(t, h.key))).Token
+	h.rotate(t, signing.Planned)
+	for range 90 {
+		h.clock.add(time.Second)
+		if _, err := h.verify(t, decode[refreshed](t, h.refresh(t, h.holder(t, h.key))).Token); err != nil {
+			t.Fatalf("%v after the rotation: %v", h.clock.now().Sub(start), err)
+		}
+		if _, err := h.verify(t, token); h.clock.now().Sub(start) < time.Minute && err != nil {
+			t.Fatalf("the old token is refused while it lives: %v", err)
+		}
+	}
+	// Those who hold the old view sign with a key that nobody trusts, until
+	// they read again.
+	h.rotate(t, signing.Compromised)
+	h.clock.add(signing.SignerAge)
+	if _, err := h.verify(t, decode[refreshed](t, h.refresh(t, h.holder(t, h.key))).Token); err != nil {
+		t.Errorf("a minute after a compromise: %v", err)
+	}
+}
+
+func TestSigningKeysOutOfReachAreAFailure(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t)
+	h.rotate(t, signing.Planned)
+	h.faults.Add(storagetest.Fault{Operation: "Query", Kind: storagetest.ServerError})
+	want(t, h.refresh(t, h.holder(t, h.key)), 500, "")
+	h.faults.Clear()
+	decode[refreshed](t, h.refresh(t, h.holder(t, h.key)))
+}
