@@ -59,7 +59,7 @@ func Parse(values []string) (Selection, error) {
 				continue
 			}
 			if len(s) == MaxItems {
-				return nil, invalidf("select may have at most %d items", MaxItems)
+				return nil, invalidf("at most %d items are possible", MaxItems)
 			}
 			it, err := parseItem(text)
 			if err != nil {
@@ -153,7 +153,7 @@ func (s Selection) Apply(text []byte) ([]byte, error) {
 }
 
 func invalidf(format string, args ...any) error {
-	return fault.Invalidf("INVALID_SELECT", format, args...)
+	return fault.Invalidf("INVALID_SELECT", "query parameter select: "+format, args...)
 }
 
 // shorten cuts a caller's text to what an error may show of it.
