@@ -3,6 +3,7 @@
 import contextlib
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -43,18 +44,26 @@ def variables_file():
         yield f.name
 
 
+# The emulator starts a function at times before it listens itself. Such a function could not fetch its first event; that
+# says nothing about it.
+EMULATOR_LATE = re.compile(r"failed to get the next invoke: .*connection refused[\s\S]*Init failed")
+
+
 def invoke(servers, function, event):
     """Invokes a function with an event. Answers its answer (None: it gave none) and its log.
 
     The command ends with 0 whatever the function did: only the answer tells.
     """
-    with variables_file() as variables:
-        result = subprocess.run(
-            [SAM, "local", "invoke", function, "-e", "-", *flags(servers, variables)],
-            input=json.dumps(event), env=environment(), cwd=ROOT, capture_output=True, text=True)
-    if result.returncode:
-        raise AssertionError(f"sam local invoke {function} ended with {result.returncode}:\n{result.stderr}")
-    text = result.stdout.strip()
+    for _ in range(3):
+        with variables_file() as variables:
+            result = subprocess.run(
+                [SAM, "local", "invoke", function, "-e", "-", *flags(servers, variables)],
+                input=json.dumps(event), env=environment(), cwd=ROOT, capture_output=True, text=True)
+        if result.returncode:
+            raise AssertionError(f"sam local invoke {function} ended with {result.returncode}:\n{result.stderr}")
+        text = result.stdout.strip()
+        if text or not EMULATOR_LATE.search(result.stderr):
+            break
     return (json.loads(text) if text else None), result.stderr
 
 
