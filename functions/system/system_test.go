@@ -67,7 +67,7 @@ func TestServerConfig(t *testing.T) {
 			`{"github":{"api_base_url":"https://api.github.com","app_client_id":"Iv1.x","app_url":"https://github.com/apps/x","web_base_url":"https://github.com"}}`,
 		},
 		{"gitlab, at the public address", gitlab, "https://tt.example.com/", redirect + `https://tt.example.com/api/v1/gitlab/callback","web_base_url":"https://gitlab.com"}}`},
-		{"gitlab, where the request came", gitlab, "", redirect + `http://api.example.com/api/v1/gitlab/callback","web_base_url":"https://gitlab.com"}}`},
+		{"gitlab, where the request came", gitlab, "", redirect + `http://api.example.com/live/api/v1/gitlab/callback","web_base_url":"https://gitlab.com"}}`},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			s := system{config: configFrom(func(name string) string {

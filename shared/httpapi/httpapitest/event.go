@@ -31,6 +31,7 @@ func Event(t testing.TB, method, target string, caller *access.Caller, body stri
 			RequestID:  uuid.NewString(),
 			DomainName: "api.example.com",
 			Stage:      "live",
+			Path:       "/live" + path,
 			Identity:   events.APIGatewayRequestIdentity{SourceIP: "192.0.2.1"},
 		},
 	}
