@@ -1,0 +1,101 @@
+package main
+
+import (
+	"encoding/json"
+	"log/slog"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-lambda-go/events"
+
+	"github.com/opsplane/opsplane/infra/storagetest"
+	"github.com/opsplane/opsplane/shared/access"
+	"github.com/opsplane/opsplane/shared/httpapi"
+	"github.com/opsplane/opsplane/shared/httpapi/httpapitest"
+	"github.com/opsplane/opsplane/shared/kv"
+)
+
+const base = "/api/v1/github/kv/1"
+
+// rig is the function on real storage, asked through events.
+type rig struct {
+	*httpapi.Lambda
+	caller *access.Caller
+}
+
+func newRig(t *testing.T) rig {
+	t.Helper()
+	t.Parallel()
+	env := storagetest.New(t)
+	s := kv.New(env.DynamoDB, env.S3, env.Table("KvTable"), env.Bucket("KvBucket"))
+	return rig{httpapi.NewLambda(routes(s), slog.New(slog.DiscardHandler), time.Now, keyInOneSegment), member()}
+}
+
+// member may read and write in GitHub installation 1, and holds caps beside.
+func member(caps ...access.Capability) *access.Caller {
+	return &access.Caller{
+		Kind: access.KindAccessToken, User: "u", Key: "k",
+		Capabilities: append(access.Set{access.KVStoreRead, access.KVStoreWrite}, caps...),
+		Memberships:  []access.Membership{{VCS: "github", Installation: "1"}},
+		Expires:      time.Now().Add(time.Hour).Unix(),
+	}
+}
+
+// as is the same function asked by another caller.
+func (r rig) as(caller *access.Caller) rig { return rig{r.Lambda, caller} }
+
+// ask sends a request; a target that does not begin with /api is below base.
+func (r rig) ask(t testing.TB, method, target, body string) events.APIGatewayProxyResponse {
+	t.Helper()
+	if !strings.HasPrefix(target, "/api") {
+		target = base + target
+	}
+	resp, err := r.Handle(t.Context(), httpapitest.Event(t, method, target, r.caller, body))
+	if err != nil {
+		t.Fatalf("%s %.200s: %v", method, target, err)
+	}
+	return resp
+}
+
+// want asks and checks status and body; in the body ~ stands for any time.
+func (r rig) want(t testing.TB, method, target, body string, status int, answer string) {
+	t.Helper()
+	resp := r.ask(t, method, target, body)
+	if resp.StatusCode != status || timeless(resp.Body) != answer {
+		t.Errorf("%s %.200s %.200s\n got %d %.500s\nwant %d %.500s", method, target, body, resp.StatusCode, timeless(resp.Body), status, answer)
+	}
+}
+
+// refused asks and checks that the answer is a 400 with this id that says so.
+func (r rig) refused(t testing.TB, method, target, body, id, says string) {
+	t.Helper()
+	resp := r.ask(t, method, target, body)
+	var p struct{ ID, Data string }
+	if err := json.Unmarshal([]byte(resp.Body), &p); err != nil || resp.StatusCode != http.StatusBadRequest || p.ID != id || !strings.Contains(p.Data, says) {
+		t.Errorf("%s %.200s %.200s: got %d %.500s, want 400 %s saying %q", method, target, body, resp.StatusCode, resp.Body, id, says)
+	}
+}
+
+// timeless replaces the values of created_at that have the right form.
+func timeless(body string) string {
+	const name = `"created_at":"`
+	parts := strings.Split(body, name)
+	for i, part := range parts[1:] {
+		text, rest, _ := strings.Cut(part, `"`)
+		if at, err := time.Parse("2006-01-02T15:04:05Z", text); err == nil && time.Since(at).Abs() < time.Minute {
+			parts[i+1] = `~"` + rest
+		}
+	}
+	return strings.Join(parts, name)
+}
+
+// rec is the wire form of a row.
+func rec(committed bool, data string, idx int, key string, size, version int) string {
+	b, err := json.Marshal(record{Committed: committed, CreatedAt: "~", Data: json.RawMessage(data), Idx: idx, Key: key, Size: size, Version: version})
+	if err != nil {
+		panic(err)
+	}
+	return string(b)
+}
