@@ -1,0 +1,158 @@
+//go:build unix
+
+package journey
+
+import (
+	"maps"
+	"net/url"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/opsplane/opsplane/infra/template"
+)
+
+// Who may pass, by kind of route. Kinds of credential that are not listed are
+// refused.
+var (
+	anyToken = []string{rightToken, restrictedToken, weakToken, readToken, writeToken, otherInstallation, otherVCS, otherVCSMember, outsider}
+	// A VCS that the route is about lets no token pass that is restricted to another.
+	anyTokenOfVCS = without(anyToken, otherVCS)
+	creators      = without(anyTokenOfVCS, weakToken, readToken, writeToken)
+	readers       = []string{rightToken, restrictedToken, readToken}
+	writers       = []string{rightToken, restrictedToken, writeToken}
+	both          = []string{rightToken, restrictedToken}
+)
+
+func without(list []string, names ...string) []string {
+	return slices.DeleteFunc(slices.Clone(list), func(n string) bool { return slices.Contains(names, n) })
+}
+
+// row is what the walk sends to a route, and who gets what answer.
+type row struct {
+	// target has {in} for the start of the installation's paths, and {who}
+	// for a word of its own for each kind of credential.
+	target, body string
+	// passes lists the kinds of credential that are let in; nil is everyone.
+	passes []string
+	// status is the answer to those who are let in.
+	status int
+}
+
+// walk has a row for every route of template.yaml.
+var walk = map[string]row{
+	"POST /api/v1/access-token/refresh":  {"/api/v1/access-token/refresh", "", []string{apiKey}, 200},
+	"GET /api/v1/{vcs}/access-token":     {"/api/v1/github/access-token", "", creators, 200},
+	"POST /api/v1/{vcs}/access-token":    {"/api/v1/github/access-token", `{"name":"walk","capabilities":[]}`, creators, 200},
+	"DELETE /api/v1/{vcs}/access-token":  {"/api/v1/github/access-token?id=5b0e7f7a-8b1c-4f57-9d0e-0f8e1a2b3c4d", "", creators, 200},
+	"GET /api/v1/whoami":                 {"/api/v1/whoami", "", append(anyToken, apiKey), 200},
+	"GET /api/v1/{vcs}/whoami":           {"/api/v1/github/whoami", "", append(without(anyTokenOfVCS, otherVCSMember), apiKey), 200},
+	"POST /api/v1/logout":                {"/api/v1/logout", "", anyToken, 200},
+	"GET /api/v1/tasks/{id}":             {"/api/v1/tasks/5b0e7f7a-8b1c-4f57-9d0e-0f8e1a2b3c4d", "", anyToken, 404},
+	"GET /api/v1/server/config":          {"/api/v1/server/config", "", nil, 200},
+	"GET /api/v1/{vcs}/client_id":        {"/api/v1/gitlab/client_id", "", nil, 404},
+	"GET /health":                        {"/health", "", nil, 200},
+	"GET /api/v1/openapi.json":           {"/api/v1/openapi.json", "", nil, 200},
+	"GET " + store + "/key/{key+}":       {"{in}/key/walk", "", readers, 200},
+	"GET " + store + "/key":              {"{in}/key", "", readers, 200},
+	"PUT " + store + "/key/{key+}":       {"{in}/key/set-{who}", `{"data":1}`, writers, 200},
+	"PUT " + store + "/key":              {"{in}/key", `{"data":1,"idx":7}`, writers, 200},
+	"DELETE " + store + "/key/{key+}":    {"{in}/key/walk?idx=9", "", both, 200},
+	"DELETE " + store + "/key":           {"{in}/key?idx=9", "", both, 200},
+	"PUT " + store + "/cas/key/{key+}":   {"{in}/cas/key/cas-{who}", `{"data":1}`, both, 200},
+	"PUT " + store + "/cas/key":          {"{in}/cas/key", `{"data":1,"idx":8}`, both, 400},
+	"GET " + store + "/count/key/{key+}": {"{in}/count/key/walk", "", readers, 200},
+	"GET " + store + "/count/key":        {"{in}/count/key", "", readers, 200},
+	"GET " + store + "/size/key/{key+}":  {"{in}/size/key/walk", "", readers, 200},
+	"GET " + store + "/size/key":         {"{in}/size/key", "", readers, 200},
+	"GET " + store + "/iter/{key+}":      {"{in}/iter/walk", "", readers, 200},
+	"GET " + store + "/iter":             {"{in}/iter", "", readers, 200},
+	"POST " + store + "/commit":          {"{in}/commit", `{"keys":[{"key":"draft"}]}`, writers, 200},
+}
+
+const store = "/api/v1/{vcs}/kv/{installation_id}"
+
+// fill writes what the rows read: key walk and the empty key with idx 0 (and 8,
+// so that an insert fails in form and not in right), and a draft.
+func fill(t *testing.T, c *Client, in Installation) {
+	t.Helper()
+	for _, body := range []string{`{"data":1}`, `{"data":1,"idx":8}`} {
+		written(t, c.Do(t, "PUT", in.Path("key", ""), body))
+		written(t, c.Do(t, "PUT", in.Path("key", "walk"), body))
+	}
+	written(t, c.Do(t, "PUT", in.Path("key", "draft"), `{"data":1,"committed":false}`))
+}
+
+func TestEveryRouteAnswersEveryKindOfCredentialAsItsRowSays(t *testing.T) {
+	t.Parallel()
+	s := theStack(t)
+	tmpl, err := template.Load(s.programs.root+"/template.yaml", template.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	c, in := s.Member(t)
+	fill(t, c, in)
+	headers := headersFor(t, s, in)
+
+	walked := map[string]bool{}
+	for _, f := range tmpl.Functions {
+		for _, r := range f.Routes {
+			route := r.Method + " " + r.Path
+			walked[route] = true
+			row, ok := walk[route]
+			if !ok {
+				t.Errorf("%s has no row in this test: add one that says who may pass", route)
+				continue
+			}
+			if public := r.Authorizer == ""; public != (row.passes == nil) {
+				t.Errorf("%s: the template lets everyone pass = %v, its row %v", route, public, row.passes == nil)
+			}
+			t.Run(strings.ReplaceAll(route, "/", "|"), func(t *testing.T) { row.try(t, s, r.Method, in, headers) })
+		}
+	}
+	for route := range walk {
+		if !walked[route] {
+			t.Errorf("%s has a row in this test and is not in the template", route)
+		}
+	}
+}
+
+// try sends the row's request with every kind of credential. The refused come
+// first, so that the draft stays one for as long as only they have been here.
+func (r row) try(t *testing.T, s *Stack, method string, in Installation, headers map[string]string) {
+	names := slices.Sorted(maps.Keys(headers))
+	slices.SortStableFunc(names, func(a, b string) int { return r.rank(a) - r.rank(b) })
+	for _, name := range names {
+		target := strings.NewReplacer("{in}", in.Base(), "{who}", url.PathEscape(name)).Replace(r.target)
+		resp := s.Do(t, Request{Method: method, Target: target, Authorization: headers[name], Body: r.body})
+		switch {
+		case r.rank(name) == 0 && (resp.Status != 403 || len(resp.Body) > 0):
+			t.Errorf("%s: got %v, want 403 without a body", name, resp)
+		case r.rank(name) == 1 && resp.Status != r.status:
+			t.Errorf("%s: got %v, want status %d", name, resp, r.status)
+		}
+		if strings.Contains(r.target, "{who}") {
+			r.checkEffect(t, s, name, strings.Replace(target, "/cas/key/", "/key/", 1), headers)
+		}
+	}
+}
+
+// rank is 0 for who is refused and 1 for who passes.
+func (r row) rank(name string) int {
+	if r.passes == nil || slices.Contains(r.passes, name) {
+		return 1
+	}
+	return 0
+}
+
+// checkEffect makes sure that a refused write wrote nothing.
+func (r row) checkEffect(t *testing.T, s *Stack, name, target string, headers map[string]string) {
+	t.Helper()
+	want := 404
+	if r.rank(name) == 1 {
+		want = 200
+	}
+	if resp := s.Do(t, Request{Method: "GET", Target: target, Authorization: headers[rightToken]}); resp.Status != want {
+		t.Errorf("%s: after its write got %v, want status %d", name, resp, want)
+	}
+}
