@@ -1,0 +1,138 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/opsplane/opsplane/shared/access"
+	"github.com/opsplane/opsplane/shared/change"
+	"github.com/opsplane/opsplane/shared/httpapi"
+	"github.com/opsplane/opsplane/shared/kv"
+)
+
+// maxEvent is what a function's response may hold, in bytes of its JSON.
+const maxEvent = 6 << 20
+
+func TestValueUpToTheLimitRoundTripsWithinALambdaEvent(t *testing.T) {
+	r := newRig(t)
+	// The longest key and list of capabilities that there can be beside it.
+	path := "/key/" + url.PathEscape(strings.Repeat("\x01", kv.MaxKeyBytes))
+	caps := strings.TrimSuffix(strings.Repeat(`{"name":"installation_id","id":"`+strings.Repeat(`\u0001`, 64)+`"},`, 32), ",")
+	for i, c := range []struct {
+		text     string
+		accepted bool
+	}{
+		{`"` + strings.Repeat("x", kv.MaxEscapedValue-4) + `"`, true},
+		{`"` + strings.Repeat("x", kv.MaxEscapedValue-3) + `"`, false},
+		{`"` + strings.Repeat(`\"`, (kv.MaxEscapedValue-4)/4) + `"`, true},
+		{`"` + strings.Repeat("\u2028", (kv.MaxEscapedValue-4)/6+1) + `"`, false},
+		{`[` + strings.Repeat(`1e999,`, 10_000) + `1]`, false},
+	} {
+		start := time.Now()
+		put := r.ask(t, "PUT", path, fmt.Sprintf(`{"data":%s,"idx":%d,"write_caps":[%s]}`, c.text, i, caps))
+		took := time.Since(start)
+		if !c.accepted {
+			if put.StatusCode != http.StatusRequestEntityTooLarge || !strings.Contains(put.Body, "VALUE_TOO_LARGE") || !strings.Contains(put.Body, "several idx") {
+				t.Errorf("%.20s: set answers %d %.300s", c.text, put.StatusCode, put.Body)
+			}
+			continue
+		}
+		get := r.ask(t, "GET", path+"?idx="+strconv.Itoa(i), "")
+		event, err := json.Marshal(get)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if get.StatusCode != http.StatusOK || !strings.Contains(get.Body, c.text) || len(event) > maxEvent {
+			t.Errorf("%.20s: set %d %.300s, get %d in %d bytes", c.text, put.StatusCode, put.Body, get.StatusCode, len(event))
+		}
+		t.Logf("%.5s…: %d bytes, stored in %v, answered in %d bytes", c.text, len(c.text), took, len(event))
+	}
+}
+
+func TestNoPageIsLargerThanAFunctionMayAnswer(t *testing.T) {
+	r := newRig(t)
+	value := `"` + strings.Repeat(`x\"`, 700<<10) + `"` // 4.1 MB in a response
+	for i := range 3 {
+		r.ask(t, "PUT", "/key/big"+fmt.Sprint(i), `{"data":{"small":[1],"value":`+value+`}}`)
+	}
+	seen := 0
+	for next := "/iter/big?prefix=true"; next != ""; seen++ {
+		resp := r.ask(t, "GET", next, "")
+		event, err := json.Marshal(resp)
+		if err != nil || len(event) > maxEvent {
+			t.Fatalf("an answer of %d bytes, %v", len(event), err)
+		}
+		var rows []string
+		if rows, next = r.listed(t, next); len(rows) != 1 {
+			t.Errorf("page of %d rows, want 1", len(rows))
+		}
+	}
+	if seen != 3 {
+		t.Errorf("%d pages, want 3", seen)
+	}
+	// Of parts of values all three fit, though they must all be read.
+	r.want(t, "GET", "/iter/big?prefix=true&select=x=small&limit=2", "", 200,
+		`{"results":[`+big(0)+`,`+big(1)+`]}`)
+	if rows, next := r.listed(t, "/iter/big?prefix=true&select=x=small"); len(rows) != 3 || next != "" {
+		t.Errorf("got %q, next %s", rows, next)
+	}
+	if rows, next := r.listed(t, "/iter/big?prefix=true&select=x=value"); len(rows) != 1 || next == "" {
+		t.Errorf("got %q, next %s", rows, next)
+	}
+	if rows, next := r.listed(t, "/iter/big?prefix=true&include_data=false"); len(rows) != 3 || next != "" {
+		t.Errorf("got %q, next %s", rows, next)
+	}
+	for _, route := range []string{"/key/big0", "/iter/big0"} {
+		r.refused(t, "GET", route+"?select=a=value,b=value", "", "SELECTION_TOO_LARGE", "select fewer")
+	}
+}
+
+func big(i int) string { return rec(true, `{"x":[1]}`, 0, fmt.Sprint("big", i), 700<<10*3+26, 0) }
+
+// changed is a store whose commits have these results.
+type changed struct {
+	store
+	rows []kv.Position
+}
+
+func (c changed) Commit(context.Context, kv.Namespace, access.Set, change.Author, []kv.Target) ([]kv.Position, error) {
+	return c.rows, nil
+}
+
+func TestCommitListsWhatFitsAndCountsTheRest(t *testing.T) {
+	t.Parallel()
+	rows := make([]kv.Position, 3000)
+	for i := range rows {
+		rows[i] = kv.Position{Key: strings.Repeat(`"`, kv.MaxKeyBytes), Idx: i}
+	}
+	for _, n := range []int{0, 1000, len(rows)} {
+		got, err := keys{changed{rows: rows[:n]}}.commit(t.Context(), httpapi.Call{}, committing{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		b, err := json.Marshal(got)
+		if err != nil {
+			t.Fatal(err)
+		}
+		event, err := json.Marshal(string(b))
+		if err != nil || len(event) > maxEvent {
+			t.Fatalf("an answer of %d bytes, %v", len(event), err)
+		}
+		h := http.Header{}
+		got.SetHeaders(h)
+		want := ""
+		if omitted := n - len(got.Keys); omitted > 0 {
+			want = strconv.Itoa(omitted)
+		}
+		if h.Get(headerOmitted) != want || n <= 1000 && want != "" || n == len(rows) && (want == "" || len(event) < maxEvent*9/10) {
+			t.Errorf("%d rows: %d listed in %d bytes, %s: %q", n, len(got.Keys), len(event), headerOmitted, h.Get(headerOmitted))
+		}
+	}
+}
