@@ -94,7 +94,7 @@ func TestNoPageIsLargerThanAFunctionMayAnswer(t *testing.T) {
 	}
 }
 
-func big(i int) string { return rec(true, `{"x":[1]}`, 0, fmt.Sprint("big", i), 700<<10*3+26, 0) }
+func big(i int) string { return rec(true, `{"x":[1]}`, 0, fmt.Sprint("big", i), 700<<10*3+27, 0) }
 
 // changed is a store whose commits have these results.
 type changed struct {
