@@ -7,7 +7,6 @@ import (
 	"reflect"
 	"slices"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -17,7 +16,6 @@ import (
 	"github.com/opsplane/opsplane/infra/storagetest"
 	"github.com/opsplane/opsplane/shared/access"
 	"github.com/opsplane/opsplane/shared/apikey"
-	"github.com/opsplane/opsplane/shared/signing"
 )
 
 var atInstallation1 = map[string]string{"vcs": "github", "installation_id": "1"}
@@ -43,111 +41,6 @@ func TestAPIKeyIsLookedUpWithOneCall(t *testing.T) {
 	}
 	if got, _ := h.allowed(t, "Bearer "+text, nil); got.LastUsed != start.Unix() {
 		t.Errorf("got last used %d, want %d", got.LastUsed, start.Unix())
-	}
-}
-
-func TestAccessTokenNeedsNoCallWhileTheAuthorityIsFresh(t *testing.T) {
-	t.Parallel()
-	h := newHouse(t)
-	text, _ := h.key(t, access.KVStoreRead)
-	token := h.token(t, text)
-	if calls := h.count(func() { h.allowed(t, "Bearer "+token, nil) }); calls != 1 {
-		t.Errorf("got %d calls for the first token, want 1", calls)
-	}
-	calls := h.count(func() {
-		for range 49 {
-			h.clock.add(100 * time.Millisecond)
-			if _, ok := h.allowed(t, "Bearer "+token, atInstallation1); !ok {
-				t.Fatal("the token is refused")
-			}
-		}
-	})
-	if calls != 0 {
-		t.Errorf("got %d calls within 4.9 s, want none", calls)
-	}
-	h.clock.add(100 * time.Millisecond)
-	if calls := h.count(func() { h.allowed(t, "Bearer "+token, nil) }); calls != 1 {
-		t.Errorf("got %d calls after 5 s, want 1", calls)
-	}
-}
-
-func TestTokensOfARevokedKeyEndWithinTheBound(t *testing.T) {
-	t.Parallel()
-	// However old the authorizer's view is at the moment of the revocation.
-	for age := time.Duration(0); age < signing.SnapshotAge; age += 700 * time.Millisecond {
-		t.Run(age.String(), func(t *testing.T) {
-			t.Parallel()
-			h := newHouse(t)
-			text, k := h.key(t)
-			token := h.token(t, text)
-			h.allowed(t, "Bearer "+token, nil)
-			h.clock.add(age)
-			h.revoke(t, k)
-			if _, ok := h.allowed(t, "Bearer "+text, nil); ok {
-				t.Error("the key is accepted after its revocation")
-			}
-			revoked := h.clock.now()
-			var lasted time.Duration
-			for h.clock.now().Sub(revoked) <= time.Minute {
-				if _, ok := h.allowed(t, "Bearer "+token, nil); ok {
-					lasted = h.clock.now().Sub(revoked)
-				}
-				h.clock.add(250 * time.Millisecond)
-			}
-			if lasted >= signing.SnapshotAge {
-				t.Errorf("the token was accepted %v after the revocation", lasted)
-			}
-		})
-	}
-}
-
-// A token that is minted just after its key was revoked, for a refresh that
-// was let in just before, is refused as long as it lives.
-func TestTokenMintedAcrossARevocationIsRefused(t *testing.T) {
-	t.Parallel()
-	h := newHouse(t)
-	_, k := h.key(t)
-	h.revoke(t, k)
-	h.clock.add(29 * time.Second)
-	keys, err := h.signing.Keys(ctx)
-	if err != nil {
-		t.Fatal(err)
-	}
-	late := access.Caller{Kind: access.KindAPIKey, User: h.owner.ID, Key: k.ID}
-	token, err := h.domain.Mint(keys[0].ID, keys[0].Private, late, h.clock.now())
-	if err != nil {
-		t.Fatal(err)
-	}
-	for range 60 {
-		if _, ok := h.allowed(t, "Bearer "+token, nil); ok {
-			t.Fatalf("the token is accepted %v after the revocation", h.clock.now().Sub(start))
-		}
-		h.clock.add(time.Second)
-	}
-}
-
-func TestKeyAndItsTokensEndWithItsExpiry(t *testing.T) {
-	t.Parallel()
-	h := newHouse(t)
-	text, _, err := h.keys.Create(ctx, apikey.New{User: h.owner.ID, ExpiresAt: start.Add(10 * time.Second)}, h.author())
-	if err != nil {
-		t.Fatal(err)
-	}
-	if got, ok := h.allowed(t, "Bearer "+text, nil); !ok || got.Expires != start.Unix()+10 {
-		t.Errorf("got %+v, %t; want the key's end", got, ok)
-	}
-	token := h.token(t, text)
-	h.clock.add(10*time.Second - time.Millisecond)
-	for _, credential := range []string{text, token} {
-		if _, ok := h.allowed(t, "Bearer "+credential, nil); !ok {
-			t.Errorf("%.8s is refused before the end", credential)
-		}
-	}
-	h.clock.add(time.Millisecond)
-	for _, credential := range []string{text, token} {
-		if _, ok := h.allowed(t, "Bearer "+credential, nil); ok {
-			t.Errorf("%.8s is accepted at the end", credential)
-		}
 	}
 }
 
@@ -247,63 +140,6 @@ func TestUnknownAPIKeysAreRefused(t *testing.T) {
 	}
 }
 
-func TestForgedTokensAreRefused(t *testing.T) {
-	t.Parallel()
-	h, other := newHouse(t), newHouse(t)
-	text, _ := other.key(t)
-	foreign := other.token(t, text)
-	if _, ok := h.allowed(t, "Bearer "+foreign, nil); ok {
-		t.Error("a token of another deployment is accepted")
-	}
-	// Unknown signing keys cost at most a read a second.
-	h.clock.add(time.Minute)
-	calls := h.count(func() {
-		for range 100 {
-			h.clock.add(100 * time.Millisecond)
-			h.allowed(t, "Bearer "+foreign, nil)
-		}
-	})
-	if calls < 9 || calls > 11 {
-		t.Errorf("got %d calls for 100 forged tokens within 10 s, want about 10", calls)
-	}
-}
-
-func TestRotationGoesUnnoticed(t *testing.T) {
-	t.Parallel()
-	h := newHouse(t)
-	text, _ := h.key(t)
-	token := h.token(t, text)
-	ends := h.clock.now().Add(time.Minute)
-	h.rotate(t, signing.Planned)
-	for h.clock.now().Before(ends) {
-		if _, ok := h.allowed(t, "Bearer "+token, nil); !ok {
-			t.Fatal("the token of the old key is refused while it lives")
-		}
-		h.clock.add(time.Second)
-		if _, ok := h.allowed(t, "Bearer "+h.token(t, text), nil); !ok {
-			t.Fatal("a new token is refused")
-		}
-	}
-}
-
-func TestCompromiseRefusesTheOldAndTakesTheNewAtOnce(t *testing.T) {
-	t.Parallel()
-	h := newHouse(t)
-	text, _ := h.key(t)
-	old := h.token(t, text)
-	if _, ok := h.allowed(t, "Bearer "+old, nil); !ok {
-		t.Fatal("the token is refused")
-	}
-	h.clock.add(time.Second)
-	h.rotate(t, signing.Compromised)
-	if _, ok := h.allowed(t, "Bearer "+h.token(t, text), nil); !ok {
-		t.Error("a token of the new key is refused, though it is news")
-	}
-	if _, ok := h.allowed(t, "Bearer "+old, nil); ok {
-		t.Error("a token of the old key is accepted after the new one was seen")
-	}
-}
-
 func TestMembershipsAreNarrowedToThePath(t *testing.T) {
 	t.Parallel()
 	h := newHouse(t)
@@ -367,34 +203,6 @@ func TestUserOfManyInstallationsCostsACallAtEach(t *testing.T) {
 	}
 }
 
-func TestStorageFailureLetsNobodyIn(t *testing.T) {
-	t.Parallel()
-	h := newHouse(t)
-	text, _ := h.key(t)
-	token := h.token(t, text)
-	h.allowed(t, "Bearer "+token, nil)
-	for name, kind := range map[string]storagetest.Kind{
-		"throttled": storagetest.Throttle, "server error": storagetest.ServerError, "no answer": storagetest.LoseRequest, "unreachable": storagetest.Refuse,
-	} {
-		h.faults.Clear()
-		h.faults.Add(storagetest.Fault{Kind: kind})
-		if _, err := h.handle(ctx, event("Bearer "+text, nil)); err == nil {
-			t.Errorf("%s, API key: got an answer", name)
-		}
-		if _, ok := h.allowed(t, "Bearer "+token, nil); !ok {
-			t.Errorf("%s, token, fresh authority: refused", name)
-		}
-		h.clock.add(signing.SnapshotAge)
-		if _, err := h.handle(ctx, event("Bearer "+token, nil)); err == nil {
-			t.Errorf("%s, token, authority too old: got an answer", name)
-		}
-		h.faults.Clear()
-		if _, ok := h.allowed(t, "Bearer "+token, nil); !ok {
-			t.Errorf("after %s: refused", name)
-		}
-	}
-}
-
 func TestOneThrottledCallIsTriedAgain(t *testing.T) {
 	t.Parallel()
 	h := newHouse(t)
@@ -405,46 +213,6 @@ func TestOneThrottledCallIsTriedAgain(t *testing.T) {
 		if _, ok := h.allowed(t, "Bearer "+text, nil); !ok {
 			t.Errorf("fault %d: refused", kind)
 		}
-	}
-}
-
-func TestManyRequestsShareOneReading(t *testing.T) {
-	t.Parallel()
-	h := newHouse(t)
-	text, _ := h.key(t)
-	token := h.token(t, text)
-	h.faults.Add(storagetest.Fault{Operation: "Query", Delay: 50 * time.Millisecond})
-	calls := h.count(func() {
-		var wg sync.WaitGroup
-		for range 20 {
-			wg.Go(func() {
-				if _, ok := h.allowed(t, "Bearer "+token, nil); !ok {
-					t.Error("refused")
-				}
-			})
-		}
-		wg.Wait()
-	})
-	if calls != 1 {
-		t.Errorf("got %d calls, want 1", calls)
-	}
-}
-
-// The view's age counts from before it was read: what happens during a slow
-// reading may be missing in it.
-func TestSlowReadingIsOldWhenItArrives(t *testing.T) {
-	t.Parallel()
-	h := newHouse(t)
-	text, k := h.key(t)
-	token := h.token(t, text)
-	h.faults.Add(storagetest.Fault{Operation: "Query", Nth: 1, Before: func() { h.clock.add(2 * time.Second) }})
-	if _, ok := h.allowed(t, "Bearer "+token, nil); !ok {
-		t.Fatal("refused")
-	}
-	h.revoke(t, k)
-	h.clock.add(3 * time.Second)
-	if _, ok := h.allowed(t, "Bearer "+token, nil); ok {
-		t.Error("the token is accepted on a view that was begun 5 s ago")
 	}
 }
 
