@@ -14,8 +14,7 @@ import (
 // confined returns the command of a relay on addr, behind which the Java
 // server runs in a network namespace of its own. DynamoDB Local listens on
 // every interface and has no option against it; in there, the loopback device
-// is the only one. The address of the relay and the namespace meet in a Unix
-// socket, which is not bound to a network.
+// is the only one.
 func confined(java string, args []string, dir, addr string) *exec.Cmd {
 	cmd := exec.Command(self(), append([]string{helperRelay, addr, java}, args...)...)
 	cmd.Dir = dir
@@ -24,21 +23,22 @@ func confined(java string, args []string, dir, addr string) *exec.Cmd {
 
 const insidePort = "8000"
 
-// relay listens on addr and starts the other half of itself in a new network
-// namespace. It ends with that half.
+// relay listens on addr and hands the listener to a process in a new network
+// namespace: a socket stays in the namespace that it was made in, so that
+// process can take connections out here and make them in there. relay ends
+// with it.
 func relay(ctx context.Context, addr string, java []string) error {
 	listener, err := net.Listen("tcp", addr)
 	if err != nil {
 		return err
 	}
-	folder, err := os.MkdirTemp("", "opsplane-relay-")
+	file, err := listener.(*net.TCPListener).File()
 	if err != nil {
 		return err
 	}
-	defer func() { _ = os.RemoveAll(folder) }()
-	socket := folder + "/s"
-	inner := exec.CommandContext(ctx, self(), append([]string{helperInside, socket}, java...)...)
+	inner := exec.CommandContext(ctx, self(), append([]string{helperInside}, java...)...)
 	inner.Stdout, inner.Stderr = os.Stdout, os.Stderr
+	inner.ExtraFiles = []*os.File{file}
 	inner.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL, Cloneflags: syscall.CLONE_NEWNET}
 	if os.Getuid() != 0 {
 		// A user namespace gives an ordinary user the right to a network namespace.
@@ -47,23 +47,22 @@ func relay(ctx context.Context, addr string, java []string) error {
 		inner.SysProcAttr.GidMappings = []syscall.SysProcIDMap{{ContainerID: 0, HostID: os.Getgid(), Size: 1}}
 	}
 	if err := inner.Start(); err != nil {
-		return fmt.Errorf("make a network namespace for DynamoDB Local: %w", err)
+		return fmt.Errorf("DynamoDB Local needs a network namespace (allow unprivileged user namespaces, or set DYNAMODB_URL to a server of your own): %w", err)
 	}
-	go forward(listener, func() (net.Conn, error) { return net.Dial("unix", socket) })
 	return inner.Wait()
 }
 
 // inside runs within the namespace: it raises the loopback device, starts the
-// server and lets the Unix socket lead to it.
-func inside(ctx context.Context, socket string, java []string) error {
+// server and joins the listener's connections with it.
+func inside(ctx context.Context, java []string) error {
 	if err := raiseLoopback(); err != nil {
 		return fmt.Errorf("raise the loopback device: %w", err)
 	}
-	listener, err := net.Listen("unix", socket)
+	listener, err := net.FileListener(os.NewFile(3, "listener")) // the first of ExtraFiles
 	if err != nil {
 		return err
 	}
-	go forward(listener, func() (net.Conn, error) { return net.Dial("tcp", "127.0.0.1:"+insidePort) })
+	go forward(listener)
 	cmd := exec.CommandContext(ctx, java[0], append(java[1:], "-port", insidePort)...)
 	cmd.Stdout, cmd.Stderr = os.Stdout, os.Stderr
 	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
@@ -90,8 +89,8 @@ func raiseLoopback() error {
 	return nil
 }
 
-// forward joins each connection that comes in with one that dial makes.
-func forward(listener net.Listener, dial func() (net.Conn, error)) {
+// forward joins each connection that comes in with one to the server.
+func forward(listener net.Listener) {
 	for {
 		client, err := listener.Accept()
 		if err != nil {
@@ -99,7 +98,7 @@ func forward(listener net.Listener, dial func() (net.Conn, error)) {
 		}
 		go func() {
 			defer func() { _ = client.Close() }()
-			server, err := dial()
+			server, err := net.Dial("tcp", "127.0.0.1:"+insidePort)
 			if err != nil {
 				return // the client sees its connection end: the server is not up yet
 			}

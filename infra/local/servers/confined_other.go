@@ -20,5 +20,5 @@ func confined(java string, args []string, dir, addr string) *exec.Cmd {
 
 var errLinuxOnly = errors.New("network namespaces are Linux's")
 
-func relay(context.Context, string, []string) error  { return errLinuxOnly }
-func inside(context.Context, string, []string) error { return errLinuxOnly }
+func relay(context.Context, string, []string) error { return errLinuxOnly }
+func inside(context.Context, []string) error        { return errLinuxOnly }

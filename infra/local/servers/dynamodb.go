@@ -104,5 +104,8 @@ func dynamoDBLocal(ctx context.Context, tools, dataDir string, report func(strin
 		}
 		args = append(args, "-dbPath", folder)
 	}
+	if runtime.GOOS != "linux" {
+		report("DynamoDB Local listens on every network interface: let the firewall keep it to this machine")
+	}
 	return func(addr string) *exec.Cmd { return confined(java, args, home, addr) }, nil
 }

@@ -14,7 +14,7 @@ import (
 const (
 	helperS3     = "serve-s3"     // DIR ADDRESS
 	helperRelay  = "serve-relay"  // ADDRESS JAVA ARGUMENTS...
-	helperInside = "serve-inside" // SOCKET JAVA ARGUMENTS...
+	helperInside = "serve-inside" // JAVA ARGUMENTS...
 )
 
 func self() string {
@@ -40,7 +40,7 @@ func Helper() {
 	case helperRelay:
 		run = func(ctx context.Context) error { return relay(ctx, args[0], args[1:]) }
 	case helperInside:
-		run = func(ctx context.Context) error { return inside(ctx, args[0], args[1:]) }
+		run = func(ctx context.Context) error { return inside(ctx, args) }
 	default:
 		return
 	}

@@ -17,6 +17,8 @@ import (
 	"path/filepath"
 	"strings"
 	"syscall"
+
+	"github.com/opsplane/opsplane/infra/local/process"
 )
 
 // The lock files pin each server by version and by the integrity of its
@@ -79,11 +81,11 @@ func npmInstall(ctx context.Context, tools, name, dir string) error {
 			return err
 		}
 	}
-	cmd := exec.CommandContext(ctx, npm, "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error", "--update-notifier=false")
+	cmd := exec.Command(npm, "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error", "--update-notifier=false")
 	cmd.Dir = work
 	var output bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &output, &output
-	if err := cmd.Run(); err != nil {
+	if err := process.Run(ctx, cmd); err != nil {
 		return fmt.Errorf("npm ci: %w: %s", err, strings.TrimSpace(output.String()))
 	}
 	_ = os.RemoveAll(dir)

@@ -78,6 +78,9 @@ func TestKilledServersComeBackWithTheirData(t *testing.T) {
 			return err == nil
 		})
 	}
+	if log, err := os.ReadFile(filepath.Join(state, "servers.log")); err != nil || strings.Count(string(log), "single account mode") != rounds+1 {
+		t.Errorf("log of the servers: got %q, %v, want %d starts of the S3 server", log, err, rounds+1)
+	}
 	if !strings.Contains(s.printed(), "starting it again") {
 		t.Errorf("nothing is said of the restarts:\n%s", s.printed())
 	}

@@ -37,6 +37,7 @@ type stack struct {
 	template *template.Template
 	builder  *build.Builder
 	servers  *servers.Servers
+	log      *os.File // of the servers, also of those that are started again
 	storage  storage
 
 	functions map[string]*runtimeapi.Function // by logical id
@@ -185,5 +186,8 @@ func (s *stack) stop() {
 	wg.Wait()
 	if s.servers != nil {
 		s.servers.Close()
+	}
+	if s.log != nil {
+		_ = s.log.Close()
 	}
 }

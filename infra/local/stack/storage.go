@@ -37,15 +37,15 @@ type storage struct {
 // startStorage starts the servers, makes what the template declares, and fills
 // new tables with what a first user needs.
 func (s *stack) startStorage(ctx context.Context) error {
-	log, err := os.OpenFile(s.path("servers.log"), os.O_CREATE|os.O_WRONLY|os.O_TRUNC, 0o600)
+	var err error
+	s.log, err = os.OpenFile(s.path("servers.log"), os.O_CREATE|os.O_WRONLY|os.O_TRUNC|os.O_APPEND, 0o600)
 	if err != nil {
 		return err
 	}
-	defer func() { _ = log.Close() }()
 	s.servers, err = servers.Start(ctx, servers.Options{
 		DataDir: s.path("data"), ToolsDir: filepath.Join(s.Root, ".tools"),
 		DynamoDB: s.DynamoDB, DynamoDBURL: s.DynamoDBURL, S3URL: s.S3URL,
-		Report: func(line string) { s.Console.Say("%s", line) }, Log: log,
+		Report: func(line string) { s.Console.Say("%s", line) }, Log: s.log,
 	})
 	if err != nil {
 		return err
