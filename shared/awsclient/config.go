@@ -17,7 +17,6 @@ import (
 	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 	"github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
-	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/smithy-go"
 )
 
@@ -59,17 +58,6 @@ func DynamoDB(cfg aws.Config) *dynamodb.Client {
 	return dynamodb.NewFromConfig(cfg, func(o *dynamodb.Options) {
 		if url := os.Getenv("AWS_ENDPOINT_URL_DYNAMODB"); url != "" {
 			o.BaseEndpoint = aws.String(url)
-		}
-	})
-}
-
-// S3 makes a client. AWS_ENDPOINT_URL_S3, if not empty, names another server
-// to talk to, addressed by path since it has no wildcard host names.
-func S3(cfg aws.Config) *s3.Client {
-	return s3.NewFromConfig(cfg, func(o *s3.Options) {
-		if url := os.Getenv("AWS_ENDPOINT_URL_S3"); url != "" {
-			o.BaseEndpoint = aws.String(url)
-			o.UsePathStyle = true
 		}
 	})
 }
