@@ -111,6 +111,11 @@ class Servers:
         for container in self.network.containers:
             container.remove(force=True, v=True)
         self.network.remove()
+        # Ours, and what sam has made of the stand-in; layers of AWS's image stay for the next time.
+        for image in self.engine.images.list():
+            for tag in image.tags:
+                if tag.startswith(("opsplane-local-", STANDIN_IMAGE.split(":")[0] + ":")):
+                    self.engine.images.remove(tag, force=True)
 
     def start(self, stack, name, port, files, command):
         """Starts a static binary in a container; answers its address on this machine's loopback."""

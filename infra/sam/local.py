@@ -24,16 +24,15 @@ GREETING = """
 
 
 def main():
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    # A shell starts its background jobs with SIGINT ignored: ask for it.
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: sys.exit(0))
     with containers.servers() as servers:
         key = servers.admin("seed")
-        with gateway.start_api(servers, int(os.environ.get("PORT", "3000")), sys.stderr) as url:
+        with gateway.start_api(servers, int(os.environ.get("PORT", "3000")), sys.stderr, key) as url:
             print(GREETING.format(url=url, key=key), flush=True)
             signal.pause()
 
 
 if __name__ == "__main__":
-    try:
-        main()
-    except KeyboardInterrupt:
-        pass
+    main()
