@@ -20,8 +20,8 @@ import (
 type servers struct {
 	root     string
 	owned    bool
-	DynamoDB string `json:"dynamodb_url"`
-	S3       string `json:"s3_url"`
+	DynamoDB string    `json:"dynamodb_url"`
+	S3       string    `json:"s3_url"`
 	stdin    io.Closer // held for ever: a finalizer would close it, and end the servers
 }
 
