@@ -89,8 +89,10 @@ lint: $(VENV)/ready ## gofumpt, staticcheck, govulncheck, cfn-lint, sam validate
 	@$(SAM) validate --lint
 
 .PHONY: bench
-bench: ## measure
-	@for module in $(MODULES); do (cd $$module && go test -run '^$$' -bench . ./...) || exit 1; done
+bench: ## measure how fast the functions start, beside functions that do nothing
+	@mkdir -p $(TOOLS)
+	@cd infra/local && go build -o ../../$(TOOLS)/opsplane-bench ./cmd/bench
+	@$(TOOLS)/opsplane-bench $(ARGS)
 
 .PHONY: admin
 admin: ## operator's commands (ARGS="help"), on the local stack or on STACK=name in AWS
