@@ -41,7 +41,9 @@ help: ## list the targets
 
 .PHONY: run
 run: ## start the local stack on http://127.0.0.1:$(PORT); data stays in $(STATE)
+	@command -v go >/dev/null || { echo "go is not installed, or not on the PATH" >&2; exit 1; }
 	@mkdir -p $(TOOLS)
+	@[ -x $(TOOLS)/opsplane-local ] || echo "building the local stack: this takes a minute the first time"
 	@cd infra/local && go build -o ../../$(TOOLS)/opsplane-local ./cmd/opsplane-local
 	@exec $(TOOLS)/opsplane-local
 
