@@ -128,6 +128,8 @@ func TestBadInputIsRefusedWithItsReason(t *testing.T) {
 		{"GET", "/key/a?idx=", "", "INVALID_PARAMETER", "idx"},
 		{"GET", "/key/a?idx=1.5", "", "INVALID_PARAMETER", "idx"},
 		{"GET", "/key/a?committed=1", "", "INVALID_PARAMETER", "committed must be true or false"},
+		{"GET", "/key/a#b", "", "INVALID_PATH", "percent-encoding"},
+		{"GET", "/key/%zz", "", "INVALID_PATH", "percent-encoding"},
 		{"GET", "/key/%ff", "", "INVALID_KEY", "UTF-8"},
 		{"GET", "/key/%ED%A0%80", "", "INVALID_KEY", "UTF-8"},
 		{"GET", long, "", "KEY_TOO_LONG", "1000"},

@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/url"
+	"strings"
 	"time"
 
 	"github.com/aws/aws-lambda-go/events"
@@ -38,8 +39,9 @@ func (l *Lambda) Handle(ctx context.Context, event events.APIGatewayProxyRequest
 	if event.HTTPMethod == "" || event.Path == "" {
 		return events.APIGatewayProxyResponse{}, ErrNotHTTP
 	}
-	// The adapter would print a path that it cannot parse, key and all.
-	if _, err := url.ParseRequestURI(event.Path); err != nil {
+	// The adapter would print a path that it cannot parse, key and all, and end
+	// the path at a # or ?, which no path has unless it is escaped.
+	if _, err := url.ParseRequestURI(event.Path); err != nil || strings.ContainsAny(event.Path, "#?") {
 		return events.APIGatewayProxyResponse{
 			StatusCode: http.StatusBadRequest,
 			Headers:    map[string]string{"Content-Type": contentType},
