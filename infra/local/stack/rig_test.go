@@ -24,26 +24,30 @@ import (
 
 var binary, tools string
 
-func TestMain(m *testing.M) {
-	root, err := template.Root(".")
-	if err != nil {
-		panic(err)
-	}
-	tools = filepath.Join(root, ".tools")
-	if err := os.MkdirAll(tools, 0o755); err != nil {
-		panic(err)
-	}
+func TestMain(m *testing.M) { os.Exit(run(m)) }
+
+func run(m *testing.M) int {
 	dir, err := os.MkdirTemp("", "stack-")
 	if err != nil {
-		panic(err)
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	defer func() { _ = os.RemoveAll(dir) }()
+	root, err := template.Root(".")
+	if err == nil {
+		tools = filepath.Join(root, ".tools")
+		err = os.MkdirAll(tools, 0o755)
+	}
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
 	}
 	binary = filepath.Join(dir, "opsplane-local")
 	if out, err := exec.Command("go", "build", "-o", binary, "../cmd/opsplane-local").CombinedOutput(); err != nil {
-		panic(fmt.Sprintf("%v: %s", err, out))
+		fmt.Fprintf(os.Stderr, "build the stack: %v: %s", err, out)
+		return 1
 	}
-	code := m.Run()
-	_ = os.RemoveAll(dir)
-	os.Exit(code)
+	return m.Run()
 }
 
 // newApp copies the small product that the tests run.

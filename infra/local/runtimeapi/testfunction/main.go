@@ -1,4 +1,5 @@
-// Command function is a Lambda function that does what its event says.
+// Command testfunction is a Lambda function that does what its event says, for
+// the tests of package runtimeapi.
 package main
 
 import (
