@@ -90,11 +90,13 @@ lint: $(VENV)/ready ## gofumpt, staticcheck, govulncheck, cfn-lint, sam validate
 	@echo "cfn-lint"; $(VENV)/bin/cfn-lint template.yaml
 	@$(SAM) validate --lint
 
+# To compare two versions: make bench >old.txt, make bench >new.txt, benchstat old.txt new.txt
 .PHONY: bench
-bench: ## measure how fast the functions start, beside functions that do nothing
+bench: ## measure hot paths, and how fast the functions start beside functions that do nothing
 	@mkdir -p $(TOOLS)
-	@cd infra/local && go build -o ../../$(TOOLS)/opsplane-bench ./cmd/bench
-	@$(TOOLS)/opsplane-bench $(ARGS)
+	@cd infra/local && go build -o ../../$(TOOLS)/bench ./cmd/bench
+	@go test -run '^$$' -bench . -benchmem $$(grep -rl '^func Benchmark' --include='*_test.go' functions shared | xargs -n 1 dirname | sort -u | sed 's|^|./|')
+	@exec $(TOOLS)/bench
 
 .PHONY: admin
 admin: ## operator's commands (ARGS="help"), on the local stack or on STACK=name in AWS

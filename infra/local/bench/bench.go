@@ -1,0 +1,84 @@
+//go:build unix
+
+package bench
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/opsplane/opsplane/infra/template"
+)
+
+// Options say what is measured, and where the results go.
+type Options struct {
+	// Root is the repository.
+	Root string
+	// Starts is how often each binary is started; 40 or more give an interval
+	// that is worth its name.
+	Starts int
+	// Out gets the results: samples in the form of Go's benchmarks, then a
+	// table. Progress is told to Report, a line at a time.
+	Out    io.Writer
+	Report func(line string)
+}
+
+// result is what was measured of one function.
+type result struct {
+	subject
+	binary, referenceBinary   binary
+	samples, referenceSamples []time.Duration
+}
+
+// Run builds every function that the template declares and the references,
+// measures them, and writes the results. It fails if a function cannot be
+// built or does not start; a goal that is missed is a result, no failure.
+func Run(ctx context.Context, o Options) error {
+	t, err := template.Load(filepath.Join(o.Root, "template.yaml"), template.Options{})
+	if err != nil {
+		return err
+	}
+	dir, err := os.MkdirTemp("", "opsplane-bench-")
+	if err != nil {
+		return err
+	}
+	defer func() { _ = os.RemoveAll(dir) }()
+	results, err := build(ctx, recipe{root: o.Root, dir: dir}, subjects(t), o.Report)
+	if err != nil {
+		return err
+	}
+	for i := range results {
+		r := &results[i]
+		o.Report(fmt.Sprintf("starting %s and %s in turns, %d times each", r.function.Group, r.reference, o.Starts))
+		r.samples, r.referenceSamples, err = pair(ctx, o.Starts,
+			specification(r.function, r.binary.path), specification(r.function, r.referenceBinary.path))
+		if err != nil {
+			return err
+		}
+	}
+	return write(o.Out, results)
+}
+
+func build(ctx context.Context, r recipe, list []subject, report func(string)) ([]result, error) {
+	references := map[string]binary{}
+	results := make([]result, 0, len(list))
+	for _, s := range list {
+		id, group := s.function.LogicalID, s.function.Group
+		report("building " + group)
+		made, err := r.function(ctx, id, group)
+		if err != nil {
+			return nil, err
+		}
+		if _, ok := references[s.reference]; !ok {
+			report("building its reference, " + s.reference)
+			if references[s.reference], err = r.reference(ctx, s.reference, id, group); err != nil {
+				return nil, err
+			}
+		}
+		results = append(results, result{subject: s, binary: made, referenceBinary: references[s.reference]})
+	}
+	return results, nil
+}

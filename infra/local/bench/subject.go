@@ -1,0 +1,61 @@
+//go:build unix
+
+// Package bench measures how long the functions take to start: from exec to
+// the first request for an event, under the same Runtime API as the local
+// stack. Its invariant: a function is only ever compared with a reference that
+// was built by the same command and started in turns with it, so that whatever
+// else the machine does falls on both.
+package bench
+
+import (
+	"maps"
+	"slices"
+
+	"github.com/opsplane/opsplane/infra/template"
+)
+
+// The references: folders of testdata.
+const (
+	hello          = "hello"       // a typed handler, no clients
+	dynamoDBOnly   = "dynamodb"    // an empty HTTP handler with a DynamoDB client
+	dynamoDBWithS3 = "dynamodb-s3" // the same with an S3 client besides
+)
+
+// How much longer than its reference a function may take to start. The
+// authorizer is measured against a function that does nothing at all, because
+// every request waits for it.
+const (
+	authorizerGoal = 1.5
+	functionGoal   = 1.2
+)
+
+// subject is a function and what it is held to.
+type subject struct {
+	function  template.Function
+	reference string
+	goal      float64
+}
+
+// subjects gives each function of the template the reference that has the
+// clients that it has. What a function is told of says what it talks to.
+func subjects(t *template.Template) []subject {
+	authorizers := map[string]bool{}
+	for _, a := range t.API.Authorizers {
+		authorizers[a.Function] = true
+	}
+	list := make([]subject, 0, len(t.Functions))
+	for _, f := range t.Functions {
+		s := subject{function: f, reference: hello, goal: functionGoal}
+		told := slices.Collect(maps.Values(f.Environment))
+		switch {
+		case authorizers[f.LogicalID]:
+			s.goal = authorizerGoal
+		case slices.ContainsFunc(t.Buckets, func(b template.Bucket) bool { return slices.Contains(told, b.Name) }):
+			s.reference = dynamoDBWithS3
+		case slices.ContainsFunc(t.Tables, func(table template.Table) bool { return slices.Contains(told, table.Name) }):
+			s.reference = dynamoDBOnly
+		}
+		list = append(list, s)
+	}
+	return list
+}

@@ -1,0 +1,22 @@
+// Command hello is the least that a Lambda function in Go can be.
+package main
+
+import (
+	"context"
+
+	"github.com/aws/aws-lambda-go/lambda"
+)
+
+type request struct {
+	Name string `json:"name"`
+}
+
+type response struct {
+	Greeting string `json:"greeting"`
+}
+
+func hello(_ context.Context, r request) (response, error) {
+	return response{Greeting: "hello " + r.Name}, nil
+}
+
+func main() { lambda.Start(hello) }
