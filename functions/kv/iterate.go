@@ -74,7 +74,7 @@ func (p page) SetHeaders(h http.Header) {
 var _ httpapi.Headerer = page{}
 
 // iterate answers as many rows as were asked for, fewer where they would not
-// fit into a response. Of selected parts more rows fit than of whole values,
+// fit into a response or where too many are passed over on the way to them. Of selected parts more rows fit than of whole values,
 // so that several reads may make up a page.
 func (k keys) iterate(ctx context.Context, call httpapi.Call, it iterating) (page, error) {
 	p := page{Results: []record{}}
@@ -95,7 +95,8 @@ func (k keys) iterate(ctx context.Context, call httpapi.Call, it iterating) (pag
 				return page{}, err
 			}
 			if total += w; total > kv.MaxEscapedValue && len(p.Results) > 0 {
-				p.next = it.link(p.Results[len(p.Results)-1])
+				last := p.Results[len(p.Results)-1]
+				p.next = it.link(kv.Position{Key: last.Key, Idx: last.Idx})
 				return p, nil
 			}
 			p.Results = append(p.Results, rec)
@@ -104,17 +105,17 @@ func (k keys) iterate(ctx context.Context, call httpapi.Call, it iterating) (pag
 			return p, nil
 		}
 		rows.After, rows.Limit = next, it.rows.Limit-len(p.Results)
-		if rows.Limit <= 0 || it.parts == nil || !rows.WithData {
+		if rows.Limit <= 0 || it.parts == nil || !rows.WithData || len(found) == 0 {
 			break
 		}
 	}
-	p.next = it.link(p.Results[len(p.Results)-1])
+	p.next = it.link(*rows.After)
 	return p, nil
 }
 
-// link is where the iteration goes on behind a row.
-func (it iterating) link(last record) string {
-	link := it.address + "?cursor=" + encodeCursor(kv.Position{Key: last.Key, Idx: last.Idx})
+// link is where the iteration goes on behind a position.
+func (it iterating) link(after kv.Position) string {
+	link := it.address + "?cursor=" + encodeCursor(after)
 	if rest := it.query.Encode(); rest != "" {
 		link += "&" + rest
 	}

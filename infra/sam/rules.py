@@ -73,6 +73,7 @@ GRANTS = {
         ("dynamodb:UpdateItem", "KvTable.Arn", None),
         ("s3:GetObject", "${KvBucket.Arn}/*", None),
         ("s3:PutObject", "${KvBucket.Arn}/*", None),
+        ("s3:ListBucket", "KvBucket.Arn", None),
     },
 }
 

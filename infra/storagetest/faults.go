@@ -3,6 +3,8 @@
 package storagetest
 
 import (
+	"bytes"
+	"context"
 	"io"
 	"net"
 	"net/http"
@@ -35,6 +37,9 @@ const (
 	// LoseRequest times out before the server has seen the request. The client
 	// cannot tell it from LoseAnswer.
 	LoseRequest
+	// Late times out as LoseRequest does, but the request is still on its way:
+	// it reaches the server when Faults.Deliver is called.
+	Late
 	// Refuse fails to connect. The client knows that nothing happened.
 	Refuse
 )
@@ -62,6 +67,7 @@ type Faults struct {
 	mu     sync.Mutex
 	active []*activeFault
 	calls  map[string]int
+	late   []func() error
 }
 
 type activeFault struct {
@@ -90,6 +96,21 @@ func (f *Faults) Calls(operation string) int {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	return f.calls[operation]
+}
+
+// Deliver lets the requests that are on their way reach the server, in their
+// order, and forgets their answers. It answers the first failure to send one.
+func (f *Faults) Deliver() error {
+	f.mu.Lock()
+	late := f.late
+	f.late = nil
+	f.mu.Unlock()
+	for _, send := range late {
+		if err := send(); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // next counts a request and returns what happens to it.
@@ -149,10 +170,32 @@ func (c *faultyClient) Do(r *http.Request) (*http.Response, error) {
 		return nil, lost()
 	case LoseRequest:
 		return nil, lost()
+	case Late:
+		return nil, c.hold(r)
 	case Refuse:
 		return nil, &net.OpError{Op: "dial", Net: "tcp", Err: syscall.ECONNREFUSED}
 	}
 	return c.next.Do(r)
+}
+
+// hold keeps a request for Deliver.
+func (c *faultyClient) hold(r *http.Request) error {
+	body, err := io.ReadAll(r.Body)
+	if err != nil {
+		return err
+	}
+	r = r.Clone(context.WithoutCancel(r.Context()))
+	r.Body = io.NopCloser(bytes.NewReader(body))
+	c.faults.mu.Lock()
+	defer c.faults.mu.Unlock()
+	c.faults.late = append(c.faults.late, func() error {
+		response, err := c.next.Do(r)
+		if err != nil {
+			return err
+		}
+		return response.Body.Close()
+	})
+	return lost()
 }
 
 func lost() error {

@@ -92,6 +92,13 @@ func neverSent(err error) bool {
 	return errors.As(err, &op) && op.Op == "dial"
 }
 
+// Answered reports whether the server answered the call that failed with err,
+// so that its request has ended and cannot take effect later.
+func Answered(err error) bool {
+	var response *awshttp.ResponseError
+	return errors.As(err, &response) && response.HTTPStatusCode() != 0
+}
+
 // Ambiguous reports whether a call that failed with err may nevertheless have
 // taken effect: the answer was lost, or the server failed while working on it.
 func Ambiguous(err error) bool {

@@ -8,13 +8,17 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strconv"
+	"strings"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 	"golang.org/x/sync/errgroup"
 
 	"github.com/opsplane/opsplane/shared/access"
 	"github.com/opsplane/opsplane/shared/attr"
+	"github.com/opsplane/opsplane/shared/awsclient"
 	"github.com/opsplane/opsplane/shared/change"
 	"github.com/opsplane/opsplane/shared/fault"
 )
@@ -97,6 +101,14 @@ type publication struct {
 // keyReaders is how many keys of one commit are read at once.
 const keyReaders = 16
 
+// maxTransaction is how large the heads of one commit may be together, in
+// bytes: a transaction holds 4 MB (DynamoDB service quotas). headBytes is above
+// what a head has beside overlay and value.
+const (
+	maxTransaction = 3_500_000
+	headBytes      = MaxKeyBytes + 8<<10
+)
+
 // chooseAll chooses for every key and answers the publications that have
 // something to publish, with the rows of them all.
 func (s *Store) chooseAll(ctx context.Context, ns Namespace, caps access.Set, wanted []want) ([]publication, []Position, error) {
@@ -113,10 +125,16 @@ func (s *Store) chooseAll(ctx context.Context, ns Namespace, caps access.Set, wa
 		return nil, nil, err
 	}
 	var chosen []Position
+	bytes := 0
+	plans = slices.DeleteFunc(plans, func(p publication) bool { return len(p.chosen) == 0 })
 	for _, p := range plans {
 		chosen = append(chosen, p.chosen...)
+		bytes += headBytes + len(p.overlay) + len(p.head.overlay) + len(p.head.inline)
 	}
-	plans = slices.DeleteFunc(plans, func(p publication) bool { return len(p.chosen) == 0 })
+	if bytes > maxTransaction {
+		return nil, nil, fault.Invalidf("TOO_SCATTERED",
+			"the drafts of these %d keys are too scattered to be committed together: commit fewer keys at a time", len(plans))
+	}
 	return plans, chosen, nil
 }
 
@@ -196,7 +214,7 @@ func (s *Store) publish(ctx context.Context, ns Namespace, author change.Author,
 	case 0:
 		return true, nil
 	case 1:
-		return s.publishOne(ctx, ns, author, plans[0])
+		return s.publishOne(ctx, ns, author, plans[0], try)
 	}
 	in := &dynamodb.TransactWriteItemsInput{}
 	// The token makes a repeat by the SDK a no-op (10 minutes, "Idempotency",
@@ -205,43 +223,66 @@ func (s *Store) publish(ctx context.Context, ns Namespace, author change.Author,
 	token := newToken(author.Request, try)
 	in.ClientRequestToken = &token
 	for _, p := range plans {
-		in.TransactItems = append(in.TransactItems, p.edit(author).transact(s.table, headKey(ns, p.head.key)))
+		in.TransactItems = append(in.TransactItems, p.edit(author, try).transact(s.table, headKey(ns, p.head.key)))
 	}
 	_, err := s.db.TransactWriteItems(ctx, in)
-	var canceled *types.TransactionCanceledException
-	if errors.As(err, &canceled) {
+	switch {
+	case err == nil:
+		return true, nil
+	case overtaken(err):
 		return false, nil
+	case awsclient.Ambiguous(err):
+		return false, errors.Join(errUnknown, err)
 	}
-	if err != nil {
-		return false, fmt.Errorf("commit %d keys: %w", len(plans), err)
+	return false, fmt.Errorf("commit %d keys: %w", len(plans), err)
+}
+
+// overtaken reports whether a transaction was cancelled only by what others
+// did or by load, so that a new one may succeed.
+func overtaken(err error) bool {
+	var canceled *types.TransactionCanceledException
+	if !errors.As(err, &canceled) {
+		return false
 	}
-	return true, nil
+	for _, reason := range canceled.CancellationReasons {
+		switch aws.ToString(reason.Code) {
+		case "None", "ConditionalCheckFailed", "TransactionConflict", "ThrottlingError", "ProvisionedThroughputExceeded":
+		default:
+			return false
+		}
+	}
+	return true
 }
 
 // publishOne writes one head.
-func (s *Store) publishOne(ctx context.Context, ns Namespace, author change.Author, p publication) (bool, error) {
-	out, err := s.update(ctx, headKey(ns, p.head.key), p.edit(author))
+func (s *Store) publishOne(ctx context.Context, ns Namespace, author change.Author, p publication, try int) (bool, error) {
+	out, err := s.update(ctx, headKey(ns, p.head.key), p.edit(author, try))
 	if err != nil || out.done {
 		return out.done, err
 	}
 	now, err := decodeHead(out.item)
-	if err != nil {
+	switch {
+	case err != nil:
 		return false, err
-	}
-	if now.publishStamp == author.Request {
+	case now.publishStamp == publishStamp(author, try):
 		return true, nil
-	}
-	if out.unsure && now.publication != p.head.publication {
+	case strings.HasPrefix(now.publishStamp, author.Request), out.unsure && now.publication != p.head.publication:
+		// An earlier try, with another choice of rows, may be what is there.
 		return false, errUnknown
 	}
 	return false, nil
 }
 
+// publishStamp names one try of one commit.
+func publishStamp(author change.Author, try int) string {
+	return author.Request + "/" + strconv.Itoa(try)
+}
+
 // edit publishes on exactly the state that was read.
-func (p publication) edit(author change.Author) *edit {
+func (p publication) edit(author change.Author, try int) *edit {
 	e := newEdit(author)
 	e.count("pv", 1)
-	e.set("ps", attr.String(author.Request))
+	e.set("ps", attr.String(publishStamp(author, try)))
 	e.setOr(p.overlay != nil, "ov", attr.Bytes(p.overlay))
 	e.requireEqual("gn", attr.String(p.head.generation))
 	if p.head.publication == 0 {

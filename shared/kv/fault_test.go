@@ -16,11 +16,13 @@ import (
 // exactly once.
 var operations = map[string]struct {
 	calls string // of storage, which the faults hit in turn
-	do    func(*testing.T, *rig) error
-	check func(*testing.T, *rig)
+	// guesses: the first update is not conditional on one exact revision.
+	guesses bool
+	do      func(*testing.T, *rig) error
+	check   func(*testing.T, *rig)
 }{
 	"set of idx 0": {
-		"UpdateItem",
+		"UpdateItem", true,
 		func(t *testing.T, r *rig) error {
 			_, err := r.Set(t.Context(), r.ns, nil, r.author(), r.write(t, "k", 0, `"new"`))
 			return err
@@ -28,7 +30,7 @@ var operations = map[string]struct {
 		func(t *testing.T, r *rig) { r.wantRow(t, "k", 0, 1, `"new"`) },
 	},
 	"set of another idx": {
-		"GetItem UpdateItem",
+		"GetItem UpdateItem", true,
 		func(t *testing.T, r *rig) error {
 			_, err := r.Set(t.Context(), r.ns, nil, r.author(), r.write(t, "k", 2, `"new"`))
 			return err
@@ -36,7 +38,7 @@ var operations = map[string]struct {
 		func(t *testing.T, r *rig) { r.wantRow(t, "k", 2, 1, `"new"`) },
 	},
 	"insert of a new key": {
-		"GetItem UpdateItem",
+		"GetItem UpdateItem", false,
 		func(t *testing.T, r *rig) error {
 			_, err := r.CompareAndSet(t.Context(), r.ns, nil, r.author(), r.write(t, "fresh", 7, `"new"`), nil)
 			return err
@@ -44,7 +46,7 @@ var operations = map[string]struct {
 		func(t *testing.T, r *rig) { r.wantRow(t, "fresh", 7, 0, `"new"`) },
 	},
 	"cas of idx 0": {
-		"UpdateItem",
+		"UpdateItem", true,
 		func(t *testing.T, r *rig) error {
 			version := 0
 			_, err := r.CompareAndSet(t.Context(), r.ns, nil, r.author(), r.write(t, "k", 0, `"new"`), &version)
@@ -53,7 +55,7 @@ var operations = map[string]struct {
 		func(t *testing.T, r *rig) { r.wantRow(t, "k", 0, 1, `"new"`) },
 	},
 	"delete of one row": {
-		"GetItem UpdateItem",
+		"GetItem UpdateItem", true,
 		func(t *testing.T, r *rig) error {
 			idx := 2
 			done, err := r.Delete(t.Context(), r.ns, nil, r.author(), "k", &idx, nil)
@@ -62,7 +64,7 @@ var operations = map[string]struct {
 		func(t *testing.T, r *rig) { r.missing(t, "k", 2) },
 	},
 	"delete of the key": {
-		"GetItem PutItem UpdateItem",
+		"GetItem PutItem UpdateItem", false,
 		func(t *testing.T, r *rig) error {
 			done, err := r.Delete(t.Context(), r.ns, nil, r.author(), "k", nil, nil)
 			return wantTrue(done, err)
@@ -70,7 +72,7 @@ var operations = map[string]struct {
 		func(t *testing.T, r *rig) { r.missing(t, "k", 2) },
 	},
 	"set of a large value": {
-		"s3:PUT GetItem UpdateItem",
+		"s3:PUT GetItem UpdateItem", true,
 		func(t *testing.T, r *rig) error {
 			_, err := r.Set(t.Context(), r.ns, nil, r.author(), r.write(t, "k", 2, large))
 			return err
@@ -78,18 +80,20 @@ var operations = map[string]struct {
 		func(t *testing.T, r *rig) { r.wantRow(t, "k", 2, 1, large) },
 	},
 	"commit of one key": {
-		"GetItem Query UpdateItem",
+		"GetItem Query UpdateItem", false,
 		func(t *testing.T, r *rig) error { return r.commitAll(t, "k") },
 		func(t *testing.T, r *rig) { r.wantRow(t, "k", 0, 0, "1"); r.wantRow(t, "k", 1, 0, "1") },
 	},
 	"commit of two keys": {
-		"GetItem Query TransactWriteItems",
+		"GetItem Query TransactWriteItems", false,
 		func(t *testing.T, r *rig) error { return r.commitAll(t, "k", "l") },
 		func(t *testing.T, r *rig) { r.wantRow(t, "k", 1, 0, "1"); r.wantRow(t, "l", 0, 0, "1") },
 	},
 }
 
 var large = `"` + strings.Repeat("x", 2*kv.InlineMax) + `"`
+
+var unknown = &fault.Error{Kind: fault.Busy, ID: "OUTCOME_UNKNOWN"}
 
 func wantTrue(done bool, err error) error {
 	if err == nil && !done {
@@ -151,7 +155,16 @@ func TestEveryWriteAppliesOnceUnderEveryPassingFault(t *testing.T) {
 					r.fill(t)
 					var faults storagetest.Faults
 					faults.Add(storagetest.Fault{Operation: call, Nth: 1, Kind: kind})
-					if err := op.do(t, r.failing(&faults)); err != nil {
+					err := op.do(t, r.failing(&faults))
+					if op.guesses && kind == storagetest.LoseRequest && call == "UpdateItem" {
+						// The request may arrive yet, and a guess would hold again
+						// after somebody else's write: the caller has to decide.
+						if !errors.Is(err, unknown) {
+							t.Fatalf("got %v, want OUTCOME_UNKNOWN", err)
+						}
+						err = op.do(t, r)
+					}
+					if err != nil {
 						t.Fatalf("got %v, want success", err)
 					}
 					if faults.Calls(call) == 0 {
@@ -176,8 +189,7 @@ func TestWriteWhoseFateCannotBeKnownSaysSoAndIsNotRepeated(t *testing.T) {
 				r.set(t, "k", idx, `"other"`, true)
 			}})
 			_, err := r.failing(&faults).Set(t.Context(), r.ns, nil, r.author(), r.write(t, "k", idx, `"mine"`))
-			var f *fault.Error
-			if !errors.As(err, &f) || f.ID != "OUTCOME_UNKNOWN" {
+			if !errors.Is(err, unknown) {
 				t.Fatalf("got %v, want OUTCOME_UNKNOWN", err)
 			}
 			r.wantRow(t, "k", idx, 2, `"other"`)

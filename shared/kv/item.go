@@ -152,7 +152,8 @@ func decodeCaps(list string) (*access.Set, error) {
 	}
 	set := access.Set{}
 	if err := json.Unmarshal([]byte(list), &set); err != nil {
-		return nil, fmt.Errorf("decode row capabilities: %w", err)
+		// Only the message: a fault among the causes would become an answer.
+		return nil, fmt.Errorf("decode row capabilities: %v", err)
 	}
 	return &set, nil
 }

@@ -30,14 +30,20 @@ const bodyReaders = 32
 // headPage bounds how many heads one read asks for.
 const headPage = 200
 
+// maxReads is how many reads of storage one page may cost beside its values.
+// At 10 ms each a page takes seconds at worst, however many keys of the range
+// the caller does not see.
+const maxReads = 200
+
 // Iterate answers one page of the visible rows of a range, ordered by the
 // bytes of the key, then by idx. next is where to go on, nil at the end. A page
-// ends at the range's limit, or earlier where its values would not fit into a
-// response.
+// ends at the range's limit, or earlier: where its values would not fit into a
+// response, or after maxReads reads, then perhaps without any record.
 //
 // On one page, the rows of one key show all of a commit or nothing of it.
-// Several keys, or several pages, are not one snapshot: a commit of several
-// keys that is published during the iteration may show on the later keys only.
+// Beside that the rows are read one after another, not at one moment, and
+// several keys or pages are no snapshot: a commit of several keys that is
+// published during the iteration may show on the later keys only.
 func (s *Store) Iterate(ctx context.Context, ns Namespace, caps access.Set, r Range) (records []Record, next *Position, err error) {
 	if err := checkRow(r.Key, r.Idx); err != nil {
 		return nil, nil, err
@@ -57,11 +63,7 @@ func (s *Store) Iterate(ctx context.Context, ns Namespace, caps access.Set, r Ra
 			return nil, nil, err
 		}
 	}
-	if p.full {
-		last := p.records[len(p.records)-1]
-		next = &Position{last.Key, last.Idx}
-	}
-	return p.records, next, nil
+	return p.records, p.next, nil
 }
 
 // page gathers the records of one page.
@@ -73,7 +75,8 @@ type page struct {
 	records []Record
 	cells   []cell
 	weight  int
-	full    bool // another record follows
+	reads   int
+	next    *Position // where the next page goes on, once this one is full
 }
 
 // start is where the walk begins: the key, the first idx of it, and whether
@@ -111,7 +114,8 @@ func (p *page) walk(ctx context.Context) error {
 		return p.rows(ctx, h, idx)
 	}
 	pages := p.headPages(key)
-	for pages.HasMorePages() && !p.full {
+	for pages.HasMorePages() {
+		p.reads++
 		out, err := pages.NextPage(ctx)
 		if err != nil {
 			return fmt.Errorf("query heads: %w", err)
@@ -128,8 +132,12 @@ func (p *page) walk(ctx context.Context) error {
 			if p.Prefix && !strings.HasPrefix(h.key, p.Key) {
 				return nil
 			}
-			if err := p.rows(ctx, h, from); err != nil || p.full {
+			if err := p.rows(ctx, h, from); err != nil || p.next != nil {
 				return err
+			}
+			if p.reads >= maxReads {
+				p.next = &Position{h.key, MaxIdx}
+				return nil
 			}
 		}
 	}
@@ -140,6 +148,9 @@ func (p *page) walk(ctx context.Context) error {
 func (p *page) rows(ctx context.Context, h head, from int) error {
 	if from > MaxIdx {
 		return nil
+	}
+	if h.more {
+		p.reads++
 	}
 	var damaged error
 	err := p.Store.cells(ctx, p.ns, h, from, func(idx int, c cell, committed bool) bool {
@@ -152,7 +163,7 @@ func (p *page) rows(ctx context.Context, h head, from int) error {
 			return false
 		}
 		p.add(rec, c)
-		return !p.full
+		return p.next == nil
 	})
 	return errors.Join(err, damaged)
 }
@@ -164,7 +175,8 @@ func (p *page) add(rec Record, c cell) {
 		w += c.weight
 	}
 	if len(p.records) == p.Limit || len(p.records) > 0 && p.weight+w > pageWeight {
-		p.full = true
+		last := p.records[len(p.records)-1]
+		p.next = &Position{last.Key, last.Idx}
 		return
 	}
 	p.weight += w
@@ -179,7 +191,7 @@ func (p *page) load(ctx context.Context) error {
 		group.Go(func() error {
 			value, err := p.bodies.value(gctx, p.ns, c)
 			if errors.Is(err, errBodyGone) {
-				return p.reload(gctx, i)
+				return errChanged
 			}
 			p.records[i].Data = value
 			return err
@@ -188,16 +200,9 @@ func (p *page) load(ctx context.Context) error {
 	return group.Wait()
 }
 
-// reload reads a record again whose body was collected after its row was
-// overwritten.
-func (p *page) reload(ctx context.Context, i int) error {
-	rec, err := p.Get(ctx, p.ns, p.caps, p.records[i].Key, p.records[i].Idx, p.Drafts, true)
-	if errors.Is(err, fault.ErrNotFound) {
-		return fault.Busyf("CHANGED", "the rows changed while they were read; try again")
-	}
-	p.records[i] = rec
-	return err
-}
+// errChanged is answered when a row was overwritten, and its body collected,
+// while the page was read.
+var errChanged = fault.Busyf("CHANGED", "the rows changed while they were read; try again")
 
 // headPages reads heads from key on, in order. With a prefix it also has an
 // upper bound: the prefix's successor, or a key beyond all others.

@@ -36,12 +36,11 @@ func (s *Store) Get(ctx context.Context, ns Namespace, caps access.Set, key stri
 			return rec, err
 		}
 		rec.Data, err = s.bodies.value(ctx, ns, c)
-		if errors.Is(err, errBodyGone) {
-			continue
+		if !errors.Is(err, errBodyGone) {
+			return rec, err
 		}
-		return rec, err
 	}
-	return Record{}, errContended
+	return Record{}, fmt.Errorf("get idx %d: %w", idx, errBodyGone)
 }
 
 // find reads one cell and whether it is committed. The head comes first:
@@ -61,11 +60,7 @@ func (s *Store) find(ctx context.Context, ns Namespace, key string, idx int) (ce
 	if err != nil {
 		return cell{}, false, err
 	}
-	it, err := s.getItem(ctx, rowKey(ns, h.generation, idx))
-	if err != nil || it == nil {
-		return cell{}, false, err
-	}
-	c, err := decodeCell(it)
+	c, err := s.getCell(ctx, rowKey(ns, h.generation, idx))
 	if err != nil || !c.exists() {
 		return cell{}, false, err
 	}

@@ -38,14 +38,25 @@ func (s *Store) Delete(ctx context.Context, ns Namespace, caps access.Set, autho
 	case idx == nil:
 		return d.all(ctx)
 	case *idx == 0:
-		return d.cell(ctx, headKey(ns, key), true)
+		removed, _, err := d.cell(ctx, headKey(ns, key), inHead)
+		return removed, err
 	}
 	h, ok, err := s.getHead(ctx, ns, key)
 	if err != nil || !ok || !h.more {
 		return false, err
 	}
-	return d.cell(ctx, rowKey(ns, h.generation, *idx), false)
+	removed, _, err := d.cell(ctx, rowKey(ns, h.generation, *idx), inRow)
+	return removed, err
 }
+
+// where a cell that is removed lies.
+type where int
+
+const (
+	inRow  where = iota // an item of its own
+	inHead              // idx 0, whatever else the key has
+	alone               // idx 0, as the only row that the key has
+)
 
 // removal is one delete.
 type removal struct {
@@ -79,49 +90,51 @@ func (d removal) expire(e *edit) {
 }
 
 // cell removes one cell: with a guess first, then on exactly what the failure
-// showed.
-func (d removal) cell(ctx context.Context, key attr.Item, inHead bool) (bool, error) {
+// showed. A cell that is to go as the only one, and no longer is, stays; more
+// tells of that.
+func (d removal) cell(ctx context.Context, key attr.Item, place where) (removed, more bool, err error) {
 	e := d.erase()
 	e.require("attribute_exists(vr)")
 	e.requireAbsent("wc")
 	if d.version != nil {
 		e.requireEqual("vr", attr.Int(int64(*d.version)))
 	}
-	if inHead {
+	if place != inRow {
 		e.requireAbsent("mr")
 		d.expire(e)
 	}
+	var exact *cell // the cell as it was read, on which e is conditional
 	for n := range tries {
 		if err := pause(ctx, n); err != nil {
-			return false, err
+			return false, false, err
 		}
 		out, err := d.update(ctx, key, e)
 		if err != nil || out.done {
-			return out.done, err
-		}
-		if out.item == nil {
-			return false, nil
+			return out.done, false, err
 		}
 		old, err := decodeHead(out.item)
 		if err != nil {
-			return false, err
+			return false, false, err
 		}
 		switch {
 		case !old.exists() && old.stamp == d.author.Request:
-			return true, nil
-		case out.unsure && !quiet(old.cell, d.author):
-			return false, errUnknown
+			return true, false, nil
+		case out.unknown(exact, old.cell, d.author):
+			return false, false, errUnknown
+		case place == alone && old.more:
+			return false, true, nil
 		case !d.matches(old.cell):
-			return false, nil
+			return false, false, nil
 		}
+		exact = &old.cell
 		e = d.erase()
 		e.requireRevision(old.cell)
-		if inHead && !old.more {
+		if place != inRow && !old.more {
 			e.requireAbsent("mr")
 			d.expire(e)
 		}
 	}
-	return false, errContended
+	return false, false, errContended
 }
 
 // all removes every row.
@@ -134,26 +147,29 @@ func (d removal) all(ctx context.Context) (bool, error) {
 		if err != nil || !ok {
 			return false, err
 		}
-		if !h.more {
-			return d.cell(ctx, headKey(d.ns, d.key), true)
-		}
-		if d.version != nil || h.guarded || !allowed(h.writeCaps, d.caps) {
+		var removed, again bool
+		switch {
+		case !h.more:
+			removed, again, err = d.cell(ctx, headKey(d.ns, d.key), alone)
+		case d.version != nil || h.guarded || !allowed(h.writeCaps, d.caps):
 			return d.each(ctx, h)
+		default:
+			removed, again, err = d.generation(ctx, h)
 		}
-		removed, done, err := d.generation(ctx, h)
-		if err != nil || done {
+		if err != nil || !again {
 			return removed, err
 		}
 	}
 	return false, errContended
 }
 
-// generation removes all rows by giving the head a new generation. done is
-// false where another writer came in between.
-func (d removal) generation(ctx context.Context, h head) (removed, done bool, err error) {
+// generation removes all rows by giving the head a new generation, also where
+// no row is left: that rids the key of what removed rows leave behind. again
+// is true where another writer came in between.
+func (d removal) generation(ctx context.Context, h head) (removed, again bool, err error) {
 	found, err := d.anyRow(ctx, h)
-	if err != nil || !found {
-		return false, true, err
+	if err != nil {
+		return false, false, err
 	}
 	if err := d.retire(ctx, h); err != nil {
 		return false, false, err
@@ -164,27 +180,22 @@ func (d removal) generation(ctx context.Context, h head) (removed, done bool, er
 	e.removes = append(e.removes, "mr", "ov")
 	e.requireEqual("gn", attr.String(h.generation))
 	e.requireAbsent("gd")
-	if h.writeCaps == "" {
-		e.requireAbsent("wc")
-	} else {
-		e.requireRevision(h.cell)
-	}
+	e.requireRevision(h.cell)
 	d.expire(e)
 	out, err := d.update(ctx, headKey(d.ns, d.key), e)
 	if err != nil || out.done {
-		return true, err == nil, err
+		return found, false, err
 	}
 	now, err := decodeHead(out.item)
-	if err != nil {
+	switch {
+	case err != nil:
 		return false, false, err
-	}
-	if now.publishStamp == d.author.Request {
-		return true, true, nil
-	}
-	if out.unsure && !quiet(now.cell, d.author) {
+	case now.publishStamp == d.author.Request:
+		return found, false, nil
+	case out.unsure && now.generation != h.generation:
 		return false, false, errUnknown
 	}
-	return false, false, nil
+	return false, true, nil
 }
 
 // anyRow reports whether any row exists.
@@ -226,12 +237,12 @@ func (d removal) each(ctx context.Context, h head) (bool, error) {
 		if !d.matches(c) {
 			return gctx.Err() == nil
 		}
-		key := rowKey(d.ns, h.generation, idx)
+		key, place := rowKey(d.ns, h.generation, idx), inRow
 		if idx == 0 {
-			key = headKey(d.ns, d.key)
+			key, place = headKey(d.ns, d.key), inHead
 		}
 		group.Go(func() error {
-			done, err := d.cell(gctx, key, idx == 0)
+			done, _, err := d.cell(gctx, key, place)
 			if done {
 				removed.Store(true)
 			}

@@ -80,15 +80,27 @@ func (s *Store) getHead(ctx context.Context, ns Namespace, key string) (h head, 
 	return h, true, err
 }
 
+// getCell reads one cell; one that does not exist if there is no item.
+func (s *Store) getCell(ctx context.Context, key attr.Item) (cell, error) {
+	it, err := s.getItem(ctx, key)
+	if err != nil {
+		return cell{}, err
+	}
+	return decodeCell(it)
+}
+
 // outcome is what became of a conditional update.
 type outcome struct {
 	// item is the item afterwards if done, else as it stands; nil if none.
 	item attr.Item
 	// done reports whether the update took effect.
 	done bool
-	// unsure reports that the server's answer was lost: item was read
-	// afterwards, and the update may have taken effect before.
+	// unsure reports that the server failed or its answer was lost: item was
+	// read afterwards, and the update may have taken effect before.
 	unsure bool
+	// late reports that the request may still be on its way: it may take
+	// effect after the item was read.
+	late bool
 }
 
 // update makes one conditional update. It is sent again only when nothing can
@@ -107,7 +119,7 @@ func (s *Store) update(ctx context.Context, key attr.Item, e *edit) (outcome, er
 		if readErr != nil {
 			return outcome{}, errors.Join(errUnknown, err, readErr)
 		}
-		return outcome{item: it, unsure: true}, nil
+		return outcome{item: it, unsure: true, late: !awsclient.Answered(err)}, nil
 	}
 	return outcome{}, fmt.Errorf("update item: %w", err)
 }

@@ -9,6 +9,7 @@ import (
 	"sync/atomic"
 	"testing"
 
+	"github.com/opsplane/opsplane/infra/storagetest"
 	"github.com/opsplane/opsplane/shared/access"
 	"github.com/opsplane/opsplane/shared/fault"
 	"github.com/opsplane/opsplane/shared/kv"
@@ -166,32 +167,28 @@ func TestCommitPublishesSeveralKeysTogether(t *testing.T) {
 		r.set(t, "a", idx, fmt.Sprint(idx), false)
 		r.set(t, "b", idx, fmt.Sprint(idx), false)
 	}
-	stop := make(chan struct{})
-	var wg sync.WaitGroup
-	for range 4 {
-		wg.Go(func() {
-			for {
-				// b is read after a: if a row of a shows, every row of b must.
-				_, err := r.Get(t.Context(), r.ns, nil, "a", rows-1, false, false)
-				if err == nil {
-					count, _, err := r.Count(t.Context(), r.ns, nil, "b", false)
-					if err != nil || count != rows {
-						t.Errorf("a is published, b shows %d rows, %v", count, err)
-					}
-				}
-				select {
-				case <-stop:
-					return
-				default:
-				}
-			}
-		})
+	counts := func() (a, b int) {
+		a, _, _ = r.Count(t.Context(), r.ns, nil, "a", false)
+		b, _, _ = r.Count(t.Context(), r.ns, nil, "b", false)
+		return a, b
 	}
-	got, err := r.Commit(t.Context(), r.ns, nil, r.author(), []kv.Target{{Key: "a"}, {Key: "b"}})
-	close(stop)
-	wg.Wait()
-	if err != nil || len(got) != 2*rows {
-		t.Fatalf("commit answers %d rows, %v; want %d", len(got), err, 2*rows)
+	var faults storagetest.Faults
+	published := 0
+	faults.Add(storagetest.Fault{Operation: "TransactWriteItems", Kind: storagetest.Pass, Before: func() {
+		published++
+		if a, b := counts(); a != 0 || b != 0 {
+			t.Errorf("before its publication readers see %d and %d rows", a, b)
+		}
+	}})
+	got, err := r.failing(&faults).Commit(t.Context(), r.ns, nil, r.author(), []kv.Target{{Key: "a"}, {Key: "b"}})
+	if err != nil || len(got) != 2*rows || published != 1 {
+		t.Fatalf("commit answers %d rows, %v, in %d writes; want %d rows in one", len(got), err, published, 2*rows)
+	}
+	if writes := faults.Calls("UpdateItem") + faults.Calls("PutItem"); writes != 0 {
+		t.Errorf("%d writes beside the one that publishes", writes)
+	}
+	if a, b := counts(); a != rows || b != rows {
+		t.Errorf("afterwards readers see %d and %d rows, want %d", a, b, rows)
 	}
 	again, err := r.Commit(t.Context(), r.ns, nil, r.author(), []kv.Target{{Key: "a"}, {Key: "b"}})
 	if err != nil || len(again) != 0 {

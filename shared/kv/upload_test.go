@@ -3,6 +3,7 @@ package kv_test
 import (
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"testing"
 
 	"github.com/opsplane/opsplane/shared/kv"
@@ -15,6 +16,7 @@ func TestReaderNeverSeesHalfAnUpload(t *testing.T) {
 	r := newRig(t)
 	const chunks, uploads = 8, 15
 	stop := make(chan struct{})
+	var whole atomic.Int32
 	var readers sync.WaitGroup
 	for range 4 {
 		readers.Go(func() {
@@ -32,6 +34,9 @@ func TestReaderNeverSeesHalfAnUpload(t *testing.T) {
 				if len(got) != 0 && len(got) != chunks {
 					t.Errorf("a reader sees %d of %d chunks", len(got), chunks)
 				}
+				if len(got) == chunks {
+					whole.Add(1)
+				}
 				for _, rec := range got {
 					if string(rec.Data) != string(got[0].Data) {
 						t.Errorf("a reader sees chunks of uploads %s and %s", got[0].Data, rec.Data)
@@ -45,6 +50,9 @@ func TestReaderNeverSeesHalfAnUpload(t *testing.T) {
 	}
 	close(stop)
 	readers.Wait()
+	if whole.Load() == 0 {
+		t.Error("no reader saw a whole upload, so nothing was tested")
+	}
 	for idx := range chunks {
 		if got := r.get(t, "file", idx); string(got.Data) != fmt.Sprint(uploads-1) {
 			t.Errorf("chunk %d is of upload %s, want %d", idx, got.Data, uploads-1)

@@ -89,7 +89,7 @@ func (s *Store) write(ctx context.Context, ns Namespace, author change.Author, w
 	if err != nil {
 		return Record{}, err
 	}
-	at, err := s.locate(ctx, ns, author, w)
+	at, err := s.locate(ctx, ns, author, w, r)
 	if err != nil {
 		return Record{}, err
 	}
@@ -99,6 +99,7 @@ func (s *Store) write(ctx context.Context, ns Namespace, author change.Author, w
 	e.values[":mine"] = attr.String(author.Request)
 	e.require("(attribute_not_exists(st) OR st <> :mine)")
 	r.guess(e)
+	var exact *cell // the cell as it was read, on which e is conditional
 	for n := range tries {
 		if err := pause(ctx, n); err != nil {
 			return Record{}, err
@@ -114,12 +115,13 @@ func (s *Store) write(ctx context.Context, ns Namespace, author change.Author, w
 		if out.done || old.exists() && old.stamp == author.Request {
 			return old.record(w.Key, w.Idx, w.Committed)
 		}
-		if out.unsure && !quiet(old, author) {
+		if out.unknown(exact, old, author) {
 			return Record{}, errUnknown
 		}
 		if err := r.judge(old); err != nil {
 			return Record{}, err
 		}
+		exact = &old
 		e = c.edit(author, w, at)
 		e.set("vr", attr.Int(int64(old.next())))
 		e.count("rv", 0)
@@ -171,29 +173,42 @@ type place struct {
 }
 
 // locate finds the item of w's row: for idx 0 the head, which the write itself
-// creates, else a row of the head's generation.
-func (s *Store) locate(ctx context.Context, ns Namespace, author change.Author, w Write) (place, error) {
+// creates, else a row of the head's generation. Where the head must change
+// before the row may be written, the rule is asked first, so that a refused
+// write changes nothing.
+func (s *Store) locate(ctx context.Context, ns Namespace, author change.Author, w Write, r rule) (place, error) {
 	if w.Idx == 0 {
 		return place{headKey(ns, w.Key), true}, nil
 	}
-	h, err := s.openHead(ctx, ns, author, w.Key, w.WriteCaps != nil)
+	h, ok, err := s.getHead(ctx, ns, w.Key)
 	if err != nil {
 		return place{}, err
+	}
+	guarded := w.WriteCaps != nil
+	if !ok || !h.announces(guarded) {
+		var c cell
+		if h.more {
+			if c, err = s.getCell(ctx, rowKey(ns, h.generation, w.Idx)); err != nil {
+				return place{}, err
+			}
+		}
+		if err := r.judge(c); err != nil {
+			return place{}, err
+		}
+		if h, err = s.openHead(ctx, ns, author, w.Key, guarded); err != nil {
+			return place{}, err
+		}
 	}
 	return place{rowKey(ns, h.generation, w.Idx), false}, nil
 }
 
-// openHead reads a key's head and sees to it that it announces more rows, and,
-// if guarded, rows with write capabilities. The announcement stands before the
-// row, so that no delete can overlook the row.
+// announces reports whether the head tells of more rows, and, if guarded, of
+// rows with write capabilities.
+func (h head) announces(guarded bool) bool { return h.more && (h.guarded || !guarded) }
+
+// openHead makes a key's head announce more rows. The announcement stands
+// before the row, so that no delete can overlook the row.
 func (s *Store) openHead(ctx context.Context, ns Namespace, author change.Author, key string, guarded bool) (head, error) {
-	h, ok, err := s.getHead(ctx, ns, key)
-	if err != nil {
-		return head{}, err
-	}
-	if ok && h.more && (h.guarded || !guarded) {
-		return h, nil
-	}
 	e := newEdit(author)
 	e.values[":gn"] = attr.String(newGeneration())
 	e.sets = append(e.sets, "gn = if_not_exists(gn, :gn)")
@@ -210,10 +225,11 @@ func (s *Store) openHead(ctx context.Context, ns Namespace, author change.Author
 		if err != nil {
 			return head{}, err
 		}
-		if h, err = decodeHead(out.item); err != nil {
+		h, err := decodeHead(out.item)
+		if err != nil {
 			return head{}, err
 		}
-		if h.more && (h.guarded || !guarded) {
+		if h.announces(guarded) {
 			return h, nil
 		}
 	}
@@ -250,14 +266,35 @@ func (c cell) next() int {
 	return *c.version + 1
 }
 
-// longestRequest is above the time that any request can take: the gateway
-// gives up after 29 s.
+// longestRequest is longer than any request of this store can run, in
+// milliseconds: the function's timeout in template.yaml, with room for clocks
+// that differ.
 const longestRequest = 30_000
 
 // quiet reports whether nobody has written the cell since author's request
-// began, so that a write whose answer was lost has not taken effect either.
-// Changes carry the time at which their request began, which lies at most a
-// request's length before the write.
+// began. Changes carry the time at which their request began, which lies at
+// most a request's length before the write.
 func quiet(c cell, author change.Author) bool {
 	return c.changed < author.At.UnixMilli()-longestRequest
+}
+
+// unknown reports whether nobody can tell what became of an update, so that it
+// must not be made again. An update that was conditional on exactly one
+// revision can be: it applies at most once, and has not while that revision
+// stands. A guess can be only if its request has ended and nobody wrote since.
+func (o outcome) unknown(exact *cell, now cell, author change.Author) bool {
+	switch {
+	case !o.unsure:
+		return false
+	case exact != nil:
+		return !sameRevision(*exact, now)
+	}
+	return o.late || !quiet(now, author)
+}
+
+func sameRevision(a, b cell) bool {
+	if a.revision == nil || b.revision == nil {
+		return a.revision == b.revision
+	}
+	return *a.revision == *b.revision
 }
