@@ -79,20 +79,19 @@ type page struct {
 	next    *Position // where the next page goes on, once this one is full
 }
 
-// start is where the walk begins: the key, the first idx of it, and whether
-// the walk stays on that key.
-func (p *page) start() (key string, idx int, single bool) {
+// start is where the walk begins: the key and the first idx of it.
+func (p *page) start() (key string, idx int) {
 	key, idx = p.Key, MinIdx
 	switch {
 	case p.Inclusive && p.Idx != nil:
-		idx, single = *p.Idx, true
+		idx = *p.Idx
 	case p.Idx != nil:
 		idx = *p.Idx + 1
 	case !p.Inclusive:
 		idx = MaxIdx + 1
 	}
 	if p.After == nil {
-		return key, idx, single
+		return key, idx
 	}
 	switch a := *p.After; {
 	case a.Key > key:
@@ -100,13 +99,19 @@ func (p *page) start() (key string, idx int, single bool) {
 	case a.Key == key:
 		idx = max(idx, a.Idx+1)
 	}
-	return key, idx, single && key == p.Key
+	return key, idx
 }
+
+// single reports whether the walk stays on the key of the range.
+func (p *page) single() bool { return p.Inclusive && p.Idx != nil }
 
 // walk visits heads in order until the page is full.
 func (p *page) walk(ctx context.Context) error {
-	key, idx, single := p.start()
-	if single {
+	key, idx := p.start()
+	if p.single() {
+		if key != p.Key {
+			return nil
+		}
 		h, ok, err := p.getHead(ctx, p.ns, key)
 		if err != nil || !ok {
 			return err
