@@ -3,22 +3,11 @@ package kv
 import (
 	"cmp"
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
-	"errors"
-	"fmt"
 	"slices"
-	"strconv"
-	"strings"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
-	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 	"golang.org/x/sync/errgroup"
 
 	"github.com/opsplane/opsplane/shared/access"
-	"github.com/opsplane/opsplane/shared/attr"
-	"github.com/opsplane/opsplane/shared/awsclient"
 	"github.com/opsplane/opsplane/shared/change"
 	"github.com/opsplane/opsplane/shared/fault"
 )
@@ -205,101 +194,4 @@ func (s *Store) candidates(ctx context.Context, ns Namespace, h head, w want, pi
 		}
 	}
 	return s.batchRows(ctx, ns, h.generation, rows, pick)
-}
-
-// publish writes the heads. It answers false where one of them has changed in
-// a way that matters, or another transaction holds one.
-func (s *Store) publish(ctx context.Context, ns Namespace, author change.Author, plans []publication, try int) (bool, error) {
-	switch len(plans) {
-	case 0:
-		return true, nil
-	case 1:
-		return s.publishOne(ctx, ns, author, plans[0], try)
-	}
-	in := &dynamodb.TransactWriteItemsInput{}
-	// The token makes a repeat by the SDK a no-op (10 minutes, "Idempotency",
-	// TransactWriteItems API reference). A new try has other contents, so it
-	// needs another token.
-	token := newToken(author.Request, try)
-	in.ClientRequestToken = &token
-	for _, p := range plans {
-		in.TransactItems = append(in.TransactItems, p.edit(author, try).transact(s.table, headKey(ns, p.head.key)))
-	}
-	_, err := s.db.TransactWriteItems(ctx, in)
-	switch {
-	case err == nil:
-		return true, nil
-	case overtaken(err):
-		return false, nil
-	case awsclient.Ambiguous(err):
-		return false, errors.Join(errUnknown, err)
-	}
-	return false, fmt.Errorf("commit %d keys: %w", len(plans), err)
-}
-
-// overtaken reports whether a transaction was cancelled only by what others
-// did or by load, so that a new one may succeed.
-func overtaken(err error) bool {
-	var canceled *types.TransactionCanceledException
-	if !errors.As(err, &canceled) {
-		return false
-	}
-	for _, reason := range canceled.CancellationReasons {
-		switch aws.ToString(reason.Code) {
-		case "None", "ConditionalCheckFailed", "TransactionConflict", "ThrottlingError", "ProvisionedThroughputExceeded":
-		default:
-			return false
-		}
-	}
-	return true
-}
-
-// publishOne writes one head.
-func (s *Store) publishOne(ctx context.Context, ns Namespace, author change.Author, p publication, try int) (bool, error) {
-	out, err := s.update(ctx, headKey(ns, p.head.key), p.edit(author, try))
-	if err != nil || out.done {
-		return out.done, err
-	}
-	now, err := decodeHead(out.item)
-	switch {
-	case err != nil:
-		return false, err
-	case now.publishStamp == publishStamp(author, try):
-		return true, nil
-	case strings.HasPrefix(now.publishStamp, author.Request), out.unsure && now.publication != p.head.publication:
-		// An earlier try, with another choice of rows, may be what is there.
-		return false, errUnknown
-	}
-	return false, nil
-}
-
-// publishStamp names one try of one commit.
-func publishStamp(author change.Author, try int) string {
-	return author.Request + "/" + strconv.Itoa(try)
-}
-
-// edit publishes on exactly the state that was read.
-func (p publication) edit(author change.Author, try int) *edit {
-	e := newEdit(author)
-	e.count("pv", 1)
-	e.set("ps", attr.String(publishStamp(author, try)))
-	e.setOr(p.overlay != nil, "ov", attr.Bytes(p.overlay))
-	e.requireEqual("gn", attr.String(p.head.generation))
-	if p.head.publication == 0 {
-		e.requireAbsent("pv")
-	} else {
-		e.requireEqual("pv", attr.Int(int64(p.head.publication)))
-	}
-	if p.zero {
-		e.set("cm", attr.Bool(true))
-		e.requireRevision(p.head.cell)
-	}
-	return e
-}
-
-// newToken names one transaction of one request. A token holds at most 36
-// characters.
-func newToken(request string, try int) string {
-	sum := sha256.Sum256(fmt.Appendf(nil, "%s %d", request, try))
-	return hex.EncodeToString(sum[:16])
 }
