@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/aws/aws-lambda-go/events"
+	"github.com/aws/aws-lambda-go/lambdacontext"
 
 	"github.com/opsplane/opsplane/shared/access"
 	"github.com/opsplane/opsplane/shared/accesstoken"
@@ -129,12 +130,23 @@ func (a *authorizer) apiKey(ctx context.Context, text string, target access.Targ
 }
 
 // report logs what was not let in. Who was let in appears in the line of the
-// function behind. Neither the credential nor the path is logged.
+// function behind, with the same gateway_request_id. Neither the credential nor
+// the path is logged.
 func (a *authorizer) report(ctx context.Context, event events.APIGatewayCustomAuthorizerRequestTypeRequest, level slog.Level, outcome, why string) {
 	a.log.LogAttrs(ctx, level, "authorize",
-		slog.String("request_id", event.RequestContext.RequestID),
+		slog.String("request_id", invocation(ctx)),
+		slog.String("gateway_request_id", event.RequestContext.RequestID),
 		slog.String("why", why),
 		slog.Int(outcome, 1),
 		telemetry.Metrics(a.now(), telemetry.Metric{Name: outcome, Unit: "Count"}),
 	)
+}
+
+// invocation is the id that Lambda gave to this call of the authorizer; empty
+// outside of Lambda.
+func invocation(ctx context.Context) string {
+	if lambda, ok := lambdacontext.FromContext(ctx); ok {
+		return lambda.AwsRequestID
+	}
+	return ""
 }

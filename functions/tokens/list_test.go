@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/aws/aws-lambda-go/events"
+	"github.com/aws/aws-lambda-go/lambdacontext"
 	"github.com/google/uuid"
 
 	"github.com/opsplane/opsplane/infra/storagetest"
@@ -222,12 +223,13 @@ func TestEveryChangeNamesItsRequest(t *testing.T) {
 	t.Parallel()
 	h := newHouse(t)
 	e := func(method, target, body string) (string, events.APIGatewayProxyResponse) {
-		event := eventOf(t, h, method, target, body)
-		resp, err := h.Handle(ctx, event)
+		request := uuid.NewString()
+		invoked := lambdacontext.NewContext(ctx, &lambdacontext.LambdaContext{AwsRequestID: request})
+		resp, err := h.Handle(invoked, eventOf(t, h, method, target, body))
 		if err != nil {
 			t.Fatal(err)
 		}
-		return event.RequestContext.RequestID, resp
+		return request, resp
 	}
 	request, resp := e("POST", "/api/v1/github/access-token", `{"name":"n","capabilities":[]}`)
 	k := h.made(t, resp)

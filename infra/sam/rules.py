@@ -152,7 +152,7 @@ def requests_are_throttled(template):
 
 
 def no_log_holds_a_credential(template):
-    """Execution logs and data traces write headers; the access log writes only what the gateway itself made up."""
+    """Execution logs and data traces write headers; the access log writes of them only the request id that a caller may choose."""
     for setting in stage(template)["MethodSettings"]:
         equal(setting["LoggingLevel"], "OFF", "execution log")
         equal(setting["DataTraceEnabled"], False, "data trace")
@@ -161,8 +161,8 @@ def no_log_holds_a_credential(template):
     fields = set(re.findall(r"\$context\.([a-zA-Z.]+)", log["Format"]))
     equal(fields, {
         "requestId", "extendedRequestId", "requestTime", "identity.sourceIp", "httpMethod", "resourcePath", "status",
-        "responseLength", "responseLatency", "integration.status", "integration.latency", "authorizer.status",
-        "authorizer.latency", "authorizer.principalId", "error.responseType",
+        "responseLength", "responseLatency", "integration.requestId", "integration.status", "integration.latency",
+        "authorizer.status", "authorizer.latency", "authorizer.principalId", "error.responseType",
     }, "fields of the access log")
 
 

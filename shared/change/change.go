@@ -20,8 +20,9 @@ type Author struct {
 	// Credential is the id of the API key behind the request; empty for
 	// operators.
 	Credential string
-	// Request is the gateway's request id. It is unique per request, which
-	// makes it the stamp by which a retried write recognises its own effect.
+	// Request is the id of the function's invocation, or of an operator's
+	// command. It must be unique and nothing that a caller chooses, as it is
+	// the stamp by which a retried write recognises its own effect.
 	Request string
 	// Source is the caller's network address as the gateway saw it; may be
 	// empty.

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/awslabs/aws-lambda-go-api-proxy/core"
+	"github.com/google/uuid"
 
 	"github.com/opsplane/opsplane/shared/access"
 	"github.com/opsplane/opsplane/shared/fault"
@@ -25,11 +26,12 @@ const contentType = "application/json"
 func Handler(routes []Route, log *slog.Logger, now func() time.Time) http.Handler {
 	mux := http.NewServeMux()
 	for _, route := range routes {
-		mux.Handle(route.Pattern, serve(route, now))
+		mux.Handle(route.Pattern, serve(route))
 	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		rec := &recorder{ResponseWriter: w, status: http.StatusOK}
 		start := now()
+		call, gateway := receive(r.Context(), start)
+		rec := &recorder{ResponseWriter: w, status: http.StatusOK, call: call, gateway: gateway}
 		if _, pattern := mux.Handler(r); pattern == "" {
 			rec.WriteHeader(http.StatusNotFound)
 		} else {
@@ -40,14 +42,14 @@ func Handler(routes []Route, log *slog.Logger, now func() time.Time) http.Handle
 }
 
 // serve wraps one route.
-func serve(route Route, now func() time.Time) http.HandlerFunc {
+func serve(route Route) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		rec := w.(*recorder)
 		h := w.Header()
 		h.Set("Cache-Control", "no-store")
 		h.Set("X-Content-Type-Options", "nosniff")
 		h.Set("Strict-Transport-Security", "max-age=31536000")
-		answer, err := answer(route, rec, r, now())
+		answer, err := answer(route, rec, r)
 		if err != nil {
 			rec.err = err
 			writeFailure(w, err)
@@ -59,38 +61,48 @@ func serve(route Route, now func() time.Time) http.HandlerFunc {
 
 // answer authorises and runs one request. A panic becomes an error, so that
 // one bad request does not cost the instance its warm state.
-func answer(route Route, rec *recorder, r *http.Request, now time.Time) (result any, err error) {
+func answer(route Route, rec *recorder, r *http.Request) (result any, err error) {
 	defer func() {
 		if p := recover(); p != nil {
 			err = fmt.Errorf("panic: %v\n%s", p, debug.Stack())
 		}
 	}()
-	call, err := identify(r.Context(), now)
+	rec.call.Caller, err = caller(r.Context())
 	if err != nil && !route.Rule.Public {
 		return nil, fault.ErrForbidden
 	}
-	rec.call = call
 	target := access.Target{VCS: r.PathValue("vcs"), Installation: r.PathValue("installation_id")}
 	if target.VCS != "" && !slices.Contains(access.VCSNames(), target.VCS) {
 		return nil, fault.ErrNotFound
 	}
-	if err := access.Authorize(call.Caller, route.Rule, target, now); err != nil {
+	if err := access.Authorize(rec.call.Caller, route.Rule, target, rec.call.Now); err != nil {
 		return nil, err
 	}
-	return route.Endpoint(r.Context(), call, r)
+	return route.Endpoint(r.Context(), rec.call, r)
 }
 
-// identify reads who calls from the gateway's request context.
-func identify(ctx context.Context, now time.Time) (Call, error) {
-	call := Call{Now: now}
+// receive reads what is known of a request whoever sends it, and the gateway's
+// id of it. The call's own id is the invocation's: a client can choose the
+// gateway's, with the header X-Amzn-RequestId, and may choose one twice.
+func receive(ctx context.Context, now time.Time) (Call, string) {
+	gateway, _ := core.GetAPIGatewayContextFromContext(ctx)
+	call := Call{Source: gateway.Identity.SourceIP, Now: now}
+	if invocation, _ := core.GetRuntimeContextFromContext(ctx); invocation != nil {
+		call.Request = invocation.AwsRequestID
+	}
+	if call.Request == "" {
+		call.Request = uuid.NewString()
+	}
+	return call, gateway.RequestID
+}
+
+// caller reads who calls from the gateway's request context.
+func caller(ctx context.Context) (access.Caller, error) {
 	gateway, ok := core.GetAPIGatewayContextFromContext(ctx)
 	if !ok {
-		return call, access.ErrNoCaller
+		return access.Caller{}, access.ErrNoCaller
 	}
-	call.Request, call.Source = gateway.RequestID, gateway.Identity.SourceIP
-	caller, err := access.FromContext(gateway.Authorizer)
-	call.Caller = caller
-	return call, err
+	return access.FromContext(gateway.Authorizer)
 }
 
 // writeAnswer writes the JSON of an answer, without HTML escapes.

@@ -13,9 +13,10 @@ import (
 // recorder remembers what the log line needs of a response.
 type recorder struct {
 	http.ResponseWriter
-	status int
-	call   Call
-	err    error
+	status  int
+	call    Call
+	gateway string // the gateway's id of the request
+	err     error
 }
 
 // WriteHeader implements http.ResponseWriter.
@@ -32,10 +33,13 @@ var metrics = []telemetry.Metric{
 }
 
 // logRequest writes the one line of a request. It holds no header, query,
-// path variable or body: those may carry secrets and customers' values.
+// path variable or body: those may carry secrets and customers' values. The
+// gateway's id of the request may be the caller's choice; it is there because
+// it is what the caller sees, and what the gateway logs.
 func logRequest(log *slog.Logger, r *http.Request, rec *recorder, start, end time.Time) {
 	attrs := []slog.Attr{
 		slog.String("request_id", rec.call.Request),
+		slog.String("gateway_request_id", rec.gateway),
 		slog.String("principal", rec.call.Caller.User),
 		slog.String("credential", rec.call.Caller.Key),
 		slog.String("route", r.Pattern),

@@ -32,7 +32,8 @@ type Endpoint func(context.Context, Call, *http.Request) (any, error)
 type Call struct {
 	// Caller is who asks; the zero value on public routes.
 	Caller access.Caller
-	// Request is the gateway's request id.
+	// Request is the id of the invocation: given by Lambda, no other request
+	// has it, and no caller can choose it.
 	Request string
 	// Source is the caller's network address.
 	Source string
