@@ -24,8 +24,9 @@ func Address(r *http.Request) string {
 	return root.String() + prefix(r)
 }
 
-// prefix is what the gateway took off the path before it called the function:
-// the stage on its own domain, the mapping's base path on a custom one.
+// prefix is what stands before the function's own path in the path that the
+// caller sent: the stage on the gateway's own domain, which the gateway takes
+// off, and the mapping's base path on a custom one, which Lambda.Handle does.
 func prefix(r *http.Request) string {
 	gateway, _ := core.GetAPIGatewayContextFromContext(r.Context())
 	before, ok := strings.CutSuffix(gateway.Path, r.URL.EscapedPath())

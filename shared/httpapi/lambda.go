@@ -48,6 +48,7 @@ func (l *Lambda) Handle(ctx context.Context, event events.APIGatewayProxyRequest
 			Body:       `{"id":"INVALID_PATH","data":"the path is not valid percent-encoding"}`,
 		}, nil
 	}
+	event.Path = withoutBase(event.Path, event.Resource)
 	return l.adapter.ProxyWithContext(ctx, event)
 }
 
