@@ -14,6 +14,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/google/uuid"
 )
 
 // The part of Lambda's Runtime API that a function's loop uses.
@@ -115,7 +117,7 @@ func (f *function) next(w http.ResponseWriter, r *http.Request) {
 	select {
 	case event := <-f.events:
 		h := w.Header()
-		h.Set("Lambda-Runtime-Aws-Request-Id", "8f5c6e1e-6c1c-4b4e-9a3e-0d5f6a7b8c9d")
+		h.Set("Lambda-Runtime-Aws-Request-Id", uuid.NewString())
 		h.Set("Lambda-Runtime-Deadline-Ms", fmt.Sprint(time.Now().Add(patience).UnixMilli()))
 		h.Set("Lambda-Runtime-Invoked-Function-Arn", "arn:aws:lambda:us-east-1:123456789012:function:test")
 		_, _ = w.Write(event)
