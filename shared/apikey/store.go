@@ -34,7 +34,7 @@ func (s *Store) Create(ctx context.Context, n New, author change.Author) (string
 	if err := n.valid(author.At); err != nil {
 		return "", Key{}, err
 	}
-	if err := s.room(ctx, n.User); err != nil {
+	if err := s.room(ctx, n.User, author.At); err != nil {
 		return "", Key{}, err
 	}
 	secret, err := newSecret(n.User)
@@ -70,19 +70,24 @@ func seconds(t time.Time) time.Time {
 	return time.Unix(t.Unix(), 0).UTC()
 }
 
-// room answers an Invalid fault if the user can have no further key.
-func (s *Store) room(ctx context.Context, user string) error {
-	out, err := s.DB.Query(ctx, &dynamodb.QueryInput{
+// room answers an Invalid fault if the user can have no further key. Keys that
+// have expired do not count, though they are listed until they are removed.
+func (s *Store) room(ctx context.Context, user string, now time.Time) error {
+	pages := dynamodb.NewQueryPaginator(s.DB, &dynamodb.QueryInput{
 		TableName: aws.String(s.Table), IndexName: aws.String("by_name"),
-		ConsistentRead: aws.Bool(true), Select: types.SelectCount, Limit: aws.Int32(MaxPerUser),
+		ConsistentRead: aws.Bool(true), Select: types.SelectCount,
 		KeyConditionExpression:    aws.String("pk = :pk"),
-		ExpressionAttributeValues: attr.Item{":pk": ItemKey(user, "")["pk"]},
+		FilterExpression:          aws.String("attribute_not_exists(expires_at) OR expires_at > :now"),
+		ExpressionAttributeValues: attr.Item{":pk": ItemKey(user, "")["pk"], ":now": attr.Time(now)},
 	})
-	if err != nil {
-		return fmt.Errorf("count API keys: %w", err)
-	}
-	if out.Count >= MaxPerUser {
-		return fault.Invalidf("TOO_MANY_KEYS", "a user can have %d API keys: revoke one that is no longer used", MaxPerUser)
+	for live := 0; pages.HasMorePages(); {
+		page, err := pages.NextPage(ctx)
+		if err != nil {
+			return fmt.Errorf("count API keys: %w", err)
+		}
+		if live += int(page.Count); live >= MaxPerUser {
+			return fault.Invalidf("TOO_MANY_KEYS", "a user can have %d API keys: revoke one that is no longer used", MaxPerUser)
+		}
 	}
 	return nil
 }

@@ -161,6 +161,23 @@ func TestLimitsAreNamed(t *testing.T) {
 	}
 }
 
+func TestExpiredKeysLeaveRoom(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t)
+	end := now.Truncate(time.Second).Add(time.Hour)
+	for range apikey.MaxPerUser {
+		if _, _, err := h.Create(ctx, apikey.New{User: h.user, ExpiresAt: end}, h.author(now)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, _, err := h.Create(ctx, apikey.New{User: h.user}, h.author(end.Add(-time.Second))); err == nil {
+		t.Error("a key beyond the limit was made while all others were live")
+	}
+	if _, _, err := h.Create(ctx, apikey.New{User: h.user}, h.author(end)); err != nil {
+		t.Errorf("with nothing but expired keys: %v", err)
+	}
+}
+
 func TestAUserCanHaveSoManyKeys(t *testing.T) {
 	t.Parallel()
 	h := newHouse(t)
