@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net/http"
 
+	"github.com/opsplane/opsplane/shared/awsclient"
 	"github.com/opsplane/opsplane/shared/fault"
 )
 
@@ -32,10 +33,15 @@ type errorBody struct {
 	Data string `json:"data,omitempty"`
 }
 
-// writeFailure answers err: faults by the table, all else 500 with no body.
+// errThrottled answers for storage that refused for load, however often the
+// client tried. The log has the error itself.
+var errThrottled = fault.Busyf("THROTTLED", "storage is under more load than it admits: try again in a moment")
+
+// writeFailure answers err: faults by the table, storage that is overloaded as
+// a passing state, all else 500 with no body.
 func writeFailure(w http.ResponseWriter, err error) {
-	var f *fault.Error
-	if !errors.As(err, &f) {
+	f := errThrottled
+	if !errors.As(err, &f) && !awsclient.Throttled(err) {
 		w.WriteHeader(http.StatusInternalServerError)
 		return
 	}

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"net/http"
 	"strings"
@@ -11,6 +12,8 @@ import (
 	"time"
 
 	"github.com/aws/aws-lambda-go/events"
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
 	"github.com/opsplane/opsplane/shared/access"
 	"github.com/opsplane/opsplane/shared/fault"
@@ -42,6 +45,9 @@ func invoke(t *testing.T, rule access.Rule, caller *access.Caller, body string, 
 
 func echo(_ httpapi.Call, in input) (any, error) { return in, nil }
 
+// throttled is what a client answers whose every attempt was refused for load.
+var throttled = &types.ProvisionedThroughputExceededException{Message: aws.String("table opsplane-secret")}
+
 func TestErrorsBecomeStatuses(t *testing.T) {
 	for name, c := range map[string]struct {
 		err    error
@@ -54,6 +60,8 @@ func TestErrorsBecomeStatuses(t *testing.T) {
 		"not found":         {fault.ErrNotFound, 404, ""},
 		"too large":         {fault.TooLargef("BIG", "at most 1"), 413, `{"id":"BIG","data":"at most 1"}`},
 		"busy":              {fault.Busyf("BUSY", "again"), 503, `{"id":"BUSY","data":"again"}`},
+		"throttled":         {fmt.Errorf("read opsplane-secret: %w", throttled), 503, `{"id":"THROTTLED","data":"storage is under more load than it admits: try again in a moment"}`},
+		"fault before load": {errors.Join(throttled, fault.ErrNotFound), 404, ""},
 		"wrapped":           {errors.Join(errors.New("secret"), fault.ErrNotFound), 404, ""},
 		"internal":          {errors.New("table opsplane-secret is gone"), 500, ""},
 		"kind not in table": {&fault.Error{Kind: 99, ID: "secret"}, 500, ""},
@@ -65,7 +73,7 @@ func TestErrorsBecomeStatuses(t *testing.T) {
 		if retry := len(resp.MultiValueHeaders["Retry-After"]) > 0; retry != (c.status == 503) {
 			t.Errorf("%s: Retry-After present is %v", name, retry)
 		}
-		if c.status == 500 && name == "internal" && !strings.Contains(log, "table opsplane-secret") {
+		if (name == "internal" || name == "throttled") && !strings.Contains(log, "table opsplane-secret") {
 			t.Errorf("%s: the log does not say what failed: %s", name, log)
 		}
 	}
