@@ -36,14 +36,19 @@ const (
 var ErrContended = errors.New("another rotation of the signing key took place at the same time")
 
 // maxActive bounds the keys that one rotation can retire: a transaction takes
-// 100 items, of which the new key and each old one need two.
-const maxActive = 49
+// 100 items, of which the new key needs three and each old one two.
+const maxActive = 48
 
 // Rotate makes a new signing key and retires the others, in one transaction,
 // so that at no time is there none. The very first key, and one that follows a
 // compromise, signs at once; any other when every verifier knows it. It
 // answers the new key's id.
 func (s *Store) Rotate(ctx context.Context, how Rotation, author change.Author) (string, error) {
+	// First, so that a rotation which ends after this reading fails this one.
+	newest, err := s.newest(ctx)
+	if err != nil {
+		return "", err
+	}
 	old, err := s.Keys(ctx)
 	if err != nil {
 		return "", err
@@ -64,10 +69,11 @@ func (s *Store) Rotate(ctx context.Context, how Rotation, author change.Author) 
 	writes := []types.TransactWriteItem{
 		s.put(s.KeysTable, next.item(), author),
 		s.put(s.TokensTable, verification{public: public}.item(next.ID), author),
+		s.succeed(newest, next.ID, author),
 	}
 	writes = append(writes, s.retireKeys(old, how, author)...)
 	writes = append(writes, s.retireVerifications(published, how, author)...)
-	if len(writes) > 2+2*maxActive {
+	if len(writes) > 3+2*maxActive {
 		return "", fmt.Errorf("more than %d signing keys are in use: wait until some have expired", maxActive)
 	}
 	_, err = s.DB.TransactWriteItems(ctx, &dynamodb.TransactWriteItemsInput{TransactItems: writes})
@@ -79,6 +85,40 @@ func (s *Store) Rotate(ctx context.Context, how Rotation, author change.Author) 
 		return "", fmt.Errorf("rotate signing key: %w", err)
 	}
 	return next.ID, nil
+}
+
+// rotationKey is the item on which rotations contend: it names the newest key.
+// Without it a rotation could not tell that another one, which it did not see,
+// has made a key meanwhile.
+func rotationKey() attr.Item {
+	return attr.Item{"pk": attr.String("ROTATION"), "sk": attr.String("ROTATION")}
+}
+
+// newest is the id of the newest key; empty before the first.
+func (s *Store) newest(ctx context.Context) (string, error) {
+	out, err := s.DB.GetItem(ctx, &dynamodb.GetItemInput{
+		TableName: aws.String(s.KeysTable), Key: rotationKey(), ConsistentRead: aws.Bool(true),
+	})
+	if err != nil {
+		return "", fmt.Errorf("read the newest signing key: %w", err)
+	}
+	r := attr.Read(out.Item)
+	return r.String("newest"), r.Err()
+}
+
+// succeed makes next the newest key in place of the one that was read.
+func (s *Store) succeed(newest, next string, author change.Author) types.TransactWriteItem {
+	values := attr.Item{":next": attr.String(next)}
+	condition := "attribute_not_exists(newest)"
+	if newest != "" {
+		condition = "newest = :newest"
+		values[":newest"] = attr.String(newest)
+	}
+	return types.TransactWriteItem{Update: &types.Update{
+		TableName: aws.String(s.KeysTable), Key: rotationKey(),
+		UpdateExpression:    aws.String("SET newest = :next, " + author.Set(values)),
+		ConditionExpression: aws.String(condition), ExpressionAttributeValues: values,
+	}}
 }
 
 // retireKeys ends the keys that sign. A planned rotation leaves them their

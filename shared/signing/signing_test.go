@@ -197,6 +197,20 @@ func TestRotationsAtOnceLeaveOneSuccession(t *testing.T) {
 	}
 }
 
+func TestCompromiseMissesNoKeyMadeMeanwhile(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t)
+	h.rotate(t, signing.Planned, now)
+	var between string
+	h.faults.Add(storagetest.Fault{Operation: "TransactWriteItems", Nth: 1, Before: func() {
+		between = h.rotate(t, signing.Planned, now.Add(time.Minute))
+	}})
+	_, err := h.faulty.Rotate(ctx, signing.Compromised, operator(now.Add(time.Minute)))
+	if !errors.Is(err, signing.ErrContended) {
+		t.Fatalf("got %v, want ErrContended: key %s would have lived on", err, between)
+	}
+}
+
 func TestRotationHoldsWhateverFails(t *testing.T) {
 	t.Parallel()
 	for name, kind := range map[string]storagetest.Kind{
@@ -252,8 +266,8 @@ func TestEveryItemOfARotationHasItsAuthor(t *testing.T) {
 			}
 		}
 	}
-	if n != 4 {
-		t.Errorf("got %d items, want 4", n)
+	if n != 5 {
+		t.Errorf("got %d items, want 5", n)
 	}
 }
 
