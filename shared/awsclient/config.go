@@ -1,8 +1,12 @@
 // Package awsclient makes the AWS clients of a function from its environment.
 // It leaves out the SDK's config package, which costs a Lambda function more
 // start-up time than everything else it does (profiles, SSO, instance
-// metadata: none of which a function has). Its invariant: no client retries a
-// write whose outcome is unknown unless the caller has asked for that.
+// metadata: none of which a function has).
+//
+// A client repeats what failed, also a write whose answer was lost and which
+// may have taken effect. A write must bear that: it changes nothing the second
+// time, or knows its own stamp (package change). One that cannot is to be made
+// with RetryDefinite.
 package awsclient
 
 import (

@@ -14,19 +14,11 @@ import (
 	"github.com/opsplane/opsplane/shared/fault"
 )
 
-// DynamoDB is what the store needs of its table.
-type DynamoDB interface {
-	GetItem(context.Context, *dynamodb.GetItemInput, ...func(*dynamodb.Options)) (*dynamodb.GetItemOutput, error)
-	UpdateItem(context.Context, *dynamodb.UpdateItemInput, ...func(*dynamodb.Options)) (*dynamodb.UpdateItemOutput, error)
-}
-
-var _ DynamoDB = (*dynamodb.Client)(nil)
-
 // Store keeps installations in OperationsTable, one item each: pk
 // INSTALLATION#<vcs>#<id>, sk INSTALLATION.
 type Store struct {
-	// DB is the table's server.
-	DB DynamoDB
+	// DB is the table's client.
+	DB *dynamodb.Client
 	// Table is the physical name of OperationsTable.
 	Table string
 }
@@ -85,19 +77,35 @@ func (s Store) Save(ctx context.Context, author change.Author, i Installation) (
 		Key:       key(i.VCS, i.ID),
 		UpdateExpression: aws.String("SET #name = :name, created_at = if_not_exists(created_at, :now), " +
 			author.Set(values)),
-		ConditionExpression:       aws.String("attribute_not_exists(pk) OR #name <> :name"),
-		ExpressionAttributeNames:  map[string]string{"#name": "name"},
-		ExpressionAttributeValues: values,
-		ReturnValues:              types.ReturnValueAllOld,
+		ConditionExpression:                 aws.String("attribute_not_exists(pk) OR #name <> :name"),
+		ExpressionAttributeNames:            map[string]string{"#name": "name"},
+		ExpressionAttributeValues:           values,
+		ReturnValues:                        types.ReturnValueAllOld,
+		ReturnValuesOnConditionCheckFailure: types.ReturnValuesOnConditionCheckFailureAllOld,
 	})
 	var same *types.ConditionalCheckFailedException
 	switch {
 	case errors.As(err, &same):
-		return Unchanged, nil
+		return before(same.Item, author), nil
 	case err != nil:
 		return Unchanged, fmt.Errorf("write installation: %w", err)
 	case !attr.Read(out.Attributes).Has("name"):
 		return Created, nil
 	}
 	return Renamed, nil
+}
+
+// before is what a request did to an item that has the wanted name already:
+// nothing, unless an earlier attempt of its own gave it that name and the
+// answer was lost. It takes an installation for created that was created and
+// renamed within one second.
+func before(item attr.Item, author change.Author) Outcome {
+	r := attr.Read(item)
+	switch {
+	case r.String(change.AttrRequest) != author.Request:
+		return Unchanged
+	case r.Time("created_at").Unix() == author.At.Unix():
+		return Created
+	}
+	return Renamed
 }

@@ -94,3 +94,24 @@ func TestImpossibleInstallationsAreRefused(t *testing.T) {
 		}
 	}
 }
+
+func TestSaveSaysWhatItDidThoughTheAnswerIsLost(t *testing.T) {
+	t.Parallel()
+	env := storagetest.New(t)
+	born := time.Unix(1_750_000_000, 0).UTC()
+	for i, c := range []struct {
+		name string
+		want installation.Outcome
+	}{
+		{"acme", installation.Created}, {"acme-corp", installation.Renamed}, {"acme-corp", installation.Unchanged},
+	} {
+		var f storagetest.Faults
+		f.Add(storagetest.Fault{Operation: "UpdateItem", Nth: 1, Kind: storagetest.LoseAnswer})
+		s := installation.Store{DB: env.WithFaults(&f).DynamoDB, Table: env.Table("OperationsTable")}
+		got, err := s.Save(context.Background(), author(strings.Repeat("r", i+1), born.Add(time.Duration(i)*time.Hour)),
+			installation.Installation{VCS: "github", ID: "42", Name: c.name})
+		if err != nil || got != c.want || f.Calls("UpdateItem") != 2 {
+			t.Errorf("%d: got %v, %v after %d calls; want %v after 2", i, got, err, f.Calls("UpdateItem"), c.want)
+		}
+	}
+}

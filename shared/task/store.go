@@ -17,19 +17,10 @@ import (
 	"github.com/opsplane/opsplane/shared/fault"
 )
 
-// DynamoDB is what the store needs of its table.
-type DynamoDB interface {
-	GetItem(context.Context, *dynamodb.GetItemInput, ...func(*dynamodb.Options)) (*dynamodb.GetItemOutput, error)
-	PutItem(context.Context, *dynamodb.PutItemInput, ...func(*dynamodb.Options)) (*dynamodb.PutItemOutput, error)
-	UpdateItem(context.Context, *dynamodb.UpdateItemInput, ...func(*dynamodb.Options)) (*dynamodb.UpdateItemOutput, error)
-}
-
-var _ DynamoDB = (*dynamodb.Client)(nil)
-
 // Store keeps tasks in OperationsTable, one item each: pk TASK#<id>, sk TASK.
 type Store struct {
-	// DB is the table's server.
-	DB DynamoDB
+	// DB is the table's client.
+	DB *dynamodb.Client
 	// Table is the physical name of OperationsTable.
 	Table string
 }
@@ -72,7 +63,8 @@ func (s Store) Get(ctx context.Context, id string, now time.Time) (Task, error) 
 }
 
 // Create stores a new task as Pending, by author at author.At; State and
-// UpdatedAt of t are ignored. An id that is taken is an error.
+// UpdatedAt of t are ignored. An id that is taken is an error, unless this very
+// request has taken it.
 func (s Store) Create(ctx context.Context, author change.Author, t Task) error {
 	item := key(t.ID)
 	for name, value := range map[string]string{
@@ -86,15 +78,28 @@ func (s Store) Create(ctx context.Context, author change.Author, t Task) error {
 	author.AddTo(item)
 	_, err := s.DB.PutItem(ctx, &dynamodb.PutItemInput{
 		TableName: &s.Table, Item: item, ConditionExpression: aws.String("attribute_not_exists(pk)"),
+		ReturnValuesOnConditionCheckFailure: types.ReturnValuesOnConditionCheckFailureAllOld,
 	})
-	if err != nil {
+	if err != nil && !took(err, author, Pending) {
 		return fmt.Errorf("create task %s: %w", t.ID, err)
 	}
 	return nil
 }
 
+// took reports whether a write to a state failed only because it has taken
+// effect before: the client repeats one whose answer was lost.
+func took(err error, author change.Author, to State) bool {
+	var unmet *types.ConditionalCheckFailedException
+	if !errors.As(err, &unmet) {
+		return false
+	}
+	r := attr.Read(unmet.Item)
+	return r.String(change.AttrRequest) == author.Request && State(r.String("state")) == to
+}
+
 // Move takes a task to a state, by author at author.At. It answers ErrEnded
 // where the task cannot go there from its present state, or does not exist.
+// Moving it again by the same request to the same state changes nothing.
 func (s Store) Move(ctx context.Context, author change.Author, id string, to State) error {
 	values := attr.Item{
 		":to": attr.String(string(to)), ":at": attr.Time(author.At), ":ttl": attr.Time(author.At.Add(Keep)),
@@ -117,8 +122,12 @@ func (s Store) Move(ctx context.Context, author change.Author, id string, to Sta
 		ExpressionAttributeNames: map[string]string{
 			"#state": "state", "#ttl": "ttl",
 		},
-		ExpressionAttributeValues: values,
+		ExpressionAttributeValues:           values,
+		ReturnValuesOnConditionCheckFailure: types.ReturnValuesOnConditionCheckFailureAllOld,
 	})
+	if took(err, author, to) {
+		return nil
+	}
 	var ended *types.ConditionalCheckFailedException
 	if errors.As(err, &ended) {
 		return ErrEnded

@@ -80,3 +80,33 @@ func TestUnknownAndExpiredTasksDoNotExist(t *testing.T) {
 		t.Errorf("expired, but not yet removed: %v, want %v", err, fault.ErrNotFound)
 	}
 }
+
+func TestLostAnswersAreNoRefusals(t *testing.T) {
+	t.Parallel()
+	env := storagetest.New(t)
+	ctx := context.Background()
+	faulty := func(operation string) task.Store {
+		var f storagetest.Faults
+		f.Add(storagetest.Fault{Operation: operation, Nth: 1, Kind: storagetest.LoseAnswer})
+		return task.Store{DB: env.WithFaults(&f).DynamoDB, Table: env.Table("OperationsTable")}
+	}
+	id, request := uuid.NewString(), at(0)
+	if err := faulty("PutItem").Create(ctx, request, task.Task{ID: id, Owner: "u", Name: "n"}); err != nil {
+		t.Errorf("create: %v", err)
+	}
+	for _, state := range []task.State{task.Running, task.Completed} {
+		if err := faulty("UpdateItem").Move(ctx, request, id, state); err != nil {
+			t.Errorf("move to %s: %v", state, err)
+		}
+	}
+	s := task.Store{DB: env.DynamoDB, Table: env.Table("OperationsTable")}
+	if got, err := s.Get(ctx, id, born); err != nil || got.State != task.Completed {
+		t.Errorf("got %+v, %v; want it completed", got, err)
+	}
+	if err := faulty("UpdateItem").Move(ctx, at(0), id, task.Completed); !errors.Is(err, task.ErrEnded) {
+		t.Errorf("another request: %v, want %v", err, task.ErrEnded)
+	}
+	if err := s.Move(ctx, request, id, task.Failed); !errors.Is(err, task.ErrEnded) {
+		t.Errorf("the same request to another state: %v, want %v", err, task.ErrEnded)
+	}
+}
