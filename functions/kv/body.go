@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"net/http"
+	"strconv"
 
 	"github.com/opsplane/opsplane/shared/access"
 	"github.com/opsplane/opsplane/shared/canonical"
@@ -89,9 +90,8 @@ func (b *body) caps(name string) *access.Set {
 		b.err = f
 	case err != nil:
 		b.fail(name, "must be a list of capabilities")
-	case len(caps) > access.MaxCapabilities:
-		b.err = fault.Invalidf("TOO_MANY_CAPABILITIES", "member %q lists %d capabilities; at most %d are possible",
-			name, len(caps), access.MaxCapabilities)
+	default:
+		b.err = access.Bounded("member "+strconv.Quote(name), caps)
 	}
 	return &caps
 }

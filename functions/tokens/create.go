@@ -98,8 +98,8 @@ func expiry(asked, own time.Time) (time.Time, error) {
 // the caller may; of where, exactly what was asked for, or a fault. The VCS of
 // the path always bounds it.
 func (t *tokens) grant(ctx context.Context, caller access.Caller, q createRequest) (access.Set, error) {
-	if len(q.capabilities) > access.MaxCapabilities {
-		return nil, fault.Invalidf("TOO_MANY_CAPABILITIES", "a key can hold %d capabilities, not %d", access.MaxCapabilities, len(q.capabilities))
+	if err := access.Bounded("a key", q.capabilities); err != nil {
+		return nil, err
 	}
 	granted := access.Set{access.VCS(q.vcs)}
 	for _, c := range q.capabilities {

@@ -1,7 +1,6 @@
 package access
 
 import (
-	"bytes"
 	"encoding/json"
 	"slices"
 	"strings"
@@ -39,6 +38,15 @@ const (
 // every token, and a request's headers are limited to 10,240 bytes by the
 // gateway.
 const MaxCapabilities = 32
+
+// Bounded answers an Invalid fault if caps are more than MaxCapabilities. What
+// would hold them is named in the caller's words, such as "a key".
+func Bounded(holder string, caps []Capability) error {
+	if len(caps) <= MaxCapabilities {
+		return nil
+	}
+	return fault.Invalidf("TOO_MANY_CAPABILITIES", "%s can hold %d capabilities, not %d", holder, MaxCapabilities, len(caps))
+}
 
 // maxValue bounds the value of a restriction, in bytes.
 const maxValue = 64
@@ -78,8 +86,9 @@ func (c Capability) MarshalJSON() ([]byte, error) {
 	return json.Marshal(c.Name)
 }
 
-// UnmarshalJSON reads what MarshalJSON writes and nothing else: an unknown
-// name, a missing or an extra member is an error.
+// UnmarshalJSON reads what MarshalJSON writes: an unknown name, a missing or an
+// extra member, and a member whose name differs in case, is an error. Of a
+// member that is there twice the last one counts.
 func (c *Capability) UnmarshalJSON(b []byte) error {
 	var name string
 	if json.Unmarshal(b, &name) == nil {
@@ -89,27 +98,22 @@ func (c *Capability) UnmarshalJSON(b []byte) error {
 		*c = Capability{Name: name}
 		return nil
 	}
-	var o struct {
-		Name string  `json:"name"`
-		ID   *string `json:"id"`
-		VCS  *string `json:"vcs"`
-	}
-	d := json.NewDecoder(bytes.NewReader(b))
-	d.DisallowUnknownFields()
-	if err := d.Decode(&o); err != nil {
+	// A struct would take NAME for name.
+	var members map[string]*string
+	if err := json.Unmarshal(b, &members); err != nil || len(members) != 2 || members["name"] == nil {
 		return invalid(b)
 	}
 	var value *string
-	switch {
-	case o.Name == nameInstallation && o.VCS == nil:
-		value = o.ID
-	case o.Name == nameVCS && o.ID == nil:
-		value = o.VCS
+	switch name = *members["name"]; name {
+	case nameInstallation:
+		value = members["id"]
+	case nameVCS:
+		value = members["vcs"]
 	}
 	if value == nil || len(*value) > maxValue {
 		return invalid(b)
 	}
-	*c = Capability{Name: o.Name, Value: *value}
+	*c = Capability{Name: name, Value: *value}
 	return nil
 }
 

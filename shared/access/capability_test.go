@@ -35,6 +35,8 @@ func TestCapabilityOfAnyOtherFormIsRefused(t *testing.T) {
 		`{"name":"vcs"}`, `{"name":"vcs","id":"github"}`, `{"name":"vcs","vcs":"github","id":"1"}`,
 		`{"name":"installation_id","id":1}`, `{"name":"installation_id","id":"1","more":true}`,
 		`{"name":"installation_id","id":null}`, `{"name":"kv_store_read"}`,
+		`{"NAME":"vcs","vcs":"github"}`, `{"name":"vcs","Vcs":"github"}`, `{"name":"installation_id","ID":"1"}`,
+		`{"name":"vcs","vcs":"github","VCS":"gitlab"}`, `{"Name":"vcs","name":"vcs","vcs":"github"}`,
 	} {
 		var c Capability
 		err := json.Unmarshal([]byte(wire), &c)
@@ -42,6 +44,25 @@ func TestCapabilityOfAnyOtherFormIsRefused(t *testing.T) {
 		if !errors.As(err, &f) || f.ID != "INVALID_CAPABILITY" {
 			t.Errorf("read %s = %v, %v; want INVALID_CAPABILITY", wire, c, err)
 		}
+	}
+}
+
+func TestTheLastOfEqualMembersCounts(t *testing.T) {
+	var got Capability
+	err := json.Unmarshal([]byte(`{"name":"vcs","vcs":"gitlab","vcs":"github"}`), &got)
+	if err != nil || got != VCS("github") {
+		t.Errorf("got %v, %v", got, err)
+	}
+}
+
+func TestBoundedRefusesOneMoreThanTheLimit(t *testing.T) {
+	many := make([]Capability, MaxCapabilities+1)
+	if err := Bounded("a key", many[1:]); err != nil {
+		t.Errorf("at the limit: %v", err)
+	}
+	var f *fault.Error
+	if err := Bounded("a key", many); !errors.As(err, &f) || f.Kind != fault.Invalid || f.ID != "TOO_MANY_CAPABILITIES" {
+		t.Errorf("above it: %v", err)
 	}
 }
 

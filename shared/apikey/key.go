@@ -98,12 +98,10 @@ func (n New) valid(now time.Time) error {
 		return fault.Invalidf("INVALID_NAME", "the name contains the character U+0000")
 	case len(n.Description) > MaxDescription:
 		return fault.Invalidf("DESCRIPTION_TOO_LONG", "the description has %d bytes; at most %d are allowed", len(n.Description), MaxDescription)
-	case len(n.Capabilities) > access.MaxCapabilities:
-		return fault.Invalidf("TOO_MANY_CAPABILITIES", "a key can hold %d capabilities, not %d", access.MaxCapabilities, len(n.Capabilities))
 	case !n.ExpiresAt.IsZero() && n.ExpiresAt.Unix() <= now.Unix():
 		return fault.Invalidf("INVALID_EXPIRY", "expires_at is not in the future")
 	}
-	return nil
+	return access.Bounded("a key", n.Capabilities)
 }
 
 // ItemKey is the key of an API key's item in TokensTable.

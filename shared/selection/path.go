@@ -1,7 +1,6 @@
 package selection
 
 import (
-	"encoding/json"
 	"slices"
 	"strconv"
 	"unicode/utf8"
@@ -113,8 +112,8 @@ func (p *pathParser) quoted() (step, error) {
 		}
 	}
 	p.at++
-	var name string
-	if err := json.Unmarshal([]byte(p.path[start:p.at]), &name); err != nil {
+	name, err := canonical.DecodeString([]byte(p.path[start:p.at]))
+	if err != nil {
 		p.at = start
 		return step{}, p.fail("a quoted name is no JSON string")
 	}

@@ -127,6 +127,7 @@ func TestRefusalsSayWhy(t *testing.T) {
 		{`x="a`, "has no end"},
 		{`x="a\`, "has no end"},
 		{`x="\q"`, "no JSON string"},
+		{`x="\ud800"`, "no JSON string"},
 		{"x=\xff", "UTF-8"},
 		{"\x00=a", "U+0000"},
 		{items(selection.MaxItems + 1), "at most 50 items"},
