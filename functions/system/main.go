@@ -9,6 +9,7 @@ import (
 	"github.com/opsplane/opsplane/shared/awsclient"
 	"github.com/opsplane/opsplane/shared/httpapi"
 	"github.com/opsplane/opsplane/shared/task"
+	"github.com/opsplane/opsplane/shared/telemetry"
 )
 
 func main() {
@@ -19,5 +20,5 @@ func main() {
 		tasks:  task.Store{DB: db, Table: table},
 		ping:   pinger(db, table),
 	}
-	httpapi.NewLambda(routes(s), httpapi.Logger(), time.Now).Serve()
+	httpapi.NewLambda(routes(s), telemetry.Logger(), time.Now).Serve()
 }

@@ -11,11 +11,12 @@ import (
 	"github.com/opsplane/opsplane/shared/awsclient"
 	"github.com/opsplane/opsplane/shared/httpapi"
 	"github.com/opsplane/opsplane/shared/signing"
+	"github.com/opsplane/opsplane/shared/telemetry"
 	"github.com/opsplane/opsplane/shared/user"
 )
 
 func main() {
-	db, table, log := awsclient.DynamoDB(awsclient.Config()), os.Getenv("TOKENS_TABLE"), httpapi.Logger()
+	db, table, log := awsclient.DynamoDB(awsclient.Config()), os.Getenv("TOKENS_TABLE"), telemetry.Logger()
 	t := &tokens{
 		keys:   &apikey.Store{DB: db, Table: table},
 		users:  &user.Store{DB: db, Table: os.Getenv("OPERATIONS_TABLE")},

@@ -32,6 +32,7 @@ func Handler(routes []Route, log *slog.Logger, now func() time.Time) http.Handle
 		start := now()
 		call, gateway := receive(r.Context(), start)
 		rec := &recorder{ResponseWriter: w, status: http.StatusOK, call: call, gateway: gateway}
+		protect(rec.Header())
 		if _, pattern := mux.Handler(r); pattern == "" {
 			rec.WriteHeader(http.StatusNotFound)
 		} else {
@@ -41,14 +42,18 @@ func Handler(routes []Route, log *slog.Logger, now func() time.Time) http.Handle
 	})
 }
 
+// protect sets the headers of every answer: it is kept nowhere, taken for
+// nothing but what it says it is, and asked for by TLS alone.
+func protect(h http.Header) {
+	h.Set("Cache-Control", "no-store")
+	h.Set("X-Content-Type-Options", "nosniff")
+	h.Set("Strict-Transport-Security", "max-age=31536000")
+}
+
 // serve wraps one route.
 func serve(route Route) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		rec := w.(*recorder)
-		h := w.Header()
-		h.Set("Cache-Control", "no-store")
-		h.Set("X-Content-Type-Options", "nosniff")
-		h.Set("Strict-Transport-Security", "max-age=31536000")
 		answer, err := answer(route, rec, r)
 		if err != nil {
 			rec.err = err

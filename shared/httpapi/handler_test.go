@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -143,6 +144,13 @@ func TestUnknownRoutesAre404WithoutBody(t *testing.T) {
 		resp, err := l.Handle(t.Context(), httpapitest.Event(t, method, path, nil, ""))
 		if err != nil || resp.StatusCode != want || want == 404 && resp.Body != "" {
 			t.Errorf("%s: got %d %q %v, want %d", target, resp.StatusCode, resp.Body, err, want)
+		}
+		for name, want := range map[string]string{
+			"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff", "Strict-Transport-Security": "max-age=31536000",
+		} {
+			if got := resp.MultiValueHeaders[name]; !slices.Equal(got, []string{want}) {
+				t.Errorf("%s: header %s is %q, want %q", target, name, got, want)
+			}
 		}
 	}
 	if _, err := l.Handle(t.Context(), events.APIGatewayProxyRequest{}); !errors.Is(err, httpapi.ErrNotHTTP) {

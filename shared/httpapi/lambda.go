@@ -12,8 +12,6 @@ import (
 	"github.com/aws/aws-lambda-go/events"
 	"github.com/aws/aws-lambda-go/lambda"
 	"github.com/awslabs/aws-lambda-go-api-proxy/httpadapter"
-
-	"github.com/opsplane/opsplane/shared/telemetry"
 )
 
 // Lambda answers the invocation events of one function.
@@ -42,18 +40,20 @@ func (l *Lambda) Handle(ctx context.Context, event events.APIGatewayProxyRequest
 	// The adapter would print a path that it cannot parse, key and all, and end
 	// the path at a # or ?, which no path has unless it is escaped.
 	if _, err := url.ParseRequestURI(event.Path); err != nil || strings.ContainsAny(event.Path, "#?") {
-		return events.APIGatewayProxyResponse{
-			StatusCode: http.StatusBadRequest,
-			Headers:    map[string]string{"Content-Type": contentType},
-			Body:       `{"id":"INVALID_PATH","data":"the path is not valid percent-encoding"}`,
-		}, nil
+		return invalidPath(), nil
 	}
 	event.Path = withoutBase(event.Path, event.Resource)
 	return l.adapter.ProxyWithContext(ctx, event)
 }
 
+func invalidPath() events.APIGatewayProxyResponse {
+	h := http.Header{"Content-Type": {contentType}}
+	protect(h)
+	return events.APIGatewayProxyResponse{
+		StatusCode: http.StatusBadRequest, MultiValueHeaders: h,
+		Body: `{"id":"INVALID_PATH","data":"the path is not valid percent-encoding"}`,
+	}
+}
+
 // Serve runs the function until its environment ends. It does not return.
 func (l *Lambda) Serve() { lambda.Start(l.Handle) }
-
-// Logger is the logger of a function.
-func Logger() *slog.Logger { return telemetry.Logger() }
