@@ -1,7 +1,7 @@
 // Package awsclient makes the AWS clients of a function from its environment.
-// It leaves out the SDK's config package, which costs a Lambda function more
-// start-up time than everything else it does (profiles, SSO, instance
-// metadata: none of which a function has).
+// It leaves out the SDK's config package, with which a function takes about a
+// quarter longer to start (docs/performance.md), for profiles, SSO and instance
+// metadata: none of which a function has.
 //
 // A client repeats what failed, also a write whose answer was lost and which
 // may have taken effect. A write must bear that: it changes nothing the second
