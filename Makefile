@@ -127,7 +127,11 @@ deploy: $(VENV)/ready ## build and deploy with the production profile of samconf
 
 .PHONY: clean
 clean: ## remove what was built and the local stack's data
-	rm -rf bin .aws-sam $(STATE)
+	@if [ -e "$(STATE)/lock" ] && command -v flock >/dev/null && ! flock -n "$(STATE)/lock" true; then \
+		echo "a stack runs on $(STATE): stop it first" >&2; exit 1; fi
+	@if [ -d "$(STATE)" ] && [ -n "$$(ls -A "$(STATE)")" ] && [ ! -e "$(STATE)/lock" ]; then \
+		echo "$(STATE) is not the folder of a local stack: remove it yourself" >&2; exit 1; fi
+	rm -rf bin .aws-sam "$(STATE)"
 
 $(VENV)/ready: infra/sam/requirements.txt
 	@echo "installing the AWS SAM CLI into $(VENV)"

@@ -28,7 +28,7 @@ func (o *Operator) signingKeyRotate(ctx context.Context, args []string) error {
 		return err
 	}
 	if *revoke {
-		o.note("Access tokens made before are refused within 5 seconds. For up to 60 seconds new ones may be refused too: clients try again by themselves.")
+		o.note("Access tokens made before are refused within 5 seconds. For up to 60 seconds new ones may be refused too: let clients go on asking.")
 	}
 	return o.say("signing key %s made", id)
 }

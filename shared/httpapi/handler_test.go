@@ -103,7 +103,7 @@ func TestNothingRunsBeforeAuthorization(t *testing.T) {
 
 func TestBadBodiesNameWhatIsWrong(t *testing.T) {
 	for body, want := range map[string]string{
-		``: "not JSON", `{`: "not JSON", `{"n":1} 2`: "not JSON", `[]`: "must be a JSON object",
+		``: "the body is empty", `{`: "not JSON", `{"n":1} 2`: "not JSON", `[]`: "must be a JSON object",
 		`{"n":"x"}`: `member \"n\"`, `{"n":1.5}`: `member \"n\"`, "{\"n\":\"\xff\"}": "UTF-8",
 	} {
 		resp, _ := invoke(t, access.Rule{Public: true}, nil, body, echo)

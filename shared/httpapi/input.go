@@ -32,6 +32,9 @@ func DecodeBody(r *http.Request, v any) error {
 	if err != nil {
 		return fault.Invalidf("INVALID_BODY", "the body could not be read")
 	}
+	if len(body) == 0 {
+		return fault.Invalidf("INVALID_BODY", "the body is empty; send a JSON object")
+	}
 	if !utf8.Valid(body) {
 		return fault.Invalidf("INVALID_BODY", "the body is not valid UTF-8")
 	}
