@@ -99,8 +99,5 @@ func decodeKey(r *http.Request) (named, error) {
 	if !utf8.ValidString(key) {
 		return named{}, fault.Invalidf("INVALID_KEY", "the key is not valid UTF-8")
 	}
-	if len(key) > kv.MaxKeyBytes {
-		return named{}, fault.Invalidf("KEY_TOO_LONG", "the key has %d bytes; at most %d are possible", len(key), kv.MaxKeyBytes)
-	}
 	return named{ns, key}, nil
 }
