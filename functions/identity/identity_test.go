@@ -18,7 +18,7 @@ import (
 	"github.com/opsplane/opsplane/shared/user"
 )
 
-var now = time.Unix(1_750_000_000, 0).UTC()
+var now = time.Unix(4_000_000_000, 0).UTC()
 
 func TestRoutesAgreeWithTemplateAndDocument(t *testing.T) {
 	t.Parallel()

@@ -21,7 +21,7 @@ import (
 	"github.com/opsplane/opsplane/shared/task"
 )
 
-var now = time.Unix(1_750_000_000, 0).UTC()
+var now = time.Unix(4_000_000_000, 0).UTC()
 
 // ask sends one request to the function and answers the response.
 func ask(t *testing.T, s system, target string, caller *access.Caller) events.APIGatewayProxyResponse {
@@ -101,7 +101,7 @@ func TestTaskIsShownToItsOwnerAlone(t *testing.T) {
 		t.Fatal(err)
 	}
 	const at = "/api/v1/tasks/"
-	want := `{"id":"` + id + `","name":"refresh","state":"pending","updated_at":"2025-06-15T15:06:40Z"}`
+	want := `{"id":"` + id + `","name":"refresh","state":"pending","updated_at":"2096-10-02T07:06:40Z"}`
 	expect(t, ask(t, s, at+id, token(owner)), 200, want)
 	expect(t, ask(t, s, at+id, token(owner, access.Installation("42"))), 200, want)
 	expect(t, ask(t, s, at+id, token(owner, access.Installation("43"))), 404, "")

@@ -31,7 +31,7 @@ import (
 
 var (
 	ctx   = context.Background()
-	start = time.Unix(1_750_000_000, 0).UTC()
+	start = time.Unix(4_000_000_000, 0).UTC()
 )
 
 // clock is a time that a test sets.

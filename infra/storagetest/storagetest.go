@@ -6,7 +6,9 @@
 // run in parallel, and twice at once.
 //
 // DYNAMODB_URL and S3_URL name servers to use; without them the test process
-// starts its own. DYNAMODB=dynamodb-local chooses AWS's server.
+// starts its own. DYNAMODB=dynamodb-local chooses AWS's server, which removes
+// expired items while a test runs: a test that sets its own clock sets it to a
+// time that is yet to come, so that nothing it writes has expired.
 package storagetest
 
 import (

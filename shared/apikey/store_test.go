@@ -25,7 +25,7 @@ import (
 
 var (
 	ctx = context.Background()
-	now = time.Unix(1_750_000_000, 123_456_789).UTC()
+	now = time.Unix(4_000_000_000, 123_456_789).UTC()
 )
 
 // house is one test's table, its store, and a second store whose calls can be

@@ -26,7 +26,7 @@ func TestSaveCreatesRenamesAndLeavesAlone(t *testing.T) {
 	env := storagetest.New(t)
 	s := installation.Store{DB: env.DynamoDB, Table: env.Table("OperationsTable")}
 	ctx := context.Background()
-	born := time.Unix(1_750_000_000, 0).UTC()
+	born := time.Unix(4_000_000_000, 0).UTC()
 	for _, c := range []struct {
 		request, name string
 		want          installation.Outcome
@@ -98,7 +98,7 @@ func TestImpossibleInstallationsAreRefused(t *testing.T) {
 func TestSaveSaysWhatItDidThoughTheAnswerIsLost(t *testing.T) {
 	t.Parallel()
 	env := storagetest.New(t)
-	born := time.Unix(1_750_000_000, 0).UTC()
+	born := time.Unix(4_000_000_000, 0).UTC()
 	for i, c := range []struct {
 		name string
 		want installation.Outcome

@@ -22,7 +22,7 @@ import (
 
 var (
 	ctx = context.Background()
-	now = time.Unix(1_750_000_000, 500_000_000).UTC()
+	now = time.Unix(4_000_000_000, 500_000_000).UTC()
 )
 
 // house is one test's tables, their store, and a second store whose calls can

@@ -14,7 +14,7 @@ import (
 	"github.com/opsplane/opsplane/shared/task"
 )
 
-var born = time.Unix(1_750_000_000, 0).UTC()
+var born = time.Unix(4_000_000_000, 0).UTC()
 
 func at(d time.Duration) change.Author {
 	return change.Author{Principal: "user", Request: uuid.NewString(), At: born.Add(d)}
