@@ -3,6 +3,7 @@ package kv
 import (
 	"bytes"
 	"context"
+	"crypto/rand"
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
@@ -20,7 +21,9 @@ import (
 // (docs/costs.md).
 const InlineMax = 8 << 10
 
-// bodies keeps large values as objects named by their content.
+// bodies keeps large values as objects of the bucket. Every write makes an
+// object of its own, under a name that nobody used before, so an object belongs
+// to exactly one write of one row: once no row names it, none ever will.
 type bodies struct {
 	client *s3.Client
 	bucket string
@@ -30,29 +33,43 @@ type bodies struct {
 // overwritten and its object collected since the row was read.
 var errBodyGone = errors.New("body is gone")
 
-func objectKey(ns Namespace, hash string) string {
-	return ns.VCS + "/" + ns.Installation + "/" + hash
+// ObjectName is the name, in the bucket, of the object with an id that
+// NewObjectID made.
+func ObjectName(ns Namespace, id string) string {
+	return ns.VCS + "/" + ns.Installation + "/" + id
 }
 
-// put stores a value and answers its hash. It always writes, also where the
-// object exists: that renews the object's age, and the collector spares the
-// young.
-func (b bodies) put(ctx context.Context, ns Namespace, value []byte) (string, error) {
+// NewObjectID makes the id of an object: 128 random bits as 32 hexadecimal
+// digits.
+func NewObjectID() string {
+	b := make([]byte, 16)
+	rand.Read(b)
+	return hex.EncodeToString(b)
+}
+
+// body names the object of a value, and its content.
+type body struct {
+	id   string
+	hash string // SHA-256, hexadecimal
+}
+
+// put stores a value as a new object.
+func (b bodies) put(ctx context.Context, ns Namespace, value []byte) (body, error) {
 	sum := sha256.Sum256(value)
-	hash := hex.EncodeToString(sum[:])
+	made := body{NewObjectID(), hex.EncodeToString(sum[:])}
 	_, err := b.client.PutObject(ctx, &s3.PutObjectInput{
-		Bucket: &b.bucket, Key: aws.String(objectKey(ns, hash)),
+		Bucket: &b.bucket, Key: aws.String(ObjectName(ns, made.id)),
 		Body: bytes.NewReader(value), ContentType: aws.String("application/json"),
 	})
 	if err != nil {
-		return "", fmt.Errorf("put body: %w", err)
+		return body{}, fmt.Errorf("put body: %w", err)
 	}
-	return hash, nil
+	return made, nil
 }
 
 // get reads a value and checks it against its hash.
-func (b bodies) get(ctx context.Context, ns Namespace, hash string) ([]byte, error) {
-	out, err := b.client.GetObject(ctx, &s3.GetObjectInput{Bucket: &b.bucket, Key: aws.String(objectKey(ns, hash))})
+func (b bodies) get(ctx context.Context, ns Namespace, at body) ([]byte, error) {
+	out, err := b.client.GetObject(ctx, &s3.GetObjectInput{Bucket: &b.bucket, Key: aws.String(ObjectName(ns, at.id))})
 	var missing *types.NoSuchKey
 	if errors.As(err, &missing) {
 		return nil, errBodyGone
@@ -65,16 +82,16 @@ func (b bodies) get(ctx context.Context, ns Namespace, hash string) ([]byte, err
 	if err != nil {
 		return nil, fmt.Errorf("read body: %w", err)
 	}
-	if sum := sha256.Sum256(value); hex.EncodeToString(sum[:]) != hash {
-		return nil, fmt.Errorf("body %s does not have its hash", hash)
+	if sum := sha256.Sum256(value); hex.EncodeToString(sum[:]) != at.hash {
+		return nil, fmt.Errorf("body %s does not have its hash", at.id)
 	}
 	return value, nil
 }
 
 // value reads the value of a cell.
 func (b bodies) value(ctx context.Context, ns Namespace, c cell) ([]byte, error) {
-	if c.hash == "" {
+	if c.body.hash == "" {
 		return c.inline, nil
 	}
-	return b.get(ctx, ns, c.hash)
+	return b.get(ctx, ns, c.body)
 }

@@ -25,8 +25,9 @@ type cell struct {
 	weight    int    // wt: bytes inside a JSON string
 	written   int64  // wa: Unix milliseconds
 	stamp     string // st: of the last write
-	inline    []byte // vd: the value, if small
-	hash      string // vh: of the body in the bucket, if not
+	inline    []byte // vd: the value, if small; of an artifact, its description
+	body      body   // vo, vh: the value's object, if not; of an artifact, the file's object without vh
+	etag      string // ae: of an artifact, the ETag that S3 gave the file
 	changed   int64  // ch_at: when the request began that changed the item last
 }
 
@@ -52,7 +53,7 @@ func readCell(r *attr.Reader) cell {
 	c := cell{
 		committed: r.Bool("cm"), readCaps: r.String("rc"), writeCaps: r.String("wc"),
 		size: int(r.Int("sz")), weight: int(r.Int("wt")), written: r.Int("wa"), stamp: r.String("st"),
-		inline: r.Bytes("vd"), hash: r.String("vh"), changed: r.Int(change.AttrAt),
+		inline: r.Bytes("vd"), body: body{r.String("vo"), r.String("vh")}, etag: r.String("ae"), changed: r.Int(change.AttrAt),
 	}
 	for name, field := range map[string]**int{"vr": &c.version, "rv": &c.revision} {
 		if r.Has(name) {

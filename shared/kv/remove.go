@@ -79,7 +79,7 @@ func (d removal) erase() *edit {
 	e := newEdit(d.author)
 	e.count("rv", 0)
 	e.set("st", attr.String(d.author.Request))
-	e.removes = append(e.removes, "vr", "cm", "rc", "wc", "sz", "wt", "wa", "vd", "vh")
+	e.removes = append(e.removes, "vr", "cm", "rc", "wc", "sz", "wt", "wa", "vd", "vo", "vh", "ae")
 	return e
 }
 

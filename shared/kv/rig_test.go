@@ -41,7 +41,11 @@ func rigOn(env *storagetest.Env) *rig {
 }
 
 // failing is the same store behind a network that fails as faults say.
-func (r *rig) failing(faults *storagetest.Faults) *rig { return rigOn(r.env.WithFaults(faults)) }
+func (r *rig) failing(faults *storagetest.Faults) *rig {
+	failing := rigOn(r.env.WithFaults(faults))
+	failing.Known(r.ns)
+	return failing
+}
 
 // author is a new request.
 func (r *rig) author() change.Author {
@@ -119,6 +123,14 @@ func (r *rig) item(t testing.TB, pk string, sk []byte) map[string]types.Attribut
 		t.Fatal(err)
 	}
 	return out.Item
+}
+
+func stringOf(v types.AttributeValue) string {
+	s, _ := v.(*types.AttributeValueMemberS)
+	if s == nil {
+		return ""
+	}
+	return s.Value
 }
 
 func tableKey(pk string, sk []byte) map[string]types.AttributeValue {

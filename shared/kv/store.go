@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"sync"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -20,9 +21,10 @@ import (
 // Store is the key-value store over one table and one bucket. It is safe for
 // concurrent use, also by other processes.
 type Store struct {
-	db     *dynamodb.Client
-	table  string
-	bodies bodies
+	db         *dynamodb.Client
+	table      string
+	bodies     bodies
+	registered sync.Map // of Namespace: what register has written
 }
 
 // New makes a store. The table and the bucket are those that template.yaml

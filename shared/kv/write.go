@@ -148,7 +148,10 @@ func (s *Store) prepare(ctx context.Context, ns Namespace, author change.Author,
 		c.inline = w.Value.Text
 		return c, nil
 	}
-	c.hash, err = s.bodies.put(ctx, ns, w.Value.Text)
+	if err := s.register(ctx, ns); err != nil {
+		return cell{}, err
+	}
+	c.body, err = s.bodies.put(ctx, ns, w.Value.Text)
 	return c, err
 }
 
@@ -209,6 +212,9 @@ func (h head) announces(guarded bool) bool { return h.more && (h.guarded || !gua
 // openHead makes a key's head announce more rows. The announcement stands
 // before the row, so that no delete can overlook the row.
 func (s *Store) openHead(ctx context.Context, ns Namespace, author change.Author, key string, guarded bool) (head, error) {
+	if err := s.register(ctx, ns); err != nil {
+		return head{}, err
+	}
 	e := newEdit(author)
 	e.values[":gn"] = attr.String(newGeneration())
 	e.sets = append(e.sets, "gn = if_not_exists(gn, :gn)")
@@ -246,8 +252,10 @@ func (c cell) edit(author change.Author, w Write, at place) *edit {
 	e.set("st", attr.String(c.stamp))
 	e.setOr(c.readCaps != "", "rc", attr.String(c.readCaps))
 	e.setOr(c.writeCaps != "", "wc", attr.String(c.writeCaps))
-	e.setOr(c.hash == "", "vd", attr.Bytes(c.inline))
-	e.setOr(c.hash != "", "vh", attr.String(c.hash))
+	e.setOr(c.body.hash == "", "vd", attr.Bytes(c.inline))
+	e.setOr(c.body.hash != "", "vh", attr.String(c.body.hash))
+	e.setOr(c.body.id != "", "vo", attr.String(c.body.id))
+	e.setOr(c.etag != "", "ae", attr.String(c.etag))
 	if at.inHead {
 		e.values[":gn"] = attr.String(newGeneration())
 		e.sets = append(e.sets, "gn = if_not_exists(gn, :gn)")
