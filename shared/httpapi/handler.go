@@ -115,9 +115,13 @@ func writeAnswer(rec *recorder, answer any) {
 	if h, ok := answer.(Headerer); ok {
 		h.SetHeaders(rec.Header())
 	}
+	status := http.StatusOK
+	if s, ok := answer.(Statuser); ok {
+		status = s.Status()
+	}
 	rec.Header().Set("Content-Type", contentType)
-	if _, ok := answer.(Empty); ok {
-		rec.WriteHeader(http.StatusOK)
+	if _, ok := answer.(bodyless); ok {
+		rec.WriteHeader(status)
 		return
 	}
 	var buf bytes.Buffer
@@ -128,6 +132,6 @@ func writeAnswer(rec *recorder, answer any) {
 		rec.WriteHeader(http.StatusInternalServerError)
 		return
 	}
-	rec.WriteHeader(http.StatusOK)
+	rec.WriteHeader(status)
 	rec.Write(bytes.TrimSuffix(buf.Bytes(), []byte("\n")))
 }

@@ -157,3 +157,28 @@ func TestUnknownRoutesAre404WithoutBody(t *testing.T) {
 		t.Errorf("an event that is no request: got %v, want ErrNotHTTP", err)
 	}
 }
+
+// moved is an answer with a status and a header of its own, and no body.
+type moved struct{ httpapi.Empty }
+
+func (moved) Status() int              { return http.StatusFound }
+func (moved) SetHeaders(h http.Header) { h.Set("Location", "https://example.com/") }
+func (accepted) Status() int           { return http.StatusAccepted }
+
+// accepted has a body besides.
+type accepted struct {
+	N int `json:"n"`
+}
+
+func TestAnswersMayHaveAStatusOfTheirOwn(t *testing.T) {
+	for _, c := range []struct {
+		answer any
+		status int
+		body   string
+	}{{moved{}, 302, ""}, {accepted{7}, 202, `{"n":7}`}, {httpapi.Empty{}, 200, ""}} {
+		resp, log := invoke(t, access.Rule{Public: true}, nil, `{}`, func(httpapi.Call, input) (any, error) { return c.answer, nil })
+		if resp.StatusCode != c.status || resp.Body != c.body || !strings.Contains(log, fmt.Sprintf(`"status":%d`, c.status)) {
+			t.Errorf("got %d %q, log %s; want %d %q", resp.StatusCode, resp.Body, log, c.status, c.body)
+		}
+	}
+}

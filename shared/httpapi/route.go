@@ -50,8 +50,19 @@ func (c Call) Author() change.Author {
 }
 
 // Empty is the answer of an operation that has nothing to say: 200 without a
-// body.
+// body. An answer that embeds it has no body either, whatever its status.
 type Empty struct{}
+
+func (Empty) bodyless() {}
+
+// bodyless is Empty, and what embeds it.
+type bodyless interface{ bodyless() }
+
+// Statuser is an answer with a status of its own; that of any other is 200.
+type Statuser interface {
+	// Status is one of 200 to 399: refusals are faults.
+	Status() int
+}
 
 // Headerer is an answer that also sets response headers.
 type Headerer interface {
