@@ -33,7 +33,9 @@ func Handler(routes []Route, log *slog.Logger, now func() time.Time) http.Handle
 		call, gateway := receive(r.Context(), start)
 		rec := &recorder{ResponseWriter: w, status: http.StatusOK, call: call, gateway: gateway}
 		protect(rec.Header())
-		if _, pattern := mux.Handler(r); pattern == "" {
+		// The multiplexer would redirect a path that is not clean. None of ours
+		// is what such a path means: the gateway compares paths as they are.
+		if h, _ := mux.Handler(r); !ours(h) {
 			rec.WriteHeader(http.StatusNotFound)
 		} else {
 			mux.ServeHTTP(rec, r)
@@ -50,8 +52,20 @@ func protect(h http.Header) {
 	h.Set("Strict-Transport-Security", "max-age=31536000")
 }
 
+// served is a route behind the multiplexer, as told from the multiplexer's own
+// handlers.
+type served func(http.ResponseWriter, *http.Request)
+
+// ServeHTTP implements http.Handler.
+func (s served) ServeHTTP(w http.ResponseWriter, r *http.Request) { s(w, r) }
+
+func ours(h http.Handler) bool {
+	_, ok := h.(served)
+	return ok
+}
+
 // serve wraps one route.
-func serve(route Route) http.HandlerFunc {
+func serve(route Route) served {
 	return func(w http.ResponseWriter, r *http.Request) {
 		rec := w.(*recorder)
 		answer, err := answer(route, rec, r)
