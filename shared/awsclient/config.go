@@ -51,6 +51,8 @@ func Config() aws.Config {
 		Retryer: func() aws.Retryer {
 			return retry.NewStandard(func(o *retry.StandardOptions) {
 				o.MaxAttempts, o.MaxBackoff = attempts, maxBackoff
+				// The SDK takes a conflict for the caller's fault.
+				o.Retryables = append(o.Retryables, retry.RetryableErrorCode{Codes: definite})
 			})
 		},
 	}
@@ -72,12 +74,17 @@ var definite = map[string]struct{}{
 	"ProvisionedThroughputExceededException": {},
 	"RequestLimitExceeded":                   {},
 	"ThrottlingException":                    {},
+	conflict:                                 {},
 	"TransactionInProgressException":         {},
 }
 
+// conflict refuses a write of an item on which a transaction is under way.
+const conflict = "TransactionConflictException"
+
 // RetryDefinite is a client option for writes that must not be repeated
 // blindly: it retries only where nothing can have happened, because the server
-// said that it refused for load, or no connection was made.
+// said that it refused for load or for a transaction under way, or no
+// connection was made.
 func RetryDefinite(o *dynamodb.Options) {
 	o.Retryer = retry.NewStandard(func(o *retry.StandardOptions) {
 		o.MaxAttempts, o.MaxBackoff = attempts, maxBackoff

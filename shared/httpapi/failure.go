@@ -1,6 +1,7 @@
 package httpapi
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"net/http"
@@ -33,15 +34,41 @@ type errorBody struct {
 	Data string `json:"data,omitempty"`
 }
 
-// errThrottled answers for storage that refused for load, however often the
-// client tried. The log has the error itself.
-var errThrottled = fault.Busyf("THROTTLED", "storage is under more load than it admits: try again in a moment")
+// Passing states that operations report as errors of storage, not as faults.
+// The log has the error itself.
+var (
+	// errThrottled answers for storage that refused for load, however often the
+	// client tried.
+	errThrottled = fault.Busyf("THROTTLED", "storage is under more load than it admits: try again in a moment")
+	// errContended answers for items that were never free of other writers.
+	errContended = fault.Busyf("CONTENDED", "too many callers write the same at once: try again in a moment")
+	// errNoAnswer answers for an operation whose time was over.
+	errNoAnswer = fault.Busyf("NO_ANSWER",
+		"the server did not finish in time; a write may or may not have taken effect: read, then decide whether to write again")
+)
 
-// writeFailure answers err: faults by the table, storage that is overloaded as
-// a passing state, all else 500 with no body.
+// passing answers the fault for an error of storage that may be gone at the
+// next attempt, or nil.
+func passing(err error) *fault.Error {
+	switch {
+	case awsclient.Throttled(err):
+		return errThrottled
+	case awsclient.Contended(err):
+		return errContended
+	case errors.Is(err, context.DeadlineExceeded):
+		return errNoAnswer
+	}
+	return nil
+}
+
+// writeFailure answers err: faults by the table, what is passing as a fault
+// too, all else 500 with no body.
 func writeFailure(w http.ResponseWriter, err error) {
-	f := errThrottled
-	if !errors.As(err, &f) && !awsclient.Throttled(err) {
+	var f *fault.Error
+	if !errors.As(err, &f) {
+		f = passing(err)
+	}
+	if f == nil {
 		w.WriteHeader(http.StatusInternalServerError)
 		return
 	}

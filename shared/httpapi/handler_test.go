@@ -49,6 +49,9 @@ func echo(_ httpapi.Call, in input) (any, error) { return in, nil }
 // throttled is what a client answers whose every attempt was refused for load.
 var throttled = &types.ProvisionedThroughputExceededException{Message: aws.String("table opsplane-secret")}
 
+// conflict is what a client answers whose item was never free of transactions.
+var conflict = &types.TransactionConflictException{Message: aws.String("table opsplane-secret")}
+
 func TestErrorsBecomeStatuses(t *testing.T) {
 	for name, c := range map[string]struct {
 		err    error
@@ -62,6 +65,9 @@ func TestErrorsBecomeStatuses(t *testing.T) {
 		"too large":         {fault.TooLargef("BIG", "at most 1"), 413, `{"id":"BIG","data":"at most 1"}`},
 		"busy":              {fault.Busyf("BUSY", "again"), 503, `{"id":"BUSY","data":"again"}`},
 		"throttled":         {fmt.Errorf("read opsplane-secret: %w", throttled), 503, `{"id":"THROTTLED","data":"storage is under more load than it admits: try again in a moment"}`},
+		"transaction":       {fmt.Errorf("write opsplane-secret: %w", conflict), 503, `{"id":"CONTENDED","data":"too many callers write the same at once: try again in a moment"}`},
+		"out of time":       {fmt.Errorf("read opsplane-secret: %w", context.DeadlineExceeded), 503, `{"id":"NO_ANSWER","data":"the server did not finish in time; a write may or may not have taken effect: read, then decide whether to write again"}`},
+		"caller gone":       {context.Canceled, 500, ""},
 		"fault before load": {errors.Join(throttled, fault.ErrNotFound), 404, ""},
 		"wrapped":           {errors.Join(errors.New("secret"), fault.ErrNotFound), 404, ""},
 		"internal":          {errors.New("table opsplane-secret is gone"), 500, ""},
@@ -77,6 +83,29 @@ func TestErrorsBecomeStatuses(t *testing.T) {
 		if (name == "internal" || name == "throttled") && !strings.Contains(log, "table opsplane-secret") {
 			t.Errorf("%s: the log does not say what failed: %s", name, log)
 		}
+	}
+}
+
+// A call that hangs must not hang its caller, nor cost the instance.
+func TestOperationEndsBeforeItsInvocation(t *testing.T) {
+	l := httpapi.NewLambda([]httpapi.Route{{
+		Pattern: "GET /x", Rule: access.Rule{Public: true},
+		Endpoint: httpapi.JSON(httpapi.NoInput, func(ctx context.Context, _ httpapi.Call, _ struct{}) (httpapi.Empty, error) {
+			<-ctx.Done()
+			return httpapi.Empty{}, ctx.Err()
+		}),
+	}}, slog.New(slog.DiscardHandler), time.Now)
+	ctx, cancel := context.WithDeadline(t.Context(), time.Now().Add(550*time.Millisecond))
+	defer cancel()
+	resp, err := l.Handle(ctx, httpapitest.Event(t, "GET", "/x", nil, ""))
+	if err != nil || resp.StatusCode != 503 || !strings.Contains(resp.Body, "NO_ANSWER") {
+		t.Errorf("got %d %s, %v; want 503 NO_ANSWER", resp.StatusCode, resp.Body, err)
+	}
+	if got := resp.MultiValueHeaders["Retry-After"]; !slices.Equal(got, []string{"1"}) {
+		t.Errorf("got Retry-After %q, want 1", got)
+	}
+	if ctx.Err() != nil {
+		t.Error("the invocation's own time was over too")
 	}
 }
 

@@ -32,7 +32,12 @@ func NewLambda(routes []Route, log *slog.Logger, now func() time.Time, middlewar
 // ErrNotHTTP is answered to an invocation that is no API Gateway proxy event.
 var ErrNotHTTP = errors.New("this function answers API Gateway proxy events only")
 
-// Handle answers one API Gateway REST proxy event.
+// answerTime is what an operation leaves of an invocation's time, so that the
+// caller hears that time was over, and the function is not killed for it.
+const answerTime = 500 * time.Millisecond
+
+// Handle answers one API Gateway REST proxy event. The operation's context ends
+// a little before the invocation does.
 func (l *Lambda) Handle(ctx context.Context, event events.APIGatewayProxyRequest) (events.APIGatewayProxyResponse, error) {
 	if event.HTTPMethod == "" || event.Path == "" {
 		return events.APIGatewayProxyResponse{}, ErrNotHTTP
@@ -43,6 +48,11 @@ func (l *Lambda) Handle(ctx context.Context, event events.APIGatewayProxyRequest
 		return invalidPath(), nil
 	}
 	event.Path = withoutBase(event.Path, event.Resource)
+	if end, ok := ctx.Deadline(); ok {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithDeadline(ctx, end.Add(-answerTime))
+		defer cancel()
+	}
 	return l.adapter.ProxyWithContext(ctx, event)
 }
 
