@@ -14,6 +14,8 @@ PUBLIC = {
 
 EMPTY = ""
 TOO_MANY = '{"id":"TOO_MANY_REQUESTS","data":'
+UNAVAILABLE = '{"id":"UNAVAILABLE","data":'
+NO_ANSWER = '{"id":"NO_ANSWER","data":'
 
 # Every response type of the gateway: its status (None: the gateway's own for the case) and how its body begins.
 RESPONSES = {
@@ -24,10 +26,10 @@ RESPONSES = {
     "EXPIRED_TOKEN": ("403", EMPTY),
     "MISSING_AUTHENTICATION_TOKEN": ("404", EMPTY),
     "RESOURCE_NOT_FOUND": ("404", EMPTY),
-    "AUTHORIZER_FAILURE": ("500", EMPTY),
-    "AUTHORIZER_CONFIGURATION_ERROR": ("500", EMPTY),
+    "AUTHORIZER_FAILURE": ("503", UNAVAILABLE),
+    "AUTHORIZER_CONFIGURATION_ERROR": ("503", UNAVAILABLE),
     "API_CONFIGURATION_ERROR": ("500", EMPTY),
-    "INTEGRATION_FAILURE": ("504", EMPTY),
+    "INTEGRATION_FAILURE": ("503", NO_ANSWER),
     "INTEGRATION_TIMEOUT": ("504", EMPTY),
     "BAD_REQUEST_BODY": ("400", '{"id":"BAD_REQUEST","data":'),
     "BAD_REQUEST_PARAMETERS": ("400", '{"id":"BAD_REQUEST","data":'),
@@ -37,7 +39,7 @@ RESPONSES = {
     "QUOTA_EXCEEDED": ("429", TOO_MANY),
     "WAF_FILTERED": ("429", TOO_MANY),
     "DEFAULT_4XX": (None, EMPTY),
-    "DEFAULT_5XX": (None, EMPTY),
+    "DEFAULT_5XX": ("503", NO_ANSWER),
 }
 
 FUNCTIONS = {"AuthorizerFunction", "TokensFunction", "IdentityFunction", "SystemFunction", "KvFunction"}
@@ -132,13 +134,13 @@ def gateway_responses_say_nothing_of_the_insides(template):
         equal(kind, "application/json", f"media type of {name}")
         assert text.startswith(body) if body else text == "", f"body of {name}: {text!r}"
         assert "$" not in text and "#" not in text, f"{name} has variables, or words of a template language the gateway does not run"
-        if status == "429":
+        if status in ("429", "503"):
             assert "gatewayresponse.header.Retry-After" in responses[name]["responseParameters"], f"{name} lacks Retry-After"
     assert "split the value" in responses["REQUEST_TOO_LARGE"]["responseTemplates"]["application/json"]
 
 
 def requests_are_throttled(template):
-    """Exchanging a key must not be a way to guess keys; the whole stage has a ceiling too."""
+    """Exchanging a key must not be a way to guess keys; every other method has a ceiling too."""
     settings = {(s["HttpMethod"], s["ResourcePath"]): s for s in stage(template)["MethodSettings"]}
     equal(set(settings), {("*", "/*"), ("POST", "/~1api~1v1~1access-token~1refresh")}, "throttled methods")
     for key, prefix in zip(settings, ("Api", "Refresh")):

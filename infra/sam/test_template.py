@@ -62,6 +62,8 @@ MISTAKES = {
                            put(API + "/GatewayResponses/ACCESS_DENIED/ResponseTemplates",
                                {"application/json": '{"message":$context.error.messageString}'})),
     "undecided response": (rules.gateway_responses_say_nothing_of_the_insides, drop(API + "/GatewayResponses/DEFAULT_5XX")),
+    "no word when to come back": (rules.gateway_responses_say_nothing_of_the_insides,
+                                  drop(API + "/GatewayResponses/INTEGRATION_FAILURE/ResponseParameters/Headers/Retry-After")),
     "unthrottled refresh": (rules.requests_are_throttled, drop(API + "/MethodSettings/1")),
     "data trace": (rules.no_log_holds_a_credential, put(API + "/MethodSettings/0/DataTraceEnabled", True)),
     "logged path": (rules.no_log_holds_a_credential, put(API + "/AccessLogSetting/Fn::If/1/Format", "$context.path")),

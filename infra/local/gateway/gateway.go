@@ -5,8 +5,8 @@
 // first, and turns a function's answer back into HTTP.
 //
 // It takes routes, authorizers and its own answers from the template, and
-// nothing from the functions: what passes here passes there. It does not
-// throttle.
+// nothing from the functions: what passes here passes there. It throttles when
+// it is told to: what it admits is for an account's protection, not a laptop's.
 package gateway
 
 import (
@@ -75,6 +75,10 @@ func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		g.refuse(w, c, requestTooLarge)
 		return
 	}
+	if !m.limit.admits(c.time) {
+		g.refuse(w, c, throttled)
+		return
+	}
 	// The client may go; what its request began goes on, as behind the real gateway.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(r.Context()), g.timeout)
 	defer cancel()
@@ -109,7 +113,7 @@ func (g *Gateway) authorize(ctx context.Context, c *call, name string) (map[stri
 		case errors.As(err, &failed) && failed.Message == "Unauthorized":
 			return nil, unauthorized
 		case errors.Is(err, runtimeapi.ErrThrottled):
-			return nil, throttled
+			return nil, authorizerConfig
 		}
 		g.report(fmt.Sprintf("%s %s: %s: %v", c.request.Method, c.rawPath, a.Function, err))
 		return nil, authorizerFailure
@@ -145,7 +149,9 @@ func (g *Gateway) integrate(ctx context.Context, w http.ResponseWriter, c *call,
 		g.refuse(w, c, requestTooLarge)
 		return
 	case errors.Is(err, runtimeapi.ErrThrottled):
-		g.refuse(w, c, throttled)
+		// Not THROTTLED: that is the gateway's own limit, and Lambda's is to it
+		// a function that fails.
+		g.refuse(w, c, integrationFailure)
 		return
 	case errors.Is(err, context.DeadlineExceeded):
 		g.refuse(w, c, integrationTimeout)

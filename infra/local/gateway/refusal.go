@@ -20,6 +20,7 @@ const (
 	missingToken         refusal = "MISSING_AUTHENTICATION_TOKEN"
 	requestTooLarge      refusal = "REQUEST_TOO_LARGE"
 	throttled            refusal = "THROTTLED"
+	integrationFailure   refusal = "INTEGRATION_FAILURE" // Lambda did not take the event
 	integrationTimeout   refusal = "INTEGRATION_TIMEOUT"
 	badFunction          refusal = "DEFAULT_5XX" // a crash or a malformed answer has no type of its own
 	defaultClientRefusal refusal = "DEFAULT_4XX"
@@ -38,6 +39,7 @@ var builtin = map[refusal]struct {
 	missingToken:       {http.StatusForbidden, "Missing Authentication Token", "MissingAuthenticationTokenException"},
 	requestTooLarge:    {http.StatusRequestEntityTooLarge, "Request Too Long", "RequestTooLargeException"},
 	throttled:          {http.StatusTooManyRequests, "Too Many Requests", "TooManyRequestsException"},
+	integrationFailure: {http.StatusInternalServerError, "Internal server error", "InternalServerErrorException"},
 	integrationTimeout: {http.StatusGatewayTimeout, "Endpoint request timed out", "InternalServerErrorException"},
 	badFunction:        {http.StatusBadGateway, "Internal server error", "InternalServerErrorException"},
 }

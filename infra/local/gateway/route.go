@@ -21,6 +21,7 @@ type resource struct {
 type method struct {
 	function   string // logical id
 	authorizer string // name, or empty
+	limit      *limit // nil: none
 }
 
 // table finds the resource for a path.

@@ -14,6 +14,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"syscall"
 
 	"github.com/opsplane/opsplane/infra/local/console"
@@ -29,11 +30,22 @@ type Config struct {
 	DynamoDB string
 	// DynamoDBURL and S3URL are servers of the user's own.
 	DynamoDBURL, S3URL string
+	// Instances is how many of each function run at most. A request beyond
+	// them is answered at once, as by Lambda at its limit.
+	Instances int
+	// Throttle makes the gateway keep to the template's rates.
+	Throttle bool
+	// Parameters replace defaults of the template.
+	Parameters map[string]string
 
 	Console *console.Console
 }
 
-// FromEnvironment reads PORT, STATE, DYNAMODB, DYNAMODB_URL and S3_URL.
+// defaultInstances is plenty for a laptop's processors.
+const defaultInstances = 50
+
+// FromEnvironment reads PORT, STATE, DYNAMODB, DYNAMODB_URL, S3_URL, INSTANCES,
+// THROTTLE and PARAMETERS.
 func FromEnvironment(env func(string) string, c *console.Console) (Config, error) {
 	root, err := template.Root(".")
 	if err != nil {
@@ -43,10 +55,36 @@ func FromEnvironment(env func(string) string, c *console.Console) (Config, error
 	if err != nil || port < 1 || port > 65535 {
 		return Config{}, fmt.Errorf("PORT=%s is not a port", env("PORT"))
 	}
+	instances, err := strconv.Atoi(cmp.Or(env("INSTANCES"), strconv.Itoa(defaultInstances)))
+	if err != nil || instances < 1 {
+		return Config{}, fmt.Errorf("INSTANCES=%s is not a number from 1 on", env("INSTANCES"))
+	}
+	throttle := cmp.Or(env("THROTTLE"), "off")
+	if throttle != "on" && throttle != "off" {
+		return Config{}, fmt.Errorf("THROTTLE=%s is neither on nor off", throttle)
+	}
+	parameters, err := assignments(env("PARAMETERS"))
+	if err != nil {
+		return Config{}, err
+	}
 	return Config{
 		Root: root, Port: port, State: cmp.Or(env("STATE"), ".local"),
-		DynamoDB: env("DYNAMODB"), DynamoDBURL: env("DYNAMODB_URL"), S3URL: env("S3_URL"), Console: c,
+		DynamoDB: env("DYNAMODB"), DynamoDBURL: env("DYNAMODB_URL"), S3URL: env("S3_URL"),
+		Instances: instances, Throttle: throttle == "on", Parameters: parameters, Console: c,
 	}, nil
+}
+
+// assignments reads "Name=value Name=value", as sam deploy takes them.
+func assignments(text string) (map[string]string, error) {
+	values := map[string]string{}
+	for _, word := range strings.Fields(text) {
+		name, value, ok := strings.Cut(word, "=")
+		if !ok || name == "" {
+			return nil, fmt.Errorf("PARAMETERS has %q, want Name=value", word)
+		}
+		values[name] = value
+	}
+	return values, nil
 }
 
 // state is the folder of a stack and the lock on it.

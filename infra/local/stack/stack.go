@@ -6,6 +6,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"maps"
 	"net"
 	"net/http"
 	"os"
@@ -21,13 +22,8 @@ import (
 	"github.com/opsplane/opsplane/infra/template"
 )
 
-// Limits of one stack.
-const (
-	// maxInstances of one function. Beyond it the gateway answers 429.
-	maxInstances = 50
-	// requestGrace is how long requests under way may take when the stack ends.
-	requestGrace = 2 * time.Second
-)
+// requestGrace is how long requests under way may take when the stack ends.
+const requestGrace = 2 * time.Second
 
 // stack is a stack in the making, and then a running one.
 type stack struct {
@@ -65,7 +61,7 @@ func Run(ctx context.Context, c Config) error {
 	defer s.forget()
 	s.forget()
 	s.template, err = template.Load(filepath.Join(c.Root, "template.yaml"), template.Options{
-		Name: provision.Name, Parameters: map[string]string{"PublicBaseUrl": s.url},
+		Name: provision.Name, Parameters: s.parameters(),
 	})
 	if err != nil {
 		return err
@@ -78,6 +74,14 @@ func Run(ctx context.Context, c Config) error {
 		return err
 	}
 	return s.serve(ctx, listener, started)
+}
+
+// parameters are the user's, and the stack's own address unless the user has
+// another.
+func (s *stack) parameters() map[string]string {
+	given := map[string]string{"PublicBaseUrl": s.url}
+	maps.Copy(given, s.Parameters)
+	return given
 }
 
 // forget removes what is true only while the stack runs.
@@ -122,7 +126,7 @@ func (s *stack) prepare(ctx context.Context) error {
 func (s *stack) startFunctions(ctx context.Context) {
 	var wg sync.WaitGroup
 	for _, f := range s.template.Functions {
-		function := runtimeapi.NewFunction(s.spec(f), maxInstances)
+		function := runtimeapi.NewFunction(s.spec(f), s.Instances)
 		s.functions[f.LogicalID] = function
 		wg.Go(func() {
 			if err := function.Warm(ctx); err != nil && ctx.Err() == nil {
@@ -154,8 +158,12 @@ func (s *stack) serve(ctx context.Context, listener net.Listener, started time.T
 	for id, f := range s.functions {
 		invokers[id] = f
 	}
+	front := gateway.New(s.template, invokers, func(line string) { s.Console.Say("%s", line) })
+	if s.Throttle {
+		front.Throttle()
+	}
 	server := &http.Server{
-		Handler:           gateway.New(s.template, invokers, func(line string) { s.Console.Say("%s", line) }),
+		Handler:           front,
 		ReadHeaderTimeout: 30 * time.Second,
 	}
 	go func() { _ = server.Serve(listener) }()

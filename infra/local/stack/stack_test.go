@@ -104,6 +104,10 @@ func TestOneClearLineAndExitOne(t *testing.T) {
 		"no go":                   {root, t.TempDir(), freePort(t), "PATH=/nowhere", "go is not installed"},
 		"no npm":                  {bare, t.TempDir(), freePort(t), "PATH=" + goOnly, "is not installed"},
 		"no such server":          {root, t.TempDir(), freePort(t), "DYNAMODB=other", "DYNAMODB=other: no such server"},
+		"no instances":            {root, t.TempDir(), freePort(t), "INSTANCES=0", "INSTANCES=0 is not a number from 1 on"},
+		"half throttled":          {root, t.TempDir(), freePort(t), "THROTTLE=some", "THROTTLE=some is neither on nor off"},
+		"parameter without value": {root, t.TempDir(), freePort(t), "PARAMETERS=RefreshRateLimit", "want Name=value"},
+		"unknown parameter":       {root, t.TempDir(), freePort(t), "PARAMETERS=Nonsense=1", "no parameter Nonsense"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			failed := launch(t, c.root, c.state, c.port, c.env)

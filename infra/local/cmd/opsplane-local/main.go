@@ -6,7 +6,9 @@
 //
 // PORT (3000) and STATE (.local) set the port and the folder of the data;
 // DYNAMODB_URL and S3_URL bring servers of the user's own; DYNAMODB chooses
-// among ours (dynoxide, dynamodb-local).
+// among ours (dynoxide, dynamodb-local). INSTANCES (50) bounds the processes of
+// each function, THROTTLE=on makes the gateway keep to the template's rates,
+// and PARAMETERS="Name=value …" replaces the template's defaults.
 package main
 
 import (

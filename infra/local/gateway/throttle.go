@@ -1,0 +1,68 @@
+//go:build unix
+
+package gateway
+
+import (
+	"sync"
+	"time"
+
+	"github.com/opsplane/opsplane/infra/template"
+)
+
+// limit admits requests as a token bucket: burst at once, and rate a second in
+// the long run.
+type limit struct {
+	rate, burst float64
+
+	mu   sync.Mutex
+	left float64
+	at   time.Time // when left was true
+}
+
+// admits takes a token if there is one. A nil limit admits everything.
+func (l *limit) admits(now time.Time) bool {
+	if l == nil {
+		return true
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if passed := now.Sub(l.at); passed > 0 {
+		l.left = min(l.burst, l.left+passed.Seconds()*l.rate)
+		l.at = now
+	}
+	if l.left < 1 {
+		return false
+	}
+	l.left--
+	return true
+}
+
+// Throttle makes the gateway keep to the template's method settings from now
+// on. A setting for all methods is a limit for each of them: the real gateway
+// applies what is set for a stage method by method ("Throttle requests to your
+// REST APIs", Amazon API Gateway Developer Guide). It must be called before the
+// first request.
+func (g *Gateway) Throttle() {
+	for _, r := range g.routes {
+		for name, m := range r.methods {
+			if s, ok := setting(g.api.MethodSettings, r.path, name); ok {
+				m.limit = &limit{rate: s.RateLimit, burst: float64(s.BurstLimit), left: float64(s.BurstLimit), at: time.Now()}
+				r.methods[name] = m
+			}
+		}
+	}
+}
+
+// setting finds the limits of a method: its own, else those of all methods.
+func setting(settings []template.MethodSetting, path, method string) (found template.MethodSetting, ok bool) {
+	for _, s := range settings {
+		switch {
+		case s.RateLimit == 0:
+		case s.Path == path && s.Method == method:
+			return s, true
+		case s.Path == "*" && s.Method == "*":
+			found, ok = s, true
+		}
+	}
+	return found, ok
+}
