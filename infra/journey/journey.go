@@ -36,6 +36,7 @@ type Stack struct {
 	APIKey string
 
 	programs programs
+	env      []string
 	cmd      *exec.Cmd
 	ended    chan struct{} // closed when the stack's main process has ended
 	http     *http.Client
@@ -49,10 +50,10 @@ const (
 )
 
 // Start starts a stack for one test and ends it with the test, which fails if
-// that leaves a process behind.
-func Start(t testing.TB) *Stack {
+// that leaves a process behind. env adds to its environment: "NAME=value".
+func Start(t testing.TB, env ...string) *Stack {
 	t.Helper()
-	s, err := Launch(t.TempDir())
+	s, err := Launch(t.TempDir(), env...)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -69,12 +70,12 @@ func Start(t testing.TB) *Stack {
 
 // Launch starts a stack on a state folder and returns when it serves. The
 // caller must Stop it.
-func Launch(state string) (*Stack, error) {
+func Launch(state string, env ...string) (*Stack, error) {
 	built, err := build()
 	if err != nil {
 		return nil, err
 	}
-	s := &Stack{State: state, programs: built, http: newHTTPClient()}
+	s := &Stack{State: state, programs: built, env: env, http: newHTTPClient()}
 	// Another process may take the port between our finding and its using it.
 	for range 3 {
 		if err = s.Restart(); err == nil {
@@ -105,7 +106,8 @@ func (s *Stack) Restart() error {
 	s.cmd = exec.Command(s.programs.stack)
 	s.cmd.Dir = s.programs.root
 	// Servers of somebody else's could not be killed, nor their data be trusted to be ours.
-	s.cmd.Env = append(os.Environ(), "PORT="+port, "STATE="+s.State, "DYNAMODB_URL=", "S3_URL=")
+	s.cmd.Env = append(os.Environ(), "PORT="+port, "STATE="+s.State, "DYNAMODB_URL=", "S3_URL=", "INSTANCES=", "THROTTLE=", "PARAMETERS=")
+	s.cmd.Env = append(s.cmd.Env, s.env...)
 	s.cmd.Stdout, s.cmd.Stderr = printed, printed
 	// A group of its own: Ctrl-C in a terminal ends the tests, and they end the stack.
 	s.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
