@@ -10,6 +10,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
 	"github.com/opsplane/opsplane/shared/attr"
+	"github.com/opsplane/opsplane/shared/awsclient"
 )
 
 // batchSize is how many items BatchGetItem takes.
@@ -28,7 +29,7 @@ func (s *Store) batchRows(ctx context.Context, ns Namespace, generation string, 
 			if n == tries {
 				return errContended
 			}
-			if err := pause(ctx, n); err != nil {
+			if err := awsclient.Pause(ctx, n); err != nil {
 				return err
 			}
 			out, err := s.db.BatchGetItem(ctx, &dynamodb.BatchGetItemInput{

@@ -8,6 +8,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/opsplane/opsplane/shared/access"
+	"github.com/opsplane/opsplane/shared/awsclient"
 	"github.com/opsplane/opsplane/shared/change"
 	"github.com/opsplane/opsplane/shared/fault"
 )
@@ -25,7 +26,7 @@ func (s *Store) Commit(ctx context.Context, ns Namespace, caps access.Set, autho
 		return nil, err
 	}
 	for n := range tries {
-		if err := pause(ctx, n); err != nil {
+		if err := awsclient.Pause(ctx, n); err != nil {
 			return nil, err
 		}
 		plans, chosen, err := s.chooseAll(ctx, ns, caps, wanted)

@@ -38,6 +38,9 @@ func (e *edit) setOr(keep bool, name string, v types.AttributeValue) {
 	e.removes = append(e.removes, name)
 }
 
+// setVersion assigns the version.
+func (e *edit) setVersion(n int) { e.set("vr", attr.Int(int64(n))) }
+
 // count adds one to a counter that begins at first.
 func (e *edit) count(name string, first int) {
 	e.values[":one"], e.values[":"+name+"_0"] = attr.Int(1), attr.Int(int64(first-1))

@@ -9,9 +9,7 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
-	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
 	"github.com/opsplane/opsplane/shared/attr"
 	"github.com/opsplane/opsplane/shared/awsclient"
@@ -40,29 +38,12 @@ func (s *Store) publish(ctx context.Context, ns Namespace, author change.Author,
 	switch {
 	case err == nil:
 		return true, nil
-	case overtaken(err):
+	case awsclient.Overtaken(err):
 		return false, nil
 	case awsclient.Ambiguous(err):
 		return false, errors.Join(errUnknown, err)
 	}
 	return false, fmt.Errorf("commit %d keys: %w", len(plans), err)
-}
-
-// overtaken reports whether a transaction was cancelled only by what others
-// did or by load, so that a new one may succeed.
-func overtaken(err error) bool {
-	var canceled *types.TransactionCanceledException
-	if !errors.As(err, &canceled) {
-		return false
-	}
-	for _, reason := range canceled.CancellationReasons {
-		switch aws.ToString(reason.Code) {
-		case "None", "ConditionalCheckFailed", "TransactionConflict", "ThrottlingError", "ProvisionedThroughputExceeded":
-		default:
-			return false
-		}
-	}
-	return true
 }
 
 // publishOne writes one head.

@@ -10,6 +10,7 @@ import (
 
 	"github.com/opsplane/opsplane/shared/access"
 	"github.com/opsplane/opsplane/shared/attr"
+	"github.com/opsplane/opsplane/shared/awsclient"
 	"github.com/opsplane/opsplane/shared/fault"
 )
 
@@ -21,7 +22,7 @@ func (s *Store) Get(ctx context.Context, ns Namespace, caps access.Set, key stri
 		return Record{}, err
 	}
 	for n := range tries {
-		if err := pause(ctx, n); err != nil {
+		if err := awsclient.Pause(ctx, n); err != nil {
 			return Record{}, err
 		}
 		c, committed, err := s.find(ctx, ns, key, idx)

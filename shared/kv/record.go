@@ -42,8 +42,11 @@ type Namespace struct {
 	Installation string
 }
 
+// String is the namespace as it stands in keys of the table, such as "github:1".
+func (n Namespace) String() string { return n.VCS + ":" + n.Installation }
+
 // partition is the partition key of the namespace's heads.
-func (n Namespace) partition() string { return n.VCS + ":" + n.Installation }
+func (n Namespace) partition() string { return n.String() }
 
 // Record is one row as a caller sees it.
 type Record struct {

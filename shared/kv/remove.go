@@ -11,6 +11,7 @@ import (
 
 	"github.com/opsplane/opsplane/shared/access"
 	"github.com/opsplane/opsplane/shared/attr"
+	"github.com/opsplane/opsplane/shared/awsclient"
 	"github.com/opsplane/opsplane/shared/change"
 )
 
@@ -105,7 +106,7 @@ func (d removal) cell(ctx context.Context, key attr.Item, place where) (removed,
 	}
 	var exact *cell // the cell as it was read, on which e is conditional
 	for n := range tries {
-		if err := pause(ctx, n); err != nil {
+		if err := awsclient.Pause(ctx, n); err != nil {
 			return false, false, err
 		}
 		out, err := d.update(ctx, key, e)
@@ -140,7 +141,7 @@ func (d removal) cell(ctx context.Context, key attr.Item, place where) (removed,
 // all removes every row.
 func (d removal) all(ctx context.Context) (bool, error) {
 	for n := range tries {
-		if err := pause(ctx, n); err != nil {
+		if err := awsclient.Pause(ctx, n); err != nil {
 			return false, err
 		}
 		h, ok, err := d.getHead(ctx, d.ns, d.key)

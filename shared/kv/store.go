@@ -4,9 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math/rand/v2"
 	"sync"
-	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
@@ -45,21 +43,6 @@ var errContended = fault.Busyf("CONTENDED", "the row is being written by too man
 // again by ourselves could apply it twice.
 var errUnknown = fault.Busyf("OUTCOME_UNKNOWN",
 	"storage did not answer, and the write may or may not have taken effect; read the row, then decide whether to write again")
-
-// pause waits before the try after n lost ones: jittered, growing, at most
-// about 200 ms.
-func pause(ctx context.Context, n int) error {
-	if n == 0 {
-		return nil
-	}
-	limit := min(5*time.Millisecond<<n, 200*time.Millisecond)
-	select {
-	case <-time.After(rand.N(limit)):
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
-}
 
 // getItem reads one item, strongly consistent; nil if there is none.
 func (s *Store) getItem(ctx context.Context, key attr.Item) (attr.Item, error) {

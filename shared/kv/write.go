@@ -7,76 +7,22 @@ import (
 
 	"github.com/opsplane/opsplane/shared/access"
 	"github.com/opsplane/opsplane/shared/attr"
+	"github.com/opsplane/opsplane/shared/awsclient"
 	"github.com/opsplane/opsplane/shared/change"
-	"github.com/opsplane/opsplane/shared/fault"
 )
 
 // Set stores a value whatever the row held before. It answers
 // fault.ErrForbidden if the row's write capabilities exclude the caller, and
 // VERSION_LIMIT if the row has been written MaxVersion times.
 func (s *Store) Set(ctx context.Context, ns Namespace, caps access.Set, author change.Author, w Write) (Record, error) {
-	return s.write(ctx, ns, author, w, rule{
-		guess: func(e *edit) {
-			e.requireAbsent("wc")
-			e.values[":max"] = attr.Int(MaxVersion)
-			e.require("(attribute_not_exists(vr) OR vr < :max)")
-		},
-		judge: func(c cell) error {
-			switch {
-			case c.exists() && !allowed(c.writeCaps, caps):
-				return fault.ErrForbidden
-			case c.exists() && *c.version >= MaxVersion:
-				return errVersionLimit
-			}
-			return nil
-		},
-	})
+	return s.write(ctx, ns, author, w, Condition{}.rule(caps))
 }
 
 // CompareAndSet stores a value if the row is at the version given, or, with a
 // nil version, if there is no such row in any form. Otherwise, and where the
 // row's write capabilities exclude the caller, it answers fault.ErrUnmet.
 func (s *Store) CompareAndSet(ctx context.Context, ns Namespace, caps access.Set, author change.Author, w Write, version *int) (Record, error) {
-	if version == nil {
-		return s.write(ctx, ns, author, w, rule{
-			guess: func(e *edit) { e.requireAbsent("vr") },
-			judge: func(c cell) error {
-				if c.exists() {
-					return fault.ErrUnmet
-				}
-				return nil
-			},
-		})
-	}
-	return s.write(ctx, ns, author, w, rule{
-		guess: func(e *edit) {
-			e.requireAbsent("wc")
-			e.requireEqual("vr", attr.Int(int64(*version)))
-			e.values[":max"] = attr.Int(MaxVersion)
-			e.require("vr < :max")
-		},
-		judge: func(c cell) error {
-			switch {
-			case !c.exists() || *c.version != *version || !allowed(c.writeCaps, caps):
-				return fault.ErrUnmet
-			case *c.version >= MaxVersion:
-				return errVersionLimit
-			}
-			return nil
-		},
-	})
-}
-
-var errVersionLimit = fault.Invalidf("VERSION_LIMIT",
-	"the row is at version %d, the last there is; delete it to start again at 0", MaxVersion)
-
-// rule is what a write asks of the row as it stands.
-type rule struct {
-	// guess adds conditions that hold in the common case and from which the
-	// rule's consent follows, so that one call does without a read.
-	guess func(*edit)
-	// judge decides on a cell that was read; nil lets the write go on.
-	judge func(cell) error
+	return s.write(ctx, ns, author, w, Condition{Absent: version == nil, Version: version}.rule(caps))
 }
 
 // write stores w in its row if the rule agrees: with a guess first, then, if
@@ -101,7 +47,7 @@ func (s *Store) write(ctx context.Context, ns Namespace, author change.Author, w
 	r.guess(e)
 	var exact *cell // the cell as it was read, on which e is conditional
 	for n := range tries {
-		if err := pause(ctx, n); err != nil {
+		if err := awsclient.Pause(ctx, n); err != nil {
 			return Record{}, err
 		}
 		out, err := s.update(ctx, at.key, e)
@@ -123,7 +69,7 @@ func (s *Store) write(ctx context.Context, ns Namespace, author change.Author, w
 		}
 		exact = &old
 		e = c.edit(author, w, at)
-		e.set("vr", attr.Int(int64(old.next())))
+		e.setVersion(old.next())
 		e.count("rv", 0)
 		e.requireRevision(old)
 	}
@@ -133,15 +79,8 @@ func (s *Store) write(ctx context.Context, ns Namespace, author change.Author, w
 // prepare makes the cell that w stores, its body written first, so that no row
 // ever points at nothing.
 func (s *Store) prepare(ctx context.Context, ns Namespace, author change.Author, w Write) (cell, error) {
-	c := cell{
-		committed: w.Committed, size: w.Value.Size, weight: w.Value.EscapedLen(),
-		written: author.At.UnixMilli(), stamp: author.Request,
-	}
-	var err error
-	if c.readCaps, err = encodeCaps(w.ReadCaps); err != nil {
-		return cell{}, err
-	}
-	if c.writeCaps, err = encodeCaps(w.WriteCaps); err != nil {
+	c, err := newCell(author, w)
+	if err != nil {
 		return cell{}, err
 	}
 	if len(w.Value.Text) <= InlineMax {
@@ -152,6 +91,19 @@ func (s *Store) prepare(ctx context.Context, ns Namespace, author change.Author,
 		return cell{}, err
 	}
 	c.body, err = s.bodies.put(ctx, ns, w.Value.Text)
+	return c, err
+}
+
+// newCell is the cell that w stores, still without its value.
+func newCell(author change.Author, w Write) (c cell, err error) {
+	c = cell{
+		committed: w.Committed, size: w.Value.Size, weight: w.Value.EscapedLen(),
+		written: author.At.UnixMilli(), stamp: author.Request,
+	}
+	if c.readCaps, err = encodeCaps(w.ReadCaps); err != nil {
+		return cell{}, err
+	}
+	c.writeCaps, err = encodeCaps(w.WriteCaps)
 	return c, err
 }
 
@@ -224,7 +176,7 @@ func (s *Store) openHead(ctx context.Context, ns Namespace, author change.Author
 	}
 	e.removes = append(e.removes, "#ttl")
 	for n := range tries {
-		if err := pause(ctx, n); err != nil {
+		if err := awsclient.Pause(ctx, n); err != nil {
 			return head{}, err
 		}
 		out, err := s.update(ctx, headKey(ns, key), e)

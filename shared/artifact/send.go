@@ -1,0 +1,140 @@
+package artifact
+
+import (
+	"context"
+	"encoding/base64"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"mime"
+	"net/http"
+	"strconv"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/s3"
+	"github.com/aws/aws-sdk-go-v2/service/s3/types"
+
+	"github.com/opsplane/opsplane/shared/kv"
+)
+
+// page is what is left to send behind part number after.
+func (s *Store) page(ctx context.Context, ns kv.Namespace, u *upload, now time.Time, after, limit int) (Page, error) {
+	if u.hash != nil {
+		return Page{}, nil
+	}
+	life := min(PutLifetime, u.expires.Sub(now))
+	if u.partSize == 0 {
+		put, err := s.signWhole(ctx, ns, *u, now, life)
+		return Page{Put: put}, err
+	}
+	there, err := s.arrived(ctx, ns, *u, after, limit)
+	if gone(err) {
+		// The parts were put together, and the call that did it was cut off.
+		u.hash = []byte{}
+		return Page{}, nil
+	}
+	if err != nil {
+		return Page{}, err
+	}
+	var p Page
+	count := partCount(u.file.Size, u.partSize)
+	last := min(count, after+limit)
+	for n := after + 1; n <= last; n++ {
+		part := Part{Number: n, Offset: int64(n-1) * u.partSize, Size: u.partLength(n)}
+		part.Arrived = there[n].size == part.Size && there[n].etag != ""
+		if !part.Arrived {
+			if part.Put, err = s.signPart(ctx, ns, *u, now, life, part); err != nil {
+				return Page{}, err
+			}
+		}
+		p.Parts = append(p.Parts, part)
+	}
+	if last < count {
+		p.Next = last
+	}
+	return p, nil
+}
+
+// partLength is the size of part n, in bytes: the last may be shorter.
+func (u upload) partLength(n int) int64 {
+	return min(u.partSize, u.file.Size-int64(n-1)*u.partSize)
+}
+
+// arrival is a part that the bucket has.
+type arrival struct {
+	size int64
+	etag string
+}
+
+// arrived lists the parts that the bucket has of the limit numbers behind after.
+func (s *Store) arrived(ctx context.Context, ns kv.Namespace, u upload, after, limit int) (map[int]arrival, error) {
+	out, err := s.objects.ListParts(ctx, &s3.ListPartsInput{
+		Bucket: &s.bucket, Key: s.name(ns, u), UploadId: &u.multipart,
+		PartNumberMarker: aws.String(strconv.Itoa(after)), MaxParts: aws.Int32(int32(min(limit, MaxPage))),
+	})
+	if err != nil {
+		return nil, fmt.Errorf("list parts: %w", err)
+	}
+	there := map[int]arrival{}
+	for _, p := range out.Parts {
+		there[int(aws.ToInt32(p.PartNumber))] = arrival{aws.ToInt64(p.Size), aws.ToString(p.ETag)}
+	}
+	return there, nil
+}
+
+// gone reports that S3 does not know the parts of an upload (any more).
+func gone(err error) bool {
+	var missing *types.NoSuchUpload
+	return errors.As(err, &missing)
+}
+
+// signWhole signs length, type and SHA-256 of the body, so that S3 refuses
+// every other one.
+func (s *Store) signWhole(ctx context.Context, ns kv.Namespace, u upload, now time.Time, life time.Duration) (*Put, error) {
+	sum, err := hex.DecodeString(u.file.SHA256)
+	if err != nil {
+		return nil, fmt.Errorf("read hash: %w", err)
+	}
+	signed, err := s.signer.PresignPutObject(ctx, &s3.PutObjectInput{
+		Bucket: &s.bucket, Key: s.name(ns, u), ContentLength: &u.file.Size, ContentType: &u.file.ContentType,
+		ChecksumSHA256: aws.String(base64.StdEncoding.EncodeToString(sum)),
+	}, s3.WithPresignExpires(life))
+	if err != nil {
+		return nil, fmt.Errorf("sign upload: %w", err)
+	}
+	return &Put{signed.URL, sent(signed.SignedHeader), now.Add(life)}, nil
+}
+
+// signPart signs the length of a part.
+func (s *Store) signPart(ctx context.Context, ns kv.Namespace, u upload, now time.Time, life time.Duration, p Part) (*Put, error) {
+	signed, err := s.signer.PresignUploadPart(ctx, &s3.UploadPartInput{
+		Bucket: &s.bucket, Key: s.name(ns, u), UploadId: &u.multipart,
+		PartNumber: aws.Int32(int32(p.Number)), ContentLength: &p.Size,
+	}, s3.WithPresignExpires(life))
+	if err != nil {
+		return nil, fmt.Errorf("sign part: %w", err)
+	}
+	return &Put{signed.URL, sent(signed.SignedHeader), now.Add(life)}, nil
+}
+
+// sent are the signed headers that a client has to name: those that every
+// client sends by itself are left out.
+func sent(signed http.Header) map[string]string {
+	headers := map[string]string{}
+	for name := range signed {
+		if name != "Host" && name != "Content-Length" {
+			headers[name] = signed.Get(name)
+		}
+	}
+	return headers
+}
+
+// disposition makes a browser save the file, under its name, and never show it
+// as a page.
+func disposition(name string) string {
+	if name == "" {
+		return "attachment"
+	}
+	return mime.FormatMediaType("attachment", map[string]string{"filename": name})
+}

@@ -1,0 +1,131 @@
+package kv
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+
+	"github.com/opsplane/opsplane/shared/access"
+	"github.com/opsplane/opsplane/shared/awsclient"
+	"github.com/opsplane/opsplane/shared/change"
+	"github.com/opsplane/opsplane/shared/fault"
+)
+
+// File is what the row of an artifact refers to beside its value: an object of
+// the bucket. The value describes it (package artifact).
+type File struct {
+	// Object is the id of the object, as NewObjectID made it.
+	Object string
+	// ETag is S3's name of the object's content.
+	ETag string
+}
+
+// ErrSuperseded is answered by PutFile where the condition of the other item
+// did not hold.
+var ErrSuperseded = errors.New("the item to be changed with the row has changed already")
+
+// Admits reports, as an error, whether a write on this condition would be
+// refused now. It spares a caller who is about to upload a large file.
+func (s *Store) Admits(ctx context.Context, ns Namespace, caps access.Set, key string, idx int, cond Condition) error {
+	if err := checkRow(key, &idx); err != nil {
+		return err
+	}
+	c, _, err := s.find(ctx, ns, key, idx)
+	if err != nil {
+		return err
+	}
+	return cond.rule(caps).judge(c)
+}
+
+// PutFile stores the row of an artifact: w's value and a reference to f. In
+// the same transaction it makes one more change in the table, with, whose
+// condition must hold only once: so the row is written exactly once, however
+// often PutFile is called and whatever answers are lost. It fails as Set and
+// CompareAndSet do, and with ErrSuperseded.
+func (s *Store) PutFile(
+	ctx context.Context, ns Namespace, caps access.Set, author change.Author, w Write, f File, cond Condition, with func(Record) types.TransactWriteItem,
+) (Record, error) {
+	if err := checkWrite(w); err != nil {
+		return Record{}, err
+	}
+	c, err := newCell(author, w)
+	if err != nil {
+		return Record{}, err
+	}
+	c.inline, c.body.id, c.etag = w.Value.Text, f.Object, f.ETag
+	r := cond.rule(caps)
+	for n := range tries {
+		if err := awsclient.Pause(ctx, n); err != nil {
+			return Record{}, err
+		}
+		at, err := s.locate(ctx, ns, author, w, r)
+		if err != nil {
+			return Record{}, err
+		}
+		old, err := s.getCell(ctx, at.key)
+		if err != nil {
+			return Record{}, err
+		}
+		if err := r.judge(old); err != nil {
+			return Record{}, err
+		}
+		done, rec, err := s.putFile(ctx, author, w, c, at, old, with, n)
+		if err != nil || done {
+			return rec, err
+		}
+	}
+	return Record{}, errContended
+}
+
+// putFile makes one try: onto exactly the revision of old.
+func (s *Store) putFile(
+	ctx context.Context, author change.Author, w Write, c cell, at place, old cell, with func(Record) types.TransactWriteItem, try int,
+) (done bool, rec Record, err error) {
+	version := old.next()
+	c.version = &version
+	if rec, err = c.record(w.Key, w.Idx, w.Committed); err != nil {
+		return false, Record{}, err
+	}
+	e := c.edit(author, w, at)
+	e.setVersion(version)
+	e.count("rv", 0)
+	e.requireRevision(old)
+	token := newToken(author.Request, try)
+	_, err = s.db.TransactWriteItems(ctx, &dynamodb.TransactWriteItemsInput{
+		ClientRequestToken: &token,
+		TransactItems:      []types.TransactWriteItem{e.transact(s.table, at.key), with(rec)},
+	})
+	switch {
+	case err == nil:
+		return true, rec, nil
+	case awsclient.ConditionFailed(err, 1):
+		return false, Record{}, ErrSuperseded
+	case awsclient.Overtaken(err), awsclient.Ambiguous(err) && ctx.Err() == nil:
+		// If a lost one took effect after all, the next one is superseded.
+		return false, Record{}, nil
+	}
+	return false, Record{}, fmt.Errorf("put file: %w", err)
+}
+
+// GetFile reads the row of an artifact with its description. It fails as Get
+// does, and with NOT_AN_ARTIFACT for a row that holds a value.
+func (s *Store) GetFile(ctx context.Context, ns Namespace, caps access.Set, key string, idx int, drafts bool) (Record, File, error) {
+	if err := checkRow(key, &idx); err != nil {
+		return Record{}, File{}, err
+	}
+	c, committed, err := s.find(ctx, ns, key, idx)
+	switch {
+	case err != nil:
+		return Record{}, File{}, err
+	case !c.seen(caps, committed, drafts):
+		return Record{}, File{}, fault.ErrNotFound
+	case c.body.id == "" || c.body.hash != "":
+		return Record{}, File{}, fault.Invalidf("NOT_AN_ARTIFACT", "the row holds a value, not a file; read it with GET .../kv/%s/key/...", ns.Installation)
+	}
+	rec, err := c.record(key, idx, committed)
+	rec.Data = c.inline
+	return rec, File{Object: c.body.id, ETag: c.etag}, err
+}
