@@ -42,6 +42,10 @@ const (
 	Late
 	// Refuse fails to connect. The client knows that nothing happened.
 	Refuse
+	// Duplicate delivers the request twice, one right behind the other with no
+	// request of these clients in between, and answers what the second was
+	// answered.
+	Duplicate
 )
 
 // Fault says which request fails and how.
@@ -64,6 +68,12 @@ type Fault struct {
 // Faults injects failures into requests and counts them. The zero value lets
 // everything through. It may be used by several clients at once.
 type Faults struct {
+	// Choose, if set, decides about every request for which no added fault
+	// does. It may be called by several requests at once, and must be set before
+	// the first.
+	Choose func(operation string) Fault
+
+	wire   sync.RWMutex // held while a request is delivered twice
 	mu     sync.Mutex
 	active []*activeFault
 	calls  map[string]int
@@ -132,10 +142,13 @@ func (f *Faults) next(operation string) Fault {
 			found = a
 		}
 	}
-	if found == nil {
-		return Fault{}
+	switch {
+	case found != nil:
+		return found.Fault
+	case f.Choose != nil:
+		return f.Choose(operation)
 	}
-	return found.Fault
+	return Fault{}
 }
 
 // faultyClient is the HTTP client of an AWS client.
@@ -161,7 +174,7 @@ func (c *faultyClient) Do(r *http.Request) (*http.Response, error) {
 	case Throttle, Conflict, ServerError:
 		return answer(r, fault.Kind)
 	case LoseAnswer:
-		response, err := c.next.Do(r)
+		response, err := c.send(r)
 		if err != nil {
 			return nil, err
 		}
@@ -174,12 +187,54 @@ func (c *faultyClient) Do(r *http.Request) (*http.Response, error) {
 		return nil, c.hold(r)
 	case Refuse:
 		return nil, &net.OpError{Op: "dial", Net: "tcp", Err: syscall.ECONNREFUSED}
+	case Duplicate:
+		return c.twice(r)
 	}
+	return c.send(r)
+}
+
+func (c *faultyClient) send(r *http.Request) (*http.Response, error) {
+	c.faults.wire.RLock()
+	defer c.faults.wire.RUnlock()
 	return c.next.Do(r)
+}
+
+// twice delivers a request two times.
+func (c *faultyClient) twice(r *http.Request) (*http.Response, error) {
+	first, second, err := split(r)
+	if err != nil {
+		return nil, err
+	}
+	c.faults.wire.Lock()
+	defer c.faults.wire.Unlock()
+	response, err := c.next.Do(first)
+	if err != nil {
+		return nil, err
+	}
+	_, _ = io.Copy(io.Discard, response.Body)
+	_ = response.Body.Close()
+	return c.next.Do(second)
+}
+
+// split makes two requests of one, whose body can be read only once.
+func split(r *http.Request) (first, second *http.Request, err error) {
+	if r.Body == nil {
+		return r, r.Clone(r.Context()), nil
+	}
+	body, err := io.ReadAll(r.Body)
+	if err != nil {
+		return nil, nil, err
+	}
+	first, second = r.Clone(r.Context()), r.Clone(r.Context())
+	first.Body, second.Body = io.NopCloser(bytes.NewReader(body)), io.NopCloser(bytes.NewReader(body))
+	return first, second, nil
 }
 
 // hold keeps a request for Deliver.
 func (c *faultyClient) hold(r *http.Request) error {
+	if r.Body == nil {
+		r.Body = http.NoBody // of a read
+	}
 	body, err := io.ReadAll(r.Body)
 	if err != nil {
 		return err
@@ -189,7 +244,7 @@ func (c *faultyClient) hold(r *http.Request) error {
 	c.faults.mu.Lock()
 	defer c.faults.mu.Unlock()
 	c.faults.late = append(c.faults.late, func() error {
-		response, err := c.next.Do(r)
+		response, err := c.send(r)
 		if err != nil {
 			return err
 		}

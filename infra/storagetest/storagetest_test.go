@@ -154,6 +154,25 @@ func TestConflictOfATransactionNamesItsItems(t *testing.T) {
 	}
 }
 
+func TestDuplicateIsAnsweredByItsSecondDelivery(t *testing.T) {
+	t.Parallel()
+	plain := New(t)
+	var f Faults
+	f.Choose = func(operation string) Fault {
+		if operation == "PutItem" {
+			return Fault{Kind: Duplicate}
+		}
+		return Fault{}
+	}
+	var lost *types.ConditionalCheckFailedException
+	if err := put(plain.WithFaults(&f), "k"); !errors.As(err, &lost) {
+		t.Errorf("error: got %v, want a failed condition: the item is there since the first delivery", err)
+	}
+	if !has(t, plain, "k") {
+		t.Error("the item is not there")
+	}
+}
+
 func TestS3Faults(t *testing.T) {
 	t.Parallel()
 	plain := New(t)
