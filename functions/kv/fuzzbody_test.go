@@ -54,7 +54,7 @@ func (e *ear) Iterate(_ context.Context, _ kv.Namespace, _ access.Set, r kv.Rang
 func tell(t *testing.T, method, target string, body []byte) (*ear, bool) {
 	t.Helper()
 	e := &ear{}
-	l := httpapi.NewLambda(routes(e), slog.New(slog.DiscardHandler), time.Now, keyInOneSegment)
+	l := httpapi.NewLambda(routes(e, nil), slog.New(slog.DiscardHandler), time.Now, keyInOneSegment)
 	resp, err := l.Handle(t.Context(), httpapitest.Event(t, method, base+target, member(), string(body)))
 	if err != nil {
 		t.Fatal(err)

@@ -27,7 +27,7 @@ type heard struct {
 // heard.
 func listener() *httpapi.Lambda {
 	var list []httpapi.Route
-	for _, route := range routes(nil) {
+	for _, route := range routes(nil, nil) {
 		if strings.HasSuffix(route.Pattern, "/{key...}") {
 			pattern := route.Pattern
 			list = append(list, httpapi.Route{

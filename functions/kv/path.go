@@ -15,7 +15,7 @@ import (
 // keyPath divides a path, percent-encoded as it was sent, before the slash in
 // front of the key. Without that slash the key is empty, as it is with nothing
 // behind it: the gateway has a route of its own for that path.
-var keyPath = regexp.MustCompile(`(?s)^/api/v1/([^/]+)/kv/([^/]+)/(key|cas/key|count/key|size/key|iter)(?:/(.*))?$`)
+var keyPath = regexp.MustCompile(`(?s)^/api/v1/([^/]+)/kv/([^/]+)/(key|cas/key|count/key|size/key|iter|artifact/key)(?:/(.*))?$`)
 
 // keyInOneSegment encodes the key of a request's path as one segment, slashes
 // and dots included. http.ServeMux takes a path for a file's: it would redirect

@@ -22,7 +22,7 @@ import (
 // hexadecimal digits.
 func echo() *httpapi.Lambda {
 	var list []httpapi.Route
-	for _, route := range routes(nil) {
+	for _, route := range routes(nil, nil) {
 		if strings.Contains(route.Pattern, "{key...}") {
 			list = append(list, httpapi.Route{
 				Pattern: route.Pattern, Rule: access.Rule{Public: true},
@@ -69,7 +69,15 @@ func encode(t *rapid.T, key string) string {
 func TestEveryKeyComesThroughHoweverItIsEncoded(t *testing.T) {
 	l := echo()
 	routes := []struct{ method, path string }{
-		{"GET", "/key"}, {"PUT", "/key"}, {"DELETE", "/key"}, {"PUT", "/cas/key"}, {"GET", "/count/key"}, {"GET", "/size/key"}, {"GET", "/iter"},
+		{"GET", "/key"},
+		{"PUT", "/key"},
+		{"DELETE", "/key"},
+		{"PUT", "/cas/key"},
+		{"GET", "/count/key"},
+		{"GET", "/size/key"},
+		{"GET", "/iter"},
+		{"GET", "/artifact/key"},
+		{"POST", "/artifact/key"},
 	}
 	odd := rapid.SampledFrom([]string{"/", "//", ".", "..", "/./", "/../", "%", "%25", "%2F", "+", "?", "#", "key", "é", "\x00", "€", "&", "=", " "})
 	rapid.Check(t, func(rt *rapid.T) {

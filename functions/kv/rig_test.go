@@ -12,6 +12,7 @@ import (
 
 	"github.com/opsplane/opsplane/infra/storagetest"
 	"github.com/opsplane/opsplane/shared/access"
+	"github.com/opsplane/opsplane/shared/artifact"
 	"github.com/opsplane/opsplane/shared/httpapi"
 	"github.com/opsplane/opsplane/shared/httpapi/httpapitest"
 	"github.com/opsplane/opsplane/shared/kv"
@@ -29,8 +30,10 @@ func newRig(t *testing.T) rig {
 	t.Helper()
 	t.Parallel()
 	env := storagetest.New(t)
-	s := kv.New(env.DynamoDB, env.S3, env.Table("KvTable"), env.Bucket("KvBucket"))
-	return rig{httpapi.NewLambda(routes(s), slog.New(slog.DiscardHandler), time.Now, keyInOneSegment), member()}
+	table, bucket := env.Table("KvTable"), env.Bucket("KvBucket")
+	s := kv.New(env.DynamoDB, env.S3, table, bucket)
+	f := artifact.NewStore(env.DynamoDB, env.S3, s, table, bucket, quota("1"))
+	return rig{httpapi.NewLambda(routes(s, f), slog.New(slog.DiscardHandler), time.Now, keyInOneSegment), member()}
 }
 
 // member may read and write in GitHub installation 1, and holds caps beside.

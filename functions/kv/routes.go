@@ -7,8 +7,8 @@ import (
 
 // routes lists the function's routes. A key is the whole rest of the path;
 // keyInOneSegment, in front of the routes, sees to it that none of it is lost.
-func routes(s store) []httpapi.Route {
-	k := keys{s}
+func routes(s store, f artifactStore) []httpapi.Route {
+	k, a := keys{s}, artifacts{f}
 	return []httpapi.Route{
 		{Pattern: "GET /api/v1/{vcs}/kv/{installation_id}/key/{key...}", Rule: reading, Endpoint: httpapi.JSON(decodeGet, k.get)},
 		{Pattern: "PUT /api/v1/{vcs}/kv/{installation_id}/key/{key...}", Rule: writing, Endpoint: httpapi.JSON(decodeSet, k.set)},
@@ -18,6 +18,11 @@ func routes(s store) []httpapi.Route {
 		{Pattern: "GET /api/v1/{vcs}/kv/{installation_id}/size/key/{key...}", Rule: reading, Endpoint: httpapi.JSON(decodeSize, k.size)},
 		{Pattern: "GET /api/v1/{vcs}/kv/{installation_id}/iter/{key...}", Rule: reading, Endpoint: httpapi.JSON(decodeIterate, k.iterate)},
 		{Pattern: "POST /api/v1/{vcs}/kv/{installation_id}/commit", Rule: writing, Endpoint: httpapi.JSON(decodeCommit, k.commit)},
+		{Pattern: "POST /api/v1/{vcs}/kv/{installation_id}/artifact/key/{key...}", Rule: writing, Endpoint: httpapi.JSON(decodeCreate, a.create)},
+		{Pattern: "GET /api/v1/{vcs}/kv/{installation_id}/artifact/key/{key...}", Rule: reading, Endpoint: httpapi.JSON(decodeOpen, a.open)},
+		{Pattern: "GET /api/v1/{vcs}/kv/{installation_id}/artifact/upload/{upload_id}", Rule: writing, Endpoint: httpapi.JSON(decodeShow, a.show)},
+		{Pattern: "POST /api/v1/{vcs}/kv/{installation_id}/artifact/upload/{upload_id}/complete", Rule: writing, Endpoint: httpapi.JSON(decodeUpload, a.complete)},
+		{Pattern: "DELETE /api/v1/{vcs}/kv/{installation_id}/artifact/upload/{upload_id}", Rule: writing, Endpoint: httpapi.JSON(decodeUpload, a.abort)},
 	}
 }
 

@@ -30,8 +30,9 @@ func without(list []string, names ...string) []string {
 
 // row is what the walk sends to a route, and who gets what answer.
 type row struct {
-	// target has {in} for the start of the installation's paths, and {who}
-	// for a word of its own for each kind of credential.
+	// target has {in} for the start of the installation's paths, {upload} for
+	// the id of an upload of which nothing has arrived, and {who} for a word of
+	// its own for each kind of credential.
 	target, body string
 	// passes lists the kinds of credential that are let in; nil is everyone.
 	passes []string
@@ -41,46 +42,59 @@ type row struct {
 
 // walk has a row for every route of template.yaml.
 var walk = map[string]row{
-	"POST /api/v1/access-token/refresh":  {"/api/v1/access-token/refresh", "", []string{apiKey}, 200},
-	"GET /api/v1/{vcs}/access-token":     {"/api/v1/github/access-token", "", creators, 200},
-	"POST /api/v1/{vcs}/access-token":    {"/api/v1/github/access-token", `{"name":"walk","capabilities":[]}`, creators, 200},
-	"DELETE /api/v1/{vcs}/access-token":  {"/api/v1/github/access-token?id=5b0e7f7a-8b1c-4f57-9d0e-0f8e1a2b3c4d", "", creators, 200},
-	"GET /api/v1/whoami":                 {"/api/v1/whoami", "", append(anyToken, apiKey), 200},
-	"GET /api/v1/{vcs}/whoami":           {"/api/v1/github/whoami", "", append(without(anyTokenOfVCS, otherVCSMember), apiKey), 200},
-	"POST /api/v1/logout":                {"/api/v1/logout", "", anyToken, 200},
-	"GET /api/v1/tasks/{id}":             {"/api/v1/tasks/5b0e7f7a-8b1c-4f57-9d0e-0f8e1a2b3c4d", "", anyToken, 404},
-	"GET /api/v1/server/config":          {"/api/v1/server/config", "", nil, 200},
-	"GET /api/v1/{vcs}/client_id":        {"/api/v1/gitlab/client_id", "", nil, 404},
-	"GET /health":                        {"/health", "", nil, 200},
-	"GET /api/v1/openapi.json":           {"/api/v1/openapi.json", "", nil, 200},
-	"GET " + store + "/key/{key+}":       {"{in}/key/walk", "", readers, 200},
-	"GET " + store + "/key":              {"{in}/key", "", readers, 200},
-	"PUT " + store + "/key/{key+}":       {"{in}/key/set-{who}", `{"data":1}`, writers, 200},
-	"PUT " + store + "/key":              {"{in}/key", `{"data":1,"idx":7}`, writers, 200},
-	"DELETE " + store + "/key/{key+}":    {"{in}/key/walk?idx=9", "", both, 200},
-	"DELETE " + store + "/key":           {"{in}/key?idx=9", "", both, 200},
-	"PUT " + store + "/cas/key/{key+}":   {"{in}/cas/key/cas-{who}", `{"data":1}`, both, 200},
-	"PUT " + store + "/cas/key":          {"{in}/cas/key", `{"data":1,"idx":8}`, both, 400},
-	"GET " + store + "/count/key/{key+}": {"{in}/count/key/walk", "", readers, 200},
-	"GET " + store + "/count/key":        {"{in}/count/key", "", readers, 200},
-	"GET " + store + "/size/key/{key+}":  {"{in}/size/key/walk", "", readers, 200},
-	"GET " + store + "/size/key":         {"{in}/size/key", "", readers, 200},
-	"GET " + store + "/iter/{key+}":      {"{in}/iter/walk", "", readers, 200},
-	"GET " + store + "/iter":             {"{in}/iter", "", readers, 200},
-	"POST " + store + "/commit":          {"{in}/commit", `{"keys":[{"key":"draft"}]}`, writers, 200},
+	"POST /api/v1/access-token/refresh":                       {"/api/v1/access-token/refresh", "", []string{apiKey}, 200},
+	"GET /api/v1/{vcs}/access-token":                          {"/api/v1/github/access-token", "", creators, 200},
+	"POST /api/v1/{vcs}/access-token":                         {"/api/v1/github/access-token", `{"name":"walk","capabilities":[]}`, creators, 200},
+	"DELETE /api/v1/{vcs}/access-token":                       {"/api/v1/github/access-token?id=5b0e7f7a-8b1c-4f57-9d0e-0f8e1a2b3c4d", "", creators, 200},
+	"GET /api/v1/whoami":                                      {"/api/v1/whoami", "", append(anyToken, apiKey), 200},
+	"GET /api/v1/{vcs}/whoami":                                {"/api/v1/github/whoami", "", append(without(anyTokenOfVCS, otherVCSMember), apiKey), 200},
+	"POST /api/v1/logout":                                     {"/api/v1/logout", "", anyToken, 200},
+	"GET /api/v1/tasks/{id}":                                  {"/api/v1/tasks/5b0e7f7a-8b1c-4f57-9d0e-0f8e1a2b3c4d", "", anyToken, 404},
+	"GET /api/v1/server/config":                               {"/api/v1/server/config", "", nil, 200},
+	"GET /api/v1/{vcs}/client_id":                             {"/api/v1/gitlab/client_id", "", nil, 404},
+	"GET /health":                                             {"/health", "", nil, 200},
+	"GET /api/v1/openapi.json":                                {"/api/v1/openapi.json", "", nil, 200},
+	"GET " + store + "/key/{key+}":                            {"{in}/key/walk", "", readers, 200},
+	"GET " + store + "/key":                                   {"{in}/key", "", readers, 200},
+	"PUT " + store + "/key/{key+}":                            {"{in}/key/set-{who}", `{"data":1}`, writers, 200},
+	"PUT " + store + "/key":                                   {"{in}/key", `{"data":1,"idx":7}`, writers, 200},
+	"DELETE " + store + "/key/{key+}":                         {"{in}/key/walk?idx=9", "", both, 200},
+	"DELETE " + store + "/key":                                {"{in}/key?idx=9", "", both, 200},
+	"PUT " + store + "/cas/key/{key+}":                        {"{in}/cas/key/cas-{who}", `{"data":1}`, both, 200},
+	"PUT " + store + "/cas/key":                               {"{in}/cas/key", `{"data":1,"idx":8}`, both, 400},
+	"GET " + store + "/count/key/{key+}":                      {"{in}/count/key/walk", "", readers, 200},
+	"GET " + store + "/count/key":                             {"{in}/count/key", "", readers, 200},
+	"GET " + store + "/size/key/{key+}":                       {"{in}/size/key/walk", "", readers, 200},
+	"GET " + store + "/size/key":                              {"{in}/size/key", "", readers, 200},
+	"GET " + store + "/iter/{key+}":                           {"{in}/iter/walk", "", readers, 200},
+	"GET " + store + "/iter":                                  {"{in}/iter", "", readers, 200},
+	"POST " + store + "/commit":                               {"{in}/commit", `{"keys":[{"key":"draft"}]}`, writers, 200},
+	"POST " + store + "/artifact/key/{key+}":                  {"{in}/artifact/key/file", announcement, writers, 201},
+	"POST " + store + "/artifact/key":                         {"{in}/artifact/key", announcement, writers, 201},
+	"GET " + store + "/artifact/key/{key+}":                   {"{in}/artifact/key/file", "", readers, 302},
+	"GET " + store + "/artifact/key":                          {"{in}/artifact/key", "", readers, 400},
+	"GET " + store + "/artifact/upload/{upload_id}":           {"{in}/artifact/upload/{upload}", "", writers, 200},
+	"DELETE " + store + "/artifact/upload/{upload_id}":        {"{in}/artifact/upload/00000000000000000000000000000000", "", writers, 404},
+	"POST " + store + "/artifact/upload/{upload_id}/complete": {"{in}/artifact/upload/{upload}/complete", "", writers, 400},
 }
 
 const store = "/api/v1/{vcs}/kv/{installation_id}"
 
+// announcement is the body of a request for an upload.
+var announcement = Announcement([]byte("walk"), "")
+
 // fill writes what the rows read: key walk and the empty key with idx 0 (and 8,
-// so that an insert fails in form and not in right), and a draft.
-func fill(t *testing.T, c *Client, in Installation) {
+// so that an insert fails in form and not in right), a draft and a file. It
+// answers the id of an upload that nobody sends.
+func fill(t *testing.T, c *Client, in Installation) (upload string) {
 	t.Helper()
 	for _, body := range []string{`{"data":1}`, `{"data":1,"idx":8}`} {
 		written(t, c.Do(t, "PUT", in.Path("key", ""), body))
 		written(t, c.Do(t, "PUT", in.Path("key", "walk"), body))
 	}
 	written(t, c.Do(t, "PUT", in.Path("key", "draft"), `{"data":1,"committed":false}`))
+	c.Store(t, in, "file", []byte("walk"), "")
+	return c.Announce(t, in, "unsent", announcement).ID
 }
 
 func TestEveryRouteAnswersEveryKindOfCredentialAsItsRowSays(t *testing.T) {
@@ -91,7 +105,7 @@ func TestEveryRouteAnswersEveryKindOfCredentialAsItsRowSays(t *testing.T) {
 		t.Fatal(err)
 	}
 	c, in := s.Member(t)
-	fill(t, c, in)
+	upload := fill(t, c, in)
 	headers := headersFor(t, s, in)
 
 	walked := map[string]bool{}
@@ -107,7 +121,7 @@ func TestEveryRouteAnswersEveryKindOfCredentialAsItsRowSays(t *testing.T) {
 			if public := r.Authorizer == ""; public != (row.passes == nil) {
 				t.Errorf("%s: the template lets everyone pass = %v, its row %v", route, public, row.passes == nil)
 			}
-			t.Run(strings.ReplaceAll(route, "/", "|"), func(t *testing.T) { row.try(t, s, r.Method, in, headers) })
+			t.Run(strings.ReplaceAll(route, "/", "|"), func(t *testing.T) { row.try(t, s, r.Method, in, upload, headers) })
 		}
 	}
 	for route := range walk {
@@ -119,11 +133,11 @@ func TestEveryRouteAnswersEveryKindOfCredentialAsItsRowSays(t *testing.T) {
 
 // try sends the row's request with every kind of credential. The refused come
 // first, so that the draft stays one for as long as only they have been here.
-func (r row) try(t *testing.T, s *Stack, method string, in Installation, headers map[string]string) {
+func (r row) try(t *testing.T, s *Stack, method string, in Installation, upload string, headers map[string]string) {
 	names := slices.Sorted(maps.Keys(headers))
 	slices.SortStableFunc(names, func(a, b string) int { return r.rank(a) - r.rank(b) })
 	for _, name := range names {
-		target := strings.NewReplacer("{in}", in.Base(), "{who}", url.PathEscape(name)).Replace(r.target)
+		target := strings.NewReplacer("{in}", in.Base(), "{upload}", upload, "{who}", url.PathEscape(name)).Replace(r.target)
 		resp := s.Do(t, Request{Method: method, Target: target, Authorization: headers[name], Body: r.body})
 		switch {
 		case r.rank(name) == 0 && (resp.Status != 403 || len(resp.Body) > 0):

@@ -75,6 +75,8 @@ GRANTS = {
         ("dynamodb:UpdateItem", "KvTable.Arn", None),
         ("s3:GetObject", "${KvBucket.Arn}/*", None),
         ("s3:PutObject", "${KvBucket.Arn}/*", None),
+        ("s3:ListMultipartUploadParts", "${KvBucket.Arn}/*", None),
+        ("s3:AbortMultipartUpload", "${KvBucket.Arn}/*", None),
         ("s3:ListBucket", "KvBucket.Arn", None),
     },
 }

@@ -1,0 +1,25 @@
+package main
+
+import (
+	"context"
+	"time"
+
+	"github.com/opsplane/opsplane/shared/access"
+	"github.com/opsplane/opsplane/shared/artifact"
+	"github.com/opsplane/opsplane/shared/change"
+	"github.com/opsplane/opsplane/shared/kv"
+)
+
+// artifacts are the operations on artifacts.
+type artifacts struct{ store artifactStore }
+
+// artifactStore is what they work on; the contract is that of artifact.Store.
+type artifactStore interface {
+	Create(ctx context.Context, ns kv.Namespace, caps access.Set, author change.Author, n artifact.New) (artifact.Upload, artifact.Page, error)
+	Show(ctx context.Context, ns kv.Namespace, caps access.Set, now time.Time, id string, after, limit int) (artifact.Upload, artifact.Page, error)
+	Complete(ctx context.Context, ns kv.Namespace, caps access.Set, author change.Author, id string) (artifact.Upload, error)
+	Abort(ctx context.Context, ns kv.Namespace, caps access.Set, author change.Author, id string) error
+	Open(ctx context.Context, ns kv.Namespace, caps access.Set, now time.Time, key string, idx int, drafts bool) (artifact.Download, error)
+}
+
+var _ artifactStore = (*artifact.Store)(nil)

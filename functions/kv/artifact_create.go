@@ -1,0 +1,134 @@
+package main
+
+import (
+	"context"
+	"encoding/hex"
+	"mime"
+	"net/http"
+	"strings"
+	"unicode"
+
+	"github.com/opsplane/opsplane/shared/access"
+	"github.com/opsplane/opsplane/shared/artifact"
+	"github.com/opsplane/opsplane/shared/canonical"
+	"github.com/opsplane/opsplane/shared/fault"
+	"github.com/opsplane/opsplane/shared/httpapi"
+	"github.com/opsplane/opsplane/shared/kv"
+)
+
+// creating announces a file and says which row it is to become.
+type creating struct {
+	ns     kv.Namespace
+	upload artifact.New
+	links  links
+}
+
+func decodeCreate(r *http.Request) (creating, error) {
+	row, err := decodeKey(r)
+	if err != nil {
+		return creating{}, err
+	}
+	b := decodeBody(r)
+	n := artifact.New{
+		Key: row.key, Idx: orZero(b.int("idx", kv.MinIdx, kv.MaxIdx)), Committed: b.bool("committed", true),
+		ReadCaps: b.caps("read_caps"), WriteCaps: b.caps("write_caps"), File: b.file(),
+		Absent: b.bool("if_absent", false), Version: b.int("version", 0, kv.MaxVersion),
+	}
+	if n.Absent && n.Version != nil {
+		b.fail("if_absent", `and "version" exclude each other; send one of them`)
+	}
+	return creating{row.ns, n, linksOf(r, row.ns)}, b.err
+}
+
+// Limits of a file's description, in bytes.
+const (
+	maxContentType = 255
+	maxFileName    = 255
+)
+
+// anyContent is the content type of a file of which none is told.
+const anyContent = "application/octet-stream"
+
+// file reads the members that describe a file.
+func (b *body) file() artifact.File {
+	b.require("size", mustBeInt(0, int(artifact.MaxSize)))
+	b.require("sha256", mustBeSHA256)
+	f := artifact.File{
+		SHA256: strings.ToLower(b.text("sha256", "", isSHA256, mustBeSHA256)),
+		ContentType: b.text("content_type", anyContent, isContentType,
+			"must be a media type, such as application/zip, of at most 255 printable ASCII characters"),
+		Name: b.text("file_name", "", isFileName,
+			"must be the plain name of a file: 1 to 255 bytes, without slashes and characters that cannot be printed"),
+	}
+	if size := b.int("size", 0, int(artifact.MaxSize)); size != nil {
+		f.Size = int64(*size)
+	}
+	return f
+}
+
+// require fails unless a member is there.
+func (b *body) require(name, must string) {
+	if _, ok := b.members[name]; !ok {
+		b.fail(name, "is required; it "+must)
+	}
+}
+
+// text reads an optional string of a form.
+func (b *body) text(name, def string, form func(string) bool, must string) string {
+	raw, ok := b.members[name]
+	if !ok {
+		return def
+	}
+	text, err := canonical.DecodeString(raw)
+	if err != nil || !form(text) {
+		b.fail(name, must)
+	}
+	return text
+}
+
+const mustBeSHA256 = "must be the file's SHA-256: 64 hexadecimal digits"
+
+func isSHA256(text string) bool {
+	sum, err := hex.DecodeString(text)
+	return err == nil && len(sum) == 32
+}
+
+func isContentType(text string) bool {
+	media, _, err := mime.ParseMediaType(text)
+	unprintable := func(c rune) bool { return c < ' ' || c > '~' }
+	return err == nil && strings.Contains(media, "/") && len(text) <= maxContentType &&
+		strings.TrimSpace(text) == text && !strings.ContainsFunc(text, unprintable)
+}
+
+func isFileName(text string) bool {
+	odd := func(c rune) bool { return c == '/' || c == '\\' || !unicode.IsPrint(c) }
+	return text != "" && text != "." && text != ".." && len(text) <= maxFileName && !strings.ContainsFunc(text, odd)
+}
+
+// create answers what to send where. A condition tells by the answer what is
+// there, so that it needs the right to read too.
+func (a artifacts) create(ctx context.Context, call httpapi.Call, c creating) (created, error) {
+	caps := call.Caller.Capabilities
+	if (c.upload.Absent || c.upload.Version != nil) && !caps.Has(access.KVStoreRead) {
+		return created{}, fault.ErrForbidden
+	}
+	u, page, err := a.store.Create(ctx, c.ns, caps, call.Author(), c.upload)
+	return created{showUpload(u, page, c.links)}, err
+}
+
+// created is a new upload.
+type created struct{ upload }
+
+// Status implements httpapi.Statuser.
+func (created) Status() int { return http.StatusCreated }
+
+// SetHeaders implements httpapi.Headerer.
+func (c created) SetHeaders(h http.Header) {
+	h.Set("Location", c.self)
+	c.upload.SetHeaders(h)
+}
+
+var (
+	_ httpapi.Statuser = created{}
+	_ httpapi.Headerer = created{}
+)

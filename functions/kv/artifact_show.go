@@ -1,0 +1,107 @@
+package main
+
+import (
+	"net/http"
+	"strconv"
+	"time"
+
+	"github.com/opsplane/opsplane/shared/artifact"
+	"github.com/opsplane/opsplane/shared/httpapi"
+	"github.com/opsplane/opsplane/shared/kv"
+)
+
+// upload is an upload on the wire. Put is what to send where the file goes in
+// one piece, Parts where it goes in several.
+type upload struct {
+	ID          string         `json:"id"`
+	State       artifact.State `json:"state"`
+	Key         string         `json:"key"`
+	Idx         int            `json:"idx"`
+	Committed   bool           `json:"committed"`
+	Size        int64          `json:"size"`
+	SHA256      string         `json:"sha256"`
+	ContentType string         `json:"content_type"`
+	FileName    string         `json:"file_name,omitempty"`
+	CreatedAt   string         `json:"created_at"`
+	ExpiresAt   string         `json:"expires_at"`
+	Verified    *int64         `json:"verified,omitempty"`
+	Put         *put           `json:"put,omitempty"`
+	PartSize    int64          `json:"part_size,omitempty"`
+	PartCount   int            `json:"part_count,omitempty"`
+	Parts       []part         `json:"parts,omitempty"`
+	Record      *record        `json:"record,omitempty"`
+
+	self, next string // addresses: of the upload, of the next page of parts
+}
+
+// SetHeaders implements httpapi.Headerer.
+func (u upload) SetHeaders(h http.Header) {
+	if u.next != "" {
+		h.Set("Link", "<"+u.next+`>; rel="next"`)
+	}
+}
+
+var _ httpapi.Headerer = upload{}
+
+// put is one request to storage, with every header that it must have.
+type put struct {
+	Method    string            `json:"method"`
+	URL       string            `json:"url"`
+	Headers   map[string]string `json:"headers"`
+	ExpiresAt string            `json:"expires_at"`
+}
+
+// part is a piece of the file. Put is there while the part is not.
+type part struct {
+	Number  int   `json:"number"`
+	Offset  int64 `json:"offset"`
+	Size    int64 `json:"size"`
+	Arrived bool  `json:"arrived"`
+	Put     *put  `json:"put,omitempty"`
+}
+
+func showUpload(u artifact.Upload, page artifact.Page, l links) upload {
+	shown := upload{
+		ID: u.ID, State: u.State, Key: u.Key, Idx: u.Idx, Committed: u.Committed,
+		Size: u.File.Size, SHA256: u.File.SHA256, ContentType: u.File.ContentType, FileName: u.File.Name,
+		CreatedAt: when(u.CreatedAt), ExpiresAt: when(u.ExpiresAt),
+		Put: showPut(page.Put), PartSize: u.PartSize, PartCount: u.PartCount, self: l.to(u.ID),
+	}
+	if u.State == artifact.Verifying {
+		shown.Verified = &u.Verified
+	}
+	for _, p := range page.Parts {
+		shown.Parts = append(shown.Parts, part{p.Number, p.Offset, p.Size, p.Arrived, showPut(p.Put)})
+	}
+	if page.Next > 0 {
+		shown.next = shown.self + "?after=" + strconv.Itoa(page.Next) + l.more
+	}
+	if u.Record != nil {
+		rec := show(*u.Record)
+		rec.Data = nil // as in the answer to any write
+		shown.Record = &rec
+	}
+	return shown
+}
+
+func showPut(p *artifact.Put) *put {
+	if p == nil {
+		return nil
+	}
+	return &put{http.MethodPut, p.URL, p.Headers, when(p.ExpiresAt)}
+}
+
+// when is a time on the wire.
+func when(t time.Time) string { return t.UTC().Format(time.RFC3339) }
+
+// links makes addresses of uploads for one caller.
+type links struct {
+	uploads string // what stands before an upload's id
+	more    string // parameters to repeat, each with its &
+}
+
+func linksOf(r *http.Request, ns kv.Namespace) links {
+	return links{uploads: httpapi.Address(asSent(r)) + "/api/v1/" + ns.VCS + "/kv/" + ns.Installation + "/artifact/upload/"}
+}
+
+func (l links) to(id string) string { return l.uploads + id }

@@ -1,0 +1,11 @@
+package main
+
+import (
+	"testing"
+
+	"github.com/opsplane/opsplane/infra/contract"
+)
+
+func TestRoutesAreThoseOfTheDocumentAndTheTemplate(t *testing.T) {
+	contract.CheckRoutes(t, "KvFunction", routes(nil, nil))
+}
