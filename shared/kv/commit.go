@@ -180,7 +180,7 @@ func (s *Store) choose(ctx context.Context, ns Namespace, caps access.Set, w wan
 // candidates calls pick for the cells wanted.
 func (s *Store) candidates(ctx context.Context, ns Namespace, h head, w want, pick func(int, cell)) error {
 	if w.all {
-		return s.cells(ctx, ns, h, MinIdx, func(idx int, c cell, _ bool) bool {
+		return s.cells(ctx, ns, h, MinIdx, 0, func(idx int, c cell, _ bool) bool {
 			pick(idx, c)
 			return true
 		})

@@ -158,7 +158,7 @@ func (p *page) rows(ctx context.Context, h head, from int) error {
 		p.reads++
 	}
 	var damaged error
-	err := p.Store.cells(ctx, p.ns, h, from, func(idx int, c cell, committed bool) bool {
+	err := p.Store.cells(ctx, p.ns, h, from, p.Limit-len(p.records)+1, func(idx int, c cell, committed bool) bool {
 		if !c.seen(p.caps, committed, p.Drafts) {
 			return true
 		}

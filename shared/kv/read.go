@@ -109,7 +109,7 @@ func (s *Store) visible(ctx context.Context, ns Namespace, caps access.Set, key 
 	if err != nil || !ok {
 		return err
 	}
-	return s.cells(ctx, ns, h, MinIdx, func(idx int, c cell, committed bool) bool {
+	return s.cells(ctx, ns, h, MinIdx, 0, func(idx int, c cell, committed bool) bool {
 		if c.seen(caps, committed, drafts) {
 			do(idx, c)
 		}
@@ -118,35 +118,30 @@ func (s *Store) visible(ctx context.Context, ns Namespace, caps access.Set, key 
 }
 
 // cells calls do for every cell of a head from idx on, in ascending order,
-// until do answers false. Cells that do not exist may be among them.
-func (s *Store) cells(ctx context.Context, ns Namespace, h head, from int, do func(idx int, c cell, committed bool) bool) error {
+// until do answers false. Cells that do not exist may be among them. What is
+// read is paid for, also behind the cell at which do stops: a caller who
+// expects to stop soon says with first how many rows the first read asks for;
+// 0 is as many as fit.
+func (s *Store) cells(ctx context.Context, ns Namespace, h head, from, first int, do func(idx int, c cell, committed bool) bool) error {
 	headDue := from <= 0
 	if h.more {
 		published, err := decodeOverlay(h.overlay)
 		if err != nil {
 			return err
 		}
-		pages := s.rowPages(ns, h.generation, from, 0)
-		for pages.HasMorePages() {
-			out, err := pages.NextPage(ctx)
-			if err != nil {
-				return fmt.Errorf("query rows: %w", err)
+		stopped := false
+		err = s.eachRow(ctx, ns, h.generation, from, first, func(r row) bool {
+			if headDue && r.idx > 0 {
+				headDue = false
+				stopped = !do(0, h.cell, h.committed)
 			}
-			for _, it := range out.Items {
-				r, err := decodeRow(it)
-				if err != nil {
-					return err
-				}
-				if headDue && r.idx > 0 {
-					headDue = false
-					if !do(0, h.cell, h.committed) {
-						return nil
-					}
-				}
-				if r.exists() && !do(r.idx, r.cell, r.committed || published.has(r.idx, *r.revision)) {
-					return nil
-				}
+			if !stopped && r.exists() {
+				stopped = !do(r.idx, r.cell, r.committed || published.has(r.idx, *r.revision))
 			}
+			return !stopped
+		})
+		if err != nil || stopped {
+			return err
 		}
 	}
 	if headDue {
@@ -155,9 +150,10 @@ func (s *Store) cells(ctx context.Context, ns Namespace, h head, from int, do fu
 	return nil
 }
 
-// rowPages reads the rows of a generation from idx on, strongly consistent;
-// at most limit a page, if that is not 0.
-func (s *Store) rowPages(ns Namespace, generation string, from int, limit int32) *dynamodb.QueryPaginator {
+// eachRow calls do for the rows of a generation from idx on, in ascending
+// order, until do answers false: strongly consistent, at most first of them by
+// the first read, if that is not 0.
+func (s *Store) eachRow(ctx context.Context, ns Namespace, generation string, from, first int, do func(row) bool) error {
 	in := &dynamodb.QueryInput{
 		TableName: &s.table, ConsistentRead: aws.Bool(true),
 		KeyConditionExpression: aws.String("pk = :pk AND sk >= :from"),
@@ -165,8 +161,23 @@ func (s *Store) rowPages(ns Namespace, generation string, from int, limit int32)
 			":pk": attr.String(rowPartition(ns, generation)), ":from": attr.Bytes(rowSort(from)),
 		},
 	}
-	if limit > 0 {
-		in.Limit = &limit
+	if first > 0 {
+		in.Limit = aws.Int32(int32(first))
 	}
-	return dynamodb.NewQueryPaginator(s.db, in)
+	for {
+		out, err := s.db.Query(ctx, in)
+		if err != nil {
+			return fmt.Errorf("query rows: %w", err)
+		}
+		for _, it := range out.Items {
+			r, err := decodeRow(it)
+			if err != nil || !do(r) {
+				return err
+			}
+		}
+		if len(out.LastEvaluatedKey) == 0 {
+			return nil
+		}
+		in.ExclusiveStartKey, in.Limit = out.LastEvaluatedKey, nil
+	}
 }

@@ -199,13 +199,17 @@ func (d removal) generation(ctx context.Context, h head) (removed, again bool, e
 	return false, true, nil
 }
 
+// aFew is how many rows are read to find one that exists: almost always the
+// first does.
+const aFew = 8
+
 // anyRow reports whether any row exists.
 func (d removal) anyRow(ctx context.Context, h head) (bool, error) {
 	if h.exists() {
 		return true, nil
 	}
 	found := false
-	err := d.cells(ctx, d.ns, h, MinIdx, func(_ int, c cell, _ bool) bool {
+	err := d.cells(ctx, d.ns, h, MinIdx, aFew, func(_ int, c cell, _ bool) bool {
 		found = c.exists()
 		return !found
 	})
@@ -234,7 +238,7 @@ func (d removal) each(ctx context.Context, h head) (bool, error) {
 	var removed atomic.Bool
 	group, gctx := errgroup.WithContext(ctx)
 	group.SetLimit(rowWriters)
-	err := d.cells(ctx, d.ns, h, MinIdx, func(idx int, c cell, _ bool) bool {
+	err := d.cells(ctx, d.ns, h, MinIdx, 0, func(idx int, c cell, _ bool) bool {
 		if !d.matches(c) {
 			return gctx.Err() == nil
 		}
