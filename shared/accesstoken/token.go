@@ -8,6 +8,7 @@ import (
 	"crypto/ed25519"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/golang-jwt/jwt/v5"
@@ -64,6 +65,11 @@ type PublicKeys func(kid string) (ed25519.PublicKey, error)
 // has the right form and algorithm. Every error wraps ErrInvalid, and that of
 // keys where it is the cause.
 func (d Domain) Verify(token string, now time.Time, keys PublicKeys) (access.Caller, error) {
+	// The decoder of base64 passes over line breaks: one token would have many
+	// texts.
+	if strings.ContainsAny(token, "\r\n") {
+		return access.Caller{}, fmt.Errorf("%w: %w", ErrInvalid, errForm)
+	}
 	parser := jwt.NewParser(
 		jwt.WithValidMethods([]string{jwt.SigningMethodEdDSA.Alg()}),
 		jwt.WithIssuer(d.Issuer), jwt.WithAudience(d.Audience),
