@@ -96,7 +96,8 @@ func (o overlay) encode() []byte {
 	return b
 }
 
-// decodeOverlay reads what encode wrote.
+// decodeOverlay reads what encode wrote, and nothing else: has would answer
+// wrongly where spans are out of order.
 func decodeOverlay(b []byte) (overlay, error) {
 	o := overlay{}
 	if len(b) == 0 {
@@ -106,27 +107,32 @@ func decodeOverlay(b []byte) (overlay, error) {
 		return nil, errOverlay
 	}
 	r := uvarints{b: b[1:]}
-	for len(r.b) > 0 && !r.bad {
+	for before := -1; len(r.b) > 0; {
 		rev, n := r.next(), r.next()
+		if r.bad || rev <= before || n == 0 {
+			return nil, errOverlay
+		}
 		end := MinIdx
-		for range n {
-			first := end + r.next()
-			last := first + r.next()
-			if r.bad || last > MaxIdx {
+		for i := range n {
+			gap, length := r.next(), r.next()
+			first := end + gap
+			if r.bad || i > 0 && gap < 2 || first+length > MaxIdx {
 				return nil, errOverlay
 			}
-			o[rev] = append(o[rev], span{first, last})
-			end = last
+			end = first + length
+			o[rev] = append(o[rev], span{first, end})
 		}
+		before = rev
 	}
-	if r.bad {
+	if len(o) == 0 {
 		return nil, errOverlay
 	}
 	return o, nil
 }
 
 // uvarints reads unsigned varints one by one; bad stays set after the first
-// that is cut off or beyond any number an overlay holds.
+// that is cut off, longer than it need be, or beyond any number an overlay
+// holds.
 type uvarints struct {
 	b   []byte
 	bad bool
@@ -135,7 +141,7 @@ type uvarints struct {
 func (u *uvarints) next() int {
 	const limit = 1 << 40
 	v, n := binary.Uvarint(u.b)
-	if u.bad || n <= 0 || v > limit {
+	if u.bad || n <= 0 || v > limit || n > 1 && u.b[n-1] == 0 {
 		u.bad = true
 		return 0
 	}
