@@ -291,29 +291,3 @@ func TestAnyPathMeansWhatItMeansOnTheTree(t *testing.T) {
 		}
 	})
 }
-
-// FuzzApply: no selection and no value make Apply panic, and what it answers
-// is canonical.
-func FuzzApply(f *testing.F) {
-	for _, s := range []string{`x=a.b[0]`, `x="q\"".y,z=[*]`, `a=b,a=c`, `x=`, `=`, `,`, `x="`, `x=[`} {
-		f.Add(s, []byte(document))
-	}
-	f.Fuzz(func(t *testing.T, values string, text []byte) {
-		s, err := selection.Parse([]string{values})
-		if err != nil {
-			return
-		}
-		v, err := canonical.Parse(text)
-		if err != nil {
-			return
-		}
-		out, err := s.Apply(v.Text)
-		if err != nil {
-			return
-		}
-		again, err := canonical.Parse(out)
-		if err != nil && len(out) < 1000 || err == nil && string(again.Text) != string(out) {
-			t.Fatalf("select %q of %s = %s, which is not canonical: %v", values, v.Text, out, err)
-		}
-	})
-}
