@@ -1,0 +1,88 @@
+// Package load drives a running local stack with many connections of mixed
+// traffic, and says how it did: operations, errors, latencies, and the memory
+// of the stack's processes over time.
+//
+// Its invariant: every answer is checked against what the connection itself
+// wrote, so that an operation counts as done only if its answer was right. A
+// connection repeats a request only where the API's guides tell clients to.
+package load
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"net/http"
+	"sync"
+	"time"
+)
+
+// Config says what to drive and how hard.
+type Config struct {
+	// URL is the stack's address, without a trailing slash.
+	URL string
+	// APIKey is a key that may read and write installation 1 of GitHub.
+	APIKey string
+	// Connections work at the same time, each on records of its own.
+	Connections int
+	// Seed chooses the operations of every connection.
+	Seed uint64
+	// State is the stack's folder, by which its processes are found; empty
+	// leaves memory out.
+	State string
+	// Progress is told in one line how it goes, every SampleEvery. May be nil.
+	Progress func(line string)
+}
+
+// SampleEvery is the time between two looks at the stack's memory.
+const SampleEvery = 10 * time.Second
+
+// Run drives the stack until ctx ends, lets every connection finish what it is
+// at, and reports. The error says why there was nothing to report.
+func Run(ctx context.Context, c Config) (*Report, error) {
+	artifacts, err := hasArtifacts(ctx, c.URL)
+	if err != nil {
+		return nil, fmt.Errorf("ask the stack for its API document: %w", err)
+	}
+	transport := &http.Transport{MaxIdleConnsPerHost: c.Connections, MaxConnsPerHost: 2 * c.Connections}
+	defer transport.CloseIdleConnections()
+	ledger := newLedger()
+	run := fmt.Sprintf("load/%x", time.Now().UnixNano())
+	var working sync.WaitGroup
+	for n := range c.Connections {
+		w := &worker{
+			client: newClient(c.URL, c.APIKey, transport, ledger),
+			rand:   rand.New(rand.NewPCG(c.Seed, uint64(n))), prefix: fmt.Sprintf("%s/%d", run, n), artifacts: artifacts,
+		}
+		working.Go(func() { w.run(ctx) })
+	}
+	watching := make(chan []sample, 1)
+	began := time.Now()
+	go func() { watching <- watch(ctx, c, ledger, began) }()
+	working.Wait()
+	samples := <-watching
+	return &Report{Connections: c.Connections, Duration: time.Since(began), Operations: ledger.operations(), Failures: ledger.failures(), samples: samples}, nil
+}
+
+// watch samples memory until ctx ends.
+func watch(ctx context.Context, c Config, l *ledger, began time.Time) []sample {
+	var samples []sample
+	ticker := time.NewTicker(SampleEvery)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return samples
+		case <-ticker.C:
+		}
+		s := sample{at: time.Since(began)}
+		if c.State != "" {
+			s.processes = family(c.State)
+		}
+		samples = append(samples, s)
+		if c.Progress != nil {
+			done, failed, refused := l.totals()
+			c.Progress(fmt.Sprintf("%4.0f s  %8d operations  %d errors  %d refused for load  %d processes  %4d MB",
+				s.at.Seconds(), done, failed, refused, len(s.processes), s.total()>>20))
+		}
+	}
+}
