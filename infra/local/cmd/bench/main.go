@@ -1,7 +1,8 @@
 //go:build unix
 
-// Command bench measures how fast the functions start, against functions that
-// do nothing. Samples that benchstat reads and a table go to standard output,
+// Command bench reports what Go benchmarks compared, from the file of their
+// samples, and measures how fast the functions start, against functions that do
+// nothing. Samples that benchstat reads and tables go to standard output,
 // progress to standard error.
 package main
 
@@ -13,22 +14,39 @@ import (
 	"os/signal"
 	"syscall"
 
-	"github.com/opsplane/opsplane/infra/local/bench"
+	"github.com/opsplane/opsplane/infra/bench"
+	"github.com/opsplane/opsplane/infra/local/startup"
 	"github.com/opsplane/opsplane/infra/template"
 )
 
 func main() {
-	starts := flag.Int("n", 100, "how often each binary is started")
+	starts := flag.Int("n", 100, "how often each binary is started; 0 measures no start")
+	samples := flag.String("samples", "", "file to which benchmarks have written, by BENCH_SAMPLES")
 	flag.Parse()
-	if err := run(*starts); err != nil {
+	if err := run(*starts, *samples); err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
 		os.Exit(1)
 	}
 }
 
-func run(starts int) error {
-	if starts < 1 {
-		return fmt.Errorf("%d starts measure nothing", starts)
+func run(starts int, samples string) error {
+	if starts < 0 {
+		return fmt.Errorf("%d starts cannot be made", starts)
+	}
+	if samples != "" {
+		results, err := bench.Read(samples)
+		if err != nil {
+			return err
+		}
+		for _, r := range results {
+			r.WriteSamples(os.Stdout)
+		}
+		fmt.Println()
+		bench.WriteTable(os.Stdout, results)
+		fmt.Println()
+	}
+	if starts == 0 {
+		return nil
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
@@ -36,7 +54,7 @@ func run(starts int) error {
 	if err != nil {
 		return err
 	}
-	return bench.Run(ctx, bench.Options{
+	return startup.Run(ctx, startup.Options{
 		Root: root, Starts: starts, Out: os.Stdout,
 		Report: func(line string) { fmt.Fprintln(os.Stderr, line) },
 	})

@@ -1,6 +1,6 @@
 //go:build unix
 
-package bench
+package startup
 
 import (
 	"context"
@@ -41,7 +41,7 @@ func Run(ctx context.Context, o Options) error {
 	if err != nil {
 		return err
 	}
-	dir, err := os.MkdirTemp("", "opsplane-bench-")
+	dir, err := os.MkdirTemp("", "opsplane-startup-")
 	if err != nil {
 		return err
 	}

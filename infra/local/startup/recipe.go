@@ -1,6 +1,6 @@
 //go:build unix
 
-package bench
+package startup
 
 import (
 	"archive/zip"
@@ -57,7 +57,7 @@ func (r recipe) reference(ctx context.Context, name, logicalID, group string) (b
 	if !found {
 		return binary{}, fmt.Errorf("the Makefile's command for %s does not end with its folder: %q", logicalID, command)
 	}
-	source := filepath.Join(r.root, "infra", "local", "bench", "testdata", name, "main.go")
+	source := filepath.Join(r.root, "infra", "local", "startup", "testdata", name, "main.go")
 	return r.run(ctx, "reference-"+name, before+`"$`+referenceSource+`"`, referenceSource+"="+source)
 }
 

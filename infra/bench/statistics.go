@@ -1,5 +1,3 @@
-//go:build unix
-
 package bench
 
 import (
@@ -8,29 +6,31 @@ import (
 	"time"
 )
 
-// quantile returns the value below which the part q of the sorted samples
+// Quantile returns the value below which the part q of the sorted samples
 // lies, between two samples in proportion.
-func quantile[T ~int64 | ~float64](sorted []T, q float64) T {
+func Quantile[T ~int64 | ~float64](sorted []T, q float64) T {
 	at := q * float64(len(sorted)-1)
 	low := int(at)
 	high := min(low+1, len(sorted)-1)
 	return sorted[low] + T((at-float64(low))*float64(sorted[high]-sorted[low]))
 }
 
-func median(samples []time.Duration) time.Duration {
-	return quantile(slices.Sorted(slices.Values(samples)), 0.5)
+// Median returns the middle of the samples, which need not be sorted and stay
+// as they are.
+func Median(samples []time.Duration) time.Duration {
+	return Quantile(slices.Sorted(slices.Values(samples)), 0.5)
 }
 
-// ratio is how the medians of paired samples relate, and the interval in
+// Ratio is how the medians of paired samples relate, and the interval in
 // which that lies in 95 of 100 repetitions.
-type ratio struct{ value, low, high float64 }
+type Ratio struct{ Value, Low, High float64 }
 
 // resamples is how often the interval's bootstrap draws pairs anew.
 const resamples = 2000
 
-// relate compares as with bs; samples of one index belong together. The draws
+// Relate compares as with bs; samples of one index belong together. The draws
 // are the same at every call: equal samples give an equal answer.
-func relate(as, bs []time.Duration) ratio {
+func Relate(as, bs []time.Duration) Ratio {
 	random := rand.New(rand.NewPCG(1, 2))
 	values := make([]float64, resamples)
 	drawnA, drawnB := make([]time.Duration, len(as)), make([]time.Duration, len(bs))
@@ -39,11 +39,11 @@ func relate(as, bs []time.Duration) ratio {
 			from := random.IntN(len(as))
 			drawnA[j], drawnB[j] = as[from], bs[from]
 		}
-		values[i] = float64(median(drawnA)) / float64(median(drawnB))
+		values[i] = float64(Median(drawnA)) / float64(Median(drawnB))
 	}
 	slices.Sort(values)
-	return ratio{
-		value: float64(median(as)) / float64(median(bs)),
-		low:   quantile(values, 0.025), high: quantile(values, 0.975),
+	return Ratio{
+		Value: float64(Median(as)) / float64(Median(bs)),
+		Low:   Quantile(values, 0.025), High: Quantile(values, 0.975),
 	}
 }

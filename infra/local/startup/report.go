@@ -1,6 +1,6 @@
 //go:build unix
 
-package bench
+package startup
 
 import (
 	"bufio"
@@ -12,13 +12,15 @@ import (
 	"strings"
 	"text/tabwriter"
 	"time"
+
+	"github.com/opsplane/opsplane/infra/bench"
 )
 
 // write writes every sample as a line of Go's benchmark format, for benchstat,
 // and then the table for a reader.
 func write(out io.Writer, results []result) error {
 	w := bufio.NewWriter(out)
-	_, _ = fmt.Fprintf(w, "goos: %s\ngoarch: %s\npkg: github.com/opsplane/opsplane/infra/local/bench\n", runtime.GOOS, runtime.GOARCH)
+	_, _ = fmt.Fprintf(w, "goos: %s\ngoarch: %s\npkg: github.com/opsplane/opsplane/infra/local/startup\n", runtime.GOOS, runtime.GOARCH)
 	if model := processor(); model != "" {
 		_, _ = fmt.Fprintf(w, "cpu: %s\n", model)
 	}
@@ -44,15 +46,15 @@ func writeTable(w io.Writer, results []result) {
 	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', tabwriter.AlignRight)
 	_, _ = fmt.Fprintln(table, "function\tratio\t95 % of\tgoal\t\tmedian ms\tmiddle half\treference\tmedian ms\tmiddle half\t")
 	for _, r := range results {
-		ratio := relate(r.samples, r.referenceSamples)
+		ratio := bench.Relate(r.samples, r.referenceSamples)
 		verdict := "met"
-		if ratio.value > r.goal {
+		if ratio.Value > r.goal {
 			verdict = "MISSED"
 		}
 		_, _ = fmt.Fprintf(table, "%s\t%.2f\t%.2f-%.2f\t%.1f\t%s\t%s\t%s\t%s\t%s\t%s\t\n",
-			r.function.Group, ratio.value, ratio.low, ratio.high, r.goal, verdict,
-			milliseconds(median(r.samples)), middle(r.samples),
-			r.reference, milliseconds(median(r.referenceSamples)), middle(r.referenceSamples))
+			r.function.Group, ratio.Value, ratio.Low, ratio.High, r.goal, verdict,
+			milliseconds(bench.Median(r.samples)), middle(r.samples),
+			r.reference, milliseconds(bench.Median(r.referenceSamples)), middle(r.referenceSamples))
 	}
 	_ = table.Flush()
 	_, _ = fmt.Fprintf(w, "Start-up, exec to first poll, %d starts of each in turns; ratio of the medians, with its bootstrap interval.\n\n",
@@ -74,7 +76,7 @@ func writeSizes(w io.Writer, results []result) {
 
 func middle(samples []time.Duration) string {
 	sorted := slices.Sorted(slices.Values(samples))
-	return milliseconds(quantile(sorted, 0.25)) + "-" + milliseconds(quantile(sorted, 0.75))
+	return milliseconds(bench.Quantile(sorted, 0.25)) + "-" + milliseconds(bench.Quantile(sorted, 0.75))
 }
 
 func milliseconds(d time.Duration) string {

@@ -1,11 +1,11 @@
 //go:build unix
 
-// Package bench measures how long the functions take to start: from exec to
+// Package startup measures how long the functions take to start: from exec to
 // the first request for an event, under the same Runtime API as the local
 // stack. Its invariant: a function is only ever compared with a reference that
 // was built by the same command and started in turns with it, so that whatever
 // else the machine does falls on both.
-package bench
+package startup
 
 import (
 	"maps"

@@ -1,0 +1,106 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"log/slog"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/google/uuid"
+
+	"github.com/opsplane/opsplane/infra/bench"
+	"github.com/opsplane/opsplane/infra/storagetest"
+	"github.com/opsplane/opsplane/shared/attr"
+	"github.com/opsplane/opsplane/shared/httpapi"
+	"github.com/opsplane/opsplane/shared/kv"
+)
+
+// The largest ratio of a whole invocation to the storage call that it makes.
+const handlerGoal = 1.15
+
+// benchmarked is the function, its log written to nowhere but written, and
+// what it asks of the table.
+type benchmarked struct {
+	*httpapi.Lambda
+	db     *dynamodb.Client
+	inputs bench.Inputs
+}
+
+func newBenchmarked(b *testing.B) *benchmarked {
+	b.Helper()
+	env := storagetest.New(b)
+	f := &benchmarked{db: env.DynamoDB}
+	watched := dynamodb.New(env.DynamoDB.Options(), f.inputs.Watch)
+	s := kv.New(watched, env.S3, env.Table("KvTable"), env.Bucket("KvBucket"))
+	f.Lambda = httpapi.NewLambda(routes(s, nil), slog.New(slog.NewJSONHandler(io.Discard, nil)), time.Now, keyInOneSegment)
+	return f
+}
+
+// handler is the function called with an event of events/kv.
+func (f *benchmarked) handler(b *testing.B, event string) *bench.Handler {
+	b.Helper()
+	h, err := bench.NewHandler(f.Handle, "../../events/kv/"+event+".json", "{{user}}", "user-1", "{{key}}", "key-1")
+	if err != nil {
+		b.Fatal(err)
+	}
+	return h
+}
+
+// BenchmarkSet stores a small value over the one before.
+func BenchmarkSet(b *testing.B) {
+	f := newBenchmarked(b)
+	set := f.handler(b, "set")
+	if err := set.Invoke(); err != nil {
+		b.Fatal(err)
+	}
+	in, err := bench.Last[*dynamodb.UpdateItemInput](&f.inputs, "UpdateItem")
+	if err != nil {
+		b.Fatal(err)
+	}
+	bench.Compare(b, bench.Comparison{
+		Subject: bench.Side{Name: "handler", Do: set.Invoke},
+		Reference: bench.Side{
+			Name: "raw",
+			// The update refuses to be applied twice by the same request.
+			Before: func() error {
+				request := attr.String(uuid.NewString())
+				in.ExpressionAttributeValues[":st"], in.ExpressionAttributeValues[":mine"] = request, request
+				return nil
+			},
+			Do: func() error {
+				_, err := f.db.UpdateItem(b.Context(), in)
+				return err
+			},
+		},
+		Goal: handlerGoal, Samples: 50, Calls: 100,
+	})
+}
+
+// BenchmarkGet reads a small value.
+func BenchmarkGet(b *testing.B) {
+	f := newBenchmarked(b)
+	if err := f.handler(b, "set").Invoke(); err != nil {
+		b.Fatal(err)
+	}
+	get := f.handler(b, "get")
+	if err := get.Invoke(); err != nil {
+		b.Fatal(err)
+	}
+	in, err := bench.Last[*dynamodb.GetItemInput](&f.inputs, "GetItem")
+	if err != nil {
+		b.Fatal(err)
+	}
+	bench.Compare(b, bench.Comparison{
+		Subject: bench.Side{Name: "handler", Do: get.Invoke},
+		Reference: bench.Side{Name: "raw", Do: func() error {
+			out, err := f.db.GetItem(b.Context(), in)
+			if err == nil && out.Item == nil {
+				err = fmt.Errorf("there is no such item")
+			}
+			return err
+		}},
+		Goal: handlerGoal, Samples: 50, Calls: 100,
+	})
+}
