@@ -98,12 +98,10 @@ bench: ## measure hot paths, and how fast the functions start beside functions t
 	@go test -run '^$$' -bench . -benchmem $$(grep -rl '^func Benchmark' --include='*_test.go' functions shared | xargs -n 1 dirname | sort -u | sed 's|^|./|')
 	@exec $(TOOLS)/bench
 
-# How hard the load target drives the stack, and for how long.
-DURATION ?= 10m
-CONNECTIONS ?= 200
-
 .PHONY: load
-load: ## drive the running local stack with CONNECTIONS=200 for DURATION=10m of mixed traffic; checks answers, samples memory
+load: DURATION ?= 10m
+load: CONNECTIONS ?= 200
+load: ## drive the running local stack with mixed traffic (CONNECTIONS=200 DURATION=10m)
 	@mkdir -p $(TOOLS)
 	@go build -o $(TOOLS)/load ./infra/load/cmd/load
 	@exec $(TOOLS)/load -state "$(STATE)" -duration $(DURATION) -connections $(CONNECTIONS)
