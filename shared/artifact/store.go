@@ -76,7 +76,7 @@ const firstPage = 100
 
 func (s *Store) overQuota(size int64) error {
 	return fault.Invalidf("QUOTA_EXCEEDED",
-		"an upload of %d bytes would exceed the installation's quota of %d bytes; delete artifacts that are not needed, wait until they are collected, or ask the operator for more",
+		"an upload of %d bytes would exceed the installation's quota of %d bytes; abort uploads that are not needed, or ask the operator for more room",
 		size, s.quota)
 }
 
