@@ -1,0 +1,118 @@
+//go:build unix
+
+package journey
+
+import (
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+)
+
+// fence is a block of code of a guide: its language and its text.
+var fence = regexp.MustCompile("(?ms)^```([a-z]+)\n(.*?)^```$")
+
+// blocks are the blocks of code of a guide in one language, in their order.
+func blocks(t *testing.T, guide, language string) []string {
+	t.Helper()
+	text, err := os.ReadFile(guide)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var found []string
+	for _, m := range fence.FindAllStringSubmatch(string(text), -1) {
+		if m[1] == language {
+			found = append(found, m[2])
+		}
+	}
+	if len(found) == 0 {
+		t.Fatalf("%s has no code in %s", guide, language)
+	}
+	return found
+}
+
+// steps are the commands of a workflow's steps, in their order: the lines that
+// are deeper than a "run: |".
+func steps(workflow string) string {
+	var out strings.Builder
+	depth := -1
+	for line := range strings.Lines(workflow) {
+		text := strings.TrimLeft(line, " ")
+		indent := len(line) - len(text)
+		if depth >= 0 && indent <= depth {
+			depth = -1
+		}
+		switch {
+		case depth >= 0:
+			out.WriteString(text)
+		case text == "run: |\n":
+			depth = indent
+		}
+	}
+	return out.String()
+}
+
+// TestGuideToArtifactsWorksAsWritten runs every command of the guide, in the
+// folder of a stack as "make run" has it. It needs what the guide says: bash,
+// curl, jq and zip.
+func TestGuideToArtifactsWorksAsWritten(t *testing.T) {
+	t.Parallel()
+	s := theStack(t)
+	guide := filepath.Join(s.programs.root, "docs", "guide-artifacts.md")
+	dir := t.TempDir()
+	for name, text := range map[string]string{
+		".local/api-key": s.APIKey, "artifact.sh": strings.Join(blocks(t, guide, "bash"), ""),
+	} {
+		path := filepath.Join(dir, name)
+		if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	run := func(script string) string {
+		t.Helper()
+		cmd := exec.Command("bash", "-eu", "-o", "pipefail", "-c", strings.ReplaceAll(script, "http://127.0.0.1:3000", s.URL))
+		cmd.Dir = dir
+		cmd.Env = append(os.Environ(), "GITHUB_SHA=0123abc", "OPSPLANE_KV="+s.URL+"/api/v1/github/kv/1", "OPSPLANE_API_KEY="+s.APIKey)
+		printed, err := cmd.CombinedOutput()
+		if err != nil {
+			t.Fatalf("the guide's commands failed: %v\n%s", err, printed)
+		}
+		return string(printed)
+	}
+	shown := run(strings.Join(blocks(t, guide, "sh"), "\n"))
+	for _, want := range []string{
+		"\n\"done\"\n", `"file_name":"hello.txt"`, "\nhello\n", "\nsame\n",
+		`{"keys":[{"idx":0,"key":"runs/17/lambda.zip"},{"idx":0,"key":"runs/17/plan"}]}`, "No errors detected", "built from 4f2a1c9",
+		`{"number":1,"offset":0,"size":67108864,"arrived":true}`, `{"number":2,"offset":67108864,"size":42891136,"arrived":false}`,
+		`"key":"backups/big","size":161,"version":0`, `"key":"backups/big","size":141,"version":1`,
+	} {
+		if !strings.Contains(shown, want) {
+			t.Errorf("the guide's commands do not print %q:\n%s", want, shown)
+		}
+	}
+	commands := steps(strings.Join(blocks(t, guide, "yaml"), ""))
+	if shown = run(commands); strings.Count(commands, "artifact.sh") != 2 || !strings.Contains(shown, "built from 0123abc") {
+		t.Errorf("the steps of the workflow:\n%s\nprint:\n%s", commands, shown)
+	}
+	if left := checkGuideRefusals(dir, s); left != "" {
+		t.Error(left)
+	}
+}
+
+// checkGuideRefusals answers what the guide's script should have refused.
+func checkGuideRefusals(dir string, s *Stack) string {
+	for _, args := range [][]string{{"get", "no such key", "x"}, {"put", "no such file", "k"}, {"put", "big", "k", "later"}, {}} {
+		cmd := exec.Command("./artifact.sh", args...)
+		cmd.Dir = dir
+		cmd.Env = append(os.Environ(), "OPSPLANE_KV="+s.URL+"/api/v1/github/kv/1", "OPSPLANE_API_KEY="+s.APIKey)
+		if printed, err := cmd.CombinedOutput(); err == nil || len(printed) == 0 {
+			return "artifact.sh " + strings.Join(args, " ") + " succeeds: " + string(printed)
+		}
+	}
+	return ""
+}
