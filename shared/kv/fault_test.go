@@ -3,6 +3,7 @@ package kv_test
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
@@ -212,6 +213,34 @@ func TestCommitStartsAgainWhenAnotherCommitComesBetween(t *testing.T) {
 		t.Fatalf("got %v, %v; want idx 0 alone, idx 1 was another's", got, err)
 	}
 	r.get(t, "k", 1)
+}
+
+func TestCommitThatArrivesLateIsAnsweredWithItsRows(t *testing.T) {
+	for name, other := range map[string]func(*testing.T, *rig){
+		"alone": func(*testing.T, *rig) {},
+		"a draft is written before the second try": func(t *testing.T, r *rig) { r.set(t, "k", 7, `"draft"`, false) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := newRig(t)
+			r.fill(t)
+			var faults storagetest.Faults
+			arrive := func() {
+				if err := faults.Deliver(); err != nil {
+					t.Error(err)
+				}
+				other(t, r)
+			}
+			faults.Add(storagetest.Fault{Operation: "UpdateItem", Nth: 1, Kind: storagetest.Late})
+			// Whatever the second try begins with.
+			faults.Add(storagetest.Fault{Operation: "UpdateItem", Nth: 2, Before: arrive})
+			faults.Add(storagetest.Fault{Operation: "GetItem", Nth: 3, Before: arrive})
+			got, err := r.failing(&faults).Commit(t.Context(), r.ns, nil, r.author(), []kv.Target{{Key: "k"}})
+			if err != nil || !slices.Contains(got, kv.Position{Key: "k", Idx: 0}) || !slices.Contains(got, kv.Position{Key: "k", Idx: 1}) {
+				t.Fatalf("got %v, %v; want both drafts", got, err)
+			}
+			r.get(t, "k", 1)
+		})
+	}
 }
 
 func TestRowRewrittenBetweenChoiceAndPublicationStaysADraft(t *testing.T) {

@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
-	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 
@@ -46,23 +45,33 @@ func (s *Store) publish(ctx context.Context, ns Namespace, author change.Author,
 	return false, fmt.Errorf("commit %d keys: %w", len(plans), err)
 }
 
-// publishOne writes one head.
+// publishOne writes one head. Where an answer was lost it makes the very same
+// update again, which applies once only, rather than choose anew: rows that the
+// lost one has published, or publishes later, would be missing from the answer.
 func (s *Store) publishOne(ctx context.Context, ns Namespace, author change.Author, p publication, try int) (bool, error) {
-	out, err := s.update(ctx, headKey(ns, p.head.key), p.edit(author, try))
-	if err != nil || out.done {
-		return out.done, err
+	var lost error // set once an update may have taken effect unseen
+	for n := range tries {
+		if err := awsclient.Pause(ctx, n); err != nil {
+			return false, errors.Join(lost, err)
+		}
+		out, err := s.update(ctx, headKey(ns, p.head.key), p.edit(author, try))
+		if err != nil {
+			return false, errors.Join(lost, err)
+		}
+		now, err := decodeHead(out.item)
+		switch {
+		case err != nil:
+			return false, errors.Join(lost, err)
+		case out.done, now.publishStamp == publishStamp(author, try):
+			return true, nil
+		case (lost != nil || out.unsure) && now.publication != p.head.publication:
+			return false, errUnknown // ours may have been there, under another
+		case !out.unsure:
+			return false, nil // refused, and so are ours that are on their way
+		}
+		lost = errUnknown
 	}
-	now, err := decodeHead(out.item)
-	switch {
-	case err != nil:
-		return false, err
-	case now.publishStamp == publishStamp(author, try):
-		return true, nil
-	case strings.HasPrefix(now.publishStamp, author.Request), out.unsure && now.publication != p.head.publication:
-		// An earlier try, with another choice of rows, may be what is there.
-		return false, errUnknown
-	}
-	return false, nil
+	return false, lost
 }
 
 // publishStamp names one try of one commit.
