@@ -2,6 +2,8 @@ package docs_test
 
 import (
 	"fmt"
+	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -11,10 +13,10 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 	"github.com/google/uuid"
 
+	"github.com/opsplane/opsplane/infra/costs"
 	"github.com/opsplane/opsplane/infra/storagetest"
 	"github.com/opsplane/opsplane/shared/access"
 	"github.com/opsplane/opsplane/shared/apikey"
-	"github.com/opsplane/opsplane/shared/attr"
 	"github.com/opsplane/opsplane/shared/canonical"
 	"github.com/opsplane/opsplane/shared/change"
 	"github.com/opsplane/opsplane/shared/kv"
@@ -88,29 +90,66 @@ func find(t *testing.T, env *storagetest.Env, table, sort string) int {
 			key = string(v.Value)
 		}
 		if strings.HasPrefix(key, sort) {
-			return itemSize(item)
+			return costs.ItemSize(item)
 		}
 	}
 	t.Fatalf("%s has no item %q", table, sort)
 	return 0
 }
 
-// itemSize is what an item counts in bytes: names and values ("DynamoDB item
-// sizes and formats", AWS documentation). Sets and maps do not occur here.
-func itemSize(item attr.Item) int {
-	size := 0
-	for name, value := range item {
-		size += len(name)
-		switch v := value.(type) {
-		case *types.AttributeValueMemberS:
-			size += len(v.Value)
-		case *types.AttributeValueMemberN:
-			size += len(v.Value)/2 + 2
-		case *types.AttributeValueMemberB:
-			size += len(v.Value)
-		case *types.AttributeValueMemberBOOL:
-			size++
+// TestCostsFollowFromWhatIsUsed holds every price of costs.md to the units and
+// the prices beside it.
+func TestCostsFollowFromWhatIsUsed(t *testing.T) {
+	t.Parallel()
+	document, err := costs.Read()
+	if err != nil {
+		t.Fatal(err)
+	}
+	prices, err := document.Prices()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, wrong := range prices.Wrong() {
+		t.Error(wrong)
+	}
+	for _, heading := range []string{"What a GiB costs", "An idle month"} {
+		wrong, err := prices.WrongSums(heading)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, line := range wrong {
+			t.Errorf("%s: %s", heading, line)
 		}
 	}
-	return size
+}
+
+// checked is where a test names a section of costs.md that it counts.
+var checked = regexp.MustCompile(`(?m)^\t(?:costs\.Check\(|\}).*?((?:, "[^"]+")+)\)$`)
+
+// TestEverySectionOfCostsIsCounted looks for the test of each section.
+func TestEverySectionOfCostsIsCounted(t *testing.T) {
+	t.Parallel()
+	document, err := costs.Read()
+	if err != nil {
+		t.Fatal(err)
+	}
+	tests, err := filepath.Glob("../functions/*/costs_test.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	counted := ""
+	for _, path := range tests {
+		for _, found := range checked.FindAllStringSubmatch(read(t, path), -1) {
+			counted += found[1]
+		}
+	}
+	sections := document.Sections()
+	if len(sections) == 0 {
+		t.Error("costs.md has no section of operations")
+	}
+	for _, section := range sections {
+		if !strings.Contains(counted, fmt.Sprintf("%q", section)) {
+			t.Errorf("no test counts the section %q of costs.md", section)
+		}
+	}
 }

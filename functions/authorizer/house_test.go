@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/aws/aws-lambda-go/events"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/google/uuid"
 
 	"github.com/opsplane/opsplane/infra/storagetest"
@@ -58,13 +59,19 @@ type house struct {
 
 func newHouse(t testing.TB) *house {
 	t.Helper()
-	env := storagetest.New(t)
-	h := &house{clock: &clock{at: start}}
+	env, h := storagetest.New(t), &house{}
+	h.build(t, env, env.WithFaults(&h.faults).DynamoDB)
+	return h
+}
+
+// build makes a house whose authorizer asks storage through db.
+func (h *house) build(t testing.TB, env *storagetest.Env, db *dynamodb.Client) {
+	t.Helper()
+	h.clock = &clock{at: start}
 	tokens, operations := env.Table("TokensTable"), env.Table("OperationsTable")
 	h.keys = &apikey.Store{DB: env.DynamoDB, Table: tokens}
 	h.users = &user.Store{DB: env.DynamoDB, Table: operations}
 	h.signing = &signing.Store{DB: env.DynamoDB, KeysTable: env.Table("SigningKeysTable"), TokensTable: tokens}
-	db := env.WithFaults(&h.faults).DynamoDB
 	h.authorizer = &authorizer{
 		domain:    accesstoken.Domain{Issuer: "opsplane/test", Audience: "opsplane-api"},
 		directory: directory{db: db, tokens: tokens, operations: operations},
@@ -78,7 +85,6 @@ func newHouse(t testing.TB) *house {
 	}
 	h.join(t, "github", "1")
 	h.rotate(t, signing.Planned)
-	return h
 }
 
 func (h *house) author() change.Author {

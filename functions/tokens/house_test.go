@@ -68,14 +68,21 @@ type house struct {
 
 func newHouse(t *testing.T) *house {
 	t.Helper()
-	env := storagetest.New(t)
-	h := &house{domain: accesstoken.Domain{Issuer: "opsplane/test", Audience: "opsplane-api"}}
+	env, h := storagetest.New(t), &house{}
+	h.build(t, env, env.WithFaults(&h.faults).DynamoDB)
+	return h
+}
+
+// build makes a house whose function asks storage through db.
+func (h *house) build(t *testing.T, env *storagetest.Env, db *dynamodb.Client) {
+	t.Helper()
+	h.domain = accesstoken.Domain{Issuer: "opsplane/test", Audience: "opsplane-api"}
 	h.clock.at = start
 	tokensTable, operations, signingKeys := env.Table("TokensTable"), env.Table("OperationsTable"), env.Table("SigningKeysTable")
 	h.keys = &apikey.Store{DB: env.DynamoDB, Table: tokensTable}
 	h.users = &user.Store{DB: env.DynamoDB, Table: operations}
 	h.signing = &signing.Store{DB: env.DynamoDB, KeysTable: signingKeys, TokensTable: tokensTable}
-	db, log := env.WithFaults(&h.faults).DynamoDB, slog.New(slog.NewTextHandler(io.Discard, nil))
+	log := slog.New(slog.NewTextHandler(io.Discard, nil))
 	h.Lambda = httpapi.NewLambda(routes(&tokens{
 		keys:   &apikey.Store{DB: db, Table: tokensTable},
 		users:  &user.Store{DB: db, Table: operations},
@@ -93,7 +100,6 @@ func newHouse(t *testing.T) *house {
 		}
 	}
 	h.key = h.newKey(t, apikey.New{Name: "own", Capabilities: access.Strings()})
-	return h
 }
 
 func (h *house) author() change.Author {

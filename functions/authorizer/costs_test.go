@@ -1,0 +1,69 @@
+package main
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/opsplane/opsplane/infra/costs"
+	"github.com/opsplane/opsplane/shared/access"
+	"github.com/opsplane/opsplane/shared/signing"
+)
+
+func TestDecisionsUseWhatTheDocumentSays(t *testing.T) {
+	costs.Check(t, "AuthorizerFunction", map[string]costs.Scenario{
+		"access token": deciding(true, freshToken),
+		"access token, first of an instance in 5 s": deciding(true, func(t *testing.T, h *house) string {
+			token := freshToken(t, h)
+			h.add(signing.SnapshotAge)
+			return token
+		}),
+		"access token of an unknown signing key": deciding(false, func(t *testing.T, h *house) string {
+			freshToken(t, h)
+			h.add(earlyReread)
+			return freshToken(t, newHouse(t))
+		}),
+		"access token of a user with more than 100 memberships, at an installation": deciding(true, func(t *testing.T, h *house) string {
+			for i := range access.MaxMemberships {
+				h.join(t, "github", fmt.Sprint(12_345_678+i))
+			}
+			return freshToken(t, h)
+		}),
+		"API key": deciding(true, func(t *testing.T, h *house) string {
+			text, _ := h.key(t, access.KVStoreRead, access.KVStoreWrite)
+			return text
+		}),
+		"API key that does not exist": deciding(false, func(t *testing.T, _ *house) string {
+			text, _ := newHouse(t).key(t)
+			return text
+		}),
+		"text that is no credential": deciding(false, func(*testing.T, *house) string { return strings.Repeat("a", 80) }),
+	}, "Authorizer")
+}
+
+// deciding counts one decision on a credential, at a route of an installation.
+func deciding(allowed bool, credential func(*testing.T, *house) string) costs.Scenario {
+	return func(t *testing.T) *costs.Meter {
+		env, m := costs.New(t)
+		h := &house{}
+		h.build(t, env, m.DynamoDB())
+		header := "Bearer " + credential(t, h)
+		m.Start()
+		m.Invoke("authorizer")
+		if _, ok := h.allowed(t, header, atInstallation1); ok != allowed {
+			t.Errorf("let in: %t, want %t", ok, allowed)
+		}
+		return m
+	}
+}
+
+// freshToken is a token on which the authorizer has just decided.
+func freshToken(t *testing.T, h *house) string {
+	t.Helper()
+	text, _ := h.key(t, access.KVStoreRead, access.KVStoreWrite)
+	token := h.token(t, text)
+	if _, ok := h.allowed(t, "Bearer "+token, nil); !ok {
+		t.Fatal("the token is refused")
+	}
+	return token
+}

@@ -1,0 +1,38 @@
+package main
+
+import (
+	"io"
+	"log/slog"
+	"testing"
+	"time"
+
+	"github.com/opsplane/opsplane/infra/costs"
+	"github.com/opsplane/opsplane/shared/access"
+	"github.com/opsplane/opsplane/shared/httpapi"
+	"github.com/opsplane/opsplane/shared/httpapi/httpapitest"
+	"github.com/opsplane/opsplane/shared/user"
+)
+
+func TestOperationsUseWhatTheDocumentSays(t *testing.T) {
+	costs.Check(t, "IdentityFunction", map[string]costs.Scenario{
+		"whoami":          asking("GET", "/api/v1/whoami"),
+		"whoami at a VCS": asking("GET", "/api/v1/github/whoami"),
+		"logout":          asking("POST", "/api/v1/logout"),
+	}, "Identity")
+}
+
+func asking(method, path string) costs.Scenario {
+	return func(t *testing.T) *costs.Meter {
+		env, m := costs.New(t)
+		users := &user.Store{DB: m.DynamoDB(), Table: env.Table("OperationsTable")}
+		ann := person(t, users, "ann", access.Membership{VCS: "github", Installation: "12345678"})
+		l := httpapi.NewLambda(routes(users), slog.New(slog.NewTextHandler(io.Discard, nil)), func() time.Time { return now })
+		m.Start()
+		m.Request(method, path)
+		got, err := l.Handle(t.Context(), httpapitest.Event(t, method, path, token(ann), ""))
+		if err != nil || got.StatusCode != 200 {
+			t.Errorf("got %d %s, %v; want 200", got.StatusCode, got.Body, err)
+		}
+		return m
+	}
+}

@@ -1,0 +1,48 @@
+package main
+
+import (
+	"testing"
+
+	"github.com/google/uuid"
+
+	"github.com/opsplane/opsplane/infra/costs"
+	"github.com/opsplane/opsplane/shared/change"
+	"github.com/opsplane/opsplane/shared/task"
+)
+
+func TestOperationsUseWhatTheDocumentSays(t *testing.T) {
+	costs.Check(t, "SystemFunction", map[string]costs.Scenario{
+		"health":               asking("/health"),
+		"server configuration": asking("/api/v1/server/config"),
+		"client id":            asking("/api/v1/github/client_id"),
+		"API document":         asking("/api/v1/openapi.json"),
+		"task":                 asking("/api/v1/tasks/"),
+	}, "Server and tasks")
+}
+
+func asking(path string) costs.Scenario {
+	return func(t *testing.T) *costs.Meter {
+		env, m := costs.New(t)
+		table := env.Table("OperationsTable")
+		s := system{
+			config: configFrom(func(name string) string { return map[string]string{"GITHUB_APP_CLIENT_ID": "Iv1.x"}[name] }),
+			tasks:  task.Store{DB: m.DynamoDB(), Table: table}, ping: pinger(m.DynamoDB(), table),
+		}
+		path := path
+		if path == "/api/v1/tasks/" {
+			id := uuid.NewString()
+			author := change.Author{Principal: "ann", Request: uuid.NewString(), At: now}
+			made := task.Task{ID: id, Owner: "ann", Name: "apply", VCS: "github", Installation: "12345678"}
+			if err := s.tasks.Create(t.Context(), author, made); err != nil {
+				t.Fatal(err)
+			}
+			path += id
+		}
+		m.Start()
+		m.Request("GET", path)
+		if got := ask(t, s, path, token("ann")); got.StatusCode != 200 {
+			t.Errorf("got %d %s, want 200", got.StatusCode, got.Body)
+		}
+		return m
+	}
+}

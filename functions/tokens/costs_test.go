@@ -1,0 +1,102 @@
+package main
+
+import (
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/opsplane/opsplane/infra/costs"
+	"github.com/opsplane/opsplane/shared/access"
+	"github.com/opsplane/opsplane/shared/apikey"
+	"github.com/opsplane/opsplane/shared/signing"
+)
+
+func TestOperationsUseWhatTheDocumentSays(t *testing.T) {
+	none := func(*testing.T, *house) {}
+	costs.Check(t, "TokensFunction", map[string]costs.Scenario{
+		"refresh": counted(justRefreshed, "POST", refreshPath, ""),
+		"refresh, first of a key in a minute": counted(func(t *testing.T, h *house) {
+			justRefreshed(t, h)
+			h.key = h.newKey(t, apikey.New{Name: "another", Capabilities: access.Strings()})
+		}, "POST", refreshPath, ""),
+		"refresh, first of an instance in a minute": counted(func(t *testing.T, h *house) {
+			justRefreshed(t, h)
+			h.clock.add(signing.SignerAge)
+			if err := h.keys.MarkUsed(ctx, h.owner.ID, h.key.ID, h.author()); err != nil {
+				t.Fatal(err)
+			}
+		}, "POST", refreshPath, ""),
+		"create a key, of a user with 10": counted(hasKeys(9), "POST", keysPath, `{"name":"nightly build","capabilities":["kv_store_read"]}`),
+		"create a key for an installation": counted(none, "POST", keysPath,
+			`{"name":"nightly build","capabilities":["kv_store_read",{"name":"installation_id","id":"1"}]}`),
+		"list keys, page of 20":            counted(hasKeys(30), "GET", keysPath, ""),
+		"revoke a key":                     revoking(func(t *testing.T, h *house) string { return h.newKey(t, apikey.New{Name: "nightly build"}).ID }),
+		"revoke a key that does not exist": revoking(func(*testing.T, *house) string { return uuid.NewString() }),
+	}, "API keys and access tokens")
+}
+
+const (
+	refreshPath = "/api/v1/access-token/refresh"
+	keysPath    = "/api/v1/github/access-token"
+)
+
+// counted makes a request with the house's key, or for other paths than
+// refresh with a token of it.
+func counted(prepare func(*testing.T, *house), method, path, body string) costs.Scenario {
+	return func(t *testing.T) *costs.Meter {
+		m, h := newMetered(t)
+		prepare(t, h)
+		h.count(t, m, method, path, body)
+		return m
+	}
+}
+
+func revoking(id func(*testing.T, *house) string) costs.Scenario {
+	return func(t *testing.T) *costs.Meter {
+		m, h := newMetered(t)
+		h.count(t, m, "DELETE", keysPath+"?id="+id(t, h), "")
+		return m
+	}
+}
+
+// newMetered is a house with a signing key, over storage that counts.
+func newMetered(t *testing.T) (*costs.Meter, *house) {
+	t.Helper()
+	env, m := costs.New(t)
+	h := &house{}
+	h.build(t, env, m.DynamoDB())
+	h.rotate(t, signing.Planned)
+	return m, h
+}
+
+func (h *house) count(t *testing.T, m *costs.Meter, method, path, body string) {
+	t.Helper()
+	caller := h.bearer(t, h.key)
+	if path == refreshPath {
+		caller = h.holder(t, h.key)
+	}
+	m.Start()
+	m.Request(method, path)
+	want(t, h.do(t, method, path, caller, body), 200, "")
+}
+
+// justRefreshed has refreshed the house's key a second ago.
+func justRefreshed(t *testing.T, h *house) {
+	t.Helper()
+	want(t, h.refresh(t, h.holder(t, h.key)), 200, "")
+	h.clock.add(time.Second)
+}
+
+// hasKeys makes n keys more, as long-named and able as real ones.
+func hasKeys(n int) func(*testing.T, *house) {
+	return func(t *testing.T, h *house) {
+		for i := range n {
+			h.newKey(t, apikey.New{
+				Name:         fmt.Sprint("nightly build ", i),
+				Capabilities: access.Set{access.VCS("github"), access.KVStoreRead, access.KVStoreWrite},
+			})
+		}
+	}
+}
