@@ -106,6 +106,11 @@ load: ## drive the running local stack with mixed traffic (CONNECTIONS=200 DURAT
 	@go build -o $(TOOLS)/load ./infra/load/cmd/load
 	@exec $(TOOLS)/load -state "$(STATE)" -duration $(DURATION) -connections $(CONNECTIONS)
 
+# The size is beyond what a test may take: it needs 15 GB of disk and some minutes.
+.PHONY: artifact
+artifact: ## carry a file of GIB=5 GiB through a local stack of its own, and measure it
+	@infra/artifact/run
+
 .PHONY: admin
 admin: ## operator's commands (ARGS="help"), on the local stack or on STACK=name in AWS
 	@mkdir -p $(TOOLS)

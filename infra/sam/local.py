@@ -18,6 +18,8 @@ GREETING = """
       -d '{{"data":"hello"}}' {url}/api/v1/github/kv/1/key/greeting
     curl -H "Authorization: Bearer $TOKEN" {url}/api/v1/github/kv/1/key/greeting
 
+  Addresses of artifacts name the S3 server as the functions see it. Add to curl:  --connect-to s3:7070:{s3}
+
   This gateway is not API Gateway: refusals have other bodies, and keys with encoded characters arrive decoded.
   "make run" behaves as AWS does.
 """
@@ -30,7 +32,7 @@ def main():
     with containers.servers() as servers:
         key = servers.admin("seed")
         with gateway.start_api(servers, int(os.environ.get("PORT", "3000")), sys.stderr, key) as url:
-            print(GREETING.format(url=url, key=key), flush=True)
+            print(GREETING.format(url=url, key=key, s3=servers.s3.removeprefix("http://")), flush=True)
             signal.pause()
 
 
