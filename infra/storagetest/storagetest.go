@@ -75,10 +75,17 @@ func (e *Env) WithFaults(f *Faults) *Env {
 }
 
 // Table returns the name of this test's own table for a logical id of
-// template.yaml, such as "KvTable". The first call makes it, empty.
+// template.yaml, such as "KvTable". The first call makes it, empty, and without
+// a stream that no function reads.
 func (e *Env) Table(logicalID string) string {
 	e.names.t.Helper()
-	return e.names.table(logicalID)
+	return e.names.table(logicalID, e.names.template.LocalInput)
+}
+
+// StreamedTable is Table for a test that reads the table's stream itself.
+func (e *Env) StreamedTable(logicalID string) string {
+	e.names.t.Helper()
+	return e.names.table(logicalID, template.Table.CreateInput)
 }
 
 // Bucket returns the name of this test's own bucket for a logical id of
@@ -141,7 +148,7 @@ func (n *names) name(logicalID string) string {
 	return strings.ToLower(logicalID) + "-" + n.suffix
 }
 
-func (n *names) table(logicalID string) string {
+func (n *names) table(logicalID string, input func(template.Table) *dynamodb.CreateTableInput) string {
 	n.t.Helper()
 	table := n.template.Table(logicalID)
 	if table == nil {
@@ -149,7 +156,7 @@ func (n *names) table(logicalID string) string {
 	}
 	n.once(logicalID, func(ctx context.Context) error {
 		db := n.plain.DynamoDB
-		if _, err := db.CreateTable(ctx, table.CreateInput()); err != nil {
+		if _, err := db.CreateTable(ctx, input(*table)); err != nil {
 			return err
 		}
 		if ttl := table.TTLInput(); ttl != nil {

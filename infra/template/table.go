@@ -96,6 +96,23 @@ func (t Table) CreateInput() *dynamodb.CreateTableInput {
 	return in
 }
 
+// LocalInput returns the request that makes a table on a local server: as
+// CreateInput, but without a stream that no function reads. A local server
+// keeps every record of a stream and goes through all of them at every write,
+// so that it would get slower with each change, for nobody.
+func (t *Template) LocalInput(table Table) *dynamodb.CreateTableInput {
+	in := table.CreateInput()
+	for _, f := range t.Functions {
+		for _, stream := range f.Streams {
+			if stream.Table == table.LogicalID {
+				return in
+			}
+		}
+	}
+	in.StreamSpecification = nil
+	return in
+}
+
 // TTLInput returns the request that turns expiry on, or nil for a table whose
 // items never expire.
 func (t Table) TTLInput() *dynamodb.UpdateTimeToLiveInput {

@@ -103,6 +103,20 @@ func TestTableBecomesItsCreateRequest(t *testing.T) {
 	}
 }
 
+func TestLocalServersKeepNoStreamThatNobodyReads(t *testing.T) {
+	tmpl := load(t, nil)
+	read := tmpl.Table("KvTable")
+	if got, want := tmpl.LocalInput(*read), read.CreateInput(); !reflect.DeepEqual(got, want) {
+		t.Errorf("a table whose stream is read: got %+v, want %+v", got, want)
+	}
+	for i := range tmpl.Functions {
+		tmpl.Functions[i].Streams = nil
+	}
+	if got := tmpl.LocalInput(*read); got.StreamSpecification != nil || len(got.LocalSecondaryIndexes) != 1 {
+		t.Errorf("a table whose stream nobody reads: got %+v", got)
+	}
+}
+
 func TestWhatIsNotUnderstoodIsRefused(t *testing.T) {
 	function := func(properties string) string {
 		return "Resources: {F: {Type: 'AWS::Serverless::Function', Properties: " + properties + "}}"

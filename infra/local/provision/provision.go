@@ -37,10 +37,11 @@ func Missing(ctx context.Context, db *dynamodb.Client, t *template.Template) ([]
 	return missing, nil
 }
 
-// Tables makes tables. Another stack on the same server may be faster.
-func Tables(ctx context.Context, db *dynamodb.Client, tables []template.Table) error {
+// Tables makes tables of a template. Another stack on the same server may be
+// faster.
+func Tables(ctx context.Context, db *dynamodb.Client, t *template.Template, tables []template.Table) error {
 	for _, table := range tables {
-		_, err := db.CreateTable(ctx, table.CreateInput())
+		_, err := db.CreateTable(ctx, t.LocalInput(table))
 		var exists *ddb.ResourceInUseException
 		if err != nil && !errors.As(err, &exists) {
 			return fmt.Errorf("make table %s: %w", table.Name, err)

@@ -80,7 +80,7 @@ func (s *stack) provision(ctx context.Context) error {
 		}
 		s.Console.Say("making %d tables", len(missing))
 	}
-	if err := provision.Tables(ctx, s.storage.dynamoDB, missing); err != nil {
+	if err := provision.Tables(ctx, s.storage.dynamoDB, s.template, missing); err != nil {
 		return err
 	}
 	return provision.Buckets(ctx, s.storage.s3, s.template)

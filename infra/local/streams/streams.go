@@ -100,7 +100,7 @@ func (s *Source) open(ctx context.Context) error {
 	}
 	s.arn = aws.ToString(out.Table.LatestStreamArn)
 	if s.arn == "" {
-		return errors.New("the table has no stream")
+		return errors.New("the table has no stream: it was made when no function read one (make clean, and the next start makes it anew)")
 	}
 	s.iterators = map[string]string{}
 	s.position, err = openCheckpoint(filepath.Join(s.Dir, s.FunctionName+"-"+s.Stream.Name+".json"), s.arn)

@@ -81,7 +81,7 @@ func newSource(t *testing.T, env *storagetest.Env, f *function, stream template.
 		stream.BatchSize = 10
 	}
 	return &Source{
-		Stream: stream, TableName: env.Table("OperationsTable"), FunctionName: "F", Function: f, DynamoDB: env.DynamoDB,
+		Stream: stream, TableName: env.StreamedTable("OperationsTable"), FunctionName: "F", Function: f, DynamoDB: env.DynamoDB,
 		Streams: dynamodbstreams.NewFromConfig(env.Config, func(o *dynamodbstreams.Options) { o.BaseEndpoint = aws.String(env.DynamoDBURL) }),
 		Dir:     t.TempDir(), Report: func(string) {},
 	}
@@ -104,7 +104,7 @@ func start(t *testing.T, s *Source) (stop func()) {
 
 func put(t *testing.T, env *storagetest.Env, n int) {
 	t.Helper()
-	_, err := env.DynamoDB.PutItem(t.Context(), &dynamodb.PutItemInput{TableName: aws.String(env.Table("OperationsTable")), Item: map[string]types.AttributeValue{
+	_, err := env.DynamoDB.PutItem(t.Context(), &dynamodb.PutItemInput{TableName: aws.String(env.StreamedTable("OperationsTable")), Item: map[string]types.AttributeValue{
 		"pk": &types.AttributeValueMemberS{Value: "p"}, "sk": &types.AttributeValueMemberS{Value: strconv.Itoa(n)},
 		"n": &types.AttributeValueMemberN{Value: strconv.Itoa(n)}, "b": &types.AttributeValueMemberB{Value: []byte{255}},
 		"l": &types.AttributeValueMemberL{Value: []types.AttributeValue{&types.AttributeValueMemberBOOL{Value: true}, &types.AttributeValueMemberNULL{Value: true}}},
