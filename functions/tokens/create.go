@@ -30,31 +30,12 @@ type created struct {
 }
 
 func decodeCreate(r *http.Request) (createRequest, error) {
-	var body struct {
-		Name         *string              `json:"name"`
-		Capabilities *[]access.Capability `json:"capabilities"`
-		Description  string               `json:"description"`
-		ExpiresAt    *string              `json:"expires_at"`
-	}
-	if err := httpapi.DecodeBody(r, &body); err != nil {
-		return createRequest{}, err
-	}
-	switch {
-	case body.Name == nil:
-		return createRequest{}, fault.Invalidf("INVALID_BODY", "member name is missing")
-	case body.Capabilities == nil:
-		return createRequest{}, fault.Invalidf("INVALID_BODY", "member capabilities is missing")
-	}
+	b := decodeBody(r)
 	q := createRequest{
-		vcs: r.PathValue("vcs"), name: *body.Name, description: body.Description, capabilities: *body.Capabilities,
+		vcs: r.PathValue("vcs"), name: b.text("name", required), capabilities: b.capabilities("capabilities"),
+		description: b.text("description", optional), expires: b.time("expires_at"),
 	}
-	if body.ExpiresAt != nil {
-		var err error
-		if q.expires, err = time.Parse(time.RFC3339, *body.ExpiresAt); err != nil {
-			return createRequest{}, fault.Invalidf("INVALID_EXPIRY", "expires_at is not a time such as 2030-01-31T00:00:00Z")
-		}
-	}
-	return q, nil
+	return q, b.err
 }
 
 // create makes a key that reaches no further and lasts no longer than the
