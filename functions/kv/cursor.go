@@ -3,6 +3,7 @@ package main
 import (
 	"encoding/base64"
 	"encoding/binary"
+	"strings"
 	"unicode/utf8"
 
 	"github.com/opsplane/opsplane/shared/fault"
@@ -21,7 +22,8 @@ func encodeCursor(p kv.Position) string {
 func decodeCursor(text string) (*kv.Position, error) {
 	b, err := cursorText.DecodeString(text)
 	const idxBytes = 2
-	if err != nil || len(b) < idxBytes || len(b) > idxBytes+kv.MaxKeyBytes || !utf8.Valid(b[idxBytes:]) {
+	// The decoder passes over line breaks.
+	if err != nil || strings.ContainsAny(text, "\r\n") || len(b) < idxBytes || len(b) > idxBytes+kv.MaxKeyBytes || !utf8.Valid(b[idxBytes:]) {
 		return nil, fault.Invalidf("INVALID_CURSOR", "the cursor is not one that the Link header of an iteration has given")
 	}
 	return &kv.Position{Key: string(b[idxBytes:]), Idx: int(binary.BigEndian.Uint16(b)) + kv.MinIdx}, nil

@@ -2,7 +2,6 @@ package main
 
 import (
 	"bytes"
-	"context"
 	"encoding/json"
 	"log/slog"
 	"net/http"
@@ -14,52 +13,22 @@ import (
 
 	"github.com/opsplane/opsplane/shared/access"
 	"github.com/opsplane/opsplane/shared/canonical"
-	"github.com/opsplane/opsplane/shared/change"
 	"github.com/opsplane/opsplane/shared/httpapi"
 	"github.com/opsplane/opsplane/shared/httpapi/httpapitest"
 	"github.com/opsplane/opsplane/shared/kv"
 )
-
-// ear is a store that remembers what it was told to do.
-type ear struct {
-	store
-	write   *kv.Write
-	version *int
-	targets []kv.Target
-	asked   *kv.Range
-}
-
-func (e *ear) Set(_ context.Context, _ kv.Namespace, _ access.Set, _ change.Author, w kv.Write) (kv.Record, error) {
-	e.write = &w
-	return kv.Record{}, nil
-}
-
-func (e *ear) CompareAndSet(_ context.Context, _ kv.Namespace, _ access.Set, _ change.Author, w kv.Write, version *int) (kv.Record, error) {
-	e.write, e.version = &w, version
-	return kv.Record{}, nil
-}
-
-func (e *ear) Commit(_ context.Context, _ kv.Namespace, _ access.Set, _ change.Author, targets []kv.Target) ([]kv.Position, error) {
-	e.targets = targets
-	return nil, nil
-}
-
-func (e *ear) Iterate(_ context.Context, _ kv.Namespace, _ access.Set, r kv.Range) ([]kv.Record, *kv.Position, error) {
-	e.asked = &r
-	return nil, nil, nil
-}
 
 // tell sends a request with a body to the function over an ear. A refusal must
 // explain itself, and nothing may have been done then.
 func tell(t *testing.T, method, target string, body []byte) (*ear, bool) {
 	t.Helper()
 	e := &ear{}
-	l := httpapi.NewLambda(routes(e, nil), slog.New(slog.DiscardHandler), time.Now, keyInOneSegment)
+	l := httpapi.NewLambda(routes(e, e), slog.New(slog.DiscardHandler), time.Now, keyInOneSegment)
 	resp, err := l.Handle(t.Context(), httpapitest.Event(t, method, base+target, member(), string(body)))
 	if err != nil {
 		t.Fatal(err)
 	}
-	if resp.StatusCode == http.StatusOK {
+	if resp.StatusCode == http.StatusOK || resp.StatusCode == http.StatusCreated {
 		return e, true
 	}
 	checkRefusal(t, resp.StatusCode, resp.Body)

@@ -69,7 +69,15 @@ func unescape(text string) (string, bool) {
 func FuzzKeyOfPath(f *testing.F) {
 	l := listener()
 	asks := []struct{ method, path string }{
-		{"GET", "/key"}, {"PUT", "/key"}, {"DELETE", "/key"}, {"PUT", "/cas/key"}, {"GET", "/count/key"}, {"GET", "/size/key"}, {"GET", "/iter"},
+		{"GET", "/key"},
+		{"PUT", "/key"},
+		{"DELETE", "/key"},
+		{"PUT", "/cas/key"},
+		{"GET", "/count/key"},
+		{"GET", "/size/key"},
+		{"GET", "/iter"},
+		{"POST", "/artifact/key"},
+		{"GET", "/artifact/key"},
 	}
 	f.Fuzz(func(t *testing.T, route uint8, mapped bool, sent string) {
 		ask := asks[int(route)%len(asks)]

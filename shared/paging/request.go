@@ -80,7 +80,7 @@ func (q *Request) decodePage(elements []string, count int) error {
 	q.Backward = elements[0] == backward
 	for _, text := range elements[1:] {
 		value, err := encoding.DecodeString(text)
-		if err != nil {
+		if err != nil || strings.ContainsAny(text, "\r\n") { // the decoder passes over line breaks
 			return invalid
 		}
 		q.Cursor = append(q.Cursor, string(value))
