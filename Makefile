@@ -63,6 +63,15 @@ test:
 		DYNAMODB=$(DYNAMODB) xargs go test $(RACE) -p 1
 endif
 
+# The seeds of the targets are tests like others; this looks for what nobody thought of.
+FUZZTIME ?= 1m
+.PHONY: fuzz
+fuzz: ## run every fuzz target for FUZZTIME (1m) each; what fails is kept in testdata/fuzz
+	@grep -roE '^func Fuzz[A-Z][A-Za-z0-9]*' --include='*_test.go' functions shared infra | sort | while IFS=: read -r file func; do \
+		echo "fuzzing $${func#func } of $$(dirname "$$file")"; \
+		(cd "$$(dirname "$$file")" && go test -run '^$$' -fuzz "^$${func#func }$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 1s .) || exit 1; \
+	done
+
 .PHONY: build
 build: $(addprefix bin-,$(GROUPS_)) ## build every function for Lambda into bin/, and everything else for this machine
 	@for module in $(MODULES); do (cd $$module && go build ./...) || exit 1; done
