@@ -334,6 +334,37 @@ func TestCompletionHappensOnceUnderEveryFault(t *testing.T) {
 	}
 }
 
+func TestCompletionOnARowThatItMadeItselfIsDone(t *testing.T) {
+	for name, faults := range map[string]func(t *testing.T, r *rig, id string) []storagetest.Fault{
+		"another call was quicker": func(t *testing.T, r *rig, id string) []storagetest.Fault {
+			return []storagetest.Fault{{Operation: "s3:HEAD", Nth: 1, Before: func() { r.complete(t, id) }}}
+		},
+		"every answer of the first try was lost": func(*testing.T, *rig, string) []storagetest.Fault {
+			lost := storagetest.Fault{Operation: "TransactWriteItems", Kind: storagetest.LoseAnswer}
+			list := []storagetest.Fault{lost, lost, lost}
+			for i := range list {
+				list[i].Nth = i + 1
+			}
+			return list
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := newRig(t)
+			body := []byte("file")
+			u, page := r.create(t, artifact.New{Key: "k", File: fileOf(body), Committed: true, Absent: true})
+			send(t, page.Put, body)
+			var f storagetest.Faults
+			for _, fault := range faults(t, r, u.ID) {
+				f.Add(fault)
+			}
+			got, err := r.failing(&f).Complete(t.Context(), r.ns, nil, author(), u.ID)
+			if err != nil || got.State != artifact.Done || got.Record == nil || got.Record.Version != 0 {
+				t.Errorf("got %+v, %v; want the record that it became", got, err)
+			}
+		})
+	}
+}
+
 func (r *rig) set(t *testing.T, key, text string) {
 	t.Helper()
 	v, err := canonical.Parse([]byte(text))

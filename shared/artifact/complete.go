@@ -67,13 +67,20 @@ func (s *Store) Complete(ctx context.Context, ns kv.Namespace, caps access.Set, 
 	}
 	_, err = s.records.PutFile(ctx, ns, caps, author, w, kv.File{Object: id, ETag: object.etag}, u.new.condition(),
 		func(rec kv.Record) types.TransactWriteItem { return u.done(s.table, ns, author, rec) })
-	if err != nil && !errors.Is(err, kv.ErrSuperseded) {
+	// Another call, or a try of this one whose answer was lost, may have made the
+	// row meanwhile: on that row, a condition that held before fails.
+	var refused *fault.Error
+	if err != nil && !errors.Is(err, kv.ErrSuperseded) && !errors.As(err, &refused) {
 		return Upload{}, err
 	}
-	if u, err = s.read(ctx, ns, id); err == nil && u.state != Done {
-		err = fault.ErrNotFound // aborted or expired meanwhile
+	u, readErr := s.read(ctx, ns, id)
+	switch {
+	case readErr != nil || u.state == Done:
+		return u.show(), readErr
+	case refused != nil:
+		return Upload{}, err
 	}
-	return u.show(), err
+	return Upload{}, fault.ErrNotFound // aborted or expired meanwhile
 }
 
 // object is what arrived in the bucket.
