@@ -33,7 +33,11 @@ func newBenchmarked(b *testing.B) *benchmarked {
 	env := storagetest.New(b)
 	f := &benchmarked{db: env.DynamoDB}
 	watched := dynamodb.New(env.DynamoDB.Options(), f.inputs.Watch)
-	s := kv.New(watched, env.S3, env.Table("KvTable"), env.Bucket("KvBucket"))
+	table := env.Table("KvTable")
+	if err := bench.WithoutStream(b.Context(), f.db, table); err != nil {
+		b.Fatal(err)
+	}
+	s := kv.New(watched, env.S3, table, env.Bucket("KvBucket"))
 	f.Lambda = httpapi.NewLambda(routes(s, nil), slog.New(slog.NewJSONHandler(io.Discard, nil)), time.Now, keyInOneSegment)
 	return f
 }
@@ -41,7 +45,7 @@ func newBenchmarked(b *testing.B) *benchmarked {
 // handler is the function called with an event of events/kv.
 func (f *benchmarked) handler(b *testing.B, event string) *bench.Handler {
 	b.Helper()
-	h, err := bench.NewHandler(f.Handle, "../../events/kv/"+event+".json", "{{user}}", "user-1", "{{key}}", "key-1")
+	h, err := bench.NewHandler(f.Handle, bench.OK, "../../events/kv/"+event+".json", "{{user}}", "user-1", "{{key}}", "key-1")
 	if err != nil {
 		b.Fatal(err)
 	}

@@ -12,8 +12,11 @@ import (
 	"encoding/json"
 	"fmt"
 	"os"
+	"sync/atomic"
 	"testing"
 	"time"
+
+	"golang.org/x/sync/errgroup"
 )
 
 // Side is one of the two ways.
@@ -28,7 +31,8 @@ type Side struct {
 
 // Comparison says what is measured and what it is held to.
 type Comparison struct {
-	// Subject is measured; Reference is what it is measured against.
+	// Subject is measured; Reference is what it is measured against. Without
+	// one, of which Do is nil, the subject is measured by itself.
 	Subject, Reference Side
 	// Goal is the largest ratio of the subject's time to the reference's; 0
 	// where there is none. With Rate it is the smallest ratio of their rates,
@@ -67,14 +71,17 @@ func Compare(b *testing.B, c Comparison) {
 
 // run takes the samples. Who begins changes with every call.
 func (c Comparison) run() (subjects, references []time.Duration, err error) {
-	sides := [2]Side{c.Subject, c.Reference}
+	sides := []Side{c.Subject, c.Reference}
+	if c.Reference.Do == nil {
+		sides = sides[:1]
+	}
 	var samples [2][]time.Duration
 	calls := max(c.Calls, 1)
 	for sample := range c.Samples + 1 {
 		var took [2][]time.Duration
 		for call := range calls {
 			for step := range sides {
-				which := (sample + call + step) % 2
+				which := (sample + call + step) % len(sides)
 				one, err := sides[which].time()
 				if err != nil {
 					return nil, nil, fmt.Errorf("%s: %w", sides[which].Name, err)
@@ -86,12 +93,35 @@ func (c Comparison) run() (subjects, references []time.Duration, err error) {
 			}
 		}
 		if sample > 0 {
-			for which := range samples {
+			for which := range samples[:len(sides)] {
 				samples[which] = append(samples[which], Median(took[which]))
 			}
 		}
 	}
 	return samples[0], samples[1], nil
+}
+
+// Together makes one call of many: work calls of do, numbered from 0, by a
+// number of goroutines at once.
+func Together(goroutines, work int, do func(n int) error) func() error {
+	return func() error {
+		var next atomic.Int64
+		var group errgroup.Group
+		for range goroutines {
+			group.Go(func() error {
+				for {
+					n := int(next.Add(1)) - 1
+					if n >= work {
+						return nil
+					}
+					if err := do(n); err != nil {
+						return err
+					}
+				}
+			})
+		}
+		return group.Wait()
+	}
 }
 
 // time makes one call.

@@ -1,17 +1,14 @@
 package bench
 
 import (
-	"bytes"
 	"context"
 	"fmt"
-	"os"
 	"sync"
 
-	"github.com/aws/aws-lambda-go/lambda"
-	"github.com/aws/aws-lambda-go/lambdacontext"
+	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 	"github.com/aws/smithy-go/middleware"
-	"github.com/google/uuid"
 )
 
 // Inputs remembers what a DynamoDB client was last asked, by operation
@@ -49,39 +46,15 @@ func Last[T any](i *Inputs, operation string) (T, error) {
 	return in, nil
 }
 
-// Handler is a Lambda handler in this process, called with one event as Lambda
-// calls it: JSON in, JSON out, each invocation with an id of its own.
-type Handler struct {
-	handler lambda.Handler
-	event   []byte
-}
-
-// NewHandler makes a handler of a function that package lambda accepts and an
-// event's file, in which each of the placeholders given (old, new, …) is
-// replaced.
-func NewHandler(function any, file string, placeholders ...string) (*Handler, error) {
-	event, err := os.ReadFile(file)
+// WithoutStream turns a table's stream off. dynoxide takes longer for every
+// write the more records the table's stream has, since it looks for the last
+// one among all; DynamoDB does not.
+func WithoutStream(ctx context.Context, db *dynamodb.Client, table string) error {
+	_, err := db.UpdateTable(ctx, &dynamodb.UpdateTableInput{
+		TableName: &table, StreamSpecification: &types.StreamSpecification{StreamEnabled: aws.Bool(false)},
+	})
 	if err != nil {
-		return nil, err
-	}
-	for i := 0; i+1 < len(placeholders); i += 2 {
-		event = bytes.ReplaceAll(event, []byte(placeholders[i]), []byte(placeholders[i+1]))
-	}
-	return &Handler{lambda.NewHandler(function), event}, nil
-}
-
-// answered is what stands in the answer to a request that went well.
-var answered = []byte(`"statusCode":200`)
-
-// Invoke makes one call; another status than 200 is an error.
-func (h *Handler) Invoke() error {
-	ctx := lambdacontext.NewContext(context.Background(), &lambdacontext.LambdaContext{AwsRequestID: uuid.NewString()})
-	answer, err := h.handler.Invoke(ctx, h.event)
-	if err != nil {
-		return err
-	}
-	if !bytes.Contains(answer, answered) {
-		return fmt.Errorf("the handler answers %.300s", answer)
+		return fmt.Errorf("turn off the stream of %s: %w", table, err)
 	}
 	return nil
 }

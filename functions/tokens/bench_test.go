@@ -1,0 +1,124 @@
+package main
+
+import (
+	"context"
+	"io"
+	"log/slog"
+	"strconv"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/google/uuid"
+
+	"github.com/opsplane/opsplane/infra/bench"
+	"github.com/opsplane/opsplane/infra/storagetest"
+	"github.com/opsplane/opsplane/shared/access"
+	"github.com/opsplane/opsplane/shared/accesstoken"
+	"github.com/opsplane/opsplane/shared/apikey"
+	"github.com/opsplane/opsplane/shared/attr"
+	"github.com/opsplane/opsplane/shared/change"
+	"github.com/opsplane/opsplane/shared/httpapi"
+	"github.com/opsplane/opsplane/shared/signing"
+	"github.com/opsplane/opsplane/shared/user"
+)
+
+// benchmarked is the function, its log written to nowhere but written, its
+// signing key remembered, and one API key of one user.
+type benchmarked struct {
+	*httpapi.Lambda
+	db     *dynamodb.Client
+	inputs bench.Inputs
+	clock  atomic.Int64 // Unix seconds
+	key    apikey.Key
+}
+
+func newBenchmarked(b *testing.B) *benchmarked {
+	b.Helper()
+	env := storagetest.New(b)
+	f := &benchmarked{db: env.DynamoDB}
+	f.clock.Store(start.Unix())
+	table := env.Table("TokensTable")
+	if err := bench.WithoutStream(ctx, f.db, table); err != nil {
+		b.Fatal(err)
+	}
+	keys := signing.Store{DB: f.db, KeysTable: env.Table("SigningKeysTable"), TokensTable: table}
+	author := change.Author{Principal: "operator:bench", Request: uuid.NewString(), At: start.Add(-time.Hour)}
+	if _, err := keys.Rotate(ctx, signing.Planned, author); err != nil {
+		b.Fatal(err)
+	}
+	remembered, err := keys.Keys(ctx)
+	if err != nil {
+		b.Fatal(err)
+	}
+	author.Request = uuid.NewString()
+	n := apikey.New{User: uuid.NewString(), Name: "bench", Capabilities: access.Strings()}
+	if _, f.key, err = (&apikey.Store{DB: f.db, Table: table}).Create(ctx, n, author); err != nil {
+		b.Fatal(err)
+	}
+	watched, log := dynamodb.New(f.db.Options(), f.inputs.Watch), slog.New(slog.NewJSONHandler(io.Discard, nil))
+	f.Lambda = httpapi.NewLambda(routes(&tokens{
+		keys:   &apikey.Store{DB: watched, Table: table},
+		users:  &user.Store{DB: watched, Table: env.Table("OperationsTable")},
+		signer: &signer{read: func(context.Context) ([]signing.Key, error) { return remembered, nil }},
+		domain: accesstoken.Domain{Issuer: "opsplane/bench", Audience: "opsplane-api"},
+		log:    log,
+	}), log, func() time.Time { return time.Unix(f.clock.Load(), 0) })
+	return f
+}
+
+// refresh is the function called by the holder of the key, which was used last
+// at a time; 0 if never.
+func (f *benchmarked) refresh(b *testing.B, used int64) *bench.Handler {
+	b.Helper()
+	h, err := bench.NewHandler(f.Handle, bench.OK, "../../events/tokens/refresh.json",
+		"{{user}}", f.key.User, `{{key}}\",`, f.key.ID+`\",\"last_used\":`+strconv.FormatInt(used, 10)+`,`)
+	if err != nil {
+		b.Fatal(err)
+	}
+	return h
+}
+
+// BenchmarkRefresh is the refresh that records the use of its key, the first
+// of a minute.
+func BenchmarkRefresh(b *testing.B) {
+	f := newBenchmarked(b)
+	minute := func() error { f.clock.Add(int64(apikey.UseInterval / time.Second)); return nil }
+	refresh := f.refresh(b, 0)
+	if err := refresh.Invoke(); err != nil {
+		b.Fatal(err)
+	}
+	in, err := bench.Last[*dynamodb.UpdateItemInput](&f.inputs, "UpdateItem")
+	if err != nil {
+		b.Fatal(err)
+	}
+	bench.Compare(b, bench.Comparison{
+		Subject: bench.Side{Name: "handler", Before: minute, Do: refresh.Invoke},
+		Reference: bench.Side{
+			Name: "raw",
+			Before: func() error {
+				err := minute()
+				now := time.Unix(f.clock.Load(), 0)
+				in.ExpressionAttributeValues[":at"], in.ExpressionAttributeValues[":before"] = attr.Time(now), attr.Time(now.Add(-apikey.UseInterval))
+				return err
+			},
+			Do: func() error {
+				_, err := f.db.UpdateItem(b.Context(), in)
+				return err
+			},
+		},
+		Goal: 1.15, Samples: 50, Calls: 20,
+	})
+}
+
+// BenchmarkTokens are the refreshes of a key whose use is recorded already.
+func BenchmarkTokens(b *testing.B) {
+	f := newBenchmarked(b)
+	refresh := f.refresh(b, start.Unix())
+	const tokens = 1000
+	bench.Compare(b, bench.Comparison{
+		Subject: bench.Side{Name: "in-process", Do: bench.Together(16, tokens, func(int) error { return refresh.Invoke() })},
+		Samples: 20, Work: tokens, Unit: "token",
+	})
+}
