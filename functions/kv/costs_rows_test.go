@@ -121,11 +121,11 @@ func committingKeys(n int, prepare func(*testing.T, metered, string)) costs.Scen
 }
 
 var costsOfIterating = map[string]costs.Scenario{
-	"iterate, page of 30 keys of 100 bytes":            iterating30(hasKeys(31, tiny), ""),
-	"iterate, page of 30 keys of 100 KiB":              iterating30(hasKeys(31, chunk), ""),
-	"iterate, page of 30 keys of 100 KiB without data": iterating30(hasKeys(31, chunk), "&include_data=false"),
-	"iterate, page of 30 chunks of a key":              iterating30(hasChunks(31, true), ""),
-	"iterate, page of 30 chunks of a key of 1,000":     iterating30(hasChunks(1000, true), ""),
+	"iterate, page of 30 keys of 100 bytes":        iterating30(hasKeys(31, tiny), ""),
+	"iterate, page of 30 keys with larger values":  iterating30(hasKeys(31, larger), ""),
+	"iterate, the same page without data":          iterating30(hasKeys(31, larger), "&include_data=false"),
+	"iterate, page of 30 chunks of a key":          iterating30(hasChunks(31, true), ""),
+	"iterate, page of 30 chunks of a key of 1,000": iterating30(hasChunks(1000, true), ""),
 }
 
 func hasKeys(n int, data string) func(*testing.T, metered) {

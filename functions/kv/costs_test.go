@@ -36,6 +36,7 @@ func TestOperationsUseWhatTheDocumentSays(t *testing.T) {
 var (
 	tiny   = value(100)
 	inline = value(kv.InlineMax)
+	larger = value(kv.InlineMax + 1)
 	chunk  = value(136_620) // 100 KiB in base64, and what stands around it
 )
 

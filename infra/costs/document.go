@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 
 	"github.com/opsplane/opsplane/infra/template"
 )
@@ -20,15 +21,16 @@ type Table []map[string]string
 
 // Document is docs/costs.md.
 type Document struct {
-	root string
 	text string
 	// Template is what the product declares.
 	Template *template.Template
 }
 
-// Read reads the document and the template of the repository around the
-// working directory.
-func Read() (*Document, error) {
+// Read reads, once a process, the document and the template of the repository
+// around the working directory.
+var Read = sync.OnceValues(read)
+
+func read() (*Document, error) {
 	root, err := template.Root(".")
 	if err != nil {
 		return nil, err
@@ -38,7 +40,7 @@ func Read() (*Document, error) {
 		return nil, err
 	}
 	loaded, err := template.Load(filepath.Join(root, "template.yaml"), template.Options{})
-	return &Document{root, string(text), loaded}, err
+	return &Document{string(text), loaded}, err
 }
 
 // Table is the first table below a heading.
