@@ -20,19 +20,25 @@ import (
 
 	"github.com/opsplane/opsplane/shared/access"
 	"github.com/opsplane/opsplane/shared/attr"
+	"github.com/opsplane/opsplane/shared/awsclient"
 	"github.com/opsplane/opsplane/shared/change"
 	"github.com/opsplane/opsplane/shared/fault"
 	"github.com/opsplane/opsplane/shared/kv"
 )
 
-// verifyFor is how long one call of Complete reads a file: well under the
-// function's timeout in template.yaml.
+// verifyFor is how long one call of Complete waits for parts to be put together
+// and reads a file: well under the function's timeout in template.yaml.
 const verifyFor = 12 * time.Second
+
+// errAssembling says that S3 is still putting the parts together. Of a large
+// file that takes longer than a call may; S3 goes on without us.
+var errAssembling = errors.New("the parts are being put together")
 
 // Complete makes an upload a record, once its bytes are there and have the
 // length and SHA-256 that it was created with. The hash of a file in parts is
 // computed by reading it; where that takes longer than a call may, the state is
-// Verifying and the next call goes on. To complete it again answers the same.
+// Verifying and the next call goes on, as it is while S3 puts the parts
+// together. To complete it again answers the same.
 // It fails with INCOMPLETE_UPLOAD, with WRONG_HASH (which ends the upload), and
 // as kv.Store.Set and CompareAndSet do.
 func (s *Store) Complete(ctx context.Context, ns kv.Namespace, caps access.Set, author change.Author, id string) (Upload, error) {
@@ -40,11 +46,17 @@ func (s *Store) Complete(ctx context.Context, ns kv.Namespace, caps access.Set, 
 	if err != nil || u.state == Done {
 		return u.show(), err
 	}
-	object, err := s.assemble(ctx, ns, u)
+	until := time.Now().Add(verifyFor)
+	object, err := s.assemble(ctx, ns, u, until)
+	if errors.Is(err, errAssembling) {
+		shown := u.show()
+		shown.State = Verifying
+		return shown, nil
+	}
 	if err != nil {
 		return Upload{}, err
 	}
-	right, err := s.verify(ctx, ns, &u, object)
+	right, err := s.verify(ctx, ns, &u, object, until)
 	if err != nil {
 		return Upload{}, err
 	}
@@ -90,8 +102,9 @@ type object struct {
 	sha256 string // hexadecimal; of a file sent in one piece
 }
 
-// assemble answers the upload's object, put together from its parts if need be.
-func (s *Store) assemble(ctx context.Context, ns kv.Namespace, u upload) (object, error) {
+// assemble answers the upload's object, put together from its parts if need be;
+// errAssembling while that goes on.
+func (s *Store) assemble(ctx context.Context, ns kv.Namespace, u upload, until time.Time) (object, error) {
 	o, ok, err := s.head(ctx, ns, u)
 	if err != nil || ok {
 		return o, err
@@ -104,7 +117,9 @@ func (s *Store) assemble(ctx context.Context, ns kv.Namespace, u upload) (object
 	for after := 0; after < count; after += MaxPage {
 		there, err := s.arrived(ctx, ns, u, after, MaxPage)
 		if gone(err) {
-			return object{}, fault.Invalidf("INCOMPLETE_UPLOAD", "the parts of the upload are gone; create the upload anew")
+			// An upload that is not over keeps its parts until they are put
+			// together: an earlier call had that begun.
+			return object{}, errAssembling
 		}
 		if err != nil {
 			return object{}, err
@@ -117,16 +132,19 @@ func (s *Store) assemble(ctx context.Context, ns kv.Namespace, u upload) (object
 			parts = append(parts, s3types.CompletedPart{PartNumber: aws.Int32(int32(n)), ETag: aws.String(there[n].etag)})
 		}
 	}
-	_, err = s.objects.CompleteMultipartUpload(ctx, &s3.CompleteMultipartUploadInput{
+	waiting, stop := context.WithDeadline(ctx, until)
+	defer stop()
+	_, err = s.objects.CompleteMultipartUpload(waiting, &s3.CompleteMultipartUploadInput{
 		Bucket: &s.bucket, Key: s.name(ns, u), UploadId: &u.multipart,
 		MultipartUpload: &s3types.CompletedMultipartUpload{Parts: parts},
 	})
-	if err != nil && !gone(err) {
+	if err != nil && !gone(err) && !awsclient.Ambiguous(err) {
 		return object{}, fmt.Errorf("put parts together: %w", err)
 	}
+	// Whatever was answered: the object counts.
 	o, ok, err = s.head(ctx, ns, u)
 	if err == nil && !ok {
-		err = errors.New("the object of assembled parts is missing")
+		err = errAssembling
 	}
 	return o, err
 }
@@ -157,7 +175,7 @@ func (s *Store) head(ctx context.Context, ns kv.Namespace, u upload) (object, bo
 // for its SHA-256 that is a comparison, else the file is read from where the
 // last call stopped. The answer is also no while it is not read to its end:
 // u.offset then tells how far it is.
-func (s *Store) verify(ctx context.Context, ns kv.Namespace, u *upload, o object) (bool, error) {
+func (s *Store) verify(ctx context.Context, ns kv.Namespace, u *upload, o object, until time.Time) (bool, error) {
 	if o.size != u.file.Size || o.sha256 != "" {
 		u.offset = u.file.Size
 		return o.size == u.file.Size && o.sha256 == u.file.SHA256, nil
@@ -169,7 +187,7 @@ func (s *Store) verify(ctx context.Context, ns kv.Namespace, u *upload, o object
 		}
 	}
 	if u.offset < u.file.Size {
-		if err := s.read256(ctx, ns, u, o, sum); err != nil {
+		if err := s.read256(ctx, ns, u, o, sum, until); err != nil {
 			return false, err
 		}
 	}
@@ -181,7 +199,7 @@ func (s *Store) verify(ctx context.Context, ns kv.Namespace, u *upload, o object
 
 // read256 adds bytes of the object to its hash until the time of this call is
 // over.
-func (s *Store) read256(ctx context.Context, ns kv.Namespace, u *upload, o object, sum hash.Hash) error {
+func (s *Store) read256(ctx context.Context, ns kv.Namespace, u *upload, o object, sum hash.Hash, until time.Time) error {
 	out, err := s.objects.GetObject(ctx, &s3.GetObjectInput{
 		Bucket: &s.bucket, Key: s.name(ns, *u), IfMatch: &o.etag, Range: aws.String(fmt.Sprintf("bytes=%d-", u.offset)),
 	})
@@ -190,7 +208,7 @@ func (s *Store) read256(ctx context.Context, ns kv.Namespace, u *upload, o objec
 	}
 	defer out.Body.Close()
 	buffer := make([]byte, 1<<20)
-	for until := time.Now().Add(verifyFor); u.offset < u.file.Size && time.Now().Before(until); {
+	for u.offset < u.file.Size && time.Now().Before(until) {
 		n, err := out.Body.Read(buffer)
 		sum.Write(buffer[:n])
 		u.offset += int64(n)
