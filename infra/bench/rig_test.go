@@ -1,6 +1,7 @@
 package bench_test
 
 import (
+	"context"
 	"crypto/rand"
 	"encoding/base64"
 	"encoding/json"
@@ -27,6 +28,8 @@ import (
 	"github.com/opsplane/opsplane/shared/change"
 	"github.com/opsplane/opsplane/shared/kv"
 )
+
+var ctx = context.Background()
 
 var ns = kv.Namespace{VCS: "github", Installation: "1"}
 

@@ -1,0 +1,115 @@
+package bench_test
+
+import (
+	"bytes"
+	"encoding/base64"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os/exec"
+	"testing"
+	"time"
+)
+
+// etcd is a server of its own, used over its JSON API.
+type etcd struct {
+	url    string
+	served *exec.Cmd
+}
+
+// etcdLimit ends the wait for a server that does not start.
+const etcdLimit = 30 * time.Second
+
+// startEtcd starts one if it is installed; nil, and a line that says so, if
+// not. It ends with the benchmark.
+func startEtcd(b *testing.B) *etcd {
+	b.Helper()
+	path, err := exec.LookPath("etcd")
+	if err != nil {
+		fmt.Println("etcd is not installed (Debian's package etcd-server): chunks are not compared with it")
+		return nil
+	}
+	client, peer := freeURL(b), freeURL(b)
+	e := &etcd{url: client}
+	e.served = exec.Command(path, "--data-dir", b.TempDir(), "--name", "bench", "--log-level", "error",
+		"--listen-client-urls", client, "--advertise-client-urls", client,
+		"--listen-peer-urls", peer, "--initial-advertise-peer-urls", peer, "--initial-cluster", "bench="+peer,
+		"--quota-backend-bytes", fmt.Sprint(6<<30))
+	bound(e.served)
+	var said bytes.Buffer
+	e.served.Stdout, e.served.Stderr = &said, &said
+	if err := e.served.Start(); err != nil {
+		b.Fatal(err)
+	}
+	b.Cleanup(func() {
+		_ = e.served.Process.Kill()
+		_ = e.served.Wait()
+	})
+	for deadline := time.Now().Add(etcdLimit); ; time.Sleep(20 * time.Millisecond) {
+		err := e.call("/v3/kv/put", map[string]string{"key": text64("ready"), "value": text64("1")}, nil)
+		if err == nil {
+			return e
+		}
+		if time.Now().After(deadline) {
+			b.Fatalf("etcd does not answer: %v", err)
+		}
+	}
+}
+
+func (e *etcd) put(key string, raw []byte) error {
+	return e.call("/v3/kv/put", map[string]string{"key": text64(key), "value": base64.StdEncoding.EncodeToString(raw)}, nil)
+}
+
+// get reads a value and decodes it.
+func (e *etcd) get(key string) ([]byte, error) {
+	var answer struct {
+		KVs []struct {
+			Value []byte `json:"value"`
+		} `json:"kvs"`
+	}
+	if err := e.call("/v3/kv/range", map[string]string{"key": text64(key)}, &answer); err != nil {
+		return nil, err
+	}
+	if len(answer.KVs) != 1 {
+		return nil, fmt.Errorf("etcd has %d values of %s", len(answer.KVs), key)
+	}
+	return answer.KVs[0].Value, nil
+}
+
+func (e *etcd) call(path string, body map[string]string, into any) error {
+	text, err := json.Marshal(body)
+	if err != nil {
+		return err
+	}
+	resp, err := client.Post(e.url+path, "application/json", bytes.NewReader(text))
+	if err != nil {
+		return err
+	}
+	defer func() { _ = resp.Body.Close() }()
+	answer, err := io.ReadAll(resp.Body)
+	if err != nil {
+		return err
+	}
+	if resp.StatusCode != http.StatusOK {
+		return fmt.Errorf("etcd answers %s: %.200s", resp.Status, answer)
+	}
+	if into == nil {
+		return nil
+	}
+	return json.Unmarshal(answer, into)
+}
+
+func text64(s string) string { return base64.StdEncoding.EncodeToString([]byte(s)) }
+
+// freeURL is an address on the loopback interface that nobody uses.
+func freeURL(b *testing.B) string {
+	b.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer func() { _ = l.Close() }()
+	return "http://" + l.Addr().String()
+}
