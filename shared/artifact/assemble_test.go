@@ -2,7 +2,11 @@ package artifact_test
 
 import (
 	"net/http"
+	"strings"
 	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/service/s3"
 
 	"github.com/opsplane/opsplane/infra/storagetest"
 	"github.com/opsplane/opsplane/shared/artifact"
@@ -39,5 +43,31 @@ func TestCompletionGoesOnWhilePartsArePutTogether(t *testing.T) {
 				t.Errorf("got %+v, want it done, once", done)
 			}
 		})
+	}
+}
+
+func TestPartsThatS3KnowsNoMoreAreBeingPutTogether(t *testing.T) {
+	r := newRig(t)
+	u, _ := r.create(t, artifact.New{Key: "big", File: artifact.File{Size: 101 << 20, SHA256: strings.Repeat("0", 64), ContentType: "a/b"}})
+	bucket := r.env.Bucket("KvBucket")
+	known, err := r.env.S3.ListMultipartUploads(t.Context(), &s3.ListMultipartUploadsInput{Bucket: &bucket})
+	if err != nil || len(known.Uploads) != 1 {
+		t.Fatalf("got %+v, %v; want one", known, err)
+	}
+	parts := known.Uploads[0]
+	_, err = r.env.S3.AbortMultipartUpload(t.Context(), &s3.AbortMultipartUploadInput{Bucket: &bucket, Key: parts.Key, UploadId: parts.UploadId})
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := r.Complete(t.Context(), r.ns, nil, author(), u.ID)
+	if err != nil || got.State != artifact.Verifying {
+		t.Errorf("complete: got %+v, %v; want that it goes on", got, err)
+	}
+	got, page, err := r.Show(t.Context(), r.ns, nil, time.Now(), u.ID, 0, 1000)
+	if err != nil || got.State != artifact.Verifying || len(page.Parts) != 0 {
+		t.Errorf("show: got %+v, %+v, %v; want nothing left to send", got, page, err)
+	}
+	if err := r.Abort(t.Context(), r.ns, nil, author(), u.ID); err != nil {
+		t.Errorf("abort: %v", err)
 	}
 }

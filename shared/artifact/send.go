@@ -13,7 +13,7 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
-	"github.com/aws/aws-sdk-go-v2/service/s3/types"
+	"github.com/aws/smithy-go"
 
 	"github.com/opsplane/opsplane/shared/kv"
 )
@@ -85,8 +85,9 @@ func (s *Store) arrived(ctx context.Context, ns kv.Namespace, u upload, after, l
 
 // gone reports that S3 does not know the parts of an upload (any more).
 func gone(err error) bool {
-	var missing *types.NoSuchUpload
-	return errors.As(err, &missing)
+	// Most operations have no type of their own for it.
+	var api smithy.APIError
+	return errors.As(err, &api) && api.ErrorCode() == "NoSuchUpload"
 }
 
 // signWhole signs length, type and SHA-256 of the body, so that S3 refuses
