@@ -221,7 +221,7 @@ func (d removal) anyRow(ctx context.Context, h head) (bool, error) {
 // record nothing would name them any more.
 func (d removal) retire(ctx context.Context, h head) error {
 	it := attr.Item{
-		"pk": attr.String("RETIRED:" + h.generation[:1]),
+		"pk": attr.String(retiredPrefix + h.generation[:1]),
 		"sk": attr.Bytes([]byte(h.generation)),
 		"ns": attr.String(d.ns.partition()),
 		"kn": attr.Bytes([]byte(d.key)),

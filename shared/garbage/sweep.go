@@ -1,0 +1,156 @@
+package garbage
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/s3"
+	"github.com/aws/aws-sdk-go-v2/service/s3/types"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/opsplane/opsplane/shared/kv"
+)
+
+const (
+	// removeBatch is how many objects DeleteObjects takes.
+	removeBatch = 1000
+	// removers is how many of those calls run at once.
+	removers = 4
+)
+
+// sweep removes the garbage that has rested, and remembers since when the rest
+// of it is known.
+func (p *pass) sweep(ctx context.Context, garbage []unnamed) error {
+	known, err := p.recall(ctx)
+	if err != nil {
+		return err
+	}
+	now := p.clock.now()
+	resting := map[id]time.Time{}
+	var rested []unnamed
+	for _, g := range garbage {
+		since, ok := known[g.id]
+		switch {
+		case !ok:
+			resting[g.id] = now
+		case now.Sub(since) < p.rest.Keep:
+			resting[g.id] = since
+		default:
+			rested = append(rested, g)
+		}
+	}
+	p.report.Resting = len(resting)
+	// What could not be removed is not remembered as resting: it is found anew
+	// and rests once more.
+	return errors.Join(p.remove(ctx, rested), p.remember(ctx, resting))
+}
+
+// remove deletes objects. One that is gone already counts as removed.
+func (p *pass) remove(ctx context.Context, rested []unnamed) error {
+	var group errgroup.Group
+	group.SetLimit(removers)
+	batches := slices.Collect(slices.Chunk(rested, removeBatch))
+	done := make([]Report, len(batches))
+	for i, batch := range batches {
+		group.Go(func() error {
+			var err error
+			done[i], err = p.removeBatch(ctx, batch)
+			return err
+		})
+	}
+	err := group.Wait()
+	for _, d := range done {
+		p.report.add(d)
+	}
+	return err
+}
+
+func (p *pass) removeBatch(ctx context.Context, batch []unnamed) (Report, error) {
+	names := make([]types.ObjectIdentifier, len(batch))
+	for i, g := range batch {
+		names[i].Key = aws.String(kv.ObjectName(p.ns, g.String()))
+	}
+	out, err := p.objects.DeleteObjects(ctx, &s3.DeleteObjectsInput{
+		Bucket: &p.bucket, Delete: &types.Delete{Objects: names, Quiet: aws.Bool(true)},
+	})
+	if err != nil {
+		return Report{}, fmt.Errorf("remove objects: %w", err)
+	}
+	kept := map[string]struct{}{}
+	for _, e := range out.Errors {
+		kept[aws.ToString(e.Key)] = struct{}{}
+	}
+	var done Report
+	for i, g := range batch {
+		if _, ok := kept[*names[i].Key]; !ok {
+			done.Removed++
+			done.Bytes += g.size
+		}
+	}
+	if len(out.Errors) > 0 {
+		first := out.Errors[0]
+		return done, fmt.Errorf("remove objects: %d of %d refused, such as %s: %s", len(out.Errors), len(batch),
+			aws.ToString(first.Key), aws.ToString(first.Code))
+	}
+	return done, nil
+}
+
+// memory is the object that remembers the garbage of the namespace. Functions
+// that serve callers name objects below the VCS and never reach it.
+func (p *pass) memory() *string {
+	return aws.String("collector/" + p.ns.VCS + "/" + p.ns.Installation)
+}
+
+// recall reads since when objects are known to be garbage. What it names and is
+// garbage now was garbage all the time in between, as nothing ever ceases to
+// be, also if other runs came between.
+func (p *pass) recall(ctx context.Context) (map[id]time.Time, error) {
+	out, err := p.objects.GetObject(ctx, &s3.GetObjectInput{Bucket: &p.bucket, Key: p.memory()})
+	var missing *types.NoSuchKey
+	if errors.As(err, &missing) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("recall garbage: %w", err)
+	}
+	defer out.Body.Close()
+	known := map[id]time.Time{}
+	lines := bufio.NewScanner(out.Body)
+	for lines.Scan() {
+		name, seconds, _ := strings.Cut(lines.Text(), " ")
+		x, ok := parseID(name)
+		since, err := strconv.ParseInt(seconds, 10, 64)
+		if !ok || err != nil {
+			return nil, fmt.Errorf("recall garbage: %s has the line %.80q", *p.memory(), lines.Text())
+		}
+		known[x] = time.Unix(since, 0)
+	}
+	if err := lines.Err(); err != nil {
+		return nil, fmt.Errorf("recall garbage: %w", err)
+	}
+	return known, nil
+}
+
+// remember writes what recall reads: a line for each object, its id and the Unix
+// time in seconds, rounded up so that nothing rests too briefly.
+func (p *pass) remember(ctx context.Context, resting map[id]time.Time) error {
+	var text bytes.Buffer
+	for x, since := range resting {
+		fmt.Fprintf(&text, "%s %d\n", x, since.Add(time.Second-1).Unix())
+	}
+	_, err := p.objects.PutObject(ctx, &s3.PutObjectInput{
+		Bucket: &p.bucket, Key: p.memory(), Body: bytes.NewReader(text.Bytes()), ContentType: aws.String("text/plain"),
+	})
+	if err != nil {
+		return fmt.Errorf("remember garbage: %w", err)
+	}
+	return nil
+}

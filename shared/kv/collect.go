@@ -1,0 +1,123 @@
+package kv
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/opsplane/opsplane/shared/attr"
+)
+
+// rowReaders is how many keys' rows the collector reads at once.
+const rowReaders = 32
+
+// Namespaces answers every namespace in which there may be something to
+// collect, the one first that Collecting has seen longest ago.
+func (s *Store) Namespaces(ctx context.Context) ([]Namespace, error) {
+	type registered struct {
+		Namespace
+		at int64
+	}
+	var all []registered
+	err := s.eachItem(ctx, namespaces, "sk, gc", func(r *attr.Reader) error {
+		vcs, installation, ok := strings.Cut(string(r.Bytes("sk")), ":")
+		if !ok {
+			return fmt.Errorf("namespace %q is none", r.Bytes("sk"))
+		}
+		all = append(all, registered{Namespace{vcs, installation}, r.Int("gc")})
+		return nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("list namespaces: %w", err)
+	}
+	slices.SortStableFunc(all, func(a, b registered) int { return int(min(1, max(-1, a.at-b.at))) })
+	sorted := make([]Namespace, len(all))
+	for i, r := range all {
+		sorted[i] = r.Namespace
+	}
+	return sorted, nil
+}
+
+// Collecting records that a namespace is being collected from now on. It stands
+// before the work: a namespace that is never finished must not hold up the
+// others.
+func (s *Store) Collecting(ctx context.Context, ns Namespace, now time.Time) error {
+	_, err := s.db.UpdateItem(ctx, &dynamodb.UpdateItemInput{
+		TableName: &s.table, Key: NamespaceKey(ns), UpdateExpression: aws.String("SET gc = :now"),
+		ExpressionAttributeValues: attr.Item{":now": attr.Int(now.UnixMilli())},
+	})
+	if err != nil {
+		return fmt.Errorf("note collection: %w", err)
+	}
+	return nil
+}
+
+// Objects calls do with the id of every object that a row names: a large
+// value's, or an artifact's file. It reads all rows of the namespace, strongly
+// consistent, one after another; the calls of do are one at a time. A row that
+// stands from before the call until after it is not missed.
+func (s *Store) Objects(ctx context.Context, ns Namespace, do func(id string)) error {
+	var one sync.Mutex
+	named := func(r *attr.Reader) {
+		if id := r.String("vo"); id != "" {
+			one.Lock()
+			defer one.Unlock()
+			do(id)
+		}
+	}
+	group, gctx := errgroup.WithContext(ctx)
+	group.SetLimit(rowReaders)
+	err := s.eachItem(gctx, ns.partition(), "gn, mr, vo", func(head *attr.Reader) error {
+		named(head)
+		generation, more := head.String("gn"), head.Bool("mr")
+		if err := head.Err(); err != nil || !more {
+			return err
+		}
+		group.Go(func() error {
+			return s.eachItem(gctx, rowPartition(ns, generation), "vo", func(row *attr.Reader) error {
+				named(row)
+				return nil
+			})
+		})
+		return nil
+	})
+	if rowsErr := group.Wait(); rowsErr != nil {
+		err = rowsErr // the reading of heads then ended because of it
+	}
+	if err != nil {
+		return fmt.Errorf("read what rows name: %w", err)
+	}
+	return nil
+}
+
+// eachItem calls do for every item of a partition, with the attributes given.
+// An attribute of a wrong type ends it.
+func (s *Store) eachItem(ctx context.Context, partition, attributes string, do func(*attr.Reader) error) error {
+	pages := dynamodb.NewQueryPaginator(s.db, &dynamodb.QueryInput{
+		TableName: &s.table, ConsistentRead: aws.Bool(true), ProjectionExpression: &attributes,
+		KeyConditionExpression: aws.String("pk = :pk"), ExpressionAttributeValues: attr.Item{":pk": attr.String(partition)},
+	})
+	for pages.HasMorePages() {
+		out, err := pages.NextPage(ctx)
+		if err != nil {
+			return fmt.Errorf("query items: %w", err)
+		}
+		for _, it := range out.Items {
+			r := attr.Read(it)
+			if err := do(r); err != nil {
+				return err
+			}
+			if err := decoded(r.Err()); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}

@@ -1,0 +1,165 @@
+package kv
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/opsplane/opsplane/shared/attr"
+	"github.com/opsplane/opsplane/shared/awsclient"
+	"github.com/opsplane/opsplane/shared/change"
+)
+
+const (
+	// retiredPrefix and the first digit of a generation are the partition of its
+	// item: sixteen, so that deletes of many keys do not meet in one.
+	retiredPrefix = "RETIRED:"
+	digits        = "0123456789abcdef"
+	// retiredWorkers is how many generations are removed at once.
+	retiredWorkers = 16
+	// writeBatch is how many items BatchWriteItem takes.
+	writeBatch = 25
+)
+
+// Removed counts what RemoveRetired has removed.
+type Removed struct {
+	// Generations is how many deletes of keys were followed up.
+	Generations int
+	// Rows is how many rows of those went.
+	Rows int
+}
+
+// retired is the item that retire has written.
+type retired struct {
+	generation string
+	ns, key    string
+	at         int64 // ch_at, Unix milliseconds
+}
+
+// RemoveRetired removes the rows that deletes of whole keys have put out of
+// reach, if the delete began before a time. That must be so long ago that
+// neither the delete nor any writer who saw the key before it is still under
+// way: over half an hour, as a function runs for seconds and AWS takes a signed
+// request for 15 minutes. What it removed counts also where it fails.
+func (s *Store) RemoveRetired(ctx context.Context, before time.Time) (Removed, error) {
+	var mu sync.Mutex
+	var sum Removed
+	var failures []error
+	var group errgroup.Group // without a context: one that cannot be removed must not hold up the others
+	group.SetLimit(retiredWorkers)
+	for _, digit := range digits {
+		err := s.eachItem(ctx, retiredPrefix+string(digit), "sk, ns, kn, ch_at", func(r *attr.Reader) error {
+			x := retired{string(r.Bytes("sk")), r.String("ns"), string(r.Bytes("kn")), r.Int(change.AttrAt)}
+			if err := r.Err(); err != nil || x.at >= before.UnixMilli() {
+				return err
+			}
+			group.Go(func() error {
+				rows, err := s.removeRetired(ctx, x)
+				mu.Lock()
+				defer mu.Unlock()
+				sum.Rows += rows
+				if err != nil {
+					failures = append(failures, err)
+					return nil
+				}
+				sum.Generations++
+				return nil
+			})
+			return ctx.Err()
+		})
+		if err != nil {
+			mu.Lock()
+			failures = append(failures, err)
+			mu.Unlock()
+		}
+		if ctx.Err() != nil {
+			break
+		}
+	}
+	_ = group.Wait() // failures has what went wrong
+	if len(failures) > 0 {
+		return sum, fmt.Errorf("remove retired rows: %w", errors.Join(failures...))
+	}
+	return sum, nil
+}
+
+// removeRetired removes the rows of one generation, then its item. The head
+// decides: a delete that gave up before it changed the head has put nothing out
+// of reach. A generation that the head does not have never comes back, as
+// generations are random.
+func (s *Store) removeRetired(ctx context.Context, x retired) (rows int, err error) {
+	it, err := s.getItem(ctx, attr.Item{"pk": attr.String(x.ns), "sk": attr.Bytes(headSort(x.key))})
+	if err != nil {
+		return 0, err
+	}
+	h, err := decodeHead(it)
+	if err != nil {
+		return 0, err
+	}
+	if h.generation != x.generation {
+		if rows, err = s.removePartition(ctx, x.ns+":"+x.generation); err != nil {
+			return rows, err
+		}
+	}
+	// Another delete may have retired the generation anew since x was read: then
+	// its item stays for that one.
+	_, err = s.db.DeleteItem(ctx, &dynamodb.DeleteItemInput{
+		TableName: &s.table, Key: attr.Item{"pk": attr.String(retiredPrefix + x.generation[:1]), "sk": attr.Bytes([]byte(x.generation))},
+		ConditionExpression: aws.String("ch_at = :at"), ExpressionAttributeValues: attr.Item{":at": attr.Int(x.at)},
+	})
+	var anew *types.ConditionalCheckFailedException
+	if err != nil && !errors.As(err, &anew) {
+		return rows, fmt.Errorf("forget generation: %w", err)
+	}
+	return rows, nil
+}
+
+// removePartition removes every item of a partition and answers how many.
+func (s *Store) removePartition(ctx context.Context, partition string) (removed int, err error) {
+	var batch []types.WriteRequest
+	flush := func() error {
+		removed += len(batch)
+		left := batch
+		batch = nil
+		return s.removeBatch(ctx, left)
+	}
+	err = s.eachItem(ctx, partition, "pk, sk", func(r *attr.Reader) error {
+		key := attr.Item{"pk": attr.String(partition), "sk": attr.Bytes(slices.Clone(r.Bytes("sk")))}
+		batch = append(batch, types.WriteRequest{DeleteRequest: &types.DeleteRequest{Key: key}})
+		if len(batch) < writeBatch {
+			return nil
+		}
+		return flush()
+	})
+	if err == nil && len(batch) > 0 {
+		err = flush()
+	}
+	return removed, err
+}
+
+// removeBatch removes up to writeBatch items; to remove one again changes
+// nothing.
+func (s *Store) removeBatch(ctx context.Context, left []types.WriteRequest) error {
+	for n := 0; len(left) > 0; n++ {
+		if n == tries {
+			return errContended
+		}
+		if err := awsclient.Pause(ctx, n); err != nil {
+			return err
+		}
+		out, err := s.db.BatchWriteItem(ctx, &dynamodb.BatchWriteItemInput{RequestItems: map[string][]types.WriteRequest{s.table: left}})
+		if err != nil {
+			return fmt.Errorf("remove rows: %w", err)
+		}
+		left = out.UnprocessedItems[s.table]
+	}
+	return nil
+}
