@@ -3,6 +3,7 @@ package kv
 import (
 	"context"
 	"fmt"
+	"math"
 	"slices"
 	"strings"
 	"sync"
@@ -10,13 +11,23 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 	"golang.org/x/sync/errgroup"
+	"golang.org/x/time/rate"
 
 	"github.com/opsplane/opsplane/shared/attr"
+	"github.com/opsplane/opsplane/shared/awsclient"
 )
 
-// rowReaders is how many keys' rows the collector reads at once.
-const rowReaders = 32
+const (
+	// rowReaders is how many keys' rows the collector reads at once.
+	rowReaders = 32
+	// collectReads and collectWrites are how many read and write units a second
+	// the collector takes of one partition: half of what DynamoDB gives it
+	// ("Burst and adaptive capacity", DynamoDB developer guide: 3,000 and 1,000), so
+	// that callers are not throttled for it.
+	collectReads, collectWrites = 1500, 500
+)
 
 // Namespaces answers every namespace in which there may be something to
 // collect, the one first that Collecting has seen longest ago.
@@ -52,7 +63,7 @@ func (s *Store) Collecting(ctx context.Context, ns Namespace, now time.Time) err
 	_, err := s.db.UpdateItem(ctx, &dynamodb.UpdateItemInput{
 		TableName: &s.table, Key: NamespaceKey(ns), UpdateExpression: aws.String("SET gc = :now"),
 		ExpressionAttributeValues: attr.Item{":now": attr.Int(now.UnixMilli())},
-	})
+	}, awsclient.RetryDefinite)
 	if err != nil {
 		return fmt.Errorf("note collection: %w", err)
 	}
@@ -98,16 +109,22 @@ func (s *Store) Objects(ctx context.Context, ns Namespace, do func(id string)) e
 }
 
 // eachItem calls do for every item of a partition, with the attributes given.
-// An attribute of a wrong type ends it.
+// An attribute of a wrong type ends it. It leaves room for others who read the
+// partition.
 func (s *Store) eachItem(ctx context.Context, partition, attributes string, do func(*attr.Reader) error) error {
 	pages := dynamodb.NewQueryPaginator(s.db, &dynamodb.QueryInput{
 		TableName: &s.table, ConsistentRead: aws.Bool(true), ProjectionExpression: &attributes,
+		ReturnConsumedCapacity: types.ReturnConsumedCapacityTotal,
 		KeyConditionExpression: aws.String("pk = :pk"), ExpressionAttributeValues: attr.Item{":pk": attr.String(partition)},
 	})
+	reads := rate.NewLimiter(collectReads, collectReads)
 	for pages.HasMorePages() {
 		out, err := pages.NextPage(ctx)
 		if err != nil {
 			return fmt.Errorf("query items: %w", err)
+		}
+		if err := spend(ctx, reads, out.ConsumedCapacity); err != nil {
+			return err
 		}
 		for _, it := range out.Items {
 			r := attr.Read(it)
@@ -118,6 +135,18 @@ func (s *Store) eachItem(ctx context.Context, partition, attributes string, do f
 				return err
 			}
 		}
+	}
+	return nil
+}
+
+// spend waits until the limiter has room for what a call used.
+func spend(ctx context.Context, room *rate.Limiter, used *types.ConsumedCapacity) error {
+	if used == nil {
+		return nil
+	}
+	units := int(math.Ceil(aws.ToFloat64(used.CapacityUnits)))
+	if err := room.WaitN(ctx, min(units, room.Burst())); err != nil {
+		return fmt.Errorf("wait for capacity: %w", err)
 	}
 	return nil
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 	"golang.org/x/sync/errgroup"
+	"golang.org/x/time/rate"
 
 	"github.com/opsplane/opsplane/shared/attr"
 	"github.com/opsplane/opsplane/shared/awsclient"
@@ -124,12 +125,13 @@ func (s *Store) removeRetired(ctx context.Context, x retired) (rows int, err err
 
 // removePartition removes every item of a partition and answers how many.
 func (s *Store) removePartition(ctx context.Context, partition string) (removed int, err error) {
+	writes := rate.NewLimiter(collectWrites, collectWrites)
 	var batch []types.WriteRequest
 	flush := func() error {
 		removed += len(batch)
 		left := batch
 		batch = nil
-		return s.removeBatch(ctx, left)
+		return s.removeBatch(ctx, writes, left)
 	}
 	err = s.eachItem(ctx, partition, "pk, sk", func(r *attr.Reader) error {
 		key := attr.Item{"pk": attr.String(partition), "sk": attr.Bytes(slices.Clone(r.Bytes("sk")))}
@@ -147,7 +149,7 @@ func (s *Store) removePartition(ctx context.Context, partition string) (removed 
 
 // removeBatch removes up to writeBatch items; to remove one again changes
 // nothing.
-func (s *Store) removeBatch(ctx context.Context, left []types.WriteRequest) error {
+func (s *Store) removeBatch(ctx context.Context, writes *rate.Limiter, left []types.WriteRequest) error {
 	for n := 0; len(left) > 0; n++ {
 		if n == tries {
 			return errContended
@@ -155,9 +157,16 @@ func (s *Store) removeBatch(ctx context.Context, left []types.WriteRequest) erro
 		if err := awsclient.Pause(ctx, n); err != nil {
 			return err
 		}
-		out, err := s.db.BatchWriteItem(ctx, &dynamodb.BatchWriteItemInput{RequestItems: map[string][]types.WriteRequest{s.table: left}})
+		out, err := s.db.BatchWriteItem(ctx, &dynamodb.BatchWriteItemInput{
+			RequestItems: map[string][]types.WriteRequest{s.table: left}, ReturnConsumedCapacity: types.ReturnConsumedCapacityTotal,
+		})
 		if err != nil {
 			return fmt.Errorf("remove rows: %w", err)
+		}
+		for _, used := range out.ConsumedCapacity {
+			if err := spend(ctx, writes, &used); err != nil {
+				return err
+			}
 		}
 		left = out.UnprocessedItems[s.table]
 	}
