@@ -62,6 +62,49 @@ func TestRunThatIsKilledAfterAnyChangeIsMadeGoodByTheNext(t *testing.T) {
 	}
 }
 
+// TestCallerThatIsKilledAfterAnyChangeLeavesNothingBehind kills every kind of
+// caller after each of its changes. Readers see all that it wanted or nothing,
+// and the collector removes the rest.
+func TestCallerThatIsKilledAfterAnyChangeLeavesNothingBehind(t *testing.T) {
+	t.Parallel()
+	for name, operate := range operations {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			undisturbed := newRig(t)
+			litter(t, undisturbed, 2)
+			nothing := undisturbed.content(t)
+			operate(t, undisturbed)
+			all := undisturbed.content(t)
+			for n := int64(1); ; n++ {
+				r := newRig(t)
+				litter(t, r, 2)
+				faults, made := killed(n)
+				dying := r.failing(faults)
+				dying.dying = true
+				operate(t, dying)
+				got := r.content(t)
+				if !maps.Equal(got, all) && !maps.Equal(got, nothing) {
+					t.Errorf("readers see\n%.3000v\nwant\n%.3000v\nor\n%.3000v", got, nothing, all)
+				}
+				r.collectAll(t)
+				r.exact(t)
+				if after := r.content(t); !maps.Equal(after, got) {
+					t.Errorf("readers see\n%.3000v\nafter the collection, before it\n%.3000v", after, got)
+				}
+				if t.Failed() {
+					t.Fatalf("killed after change %d", n)
+				}
+				if made.Load() < n {
+					if !maps.Equal(got, all) {
+						t.Error("not killed, yet not done")
+					}
+					return
+				}
+			}
+		})
+	}
+}
+
 // TestFaultsAreRepeatedOrReported lets a kind of fault happen to every third
 // call: whatever the runs answer, readers see what they saw, and runs without
 // faults finish.

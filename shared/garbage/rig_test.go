@@ -27,6 +27,7 @@ type rig struct {
 	files   *artifact.Store
 	env     *storagetest.Env
 	ns      kv.Namespace
+	dying   bool // what callers do fails, as it should
 }
 
 // rest is what the tests' collectors leave alone: the clock that a test gives
@@ -42,7 +43,15 @@ func rigOn(env *storagetest.Env, rest garbage.Rest) *rig {
 	table, bucket := env.Table("KvTable"), env.Bucket("KvBucket")
 	records := kv.New(env.DynamoDB, env.S3, table, bucket)
 	files := artifact.NewStore(env.DynamoDB, env.S3, records, table, bucket, 1<<30)
-	return &rig{garbage.New(records, files, env.S3, bucket, rest), records, files, env, kv.Namespace{VCS: "github", Installation: "1"}}
+	return &rig{garbage.New(records, files, env.S3, bucket, rest), records, files, env, kv.Namespace{VCS: "github", Installation: "1"}, false}
+}
+
+// failed fails the test, unless callers are meant to fail.
+func (r *rig) failed(t testing.TB, what string, err error) {
+	t.Helper()
+	if err != nil && !r.dying {
+		t.Errorf("%s: %v", what, err)
+	}
 }
 
 // failing is the same behind a network that fails as faults say.
@@ -84,16 +93,14 @@ func (r *rig) set(t testing.TB, key string, idx int, value string, committed boo
 		t.Fatal(err)
 	}
 	w := kv.Write{Key: key, Idx: idx, Value: v, Committed: committed}
-	if _, err := r.records.Set(context.Background(), r.ns, nil, author(), w); err != nil {
-		t.Errorf("set %s %d: %v", key, idx, err)
-	}
+	_, err = r.records.Set(context.Background(), r.ns, nil, author(), w)
+	r.failed(t, "set "+key, err)
 }
 
 func (r *rig) delete(t testing.TB, key string, idx *int) {
 	t.Helper()
-	if _, err := r.records.Delete(context.Background(), r.ns, nil, author(), key, idx, nil); err != nil {
-		t.Errorf("delete %s: %v", key, err)
-	}
+	_, err := r.records.Delete(context.Background(), r.ns, nil, author(), key, idx, nil)
+	r.failed(t, "delete "+key, err)
 }
 
 func (r *rig) commit(t testing.TB, keys ...string) {
@@ -102,9 +109,8 @@ func (r *rig) commit(t testing.TB, keys ...string) {
 	for i, key := range keys {
 		targets[i].Key = key
 	}
-	if _, err := r.records.Commit(context.Background(), r.ns, nil, author(), targets); err != nil {
-		t.Errorf("commit %v: %v", keys, err)
-	}
+	_, err := r.records.Commit(context.Background(), r.ns, nil, author(), targets)
+	r.failed(t, "commit", err)
 }
 
 func (r *rig) announce(t testing.TB, key string, body []byte) (artifact.Upload, artifact.Page) {
@@ -112,15 +118,16 @@ func (r *rig) announce(t testing.TB, key string, body []byte) (artifact.Upload, 
 	sum := sha256.Sum256(body)
 	file := artifact.File{Size: int64(len(body)), SHA256: hex.EncodeToString(sum[:]), ContentType: "application/zip"}
 	u, page, err := r.files.Create(context.Background(), r.ns, nil, author(), artifact.New{Key: key, Committed: true, File: file})
-	if err != nil {
-		t.Errorf("announce %s: %v", key, err)
-	}
+	r.failed(t, "announce "+key, err)
 	return u, page
 }
 
 func (r *rig) upload(t testing.TB, key string, body []byte) artifact.Upload {
 	t.Helper()
 	u, page := r.announce(t, key, body)
+	if u.ID == "" {
+		return u
+	}
 	send(t, page, body)
 	return r.complete(t, u)
 }
@@ -128,9 +135,7 @@ func (r *rig) upload(t testing.TB, key string, body []byte) artifact.Upload {
 func (r *rig) complete(t testing.TB, u artifact.Upload) artifact.Upload {
 	t.Helper()
 	done, err := r.files.Complete(context.Background(), r.ns, nil, author(), u.ID)
-	if err != nil {
-		t.Errorf("complete: %v", err)
-	}
+	r.failed(t, "complete", err)
 	return done
 }
 
