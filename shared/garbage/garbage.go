@@ -14,7 +14,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
 	"sync"
 	"time"
 
@@ -63,51 +62,6 @@ type Collector struct {
 // New makes a collector over the stores of one table, and over their bucket.
 func New(records *kv.Store, artifacts *artifact.Store, objects *s3.Client, bucket string, rest Rest) *Collector {
 	return &Collector{records, artifacts, objects, bucket, rest}
-}
-
-// Report is what a run did.
-type Report struct {
-	// Namespaces is how many were collected, Waiting how many were not reached
-	// or not finished before the time was over. These come first the next time.
-	Namespaces, Waiting int
-	// Generations is how many deletes of keys were followed up, Rows how many
-	// rows they had left.
-	Generations, Rows int
-	// UploadsExpired counts uploads ended because nobody completed them,
-	// FilesReleased artifacts whose record is gone; both free quota.
-	UploadsExpired, FilesReleased int
-	// Objects is how many objects there were, Named how many of those are named
-	// by a record or belong to an upload under way, Foreign how many have names
-	// that the store does not give; those are never touched.
-	Objects, Named, Foreign int
-	// Resting counts objects that nobody names and that are kept for now.
-	Resting int
-	// Removed counts objects that were removed, Bytes is their size.
-	Removed int
-	Bytes   int64
-}
-
-// LogValue is the report as attributes of a log line, which are its metrics'
-// names too.
-func (r Report) LogValue() slog.Value {
-	return slog.GroupValue(
-		slog.Int("namespaces", r.Namespaces), slog.Int("waiting", r.Waiting),
-		slog.Int("generations", r.Generations), slog.Int("rows", r.Rows),
-		slog.Int("uploads_expired", r.UploadsExpired), slog.Int("files_released", r.FilesReleased),
-		slog.Int("objects", r.Objects), slog.Int("named", r.Named), slog.Int("foreign", r.Foreign), slog.Int("resting", r.Resting),
-		slog.Int("removed", r.Removed), slog.Int64("bytes", r.Bytes),
-	)
-}
-
-func (r *Report) add(p Report) {
-	r.UploadsExpired += p.UploadsExpired
-	r.FilesReleased += p.FilesReleased
-	r.Objects += p.Objects
-	r.Named += p.Named
-	r.Foreign += p.Foreign
-	r.Resting += p.Resting
-	r.Removed += p.Removed
-	r.Bytes += p.Bytes
 }
 
 // Run goes once through everything. author is who stands in the items that it

@@ -1,0 +1,62 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"log/slog"
+	"time"
+
+	"github.com/aws/aws-lambda-go/lambdacontext"
+
+	"github.com/opsplane/opsplane/shared/change"
+	"github.com/opsplane/opsplane/shared/garbage"
+	"github.com/opsplane/opsplane/shared/telemetry"
+)
+
+// reportTime is what a run leaves of the invocation's time, so that it reports
+// what it did and is not killed at it.
+const reportTime = 20 * time.Second
+
+// principal stands in the items that the collector changes.
+const principal = "collector"
+
+type collector struct {
+	run func(context.Context, change.Author) (garbage.Report, error)
+	log *slog.Logger
+	now func() time.Time
+}
+
+// errFailed is all that an invoker is told; the log has the rest.
+var errFailed = errors.New("a part of the garbage could not be collected; the function's log says why")
+
+// handle collects once. What it did goes to the log, in a line that has metrics
+// too, and to the invoker. A failure is an error, so that Lambda counts it; the
+// next run goes on where this one failed.
+func (c collector) handle(ctx context.Context, _ json.RawMessage) (garbage.Report, error) {
+	if end, ok := ctx.Deadline(); ok {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithDeadline(ctx, end.Add(-reportTime))
+		defer cancel()
+	}
+	start := c.now()
+	author := change.Author{Principal: principal, At: start}
+	if invocation, ok := lambdacontext.FromContext(ctx); ok {
+		author.Request = invocation.AwsRequestID
+	}
+	report, err := c.run(ctx, author)
+	end := c.now()
+	attrs := append(report.Attributes(),
+		slog.String("request_id", author.Request),
+		slog.Float64("duration_ms", float64(end.Sub(start).Microseconds())/1000),
+		telemetry.Metrics(end, garbage.Metrics...),
+	)
+	level := slog.LevelInfo
+	if err != nil {
+		level = slog.LevelError
+		attrs = append(attrs, slog.String("error", err.Error()))
+		err = errFailed
+	}
+	c.log.LogAttrs(ctx, level, "collect", attrs...)
+	return report, err
+}
