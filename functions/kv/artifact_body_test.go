@@ -69,7 +69,7 @@ func TestBadAnnouncementIsRefusedWithItsReason(t *testing.T) {
 		``: "body is empty", `[]`: "JSON object", `{}`: `"size" is required`, `{"size":1}`: `"sha256" is required`,
 		`{"Size":1,` + sum + `}`:  `"size" is required`,
 		`{"size":-1,` + sum + `}`: "0 to 5497558138880", `{"size":5497558138881,` + sum + `}`: "0 to 5497558138880",
-		`{"size":1.0,` + sum + `}`: "whole number", `{"size":1e3,` + sum + `}`: "whole number",
+		`{"size":1.5,` + sum + `}`: "whole number", `{"size":1e-3,` + sum + `}`: "whole number", `{"size":1e999,` + sum + `}`: "whole number",
 		`{"size":"1",` + sum + `}`: "whole number", `{"size":null,` + sum + `}`: "whole number",
 		`{"size":18446744073709551617,` + sum + `}`:                                     "whole number",
 		`{"size":1,"sha256":null}`:                                                      "64 hexadecimal digits",
