@@ -7,6 +7,7 @@ package paging
 
 import (
 	"encoding/base64"
+	"errors"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -54,8 +55,9 @@ func Decode(r *http.Request, shape Shape) (Request, error) {
 	query := r.URL.Query()
 	q := Request{Limit: shape.Default, base: httpapi.Address(r) + r.URL.EscapedPath(), query: query}
 	if query.Has("limit") {
+		// More than an int holds is more than the largest page, like 101.
 		n, err := strconv.Atoi(query.Get("limit"))
-		if err != nil || n <= 0 {
+		if err != nil && !errors.Is(err, strconv.ErrRange) || n <= 0 {
 			return Request{}, fault.Invalidf("INVALID_PARAMETER", "query parameter limit must be a whole number above 0")
 		}
 		q.Limit = min(n, shape.Max)

@@ -16,7 +16,7 @@ import (
 
 func TestPageSize(t *testing.T) {
 	for query, want := range map[string]int{
-		"": 20, "?limit=1": 1, "?limit=100": 100, "?limit=101": 100, "?limit=1000": 100, "?limit=5&limit=7": 5,
+		"": 20, "?limit=1": 1, "?limit=100": 100, "?limit=101": 100, "?limit=1000": 100, "?limit=99999999999999999999": 100, "?limit=5&limit=7": 5,
 	} {
 		q, err := paging.Decode(httptest.NewRequest("GET", "/l"+query, nil), shape)
 		if err != nil || q.Limit != want || !q.First() {
@@ -27,7 +27,7 @@ func TestPageSize(t *testing.T) {
 
 func TestWhatCannotBeReadIsInvalid(t *testing.T) {
 	for _, query := range []string{
-		"limit=0", "limit=-1", "limit=", "limit", "limit=abc", "limit=1.5", "limit=99999999999999999999",
+		"limit=0", "limit=-1", "limit=", "limit", "limit=abc", "limit=1.5", "limit=-99999999999999999999", "limit=9e99",
 		"page=", "page", "page=n", "page=p", "page=n&page=YQ", "page=n&page=YQ&page=YQ&page=YQ", "page=x&page=YQ&page=YQ",
 		"page=YQ&page=YQ", "page=n,YQ", "page=n,YQ,YQ,YQ", "page=n,Y,YQ", "page=n,YQ,Y!", "page=n,YQ,YR", "page=N,YQ,YQ",
 	} {
