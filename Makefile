@@ -115,6 +115,12 @@ load: ## drive the running local stack with mixed traffic (CONNECTIONS=200 DURAT
 	@go build -o $(TOOLS)/load ./infra/load/cmd/load
 	@exec $(TOOLS)/load -state "$(STATE)" -duration $(DURATION) -connections $(CONNECTIONS)
 
+.PHONY: conformance
+conformance: CASES ?= 4000
+conformance: SEED ?= 1
+conformance: $(TOOLS)/conformance/ready ## send CASES=4000 requests made from the API document (and SEED=1) to a stack of its own, and judge the answers by it
+	@CASES=$(CASES) SEED=$(SEED) infra/conformance/run
+
 # The size is beyond what a test may take: it needs 15 GB of disk and some minutes.
 .PHONY: artifact
 artifact: ## carry a file of GIB=5 GiB through a local stack of its own, and measure it
@@ -155,9 +161,18 @@ clean: ## remove what was built and the local stack's data
 		echo "$(STATE) is not the folder of a local stack: remove it yourself" >&2; exit 1; fi
 	rm -rf bin .aws-sam "$(STATE)"
 
+# A folder of Python packages, pinned by the requirements of what needs them.
+define venv
+	@rm -rf $(@D)
+	@python3 -m venv $(@D)
+	@$(@D)/bin/pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r $<
+	@touch $@
+endef
+
 $(VENV)/ready: infra/sam/requirements.txt
 	@echo "installing the AWS SAM CLI into $(VENV)"
-	@rm -rf $(VENV)
-	@python3 -m venv $(VENV)
-	@$(VENV)/bin/pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r $<
-	@touch $@
+	$(venv)
+
+$(TOOLS)/conformance/ready: infra/conformance/requirements.txt
+	@echo "installing schemathesis into $(TOOLS)/conformance"
+	$(venv)

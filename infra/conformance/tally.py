@@ -1,0 +1,54 @@
+"""Counts the answers of each operation, so that a run shows what it reached: "tally.py FILE..." prints the sum of what runs
+have counted, and fails if an operation was never done."""
+
+import json
+import sys
+from collections import Counter, defaultdict
+from pathlib import Path
+
+
+class Tally:
+    def __init__(self, path):
+        self.path = path
+        self.counts = defaultdict(Counter)
+
+    def count(self, case, response):
+        self.counts[case.operation.label][str(response.status_code)] += 1
+
+    def write(self):
+        self.path.write_text(json.dumps(self.counts))
+
+
+def total(paths):
+    counts = defaultdict(Counter)
+    for path in paths:
+        for operation, statuses in json.loads(Path(path).read_text()).items():
+            counts[operation].update(statuses)
+    return counts
+
+
+def show(counts):
+    """One line an operation; the statuses are told by their classes, 403 and 404 apart: they say nothing of the rest."""
+    groups = {"2xx, 3xx": lambda s: s[0] in "23", "403": "403".__eq__, "404": "404".__eq__, "other 4xx": lambda s: s[0] == "4", "5xx": lambda s: s[0] == "5"}
+    print(f"{'':82}{'requests':>10}" + "".join(f"{name:>11}" for name in groups))
+    sums = Counter()
+    for operation in sorted(counts, key=lambda o: o.split()[::-1]):
+        row = Counter()
+        for status, n in counts[operation].items():
+            row[next(name for name, holds in groups.items() if holds(status))] += n
+        sums += row
+        print(f"{operation:82}{row.total():>10}" + "".join(f"{row[name]:>11}" for name in groups))
+    print(f"{'all':82}{sums.total():>10}" + "".join(f"{sums[name]:>11}" for name in groups))
+
+
+def never_done(counts):
+    return [operation for operation, statuses in sorted(counts.items()) if not any(status[0] in "23" for status in statuses)]
+
+
+if __name__ == "__main__":
+    counts = total(sys.argv[1:])
+    show(counts)
+    missed = never_done(counts)
+    for operation in missed:
+        print(f"no request to {operation} was ever done: what its answers are worth is not known", file=sys.stderr)
+    sys.exit(1 if missed else 0)
