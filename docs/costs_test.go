@@ -112,7 +112,7 @@ func TestCostsFollowFromWhatIsUsed(t *testing.T) {
 	for _, wrong := range prices.Wrong() {
 		t.Error(wrong)
 	}
-	for _, heading := range []string{"What a GiB costs", "An idle month"} {
+	for _, heading := range []string{"What a million objects cost", "What a GiB costs", "An idle month"} {
 		wrong, err := prices.WrongSums(heading)
 		if err != nil {
 			t.Fatal(err)

@@ -76,7 +76,7 @@ const firstPage = 100
 
 func (s *Store) overQuota(size int64) error {
 	return fault.Invalidf("QUOTA_EXCEEDED",
-		"an upload of %d bytes would exceed the installation's quota of %d bytes; abort uploads that are not needed, or ask the operator for more room",
+		"an upload of %d bytes would exceed the installation's quota of %d bytes; abort uploads that are not needed, or delete files, whose room the collector frees within hours; or ask the operator for more",
 		size, s.quota)
 }
 

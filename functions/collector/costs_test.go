@@ -1,0 +1,185 @@
+package main
+
+import (
+	"context"
+	"log/slog"
+	"maps"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+	"github.com/aws/aws-sdk-go-v2/service/s3"
+	"github.com/google/uuid"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/opsplane/opsplane/infra/costs"
+	"github.com/opsplane/opsplane/infra/storagetest"
+	"github.com/opsplane/opsplane/shared/artifact"
+	"github.com/opsplane/opsplane/shared/attr"
+	"github.com/opsplane/opsplane/shared/canonical"
+	"github.com/opsplane/opsplane/shared/change"
+	"github.com/opsplane/opsplane/shared/garbage"
+	"github.com/opsplane/opsplane/shared/kv"
+)
+
+func TestRunsUseWhatTheDocumentSays(t *testing.T) {
+	costs.Check(t, "CollectorFunction", map[string]costs.Scenario{
+		"a run, nothing stored": collecting(func(*testing.T, stored) {}),
+		"a run, 1 installation": collecting(func(t *testing.T, s stored) { s.value(t, "1") }),
+		"a run, 2 installations": collecting(func(t *testing.T, s stored) {
+			s.value(t, "1")
+			s.value(t, "2")
+		}),
+		"a run, 1 installation, 1,000 values in the bucket": collecting(func(t *testing.T, s stored) { s.many(t, 1000) }),
+		"a run that removes 1,000 rows of a deleted key": collecting(func(t *testing.T, s stored) {
+			s.many(t, 1000)
+			s.deleteOld(t)
+		}),
+		"a run that finds 1,000 objects which nobody names": collecting(func(t *testing.T, s stored) { s.orphans(t, 1000) }),
+		"a run that removes these objects": collecting(func(t *testing.T, s stored) {
+			s.orphans(t, 1000)
+			s.collect(t, 2*time.Hour)
+		}),
+	}, "Garbage")
+}
+
+// stored is what the collector goes through.
+type stored struct {
+	env     *storagetest.Env
+	records *kv.Store
+	handler collector
+	later   *time.Duration // what the collector's clock is ahead
+}
+
+// collecting is a scenario of one run, three hours and a day after what was
+// prepared.
+func collecting(prepare func(*testing.T, stored)) costs.Scenario {
+	return func(t *testing.T) *costs.Meter {
+		env, m := costs.New(t)
+		table, bucket := env.Table("KvTable"), env.Bucket("KvBucket")
+		records := kv.New(m.DynamoDB(), m.S3(), table, bucket)
+		files := artifact.NewStore(m.DynamoDB(), m.S3(), records, table, bucket, 0)
+		s := stored{env: env, records: records, later: new(time.Duration)}
+		s.handler = collector{
+			run: garbage.New(records, files, m.S3(), bucket, garbage.Rest{Write: garbage.WriteRest, Keep: 24 * time.Hour}).Run,
+			log: slog.New(slog.DiscardHandler), now: func() time.Time { return time.Now().Add(*s.later) },
+		}
+		prepare(t, s)
+		m.Start()
+		m.Invoke("collector")
+		s.collect(t, 27*time.Hour)
+		return m
+	}
+}
+
+func (s stored) collect(t *testing.T, later time.Duration) {
+	t.Helper()
+	*s.later = later
+	if _, err := s.handler.handle(t.Context(), nil); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func author() change.Author {
+	return change.Author{
+		Principal: uuid.NewString(), Credential: uuid.NewString(), Request: uuid.NewString(), Source: "203.0.113.250", At: time.Now(),
+	}
+}
+
+func (s stored) set(t *testing.T, installation, key string, idx, size int) {
+	t.Helper()
+	v, err := canonical.Parse([]byte(`"` + strings.Repeat("x", size-2) + `"`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	ns := kv.Namespace{VCS: "github", Installation: installation}
+	if _, err := s.records.Set(t.Context(), ns, nil, author(), kv.Write{Key: key, Idx: idx, Value: v, Committed: true}); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func (s stored) value(t *testing.T, installation string) {
+	t.Helper()
+	s.set(t, installation, strings.Repeat("k", 40), 0, kv.InlineMax+1)
+}
+
+// many makes one key with n chunks: one is written, the others are copies of
+// its row and its object, as writing takes long.
+func (s stored) many(t *testing.T, n int) {
+	t.Helper()
+	s.set(t, "1", strings.Repeat("k", 40), 1, kv.InlineMax+1)
+	var row attr.Item
+	for _, it := range s.items(t) {
+		if strings.Count(attr.Read(it).String("pk"), ":") == 2 {
+			row = it
+		}
+	}
+	s.each(t, n-1, func(ctx context.Context, i int) error {
+		id := kv.NewObjectID()
+		if err := s.put(ctx, id); err != nil {
+			return err
+		}
+		another := maps.Clone(row)
+		another["vo"], another["sk"] = attr.String(id), attr.Bytes([]byte{0x80 + byte((i+2)>>8), byte(i + 2)})
+		_, err := s.env.DynamoDB.PutItem(ctx, &dynamodb.PutItemInput{TableName: aws.String(s.env.Table("KvTable")), Item: another})
+		return err
+	})
+}
+
+// deleteOld deletes the key of many, and forgets its objects.
+func (s stored) deleteOld(t *testing.T) {
+	t.Helper()
+	ns := kv.Namespace{VCS: "github", Installation: "1"}
+	if _, err := s.records.Delete(t.Context(), ns, nil, author(), strings.Repeat("k", 40), nil, nil); err != nil {
+		t.Fatal(err)
+	}
+	pages := s3.NewListObjectsV2Paginator(s.env.S3, &s3.ListObjectsV2Input{Bucket: aws.String(s.env.Bucket("KvBucket"))})
+	for pages.HasMorePages() {
+		page, err := pages.NextPage(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, o := range page.Contents {
+			if _, err := s.env.S3.DeleteObject(t.Context(), &s3.DeleteObjectInput{Bucket: aws.String(s.env.Bucket("KvBucket")), Key: o.Key}); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+}
+
+// orphans makes n objects that no row names, in a known installation.
+func (s stored) orphans(t *testing.T, n int) {
+	t.Helper()
+	s.set(t, "1", strings.Repeat("k", 40), 1, 10)
+	s.each(t, n, func(ctx context.Context, _ int) error { return s.put(ctx, kv.NewObjectID()) })
+}
+
+func (s stored) put(ctx context.Context, id string) error {
+	name := kv.ObjectName(kv.Namespace{VCS: "github", Installation: "1"}, id)
+	_, err := s.env.S3.PutObject(ctx, &s3.PutObjectInput{Bucket: aws.String(s.env.Bucket("KvBucket")), Key: &name})
+	return err
+}
+
+func (s stored) each(t *testing.T, n int, do func(context.Context, int) error) {
+	t.Helper()
+	group, ctx := errgroup.WithContext(t.Context())
+	group.SetLimit(16)
+	for i := range n {
+		group.Go(func() error { return do(ctx, i) })
+	}
+	if err := group.Wait(); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func (s stored) items(t *testing.T) []map[string]types.AttributeValue {
+	t.Helper()
+	out, err := s.env.DynamoDB.Scan(t.Context(), &dynamodb.ScanInput{TableName: aws.String(s.env.Table("KvTable"))})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return out.Items
+}
