@@ -121,6 +121,16 @@ conformance: SEED ?= 1
 conformance: $(TOOLS)/conformance/ready ## send CASES=4000 requests made from the API document (and SEED=1) to a stack of its own, and judge the answers by it
 	@CASES=$(CASES) SEED=$(SEED) infra/conformance/run
 
+.PHONY: soak
+soak: DURATION ?= 2m
+soak: OPERATIONS ?= 0
+soak: SEED ?= 0
+soak: HTTP ?= 0.25
+soak: ## check histories of the store while it fails and is killed (DURATION=2m OPERATIONS=0 SEED=0 HTTP=0.25, the share over HTTP)
+	@mkdir -p $(TOOLS)
+	@cd infra/soak && go build -o ../../$(TOOLS)/soak ./cmd/soak
+	@exec $(TOOLS)/soak -duration $(DURATION) -operations $(OPERATIONS) -seed $(SEED) -http $(HTTP)
+
 # The size is beyond what a test may take: it needs 15 GB of disk and some minutes.
 .PHONY: artifact
 artifact: ## carry a file of GIB=5 GiB through a local stack of its own, and measure it
