@@ -17,7 +17,7 @@ func TestOperationsUseWhatTheDocumentSays(t *testing.T) {
 	none := func(*testing.T, *house) {}
 	costs.Check(t, "TokensFunction", map[string]costs.Scenario{
 		"refresh": counted(justRefreshed, "POST", refreshPath, ""),
-		"refresh, first of a key in a minute": counted(func(t *testing.T, h *house) {
+		"refresh, first of a key in ten minutes": counted(func(t *testing.T, h *house) {
 			justRefreshed(t, h)
 			h.key = h.newKey(t, apikey.New{Name: "another", Capabilities: access.Strings()})
 		}, "POST", refreshPath, ""),

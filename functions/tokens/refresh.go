@@ -22,7 +22,7 @@ type refreshed struct {
 
 // refresh answers an access token for the API key that the authorizer has just
 // looked up, which is all that it costs: the signing key is remembered, and the
-// use is recorded at most once a minute.
+// use is recorded at most once in apikey.UseInterval.
 func (t *tokens) refresh(ctx context.Context, call httpapi.Call, _ struct{}) (refreshed, error) {
 	key, err := t.signer.key(ctx, call.Now)
 	if err != nil {

@@ -49,7 +49,7 @@ func TestOnlyAnAPIKeyIsRefreshed(t *testing.T) {
 	want(t, h.refresh(t, expired), 403, "")
 }
 
-func TestRefreshCostsOneWriteAMinuteAndNoRead(t *testing.T) {
+func TestRefreshCostsOneWriteInTenMinutesAndOneReadAMinute(t *testing.T) {
 	t.Parallel()
 	h := newHouse(t)
 	h.rotate(t, signing.Planned)
@@ -67,11 +67,16 @@ func TestRefreshCostsOneWriteAMinuteAndNoRead(t *testing.T) {
 	}
 	h.clock.add(time.Second)
 	decode[refreshed](t, h.refresh(t, h.holder(t, h.key)))
-	if reads, writes := h.faults.Calls("Query"), h.faults.Calls("UpdateItem"); reads != 2 || writes != 2 {
-		t.Errorf("got %d reads and %d writes after a minute, want 2 each", reads, writes)
+	if reads, writes := h.faults.Calls("Query"), h.faults.Calls("UpdateItem"); reads != 2 || writes != 1 {
+		t.Errorf("got %d reads and %d writes after a minute, want 2 and 1", reads, writes)
 	}
-	if k := h.holder(t, h.key); k.LastUsed != start.Unix()+60 {
-		t.Errorf("got last used %d, want %d", k.LastUsed, start.Unix()+60)
+	h.clock.add(9 * time.Minute)
+	decode[refreshed](t, h.refresh(t, h.holder(t, h.key)))
+	if reads, writes := h.faults.Calls("Query"), h.faults.Calls("UpdateItem"); reads != 3 || writes != 2 {
+		t.Errorf("got %d reads and %d writes after ten minutes, want 3 and 2", reads, writes)
+	}
+	if k := h.holder(t, h.key); k.LastUsed != start.Unix()+600 {
+		t.Errorf("got last used %d, want %d", k.LastUsed, start.Unix()+600)
 	}
 }
 

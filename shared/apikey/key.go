@@ -34,8 +34,9 @@ const (
 	// keep is how long a key's item remains after the key has ended.
 	keep = 30 * 24 * time.Hour
 	// UseInterval is how much later than the last recorded use a use must be
-	// to be recorded.
-	UseInterval = time.Minute
+	// to be recorded: a token lives for a minute, so that a client that works
+	// without a break is recorded at every tenth exchange.
+	UseInterval = 10 * time.Minute
 )
 
 // The answers of the store beside faults.
@@ -62,8 +63,8 @@ type Key struct {
 	CreatedAt time.Time
 	// ExpiresAt is when the key ends by itself; zero means never.
 	ExpiresAt time.Time
-	// LastUsedAt is when the key was last exchanged for a token, to about a
-	// minute; zero means never.
+	// LastUsedAt is when the key was last exchanged for a token, to about
+	// UseInterval; zero means never.
 	LastUsedAt time.Time
 	// RevokedAt is when the key was revoked; zero means that it was not.
 	RevokedAt time.Time

@@ -104,8 +104,8 @@ func (s *Store) Get(ctx context.Context, user, id string) (Key, error) {
 	return Decode(out.Item)
 }
 
-// MarkUsed records that the key was used at author.At, unless a use of the
-// last minute is recorded. A key that is revoked or gone is ErrRevoked. It is
+// MarkUsed records that the key was used at author.At, unless one of the
+// last UseInterval is recorded. A key that is revoked or gone is ErrRevoked. It is
 // safe to repeat.
 func (s *Store) MarkUsed(ctx context.Context, user, id string, author change.Author) error {
 	values := attr.Item{

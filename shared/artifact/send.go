@@ -23,10 +23,8 @@ func (s *Store) page(ctx context.Context, ns kv.Namespace, u *upload, now time.T
 	if u.hash != nil {
 		return Page{}, nil
 	}
-	life := min(PutLifetime, u.expires.Sub(now))
 	if u.partSize == 0 {
-		put, err := s.signWhole(ctx, ns, *u, now, life)
-		return Page{Put: put}, err
+		return s.sign(ctx, ns, *u, now, after, limit, nil)
 	}
 	there, err := s.arrived(ctx, ns, *u, after, limit)
 	if gone(err) {
@@ -37,6 +35,17 @@ func (s *Store) page(ctx context.Context, ns kv.Namespace, u *upload, now time.T
 	if err != nil {
 		return Page{}, err
 	}
+	return s.sign(ctx, ns, *u, now, after, limit, there)
+}
+
+// sign makes the page of an upload of which some parts are there. It asks
+// nobody.
+func (s *Store) sign(ctx context.Context, ns kv.Namespace, u upload, now time.Time, after, limit int, there map[int]arrival) (Page, error) {
+	life := min(PutLifetime, u.expires.Sub(now))
+	if u.partSize == 0 {
+		put, err := s.signWhole(ctx, ns, u, now, life)
+		return Page{Put: put}, err
+	}
 	var p Page
 	count := partCount(u.file.Size, u.partSize)
 	last := min(count, after+limit)
@@ -44,9 +53,11 @@ func (s *Store) page(ctx context.Context, ns kv.Namespace, u *upload, now time.T
 		part := Part{Number: n, Offset: int64(n-1) * u.partSize, Size: u.partLength(n)}
 		part.Arrived = there[n].size == part.Size && there[n].etag != ""
 		if !part.Arrived {
-			if part.Put, err = s.signPart(ctx, ns, *u, now, life, part); err != nil {
+			put, err := s.signPart(ctx, ns, u, now, life, part)
+			if err != nil {
 				return Page{}, err
 			}
+			part.Put = put
 		}
 		p.Parts = append(p.Parts, part)
 	}

@@ -67,7 +67,7 @@ func (s *Store) Create(ctx context.Context, ns kv.Namespace, caps access.Set, au
 	if err := s.reserve(ctx, ns, author, u); err != nil {
 		return Upload{}, Page{}, err
 	}
-	page, err := s.page(ctx, ns, &u, author.At, 0, firstPage)
+	page, err := s.sign(ctx, ns, u, author.At, 0, firstPage, nil)
 	return u.show(), page, err
 }
 
