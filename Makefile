@@ -110,6 +110,11 @@ bench: ## measure handlers, chunks, artifacts, tokens and start-up, beside raw c
 		$$(grep -rl '^func Benchmark' --include='*_test.go' functions shared infra/bench | xargs -n 1 dirname | sort -u | sed 's|^|./|')
 	@exec $(TOOLS)/bench -samples $(TOOLS)/bench.samples
 
+.PHONY: bench-growth
+bench-growth: GROWTH_KEYS ?= 1000,100000,1000000
+bench-growth: ## the same operations among more and more keys (GROWTH_KEYS=1000,100000,1000000; some minutes)
+	@GROWTH_KEYS=$(GROWTH_KEYS) GOGC=400 go test -timeout 60m -run '^$$' -bench Growth ./infra/bench
+
 .PHONY: load
 load: DURATION ?= 10m
 load: CONNECTIONS ?= 200

@@ -12,6 +12,7 @@ import (
 	"bytes"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"strings"
 	"sync"
@@ -102,6 +103,20 @@ func (m *Meter) Stop() {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.on = false
+}
+
+// Used is what was used since Start.
+func (m *Meter) Used() Use {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return Use{maps.Clone(m.use.DynamoDB), m.use.Reads, m.use.Writes, maps.Clone(m.use.S3), maps.Clone(m.use.Lambda)}
+}
+
+// Reset forgets what was counted.
+func (m *Meter) Reset() {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.use = Use{DynamoDB: map[string]int{}, S3: map[string]int{}, Lambda: map[string]int{}}
 }
 
 // Invoke counts an invocation of a function that is called by no route.
