@@ -55,7 +55,9 @@ func (e *ear) Size(_ context.Context, _ kv.Namespace, _ access.Set, _ string, id
 
 func (e *ear) Iterate(_ context.Context, _ kv.Namespace, _ access.Set, r kv.Range) ([]kv.Record, *kv.Position, error) {
 	e.rows = &r
-	e.numbers = map[string]any{"idx": orNil(r.Idx), "inclusive": r.Inclusive, "prefix": r.Prefix, "committed": !r.Drafts, "limit": r.Limit}
+	e.numbers = map[string]any{
+		"idx": orNil(r.Idx), "inclusive": r.Inclusive, "prefix": r.Prefix, "committed": !r.Drafts, "include_data": r.WithData, "limit": r.Limit,
+	}
 	return nil, e.next, nil
 }
 

@@ -167,7 +167,7 @@ func TestUnknownRoutesAre404WithoutBody(t *testing.T) {
 		slog.New(slog.DiscardHandler), time.Now)
 	for target, want := range map[string]int{
 		"GET /x/github": 200, "GET /x/gitlab": 200, "GET /x/bitbucket": 404, "POST /x/github": 404, "GET /x": 404, "GET /x/github/": 404, "GET /": 404,
-		"GET /x/%zz": 400,
+		"GET /x/%zz": 400, "GET x:%0": 400, "GET x/github": 400,
 	} {
 		method, path, _ := strings.Cut(target, " ")
 		resp, err := l.Handle(t.Context(), httpapitest.Event(t, method, path, nil, ""))

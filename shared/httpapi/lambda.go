@@ -43,8 +43,10 @@ func (l *Lambda) Handle(ctx context.Context, event events.APIGatewayProxyRequest
 		return events.APIGatewayProxyResponse{}, ErrNotHTTP
 	}
 	// The adapter would print a path that it cannot parse, key and all, and end
-	// the path at a # or ?, which no path has unless it is escaped.
-	if _, err := url.ParseRequestURI(event.Path); err != nil || strings.ContainsAny(event.Path, "#?") {
+	// the path at a # or ?, which no path has unless it is escaped. Without its
+	// slash a path could pass for a whole URL here, and not there.
+	_, err := url.ParseRequestURI(event.Path)
+	if err != nil || !strings.HasPrefix(event.Path, "/") || strings.ContainsAny(event.Path, "#?") {
 		return invalidPath(), nil
 	}
 	event.Path = withoutBase(event.Path, event.Resource)
