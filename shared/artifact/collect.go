@@ -29,6 +29,8 @@ type Held struct {
 	Done bool
 	// Expires is when an upload under way can no longer be completed.
 	Expires time.Time
+	// Written is when one that is done became a record.
+	Written time.Time
 
 	size      int64
 	multipart string
@@ -39,7 +41,7 @@ type Held struct {
 func (s *Store) Held(ctx context.Context, ns kv.Namespace) ([]Held, error) {
 	var held []Held
 	pages := dynamodb.NewQueryPaginator(s.db, &dynamodb.QueryInput{
-		TableName: &s.table, ConsistentRead: aws.Bool(true), ProjectionExpression: aws.String("sk, us, fs, ex, mu"),
+		TableName: &s.table, ConsistentRead: aws.Bool(true), ProjectionExpression: aws.String("sk, us, fs, ex, mu, da"),
 		KeyConditionExpression:    aws.String("pk = :pk"),
 		ExpressionAttributeValues: attr.Item{":pk": uploadKey(ns, "")["pk"]},
 	})
@@ -51,7 +53,7 @@ func (s *Store) Held(ctx context.Context, ns kv.Namespace) ([]Held, error) {
 		for _, it := range out.Items {
 			r := attr.Read(it)
 			state := State(r.String("us"))
-			h := Held{string(r.Bytes("sk")), state == Done, r.Time("ex"), r.Int("fs"), r.String("mu")}
+			h := Held{string(r.Bytes("sk")), state == Done, r.Time("ex"), time.UnixMilli(r.Int("da")), r.Int("fs"), r.String("mu")}
 			if err := r.Err(); err != nil {
 				return nil, fmt.Errorf("decode upload: %w", err)
 			}

@@ -8,6 +8,8 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
+
+	"github.com/opsplane/opsplane/infra/storagetest"
 )
 
 // litter writes one of everything that becomes garbage, beside what must stay:
@@ -109,6 +111,22 @@ func TestNothingGoesBeforeItsTime(t *testing.T) {
 	if report := r.collect(t, 26*time.Hour+time.Minute); report.Removed != found.Resting {
 		t.Errorf("after its rest %d objects of %d are removed", report.Removed, found.Resting)
 	}
+}
+
+func TestObjectsThatCouldNotBeRemovedNeedNotRestAgain(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	litter(t, r, 3)
+	found := r.collect(t, 30*time.Hour)
+	var faults storagetest.Faults
+	faults.Add(storagetest.Fault{Operation: "s3:POST", Kind: storagetest.ServerError})
+	if report, err := r.failing(&faults).run(t.Context(), 60*time.Hour); err == nil || report.Removed != 0 {
+		t.Errorf("got %+v, %v", report, err)
+	}
+	if report := r.collect(t, 61*time.Hour); report.Removed != found.Resting {
+		t.Errorf("%d objects of %d are removed", report.Removed, found.Resting)
+	}
+	r.exact(t)
 }
 
 func TestObjectsThatTheStoreDidNotNameAreLeftAlone(t *testing.T) {

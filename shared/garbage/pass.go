@@ -48,7 +48,9 @@ type unnamed struct {
 
 // run collects. The order matters: an upload that has not become a record when
 // the uploads are read has its object protected; one that has, had before the
-// rows were read, so that its row shows.
+// rows were read, so that its row shows. (A query may see one item of a
+// transaction before it sees another, "read-committed": so of uploads that
+// became records just now, nothing is concluded.)
 func (p *pass) run(ctx context.Context) error {
 	start := p.author.At
 	if err := p.records.Collecting(ctx, p.ns, start); err != nil {
@@ -62,8 +64,9 @@ func (p *pass) run(ctx context.Context) error {
 	var expired, done []artifact.Held
 	for _, u := range uploads {
 		switch {
-		case u.Done:
+		case u.Done && u.Written.Add(p.rest.Write).Before(start):
 			done = append(done, u)
+		case u.Done:
 		case u.Expires.Add(p.rest.Write).Before(start):
 			expired = append(expired, u)
 		default:

@@ -48,32 +48,44 @@ func (p *pass) sweep(ctx context.Context, garbage []unnamed) error {
 		}
 	}
 	p.report.Resting = len(resting)
-	// What could not be removed is not remembered as resting: it is found anew
-	// and rests once more.
-	return errors.Join(p.remove(ctx, rested), p.remember(ctx, resting))
+	kept, err := p.remove(ctx, rested)
+	for _, x := range kept {
+		resting[x] = known[x]
+	}
+	return errors.Join(err, p.remember(ctx, resting))
 }
 
-// remove deletes objects. One that is gone already counts as removed.
-func (p *pass) remove(ctx context.Context, rested []unnamed) error {
+// remove deletes objects, and answers those of which it does not know that they
+// are gone. One that was gone already counts as removed.
+func (p *pass) remove(ctx context.Context, rested []unnamed) (kept []id, err error) {
 	var group errgroup.Group
 	group.SetLimit(removers)
 	batches := slices.Collect(slices.Chunk(rested, removeBatch))
-	done := make([]Report, len(batches))
+	refused := make([][]id, len(batches))
 	for i, batch := range batches {
 		group.Go(func() error {
 			var err error
-			done[i], err = p.removeBatch(ctx, batch)
+			refused[i], err = p.removeBatch(ctx, batch)
 			return err
 		})
 	}
-	err := group.Wait()
-	for _, d := range done {
-		p.report.add(d)
+	err = group.Wait()
+	kept = slices.Concat(refused...)
+	stays := map[id]struct{}{}
+	for _, x := range kept {
+		stays[x] = struct{}{}
 	}
-	return err
+	for _, g := range rested {
+		if _, ok := stays[g.id]; !ok {
+			p.report.Removed++
+			p.report.Bytes += g.size
+		}
+	}
+	return kept, err
 }
 
-func (p *pass) removeBatch(ctx context.Context, batch []unnamed) (Report, error) {
+// removeBatch answers the objects that were not removed.
+func (p *pass) removeBatch(ctx context.Context, batch []unnamed) ([]id, error) {
 	names := make([]types.ObjectIdentifier, len(batch))
 	for i, g := range batch {
 		names[i].Key = aws.String(kv.ObjectName(p.ns, g.String()))
@@ -82,25 +94,24 @@ func (p *pass) removeBatch(ctx context.Context, batch []unnamed) (Report, error)
 		Bucket: &p.bucket, Delete: &types.Delete{Objects: names, Quiet: aws.Bool(true)},
 	})
 	if err != nil {
-		return Report{}, fmt.Errorf("remove objects: %w", err)
+		all := make([]id, len(batch))
+		for i, g := range batch {
+			all[i] = g.id
+		}
+		return all, fmt.Errorf("remove objects: %w", err)
 	}
-	kept := map[string]struct{}{}
+	var kept []id
 	for _, e := range out.Errors {
-		kept[aws.ToString(e.Key)] = struct{}{}
-	}
-	var done Report
-	for i, g := range batch {
-		if _, ok := kept[*names[i].Key]; !ok {
-			done.Removed++
-			done.Bytes += g.size
+		if x, ok := parseID(strings.TrimPrefix(aws.ToString(e.Key), kv.ObjectName(p.ns, ""))); ok {
+			kept = append(kept, x)
 		}
 	}
 	if len(out.Errors) > 0 {
 		first := out.Errors[0]
-		return done, fmt.Errorf("remove objects: %d of %d refused, such as %s: %s", len(out.Errors), len(batch),
+		return kept, fmt.Errorf("remove objects: %d of %d refused, such as %s: %s", len(out.Errors), len(batch),
 			aws.ToString(first.Key), aws.ToString(first.Code))
 	}
-	return done, nil
+	return nil, nil
 }
 
 // memory is the object that remembers the garbage of the namespace. Functions
