@@ -27,6 +27,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 
 	"github.com/opsplane/opsplane/infra/template"
+	"github.com/opsplane/opsplane/shared/awsclient"
 )
 
 // Credentials of the local servers. The S3 server checks them.
@@ -108,7 +109,7 @@ func newEnv(dynamoDBURL, s3URL string, n *names, client aws.HTTPClient) *Env {
 	cfg := aws.Config{
 		Region:      Region,
 		Credentials: credentials.NewStaticCredentialsProvider(AccessKey, SecretKey, ""),
-		HTTPClient:  client,
+		HTTPClient:  awsclient.WithPlainBodies(client),
 		// As often as a function retries, but without its patience.
 		Retryer: func() aws.Retryer {
 			return retry.NewStandard(func(o *retry.StandardOptions) { o.MaxAttempts, o.MaxBackoff = 3, 20*time.Millisecond })
