@@ -20,7 +20,7 @@ func shell(script string) *exec.Cmd { return exec.Command("sh", "-c", script) }
 // gone waits until no process of a group is left.
 func gone(t *testing.T, group int) {
 	t.Helper()
-	for deadline := time.Now().Add(5 * time.Second); time.Now().Before(deadline); time.Sleep(5 * time.Millisecond) {
+	for deadline := time.Now().Add(time.Minute); time.Now().Before(deadline); time.Sleep(5 * time.Millisecond) {
 		out, err := exec.Command("ps", "-A", "-o", "pgid=,stat=").Output()
 		if err != nil {
 			t.Fatal(err)
@@ -114,7 +114,7 @@ func TestKeeperStartsItsChildAgainUntilStopped(t *testing.T) {
 	if err := syscall.Kill(first.PID(), syscall.SIGKILL); err != nil {
 		t.Fatal(err)
 	}
-	for deadline := time.Now().Add(5 * time.Second); k.Child() == first; time.Sleep(time.Millisecond) {
+	for deadline := time.Now().Add(time.Minute); k.Child() == first; time.Sleep(time.Millisecond) {
 		if time.Now().After(deadline) {
 			t.Fatal("the child was not started again")
 		}

@@ -54,11 +54,11 @@ func TestKilledServersComeBackWithTheirData(t *testing.T) {
 	const rounds = 3
 	for n := range rounds {
 		// A client that is cut off tries again, as a function does.
-		s.await("the item to be written", 10*time.Second, func() bool {
+		s.await("the item to be written", func() bool {
 			_, err := db.PutItem(t.Context(), &dynamodb.PutItemInput{TableName: table, Item: key(n)})
 			return err == nil
 		})
-		s.await("the object to be written", 10*time.Second, func() bool {
+		s.await("the object to be written", func() bool {
 			_, err := objects.PutObject(t.Context(), &s3.PutObjectInput{Bucket: bucket, Key: aws.String(strconv.Itoa(n)), Body: strings.NewReader("x")})
 			return err == nil
 		})
@@ -69,11 +69,11 @@ func TestKilledServersComeBackWithTheirData(t *testing.T) {
 		}
 	}
 	for n := range rounds {
-		s.await("the item to be there", 10*time.Second, func() bool {
+		s.await("the item to be there", func() bool {
 			out, err := db.GetItem(t.Context(), &dynamodb.GetItemInput{TableName: table, Key: key(n), ConsistentRead: aws.Bool(true)})
 			return err == nil && out.Item != nil
 		})
-		s.await("the object to be there", 10*time.Second, func() bool {
+		s.await("the object to be there", func() bool {
 			_, err := objects.HeadObject(t.Context(), &s3.HeadObjectInput{Bucket: bucket, Key: aws.String(strconv.Itoa(n))})
 			return err == nil
 		})

@@ -36,12 +36,12 @@ func TestStackServesAndCtrlCLeavesNothingBehind(t *testing.T) {
 		t.Errorf("mode of the key's file: %v, %v", info.Mode(), err)
 	}
 	// Users and the key are changes of a table with a stream.
-	s.await("the changes to be delivered", 10*time.Second, func() bool { return strings.Contains(s.printed(), "changes") })
+	s.await("the changes to be delivered", func() bool { return strings.Contains(s.printed(), "changes") })
 	if !strings.Contains(s.printed(), "cron(0 0 * * ? *)") {
 		t.Error("nothing is said of a schedule that is not run")
 	}
 	go s.get("/hang")
-	s.await("a request to hang", 10*time.Second, func() bool { return strings.Contains(s.printed(), "hanging") })
+	s.await("a request to hang", func() bool { return strings.Contains(s.printed(), "hanging") })
 	family := s.children()
 	if len(family) < 3 {
 		t.Errorf("children: got %v, want servers and functions", family)
@@ -150,21 +150,21 @@ func TestSavedSourceIsServedAndErrorsAreNot(t *testing.T) {
 		return func() bool { _, body := s.get("/x"); return body == want }
 	}
 	save(`"v1"`, `"v2"`)
-	s.await("the new source to be served", 3*time.Second, serves("v2"))
+	s.await("the new source to be served", serves("v2"))
 	save(`"v1"`, `nonsense`)
-	s.await("the compiler's error", 10*time.Second, func() bool { return strings.Contains(s.printed(), "undefined: nonsense") })
+	s.await("the compiler's error", func() bool { return strings.Contains(s.printed(), "undefined: nonsense") })
 	if !serves("v2")() {
 		t.Error("the last good build does not go on")
 	}
 	save(`"v1"`, "\"v3\"\n\nfunc init() { panic(\"not today\") }\n\nconst unused = \"\"")
-	s.await("the panic", 10*time.Second, func() bool {
+	s.await("the panic", func() bool {
 		return strings.Contains(s.printed(), "not today") && strings.Contains(s.printed(), "does not start")
 	})
 	if !serves("v2")() {
 		t.Error("the last good build does not go on after one that does not start")
 	}
 	save(`"v1"`, `"v4"`)
-	s.await("the mended source to be served", 5*time.Second, serves("v4"))
+	s.await("the mended source to be served", serves("v4"))
 }
 
 func TestCrashShowsItsLogAndTheStackGoesOn(t *testing.T) {
@@ -190,7 +190,7 @@ func TestKillingTheStackLeavesNothing(t *testing.T) {
 	root, state := newApp(t), t.TempDir()
 	s := start(t, root, state)
 	go s.get("/hang")
-	s.await("a request to hang", 10*time.Second, func() bool { return strings.Contains(s.printed(), "hanging") })
+	s.await("a request to hang", func() bool { return strings.Contains(s.printed(), "hanging") })
 	family := s.children()
 	s.signal(syscall.SIGKILL)
 	<-s.ended

@@ -62,7 +62,7 @@ func (f *function) Invoke(_ context.Context, event []byte) ([]byte, error) {
 
 func (f *function) await(t *testing.T, n int) []record {
 	t.Helper()
-	for deadline := time.Now().Add(10 * time.Second); time.Now().Before(deadline); time.Sleep(5 * time.Millisecond) {
+	for deadline := time.Now().Add(time.Minute); time.Now().Before(deadline); time.Sleep(5 * time.Millisecond) {
 		f.mu.Lock()
 		done := slices.Clone(f.done)
 		f.mu.Unlock()
