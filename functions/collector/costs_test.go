@@ -83,9 +83,12 @@ func (s stored) collect(t *testing.T, later time.Duration) {
 	}
 }
 
+// author acts at about this time. Its milliseconds have no zeros at their end:
+// they are no bytes of a number, and a thousand rows would show it.
 func author() change.Author {
 	return change.Author{
-		Principal: uuid.NewString(), Credential: uuid.NewString(), Request: uuid.NewString(), Source: "203.0.113.250", At: time.Now(),
+		Principal: uuid.NewString(), Credential: uuid.NewString(), Request: uuid.NewString(), Source: "203.0.113.250",
+		At: time.Now().Truncate(time.Second).Add(123 * time.Millisecond),
 	}
 }
 

@@ -39,9 +39,10 @@ func valueSize(value types.AttributeValue) int {
 	return 1 // boolean or null
 }
 
-// numberSize is a byte for two digits, and one more; a sign is one too.
+// numberSize, of a whole number, is a byte for two digits, and one more; a
+// sign is one too. Zeros on either side do not count.
 func numberSize(text string) int {
-	digits := strings.TrimLeft(text, "-0")
+	digits := strings.TrimRight(strings.TrimLeft(text, "-0"), "0")
 	return (len(digits)+1)/2 + 1 + len(text) - len(strings.TrimLeft(text, "-"))
 }
 
