@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
@@ -27,58 +26,84 @@ func partition(vcs, installation string) attr.Item {
 	return attr.Item{"pk": attr.String("PULLS#" + vcs + "#" + installation)}
 }
 
-// Apply takes in all that a fact of a version tells of a pull request, unless a
-// newer one is known, so that facts may come in any order and again. Versions
-// are compared as texts.
+// Apply takes in what a fact of a version tells of a pull request, unless a
+// newer one is known, so that facts may come in any order and again. Author,
+// time and commit of the merge, which not every fact tells, stay where it does
+// not. Versions are compared as texts.
 func (s Store) Apply(ctx context.Context, author change.Author, vcs, installation string, p PullRequest, version string) error {
-	values := attr.Item{":version": attr.String(version)}
-	names := map[string]string{}
-	set, remove := []string{"seen = :version", author.Set(values)}, []string{}
-	for name, value := range p.attributes() {
-		names["#"+name] = name
-		if value == nil {
-			remove = append(remove, "#"+name)
-			continue
-		}
-		values[":"+name] = value
-		set = append(set, "#"+name+" = :"+name)
-	}
-	expression := "SET " + strings.Join(set, ", ")
-	if len(remove) > 0 {
-		expression += " REMOVE " + strings.Join(remove, ", ")
-	}
 	at := partition(vcs, installation)
 	at["sk"] = attr.String(p.Cursor())
-	_, err := s.DB.UpdateItem(ctx, &dynamodb.UpdateItemInput{
-		TableName: &s.Table, Key: at, UpdateExpression: &expression,
+	values, names := attr.Item{":version": attr.String(version)}, map[string]string{}
+	set := "SET seen = :version, " + author.Set(values)
+	for name, value := range p.attributes() {
+		names["#"+name], values[":"+name] = name, value
+		set += ", #" + name + " = :" + name
+	}
+	known, err := s.update(ctx, &dynamodb.UpdateItemInput{
+		TableName: &s.Table, Key: at, UpdateExpression: &set,
 		ConditionExpression:      aws.String("attribute_not_exists(seen) OR seen < :version"),
 		ExpressionAttributeNames: names, ExpressionAttributeValues: values,
 	})
-	var known *types.ConditionalCheckFailedException
-	if err != nil && !errors.As(err, &known) {
-		return fmt.Errorf("write pull request: %w", err)
+	if !known || err != nil {
+		return err
+	}
+	return s.complete(ctx, author, at, p)
+}
+
+// complete adds what only an older fact tells.
+func (s Store) complete(ctx context.Context, author change.Author, at attr.Item, p PullRequest) error {
+	for name, value := range p.rare() {
+		values := attr.Item{":value": value}
+		_, err := s.update(ctx, &dynamodb.UpdateItemInput{
+			TableName: &s.Table, Key: at, UpdateExpression: aws.String("SET #name = :value, " + author.Set(values)),
+			ConditionExpression:      aws.String("attribute_not_exists(#name)"),
+			ExpressionAttributeNames: map[string]string{"#name": name}, ExpressionAttributeValues: values,
+		})
+		if err != nil {
+			return err
+		}
 	}
 	return nil
 }
 
-// attributes are those of the item beside its key; nil where it has none.
-func (p PullRequest) attributes() attr.Item {
-	item := attr.Item{
-		"repository": attr.String(p.Repository), "number": attr.Int(p.Number), "draft": attr.Bool(p.Draft),
-		"by_repository": attr.String(padded(p.Repository) + "#" + fmt.Sprintf("%0*d", numberDigits, p.Number)),
-		"merged_at":     nil,
+// update reports whether a write was refused for what is known already.
+func (s Store) update(ctx context.Context, in *dynamodb.UpdateItemInput) (known bool, err error) {
+	_, err = s.DB.UpdateItem(ctx, in)
+	var unmet *types.ConditionalCheckFailedException
+	if errors.As(err, &unmet) {
+		return true, nil
 	}
+	if err != nil {
+		return false, fmt.Errorf("write pull request: %w", err)
+	}
+	return false, nil
+}
+
+// rare are the attributes that not every fact tells, as far as this one does.
+func (p PullRequest) rare() attr.Item {
+	item := attr.Item{}
 	if !p.MergedAt.IsZero() {
 		item["merged_at"] = attr.Time(p.MergedAt)
 	}
+	if p.User != "" {
+		item["user"] = attr.String(p.User)
+	}
+	if p.MergedSHA != "" {
+		item["merged_sha"] = attr.String(p.MergedSHA)
+	}
+	return item
+}
+
+// attributes are those of the item beside its key.
+func (p PullRequest) attributes() attr.Item {
+	item := p.rare()
+	item["number"], item["draft"] = attr.Int(p.Number), attr.Bool(p.Draft)
 	for name, value := range map[string]string{
-		"owner": p.Owner, "name": p.Name, "title": p.Title, "user": p.User, "state": string(p.State),
-		"base_branch": p.BaseBranch, "base_sha": p.BaseSHA, "branch": p.Branch, "sha": p.SHA, "merged_sha": p.MergedSHA,
+		"repository": p.Repository, "owner": p.Owner, "name": p.Name, "title": p.Title, "state": string(p.State),
+		"base_branch": p.BaseBranch, "base_sha": p.BaseSHA, "branch": p.Branch, "sha": p.SHA,
+		"by_repository": padded(p.Repository) + "#" + fmt.Sprintf("%0*d", numberDigits, p.Number),
 	} {
-		item[name] = nil
-		if value != "" {
-			item[name] = attr.String(value)
-		}
+		item[name] = attr.String(value)
 	}
 	return item
 }
