@@ -150,6 +150,12 @@ admin: ## operator's commands (ARGS="help"), on the local stack or on STACK=name
 	@cd infra/admin && go build -o ../../$(TOOLS)/opsplane-admin ./cmd/admin
 	@STATE="$(abspath $(STATE))" STACK="$(STACK)" exec $(TOOLS)/opsplane-admin $(ARGS)
 
+.PHONY: demo
+demo: ## send deliveries of GitHub and GitLab to the running local stack, so that there is something to query
+	@mkdir -p $(TOOLS)
+	@cd infra/admin && go build -o ../../$(TOOLS)/demo ./cmd/demo
+	@STATE="$(STATE)" exec $(TOOLS)/demo
+
 .PHONY: sam-build
 sam-build: $(VENV)/ready ## package the functions as they are deployed
 	@ARCH=$(ARCH) $(SAM) build $(OVERRIDES)

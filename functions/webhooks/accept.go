@@ -17,9 +17,6 @@ import (
 	"github.com/opsplane/opsplane/shared/webhook"
 )
 
-// purpose is what the key of GitLab's tokens is derived for.
-const purpose = "gitlab-webhook"
-
 // post is a delivery as it was sent.
 type post struct {
 	event string
@@ -86,7 +83,7 @@ func (w *webhooks) acceptGitLab(ctx context.Context, call httpapi.Call, p post) 
 	if err != nil {
 		return httpapi.Empty{}, err
 	}
-	key, err := secret.Derive(text, purpose)
+	key, err := secret.Derive(text, webhook.Purpose)
 	if err != nil {
 		return httpapi.Empty{}, err
 	}

@@ -140,7 +140,7 @@ func TestForgedDeliveriesAreRefusedAndStoreNothing(t *testing.T) {
 
 func token(t *testing.T, installation string) string {
 	t.Helper()
-	key, err := secret.Derive(serverSecret, purpose)
+	key, err := secret.Derive(serverSecret, webhook.Purpose)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -90,6 +90,11 @@ func (w *worker) try(ctx context.Context, d delivery.Delivery) (concerned bool, 
 		return false, err
 	}
 	author := change.Author{Principal: "webhook:" + d.VCS, Credential: d.ID, Request: request(ctx), At: d.ReceivedAt}
+	if d.VCS == "gitlab" { // nothing else tells that the group's webhook works
+		if err := w.facts.installations.Delivered(ctx, author, d.VCS, d.Installation); err != nil {
+			return false, err
+		}
+	}
 	for _, c := range e.Changes {
 		if err := w.facts.apply(ctx, author, d, c); err != nil {
 			return false, err

@@ -33,6 +33,7 @@ func newRig(t *testing.T) *rig {
 		DB: r.env.DynamoDB,
 		Tables: admin.Tables{
 			Tokens: r.env.Table("TokensTable"), SigningKeys: r.env.Table("SigningKeysTable"), Operations: r.env.Table("OperationsTable"),
+			Deliveries: r.env.Table("DeliveriesTable"),
 		},
 		Now: time.Now, Name: "tester", Out: &r.out, Notes: &r.notes,
 	}

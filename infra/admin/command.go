@@ -31,6 +31,9 @@ func commands() []command {
 		{"key revoke", "[--user NAME] ID", "end an API key; ID is its id or its text", (*Operator).keyRevoke},
 		{"signing-key rotate", "[--revoke-old]", "make a new signing key; with --revoke-old, for a key in wrong hands, tokens of the old ones are refused at once", (*Operator).signingKeyRotate},
 		{"signing-key list", "", "list the signing keys, never the keys themselves", (*Operator).signingKeyList},
+		{"delivery list", "--vcs V [--installation N] [--limit 20]", "list what a VCS has delivered, the newest first, with the outcome of each", (*Operator).deliveryList},
+		{"delivery show", "--vcs V [--body] ID", "show a delivery, or what was sent", (*Operator).deliveryShow},
+		{"delivery redeliver", "--vcs V ID", "have a delivery processed again", (*Operator).deliveryRedeliver},
 		{"seed", "", "make what a new local stack begins with, and write its API key to standard output", (*Operator).seedCommand},
 	}
 }

@@ -27,6 +27,8 @@ type Tables struct {
 	SigningKeys string
 	// Operations is OperationsTable: users, memberships, installations.
 	Operations string
+	// Deliveries is DeliveriesTable: what VCS hosts have delivered.
+	Deliveries string
 }
 
 // Operator acts on one stack.

@@ -23,7 +23,8 @@ ARCH = os.environ.get("SAM_ARCH", "x86_64")
 CREDENTIALS = {"AWS_ACCESS_KEY_ID": "local", "AWS_SECRET_ACCESS_KEY": "localsecret", "AWS_REGION": "us-east-1"}
 
 # "sam local" resolves the Ref of a table to its logical id, so that is what tables are called.
-TABLES = {"TOKENS_TABLE": "TokensTable", "SIGNING_KEYS_TABLE": "SigningKeysTable", "OPERATIONS_TABLE": "OperationsTable"}
+TABLES = {"TOKENS_TABLE": "TokensTable", "SIGNING_KEYS_TABLE": "SigningKeysTable", "OPERATIONS_TABLE": "OperationsTable",
+          "DELIVERIES_TABLE": "DeliveriesTable"}
 
 # A bucket's name must be in lower case.
 BUCKET = "kv-bucket"

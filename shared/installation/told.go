@@ -50,6 +50,22 @@ func (s Store) Ensure(ctx context.Context, author change.Author, i Installation)
 	})
 }
 
+// Delivered takes in that an installation's webhook has delivered something: one
+// that is known and was in no state before is Installed from then on.
+func (s Store) Delivered(ctx context.Context, author change.Author, vcs, id string) error {
+	if err := ValidID(vcs, id); err != nil {
+		return err
+	}
+	values := attr.Item{":installed": attr.String(string(Installed))}
+	return s.told(ctx, &dynamodb.UpdateItemInput{
+		TableName: &s.Table, Key: key(vcs, id),
+		UpdateExpression:          aws.String("SET #state = :installed, " + author.Set(values)),
+		ConditionExpression:       aws.String("attribute_exists(pk) AND attribute_not_exists(#state)"),
+		ExpressionAttributeNames:  map[string]string{"#state": "state"},
+		ExpressionAttributeValues: values,
+	})
+}
+
 // told makes a write whose unmet condition means that there is nothing to do.
 func (s Store) told(ctx context.Context, in *dynamodb.UpdateItemInput) error {
 	_, err := s.DB.UpdateItem(ctx, in)

@@ -24,6 +24,9 @@ func Signed(secret string, body []byte, signature string) bool {
 	return hmac.Equal(sum, mac([]byte(secret), body))
 }
 
+// Purpose is what the key of GitLab's tokens is derived for (secret.Derive).
+const Purpose = "gitlab-webhook"
+
 // Token answers the secret token of a GitLab installation's webhook: 64
 // hexadecimal digits, of which the first 16 are the installation and the others
 // an HMAC of it. So a token names whom it is for, and no table of tokens is

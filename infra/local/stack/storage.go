@@ -115,7 +115,7 @@ func (s *stack) seed(ctx context.Context) error {
 	name := func(logicalID string) string { return provision.Name(logicalID) }
 	operator := &admin.Operator{
 		DB:     s.storage.dynamoDB,
-		Tables: admin.Tables{Tokens: name("TokensTable"), SigningKeys: name("SigningKeysTable"), Operations: name("OperationsTable")},
+		Tables: admin.Tables{Tokens: name("TokensTable"), SigningKeys: name("SigningKeysTable"), Operations: name("OperationsTable"), Deliveries: name("DeliveriesTable")},
 		Now:    time.Now, Name: "local", Out: io.Discard,
 	}
 	key, err := operator.Seed(ctx)

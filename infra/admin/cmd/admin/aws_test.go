@@ -56,7 +56,7 @@ func TestOnADeployedStack(t *testing.T) {
 	table := env.Table(operationsTable)
 	url := fakeAWS(t, map[string]string{
 		"ApiUrl": "https://example.com", operationsTable: table,
-		tokensTable: env.Table(tokensTable), signingKeysTable: env.Table(signingKeysTable),
+		tokensTable: env.Table(tokensTable), signingKeysTable: env.Table(signingKeysTable), deliveriesTable: env.Table(deliveriesTable),
 	})
 	t.Setenv("AWS_ENDPOINT_URL_CLOUDFORMATION", url)
 	t.Setenv("AWS_ENDPOINT_URL_STS", url)
@@ -102,6 +102,7 @@ func TestTablesNamedInTheEnvironment(t *testing.T) {
 	t.Setenv("AWS_ENDPOINT_URL_DYNAMODB", env.DynamoDBURL)
 	given := map[string]string{
 		"TOKENS_TABLE": env.Table(tokensTable), "SIGNING_KEYS_TABLE": env.Table(signingKeysTable), "OPERATIONS_TABLE": env.Table(operationsTable),
+		"DELIVERIES_TABLE": env.Table(deliveriesTable),
 	}
 	var out, notes bytes.Buffer
 	if code := run(context.Background(), []string{"seed"}, func(name string) string { return given[name] }, &out, &notes); code != 0 || !strings.HasPrefix(out.String(), "opk_") {

@@ -87,8 +87,8 @@ func help(w io.Writer) {
 Flags before the command:
   --stack NAME    the CloudFormation stack (default: the variable STACK)
   --state DIR     the folder of the local stack (default: the variable STATE, then .local)
-Without a stack, the variables TOKENS_TABLE, SIGNING_KEYS_TABLE and OPERATIONS_TABLE can name the
-tables instead; AWS_ENDPOINT_URL_DYNAMODB then says where they are.
+Without a stack, the variables TOKENS_TABLE, SIGNING_KEYS_TABLE, OPERATIONS_TABLE and DELIVERIES_TABLE
+can name the tables instead; AWS_ENDPOINT_URL_DYNAMODB then says where they are.
 
 Commands:
 `)

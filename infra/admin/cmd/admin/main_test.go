@@ -41,6 +41,7 @@ func TestOnTheLocalStack(t *testing.T) {
 	env := storagetest.New(t)
 	state := describe(t, env.DynamoDBURL, map[string]string{
 		tokensTable: env.Table(tokensTable), signingKeysTable: env.Table(signingKeysTable), operationsTable: env.Table(operationsTable),
+		deliveriesTable: env.Table(deliveriesTable),
 	})
 	for _, c := range []struct {
 		line       string
@@ -83,7 +84,7 @@ func TestWithoutARunningStack(t *testing.T) {
 	}
 	url := "http://" + l.Addr().String()
 	l.Close()
-	state := describe(t, url, map[string]string{tokensTable: "a", signingKeysTable: "b", operationsTable: "c"})
+	state := describe(t, url, map[string]string{tokensTable: "a", signingKeysTable: "b", operationsTable: "c", deliveriesTable: "d"})
 	if code, _, notes := ask(t, state, "key list"); code != exitFailed || !strings.Contains(notes, "make run") {
 		t.Errorf("stopped: code %d, %q; want %d and what to do", code, notes, exitFailed)
 	}

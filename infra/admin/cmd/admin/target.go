@@ -40,16 +40,20 @@ const (
 	tokensTable      = "TokensTable"
 	signingKeysTable = "SigningKeysTable"
 	operationsTable  = "OperationsTable"
+	deliveriesTable  = "DeliveriesTable"
 )
 
 // tablesFrom picks the tables by logical id.
 func tablesFrom(names map[string]string) (admin.Tables, error) {
-	for _, id := range []string{tokensTable, signingKeysTable, operationsTable} {
+	for _, id := range []string{tokensTable, signingKeysTable, operationsTable, deliveriesTable} {
 		if names[id] == "" {
 			return admin.Tables{}, fmt.Errorf("it names no %s", id)
 		}
 	}
-	return admin.Tables{Tokens: names[tokensTable], SigningKeys: names[signingKeysTable], Operations: names[operationsTable]}, nil
+	return admin.Tables{
+		Tokens: names[tokensTable], SigningKeys: names[signingKeysTable],
+		Operations: names[operationsTable], Deliveries: names[deliveriesTable],
+	}, nil
 }
 
 // onAWS finds a deployed stack's tables in its outputs. The name on record is
@@ -84,10 +88,10 @@ func onAWS(ctx context.Context, stack string) (target, error) {
 // find their server.
 func named(ctx context.Context, env func(string) string) (target, error) {
 	tables, err := tablesFrom(map[string]string{
-		tokensTable: env("TOKENS_TABLE"), signingKeysTable: env("SIGNING_KEYS_TABLE"), operationsTable: env("OPERATIONS_TABLE"),
+		tokensTable: env("TOKENS_TABLE"), signingKeysTable: env("SIGNING_KEYS_TABLE"), operationsTable: env("OPERATIONS_TABLE"), deliveriesTable: env("DELIVERIES_TABLE"),
 	})
 	if err != nil {
-		return target{}, fmt.Errorf("TOKENS_TABLE is set, so SIGNING_KEYS_TABLE and OPERATIONS_TABLE must be: in the environment %w", err)
+		return target{}, fmt.Errorf("TOKENS_TABLE is set, so SIGNING_KEYS_TABLE, OPERATIONS_TABLE and DELIVERIES_TABLE must be: in the environment %w", err)
 	}
 	cfg, err := config.LoadDefaultConfig(ctx)
 	if err != nil {

@@ -1,0 +1,172 @@
+package main
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/credentials"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+
+	"github.com/opsplane/opsplane/infra/admin"
+	"github.com/opsplane/opsplane/shared/delivery"
+)
+
+// Installations of the deliveries.
+const (
+	githubInstallation = "424242"
+	gitlabInstallation = "77"
+)
+
+// stack is what the local stack has written down of itself.
+type stack struct {
+	URL         string            `json:"url"`
+	DynamoDBURL string            `json:"dynamodb_url"`
+	Tables      map[string]string `json:"tables"`
+
+	state string
+}
+
+func open(state string) (*stack, error) {
+	s := &stack{state: cmp.Or(state, ".local")}
+	text, err := os.ReadFile(filepath.Join(s.state, "stack.json"))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("no local stack runs on %s: start one with make run, then try again", s.state)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return s, json.Unmarshal(text, s)
+}
+
+func (s *stack) db() *dynamodb.Client {
+	return dynamodb.New(dynamodb.Options{
+		BaseEndpoint: aws.String(s.DynamoDBURL), Region: "us-east-1",
+		Credentials: credentials.NewStaticCredentialsProvider("local", "localsecret", ""),
+	})
+}
+
+func run(ctx context.Context, state, folder string, out io.Writer) error {
+	s, err := open(state)
+	if err != nil {
+		return err
+	}
+	if err := s.operate(ctx, out, "installation create --vcs gitlab --id "+gitlabInstallation+" --name acme-group"); err != nil {
+		return err
+	}
+	sent, err := s.sendAll(ctx, folder, out)
+	if err != nil {
+		return err
+	}
+	if err := s.await(ctx, sent, out); err != nil {
+		return err
+	}
+	err = s.operate(ctx, out, "membership add --user admin --vcs github --installation "+githubInstallation,
+		"membership add --user admin --vcs gitlab --installation "+gitlabInstallation)
+	if err != nil {
+		return err
+	}
+	_, err = fmt.Fprintf(out, suggestion, s.URL, s.state)
+	return err
+}
+
+const suggestion = `
+Try it:
+
+  TOKEN=$(curl -sS -X POST -H "Authorization: Bearer $(cat %[2]s/api-key)" %[1]s/api/v1/access-token/refresh | sed 's/.*"token": *"//; s/".*//')
+  curl -sS -H "Authorization: Bearer $TOKEN" %[1]s/api/v1/user/github/installations
+  curl -sS -H "Authorization: Bearer $TOKEN" '%[1]s/api/v1/github/installations/424242/repos?limit=2' -i
+  curl -sS -H "Authorization: Bearer $TOKEN" %[1]s/api/v1/gitlab/installations/77/pull-requests
+  make admin ARGS="delivery list --vcs github --installation 424242"
+`
+
+// sendAll posts the deliveries of a folder, in the order of their names.
+func (s *stack) sendAll(ctx context.Context, folder string, out io.Writer) ([]post, error) {
+	signer, err := s.signer()
+	if err != nil {
+		return nil, err
+	}
+	files, err := filepath.Glob(filepath.Join(folder, "*.json"))
+	if err != nil || len(files) == 0 {
+		return nil, errors.Join(err, fmt.Errorf("%s has no deliveries: start this in the project's folder", folder))
+	}
+	var sent []post
+	for _, file := range files {
+		p, err := signer.read(file)
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", file, err)
+		}
+		if err := s.send(ctx, p); err != nil {
+			return nil, fmt.Errorf("%s: %w", file, err)
+		}
+		fmt.Fprintf(out, "delivered  %s\n", filepath.Base(file))
+		sent = append(sent, p)
+	}
+	return sent, nil
+}
+
+func (s *stack) send(ctx context.Context, p post) error {
+	r, err := http.NewRequestWithContext(ctx, http.MethodPost, s.URL+p.path, bytes.NewReader(p.body))
+	if err != nil {
+		return err
+	}
+	r.Header = p.header
+	answer, err := http.DefaultClient.Do(r)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = answer.Body.Close() }()
+	if answer.StatusCode != http.StatusOK {
+		text, _ := io.ReadAll(io.LimitReader(answer.Body, 1000))
+		return fmt.Errorf("the stack answers %s %s", answer.Status, text)
+	}
+	return nil
+}
+
+// await waits until the worker has ended every delivery.
+func (s *stack) await(ctx context.Context, sent []post, out io.Writer) error {
+	const patience, every = time.Minute, 200 * time.Millisecond
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	store := delivery.Store{DB: s.db(), Table: s.Tables["DeliveriesTable"]}
+	for _, p := range sent {
+		d, err := store.Get(ctx, p.vcs, p.id)
+		for ; err == nil && d.State == delivery.Received; d, err = store.Get(ctx, p.vcs, p.id) {
+			select {
+			case <-time.After(every):
+			case <-ctx.Done():
+				return errors.New("the worker has not processed the deliveries within a minute: look at the stack's output")
+			}
+		}
+		if err != nil {
+			return err
+		}
+		fmt.Fprintf(out, "%-9s  %s %s %s\n", d.State, d.VCS, strings.TrimSuffix(d.Event+"."+d.Action, "."), d.Problem)
+	}
+	return nil
+}
+
+// operate runs an operator's commands. Those that are done change nothing.
+func (s *stack) operate(ctx context.Context, out io.Writer, lines ...string) error {
+	o := &admin.Operator{
+		DB: s.db(), Now: time.Now, Name: "demo", Out: out,
+		Tables: admin.Tables{Tokens: s.Tables["TokensTable"], SigningKeys: s.Tables["SigningKeysTable"], Operations: s.Tables["OperationsTable"]},
+	}
+	for _, line := range lines {
+		if err := o.Run(ctx, strings.Fields(line)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
