@@ -18,6 +18,7 @@ package vcsevent
 
 import (
 	"fmt"
+	"strings"
 	"time"
 	"unicode/utf8"
 )
@@ -141,8 +142,8 @@ func (c *checker) fail(format string, args ...any) {
 
 // name reads a text that must be there, of at most so many bytes.
 func (c *checker) name(member, text string, most int) string {
-	if text == "" || len(text) > most || !utf8.ValidString(text) {
-		c.fail("%s is missing or longer than %d bytes", member, most)
+	if text == "" || len(text) > most || !utf8.ValidString(text) || strings.Contains(text, "\x00") {
+		c.fail("%s is missing, longer than %d bytes, or no text", member, most)
 	}
 	return text
 }

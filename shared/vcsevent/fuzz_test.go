@@ -1,0 +1,85 @@
+package vcsevent_test
+
+import (
+	"errors"
+	"reflect"
+	"regexp"
+	"strings"
+	"testing"
+	"unicode/utf8"
+
+	"github.com/opsplane/opsplane/shared/vcsevent"
+)
+
+var idForm = regexp.MustCompile(`^[1-9][0-9]{0,18}$`)
+
+// FuzzDelivery reads anything as a delivery of each host: nothing panics, what
+// is told has well-formed ids and bounded texts, and an error tells no fact.
+func FuzzDelivery(f *testing.F) {
+	for _, p := range payloads(f) {
+		f.Add(p.Event, []byte(p.Body))
+	}
+	f.Add("installation_repositories", with(`"repositories_added":[{"id":8,"full_name":"acme/new"}],"repositories_removed":[{"id":9}]`))
+	f.Fuzz(func(t *testing.T, event string, body []byte) {
+		for _, read := range []func(string, []byte) (vcsevent.Event, error){vcsevent.GitHub, gitlab} {
+			e, err := read(event, body)
+			var u *vcsevent.Undecodable
+			if err != nil && (!errors.As(err, &u) || len(e.Changes) > 0) {
+				t.Fatalf("%v with %d facts", err, len(e.Changes))
+			}
+			if again, _ := read(event, body); !reflect.DeepEqual(e, again) {
+				t.Fatal("read twice it tells something else")
+			}
+			if err != nil {
+				continue
+			}
+			for _, id := range []string{e.Installation, e.Repository} {
+				if id != "" && !idForm.MatchString(id) {
+					t.Fatalf("id %q", id)
+				}
+			}
+			for _, c := range e.Changes {
+				check(t, c)
+			}
+		}
+	})
+}
+
+func check(t *testing.T, c vcsevent.Change) {
+	t.Helper()
+	need := func(most int, texts ...string) {
+		t.Helper()
+		for _, text := range texts {
+			if text == "" || len(text) > most || !utf8.ValidString(text) {
+				t.Fatalf("%T has the text %.100q", c, text)
+			}
+		}
+	}
+	ids := func(list ...string) {
+		t.Helper()
+		for _, id := range list {
+			if !idForm.MatchString(id) {
+				t.Fatalf("%T has the id %q", c, id)
+			}
+		}
+	}
+	switch c := c.(type) {
+	case *vcsevent.InstallationSeen:
+		ids(c.ID)
+		need(255, c.Name)
+	case *vcsevent.RepositorySeen:
+		ids(c.ID)
+		need(1024, c.Owner, c.Name)
+		if strings.Contains(c.Name, "\x00") {
+			t.Fatal("a name has the sign that parts it from the id")
+		}
+	case *vcsevent.RepositoryGone:
+		ids(c.ID)
+	case *vcsevent.PullRequestSeen:
+		ids(c.Repository)
+		need(1024, c.Owner, c.Name, c.BaseBranch, c.Branch, c.SHA)
+		if c.Number <= 0 || len(c.Title) > 1024 || !utf8.ValidString(c.Title) || c.At.IsZero() {
+			t.Fatalf("%+v", c)
+		}
+	}
+}
