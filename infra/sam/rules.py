@@ -109,6 +109,7 @@ TABLES = {
     "TokensTable": {"pk": "S", "sk": "S", "by_name": "S"},
     "SigningKeysTable": {"pk": "S", "sk": "S"},
     "OperationsTable": {"pk": "S", "sk": "S"},
+    "SessionsTable": {"pk": "S", "sk": "S"},
     "KvTable": {"pk": "S", "sk": "B"},
 }
 
