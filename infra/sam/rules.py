@@ -9,6 +9,9 @@ PUBLIC = {
     ("get", "/api/v1/server/config"),
     ("get", "/api/v1/{vcs}/client_id"),
     ("get", "/api/v1/openapi.json"),
+    ("get", "/api/v1/{vcs}/login"),
+    ("get", "/api/v1/{vcs}/callback"),
+    ("get", "/api/github/v1/callback"),
     ("get", "/health"),
 }
 
@@ -42,10 +45,12 @@ RESPONSES = {
     "DEFAULT_5XX": ("503", NO_ANSWER),
 }
 
-FUNCTIONS = {"AuthorizerFunction", "TokensFunction", "IdentityFunction", "SystemFunction", "KvFunction", "CollectorFunction"}
+FUNCTIONS = {"AuthorizerFunction", "TokensFunction", "IdentityFunction", "LoginFunction", "SystemFunction", "KvFunction", "CollectorFunction"}
 
 # Functions for which nobody waits at the gateway.
 UNATTENDED = {"CollectorFunction"}
+
+SECRET = "arn:${AWS::Partition}:secretsmanager:${AWS::Region}:${AWS::AccountId}:secret:"
 
 # What each function may do beyond writing its own log: (action, resource, leading keys of the items or None for all).
 GRANTS = {
@@ -68,6 +73,16 @@ GRANTS = {
     "IdentityFunction": {
         ("dynamodb:GetItem", "OperationsTable.Arn", ("USER#*",)),
         ("dynamodb:UpdateItem", "SessionsTable.Arn", ("SESSION#*",)),
+    },
+    "LoginFunction": {
+        ("dynamodb:GetItem", "OperationsTable.Arn", ("USER#*", "IDENTITY#*")),
+        ("dynamodb:PutItem", "OperationsTable.Arn", ("USER#*", "USERNAME#*", "IDENTITY#*")),
+        ("dynamodb:UpdateItem", "OperationsTable.Arn", ("USER#*",)),
+        ("dynamodb:BatchGetItem", "OperationsTable.Arn", ("INSTALLATION#*",)),
+        ("dynamodb:PutItem", "SessionsTable.Arn", ("SESSION#*", "STATE#*", "USER#*")),
+        ("secretsmanager:GetSecretValue", SECRET + "${ServerSecretName}-*", None),
+        ("secretsmanager:GetSecretValue", SECRET + "${GithubClientSecret}-*", None),
+        ("secretsmanager:GetSecretValue", SECRET + "${GitlabAppSecret}-*", None),
     },
     "SystemFunction": {
         ("dynamodb:GetItem", "OperationsTable.Arn", ("TASK#*", "HEALTH")),

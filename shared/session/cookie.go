@@ -1,6 +1,9 @@
 package session
 
-import "net/http"
+import (
+	"net/http"
+	"time"
+)
 
 // A session's cookie goes with every request to the API and is seen by no
 // script. Secure keeps it off plain HTTP; browsers other than Safari take
@@ -17,5 +20,15 @@ func Remember(text string) *http.Cookie { return cookie(Cookie, text) }
 func Forget() *http.Cookie {
 	c := cookie(Cookie, "")
 	c.MaxAge = -1
+	return c
+}
+
+// Private is a cookie of the same kind for another use, for a time, whole
+// seconds; a negative one takes it out of the browser.
+func Private(name, value string, lifetime time.Duration) *http.Cookie {
+	c := cookie(name, value)
+	if c.MaxAge = int(lifetime / time.Second); lifetime < 0 {
+		c.MaxAge = -1
+	}
 	return c
 }
