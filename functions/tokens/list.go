@@ -8,7 +8,6 @@ import (
 
 	"github.com/opsplane/opsplane/shared/access"
 	"github.com/opsplane/opsplane/shared/apikey"
-	"github.com/opsplane/opsplane/shared/fault"
 	"github.com/opsplane/opsplane/shared/httpapi"
 	"github.com/opsplane/opsplane/shared/paging"
 )
@@ -36,7 +35,7 @@ func decodeList(r *http.Request) (paging.Request, error) {
 		return q, err
 	}
 	if c := q.Cursor[0]; c == "" || len(c) > maxCursor || !utf8.ValidString(c) {
-		return q, fault.Invalidf("INVALID_PARAMETER", "query parameter page is not one that a Link header of this list has given")
+		return q, paging.ErrCursor
 	}
 	return q, nil
 }

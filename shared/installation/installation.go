@@ -24,7 +24,23 @@ type Installation struct {
 	Name string
 	// CreatedAt is when it became known, whole seconds.
 	CreatedAt time.Time
+	// State is what its host has told of it.
+	State State
+	// TargetType is "Organization" or "User" on GitHub; empty where the host
+	// has told nothing.
+	TargetType string
 }
+
+// State is whether the host delivers what happens at an installation.
+type State string
+
+// The states. An installation that only an operator has made known is Unknown.
+const (
+	Unknown     State = ""
+	Installed   State = "installed"
+	Suspended   State = "suspended"
+	Uninstalled State = "uninstalled"
+)
 
 // MaxName bounds a name, in bytes. GitHub allows 39 characters and GitLab 255.
 const MaxName = 255

@@ -44,8 +44,15 @@ func (s Store) Get(ctx context.Context, vcs, id string) (Installation, error) {
 	if len(out.Item) == 0 {
 		return Installation{}, fault.ErrNotFound
 	}
-	r := attr.Read(out.Item)
-	i := Installation{VCS: vcs, ID: id, Name: r.String("name"), CreatedAt: r.Time("created_at")}
+	return decode(vcs, id, out.Item)
+}
+
+func decode(vcs, id string, item attr.Item) (Installation, error) {
+	r := attr.Read(item)
+	i := Installation{
+		VCS: vcs, ID: id, Name: r.String("name"), CreatedAt: r.Time("created_at"),
+		State: State(r.String("state")), TargetType: r.String("target_type"),
+	}
 	if err := r.Err(); err != nil {
 		return Installation{}, fmt.Errorf("decode installation %s/%s: %w", vcs, id, err)
 	}

@@ -21,6 +21,9 @@ import (
 type Shape struct {
 	// Elements is how many values place a row.
 	Elements int
+	// Plain, if not 0, is how many values a cursor has that is written by hand,
+	// as they are: fewer than Elements, so that the two cannot be confused.
+	Plain int
 	// Default is the page size if none is asked for, Max the largest; a
 	// larger one is cut to it silently.
 	Default, Max int
@@ -32,6 +35,8 @@ type Request struct {
 	Backward bool
 	// Cursor places a row; nil asks for the first page.
 	Cursor []string
+	// Plain says that Cursor has the values of a cursor written by hand.
+	Plain bool
 	// Limit is how many rows a page has at most.
 	Limit int
 
@@ -66,7 +71,7 @@ func Decode(r *http.Request, shape Shape) (Request, error) {
 		// Elements of a cursor have no commas, so that it does not matter
 		// which were escaped: the gateway does not tell.
 		elements := strings.Split(strings.Join(query["page"], ","), ",")
-		if err := q.decodePage(elements, shape.Elements); err != nil {
+		if err := q.decodePage(elements, shape); err != nil {
 			return Request{}, err
 		}
 	}
@@ -74,21 +79,29 @@ func Decode(r *http.Request, shape Shape) (Request, error) {
 	return q, nil
 }
 
-func (q *Request) decodePage(elements []string, count int) error {
-	invalid := fault.Invalidf("INVALID_PARAMETER", "query parameter page is not one that a Link header of this list has given")
-	if len(elements) != 1+count || elements[0] != forward && elements[0] != backward {
-		return invalid
+func (q *Request) decodePage(elements []string, shape Shape) error {
+	direction, values := elements[0], elements[1:]
+	q.Backward = direction == backward
+	q.Plain = shape.Plain > 0 && len(values) == shape.Plain
+	if direction != forward && direction != backward || !q.Plain && len(values) != shape.Elements {
+		return ErrCursor
 	}
-	q.Backward = elements[0] == backward
-	for _, text := range elements[1:] {
+	if q.Plain {
+		q.Cursor = values
+		return nil
+	}
+	for _, text := range values {
 		value, err := encoding.DecodeString(text)
 		if err != nil || strings.ContainsAny(text, "\r\n") { // the decoder passes over line breaks
-			return invalid
+			return ErrCursor
 		}
 		q.Cursor = append(q.Cursor, string(value))
 	}
 	return nil
 }
+
+// ErrCursor is the Invalid fault of a cursor that no page of the list has.
+var ErrCursor = fault.Invalidf("INVALID_PARAMETER", "query parameter page is not one that a Link header of this list has given")
 
 // encoding of an element: whatever a row is placed by, its text needs no
 // escape in a URL and has no comma.

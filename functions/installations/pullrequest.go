@@ -1,0 +1,98 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"math"
+	"net/http"
+	"strconv"
+
+	"github.com/opsplane/opsplane/shared/fault"
+	"github.com/opsplane/opsplane/shared/httpapi"
+	"github.com/opsplane/opsplane/shared/paging"
+	"github.com/opsplane/opsplane/shared/pullrequest"
+)
+
+// pullRequestRow is a pull request in the list. What the host has not told is
+// left out.
+type pullRequestRow struct {
+	BaseBranch string      `json:"base_branch"`
+	BaseSHA    string      `json:"base_sha"`
+	Branch     string      `json:"branch"`
+	MergedAt   string      `json:"merged_at,omitempty"`
+	MergedSHA  string      `json:"merged_sha,omitempty"`
+	Name       string      `json:"name"`
+	Owner      string      `json:"owner"`
+	PullNumber int64       `json:"pull_number"`
+	Repository json.Number `json:"repository"`
+	SHA        string      `json:"sha"`
+	State      string      `json:"state"`
+	Title      string      `json:"title,omitempty"`
+	User       string      `json:"user,omitempty"`
+}
+
+type pullRequestPage struct {
+	paging.Links
+	PullRequests []pullRequestRow `json:"pull_requests"`
+}
+
+func decodePullRequests(r *http.Request) (listQuery, error) {
+	page, err := paging.Decode(r, pullRequestShape)
+	if err != nil {
+		return listQuery{}, err
+	}
+	if !page.First() {
+		if _, ok := number(page.Cursor[0]); !ok || !page.Plain && !isID(page.Cursor[1]) {
+			return listQuery{}, paging.ErrCursor
+		}
+	}
+	q := listQuery{target: targetOf(r), page: page}
+	if query := r.URL.Query(); query.Has("pr") {
+		var ok bool
+		if q.number, ok = number(query.Get("pr")); !ok {
+			return listQuery{}, fault.Invalidf("INVALID_PARAMETER", "query parameter pr must be a whole number above 0")
+		}
+	}
+	return q, nil
+}
+
+// number reads a pull request's number: decimal, from 1 on.
+func number(text string) (int64, bool) {
+	n, err := strconv.ParseInt(text, 10, 64)
+	return n, err == nil && n > 0 && n < math.MaxInt64
+}
+
+// listPullRequests answers an installation's pull requests, the largest number
+// first.
+func (i *installations) listPullRequests(ctx context.Context, _ httpapi.Call, q listQuery) (pullRequestPage, error) {
+	query := pullrequest.Query{Number: q.number, Limit: q.page.Limit + 1}
+	if !q.page.First() {
+		n, _ := number(q.page.Cursor[0]) // decoding has made sure
+		switch {
+		case q.page.Plain && q.page.Backward:
+			query.BeforeNumber = n
+		case q.page.Plain:
+			query.AfterNumber = n
+		case q.page.Backward:
+			query.Before = pullrequest.PullRequest{Number: n, Repository: q.page.Cursor[1]}.Cursor()
+		default:
+			query.After = pullrequest.PullRequest{Number: n, Repository: q.page.Cursor[1]}.Cursor()
+		}
+	}
+	rows, err := i.pullRequests.List(ctx, q.target.VCS, q.target.Installation, query)
+	if err != nil {
+		return pullRequestPage{}, err
+	}
+	page := paging.Answer(q.page, rows, func(p pullrequest.PullRequest) []string {
+		return []string{strconv.FormatInt(p.Number, 10), p.Repository}
+	})
+	answer := pullRequestPage{Links: page.Links(), PullRequests: make([]pullRequestRow, len(page.Results))}
+	for n, p := range page.Results {
+		answer.PullRequests[n] = pullRequestRow{
+			BaseBranch: p.BaseBranch, BaseSHA: p.BaseSHA, Branch: p.Branch, MergedAt: stamp(p.MergedAt), MergedSHA: p.MergedSHA,
+			Name: p.Name, Owner: p.Owner, PullNumber: p.Number, Repository: json.Number(p.Repository), SHA: p.SHA,
+			State: string(p.State), Title: p.Title, User: p.User,
+		}
+	}
+	return answer, nil
+}

@@ -1,0 +1,136 @@
+package main
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"io"
+	"net/http"
+	"time"
+
+	"github.com/opsplane/opsplane/shared/delivery"
+	"github.com/opsplane/opsplane/shared/fault"
+	"github.com/opsplane/opsplane/shared/httpapi"
+	"github.com/opsplane/opsplane/shared/secret"
+	"github.com/opsplane/opsplane/shared/vcsevent"
+	"github.com/opsplane/opsplane/shared/webhook"
+)
+
+// purpose is what the key of GitLab's tokens is derived for.
+const purpose = "gitlab-webhook"
+
+// post is a delivery as it was sent.
+type post struct {
+	event string
+	// id is the host's; proof its signature or token.
+	id, proof string
+	body      []byte
+}
+
+// maxEvent bounds the name of an event, in bytes.
+const maxEvent = 100
+
+func decodeGitHub(r *http.Request) (post, error) {
+	return decode(r, post{
+		event: r.Header.Get("X-GitHub-Event"), id: r.Header.Get("X-GitHub-Delivery"), proof: r.Header.Get("X-Hub-Signature-256"),
+	})
+}
+
+// decodeGitLab takes the id that stays the same when GitLab sends a delivery
+// again. Versions before 17.4 send only the event's, older ones none: then the
+// delivery is known by its content.
+func decodeGitLab(r *http.Request) (post, error) {
+	p := post{event: r.Header.Get("X-Gitlab-Event"), proof: r.Header.Get("X-Gitlab-Token")}
+	for _, name := range []string{"Idempotency-Key", "X-Gitlab-Event-UUID"} {
+		if p.id == "" {
+			p.id = r.Header.Get(name)
+		}
+	}
+	return decode(r, p)
+}
+
+// decode reads the body. What else is missing is told after the proof, to
+// nobody but the host.
+func decode(r *http.Request, p post) (post, error) {
+	var err error
+	if p.body, err = io.ReadAll(r.Body); err != nil {
+		return post{}, fault.Invalidf("INVALID_BODY", "the body could not be read")
+	}
+	return p, nil
+}
+
+// acceptGitHub stores a delivery that GitHub has signed.
+func (w *webhooks) acceptGitHub(ctx context.Context, call httpapi.Call, p post) (httpapi.Empty, error) {
+	text, err := text(ctx, w.github, call.Now)
+	if err != nil {
+		return httpapi.Empty{}, err
+	}
+	if !webhook.Signed(text, p.body, p.proof) {
+		return httpapi.Empty{}, fault.ErrForbidden
+	}
+	if p.event == "ping" {
+		return httpapi.Empty{}, nil // GitHub asks whether somebody is here
+	}
+	// What cannot be read is kept all the same: the worker says why.
+	e, _ := vcsevent.GitHub(p.event, p.body)
+	return httpapi.Empty{}, w.accept(ctx, call, "github", e, p)
+}
+
+// acceptGitLab stores a delivery that comes with an installation's token.
+func (w *webhooks) acceptGitLab(ctx context.Context, call httpapi.Call, p post) (httpapi.Empty, error) {
+	text, err := text(ctx, w.server, call.Now)
+	if err != nil {
+		return httpapi.Empty{}, err
+	}
+	key, err := secret.Derive(text, purpose)
+	if err != nil {
+		return httpapi.Empty{}, err
+	}
+	installation, ok := webhook.Installation(key, p.proof)
+	if !ok {
+		return httpapi.Empty{}, fault.ErrForbidden
+	}
+	if p.id == "" {
+		sum := sha256.Sum256(p.body)
+		p.id = hex.EncodeToString(sum[:])
+	}
+	e, _ := vcsevent.GitLab(p.event, installation, p.body)
+	return httpapi.Empty{}, w.accept(ctx, call, "gitlab", e, p)
+}
+
+// text answers a secret. A host that is not configured has no webhook.
+func text(ctx context.Context, s *secret.Secret, now time.Time) (string, error) {
+	text, err := s.Text(ctx, now)
+	if errors.Is(err, secret.ErrNotConfigured) {
+		return "", fault.ErrNotFound
+	}
+	return text, err
+}
+
+// accept stores a delivery. One that is stored already is acknowledged again.
+func (w *webhooks) accept(ctx context.Context, call httpapi.Call, vcs string, e vcsevent.Event, p post) error {
+	if p.event == "" || len(p.event) > maxEvent {
+		return fault.Invalidf("INVALID_HEADER", "the header that names the event is missing or longer than %d bytes", maxEvent)
+	}
+	if !validID(p.id) {
+		return fault.Invalidf("INVALID_HEADER",
+			"the header that names the delivery is missing, or is not 1 to %d letters, digits, dots, dashes and underscores", delivery.MaxID)
+	}
+	_, err := w.deliveries.Accept(ctx, delivery.Delivery{
+		VCS: vcs, ID: p.id, Event: e.Name, Action: e.Action, Installation: e.Installation, Repository: e.Repository,
+		ReceivedAt: call.Now.Truncate(time.Millisecond),
+	}, p.body)
+	return err
+}
+
+func validID(id string) bool {
+	for _, c := range id {
+		switch {
+		case c >= '0' && c <= '9', c >= 'a' && c <= 'z', c >= 'A' && c <= 'Z', c == '.', c == '-', c == '_':
+		default:
+			return false
+		}
+	}
+	return id != "" && len(id) <= delivery.MaxID
+}

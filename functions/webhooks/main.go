@@ -1,0 +1,25 @@
+// Command webhooks is the Lambda function that takes what VCS hosts deliver. It
+// stores each delivery before it acknowledges it, and processes none: the
+// table's stream wakes the worker.
+package main
+
+import (
+	"os"
+	"time"
+
+	"github.com/opsplane/opsplane/shared/awsclient"
+	"github.com/opsplane/opsplane/shared/delivery"
+	"github.com/opsplane/opsplane/shared/httpapi"
+	"github.com/opsplane/opsplane/shared/secret"
+	"github.com/opsplane/opsplane/shared/telemetry"
+)
+
+func main() {
+	cfg := awsclient.Config()
+	w := &webhooks{
+		deliveries: delivery.Store{DB: awsclient.DynamoDB(cfg), Table: os.Getenv("DELIVERIES_TABLE")},
+		github:     secret.New(cfg, os.Getenv("GITHUB_WEBHOOK_SECRET")),
+		server:     secret.New(cfg, os.Getenv("SERVER_SECRET")),
+	}
+	httpapi.NewLambda(routes(w), telemetry.Logger(), time.Now).Serve()
+}

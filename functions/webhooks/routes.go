@@ -1,0 +1,26 @@
+package main
+
+import (
+	"github.com/opsplane/opsplane/shared/access"
+	"github.com/opsplane/opsplane/shared/delivery"
+	"github.com/opsplane/opsplane/shared/httpapi"
+	"github.com/opsplane/opsplane/shared/secret"
+)
+
+// webhooks is what the operations need.
+type webhooks struct {
+	deliveries     delivery.Store
+	github, server *secret.Secret
+}
+
+// signed deliveries prove where they come from themselves.
+var signed = access.Rule{Public: true}
+
+// routes lists the function's routes. The paths are those that GitHub Apps and
+// GitLab groups of such servers have always been given.
+func routes(w *webhooks) []httpapi.Route {
+	return []httpapi.Route{
+		{Pattern: "POST /api/github/v1/events", Rule: signed, Endpoint: httpapi.JSON(decodeGitHub, w.acceptGitHub)},
+		{Pattern: "POST /api/v1/gitlab/events", Rule: signed, Endpoint: httpapi.JSON(decodeGitLab, w.acceptGitLab)},
+	}
+}

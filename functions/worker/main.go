@@ -1,0 +1,32 @@
+// Command worker is the Lambda function that processes what VCS hosts have
+// delivered. The stream of DeliveriesTable wakes it, and a schedule for those
+// that have failed.
+package main
+
+import (
+	"os"
+	"time"
+
+	"github.com/aws/aws-lambda-go/lambda"
+
+	"github.com/opsplane/opsplane/shared/awsclient"
+	"github.com/opsplane/opsplane/shared/delivery"
+	"github.com/opsplane/opsplane/shared/installation"
+	"github.com/opsplane/opsplane/shared/pullrequest"
+	"github.com/opsplane/opsplane/shared/repository"
+	"github.com/opsplane/opsplane/shared/telemetry"
+)
+
+func main() {
+	db, vcs := awsclient.DynamoDB(awsclient.Config()), os.Getenv("VCS_TABLE")
+	w := &worker{
+		deliveries: delivery.Store{DB: db, Table: os.Getenv("DELIVERIES_TABLE")},
+		facts: facts{
+			installations: installation.Store{DB: db, Table: os.Getenv("OPERATIONS_TABLE")},
+			repositories:  repository.Store{DB: db, Table: vcs},
+			pullRequests:  pullrequest.Store{DB: db, Table: vcs},
+		},
+		log: telemetry.Logger(), now: time.Now,
+	}
+	lambda.Start(w.handle)
+}

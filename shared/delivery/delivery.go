@@ -1,0 +1,98 @@
+// Package delivery keeps what VCS hosts deliver to the webhooks: stored before
+// it is acknowledged, processed in the order of its arrival, and kept with its
+// outcome for an operator to see. Its invariants: a delivery is stored once,
+// however often the host sends it; one that was stored is processed until it
+// is done, or is parked with its error and tried again; and no delivery waits
+// for another that is parked.
+package delivery
+
+import (
+	"time"
+)
+
+// State is how far a delivery has come.
+type State string
+
+// The states. A delivery begins as Received.
+const (
+	// Received deliveries wait for the worker, or are being processed.
+	Received State = "received"
+	// Done deliveries have had their effect.
+	Done State = "done"
+	// Ignored deliveries are of no concern to the server.
+	Ignored State = "ignored"
+	// Parked deliveries have failed. They are tried again when NextTry has
+	// come; without one, only when an operator redelivers them.
+	Parked State = "parked"
+)
+
+// Delivery is one delivery of a host, without its body.
+type Delivery struct {
+	// VCS is "github" or "gitlab".
+	VCS string
+	// ID is the host's id of the delivery, 1 to MaxID bytes: the same when the
+	// host sends it again.
+	ID string
+	// Event is the host's name of the event, such as "pull_request" or "Push
+	// Hook"; Action is what happened, where the event says so.
+	Event, Action string
+	// Installation and Repository are ids; empty where the delivery names none.
+	Installation, Repository string
+	// ReceivedAt is when it arrived, to the millisecond.
+	ReceivedAt time.Time
+	// State is how far it has come.
+	State State
+	// Tries counts how often the worker began it since it arrived or was
+	// redelivered.
+	Tries int
+	// Problem is why the last try failed or why it was ignored, for operators.
+	Problem string
+	// ProcessedAt is when the last try ended, whole seconds.
+	ProcessedAt time.Time
+	// NextTry is when a parked one is tried again, to the millisecond; zero if
+	// it is not.
+	NextTry time.Time
+
+	parts int // of the body
+}
+
+// Limits.
+const (
+	// MaxID is the length of an id, in bytes. GitHub and GitLab send UUIDs.
+	MaxID = 64
+	// MaxBody is how many bytes of a compressed body are kept: a transaction of
+	// DynamoDB has 4 MB ("Service, account, and table quotas", AWS
+	// documentation).
+	MaxBody = 3_500_000
+	// MaxTries is how often a delivery is tried before only an operator can
+	// have it tried again.
+	MaxTries = 20
+	// Keep is how long a delivery is kept, and how long one that comes again is
+	// recognised. GitHub lets a delivery be sent again for three days.
+	Keep = 30 * 24 * time.Hour
+)
+
+// partSize is how much of a body an item holds, below DynamoDB's 400 KB.
+const partSize = 350_000
+
+// Key finds a delivery's item: it lies in the lane of its installation, in
+// the order of arrival.
+type Key struct {
+	// Lane is "<vcs>#<installation>", with "-" for no installation.
+	Lane string
+	// Place sorts within the lane: the time of arrival and the id.
+	Place string
+}
+
+// Key answers where the delivery is kept.
+func (d Delivery) Key() Key {
+	return Key{Lane: Lane(d.VCS, d.Installation), Place: millis(d.ReceivedAt) + "#" + d.ID}
+}
+
+// Lane answers the lane of an installation, or that of deliveries without one.
+func Lane(vcs, installation string) string {
+	if installation == "" {
+		installation = "-"
+	}
+	return vcs + "#" + installation
+}

@@ -1,0 +1,102 @@
+package delivery
+
+import (
+	"bytes"
+	"compress/gzip"
+	"errors"
+	"fmt"
+	"io"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/opsplane/opsplane/shared/attr"
+)
+
+// The items of DeliveriesTable: a delivery at its lane and place; the parts of
+// its body at ID#<vcs>#<id>, the first of which is also what makes its id
+// taken; and, while it is parked, a reminder at PARKED.
+const (
+	idPrefix   = "ID#"
+	parked     = "PARKED"
+	neverAgain = "~" // sorts behind every time
+)
+
+func (k Key) item() attr.Item {
+	return attr.Item{"pk": attr.String(k.Lane), "sk": attr.String(k.Place)}
+}
+
+func partKey(vcs, id string, part int) attr.Item {
+	return attr.Item{"pk": attr.String(idPrefix + vcs + "#" + id), "sk": attr.String(fmt.Sprintf("BODY#%02d", part))}
+}
+
+// reminderKey sorts parked deliveries by their next try; those that have none
+// come last.
+func reminderKey(k Key, next time.Time) attr.Item {
+	at := neverAgain
+	if !next.IsZero() {
+		at = millis(next)
+	}
+	return attr.Item{"pk": attr.String(parked), "sk": attr.String(at + "#" + k.Lane + "#" + k.Place)}
+}
+
+// millis writes a time so that texts sort as times do, until the year 2286.
+func millis(t time.Time) string { return fmt.Sprintf("%013d", t.UnixMilli()) }
+
+func (d Delivery) item() attr.Item {
+	item := d.Key().item()
+	for name, value := range map[string]string{
+		"id": d.ID, "event": d.Event, "action": d.Action, "repository": d.Repository, "problem": d.Problem,
+	} {
+		if value != "" {
+			item[name] = attr.String(value)
+		}
+	}
+	item["state"], item["parts"] = attr.String(string(d.State)), attr.Int(int64(d.parts))
+	item["ttl"] = attr.Time(d.ReceivedAt.Add(Keep))
+	return item
+}
+
+// decode reads a delivery's item.
+func decode(item attr.Item) (Delivery, error) {
+	r := attr.Read(item)
+	lane, place := r.String("pk"), r.String("sk")
+	vcs, installation, _ := strings.Cut(lane, "#")
+	if installation == "-" {
+		installation = ""
+	}
+	at, _, _ := strings.Cut(place, "#")
+	received, err := strconv.ParseInt(at, 10, 64)
+	d := Delivery{
+		VCS: vcs, ID: r.String("id"), Event: r.String("event"), Action: r.String("action"),
+		Installation: installation, Repository: r.String("repository"), ReceivedAt: time.UnixMilli(received).UTC(),
+		State: State(r.String("state")), Tries: int(r.Int("tries")), Problem: r.String("problem"),
+		ProcessedAt: r.Time("processed_at"), parts: int(r.Int("parts")),
+	}
+	if r.Has("next_try") {
+		d.NextTry = time.UnixMilli(r.Int("next_try")).UTC()
+	}
+	if err := errors.Join(err, r.Err()); err != nil {
+		return Delivery{}, fmt.Errorf("decode delivery %s %s: %w", lane, place, err)
+	}
+	return d, nil
+}
+
+// pack compresses a body.
+func pack(body []byte) ([]byte, error) {
+	var buf bytes.Buffer
+	w := gzip.NewWriter(&buf)
+	if _, err := w.Write(body); err != nil {
+		return nil, err
+	}
+	err := w.Close()
+	return buf.Bytes(), err
+}
+
+func unpack(packed []byte) ([]byte, error) {
+	r, err := gzip.NewReader(bytes.NewReader(packed))
+	if err != nil {
+		return nil, err
+	}
+	return io.ReadAll(r)
+}

@@ -1,0 +1,152 @@
+package delivery
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+
+	"github.com/opsplane/opsplane/shared/attr"
+	"github.com/opsplane/opsplane/shared/fault"
+)
+
+// Store keeps deliveries in DeliveriesTable.
+type Store struct {
+	// DB is the table's client.
+	DB *dynamodb.Client
+	// Table is the physical name of DeliveriesTable.
+	Table string
+}
+
+// Accept stores a delivery that has just arrived, and its body, in one
+// transaction. It reports whether the delivery is new; one whose id is stored
+// already changes nothing. A body that compresses to more than MaxBody is a
+// TooLarge fault.
+func (s Store) Accept(ctx context.Context, d Delivery, body []byte) (bool, error) {
+	packed, err := pack(body)
+	if err != nil {
+		return false, fmt.Errorf("compress body: %w", err)
+	}
+	if len(packed) > MaxBody {
+		return false, fault.TooLargef("DELIVERY_TOO_LARGE", "the body has %d bytes when compressed; at most %d are kept", len(packed), MaxBody)
+	}
+	d.State, d.parts = Received, max(1, (len(packed)+partSize-1)/partSize)
+	puts := []types.TransactWriteItem{s.put(d.item(), "")}
+	for i := range d.parts {
+		item := partKey(d.VCS, d.ID, i)
+		item["body"] = attr.Bytes(packed[i*partSize : min(len(packed), (i+1)*partSize)])
+		item["ttl"] = attr.Time(d.ReceivedAt.Add(Keep))
+		condition := ""
+		if i == 0 {
+			condition = "attribute_not_exists(pk)"
+			item["lane"], item["place"] = attr.String(d.Key().Lane), attr.String(d.Key().Place)
+		}
+		puts = append(puts, s.put(item, condition))
+	}
+	_, err = s.DB.TransactWriteItems(ctx, &dynamodb.TransactWriteItemsInput{TransactItems: puts})
+	if unmet(err, 1) {
+		return false, nil
+	}
+	if err != nil {
+		return false, fmt.Errorf("store delivery: %w", err)
+	}
+	return true, nil
+}
+
+func (s Store) put(item attr.Item, condition string) types.TransactWriteItem {
+	put := &types.Put{TableName: &s.Table, Item: item}
+	if condition != "" {
+		put.ConditionExpression = aws.String(condition)
+	}
+	return types.TransactWriteItem{Put: put}
+}
+
+// unmet reports whether a transaction was refused for the condition of its
+// part i.
+func unmet(err error, i int) bool {
+	var canceled *types.TransactionCanceledException
+	return errors.As(err, &canceled) && i < len(canceled.CancellationReasons) &&
+		aws.ToString(canceled.CancellationReasons[i].Code) == "ConditionalCheckFailed"
+}
+
+// Get reads a delivery by the host's id of it; fault.ErrNotFound if there is
+// none.
+func (s Store) Get(ctx context.Context, vcs, id string) (Delivery, error) {
+	item, err := s.read(ctx, partKey(vcs, id, 0))
+	if err != nil {
+		return Delivery{}, err
+	}
+	r := attr.Read(item)
+	item, err = s.read(ctx, Key{Lane: r.String("lane"), Place: r.String("place")}.item())
+	if err != nil {
+		return Delivery{}, err
+	}
+	return decode(item)
+}
+
+// Body reads what the host sent. d must come from the store.
+func (s Store) Body(ctx context.Context, d Delivery) ([]byte, error) {
+	var packed []byte
+	for i := range d.parts {
+		item, err := s.read(ctx, partKey(d.VCS, d.ID, i))
+		if err != nil {
+			return nil, err
+		}
+		packed = append(packed, attr.Read(item).Bytes("body")...)
+	}
+	body, err := unpack(packed)
+	if err != nil {
+		return nil, fmt.Errorf("body of delivery %s: %w", d.ID, err)
+	}
+	return body, nil
+}
+
+func (s Store) read(ctx context.Context, key attr.Item) (attr.Item, error) {
+	out, err := s.DB.GetItem(ctx, &dynamodb.GetItemInput{TableName: &s.Table, Key: key, ConsistentRead: aws.Bool(true)})
+	if err != nil {
+		return nil, fmt.Errorf("read delivery: %w", err)
+	}
+	if len(out.Item) == 0 {
+		return nil, fault.ErrNotFound
+	}
+	return out.Item, nil
+}
+
+// List answers the newest deliveries of an installation that arrived before a
+// time, newest first, at most limit of them. An empty installation lists those
+// that name none.
+func (s Store) List(ctx context.Context, vcs, installation string, before time.Time, limit int) ([]Delivery, error) {
+	return s.query(ctx, &dynamodb.QueryInput{
+		KeyConditionExpression: aws.String("pk = :pk AND sk < :before"),
+		ExpressionAttributeValues: attr.Item{
+			":pk": attr.String(Lane(vcs, installation)), ":before": attr.String(millis(before)),
+		},
+		ScanIndexForward: aws.Bool(false),
+	}, limit, decode)
+}
+
+// query reads at most limit items in the order of the table.
+func (s Store) query(ctx context.Context, in *dynamodb.QueryInput, limit int, read func(attr.Item) (Delivery, error)) ([]Delivery, error) {
+	in.TableName, in.ConsistentRead, in.Limit = &s.Table, aws.Bool(true), aws.Int32(int32(limit))
+	var list []Delivery
+	for pages := dynamodb.NewQueryPaginator(s.DB, in); pages.HasMorePages() && len(list) < limit; {
+		page, err := pages.NextPage(ctx)
+		if err != nil {
+			return nil, fmt.Errorf("list deliveries: %w", err)
+		}
+		for _, item := range page.Items {
+			d, err := read(item)
+			if err != nil {
+				return nil, err
+			}
+			if list = append(list, d); len(list) == limit {
+				return list, nil
+			}
+		}
+	}
+	return list, nil
+}

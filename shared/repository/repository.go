@@ -1,0 +1,54 @@
+// Package repository keeps the repositories of the installations, as far as
+// the VCS hosts have told. Its invariant: what is stored is the newest fact
+// that was told, in whatever order and however often facts arrive.
+package repository
+
+import (
+	"time"
+)
+
+// Repository is one repository of an installation.
+type Repository struct {
+	// ID is the host's id of it, decimal digits.
+	ID string
+	// Owner is the account or group that it belongs to; Name its own name,
+	// without the owner.
+	Owner, Name string
+	// DefaultBranch is empty while no event has told it.
+	DefaultBranch string
+	// Archived repositories are read-only at the host; Private ones are not
+	// public.
+	Archived, Private bool
+	// Setup says that the CI workflow file exists on the default branch.
+	Setup bool
+	// KnownSince is when it became known here, whole seconds.
+	KnownSince time.Time
+}
+
+// Cursor places the repository in a list: after it come those with larger
+// cursors.
+func (r Repository) Cursor() string { return cursor(r.Name, r.ID) }
+
+// cursor sorts by name, byte by byte, then by id.
+func cursor(name, id string) string { return name + "\x00" + padded(id) }
+
+// Seen is a fact about a repository that exists.
+type Seen struct {
+	// ID, Owner and Name are always known.
+	ID, Owner, Name string
+	// Private is nil where the fact does not tell.
+	Private *bool
+	// DefaultBranch and Archived come together: nil where the fact does not
+	// tell them.
+	Details *Details
+}
+
+// Details are what only some facts tell of a repository.
+type Details struct {
+	DefaultBranch string
+	Archived      bool
+}
+
+// Keep is how long it is remembered that a repository is gone: longer than a
+// delivery lives, so that none brings it back.
+const Keep = 60 * 24 * time.Hour

@@ -1,0 +1,60 @@
+// Package webhook tells deliveries of VCS hosts from forgeries. Its invariant:
+// texts are compared in constant time, and nothing of a secret is stored.
+package webhook
+
+import (
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/binary"
+	"encoding/hex"
+	"strconv"
+	"strings"
+)
+
+// Signed reports whether a signature, the value of GitHub's header
+// X-Hub-Signature-256, is that of a body: "sha256=" and the HMAC-SHA256 of the
+// bytes as they were sent, in hexadecimal ("Validating webhook deliveries",
+// GitHub documentation). The older SHA-1 is not accepted.
+func Signed(secret string, body []byte, signature string) bool {
+	text, ok := strings.CutPrefix(signature, "sha256=")
+	sum, err := hex.DecodeString(text)
+	if !ok || err != nil || secret == "" {
+		return false
+	}
+	return hmac.Equal(sum, mac([]byte(secret), body))
+}
+
+// Token answers the secret token of a GitLab installation's webhook: 64
+// hexadecimal digits, of which the first 16 are the installation and the others
+// an HMAC of it. So a token names whom it is for, and no table of tokens is
+// kept. key is derived from the server's secret; installation is a positive
+// 63-bit number. Another text gives no token.
+func Token(key []byte, installation string) (string, bool) {
+	id, err := strconv.ParseInt(installation, 10, 64)
+	if err != nil || id <= 0 {
+		return "", false
+	}
+	token := binary.BigEndian.AppendUint64(nil, uint64(id))
+	token = append(token, mac(key, token)[:sha256.Size-len(token)]...)
+	return hex.EncodeToString(token), true
+}
+
+// Installation answers whose webhook a token, the value of GitLab's header
+// X-Gitlab-Token, is for; false for one that Token has not made with the key.
+func Installation(key []byte, token string) (string, bool) {
+	const idSize = 8
+	raw, err := hex.DecodeString(token)
+	if err != nil || len(raw) != sha256.Size || len(key) == 0 {
+		return "", false
+	}
+	if !hmac.Equal(raw[idSize:], mac(key, raw[:idSize])[:sha256.Size-idSize]) {
+		return "", false
+	}
+	return strconv.FormatUint(binary.BigEndian.Uint64(raw), 10), true
+}
+
+func mac(key, text []byte) []byte {
+	h := hmac.New(sha256.New, key)
+	h.Write(text)
+	return h.Sum(nil)
+}
