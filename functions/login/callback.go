@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/url"
+	"slices"
 	"time"
 
 	"github.com/opsplane/opsplane/shared/change"
@@ -138,11 +139,16 @@ func (l *login) join(ctx context.Context, p provider, vcs, id, token string, aut
 	if err != nil {
 		return err
 	}
-	known, err := l.installations.Known(ctx, vcs, seen)
+	slices.Sort(seen)
+	known, err := l.installations.Known(ctx, vcs, slices.Compact(seen))
 	if err != nil {
 		return err
 	}
-	return l.users.Replace(ctx, author, id, vcs, known, author.At)
+	ids := make([]string, len(known))
+	for i, k := range known {
+		ids[i] = k.ID
+	}
+	return l.users.Replace(ctx, author, id, vcs, ids, author.At)
 }
 
 func unsealable(err error) bool { return errors.Is(err, sealed.ErrUnsealable) }

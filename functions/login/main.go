@@ -4,6 +4,8 @@
 package main
 
 import (
+	"bytes"
+	"context"
 	"os"
 	"strings"
 	"time"
@@ -13,6 +15,7 @@ import (
 	"github.com/opsplane/opsplane/shared/installation"
 	"github.com/opsplane/opsplane/shared/oauth"
 	"github.com/opsplane/opsplane/shared/sealed"
+	"github.com/opsplane/opsplane/shared/secret"
 	"github.com/opsplane/opsplane/shared/session"
 	"github.com/opsplane/opsplane/shared/telemetry"
 	"github.com/opsplane/opsplane/shared/user"
@@ -21,10 +24,14 @@ import (
 func main() {
 	config := awsclient.Config()
 	db := awsclient.DynamoDB(config)
-	secrets := &secrets{config: config, now: time.Now}
+	// The server's secret may be several, the newest first: it seals, and all open.
+	server := secret.New(config, os.Getenv("SERVER_SECRET"))
+	box := sealed.NewBox(func(ctx context.Context) ([][]byte, error) {
+		text, err := server.Text(ctx, time.Now())
+		return bytes.Fields([]byte(text)), err
+	})
 	url := func(name string) string { return strings.TrimRight(os.Getenv(name), "/") }
 	operations, sessions := os.Getenv("OPERATIONS_TABLE"), os.Getenv("SESSIONS_TABLE")
-	box := sealed.NewBox(secrets.list(os.Getenv("SERVER_SECRET")))
 	l := &login{
 		providers: map[string]provider{}, public: url("PUBLIC_BASE_URL"), log: telemetry.Logger(), box: box,
 		users:         &user.Store{DB: db, Table: operations},
@@ -34,15 +41,20 @@ func main() {
 	}
 	if id := os.Getenv("GITHUB_APP_CLIENT_ID"); id != "" {
 		l.providers["github"] = provider{
-			oauth: oauth.GitHub(url("GITHUB_WEB_BASE_URL"), id, secrets.text(os.Getenv("GITHUB_CLIENT_SECRET"))),
+			oauth: oauth.GitHub(url("GITHUB_WEB_BASE_URL"), id, text(secret.New(config, os.Getenv("GITHUB_CLIENT_SECRET")))),
 			host:  newGitHub(url("GITHUB_API_BASE_URL")), callback: "/api/github/v1/callback",
 		}
 	}
 	if id := os.Getenv("GITLAB_APP_ID"); id != "" {
 		l.providers["gitlab"] = provider{
-			oauth: oauth.GitLab(url("GITLAB_WEB_BASE_URL"), id, secrets.text(os.Getenv("GITLAB_APP_SECRET"))),
+			oauth: oauth.GitLab(url("GITLAB_WEB_BASE_URL"), id, text(secret.New(config, os.Getenv("GITLAB_APP_SECRET")))),
 			host:  newGitLab(url("GITLAB_API_BASE_URL")), callback: "/api/v1/gitlab/callback",
 		}
 	}
 	httpapi.NewLambda(routes(l), telemetry.Logger(), time.Now).Serve()
+}
+
+// text reads a secret as of now.
+func text(s *secret.Secret) func(context.Context) (string, error) {
+	return func(ctx context.Context) (string, error) { return s.Text(ctx, time.Now()) }
 }

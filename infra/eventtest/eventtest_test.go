@@ -101,7 +101,7 @@ func environ(env *storagetest.Env) map[string]string {
 		"TOKENS_TABLE": env.Table("TokensTable"), "SIGNING_KEYS_TABLE": env.Table("SigningKeysTable"),
 		"OPERATIONS_TABLE": env.Table("OperationsTable"), "KV_TABLE": env.Table("KvTable"), "KV_BUCKET": env.Bucket("KvBucket"),
 		"ARTIFACT_QUOTA_GIB": "1", "GARBAGE_KEEP_HOURS": "24",
-		"TOKEN_ISSUER": domain.Issuer, "TOKEN_AUDIENCE": domain.Audience,
+		"SESSIONS_TABLE": env.Table("SessionsTable"), "TOKEN_ISSUER": domain.Issuer, "TOKEN_AUDIENCE": domain.Audience,
 	})
 	return e
 }
