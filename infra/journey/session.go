@@ -46,6 +46,12 @@ func (s *Stack) Vouch(t testing.TB, name, vcs string, at time.Time, of ...Instal
 	if err != nil {
 		t.Fatal(err)
 	}
+	if _, known := u.Identities[vcs]; !known {
+		account := user.Identity{ID: NewID(), Login: name}
+		if err := users.PutIdentity(t.Context(), u.ID, vcs, account, change.Author{Principal: "operator:journey", Request: uuid.NewString(), At: at}); err != nil {
+			t.Fatal(err)
+		}
+	}
 	var ids []string
 	for _, i := range of {
 		ids = append(ids, i.ID)

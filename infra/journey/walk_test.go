@@ -115,6 +115,7 @@ func TestEveryRouteAnswersEveryKindOfCredentialAsItsRowSays(t *testing.T) {
 	proofs := proofsFor(t, s, in)
 
 	walked := map[string]bool{}
+	end := func() {} // what ends sessions comes last
 	for _, f := range tmpl.Functions {
 		for _, r := range f.Routes {
 			route := r.Method + " " + r.Path
@@ -127,9 +128,17 @@ func TestEveryRouteAnswersEveryKindOfCredentialAsItsRowSays(t *testing.T) {
 			if public := r.Authorizer == ""; public != (row.passes == nil) {
 				t.Errorf("%s: the template lets everyone pass = %v, its row %v", route, public, row.passes == nil)
 			}
-			t.Run(strings.ReplaceAll(route, "/", "|"), func(t *testing.T) { row.try(t, s, r.Method, in, upload, proofs) })
+			try := func() {
+				t.Run(strings.ReplaceAll(route, "/", "|"), func(t *testing.T) { row.try(t, s, r.Method, in, upload, proofs) })
+			}
+			if r.Path == "/api/v1/logout" {
+				end = try
+				continue
+			}
+			try()
 		}
 	}
+	end()
 	for route := range walk {
 		if !walked[route] {
 			t.Errorf("%s has a row in this test and is not in the template", route)
