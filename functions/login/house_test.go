@@ -40,7 +40,12 @@ type house struct {
 
 func newHouse(t *testing.T) *house {
 	t.Helper()
-	h := &house{env: storagetest.New(t), vcs: newVCS(t), at: time.Unix(4_000_000_000, 0).UTC()}
+	return newHouseOn(t, storagetest.New(t))
+}
+
+func newHouseOn(t *testing.T, env *storagetest.Env) *house {
+	t.Helper()
+	h := &house{env: env, vcs: newVCS(t), at: time.Unix(4_000_000_000, 0).UTC()}
 	h.build(h.env.DynamoDB)
 	for _, vcs := range []string{"github", "gitlab"} {
 		known := installation.Installation{VCS: vcs, ID: "1", Name: "known"}
