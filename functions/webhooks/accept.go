@@ -79,6 +79,9 @@ func (w *webhooks) acceptGitHub(ctx context.Context, call httpapi.Call, p post) 
 
 // acceptGitLab stores a delivery that comes with an installation's token.
 func (w *webhooks) acceptGitLab(ctx context.Context, call httpapi.Call, p post) (httpapi.Empty, error) {
+	if p.proof == "" {
+		return httpapi.Empty{}, fault.ErrForbidden
+	}
 	text, err := text(ctx, w.server, call.Now)
 	if err != nil {
 		return httpapi.Empty{}, err

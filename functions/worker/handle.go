@@ -110,11 +110,13 @@ func (w *worker) retry(ctx context.Context, run *tally) error {
 // tally is what one invocation has done.
 type tally struct {
 	// Done, Ignored and Parked count deliveries by what became of them.
-	Done, Ignored, Parked int
+	Done    int `json:"done"`
+	Ignored int `json:"ignored"`
+	Parked  int `json:"parked"`
 	// Stuck is how many wait for an operator; counted by scheduled runs alone.
-	Stuck int
+	Stuck int `json:"stuck"`
 	// Lag is the longest time from a delivery's arrival to its end.
-	Lag time.Duration
+	Lag time.Duration `json:"-"`
 }
 
 var metrics = []telemetry.Metric{

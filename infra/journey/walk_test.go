@@ -25,6 +25,8 @@ var (
 	readers       = []string{rightToken, restrictedToken, readToken, memberSession, vouchedSession}
 	writers       = []string{rightToken, restrictedToken, writeToken, memberSession, vouchedSession}
 	both          = []string{rightToken, restrictedToken, memberSession, vouchedSession}
+	// A token or session of a member reaches the installation, whatever its capabilities.
+	reaching = []string{rightToken, restrictedToken, weakToken, readToken, writeToken, memberSession, vouchedSession}
 )
 
 func without(list []string, names ...string) []string {
@@ -33,7 +35,7 @@ func without(list []string, names ...string) []string {
 
 // row is what the walk sends to a route, and who gets what answer.
 type row struct {
-	// target has {in} for the start of the installation's paths, {upload} for
+	// target has {in} for the start of the installation's paths in the store, {of} for that of its lists, {upload} for
 	// the id of an upload of which nothing has arrived, and {who} for a word of
 	// its own for each kind of credential.
 	target, body string
@@ -60,6 +62,12 @@ var walk = map[string]row{
 	"GET /api/v1/{vcs}/client_id":                             {"/api/v1/gitlab/client_id", "", nil, 404},
 	"GET /health":                                             {"/health", "", nil, 200},
 	"GET /api/v1/openapi.json":                                {"/api/v1/openapi.json", "", nil, 200},
+	"GET /api/v1/user/{vcs}/installations":                    {"/api/v1/user/github/installations", "", anyTokenOfVCS, 200},
+	"GET /api/v1/{vcs}/installations":                         {"/api/v1/github/installations", "", anyTokenOfVCS, 200},
+	"GET " + ofInstallation + "/repos":                        {"{of}/repos", "", reaching, 200},
+	"GET " + ofInstallation + "/pull-requests":                {"{of}/pull-requests", "", reaching, 200},
+	"POST /api/github/v1/events":                              {"/api/github/v1/events", "{}", nil, 403},
+	"POST /api/v1/{vcs}/events":                               {"/api/v1/gitlab/events", "{}", nil, 403},
 	"GET " + store + "/key/{key+}":                            {"{in}/key/walk", "", readers, 200},
 	"GET " + store + "/key":                                   {"{in}/key", "", readers, 200},
 	"PUT " + store + "/key/{key+}":                            {"{in}/key/set-{who}", `{"data":1}`, writers, 200},
@@ -84,7 +92,10 @@ var walk = map[string]row{
 	"POST " + store + "/artifact/upload/{upload_id}/complete": {"{in}/artifact/upload/{upload}/complete", "", writers, 400},
 }
 
-const store = "/api/v1/{vcs}/kv/{installation_id}"
+const (
+	store          = "/api/v1/{vcs}/kv/{installation_id}"
+	ofInstallation = "/api/v1/{vcs}/installations/{installation_id}"
+)
 
 // announcement is the body of a request for an upload.
 var announcement = Announcement([]byte("walk"), "")
@@ -152,7 +163,7 @@ func (r row) try(t *testing.T, s *Stack, method string, in Installation, upload 
 	names := slices.Sorted(maps.Keys(proofs))
 	slices.SortStableFunc(names, func(a, b string) int { return r.rank(a) - r.rank(b) })
 	for _, name := range names {
-		target := strings.NewReplacer("{in}", in.Base(), "{upload}", upload, "{who}", url.PathEscape(name)).Replace(r.target)
+		target := strings.NewReplacer("{in}", in.Base(), "{of}", strings.Replace(in.Base(), "/kv/", "/installations/", 1), "{upload}", upload, "{who}", url.PathEscape(name)).Replace(r.target)
 		resp := s.Do(t, proofs[name].onto(Request{Method: method, Target: target, Body: r.body}))
 		switch {
 		case r.rank(name) == 0 && (resp.Status != 403 || len(resp.Body) > 0):

@@ -13,6 +13,9 @@ PUBLIC = {
     ("get", "/api/v1/{vcs}/callback"),
     ("get", "/api/github/v1/callback"),
     ("get", "/health"),
+    # Deliveries prove where they come from themselves.
+    ("post", "/api/github/v1/events"),
+    ("post", "/api/v1/{vcs}/events"),
 }
 
 EMPTY = ""
@@ -45,10 +48,11 @@ RESPONSES = {
     "DEFAULT_5XX": ("503", NO_ANSWER),
 }
 
-FUNCTIONS = {"AuthorizerFunction", "TokensFunction", "IdentityFunction", "LoginFunction", "SystemFunction", "KvFunction", "CollectorFunction"}
+FUNCTIONS = {"AuthorizerFunction", "TokensFunction", "IdentityFunction", "LoginFunction", "SystemFunction", "KvFunction", "CollectorFunction",
+             "WebhooksFunction", "WorkerFunction", "InstallationsFunction"}
 
 # Functions for which nobody waits at the gateway.
-UNATTENDED = {"CollectorFunction"}
+UNATTENDED = {"CollectorFunction", "WorkerFunction"}
 
 SECRET = "arn:${AWS::Partition}:secretsmanager:${AWS::Region}:${AWS::AccountId}:secret:"
 
@@ -80,7 +84,7 @@ GRANTS = {
         ("dynamodb:UpdateItem", "OperationsTable.Arn", ("USER#*",)),
         ("dynamodb:BatchGetItem", "OperationsTable.Arn", ("INSTALLATION#*",)),
         ("dynamodb:PutItem", "SessionsTable.Arn", ("SESSION#*", "STATE#*", "USER#*")),
-        ("secretsmanager:GetSecretValue", SECRET + "${ServerSecretName}-*", None),
+        ("secretsmanager:GetSecretValue", "ServerSecret", None),
         ("secretsmanager:GetSecretValue", SECRET + "${GithubClientSecret}-*", None),
         ("secretsmanager:GetSecretValue", SECRET + "${GitlabAppSecret}-*", None),
     },
@@ -117,10 +121,34 @@ GRANTS = {
         ("s3:PutObject", "${KvBucket.Arn}/collector/*", None),
         ("s3:ListBucket", "KvBucket.Arn", None),
     },
+    "WebhooksFunction": {
+        ("dynamodb:PutItem", "DeliveriesTable.Arn", ("ID#*", "github#*", "gitlab#*")),
+        ("secretsmanager:GetSecretValue", "ServerSecret", None),
+        ("secretsmanager:GetSecretValue", "GithubWebhookSecret", None),
+    },
+    "WorkerFunction": {
+        ("dynamodb:DescribeStream", "DeliveriesTable.StreamArn", None),
+        ("dynamodb:GetRecords", "DeliveriesTable.StreamArn", None),
+        ("dynamodb:GetShardIterator", "DeliveriesTable.StreamArn", None),
+        ("dynamodb:ListStreams", "*", None),
+        ("dynamodb:GetItem", "DeliveriesTable.Arn", None),
+        ("dynamodb:UpdateItem", "DeliveriesTable.Arn", None),
+        ("dynamodb:Query", "DeliveriesTable.Arn", ("PARKED",)),
+        ("dynamodb:PutItem", "DeliveriesTable.Arn", ("PARKED",)),
+        ("dynamodb:DeleteItem", "DeliveriesTable.Arn", ("PARKED",)),
+        ("dynamodb:UpdateItem", "OperationsTable.Arn", ("INSTALLATION#*",)),
+        ("dynamodb:UpdateItem", "VcsTable.Arn", None),
+    },
+    "InstallationsFunction": {
+        ("dynamodb:BatchGetItem", "OperationsTable.Arn", ("INSTALLATION#*",)),
+        ("dynamodb:GetItem", "OperationsTable.Arn", ("USER#*",)),
+        ("dynamodb:Query", "VcsTable.Arn", None),
+        ("dynamodb:Query", "${VcsTable.Arn}/index/by_name", None),
+    },
 }
 
 # Who may remove anything at all.
-REMOVERS = {"CollectorFunction"}
+REMOVERS = {"CollectorFunction", "WorkerFunction"}
 
 TABLES = {
     "TokensTable": {"pk": "S", "sk": "S", "by_name": "S"},
@@ -128,6 +156,8 @@ TABLES = {
     "OperationsTable": {"pk": "S", "sk": "S"},
     "SessionsTable": {"pk": "S", "sk": "S"},
     "KvTable": {"pk": "S", "sk": "B"},
+    "DeliveriesTable": {"pk": "S", "sk": "S"},
+    "VcsTable": {"pk": "S", "sk": "S", "by_name": "S", "by_repository": "S"},
 }
 
 
@@ -240,9 +270,13 @@ def functions_are_built_alike(template):
 
 def name_of(resource):
     """A resource of a policy, as the tables above write it."""
+    if isinstance(resource, str):
+        return resource
+    if "Fn::If" in resource:  # a secret, by its ARN or by its name
+        return name_of(resource["Fn::If"][1])
     if "Fn::GetAtt" in resource:
         return ".".join(resource["Fn::GetAtt"])
-    return resource["Fn::Sub"]
+    return resource.get("Ref") or resource["Fn::Sub"]
 
 
 def listed(value):
@@ -258,6 +292,9 @@ def grants(template, function):
         for statement in policy["PolicyDocument"]["Statement"]:
             if "Fn::If" in statement:
                 condition, statement, _ = statement["Fn::If"]
+                if condition == "HasGithubWebhookSecret":
+                    found |= {(statement["Action"], name_of(statement["Resource"]), None)}
+                    continue
                 equal(condition, "HasTracing", f"condition in the policy of {function}")
                 equal(statement["Action"], ["xray:PutTraceSegments", "xray:PutTelemetryRecords"], f"tracing of {function}")
                 continue

@@ -67,6 +67,9 @@ func Run(ctx context.Context, c Config) error {
 		return err
 	}
 	defer s.stop()
+	if err := s.makeSecrets(); err != nil {
+		return err
+	}
 	if err := s.prepare(ctx); err != nil {
 		if ctx.Err() != nil {
 			return nil // the user has seen enough
@@ -76,10 +79,10 @@ func Run(ctx context.Context, c Config) error {
 	return s.serve(ctx, listener, started)
 }
 
-// parameters are the user's, and the stack's own address unless the user has
-// another.
+// parameters are the user's, and where the user has none, the stack's own
+// address and the name of its own webhook secret.
 func (s *stack) parameters() map[string]string {
-	given := map[string]string{"PublicBaseUrl": s.url}
+	given := map[string]string{"PublicBaseUrl": s.url, "GithubWebhookSecret": githubWebhookSecret}
 	maps.Copy(given, s.Parameters)
 	return given
 }
@@ -146,6 +149,7 @@ func (s *stack) spec(f template.Function) runtimeapi.Spec {
 		env[name] = value
 	}
 	env["AWS_ENDPOINT_URL_DYNAMODB"], env["AWS_ENDPOINT_URL_S3"] = s.servers.DynamoDBURL, s.servers.S3URL
+	env["SECRETS_DIR"] = s.path(secretsDir)
 	return runtimeapi.Spec{
 		Name: f.LogicalID, Binary: s.built[f.Group], Env: env, Timeout: f.Timeout, MemoryMB: f.MemoryMB,
 		Log: func() io.WriteCloser { return s.Console.Lines(f.Group) },

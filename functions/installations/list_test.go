@@ -1,0 +1,315 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/url"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/opsplane/opsplane/infra/storagetest"
+	"github.com/opsplane/opsplane/shared/access"
+	"github.com/opsplane/opsplane/shared/change"
+	"github.com/opsplane/opsplane/shared/httpapi"
+	"github.com/opsplane/opsplane/shared/httpapi/httpapitest"
+	"github.com/opsplane/opsplane/shared/installation"
+	"github.com/opsplane/opsplane/shared/pullrequest"
+	"github.com/opsplane/opsplane/shared/repository"
+	"github.com/opsplane/opsplane/shared/user"
+)
+
+var born = time.Unix(4_000_000_000, 0).UTC()
+
+type rig struct {
+	*installations
+	lambda *httpapi.Lambda
+	caller access.Caller
+}
+
+func newRig(t *testing.T) *rig {
+	env := storagetest.New(t)
+	operations, vcs := env.Table("OperationsTable"), env.Table("VcsTable")
+	r := &rig{installations: &installations{
+		users: &user.Store{DB: env.DynamoDB, Table: operations}, known: installation.Store{DB: env.DynamoDB, Table: operations},
+		repositories: repository.Store{DB: env.DynamoDB, Table: vcs}, pullRequests: pullrequest.Store{DB: env.DynamoDB, Table: vcs},
+	}}
+	r.lambda = httpapi.NewLambda(routes(r.installations), slog.New(slog.NewJSONHandler(io.Discard, nil)), func() time.Time { return born })
+	r.caller = access.Caller{
+		Kind: access.KindAccessToken, User: uuid.NewString(), Key: uuid.NewString(), Expires: born.Unix() + 60,
+		Memberships: []access.Membership{{VCS: "github", Installation: "42"}, {VCS: "gitlab", Installation: "42"}, {VCS: "github", Installation: "5"}},
+	}
+	return r
+}
+
+func author() change.Author {
+	return change.Author{Principal: "test", Request: uuid.NewString(), At: born}
+}
+
+// get answers the status, the body and the targets of the page's links.
+func (r *rig) get(t *testing.T, target string, answer any) (status int, links map[string]string) {
+	t.Helper()
+	got, err := r.lambda.Handle(t.Context(), httpapitest.Event(t, "GET", target, &r.caller, ""))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got.StatusCode == 200 {
+		if err := json.Unmarshal([]byte(got.Body), answer); err != nil {
+			t.Fatalf("%s: %v: %s", target, err, got.Body)
+		}
+	}
+	links = map[string]string{}
+	for _, m := range regexp.MustCompile(`<([^>]*)>; rel="(\w+)"`).FindAllStringSubmatch(strings.Join(got.MultiValueHeaders["Link"], ","), -1) {
+		u, err := url.Parse(m[1])
+		if err != nil {
+			t.Fatal(err)
+		}
+		links[m[2]] = strings.TrimPrefix(u.RequestURI(), "/live")
+	}
+	return got.StatusCode, links
+}
+
+const (
+	repos = "/api/v1/github/installations/42/repos"
+	pulls = "/api/v1/github/installations/42/pull-requests"
+)
+
+func (r *rig) repository(t *testing.T, in, id, name string) {
+	t.Helper()
+	if err := r.repositories.Apply(t.Context(), author(), "github", in, repository.Seen{ID: id, Owner: "acme", Name: name}, "1"); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// walk follows links of one kind and answers what each page has.
+func walk(t *testing.T, r *rig, target, rel string, read func(json.RawMessage) []string) (pages [][]string, last string) {
+	t.Helper()
+	for target != "" {
+		var body json.RawMessage
+		status, links := r.get(t, target, &body)
+		if status != 200 {
+			t.Fatalf("%s: status %d", target, status)
+		}
+		pages, last = append(pages, read(body)), target
+		target = links[rel]
+	}
+	return pages, last
+}
+
+func names(t *testing.T) func(json.RawMessage) []string {
+	return func(body json.RawMessage) (list []string) {
+		var page struct{ Repositories []struct{ ID, Name string } }
+		if err := json.Unmarshal(body, &page); err != nil || page.Repositories == nil {
+			t.Fatalf("%v: %s", err, body)
+		}
+		for _, row := range page.Repositories {
+			list = append(list, row.Name+"/"+row.ID)
+		}
+		return list
+	}
+}
+
+func numbers(t *testing.T) func(json.RawMessage) []string {
+	return func(body json.RawMessage) (list []string) {
+		var page struct {
+			PullRequests []struct {
+				PullNumber int         `json:"pull_number"`
+				Repository json.Number `json:"repository"`
+			} `json:"pull_requests"`
+		}
+		if err := json.Unmarshal(body, &page); err != nil || page.PullRequests == nil {
+			t.Fatalf("%v: %s", err, body)
+		}
+		for _, row := range page.PullRequests {
+			list = append(list, fmt.Sprintf("%d/%s", row.PullNumber, row.Repository))
+		}
+		return list
+	}
+}
+
+func TestRepositoriesArePagedByNameAndEqualNamesAreNotSkipped(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	for id, name := range map[string]string{"9": "b", "10": "b", "1": "a", "2": "ä", "3": "B", "4": "b-2", "5": "b"} {
+		r.repository(t, "42", id, name)
+	}
+	r.repository(t, "5", "77", "elsewhere")
+	r.repository(t, "42", "6", "gone")
+	if err := r.repositories.Gone(t.Context(), author(), "github", "42", "6", "2"); err != nil {
+		t.Fatal(err)
+	}
+	want := "[[B/3 a/1] [b/5 b/9] [b/10 b-2/4] [ä/2]]"
+	forward, last := walk(t, r, repos+"?limit=2", "next", names(t))
+	if got := fmt.Sprint(forward); got != want {
+		t.Errorf("forward: %s, want %s", got, want)
+	}
+	back, _ := walk(t, r, last, "prev", names(t))
+	if got := fmt.Sprint(back); got != "[[ä/2] [b/10 b-2/4] [b/5 b/9] [B/3 a/1]]" {
+		t.Errorf("backwards: %s", got)
+	}
+	for page, want := range map[string]string{
+		"?page=n&page=b": "[[b-2/4 ä/2]]", "?page=n,a": "[[b/5 b/9 b/10 b-2/4 ä/2]]", "?page=p&page=b": "[[B/3 a/1]]", "?page=n&page=zz%C3%A4": "[[ä/2]]",
+	} {
+		first, _ := walk(t, r, repos+page, "none", names(t))
+		if got := fmt.Sprint(first); got != want {
+			t.Errorf("%s: %s, want %s", page, got, want)
+		}
+	}
+}
+
+func TestPullRequestsArePagedByNumberAndEqualNumbersAreNotSkipped(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	for _, p := range []struct {
+		repository string
+		number     int64
+	}{{"7", 1}, {"7", 2}, {"10", 2}, {"9", 2}, {"7", 10}, {"7", 3}} {
+		err := r.pullRequests.Apply(t.Context(), author(), "github", "42", pullrequest.PullRequest{
+			Repository: p.repository, Number: p.number, State: pullrequest.Open, Owner: "acme", Name: "infra",
+		}, "1")
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	forward, last := walk(t, r, pulls+"?limit=2", "next", numbers(t))
+	if got := fmt.Sprint(forward); got != "[[10/7 3/7] [2/10 2/9] [2/7 1/7]]" {
+		t.Errorf("forward: %s", got)
+	}
+	back, _ := walk(t, r, last, "prev", numbers(t))
+	if got := fmt.Sprint(back); got != "[[2/7 1/7] [2/10 2/9] [10/7 3/7]]" {
+		t.Errorf("backwards: %s", got)
+	}
+	for query, want := range map[string]string{
+		"?pr=2": "[[2/10 2/9 2/7]]", "?pr=4": "[[]]", "?page=n&page=3": "[[2/10 2/9 2/7 1/7]]", "?page=p&page=2": "[[10/7 3/7]]",
+		"?page=n,1": "[[]]", "?pr=2&page=n,2": "[[]]", "?pr=2&page=p,1": "[[2/10 2/9 2/7]]",
+	} {
+		first, _ := walk(t, r, pulls+query, "none", numbers(t))
+		if got := fmt.Sprint(first); got != want {
+			t.Errorf("%s: %s, want %s", query, got, want)
+		}
+	}
+	pages, _ := walk(t, r, pulls+"?pr=2&limit=1", "next", numbers(t))
+	if got := fmt.Sprint(pages); got != "[[2/10] [2/9] [2/7]]" {
+		t.Errorf("one number, page by page: %s", got)
+	}
+}
+
+func TestBadPagesAreRefused(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	for _, target := range []string{
+		repos + "?page=n", repos + "?page=x,a", repos + "?page=n,a,b", repos + "?page=n,YQ,YQ", repos + "?limit=0", repos + "?page=n," + strings.Repeat("a", 300),
+		repos + "?page=n,", repos + "?page=n,YQ,MQ,MQ", pulls + "?page=n,a", pulls + "?page=n,0", pulls + "?page=n,MQ,YQ", pulls + "?pr=a", pulls + "?pr=0", pulls + "?pr=",
+		pulls + "?pr=99999999999999999999",
+	} {
+		if status, _ := r.get(t, target, nil); status != 400 {
+			t.Errorf("%s: status %d, want 400", target, status)
+		}
+	}
+}
+
+func TestPullRequestShowsWhatTheHostTold(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	p := pullrequest.PullRequest{
+		Repository: "9223372036854775807", Number: 17, Owner: "acme", Name: "infra", Title: "Add <bucket>", User: "ann", State: pullrequest.Merged,
+		BaseBranch: "main", BaseSHA: "aa", Branch: "topic", SHA: "bb", MergedSHA: "cc", MergedAt: born,
+	}
+	if err := r.pullRequests.Apply(t.Context(), author(), "github", "42", p, "1"); err != nil {
+		t.Fatal(err)
+	}
+	var got json.RawMessage
+	r.get(t, pulls, &got)
+	const want = `{"pull_requests":[{"base_branch":"main","base_sha":"aa","branch":"topic","merged_at":"2096-10-02T07:06:40Z","merged_sha":"cc",` +
+		`"name":"infra","owner":"acme","pull_number":17,"repository":9223372036854775807,"sha":"bb","state":"merged","title":"Add <bucket>","user":"ann"}]}`
+	if string(got) != want {
+		t.Errorf("got  %s\nwant %s", got, want)
+	}
+}
+
+func TestInstallationsAreThoseOfTheCaller(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	for _, i := range []installation.Installation{
+		{VCS: "github", ID: "42", Name: "acme", State: installation.Installed},
+		{VCS: "github", ID: "5", Name: "gone", State: installation.Uninstalled},
+		{VCS: "github", ID: "43", Name: "other", State: installation.Installed},
+		{VCS: "gitlab", ID: "42", Name: "group", State: installation.Installed},
+	} {
+		if err := r.known.Apply(t.Context(), author(), i, "1"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	list := func(vcs string) string {
+		var answer struct{ Installations []shown }
+		for _, target := range []string{"/api/v1/" + vcs + "/installations", "/api/v1/user/" + vcs + "/installations"} {
+			if status, _ := r.get(t, target, &answer); status != 200 || answer.Installations == nil {
+				t.Fatalf("%s: status %d", target, status)
+			}
+		}
+		var text string
+		for _, i := range answer.Installations {
+			text += i.ID + " " + i.Name + " " + i.AccountStatus + " " + i.Tier.Name + "; "
+		}
+		return text
+	}
+	if got := list("github"); got != "42 acme active Unknown; " {
+		t.Errorf("github: %s", got)
+	}
+	if got := list("gitlab"); got != "42 group installed Unknown; " {
+		t.Errorf("gitlab: %s", got)
+	}
+	r.caller.Capabilities = access.Set{access.Installation("5")}
+	if got := list("github"); got != "" {
+		t.Errorf("restricted to another: %s", got)
+	}
+	r.caller.Capabilities = access.Set{access.VCS("gitlab")}
+	if status, _ := r.get(t, "/api/v1/github/installations", nil); status != 403 {
+		t.Errorf("restricted to another VCS: status %d", status)
+	}
+}
+
+func TestCallerWithManyMembershipsSeesThemAll(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	u, err := r.users.Create(t.Context(), "ann", author())
+	if err != nil {
+		t.Fatal(err)
+	}
+	const many = 130 // more than travel with a caller, and than one batch reads
+	for n := 1; n <= many; n++ {
+		i := installation.Installation{VCS: "github", ID: fmt.Sprint(n), Name: "acme"}
+		if _, err := r.known.Save(t.Context(), author(), i); err != nil {
+			t.Fatal(err)
+		}
+		if err := r.users.AddMembership(t.Context(), u.ID, access.Membership{VCS: "github", Installation: i.ID}, author()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	r.caller.User, r.caller.Memberships, r.caller.Partial = u.ID, nil, true
+	var answer struct{ Installations []shown }
+	if status, _ := r.get(t, "/api/v1/github/installations", &answer); status != 200 || len(answer.Installations) != many {
+		t.Fatalf("status %d, %d installations", status, len(answer.Installations))
+	}
+	for n, i := range answer.Installations {
+		if i.ID != fmt.Sprint(n+1) {
+			t.Fatalf("place %d has installation %s", n, i.ID)
+		}
+	}
+}
+
+func TestStrangersSeeNothing(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	r.caller.Memberships = []access.Membership{{VCS: "gitlab", Installation: "42"}, {VCS: "github", Installation: "43"}}
+	for _, target := range []string{repos, pulls} {
+		if status, _ := r.get(t, target, nil); status != 403 {
+			t.Errorf("%s: status %d, want 403", target, status)
+		}
+	}
+}

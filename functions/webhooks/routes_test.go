@@ -1,0 +1,11 @@
+package main
+
+import (
+	"testing"
+
+	"github.com/opsplane/opsplane/infra/contract"
+)
+
+func TestRoutesAgreeWithTemplateAndDocument(t *testing.T) {
+	contract.CheckRoutes(t, "WebhooksFunction", routes(&webhooks{}))
+}

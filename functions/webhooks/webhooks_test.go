@@ -1,0 +1,220 @@
+package main
+
+import (
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/hex"
+	"io"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-lambda-go/events"
+
+	"github.com/opsplane/opsplane/infra/storagetest"
+	"github.com/opsplane/opsplane/shared/delivery"
+	"github.com/opsplane/opsplane/shared/httpapi"
+	"github.com/opsplane/opsplane/shared/httpapi/httpapitest"
+	"github.com/opsplane/opsplane/shared/secret"
+	"github.com/opsplane/opsplane/shared/webhook"
+)
+
+var born = time.UnixMilli(4_000_000_000_123).UTC()
+
+const (
+	githubEvents = "/api/github/v1/events"
+	gitlabEvents = "/api/v1/gitlab/events"
+	githubSecret = "github's"
+	serverSecret = "the server's"
+)
+
+type rig struct {
+	deliveries delivery.Store
+	lambda     *httpapi.Lambda
+	now        time.Time
+}
+
+// newRig serves the routes; names are those of GitHub's and the server's secret.
+func newRig(t *testing.T, github, server string) *rig {
+	dir := t.TempDir()
+	t.Setenv("SECRETS_DIR", dir)
+	for name, text := range map[string]string{"github": githubSecret, "server": serverSecret} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	env := storagetest.New(t)
+	r := &rig{deliveries: delivery.Store{DB: env.DynamoDB, Table: env.Table("DeliveriesTable")}, now: born}
+	w := &webhooks{deliveries: r.deliveries, github: secret.New(env.Config, github), server: secret.New(env.Config, server)}
+	r.lambda = httpapi.NewLambda(routes(w), slog.New(slog.NewJSONHandler(io.Discard, nil)), func() time.Time { return r.now })
+	return r
+}
+
+func (r *rig) post(t *testing.T, path, body string, headers map[string]string) events.APIGatewayProxyResponse {
+	t.Helper()
+	event := httpapitest.Event(t, "POST", path, nil, body)
+	for name, value := range headers {
+		if value != "" {
+			event.MultiValueHeaders[name] = []string{value}
+		}
+	}
+	answer, err := r.lambda.Handle(t.Context(), event)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return answer
+}
+
+func signature(key, body string) string {
+	h := hmac.New(sha256.New, []byte(key))
+	h.Write([]byte(body))
+	return "sha256=" + hex.EncodeToString(h.Sum(nil))
+}
+
+func fromGitHub(body, id string) map[string]string {
+	return map[string]string{
+		"X-GitHub-Event": "push", "X-GitHub-Delivery": id, "X-Hub-Signature-256": signature(githubSecret, body),
+	}
+}
+
+func (r *rig) stored(t *testing.T, vcs, installation string) []delivery.Delivery {
+	t.Helper()
+	list, err := r.deliveries.List(t.Context(), vcs, installation, born.Add(24*time.Hour), 100)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return list
+}
+
+const body = `{"installation":{"id":42},"repository":{"id":7,"name":"infra","owner":{"login":"acme"},"default_branch":"main"}}`
+
+func TestSignedDeliveryIsStoredAndAcknowledgedOnce(t *testing.T) {
+	r := newRig(t, "github", "server")
+	for range 3 {
+		if answer := r.post(t, githubEvents, body, fromGitHub(body, "a")); answer.StatusCode != 200 || answer.Body != "" {
+			t.Fatalf("got %+v", answer)
+		}
+		r.now = r.now.Add(time.Minute)
+	}
+	list := r.stored(t, "github", "42")
+	if len(list) != 1 || list[0].Event != "push" || list[0].Repository != "7" || !list[0].ReceivedAt.Equal(born) {
+		t.Fatalf("stored %+v", list)
+	}
+	if kept, err := r.deliveries.Body(t.Context(), list[0]); err != nil || string(kept) != body {
+		t.Errorf("body %q, %v", kept, err)
+	}
+}
+
+func TestForgedDeliveriesAreRefusedAndStoreNothing(t *testing.T) {
+	r := newRig(t, "github", "server")
+	with := func(change map[string]string) map[string]string {
+		h := fromGitHub(body, "a")
+		for name, value := range change {
+			h[name] = value
+		}
+		return h
+	}
+	for name, headers := range map[string]map[string]string{
+		"no signature":         with(map[string]string{"X-Hub-Signature-256": ""}),
+		"SHA-1":                with(map[string]string{"X-Hub-Signature-256": "", "X-Hub-Signature": "sha1=00"}),
+		"another secret":       with(map[string]string{"X-Hub-Signature-256": signature("x", body)}),
+		"another body's":       with(map[string]string{"X-Hub-Signature-256": signature(githubSecret, body+" ")}),
+		"no event either":      with(map[string]string{"X-Hub-Signature-256": "", "X-GitHub-Event": ""}),
+		"the server's secret":  with(map[string]string{"X-Hub-Signature-256": signature(serverSecret, body)}),
+		"the token of a group": {"X-Gitlab-Token": token(t, "77")},
+	} {
+		if answer := r.post(t, githubEvents, body, headers); answer.StatusCode != 403 || answer.Body != "" {
+			t.Errorf("%s: got %+v", name, answer)
+		}
+	}
+	if answer := r.post(t, githubEvents, body[:len(body)-5], fromGitHub(body, "a")); answer.StatusCode != 403 {
+		t.Errorf("truncated: got %+v", answer)
+	}
+	if list := r.stored(t, "github", "42"); len(list) > 0 {
+		t.Errorf("stored %+v", list)
+	}
+}
+
+func token(t *testing.T, installation string) string {
+	t.Helper()
+	key, err := secret.Derive(serverSecret, purpose)
+	if err != nil {
+		t.Fatal(err)
+	}
+	text, ok := webhook.Token(key, installation)
+	if !ok {
+		t.Fatal("no token")
+	}
+	return text
+}
+
+func TestGitLabsTokenNamesTheInstallation(t *testing.T) {
+	r := newRig(t, "github", "server")
+	headers := func(token, id string) map[string]string {
+		return map[string]string{"X-Gitlab-Event": "Push Hook", "X-Gitlab-Token": token, "Idempotency-Key": id}
+	}
+	const body = `{"project":{"id":501,"path_with_namespace":"acme/infra"}}`
+	for _, id := range []string{"a", "a", "b", "", ""} { // without an id it is known by its content
+		if answer := r.post(t, gitlabEvents, body, headers(token(t, "77"), id)); answer.StatusCode != 200 || answer.Body != "" {
+			t.Fatalf("got %+v", answer)
+		}
+	}
+	if list := r.stored(t, "gitlab", "77"); len(list) != 3 || list[0].Repository != "501" {
+		t.Errorf("stored %+v", list)
+	}
+	good := token(t, "77")
+	for name, text := range map[string]string{
+		"no token": "", "another installation": token(t, "78")[:16] + good[16:], "truncated": good[:62], "GitHub's": githubSecret,
+	} {
+		if answer := r.post(t, gitlabEvents, body, headers(text, "c")); answer.StatusCode != 403 || answer.Body != "" {
+			t.Errorf("%s: got %+v", name, answer)
+		}
+	}
+	if list := r.stored(t, "gitlab", "78"); len(list) > 0 {
+		t.Errorf("stored %+v", list)
+	}
+}
+
+func TestProvenDeliveryWithoutNamesIsToldWhatIsMissing(t *testing.T) {
+	r := newRig(t, "github", "server")
+	for name, headers := range map[string]map[string]string{
+		"no event":      {"X-GitHub-Event": ""},
+		"long event":    {"X-GitHub-Event": strings.Repeat("e", maxEvent+1)},
+		"no delivery":   {"X-GitHub-Delivery": ""},
+		"long delivery": {"X-GitHub-Delivery": strings.Repeat("d", delivery.MaxID+1)},
+		"odd delivery":  {"X-GitHub-Delivery": "a#b"},
+	} {
+		all := fromGitHub(body, "a")
+		for name, value := range headers {
+			all[name] = value
+		}
+		if answer := r.post(t, githubEvents, body, all); answer.StatusCode != 400 || !strings.Contains(answer.Body, "INVALID_HEADER") {
+			t.Errorf("%s: got %+v", name, answer)
+		}
+	}
+}
+
+func TestUnreadableAndUnknownDeliveriesAreKept(t *testing.T) {
+	r := newRig(t, "github", "server")
+	for id, body := range map[string]string{"broken": `{"installation":{"id":`, "odd": `{"zen":"x"}`, "empty": ""} {
+		if answer := r.post(t, githubEvents, body, fromGitHub(body, id)); answer.StatusCode != 200 {
+			t.Errorf("%s: got %+v", id, answer)
+		}
+	}
+	if list := r.stored(t, "github", ""); len(list) != 3 {
+		t.Errorf("stored %+v", list)
+	}
+}
+
+func TestHostThatIsNotConfiguredHasNoWebhook(t *testing.T) {
+	r := newRig(t, "", "")
+	if answer := r.post(t, githubEvents, body, fromGitHub(body, "a")); answer.StatusCode != 404 {
+		t.Errorf("GitHub: got %+v", answer)
+	}
+	if answer := r.post(t, gitlabEvents, "{}", map[string]string{"X-Gitlab-Event": "Push Hook", "X-Gitlab-Token": token(t, "77")}); answer.StatusCode != 404 {
+		t.Errorf("GitLab: got %+v", answer)
+	}
+}

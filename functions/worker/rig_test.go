@@ -1,0 +1,110 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"log/slog"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-lambda-go/events"
+
+	"github.com/opsplane/opsplane/infra/storagetest"
+	"github.com/opsplane/opsplane/shared/delivery"
+	"github.com/opsplane/opsplane/shared/installation"
+	"github.com/opsplane/opsplane/shared/pullrequest"
+	"github.com/opsplane/opsplane/shared/repository"
+)
+
+var born = time.UnixMilli(4_000_000_000_000).UTC()
+
+// rig is a worker over tables of its own.
+type rig struct {
+	*worker
+	env   *storagetest.Env
+	clock time.Time
+}
+
+func newRig(t *testing.T) *rig {
+	r := &rig{env: storagetest.New(t), clock: born}
+	r.worker = r.over(r.env)
+	return r
+}
+
+// over is a worker of the rig whose calls go through another env.
+func (r *rig) over(env *storagetest.Env) *worker {
+	vcs := env.Table("VcsTable")
+	return &worker{
+		deliveries: delivery.Store{DB: env.DynamoDB, Table: env.Table("DeliveriesTable")},
+		facts: facts{
+			installations: installation.Store{DB: env.DynamoDB, Table: env.Table("OperationsTable")},
+			repositories:  repository.Store{DB: env.DynamoDB, Table: vcs},
+			pullRequests:  pullrequest.Store{DB: env.DynamoDB, Table: vcs},
+		},
+		log: slog.New(slog.NewJSONHandler(io.Discard, nil)), now: func() time.Time { return r.clock },
+	}
+}
+
+// arrive stores a delivery and answers the change of the table that tells of it.
+func (r *rig) arrive(t *testing.T, d delivery.Delivery, body string) events.DynamoDBEventRecord {
+	t.Helper()
+	if _, err := r.deliveries.Accept(t.Context(), d, []byte(body)); err != nil {
+		t.Fatal(err)
+	}
+	return told(d)
+}
+
+func told(d delivery.Delivery) events.DynamoDBEventRecord {
+	text := events.NewStringAttribute
+	return events.DynamoDBEventRecord{EventName: "INSERT", Change: events.DynamoDBStreamRecord{
+		Keys:           map[string]events.DynamoDBAttributeValue{"pk": text(d.Key().Lane), "sk": text(d.Key().Place)},
+		NewImage:       map[string]events.DynamoDBAttributeValue{"state": text("received")},
+		SequenceNumber: d.ID,
+	}}
+}
+
+// invoke hands records to the worker, as Lambda does, until none is handed back.
+func invoke(t *testing.T, w *worker, records ...events.DynamoDBEventRecord) (done int) {
+	t.Helper()
+	event, err := json.Marshal(events.DynamoDBEvent{Records: records})
+	if err != nil {
+		t.Fatal(err)
+	}
+	answer, err := w.handle(t.Context(), event)
+	if err != nil {
+		t.Fatal(err)
+	}
+	failures := answer.(events.DynamoDBEventResponse).BatchItemFailures
+	if len(failures) == 0 {
+		return len(records)
+	}
+	for i, record := range records {
+		if record.Change.SequenceNumber == failures[0].ItemIdentifier {
+			return i
+		}
+	}
+	t.Fatalf("handed back %v, which was not given", failures)
+	return 0
+}
+
+func github(id, event string, after time.Duration) delivery.Delivery {
+	return delivery.Delivery{
+		VCS: "github", ID: id, Event: event, Installation: "42", Repository: "7", ReceivedAt: born.Add(after),
+	}
+}
+
+// push is the body of a push to the repository of an installation.
+func push(name string, at time.Time) string {
+	return fmt.Sprintf(`{"installation":{"id":42},"repository":{"id":7,"name":%q,"owner":{"login":"acme"},"default_branch":"main","pushed_at":%d}}`,
+		name, at.Unix())
+}
+
+func (r *rig) state(t *testing.T, d delivery.Delivery) delivery.Delivery {
+	t.Helper()
+	got, err := r.deliveries.Get(t.Context(), d.VCS, d.ID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return got
+}
