@@ -14,6 +14,7 @@ import (
 	"github.com/opsplane/opsplane/shared/access"
 	"github.com/opsplane/opsplane/shared/accesstoken"
 	"github.com/opsplane/opsplane/shared/apikey"
+	"github.com/opsplane/opsplane/shared/session"
 	"github.com/opsplane/opsplane/shared/telemetry"
 )
 
@@ -32,15 +33,19 @@ const storageTimeout = 3 * time.Second
 type authorizer struct {
 	domain    accesstoken.Domain
 	directory directory
+	sessions  *session.Store
 	authority authority
-	log       *slog.Logger
-	now       func() time.Time
+	// public is the address under which users reach the API; empty when it is
+	// the one that a request came to.
+	public string
+	log    *slog.Logger
+	now    func() time.Time
 }
 
 // handle answers one request of the gateway: a policy that allows or denies,
 // and if it allows, the caller for the function behind. An error means that
 // the question could not be answered; the gateway then answers 500.
-func (a *authorizer) handle(ctx context.Context, event events.APIGatewayCustomAuthorizerRequestTypeRequest) (events.APIGatewayCustomAuthorizerResponse, error) {
+func (a *authorizer) handle(ctx context.Context, event request) (events.APIGatewayCustomAuthorizerResponse, error) {
 	ctx, cancel := context.WithTimeout(ctx, storageTimeout)
 	defer cancel()
 	stage, err := stageARN(event.MethodArn)
@@ -64,12 +69,16 @@ func (a *authorizer) handle(ctx context.Context, event events.APIGatewayCustomAu
 
 // identify answers who sends the request; a refusal if the credential is not
 // good, another error if that could not be found out.
-func (a *authorizer) identify(ctx context.Context, event events.APIGatewayCustomAuthorizerRequestTypeRequest) (access.Caller, error) {
+func (a *authorizer) identify(ctx context.Context, event request) (access.Caller, error) {
+	target := access.Target{VCS: event.PathParameters["vcs"], Installation: event.PathParameters["installation_id"]}
+	// Where both come, the header decides: a browser sends a cookie unasked.
+	if len(values(event, "Authorization")) == 0 {
+		return a.session(ctx, event, target)
+	}
 	credential, err := bearer(event)
 	if err != nil {
 		return access.Caller{}, err
 	}
-	target := access.Target{VCS: event.PathParameters["vcs"], Installation: event.PathParameters["installation_id"]}
 	if strings.HasPrefix(credential, apikey.Prefix) {
 		return a.apiKey(ctx, credential, target)
 	}
@@ -96,7 +105,7 @@ func (a *authorizer) accessToken(ctx context.Context, token string, target acces
 	}
 	memberships := caller.Memberships
 	if caller.Partial {
-		if memberships, err = a.directory.memberships(ctx, caller.User); err != nil {
+		if memberships, err = a.memberships(ctx, caller); err != nil {
 			return access.Caller{}, err
 		}
 	}
@@ -109,7 +118,7 @@ func (a *authorizer) apiKey(ctx context.Context, text string, target access.Targ
 	if err != nil {
 		return access.Caller{}, refusal(err.Error())
 	}
-	key, memberships, err := a.directory.find(ctx, secret)
+	key, owner, err := a.directory.find(ctx, secret)
 	if err != nil {
 		return access.Caller{}, err
 	}
@@ -123,16 +132,57 @@ func (a *authorizer) apiKey(ctx context.Context, text string, target access.Targ
 	if !key.LastUsedAt.IsZero() {
 		caller.LastUsed = key.LastUsedAt.Unix()
 	}
+	memberships := owner.MembershipsFor(caller.Kind, a.now())
 	if target.Installation != "" {
 		return caller.Narrow(memberships, target), nil
 	}
 	return caller.Carry(memberships), nil
 }
 
+// session makes one storage call, and another on a route of an installation.
+func (a *authorizer) session(ctx context.Context, event request, target access.Target) (access.Caller, error) {
+	text, err := cookie(event)
+	if err != nil {
+		return access.Caller{}, err
+	}
+	if err := fromOurPage(event, a.public); err != nil {
+		return access.Caller{}, err
+	}
+	id, ok := session.IDOf(text)
+	if !ok {
+		return access.Caller{}, refusal("the cookie is no session's")
+	}
+	found, err := a.sessions.Get(ctx, id)
+	if errors.Is(err, session.ErrNotFound) || err == nil && !found.LiveAt(a.now()) {
+		return access.Caller{}, refusal("the session is unknown or over")
+	}
+	if err != nil {
+		return access.Caller{}, err
+	}
+	caller := access.Caller{
+		Kind: access.KindSession, User: found.User, Key: found.ID, Capabilities: session.Capabilities(),
+		Expires: found.Expires().Unix(), LastUsed: found.SeenAt.Unix(), Partial: true,
+	}
+	if target.Installation == "" {
+		return caller, nil
+	}
+	memberships, err := a.memberships(ctx, caller)
+	if err != nil {
+		return access.Caller{}, err
+	}
+	return caller.Narrow(memberships, target), nil
+}
+
+// memberships reads those of the caller's user, with one call.
+func (a *authorizer) memberships(ctx context.Context, caller access.Caller) ([]access.Membership, error) {
+	u, err := a.directory.user(ctx, caller.User)
+	return u.MembershipsFor(caller.Kind, a.now()), err
+}
+
 // report logs what was not let in. Who was let in appears in the line of the
 // function behind, with the same gateway_request_id. Neither the credential nor
 // the path is logged.
-func (a *authorizer) report(ctx context.Context, event events.APIGatewayCustomAuthorizerRequestTypeRequest, level slog.Level, outcome, why string) {
+func (a *authorizer) report(ctx context.Context, event request, level slog.Level, outcome, why string) {
 	a.log.LogAttrs(ctx, level, "authorize",
 		slog.String("request_id", invocation(ctx)),
 		slog.String("gateway_request_id", event.RequestContext.RequestID),

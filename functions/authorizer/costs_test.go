@@ -37,7 +37,10 @@ func TestDecisionsUseWhatTheDocumentSays(t *testing.T) {
 			text, _ := newHouse(t).key(t)
 			return text
 		}),
-		"text that is no credential": deciding(false, func(*testing.T, *house) string { return strings.Repeat("a", 80) }),
+		"session":                           browsed(true, nil, "same-origin"),
+		"session, at an installation":       browsed(true, atInstallation1, "same-origin"),
+		"session of another site's request": browsed(false, atInstallation1, "cross-site"),
+		"text that is no credential":        deciding(false, func(*testing.T, *house) string { return strings.Repeat("a", 80) }),
 	}, "Authorizer")
 }
 
@@ -66,4 +69,22 @@ func freshToken(t *testing.T, h *house) string {
 		t.Fatal("the token is refused")
 	}
 	return token
+}
+
+// browsed counts one decision on a session.
+func browsed(allowed bool, path map[string]string, site string) costs.Scenario {
+	return func(t *testing.T) *costs.Meter {
+		env, m := costs.New(t)
+		h := &house{}
+		h.build(t, env, m.DynamoDB())
+		text, _ := h.login(t)
+		e := browsing(text, path)
+		e.MultiValueHeaders["Sec-Fetch-Site"] = []string{site}
+		m.Start()
+		m.Invoke("authorizer")
+		if _, ok := h.decide(t, e); ok != allowed {
+			t.Errorf("let in: %t, want %t", ok, allowed)
+		}
+		return m
+	}
 }

@@ -10,7 +10,6 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
-	"github.com/opsplane/opsplane/shared/access"
 	"github.com/opsplane/opsplane/shared/apikey"
 	"github.com/opsplane/opsplane/shared/attr"
 	"github.com/opsplane/opsplane/shared/user"
@@ -28,40 +27,38 @@ type directory struct {
 	tokens, operations string
 }
 
-// find answers the stored key of the secret and its owner's memberships, with
-// one call. It is a refusal if there is no such key, the secret is not its
+// find answers the stored key of the secret and its owner, with one call. It is a refusal if there is no such key, the secret is not its
 // secret, or it has no owner; what is compared takes the same time in each
 // case.
-func (d directory) find(ctx context.Context, secret apikey.Secret) (apikey.Key, []access.Membership, error) {
+func (d directory) find(ctx context.Context, secret apikey.Secret) (apikey.Key, user.User, error) {
 	items, err := d.read(ctx, map[string]types.KeysAndAttributes{
 		d.tokens:     {Keys: []attr.Item{apikey.ItemKey(secret.User, secret.ID)}, ConsistentRead: aws.Bool(true)},
 		d.operations: {Keys: []attr.Item{user.ItemKey(secret.User)}, ConsistentRead: aws.Bool(true)},
 	})
 	if err != nil {
-		return apikey.Key{}, nil, err
+		return apikey.Key{}, user.User{}, err
 	}
 	key, err := apikey.Decode(items[d.tokens])
 	if err != nil && !errors.Is(err, apikey.ErrNotFound) {
-		return apikey.Key{}, nil, err
+		return apikey.Key{}, user.User{}, err
 	}
 	owner, err := user.Decode(items[d.operations])
 	if err != nil && !errors.Is(err, user.ErrNotFound) {
-		return apikey.Key{}, nil, err
+		return apikey.Key{}, user.User{}, err
 	}
 	if !secret.Matches(key) || owner.ID != secret.User {
-		return apikey.Key{}, nil, refusal("unknown API key")
+		return apikey.Key{}, user.User{}, refusal("unknown API key")
 	}
-	return key, owner.Memberships, nil
+	return key, owner, nil
 }
 
-// memberships answers those of a user, with one call; a refusal if there is no
-// such user.
-func (d directory) memberships(ctx context.Context, id string) ([]access.Membership, error) {
+// user answers a user, with one call; a refusal if there is none.
+func (d directory) user(ctx context.Context, id string) (user.User, error) {
 	u, err := (&user.Store{DB: d.db, Table: d.operations}).Get(ctx, id)
 	if errors.Is(err, user.ErrNotFound) {
-		return nil, refusal("the token's user does not exist")
+		return user.User{}, refusal("the credential's user does not exist")
 	}
-	return u.Memberships, err
+	return u, err
 }
 
 // read answers at most one item per table.

@@ -18,6 +18,7 @@ import (
 	"github.com/opsplane/opsplane/shared/accesstoken"
 	"github.com/opsplane/opsplane/shared/apikey"
 	"github.com/opsplane/opsplane/shared/change"
+	"github.com/opsplane/opsplane/shared/session"
 	"github.com/opsplane/opsplane/shared/signing"
 	"github.com/opsplane/opsplane/shared/user"
 )
@@ -53,6 +54,7 @@ type house struct {
 	faults  storagetest.Faults
 	keys    *apikey.Store
 	users   *user.Store
+	logins  *session.Store
 	signing *signing.Store
 	owner   user.User
 }
@@ -71,10 +73,12 @@ func (h *house) build(t testing.TB, env *storagetest.Env, db *dynamodb.Client) {
 	tokens, operations := env.Table("TokensTable"), env.Table("OperationsTable")
 	h.keys = &apikey.Store{DB: env.DynamoDB, Table: tokens}
 	h.users = &user.Store{DB: env.DynamoDB, Table: operations}
+	h.logins = &session.Store{DB: env.DynamoDB, Table: env.Table("SessionsTable")}
 	h.signing = &signing.Store{DB: env.DynamoDB, KeysTable: env.Table("SigningKeysTable"), TokensTable: tokens}
 	h.authorizer = &authorizer{
 		domain:    accesstoken.Domain{Issuer: "opsplane/test", Audience: "opsplane-api"},
 		directory: directory{db: db, tokens: tokens, operations: operations},
+		sessions:  &session.Store{DB: db, Table: env.Table("SessionsTable")},
 		authority: authority{read: (&signing.Store{DB: db, TokensTable: tokens}).Authority},
 		log:       slog.New(slog.NewTextHandler(io.Discard, nil)),
 		now:       h.clock.now,

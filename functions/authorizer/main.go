@@ -11,6 +11,7 @@ import (
 
 	"github.com/opsplane/opsplane/shared/accesstoken"
 	"github.com/opsplane/opsplane/shared/awsclient"
+	"github.com/opsplane/opsplane/shared/session"
 	"github.com/opsplane/opsplane/shared/signing"
 	"github.com/opsplane/opsplane/shared/telemetry"
 )
@@ -20,6 +21,8 @@ func main() {
 	a := authorizer{
 		domain:    accesstoken.Domain{Issuer: os.Getenv("TOKEN_ISSUER"), Audience: os.Getenv("TOKEN_AUDIENCE")},
 		directory: directory{db: db, tokens: tokens, operations: os.Getenv("OPERATIONS_TABLE")},
+		sessions:  &session.Store{DB: db, Table: os.Getenv("SESSIONS_TABLE")},
+		public:    os.Getenv("PUBLIC_BASE_URL"),
 		authority: authority{read: (&signing.Store{DB: db, TokensTable: tokens}).Authority},
 		log:       telemetry.Logger(),
 		now:       time.Now,

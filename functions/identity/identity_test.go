@@ -22,7 +22,7 @@ var now = time.Unix(4_000_000_000, 0).UTC()
 
 func TestRoutesAgreeWithTemplateAndDocument(t *testing.T) {
 	t.Parallel()
-	contract.CheckRoutes(t, "IdentityFunction", routes(nil))
+	contract.CheckRoutes(t, "IdentityFunction", routes(nil, nil))
 }
 
 // person makes a user with the memberships.
@@ -54,7 +54,7 @@ func TestIdentity(t *testing.T) {
 	if err := users.PutIdentity(context.Background(), both.ID, "github", alice, author); err != nil {
 		t.Fatal(err)
 	}
-	l := httpapi.NewLambda(routes(users), slog.New(slog.NewTextHandler(io.Discard, nil)), func() time.Time { return now })
+	l := httpapi.NewLambda(routes(users, nil), slog.New(slog.NewTextHandler(io.Discard, nil)), func() time.Time { return now })
 	for _, c := range []struct {
 		name   string
 		method string
@@ -93,7 +93,7 @@ func TestStorageFailureIsNoRefusal(t *testing.T) {
 	t.Parallel()
 	env := storagetest.New(t)
 	users := &user.Store{DB: env.DynamoDB, Table: "no-such-table"}
-	l := httpapi.NewLambda(routes(users), slog.New(slog.NewTextHandler(io.Discard, nil)), func() time.Time { return now })
+	l := httpapi.NewLambda(routes(users, nil), slog.New(slog.NewTextHandler(io.Discard, nil)), func() time.Time { return now })
 	got, err := l.Handle(context.Background(), httpapitest.Event(t, "GET", "/api/v1/whoami", token(user.User{ID: uuid.NewString()}), ""))
 	if err != nil || got.StatusCode != 500 || got.Body != "" {
 		t.Errorf("got %d %s, %v; want an empty 500", got.StatusCode, got.Body, err)

@@ -1,4 +1,5 @@
-// Command identity is the Lambda function that tells callers who they are.
+// Command identity is the Lambda function that tells callers who they are, and ends
+// their sessions.
 package main
 
 import (
@@ -7,11 +8,14 @@ import (
 
 	"github.com/opsplane/opsplane/shared/awsclient"
 	"github.com/opsplane/opsplane/shared/httpapi"
+	"github.com/opsplane/opsplane/shared/session"
 	"github.com/opsplane/opsplane/shared/telemetry"
 	"github.com/opsplane/opsplane/shared/user"
 )
 
 func main() {
-	users := &user.Store{DB: awsclient.DynamoDB(awsclient.Config()), Table: os.Getenv("OPERATIONS_TABLE")}
-	httpapi.NewLambda(routes(users), telemetry.Logger(), time.Now).Serve()
+	db := awsclient.DynamoDB(awsclient.Config())
+	users := &user.Store{DB: db, Table: os.Getenv("OPERATIONS_TABLE")}
+	sessions := &session.Store{DB: db, Table: os.Getenv("SESSIONS_TABLE")}
+	httpapi.NewLambda(routes(users, sessions), telemetry.Logger(), time.Now).Serve()
 }

@@ -3,19 +3,20 @@ package main
 import (
 	"github.com/opsplane/opsplane/shared/access"
 	"github.com/opsplane/opsplane/shared/httpapi"
+	"github.com/opsplane/opsplane/shared/session"
 	"github.com/opsplane/opsplane/shared/user"
 )
 
-// anyone is a caller with a credential of either kind: asking who one is, is
-// how a key is tested.
-var anyone = []access.Kind{access.KindAccessToken, access.KindAPIKey}
+// anyone is a caller with a credential of any kind: asking who one is, is how
+// a key is tested.
+var anyone = append(access.DefaultKinds(), access.KindAPIKey)
 
 // routes lists the function's routes.
-func routes(users *user.Store) []httpapi.Route {
-	i := identity{users: users}
+func routes(users *user.Store, sessions *session.Store) []httpapi.Route {
+	i := identity{users: users, sessions: sessions}
 	return []httpapi.Route{
 		{Pattern: "GET /api/v1/whoami", Rule: access.Rule{Kinds: anyone}, Endpoint: httpapi.JSON(httpapi.NoInput, i.whoami)},
 		{Pattern: "GET /api/v1/{vcs}/whoami", Rule: access.Rule{Kinds: anyone, Scope: access.ScopeVCS}, Endpoint: httpapi.JSON(vcsName, i.whoamiAt)},
-		{Pattern: "POST /api/v1/logout", Rule: access.Rule{}, Endpoint: httpapi.JSON(httpapi.NoInput, logout)},
+		{Pattern: "POST /api/v1/logout", Rule: access.Rule{}, Endpoint: httpapi.JSON(httpapi.NoInput, i.logout)},
 	}
 }

@@ -8,12 +8,14 @@ import (
 
 	"github.com/opsplane/opsplane/shared/fault"
 	"github.com/opsplane/opsplane/shared/httpapi"
+	"github.com/opsplane/opsplane/shared/session"
 	"github.com/opsplane/opsplane/shared/user"
 )
 
 // identity is what the routes work with.
 type identity struct {
-	users *user.Store
+	users    *user.Store
+	sessions *session.Store
 }
 
 // self is who the caller is.
@@ -31,8 +33,12 @@ type account struct {
 func vcsName(r *http.Request) (string, error) { return r.PathValue("vcs"), nil }
 
 // whoami answers the caller's id and the VCSs that know it, those outside the
-// credential's restriction left out.
+// credential's restriction left out. A console asks it on every start, so it is
+// where the use of a session is recorded.
 func (i identity) whoami(ctx context.Context, call httpapi.Call, _ struct{}) (self, error) {
+	if err := i.see(ctx, call); err != nil {
+		return self{}, err
+	}
 	u, err := i.caller(ctx, call)
 	if err != nil {
 		return self{}, err
@@ -66,10 +72,4 @@ func (i identity) caller(ctx context.Context, call httpapi.Call) (user.User, err
 		return user.User{}, fault.ErrForbidden
 	}
 	return u, err
-}
-
-// logout ends a session. The credentials that exist have none: an access token
-// ends by itself, a key is revoked.
-func logout(context.Context, httpapi.Call, struct{}) (httpapi.Empty, error) {
-	return httpapi.Empty{}, nil
 }

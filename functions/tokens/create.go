@@ -41,24 +41,35 @@ func decodeCreate(r *http.Request) (createRequest, error) {
 // create makes a key that reaches no further and lasts no longer than the
 // caller's own.
 func (t *tokens) create(ctx context.Context, call httpapi.Call, q createRequest) (created, error) {
-	// A token may be used for some seconds after its key was revoked; that
-	// must not be enough to make another key.
-	own, err := t.keys.Get(ctx, call.Caller.User, call.Caller.Key)
-	if errors.Is(err, apikey.ErrNotFound) || err == nil && !own.LiveAt(call.Now) {
-		return created{}, fault.ErrForbidden
-	}
+	end, err := t.parentEnd(ctx, call)
 	if err != nil {
 		return created{}, err
 	}
 	n := apikey.New{User: call.Caller.User, Name: q.name, Description: q.description}
-	if n.ExpiresAt, err = expiry(q.expires, own.ExpiresAt); err != nil {
+	if n.ExpiresAt, err = expiry(q.expires, end); err != nil {
 		return created{}, err
 	}
-	if n.Capabilities, err = t.grant(ctx, call.Caller, q); err != nil {
+	if n.Capabilities, err = t.grant(ctx, call.Caller, call.Now, q); err != nil {
 		return created{}, err
 	}
 	text, _, err := t.keys.Create(ctx, n, call.Author())
 	return created{RefreshToken: text}, err
+}
+
+// parentEnd answers when the key ends that the caller's token was made with;
+// zero if never, and for a person with a session, who hands on rights of its own
+// and not of a key: the key outlives the session.
+func (t *tokens) parentEnd(ctx context.Context, call httpapi.Call) (time.Time, error) {
+	if call.Caller.Kind == access.KindSession {
+		return time.Time{}, nil
+	}
+	// A token may be used for some seconds after its key was revoked; that
+	// must not be enough to make another key.
+	own, err := t.keys.Get(ctx, call.Caller.User, call.Caller.Key)
+	if errors.Is(err, apikey.ErrNotFound) || err == nil && !own.LiveAt(call.Now) {
+		return time.Time{}, fault.ErrForbidden
+	}
+	return own.ExpiresAt, err
 }
 
 // expiry answers when a key ends that is made with a key that ends at own.
@@ -78,7 +89,7 @@ func expiry(asked, own time.Time) (time.Time, error) {
 // grant answers the capabilities of the new key: of what it may do, as much as
 // the caller may; of where, exactly what was asked for, or a fault. The VCS of
 // the path always bounds it.
-func (t *tokens) grant(ctx context.Context, caller access.Caller, q createRequest) (access.Set, error) {
+func (t *tokens) grant(ctx context.Context, caller access.Caller, now time.Time, q createRequest) (access.Set, error) {
 	if err := access.Bounded("a key", q.capabilities); err != nil {
 		return nil, err
 	}
@@ -100,12 +111,12 @@ func (t *tokens) grant(ctx context.Context, caller access.Caller, q createReques
 		}
 		return access.Normalize(granted), nil
 	}
-	return access.Normalize(granted), t.reachable(ctx, caller, q.vcs, asked)
+	return access.Normalize(granted), t.reachable(ctx, caller, now, q.vcs, asked)
 }
 
 // reachable answers a fault unless the caller reaches every installation. It
 // asks storage, as the caller may be known to have only some of them.
-func (t *tokens) reachable(ctx context.Context, caller access.Caller, vcs string, installations []string) error {
+func (t *tokens) reachable(ctx context.Context, caller access.Caller, now time.Time, vcs string, installations []string) error {
 	u, err := t.users.Get(ctx, caller.User)
 	if errors.Is(err, user.ErrNotFound) {
 		return fault.ErrForbidden
@@ -113,9 +124,10 @@ func (t *tokens) reachable(ctx context.Context, caller access.Caller, vcs string
 	if err != nil {
 		return err
 	}
+	memberships := u.MembershipsFor(caller.Kind, now)
 	for _, id := range installations {
 		target := access.Target{VCS: vcs, Installation: id}
-		if !caller.Narrow(u.Memberships, target).Reaches(target) {
+		if !caller.Narrow(memberships, target).Reaches(target) {
 			return fault.Invalidf("INSTALLATION_OUT_OF_REACH", "you do not reach installation %.64q of %s, so that a key cannot be restricted to it", id, vcs)
 		}
 	}

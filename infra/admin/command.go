@@ -23,6 +23,7 @@ func commands() []command {
 	return []command{
 		{"user create", "NAME", "make a user, a person or a machine account", (*Operator).userCreate},
 		{"user show", "NAME", "show a user and its memberships", (*Operator).userShow},
+		{"account link", "--user NAME --vcs V --id N --login X", "let whoever logs in with an account of GitHub or GitLab be this user; N is the account's number, not its name", (*Operator).accountLink},
 		{"installation create", "--vcs V --id N --name X", "make a GitHub organisation or GitLab group known, or rename it", (*Operator).installationCreate},
 		{"membership add", "--user NAME --vcs V --installation N", "let a user act on an installation", (*Operator).membershipAdd},
 		{"membership remove", "--user NAME --vcs V --installation N", "end that", (*Operator).membershipRemove},

@@ -6,7 +6,9 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/opsplane/opsplane/shared/access"
 	"github.com/opsplane/opsplane/shared/fault"
+	"github.com/opsplane/opsplane/shared/installation"
 	"github.com/opsplane/opsplane/shared/user"
 )
 
@@ -52,7 +54,43 @@ func (o *Operator) userShow(ctx context.Context, args []string) error {
 			return err
 		}
 	}
+	for _, vcs := range access.VCSNames() {
+		for _, id := range u.Hosted[vcs].Installations {
+			if err := o.say("member   of %s installation %s, says %[1]s of %[3]s", vcs, id, u.Hosted[vcs].AskedAt.Format(time.RFC3339)); err != nil {
+				return err
+			}
+		}
+	}
 	return nil
+}
+
+// accountLink ties an account at a VCS to a user.
+func (o *Operator) accountLink(ctx context.Context, args []string) error {
+	fs := flags("account link")
+	name, vcs := fs.String("user", "", ""), fs.String("vcs", "", "")
+	id, login := fs.String("id", "", ""), fs.String("login", "", "")
+	if _, err := parse(fs, args); err != nil {
+		return err
+	}
+	if err := required(fs, "user", "vcs", "id", "login"); err != nil {
+		return err
+	}
+	// Accounts are numbered as installations are.
+	if err := installation.ValidID(*vcs, *id); err != nil {
+		return err
+	}
+	u, err := o.user(ctx, *name)
+	if err != nil {
+		return err
+	}
+	err = o.users().PutIdentity(ctx, u.ID, *vcs, user.Identity{ID: *id, Login: *login}, o.author())
+	if errors.Is(err, user.ErrLinked) {
+		return fault.Invalidf("ACCOUNT_TAKEN", "account %s at %s belongs to another user; it may have logged in before, and is then called %[2]s:%[1]s", *id, *vcs)
+	}
+	if err != nil {
+		return err
+	}
+	return o.say("account %s (%s) at %s is user %s now", *id, *login, *vcs, u.Name)
 }
 
 // user finds a user by name, or says how to make one.

@@ -12,6 +12,7 @@ import (
 var schemes = map[access.Kind]string{
 	access.KindAPIKey:      "apiKey",
 	access.KindAccessToken: "accessToken",
+	access.KindSession:     "session",
 }
 
 // checkRule fails the test unless a route's rule is what the document says of
@@ -26,7 +27,7 @@ func checkRule(t testing.TB, op operation, rule access.Rule) {
 	}
 	kinds := rule.Kinds
 	if len(kinds) == 0 {
-		kinds = []access.Kind{access.KindAccessToken}
+		kinds = access.DefaultKinds()
 	}
 	var want, got []string
 	for _, kind := range kinds {

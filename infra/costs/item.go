@@ -35,6 +35,8 @@ func valueSize(value types.AttributeValue) int {
 		return len(v.Value)
 	case *types.AttributeValueMemberSS:
 		return len(strings.Join(v.Value, ""))
+	case *types.AttributeValueMemberM:
+		return 3 + len(v.Value) + ItemSize(v.Value) // for the map, for each of its pairs, and for what they hold
 	}
 	return 1 // boolean or null
 }
@@ -83,6 +85,13 @@ func decodeValue(kind string, raw json.RawMessage) (types.AttributeValue, error)
 		v := &types.AttributeValueMemberBOOL{}
 		err = json.Unmarshal(raw, &v.Value)
 		return v, err
+	case "M":
+		var pairs wireItem
+		if err = json.Unmarshal(raw, &pairs); err != nil {
+			return nil, err
+		}
+		inside, err := pairs.decode()
+		return &types.AttributeValueMemberM{Value: inside}, err
 	case "SS":
 		v := &types.AttributeValueMemberSS{}
 		err = json.Unmarshal(raw, &v.Value)

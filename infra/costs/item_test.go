@@ -36,6 +36,7 @@ func TestAnItemCountsAsTheServerCountsIt(t *testing.T) {
 		"nothing":                  &types.AttributeValueMemberNULL{Value: true},
 		"bytes":                    &types.AttributeValueMemberB{Value: []byte{0, 1, 2}},
 		"text of more than a byte": &types.AttributeValueMemberS{Value: "größe"},
+		"a map":                    &types.AttributeValueMemberM{Value: attr.Item{"id": attr.String("583231"), "login": attr.String("ann"), "n": number("42")}},
 		"a set of texts":           &types.AttributeValueMemberSS{Value: []string{"one", "three"}},
 	}
 	for name, value := range values {

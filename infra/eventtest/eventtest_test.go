@@ -103,7 +103,7 @@ func environ(env *storagetest.Env) map[string]string {
 		"DELIVERIES_TABLE": env.Table("DeliveriesTable"), "VCS_TABLE": env.Table("VcsTable"),
 		"GITHUB_WEBHOOK_SECRET": "", "SERVER_SECRET": "", "SECRETS_DIR": "/nonexistent",
 		"ARTIFACT_QUOTA_GIB": "1", "GARBAGE_KEEP_HOURS": "24",
-		"TOKEN_ISSUER": domain.Issuer, "TOKEN_AUDIENCE": domain.Audience,
+		"SESSIONS_TABLE": env.Table("SessionsTable"), "TOKEN_ISSUER": domain.Issuer, "TOKEN_AUDIENCE": domain.Audience,
 	})
 	return e
 }

@@ -94,20 +94,29 @@ func Read(t testing.TB, token string) Claims {
 
 // signingKeys opens the stack's signing keys where the stack says they are.
 func (s *Stack) signingKeys() (*signing.Store, error) {
-	b, err := os.ReadFile(filepath.Join(s.State, "stack.json"))
+	db, tables, err := s.storage()
 	if err != nil {
 		return nil, err
+	}
+	return &signing.Store{DB: db, KeysTable: tables["SigningKeysTable"], TokensTable: tables["TokensTable"]}, nil
+}
+
+// storage opens the stack's database where the stack says it is, and answers
+// the names of its tables by their logical ids.
+func (s *Stack) storage() (*dynamodb.Client, map[string]string, error) {
+	b, err := os.ReadFile(filepath.Join(s.State, "stack.json"))
+	if err != nil {
+		return nil, nil, err
 	}
 	var at struct {
 		DynamoDB string            `json:"dynamodb_url"`
 		Tables   map[string]string `json:"tables"`
 	}
 	if err := json.Unmarshal(b, &at); err != nil {
-		return nil, fmt.Errorf("stack.json: %w", err)
+		return nil, nil, fmt.Errorf("stack.json: %w", err)
 	}
-	db := dynamodb.New(dynamodb.Options{
+	return dynamodb.New(dynamodb.Options{
 		Region: "us-east-1", BaseEndpoint: aws.String(at.DynamoDB),
 		Credentials: credentials.NewStaticCredentialsProvider("local", "localsecret", ""),
-	})
-	return &signing.Store{DB: db, KeysTable: at.Tables["SigningKeysTable"], TokensTable: at.Tables["TokensTable"]}, nil
+	}), at.Tables, nil
 }

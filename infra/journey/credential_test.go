@@ -10,11 +10,14 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
+	"net/http"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/opsplane/opsplane/shared/access"
+	"github.com/opsplane/opsplane/shared/session"
+	"github.com/opsplane/opsplane/shared/user"
 )
 
 // The kinds of credential that open some doors. All others open none.
@@ -30,6 +33,86 @@ const (
 	otherVCSMember    = "token of a member of the same installation id on another VCS"
 	outsider          = "token of a member of another installation only"
 )
+
+// The sessions among them.
+const (
+	memberSession   = "session of a member"
+	vouchedSession  = "session of a member by the word of the VCS"
+	formerSession   = "session of a former member"
+	lapsedSession   = "session of a member by an old word of the VCS"
+	outsiderSession = "session of a member of another installation only"
+)
+
+// proof is what a request carries of a credential: an Authorization header, a
+// session, or both; and what a browser says of where it comes from.
+type proof struct {
+	header, session string
+	origin, site    string
+}
+
+// onto adds the proof to a request.
+func (p proof) onto(r Request) Request {
+	r.Authorization, r.Session, r.Header = p.header, p.session, http.Header{}
+	if p.origin != "" {
+		r.Header.Set("Origin", p.origin)
+	}
+	if p.site != "" {
+		r.Header.Set("Sec-Fetch-Site", p.site)
+	}
+	return r
+}
+
+// proofsFor makes one proof of every kind, for an installation of GitHub.
+func proofsFor(t *testing.T, s *Stack, in Installation) map[string]proof {
+	t.Helper()
+	made := map[string]proof{}
+	for name, header := range headersFor(t, s, in) {
+		made[name] = proof{header: header}
+	}
+	now := time.Now()
+	login := func(user string) proof { return proof{session: s.Session(t, user, now)} }
+	neighbour := s.Installation(t, "github")
+	member, vouched, former, lapsed := s.User(t, in), s.User(t), s.User(t, neighbour), s.User(t)
+	s.Vouch(t, vouched, "github", now, in)
+	s.Vouch(t, former, "github", now.Add(-time.Hour), in)
+	s.Vouch(t, former, "github", now)
+	s.Vouch(t, lapsed, "github", now.Add(-user.SessionLapse), in, neighbour)
+	made[memberSession], made[vouchedSession], made[formerSession], made[outsiderSession] = login(member), login(vouched), login(former), login(s.User(t, neighbour))
+	s.Admin(t, "membership", "add", "--user", lapsed, "--vcs", "github", "--installation", neighbour.ID)
+	made[lapsedSession] = login(lapsed)
+
+	ended := login(member)
+	s.Do(t, ended.onto(Request{Method: "POST", Target: "/api/v1/logout"})).Want(t, 200)
+	good := login(member).session
+	for name, p := range map[string]proof{
+		"session that was logged out":                {session: ended.session},
+		"session that is idle for too long":          {session: s.Session(t, member, now.Add(-session.Idle))},
+		"session that is too old":                    {session: s.Session(t, member, now.Add(-session.Lifetime))},
+		"session that nobody has":                    {session: session.NewState()},
+		"session's text cut short":                   {session: good[:42]},
+		"session's hash in its place":                {session: hashOf(t, good)},
+		"session, another site's page":               {session: good, origin: "https://evil.example.com", site: "cross-site"},
+		"session, another site's page, old browser":  {session: good, origin: "https://evil.example.com"},
+		"session, a page of a site beside us":        {session: good, site: "same-site"},
+		"session, a page without an origin":          {session: good, origin: "null"},
+		"session, with a header that is no token":    {session: good, header: Bearer("garbage")},
+		"session, with a header of another scheme":   {session: good, header: "Basic dXNlcjpwYXNzd29yZA=="},
+		"access token in a session's cookie's place": {session: strings.TrimPrefix(made[rightToken].header, "Bearer ")},
+	} {
+		made[name] = p
+	}
+	return made
+}
+
+// hashOf is what the table holds of a session.
+func hashOf(t *testing.T, text string) string {
+	t.Helper()
+	id, ok := session.IDOf(text)
+	if !ok {
+		t.Fatalf("%q is no session's text", text)
+	}
+	return id
+}
 
 // headersFor makes one Authorization header of every kind, for an
 // installation of GitHub.

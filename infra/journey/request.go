@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/opsplane/opsplane/infra/contract"
+	"github.com/opsplane/opsplane/shared/session"
 )
 
 // Request is one request, sent exactly as it stands.
@@ -24,6 +25,9 @@ type Request struct {
 	Target string
 	// Authorization is the whole header; empty sends none.
 	Authorization string
+	// Session is the text of a session, sent as its cookie with the headers of a
+	// browser's request from the stack's own page; empty sends none.
+	Session string
 	// Header holds further headers. Without a Content-Type it is JSON, as
 	// real clients send it with every method.
 	Header http.Header
@@ -73,6 +77,13 @@ func (s *Stack) Try(r Request) (Response, error) {
 	}
 	if r.Authorization != "" {
 		req.Header.Set("Authorization", r.Authorization)
+	}
+	if r.Session != "" {
+		req.AddCookie(session.Remember(r.Session))
+		if req.Header.Get("Origin") == "" && req.Header.Get("Sec-Fetch-Site") == "" {
+			req.Header.Set("Origin", s.URL)
+			req.Header.Set("Sec-Fetch-Site", "same-origin")
+		}
 	}
 	resp, err := s.http.Do(req)
 	if err != nil {

@@ -15,15 +15,18 @@ import (
 // Who may pass, by kind of route. Kinds of credential that are not listed are
 // refused.
 var (
-	anyToken = []string{rightToken, restrictedToken, weakToken, readToken, writeToken, otherInstallation, otherVCS, otherVCSMember, outsider}
+	anyToken = []string{
+		rightToken, restrictedToken, weakToken, readToken, writeToken, otherInstallation, otherVCS, otherVCSMember, outsider,
+		memberSession, vouchedSession, formerSession, lapsedSession, outsiderSession,
+	}
 	// A VCS that the route is about lets no token pass that is restricted to another.
 	anyTokenOfVCS = without(anyToken, otherVCS)
 	creators      = without(anyTokenOfVCS, weakToken, readToken, writeToken)
-	readers       = []string{rightToken, restrictedToken, readToken}
-	writers       = []string{rightToken, restrictedToken, writeToken}
-	both          = []string{rightToken, restrictedToken}
-	// A token of a member reaches the installation, whatever its capabilities.
-	reaching = []string{rightToken, restrictedToken, weakToken, readToken, writeToken}
+	readers       = []string{rightToken, restrictedToken, readToken, memberSession, vouchedSession}
+	writers       = []string{rightToken, restrictedToken, writeToken, memberSession, vouchedSession}
+	both          = []string{rightToken, restrictedToken, memberSession, vouchedSession}
+	// A token or session of a member reaches the installation, whatever its capabilities.
+	reaching = []string{rightToken, restrictedToken, weakToken, readToken, writeToken, memberSession, vouchedSession}
 )
 
 func without(list []string, names ...string) []string {
@@ -51,6 +54,9 @@ var walk = map[string]row{
 	"GET /api/v1/whoami":                                      {"/api/v1/whoami", "", append(anyToken, apiKey), 200},
 	"GET /api/v1/{vcs}/whoami":                                {"/api/v1/github/whoami", "", append(without(anyTokenOfVCS, otherVCSMember), apiKey), 200},
 	"POST /api/v1/logout":                                     {"/api/v1/logout", "", anyToken, 200},
+	"GET /api/v1/{vcs}/login":                                 {"/api/v1/gitlab/login", "", nil, 404},
+	"GET /api/v1/{vcs}/callback":                              {"/api/v1/gitlab/callback?code=x", "", nil, 404},
+	"GET /api/github/v1/callback":                             {"/api/github/v1/callback?code=x", "", nil, 404},
 	"GET /api/v1/tasks/{id}":                                  {"/api/v1/tasks/5b0e7f7a-8b1c-4f57-9d0e-0f8e1a2b3c4d", "", anyToken, 404},
 	"GET /api/v1/server/config":                               {"/api/v1/server/config", "", nil, 200},
 	"GET /api/v1/{vcs}/client_id":                             {"/api/v1/gitlab/client_id", "", nil, 404},
@@ -117,9 +123,10 @@ func TestEveryRouteAnswersEveryKindOfCredentialAsItsRowSays(t *testing.T) {
 	}
 	c, in := s.Member(t)
 	upload := fill(t, c, in)
-	headers := headersFor(t, s, in)
+	proofs := proofsFor(t, s, in)
 
 	walked := map[string]bool{}
+	end := func() {} // what ends sessions comes last
 	for _, f := range tmpl.Functions {
 		for _, r := range f.Routes {
 			route := r.Method + " " + r.Path
@@ -132,9 +139,17 @@ func TestEveryRouteAnswersEveryKindOfCredentialAsItsRowSays(t *testing.T) {
 			if public := r.Authorizer == ""; public != (row.passes == nil) {
 				t.Errorf("%s: the template lets everyone pass = %v, its row %v", route, public, row.passes == nil)
 			}
-			t.Run(strings.ReplaceAll(route, "/", "|"), func(t *testing.T) { row.try(t, s, r.Method, in, upload, headers) })
+			try := func() {
+				t.Run(strings.ReplaceAll(route, "/", "|"), func(t *testing.T) { row.try(t, s, r.Method, in, upload, proofs) })
+			}
+			if r.Path == "/api/v1/logout" {
+				end = try
+				continue
+			}
+			try()
 		}
 	}
+	end()
 	for route := range walk {
 		if !walked[route] {
 			t.Errorf("%s has a row in this test and is not in the template", route)
@@ -144,12 +159,12 @@ func TestEveryRouteAnswersEveryKindOfCredentialAsItsRowSays(t *testing.T) {
 
 // try sends the row's request with every kind of credential. The refused come
 // first, so that the draft stays one for as long as only they have been here.
-func (r row) try(t *testing.T, s *Stack, method string, in Installation, upload string, headers map[string]string) {
-	names := slices.Sorted(maps.Keys(headers))
+func (r row) try(t *testing.T, s *Stack, method string, in Installation, upload string, proofs map[string]proof) {
+	names := slices.Sorted(maps.Keys(proofs))
 	slices.SortStableFunc(names, func(a, b string) int { return r.rank(a) - r.rank(b) })
 	for _, name := range names {
 		target := strings.NewReplacer("{in}", in.Base(), "{of}", strings.Replace(in.Base(), "/kv/", "/installations/", 1), "{upload}", upload, "{who}", url.PathEscape(name)).Replace(r.target)
-		resp := s.Do(t, Request{Method: method, Target: target, Authorization: headers[name], Body: r.body})
+		resp := s.Do(t, proofs[name].onto(Request{Method: method, Target: target, Body: r.body}))
 		switch {
 		case r.rank(name) == 0 && (resp.Status != 403 || len(resp.Body) > 0):
 			t.Errorf("%s: got %v, want 403 without a body", name, resp)
@@ -157,7 +172,7 @@ func (r row) try(t *testing.T, s *Stack, method string, in Installation, upload 
 			t.Errorf("%s: got %v, want status %d", name, resp, r.status)
 		}
 		if strings.Contains(r.target, "{who}") {
-			r.checkEffect(t, s, name, strings.Replace(target, "/cas/key/", "/key/", 1), headers)
+			r.checkEffect(t, s, name, strings.Replace(target, "/cas/key/", "/key/", 1), proofs)
 		}
 	}
 }
@@ -171,13 +186,13 @@ func (r row) rank(name string) int {
 }
 
 // checkEffect makes sure that a refused write wrote nothing.
-func (r row) checkEffect(t *testing.T, s *Stack, name, target string, headers map[string]string) {
+func (r row) checkEffect(t *testing.T, s *Stack, name, target string, proofs map[string]proof) {
 	t.Helper()
 	want := 404
 	if r.rank(name) == 1 {
 		want = 200
 	}
-	if resp := s.Do(t, Request{Method: "GET", Target: target, Authorization: headers[rightToken]}); resp.Status != want {
+	if resp := s.Do(t, Request{Method: "GET", Target: target, Authorization: proofs[rightToken].header}); resp.Status != want {
 		t.Errorf("%s: after its write got %v, want status %d", name, resp, want)
 	}
 }

@@ -9,6 +9,9 @@ PUBLIC = {
     ("get", "/api/v1/server/config"),
     ("get", "/api/v1/{vcs}/client_id"),
     ("get", "/api/v1/openapi.json"),
+    ("get", "/api/v1/{vcs}/login"),
+    ("get", "/api/v1/{vcs}/callback"),
+    ("get", "/api/github/v1/callback"),
     ("get", "/health"),
     # Deliveries prove where they come from themselves.
     ("post", "/api/github/v1/events"),
@@ -45,11 +48,13 @@ RESPONSES = {
     "DEFAULT_5XX": ("503", NO_ANSWER),
 }
 
-FUNCTIONS = {"AuthorizerFunction", "TokensFunction", "IdentityFunction", "SystemFunction", "KvFunction", "CollectorFunction",
+FUNCTIONS = {"AuthorizerFunction", "TokensFunction", "IdentityFunction", "LoginFunction", "SystemFunction", "KvFunction", "CollectorFunction",
              "WebhooksFunction", "WorkerFunction", "InstallationsFunction"}
 
 # Functions for which nobody waits at the gateway.
 UNATTENDED = {"CollectorFunction", "WorkerFunction"}
+
+SECRET = "arn:${AWS::Partition}:secretsmanager:${AWS::Region}:${AWS::AccountId}:secret:"
 
 # What each function may do beyond writing its own log: (action, resource, leading keys of the items or None for all).
 GRANTS = {
@@ -58,6 +63,7 @@ GRANTS = {
         ("dynamodb:Query", "TokensTable.Arn", ("AUTHORITY",)),
         ("dynamodb:GetItem", "OperationsTable.Arn", ("USER#*",)),
         ("dynamodb:BatchGetItem", "OperationsTable.Arn", ("USER#*",)),
+        ("dynamodb:GetItem", "SessionsTable.Arn", ("SESSION#*",)),
     },
     "TokensFunction": {
         ("dynamodb:GetItem", "TokensTable.Arn", ("USER#*",)),
@@ -70,6 +76,17 @@ GRANTS = {
     },
     "IdentityFunction": {
         ("dynamodb:GetItem", "OperationsTable.Arn", ("USER#*",)),
+        ("dynamodb:UpdateItem", "SessionsTable.Arn", ("SESSION#*",)),
+    },
+    "LoginFunction": {
+        ("dynamodb:GetItem", "OperationsTable.Arn", ("USER#*", "IDENTITY#*")),
+        ("dynamodb:PutItem", "OperationsTable.Arn", ("USER#*", "USERNAME#*", "IDENTITY#*")),
+        ("dynamodb:UpdateItem", "OperationsTable.Arn", ("USER#*",)),
+        ("dynamodb:BatchGetItem", "OperationsTable.Arn", ("INSTALLATION#*",)),
+        ("dynamodb:PutItem", "SessionsTable.Arn", ("SESSION#*", "STATE#*", "USER#*")),
+        ("secretsmanager:GetSecretValue", "ServerSecret", None),
+        ("secretsmanager:GetSecretValue", SECRET + "${GithubClientSecret}-*", None),
+        ("secretsmanager:GetSecretValue", SECRET + "${GitlabAppSecret}-*", None),
     },
     "SystemFunction": {
         ("dynamodb:GetItem", "OperationsTable.Arn", ("TASK#*", "HEALTH")),
@@ -137,6 +154,7 @@ TABLES = {
     "TokensTable": {"pk": "S", "sk": "S", "by_name": "S"},
     "SigningKeysTable": {"pk": "S", "sk": "S"},
     "OperationsTable": {"pk": "S", "sk": "S"},
+    "SessionsTable": {"pk": "S", "sk": "S"},
     "KvTable": {"pk": "S", "sk": "B"},
     "DeliveriesTable": {"pk": "S", "sk": "S"},
     "VcsTable": {"pk": "S", "sk": "S", "by_name": "S", "by_repository": "S"},
@@ -163,7 +181,8 @@ def authorizer_asks_each_time(template):
     authorizer = scheme["x-amazon-apigateway-authorizer"]
     equal(authorizer["type"], "request", "authorizer type")
     equal(authorizer["authorizerResultTtlInSeconds"], 0, "seconds that an answer is reused")
-    equal(authorizer["identitySource"], "method.request.header.Authorization", "identity source")
+    # A source that is named must be there, and a credential comes as a header or as a cookie.
+    equal(authorizer.get("identitySource"), None, "identity source")
     assert "AuthorizerFunction" in str(authorizer["authorizerUri"]), "another function authorizes"
 
 

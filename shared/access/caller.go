@@ -23,6 +23,8 @@ const (
 	KindAPIKey Kind = "api_key"
 	// KindAccessToken is a 60-second token.
 	KindAccessToken Kind = "access_token"
+	// KindSession is the cookie of a person who logged in at a VCS.
+	KindSession Kind = "session"
 )
 
 // Membership ties a user to one installation of one VCS. Its text form,
@@ -62,23 +64,23 @@ type Caller struct {
 	// User is the user's id, a lower-case UUID.
 	User string `json:"user"`
 	// Key is the id of the API key presented, or of the one behind the access
-	// token.
+	// token, or of the session.
 	Key string `json:"key"`
-	// Capabilities are those stored with the API key.
+	// Capabilities are those stored with the API key, or those of every session.
 	Capabilities Set `json:"capabilities"`
 	// Memberships are the user's installations, as far as the restrictions
 	// let the caller reach them. The authorizer narrows them to the one that
 	// the request's path names, because the gateway bounds what an authorizer
 	// may hand on.
 	Memberships []Membership `json:"memberships,omitempty"`
-	// Partial says that the user has more than MaxMemberships, and that
-	// Memberships were left out for it.
+	// Partial says that Memberships were left out, since the user has more than
+	// MaxMemberships, or the caller is a session and its path names none.
 	Partial bool `json:"partial,omitempty"`
-	// Expires is when the access token ends, or, for an API key, when the key
-	// itself does (zero: never). Unix seconds.
+	// Expires is when the access token or session ends, or, for an API key, when
+	// the key itself does (zero: never). Unix seconds.
 	Expires int64 `json:"expires,omitempty"`
-	// LastUsed is when the API key was last recorded as used, Unix seconds;
-	// zero if never, and for access tokens.
+	// LastUsed is when the API key or session was last recorded as used, Unix
+	// seconds; zero if never, and for access tokens.
 	LastUsed int64 `json:"last_used,omitempty"`
 }
 

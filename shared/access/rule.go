@@ -22,18 +22,21 @@ const (
 )
 
 // Rule is what a route asks of its caller. The zero Rule asks for a valid
-// access token.
+// access token or session.
 type Rule struct {
 	// Public routes ask for nothing and know no caller.
 	Public bool
-	// Kinds are the kinds of credential accepted; empty means access tokens
-	// only.
+	// Kinds are the kinds of credential accepted; empty means DefaultKinds.
 	Kinds []Kind
 	// Needs are the capabilities of which the caller must hold every one.
 	Needs []Capability
 	// Scope is what the route acts on.
 	Scope Scope
 }
+
+// DefaultKinds are the kinds of credential that a route accepts whose rule
+// names none: all that stand for a user, which an API key does not.
+func DefaultKinds() []Kind { return []Kind{KindAccessToken, KindSession} }
 
 // Target is what one request acts on: the values of its path variables, empty
 // where the route has none.
@@ -55,7 +58,7 @@ func Authorize(caller Caller, rule Rule, target Target, now time.Time) error {
 	}
 	kinds := rule.Kinds
 	if len(kinds) == 0 {
-		kinds = []Kind{KindAccessToken}
+		kinds = DefaultKinds()
 	}
 	switch {
 	case !slices.Contains(kinds, caller.Kind),

@@ -66,7 +66,19 @@ func TestAuthorizeNeedsEveryCapability(t *testing.T) {
 	}
 }
 
-func TestZeroRuleAsksForAnAccessToken(t *testing.T) {
+func TestZeroRuleAsksForAnAccessTokenOrASession(t *testing.T) {
+	person := reader()
+	person.Kind = KindSession
+	if err := Authorize(person, Rule{}, Target{}, now); err != nil {
+		t.Errorf("session: %v", err)
+	}
+	if err := Authorize(person, Rule{Kinds: []Kind{KindAccessToken}}, Target{}, now); err == nil {
+		t.Error("a session was let through where only access tokens are")
+	}
+	person.Expires = now.Unix()
+	if err := Authorize(person, Rule{}, Target{}, now); err == nil {
+		t.Error("a session was let through after its end")
+	}
 	if err := Authorize(reader(), Rule{}, Target{}, now); err != nil {
 		t.Errorf("access token: %v", err)
 	}

@@ -18,7 +18,8 @@ import (
 )
 
 // Store keeps users in OperationsTable: an item per user, pk USER#<id> and sk
-// USER, and one per name, pk USERNAME#<name> and sk USERNAME.
+// USER; one per name, pk USERNAME#<name> and sk USERNAME; and one per account
+// at a VCS, pk IDENTITY#<vcs>#<account id> and sk IDENTITY.
 type Store struct {
 	// DB is the table's client.
 	DB *dynamodb.Client
@@ -35,26 +36,39 @@ func (s *Store) Create(ctx context.Context, name string, author change.Author) (
 	id := uuid.NewString()
 	item := ItemKey(id)
 	item["id"], item["name"], item["created_at"] = attr.String(id), attr.String(name), attr.Time(author.At)
-	reservation := nameKey(name)
-	reservation["user"] = attr.String(id)
-	put := func(item attr.Item) types.TransactWriteItem {
-		author.AddTo(item)
-		return types.TransactWriteItem{Put: &types.Put{
-			TableName: aws.String(s.Table), Item: item, ConditionExpression: aws.String("attribute_not_exists(pk)"),
-		}}
-	}
 	_, err := s.DB.TransactWriteItems(ctx, &dynamodb.TransactWriteItemsInput{
-		TransactItems: []types.TransactWriteItem{put(item), put(reservation)},
+		TransactItems: []types.TransactWriteItem{s.put(item, author), s.put(reservation(name, id), author)},
 	})
-	var canceled *types.TransactionCanceledException
-	if errors.As(err, &canceled) && len(canceled.CancellationReasons) == 2 &&
-		aws.ToString(canceled.CancellationReasons[1].Code) == "ConditionalCheckFailed" {
+	if failed(err, 1) {
 		return User{}, ErrExists
 	}
 	if err != nil {
 		return User{}, fmt.Errorf("create user: %w", err)
 	}
 	return Decode(item)
+}
+
+// put is the part of a transaction that makes an item.
+func (s *Store) put(item attr.Item, author change.Author) types.TransactWriteItem {
+	author.AddTo(item)
+	return types.TransactWriteItem{Put: &types.Put{
+		TableName: aws.String(s.Table), Item: item, ConditionExpression: aws.String("attribute_not_exists(pk)"),
+	}}
+}
+
+// reservation is the item that gives a name to a user.
+func reservation(name, id string) attr.Item {
+	item := nameKey(name)
+	item["user"] = attr.String(id)
+	return item
+}
+
+// failed reports whether a transaction was refused for the condition of its
+// nth part.
+func failed(err error, nth int) bool {
+	var canceled *types.TransactionCanceledException
+	return errors.As(err, &canceled) && len(canceled.CancellationReasons) > nth &&
+		aws.ToString(canceled.CancellationReasons[nth].Code) == "ConditionalCheckFailed"
 }
 
 // Get reads a user, with everything that was answered before; ErrNotFound if
@@ -94,8 +108,8 @@ func (s *Store) item(ctx context.Context, key attr.Item) (attr.Item, error) {
 	return out.Item, nil
 }
 
-// AddMembership lets the user act on an installation; adding it again changes
-// nothing but the author. ErrNotFound if there is no such user, an Invalid
+// AddMembership lets the user act on an installation, whatever the VCS says;
+// adding it again changes nothing but the author. ErrNotFound if there is no such user, an Invalid
 // fault for an unknown VCS.
 func (s *Store) AddMembership(ctx context.Context, id string, m access.Membership, author change.Author) error {
 	if err := validVCS(m.VCS); err != nil {
@@ -105,9 +119,9 @@ func (s *Store) AddMembership(ctx context.Context, id string, m access.Membershi
 	return s.update(ctx, id, "SET "+author.Set(values)+" ADD "+members(m.VCS)+" :id", values)
 }
 
-// RemoveMembership ends the user's right to act on an installation. Access
-// tokens that were given out before may carry it until they end. Removing what
-// is not there changes nothing but the author. ErrNotFound if there is no such
+// RemoveMembership takes back what AddMembership gave; what the VCS says stays.
+// Access tokens that were given out before may carry it until they end. Removing
+// what is not there changes nothing but the author. ErrNotFound if there is no such
 // user, an Invalid fault for an unknown VCS.
 func (s *Store) RemoveMembership(ctx context.Context, id string, m access.Membership, author change.Author) error {
 	if err := validVCS(m.VCS); err != nil {
@@ -115,16 +129,6 @@ func (s *Store) RemoveMembership(ctx context.Context, id string, m access.Member
 	}
 	values := attr.Item{":id": attr.Strings([]string{m.Installation})}
 	return s.update(ctx, id, "SET "+author.Set(values)+" DELETE "+members(m.VCS)+" :id", values)
-}
-
-// PutIdentity records the user's account at a VCS, in place of an earlier one.
-// ErrNotFound if there is no such user, an Invalid fault for an unknown VCS.
-func (s *Store) PutIdentity(ctx context.Context, id, vcs string, identity Identity, author change.Author) error {
-	if err := validVCS(vcs); err != nil {
-		return err
-	}
-	values := attr.Item{":identity": attr.Map(identity.value())}
-	return s.update(ctx, id, "SET "+account(vcs)+" = :identity, "+author.Set(values), values)
 }
 
 func (s *Store) update(ctx context.Context, id, expression string, values attr.Item) error {

@@ -4,6 +4,7 @@
 package user
 
 import (
+	"cmp"
 	"errors"
 	"slices"
 	"strings"
@@ -19,12 +20,17 @@ type User struct {
 	// ID is a lower-case UUID.
 	ID string
 	// Name is what operators call the user: 1 to MaxName letters, digits, or
-	// one of "._-", starting with a letter or digit.
+	// one of "._-", starting with a letter or digit. A user who was made by a
+	// login is called after its account, such as "github:583231": a colon stands
+	// in no other name, and the account's id never changes, as its login does.
 	Name string
 	// CreatedAt is when the user was made, whole seconds.
 	CreatedAt time.Time
-	// Memberships are the installations that the user may act on, sorted.
+	// Memberships are the installations that operators let the user act on,
+	// sorted. They stand until an operator takes them back.
 	Memberships []access.Membership
+	// Hosted are the installations that VCSs say the user may act on, by VCS.
+	Hosted map[string]Hosted
 	// Identities are the user's accounts at VCSs, by VCS.
 	Identities map[string]Identity
 }
@@ -72,6 +78,46 @@ func (u User) VCSs() []string {
 	return known
 }
 
+// Hosted is what a VCS said of a user's installations when it was last asked.
+type Hosted struct {
+	// Installations are ids, sorted.
+	Installations []string
+	// AskedAt is when the VCS was asked, whole milliseconds.
+	AskedAt time.Time
+}
+
+// How long a VCS's word holds. Whoever lists the installations has it asked
+// again; a console does so on every start.
+const (
+	// SessionLapse is for sessions.
+	SessionLapse = 12 * time.Hour
+	// KeyLapse is for API keys, which work while their owner is away.
+	KeyLapse = 7 * 24 * time.Hour
+)
+
+// MembershipsFor answers the installations that the user may act on with a
+// credential of the kind: what operators gave, and what VCSs said not too long
+// ago. Sorted, without duplicates.
+func (u User) MembershipsFor(kind access.Kind, now time.Time) []access.Membership {
+	lapse := KeyLapse
+	if kind == access.KindSession {
+		lapse = SessionLapse
+	}
+	all := slices.Clone(u.Memberships)
+	for vcs, hosted := range u.Hosted {
+		if now.Sub(hosted.AskedAt) >= lapse {
+			continue
+		}
+		for _, id := range hosted.Installations {
+			all = append(all, access.Membership{VCS: vcs, Installation: id})
+		}
+	}
+	slices.SortFunc(all, func(a, b access.Membership) int {
+		return cmp.Or(strings.Compare(a.VCS, b.VCS), strings.Compare(a.Installation, b.Installation))
+	})
+	return slices.Compact(all)
+}
+
 // validName answers an Invalid fault for what cannot be a name.
 func validName(name string) error {
 	const first = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
@@ -98,6 +144,11 @@ func nameKey(name string) attr.Item {
 // reading the item first.
 func members(vcs string) string { return "member_" + vcs }
 
+// hosted is the attribute that holds the ids of a user's installations as the
+// VCS last said; askedAt that of the time it was asked, Unix milliseconds.
+func hosted(vcs string) string  { return "hosted_" + vcs }
+func askedAt(vcs string) string { return "hosted_" + vcs + "_at" }
+
 // account is the attribute that holds a user's identity at a VCS.
 func account(vcs string) string { return "identity_" + vcs }
 
@@ -116,6 +167,14 @@ func Decode(item attr.Item) (User, error) {
 		}
 	}
 	for _, vcs := range access.VCSNames() {
+		if r.Has(askedAt(vcs)) {
+			if u.Hosted == nil {
+				u.Hosted = map[string]Hosted{}
+			}
+			ids := r.Strings(hosted(vcs))
+			slices.Sort(ids)
+			u.Hosted[vcs] = Hosted{Installations: ids, AskedAt: time.UnixMilli(r.Int(askedAt(vcs))).UTC()}
+		}
 		if !r.Has(account(vcs)) {
 			continue
 		}

@@ -242,5 +242,5 @@ func TestEveryChangeHasItsAuthor(t *testing.T) {
 	if err := h.PutIdentity(ctx, u.ID, "github", user.Identity{ID: "1", Login: "l"}, author); err != nil {
 		t.Fatal(err)
 	}
-	check("identity", author, 1)
+	check("identity", author, 2)
 }

@@ -1,0 +1,154 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"crypto/subtle"
+	"errors"
+	"log/slog"
+	"net/http"
+	"net/url"
+	"slices"
+	"time"
+
+	"github.com/opsplane/opsplane/shared/change"
+	"github.com/opsplane/opsplane/shared/fault"
+	"github.com/opsplane/opsplane/shared/httpapi"
+	"github.com/opsplane/opsplane/shared/sealed"
+	"github.com/opsplane/opsplane/shared/session"
+)
+
+// callbackRequest is a browser that comes back from a VCS.
+type callbackRequest struct {
+	vcs, base, code, state, installation string
+	// refused: the VCS says that there is no grant.
+	refused bool
+	// cookie is the login that the browser has under way; empty without one.
+	cookie string
+}
+
+// consoleState is what a console sends as state that begins a login at GitLab
+// itself. It is the same for everybody, and so tells nothing.
+const consoleState = "gitlab_login"
+
+// decodeCallback reads a request of the VCS's callback.
+func (l *login) decodeCallback(vcs string) func(*http.Request) (callbackRequest, error) {
+	return func(r *http.Request) (callbackRequest, error) {
+		_, configured := l.providers[vcs]
+		if named := r.PathValue("vcs"); !configured || named != "" && named != vcs {
+			return callbackRequest{}, fault.ErrNotFound
+		}
+		query := httpapi.NewQuery(r)
+		q := callbackRequest{vcs: vcs, base: l.base(r), code: query.String("code", ""), state: query.String("state", ""), refused: query.Has("error")}
+		if cookies := r.CookiesNamed(loginCookie); len(cookies) == 1 {
+			q.cookie = cookies[0].Value
+		}
+		var err error
+		q.installation, err = installationOf(r, vcs)
+		return q, err
+	}
+}
+
+var (
+	errNotBegun = fault.Invalidf("LOGIN_NOT_BEGUN", "this browser has no such login under way: it was begun elsewhere, over ten minutes ago, or is over; log in again, with cookies on")
+	errRefused  = fault.Invalidf("LOGIN_REFUSED", "the VCS gave no access to your account; log in again")
+)
+
+// callback ends a login.
+func (l *login) callback(ctx context.Context, call httpapi.Call, q callbackRequest) (redirect, error) {
+	if q.refused {
+		return redirect{}, errRefused
+	}
+	// Whoever makes a person's browser call this with a code of their own would
+	// have that person work in their account. So a code without our state is
+	// never used: the login begins anew, here, and as the VCS knows the person by
+	// now it needs no further click.
+	if q.state == "" || q.state == consoleState {
+		return redirect{to: l.again(q)}, nil
+	}
+	begun, ok, err := l.underWay(ctx, q.cookie, call.Now)
+	if err != nil {
+		return redirect{}, err
+	}
+	if !ok || begun.VCS != q.vcs || subtle.ConstantTimeCompare([]byte(begun.State), []byte(q.state)) != 1 || q.code == "" {
+		return redirect{}, errNotBegun
+	}
+	author := call.Author()
+	author.Principal = "anonymous"
+	err = l.sessions.Spend(ctx, begun.State, time.Unix(begun.Expires, 0), author)
+	if errors.Is(err, session.ErrSpent) {
+		return redirect{}, errNotBegun
+	}
+	if err != nil {
+		return redirect{}, err
+	}
+	text, err := l.signIn(ctx, l.providers[q.vcs], q.vcs, q.code, begun, author)
+	if err != nil {
+		return redirect{}, err
+	}
+	to := q.base + "/"
+	if id := cmp.Or(q.installation, begun.Installation); id != "" {
+		to += "?installation_id=" + id
+	}
+	return redirect{to: to, cookies: []*http.Cookie{session.Remember(text), session.Private(loginCookie, "", -1)}}, nil
+}
+
+// again is where the login begins anew.
+func (l *login) again(q callbackRequest) string {
+	to := q.base + "/api/v1/" + q.vcs + "/login"
+	if q.installation != "" {
+		to += "?" + url.Values{"installation_id": {q.installation}}.Encode()
+	}
+	return to
+}
+
+// signIn exchanges the code, and answers the text of a new session of the
+// person whose grant it is.
+func (l *login) signIn(ctx context.Context, p provider, vcs, code string, begun pending, author change.Author) (string, error) {
+	grant, err := p.oauth.Exchange(ctx, code, begun.Verifier, begun.Redirect)
+	if errors.Is(err, session.ErrRefused) {
+		return "", errRefused
+	}
+	if err != nil {
+		return "", err
+	}
+	identity, err := p.host.whoami(ctx, grant.Access)
+	if err != nil {
+		return "", err
+	}
+	u, err := l.users.SignIn(ctx, vcs, identity, author)
+	if err != nil {
+		return "", err
+	}
+	author.Principal = u.ID
+	if err := l.grants.Put(ctx, u.ID, vcs, grant, author); err != nil {
+		return "", err
+	}
+	if err := l.join(ctx, p, vcs, u.ID, grant.Access, author); err != nil {
+		// The console lists installations next, which does the same.
+		l.log.LogAttrs(ctx, slog.LevelWarn, "memberships not read at login",
+			slog.String("request_id", author.Request), slog.String("error", err.Error()))
+	}
+	text, _, err := l.sessions.Create(ctx, u.ID, vcs, author)
+	return text, err
+}
+
+// join replaces the user's memberships by what the VCS says now.
+func (l *login) join(ctx context.Context, p provider, vcs, id, token string, author change.Author) error {
+	seen, err := p.host.installations(ctx, token)
+	if err != nil {
+		return err
+	}
+	slices.Sort(seen)
+	known, err := l.installations.Known(ctx, vcs, slices.Compact(seen))
+	if err != nil {
+		return err
+	}
+	ids := make([]string, len(known))
+	for i, k := range known {
+		ids[i] = k.ID
+	}
+	return l.users.Replace(ctx, author, id, vcs, ids, author.At)
+}
+
+func unsealable(err error) bool { return errors.Is(err, sealed.ErrUnsealable) }

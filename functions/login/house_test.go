@@ -1,0 +1,159 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"log/slog"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-lambda-go/events"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/google/uuid"
+
+	"github.com/opsplane/opsplane/infra/contract"
+	"github.com/opsplane/opsplane/infra/storagetest"
+	"github.com/opsplane/opsplane/shared/change"
+	"github.com/opsplane/opsplane/shared/httpapi"
+	"github.com/opsplane/opsplane/shared/httpapi/httpapitest"
+	"github.com/opsplane/opsplane/shared/installation"
+	"github.com/opsplane/opsplane/shared/oauth"
+	"github.com/opsplane/opsplane/shared/sealed"
+	"github.com/opsplane/opsplane/shared/session"
+	"github.com/opsplane/opsplane/shared/user"
+)
+
+const address = "https://ops.example.com"
+
+// house is the function over tables of its own, and a host.
+type house struct {
+	*login
+	env    *storagetest.Env
+	vcs    *vcs
+	lambda *httpapi.Lambda
+	at     time.Time
+	log    bytes.Buffer
+}
+
+func newHouse(t *testing.T) *house {
+	t.Helper()
+	return newHouseOn(t, storagetest.New(t))
+}
+
+func newHouseOn(t *testing.T, env *storagetest.Env) *house {
+	t.Helper()
+	h := &house{env: env, vcs: newVCS(t), at: time.Unix(4_000_000_000, 0).UTC()}
+	h.build(h.env.DynamoDB)
+	for _, vcs := range []string{"github", "gitlab"} {
+		known := installation.Installation{VCS: vcs, ID: "1", Name: "known"}
+		if _, err := h.installations.Save(t.Context(), change.Author{Principal: "operator:test", Request: uuid.NewString(), At: h.at}, known); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return h
+}
+
+// build makes the function ask storage through db.
+func (h *house) build(db *dynamodb.Client) {
+	operations, sessions := h.env.Table("OperationsTable"), h.env.Table("SessionsTable")
+	secret := func(context.Context) (string, error) { return "s3cret", nil }
+	box := sealed.NewBox(func(context.Context) ([][]byte, error) { return [][]byte{[]byte(strings.Repeat("k", 32))}, nil })
+	log := slog.New(slog.NewJSONHandler(&h.log, nil))
+	h.login = &login{
+		providers: map[string]provider{
+			"github": {oauth.GitHub(h.vcs.URL, "Iv1.x", secret), newGitHub(h.vcs.URL), "/api/github/v1/callback"},
+			"gitlab": {oauth.GitLab(h.vcs.URL, "abc", secret), newGitLab(h.vcs.URL + "/api"), "/api/v1/gitlab/callback"},
+		},
+		public: address, box: box, log: log,
+		users: &user.Store{DB: db, Table: operations}, installations: installation.Store{DB: db, Table: operations},
+		sessions: &session.Store{DB: db, Table: sessions}, grants: &session.Grants{DB: db, Table: sessions, Box: box},
+	}
+	h.lambda = httpapi.NewLambda(routes(h.login), log, func() time.Time { return h.at })
+}
+
+func TestRoutesAgreeWithTemplateAndDocument(t *testing.T) {
+	t.Parallel()
+	contract.CheckRoutes(t, "LoginFunction", routes(&login{}))
+}
+
+// browser keeps cookies, as a browser does.
+type browser struct {
+	*house
+	cookies map[string]string
+}
+
+func (h *house) browser() *browser { return &browser{h, map[string]string{}} }
+
+// get asks for a target, and keeps the cookies of the answer.
+func (b *browser) get(t *testing.T, target string) events.APIGatewayProxyResponse {
+	t.Helper()
+	e := httpapitest.Event(t, "GET", target, nil, "")
+	for name, value := range b.cookies {
+		e.MultiValueHeaders["Cookie"] = append(e.MultiValueHeaders["Cookie"], name+"="+value)
+	}
+	got, err := b.lambda.Handle(t.Context(), e)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, line := range got.MultiValueHeaders["Set-Cookie"] {
+		c, err := http.ParseSetCookie(line)
+		if err != nil || c.Path != "/" || !c.Secure || !c.HttpOnly || c.SameSite != http.SameSiteLaxMode || c.Domain != "" {
+			t.Errorf("got cookie %s, %v; want Path=/, Secure, HttpOnly and SameSite=Lax", line, err)
+			continue
+		}
+		if b.cookies[c.Name] = c.Value; c.MaxAge < 0 {
+			delete(b.cookies, c.Name)
+		}
+	}
+	return got
+}
+
+func location(r events.APIGatewayProxyResponse) string {
+	return http.Header(r.MultiValueHeaders).Get("Location")
+}
+
+// start begins a login, and answers with what target the host sends the browser back.
+func (b *browser) start(t *testing.T, vcs, query string) string {
+	t.Helper()
+	got := b.get(t, "/api/v1/"+vcs+"/login"+query)
+	if got.StatusCode != http.StatusSeeOther || b.cookies[loginCookie] == "" {
+		t.Fatalf("start: got %d %s", got.StatusCode, got.Body)
+	}
+	return b.providers[vcs].callback + "?" + b.vcs.consent(t, location(got)).Encode()
+}
+
+// user is who the browser's session belongs to; false without one that lives.
+func (b *browser) user(t *testing.T) (user.User, bool) {
+	t.Helper()
+	id, ok := session.IDOf(b.cookies[session.Cookie])
+	if !ok {
+		return user.User{}, false
+	}
+	found, err := b.sessions.Get(t.Context(), id)
+	if err != nil || !found.LiveAt(b.at) {
+		return user.User{}, false
+	}
+	u, err := b.users.Get(t.Context(), found.User)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return u, true
+}
+
+// stored is everything in a table, as text.
+func (h *house) stored(t *testing.T, table string) string {
+	t.Helper()
+	name := h.env.Table(table)
+	out, err := h.env.DynamoDB.Scan(t.Context(), &dynamodb.ScanInput{TableName: &name})
+	if err != nil {
+		t.Fatal(err)
+	}
+	b, err := json.Marshal(out.Items)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(b)
+}

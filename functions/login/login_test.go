@@ -1,0 +1,252 @@
+package main
+
+import (
+	"maps"
+	"net/url"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/opsplane/opsplane/infra/storagetest"
+	"github.com/opsplane/opsplane/shared/access"
+	"github.com/opsplane/opsplane/shared/session"
+)
+
+func TestPersonLogsIn(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct{ vcs, query, back, want string }{
+		"GitHub":                            {"github", "", "", address + "/"},
+		"GitLab":                            {"gitlab", "", "", address + "/"},
+		"with an installation at the start": {"github", "?installation_id=7", "", address + "/?installation_id=7"},
+		"with an installation at the end":   {"github", "", "&installation_id=8", address + "/?installation_id=8"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			h := newHouse(t)
+			b := h.browser()
+			got := b.get(t, b.start(t, c.vcs, c.query)+c.back)
+			if got.StatusCode != 303 || location(got) != c.want || got.Body != "" {
+				t.Fatalf("got %d to %q %s, want 303 to %q", got.StatusCode, location(got), got.Body, c.want)
+			}
+			u, ok := b.user(t)
+			if !ok || u.Name != c.vcs+":583231" || u.Identities[c.vcs].Login != "ann" || b.cookies[loginCookie] != "" {
+				t.Errorf("got user %+v, %t and cookies %v; want ann, and the login's cookie gone", u, ok, b.cookies)
+			}
+			// The person sees 1 and 2, and the server knows 1.
+			want := []access.Membership{{VCS: c.vcs, Installation: "1"}}
+			if m := u.MembershipsFor(access.KindSession, h.at); !slices.Equal(m, want) {
+				t.Errorf("got memberships %v, want %v", m, want)
+			}
+			for _, table := range []string{"SessionsTable", "OperationsTable"} {
+				for _, secret := range []string{hostToken, "host-refresh-token", b.cookies[session.Cookie]} {
+					if strings.Contains(h.stored(t, table), secret) {
+						t.Errorf("%s holds %s", table, secret)
+					}
+				}
+			}
+			if strings.Contains(h.log.String(), hostToken) || strings.Contains(h.log.String(), b.cookies[session.Cookie]) || strings.Contains(h.log.String(), "code0") {
+				t.Errorf("the log holds a secret: %s", h.log.String())
+			}
+		})
+	}
+}
+
+func TestRenamedPersonIsTheSameAndALostMembershipGoes(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t)
+	first := h.browser()
+	first.get(t, first.start(t, "github", ""))
+	before, _ := first.user(t)
+	h.vcs.person = person{id: 583231, login: "anna", installations: []int{2}}
+	second := h.browser()
+	second.get(t, second.start(t, "github", ""))
+	after, ok := second.user(t)
+	if !ok || after.ID != before.ID || after.Identities["github"].Login != "anna" || len(after.MembershipsFor(access.KindSession, h.at)) != 0 {
+		t.Errorf("got %+v, want user %s called anna without memberships", after, before.ID)
+	}
+	h.vcs.person = person{id: 99, login: "ann"}
+	third := h.browser()
+	third.get(t, third.start(t, "github", ""))
+	if heir, ok := third.user(t); !ok || heir.ID == before.ID {
+		t.Error("who took the login is the user who had it")
+	}
+}
+
+func TestLoginWorksWhereMembershipsCannotBeRead(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t)
+	b := h.browser()
+	h.vcs.person.installations = make([]int, maxPages*pageSize+1)
+	if got := b.get(t, b.start(t, "github", "")); got.StatusCode != 303 {
+		t.Errorf("got %d %s, want 303", got.StatusCode, got.Body)
+	}
+	if u, ok := b.user(t); !ok || len(u.Hosted) != 0 {
+		t.Errorf("got %+v, %t; want a session without memberships", u, ok)
+	}
+	if !strings.Contains(h.log.String(), "memberships not read at login") {
+		t.Error("nothing is logged")
+	}
+}
+
+func TestCallbackThatThisBrowserDidNotBeginLogsNobodyIn(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		// do sends the browser to the callback, given the victim's and the attacker's.
+		do     func(t *testing.T, h *house, victim, attacker *browser) (status int)
+		status int
+	}{
+		"attacker's whole address": {func(t *testing.T, _ *house, victim, attacker *browser) int {
+			return victim.get(t, attacker.start(t, "github", "")).StatusCode
+		}, 400},
+		"attacker's whole address, with a login of one's own under way": {func(t *testing.T, _ *house, victim, attacker *browser) int {
+			victim.start(t, "github", "")
+			return victim.get(t, attacker.start(t, "github", "")).StatusCode
+		}, 400},
+		"attacker's code with one's own state": {func(t *testing.T, _ *house, victim, attacker *browser) int {
+			mine, theirs := query(t, victim.start(t, "github", "")), query(t, attacker.start(t, "github", ""))
+			mine.Set("code", theirs.Get("code"))
+			return victim.get(t, "/api/github/v1/callback?"+mine.Encode()).StatusCode
+		}, 400}, // PKCE: the code belongs to another verifier
+		"state of the other VCS": {func(t *testing.T, _ *house, victim, _ *browser) int {
+			mine := query(t, victim.start(t, "gitlab", ""))
+			return victim.get(t, "/api/github/v1/callback?"+mine.Encode()).StatusCode
+		}, 400},
+		"state with another end": {func(t *testing.T, _ *house, victim, _ *browser) int {
+			mine := query(t, victim.start(t, "github", ""))
+			mine.Set("state", mine.Get("state")+"A")
+			return victim.get(t, "/api/github/v1/callback?"+mine.Encode()).StatusCode
+		}, 400},
+		"ten minutes later": {func(t *testing.T, h *house, victim, _ *browser) int {
+			back := victim.start(t, "github", "")
+			h.at = h.at.Add(loginTime)
+			return victim.get(t, back).StatusCode
+		}, 400},
+		"cookie made up": {func(t *testing.T, _ *house, victim, _ *browser) int {
+			back := victim.start(t, "github", "")
+			victim.cookies[loginCookie] = strings.Repeat("A", 200)
+			return victim.get(t, back).StatusCode
+		}, 400},
+		"no cookie": {func(t *testing.T, _ *house, victim, _ *browser) int {
+			back := victim.start(t, "github", "")
+			victim.cookies = map[string]string{}
+			return victim.get(t, back).StatusCode
+		}, 400},
+		"no code": {func(t *testing.T, _ *house, victim, _ *browser) int {
+			mine := query(t, victim.start(t, "github", ""))
+			mine.Del("code")
+			return victim.get(t, "/api/github/v1/callback?"+mine.Encode()).StatusCode
+		}, 400},
+		"code that the host does not know": {func(t *testing.T, _ *house, victim, _ *browser) int {
+			mine := query(t, victim.start(t, "github", ""))
+			mine.Set("code", "made-up")
+			return victim.get(t, "/api/github/v1/callback?"+mine.Encode()).StatusCode
+		}, 400},
+		"the person said no": {func(t *testing.T, _ *house, victim, _ *browser) int {
+			mine := query(t, victim.start(t, "github", ""))
+			mine.Set("error", "access_denied")
+			return victim.get(t, "/api/github/v1/callback?"+mine.Encode()).StatusCode
+		}, 400},
+		"the host's API is down": {func(t *testing.T, h *house, victim, _ *browser) int {
+			back := victim.start(t, "github", "")
+			h.vcs.down = true
+			return victim.get(t, back).StatusCode
+		}, 500},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			h := newHouse(t)
+			victim, attacker := h.browser(), h.browser()
+			if got := c.do(t, h, victim, attacker); got != c.status {
+				t.Errorf("got %d, want %d", got, c.status)
+			}
+			if _, ok := victim.cookies[session.Cookie]; ok {
+				t.Error("the browser has got a session")
+			}
+			if strings.Contains(h.stored(t, "SessionsTable"), "SESSION#") {
+				t.Error("a session was made")
+			}
+		})
+	}
+}
+
+func query(t *testing.T, target string) url.Values {
+	t.Helper()
+	u, err := url.Parse(target)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return u.Query()
+}
+
+func TestStateIsGoodOnce(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t)
+	b := h.browser()
+	back := b.start(t, "github", "")
+	kept := maps.Clone(b.cookies)
+	if got := b.get(t, back); got.StatusCode != 303 {
+		t.Fatalf("got %d %s, want 303", got.StatusCode, got.Body)
+	}
+	// Even with a fresh code, and the cookie that the browser should have dropped.
+	again := h.browser()
+	fresh := query(t, again.start(t, "github", ""))
+	again.cookies = kept
+	q := query(t, back)
+	q.Set("code", fresh.Get("code"))
+	if got := again.get(t, "/api/github/v1/callback?"+q.Encode()); got.StatusCode != 400 || !strings.Contains(got.Body, "LOGIN_NOT_BEGUN") {
+		t.Errorf("got %d %s, want LOGIN_NOT_BEGUN", got.StatusCode, got.Body)
+	}
+}
+
+func TestLoginThatTheConsoleBeganBeginsAnewHere(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct{ target, want string }{
+		"GitHub":               {"/api/github/v1/callback?code=x", "/api/v1/github/login"},
+		"GitHub, installation": {"/api/github/v1/callback?code=x&installation_id=7&setup_action=install", "/api/v1/github/login?installation_id=7"},
+		"GitLab":               {"/api/v1/gitlab/callback?code=x&state=gitlab_login", "/api/v1/gitlab/login"},
+	} {
+		h := newHouse(t)
+		b := h.browser()
+		got := b.get(t, c.target)
+		if got.StatusCode != 303 || location(got) != address+c.want || len(b.cookies) != 0 {
+			t.Errorf("%s: got %d to %q and cookies %v, want 303 to %q and none", name, got.StatusCode, location(got), b.cookies, address+c.want)
+			continue
+		}
+		vcs := strings.Split(c.want, "/")[3]
+		_, rest, _ := strings.Cut(c.want, "login")
+		b.get(t, b.start(t, vcs, rest))
+		if _, ok := b.user(t); !ok {
+			t.Errorf("%s: begun anew, it logs nobody in", name)
+		}
+	}
+}
+
+func TestOtherRequests(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t)
+	delete(h.providers, "gitlab")
+	for target, want := range map[string]int{
+		"/api/v1/gitlab/login": 404, "/api/v1/bitbucket/login": 404, "/api/v1/gitlab/callback?code=x": 404,
+		"/api/v1/github/callback?code=x": 404, "/api/v1/github/login?installation_id=x": 400,
+		"/api/v1/github/login?installation_id=1%0d%0aSet-Cookie:x": 400, "/api/github/v1/callback?installation_id=//evil": 400,
+	} {
+		if got := h.browser().get(t, target); got.StatusCode != want {
+			t.Errorf("%s: got %d %s, want %d", target, got.StatusCode, got.Body, want)
+		}
+	}
+}
+
+func TestStorageFailureOnTheWayLogsNobodyIn(t *testing.T) {
+	t.Parallel()
+	for _, operation := range []string{"PutItem", "GetItem", "TransactWriteItems"} {
+		h := newHouse(t)
+		var faults storagetest.Faults
+		faults.Add(storagetest.Fault{Operation: operation, Kind: storagetest.ServerError})
+		h.build(h.env.WithFaults(&faults).DynamoDB)
+		b := h.browser()
+		got := b.get(t, b.start(t, "github", ""))
+		if got.StatusCode != 500 && got.StatusCode != 503 || b.cookies[session.Cookie] != "" {
+			t.Errorf("%s: got %d %s, want a failure", operation, got.StatusCode, got.Body)
+		}
+	}
+}

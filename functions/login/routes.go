@@ -1,0 +1,92 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"log/slog"
+	"net/http"
+
+	"github.com/opsplane/opsplane/shared/access"
+	"github.com/opsplane/opsplane/shared/fault"
+	"github.com/opsplane/opsplane/shared/httpapi"
+	"github.com/opsplane/opsplane/shared/installation"
+	"github.com/opsplane/opsplane/shared/oauth"
+	"github.com/opsplane/opsplane/shared/sealed"
+	"github.com/opsplane/opsplane/shared/session"
+	"github.com/opsplane/opsplane/shared/user"
+)
+
+// host is what a login asks a VCS, with the person's own token.
+type host interface {
+	// whoami answers whose token it is.
+	whoami(ctx context.Context, token string) (user.Identity, error)
+	// installations lists the ids of the installations or groups that the
+	// person can see.
+	installations(ctx context.Context, token string) ([]string, error)
+}
+
+// provider is a VCS that people log in at.
+type provider struct {
+	oauth *oauth.Client
+	host  host
+	// callback is the path to which the VCS sends browsers back.
+	callback string
+}
+
+// login is what the routes work with.
+type login struct {
+	providers     map[string]provider // by VCS: those that are configured
+	public        string              // the API's address; empty: the one that a request came to
+	box           *sealed.Box
+	users         *user.Store
+	installations installation.Store
+	sessions      *session.Store
+	grants        *session.Grants
+	log           *slog.Logger
+}
+
+// public needs no credential: a login is how one gets it.
+var public = access.Rule{Public: true}
+
+// routes lists the function's routes. GitHub's callback is where Apps of this
+// kind have always had it, outside of /api/v1.
+func routes(l *login) []httpapi.Route {
+	return []httpapi.Route{
+		{Pattern: "GET /api/v1/{vcs}/login", Rule: public, Endpoint: httpapi.JSON(l.decodeStart, l.start)},
+		{Pattern: "GET /api/v1/{vcs}/callback", Rule: public, Endpoint: httpapi.JSON(l.decodeCallback("gitlab"), l.callback)},
+		{Pattern: "GET /api/github/v1/callback", Rule: public, Endpoint: httpapi.JSON(l.decodeCallback("github"), l.callback)},
+	}
+}
+
+// base is where the API's paths begin for this caller. It stands in redirects of
+// its own browser alone.
+func (l *login) base(r *http.Request) string { return cmp.Or(l.public, httpapi.Address(r)) }
+
+// redirect sends a browser on.
+type redirect struct {
+	httpapi.Empty
+	to      string
+	cookies []*http.Cookie
+}
+
+// Status implements httpapi.Statuser.
+func (redirect) Status() int { return http.StatusSeeOther }
+
+// SetHeaders implements httpapi.Headerer. The next site is told nothing of the
+// address that this one had.
+func (r redirect) SetHeaders(h http.Header) {
+	h.Set("Location", r.to)
+	h.Set("Referrer-Policy", "no-referrer")
+	for _, c := range r.cookies {
+		h.Add("Set-Cookie", c.String())
+	}
+}
+
+// installationOf reads the id of an installation that the person has just made.
+func installationOf(r *http.Request, vcs string) (string, error) {
+	id := httpapi.NewQuery(r).String("installation_id", "")
+	if id != "" && installation.ValidID(vcs, id) != nil {
+		return "", fault.Invalidf("INVALID_PARAMETER", "query parameter installation_id must be the number of an installation")
+	}
+	return id, nil
+}

@@ -1,0 +1,90 @@
+package main
+
+import (
+	"context"
+	"encoding/base64"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"time"
+
+	"github.com/opsplane/opsplane/shared/fault"
+	"github.com/opsplane/opsplane/shared/httpapi"
+	"github.com/opsplane/opsplane/shared/session"
+)
+
+const (
+	// loginTime is how long a person may take at the VCS.
+	loginTime = 10 * time.Minute
+	// loginCookie holds a login under way, sealed.
+	loginCookie = "login"
+)
+
+// pending is a login under way, as the browser's cookie holds it. No table has
+// it: a start costs no storage, whoever asks for it and however often.
+type pending struct {
+	VCS          string `json:"vcs"`
+	State        string `json:"state"`
+	Verifier     string `json:"verifier"`
+	Redirect     string `json:"redirect"`
+	Installation string `json:"installation,omitempty"`
+	Expires      int64  `json:"expires"` // Unix seconds
+}
+
+// place binds the sealed cookie to its use.
+const place = "cookie login"
+
+// startRequest asks to begin a login.
+type startRequest struct {
+	vcs, base, installation string
+}
+
+func (l *login) decodeStart(r *http.Request) (startRequest, error) {
+	vcs := r.PathValue("vcs")
+	if _, ok := l.providers[vcs]; !ok {
+		return startRequest{}, fault.ErrNotFound
+	}
+	id, err := installationOf(r, vcs)
+	return startRequest{vcs: vcs, base: l.base(r), installation: id}, err
+}
+
+// start sends the browser to the VCS.
+func (l *login) start(ctx context.Context, call httpapi.Call, q startRequest) (redirect, error) {
+	p := l.providers[q.vcs]
+	begun := pending{
+		VCS: q.vcs, State: session.NewState(), Verifier: session.NewState(), Redirect: q.base + p.callback,
+		Installation: q.installation, Expires: call.Now.Add(loginTime).Unix(),
+	}
+	text, err := json.Marshal(begun)
+	if err != nil {
+		return redirect{}, fmt.Errorf("encode login: %w", err)
+	}
+	sealed, err := l.box.Seal(ctx, place, text)
+	if err != nil {
+		return redirect{}, err
+	}
+	return redirect{
+		to:      p.oauth.AuthorizeURL(begun.State, begun.Verifier, begun.Redirect),
+		cookies: []*http.Cookie{session.Private(loginCookie, base64.RawURLEncoding.EncodeToString(sealed), loginTime)},
+	}, nil
+}
+
+// underWay opens the browser's login; false if it has none that is good.
+func (l *login) underWay(ctx context.Context, cookie string, now time.Time) (pending, bool, error) {
+	sealed, err := base64.RawURLEncoding.DecodeString(cookie)
+	if err != nil || cookie == "" {
+		return pending{}, false, nil
+	}
+	text, err := l.box.Open(ctx, place, sealed)
+	if unsealable(err) {
+		return pending{}, false, nil
+	}
+	if err != nil {
+		return pending{}, false, err
+	}
+	var begun pending
+	if err := json.Unmarshal(text, &begun); err != nil {
+		return pending{}, false, fmt.Errorf("decode login: %w", err)
+	}
+	return begun, now.Unix() < begun.Expires, nil
+}

@@ -1,0 +1,54 @@
+package main
+
+import (
+	"slices"
+	"testing"
+
+	"github.com/opsplane/opsplane/shared/access"
+	"github.com/opsplane/opsplane/shared/session"
+	"github.com/opsplane/opsplane/shared/user"
+)
+
+// person is the caller as the authorizer makes it of the owner's session.
+func (h *house) person() *access.Caller {
+	return &access.Caller{
+		Kind: access.KindSession, User: h.owner.ID, Key: "hash-of-a-session", Capabilities: session.Capabilities(),
+		Expires: h.clock.now().Add(session.Idle).Unix(), Partial: true,
+	}
+}
+
+func TestPersonMakesKeysWithTheRightsOfASession(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t)
+	k := h.made(t, h.post(t, "github", h.person(), `{"name":"ci","capabilities":["access_token_create","kv_store_read","kv_store_write","kv_store_system_read","access_token_refresh"]}`))
+	all := access.Normalize(append(session.Capabilities(), access.VCS("github")))
+	if !slices.Equal(k.Capabilities, all) || k.User != h.owner.ID || !k.ExpiresAt.IsZero() {
+		t.Errorf("got %+v, want capabilities %v and no end", k, all)
+	}
+	want(t, h.do(t, "GET", "/api/v1/github/access-token", h.person(), ""), 200, "")
+	want(t, h.do(t, "DELETE", "/api/v1/github/access-token?id="+k.ID, h.person(), ""), 200, "")
+	if k, err := h.keys.Get(ctx, k.User, k.ID); err != nil || k.RevokedAt.IsZero() {
+		t.Errorf("got %+v, %v; want a revoked key", k, err)
+	}
+	if got := h.do(t, "POST", "/api/v1/access-token/refresh", h.person(), ""); got.StatusCode != 403 {
+		t.Errorf("a session was exchanged for a token: %d", got.StatusCode)
+	}
+	late := h.person()
+	late.Expires = h.clock.now().Unix()
+	if got := h.post(t, "github", late, `{"name":"ci","capabilities":[]}`); got.StatusCode != 403 {
+		t.Errorf("on its last second: got %d, want 403", got.StatusCode)
+	}
+}
+
+func TestPersonRestrictsKeysToInstallationsThatTheVCSVouchesFor(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t)
+	if err := h.users.Replace(ctx, h.author(), h.owner.ID, "github", []string{"77"}, h.clock.now()); err != nil {
+		t.Fatal(err)
+	}
+	body := `{"name":"ci","capabilities":["kv_store_read",{"name":"installation_id","id":"77"}]}`
+	h.made(t, h.post(t, "github", h.person(), body))
+	want(t, h.post(t, "github", h.person(), `{"name":"ci","capabilities":[{"name":"installation_id","id":"78"}]}`), 400, "INSTALLATION_OUT_OF_REACH")
+	h.clock.add(user.SessionLapse)
+	want(t, h.post(t, "github", h.person(), body), 400, "INSTALLATION_OUT_OF_REACH")
+}

@@ -1,0 +1,134 @@
+// Package sealed encrypts small secrets for storage: the tokens of users and
+// groups at their hosts, and what a browser keeps for us between two requests.
+// Its invariant: a sealed text opens only in the place that it was sealed for,
+// and any change of it is noticed.
+//
+// The cipher is AES-256-GCM with a random nonce. Its key is derived from the
+// server's secret by HKDF-SHA256, so that the secret itself is no cipher's key
+// and may serve other purposes. GCM with random nonces is good for 2^32 texts
+// of one key (NIST SP 800-38D, 8.3), far more than a server has logins.
+package sealed
+
+import (
+	"context"
+	"crypto/aes"
+	"crypto/cipher"
+	"crypto/hkdf"
+	"crypto/rand"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+)
+
+// ErrUnsealable says that a text was not sealed by this server for this place:
+// it was changed, moved, or sealed with a secret that the server no longer has.
+var ErrUnsealable = errors.New("sealed text cannot be opened")
+
+// MinSecret is the least length of a server secret, in bytes.
+const MinSecret = 32
+
+// Secrets answers the server's secrets, the newest first: it seals, and all
+// open. A secret is rotated by putting a new one before it, and dropped once
+// nothing of value is sealed with it.
+type Secrets func(context.Context) ([][]byte, error)
+
+// Box seals and opens.
+type Box struct {
+	secrets Secrets
+}
+
+// NewBox returns a box. It asks for the secrets on each use.
+func NewBox(secrets Secrets) *Box { return &Box{secrets: secrets} }
+
+// A sealed text is its form, the id of its key, the nonce and the cipher text.
+const (
+	form     = 1
+	keyID    = 8
+	nonce    = 12
+	overhead = 1 + keyID
+)
+
+// Labels of HKDF. Another use of the secret needs another label.
+const (
+	labelKey = "opsplane seal key 1"
+	labelID  = "opsplane seal key id 1"
+)
+
+// key is a cipher and the id by which sealed texts name it.
+type key struct {
+	id     string
+	cipher cipher.AEAD
+}
+
+func derive(secret []byte) (key, error) {
+	if len(secret) < MinSecret {
+		return key{}, fmt.Errorf("the server secret has %d bytes, fewer than %d", len(secret), MinSecret)
+	}
+	id, err := hkdf.Key(sha256.New, secret, nil, labelID, keyID)
+	if err != nil {
+		return key{}, fmt.Errorf("derive key id: %w", err)
+	}
+	raw, err := hkdf.Key(sha256.New, secret, nil, labelKey, 32)
+	if err != nil {
+		return key{}, fmt.Errorf("derive key: %w", err)
+	}
+	block, err := aes.NewCipher(raw)
+	if err != nil {
+		return key{}, fmt.Errorf("make cipher: %w", err)
+	}
+	aead, err := cipher.NewGCM(block)
+	return key{id: string(id), cipher: aead}, err
+}
+
+// Seal encrypts text for a place, such as the key of the item that is to hold
+// it. The same place must be named to open it.
+func (b *Box) Seal(ctx context.Context, place string, text []byte) ([]byte, error) {
+	secrets, err := b.secrets(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("read server secret: %w", err)
+	}
+	if len(secrets) == 0 {
+		return nil, errors.New("there is no server secret")
+	}
+	k, err := derive(secrets[0])
+	if err != nil {
+		return nil, err
+	}
+	out := make([]byte, overhead+nonce, overhead+nonce+len(text)+k.cipher.Overhead())
+	out[0] = form
+	copy(out[1:], k.id)
+	_, _ = rand.Read(out[overhead:]) // never fails: crypto/rand
+	return k.cipher.Seal(out, out[overhead:], text, bound(out[:overhead], place)), nil
+}
+
+// Open decrypts what Seal made for the place. It answers ErrUnsealable for
+// anything else.
+func (b *Box) Open(ctx context.Context, place string, sealed []byte) ([]byte, error) {
+	if len(sealed) < overhead+nonce || sealed[0] != form {
+		return nil, ErrUnsealable
+	}
+	secrets, err := b.secrets(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("read server secret: %w", err)
+	}
+	for _, secret := range secrets {
+		k, err := derive(secret)
+		if err != nil {
+			return nil, err
+		}
+		if k.id != string(sealed[1:overhead]) {
+			continue
+		}
+		text, err := k.cipher.Open(nil, sealed[overhead:overhead+nonce], sealed[overhead+nonce:], bound(sealed[:overhead], place))
+		if err != nil {
+			return nil, ErrUnsealable
+		}
+		return text, nil
+	}
+	return nil, ErrUnsealable
+}
+
+// bound is the additional data: the head of the sealed text, and the place.
+func bound(head []byte, place string) []byte {
+	return append(append(make([]byte, 0, len(head)+len(place)), head...), place...)
+}

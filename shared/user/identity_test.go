@@ -1,0 +1,227 @@
+package user_test
+
+import (
+	"errors"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/opsplane/opsplane/infra/storagetest"
+	"github.com/opsplane/opsplane/shared/access"
+	"github.com/opsplane/opsplane/shared/change"
+	"github.com/opsplane/opsplane/shared/fault"
+	"github.com/opsplane/opsplane/shared/user"
+)
+
+func (h *house) signIn(t *testing.T, vcs, id, login string) user.User {
+	t.Helper()
+	u, err := h.SignIn(ctx, vcs, user.Identity{ID: id, Login: login}, change.Author{Principal: "anonymous", Request: uuid.NewString(), At: now})
+	if err != nil {
+		t.Fatal(err)
+	}
+	stored, err := h.Get(ctx, u.ID)
+	if got := stored.Identities[vcs]; err != nil || got.ID != id || got.Login != login || u.Identities[vcs] != got {
+		t.Errorf("stored is %+v, %v; want account %s with login %s", stored, err, id, login)
+	}
+	return u
+}
+
+func TestAccountIsKnownByItsIDAndNotByItsLogin(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t)
+	operated := h.create(t, "alice")
+	alice := h.signIn(t, "github", "1", "alice")
+	if alice.ID == operated.ID {
+		t.Error("a login of an operator's user's name became that user")
+	}
+	if alice.Name != "github:1" || alice.Identities["github"].Login != "alice" {
+		t.Errorf("got %+v, want a user called github:1 with the login alice", alice)
+	}
+	if renamed := h.signIn(t, "github", "1", "alicia"); renamed.ID != alice.ID {
+		t.Error("renamed, the account is another user")
+	}
+	if heir := h.signIn(t, "github", "2", "alice"); heir.ID == alice.ID || heir.ID == operated.ID {
+		t.Error("who took a login inherits the user of who had it")
+	}
+	if twin := h.signIn(t, "gitlab", "1", "alice"); twin.ID == alice.ID {
+		t.Error("an id of one VCS opens the user of that id at the other")
+	}
+	if found, err := h.ByName(ctx, "github:1"); err != nil || found.ID != alice.ID {
+		t.Errorf("by name: got %+v, %v; want %s", found, err, alice.ID)
+	}
+}
+
+func TestFirstLoginsAtOnceMakeOneUser(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t)
+	var mu sync.Mutex
+	seen := map[string]int{}
+	var wg sync.WaitGroup
+	for range 8 {
+		wg.Go(func() {
+			u, err := h.SignIn(ctx, "github", user.Identity{ID: "1", Login: "ann"}, operator())
+			mu.Lock()
+			defer mu.Unlock()
+			if err != nil {
+				t.Error(err)
+			}
+			seen[u.ID]++
+		})
+	}
+	wg.Wait()
+	if len(seen) != 1 {
+		t.Errorf("got users %v, want one", seen)
+	}
+}
+
+func TestFirstLoginSurvivesALostAnswer(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t)
+	h.faults.Add(storagetest.Fault{Operation: "TransactWriteItems", Nth: 1, Kind: storagetest.LoseAnswer})
+	made, err := h.faulty.SignIn(ctx, "github", user.Identity{ID: "1", Login: "ann"}, operator())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if again := h.signIn(t, "github", "1", "ann"); again.ID != made.ID {
+		t.Errorf("got user %s, want %s", again.ID, made.ID)
+	}
+}
+
+func TestOperatorTiesAnAccountToAUser(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t)
+	ann, ben := h.create(t, "ann"), h.create(t, "ben")
+	link := func(u user.User, id string) error {
+		return h.PutIdentity(ctx, u.ID, "github", user.Identity{ID: id, Login: "x"}, operator())
+	}
+	if err := link(ann, "1"); err != nil {
+		t.Fatal(err)
+	}
+	if got := h.signIn(t, "github", "1", "ann-at-github"); got.ID != ann.ID || got.Name != "ann" {
+		t.Errorf("got %+v, want ann", got)
+	}
+	if err := link(ben, "1"); !errors.Is(err, user.ErrLinked) {
+		t.Errorf("of an account that is ann's: got %v, want ErrLinked", err)
+	}
+	stranger := h.signIn(t, "github", "2", "stranger")
+	if err := link(ann, "2"); !errors.Is(err, user.ErrLinked) {
+		t.Errorf("of an account that has logged in: got %v, want ErrLinked", err)
+	}
+	// ann gets another account: the one before is a stranger's from then on.
+	if err := link(ann, "3"); err != nil {
+		t.Fatal(err)
+	}
+	if got := h.signIn(t, "github", "3", "ann3"); got.ID != ann.ID {
+		t.Error("the new account is not ann")
+	}
+	if got := h.signIn(t, "github", "1", "was-anns"); got.ID == ann.ID || got.ID == stranger.ID {
+		t.Error("the former account is still somebody's")
+	}
+	// So does a user whom a login made, and keeps its name.
+	if err := link(stranger, "4"); err != nil {
+		t.Fatal(err)
+	}
+	if got := h.signIn(t, "github", "2", "again"); got.ID == stranger.ID || got.Name == stranger.Name {
+		t.Errorf("got %+v, want a user of its own", got)
+	}
+}
+
+func TestReplaceLeavesNothingOfWhatTheVCSSaidBefore(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t)
+	u := h.signIn(t, "github", "1", "ann")
+	granted := access.Membership{VCS: "github", Installation: "99"}
+	if err := h.AddMembership(ctx, u.ID, granted, operator()); err != nil {
+		t.Fatal(err)
+	}
+	at := func(ids ...string) []access.Membership {
+		var want []access.Membership
+		for _, id := range ids {
+			want = append(want, access.Membership{VCS: "github", Installation: id})
+		}
+		return want
+	}
+	for _, c := range []struct {
+		name  string
+		ids   []string
+		asked time.Duration // after now
+		want  []access.Membership
+	}{
+		{"first", []string{"20", "10", "99"}, 0, at("10", "20", "99")},
+		{"lost one of two", []string{"10"}, time.Minute, at("10", "99")},
+		{"asked before, answered after", []string{"10", "20"}, 30 * time.Second, at("10", "99")},
+		{"another", []string{"30"}, 2 * time.Minute, at("30", "99")},
+		{"lost all", nil, 3 * time.Minute, at("99")},
+		{"asked before, answered after all were lost", []string{"30"}, time.Minute, at("99")},
+		{"back again", []string{"30"}, 4 * time.Minute, at("30", "99")},
+	} {
+		if err := h.Replace(ctx, operator(), u.ID, "github", c.ids, now.Add(c.asked)); err != nil {
+			t.Fatal(err)
+		}
+		got, err := h.Get(ctx, u.ID)
+		if m := got.MembershipsFor(access.KindSession, now.Add(c.asked)); err != nil || !slices.Equal(m, c.want) {
+			t.Errorf("%s: got %v, %v; want %v", c.name, m, err, c.want)
+		}
+		if !slices.Equal(got.Memberships, []access.Membership{granted}) {
+			t.Errorf("%s: an operator gave %v, want it to stay", c.name, got.Memberships)
+		}
+	}
+	if err := h.Replace(ctx, operator(), uuid.NewString(), "github", nil, now); !errors.Is(err, user.ErrNotFound) {
+		t.Errorf("of nobody: got %v, want ErrNotFound", err)
+	}
+	f := new(fault.Error)
+	if err := h.Replace(ctx, operator(), u.ID, "github", make([]string, user.MaxHosted+1), now); !errors.As(err, &f) || f.ID != "TOO_MANY_INSTALLATIONS" {
+		t.Errorf("of too many: got %v, want TOO_MANY_INSTALLATIONS", err)
+	}
+}
+
+func TestSameWordIsNotWrittenAtOnceAgain(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t)
+	u := h.signIn(t, "github", "1", "ann")
+	for _, c := range []struct {
+		after  time.Duration
+		writes int
+	}{{0, 1}, {time.Minute, 0}, {11 * time.Minute, 1}} {
+		before := h.faults.Calls("UpdateItem")
+		if err := h.faulty.Replace(ctx, operator(), u.ID, "github", []string{"1"}, now.Add(c.after)); err != nil {
+			t.Fatal(err)
+		}
+		if n := h.faults.Calls("UpdateItem") - before; n != c.writes {
+			t.Errorf("after %v: got %d writes, want %d", c.after, n, c.writes)
+		}
+	}
+}
+
+func TestWordOfAVCSLapses(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t)
+	u := h.signIn(t, "github", "1", "ann")
+	if err := h.Replace(ctx, operator(), u.ID, "github", []string{"1"}, now); err != nil {
+		t.Fatal(err)
+	}
+	u, err := h.Get(ctx, u.ID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		kind  access.Kind
+		after time.Duration
+		want  int
+	}{
+		{access.KindSession, 0, 1},
+		{access.KindSession, user.SessionLapse - time.Second, 1},
+		{access.KindSession, user.SessionLapse, 0},
+		{access.KindAPIKey, user.SessionLapse, 1},
+		{access.KindAPIKey, user.KeyLapse - time.Second, 1},
+		{access.KindAPIKey, user.KeyLapse, 0},
+		{access.KindAccessToken, user.KeyLapse, 0},
+	} {
+		if got := u.MembershipsFor(c.kind, now.Truncate(time.Millisecond).Add(c.after)); len(got) != c.want {
+			t.Errorf("%s after %v: got %v, want %d", c.kind, c.after, got, c.want)
+		}
+	}
+}
