@@ -42,7 +42,7 @@ func (i *installations) list(ctx context.Context, call httpapi.Call, vcs string)
 		if err != nil {
 			return installationList{}, err
 		}
-		memberships = u.Memberships
+		memberships = u.MembershipsFor(call.Caller.Kind, call.Now)
 	}
 	var ids []string
 	reached := call.Caller
