@@ -1,0 +1,276 @@
+// Package vcstest stands in for the VCS hosts in tests: the endpoints that the
+// product calls, over HTTP on the loopback interface, with the paging, limits,
+// entity tags and errors that the hosts document. Tests change its state by
+// methods, and let requests fail.
+package vcstest
+
+import (
+	"crypto/rand"
+	"crypto/rsa"
+	"crypto/sha256"
+	"crypto/x509"
+	"encoding/hex"
+	"encoding/json"
+	"encoding/pem"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/golang-jwt/jwt/v5"
+)
+
+// AppID is the id of the GitHub App that the stand-in knows.
+const AppID = 1001
+
+// Repository is a repository at the stand-in.
+type Repository struct {
+	ID                         int64
+	Owner, Name, DefaultBranch string
+	Archived, Private          bool
+	UpdatedAt                  time.Time
+	// Files are the paths that exist on the default branch.
+	Files []string
+}
+
+// Failure is what happens to requests instead of an answer.
+type Failure struct {
+	// Match is a part of the method and path, such as "GET /repos/"; empty is
+	// every request but those for tokens.
+	Match string
+	// Times is how many requests fail; 0 is every one.
+	Times int
+	// Status and Header answer the request; Status 0 ends the connection.
+	Status int
+	Header http.Header
+	// Body is what is answered; it may be cut JSON.
+	Body string
+}
+
+// GitHub is a stand-in for GitHub, or, by its path, for an Enterprise Server.
+type GitHub struct {
+	// API is its address for an App: that of an Enterprise Server, with a path.
+	API string
+	// Key is the App's private key, in PEM.
+	Key string
+
+	public *rsa.PublicKey
+
+	mu            sync.Mutex
+	installations map[string][]Repository
+	admins        map[string]string // organisation/login to role
+	tokens        map[string]string // to installation
+	failures      []*Failure
+	asked         []string
+}
+
+// NewGitHub starts one that ends with the test.
+func NewGitHub(t testing.TB) *GitHub {
+	t.Helper()
+	private, err := rsa.GenerateKey(rand.Reader, 2048)
+	if err != nil {
+		t.Fatal(err)
+	}
+	g := &GitHub{
+		public: &private.PublicKey, installations: map[string][]Repository{}, admins: map[string]string{}, tokens: map[string]string{},
+		Key: string(pem.EncodeToMemory(&pem.Block{Type: "RSA PRIVATE KEY", Bytes: x509.MarshalPKCS1PrivateKey(private)})),
+	}
+	mux := http.NewServeMux()
+	mux.HandleFunc("POST /api/v3/app/installations/{id}/access_tokens", g.token)
+	mux.HandleFunc("GET /api/v3/installation/repositories", g.of(g.list))
+	mux.HandleFunc("GET /api/v3/repositories/{id}", g.of(g.byID))
+	mux.HandleFunc("GET /api/v3/repos/{owner}/{name}/contents/{path...}", g.of(g.contents))
+	mux.HandleFunc("GET /api/v3/orgs/{org}/memberships/{login}", g.of(g.membership))
+	server := httptest.NewServer(g.failing(mux))
+	t.Cleanup(server.Close)
+	g.API = server.URL + "/api/v3"
+	return g
+}
+
+// Install gives an installation its repositories, in place of earlier ones.
+func (g *GitHub) Install(installation string, repositories ...Repository) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.installations[installation] = repositories
+}
+
+// Role gives a person an active membership of an organisation.
+func (g *GitHub) Role(organisation, login, role string) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.admins[organisation+"/"+login] = role
+}
+
+// Fail lets requests fail; the first failure that matches happens.
+func (g *GitHub) Fail(f Failure) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.failures = append(g.failures, &f)
+}
+
+// Asked counts the requests whose method and path begin with a text. Requests
+// that were answered 304 have " 304" behind.
+func (g *GitHub) Asked(prefix string) int {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	n := 0
+	for _, line := range g.asked {
+		if strings.HasPrefix(line, prefix) {
+			n++
+		}
+	}
+	return n
+}
+
+func (g *GitHub) failing(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		line := r.Method + " " + strings.TrimPrefix(r.URL.Path, "/api/v3")
+		g.mu.Lock()
+		g.asked = append(g.asked, line)
+		i := slices.IndexFunc(g.failures, func(f *Failure) bool {
+			return f.Match != "" && strings.Contains(line, f.Match) || f.Match == "" && !strings.Contains(line, "/access_tokens")
+		})
+		var f *Failure
+		if i >= 0 {
+			f = g.failures[i]
+			if f.Times == 1 {
+				g.failures = slices.Delete(g.failures, i, i+1)
+			}
+			f.Times = max(0, f.Times-1)
+		}
+		g.mu.Unlock()
+		switch {
+		case f == nil:
+			next.ServeHTTP(w, r)
+		case f.Status == 0:
+			panic(http.ErrAbortHandler)
+		default:
+			for name, values := range f.Header {
+				w.Header()[name] = values
+			}
+			w.Header().Set("Content-Type", "application/json")
+			w.WriteHeader(f.Status)
+			_, _ = w.Write([]byte(f.Body))
+		}
+	})
+}
+
+// token sells a token of an hour to whoever signs as the App.
+func (g *GitHub) token(w http.ResponseWriter, r *http.Request) {
+	text, _ := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
+	claims := jwt.RegisteredClaims{}
+	_, err := jwt.ParseWithClaims(text, &claims, func(*jwt.Token) (any, error) { return g.public, nil },
+		jwt.WithValidMethods([]string{"RS256"}), jwt.WithIssuer(strconv.Itoa(AppID)), jwt.WithExpirationRequired())
+	if err != nil || claims.ExpiresAt.After(time.Now().Add(10*time.Minute+time.Second)) {
+		refuse(w, http.StatusUnauthorized, "A JSON web token could not be decoded")
+		return
+	}
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if _, ok := g.installations[r.PathValue("id")]; !ok {
+		refuse(w, http.StatusNotFound, "Not Found")
+		return
+	}
+	token := "ghs_" + rand.Text()
+	g.tokens[token] = r.PathValue("id")
+	w.WriteHeader(http.StatusCreated)
+	_ = json.NewEncoder(w).Encode(map[string]any{"token": token, "expires_at": time.Now().Add(time.Hour).UTC().Format(time.RFC3339)})
+}
+
+// of serves a request of an installation: with its token, and with an entity
+// tag.
+func (g *GitHub) of(serve func(http.ResponseWriter, *http.Request, []Repository) any) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		token := strings.TrimPrefix(strings.TrimPrefix(r.Header.Get("Authorization"), "token "), "Bearer ")
+		g.mu.Lock()
+		defer g.mu.Unlock()
+		installation, ok := g.tokens[token]
+		if !ok {
+			refuse(w, http.StatusUnauthorized, "Bad credentials")
+			return
+		}
+		answer := serve(w, r, g.installations[installation])
+		if answer == nil {
+			refuse(w, http.StatusNotFound, "Not Found")
+			return
+		}
+		body, err := json.Marshal(answer)
+		if err != nil {
+			panic(err)
+		}
+		sum := sha256.Sum256(append([]byte(installation), body...))
+		tag := `W/"` + hex.EncodeToString(sum[:]) + `"`
+		w.Header().Set("ETag", tag)
+		w.Header().Set("Content-Type", "application/json; charset=utf-8")
+		if r.Header.Get("If-None-Match") == tag {
+			g.asked[len(g.asked)-1] += " 304"
+			w.WriteHeader(http.StatusNotModified)
+			return
+		}
+		_, _ = w.Write(body)
+	}
+}
+
+func refuse(w http.ResponseWriter, status int, message string) {
+	w.Header().Set("Content-Type", "application/json; charset=utf-8")
+	w.WriteHeader(status)
+	_, _ = fmt.Fprintf(w, `{"message":%q,"documentation_url":"https://docs.github.com/rest"}`, message)
+}
+
+func (g *GitHub) list(w http.ResponseWriter, r *http.Request, all []Repository) any {
+	size, page := 30, 1
+	if n, err := strconv.Atoi(r.FormValue("per_page")); err == nil && n > 0 {
+		size = min(n, 100)
+	}
+	if n, err := strconv.Atoi(r.FormValue("page")); err == nil && n > 0 {
+		page = n
+	}
+	from, to := min(len(all), (page-1)*size), min(len(all), page*size)
+	if to < len(all) {
+		w.Header().Set("Link", fmt.Sprintf(`<%s/installation/repositories?page=%d&per_page=%d>; rel="next"`, g.API, page+1, size))
+	}
+	list := make([]any, 0, to-from)
+	for _, repo := range all[from:to] {
+		list = append(list, repo.object())
+	}
+	return map[string]any{"total_count": len(all), "repositories": list}
+}
+
+func (r Repository) object() any {
+	at := r.UpdatedAt.UTC().Format(time.RFC3339)
+	return map[string]any{
+		"id": r.ID, "name": r.Name, "full_name": r.Owner + "/" + r.Name, "owner": map[string]any{"login": r.Owner}, "private": r.Private,
+		"archived": r.Archived, "default_branch": r.DefaultBranch, "updated_at": at, "pushed_at": at,
+	}
+}
+
+func (g *GitHub) byID(_ http.ResponseWriter, r *http.Request, all []Repository) any {
+	for _, repo := range all {
+		if strconv.FormatInt(repo.ID, 10) == r.PathValue("id") {
+			return repo.object()
+		}
+	}
+	return nil
+}
+
+func (g *GitHub) contents(_ http.ResponseWriter, r *http.Request, all []Repository) any {
+	for _, repo := range all {
+		if repo.Owner == r.PathValue("owner") && repo.Name == r.PathValue("name") && slices.Contains(repo.Files, r.PathValue("path")) {
+			return map[string]any{"type": "file", "path": r.PathValue("path"), "encoding": "base64", "content": ""}
+		}
+	}
+	return nil
+}
+
+func (g *GitHub) membership(_ http.ResponseWriter, r *http.Request, _ []Repository) any {
+	role, ok := g.admins[r.PathValue("org")+"/"+r.PathValue("login")]
+	if !ok {
+		return nil
+	}
+	return map[string]any{"state": "active", "role": role}
+}

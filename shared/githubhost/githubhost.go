@@ -1,0 +1,197 @@
+// Package githubhost asks GitHub, or a GitHub Enterprise Server, in the name of
+// our GitHub App. Its invariants: no error holds a token, a key or a word of an
+// answer; no call waits longer than its context; and where GitHub asks for
+// patience the caller is told for how long, and nothing is repeated meanwhile.
+package githubhost
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/bradleyfalzon/ghinstallation/v2"
+	"github.com/google/go-github/v88/github"
+)
+
+// Workflow is the file that makes a repository set up.
+const Workflow = ".github/workflows/terrateam.yml"
+
+// Repository is what GitHub tells of a repository.
+type Repository struct {
+	// ID is GitHub's id of it, decimal digits.
+	ID string
+	// Owner is the login of the account that it belongs to.
+	Owner, Name string
+	// DefaultBranch is empty in a repository without commits.
+	DefaultBranch     string
+	Archived, Private bool
+	// UpdatedAt is when it last changed or was pushed to, whichever is later.
+	UpdatedAt time.Time
+}
+
+// ErrGone says that GitHub knows no such thing, or not for this installation.
+var ErrGone = errors.New("github: not found, or out of the installation's reach")
+
+// Limited says that GitHub takes no more requests of the installation for a
+// while: a primary or a secondary rate limit.
+type Limited struct {
+	// RetryAfter is how long to wait, at least a second.
+	RetryAfter time.Duration
+}
+
+// Error implements error.
+func (l *Limited) Error() string {
+	return fmt.Sprintf("github: over the rate limit for %s", l.RetryAfter.Round(time.Second))
+}
+
+// App is our GitHub App. It may be used by several goroutines.
+type App struct {
+	id        int64
+	key       func(context.Context) (string, error)
+	api       string
+	transport http.RoundTripper
+
+	mu      sync.Mutex
+	pem     string
+	clients map[string]*github.Client // by installation
+}
+
+// New returns the App of an id at an API address, such as
+// "https://api.github.com" or "https://github.example.com/api/v3". The private
+// key, in PEM, is asked for on each use; when it changes, new tokens are made
+// with the new one.
+func New(id int64, key func(context.Context) (string, error), api string) *App {
+	return &App{
+		id: id, key: key, api: strings.TrimRight(api, "/"),
+		transport: &patient{next: http.DefaultTransport}, clients: map[string]*github.Client{},
+	}
+}
+
+// installation answers the client of an installation, which keeps its token of
+// an hour.
+func (a *App) installation(ctx context.Context, installation string) (*github.Client, error) {
+	id, err := strconv.ParseInt(installation, 10, 64)
+	if err != nil {
+		return nil, fmt.Errorf("github: installation %q is no number", installation)
+	}
+	pem, err := a.key(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("read private key of the GitHub App: %w", err)
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if pem != a.pem {
+		a.pem, a.clients = pem, map[string]*github.Client{}
+	}
+	if c := a.clients[installation]; c != nil {
+		return c, nil
+	}
+	signed, err := ghinstallation.New(a.transport, a.id, id, []byte(pem))
+	if err != nil {
+		return nil, errors.New("github: the private key of the GitHub App is not an RSA key in PEM")
+	}
+	signed.BaseURL = a.api
+	base := a.api + "/"
+	// What is remembered lies above the credential: it is one installation's alone.
+	c, err := github.NewClient(github.WithTransport(newTagged(signed)), github.WithURLs(&base, &base))
+	if err != nil {
+		return nil, fmt.Errorf("github: address %s is not usable", a.api)
+	}
+	if len(a.clients) >= maxClients {
+		clear(a.clients)
+	}
+	a.clients[installation] = c
+	return c, nil
+}
+
+// maxClients bounds how many installations' tokens and answers are remembered.
+const maxClients = 50
+
+// pageSize is GitHub's largest page.
+const pageSize = 100
+
+// Repositories answers a page, from 1 on, of the repositories that an
+// installation reaches, and the next page's number: 0 after the last.
+func (a *App) Repositories(ctx context.Context, installation string, page int) ([]Repository, int, error) {
+	c, err := a.installation(ctx, installation)
+	if err != nil {
+		return nil, 0, err
+	}
+	list, answer, err := c.Apps.ListRepos(ctx, &github.ListOptions{Page: page, PerPage: pageSize})
+	if err != nil {
+		return nil, 0, explain("list repositories", err)
+	}
+	found := make([]Repository, len(list.Repositories))
+	for i, r := range list.Repositories {
+		found[i] = read(r)
+	}
+	return found, answer.NextPage, nil
+}
+
+func read(r *github.Repository) Repository {
+	at := r.GetUpdatedAt().Time
+	if pushed := r.GetPushedAt().Time; pushed.After(at) {
+		at = pushed
+	}
+	return Repository{
+		ID: strconv.FormatInt(r.GetID(), 10), Owner: r.GetOwner().GetLogin(), Name: r.GetName(), DefaultBranch: r.GetDefaultBranch(),
+		Archived: r.GetArchived(), Private: r.GetPrivate(), UpdatedAt: at.UTC(),
+	}
+}
+
+// Repository asks for one repository by its id; ErrGone if there is none.
+func (a *App) Repository(ctx context.Context, installation, id string) (Repository, error) {
+	c, err := a.installation(ctx, installation)
+	if err != nil {
+		return Repository{}, err
+	}
+	n, err := strconv.ParseInt(id, 10, 64)
+	if err != nil {
+		return Repository{}, ErrGone
+	}
+	r, _, err := c.Repositories.GetByID(ctx, n)
+	if err != nil {
+		return Repository{}, explain("read repository", err)
+	}
+	return read(r), nil
+}
+
+// HasWorkflow reports whether the repository has the Workflow file on its
+// default branch.
+func (a *App) HasWorkflow(ctx context.Context, installation string, r Repository) (bool, error) {
+	c, err := a.installation(ctx, installation)
+	if err != nil {
+		return false, err
+	}
+	_, _, _, err = c.Repositories.GetContents(ctx, r.Owner, r.Name, Workflow, nil)
+	switch err = explain("look for the workflow file", err); {
+	case errors.Is(err, ErrGone):
+		return false, nil
+	case err != nil:
+		return false, err
+	}
+	return true, nil
+}
+
+// IsAdmin reports whether a login is an active member of an organisation with
+// the role admin. Of a person's own account, which is no organisation, nobody
+// is.
+func (a *App) IsAdmin(ctx context.Context, installation, organisation, login string) (bool, error) {
+	c, err := a.installation(ctx, installation)
+	if err != nil {
+		return false, err
+	}
+	m, _, err := c.Organizations.GetOrgMembership(ctx, login, organisation)
+	switch err = explain("read membership", err); {
+	case errors.Is(err, ErrGone):
+		return false, nil
+	case err != nil:
+		return false, err
+	}
+	return m.GetState() == "active" && m.GetRole() == "admin", nil
+}

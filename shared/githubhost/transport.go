@@ -1,0 +1,120 @@
+package githubhost
+
+import (
+	"bytes"
+	"io"
+	"math/rand/v2"
+	"net/http"
+	"sync"
+	"time"
+)
+
+// patient repeats reads that failed at the host or on the way: at most twice,
+// after a drawn pause. Nothing else is repeated.
+type patient struct{ next http.RoundTripper }
+
+const (
+	attempts = 3
+	pause    = 300 * time.Millisecond
+)
+
+// RoundTrip implements http.RoundTripper.
+func (p *patient) RoundTrip(r *http.Request) (*http.Response, error) {
+	for attempt := 1; ; attempt++ {
+		answer, err := p.next.RoundTrip(r)
+		failed := err != nil || answer.StatusCode >= http.StatusInternalServerError
+		if !failed || attempt == attempts || r.Method != http.MethodGet {
+			return answer, err
+		}
+		if err == nil {
+			_ = answer.Body.Close()
+		}
+		select {
+		case <-time.After(rand.N(pause << attempt)):
+		case <-r.Context().Done():
+			return nil, r.Context().Err()
+		}
+	}
+}
+
+// tagged remembers one installation's answers with their entity tags and asks whether they have
+// changed: GitHub does not count a request that is answered 304 ("Best practices
+// for using the REST API", GitHub documentation).
+type tagged struct {
+	next http.RoundTripper
+
+	mu   sync.Mutex
+	kept map[string]remembered // by address
+	size int
+}
+
+type remembered struct {
+	tag    string
+	header http.Header
+	body   []byte
+}
+
+// Bounds of what is remembered. When they are met it begins anew: what is asked
+// again soon is remembered soon.
+const (
+	maxKept   = 2 << 20 // bytes of bodies
+	maxAnswer = 1 << 18
+	maxBody   = 16 << 20 // of any answer
+)
+
+func newTagged(next http.RoundTripper) *tagged {
+	return &tagged{next: next, kept: map[string]remembered{}}
+}
+
+// RoundTrip implements http.RoundTripper.
+func (t *tagged) RoundTrip(r *http.Request) (*http.Response, error) {
+	if r.Method != http.MethodGet {
+		return t.next.RoundTrip(r)
+	}
+	name := r.URL.String()
+	t.mu.Lock()
+	before, known := t.kept[name]
+	t.mu.Unlock()
+	if known {
+		r = r.Clone(r.Context())
+		r.Header.Set("If-None-Match", before.tag)
+	}
+	answer, err := t.next.RoundTrip(r)
+	if err != nil {
+		return nil, err
+	}
+	if known && answer.StatusCode == http.StatusNotModified {
+		_ = answer.Body.Close()
+		answer.StatusCode, answer.Status = http.StatusOK, "200 OK"
+		limits := answer.Header
+		answer.Header = before.header.Clone()
+		for name, values := range limits {
+			answer.Header[name] = values
+		}
+		answer.Body, answer.ContentLength = io.NopCloser(bytes.NewReader(before.body)), int64(len(before.body))
+		return answer, nil
+	}
+	return t.remember(name, answer)
+}
+
+// remember keeps an answer, and bounds it.
+func (t *tagged) remember(name string, answer *http.Response) (*http.Response, error) {
+	defer func() { _ = answer.Body.Close() }()
+	body, err := io.ReadAll(io.LimitReader(answer.Body, maxBody))
+	if err != nil {
+		return nil, err
+	}
+	answer.Body, answer.ContentLength = io.NopCloser(bytes.NewReader(body)), int64(len(body))
+	tag := answer.Header.Get("ETag")
+	if answer.StatusCode != http.StatusOK || tag == "" || len(body) > maxAnswer {
+		return answer, nil
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.size+len(body) > maxKept {
+		t.kept, t.size = map[string]remembered{}, 0
+	}
+	t.size += len(body) - len(t.kept[name].body)
+	t.kept[name] = remembered{tag: tag, header: answer.Header.Clone(), body: body}
+	return answer, nil
+}
