@@ -38,20 +38,6 @@ type Repository struct {
 	Files []string
 }
 
-// Failure is what happens to requests instead of an answer.
-type Failure struct {
-	// Match is a part of the method and path, such as "GET /repos/"; empty is
-	// every request but those for tokens.
-	Match string
-	// Times is how many requests fail; 0 is every one.
-	Times int
-	// Status and Header answer the request; Status 0 ends the connection.
-	Status int
-	Header http.Header
-	// Body is what is answered; it may be cut JSON.
-	Body string
-}
-
 // GitHub is a stand-in for GitHub, or, by its path, for an Enterprise Server.
 type GitHub struct {
 	// API is its address for an App: that of an Enterprise Server, with a path.
@@ -61,12 +47,12 @@ type GitHub struct {
 
 	public *rsa.PublicKey
 
+	gate
+
 	mu            sync.Mutex
 	installations map[string][]Repository
 	admins        map[string]string // organisation/login to role
 	tokens        map[string]string // to installation
-	failures      []*Failure
-	asked         []string
 }
 
 // NewGitHub starts one that ends with the test.
@@ -86,7 +72,7 @@ func NewGitHub(t testing.TB) *GitHub {
 	mux.HandleFunc("GET /api/v3/repositories/{id}", g.of(g.byID))
 	mux.HandleFunc("GET /api/v3/repos/{owner}/{name}/contents/{path...}", g.of(g.contents))
 	mux.HandleFunc("GET /api/v3/orgs/{org}/memberships/{login}", g.of(g.membership))
-	server := httptest.NewServer(g.failing(mux))
+	server := httptest.NewServer(g.behind("/api/v3", mux))
 	t.Cleanup(server.Close)
 	g.API = server.URL + "/api/v3"
 	return g
@@ -104,60 +90,6 @@ func (g *GitHub) Role(organisation, login, role string) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.admins[organisation+"/"+login] = role
-}
-
-// Fail lets requests fail; the first failure that matches happens.
-func (g *GitHub) Fail(f Failure) {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	g.failures = append(g.failures, &f)
-}
-
-// Asked counts the requests whose method and path begin with a text. Requests
-// that were answered 304 have " 304" behind.
-func (g *GitHub) Asked(prefix string) int {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	n := 0
-	for _, line := range g.asked {
-		if strings.HasPrefix(line, prefix) {
-			n++
-		}
-	}
-	return n
-}
-
-func (g *GitHub) failing(next http.Handler) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		line := r.Method + " " + strings.TrimPrefix(r.URL.Path, "/api/v3")
-		g.mu.Lock()
-		g.asked = append(g.asked, line)
-		i := slices.IndexFunc(g.failures, func(f *Failure) bool {
-			return f.Match != "" && strings.Contains(line, f.Match) || f.Match == "" && !strings.Contains(line, "/access_tokens")
-		})
-		var f *Failure
-		if i >= 0 {
-			f = g.failures[i]
-			if f.Times == 1 {
-				g.failures = slices.Delete(g.failures, i, i+1)
-			}
-			f.Times = max(0, f.Times-1)
-		}
-		g.mu.Unlock()
-		switch {
-		case f == nil:
-			next.ServeHTTP(w, r)
-		case f.Status == 0:
-			panic(http.ErrAbortHandler)
-		default:
-			for name, values := range f.Header {
-				w.Header()[name] = values
-			}
-			w.Header().Set("Content-Type", "application/json")
-			w.WriteHeader(f.Status)
-			_, _ = w.Write([]byte(f.Body))
-		}
-	})
 }
 
 // token sells a token of an hour to whoever signs as the App.
@@ -208,7 +140,7 @@ func (g *GitHub) of(serve func(http.ResponseWriter, *http.Request, []Repository)
 		w.Header().Set("ETag", tag)
 		w.Header().Set("Content-Type", "application/json; charset=utf-8")
 		if r.Header.Get("If-None-Match") == tag {
-			g.asked[len(g.asked)-1] += " 304"
+			g.unchanged()
 			w.WriteHeader(http.StatusNotModified)
 			return
 		}

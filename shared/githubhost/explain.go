@@ -9,6 +9,8 @@ import (
 
 	"github.com/bradleyfalzon/ghinstallation/v2"
 	"github.com/google/go-github/v88/github"
+
+	"github.com/opsplane/opsplane/shared/vcshost"
 )
 
 // defaultPatience is for a limit that does not say when it ends ("Best practices
@@ -28,11 +30,11 @@ func explain(doing string, err error) error {
 	case err == nil:
 		return nil
 	case errors.As(err, &primary):
-		return limited(time.Until(primary.Rate.Reset.Time))
+		return vcshost.Limit(time.Until(primary.Rate.Reset.Time))
 	case errors.As(err, &secondary) && secondary.RetryAfter != nil:
-		return limited(*secondary.RetryAfter)
+		return vcshost.Limit(*secondary.RetryAfter)
 	case errors.As(err, &secondary):
-		return limited(defaultPatience)
+		return vcshost.Limit(defaultPatience)
 	case errors.As(err, &token) && token.Response != nil:
 		return status("fetch a token of the installation", token.Response.StatusCode)
 	case errors.As(err, &answer) && answer.Response != nil:
@@ -43,14 +45,14 @@ func explain(doing string, err error) error {
 	return fmt.Errorf("github: %s: no usable answer", doing)
 }
 
-func limited(wait time.Duration) *Limited { return &Limited{RetryAfter: max(wait, time.Second)} }
-
 func status(doing string, code int) error {
 	switch code {
 	case http.StatusNotFound, http.StatusGone:
-		return fmt.Errorf("%s: %w", doing, ErrGone)
+		return fmt.Errorf("%s: %w", doing, vcshost.ErrGone)
+	case http.StatusUnauthorized:
+		return fmt.Errorf("github: %s: %w", doing, vcshost.ErrRefused)
 	case http.StatusTooManyRequests:
-		return limited(defaultPatience)
+		return vcshost.Limit(defaultPatience)
 	}
 	return fmt.Errorf("github: %s: status %d", doing, code)
 }

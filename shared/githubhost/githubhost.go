@@ -16,6 +16,8 @@ import (
 
 	"github.com/bradleyfalzon/ghinstallation/v2"
 	"github.com/google/go-github/v88/github"
+
+	"github.com/opsplane/opsplane/shared/vcshost"
 )
 
 // Workflow is the file that makes a repository set up.
@@ -32,21 +34,6 @@ type Repository struct {
 	Archived, Private bool
 	// UpdatedAt is when it last changed or was pushed to, whichever is later.
 	UpdatedAt time.Time
-}
-
-// ErrGone says that GitHub knows no such thing, or not for this installation.
-var ErrGone = errors.New("github: not found, or out of the installation's reach")
-
-// Limited says that GitHub takes no more requests of the installation for a
-// while: a primary or a secondary rate limit.
-type Limited struct {
-	// RetryAfter is how long to wait, at least a second.
-	RetryAfter time.Duration
-}
-
-// Error implements error.
-func (l *Limited) Error() string {
-	return fmt.Sprintf("github: over the rate limit for %s", l.RetryAfter.Round(time.Second))
 }
 
 // App is our GitHub App. It may be used by several goroutines.
@@ -68,7 +55,7 @@ type App struct {
 func New(id int64, key func(context.Context) (string, error), api string) *App {
 	return &App{
 		id: id, key: key, api: strings.TrimRight(api, "/"),
-		transport: &patient{next: http.DefaultTransport}, clients: map[string]*github.Client{},
+		transport: vcshost.Patient(http.DefaultTransport), clients: map[string]*github.Client{},
 	}
 }
 
@@ -144,7 +131,7 @@ func read(r *github.Repository) Repository {
 	}
 }
 
-// Repository asks for one repository by its id; ErrGone if there is none.
+// Repository asks for one repository by its id; vcshost.ErrGone if there is none.
 func (a *App) Repository(ctx context.Context, installation, id string) (Repository, error) {
 	c, err := a.installation(ctx, installation)
 	if err != nil {
@@ -152,7 +139,7 @@ func (a *App) Repository(ctx context.Context, installation, id string) (Reposito
 	}
 	n, err := strconv.ParseInt(id, 10, 64)
 	if err != nil {
-		return Repository{}, ErrGone
+		return Repository{}, vcshost.ErrGone
 	}
 	r, _, err := c.Repositories.GetByID(ctx, n)
 	if err != nil {
@@ -170,7 +157,7 @@ func (a *App) HasWorkflow(ctx context.Context, installation string, r Repository
 	}
 	_, _, _, err = c.Repositories.GetContents(ctx, r.Owner, r.Name, Workflow, nil)
 	switch err = explain("look for the workflow file", err); {
-	case errors.Is(err, ErrGone):
+	case errors.Is(err, vcshost.ErrGone):
 		return false, nil
 	case err != nil:
 		return false, err
@@ -188,7 +175,7 @@ func (a *App) IsAdmin(ctx context.Context, installation, organisation, login str
 	}
 	m, _, err := c.Organizations.GetOrgMembership(ctx, login, organisation)
 	switch err = explain("read membership", err); {
-	case errors.Is(err, ErrGone):
+	case errors.Is(err, vcshost.ErrGone):
 		return false, nil
 	case err != nil:
 		return false, err

@@ -12,6 +12,7 @@ import (
 
 	"github.com/opsplane/opsplane/infra/vcstest"
 	"github.com/opsplane/opsplane/shared/githubhost"
+	"github.com/opsplane/opsplane/shared/vcshost"
 )
 
 var updated = time.Date(2026, 11, 3, 9, 0, 0, 0, time.UTC)
@@ -96,7 +97,7 @@ func TestSingleQuestions(t *testing.T) {
 	if err != nil || !two.Archived {
 		t.Errorf("got %+v, %v", two, err)
 	}
-	if _, err := app.Repository(ctx, "42", "3"); !errors.Is(err, githubhost.ErrGone) {
+	if _, err := app.Repository(ctx, "42", "3"); !errors.Is(err, vcshost.ErrGone) {
 		t.Errorf("missing: %v", err)
 	}
 	for r, want := range map[githubhost.Repository]bool{one: true, two: false} {
@@ -109,7 +110,7 @@ func TestSingleQuestions(t *testing.T) {
 			t.Errorf("%s is admin: %t, %v", login, got, err)
 		}
 	}
-	if _, _, err := app.Repositories(ctx, "44", 1); !errors.Is(err, githubhost.ErrGone) {
+	if _, _, err := app.Repositories(ctx, "44", 1); !errors.Is(err, vcshost.ErrGone) {
 		t.Errorf("an installation that is gone: %v", err)
 	}
 }
@@ -156,7 +157,7 @@ func TestPassingFailuresAreRepeatedAndLimitsAreTold(t *testing.T) {
 
 func limitedTo(least, most time.Duration) func(error) bool {
 	return func(err error) bool {
-		var l *githubhost.Limited
+		var l *vcshost.Limited
 		return errors.As(err, &l) && l.RetryAfter >= least && l.RetryAfter <= most
 	}
 }
@@ -171,7 +172,7 @@ func TestKeyThatIsNoneIsSaidWithoutIt(t *testing.T) {
 	}
 	other := vcstest.NewGitHub(t)
 	app = githubhost.New(vcstest.AppID, func(context.Context) (string, error) { return other.Key, nil }, host.API)
-	if _, _, err := app.Repositories(t.Context(), "42", 1); err == nil || !strings.Contains(err.Error(), "401") {
+	if _, _, err := app.Repositories(t.Context(), "42", 1); !errors.Is(err, vcshost.ErrRefused) {
 		t.Errorf("another App's key: %v", err)
 	}
 }

@@ -3,39 +3,9 @@ package githubhost
 import (
 	"bytes"
 	"io"
-	"math/rand/v2"
 	"net/http"
 	"sync"
-	"time"
 )
-
-// patient repeats reads that failed at the host or on the way: at most twice,
-// after a drawn pause. Nothing else is repeated.
-type patient struct{ next http.RoundTripper }
-
-const (
-	attempts = 3
-	pause    = 300 * time.Millisecond
-)
-
-// RoundTrip implements http.RoundTripper.
-func (p *patient) RoundTrip(r *http.Request) (*http.Response, error) {
-	for attempt := 1; ; attempt++ {
-		answer, err := p.next.RoundTrip(r)
-		failed := err != nil || answer.StatusCode >= http.StatusInternalServerError
-		if !failed || attempt == attempts || r.Method != http.MethodGet {
-			return answer, err
-		}
-		if err == nil {
-			_ = answer.Body.Close()
-		}
-		select {
-		case <-time.After(rand.N(pause << attempt)):
-		case <-r.Context().Done():
-			return nil, r.Context().Err()
-		}
-	}
-}
 
 // tagged remembers one installation's answers with their entity tags and asks whether they have
 // changed: GitHub does not count a request that is answered 304 ("Best practices

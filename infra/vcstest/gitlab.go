@@ -1,0 +1,207 @@
+package vcstest
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+)
+
+// Group is a group at the stand-in for GitLab.
+type Group struct {
+	ID                 int64
+	FullPath, FullName string
+	// Direct and Inherited are the access levels of members, by account.
+	Direct, Inherited map[int64]int
+	Projects          []Project
+}
+
+// Project is a project at the stand-in for GitLab.
+type Project struct {
+	ID                int64
+	PathWithNamespace string
+	DefaultBranch     string
+	Archived, Public  bool
+	UpdatedAt         time.Time
+}
+
+// GitLab is a stand-in for GitLab.
+type GitLab struct {
+	// API is its address, without the version.
+	API string
+
+	gate
+
+	mu     sync.Mutex
+	tokens map[string]int64 // to account
+	names  map[int64]string // of accounts
+	groups []Group
+}
+
+// NewGitLab starts one that ends with the test.
+func NewGitLab(t testing.TB) *GitLab {
+	t.Helper()
+	g := &GitLab{tokens: map[string]int64{}, names: map[int64]string{}}
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /api/v4/user", g.as(g.whoami))
+	mux.HandleFunc("GET /api/v4/groups", g.as(g.listGroups))
+	mux.HandleFunc("GET /api/v4/groups/{group}", g.as(g.showGroup))
+	mux.HandleFunc("GET /api/v4/groups/{group}/members/{account}", g.as(g.member(func(m Group) map[int64]int { return m.Direct })))
+	mux.HandleFunc("GET /api/v4/groups/{group}/members/all/{account}", g.as(g.member(func(m Group) map[int64]int { return m.Inherited })))
+	mux.HandleFunc("GET /api/v4/groups/{group}/projects", g.as(g.listProjects))
+	mux.HandleFunc("GET /api/v4/projects/{project}", g.as(g.showProject))
+	server := httptest.NewServer(g.behind("/api/v4", mux))
+	t.Cleanup(server.Close)
+	g.API = server.URL + "/api"
+	return g
+}
+
+// Account makes an account and answers a token of it.
+func (g *GitLab) Account(id int64, username string) (token string) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	token = fmt.Sprint("glpat-", id, "-", username)
+	g.tokens[token], g.names[id] = id, username
+	return token
+}
+
+// Set makes a group, in place of one with its id.
+func (g *GitLab) Set(group Group) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	for i := range g.groups {
+		if g.groups[i].ID == group.ID {
+			g.groups[i] = group
+			return
+		}
+	}
+	g.groups = append(g.groups, group)
+}
+
+// as serves a request with an account's token, which may not exist: then what is
+// asked for does not either.
+func (g *GitLab) as(serve func(http.ResponseWriter, *http.Request, int64) any) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		g.mu.Lock()
+		defer g.mu.Unlock()
+		w.Header().Set("Content-Type", "application/json")
+		account, ok := g.tokens[strings.TrimPrefix(r.Header.Get("Authorization"), "Bearer ")]
+		if !ok {
+			w.WriteHeader(http.StatusUnauthorized)
+			_, _ = w.Write([]byte(`{"message":"401 Unauthorized"}`))
+			return
+		}
+		answer := serve(w, r, account)
+		if answer == nil {
+			w.WriteHeader(http.StatusNotFound)
+			_, _ = w.Write([]byte(`{"message":"404 Not Found"}`))
+			return
+		}
+		_ = json.NewEncoder(w).Encode(answer)
+	}
+}
+
+func (g *GitLab) whoami(_ http.ResponseWriter, _ *http.Request, account int64) any {
+	return map[string]any{"id": account, "username": g.names[account], "state": "active"}
+}
+
+// cut answers a page of a list, and says in headers which it is.
+func cut[T any](w http.ResponseWriter, r *http.Request, all []T) []T {
+	size, page := 20, 1
+	if n, err := strconv.Atoi(r.FormValue("per_page")); err == nil && n > 0 {
+		size = min(n, 100)
+	}
+	if n, err := strconv.Atoi(r.FormValue("page")); err == nil && n > 0 {
+		page = n
+	}
+	from, to := min(len(all), (page-1)*size), min(len(all), page*size)
+	w.Header().Set("X-Page", strconv.Itoa(page))
+	w.Header().Set("X-Per-Page", strconv.Itoa(size))
+	w.Header().Set("X-Next-Page", "")
+	if to < len(all) {
+		w.Header().Set("X-Next-Page", strconv.Itoa(page+1))
+	}
+	return all[from:to]
+}
+
+func (m Group) object() any {
+	return map[string]any{"id": m.ID, "full_name": m.FullName, "full_path": m.FullPath}
+}
+
+func (g *GitLab) listGroups(w http.ResponseWriter, r *http.Request, account int64) any {
+	least, _ := strconv.Atoi(r.FormValue("min_access_level"))
+	list := []any{}
+	for _, m := range g.groups {
+		if level := m.Inherited[account]; level >= max(least, 1) {
+			list = append(list, m.object())
+		}
+	}
+	return cut(w, r, list)
+}
+
+// visible finds a group of which the account is a member.
+func (g *GitLab) visible(r *http.Request, account int64) *Group {
+	for i, m := range g.groups {
+		if strconv.FormatInt(m.ID, 10) == r.PathValue("group") && m.Inherited[account] > 0 {
+			return &g.groups[i]
+		}
+	}
+	return nil
+}
+
+func (g *GitLab) showGroup(_ http.ResponseWriter, r *http.Request, account int64) any {
+	if m := g.visible(r, account); m != nil {
+		return m.object()
+	}
+	return nil
+}
+
+func (g *GitLab) member(levels func(Group) map[int64]int) func(http.ResponseWriter, *http.Request, int64) any {
+	return func(_ http.ResponseWriter, r *http.Request, account int64) any {
+		m := g.visible(r, account)
+		id, err := strconv.ParseInt(r.PathValue("account"), 10, 64)
+		if m == nil || err != nil || levels(*m)[id] == 0 {
+			return nil
+		}
+		return map[string]any{"id": id, "username": g.names[id], "state": "active", "access_level": levels(*m)[id]}
+	}
+}
+
+func (p Project) object() any {
+	visibility := "private"
+	if p.Public {
+		visibility = "public"
+	}
+	return map[string]any{
+		"id": p.ID, "path_with_namespace": p.PathWithNamespace, "default_branch": p.DefaultBranch, "archived": p.Archived,
+		"visibility": visibility, "last_activity_at": p.UpdatedAt.UTC().Format(time.RFC3339),
+	}
+}
+
+func (g *GitLab) listProjects(w http.ResponseWriter, r *http.Request, account int64) any {
+	m := g.visible(r, account)
+	if m == nil {
+		return nil
+	}
+	list := make([]any, len(m.Projects))
+	for i, p := range m.Projects {
+		list[i] = p.object()
+	}
+	return cut(w, r, list)
+}
+
+func (g *GitLab) showProject(_ http.ResponseWriter, r *http.Request, account int64) any {
+	for _, m := range g.groups {
+		for _, p := range m.Projects {
+			if strconv.FormatInt(p.ID, 10) == r.PathValue("project") && (p.Public || m.Inherited[account] > 0) {
+				return p.object()
+			}
+		}
+	}
+	return nil
+}

@@ -1,0 +1,79 @@
+package gitlabhost
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	gitlab "gitlab.com/gitlab-org/api/client-go"
+
+	"github.com/opsplane/opsplane/shared/vcshost"
+)
+
+// defaultPatience is for a limit that does not say when it ends.
+const defaultPatience = time.Minute
+
+// explain turns an error of the library into one of ours, without what the host
+// answered.
+func explain(ctx context.Context, doing string, err error) error {
+	if err == nil {
+		return nil
+	}
+	if errors.Is(err, gitlab.ErrNotFound) {
+		return fmt.Errorf("gitlab: %s: %w", doing, vcshost.ErrGone)
+	}
+	var answer *gitlab.ErrorResponse
+	if !errors.As(err, &answer) || answer.Response == nil {
+		if ctx.Err() != nil {
+			return fmt.Errorf("gitlab: %s: %w", doing, ctx.Err())
+		}
+		return fmt.Errorf("gitlab: %s: no usable answer", doing)
+	}
+	switch code := answer.Response.StatusCode; code {
+	case http.StatusUnauthorized:
+		return fmt.Errorf("gitlab: %s: %w", doing, vcshost.ErrRefused)
+	case http.StatusForbidden, http.StatusNotFound, http.StatusGone:
+		return fmt.Errorf("gitlab: %s: %w", doing, vcshost.ErrGone)
+	case http.StatusTooManyRequests:
+		wait := defaultPatience
+		if seconds, err := strconv.Atoi(answer.Response.Header.Get("Retry-After")); err == nil {
+			wait = time.Duration(seconds) * time.Second
+		}
+		return vcshost.Limit(wait)
+	default:
+		return fmt.Errorf("gitlab: %s: status %d", doing, code)
+	}
+}
+
+func isGone(err error) bool { return errors.Is(err, vcshost.ErrGone) }
+
+func sortByName(groups []Group) {
+	slices.SortFunc(groups, func(a, b Group) int {
+		return cmp.Or(strings.Compare(a.FullName, b.FullName), cmp.Compare(a.ID, b.ID))
+	})
+}
+
+// maxBody bounds an answer, in bytes.
+const maxBody = 16 << 20
+
+// bounded cuts answers that are too large for a function's memory.
+type bounded struct{ next http.RoundTripper }
+
+// RoundTrip implements http.RoundTripper.
+func (b bounded) RoundTrip(r *http.Request) (*http.Response, error) {
+	answer, err := b.next.RoundTrip(r)
+	if err == nil {
+		answer.Body = struct {
+			io.Reader
+			io.Closer
+		}{io.LimitReader(answer.Body, maxBody), answer.Body}
+	}
+	return answer, err
+}
