@@ -4,7 +4,6 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"os"
 	"strings"
@@ -24,11 +23,14 @@ import (
 func main() {
 	config := awsclient.Config()
 	db := awsclient.DynamoDB(config)
-	// The server's secret may be several, the newest first: it seals, and all open.
 	server := secret.New(config, os.Getenv("SERVER_SECRET"))
 	box := sealed.NewBox(func(ctx context.Context) ([][]byte, error) {
-		text, err := server.Text(ctx, time.Now())
-		return bytes.Fields([]byte(text)), err
+		words, err := server.Words(ctx, time.Now())
+		var secrets [][]byte
+		for _, word := range words {
+			secrets = append(secrets, []byte(word))
+		}
+		return secrets, err
 	})
 	url := func(name string) string { return strings.TrimRight(os.Getenv(name), "/") }
 	operations, sessions := os.Getenv("OPERATIONS_TABLE"), os.Getenv("SESSIONS_TABLE")

@@ -59,9 +59,9 @@ func decode(r *http.Request, p post) (post, error) {
 
 // acceptGitHub stores a delivery that GitHub has signed.
 func (w *webhooks) acceptGitHub(ctx context.Context, call httpapi.Call, p post) (httpapi.Empty, error) {
-	text, err := text(ctx, w.github, call.Now)
+	text, err := w.github.Text(ctx, call.Now)
 	if err != nil {
-		return httpapi.Empty{}, err
+		return httpapi.Empty{}, configured(err)
 	}
 	if !webhook.Signed(text, p.body, p.proof) {
 		return httpapi.Empty{}, fault.ErrForbidden
@@ -79,33 +79,47 @@ func (w *webhooks) acceptGitLab(ctx context.Context, call httpapi.Call, p post) 
 	if p.proof == "" {
 		return httpapi.Empty{}, fault.ErrForbidden
 	}
-	text, err := text(ctx, w.server, call.Now)
+	installation, err := w.installation(ctx, call.Now, p.proof)
 	if err != nil {
 		return httpapi.Empty{}, err
-	}
-	key, err := secret.Derive(text, webhook.Purpose)
-	if err != nil {
-		return httpapi.Empty{}, err
-	}
-	installation, ok := webhook.Installation(key, p.proof)
-	if !ok {
-		return httpapi.Empty{}, fault.ErrForbidden
 	}
 	if p.id == "" {
 		sum := sha256.Sum256(p.body)
 		p.id = hex.EncodeToString(sum[:])
 	}
+	// Whoever owns a group has a token: without the installation before it, an id
+	// could be taken before another group's delivery comes with it.
+	p.id = installation + "." + p.id
 	e, _ := vcsevent.GitLab(p.event, installation, p.body)
 	return httpapi.Empty{}, w.accept(ctx, call, "gitlab", e, p)
 }
 
-// text answers a secret. A host that is not configured has no webhook.
-func text(ctx context.Context, s *secret.Secret, now time.Time) (string, error) {
-	text, err := s.Text(ctx, now)
-	if errors.Is(err, secret.ErrNotConfigured) {
-		return "", fault.ErrNotFound
+// installation answers whose webhook a token is for: one that was made with any
+// word of the server's secret.
+func (w *webhooks) installation(ctx context.Context, now time.Time, token string) (string, error) {
+	words, err := w.server.Words(ctx, now)
+	if err != nil {
+		return "", configured(err)
 	}
-	return text, err
+	for _, word := range words {
+		key, err := secret.Derive(word, webhook.Purpose)
+		if err != nil {
+			return "", err
+		}
+		if installation, ok := webhook.Installation(key, token); ok {
+			return installation, nil
+		}
+	}
+	return "", fault.ErrForbidden
+}
+
+// configured turns the error of a secret that is not there into a fault: a host
+// that is not configured has no webhook.
+func configured(err error) error {
+	if errors.Is(err, secret.ErrNotConfigured) {
+		return fault.ErrNotFound
+	}
+	return err
 }
 
 // accept stores a delivery. One that is stored already is acknowledged again.

@@ -28,7 +28,8 @@ const (
 	githubEvents = "/api/github/v1/events"
 	gitlabEvents = "/api/v1/gitlab/events"
 	githubSecret = "github's"
-	serverSecret = "the server's"
+	serverSecret = "the-server's"
+	olderSecret  = "the-server's-older"
 )
 
 type rig struct {
@@ -41,7 +42,7 @@ type rig struct {
 func newRig(t *testing.T, github, server string) *rig {
 	dir := t.TempDir()
 	t.Setenv("SECRETS_DIR", dir)
-	for name, text := range map[string]string{"github": githubSecret, "server": serverSecret} {
+	for name, text := range map[string]string{"github": githubSecret, "server": serverSecret + " " + olderSecret} {
 		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
 			t.Fatal(err)
 		}
@@ -140,7 +141,12 @@ func TestForgedDeliveriesAreRefusedAndStoreNothing(t *testing.T) {
 
 func token(t *testing.T, installation string) string {
 	t.Helper()
-	key, err := secret.Derive(serverSecret, webhook.Purpose)
+	return tokenOf(t, serverSecret, installation)
+}
+
+func tokenOf(t *testing.T, word, installation string) string {
+	t.Helper()
+	key, err := secret.Derive(word, webhook.Purpose)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -165,9 +171,12 @@ func TestGitLabsTokenNamesTheInstallation(t *testing.T) {
 	if list := r.stored(t, "gitlab", "77"); len(list) != 3 || list[0].Repository != "501" {
 		t.Errorf("stored %+v", list)
 	}
+	if answer := r.post(t, gitlabEvents, body, headers(tokenOf(t, olderSecret, "79"), "a")); answer.StatusCode != 200 || len(r.stored(t, "gitlab", "79")) != 1 {
+		t.Errorf("a token from before the rotation: got %+v", answer)
+	}
 	good := token(t, "77")
 	for name, text := range map[string]string{
-		"no token": "", "another installation": token(t, "78")[:16] + good[16:], "truncated": good[:62], "GitHub's": githubSecret,
+		"no token": "", "another server's": tokenOf(t, "another", "77"), "another installation": token(t, "78")[:16] + good[16:], "truncated": good[:62], "GitHub's": githubSecret,
 	} {
 		if answer := r.post(t, gitlabEvents, body, headers(text, "c")); answer.StatusCode != 403 || answer.Body != "" {
 			t.Errorf("%s: got %+v", name, answer)

@@ -58,8 +58,9 @@ type Delivery struct {
 
 // Limits.
 const (
-	// MaxID is the length of an id, in bytes. GitHub and GitLab send UUIDs.
-	MaxID = 64
+	// MaxID is the length of an id, in bytes. GitHub and GitLab send UUIDs; an
+	// installation's id may stand before it.
+	MaxID = 96
 	// MaxBody is how many bytes of a compressed body are kept: a transaction of
 	// DynamoDB has 4 MB ("Service, account, and table quotas", AWS
 	// documentation).

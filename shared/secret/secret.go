@@ -89,3 +89,12 @@ func (s *Secret) Text(ctx context.Context, now time.Time) (string, error) {
 	s.text, s.at = text, now
 	return text, nil
 }
+
+// Words answers the words of the secret, which is one secret or several: the
+// newest first. It makes what is new, and all tell what is genuine. So a secret
+// is rotated by putting another before it, and dropped once nothing of value is
+// made with it.
+func (s *Secret) Words(ctx context.Context, now time.Time) ([]string, error) {
+	text, err := s.Text(ctx, now)
+	return strings.Fields(text), err
+}

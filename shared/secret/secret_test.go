@@ -67,6 +67,17 @@ func TestFailureToReadNamesTheSecretAlone(t *testing.T) {
 	}
 }
 
+func TestSecretOfSeveralWordsIsRead(t *testing.T) {
+	dir := t.TempDir()
+	t.Setenv("SECRETS_DIR", dir)
+	if err := os.WriteFile(filepath.Join(dir, "server"), []byte("new old\n older\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if got, err := New(aws.Config{}, "server").Words(t.Context(), time.Now()); err != nil || strings.Join(got, ",") != "new,old,older" {
+		t.Errorf("got %q, %v", got, err)
+	}
+}
+
 func TestDerivedKeysDifferByPurposeAndSecret(t *testing.T) {
 	t.Parallel()
 	seen := map[string]bool{}

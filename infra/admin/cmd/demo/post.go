@@ -80,7 +80,7 @@ func (s signer) read(file string) (post, error) {
 		header.Set("X-Gitlab-Event", d.Event)
 		header.Set("X-Gitlab-Token", s.gitlab)
 		header.Set("Idempotency-Key", id)
-		return post{vcs: "gitlab", id: id, path: "/api/v1/gitlab/events", header: header, body: body.Bytes()}, nil
+		return post{vcs: "gitlab", id: gitlabInstallation + "." + id, path: "/api/v1/gitlab/events", header: header, body: body.Bytes()}, nil
 	}
 	sum := hmac.New(sha256.New, []byte(s.github))
 	sum.Write(body.Bytes())
