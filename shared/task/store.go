@@ -2,10 +2,7 @@ package task
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"slices"
-	"strings"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -17,7 +14,9 @@ import (
 	"github.com/opsplane/opsplane/shared/fault"
 )
 
-// Store keeps tasks in OperationsTable, one item each: pk TASK#<id>, sk TASK.
+// Store keeps tasks in OperationsTable, one item each (pk TASK#<id>, sk TASK),
+// and for each that has not ended a reminder (pk TASKS, sk <when, Unix
+// milliseconds, 13 digits>#<id>).
 type Store struct {
 	// DB is the table's client.
 	DB *dynamodb.Client
@@ -25,33 +24,31 @@ type Store struct {
 	Table string
 }
 
-const sortKey = "TASK"
-
-// ErrEnded is answered when a task cannot go to a state, because it has ended
-// or has passed that state.
-var ErrEnded = errors.New("the task cannot go to that state any more")
+const (
+	sortKey   = "TASK"
+	reminders = "TASKS"
+)
 
 func key(id string) attr.Item {
 	return attr.Item{"pk": attr.String(sortKey + "#" + id), "sk": attr.String(sortKey)}
 }
 
+func reminderKey(id string, at time.Time) attr.Item {
+	return attr.Item{"pk": attr.String(reminders), "sk": attr.String(millis(at) + "#" + id)}
+}
+
+// millis sorts as time does.
+func millis(at time.Time) string { return fmt.Sprintf("%013d", at.UnixMilli()) }
+
 // Get reads a task, strongly consistent. It answers fault.ErrNotFound for one
-// that is unknown or was last changed longer than Keep before now.
+// that is unknown or whose state last changed longer than Keep before now.
 func (s Store) Get(ctx context.Context, id string, now time.Time) (Task, error) {
-	out, err := s.DB.GetItem(ctx, &dynamodb.GetItemInput{
-		TableName: &s.Table, Key: key(id), ConsistentRead: aws.Bool(true),
-	})
+	item, err := s.read(ctx, id)
 	if err != nil {
-		return Task{}, fmt.Errorf("read task: %w", err)
+		return Task{}, err
 	}
-	if len(out.Item) == 0 {
-		return Task{}, fault.ErrNotFound
-	}
-	r := attr.Read(out.Item)
-	t := Task{
-		ID: id, Owner: r.String("owner"), VCS: r.String("vcs"), Installation: r.String("installation"),
-		Name: r.String("name"), State: State(r.String("state")), UpdatedAt: r.Time("updated_at"),
-	}
+	r := attr.Read(item)
+	t := decode(id, r)
 	if err := r.Err(); err != nil {
 		return Task{}, fmt.Errorf("decode task %s: %w", id, err)
 	}
@@ -62,78 +59,86 @@ func (s Store) Get(ctx context.Context, id string, now time.Time) (Task, error) 
 	return t, nil
 }
 
-// Create stores a new task as Pending, by author at author.At; State and
-// UpdatedAt of t are ignored. An id that is taken is an error, unless this very
-// request has taken it.
-func (s Store) Create(ctx context.Context, author change.Author, t Task) error {
-	item := key(t.ID)
-	for name, value := range map[string]string{
-		"owner": t.Owner, "name": t.Name, "state": string(Pending), "vcs": t.VCS, "installation": t.Installation,
-	} {
-		if value != "" {
-			item[name] = attr.String(value)
-		}
-	}
-	item["updated_at"], item["ttl"] = attr.Time(author.At), attr.Time(author.At.Add(Keep))
-	author.AddTo(item)
-	_, err := s.DB.PutItem(ctx, &dynamodb.PutItemInput{
-		TableName: &s.Table, Item: item, ConditionExpression: aws.String("attribute_not_exists(pk)"),
-		ReturnValuesOnConditionCheckFailure: types.ReturnValuesOnConditionCheckFailureAllOld,
+func (s Store) read(ctx context.Context, id string) (attr.Item, error) {
+	out, err := s.DB.GetItem(ctx, &dynamodb.GetItemInput{
+		TableName: &s.Table, Key: key(id), ConsistentRead: aws.Bool(true),
 	})
-	if err != nil && !took(err, author, Pending) {
+	if err != nil {
+		return nil, fmt.Errorf("read task: %w", err)
+	}
+	if len(out.Item) == 0 {
+		return nil, fault.ErrNotFound
+	}
+	return out.Item, nil
+}
+
+func decode(id string, r *attr.Reader) Task {
+	return Task{
+		ID: id, Kind: Kind(r.String("kind")), Owner: r.String("owner"), VCS: r.String("vcs"), Installation: r.String("installation"),
+		Name: r.String("name"), Note: r.String("note"), State: State(r.String("state")), Problem: r.String("problem"),
+		Progress: Progress{Done: r.Int("done"), Total: r.Int("total")}, UpdatedAt: r.Time("updated_at"),
+	}
+}
+
+// Create stores a new task as Pending, by author at author.At; State, Progress,
+// Problem and UpdatedAt of t are ignored. The table's stream wakes a worker. An
+// id that is taken is an error.
+func (s Store) Create(ctx context.Context, author change.Author, t Task) error {
+	if _, err := s.DB.TransactWriteItems(ctx, &dynamodb.TransactWriteItemsInput{TransactItems: s.Writes(author, t)}); err != nil {
 		return fmt.Errorf("create task %s: %w", t.ID, err)
 	}
 	return nil
 }
 
-// took reports whether a write to a state failed only because it has taken
-// effect before: the client repeats one whose answer was lost.
-func took(err error, author change.Author, to State) bool {
-	var unmet *types.ConditionalCheckFailedException
-	if !errors.As(err, &unmet) {
-		return false
-	}
-	r := attr.Read(unmet.Item)
-	return r.String(change.AttrRequest) == author.Request && State(r.String("state")) == to
-}
-
-// Move takes a task to a state, by author at author.At. It answers ErrEnded
-// where the task cannot go there from its present state, or does not exist.
-// Moving it again by the same request to the same state changes nothing.
-func (s Store) Move(ctx context.Context, author change.Author, id string, to State) error {
-	values := attr.Item{
-		":to": attr.String(string(to)), ":at": attr.Time(author.At), ":ttl": attr.Time(author.At.Add(Keep)),
-	}
-	var from []string
-	for state, targets := range next {
-		if slices.Contains(targets, to) {
-			from = append(from, ":"+string(state))
-			values[":"+string(state)] = attr.String(string(state))
+// Writes are the two writes of Create, for a transaction that makes a task
+// together with what it is about.
+func (s Store) Writes(author change.Author, t Task) []types.TransactWriteItem {
+	item := key(t.ID)
+	for name, value := range map[string]string{
+		"kind": string(t.Kind), "owner": t.Owner, "name": t.Name, "note": t.Note, "state": string(Pending),
+		"vcs": t.VCS, "installation": t.Installation,
+	} {
+		if value != "" {
+			item[name] = attr.String(value)
 		}
 	}
-	if len(from) == 0 {
-		return ErrEnded
+	item["created_at"], item["updated_at"], item["ttl"] = attr.Time(author.At), attr.Time(author.At), attr.Time(author.At.Add(Keep))
+	item["wake"] = attr.Int(author.At.UnixMilli())
+	author.AddTo(item)
+	return []types.TransactWriteItem{
+		{Put: &types.Put{TableName: &s.Table, Item: item, ConditionExpression: aws.String("attribute_not_exists(pk)")}},
+		s.remind(t.ID, author.At),
 	}
-	_, err := s.DB.UpdateItem(ctx, &dynamodb.UpdateItemInput{
-		TableName:           &s.Table,
-		Key:                 key(id),
-		UpdateExpression:    aws.String("SET #state = :to, updated_at = :at, #ttl = :ttl, " + author.Set(values)),
-		ConditionExpression: aws.String("#state IN (" + strings.Join(from, ", ") + ")"),
-		ExpressionAttributeNames: map[string]string{
-			"#state": "state", "#ttl": "ttl",
-		},
-		ExpressionAttributeValues:           values,
-		ReturnValuesOnConditionCheckFailure: types.ReturnValuesOnConditionCheckFailureAllOld,
+}
+
+func (s Store) remind(id string, at time.Time) types.TransactWriteItem {
+	item := reminderKey(id, at)
+	item["id"], item["ttl"] = attr.String(id), attr.Time(at.Add(Keep))
+	return types.TransactWriteItem{Put: &types.Put{TableName: &s.Table, Item: item}}
+}
+
+func (s Store) forget(id string, at time.Time) types.TransactWriteItem {
+	return types.TransactWriteItem{Delete: &types.Delete{TableName: &s.Table, Key: reminderKey(id, at)}}
+}
+
+// Due answers the ids of tasks that a worker should take up, those that wait
+// longest first, at most limit of them.
+func (s Store) Due(ctx context.Context, now time.Time, limit int) ([]string, error) {
+	out, err := s.DB.Query(ctx, &dynamodb.QueryInput{
+		TableName: &s.Table, ConsistentRead: aws.Bool(true), Limit: aws.Int32(int32(limit)),
+		KeyConditionExpression:    aws.String("pk = :pk AND sk < :now"),
+		ExpressionAttributeValues: attr.Item{":pk": attr.String(reminders), ":now": attr.String(millis(now.Add(time.Millisecond)))},
 	})
-	if took(err, author, to) {
-		return nil
-	}
-	var ended *types.ConditionalCheckFailedException
-	if errors.As(err, &ended) {
-		return ErrEnded
-	}
 	if err != nil {
-		return fmt.Errorf("move task %s to %s: %w", id, to, err)
+		return nil, fmt.Errorf("list tasks that are due: %w", err)
 	}
-	return nil
+	ids := make([]string, len(out.Items))
+	for i, item := range out.Items {
+		r := attr.Read(item)
+		ids[i] = r.String("id")
+		if err := r.Err(); err != nil {
+			return nil, fmt.Errorf("decode reminder: %w", err)
+		}
+	}
+	return ids, nil
 }

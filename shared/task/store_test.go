@@ -3,6 +3,7 @@ package task_test
 import (
 	"context"
 	"errors"
+	"slices"
 	"testing"
 	"time"
 
@@ -17,62 +18,152 @@ import (
 var born = time.Unix(4_000_000_000, 0).UTC()
 
 func at(d time.Duration) change.Author {
-	return change.Author{Principal: "user", Request: uuid.NewString(), At: born.Add(d)}
+	return change.Author{Principal: "ann", Credential: "key", Source: "192.0.2.1", Request: uuid.NewString(), At: born.Add(d)}
+}
+
+func open(t *testing.T) (*storagetest.Env, task.Store) {
+	env := storagetest.New(t)
+	return env, over(env)
+}
+
+func over(env *storagetest.Env) task.Store {
+	return task.Store{DB: env.DynamoDB, Table: env.Table("OperationsTable")}
+}
+
+// make stores a task and answers it as it is then read.
+func create(t *testing.T, s task.Store) task.Task {
+	t.Helper()
+	made := task.Task{
+		ID: uuid.NewString(), Owner: uuid.NewString(), VCS: "github", Installation: "42", Name: "refresh",
+		Kind: task.RefreshRepositories, Note: `{"page":1}`, State: task.Pending, UpdatedAt: born,
+	}
+	if err := s.Create(t.Context(), at(0), made); err != nil {
+		t.Fatal(err)
+	}
+	return made
+}
+
+// due answers the tasks that are due at a time.
+func due(t *testing.T, s task.Store, after time.Duration) []string {
+	t.Helper()
+	ids, err := s.Due(t.Context(), born.Add(after), 100)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return ids
 }
 
 func TestTaskLivesThroughItsStates(t *testing.T) {
 	t.Parallel()
-	env := storagetest.New(t)
-	s := task.Store{DB: env.DynamoDB, Table: env.Table("OperationsTable")}
+	_, s := open(t)
 	ctx := context.Background()
-	want := task.Task{
-		ID: uuid.NewString(), Owner: uuid.NewString(), VCS: "github", Installation: "42", Name: "refresh",
-		State: task.Pending, UpdatedAt: born,
-	}
-	if err := s.Create(ctx, at(0), want); err != nil {
-		t.Fatal(err)
-	}
+	want := create(t, s)
 	if err := s.Create(ctx, at(time.Second), want); err == nil {
 		t.Error("a second task with the same id was created")
 	}
-	check := func() {
+	check := func(now time.Duration, dueIDs ...string) {
 		t.Helper()
 		if got, err := s.Get(ctx, want.ID, born); err != nil || got != want {
 			t.Errorf("got %+v, %v; want %+v", got, err, want)
 		}
-	}
-	check()
-	for i, state := range []task.State{task.Running, task.Completed} {
-		d := time.Duration(i+1) * time.Minute
-		if err := s.Move(ctx, at(d), want.ID, state); err != nil {
-			t.Fatalf("move to %s: %v", state, err)
-		}
-		want.State, want.UpdatedAt = state, born.Add(d)
-		check()
-	}
-	for _, state := range []task.State{task.Pending, task.Running, task.Failed, task.Aborted, task.Completed, "nonsense"} {
-		if err := s.Move(ctx, at(time.Hour), want.ID, state); !errors.Is(err, task.ErrEnded) {
-			t.Errorf("move a completed task to %s: %v, want %v", state, err, task.ErrEnded)
+		if got := due(t, s, now); !slices.Equal(got, dueIDs) {
+			t.Errorf("due %v, want %v", got, dueIDs)
 		}
 	}
-	check()
-	if err := s.Move(ctx, at(0), uuid.NewString(), task.Running); !errors.Is(err, task.ErrEnded) {
-		t.Errorf("move an unknown task: %v, want %v", err, task.ErrEnded)
+	check(0, want.ID)
+	run, err := s.Begin(ctx, want.ID, born.Add(time.Minute))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if a := run.Author("r", born); a.Principal != "ann" || a.Credential != "key" || a.Source != "192.0.2.1" || a.Request != "r" || !a.At.Equal(born) {
+		t.Errorf("author %+v", a)
+	}
+	want.State, want.UpdatedAt = task.Running, born.Add(time.Minute)
+	check(time.Minute)
+	run.Note, run.Progress = `{"page":2}`, task.Progress{Done: 100, Total: 340}
+	if err := s.Save(ctx, run); err != nil {
+		t.Fatal(err)
+	}
+	want.Note, want.Progress = run.Note, run.Progress
+	check(time.Minute)
+	if err := s.Wait(ctx, run, born.Add(time.Hour), "the host asks for patience"); err != nil {
+		t.Fatal(err)
+	}
+	want.Problem = "the host asks for patience"
+	check(time.Hour-time.Second)
+	check(time.Hour, want.ID)
+	if run, err = s.Begin(ctx, want.ID, born.Add(time.Hour)); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.End(ctx, run, task.Completed, "", born.Add(2*time.Hour)); err != nil {
+		t.Fatal(err)
+	}
+	want.State, want.UpdatedAt, want.Note, want.Problem = task.Completed, born.Add(2*time.Hour), "", ""
+	check(100 * time.Hour)
+	if _, err := s.Begin(ctx, want.ID, born.Add(100*time.Hour)); !errors.Is(err, task.ErrNotDue) {
+		t.Errorf("begin one that has ended: %v", err)
+	}
+	for what, err := range map[string]error{
+		"save": s.Save(ctx, run), "wait": s.Wait(ctx, run, born, ""), "end": s.End(ctx, run, task.Failed, "no", born),
+	} {
+		if !errors.Is(err, task.ErrLost) {
+			t.Errorf("%s when it has ended: %v, want %v", what, err, task.ErrLost)
+		}
+	}
+	check(100 * time.Hour)
+}
+
+func TestOneWorkerHasATaskUntilItsLeaseIsOver(t *testing.T) {
+	t.Parallel()
+	_, s := open(t)
+	ctx := context.Background()
+	id := create(t, s).ID
+	first, err := s.Begin(ctx, id, born)
+	if err != nil || first.Tries != 1 {
+		t.Fatalf("%+v, %v", first, err)
+	}
+	if _, err := s.Begin(ctx, id, born.Add(task.Lease-time.Second)); !errors.Is(err, task.ErrNotDue) {
+		t.Errorf("begin another's: %v, want %v", err, task.ErrNotDue)
+	}
+	if got := due(t, s, task.Lease-time.Second); len(got) != 0 {
+		t.Errorf("due %v", got)
+	}
+	if got := due(t, s, task.Lease); !slices.Equal(got, []string{id}) {
+		t.Errorf("a task whose worker died is not due: %v", got)
+	}
+	second, err := s.Begin(ctx, id, born.Add(task.Lease))
+	if err != nil || second.Tries != 2 {
+		t.Fatalf("%+v, %v", second, err)
+	}
+	for what, err := range map[string]error{
+		"save": s.Save(ctx, first), "wait": s.Wait(ctx, first, born, ""), "end": s.End(ctx, first, task.Failed, "no", born),
+	} {
+		if !errors.Is(err, task.ErrLost) {
+			t.Errorf("%s by the first worker: %v, want %v", what, err, task.ErrLost)
+		}
+	}
+	if err := s.Save(ctx, second); err != nil {
+		t.Error(err)
+	}
+	if err := s.Wait(ctx, second, born.Add(task.Lease), ""); err != nil {
+		t.Fatal(err)
+	}
+	if third, err := s.Begin(ctx, id, born.Add(task.Lease)); err != nil || third.Tries != 1 {
+		t.Errorf("after progress: %+v, %v", third, err)
+	}
+	if _, err := s.Begin(ctx, uuid.NewString(), born); !errors.Is(err, task.ErrNotDue) {
+		t.Errorf("begin one that is unknown: %v", err)
 	}
 }
 
 func TestUnknownAndExpiredTasksDoNotExist(t *testing.T) {
 	t.Parallel()
-	env := storagetest.New(t)
-	s := task.Store{DB: env.DynamoDB, Table: env.Table("OperationsTable")}
+	_, s := open(t)
 	ctx := context.Background()
-	id := uuid.NewString()
-	if _, err := s.Get(ctx, id, born); !errors.Is(err, fault.ErrNotFound) {
+	if _, err := s.Get(ctx, uuid.NewString(), born); !errors.Is(err, fault.ErrNotFound) {
 		t.Errorf("unknown: %v, want %v", err, fault.ErrNotFound)
 	}
-	if err := s.Create(ctx, at(0), task.Task{ID: id, Owner: "u", Name: "n"}); err != nil {
-		t.Fatal(err)
-	}
+	id := create(t, s).ID
 	if _, err := s.Get(ctx, id, born.Add(task.Keep)); err != nil {
 		t.Errorf("on its last second: %v", err)
 	}
@@ -81,32 +172,37 @@ func TestUnknownAndExpiredTasksDoNotExist(t *testing.T) {
 	}
 }
 
-func TestLostAnswersAreNoRefusals(t *testing.T) {
+// TestTaskIsNeverForgotten has every kind of failure happen to every call of a
+// task's life: a later worker always ends it, and nothing stays behind.
+func TestTaskIsNeverForgotten(t *testing.T) {
 	t.Parallel()
-	env := storagetest.New(t)
-	ctx := context.Background()
-	faulty := func(operation string) task.Store {
-		var f storagetest.Faults
-		f.Add(storagetest.Fault{Operation: operation, Nth: 1, Kind: storagetest.LoseAnswer})
-		return task.Store{DB: env.WithFaults(&f).DynamoDB, Table: env.Table("OperationsTable")}
-	}
-	id, request := uuid.NewString(), at(0)
-	if err := faulty("PutItem").Create(ctx, request, task.Task{ID: id, Owner: "u", Name: "n"}); err != nil {
-		t.Errorf("create: %v", err)
-	}
-	for _, state := range []task.State{task.Running, task.Completed} {
-		if err := faulty("UpdateItem").Move(ctx, request, id, state); err != nil {
-			t.Errorf("move to %s: %v", state, err)
+	env, s := open(t)
+	for _, kind := range []storagetest.Kind{
+		storagetest.Throttle, storagetest.Conflict, storagetest.ServerError, storagetest.LoseAnswer, storagetest.LoseRequest, storagetest.Refuse,
+	} {
+		for broken := 1; broken <= 6; broken++ {
+			var f storagetest.Faults
+			f.Add(storagetest.Fault{Nth: broken, Kind: kind})
+			id, now := create(t, s).ID, born
+			for life := over(env.WithFaults(&f)); ; now = now.Add(task.Lease) {
+				run, err := life.Begin(t.Context(), id, now)
+				if err == nil && life.Save(t.Context(), run) == nil && life.Wait(t.Context(), run, now, "") == nil {
+					if run, err = life.Begin(t.Context(), id, now); err == nil {
+						err = life.End(t.Context(), run, task.Completed, "", now)
+					}
+				}
+				if got, err := s.Get(t.Context(), id, born); err != nil {
+					t.Fatal(err)
+				} else if got.State == task.Completed {
+					break
+				}
+				if len(due(t, s, now.Add(task.Lease).Sub(born))) == 0 {
+					t.Fatalf("fault %d at call %d: %v, and nobody takes the task up", kind, broken, err)
+				}
+			}
+			if left := due(t, s, 1000*time.Hour); len(left) > 0 {
+				t.Fatalf("fault %d at call %d: reminders stay: %v", kind, broken, left)
+			}
 		}
-	}
-	s := task.Store{DB: env.DynamoDB, Table: env.Table("OperationsTable")}
-	if got, err := s.Get(ctx, id, born); err != nil || got.State != task.Completed {
-		t.Errorf("got %+v, %v; want it completed", got, err)
-	}
-	if err := faulty("UpdateItem").Move(ctx, at(0), id, task.Completed); !errors.Is(err, task.ErrEnded) {
-		t.Errorf("another request: %v, want %v", err, task.ErrEnded)
-	}
-	if err := s.Move(ctx, request, id, task.Failed); !errors.Is(err, task.ErrEnded) {
-		t.Errorf("the same request to another state: %v, want %v", err, task.ErrEnded)
 	}
 }

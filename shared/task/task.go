@@ -1,6 +1,9 @@
 // Package task holds the tasks: work that goes on after the request that asked
-// for it was answered. Its invariant: a task that has ended (completed, failed,
-// aborted) never changes again.
+// for it was answered. Its invariants: a task that has ended (completed, failed,
+// aborted) never changes again; one that has not is either being worked at, by
+// one worker, or has a time at which a worker takes it up, so that none is
+// forgotten when a worker dies; and what a worker notes of its progress is
+// there for the next one.
 package task
 
 import (
@@ -16,7 +19,7 @@ import (
 type State string
 
 // The states. A task begins as Pending and goes on to Running; the other three
-// are ends.
+// are ends. Aborted is one that clients know and that nothing sets.
 const (
 	Pending   State = "pending"
 	Running   State = "running"
@@ -25,32 +28,60 @@ const (
 	Aborted   State = "aborted"
 )
 
-// next lists where a task may go from a state.
-var next = map[State][]State{
-	Pending: {Running, Completed, Failed, Aborted},
-	Running: {Completed, Failed, Aborted},
-}
+// Kind is what a task does.
+type Kind string
+
+// The kinds.
+const (
+	// RefreshRepositories asks the host for all repositories of an
+	// installation.
+	RefreshRepositories Kind = "REPO_REFRESH"
+	// RemovePullRequests removes those of a repository that is gone.
+	RemovePullRequests Kind = "REPO_REMOVAL"
+)
 
 // Task is one piece of work.
 type Task struct {
 	// ID is a lower-case UUID.
 	ID string
+	// Kind is what it does.
+	Kind Kind
 	// Owner is the id of the user who asked for it: the only one who may see
-	// it.
+	// it. Empty for what the server does by itself.
 	Owner string
-	// VCS and Installation are what the task is about; both empty for a task
-	// that is about no installation.
+	// VCS and Installation are what the task is about.
 	VCS, Installation string
 	// Name says what the task does, for people.
 	Name string
+	// Note is what its worker has noted of where it stands, and at first what it
+	// has to know; the form is the worker's.
+	Note string
 	// State is how far it has come.
 	State State
+	// Progress counts what was done.
+	Progress Progress
+	// Problem is why the last try failed, in words for the owner; empty where
+	// none did.
+	Problem string
 	// UpdatedAt is when State was last set, whole seconds.
 	UpdatedAt time.Time
 }
 
-// Keep is how long a task can be read after its last change.
+// Progress is how much of a task is done.
+type Progress struct {
+	// Done counts things, such as repositories.
+	Done int64
+	// Total is how many there are; 0 while nobody knows.
+	Total int64
+}
+
+// Keep is how long a task can be read after its state last changed.
 const Keep = 30 * 24 * time.Hour
+
+// Title is the name of a task of a request.
+func Title(kind Kind, request, installation string) string {
+	return "INSTALLATION : " + request + " : " + string(kind) + " : " + installation
+}
 
 // VisibleTo reports whether caller may see the task: its owner alone, and with
 // a restricted credential only a task of an installation within the
