@@ -140,7 +140,7 @@ func TestRepositoriesArePagedByNameAndEqualNamesAreNotSkipped(t *testing.T) {
 	}
 	r.repository(t, "5", "77", "elsewhere")
 	r.repository(t, "42", "6", "gone")
-	if err := r.repositories.Gone(t.Context(), author(), "github", "42", "6", "2"); err != nil {
+	if _, err := r.repositories.Gone(t.Context(), author(), "github", "42", "6", "2", nil); err != nil {
 		t.Fatal(err)
 	}
 	want := "[[B/3 a/1] [b/5 b/9] [b/10 b-2/4] [ä/2]]"
@@ -171,7 +171,7 @@ func TestPullRequestsArePagedByNumberAndEqualNumbersAreNotSkipped(t *testing.T) 
 	}{{"7", 1}, {"7", 2}, {"10", 2}, {"9", 2}, {"7", 10}, {"7", 3}} {
 		err := r.pullRequests.Apply(t.Context(), author(), "github", "42", pullrequest.PullRequest{
 			Repository: p.repository, Number: p.number, State: pullrequest.Open, Owner: "acme", Name: "infra",
-		}, "1")
+		}, "1", r.repositories.NotEmptied("github", "42", p.repository, "1"))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -220,7 +220,7 @@ func TestPullRequestShowsWhatTheHostTold(t *testing.T) {
 		Repository: "9223372036854775807", Number: 17, Owner: "acme", Name: "infra", Title: "Add <bucket>", User: "ann", State: pullrequest.Merged,
 		BaseBranch: "main", BaseSHA: "aa", Branch: "topic", SHA: "bb", MergedSHA: "cc", MergedAt: born,
 	}
-	if err := r.pullRequests.Apply(t.Context(), author(), "github", "42", p, "1"); err != nil {
+	if err := r.pullRequests.Apply(t.Context(), author(), "github", "42", p, "1", r.repositories.NotEmptied("github", "42", p.Repository, "1")); err != nil {
 		t.Fatal(err)
 	}
 	var got json.RawMessage

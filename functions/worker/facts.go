@@ -9,6 +9,7 @@ import (
 	"github.com/opsplane/opsplane/shared/installation"
 	"github.com/opsplane/opsplane/shared/pullrequest"
 	"github.com/opsplane/opsplane/shared/repository"
+	"github.com/opsplane/opsplane/shared/task"
 	"github.com/opsplane/opsplane/shared/vcsevent"
 )
 
@@ -17,15 +18,15 @@ type facts struct {
 	installations installation.Store
 	repositories  repository.Store
 	pullRequests  pullrequest.Store
+	tasks         task.Store
 }
 
-// version orders facts as texts: by time, rank and delivery.
+// version orders facts as texts. What tells no time happened when it arrived.
 func version(v vcsevent.Version, d delivery.Delivery) string {
-	at := v.At
-	if at.IsZero() {
-		at = d.ReceivedAt
+	if v.At.IsZero() {
+		v.At = d.ReceivedAt
 	}
-	return fmt.Sprintf("%013d.%02d.%s", at.UnixMilli(), v.Rank, d.ID)
+	return v.Text(d.ID)
 }
 
 // apply keeps a fact, unless a newer one is kept. Doing it again changes
@@ -45,13 +46,17 @@ func (f facts) apply(ctx context.Context, author change.Author, d delivery.Deliv
 		}
 		return f.repositories.Apply(ctx, author, d.VCS, d.Installation, seen, version(c.Version, d))
 	case *vcsevent.RepositoryGone:
-		return f.repositories.Gone(ctx, author, d.VCS, d.Installation, c.ID, version(c.Version, d))
+		at := version(c.Version, d)
+		removal := repository.RemovalTask("", d.VCS, d.Installation, c.ID, at)
+		_, err := f.repositories.Gone(ctx, author, d.VCS, d.Installation, c.ID, at, f.tasks.Writes(author, removal))
+		return err
 	case *vcsevent.PullRequestSeen:
+		at := version(c.Version, d)
 		return f.pullRequests.Apply(ctx, author, d.VCS, d.Installation, pullrequest.PullRequest{
 			Repository: c.Repository, Number: c.Number, Owner: c.Owner, Name: c.Name, Title: c.Title, User: c.User,
 			State: pullrequest.State(c.State), BaseBranch: c.BaseBranch, BaseSHA: c.BaseSHA, Branch: c.Branch, SHA: c.SHA,
 			MergedSHA: c.MergedSHA, MergedAt: c.MergedAt, Draft: c.Draft,
-		}, version(c.Version, d))
+		}, at, f.repositories.NotEmptied(d.VCS, d.Installation, c.Repository, at))
 	}
 	return fmt.Errorf("a fact of type %T is not kept", c)
 }

@@ -14,17 +14,20 @@ import (
 	"github.com/opsplane/opsplane/shared/installation"
 	"github.com/opsplane/opsplane/shared/pullrequest"
 	"github.com/opsplane/opsplane/shared/repository"
+	"github.com/opsplane/opsplane/shared/task"
 	"github.com/opsplane/opsplane/shared/telemetry"
 )
 
 func main() {
-	db, vcs := awsclient.DynamoDB(awsclient.Config()), os.Getenv("VCS_TABLE")
+	db := awsclient.DynamoDB(awsclient.Config())
+	operations, vcs := os.Getenv("OPERATIONS_TABLE"), os.Getenv("VCS_TABLE")
 	w := &worker{
 		deliveries: delivery.Store{DB: db, Table: os.Getenv("DELIVERIES_TABLE")},
 		facts: facts{
-			installations: installation.Store{DB: db, Table: os.Getenv("OPERATIONS_TABLE")},
+			installations: installation.Store{DB: db, Table: operations},
 			repositories:  repository.Store{DB: db, Table: vcs},
 			pullRequests:  pullrequest.Store{DB: db, Table: vcs},
+			tasks:         task.Store{DB: db, Table: operations},
 		},
 		log: telemetry.Logger(), now: time.Now,
 	}

@@ -15,6 +15,7 @@ import (
 	"github.com/opsplane/opsplane/shared/installation"
 	"github.com/opsplane/opsplane/shared/pullrequest"
 	"github.com/opsplane/opsplane/shared/repository"
+	"github.com/opsplane/opsplane/shared/task"
 )
 
 var born = time.UnixMilli(4_000_000_000_000).UTC()
@@ -41,6 +42,7 @@ func (r *rig) over(env *storagetest.Env) *worker {
 			installations: installation.Store{DB: env.DynamoDB, Table: env.Table("OperationsTable")},
 			repositories:  repository.Store{DB: env.DynamoDB, Table: vcs},
 			pullRequests:  pullrequest.Store{DB: env.DynamoDB, Table: vcs},
+			tasks:         task.Store{DB: env.DynamoDB, Table: env.Table("OperationsTable")},
 		},
 		log: slog.New(slog.NewJSONHandler(io.Discard, nil)), now: func() time.Time { return r.clock },
 	}

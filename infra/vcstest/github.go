@@ -51,7 +51,7 @@ type GitHub struct {
 
 	mu            sync.Mutex
 	installations map[string][]Repository
-	admins        map[string]string // organisation/login to role
+	members       map[string]member // by organisation/login
 	tokens        map[string]string // to installation
 }
 
@@ -63,7 +63,7 @@ func NewGitHub(t testing.TB) *GitHub {
 		t.Fatal(err)
 	}
 	g := &GitHub{
-		public: &private.PublicKey, installations: map[string][]Repository{}, admins: map[string]string{}, tokens: map[string]string{},
+		public: &private.PublicKey, installations: map[string][]Repository{}, members: map[string]member{}, tokens: map[string]string{},
 		Key: string(pem.EncodeToMemory(&pem.Block{Type: "RSA PRIVATE KEY", Bytes: x509.MarshalPKCS1PrivateKey(private)})),
 	}
 	mux := http.NewServeMux()
@@ -85,11 +85,17 @@ func (g *GitHub) Install(installation string, repositories ...Repository) {
 	g.installations[installation] = repositories
 }
 
+// member is a person's membership of an organisation.
+type member struct {
+	account int64
+	role    string
+}
+
 // Role gives a person an active membership of an organisation.
-func (g *GitHub) Role(organisation, login, role string) {
+func (g *GitHub) Role(organisation, login string, account int64, role string) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	g.admins[organisation+"/"+login] = role
+	g.members[organisation+"/"+login] = member{account, role}
 }
 
 // token sells a token of an hour to whoever signs as the App.
@@ -200,9 +206,9 @@ func (g *GitHub) contents(_ http.ResponseWriter, r *http.Request, all []Reposito
 }
 
 func (g *GitHub) membership(_ http.ResponseWriter, r *http.Request, _ []Repository) any {
-	role, ok := g.admins[r.PathValue("org")+"/"+r.PathValue("login")]
+	m, ok := g.members[r.PathValue("org")+"/"+r.PathValue("login")]
 	if !ok {
 		return nil
 	}
-	return map[string]any{"state": "active", "role": role}
+	return map[string]any{"state": "active", "role": m.role, "user": map[string]any{"login": r.PathValue("login"), "id": m.account}}
 }

@@ -123,6 +123,9 @@ func cut[T any](w http.ResponseWriter, r *http.Request, all []T) []T {
 	w.Header().Set("X-Page", strconv.Itoa(page))
 	w.Header().Set("X-Per-Page", strconv.Itoa(size))
 	w.Header().Set("X-Next-Page", "")
+	if len(all) <= 10_000 {
+		w.Header().Set("X-Total", strconv.Itoa(len(all)))
+	}
 	if to < len(all) {
 		w.Header().Set("X-Next-Page", strconv.Itoa(page+1))
 	}
@@ -144,10 +147,10 @@ func (g *GitLab) listGroups(w http.ResponseWriter, r *http.Request, account int6
 	return cut(w, r, list)
 }
 
-// visible finds a group of which the account is a member.
+// visible finds a group, by id or path, of which the account is a member.
 func (g *GitLab) visible(r *http.Request, account int64) *Group {
 	for i, m := range g.groups {
-		if strconv.FormatInt(m.ID, 10) == r.PathValue("group") && m.Inherited[account] > 0 {
+		if name := r.PathValue("group"); (strconv.FormatInt(m.ID, 10) == name || m.FullPath == name) && m.Inherited[account] > 0 {
 			return &g.groups[i]
 		}
 	}

@@ -102,22 +102,31 @@ const maxClients = 50
 // pageSize is GitHub's largest page.
 const pageSize = 100
 
+// Page is a part of the repositories that an installation reaches.
+type Page struct {
+	Repositories []Repository
+	// Next is the next page's number; 0 after the last.
+	Next int
+	// Total is how many repositories all pages have.
+	Total int
+}
+
 // Repositories answers a page, from 1 on, of the repositories that an
-// installation reaches, and the next page's number: 0 after the last.
-func (a *App) Repositories(ctx context.Context, installation string, page int) ([]Repository, int, error) {
+// installation reaches.
+func (a *App) Repositories(ctx context.Context, installation string, page int) (Page, error) {
 	c, err := a.installation(ctx, installation)
 	if err != nil {
-		return nil, 0, err
+		return Page{}, err
 	}
 	list, answer, err := c.Apps.ListRepos(ctx, &github.ListOptions{Page: page, PerPage: pageSize})
 	if err != nil {
-		return nil, 0, explain("list repositories", err)
+		return Page{}, explain("list repositories", err)
 	}
-	found := make([]Repository, len(list.Repositories))
+	found := Page{Next: answer.NextPage, Total: list.GetTotalCount(), Repositories: make([]Repository, len(list.Repositories))}
 	for i, r := range list.Repositories {
-		found[i] = read(r)
+		found.Repositories[i] = read(r)
 	}
-	return found, answer.NextPage, nil
+	return found, nil
 }
 
 func read(r *github.Repository) Repository {
@@ -165,10 +174,11 @@ func (a *App) HasWorkflow(ctx context.Context, installation string, r Repository
 	return true, nil
 }
 
-// IsAdmin reports whether a login is an active member of an organisation with
-// the role admin. Of a person's own account, which is no organisation, nobody
-// is.
-func (a *App) IsAdmin(ctx context.Context, installation, organisation, login string) (bool, error) {
+// IsAdmin reports whether an account is an active member of an organisation with
+// the role admin. GitHub finds members by login, which may have become somebody
+// else's: so the account's id decides. Of a person's own account, which is no
+// organisation, nobody is.
+func (a *App) IsAdmin(ctx context.Context, installation, organisation, account, login string) (bool, error) {
 	c, err := a.installation(ctx, installation)
 	if err != nil {
 		return false, err
@@ -180,5 +190,5 @@ func (a *App) IsAdmin(ctx context.Context, installation, organisation, login str
 	case err != nil:
 		return false, err
 	}
-	return m.GetState() == "active" && m.GetRole() == "admin", nil
+	return strconv.FormatInt(m.GetUser().GetID(), 10) == account && m.GetState() == "active" && m.GetRole() == "admin", nil
 }

@@ -37,11 +37,11 @@ func TestRepositoriesAreListedPageByPage(t *testing.T) {
 	host.Install("42", repositories(250)...)
 	total, pages := 0, 0
 	for page := 1; page != 0; pages++ {
-		list, next, err := app.Repositories(t.Context(), "42", page)
-		if err != nil {
-			t.Fatal(err)
+		got, err := app.Repositories(t.Context(), "42", page)
+		if err != nil || got.Total != 250 {
+			t.Fatalf("of %d: %v", got.Total, err)
 		}
-		for _, r := range list {
+		for _, r := range got.Repositories {
 			total++
 			if want := (githubhost.Repository{
 				ID: strconv.Itoa(total), Owner: "acme", Name: fmt.Sprint("r", total), DefaultBranch: "main", UpdatedAt: updated,
@@ -49,7 +49,7 @@ func TestRepositoriesAreListedPageByPage(t *testing.T) {
 				t.Fatalf("got %+v, want %+v", r, want)
 			}
 		}
-		page = next
+		page = got.Next
 	}
 	if total != 250 || pages != 3 {
 		t.Errorf("%d repositories on %d pages", total, pages)
@@ -66,8 +66,8 @@ func TestWhatHasNotChangedIsNotCounted(t *testing.T) {
 	host.Install("43", repositories(2)...)
 	for range 3 {
 		for installation, want := range map[string]int{"42": 3, "43": 2} {
-			if list, _, err := app.Repositories(t.Context(), installation, 1); err != nil || len(list) != want {
-				t.Fatalf("%s: %d repositories, %v", installation, len(list), err)
+			if got, err := app.Repositories(t.Context(), installation, 1); err != nil || len(got.Repositories) != want {
+				t.Fatalf("%s: %d repositories, %v", installation, len(got.Repositories), err)
 			}
 		}
 	}
@@ -75,8 +75,8 @@ func TestWhatHasNotChangedIsNotCounted(t *testing.T) {
 		t.Errorf("%d requests, %d of them 304; want 6 and 4", all, same)
 	}
 	host.Install("42", repositories(4)...)
-	if list, _, err := app.Repositories(t.Context(), "42", 1); err != nil || len(list) != 4 {
-		t.Errorf("after a change: %d repositories, %v", len(list), err)
+	if got, err := app.Repositories(t.Context(), "42", 1); err != nil || len(got.Repositories) != 4 {
+		t.Errorf("after a change: %d repositories, %v", len(got.Repositories), err)
 	}
 }
 
@@ -86,8 +86,8 @@ func TestSingleQuestions(t *testing.T) {
 	list := repositories(2)
 	list[0].Files, list[1].Archived = []string{githubhost.Workflow}, true
 	host.Install("42", list...)
-	host.Role("acme", "ann", "admin")
-	host.Role("acme", "bob", "member")
+	host.Role("acme", "ann", 1, "admin")
+	host.Role("acme", "bob", 2, "member")
 	ctx := t.Context()
 	one, err := app.Repository(ctx, "42", "1")
 	if err != nil || one.Name != "r1" || one.Archived {
@@ -105,12 +105,15 @@ func TestSingleQuestions(t *testing.T) {
 			t.Errorf("%s has the workflow: %t, %v", r.Name, got, err)
 		}
 	}
-	for login, want := range map[string]bool{"ann": true, "bob": false, "eve": false} {
-		if got, err := app.IsAdmin(ctx, "42", "acme", login); err != nil || got != want {
-			t.Errorf("%s is admin: %t, %v", login, got, err)
+	for _, c := range []struct {
+		account, login string
+		want           bool
+	}{{"1", "ann", true}, {"2", "bob", false}, {"3", "eve", false}, {"4", "ann", false}} {
+		if got, err := app.IsAdmin(ctx, "42", "acme", c.account, c.login); err != nil || got != c.want {
+			t.Errorf("account %s, once called %s, is admin: %t, %v", c.account, c.login, got, err)
 		}
 	}
-	if _, _, err := app.Repositories(ctx, "44", 1); !errors.Is(err, vcshost.ErrGone) {
+	if _, err := app.Repositories(ctx, "44", 1); !errors.Is(err, vcshost.ErrGone) {
 		t.Errorf("an installation that is gone: %v", err)
 	}
 }
@@ -141,7 +144,7 @@ func TestPassingFailuresAreRepeatedAndLimitsAreTold(t *testing.T) {
 			app, host := newApp(t)
 			host.Install("42", repositories(1)...)
 			host.Fail(c.failure)
-			_, _, err := app.Repositories(t.Context(), "42", 1)
+			_, err := app.Repositories(t.Context(), "42", 1)
 			if !c.check(err) {
 				t.Errorf("got %v", err)
 			}
@@ -167,12 +170,12 @@ func TestKeyThatIsNoneIsSaidWithoutIt(t *testing.T) {
 	host := vcstest.NewGitHub(t)
 	host.Install("42")
 	app := githubhost.New(vcstest.AppID, func(context.Context) (string, error) { return "secret-text", nil }, host.API)
-	if _, _, err := app.Repositories(t.Context(), "42", 1); err == nil || strings.Contains(err.Error(), "secret-text") {
+	if _, err := app.Repositories(t.Context(), "42", 1); err == nil || strings.Contains(err.Error(), "secret-text") {
 		t.Errorf("got %v", err)
 	}
 	other := vcstest.NewGitHub(t)
 	app = githubhost.New(vcstest.AppID, func(context.Context) (string, error) { return other.Key, nil }, host.API)
-	if _, _, err := app.Repositories(t.Context(), "42", 1); !errors.Is(err, vcshost.ErrRefused) {
+	if _, err := app.Repositories(t.Context(), "42", 1); !errors.Is(err, vcshost.ErrRefused) {
 		t.Errorf("another App's key: %v", err)
 	}
 }

@@ -176,21 +176,31 @@ func (c *Client) Project(ctx context.Context, id string) (Project, error) {
 	return read(p), nil
 }
 
+// Page is a part of the projects of a group.
+type Page struct {
+	Projects []Project
+	// Next is the next page's number; 0 after the last.
+	Next int
+	// Total is how many projects all pages have; 0 for more than 10,000, which
+	// GitLab does not count.
+	Total int
+}
+
 // Projects answers a page, from 1 on, of the projects of a group and the groups
-// within it, and the next page's number: 0 after the last.
-func (c *Client) Projects(ctx context.Context, group string, page int) ([]Project, int, error) {
+// within it.
+func (c *Client) Projects(ctx context.Context, group string, page int) (Page, error) {
 	list, answer, err := c.gitlab.Groups.ListGroupProjects(group, &gitlab.ListGroupProjectsOptions{
 		ListOptions:      gitlab.ListOptions{PerPage: pageSize, Page: int64(page)},
 		IncludeSubGroups: gitlab.Ptr(true), WithShared: gitlab.Ptr(false), OrderBy: gitlab.Ptr("id"), Sort: gitlab.Ptr("asc"),
 	}, gitlab.WithContext(ctx))
 	if err != nil {
-		return nil, 0, explain(ctx, "list projects", err)
+		return Page{}, explain(ctx, "list projects", err)
 	}
-	found := make([]Project, len(list))
+	found := Page{Next: int(answer.NextPage), Total: int(answer.TotalItems), Projects: make([]Project, len(list))}
 	for i, p := range list {
-		found[i] = read(p)
+		found.Projects[i] = read(p)
 	}
-	return found, int(answer.NextPage), nil
+	return found, nil
 }
 
 func read(p *gitlab.Project) Project {

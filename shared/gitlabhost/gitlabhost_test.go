@@ -99,16 +99,16 @@ func TestProjectsAreListedPageByPage(t *testing.T) {
 	host.Set(g)
 	total := 0
 	for page := 1; page != 0; {
-		list, next, err := c.Projects(t.Context(), "77", page)
-		if err != nil {
-			t.Fatal(err)
+		got, err := c.Projects(t.Context(), "77", page)
+		if err != nil || got.Total != 230 {
+			t.Fatalf("of %d: %v", got.Total, err)
 		}
-		for _, p := range list {
+		for _, p := range got.Projects {
 			if total++; p.ID != strconv.Itoa(total) {
 				t.Fatalf("place %d has project %s", total, p.ID)
 			}
 		}
-		page = next
+		page = got.Next
 	}
 	if total != 230 {
 		t.Errorf("%d projects", total)

@@ -10,6 +10,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
 	"github.com/opsplane/opsplane/shared/attr"
+	"github.com/opsplane/opsplane/shared/awsclient"
 	"github.com/opsplane/opsplane/shared/change"
 )
 
@@ -26,11 +27,15 @@ func partition(vcs, installation string) attr.Item {
 	return attr.Item{"pk": attr.String("PULLS#" + vcs + "#" + installation)}
 }
 
+// attempts bounds how often a transaction is made that meets others.
+const attempts = 4
+
 // Apply takes in what a fact of a version tells of a pull request, unless a
 // newer one is known, so that facts may come in any order and again. Author,
 // time and commit of the merge, which not every fact tells, stay where it does
-// not. Versions are compared as texts.
-func (s Store) Apply(ctx context.Context, author change.Author, vcs, installation string, p PullRequest, version string) error {
+// not. Versions are compared as texts. Where the check, which is one of the
+// repository, does not hold, nothing is changed.
+func (s Store) Apply(ctx context.Context, author change.Author, vcs, installation string, p PullRequest, version string, check types.TransactWriteItem) error {
 	at := partition(vcs, installation)
 	at["sk"] = attr.String(p.Cursor())
 	values, names := attr.Item{":version": attr.String(version)}, map[string]string{}
@@ -39,44 +44,48 @@ func (s Store) Apply(ctx context.Context, author change.Author, vcs, installatio
 		names["#"+name], values[":"+name] = name, value
 		set += ", #" + name + " = :" + name
 	}
-	known, err := s.update(ctx, &dynamodb.UpdateItemInput{
-		TableName: &s.Table, Key: at, UpdateExpression: &set,
-		ConditionExpression:      aws.String("attribute_not_exists(seen) OR seen < :version"),
-		ExpressionAttributeNames: names, ExpressionAttributeValues: values,
-	})
-	if !known || err != nil {
-		return err
+	writes := []types.TransactWriteItem{
+		{Update: &types.Update{
+			TableName: &s.Table, Key: at, UpdateExpression: &set,
+			ConditionExpression:      aws.String("attribute_not_exists(seen) OR seen < :version"),
+			ExpressionAttributeNames: names, ExpressionAttributeValues: values,
+		}},
+		check,
 	}
-	return s.complete(ctx, author, at, p)
+	var err error
+	for n := range attempts {
+		if err := awsclient.Pause(ctx, n); err != nil {
+			return err
+		}
+		_, err = s.DB.TransactWriteItems(ctx, &dynamodb.TransactWriteItemsInput{TransactItems: writes})
+		switch {
+		case err == nil, awsclient.ConditionFailed(err, 1):
+			return nil
+		case awsclient.ConditionFailed(err, 0):
+			return s.complete(ctx, author, at, p)
+		case !awsclient.Overtaken(err):
+			return fmt.Errorf("write pull request: %w", err)
+		}
+	}
+	return fmt.Errorf("write pull request: %w", err)
 }
 
-// complete adds what only an older fact tells.
+// complete adds what only an older fact tells, to a pull request that is still
+// there.
 func (s Store) complete(ctx context.Context, author change.Author, at attr.Item, p PullRequest) error {
 	for name, value := range p.rare() {
 		values := attr.Item{":value": value}
-		_, err := s.update(ctx, &dynamodb.UpdateItemInput{
+		_, err := s.DB.UpdateItem(ctx, &dynamodb.UpdateItemInput{
 			TableName: &s.Table, Key: at, UpdateExpression: aws.String("SET #name = :value, " + author.Set(values)),
-			ConditionExpression:      aws.String("attribute_not_exists(#name)"),
+			ConditionExpression:      aws.String("attribute_exists(seen) AND attribute_not_exists(#name)"),
 			ExpressionAttributeNames: map[string]string{"#name": name}, ExpressionAttributeValues: values,
 		})
-		if err != nil {
-			return err
+		var unmet *types.ConditionalCheckFailedException
+		if err != nil && !errors.As(err, &unmet) {
+			return fmt.Errorf("write pull request: %w", err)
 		}
 	}
 	return nil
-}
-
-// update reports whether a write was refused for what is known already.
-func (s Store) update(ctx context.Context, in *dynamodb.UpdateItemInput) (known bool, err error) {
-	_, err = s.DB.UpdateItem(ctx, in)
-	var unmet *types.ConditionalCheckFailedException
-	if errors.As(err, &unmet) {
-		return true, nil
-	}
-	if err != nil {
-		return false, fmt.Errorf("write pull request: %w", err)
-	}
-	return false, nil
 }
 
 // rare are the attributes that not every fact tells, as far as this one does.

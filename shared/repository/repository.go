@@ -41,6 +41,8 @@ type Seen struct {
 	// DefaultBranch and Archived come together: nil where the fact does not
 	// tell them.
 	Details *Details
+	// Setup is nil where the fact does not tell.
+	Setup *bool
 }
 
 // Details are what only some facts tell of a repository.

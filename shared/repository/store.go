@@ -92,6 +92,9 @@ func (s Store) Apply(ctx context.Context, author change.Author, vcs, installatio
 			"branch": attr.String(d.DefaultBranch), "archived": attr.Bool(d.Archived),
 		}})
 	}
+	if seen.Setup != nil {
+		facts = append(facts, fact{version: "seen_setup", set: attr.Item{"setup": attr.Bool(*seen.Setup)}})
+	}
 	at := key(vcs, installation, seen.ID)
 	newer, err := s.write(ctx, author, at, version, facts...)
 	if newer || err != nil {
@@ -106,21 +109,26 @@ func (s Store) Apply(ctx context.Context, author change.Author, vcs, installatio
 	return nil
 }
 
-// Gone takes in that a repository no longer belongs to the installation.
-func (s Store) Gone(ctx context.Context, author change.Author, vcs, installation, id, version string) error {
-	_, err := s.write(ctx, author, key(vcs, installation, id), version, fact{
-		version: "seen",
-		set: attr.Item{
-			"id": attr.String(id), "gone": attr.Bool(true), "ttl": attr.Time(author.At.Add(Keep)),
-		},
-		remove: []string{"by_name"},
-	})
-	return err
-}
-
 // write sets parts of an item, unless one of them is known as of that version
 // or a newer one. It reports whether it did.
 func (s Store) write(ctx context.Context, author change.Author, at attr.Item, version string, facts ...fact) (bool, error) {
+	u := s.update(author, at, version, facts...)
+	_, err := s.DB.UpdateItem(ctx, &dynamodb.UpdateItemInput{
+		TableName: u.TableName, Key: u.Key, UpdateExpression: u.UpdateExpression, ConditionExpression: u.ConditionExpression,
+		ExpressionAttributeNames: u.ExpressionAttributeNames, ExpressionAttributeValues: u.ExpressionAttributeValues,
+	})
+	var known *types.ConditionalCheckFailedException
+	if errors.As(err, &known) {
+		return false, nil
+	}
+	if err != nil {
+		return false, fmt.Errorf("write repository: %w", err)
+	}
+	return true, nil
+}
+
+// update is the write of parts, on condition that each is older.
+func (s Store) update(author change.Author, at attr.Item, version string, facts ...fact) *types.Update {
 	values := attr.Item{":version": attr.String(version), ":now": attr.Time(author.At)}
 	names := map[string]string{}
 	set := "SET created_at = if_not_exists(created_at, :now), " + author.Set(values)
@@ -140,17 +148,8 @@ func (s Store) write(ctx context.Context, author change.Author, at attr.Item, ve
 	if len(remove) > 0 {
 		set += " REMOVE " + strings.Join(remove, ", ")
 	}
-	in := &dynamodb.UpdateItemInput{
+	return &types.Update{
 		TableName: &s.Table, Key: at, UpdateExpression: &set, ExpressionAttributeValues: values,
 		ConditionExpression: aws.String(strings.Join(conditions, " AND ")), ExpressionAttributeNames: names,
 	}
-	_, err := s.DB.UpdateItem(ctx, in)
-	var known *types.ConditionalCheckFailedException
-	if errors.As(err, &known) {
-		return false, nil
-	}
-	if err != nil {
-		return false, fmt.Errorf("write repository: %w", err)
-	}
-	return true, nil
 }

@@ -90,7 +90,7 @@ func TestTaskLivesThroughItsStates(t *testing.T) {
 		t.Fatal(err)
 	}
 	want.Problem = "the host asks for patience"
-	check(time.Hour-time.Second)
+	check(time.Hour - time.Second)
 	check(time.Hour, want.ID)
 	if run, err = s.Begin(ctx, want.ID, born.Add(time.Hour)); err != nil {
 		t.Fatal(err)
@@ -204,5 +204,38 @@ func TestTaskIsNeverForgotten(t *testing.T) {
 				t.Fatalf("fault %d at call %d: reminders stay: %v", kind, broken, left)
 			}
 		}
+	}
+}
+
+func TestOwnerHasOneTaskOfAKindAtATime(t *testing.T) {
+	t.Parallel()
+	_, s := open(t)
+	ask := func(owner, installation string) string {
+		t.Helper()
+		got, err := s.CreateOnce(t.Context(), at(0), task.Task{
+			ID: uuid.NewString(), Kind: task.RefreshRepositories, Owner: owner, VCS: "github", Installation: installation,
+		}, born)
+		if err != nil || got.State != task.Pending {
+			t.Fatalf("%+v, %v", got, err)
+		}
+		return got.ID
+	}
+	first := ask("ann", "42")
+	if again := ask("ann", "42"); again != first {
+		t.Error("a second task was made while the first waits")
+	}
+	others := []string{ask("bob", "42"), ask("ann", "43")}
+	if slices.Contains(others, first) {
+		t.Error("somebody else, or elsewhere, got the same task")
+	}
+	run, err := s.Begin(t.Context(), first, born)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := s.End(t.Context(), run, task.Failed, "no", born); err != nil {
+		t.Fatal(err)
+	}
+	if again := ask("ann", "42"); again == first {
+		t.Error("a task that has ended was answered")
 	}
 }

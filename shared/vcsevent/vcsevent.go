@@ -48,6 +48,16 @@ type Version struct {
 	Rank int
 }
 
+// Text is the version as a text that sorts: by time, rank, and the id of what
+// told the fact, a delivery or a task.
+func (v Version) Text(id string) string {
+	return fmt.Sprintf("%013d.%02d.%s", v.At.UnixMilli(), v.Rank, id)
+}
+
+// RankRemoved is for what a user of ours has removed: it comes behind all that
+// hosts told of the same millisecond.
+const RankRemoved = rankGone + 1
+
 // Ranks of facts that came about in the same second.
 const (
 	rankLive = iota

@@ -1,0 +1,59 @@
+package task
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+
+	"github.com/opsplane/opsplane/shared/attr"
+	"github.com/opsplane/opsplane/shared/change"
+	"github.com/opsplane/opsplane/shared/fault"
+)
+
+// slotKey is that of the item that names the last task of a kind that an owner
+// asked for at an installation.
+func slotKey(t Task) attr.Item {
+	return attr.Item{
+		"pk": attr.String("LAST#" + string(t.Kind) + "#" + t.VCS + "#" + t.Installation),
+		"sk": attr.String(t.Owner),
+	}
+}
+
+// CreateOnce is Create, unless the owner's last task of the kind at the
+// installation has not ended yet: then it answers that one. So whoever asks
+// again and again has one at a time.
+func (s Store) CreateOnce(ctx context.Context, author change.Author, t Task, now time.Time) (Task, error) {
+	slot := slotKey(t)
+	out, err := s.DB.GetItem(ctx, &dynamodb.GetItemInput{TableName: &s.Table, Key: slot, ConsistentRead: aws.Bool(true)})
+	if err != nil {
+		return Task{}, err
+	}
+	last := attr.Read(out.Item).String("id")
+	condition, values := "attribute_not_exists(pk)", attr.Item(nil)
+	if len(out.Item) > 0 {
+		condition, values = "id = :last", attr.Item{":last": attr.String(last)}
+		known, err := s.Get(ctx, last, now)
+		if err == nil && (known.State == Pending || known.State == Running) {
+			return known, nil
+		}
+		if err != nil && !errors.Is(err, fault.ErrNotFound) {
+			return Task{}, err
+		}
+	}
+	slot["id"], slot["ttl"] = attr.String(t.ID), attr.Time(author.At.Add(Keep))
+	err = s.transact(ctx, append([]types.TransactWriteItem{{Put: &types.Put{
+		TableName: &s.Table, Item: slot, ConditionExpression: &condition, ExpressionAttributeValues: values,
+	}}}, s.Writes(author, t)...))
+	if errors.Is(err, ErrLost) {
+		return Task{}, fault.Busyf("CONTENDED", "another request has just started the same: ask again")
+	}
+	if err != nil {
+		return Task{}, err
+	}
+	t.State, t.UpdatedAt = Pending, author.At.UTC().Truncate(time.Second)
+	return t, nil
+}
