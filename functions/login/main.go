@@ -4,7 +4,6 @@
 package main
 
 import (
-	"context"
 	"os"
 	"strings"
 	"time"
@@ -23,15 +22,7 @@ import (
 func main() {
 	config := awsclient.Config()
 	db := awsclient.DynamoDB(config)
-	server := secret.New(config, os.Getenv("SERVER_SECRET"))
-	box := sealed.NewBox(func(ctx context.Context) ([][]byte, error) {
-		words, err := server.Words(ctx, time.Now())
-		var secrets [][]byte
-		for _, word := range words {
-			secrets = append(secrets, []byte(word))
-		}
-		return secrets, err
-	})
+	box := sealed.NewBox(secret.New(config, os.Getenv("SERVER_SECRET")).Keys)
 	url := func(name string) string { return strings.TrimRight(os.Getenv(name), "/") }
 	operations, sessions := os.Getenv("OPERATIONS_TABLE"), os.Getenv("SESSIONS_TABLE")
 	l := &login{
@@ -43,20 +34,15 @@ func main() {
 	}
 	if id := os.Getenv("GITHUB_APP_CLIENT_ID"); id != "" {
 		l.providers["github"] = provider{
-			oauth: oauth.GitHub(url("GITHUB_WEB_BASE_URL"), id, text(secret.New(config, os.Getenv("GITHUB_CLIENT_SECRET")))),
+			oauth: oauth.GitHub(url("GITHUB_WEB_BASE_URL"), id, secret.New(config, os.Getenv("GITHUB_CLIENT_SECRET")).Current),
 			host:  newGitHub(url("GITHUB_API_BASE_URL")), callback: "/api/github/v1/callback",
 		}
 	}
 	if id := os.Getenv("GITLAB_APP_ID"); id != "" {
 		l.providers["gitlab"] = provider{
-			oauth: oauth.GitLab(url("GITLAB_WEB_BASE_URL"), id, text(secret.New(config, os.Getenv("GITLAB_APP_SECRET")))),
+			oauth: oauth.GitLab(url("GITLAB_WEB_BASE_URL"), id, secret.New(config, os.Getenv("GITLAB_APP_SECRET")).Current),
 			host:  newGitLab(url("GITLAB_API_BASE_URL")), callback: "/api/v1/gitlab/callback",
 		}
 	}
 	httpapi.NewLambda(routes(l), telemetry.Logger(), time.Now).Serve()
-}
-
-// text reads a secret as of now.
-func text(s *secret.Secret) func(context.Context) (string, error) {
-	return func(ctx context.Context) (string, error) { return s.Text(ctx, time.Now()) }
 }

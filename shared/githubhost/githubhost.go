@@ -52,11 +52,25 @@ type App struct {
 // "https://api.github.com" or "https://github.example.com/api/v3". The private
 // key, in PEM, is asked for on each use; when it changes, new tokens are made
 // with the new one.
-func New(id int64, key func(context.Context) (string, error), api string) *App {
+func New(id string, key func(context.Context) (string, error), api string) *App {
+	n, err := strconv.ParseInt(id, 10, 64)
+	if err != nil { // empty, or not set well: there is no such App
+		key = func(context.Context) (string, error) { return "", ErrNoApp }
+	}
 	return &App{
-		id: id, key: key, api: strings.TrimRight(api, "/"),
+		id: n, key: key, api: strings.TrimRight(api, "/"),
 		transport: vcshost.Patient(http.DefaultTransport), clients: map[string]*github.Client{},
 	}
+}
+
+// ErrNoApp says that the server has no GitHub App: its id is not set.
+var ErrNoApp = errors.New("no GitHub App is configured")
+
+// Ready answers why the App cannot be used, if its key is not there or it has no
+// id. It asks nothing of GitHub.
+func (a *App) Ready(ctx context.Context) error {
+	_, err := a.key(ctx)
+	return err
 }
 
 // installation answers the client of an installation, which keeps its token of

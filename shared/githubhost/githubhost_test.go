@@ -19,7 +19,7 @@ var updated = time.Date(2026, 11, 3, 9, 0, 0, 0, time.UTC)
 
 func newApp(t *testing.T) (*githubhost.App, *vcstest.GitHub) {
 	host := vcstest.NewGitHub(t)
-	app := githubhost.New(vcstest.AppID, func(context.Context) (string, error) { return host.Key, nil }, host.API+"/")
+	app := githubhost.New(strconv.Itoa(vcstest.AppID), func(context.Context) (string, error) { return host.Key, nil }, host.API+"/")
 	return app, host
 }
 
@@ -169,12 +169,12 @@ func TestKeyThatIsNoneIsSaidWithoutIt(t *testing.T) {
 	t.Parallel()
 	host := vcstest.NewGitHub(t)
 	host.Install("42")
-	app := githubhost.New(vcstest.AppID, func(context.Context) (string, error) { return "secret-text", nil }, host.API)
+	app := githubhost.New(strconv.Itoa(vcstest.AppID), func(context.Context) (string, error) { return "secret-text", nil }, host.API)
 	if _, err := app.Repositories(t.Context(), "42", 1); err == nil || strings.Contains(err.Error(), "secret-text") {
 		t.Errorf("got %v", err)
 	}
 	other := vcstest.NewGitHub(t)
-	app = githubhost.New(vcstest.AppID, func(context.Context) (string, error) { return other.Key, nil }, host.API)
+	app = githubhost.New(strconv.Itoa(vcstest.AppID), func(context.Context) (string, error) { return other.Key, nil }, host.API)
 	if _, err := app.Repositories(t.Context(), "42", 1); !errors.Is(err, vcshost.ErrRefused) {
 		t.Errorf("another App's key: %v", err)
 	}

@@ -90,6 +90,9 @@ func (s *Secret) Text(ctx context.Context, now time.Time) (string, error) {
 	return text, nil
 }
 
+// Current is Text as of now, for who asks for the secret on each use.
+func (s *Secret) Current(ctx context.Context) (string, error) { return s.Text(ctx, time.Now()) }
+
 // Words answers the words of the secret, which is one secret or several: the
 // newest first. It makes what is new, and all tell what is genuine. So a secret
 // is rotated by putting another before it, and dropped once nothing of value is
@@ -97,4 +100,14 @@ func (s *Secret) Text(ctx context.Context, now time.Time) (string, error) {
 func (s *Secret) Words(ctx context.Context, now time.Time) ([]string, error) {
 	text, err := s.Text(ctx, now)
 	return strings.Fields(text), err
+}
+
+// Keys is Words as of now, for who seals and opens.
+func (s *Secret) Keys(ctx context.Context) ([][]byte, error) {
+	words, err := s.Words(ctx, time.Now())
+	keys := make([][]byte, len(words))
+	for i, word := range words {
+		keys[i] = []byte(word)
+	}
+	return keys, err
 }

@@ -1,0 +1,127 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"log/slog"
+	"strings"
+	"time"
+
+	"github.com/aws/aws-lambda-go/events"
+	"github.com/aws/aws-lambda-go/lambdacontext"
+
+	"github.com/opsplane/opsplane/shared/task"
+	"github.com/opsplane/opsplane/shared/telemetry"
+)
+
+// jobs is the worker of all kinds of tasks.
+type jobs struct {
+	tasks task.Store
+	steps map[task.Kind]step
+	log   *slog.Logger
+	now   func() time.Time
+}
+
+const (
+	// answerTime is what an invocation leaves of its time, so that it can give
+	// its task back.
+	answerTime = 10 * time.Second
+	// maxDue is how many tasks a scheduled run takes up.
+	maxDue = 100
+)
+
+// handle works at the tasks of a stream event, or, woken by the schedule, at
+// those that are due.
+func (j *jobs) handle(ctx context.Context, event json.RawMessage) (any, error) {
+	var stream events.DynamoDBEvent
+	if err := json.Unmarshal(event, &stream); err != nil {
+		return nil, fmt.Errorf("read event: %w", err)
+	}
+	if end, ok := ctx.Deadline(); ok {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithDeadline(ctx, end.Add(-answerTime))
+		defer cancel()
+	}
+	run := &tally{}
+	if len(stream.Records) > 0 {
+		answer, err := j.stream(ctx, run, stream.Records)
+		j.report(ctx, run, err)
+		return answer, nil
+	}
+	ids, err := j.tasks.Due(ctx, j.now(), maxDue)
+	for i := 0; i < len(ids) && err == nil && ctx.Err() == nil; i++ {
+		err = j.process(ctx, run, ids[i])
+	}
+	j.report(ctx, run, err)
+	return run, err
+}
+
+// stream works at tasks until one cannot be taken up or given back: Lambda then
+// goes on from that one.
+func (j *jobs) stream(ctx context.Context, run *tally, records []events.DynamoDBEventRecord) (events.DynamoDBEventResponse, error) {
+	for _, record := range records {
+		id, ok := j.waiting(record)
+		if !ok {
+			continue
+		}
+		if err := j.process(ctx, run, id); err != nil {
+			return events.DynamoDBEventResponse{BatchItemFailures: []events.DynamoDBBatchItemFailure{
+				{ItemIdentifier: record.Change.SequenceNumber},
+			}}, err
+		}
+	}
+	return events.DynamoDBEventResponse{}, nil
+}
+
+// waiting reports whether a change of the table is a task that nobody works at
+// and whose time has come.
+func (j *jobs) waiting(record events.DynamoDBEventRecord) (id string, ok bool) {
+	now := record.Change.NewImage
+	id, ok = strings.CutPrefix(record.Change.Keys["pk"].String(), "TASK#")
+	wake, waits := now["wake"]
+	if _, held := now["lease"]; !ok || held || !waits || wake.DataType() != events.DataTypeNumber {
+		return "", false
+	}
+	at, err := wake.Integer()
+	return id, err == nil && !time.UnixMilli(at).After(j.now())
+}
+
+// tally is what one invocation has done.
+type tally struct {
+	// Completed, Failed and Waiting count tasks by what became of them.
+	Completed int `json:"completed"`
+	Failed    int `json:"failed"`
+	Waiting   int `json:"waiting"`
+}
+
+var metrics = []telemetry.Metric{
+	{Name: "completed", Unit: "Count"},
+	{Name: "failed", Unit: "Count"},
+	{Name: "waiting", Unit: "Count"},
+}
+
+// report writes the one line of an invocation that did anything.
+func (j *jobs) report(ctx context.Context, run *tally, err error) {
+	if err == nil && *run == (tally{}) {
+		return
+	}
+	attrs := []slog.Attr{
+		slog.Int("completed", run.Completed), slog.Int("failed", run.Failed), slog.Int("waiting", run.Waiting),
+		slog.String("request_id", request(ctx)), telemetry.Metrics(j.now(), metrics...),
+	}
+	level := slog.LevelInfo
+	if err != nil {
+		level = slog.LevelError
+		attrs = append(attrs, slog.String("error", err.Error()))
+	}
+	j.log.LogAttrs(ctx, level, "tasks", attrs...)
+}
+
+// request is the id of the invocation.
+func request(ctx context.Context) string {
+	if invocation, ok := lambdacontext.FromContext(ctx); ok {
+		return invocation.AwsRequestID
+	}
+	return ""
+}

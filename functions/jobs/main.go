@@ -1,0 +1,46 @@
+// Command jobs is the Lambda function that works at tasks: it refreshes the
+// repositories of installations, and removes what belongs to those that are
+// gone. The stream of OperationsTable wakes it, and a schedule for tasks that
+// wait or whose worker died.
+package main
+
+import (
+	"os"
+	"time"
+
+	"github.com/aws/aws-lambda-go/lambda"
+
+	"github.com/opsplane/opsplane/shared/awsclient"
+	"github.com/opsplane/opsplane/shared/githubhost"
+	"github.com/opsplane/opsplane/shared/gitlabhost"
+	"github.com/opsplane/opsplane/shared/grouptoken"
+	"github.com/opsplane/opsplane/shared/pullrequest"
+	"github.com/opsplane/opsplane/shared/repository"
+	"github.com/opsplane/opsplane/shared/sealed"
+	"github.com/opsplane/opsplane/shared/secret"
+	"github.com/opsplane/opsplane/shared/task"
+	"github.com/opsplane/opsplane/shared/telemetry"
+)
+
+func main() {
+	cfg := awsclient.Config()
+	db, vcs := awsclient.DynamoDB(cfg), os.Getenv("VCS_TABLE")
+	repositories := repository.Store{DB: db, Table: vcs}
+	tasks := task.Store{DB: db, Table: os.Getenv("OPERATIONS_TABLE")}
+	groups := grouptoken.New(db, os.Getenv("SESSIONS_TABLE"), sealed.NewBox(secret.New(cfg, os.Getenv("SERVER_SECRET")).Keys))
+	app := githubhost.New(os.Getenv("GITHUB_APP_ID"), secret.New(cfg, os.Getenv("GITHUB_APP_PRIVATE_KEY")).Current, os.Getenv("GITHUB_API_BASE_URL"))
+	j := &jobs{
+		tasks: tasks, log: telemetry.Logger(), now: time.Now,
+		steps: map[task.Kind]step{
+			task.RefreshRepositories: (&refresh{
+				repositories: repositories, tasks: tasks,
+				sources: map[string]source{
+					"github": github{app},
+					"gitlab": gitlab{gitlabhost.New(os.Getenv("GITLAB_API_BASE_URL")), groups},
+				},
+			}).step,
+			task.RemovePullRequests: removal{pullrequest.Store{DB: db, Table: vcs}}.step,
+		},
+	}
+	lambda.Start(j.handle)
+}

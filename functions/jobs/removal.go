@@ -1,0 +1,35 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+
+	"github.com/opsplane/opsplane/shared/change"
+	"github.com/opsplane/opsplane/shared/pullrequest"
+	"github.com/opsplane/opsplane/shared/repository"
+	"github.com/opsplane/opsplane/shared/task"
+)
+
+// removal removes the pull requests of a repository that is gone.
+type removal struct{ pullRequests pullrequest.Store }
+
+// removed is how many pull requests are removed in a step.
+const removed = 200
+
+func (r removal) step(ctx context.Context, run *task.Run, _ change.Author) (bool, error) {
+	var what repository.Removal
+	if err := json.Unmarshal([]byte(run.Note), &what); err != nil {
+		return false, fmt.Errorf("read note: %w", err)
+	}
+	seen, next, err := r.pullRequests.Remove(ctx, run.VCS, run.Installation, what.Repository, what.Version, what.After, removed)
+	if err != nil {
+		return false, err
+	}
+	run.Progress.Done += int64(seen)
+	run.Progress.Total = run.Progress.Done
+	what.After = next
+	note, err := json.Marshal(what)
+	run.Note = string(note)
+	return next == "", err
+}

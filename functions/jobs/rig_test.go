@@ -1,0 +1,220 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"log/slog"
+	"slices"
+	"strconv"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-lambda-go/events"
+	"github.com/google/uuid"
+
+	"github.com/opsplane/opsplane/infra/storagetest"
+	"github.com/opsplane/opsplane/infra/vcstest"
+	"github.com/opsplane/opsplane/shared/change"
+	"github.com/opsplane/opsplane/shared/githubhost"
+	"github.com/opsplane/opsplane/shared/gitlabhost"
+	"github.com/opsplane/opsplane/shared/grouptoken"
+	"github.com/opsplane/opsplane/shared/pullrequest"
+	"github.com/opsplane/opsplane/shared/repository"
+	"github.com/opsplane/opsplane/shared/sealed"
+	"github.com/opsplane/opsplane/shared/task"
+)
+
+var born = time.UnixMilli(4_000_000_000_000).UTC()
+
+// rig is a worker over tables and hosts of its own.
+type rig struct {
+	*jobs
+	env          *storagetest.Env
+	github       *vcstest.GitHub
+	gitlab       *vcstest.GitLab
+	repositories repository.Store
+	pullRequests pullrequest.Store
+	groups       *grouptoken.Store
+	clock        time.Time
+	log          bytes.Buffer
+}
+
+func newRig(t *testing.T) *rig {
+	env := storagetest.New(t)
+	r := &rig{env: env, github: vcstest.NewGitHub(t), gitlab: vcstest.NewGitLab(t), clock: born}
+	vcs := env.Table("VcsTable")
+	r.repositories, r.pullRequests = repository.Store{DB: env.DynamoDB, Table: vcs}, pullrequest.Store{DB: env.DynamoDB, Table: vcs}
+	r.groups = r.tokens(env)
+	r.jobs = r.over(env)
+	return r
+}
+
+func (r *rig) tokens(env *storagetest.Env) *grouptoken.Store {
+	box := sealed.NewBox(func(context.Context) ([][]byte, error) { return [][]byte{bytes.Repeat([]byte("s"), 40)}, nil })
+	return grouptoken.New(env.DynamoDB, env.Table("SessionsTable"), box)
+}
+
+// over is a worker of the rig whose calls go through another env.
+func (r *rig) over(env *storagetest.Env) *jobs {
+	repositories := repository.Store{DB: env.DynamoDB, Table: env.Table("VcsTable")}
+	tasks := task.Store{DB: env.DynamoDB, Table: env.Table("OperationsTable")}
+	app := githubhost.New(strconv.Itoa(vcstest.AppID), func(context.Context) (string, error) { return r.github.Key, nil }, r.github.API)
+	return &jobs{
+		tasks: tasks, log: slog.New(slog.NewJSONHandler(&r.log, nil)), now: func() time.Time { return r.clock },
+		steps: map[task.Kind]step{
+			task.RefreshRepositories: (&refresh{
+				repositories: repositories, tasks: tasks,
+				sources: map[string]source{"github": github{app}, "gitlab": gitlab{gitlabhost.New(r.gitlab.API), r.tokens(env)}},
+			}).step,
+			task.RemovePullRequests: removal{pullrequest.Store{DB: env.DynamoDB, Table: env.Table("VcsTable")}}.step,
+		},
+	}
+}
+
+func (r *rig) author() change.Author {
+	return change.Author{Principal: "ann", Request: uuid.NewString(), At: r.clock}
+}
+
+// start makes a task that refreshes an installation.
+func (r *rig) start(t *testing.T, vcs, installation string) string {
+	t.Helper()
+	made := task.Task{ID: uuid.NewString(), Kind: task.RefreshRepositories, Owner: "ann", VCS: vcs, Installation: installation}
+	if err := r.tasks.Create(t.Context(), r.author(), made); err != nil {
+		t.Fatal(err)
+	}
+	return made.ID
+}
+
+// woken is the change of the table that tells of a task.
+func woken(id string, at time.Time) events.DynamoDBEventRecord {
+	return events.DynamoDBEventRecord{Change: events.DynamoDBStreamRecord{
+		Keys: map[string]events.DynamoDBAttributeValue{
+			"pk": events.NewStringAttribute("TASK#" + id), "sk": events.NewStringAttribute("TASK"),
+		},
+		NewImage:       map[string]events.DynamoDBAttributeValue{"wake": events.NewNumberAttribute(strconv.FormatInt(at.UnixMilli(), 10))},
+		SequenceNumber: "1",
+	}}
+}
+
+// wake hands a task to a worker, as the stream does, and reports whether it was
+// handed back.
+func (r *rig) wake(t *testing.T, j *jobs, id string) (back bool) {
+	t.Helper()
+	event, err := json.Marshal(events.DynamoDBEvent{Records: []events.DynamoDBEventRecord{woken(id, r.clock)}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	answer, err := j.handle(t.Context(), event)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return len(answer.(events.DynamoDBEventResponse).BatchItemFailures) > 0
+}
+
+// schedule wakes a worker by its schedule.
+func (r *rig) schedule(t *testing.T) {
+	t.Helper()
+	if _, err := r.handle(t.Context(), []byte(`{"source":"aws.events"}`)); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// settle lets scheduled workers run, minute by minute, until nothing is due.
+func (r *rig) settle(t *testing.T) {
+	t.Helper()
+	for range 200 {
+		r.clock = r.clock.Add(time.Minute)
+		r.schedule(t)
+		ids, err := r.tasks.Due(t.Context(), r.clock.Add(maxAge), 1)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(ids) == 0 {
+			return
+		}
+	}
+	t.Fatal("tasks never end")
+}
+
+func (r *rig) task(t *testing.T, id string) task.Task {
+	t.Helper()
+	got, err := r.tasks.Get(t.Context(), id, r.clock)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return got
+}
+
+// listed answers what is known of the repositories, but for when it was learned.
+func (r *rig) listed(t *testing.T, vcs, installation string) []string {
+	t.Helper()
+	var lines []string
+	after := ""
+	for {
+		list, err := r.repositories.List(t.Context(), vcs, installation, repository.Query{Limit: 1000, After: after})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, repo := range list {
+			lines = append(lines, fmt.Sprintf("%s %s/%s %s archived=%t private=%t setup=%t",
+				repo.ID, repo.Owner, repo.Name, repo.DefaultBranch, repo.Archived, repo.Private, repo.Setup))
+			after = repo.Cursor()
+		}
+		if len(list) < 1000 {
+			slices.Sort(lines)
+			return lines
+		}
+	}
+}
+
+// pull stores a pull request as of a version.
+func (r *rig) pull(t *testing.T, repo string, number int64, version string) {
+	t.Helper()
+	err := r.pullRequests.Apply(t.Context(), r.author(), "github", "42", pullrequest.PullRequest{
+		Repository: repo, Number: number, Owner: "acme", Name: "r" + repo, State: pullrequest.Open,
+	}, version, r.repositories.NotEmptied("github", "42", repo, version))
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// pulls answers the pull requests that are known, as "number/repository".
+func (r *rig) pulls(t *testing.T) []string {
+	t.Helper()
+	list, err := r.pullRequests.List(t.Context(), "github", "42", pullrequest.Query{Limit: 1000})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var found []string
+	for _, p := range list {
+		found = append(found, fmt.Sprintf("%d/%s", p.Number, p.Repository))
+	}
+	return found
+}
+
+// many are repositories at the host, of which every second is set up.
+func many(n int) []vcstest.Repository {
+	list := make([]vcstest.Repository, n)
+	for i := range list {
+		list[i] = vcstest.Repository{
+			ID: int64(i + 1), Owner: "acme", Name: fmt.Sprint("r", i+1), DefaultBranch: "main", Archived: i%5 == 0, Private: i%3 == 0,
+		}
+		if i%2 == 0 {
+			list[i].Files = []string{githubhost.Workflow}
+		}
+	}
+	return list
+}
+
+// want is how repositories of the host are listed here.
+func want(list []vcstest.Repository) []string {
+	var lines []string
+	for _, repo := range list {
+		lines = append(lines, fmt.Sprintf("%d %s/%s %s archived=%t private=%t setup=%t",
+			repo.ID, repo.Owner, repo.Name, repo.DefaultBranch, repo.Archived, repo.Private, len(repo.Files) > 0))
+	}
+	slices.Sort(lines)
+	return lines
+}
