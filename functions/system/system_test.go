@@ -105,6 +105,20 @@ func TestTaskIsShownToItsOwnerAlone(t *testing.T) {
 	expect(t, ask(t, s, at+id, token(owner)), 200, want)
 	expect(t, ask(t, s, at+id, token(owner, access.Installation("42"))), 200, want)
 	expect(t, ask(t, s, at+id, token(owner, access.Installation("43"))), 404, "")
+	run, err := s.tasks.Begin(context.Background(), id, now)
+	if err != nil {
+		t.Fatal(err)
+	}
+	run.Progress = task.Progress{Done: 100, Total: 340}
+	if err := s.tasks.Save(context.Background(), run); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.tasks.Wait(context.Background(), run, now, "the host asks for patience"); err != nil {
+		t.Fatal(err)
+	}
+	want = `{"id":"` + id + `","name":"refresh","state":"running","updated_at":"2096-10-02T07:06:40Z",` +
+		`"progress":{"done":100,"total":340},"problem":"the host asks for patience"}`
+	expect(t, ask(t, s, at+id, token(owner)), 200, want)
 	expect(t, ask(t, s, at+id, token(uuid.NewString())), 404, "")
 	expect(t, ask(t, s, at+uuid.NewString(), token(owner)), 404, "")
 	expect(t, ask(t, s, at+"client_id", token(owner)), 400,

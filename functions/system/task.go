@@ -16,6 +16,14 @@ type taskAnswer struct {
 	Name      string     `json:"name"`
 	State     task.State `json:"state"`
 	UpdatedAt string     `json:"updated_at"`
+	Progress  *progress  `json:"progress,omitempty"`
+	Problem   string     `json:"problem,omitempty"`
+}
+
+// progress is how much of a task is done.
+type progress struct {
+	Done  int64 `json:"done"`
+	Total int64 `json:"total,omitempty"`
 }
 
 func taskID(r *http.Request) (string, error) { return task.ParseID(r.PathValue("id")) }
@@ -29,5 +37,9 @@ func (s system) task(ctx context.Context, call httpapi.Call, id string) (taskAns
 	if !t.VisibleTo(call.Caller) {
 		return taskAnswer{}, fault.ErrNotFound
 	}
-	return taskAnswer{ID: t.ID, Name: t.Name, State: t.State, UpdatedAt: t.UpdatedAt.Format(time.RFC3339)}, nil
+	answer := taskAnswer{ID: t.ID, Name: t.Name, State: t.State, UpdatedAt: t.UpdatedAt.Format(time.RFC3339), Problem: t.Problem}
+	if t.Progress != (task.Progress{}) {
+		answer.Progress = &progress{Done: t.Progress.Done, Total: t.Progress.Total}
+	}
+	return answer, nil
 }

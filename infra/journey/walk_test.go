@@ -66,6 +66,8 @@ var walk = map[string]row{
 	"GET /api/v1/{vcs}/installations":                         {"/api/v1/github/installations", "", anyTokenOfVCS, 200},
 	"GET " + ofInstallation + "/repos":                        {"{of}/repos", "", reaching, 200},
 	"GET " + ofInstallation + "/pull-requests":                {"{of}/pull-requests", "", reaching, 200},
+	"POST " + ofInstallation + "/repos/refresh":              {"{of}/repos/refresh", "", reaching, 400},
+	"DELETE " + ofInstallation + "/repos/{repo_id}":          {"{of}/repos/7", "", reaching, 400},
 	"POST /api/github/v1/events":                              {"/api/github/v1/events", "{}", nil, 403},
 	"POST /api/v1/{vcs}/events":                               {"/api/v1/gitlab/events", "{}", nil, 403},
 	"GET " + store + "/key/{key+}":                            {"{in}/key/walk", "", readers, 200},

@@ -49,10 +49,10 @@ RESPONSES = {
 }
 
 FUNCTIONS = {"AuthorizerFunction", "TokensFunction", "IdentityFunction", "LoginFunction", "SystemFunction", "KvFunction", "CollectorFunction",
-             "WebhooksFunction", "WorkerFunction", "InstallationsFunction"}
+             "WebhooksFunction", "WorkerFunction", "InstallationsFunction", "RepositoriesFunction", "JobsFunction"}
 
 # Functions for which nobody waits at the gateway.
-UNATTENDED = {"CollectorFunction", "WorkerFunction"}
+UNATTENDED = {"CollectorFunction", "WorkerFunction", "JobsFunction"}
 
 SECRET = "arn:${AWS::Partition}:secretsmanager:${AWS::Region}:${AWS::AccountId}:secret:"
 
@@ -137,7 +137,9 @@ GRANTS = {
         ("dynamodb:PutItem", "DeliveriesTable.Arn", ("PARKED",)),
         ("dynamodb:DeleteItem", "DeliveriesTable.Arn", ("PARKED",)),
         ("dynamodb:UpdateItem", "OperationsTable.Arn", ("INSTALLATION#*",)),
+        ("dynamodb:PutItem", "OperationsTable.Arn", ("TASK#*", "TASKS")),
         ("dynamodb:UpdateItem", "VcsTable.Arn", None),
+        ("dynamodb:ConditionCheckItem", "VcsTable.Arn", None),
     },
     "InstallationsFunction": {
         ("dynamodb:BatchGetItem", "OperationsTable.Arn", ("INSTALLATION#*",)),
@@ -145,10 +147,38 @@ GRANTS = {
         ("dynamodb:Query", "VcsTable.Arn", None),
         ("dynamodb:Query", "${VcsTable.Arn}/index/by_name", None),
     },
+    "RepositoriesFunction": {
+        ("dynamodb:GetItem", "OperationsTable.Arn", ("LAST#*", "TASK#*", "USER#*")),
+        ("dynamodb:PutItem", "OperationsTable.Arn", ("LAST#*", "TASK#*", "TASKS")),
+        ("dynamodb:GetItem", "VcsTable.Arn", ("REPOSITORIES#*",)),
+        ("dynamodb:UpdateItem", "VcsTable.Arn", ("REPOSITORIES#*",)),
+        ("dynamodb:GetItem", "SessionsTable.Arn", ("GROUP#*",)),
+        ("secretsmanager:GetSecretValue", "ServerSecret", None),
+        ("secretsmanager:GetSecretValue", "GithubAppPrivateKey", None),
+    },
+    "JobsFunction": {
+        ("dynamodb:DescribeStream", "OperationsTable.StreamArn", None),
+        ("dynamodb:GetRecords", "OperationsTable.StreamArn", None),
+        ("dynamodb:GetShardIterator", "OperationsTable.StreamArn", None),
+        ("dynamodb:ListStreams", "*", None),
+        ("dynamodb:GetItem", "OperationsTable.Arn", ("TASK#*",)),
+        ("dynamodb:UpdateItem", "OperationsTable.Arn", ("TASK#*",)),
+        ("dynamodb:PutItem", "OperationsTable.Arn", ("TASK#*",)),
+        ("dynamodb:Query", "OperationsTable.Arn", ("TASKS",)),
+        ("dynamodb:PutItem", "OperationsTable.Arn", ("TASKS",)),
+        ("dynamodb:DeleteItem", "OperationsTable.Arn", ("TASKS",)),
+        ("dynamodb:Query", "VcsTable.Arn", ("REPOSITORIES#*",)),
+        ("dynamodb:UpdateItem", "VcsTable.Arn", ("REPOSITORIES#*",)),
+        ("dynamodb:DeleteItem", "VcsTable.Arn", ("PULLS#*",)),
+        ("dynamodb:Query", "${VcsTable.Arn}/index/by_repository", ("PULLS#*",)),
+        ("dynamodb:GetItem", "SessionsTable.Arn", ("GROUP#*",)),
+        ("secretsmanager:GetSecretValue", "ServerSecret", None),
+        ("secretsmanager:GetSecretValue", "GithubAppPrivateKey", None),
+    },
 }
 
 # Who may remove anything at all.
-REMOVERS = {"CollectorFunction", "WorkerFunction"}
+REMOVERS = {"CollectorFunction", "WorkerFunction", "JobsFunction"}
 
 TABLES = {
     "TokensTable": {"pk": "S", "sk": "S", "by_name": "S"},
@@ -292,7 +322,7 @@ def grants(template, function):
         for statement in policy["PolicyDocument"]["Statement"]:
             if "Fn::If" in statement:
                 condition, statement, _ = statement["Fn::If"]
-                if condition == "HasGithubWebhookSecret":
+                if condition in ("HasGithubWebhookSecret", "HasGithubAppPrivateKey"):
                     found |= {(statement["Action"], name_of(statement["Resource"]), None)}
                     continue
                 equal(condition, "HasTracing", f"condition in the policy of {function}")

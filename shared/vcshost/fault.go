@@ -20,5 +20,9 @@ func Fault(vcs string, err error) error {
 		return fmt.Errorf("%w: %w", fault.Busyf("HOST_LIMIT", "%s takes no more requests for %s: try again then",
 			Names[vcs], limited.RetryAfter.Round(time.Second)), err)
 	}
+	if errors.Is(err, ErrRefused) {
+		return fmt.Errorf("%w: %w", fault.Busyf("HOST_REFUSED", "%s does not take the token that this server has for it: "+
+			"store another one for the group, or have the operator look at the GitHub App's key", Names[vcs]), err)
+	}
 	return fmt.Errorf("%w: %w", fault.Busyf("HOST_UNAVAILABLE", "%s does not answer as it should: try again in a moment", Names[vcs]), err)
 }

@@ -1,0 +1,108 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"regexp"
+
+	"github.com/opsplane/opsplane/shared/access"
+	"github.com/opsplane/opsplane/shared/fault"
+	"github.com/opsplane/opsplane/shared/httpapi"
+	"github.com/opsplane/opsplane/shared/repository"
+	"github.com/opsplane/opsplane/shared/user"
+	"github.com/opsplane/opsplane/shared/vcsevent"
+	"github.com/opsplane/opsplane/shared/vcshost"
+)
+
+// deletion names a repository.
+type deletion struct {
+	target access.Target
+	id     string
+}
+
+// An id of a host is a positive 64-bit number.
+var idForm = regexp.MustCompile(`^[1-9][0-9]{0,18}$`)
+
+func decodeDeletion(r *http.Request) (deletion, error) {
+	target, err := decodeTarget(r)
+	d := deletion{target: target, id: r.PathValue("repo_id")}
+	if err == nil && !idForm.MatchString(d.id) {
+		err = fault.Invalidf("INVALID_REPO_ID", "%.40q is not a repository's id; it is a number, as the list of repositories has it", d.id)
+	}
+	return d, err
+}
+
+// delete removes a repository and all that belongs to it, if the host has it
+// archived and the caller rules over it there. What belongs to it is removed by
+// the task that is answered; from the lists the repository is gone at once.
+func (r *repositories) delete(ctx context.Context, call httpapi.Call, d deletion) (started, error) {
+	in := d.target
+	if _, err := r.known.Get(ctx, in.VCS, in.Installation, d.id); errors.Is(err, fault.ErrNotFound) {
+		return started{}, unknown(in, d.id)
+	} else if err != nil {
+		return started{}, err
+	}
+	account, err := r.account(ctx, call, in.VCS)
+	if err != nil {
+		return started{}, err
+	}
+	if err := r.allowed(ctx, d, account); err != nil {
+		return started{}, err
+	}
+	version := vcsevent.Version{At: call.Now, Rank: vcsevent.RankRemoved}.Text(call.Author().Request)
+	removal := repository.RemovalTask(call.Caller.User, in.VCS, in.Installation, d.id, version)
+	author := call.Author()
+	done, err := r.known.Gone(ctx, author, in.VCS, in.Installation, d.id, version, r.tasks.Writes(author, removal))
+	if err == nil && !done {
+		err = fault.Busyf("CONTENDED", "the host has just told something of the repository: ask again")
+	}
+	return started{removal.ID}, err
+}
+
+func unknown(in access.Target, id string) error {
+	return fault.Invalidf("REPO_NOT_FOUND", "installation %s has no repository %s; refresh its repositories if it is new", in.Installation, id)
+}
+
+// account is the caller's own at the host. A caller who has none is refused.
+func (r *repositories) account(ctx context.Context, call httpapi.Call, vcs string) (user.Identity, error) {
+	u, err := r.users.Get(ctx, call.Caller.User)
+	if errors.Is(err, user.ErrNotFound) {
+		return user.Identity{}, fault.ErrForbidden
+	}
+	if err != nil {
+		return user.Identity{}, err
+	}
+	account, ok := u.Identities[vcs]
+	if !ok {
+		return user.Identity{}, fault.ErrForbidden
+	}
+	return account, nil
+}
+
+// allowed asks the host. Who may not decide over the repository is not told how
+// it stands with it.
+func (r *repositories) allowed(ctx context.Context, d deletion, account user.Identity) error {
+	host, in := r.hosts[d.target.VCS], d.target
+	if err := host.ready(ctx, in.Installation); err != nil {
+		return err
+	}
+	archived, owner, err := host.archived(ctx, in.Installation, d.id)
+	if errors.Is(err, vcshost.ErrGone) {
+		return unknown(in, d.id)
+	}
+	if err != nil {
+		return vcshost.Fault(in.VCS, err)
+	}
+	rules, err := host.rules(ctx, in.Installation, owner, account)
+	if err != nil {
+		return vcshost.Fault(in.VCS, err)
+	}
+	if !rules {
+		return fault.ErrForbidden
+	}
+	if !archived {
+		return fault.Invalidf("REPO_NOT_ARCHIVED", "%s has repository %s not archived: archive it there first", vcshost.Names[in.VCS], d.id)
+	}
+	return nil
+}

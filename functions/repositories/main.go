@@ -1,0 +1,40 @@
+// Command repositories is the Lambda function that refreshes the repositories of
+// an installation and deletes one of them. It asks the hosts, and leaves what
+// takes long to tasks.
+package main
+
+import (
+	"os"
+	"time"
+
+	"github.com/opsplane/opsplane/shared/awsclient"
+	"github.com/opsplane/opsplane/shared/githubhost"
+	"github.com/opsplane/opsplane/shared/gitlabhost"
+	"github.com/opsplane/opsplane/shared/grouptoken"
+	"github.com/opsplane/opsplane/shared/httpapi"
+	"github.com/opsplane/opsplane/shared/repository"
+	"github.com/opsplane/opsplane/shared/sealed"
+	"github.com/opsplane/opsplane/shared/secret"
+	"github.com/opsplane/opsplane/shared/task"
+	"github.com/opsplane/opsplane/shared/telemetry"
+	"github.com/opsplane/opsplane/shared/user"
+)
+
+func main() {
+	cfg := awsclient.Config()
+	db, operations := awsclient.DynamoDB(cfg), os.Getenv("OPERATIONS_TABLE")
+	r := &repositories{
+		users: &user.Store{DB: db, Table: operations}, tasks: task.Store{DB: db, Table: operations},
+		known: repository.Store{DB: db, Table: os.Getenv("VCS_TABLE")},
+		hosts: map[string]host{
+			"github": github{githubhost.New(
+				os.Getenv("GITHUB_APP_ID"), secret.New(cfg, os.Getenv("GITHUB_APP_PRIVATE_KEY")).Current, os.Getenv("GITHUB_API_BASE_URL"),
+			)},
+			"gitlab": gitlab{
+				gitlabhost.New(os.Getenv("GITLAB_API_BASE_URL")),
+				grouptoken.New(db, os.Getenv("SESSIONS_TABLE"), sealed.NewBox(secret.New(cfg, os.Getenv("SERVER_SECRET")).Keys)),
+			},
+		},
+	}
+	httpapi.NewLambda(routes(r), telemetry.Logger(), time.Now).Serve()
+}

@@ -1,0 +1,140 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"io"
+	"log/slog"
+	"strconv"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/opsplane/opsplane/infra/contract"
+	"github.com/opsplane/opsplane/infra/storagetest"
+	"github.com/opsplane/opsplane/infra/vcstest"
+	"github.com/opsplane/opsplane/shared/access"
+	"github.com/opsplane/opsplane/shared/change"
+	"github.com/opsplane/opsplane/shared/githubhost"
+	"github.com/opsplane/opsplane/shared/gitlabhost"
+	"github.com/opsplane/opsplane/shared/grouptoken"
+	"github.com/opsplane/opsplane/shared/httpapi"
+	"github.com/opsplane/opsplane/shared/httpapi/httpapitest"
+	"github.com/opsplane/opsplane/shared/pullrequest"
+	"github.com/opsplane/opsplane/shared/repository"
+	"github.com/opsplane/opsplane/shared/sealed"
+	"github.com/opsplane/opsplane/shared/task"
+	"github.com/opsplane/opsplane/shared/user"
+)
+
+var born = time.Unix(4_000_000_000, 0).UTC()
+
+func TestRoutesAgreeWithTemplateAndDocument(t *testing.T) {
+	contract.CheckRoutes(t, "RepositoriesFunction", routes(&repositories{}))
+}
+
+// rig is the function over tables and hosts of its own. Its caller is Ann, who
+// has an account at both hosts.
+type rig struct {
+	*repositories
+	env          *storagetest.Env
+	github       *vcstest.GitHub
+	gitlab       *vcstest.GitLab
+	pullRequests pullrequest.Store
+	lambda       *httpapi.Lambda
+	caller       access.Caller
+}
+
+const ann = 5
+
+func newRig(t *testing.T) *rig {
+	env := storagetest.New(t)
+	r := &rig{env: env, github: vcstest.NewGitHub(t), gitlab: vcstest.NewGitLab(t)}
+	operations := env.Table("OperationsTable")
+	box := sealed.NewBox(func(context.Context) ([][]byte, error) { return [][]byte{bytes.Repeat([]byte("s"), 40)}, nil })
+	app := githubhost.New(strconv.Itoa(vcstest.AppID), func(context.Context) (string, error) { return r.github.Key, nil }, r.github.API)
+	r.repositories = &repositories{
+		users: &user.Store{DB: env.DynamoDB, Table: operations}, tasks: task.Store{DB: env.DynamoDB, Table: operations},
+		known: repository.Store{DB: env.DynamoDB, Table: env.Table("VcsTable")},
+		hosts: map[string]host{
+			"github": github{app},
+			"gitlab": gitlab{gitlabhost.New(r.gitlab.API), grouptoken.New(env.DynamoDB, env.Table("SessionsTable"), box)},
+		},
+	}
+	r.pullRequests = pullrequest.Store{DB: env.DynamoDB, Table: env.Table("VcsTable")}
+	r.lambda = httpapi.NewLambda(routes(r.repositories), slog.New(slog.NewJSONHandler(io.Discard, nil)), func() time.Time { return born })
+	u, err := r.users.SignIn(t.Context(), "github", user.Identity{ID: strconv.Itoa(ann), Login: "ann"}, author())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := r.users.PutIdentity(t.Context(), u.ID, "gitlab", user.Identity{ID: strconv.Itoa(ann), Login: "ann"}, author()); err != nil {
+		t.Fatal(err)
+	}
+	r.caller = access.Caller{
+		Kind: access.KindAccessToken, User: u.ID, Key: uuid.NewString(), Expires: born.Unix() + 60,
+		Memberships: []access.Membership{{VCS: "github", Installation: "42"}, {VCS: "gitlab", Installation: "77"}},
+	}
+	r.arrange(t)
+	return r
+}
+
+// arrange gives each host an archived and a live repository, 7 and 8, which are
+// known here too.
+func (r *rig) arrange(t *testing.T) {
+	t.Helper()
+	r.github.Install("42", vcstest.Repository{ID: 7, Owner: "acme", Name: "old", Archived: true}, vcstest.Repository{ID: 8, Owner: "acme", Name: "live"})
+	r.github.Role("acme", "ann", ann, "admin")
+	r.gitlab.Set(vcstest.Group{
+		ID: 77, FullPath: "acme", Direct: map[int64]int{ann: 40}, Inherited: map[int64]int{ann: 40, 9: 30},
+		Projects: []vcstest.Project{{ID: 7, PathWithNamespace: "acme/old", Archived: true}, {ID: 8, PathWithNamespace: "acme/live"}},
+	})
+	if err := r.hosts["gitlab"].(gitlab).tokens.Put(t.Context(), "77", r.gitlab.Account(9, "bot"), author()); err != nil {
+		t.Fatal(err)
+	}
+	for vcs, installation := range map[string]string{"github": "42", "gitlab": "77"} {
+		for id, name := range map[string]string{"7": "old", "8": "live"} {
+			r.tell(t, vcs, installation, id, name, "1")
+		}
+	}
+}
+
+// tell has a host tell of a repository.
+func (r *rig) tell(t *testing.T, vcs, installation, id, name, version string) {
+	t.Helper()
+	if err := r.known.Apply(t.Context(), author(), vcs, installation, repository.Seen{ID: id, Owner: "acme", Name: name}, version); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func author() change.Author {
+	return change.Author{Principal: "test", Request: uuid.NewString(), At: born}
+}
+
+// ask answers the status and the body.
+func (r *rig) ask(t *testing.T, method, path string) (int, string) {
+	t.Helper()
+	got, err := r.lambda.Handle(t.Context(), httpapitest.Event(t, method, path, &r.caller, ""))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return got.StatusCode, got.Body
+}
+
+// start asks for something that a task does, and answers that task.
+func (r *rig) start(t *testing.T, method, path string) task.Task {
+	t.Helper()
+	status, body := r.ask(t, method, path)
+	var answer struct {
+		ID string `json:"id"`
+	}
+	if err := json.Unmarshal([]byte(body), &answer); err != nil || status != 200 {
+		t.Fatalf("%s %s: %d %s", method, path, status, body)
+	}
+	made, err := r.tasks.Get(t.Context(), answer.ID, born)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return made
+}

@@ -1,0 +1,42 @@
+package main
+
+import (
+	"context"
+
+	"github.com/opsplane/opsplane/shared/access"
+	"github.com/opsplane/opsplane/shared/httpapi"
+	"github.com/opsplane/opsplane/shared/repository"
+	"github.com/opsplane/opsplane/shared/task"
+	"github.com/opsplane/opsplane/shared/user"
+)
+
+// repositories is what the operations need.
+type repositories struct {
+	users *user.Store
+	tasks task.Store
+	known repository.Store
+	hosts map[string]host
+}
+
+// host is what is asked of a VCS host before something is done to one of its
+// repositories.
+type host interface {
+	// ready answers why the installation cannot be asked at all: a fault.
+	ready(ctx context.Context, installation string) error
+	// archived reports whether the repository is, and who owns it;
+	// vcshost.ErrGone if the host has no such repository.
+	archived(ctx context.Context, installation, repository string) (archived bool, owner string, err error)
+	// rules reports whether the account may decide over the owner's repositories.
+	rules(ctx context.Context, installation, owner string, account user.Identity) (bool, error)
+}
+
+// member of the installation.
+var member = access.Rule{Scope: access.ScopeInstallation}
+
+// routes lists the function's routes.
+func routes(r *repositories) []httpapi.Route {
+	return []httpapi.Route{
+		{Pattern: "POST /api/v1/{vcs}/installations/{installation_id}/repos/refresh", Rule: member, Endpoint: httpapi.JSON(decodeTarget, r.refresh)},
+		{Pattern: "DELETE /api/v1/{vcs}/installations/{installation_id}/repos/{repo_id}", Rule: member, Endpoint: httpapi.JSON(decodeDeletion, r.delete)},
+	}
+}
