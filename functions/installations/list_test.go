@@ -18,10 +18,8 @@ import (
 	"github.com/opsplane/opsplane/shared/change"
 	"github.com/opsplane/opsplane/shared/httpapi"
 	"github.com/opsplane/opsplane/shared/httpapi/httpapitest"
-	"github.com/opsplane/opsplane/shared/installation"
 	"github.com/opsplane/opsplane/shared/pullrequest"
 	"github.com/opsplane/opsplane/shared/repository"
-	"github.com/opsplane/opsplane/shared/user"
 )
 
 var born = time.Unix(4_000_000_000, 0).UTC()
@@ -34,9 +32,8 @@ type rig struct {
 
 func newRig(t *testing.T) *rig {
 	env := storagetest.New(t)
-	operations, vcs := env.Table("OperationsTable"), env.Table("VcsTable")
+	vcs := env.Table("VcsTable")
 	r := &rig{installations: &installations{
-		users: &user.Store{DB: env.DynamoDB, Table: operations}, known: installation.Store{DB: env.DynamoDB, Table: operations},
 		repositories: repository.Store{DB: env.DynamoDB, Table: vcs}, pullRequests: pullrequest.Store{DB: env.DynamoDB, Table: vcs},
 	}}
 	r.lambda = httpapi.NewLambda(routes(r.installations), slog.New(slog.NewJSONHandler(io.Discard, nil)), func() time.Time { return born })
@@ -229,77 +226,6 @@ func TestPullRequestShowsWhatTheHostTold(t *testing.T) {
 		`"name":"infra","owner":"acme","pull_number":17,"repository":9223372036854775807,"sha":"bb","state":"merged","title":"Add <bucket>","user":"ann"}]}`
 	if string(got) != want {
 		t.Errorf("got  %s\nwant %s", got, want)
-	}
-}
-
-func TestInstallationsAreThoseOfTheCaller(t *testing.T) {
-	t.Parallel()
-	r := newRig(t)
-	for _, i := range []installation.Installation{
-		{VCS: "github", ID: "42", Name: "acme", State: installation.Installed},
-		{VCS: "github", ID: "5", Name: "gone", State: installation.Uninstalled},
-		{VCS: "github", ID: "43", Name: "other", State: installation.Installed},
-		{VCS: "gitlab", ID: "42", Name: "group", State: installation.Installed},
-	} {
-		if err := r.known.Apply(t.Context(), author(), i, "1"); err != nil {
-			t.Fatal(err)
-		}
-	}
-	list := func(vcs string) string {
-		var answer struct{ Installations []shown }
-		for _, target := range []string{"/api/v1/" + vcs + "/installations", "/api/v1/user/" + vcs + "/installations"} {
-			if status, _ := r.get(t, target, &answer); status != 200 || answer.Installations == nil {
-				t.Fatalf("%s: status %d", target, status)
-			}
-		}
-		var text string
-		for _, i := range answer.Installations {
-			text += i.ID + " " + i.Name + " " + i.AccountStatus + " " + i.Tier.Name + "; "
-		}
-		return text
-	}
-	if got := list("github"); got != "42 acme active Unknown; " {
-		t.Errorf("github: %s", got)
-	}
-	if got := list("gitlab"); got != "42 group installed Unknown; " {
-		t.Errorf("gitlab: %s", got)
-	}
-	r.caller.Capabilities = access.Set{access.Installation("5")}
-	if got := list("github"); got != "" {
-		t.Errorf("restricted to another: %s", got)
-	}
-	r.caller.Capabilities = access.Set{access.VCS("gitlab")}
-	if status, _ := r.get(t, "/api/v1/github/installations", nil); status != 403 {
-		t.Errorf("restricted to another VCS: status %d", status)
-	}
-}
-
-func TestCallerWithManyMembershipsSeesThemAll(t *testing.T) {
-	t.Parallel()
-	r := newRig(t)
-	u, err := r.users.Create(t.Context(), "ann", author())
-	if err != nil {
-		t.Fatal(err)
-	}
-	const many = 130 // more than travel with a caller, and than one batch reads
-	for n := 1; n <= many; n++ {
-		i := installation.Installation{VCS: "github", ID: fmt.Sprint(n), Name: "acme"}
-		if _, err := r.known.Save(t.Context(), author(), i); err != nil {
-			t.Fatal(err)
-		}
-		if err := r.users.AddMembership(t.Context(), u.ID, access.Membership{VCS: "github", Installation: i.ID}, author()); err != nil {
-			t.Fatal(err)
-		}
-	}
-	r.caller.User, r.caller.Memberships, r.caller.Partial = u.ID, nil, true
-	var answer struct{ Installations []shown }
-	if status, _ := r.get(t, "/api/v1/github/installations", &answer); status != 200 || len(answer.Installations) != many {
-		t.Fatalf("status %d, %d installations", status, len(answer.Installations))
-	}
-	for n, i := range answer.Installations {
-		if i.ID != fmt.Sprint(n+1) {
-			t.Fatalf("place %d has installation %s", n, i.ID)
-		}
 	}
 }
 

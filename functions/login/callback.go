@@ -8,12 +8,12 @@ import (
 	"log/slog"
 	"net/http"
 	"net/url"
-	"slices"
 	"time"
 
 	"github.com/opsplane/opsplane/shared/change"
 	"github.com/opsplane/opsplane/shared/fault"
 	"github.com/opsplane/opsplane/shared/httpapi"
+	"github.com/opsplane/opsplane/shared/person"
 	"github.com/opsplane/opsplane/shared/sealed"
 	"github.com/opsplane/opsplane/shared/session"
 )
@@ -104,19 +104,19 @@ func (l *login) again(q callbackRequest) string {
 
 // signIn exchanges the code, and answers the text of a new session of the
 // person whose grant it is.
-func (l *login) signIn(ctx context.Context, p provider, vcs, code string, begun pending, author change.Author) (string, error) {
-	grant, err := p.oauth.Exchange(ctx, code, begun.Verifier, begun.Redirect)
+func (l *login) signIn(ctx context.Context, p person.Provider, vcs, code string, begun pending, author change.Author) (string, error) {
+	grant, err := p.OAuth.Exchange(ctx, code, begun.Verifier, begun.Redirect)
 	if errors.Is(err, session.ErrRefused) {
 		return "", errRefused
 	}
 	if err != nil {
 		return "", err
 	}
-	identity, err := p.host.whoami(ctx, grant.Access)
+	identity, err := p.Host.Whoami(ctx, grant.Access)
 	if err != nil {
 		return "", err
 	}
-	u, err := l.users.SignIn(ctx, vcs, identity, author)
+	u, err := l.people.Users.SignIn(ctx, vcs, identity, author)
 	if err != nil {
 		return "", err
 	}
@@ -124,31 +124,13 @@ func (l *login) signIn(ctx context.Context, p provider, vcs, code string, begun 
 	if err := l.grants.Put(ctx, u.ID, vcs, grant, author); err != nil {
 		return "", err
 	}
-	if err := l.join(ctx, p, vcs, u.ID, grant.Access, author); err != nil {
+	if _, err := l.people.Renew(ctx, author, p.Host, vcs, u.ID, grant.Access); err != nil {
 		// The console lists installations next, which does the same.
 		l.log.LogAttrs(ctx, slog.LevelWarn, "memberships not read at login",
 			slog.String("request_id", author.Request), slog.String("error", err.Error()))
 	}
 	text, _, err := l.sessions.Create(ctx, u.ID, vcs, author)
 	return text, err
-}
-
-// join replaces the user's memberships by what the VCS says now.
-func (l *login) join(ctx context.Context, p provider, vcs, id, token string, author change.Author) error {
-	seen, err := p.host.installations(ctx, token)
-	if err != nil {
-		return err
-	}
-	slices.Sort(seen)
-	known, err := l.installations.Known(ctx, vcs, slices.Compact(seen))
-	if err != nil {
-		return err
-	}
-	ids := make([]string, len(known))
-	for i, k := range known {
-		ids[i] = k.ID
-	}
-	return l.users.Replace(ctx, author, id, vcs, ids, author.At)
 }
 
 func unsealable(err error) bool { return errors.Is(err, sealed.ErrUnsealable) }

@@ -16,11 +16,13 @@ import (
 
 	"github.com/opsplane/opsplane/infra/contract"
 	"github.com/opsplane/opsplane/infra/storagetest"
+	"github.com/opsplane/opsplane/infra/vcstest"
 	"github.com/opsplane/opsplane/shared/change"
 	"github.com/opsplane/opsplane/shared/httpapi"
 	"github.com/opsplane/opsplane/shared/httpapi/httpapitest"
 	"github.com/opsplane/opsplane/shared/installation"
 	"github.com/opsplane/opsplane/shared/oauth"
+	"github.com/opsplane/opsplane/shared/person"
 	"github.com/opsplane/opsplane/shared/sealed"
 	"github.com/opsplane/opsplane/shared/session"
 	"github.com/opsplane/opsplane/shared/user"
@@ -32,7 +34,7 @@ const address = "https://ops.example.com"
 type house struct {
 	*login
 	env    *storagetest.Env
-	vcs    *vcs
+	vcs    *vcstest.People
 	lambda *httpapi.Lambda
 	at     time.Time
 	log    bytes.Buffer
@@ -45,11 +47,11 @@ func newHouse(t *testing.T) *house {
 
 func newHouseOn(t *testing.T, env *storagetest.Env) *house {
 	t.Helper()
-	h := &house{env: env, vcs: newVCS(t), at: time.Unix(4_000_000_000, 0).UTC()}
+	h := &house{env: env, vcs: vcstest.NewPeople(t), at: time.Unix(4_000_000_000, 0).UTC()}
 	h.build(h.env.DynamoDB)
 	for _, vcs := range []string{"github", "gitlab"} {
 		known := installation.Installation{VCS: vcs, ID: "1", Name: "known"}
-		if _, err := h.installations.Save(t.Context(), change.Author{Principal: "operator:test", Request: uuid.NewString(), At: h.at}, known); err != nil {
+		if _, err := h.people.Installations.Save(t.Context(), change.Author{Principal: "operator:test", Request: uuid.NewString(), At: h.at}, known); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -63,12 +65,12 @@ func (h *house) build(db *dynamodb.Client) {
 	box := sealed.NewBox(func(context.Context) ([][]byte, error) { return [][]byte{[]byte(strings.Repeat("k", 32))}, nil })
 	log := slog.New(slog.NewJSONHandler(&h.log, nil))
 	h.login = &login{
-		providers: map[string]provider{
-			"github": {oauth.GitHub(h.vcs.URL, "Iv1.x", secret), newGitHub(h.vcs.URL), "/api/github/v1/callback"},
-			"gitlab": {oauth.GitLab(h.vcs.URL, "abc", secret), newGitLab(h.vcs.URL + "/api"), "/api/v1/gitlab/callback"},
+		providers: map[string]person.Provider{
+			"github": {OAuth: oauth.GitHub(h.vcs.URL, "Iv1.x", secret), Host: person.GitHub(h.vcs.URL)},
+			"gitlab": {OAuth: oauth.GitLab(h.vcs.URL, "abc", secret), Host: person.GitLab(h.vcs.URL + "/api")},
 		},
 		public: address, box: box, log: log,
-		users: &user.Store{DB: db, Table: operations}, installations: installation.Store{DB: db, Table: operations},
+		people:   person.Memberships{Users: &user.Store{DB: db, Table: operations}, Installations: installation.Store{DB: db, Table: operations}},
 		sessions: &session.Store{DB: db, Table: sessions}, grants: &session.Grants{DB: db, Table: sessions, Box: box},
 	}
 	h.lambda = httpapi.NewLambda(routes(h.login), log, func() time.Time { return h.at })
@@ -122,7 +124,7 @@ func (b *browser) start(t *testing.T, vcs, query string) string {
 	if got.StatusCode != http.StatusSeeOther || b.cookies[loginCookie] == "" {
 		t.Fatalf("start: got %d %s", got.StatusCode, got.Body)
 	}
-	return b.providers[vcs].callback + "?" + b.vcs.consent(t, location(got)).Encode()
+	return callbacks[vcs] + "?" + b.vcs.Consent(t, location(got)).Encode()
 }
 
 // user is who the browser's session belongs to; false without one that lives.
@@ -136,7 +138,7 @@ func (b *browser) user(t *testing.T) (user.User, bool) {
 	if err != nil || !found.LiveAt(b.at) {
 		return user.User{}, false
 	}
-	u, err := b.users.Get(t.Context(), found.User)
+	u, err := b.people.Users.Get(t.Context(), found.User)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/opsplane/opsplane/infra/storagetest"
+	"github.com/opsplane/opsplane/infra/vcstest"
 	"github.com/opsplane/opsplane/shared/access"
 	"github.com/opsplane/opsplane/shared/session"
 )
@@ -38,13 +39,13 @@ func TestPersonLogsIn(t *testing.T) {
 				t.Errorf("got memberships %v, want %v", m, want)
 			}
 			for _, table := range []string{"SessionsTable", "OperationsTable"} {
-				for _, secret := range []string{hostToken, "host-refresh-token", b.cookies[session.Cookie]} {
+				for _, secret := range []string{vcstest.PersonToken, vcstest.PersonRefresh, b.cookies[session.Cookie]} {
 					if strings.Contains(h.stored(t, table), secret) {
 						t.Errorf("%s holds %s", table, secret)
 					}
 				}
 			}
-			if strings.Contains(h.log.String(), hostToken) || strings.Contains(h.log.String(), b.cookies[session.Cookie]) || strings.Contains(h.log.String(), "code0") {
+			if strings.Contains(h.log.String(), vcstest.PersonToken) || strings.Contains(h.log.String(), b.cookies[session.Cookie]) || strings.Contains(h.log.String(), "code0") {
 				t.Errorf("the log holds a secret: %s", h.log.String())
 			}
 		})
@@ -57,14 +58,14 @@ func TestRenamedPersonIsTheSameAndALostMembershipGoes(t *testing.T) {
 	first := h.browser()
 	first.get(t, first.start(t, "github", ""))
 	before, _ := first.user(t)
-	h.vcs.person = person{id: 583231, login: "anna", installations: []int{2}}
+	h.vcs.Person = vcstest.Person{ID: 583231, Login: "anna", Installations: []int{2}}
 	second := h.browser()
 	second.get(t, second.start(t, "github", ""))
 	after, ok := second.user(t)
 	if !ok || after.ID != before.ID || after.Identities["github"].Login != "anna" || len(after.MembershipsFor(access.KindSession, h.at)) != 0 {
 		t.Errorf("got %+v, want user %s called anna without memberships", after, before.ID)
 	}
-	h.vcs.person = person{id: 99, login: "ann"}
+	h.vcs.Person = vcstest.Person{ID: 99, Login: "ann"}
 	third := h.browser()
 	third.get(t, third.start(t, "github", ""))
 	if heir, ok := third.user(t); !ok || heir.ID == before.ID {
@@ -76,7 +77,7 @@ func TestLoginWorksWhereMembershipsCannotBeRead(t *testing.T) {
 	t.Parallel()
 	h := newHouse(t)
 	b := h.browser()
-	h.vcs.person.installations = make([]int, maxPages*pageSize+1)
+	h.vcs.Fail(vcstest.Failure{Match: "/user/installations", Status: 500})
 	if got := b.get(t, b.start(t, "github", "")); got.StatusCode != 303 {
 		t.Errorf("got %d %s, want 303", got.StatusCode, got.Body)
 	}
@@ -148,7 +149,7 @@ func TestCallbackThatThisBrowserDidNotBeginLogsNobodyIn(t *testing.T) {
 		}, 400},
 		"the host's API is down": {func(t *testing.T, h *house, victim, _ *browser) int {
 			back := victim.start(t, "github", "")
-			h.vcs.down = true
+			h.vcs.Down = true
 			return victim.get(t, back).StatusCode
 		}, 500},
 	} {

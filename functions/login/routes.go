@@ -2,7 +2,6 @@ package main
 
 import (
 	"cmp"
-	"context"
 	"log/slog"
 	"net/http"
 
@@ -10,39 +9,23 @@ import (
 	"github.com/opsplane/opsplane/shared/fault"
 	"github.com/opsplane/opsplane/shared/httpapi"
 	"github.com/opsplane/opsplane/shared/installation"
-	"github.com/opsplane/opsplane/shared/oauth"
+	"github.com/opsplane/opsplane/shared/person"
 	"github.com/opsplane/opsplane/shared/sealed"
 	"github.com/opsplane/opsplane/shared/session"
-	"github.com/opsplane/opsplane/shared/user"
 )
 
-// host is what a login asks a VCS, with the person's own token.
-type host interface {
-	// whoami answers whose token it is.
-	whoami(ctx context.Context, token string) (user.Identity, error)
-	// installations lists the ids of the installations or groups that the
-	// person can see.
-	installations(ctx context.Context, token string) ([]string, error)
-}
-
-// provider is a VCS that people log in at.
-type provider struct {
-	oauth *oauth.Client
-	host  host
-	// callback is the path to which the VCS sends browsers back.
-	callback string
-}
+// callbacks are the paths to which the VCSs send browsers back.
+var callbacks = map[string]string{"github": "/api/github/v1/callback", "gitlab": "/api/v1/gitlab/callback"}
 
 // login is what the routes work with.
 type login struct {
-	providers     map[string]provider // by VCS: those that are configured
-	public        string              // the API's address; empty: the one that a request came to
-	box           *sealed.Box
-	users         *user.Store
-	installations installation.Store
-	sessions      *session.Store
-	grants        *session.Grants
-	log           *slog.Logger
+	providers map[string]person.Provider // by VCS: those that are configured
+	public    string                     // the API's address; empty: the one that a request came to
+	box       *sealed.Box
+	people    person.Memberships
+	sessions  *session.Store
+	grants    *session.Grants
+	log       *slog.Logger
 }
 
 // public needs no credential: a login is how one gets it.

@@ -52,7 +52,7 @@ func (l *login) decodeStart(r *http.Request) (startRequest, error) {
 func (l *login) start(ctx context.Context, call httpapi.Call, q startRequest) (redirect, error) {
 	p := l.providers[q.vcs]
 	begun := pending{
-		VCS: q.vcs, State: session.NewState(), Verifier: session.NewState(), Redirect: q.base + p.callback,
+		VCS: q.vcs, State: session.NewState(), Verifier: session.NewState(), Redirect: q.base + callbacks[q.vcs],
 		Installation: q.installation, Expires: call.Now.Add(loginTime).Unix(),
 	}
 	text, err := json.Marshal(begun)
@@ -64,7 +64,7 @@ func (l *login) start(ctx context.Context, call httpapi.Call, q startRequest) (r
 		return redirect{}, err
 	}
 	return redirect{
-		to:      p.oauth.AuthorizeURL(begun.State, begun.Verifier, begun.Redirect),
+		to:      p.OAuth.AuthorizeURL(begun.State, begun.Verifier, begun.Redirect),
 		cookies: []*http.Cookie{session.Private(loginCookie, base64.RawURLEncoding.EncodeToString(sealed), loginTime)},
 	}, nil
 }

@@ -77,4 +77,3 @@ func (g gitlab) rules(ctx context.Context, installation, owner string, account u
 	level, err := client.DirectLevel(ctx, owner, account.ID)
 	return level >= gitlabhost.Maintainer, err
 }
-

@@ -39,6 +39,7 @@ type GitLab struct {
 
 	mu     sync.Mutex
 	tokens map[string]int64 // to account
+	limits map[string]limit // by token: of those that are no plain ones
 	names  map[int64]string // of accounts
 	groups []Group
 }
@@ -46,9 +47,10 @@ type GitLab struct {
 // NewGitLab starts one that ends with the test.
 func NewGitLab(t testing.TB) *GitLab {
 	t.Helper()
-	g := &GitLab{tokens: map[string]int64{}, names: map[int64]string{}}
+	g := &GitLab{tokens: map[string]int64{}, limits: map[string]limit{}, names: map[int64]string{}}
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /api/v4/user", g.as(g.whoami))
+	mux.HandleFunc("GET /api/v4/personal_access_tokens/self", g.self)
 	mux.HandleFunc("GET /api/v4/groups", g.as(g.listGroups))
 	mux.HandleFunc("GET /api/v4/groups/{group}", g.as(g.showGroup))
 	mux.HandleFunc("GET /api/v4/groups/{group}/members/{account}", g.as(g.member(func(m Group) map[int64]int { return m.Direct })))
@@ -68,6 +70,31 @@ func (g *GitLab) Account(id int64, username string) (token string) {
 	token = fmt.Sprint("glpat-", id, "-", username)
 	g.tokens[token], g.names[id] = id, username
 	return token
+}
+
+// limit is what an access token may do, and until which day.
+type limit struct {
+	scopes  []string
+	expires string
+}
+
+// Limit makes a token an access token of a scope that ends on a day; one of an
+// Account is a login's until then.
+func (g *GitLab) Limit(token string, expires time.Time, scopes ...string) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.limits[token] = limit{scopes, expires.Format(time.DateOnly)}
+}
+
+// self answers what an access token is. Tokens of logins are none.
+func (g *GitLab) self(w http.ResponseWriter, r *http.Request) {
+	g.as(func(_ http.ResponseWriter, _ *http.Request, account int64) any {
+		l, ok := g.limits[strings.TrimPrefix(r.Header.Get("Authorization"), "Bearer ")]
+		if !ok {
+			return nil
+		}
+		return map[string]any{"id": 1, "user_id": account, "scopes": l.scopes, "active": true, "revoked": false, "expires_at": l.expires}
+	})(w, r)
 }
 
 // Set makes a group, in place of one with its id.

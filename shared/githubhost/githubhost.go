@@ -59,7 +59,7 @@ func New(id string, key func(context.Context) (string, error), api string) *App 
 	}
 	return &App{
 		id: n, key: key, api: strings.TrimRight(api, "/"),
-		transport: vcshost.Patient(http.DefaultTransport), clients: map[string]*github.Client{},
+		transport: vcshost.Transport(), clients: map[string]*github.Client{},
 	}
 }
 

@@ -34,7 +34,7 @@ type Host struct {
 func New(api string) *Host {
 	return &Host{
 		api:  strings.TrimRight(api, "/") + "/v4",
-		http: &http.Client{Transport: bounded{vcshost.Patient(http.DefaultTransport)}},
+		http: &http.Client{Transport: bounded{vcshost.Transport()}},
 	}
 }
 
@@ -65,8 +65,8 @@ func (unlimited) Wait(context.Context) error { return nil }
 // Account is a person or a bot.
 type Account struct {
 	// ID is GitLab's id of it, decimal digits.
-	ID       string
-	Username string
+	ID                  string
+	Username, AvatarURL string
 }
 
 // Whoami answers whose token it is.
@@ -75,7 +75,29 @@ func (c *Client) Whoami(ctx context.Context) (Account, error) {
 	if err != nil {
 		return Account{}, explain(ctx, "ask whose token it is", err)
 	}
-	return Account{ID: strconv.FormatInt(u.ID, 10), Username: u.Username}, nil
+	return Account{ID: strconv.FormatInt(u.ID, 10), Username: u.Username, AvatarURL: u.AvatarURL}, nil
+}
+
+// Token is what GitLab says of an access token.
+type Token struct {
+	// Scopes are what it may be used for, such as "api".
+	Scopes []string
+	// ExpiresAt is the beginning of the day on which it ends; zero if it does not.
+	ExpiresAt time.Time
+}
+
+// Self answers what the token itself is: that of a person, a group or a project.
+// vcshost.ErrGone for a token of another kind.
+func (c *Client) Self(ctx context.Context) (Token, error) {
+	t, _, err := c.gitlab.PersonalAccessTokens.GetSinglePersonalAccessToken(gitlab.WithContext(ctx))
+	if err != nil {
+		return Token{}, explain(ctx, "ask what the token is", err)
+	}
+	found := Token{Scopes: t.Scopes}
+	if t.ExpiresAt != nil {
+		found.ExpiresAt = time.Time(*t.ExpiresAt)
+	}
+	return found, nil
 }
 
 // Group is a GitLab group.
@@ -88,7 +110,7 @@ type Group struct {
 const (
 	pageSize = 100
 	// MaxGroups bounds how many groups of a person are listed.
-	MaxGroups = 5000
+	MaxGroups = 10_000
 )
 
 // Groups lists the groups of which the token's owner is a member, by full name.

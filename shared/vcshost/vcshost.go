@@ -30,10 +30,19 @@ func (l *Limited) Error() string {
 	return fmt.Sprintf("the host takes no more requests for %s", l.RetryAfter.Round(time.Second))
 }
 
-// Patient is a transport that repeats reads which failed at the host or on the
-// way: at most twice, after a drawn pause. Nothing else is repeated.
-func Patient(next http.RoundTripper) http.RoundTripper { return &patient{next} }
+// answerTime is how long a host may take to begin its answer: three attempts fit
+// into what the gateway waits for a function.
+const answerTime = 8 * time.Second
 
+// Transport is a transport to hosts that repeats reads which failed at the host
+// or on the way: at most twice, after a drawn pause. Nothing else is repeated.
+func Transport() http.RoundTripper {
+	t := http.DefaultTransport.(*http.Transport).Clone()
+	t.ResponseHeaderTimeout = answerTime
+	return &patient{t}
+}
+
+// patient repeats reads.
 type patient struct{ next http.RoundTripper }
 
 const (

@@ -1,0 +1,113 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/opsplane/opsplane/shared/fault"
+	"github.com/opsplane/opsplane/shared/gitlabhost"
+	"github.com/opsplane/opsplane/shared/httpapi"
+	"github.com/opsplane/opsplane/shared/vcshost"
+)
+
+// tokenRequest is a group and the token that the server is to use for it.
+type tokenRequest struct{ group, token string }
+
+// maxToken bounds a token, in bytes. GitLab's have 26 to 64 characters, and
+// administrators may put words before them.
+const maxToken = 500
+
+func decodeAccessToken(r *http.Request) (tokenRequest, error) {
+	id, err := groupOf("installation_id")(r)
+	if err != nil {
+		return tokenRequest{}, err
+	}
+	var body struct {
+		Token *string `json:"access_token"`
+	}
+	if err := httpapi.DecodeBody(r, &body); err != nil {
+		return tokenRequest{}, err
+	}
+	if body.Token == nil {
+		return tokenRequest{}, fault.Invalidf("INVALID_BODY", "access_token is missing")
+	}
+	if *body.Token == "" || len(*body.Token) > maxToken || strings.ContainsFunc(*body.Token, func(c rune) bool { return c <= ' ' || c > '~' }) {
+		return tokenRequest{}, unusable("it is not 1 to 500 printable characters without spaces")
+	}
+	return tokenRequest{id, *body.Token}, nil
+}
+
+func unusable(why string) error {
+	return fault.Invalidf("INVALID_ACCESS_TOKEN", "the token is not stored: %s", why)
+}
+
+// putAccessToken stores a group's token in place of an earlier one, after GitLab
+// has shown that the server can work with it. Nobody can read it back.
+func (h *hosts) putAccessToken(ctx context.Context, call httpapi.Call, q tokenRequest) (httpapi.Empty, error) {
+	g, err := h.maintained(ctx, call, q.group)
+	if err != nil {
+		return httpapi.Empty{}, err
+	}
+	if err := h.try(ctx, call.Now, q); err != nil {
+		return httpapi.Empty{}, err
+	}
+	if _, err := h.know(ctx, call, q.group, g); err != nil {
+		return httpapi.Empty{}, err
+	}
+	return httpapi.Empty{}, h.groups.Put(ctx, q.group, q.token, call.Author())
+}
+
+// enough is the least access level with which the server can do its work: a
+// developer starts pipelines, sets statuses and comments ("Roles and
+// permissions", GitLab documentation).
+const enough = 30
+
+// soon is how near the end of a token is that is refused: it would stop working
+// before anybody looks.
+const soon = 24 * time.Hour
+
+// try asks GitLab with the token what the server needs to know of it.
+func (h *hosts) try(ctx context.Context, now time.Time, q tokenRequest) error {
+	client, err := h.gitlab.As(q.token)
+	if err != nil {
+		return err
+	}
+	self, err := client.Self(ctx)
+	switch {
+	case errors.Is(err, vcshost.ErrRefused):
+		return unusable("GitLab does not take it: it is wrong, has expired, or was revoked")
+	case errors.Is(err, vcshost.ErrGone):
+		return unusable("GitLab does not say what it may do: make a group access token (Settings > Access tokens) with the scope api")
+	case err != nil:
+		return vcshost.Fault(gitlabName, err)
+	case !slices.Contains(self.Scopes, "api"):
+		return unusable("it lacks the scope api, and has " + strings.Join(self.Scopes, ", "))
+	case !self.ExpiresAt.IsZero() && self.ExpiresAt.Before(now.Add(soon)):
+		return unusable("it expires within a day")
+	}
+	return h.tryGroup(ctx, client, q.group)
+}
+
+func (h *hosts) tryGroup(ctx context.Context, client *gitlabhost.Client, group string) error {
+	account, err := client.Whoami(ctx)
+	if err != nil {
+		return vcshost.Fault(gitlabName, err)
+	}
+	if _, err := client.Group(ctx, group); errors.Is(err, vcshost.ErrGone) {
+		return unusable("it does not reach the group")
+	} else if err != nil {
+		return vcshost.Fault(gitlabName, err)
+	}
+	level, err := client.Level(ctx, group, account.ID)
+	if err != nil {
+		return vcshost.Fault(gitlabName, err)
+	}
+	if level < enough {
+		return unusable("its account is not at least a developer of the group")
+	}
+	return nil
+}

@@ -1,0 +1,203 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+
+	"github.com/opsplane/opsplane/infra/vcstest"
+	"github.com/opsplane/opsplane/shared/access"
+	"github.com/opsplane/opsplane/shared/installation"
+	"github.com/opsplane/opsplane/shared/secret"
+	"github.com/opsplane/opsplane/shared/webhook"
+)
+
+const (
+	hookPath  = "/api/v1/gitlab/installations/77/webhook"
+	tokenPath = "/api/v1/gitlab/installations/77/access-token"
+)
+
+// expect asks and compares.
+func (r *rig) expect(t *testing.T, method, path, body string, status int, want string) {
+	t.Helper()
+	if got, text := r.ask(t, method, path, body); got != status || want == "" && text != "" || !strings.Contains(text, want) {
+		t.Errorf("%s %s: %d %s, want %d %s", method, path, got, text, status, want)
+	}
+}
+
+// bot makes an access token of the group's own account.
+func (r *rig) bot(scopes ...string) string {
+	token := r.gitlab.Account(9, "acme-bot")
+	r.gitlab.Limit(token, born.AddDate(1, 0, 0), scopes...)
+	return token
+}
+
+func TestGroupsAreThoseOfTheCallerByName(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	for id, name := range map[int64]string{1: "Zoo", 2: "Acme / Platform", 3: "Beta"} {
+		r.gitlab.Set(vcstest.Group{ID: id, FullName: name, Inherited: map[int64]int{ann: 10}})
+	}
+	r.gitlab.Set(vcstest.Group{ID: 4, FullName: "Others"})
+	r.expect(t, "GET", "/api/v1/gitlab/groups", "", 200,
+		`[{"id":77,"name":"Acme"},{"id":2,"name":"Acme / Platform"},{"id":3,"name":"Beta"},{"id":1,"name":"Zoo"}]`)
+	r.expect(t, "GET", "/api/v1/github/groups", "", 404, "")
+	r.gitlab.Fail(vcstest.Failure{Match: "GET ", Status: http.StatusUnauthorized})
+	r.expect(t, "GET", "/api/v1/gitlab/groups", "", 403, "")
+}
+
+func TestWebhookMakesAnInstallationThatIsPendingUntilItDelivers(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	var first, later webhookAnswer
+	for _, answer := range []*webhookAnswer{&first, &later} {
+		status, body := r.ask(t, "GET", hookPath, "")
+		if err := json.Unmarshal([]byte(body), answer); err != nil || status != 200 {
+			t.Fatalf("%d %s", status, body)
+		}
+	}
+	key, err := secret.Derive(serverSecret, webhook.Purpose)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if id, ok := webhook.Installation(key, first.Secret); !ok || id != "77" || len(first.Secret) != 64 || first != later ||
+		first.State != "pending" || first.URL != "https://ops.example.com/api/v1/gitlab/events" {
+		t.Errorf("first %+v, then %+v", first, later)
+	}
+	known, err := r.people.Installations.Get(t.Context(), "gitlab", "77")
+	if err != nil || known.Name != "Acme" || known.State != installation.Unknown {
+		t.Errorf("installation %+v, %v", known, err)
+	}
+	if err := r.people.Installations.Delivered(t.Context(), author(), "gitlab", "77"); err != nil {
+		t.Fatal(err)
+	}
+	r.expect(t, "GET", hookPath, "", 200, `"state":"installed"`)
+	if got := r.list(t, "gitlab"); got != "77 Acme installed; " {
+		t.Errorf("listed: %s", got)
+	}
+}
+
+func TestGroupIsItsMaintainersAlone(t *testing.T) {
+	t.Parallel()
+	for name, arrange := range map[string]func(*rig){
+		"developer": func(r *rig) { r.gitlab.Set(vcstest.Group{ID: 77, Inherited: map[int64]int{ann: 30}}) },
+		"stranger":  func(r *rig) { r.gitlab.Set(vcstest.Group{ID: 77}) },
+		"credential for another installation": func(r *rig) {
+			r.caller.Capabilities = access.Set{access.Installation("78")}
+		},
+		"credential for another VCS":  func(r *rig) { r.caller.Capabilities = access.Set{access.VCS("github")} },
+		"person who never logged in":  func(r *rig) { r.caller.User = r.nobody() },
+		"user who is gone":            func(r *rig) { r.caller.User = "gone" },
+		"grant that was taken back":   func(r *rig) { r.gitlab.Fail(vcstest.Failure{Match: "GET ", Status: http.StatusUnauthorized}) },
+		"API key instead of a token":  func(r *rig) { r.caller.Kind = access.KindAPIKey },
+		"no credential that is alive": func(r *rig) { r.caller.Expires = born.Unix() - 1 },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			r := newRig(t)
+			token := r.bot("api")
+			arrange(r)
+			r.expect(t, "GET", hookPath, "", 403, "")
+			r.expect(t, "PUT", tokenPath, `{"access_token":"`+token+`"}`, 403, "")
+			if _, err := r.people.Installations.Get(t.Context(), "gitlab", "77"); err == nil {
+				t.Error("the group became an installation")
+			}
+		})
+	}
+}
+
+// nobody is a user without accounts.
+func (r *rig) nobody() string {
+	u, err := r.people.Users.Create(context.Background(), "machine", author())
+	if err != nil {
+		panic(err)
+	}
+	return u.ID
+}
+
+func TestAccessTokenIsTriedBeforeItIsStoredAndNeverReadBack(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	put := func(token string) string { return `{"access_token":"` + token + `"}` }
+	good := r.bot("api", "read_api")
+	for name, c := range map[string]struct{ body, want string }{
+		"unknown to GitLab": {put("glpat-wrong"), "GitLab does not take it"},
+		"a login's":         {put(r.gitlab.Account(8, "eve")), "make a group access token"},
+		"no token":          {`{}`, "access_token is missing"},
+		"empty":             {put(""), "printable"},
+		"two lines":         {put(`a\nb`), "printable"},
+		"too long":          {put(strings.Repeat("x", 501)), "printable"},
+		"no JSON":           {`access_token=x`, "INVALID_BODY"},
+	} {
+		if status, body := r.ask(t, "PUT", tokenPath, c.body); status != 400 || !strings.Contains(body, c.want) {
+			t.Errorf("%s: %d %s", name, status, body)
+		}
+	}
+	narrow := r.gitlab.Account(12, "narrow")
+	r.gitlab.Limit(narrow, born.AddDate(1, 0, 0), "read_api")
+	r.expect(t, "PUT", tokenPath, put(narrow), 400, "lacks the scope api, and has read_api")
+	r.gitlab.Limit(narrow, born, "api")
+	r.expect(t, "PUT", tokenPath, put(narrow), 400, "expires within a day")
+	r.gitlab.Limit(narrow, born.AddDate(1, 0, 0), "api")
+	r.expect(t, "PUT", tokenPath, put(narrow), 400, "does not reach the group")
+	r.gitlab.Set(vcstest.Group{ID: 77, FullName: "Acme", Inherited: map[int64]int{ann: 40, 12: 20, 9: 30}})
+	r.expect(t, "PUT", tokenPath, put(narrow), 400, "developer of the group")
+	if _, err := r.groups.Get(t.Context(), "77"); err == nil {
+		t.Fatal("a token that was refused is stored")
+	}
+	r.expect(t, "PUT", tokenPath, put(good), 200, "")
+	if got, err := r.groups.Get(t.Context(), "77"); err != nil || got != good {
+		t.Errorf("stored %v", err)
+	}
+	if known, err := r.people.Installations.Get(t.Context(), "gitlab", "77"); err != nil || known.Name != "Acme" {
+		t.Errorf("installation %+v, %v", known, err)
+	}
+	name := r.env.Table("SessionsTable")
+	out, err := r.env.DynamoDB.Scan(t.Context(), &dynamodb.ScanInput{TableName: &name})
+	if err != nil {
+		t.Fatal(err)
+	}
+	stored, err := json.Marshal(out.Items)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, text := range []string{good, "glpat-"} {
+		if strings.Contains(string(stored), text) || strings.Contains(r.log.String(), text) {
+			t.Errorf("the table or the log has %s", text)
+		}
+	}
+}
+
+func TestServersOwnAccountIsShownToMembers(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	const member, who = "/api/v1/gitlab/groups/77/is-member", "/api/v1/gitlab/whoareyou"
+	r.expect(t, "GET", member, "", 403, "")
+	r.expect(t, "GET", who, "", 404, "")
+	r.expect(t, "GET", hookPath, "", 200, "pending")
+	r.list(t, "gitlab") // makes the caller a member
+	r.expect(t, "GET", member, "", 200, `{"result":false}`)
+	r.expect(t, "GET", who, "", 404, "")
+	r.expect(t, "PUT", tokenPath, `{"access_token":"`+r.bot("api")+`"}`, 200, "")
+	r.expect(t, "GET", member, "", 200, `{"result":true}`)
+	r.expect(t, "GET", who, "", 200, `{"id":9,"username":"acme-bot"}`)
+	r.expect(t, "GET", who+"?installation_id=77", "", 200, `{"id":9,"username":"acme-bot"}`)
+	r.expect(t, "GET", who+"?installation_id=78", "", 404, "")
+	r.expect(t, "GET", who+"?installation_id=x", "", 400, "INVALID_PARAMETER")
+	r.expect(t, "GET", "/api/v1/github/whoareyou", "", 404, "")
+	r.expect(t, "GET", "/api/v1/gitlab/groups/x/is-member", "", 400, "INVALID_INSTALLATION_ID")
+	r.gitlab.Set(vcstest.Group{ID: 77, FullName: "Acme", Inherited: map[int64]int{ann: 40}})
+	r.expect(t, "GET", member, "", 200, `{"result":false}`)
+	r.caller.Capabilities = access.Set{access.Installation("78")}
+	r.expect(t, "GET", member, "", 403, "")
+	r.expect(t, "GET", who, "", 404, "")
+	r.caller.Capabilities = nil
+	r.clock = born.Add(8 * 24 * time.Hour)
+	r.caller.Expires = r.clock.Unix() + 60
+	r.expect(t, "GET", member, "", 403, "") // the host's word has lapsed
+}

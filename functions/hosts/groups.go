@@ -1,0 +1,183 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"strconv"
+
+	"github.com/opsplane/opsplane/shared/access"
+	"github.com/opsplane/opsplane/shared/fault"
+	"github.com/opsplane/opsplane/shared/gitlabhost"
+	"github.com/opsplane/opsplane/shared/grouptoken"
+	"github.com/opsplane/opsplane/shared/httpapi"
+	"github.com/opsplane/opsplane/shared/installation"
+	"github.com/opsplane/opsplane/shared/session"
+	"github.com/opsplane/opsplane/shared/user"
+	"github.com/opsplane/opsplane/shared/vcshost"
+)
+
+const gitlabName = "gitlab"
+
+// group is a group that the caller can see.
+type group struct {
+	ID   int64  `json:"id"`
+	Name string `json:"name"`
+}
+
+// listGroups answers the groups of which the caller is a member at GitLab, by
+// full name, known here or not.
+func (h *hosts) listGroups(ctx context.Context, call httpapi.Call, _ struct{}) ([]group, error) {
+	client, _, err := h.asCaller(ctx, call)
+	if err != nil {
+		return nil, err
+	}
+	found, err := client.Groups(ctx)
+	if err != nil {
+		return nil, explain(err)
+	}
+	list := make([]group, len(found))
+	for i, g := range found {
+		list[i] = group{g.ID, g.FullName}
+	}
+	return list, nil
+}
+
+// asCaller is GitLab asked in the name of the caller, who must have logged in
+// there: others are refused.
+func (h *hosts) asCaller(ctx context.Context, call httpapi.Call) (*gitlabhost.Client, user.Identity, error) {
+	u, err := h.caller(ctx, call)
+	if err != nil {
+		return nil, user.Identity{}, err
+	}
+	account, person := u.Identities[gitlabName]
+	provider, configured := h.providers[gitlabName]
+	if !configured {
+		return nil, account, fault.Invalidf("VCS_NOT_CONFIGURED", "this server is no application at GitLab: its operator sets GitlabAppId")
+	}
+	if !person {
+		return nil, account, fault.ErrForbidden
+	}
+	text, err := h.grants.Token(ctx, u.ID, gitlabName, provider.OAuth.Refresh, call.Author())
+	if errors.Is(err, session.ErrNoGrant) {
+		return nil, account, fault.ErrForbidden
+	}
+	if err != nil {
+		return nil, account, vcshost.Fault(gitlabName, err)
+	}
+	client, err := h.gitlab.As(text)
+	return client, account, err
+}
+
+// explain makes of an error of GitLab's, asked in the name of the caller, one
+// for the caller: a grant that was taken back is no credential.
+func explain(err error) error {
+	if errors.Is(err, vcshost.ErrRefused) {
+		return fault.ErrForbidden
+	}
+	return vcshost.Fault(gitlabName, err)
+}
+
+// membership says whether the server's own account is a member of a group.
+type membership struct {
+	Result bool `json:"result"`
+}
+
+// isMember answers whether the account whose token the group has stored is a
+// member of the group, by the groups around it too. Who is no member of the
+// group is told nothing of it.
+func (h *hosts) isMember(ctx context.Context, call httpapi.Call, id string) (membership, error) {
+	reaches, err := h.reaches(ctx, call, id)
+	if err != nil {
+		return membership{}, err
+	}
+	if !reaches {
+		return membership{}, fault.ErrForbidden
+	}
+	client, account, err := h.asGroup(ctx, id)
+	if errors.Is(err, grouptoken.ErrNone) || errors.Is(err, vcshost.ErrRefused) {
+		return membership{}, nil
+	}
+	if err != nil {
+		return membership{}, vcshost.Fault(gitlabName, err)
+	}
+	level, err := client.Level(ctx, id, account.ID)
+	if err != nil {
+		return membership{}, vcshost.Fault(gitlabName, err)
+	}
+	return membership{level > 0}, nil
+}
+
+// reaches reports whether the caller is a member of the group's installation.
+func (h *hosts) reaches(ctx context.Context, call httpapi.Call, id string) (bool, error) {
+	u, err := h.caller(ctx, call)
+	if err != nil {
+		return false, err
+	}
+	caller := call.Caller
+	caller.Memberships = u.MembershipsFor(caller.Kind, call.Now)
+	return caller.Reaches(access.Target{VCS: gitlabName, Installation: id}), nil
+}
+
+// asGroup is GitLab asked with a group's own token, and whose that is.
+func (h *hosts) asGroup(ctx context.Context, id string) (*gitlabhost.Client, gitlabhost.Account, error) {
+	text, err := h.groups.Get(ctx, id)
+	if err != nil {
+		return nil, gitlabhost.Account{}, err
+	}
+	client, err := h.gitlab.As(text)
+	if err != nil {
+		return nil, gitlabhost.Account{}, err
+	}
+	account, err := client.Whoami(ctx)
+	return client, account, err
+}
+
+// bot is the account that the server acts as.
+type bot struct {
+	ID       int64  `json:"id"`
+	Username string `json:"username"`
+}
+
+func decodeWhoareyou(r *http.Request) (string, error) {
+	if _, err := gitlabOnly(r); err != nil {
+		return "", err
+	}
+	id := httpapi.NewQuery(r).String("installation_id", "")
+	if id != "" && installation.ValidID(gitlabName, id) != nil {
+		return "", fault.Invalidf("INVALID_PARAMETER", "query parameter installation_id must be the id of a group")
+	}
+	return id, nil
+}
+
+// maxAsked bounds of how many groups a token is looked for.
+const maxAsked = 10
+
+// whoareyou answers the account whose token a group of the caller has stored:
+// the group that is named, or the first one that has a token. Each group has a
+// token of its own.
+func (h *hosts) whoareyou(ctx context.Context, call httpapi.Call, id string) (bot, error) {
+	u, err := h.caller(ctx, call)
+	if err != nil {
+		return bot{}, err
+	}
+	caller := call.Caller
+	caller.Memberships = u.MembershipsFor(caller.Kind, call.Now)
+	asked := 0
+	for _, m := range caller.Memberships {
+		if m.VCS != gitlabName || id != "" && m.Installation != id || !caller.Reaches(access.Target(m)) || asked == maxAsked {
+			continue
+		}
+		asked++
+		_, account, err := h.asGroup(ctx, m.Installation)
+		if errors.Is(err, grouptoken.ErrNone) {
+			continue
+		}
+		if err != nil {
+			return bot{}, vcshost.Fault(gitlabName, err)
+		}
+		n, err := strconv.ParseInt(account.ID, 10, 64)
+		return bot{n, account.Username}, err
+	}
+	return bot{}, fault.ErrNotFound
+}

@@ -1,0 +1,148 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"time"
+
+	"github.com/opsplane/opsplane/shared/access"
+	"github.com/opsplane/opsplane/shared/fault"
+	"github.com/opsplane/opsplane/shared/httpapi"
+	"github.com/opsplane/opsplane/shared/installation"
+	"github.com/opsplane/opsplane/shared/session"
+	"github.com/opsplane/opsplane/shared/user"
+	"github.com/opsplane/opsplane/shared/vcshost"
+)
+
+// shown is an installation in the list.
+type shown struct {
+	AccountStatus string `json:"account_status"`
+	CreatedAt     string `json:"created_at"`
+	ID            string `json:"id"`
+	Name          string `json:"name"`
+	Tier          tier   `json:"tier"`
+}
+
+// tier is there because clients ask for it: this server sells none.
+type tier struct {
+	Features struct{} `json:"features"`
+	Name     string   `json:"name"`
+}
+
+// list of the caller's installations.
+type installationList struct {
+	Installations []shown `json:"installations"`
+}
+
+// list answers the installations of a VCS that the caller is a member of and
+// its credential reaches, by id, but for those that are unknown here or were
+// uninstalled. Of a caller who has logged in at the VCS it asks the VCS first.
+func (h *hosts) list(ctx context.Context, call httpapi.Call, vcs string) (installationList, error) {
+	u, err := h.caller(ctx, call)
+	if err != nil {
+		return installationList{}, err
+	}
+	if u.Hosted == nil {
+		u.Hosted = map[string]user.Hosted{}
+	}
+	renewed, err := h.renew(ctx, call, vcs, u)
+	if err != nil {
+		return installationList{}, err
+	}
+	reached := call.Caller
+	reached.Memberships = u.MembershipsFor(call.Caller.Kind, call.Now)
+	var ids []string
+	for _, m := range reached.Memberships {
+		if m.VCS == vcs && reached.Reaches(access.Target(m)) {
+			ids = append(ids, m.Installation)
+		}
+	}
+	_, person := u.Identities[vcs]
+	if !renewed && person && len(ids) == 0 {
+		return installationList{}, fault.ErrForbidden // the person has to log in again
+	}
+	slices.SortFunc(ids, byNumber)
+	found, err := h.people.Installations.Known(ctx, vcs, ids)
+	if err != nil {
+		return installationList{}, err
+	}
+	answer := installationList{Installations: []shown{}}
+	for _, each := range found {
+		if each.State != installation.Uninstalled {
+			answer.Installations = append(answer.Installations, show(each))
+		}
+	}
+	return answer, nil
+}
+
+// caller reads the user behind the call. One that is gone is refused, as any
+// credential without an owner.
+func (h *hosts) caller(ctx context.Context, call httpapi.Call) (user.User, error) {
+	u, err := h.people.Users.Get(ctx, call.Caller.User)
+	if errors.Is(err, user.ErrNotFound) {
+		return user.User{}, fault.ErrForbidden
+	}
+	return u, err
+}
+
+// renew has the VCS say anew what the user may act on, in u too. It reports
+// whether it did: false for a user who never logged in there, or has to again.
+func (h *hosts) renew(ctx context.Context, call httpapi.Call, vcs string, u user.User) (bool, error) {
+	provider, ok := h.providers[vcs]
+	if _, person := u.Identities[vcs]; !ok || !person {
+		return false, nil
+	}
+	text, err := h.grants.Token(ctx, u.ID, vcs, provider.OAuth.Refresh, call.Author())
+	if errors.Is(err, session.ErrNoGrant) {
+		return false, nil
+	}
+	if err != nil {
+		return false, vcshost.Fault(vcs, err)
+	}
+	ids, err := h.people.Renew(ctx, call.Author(), provider.Host, vcs, u.ID, text)
+	var refusal *fault.Error
+	switch {
+	case errors.Is(err, vcshost.ErrRefused): // the person took the grant back
+		return false, nil
+	case errors.As(err, &refusal):
+		return false, err
+	case err != nil:
+		return false, vcshost.Fault(vcs, err)
+	}
+	slices.Sort(ids)
+	u.Hosted[vcs] = user.Hosted{Installations: ids, AskedAt: call.Now}
+	return true, nil
+}
+
+// byNumber compares decimal numbers without leading zeros.
+func byNumber(a, b string) int {
+	if len(a) != len(b) {
+		return len(a) - len(b)
+	}
+	return slices.Compare([]byte(a), []byte(b))
+}
+
+func show(i installation.Installation) shown {
+	return shown{
+		ID: i.ID, Name: i.Name, CreatedAt: stamp(i.CreatedAt), AccountStatus: status(i), Tier: tier{Name: "Unknown"},
+	}
+}
+
+// status is what clients call an installation's state: on GitHub that of an
+// account, on GitLab that of the webhook.
+func status(i installation.Installation) string {
+	if i.VCS == "gitlab" {
+		if i.State == installation.Installed {
+			return "installed"
+		}
+		return "pending"
+	}
+	if i.State == installation.Suspended {
+		return "disabled"
+	}
+	return "active"
+}
+
+// stamp formats a time to the second.
+func stamp(t time.Time) string { return t.UTC().Format(time.RFC3339) }

@@ -1,0 +1,159 @@
+package main
+
+import (
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/opsplane/opsplane/infra/vcstest"
+	"github.com/opsplane/opsplane/shared/access"
+	"github.com/opsplane/opsplane/shared/installation"
+	"github.com/opsplane/opsplane/shared/user"
+)
+
+func TestListIsWhatTheHostSaysNow(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	r.know(t,
+		installation.Installation{VCS: "github", ID: "1", Name: "acme", State: installation.Installed},
+		installation.Installation{VCS: "github", ID: "10", Name: "ten", State: installation.Suspended},
+		installation.Installation{VCS: "github", ID: "3", Name: "other", State: installation.Installed},
+		installation.Installation{VCS: "github", ID: "4", Name: "gone", State: installation.Uninstalled},
+		installation.Installation{VCS: "gitlab", ID: "77", Name: "Acme", State: installation.Installed})
+	r.github.Person.Installations = []int{10, 1, 2, 4} // 2 is not known here
+	if got := r.list(t, "github"); got != "1 acme active; 10 ten disabled; " {
+		t.Errorf("GitHub: %s", got)
+	}
+	if got := r.list(t, "gitlab"); got != "77 Acme installed; " {
+		t.Errorf("GitLab: %s", got)
+	}
+	member := func() []access.Membership {
+		u, err := r.people.Users.Get(t.Context(), r.caller.User)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return u.MembershipsFor(access.KindAccessToken, r.clock)
+	}
+	if got := member(); !slices.Contains(got, access.Membership{VCS: "github", Installation: "10"}) {
+		t.Errorf("memberships %v", got)
+	}
+	r.github.Person.Installations = []int{3}
+	if got := r.list(t, "github"); got != "3 other active; " {
+		t.Errorf("after a change: %s", got)
+	}
+	if got := member(); len(got) != 2 || slices.Contains(got, access.Membership{VCS: "github", Installation: "10"}) {
+		t.Errorf("a lost membership stays: %v", got)
+	}
+	r.github.Person.Installations = nil
+	if got := r.list(t, "github"); got != "" {
+		t.Errorf("of none: %s", got)
+	}
+	r.caller.Capabilities = access.Set{access.Installation("5")}
+	if got := r.list(t, "gitlab"); got != "" {
+		t.Errorf("restricted to another: %s", got)
+	}
+	r.caller.Capabilities = access.Set{access.VCS("github")}
+	if got := r.list(t, "gitlab"); got != "403" {
+		t.Errorf("restricted to another VCS: %s", got)
+	}
+}
+
+func TestAllPagesAreRead(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	r.github.Person.Installations = nil
+	for id := 1; id <= 2350; id++ {
+		r.github.Person.Installations = append(r.github.Person.Installations, id)
+	}
+	r.know(t, installation.Installation{VCS: "github", ID: "2345", Name: "last", State: installation.Installed})
+	if got := r.list(t, "github"); got != "2345 last active; " {
+		t.Errorf("got %s", got)
+	}
+}
+
+func TestGrantIsRefreshedAndOneThatIsRefusedAsksForALogin(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	r.know(t, installation.Installation{VCS: "github", ID: "1", Name: "acme", State: installation.Installed})
+	r.clock = born.Add(2 * time.Hour) // the grant is of one
+	if got := r.list(t, "github"); got != "1 acme active; " {
+		t.Errorf("with a grant to refresh: %s", got)
+	}
+	if n := r.github.Asked("POST /login/oauth/access_token"); n != 1 {
+		t.Errorf("%d grants were asked for, want 1", n)
+	}
+	// The person takes the grant back: what the host said before holds for a while.
+	r.github.Down = true
+	if got := r.list(t, "github"); got != "1 acme active; " {
+		t.Errorf("with a grant that was taken back: %s", got)
+	}
+	r.clock = r.clock.Add(user.KeyLapse + time.Hour)
+	r.caller.Expires = r.clock.Unix() + 60
+	if got := r.list(t, "github"); got != "403" {
+		t.Errorf("when it lapsed: %s", got)
+	}
+}
+
+func TestUserWhoNeverLoggedInHasWhatOperatorsGave(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	u, err := r.people.Users.Create(t.Context(), "machine", author())
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.caller.User = u.ID
+	if got := r.list(t, "github"); got != "" {
+		t.Errorf("of none: %s", got)
+	}
+	const many = 130 // more than travel with a caller, and than one batch reads
+	var want strings.Builder
+	for n := 1; n <= many; n++ {
+		i := installation.Installation{VCS: "github", ID: fmt.Sprint(n), Name: "acme", State: installation.Installed}
+		r.know(t, i)
+		if err := r.people.Users.AddMembership(t.Context(), u.ID, access.Membership{VCS: "github", Installation: i.ID}, author()); err != nil {
+			t.Fatal(err)
+		}
+		fmt.Fprintf(&want, "%d acme active; ", n)
+	}
+	if got := r.list(t, "github"); got != want.String() {
+		t.Errorf("got %s", got)
+	}
+	if n := r.github.Asked("GET "); n != 0 {
+		t.Errorf("the host was asked %d times", n)
+	}
+	r.caller.User = "somebody who is gone"
+	if got := r.list(t, "github"); got != "403" {
+		t.Errorf("a user who is gone: %s", got)
+	}
+}
+
+func TestHostThatFailsChangesNothing(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		failure vcstest.Failure
+		want    string
+	}{
+		"down":     {vcstest.Failure{Match: "GET ", Status: http.StatusBadGateway, Body: "words of the host"}, "HOST_UNAVAILABLE"},
+		"patience": {vcstest.Failure{Match: "GET ", Status: http.StatusTooManyRequests}, "HOST_LIMIT"},
+		"cut":      {vcstest.Failure{Match: "GET ", Status: http.StatusOK, Body: `{"installations":[{"id":`}, "HOST_UNAVAILABLE"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			r := newRig(t)
+			r.know(t, installation.Installation{VCS: "github", ID: "1", Name: "acme", State: installation.Installed})
+			r.list(t, "github")
+			r.github.Fail(c.failure)
+			status, body := r.ask(t, "GET", "/api/v1/github/installations", "")
+			if status != 503 || !strings.Contains(body, c.want) || strings.Contains(body+r.log.String(), "words of the host") {
+				t.Errorf("%d %s", status, body)
+			}
+			u, err := r.people.Users.Get(t.Context(), r.caller.User)
+			if err != nil || len(u.Hosted["github"].Installations) != 1 {
+				t.Errorf("memberships %v, %v", u.Hosted, err)
+			}
+		})
+	}
+}

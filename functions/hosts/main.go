@@ -1,0 +1,38 @@
+// Command hosts is the Lambda function that asks VCS hosts in the name of its
+// caller: for the installations that the caller can see, and for what GitLab
+// groups need to become installations.
+package main
+
+import (
+	"os"
+	"strings"
+	"time"
+
+	"github.com/opsplane/opsplane/shared/awsclient"
+	"github.com/opsplane/opsplane/shared/gitlabhost"
+	"github.com/opsplane/opsplane/shared/grouptoken"
+	"github.com/opsplane/opsplane/shared/httpapi"
+	"github.com/opsplane/opsplane/shared/installation"
+	"github.com/opsplane/opsplane/shared/person"
+	"github.com/opsplane/opsplane/shared/sealed"
+	"github.com/opsplane/opsplane/shared/secret"
+	"github.com/opsplane/opsplane/shared/session"
+	"github.com/opsplane/opsplane/shared/telemetry"
+	"github.com/opsplane/opsplane/shared/user"
+)
+
+func main() {
+	cfg := awsclient.Config()
+	db, operations, sessions := awsclient.DynamoDB(cfg), os.Getenv("OPERATIONS_TABLE"), os.Getenv("SESSIONS_TABLE")
+	server := secret.New(cfg, os.Getenv("SERVER_SECRET"))
+	box := sealed.NewBox(server.Keys)
+	h := &hosts{
+		people: person.Memberships{
+			Users: &user.Store{DB: db, Table: operations}, Installations: installation.Store{DB: db, Table: operations},
+		},
+		providers: person.Providers(cfg, os.Getenv), grants: &session.Grants{DB: db, Table: sessions, Box: box},
+		gitlab: gitlabhost.New(os.Getenv("GITLAB_API_BASE_URL")), groups: grouptoken.New(db, sessions, box),
+		words: server.Words, public: strings.TrimRight(os.Getenv("PUBLIC_BASE_URL"), "/"),
+	}
+	httpapi.NewLambda(routes(h), telemetry.Logger(), time.Now).Serve()
+}

@@ -1,0 +1,151 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"log/slog"
+	"strconv"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/google/uuid"
+
+	"github.com/opsplane/opsplane/infra/contract"
+	"github.com/opsplane/opsplane/infra/storagetest"
+	"github.com/opsplane/opsplane/infra/vcstest"
+	"github.com/opsplane/opsplane/shared/access"
+	"github.com/opsplane/opsplane/shared/change"
+	"github.com/opsplane/opsplane/shared/gitlabhost"
+	"github.com/opsplane/opsplane/shared/grouptoken"
+	"github.com/opsplane/opsplane/shared/httpapi"
+	"github.com/opsplane/opsplane/shared/httpapi/httpapitest"
+	"github.com/opsplane/opsplane/shared/installation"
+	"github.com/opsplane/opsplane/shared/oauth"
+	"github.com/opsplane/opsplane/shared/person"
+	"github.com/opsplane/opsplane/shared/sealed"
+	"github.com/opsplane/opsplane/shared/session"
+	"github.com/opsplane/opsplane/shared/user"
+)
+
+// The libraries know the real time alone.
+var born = time.Now().UTC().Truncate(time.Second)
+
+func TestRoutesAgreeWithTemplateAndDocument(t *testing.T) {
+	contract.CheckRoutes(t, "HostsFunction", routes(&hosts{}))
+}
+
+// rig is the function over tables and hosts of its own. Its caller is Ann, who
+// has logged in at both hosts.
+type rig struct {
+	*hosts
+	env    *storagetest.Env
+	github *vcstest.People
+	gitlab *vcstest.GitLab
+	lambda *httpapi.Lambda
+	caller access.Caller
+	clock  time.Time
+	log    bytes.Buffer
+}
+
+const (
+	ann          = 5
+	serverSecret = "0123456789012345678901234567890123456789"
+)
+
+func newRig(t *testing.T) *rig {
+	return newRigOn(t, storagetest.New(t), nil)
+}
+
+// newRigOn has the function ask storage through db, if that is given.
+func newRigOn(t *testing.T, env *storagetest.Env, db *dynamodb.Client) *rig {
+	t.Helper()
+	r := &rig{env: env, github: vcstest.NewPeople(t), gitlab: vcstest.NewGitLab(t), clock: born}
+	if db == nil {
+		db = env.DynamoDB
+	}
+	operations, sessions := env.Table("OperationsTable"), env.Table("SessionsTable")
+	box := sealed.NewBox(func(context.Context) ([][]byte, error) { return [][]byte{bytes.Repeat([]byte("s"), 40)}, nil })
+	client := func(context.Context) (string, error) { return "s3cret", nil }
+	r.hosts = &hosts{
+		people: person.Memberships{Users: &user.Store{DB: db, Table: operations}, Installations: installation.Store{DB: db, Table: operations}},
+		providers: map[string]person.Provider{
+			"github": {OAuth: oauth.GitHub(r.github.URL, "Iv1.x", client), Host: person.GitHub(r.github.URL)},
+			"gitlab": {OAuth: oauth.GitLab(r.github.URL, "abc", client), Host: person.GitLab(r.gitlab.API)},
+		},
+		grants: &session.Grants{DB: db, Table: sessions, Box: box}, gitlab: gitlabhost.New(r.gitlab.API),
+		groups: grouptoken.New(db, sessions, box), words: func(context.Context, time.Time) ([]string, error) { return []string{serverSecret}, nil }, public: "https://ops.example.com",
+	}
+	r.lambda = httpapi.NewLambda(routes(r.hosts), slog.New(slog.NewJSONHandler(&r.log, nil)), func() time.Time { return r.clock })
+	u := r.person(t, ann, "ann", r.gitlab.Account(ann, "ann"))
+	r.caller = access.Caller{Kind: access.KindAccessToken, User: u.ID, Key: uuid.NewString(), Expires: born.Unix() + 1e6}
+	r.gitlab.Set(vcstest.Group{ID: 77, FullPath: "acme", FullName: "Acme", Inherited: map[int64]int{ann: 40, 9: 30}})
+	return r
+}
+
+// person logs somebody in at both hosts.
+func (r *rig) person(t *testing.T, id int, login, gitlabToken string) user.User {
+	t.Helper()
+	identity := user.Identity{ID: strconv.Itoa(id), Login: login}
+	u, err := r.people.Users.SignIn(t.Context(), "github", identity, author())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := r.people.Users.PutIdentity(t.Context(), u.ID, "gitlab", identity, author()); err != nil {
+		t.Fatal(err)
+	}
+	for vcs, grant := range map[string]session.Grant{
+		"github": {Access: vcstest.PersonToken, Refresh: vcstest.PersonRefresh, ExpiresAt: born.Add(time.Hour)}, "gitlab": {Access: gitlabToken},
+	} {
+		if err := r.grants.Put(t.Context(), u.ID, vcs, grant, author()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return u
+}
+
+func author() change.Author {
+	return change.Author{Principal: "test", Request: uuid.NewString(), At: born}
+}
+
+// ask answers the status and the body.
+func (r *rig) ask(t *testing.T, method, path, body string) (int, string) {
+	t.Helper()
+	got, err := r.lambda.Handle(t.Context(), httpapitest.Event(t, method, path, &r.caller, body))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return got.StatusCode, got.Body
+}
+
+// list answers the ids of the caller's installations, or the status.
+func (r *rig) list(t *testing.T, vcs string) string {
+	t.Helper()
+	var text string
+	for _, path := range []string{"/api/v1/" + vcs + "/installations", "/api/v1/user/" + vcs + "/installations"} {
+		status, body := r.ask(t, "GET", path, "")
+		if status != 200 {
+			return strconv.Itoa(status)
+		}
+		var answer struct{ Installations []shown }
+		if err := json.Unmarshal([]byte(body), &answer); err != nil || answer.Installations == nil {
+			t.Fatalf("%s: %s", path, body)
+		}
+		text = ""
+		for _, i := range answer.Installations {
+			text += i.ID + " " + i.Name + " " + i.AccountStatus + "; "
+		}
+	}
+	return text
+}
+
+// know makes installations known.
+func (r *rig) know(t *testing.T, list ...installation.Installation) {
+	t.Helper()
+	for _, i := range list {
+		if err := r.people.Installations.Apply(t.Context(), author(), i, "1"); err != nil {
+			t.Fatal(err)
+		}
+	}
+}

@@ -1,0 +1,66 @@
+package main
+
+import (
+	"context"
+	"net/http"
+	"time"
+
+	"github.com/opsplane/opsplane/shared/access"
+	"github.com/opsplane/opsplane/shared/fault"
+	"github.com/opsplane/opsplane/shared/gitlabhost"
+	"github.com/opsplane/opsplane/shared/grouptoken"
+	"github.com/opsplane/opsplane/shared/httpapi"
+	"github.com/opsplane/opsplane/shared/installation"
+	"github.com/opsplane/opsplane/shared/person"
+	"github.com/opsplane/opsplane/shared/session"
+)
+
+// hosts is what the operations need.
+type hosts struct {
+	people    person.Memberships
+	providers map[string]person.Provider // by VCS: those that are configured
+	grants    *session.Grants
+	gitlab    *gitlabhost.Host
+	groups    *grouptoken.Store
+	words     func(context.Context, time.Time) ([]string, error) // of the server's secret, the newest first
+	public    string                                             // the API's address; empty: the one that a request came to
+}
+
+// token of the VCS: who may do what with a group, GitLab says.
+var token = access.Rule{Scope: access.ScopeVCS}
+
+// routes lists the function's routes. The list of installations has two paths:
+// one is what clients of GitHub ask for, the other what those of GitLab do.
+func routes(h *hosts) []httpapi.Route {
+	list := httpapi.JSON(vcsOf, h.list)
+	return []httpapi.Route{
+		{Pattern: "GET /api/v1/user/{vcs}/installations", Rule: token, Endpoint: list},
+		{Pattern: "GET /api/v1/{vcs}/installations", Rule: token, Endpoint: list},
+		{Pattern: "GET /api/v1/{vcs}/groups", Rule: token, Endpoint: httpapi.JSON(gitlabOnly, h.listGroups)},
+		{Pattern: "GET /api/v1/{vcs}/groups/{id}/is-member", Rule: token, Endpoint: httpapi.JSON(groupOf("id"), h.isMember)},
+		{Pattern: "GET /api/v1/{vcs}/whoareyou", Rule: token, Endpoint: httpapi.JSON(decodeWhoareyou, h.whoareyou)},
+		{Pattern: "GET /api/v1/{vcs}/installations/{installation_id}/webhook", Rule: token, Endpoint: httpapi.JSON(h.decodeWebhook, h.webhook)},
+		{Pattern: "PUT /api/v1/{vcs}/installations/{installation_id}/access-token", Rule: token, Endpoint: httpapi.JSON(decodeAccessToken, h.putAccessToken)},
+	}
+}
+
+func vcsOf(r *http.Request) (string, error) { return r.PathValue("vcs"), nil }
+
+// gitlabOnly lets routes through that GitHub does not have.
+func gitlabOnly(r *http.Request) (struct{}, error) {
+	if r.PathValue("vcs") != "gitlab" {
+		return struct{}{}, fault.ErrNotFound
+	}
+	return struct{}{}, nil
+}
+
+// groupOf reads a group's id from a path variable.
+func groupOf(name string) func(*http.Request) (string, error) {
+	return func(r *http.Request) (string, error) {
+		if _, err := gitlabOnly(r); err != nil {
+			return "", err
+		}
+		id := r.PathValue(name)
+		return id, installation.ValidID("gitlab", id)
+	}
+}

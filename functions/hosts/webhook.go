@@ -1,0 +1,112 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"net/http"
+
+	"github.com/opsplane/opsplane/shared/access"
+	"github.com/opsplane/opsplane/shared/fault"
+	"github.com/opsplane/opsplane/shared/gitlabhost"
+	"github.com/opsplane/opsplane/shared/httpapi"
+	"github.com/opsplane/opsplane/shared/installation"
+	"github.com/opsplane/opsplane/shared/secret"
+	"github.com/opsplane/opsplane/shared/vcshost"
+	"github.com/opsplane/opsplane/shared/webhook"
+)
+
+// webhookRequest names a group, and where the API is.
+type webhookRequest struct{ group, base string }
+
+func (h *hosts) decodeWebhook(r *http.Request) (webhookRequest, error) {
+	id, err := groupOf("installation_id")(r)
+	return webhookRequest{id, cmp.Or(h.public, httpapi.Address(r))}, err
+}
+
+// webhookAnswer is what an owner of a group enters at GitLab.
+type webhookAnswer struct {
+	State  string `json:"state"`
+	Secret string `json:"webhook_secret"`
+	URL    string `json:"webhook_url"`
+}
+
+// webhook answers the webhook of a group and makes the group an installation,
+// if it is none: pending until GitLab delivers. The secret of a group is the
+// same each time, until the server's own secret is rotated.
+func (h *hosts) webhook(ctx context.Context, call httpapi.Call, q webhookRequest) (webhookAnswer, error) {
+	g, err := h.maintained(ctx, call, q.group)
+	if err != nil {
+		return webhookAnswer{}, err
+	}
+	words, err := h.words(ctx, call.Now)
+	if err != nil {
+		return webhookAnswer{}, err
+	}
+	key, err := secret.Derive(words[0], webhook.Purpose)
+	if err != nil {
+		return webhookAnswer{}, err
+	}
+	token, ok := webhook.Token(key, q.group)
+	if !ok {
+		return webhookAnswer{}, fault.ErrForbidden
+	}
+	known, err := h.know(ctx, call, q.group, g)
+	if err != nil {
+		return webhookAnswer{}, err
+	}
+	return webhookAnswer{State: status(known), Secret: token, URL: q.base + "/api/v1/gitlab/events"}, nil
+}
+
+// maintained reads a group that the caller maintains at GitLab, by the groups
+// around it too, and that its credential is not kept from. Others are refused.
+func (h *hosts) maintained(ctx context.Context, call httpapi.Call, id string) (gitlabhost.Group, error) {
+	if ids := call.Caller.Capabilities.Installations(); len(ids) > 0 && !allows(call.Caller, id) {
+		return gitlabhost.Group{}, fault.ErrForbidden
+	}
+	client, account, err := h.asCaller(ctx, call)
+	if err != nil {
+		return gitlabhost.Group{}, err
+	}
+	level, err := client.Level(ctx, id, account.ID)
+	if err != nil {
+		return gitlabhost.Group{}, explain(err)
+	}
+	if level < gitlabhost.Maintainer {
+		return gitlabhost.Group{}, fault.ErrForbidden
+	}
+	g, err := client.Group(ctx, id)
+	if errors.Is(err, vcshost.ErrGone) {
+		return gitlabhost.Group{}, fault.ErrForbidden
+	}
+	if err != nil {
+		return gitlabhost.Group{}, explain(err)
+	}
+	return g, nil
+}
+
+// allows reports whether no restriction of the credential excludes the group,
+// of which the caller need be no member here yet.
+func allows(c access.Caller, id string) bool {
+	target := access.Target{VCS: gitlabName, Installation: id}
+	c.Memberships = []access.Membership{access.Membership(target)}
+	return c.Reaches(target)
+}
+
+// know makes a group an installation, or gives a known one its present name,
+// and answers it.
+func (h *hosts) know(ctx context.Context, call httpapi.Call, id string, g gitlabhost.Group) (installation.Installation, error) {
+	name := g.FullName
+	if len(name) > installation.MaxName { // parents have names of 255 bytes each
+		name = name[len(name)-installation.MaxName:]
+	}
+	store := h.people.Installations
+	known, err := store.Get(ctx, gitlabName, id)
+	if err == nil && known.Name == name || err != nil && !errors.Is(err, fault.ErrNotFound) {
+		return known, err
+	}
+	if _, err := store.Save(ctx, call.Author(), installation.Installation{VCS: gitlabName, ID: id, Name: name}); err != nil {
+		return installation.Installation{}, err
+	}
+	return store.Get(ctx, gitlabName, id)
+}

@@ -1,0 +1,144 @@
+package vcstest
+
+import (
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+)
+
+// People is GitHub and GitLab on one server, as far as people log in there: it
+// gives codes to browsers, takes each once with the verifier of its challenge,
+// gives another token for each refresh token, and says who the person is. Fields
+// are set before requests or between them.
+type People struct {
+	*httptest.Server
+	// Person is who is at the browser.
+	Person Person
+	// Down makes the API fail, but not the exchange of codes.
+	Down bool
+
+	gate
+
+	mu      sync.Mutex
+	codes   map[string]granted
+	refresh string // the refresh token that is good
+	tokens  []string
+}
+
+// Person is an account and what it can see.
+type Person struct {
+	ID            int
+	Login         string
+	Installations []int
+}
+
+type granted struct{ challenge, redirect string }
+
+// PersonToken is the first token of the person, PersonRefresh the token to
+// refresh it with. All later ones begin with them.
+const (
+	PersonToken   = "host-token-of-the-person"
+	PersonRefresh = "host-refresh-token"
+)
+
+// NewPeople starts one that ends with the test.
+func NewPeople(t testing.TB) *People {
+	t.Helper()
+	v := &People{codes: map[string]granted{}, Person: Person{ID: 583231, Login: "ann", Installations: []int{1, 2}}, refresh: PersonRefresh, tokens: []string{PersonToken}}
+	mux := http.NewServeMux()
+	for _, path := range []string{"/login/oauth/access_token", "/oauth/token"} {
+		mux.HandleFunc("POST "+path, v.exchange)
+	}
+	for _, prefix := range []string{"", "/api/v4"} {
+		mux.HandleFunc("GET "+prefix+"/user", v.answer(func(http.ResponseWriter, *http.Request) any {
+			return map[string]any{"id": v.Person.ID, "login": v.Person.Login, "username": v.Person.Login, "avatar_url": "https://a.example/1"}
+		}))
+	}
+	mux.HandleFunc("GET /user/installations", v.answer(func(w http.ResponseWriter, r *http.Request) any {
+		return map[string]any{"installations": v.page(w, r)}
+	}))
+	mux.HandleFunc("GET /api/v4/groups", v.answer(func(w http.ResponseWriter, r *http.Request) any { return v.page(w, r) }))
+	v.Server = httptest.NewServer(v.behind("", mux))
+	t.Cleanup(v.Close)
+	return v
+}
+
+// page answers a page of the person's installations, and says in the headers of
+// both hosts which comes next.
+func (v *People) page(w http.ResponseWriter, r *http.Request) []map[string]int {
+	list := []map[string]int{}
+	for _, id := range cut(w, r, v.Person.Installations) {
+		list = append(list, map[string]int{"id": id})
+	}
+	if next := w.Header().Get("X-Next-Page"); next != "" {
+		w.Header().Set("Link", fmt.Sprintf(`<%s%s?page=%s&per_page=%s>; rel="next"`, v.URL, r.URL.Path, next, r.FormValue("per_page")))
+	}
+	return list
+}
+
+func (v *People) answer(what func(http.ResponseWriter, *http.Request) any) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		v.mu.Lock()
+		defer v.mu.Unlock()
+		token, _ := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
+		if v.Down || !slices.Contains(v.tokens, token) {
+			refuse(w, http.StatusUnauthorized, "Bad credentials: "+PersonToken)
+			return
+		}
+		w.Header().Set("Content-Type", "application/json")
+		_ = json.NewEncoder(w).Encode(what(w, r))
+	}
+}
+
+// Consent is the person's yes at the address to which the browser was sent. It
+// answers the query with which the browser comes back.
+func (v *People) Consent(t testing.TB, address string) url.Values {
+	t.Helper()
+	u, err := url.Parse(address)
+	if err != nil || !strings.HasPrefix(address, v.URL) || !slices.Contains([]string{"/login/oauth/authorize", "/oauth/authorize"}, u.Path) {
+		t.Fatalf("the browser was sent to %s, want the host", address)
+	}
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	code := fmt.Sprintf("code%d", len(v.codes))
+	q := u.Query()
+	v.codes[code] = granted{q.Get("code_challenge"), q.Get("redirect_uri")}
+	return url.Values{"code": {code}, "state": {q.Get("state")}}
+}
+
+func (v *People) exchange(w http.ResponseWriter, r *http.Request) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	w.Header().Set("Content-Type", "application/json")
+	if r.FormValue("grant_type") == "refresh_token" {
+		if r.FormValue("refresh_token") != v.refresh || r.FormValue("client_secret") != "s3cret" {
+			fmt.Fprint(w, `{"error":"bad_refresh_token"}`)
+			return
+		}
+		v.refresh += "+"
+		v.tokens = append(v.tokens, v.tokens[len(v.tokens)-1]+"+")
+		v.grant(w)
+		return
+	}
+	sum := sha256.Sum256([]byte(r.FormValue("code_verifier")))
+	code := r.FormValue("code")
+	want, ok := v.codes[code]
+	delete(v.codes, code)
+	if !ok || want.challenge != base64.RawURLEncoding.EncodeToString(sum[:]) || want.redirect != r.FormValue("redirect_uri") || r.FormValue("client_secret") != "s3cret" {
+		fmt.Fprint(w, `{"error":"bad_verification_code"}`)
+		return
+	}
+	v.grant(w)
+}
+
+func (v *People) grant(w http.ResponseWriter) {
+	fmt.Fprintf(w, `{"access_token":%q,"refresh_token":%q,"expires_in":28800,"token_type":"bearer"}`, v.tokens[len(v.tokens)-1], v.refresh)
+}

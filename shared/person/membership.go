@@ -1,0 +1,38 @@
+package person
+
+import (
+	"context"
+	"slices"
+
+	"github.com/opsplane/opsplane/shared/change"
+	"github.com/opsplane/opsplane/shared/installation"
+	"github.com/opsplane/opsplane/shared/user"
+)
+
+// Memberships keeps which installations people may act on.
+type Memberships struct {
+	// Users has the people.
+	Users *user.Store
+	// Installations are those that the server knows.
+	Installations installation.Store
+}
+
+// Renew asks a host which installations a user can see, and stores those that
+// the server knows in place of all that the host said before. It answers their
+// ids. The host is asked as of author.At.
+func (m Memberships) Renew(ctx context.Context, author change.Author, host Host, vcs, id, token string) ([]string, error) {
+	seen, err := host.Installations(ctx, token)
+	if err != nil {
+		return nil, err
+	}
+	slices.Sort(seen)
+	known, err := m.Installations.Known(ctx, vcs, slices.Compact(seen))
+	if err != nil {
+		return nil, err
+	}
+	ids := make([]string, len(known))
+	for i, k := range known {
+		ids[i] = k.ID
+	}
+	return ids, m.Users.Replace(ctx, author, id, vcs, ids, author.At)
+}
