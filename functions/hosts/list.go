@@ -46,7 +46,7 @@ func (h *hosts) list(ctx context.Context, call httpapi.Call, vcs string) (instal
 	if u.Hosted == nil {
 		u.Hosted = map[string]user.Hosted{}
 	}
-	renewed, err := h.renew(ctx, call, vcs, u)
+	lost, err := h.renew(ctx, call, vcs, u)
 	if err != nil {
 		return installationList{}, err
 	}
@@ -58,8 +58,7 @@ func (h *hosts) list(ctx context.Context, call httpapi.Call, vcs string) (instal
 			ids = append(ids, m.Installation)
 		}
 	}
-	_, person := u.Identities[vcs]
-	if !renewed && person && len(ids) == 0 {
+	if lost && len(ids) == 0 {
 		return installationList{}, fault.ErrForbidden // the person has to log in again
 	}
 	slices.SortFunc(ids, byNumber)
@@ -86,16 +85,17 @@ func (h *hosts) caller(ctx context.Context, call httpapi.Call) (user.User, error
 	return u, err
 }
 
-// renew has the VCS say anew what the user may act on, in u too. It reports
-// whether it did: false for a user who never logged in there, or has to again.
-func (h *hosts) renew(ctx context.Context, call httpapi.Call, vcs string, u user.User) (bool, error) {
+// renew has the VCS say anew what the user may act on, in u too, if the user has
+// ever logged in there. It reports whether the grant of that login is lost: then
+// what the VCS said before holds for a while.
+func (h *hosts) renew(ctx context.Context, call httpapi.Call, vcs string, u user.User) (lost bool, err error) {
 	provider, ok := h.providers[vcs]
 	if _, person := u.Identities[vcs]; !ok || !person {
 		return false, nil
 	}
 	text, err := h.grants.Token(ctx, u.ID, vcs, provider.OAuth.Refresh, call.Author())
 	if errors.Is(err, session.ErrNoGrant) {
-		return false, nil
+		return true, nil
 	}
 	if err != nil {
 		return false, vcshost.Fault(vcs, err)
@@ -104,7 +104,7 @@ func (h *hosts) renew(ctx context.Context, call httpapi.Call, vcs string, u user
 	var refusal *fault.Error
 	switch {
 	case errors.Is(err, vcshost.ErrRefused): // the person took the grant back
-		return false, nil
+		return true, nil
 	case errors.As(err, &refusal):
 		return false, err
 	case err != nil:
@@ -112,7 +112,7 @@ func (h *hosts) renew(ctx context.Context, call httpapi.Call, vcs string, u user
 	}
 	slices.Sort(ids)
 	u.Hosted[vcs] = user.Hosted{Installations: ids, AskedAt: call.Now}
-	return true, nil
+	return false, nil
 }
 
 // byNumber compares decimal numbers without leading zeros.

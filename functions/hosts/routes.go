@@ -26,8 +26,12 @@ type hosts struct {
 	public    string                                             // the API's address; empty: the one that a request came to
 }
 
-// token of the VCS: who may do what with a group, GitLab says.
-var token = access.Rule{Scope: access.ScopeVCS}
+// token of the VCS; what it may do with a group that need not be known here,
+// GitLab says.
+var (
+	token  = access.Rule{Scope: access.ScopeVCS}
+	hosted = access.Rule{Scope: access.ScopeHosted}
+)
 
 // routes lists the function's routes. The list of installations has two paths:
 // one is what clients of GitHub ask for, the other what those of GitLab do.
@@ -39,8 +43,8 @@ func routes(h *hosts) []httpapi.Route {
 		{Pattern: "GET /api/v1/{vcs}/groups", Rule: token, Endpoint: httpapi.JSON(gitlabOnly, h.listGroups)},
 		{Pattern: "GET /api/v1/{vcs}/groups/{id}/is-member", Rule: token, Endpoint: httpapi.JSON(groupOf("id"), h.isMember)},
 		{Pattern: "GET /api/v1/{vcs}/whoareyou", Rule: token, Endpoint: httpapi.JSON(decodeWhoareyou, h.whoareyou)},
-		{Pattern: "GET /api/v1/{vcs}/installations/{installation_id}/webhook", Rule: token, Endpoint: httpapi.JSON(h.decodeWebhook, h.webhook)},
-		{Pattern: "PUT /api/v1/{vcs}/installations/{installation_id}/access-token", Rule: token, Endpoint: httpapi.JSON(decodeAccessToken, h.putAccessToken)},
+		{Pattern: "GET /api/v1/{vcs}/installations/{installation_id}/webhook", Rule: hosted, Endpoint: httpapi.JSON(h.decodeWebhook, h.webhook)},
+		{Pattern: "PUT /api/v1/{vcs}/installations/{installation_id}/access-token", Rule: hosted, Endpoint: httpapi.JSON(decodeAccessToken, h.putAccessToken)},
 	}
 }
 

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"net/http"
 
-	"github.com/opsplane/opsplane/shared/access"
 	"github.com/opsplane/opsplane/shared/fault"
 	"github.com/opsplane/opsplane/shared/gitlabhost"
 	"github.com/opsplane/opsplane/shared/httpapi"
@@ -59,11 +58,8 @@ func (h *hosts) webhook(ctx context.Context, call httpapi.Call, q webhookRequest
 }
 
 // maintained reads a group that the caller maintains at GitLab, by the groups
-// around it too, and that its credential is not kept from. Others are refused.
+// around it too. Others are refused.
 func (h *hosts) maintained(ctx context.Context, call httpapi.Call, id string) (gitlabhost.Group, error) {
-	if ids := call.Caller.Capabilities.Installations(); len(ids) > 0 && !allows(call.Caller, id) {
-		return gitlabhost.Group{}, fault.ErrForbidden
-	}
 	client, account, err := h.asCaller(ctx, call)
 	if err != nil {
 		return gitlabhost.Group{}, err
@@ -83,14 +79,6 @@ func (h *hosts) maintained(ctx context.Context, call httpapi.Call, id string) (g
 		return gitlabhost.Group{}, explain(err)
 	}
 	return g, nil
-}
-
-// allows reports whether no restriction of the credential excludes the group,
-// of which the caller need be no member here yet.
-func allows(c access.Caller, id string) bool {
-	target := access.Target{VCS: gitlabName, Installation: id}
-	c.Memberships = []access.Membership{access.Membership(target)}
-	return c.Reaches(target)
 }
 
 // know makes a group an installation, or gives a known one its present name,

@@ -50,7 +50,8 @@ func checkRule(t testing.TB, op operation, rule access.Rule) {
 	case strings.Contains(op.Path, "{vcs}"):
 		scope = access.ScopeVCS
 	}
-	if rule.Scope != scope {
+	// Which routes ask the host, and so let others through, the walk of the journeys shows.
+	if rule.Scope != scope && (scope != access.ScopeInstallation || rule.Scope != access.ScopeHosted) {
 		t.Errorf("%s: scope %d, want %d by the variables of its path", op, rule.Scope, scope)
 	}
 }

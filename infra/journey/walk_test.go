@@ -21,10 +21,12 @@ var (
 	}
 	// A VCS that the route is about lets no token pass that is restricted to another.
 	anyTokenOfVCS = without(anyToken, otherVCS)
-	creators      = without(anyTokenOfVCS, weakToken, readToken, writeToken)
-	readers       = []string{rightToken, restrictedToken, readToken, memberSession, vouchedSession}
-	writers       = []string{rightToken, restrictedToken, writeToken, memberSession, vouchedSession}
-	both          = []string{rightToken, restrictedToken, memberSession, vouchedSession}
+	// Likewise of GitLab, where the installation has a twin of the same id.
+	anyGitlabToken = without(anyToken, restrictedToken, otherInstallation)
+	creators       = without(anyTokenOfVCS, weakToken, readToken, writeToken)
+	readers        = []string{rightToken, restrictedToken, readToken, memberSession, vouchedSession}
+	writers        = []string{rightToken, restrictedToken, writeToken, memberSession, vouchedSession}
+	both           = []string{rightToken, restrictedToken, memberSession, vouchedSession}
 	// A token or session of a member reaches the installation, whatever its capabilities.
 	reaching = []string{rightToken, restrictedToken, weakToken, readToken, writeToken, memberSession, vouchedSession}
 )
@@ -35,7 +37,7 @@ func without(list []string, names ...string) []string {
 
 // row is what the walk sends to a route, and who gets what answer.
 type row struct {
-	// target has {in} for the start of the installation's paths in the store, {of} for that of its lists, {upload} for
+	// target has {in} for the start of the installation's paths in the store, {of} for that of its lists, {id} for its id, {upload} for
 	// the id of an upload of which nothing has arrived, and {who} for a word of
 	// its own for each kind of credential.
 	target, body string
@@ -66,6 +68,11 @@ var walk = map[string]row{
 	"GET /api/v1/{vcs}/installations":                         {"/api/v1/github/installations", "", anyTokenOfVCS, 200},
 	"GET " + ofInstallation + "/repos":                        {"{of}/repos", "", reaching, 200},
 	"GET " + ofInstallation + "/pull-requests":                {"{of}/pull-requests", "", reaching, 200},
+	"GET /api/v1/{vcs}/groups":                                {"/api/v1/gitlab/groups", "", anyGitlabToken, 400},
+	"GET /api/v1/{vcs}/groups/{id}/is-member":                 {"/api/v1/gitlab/groups/{id}/is-member", "", without(anyGitlabToken, outsider, memberSession, vouchedSession, formerSession, lapsedSession, outsiderSession), 200},
+	"GET /api/v1/{vcs}/whoareyou":                             {"/api/v1/gitlab/whoareyou", "", anyGitlabToken, 404},
+	"GET " + ofInstallation + "/webhook":                      {"/api/v1/gitlab/installations/5/webhook", "", anyGitlabToken, 400},
+	"PUT " + ofInstallation + "/access-token":                 {"/api/v1/gitlab/installations/5/access-token", `{"access_token":"x"}`, anyGitlabToken, 400},
 	"POST " + ofInstallation + "/repos/refresh":               {"{of}/repos/refresh", "", reaching, 400},
 	"DELETE " + ofInstallation + "/repos/{repo_id}":           {"{of}/repos/7", "", reaching, 400},
 	"POST /api/github/v1/events":                              {"/api/github/v1/events", "{}", nil, 403},
@@ -165,7 +172,7 @@ func (r row) try(t *testing.T, s *Stack, method string, in Installation, upload 
 	names := slices.Sorted(maps.Keys(proofs))
 	slices.SortStableFunc(names, func(a, b string) int { return r.rank(a) - r.rank(b) })
 	for _, name := range names {
-		target := strings.NewReplacer("{in}", in.Base(), "{of}", strings.Replace(in.Base(), "/kv/", "/installations/", 1), "{upload}", upload, "{who}", url.PathEscape(name)).Replace(r.target)
+		target := strings.NewReplacer("{in}", in.Base(), "{of}", strings.Replace(in.Base(), "/kv/", "/installations/", 1), "{id}", in.ID, "{upload}", upload, "{who}", url.PathEscape(name)).Replace(r.target)
 		resp := s.Do(t, proofs[name].onto(Request{Method: method, Target: target, Body: r.body}))
 		switch {
 		case r.rank(name) == 0 && (resp.Status != 403 || len(resp.Body) > 0):

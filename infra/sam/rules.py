@@ -49,12 +49,10 @@ RESPONSES = {
 }
 
 FUNCTIONS = {"AuthorizerFunction", "TokensFunction", "IdentityFunction", "LoginFunction", "SystemFunction", "KvFunction", "CollectorFunction",
-             "WebhooksFunction", "WorkerFunction", "InstallationsFunction", "RepositoriesFunction", "JobsFunction"}
+             "WebhooksFunction", "WorkerFunction", "InstallationsFunction", "HostsFunction", "RepositoriesFunction", "JobsFunction"}
 
 # Functions for which nobody waits at the gateway.
 UNATTENDED = {"CollectorFunction", "WorkerFunction", "JobsFunction"}
-
-SECRET = "arn:${AWS::Partition}:secretsmanager:${AWS::Region}:${AWS::AccountId}:secret:"
 
 # What each function may do beyond writing its own log: (action, resource, leading keys of the items or None for all).
 GRANTS = {
@@ -85,8 +83,8 @@ GRANTS = {
         ("dynamodb:BatchGetItem", "OperationsTable.Arn", ("INSTALLATION#*",)),
         ("dynamodb:PutItem", "SessionsTable.Arn", ("SESSION#*", "STATE#*", "USER#*")),
         ("secretsmanager:GetSecretValue", "ServerSecret", None),
-        ("secretsmanager:GetSecretValue", SECRET + "${GithubClientSecret}-*", None),
-        ("secretsmanager:GetSecretValue", SECRET + "${GitlabAppSecret}-*", None),
+        ("secretsmanager:GetSecretValue", "GithubClientSecret", None),
+        ("secretsmanager:GetSecretValue", "GitlabAppSecret", None),
     },
     "SystemFunction": {
         ("dynamodb:GetItem", "OperationsTable.Arn", ("TASK#*", "HEALTH")),
@@ -142,10 +140,18 @@ GRANTS = {
         ("dynamodb:ConditionCheckItem", "VcsTable.Arn", None),
     },
     "InstallationsFunction": {
-        ("dynamodb:BatchGetItem", "OperationsTable.Arn", ("INSTALLATION#*",)),
-        ("dynamodb:GetItem", "OperationsTable.Arn", ("USER#*",)),
         ("dynamodb:Query", "VcsTable.Arn", None),
         ("dynamodb:Query", "${VcsTable.Arn}/index/by_name", None),
+    },
+    "HostsFunction": {
+        ("dynamodb:GetItem", "OperationsTable.Arn", ("USER#*", "INSTALLATION#*")),
+        ("dynamodb:BatchGetItem", "OperationsTable.Arn", ("INSTALLATION#*",)),
+        ("dynamodb:UpdateItem", "OperationsTable.Arn", ("USER#*", "INSTALLATION#*")),
+        ("dynamodb:GetItem", "SessionsTable.Arn", ("USER#*", "GROUP#*")),
+        ("dynamodb:PutItem", "SessionsTable.Arn", ("USER#*", "GROUP#*")),
+        ("secretsmanager:GetSecretValue", "ServerSecret", None),
+        ("secretsmanager:GetSecretValue", "GithubClientSecret", None),
+        ("secretsmanager:GetSecretValue", "GitlabAppSecret", None),
     },
     "RepositoriesFunction": {
         ("dynamodb:GetItem", "OperationsTable.Arn", ("LAST#*", "TASK#*", "USER#*")),

@@ -19,6 +19,10 @@ const (
 	// ScopeInstallation is one installation, named by the path variables vcs
 	// and installation_id.
 	ScopeInstallation
+	// ScopeHosted is likewise one installation, but the caller need be no member
+	// of it: it may not even be known yet, and the route asks its host what the
+	// caller may do. The credential's restrictions hold.
+	ScopeHosted
 )
 
 // Rule is what a route asks of its caller. The zero Rule asks for a valid
@@ -65,7 +69,8 @@ func Authorize(caller Caller, rule Rule, target Target, now time.Time) error {
 		caller.expired(now),
 		!caller.Capabilities.HasAll(rule.Needs),
 		rule.Scope >= ScopeVCS && !caller.reachesVCS(target.VCS),
-		rule.Scope == ScopeInstallation && !caller.Reaches(target):
+		rule.Scope == ScopeInstallation && !caller.Reaches(target),
+		rule.Scope == ScopeHosted && !caller.within(Membership(target)):
 		return fault.ErrForbidden
 	}
 	return nil
