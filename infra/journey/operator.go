@@ -78,7 +78,7 @@ func (s *Stack) User(t testing.TB, of ...Installation) string {
 // Capabilities are the names of all that a key can allow.
 func Capabilities() []string {
 	return []string{
-		"access_token_create", "access_token_refresh", "kv_store_read", "kv_store_write",
+		"access_token_create", "access_token_refresh", "audit_read", "kv_store_read", "kv_store_write",
 		"kv_store_system_read", "kv_store_system_write",
 	}
 }

@@ -49,10 +49,11 @@ RESPONSES = {
 }
 
 FUNCTIONS = {"AuthorizerFunction", "TokensFunction", "IdentityFunction", "LoginFunction", "SystemFunction", "KvFunction", "CollectorFunction",
-             "WebhooksFunction", "WorkerFunction", "InstallationsFunction", "HostsFunction", "RepositoriesFunction", "JobsFunction"}
+             "WebhooksFunction", "WorkerFunction", "InstallationsFunction", "HostsFunction", "RepositoriesFunction", "JobsFunction",
+             "AuditorFunction", "AuditFunction", "ArchivistFunction"}
 
 # Functions for which nobody waits at the gateway.
-UNATTENDED = {"CollectorFunction", "WorkerFunction", "JobsFunction"}
+UNATTENDED = {"CollectorFunction", "WorkerFunction", "JobsFunction", "AuditorFunction", "ArchivistFunction"}
 
 # What each function may do beyond writing its own log: (action, resource, leading keys of the items or None for all).
 GRANTS = {
@@ -153,6 +154,25 @@ GRANTS = {
         ("secretsmanager:GetSecretValue", "GithubClientSecret", None),
         ("secretsmanager:GetSecretValue", "GitlabAppSecret", None),
     },
+    "AuditorFunction": {
+        *((f"dynamodb:{action}", f"{table}.StreamArn", None)
+          for action in ("DescribeStream", "GetRecords", "GetShardIterator")
+          for table in ("TokensTable", "OperationsTable", "SessionsTable", "KvTable", "VcsTable")),
+        ("dynamodb:ListStreams", "*", None),
+        ("dynamodb:PutItem", "AuditTable.Arn", None),
+    },
+    "AuditFunction": {
+        ("dynamodb:Query", "${AuditTable.Arn}/index/by_scope", None),
+        ("dynamodb:Query", "${AuditTable.Arn}/index/by_actor", None),
+        ("dynamodb:GetItem", "OperationsTable.Arn", ("USER#*",)),
+    },
+    "ArchivistFunction": {
+        ("dynamodb:DescribeStream", "AuditTable.StreamArn", None),
+        ("dynamodb:GetRecords", "AuditTable.StreamArn", None),
+        ("dynamodb:GetShardIterator", "AuditTable.StreamArn", None),
+        ("dynamodb:ListStreams", "*", None),
+        ("s3:PutObject", "${AuditBucket.Arn}/records/*", None),
+    },
     "RepositoriesFunction": {
         ("dynamodb:GetItem", "OperationsTable.Arn", ("LAST#*", "TASK#*", "USER#*")),
         ("dynamodb:PutItem", "OperationsTable.Arn", ("LAST#*", "TASK#*", "TASKS")),
@@ -194,6 +214,7 @@ TABLES = {
     "KvTable": {"pk": "S", "sk": "B"},
     "DeliveriesTable": {"pk": "S", "sk": "S"},
     "VcsTable": {"pk": "S", "sk": "S", "by_name": "S", "by_repository": "S"},
+    "AuditTable": {"pk": "S", "sk": "S", "by_scope": "S", "by_actor": "S"},
 }
 
 
@@ -361,6 +382,15 @@ def functions_may_do_what_is_written(template):
             assert function in REMOVERS or not re.search(r"Delete|BatchWrite", action), f"{function} may {action}"
 
 
+def audit_trail_is_only_added_to(template):
+    """A trail that a function could change would prove nothing."""
+    for function in FUNCTIONS:
+        for action, resource, _ in grants(template, function):
+            if "AuditTable.Arn" in resource or "AuditBucket" in resource:
+                writes = {"AuditorFunction": "dynamodb:PutItem", "ArchivistFunction": "s3:PutObject"}
+                assert action in (writes.get(function), "dynamodb:Query"), f"{function} may {action} the audit trail"
+
+
 def tables_keep_data(template):
     """Nothing is lost by deleting the stack, nor within the 35 days of point-in-time recovery; every change is announced."""
     tables = resources(template, "AWS::DynamoDB::Table")
@@ -377,27 +407,36 @@ def tables_keep_data(template):
         equal(p["StreamSpecification"], {"StreamViewType": "NEW_AND_OLD_IMAGES"}, f"stream of {name}")
 
 
-def bucket_is_private(template):
-    """Nobody reads the bucket but through the functions, and never in the clear."""
-    (name, bucket), = resources(template, "AWS::S3::Bucket").items()
+def buckets_are_private(template):
+    """Nobody reads a bucket but through the functions, and never in the clear."""
+    buckets = resources(template, "AWS::S3::Bucket")
+    equal(set(buckets), {"KvBucket", "AuditBucket"}, "buckets")
+    for name, bucket in buckets.items():
+        bucket_is_private(template, name, bucket)
+    rules = [r for r in buckets["KvBucket"]["Properties"]["LifecycleConfiguration"]["Rules"] if r["Status"] == "Enabled"]
+    equal([r["AbortIncompleteMultipartUpload"]["DaysAfterInitiation"] for r in rules], [{"Ref": "UnfinishedUploadDays"}],
+          "days that an unfinished upload is kept")
+    archive = buckets["AuditBucket"]["Properties"]
+    equal(archive["VersioningConfiguration"], {"Status": "Enabled"}, "versions of the archive")
+    equal([r["ExpirationInDays"] for r in archive["LifecycleConfiguration"]["Rules"]], [{"Ref": "AuditArchiveDays"}], "days of the archive")
+
+
+def bucket_is_private(template, name, bucket):
     p = bucket["Properties"]
     equal((bucket["DeletionPolicy"], bucket["UpdateReplacePolicy"]), ("Retain", "Retain"), f"deletion of {name}")
     equal(p["PublicAccessBlockConfiguration"], {
         "BlockPublicAcls": True, "BlockPublicPolicy": True, "IgnorePublicAcls": True, "RestrictPublicBuckets": True,
-    }, "public access block")
+    }, f"public access block of {name}")
     (rule,) = p["BucketEncryption"]["ServerSideEncryptionConfiguration"]
-    equal(rule["ServerSideEncryptionByDefault"], {"SSEAlgorithm": "AES256"}, "encryption")
-    days = [r["AbortIncompleteMultipartUpload"]["DaysAfterInitiation"] for r in p["LifecycleConfiguration"]["Rules"]
-            if r["Status"] == "Enabled" and "AbortIncompleteMultipartUpload" in r]
-    equal(days, [{"Ref": "UnfinishedUploadDays"}], "days that an unfinished upload is kept")
-    (policy,) = resources(template, "AWS::S3::BucketPolicy").values()
+    equal(rule["ServerSideEncryptionByDefault"], {"SSEAlgorithm": "AES256"}, f"encryption of {name}")
+    policy = template["Resources"][name + "Policy"]
     denials = [s for s in policy["Properties"]["PolicyDocument"]["Statement"] if s["Effect"] == "Deny"]
     conditions = []
     for s in denials:
         equal((s["Principal"], s["Action"]), ("*", "s3:*"), "who is denied what")
         equal([name_of(r) for r in s["Resource"]], [f"{name}.Arn", "${" + name + ".Arn}/*"], "where")
         conditions.append(s["Condition"])
-    equal(conditions, [{"Bool": {"aws:SecureTransport": "false"}}, {"NumericLessThan": {"s3:TlsVersion": "1.2"}}], "denials")
+    equal(conditions, [{"Bool": {"aws:SecureTransport": "false"}}, {"NumericLessThan": {"s3:TlsVersion": "1.2"}}], f"denials of {name}")
 
 
 RULES = [
@@ -409,6 +448,7 @@ RULES = [
     logs_end,
     functions_are_built_alike,
     functions_may_do_what_is_written,
+    audit_trail_is_only_added_to,
     tables_keep_data,
-    bucket_is_private,
+    buckets_are_private,
 ]

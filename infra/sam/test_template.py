@@ -87,9 +87,14 @@ MISTAKES = {
     "new images only": (rules.tables_keep_data,
                         put("Resources/TokensTable/Properties/StreamSpecification/StreamViewType", "NEW_IMAGE")),
     "deleted with the stack": (rules.tables_keep_data, put("Resources/KvTable/DeletionPolicy", "Delete")),
-    "public bucket": (rules.bucket_is_private,
+    "public bucket": (rules.buckets_are_private,
                       put("Resources/KvBucket/Properties/PublicAccessBlockConfiguration/BlockPublicPolicy", False)),
-    "plain HTTP": (rules.bucket_is_private, drop("Resources/KvBucketPolicy/Properties/PolicyDocument/Statement/0")),
+    "plain HTTP": (rules.buckets_are_private, drop("Resources/KvBucketPolicy/Properties/PolicyDocument/Statement/0")),
+    "archive without versions": (rules.buckets_are_private, drop("Resources/AuditBucket/Properties/VersioningConfiguration")),
+    "audit trail that a function may change": (
+        rules.audit_trail_is_only_added_to,
+        lambda d: at(d, "Resources/AuditorRole/Properties/Policies/0/PolicyDocument/Statement".split("/"))[-1].update(
+            Action=["dynamodb:PutItem", "dynamodb:DeleteItem"])),
 }
 
 

@@ -26,6 +26,7 @@ var (
 	KVStoreWrite       = Capability{Name: "kv_store_write"}
 	KVStoreSystemRead  = Capability{Name: "kv_store_system_read"}
 	KVStoreSystemWrite = Capability{Name: "kv_store_system_write"}
+	AuditRead          = Capability{Name: "audit_read"}
 )
 
 // The names of the two restrictions.
@@ -55,7 +56,7 @@ const maxValue = 64
 // lists show them.
 func Strings() []Capability {
 	return []Capability{
-		AccessTokenCreate, AccessTokenRefresh, KVStoreRead, KVStoreSystemRead, KVStoreSystemWrite, KVStoreWrite,
+		AccessTokenCreate, AccessTokenRefresh, AuditRead, KVStoreRead, KVStoreSystemRead, KVStoreSystemWrite, KVStoreWrite,
 	}
 }
 

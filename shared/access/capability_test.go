@@ -16,6 +16,7 @@ func TestCapabilityRoundTripsThroughItsWireForm(t *testing.T) {
 		`"kv_store_write"`:                     KVStoreWrite,
 		`"kv_store_system_read"`:               KVStoreSystemRead,
 		`"kv_store_system_write"`:              KVStoreSystemWrite,
+		`"audit_read"`:                         AuditRead,
 		`{"name":"installation_id","id":"42"}`: Installation("42"),
 		`{"name":"vcs","vcs":"gitlab"}`:        VCS("gitlab"),
 	} {

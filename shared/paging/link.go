@@ -53,6 +53,38 @@ func Answer[T any](q Request, rows []T, cursor func(T) []string) Results[T] {
 	return Results[T]{Results: rows, link: strings.Join(links, ", ")}
 }
 
+// Part makes the page of q of a list whose pages may end before their limit, as a
+// call looks at so much and no more. Rows are at most q.Limit, in the direction
+// asked for; on places where to go on in that direction, and is nil at the end.
+func Part[T any](q Request, rows []T, on []string, cursor func(T) []string) Results[T] {
+	rows = slices.Clone(rows)
+	next, prev := on, q.Cursor
+	if len(rows) > 0 {
+		prev = cursor(rows[0])
+	}
+	if q.First() {
+		prev = nil
+	}
+	if q.Backward {
+		next, prev = prev, on
+		slices.Reverse(rows)
+		if len(rows) > 0 {
+			next = cursor(rows[len(rows)-1])
+		}
+	}
+	var links []string
+	if next != nil {
+		links = append(links, q.link(forward, next, "next"))
+	}
+	if prev != nil {
+		links = append(links, q.link(backward, prev, "prev"))
+	}
+	if rows == nil {
+		rows = []T{}
+	}
+	return Results[T]{Results: rows, link: strings.Join(links, ", ")}
+}
+
 // Map answers the page with every row in another form.
 func Map[T, U any](page Results[T], form func(T) U) Results[U] {
 	rows := make([]U, len(page.Results))

@@ -67,7 +67,7 @@ func (s Session) LiveAt(now time.Time) bool {
 // Capabilities are what every session may do: what its person can see and hand
 // on, and nothing that runs of a plan keep for themselves.
 func Capabilities() access.Set {
-	return access.Normalize([]access.Capability{access.AccessTokenCreate, access.KVStoreRead, access.KVStoreWrite})
+	return access.Normalize([]access.Capability{access.AccessTokenCreate, access.AuditRead, access.KVStoreRead, access.KVStoreWrite})
 }
 
 // random is the length of a session's text before it is encoded, in bytes.

@@ -1,0 +1,18 @@
+// Command archivist is the Lambda function that copies the audit trail to a
+// bucket, where it stays longer than in its table. The table's stream wakes it.
+package main
+
+import (
+	"os"
+
+	"github.com/aws/aws-lambda-go/lambda"
+
+	"github.com/opsplane/opsplane/shared/awsclient"
+	"github.com/opsplane/opsplane/shared/s3client"
+	"github.com/opsplane/opsplane/shared/telemetry"
+)
+
+func main() {
+	a := &archivist{objects: s3client.New(awsclient.Config()), bucket: os.Getenv("AUDIT_BUCKET"), log: telemetry.Logger()}
+	lambda.Start(a.handle)
+}

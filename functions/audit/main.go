@@ -1,0 +1,22 @@
+// Command audit is the Lambda function that answers the audit trail.
+package main
+
+import (
+	"os"
+	"time"
+
+	"github.com/opsplane/opsplane/shared/audit"
+	"github.com/opsplane/opsplane/shared/awsclient"
+	"github.com/opsplane/opsplane/shared/httpapi"
+	"github.com/opsplane/opsplane/shared/telemetry"
+	"github.com/opsplane/opsplane/shared/user"
+)
+
+func main() {
+	db := awsclient.DynamoDB(awsclient.Config())
+	t := trail{
+		records: audit.Store{DB: db, Table: os.Getenv("AUDIT_TABLE")},
+		users:   &user.Store{DB: db, Table: os.Getenv("OPERATIONS_TABLE")},
+	}
+	httpapi.NewLambda(routes(t), telemetry.Logger(), time.Now).Serve()
+}

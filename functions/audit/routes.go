@@ -1,0 +1,23 @@
+package main
+
+import (
+	"github.com/opsplane/opsplane/shared/access"
+	"github.com/opsplane/opsplane/shared/audit"
+	"github.com/opsplane/opsplane/shared/httpapi"
+	"github.com/opsplane/opsplane/shared/user"
+)
+
+// trail is what the operation needs.
+type trail struct {
+	records audit.Store
+	users   *user.Store
+}
+
+// reader is who has the capability. Whose records it may see is decided by what
+// it asks for: its own, or those of an installation of its.
+var reader = access.Rule{Needs: []access.Capability{access.AuditRead}}
+
+// routes lists the function's routes.
+func routes(t trail) []httpapi.Route {
+	return []httpapi.Route{{Pattern: "GET /api/v1/audit", Rule: reader, Endpoint: httpapi.JSON(decode, t.list)}}
+}

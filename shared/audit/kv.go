@@ -1,0 +1,97 @@
+package audit
+
+import (
+	"strings"
+
+	"github.com/opsplane/opsplane/shared/kv"
+)
+
+// kv: what readers come to see, or see no more. A draft is not seen until its
+// commit, which is one record for each key with the rows that it published. The
+// table removes items only after a write has said so.
+func (c changed) kv() (Record, bool) {
+	if len(c.after) == 0 {
+		return Record{}, false
+	}
+	vcs, rest, ok := strings.Cut(c.pk, ":")
+	if !ok || vcs != "github" && vcs != "gitlab" {
+		return Record{}, false
+	}
+	r := Record{VCS: vcs}
+	if installation, _, isRow := strings.Cut(rest, ":"); isRow {
+		sort := c.sk.Binary()
+		if len(sort) != 2 {
+			return Record{}, false
+		}
+		idx := (int(sort[0])<<8 | int(sort[1])) + kv.MinIdx
+		r.Installation, r.Subject, r.Idx = installation, c.after.text("kn"), &idx
+		return c.cell(r)
+	}
+	sort := c.sk.Binary()
+	if len(sort) == 0 || sort[0] != 'k' {
+		return Record{}, false
+	}
+	r.Installation, r.Subject = rest, string(sort[1:])
+	switch {
+	case c.before.text("gn") != "" && c.before.text("gn") != c.after.text("gn"):
+		r.Action, r.Before = "key.remove", c.before.row()
+		return r, true
+	case c.before.text("pv") != c.after.text("pv"):
+		return c.commit(r)
+	}
+	zero := 0
+	r.Idx = &zero
+	return c.cell(r)
+}
+
+// cell is a write or removal of one row.
+func (c changed) cell(r Record) (Record, bool) {
+	if c.before.text("rv") == c.after.text("rv") {
+		return Record{}, false
+	}
+	r.Before, r.After = c.before.row(), c.after.row()
+	switch {
+	case r.After == nil && r.Before == nil:
+		return Record{}, false
+	case r.After == nil:
+		r.Action = "key.remove"
+		return r, true
+	case c.after.text("cm") != "true":
+		return Record{}, false // a draft
+	}
+	r.Action = "key.write"
+	return r, true
+}
+
+// commit is a publication of drafts.
+func (c changed) commit(r Record) (Record, bool) {
+	spans, err := kv.Published([]byte(c.before.text("ov")), []byte(c.after.text("ov")))
+	if err != nil {
+		return Record{}, false
+	}
+	if c.before.text("cm") != "true" && c.after.text("cm") == "true" {
+		spans = append([][2]int{{0, 0}}, spans...)
+	}
+	rows := make([]any, len(spans))
+	for i, s := range spans {
+		rows[i] = []any{s[0], s[1]}
+	}
+	r.Action, r.After = "key.commit", map[string]any{"rows": rows}
+	return r, true
+}
+
+// row is what is shown of a row; nil if there is none. Its value is not.
+func (i image) row() map[string]any {
+	if !i.has("vr") {
+		return nil
+	}
+	shown := map[string]any{}
+	for name, attribute := range map[string]string{
+		"version": "vr", "size": "sz", "committed": "cm", "read_caps": "rc", "write_caps": "wc",
+	} {
+		if v, ok := i[attribute]; ok {
+			shown[name] = plain(v)
+		}
+	}
+	return shown
+}
