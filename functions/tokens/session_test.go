@@ -20,7 +20,7 @@ func (h *house) person() *access.Caller {
 func TestPersonMakesKeysWithTheRightsOfASession(t *testing.T) {
 	t.Parallel()
 	h := newHouse(t)
-	k := h.made(t, h.post(t, "github", h.person(), `{"name":"ci","capabilities":["access_token_create","kv_store_read","kv_store_write","kv_store_system_read","access_token_refresh"]}`))
+	k := h.made(t, h.post(t, "github", h.person(), `{"name":"ci","capabilities":["access_token_create","audit_read","kv_store_read","kv_store_write","kv_store_system_read","access_token_refresh"]}`))
 	all := access.Normalize(append(session.Capabilities(), access.VCS("github")))
 	if !slices.Equal(k.Capabilities, all) || k.User != h.owner.ID || !k.ExpiresAt.IsZero() {
 		t.Errorf("got %+v, want capabilities %v and no end", k, all)

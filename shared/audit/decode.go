@@ -71,7 +71,13 @@ type changed struct {
 // image is an item as the stream has it; empty if there is none.
 type image map[string]events.DynamoDBAttributeValue
 
-func (i image) text(name string) string { return text(i[name]) }
+// text is the value of an attribute; empty if there is none.
+func (i image) text(name string) string {
+	if v, ok := i[name]; ok { // the zero attribute takes itself for a binary one
+		return text(v)
+	}
+	return ""
+}
 
 func (i image) has(name string) bool { _, ok := i[name]; return ok }
 

@@ -65,9 +65,10 @@ func (c changed) cell(r Record) (Record, bool) {
 
 // commit is a publication of drafts.
 func (c changed) commit(r Record) (Record, bool) {
+	r.Action = "key.commit"
 	spans, err := kv.Published([]byte(c.before.text("ov")), []byte(c.after.text("ov")))
-	if err != nil {
-		return Record{}, false
+	if err != nil { // damaged: that there was a commit is to be known all the same
+		return r, true
 	}
 	if c.before.text("cm") != "true" && c.after.text("cm") == "true" {
 		spans = append([][2]int{{0, 0}}, spans...)
@@ -76,7 +77,7 @@ func (c changed) commit(r Record) (Record, bool) {
 	for i, s := range spans {
 		rows[i] = []any{s[0], s[1]}
 	}
-	r.Action, r.After = "key.commit", map[string]any{"rows": rows}
+	r.After = map[string]any{"rows": rows}
 	return r, true
 }
 

@@ -1,0 +1,226 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/url"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/opsplane/opsplane/infra/contract"
+	"github.com/opsplane/opsplane/infra/storagetest"
+	"github.com/opsplane/opsplane/shared/access"
+	"github.com/opsplane/opsplane/shared/audit"
+	"github.com/opsplane/opsplane/shared/change"
+	"github.com/opsplane/opsplane/shared/httpapi"
+	"github.com/opsplane/opsplane/shared/httpapi/httpapitest"
+	"github.com/opsplane/opsplane/shared/user"
+)
+
+var born = time.Unix(4_000_000_000, 0).UTC()
+
+func TestRoutesAgreeWithTemplateAndDocument(t *testing.T) {
+	contract.CheckRoutes(t, "AuditFunction", routes(trail{}))
+}
+
+type rig struct {
+	trail
+	lambda *httpapi.Lambda
+	caller access.Caller
+}
+
+func newRig(t *testing.T) *rig {
+	env := storagetest.New(t)
+	r := &rig{trail: trail{
+		records: audit.Store{DB: env.DynamoDB, Table: env.Table("AuditTable"), Keep: time.Hour},
+		users:   &user.Store{DB: env.DynamoDB, Table: env.Table("OperationsTable")},
+	}}
+	r.lambda = httpapi.NewLambda(routes(r.trail), slog.New(slog.NewJSONHandler(io.Discard, nil)), func() time.Time { return born })
+	r.caller = access.Caller{
+		Kind: access.KindAccessToken, User: "ann", Key: uuid.NewString(), Expires: born.Unix() + 60,
+		Capabilities: access.Set{access.AuditRead},
+		Memberships:  []access.Membership{{VCS: "github", Installation: "42"}},
+	}
+	return r
+}
+
+// put adds a record of an installation (empty: of none), so long before now.
+func (r *rig) put(t *testing.T, id, installation, actor, action, subject string, ago time.Duration) {
+	t.Helper()
+	record := audit.Record{ID: id, At: born.Add(-ago), Action: action, Actor: audit.Actor{ID: actor}, Subject: subject}
+	if installation != "" {
+		record.VCS, record.Installation = "github", installation
+	}
+	if fresh, err := r.records.Put(t.Context(), record); err != nil || !fresh {
+		t.Fatalf("%t, %v", fresh, err)
+	}
+}
+
+// get answers the status, the ids of the records, and the links.
+func (r *rig) get(t *testing.T, target string) (status int, ids []string, links map[string]string) {
+	t.Helper()
+	got, err := r.lambda.Handle(t.Context(), httpapitest.Event(t, "GET", target, &r.caller, ""))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got.StatusCode != 200 {
+		return got.StatusCode, nil, nil
+	}
+	var answer struct{ Results []audit.Record }
+	if err := json.Unmarshal([]byte(got.Body), &answer); err != nil || answer.Results == nil {
+		t.Fatalf("%v: %s", err, got.Body)
+	}
+	for _, record := range answer.Results {
+		ids = append(ids, record.ID)
+	}
+	links = map[string]string{}
+	for _, m := range regexp.MustCompile(`<([^>]*)>; rel="(\w+)"`).FindAllStringSubmatch(strings.Join(got.MultiValueHeaders["Link"], ","), -1) {
+		u, err := url.Parse(m[1])
+		if err != nil {
+			t.Fatal(err)
+		}
+		links[m[2]] = strings.TrimPrefix(u.RequestURI(), "/live")
+	}
+	return got.StatusCode, ids, links
+}
+
+// walk follows links of one kind to the end and answers every id, and the last
+// page's own target.
+func (r *rig) walk(t *testing.T, target, rel string) (all []string, pages int, last string) {
+	t.Helper()
+	for ; target != "" && pages < 100; pages++ {
+		status, ids, links := r.get(t, target)
+		if status != 200 {
+			t.Fatalf("%s: status %d", target, status)
+		}
+		if rel == "prev" {
+			slices.Reverse(ids)
+		}
+		all, last, target = append(all, ids...), target, links[rel]
+	}
+	return all, pages, last
+}
+
+const (
+	path = "/api/v1/audit"
+	of42 = path + "?vcs=github&installation_id=42"
+)
+
+func TestPagesJoinToTheWholeTrailInBothDirections(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	var want []string
+	for n := range 700 { // over 60 days: some have many, many have none
+		id := fmt.Sprintf("%04d", n)
+		day := time.Duration(n*n/8000) * 24 * time.Hour
+		r.put(t, id, "42", []string{"ann", "bob"}[n%2], "key.write", "k", day+time.Duration(n)*time.Second)
+		r.put(t, "x"+id, "43", "ann", "key.write", "k", day)
+		want = append(want, id)
+	}
+	since := "&from=" + url.QueryEscape(born.AddDate(0, 0, -90).Format(time.RFC3339))
+	for _, limit := range []int{7, 200} {
+		all, _, last := r.walk(t, fmt.Sprintf("%s%s&limit=%d", of42, since, limit), "next")
+		if !slices.Equal(all, want) {
+			t.Errorf("limit %d: %d records, want %d: %.300s", limit, len(all), len(want), all)
+		}
+		back, _, _ := r.walk(t, last, "prev")
+		slices.Reverse(back)
+		if len(back) < len(want)-limit || !slices.Equal(back, want[:len(back)]) && !slices.Equal(back, want[len(want)-len(back):]) {
+			t.Errorf("limit %d, backwards: %d records: %.300s", limit, len(back), back)
+		}
+	}
+	own, _, _ := r.walk(t, path+"?limit=50"+since, "next")
+	if len(own) != 700+350 || len(slices.Compact(slices.Sorted(slices.Values(own)))) != len(own) {
+		t.Errorf("of the caller's own %d, want 1050", len(own))
+	}
+}
+
+func TestFilters(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	r.put(t, "1", "42", "ann", "key.write", "plan/1", time.Hour)
+	r.put(t, "2", "42", "bob", "key.commit", "plan/1", 2*time.Hour)
+	r.put(t, "3", "42", "webhook:github", "repository.change", "7", 3*time.Hour)
+	r.put(t, "4", "42", "ann", "repository.remove", "7", 4*time.Hour)
+	r.put(t, "5", "42", "ann", "key.write", "7", 5*time.Hour)
+	r.put(t, "6", "", "ann", "api_key.create", "k", 6*time.Hour)
+	r.put(t, "7", "", "bob", "api_key.create", "k", 6*time.Hour)
+	r.put(t, "8", "42", "ann", "key.write", "", 40*24*time.Hour)
+	at := func(ago time.Duration) string { return url.QueryEscape(born.Add(-ago).Format(time.RFC3339)) }
+	for query, want := range map[string]string{
+		of42:                                       "[1 2 3 4 5]",
+		of42 + "&actor=bob":                        "[2]",
+		of42 + "&action=key.write":                 "[1 5]",
+		of42 + "&action=repository.":               "[3 4]",
+		of42 + "&key=plan/1":                       "[1 2]",
+		of42 + "&key=7":                            "[5]",
+		of42 + "&repository=7":                     "[3 4]",
+		of42 + "&from=" + at(2*time.Hour):          "[1 2]",
+		of42 + "&to=" + at(3*time.Hour):            "[4 5]",
+		of42 + "&key=&from=" + at(50*24*time.Hour): "[8]",
+		path:                                "[1 4 5 6]",
+		path + "?actor=ann&action=api_key.": "[6]",
+	} {
+		all, _, _ := r.walk(t, query, "next")
+		if got := fmt.Sprint(all); got != want {
+			t.Errorf("%s: %s, want %s", query, got, want)
+		}
+	}
+}
+
+func TestTrailIsReadByThoseWhoMay(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	ask := func(target string) int {
+		t.Helper()
+		status, _, _ := r.get(t, target)
+		return status
+	}
+	for target, want := range map[string]int{
+		of42: 200, path: 200, path + "?actor=ann": 200,
+		path + "?vcs=github&installation_id=43": 403, path + "?vcs=gitlab&installation_id=42": 403, path + "?actor=bob": 403,
+		path + "?vcs=github": 400, path + "?installation_id=42": 400, path + "?vcs=svn&installation_id=42": 400,
+		path + "?from=yesterday": 400, path + "?to=2026-13-01T00:00:00Z": 400, of42 + "&page=n&page=x": 400, of42 + "&limit=0": 400,
+		of42 + "&page=n&page=" + "MDAwMDAwMDAwMDAwMCM": 200, path + "?key=" + strings.Repeat("k", 1001): 400,
+	} {
+		if got := ask(target); got != want {
+			t.Errorf("%s: %d, want %d", target, got, want)
+		}
+	}
+	caller := r.caller
+	r.caller.Capabilities = access.Set{access.KVStoreRead, access.KVStoreWrite}
+	if got := ask(of42); got != 403 {
+		t.Errorf("without the capability: %d", got)
+	}
+	r.caller.Capabilities = access.Set{access.AuditRead, access.Installation("43")}
+	if got, own := ask(of42), ask(path); got != 403 || own != 403 {
+		t.Errorf("restricted to another installation: %d, of its own actions %d", got, own)
+	}
+	r.caller = caller
+	r.caller.Kind, r.caller.Memberships, r.caller.Partial = access.KindSession, nil, true
+	if got := ask(of42); got != 403 {
+		t.Errorf("session of nobody: %d", got)
+	}
+	author := change.Author{Principal: "test", Request: uuid.NewString(), At: born}
+	u, err := r.users.Create(t.Context(), "ann", author)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.caller.User = u.ID
+	if got := ask(of42); got != 403 {
+		t.Errorf("session of a stranger: %d", got)
+	}
+	if err := r.users.AddMembership(t.Context(), u.ID, access.Membership{VCS: "github", Installation: "42"}, author); err != nil {
+		t.Fatal(err)
+	}
+	if got := ask(of42); got != 200 {
+		t.Errorf("session of a member: %d", got)
+	}
+}

@@ -1,0 +1,464 @@
+package main
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"encoding/json"
+	"fmt"
+	"log/slog"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-lambda-go/events"
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+
+	"github.com/opsplane/opsplane/infra/storagetest"
+	"github.com/opsplane/opsplane/shared/access"
+	"github.com/opsplane/opsplane/shared/apikey"
+	"github.com/opsplane/opsplane/shared/audit"
+	"github.com/opsplane/opsplane/shared/canonical"
+	"github.com/opsplane/opsplane/shared/change"
+	"github.com/opsplane/opsplane/shared/grouptoken"
+	"github.com/opsplane/opsplane/shared/installation"
+	"github.com/opsplane/opsplane/shared/kv"
+	"github.com/opsplane/opsplane/shared/repository"
+	"github.com/opsplane/opsplane/shared/sealed"
+	"github.com/opsplane/opsplane/shared/session"
+	"github.com/opsplane/opsplane/shared/signing"
+	"github.com/opsplane/opsplane/shared/task"
+	"github.com/opsplane/opsplane/shared/user"
+)
+
+var born = time.UnixMilli(4_000_000_000_123).UTC()
+
+// rig is an auditor over tables of its own, and a stream of their changes.
+type rig struct {
+	*auditor
+	env  *storagetest.Env
+	log  bytes.Buffer
+	was  map[string]map[string]events.DynamoDBAttributeValue
+	next int // sequence number
+}
+
+var tables = map[string]audit.Table{
+	"TokensTable": audit.Tokens, "OperationsTable": audit.Operations, "SessionsTable": audit.Sessions, "KvTable": audit.KV, "VcsTable": audit.VCS,
+}
+
+func newRig(t *testing.T) *rig {
+	r := &rig{env: storagetest.New(t), was: map[string]map[string]events.DynamoDBAttributeValue{}}
+	r.auditor = r.over(r.env)
+	return r
+}
+
+func (r *rig) over(env *storagetest.Env) *auditor {
+	known := map[string]audit.Table{}
+	for name, table := range tables {
+		known[env.Table(name)] = table
+	}
+	return &auditor{
+		trail:  audit.Store{DB: env.DynamoDB, Table: env.Table("AuditTable"), Keep: time.Hour},
+		tables: known, log: slog.New(slog.NewJSONHandler(&r.log, nil)), now: func() time.Time { return born },
+	}
+}
+
+// changes answers what happened to the tables since it was last called, as their
+// streams tell it.
+func (r *rig) changes(t *testing.T) []events.DynamoDBEventRecord {
+	t.Helper()
+	now := map[string]map[string]events.DynamoDBAttributeValue{}
+	for _, name := range slices.Sorted(maps.Keys(tables)) {
+		physical := r.env.Table(name)
+		pages := dynamodb.NewScanPaginator(r.env.DynamoDB, &dynamodb.ScanInput{TableName: &physical, ConsistentRead: aws.Bool(true)})
+		for pages.HasMorePages() {
+			page, err := pages.NextPage(t.Context())
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, item := range page.Items {
+				i := streamed(t, item)
+				now[physical+"|"+i["pk"].String()+"|"+fmt.Sprint(i["sk"])] = i
+			}
+		}
+	}
+	var list []events.DynamoDBEventRecord
+	for _, key := range slices.Sorted(maps.Keys(merged(r.was, now))) {
+		before, after := r.was[key], now[key]
+		if fmt.Sprint(before) == fmt.Sprint(after) {
+			continue
+		}
+		one := after
+		if one == nil {
+			one = before
+		}
+		table, _, _ := strings.Cut(key, "|")
+		r.next++
+		list = append(list, events.DynamoDBEventRecord{
+			EventSourceArn: "arn:aws:dynamodb:us-east-1:1:table/" + table + "/stream/x",
+			Change: events.DynamoDBStreamRecord{
+				Keys:     map[string]events.DynamoDBAttributeValue{"pk": one["pk"], "sk": one["sk"]},
+				OldImage: before, NewImage: after, SequenceNumber: strconv.Itoa(r.next),
+				ApproximateCreationDateTime: events.SecondsEpochTime{Time: born},
+			},
+		})
+	}
+	r.was = now
+	return list
+}
+
+func merged(a, b map[string]map[string]events.DynamoDBAttributeValue) map[string]bool {
+	all := map[string]bool{}
+	for key := range a {
+		all[key] = true
+	}
+	for key := range b {
+		all[key] = true
+	}
+	return all
+}
+
+// streamed is an item as a stream tells it.
+func streamed(t *testing.T, item map[string]types.AttributeValue) map[string]events.DynamoDBAttributeValue {
+	t.Helper()
+	found := map[string]events.DynamoDBAttributeValue{}
+	for name, value := range item {
+		switch v := value.(type) {
+		case *types.AttributeValueMemberS:
+			found[name] = events.NewStringAttribute(v.Value)
+		case *types.AttributeValueMemberN:
+			found[name] = events.NewNumberAttribute(v.Value)
+		case *types.AttributeValueMemberB:
+			found[name] = events.NewBinaryAttribute(v.Value)
+		case *types.AttributeValueMemberBOOL:
+			found[name] = events.NewBooleanAttribute(v.Value)
+		case *types.AttributeValueMemberSS:
+			found[name] = events.NewStringSetAttribute(slices.Sorted(slices.Values(v.Value)))
+		case *types.AttributeValueMemberM:
+			found[name] = events.NewMapAttribute(streamed(t, v.Value))
+		default:
+			t.Fatalf("attribute %s is %T", name, value)
+		}
+	}
+	return found
+}
+
+// tell hands changes to an auditor, as Lambda does, and answers how many it took.
+func tell(t *testing.T, a *auditor, list []events.DynamoDBEventRecord) int {
+	t.Helper()
+	answer, err := a.handle(t.Context(), events.DynamoDBEvent{Records: list})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(answer.BatchItemFailures) == 0 {
+		return len(list)
+	}
+	return slices.IndexFunc(list, func(r events.DynamoDBEventRecord) bool {
+		return r.Change.SequenceNumber == answer.BatchItemFailures[0].ItemIdentifier
+	})
+}
+
+// trail is every record, the oldest first, as "action subject".
+func (r *rig) all(t *testing.T) []audit.Record {
+	t.Helper()
+	name := r.env.Table("AuditTable")
+	out, err := r.env.DynamoDB.Scan(t.Context(), &dynamodb.ScanInput{TableName: &name})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var list []audit.Record
+	for _, item := range out.Items {
+		var record audit.Record
+		if err := json.Unmarshal([]byte(item["record"].(*types.AttributeValueMemberS).Value), &record); err != nil {
+			t.Fatal(err)
+		}
+		list = append(list, record)
+	}
+	slices.SortFunc(list, func(a, b audit.Record) int { return cmp.Compare(a.Cursor(), b.Cursor()) })
+	return list
+}
+
+func by(request string) change.Author {
+	return change.Author{Principal: "ann", Credential: "key", Source: "192.0.2.1", Request: request, At: born}
+}
+
+// did is one thing that is done, and the actions of the records that it leaves.
+type did struct {
+	name string
+	do   func() error
+	want string
+}
+
+// life is what can be done to everything that is recorded.
+func (r *rig) life(t *testing.T) []did {
+	ctx, db := t.Context(), r.env.DynamoDB
+	operations, sessions, vcs := r.env.Table("OperationsTable"), r.env.Table("SessionsTable"), r.env.Table("VcsTable")
+	users := &user.Store{DB: db, Table: operations}
+	keys := &apikey.Store{DB: db, Table: r.env.Table("TokensTable")}
+	signers := &signing.Store{DB: db, KeysTable: r.env.Table("SigningKeysTable"), TokensTable: r.env.Table("TokensTable")}
+	known := installation.Store{DB: db, Table: operations}
+	repositories, tasks := repository.Store{DB: db, Table: vcs}, task.Store{DB: db, Table: operations}
+	logins := &session.Store{DB: db, Table: sessions}
+	box := sealed.NewBox(func(context.Context) ([][]byte, error) { return [][]byte{bytes.Repeat([]byte("s"), 40)}, nil })
+	grants, groups := &session.Grants{DB: db, Table: sessions, Box: box}, grouptoken.New(db, sessions, box)
+	records := kv.New(db, r.env.S3, r.env.Table("KvTable"), r.env.Bucket("KvBucket"))
+	ns := kv.Namespace{VCS: "github", Installation: "42"}
+	everything := access.Normalize(access.Strings())
+	var u user.User
+	var key apikey.Key
+
+	var run *task.Run
+	set := func(request string, idx int, committed bool, value string) error {
+		parsed, err := canonical.Parse([]byte(value))
+		if err == nil {
+			_, err = records.Set(ctx, ns, everything, by(request), kv.Write{Key: "plan/1", Idx: idx, Committed: committed, Value: parsed})
+		}
+		return err
+	}
+	seen := func(request, name, version string) error {
+		return repositories.Apply(ctx, by(request), "github", "42", repository.Seen{ID: "7", Owner: "acme", Name: name}, version)
+	}
+	zero := 0
+	return []did{
+		{"make a user", func() (err error) { u, err = users.Create(ctx, "ann", by("1")); return err }, "user.create"},
+		{"give a membership", func() error {
+			return users.AddMembership(ctx, u.ID, access.Membership{VCS: "github", Installation: "42"}, by("2"))
+		}, "user.change"},
+		{"link an account", func() error {
+			return users.PutIdentity(ctx, u.ID, "github", user.Identity{ID: "5", Login: "ann"}, by("3"))
+		}, "user.change"},
+		{"hear of memberships", func() error { return users.Replace(ctx, by("4"), u.ID, "github", []string{"42"}, born) }, "user.change"},
+		{"hear the same later", func() error { return users.Replace(ctx, by("5"), u.ID, "github", []string{"42"}, born.Add(time.Hour)) }, ""},
+		{"make a key", func() (err error) {
+			_, key, err = keys.Create(ctx, apikey.New{User: u.ID, Name: "ci", Capabilities: everything}, by("6"))
+			return err
+		}, "api_key.create"},
+		{"use the key", func() error { return keys.MarkUsed(ctx, u.ID, key.ID, by("6a")) }, ""},
+		{"revoke it", func() error { return keys.Revoke(ctx, u.ID, key.ID, by("7")) }, "api_key.revoke"},
+		{"make a signing key", func() error { _, err := signers.Rotate(ctx, signing.Planned, by("8")); return err }, "signing_key.create"},
+		{"rotate it", func() error { _, err := signers.Rotate(ctx, signing.Planned, by("9")); return err }, "signing_key.change signing_key.create"},
+		{"make an installation", func() error {
+			_, err := known.Save(ctx, by("10"), installation.Installation{VCS: "github", ID: "42", Name: "acme"})
+			return err
+		}, "installation.create"},
+		{"hear that it is suspended", func() error {
+			return known.Apply(ctx, by("11"), installation.Installation{VCS: "github", ID: "42", Name: "acme", State: installation.Suspended}, "1")
+		}, "installation.change"},
+		{"hear the same again", func() error {
+			return known.Apply(ctx, by("12"), installation.Installation{VCS: "github", ID: "42", Name: "acme", State: installation.Suspended}, "2")
+		}, ""},
+		{"hear of a repository", func() error { return seen("13", "infra", "1") }, "repository.create"},
+		{"hear the same of it", func() error { return seen("14", "infra", "2") }, ""},
+		{"hear of its new name", func() error { return seen("15", "platform", "3") }, "repository.change"},
+		{"remove it", func() error {
+			removal := repository.RemovalTask(u.ID, "github", "42", "7", "4")
+			_, err := repositories.Gone(ctx, by("16"), "github", "42", "7", "4", tasks.Writes(by("16"), removal))
+			if err == nil {
+				run, err = tasks.Begin(ctx, removal.ID, born)
+			}
+			return err
+		}, "repository.remove task.create"},
+		{"note progress", func() error { return tasks.Save(ctx, run) }, ""},
+		{"end the task", func() error { return tasks.End(ctx, run, task.Completed, "", born) }, "task.change"},
+		{"log in", func() (err error) { _, _, err = logins.Create(ctx, u.ID, "github", by("17")); return err }, "session.create"},
+		{"take a grant", func() error {
+			return grants.Put(ctx, u.ID, "github", session.Grant{Access: "host-secret-1", Refresh: "host-secret-2"}, by("18"))
+		}, "grant.create"},
+		{"store a group's token", func() error { return groups.Put(ctx, "77", "host-secret-3", by("19")) }, "group_token.create"},
+		{"store another", func() error { return groups.Put(ctx, "77", "host-secret-4", by("20")) }, "group_token.change"},
+		{"set a key", func() error { return set("21", 0, true, `"value-secret"`) }, "key.write"},
+		{"set it again", func() error { return set("22", 0, true, `2`) }, "key.write"},
+		{"make drafts", func() error {
+			for idx := 1; idx <= 3; idx++ {
+				if err := set(fmt.Sprint("23-", idx), idx, false, `3`); err != nil {
+					return err
+				}
+			}
+			return nil
+		}, ""},
+		{"commit them", func() error {
+			_, err := records.Commit(ctx, ns, everything, by("24"), []kv.Target{{Key: "plan/1"}})
+			return err
+		}, "key.commit"},
+		{"draft over idx 0", func() error { return set("25", 0, false, `4`) }, ""},
+		{"commit that", func() error {
+			_, err := records.Commit(ctx, ns, everything, by("26"), []kv.Target{{Key: "plan/1", Idx: &zero}})
+			return err
+		}, "key.commit"},
+		{"remove a row", func() error {
+			two := 2
+			_, err := records.Delete(ctx, ns, everything, by("27"), "plan/1", &two, nil)
+			return err
+		}, "key.remove"},
+		{"remove the key", func() error { _, err := records.Delete(ctx, ns, everything, by("28"), "plan/1", nil, nil); return err }, "key.remove"},
+		{"remove nothing", func() error { _, err := records.Delete(ctx, ns, everything, by("29"), "nothing", nil, nil); return err }, ""},
+	}
+}
+
+func TestEveryChangeHasExactlyOneRecord(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	told := map[string]bool{}
+	for _, d := range r.life(t) {
+		if err := d.do(); err != nil {
+			t.Fatalf("%s: %v", d.name, err)
+		}
+		list := r.changes(t)
+		for range 2 { // the stream repeats itself
+			if n := tell(t, r.auditor, list); n != len(list) {
+				t.Fatalf("%s: %d of %d changes", d.name, n, len(list))
+			}
+		}
+		var fresh []string
+		for _, record := range r.all(t) {
+			if !told[record.ID] {
+				told[record.ID] = true
+				fresh = append(fresh, record.Action)
+				if strings.HasPrefix(record.Action, "task.change") {
+					continue
+				}
+				credential := "key"
+				if record.Action == "session.create" { // a session begins by itself
+					credential = record.Subject
+				}
+				want := audit.Actor{ID: "ann", Credential: credential, Source: "192.0.2.1", Request: record.Actor.Request}
+				if record.Actor != want || record.Actor.Request == "" || !record.At.Equal(born) || record.Subject == "" {
+					t.Errorf("%s: %+v", d.name, record)
+				}
+			}
+		}
+		slices.Sort(fresh)
+		if got := strings.Join(fresh, " "); got != d.want {
+			t.Errorf("%s: records %q, want %q", d.name, got, d.want)
+		}
+	}
+	if r.log.Len() > 0 && strings.Contains(r.log.String(), "ERROR") {
+		t.Error(r.log.String())
+	}
+	r.checkSecrets(t)
+	r.checkDetails(t)
+}
+
+// checkSecrets looks for what must not be in the trail: secrets, hashes, values.
+func (r *rig) checkSecrets(t *testing.T) {
+	t.Helper()
+	trail, err := json.Marshal(r.all(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, secret := range []string{"host-secret", "value-secret", "opk_", "sealed", "hash", "seed", "AUTHORITY"} {
+		if bytes.Contains(trail, []byte(secret)) {
+			t.Errorf("the trail has %q", secret)
+		}
+	}
+}
+
+func (r *rig) checkDetails(t *testing.T) {
+	t.Helper()
+	var lines []string
+	for _, record := range r.all(t) {
+		if kind, _, _ := strings.Cut(record.Action, "."); kind != "key" && kind != "repository" {
+			continue
+		}
+		idx := "-"
+		if record.Idx != nil {
+			idx = strconv.Itoa(*record.Idx)
+		}
+		text, err := json.Marshal([]any{record.Before, record.After})
+		if err != nil {
+			t.Fatal(err)
+		}
+		lines = append(lines, fmt.Sprintf("%s %s %s/%s %s[%s] %s", record.Actor.Request, record.Action, record.VCS, record.Installation, record.Subject, idx, text))
+	}
+	slices.Sort(lines)
+	want := []string{
+		`13 repository.create github/42 7[-] [null,{"name":"infra","owner":"acme"}]`,
+		`15 repository.change github/42 7[-] [{"name":"infra"},{"name":"platform"}]`,
+		`16 repository.remove github/42 7[-] [null,{"gone":true}]`,
+		`21 key.write github/42 plan/1[0] [null,{"committed":true,"size":14,"version":0}]`,
+		`22 key.write github/42 plan/1[0] [{"committed":true,"size":14,"version":0},{"committed":true,"size":1,"version":1}]`,
+		`24 key.commit github/42 plan/1[-] [null,{"rows":[[1,3]]}]`,
+		`26 key.commit github/42 plan/1[-] [null,{"rows":[[0,0]]}]`,
+		`27 key.remove github/42 plan/1[2] [{"committed":false,"size":1,"version":0},null]`,
+		`28 key.remove github/42 plan/1[-] [{"committed":true,"size":1,"version":2},null]`,
+	}
+	if !slices.Equal(lines, want) {
+		t.Errorf("got\n%s\nwant\n%s", strings.Join(lines, "\n"), strings.Join(want, "\n"))
+	}
+}
+
+// TestAuditorThatIsKilledAfterAnyCallLeavesTheSameTrail has every kind of
+// failure happen to each of its writes, and batches told again in other pieces.
+func TestAuditorThatIsKilledAfterAnyCallLeavesTheSameTrail(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	var list []events.DynamoDBEventRecord
+	for _, d := range r.life(t) {
+		if err := d.do(); err != nil {
+			t.Fatalf("%s: %v", d.name, err)
+		}
+		list = append(list, r.changes(t)...)
+	}
+	n := 0
+	for rest := list; len(rest) > 0; n++ {
+		calls := 0
+		dies := &storagetest.Faults{Choose: func(string) storagetest.Fault {
+			switch calls++; {
+			case calls > 2:
+				return storagetest.Fault{Kind: storagetest.Refuse}
+			case calls == 2:
+				return storagetest.Fault{Kind: storagetest.Kind(1 + n%5)} // Throttle to LoseRequest
+			}
+			return storagetest.Fault{}
+		}}
+		tell(t, r.over(r.env.WithFaults(dies)), rest)
+		done := tell(t, r.auditor, rest[:min(3, len(rest))])
+		rest = rest[done:]
+	}
+	broken := r.all(t)
+	calm := newRig(t)
+	for name := range tables { // the changes are those of the other one's tables
+		calm.tables[r.env.Table(name)] = tables[name]
+	}
+	tell(t, calm.auditor, list)
+	want := calm.all(t)
+	if got, text := lines(t, broken), lines(t, want); got != text || len(want) < 20 {
+		t.Errorf("%d records, want %d:\n%s\n%s", len(broken), len(want), got, text)
+	}
+}
+
+// lines are records as JSON.
+func lines(t *testing.T, list []audit.Record) string {
+	t.Helper()
+	text, err := json.MarshalIndent(list, "", " ")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
+}
+
+func TestChangeThatCannotBeReadHoldsUpNobody(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	users := &user.Store{DB: r.env.DynamoDB, Table: r.env.Table("OperationsTable")}
+	if _, err := users.Create(t.Context(), "ann", by("1")); err != nil {
+		t.Fatal(err)
+	}
+	list := r.changes(t)
+	odd := list[0]
+	odd.EventSourceArn = "arn:aws:dynamodb:us-east-1:1:table/somebody-elses/stream/x"
+	if n := tell(t, r.auditor, append([]events.DynamoDBEventRecord{odd}, list...)); n != len(list)+1 {
+		t.Errorf("%d changes were taken", n)
+	}
+	if got := r.all(t); len(got) != 1 || got[0].Action != "user.create" {
+		t.Errorf("trail %+v", got)
+	}
+	if n := strings.Count(r.log.String(), "no record can be made of"); n != 1 {
+		t.Errorf("%d lines of the log tell of it: %s", n, r.log.String())
+	}
+}
