@@ -74,7 +74,7 @@ var walk = map[string]row{
 	"GET /api/v1/{vcs}/whoareyou":                             {"/api/v1/gitlab/whoareyou", "", anyGitlabToken, 404},
 	"GET " + ofInstallation + "/webhook":                      {"/api/v1/gitlab/installations/5/webhook", "", anyGitlabToken, 400},
 	"PUT " + ofInstallation + "/access-token":                 {"/api/v1/gitlab/installations/5/access-token", `{"access_token":"x"}`, anyGitlabToken, 400},
-	"POST " + ofInstallation + "/repos/refresh":               {"{of}/repos/refresh", "", reaching, 400},
+	"POST " + ofInstallation + "/repos/refresh":               {"{of}/repos/refresh", "", reaching, 200},
 	"DELETE " + ofInstallation + "/repos/{repo_id}":           {"{of}/repos/7", "", reaching, 400},
 	"POST /api/github/v1/events":                              {"/api/github/v1/events", "{}", nil, 403},
 	"POST /api/v1/{vcs}/events":                               {"/api/v1/gitlab/events", "{}", nil, 403},

@@ -45,7 +45,8 @@ type GitHub struct {
 	// Key is the App's private key, in PEM.
 	Key string
 
-	public *rsa.PublicKey
+	public  *rsa.PublicKey
+	handler http.Handler
 
 	gate
 
@@ -62,6 +63,20 @@ func NewGitHub(t testing.TB) *GitHub {
 	if err != nil {
 		t.Fatal(err)
 	}
+	g := MakeGitHub(private)
+	server := httptest.NewServer(g)
+	t.Cleanup(server.Close)
+	g.API = server.URL + GitHubPath
+	return g
+}
+
+// GitHubPath is where the API begins below an address: as that of an Enterprise
+// Server.
+const GitHubPath = "/api/v3"
+
+// MakeGitHub makes one that knows the App by its private key. It is an
+// http.Handler, for whoever runs a server of its own.
+func MakeGitHub(private *rsa.PrivateKey) *GitHub {
 	g := &GitHub{
 		public: &private.PublicKey, installations: map[string][]Repository{}, members: map[string]member{}, tokens: map[string]string{},
 		Key: string(pem.EncodeToMemory(&pem.Block{Type: "RSA PRIVATE KEY", Bytes: x509.MarshalPKCS1PrivateKey(private)})),
@@ -72,11 +87,12 @@ func NewGitHub(t testing.TB) *GitHub {
 	mux.HandleFunc("GET /api/v3/repositories/{id}", g.of(g.byID))
 	mux.HandleFunc("GET /api/v3/repos/{owner}/{name}/contents/{path...}", g.of(g.contents))
 	mux.HandleFunc("GET /api/v3/orgs/{org}/memberships/{login}", g.of(g.membership))
-	server := httptest.NewServer(g.behind("/api/v3", mux))
-	t.Cleanup(server.Close)
-	g.API = server.URL + "/api/v3"
+	g.handler = g.behind(GitHubPath, mux)
 	return g
 }
+
+// ServeHTTP implements http.Handler.
+func (g *GitHub) ServeHTTP(w http.ResponseWriter, r *http.Request) { g.handler.ServeHTTP(w, r) }
 
 // Install gives an installation its repositories, in place of earlier ones.
 func (g *GitHub) Install(installation string, repositories ...Repository) {
@@ -170,7 +186,7 @@ func (g *GitHub) list(w http.ResponseWriter, r *http.Request, all []Repository) 
 	}
 	from, to := min(len(all), (page-1)*size), min(len(all), page*size)
 	if to < len(all) {
-		w.Header().Set("Link", fmt.Sprintf(`<%s/installation/repositories?page=%d&per_page=%d>; rel="next"`, g.API, page+1, size))
+		w.Header().Set("Link", fmt.Sprintf(`<http://%s%s?page=%d&per_page=%d>; rel="next"`, r.Host, r.URL.Path, page+1, size))
 	}
 	list := make([]any, 0, to-from)
 	for _, repo := range all[from:to] {

@@ -37,6 +37,8 @@ type GitLab struct {
 
 	gate
 
+	handler http.Handler
+
 	mu     sync.Mutex
 	tokens map[string]int64 // to account
 	limits map[string]limit // by token: of those that are no plain ones
@@ -47,6 +49,19 @@ type GitLab struct {
 // NewGitLab starts one that ends with the test.
 func NewGitLab(t testing.TB) *GitLab {
 	t.Helper()
+	g := MakeGitLab()
+	server := httptest.NewServer(g)
+	t.Cleanup(server.Close)
+	g.API = server.URL + GitLabPath
+	return g
+}
+
+// GitLabPath is where the API begins below an address, without the version.
+const GitLabPath = "/api"
+
+// MakeGitLab makes one. It is an http.Handler, for whoever runs a server of its
+// own.
+func MakeGitLab() *GitLab {
 	g := &GitLab{tokens: map[string]int64{}, limits: map[string]limit{}, names: map[int64]string{}}
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /api/v4/user", g.as(g.whoami))
@@ -57,11 +72,12 @@ func NewGitLab(t testing.TB) *GitLab {
 	mux.HandleFunc("GET /api/v4/groups/{group}/members/all/{account}", g.as(g.member(func(m Group) map[int64]int { return m.Inherited })))
 	mux.HandleFunc("GET /api/v4/groups/{group}/projects", g.as(g.listProjects))
 	mux.HandleFunc("GET /api/v4/projects/{project}", g.as(g.showProject))
-	server := httptest.NewServer(g.behind("/api/v4", mux))
-	t.Cleanup(server.Close)
-	g.API = server.URL + "/api"
+	g.handler = g.behind("/api/v4", mux)
 	return g
 }
+
+// ServeHTTP implements http.Handler.
+func (g *GitLab) ServeHTTP(w http.ResponseWriter, r *http.Request) { g.handler.ServeHTTP(w, r) }
 
 // Account makes an account and answers a token of it.
 func (g *GitLab) Account(id int64, username string) (token string) {

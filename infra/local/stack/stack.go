@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/opsplane/opsplane/infra/local/build"
+	"github.com/opsplane/opsplane/infra/local/demohost"
 	"github.com/opsplane/opsplane/infra/local/gateway"
 	"github.com/opsplane/opsplane/infra/local/provision"
 	"github.com/opsplane/opsplane/infra/local/runtimeapi"
@@ -35,6 +36,7 @@ type stack struct {
 	servers  *servers.Servers
 	log      *os.File // of the servers, also of those that are started again
 	storage  storage
+	hosts    *demohost.Hosts // stand-ins; nil where a user has configured a host
 
 	functions map[string]*runtimeapi.Function // by logical id
 	built     map[string]string               // paths by group
@@ -60,14 +62,17 @@ func Run(ctx context.Context, c Config) error {
 	s := &stack{Config: c, state: st, url: fmt.Sprintf("http://127.0.0.1:%d", c.Port), functions: map[string]*runtimeapi.Function{}}
 	defer s.forget()
 	s.forget()
+	if err := s.makeSecrets(); err != nil {
+		return err
+	}
+	if err := s.standIn(); err != nil {
+		return err
+	}
+	defer s.stop()
 	s.template, err = template.Load(filepath.Join(c.Root, "template.yaml"), template.Options{
 		Name: provision.Name, Parameters: s.parameters(),
 	})
 	if err != nil {
-		return err
-	}
-	defer s.stop()
-	if err := s.makeSecrets(); err != nil {
 		return err
 	}
 	if err := s.prepare(ctx); err != nil {
@@ -83,6 +88,9 @@ func Run(ctx context.Context, c Config) error {
 // address and the name of its own webhook secret.
 func (s *stack) parameters() map[string]string {
 	given := map[string]string{"PublicBaseUrl": s.url, "GithubWebhookSecret": githubWebhookSecret}
+	if s.hosts != nil {
+		maps.Copy(given, s.hosts.Parameters(githubAppKey))
+	}
 	maps.Copy(given, s.Parameters)
 	return given
 }
@@ -198,6 +206,9 @@ func (s *stack) stop() {
 	wg.Wait()
 	if s.servers != nil {
 		s.servers.Close()
+	}
+	if s.hosts != nil {
+		s.hosts.Close()
 	}
 	if s.log != nil {
 		_ = s.log.Close()

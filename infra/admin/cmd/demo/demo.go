@@ -18,9 +18,13 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/google/uuid"
 
 	"github.com/opsplane/opsplane/infra/admin"
+	"github.com/opsplane/opsplane/shared/change"
 	"github.com/opsplane/opsplane/shared/delivery"
+	"github.com/opsplane/opsplane/shared/grouptoken"
+	"github.com/opsplane/opsplane/shared/sealed"
 )
 
 // Installations of the deliveries.
@@ -72,13 +76,34 @@ func run(ctx context.Context, state, folder string, out io.Writer) error {
 	if err := s.await(ctx, sent, out); err != nil {
 		return err
 	}
-	err = s.operate(ctx, out, "membership add --user admin --vcs github --installation "+githubInstallation,
+	if err := s.storeGroupToken(ctx); err != nil {
+		return err
+	}
+	err = s.operate(ctx, out,
+		"account link --user admin --vcs github --id 7 --login ann", "account link --user admin --vcs gitlab --id 7 --login ann",
+		"membership add --user admin --vcs github --installation "+githubInstallation,
 		"membership add --user admin --vcs gitlab --installation "+gitlabInstallation)
 	if err != nil {
 		return err
 	}
 	_, err = fmt.Fprintf(out, suggestion, s.URL, s.state)
 	return err
+}
+
+// groupToken is what the local stack's stand-in for GitLab takes as the token of
+// the group's own account.
+const groupToken = "glpat-9-bot"
+
+// storeGroupToken does what a maintainer of the group does by PUT …/access-token,
+// which needs a login at GitLab.
+func (s *stack) storeGroupToken(ctx context.Context) error {
+	server, err := s.secret("opsplane-serversecret")
+	if err != nil {
+		return err
+	}
+	box := sealed.NewBox(func(context.Context) ([][]byte, error) { return [][]byte{[]byte(server)}, nil })
+	author := change.Author{Principal: "operator:demo", Request: uuid.NewString(), At: time.Now()}
+	return grouptoken.New(s.db(), s.Tables["SessionsTable"], box).Put(ctx, gitlabInstallation, groupToken, author)
 }
 
 const suggestion = `
@@ -88,6 +113,10 @@ Try it:
   curl -sS -H "Authorization: Bearer $TOKEN" %[1]s/api/v1/user/github/installations
   curl -sS -H "Authorization: Bearer $TOKEN" '%[1]s/api/v1/github/installations/424242/repos?limit=2' -i
   curl -sS -H "Authorization: Bearer $TOKEN" %[1]s/api/v1/gitlab/installations/77/pull-requests
+  curl -sS -H "Authorization: Bearer $TOKEN" -X POST %[1]s/api/v1/github/installations/424242/repos/refresh
+  curl -sS -H "Authorization: Bearer $TOKEN" %[1]s/api/v1/tasks/ID-OF-THE-REFRESH
+  curl -sS -H "Authorization: Bearer $TOKEN" -X DELETE %[1]s/api/v1/github/installations/424242/repos/99001144
+  curl -sS -H "Authorization: Bearer $TOKEN" '%[1]s/api/v1/audit?vcs=github&installation_id=424242&action=repository.'
   make admin ARGS="delivery list --vcs github --installation 424242"
 `
 
