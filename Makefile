@@ -139,6 +139,11 @@ soak: ## check histories of the store while it fails and is killed (DURATION=2m 
 	@cd infra/soak && go build -o ../../$(TOOLS)/soak ./cmd/soak
 	@exec $(TOOLS)/soak -duration $(DURATION) -operations $(OPERATIONS) -seed $(SEED) -http $(HTTP)
 
+.PHONY: busy-day
+busy-day: DELIVERIES ?= 10000
+busy-day: ## process DELIVERIES=10000 of one repository, shuffled, a tenth of them twice, the worker killed twenty times, and compare with the ordered run
+	@DELIVERIES=$(DELIVERIES) go test -count=1 -v -timeout 30m -run TestDayInAnyOrderEndsAsTheUndisturbedOne ./functions/worker
+
 # The size is beyond what a test may take: it needs 15 GB of disk and some minutes.
 .PHONY: artifact
 artifact: ## carry a file of GIB=5 GiB through a local stack of its own, and measure it
@@ -155,6 +160,12 @@ demo: ## send deliveries of GitHub and GitLab to the running local stack, so tha
 	@mkdir -p $(TOOLS)
 	@cd infra/admin && go build -o ../../$(TOOLS)/demo ./cmd/demo
 	@STATE="$(STATE)" exec $(TOOLS)/demo
+
+.PHONY: vcs
+vcs: ## create the GitHub App of a stack, and check what its hosts need; try ARGS=help
+	@mkdir -p $(TOOLS)
+	@cd infra/admin && go build -o ../../$(TOOLS)/vcs ./cmd/vcs
+	@exec $(TOOLS)/vcs $(ARGS)
 
 .PHONY: sam-build
 sam-build: $(VENV)/ready ## package the functions as they are deployed

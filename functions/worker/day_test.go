@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"maps"
 	"math/rand/v2"
+	"os"
+	"strconv"
 	"testing"
 	"time"
 
@@ -86,9 +88,17 @@ func (r *rig) kept(t *testing.T) map[string]string {
 
 // TestDayInAnyOrderEndsAsTheUndisturbedOne has a day's deliveries come in
 // another order, a tenth of them twice, to workers of which twenty are killed.
+// DELIVERIES says how many they are ("make busy-day": 10,000).
 func TestDayInAnyOrderEndsAsTheUndisturbedOne(t *testing.T) {
 	t.Parallel()
-	const n, batch, deaths = 600, 25, 20
+	const batch, deaths = 25, 20
+	n := 600
+	if text := os.Getenv("DELIVERIES"); text != "" {
+		var err error
+		if n, err = strconv.Atoi(text); err != nil {
+			t.Fatalf("DELIVERIES=%s is no number", text)
+		}
+	}
 	const seed = 20261124
 	random := rand.New(rand.NewPCG(seed, 1))
 	day, bodies := aDay(n, random)

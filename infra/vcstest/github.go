@@ -21,8 +21,6 @@ import (
 	"sync"
 	"testing"
 	"time"
-
-	"github.com/golang-jwt/jwt/v5"
 )
 
 // AppID is the id of the GitHub App that the stand-in knows.
@@ -54,6 +52,8 @@ type GitHub struct {
 	installations map[string][]Repository
 	members       map[string]member // by organisation/login
 	tokens        map[string]string // to installation
+	app           App
+	codes         []string // of manifests
 }
 
 // NewGitHub starts one that ends with the test.
@@ -87,6 +87,7 @@ func MakeGitHub(private *rsa.PrivateKey) *GitHub {
 	mux.HandleFunc("GET /api/v3/repositories/{id}", g.of(g.byID))
 	mux.HandleFunc("GET /api/v3/repos/{owner}/{name}/contents/{path...}", g.of(g.contents))
 	mux.HandleFunc("GET /api/v3/orgs/{org}/memberships/{login}", g.of(g.membership))
+	g.appRoutes(mux)
 	g.handler = g.behind(GitHubPath, mux)
 	return g
 }
@@ -116,11 +117,7 @@ func (g *GitHub) Role(organisation, login string, account int64, role string) {
 
 // token sells a token of an hour to whoever signs as the App.
 func (g *GitHub) token(w http.ResponseWriter, r *http.Request) {
-	text, _ := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
-	claims := jwt.RegisteredClaims{}
-	_, err := jwt.ParseWithClaims(text, &claims, func(*jwt.Token) (any, error) { return g.public, nil },
-		jwt.WithValidMethods([]string{"RS256"}), jwt.WithIssuer(strconv.Itoa(AppID)), jwt.WithExpirationRequired())
-	if err != nil || claims.ExpiresAt.After(time.Now().Add(10*time.Minute+time.Second)) {
+	if !g.signed(r) {
 		refuse(w, http.StatusUnauthorized, "A JSON web token could not be decoded")
 		return
 	}

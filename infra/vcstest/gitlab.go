@@ -66,6 +66,7 @@ func MakeGitLab() *GitLab {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /api/v4/user", g.as(g.whoami))
 	mux.HandleFunc("GET /api/v4/personal_access_tokens/self", g.self)
+	mux.HandleFunc("GET /api/v4/version", g.as(func(http.ResponseWriter, *http.Request, int64) any { return map[string]any{"version": "18.0.0"} }))
 	mux.HandleFunc("GET /api/v4/groups", g.as(g.listGroups))
 	mux.HandleFunc("GET /api/v4/groups/{group}", g.as(g.showGroup))
 	mux.HandleFunc("GET /api/v4/groups/{group}/members/{account}", g.as(g.member(func(m Group) map[int64]int { return m.Direct })))

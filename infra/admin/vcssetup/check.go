@@ -1,0 +1,245 @@
+package vcssetup
+
+import (
+	"cmp"
+	"context"
+	"crypto/x509"
+	"encoding/pem"
+	"errors"
+	"fmt"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/bradleyfalzon/ghinstallation/v2"
+	"github.com/google/go-github/v88/github"
+)
+
+// Finding is what one look at the configuration has shown.
+type Finding struct {
+	// Good is false where something is missing.
+	Good bool
+	// What was looked at, and what was found.
+	What string
+	// Do says what to do next; empty if it is good.
+	Do string
+}
+
+// Checks looks at what a stack needs at its hosts.
+type Checks struct {
+	// Parameters are the stack's; those that are missing have the template's
+	// defaults.
+	Parameters map[string]string
+	// APIURL is the address of the API, without a trailing slash.
+	APIURL string
+	// Secrets has the secrets that the parameters name.
+	Secrets Secrets
+	// Client asks the hosts.
+	Client *http.Client
+
+	found []Finding
+}
+
+// patience bounds each question to a host.
+const patience = 10 * time.Second
+
+// Run looks at both hosts and answers what it found. A host of which nothing is
+// configured is one finding, and a good one: the server does without it.
+func (c *Checks) Run(ctx context.Context) []Finding {
+	if c.Client == nil {
+		c.Client = &http.Client{Timeout: patience}
+	}
+	c.github(ctx)
+	c.gitlab(ctx)
+	return c.found
+}
+
+func (c *Checks) good(format string, args ...any) {
+	c.found = append(c.found, Finding{Good: true, What: fmt.Sprintf(format, args...)})
+}
+
+func (c *Checks) bad(do, format string, args ...any) {
+	c.found = append(c.found, Finding{What: fmt.Sprintf(format, args...), Do: do})
+}
+
+// secret reads the secret that a parameter names; empty if it cannot be had.
+func (c *Checks) secret(ctx context.Context, parameter, what string) string {
+	name := c.Parameters[parameter]
+	if name == "" {
+		c.bad("deploy with "+parameter+"=NAME-OF-A-SECRET", "%s: parameter %s is empty", what, parameter)
+		return ""
+	}
+	text, err := c.Secrets.Get(ctx, name)
+	if text = strings.TrimSpace(text); err == nil && text == "" {
+		err = errors.New("it is empty")
+	}
+	if err != nil {
+		c.bad("store the secret under this name, or deploy with another "+parameter, "%s: secret %s: %v", what, name, err)
+		return ""
+	}
+	return text
+}
+
+func (c *Checks) github(ctx context.Context) {
+	id := c.Parameters["GithubAppId"]
+	if id == "" && c.Parameters["GithubAppClientId"] == "" && c.Parameters["GithubWebhookSecret"] == "" {
+		c.good("GitHub is not configured")
+		return
+	}
+	if secret := c.secret(ctx, "GithubWebhookSecret", "GitHub webhook secret"); secret != "" {
+		if len(secret) < 16 {
+			c.bad("make a longer one, at GitHub and in the secret", "GitHub webhook secret: it has %d characters", len(secret))
+		} else {
+			c.good("GitHub webhook secret is there")
+		}
+	}
+	if c.secret(ctx, "GithubClientSecret", "GitHub client secret") != "" {
+		c.good("GitHub client secret is there")
+	}
+	key := c.secret(ctx, "GithubAppPrivateKey", "GitHub App's private key")
+	if key == "" {
+		return
+	}
+	if block, _ := pem.Decode([]byte(key)); block == nil {
+		c.bad("store the .pem file that GitHub gives for a new private key, whole", "GitHub App's private key is no PEM")
+		return
+	} else if _, err := x509.ParsePKCS1PrivateKey(block.Bytes); err != nil {
+		c.bad("store the .pem file that GitHub gives for a new private key, whole", "GitHub App's private key is no RSA key")
+		return
+	}
+	n, err := strconv.ParseInt(id, 10, 64)
+	if err != nil {
+		c.bad("deploy with GithubAppId=THE-NUMBER-ON-THE-APPS-PAGE", "GithubAppId %q is no number", id)
+		return
+	}
+	c.app(ctx, n, key)
+}
+
+// app asks GitHub in the App's own name.
+func (c *Checks) app(ctx context.Context, id int64, key string) {
+	api := cmp.Or(c.Parameters["GithubApiBaseUrl"], PublicAPI)
+	signed, err := ghinstallation.NewAppsTransport(cmp.Or(c.Client.Transport, http.DefaultTransport), id, []byte(key))
+	if err != nil {
+		c.bad("store another private key of the App", "GitHub App's private key cannot be used")
+		return
+	}
+	signed.BaseURL = api
+	base := strings.TrimRight(api, "/") + "/"
+	client, err := github.NewClient(github.WithTransport(signed), github.WithURLs(&base, &base))
+	if err != nil {
+		c.bad("deploy with the address of the API, such as "+PublicAPI, "GithubApiBaseUrl %s is no address", api)
+		return
+	}
+	ctx, cancel := context.WithTimeout(ctx, 4*patience)
+	defer cancel()
+	app, _, err := client.Apps.Get(ctx, "")
+	if err != nil {
+		c.bad("compare GithubAppId with the App's page, and store a private key of this App", "GitHub at %s does not take App %d with this key", api, id)
+		return
+	}
+	c.good("GitHub takes the App %q (%d) with its key", app.GetSlug(), id)
+	c.identity(app)
+	c.hook(ctx, client, app)
+	c.installations(ctx, client, app)
+}
+
+func (c *Checks) identity(app *github.App) {
+	if got, want := c.Parameters["GithubAppClientId"], app.GetClientID(); got != want {
+		c.bad("deploy with GithubAppClientId="+want, "GithubAppClientId is %q, the App's is %q", got, want)
+	} else {
+		c.good("GithubAppClientId is the App's")
+	}
+	has := map[string]string{}
+	p := app.GetPermissions()
+	for name, value := range map[string]*string{
+		"actions": p.Actions, "checks": p.Checks, "contents": p.Contents, "issues": p.Issues, "members": p.Members,
+		"metadata": p.Metadata, "pull_requests": p.PullRequests, "statuses": p.Statuses,
+	} {
+		if value != nil {
+			has[name] = *value
+		}
+	}
+	if missing := lacking(has, app.Events); len(missing) > 0 {
+		c.bad("set them at "+app.GetHTMLURL()+" (its settings, Permissions & events), and accept them where it is installed",
+			"the App lacks %s", strings.Join(missing, ", "))
+	} else {
+		c.good("the App has all permissions and events")
+	}
+}
+
+func (c *Checks) hook(ctx context.Context, client *github.Client, app *github.App) {
+	config, _, err := client.Apps.GetHookConfig(ctx)
+	if err != nil {
+		c.bad("activate the webhook in the App's settings", "the App has no webhook")
+		return
+	}
+	if want := c.APIURL + webhookPath; config.GetURL() != want {
+		c.bad("set the webhook URL in the App's settings to "+want, "the App delivers to %s", config.GetURL())
+	} else {
+		c.good("the App delivers to %s", want)
+	}
+	if kind := config.GetContentType(); kind != "json" {
+		c.bad("set the webhook's content type to application/json", "the App delivers as %q", kind)
+	}
+	deliveries, _, err := client.Apps.ListHookDeliveries(ctx, &github.ListCursorOptions{PerPage: 30})
+	if err != nil {
+		c.bad("look at Advanced in the App's settings", "GitHub does not say how the last deliveries went")
+		return
+	}
+	failed := 0
+	for _, d := range deliveries {
+		if d.GetStatusCode() != http.StatusOK {
+			failed++
+		}
+	}
+	switch {
+	case len(deliveries) == 0:
+		c.good("the App has delivered nothing yet")
+	case failed > 0:
+		c.bad("see docs/guide-vcs.md, Troubleshooting, and Advanced in the App's settings at "+app.GetHTMLURL(),
+			"%d of the last %d deliveries failed, the newest with status %d", failed, len(deliveries), deliveries[0].GetStatusCode())
+	default:
+		c.good("the last %d deliveries arrived", len(deliveries))
+	}
+}
+
+func (c *Checks) installations(ctx context.Context, client *github.Client, app *github.App) {
+	list, _, err := client.Apps.ListInstallations(ctx, &github.ListOptions{PerPage: 100})
+	switch {
+	case err != nil:
+		c.bad("try again", "GitHub does not say where the App is installed")
+	case len(list) == 0:
+		c.bad("install it: "+app.GetHTMLURL()+"/installations/new", "the App is installed nowhere")
+	default:
+		c.good("the App is installed %d times", len(list))
+	}
+}
+
+func (c *Checks) gitlab(ctx context.Context) {
+	if c.Parameters["GitlabAppId"] == "" {
+		c.good("GitLab is not configured")
+		return
+	}
+	if c.secret(ctx, "GitlabAppSecret", "GitLab application's secret") != "" {
+		c.good("GitLab application's secret is there")
+	}
+	api := cmp.Or(c.Parameters["GitlabApiBaseUrl"], "https://gitlab.com/api")
+	r, err := http.NewRequestWithContext(ctx, http.MethodGet, strings.TrimRight(api, "/")+"/v4/version", nil)
+	if err != nil {
+		c.bad("deploy with the address of the API without the version, such as https://gitlab.com/api", "GitlabApiBaseUrl %s is no address", api)
+		return
+	}
+	answer, err := c.Client.Do(r)
+	if err != nil {
+		c.bad("let the functions reach it, and compare GitlabApiBaseUrl", "GitLab does not answer at %s", api)
+		return
+	}
+	_ = answer.Body.Close()
+	// Without a token it answers 401; another server would not know the path.
+	if answer.StatusCode != http.StatusUnauthorized && answer.StatusCode != http.StatusOK {
+		c.bad("deploy with the address of the API without the version, such as https://gitlab.com/api", "what answers at %s is no GitLab: status %d", api, answer.StatusCode)
+		return
+	}
+	c.good("GitLab answers at %s; let its application send browsers back to %s/api/v1/gitlab/callback", api, c.APIURL)
+}

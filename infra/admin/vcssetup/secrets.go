@@ -1,0 +1,63 @@
+package vcssetup
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
+	"github.com/aws/aws-sdk-go-v2/service/secretsmanager/types"
+)
+
+// Secrets is where a stack reads its secrets.
+type Secrets interface {
+	// Get answers the text of a secret, by name or ARN.
+	Get(ctx context.Context, name string) (string, error)
+	// Put stores a text, in place of an earlier one.
+	Put(ctx context.Context, name, text string) error
+}
+
+// Folder keeps secrets as files, as a local stack does. It is its path.
+type Folder string
+
+// Get implements Secrets.
+func (f Folder) Get(_ context.Context, name string) (string, error) {
+	text, err := os.ReadFile(filepath.Join(string(f), filepath.Base(name)))
+	if err != nil {
+		return "", fmt.Errorf("no file %s in %s", name, string(f))
+	}
+	return string(text), nil
+}
+
+// Put implements Secrets. Only the user can read the file.
+func (f Folder) Put(_ context.Context, name, text string) error {
+	if err := os.MkdirAll(string(f), 0o700); err != nil {
+		return err
+	}
+	return os.WriteFile(filepath.Join(string(f), filepath.Base(name)), []byte(text), 0o600)
+}
+
+// Manager is AWS Secrets Manager.
+type Manager struct{ Client *secretsmanager.Client }
+
+// Get implements Secrets.
+func (m Manager) Get(ctx context.Context, name string) (string, error) {
+	out, err := m.Client.GetSecretValue(ctx, &secretsmanager.GetSecretValueInput{SecretId: &name})
+	if err != nil {
+		return "", fmt.Errorf("read it from AWS Secrets Manager: %w", err)
+	}
+	return aws.ToString(out.SecretString), nil
+}
+
+// Put implements Secrets.
+func (m Manager) Put(ctx context.Context, name, text string) error {
+	_, err := m.Client.CreateSecret(ctx, &secretsmanager.CreateSecretInput{Name: &name, SecretString: &text})
+	var exists *types.ResourceExistsException
+	if errors.As(err, &exists) {
+		_, err = m.Client.PutSecretValue(ctx, &secretsmanager.PutSecretValueInput{SecretId: &name, SecretString: &text})
+	}
+	return err
+}

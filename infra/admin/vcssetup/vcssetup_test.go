@@ -1,0 +1,254 @@
+package vcssetup_test
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"html"
+	"io"
+	"maps"
+	"net/http"
+	"net/url"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/opsplane/opsplane/infra/admin/vcssetup"
+	"github.com/opsplane/opsplane/infra/vcstest"
+)
+
+const api = "https://ops.example.com"
+
+// begin starts a creation and answers where GitHub is asked, with what manifest,
+// and how the creation ends.
+func begin(t *testing.T, c vcssetup.Creation) (form *url.URL, manifest map[string]any, end func() (vcssetup.Created, error)) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	t.Cleanup(cancel)
+	opened := make(chan string, 1)
+	c.Open = func(address string) { opened <- address }
+	type outcome struct {
+		app vcssetup.Created
+		err error
+	}
+	done := make(chan outcome, 1)
+	go func() {
+		app, err := c.Run(ctx)
+		done <- outcome{app, err}
+	}()
+	page := get(t, <-opened, http.StatusOK)
+	field := func(pattern string) string {
+		m := regexp.MustCompile(pattern).FindStringSubmatch(page)
+		if m == nil {
+			t.Fatalf("the page has no %s: %s", pattern, page)
+		}
+		return html.UnescapeString(m[1])
+	}
+	form, err := url.Parse(field(`action="([^"]*)"`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := json.Unmarshal([]byte(field(`name="manifest" value="([^"]*)"`)), &manifest); err != nil {
+		t.Fatal(err)
+	}
+	return form, manifest, func() (vcssetup.Created, error) {
+		o := <-done
+		return o.app, o.err
+	}
+}
+
+func get(t *testing.T, address string, status int) string {
+	t.Helper()
+	r, err := http.Get(address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = r.Body.Close() }()
+	body, err := io.ReadAll(r.Body)
+	if err != nil || r.StatusCode != status {
+		t.Fatalf("%s: %s, %v: %s", address, r.Status, err, body)
+	}
+	return string(body)
+}
+
+func TestAppIsCreatedWithOneClickAndItsSecretsAreStored(t *testing.T) {
+	t.Parallel()
+	host, dir := vcstest.NewGitHub(t), t.TempDir()
+	form, manifest, end := begin(t, vcssetup.Creation{
+		App: vcssetup.App{Name: "Opsplane", APIURL: api}, Organization: "acme", WebURL: "https://github.example.com", HostAPIURL: host.API,
+		Secrets: vcssetup.Folder(dir), Prefix: "ops-",
+	})
+	if got := form.Host + form.Path; got != "github.example.com/organizations/acme/settings/apps/new" {
+		t.Errorf("the form goes to %s", form)
+	}
+	hook := manifest["hook_attributes"].(map[string]any)
+	if manifest["name"] != "Opsplane" || hook["url"] != api+"/api/github/v1/events" || manifest["public"] != false ||
+		fmt.Sprint(manifest["callback_urls"]) != "["+api+"/api/github/v1/callback]" {
+		t.Errorf("manifest %v", manifest)
+	}
+	back := manifest["redirect_url"].(string)
+	// Another site's code, and one without our state, are not taken.
+	get(t, back+"?code="+host.Code(), http.StatusBadRequest)
+	get(t, back+"?state=guess&code="+host.Code(), http.StatusBadRequest)
+	get(t, back+"?"+url.Values{"state": {form.Query().Get("state")}, "code": {host.Code()}}.Encode(), http.StatusOK)
+	app, err := end()
+	if err != nil || app.ID != vcstest.AppID || app.ClientID != "Iv1.new" {
+		t.Fatalf("%+v, %v", app, err)
+	}
+	want := map[string]string{
+		"GithubAppId": strconv.Itoa(vcstest.AppID), "GithubAppClientId": "Iv1.new", "GithubAppUrl": "https://github.example.com/apps/opsplane",
+		"GithubAppPrivateKey": "ops-github-app-private-key", "GithubWebhookSecret": "ops-github-webhook-secret",
+		"GithubClientSecret": "ops-github-client-secret", "GithubWebBaseUrl": "https://github.example.com", "GithubApiBaseUrl": host.API,
+	}
+	if !maps.Equal(app.Parameters, want) {
+		t.Errorf("parameters %v, want %v", app.Parameters, want)
+	}
+	for name, text := range map[string]string{
+		"ops-github-app-private-key": host.Key, "ops-github-webhook-secret": vcstest.WebhookSecret, "ops-github-client-secret": vcstest.ClientSecret,
+	} {
+		file := filepath.Join(dir, name)
+		got, err := os.ReadFile(file)
+		info, err2 := os.Stat(file)
+		if err != nil || err2 != nil || string(got) != text || info.Mode().Perm() != 0o600 {
+			t.Errorf("%s: %v %v", name, err, info.Mode())
+		}
+	}
+}
+
+func TestCodeThatGitHubDoesNotKnowMakesNoApp(t *testing.T) {
+	t.Parallel()
+	host, dir := vcstest.NewGitHub(t), t.TempDir()
+	form, manifest, end := begin(t, vcssetup.Creation{
+		App: vcssetup.App{Name: "Opsplane", APIURL: api}, WebURL: vcssetup.PublicWeb, HostAPIURL: host.API, Secrets: vcssetup.Folder(dir),
+	})
+	if form.Host+form.Path != "github.com/settings/apps/new" {
+		t.Errorf("the form goes to %s", form)
+	}
+	get(t, manifest["redirect_url"].(string)+"?"+url.Values{"state": {form.Query().Get("state")}, "code": {"used"}}.Encode(), http.StatusBadGateway)
+	if _, err := end(); err == nil || !strings.Contains(err.Error(), "start again") {
+		t.Errorf("%v", err)
+	}
+	if files, err := os.ReadDir(dir); err != nil || len(files) != 0 {
+		t.Errorf("stored %v, %v", files, err)
+	}
+}
+
+// healthy is a configuration of which nothing is missing.
+func healthy(t *testing.T) (*vcssetup.Checks, *vcstest.GitHub, vcstest.App) {
+	t.Helper()
+	host, lab, dir := vcstest.NewGitHub(t), vcstest.NewGitLab(t), vcssetup.Folder(t.TempDir())
+	for name, text := range map[string]string{
+		"key": host.Key, "webhook": "0123456789abcdef", "client": "c", "lab": "s",
+	} {
+		if err := dir.Put(t.Context(), name, text); err != nil {
+			t.Fatal(err)
+		}
+	}
+	app := vcstest.App{
+		Slug: "opsplane", ClientID: "Iv1.x", HookURL: api + "/api/github/v1/events", HookType: "json", Deliveries: []int{200, 200},
+		Permissions: map[string]string{
+			"actions": "write", "checks": "read", "contents": "write", "issues": "write", "members": "read", "metadata": "read",
+			"pull_requests": "write", "statuses": "write",
+		},
+		Events: []string{"issue_comment", "pull_request", "pull_request_review", "push", "repository", "workflow_job"},
+	}
+	host.SetApp(app)
+	host.Install("42")
+	return &vcssetup.Checks{
+		APIURL: api, Secrets: dir, Parameters: map[string]string{
+			"GithubAppId": strconv.Itoa(vcstest.AppID), "GithubAppClientId": "Iv1.x", "GithubAppPrivateKey": "key", "GithubWebhookSecret": "webhook",
+			"GithubClientSecret": "client", "GithubApiBaseUrl": host.API, "GitlabAppId": "abc", "GitlabAppSecret": "lab", "GitlabApiBaseUrl": lab.API,
+		},
+	}, host, app
+}
+
+// missing answers what a check finds missing.
+func missing(t *testing.T, c *vcssetup.Checks) []string {
+	t.Helper()
+	var found []string
+	for _, f := range c.Run(t.Context()) {
+		if !f.Good {
+			found = append(found, f.What)
+			if f.Do == "" {
+				t.Errorf("%s: nothing says what to do", f.What)
+			}
+		}
+	}
+	return found
+}
+
+func TestNothingIsMissingWhereAllIsSetUpOrNothing(t *testing.T) {
+	t.Parallel()
+	c, _, _ := healthy(t)
+	if got := missing(t, c); len(got) > 0 {
+		t.Errorf("missing %v", got)
+	}
+	if got := missing(t, &vcssetup.Checks{Parameters: map[string]string{}, Secrets: vcssetup.Folder(t.TempDir())}); len(got) > 0 {
+		t.Errorf("of a stack without hosts: missing %v", got)
+	}
+}
+
+func TestWhatIsMissingIsNamed(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		spoil func(*vcssetup.Checks, *vcstest.GitHub, vcstest.App)
+		want  string
+	}{
+		"no key": {func(c *vcssetup.Checks, _ *vcstest.GitHub, _ vcstest.App) { c.Parameters["GithubAppPrivateKey"] = "" }, "parameter GithubAppPrivateKey is empty"},
+		"secret not there": {func(c *vcssetup.Checks, _ *vcstest.GitHub, _ vcstest.App) {
+			c.Parameters["GithubClientSecret"] = "other"
+		}, "secret other"},
+		"short secret": {func(c *vcssetup.Checks, _ *vcstest.GitHub, _ vcstest.App) {
+			c.Parameters["GithubWebhookSecret"] = "client"
+		}, "it has 1 characters"},
+		"key of no form": {func(c *vcssetup.Checks, _ *vcstest.GitHub, _ vcstest.App) {
+			c.Parameters["GithubAppPrivateKey"] = "client"
+		}, "is no PEM"},
+		"another App's id": {func(c *vcssetup.Checks, _ *vcstest.GitHub, _ vcstest.App) { c.Parameters["GithubAppId"] = "5" }, "does not take App 5"},
+		"id that is none":  {func(c *vcssetup.Checks, _ *vcstest.GitHub, _ vcstest.App) { c.Parameters["GithubAppId"] = "opsplane" }, "is no number"},
+		"another client id": {func(c *vcssetup.Checks, _ *vcstest.GitHub, _ vcstest.App) {
+			c.Parameters["GithubAppClientId"] = "Iv1.y"
+		}, `the App's is "Iv1.x"`},
+		"permission": {func(_ *vcssetup.Checks, h *vcstest.GitHub, a vcstest.App) {
+			a.Permissions = maps.Clone(a.Permissions)
+			a.Permissions["contents"] = "read"
+			delete(a.Permissions, "members")
+			h.SetApp(a)
+		}, "the App lacks permission contents: write, permission members: read"},
+		"event": {func(_ *vcssetup.Checks, h *vcstest.GitHub, a vcstest.App) {
+			a.Events = slices.DeleteFunc(slices.Clone(a.Events), func(e string) bool { return e == "push" })
+			h.SetApp(a)
+		}, "the App lacks event push"},
+		"another address": {func(_ *vcssetup.Checks, h *vcstest.GitHub, a vcstest.App) {
+			a.HookURL = "https://elsewhere.example.com"
+			h.SetApp(a)
+		}, "the App delivers to https://elsewhere.example.com"},
+		"forms": {func(_ *vcssetup.Checks, h *vcstest.GitHub, a vcstest.App) {
+			a.HookType = "form"
+			h.SetApp(a)
+		}, `the App delivers as "form"`},
+		"red deliveries": {func(_ *vcssetup.Checks, h *vcstest.GitHub, a vcstest.App) {
+			a.Deliveries = []int{403, 200, 413}
+			h.SetApp(a)
+		}, "2 of the last 3 deliveries failed, the newest with status 403"},
+		"GitLab elsewhere": {func(c *vcssetup.Checks, h *vcstest.GitHub, _ vcstest.App) { c.Parameters["GitlabApiBaseUrl"] = h.API }, "is no GitLab: status 404"},
+		"GitLab down": {func(c *vcssetup.Checks, _ *vcstest.GitHub, _ vcstest.App) {
+			c.Parameters["GitlabApiBaseUrl"] = "http://127.0.0.1:1"
+		}, "GitLab does not answer"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			checks, host, app := healthy(t)
+			c.spoil(checks, host, app)
+			got := missing(t, checks)
+			if len(got) != 1 || !strings.Contains(got[0], c.want) {
+				t.Errorf("missing %q, want %q alone", got, c.want)
+			}
+		})
+	}
+}
