@@ -38,17 +38,23 @@ type rig struct {
 
 func newRig(t *testing.T) *rig {
 	env := storagetest.New(t)
-	r := &rig{trail: trail{
+	r := &rig{}
+	r.use(trail{
 		records: audit.Store{DB: env.DynamoDB, Table: env.Table("AuditTable"), Keep: time.Hour},
 		users:   &user.Store{DB: env.DynamoDB, Table: env.Table("OperationsTable")},
-	}}
-	r.lambda = httpapi.NewLambda(routes(r.trail), slog.New(slog.NewJSONHandler(io.Discard, nil)), func() time.Time { return born })
+	})
 	r.caller = access.Caller{
 		Kind: access.KindAccessToken, User: "ann", Key: uuid.NewString(), Expires: born.Unix() + 60,
 		Capabilities: access.Set{access.AuditRead},
 		Memberships:  []access.Membership{{VCS: "github", Installation: "42"}},
 	}
 	return r
+}
+
+// use serves a trail.
+func (r *rig) use(of trail) {
+	r.trail = of
+	r.lambda = httpapi.NewLambda(routes(r.trail), slog.New(slog.NewJSONHandler(io.Discard, nil)), func() time.Time { return born })
 }
 
 // put adds a record of an installation (empty: of none), so long before now.

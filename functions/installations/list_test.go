@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/google/uuid"
 
 	"github.com/opsplane/opsplane/infra/storagetest"
@@ -32,9 +33,14 @@ type rig struct {
 
 func newRig(t *testing.T) *rig {
 	env := storagetest.New(t)
+	return newRigOn(env, env.DynamoDB)
+}
+
+// newRigOn has the function ask storage through db.
+func newRigOn(env *storagetest.Env, db *dynamodb.Client) *rig {
 	vcs := env.Table("VcsTable")
 	r := &rig{installations: &installations{
-		repositories: repository.Store{DB: env.DynamoDB, Table: vcs}, pullRequests: pullrequest.Store{DB: env.DynamoDB, Table: vcs},
+		repositories: repository.Store{DB: db, Table: vcs}, pullRequests: pullrequest.Store{DB: db, Table: vcs},
 	}}
 	r.lambda = httpapi.NewLambda(routes(r.installations), slog.New(slog.NewJSONHandler(io.Discard, nil)), func() time.Time { return born })
 	r.caller = access.Caller{

@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/google/uuid"
 
 	"github.com/opsplane/opsplane/infra/contract"
@@ -51,16 +52,22 @@ const ann = 5
 
 func newRig(t *testing.T) *rig {
 	env := storagetest.New(t)
+	return newRigOn(t, env, env.DynamoDB)
+}
+
+// newRigOn has the function ask storage through db.
+func newRigOn(t *testing.T, env *storagetest.Env, db *dynamodb.Client) *rig {
+	t.Helper()
 	r := &rig{env: env, github: vcstest.NewGitHub(t), gitlab: vcstest.NewGitLab(t)}
 	operations := env.Table("OperationsTable")
 	box := sealed.NewBox(func(context.Context) ([][]byte, error) { return [][]byte{bytes.Repeat([]byte("s"), 40)}, nil })
 	app := githubhost.New(strconv.Itoa(vcstest.AppID), func(context.Context) (string, error) { return r.github.Key, nil }, r.github.API)
 	r.repositories = &repositories{
-		users: &user.Store{DB: env.DynamoDB, Table: operations}, tasks: task.Store{DB: env.DynamoDB, Table: operations},
-		known: repository.Store{DB: env.DynamoDB, Table: env.Table("VcsTable")},
+		users: &user.Store{DB: db, Table: operations}, tasks: task.Store{DB: db, Table: operations},
+		known: repository.Store{DB: db, Table: env.Table("VcsTable")},
 		hosts: map[string]host{
 			"github": github{app},
-			"gitlab": gitlab{gitlabhost.New(r.gitlab.API), grouptoken.New(env.DynamoDB, env.Table("SessionsTable"), box)},
+			"gitlab": gitlab{gitlabhost.New(r.gitlab.API), grouptoken.New(db, env.Table("SessionsTable"), box)},
 		},
 	}
 	r.pullRequests = pullrequest.Store{DB: env.DynamoDB, Table: env.Table("VcsTable")}

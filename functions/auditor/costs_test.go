@@ -1,0 +1,50 @@
+package main
+
+import (
+	"testing"
+
+	"github.com/aws/aws-lambda-go/events"
+	"github.com/google/uuid"
+
+	"github.com/opsplane/opsplane/infra/costs"
+	"github.com/opsplane/opsplane/shared/change"
+	"github.com/opsplane/opsplane/shared/repository"
+)
+
+func TestRecordsUseWhatTheDocumentSays(t *testing.T) {
+	costs.Check(t, "AuditorFunction", map[string]costs.Scenario{
+		"record of a change":           recording(1),
+		"change that is told again":    recording(2),
+		"change that leaves no record": recording(0),
+	}, "Audit trail")
+}
+
+// recording counts the last time that a change is told; 0 times is one of an
+// item that is not recorded.
+func recording(times int) costs.Scenario {
+	return func(t *testing.T) *costs.Meter {
+		env, m := costs.New(t)
+		r := &rig{env: env, was: map[string]map[string]events.DynamoDBAttributeValue{}}
+		metered := *env
+		metered.DynamoDB = m.DynamoDB()
+		r.auditor = r.over(&metered)
+		author := change.Author{
+			Principal: uuid.NewString(), Credential: uuid.NewString(), Request: uuid.NewString(), Source: "203.0.113.250", At: born,
+		}
+		known := repository.Store{DB: env.DynamoDB, Table: env.Table("VcsTable")}
+		if err := known.Apply(t.Context(), author, "github", "12345678", repository.Seen{ID: "99001122", Owner: "acme", Name: "infra"}, "1"); err != nil {
+			t.Fatal(err)
+		}
+		list := r.changes(t)
+		if times == 0 {
+			list[0].Change.Keys["pk"] = events.NewStringAttribute("PULLS#github#12345678")
+		}
+		for n := 1; n < times; n++ {
+			tell(t, r.auditor, list)
+		}
+		m.Start()
+		m.Invoke("auditor")
+		tell(t, r.auditor, list)
+		return m
+	}
+}

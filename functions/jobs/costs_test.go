@@ -1,0 +1,56 @@
+package main
+
+import (
+	"testing"
+	"time"
+
+	"github.com/opsplane/opsplane/infra/costs"
+	"github.com/opsplane/opsplane/infra/vcstest"
+	"github.com/opsplane/opsplane/shared/pullrequest"
+	"github.com/opsplane/opsplane/shared/repository"
+)
+
+func TestTasksUseWhatTheDocumentSays(t *testing.T) {
+	refreshed := func(t *testing.T, r *rig) string {
+		r.github.Install("42", many(100)...)
+		return r.start(t, "github", "42")
+	}
+	costs.Check(t, "JobsFunction", map[string]costs.Scenario{
+		"refresh of 100 repositories, all new": working(refreshed),
+		"refresh of the same again": working(func(t *testing.T, r *rig) string {
+			r.wake(t, r.over(r.env), refreshed(t, r))
+			r.clock = r.clock.Add(time.Hour)
+			return refreshed(t, r)
+		}),
+		"removal of 200 pull requests": working(func(t *testing.T, r *rig) string {
+			for n := int64(1); n <= 200; n++ {
+				r.pull(t, "7", n, "1")
+			}
+			removal := repository.RemovalTask("", "github", "42", "7", "2")
+			if err := r.over(r.env).tasks.Create(t.Context(), r.author(), removal); err != nil {
+				t.Fatal(err)
+			}
+			return removal.ID
+		}),
+	}, "Tasks")
+}
+
+// working counts what a task takes that was prepared.
+func working(prepare func(*testing.T, *rig) string) costs.Scenario {
+	return func(t *testing.T) *costs.Meter {
+		env, m := costs.New(t)
+		r := &rig{env: env, github: vcstest.NewGitHub(t), gitlab: vcstest.NewGitLab(t), clock: born.Add(123 * time.Millisecond)}
+		vcs := env.Table("VcsTable")
+		r.repositories, r.pullRequests = repository.Store{DB: env.DynamoDB, Table: vcs}, pullrequest.Store{DB: env.DynamoDB, Table: vcs}
+		metered := *env
+		metered.DynamoDB = m.DynamoDB()
+		r.jobs = r.over(&metered)
+		id := prepare(t, r)
+		m.Start()
+		m.Invoke("jobs")
+		if r.wake(t, r.jobs, id) {
+			t.Error("the task was handed back")
+		}
+		return m
+	}
+}

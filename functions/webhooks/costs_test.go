@@ -1,0 +1,72 @@
+package main
+
+import (
+	"io"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/opsplane/opsplane/infra/costs"
+	"github.com/opsplane/opsplane/shared/delivery"
+	"github.com/opsplane/opsplane/shared/httpapi"
+	"github.com/opsplane/opsplane/shared/secret"
+	"github.com/opsplane/opsplane/shared/webhook"
+)
+
+func TestOperationsUseWhatTheDocumentSays(t *testing.T) {
+	// Scenarios run side by side, so that none can set a variable of its own.
+	dir := t.TempDir()
+	for name, text := range map[string]string{"github": githubSecret, "server": serverSecret} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := os.Setenv("SECRETS_DIR", dir); err != nil {
+		t.Fatal(err)
+	}
+	// A real one compresses to about a tenth.
+	body := `{"action":"opened","installation":{"id":42},"repository":{"id":7,"name":"infra","owner":{"login":"acme"}},"pull_request":{"title":"` +
+		strings.Repeat("Lorem ipsum dolor sit amet. ", 500) + `"}}`
+	signed := map[string]string{
+		"X-GitHub-Event": "pull_request", "X-GitHub-Delivery": "72d3162e-cc78-11e3-81ab-4c9367dc0958", "X-Hub-Signature-256": signature(githubSecret, body),
+	}
+	forged := map[string]string{"X-GitHub-Event": "push", "X-GitHub-Delivery": "x", "X-Hub-Signature-256": signature("another", body)}
+	key, err := secret.Derive(serverSecret, webhook.Purpose)
+	if err != nil {
+		t.Fatal(err)
+	}
+	token, _ := webhook.Token(key, "77")
+	lab := map[string]string{"X-Gitlab-Event": "Push Hook", "X-Gitlab-Token": token, "Idempotency-Key": "72d3162e-cc78-11e3-81ab-4c9367dc0958"}
+	costs.Check(t, "WebhooksFunction", map[string]costs.Scenario{
+		"delivery of GitHub":           delivering(githubEvents, body, signed, 200, 1),
+		"delivery that comes again":    delivering(githubEvents, body, signed, 200, 2),
+		"delivery of GitLab":           delivering(gitlabEvents, `{"object_kind":"push","project":{"id":5}}`, lab, 200, 1),
+		"delivery with a forged proof": delivering(githubEvents, body, forged, 403, 1),
+	}, "Webhooks")
+}
+
+// delivering counts the last of several times that a delivery comes.
+func delivering(path, body string, headers map[string]string, status, times int) costs.Scenario {
+	return func(t *testing.T) *costs.Meter {
+		env, m := costs.New(t)
+		w := &webhooks{
+			deliveries: delivery.Store{DB: m.DynamoDB(), Table: env.Table("DeliveriesTable")},
+			github:     secret.New(env.Config, "github"), server: secret.New(env.Config, "server"),
+		}
+		r := &rig{deliveries: w.deliveries, now: born}
+		r.lambda = httpapi.NewLambda(routes(w), slog.New(slog.NewJSONHandler(io.Discard, nil)), func() time.Time { return r.now })
+		for n := 1; n <= times; n++ {
+			if n == times {
+				m.Start()
+				m.Request("POST", path)
+			}
+			if got := r.post(t, path, body, headers); got.StatusCode != status {
+				t.Errorf("got %d %s, want %d", got.StatusCode, got.Body, status)
+			}
+		}
+		return m
+	}
+}

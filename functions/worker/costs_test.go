@@ -1,0 +1,47 @@
+package main
+
+import (
+	"testing"
+	"time"
+
+	"github.com/aws/aws-lambda-go/events"
+
+	"github.com/opsplane/opsplane/infra/costs"
+	"github.com/opsplane/opsplane/shared/delivery"
+)
+
+func TestDeliveriesUseWhatTheDocumentSays(t *testing.T) {
+	open := func(title string, after time.Duration) string { return pull(17, "open", title, born.Add(after)) }
+	costs.Check(t, "WorkerFunction", map[string]costs.Scenario{
+		"delivery, first of a pull request": processing("pull_request", open("One", 0)),
+		"delivery that changes one":         processing("pull_request", open("One", 0), open("Two", time.Minute)),
+		"delivery that tells nothing":       processing("star", `{"action":"created","installation":{"id":42}}`),
+		"delivery that cannot be read":      processing("pull_request", `{"installation":`),
+	}, "Worker")
+}
+
+// processing counts the last of several deliveries.
+func processing(event string, bodies ...string) costs.Scenario {
+	return func(t *testing.T) *costs.Meter {
+		env, m := costs.New(t)
+		r := &rig{env: env, clock: born}
+		metered := *env
+		metered.DynamoDB = m.DynamoDB()
+		r.worker = r.over(&metered)
+		var last events.DynamoDBEventRecord
+		for i, body := range bodies {
+			d := github(string(rune('a'+i))+"2d3162e-cc78-11e3-81ab-4c9367dc0958", event, time.Duration(i)*time.Second)
+			stored := delivery.Store{DB: env.DynamoDB, Table: env.Table("DeliveriesTable")}
+			if _, err := stored.Accept(t.Context(), d, []byte(body)); err != nil {
+				t.Fatal(err)
+			}
+			if last = told(d); i < len(bodies)-1 {
+				invoke(t, r.over(env), last)
+			}
+		}
+		m.Start()
+		m.Invoke("worker")
+		invoke(t, r.worker, last)
+		return m
+	}
+}
