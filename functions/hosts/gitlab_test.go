@@ -88,13 +88,14 @@ func TestGroupIsItsMaintainersAlone(t *testing.T) {
 		"developer": func(r *rig) { r.gitlab.Set(vcstest.Group{ID: 77, Inherited: map[int64]int{ann: 30}}) },
 		"stranger":  func(r *rig) { r.gitlab.Set(vcstest.Group{ID: 77}) },
 		"credential for another installation": func(r *rig) {
-			r.caller.Capabilities = access.Set{access.Installation("78")}
+			r.caller.Capabilities = access.Set{access.AccessTokenCreate, access.Installation("78")}
 		},
-		"credential for another VCS":  func(r *rig) { r.caller.Capabilities = access.Set{access.VCS("github")} },
+		"credential for another VCS":  func(r *rig) { r.caller.Capabilities = access.Set{access.AccessTokenCreate, access.VCS("github")} },
 		"person who never logged in":  func(r *rig) { r.caller.User = r.nobody() },
 		"user who is gone":            func(r *rig) { r.caller.User = "gone" },
 		"grant that was taken back":   func(r *rig) { r.gitlab.Fail(vcstest.Failure{Match: "GET ", Status: http.StatusUnauthorized}) },
 		"API key instead of a token":  func(r *rig) { r.caller.Kind = access.KindAPIKey },
+		"token of a run":              func(r *rig) { r.caller.Capabilities = access.Set{access.KVStoreRead, access.KVStoreWrite} },
 		"no credential that is alive": func(r *rig) { r.caller.Expires = born.Unix() - 1 },
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -193,7 +194,7 @@ func TestServersOwnAccountIsShownToMembers(t *testing.T) {
 	r.expect(t, "GET", "/api/v1/gitlab/groups/x/is-member", "", 400, "INVALID_INSTALLATION_ID")
 	r.gitlab.Set(vcstest.Group{ID: 77, FullName: "Acme", Inherited: map[int64]int{ann: 40}})
 	r.expect(t, "GET", member, "", 200, `{"result":false}`)
-	r.caller.Capabilities = access.Set{access.Installation("78")}
+	r.caller.Capabilities = access.Set{access.AccessTokenCreate, access.Installation("78")}
 	r.expect(t, "GET", member, "", 403, "")
 	r.expect(t, "GET", who, "", 404, "")
 	r.caller.Capabilities = nil

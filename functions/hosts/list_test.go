@@ -51,11 +51,11 @@ func TestListIsWhatTheHostSaysNow(t *testing.T) {
 	if got := r.list(t, "github"); got != "" {
 		t.Errorf("of none: %s", got)
 	}
-	r.caller.Capabilities = access.Set{access.Installation("5")}
+	r.caller.Capabilities = access.Set{access.AccessTokenCreate, access.Installation("5")}
 	if got := r.list(t, "gitlab"); got != "" {
 		t.Errorf("restricted to another: %s", got)
 	}
-	r.caller.Capabilities = access.Set{access.VCS("github")}
+	r.caller.Capabilities = access.Set{access.AccessTokenCreate, access.VCS("github")}
 	if got := r.list(t, "gitlab"); got != "403" {
 		t.Errorf("restricted to another VCS: %s", got)
 	}

@@ -79,7 +79,10 @@ func newRigOn(t *testing.T, env *storagetest.Env, db *dynamodb.Client) *rig {
 	}
 	r.lambda = httpapi.NewLambda(routes(r.hosts), slog.New(slog.NewJSONHandler(&r.log, nil)), func() time.Time { return r.clock })
 	u := r.person(t, ann, "ann", r.gitlab.Account(ann, "ann"))
-	r.caller = access.Caller{Kind: access.KindAccessToken, User: u.ID, Key: uuid.NewString(), Expires: born.Unix() + 1e6}
+	r.caller = access.Caller{
+		Kind: access.KindAccessToken, User: u.ID, Key: uuid.NewString(), Expires: born.Unix() + 1e6,
+		Capabilities: access.Set{access.AccessTokenCreate},
+	}
 	r.gitlab.Set(vcstest.Group{ID: 77, FullPath: "acme", FullName: "Acme", Inherited: map[int64]int{ann: 40, 9: 30}})
 	return r
 }

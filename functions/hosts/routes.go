@@ -26,11 +26,12 @@ type hosts struct {
 	public    string                                             // the API's address; empty: the one that a request came to
 }
 
-// token of the VCS; what it may do with a group that need not be known here,
-// GitLab says.
+// token of the VCS. What its person may do with a group that need not be known
+// here, GitLab says; but a token that a run has may not give a group's webhook or
+// token away, and so these need the capability that people's credentials have.
 var (
 	token  = access.Rule{Scope: access.ScopeVCS}
-	hosted = access.Rule{Scope: access.ScopeHosted}
+	hosted = access.Rule{Needs: []access.Capability{access.AccessTokenCreate}, Scope: access.ScopeHosted}
 )
 
 // routes lists the function's routes. The list of installations has two paths:

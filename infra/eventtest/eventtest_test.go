@@ -16,6 +16,7 @@ import (
 	"github.com/opsplane/opsplane/shared/accesstoken"
 	"github.com/opsplane/opsplane/shared/apikey"
 	"github.com/opsplane/opsplane/shared/change"
+	"github.com/opsplane/opsplane/shared/session"
 	"github.com/opsplane/opsplane/shared/signing"
 	"github.com/opsplane/opsplane/shared/user"
 )
@@ -23,7 +24,7 @@ import (
 var domain = accesstoken.Domain{Issuer: "eventtest", Audience: "opsplane-api"}
 
 // secrets are the values that no function may print.
-var secrets = []string{"api_key", "revoked_key", "access_token", "expired_token"}
+var secrets = []string{"api_key", "revoked_key", "access_token", "expired_token", "session"}
 
 func TestEvents(t *testing.T) {
 	t.Parallel()
@@ -102,7 +103,7 @@ func environ(env *storagetest.Env) map[string]string {
 		"OPERATIONS_TABLE": env.Table("OperationsTable"), "KV_TABLE": env.Table("KvTable"), "KV_BUCKET": env.Bucket("KvBucket"),
 		"DELIVERIES_TABLE": env.Table("DeliveriesTable"), "VCS_TABLE": env.Table("VcsTable"),
 		"AUDIT_TABLE": env.Table("AuditTable"), "AUDIT_BUCKET": env.Bucket("AuditBucket"), "AUDIT_RETENTION_DAYS": "400",
-		"GITHUB_WEBHOOK_SECRET": "", "SERVER_SECRET": "", "SECRETS_DIR": "/nonexistent",
+		"GITHUB_APP_CLIENT_ID": "Iv1.events", "GITHUB_WEBHOOK_SECRET": "", "SERVER_SECRET": "", "SECRETS_DIR": "/nonexistent",
 		"ARTIFACT_QUOTA_GIB": "1", "GARBAGE_KEEP_HOURS": "24",
 		"SESSIONS_TABLE": env.Table("SessionsTable"), "TOKEN_ISSUER": domain.Issuer, "TOKEN_AUDIENCE": domain.Audience,
 	})
@@ -148,8 +149,11 @@ func seed(t *testing.T, env *storagetest.Env) values {
 	check(err)
 	expired, err := domain.Mint(signer.ID, signer.Private, caller, now.Add(-2*time.Minute))
 	check(err)
+	session, _, err := (&session.Store{DB: env.DynamoDB, Table: env.Table("SessionsTable")}).Create(ctx, u.ID, "github", author)
+	check(err)
 	return values{
-		"user": u.ID, "key": key.ID, "api_key": text, "revoked_key": revoked,
+		"session": session,
+		"user":    u.ID, "key": key.ID, "api_key": text, "revoked_key": revoked,
 		"access_token": token, "expired_token": expired,
 	}
 }

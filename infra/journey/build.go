@@ -18,6 +18,7 @@ type programs struct {
 	root  string // the repository
 	stack string // the local stack
 	admin string // the operator's commands
+	demo  string // what "make demo" runs
 }
 
 // build makes the programs, once a process. They belong to modules of their
@@ -36,10 +37,11 @@ var build = sync.OnceValues(func() (programs, error) {
 		return programs{}, err
 	}
 	defer unlock()
-	p := programs{root: root, stack: filepath.Join(dir, "opsplane-local"), admin: filepath.Join(dir, "admin")}
+	p := programs{root: root, stack: filepath.Join(dir, "opsplane-local"), admin: filepath.Join(dir, "admin"), demo: filepath.Join(dir, "demo")}
 	for _, b := range []struct{ module, pkg, binary string }{
 		{"local", "./cmd/opsplane-local", p.stack},
 		{"admin", "./cmd/admin", p.admin},
+		{"admin", "./cmd/demo", p.demo},
 	} {
 		// A new file each time: a running program cannot be written over.
 		fresh := fmt.Sprintf("%s.%d", b.binary, os.Getpid())

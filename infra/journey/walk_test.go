@@ -23,6 +23,7 @@ var (
 	anyTokenOfVCS = without(anyToken, otherVCS)
 	// Likewise of GitLab, where the installation has a twin of the same id.
 	anyGitlabToken = without(anyToken, restrictedToken, otherInstallation)
+	gitlabCreators = without(anyGitlabToken, weakToken, readToken, writeToken)
 	creators       = without(anyTokenOfVCS, weakToken, readToken, writeToken)
 	readers        = []string{rightToken, restrictedToken, readToken, memberSession, vouchedSession}
 	writers        = []string{rightToken, restrictedToken, writeToken, memberSession, vouchedSession}
@@ -72,8 +73,8 @@ var walk = map[string]row{
 	"GET /api/v1/{vcs}/groups":                                {"/api/v1/gitlab/groups", "", anyGitlabToken, 400},
 	"GET /api/v1/{vcs}/groups/{id}/is-member":                 {"/api/v1/gitlab/groups/{id}/is-member", "", without(anyGitlabToken, outsider, memberSession, vouchedSession, formerSession, lapsedSession, outsiderSession), 200},
 	"GET /api/v1/{vcs}/whoareyou":                             {"/api/v1/gitlab/whoareyou", "", anyGitlabToken, 404},
-	"GET " + ofInstallation + "/webhook":                      {"/api/v1/gitlab/installations/5/webhook", "", anyGitlabToken, 400},
-	"PUT " + ofInstallation + "/access-token":                 {"/api/v1/gitlab/installations/5/access-token", `{"access_token":"x"}`, anyGitlabToken, 400},
+	"GET " + ofInstallation + "/webhook":                      {"/api/v1/gitlab/installations/5/webhook", "", gitlabCreators, 400},
+	"PUT " + ofInstallation + "/access-token":                 {"/api/v1/gitlab/installations/5/access-token", `{"access_token":"x"}`, gitlabCreators, 400},
 	"POST " + ofInstallation + "/repos/refresh":               {"{of}/repos/refresh", "", reaching, 200},
 	"DELETE " + ofInstallation + "/repos/{repo_id}":           {"{of}/repos/7", "", reaching, 400},
 	"POST /api/github/v1/events":                              {"/api/github/v1/events", "{}", nil, 403},

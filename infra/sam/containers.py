@@ -1,6 +1,8 @@
 """The containers around the functions: a network with a DynamoDB and an S3 server, and the image that functions run in."""
 
+import base64
 import contextlib
+import hashlib
 import io
 import os
 import shutil
@@ -144,6 +146,17 @@ class Servers:
         for name, table in resources(source(), "AWS::DynamoDB::Table").items():
             db.create_table(TableName=name, **{k: v for k, v in table["Properties"].items() if k in creatable})
         boto3.client("s3", endpoint_url=self.s3, **client).create_bucket(Bucket=BUCKET)
+
+    def session(self, user):
+        """Begins a session of a user, as a login does; answers the text that opens it."""
+        text = base64.urlsafe_b64encode(os.urandom(32)).rstrip(b"=").decode()
+        name = "SESSION#" + base64.urlsafe_b64encode(hashlib.sha256(text.encode()).digest()).rstrip(b"=").decode()
+        now = {"N": str(int(time.time()))}
+        db = boto3.client("dynamodb", endpoint_url=self.dynamodb, region_name=CREDENTIALS["AWS_REGION"],
+                          aws_access_key_id=CREDENTIALS["AWS_ACCESS_KEY_ID"], aws_secret_access_key=CREDENTIALS["AWS_SECRET_ACCESS_KEY"])
+        db.put_item(TableName="SessionsTable", Item={
+            "pk": {"S": name}, "sk": {"S": "SESSION"}, "user": {"S": user}, "vcs": {"S": "github"}, "created_at": now, "seen_at": now})
+        return text
 
     def operator(self):
         """Variables with which an operator's command finds these tables."""

@@ -34,7 +34,7 @@ def flags(servers, variables):
     return [
         "--config-file", str(ROOT / "samconfig.toml"), "--config-env", "local", "--template", str(WORK / "build" / "template.yaml"),
         "--docker-network", servers.network.name, "--env-vars", variables,
-        "--parameter-overrides", f"Architecture={ARCH}", *servers.flags,
+        "--parameter-overrides", f"Architecture={ARCH}", "GithubAppClientId=Iv1.events", *servers.flags,
     ]
 
 

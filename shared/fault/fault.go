@@ -7,6 +7,7 @@ package fault
 import (
 	"errors"
 	"fmt"
+	"time"
 )
 
 // Kind is the class of a refusal. The HTTP status of each is decided in one
@@ -44,6 +45,9 @@ type Error struct {
 	// Detail says in a sentence what was wrong and what to do next. It never
 	// holds a secret or an internal name.
 	Detail string
+	// RetryAfter is how long a Busy caller is asked to wait, where that is known;
+	// zero is a second.
+	RetryAfter time.Duration
 }
 
 // Error implements error.
@@ -74,6 +78,12 @@ func TooLargef(id, format string, args ...any) *Error {
 // Busyf makes a Busy fault.
 func Busyf(id, format string, args ...any) *Error {
 	return &Error{Kind: Busy, ID: id, Detail: fmt.Sprintf(format, args...)}
+}
+
+// After sets how long a Busy caller is asked to wait.
+func (e *Error) After(wait time.Duration) *Error {
+	e.RetryAfter = wait
+	return e
 }
 
 // The faults that need no words: their answers have no body.

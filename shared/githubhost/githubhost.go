@@ -92,11 +92,17 @@ func (a *App) installation(ctx context.Context, installation string) (*github.Cl
 	if c := a.clients[installation]; c != nil {
 		return c, nil
 	}
-	signed, err := ghinstallation.New(a.transport, a.id, id, []byte(pem))
+	signed, err := newRenewed(func() (http.RoundTripper, error) {
+		signed, err := ghinstallation.New(a.transport, a.id, id, []byte(pem))
+		if err != nil {
+			return nil, errors.New("github: the private key of the GitHub App is not an RSA key in PEM")
+		}
+		signed.BaseURL = a.api
+		return signed, nil
+	})
 	if err != nil {
-		return nil, errors.New("github: the private key of the GitHub App is not an RSA key in PEM")
+		return nil, err
 	}
-	signed.BaseURL = a.api
 	base := a.api + "/"
 	// What is remembered lies above the credential: it is one installation's alone.
 	c, err := github.NewClient(github.WithTransport(newTagged(signed)), github.WithURLs(&base, &base))

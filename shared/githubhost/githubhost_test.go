@@ -179,3 +179,24 @@ func TestKeyThatIsNoneIsSaidWithoutIt(t *testing.T) {
 		t.Errorf("another App's key: %v", err)
 	}
 }
+
+func TestTokenThatGitHubTakesNoLongerIsReplacedOnce(t *testing.T) {
+	t.Parallel()
+	app, host := newApp(t)
+	host.Install("42", repositories(2)...)
+	if _, err := app.Repositories(t.Context(), "42", 1); err != nil {
+		t.Fatal(err)
+	}
+	host.Fail(vcstest.Failure{Match: "GET /installation", Times: 1, Status: http.StatusUnauthorized, Body: `{"message":"Bad credentials"}`})
+	got, err := app.Repositories(t.Context(), "42", 1)
+	if err != nil || len(got.Repositories) != 2 {
+		t.Errorf("%d repositories, %v", len(got.Repositories), err)
+	}
+	if n := host.Asked("POST /app/installations/42/access_tokens"); n != 2 {
+		t.Errorf("%d tokens were fetched, want 2", n)
+	}
+	host.Fail(vcstest.Failure{Match: "GET /installation", Status: http.StatusUnauthorized, Body: `{"message":"Bad credentials"}`})
+	if _, err := app.Repositories(t.Context(), "42", 1); !errors.Is(err, vcshost.ErrRefused) {
+		t.Errorf("a host that refuses every token: %v", err)
+	}
+}

@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"errors"
 	"net/http"
+	"strconv"
+	"time"
 
 	"github.com/opsplane/opsplane/shared/awsclient"
 	"github.com/opsplane/opsplane/shared/fault"
@@ -25,8 +27,11 @@ var answers = map[fault.Kind]struct {
 	fault.Busy:      {http.StatusServiceUnavailable, true},
 }
 
-// retryAfter is what a Busy answer asks its caller to wait, in seconds.
-const retryAfter = "1"
+// retryAfter is what a Busy answer asks its caller to wait, in whole seconds:
+// one, where the fault knows no better.
+func retryAfter(f *fault.Error) string {
+	return strconv.FormatInt(int64(max(time.Second, f.RetryAfter+time.Second-1)/time.Second), 10)
+}
 
 // errorBody is the wire form of a fault.
 type errorBody struct {
@@ -77,7 +82,7 @@ func writeFailure(w http.ResponseWriter, err error) {
 		a.status = http.StatusInternalServerError
 	}
 	if f.Kind == fault.Busy {
-		w.Header().Set("Retry-After", retryAfter)
+		w.Header().Set("Retry-After", retryAfter(f))
 	}
 	if !a.words {
 		w.WriteHeader(a.status)

@@ -18,7 +18,7 @@ func Fault(vcs string, err error) error {
 	var limited *Limited
 	if errors.As(err, &limited) {
 		return fmt.Errorf("%w: %w", fault.Busyf("HOST_LIMIT", "%s takes no more requests for %s: try again then",
-			Names[vcs], limited.RetryAfter.Round(time.Second)), err)
+			Names[vcs], limited.RetryAfter.Round(time.Second)).After(limited.RetryAfter), err)
 	}
 	if errors.Is(err, ErrRefused) {
 		return fmt.Errorf("%w: %w", fault.Busyf("HOST_REFUSED", "%s does not take the token that this server has for it: "+

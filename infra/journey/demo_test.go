@@ -1,0 +1,175 @@
+//go:build unix
+
+package journey
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/url"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+)
+
+// pause between two looks at something that happens by itself.
+const pause = 100 * time.Millisecond
+
+// await asks until something is so, for a minute at most.
+func await(t *testing.T, what string, so func() bool) {
+	t.Helper()
+	for end := time.Now().Add(time.Minute); !so(); time.Sleep(pause) {
+		if time.Now().After(end) {
+			t.Fatalf("%s: not within a minute", what)
+		}
+	}
+}
+
+// list follows the pages of a list to its end and answers a member of each row.
+func list(t *testing.T, c *Client, target, rows, member string) (found []string) {
+	t.Helper()
+	for target != "" {
+		resp := c.Do(t, "GET", target, "")
+		resp.Want(t, 200)
+		var page map[string][]map[string]any
+		if err := json.Unmarshal([]byte(resp.Body), &page); err != nil {
+			t.Fatalf("%s: %v: %s", target, err, resp.Body)
+		}
+		for _, row := range page[rows] {
+			found = append(found, fmt.Sprint(row[member]))
+		}
+		target = ""
+		if m := regexp.MustCompile(`<([^>]*)>; rel="next"`).FindStringSubmatch(resp.Header.Get("Link")); m != nil {
+			u, err := url.Parse(m[1])
+			if err != nil {
+				t.Fatal(err)
+			}
+			target = u.RequestURI()
+		}
+	}
+	return found
+}
+
+// TestNewcomerGoesThroughTheDemo does what the README tells after "make demo":
+// lists, a refresh, a deletion, and the trail of it all.
+func TestNewcomerGoesThroughTheDemo(t *testing.T) {
+	t.Parallel()
+	s := theStack(t)
+	for range 2 { // a second demo sends the same deliveries again
+		cmd := exec.Command(s.programs.demo)
+		cmd.Dir, cmd.Env = s.programs.root, append(os.Environ(), "STATE="+s.State)
+		if out, err := cmd.CombinedOutput(); err != nil {
+			t.Fatalf("demo: %v: %s", err, out)
+		}
+	}
+	key, err := os.ReadFile(filepath.Join(s.State, "api-key"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := s.Client(strings.TrimSpace(string(key)))
+	for vcs, want := range map[string]struct {
+		installation, archived, live      string
+		before, after, left, pullRequests []string
+	}{
+		"github": {
+			"424242", "99001144", "99001122",
+			[]string{"infra", "legacy", "platform"},
+			[]string{"infra", "legacy", "modules", "platform"},
+			[]string{"infra", "modules", "platform"},
+			[]string{"18", "17", "17"},
+		},
+		"gitlab": {
+			"77", "503", "501",
+			[]string{"dns", "network", "storage"},
+			[]string{"backup", "dns", "network", "storage"},
+			[]string{"backup", "dns", "network"},
+			[]string{"3"},
+		},
+	} {
+		base := "/api/v1/" + vcs + "/installations"
+		if got := list(t, c, "/api/v1/user/"+vcs+"/installations", "installations", "id"); !slices.Contains(got, want.installation) {
+			t.Errorf("%s: installations %v", vcs, got)
+		}
+		base += "/" + want.installation
+		expect := func(what string, got, want []string) {
+			t.Helper()
+			if !slices.Equal(got, want) {
+				t.Errorf("%s: %s %v, want %v", vcs, what, got, want)
+			}
+		}
+		expect("repositories", list(t, c, base+"/repos?limit=1", "repositories", "name"), want.before)
+		expect("pull requests", list(t, c, base+"/pull-requests?limit=1", "pull_requests", "pull_number"), want.pullRequests)
+		completed(t, c, c.Do(t, "POST", base+"/repos/refresh", ""))
+		expect("repositories after a refresh", list(t, c, base+"/repos?limit=2", "repositories", "name"), want.after)
+		c.Do(t, "DELETE", base+"/repos/"+want.live, "").Want(t, 400)
+		completed(t, c, c.Do(t, "DELETE", base+"/repos/"+want.archived, ""))
+		expect("repositories after a deletion", list(t, c, base+"/repos", "repositories", "name"), want.left)
+		trail := "/api/v1/audit?vcs=" + vcs + "&installation_id=" + want.installation
+		await(t, "trail of the deletion", func() bool {
+			return slices.Contains(list(t, c, trail+"&action=repository.remove", "results", "subject"), want.archived)
+		})
+		await(t, "trail of the tasks", func() bool {
+			return len(list(t, c, trail+"&action=task.&limit=1", "results", "id")) >= 6 // made, begun and ended, each
+		})
+	}
+}
+
+// completed waits for the end of a task that a request has started.
+func completed(t *testing.T, c *Client, started Response) {
+	t.Helper()
+	started.Want(t, 200)
+	var task struct{ ID, State, Problem string }
+	if err := json.Unmarshal([]byte(started.Body), &task); err != nil {
+		t.Fatal(err)
+	}
+	await(t, "end of a task", func() bool {
+		resp := c.Do(t, "GET", "/api/v1/tasks/"+task.ID, "")
+		resp.Want(t, 200)
+		if err := json.Unmarshal([]byte(resp.Body), &task); err != nil {
+			t.Fatal(err)
+		}
+		return task.State != "pending" && task.State != "running"
+	})
+	if task.State != "completed" {
+		t.Fatalf("task %+v", task)
+	}
+}
+
+// TestTrailHasEachVisibleWriteOnceWithinSeconds reads records through the real
+// stream, and says how long they took.
+func TestTrailHasEachVisibleWriteOnceWithinSeconds(t *testing.T) {
+	t.Parallel()
+	s := theStack(t)
+	c, in := s.Member(t)
+	trail := "/api/v1/audit?vcs=github&installation_id=" + in.ID + "&action=key."
+	c.Do(t, "PUT", in.Path("key", "draft"), `{"data":"secret-value","committed":false}`)
+	began := time.Now()
+	written(t, c.Do(t, "PUT", in.Path("key", "one"), `{"data":"secret-value"}`))
+	await(t, "record of a write", func() bool { return len(list(t, c, trail, "results", "id")) > 0 })
+	t.Logf("a record could be read %d ms after its write", time.Since(began).Milliseconds())
+	const many = 50
+	for i := range many {
+		written(t, c.Do(t, "PUT", in.Path("key", fmt.Sprint("many", i)), `{"data":1}`))
+	}
+	c.Do(t, "POST", in.Base()+"/commit", `{"keys":[{"key":"draft"}]}`).Want(t, 200)
+	c.Do(t, "DELETE", in.Path("key", "one"), "").Want(t, 200)
+	var actions []string
+	await(t, "record of the last write", func() bool {
+		actions = list(t, c, trail+"&limit=20", "results", "action")
+		return len(actions) > 0 && actions[0] == "key.remove"
+	})
+	counts := map[string]int{}
+	for _, a := range actions {
+		counts[a]++
+	}
+	if counts["key.write"] != many+1 || counts["key.commit"] != 1 || counts["key.remove"] != 1 {
+		t.Errorf("records %v", counts)
+	}
+	if resp := c.Do(t, "GET", trail, ""); strings.Contains(string(resp.Body), "secret-value") {
+		t.Error("the trail has a value")
+	}
+}

@@ -1,0 +1,58 @@
+package githubhost
+
+import (
+	"net/http"
+	"sync"
+)
+
+// renewed carries an installation's requests with a remembered token, and drops
+// the token when the host takes it no longer: GitHub ends the tokens of an
+// installation that is suspended, or whose rights change, before their hour is
+// over. A read that was refused for it is asked once more, with a new one.
+type renewed struct {
+	make func() (http.RoundTripper, error)
+
+	mu  sync.Mutex
+	now http.RoundTripper
+}
+
+func newRenewed(make func() (http.RoundTripper, error)) (*renewed, error) {
+	now, err := make()
+	return &renewed{make: make, now: now}, err
+}
+
+// RoundTrip implements http.RoundTripper.
+func (t *renewed) RoundTrip(r *http.Request) (*http.Response, error) {
+	used := t.current()
+	answer, err := used.RoundTrip(r)
+	if err != nil || answer.StatusCode != http.StatusUnauthorized || r.Method != http.MethodGet {
+		return answer, err
+	}
+	next, err := t.replace(used)
+	if err != nil {
+		return answer, nil // the host's refusal says more than the key's form
+	}
+	_ = answer.Body.Close()
+	return next.RoundTrip(r)
+}
+
+func (t *renewed) current() http.RoundTripper {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.now
+}
+
+// replace drops what was used; of requests that find the same token refused at
+// the same time, the first does.
+func (t *renewed) replace(used http.RoundTripper) (http.RoundTripper, error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.now != used {
+		return t.now, nil
+	}
+	next, err := t.make()
+	if err == nil {
+		t.now = next
+	}
+	return next, err
+}
