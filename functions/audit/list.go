@@ -53,7 +53,7 @@ func decode(r *http.Request) (query, error) {
 			return query{}, fault.Invalidf("INVALID_PARAMETER", "a filter has at most %d bytes", maxText)
 		}
 	}
-	if q.target != (access.Target{}) {
+	if values.Has("vcs") || values.Has("installation_id") {
 		if err := installation.ValidID(q.target.VCS, q.target.Installation); err != nil {
 			return query{}, fault.Invalidf("INVALID_PARAMETER", "query parameters vcs and installation_id name an installation together")
 		}

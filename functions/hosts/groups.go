@@ -143,8 +143,9 @@ func decodeWhoareyou(r *http.Request) (string, error) {
 	if _, err := gitlabOnly(r); err != nil {
 		return "", err
 	}
-	id := httpapi.NewQuery(r).String("installation_id", "")
-	if id != "" && installation.ValidID(gitlabName, id) != nil {
+	query := httpapi.NewQuery(r)
+	id := query.String("installation_id", "")
+	if query.Has("installation_id") && installation.ValidID(gitlabName, id) != nil {
 		return "", fault.Invalidf("INVALID_PARAMETER", "query parameter installation_id must be the id of a group")
 	}
 	return id, nil

@@ -67,8 +67,9 @@ func (r redirect) SetHeaders(h http.Header) {
 
 // installationOf reads the id of an installation that the person has just made.
 func installationOf(r *http.Request, vcs string) (string, error) {
-	id := httpapi.NewQuery(r).String("installation_id", "")
-	if id != "" && installation.ValidID(vcs, id) != nil {
+	query := httpapi.NewQuery(r)
+	id := query.String("installation_id", "")
+	if query.Has("installation_id") && installation.ValidID(vcs, id) != nil {
 		return "", fault.Invalidf("INVALID_PARAMETER", "query parameter installation_id must be the number of an installation")
 	}
 	return id, nil

@@ -8,7 +8,19 @@ from schemathesis.openapi.checks import RejectedPositiveData
 # what its text begins with: the id may have other uses.
 UNSAYABLE = {
     "INVALID_CURSOR": ("",),  # a cursor is one that an answer has given
-    "INVALID_PARAMETER": ("query parameter page ",),  # so is a page
+    "INVALID_PARAMETER": (
+        "query parameter page ",  # so is a page
+        "query parameters vcs and ",  # one without the other
+    ),
+    # What is there, and what the hosts say of it.
+    "REPO_NOT_FOUND": ("",),
+    "REPO_NOT_ARCHIVED": ("",),
+    "VCS_NOT_CONFIGURED": ("",),
+    "NO_ACCESS_TOKEN": ("",),
+    "INVALID_ACCESS_TOKEN": ("",),
+    "LOGIN_REFUSED": ("",),
+    "LOGIN_NOT_BEGUN": ("",),
+    "INVALID_INSTALLATION_ID": ("",),  # a number, of which some are no ids
     # Letters that cannot be printed, a parameter that is given twice.
     "INVALID_BODY": ('member "file_name" ', 'member "content_type" '),
     "INVALID_SELECT": ("",),  # the grammar of a selection

@@ -7,6 +7,19 @@ from collections import Counter, defaultdict
 from pathlib import Path
 
 
+# Operations that no request made from the document can do, and why. Tests of the functions do them.
+OUT_OF_REACH = {
+    "POST /api/github/v1/events": "a delivery has the host's signature",
+    "POST /api/v1/{vcs}/events": "a delivery has the host's token",
+    "GET /api/v1/{vcs}/groups": "it takes a login at GitLab",
+    "GET /api/v1/{vcs}/installations/{installation_id}/webhook": "it takes a login at GitLab",
+    "PUT /api/v1/{vcs}/installations/{installation_id}/access-token": "it takes a login at GitLab",
+    "GET /api/v1/{vcs}/whoareyou": "it takes a token that GitLab accepts",
+    "POST /api/v1/{vcs}/installations/{installation_id}/repos/refresh": "it takes a GitHub App",
+    "DELETE /api/v1/{vcs}/installations/{installation_id}/repos/{repo_id}": "it takes a host that has the repository archived",
+}
+
+
 class Tally:
     def __init__(self, path):
         self.path = path
@@ -42,7 +55,8 @@ def show(counts):
 
 
 def never_done(counts):
-    return [operation for operation, statuses in sorted(counts.items()) if not any(status[0] in "23" for status in statuses)]
+    return [operation for operation, statuses in sorted(counts.items())
+            if operation not in OUT_OF_REACH and not any(status[0] in "23" for status in statuses)]
 
 
 if __name__ == "__main__":

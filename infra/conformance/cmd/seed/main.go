@@ -91,26 +91,29 @@ func member(ctx context.Context, db *dynamodb.Client, table string) (string, err
 	return u.ID, nil
 }
 
-// tasks makes one in each state that a task can have, and answers their ids.
+// tasks makes one in each state that a task can have, and answers their ids. The
+// stack's own worker would end them: so they are not due for an hour.
 func tasks(ctx context.Context, store task.Store, owner string) ([]string, error) {
 	var ids []string
+	later := author()
+	later.At = later.At.Add(time.Hour)
 	for _, state := range []task.State{task.Pending, task.Running, task.Completed, task.Failed} {
-		id := uuid.NewString()
-		if err := store.Create(ctx, author(), task.Task{ID: id, Owner: owner, Name: "look at it"}); err != nil {
+		made := task.Task{ID: uuid.NewString(), Owner: owner, Name: "look at it", Kind: task.RefreshRepositories, VCS: "github", Installation: "1"}
+		if err := store.Create(ctx, later, made); err != nil {
 			return nil, err
 		}
-		ids = append(ids, id)
+		ids = append(ids, made.ID)
 		if state == task.Pending {
 			continue
 		}
-		run, err := store.Begin(ctx, id, time.Now())
+		run, err := store.Begin(ctx, made.ID, later.At)
 		if err != nil {
 			return nil, err
 		}
 		if state == task.Running {
 			continue
 		}
-		if err := store.End(ctx, run, state, "", time.Now()); err != nil {
+		if err := store.End(ctx, run, state, "", later.At); err != nil {
 			return nil, err
 		}
 	}
