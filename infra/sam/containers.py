@@ -26,10 +26,11 @@ CREDENTIALS = {"AWS_ACCESS_KEY_ID": "local", "AWS_SECRET_ACCESS_KEY": "localsecr
 
 # "sam local" resolves the Ref of a table to its logical id, so that is what tables are called.
 TABLES = {"TOKENS_TABLE": "TokensTable", "SIGNING_KEYS_TABLE": "SigningKeysTable", "OPERATIONS_TABLE": "OperationsTable",
-          "DELIVERIES_TABLE": "DeliveriesTable"}
+          "DELIVERIES_TABLE": "DeliveriesTable",
+          "AUDIT_TABLE": "AuditTable"}
 
 # A bucket's name must be in lower case.
-BUCKET = "kv-bucket"
+BUCKETS = {"KV_BUCKET": "kv-bucket", "AUDIT_BUCKET": "audit-bucket"}
 
 AWS_IMAGE = f"public.ecr.aws/lambda/provided:al2023-{ARCH}"
 STANDIN_IMAGE = "opsplane-lambda:al2023"
@@ -145,7 +146,8 @@ class Servers:
         creatable = ("BillingMode", "AttributeDefinitions", "KeySchema", "LocalSecondaryIndexes", "GlobalSecondaryIndexes")
         for name, table in resources(source(), "AWS::DynamoDB::Table").items():
             db.create_table(TableName=name, **{k: v for k, v in table["Properties"].items() if k in creatable})
-        boto3.client("s3", endpoint_url=self.s3, **client).create_bucket(Bucket=BUCKET)
+        for bucket in BUCKETS.values():
+            boto3.client("s3", endpoint_url=self.s3, **client).create_bucket(Bucket=bucket)
 
     def session(self, user):
         """Begins a session of a user, as a login does; answers the text that opens it."""

@@ -11,12 +11,12 @@ import tempfile
 import urllib.error
 import urllib.request
 
-from containers import ARCH, BUCKET, CREDENTIALS, ROOT, WORK, wait_for
+from containers import ARCH, BUCKETS, CREDENTIALS, ROOT, WORK, wait_for
 
 SAM = ROOT / ".tools" / "venv" / "bin" / "sam"
 
 # Inside the network of the containers.
-ENDPOINTS = {"AWS_ENDPOINT_URL_DYNAMODB": "http://dynamodb:8000", "AWS_ENDPOINT_URL_S3": "http://s3:7070", "KV_BUCKET": BUCKET}
+ENDPOINTS = {"AWS_ENDPOINT_URL_DYNAMODB": "http://dynamodb:8000", "AWS_ENDPOINT_URL_S3": "http://s3:7070", **BUCKETS}
 
 
 def environment():
