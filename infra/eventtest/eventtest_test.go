@@ -16,6 +16,7 @@ import (
 	"github.com/opsplane/opsplane/shared/accesstoken"
 	"github.com/opsplane/opsplane/shared/apikey"
 	"github.com/opsplane/opsplane/shared/change"
+	"github.com/opsplane/opsplane/shared/installation"
 	"github.com/opsplane/opsplane/shared/session"
 	"github.com/opsplane/opsplane/shared/signing"
 	"github.com/opsplane/opsplane/shared/user"
@@ -45,25 +46,28 @@ func TestEvents(t *testing.T) {
 			t.Errorf("function %s has no event", f.Name())
 		}
 	}
+	// Before the seed: its access token lives 60 seconds, and compiling may take longer.
+	binaries := t.TempDir()
+	build(t, root, binaries)
 	env := storagetest.New(t)
 	known := seed(t, env)
 	for _, folder := range folders {
 		if folder.IsDir() {
 			t.Run(folder.Name(), func(t *testing.T) {
 				t.Parallel()
-				runFolder(t, env, root, folder.Name(), known)
+				runFolder(t, env, root, binaries, folder.Name(), known)
 			})
 		}
 	}
 }
 
 // runFolder invokes each case of one function once, after those it names.
-func runFolder(t *testing.T, env *storagetest.Env, root, folder string, known values) {
+func runFolder(t *testing.T, env *storagetest.Env, root, binaries, folder string, known values) {
 	cases, err := load(filepath.Join(root, "events", folder), known)
 	if err != nil {
 		t.Fatal(err)
 	}
-	f := start(t, root, folder, environ(env))
+	f := start(t, filepath.Join(binaries, folder), folder, environ(env))
 	done := map[string]bool{}
 	var run func(name string)
 	run = func(name string) {
@@ -129,6 +133,9 @@ func seed(t *testing.T, env *storagetest.Env) values {
 	u, err := users.Create(ctx, "admin", author)
 	check(err)
 	member := access.Membership{VCS: "github", Installation: "1"}
+	installations := installation.Store{DB: env.DynamoDB, Table: env.Table("OperationsTable")}
+	_, err = installations.Save(ctx, author, installation.Installation{VCS: member.VCS, ID: member.Installation, Name: "local"})
+	check(err)
 	check(users.AddMembership(ctx, u.ID, member, author))
 	text, key, err := keys.Create(ctx, apikey.New{User: u.ID, Name: "first", Capabilities: access.Strings()}, author)
 	check(err)

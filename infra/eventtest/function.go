@@ -9,7 +9,6 @@ import (
 	"net/http/httptest"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
@@ -52,16 +51,21 @@ func (l *log) String() string {
 	return l.text.String()
 }
 
-// start builds the function of a folder as it is deployed, and runs it under a
-// Runtime API until the test ends.
-func start(t *testing.T, root, folder string, environ map[string]string) *function {
+// build compiles every function as it is deployed, each into a file of dir that
+// bears its folder's name.
+func build(t *testing.T, root, dir string) {
 	t.Helper()
-	binary := filepath.Join(t.TempDir(), "bootstrap")
-	build := exec.Command("go", "build", "-trimpath", "-tags", "lambda.norpc", "-o", binary, "./functions/"+folder)
+	build := exec.Command("go", "build", "-trimpath", "-tags", "lambda.norpc", "-o", dir+"/", "./functions/...")
 	build.Dir, build.Env = root, append(os.Environ(), "CGO_ENABLED=0")
 	if output, err := build.CombinedOutput(); err != nil {
-		t.Fatalf("build functions/%s: %v: %s", folder, err, output)
+		t.Fatalf("build the functions: %v: %s", err, output)
 	}
+}
+
+// start runs the built function of a folder under a Runtime API until the test
+// ends.
+func start(t *testing.T, binary, folder string, environ map[string]string) *function {
+	t.Helper()
 	f := &function{events: make(chan []byte), answers: make(chan []byte, 1), ended: make(chan struct{}), log: &log{}}
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET "+invocations+"next", f.next)

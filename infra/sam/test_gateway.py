@@ -90,8 +90,7 @@ def test_refusals(call, seeded):
     assert call("GET", "/api/v1/whoami", "garbage")[0] == 403
     assert call("GET", "/api/v1/github/kv/1/key/greeting", seeded["api_key"])[0] == 403
     assert call("GET", "/api/v1/github/kv/2/key/greeting", seeded["access_token"])[0] == 403
-    # 403 on AWS, by a gateway response.
-    assert call("GET", "/api/v1/whoami")[0] == 401
+    assert call("GET", "/api/v1/whoami")[0] == 403
 
 
 def test_routes_without_credential(call):
