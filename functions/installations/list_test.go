@@ -173,7 +173,7 @@ func TestPullRequestsArePagedByNumberAndEqualNumbersAreNotSkipped(t *testing.T) 
 		number     int64
 	}{{"7", 1}, {"7", 2}, {"10", 2}, {"9", 2}, {"7", 10}, {"7", 3}} {
 		err := r.pullRequests.Apply(t.Context(), author(), "github", "42", pullrequest.PullRequest{
-			Repository: p.repository, Number: p.number, State: pullrequest.Open, Owner: "acme", Name: "infra",
+			Repository: p.repository, Number: p.number, State: pullrequest.Open,
 		}, "1", r.repositories.NotEmptied("github", "42", p.repository, "1"))
 		if err != nil {
 			t.Fatal(err)
@@ -220,18 +220,44 @@ func TestPullRequestShowsWhatTheHostTold(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
 	p := pullrequest.PullRequest{
-		Repository: "9223372036854775807", Number: 17, Owner: "acme", Name: "infra", Title: "Add <bucket>", User: "ann", State: pullrequest.Merged,
+		Repository: "9223372036854775807", Number: 17, Title: "Add <bucket>", User: "ann", State: pullrequest.Merged,
 		BaseBranch: "main", BaseSHA: "aa", Branch: "topic", SHA: "bb", MergedSHA: "cc", MergedAt: born,
 	}
 	if err := r.pullRequests.Apply(t.Context(), author(), "github", "42", p, "1", r.repositories.NotEmptied("github", "42", p.Repository, "1")); err != nil {
 		t.Fatal(err)
 	}
+	r.repository(t, "42", p.Repository, "infra")
 	var got json.RawMessage
 	r.get(t, pulls, &got)
 	const want = `{"pull_requests":[{"base_branch":"main","base_sha":"aa","branch":"topic","merged_at":"2096-10-02T07:06:40Z","merged_sha":"cc",` +
 		`"name":"infra","owner":"acme","pull_number":17,"repository":9223372036854775807,"sha":"bb","state":"merged","title":"Add <bucket>","user":"ann"}]}`
 	if string(got) != want {
 		t.Errorf("got  %s\nwant %s", got, want)
+	}
+}
+
+func TestPullRequestsFollowTheNamesOfTheirRepositories(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	for n, repo := range []string{"7", "8", "7"} {
+		r.repository(t, "42", repo, "old-"+repo)
+		err := r.pullRequests.Apply(t.Context(), author(), "github", "42", pullrequest.PullRequest{
+			Repository: repo, Number: int64(n + 1), State: pullrequest.Open,
+		}, "1", r.repositories.NotEmptied("github", "42", repo, "1"))
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	renamed := repository.Seen{ID: "7", Owner: "acme-labs", Name: "new"}
+	if err := r.repositories.Apply(t.Context(), author(), "github", "42", renamed, "2"); err != nil {
+		t.Fatal(err)
+	}
+	var page struct {
+		PullRequests []struct{ Owner, Name string } `json:"pull_requests"`
+	}
+	r.get(t, pulls, &page)
+	if got := fmt.Sprint(page.PullRequests); got != "[{acme-labs new} {acme old-8} {acme-labs new}]" {
+		t.Errorf("owners and names %s", got)
 	}
 }
 

@@ -86,11 +86,19 @@ func (i *installations) listPullRequests(ctx context.Context, _ httpapi.Call, q 
 	page := paging.Answer(q.page, rows, func(p pullrequest.PullRequest) []string {
 		return []string{strconv.FormatInt(p.Number, 10), p.Repository}
 	})
+	var ids []string
+	for _, p := range page.Results {
+		ids = append(ids, p.Repository)
+	}
+	names, err := i.repositories.Names(ctx, q.target.VCS, q.target.Installation, ids)
+	if err != nil {
+		return pullRequestPage{}, err
+	}
 	answer := pullRequestPage{Links: page.Links(), PullRequests: make([]pullRequestRow, len(page.Results))}
 	for n, p := range page.Results {
 		answer.PullRequests[n] = pullRequestRow{
 			BaseBranch: p.BaseBranch, BaseSHA: p.BaseSHA, Branch: p.Branch, MergedAt: stamp(p.MergedAt), MergedSHA: p.MergedSHA,
-			Name: p.Name, Owner: p.Owner, PullNumber: p.Number, Repository: json.Number(p.Repository), SHA: p.SHA,
+			Name: names[p.Repository].Name, Owner: names[p.Repository].Owner, PullNumber: p.Number, Repository: json.Number(p.Repository), SHA: p.SHA,
 			State: string(p.State), Title: p.Title, User: p.User,
 		}
 	}

@@ -173,7 +173,7 @@ func (r *rig) listed(t *testing.T, vcs, installation string) []string {
 func (r *rig) pull(t *testing.T, repo string, number int64, version string) {
 	t.Helper()
 	err := r.pullRequests.Apply(t.Context(), r.author(), "github", "42", pullrequest.PullRequest{
-		Repository: repo, Number: number, Owner: "acme", Name: "r" + repo, State: pullrequest.Open,
+		Repository: repo, Number: number, State: pullrequest.Open,
 	}, version, r.repositories.NotEmptied("github", "42", repo, version))
 	if err != nil {
 		t.Fatal(err)

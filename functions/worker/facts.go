@@ -53,7 +53,7 @@ func (f facts) apply(ctx context.Context, author change.Author, d delivery.Deliv
 	case *vcsevent.PullRequestSeen:
 		at := version(c.Version, d)
 		return f.pullRequests.Apply(ctx, author, d.VCS, d.Installation, pullrequest.PullRequest{
-			Repository: c.Repository, Number: c.Number, Owner: c.Owner, Name: c.Name, Title: c.Title, User: c.User,
+			Repository: c.Repository, Number: c.Number, Title: c.Title, User: c.User,
 			State: pullrequest.State(c.State), BaseBranch: c.BaseBranch, BaseSHA: c.BaseSHA, Branch: c.Branch, SHA: c.SHA,
 			MergedSHA: c.MergedSHA, MergedAt: c.MergedAt, Draft: c.Draft,
 		}, at, f.repositories.NotEmptied(d.VCS, d.Installation, c.Repository, at))

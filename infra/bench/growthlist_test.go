@@ -56,7 +56,7 @@ func name(i int) string { return fmt.Sprintf("repository-%07d", i) }
 
 func pull(i int) pullrequest.PullRequest {
 	return pullrequest.PullRequest{
-		Repository: "1", Number: int64(i), Owner: "acme", Name: name(1), Title: "Add a bucket for the logs of the gateway", User: "ann",
+		Repository: "1", Number: int64(i), Title: "Add a bucket for the logs of the gateway", User: "ann",
 		State: pullrequest.Open, BaseBranch: "main", BaseSHA: fmt.Sprintf("%040d", 1), Branch: "add-bucket", SHA: fmt.Sprintf("%040d", 2),
 	}
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
 	"github.com/opsplane/opsplane/shared/attr"
+	"github.com/opsplane/opsplane/shared/awsclient"
 	"github.com/opsplane/opsplane/shared/change"
 )
 
@@ -76,16 +77,12 @@ func (s Store) told(ctx context.Context, in *dynamodb.UpdateItemInput) error {
 	return nil
 }
 
-// batch is how many items DynamoDB reads at once ("BatchGetItem", AWS
-// documentation).
-const batch = 100
-
 // Known reads those of the installations that are known, in the order of ids.
 // All are of one VCS.
 func (s Store) Known(ctx context.Context, vcs string, ids []string) ([]Installation, error) {
 	found := map[string]Installation{}
-	for start := 0; start < len(ids); start += batch {
-		if err := s.readSome(ctx, vcs, ids[start:min(start+batch, len(ids))], found); err != nil {
+	for start := 0; start < len(ids); start += awsclient.MaxBatch {
+		if err := s.readSome(ctx, vcs, ids[start:min(start+awsclient.MaxBatch, len(ids))], found); err != nil {
 			return nil, err
 		}
 	}
@@ -106,21 +103,15 @@ func (s Store) readSome(ctx context.Context, vcs string, ids []string, found map
 		names[attr.Read(k).String("pk")] = id
 		asked.Keys = append(asked.Keys, k)
 	}
-	for rest := map[string]types.KeysAndAttributes{s.Table: asked}; len(rest) > 0; {
-		out, err := s.DB.BatchGetItem(ctx, &dynamodb.BatchGetItemInput{RequestItems: rest})
-		if err != nil {
-			return fmt.Errorf("read installations: %w", err)
+	items, err := awsclient.BatchGet(ctx, s.DB, s.Table, asked)
+	if err != nil {
+		return fmt.Errorf("read installations: %w", err)
+	}
+	for _, item := range items {
+		id := names[attr.Read(item).String("pk")]
+		if found[id], err = decode(vcs, id, item); err != nil {
+			return err
 		}
-		for _, item := range out.Responses[s.Table] {
-			id := names[attr.Read(item).String("pk")]
-			if found[id], err = decode(vcs, id, item); err != nil {
-				return err
-			}
-		}
-		if len(out.UnprocessedKeys) > 0 && len(out.Responses[s.Table]) == 0 {
-			return fmt.Errorf("read installations: %w", &types.ProvisionedThroughputExceededException{})
-		}
-		rest = out.UnprocessedKeys
 	}
 	return nil
 }

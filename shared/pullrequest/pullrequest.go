@@ -26,8 +26,6 @@ type PullRequest struct {
 	Repository string
 	// Number is what the host calls it within the repository, from 1 on.
 	Number int64
-	// Owner and Name are those of the repository when the fact was told.
-	Owner, Name string
 	// Title and User, the author's login, may be empty.
 	Title, User string
 	// State is whether it is open, or how it ended.

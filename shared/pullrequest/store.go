@@ -108,7 +108,7 @@ func (p PullRequest) attributes() attr.Item {
 	item := p.rare()
 	item["number"], item["draft"] = attr.Int(p.Number), attr.Bool(p.Draft)
 	for name, value := range map[string]string{
-		"repository": p.Repository, "owner": p.Owner, "name": p.Name, "title": p.Title, "state": string(p.State),
+		"repository": p.Repository, "title": p.Title, "state": string(p.State),
 		"base_branch": p.BaseBranch, "base_sha": p.BaseSHA, "branch": p.Branch, "sha": p.SHA,
 		"by_repository": padded(p.Repository) + "#" + fmt.Sprintf("%0*d", numberDigits, p.Number),
 	} {
@@ -120,8 +120,8 @@ func (p PullRequest) attributes() attr.Item {
 func decode(item attr.Item) (PullRequest, error) {
 	r := attr.Read(item)
 	p := PullRequest{
-		Repository: r.String("repository"), Number: r.Int("number"), Draft: r.Bool("draft"), Owner: r.String("owner"),
-		Name: r.String("name"), Title: r.String("title"), User: r.String("user"), State: State(r.String("state")),
+		Repository: r.String("repository"), Number: r.Int("number"), Draft: r.Bool("draft"),
+		Title: r.String("title"), User: r.String("user"), State: State(r.String("state")),
 		BaseBranch: r.String("base_branch"), BaseSHA: r.String("base_sha"), Branch: r.String("branch"), SHA: r.String("sha"),
 		MergedSHA: r.String("merged_sha"), MergedAt: r.Time("merged_at"),
 	}

@@ -3,11 +3,14 @@ package repository
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
 	"github.com/opsplane/opsplane/shared/attr"
+	"github.com/opsplane/opsplane/shared/awsclient"
 )
 
 // Query chooses among an installation's repositories. At most one of After,
@@ -56,4 +59,35 @@ func (s Store) List(ctx context.Context, vcs, installation string, q Query) ([]R
 		}
 	}
 	return list, nil
+}
+
+// FullName is what people call a repository.
+type FullName struct{ Owner, Name string }
+
+// Names answers what repositories are called now, by their ids, those included
+// that are gone but remembered. There are at most awsclient.MaxBatch different
+// ids.
+func (s Store) Names(ctx context.Context, vcs, installation string, ids []string) (map[string]FullName, error) {
+	names := map[string]FullName{}
+	asked := types.KeysAndAttributes{
+		ProjectionExpression: aws.String("id, #owner, #name"), ExpressionAttributeNames: map[string]string{"#owner": "owner", "#name": "name"},
+	}
+	for _, id := range slices.Compact(slices.Sorted(slices.Values(ids))) {
+		asked.Keys = append(asked.Keys, key(vcs, installation, id))
+	}
+	if len(asked.Keys) == 0 {
+		return names, nil
+	}
+	items, err := awsclient.BatchGet(ctx, s.DB, s.Table, asked)
+	if err != nil {
+		return nil, fmt.Errorf("read names of repositories: %w", err)
+	}
+	for _, item := range items {
+		r := attr.Read(item)
+		names[r.String("id")] = FullName{Owner: r.String("owner"), Name: r.String("name")}
+		if err := r.Err(); err != nil {
+			return nil, fmt.Errorf("decode repository: %w", err)
+		}
+	}
+	return names, nil
 }

@@ -77,7 +77,7 @@ func check(t *testing.T, c vcsevent.Change) {
 		ids(c.ID)
 	case *vcsevent.PullRequestSeen:
 		ids(c.Repository)
-		need(1024, c.Owner, c.Name, c.BaseBranch, c.Branch, c.SHA)
+		need(1024, c.BaseBranch, c.Branch, c.SHA)
 		if c.Number <= 0 || len(c.Title) > 1024 || !utf8.ValidString(c.Title) || c.At.IsZero() {
 			t.Fatalf("%+v", c)
 		}

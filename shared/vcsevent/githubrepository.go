@@ -67,7 +67,7 @@ func (p *githubPull) seen(c *checker, r *RepositorySeen) *PullRequestSeen {
 		c.fail("pull_request.updated_at is missing")
 	}
 	seen := &PullRequestSeen{
-		Repository: r.ID, Owner: r.Owner, Name: r.Name, Number: p.Number, Title: cut(p.Title, maxTitle), Draft: p.Draft,
+		Repository: r.ID, Number: p.Number, Title: cut(p.Title, maxTitle), Draft: p.Draft,
 		User:       c.optional("pull_request.user.login", p.User.Login, maxName),
 		BaseBranch: c.name("pull_request.base.ref", p.Base.Ref, maxBranch), BaseSHA: c.name("pull_request.base.sha", p.Base.SHA, maxSHA),
 		Branch: c.name("pull_request.head.ref", p.Head.Ref, maxBranch), SHA: c.name("pull_request.head.sha", p.Head.SHA, maxSHA),

@@ -127,7 +127,7 @@ func (m *gitlabMerge) seen(c *checker, r *RepositorySeen, user string) *PullRequ
 		c.fail("object_attributes.updated_at is missing")
 	}
 	seen := &PullRequestSeen{
-		Repository: r.ID, Owner: r.Owner, Name: r.Name, Number: m.IID, Title: cut(m.Title, maxTitle), Draft: m.Draft,
+		Repository: r.ID, Number: m.IID, Title: cut(m.Title, maxTitle), Draft: m.Draft,
 		BaseBranch: c.name("object_attributes.target_branch", m.TargetBranch, maxBranch),
 		Branch:     c.name("object_attributes.source_branch", m.SourceBranch, maxBranch),
 		SHA:        c.name("object_attributes.last_commit.id", m.LastCommit.ID, maxSHA),

@@ -99,9 +99,9 @@ type RepositoryGone struct {
 
 // PullRequestSeen tells all of a pull or merge request.
 type PullRequestSeen struct {
-	// Repository is the id; Owner and Name are the repository's.
-	Repository, Owner, Name string
-	Number                  int64
+	// Repository is the id.
+	Repository string
+	Number     int64
 	// User is the author's login. GitLab tells it only when one is opened, and
 	// MergedAt only when it is merged.
 	Title, User string
