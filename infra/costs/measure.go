@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"maps"
 	"net/http"
-	"reflect"
 	"regexp"
 	"slices"
 
@@ -16,7 +15,7 @@ import (
 
 // measure makes a request to DynamoDB and answers its units by AWS's
 // documentation ("Read and write operations", "Local secondary indexes",
-// "Transactions"). What the server itself reports of the table must agree; of
+// "Using Global Secondary Indexes", "Transactions"). What the server itself reports of the table must agree; of
 // indexes and of items that are missing, local servers report each its own.
 func (m *Meter) measure(r *http.Request, operation string, body []byte) (reads, writes float64, response *http.Response, err error) {
 	var q request
@@ -121,72 +120,6 @@ func (m *Meter) items(r *http.Request, list []write) ([]attr.Item, error) {
 		}
 	}
 	return found, nil
-}
-
-// tableInfo names the sort keys of a table's indexes.
-type tableInfo struct{ sort []string }
-
-// indexWrites are the units of the copies that local indexes keep: an entry
-// that comes, goes or changes is a write, one whose key changes is two.
-func (m *Meter) indexWrites(r *http.Request, w write, before, after attr.Item) (float64, error) {
-	info, err := m.describe(r, w.table)
-	if err != nil {
-		return 0, err
-	}
-	units := 0.0
-	for _, name := range info.sort {
-		old, now := before[name], after[name]
-		switch {
-		case old == nil && now == nil, reflect.DeepEqual(before, after):
-		case old == nil:
-			units += writeUnits(ItemSize(after))
-		case now == nil:
-			units += writeUnits(ItemSize(before))
-		case !reflect.DeepEqual(old, now):
-			units += writeUnits(ItemSize(before)) + writeUnits(ItemSize(after))
-		default:
-			units += writeUnits(max(ItemSize(before), ItemSize(after)))
-		}
-	}
-	return w.factor * units, nil
-}
-
-func (m *Meter) describe(r *http.Request, table string) (*tableInfo, error) {
-	if info := m.indexes[table]; info != nil {
-		return info, nil
-	}
-	_, text, err := m.send(r, "DescribeTable", fmt.Appendf(nil, `{"TableName":%q}`, table))
-	if err != nil {
-		return nil, err
-	}
-	var a struct {
-		Table struct {
-			LocalSecondaryIndexes []struct {
-				KeySchema  []struct{ AttributeName, KeyType string }
-				Projection struct{ ProjectionType string }
-			}
-			GlobalSecondaryIndexes []json.RawMessage
-		}
-	}
-	if err := json.Unmarshal(text, &a); err != nil {
-		return nil, fmt.Errorf("decode table: %w", err)
-	}
-	info := &tableInfo{}
-	for _, index := range a.Table.LocalSecondaryIndexes {
-		if index.Projection.ProjectionType != "ALL" {
-			return nil, fmt.Errorf("an index of %s has only a part of the items: not known here", table)
-		}
-		for _, k := range index.KeySchema {
-			if k.KeyType == "RANGE" {
-				info.sort = append(info.sort, k.AttributeName)
-			}
-		}
-	}
-	if len(a.Table.GlobalSecondaryIndexes) > 0 {
-		return nil, fmt.Errorf("%s has a global index: not known here", table)
-	}
-	m.indexes[table] = info
-	return info, nil
 }
 
 var variable = regexp.MustCompile(`:\w+`)
