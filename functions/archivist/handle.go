@@ -4,12 +4,20 @@ import (
 	"bytes"
 	"compress/gzip"
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
 	"fmt"
 	"log/slog"
+	"strings"
+	"time"
 
 	"github.com/aws/aws-lambda-go/events"
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
+
+	"github.com/opsplane/opsplane/shared/audit"
+	"github.com/opsplane/opsplane/shared/telemetry"
 )
 
 type archivist struct {
@@ -18,24 +26,33 @@ type archivist struct {
 	log     *slog.Logger
 }
 
-// handle writes the new records of a batch as one object: gzip, a record as JSON
-// on each line. Its name is that of the first change, so that a batch that is
-// told again replaces itself; cut otherwise, it leaves a record twice, with the
-// same id.
+// handle writes what a batch tells as one object: gzip, a record as JSON on each
+// line. Its name is that of the first, so that a batch that is told again
+// replaces itself; cut otherwise, it leaves a record twice, with the same id.
+//
+// Records are never changed, and go when their time is over. Where somebody with
+// AWS credentials changes or removes one, the archive says so, and keeps what it
+// was.
 func (a *archivist) handle(ctx context.Context, event events.DynamoDBEvent) error {
 	var packed bytes.Buffer
 	w := gzip.NewWriter(&packed)
-	lines, name := 0, ""
+	lines, tampered, name := 0, 0, ""
 	for _, change := range event.Records {
-		record, ok := change.Change.NewImage["record"]
-		if !ok || record.DataType() != events.DataTypeString || change.EventName != "INSERT" {
-			continue // what expires in the table stays in the archive
+		text, ok, err := line(change)
+		if err != nil {
+			return err
+		}
+		if !ok {
+			continue
+		}
+		if change.EventName != "INSERT" {
+			tampered++
 		}
 		if lines++; lines == 1 {
 			day := change.Change.ApproximateCreationDateTime.UTC().Format("2006/01/02")
-			name = fmt.Sprintf("records/%s/%s.jsonl.gz", day, change.Change.SequenceNumber)
+			name = fmt.Sprintf("records/%s/%s-%.8x.jsonl.gz", day, change.Change.SequenceNumber, sha256.Sum256(text))
 		}
-		if _, err := fmt.Fprintln(w, record.String()); err != nil {
+		if _, err := fmt.Fprintf(w, "%s\n", text); err != nil {
 			return fmt.Errorf("compress records: %w", err)
 		}
 	}
@@ -52,6 +69,38 @@ func (a *archivist) handle(ctx context.Context, event events.DynamoDBEvent) erro
 	if err != nil {
 		return fmt.Errorf("write %s: %w", name, err)
 	}
-	a.log.LogAttrs(ctx, slog.LevelInfo, "archived", slog.String("object", name), slog.Int("records", lines))
+	level := slog.LevelInfo
+	if tampered > 0 {
+		level = slog.LevelError
+	}
+	a.log.LogAttrs(ctx, level, "archived", slog.String("object", name), slog.Int("records", lines), slog.Int("tampered", tampered),
+		telemetry.Metrics(time.Now(), telemetry.Metric{Name: "records", Unit: "Count"}, telemetry.Metric{Name: "tampered", Unit: "Count"}))
 	return nil
+}
+
+// line is what the archive says of a change of the trail's table; false if
+// nothing.
+func line(change events.DynamoDBEventRecord) (text []byte, ok bool, err error) {
+	record := func(image map[string]events.DynamoDBAttributeValue) map[string]any {
+		if v, ok := image["record"]; ok && v.DataType() == events.DataTypeString {
+			return map[string]any{"record": v.String()}
+		}
+		return nil
+	}
+	is, was := record(change.Change.NewImage), record(change.Change.OldImage)
+	switch {
+	case audit.Expired(change), is == nil && was == nil:
+		return nil, false, nil
+	case change.EventName == "INSERT":
+		return []byte(is["record"].(string)), true, nil
+	}
+	sum := sha256.Sum256([]byte(change.Change.SequenceNumber))
+	text, err = json.Marshal(audit.Record{
+		ID: hex.EncodeToString(sum[:16]), At: change.Change.ApproximateCreationDateTime.UTC(), Action: "record." + strings.ToLower(change.EventName),
+		Actor: audit.Actor{ID: audit.Unknown}, Subject: change.Change.Keys["sk"].String(), Before: was, After: is,
+	})
+	if err != nil {
+		return nil, false, fmt.Errorf("encode record: %w", err)
+	}
+	return text, true, nil
 }

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+	"golang.org/x/sync/errgroup"
 
 	"github.com/opsplane/opsplane/infra/contract"
 	"github.com/opsplane/opsplane/infra/storagetest"
@@ -161,17 +162,23 @@ func TestFilters(t *testing.T) {
 	r.put(t, "8", "42", "ann", "key.write", "", 40*24*time.Hour)
 	at := func(ago time.Duration) string { return url.QueryEscape(born.Add(-ago).Format(time.RFC3339)) }
 	for query, want := range map[string]string{
-		of42:                                       "[1 2 3 4 5]",
-		of42 + "&actor=bob":                        "[2]",
-		of42 + "&action=key.write":                 "[1 5]",
-		of42 + "&action=repository.":               "[3 4]",
-		of42 + "&key=plan/1":                       "[1 2]",
-		of42 + "&key=7":                            "[5]",
-		of42 + "&repository=7":                     "[3 4]",
-		of42 + "&from=" + at(2*time.Hour):          "[1 2]",
-		of42 + "&to=" + at(3*time.Hour):            "[4 5]",
-		of42 + "&key=&from=" + at(50*24*time.Hour): "[8]",
-		path:                                "[1 4 5 6]",
+		of42:                                            "[1 2 3 4 5 8]",
+		of42 + "&actor=bob":                             "[2]",
+		of42 + "&action=key.write":                      "[1 5 8]",
+		of42 + "&action=repository.":                    "[3 4]",
+		of42 + "&key=plan/1":                            "[1 2]",
+		of42 + "&key=7":                                 "[5]",
+		of42 + "&repository=7":                          "[3 4]",
+		of42 + "&from=" + at(2*time.Hour):               "[1 2]",
+		of42 + "&to=" + at(3*time.Hour):                 "[4 5 8]",
+		of42 + "&to=2999-01-01T00:00:00Z&limit=2":       "[1 2 3 4 5 8]",
+		of42 + "&key=plan/1&repository=7":               "[]",
+		of42 + "&key=plan/1&actor=bob":                  "[2]",
+		of42 + "&repository=7&action=repository.change": "[3]",
+		of42 + "&key=&from=" + at(50*24*time.Hour):      "[8]",
+		path:                                "[1 4 5 6 8]",
+		path + "?key=7":                     "[5]",
+		path + "?repository=7":              "[4]",
 		path + "?actor=ann&action=api_key.": "[6]",
 	} {
 		all, _, _ := r.walk(t, query, "next")
@@ -193,8 +200,10 @@ func TestTrailIsReadByThoseWhoMay(t *testing.T) {
 		of42: 200, path: 200, path + "?actor=ann": 200,
 		path + "?vcs=github&installation_id=43": 403, path + "?vcs=gitlab&installation_id=42": 403, path + "?actor=bob": 403,
 		path + "?vcs=github": 400, path + "?installation_id=42": 400, path + "?vcs=svn&installation_id=42": 400,
+		of42 + "&action=repository": 400, of42 + "&action=bogus.": 400, of42 + "&action=key.a.b": 400, of42 + "&action=.": 400, of42 + "&repository=legacy": 400,
+		of42 + "&repository=-1": 400, of42 + "&from=2026-11-02T00:00:00Z&to=2026-11-01T00:00:00Z": 400, path + "?vcs=github&installation_id=x": 400,
 		path + "?from=yesterday": 400, path + "?to=2026-13-01T00:00:00Z": 400, of42 + "&page=n&page=x": 400, of42 + "&limit=0": 400,
-		of42 + "&page=n&page=" + "MDAwMDAwMDAwMDAwMCM": 200, path + "?key=" + strings.Repeat("k", 1001): 400,
+		of42 + "&page=n&page=" + "MDAwMDAwMDAwMDAwMCM": 400, path + "?key=" + strings.Repeat("k", 1001): 400,
 	} {
 		if got := ask(target); got != want {
 			t.Errorf("%s: %d, want %d", target, got, want)
@@ -210,9 +219,14 @@ func TestTrailIsReadByThoseWhoMay(t *testing.T) {
 		t.Errorf("restricted to another installation: %d, of its own actions %d", got, own)
 	}
 	r.caller = caller
-	r.caller.Kind, r.caller.Memberships, r.caller.Partial = access.KindSession, nil, true
+	r.caller.Kind = access.KindSession
 	if got := ask(of42); got != 403 {
-		t.Errorf("session of nobody: %d", got)
+		t.Errorf("session: %d", got)
+	}
+	r.caller = caller
+	r.caller.Memberships, r.caller.Partial = nil, true
+	if got := ask(of42); got != 403 {
+		t.Errorf("token of nobody: %d", got)
 	}
 	author := change.Author{Principal: "test", Request: uuid.NewString(), At: born}
 	u, err := r.users.Create(t.Context(), "ann", author)
@@ -221,12 +235,97 @@ func TestTrailIsReadByThoseWhoMay(t *testing.T) {
 	}
 	r.caller.User = u.ID
 	if got := ask(of42); got != 403 {
-		t.Errorf("session of a stranger: %d", got)
+		t.Errorf("token of a stranger: %d", got)
 	}
 	if err := r.users.AddMembership(t.Context(), u.ID, access.Membership{VCS: "github", Installation: "42"}, author); err != nil {
 		t.Fatal(err)
 	}
 	if got := ask(of42); got != 200 {
-		t.Errorf("session of a member: %d", got)
+		t.Errorf("token of a member: %d", got)
+	}
+}
+
+func TestWhoMayReadEverythingSeesWhatBelongsToNoInstallation(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	r.put(t, "1", "", "operator:bob", "user.create", "u", time.Hour)
+	r.put(t, "2", "43", "operator:bob", "installation.create", "43", 2*time.Hour)
+	r.put(t, "3", "", "ann", "api_key.create", "k", 3*time.Hour)
+	of43 := path + "?vcs=github&installation_id=43"
+	for _, c := range []struct {
+		caps access.Set
+		want map[string]string
+	}{
+		{access.Set{access.AuditRead, access.AuditReadAll}, map[string]string{
+			path: "[1 3]", path + "?actor=operator:bob": "[1 2]", path + "?actor=ann": "[3]", of43: "[2]", path + "?action=user.": "[1]",
+		}},
+		{access.Set{access.AuditRead, access.AuditReadAll, access.Installation("43")}, map[string]string{
+			path: "403", path + "?actor=ann": "403", of43: "[2]", of42: "403",
+		}},
+		{access.Set{access.AuditReadAll}, map[string]string{path: "403", of43: "403"}},
+		{access.Set{access.AuditRead}, map[string]string{path: "[3]", of43: "403", path + "?actor=operator:bob": "403"}},
+	} {
+		r.caller.Capabilities = c.caps
+		for target, want := range c.want {
+			status, ids, _ := r.get(t, target)
+			got := fmt.Sprint(ids)
+			if status != 200 {
+				got = fmt.Sprint(status)
+			}
+			if got != want {
+				t.Errorf("%v: %s: %s, want %s", c.caps, target, got, want)
+			}
+		}
+	}
+}
+
+func TestPageBeforeTheFirstLeadsBackToIt(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	for n := range 7 {
+		r.put(t, fmt.Sprint(n), "42", "ann", []string{"key.write", "key.commit"}[n%2], "k", time.Duration(n)*time.Second)
+	}
+	for _, target := range []string{of42 + "&limit=2", of42 + "&limit=2&action=key.commit"} {
+		want, _, last := r.walk(t, target, "next")
+		back, _, first := r.walk(t, last, "prev")
+		slices.Reverse(back)
+		if !slices.Equal(back, want) {
+			t.Errorf("%s: backwards %v, want %v", target, back, want)
+		}
+		if again, _, _ := r.walk(t, first, "next"); len(again) > 0 && !slices.Equal(again, want) {
+			t.Errorf("%s: forward again from %s: %v, want %v", target, first, again, want)
+		}
+	}
+}
+
+func TestNarrowFilterGoesOnBehindWhatACallReads(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	group, ctx := errgroup.WithContext(t.Context())
+	group.SetLimit(16)
+	for n := range 2300 {
+		group.Go(func() error {
+			action := "key.write"
+			if n == 5 || n == 1500 || n == 2299 {
+				action = "key.remove"
+			}
+			record := audit.Record{
+				ID: fmt.Sprintf("%04d", n), At: born.Add(-time.Duration(n) * time.Second), Action: action, Actor: audit.Actor{ID: "ann"},
+				Subject: "k", VCS: "github", Installation: "42",
+			}
+			_, err := r.records.Put(ctx, record)
+			return err
+		})
+	}
+	if err := group.Wait(); err != nil {
+		t.Fatal(err)
+	}
+	all, pages, _ := r.walk(t, of42+"&action=key.remove&limit=10", "next")
+	if got := fmt.Sprint(all); got != "[0005 1500 2299]" || pages != 3 {
+		t.Errorf("%s in %d pages, want three records in three", got, pages)
+	}
+	whole, _, _ := r.walk(t, of42+"&limit=200", "next")
+	if len(whole) != 2300 || !slices.IsSorted(whole) {
+		t.Errorf("%d records, want 2300 in their order", len(whole))
 	}
 }

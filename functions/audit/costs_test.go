@@ -5,37 +5,55 @@ import (
 	"testing"
 	"time"
 
+	"golang.org/x/sync/errgroup"
+
 	"github.com/opsplane/opsplane/infra/costs"
+	"github.com/opsplane/opsplane/infra/storagetest"
 	"github.com/opsplane/opsplane/shared/audit"
 )
 
 func TestListsUseWhatTheDocumentSays(t *testing.T) {
 	costs.Check(t, "AuditFunction", map[string]costs.Scenario{
-		"records of an installation, page of 50 of one day": counting(of42),
-		"the caller's own records, page of 50 of one day":   counting(path),
+		"records of an installation, page of 50":             counting(of42, 50),
+		"records of a key, page of 50":                       counting(of42+"&key=plan/1", 50),
+		"the caller's own records, page of 50":               counting(path, 50),
+		"records of an action that is rare, 1,000 looked at": counting(of42+"&action=key.remove", 0),
 	}, "Audit")
 }
 
-func counting(target string) costs.Scenario {
+// counting counts a page with so many records, of a trail of sixty days.
+func counting(target string, want int) costs.Scenario {
 	return func(t *testing.T) *costs.Meter {
 		env, m := costs.New(t)
 		r := newRig(t)
-		for n := range 100 {
-			at := audit.Store{DB: env.DynamoDB, Table: env.Table("AuditTable")}
-			record := audit.Record{
-				ID: fmt.Sprintf("%032d", n), At: born.Add(-time.Duration(n) * time.Minute / 10), Action: "key.write", Subject: "plan/1",
-				Actor: audit.Actor{ID: "ann"}, VCS: "github", Installation: "42", After: map[string]any{"version": 1, "size": 100, "committed": true},
-			}
-			if _, err := at.Put(t.Context(), record); err != nil {
-				t.Fatal(err)
-			}
-		}
+		fill(t, env, 1200)
 		r.use(trail{records: audit.Store{DB: m.DynamoDB(), Table: env.Table("AuditTable")}, users: r.users})
 		m.Start()
 		m.Request("GET", target)
-		if status, ids, _ := r.get(t, target); status != 200 || len(ids) != 50 {
+		if status, ids, _ := r.get(t, target); status != 200 || len(ids) != want {
 			t.Errorf("status %d, %d records", status, len(ids))
 		}
 		return m
+	}
+}
+
+// fill adds so many records, the newest of them now, over sixty days.
+func fill(t *testing.T, env *storagetest.Env, n int) {
+	t.Helper()
+	records := audit.Store{DB: env.DynamoDB, Table: env.Table("AuditTable")}
+	group, ctx := errgroup.WithContext(t.Context())
+	group.SetLimit(16)
+	for i := range n {
+		group.Go(func() error {
+			_, err := records.Put(ctx, audit.Record{
+				ID: fmt.Sprintf("%032d", i), At: born.Add(-time.Duration(i) * 60 * 24 * time.Hour / time.Duration(n)), Action: "key.write",
+				Subject: "plan/1", Actor: audit.Actor{ID: "ann"}, VCS: "github", Installation: "42",
+				After: map[string]any{"version": 1, "size": 100, "committed": true},
+			})
+			return err
+		})
+	}
+	if err := group.Wait(); err != nil {
+		t.Fatal(err)
 	}
 }

@@ -1,9 +1,11 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
@@ -28,9 +30,6 @@ type query struct {
 	hasKey bool
 }
 
-// window is how far back a list goes that does not say from when.
-const window = 31 * 24 * time.Hour
-
 // maxText bounds a filter, in bytes: no key is longer.
 const maxText = 1000
 
@@ -48,22 +47,44 @@ func decode(r *http.Request) (query, error) {
 		actor: values.String("actor", ""), action: values.String("action", ""),
 		key: values.String("key", ""), repository: values.String("repository", ""), hasKey: values.Has("key"),
 	}
-	for _, text := range []string{q.actor, q.action, q.key, q.repository} {
-		if len(text) > maxText {
-			return query{}, fault.Invalidf("INVALID_PARAMETER", "a filter has at most %d bytes", maxText)
-		}
-	}
-	if values.Has("vcs") || values.Has("installation_id") {
-		if err := installation.ValidID(q.target.VCS, q.target.Installation); err != nil {
-			return query{}, fault.Invalidf("INVALID_PARAMETER", "query parameters vcs and installation_id name an installation together")
-		}
-	}
 	for name, field := range map[string]*time.Time{"from": &q.from, "to": &q.to} {
 		if *field, err = moment(values, name); err != nil {
 			return query{}, err
 		}
 	}
-	return q, values.Err()
+	return q, cmp.Or(values.Err(), q.valid(values.Has("vcs"), values.Has("installation_id")))
+}
+
+// valid refuses what no record can match, which is a mistake rather than a
+// question.
+func (q query) valid(hasVCS, hasInstallation bool) error {
+	for _, text := range []string{q.actor, q.action, q.key} {
+		if len(text) > maxText {
+			return fault.Invalidf("INVALID_PARAMETER", "a filter has at most %d bytes", maxText)
+		}
+	}
+	kind, verb, dotted := strings.Cut(q.action, ".")
+	switch kinds := audit.Kinds(); {
+	case hasVCS != hasInstallation:
+		return fault.Invalidf("INVALID_PARAMETER", "query parameters vcs and installation_id name an installation together: one of them is missing")
+	case q.action != "" && (!slices.Contains(kinds, kind) || !dotted):
+		return fault.Invalidf("INVALID_PARAMETER", "query parameter action must be an action such as %s.change, or end with the dot, as %s. does, for all of a kind; kinds are %s",
+			kinds[0], kinds[0], strings.Join(kinds, ", "))
+	case strings.Contains(verb, "."):
+		return fault.Invalidf("INVALID_PARAMETER", "query parameter action has one dot, as in %s.change", kinds[0])
+	case q.repository != "" && !digits(q.repository):
+		return fault.Invalidf("INVALID_PARAMETER", "query parameter repository must be a repository's id, a number")
+	case !q.from.IsZero() && !q.to.IsZero() && !q.from.Before(q.to):
+		return fault.Invalidf("INVALID_PARAMETER", "query parameter from must be before to")
+	case hasVCS:
+		return installation.ValidID(q.target.VCS, q.target.Installation)
+	}
+	return nil
+}
+
+// digits reports whether a text is a number as ids of hosts are.
+func digits(text string) bool {
+	return len(text) <= 19 && strings.Trim(text, "0123456789") == ""
 }
 
 // moment reads a time of RFC 3339; zero if it is not given.
@@ -79,12 +100,16 @@ func moment(values *httpapi.Query, name string) (time.Time, error) {
 }
 
 // list answers records, the newest first: of an installation that the caller
-// reaches, or else those of the caller's own actions.
+// reaches, or else those of the caller's own actions. A caller who may read
+// everything sees any installation, any actor, and, if it names neither, what
+// belongs to no installation.
 func (t trail) list(ctx context.Context, call httpapi.Call, q query) (paging.Results[audit.Record], error) {
-	ask := audit.Query{From: q.from, To: q.to, Oldest: q.page.Backward, Limit: q.page.Limit, Keep: q.keep}
+	ask := audit.Query{From: q.from, To: q.to, Oldest: q.page.Backward, Limit: q.page.Limit}
+	everything := call.Caller.Capabilities.HasAll([]access.Capability{access.AuditReadAll})
+	unrestricted := access.Set{}.Within(call.Caller.Capabilities)
 	switch {
 	case q.target != (access.Target{}):
-		reaches, err := t.reaches(ctx, call, q.target)
+		reaches, err := t.reaches(ctx, call, q.target, everything)
 		if err != nil {
 			return paging.Results[audit.Record]{}, err
 		}
@@ -92,16 +117,19 @@ func (t trail) list(ctx context.Context, call httpapi.Call, q query) (paging.Res
 			return paging.Results[audit.Record]{}, fault.ErrForbidden
 		}
 		ask.Scope = audit.Record{VCS: q.target.VCS, Installation: q.target.Installation}.Scope()
-	case !access.Set{}.Within(call.Caller.Capabilities), q.actor != "" && q.actor != call.Caller.User:
+	case !unrestricted, !everything && q.actor != "" && q.actor != call.Caller.User:
 		return paging.Results[audit.Record]{}, fault.ErrForbidden
+	case q.actor != "":
+		ask.Actor = q.actor
+	case everything:
+		ask.Scope = audit.NoInstallation
 	default:
 		ask.Actor = call.Caller.User
 	}
-	if ask.To.IsZero() {
-		ask.To = call.Now.Add(time.Minute) // clocks of functions differ a little
-	}
-	if ask.From.IsZero() {
-		ask.From = ask.To.Add(-window)
+	q.choose(&ask)
+	// Clocks of functions differ a little. Beyond that there is nothing.
+	if latest := call.Now.Add(time.Minute); ask.To.IsZero() || ask.To.After(latest) {
+		ask.To = latest
 	}
 	if !q.page.First() {
 		ask.After = q.page.Cursor[0]
@@ -117,12 +145,30 @@ func (t trail) list(ctx context.Context, call httpapi.Call, q query) (paging.Res
 	return paging.Part(q.page, rows, on, func(r audit.Record) []string { return []string{r.Cursor()} }), nil
 }
 
-// reaches reports whether the caller is a member of the installation and its
-// credential is not kept from it. The path names no installation, so that the
-// authorizer may have left memberships out.
-func (t trail) reaches(ctx context.Context, call httpapi.Call, target access.Target) (bool, error) {
+// choose has the index answer what it can, and leaves the rest to reading.
+func (q query) choose(ask *audit.Query) {
+	if ask.Scope != "" {
+		switch {
+		case q.hasKey:
+			ask.Topic, ask.Scope = audit.Topic(ask.Scope, "key", q.key), ""
+		case q.repository != "":
+			ask.Topic, ask.Scope = audit.Topic(ask.Scope, "repository", q.repository), ""
+		}
+	}
+	if q.action != "" || ask.Actor == "" && q.actor != "" || ask.Topic == "" && (q.hasKey || q.repository != "") || q.hasKey && q.repository != "" {
+		ask.Keep = q.keep
+	}
+}
+
+// reaches reports whether the caller is a member of the installation, or may read
+// everything, and its credential is not kept from it. The path names no
+// installation, so that the authorizer may have left memberships out.
+func (t trail) reaches(ctx context.Context, call httpapi.Call, target access.Target, everything bool) (bool, error) {
 	caller := call.Caller
-	if caller.Partial {
+	switch {
+	case everything:
+		caller.Memberships = []access.Membership{access.Membership(target)}
+	case caller.Partial:
 		u, err := t.users.Get(ctx, caller.User)
 		if errors.Is(err, user.ErrNotFound) {
 			return false, nil
@@ -138,7 +184,7 @@ func (t trail) reaches(ctx context.Context, call httpapi.Call, target access.Tar
 // keep reports whether a record passes the filters. An action that ends with a
 // dot stands for all that begin with it.
 func (q query) keep(r audit.Record) bool {
-	kind, _, _ := strings.Cut(r.Action, ".")
+	kind := r.Kind()
 	switch {
 	case q.actor != "" && r.Actor.ID != q.actor,
 		strings.HasSuffix(q.action, ".") && !strings.HasPrefix(r.Action, q.action),

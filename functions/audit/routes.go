@@ -13,9 +13,9 @@ type trail struct {
 	users   *user.Store
 }
 
-// reader is who has the capability. Whose records it may see is decided by what
-// it asks for: its own, or those of an installation of its.
-var reader = access.Rule{Needs: []access.Capability{access.AuditRead}}
+// reader is who has the capability, which no session has. Whose records it may
+// see is decided by what it asks for: its own, or those of an installation of its.
+var reader = access.Rule{Kinds: []access.Kind{access.KindAccessToken}, Needs: []access.Capability{access.AuditRead}}
 
 // routes lists the function's routes.
 func routes(t trail) []httpapi.Route {

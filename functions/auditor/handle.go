@@ -2,14 +2,18 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"runtime/debug"
+	"slices"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/aws/aws-lambda-go/events"
 	"github.com/aws/aws-lambda-go/lambdacontext"
+	"golang.org/x/sync/errgroup"
 
 	"github.com/opsplane/opsplane/shared/audit"
 	"github.com/opsplane/opsplane/shared/telemetry"
@@ -22,84 +26,105 @@ type auditor struct {
 	now    func() time.Time
 }
 
-// handle writes the records of a batch of changes, in its order, until one
-// cannot be written: Lambda then goes on from that one. What was written before
-// is there already when it is told again.
+// side is how many records are written beside each other. Their order does not
+// matter: a record's place is in the change.
+const side = 16
+
+// handle writes the records of a batch of changes. Lambda goes on from the first
+// of which none could be written; what was written of those behind it is there
+// already when it is told again.
 func (a *auditor) handle(ctx context.Context, event events.DynamoDBEvent) (events.DynamoDBEventResponse, error) {
 	run := &tally{}
-	var answer events.DynamoDBEventResponse
-	var err error
-	for _, change := range event.Records {
-		if err = a.write(ctx, run, change); err != nil {
-			answer.BatchItemFailures = []events.DynamoDBBatchItemFailure{{ItemIdentifier: change.Change.SequenceNumber}}
-			break
-		}
+	failures := make([]error, len(event.Records))
+	var group errgroup.Group
+	group.SetLimit(side)
+	for i, change := range event.Records {
+		run.Lag = max(run.Lag, a.now().Sub(change.Change.ApproximateCreationDateTime.Time))
+		group.Go(func() error {
+			failures[i] = a.write(ctx, run, change)
+			return nil
+		})
 	}
-	a.report(ctx, run, err)
+	_ = group.Wait() // failures has what went wrong
+	var answer events.DynamoDBEventResponse
+	first := slices.IndexFunc(failures, func(err error) bool { return err != nil })
+	if first >= 0 {
+		run.Failed.Add(1)
+		answer.BatchItemFailures = []events.DynamoDBBatchItemFailure{{ItemIdentifier: event.Records[first].Change.SequenceNumber}}
+	}
+	a.report(ctx, run, errors.Join(failures...))
 	return answer, nil
 }
 
+// write adds the record of a change, if it is one that is recorded. Its error
+// says that it has to be told again.
 func (a *auditor) write(ctx context.Context, run *tally, change events.DynamoDBEventRecord) error {
-	r, ok, err := a.read(change)
-	if err != nil {
-		// It would stop all changes behind it for a day, and then be lost all the same.
-		run.Unreadable++
-		a.log.LogAttrs(ctx, slog.LevelError, "change that no record can be made of", slog.String("event", change.EventID),
-			slog.String("table", change.EventSourceArn), slog.String("error", err.Error()))
-		return nil
-	}
-	if !ok {
-		return nil
-	}
-	fresh, err := a.trail.Put(ctx, r)
-	if err != nil {
-		return err
-	}
-	if fresh {
-		run.Written++
-	}
-	run.Lag = max(run.Lag, a.now().Sub(change.Change.ApproximateCreationDateTime.Time))
-	return nil
-}
-
-// read makes the record of a change. An image of a form that nobody expects is
-// an error, not the end of the process.
-func (a *auditor) read(change events.DynamoDBEventRecord) (r audit.Record, ok bool, err error) {
-	defer func() {
-		if p := recover(); p != nil {
-			err = fmt.Errorf("panic: %v\n%s", p, debug.Stack())
-		}
-	}()
 	// arn:aws:dynamodb:<region>:<account>:table/<name>/stream/<label>
 	_, rest, _ := strings.Cut(change.EventSourceArn, ":table/")
 	name, _, _ := strings.Cut(rest, "/")
 	table, known := a.tables[name]
-	if !known {
-		return audit.Record{}, false, fmt.Errorf("%s is no stream of a table of this stack", change.EventSourceArn)
+	if !known { // the stack is put together wrongly: nothing of it must be passed over
+		return fmt.Errorf("%s is no stream of a table whose changes are recorded", change.EventSourceArn)
 	}
+	r, ok, err := read(table, change)
+	if err == nil && !ok {
+		return nil
+	}
+	if err == nil {
+		err = a.put(ctx, run, r)
+	}
+	if err == nil || !errors.Is(err, audit.ErrRefused) {
+		return err
+	}
+	// It would stop all changes behind it for a day, and then be lost all the same.
+	run.Unreadable.Add(1)
+	a.log.LogAttrs(ctx, slog.LevelError, "change that no record can be made of", slog.String("table", string(table)),
+		slog.String("sequence_number", change.Change.SequenceNumber), slog.String("error", err.Error()))
+	return a.put(ctx, run, audit.Unreadable(table, change))
+}
+
+func (a *auditor) put(ctx context.Context, run *tally, r audit.Record) error {
+	fresh, err := a.trail.Put(ctx, r)
+	if fresh {
+		run.Written.Add(1)
+	}
+	return err
+}
+
+// read makes the record of a change. An image of a form that nobody expects is
+// an error, not the end of the process.
+func read(table audit.Table, change events.DynamoDBEventRecord) (r audit.Record, ok bool, err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("%w: panic: %v\n%s", audit.ErrRefused, p, debug.Stack())
+		}
+	}()
 	r, ok = audit.Of(table, change)
 	return r, ok, nil
 }
 
 // tally is what one invocation has done.
 type tally struct {
-	// Written counts new records, Unreadable changes of which none could be
-	// made.
-	Written, Unreadable int
-	// Lag is the longest time from a change to its record. Streams tell times
-	// in whole seconds.
+	// Written counts new records; Unreadable changes whose record says no more
+	// than that they were made.
+	Written, Unreadable atomic.Int64
+	// Failed counts batches that have to be told again.
+	Failed atomic.Int64
+	// Lag is the longest time from a change to its arrival here. Streams tell
+	// times in whole seconds.
 	Lag time.Duration
 }
 
 var metrics = []telemetry.Metric{
 	{Name: "written", Unit: "Count"},
 	{Name: "unreadable", Unit: "Count"},
+	{Name: "failed", Unit: "Count"},
 	{Name: "lag_ms", Unit: "Milliseconds"},
 }
 
 // report writes the one line of an invocation that did anything.
 func (a *auditor) report(ctx context.Context, run *tally, err error) {
-	if err == nil && *run == (tally{}) {
+	if err == nil && run.Written.Load() == 0 && run.Unreadable.Load() == 0 {
 		return
 	}
 	id := ""
@@ -107,7 +132,8 @@ func (a *auditor) report(ctx context.Context, run *tally, err error) {
 		id = invocation.AwsRequestID
 	}
 	attrs := []slog.Attr{
-		slog.Int("written", run.Written), slog.Int("unreadable", run.Unreadable), slog.Int64("lag_ms", run.Lag.Milliseconds()),
+		slog.Int64("written", run.Written.Load()), slog.Int64("unreadable", run.Unreadable.Load()),
+		slog.Int64("failed", run.Failed.Load()), slog.Int64("lag_ms", run.Lag.Milliseconds()),
 		slog.String("request_id", id), telemetry.Metrics(a.now(), metrics...),
 	}
 	level := slog.LevelInfo

@@ -33,7 +33,7 @@ func newRig(t *testing.T) *rig {
 		DB: r.env.DynamoDB,
 		Tables: admin.Tables{
 			Tokens: r.env.Table("TokensTable"), SigningKeys: r.env.Table("SigningKeysTable"), Operations: r.env.Table("OperationsTable"),
-			Deliveries: r.env.Table("DeliveriesTable"),
+			Deliveries: r.env.Table("DeliveriesTable"), Audit: r.env.Table("AuditTable"),
 		},
 		Now: time.Now, Name: "tester", Out: &r.out, Notes: &r.notes,
 	}

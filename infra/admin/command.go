@@ -35,6 +35,7 @@ func commands() []command {
 		{"delivery list", "--vcs V [--installation N] [--limit 20]", "list what a VCS has delivered, the newest first, with the outcome of each", (*Operator).deliveryList},
 		{"delivery show", "--vcs V [--body] ID", "show a delivery, or what was sent", (*Operator).deliveryShow},
 		{"delivery redeliver", "--vcs V ID", "have a delivery processed again", (*Operator).deliveryRedeliver},
+		{"audit list", "[--vcs V --installation N] [--user NAME | --actor A] [--action A] [--key K | --repository N] [--from T] [--to T] [--limit 50]", "list who changed what, the newest first: in an installation, by an actor, or else what belongs to no installation", (*Operator).auditList},
 		{"seed", "", "make what a new local stack begins with, and write its API key to standard output", (*Operator).seedCommand},
 	}
 }

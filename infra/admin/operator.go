@@ -29,6 +29,26 @@ type Tables struct {
 	Operations string
 	// Deliveries is DeliveriesTable: what VCS hosts have delivered.
 	Deliveries string
+	// Audit is AuditTable: the audit trail.
+	Audit string
+}
+
+// TablesOf picks the tables among names by logical id, as the outputs of a stack
+// and the description of a local one have them. Each must be there.
+func TablesOf(names map[string]string) (Tables, error) {
+	var t Tables
+	for _, table := range []struct {
+		id   string
+		name *string
+	}{
+		{"TokensTable", &t.Tokens}, {"SigningKeysTable", &t.SigningKeys}, {"OperationsTable", &t.Operations},
+		{"DeliveriesTable", &t.Deliveries}, {"AuditTable", &t.Audit},
+	} {
+		if *table.name = names[table.id]; *table.name == "" {
+			return Tables{}, fmt.Errorf("it names no %s", table.id)
+		}
+	}
+	return t, nil
 }
 
 // Operator acts on one stack.

@@ -159,7 +159,7 @@ func seed(t *testing.T, env *storagetest.Env) values {
 	session, _, err := (&session.Store{DB: env.DynamoDB, Table: env.Table("SessionsTable")}).Create(ctx, u.ID, "github", author)
 	check(err)
 	return values{
-		"session": session,
+		"session": session, "operations_table": env.Table("OperationsTable"),
 		"user":    u.ID, "key": key.ID, "api_key": text, "revoked_key": revoked,
 		"access_token": token, "expired_token": expired,
 	}

@@ -61,7 +61,7 @@ var walk = map[string]row{
 	"GET /api/v1/{vcs}/callback":                              {"/api/v1/gitlab/callback?code=x", "", nil, 404},
 	"GET /api/github/v1/callback":                             {"/api/github/v1/callback?code=x", "", nil, 404},
 	"GET /api/v1/tasks/{id}":                                  {"/api/v1/tasks/5b0e7f7a-8b1c-4f57-9d0e-0f8e1a2b3c4d", "", anyToken, 404},
-	"GET /api/v1/audit":                                       {"/api/v1/audit?vcs=github&installation_id={id}", "", both, 200},
+	"GET /api/v1/audit":                                       {"/api/v1/audit?vcs=github&installation_id={id}", "", without(both, memberSession, vouchedSession), 200},
 	"GET /api/v1/server/config":                               {"/api/v1/server/config", "", nil, 200},
 	"GET /api/v1/{vcs}/client_id":                             {"/api/v1/gitlab/client_id", "", nil, 404},
 	"GET /health":                                             {"/health", "", nil, 200},

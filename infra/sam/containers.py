@@ -26,7 +26,7 @@ CREDENTIALS = {"AWS_ACCESS_KEY_ID": "local", "AWS_SECRET_ACCESS_KEY": "localsecr
 
 # "sam local" resolves the Ref of a table to its logical id, so that is what tables are called.
 TABLES = {"TOKENS_TABLE": "TokensTable", "SIGNING_KEYS_TABLE": "SigningKeysTable", "OPERATIONS_TABLE": "OperationsTable",
-          "DELIVERIES_TABLE": "DeliveriesTable"}
+          "DELIVERIES_TABLE": "DeliveriesTable", "AUDIT_TABLE": "AuditTable"}
 
 # A bucket's name must be in lower case.
 BUCKETS = {"KV_BUCKET": "kv-bucket", "AUDIT_BUCKET": "audit-bucket"}

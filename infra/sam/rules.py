@@ -143,6 +143,7 @@ GRANTS = {
     "InstallationsFunction": {
         ("dynamodb:Query", "VcsTable.Arn", None),
         ("dynamodb:Query", "${VcsTable.Arn}/index/by_name", None),
+        ("dynamodb:BatchGetItem", "VcsTable.Arn", ("REPOSITORIES#*",)),
     },
     "HostsFunction": {
         ("dynamodb:GetItem", "OperationsTable.Arn", ("USER#*", "INSTALLATION#*")),
@@ -162,8 +163,9 @@ GRANTS = {
         ("dynamodb:PutItem", "AuditTable.Arn", None),
     },
     "AuditFunction": {
-        ("dynamodb:Query", "${AuditTable.Arn}/index/by_scope", None),
+        ("dynamodb:Query", "AuditTable.Arn", None),
         ("dynamodb:Query", "${AuditTable.Arn}/index/by_actor", None),
+        ("dynamodb:Query", "${AuditTable.Arn}/index/by_topic", None),
         ("dynamodb:GetItem", "OperationsTable.Arn", ("USER#*",)),
     },
     "ArchivistFunction": {
@@ -214,7 +216,7 @@ TABLES = {
     "KvTable": {"pk": "S", "sk": "B"},
     "DeliveriesTable": {"pk": "S", "sk": "S"},
     "VcsTable": {"pk": "S", "sk": "S", "by_name": "S", "by_repository": "S"},
-    "AuditTable": {"pk": "S", "sk": "S", "by_scope": "S", "by_actor": "S"},
+    "AuditTable": {"pk": "S", "sk": "S", "actor": "S", "topic": "S"},
 }
 
 
@@ -391,6 +393,20 @@ def audit_trail_is_only_added_to(template):
                 assert action in (writes.get(function), "dynamodb:Query"), f"{function} may {action} the audit trail"
 
 
+def somebody_is_told(template):
+    """Nobody waits for these functions, so that nobody would notice; and what a stream told a day ago is lost."""
+    alarms = {name: alarm["Properties"] for name, alarm in resources(template, "AWS::CloudWatch::Alarm").items()}
+    watched = {(a["MetricName"], d["Value"]["Ref"]) for a in alarms.values() for d in a.get("Dimensions", [])}
+    for name, alarm in alarms.items():
+        equal(alarm["AlarmActions"], [{"Ref": "AlarmTopic"}], f"whom {name} tells")
+        equal(alarm["TreatMissingData"], "notBreaching", f"{name} where nothing happens")
+    for function in UNATTENDED:
+        assert ("Errors", function) in watched, f"nobody is told when {function} crashes"
+    for mapping in resources(template, "AWS::Lambda::EventSourceMapping").values():
+        function = mapping["Properties"]["FunctionName"]["Ref"]
+        assert ("IteratorAge", function) in watched, f"nobody is told when {function} is behind its stream"
+
+
 def tables_keep_data(template):
     """Nothing is lost by deleting the stack, nor within the 35 days of point-in-time recovery; every change is announced."""
     tables = resources(template, "AWS::DynamoDB::Table")
@@ -449,6 +465,7 @@ RULES = [
     functions_are_built_alike,
     functions_may_do_what_is_written,
     audit_trail_is_only_added_to,
+    somebody_is_told,
     tables_keep_data,
     buckets_are_private,
 ]

@@ -6,6 +6,7 @@ import re
 
 import cases
 import gateway
+from containers import TABLES
 
 
 def seed(servers):
@@ -16,6 +17,7 @@ def seed(servers):
     values["key"] = re.search(r'^(\S+) +"first"', servers.admin("key", "list"), re.M)[1]
     values["access_token"] = refresh(servers, values)
     values["expired_token"] = values["access_token"]
+    values["operations_table"] = TABLES["OPERATIONS_TABLE"]
     values["session"] = servers.session(values["user"])
     payload = values["access_token"].split(".")[1]
     values["expires"] = json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))["exp"]

@@ -91,6 +91,9 @@ MISTAKES = {
                       put("Resources/KvBucket/Properties/PublicAccessBlockConfiguration/BlockPublicPolicy", False)),
     "plain HTTP": (rules.buckets_are_private, drop("Resources/KvBucketPolicy/Properties/PolicyDocument/Statement/0")),
     "archive without versions": (rules.buckets_are_private, drop("Resources/AuditBucket/Properties/VersioningConfiguration")),
+    "function that crashes unnoticed": (rules.somebody_is_told, drop("Resources/JobsErrorsAlarm")),
+    "stream that nobody follows": (rules.somebody_is_told, put("Resources/AuditorBehindAlarm/Properties/MetricName", "Duration")),
+    "alarm for nobody": (rules.somebody_is_told, drop("Resources/DeliveriesStuckAlarm/Properties/AlarmActions")),
     "audit trail that a function may change": (
         rules.audit_trail_is_only_added_to,
         lambda d: at(d, "Resources/AuditorRole/Properties/Policies/0/PolicyDocument/Statement".split("/"))[-1].update(

@@ -9,7 +9,7 @@ import (
 )
 
 // Capability is one thing that a credential may do, or one bound on where it
-// may do it. Exactly eight forms exist: the six names below without a value,
+// may do it. Exactly ten forms exist: the eight names below without a value,
 // and the two restrictions with one. Compare with ==.
 type Capability struct {
 	// Name is the capability's name.
@@ -27,6 +27,7 @@ var (
 	KVStoreSystemRead  = Capability{Name: "kv_store_system_read"}
 	KVStoreSystemWrite = Capability{Name: "kv_store_system_write"}
 	AuditRead          = Capability{Name: "audit_read"}
+	AuditReadAll       = Capability{Name: "audit_read_all"}
 )
 
 // The names of the two restrictions.
@@ -56,7 +57,7 @@ const maxValue = 64
 // lists show them.
 func Strings() []Capability {
 	return []Capability{
-		AccessTokenCreate, AccessTokenRefresh, AuditRead, KVStoreRead, KVStoreSystemRead, KVStoreSystemWrite, KVStoreWrite,
+		AccessTokenCreate, AccessTokenRefresh, AuditRead, AuditReadAll, KVStoreRead, KVStoreSystemRead, KVStoreSystemWrite, KVStoreWrite,
 	}
 }
 

@@ -1,10 +1,11 @@
 package audit
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
-	"maps"
 	"reflect"
+	"slices"
 	"strings"
 	"time"
 
@@ -29,26 +30,56 @@ const (
 // tables' own housekeeping, what nobody sees, and what changes nothing that is
 // shown.
 func Of(table Table, change events.DynamoDBEventRecord) (Record, bool) {
-	// What expired was over before. What a removal says, its tombstone has said.
-	if change.UserIdentity != nil && change.UserIdentity.PrincipalID == "dynamodb.amazonaws.com" {
-		return Record{}, false
+	if Expired(change) {
+		return Record{}, false // it was over before, and its tombstone has said so
 	}
 	c := changed{
 		pk: change.Change.Keys["pk"].String(), sk: change.Change.Keys["sk"],
 		before: image(change.Change.OldImage), after: image(change.Change.NewImage),
-		at: change.Change.ApproximateCreationDateTime.Time,
 	}
 	r, ok := c.record(table)
 	if !ok {
 		return Record{}, false
 	}
-	r.ID = id(table, change)
-	r.At, r.Actor = c.author()
-	if strings.HasPrefix(r.Action, "task.") && len(c.before) > 0 {
+	r = r.placed(table, change)
+	r.RequestedAt, r.Actor = c.author()
+	if r.Kind() == "task" && len(c.before) > 0 {
 		// Workers go on with a task in the name of who asked for it, by requests of their own.
-		r.At, r.Actor.Request = c.told(), ""
+		r.RequestedAt, r.Actor.Request = time.Time{}, ""
 	}
-	return r, true
+	return r.bounded(), true
+}
+
+// Expired reports whether an item is gone because its time was over: the table
+// removed it ("DynamoDB Streams and Time to Live", AWS documentation), or whoever
+// did came later than the table might have.
+func Expired(change events.DynamoDBEventRecord) bool {
+	if change.Change.NewImage != nil {
+		return false
+	}
+	if change.UserIdentity != nil && change.UserIdentity.PrincipalID == "dynamodb.amazonaws.com" {
+		return true
+	}
+	ttl, ok := change.Change.OldImage["ttl"]
+	if !ok || ttl.DataType() != events.DataTypeNumber {
+		return false
+	}
+	end, err := ttl.Integer()
+	return err == nil && end <= change.Change.ApproximateCreationDateTime.Unix()
+}
+
+// Unreadable is the record of a change of which Of could make none: that it was
+// made is to be known all the same.
+func Unreadable(table Table, change events.DynamoDBEventRecord) Record {
+	r := Record{Action: "unreadable.change", Actor: Actor{ID: Unknown}, Subject: string(table), Truncated: true}
+	return r.placed(table, change)
+}
+
+// placed gives a record its identity and its place, which the change decides.
+func (r Record) placed(table Table, change events.DynamoDBEventRecord) Record {
+	r.ID, r.sequence = id(table, change), change.Change.SequenceNumber
+	r.At = change.Change.ApproximateCreationDateTime.UTC().Truncate(time.Millisecond)
+	return r
 }
 
 // id is the change's own: a table's sequence numbers rise with each change of an
@@ -65,7 +96,6 @@ type changed struct {
 	pk            string
 	sk            events.DynamoDBAttributeValue
 	before, after image
-	at            time.Time
 }
 
 // image is an item as the stream has it; empty if there is none.
@@ -100,35 +130,50 @@ func text(v events.DynamoDBAttributeValue) string {
 }
 
 // author is who made the change and when. Who removed an item no item tells.
-func (c changed) author() (time.Time, Actor) {
+func (c changed) author() (at time.Time, who Actor) {
 	i := c.after
 	if !i.has(change.AttrRequest) {
-		return c.told(), Actor{ID: Unknown}
+		return time.Time{}, Actor{ID: Unknown}
 	}
-	at := c.told()
 	if ms, err := i[change.AttrAt].Integer(); err == nil {
 		at = time.UnixMilli(ms).UTC()
 	}
 	return at, Actor{
-		ID: i.text(change.AttrPrincipal), Credential: i.text(change.AttrCredential),
+		ID: cmp.Or(i.text(change.AttrPrincipal), Unknown), Credential: i.text(change.AttrCredential),
 		Source: i.text(change.AttrSource), Request: i.text(change.AttrRequest),
 	}
 }
 
-// told is when the table took the change, to the second.
-func (c changed) told() time.Time { return c.at.UTC().Truncate(time.Millisecond) }
-
 // differ answers those of the shown attributes that a change changes, as they
-// were and as they are; false if it changes none.
+// were and as they are; false if it changes none. Of sets it answers the members
+// that went and those that came.
 func (c changed) differ(shown ...string) (before, after map[string]any, ok bool) {
 	before, after = c.before.show(shown), c.after.show(shown)
-	for name := range maps.All(before) {
-		if reflect.DeepEqual(before[name], after[name]) {
+	for _, name := range shown {
+		was, isSet := before[name].([]string)
+		is, stays := after[name].([]string)
+		switch {
+		case isSet && stays:
+			without(before, name, was, is)
+			without(after, name, is, was)
+		case before != nil && reflect.DeepEqual(before[name], after[name]):
 			delete(before, name)
 			delete(after, name)
 		}
 	}
 	return before, after, len(before)+len(after) > 0
+}
+
+// without leaves those members of a set that another has not; if none is left,
+// not even the set.
+func without(shown map[string]any, name string, set, other []string) {
+	rest := slices.DeleteFunc(slices.Clone(set), func(s string) bool {
+		_, both := slices.BinarySearch(other, s)
+		return both
+	})
+	if shown[name] = rest; len(rest) == 0 {
+		delete(shown, name)
+	}
 }
 
 func (i image) show(names []string) map[string]any {
@@ -155,7 +200,7 @@ func plain(v events.DynamoDBAttributeValue) any {
 	case events.DataTypeBoolean:
 		return v.Boolean()
 	case events.DataTypeStringSet:
-		return v.StringSet()
+		return slices.Sorted(slices.Values(v.StringSet())) // a set has no order
 	case events.DataTypeMap:
 		m := map[string]any{}
 		for name, value := range v.Map() {

@@ -46,7 +46,7 @@ func (c changed) tokens() (Record, bool) {
 		return r, ok
 	}
 	if kid, ok := cut(sk, "V"); ok && c.pk == "AUTHORITY" {
-		return c.shown("signing_key."+c.verb(), kid, "verify_until")
+		return c.shown("signing_key."+c.verb(), kid, "verify_until", "destroyed_at")
 	}
 	return Record{}, false
 }
@@ -110,8 +110,11 @@ func (c changed) repository() (Record, bool) {
 		now = c.before
 	}
 	action := "repository." + c.verb()
-	if c.after.has("gone") && !c.before.has("gone") {
+	switch gone := c.after.has("gone"); {
+	case gone && !c.before.has("gone"):
 		action = "repository.remove"
+	case !gone && c.before.has("gone"):
+		action = "repository.create" // it is there again
 	}
 	r, ok := c.shown(action, now.text("id"), "owner", "name", "branch", "archived", "private", "setup", "gone")
 	r.VCS, r.Installation = vcs, installation

@@ -6,9 +6,9 @@ import (
 	"github.com/opsplane/opsplane/shared/kv"
 )
 
-// kv: what readers come to see, or see no more. A draft is not seen until its
-// commit, which is one record for each key with the rows that it published. The
-// table removes items only after a write has said so.
+// kv: what readers come to see, or see no more. A first draft is not seen until
+// its commit, which is one record for each key with the rows that it published.
+// The table removes items only after a write has said so.
 func (c changed) kv() (Record, bool) {
 	if len(c.after) == 0 {
 		return Record{}, false
@@ -35,7 +35,7 @@ func (c changed) kv() (Record, bool) {
 	switch {
 	case c.before.text("gn") != "" && c.before.text("gn") != c.after.text("gn"):
 		r.Action, r.Before = "key.remove", c.before.row()
-		return r, true
+		return r, c.after.text("fd") != "false" // there was no row
 	case c.before.text("pv") != c.after.text("pv"):
 		return c.commit(r)
 	}
@@ -56,11 +56,13 @@ func (c changed) cell(r Record) (Record, bool) {
 	case r.After == nil:
 		r.Action = "key.remove"
 		return r, true
-	case c.after.text("cm") != "true":
-		return Record{}, false // a draft
+	case c.after.text("cm") == "true":
+		r.Action = "key.write"
+		return r, true
 	}
-	r.Action = "key.write"
-	return r, true
+	// A draft. What it was written over may have been published, by itself or by a commit: readers see that no more.
+	r.Action = "key.draft"
+	return r, r.Before != nil
 }
 
 // commit is a publication of drafts.
@@ -73,13 +75,20 @@ func (c changed) commit(r Record) (Record, bool) {
 	if c.before.text("cm") != "true" && c.after.text("cm") == "true" {
 		spans = append([][2]int{{0, 0}}, spans...)
 	}
-	rows := make([]any, len(spans))
-	for i, s := range spans {
-		rows[i] = []any{s[0], s[1]}
+	rows, count := []any{}, 0
+	for _, s := range spans {
+		if len(rows) < maxSpans {
+			rows = append(rows, []any{s[0], s[1]})
+		}
+		count += s[1] - s[0] + 1
 	}
-	r.After = map[string]any{"rows": rows}
+	r.After = map[string]any{"rows": rows, "row_count": count}
+	r.Truncated = len(spans) > maxSpans
 	return r, true
 }
+
+// maxSpans bounds how many ranges of rows a commit's record names.
+const maxSpans = 100
 
 // row is what is shown of a row; nil if there is none. Its value is not.
 func (i image) row() map[string]any {

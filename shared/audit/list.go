@@ -1,25 +1,24 @@
 package audit
 
 import (
-	"cmp"
 	"context"
 	"fmt"
-	"slices"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
-	"golang.org/x/sync/errgroup"
 
 	"github.com/opsplane/opsplane/shared/attr"
 )
 
-// Query chooses among records. Scope or Actor is set, not both.
+// Query chooses among records. Of Scope, Actor and Topic exactly one is set.
 type Query struct {
-	// Scope leaves the records of an installation, as Record.Scope has it; Actor
-	// those of an actor, wherever they are.
-	Scope, Actor string
-	// From and To bound the time, From included and To not.
+	// Scope leaves the records of an installation, or those of none, as
+	// Record.Scope has it; Actor those of an actor, wherever they are; Topic
+	// those about one thing, as Record.Topic has it.
+	Scope, Actor, Topic string
+	// From and To bound the time, From included and To not. A zero From leaves
+	// all that are kept.
 	From, To time.Time
 	// After is the cursor of a record: only what comes behind it is listed.
 	After string
@@ -31,125 +30,69 @@ type Query struct {
 	Keep func(Record) bool
 }
 
-// Bounds of one call: so many days are looked at, and so many records read.
-const (
-	maxDays = 31
-	maxRead = 2000
-)
+// maxRead bounds how many records a call reads that chooses among them: about a
+// megabyte.
+const maxRead = 1000
 
-// List answers records by time. More is the cursor to go on behind: it is set
-// also where fewer than Limit were found, because a call looks at no more than
-// maxDays days and maxRead records; empty where there is no more.
+// List answers records by time. More is the cursor to go on behind: with Keep it
+// is set also where fewer than Limit were found, because a call reads no more
+// than maxRead records; empty where there is no more. A record that has just
+// been added may be missing for a moment.
 func (s Store) List(ctx context.Context, q Query) (found []Record, more string, err error) {
-	day := q.To.Add(-time.Millisecond).UTC().Truncate(24 * time.Hour)
-	if q.Oldest {
-		day = q.From.UTC().Truncate(24 * time.Hour)
+	from, to := q.bounds()
+	if from > to {
+		return nil, "", nil
 	}
-	if q.After != "" {
-		at, ok := parseCursor(q.After)
-		if !ok {
-			return nil, "", fmt.Errorf("%q is no cursor", q.After)
-		}
-		day = at.Truncate(24 * time.Hour)
-	}
-	for days, read := 0, 0; q.within(day); days++ {
-		if days == maxDays {
-			return found, q.before(day), nil
-		}
-		rows, full, err := s.day(ctx, q, day)
+	read, last := 0, ""
+	for pages := dynamodb.NewQueryPaginator(s.DB, q.input(s.Table, from, to)); pages.HasMorePages(); {
+		page, err := pages.NextPage(ctx)
 		if err != nil {
-			return nil, "", err
+			return nil, "", fmt.Errorf("list records: %w", err)
 		}
-		for _, r := range rows {
+		for _, item := range page.Items {
+			if len(found) == q.Limit || read == maxRead {
+				return found, last, nil
+			}
+			r, err := decode(item)
+			if err != nil {
+				return nil, "", err
+			}
+			read, last = read+1, r.Cursor()
 			if q.Keep == nil || q.Keep(r) {
 				found = append(found, r)
 			}
-			if read++; len(found) == q.Limit || read == maxRead {
-				return found, r.Cursor(), nil
-			}
 		}
-		if full { // the day has more than a query answers
-			q.After = rows[len(rows)-1].Cursor()
-			days--
-			continue
-		}
-		day = q.next(day)
 	}
 	return found, "", nil
 }
 
-// within reports whether a day may have records of the query.
-func (q Query) within(day time.Time) bool {
-	return day.Before(q.To) && day.Add(24*time.Hour).After(q.From)
-}
-
-func (q Query) next(day time.Time) time.Time {
-	if q.Oldest {
-		return day.Add(24 * time.Hour)
+// input is the query of the table, or of the index, that has what is wanted in
+// its order. It reads one record more than wanted, which shows that there are
+// more.
+func (q Query) input(table, from, to string) *dynamodb.QueryInput {
+	limit := q.Limit + 1
+	if q.Keep != nil {
+		limit = maxRead + 1
 	}
-	return day.Add(-24 * time.Hour)
-}
-
-// before is a cursor behind which the day is the next to be looked at.
-func (q Query) before(day time.Time) string {
-	if q.Oldest {
-		return place(day) + "#"
+	in := &dynamodb.QueryInput{
+		TableName: &table, Limit: aws.Int32(int32(limit)), ScanIndexForward: &q.Oldest,
+		KeyConditionExpression:    aws.String("pk = :is AND sk BETWEEN :from AND :to"),
+		ExpressionAttributeValues: attr.Item{":is": attr.String(q.Scope), ":from": attr.String(from), ":to": attr.String(to)},
 	}
-	return place(day.Add(24*time.Hour)) + "#"
-}
-
-// page is how many records of a partition are read at once.
-const page = 250
-
-// day reads records of one day, in the query's order: all, or the first page of
-// them, as full says.
-func (s Store) day(ctx context.Context, q Query, day time.Time) (rows []Record, full bool, err error) {
-	first, last := 0, buckets
-	if q.Scope != "" {
-		first = bucket(q.Scope)
-		last = first + 1
-	}
-	parts := make([][]Record, last-first)
-	cut := make([]bool, len(parts))
-	group, ctx := errgroup.WithContext(ctx)
-	for i := range parts {
-		group.Go(func() (err error) {
-			parts[i], cut[i], err = s.part(ctx, q, day, first+i)
-			return err
-		})
-	}
-	if err := group.Wait(); err != nil {
-		return nil, false, err
-	}
-	rows = slices.Concat(parts...)
-	slices.SortFunc(rows, q.order)
-	// Behind the end of a part that was cut, others may lack what it has.
-	for i, part := range parts {
-		if cut[i] {
-			full = true
-			end := part[len(part)-1]
-			rows = slices.DeleteFunc(rows, func(r Record) bool { return q.order(r, end) > 0 })
+	for index, value := range map[string]string{byActor: q.Actor, byTopic: q.Topic} {
+		if value != "" {
+			in.IndexName = aws.String("by_" + index)
+			in.KeyConditionExpression = aws.String(index + " = :is AND sk BETWEEN :from AND :to")
+			in.ExpressionAttributeValues[":is"] = attr.String(value)
 		}
 	}
-	return rows, full, nil
+	return in
 }
 
-func (q Query) order(a, b Record) int {
-	c := cmp.Compare(a.Cursor(), b.Cursor())
-	if q.Oldest {
-		return c
-	}
-	return -c
-}
-
-// part reads one partition, from behind the query's cursor.
-func (s Store) part(ctx context.Context, q Query, day time.Time, bucket int) (rows []Record, cut bool, err error) {
-	index, prefix := "by_scope", q.Scope+"#"
-	if q.Actor != "" {
-		index, prefix = "by_actor", q.Actor+"#"
-	}
-	// A cursor is shorter than any that has another sign behind it.
-	from, to := place(q.From), place(q.To.Add(-time.Millisecond))+"~"
+// bounds are the cursors between which the wanted records lie. A cursor is
+// shorter than any text that has another sign behind it.
+func (q Query) bounds() (from, to string) {
+	from, to = place(q.From), place(q.To.Add(-time.Millisecond))+"~"
 	switch {
 	case q.After == "":
 	case q.Oldest:
@@ -157,28 +100,7 @@ func (s Store) part(ctx context.Context, q Query, day time.Time, bucket int) (ro
 	default:
 		to = min(to, prior(q.After))
 	}
-	if from > to {
-		return nil, false, nil
-	}
-	out, err := s.DB.Query(ctx, &dynamodb.QueryInput{
-		TableName: &s.Table, IndexName: aws.String(index), Limit: aws.Int32(page), ScanIndexForward: &q.Oldest,
-		ConsistentRead:         aws.Bool(true),
-		KeyConditionExpression: aws.String("pk = :pk AND " + index + " BETWEEN :from AND :to"),
-		ExpressionAttributeValues: attr.Item{
-			":pk": attr.String(partition(day, bucket)), ":from": attr.String(prefix + from), ":to": attr.String(prefix + to),
-		},
-	})
-	if err != nil {
-		return nil, false, fmt.Errorf("list records: %w", err)
-	}
-	for _, item := range out.Items {
-		r, err := decode(item)
-		if err != nil {
-			return nil, false, err
-		}
-		rows = append(rows, r)
-	}
-	return rows, len(out.LastEvaluatedKey) > 0 && len(rows) > 0, nil
+	return from, to
 }
 
 // prior is a text behind every cursor that is smaller than this one, and before
@@ -186,10 +108,4 @@ func (s Store) part(ctx context.Context, q Query, day time.Time, bucket int) (ro
 func prior(cursor string) string {
 	last := len(cursor) - 1
 	return cursor[:last] + string(cursor[last]-1) + "~"
-}
-
-// ValidCursor reports whether a text has the form of a cursor.
-func ValidCursor(text string) bool {
-	_, ok := parseCursor(text)
-	return ok
 }

@@ -7,7 +7,6 @@ package audit
 
 import (
 	"fmt"
-	"hash/fnv"
 	"strconv"
 	"strings"
 	"time"
@@ -17,9 +16,14 @@ import (
 type Record struct {
 	// ID is drawn from the change: the same however often it is told.
 	ID string `json:"id"`
-	// At is when the request began that made the change, or, where no request
-	// tells it, when the table took it; to the millisecond.
+	// At is when the table took the change, as its stream tells it: on AWS in
+	// whole seconds. Records are kept and listed by it, so that no clock of a
+	// caller, an operator or a host decides where a record stands.
 	At time.Time `json:"at"`
+	// RequestedAt is when the request began that made the change, to the
+	// millisecond, by its author's clock; zero where no request tells it. Of what
+	// a delivery told it is when the delivery arrived.
+	RequestedAt time.Time `json:"requested_at,omitzero"`
 	// Action is what was done, such as "key.write" or "repository.remove".
 	Action string `json:"action"`
 	// Actor is who did it.
@@ -32,9 +36,15 @@ type Record struct {
 	// Idx is the row of a key; nil where all rows, or none, are meant.
 	Idx *int `json:"idx,omitempty"`
 	// Before and After are the attributes that are shown, of before and after
-	// the change: only those that differ, and nil where there was nothing.
+	// the change: only those that differ, and nil where there was nothing. Of a
+	// set they have the members that went and those that came.
 	Before map[string]any `json:"before,omitempty"`
 	After  map[string]any `json:"after,omitempty"`
+	// Truncated says that some of Before and After is too large to be shown.
+	Truncated bool `json:"truncated,omitempty"`
+
+	// sequence orders the changes of one second, of one item at least.
+	sequence string
 }
 
 // Actor is who makes a change, and how.
@@ -55,40 +65,56 @@ const Unknown = "unknown"
 // Scope is what a record belongs to: an installation, or none.
 func (r Record) Scope() string {
 	if r.Installation == "" {
-		return "-"
+		return NoInstallation
 	}
 	return r.VCS + "/" + r.Installation
 }
 
-// Cursor places a record among others: by time, then by id.
-func (r Record) Cursor() string { return place(r.At) + "#" + r.ID }
+// NoInstallation is the scope of what belongs to no installation: users, API
+// keys, signing keys, sessions.
+const NoInstallation = "-"
 
-// place sorts as time does.
+// Topic is what a record is about, as Query.Topic has it: its kind, which is its
+// action up to the dot, and its subject.
+func (r Record) Topic() string { return Topic(r.Scope(), r.Kind(), r.Subject) }
+
+// Kind is what was changed, such as "key" or "repository".
+func (r Record) Kind() string {
+	kind, _, _ := strings.Cut(r.Action, ".")
+	return kind
+}
+
+// Kinds are those of all records, in the order of the alphabet.
+func Kinds() []string {
+	return []string{
+		"api_key", "grant", "group_token", "installation", "key", "repository", "session", "signing_key", "task", "unreadable", "user",
+	}
+}
+
+// Topic names one thing of a kind within a scope.
+func Topic(scope, kind, subject string) string { return scope + "#" + kind + "#" + subject }
+
+// Cursor places a record among others: by time, then in the order of the
+// stream, then by id.
+func (r Record) Cursor() string {
+	return place(r.At) + "#" + strings.Repeat("0", max(0, sequenceDigits-len(r.sequence))) + r.sequence + "#" + r.ID
+}
+
+// sequenceDigits are more than the sequence numbers of streams have: 40 at most
+// ("StreamRecord", Amazon DynamoDB API reference).
+const sequenceDigits = 40
+
+// place sorts as time does, until the year 2286.
 func place(at time.Time) string { return fmt.Sprintf("%013d", max(at.UnixMilli(), 0)) }
 
-// buckets is into how many partitions the records of a day go. DynamoDB takes
-// 1,000 write units a second of each ("Partitions and data distribution", AWS
-// documentation), and a record of 1 KiB with its two indexes takes three.
-const buckets = 8
+// maxCursor bounds a cursor, in bytes.
+const maxCursor = 128
 
-// bucket of a scope: all its records lie together.
-func bucket(scope string) int {
-	h := fnv.New32a()
-	_, _ = h.Write([]byte(scope))
-	return int(h.Sum32() % buckets)
-}
-
-// partition has the records of a day, UTC, and a bucket.
-func partition(at time.Time, bucket int) string {
-	return fmt.Sprintf("%s#%d", at.UTC().Format(time.DateOnly), bucket)
-}
-
-// parseCursor reads the time of a cursor.
-func parseCursor(text string) (time.Time, bool) {
-	ms, id, ok := strings.Cut(text, "#")
+// ValidCursor reports whether a text has the form of a cursor.
+func ValidCursor(text string) bool {
+	ms, rest, ok := strings.Cut(text, "#")
 	n, err := strconv.ParseInt(ms, 10, 64)
-	if !ok || err != nil || n < 0 || len(ms) != 13 || len(id) > 64 {
-		return time.Time{}, false
-	}
-	return time.UnixMilli(n).UTC(), true
+	sequence, _, parted := strings.Cut(rest, "#")
+	return ok && parted && err == nil && n >= 0 && len(ms) == len(place(time.Time{})) &&
+		len(sequence) == sequenceDigits && len(text) <= maxCursor
 }

@@ -5,18 +5,20 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+	"github.com/aws/smithy-go"
 
 	"github.com/opsplane/opsplane/shared/attr"
 )
 
-// Store keeps records in AuditTable: pk <day>#<bucket of the scope>, sk the
-// record's cursor; the local indexes by_scope and by_actor have scope or actor
-// before the cursor. It only ever adds.
+// Store keeps records in AuditTable: pk the record's scope, sk its cursor; the
+// index by_actor has the actor instead of the scope, by_topic what the record is
+// about. It only ever adds.
 type Store struct {
 	// DB is the table's client.
 	DB *dynamodb.Client
@@ -26,16 +28,23 @@ type Store struct {
 	Keep time.Duration
 }
 
+// Attributes of items, after which indexes are named.
+const (
+	byActor = "actor"
+	byTopic = "topic"
+)
+
 // Put adds a record, and reports whether it is new: the record of a change that
-// was told before is there already.
+// was told before is there already. ErrRefused says that the table will never
+// take it.
 func (s Store) Put(ctx context.Context, r Record) (bool, error) {
 	text, err := json.Marshal(r)
 	if err != nil {
-		return false, fmt.Errorf("encode record: %w", err)
+		return false, fmt.Errorf("%w: encode: %w", ErrRefused, err)
 	}
 	item := attr.Item{
-		"pk": attr.String(partition(r.At, bucket(r.Scope()))), "sk": attr.String(r.Cursor()), "record": attr.String(string(text)),
-		"by_scope": attr.String(r.Scope() + "#" + r.Cursor()), "by_actor": attr.String(r.Actor.ID + "#" + r.Cursor()),
+		"pk": attr.String(r.Scope()), "sk": attr.String(r.Cursor()), "record": attr.String(string(text)),
+		byActor: attr.String(r.Actor.ID), byTopic: attr.String(r.Topic()),
 	}
 	if s.Keep > 0 {
 		item["ttl"] = attr.Time(r.At.Add(s.Keep))
@@ -47,15 +56,23 @@ func (s Store) Put(ctx context.Context, r Record) (bool, error) {
 	if errors.As(err, &there) {
 		return false, nil
 	}
+	var api smithy.APIError
+	if errors.As(err, &api) && api.ErrorCode() == "ValidationException" {
+		return false, fmt.Errorf("%w: %w", ErrRefused, err)
+	}
 	if err != nil {
 		return false, fmt.Errorf("write record: %w", err)
 	}
 	return true, nil
 }
 
+// ErrRefused is the error of a record that is not one that the table can hold:
+// to try again changes nothing.
+var ErrRefused = errors.New("the table refuses the record")
+
 func decode(item attr.Item) (Record, error) {
 	r := attr.Read(item)
-	text := r.String("record")
+	text, cursor := r.String("record"), r.String("sk")
 	if err := r.Err(); err != nil {
 		return Record{}, fmt.Errorf("decode record: %w", err)
 	}
@@ -63,5 +80,7 @@ func decode(item attr.Item) (Record, error) {
 	if err := json.Unmarshal([]byte(text), &found); err != nil {
 		return Record{}, fmt.Errorf("decode record: %w", err)
 	}
+	_, rest, _ := strings.Cut(cursor, "#")
+	found.sequence, _, _ = strings.Cut(rest, "#")
 	return found, nil
 }

@@ -166,7 +166,8 @@ func (d removal) all(ctx context.Context) (bool, error) {
 
 // generation removes all rows by giving the head a new generation, also where
 // no row is left: that rids the key of what removed rows leave behind. again
-// is true where another writer came in between.
+// is true where another writer came in between. Whether there was a row is left
+// in the head (fd): the audit trail knows by it what was removed.
 func (d removal) generation(ctx context.Context, h head) (removed, again bool, err error) {
 	found, err := d.anyRow(ctx, h)
 	if err != nil {
@@ -178,6 +179,7 @@ func (d removal) generation(ctx context.Context, h head) (removed, again bool, e
 	e := d.erase()
 	e.set("gn", attr.String(newGeneration()))
 	e.set("ps", attr.String(d.author.Request))
+	e.set("fd", attr.Bool(found))
 	e.removes = append(e.removes, "mr", "ov")
 	e.requireEqual("gn", attr.String(h.generation))
 	e.requireAbsent("gd")

@@ -56,21 +56,23 @@ func Answer[T any](q Request, rows []T, cursor func(T) []string) Results[T] {
 // Part makes the page of q of a list whose pages may end before their limit, as a
 // call looks at so much and no more. Rows are at most q.Limit, in the direction
 // asked for; on places where to go on in that direction, and is nil at the end.
+// A page without rows links back to nothing that was shown before: between on
+// and there, nothing is wanted.
 func Part[T any](q Request, rows []T, on []string, cursor func(T) []string) Results[T] {
-	rows = slices.Clone(rows)
-	next, prev := on, q.Cursor
+	next, prev := on, on
 	if len(rows) > 0 {
-		prev = cursor(rows[0])
+		rows = slices.Clone(rows)
+		if q.Backward {
+			slices.Reverse(rows)
+			next = cursor(rows[len(rows)-1])
+		} else {
+			prev = cursor(rows[0])
+		}
+	} else {
+		rows = []T{}
 	}
 	if q.First() {
 		prev = nil
-	}
-	if q.Backward {
-		next, prev = prev, on
-		slices.Reverse(rows)
-		if len(rows) > 0 {
-			next = cursor(rows[len(rows)-1])
-		}
 	}
 	var links []string
 	if next != nil {
@@ -78,9 +80,6 @@ func Part[T any](q Request, rows []T, on []string, cursor func(T) []string) Resu
 	}
 	if prev != nil {
 		links = append(links, q.link(backward, prev, "prev"))
-	}
-	if rows == nil {
-		rows = []T{}
 	}
 	return Results[T]{Results: rows, link: strings.Join(links, ", ")}
 }

@@ -6,6 +6,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -72,7 +73,7 @@ func (s *Store) Rotate(ctx context.Context, how Rotation, author change.Author) 
 		s.succeed(newest, next.ID, author),
 	}
 	writes = append(writes, s.retireKeys(old, how, author)...)
-	writes = append(writes, s.retireVerifications(published, how, author)...)
+	writes = append(writes, s.retireVerifications(published, old, how, author)...)
 	if len(writes) > 3+2*maxActive {
 		return "", fmt.Errorf("more than %d signing keys are in use: wait until some have expired", maxActive)
 	}
@@ -146,8 +147,9 @@ func (s *Store) retireKeys(old []Key, how Rotation, author change.Author) []type
 }
 
 // retireVerifications ends the keys that verify: after the overlap, or at once
-// if any earlier key may be in other hands.
-func (s *Store) retireVerifications(published []attr.Item, how Rotation, author change.Author) []types.TransactWriteItem {
+// if any earlier key may be in other hands. It says so too of a key that verifies
+// no more but whose private half is destroyed now.
+func (s *Store) retireVerifications(published []attr.Item, old []Key, how Rotation, author change.Author) []types.TransactWriteItem {
 	until, condition := author.At.Add(overlap), "attribute_exists(pk) AND attribute_not_exists(verify_until)"
 	if how == Compromised {
 		until, condition = author.At, "attribute_exists(pk)"
@@ -155,14 +157,25 @@ func (s *Store) retireVerifications(published []attr.Item, how Rotation, author 
 	var writes []types.TransactWriteItem
 	for _, item := range published {
 		r := attr.Read(item)
-		end := r.Time("verify_until")
-		if !end.IsZero() && (how == Planned || !end.After(until)) {
+		kid, end := strings.TrimPrefix(r.String("sk"), prefixVerification), r.Time("verify_until")
+		destroyed := how == Compromised && slices.ContainsFunc(old, func(k Key) bool { return k.ID == kid && k.Private != nil })
+		ends := end.IsZero() || how == Compromised && end.After(until)
+		if !ends && !destroyed {
 			continue
 		}
-		values := attr.Item{":until": attr.Time(until), ":ttl": attr.Time(until.Add(keepRetired))}
+		last := until
+		if !ends {
+			last = end
+		}
+		values := attr.Item{":until": attr.Time(last), ":ttl": attr.Time(last.Add(keepRetired))}
+		set := ""
+		if destroyed {
+			values[":now"] = attr.Time(author.At)
+			set = "destroyed_at = :now, "
+		}
 		writes = append(writes, types.TransactWriteItem{Update: &types.Update{
-			TableName: aws.String(s.TokensTable), Key: verificationKey(strings.TrimPrefix(r.String("sk"), prefixVerification)),
-			UpdateExpression:          aws.String("SET verify_until = :until, #ttl = :ttl, " + author.Set(values)),
+			TableName: aws.String(s.TokensTable), Key: verificationKey(kid),
+			UpdateExpression:          aws.String("SET verify_until = :until, #ttl = :ttl, " + set + author.Set(values)),
 			ConditionExpression:       aws.String(condition),
 			ExpressionAttributeNames:  map[string]string{"#ttl": "ttl"},
 			ExpressionAttributeValues: values,

@@ -53,10 +53,10 @@ func TestOnADeployedStack(t *testing.T) {
 	for name, value := range env.Environ() {
 		t.Setenv(name, value)
 	}
-	table := env.Table(operationsTable)
+	table := env.Table("OperationsTable")
 	url := fakeAWS(t, map[string]string{
-		"ApiUrl": "https://example.com", operationsTable: table,
-		tokensTable: env.Table(tokensTable), signingKeysTable: env.Table(signingKeysTable), deliveriesTable: env.Table(deliveriesTable),
+		"ApiUrl": "https://example.com", "OperationsTable": table,
+		"TokensTable": env.Table("TokensTable"), "SigningKeysTable": env.Table("SigningKeysTable"), "DeliveriesTable": env.Table("DeliveriesTable"), "AuditTable": env.Table("AuditTable"),
 	})
 	t.Setenv("AWS_ENDPOINT_URL_CLOUDFORMATION", url)
 	t.Setenv("AWS_ENDPOINT_URL_STS", url)
@@ -101,8 +101,8 @@ func TestTablesNamedInTheEnvironment(t *testing.T) {
 	}
 	t.Setenv("AWS_ENDPOINT_URL_DYNAMODB", env.DynamoDBURL)
 	given := map[string]string{
-		"TOKENS_TABLE": env.Table(tokensTable), "SIGNING_KEYS_TABLE": env.Table(signingKeysTable), "OPERATIONS_TABLE": env.Table(operationsTable),
-		"DELIVERIES_TABLE": env.Table(deliveriesTable),
+		"TOKENS_TABLE": env.Table("TokensTable"), "SIGNING_KEYS_TABLE": env.Table("SigningKeysTable"), "OPERATIONS_TABLE": env.Table("OperationsTable"),
+		"DELIVERIES_TABLE": env.Table("DeliveriesTable"), "AUDIT_TABLE": env.Table("AuditTable"),
 	}
 	var out, notes bytes.Buffer
 	if code := run(context.Background(), []string{"seed"}, func(name string) string { return given[name] }, &out, &notes); code != 0 || !strings.HasPrefix(out.String(), "opk_") {
@@ -111,7 +111,7 @@ func TestTablesNamedInTheEnvironment(t *testing.T) {
 	delete(given, "SIGNING_KEYS_TABLE")
 	notes.Reset()
 	if code := run(context.Background(), []string{"seed"}, func(name string) string { return given[name] }, &out, &notes); code != exitFailed ||
-		!strings.Contains(notes.String(), signingKeysTable) {
+		!strings.Contains(notes.String(), "SigningKeysTable") {
 		t.Errorf("one name missing: code %d, %q", code, notes.String())
 	}
 }

@@ -40,8 +40,8 @@ func TestOnTheLocalStack(t *testing.T) {
 	t.Parallel()
 	env := storagetest.New(t)
 	state := describe(t, env.DynamoDBURL, map[string]string{
-		tokensTable: env.Table(tokensTable), signingKeysTable: env.Table(signingKeysTable), operationsTable: env.Table(operationsTable),
-		deliveriesTable: env.Table(deliveriesTable),
+		"TokensTable": env.Table("TokensTable"), "SigningKeysTable": env.Table("SigningKeysTable"), "OperationsTable": env.Table("OperationsTable"),
+		"DeliveriesTable": env.Table("DeliveriesTable"), "AuditTable": env.Table("AuditTable"),
 	})
 	for _, c := range []struct {
 		line       string
@@ -84,12 +84,12 @@ func TestWithoutARunningStack(t *testing.T) {
 	}
 	url := "http://" + l.Addr().String()
 	l.Close()
-	state := describe(t, url, map[string]string{tokensTable: "a", signingKeysTable: "b", operationsTable: "c", deliveriesTable: "d"})
+	state := describe(t, url, map[string]string{"TokensTable": "a", "SigningKeysTable": "b", "OperationsTable": "c", "DeliveriesTable": "d", "AuditTable": "e"})
 	if code, _, notes := ask(t, state, "key list"); code != exitFailed || !strings.Contains(notes, "make run") {
 		t.Errorf("stopped: code %d, %q; want %d and what to do", code, notes, exitFailed)
 	}
-	incomplete := describe(t, url, map[string]string{tokensTable: "a"})
-	if code, _, notes := ask(t, incomplete, "key list"); code != exitFailed || !strings.Contains(notes, signingKeysTable) {
+	incomplete := describe(t, url, map[string]string{"TokensTable": "a"})
+	if code, _, notes := ask(t, incomplete, "key list"); code != exitFailed || !strings.Contains(notes, "SigningKeysTable") {
 		t.Errorf("incomplete: code %d, %q; want %d and the table's name", code, notes, exitFailed)
 	}
 }

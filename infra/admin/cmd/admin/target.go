@@ -34,28 +34,6 @@ func (t target) operator(out, notes io.Writer) *admin.Operator {
 	return &admin.Operator{DB: t.db, Tables: t.tables, Now: time.Now, Name: t.name, Out: out, Notes: notes}
 }
 
-// The names of the tables in the stack's outputs and in the local stack's
-// description: the template's logical ids.
-const (
-	tokensTable      = "TokensTable"
-	signingKeysTable = "SigningKeysTable"
-	operationsTable  = "OperationsTable"
-	deliveriesTable  = "DeliveriesTable"
-)
-
-// tablesFrom picks the tables by logical id.
-func tablesFrom(names map[string]string) (admin.Tables, error) {
-	for _, id := range []string{tokensTable, signingKeysTable, operationsTable, deliveriesTable} {
-		if names[id] == "" {
-			return admin.Tables{}, fmt.Errorf("it names no %s", id)
-		}
-	}
-	return admin.Tables{
-		Tokens: names[tokensTable], SigningKeys: names[signingKeysTable],
-		Operations: names[operationsTable], Deliveries: names[deliveriesTable],
-	}, nil
-}
-
 // onAWS finds a deployed stack's tables in its outputs. The name on record is
 // that under which AWS knows the caller.
 func onAWS(ctx context.Context, stack string) (target, error) {
@@ -73,7 +51,7 @@ func onAWS(ctx context.Context, stack string) (target, error) {
 			names[aws.ToString(o.OutputKey)] = aws.ToString(o.OutputValue)
 		}
 	}
-	tables, err := tablesFrom(names)
+	tables, err := admin.TablesOf(names)
 	if err != nil {
 		return target{}, fmt.Errorf("stack %s is not one of Opsplane: among its outputs %w", stack, err)
 	}
@@ -87,11 +65,12 @@ func onAWS(ctx context.Context, stack string) (target, error) {
 // named takes the tables from the environment, with the SDK's usual way to
 // find their server.
 func named(ctx context.Context, env func(string) string) (target, error) {
-	tables, err := tablesFrom(map[string]string{
-		tokensTable: env("TOKENS_TABLE"), signingKeysTable: env("SIGNING_KEYS_TABLE"), operationsTable: env("OPERATIONS_TABLE"), deliveriesTable: env("DELIVERIES_TABLE"),
+	tables, err := admin.TablesOf(map[string]string{
+		"TokensTable": env("TOKENS_TABLE"), "SigningKeysTable": env("SIGNING_KEYS_TABLE"), "OperationsTable": env("OPERATIONS_TABLE"),
+		"DeliveriesTable": env("DELIVERIES_TABLE"), "AuditTable": env("AUDIT_TABLE"),
 	})
 	if err != nil {
-		return target{}, fmt.Errorf("TOKENS_TABLE is set, so SIGNING_KEYS_TABLE, OPERATIONS_TABLE and DELIVERIES_TABLE must be: in the environment %w", err)
+		return target{}, fmt.Errorf("TOKENS_TABLE is set, so SIGNING_KEYS_TABLE, OPERATIONS_TABLE, DELIVERIES_TABLE and AUDIT_TABLE must be: in the environment %w", err)
 	}
 	cfg, err := config.LoadDefaultConfig(ctx)
 	if err != nil {
@@ -124,7 +103,7 @@ func local(state string, env func(string) string) (target, error) {
 	if err := json.Unmarshal(text, &stack); err != nil {
 		return target{}, fmt.Errorf("%s: %w", file, err)
 	}
-	tables, err := tablesFrom(stack.Tables)
+	tables, err := admin.TablesOf(stack.Tables)
 	if err != nil {
 		return target{}, fmt.Errorf("%s: %w", file, err)
 	}
