@@ -17,12 +17,7 @@ import (
 
 // reload builds and swaps in what changed, until ctx ends. Source that does not
 // compile, and a build that does not start, leave the last good one serving.
-func (s *stack) reload(ctx context.Context) {
-	changes, err := watch.Watch(ctx, s.Root)
-	if err != nil {
-		s.Console.Say("changes of the source are not seen: %v", err)
-		return
-	}
+func (s *stack) reload(ctx context.Context, changes <-chan watch.Change) {
 	for change := range changes {
 		if change.Template {
 			s.Console.Say("template.yaml changed: start the stack again to see it")

@@ -20,6 +20,7 @@ import (
 	"github.com/opsplane/opsplane/infra/local/provision"
 	"github.com/opsplane/opsplane/infra/local/runtimeapi"
 	"github.com/opsplane/opsplane/infra/local/servers"
+	"github.com/opsplane/opsplane/infra/local/watch"
 	"github.com/opsplane/opsplane/infra/template"
 )
 
@@ -69,6 +70,11 @@ func Run(ctx context.Context, c Config) error {
 		return err
 	}
 	defer s.stop()
+	// Before the source is read for the first time: what is saved from now on is seen.
+	changes, err := watch.Watch(ctx, s.Root)
+	if err != nil {
+		s.Console.Say("changes of the source are not seen: %v", err)
+	}
 	s.template, err = template.Load(filepath.Join(c.Root, "template.yaml"), template.Options{
 		Name: provision.Name, Parameters: s.parameters(),
 	})
@@ -81,7 +87,7 @@ func Run(ctx context.Context, c Config) error {
 		}
 		return err
 	}
-	return s.serve(ctx, listener, started)
+	return s.serve(ctx, listener, changes, started)
 }
 
 // parameters are the user's, and where the user has none, the stack's own
@@ -164,8 +170,9 @@ func (s *stack) spec(f template.Function) runtimeapi.Spec {
 	}
 }
 
-// serve answers requests until ctx ends.
-func (s *stack) serve(ctx context.Context, listener net.Listener, started time.Time) error {
+// serve answers requests until ctx ends, with the source as it changes; no
+// changes are seen of a nil channel.
+func (s *stack) serve(ctx context.Context, listener net.Listener, changes <-chan watch.Change, started time.Time) error {
 	invokers := map[string]gateway.Invoker{}
 	for id, f := range s.functions {
 		invokers[id] = f
@@ -185,7 +192,9 @@ func (s *stack) serve(ctx context.Context, listener net.Listener, started time.T
 	s.Console.Say("ready after %.1f s", time.Since(started).Seconds())
 	s.Console.Print(s.welcome())
 	var background sync.WaitGroup
-	background.Go(func() { s.reload(ctx) })
+	if changes != nil {
+		background.Go(func() { s.reload(ctx, changes) })
+	}
 	s.startEvents(ctx, &background)
 	<-ctx.Done()
 	s.Console.Say("stopping")
