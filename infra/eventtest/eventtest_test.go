@@ -160,7 +160,7 @@ func seed(t *testing.T, env *storagetest.Env) values {
 	check(err)
 	return values{
 		"session": session, "operations_table": env.Table("OperationsTable"),
-		"user":    u.ID, "key": key.ID, "api_key": text, "revoked_key": revoked,
+		"user": u.ID, "key": key.ID, "api_key": text, "revoked_key": revoked,
 		"access_token": token, "expired_token": expired,
 	}
 }

@@ -59,12 +59,15 @@ func list(t *testing.T, c *Client, target, rows, member string) (found []string)
 func TestNewcomerGoesThroughTheDemo(t *testing.T) {
 	t.Parallel()
 	s := theStack(t)
+	var printed string
 	for range 2 { // a second demo sends the same deliveries again
 		cmd := exec.Command(s.programs.demo)
 		cmd.Dir, cmd.Env = s.programs.root, append(os.Environ(), "STATE="+s.State)
-		if out, err := cmd.CombinedOutput(); err != nil {
+		out, err := cmd.CombinedOutput()
+		if err != nil {
 			t.Fatalf("demo: %v: %s", err, out)
 		}
+		printed = string(out)
 	}
 	key, err := os.ReadFile(filepath.Join(s.State, "api-key"))
 	if err != nil {
@@ -115,6 +118,30 @@ func TestNewcomerGoesThroughTheDemo(t *testing.T) {
 		await(t, "trail of the tasks", func() bool {
 			return len(list(t, c, trail+"&action=task.&limit=1", "results", "id")) >= 6 // made, begun and ended, each
 		})
+	}
+	pasteDemo(t, s, printed)
+}
+
+// pasteDemo does what the demo tells to paste. The refresh in it finds again
+// what was deleted before.
+func pasteDemo(t *testing.T, s *Stack, printed string) {
+	t.Helper()
+	_, script, found := strings.Cut(printed, "Try it: paste these lines into a shell in this folder.\n")
+	if !found {
+		t.Fatalf("the demo prints %s", printed)
+	}
+	cmd := exec.Command("bash", "-eu", "-o", "pipefail", "-c", script)
+	cmd.Dir, cmd.Env = s.programs.root, append(os.Environ(), "STATE="+s.State)
+	out, err := cmd.CombinedOutput()
+	if err != nil {
+		t.Fatalf("paste: %v: %s", err, out)
+	}
+	for _, want := range []string{
+		`"id":"424242"`, `rel="next"`, `"pull_requests":[`, `"state":"completed"`, `"action":"repository.remove"`, "pull_request.opened",
+	} {
+		if !strings.Contains(string(out), want) {
+			t.Errorf("what was pasted answers no %s:\n%s", want, out)
+		}
 	}
 }
 

@@ -106,17 +106,28 @@ func (s *stack) storeGroupToken(ctx context.Context) error {
 	return grouptoken.New(s.db(), s.Tables["SessionsTable"], box).Put(ctx, gitlabInstallation, groupToken, author)
 }
 
+// suggestion is for a shell. A token lives 60 seconds, so each call fetches one.
 const suggestion = `
-Try it:
+Try it: paste these lines into a shell in this folder.
 
-  TOKEN=$(curl -sS -X POST -H "Authorization: Bearer $(cat %[2]s/api-key)" %[1]s/api/v1/access-token/refresh | sed 's/.*"token": *"//; s/".*//')
-  curl -sS -H "Authorization: Bearer $TOKEN" %[1]s/api/v1/user/github/installations
-  curl -sS -H "Authorization: Bearer $TOKEN" '%[1]s/api/v1/github/installations/424242/repos?limit=2' -i
-  curl -sS -H "Authorization: Bearer $TOKEN" %[1]s/api/v1/gitlab/installations/77/pull-requests
-  curl -sS -H "Authorization: Bearer $TOKEN" -X POST %[1]s/api/v1/github/installations/424242/repos/refresh
-  curl -sS -H "Authorization: Bearer $TOKEN" %[1]s/api/v1/tasks/ID-OF-THE-REFRESH
-  curl -sS -H "Authorization: Bearer $TOKEN" -X DELETE %[1]s/api/v1/github/installations/424242/repos/99001144
-  curl -sS -H "Authorization: Bearer $TOKEN" '%[1]s/api/v1/audit?vcs=github&installation_id=424242&action=repository.'
+  BASE=%[1]s
+  token() { curl -sS -X POST -H "Authorization: Bearer $(cat '%[2]s/api-key')" $BASE/api/v1/access-token/refresh | sed 's/.*"token": *"//; s/".*//'; }
+  api() { curl -sS -H "Authorization: Bearer $(token)" "$@"; echo; }
+
+  # Installations; repositories of one, two at a time (the header Link leads on); pull requests of another
+  api $BASE/api/v1/user/github/installations
+  api -i "$BASE/api/v1/github/installations/424242/repos?limit=2"
+  api $BASE/api/v1/gitlab/installations/77/pull-requests
+
+  # A refresh, and the task that it is
+  TASK=$(api -X POST $BASE/api/v1/github/installations/424242/repos/refresh | sed 's/.*"id": *"//; s/".*//')
+  sleep 2; api $BASE/api/v1/tasks/$TASK
+
+  # Delete "legacy", which its host has archived ("storage", 503, at GitLab). Its pull requests go by a task, too
+  api -X DELETE $BASE/api/v1/github/installations/424242/repos/99001144
+
+  # All of it in the audit trail; and what the hosts have delivered
+  sleep 2; api "$BASE/api/v1/audit?vcs=github&installation_id=424242&action=repository."
   make admin ARGS="delivery list --vcs github --installation 424242"
 `
 
