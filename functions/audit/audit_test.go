@@ -37,7 +37,7 @@ type rig struct {
 	caller access.Caller
 }
 
-func newRig(t *testing.T) *rig {
+func newRig(t testing.TB) *rig {
 	env := storagetest.New(t)
 	r := &rig{}
 	r.use(trail{

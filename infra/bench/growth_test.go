@@ -4,9 +4,7 @@ import (
 	"fmt"
 	"maps"
 	"math/rand/v2"
-	"os"
 	"reflect"
-	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -18,30 +16,6 @@ import (
 	"github.com/opsplane/opsplane/shared/attr"
 	"github.com/opsplane/opsplane/shared/kv"
 )
-
-// growthGoal is the largest ratio of an operation's time among many keys to
-// that among the fewest.
-const growthGoal = 1.2
-
-// sizes are how many keys the installations have, the fewest first.
-// GROWTH_KEYS names others: a million take minutes to load.
-func sizes(b *testing.B) []int {
-	b.Helper()
-	text := os.Getenv("GROWTH_KEYS")
-	if text == "" {
-		return []int{1000, 10_000}
-	}
-	var list []int
-	for part := range strings.SplitSeq(text, ",") {
-		n, err := strconv.Atoi(part)
-		if err != nil || n < 100 {
-			b.Fatalf("GROWTH_KEYS=%q is no list of numbers from 100 on", text)
-		}
-		list = append(list, n)
-	}
-	slices.Sort(list)
-	return list
-}
 
 // grown is an installation with many keys, each with a record at idx 0.
 type grown struct {
@@ -163,7 +137,7 @@ func (g *grown) side(o operation, w kv.Write) bench.Side {
 // BenchmarkGrowth compares operations among many keys with the same among few:
 // they must make the same calls and use the same units.
 func BenchmarkGrowth(b *testing.B) {
-	list := sizes(b)
+	list := bench.Sizes(b)
 	w := kv.Write{Value: value(b, []byte(`"`+strings.Repeat("y", 98)+`"`)), Committed: true}
 	for _, n := range list[1:] {
 		// Both anew: what one comparison deletes leaves heads that iterations of the
@@ -174,7 +148,7 @@ func BenchmarkGrowth(b *testing.B) {
 				if a, z := few.uses(b, o, w), many.uses(b, o, w); !reflect.DeepEqual(a, z) {
 					b.Fatalf("among %d keys it uses %+v, among %d %+v", few.keys, a, many.keys, z)
 				}
-				bench.Compare(b, bench.Comparison{Subject: many.side(o, w), Reference: few.side(o, w), Goal: growthGoal, Samples: 40, Calls: 10})
+				bench.Compare(b, bench.Comparison{Subject: many.side(o, w), Reference: few.side(o, w), Goal: bench.GrowthGoal, Samples: 40, Calls: 10})
 			})
 		}
 	}

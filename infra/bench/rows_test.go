@@ -8,7 +8,6 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
-	"golang.org/x/sync/errgroup"
 
 	"github.com/opsplane/opsplane/infra/bench"
 	"github.com/opsplane/opsplane/shared/attr"
@@ -61,37 +60,15 @@ func newUpload(b *testing.B, s storage, key string, rows int) *upload {
 
 func partition() string { return ns.VCS + ":" + ns.Installation }
 
+// item is what the table has at a key.
 func (s storage) item(b *testing.B, key attr.Item) attr.Item {
 	b.Helper()
-	out, err := s.db.GetItem(b.Context(), &dynamodb.GetItemInput{TableName: &s.table, Key: key})
-	if err != nil || out.Item == nil {
-		b.Fatalf("read an item: %v, %v", out, err)
-	}
-	return out.Item
+	return bench.Item(b, s.db, s.table, key)
 }
 
 // load writes items made from 0 to n-1, many at once.
 func (s storage) load(ctx context.Context, n int, item func(int) attr.Item) error {
-	const batch, writers = 25, 4
-	group, ctx := errgroup.WithContext(ctx)
-	group.SetLimit(writers)
-	for from := 0; from < n; from += batch {
-		group.Go(func() error {
-			var puts []types.WriteRequest
-			for i := from; i < min(from+batch, n); i++ {
-				puts = append(puts, types.WriteRequest{PutRequest: &types.PutRequest{Item: item(i)}})
-			}
-			for len(puts) > 0 {
-				out, err := s.db.BatchWriteItem(ctx, &dynamodb.BatchWriteItemInput{RequestItems: map[string][]types.WriteRequest{s.table: puts}})
-				if err != nil {
-					return fmt.Errorf("load: %w", err)
-				}
-				puts = out.UnprocessedItems[s.table]
-			}
-			return nil
-		})
-	}
-	return group.Wait()
+	return bench.Load(ctx, s.db, s.table, n, item)
 }
 
 // restore puts the head back, and with it every row.

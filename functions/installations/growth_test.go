@@ -1,0 +1,141 @@
+package main
+
+import (
+	"encoding/base64"
+	"fmt"
+	"maps"
+	"math/rand/v2"
+	"reflect"
+	"testing"
+
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+
+	"github.com/opsplane/opsplane/infra/bench"
+	"github.com/opsplane/opsplane/infra/costs"
+	"github.com/opsplane/opsplane/shared/attr"
+	"github.com/opsplane/opsplane/shared/httpapi/httpapitest"
+	"github.com/opsplane/opsplane/shared/pullrequest"
+	"github.com/opsplane/opsplane/shared/repository"
+)
+
+// grown is an installation with so many repositories, and as many pull requests.
+type grown struct {
+	n     int
+	plain *rig
+	paid  *rig // the same; what it asks of storage is counted
+	meter *costs.Meter
+}
+
+func newGrown(b *testing.B, n int) *grown {
+	b.Helper()
+	env, m := costs.New(b)
+	table := env.Table("VcsTable")
+	if err := bench.WithoutStream(b.Context(), env.DynamoDB, table); err != nil {
+		b.Fatal(err)
+	}
+	g := &grown{n: n, plain: newRigOn(env, env.DynamoDB), paid: newRigOn(env, m.DynamoDB()), meter: m}
+	const version = "4000000000000.00.72d3162e-cc78-11e3-81ab-4c9367dc0958"
+	seen := repository.Seen{ID: "1", Owner: "acme", Name: name(1)}
+	if err := g.plain.repositories.Apply(b.Context(), author(), "github", "42", seen, version); err != nil {
+		b.Fatal(err)
+	}
+	copies(b, env.DynamoDB, table, n, attr.Item{"pk": attr.String("REPOSITORIES#github#42"), "sk": attr.String(fmt.Sprintf("%020d", 1))}, func(i int, item attr.Item) {
+		id := fmt.Sprint(i)
+		item["id"], item["name"], item["sk"] = attr.String(id), attr.String(name(i)), attr.String(fmt.Sprintf("%020d", i))
+		item["by_name"] = attr.String(repository.Repository{ID: id, Name: name(i)}.Cursor())
+	})
+	err := g.plain.pullRequests.Apply(b.Context(), author(), "github", "42", pull(1), version, g.plain.repositories.NotEmptied("github", "42", "1", version))
+	if err != nil {
+		b.Fatal(err)
+	}
+	copies(b, env.DynamoDB, table, n, attr.Item{"pk": attr.String("PULLS#github#42"), "sk": attr.String(pull(1).Cursor())}, func(i int, item attr.Item) {
+		item["number"], item["sk"] = attr.Int(int64(i)), attr.String(pull(i).Cursor())
+		item["by_repository"] = attr.String(fmt.Sprintf("%020d#%019d", 1, i))
+	})
+	return g
+}
+
+func name(i int) string { return fmt.Sprintf("repository-%07d", i) }
+
+func pull(i int) pullrequest.PullRequest {
+	return pullrequest.PullRequest{
+		Repository: "1", Number: int64(i), Title: "Add a bucket for the logs of the gateway", User: "ann",
+		State: pullrequest.Open, BaseBranch: "main", BaseSHA: fmt.Sprintf("%040d", 1), Branch: "add-bucket", SHA: fmt.Sprintf("%040d", 2),
+	}
+}
+
+// copies loads items 2 to n, which are like the first but for what differs.
+func copies(b *testing.B, db *dynamodb.Client, table string, n int, key attr.Item, differ func(int, attr.Item)) {
+	b.Helper()
+	first := bench.Item(b, db, table, key)
+	err := bench.Load(b.Context(), db, table, n-1, func(i int) attr.Item {
+		another := maps.Clone(first)
+		differ(i+2, another)
+		return another
+	})
+	if err != nil {
+		b.Fatal(err)
+	}
+}
+
+func cursor(direction string, elements ...string) string {
+	text := "?page=" + direction
+	for _, e := range elements {
+		text += "&page=" + base64.RawURLEncoding.EncodeToString([]byte(e))
+	}
+	return text
+}
+
+// any is some place with a page on either side.
+func (g *grown) any() int { return 22 + rand.IntN(g.n-44) }
+
+// pages are targets of requests, drawn anew each time.
+var pages = map[string]func(g *grown) string{
+	"repositories, first page":       func(*grown) string { return repos },
+	"repositories, next page":        func(g *grown) string { i := g.any(); return repos + cursor("n", name(i), fmt.Sprint(i)) },
+	"repositories, page before":      func(g *grown) string { i := g.any(); return repos + cursor("p", name(i), fmt.Sprint(i)) },
+	"repositories, behind a name":    func(g *grown) string { return repos + "?page=n&page=" + name(g.any()) },
+	"pull requests, first page":      func(*grown) string { return pulls },
+	"pull requests, next page":       func(g *grown) string { return pulls + cursor("n", fmt.Sprint(g.any()), "1") },
+	"pull requests, page before":     func(g *grown) string { return pulls + cursor("p", fmt.Sprint(g.any()), "1") },
+	"pull requests, behind a number": func(g *grown) string { return pulls + "?page=n&page=" + fmt.Sprint(g.any()) },
+	"pull requests of a number":      func(g *grown) string { return pulls + "?pr=" + fmt.Sprint(g.any()) },
+}
+
+func (g *grown) ask(b *testing.B, r *rig, target string) error {
+	got, err := r.lambda.Handle(b.Context(), httpapitest.Event(b, "GET", target, &r.caller, ""))
+	if err == nil && (got.StatusCode != 200 || len(got.Body) < 200) {
+		err = fmt.Errorf("%s: %d %s", target, got.StatusCode, got.Body)
+	}
+	return err
+}
+
+// uses is what a page uses.
+func (g *grown) uses(b *testing.B, target string) costs.Use {
+	b.Helper()
+	g.meter.Reset()
+	g.meter.Start()
+	defer g.meter.Stop()
+	if err := g.ask(b, g.paid, target); err != nil {
+		b.Fatal(err)
+	}
+	return g.meter.Used()
+}
+
+// BenchmarkGrowthOfLists compares a page among many repositories and pull
+// requests with one among few: the same calls and units, by the first two sizes.
+func BenchmarkGrowthOfLists(b *testing.B) {
+	size := bench.Sizes(b)
+	few, most := newGrown(b, size[0]), newGrown(b, size[1])
+	for what, target := range pages {
+		b.Run(fmt.Sprintf("%s/%d", what, most.n), func(b *testing.B) {
+			if a, z := few.uses(b, target(few)), most.uses(b, target(most)); !reflect.DeepEqual(a, z) {
+				b.Fatalf("among %d it uses %+v, among %d %+v", few.n, a, most.n, z)
+			}
+			side := func(g *grown) bench.Side {
+				return bench.Side{Name: fmt.Sprint(g.n), Do: func() error { return g.ask(b, g.plain, target(g)) }}
+			}
+			bench.Compare(b, bench.Comparison{Subject: side(most), Reference: side(few), Goal: bench.GrowthGoal, Samples: 40, Calls: 10})
+		})
+	}
+}
