@@ -41,8 +41,11 @@ func TablesOf(names map[string]string) (Tables, error) {
 		id   string
 		name *string
 	}{
-		{"TokensTable", &t.Tokens}, {"SigningKeysTable", &t.SigningKeys}, {"OperationsTable", &t.Operations},
-		{"DeliveriesTable", &t.Deliveries}, {"AuditTable", &t.Audit},
+		{"TokensTable", &t.Tokens},
+		{"SigningKeysTable", &t.SigningKeys},
+		{"OperationsTable", &t.Operations},
+		{"DeliveriesTable", &t.Deliveries},
+		{"AuditTable", &t.Audit},
 	} {
 		if *table.name = names[table.id]; *table.name == "" {
 			return Tables{}, fmt.Errorf("it names no %s", table.id)

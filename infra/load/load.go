@@ -1,6 +1,6 @@
 // Package load drives a running local stack with many connections of mixed
-// traffic, and says how it did: operations, errors, latencies, and the memory
-// of the stack's processes over time.
+// traffic, and says how it did: operations, errors, latencies, how far the audit
+// trail is behind, and the memory of the stack's processes over time.
 //
 // Its invariant: every answer is checked against what the connection itself
 // wrote, so that an operation counts as done only if its answer was right. A
@@ -20,9 +20,11 @@ import (
 type Config struct {
 	// URL is the stack's address, without a trailing slash.
 	URL string
-	// APIKey is a key that may read and write installation 1 of GitHub.
+	// APIKey is a key that may read and write installation 1 of GitHub, and read
+	// its audit trail.
 	APIKey string
-	// Connections work at the same time, each on records of its own.
+	// Connections work at the same time, each on records of its own; one more
+	// follows the audit trail.
 	Connections int
 	// Seed chooses the operations of every connection.
 	Seed uint64
@@ -48,13 +50,16 @@ func Run(ctx context.Context, c Config) (*Report, error) {
 	ledger := newLedger()
 	run := fmt.Sprintf("load/%x", time.Now().UnixNano())
 	var working sync.WaitGroup
-	for n := range c.Connections {
-		w := &worker{
+	connect := func(n int) *worker {
+		return &worker{
 			client: newClient(c.URL, c.APIKey, transport, ledger),
 			rand:   rand.New(rand.NewPCG(c.Seed, uint64(n))), prefix: fmt.Sprintf("%s/%d", run, n), artifacts: artifacts,
 		}
-		working.Go(func() { w.run(ctx) })
 	}
+	for n := range c.Connections {
+		working.Go(func() { connect(n).run(ctx) })
+	}
+	working.Go(func() { connect(c.Connections).follow(ctx) })
 	watching := make(chan []sample, 1)
 	began := time.Now()
 	go func() { watching <- watch(ctx, c, ledger, began) }()

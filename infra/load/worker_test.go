@@ -93,6 +93,33 @@ func try(t *testing.T, step func(*worker) error, lie func(string, int, map[strin
 	return nil
 }
 
+func TestTrailThatLacksAWriteOrHasItTwiceIsNoticed(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct{ records, want string }{
+		"one":     {`[{"action":"key.write","subject":"load/k"}]`, ""},
+		"none":    {`[]`, "no record"},
+		"two":     {`[{"action":"key.write","subject":"load/k"},{"action":"key.write","subject":"load/k"}]`, "2 records"},
+		"another": {`[{"action":"key.remove","subject":"load/k"}]`, "key.remove"},
+	} {
+		server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if r.URL.Path == "/api/v1/audit" && r.URL.Query().Get("key") == "load/k" {
+				_, _ = w.Write([]byte(`{"results":` + c.records + `}`))
+			}
+		}))
+		defer server.Close()
+		l := newLedger()
+		w := &worker{client: newClient(server.URL, "key", http.DefaultTransport, l)}
+		w.client.token = "token"
+		err := w.trail(t.Context(), "load/k", 0)
+		if (err == nil) != (c.want == "") || err != nil && !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%s: got %v, want %q", name, err, c.want)
+		}
+		if noted := len(l.latency["audit trail"]); (noted == 1) != (err == nil) {
+			t.Errorf("%s: %d lags noted", name, noted)
+		}
+	}
+}
+
 func TestWrongAnswersAreNoticed(t *testing.T) {
 	t.Parallel()
 	get := func(w *worker) error { return w.get(t.Context()) }
