@@ -184,3 +184,31 @@ func TestS3Faults(t *testing.T) {
 		t.Errorf("got %v after %d requests, want success after 3", err, f.Calls("s3:PUT"))
 	}
 }
+
+func TestDumpShowsWhatIsInBinaryValuesToo(t *testing.T) {
+	t.Parallel()
+	e := New(t)
+	if got := e.Dump("KvTable"); got != "" {
+		t.Errorf("of an empty table: got %q", got)
+	}
+	of := item("a-key")
+	for name, value := range map[string]types.AttributeValue{
+		"b": &types.AttributeValueMemberB{Value: []byte("secret-1")}, "s": &types.AttributeValueMemberS{Value: "secret-2"},
+		"n": &types.AttributeValueMemberN{Value: "3003"}, "bs": &types.AttributeValueMemberBS{Value: [][]byte{[]byte("secret-4")}},
+		"ss": &types.AttributeValueMemberSS{Value: []string{"secret-5"}}, "ns": &types.AttributeValueMemberNS{Value: []string{"6006"}},
+		"l": &types.AttributeValueMemberL{Value: []types.AttributeValue{&types.AttributeValueMemberB{Value: []byte("secret-7")}}},
+		"m": &types.AttributeValueMemberM{Value: map[string]types.AttributeValue{"deep-8": &types.AttributeValueMemberBOOL{Value: true}}},
+		"0": &types.AttributeValueMemberNULL{Value: true},
+	} {
+		of[name] = value
+	}
+	if _, err := e.DynamoDB.PutItem(t.Context(), &dynamodb.PutItemInput{TableName: aws.String(e.Table("KvTable")), Item: of}); err != nil {
+		t.Fatal(err)
+	}
+	got := e.Dump("KvTable")
+	for _, want := range []string{"a-key", "secret-1", "secret-2", "3003", "secret-4", "secret-5", "6006", "secret-7", "deep-8=true", "0=null"} {
+		if !strings.Contains(got, want) {
+			t.Errorf("got %q, which lacks %q", got, want)
+		}
+	}
+}
