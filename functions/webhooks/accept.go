@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"io"
+	"log/slog"
 	"net/http"
 	"time"
 
@@ -95,22 +96,41 @@ func (w *webhooks) acceptGitLab(ctx context.Context, call httpapi.Call, p post) 
 }
 
 // installation answers whose webhook a token is for: one that was made with any
-// word of the server's secret.
+// word of the server's secret. What no known word explains is tried with the
+// latest ones: another instance may have given out a token of a newer one.
 func (w *webhooks) installation(ctx context.Context, now time.Time, token string) (string, error) {
-	words, err := w.server.Words(ctx, now)
-	if err != nil {
-		return "", configured(err)
+	for _, words := range []func(context.Context, time.Time) ([]string, error){w.server.Words, w.server.LatestWords} {
+		known, err := words(ctx, now)
+		if err != nil {
+			return "", configured(err)
+		}
+		installation, err := w.explain(ctx, known, token)
+		if installation != "" || err != nil {
+			return installation, err
+		}
 	}
-	for _, word := range words {
+	return "", fault.ErrForbidden
+}
+
+// explain answers whose token it is by the words; empty if by none. A token of
+// another word than the newest is told to the operator, who has to have it
+// replaced before that word is dropped.
+func (w *webhooks) explain(ctx context.Context, words []string, token string) (string, error) {
+	for i, word := range words {
 		key, err := secret.Derive(word, webhook.Purpose)
 		if err != nil {
 			return "", err
 		}
-		if installation, ok := webhook.Installation(key, token); ok {
-			return installation, nil
+		installation, ok := webhook.Installation(key, token)
+		if !ok {
+			continue
 		}
+		if i > 0 {
+			w.log.LogAttrs(ctx, slog.LevelWarn, "webhook token of an older server secret", slog.String("installation", installation))
+		}
+		return installation, nil
 	}
-	return "", fault.ErrForbidden
+	return "", nil
 }
 
 // configured turns the error of a secret that is not there into a fault: a host

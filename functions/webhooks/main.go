@@ -20,6 +20,7 @@ func main() {
 		deliveries: delivery.Store{DB: awsclient.DynamoDB(cfg), Table: os.Getenv("DELIVERIES_TABLE")},
 		github:     secret.New(cfg, os.Getenv("GITHUB_WEBHOOK_SECRET")),
 		server:     secret.New(cfg, os.Getenv("SERVER_SECRET")),
+		log:        telemetry.Logger(),
 	}
 	httpapi.NewLambda(routes(w), telemetry.Logger(), time.Now).Serve()
 }

@@ -1,6 +1,8 @@
 package main
 
 import (
+	"log/slog"
+
 	"github.com/opsplane/opsplane/shared/access"
 	"github.com/opsplane/opsplane/shared/delivery"
 	"github.com/opsplane/opsplane/shared/httpapi"
@@ -11,6 +13,7 @@ import (
 type webhooks struct {
 	deliveries     delivery.Store
 	github, server *secret.Secret
+	log            *slog.Logger
 }
 
 // signed deliveries prove where they come from themselves.

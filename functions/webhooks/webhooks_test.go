@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/hex"
@@ -28,12 +29,14 @@ const (
 	githubEvents = "/api/github/v1/events"
 	gitlabEvents = "/api/v1/gitlab/events"
 	githubSecret = "github's"
-	serverSecret = "the-server's"
-	olderSecret  = "the-server's-older"
+	serverSecret = "the-server's-of-32-bytes-or-more"
+	olderSecret  = "the-server's-older-of-32-bytes-or-more"
 )
 
 type rig struct {
 	deliveries delivery.Store
+	secrets    string // the folder of the secrets
+	log        bytes.Buffer
 	lambda     *httpapi.Lambda
 	now        time.Time
 }
@@ -48,8 +51,11 @@ func newRig(t *testing.T, github, server string) *rig {
 		}
 	}
 	env := storagetest.New(t)
-	r := &rig{deliveries: delivery.Store{DB: env.DynamoDB, Table: env.Table("DeliveriesTable")}, now: born}
-	w := &webhooks{deliveries: r.deliveries, github: secret.New(env.Config, github), server: secret.New(env.Config, server)}
+	r := &rig{deliveries: delivery.Store{DB: env.DynamoDB, Table: env.Table("DeliveriesTable")}, now: born, secrets: dir}
+	w := &webhooks{
+		deliveries: r.deliveries, github: secret.New(env.Config, github), server: secret.New(env.Config, server),
+		log: slog.New(slog.NewJSONHandler(&r.log, nil)),
+	}
 	r.lambda = httpapi.NewLambda(routes(w), slog.New(slog.NewJSONHandler(io.Discard, nil)), func() time.Time { return r.now })
 	return r
 }
@@ -174,6 +180,9 @@ func TestGitLabsTokenNamesTheInstallation(t *testing.T) {
 	if answer := r.post(t, gitlabEvents, body, headers(tokenOf(t, olderSecret, "79"), "a")); answer.StatusCode != 200 || len(r.stored(t, "gitlab", "79")) != 1 {
 		t.Errorf("a token from before the rotation: got %+v", answer)
 	}
+	if n := strings.Count(r.log.String(), "webhook token of an older server secret"); n != 1 || !strings.Contains(r.log.String(), `"installation":"79"`) {
+		t.Errorf("the log tells %d times of tokens of the older secret, want once of group 79: %s", n, r.log.String())
+	}
 	good := token(t, "77")
 	for name, text := range map[string]string{
 		"no token": "", "another server's": tokenOf(t, "another", "77"), "another installation": token(t, "78")[:16] + good[16:], "truncated": good[:62], "GitHub's": githubSecret,
@@ -184,6 +193,27 @@ func TestGitLabsTokenNamesTheInstallation(t *testing.T) {
 	}
 	if list := r.stored(t, "gitlab", "78"); len(list) > 0 {
 		t.Errorf("stored %+v", list)
+	}
+}
+
+func TestTokenOfASecretThatWasReadElsewhereIsTaken(t *testing.T) {
+	r := newRig(t, "github", "server")
+	const newer = "the-server's-newer-of-32-bytes-or-more"
+	post := func(text string) int {
+		return r.post(t, gitlabEvents, `{}`, map[string]string{"X-Gitlab-Event": "Push Hook", "X-Gitlab-Token": text, "Idempotency-Key": "a"}).StatusCode
+	}
+	if got := post(token(t, "77")); got != 200 {
+		t.Fatalf("before the rotation: got %d", got)
+	}
+	if err := os.WriteFile(filepath.Join(r.secrets, "server"), []byte(newer+" "+serverSecret), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if got := post(tokenOf(t, newer, "78")); got != 403 {
+		t.Errorf("within a second of the last reading: got %d, want 403: strangers cost no reading", got)
+	}
+	r.now = r.now.Add(secret.Early)
+	if got := post(tokenOf(t, newer, "78")); got != 200 || len(r.stored(t, "gitlab", "78")) != 1 {
+		t.Errorf("a second later: got %d, want that the delivery is stored", got)
 	}
 }
 

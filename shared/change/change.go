@@ -15,7 +15,7 @@ import (
 type Author struct {
 	// Principal is the user id of the person or machine account that acts, or
 	// the name of an operator ("operator:NAME") for changes made with AWS
-	// credentials.
+	// credentials, or Server.
 	Principal string
 	// Credential is the id of the API key behind the request; empty for
 	// operators.
@@ -30,6 +30,10 @@ type Author struct {
 	// At is when the request was made.
 	At time.Time
 }
+
+// Server is the principal of what the server does of its own accord, in whose
+// request ever: it seals again what an older word of its secret has sealed.
+const Server = "server"
 
 // Attribute names on items. Short, because they are paid for on every write.
 const (

@@ -29,8 +29,15 @@ const MinSecret = 32
 
 // Secrets answers the server's secrets, the newest first: it seals, and all
 // open. A secret is rotated by putting a new one before it, and dropped once
-// nothing of value is sealed with it.
-type Secrets func(context.Context) ([][]byte, error)
+// nothing of value is sealed with it. With latest they are asked for because a
+// text names a key that is not among them: they are then to be those of this
+// very moment, as far as strangers who make such texts up may cost a reading.
+type Secrets func(ctx context.Context, latest bool) ([][]byte, error)
+
+// Fixed are secrets that never change, for tools and tests.
+func Fixed(secrets ...[]byte) Secrets {
+	return func(context.Context, bool) ([][]byte, error) { return secrets, nil }
+}
 
 // Box seals and opens.
 type Box struct {
@@ -83,14 +90,7 @@ func derive(secret []byte) (key, error) {
 // Seal encrypts text for a place, such as the key of the item that is to hold
 // it. The same place must be named to open it.
 func (b *Box) Seal(ctx context.Context, place string, text []byte) ([]byte, error) {
-	secrets, err := b.secrets(ctx)
-	if err != nil {
-		return nil, fmt.Errorf("read server secret: %w", err)
-	}
-	if len(secrets) == 0 {
-		return nil, errors.New("there is no server secret")
-	}
-	k, err := derive(secrets[0])
+	k, err := b.newest(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -101,23 +101,47 @@ func (b *Box) Seal(ctx context.Context, place string, text []byte) ([]byte, erro
 	return k.cipher.Seal(out, out[overhead:], text, bound(out[:overhead], place)), nil
 }
 
+// newest is the key that seals.
+func (b *Box) newest(ctx context.Context) (key, error) {
+	secrets, err := b.secrets(ctx, false)
+	if err != nil {
+		return key{}, fmt.Errorf("read server secret: %w", err)
+	}
+	if len(secrets) == 0 {
+		return key{}, errors.New("there is no server secret")
+	}
+	return derive(secrets[0])
+}
+
+// Aged reports whether a sealed text that opens was sealed with another secret
+// than the newest, so that it is to be sealed again before that one is dropped.
+func (b *Box) Aged(ctx context.Context, sealed []byte) (bool, error) {
+	k, err := b.newest(ctx)
+	return err == nil && k.id != id(sealed), err
+}
+
+// id is the id of the key in the head of a sealed text; empty for what is none.
+func id(sealed []byte) string {
+	if len(sealed) < overhead+nonce || sealed[0] != form {
+		return ""
+	}
+	return string(sealed[1:overhead])
+}
+
 // Open decrypts what Seal made for the place. It answers ErrUnsealable for
 // anything else.
 func (b *Box) Open(ctx context.Context, place string, sealed []byte) ([]byte, error) {
-	if len(sealed) < overhead+nonce || sealed[0] != form {
+	if id(sealed) == "" {
 		return nil, ErrUnsealable
 	}
-	secrets, err := b.secrets(ctx)
-	if err != nil {
-		return nil, fmt.Errorf("read server secret: %w", err)
-	}
-	for _, secret := range secrets {
-		k, err := derive(secret)
+	// Another instance may have sealed with a secret that this one has not read yet.
+	for _, latest := range []bool{false, true} {
+		k, err := b.named(ctx, id(sealed), latest)
+		if errors.Is(err, errNoKey) {
+			continue
+		}
 		if err != nil {
 			return nil, err
-		}
-		if k.id != string(sealed[1:overhead]) {
-			continue
 		}
 		text, err := k.cipher.Open(nil, sealed[overhead:overhead+nonce], sealed[overhead+nonce:], bound(sealed[:overhead], place))
 		if err != nil {
@@ -126,6 +150,24 @@ func (b *Box) Open(ctx context.Context, place string, sealed []byte) ([]byte, er
 		return text, nil
 	}
 	return nil, ErrUnsealable
+}
+
+// errNoKey says that no secret has the id.
+var errNoKey = errors.New("no secret has this id")
+
+// named finds the key with an id among those of the secrets.
+func (b *Box) named(ctx context.Context, id string, latest bool) (key, error) {
+	secrets, err := b.secrets(ctx, latest)
+	if err != nil {
+		return key{}, fmt.Errorf("read server secret: %w", err)
+	}
+	for _, secret := range secrets {
+		k, err := derive(secret)
+		if err != nil || k.id == id {
+			return k, err
+		}
+	}
+	return key{}, errNoKey
 }
 
 // bound is the additional data: the head of the sealed text, and the place.

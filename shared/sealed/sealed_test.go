@@ -3,6 +3,7 @@ package sealed_test
 import (
 	"bytes"
 	"context"
+	"encoding/base64"
 	"errors"
 	"slices"
 	"testing"
@@ -17,7 +18,7 @@ var (
 
 // box is one whose server has the secrets.
 func box(secrets ...[]byte) *sealed.Box {
-	return sealed.NewBox(func(context.Context) ([][]byte, error) { return secrets, nil })
+	return sealed.NewBox(sealed.Fixed(secrets...))
 }
 
 func seal(t *testing.T, b *sealed.Box, place, text string) []byte {
@@ -97,15 +98,61 @@ func TestWithoutASecretNothingIsSealed(t *testing.T) {
 	for name, b := range map[string]*sealed.Box{
 		"none":      box(),
 		"too short": box(older[1:]),
-		"unread":    sealed.NewBox(func(context.Context) ([][]byte, error) { return nil, broken }),
+		"unread":    sealed.NewBox(func(context.Context, bool) ([][]byte, error) { return nil, broken }),
 	} {
 		if _, err := b.Seal(t.Context(), "p", nil); err == nil {
 			t.Errorf("%s: sealed all the same", name)
 		}
 	}
 	made := seal(t, box(older), "p", "text")
-	unread := sealed.NewBox(func(context.Context) ([][]byte, error) { return nil, broken })
+	unread := sealed.NewBox(func(context.Context, bool) ([][]byte, error) { return nil, broken })
 	if _, err := unread.Open(t.Context(), "p", made); !errors.Is(err, broken) {
 		t.Errorf("got %v, want the failure to read the secret, which is no verdict on the text", err)
+	}
+}
+
+func TestTextOfASecretThatAnotherInstanceHasReadOpens(t *testing.T) {
+	t.Parallel()
+	made := seal(t, box(newer, older), "p", "text")
+	asked := 0
+	late := sealed.NewBox(func(_ context.Context, latest bool) ([][]byte, error) {
+		if latest {
+			asked++
+			return [][]byte{newer, older}, nil
+		}
+		return [][]byte{older}, nil
+	})
+	if got, err := late.Open(t.Context(), "p", made); err != nil || string(got) != "text" || asked != 1 {
+		t.Errorf("got %q, %v with %d looks at the latest secrets; want the text with 1", got, err, asked)
+	}
+	// What is no sealed text, or of a secret that is known, costs no look.
+	for _, no := range [][]byte{nil, made[:20], seal(t, box(older), "elsewhere", "text")} {
+		if _, err := late.Open(t.Context(), "p", no); !errors.Is(err, sealed.ErrUnsealable) || asked != 1 {
+			t.Errorf("%x: got %v with %d looks, want ErrUnsealable with no further one", no, err, asked)
+		}
+	}
+}
+
+func TestTextOfAnOlderSecretIsAged(t *testing.T) {
+	t.Parallel()
+	rotated := box(newer, older)
+	for name, c := range map[string]struct {
+		by   *sealed.Box
+		aged bool
+	}{"newest": {rotated, false}, "older": {box(older), true}} {
+		if got, err := rotated.Aged(t.Context(), seal(t, c.by, "p", "text")); err != nil || got != c.aged {
+			t.Errorf("%s: got %t, %v; want %t", name, got, err, c.aged)
+		}
+	}
+}
+
+// Operators look for what depends on a secret by these characters.
+func TestFirstTwelveCharactersInBase64NameTheSecret(t *testing.T) {
+	t.Parallel()
+	name := func(secret []byte, text string) string {
+		return base64.StdEncoding.EncodeToString(seal(t, box(secret), "p", text))[:12]
+	}
+	if name(older, "a") != name(older, "b") || name(older, "a") == name(newer, "a") {
+		t.Errorf("got %s, %s of one secret and %s of another", name(older, "a"), name(older, "b"), name(newer, "a"))
 	}
 }

@@ -1,8 +1,10 @@
 package secret
 
 import (
+	"bytes"
 	"context"
 	"errors"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"strings"
@@ -39,7 +41,98 @@ func TestSecretOfAFileIsReadAgainWhenItIsOld(t *testing.T) {
 	if err := os.Remove(filepath.Join(dir, "webhook")); err != nil {
 		t.Fatal(err)
 	}
+	// While it cannot be read, the last text serves for a time that is bounded, and the log says so.
+	var log bytes.Buffer
+	s.log = slog.New(slog.NewJSONHandler(&log, nil))
 	read(3*Fresh, "two")
+	read(Fresh+Stale-time.Second, "two")
+	if n := strings.Count(log.String(), "cannot be read"); n != 2 || strings.Contains(log.String(), "two") {
+		t.Errorf("the log says it %d times, want 2, without the text: %s", n, log.String())
+	}
+	if got, err := s.Text(t.Context(), now.Add(Fresh+Stale)); err == nil {
+		t.Errorf("an hour later: got %q, want an error", got)
+	}
+	write("three")
+	read(Fresh+Stale, "three")
+}
+
+// counted is a secret whose readings are counted.
+func counted(texts ...string) (s *Secret, reads *int) {
+	reads = new(int)
+	return &Secret{name: "server", log: slog.New(slog.DiscardHandler), read: func(context.Context, string) (string, error) {
+		text := texts[min(*reads, len(texts)-1)]
+		if *reads++; text == "" {
+			return "", errors.New("denied")
+		}
+		return text, nil
+	}}, reads
+}
+
+func TestLatestWordsAreReadOnceASecondAtMost(t *testing.T) {
+	t.Parallel()
+	older, newer := strings.Repeat("o", MinWord), strings.Repeat("n", MinWord)
+	now := time.Unix(4_000_000_000, 0)
+	for name, c := range map[string]struct {
+		texts []string
+		want  string // of the latest words, half a second and a second after the first
+	}{
+		"rotated":        {[]string{older, newer + " " + older}, newer + " " + older},
+		"cannot be read": {[]string{older, ""}, older},
+	} {
+		s, reads := counted(c.texts...)
+		words := func(after time.Duration, latest bool, want string, n int) {
+			t.Helper()
+			ask := s.Words
+			if latest {
+				ask = s.LatestWords
+			}
+			got, err := ask(t.Context(), now.Add(after))
+			if err != nil || strings.Join(got, " ") != want || *reads != n {
+				t.Errorf("%s, after %s: got %q, %v with %d readings; want %q with %d", name, after, got, err, *reads, want, n)
+			}
+		}
+		words(0, false, older, 1)
+		words(Early-time.Millisecond, true, older, 1)
+		words(Early, true, c.want, 2)
+		for range 100 { // strangers' texts
+			words(2*Early-time.Millisecond, true, c.want, 2)
+		}
+		words(2*Early-time.Millisecond, false, c.want, 2)
+		words(2*Early, true, c.want, 3)
+	}
+}
+
+func TestKeysAreTheWords(t *testing.T) {
+	t.Parallel()
+	older, newer := strings.Repeat("o", MinWord), strings.Repeat("n", MinWord)
+	s, reads := counted(newer + " " + older)
+	for _, latest := range []bool{false, true} {
+		keys, err := s.Keys(t.Context(), latest)
+		if err != nil || len(keys) != 2 || string(keys[0]) != newer || string(keys[1]) != older {
+			t.Errorf("latest %t: got %q, %v", latest, keys, err)
+		}
+	}
+	if s.at = s.at.Add(-Early); *reads != 1 {
+		t.Errorf("%d readings, want 1", *reads)
+	}
+	s.tried = s.at
+	if _, err := s.Keys(t.Context(), true); err != nil || *reads != 2 {
+		t.Errorf("a second later: %v with %d readings, want 2", err, *reads)
+	}
+}
+
+func TestSecretWhoseTextIsTakenAwayIsNotConfigured(t *testing.T) {
+	t.Parallel()
+	s, _ := counted("one", " \n")
+	now := time.Unix(4_000_000_000, 0)
+	if got, err := s.Text(t.Context(), now); err != nil || got != "one" {
+		t.Fatalf("got %q, %v", got, err)
+	}
+	for range 2 {
+		if got, err := s.Text(t.Context(), now.Add(Fresh)); !errors.Is(err, ErrNotConfigured) {
+			t.Errorf("got %q, %v, want ErrNotConfigured", got, err)
+		}
+	}
 }
 
 func TestSecretWithoutNameOrTextIsNotConfigured(t *testing.T) {
@@ -68,13 +161,21 @@ func TestFailureToReadNamesTheSecretAlone(t *testing.T) {
 }
 
 func TestSecretOfSeveralWordsIsRead(t *testing.T) {
-	dir := t.TempDir()
-	t.Setenv("SECRETS_DIR", dir)
-	if err := os.WriteFile(filepath.Join(dir, "server"), []byte("new old\n older\n"), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	if got, err := New(aws.Config{}, "server").Words(t.Context(), time.Now()); err != nil || strings.Join(got, ",") != "new,old,older" {
-		t.Errorf("got %q, %v", got, err)
+	t.Parallel()
+	long := strings.Repeat("x", MinWord-1)
+	for text, want := range map[string]string{
+		long + "1 " + long + "2\n " + long + "3\n": long + "1," + long + "2," + long + "3",
+		long:               "",
+		long + "1 " + long: "",
+	} {
+		s, _ := counted(text)
+		got, err := s.Words(t.Context(), time.Now())
+		if strings.Join(got, ",") != want || (want == "") != (err != nil) {
+			t.Errorf("got %q, %v; want %q", got, err, want)
+		}
+		if err != nil && strings.Contains(err.Error(), long) {
+			t.Errorf("the error shows the secret: %v", err)
+		}
 	}
 }
 
