@@ -52,7 +52,7 @@ func newRig(t *testing.T) *rig {
 }
 
 func (r *rig) tokens(env *storagetest.Env) *grouptoken.Store {
-	box := sealed.NewBox(func(context.Context) ([][]byte, error) { return [][]byte{bytes.Repeat([]byte("s"), 40)}, nil })
+	box := sealed.NewBox(sealed.Fixed(bytes.Repeat([]byte("s"), 40)))
 	return grouptoken.New(env.DynamoDB, env.Table("SessionsTable"), box)
 }
 

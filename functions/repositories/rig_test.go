@@ -60,7 +60,7 @@ func newRigOn(t *testing.T, env *storagetest.Env, db *dynamodb.Client) *rig {
 	t.Helper()
 	r := &rig{env: env, github: vcstest.NewGitHub(t), gitlab: vcstest.NewGitLab(t)}
 	operations := env.Table("OperationsTable")
-	box := sealed.NewBox(func(context.Context) ([][]byte, error) { return [][]byte{bytes.Repeat([]byte("s"), 40)}, nil })
+	box := sealed.NewBox(sealed.Fixed(bytes.Repeat([]byte("s"), 40)))
 	app := githubhost.New(strconv.Itoa(vcstest.AppID), func(context.Context) (string, error) { return r.github.Key, nil }, r.github.API)
 	r.repositories = &repositories{
 		users: &user.Store{DB: db, Table: operations}, tasks: task.Store{DB: db, Table: operations},

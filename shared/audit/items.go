@@ -90,13 +90,23 @@ func (c changed) sessions() (Record, bool) {
 	}
 	if vcs, ok := cut(text(c.sk), "TOKEN"); ok && strings.HasPrefix(c.pk, "USER#") {
 		r := Record{Action: "grant." + c.verb(), Subject: strings.TrimPrefix(c.pk, "USER#"), After: map[string]any{"vcs": vcs}}
-		return r, c.before.text("sealed") != c.after.text("sealed")
+		return r, c.secret()
 	}
 	if id, ok := cut(c.pk, "GROUP"); ok {
 		r := Record{Action: "group_token." + c.verb(), Subject: id, VCS: "gitlab", Installation: id}
-		return r, c.before.text("sealed") != c.after.text("sealed")
+		return r, c.secret()
 	}
 	return Record{}, false
+}
+
+// secret reports whether a sealed secret is another than before. Each has a
+// version of its own, which it keeps when the server seals it again with a newer
+// word; a lease of it changes neither.
+func (c changed) secret() bool {
+	if c.before.has("version") && c.after.has("version") {
+		return c.before.text("version") != c.after.text("version")
+	}
+	return c.before.text("sealed") != c.after.text("sealed")
 }
 
 func (c changed) repository() (Record, bool) {

@@ -101,7 +101,7 @@ func (s *stack) storeGroupToken(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	box := sealed.NewBox(func(context.Context) ([][]byte, error) { return [][]byte{[]byte(server)}, nil })
+	box := sealed.NewBox(sealed.Fixed([]byte(server)))
 	author := change.Author{Principal: "operator:demo", Request: uuid.NewString(), At: time.Now()}
 	return grouptoken.New(s.db(), s.Tables["SessionsTable"], box).Put(ctx, gitlabInstallation, groupToken, author)
 }
