@@ -176,7 +176,7 @@ func (t trail) reaches(ctx context.Context, call httpapi.Call, target access.Tar
 		if err != nil {
 			return false, err
 		}
-		caller.Memberships = u.MembershipsFor(caller.Kind, call.Now)
+		caller.Memberships = u.MembershipsFor(caller, call.Now)
 	}
 	return caller.Reaches(target), nil
 }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
 	"strconv"
@@ -29,6 +30,8 @@ import (
 	"github.com/opsplane/opsplane/shared/user"
 )
 
+var errDown = errors.New("the host is down")
+
 // did is one thing that is done, and the actions of the records that it leaves.
 type did struct {
 	name string
@@ -46,14 +49,23 @@ func (r *rig) life(t *testing.T) []did {
 	known := installation.Store{DB: db, Table: operations}
 	repositories, tasks := repository.Store{DB: db, Table: vcs}, task.Store{DB: db, Table: operations}
 	logins := &session.Store{DB: db, Table: sessions}
-	box := sealed.NewBox(func(context.Context) ([][]byte, error) { return [][]byte{bytes.Repeat([]byte("s"), 40)}, nil })
+	box := sealed.NewBox(sealed.Fixed(bytes.Repeat([]byte("s"), 40)))
 	grants, groups := &session.Grants{DB: db, Table: sessions, Box: box}, grouptoken.New(db, sessions, box)
+	newer := sealed.NewBox(sealed.Fixed(bytes.Repeat([]byte("n"), 40), bytes.Repeat([]byte("s"), 40)))
+	rotated, rotatedGroups := &session.Grants{DB: db, Table: sessions, Box: newer}, grouptoken.New(db, sessions, newer)
 	records := kv.New(db, r.env.S3, r.env.Table("KvTable"), r.env.Bucket("KvBucket"))
 	ns := kv.Namespace{VCS: "github", Installation: "42"}
 	everything := access.Normalize(access.Strings())
 	var u user.User
 	var key apikey.Key
 
+	ann := func() session.Holder { return session.Holder{User: u.ID, VCS: "github", Account: "5"} }
+	token := func(of *session.Grants, request string, refused error) error {
+		_, err := of.Token(ctx, ann(), func(context.Context, string) (session.Grant, error) {
+			return session.Grant{Access: "host-secret-5", ExpiresAt: born.Add(time.Hour)}, refused
+		}, by(request))
+		return err
+	}
 	var run *task.Run
 	set := func(request string, idx int, committed bool, value string) error {
 		parsed, err := canonical.Parse([]byte(value))
@@ -80,8 +92,12 @@ func (r *rig) life(t *testing.T) []did {
 		{"link an account", func() error {
 			return users.PutIdentity(ctx, u.ID, "github", user.Identity{ID: "5", Login: "ann"}, by("3"))
 		}, "user.change"},
-		{"hear of memberships", func() error { return users.Replace(ctx, by("4"), u.ID, "github", []string{"42"}, born) }, "user.change"},
-		{"hear the same later", func() error { return users.Replace(ctx, by("5"), u.ID, "github", []string{"42"}, born.Add(time.Hour)) }, ""},
+		{"hear of memberships", func() error {
+			return users.Replace(ctx, by("4"), u.ID, "github", "5", user.Hosted{Installations: []string{"42"}, AskedAt: born})
+		}, "user.change"},
+		{"hear the same later", func() error {
+			return users.Replace(ctx, by("5"), u.ID, "github", "5", user.Hosted{Installations: []string{"42"}, AskedAt: born.Add(time.Hour)})
+		}, ""},
 		{"make a key", func() (err error) {
 			_, key, err = keys.Create(ctx, apikey.New{User: u.ID, Name: "ci", Capabilities: everything}, by("6"))
 			return err
@@ -119,12 +135,22 @@ func (r *rig) life(t *testing.T) []did {
 		}, "repository.remove task.create"},
 		{"note progress", func() error { return tasks.Save(ctx, run) }, ""},
 		{"end the task", func() error { return tasks.End(ctx, run, task.Completed, "", born) }, "task.change"},
-		{"log in", func() (err error) { _, _, err = logins.Create(ctx, u.ID, "github", by("17")); return err }, "session.create"},
+		{"log in", func() (err error) { _, _, err = logins.Create(ctx, ann(), by("17")); return err }, "session.create"},
 		{"take a grant", func() error {
-			return grants.Put(ctx, u.ID, "github", session.Grant{Access: "host-secret-1", Refresh: "host-secret-2"}, by("18"))
+			return grants.Put(ctx, ann(), session.Grant{Access: "host-secret-1", Refresh: "host-secret-2", ExpiresAt: born}, by("18"))
 		}, "grant.create"},
+		{"try in vain to refresh it", func() error {
+			if err := token(grants, "18a", errDown); !errors.Is(err, errDown) {
+				return fmt.Errorf("a host that is down: %w", err)
+			}
+			return nil
+		}, ""},
+		{"refresh it", func() error { return token(grants, "18b", nil) }, "grant.change"},
+		{"use it after a rotation", func() error { return token(rotated, "18c", nil) }, ""},
 		{"store a group's token", func() error { return groups.Put(ctx, "77", "host-secret-3", by("19")) }, "group_token.create"},
 		{"store another", func() error { return groups.Put(ctx, "77", "host-secret-4", by("20")) }, "group_token.change"},
+		{"use it after a rotation", func() error { _, err := rotatedGroups.Get(ctx, "77"); return err }, ""},
+		{"store one after a rotation", func() error { return rotatedGroups.Put(ctx, "77", "host-secret-6", by("20a")) }, "group_token.change"},
 		{"set a key", func() error { return set("21", 0, true, `"value-secret"`) }, "key.write"},
 		{"set it again", func() error { return set("22", 0, true, `2`) }, "key.write"},
 		{"make drafts", func() error {

@@ -132,7 +132,7 @@ func (a *authorizer) apiKey(ctx context.Context, text string, target access.Targ
 	if !key.LastUsedAt.IsZero() {
 		caller.LastUsed = key.LastUsedAt.Unix()
 	}
-	memberships := owner.MembershipsFor(caller.Kind, a.now())
+	memberships := owner.MembershipsFor(caller, a.now())
 	if target.Installation != "" {
 		return caller.Narrow(memberships, target), nil
 	}
@@ -140,6 +140,8 @@ func (a *authorizer) apiKey(ctx context.Context, text string, target access.Targ
 }
 
 // session makes one storage call, and another on a route of an installation.
+// Elsewhere the function behind reads the user, and whether it admits the
+// session's account.
 func (a *authorizer) session(ctx context.Context, event request, target access.Target) (access.Caller, error) {
 	text, err := cookie(event)
 	if err != nil {
@@ -161,7 +163,7 @@ func (a *authorizer) session(ctx context.Context, event request, target access.T
 	}
 	caller := access.Caller{
 		Kind: access.KindSession, User: found.User, Key: found.ID, Capabilities: session.Capabilities(),
-		Expires: found.Expires().Unix(), LastUsed: found.SeenAt.Unix(), Partial: true,
+		VCS: found.VCS, Account: found.Account, Expires: found.Expires().Unix(), LastUsed: found.SeenAt.Unix(), Partial: true,
 	}
 	if target.Installation == "" {
 		return caller, nil
@@ -173,10 +175,14 @@ func (a *authorizer) session(ctx context.Context, event request, target access.T
 	return caller.Narrow(memberships, target), nil
 }
 
-// memberships reads those of the caller's user, with one call.
+// memberships reads those of the caller's user, with one call; a refusal if the
+// user is gone, or no longer has the account of the session.
 func (a *authorizer) memberships(ctx context.Context, caller access.Caller) ([]access.Membership, error) {
 	u, err := a.directory.user(ctx, caller.User)
-	return u.MembershipsFor(caller.Kind, a.now()), err
+	if err == nil && !u.Admits(caller) {
+		err = refusal("the session's account is no longer its user's")
+	}
+	return u.MembershipsFor(caller, a.now()), err
 }
 
 // report logs what was not let in. Who was let in appears in the line of the

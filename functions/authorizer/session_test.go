@@ -15,7 +15,7 @@ import (
 // login begins a session of the owner.
 func (h *house) login(t testing.TB) (text, id string) {
 	t.Helper()
-	text, made, err := h.logins.Create(ctx, h.owner.ID, "github", h.author())
+	text, made, err := h.logins.Create(ctx, session.Holder{User: h.owner.ID, VCS: "github", Account: h.owner.Identities["github"].ID}, h.author())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -60,7 +60,7 @@ func TestSessionIsLookedUpWithOneCallAndAnotherAtAnInstallation(t *testing.T) {
 	} {
 		want := access.Caller{
 			Kind: access.KindSession, User: h.owner.ID, Key: id, Capabilities: session.Capabilities(), Memberships: c.members, Partial: c.partial,
-			Expires: start.Add(session.Idle).Unix(), LastUsed: start.Unix(),
+			VCS: "github", Expires: start.Add(session.Idle).Unix(), LastUsed: start.Unix(),
 		}
 		calls := h.count(func() {
 			if got, ok := h.decide(t, browsing(text, c.path)); !ok || !reflect.DeepEqual(got, want) {
@@ -201,7 +201,7 @@ func TestSessionWorksFromOurOwnPagesOnly(t *testing.T) {
 func TestMembershipThatAVCSVouchedForLapses(t *testing.T) {
 	t.Parallel()
 	h := newHouse(t)
-	if err := h.users.Replace(ctx, h.author(), h.owner.ID, "github", []string{"2"}, h.clock.now()); err != nil {
+	if err := h.users.Replace(ctx, h.author(), h.owner.ID, "github", "", user.Hosted{Installations: []string{"2"}, AskedAt: h.clock.now()}); err != nil {
 		t.Fatal(err)
 	}
 	at2 := map[string]string{"vcs": "github", "installation_id": "2"}
@@ -228,6 +228,31 @@ func TestMembershipThatAVCSVouchedForLapses(t *testing.T) {
 	h.add(user.KeyLapse - user.SessionLapse)
 	if reaches(event("Bearer "+key, at2)) {
 		t.Error("the key goes on with old news of the VCS")
+	}
+}
+
+func TestSessionEndsWithTheTieToItsAccount(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t)
+	link := func(id string) {
+		t.Helper()
+		if err := h.users.PutIdentity(ctx, h.owner.ID, "github", user.Identity{ID: id, Login: "x"}, h.author()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	link("1")
+	h.owner.Identities = map[string]user.Identity{"github": {ID: "1"}}
+	text, _ := h.login(t)
+	if got, ok := h.decide(t, browsing(text, atInstallation1)); !ok || len(got.Memberships) != 1 || got.Account != "1" {
+		t.Errorf("got %+v, %t; want the owner, with account 1", got, ok)
+	}
+	link("2")
+	if got, ok := h.decide(t, browsing(text, atInstallation1)); ok {
+		t.Errorf("with another account: got %+v, want a refusal", got)
+	}
+	// Elsewhere the function that reads the user refuses: it is told the account.
+	if got, ok := h.decide(t, browsing(text, nil)); !ok || got.VCS != "github" || got.Account != "1" {
+		t.Errorf("got %+v, %t; want the account of the login", got, ok)
 	}
 }
 

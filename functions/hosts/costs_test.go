@@ -2,6 +2,7 @@ package main
 
 import (
 	"testing"
+	"time"
 
 	"github.com/opsplane/opsplane/infra/costs"
 	"github.com/opsplane/opsplane/shared/installation"
@@ -18,7 +19,11 @@ func TestOperationsUseWhatTheDocumentSays(t *testing.T) {
 		"list of installations, first of a person": counting("GET", "/api/v1/user/github/installations", func(t *testing.T, r *rig) {
 			r.know(t, installation.Installation{VCS: "github", ID: "1", Name: "acme", State: installation.Installed})
 		}),
-		"list of installations":     counting("GET", "/api/v1/gitlab/installations", member),
+		"list of installations": counting("GET", "/api/v1/gitlab/installations", member),
+		"list of installations, with a refresh of the grant": counting("GET", "/api/v1/user/github/installations", func(t *testing.T, r *rig) {
+			r.list(t, "github")
+			r.clock = born.Add(2 * time.Hour)
+		}),
 		"groups":                    counting("GET", "/api/v1/gitlab/groups", nothing),
 		"is-member":                 counting("GET", "/api/v1/gitlab/groups/77/is-member", member),
 		"whoareyou":                 counting("GET", "/api/v1/gitlab/whoareyou", member),

@@ -28,52 +28,52 @@ type group struct {
 // listGroups answers the groups of which the caller is a member at GitLab, by
 // full name, known here or not.
 func (h *hosts) listGroups(ctx context.Context, call httpapi.Call, _ struct{}) ([]group, error) {
-	client, _, err := h.asCaller(ctx, call)
-	if err != nil {
-		return nil, err
-	}
-	found, err := client.Groups(ctx)
-	if err != nil {
-		return nil, explain(err)
-	}
-	list := make([]group, len(found))
-	for i, g := range found {
-		list[i] = group{g.ID, g.FullName}
-	}
-	return list, nil
+	list := []group{}
+	err := h.asCaller(ctx, call, func(client *gitlabhost.Client, _ user.Identity) error {
+		found, err := client.Groups(ctx)
+		list = make([]group, len(found))
+		for i, g := range found {
+			list[i] = group{g.ID, g.FullName}
+		}
+		return err
+	})
+	return list, err
 }
 
-// asCaller is GitLab asked in the name of the caller, who must have logged in
-// there: others are refused.
-func (h *hosts) asCaller(ctx context.Context, call httpapi.Call) (*gitlabhost.Client, user.Identity, error) {
+// asCaller asks GitLab in the name of the caller, who must have logged in there:
+// others are refused. What do answers is explained to the caller; it may be called
+// a second time.
+func (h *hosts) asCaller(ctx context.Context, call httpapi.Call, do func(*gitlabhost.Client, user.Identity) error) error {
 	u, err := h.caller(ctx, call)
 	if err != nil {
-		return nil, user.Identity{}, err
+		return err
 	}
 	account, person := u.Identities[gitlabName]
-	provider, configured := h.providers[gitlabName]
-	if !configured {
-		return nil, account, fault.Invalidf("VCS_NOT_CONFIGURED", "this server is no application at GitLab: its operator sets GitlabAppId")
+	if _, configured := h.providers[gitlabName]; !configured {
+		return fault.Invalidf("VCS_NOT_CONFIGURED", "this server is no application at GitLab: its operator sets GitlabAppId")
 	}
 	if !person {
-		return nil, account, fault.ErrForbidden
+		return fault.ErrForbidden
 	}
-	text, err := h.grants.Token(ctx, u.ID, gitlabName, provider.OAuth.Refresh, call.Author())
-	if errors.Is(err, session.ErrNoGrant) {
-		return nil, account, fault.ErrForbidden
-	}
-	if err != nil {
-		return nil, account, vcshost.Fault(gitlabName, err)
-	}
-	client, err := h.gitlab.As(text)
-	return client, account, err
+	of := session.Holder{User: u.ID, VCS: gitlabName, Account: account.ID}
+	return explain(h.asPerson(ctx, call, of, func(token string) error {
+		client, err := h.gitlab.As(token)
+		if err != nil {
+			return err
+		}
+		return do(client, account)
+	}))
 }
 
 // explain makes of an error of GitLab's, asked in the name of the caller, one
 // for the caller: a grant that was taken back is no credential.
 func explain(err error) error {
-	if errors.Is(err, vcshost.ErrRefused) {
+	var refusal *fault.Error
+	switch {
+	case errors.Is(err, session.ErrNoGrant):
 		return fault.ErrForbidden
+	case err == nil, errors.As(err, &refusal):
+		return err
 	}
 	return vcshost.Fault(gitlabName, err)
 }
@@ -115,7 +115,7 @@ func (h *hosts) reaches(ctx context.Context, call httpapi.Call, id string) (bool
 		return false, err
 	}
 	caller := call.Caller
-	caller.Memberships = u.MembershipsFor(caller.Kind, call.Now)
+	caller.Memberships = u.MembershipsFor(caller, call.Now)
 	return caller.Reaches(access.Target{VCS: gitlabName, Installation: id}), nil
 }
 
@@ -163,7 +163,7 @@ func (h *hosts) whoareyou(ctx context.Context, call httpapi.Call, id string) (bo
 		return bot{}, err
 	}
 	caller := call.Caller
-	caller.Memberships = u.MembershipsFor(caller.Kind, call.Now)
+	caller.Memberships = u.MembershipsFor(caller, call.Now)
 	asked := 0
 	for _, m := range caller.Memberships {
 		if m.VCS != gitlabName || id != "" && m.Installation != id || !caller.Reaches(access.Target(m)) || asked == maxAsked {

@@ -51,7 +51,7 @@ func (h *hosts) list(ctx context.Context, call httpapi.Call, vcs string) (instal
 		return installationList{}, err
 	}
 	reached := call.Caller
-	reached.Memberships = u.MembershipsFor(call.Caller.Kind, call.Now)
+	reached.Memberships = u.MembershipsFor(call.Caller, call.Now)
 	var ids []string
 	for _, m := range reached.Memberships {
 		if m.VCS == vcs && reached.Reaches(access.Target(m)) {
@@ -76,10 +76,11 @@ func (h *hosts) list(ctx context.Context, call httpapi.Call, vcs string) (instal
 }
 
 // caller reads the user behind the call. One that is gone is refused, as any
-// credential without an owner.
+// credential without an owner, and a session of an account that is no longer the
+// user's.
 func (h *hosts) caller(ctx context.Context, call httpapi.Call) (user.User, error) {
 	u, err := h.people.Users.Get(ctx, call.Caller.User)
-	if errors.Is(err, user.ErrNotFound) {
+	if errors.Is(err, user.ErrNotFound) || err == nil && !u.Admits(call.Caller) {
 		return user.User{}, fault.ErrForbidden
 	}
 	return u, err
@@ -90,20 +91,19 @@ func (h *hosts) caller(ctx context.Context, call httpapi.Call) (user.User, error
 // what the VCS said before holds for a while.
 func (h *hosts) renew(ctx context.Context, call httpapi.Call, vcs string, u user.User) (lost bool, err error) {
 	provider, ok := h.providers[vcs]
-	if _, person := u.Identities[vcs]; !ok || !person {
+	account, person := u.Identities[vcs]
+	if !ok || !person {
 		return false, nil
 	}
-	text, err := h.grants.Token(ctx, u.ID, vcs, provider.OAuth.Refresh, call.Author())
-	if errors.Is(err, session.ErrNoGrant) {
-		return true, nil
-	}
-	if err != nil {
-		return false, vcshost.Fault(vcs, err)
-	}
-	ids, err := h.people.Renew(ctx, call.Author(), provider.Host, vcs, u.ID, text)
+	of := session.Holder{User: u.ID, VCS: vcs, Account: account.ID}
+	var ids []string
+	err = h.asPerson(ctx, call, of, func(token string) (err error) {
+		ids, err = h.people.Renew(ctx, call.Author(), provider.Host, of, token)
+		return err
+	})
 	var refusal *fault.Error
 	switch {
-	case errors.Is(err, vcshost.ErrRefused): // the person took the grant back
+	case errors.Is(err, session.ErrNoGrant):
 		return true, nil
 	case errors.As(err, &refusal):
 		return false, err

@@ -35,7 +35,7 @@ func TestListIsWhatTheHostSaysNow(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		return u.MembershipsFor(access.KindAccessToken, r.clock)
+		return u.MembershipsFor(r.caller, r.clock)
 	}
 	if got := member(); !slices.Contains(got, access.Membership{VCS: "github", Installation: "10"}) {
 		t.Errorf("memberships %v", got)

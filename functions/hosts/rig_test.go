@@ -66,7 +66,7 @@ func newRigOn(t *testing.T, env *storagetest.Env, db *dynamodb.Client) *rig {
 		db = env.DynamoDB
 	}
 	operations, sessions := env.Table("OperationsTable"), env.Table("SessionsTable")
-	box := sealed.NewBox(func(context.Context) ([][]byte, error) { return [][]byte{bytes.Repeat([]byte("s"), 40)}, nil })
+	box := sealed.NewBox(sealed.Fixed(bytes.Repeat([]byte("s"), 40)))
 	client := func(context.Context) (string, error) { return "s3cret", nil }
 	r.hosts = &hosts{
 		people: person.Memberships{Users: &user.Store{DB: db, Table: operations}, Installations: installation.Store{DB: db, Table: operations}},
@@ -101,7 +101,7 @@ func (r *rig) person(t *testing.T, id int, login, gitlabToken string) user.User 
 	for vcs, grant := range map[string]session.Grant{
 		"github": {Access: vcstest.PersonToken, Refresh: vcstest.PersonRefresh, ExpiresAt: born.Add(time.Hour)}, "gitlab": {Access: gitlabToken},
 	} {
-		if err := r.grants.Put(t.Context(), u.ID, vcs, grant, author()); err != nil {
+		if err := r.grants.Put(t.Context(), session.Holder{User: u.ID, VCS: vcs, Account: identity.ID}, grant, author()); err != nil {
 			t.Fatal(err)
 		}
 	}

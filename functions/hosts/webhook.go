@@ -11,6 +11,7 @@ import (
 	"github.com/opsplane/opsplane/shared/httpapi"
 	"github.com/opsplane/opsplane/shared/installation"
 	"github.com/opsplane/opsplane/shared/secret"
+	"github.com/opsplane/opsplane/shared/user"
 	"github.com/opsplane/opsplane/shared/vcshost"
 	"github.com/opsplane/opsplane/shared/webhook"
 )
@@ -59,26 +60,22 @@ func (h *hosts) webhook(ctx context.Context, call httpapi.Call, q webhookRequest
 
 // maintained reads a group that the caller maintains at GitLab, by the groups
 // around it too. Others are refused.
-func (h *hosts) maintained(ctx context.Context, call httpapi.Call, id string) (gitlabhost.Group, error) {
-	client, account, err := h.asCaller(ctx, call)
-	if err != nil {
-		return gitlabhost.Group{}, err
-	}
-	level, err := client.Level(ctx, id, account.ID)
-	if err != nil {
-		return gitlabhost.Group{}, explain(err)
-	}
-	if level < gitlabhost.Maintainer {
-		return gitlabhost.Group{}, fault.ErrForbidden
-	}
-	g, err := client.Group(ctx, id)
-	if errors.Is(err, vcshost.ErrGone) {
-		return gitlabhost.Group{}, fault.ErrForbidden
-	}
-	if err != nil {
-		return gitlabhost.Group{}, explain(err)
-	}
-	return g, nil
+func (h *hosts) maintained(ctx context.Context, call httpapi.Call, id string) (g gitlabhost.Group, err error) {
+	err = h.asCaller(ctx, call, func(client *gitlabhost.Client, account user.Identity) error {
+		level, err := client.Level(ctx, id, account.ID)
+		if err != nil {
+			return err
+		}
+		if level < gitlabhost.Maintainer {
+			return fault.ErrForbidden
+		}
+		g, err = client.Group(ctx, id)
+		if errors.Is(err, vcshost.ErrGone) {
+			return fault.ErrForbidden
+		}
+		return err
+	})
+	return g, err
 }
 
 // know makes a group an installation, or gives a known one its present name,

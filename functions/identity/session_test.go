@@ -22,13 +22,44 @@ import (
 // would hand it on.
 func login(t *testing.T, sessions *session.Store, u user.User, at time.Time) *access.Caller {
 	t.Helper()
-	_, made, err := sessions.Create(t.Context(), u.ID, "github", change.Author{Principal: u.ID, Request: uuid.NewString(), At: at})
+	_, made, err := sessions.Create(t.Context(), session.Holder{User: u.ID, VCS: "github", Account: u.Identities["github"].ID}, change.Author{Principal: u.ID, Request: uuid.NewString(), At: at})
 	if err != nil {
 		t.Fatal(err)
 	}
 	return &access.Caller{
 		Kind: access.KindSession, User: u.ID, Key: made.ID, Capabilities: session.Capabilities(),
 		Expires: made.Expires().Unix(), LastUsed: made.SeenAt.Unix(), Partial: true,
+		VCS: made.VCS, Account: made.Account,
+	}
+}
+
+func TestSessionOfAnAccountThatIsNoLongerTheUsersIsNobodys(t *testing.T) {
+	t.Parallel()
+	env := storagetest.New(t)
+	users := &user.Store{DB: env.DynamoDB, Table: env.Table("OperationsTable")}
+	sessions := &session.Store{DB: env.DynamoDB, Table: env.Table("SessionsTable")}
+	ann := person(t, users, "ann")
+	link := func(id string) {
+		t.Helper()
+		author := change.Author{Principal: "operator:test", Request: uuid.NewString(), At: now}
+		if err := users.PutIdentity(t.Context(), ann.ID, "github", user.Identity{ID: id, Login: "ann"}, author); err != nil {
+			t.Fatal(err)
+		}
+		ann.Identities = map[string]user.Identity{"github": {ID: id}}
+	}
+	link("1")
+	caller := login(t, sessions, ann, now)
+	l := httpapi.NewLambda(routes(users, sessions), slog.New(slog.DiscardHandler), func() time.Time { return now })
+	for _, c := range []struct {
+		account string
+		status  int
+	}{{"1", 200}, {"2", 403}} {
+		link(c.account)
+		for _, path := range []string{"/api/v1/whoami", "/api/v1/github/whoami"} {
+			if got, err := l.Handle(t.Context(), httpapitest.Event(t, "GET", path, caller, "")); err != nil || got.StatusCode != c.status {
+				t.Errorf("%s of a user with account %s: got %d %s, %v; want %d", path, c.account, got.StatusCode, got.Body, err, c.status)
+			}
+		}
 	}
 }
 

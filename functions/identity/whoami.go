@@ -65,10 +65,11 @@ func (i identity) whoamiAt(ctx context.Context, call httpapi.Call, vcs string) (
 }
 
 // caller reads the user behind the call. One that is gone is refused, as any
-// credential without an owner.
+// credential without an owner, and a session of an account that is no longer the
+// user's.
 func (i identity) caller(ctx context.Context, call httpapi.Call) (user.User, error) {
 	u, err := i.users.Get(ctx, call.Caller.User)
-	if errors.Is(err, user.ErrNotFound) {
+	if errors.Is(err, user.ErrNotFound) || err == nil && !u.Admits(call.Caller) {
 		return user.User{}, fault.ErrForbidden
 	}
 	return u, err

@@ -13,7 +13,6 @@ import (
 	"github.com/opsplane/opsplane/shared/change"
 	"github.com/opsplane/opsplane/shared/fault"
 	"github.com/opsplane/opsplane/shared/httpapi"
-	"github.com/opsplane/opsplane/shared/person"
 	"github.com/opsplane/opsplane/shared/sealed"
 	"github.com/opsplane/opsplane/shared/session"
 )
@@ -25,7 +24,13 @@ type callbackRequest struct {
 	refused bool
 	// cookie is the login that the browser has under way; empty without one.
 	cookie string
+	// former are the ids of the sessions that the browser has had until now.
+	former []string
 }
+
+// maxFormer bounds how many sessions a login ends. A browser has one; a second
+// one is what a hostile site beside ours has put there.
+const maxFormer = 2
 
 // consoleState is what a console sends as state that begins a login at GitLab
 // itself. It is the same for everybody, and so tells nothing.
@@ -42,6 +47,11 @@ func (l *login) decodeCallback(vcs string) func(*http.Request) (callbackRequest,
 		q := callbackRequest{vcs: vcs, base: l.base(r), code: query.String("code", ""), state: query.String("state", ""), refused: query.Has("error")}
 		if cookies := r.CookiesNamed(loginCookie); len(cookies) == 1 {
 			q.cookie = cookies[0].Value
+		}
+		for _, c := range r.CookiesNamed(session.Cookie) {
+			if id, ok := session.IDOf(c.Value); ok && len(q.former) < maxFormer {
+				q.former = append(q.former, id)
+			}
 		}
 		var err error
 		q.installation, err = installationOf(r, vcs)
@@ -82,10 +92,12 @@ func (l *login) callback(ctx context.Context, call httpapi.Call, q callbackReque
 	if err != nil {
 		return redirect{}, err
 	}
-	text, err := l.signIn(ctx, l.providers[q.vcs], q.vcs, q.code, begun, author)
+	of, text, err := l.signIn(ctx, q, begun, author)
 	if err != nil {
 		return redirect{}, err
 	}
+	author.Principal = of.User
+	l.endFormer(ctx, q.former, author)
 	to := q.base + "/"
 	if id := cmp.Or(q.installation, begun.Installation); id != "" {
 		to += "?installation_id=" + id
@@ -102,35 +114,48 @@ func (l *login) again(q callbackRequest) string {
 	return to
 }
 
-// signIn exchanges the code, and answers the text of a new session of the
-// person whose grant it is.
-func (l *login) signIn(ctx context.Context, p person.Provider, vcs, code string, begun pending, author change.Author) (string, error) {
-	grant, err := p.OAuth.Exchange(ctx, code, begun.Verifier, begun.Redirect)
+// signIn exchanges the code, and answers who has logged in and the text of a new
+// session.
+func (l *login) signIn(ctx context.Context, q callbackRequest, begun pending, author change.Author) (of session.Holder, text string, err error) {
+	p := l.providers[q.vcs]
+	grant, err := p.OAuth.Exchange(ctx, q.code, begun.Verifier, begun.Redirect)
 	if errors.Is(err, session.ErrRefused) {
-		return "", errRefused
+		return of, "", errRefused
 	}
 	if err != nil {
-		return "", err
+		return of, "", err
 	}
 	identity, err := p.Host.Whoami(ctx, grant.Access)
 	if err != nil {
-		return "", err
+		return of, "", err
 	}
-	u, err := l.people.Users.SignIn(ctx, vcs, identity, author)
+	u, err := l.people.Users.SignIn(ctx, q.vcs, identity, author)
 	if err != nil {
-		return "", err
+		return of, "", err
 	}
 	author.Principal = u.ID
-	if err := l.grants.Put(ctx, u.ID, vcs, grant, author); err != nil {
-		return "", err
+	of = session.Holder{User: u.ID, VCS: q.vcs, Account: identity.ID}
+	if err := l.grants.Put(ctx, of, grant, author); err != nil {
+		return of, "", err
 	}
-	if _, err := l.people.Renew(ctx, author, p.Host, vcs, u.ID, grant.Access); err != nil {
+	if _, err := l.people.Renew(ctx, author, p.Host, of, grant.Access); err != nil {
 		// The console lists installations next, which does the same.
 		l.log.LogAttrs(ctx, slog.LevelWarn, "memberships not read at login",
 			slog.String("request_id", author.Request), slog.String("error", err.Error()))
 	}
-	text, _, err := l.sessions.Create(ctx, u.ID, vcs, author)
-	return text, err
+	text, _, err = l.sessions.Create(ctx, of, author)
+	return of, text, err
+}
+
+// endFormer ends the sessions that the browser had before: it forgets them, and
+// nobody could log them out any more. The new one is good even where that fails.
+func (l *login) endFormer(ctx context.Context, ids []string, author change.Author) {
+	for _, id := range ids {
+		if err := l.sessions.End(ctx, id, author); err != nil && !errors.Is(err, session.ErrNotFound) {
+			l.log.LogAttrs(ctx, slog.LevelWarn, "former session not ended",
+				slog.String("request_id", author.Request), slog.String("error", err.Error()))
+		}
+	}
 }
 
 func unsealable(err error) bool { return errors.Is(err, sealed.ErrUnsealable) }

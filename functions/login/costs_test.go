@@ -12,7 +12,7 @@ func TestOperationsUseWhatTheDocumentSays(t *testing.T) {
 		"first login of a person": counting("/api/github/v1/callback", func(t *testing.T, b *browser) string {
 			return b.start(t, "github", "")
 		}),
-		"another login": counting("/api/v1/gitlab/callback", func(t *testing.T, b *browser) string {
+		"another login, in a browser that has a session": counting("/api/v1/gitlab/callback", func(t *testing.T, b *browser) string {
 			b.get(t, b.start(t, "gitlab", ""))
 			return b.start(t, "gitlab", "")
 		}),

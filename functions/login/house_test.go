@@ -3,7 +3,6 @@ package main
 import (
 	"bytes"
 	"context"
-	"encoding/json"
 	"log/slog"
 	"net/http"
 	"strings"
@@ -62,7 +61,7 @@ func newHouseOn(t *testing.T, env *storagetest.Env) *house {
 func (h *house) build(db *dynamodb.Client) {
 	operations, sessions := h.env.Table("OperationsTable"), h.env.Table("SessionsTable")
 	secret := func(context.Context) (string, error) { return "s3cret", nil }
-	box := sealed.NewBox(func(context.Context) ([][]byte, error) { return [][]byte{[]byte(strings.Repeat("k", 32))}, nil })
+	box := sealed.NewBox(sealed.Fixed([]byte(strings.Repeat("k", 32))))
 	log := slog.New(slog.NewJSONHandler(&h.log, nil))
 	h.login = &login{
 		providers: map[string]person.Provider{
@@ -143,19 +142,4 @@ func (b *browser) user(t *testing.T) (user.User, bool) {
 		t.Fatal(err)
 	}
 	return u, true
-}
-
-// stored is everything in a table, as text.
-func (h *house) stored(t *testing.T, table string) string {
-	t.Helper()
-	name := h.env.Table(table)
-	out, err := h.env.DynamoDB.Scan(t.Context(), &dynamodb.ScanInput{TableName: &name})
-	if err != nil {
-		t.Fatal(err)
-	}
-	b, err := json.Marshal(out.Items)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return string(b)
 }

@@ -13,6 +13,9 @@ import (
 	"github.com/opsplane/opsplane/shared/session"
 )
 
+// ofSession is a caller with a session of the person's.
+var ofSession = access.Caller{Kind: access.KindSession, VCS: "github", Account: "583231"}
+
 func TestPersonLogsIn(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct{ vcs, query, back, want string }{
@@ -35,12 +38,12 @@ func TestPersonLogsIn(t *testing.T) {
 			}
 			// The person sees 1 and 2, and the server knows 1.
 			want := []access.Membership{{VCS: c.vcs, Installation: "1"}}
-			if m := u.MembershipsFor(access.KindSession, h.at); !slices.Equal(m, want) {
+			if m := u.MembershipsFor(access.Caller{Kind: access.KindSession, VCS: c.vcs, Account: "583231"}, h.at); !slices.Equal(m, want) {
 				t.Errorf("got memberships %v, want %v", m, want)
 			}
 			for _, table := range []string{"SessionsTable", "OperationsTable"} {
 				for _, secret := range []string{vcstest.PersonToken, vcstest.PersonRefresh, b.cookies[session.Cookie]} {
-					if strings.Contains(h.stored(t, table), secret) {
+					if strings.Contains(h.env.Dump(table), secret) {
 						t.Errorf("%s holds %s", table, secret)
 					}
 				}
@@ -62,7 +65,7 @@ func TestRenamedPersonIsTheSameAndALostMembershipGoes(t *testing.T) {
 	second := h.browser()
 	second.get(t, second.start(t, "github", ""))
 	after, ok := second.user(t)
-	if !ok || after.ID != before.ID || after.Identities["github"].Login != "anna" || len(after.MembershipsFor(access.KindSession, h.at)) != 0 {
+	if !ok || after.ID != before.ID || after.Identities["github"].Login != "anna" || len(after.MembershipsFor(ofSession, h.at)) != 0 {
 		t.Errorf("got %+v, want user %s called anna without memberships", after, before.ID)
 	}
 	h.vcs.Person = vcstest.Person{ID: 99, Login: "ann"}
@@ -163,7 +166,7 @@ func TestCallbackThatThisBrowserDidNotBeginLogsNobodyIn(t *testing.T) {
 			if _, ok := victim.cookies[session.Cookie]; ok {
 				t.Error("the browser has got a session")
 			}
-			if strings.Contains(h.stored(t, "SessionsTable"), "SESSION#") {
+			if strings.Contains(h.env.Dump("SessionsTable"), "SESSION#") {
 				t.Error("a session was made")
 			}
 		})
@@ -177,6 +180,71 @@ func query(t *testing.T, target string) url.Values {
 		t.Fatal(err)
 	}
 	return u.Query()
+}
+
+func TestLoginEndsTheSessionThatTheBrowserHad(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t)
+	ends := func(b *browser) (before string) {
+		t.Helper()
+		before = b.cookies[session.Cookie]
+		b.get(t, b.start(t, "github", ""))
+		if _, ok := b.user(t); !ok || b.cookies[session.Cookie] == before {
+			t.Fatal("the login made no session")
+		}
+		return before
+	}
+	live := func(text string) bool {
+		t.Helper()
+		id, _ := session.IDOf(text)
+		found, err := h.sessions.Get(t.Context(), id)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return found.LiveAt(h.at)
+	}
+	b, elsewhere := h.browser(), h.browser()
+	ends(b)
+	ends(elsewhere)
+	if before := ends(b); live(before) {
+		t.Error("logged in again, the former session goes on")
+	}
+	if !live(elsewhere.cookies[session.Cookie]) {
+		t.Error("the session of another browser has ended")
+	}
+	// A login that fails ends nothing.
+	if got := b.get(t, "/api/github/v1/callback?code=x&state=y"); got.StatusCode != 400 || !live(b.cookies[session.Cookie]) {
+		t.Errorf("got %d, and the session lives: %t; want 400, and that it lives", got.StatusCode, live(b.cookies[session.Cookie]))
+	}
+	// What is no session, or one that is gone, is no hindrance.
+	for _, odd := range []string{"garbage", session.NewState()} {
+		b.cookies[session.Cookie] = odd
+		ends(b)
+	}
+	// Nor is a table that cannot be written.
+	var faults storagetest.Faults
+	h.build(h.env.WithFaults(&faults).DynamoDB)
+	back := b.start(t, "github", "")
+	faults.Add(storagetest.Fault{Operation: "UpdateItem", Kind: storagetest.ServerError})
+	if got := b.get(t, back); got.StatusCode != 303 || !strings.Contains(h.log.String(), "former session not ended") {
+		t.Errorf("got %d, want 303 and a line of the log: %s", got.StatusCode, h.log.String())
+	}
+}
+
+func TestCookieOfALoginIsThisHostsAlone(t *testing.T) {
+	t.Parallel()
+	// Browsers keep what begins so only from its host itself, secure and for all paths: the browser of these tests
+	// checks the rest of each cookie.
+	if !strings.HasPrefix(loginCookie, "__Host-") {
+		t.Errorf("the cookie is called %s", loginCookie)
+	}
+	h := newHouse(t)
+	victim, attacker := h.browser(), h.browser()
+	back := attacker.start(t, "github", "")
+	victim.cookies["login"] = attacker.cookies[loginCookie] // planted for the whole domain, under the name without the prefix
+	if got := victim.get(t, back); got.StatusCode != 400 || victim.cookies[session.Cookie] != "" {
+		t.Errorf("got %d and session %q, want 400 and none", got.StatusCode, victim.cookies[session.Cookie])
+	}
 }
 
 func TestStateIsGoodOnce(t *testing.T) {

@@ -16,8 +16,11 @@ import (
 const (
 	// loginTime is how long a person may take at the VCS.
 	loginTime = 10 * time.Minute
-	// loginCookie holds a login under way, sealed.
-	loginCookie = "login"
+	// loginCookie holds a login under way, sealed. With this prefix browsers take
+	// it from this very host alone ("Cookies: HTTP State Management Mechanism", RFC
+	// 6265bis, section 4.1.3): another host of the domain could put its own login
+	// there else, and have a person end it.
+	loginCookie = "__Host-login"
 )
 
 // pending is a login under way, as the browser's cookie holds it. No table has

@@ -61,7 +61,7 @@ func (t *tokens) create(ctx context.Context, call httpapi.Call, q createRequest)
 // and not of a key: the key outlives the session.
 func (t *tokens) parentEnd(ctx context.Context, call httpapi.Call) (time.Time, error) {
 	if call.Caller.Kind == access.KindSession {
-		return time.Time{}, nil
+		return time.Time{}, t.admit(ctx, call.Caller)
 	}
 	// A token may be used for some seconds after its key was revoked; that
 	// must not be enough to make another key.
@@ -124,7 +124,7 @@ func (t *tokens) reachable(ctx context.Context, caller access.Caller, now time.T
 	if err != nil {
 		return err
 	}
-	memberships := u.MembershipsFor(caller.Kind, now)
+	memberships := u.MembershipsFor(caller, now)
 	for _, id := range installations {
 		target := access.Target{VCS: vcs, Installation: id}
 		if !caller.Narrow(memberships, target).Reaches(target) {

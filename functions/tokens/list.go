@@ -43,6 +43,9 @@ func decodeList(r *http.Request) (paging.Request, error) {
 // list answers the caller's keys by name, but for those that reach further
 // than the caller.
 func (t *tokens) list(ctx context.Context, call httpapi.Call, q paging.Request) (paging.Results[item], error) {
+	if err := t.admit(ctx, call.Caller); err != nil {
+		return paging.Results[item]{}, err
+	}
 	query := apikey.Query{Limit: q.Limit + 1, Within: call.Caller.Capabilities}
 	switch {
 	case q.First():

@@ -26,6 +26,9 @@ func decodeRevoke(r *http.Request) (string, error) {
 // revoke ends one of the caller's keys. A key that the caller does not have,
 // or that reaches further than the caller, is passed over in silence.
 func (t *tokens) revoke(ctx context.Context, call httpapi.Call, id string) (httpapi.Empty, error) {
+	if err := t.admit(ctx, call.Caller); err != nil {
+		return httpapi.Empty{}, err
+	}
 	key, err := t.keys.Get(ctx, call.Caller.User, id)
 	if errors.Is(err, apikey.ErrNotFound) {
 		return httpapi.Empty{}, nil

@@ -14,6 +14,7 @@ func (h *house) person() *access.Caller {
 	return &access.Caller{
 		Kind: access.KindSession, User: h.owner.ID, Key: "hash-of-a-session", Capabilities: session.Capabilities(),
 		Expires: h.clock.now().Add(session.Idle).Unix(), Partial: true,
+		VCS: "github",
 	}
 }
 
@@ -40,10 +41,39 @@ func TestPersonMakesKeysWithTheRightsOfASession(t *testing.T) {
 	}
 }
 
+func TestSessionOfAnAccountThatIsNoLongerTheUsersManagesNoKeys(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t)
+	k := h.made(t, h.post(t, "github", h.person(), `{"name":"ci","capabilities":[]}`))
+	if err := h.users.PutIdentity(ctx, h.owner.ID, "github", user.Identity{ID: "2", Login: "x"}, h.author()); err != nil {
+		t.Fatal(err)
+	}
+	stale, current := h.person(), h.person()
+	stale.Account, current.Account = "1", "2"
+	for _, c := range []struct {
+		caller *access.Caller
+		status int
+	}{{stale, 403}, {current, 200}} {
+		for name, got := range map[string]int{
+			"create": h.post(t, "github", c.caller, `{"name":"ci","capabilities":[]}`).StatusCode,
+			"list":   h.do(t, "GET", "/api/v1/github/access-token", c.caller, "").StatusCode,
+			"revoke": h.do(t, "DELETE", "/api/v1/github/access-token?id="+k.ID, c.caller, "").StatusCode,
+		} {
+			if got != c.status {
+				t.Errorf("%s with a session of account %s: got %d, want %d", name, c.caller.Account, got, c.status)
+			}
+		}
+		stored, err := h.keys.Get(ctx, h.owner.ID, k.ID)
+		if err != nil || stored.RevokedAt.IsZero() != (c.status == 403) {
+			t.Errorf("account %s: got %+v, %v", c.caller.Account, stored, err)
+		}
+	}
+}
+
 func TestPersonRestrictsKeysToInstallationsThatTheVCSVouchesFor(t *testing.T) {
 	t.Parallel()
 	h := newHouse(t)
-	if err := h.users.Replace(ctx, h.author(), h.owner.ID, "github", []string{"77"}, h.clock.now()); err != nil {
+	if err := h.users.Replace(ctx, h.author(), h.owner.ID, "github", "", user.Hosted{Installations: []string{"77"}, AskedAt: h.clock.now()}); err != nil {
 		t.Fatal(err)
 	}
 	body := `{"name":"ci","capabilities":["kv_store_read",{"name":"installation_id","id":"77"}]}`

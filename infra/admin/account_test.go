@@ -46,7 +46,7 @@ func TestAccountIsTiedToAUser(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := users.Replace(t.Context(), change.Author{Principal: u.ID, Request: uuid.NewString(), At: time.Now()}, u.ID, "github", []string{"42"}, time.Now()); err != nil {
+	if err := users.Replace(t.Context(), change.Author{Principal: u.ID, Request: uuid.NewString(), At: time.Now()}, u.ID, "github", "583231", user.Hosted{Installations: []string{"42"}, AskedAt: time.Now()}); err != nil {
 		t.Fatal(err)
 	}
 	r.must("user show ann", "member   of github installation 42, says github of ")

@@ -26,7 +26,8 @@ func (s *Stack) Session(t testing.TB, name string, at time.Time) string {
 		t.Fatal(err)
 	}
 	author := change.Author{Principal: u.ID, Request: uuid.NewString(), At: at}
-	text, _, err := (&session.Store{DB: db, Table: tables["SessionsTable"]}).Create(t.Context(), u.ID, "github", author)
+	of := session.Holder{User: u.ID, VCS: "github", Account: u.Identities["github"].ID}
+	text, _, err := (&session.Store{DB: db, Table: tables["SessionsTable"]}).Create(t.Context(), of, author)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -48,6 +49,7 @@ func (s *Stack) Vouch(t testing.TB, name, vcs string, at time.Time, of ...Instal
 	}
 	if _, known := u.Identities[vcs]; !known {
 		account := user.Identity{ID: NewID(), Login: name}
+		u.Identities = map[string]user.Identity{vcs: account}
 		if err := users.PutIdentity(t.Context(), u.ID, vcs, account, change.Author{Principal: "operator:journey", Request: uuid.NewString(), At: at}); err != nil {
 			t.Fatal(err)
 		}
@@ -56,7 +58,7 @@ func (s *Stack) Vouch(t testing.TB, name, vcs string, at time.Time, of ...Instal
 	for _, i := range of {
 		ids = append(ids, i.ID)
 	}
-	if err := users.Replace(t.Context(), change.Author{Principal: u.ID, Request: uuid.NewString(), At: at}, u.ID, vcs, ids, at); err != nil {
+	if err := users.Replace(t.Context(), change.Author{Principal: u.ID, Request: uuid.NewString(), At: at}, u.ID, vcs, u.Identities[vcs].ID, user.Hosted{Installations: ids, AskedAt: at}); err != nil {
 		t.Fatal(err)
 	}
 }

@@ -16,21 +16,27 @@ import (
 
 // People is GitHub and GitLab on one server, as far as people log in there: it
 // gives codes to browsers, takes each once with the verifier of its challenge,
-// gives another token for each refresh token, and says who the person is. Fields
-// are set before requests or between them.
+// and says who the person is. For a refresh token it gives another grant, and
+// ends that token and the access token which it came with, as both hosts do
+// ("Refreshing user access tokens", GitHub documentation; "OAuth 2.0 identity
+// provider API", GitLab documentation). Fields are set before requests or between
+// them.
 type People struct {
 	*httptest.Server
 	// Person is who is at the browser.
 	Person Person
 	// Down makes the API fail, but not the exchange of codes.
 	Down bool
+	// Refreshed is called, if it is set, when a grant was refreshed and before
+	// that is answered: a test lets others in there.
+	Refreshed func()
 
 	gate
 
 	mu      sync.Mutex
 	codes   map[string]granted
 	refresh string // the refresh token that is good
-	tokens  []string
+	token   string // the access token that is
 }
 
 // Person is an account and what it can see.
@@ -52,7 +58,7 @@ const (
 // NewPeople starts one that ends with the test.
 func NewPeople(t testing.TB) *People {
 	t.Helper()
-	v := &People{codes: map[string]granted{}, Person: Person{ID: 583231, Login: "ann", Installations: []int{1, 2}}, refresh: PersonRefresh, tokens: []string{PersonToken}}
+	v := &People{codes: map[string]granted{}, Person: Person{ID: 583231, Login: "ann", Installations: []int{1, 2}}, refresh: PersonRefresh, token: PersonToken}
 	mux := http.NewServeMux()
 	for _, path := range []string{"/login/oauth/access_token", "/oauth/token"} {
 		mux.HandleFunc("POST "+path, v.exchange)
@@ -89,7 +95,7 @@ func (v *People) answer(what func(http.ResponseWriter, *http.Request) any) http.
 		v.mu.Lock()
 		defer v.mu.Unlock()
 		token, _ := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
-		if v.Down || !slices.Contains(v.tokens, token) {
+		if v.Down || token != v.token {
 			refuse(w, http.StatusUnauthorized, "Bad credentials: "+PersonToken)
 			return
 		}
@@ -115,19 +121,13 @@ func (v *People) Consent(t testing.TB, address string) url.Values {
 }
 
 func (v *People) exchange(w http.ResponseWriter, r *http.Request) {
-	v.mu.Lock()
-	defer v.mu.Unlock()
 	w.Header().Set("Content-Type", "application/json")
 	if r.FormValue("grant_type") == "refresh_token" {
-		if r.FormValue("refresh_token") != v.refresh || r.FormValue("client_secret") != "s3cret" {
-			fmt.Fprint(w, `{"error":"bad_refresh_token"}`)
-			return
-		}
-		v.refresh += "+"
-		v.tokens = append(v.tokens, v.tokens[len(v.tokens)-1]+"+")
-		v.grant(w)
+		v.next(w, r)
 		return
 	}
+	v.mu.Lock()
+	defer v.mu.Unlock()
 	sum := sha256.Sum256([]byte(r.FormValue("code_verifier")))
 	code := r.FormValue("code")
 	want, ok := v.codes[code]
@@ -136,9 +136,27 @@ func (v *People) exchange(w http.ResponseWriter, r *http.Request) {
 		fmt.Fprint(w, `{"error":"bad_verification_code"}`)
 		return
 	}
-	v.grant(w)
+	grant(w, v.token, v.refresh)
 }
 
-func (v *People) grant(w http.ResponseWriter) {
-	fmt.Fprintf(w, `{"access_token":%q,"refresh_token":%q,"expires_in":28800,"token_type":"bearer"}`, v.tokens[len(v.tokens)-1], v.refresh)
+// next refreshes the grant.
+func (v *People) next(w http.ResponseWriter, r *http.Request) {
+	v.mu.Lock()
+	if r.FormValue("refresh_token") != v.refresh || r.FormValue("client_secret") != "s3cret" {
+		v.mu.Unlock()
+		fmt.Fprint(w, `{"error":"bad_refresh_token"}`)
+		return
+	}
+	v.refresh += "+"
+	v.token += "+"
+	token, refresh := v.token, v.refresh
+	v.mu.Unlock()
+	if v.Refreshed != nil {
+		v.Refreshed()
+	}
+	grant(w, token, refresh)
+}
+
+func grant(w http.ResponseWriter, token, refresh string) {
+	fmt.Fprintf(w, `{"access_token":%q,"refresh_token":%q,"expires_in":28800,"token_type":"bearer"}`, token, refresh)
 }

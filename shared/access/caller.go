@@ -68,6 +68,10 @@ type Caller struct {
 	Key string `json:"key"`
 	// Capabilities are those stored with the API key, or those of every session.
 	Capabilities Set `json:"capabilities"`
+	// VCS and Account are, of a session, where its person logged in and the id of
+	// the account there. They are good for as long as the account is the user's.
+	VCS     string `json:"vcs,omitempty"`
+	Account string `json:"account,omitempty"`
 	// Memberships are the user's installations, as far as the restrictions
 	// let the caller reach them. The authorizer narrows them to the one that
 	// the request's path names, because the gateway bounds what an authorizer

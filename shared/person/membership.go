@@ -6,6 +6,7 @@ import (
 
 	"github.com/opsplane/opsplane/shared/change"
 	"github.com/opsplane/opsplane/shared/installation"
+	"github.com/opsplane/opsplane/shared/session"
 	"github.com/opsplane/opsplane/shared/user"
 )
 
@@ -17,16 +18,16 @@ type Memberships struct {
 	Installations installation.Store
 }
 
-// Renew asks a host which installations a user can see, and stores those that
-// the server knows in place of all that the host said before. It answers their
-// ids. The host is asked as of author.At.
-func (m Memberships) Renew(ctx context.Context, author change.Author, host Host, vcs, id, token string) ([]string, error) {
+// Renew asks a host which installations the holder of a token can see, and
+// stores those that the server knows in place of all that the host said before.
+// It answers their ids. The host is asked as of author.At.
+func (m Memberships) Renew(ctx context.Context, author change.Author, host Host, of session.Holder, token string) ([]string, error) {
 	seen, err := host.Installations(ctx, token)
 	if err != nil {
 		return nil, err
 	}
 	slices.Sort(seen)
-	known, err := m.Installations.Known(ctx, vcs, slices.Compact(seen))
+	known, err := m.Installations.Known(ctx, of.VCS, slices.Compact(seen))
 	if err != nil {
 		return nil, err
 	}
@@ -34,5 +35,5 @@ func (m Memberships) Renew(ctx context.Context, author change.Author, host Host,
 	for i, k := range known {
 		ids[i] = k.ID
 	}
-	return ids, m.Users.Replace(ctx, author, id, vcs, ids, author.At)
+	return ids, m.Users.Replace(ctx, author, of.User, of.VCS, of.Account, user.Hosted{Installations: ids, AskedAt: author.At})
 }

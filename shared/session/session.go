@@ -42,8 +42,9 @@ type Session struct {
 	ID string
 	// User is the id of the user who logged in.
 	User string
-	// VCS is where.
-	VCS string
+	// VCS is where, Account the id of the account there. The session is good for
+	// as long as the account is the user's.
+	VCS, Account string
 	// CreatedAt is the login, SeenAt the last recorded use.
 	CreatedAt, SeenAt time.Time
 	// EndedAt is the logout; zero before.
@@ -67,7 +68,7 @@ func (s Session) LiveAt(now time.Time) bool {
 // Capabilities are what every session may do: what its person can see and hand
 // on, and nothing that runs of a plan keep for themselves.
 func Capabilities() access.Set {
-	return access.Normalize([]access.Capability{access.AccessTokenCreate, access.AuditRead, access.KVStoreRead, access.KVStoreWrite})
+	return access.Normalize([]access.Capability{access.AccessTokenCreate, access.KVStoreRead, access.KVStoreWrite})
 }
 
 // random is the length of a session's text before it is encoded, in bytes.

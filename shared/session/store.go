@@ -27,15 +27,15 @@ func sessionKey(id string) attr.Item {
 	return attr.Item{"pk": attr.String("SESSION#" + id), "sk": attr.String("SESSION")}
 }
 
-// Create begins a session and answers the text that opens it, which is stored
-// nowhere.
-func (s *Store) Create(ctx context.Context, user, vcs string, author change.Author) (string, Session, error) {
+// Create begins a session of whoever logged in, and answers the text that opens
+// it, which is stored nowhere.
+func (s *Store) Create(ctx context.Context, of Holder, author change.Author) (string, Session, error) {
 	text := newText()
 	at := author.At.UTC().Truncate(time.Second)
-	made := Session{ID: hash(text), User: user, VCS: vcs, CreatedAt: at, SeenAt: at}
+	made := Session{ID: hash(text), User: of.User, VCS: of.VCS, Account: of.Account, CreatedAt: at, SeenAt: at}
 	author.Credential = made.ID
 	item := sessionKey(made.ID)
-	item["user"], item["vcs"] = attr.String(user), attr.String(vcs)
+	item["user"], item["vcs"], item["account"] = attr.String(of.User), attr.String(of.VCS), attr.String(of.Account)
 	item["created_at"], item["seen_at"] = attr.Time(at), attr.Time(at)
 	item["ttl"] = attr.Time(made.Expires().Add(keep))
 	author.AddTo(item)
@@ -59,7 +59,7 @@ func (s *Store) Get(ctx context.Context, id string) (Session, error) {
 	}
 	r := attr.Read(out.Item)
 	found := Session{
-		ID: id, User: r.String("user"), VCS: r.String("vcs"),
+		ID: id, User: r.String("user"), VCS: r.String("vcs"), Account: r.String("account"),
 		CreatedAt: r.Time("created_at"), SeenAt: r.Time("seen_at"), EndedAt: r.Time("ended_at"),
 	}
 	if err := r.Err(); err != nil {

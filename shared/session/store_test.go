@@ -1,8 +1,6 @@
 package session_test
 
 import (
-	"context"
-	"encoding/json"
 	"errors"
 	"strings"
 	"sync"
@@ -10,7 +8,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/google/uuid"
 
 	"github.com/opsplane/opsplane/infra/storagetest"
@@ -37,9 +34,7 @@ func newHouse(t *testing.T) *house {
 	h.Store = &session.Store{DB: h.env.DynamoDB, Table: table}
 	faulty := h.env.WithFaults(&h.faults).DynamoDB
 	h.faulty = &session.Store{DB: faulty, Table: table}
-	box := sealed.NewBox(func(context.Context) ([][]byte, error) {
-		return [][]byte{[]byte(strings.Repeat("k", sealed.MinSecret))}, nil
-	})
+	box := sealed.NewBox(sealed.Fixed([]byte(strings.Repeat("k", sealed.MinSecret))))
 	h.grants = &session.Grants{DB: faulty, Table: table, Box: box}
 	return h
 }
@@ -48,29 +43,18 @@ func author(at time.Time) change.Author {
 	return change.Author{Principal: "u1", Request: uuid.NewString(), At: at}
 }
 
-// bytes are all items of the table, as text.
-func (h *house) bytes(t *testing.T) string {
-	t.Helper()
-	out, err := h.env.DynamoDB.Scan(t.Context(), &dynamodb.ScanInput{TableName: &h.Table})
-	if err != nil {
-		t.Fatal(err)
-	}
-	b, err := json.Marshal(out.Items)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return string(b)
-}
-
 // begin makes a session at now.
 func (h *house) begin(t *testing.T) (text, id string) {
 	t.Helper()
-	text, made, err := h.Create(t.Context(), "u1", "github", author(now))
+	text, made, err := h.Create(t.Context(), session.Holder{User: "u1", VCS: "github", Account: "1"}, author(now))
 	if err != nil {
 		t.Fatal(err)
 	}
 	if id, ok := session.IDOf(text); !ok || id != made.ID {
 		t.Fatalf("got id %q, %t of the text; want %q", id, ok, made.ID)
+	}
+	if stored, err := h.Get(t.Context(), made.ID); err != nil || stored != made || made.Account != "1" {
+		t.Errorf("stored is %+v, %v; want %+v", stored, err, made)
 	}
 	return text, made.ID
 }
@@ -83,7 +67,7 @@ func TestTableHoldsNothingThatOpensASession(t *testing.T) {
 	if text == other || len(text) != 43 {
 		t.Errorf("got texts %q and %q, want two of 43 letters that differ", text, other)
 	}
-	if items := h.bytes(t); strings.Contains(items, text) || !strings.Contains(items, id) {
+	if items := h.env.Dump("SessionsTable"); strings.Contains(items, text) || !strings.Contains(items, id) {
 		t.Errorf("the table holds %s, want the hash %s and not the text", items, id)
 	}
 }
@@ -191,7 +175,7 @@ func TestStateIsSpentOnce(t *testing.T) {
 	if err := h.faulty.Spend(t.Context(), other, now, author(now)); err != nil {
 		t.Errorf("with a lost answer: %v", err)
 	}
-	if strings.Contains(h.bytes(t), state) {
+	if strings.Contains(h.env.Dump("SessionsTable"), state) {
 		t.Error("the table holds the state")
 	}
 }

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
@@ -19,51 +18,55 @@ import (
 // MaxHosted bounds a user's installations of one VCS: they lie in one item.
 const MaxHosted = 10_000
 
-// restate is how old a VCS's word must be for the same word to be written
-// again: lists that follow one another do not each cost a write.
-const restate = 10 * time.Minute
-
 // Replace stores which installations a VCS says that the user may act on, in
-// place of what it said before; what operators gave stays. asked is when the
-// VCS was asked, taken before the request: of two lists that overtake each other
-// the one asked for later stands. Ids are those of installations that the server
-// knows, without duplicates.
+// place of what it said before; what operators gave stays. account is the id of
+// the user's account that asked, said.AskedAt when it did, taken before the
+// request: of two lists that overtake each other the one asked for later stands,
+// and one of an account that the user no longer has is dropped. Ids are those of
+// installations that the server knows, without duplicates.
 //
-// It costs one read, and a write only where something changed or the same word
-// is ten minutes old. ErrNotFound if there is no such user, an Invalid fault for
-// an unknown VCS or more than MaxHosted ids.
-func (s *Store) Replace(ctx context.Context, author change.Author, id, vcs string, installations []string, asked time.Time) error {
+// It costs one read, and a write unless a later word is known. ErrNotFound if
+// there is no such user, an Invalid fault for an unknown VCS or more than
+// MaxHosted ids.
+func (s *Store) Replace(ctx context.Context, author change.Author, id, vcs, accountID string, said Hosted) error {
 	if err := validVCS(vcs); err != nil {
 		return err
 	}
-	if len(installations) > MaxHosted {
+	if len(said.Installations) > MaxHosted {
 		return fault.Invalidf("TOO_MANY_INSTALLATIONS", "you are a member of more than %d installations", MaxHosted)
 	}
 	u, err := s.Get(ctx, id)
 	if err != nil {
 		return err
 	}
-	ids := slices.Sorted(slices.Values(installations))
-	before, known := u.Hosted[vcs]
-	if known && slices.Equal(before.Installations, ids) && asked.Sub(before.AskedAt) < restate {
+	asked := said.AskedAt.UnixMilli()
+	if before, known := u.Hosted[vcs]; known && before.AskedAt.UnixMilli() > asked || u.Identities[vcs].ID != accountID {
 		return nil
 	}
-	values := attr.Item{":asked": attr.Int(asked.UnixMilli())}
+	values := attr.Item{":asked": attr.Int(asked)}
+	// The time moves on with the same word too: else an older word, answered later,
+	// would stand before it.
 	expression := "SET " + askedAt(vcs) + " = :asked, " + author.Set(values)
-	if len(ids) > 0 {
+	if ids := slices.Sorted(slices.Values(said.Installations)); len(ids) > 0 {
 		expression += ", " + hosted(vcs) + " = :ids"
 		values[":ids"] = attr.Strings(ids)
 	} else {
 		expression += " REMOVE " + hosted(vcs)
 	}
+	condition := "attribute_exists(pk) AND (attribute_not_exists(" + askedAt(vcs) + ") OR " + askedAt(vcs) + " <= :asked) AND "
+	if accountID == "" {
+		condition += "attribute_not_exists(" + account(vcs) + ")"
+	} else {
+		condition += account(vcs) + ".id = :account"
+		values[":account"] = attr.String(accountID)
+	}
 	_, err = s.DB.UpdateItem(ctx, &dynamodb.UpdateItemInput{
 		TableName: aws.String(s.Table), Key: ItemKey(id), UpdateExpression: &expression,
-		ConditionExpression:       aws.String("attribute_exists(pk) AND (attribute_not_exists(" + askedAt(vcs) + ") OR " + askedAt(vcs) + " <= :asked)"),
-		ExpressionAttributeValues: values,
+		ConditionExpression: &condition, ExpressionAttributeValues: values,
 	})
 	var overtaken *types.ConditionalCheckFailedException
 	if errors.As(err, &overtaken) {
-		return nil // a later list stands, or the user is gone
+		return nil // a later list stands, or the user or its account is gone
 	}
 	if err != nil {
 		return fmt.Errorf("replace memberships: %w", err)

@@ -116,8 +116,9 @@ func (s *Store) create(ctx context.Context, id, name, vcs string, identity Ident
 }
 
 // PutIdentity ties an account at a VCS to the user, in place of an earlier one
-// there: whoever logs in with the account is this user. ErrNotFound if there
-// is no such user, ErrLinked if the account is another user's, an Invalid fault
+// there: whoever logs in with the account is this user. What the VCS said of an
+// earlier account goes with it, and so do that one's sessions and grants, which
+// are good with their account alone. ErrNotFound if there is no such user, ErrLinked if the account is another user's, an Invalid fault
 // for an unknown VCS.
 func (s *Store) PutIdentity(ctx context.Context, id, vcs string, identity Identity, author change.Author) error {
 	if err := validVCS(vcs); err != nil {
@@ -138,10 +139,14 @@ func (s *Store) PutIdentity(ctx context.Context, id, vcs string, identity Identi
 	tie.Put.ConditionExpression = aws.String("attribute_not_exists(pk) OR #user = :user")
 	tie.Put.ExpressionAttributeNames = map[string]string{"#user": "user"}
 	tie.Put.ExpressionAttributeValues = attr.Item{":user": attr.String(id)}
+	set := "SET " + account(vcs) + " = :identity, " + author.Set(values)
+	if before.ID != identity.ID {
+		set += " REMOVE " + hosted(vcs) + ", " + askedAt(vcs)
+	}
 	parts := []types.TransactWriteItem{
 		{Update: &types.Update{
 			TableName: aws.String(s.Table), Key: ItemKey(id),
-			UpdateExpression:    aws.String("SET " + account(vcs) + " = :identity, " + author.Set(values)),
+			UpdateExpression:    &set,
 			ConditionExpression: aws.String(condition), ExpressionAttributeValues: values,
 		}},
 		tie,

@@ -16,6 +16,14 @@ import (
 	"github.com/opsplane/opsplane/shared/user"
 )
 
+// ofAccount1 is a caller with a session of account 1 at GitHub.
+var ofAccount1 = access.Caller{Kind: access.KindSession, VCS: "github", Account: "1"}
+
+// said is what a VCS says when it is asked.
+func said(asked time.Time, ids ...string) user.Hosted {
+	return user.Hosted{Installations: ids, AskedAt: asked}
+}
+
 func (h *house) signIn(t *testing.T, vcs, id, login string) user.User {
 	t.Helper()
 	u, err := h.SignIn(ctx, vcs, user.Identity{ID: id, Login: login}, change.Author{Principal: "anonymous", Request: uuid.NewString(), At: now})
@@ -158,40 +166,130 @@ func TestReplaceLeavesNothingOfWhatTheVCSSaidBefore(t *testing.T) {
 		{"asked before, answered after all were lost", []string{"30"}, time.Minute, at("99")},
 		{"back again", []string{"30"}, 4 * time.Minute, at("30", "99")},
 	} {
-		if err := h.Replace(ctx, operator(), u.ID, "github", c.ids, now.Add(c.asked)); err != nil {
+		if err := h.Replace(ctx, operator(), u.ID, "github", "1", said(now.Add(c.asked), c.ids...)); err != nil {
 			t.Fatal(err)
 		}
 		got, err := h.Get(ctx, u.ID)
-		if m := got.MembershipsFor(access.KindSession, now.Add(c.asked)); err != nil || !slices.Equal(m, c.want) {
+		if m := got.MembershipsFor(ofAccount1, now.Add(c.asked)); err != nil || !slices.Equal(m, c.want) {
 			t.Errorf("%s: got %v, %v; want %v", c.name, m, err, c.want)
 		}
 		if !slices.Equal(got.Memberships, []access.Membership{granted}) {
 			t.Errorf("%s: an operator gave %v, want it to stay", c.name, got.Memberships)
 		}
 	}
-	if err := h.Replace(ctx, operator(), uuid.NewString(), "github", nil, now); !errors.Is(err, user.ErrNotFound) {
+	if err := h.Replace(ctx, operator(), uuid.NewString(), "github", "1", said(now)); !errors.Is(err, user.ErrNotFound) {
 		t.Errorf("of nobody: got %v, want ErrNotFound", err)
 	}
 	f := new(fault.Error)
-	if err := h.Replace(ctx, operator(), u.ID, "github", make([]string, user.MaxHosted+1), now); !errors.As(err, &f) || f.ID != "TOO_MANY_INSTALLATIONS" {
+	if err := h.Replace(ctx, operator(), u.ID, "github", "1", said(now, make([]string, user.MaxHosted+1)...)); !errors.As(err, &f) || f.ID != "TOO_MANY_INSTALLATIONS" {
 		t.Errorf("of too many: got %v, want TOO_MANY_INSTALLATIONS", err)
 	}
 }
 
-func TestSameWordIsNotWrittenAtOnceAgain(t *testing.T) {
+func TestOlderWordNeverReplacesANewerOneThatIsTheSame(t *testing.T) {
 	t.Parallel()
 	h := newHouse(t)
 	u := h.signIn(t, "github", "1", "ann")
 	for _, c := range []struct {
-		after  time.Duration
-		writes int
-	}{{0, 1}, {time.Minute, 0}, {11 * time.Minute, 1}} {
-		before := h.faults.Calls("UpdateItem")
-		if err := h.faulty.Replace(ctx, operator(), u.ID, "github", []string{"1"}, now.Add(c.after)); err != nil {
+		name string
+		said user.Hosted
+	}{
+		{"a first word", said(now)},
+		{"the same word, asked for later", said(now.Add(2 * time.Minute))},
+		{"another word, asked for between them and answered late", said(now.Add(time.Minute), "42")},
+		{"the same, asked for before all", said(now.Add(-time.Minute), "42")},
+	} {
+		if err := h.Replace(ctx, operator(), u.ID, "github", "1", c.said); err != nil {
 			t.Fatal(err)
 		}
-		if n := h.faults.Calls("UpdateItem") - before; n != c.writes {
-			t.Errorf("after %v: got %d writes, want %d", c.after, n, c.writes)
+		got, err := h.Get(ctx, u.ID)
+		if m := got.MembershipsFor(ofAccount1, now.Add(2*time.Minute)); err != nil || len(m) > 0 {
+			t.Fatalf("%s: got %v, %v; want no membership", c.name, m, err)
+		}
+	}
+}
+
+func TestOverlappingListsEndWithTheLatestWord(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t)
+	u := h.signIn(t, "github", "1", "ann")
+	// Between an older list's read and its write a newer one is stored.
+	h.faults.Add(storagetest.Fault{Operation: "UpdateItem", Nth: 1, Before: func() {
+		if err := h.Replace(ctx, operator(), u.ID, "github", "1", said(now.Add(time.Minute))); err != nil {
+			t.Error(err)
+		}
+	}})
+	if err := h.faulty.Replace(ctx, operator(), u.ID, "github", "1", said(now, "42")); err != nil {
+		t.Fatal(err)
+	}
+	if got, err := h.Get(ctx, u.ID); err != nil || len(got.Hosted["github"].Installations) > 0 {
+		t.Errorf("got %v, %v; want the later word, none", got.Hosted, err)
+	}
+}
+
+func TestAnotherAccountOfTheUserTakesNothingOver(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t)
+	u := h.signIn(t, "github", "1", "ann")
+	if err := h.Replace(ctx, operator(), u.ID, "github", "1", said(now, "42")); err != nil {
+		t.Fatal(err)
+	}
+	link := func(id, login string) user.User {
+		t.Helper()
+		if err := h.PutIdentity(ctx, u.ID, "github", user.Identity{ID: id, Login: login}, operator()); err != nil {
+			t.Fatal(err)
+		}
+		got, err := h.Get(ctx, u.ID)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return got
+	}
+	key := access.Caller{Kind: access.KindAPIKey}
+	if got := link("1", "renamed"); len(got.MembershipsFor(ofAccount1, now)) != 1 {
+		t.Errorf("the same account under another name: got %+v, want that its membership stays", got)
+	}
+	got := link("2", "ben")
+	if _, said := got.Hosted["github"]; said || len(got.MembershipsFor(key, now)) > 0 || got.Admits(ofAccount1) || !got.Admits(key) {
+		t.Errorf("got %+v, want nothing of the former account", got)
+	}
+	// A list that the former account began is answered now; so is one that had read the user before.
+	if err := h.Replace(ctx, operator(), u.ID, "github", "1", said(now.Add(time.Hour), "42")); err != nil {
+		t.Fatal(err)
+	}
+	h.faults.Add(storagetest.Fault{Operation: "UpdateItem", Nth: 1, Before: func() { link("3", "carl") }})
+	if err := h.faulty.Replace(ctx, operator(), u.ID, "github", "2", said(now.Add(time.Hour), "42")); err != nil {
+		t.Fatal(err)
+	}
+	if got := link("3", "carl"); len(got.Hosted) > 0 {
+		t.Errorf("got %+v, want no word of a former account's", got.Hosted)
+	}
+	if err := h.Replace(ctx, operator(), u.ID, "github", "3", said(now.Add(time.Hour), "7")); err != nil {
+		t.Fatal(err)
+	}
+	if got := link("3", "carl"); !slices.Equal(got.Hosted["github"].Installations, []string{"7"}) {
+		t.Errorf("got %+v, want the word of the present account", got.Hosted)
+	}
+}
+
+func TestSessionIsAdmittedWithItsAccountAlone(t *testing.T) {
+	t.Parallel()
+	u := user.User{Identities: map[string]user.Identity{"github": {ID: "1"}}}
+	for name, c := range map[string]struct {
+		caller access.Caller
+		want   bool
+	}{
+		"its account":           {ofAccount1, true},
+		"another account":       {access.Caller{Kind: access.KindSession, VCS: "github", Account: "2"}, false},
+		"same id, other VCS":    {access.Caller{Kind: access.KindSession, VCS: "gitlab", Account: "1"}, false},
+		"of no account":         {access.Caller{Kind: access.KindSession, VCS: "github"}, false},
+		"of no VCS":             {access.Caller{Kind: access.KindSession}, false},
+		"an API key":            {access.Caller{Kind: access.KindAPIKey}, true},
+		"an access token":       {access.Caller{Kind: access.KindAccessToken}, true},
+		"of a VCS without ties": {access.Caller{Kind: access.KindSession, VCS: "gitlab"}, true},
+	} {
+		if got := u.Admits(c.caller); got != c.want {
+			t.Errorf("%s: admitted %t, want %t", name, got, c.want)
 		}
 	}
 }
@@ -200,7 +298,7 @@ func TestWordOfAVCSLapses(t *testing.T) {
 	t.Parallel()
 	h := newHouse(t)
 	u := h.signIn(t, "github", "1", "ann")
-	if err := h.Replace(ctx, operator(), u.ID, "github", []string{"1"}, now); err != nil {
+	if err := h.Replace(ctx, operator(), u.ID, "github", "1", said(now, "1")); err != nil {
 		t.Fatal(err)
 	}
 	u, err := h.Get(ctx, u.ID)
@@ -220,7 +318,7 @@ func TestWordOfAVCSLapses(t *testing.T) {
 		{access.KindAPIKey, user.KeyLapse, 0},
 		{access.KindAccessToken, user.KeyLapse, 0},
 	} {
-		if got := u.MembershipsFor(c.kind, now.Truncate(time.Millisecond).Add(c.after)); len(got) != c.want {
+		if got := u.MembershipsFor(access.Caller{Kind: c.kind, VCS: "github", Account: "1"}, now.Truncate(time.Millisecond).Add(c.after)); len(got) != c.want {
 			t.Errorf("%s after %v: got %v, want %d", c.kind, c.after, got, c.want)
 		}
 	}

@@ -95,12 +95,21 @@ const (
 	KeyLapse = 7 * 24 * time.Hour
 )
 
+// Admits reports whether a credential of the user's is still one: a session ends
+// with the tie between the user and the account that it was made with.
+func (u User) Admits(c access.Caller) bool {
+	return c.Kind != access.KindSession || c.VCS != "" && u.Identities[c.VCS].ID == c.Account
+}
+
 // MembershipsFor answers the installations that the user may act on with a
-// credential of the kind: what operators gave, and what VCSs said not too long
-// ago. Sorted, without duplicates.
-func (u User) MembershipsFor(kind access.Kind, now time.Time) []access.Membership {
+// credential: what operators gave, and what VCSs said not too long ago. Sorted,
+// without duplicates; none for a credential that the user does not admit.
+func (u User) MembershipsFor(c access.Caller, now time.Time) []access.Membership {
+	if !u.Admits(c) {
+		return nil
+	}
 	lapse := KeyLapse
-	if kind == access.KindSession {
+	if c.Kind == access.KindSession {
 		lapse = SessionLapse
 	}
 	all := slices.Clone(u.Memberships)

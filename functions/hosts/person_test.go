@@ -1,0 +1,122 @@
+package main
+
+import (
+	"net/http"
+	"testing"
+	"time"
+
+	"github.com/opsplane/opsplane/infra/storagetest"
+	"github.com/opsplane/opsplane/infra/vcstest"
+	"github.com/opsplane/opsplane/shared/access"
+	"github.com/opsplane/opsplane/shared/installation"
+	"github.com/opsplane/opsplane/shared/session"
+	"github.com/opsplane/opsplane/shared/user"
+)
+
+// overtaken is a rig whose next call finds the grant of a VCS as it was before
+// another call refreshed it, and its successor when it looks again.
+func overtaken(t *testing.T, vcs string, next func(*rig) session.Grant) *rig {
+	t.Helper()
+	env, faults := storagetest.New(t), new(storagetest.Faults)
+	r := newRigOn(t, env, env.WithFaults(faults).DynamoDB)
+	r.know(t, installation.Installation{VCS: "github", ID: "1", Name: "acme", State: installation.Installed})
+	grant := next(r)
+	of := session.Holder{User: r.caller.User, VCS: vcs, Account: "5"}
+	// The user is read first, then the grant, then the grant again.
+	faults.Add(storagetest.Fault{Operation: "GetItem", Nth: 3, Before: func() {
+		if err := r.grants.Put(t.Context(), of, grant, author()); err != nil {
+			t.Error(err)
+		}
+	}})
+	return r
+}
+
+func TestTokenThatAnotherCallsRefreshEndedIsNoLostGrant(t *testing.T) {
+	t.Parallel()
+	atGitHub := func(r *rig) session.Grant {
+		next, err := r.providers["github"].OAuth.Refresh(t.Context(), vcstest.PersonRefresh)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return next
+	}
+	atGitLab := func(r *rig) session.Grant {
+		of := session.Holder{User: r.caller.User, VCS: "gitlab", Account: "5"}
+		if err := r.grants.Put(t.Context(), of, session.Grant{Access: "ended"}, author()); err != nil {
+			t.Fatal(err)
+		}
+		return session.Grant{Access: r.gitlab.Account(ann, "ann")}
+	}
+	r := overtaken(t, "github", atGitHub)
+	r.expect(t, "GET", "/api/v1/github/installations", "", 200, `"id":"1"`)
+	if n := r.github.Asked("GET /user/installations"); n != 2 {
+		t.Errorf("GitHub was asked %d times, want twice", n)
+	}
+	r = overtaken(t, "gitlab", atGitLab)
+	r.expect(t, "GET", "/api/v1/gitlab/groups", "", 200, `[{"id":77,"name":"Acme"}]`)
+	r = overtaken(t, "gitlab", atGitLab)
+	r.expect(t, "GET", hookPath, "", 200, `"state":"pending"`)
+	// Refused with the new token too, the person has taken the grant back.
+	r = overtaken(t, "gitlab", atGitLab)
+	r.gitlab.Fail(vcstest.Failure{Match: "GET ", Status: http.StatusUnauthorized})
+	r.expect(t, "GET", "/api/v1/gitlab/groups", "", 403, "")
+}
+
+func TestTwoCallsAtTheEndOfAGrantBothSucceed(t *testing.T) {
+	t.Parallel()
+	env, faults := storagetest.New(t), new(storagetest.Faults)
+	r := newRigOn(t, env, env.WithFaults(faults).DynamoDB)
+	r.know(t, installation.Installation{VCS: "github", ID: "1", Name: "acme", State: installation.Installed})
+	r.clock = born.Add(2 * time.Hour)
+	r.grants.Patience = time.Minute
+	second := make(chan string, 1)
+	r.github.Refreshed = func() { // the host has ended the tokens that the table still has
+		reads := faults.Calls("GetItem")
+		go func() { second <- r.list(t, "github") }()
+		// It has read its user, and the grant more than once.
+		for end := time.Now().Add(5 * time.Second); faults.Calls("GetItem") < reads+3; time.Sleep(5 * time.Millisecond) {
+			if time.Now().After(end) {
+				t.Error("the second call does not wait for the first")
+				return
+			}
+		}
+	}
+	first := r.list(t, "github")
+	for _, got := range []string{first, <-second} {
+		if got != "1 acme active; " {
+			t.Errorf("got %s", got)
+		}
+	}
+	if n := r.github.Asked("POST /login/oauth/access_token"); n != 1 {
+		t.Errorf("GitHub was asked for %d grants, want one", n)
+	}
+}
+
+func TestAnotherAccountOfTheUserIsNotAskedForWithTheGrantOfTheFirst(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	r.know(t, installation.Installation{VCS: "github", ID: "1", Name: "acme", State: installation.Installed})
+	if got := r.list(t, "github"); got != "1 acme active; " {
+		t.Fatalf("got %s", got)
+	}
+	asked := r.github.Asked("GET ")
+	for _, vcs := range []string{"github", "gitlab"} {
+		if err := r.people.Users.PutIdentity(t.Context(), r.caller.User, vcs, user.Identity{ID: "6", Login: "ben"}, author()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if got := r.list(t, "github"); got != "403" || r.github.Asked("GET ") != asked {
+		t.Errorf("got %s with %d requests of GitHub, want 403 with none", got, r.github.Asked("GET ")-asked)
+	}
+	r.expect(t, "GET", "/api/v1/gitlab/groups", "", 403, "")
+	// A session that was made with the former account is nobody's.
+	if err := r.people.Users.AddMembership(t.Context(), r.caller.User, access.Membership{VCS: "github", Installation: "1"}, author()); err != nil {
+		t.Fatal(err)
+	}
+	r.caller.Kind, r.caller.VCS, r.caller.Capabilities = access.KindSession, "github", session.Capabilities()
+	for account, want := range map[string]string{"5": "403", "6": "1 acme active; "} {
+		if r.caller.Account = account; r.list(t, "github") != want {
+			t.Errorf("with a session of account %s: got %s, want %s", account, r.list(t, "github"), want)
+		}
+	}
+}

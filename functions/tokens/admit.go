@@ -1,0 +1,24 @@
+package main
+
+import (
+	"context"
+	"errors"
+
+	"github.com/opsplane/opsplane/shared/access"
+	"github.com/opsplane/opsplane/shared/fault"
+	"github.com/opsplane/opsplane/shared/user"
+)
+
+// admit refuses a session of an account that is no longer its user's: the paths
+// name no installation, so that the authorizer has not looked. It costs one read,
+// of sessions alone: keys and tokens belong to the user, whatever its accounts.
+func (t *tokens) admit(ctx context.Context, caller access.Caller) error {
+	if caller.Kind != access.KindSession {
+		return nil
+	}
+	u, err := t.users.Get(ctx, caller.User)
+	if errors.Is(err, user.ErrNotFound) || err == nil && !u.Admits(caller) {
+		return fault.ErrForbidden
+	}
+	return err
+}
