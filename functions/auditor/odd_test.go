@@ -75,12 +75,12 @@ func TestLargestMembershipsLeaveARecord(t *testing.T) {
 	for n := range user.MaxHosted {
 		ids = append(ids, fmt.Sprint(10_000_000+n))
 	}
-	if err := users.Replace(t.Context(), by("2"), u.ID, "github", ids, born); err != nil {
+	if err := users.Replace(t.Context(), by("2"), u.ID, "github", "", user.Hosted{Installations: ids, AskedAt: born}); err != nil {
 		t.Fatal(err)
 	}
 	r.takesTruncated(t, "user.change")
 	// Of a set only what differs is shown.
-	if err := users.Replace(t.Context(), by("3"), u.ID, "github", append(ids[1:], "5"), born.Add(time.Second)); err != nil {
+	if err := users.Replace(t.Context(), by("3"), u.ID, "github", "", user.Hosted{Installations: append(ids[1:], "5"), AskedAt: born.Add(time.Second)}); err != nil {
 		t.Fatal(err)
 	}
 	tell(t, r.auditor, r.changes(t))

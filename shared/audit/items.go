@@ -86,7 +86,7 @@ func (c changed) sessions() (Record, bool) {
 		if c.after.has("ended_at") && !c.before.has("ended_at") {
 			action = "session.end"
 		}
-		return c.shown(action, id, "user", "vcs", "ended_at")
+		return c.shown(action, id, "user", "vcs", "account", "ended_at")
 	}
 	if vcs, ok := cut(text(c.sk), "TOKEN"); ok && strings.HasPrefix(c.pk, "USER#") {
 		r := Record{Action: "grant." + c.verb(), Subject: strings.TrimPrefix(c.pk, "USER#"), After: map[string]any{"vcs": vcs}}
