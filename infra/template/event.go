@@ -63,7 +63,12 @@ func (f *Function) addStream(name string, properties any) error {
 		FunctionResponseTypes          []string `yaml:"FunctionResponseTypes"`
 		MaximumRetryAttempts           *int     `yaml:"MaximumRetryAttempts"`
 		MaximumBatchingWindowInSeconds int      `yaml:"MaximumBatchingWindowInSeconds"`
-		FilterCriteria                 any      `yaml:"FilterCriteria"`
+		ParallelizationFactor          int      `yaml:"ParallelizationFactor"`
+		FilterCriteria                 struct {
+			Filters []struct {
+				Pattern string `yaml:"Pattern"`
+			} `yaml:"Filters"`
+		} `yaml:"FilterCriteria"`
 	}
 	if err := decode(properties, &p); err != nil {
 		return err
@@ -72,15 +77,20 @@ func (f *Function) addStream(name string, properties any) error {
 	if !ok || attr != "StreamArn" {
 		return fmt.Errorf("its Stream is not the StreamArn of a table of this template")
 	}
-	if p.FilterCriteria != nil {
-		return fmt.Errorf("FilterCriteria are not supported")
-	}
 	s := Stream{
 		Name: name, Table: table, StartAtTrimHorizon: p.StartingPosition == "TRIM_HORIZON",
 		BatchSize:            cmp.Or(p.BatchSize, 100),
 		BisectOnError:        p.BisectBatchOnFunctionError,
 		ReportsBatchFailures: len(p.FunctionResponseTypes) > 0, MaximumRetryAttempts: -1,
 		MaximumBatchingWindow: time.Duration(p.MaximumBatchingWindowInSeconds) * time.Second,
+		ParallelizationFactor: cmp.Or(p.ParallelizationFactor, 1),
+	}
+	for _, f := range p.FilterCriteria.Filters {
+		pattern, err := ParsePattern(f.Pattern)
+		if err != nil {
+			return fmt.Errorf("filter pattern %s: %w", f.Pattern, err)
+		}
+		s.Filters = append(s.Filters, pattern)
 	}
 	if p.MaximumRetryAttempts != nil {
 		s.MaximumRetryAttempts = *p.MaximumRetryAttempts

@@ -38,6 +38,8 @@ type Stream struct {
 	ReportsBatchFailures  bool   // the function's answer names the items that failed
 	MaximumRetryAttempts  int    // -1: until it works
 	MaximumBatchingWindow time.Duration
+	ParallelizationFactor int       // batches of a shard that are processed at once
+	Filters               []Pattern // of records; a function sees those that match one, or all if there is none
 }
 
 // Schedule is a time event of a function.

@@ -59,7 +59,7 @@ func TestEventsBecomeRoutesStreamsAndSchedules(t *testing.T) {
 	if !reflect.DeepEqual(f.Routes, routes) {
 		t.Errorf("routes: got %v, want %v", f.Routes, routes)
 	}
-	streams := []Stream{{Name: "Changes", Table: "KvTable", BatchSize: 25, StartAtTrimHorizon: true, MaximumRetryAttempts: -1}}
+	streams := []Stream{{Name: "Changes", Table: "KvTable", BatchSize: 25, StartAtTrimHorizon: true, MaximumRetryAttempts: -1, ParallelizationFactor: 1}}
 	if !reflect.DeepEqual(f.Streams, streams) {
 		t.Errorf("streams: got %v, want %v", f.Streams, streams)
 	}

@@ -1,0 +1,91 @@
+package template
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+)
+
+// Pattern is a filter of an event source ("Lambda event filtering", AWS
+// documentation): of its language, texts alone.
+type Pattern struct {
+	members map[string]Pattern
+	texts   []string // instead of members, at a leaf: any of these
+}
+
+// ParsePattern reads a pattern: an object whose members are objects or lists of
+// texts. Everything else that AWS knows, such as numbers, prefixes and
+// "exists", is refused.
+func ParsePattern(text string) (Pattern, error) {
+	d := json.NewDecoder(bytes.NewReader([]byte(text)))
+	var v any
+	if err := d.Decode(&v); err != nil {
+		return Pattern{}, fmt.Errorf("it is no JSON: %w", err)
+	}
+	if _, err := d.Token(); !errors.Is(err, io.EOF) {
+		return Pattern{}, errors.New("something follows the JSON")
+	}
+	if _, ok := v.(map[string]any); !ok {
+		return Pattern{}, errors.New("it is no object")
+	}
+	return pattern(v)
+}
+
+func pattern(v any) (Pattern, error) {
+	var p Pattern
+	switch v := v.(type) {
+	case map[string]any:
+		p.members = map[string]Pattern{}
+		for name, value := range v {
+			member, err := pattern(value)
+			if err != nil {
+				return Pattern{}, fmt.Errorf("%s: %w", name, err)
+			}
+			p.members[name] = member
+		}
+		if len(v) == 0 {
+			return Pattern{}, errors.New("an object without members is not supported")
+		}
+		return p, nil
+	case []any:
+		for _, item := range v {
+			text, ok := item.(string)
+			if !ok {
+				return Pattern{}, fmt.Errorf("%v: only texts are supported", item)
+			}
+			p.texts = append(p.texts, text)
+		}
+		if len(v) == 0 {
+			return Pattern{}, errors.New("an empty list matches nothing")
+		}
+		return p, nil
+	}
+	return Pattern{}, fmt.Errorf("%v: only objects, and lists of texts, are supported", v)
+}
+
+// Matches reports whether a record has all members of the pattern, and at each
+// leaf one of its texts. The record is as encoding/json reads it.
+func (p Pattern) Matches(record any) bool {
+	if p.members == nil {
+		text, ok := record.(string)
+		for _, want := range p.texts {
+			if ok && text == want {
+				return true
+			}
+		}
+		return false
+	}
+	object, ok := record.(map[string]any)
+	if !ok {
+		return false
+	}
+	for name, member := range p.members {
+		value, ok := object[name]
+		if !ok || !member.Matches(value) {
+			return false
+		}
+	}
+	return true
+}
