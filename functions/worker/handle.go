@@ -3,15 +3,14 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"log/slog"
 	"time"
 
 	"github.com/aws/aws-lambda-go/events"
-	"github.com/aws/aws-lambda-go/lambdacontext"
 
 	"github.com/opsplane/opsplane/shared/delivery"
-	"github.com/opsplane/opsplane/shared/telemetry"
 )
 
 type worker struct {
@@ -19,11 +18,17 @@ type worker struct {
 	facts      facts
 	log        *slog.Logger
 	now        func() time.Time
+	// share bounds the time of one try.
+	share time.Duration
 }
 
 // answerTime is what an invocation leaves of its time, so that what it has not
 // begun is handed back, and not cut off.
 const answerTime = 5 * time.Second
+
+// share is how much of an invocation's minute one delivery may use up: what
+// takes longer must not keep the time from its neighbours.
+const share = 20 * time.Second
 
 // Bounds of a scheduled run.
 const (
@@ -31,9 +36,10 @@ const (
 	maxStuck = 1000 // deliveries counted
 )
 
-// handle processes the deliveries of a stream event, in its order, or, woken by
-// the schedule, those that are due again. A delivery that fails is parked and
-// holds up nobody; what could not even be parked is handed back to the stream.
+// handle processes the deliveries of a stream event, those of a repository in
+// their order, or, woken by the schedule, those that are due. A delivery that
+// fails is parked and holds up nobody; what could not even be parked is handed
+// back to the stream.
 func (w *worker) handle(ctx context.Context, event json.RawMessage) (any, error) {
 	var stream events.DynamoDBEvent
 	if err := json.Unmarshal(event, &stream); err != nil {
@@ -46,7 +52,7 @@ func (w *worker) handle(ctx context.Context, event json.RawMessage) (any, error)
 	}
 	run := &tally{}
 	if len(stream.Records) == 0 {
-		err := w.retry(ctx, run)
+		err := w.sweep(ctx, run)
 		w.report(ctx, run, err)
 		return run, err
 	}
@@ -55,26 +61,42 @@ func (w *worker) handle(ctx context.Context, event json.RawMessage) (any, error)
 	return answer, nil
 }
 
-// stream processes records until one cannot be ended: Lambda then goes on from
-// that one.
+// stream processes the deliveries that records tell of. Of those that could not
+// be ended it names the first: Lambda then goes on from that one, and what was
+// ended behind it is over by then.
 func (w *worker) stream(ctx context.Context, run *tally, records []events.DynamoDBEventRecord) (events.DynamoDBEventResponse, error) {
+	var list []errand
 	for _, record := range records {
-		key, ok := waiting(record)
-		if !ok {
-			continue
-		}
-		if err := w.process(ctx, run, key); err != nil {
-			return events.DynamoDBEventResponse{BatchItemFailures: []events.DynamoDBBatchItemFailure{
-				{ItemIdentifier: record.Change.SequenceNumber},
-			}}, err
+		if e, ok := tells(record); ok {
+			list = append(list, e)
 		}
 	}
-	return events.DynamoDBEventResponse{}, nil
+	failed := inOrder(ctx, list, func(e errand) error {
+		return w.process(ctx, run, w.deliveries.Begin, e.key)
+	})
+	var answer events.DynamoDBEventResponse
+	first, err := handedBack(list, failed)
+	if err != nil {
+		answer.BatchItemFailures = []events.DynamoDBBatchItemFailure{{ItemIdentifier: first}}
+	}
+	return answer, err
 }
 
-// waiting reports whether a change of the table is a delivery that has come, or
-// is to be processed again. The worker's own changes are neither.
-func waiting(record events.DynamoDBEventRecord) (delivery.Key, bool) {
+// handedBack answers the sequence number of the first errand that has failed, and
+// why.
+func handedBack(list []errand, failed []error) (string, error) {
+	for i, err := range failed {
+		if err != nil {
+			return list[i].sequence, err
+		}
+	}
+	return "", nil
+}
+
+// tells reads which delivery a change of the table tells of: one that has come,
+// or is to be processed again. The filter of the template lets others not get
+// here; the worker's own changes are neither.
+func tells(record events.DynamoDBEventRecord) (errand, bool) {
 	text := func(image map[string]events.DynamoDBAttributeValue, name string) string {
 		if v, ok := image[name]; ok && (v.DataType() == events.DataTypeString || v.DataType() == events.DataTypeNumber) {
 			return v.String()
@@ -83,68 +105,42 @@ func waiting(record events.DynamoDBEventRecord) (delivery.Key, bool) {
 	}
 	now, before := record.Change.NewImage, record.Change.OldImage
 	if text(now, "state") != string(delivery.Received) {
-		return delivery.Key{}, false
+		return errand{}, false
 	}
 	if text(before, "state") == string(delivery.Received) && text(before, "redelivered") == text(now, "redelivered") {
-		return delivery.Key{}, false
+		return errand{}, false
 	}
-	return delivery.Key{Lane: text(record.Change.Keys, "pk"), Place: text(record.Change.Keys, "sk")}, true
+	return errand{
+		key:        delivery.Key{Lane: text(record.Change.Keys, "pk"), Place: text(record.Change.Keys, "sk")},
+		repository: text(now, "repository"), sequence: record.Change.SequenceNumber,
+	}, true
 }
 
-// retry processes what is due again, and counts what nobody tries any more.
-func (w *worker) retry(ctx context.Context, run *tally) error {
-	due, err := w.deliveries.Due(ctx, w.now(), maxDue)
+// sweep processes what is due: parked deliveries whose next try has come, and
+// those that the stream has lost, or whose worker died and was not woken again.
+// It goes on where one cannot be ended. Then it counts what is stuck.
+func (w *worker) sweep(ctx context.Context, run *tally) error {
+	keys, err := w.deliveries.Due(ctx, w.now(), maxDue)
 	if err != nil {
 		return err
 	}
-	for _, key := range due {
-		if err := w.process(ctx, run, key); err != nil {
-			return err
-		}
+	run.Due = len(keys)
+	list := make([]errand, len(keys))
+	for i, key := range keys {
+		list[i].key = key // one of an installation after the other
 	}
+	failures := make(chan error, len(list)+1)
+	inOrder(ctx, list, func(e errand) error {
+		failures <- w.process(ctx, run, w.deliveries.BeginDue, e.key)
+		return nil
+	})
 	stuck, err := w.deliveries.Stuck(ctx, maxStuck)
 	run.Stuck = len(stuck)
-	return err
-}
-
-// tally is what one invocation has done.
-type tally struct {
-	// Done, Ignored and Parked count deliveries by what became of them.
-	Done    int `json:"done"`
-	Ignored int `json:"ignored"`
-	Parked  int `json:"parked"`
-	// Stuck is how many wait for an operator; counted by scheduled runs alone.
-	Stuck int `json:"stuck"`
-	// Lag is the longest time from a delivery's arrival to its end.
-	Lag time.Duration `json:"-"`
-}
-
-var metrics = []telemetry.Metric{
-	{Name: "done", Unit: "Count"},
-	{Name: "ignored", Unit: "Count"},
-	{Name: "parked", Unit: "Count"},
-	{Name: "stuck", Unit: "Count"},
-	{Name: "lag_ms", Unit: "Milliseconds"},
-}
-
-// report writes the one line of an invocation.
-func (w *worker) report(ctx context.Context, run *tally, err error) {
-	attrs := []slog.Attr{
-		slog.Int("done", run.Done), slog.Int("ignored", run.Ignored), slog.Int("parked", run.Parked), slog.Int("stuck", run.Stuck),
-		slog.Int64("lag_ms", run.Lag.Milliseconds()), slog.String("request_id", request(ctx)), telemetry.Metrics(w.now(), metrics...),
+	failures <- err
+	close(failures)
+	var all []error
+	for err := range failures {
+		all = append(all, err)
 	}
-	level := slog.LevelInfo
-	if err != nil {
-		level = slog.LevelError
-		attrs = append(attrs, slog.String("error", err.Error()))
-	}
-	w.log.LogAttrs(ctx, level, "process", attrs...)
-}
-
-// request is the id of the invocation.
-func request(ctx context.Context) string {
-	if invocation, ok := lambdacontext.FromContext(ctx); ok {
-		return invocation.AwsRequestID
-	}
-	return ""
+	return errors.Join(all...)
 }

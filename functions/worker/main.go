@@ -29,7 +29,7 @@ func main() {
 			pullRequests:  pullrequest.Store{DB: db, Table: vcs},
 			tasks:         task.Store{DB: db, Table: operations},
 		},
-		log: telemetry.Logger(), now: time.Now,
+		log: telemetry.Logger(), now: time.Now, share: share,
 	}
 	lambda.Start(w.handle)
 }

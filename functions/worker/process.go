@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"runtime/debug"
+	"time"
 
 	"github.com/opsplane/opsplane/shared/change"
 	"github.com/opsplane/opsplane/shared/delivery"
@@ -16,67 +17,102 @@ import (
 // it is taken for what ends the worker.
 const maxDeaths = 5
 
+// Why a delivery is not even tried.
+var (
+	errDeadly = errors.New("the worker has ended several times while it processed this")
+	errTried  = errors.New("it has been begun too often")
+)
+
 // nothing is said of deliveries that tell nothing.
 const nothing = "it tells nothing that this server keeps"
 
 // process does one delivery, whatever was done of it before. Its error is that
 // the outcome could not be written.
-func (w *worker) process(ctx context.Context, run *tally, key delivery.Key) error {
-	d, err := w.deliveries.Begin(ctx, key)
+func (w *worker) process(ctx context.Context, run *tally, begin func(context.Context, delivery.Key, time.Time) (delivery.Delivery, error), key delivery.Key) error {
+	d, err := begin(ctx, key, w.now())
 	if errors.Is(err, delivery.ErrOver) {
 		return nil
 	}
 	if err != nil {
 		return err
 	}
-	err = errDeadly
 	concerned := false
-	if d.State == delivery.Parked || d.Tries <= maxDeaths {
-		concerned, err = w.try(ctx, d)
+	switch {
+	case d.Tries > delivery.MaxTries:
+		err = errTried
+	case d.Begun > maxDeaths:
+		err = errDeadly
+	default:
+		concerned, err = w.within(ctx, &d)
 	}
 	if ctx.Err() != nil {
 		return ctx.Err() // time is over: it is not the delivery's fault
 	}
-	switch {
-	case err != nil:
-		err = w.park(ctx, d, err)
-		run.Parked++
-	case concerned:
-		err = w.deliveries.Finish(ctx, d, delivery.Done, "", w.now())
-		run.Done++
-	default:
-		err = w.deliveries.Finish(ctx, d, delivery.Ignored, nothing, w.now())
-		run.Ignored++
+	if d, err = w.end(ctx, d, concerned, err); err == nil {
+		run.count(d, w.now())
 	}
-	run.Lag = max(run.Lag, w.now().Sub(d.ReceivedAt))
 	if errors.Is(err, delivery.ErrOver) {
 		return nil // another try has begun since, and writes the outcome
 	}
 	return err
 }
 
-var errDeadly = errors.New("the worker has ended several times while it processed this")
+// end writes what became of a try.
+func (w *worker) end(ctx context.Context, d delivery.Delivery, concerned bool, problem error) (delivery.Delivery, error) {
+	if problem != nil {
+		return w.park(ctx, d, problem)
+	}
+	text := nothing
+	if d.State = delivery.Ignored; concerned {
+		d.State, text = delivery.Done, ""
+	}
+	return d, w.deliveries.Finish(ctx, d, d.State, text, w.now())
+}
 
 // maxProblem bounds what is kept of an error, in bytes.
 const maxProblem = 1000
 
-func (w *worker) park(ctx context.Context, d delivery.Delivery, problem error) error {
+// park ends a try that failed. What cannot be read will not be readable in a
+// minute either, but perhaps after a deployment.
+func (w *worker) park(ctx context.Context, d delivery.Delivery, problem error) (delivery.Delivery, error) {
+	park := w.deliveries.Park
+	if unreadable := (*vcsevent.Undecodable)(nil); errors.As(problem, &unreadable) {
+		park = w.deliveries.GiveUp
+	}
 	text := problem.Error()
-	parked, err := w.deliveries.Park(ctx, d, text[:min(len(text), maxProblem)], w.now())
+	parked, err := park(ctx, d, text[:min(len(text), maxProblem)], w.now())
 	w.log.LogAttrs(ctx, slog.LevelError, "parked", slog.String("vcs", d.VCS), slog.String("delivery", d.ID),
 		slog.String("event", d.Event), slog.Int("tries", d.Tries), slog.Time("next_try", parked.NextTry), slog.String("error", text))
-	return err
+	return parked, err
 }
 
-// try has a delivery's effect, and reports whether it has any. A panic is an
-// error, so that the others of the batch are done.
-func (w *worker) try(ctx context.Context, d delivery.Delivery) (concerned bool, err error) {
-	defer func() {
-		if p := recover(); p != nil {
-			err = fmt.Errorf("panic: %v\n%s", p, debug.Stack())
+// within tries a delivery for its share of time.
+func (w *worker) within(ctx context.Context, d *delivery.Delivery) (concerned bool, err error) {
+	own, cancel := context.WithTimeout(ctx, w.share)
+	defer cancel()
+	if concerned, err = w.try(own, d); err != nil && own.Err() != nil {
+		err = fmt.Errorf("it has used up its %s: %w", w.share, err)
+	}
+	return concerned, err
+}
+
+// caught turns a panic into an error, so that the others of the batch are done.
+func caught(err *error) {
+	if p := recover(); p != nil {
+		*err = fmt.Errorf("panic: %v\n%s", p, debug.Stack())
+	}
+}
+
+// try has a delivery's effect, and reports whether it has any.
+func (w *worker) try(ctx context.Context, d *delivery.Delivery) (concerned bool, err error) {
+	defer caught(&err)
+	author := change.Author{Principal: "webhook:" + d.VCS, Credential: d.ID, Request: request(ctx), At: d.ReceivedAt}
+	if d.VCS == "gitlab" { // nothing else tells that the group's webhook works, whatever it has sent
+		if err := w.facts.installations.Delivered(ctx, author, d.VCS, d.Installation); err != nil {
+			return false, err
 		}
-	}()
-	body, err := w.deliveries.Body(ctx, d)
+	}
+	body, err := w.deliveries.Body(ctx, *d)
 	if err != nil {
 		return false, err
 	}
@@ -89,16 +125,5 @@ func (w *worker) try(ctx context.Context, d delivery.Delivery) (concerned bool, 
 	if err != nil {
 		return false, err
 	}
-	author := change.Author{Principal: "webhook:" + d.VCS, Credential: d.ID, Request: request(ctx), At: d.ReceivedAt}
-	if d.VCS == "gitlab" { // nothing else tells that the group's webhook works
-		if err := w.facts.installations.Delivered(ctx, author, d.VCS, d.Installation); err != nil {
-			return false, err
-		}
-	}
-	for _, c := range e.Changes {
-		if err := w.facts.apply(ctx, author, d, c); err != nil {
-			return false, err
-		}
-	}
-	return len(e.Changes) > 0, nil
+	return len(e.Changes) > 0, w.keep(ctx, author, d, e.Changes)
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/aws/aws-lambda-go/events"
 
 	"github.com/opsplane/opsplane/infra/storagetest"
+	"github.com/opsplane/opsplane/shared/change"
 	"github.com/opsplane/opsplane/shared/delivery"
 	"github.com/opsplane/opsplane/shared/installation"
 	"github.com/opsplane/opsplane/shared/pullrequest"
@@ -44,7 +45,7 @@ func (r *rig) over(env *storagetest.Env) *worker {
 			pullRequests:  pullrequest.Store{DB: env.DynamoDB, Table: vcs},
 			tasks:         task.Store{DB: env.DynamoDB, Table: env.Table("OperationsTable")},
 		},
-		log: slog.New(slog.NewJSONHandler(io.Discard, nil)), now: func() time.Time { return r.clock },
+		log: slog.New(slog.NewJSONHandler(io.Discard, nil)), now: func() time.Time { return r.clock }, share: share,
 	}
 }
 
@@ -59,9 +60,13 @@ func (r *rig) arrive(t *testing.T, d delivery.Delivery, body string) events.Dyna
 
 func told(d delivery.Delivery) events.DynamoDBEventRecord {
 	text := events.NewStringAttribute
+	image := map[string]events.DynamoDBAttributeValue{"state": text("received")}
+	if d.Repository != "" {
+		image["repository"] = text(d.Repository)
+	}
 	return events.DynamoDBEventRecord{EventName: "INSERT", Change: events.DynamoDBStreamRecord{
 		Keys:           map[string]events.DynamoDBAttributeValue{"pk": text(d.Key().Lane), "sk": text(d.Key().Place)},
-		NewImage:       map[string]events.DynamoDBAttributeValue{"state": text("received")},
+		NewImage:       image,
 		SequenceNumber: d.ID,
 	}}
 }
@@ -110,3 +115,12 @@ func (r *rig) state(t *testing.T, d delivery.Delivery) delivery.Delivery {
 	}
 	return got
 }
+
+func gitlab(id, event string, after time.Duration) delivery.Delivery {
+	return delivery.Delivery{
+		VCS: "gitlab", ID: id, Event: event, Installation: "77", Repository: "501", ReceivedAt: born.Add(after),
+	}
+}
+
+// author is who makes known what tests begin with.
+var author = change.Author{Principal: "test", Request: "test", At: born}

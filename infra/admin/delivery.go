@@ -4,8 +4,11 @@ import (
 	"context"
 	"errors"
 	"flag"
+	"slices"
+	"strings"
 	"time"
 
+	"github.com/opsplane/opsplane/shared/access"
 	"github.com/opsplane/opsplane/shared/delivery"
 	"github.com/opsplane/opsplane/shared/fault"
 )
@@ -17,18 +20,26 @@ func (o *Operator) deliveries() delivery.Store {
 // deliveryList lists an installation's newest deliveries.
 func (o *Operator) deliveryList(ctx context.Context, args []string) error {
 	fs := flags("delivery list")
-	vcs, installation := fs.String("vcs", "", ""), fs.String("installation", "", "")
-	limit := fs.Int("limit", 20, "")
+	vcs, installation := vcsFlag(fs), fs.String("installation", "", "")
+	state, before, limit := fs.String("state", "", ""), fs.String("before", "", ""), limitFlag(fs)
 	if _, err := parse(fs, args); err != nil {
 		return err
 	}
-	if err := required(fs, "vcs"); err != nil {
+	q := delivery.Query{State: delivery.State(*state), Before: o.Now().Add(time.Minute), Limit: *limit}
+	if err := errors.Join(vcs.check(), checkLimit(*limit)); err != nil {
 		return err
 	}
-	if *limit < 1 || *limit > 1000 {
-		return usagef("--limit must be from 1 to 1000")
+	if q.State != "" && !slices.Contains(delivery.States, q.State) {
+		return usagef("--state must be one of %v", delivery.States)
 	}
-	list, err := o.deliveries().List(ctx, *vcs, *installation, o.Now().Add(time.Minute), *limit)
+	if *before != "" {
+		at, err := time.Parse(time.RFC3339, *before)
+		if err != nil {
+			return usagef("--before must be a time such as 2026-11-24T18:00:00Z, as the list writes it")
+		}
+		q.Before = at
+	}
+	list, err := o.deliveries().List(ctx, vcs.text, *installation, q)
 	if err != nil {
 		return err
 	}
@@ -43,12 +54,47 @@ func (o *Operator) deliveryList(ctx context.Context, args []string) error {
 	return nil
 }
 
-func (o *Operator) sayDelivery(d delivery.Delivery) error {
-	event := d.Event
-	if d.Action != "" {
-		event += "." + d.Action
+// deliveryParked lists what is parked, of all installations: first what nobody
+// tries any more.
+func (o *Operator) deliveryParked(ctx context.Context, args []string) error {
+	fs := flags("delivery parked")
+	limit := limitFlag(fs)
+	if _, err := parse(fs, args); err != nil {
+		return err
 	}
-	return o.say("%s  %-8s  %s  %s  %s", d.ReceivedAt.Format(time.RFC3339), d.State, d.ID, event, d.Problem)
+	if err := checkLimit(*limit); err != nil {
+		return err
+	}
+	list, err := o.deliveries().Parked(ctx, *limit)
+	if err != nil {
+		return err
+	}
+	if len(list) == 0 {
+		o.note("There are none.")
+	}
+	for _, d := range list {
+		next := "stuck"
+		if !d.NextTry.IsZero() {
+			next = "next try " + d.NextTry.Format(time.RFC3339)
+		}
+		if err := o.say("%-30s  tries %2d  --vcs %s %s  installation %s  %s  %s",
+			next, d.Tries, d.VCS, printable(d.ID), printable(d.Installation), event(d), printable(d.Problem)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// event names what a delivery is about.
+func event(d delivery.Delivery) string {
+	if d.Action == "" {
+		return printable(d.Event)
+	}
+	return printable(d.Event + "." + d.Action)
+}
+
+func (o *Operator) sayDelivery(d delivery.Delivery) error {
+	return o.say("%s  %-8s  %s  %s  %s", d.ReceivedAt.Format(time.RFC3339), d.State, printable(d.ID), event(d), printable(d.Problem))
 }
 
 // deliveryShow shows one delivery; with --body, what the host sent and nothing
@@ -65,7 +111,7 @@ func (o *Operator) deliveryShow(ctx context.Context, args []string) error {
 		if err != nil {
 			return err
 		}
-		return o.say("%s", text)
+		return o.say("%s", document(string(text)))
 	}
 	if err := o.sayDelivery(d); err != nil {
 		return err
@@ -73,8 +119,11 @@ func (o *Operator) deliveryShow(ctx context.Context, args []string) error {
 	if err := o.say("installation %q, repository %q, tries %d", d.Installation, d.Repository, d.Tries); err != nil {
 		return err
 	}
-	if !d.NextTry.IsZero() {
+	switch {
+	case !d.NextTry.IsZero():
 		return o.say("next try at %s", d.NextTry.Format(time.RFC3339))
+	case d.State == delivery.Parked:
+		return o.say("stuck: nobody tries it any more; once its cause is gone: delivery redeliver --vcs %s %s", d.VCS, printable(d.ID))
 	}
 	return nil
 }
@@ -85,26 +134,57 @@ func (o *Operator) deliveryRedeliver(ctx context.Context, args []string) error {
 	if err != nil {
 		return err
 	}
-	if _, err := o.deliveries().Redeliver(ctx, d.VCS, d.ID); err != nil {
+	if _, err := o.deliveries().Redeliver(ctx, d.VCS, d.ID, o.Now()); err != nil {
 		return err
 	}
-	return o.say("delivery %s is processed again; what comes of it: delivery show --vcs %s %[1]s", d.ID, d.VCS)
+	return o.say("delivery %s is processed again; what comes of it: delivery show --vcs %s %[1]s", printable(d.ID), d.VCS)
 }
 
 // oneDelivery reads the flag --vcs and an id, and finds the delivery.
 func (o *Operator) oneDelivery(ctx context.Context, fs *flag.FlagSet, args []string) (delivery.Delivery, error) {
-	vcs := fs.String("vcs", "", "")
+	vcs := vcsFlag(fs)
 	rest, err := parse(fs, args, "ID")
 	if err != nil {
 		return delivery.Delivery{}, err
 	}
-	if err := required(fs, "vcs"); err != nil {
+	if err := vcs.check(); err != nil {
 		return delivery.Delivery{}, err
 	}
-	d, err := o.deliveries().Get(ctx, *vcs, rest[0])
+	d, err := o.deliveries().Get(ctx, vcs.text, rest[0])
 	if errors.Is(err, fault.ErrNotFound) {
 		return d, fault.Invalidf("NO_SUCH_DELIVERY", "there is no delivery %.80q of %s; they are kept for %d days: delivery list --vcs %[2]s --installation N",
-			rest[0], *vcs, int(delivery.Keep.Hours()/24))
+			rest[0], vcs.text, int(delivery.Keep.Hours()/24))
 	}
 	return d, err
+}
+
+// vcs is the flag --vcs of commands about deliveries.
+type vcs struct{ text string }
+
+func vcsFlag(fs *flag.FlagSet) *vcs {
+	v := &vcs{}
+	fs.StringVar(&v.text, "vcs", "", "")
+	return v
+}
+
+func (v *vcs) check() error {
+	switch {
+	case v.text == "":
+		return usagef("--vcs is missing")
+	case !slices.Contains(access.VCSNames(), v.text):
+		return usagef("--vcs must be %s", strings.Join(access.VCSNames(), " or "))
+	}
+	return nil
+}
+
+// maxListed is the most that a command lists.
+const maxListed = 1000
+
+func limitFlag(fs *flag.FlagSet) *int { return fs.Int("limit", 20, "") }
+
+func checkLimit(limit int) error {
+	if limit < 1 || limit > maxListed {
+		return usagef("--limit must be from 1 to %d", maxListed)
+	}
+	return nil
 }

@@ -131,15 +131,13 @@ GRANTS = {
         ("dynamodb:GetRecords", "DeliveriesTable.StreamArn", None),
         ("dynamodb:GetShardIterator", "DeliveriesTable.StreamArn", None),
         ("dynamodb:ListStreams", "*", None),
-        ("dynamodb:GetItem", "DeliveriesTable.Arn", None),
-        ("dynamodb:UpdateItem", "DeliveriesTable.Arn", None),
-        ("dynamodb:Query", "DeliveriesTable.Arn", ("PARKED",)),
-        ("dynamodb:PutItem", "DeliveriesTable.Arn", ("PARKED",)),
-        ("dynamodb:DeleteItem", "DeliveriesTable.Arn", ("PARKED",)),
+        ("dynamodb:GetItem", "DeliveriesTable.Arn", ("ID#*",)),
+        ("dynamodb:UpdateItem", "DeliveriesTable.Arn", ("github#*", "gitlab#*")),
+        ("dynamodb:Query", "${DeliveriesTable.Arn}/index/by_due", ("received-*", "parked", "stuck")),
         ("dynamodb:UpdateItem", "OperationsTable.Arn", ("INSTALLATION#*",)),
         ("dynamodb:PutItem", "OperationsTable.Arn", ("TASK#*", "TASKS")),
-        ("dynamodb:UpdateItem", "VcsTable.Arn", None),
-        ("dynamodb:ConditionCheckItem", "VcsTable.Arn", None),
+        ("dynamodb:UpdateItem", "VcsTable.Arn", ("REPOSITORIES#*", "PULLS#*")),
+        ("dynamodb:ConditionCheckItem", "VcsTable.Arn", ("REPOSITORIES#*", "PULLS#*")),
     },
     "InstallationsFunction": {
         ("dynamodb:Query", "VcsTable.Arn", None),
@@ -210,7 +208,7 @@ GRANTS = {
 }
 
 # Who may remove anything at all.
-REMOVERS = {"CollectorFunction", "WorkerFunction", "JobsFunction"}
+REMOVERS = {"CollectorFunction", "JobsFunction"}
 
 TABLES = {
     "TokensTable": {"pk": "S", "sk": "S", "by_name": "S"},
@@ -218,7 +216,7 @@ TABLES = {
     "OperationsTable": {"pk": "S", "sk": "S"},
     "SessionsTable": {"pk": "S", "sk": "S"},
     "KvTable": {"pk": "S", "sk": "B"},
-    "DeliveriesTable": {"pk": "S", "sk": "S"},
+    "DeliveriesTable": {"pk": "S", "sk": "S", "due_in": "S", "due": "N"},
     "VcsTable": {"pk": "S", "sk": "S", "by_name": "S", "by_repository": "S"},
     "AuditTable": {"pk": "S", "sk": "S", "actor": "S", "topic": "S"},
 }

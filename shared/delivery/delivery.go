@@ -2,8 +2,9 @@
 // it is acknowledged, processed in the order of its arrival, and kept with its
 // outcome for an operator to see. Its invariants: a delivery is stored once,
 // however often the host sends it; one that was stored is processed until it
-// is done, or is parked with its error and tried again; and no delivery waits
-// for another that is parked.
+// is done, or is parked with its error and tried again; no delivery waits for
+// another that is parked; and one that is neither done nor ignored is in the
+// index of what is due, so that none can be forgotten.
 package delivery
 
 import (
@@ -22,9 +23,12 @@ const (
 	// Ignored deliveries are of no concern to the server.
 	Ignored State = "ignored"
 	// Parked deliveries have failed. They are tried again when NextTry has
-	// come; without one, only when an operator redelivers them.
+	// come; without one they are stuck: only an operator has them tried again.
 	Parked State = "parked"
 )
+
+// States lists them.
+var States = []State{Received, Done, Ignored, Parked}
 
 // Delivery is one delivery of a host, without its body.
 type Delivery struct {
@@ -43,8 +47,12 @@ type Delivery struct {
 	// State is how far it has come.
 	State State
 	// Tries counts how often the worker began it since it arrived or was
-	// redelivered.
-	Tries int
+	// redelivered; Begun, how often since a try of it ended last. So above 1,
+	// Begun tells of tries that the worker did not survive, or had no time for.
+	Tries, Begun int
+	// Applied is how many of the facts that it tells were kept by earlier tries,
+	// from the first on; 0 where its list of facts is short.
+	Applied int
 	// Problem is why the last try failed or why it was ignored, for operators.
 	Problem string
 	// ProcessedAt is when the last try ended, whole seconds.
@@ -53,7 +61,8 @@ type Delivery struct {
 	// it is not.
 	NextTry time.Time
 
-	parts int // of the body
+	parts       int   // of the body
+	redelivered int64 // how often: tries of another life have no say
 }
 
 // Limits.
@@ -71,6 +80,9 @@ const (
 	// Keep is how long a delivery is kept, and how long one that comes again is
 	// recognised. GitHub lets a delivery be sent again for three days.
 	Keep = 30 * 24 * time.Hour
+	// Lease is how long a delivery that has arrived, or was begun, is left to
+	// whoever was woken by it before it is due: much longer than a worker lives.
+	Lease = 10 * time.Minute
 )
 
 // partSize is how much of a body an item holds, below DynamoDB's 400 KB.

@@ -2,7 +2,6 @@ package delivery_test
 
 import (
 	"bytes"
-	"context"
 	"crypto/rand"
 	"errors"
 	"fmt"
@@ -109,7 +108,7 @@ func TestListIsNewestFirst(t *testing.T) {
 	none.Installation = ""
 	accept(t, s, none, "{}")
 	ids := func(installation string, before time.Time, limit int) string {
-		list, err := s.List(t.Context(), "github", installation, before, limit)
+		list, err := s.List(t.Context(), "github", installation, delivery.Query{Before: before, Limit: limit})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -120,6 +119,13 @@ func TestListIsNewestFirst(t *testing.T) {
 		return got
 	}
 	late := born.Add(time.Hour)
+	if err := s.Finish(t.Context(), begin(t, s, arrived("d1", time.Minute)), delivery.Done, "", born); err != nil {
+		t.Fatal(err)
+	}
+	done, err := s.List(t.Context(), "github", "42", delivery.Query{Before: late, State: delivery.Done, Limit: 10})
+	if err != nil || len(done) != 1 || done[0].ID != "d1" {
+		t.Errorf("those that are done: %+v, %v", done, err)
+	}
 	for _, c := range []struct{ got, want string }{
 		{ids("42", late, 10), "d4 d3 d2 d1 d0 "},
 		{ids("42", late, 2), "d4 d3 "},
@@ -130,120 +136,5 @@ func TestListIsNewestFirst(t *testing.T) {
 		if c.got != c.want {
 			t.Errorf("got %q, want %q", c.got, c.want)
 		}
-	}
-}
-
-func begin(t *testing.T, s delivery.Store, d delivery.Delivery) delivery.Delivery {
-	t.Helper()
-	got, err := s.Begin(t.Context(), d.Key())
-	if err != nil {
-		t.Fatal(err)
-	}
-	return got
-}
-
-func due(t *testing.T, s delivery.Store, at time.Time) int {
-	t.Helper()
-	keys, err := s.Due(t.Context(), at, 100)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return len(keys)
-}
-
-func TestFailedDeliveryIsParkedUntilItSucceeds(t *testing.T) {
-	t.Parallel()
-	s, _ := store(t)
-	ctx, d := context.Background(), arrived("a", 0)
-	accept(t, s, d, "{}")
-	now := born
-	for try := 1; try <= 3; try++ {
-		got := begin(t, s, d)
-		if got.Tries != try {
-			t.Errorf("try %d is counted as %d", try, got.Tries)
-		}
-		parked, err := s.Park(ctx, got, "no luck", now)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if wait := parked.NextTry.Sub(now); wait < time.Duration(try)*30*time.Second || wait > 6*time.Minute {
-			t.Errorf("try %d: the next in %s", try, wait)
-		}
-		if due(t, s, now) != 0 || due(t, s, parked.NextTry.Add(time.Millisecond)) != 1 {
-			t.Errorf("try %d: not due exactly when its time has come", try)
-		}
-		now = parked.NextTry
-	}
-	last := begin(t, s, d)
-	if err := s.Finish(ctx, last, delivery.Done, "", now); err != nil {
-		t.Fatal(err)
-	}
-	if err := s.Finish(ctx, last, delivery.Done, "", now); err != nil {
-		t.Errorf("the same outcome again: %v", err)
-	}
-	got, err := s.Get(ctx, "github", "a")
-	if err != nil || got.State != delivery.Done || got.Problem != "" || !got.NextTry.IsZero() || got.Tries != 4 {
-		t.Errorf("got %+v, %v", got, err)
-	}
-	if n := due(t, s, now.Add(1000*time.Hour)); n != 0 {
-		t.Errorf("%d reminders are left", n)
-	}
-	if _, err := s.Begin(ctx, d.Key()); !errors.Is(err, delivery.ErrOver) {
-		t.Errorf("begin what is done: %v", err)
-	}
-}
-
-func TestDeliveryThatNeverSucceedsWaitsForAnOperator(t *testing.T) {
-	t.Parallel()
-	s, _ := store(t)
-	ctx, d := context.Background(), arrived("a", 0)
-	accept(t, s, d, "{}")
-	for range delivery.MaxTries {
-		if _, err := s.Park(ctx, begin(t, s, d), "broken", born); err != nil {
-			t.Fatal(err)
-		}
-	}
-	if n := due(t, s, born.Add(10000*time.Hour)); n != 0 {
-		t.Errorf("%d are due after the last try", n)
-	}
-	if stuck, err := s.Stuck(ctx, 10); err != nil || len(stuck) != 1 || stuck[0] != d.Key() {
-		t.Errorf("stuck: %v, %v", stuck, err)
-	}
-	if _, err := s.Redeliver(ctx, "github", "a"); err != nil {
-		t.Fatal(err)
-	}
-	if stuck, err := s.Stuck(ctx, 10); err != nil || len(stuck) != 0 {
-		t.Errorf("stuck after its redelivery: %v, %v", stuck, err)
-	}
-	if got := begin(t, s, d); got.State != delivery.Received || got.Tries != 1 || got.Problem != "" {
-		t.Errorf("redelivered: %+v", got)
-	}
-}
-
-func TestOutcomeOfAnOlderTryChangesNothing(t *testing.T) {
-	t.Parallel()
-	s, _ := store(t)
-	ctx, d := context.Background(), arrived("a", 0)
-	accept(t, s, d, "{}")
-	slow := begin(t, s, d)
-	if _, err := s.Redeliver(ctx, "github", "a"); err != nil {
-		t.Fatal(err)
-	}
-	if err := s.Finish(ctx, slow, delivery.Done, "", born); !errors.Is(err, delivery.ErrOver) {
-		t.Errorf("a try from before the redelivery: %v", err)
-	}
-	first := begin(t, s, d)
-	second := begin(t, s, d)
-	if _, err := s.Park(ctx, first, "late", born); !errors.Is(err, delivery.ErrOver) {
-		t.Errorf("the older of two tries: %v", err)
-	}
-	if err := s.Finish(ctx, second, delivery.Ignored, "of no concern", born); err != nil {
-		t.Fatal(err)
-	}
-	if got, err := s.Get(ctx, "github", "a"); err != nil || got.State != delivery.Ignored || got.Problem != "of no concern" {
-		t.Errorf("got %+v, %v", got, err)
-	}
-	if n := due(t, s, born.Add(1000*time.Hour)); n != 0 {
-		t.Errorf("%d reminders of a delivery that is over", n)
 	}
 }

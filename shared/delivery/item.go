@@ -13,14 +13,11 @@ import (
 	"github.com/opsplane/opsplane/shared/attr"
 )
 
-// The items of DeliveriesTable: a delivery at its lane and place; the parts of
-// its body at ID#<vcs>#<id>, the first of which is also what makes its id
-// taken; and, while it is parked, a reminder at PARKED.
-const (
-	idPrefix   = "ID#"
-	parked     = "PARKED"
-	neverAgain = "~" // sorts behind every time
-)
+// The items of DeliveriesTable: a delivery at its lane and place, and the parts
+// of its body at ID#<vcs>#<id>, the first of which is also what makes its id
+// taken. A delivery that is not over has the attributes due_in and due (Unix
+// milliseconds), which put it into the index by_due.
+const idPrefix = "ID#"
 
 func (k Key) item() attr.Item {
 	return attr.Item{"pk": attr.String(k.Lane), "sk": attr.String(k.Place)}
@@ -28,16 +25,6 @@ func (k Key) item() attr.Item {
 
 func partKey(vcs, id string, part int) attr.Item {
 	return attr.Item{"pk": attr.String(idPrefix + vcs + "#" + id), "sk": attr.String(fmt.Sprintf("BODY#%02d", part))}
-}
-
-// reminderKey sorts parked deliveries by their next try; those that have none
-// come last.
-func reminderKey(k Key, next time.Time) attr.Item {
-	at := neverAgain
-	if !next.IsZero() {
-		at = millis(next)
-	}
-	return attr.Item{"pk": attr.String(parked), "sk": attr.String(at + "#" + k.Lane + "#" + k.Place)}
 }
 
 // millis writes a time so that texts sort as times do, until the year 2286.
@@ -53,6 +40,7 @@ func (d Delivery) item() attr.Item {
 		}
 	}
 	item["state"], item["parts"] = attr.String(string(d.State)), attr.Int(int64(d.parts))
+	item["due_in"], item["due"] = attr.String(received(d.ID)), attr.Int(d.ReceivedAt.Add(Lease).UnixMilli())
 	item["ttl"] = attr.Time(d.ReceivedAt.Add(Keep))
 	return item
 }
@@ -66,12 +54,13 @@ func decode(item attr.Item) (Delivery, error) {
 		installation = ""
 	}
 	at, _, _ := strings.Cut(place, "#")
-	received, err := strconv.ParseInt(at, 10, 64)
+	arrived, err := strconv.ParseInt(at, 10, 64)
 	d := Delivery{
 		VCS: vcs, ID: r.String("id"), Event: r.String("event"), Action: r.String("action"),
-		Installation: installation, Repository: r.String("repository"), ReceivedAt: time.UnixMilli(received).UTC(),
-		State: State(r.String("state")), Tries: int(r.Int("tries")), Problem: r.String("problem"),
-		ProcessedAt: r.Time("processed_at"), parts: int(r.Int("parts")),
+		Installation: installation, Repository: r.String("repository"), ReceivedAt: time.UnixMilli(arrived).UTC(),
+		State: State(r.String("state")), Tries: int(r.Int("tries")), Begun: int(r.Int("begun")), Applied: int(r.Int("applied")),
+		Problem: r.String("problem"), ProcessedAt: r.Time("processed_at"),
+		parts: int(r.Int("parts")), redelivered: r.Int("redelivered"),
 	}
 	if r.Has("next_try") {
 		d.NextTry = time.UnixMilli(r.Int("next_try")).UTC()

@@ -2,7 +2,6 @@ package delivery
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"time"
 
@@ -11,6 +10,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
 	"github.com/opsplane/opsplane/shared/attr"
+	"github.com/opsplane/opsplane/shared/awsclient"
 	"github.com/opsplane/opsplane/shared/fault"
 )
 
@@ -47,14 +47,32 @@ func (s Store) Accept(ctx context.Context, d Delivery, body []byte) (bool, error
 		}
 		puts = append(puts, s.put(item, condition))
 	}
-	_, err = s.DB.TransactWriteItems(ctx, &dynamodb.TransactWriteItemsInput{TransactItems: puts})
-	if unmet(err, 1) {
-		return false, nil
+	return s.store(ctx, puts)
+}
+
+// attempts bounds how often a transaction is made that meets others.
+const attempts = 6
+
+// store makes the transaction of Accept. What others do and load cancel it
+// without any effect: it is made again, as GitHub sends nothing a second time
+// by itself.
+func (s Store) store(ctx context.Context, puts []types.TransactWriteItem) (bool, error) {
+	var err error
+	for n := range attempts {
+		if err := awsclient.Pause(ctx, n); err != nil {
+			return false, err
+		}
+		_, err = s.DB.TransactWriteItems(ctx, &dynamodb.TransactWriteItemsInput{TransactItems: puts})
+		switch {
+		case err == nil:
+			return true, nil
+		case awsclient.ConditionFailed(err, 1):
+			return false, nil
+		case !awsclient.Overtaken(err) && !awsclient.Throttled(err):
+			return false, fmt.Errorf("store delivery: %w", err)
+		}
 	}
-	if err != nil {
-		return false, fmt.Errorf("store delivery: %w", err)
-	}
-	return true, nil
+	return false, fmt.Errorf("store delivery: %w", err)
 }
 
 func (s Store) put(item attr.Item, condition string) types.TransactWriteItem {
@@ -63,14 +81,6 @@ func (s Store) put(item attr.Item, condition string) types.TransactWriteItem {
 		put.ConditionExpression = aws.String(condition)
 	}
 	return types.TransactWriteItem{Put: put}
-}
-
-// unmet reports whether a transaction was refused for the condition of its
-// part i.
-func unmet(err error, i int) bool {
-	var canceled *types.TransactionCanceledException
-	return errors.As(err, &canceled) && i < len(canceled.CancellationReasons) &&
-		aws.ToString(canceled.CancellationReasons[i].Code) == "ConditionalCheckFailed"
 }
 
 // Get reads a delivery by the host's id of it; fault.ErrNotFound if there is
@@ -116,37 +126,45 @@ func (s Store) read(ctx context.Context, key attr.Item) (attr.Item, error) {
 	return out.Item, nil
 }
 
-// List answers the newest deliveries of an installation that arrived before a
-// time, newest first, at most limit of them. An empty installation lists those
-// that name none.
-func (s Store) List(ctx context.Context, vcs, installation string, before time.Time, limit int) ([]Delivery, error) {
-	return s.query(ctx, &dynamodb.QueryInput{
-		KeyConditionExpression: aws.String("pk = :pk AND sk < :before"),
-		ExpressionAttributeValues: attr.Item{
-			":pk": attr.String(Lane(vcs, installation)), ":before": attr.String(millis(before)),
-		},
-		ScanIndexForward: aws.Bool(false),
-	}, limit, decode)
+// Query says which deliveries of an installation List answers.
+type Query struct {
+	// Before is the time before which they arrived.
+	Before time.Time
+	// State is theirs; empty is any.
+	State State
+	// Limit is how many at most, from 1 on.
+	Limit int
 }
 
-// query reads at most limit items in the order of the table.
-func (s Store) query(ctx context.Context, in *dynamodb.QueryInput, limit int, read func(attr.Item) (Delivery, error)) ([]Delivery, error) {
-	in.TableName, in.ConsistentRead, in.Limit = &s.Table, aws.Bool(true), aws.Int32(int32(limit))
+// List answers the newest deliveries of an installation, newest first. An empty
+// installation lists those that name none.
+func (s Store) List(ctx context.Context, vcs, installation string, q Query) ([]Delivery, error) {
+	in := &dynamodb.QueryInput{
+		TableName: &s.Table, ConsistentRead: aws.Bool(true), ScanIndexForward: aws.Bool(false),
+		KeyConditionExpression: aws.String("pk = :pk AND sk < :before"),
+		ExpressionAttributeValues: attr.Item{
+			":pk": attr.String(Lane(vcs, installation)), ":before": attr.String(millis(q.Before)),
+		},
+	}
+	if q.State == "" {
+		in.Limit = aws.Int32(int32(q.Limit))
+	} else { // those of another state are read all the same: whole pages
+		in.FilterExpression, in.ExpressionAttributeNames = aws.String("#state = :state"), map[string]string{"#state": "state"}
+		in.ExpressionAttributeValues[":state"] = attr.String(string(q.State))
+	}
 	var list []Delivery
-	for pages := dynamodb.NewQueryPaginator(s.DB, in); pages.HasMorePages() && len(list) < limit; {
+	for pages := dynamodb.NewQueryPaginator(s.DB, in); pages.HasMorePages() && len(list) < q.Limit; {
 		page, err := pages.NextPage(ctx)
 		if err != nil {
 			return nil, fmt.Errorf("list deliveries: %w", err)
 		}
 		for _, item := range page.Items {
-			d, err := read(item)
+			d, err := decode(item)
 			if err != nil {
 				return nil, err
 			}
-			if list = append(list, d); len(list) == limit {
-				return list, nil
-			}
+			list = append(list, d)
 		}
 	}
-	return list, nil
+	return list[:min(len(list), q.Limit)], nil
 }

@@ -1,0 +1,245 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-lambda-go/events"
+
+	"github.com/opsplane/opsplane/infra/storagetest"
+	"github.com/opsplane/opsplane/shared/delivery"
+	"github.com/opsplane/opsplane/shared/installation"
+)
+
+// wake is the schedule's event.
+var wake = json.RawMessage(`{"source":"aws.events"}`)
+
+func (r *rig) sweepOnce(t *testing.T, w *worker) *tally {
+	t.Helper()
+	answer, err := w.handle(t.Context(), wake)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return answer.(*tally)
+}
+
+// about is a push to a repository of an installation.
+func about(id, installation, repository string, after time.Duration) delivery.Delivery {
+	d := github(id, "push", after)
+	d.Installation, d.Repository = installation, repository
+	return d
+}
+
+// failing is a worker whose writes of facts are refused.
+func (r *rig) failing() *worker {
+	broken := r.over(r.env)
+	broken.facts.installations.Table = "no-such-table"
+	return broken
+}
+
+func TestUnreadableDeliveryIsStuckAtOnceAndHoldsUpNobody(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	bad, good := github("bad", "pull_request", 0), github("good", "push", time.Second)
+	records := []events.DynamoDBEventRecord{
+		r.arrive(t, bad, `{"installation":{"id":42},"repository":{"id":7`), r.arrive(t, good, push("infra", born)),
+	}
+	if n := invoke(t, r.worker, records...); n != 2 {
+		t.Fatalf("%d of 2 records done", n)
+	}
+	got := r.state(t, bad)
+	if got.State != delivery.Parked || !strings.Contains(got.Problem, "cannot be read") || !got.NextTry.IsZero() || got.Tries != 1 {
+		t.Errorf("the bad one: %+v", got)
+	}
+	if got := r.state(t, good); got.State != delivery.Done {
+		t.Errorf("its neighbour: %+v", got)
+	}
+	r.clock = born.Add(1000 * time.Hour)
+	if run := r.sweepOnce(t, r.worker); run.Stuck != 1 || run.Due != 0 || r.state(t, bad).Tries != 1 {
+		t.Errorf("the schedule: %+v, %+v", run, r.state(t, bad))
+	}
+}
+
+func TestFailedDeliveryIsTriedAgainByTheSchedule(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	d := github("a", "push", 0)
+	if n := invoke(t, r.failing(), r.arrive(t, d, push("infra", born))); n != 1 {
+		t.Fatal("what fails is handed back")
+	}
+	got := r.state(t, d)
+	if got.State != delivery.Parked || got.NextTry.IsZero() {
+		t.Fatalf("got %+v", got)
+	}
+	r.clock = got.NextTry.Add(-time.Second)
+	if run := r.sweepOnce(t, r.worker); run.Due != 0 {
+		t.Errorf("tried before its time: %+v", run)
+	}
+	r.clock = got.NextTry
+	if run := r.sweepOnce(t, r.worker); run.Done != 1 || r.state(t, d).State != delivery.Done {
+		t.Errorf("after the schedule: %+v, %+v", run, r.state(t, d))
+	}
+}
+
+func TestDeliveryThatTheStreamLostIsSwept(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	d := github("a", "push", 0)
+	r.arrive(t, d, push("infra", born)) // nobody is told
+	r.clock = born.Add(48 * time.Hour)
+	if run := r.sweepOnce(t, r.worker); run.Due != 1 || run.Done != 1 {
+		t.Errorf("swept: %+v", run)
+	}
+	if got := r.state(t, d); got.State != delivery.Done {
+		t.Errorf("got %+v", got)
+	}
+	if run := r.sweepOnce(t, r.worker); run.Due != 0 {
+		t.Errorf("swept again: %+v", run)
+	}
+}
+
+// TestDeadlyDeliveryComesToAnEndAndStarvesNobody lets the worker die of one
+// delivery each time it is begun, first through the stream and then through the
+// schedule, where others of its installation are due too.
+func TestDeadlyDeliveryComesToAnEndAndStarvesNobody(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	bad := github("bad", "push", 0)
+	record := r.arrive(t, bad, push("infra", born))
+	die := func(begin func(context.Context, delivery.Key, time.Time) (delivery.Delivery, error)) {
+		if _, err := begin(t.Context(), bad.Key(), r.clock); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for range maxDeaths {
+		die(r.deliveries.Begin)
+	}
+	if n := invoke(t, r.worker, record); n != 1 {
+		t.Fatalf("%d of 1 records done", n)
+	}
+	got := r.state(t, bad)
+	if got.State != delivery.Parked || !strings.Contains(got.Problem, "ended several times") || got.NextTry.IsZero() {
+		t.Fatalf("through the stream: %+v", got)
+	}
+	good := github("good", "push", time.Second)
+	r.arrive(t, good, push("infra", born.Add(time.Second)))
+	r.clock = born.Add(24 * time.Hour)
+	die(r.deliveries.BeginDue) // it is the first that is due
+	if r.sweepOnce(t, r.worker); r.state(t, good).State != delivery.Done {
+		t.Fatalf("its neighbour waits for it: %+v", r.state(t, good))
+	}
+	for n := 0; ; n++ {
+		if got = r.state(t, bad); got.State == delivery.Parked && got.NextTry.IsZero() {
+			break
+		}
+		if n > 2*delivery.MaxTries {
+			t.Fatalf("it never ends: %+v", got)
+		}
+		r.clock = r.clock.Add(24 * time.Hour)
+		if got.Begun < maxDeaths && got.Tries < delivery.MaxTries {
+			die(r.deliveries.BeginDue)
+			continue
+		}
+		r.sweepOnce(t, r.worker)
+	}
+	if got.Tries > delivery.MaxTries+1 {
+		t.Errorf("begun %d times", got.Tries)
+	}
+	if run := r.sweepOnce(t, r.worker); run.Stuck != 1 {
+		t.Errorf("not counted as stuck: %+v", run)
+	}
+}
+
+// slow is a worker whose n-th reading of a body never ends.
+func (r *rig) slow(n int) *worker {
+	var f storagetest.Faults
+	f.Add(storagetest.Fault{Operation: "GetItem", Nth: n, Delay: 24 * time.Hour})
+	w := r.over(r.env.WithFaults(&f))
+	w.share = 300 * time.Millisecond
+	return w
+}
+
+func TestDeliveryUsesUpNoMoreThanItsShareOfTime(t *testing.T) {
+	t.Parallel()
+	for name, through := range map[string]func(*testing.T, *rig, ...events.DynamoDBEventRecord){
+		"stream": func(t *testing.T, r *rig, records ...events.DynamoDBEventRecord) {
+			if n := invoke(t, r.slow(1), records...); n != len(records) {
+				t.Fatalf("%d of %d records done", n, len(records))
+			}
+		},
+		"schedule": func(t *testing.T, r *rig, _ ...events.DynamoDBEventRecord) {
+			r.clock = born.Add(time.Hour)
+			r.sweepOnce(t, r.slow(1))
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			r := newRig(t)
+			bad, good := github("bad", "push", 0), github("good", "push", time.Second)
+			through(t, r, r.arrive(t, bad, push("infra", born)), r.arrive(t, good, push("infra", born)))
+			if got := r.state(t, bad); got.State != delivery.Parked || !strings.Contains(got.Problem, "used up its 300ms") {
+				t.Errorf("the slow one: %+v", got)
+			}
+			if got := r.state(t, good); got.State != delivery.Done {
+				t.Errorf("its neighbour: %+v", got)
+			}
+		})
+	}
+}
+
+// TestScheduleGoesOnBehindWhatCannotBeEnded has no outcome of the first delivery
+// written.
+func TestScheduleGoesOnBehindWhatCannotBeEnded(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	bad, good := github("bad", "star", 0), github("good", "star", time.Second)
+	r.arrive(t, bad, `{"action":"created"}`)
+	r.arrive(t, good, `{"action":"created"}`)
+	r.clock = born.Add(time.Hour)
+	var updates atomic.Int32 // the first begins the bad one; the next ones, with the client's own retries, end it
+	faults := &storagetest.Faults{Choose: func(operation string) storagetest.Fault {
+		if operation == "UpdateItem" {
+			if n := updates.Add(1); n > 1 && n < 5 {
+				return storagetest.Fault{Kind: storagetest.Refuse}
+			}
+		}
+		return storagetest.Fault{}
+	}}
+	answer, err := r.over(r.env.WithFaults(faults)).handle(t.Context(), wake)
+	if err == nil {
+		t.Error("nothing is said of what could not be written")
+	}
+	if run := answer.(*tally); run.Ignored != 1 || r.state(t, good).State != delivery.Ignored {
+		t.Errorf("the other one: %+v, %+v", run, r.state(t, good))
+	}
+	if got := r.state(t, bad); got.State != delivery.Received || got.Begun != 1 {
+		t.Errorf("the one without an outcome: %+v", got)
+	}
+}
+
+func TestGroupIsInstalledByItsFirstDeliveryEvenAnUnreadableOne(t *testing.T) {
+	t.Parallel()
+	for name, body := range map[string]string{"readable": `{"object_kind":"note","project":{"id":501,"path_with_namespace":"acme/infra"}}`, "unreadable": `{"project":`} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			r := newRig(t)
+			group := installation.Installation{VCS: "gitlab", ID: "77", Name: "acme"}
+			if _, err := r.facts.installations.Save(t.Context(), author, group); err != nil {
+				t.Fatal(err)
+			}
+			if i, err := r.facts.installations.Get(t.Context(), "gitlab", "77"); err != nil || i.State != "" {
+				t.Fatalf("before: %+v, %v", i, err)
+			}
+			if n := invoke(t, r.worker, r.arrive(t, gitlab("77.a", "Note Hook", 0), body)); n != 1 {
+				t.Fatal("not done")
+			}
+			if i, err := r.facts.installations.Get(t.Context(), "gitlab", "77"); err != nil || i.State != installation.Installed {
+				t.Errorf("after: %+v, %v", i, err)
+			}
+		})
+	}
+}
