@@ -2,38 +2,63 @@ package streams
 
 import (
 	"encoding/json"
+	"slices"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodbstreams/types"
+
+	"github.com/opsplane/opsplane/infra/template"
 )
 
 // event is what Lambda gives a function for a batch of changes.
 func event(records []types.Record, streamARN string) ([]byte, error) {
 	list := make([]map[string]any, len(records))
 	for i, r := range records {
-		d := r.Dynamodb
-		change := map[string]any{
-			"Keys": attributes(d.Keys), "SequenceNumber": aws.ToString(d.SequenceNumber),
-			"SizeBytes": aws.ToInt64(d.SizeBytes), "StreamViewType": string(d.StreamViewType),
-		}
-		if at := d.ApproximateCreationDateTime; at != nil {
-			change["ApproximateCreationDateTime"] = at.Unix()
-		}
-		if d.NewImage != nil {
-			change["NewImage"] = attributes(d.NewImage)
-		}
-		if d.OldImage != nil {
-			change["OldImage"] = attributes(d.OldImage)
-		}
-		list[i] = map[string]any{
-			"eventID": aws.ToString(r.EventID), "eventName": string(r.EventName), "eventVersion": "1.1",
-			"eventSource": "aws:dynamodb", "awsRegion": "us-east-1", "eventSourceARN": streamARN, "dynamodb": change,
-		}
-		if who := r.UserIdentity; who != nil {
-			list[i]["userIdentity"] = map[string]string{"type": aws.ToString(who.Type), "principalId": aws.ToString(who.PrincipalId)}
-		}
+		list[i] = one(r, streamARN)
 	}
 	return json.Marshal(map[string]any{"Records": list})
+}
+
+// one is a change as a function sees it.
+func one(r types.Record, streamARN string) map[string]any {
+	d := r.Dynamodb
+	change := map[string]any{
+		"Keys": attributes(d.Keys), "SequenceNumber": aws.ToString(d.SequenceNumber),
+		"SizeBytes": aws.ToInt64(d.SizeBytes), "StreamViewType": string(d.StreamViewType),
+	}
+	if at := d.ApproximateCreationDateTime; at != nil {
+		change["ApproximateCreationDateTime"] = at.Unix()
+	}
+	if d.NewImage != nil {
+		change["NewImage"] = attributes(d.NewImage)
+	}
+	if d.OldImage != nil {
+		change["OldImage"] = attributes(d.OldImage)
+	}
+	record := map[string]any{
+		"eventID": aws.ToString(r.EventID), "eventName": string(r.EventName), "eventVersion": "1.1",
+		"eventSource": "aws:dynamodb", "awsRegion": "us-east-1", "eventSourceARN": streamARN, "dynamodb": change,
+	}
+	if who := r.UserIdentity; who != nil {
+		record["userIdentity"] = map[string]any{"type": aws.ToString(who.Type), "principalId": aws.ToString(who.PrincipalId)}
+	}
+	return record
+}
+
+// wanted are the changes that match one of the stream's filters: Lambda drops
+// the others, and a batch of which nothing is left wakes nobody.
+func (s *Source) wanted(records []types.Record) []types.Record {
+	if len(s.Stream.Filters) == 0 {
+		return records
+	}
+	var list []types.Record
+	for _, r := range records {
+		matches := func(p template.Pattern) bool { return p.Matches(one(r, s.arn)) }
+		if slices.ContainsFunc(s.Stream.Filters, matches) {
+			list = append(list, r)
+		}
+	}
+	return list
 }
 
 func attributes(in map[string]types.AttributeValue) map[string]any {

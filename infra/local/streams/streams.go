@@ -1,6 +1,7 @@
 // Package streams gives functions the changes of their tables, as Lambda's
 // event source for DynamoDB does: in order per shard, in batches, at least
-// once, and never the next batch before the last one is done.
+// once, and never the next batch before the last one is done. A batch has only
+// the changes that match a filter of the event source.
 package streams
 
 import (
@@ -135,7 +136,7 @@ func (s *Source) read(ctx context.Context, shard string) (busy bool, err error) 
 		return false, err
 	}
 	if n := len(out.Records); n > 0 {
-		if err := s.deliver(ctx, s.arn, out.Records); err != nil {
+		if err := s.deliver(ctx, s.arn, s.wanted(out.Records)); err != nil {
 			return false, err
 		}
 		s.position.Position[shard] = aws.ToString(out.Records[n-1].Dynamodb.SequenceNumber)
