@@ -36,16 +36,12 @@ func decodeGitHub(r *http.Request) (post, error) {
 }
 
 // decodeGitLab takes the id that stays the same when GitLab sends a delivery
-// again. Versions before 17.4 send only the event's, older ones none: then the
-// delivery is known by its content.
+// again. Versions before 17.4 send none: what they call X-Gitlab-Event-UUID is one
+// for all events that a request or job at GitLab causes.
 func decodeGitLab(r *http.Request) (post, error) {
-	p := post{event: r.Header.Get("X-Gitlab-Event"), proof: r.Header.Get("X-Gitlab-Token")}
-	for _, name := range []string{"Idempotency-Key", "X-Gitlab-Event-UUID"} {
-		if p.id == "" {
-			p.id = r.Header.Get(name)
-		}
-	}
-	return decode(r, p)
+	return decode(r, post{
+		event: r.Header.Get("X-Gitlab-Event"), id: r.Header.Get("Idempotency-Key"), proof: r.Header.Get("X-Gitlab-Token"),
+	})
 }
 
 // decode reads the body. What else is missing is told after the proof, to
@@ -85,14 +81,22 @@ func (w *webhooks) acceptGitLab(ctx context.Context, call httpapi.Call, p post) 
 		return httpapi.Empty{}, err
 	}
 	if p.id == "" {
-		sum := sha256.Sum256(p.body)
-		p.id = hex.EncodeToString(sum[:])
+		p.id = contentID(p)
 	}
 	// Whoever owns a group has a token: without the installation before it, an id
 	// could be taken before another group's delivery comes with it.
 	p.id = installation + "." + p.id
 	e, _ := vcsevent.GitLab(p.event, installation, p.body)
 	return httpapi.Empty{}, w.accept(ctx, call, "gitlab", e, p)
+}
+
+// contentID is the id of a delivery that comes without one: it is known by its
+// event and body.
+func contentID(p post) string {
+	h := sha256.New()
+	h.Write([]byte(p.event + "\n")) // a header has one line
+	h.Write(p.body)
+	return hex.EncodeToString(h.Sum(nil))
 }
 
 // installation answers whose webhook a token is for: one that was made with any

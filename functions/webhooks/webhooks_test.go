@@ -4,12 +4,16 @@ import (
 	"bytes"
 	"crypto/hmac"
 	"crypto/sha256"
+	"encoding/base64"
 	"encoding/hex"
+	"fmt"
 	"io"
 	"log/slog"
+	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -89,7 +93,7 @@ func fromGitHub(body, id string) map[string]string {
 
 func (r *rig) stored(t *testing.T, vcs, installation string) []delivery.Delivery {
 	t.Helper()
-	list, err := r.deliveries.List(t.Context(), vcs, installation, born.Add(24*time.Hour), 100)
+	list, err := r.deliveries.List(t.Context(), vcs, installation, delivery.Query{Before: born.Add(24 * time.Hour), Limit: 100})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -255,5 +259,90 @@ func TestHostThatIsNotConfiguredHasNoWebhook(t *testing.T) {
 	}
 	if answer := r.post(t, gitlabEvents, "{}", map[string]string{"X-Gitlab-Event": "Push Hook", "X-Gitlab-Token": token(t, "77")}); answer.StatusCode != 404 {
 		t.Errorf("GitLab: got %+v", answer)
+	}
+}
+
+// TestGitLabsEventUUIDIsNoDeliveryID sends what one merge causes at a GitLab that
+// names no delivery.
+func TestGitLabsEventUUIDIsNoDeliveryID(t *testing.T) {
+	r := newRig(t, "github", "server")
+	for _, d := range []struct{ event, body string }{
+		{"Push Hook", `{"project":{"id":501,"path_with_namespace":"acme/infra"},"ref":"refs/heads/a"}`},
+		{"Merge Request Hook", `{"object_kind":"merge_request","project":{"id":501,"path_with_namespace":"acme/infra"},"object_attributes":{"iid":3}}`},
+		{"Merge Request Hook", `{"object_kind":"merge_request","project":{"id":501,"path_with_namespace":"acme/infra"},"object_attributes":{"iid":4}}`},
+		{"Push Hook", `{}`},
+		{"Note Hook", `{}`}, // the same body of another event
+	} {
+		for range 2 { // each comes again
+			if answer := r.post(t, gitlabEvents, d.body, map[string]string{
+				"X-Gitlab-Event": d.event, "X-Gitlab-Token": token(t, "77"), "X-Gitlab-Event-UUID": "13792a34-cac6-4fda-95a8-c58e00a3954e",
+			}); answer.StatusCode != 200 {
+				t.Fatalf("got %+v", answer)
+			}
+		}
+	}
+	if list := r.stored(t, "gitlab", "77"); len(list) != 5 {
+		t.Errorf("%d of 5 different events are stored", len(list))
+	}
+}
+
+func TestReplayUnderAnotherIDIsAnotherDelivery(t *testing.T) {
+	r := newRig(t, "github", "server")
+	for _, id := range []string{"a", "b", "a"} {
+		if answer := r.post(t, githubEvents, body, fromGitHub(body, id)); answer.StatusCode != 200 {
+			t.Fatalf("got %+v", answer)
+		}
+	}
+	// What it tells has a version: the worker's tests say that it changes nothing.
+	if list := r.stored(t, "github", "42"); len(list) != 2 {
+		t.Errorf("stored %+v", list)
+	}
+}
+
+func TestDeliveryThatComesSeveralTimesAtOnceIsStoredOnce(t *testing.T) {
+	r := newRig(t, "github", "server")
+	var all sync.WaitGroup
+	for range 12 {
+		all.Go(func() {
+			if answer := r.post(t, githubEvents, body, fromGitHub(body, "a")); answer.StatusCode != 200 {
+				t.Errorf("got %+v", answer)
+			}
+		})
+	}
+	all.Wait()
+	if list := r.stored(t, "github", "42"); len(list) != 1 {
+		t.Errorf("stored %d", len(list))
+	}
+}
+
+func TestLargestBodiesAreStoredOrRefusedVisibly(t *testing.T) {
+	r := newRig(t, "github", "server")
+	// As large as an invocation may be, and as it is sent: JSON that compresses.
+	var large strings.Builder
+	large.WriteString(`{"action":"created","installation":{"id":42,"account":{"login":"acme"}},"repositories":[`)
+	for n := 1; large.Len() < 5_900_000; n++ {
+		fmt.Fprintf(&large, `{"id":%d,"node_id":"R_kgDO%08x","name":"service-%d","full_name":"acme/service-%d","private":true},`, n, n, n, n)
+	}
+	text := strings.TrimSuffix(large.String(), ",") + "]}"
+	if answer := r.post(t, githubEvents, text, fromGitHub(text, "large")); answer.StatusCode != 200 {
+		t.Fatalf("got %d %s", answer.StatusCode, answer.Body)
+	}
+	list := r.stored(t, "github", "42")
+	if len(list) != 1 {
+		t.Fatalf("stored %+v", list)
+	}
+	if kept, err := r.deliveries.Body(t.Context(), list[0]); err != nil || string(kept) != text {
+		t.Errorf("%d of %d bytes are kept, %v", len(kept), len(text), err)
+	}
+	// Random texts do not compress below three quarters.
+	random := make([]byte, 3_600_000)
+	_, _ = rand.NewChaCha8([32]byte{}).Read(random)
+	dense := `{"installation":{"id":43},"x":"` + base64.StdEncoding.EncodeToString(random) + `"}`
+	answer := r.post(t, githubEvents, dense, fromGitHub(dense, "dense"))
+	if answer.StatusCode != 413 || !strings.Contains(answer.Body, "DELIVERY_TOO_LARGE") || !strings.Contains(answer.Body, "at most 3500000 are kept") {
+		t.Errorf("got %d %s", answer.StatusCode, answer.Body)
+	}
+	if list := r.stored(t, "github", "43"); len(list) != 0 {
+		t.Errorf("stored %+v", list)
 	}
 }
