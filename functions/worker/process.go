@@ -36,7 +36,7 @@ func (w *worker) process(ctx context.Context, run *tally, begin func(context.Con
 	if err != nil {
 		return err
 	}
-	concerned := false
+	concerned, applied := false, d.Applied
 	switch {
 	case d.Tries > delivery.MaxTries:
 		err = errTried
@@ -48,7 +48,9 @@ func (w *worker) process(ctx context.Context, run *tally, begin func(context.Con
 	if ctx.Err() != nil {
 		return ctx.Err() // time is over: it is not the delivery's fault
 	}
-	if d, err = w.end(ctx, d, concerned, err); err == nil {
+	if err != nil && d.Applied > applied { // a list that is too long for one try
+		_, err = w.deliveries.Continue(ctx, d, w.now())
+	} else if d, err = w.end(ctx, d, concerned, err); err == nil {
 		run.count(d, w.now())
 	}
 	if errors.Is(err, delivery.ErrOver) {

@@ -82,6 +82,19 @@ func (s Store) GiveUp(ctx context.Context, d Delivery, problem string, now time.
 	return d, s.end(ctx, d, now, stuck, now)
 }
 
+// Continue ends a try that has not come to its end, but on: what Applied says is
+// kept, and the table's stream wakes the worker for the rest, with as many tries
+// as a new delivery has. ErrOver is answered as by Finish.
+func (s Store) Continue(ctx context.Context, d Delivery, now time.Time) (Delivery, error) {
+	condition, values := last(d)
+	values[":received"], values[":none"], values[":one"] = attr.String(string(Received)), attr.Int(0), attr.Int(1)
+	values[":applied"], values[":in"], values[":due"] = attr.Int(int64(d.Applied)), attr.String(received(d.ID)), attr.Int(now.Add(Lease).UnixMilli())
+	d.State, d.Problem, d.NextTry = Received, "", time.Time{}
+	// Tries are counted anew, so that it is another life.
+	return d, s.update(ctx, d, &condition, values, "SET #state = :received, tries = :none, applied = :applied, "+
+		"redelivered = if_not_exists(redelivered, :none) + :one, due_in = :in, due = :due REMOVE begun, problem, next_try")
+}
+
 // pause before the try after the n-th: about a minute, then twice as long each
 // time, at most six hours. Drawn, so that what failed together does not come
 // again together.
@@ -95,13 +108,10 @@ func pause(tries int) time.Duration {
 }
 
 // end writes what became of a try, and where in the index the delivery lies from
-// now on; nowhere for an empty dueIn. Only the last try may, and of the life that
-// it began in: tries are counted anew after a redelivery.
+// now on; nowhere for an empty dueIn.
 func (s Store) end(ctx context.Context, d Delivery, now time.Time, dueIn string, due time.Time) error {
-	values := attr.Item{
-		":state": attr.String(string(d.State)), ":at": attr.Time(now), ":problem": attr.String(d.Problem),
-		":tries": attr.Int(int64(d.Tries)), ":life": attr.Int(d.redelivered),
-	}
+	condition, values := last(d)
+	values[":state"], values[":at"], values[":problem"] = attr.String(string(d.State)), attr.Time(now), attr.String(d.Problem)
 	set, remove := "SET #state = :state, processed_at = :at, problem = :problem", " REMOVE begun"
 	keep := func(name string, value types.AttributeValue, there bool) {
 		if !there {
@@ -115,13 +125,24 @@ func (s Store) end(ctx context.Context, d Delivery, now time.Time, dueIn string,
 	keep("applied", attr.Int(int64(d.Applied)), d.Applied > 0)
 	keep("due_in", attr.String(dueIn), dueIn != "")
 	keep("due", attr.Int(due.UnixMilli()), dueIn != "")
-	condition := "tries = :tries AND redelivered = :life"
+	return s.update(ctx, d, &condition, values, set+remove)
+}
+
+// last is the condition that a try is the delivery's last, and of the life that
+// it began in: tries are counted anew after a redelivery.
+func last(d Delivery) (string, attr.Item) {
+	values := attr.Item{":tries": attr.Int(int64(d.Tries))}
 	if d.redelivered == 0 {
-		condition = "tries = :tries AND attribute_not_exists(redelivered)"
-		delete(values, ":life")
+		return "tries = :tries AND attribute_not_exists(redelivered)", values
 	}
+	values[":life"] = attr.Int(d.redelivered)
+	return "tries = :tries AND redelivered = :life", values
+}
+
+// update makes the one write that ends a try, or answers ErrOver.
+func (s Store) update(ctx context.Context, d Delivery, condition *string, values attr.Item, expression string) error {
 	_, err := s.DB.UpdateItem(ctx, &dynamodb.UpdateItemInput{
-		TableName: &s.Table, Key: d.Key().item(), UpdateExpression: aws.String(set + remove), ConditionExpression: &condition,
+		TableName: &s.Table, Key: d.Key().item(), UpdateExpression: &expression, ConditionExpression: condition,
 		ExpressionAttributeNames: map[string]string{"#state": "state"}, ExpressionAttributeValues: values,
 	})
 	var over *types.ConditionalCheckFailedException

@@ -1,0 +1,220 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"maps"
+	"reflect"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-lambda-go/events"
+	"github.com/aws/aws-lambda-go/lambdacontext"
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+
+	"github.com/opsplane/opsplane/infra/storagetest"
+	"github.com/opsplane/opsplane/shared/attr"
+	"github.com/opsplane/opsplane/shared/change"
+	"github.com/opsplane/opsplane/shared/delivery"
+	"github.com/opsplane/opsplane/shared/installation"
+)
+
+// invokeAs invokes a worker under a request id, which is in all that it changes.
+func invokeAs(t *testing.T, w *worker, request string, event json.RawMessage) {
+	t.Helper()
+	ctx := lambdacontext.NewContext(t.Context(), &lambdacontext.LambdaContext{AwsRequestID: request})
+	_, _ = w.handle(ctx, event) // what is left undone is looked at in the tables
+}
+
+// left are all items that deliveries have left, by their keys.
+func (r *rig) left(t *testing.T) map[string]attr.Item {
+	t.Helper()
+	all := map[string]attr.Item{}
+	for _, table := range []string{"VcsTable", "OperationsTable"} {
+		out, err := r.env.DynamoDB.Scan(t.Context(), &dynamodb.ScanInput{TableName: aws.String(r.env.Table(table)), ConsistentRead: aws.Bool(true)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, item := range out.Items {
+			k := attr.Read(item)
+			all[k.String("pk")+" "+k.String("sk")] = item
+		}
+	}
+	return all
+}
+
+// same reports whether items are the same, whoever wrote them.
+func same(a, b attr.Item) bool {
+	a, b = maps.Clone(a), maps.Clone(b)
+	delete(a, change.AttrRequest)
+	delete(b, change.AttrRequest)
+	return reflect.DeepEqual(a, b)
+}
+
+// killedAt makes a fault of every call from the n-th on: of that one the answer
+// is lost, the others are not made. calls counts them.
+func killedAt(n int, calls *atomic.Int32) *storagetest.Faults {
+	return &storagetest.Faults{Choose: func(string) storagetest.Fault {
+		switch c := int(calls.Add(1)); {
+		case c > n:
+			return storagetest.Fault{Kind: storagetest.Refuse}
+		case c == n:
+			return storagetest.Fault{Kind: storagetest.LoseAnswer}
+		}
+		return storagetest.Fault{}
+	}}
+}
+
+// crash is a delivery, and the invocations that process it.
+type crash struct {
+	d    delivery.Delivery
+	body string
+	// swept ones are processed by the schedule, others by the stream.
+	swept bool
+	// broken workers cannot keep facts: the delivery is parked.
+	broken bool
+	want   delivery.State
+	calls  int // at least
+}
+
+// TestWorkerThatIsKilledAfterAnyCallLosesNothingAndDoesNothingTwice kills the
+// worker at each of its calls in turn, and wakes the next one.
+func TestWorkerThatIsKilledAfterAnyCallLosesNothingAndDoesNothingTwice(t *testing.T) {
+	t.Parallel()
+	const merge = `{"object_kind":"merge_request","user":{"username":"ann"},"project":{"id":501,"path_with_namespace":"acme/infra","visibility_level":0,"default_branch":"main"},
+		"object_attributes":{"iid":3,"action":"open","state":"opened","title":"One","source_branch":"topic","target_branch":"main","updated_at":"2026-11-03T13:00:00Z","last_commit":{"id":"aa"}}}`
+	for name, c := range map[string]crash{
+		"pull request":           {d: github("a", "pull_request", 0), body: pull(17, "open", "One", born), want: delivery.Done, calls: 5},
+		"merge request":          {d: gitlab("77.a", "Merge Request Hook", 0), body: merge, want: delivery.Done, calls: 5},
+		"pull request, swept":    {d: github("a", "pull_request", 0), body: pull(17, "open", "One", born), want: delivery.Done, calls: 10, swept: true},
+		"merge request, swept":   {d: gitlab("77.a", "Merge Request Hook", 0), body: merge, want: delivery.Done, calls: 10, swept: true},
+		"one that is parked":     {d: github("a", "push", 0), body: push("infra", born), want: delivery.Parked, calls: 4, broken: true},
+		"one that is parked too": {d: github("a", "push", 0), body: push("infra", born), want: delivery.Parked, calls: 9, broken: true, swept: true},
+		"one that is stuck":      {d: gitlab("77.a", "Push Hook", 0), body: `{"project":`, want: delivery.Parked, calls: 4},
+		"one that tells nothing": {d: github("a", "star", 0), body: `{"action":"created"}`, want: delivery.Ignored, calls: 3},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			reference := c.undisturbed(t)
+			for n := 1; ; n++ {
+				if n > 60 {
+					t.Fatal("it takes more and more calls")
+				}
+				if c.killed(t, n, reference) {
+					if n <= c.calls {
+						t.Errorf("it takes %d calls; some are missing", n-1)
+					}
+					return
+				}
+			}
+		})
+	}
+}
+
+// arrive has the delivery arrive at a new rig, where GitLab's group is pending,
+// and answers the event that wakes a worker.
+func (c crash) arrive(t *testing.T) (*rig, json.RawMessage) {
+	t.Helper()
+	r := newRig(t)
+	if _, err := r.facts.installations.Save(t.Context(), author, installation.Installation{VCS: "gitlab", ID: "77", Name: "acme"}); err != nil {
+		t.Fatal(err)
+	}
+	record := r.arrive(t, c.d, c.body)
+	if c.swept {
+		r.clock = born.Add(time.Hour)
+		return r, wake
+	}
+	event, err := json.Marshal(events.DynamoDBEvent{Records: []events.DynamoDBEventRecord{record}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return r, event
+}
+
+// undisturbed answers what the delivery leaves when nobody is killed.
+func (c crash) undisturbed(t *testing.T) map[string]attr.Item {
+	t.Helper()
+	r, event := c.arrive(t)
+	invokeAs(t, c.worker(r, r.env), "only", event)
+	c.ended(t, r, "undisturbed")
+	return r.left(t)
+}
+
+func (c crash) worker(r *rig, env *storagetest.Env) *worker {
+	w := r.over(env)
+	if c.broken {
+		w.facts.installations.Table = "no-such-table"
+	}
+	return w
+}
+
+func (c crash) ended(t *testing.T, r *rig, when string) {
+	t.Helper()
+	if got := r.state(t, c.d); got.State != c.want || got.Begun != 0 {
+		t.Errorf("%s: got %+v, want %s", when, got, c.want)
+	}
+}
+
+// killed kills the first worker at its n-th call, and reports whether it made
+// fewer.
+func (c crash) killed(t *testing.T, n int, reference map[string]attr.Item) bool {
+	t.Helper()
+	r, event := c.arrive(t)
+	var calls atomic.Int32
+	invokeAs(t, c.worker(r, r.env.WithFaults(killedAt(n, &calls))), "first", event)
+	before := r.left(t)
+	r.clock = r.clock.Add(delivery.Lease)
+	invokeAs(t, c.worker(r, r.env), "second", event)
+	when := fmt.Sprintf("killed at call %d", n)
+	if c.want != delivery.Parked || !c.swept { // a parked one may have been due again
+		c.ended(t, r, when)
+	} else if got := r.state(t, c.d); got.State != delivery.Parked {
+		t.Errorf("%s: %+v", when, got)
+	}
+	after := r.left(t)
+	for key, want := range reference {
+		if !same(after[key], want) {
+			t.Errorf("%s: %s is %v, want %v", when, key, after[key], want)
+		}
+		// What the first had done to its end, the second does not touch.
+		if same(before[key], want) && !reflect.DeepEqual(before[key], after[key]) {
+			t.Errorf("%s: %s is written twice", when, key)
+		}
+	}
+	if len(after) != len(reference) {
+		t.Errorf("%s: %d items, want %d", when, len(after), len(reference))
+	}
+	return int(calls.Load()) < n
+}
+
+// TestRedeliveryThatIsKilledAfterAnyCallIsProcessedInTheEnd kills the operator's
+// command at each of its calls, has it repeated, and the worker woken by either.
+func TestRedeliveryThatIsKilledAfterAnyCallIsProcessedInTheEnd(t *testing.T) {
+	t.Parallel()
+	for n := 1; ; n++ {
+		r := newRig(t)
+		d := github("a", "push", 0)
+		record := r.arrive(t, d, push("infra", born))
+		invoke(t, r.failing(), record)
+		var calls atomic.Int32
+		operator := r.over(r.env.WithFaults(killedAt(n, &calls))).deliveries
+		_, err := operator.Redeliver(t.Context(), "github", "a", r.clock)
+		if err != nil && n%2 == 0 { // repeated, or found by the schedule if it had been done
+			if _, err := r.deliveries.Redeliver(t.Context(), "github", "a", r.clock); err != nil {
+				t.Fatal(err)
+			}
+		}
+		r.clock = r.clock.Add(7 * time.Hour) // nobody was woken
+		if r.sweepOnce(t, r.worker); r.state(t, d).State != delivery.Done {
+			t.Errorf("killed at call %d: %+v", n, r.state(t, d))
+		}
+		if int(calls.Load()) < n {
+			if n < 4 {
+				t.Errorf("a redelivery takes %d calls; some are missing", n-1)
+			}
+			return
+		}
+	}
+}

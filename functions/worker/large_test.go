@@ -1,0 +1,92 @@
+package main
+
+import (
+	"fmt"
+	"strings"
+	"sync/atomic"
+	"testing"
+
+	"github.com/opsplane/opsplane/infra/storagetest"
+	"github.com/opsplane/opsplane/shared/delivery"
+	"github.com/opsplane/opsplane/shared/repository"
+)
+
+// installed is the body that tells of an installation of n repositories, as
+// GitHub shapes it.
+func installed(n int) string {
+	var b strings.Builder
+	b.WriteString(`{"action":"created","installation":{"id":42,"account":{"login":"acme-corp","type":"Organization"},"updated_at":"2026-11-02T08:00:00Z"},"repositories":[`)
+	for i := range n {
+		if i > 0 {
+			b.WriteString(",")
+		}
+		fmt.Fprintf(&b, `{"id":%d,"node_id":"R_kgDOCyMr%06x","name":"some-service-name-%d","full_name":"acme-corp/some-service-name-%[3]d","private":true}`, 186_853_002+i, i, i)
+	}
+	return b.String() + "]}"
+}
+
+func TestLargestBodyIsProcessed(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	var commits strings.Builder
+	for n := 0; commits.Len() < 5_900_000; n++ {
+		fmt.Fprintf(&commits, `{"id":"%040x","message":"change %d","added":[],"removed":[],"modified":["main.tf"]},`, n, n)
+	}
+	body := strings.TrimSuffix(push("infra", born), "}") + `,"commits":[` + strings.TrimSuffix(commits.String(), ",") + `]}`
+	d := github("a", "push", 0)
+	if n := invoke(t, r.worker, r.arrive(t, d, body)); n != 1 || r.state(t, d).State != delivery.Done {
+		t.Errorf("got %+v", r.state(t, d))
+	}
+	if repo, err := r.facts.repositories.Get(t.Context(), "github", "42", "7"); err != nil || repo.Name != "infra" {
+		t.Errorf("repository %+v, %v", repo, err)
+	}
+}
+
+// TestInstallationOfVeryManyRepositoriesGoesOnWhereItWas has the first try fail
+// behind a slice: the next one keeps only what is left.
+func TestInstallationOfVeryManyRepositoriesGoesOnWhereItWas(t *testing.T) {
+	t.Parallel()
+	const n = 2*slice + slice/2
+	r := newRig(t)
+	d := github("a", "installation", 0)
+	d.Repository = ""
+	record := r.arrive(t, d, installed(n))
+	var calls atomic.Int32
+	f := storagetest.Faults{Choose: func(string) storagetest.Fault {
+		if calls.Add(1) > slice {
+			return storagetest.Fault{Kind: storagetest.Refuse}
+		}
+		return storagetest.Fault{}
+	}}
+	first := r.over(r.env)
+	first.facts.repositories.DB = r.env.WithFaults(&f).DynamoDB
+	invoke(t, first, record)
+	got := r.state(t, d)
+	if got.State != delivery.Received || got.Applied != 1+slice || got.Tries != 0 {
+		t.Fatalf("after the first try: %+v", got)
+	}
+	var counted storagetest.Faults
+	second := r.over(r.env)
+	second.facts.repositories.DB = r.env.WithFaults(&counted).DynamoDB
+	// The stream tells of it as of a redelivery.
+	if invoke(t, second, record); r.state(t, d).State != delivery.Done {
+		t.Fatalf("after the second try: %+v", r.state(t, d))
+	}
+	if calls := counted.Calls("UpdateItem"); calls != n-slice {
+		t.Errorf("the second try makes %d calls for the %d that are left", calls, n-slice)
+	}
+	count, page := 0, repository.Query{Limit: 1000}
+	for {
+		list, err := r.facts.repositories.List(t.Context(), "github", "42", page)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if count += len(list); len(list) < page.Limit {
+			break
+		}
+		page.After = list[len(list)-1].Cursor()
+	}
+	if count != n {
+		t.Errorf("%d of %d repositories are known", count, n)
+	}
+}
