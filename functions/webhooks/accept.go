@@ -8,6 +8,7 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/opsplane/opsplane/shared/delivery"
@@ -56,12 +57,8 @@ func decode(r *http.Request, p post) (post, error) {
 
 // acceptGitHub stores a delivery that GitHub has signed.
 func (w *webhooks) acceptGitHub(ctx context.Context, call httpapi.Call, p post) (httpapi.Empty, error) {
-	text, err := w.github.Text(ctx, call.Now)
-	if err != nil {
-		return httpapi.Empty{}, configured(err)
-	}
-	if !webhook.Signed(text, p.body, p.proof) {
-		return httpapi.Empty{}, fault.ErrForbidden
+	if err := w.signed(ctx, call.Now, p); err != nil {
+		return httpapi.Empty{}, err
 	}
 	if p.event == "ping" {
 		return httpapi.Empty{}, nil // GitHub asks whether somebody is here
@@ -69,6 +66,24 @@ func (w *webhooks) acceptGitHub(ctx context.Context, call httpapi.Call, p post) 
 	// What cannot be read is kept all the same: the worker says why.
 	e, _ := vcsevent.GitHub(p.event, p.body)
 	return httpapi.Empty{}, w.accept(ctx, call, "github", e, p)
+}
+
+// signed refuses a delivery that is not signed with any word of GitHub's webhook
+// secret: while it is rotated, it is two. What no known word has signed is tried
+// with the latest ones, as the secret may just have been changed.
+func (w *webhooks) signed(ctx context.Context, now time.Time, p post) error {
+	for _, read := range []func(context.Context, time.Time) (string, error){w.github.Text, w.github.LatestText} {
+		text, err := read(ctx, now)
+		if err != nil {
+			return configured(err)
+		}
+		for word := range strings.FieldsSeq(text) {
+			if webhook.Signed(word, p.body, p.proof) {
+				return nil
+			}
+		}
+	}
+	return fault.ErrForbidden
 }
 
 // acceptGitLab stores a delivery that comes with an installation's token.

@@ -346,3 +346,38 @@ func TestLargestBodiesAreStoredOrRefusedVisibly(t *testing.T) {
 		t.Errorf("stored %+v", list)
 	}
 }
+
+func TestGitHubsSecretIsRotatedWithoutLosingADelivery(t *testing.T) {
+	r := newRig(t, "github", "server")
+	secret := func(text string) {
+		t.Helper()
+		if err := os.WriteFile(filepath.Join(r.secrets, "github"), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	n := 0
+	expect := func(when, word string, status int) {
+		t.Helper()
+		n++
+		headers := fromGitHub(body, fmt.Sprint("d", n))
+		headers["X-Hub-Signature-256"] = signature(word, body)
+		if answer := r.post(t, githubEvents, body, headers); answer.StatusCode != status {
+			t.Errorf("%s: got %d, want %d", when, answer.StatusCode, status)
+		}
+	}
+	expect("before", githubSecret, 200)
+	secret("the-new-one\n" + githubSecret + "\n")
+	expect("within a second of the last reading", "the-new-one", 403)
+	r.now = r.now.Add(time.Second)
+	expect("the new one, which nobody has read yet", "the-new-one", 200)
+	expect("the old one beside it", githubSecret, 200)
+	expect("one that is neither", "another", 403)
+	expect("both as one", "the-new-one\n"+githubSecret, 403)
+	secret("the-new-one\n")
+	r.now = r.now.Add(10 * time.Minute)
+	expect("the old one when it was dropped", githubSecret, 403)
+	expect("the new one alone", "the-new-one", 200)
+	if list := r.stored(t, "github", "42"); len(list) != 4 {
+		t.Errorf("stored %d", len(list))
+	}
+}

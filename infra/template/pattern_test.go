@@ -20,7 +20,7 @@ func TestPatternMatchesRecordsWithAllItsMembers(t *testing.T) {
 		`{"eventName":"INSERT","dynamodb":{"NewImage":{"state":{"N":"received"},"tries":{"N":"0"}}}}`:                false,
 		`{"eventName":"INSERT","dynamodb":{"NewImage":{"state":"received","tries":{"N":"0"}}}}`:                      false,
 		`{"eventName":["INSERT"],"dynamodb":{"NewImage":{"state":{"S":"received"},"tries":{"N":"0"}}}}`:              false,
-		`{"eventName":"INSERT","dynamodb":{}}`: false,
+		`{"eventName":"INSERT","dynamodb":{}}`:                                                                       false,
 	} {
 		var record any
 		if err := json.Unmarshal([]byte(text), &record); err != nil {
@@ -34,17 +34,17 @@ func TestPatternMatchesRecordsWithAllItsMembers(t *testing.T) {
 
 func TestPatternThatIsNotUnderstoodIsRefused(t *testing.T) {
 	for text, want := range map[string]string{
-		``:                            "no JSON",
-		`{"a":["b"]} {}`:              "something follows",
-		`["a"]`:                       "no object",
-		`{}`:                          "without members",
-		`{"a":{}}`:                    "without members",
-		`{"a":[]}`:                    "empty list",
-		`{"a":"b"}`:                   "only objects, and lists of texts",
-		`{"a":[1]}`:                   "only texts",
-		`{"a":[null]}`:                "only texts",
+		``:                             "no JSON",
+		`{"a":["b"]} {}`:               "something follows",
+		`["a"]`:                        "no object",
+		`{}`:                           "without members",
+		`{"a":{}}`:                     "without members",
+		`{"a":[]}`:                     "empty list",
+		`{"a":"b"}`:                    "only objects, and lists of texts",
+		`{"a":[1]}`:                    "only texts",
+		`{"a":[null]}`:                 "only texts",
 		`{"a":{"b":[{"prefix":"x"}]}}`: "b: map[prefix:x]: only texts",
-		`{"$or":[{"a":["b"]}]}`:       "only texts",
+		`{"$or":[{"a":["b"]}]}`:        "only texts",
 	} {
 		if _, err := ParsePattern(text); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: got %v, want an error with %q", text, err, want)

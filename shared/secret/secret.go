@@ -92,6 +92,12 @@ func (s *Secret) Text(ctx context.Context, now time.Time) (string, error) {
 	return s.asOf(ctx, now, Fresh)
 }
 
+// LatestText is Text as of at most Early before now. It is for what Text does not
+// explain.
+func (s *Secret) LatestText(ctx context.Context, now time.Time) (string, error) {
+	return s.asOf(ctx, now, Early)
+}
+
 // asOf answers the secret as it was at most age before now.
 func (s *Secret) asOf(ctx context.Context, now time.Time, age time.Duration) (string, error) {
 	if !s.Configured() {
