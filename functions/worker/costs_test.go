@@ -17,6 +17,7 @@ func TestDeliveriesUseWhatTheDocumentSays(t *testing.T) {
 		"delivery that changes one":         processing("pull_request", open("One", 0), open("Two", time.Minute)),
 		"delivery that tells nothing":       processing("star", `{"action":"created","installation":{"id":42}}`),
 		"delivery that cannot be read":      processing("pull_request", `{"installation":`),
+		"sweep that finds nothing":          sweeping,
 	}, "Worker")
 }
 
@@ -44,4 +45,18 @@ func processing(event string, bodies ...string) costs.Scenario {
 		invoke(t, r.worker, last)
 		return m
 	}
+}
+
+// sweeping counts a scheduled run beside a delivery that is not due.
+func sweeping(t *testing.T) *costs.Meter {
+	env, m := costs.New(t)
+	r := &rig{env: env, clock: born.Add(time.Minute)}
+	r.worker = r.over(env)
+	r.arrive(t, github("a", "push", 0), push("infra", born))
+	metered := *env
+	metered.DynamoDB = m.DynamoDB()
+	m.Start()
+	m.Invoke("worker")
+	r.sweepOnce(t, r.over(&metered))
+	return m
 }
