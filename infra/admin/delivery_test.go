@@ -53,7 +53,8 @@ func TestDeliveriesAreListedShownAndRedelivered(t *testing.T) {
 	r.must("delivery parked --limit 1", "stuck ")
 	r.must("delivery show --vcs github a-1", "stuck: nobody tries it any more")
 	r.refused("delivery show --vcs gitlab a-1", "no delivery")
-	for _, line := range []string{"delivery list", "delivery show --vcs github", "delivery list --vcs github --limit 0", "delivery redeliver a-1",
+	for _, line := range []string{
+		"delivery list", "delivery show --vcs github", "delivery list --vcs github --limit 0", "delivery redeliver a-1",
 		"delivery list --vcs git", "delivery show --vcs GitHub a-1", "delivery list --vcs github --state over", "delivery list --vcs github --before yesterday",
 		"delivery parked --limit 1001", "delivery parked a-1",
 	} {

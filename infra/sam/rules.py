@@ -133,7 +133,7 @@ GRANTS = {
         ("dynamodb:ListStreams", "*", None),
         ("dynamodb:GetItem", "DeliveriesTable.Arn", ("ID#*",)),
         ("dynamodb:UpdateItem", "DeliveriesTable.Arn", ("github#*", "gitlab#*")),
-        ("dynamodb:Query", "${DeliveriesTable.Arn}/index/by_due", ("received-*", "parked", "stuck")),
+        ("dynamodb:Query", "${DeliveriesTable.Arn}/index/by_due", None),
         ("dynamodb:UpdateItem", "OperationsTable.Arn", ("INSTALLATION#*",)),
         ("dynamodb:PutItem", "OperationsTable.Arn", ("TASK#*", "TASKS")),
         ("dynamodb:UpdateItem", "VcsTable.Arn", ("REPOSITORIES#*", "PULLS#*")),

@@ -302,3 +302,35 @@ func TestParkedDeliveriesOfAllInstallationsAreListedStuckOnesFirst(t *testing.T)
 		}
 	}
 }
+
+func TestTryThatIsContinuedKeepsWhatItHasDone(t *testing.T) {
+	t.Parallel()
+	s, _ := store(t)
+	ctx := context.Background()
+	accept(t, s, arrived("a", 0), "{}")
+	first := begin(t, s, arrived("a", 0))
+	first.Applied = 1000
+	if _, err := s.Continue(ctx, first, born); err != nil {
+		t.Fatal(err)
+	}
+	if got := get(t, s, "a"); got.State != delivery.Received || got.Tries != 0 || got.Begun != 0 || got.Applied != 1000 {
+		t.Errorf("continued: %+v", got)
+	}
+	if due(t, s, born.Add(delivery.Lease)) != 1 {
+		t.Error("what nobody is woken for is never due")
+	}
+	second := begin(t, s, arrived("a", 0))
+	if _, err := s.Continue(ctx, first, born); !errors.Is(err, delivery.ErrOver) {
+		t.Errorf("the first try once more: %v", err)
+	}
+	if _, err := s.Park(ctx, second, "x", born); err != nil {
+		t.Fatal(err)
+	}
+	if got := get(t, s, "a"); got.Applied != 1000 {
+		t.Errorf("parked: %+v", got)
+	}
+	redeliver(t, s)
+	if got := begin(t, s, arrived("a", 0)); got.Applied != 0 {
+		t.Errorf("an operator has all of it done again: %+v", got)
+	}
+}
