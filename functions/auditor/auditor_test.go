@@ -127,7 +127,7 @@ func (r *rig) life(t *testing.T) []did {
 		{"hear of its new name", func() error { return seen("15", "platform", "3") }, "repository.change"},
 		{"remove it", func() error {
 			removal := repository.RemovalTask(u.ID, "github", "42", "7", "4")
-			_, err := repositories.Gone(ctx, by("16"), "github", "42", "7", "4", tasks.Writes(by("16"), removal))
+			err := repositories.Gone(ctx, by("16"), "github", "42", "7", "4", tasks.Writes(by("16"), removal))
 			if err == nil {
 				run, err = tasks.Begin(ctx, removal.ID, born)
 			}

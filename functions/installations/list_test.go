@@ -143,7 +143,7 @@ func TestRepositoriesArePagedByNameAndEqualNamesAreNotSkipped(t *testing.T) {
 	}
 	r.repository(t, "5", "77", "elsewhere")
 	r.repository(t, "42", "6", "gone")
-	if _, err := r.repositories.Gone(t.Context(), author(), "github", "42", "6", "2", nil); err != nil {
+	if err := r.repositories.Gone(t.Context(), author(), "github", "42", "6", "2", nil); err != nil {
 		t.Fatal(err)
 	}
 	want := "[[B/3 a/1] [b/5 b/9] [b/10 b-2/4] [ä/2]]"

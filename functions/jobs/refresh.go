@@ -95,7 +95,8 @@ func (r *refresh) step(ctx context.Context, run *task.Run, author change.Author)
 // which they happened: what happened in this second comes behind it, so that an
 // answer that is a moment older does not hide it.
 func askedAt(now time.Time, task string) string {
-	return vcsevent.Version{At: now.Truncate(time.Second).Add(-time.Millisecond)}.Text(task)
+	at := now.Truncate(time.Second).Add(-time.Millisecond)
+	return vcsevent.Version{At: at}.Text(at, task)
 }
 
 // list takes in one page.
@@ -138,7 +139,7 @@ func (r *refresh) compare(ctx context.Context, run *task.Run, author change.Auth
 			return false, nil
 		}
 		removal := repository.RemovalTask("", run.VCS, run.Installation, k.ID, at.Began)
-		_, err := r.repositories.Gone(ctx, author, run.VCS, run.Installation, k.ID, at.Began, r.tasks.Writes(author, removal))
+		_, err := r.repositories.Remove(ctx, author, run.VCS, run.Installation, k.ID, at.Began, r.tasks.Writes(author, removal))
 		if err != nil {
 			return false, err
 		}

@@ -144,7 +144,7 @@ func TestNewerEventsStandAgainstARefresh(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
 	r.github.Install("42", many(2)...)
-	later := vcsevent.Version{At: r.clock.Truncate(time.Second)}.Text("delivery")
+	later := vcsevent.Version{At: r.clock.Truncate(time.Second)}.Text(r.clock, "delivery")
 	seen := repository.Seen{ID: "1", Owner: "acme", Name: "renamed"}
 	if err := r.repositories.Apply(t.Context(), r.author(), "github", "42", seen, later); err != nil {
 		t.Fatal(err)

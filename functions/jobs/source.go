@@ -29,8 +29,7 @@ func (g github) page(ctx context.Context, installation string, number int, thoro
 	group.SetLimit(looking)
 	for i, r := range page.Repositories {
 		found.seen[i] = repository.Seen{
-			ID: r.ID, Owner: r.Owner, Name: r.Name, Private: &r.Private,
-			Details: &repository.Details{DefaultBranch: r.DefaultBranch, Archived: r.Archived},
+			ID: r.ID, Owner: r.Owner, Name: r.Name, Private: &r.Private, Archived: &r.Archived, DefaultBranch: r.DefaultBranch,
 		}
 		if !thorough {
 			continue
@@ -66,8 +65,7 @@ func (g gitlab) page(ctx context.Context, installation string, number int, _ boo
 	found := listed{next: page.Next, total: page.Total, seen: make([]repository.Seen, len(page.Projects))}
 	for i, p := range page.Projects {
 		found.seen[i] = repository.Seen{
-			ID: p.ID, Owner: p.Owner, Name: p.Name, Private: &p.Private,
-			Details: &repository.Details{DefaultBranch: p.DefaultBranch, Archived: p.Archived},
+			ID: p.ID, Owner: p.Owner, Name: p.Name, Private: &p.Private, Archived: &p.Archived, DefaultBranch: p.DefaultBranch,
 		}
 	}
 	return found, nil

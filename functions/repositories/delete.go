@@ -50,10 +50,10 @@ func (r *repositories) delete(ctx context.Context, call httpapi.Call, d deletion
 	if err := r.allowed(ctx, d, account); err != nil {
 		return started{}, err
 	}
-	version := vcsevent.Version{At: call.Now, Rank: vcsevent.RankRemoved}.Text(call.Author().Request)
+	version := vcsevent.Version{At: call.Now, Rank: vcsevent.RankRemoved}.Text(call.Now, call.Author().Request)
 	removal := repository.RemovalTask(call.Caller.User, in.VCS, in.Installation, d.id, version)
 	author := call.Author()
-	done, err := r.known.Gone(ctx, author, in.VCS, in.Installation, d.id, version, r.tasks.Writes(author, removal))
+	done, err := r.known.Remove(ctx, author, in.VCS, in.Installation, d.id, version, r.tasks.Writes(author, removal))
 	if err == nil && !done {
 		err = fault.Busyf("CONTENDED", "the host has just told something of the repository: ask again")
 	}

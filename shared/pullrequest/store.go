@@ -32,10 +32,12 @@ const attempts = 4
 
 // Apply takes in what a fact of a version tells of a pull request, unless a
 // newer one is known, so that facts may come in any order and again. Author,
-// time and commit of the merge, which not every fact tells, stay where it does
-// not. Versions are compared as texts. Where the check, which is one of the
-// repository, does not hold, nothing is changed.
-func (s Store) Apply(ctx context.Context, author change.Author, vcs, installation string, p PullRequest, version string, check types.TransactWriteItem) error {
+// time and commit of the merge stay where a fact does not tell them; no two facts
+// tell them differently. Versions are compared as texts. NotEmptied is the check
+// of the pull request's repository, as of the version, that the transaction is
+// made with (repository.Store.NotEmptied): where it does not hold, nothing is
+// changed.
+func (s Store) Apply(ctx context.Context, author change.Author, vcs, installation string, p PullRequest, version string, notEmptied types.TransactWriteItem) error {
 	at := partition(vcs, installation)
 	at["sk"] = attr.String(p.Cursor())
 	values, names := attr.Item{":version": attr.String(version)}, map[string]string{}
@@ -50,7 +52,7 @@ func (s Store) Apply(ctx context.Context, author change.Author, vcs, installatio
 			ConditionExpression:      aws.String("attribute_not_exists(seen) OR seen < :version"),
 			ExpressionAttributeNames: names, ExpressionAttributeValues: values,
 		}},
-		check,
+		notEmptied,
 	}
 	var err error
 	for n := range attempts {
@@ -80,8 +82,8 @@ func (s Store) complete(ctx context.Context, author change.Author, at attr.Item,
 			ConditionExpression:      aws.String("attribute_exists(seen) AND attribute_not_exists(#name)"),
 			ExpressionAttributeNames: map[string]string{"#name": name}, ExpressionAttributeValues: values,
 		})
-		var unmet *types.ConditionalCheckFailedException
-		if err != nil && !errors.As(err, &unmet) {
+		var known *types.ConditionalCheckFailedException
+		if err != nil && !errors.As(err, &known) {
 			return fmt.Errorf("write pull request: %w", err)
 		}
 	}

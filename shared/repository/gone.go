@@ -3,6 +3,7 @@ package repository
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -39,44 +40,48 @@ func RemovalTask(owner, vcs, installation, id, version string) task.Task {
 	return t
 }
 
-// attempts bounds how often a transaction is made that meets others.
-const attempts = 4
-
 // Gone takes in that a repository no longer belongs to the installation, as of
-// a version, in one transaction with the writes that make its RemovalTask. It
-// reports whether it did: false if something newer is known, and so nothing was
-// changed.
-func (s Store) Gone(ctx context.Context, author change.Author, vcs, installation, id, version string, writes []types.TransactWriteItem) (bool, error) {
-	gone := types.TransactWriteItem{Update: s.update(author, key(vcs, installation, id), version, fact{
-		version: "seen",
-		set: attr.Item{
-			"id": attr.String(id), "gone": attr.Bool(true), "emptied": attr.String(version), "ttl": attr.Time(author.At.Add(Keep)),
+// a version, in one transaction with the writes that make its RemovalTask. A
+// repository that is there as of a later version stays, but without what it had
+// before. Doing it again, or as of an older version, changes nothing.
+func (s Store) Gone(ctx context.Context, author change.Author, vcs, installation, id, version string, writes []types.TransactWriteItem) error {
+	_, err := s.gone(ctx, author, vcs, installation, id, version, writes, func(known) bool { return true })
+	return err
+}
+
+// Remove is Gone where it is decided here, because of what is known of the
+// repository. It reports whether it is gone by that: false if something newer is
+// known by now, and so nothing was changed.
+func (s Store) Remove(ctx context.Context, author change.Author, vcs, installation, id, version string, writes []types.TransactWriteItem) (bool, error) {
+	return s.gone(ctx, author, vcs, installation, id, version, writes, func(before known) bool { return before.there < version })
+}
+
+func (s Store) gone(ctx context.Context, author change.Author, vcs, installation, id, version string, writes []types.TransactWriteItem, wanted func(known) bool) (bool, error) {
+	at, fact := key(vcs, installation, id), known{emptied: version}
+	first := s.set(author, at, fact.attributes(id), "by_name")
+	first.only("attribute_not_exists(listed)")
+	first.only(first.older("emptied", version))
+	first.only(first.older("seen", version))
+	return s.take(ctx, author, at, id, fact, first, taking{
+		wanted: wanted,
+		write: func(ctx context.Context, u *types.Update) (attr.Item, error) {
+			_, err := s.DB.TransactWriteItems(ctx, &dynamodb.TransactWriteItemsInput{
+				TransactItems: append([]types.TransactWriteItem{{Update: u}}, writes...),
+			})
+			var canceled *types.TransactionCanceledException
+			if errors.As(err, &canceled) && awsclient.ConditionFailed(err, 0) {
+				return canceled.CancellationReasons[0].Item, errUnmet
+			}
+			return nil, err
 		},
-		remove: []string{"by_name"},
-	})}
-	var err error
-	for n := range attempts {
-		if err := awsclient.Pause(ctx, n); err != nil {
-			return false, err
-		}
-		_, err = s.DB.TransactWriteItems(ctx, &dynamodb.TransactWriteItemsInput{
-			TransactItems: append([]types.TransactWriteItem{gone}, writes...),
-		})
-		switch {
-		case err == nil:
-			return true, nil
-		case awsclient.ConditionFailed(err, 0):
-			return false, nil
-		case !awsclient.Overtaken(err):
-			return false, fmt.Errorf("remove repository: %w", err)
-		}
-	}
-	return false, fmt.Errorf("remove repository: %w", err)
+	})
 }
 
 // NotEmptied is the check of a transaction that writes a fact of a version about
 // something within the repository: what was removed with the repository does not
-// come back by a fact that arrives late.
+// come back by a fact that is older, also if the repository is back. When it was
+// given back, hosts do not say: of what happened in between, and is told only
+// after the loss, nothing is kept.
 func (s Store) NotEmptied(vcs, installation, id, version string) types.TransactWriteItem {
 	return types.TransactWriteItem{ConditionCheck: &types.ConditionCheck{
 		TableName: &s.Table, Key: key(vcs, installation, id),
@@ -88,7 +93,8 @@ func (s Store) NotEmptied(vcs, installation, id, version string) types.TransactW
 // Known is a repository as a refresh compares it with what the host lists.
 type Known struct {
 	ID string
-	// Version is that of the newest fact that says it exists.
+	// Version is that of the newest fact that proves that it is there; empty if
+	// none had a time.
 	Version string
 }
 

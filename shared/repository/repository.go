@@ -1,6 +1,8 @@
 // Package repository keeps the repositories of the installations, as far as
-// the VCS hosts have told. Its invariant: what is stored is the newest fact
-// that was told, in whatever order and however often facts arrive.
+// the VCS hosts have told. Its invariant: what is stored is, part by part, the
+// newest that was told, in whatever order and however often facts arrive. That a
+// repository is there is told apart from what it is like: many facts describe
+// one, and few prove that it is there now.
 package repository
 
 import (
@@ -32,23 +34,14 @@ func (r Repository) Cursor() string { return cursor(r.Name, r.ID) }
 // cursor sorts by name, byte by byte, then by id.
 func cursor(name, id string) string { return name + "\x00" + padded(id) }
 
-// Seen is a fact about a repository that exists.
+// Seen describes a repository.
 type Seen struct {
 	// ID, Owner and Name are always known.
 	ID, Owner, Name string
-	// Private is nil where the fact does not tell.
-	Private *bool
-	// DefaultBranch and Archived come together: nil where the fact does not
-	// tell them.
-	Details *Details
-	// Setup is nil where the fact does not tell.
-	Setup *bool
-}
-
-// Details are what only some facts tell of a repository.
-type Details struct {
-	DefaultBranch string
-	Archived      bool
+	// Private, Archived and Setup are nil, and DefaultBranch is empty, where they
+	// are not told.
+	Private, Archived, Setup *bool
+	DefaultBranch            string
 }
 
 // Keep is how long it is remembered that a repository is gone: longer than a

@@ -3,11 +3,13 @@ package task
 import (
 	"context"
 	"errors"
+	"fmt"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+	"github.com/google/uuid"
 
 	"github.com/opsplane/opsplane/shared/attr"
 	"github.com/opsplane/opsplane/shared/change"
@@ -57,3 +59,25 @@ func (s Store) CreateOnce(ctx context.Context, author change.Author, t Task, now
 	t.State, t.UpdatedAt = Pending, author.At.UTC().Truncate(time.Second)
 	return t, nil
 }
+
+// quiet is how long a task of Gather waits for more that asks for it.
+const quiet = 5 * time.Minute
+
+// Gather makes a task of the server's own that something asks for which happened
+// at author.At. What asks for the same kind at the same installation within the
+// same five minutes gets one task, which begins when they are over: so whatever
+// asks, and however often, is followed by a task, and by at most one in five
+// minutes. The id of t is ignored.
+func (s Store) Gather(ctx context.Context, author change.Author, t Task) error {
+	due := author.At.Truncate(quiet).Add(quiet)
+	t.ID = uuid.NewSHA1(gathered, fmt.Appendf(nil, "%s#%s#%s#%d", t.Kind, t.VCS, t.Installation, due.UnixMilli())).String()
+	t.Name = Title(t.Kind, t.ID, t.Installation)
+	err := s.transact(ctx, s.writes(author, t, due))
+	if errors.Is(err, ErrLost) {
+		return nil // it is there
+	}
+	return err
+}
+
+// gathered is the name space of the ids of such tasks.
+var gathered = uuid.MustParse("5f6e2b0c-9f0e-4d0a-8f53-3c1f6f0a7f21")

@@ -93,6 +93,11 @@ func (s Store) Create(ctx context.Context, author change.Author, t Task) error {
 // Writes are the two writes of Create, for a transaction that makes a task
 // together with what it is about.
 func (s Store) Writes(author change.Author, t Task) []types.TransactWriteItem {
+	return s.writes(author, t, author.At)
+}
+
+// writes are those of a task that is due at a time.
+func (s Store) writes(author change.Author, t Task, due time.Time) []types.TransactWriteItem {
 	item := key(t.ID)
 	for name, value := range map[string]string{
 		"kind": string(t.Kind), "owner": t.Owner, "name": t.Name, "note": t.Note, "state": string(Pending),
@@ -103,11 +108,11 @@ func (s Store) Writes(author change.Author, t Task) []types.TransactWriteItem {
 		}
 	}
 	item["created_at"], item["updated_at"], item["ttl"] = attr.Time(author.At), attr.Time(author.At), attr.Time(author.At.Add(Keep))
-	item["wake"] = attr.Int(author.At.UnixMilli())
+	item["wake"] = attr.Int(due.UnixMilli())
 	author.AddTo(item)
 	return []types.TransactWriteItem{
 		{Put: &types.Put{TableName: &s.Table, Item: item, ConditionExpression: aws.String("attribute_not_exists(pk)")}},
-		s.remind(t.ID, author.At),
+		s.remind(t.ID, due),
 	}
 }
 

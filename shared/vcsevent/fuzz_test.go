@@ -20,6 +20,13 @@ func FuzzDelivery(f *testing.F) {
 		f.Add(p.Event, []byte(p.Body))
 	}
 	f.Add("installation_repositories", with(`"repositories_added":[{"id":8,"full_name":"acme/new"}],"repositories_removed":[{"id":9}]`))
+	f.Add("installation_repositories", with(`"action":"removed","repositories_removed":[{"id":8,"full_name":"acme/old"},{"id":0}]`))
+	f.Add("installation_target", with(`"action":"renamed","account":{"login":"acme2","updated_at":"2026-11-02T09:00:00Z"}`))
+	f.Add("repository", with(`"action":"deleted",`+aRepository))
+	f.Add("Project Hook", []byte(`{"event_name":"project_destroy","project_id":501,"path_with_namespace":"acme/infra","updated_at":"2026-11-02T09:00:00Z"}`))
+	f.Add("Subgroup Hook", []byte(`{"event_name":"subgroup_destroy","group_id":78,"full_path":"acme/sub","parent_group_id":77}`))
+	f.Add("Merge Request Hook", []byte(`{"project":{"id":1,"path_with_namespace":"a/b"},"object_attributes":{"iid":1,"state":"closed","source_branch":"a",`+
+		`"target_branch":"b","updated_at":"2026-11-03 13:00:00 UTC","last_commit":null}}`))
 	f.Fuzz(func(t *testing.T, event string, body []byte) {
 		for _, read := range []func(string, []byte) (vcsevent.Event, error){vcsevent.GitHub, gitlab} {
 			e, err := read(event, body)
@@ -63,22 +70,36 @@ func check(t *testing.T, c vcsevent.Change) {
 			}
 		}
 	}
+	described := func(r vcsevent.Repository) {
+		t.Helper()
+		ids(r.ID)
+		need(1024, r.Owner, r.Name)
+		if strings.Contains(r.Name, "\x00") {
+			t.Fatal("a name has the sign that parts it from the id")
+		}
+	}
 	switch c := c.(type) {
 	case *vcsevent.InstallationSeen:
 		ids(c.ID)
 		need(255, c.Name)
+	case *vcsevent.InstallationRenamed:
+		ids(c.ID)
+		need(255, c.Name)
 	case *vcsevent.RepositorySeen:
-		ids(c.ID)
-		need(1024, c.Owner, c.Name)
-		if strings.Contains(c.Name, "\x00") {
-			t.Fatal("a name has the sign that parts it from the id")
+		described(c.Repository)
+		if c.There.Before(c.At) {
+			t.Fatal("it is described as of a time at which it may not have been there")
 		}
-	case *vcsevent.RepositoryGone:
-		ids(c.ID)
+	case *vcsevent.RepositoriesListed:
+		for _, r := range c.List {
+			described(r)
+		}
+	case *vcsevent.RepositoriesGone:
+		ids(c.IDs...)
 	case *vcsevent.PullRequestSeen:
 		ids(c.Repository)
-		need(1024, c.BaseBranch, c.Branch, c.SHA)
-		if c.Number <= 0 || len(c.Title) > 1024 || !utf8.ValidString(c.Title) || c.At.IsZero() {
+		need(1024, c.BaseBranch, c.Branch)
+		if c.Number <= 0 || len(c.Title) > 1024 || !utf8.ValidString(c.Title+c.SHA) || len(c.SHA) > 64 || c.At.IsZero() {
 			t.Fatalf("%+v", c)
 		}
 	}

@@ -3,13 +3,13 @@ package vcsevent
 import (
 	"encoding/json"
 	"strings"
-	"time"
 )
 
 // What is read of GitHub's payloads ("Webhook events and payloads", GitHub
 // documentation).
 type githubPayload struct {
 	Action              string             `json:"action"`
+	Account             githubAccount      `json:"account"`
 	Installation        githubInstallation `json:"installation"`
 	Repository          *githubRepository  `json:"repository"`
 	PullRequest         *githubPull        `json:"pull_request"`
@@ -18,9 +18,12 @@ type githubPayload struct {
 	RepositoriesRemoved []githubShort      `json:"repositories_removed"`
 }
 
+// githubAccount is an organisation or a user. Only events about accounts tell
+// when it was updated.
 type githubAccount struct {
-	Login string `json:"login"`
-	Type  string `json:"type"`
+	Login     string   `json:"login"`
+	Type      string   `json:"type"`
+	UpdatedAt hostTime `json:"updated_at"`
 }
 
 type githubInstallation struct {
@@ -47,7 +50,7 @@ func GitHub(event string, body []byte) (Event, error) {
 	if err := json.Unmarshal(body, &p); err != nil {
 		return e, undecodable("the body is not the JSON of this event")
 	}
-	e.Action = cut(p.Action, maxName)
+	e.Action = actionOf(p.Action)
 	var c checker
 	if p.Installation.ID != 0 {
 		e.Installation = c.id("installation.id", p.Installation.ID)
@@ -61,10 +64,12 @@ func GitHub(event string, body []byte) (Event, error) {
 	switch event {
 	case "installation":
 		e.Changes = p.installation(&c)
+	case "installation_target":
+		e.Changes = p.renamed(&c)
 	case "installation_repositories":
-		e.Changes = append(p.passing(&c), p.moved(&c)...)
+		e.Changes = append(p.mention(&c), p.givenAndTaken(&c)...)
 	default:
-		e.Changes = append(p.passing(&c), p.seen(&c, event)...)
+		e.Changes = append(p.mention(&c), p.repository(&c, event)...)
 	}
 	if c.err != nil {
 		e.Changes = nil
@@ -72,7 +77,9 @@ func GitHub(event string, body []byte) (Event, error) {
 	return e, c.err
 }
 
-// installation reads what the event of that name tells.
+// installation reads what the event of that name tells. GitHub moves updated_at
+// when an installation is suspended, and leaves it there when the suspension
+// ends.
 func (p *githubPayload) installation(c *checker) []Change {
 	i := &InstallationSeen{
 		ID: c.id("installation.id", p.Installation.ID), Name: c.name("installation.account.login", p.Installation.Account.Login, maxName),
@@ -81,20 +88,33 @@ func (p *githubPayload) installation(c *checker) []Change {
 	}
 	switch {
 	case p.Action == "deleted":
-		i.State, i.Rank = "uninstalled", rankGone // for good: who installs again gets another id
-	case p.Action == "suspend" || p.Action != "unsuspend" && !p.Installation.SuspendedAt.IsZero():
-		i.State, i.Rank = "suspended", rankClosed
+		i.State, i.Rank = "uninstalled", rankEnded // for good: who installs again gets another id
+	case p.Action == "unsuspend":
+		i.Rank = rankResumed
+	case p.Action == "suspend" || !p.Installation.SuspendedAt.IsZero():
+		i.State = "suspended"
 	}
 	changes := []Change{i}
 	if p.Action == "created" {
-		changes = append(changes, listed(c, "repositories", p.Repositories, i.At)...)
+		changes = append(changes, &RepositoriesListed{List: listed(c, "repositories", p.Repositories), Version: Version{At: i.At}})
 	}
 	return changes
 }
 
-// passing tells of the installation that a delivery names, by the account that
-// owns the repository where it names no account.
-func (p *githubPayload) passing(c *checker) []Change {
+// renamed reads that the account was renamed that has the installation.
+func (p *githubPayload) renamed(c *checker) []Change {
+	if p.Action != "renamed" {
+		return nil
+	}
+	return []Change{&InstallationRenamed{
+		ID: c.id("installation.id", p.Installation.ID), Name: c.name("account.login", p.Account.Login, maxName),
+		Version: Version{At: p.Account.UpdatedAt.Time},
+	}}
+}
+
+// mention tells that the installation exists that a delivery names, called as
+// the account that owns the repository where it names no account.
+func (p *githubPayload) mention(c *checker) []Change {
 	name := p.Installation.Account.Login
 	if name == "" && p.Repository != nil {
 		name = p.Repository.Owner.Login
@@ -107,24 +127,31 @@ func (p *githubPayload) passing(c *checker) []Change {
 	}}
 }
 
-// moved reads which repositories the installation was given and has lost. The
-// payload does not tell when.
-func (p *githubPayload) moved(c *checker) []Change {
-	changes := listed(c, "repositories_added", p.RepositoriesAdded, time.Time{})
-	for _, r := range p.RepositoriesRemoved {
-		changes = append(changes, &RepositoryGone{ID: c.id("repositories_removed.id", r.ID), Version: Version{Rank: rankGone}})
+// givenAndTaken reads which repositories the installation was given and has
+// lost. The payload does not tell when.
+func (p *githubPayload) givenAndTaken(c *checker) (changes []Change) {
+	if len(p.RepositoriesAdded) > 0 {
+		changes = append(changes, &RepositoriesListed{List: listed(c, "repositories_added", p.RepositoriesAdded)})
+	}
+	if len(p.RepositoriesRemoved) > 0 {
+		gone := &RepositoriesGone{Version: Version{Rank: rankGone}}
+		for _, r := range p.RepositoriesRemoved {
+			gone.IDs = append(gone.IDs, c.id("repositories_removed.id", r.ID))
+		}
+		changes = append(changes, gone)
 	}
 	return changes
 }
 
-// seen reads what a delivery tells of its repository and pull request.
-func (p *githubPayload) seen(c *checker, event string) []Change {
+// repository reads what a delivery tells of its repository and pull request. A
+// pull request that was updated says that its repository was there then.
+func (p *githubPayload) repository(c *checker, event string) []Change {
 	if p.Repository == nil {
 		return nil
 	}
 	r := p.Repository.seen(c)
 	if event == "repository" && p.Action == "deleted" {
-		return []Change{&RepositoryGone{ID: r.ID, Version: Version{At: r.At, Rank: rankGone}}}
+		return []Change{&RepositoriesGone{IDs: []string{r.ID}, Version: Version{At: r.At, Rank: rankGone}}}
 	}
 	changes := []Change{r}
 	if event == "pull_request" {
@@ -132,7 +159,9 @@ func (p *githubPayload) seen(c *checker, event string) []Change {
 			c.fail("pull_request is missing")
 			return nil
 		}
-		changes = append(changes, p.PullRequest.seen(c, r))
+		pull := p.PullRequest.seen(c, r.ID)
+		r.There = later(r.There, pull.At)
+		changes = append(changes, pull)
 	}
 	return changes
 }

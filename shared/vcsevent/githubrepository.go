@@ -1,7 +1,5 @@
 package vcsevent
 
-import "time"
-
 type githubRepository struct {
 	ID            int64         `json:"id"`
 	Name          string        `json:"name"`
@@ -14,29 +12,29 @@ type githubRepository struct {
 }
 
 // seen reads a whole repository. GitHub sets updated_at when its settings
-// change and pushed_at when it is pushed to; both describe the same state.
+// change and pushed_at when it is pushed to; both describe the same state. That
+// it was transferred is told to the account that has it from then on, and to
+// nobody else.
 func (r *githubRepository) seen(c *checker) *RepositorySeen {
-	at := r.UpdatedAt.Time
-	if r.PushedAt.After(at) {
-		at = r.PushedAt.Time
-	}
+	at := later(r.UpdatedAt.Time, r.PushedAt.Time)
 	return &RepositorySeen{
-		ID: c.id("repository.id", r.ID), Owner: c.name("repository.owner.login", r.Owner.Login, maxName),
-		Name: c.name("repository.name", r.Name, maxName), Private: &r.Private, Archived: &r.Archived,
-		DefaultBranch: c.name("repository.default_branch", r.DefaultBranch, maxBranch), Version: Version{At: at},
+		Repository: Repository{
+			ID: c.id("repository.id", r.ID), Owner: c.name("repository.owner.login", r.Owner.Login, maxName),
+			Name: c.name("repository.name", r.Name, maxName), Private: &r.Private, Archived: &r.Archived,
+			DefaultBranch: c.name("repository.default_branch", r.DefaultBranch, maxBranch),
+		},
+		There: at, Version: Version{At: at},
 	}
 }
 
 // listed reads repositories as installation events list them.
-func listed(c *checker, member string, list []githubShort, at time.Time) []Change {
-	changes := make([]Change, len(list))
+func listed(c *checker, member string, list []githubShort) []Repository {
+	found := make([]Repository, len(list))
 	for i, r := range list {
 		owner, name := split(c, member+".full_name", r.FullName)
-		changes[i] = &RepositorySeen{
-			ID: c.id(member+".id", r.ID), Owner: owner, Name: name, Private: &r.Private, Version: Version{At: at},
-		}
+		found[i] = Repository{ID: c.id(member+".id", r.ID), Owner: owner, Name: name, Private: &r.Private}
 	}
-	return changes
+	return found
 }
 
 type githubBranch struct {
@@ -59,7 +57,7 @@ type githubPull struct {
 }
 
 // seen reads a whole pull request, which GitHub sends with every action.
-func (p *githubPull) seen(c *checker, r *RepositorySeen) *PullRequestSeen {
+func (p *githubPull) seen(c *checker, repository string) *PullRequestSeen {
 	if p.Number <= 0 {
 		c.fail("pull_request.number is missing or is not above 0")
 	}
@@ -67,7 +65,7 @@ func (p *githubPull) seen(c *checker, r *RepositorySeen) *PullRequestSeen {
 		c.fail("pull_request.updated_at is missing")
 	}
 	seen := &PullRequestSeen{
-		Repository: r.ID, Number: p.Number, Title: cut(p.Title, maxTitle), Draft: p.Draft,
+		Repository: repository, Number: p.Number, Title: cut(p.Title, maxTitle), Draft: p.Draft,
 		User:       c.optional("pull_request.user.login", p.User.Login, maxName),
 		BaseBranch: c.name("pull_request.base.ref", p.Base.Ref, maxBranch), BaseSHA: c.name("pull_request.base.sha", p.Base.SHA, maxSHA),
 		Branch: c.name("pull_request.head.ref", p.Head.Ref, maxBranch), SHA: c.name("pull_request.head.sha", p.Head.SHA, maxSHA),
@@ -75,10 +73,10 @@ func (p *githubPull) seen(c *checker, r *RepositorySeen) *PullRequestSeen {
 	}
 	switch {
 	case p.Merged || !p.MergedAt.IsZero():
-		seen.State, seen.Rank = "merged", rankMerged
+		seen.State, seen.Rank = "merged", rankEnded
 		seen.MergedAt, seen.MergedSHA = p.MergedAt.Time, c.optional("pull_request.merge_commit_sha", p.MergeCommitSHA, maxSHA)
 	case p.State == "closed":
-		seen.State, seen.Rank = "closed", rankClosed
+		seen.State = "closed"
 	case p.State != "open":
 		c.fail("pull_request.state is neither open nor closed")
 	}

@@ -9,13 +9,13 @@ import (
 // What is read of GitLab's payloads ("Webhook events", "Group webhooks",
 // GitLab documentation).
 type gitlabPayload struct {
-	ObjectKind        string         `json:"object_kind"`
 	EventName         string         `json:"event_name"`
 	Project           *gitlabProject `json:"project"`
 	ObjectAttributes  *gitlabMerge   `json:"object_attributes"`
 	User              gitlabUser     `json:"user"`
 	ProjectID         int64          `json:"project_id"`
 	PathWithNamespace string         `json:"path_with_namespace"`
+	ProjectVisibility string         `json:"project_visibility"`
 	UpdatedAt         hostTime       `json:"updated_at"`
 }
 
@@ -30,8 +30,12 @@ type gitlabProject struct {
 	VisibilityLevel   *int   `json:"visibility_level"`
 }
 
-// gitlabPublic is the visibility level of projects that everybody sees.
-const gitlabPublic = 20
+// gitlabPublic is the visibility level of projects that everybody sees, and
+// gitlabPublicName what events of projects call it.
+const (
+	gitlabPublic     = 20
+	gitlabPublicName = "public"
+)
 
 type gitlabMerge struct {
 	IID            int64    `json:"iid"`
@@ -43,7 +47,6 @@ type gitlabMerge struct {
 	Draft          bool     `json:"draft"`
 	UpdatedAt      hostTime `json:"updated_at"`
 	MergeCommitSHA string   `json:"merge_commit_sha"`
-	OldRev         string   `json:"oldrev"`
 	LastCommit     struct {
 		ID string `json:"id"`
 	} `json:"last_commit"`
@@ -60,18 +63,20 @@ func GitLab(event, installation string, body []byte) (Event, error) {
 	if err := json.Unmarshal(body, &p); err != nil {
 		return e, undecodable("the body is not the JSON of this event")
 	}
-	e.Action = cut(p.EventName, maxName)
+	e.Action = actionOf(p.EventName)
 	if p.ObjectAttributes != nil {
-		e.Action = cut(p.ObjectAttributes.Action, maxName)
+		e.Action = actionOf(p.ObjectAttributes.Action)
 	}
 	var c checker
 	switch {
 	case p.Project != nil:
 		e.Repository = c.id("project.id", p.Project.ID)
-		e.Changes = p.seen(&c, event)
+		e.Changes = p.mentioned(&c, event)
 	case strings.HasPrefix(p.EventName, "project_"):
 		e.Repository = c.id("project_id", p.ProjectID)
 		e.Changes = p.project(&c)
+	case strings.HasPrefix(p.EventName, "subgroup_"):
+		e.Changes = []Change{&ProjectsMoved{}}
 	}
 	if c.err != nil {
 		e.Changes = nil
@@ -79,22 +84,30 @@ func GitLab(event, installation string, body []byte) (Event, error) {
 	return e, c.err
 }
 
-// project reads the events of a group's projects. GitLab does not tell there
-// what the default branch is, nor whether the project is archived.
+// project reads the events about projects. GitLab does not tell there what the
+// default branch is, nor whether the project is archived.
 func (p *gitlabPayload) project(c *checker) []Change {
 	id := c.id("project_id", p.ProjectID)
 	if p.EventName == "project_destroy" {
-		return []Change{&RepositoryGone{ID: id, Version: Version{At: p.UpdatedAt.Time, Rank: rankGone}}}
+		return []Change{&RepositoriesGone{IDs: []string{id}, Version: Version{At: p.UpdatedAt.Time, Rank: rankGone}}}
 	}
-	owner, name := namespace(c, "path_with_namespace", p.PathWithNamespace)
-	return []Change{&RepositorySeen{ID: id, Owner: owner, Name: name, Version: Version{At: p.UpdatedAt.Time}}}
+	seen := &RepositorySeen{Repository: Repository{ID: id}, There: p.UpdatedAt.Time, Version: Version{At: p.UpdatedAt.Time}}
+	seen.Owner, seen.Name = namespace(c, "path_with_namespace", p.PathWithNamespace)
+	if p.ProjectVisibility != "" {
+		private := p.ProjectVisibility != gitlabPublicName
+		seen.Private = &private
+	}
+	return []Change{seen}
 }
 
-// seen reads what a delivery tells of its project and merge request. The
-// project's description has no time of its own.
-func (p *gitlabPayload) seen(c *checker, event string) []Change {
-	owner, name := namespace(c, "project.path_with_namespace", p.Project.PathWithNamespace)
-	r := &RepositorySeen{ID: c.id("project.id", p.Project.ID), Owner: owner, Name: name}
+// mentioned reads what a delivery tells of its project and merge request. The
+// project's description has no time of its own: it is no older than the merge
+// request.
+func (p *gitlabPayload) mentioned(c *checker, event string) []Change {
+	r := &RepositorySeen{Repository: Repository{
+		ID: c.id("project.id", p.Project.ID), DefaultBranch: c.optional("project.default_branch", p.Project.DefaultBranch, maxBranch),
+	}}
+	r.Owner, r.Name = namespace(c, "project.path_with_namespace", p.Project.PathWithNamespace)
 	if level := p.Project.VisibilityLevel; level != nil {
 		private := *level < gitlabPublic
 		r.Private = &private
@@ -105,7 +118,9 @@ func (p *gitlabPayload) seen(c *checker, event string) []Change {
 			c.fail("object_attributes is missing")
 			return nil
 		}
-		changes = append(changes, p.ObjectAttributes.seen(c, r, p.User.Username))
+		merge := p.ObjectAttributes.seen(c, r.ID, p.User.Username)
+		r.There, r.At = merge.At, merge.At
+		changes = append(changes, merge)
 	}
 	return changes
 }
@@ -119,7 +134,7 @@ func namespace(c *checker, member, full string) (owner, name string) {
 // seen reads a merge request. Its base commit is not in the payload. GitLab
 // sends only the author's id, and no time of the merge: who opens it is its
 // author, and when it is merged is the time.
-func (m *gitlabMerge) seen(c *checker, r *RepositorySeen, user string) *PullRequestSeen {
+func (m *gitlabMerge) seen(c *checker, repository, user string) *PullRequestSeen {
 	if m.IID <= 0 {
 		c.fail("object_attributes.iid is missing or is not above 0")
 	}
@@ -127,10 +142,10 @@ func (m *gitlabMerge) seen(c *checker, r *RepositorySeen, user string) *PullRequ
 		c.fail("object_attributes.updated_at is missing")
 	}
 	seen := &PullRequestSeen{
-		Repository: r.ID, Number: m.IID, Title: cut(m.Title, maxTitle), Draft: m.Draft,
+		Repository: repository, Number: m.IID, Title: cut(m.Title, maxTitle), Draft: m.Draft,
 		BaseBranch: c.name("object_attributes.target_branch", m.TargetBranch, maxBranch),
 		Branch:     c.name("object_attributes.source_branch", m.SourceBranch, maxBranch),
-		SHA:        c.name("object_attributes.last_commit.id", m.LastCommit.ID, maxSHA),
+		SHA:        c.optional("object_attributes.last_commit.id", m.LastCommit.ID, maxSHA),
 		State:      "open", Version: Version{At: m.UpdatedAt.Time},
 	}
 	if m.Action == "open" {
@@ -139,9 +154,9 @@ func (m *gitlabMerge) seen(c *checker, r *RepositorySeen, user string) *PullRequ
 	switch m.State {
 	case "opened", "locked":
 	case "closed":
-		seen.State, seen.Rank = "closed", rankClosed
+		seen.State = "closed"
 	case "merged":
-		seen.State, seen.Rank = "merged", rankMerged
+		seen.State, seen.Rank = "merged", rankEnded
 		seen.MergedSHA = c.optional("object_attributes.merge_commit_sha", m.MergeCommitSHA, maxSHA)
 		if m.Action == "merge" {
 			seen.MergedAt = m.UpdatedAt.Time

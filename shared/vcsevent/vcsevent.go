@@ -3,17 +3,19 @@
 // is pure, and reads only the members that are used. Its invariant: a fact is
 // told with a version, and the versions of facts about one thing are ordered as
 // the facts came about, so that whoever keeps the fact with the largest version
-// knows the truth, whatever the order in which deliveries arrive.
+// knows the truth, whatever the order in which deliveries are processed.
 //
-// A version is the host's own time of the fact, then a rank. Hosts' times have
-// whole seconds, and several things can happen in one: of these, what comes
-// later in a life wins.
+// A version is the host's own time of the fact, a rank, when the delivery
+// arrived, and its id. Hosts' times have whole seconds, and several things can
+// happen in one: what cannot be undone comes last, and otherwise the later
+// arrival tells the later state. Two facts of one second that can both be undone
+// and arrive crossed are the one thing that no order can be told of.
 //
 //	rank  fact
-//	0     a repository or pull request that exists, an installation that is active
-//	1     a pull request that was closed, an installation that is suspended
-//	2     a pull request that was merged
-//	3     what is gone: removed, deleted, transferred, uninstalled
+//	0     all that can change back: open, closed, installed, suspended, existing
+//	1     the end of a suspension: GitHub sends it with the time of its beginning
+//	2     a pull request that was merged, an installation that was uninstalled
+//	3     a repository that is gone
 package vcsevent
 
 import (
@@ -35,23 +37,24 @@ type Event struct {
 	Changes []Change
 }
 
-// Change is a fact: *InstallationSeen, *RepositorySeen, *RepositoryGone or
-// *PullRequestSeen.
+// Change is a fact: *InstallationSeen, *InstallationRenamed, *RepositorySeen,
+// *RepositoriesListed, *RepositoriesGone, *ProjectsMoved or *PullRequestSeen.
 type Change interface{ change() }
 
-// Version orders facts about one thing. Ties are broken by whoever stores them.
+// Version orders facts about one thing.
 type Version struct {
 	// At is the host's time of the fact, to the second; zero where the delivery
-	// does not tell it: then it is when the delivery arrived.
+	// does not tell it.
 	At time.Time
 	// Rank orders facts of one time (see the package's table).
 	Rank int
 }
 
-// Text is the version as a text that sorts: by time, rank, and the id of what
+// Text is the version as a text that sorts: by the host's time, which must be
+// set, by rank, by the time of arrival, to the millisecond, and by the id of what
 // told the fact, a delivery or a task.
-func (v Version) Text(id string) string {
-	return fmt.Sprintf("%013d.%02d.%s", v.At.UnixMilli(), v.Rank, id)
+func (v Version) Text(arrived time.Time, id string) string {
+	return fmt.Sprintf("%013d.%02d.%013d.%s", v.At.UnixMilli(), v.Rank, arrived.UnixMilli(), id)
 }
 
 // RankRemoved is for what a user of ours has removed: it comes behind all that
@@ -61,8 +64,8 @@ const RankRemoved = rankGone + 1
 // Ranks of facts that came about in the same second.
 const (
 	rankLive = iota
-	rankClosed
-	rankMerged
+	rankResumed
+	rankEnded
 	rankGone
 )
 
@@ -70,32 +73,61 @@ const (
 type InstallationSeen struct {
 	// Name is the account's.
 	ID, Name string
-	// TargetType is "Organization" or "User" on GitHub, empty on GitLab.
+	// TargetType is "Organization" or "User".
 	TargetType string
 	// State is "installed", "suspended" or "uninstalled"; empty where the
-	// delivery names the installation in passing, and tells no more than that
-	// it exists.
+	// delivery only mentions the installation, and tells no more than that it
+	// exists.
 	State string
 	Version
 }
 
-// RepositorySeen tells of a repository that exists.
-type RepositorySeen struct {
-	ID, Owner, Name string
-	// Private is nil where the delivery does not tell.
-	Private *bool
-	// Archived and DefaultBranch are told together: nil and empty where not.
-	Archived      *bool
-	DefaultBranch string
+// InstallationRenamed tells how the account of an installation is called now.
+type InstallationRenamed struct {
+	ID, Name string
 	Version
 }
 
-// RepositoryGone tells of a repository that the installation no longer has: it
-// was deleted, transferred, or taken from the installation.
-type RepositoryGone struct {
-	ID string
+// Repository describes a repository.
+type Repository struct {
+	ID, Owner, Name string
+	// Private and Archived are nil, and DefaultBranch is empty, where the
+	// delivery does not tell.
+	Private, Archived *bool
+	DefaultBranch     string
+}
+
+// RepositorySeen describes a repository as of its version; without a time, as it
+// was some while before the delivery arrived.
+type RepositorySeen struct {
+	Repository
+	// There is the latest time of the host at which it certainly was there; zero
+	// where the delivery does not tell. A repository that is gone may be gone
+	// since the delivery was made.
+	There time.Time
 	Version
 }
+
+// RepositoriesListed tells which repositories an installation was given. With a
+// time it also describes them as of it. Without one they are there since the
+// delivery arrived, and are described as of any time before.
+type RepositoriesListed struct {
+	List []Repository
+	Version
+}
+
+// RepositoriesGone tells which repositories the installation no longer has: they
+// were deleted, or taken from it. Hosts do not tell when: it is as of the
+// delivery's arrival, or of the host's last time of the repository if that is
+// later.
+type RepositoriesGone struct {
+	IDs []string
+	Version
+}
+
+// ProjectsMoved tells that projects of a GitLab group may have come, gone or
+// moved, and not which ones.
+type ProjectsMoved struct{}
 
 // PullRequestSeen tells all of a pull or merge request.
 type PullRequestSeen struct {
@@ -106,7 +138,8 @@ type PullRequestSeen struct {
 	// MergedAt only when it is merged.
 	Title, User string
 	// State is "open", "closed" or "merged".
-	State                            string
+	State string
+	// BaseSHA is empty on GitLab, and SHA where a merge request has no commit.
 	BaseBranch, BaseSHA, Branch, SHA string
 	MergedSHA                        string
 	MergedAt                         time.Time // zero unless merged
@@ -114,10 +147,13 @@ type PullRequestSeen struct {
 	Version
 }
 
-func (*InstallationSeen) change() {}
-func (*RepositorySeen) change()   {}
-func (*RepositoryGone) change()   {}
-func (*PullRequestSeen) change()  {}
+func (*InstallationSeen) change()    {}
+func (*InstallationRenamed) change() {}
+func (*RepositorySeen) change()      {}
+func (*RepositoriesListed) change()  {}
+func (*RepositoriesGone) change()    {}
+func (*ProjectsMoved) change()       {}
+func (*PullRequestSeen) change()     {}
 
 // Undecodable is the error of a delivery that is not what its event should be.
 type Undecodable struct {
@@ -184,4 +220,21 @@ func cut(text string, most int) string {
 		most--
 	}
 	return text[:most]
+}
+
+// actionOf is what an event calls itself; empty if it is none of the short plain
+// words that hosts have.
+func actionOf(text string) string {
+	if len(text) > maxName || strings.ContainsFunc(text, func(r rune) bool { return r < '!' || r > '~' }) {
+		return ""
+	}
+	return text
+}
+
+// later is the later of two times.
+func later(a, b time.Time) time.Time {
+	if b.After(a) {
+		return b
+	}
+	return a
 }

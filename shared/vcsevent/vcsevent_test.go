@@ -13,7 +13,7 @@ import (
 	"github.com/opsplane/opsplane/shared/vcsevent"
 )
 
-// payload is a file of events/webhooks/payloads.
+// payload is a file of events/webhooks/payloads or of its folder kinds.
 type payload struct {
 	name  string
 	Event string
@@ -22,9 +22,13 @@ type payload struct {
 
 func payloads(t testing.TB) []payload {
 	t.Helper()
-	files, err := filepath.Glob("../../events/webhooks/payloads/*.json")
-	if err != nil || len(files) < 10 {
-		t.Fatalf("%d payloads, %v", len(files), err)
+	var files []string
+	for _, pattern := range []string{"*.json", "kinds/*.json"} {
+		found, err := filepath.Glob("../../events/webhooks/payloads/" + pattern)
+		if err != nil || len(found) < 10 {
+			t.Fatalf("%d payloads, %v", len(found), err)
+		}
+		files = append(files, found...)
 	}
 	list := make([]payload, len(files))
 	for i, file := range files {
@@ -44,7 +48,7 @@ func payloads(t testing.TB) []payload {
 func (p payload) read(t testing.TB) vcsevent.Event {
 	t.Helper()
 	read := vcsevent.GitHub
-	if strings.Contains(p.name, "-gitlab-") {
+	if strings.Contains(p.name, "gitlab-") {
 		read = gitlab
 	}
 	e, err := read(p.Event, p.Body)
@@ -60,15 +64,9 @@ func gitlab(event string, body []byte) (vcsevent.Event, error) {
 
 // text is a fact in one line.
 func text(c vcsevent.Change) string {
-	optional := func(b *bool) string {
-		if b == nil {
-			return "?"
-		}
-		return fmt.Sprint(*b)
-	}
 	at := func(v vcsevent.Version) string {
 		if v.At.IsZero() {
-			return fmt.Sprintf(" @reception.%d", v.Rank)
+			return fmt.Sprintf(" @arrival.%d", v.Rank)
 		}
 		return fmt.Sprintf(" @%s.%d", v.At.Format("02T15:04"), v.Rank)
 	}
@@ -76,9 +74,23 @@ func text(c vcsevent.Change) string {
 	case *vcsevent.InstallationSeen:
 		return strings.TrimSpace(fmt.Sprint("installation ", c.ID, " ", c.Name, " ", c.TargetType, " ", c.State)) + at(c.Version)
 	case *vcsevent.RepositorySeen:
-		return fmt.Sprint("repository ", c.ID, " ", c.Owner, "/", c.Name, " private ", optional(c.Private), " archived ", optional(c.Archived), " ", c.DefaultBranch) + at(c.Version)
-	case *vcsevent.RepositoryGone:
-		return "gone " + c.ID + at(c.Version)
+		there := ""
+		if !c.There.Equal(c.At) {
+			there = ", there " + c.There.Format("02T15:04")
+		}
+		return "repository " + describe(c.Repository) + at(c.Version) + there
+	case *vcsevent.RepositoriesListed:
+		list := make([]string, len(c.List))
+		for i, r := range c.List {
+			list[i] = describe(r)
+		}
+		return "listed " + strings.Join(list, ", ") + at(c.Version)
+	case *vcsevent.RepositoriesGone:
+		return "gone " + strings.Join(c.IDs, ", ") + at(c.Version)
+	case *vcsevent.InstallationRenamed:
+		return "installation " + c.ID + " is called " + c.Name + at(c.Version)
+	case *vcsevent.ProjectsMoved:
+		return "projects moved"
 	case *vcsevent.PullRequestSeen:
 		s := fmt.Sprintf("pull %s#%d %s %q by %s, %s@%.4s to %s@%.4s", c.Repository, c.Number, c.State, c.Title, c.User, c.Branch, c.SHA, c.BaseBranch, c.BaseSHA)
 		if !c.MergedAt.IsZero() {
@@ -89,22 +101,33 @@ func text(c vcsevent.Change) string {
 	return fmt.Sprintf("%T", c)
 }
 
+func describe(r vcsevent.Repository) string {
+	optional := func(b *bool) string {
+		if b == nil {
+			return "?"
+		}
+		return fmt.Sprint(*b)
+	}
+	text := fmt.Sprint(r.ID, " ", r.Owner, "/", r.Name, " private ", optional(r.Private), " archived ", optional(r.Archived), " ", r.DefaultBranch)
+	return strings.TrimSpace(text)
+}
+
 func TestDeliveriesTellTheirFacts(t *testing.T) {
 	t.Parallel()
-	const passing = "installation 424242 acme @reception.0; "
+	const mention = "installation 424242 acme @arrival.0; "
 	want := map[string]string{
-		"01": "424242 : installation 424242 acme Organization installed @02T08:00.0; repository 99001122 acme/infra private true archived ?  @02T08:00.0; " +
-			"repository 99001133 acme/platform private true archived ?  @02T08:00.0; repository 99001144 acme/legacy private true archived ?  @02T08:00.0; ",
-		"02": "424242 99001122: " + passing + "repository 99001122 acme/infra private true archived false main @02T08:10.0; " +
+		"01": "424242 : installation 424242 acme Organization installed @02T08:00.0; listed 99001122 acme/infra private true archived ?, " +
+			"99001133 acme/platform private true archived ?, 99001144 acme/legacy private true archived ? @02T08:00.0; ",
+		"02": "424242 99001122: " + mention + "repository 99001122 acme/infra private true archived false main @02T08:10.0, there 03T09:00; " +
 			`pull 99001122#17 open "Add bucket" by alice, feature/bucket@3d5f to main@9f2c @03T09:00.0; `,
-		"07": "424242 99001122: " + passing + "repository 99001122 acme/infra private true archived false main @03T11:00.0; " +
+		"07": "424242 99001122: " + mention + "repository 99001122 acme/infra private true archived false main @03T11:00.0; " +
 			`pull 99001122#17 merged "Add bucket" by alice, feature/bucket@77ab to main@9f2c, merged as c0de 03T11:00 @03T11:00.2; `,
-		"08": "424242 99001122: " + passing + "repository 99001122 acme/infra private true archived false main @03T11:00.0; ",
-		"09": "424242 99001144: " + passing + "repository 99001144 acme/legacy private true archived true main @04T08:00.0; ",
-		"11": "77 502: repository 502 acme-group/dns private true archived ?  @reception.0; ",
-		"12": `77 501: repository 501 acme-group/network private true archived ?  @reception.0; pull 501#3 open "Peer the networks" by bob, peering@77ab to main@ @03T09:00.0; `,
-		"13": `77 501: repository 501 acme-group/network private true archived ?  @reception.0; pull 501#3 merged "Peer the networks" by , peering@77ab to main@, merged as c0de 03T12:00 @03T12:00.2; `,
-		"14": "77 503: repository 503 acme-group/storage private ? archived ?  @03T13:00.0; ",
+		"08": "424242 99001122: " + mention + "repository 99001122 acme/infra private true archived false main @03T11:00.0; ",
+		"09": "424242 99001144: " + mention + "repository 99001144 acme/legacy private true archived true main @04T08:00.0; ",
+		"11": "77 502: repository 502 acme-group/dns private true archived ? main @arrival.0; ",
+		"12": `77 501: repository 501 acme-group/network private true archived ? main @03T09:00.0; pull 501#3 open "Peer the networks" by bob, peering@77ab to main@ @03T09:00.0; `,
+		"13": `77 501: repository 501 acme-group/network private true archived ? main @03T12:00.0; pull 501#3 merged "Peer the networks" by , peering@77ab to main@, merged as c0de 03T12:00 @03T12:00.2; `,
+		"14": "77 503: repository 503 acme-group/storage private true archived ? @03T13:00.0; ",
 	}
 	for _, p := range payloads(t) {
 		e := p.read(t)
@@ -132,18 +155,22 @@ const aRepository = `"repository":{"id":7,"name":"infra","owner":{"login":"acme"
 func TestGitHubsActions(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct{ event, members, want string }{
-		{"installation", `"action":"deleted"`, "installation 42 acme Organization uninstalled @02T08:00.3"},
-		{"installation", `"action":"suspend"`, "installation 42 acme Organization suspended @02T08:00.1"},
-		{"installation", `"action":"unsuspend"`, "installation 42 acme Organization installed @02T08:00.0"},
+		{"installation", `"action":"deleted"`, "installation 42 acme Organization uninstalled @02T08:00.2"},
+		{"installation", `"action":"suspend"`, "installation 42 acme Organization suspended @02T08:00.0"},
+		{"installation", `"action":"unsuspend"`, "installation 42 acme Organization installed @02T08:00.1"},
 		{"installation", `"action":"new_permissions_accepted"`, "installation 42 acme Organization installed @02T08:00.0"},
 		{
 			"installation_repositories", `"action":"added","repositories_added":[{"id":8,"full_name":"acme/new"}],"repositories_removed":[]`,
-			"installation 42 acme @reception.0; repository 8 acme/new private false archived ?  @reception.0",
+			"installation 42 acme @arrival.0; listed 8 acme/new private false archived ? @arrival.0",
 		},
-		{"installation_repositories", `"action":"removed","repositories_removed":[{"id":8,"full_name":"acme/new"}]`, "installation 42 acme @reception.0; gone 8 @reception.3"},
-		{"repository", `"action":"deleted",` + aRepository, "installation 42 acme @reception.0; gone 7 @02T08:00.3"},
-		{"repository", `"action":"renamed",` + aRepository, "installation 42 acme @reception.0; repository 7 acme/infra private false archived false main @02T08:00.0"},
-		{"push", `"zen":1`, "installation 42 acme @reception.0"},
+		{"installation_repositories", `"action":"removed","repositories_removed":[{"id":8,"full_name":"acme/new"}]`, "installation 42 acme @arrival.0; gone 8 @arrival.3"},
+		{"repository", `"action":"deleted",` + aRepository, "installation 42 acme @arrival.0; gone 7 @02T08:00.3"},
+		{"repository", `"action":"renamed",` + aRepository, "installation 42 acme @arrival.0; repository 7 acme/infra private false archived false main @02T08:00.0"},
+		{"repository", `"action":"transferred",` + aRepository, "installation 42 acme @arrival.0; repository 7 acme/infra private false archived false main @02T08:00.0"},
+		{"installation_target", `"action":"renamed","account":{"login":"acme2"}`, "installation 42 is called acme2 @arrival.0"},
+		{"installation_target", `"action":"renamed","account":{"login":"acme2","updated_at":"2026-11-03T08:00:00Z"}`, "installation 42 is called acme2 @03T08:00.0"},
+		{"installation_target", `"action":"other"`, ""},
+		{"push", `"zen":1`, "installation 42 acme @arrival.0"},
 	} {
 		e, err := vcsevent.GitHub(c.event, with(c.members))
 		if err != nil {
@@ -193,6 +220,18 @@ func TestAbsurdDeliveriesAreUndecodableAndSayWhy(t *testing.T) {
 	for _, body := range []string{"", "null", "[]", "{", `{"project":{"id":0}}`, `{"project":{"id":1,"path_with_namespace":"infra"}}`} {
 		if e, err := gitlab("Merge Request Hook", []byte(body)); len(e.Changes) > 0 {
 			t.Errorf("GitLab, %s: tells %v, %v", body, e.Changes, err)
+		}
+	}
+}
+
+func TestActionsArePlainWords(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]string{
+		"opened": "opened", `push\n2026-01-01 done \u001b[2J`: "", "geöffnet": "", strings.Repeat("a", 256): "",
+	} {
+		g, err := gitlab("Push Hook", []byte(`{"event_name":"`+text+`","project":{"id":501,"path_with_namespace":"acme/infra"}}`))
+		if h, err2 := vcsevent.GitHub("push", with(`"action":"`+text+`"`)); g.Action != want || h.Action != want || err != nil || err2 != nil {
+			t.Errorf("%.40s: %q of GitLab, %q of GitHub, %v, %v", text, g.Action, h.Action, err, err2)
 		}
 	}
 }
