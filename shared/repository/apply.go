@@ -39,8 +39,6 @@ func (s Store) Describe(ctx context.Context, author change.Author, vcs, installa
 	for _, name := range first {
 		u.only(u.older(name, version))
 	}
-	u.only("attribute_not_exists(before_name)")
-	u.only("attribute_not_exists(before_private)")
 	if there == "" {
 		u.only("attribute_not_exists(emptied)")
 	} else {
