@@ -1,20 +1,23 @@
 package main
 
 import (
+	"encoding/json"
 	"fmt"
-	"maps"
 	"math/rand/v2"
 	"os"
+	"slices"
 	"strconv"
+	"strings"
 	"testing"
 	"time"
 
 	"github.com/aws/aws-lambda-go/events"
 
-	"github.com/opsplane/opsplane/infra/storagetest"
 	"github.com/opsplane/opsplane/shared/delivery"
+	"github.com/opsplane/opsplane/shared/installation"
 	"github.com/opsplane/opsplane/shared/pullrequest"
 	"github.com/opsplane/opsplane/shared/repository"
+	"github.com/opsplane/opsplane/shared/task"
 )
 
 var listAll = pullrequest.Query{Limit: 1000}
@@ -30,66 +33,26 @@ func pull(number int, state, title string, at time.Time) string {
 		"base":{"ref":"main","sha":"aa"},"head":{"ref":"topic","sha":"bb"}}}`, at.Format(time.RFC3339), number, state, title, merged)
 }
 
-// aDay is what happens at one busy repository, in order: several things in
-// most seconds.
-func aDay(n int, random *rand.Rand) (list []delivery.Delivery, bodies map[string]string) {
-	bodies = map[string]string{}
-	at, numbers, ended := born, 0, map[int]bool{}
-	for i := range n {
-		if random.IntN(3) == 0 {
-			at = at.Add(time.Second)
-		}
-		d := github(fmt.Sprintf("%05d", i), "pull_request", time.Duration(i)*time.Millisecond)
-		number := 1 + random.IntN(numbers+1)
-		numbers = max(numbers, number)
-		switch what := random.IntN(10); {
-		case what == 0:
-			d.Event = "push"
-			bodies[d.ID] = push("infra", at)
-		case what == 1:
-			d.Event = "star"
-			bodies[d.ID] = `{"action":"created"}`
-		case what < 4 && !ended[number]:
-			ended[number] = true
-			at = at.Add(time.Second)
-			bodies[d.ID] = pull(number, "merged", "last", at)
-			at = at.Add(time.Second)
-		case !ended[number]:
-			bodies[d.ID] = pull(number, "open", fmt.Sprint("title ", i), at)
-		default:
-			bodies[d.ID] = pull(number, "merged", "last", at)
-		}
-		list = append(list, d)
-	}
-	return list, bodies
-}
-
-// kept is everything that deliveries have left, but for when it was learned.
-func (r *rig) kept(t *testing.T) map[string]string {
+// end does what the removals of a rig's tasks do, and answers the installation's
+// state.
+func (r *rig) end(t *testing.T, vcs, id string) []string {
 	t.Helper()
-	all := map[string]string{}
-	repositories, err := r.facts.repositories.List(t.Context(), "github", "42", repository.Query{Limit: 1000})
-	if err != nil {
-		t.Fatal(err)
+	r.remove(t)
+	var lines []string
+	for _, line := range r.stored(t, vcs, id) {
+		if !strings.HasPrefix(line, "task REPO_REFRESH") || !slices.Contains(lines, line) { // how many there are is a matter of time
+			lines = append(lines, line)
+		}
 	}
-	for _, repo := range repositories {
-		repo.KnownSince = time.Time{}
-		all["repository "+repo.ID] = fmt.Sprintf("%+v", repo)
-	}
-	pulls, err := r.facts.pullRequests.List(t.Context(), "github", "42", listAll)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, p := range pulls {
-		all[fmt.Sprint("pull ", p.Number)] = fmt.Sprintf("%+v", p)
-	}
-	return all
+	return lines
 }
 
-// TestDayInAnyOrderEndsAsTheUndisturbedOne has a day's deliveries come in
-// another order, a tenth of them twice, to workers of which twenty are killed.
+// TestDayInAnyOrderEndsWithTheTruth has a day's deliveries arrive crossed, some
+// much later than others, and a tenth of them twice, to workers of which twenty
+// are killed. In the end what is stored is what is true at the simulated hosts,
+// as it is after a day on which all arrives at once and nobody is killed.
 // DELIVERIES says how many they are ("make busy-day": 10,000).
-func TestDayInAnyOrderEndsAsTheUndisturbedOne(t *testing.T) {
+func TestDayInAnyOrderEndsWithTheTruth(t *testing.T) {
 	t.Parallel()
 	const batch, deaths = 25, 20
 	n := 600
@@ -100,66 +63,114 @@ func TestDayInAnyOrderEndsAsTheUndisturbedOne(t *testing.T) {
 		}
 	}
 	const seed = 20261124
-	random := rand.New(rand.NewPCG(seed, 1))
-	day, bodies := aDay(n, random)
-
-	calm := newRig(t)
-	for _, d := range day {
-		if done := invoke(t, calm.worker, calm.arrive(t, d, bodies[d.ID])); done != 1 {
+	w := newWorld(seed)
+	for len(w.told) < n-5 {
+		w.live()
+	}
+	w.evening()
+	if lines := len(w.truth("github")) + len(w.truth("gitlab")); lines < 40 {
+		t.Fatalf("a day leaves only %d things", lines)
+	}
+	calm, wild := aDay(t), aDay(t)
+	calmly := slices.Clone(w.told)
+	for _, d := range calmly {
+		d.ReceivedAt = d.calm
+		if invoke(t, calm.worker, calm.arrive(t, d.Delivery, d.body)) != 1 {
 			t.Fatal("not done")
 		}
 	}
-	want := calm.kept(t)
-	if len(want) < 20 {
-		t.Fatalf("a day leaves only %d things", len(want))
+	wild.live(t, w, rand.New(rand.NewPCG(seed, 2)), batch, deaths)
+	for _, vcs := range []string{"github", "gitlab"} {
+		id := map[string]string{"github": "42", "gitlab": acmeGroup}[vcs]
+		undisturbed, got := calm.end(t, vcs, id), wild.end(t, vcs, id)
+		if missing, more := lack(undisturbed, got), lack(got, undisturbed); len(missing) > 0 || len(more) > 0 {
+			t.Errorf("%s: the disturbed day lacks\n%s\nand has\n%s", vcs, strings.Join(missing, "\n"), strings.Join(more, "\n"))
+		}
+		got = slices.DeleteFunc(got, func(l string) bool { return strings.HasPrefix(l, "task ") })
+		if truth := w.truth(vcs); !slices.Equal(got, truth) {
+			t.Errorf("%s: of the truth lack\n%s\nand untrue are\n%s", vcs, strings.Join(lack(truth, got), "\n"), strings.Join(lack(got, truth), "\n"))
+		}
 	}
+	for _, d := range w.told {
+		if got := wild.state(t, d.Delivery); got.State != delivery.Done {
+			t.Errorf("delivery %s is %s: %s", d.ID, got.State, got.Problem)
+		}
+	}
+}
 
-	wild := newRig(t)
-	random.Shuffle(n, func(i, j int) { day[i], day[j] = day[j], day[i] })
-	var records []events.DynamoDBEventRecord
-	for i, d := range day {
-		records = append(records, wild.arrive(t, d, bodies[d.ID]))
+// aDay is a rig with the group that an operator has made known.
+func aDay(t *testing.T) *rig {
+	r := newRig(t)
+	if _, err := r.facts.installations.Save(t.Context(), author, installation.Installation{VCS: "gitlab", ID: acmeGroup, Name: "acme-group"}); err != nil {
+		t.Fatal(err)
+	}
+	return r
+}
+
+// live processes the deliveries of a wild day: a tenth of them much later than
+// they arrive, as parked ones are, and a tenth twice.
+func (r *rig) live(t *testing.T, w *world, random *rand.Rand, batch, deaths int) {
+	t.Helper()
+	type turn struct {
+		at time.Time
+		events.DynamoDBEventRecord
+	}
+	var turns []turn
+	for _, d := range w.told {
+		d.ReceivedAt = d.wild
+		at := d.wild
+		if random.IntN(10) == 0 {
+			at = at.Add(time.Duration(random.IntN(3600)) * time.Second)
+		}
+		turns = append(turns, turn{at, r.arrive(t, d.Delivery, d.body)})
 		if random.IntN(10) > 0 {
 			continue
 		}
-		again := day[random.IntN(i+1)]
-		records = append(records, told(again)) // the stream repeats itself
+		turns = append(turns, turn{at.Add(time.Duration(random.IntN(3600)) * time.Second), told(d.Delivery)}) // the stream repeats itself
+		again := d.Delivery
 		again.ReceivedAt = again.ReceivedAt.Add(time.Hour)
-		if fresh, err := wild.deliveries.Accept(t.Context(), again, []byte(bodies[again.ID])); err != nil || fresh {
+		if fresh, err := r.deliveries.Accept(t.Context(), again, []byte(d.body)); err != nil || fresh {
 			t.Fatalf("the host repeats itself: new %t, %v", fresh, err)
 		}
 	}
+	slices.SortStableFunc(turns, func(a, b turn) int { return a.at.Compare(b.at) })
+	records := make([]events.DynamoDBEventRecord, len(turns))
+	for i := range turns {
+		records[i] = turns[i].DynamoDBEventRecord
+	}
 	died := 0
 	for len(records) > 0 {
-		w := wild.worker
+		worker := r.worker
 		if died < deaths {
 			died++
-			left := 1 + random.IntN(4*batch)
-			w = wild.over(wild.env.WithFaults(&storagetest.Faults{Choose: func(string) storagetest.Fault {
-				if left--; left < 0 {
-					return storagetest.Fault{Kind: storagetest.Refuse}
-				} else if left == 0 {
-					return storagetest.Fault{Kind: storagetest.LoseAnswer}
-				}
-				return storagetest.Fault{}
-			}}))
+			faults, _ := killed(1 + random.IntN(4*batch))
+			worker = r.over(r.env.WithFaults(faults))
 		}
-		done := invoke(t, w, records[:min(batch, len(records))]...)
+		done := invoke(t, worker, records[:min(batch, len(records))]...)
 		records = records[done:]
+		if random.IntN(10) == 0 {
+			r.remove(t)
+		}
 	}
 	if died < deaths {
 		t.Errorf("only %d workers died", died)
 	}
-	if got := wild.kept(t); !maps.Equal(got, want) {
-		for name := range want {
-			if got[name] != want[name] {
-				t.Errorf("%s: got %s, want %s", name, got[name], want[name])
-			}
+}
+
+// remove does what the tasks do that remove pull requests. They do not end, and
+// so are done again and again.
+func (r *rig) remove(t *testing.T) {
+	t.Helper()
+	for _, made := range r.tasksOf(t) {
+		if made.Kind != task.RemovePullRequests {
+			continue
 		}
-	}
-	for _, d := range day {
-		if got := wild.state(t, d); got.State != delivery.Done && got.State != delivery.Ignored {
-			t.Errorf("delivery %s is %s: %s", d.ID, got.State, got.Problem)
+		var what repository.Removal
+		if err := json.Unmarshal([]byte(made.Note), &what); err != nil {
+			t.Fatal(err)
+		}
+		if _, _, err := r.facts.pullRequests.Remove(t.Context(), made.VCS, made.Installation, what.Repository, what.Version, "", 1000); err != nil {
+			t.Fatal(err)
 		}
 	}
 }

@@ -21,6 +21,8 @@ import (
 
 var born = time.UnixMilli(4_000_000_000_000).UTC()
 
+var author = change.Author{Principal: "test", Request: "1", At: born}
+
 // rig is a worker over tables of its own.
 type rig struct {
 	*worker

@@ -1,0 +1,329 @@
+package main
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/opsplane/opsplane/shared/delivery"
+)
+
+// delayed is a delivery, what it carries, and when it arrives on a calm day and
+// on a wild one.
+type delayed struct {
+	delivery.Delivery
+	body       string
+	calm, wild time.Time
+}
+
+// world is both hosts with one clock, and what is true at them. What happens, a
+// host tells late, by up to five minutes, and crossed. Hosts tell time by the
+// second. Two facts about one thing that contradict each other, of one second and
+// crossed, are undecidable for whoever is told: so such pairs have different
+// seconds here, or arrive in their order. The same holds for what hosts tell
+// without a time, that an installation was given a repository and has lost it.
+type world struct {
+	random *rand.Rand
+	now    time.Time
+	told   []*delayed
+
+	account   string
+	state     string
+	suspended time.Time // updated_at of the installation
+	repos     map[string]*repo
+}
+
+// repo is a repository of GitHub or a project of GitLab.
+type repo struct {
+	vcs, id, name, branch string
+	archived, there       bool
+	updated, pushed       time.Time // seconds
+	lost                  time.Time // when the last loss, or being given, arrives
+	pulls                 map[int]*simulated
+}
+
+// simulated is a pull request, as it was told since its repository was there.
+type simulated struct {
+	state, title, merged string
+	updated              time.Time
+	last                 *delayed // tells what it is now
+}
+
+func newWorld(seed uint64) *world {
+	w := &world{random: rand.New(rand.NewPCG(seed, 1)), now: born, account: "acme", state: "installed", suspended: born, repos: map[string]*repo{}}
+	for _, id := range []string{"7", "8", "9", "501", "502"} {
+		vcs := "github"
+		if len(id) == 3 {
+			vcs = "gitlab"
+		}
+		w.repos[id] = &repo{vcs: vcs, id: id, name: "name" + id, branch: "main", there: true, updated: born, pulls: map[int]*simulated{}}
+	}
+	w.tell("github", "installation", "", `{"action":"created","installation":{"id":42,"account":{"login":"acme","type":"Organization"},"updated_at":%q},
+		"repositories":[{"id":7,"full_name":"acme/name7"},{"id":8,"full_name":"acme/name8"},{"id":9,"full_name":"acme/name9"}]}`, stamp(born))
+	for _, id := range []string{"501", "502"} {
+		w.project(w.repos[id], "create")
+	}
+	return w
+}
+
+func stamp(at time.Time) string { return at.Truncate(time.Second).Format(time.RFC3339) }
+
+// tell makes a delivery of what has just happened.
+func (w *world) tell(vcs, event, repository, body string, args ...any) *delayed {
+	id := fmt.Sprintf("%016x", w.random.Uint64())
+	d := &delayed{body: fmt.Sprintf(body, args...), calm: w.now.Add(100 * time.Millisecond)}
+	d.wild = d.calm.Add(time.Duration(w.random.IntN(300_000)) * time.Millisecond)
+	d.Delivery = delivery.Delivery{VCS: vcs, ID: id, Event: event, Installation: "42", Repository: repository}
+	if vcs == "gitlab" {
+		d.ID, d.Installation = acmeGroup+"."+id, acmeGroup
+	}
+	w.told = append(w.told, d)
+	return d
+}
+
+// behind lets a delivery arrive behind another.
+func (d *delayed) behind(other *delayed) {
+	if other != nil && !d.wild.After(other.wild) {
+		d.wild = other.wild.Add(time.Millisecond)
+	}
+}
+
+// nextSecond lets the second pass, unless it is another than that of the last
+// fact about a thing.
+func (w *world) nextSecond(last time.Time) time.Time {
+	if second := w.now.Truncate(time.Second); !second.After(last) {
+		w.now = second.Add(time.Second)
+	}
+	return w.now.Truncate(time.Second)
+}
+
+// live lets some time pass and something happen.
+func (w *world) live() {
+	w.now = w.now.Add(time.Duration(1+w.random.IntN(700)) * time.Millisecond)
+	id := []string{"7", "7", "7", "8", "9", "501", "501", "502"}[w.random.IntN(8)]
+	r := w.repos[id]
+	switch what := w.random.IntN(100); {
+	case what == 0:
+		w.suspend()
+	case what == 1:
+		w.now = w.now.Truncate(time.Second).Add(time.Second)
+		w.account = fmt.Sprint("acme", len(w.told))
+		w.tell("github", "installation_target", "", `{"action":"renamed","account":{"login":%q,"updated_at":%q},"installation":{"id":42}}`, w.account, stamp(w.now))
+	case what == 2:
+		w.tell("gitlab", "Subgroup Hook", "", `{"event_name":"subgroup_create","group_id":78,"parent_group_id":77}`)
+	case what < 5:
+		w.giveOrTake(w.repos["9"])
+	case !r.there:
+	case what == 5 && len(w.told) > 300 && (id == "8" || id == "502"):
+		w.delete(r)
+	case what < 12:
+		w.settle(r)
+	case what < 20:
+		w.push(r)
+	default:
+		w.pull(r)
+	}
+}
+
+// suspend begins or ends a suspension. The end has the time of the beginning, as
+// GitHub has it, and may be told before it.
+func (w *world) suspend() {
+	if w.state == "installed" {
+		w.suspended, w.state = w.nextSecond(w.suspended), "suspended"
+		w.tell("github", "installation", "", `{"action":"suspend","installation":{"id":42,"account":{"login":%q,"type":"Organization"},"updated_at":%q,"suspended_at":%[2]q}}`,
+			w.account, stamp(w.suspended))
+		return
+	}
+	w.state = "installed"
+	w.tell("github", "installation", "", `{"action":"unsuspend","installation":{"id":42,"account":{"login":%q,"type":"Organization"},"updated_at":%q,"suspended_at":null}}`,
+		w.account, stamp(w.suspended))
+}
+
+// giveOrTake takes the repository from the installation, or gives it back some
+// time after the loss has been told.
+func (w *world) giveOrTake(r *repo) {
+	event, list := "removed", "repositories_removed"
+	if !r.there {
+		event, list = "added", "repositories_added"
+		if w.random.IntN(2) == 0 {
+			r.name = fmt.Sprint("elsewhere", len(w.told))
+			r.updated = w.now.Truncate(time.Second)
+		}
+	}
+	if !w.now.After(r.lost.Add(time.Second)) {
+		w.now = r.lost.Add(time.Second)
+	}
+	d := w.tell("github", "installation_repositories", "", `{"action":%q,"installation":{"id":42,"account":{"login":"acme"}},%q:[{"id":9,"full_name":"acme/%s"}]}`,
+		event, list, r.name)
+	r.there, r.lost, r.pulls = !r.there, d.wild, map[int]*simulated{}
+	w.now = w.now.Add(time.Second)
+}
+
+func (w *world) delete(r *repo) {
+	r.there, r.pulls = false, nil
+	if r.vcs == "gitlab" {
+		w.project(r, "destroy")
+		return
+	}
+	w.tell("github", "repository", r.id, `{"action":"deleted","installation":{"id":42},%s}`, r.json())
+}
+
+// settle changes a repository's settings.
+func (w *world) settle(r *repo) {
+	r.updated = w.nextSecond(later(r.updated, r.pushed))
+	switch action := w.random.IntN(2); {
+	case action == 0 || r.vcs == "gitlab":
+		r.name = fmt.Sprint("renamed", len(w.told))
+		if r.vcs == "gitlab" {
+			w.project(r, "rename")
+			return
+		}
+		w.tell("github", "repository", r.id, `{"action":"renamed","installation":{"id":42},%s}`, r.json())
+	default:
+		r.archived = !r.archived
+		w.tell("github", "repository", r.id, `{"action":%q,"installation":{"id":42},%s}`, map[bool]string{true: "archived", false: "unarchived"}[r.archived], r.json())
+	}
+}
+
+func (w *world) project(r *repo, event string) {
+	w.tell("gitlab", "Project Hook", r.id, `{"event_name":"project_%s","project_id":%s,"path_with_namespace":"acme/%s","project_visibility":"private","updated_at":%q}`,
+		event, r.id, r.name, stamp(r.updated))
+}
+
+func (w *world) push(r *repo) {
+	if r.vcs == "gitlab" {
+		if w.random.IntN(4) == 0 {
+			r.branch = fmt.Sprint("branch", len(w.told))
+		}
+		w.tell("gitlab", "Push Hook", r.id, `{"event_name":"push",%s}`, r.json())
+		return
+	}
+	r.pushed = w.nextSecond(later(r.updated, r.pushed))
+	w.tell("github", "push", r.id, `{"installation":{"id":42},%s}`, r.json())
+}
+
+func later(a, b time.Time) time.Time {
+	if b.After(a) {
+		return b
+	}
+	return a
+}
+
+// json is the repository as payloads have it.
+func (r *repo) json() string {
+	if r.vcs == "gitlab" {
+		return fmt.Sprintf(`"project":{"id":%s,"path_with_namespace":"acme/%s","default_branch":%q,"visibility_level":0}`, r.id, r.name, r.branch)
+	}
+	return fmt.Sprintf(`"repository":{"id":%s,"name":%q,"owner":{"login":"acme"},"default_branch":%q,"private":false,"archived":%t,"updated_at":%q,"pushed_at":%q}`,
+		r.id, r.name, r.branch, r.archived, stamp(r.updated), stamp(later(r.pushed, r.updated)))
+}
+
+// pull opens a pull request, or lets something happen to one.
+func (w *world) pull(r *repo) {
+	number := 1 + w.random.IntN(40)
+	p := r.pulls[number]
+	if p == nil {
+		p = &simulated{state: "open"}
+		r.pulls[number] = p
+	}
+	if p.state == "merged" {
+		return
+	}
+	before := *p
+	action := "update"
+	switch what := w.random.IntN(8); {
+	case before.last == nil:
+		action, p.title = "open", fmt.Sprint("title ", len(w.told))
+	case what == 0:
+		action, p.state = "merge", "merged"
+	case what < 3 && p.state == "open":
+		action, p.state = "close", "closed"
+	case what < 3:
+		action, p.state = "reopen", "open"
+	default:
+		p.title = fmt.Sprint("title ", len(w.told))
+	}
+	if w.random.IntN(2) == 0 {
+		w.nextSecond(before.updated)
+	}
+	p.updated = w.now.Truncate(time.Second)
+	if p.state == "merged" {
+		p.merged = stamp(p.updated)
+	}
+	p.last = w.tellPull(r, number, p, action)
+	if p.updated.Equal(before.updated) && p.state != "merged" {
+		p.last.behind(before.last)
+	}
+}
+
+func (w *world) tellPull(r *repo, number int, p *simulated, action string) *delayed {
+	if r.vcs == "gitlab" {
+		state := map[string]string{"open": "opened"}[p.state]
+		if state == "" {
+			state = p.state
+		}
+		return w.tell("gitlab", "Merge Request Hook", r.id, `{"user":{"username":"ann"},%s,"object_attributes":{"iid":%d,"action":%q,"state":%q,"title":%q,
+			"source_branch":"topic","target_branch":"main","updated_at":%q,"last_commit":{"id":"bb"},"merge_commit_sha":"cc"}}`,
+			r.json(), number, action, state, p.title, stamp(p.updated))
+	}
+	state, merged := p.state, ""
+	if state == "merged" {
+		state, merged = "closed", fmt.Sprintf(`"merged":true,"merged_at":%q,"merge_commit_sha":"cc",`, p.merged)
+	}
+	return w.tell("github", "pull_request", r.id, `{"action":%q,"installation":{"id":42},%s,"pull_request":{"number":%d,"state":%q,"title":%q,%s
+		"user":{"login":"ann"},"updated_at":%q,"base":{"ref":"main","sha":"aa"},"head":{"ref":"topic","sha":"bb"}}}`,
+		action, r.json(), number, state, p.title, merged, stamp(p.updated))
+}
+
+// truth is what is to be stored, in the form of stored, but for the tasks.
+func (w *world) truth(vcs string) (lines []string) {
+	lines = []string{"installation acme-group installed"}
+	if vcs == "github" {
+		lines = []string{strings.TrimSpace(fmt.Sprintf("installation %s %s Organization", w.account, w.state))}
+	}
+	for _, r := range w.repos {
+		if r.vcs != vcs || !r.there {
+			continue
+		}
+		line := fmt.Sprintf("repository %s acme/%s %s", r.id, r.name, r.branch)
+		if vcs == "gitlab" {
+			line += " private"
+		}
+		if r.archived {
+			line += " archived"
+		}
+		lines = append(lines, line)
+		for number, p := range r.pulls {
+			line := fmt.Sprintf("pull %s#%d %s %q by ann: topic bb to main", r.id, number, p.state, p.title)
+			if vcs == "github" {
+				line += " aa"
+			} else if p.merged != "" {
+				line += " "
+			}
+			if p.merged != "" {
+				line += ", as cc at " + p.merged
+			}
+			lines = append(lines, line)
+		}
+	}
+	slices.Sort(lines)
+	return lines
+}
+
+// evening is an hour later: there is a push to each project. What deliveries
+// without a time tell counts as ten minutes older than they are.
+func (w *world) evening() {
+	w.now = w.now.Add(time.Hour)
+	for _, id := range []string{"501", "502"} {
+		if r := w.repos[id]; r.there {
+			w.push(r)
+		}
+	}
+	for _, id := range []string{"7", "8", "9"} {
+		if r := w.repos[id]; r.there {
+			w.push(r)
+		}
+	}
+}
