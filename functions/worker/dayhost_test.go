@@ -42,6 +42,7 @@ type repo struct {
 	updated, pushed       time.Time // seconds
 	lost                  time.Time // when the last loss, or being given, arrives
 	pulls                 map[int]*simulated
+	busy                  int // number of the pull request that somebody works at
 }
 
 // simulated is a pull request, as it was told since its repository was there.
@@ -105,22 +106,22 @@ func (w *world) live() {
 	id := []string{"7", "7", "7", "8", "9", "501", "501", "502"}[w.random.IntN(8)]
 	r := w.repos[id]
 	switch what := w.random.IntN(100); {
-	case what == 0:
+	case what < 3:
 		w.suspend()
-	case what == 1:
+	case what == 3:
 		w.now = w.now.Truncate(time.Second).Add(time.Second)
 		w.account = fmt.Sprint("acme", len(w.told))
 		w.tell("github", "installation_target", "", `{"action":"renamed","account":{"login":%q,"updated_at":%q},"installation":{"id":42}}`, w.account, stamp(w.now))
-	case what == 2:
+	case what == 4:
 		w.tell("gitlab", "Subgroup Hook", "", `{"event_name":"subgroup_create","group_id":78,"parent_group_id":77}`)
-	case what < 5:
+	case what < 8:
 		w.giveOrTake(w.repos["9"])
 	case !r.there:
-	case what == 5 && len(w.told) > 300 && (id == "8" || id == "502"):
+	case what == 8 && len(w.told) > 300 && (id == "8" || id == "502"):
 		w.delete(r)
-	case what < 12:
+	case what < 15:
 		w.settle(r)
-	case what < 20:
+	case what < 25:
 		w.push(r)
 	default:
 		w.pull(r)
@@ -220,9 +221,14 @@ func (r *repo) json() string {
 		r.id, r.name, r.branch, r.archived, stamp(r.updated), stamp(later(r.pushed, r.updated)))
 }
 
-// pull opens a pull request, or lets something happen to one.
+// pull opens a pull request, or lets something happen to one, often to the same
+// as before: somebody is at work.
 func (w *world) pull(r *repo) {
 	number := 1 + w.random.IntN(40)
+	if w.random.IntN(2) == 0 {
+		number = max(r.busy, 1)
+	}
+	r.busy = number
 	p := r.pulls[number]
 	if p == nil {
 		p = &simulated{state: "open"}
