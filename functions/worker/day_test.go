@@ -64,7 +64,7 @@ func TestDayInAnyOrderEndsWithTheTruth(t *testing.T) {
 	}
 	const seed = 20261124
 	w := newWorld(seed)
-	for len(w.told) < n-5 {
+	for len(w.told) < n-9 {
 		w.live()
 	}
 	w.evening()

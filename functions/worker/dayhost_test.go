@@ -148,9 +148,8 @@ func (w *world) giveOrTake(r *repo) {
 	event, list := "removed", "repositories_removed"
 	if !r.there {
 		event, list = "added", "repositories_added"
-		if w.random.IntN(2) == 0 {
-			r.name = fmt.Sprint("elsewhere", len(w.told))
-			r.updated = w.now.Truncate(time.Second)
+		if w.random.IntN(2) == 0 && r.name != "home" {
+			r.name, r.updated = fmt.Sprint("elsewhere", len(w.told)), w.now.Truncate(time.Second)
 		}
 	}
 	if !w.now.After(r.lost.Add(time.Second)) {
@@ -318,8 +317,10 @@ func (w *world) truth(vcs string) (lines []string) {
 	return lines
 }
 
-// evening is an hour later: there is a push to each project. What deliveries
-// without a time tell counts as ten minutes older than they are.
+// evening is an hour later. There is a push to each project: what deliveries
+// without a time tell counts as ten minutes older than they are. And what else
+// must not be masked by later facts happens last: a suspension whose end is told
+// before its beginning, and a repository that comes back with another name.
 func (w *world) evening() {
 	w.now = w.now.Add(time.Hour)
 	for _, id := range []string{"501", "502"} {
@@ -327,9 +328,19 @@ func (w *world) evening() {
 			w.push(r)
 		}
 	}
-	for _, id := range []string{"7", "8", "9"} {
-		if r := w.repos[id]; r.there {
-			w.push(r)
-		}
+	if w.state == "suspended" {
+		w.suspend()
 	}
+	w.suspend()
+	begin := w.told[len(w.told)-1]
+	w.suspend()
+	w.told[len(w.told)-1].wild = begin.wild.Add(-time.Millisecond)
+	r := w.repos["9"]
+	if !r.there {
+		w.giveOrTake(r)
+	}
+	w.pull(r)
+	w.giveOrTake(r)
+	r.name, r.updated = "home", w.now.Truncate(time.Second)
+	w.giveOrTake(r)
 }
