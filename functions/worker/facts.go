@@ -26,8 +26,7 @@ type facts struct {
 
 const (
 	// side is how many repositories of one delivery are written beside each other:
-	// about as many as a partition takes, so that the largest delivery, of 37,000,
-	// ends within an invocation, or goes on at its next try.
+	// about as many as a partition takes.
 	side = 16
 	// lateness is how late a delivery may be, at most, that does not tell when it
 	// was made. So what it tells is taken to be that old, and hides nothing that
@@ -125,7 +124,10 @@ func beside[T any](ctx context.Context, list []T, do func(context.Context, T) er
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(side)
 	for i := 0; i < len(list) && ctx.Err() == nil; i++ {
-		group.Go(func() error { return do(ctx, list[i]) })
+		group.Go(func() (err error) {
+			defer caught(&err)
+			return do(ctx, list[i])
+		})
 	}
 	return group.Wait()
 }

@@ -18,9 +18,9 @@ type errand struct {
 	sequence string
 }
 
-// beside is how many deliveries are processed at once. A repository's own are
+// atOnce is how many deliveries are processed beside each other. A repository's own are
 // not: each waits for the one before it.
-const beside = 8
+const atOnce = 8
 
 // earlier answers, for each errand, the errands before it that it must wait for:
 // the last one of its repository, and the last one of its installation as a
@@ -65,7 +65,7 @@ func inOrder(ctx context.Context, list []errand, do func(errand) error) []error 
 	for i := range over {
 		over[i] = make(chan struct{})
 	}
-	places := make(chan struct{}, beside)
+	places := make(chan struct{}, atOnce)
 	var all sync.WaitGroup
 	for i, waits := range earlier(list) {
 		all.Go(func() {

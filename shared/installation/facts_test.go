@@ -95,3 +95,45 @@ func TestFirstDeliveryInstallsAPendingInstallation(t *testing.T) {
 		}
 	}
 }
+
+// TestNameAndStateAreToldApart has an account renamed: that has a version of its
+// own among the facts that tell the name.
+func TestNameAndStateAreToldApart(t *testing.T) {
+	t.Parallel()
+	env := storagetest.New(t)
+	s := installation.Store{DB: env.DynamoDB, Table: env.Table("OperationsTable")}
+	n := 0
+	for order := range permutations([]int{0, 1, 2}) {
+		n++
+		i := installation.Installation{VCS: "github", ID: fmt.Sprint(n), TargetType: "User"}
+		for _, step := range append(order, order...) {
+			author := change.Author{Principal: "test", Request: uuid.NewString(), At: time.Unix(4_000_000_000, 0)}
+			var err error
+			switch step {
+			case 0:
+				i.Name, i.State = "one", installation.Installed
+				err = s.Apply(t.Context(), author, i, "1")
+			case 1:
+				i.Name = "renamed"
+				err = s.Rename(t.Context(), author, i, "3")
+			default: // suspended before, as of a later change, and called by the old name
+				i.Name, i.State = "one", installation.Suspended
+				err = s.Apply(t.Context(), author, i, "2")
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+		}
+		got, err := s.Get(t.Context(), "github", i.ID)
+		if err != nil || got.Name != "renamed" || got.State != installation.Suspended || got.TargetType != "User" {
+			t.Errorf("order %v: %+v, %v", order, got, err)
+		}
+	}
+	fresh := installation.Installation{VCS: "github", ID: "99", Name: "renamed"}
+	if err := s.Rename(t.Context(), change.Author{Principal: "test", Request: "1", At: time.Unix(4_000_000_000, 0)}, fresh, "3"); err != nil {
+		t.Fatal(err)
+	}
+	if got, err := s.Get(t.Context(), "github", "99"); err != nil || got.State != installation.Installed {
+		t.Errorf("one that was not known: %+v, %v", got, err)
+	}
+}

@@ -239,3 +239,38 @@ func TestOwnerHasOneTaskOfAKindAtATime(t *testing.T) {
 		t.Error("a task that has ended was answered")
 	}
 }
+
+func TestWhatAsksWithinFiveMinutesGetsOneTaskBehindAllOfIt(t *testing.T) {
+	t.Parallel()
+	env, s := open(t)
+	refresh := func(s task.Store, installation string, after time.Duration) {
+		t.Helper()
+		if err := s.Gather(t.Context(), at(after), task.Task{Kind: task.RefreshRepositories, VCS: "gitlab", Installation: installation}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	first := 5*time.Minute - time.Duration(born.Unix()%300)*time.Second // when the next five minutes begin
+	for _, after := range []time.Duration{0, time.Second, 4*time.Minute + 59*time.Second, 0} {
+		refresh(s, "77", first+after)
+	}
+	for _, kind := range []storagetest.Kind{storagetest.LoseAnswer, storagetest.LoseRequest, storagetest.Conflict, storagetest.Duplicate} {
+		var f storagetest.Faults
+		f.Add(storagetest.Fault{Nth: 1, Kind: kind})
+		refresh(over(env.WithFaults(&f)), "77", first+time.Minute)
+	}
+	if got := due(t, s, first+5*time.Minute-time.Millisecond); len(got) > 0 {
+		t.Errorf("due before what asks is over: %v", got)
+	}
+	got := due(t, s, first+5*time.Minute)
+	if len(got) != 1 {
+		t.Fatalf("%d tasks, want one", len(got))
+	}
+	if made, err := s.Get(t.Context(), got[0], born); err != nil || made.Kind != task.RefreshRepositories || made.Owner != "" || made.Installation != "77" {
+		t.Errorf("%+v, %v", made, err)
+	}
+	refresh(s, "77", first+5*time.Minute)
+	refresh(s, "78", first)
+	if got := due(t, s, first+10*time.Minute); len(got) != 3 {
+		t.Errorf("%d tasks of another time and another group, want 3", len(got))
+	}
+}
