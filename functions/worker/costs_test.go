@@ -1,6 +1,8 @@
 package main
 
 import (
+	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -13,12 +15,24 @@ import (
 func TestDeliveriesUseWhatTheDocumentSays(t *testing.T) {
 	open := func(title string, after time.Duration) string { return pull(17, "open", title, born.Add(after)) }
 	costs.Check(t, "WorkerFunction", map[string]costs.Scenario{
-		"delivery, first of a pull request": processing("pull_request", open("One", 0)),
-		"delivery that changes one":         processing("pull_request", open("One", 0), open("Two", time.Minute)),
-		"delivery that tells nothing":       processing("star", `{"action":"created","installation":{"id":42}}`),
-		"delivery that cannot be read":      processing("pull_request", `{"installation":`),
-		"sweep that finds nothing":          sweeping,
+		"delivery, first of a pull request":             processing("pull_request", open("One", 0)),
+		"delivery that changes one":                     processing("pull_request", open("One", 0), open("Two", time.Minute)),
+		"delivery of a change older than what is known": processing("pull_request", open("Two", time.Minute), open("One", 0)),
+		"loss of a repository":                          processing("installation_repositories", given("infra"), taken("infra")),
+		"installation of 100 repositories":              processing("installation", installationOf(100)),
+		"delivery that tells nothing":                   processing("star", `{"action":"created","installation":{"id":42}}`),
+		"delivery that cannot be read":                  processing("pull_request", `{"installation":`),
+		"sweep that finds nothing":                      sweeping,
 	}, "Worker")
+}
+
+func installationOf(n int) string {
+	list := make([]string, n)
+	for i := range list {
+		list[i] = fmt.Sprintf(`{"id":%d,"full_name":"acme/service-%[1]d","private":true}`, i+1)
+	}
+	return fmt.Sprintf(`{"action":"created","installation":{"id":42,"account":{"login":"acme","type":"Organization"},"updated_at":%q},"repositories":[%s]}`,
+		second(0), strings.Join(list, ","))
 }
 
 // processing counts the last of several deliveries.

@@ -116,12 +116,12 @@ func (s Store) Delivered(ctx context.Context, author change.Author, vcs, id stri
 	return err
 }
 
-// write makes a write whose unmet condition means that there is nothing to do.
+// write makes a write whose failed condition means that there is nothing to do.
 // It reports whether it holds.
 func (s Store) write(ctx context.Context, in *dynamodb.UpdateItemInput) (bool, error) {
 	_, err := s.DB.UpdateItem(ctx, in)
-	var unmet *types.ConditionalCheckFailedException
-	if errors.As(err, &unmet) {
+	var failed *types.ConditionalCheckFailedException
+	if errors.As(err, &failed) {
 		return false, nil
 	}
 	if err != nil {

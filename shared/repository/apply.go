@@ -78,9 +78,9 @@ func (s Store) update(ctx context.Context, w *types.Update) (attr.Item, error) {
 		ExpressionAttributeNames: w.ExpressionAttributeNames, ExpressionAttributeValues: w.ExpressionAttributeValues,
 		ReturnValuesOnConditionCheckFailure: w.ReturnValuesOnConditionCheckFailure,
 	})
-	var unmet *types.ConditionalCheckFailedException
-	if errors.As(err, &unmet) {
-		return unmet.Item, errUnmet
+	var failed *types.ConditionalCheckFailedException
+	if errors.As(err, &failed) {
+		return failed.Item, errCondition
 	}
 	return nil, err
 }

@@ -70,7 +70,7 @@ func (s Store) gone(ctx context.Context, author change.Author, vcs, installation
 			})
 			var canceled *types.TransactionCanceledException
 			if errors.As(err, &canceled) && awsclient.ConditionFailed(err, 0) {
-				return canceled.CancellationReasons[0].Item, errUnmet
+				return canceled.CancellationReasons[0].Item, errCondition
 			}
 			return nil, err
 		},

@@ -20,8 +20,8 @@ import (
 const attempts = 6
 
 var (
-	// errUnmet is that the condition of a write did not hold.
-	errUnmet     = errors.New("the condition does not hold")
+	// errCondition is that the condition of a write did not hold.
+	errCondition     = errors.New("the condition does not hold")
 	errContended = errors.New("others write it at the same time, again and again")
 )
 
@@ -29,7 +29,7 @@ var (
 type taking struct {
 	// wanted reports whether the fact is to be joined with what was known before.
 	wanted func(before known) bool
-	// write makes an update; errUnmet and the item where its condition does not
+	// write makes an update; errCondition and the item where its condition does not
 	// hold.
 	write func(context.Context, *types.Update) (attr.Item, error)
 }
@@ -51,7 +51,7 @@ func (s Store) take(ctx context.Context, author change.Author, at attr.Item, id 
 			return true, nil
 		case awsclient.Overtaken(err):
 			continue
-		case !errors.Is(err, errUnmet):
+		case !errors.Is(err, errCondition):
 			return false, fmt.Errorf("write repository: %w", err)
 		}
 		r := attr.Read(old)
