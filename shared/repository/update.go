@@ -21,7 +21,7 @@ const attempts = 6
 
 var (
 	// errCondition is that the condition of a write did not hold.
-	errCondition     = errors.New("the condition does not hold")
+	errCondition = errors.New("the condition does not hold")
 	errContended = errors.New("others write it at the same time, again and again")
 )
 
