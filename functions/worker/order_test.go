@@ -56,8 +56,8 @@ func TestDeliveryWaitsForThoseBeforeItThatItMayContradict(t *testing.T) {
 func TestRepositoriesAreProcessedBesideEachOther(t *testing.T) {
 	t.Parallel()
 	list := errands("1.1 1.2 1.3 2.1 3.1 4.1 5.1 5.2")
-	if len(list) != beside {
-		t.Fatalf("%d of %d", len(list), beside)
+	if len(list) != atOnce {
+		t.Fatalf("%d of %d", len(list), atOnce)
 	}
 	var all sync.WaitGroup
 	all.Add(len(list))

@@ -123,6 +123,3 @@ func gitlab(id, event string, after time.Duration) delivery.Delivery {
 		VCS: "gitlab", ID: id, Event: event, Installation: "77", Repository: "501", ReceivedAt: born.Add(after),
 	}
 }
-
-// author is who makes known what tests begin with.
-var author = change.Author{Principal: "test", Request: "test", At: born}
