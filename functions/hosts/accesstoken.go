@@ -80,7 +80,7 @@ func (h *hosts) try(ctx context.Context, now time.Time, q tokenRequest) error {
 	switch {
 	case errors.Is(err, vcshost.ErrRefused):
 		return unusable("GitLab does not take it: it is wrong, has expired, or was revoked")
-	case errors.Is(err, vcshost.ErrGone):
+	case errors.Is(err, vcshost.ErrGone), errors.Is(err, vcshost.ErrForbidden):
 		return unusable("GitLab does not say what it may do: make a group access token (Settings > Access tokens) with the scope api")
 	case err != nil:
 		return vcshost.Fault(gitlabName, err)
@@ -97,7 +97,7 @@ func (h *hosts) tryGroup(ctx context.Context, client *gitlabhost.Client, group s
 	if err != nil {
 		return vcshost.Fault(gitlabName, err)
 	}
-	if _, err := client.Group(ctx, group); errors.Is(err, vcshost.ErrGone) {
+	if _, err := client.Group(ctx, group); errors.Is(err, vcshost.ErrGone) || errors.Is(err, vcshost.ErrForbidden) {
 		return unusable("it does not reach the group")
 	} else if err != nil {
 		return vcshost.Fault(gitlabName, err)

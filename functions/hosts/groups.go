@@ -66,11 +66,12 @@ func (h *hosts) asCaller(ctx context.Context, call httpapi.Call, do func(*gitlab
 }
 
 // explain makes of an error of GitLab's, asked in the name of the caller, one
-// for the caller: a grant that was taken back is no credential.
+// for the caller: a grant that was taken back is no credential, nor is one that
+// does not reach so far.
 func explain(err error) error {
 	var refusal *fault.Error
 	switch {
-	case errors.Is(err, session.ErrNoGrant):
+	case errors.Is(err, session.ErrNoGrant), errors.Is(err, vcshost.ErrForbidden):
 		return fault.ErrForbidden
 	case err == nil, errors.As(err, &refusal):
 		return err

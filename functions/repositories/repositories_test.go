@@ -100,6 +100,11 @@ func TestDeletionIsRefused(t *testing.T) {
 		"host that is down": {githubRepos + "7", func(r *rig) {
 			r.github.Fail(vcstest.Failure{Match: "GET ", Status: http.StatusBadGateway})
 		}, 503, "HOST_UNAVAILABLE"},
+		"installation that is suspended": {githubRepos + "7", func(r *rig) { r.github.Suspend("42", true) }, 400, "HOST_FORBIDDEN"},
+		"permission that is withheld":    {githubRepos + "7", func(r *rig) { r.github.Withhold("42", "/memberships/") }, 400, "HOST_FORBIDDEN"},
+		"token without a role": {gitlabRepos + "7", func(r *rig) {
+			r.gitlab.Fail(vcstest.Failure{Match: "/members/", Status: http.StatusForbidden})
+		}, 400, "HOST_FORBIDDEN"},
 		"host that asks for patience": {gitlabRepos + "7", func(r *rig) {
 			r.gitlab.Fail(vcstest.Failure{Match: "GET ", Status: http.StatusTooManyRequests, Header: http.Header{"Retry-After": {"30"}}})
 		}, 503, "HOST_LIMIT"},

@@ -29,6 +29,14 @@ func (g *GitHub) SetApp(app App) {
 	g.app = app
 }
 
+// Accept sets the permissions that installations have accepted; those of the App
+// until it is called.
+func (g *GitHub) Accept(permissions map[string]string) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.accepted = permissions
+}
+
 // Code makes a code that the conversion of a manifest takes once.
 func (g *GitHub) Code() string {
 	g.mu.Lock()
@@ -47,16 +55,17 @@ const (
 // appRoutes are the endpoints of an App about itself.
 func (g *GitHub) appRoutes(mux *http.ServeMux) {
 	mux.HandleFunc("POST /api/v3/app-manifests/{code}/conversions", g.convert)
-	mux.HandleFunc("GET /api/v3/app", g.asApp(func() any {
+	mux.HandleFunc("GET /api/v3/repos/{owner}/{name}/installation", g.asApp(g.installationOf))
+	mux.HandleFunc("GET /api/v3/app", g.asApp(func(*http.Request) any {
 		return map[string]any{
 			"id": AppID, "slug": g.app.Slug, "client_id": g.app.ClientID, "html_url": "https://github.example.com/apps/" + g.app.Slug,
 			"permissions": g.app.Permissions, "events": g.app.Events,
 		}
 	}))
-	mux.HandleFunc("GET /api/v3/app/hook/config", g.asApp(func() any {
+	mux.HandleFunc("GET /api/v3/app/hook/config", g.asApp(func(*http.Request) any {
 		return map[string]any{"url": g.app.HookURL, "content_type": g.app.HookType, "insecure_ssl": "0"}
 	}))
-	mux.HandleFunc("GET /api/v3/app/hook/deliveries", g.asApp(func() any {
+	mux.HandleFunc("GET /api/v3/app/hook/deliveries", g.asApp(func(*http.Request) any {
 		list := []any{}
 		for i, status := range g.app.Deliveries {
 			list = append(list, map[string]any{
@@ -65,11 +74,18 @@ func (g *GitHub) appRoutes(mux *http.ServeMux) {
 		}
 		return list
 	}))
-	mux.HandleFunc("GET /api/v3/app/installations", g.asApp(func() any {
+	mux.HandleFunc("GET /api/v3/app/installations", g.asApp(func(*http.Request) any {
 		list := []any{}
 		for id := range g.installations {
 			n, _ := strconv.ParseInt(id, 10, 64)
-			list = append(list, map[string]any{"id": n})
+			one := map[string]any{"id": n, "account": map[string]any{"login": "account-" + id}, "permissions": g.app.Permissions}
+			if g.accepted != nil {
+				one["permissions"] = g.accepted
+			}
+			if g.suspended[id] {
+				one["suspended_at"] = time.Now().UTC().Format(time.RFC3339)
+			}
+			list = append(list, one)
 		}
 		return list
 	}))
@@ -84,7 +100,7 @@ func (g *GitHub) signed(r *http.Request) bool {
 	return err == nil && !claims.ExpiresAt.After(time.Now().Add(10*time.Minute+time.Second))
 }
 
-func (g *GitHub) asApp(answer func() any) http.HandlerFunc {
+func (g *GitHub) asApp(answer func(*http.Request) any) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		if !g.signed(r) {
 			refuse(w, http.StatusUnauthorized, "A JSON web token could not be decoded")
@@ -92,8 +108,13 @@ func (g *GitHub) asApp(answer func() any) http.HandlerFunc {
 		}
 		g.mu.Lock()
 		defer g.mu.Unlock()
+		found := answer(r)
+		if found == nil {
+			refuse(w, http.StatusNotFound, "Not Found")
+			return
+		}
 		w.Header().Set("Content-Type", "application/json; charset=utf-8")
-		_ = json.NewEncoder(w).Encode(answer())
+		_ = json.NewEncoder(w).Encode(found)
 	}
 }
 

@@ -50,9 +50,14 @@ type GitHub struct {
 
 	mu            sync.Mutex
 	installations map[string][]Repository
+	outside       []Repository
+	suspended     map[string]bool
+	withheld      map[string]string // what installations do not grant, by id
+	limits        rates
 	members       map[string]member // by organisation/login
 	tokens        map[string]string // to installation
 	app           App
+	accepted      map[string]string
 	codes         []string // of manifests
 }
 
@@ -79,6 +84,7 @@ const GitHubPath = "/api/v3"
 func MakeGitHub(private *rsa.PrivateKey) *GitHub {
 	g := &GitHub{
 		public: &private.PublicKey, installations: map[string][]Repository{}, members: map[string]member{}, tokens: map[string]string{},
+		suspended: map[string]bool{}, withheld: map[string]string{}, limits: rates{hourly: hourly, used: map[string]int{}},
 		Key: string(pem.EncodeToMemory(&pem.Block{Type: "RSA PRIVATE KEY", Bytes: x509.MarshalPKCS1PrivateKey(private)})),
 	}
 	mux := http.NewServeMux()
@@ -100,6 +106,14 @@ func (g *GitHub) Install(installation string, repositories ...Repository) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.installations[installation] = repositories
+}
+
+// Publish sets the public repositories that no installation has. Who has a token
+// can see them, as well as the public ones of others.
+func (g *GitHub) Publish(repositories ...Repository) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.outside = repositories
 }
 
 // member is a person's membership of an organisation.
@@ -127,6 +141,10 @@ func (g *GitHub) token(w http.ResponseWriter, r *http.Request) {
 		refuse(w, http.StatusNotFound, "Not Found")
 		return
 	}
+	if g.suspended[r.PathValue("id")] {
+		refuse(w, http.StatusForbidden, "This installation has been suspended")
+		return
+	}
 	token := "ghs_" + rand.Text()
 	g.tokens[token] = r.PathValue("id")
 	w.WriteHeader(http.StatusCreated)
@@ -145,6 +163,17 @@ func (g *GitHub) of(serve func(http.ResponseWriter, *http.Request, []Repository)
 			refuse(w, http.StatusUnauthorized, "Bad credentials")
 			return
 		}
+		switch {
+		case g.suspended[installation]:
+			refuse(w, http.StatusForbidden, "This installation has been suspended")
+			return
+		case g.withheld[installation] != "" && strings.Contains(r.URL.Path, g.withheld[installation]):
+			refuse(w, http.StatusForbidden, "Resource not accessible by integration")
+			return
+		case !g.limits.take(w, installation):
+			refuse(w, http.StatusForbidden, "API rate limit exceeded for installation")
+			return
+		}
 		answer := serve(w, r, g.installations[installation])
 		if answer == nil {
 			refuse(w, http.StatusNotFound, "Not Found")
@@ -160,6 +189,7 @@ func (g *GitHub) of(serve func(http.ResponseWriter, *http.Request, []Repository)
 		w.Header().Set("Content-Type", "application/json; charset=utf-8")
 		if r.Header.Get("If-None-Match") == tag {
 			g.unchanged()
+			g.limits.give(w, installation)
 			w.WriteHeader(http.StatusNotModified)
 			return
 		}
@@ -201,12 +231,21 @@ func (r Repository) object() any {
 }
 
 func (g *GitHub) byID(_ http.ResponseWriter, r *http.Request, all []Repository) any {
-	for _, repo := range all {
+	for _, repo := range append(slices.Clone(all), g.published()...) {
 		if strconv.FormatInt(repo.ID, 10) == r.PathValue("id") {
 			return repo.object()
 		}
 	}
 	return nil
+}
+
+// published are the repositories that everybody can see.
+func (g *GitHub) published() []Repository {
+	all := slices.Clone(g.outside)
+	for _, list := range g.installations {
+		all = append(all, list...)
+	}
+	return slices.DeleteFunc(all, func(r Repository) bool { return r.Private })
 }
 
 func (g *GitHub) contents(_ http.ResponseWriter, r *http.Request, all []Repository) any {

@@ -134,6 +134,9 @@ func (g *GitLab) as(serve func(http.ResponseWriter, *http.Request, int64) any) h
 		g.mu.Lock()
 		defer g.mu.Unlock()
 		w.Header().Set("Content-Type", "application/json")
+		w.Header().Set("RateLimit-Limit", "2000")
+		w.Header().Set("RateLimit-Remaining", "1999")
+		w.Header().Set("RateLimit-Reset", strconv.FormatInt(time.Now().Add(time.Minute).Unix(), 10))
 		account, ok := g.tokens[strings.TrimPrefix(r.Header.Get("Authorization"), "Bearer ")]
 		if !ok {
 			w.WriteHeader(http.StatusUnauthorized)

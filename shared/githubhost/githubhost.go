@@ -45,6 +45,7 @@ type App struct {
 
 	mu      sync.Mutex
 	pem     string
+	itself  *github.Client
 	clients map[string]*github.Client // by installation
 }
 
@@ -59,7 +60,7 @@ func New(id string, key func(context.Context) (string, error), api string) *App 
 	}
 	return &App{
 		id: n, key: key, api: strings.TrimRight(api, "/"),
-		transport: vcshost.Transport(), clients: map[string]*github.Client{},
+		transport: drained{vcshost.Transport()}, clients: map[string]*github.Client{},
 	}
 }
 
@@ -86,16 +87,14 @@ func (a *App) installation(ctx context.Context, installation string) (*github.Cl
 	}
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	if pem != a.pem {
-		a.pem, a.clients = pem, map[string]*github.Client{}
-	}
+	a.keyed(pem)
 	if c := a.clients[installation]; c != nil {
 		return c, nil
 	}
 	signed, err := newRenewed(func() (http.RoundTripper, error) {
 		signed, err := ghinstallation.New(a.transport, a.id, id, []byte(pem))
 		if err != nil {
-			return nil, errors.New("github: the private key of the GitHub App is not an RSA key in PEM")
+			return nil, errNoKey
 		}
 		signed.BaseURL = a.api
 		return signed, nil
@@ -103,16 +102,34 @@ func (a *App) installation(ctx context.Context, installation string) (*github.Cl
 	if err != nil {
 		return nil, err
 	}
-	base := a.api + "/"
 	// What is remembered lies above the credential: it is one installation's alone.
-	c, err := github.NewClient(github.WithTransport(newTagged(signed)), github.WithURLs(&base, &base))
+	c, err := a.client(newTagged(signed))
 	if err != nil {
-		return nil, fmt.Errorf("github: address %s is not usable", a.api)
+		return nil, err
 	}
 	if len(a.clients) >= maxClients {
 		clear(a.clients)
 	}
 	a.clients[installation] = c
+	return c, nil
+}
+
+// errNoKey says that the key cannot be used.
+var errNoKey = errors.New("github: the private key of the GitHub App is not an RSA key in PEM")
+
+// keyed forgets what was made with another key.
+func (a *App) keyed(pem string) {
+	if pem != a.pem {
+		a.pem, a.itself, a.clients = pem, nil, map[string]*github.Client{}
+	}
+}
+
+func (a *App) client(transport http.RoundTripper) (*github.Client, error) {
+	base := a.api + "/"
+	c, err := github.NewClient(github.WithTransport(transport), github.WithURLs(&base, &base))
+	if err != nil {
+		return nil, fmt.Errorf("github: address %s is not usable", a.api)
+	}
 	return c, nil
 }
 
@@ -158,57 +175,4 @@ func read(r *github.Repository) Repository {
 		ID: strconv.FormatInt(r.GetID(), 10), Owner: r.GetOwner().GetLogin(), Name: r.GetName(), DefaultBranch: r.GetDefaultBranch(),
 		Archived: r.GetArchived(), Private: r.GetPrivate(), UpdatedAt: at.UTC(),
 	}
-}
-
-// Repository asks for one repository by its id; vcshost.ErrGone if there is none.
-func (a *App) Repository(ctx context.Context, installation, id string) (Repository, error) {
-	c, err := a.installation(ctx, installation)
-	if err != nil {
-		return Repository{}, err
-	}
-	n, err := strconv.ParseInt(id, 10, 64)
-	if err != nil {
-		return Repository{}, vcshost.ErrGone
-	}
-	r, _, err := c.Repositories.GetByID(ctx, n)
-	if err != nil {
-		return Repository{}, explain("read repository", err)
-	}
-	return read(r), nil
-}
-
-// HasWorkflow reports whether the repository has the Workflow file on its
-// default branch.
-func (a *App) HasWorkflow(ctx context.Context, installation string, r Repository) (bool, error) {
-	c, err := a.installation(ctx, installation)
-	if err != nil {
-		return false, err
-	}
-	_, _, _, err = c.Repositories.GetContents(ctx, r.Owner, r.Name, Workflow, nil)
-	switch err = explain("look for the workflow file", err); {
-	case errors.Is(err, vcshost.ErrGone):
-		return false, nil
-	case err != nil:
-		return false, err
-	}
-	return true, nil
-}
-
-// IsAdmin reports whether an account is an active member of an organisation with
-// the role admin. GitHub finds members by login, which may have become somebody
-// else's: so the account's id decides. Of a person's own account, which is no
-// organisation, nobody is.
-func (a *App) IsAdmin(ctx context.Context, installation, organisation, account, login string) (bool, error) {
-	c, err := a.installation(ctx, installation)
-	if err != nil {
-		return false, err
-	}
-	m, _, err := c.Organizations.GetOrgMembership(ctx, login, organisation)
-	switch err = explain("read membership", err); {
-	case errors.Is(err, vcshost.ErrGone):
-		return false, nil
-	case err != nil:
-		return false, err
-	}
-	return strconv.FormatInt(m.GetUser().GetID(), 10) == account && m.GetState() == "active" && m.GetRole() == "admin", nil
 }

@@ -113,7 +113,7 @@ func TestSingleQuestions(t *testing.T) {
 			t.Errorf("account %s, once called %s, is admin: %t, %v", c.account, c.login, got, err)
 		}
 	}
-	if _, err := app.Repositories(ctx, "44", 1); !errors.Is(err, vcshost.ErrGone) {
+	if _, err := app.Repositories(ctx, "44", 1); !errors.Is(err, vcshost.ErrNoInstallation) {
 		t.Errorf("an installation that is gone: %v", err)
 	}
 }
@@ -132,7 +132,7 @@ func TestPassingFailuresAreRepeatedAndLimitsAreTold(t *testing.T) {
 		"twice cut":      {vcstest.Failure{Times: 2}, 3, func(err error) bool { return err == nil }},
 		"always 503":     {vcstest.Failure{Status: 503, Body: words}, 3, func(err error) bool { return err != nil }},
 		"half an answer": {vcstest.Failure{Status: 200, Body: `{"repositories":[{"id":1`}, 1, func(err error) bool { return err != nil }},
-		"forbidden":      {vcstest.Failure{Status: 403, Body: `{"message":"` + words + `"}`}, 1, func(err error) bool { return err != nil }},
+		"forbidden":      {vcstest.Failure{Status: 403, Body: `{"message":"` + words + `"}`}, 1, func(err error) bool { return errors.Is(err, vcshost.ErrForbidden) }},
 		"primary limit": {vcstest.Failure{Status: 403, Header: http.Header{
 			"X-Ratelimit-Limit": {"5000"}, "X-Ratelimit-Remaining": {"0"}, "X-Ratelimit-Reset": {reset},
 		}, Body: `{"message":"API rate limit exceeded"}`}, 1, limitedTo(60*time.Second, 91*time.Second)},

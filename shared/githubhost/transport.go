@@ -88,3 +88,22 @@ func (t *tagged) remember(name string, answer *http.Response) (*http.Response, e
 	t.kept[name] = remembered{tag: tag, header: answer.Header.Clone(), body: body}
 	return answer, nil
 }
+
+// drained reads answers that are no success whole and closes them: the library
+// that fetches tokens leaves them open, and with them their connections.
+type drained struct{ next http.RoundTripper }
+
+// maxRefusal bounds what is read of an answer that is no success, in bytes.
+const maxRefusal = 1 << 16
+
+// RoundTrip implements http.RoundTripper.
+func (d drained) RoundTrip(r *http.Request) (*http.Response, error) {
+	answer, err := d.next.RoundTrip(r)
+	if err != nil || answer.StatusCode < http.StatusBadRequest {
+		return answer, err
+	}
+	body, _ := io.ReadAll(io.LimitReader(answer.Body, maxRefusal)) // a part of it is as good
+	_ = answer.Body.Close()
+	answer.Body = io.NopCloser(bytes.NewReader(body))
+	return answer, nil
+}

@@ -8,17 +8,12 @@ import (
 	"io"
 	"net/http"
 	"slices"
-	"strconv"
 	"strings"
-	"time"
 
 	gitlab "gitlab.com/gitlab-org/api/client-go"
 
 	"github.com/opsplane/opsplane/shared/vcshost"
 )
-
-// defaultPatience is for a limit that does not say when it ends.
-const defaultPatience = time.Minute
 
 // explain turns an error of the library into one of ours, without what the host
 // answered.
@@ -36,20 +31,7 @@ func explain(ctx context.Context, doing string, err error) error {
 		}
 		return fmt.Errorf("gitlab: %s: no usable answer", doing)
 	}
-	switch code := answer.Response.StatusCode; code {
-	case http.StatusUnauthorized:
-		return fmt.Errorf("gitlab: %s: %w", doing, vcshost.ErrRefused)
-	case http.StatusForbidden, http.StatusNotFound, http.StatusGone:
-		return fmt.Errorf("gitlab: %s: %w", doing, vcshost.ErrGone)
-	case http.StatusTooManyRequests:
-		wait := defaultPatience
-		if seconds, err := strconv.Atoi(answer.Response.Header.Get("Retry-After")); err == nil {
-			wait = time.Duration(seconds) * time.Second
-		}
-		return vcshost.Limit(wait)
-	default:
-		return fmt.Errorf("gitlab: %s: status %d", doing, code)
-	}
+	return vcshost.Explain("gitlab: "+doing, answer.Response.StatusCode, answer.Response.Header)
 }
 
 func isGone(err error) bool { return errors.Is(err, vcshost.ErrGone) }

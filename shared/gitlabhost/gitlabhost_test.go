@@ -130,14 +130,19 @@ func TestPassingFailuresAreRepeatedAndLimitsAreTold(t *testing.T) {
 		asked   int
 		check   func(error) bool
 	}{
-		"once 502":       {vcstest.Failure{Times: 1, Status: 502}, 2, func(err error) bool { return err == nil }},
-		"twice cut":      {vcstest.Failure{Times: 2}, 3, func(err error) bool { return err == nil }},
-		"always 503":     {vcstest.Failure{Status: 503, Body: words}, 3, failed},
-		"half an answer": {vcstest.Failure{Status: 200, Body: `{"id":`}, 1, failed},
-		"bad request":    {vcstest.Failure{Status: 400, Body: `{"message":"` + words + `"}`}, 1, failed},
-		"refused":        {vcstest.Failure{Status: 401, Body: `{}`}, 1, func(err error) bool { return errors.Is(err, vcshost.ErrRefused) }},
-		"limit":          {vcstest.Failure{Status: 429, Header: http.Header{"Retry-After": {"30"}}, Body: `{}`}, 1, limited(30 * time.Second)},
-		"vague limit":    {vcstest.Failure{Status: 429, Body: `{}`}, 1, limited(time.Minute)},
+		"once 502":           {vcstest.Failure{Times: 1, Status: 502}, 2, func(err error) bool { return err == nil }},
+		"twice cut":          {vcstest.Failure{Times: 2}, 3, func(err error) bool { return err == nil }},
+		"always 503":         {vcstest.Failure{Status: 503, Body: words}, 3, failed},
+		"half an answer":     {vcstest.Failure{Status: 200, Body: `{"id":`}, 1, failed},
+		"bad request":        {vcstest.Failure{Status: 400, Body: `{"message":"` + words + `"}`}, 1, failed},
+		"refused":            {vcstest.Failure{Status: 401, Body: `{}`}, 1, func(err error) bool { return errors.Is(err, vcshost.ErrRefused) }},
+		"limit":              {vcstest.Failure{Status: 429, Header: http.Header{"Retry-After": {"30"}}, Body: `{}`}, 1, limited(30 * time.Second)},
+		"403 for seconds":    {vcstest.Failure{Status: 403, Header: http.Header{"Retry-After": {"30"}}, Body: `{}`}, 1, limited(30 * time.Second)},
+		"503 for seconds":    {vcstest.Failure{Status: 503, Header: http.Header{"Retry-After": {"30"}}, Body: `{}`}, 1, limited(30 * time.Second)},
+		"reset that is over": {vcstest.Failure{Status: 429, Header: http.Header{"RateLimit-Remaining": {"0"}, "RateLimit-Reset": {"1000"}}, Body: `{}`}, 1, limited(time.Second)},
+		"forbidden":          {vcstest.Failure{Status: 403, Body: `{}`}, 1, func(err error) bool { return errors.Is(err, vcshost.ErrForbidden) && !errors.Is(err, vcshost.ErrGone) }},
+		"gone":               {vcstest.Failure{Status: 410, Body: `{}`}, 1, func(err error) bool { return errors.Is(err, vcshost.ErrGone) }},
+		"vague limit":        {vcstest.Failure{Status: 429, Body: `{}`}, 1, limited(time.Minute)},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -164,5 +169,15 @@ func TestCallEndsWithItsContext(t *testing.T) {
 	cancel()
 	if _, err := client.Whoami(ctx); !errors.Is(err, context.Canceled) {
 		t.Errorf("got %v", err)
+	}
+}
+
+func TestMembershipThatMayNotBeReadIsNotNone(t *testing.T) {
+	t.Parallel()
+	client, host := newClient(t)
+	host.Set(vcstest.Group{ID: 77, Inherited: member(40)})
+	host.Fail(vcstest.Failure{Match: "/members/", Status: http.StatusForbidden, Body: `{"message":"403 Forbidden"}`})
+	if level, err := client.DirectLevel(t.Context(), "77", "8"); !errors.Is(err, vcshost.ErrForbidden) {
+		t.Errorf("level %d, %v", level, err)
 	}
 }

@@ -161,6 +161,23 @@ func TestLogHoldsNeitherQueryNorBodyNorPath(t *testing.T) {
 	}
 }
 
+func TestLogSaysWhyTheServerWasBusy(t *testing.T) {
+	for name, c := range map[string]struct {
+		err   error
+		want  string
+		level string
+	}{
+		"busy with a cause":    {fmt.Errorf("%w: %w", fault.Busyf("BUSY", "again"), errors.New("status 502")), "status 502", "ERROR"},
+		"busy":                 {fault.Busyf("BUSY", "again"), `"fault":"BUSY"`, "INFO"},
+		"invalid with a cause": {fmt.Errorf("%w: %w", fault.Invalidf("ODD", "424242"), errors.New("cause")), `"fault":"ODD"`, "INFO"},
+	} {
+		_, log := invoke(t, access.Rule{Public: true}, nil, `{"n":1}`, func(httpapi.Call, input) (any, error) { return nil, c.err })
+		if !strings.Contains(log, c.want) || !strings.Contains(log, `"level":"`+c.level+`"`) || strings.Contains(log, "424242") {
+			t.Errorf("%s: %s", name, log)
+		}
+	}
+}
+
 func TestUnknownRoutesAre404WithoutBody(t *testing.T) {
 	l := httpapi.NewLambda([]httpapi.Route{{Pattern: "GET /x/{vcs}", Rule: access.Rule{Public: true}, Endpoint: httpapi.JSON(
 		httpapi.NoInput, func(context.Context, httpapi.Call, struct{}) (httpapi.Empty, error) { return httpapi.Empty{}, nil })}},

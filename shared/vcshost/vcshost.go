@@ -5,8 +5,6 @@ package vcshost
 import (
 	"errors"
 	"fmt"
-	"math/rand/v2"
-	"net/http"
 	"time"
 )
 
@@ -16,55 +14,27 @@ var ErrGone = errors.New("the host knows no such thing, or does not show it")
 // ErrRefused says that the host does not take the token.
 var ErrRefused = errors.New("the host does not take the token")
 
+// ErrForbidden says that the host takes the token, but does not allow what was
+// asked: the installation is suspended, or a permission or scope is missing.
+// Nothing changes that but somebody at the host.
+var ErrForbidden = errors.New("the host does not allow it")
+
+// ErrNoInstallation says that the host has no such installation of our App, so
+// that nothing can be said of what it holds.
+var ErrNoInstallation = errors.New("the host has no such installation")
+
 // Limited says that the host takes no more requests for a while.
 type Limited struct {
-	// RetryAfter is how long to wait, at least a second.
+	// RetryAfter is how long to wait: a second to a day.
 	RetryAfter time.Duration
 }
 
-// Limit makes a Limited; a time that is over becomes a second.
-func Limit(wait time.Duration) *Limited { return &Limited{RetryAfter: max(wait, time.Second)} }
+// Limit makes a Limited; what is shorter or longer than it may be is cut.
+func Limit(wait time.Duration) *Limited {
+	return &Limited{RetryAfter: min(max(wait, time.Second), 24*time.Hour)}
+}
 
 // Error implements error.
 func (l *Limited) Error() string {
 	return fmt.Sprintf("the host takes no more requests for %s", l.RetryAfter.Round(time.Second))
-}
-
-// answerTime is how long a host may take to begin its answer: three attempts fit
-// into what the gateway waits for a function.
-const answerTime = 8 * time.Second
-
-// Transport is a transport to hosts that repeats reads which failed at the host
-// or on the way: at most twice, after a drawn pause. Nothing else is repeated.
-func Transport() http.RoundTripper {
-	t := http.DefaultTransport.(*http.Transport).Clone()
-	t.ResponseHeaderTimeout = answerTime
-	return &patient{t}
-}
-
-// patient repeats reads.
-type patient struct{ next http.RoundTripper }
-
-const (
-	attempts = 3
-	pause    = 300 * time.Millisecond
-)
-
-// RoundTrip implements http.RoundTripper.
-func (p *patient) RoundTrip(r *http.Request) (*http.Response, error) {
-	for attempt := 1; ; attempt++ {
-		answer, err := p.next.RoundTrip(r)
-		failed := err != nil || answer.StatusCode >= http.StatusInternalServerError
-		if !failed || attempt == attempts || r.Method != http.MethodGet {
-			return answer, err
-		}
-		if err == nil {
-			_ = answer.Body.Close()
-		}
-		select {
-		case <-time.After(rand.N(pause << attempt)):
-		case <-r.Context().Done():
-			return nil, r.Context().Err()
-		}
-	}
 }
