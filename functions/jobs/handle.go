@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"log/slog"
 	"strings"
@@ -50,28 +51,28 @@ func (j *jobs) handle(ctx context.Context, event json.RawMessage) (any, error) {
 		return answer, nil
 	}
 	ids, err := j.tasks.Due(ctx, j.now(), maxDue)
-	for i := 0; i < len(ids) && err == nil && ctx.Err() == nil; i++ {
-		err = j.process(ctx, run, ids[i])
+	for i := 0; i < len(ids) && ctx.Err() == nil; i++ {
+		err = errors.Join(err, j.process(ctx, run, ids[i])) // its neighbours can do nothing for it
 	}
 	j.report(ctx, run, err)
 	return run, err
 }
 
-// stream works at tasks until one cannot be taken up or given back: Lambda then
-// goes on from that one.
-func (j *jobs) stream(ctx context.Context, run *tally, records []events.DynamoDBEventRecord) (events.DynamoDBEventResponse, error) {
+// stream works at the tasks of records, and hands back those that could not be
+// taken up or given back. Lambda goes on from the first of them: those behind it
+// are not due then.
+func (j *jobs) stream(ctx context.Context, run *tally, records []events.DynamoDBEventRecord) (answer events.DynamoDBEventResponse, problem error) {
 	for _, record := range records {
 		id, ok := j.waiting(record)
 		if !ok {
 			continue
 		}
 		if err := j.process(ctx, run, id); err != nil {
-			return events.DynamoDBEventResponse{BatchItemFailures: []events.DynamoDBBatchItemFailure{
-				{ItemIdentifier: record.Change.SequenceNumber},
-			}}, err
+			problem = errors.Join(problem, err)
+			answer.BatchItemFailures = append(answer.BatchItemFailures, events.DynamoDBBatchItemFailure{ItemIdentifier: record.Change.SequenceNumber})
 		}
 	}
-	return events.DynamoDBEventResponse{}, nil
+	return answer, problem
 }
 
 // waiting reports whether a change of the table is a task that nobody works at
@@ -89,16 +90,19 @@ func (j *jobs) waiting(record events.DynamoDBEventRecord) (id string, ok bool) {
 
 // tally is what one invocation has done.
 type tally struct {
-	// Completed, Failed and Waiting count tasks by what became of them.
-	Completed int `json:"completed"`
-	Failed    int `json:"failed"`
-	Waiting   int `json:"waiting"`
+	// Completed, Failed and Waiting count tasks by what became of them. Unreadable
+	// ones were ended without being tried.
+	Completed  int `json:"completed"`
+	Failed     int `json:"failed"`
+	Waiting    int `json:"waiting"`
+	Unreadable int `json:"unreadable"`
 }
 
 var metrics = []telemetry.Metric{
 	{Name: "completed", Unit: "Count"},
 	{Name: "failed", Unit: "Count"},
 	{Name: "waiting", Unit: "Count"},
+	{Name: "unreadable", Unit: "Count"},
 }
 
 // report writes the one line of an invocation that did anything.
@@ -108,7 +112,7 @@ func (j *jobs) report(ctx context.Context, run *tally, err error) {
 	}
 	attrs := []slog.Attr{
 		slog.Int("completed", run.Completed), slog.Int("failed", run.Failed), slog.Int("waiting", run.Waiting),
-		slog.String("request_id", request(ctx)), telemetry.Metrics(j.now(), metrics...),
+		slog.Int("unreadable", run.Unreadable), slog.String("request_id", request(ctx)), telemetry.Metrics(j.now(), metrics...),
 	}
 	level := slog.LevelInfo
 	if err != nil {

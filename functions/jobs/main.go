@@ -29,17 +29,18 @@ func main() {
 	tasks := task.Store{DB: db, Table: os.Getenv("OPERATIONS_TABLE")}
 	groups := grouptoken.New(db, os.Getenv("SESSIONS_TABLE"), sealed.NewBox(secret.New(cfg, os.Getenv("SERVER_SECRET")).Keys))
 	app := githubhost.New(os.Getenv("GITHUB_APP_ID"), secret.New(cfg, os.Getenv("GITHUB_APP_PRIVATE_KEY")).Current, os.Getenv("GITHUB_API_BASE_URL"))
+	log := telemetry.Logger()
 	j := &jobs{
-		tasks: tasks, log: telemetry.Logger(), now: time.Now,
+		tasks: tasks, log: log, now: time.Now,
 		steps: map[task.Kind]step{
 			task.RefreshRepositories: (&refresh{
-				repositories: repositories, tasks: tasks,
+				repositories: repositories, tasks: tasks, log: log,
 				sources: map[string]source{
-					"github": github{app},
+					"github": github{app, log, githubPart},
 					"gitlab": gitlab{gitlabhost.New(os.Getenv("GITLAB_API_BASE_URL")), groups},
 				},
 			}).step,
-			task.RemovePullRequests: removal{pullrequest.Store{DB: db, Table: vcs}}.step,
+			task.RemovePullRequests: removal{pullrequest.Store{DB: db, Table: vcs}, removalPart}.step,
 		},
 	}
 	lambda.Start(j.handle)

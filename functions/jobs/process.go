@@ -28,23 +28,33 @@ const (
 	slice = 20 * time.Second
 	// maxTries is how often a task is tried that makes no progress.
 	maxTries = 8
-	// maxAge is how long a task may wait for its host.
+	// maxAge is how long a task may wait for its host without making progress. It
+	// is judged behind a try, so that none fails because nobody tried.
 	maxAge = 24 * time.Hour
 	// giveBack is how long it may take to give a task back when time is over.
 	giveBack = 5 * time.Second
 )
 
+// errTired says that a task is not to be tried once more: the workers that took
+// it up were killed, and so said nothing.
+var errTired = errors.New("its workers were killed")
+
 // process works at one task for a slice of time. Its error is that the task
 // could not be taken up or given back: then it is due again after its lease.
 func (j *jobs) process(ctx context.Context, tally *tally, id string) error {
 	run, err := j.tasks.Begin(ctx, id, j.now())
-	if errors.Is(err, task.ErrNotDue) {
+	switch {
+	case errors.Is(err, task.ErrNotDue):
 		return nil
-	}
-	if err != nil {
+	case errors.Is(err, task.ErrUnreadable):
+		return j.bury(ctx, tally, id, err)
+	case err != nil:
 		return err
 	}
-	done, err := j.work(ctx, run)
+	done, err := false, errTired
+	if run.Tries <= maxTries {
+		done, err = j.work(ctx, run)
+	}
 	after, cancel := context.WithTimeout(context.WithoutCancel(ctx), giveBack)
 	defer cancel()
 	switch {
@@ -52,7 +62,7 @@ func (j *jobs) process(ctx context.Context, tally *tally, id string) error {
 		return nil
 	case done:
 		err = j.tasks.End(after, run, task.Completed, "", j.now())
-	case err == nil || ctx.Err() != nil: // only time is over
+	case err == nil, ctx.Err() != nil && run.Tries == 0: // time is over, but was not in vain
 		err = j.tasks.Wait(after, run, j.now(), "")
 	default:
 		err = j.stumble(after, run, err)
@@ -88,6 +98,7 @@ func (j *jobs) work(ctx context.Context, run *task.Run) (done bool, err error) {
 		if err != nil {
 			return false, err
 		}
+		run.MovedAt = j.now()
 		if err := j.tasks.Save(ctx, run); err != nil {
 			return false, err
 		}
@@ -103,7 +114,7 @@ func (j *jobs) stumble(ctx context.Context, run *task.Run, problem error) error 
 	var limited *vcshost.Limited
 	var err error
 	switch now := j.now(); {
-	case forGood, run.Tries >= maxTries, now.Sub(run.CreatedAt) > maxAge:
+	case forGood, run.Tries >= maxTries, now.Sub(run.MovedAt) > maxAge:
 		err = j.tasks.End(ctx, run, task.Failed, words, now)
 	case errors.As(problem, &limited):
 		// Patience is no failure. Drawn, so that what waits for one host does not come back together.
@@ -116,6 +127,13 @@ func (j *jobs) stumble(ctx context.Context, run *task.Run, problem error) error 
 		slog.String("vcs", run.VCS), slog.String("installation", run.Installation), slog.Int("tries", run.Tries),
 		slog.Bool("failed", run.State == task.Failed), slog.String("error", problem.Error()))
 	return err
+}
+
+// bury ends a task that cannot be read, so that it holds up no other.
+func (j *jobs) bury(ctx context.Context, tally *tally, id string, problem error) error {
+	tally.Unreadable++
+	j.log.LogAttrs(ctx, slog.LevelError, "task unreadable", slog.String("task", id), slog.String("error", problem.Error()))
+	return j.tasks.Bury(ctx, id, "what was stored of the task cannot be read: start it again", j.now())
 }
 
 // pause before the try after the n-th: about five seconds, then twice as long
@@ -141,7 +159,13 @@ func explain(vcs string, err error) (words string, forGood bool) {
 		return "GitLab does not take the group's access token: store another, and start again", true
 	case errors.Is(err, vcshost.ErrRefused):
 		return "GitHub does not take the App's credentials: the server's operator must look at its private key", false
-	case errors.Is(err, vcshost.ErrGone):
+	case errors.Is(err, vcshost.ErrForbidden):
+		return host + " does not let this server do that: " + vcshost.Lacking[vcs] + "; see to it there, and start again", true
+	case errors.Is(err, errTired):
+		return "the task was more than this server's workers can do at once, again and again: the server's operator must look at it", false
+	case errors.Is(err, context.DeadlineExceeded):
+		return "the host or this server takes too long", false
+	case errors.Is(err, vcshost.ErrGone), errors.Is(err, vcshost.ErrNoInstallation):
 		return host + " knows no such installation, or does not let this server see it", true
 	}
 	return "the host or this server had an error", false

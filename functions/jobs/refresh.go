@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"log/slog"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -14,41 +15,24 @@ import (
 	"github.com/opsplane/opsplane/shared/vcsevent"
 )
 
-// source is where the repositories of installations are listed.
-type source interface {
-	// page lists a part, from number 1 on. Unless thorough, it says only which
-	// repositories there are, and asks nothing else of them.
-	page(ctx context.Context, installation string, number int, thorough bool) (listed, error)
-}
-
-// listed is a part of the repositories of an installation.
-type listed struct {
-	seen []repository.Seen
-	// next is the number of the next part; 0 after the last.
-	next int
-	// total is how many repositories there are; 0 if the host does not say.
-	total int
-}
-
 // refresh lists the repositories of an installation and removes those that are
 // not there any more.
 //
 // A host's list changes while it is read, page by page: what goes from the first
-// page moves the first of the second one there, where nobody looks again. So
-// what a list lacks is looked for in another one, and what both lack is gone.
+// page moves the first of the second one there, where nobody looks again. So the
+// host is asked for each that was not listed, by its id: it may be there still.
 type refresh struct {
 	repositories repository.Store
 	tasks        task.Store
 	sources      map[string]source
+	log          *slog.Logger
 }
 
 // place is where a refresh stands.
 type place struct {
-	// Began is the version of what is listed first: all that the lists have is
-	// known as of it, or of a later one.
+	// Began is the version of what is listed first: all that the list has is known
+	// as of it, or of a later one.
 	Began string `json:"began"`
-	// Again says that the second list is read.
-	Again bool `json:"again,omitempty"`
 	// Page is the next to be listed; 0 when all are, and what is known is
 	// compared.
 	Page int `json:"page"`
@@ -59,8 +43,10 @@ type place struct {
 const (
 	// side is how many repositories are written beside each other.
 	side = 10
-	// compared is how many are compared in a step.
+	// compared is how many are compared in a step, and missed how many of them the
+	// host is asked for, at most.
 	compared = 500
+	missed   = 16
 )
 
 func (r *refresh) step(ctx context.Context, run *task.Run, author change.Author) (bool, error) {
@@ -75,13 +61,14 @@ func (r *refresh) step(ctx context.Context, run *task.Run, author change.Author)
 			return false, fmt.Errorf("read note: %w", err)
 		}
 	}
+	// Clocks of two workers differ. What the host answers is never older than the beginning.
+	look := looker{refresh: r, source: source, run: run, author: author, version: max(asked, at.Began)}
 	var done bool
 	var err error
 	if at.Page > 0 {
-		// Clocks of two workers differ. What is listed is never older than the beginning.
-		err = r.list(ctx, source, run, author, &at, max(asked, at.Began))
+		err = look.list(ctx, &at)
 	} else {
-		done, err = r.compare(ctx, run, author, &at)
+		done, err = look.compare(ctx, &at)
 	}
 	if err != nil {
 		return false, err
@@ -99,51 +86,84 @@ func askedAt(now time.Time, task string) string {
 	return vcsevent.Version{At: at}.Text(at, task)
 }
 
+// looker is one step of a refresh. What the host answers in it has a version.
+type looker struct {
+	*refresh
+	source  source
+	run     *task.Run
+	author  change.Author
+	version string
+}
+
 // list takes in one page.
-func (r *refresh) list(ctx context.Context, source source, run *task.Run, author change.Author, at *place, version string) error {
-	page, err := source.page(ctx, run.Installation, at.Page, !at.Again)
+func (l looker) list(ctx context.Context, at *place) error {
+	page, err := l.source.page(ctx, l.run.Installation, at.Page)
 	if err != nil {
 		return err
 	}
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(side)
 	for _, seen := range page.seen {
-		group.Go(func() error {
-			return r.repositories.Apply(ctx, author, run.VCS, run.Installation, seen, version)
-		})
+		group.Go(func() error { return l.apply(ctx, seen) })
 	}
 	if err := group.Wait(); err != nil {
 		return err
 	}
-	if !at.Again {
-		run.Progress.Done += int64(len(page.seen))
-		run.Progress.Total = max(int64(page.total), run.Progress.Done)
-	}
+	l.run.Progress.Done += int64(len(page.seen))
+	l.run.Progress.Total = max(int64(page.total), l.run.Progress.Done)
 	at.Page = page.next
 	return nil
 }
 
-// compare looks for what is known and was not listed: that is a reason for a
-// second list, and after that one it is gone.
-func (r *refresh) compare(ctx context.Context, run *task.Run, author change.Author, at *place) (done bool, err error) {
-	known, next, err := r.repositories.Live(ctx, run.VCS, run.Installation, at.After, compared)
+func (l looker) apply(ctx context.Context, seen repository.Seen) error {
+	return l.repositories.Apply(ctx, l.author, l.run.VCS, l.run.Installation, seen, l.version)
+}
+
+// compare looks for what is known by older facts alone: it was not listed.
+func (l looker) compare(ctx context.Context, at *place) (done bool, err error) {
+	known, next, err := l.repositories.Live(ctx, l.run.VCS, l.run.Installation, at.After, compared)
 	if err != nil {
 		return false, err
 	}
+	var ids []string
 	for _, k := range known {
 		if k.Version >= at.Began {
 			continue
 		}
-		if !at.Again {
-			at.Again, at.Page, at.After = true, 1, ""
-			return false, nil
+		if len(ids) == missed {
+			next = ids[missed-1] // the others are for the next step
+			break
 		}
-		removal := repository.RemovalTask("", run.VCS, run.Installation, k.ID, at.Began)
-		_, err := r.repositories.Remove(ctx, author, run.VCS, run.Installation, k.ID, at.Began, r.tasks.Writes(author, removal))
-		if err != nil {
-			return false, err
-		}
+		ids = append(ids, k.ID)
+	}
+	group, ctx := errgroup.WithContext(ctx)
+	group.SetLimit(looking)
+	for _, id := range ids {
+		group.Go(func() error { return l.doubt(ctx, id, at.Began) })
+	}
+	if err := group.Wait(); err != nil {
+		return false, err
 	}
 	at.After = next
 	return next == "", nil
+}
+
+// doubt asks the host for a repository that was not listed. What it has is taken
+// in. What it has not is gone as of the beginning: whatever has told of it since
+// then stands. If it cannot say, the repository stays, for the next refresh.
+func (l looker) doubt(ctx context.Context, id, began string) error {
+	seen, err := l.source.one(ctx, l.run.Installation, id)
+	switch {
+	case err == nil && seen != nil:
+		return l.apply(ctx, *seen)
+	case err == nil:
+		removal := repository.RemovalTask("", l.run.VCS, l.run.Installation, id, began)
+		_, err = l.repositories.Remove(ctx, l.author, l.run.VCS, l.run.Installation, id, began, l.tasks.Writes(l.author, removal))
+		return err
+	case ctx.Err() != nil || general(err):
+		return err
+	}
+	l.log.LogAttrs(ctx, slog.LevelWarn, "repository in doubt", slog.String("vcs", l.run.VCS),
+		slog.String("installation", l.run.Installation), slog.String("repository", id), slog.String("error", err.Error()))
+	return nil
 }

@@ -8,7 +8,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/opsplane/opsplane/infra/storagetest"
 	"github.com/opsplane/opsplane/infra/vcstest"
 	"github.com/opsplane/opsplane/shared/repository"
 	"github.com/opsplane/opsplane/shared/task"
@@ -31,10 +30,10 @@ func TestRefreshTakesInWhatTheHostLists(t *testing.T) {
 	if got := r.listed(t, "github", "42"); !slices.Equal(got, want(there)) {
 		t.Errorf("listed %d repositories: %.500s", len(got), got)
 	}
-	if n := r.github.Asked("GET /installation/repositories"); n != 3 {
-		t.Errorf("%d pages were asked for, want 3: nothing was missing", n)
+	if n := r.github.Asked("GET /installation/repositories"); n != 11 {
+		t.Errorf("%d pages were asked for, want 11", n)
 	}
-	if r.wake(t, r.jobs, id); r.github.Asked("GET /installation/repositories") != 3 {
+	if r.wake(t, r.jobs, id); r.github.Asked("GET /installation/repositories") != 11 {
 		t.Error("a task that had ended was done again")
 	}
 }
@@ -64,7 +63,7 @@ func TestRefreshOfAGroupUsesItsToken(t *testing.T) {
 	}
 }
 
-func TestWhatTwoListsLackIsRemovedWithItsPullRequests(t *testing.T) {
+func TestWhatTheHostHasNoLongerIsRemovedWithItsPullRequests(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
 	r.github.Install("42", many(5)...)
@@ -74,7 +73,8 @@ func TestWhatTwoListsLackIsRemovedWithItsPullRequests(t *testing.T) {
 	}
 	r.clock = r.clock.Add(time.Hour)
 	there := many(5)
-	there = append(there[:1], there[3:]...) // without 2 and 3
+	r.github.Publish(there[1]) // 2 left the installation, but is public
+	there = append(there[:1], there[3:]...)
 	r.github.Install("42", there...)
 	r.settleAfter(t, r.start(t, "github", "42"))
 	if got := r.listed(t, "github", "42"); !slices.Equal(got, want(there)) {
@@ -113,12 +113,36 @@ func TestRepositoryThatMovesBetweenPagesIsNotRemoved(t *testing.T) {
 	r.github.Install("42", there...)
 	r.settleAfter(t, r.start(t, "github", "42"))
 	r.clock = r.clock.Add(time.Hour)
+	r.pull(t, "25", 1, "1")
 	id := r.start(t, "github", "42")
+	r.step(t, id)
+	// Between two pages one goes from the first: number 25 moves there, and no page has it.
+	r.github.Install("42", there[1:]...)
+	r.settleAfter(t, id)
+	if got := r.listed(t, "github", "42"); !slices.Equal(got, want(there)) {
+		t.Errorf("%d are listed, want %d: the first was there when it was listed, and the others are", len(got), len(there))
+	}
+	if got := r.pulls(t); !slices.Equal(got, []string{"1/25"}) {
+		t.Errorf("pull requests %v", got)
+	}
+	if n := r.github.Asked("GET /repositories/"); n != 1 {
+		t.Errorf("the host was asked for %d repositories, want the one that was not listed", n)
+	}
+	r.clock = r.clock.Add(time.Hour)
+	r.settleAfter(t, r.start(t, "github", "42"))
+	if got := r.listed(t, "github", "42"); !slices.Equal(got, want(there[1:])) {
+		t.Errorf("%d are listed after the next refresh, want %d", len(got), len(there)-1)
+	}
+}
+
+// step does one step of a task, and notes where it stands.
+func (r *rig) step(t *testing.T, id string) {
+	t.Helper()
 	run, err := r.tasks.Begin(t.Context(), id, r.clock)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := r.steps[task.RefreshRepositories](t.Context(), run, r.author()); err != nil {
+	if _, err := r.steps[run.Kind](t.Context(), run, r.author()); err != nil {
 		t.Fatal(err)
 	}
 	if err := r.tasks.Save(t.Context(), run); err != nil {
@@ -127,16 +151,29 @@ func TestRepositoryThatMovesBetweenPagesIsNotRemoved(t *testing.T) {
 	if err := r.tasks.Wait(t.Context(), run, r.clock, ""); err != nil {
 		t.Fatal(err)
 	}
-	// Between two pages one goes from the first: number 101 moves there, and no page has it.
-	r.github.Install("42", there[1:]...)
-	r.settleAfter(t, id)
-	if got := r.listed(t, "github", "42"); !slices.Equal(got, want(there)) {
-		t.Errorf("%d are listed, want %d: the first was there when it was listed, and the last ones are", len(got), len(there))
+}
+
+func TestProjectOutsideItsGroupIsGone(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	set := func(projects ...vcstest.Project) {
+		r.gitlab.Set(vcstest.Group{ID: 77, FullPath: "acme", Inherited: map[int64]int{5: 40}, Projects: projects})
 	}
+	if err := r.groups.Put(t.Context(), "77", r.gitlab.Account(5, "bot"), r.author()); err != nil {
+		t.Fatal(err)
+	}
+	stays := vcstest.Project{ID: 1, PathWithNamespace: "acme/net/stays", Public: true}
+	leaves := vcstest.Project{ID: 2, PathWithNamespace: "acme/leaves", Public: true}
+	deleted := vcstest.Project{ID: 3, PathWithNamespace: "acme/deleted"}
+	set(stays, leaves, deleted)
+	r.settleAfter(t, r.start(t, "gitlab", "77"))
 	r.clock = r.clock.Add(time.Hour)
-	r.settleAfter(t, r.start(t, "github", "42"))
-	if got := r.listed(t, "github", "42"); !slices.Equal(got, want(there[1:])) {
-		t.Errorf("%d are listed after the next refresh, want %d", len(got), len(there)-1)
+	set(stays)
+	leaves.PathWithNamespace = "acme-labs/leaves"
+	r.gitlab.Set(vcstest.Group{ID: 78, FullPath: "acme-labs", Projects: []vcstest.Project{leaves}})
+	r.settleAfter(t, r.start(t, "gitlab", "77"))
+	if got := r.listed(t, "gitlab", "77"); len(got) != 1 || !strings.HasPrefix(got[0], "1 acme/net/stays") {
+		t.Errorf("listed %v", got)
 	}
 }
 
@@ -156,43 +193,6 @@ func TestNewerEventsStandAgainstARefresh(t *testing.T) {
 	got := strings.Join(r.listed(t, "github", "42"), "\n")
 	if !strings.Contains(got, "1 acme/renamed main") || !strings.Contains(got, "9 acme/new") {
 		t.Errorf("what happened in the same second was undone:\n%s", got)
-	}
-}
-
-// TestRefreshThatIsKilledAnywhereEndsAsAnUndisturbedOne kills the worker after
-// each of its calls in turn.
-func TestRefreshThatIsKilledAnywhereEndsAsAnUndisturbedOne(t *testing.T) {
-	t.Parallel()
-	r := newRig(t)
-	before, there := many(6), many(4)
-	there = append(there, vcstest.Repository{ID: 70, Owner: "acme", Name: "new", DefaultBranch: "main"})
-	for n, ended := 1, false; !ended; n += 1 + n/20 {
-		installation := fmt.Sprint(1000 + n)
-		r.github.Install(installation, before...)
-		r.wake(t, r.jobs, r.start(t, "github", installation))
-		r.clock = r.clock.Add(time.Hour)
-		r.github.Install(installation, there...)
-		id := r.start(t, "github", installation)
-		calls := 0
-		faults := &storagetest.Faults{Choose: func(string) storagetest.Fault {
-			switch calls++; {
-			case calls > n:
-				return storagetest.Fault{Kind: storagetest.Refuse}
-			case calls == n:
-				return storagetest.Fault{Kind: storagetest.LoseAnswer}
-			}
-			return storagetest.Fault{}
-		}}
-		// The calls of a page are made side by side.
-		r.wake(t, r.over(r.env.WithFaults(r.serial(faults))), id)
-		ended = calls < n
-		r.settle(t)
-		if got := r.task(t, id); got.State != task.Completed {
-			t.Fatalf("killed at call %d: %+v", n, got)
-		}
-		if got := r.listed(t, "github", installation); !slices.Equal(got, want(there)) {
-			t.Fatalf("killed at call %d: listed %v", n, got)
-		}
 	}
 }
 
@@ -231,23 +231,34 @@ func TestRefreshSaysWhyItFails(t *testing.T) {
 		vcs, installation string
 		arrange           func(*rig)
 		words             string
+		forGood           bool
 	}{
-		"installation that is gone": {"github", "43", func(*rig) {}, "GitHub knows no such installation"},
-		"no token of the group":     {"gitlab", "77", func(*rig) {}, "no access token is stored for the group"},
+		"installation that is gone": {"github", "43", func(*rig) {}, "GitHub knows no such installation", true},
+		"no token of the group":     {"gitlab", "77", func(*rig) {}, "no access token is stored for the group", true},
 		"revoked token": {"gitlab", "77", func(r *rig) {
 			if err := r.groups.Put(t.Context(), "77", "glpat-revoked", r.author()); err != nil {
 				t.Fatal(err)
 			}
-		}, "does not take the group's access token"},
+		}, "does not take the group's access token", true},
 		"group out of reach": {"gitlab", "78", func(r *rig) {
 			if err := r.groups.Put(t.Context(), "78", r.gitlab.Account(5, "bot"), r.author()); err != nil {
 				t.Fatal(err)
 			}
-		}, "GitLab knows no such installation"},
+		}, "GitLab knows no such installation", true},
+		"installation that is suspended": {"github", "42", func(r *rig) {
+			r.github.Install("42", many(1)...)
+			r.github.Suspend("42", true)
+		}, "suspended", true},
+		"group that forbids": {"gitlab", "77", func(r *rig) {
+			r.gitlab.Fail(vcstest.Failure{Match: "/projects", Status: http.StatusForbidden})
+			if err := r.groups.Put(t.Context(), "77", r.gitlab.Account(5, "bot"), r.author()); err != nil {
+				t.Fatal(err)
+			}
+		}, "lacks a scope", true},
 		"host that is down": {"github", "42", func(r *rig) {
 			r.github.Install("42", many(1)...)
 			r.github.Fail(vcstest.Failure{Match: "GET ", Status: http.StatusBadGateway, Body: "secret-text"})
-		}, "the host or this server had an error"},
+		}, "the host or this server had an error", false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -259,21 +270,12 @@ func TestRefreshSaysWhyItFails(t *testing.T) {
 			if got := r.task(t, id); got.State != task.Failed || !strings.Contains(got.Problem, c.words) {
 				t.Errorf("task %+v", got)
 			}
+			if tries := strings.Count(r.log.String(), "task stumbled"); c.forGood && tries != 1 {
+				t.Errorf("%d tries of what cannot succeed", tries)
+			}
 			if strings.Contains(r.log.String(), "secret-text") || strings.Contains(r.log.String(), "glpat-") {
 				t.Errorf("the log has what it must not: %s", r.log.String())
 			}
 		})
 	}
-}
-
-// serial lets one call pass at a time, so that "the nth call" means something.
-func (r *rig) serial(f *storagetest.Faults) *storagetest.Faults {
-	choose := f.Choose
-	turn := make(chan struct{}, 1)
-	f.Choose = func(operation string) storagetest.Fault {
-		turn <- struct{}{}
-		defer func() { <-turn }()
-		return choose(operation)
-	}
-	return f
 }

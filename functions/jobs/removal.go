@@ -12,17 +12,21 @@ import (
 )
 
 // removal removes the pull requests of a repository that is gone.
-type removal struct{ pullRequests pullrequest.Store }
+type removal struct {
+	pullRequests pullrequest.Store
+	// part is how many are removed in a step.
+	part int
+}
 
-// removed is how many pull requests are removed in a step.
-const removed = 200
+// removalPart is how many pull requests are removed in a step: some seconds' work.
+const removalPart = 200
 
 func (r removal) step(ctx context.Context, run *task.Run, _ change.Author) (bool, error) {
 	var what repository.Removal
 	if err := json.Unmarshal([]byte(run.Note), &what); err != nil {
 		return false, fmt.Errorf("read note: %w", err)
 	}
-	seen, next, err := r.pullRequests.Remove(ctx, run.VCS, run.Installation, what.Repository, what.Version, what.After, removed)
+	seen, next, err := r.pullRequests.Remove(ctx, run.VCS, run.Installation, what.Repository, what.Version, what.After, r.part)
 	if err != nil {
 		return false, err
 	}

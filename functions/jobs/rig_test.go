@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -39,6 +40,7 @@ type rig struct {
 	groups       *grouptoken.Store
 	clock        time.Time
 	log          bytes.Buffer
+	part         int // of the workers made from now on; 0 is that of the function
 }
 
 func newRig(t *testing.T) *rig {
@@ -61,14 +63,15 @@ func (r *rig) over(env *storagetest.Env) *jobs {
 	repositories := repository.Store{DB: env.DynamoDB, Table: env.Table("VcsTable")}
 	tasks := task.Store{DB: env.DynamoDB, Table: env.Table("OperationsTable")}
 	app := githubhost.New(strconv.Itoa(vcstest.AppID), func(context.Context) (string, error) { return r.github.Key, nil }, r.github.API)
+	log := slog.New(slog.NewJSONHandler(&r.log, nil))
 	return &jobs{
-		tasks: tasks, log: slog.New(slog.NewJSONHandler(&r.log, nil)), now: func() time.Time { return r.clock },
+		tasks: tasks, log: log, now: func() time.Time { return r.clock },
 		steps: map[task.Kind]step{
 			task.RefreshRepositories: (&refresh{
-				repositories: repositories, tasks: tasks,
-				sources: map[string]source{"github": github{app}, "gitlab": gitlab{gitlabhost.New(r.gitlab.API), r.tokens(env)}},
+				repositories: repositories, tasks: tasks, log: log,
+				sources: map[string]source{"github": github{app, log, cmp.Or(r.part, githubPart)}, "gitlab": gitlab{gitlabhost.New(r.gitlab.API), r.tokens(env)}},
 			}).step,
-			task.RemovePullRequests: removal{pullrequest.Store{DB: env.DynamoDB, Table: env.Table("VcsTable")}}.step,
+			task.RemovePullRequests: removal{pullrequest.Store{DB: env.DynamoDB, Table: env.Table("VcsTable")}, cmp.Or(r.part, removalPart)}.step,
 		},
 	}
 }
@@ -102,11 +105,20 @@ func woken(id string, at time.Time) events.DynamoDBEventRecord {
 // handed back.
 func (r *rig) wake(t *testing.T, j *jobs, id string) (back bool) {
 	t.Helper()
-	event, err := json.Marshal(events.DynamoDBEvent{Records: []events.DynamoDBEventRecord{woken(id, r.clock)}})
+	return r.wakeIn(t.Context(), t, j, id)
+}
+
+func (r *rig) wakeIn(ctx context.Context, t *testing.T, j *jobs, ids ...string) (back bool) {
+	t.Helper()
+	var records []events.DynamoDBEventRecord
+	for _, id := range ids {
+		records = append(records, woken(id, r.clock))
+	}
+	event, err := json.Marshal(events.DynamoDBEvent{Records: records})
 	if err != nil {
 		t.Fatal(err)
 	}
-	answer, err := j.handle(t.Context(), event)
+	answer, err := j.handle(ctx, event)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -172,18 +184,25 @@ func (r *rig) listed(t *testing.T, vcs, installation string) []string {
 // pull stores a pull request as of a version.
 func (r *rig) pull(t *testing.T, repo string, number int64, version string) {
 	t.Helper()
-	err := r.pullRequests.Apply(t.Context(), r.author(), "github", "42", pullrequest.PullRequest{
+	r.pullOf(t, "42", repo, number, version)
+}
+
+func (r *rig) pullOf(t *testing.T, installation, repo string, number int64, version string) {
+	t.Helper()
+	err := r.pullRequests.Apply(t.Context(), r.author(), "github", installation, pullrequest.PullRequest{
 		Repository: repo, Number: number, State: pullrequest.Open,
-	}, version, r.repositories.NotEmptied("github", "42", repo, version))
+	}, version, r.repositories.NotEmptied("github", installation, repo, version))
 	if err != nil {
 		t.Fatal(err)
 	}
 }
 
 // pulls answers the pull requests that are known, as "number/repository".
-func (r *rig) pulls(t *testing.T) []string {
+func (r *rig) pulls(t *testing.T) []string { return r.pullsOf(t, "42") }
+
+func (r *rig) pullsOf(t *testing.T, installation string) []string {
 	t.Helper()
-	list, err := r.pullRequests.List(t.Context(), "github", "42", pullrequest.Query{Limit: 1000})
+	list, err := r.pullRequests.List(t.Context(), "github", installation, pullrequest.Query{Limit: 1000})
 	if err != nil {
 		t.Fatal(err)
 	}

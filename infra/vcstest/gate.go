@@ -27,6 +27,16 @@ type gate struct {
 	door     sync.Mutex
 	failures []*Failure
 	asked    []string
+	choose   func(line string) *Failure
+}
+
+// Choose has a function decide about every request, by its method and path, for
+// which no failure does: nil lets it pass. It is called before the request is
+// answered, by several at once.
+func (g *gate) Choose(choose func(line string) *Failure) {
+	g.door.Lock()
+	defer g.door.Unlock()
+	g.choose = choose
 }
 
 // Fail lets requests fail; the first failure that matches happens.
@@ -59,6 +69,14 @@ func (g *gate) unchanged() {
 
 // failure notes a request and answers what is to happen to it, or nil.
 func (g *gate) failure(line string) *Failure {
+	found, choose := g.added(line)
+	if found == nil && choose != nil {
+		return choose(line)
+	}
+	return found
+}
+
+func (g *gate) added(line string) (*Failure, func(string) *Failure) {
 	g.door.Lock()
 	defer g.door.Unlock()
 	g.asked = append(g.asked, line)
@@ -66,14 +84,14 @@ func (g *gate) failure(line string) *Failure {
 		return f.Match != "" && strings.Contains(line, f.Match) || f.Match == "" && !strings.Contains(line, "/access_tokens")
 	})
 	if i < 0 {
-		return nil
+		return nil, g.choose
 	}
 	f := g.failures[i]
 	if f.Times == 1 {
 		g.failures = slices.Delete(g.failures, i, i+1)
 	}
 	f.Times = max(0, f.Times-1)
-	return f
+	return f, nil
 }
 
 // behind serves endpoints below a path behind the gate.

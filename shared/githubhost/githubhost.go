@@ -136,9 +136,6 @@ func (a *App) client(transport http.RoundTripper) (*github.Client, error) {
 // maxClients bounds how many installations' tokens and answers are remembered.
 const maxClients = 50
 
-// pageSize is GitHub's largest page.
-const pageSize = 100
-
 // Page is a part of the repositories that an installation reaches.
 type Page struct {
 	Repositories []Repository
@@ -149,13 +146,13 @@ type Page struct {
 }
 
 // Repositories answers a page, from 1 on, of the repositories that an
-// installation reaches.
-func (a *App) Repositories(ctx context.Context, installation string, page int) (Page, error) {
+// installation reaches. A page has at most size of them, 1 to 100.
+func (a *App) Repositories(ctx context.Context, installation string, page, size int) (Page, error) {
 	c, err := a.installation(ctx, installation)
 	if err != nil {
 		return Page{}, err
 	}
-	list, answer, err := c.Apps.ListRepos(ctx, &github.ListOptions{Page: page, PerPage: pageSize})
+	list, answer, err := c.Apps.ListRepos(ctx, &github.ListOptions{Page: page, PerPage: size})
 	if err != nil {
 		return Page{}, explain("list repositories", err)
 	}

@@ -37,7 +37,7 @@ func TestRepositoriesAreListedPageByPage(t *testing.T) {
 	host.Install("42", repositories(250)...)
 	total, pages := 0, 0
 	for page := 1; page != 0; pages++ {
-		got, err := app.Repositories(t.Context(), "42", page)
+		got, err := app.Repositories(t.Context(), "42", page, 100)
 		if err != nil || got.Total != 250 {
 			t.Fatalf("of %d: %v", got.Total, err)
 		}
@@ -66,7 +66,7 @@ func TestWhatHasNotChangedIsNotCounted(t *testing.T) {
 	host.Install("43", repositories(2)...)
 	for range 3 {
 		for installation, want := range map[string]int{"42": 3, "43": 2} {
-			if got, err := app.Repositories(t.Context(), installation, 1); err != nil || len(got.Repositories) != want {
+			if got, err := app.Repositories(t.Context(), installation, 1, 100); err != nil || len(got.Repositories) != want {
 				t.Fatalf("%s: %d repositories, %v", installation, len(got.Repositories), err)
 			}
 		}
@@ -75,7 +75,7 @@ func TestWhatHasNotChangedIsNotCounted(t *testing.T) {
 		t.Errorf("%d requests, %d of them 304; want 6 and 4", all, same)
 	}
 	host.Install("42", repositories(4)...)
-	if got, err := app.Repositories(t.Context(), "42", 1); err != nil || len(got.Repositories) != 4 {
+	if got, err := app.Repositories(t.Context(), "42", 1, 100); err != nil || len(got.Repositories) != 4 {
 		t.Errorf("after a change: %d repositories, %v", len(got.Repositories), err)
 	}
 }
@@ -113,7 +113,7 @@ func TestSingleQuestions(t *testing.T) {
 			t.Errorf("account %s, once called %s, is admin: %t, %v", c.account, c.login, got, err)
 		}
 	}
-	if _, err := app.Repositories(ctx, "44", 1); !errors.Is(err, vcshost.ErrNoInstallation) {
+	if _, err := app.Repositories(ctx, "44", 1, 100); !errors.Is(err, vcshost.ErrNoInstallation) {
 		t.Errorf("an installation that is gone: %v", err)
 	}
 }
@@ -144,7 +144,7 @@ func TestPassingFailuresAreRepeatedAndLimitsAreTold(t *testing.T) {
 			app, host := newApp(t)
 			host.Install("42", repositories(1)...)
 			host.Fail(c.failure)
-			_, err := app.Repositories(t.Context(), "42", 1)
+			_, err := app.Repositories(t.Context(), "42", 1, 100)
 			if !c.check(err) {
 				t.Errorf("got %v", err)
 			}
@@ -170,12 +170,12 @@ func TestKeyThatIsNoneIsSaidWithoutIt(t *testing.T) {
 	host := vcstest.NewGitHub(t)
 	host.Install("42")
 	app := githubhost.New(strconv.Itoa(vcstest.AppID), func(context.Context) (string, error) { return "secret-text", nil }, host.API)
-	if _, err := app.Repositories(t.Context(), "42", 1); err == nil || strings.Contains(err.Error(), "secret-text") {
+	if _, err := app.Repositories(t.Context(), "42", 1, 100); err == nil || strings.Contains(err.Error(), "secret-text") {
 		t.Errorf("got %v", err)
 	}
 	other := vcstest.NewGitHub(t)
 	app = githubhost.New(strconv.Itoa(vcstest.AppID), func(context.Context) (string, error) { return other.Key, nil }, host.API)
-	if _, err := app.Repositories(t.Context(), "42", 1); !errors.Is(err, vcshost.ErrRefused) {
+	if _, err := app.Repositories(t.Context(), "42", 1, 100); !errors.Is(err, vcshost.ErrRefused) {
 		t.Errorf("another App's key: %v", err)
 	}
 }
@@ -184,11 +184,11 @@ func TestTokenThatGitHubTakesNoLongerIsReplacedOnce(t *testing.T) {
 	t.Parallel()
 	app, host := newApp(t)
 	host.Install("42", repositories(2)...)
-	if _, err := app.Repositories(t.Context(), "42", 1); err != nil {
+	if _, err := app.Repositories(t.Context(), "42", 1, 100); err != nil {
 		t.Fatal(err)
 	}
 	host.Fail(vcstest.Failure{Match: "GET /installation", Times: 1, Status: http.StatusUnauthorized, Body: `{"message":"Bad credentials"}`})
-	got, err := app.Repositories(t.Context(), "42", 1)
+	got, err := app.Repositories(t.Context(), "42", 1, 100)
 	if err != nil || len(got.Repositories) != 2 {
 		t.Errorf("%d repositories, %v", len(got.Repositories), err)
 	}
@@ -196,7 +196,7 @@ func TestTokenThatGitHubTakesNoLongerIsReplacedOnce(t *testing.T) {
 		t.Errorf("%d tokens were fetched, want 2", n)
 	}
 	host.Fail(vcstest.Failure{Match: "GET /installation", Status: http.StatusUnauthorized, Body: `{"message":"Bad credentials"}`})
-	if _, err := app.Repositories(t.Context(), "42", 1); !errors.Is(err, vcshost.ErrRefused) {
+	if _, err := app.Repositories(t.Context(), "42", 1, 100); !errors.Is(err, vcshost.ErrRefused) {
 		t.Errorf("a host that refuses every token: %v", err)
 	}
 }

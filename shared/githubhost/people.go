@@ -55,6 +55,9 @@ func (p *People) Whoami(ctx context.Context, token string) (Account, error) {
 	return Account{ID: strconv.FormatInt(u.GetID(), 10), Login: u.GetLogin(), AvatarURL: u.GetAvatarURL()}, nil
 }
 
+// pageSize is GitHub's largest page.
+const pageSize = 100
+
 // MaxInstallations bounds how many installations of a person are listed.
 const MaxInstallations = 10_000
 

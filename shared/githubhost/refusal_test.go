@@ -52,7 +52,7 @@ func TestRefusalsAreToldApart(t *testing.T) {
 				host.Install("42", repositories(1)...)
 				c.answer.Match = match
 				host.Fail(c.answer)
-				if _, err := app.Repositories(t.Context(), "42", 1); err == nil || !c.check(err) {
+				if _, err := app.Repositories(t.Context(), "42", 1, 100); err == nil || !c.check(err) {
 					t.Errorf("got %v", err)
 				}
 				if n := host.Asked("POST /app/installations/42/access_tokens"); n != 1 {
@@ -127,7 +127,7 @@ func TestHoursLimitIsTold(t *testing.T) {
 	host.Install("42", repositories(1)...)
 	host.Allow(2)
 	for range 3 { // the answers after the first are the same, and do not count
-		if _, err := app.Repositories(t.Context(), "42", 1); err != nil {
+		if _, err := app.Repositories(t.Context(), "42", 1, 100); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -159,7 +159,7 @@ func TestRefusedTokensLeaveNoConnectionOpen(t *testing.T) {
 	key := vcstest.NewGitHub(t).Key
 	app := githubhost.New(strconv.Itoa(vcstest.AppID), func(context.Context) (string, error) { return key, nil }, server.URL)
 	for range 10 {
-		if _, err := app.Repositories(t.Context(), "42", 1); !errors.Is(err, vcshost.ErrNoInstallation) {
+		if _, err := app.Repositories(t.Context(), "42", 1, 100); !errors.Is(err, vcshost.ErrNoInstallation) {
 			t.Fatalf("got %v", err)
 		}
 	}

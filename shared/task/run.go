@@ -25,6 +25,10 @@ var ErrNotDue = errors.New("the task is not due")
 // because its time was over.
 var ErrLost = errors.New("the task is another worker's")
 
+// ErrUnreadable is answered for a task whose item has not the form of one. It
+// will not have it later either: Bury ends it.
+var ErrUnreadable = errors.New("the task cannot be read")
+
 // Lease is how long a worker has a task for itself. It must end its part before.
 const Lease = 2 * time.Minute
 
@@ -34,8 +38,9 @@ type Run struct {
 	// Tries counts how often the task was taken up since it last made progress,
 	// this time included.
 	Tries int
-	// CreatedAt is when the task was made, whole seconds.
-	CreatedAt time.Time
+	// MovedAt is when the task last made progress, or was made; whole seconds. Its
+	// worker sets it before Save.
+	MovedAt time.Time
 
 	author change.Author
 	lease  string
@@ -50,8 +55,8 @@ func (r *Run) Author(request string, now time.Time) change.Author {
 	return a
 }
 
-// Begin takes up a task that is due, and answers ErrNotDue otherwise. Until
-// Lease is over no other worker can.
+// Begin takes up a task that is due, and answers ErrNotDue otherwise, or
+// ErrUnreadable. Until Lease is over no other worker can.
 func (s Store) Begin(ctx context.Context, id string, now time.Time) (*Run, error) {
 	item, err := s.read(ctx, id)
 	if errors.Is(err, fault.ErrNotFound) {
@@ -62,12 +67,15 @@ func (s Store) Begin(ctx context.Context, id string, now time.Time) (*Run, error
 	}
 	r := attr.Read(item)
 	run := &Run{
-		Task: decode(id, r), Tries: int(r.Int("tries")) + 1, CreatedAt: r.Time("created_at"), lease: rand.Text(),
+		Task: decode(id, r), Tries: int(r.Int("tries")) + 1, MovedAt: r.Time("created_at"), lease: rand.Text(),
 		author: change.Author{Principal: r.String(change.AttrPrincipal), Credential: r.String(change.AttrCredential), Source: r.String(change.AttrSource)},
 		wake:   time.UnixMilli(r.Int("wake")),
 	}
+	if moved := r.Time("moved_at"); !moved.IsZero() {
+		run.MovedAt = moved
+	}
 	if err := r.Err(); err != nil {
-		return nil, fmt.Errorf("decode task %s: %w", id, err)
+		return nil, fmt.Errorf("%w: task %s: %w", ErrUnreadable, id, err)
 	}
 	if run.State != Pending && run.State != Running || run.wake.After(now) {
 		return nil, ErrNotDue
@@ -123,17 +131,17 @@ func (s Store) transact(ctx context.Context, writes []types.TransactWriteItem) e
 	return fmt.Errorf("write task: %w", err)
 }
 
-// Save notes where the task stands: Note and Progress of the run. That is
-// progress, and so the count of tries begins anew.
+// Save notes where the task stands: Note, Progress and MovedAt of the run. That
+// is progress, and so the count of tries begins anew.
 func (s Store) Save(ctx context.Context, run *Run) error {
 	_, err := s.DB.UpdateItem(ctx, &dynamodb.UpdateItemInput{
 		TableName: &s.Table, Key: key(run.ID),
-		UpdateExpression:         aws.String("SET note = :note, done = :done, #total = :total, tries = :none REMOVE problem"),
+		UpdateExpression:         aws.String("SET note = :note, done = :done, #total = :total, tries = :none, moved_at = :moved REMOVE problem"),
 		ConditionExpression:      aws.String("lease = :lease"),
 		ExpressionAttributeNames: map[string]string{"#total": "total"},
 		ExpressionAttributeValues: attr.Item{
 			":note": attr.String(run.Note), ":done": attr.Int(run.Progress.Done), ":total": attr.Int(run.Progress.Total),
-			":none": attr.Int(0), ":lease": attr.String(run.lease),
+			":none": attr.Int(0), ":moved": attr.Time(run.MovedAt), ":lease": attr.String(run.lease),
 		},
 	})
 	var lost *types.ConditionalCheckFailedException
@@ -169,12 +177,12 @@ func (s Store) Wait(ctx context.Context, run *Run, until time.Time, problem stri
 // End ends the task as Completed or Failed at a time; the problem is why it
 // failed, in words for the owner.
 func (s Store) End(ctx context.Context, run *Run, to State, problem string, now time.Time) error {
-	set := "SET #state = :to, updated_at = :now, #ttl = :ttl REMOVE lease, wake, note, tries, problem"
+	set := "SET #state = :to, updated_at = :now, #ttl = :ttl REMOVE lease, wake, note, tries, moved_at, problem"
 	values := attr.Item{
 		":to": attr.String(string(to)), ":now": attr.Time(now), ":ttl": attr.Time(now.Add(Keep)), ":lease": attr.String(run.lease),
 	}
 	if problem != "" {
-		set = "SET #state = :to, updated_at = :now, #ttl = :ttl, problem = :problem REMOVE lease, wake, note, tries"
+		set = "SET #state = :to, updated_at = :now, #ttl = :ttl, problem = :problem REMOVE lease, wake, note, tries, moved_at"
 		values[":problem"] = attr.String(problem)
 	}
 	err := s.transact(ctx, []types.TransactWriteItem{

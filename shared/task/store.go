@@ -129,11 +129,9 @@ func (s Store) forget(id string, at time.Time) types.TransactWriteItem {
 // Due answers the ids of tasks that a worker should take up, those that wait
 // longest first, at most limit of them.
 func (s Store) Due(ctx context.Context, now time.Time, limit int) ([]string, error) {
-	out, err := s.DB.Query(ctx, &dynamodb.QueryInput{
-		TableName: &s.Table, ConsistentRead: aws.Bool(true), Limit: aws.Int32(int32(limit)),
-		KeyConditionExpression:    aws.String("pk = :pk AND sk < :now"),
-		ExpressionAttributeValues: attr.Item{":pk": attr.String(reminders), ":now": attr.String(millis(now.Add(time.Millisecond)))},
-	})
+	in := s.due(now)
+	in.Limit = aws.Int32(int32(limit))
+	out, err := s.DB.Query(ctx, in)
 	if err != nil {
 		return nil, fmt.Errorf("list tasks that are due: %w", err)
 	}
@@ -146,4 +144,12 @@ func (s Store) Due(ctx context.Context, now time.Time, limit int) ([]string, err
 		}
 	}
 	return ids, nil
+}
+
+func (s Store) due(now time.Time) *dynamodb.QueryInput {
+	return &dynamodb.QueryInput{
+		TableName: &s.Table, ConsistentRead: aws.Bool(true),
+		KeyConditionExpression:    aws.String("pk = :pk AND sk < :now"),
+		ExpressionAttributeValues: attr.Item{":pk": attr.String(reminders), ":now": attr.String(millis(now.Add(time.Millisecond)))},
+	}
 }

@@ -30,7 +30,7 @@ func over(env *storagetest.Env) task.Store {
 	return task.Store{DB: env.DynamoDB, Table: env.Table("OperationsTable")}
 }
 
-// make stores a task and answers it as it is then read.
+// create stores a task and answers it as it is then read.
 func create(t *testing.T, s task.Store) task.Task {
 	t.Helper()
 	made := task.Task{

@@ -1,0 +1,310 @@
+package main
+
+import (
+	"context"
+	"net/http"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/google/uuid"
+
+	"github.com/opsplane/opsplane/infra/storagetest"
+	"github.com/opsplane/opsplane/infra/vcstest"
+	"github.com/opsplane/opsplane/shared/attr"
+	"github.com/opsplane/opsplane/shared/change"
+	"github.com/opsplane/opsplane/shared/githubhost"
+	"github.com/opsplane/opsplane/shared/task"
+	"github.com/opsplane/opsplane/shared/vcshost"
+)
+
+// stepIs makes all refreshes do a step.
+func (r *rig) stepIs(s step) { r.steps[task.RefreshRepositories] = s }
+
+// again asks for a refresh as a user does who has one under way, or not.
+func (r *rig) again(t *testing.T) string {
+	t.Helper()
+	made, err := r.tasks.CreateOnce(t.Context(), r.author(), task.Task{
+		ID: uuid.NewString(), Kind: task.RefreshRepositories, Owner: "ann", VCS: "github", Installation: "42",
+	}, r.clock)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return made.ID
+}
+
+func TestTaskThatTakesAllTimeInVainFails(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	tries := 0
+	var over context.CancelFunc
+	r.stepIs(func(ctx context.Context, _ *task.Run, _ change.Author) (bool, error) {
+		tries++
+		over()
+		return false, ctx.Err()
+	})
+	id := r.again(t)
+	for range 2 * maxTries {
+		var ctx context.Context
+		ctx, over = context.WithCancel(t.Context())
+		r.wakeIn(ctx, t, r.jobs, id)
+		over()
+		r.clock = r.clock.Add(time.Hour)
+	}
+	if got := r.task(t, id); got.State != task.Failed || got.Problem == "" || tries != maxTries {
+		t.Errorf("after %d tries: %+v", tries, got)
+	}
+	if n := strings.Count(r.log.String(), "task stumbled"); n != maxTries {
+		t.Errorf("%d lines of %d tries", n, tries)
+	}
+	if r.again(t) == id {
+		t.Error("the failed task is answered to whoever starts another")
+	}
+}
+
+func TestTimeThatIsOverBehindProgressIsNoFailure(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	steps := 0
+	var over context.CancelFunc
+	r.stepIs(func(ctx context.Context, _ *task.Run, _ change.Author) (bool, error) {
+		if steps++; steps%2 == 0 { // every second one outlasts the invocation
+			over()
+			return false, ctx.Err()
+		}
+		return steps > 6*maxTries, nil
+	})
+	id := r.start(t, "github", "42")
+	for r.task(t, id).State != task.Completed {
+		var ctx context.Context
+		ctx, over = context.WithCancel(t.Context())
+		r.wakeIn(ctx, t, r.jobs, id)
+		over()
+		if r.task(t, id).State == task.Failed {
+			t.Fatalf("step %d: %+v", steps, r.task(t, id))
+		}
+	}
+	if strings.Contains(r.log.String(), "stumbled") {
+		t.Error("the log tells of failures")
+	}
+}
+
+func TestTaskThatKillsItsWorkersFails(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	r.stepIs(func(context.Context, *task.Run, change.Author) (bool, error) {
+		t.Error("it was tried once more")
+		return false, nil
+	})
+	id := r.again(t)
+	for range maxTries {
+		if _, err := r.tasks.Begin(t.Context(), id, r.clock); err != nil {
+			t.Fatal(err)
+		}
+		r.clock = r.clock.Add(task.Lease + time.Second)
+	}
+	r.settle(t)
+	if got := r.task(t, id); got.State != task.Failed || !strings.Contains(got.Problem, "operator") {
+		t.Errorf("task %+v", got)
+	}
+	if r.again(t) == id {
+		t.Error("the failed task is answered to whoever starts another")
+	}
+}
+
+func TestTaskMayTakeDaysWhileItMakesProgress(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	begun, steps := r.clock, 0
+	r.stepIs(func(context.Context, *task.Run, change.Author) (bool, error) {
+		if steps++; steps%2 == 0 {
+			return false, vcshost.Limit(time.Hour)
+		}
+		return steps > 100, nil
+	})
+	id := r.start(t, "github", "42")
+	for r.task(t, id).State != task.Completed && r.task(t, id).State != task.Failed {
+		r.schedule(t)
+		r.clock = r.clock.Add(61 * time.Minute)
+	}
+	if got := r.task(t, id); got.State != task.Completed || r.clock.Sub(begun) < 2*maxAge {
+		t.Errorf("after %s: %+v", r.clock.Sub(begun), got)
+	}
+}
+
+func TestTaskThatWaitsADayForItsHostFails(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	r.stepIs(func(context.Context, *task.Run, change.Author) (bool, error) { return false, vcshost.Limit(time.Hour) })
+	id, begun := r.start(t, "github", "42"), r.clock
+	for r.task(t, id).State != task.Failed {
+		r.schedule(t)
+		if r.clock = r.clock.Add(61 * time.Minute); r.clock.Sub(begun) > 2*maxAge {
+			t.Fatalf("task %+v", r.task(t, id))
+		}
+	}
+	if age := r.clock.Sub(begun); age < maxAge {
+		t.Errorf("given up after %s", age)
+	}
+}
+
+// TestSlowHostIsListedBitByBit has invocations whose time is over after forty
+// requests to the host.
+func TestSlowHostIsListedBitByBit(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	r.github.Install("42", many(120)...)
+	id := r.start(t, "github", "42")
+	for invocations := 0; r.task(t, id).State != task.Completed; invocations++ {
+		if invocations > 10 {
+			t.Fatalf("task %+v", r.task(t, id))
+		}
+		ctx, over := context.WithCancel(t.Context())
+		var mu sync.Mutex
+		asked := 0
+		r.github.Choose(func(string) *vcstest.Failure {
+			mu.Lock()
+			defer mu.Unlock()
+			if asked++; asked <= 40 {
+				return nil
+			}
+			over()
+			return &vcstest.Failure{}
+		})
+		r.wakeIn(ctx, t, r.over(r.env), id)
+		over()
+		r.clock = r.clock.Add(time.Hour)
+	}
+	if got := r.listed(t, "github", "42"); !slices.Equal(got, want(many(120))) {
+		t.Errorf("%d are listed", len(got))
+	}
+}
+
+func TestRepositoryWithAnOddAnswerHoldsUpNoOther(t *testing.T) {
+	t.Parallel()
+	for name, status := range map[string]int{
+		"blocked": http.StatusUnavailableForLegalReasons, "forbidden": http.StatusForbidden, "broken": http.StatusInternalServerError,
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			r := newRig(t)
+			before := many(5)
+			r.github.Install("42", before...)
+			r.settleAfter(t, r.start(t, "github", "42"))
+			r.clock = r.clock.Add(time.Hour)
+			// Of 3 the file is known, of 6 not; 5 is not listed, and nobody can say whether it is there.
+			r.github.Install("42", append(many(6)[:4], many(6)[5])...)
+			for _, match := range []string{"GET /repos/acme/r3/contents", "GET /repos/acme/r6/contents", "GET /repositories/5"} {
+				r.github.Fail(vcstest.Failure{Match: match, Status: status, Body: `{"message":"words of the host"}`})
+			}
+			r.settleAfter(t, r.start(t, "github", "42"))
+			known := many(6)
+			known[5].Files = nil
+			if got := r.listed(t, "github", "42"); !slices.Equal(got, want(known)) {
+				t.Errorf("listed %v", got)
+			}
+			log := r.log.String()
+			if strings.Count(log, "workflow file unknown") != 2 || strings.Count(log, "repository in doubt") != 1 || strings.Contains(log, "words of the host") {
+				t.Errorf("log %s", log)
+			}
+		})
+	}
+}
+
+func TestTokenThatIsRefusedWhileFilesAreLookedForFailsTheRefresh(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	r.github.Install("42", vcstest.Repository{ID: 1, Owner: "acme", Name: "r1", Files: []string{githubhost.Workflow}})
+	r.github.Fail(vcstest.Failure{Match: "GET /repos/", Status: http.StatusUnauthorized})
+	id := r.start(t, "github", "42")
+	r.wake(t, r.jobs, id)
+	if got := r.task(t, id); got.State != task.Running || !strings.Contains(got.Problem, "credentials") || len(r.listed(t, "github", "42")) != 0 {
+		t.Errorf("task %+v", got)
+	}
+}
+
+// spoil makes a task unreadable.
+func (r *rig) spoil(t *testing.T, id string) {
+	t.Helper()
+	_, err := r.env.DynamoDB.UpdateItem(t.Context(), &dynamodb.UpdateItemInput{
+		TableName: aws.String(r.env.Table("OperationsTable")), Key: attr.Item{"pk": attr.String("TASK#" + id), "sk": attr.String("TASK")},
+		UpdateExpression: aws.String("SET tries = :n"), ExpressionAttributeValues: attr.Item{":n": attr.String("many")},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestUnreadableTaskIsEndedAndHoldsUpNoOther(t *testing.T) {
+	t.Parallel()
+	for name, wake := range map[string]func(*testing.T, *rig, ...string){
+		"schedule": func(t *testing.T, r *rig, _ ...string) { r.schedule(t) },
+		"stream": func(t *testing.T, r *rig, ids ...string) {
+			if r.wakeIn(t.Context(), t, r.jobs, ids...) {
+				t.Error("handed back")
+			}
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			r := newRig(t)
+			r.github.Install("42", many(2)...)
+			bad, good := r.start(t, "github", "42"), r.start(t, "github", "42")
+			r.spoil(t, bad)
+			wake(t, r, bad, good)
+			if got := r.task(t, good); got.State != task.Completed {
+				t.Errorf("its neighbour: %+v", got)
+			}
+			if got := r.task(t, bad); got.State != task.Failed || got.Owner != "ann" || !strings.Contains(got.Problem, "cannot be read") {
+				t.Errorf("task %+v", got)
+			}
+			if ids, err := r.tasks.Due(t.Context(), r.clock.Add(maxAge), 10); err != nil || len(ids) > 0 {
+				t.Errorf("due %v, %v", ids, err)
+			}
+			if log := r.log.String(); !strings.Contains(log, "task unreadable") || !strings.Contains(log, `"unreadable":1`) {
+				t.Errorf("log %s", log)
+			}
+		})
+	}
+}
+
+func TestTaskThatCannotBeTakenUpHoldsUpNoOther(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	r.github.Install("42", many(2)...)
+	ids := []string{r.start(t, "github", "42"), r.start(t, "github", "42")}
+	reads := 0
+	faults := &storagetest.Faults{Choose: func(operation string) storagetest.Fault {
+		if operation == "GetItem" {
+			reads++
+		}
+		if operation == "GetItem" && reads <= 3 { // all attempts of the first task
+			return storagetest.Fault{Kind: storagetest.ServerError}
+		}
+		return storagetest.Fault{}
+	}}
+	worker := r.over(r.env.WithFaults(faults))
+	if !r.wakeIn(t.Context(), t, worker, ids...) {
+		t.Error("what could not be read was not handed back")
+	}
+	states := []task.State{r.task(t, ids[0]).State, r.task(t, ids[1]).State}
+	slices.Sort(states)
+	if !slices.Equal(states, []task.State{task.Completed, task.Pending}) {
+		t.Errorf("states %v", states)
+	}
+	reads = 0
+	r.start(t, "github", "42")
+	if _, err := worker.handle(t.Context(), []byte(`{}`)); err == nil {
+		t.Error("the schedule's run tells of no failure")
+	}
+	r.settle(t)
+	for _, id := range ids {
+		if got := r.task(t, id); got.State != task.Completed {
+			t.Errorf("task %+v", got)
+		}
+	}
+}
