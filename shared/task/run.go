@@ -92,6 +92,7 @@ func (s Store) Begin(ctx context.Context, id string, now time.Time) (*Run, error
 		set += ", #state = :state, updated_at = :now"
 		names, values[":state"], values[":now"] = map[string]string{"#state": "state"}, attr.String(string(Running)), attr.Time(now)
 	}
+	set += " REMOVE idle"
 	err = s.transact(ctx, []types.TransactWriteItem{
 		{Update: &types.Update{
 			TableName: &s.Table, Key: key(id), UpdateExpression: &set,
@@ -162,10 +163,11 @@ func (s Store) Wait(ctx context.Context, run *Run, until time.Time, problem stri
 	until = until.Truncate(time.Millisecond)
 	values := attr.Item{
 		":until": attr.Int(until.UnixMilli()), ":lease": attr.String(run.lease), ":tries": attr.Int(int64(run.Tries)),
+		":idle": attr.String(idle),
 	}
-	set := "SET wake = :until, tries = :tries REMOVE lease"
+	set := "SET wake = :until, idle = :idle, tries = :tries REMOVE lease"
 	if problem != "" {
-		set, values[":problem"] = "SET wake = :until, tries = :tries, problem = :problem REMOVE lease", attr.String(problem)
+		set, values[":problem"] = "SET wake = :until, idle = :idle, tries = :tries, problem = :problem REMOVE lease", attr.String(problem)
 	}
 	writes := []types.TransactWriteItem{{Update: s.held(run, set, values, nil)}, s.remind(run.ID, until)}
 	if !until.Equal(run.wake) {

@@ -27,6 +27,9 @@ type Store struct {
 const (
 	sortKey   = "TASK"
 	reminders = "TASKS"
+	// idle marks a task that nobody works at: by it the stream's filter chooses
+	// what wakes a worker.
+	idle = "yes"
 )
 
 func key(id string) attr.Item {
@@ -108,7 +111,7 @@ func (s Store) writes(author change.Author, t Task, due time.Time) []types.Trans
 		}
 	}
 	item["created_at"], item["updated_at"], item["ttl"] = attr.Time(author.At), attr.Time(author.At), attr.Time(author.At.Add(Keep))
-	item["wake"] = attr.Int(due.UnixMilli())
+	item["wake"], item["idle"] = attr.Int(due.UnixMilli()), attr.String(idle)
 	author.AddTo(item)
 	return []types.TransactWriteItem{
 		{Put: &types.Put{TableName: &s.Table, Item: item, ConditionExpression: aws.String("attribute_not_exists(pk)")}},

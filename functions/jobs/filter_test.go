@@ -1,0 +1,81 @@
+package main
+
+import (
+	"encoding/json"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+
+	"github.com/opsplane/opsplane/infra/template"
+	"github.com/opsplane/opsplane/shared/attr"
+	"github.com/opsplane/opsplane/shared/task"
+)
+
+// TestStreamTellsOfTasksThatNobodyWorksAt has the filter of the template decide
+// about what a task is stored as in the course of its life.
+func TestStreamTellsOfTasksThatNobodyWorksAt(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	stack, err := template.Load("../../template.yaml", template.Options{Name: func(logicalID string) string { return logicalID }})
+	if err != nil {
+		t.Fatal(err)
+	}
+	i := slices.IndexFunc(stack.Functions, func(f template.Function) bool { return f.LogicalID == "JobsFunction" })
+	filters := stack.Functions[i].Streams[0].Filters
+	wakes := func(item attr.Item) bool {
+		image := map[string]any{}
+		for name, value := range item {
+			if text, ok := value.(*types.AttributeValueMemberS); ok {
+				image[name] = map[string]any{"S": text.Value}
+			}
+		}
+		record := map[string]any{"dynamodb": map[string]any{"Keys": map[string]any{"pk": image["pk"], "sk": image["sk"]}, "NewImage": image}}
+		return slices.ContainsFunc(filters, func(p template.Pattern) bool { return p.Matches(record) })
+	}
+	id := r.start(t, "github", "42")
+	check := func(what string, want bool) {
+		t.Helper()
+		out, err := r.env.DynamoDB.GetItem(t.Context(), &dynamodb.GetItemInput{
+			TableName: aws.String(r.env.Table("OperationsTable")), Key: attr.Item{"pk": attr.String("TASK#" + id), "sk": attr.String("TASK")},
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := wakes(out.Item); got != want {
+			t.Errorf("%s: wakes a worker: %t", what, got)
+		}
+	}
+	check("new", true)
+	run, err := r.tasks.Begin(t.Context(), id, r.clock)
+	if err != nil {
+		t.Fatal(err)
+	}
+	check("taken up", false)
+	note, err := json.Marshal(place{Page: 2})
+	if err != nil {
+		t.Fatal(err)
+	}
+	run.Note = string(note)
+	if err := r.tasks.Save(t.Context(), run); err != nil {
+		t.Fatal(err)
+	}
+	check("in progress", false)
+	if err := r.tasks.Wait(t.Context(), run, r.clock, "words"); err != nil {
+		t.Fatal(err)
+	}
+	check("given back", true)
+	if run, err = r.tasks.Begin(t.Context(), id, r.clock.Add(time.Second)); err != nil {
+		t.Fatal(err)
+	}
+	if err := r.tasks.End(t.Context(), run, task.Completed, "", r.clock); err != nil {
+		t.Fatal(err)
+	}
+	check("ended", false)
+	if wakes(attr.Item{"pk": attr.String("USER#1"), "sk": attr.String("USER"), "idle": attr.String("yes")}) {
+		t.Error("a user wakes a worker")
+	}
+}
