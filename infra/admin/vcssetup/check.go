@@ -4,10 +4,13 @@ import (
 	"cmp"
 	"context"
 	"crypto/x509"
+	"encoding/json"
 	"encoding/pem"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -150,8 +153,18 @@ func (c *Checks) identity(app *github.App) {
 	} else {
 		c.good("GithubAppClientId is the App's")
 	}
+	if missing := lacking(granted(app.GetPermissions()), app.Events); len(missing) > 0 {
+		c.bad("set them at "+app.GetHTMLURL()+" (its settings, Permissions & events), and accept them where it is installed",
+			"the App lacks %s", strings.Join(missing, ", "))
+	} else {
+		c.good("the App has all permissions and events")
+	}
+}
+
+// granted are the permissions of an App, or those that an installation has
+// accepted, as far as the server asks for them.
+func granted(p *github.InstallationPermissions) map[string]string {
 	has := map[string]string{}
-	p := app.GetPermissions()
 	for name, value := range map[string]*string{
 		"actions": p.Actions, "checks": p.Checks, "contents": p.Contents, "issues": p.Issues, "members": p.Members,
 		"metadata": p.Metadata, "pull_requests": p.PullRequests, "statuses": p.Statuses,
@@ -160,12 +173,7 @@ func (c *Checks) identity(app *github.App) {
 			has[name] = *value
 		}
 	}
-	if missing := lacking(has, app.Events); len(missing) > 0 {
-		c.bad("set them at "+app.GetHTMLURL()+" (its settings, Permissions & events), and accept them where it is installed",
-			"the App lacks %s", strings.Join(missing, ", "))
-	} else {
-		c.good("the App has all permissions and events")
-	}
+	return has
 }
 
 func (c *Checks) hook(ctx context.Context, client *github.Client, app *github.App) {
@@ -187,22 +195,34 @@ func (c *Checks) hook(ctx context.Context, client *github.Client, app *github.Ap
 		c.bad("look at Advanced in the App's settings", "GitHub does not say how the last deliveries went")
 		return
 	}
+	c.deliveries(deliveries, app)
+}
+
+// deliveries judges the last ones, the newest first: once the newest arrived,
+// what failed before was repaired. It is told all the same: it may be worth being
+// delivered again.
+func (c *Checks) deliveries(list []*github.HookDelivery, app *github.App) {
 	failed := 0
-	for _, d := range deliveries {
-		if d.GetStatusCode() != http.StatusOK {
+	for _, d := range list {
+		if !arrived(d) {
 			failed++
 		}
 	}
 	switch {
-	case len(deliveries) == 0:
+	case len(list) == 0:
 		c.good("the App has delivered nothing yet")
-	case failed > 0:
+	case !arrived(list[0]):
 		c.bad("see docs/guide-vcs.md, Troubleshooting, and Advanced in the App's settings at "+app.GetHTMLURL(),
-			"%d of the last %d deliveries failed, the newest with status %d", failed, len(deliveries), deliveries[0].GetStatusCode())
+			"%d of the last %d deliveries failed, the newest with status %d", failed, len(list), list[0].GetStatusCode())
+	case failed > 0:
+		c.good("the newest delivery arrived; %d of the last %d failed before: they can be delivered again, Advanced in the App's settings at %s",
+			failed, len(list), app.GetHTMLURL())
 	default:
-		c.good("the last %d deliveries arrived", len(deliveries))
+		c.good("the last %d deliveries arrived", len(list))
 	}
 }
+
+func arrived(d *github.HookDelivery) bool { return d.GetStatusCode()/100 == 2 }
 
 func (c *Checks) installations(ctx context.Context, client *github.Client, app *github.App) {
 	list, _, err := client.Apps.ListInstallations(ctx, &github.ListOptions{PerPage: 100})
@@ -213,6 +233,18 @@ func (c *Checks) installations(ctx context.Context, client *github.Client, app *
 		c.bad("install it: "+app.GetHTMLURL()+"/installations/new", "the App is installed nowhere")
 	default:
 		c.good("the App is installed %d times", len(list))
+	}
+	asked := lacking(granted(app.GetPermissions()), events()) // of the App: told already
+	for _, i := range list {
+		where := fmt.Sprintf("installation %d (%s)", i.GetID(), i.GetAccount().GetLogin())
+		if i.SuspendedAt != nil {
+			c.bad("have its owner unsuspend it in the settings there, GitHub Apps, Configure", "%s is suspended", where)
+		}
+		missing := slices.DeleteFunc(lacking(granted(i.GetPermissions()), events()), func(what string) bool { return slices.Contains(asked, what) })
+		if len(missing) > 0 {
+			c.bad("have its owner accept the App's new permissions in the settings there, GitHub Apps, Configure", "%s has not accepted %s",
+				where, strings.Join(missing, ", "))
+		}
 	}
 }
 
@@ -235,11 +267,20 @@ func (c *Checks) gitlab(ctx context.Context) {
 		c.bad("let the functions reach it, and compare GitlabApiBaseUrl", "GitLab does not answer at %s", api)
 		return
 	}
-	_ = answer.Body.Close()
-	// Without a token it answers 401; another server would not know the path.
-	if answer.StatusCode != http.StatusUnauthorized && answer.StatusCode != http.StatusOK {
+	defer func() { _ = answer.Body.Close() }()
+	if !gitlabAnswers(answer) {
 		c.bad("deploy with the address of the API without the version, such as https://gitlab.com/api", "what answers at %s is no GitLab: status %d", api, answer.StatusCode)
 		return
 	}
 	c.good("GitLab answers at %s; let its application send browsers back to %s/api/v1/gitlab/callback", api, c.APIURL)
+}
+
+// gitlabAnswers recognises GitLab by how it refuses to tell its version without a
+// token. Any server may answer 401.
+func gitlabAnswers(answer *http.Response) bool {
+	var said struct {
+		Message string `json:"message"`
+	}
+	err := json.NewDecoder(io.LimitReader(answer.Body, 1<<16)).Decode(&said)
+	return err == nil && answer.StatusCode == http.StatusUnauthorized && said.Message == "401 Unauthorized"
 }

@@ -3,17 +3,11 @@ package vcssetup
 import (
 	"context"
 	"crypto/rand"
-	"crypto/subtle"
-	"errors"
 	"fmt"
 	"html/template"
 	"net"
 	"net/http"
-	"strconv"
-	"strings"
 	"time"
-
-	"github.com/google/go-github/v88/github"
 )
 
 // Creation makes an App.
@@ -28,6 +22,8 @@ type Creation struct {
 	Secrets Secrets
 	// Prefix begins the names of the secrets.
 	Prefix string
+	// Replace lets secrets be overwritten that are there: those of another App.
+	Replace bool
 	// Open is called with the address that the operator opens in a browser.
 	Open func(address string)
 }
@@ -52,57 +48,35 @@ var page = template.Must(template.New("page").Parse(`<!DOCTYPE html>
 `))
 
 // Run serves the page on a loopback address until GitHub has sent the browser
-// back and the App's secrets are stored, or ctx ends.
+// back and the App's secrets are stored, or ctx ends. Unless they may be
+// replaced, secrets that are there already are an error, before anything happens.
 func (c Creation) Run(ctx context.Context) (Created, error) {
+	if err := c.free(ctx); err != nil {
+		return Created{}, err
+	}
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		return Created{}, fmt.Errorf("serve the page: %w", err)
 	}
-	address, state := "http://"+listener.Addr().String(), rand.Text()
-	type outcome struct {
-		app Created
-		err error
+	v := &visit{
+		Creation: c, host: listener.Addr().String(), path: "/" + rand.Text(), state: rand.Text(),
+		begun: make(chan struct{}, 1), done: make(chan outcome, 1),
 	}
-	done := make(chan outcome, 1)
-	mux := http.NewServeMux()
-	mux.HandleFunc("GET /{$}", func(w http.ResponseWriter, _ *http.Request) {
-		text, err := c.App.manifest(address + "/created")
-		if err != nil {
-			http.Error(w, "the manifest could not be written", http.StatusInternalServerError)
-			return
-		}
-		_ = page.Execute(w, map[string]string{"Action": c.form(state), "Manifest": text})
-	})
-	mux.HandleFunc("GET /created", func(w http.ResponseWriter, r *http.Request) {
-		// Another site may send the browser here, with a code of an App of its own.
-		if subtle.ConstantTimeCompare([]byte(r.FormValue("state")), []byte(state)) != 1 || r.FormValue("code") == "" {
-			http.Error(w, "this is not the App that you began to create here", http.StatusBadRequest)
-			return
-		}
-		app, err := c.finish(ctx, r.FormValue("code"))
-		if err != nil {
-			http.Error(w, "The App could not be stored. The terminal says why.", http.StatusBadGateway)
-		} else {
-			fmt.Fprintln(w, "The GitHub App is created, and its secrets are stored. Go on in the terminal.")
-		}
-		select {
-		case done <- outcome{app, err}:
-		default: // the browser came twice: GitHub takes a code once
-		}
-	})
-	server := &http.Server{Handler: mux, ReadHeaderTimeout: 10 * time.Second}
+	server := &http.Server{
+		Handler: v.handler(), ReadHeaderTimeout: 10 * time.Second, ReadTimeout: 10 * time.Second, WriteTimeout: 2 * exchangeTime, IdleTimeout: time.Minute,
+	}
 	go func() { _ = server.Serve(listener) }()
-	c.Open(address + "/")
+	c.Open("http://" + v.host + v.path)
+	var o outcome
 	select {
 	case <-ctx.Done():
-		_ = server.Close()
-		return Created{}, errors.New("no App was created")
-	case o := <-done:
-		last, cancel := context.WithTimeout(context.WithoutCancel(ctx), 2*time.Second)
-		defer cancel()
-		_ = server.Shutdown(last)
-		return o.app, o.err
+		o = v.interrupted()
+	case o = <-v.done:
 	}
+	last, cancel := context.WithTimeout(context.WithoutCancel(ctx), 2*time.Second)
+	defer cancel()
+	_ = server.Shutdown(last)
+	return o.app, o.err
 }
 
 // form is where GitHub takes the manifest.
@@ -111,41 +85,6 @@ func (c Creation) form(state string) string {
 		return c.WebURL + "/settings/apps/new?state=" + state
 	}
 	return c.WebURL + "/organizations/" + c.Organization + "/settings/apps/new?state=" + state
-}
-
-// finish exchanges the code for the App's secrets and stores them.
-func (c Creation) finish(ctx context.Context, code string) (Created, error) {
-	base := c.HostAPIURL + "/"
-	client, err := github.NewClient(github.WithURLs(&base, &base))
-	if err != nil {
-		return Created{}, fmt.Errorf("%s is no address of an API", c.HostAPIURL)
-	}
-	app, _, err := client.Apps.CompleteAppManifest(ctx, code)
-	if err != nil {
-		return Created{}, errors.New("GitHub does not give the App for its code: codes are good once, and for an hour; start again")
-	}
-	made := Created{ID: app.GetID(), Slug: app.GetSlug(), ClientID: app.GetClientID(), HTMLURL: app.GetHTMLURL()}
-	names := map[string]string{}
-	for name, text := range map[string]string{
-		"github-app-private-key": app.GetPEM(), "github-webhook-secret": app.GetWebhookSecret(), "github-client-secret": app.GetClientSecret(),
-	} {
-		names[name] = c.Prefix + name
-		if text == "" {
-			return Created{}, fmt.Errorf("GitHub made App %d without a %s: delete it at %s and start again", made.ID, strings.ReplaceAll(name, "-", " "), made.HTMLURL)
-		}
-		if err := c.Secrets.Put(ctx, names[name], text); err != nil {
-			return Created{}, fmt.Errorf("store %s of App %d: %w; delete the App at %s and start again", names[name], made.ID, err, made.HTMLURL)
-		}
-	}
-	made.Parameters = map[string]string{
-		"GithubAppId": strconv.FormatInt(made.ID, 10), "GithubAppClientId": made.ClientID, "GithubAppUrl": made.HTMLURL,
-		"GithubAppPrivateKey": names["github-app-private-key"], "GithubWebhookSecret": names["github-webhook-secret"],
-		"GithubClientSecret": names["github-client-secret"],
-	}
-	if c.WebURL != PublicWeb {
-		made.Parameters["GithubWebBaseUrl"], made.Parameters["GithubApiBaseUrl"] = c.WebURL, c.HostAPIURL
-	}
-	return made, nil
 }
 
 // The addresses of github.com.

@@ -16,6 +16,8 @@ import (
 type Secrets interface {
 	// Get answers the text of a secret, by name or ARN.
 	Get(ctx context.Context, name string) (string, error)
+	// Has reports whether there is a secret of a name.
+	Has(ctx context.Context, name string) (bool, error)
 	// Put stores a text, in place of an earlier one.
 	Put(ctx context.Context, name, text string) error
 }
@@ -32,12 +34,33 @@ func (f Folder) Get(_ context.Context, name string) (string, error) {
 	return string(text), nil
 }
 
-// Put implements Secrets. Only the user can read the file.
-func (f Folder) Put(_ context.Context, name, text string) error {
+// Has implements Secrets.
+func (f Folder) Has(_ context.Context, name string) (bool, error) {
+	_, err := os.Lstat(filepath.Join(string(f), filepath.Base(name)))
+	if errors.Is(err, os.ErrNotExist) {
+		return false, nil
+	}
+	return err == nil, err
+}
+
+// Put implements Secrets. Only the user can read the file, whoever could read
+// the one before it; and at no time is there half a text.
+func (f Folder) Put(_ context.Context, name, text string) (err error) {
 	if err := os.MkdirAll(string(f), 0o700); err != nil {
 		return err
 	}
-	return os.WriteFile(filepath.Join(string(f), filepath.Base(name)), []byte(text), 0o600)
+	file, err := os.CreateTemp(string(f), ".new-*") // with mode 0600
+	if err != nil {
+		return err
+	}
+	_, err = file.WriteString(text)
+	if err = errors.Join(err, file.Close()); err == nil {
+		err = os.Rename(file.Name(), filepath.Join(string(f), filepath.Base(name)))
+	}
+	if err != nil {
+		_ = os.Remove(file.Name())
+	}
+	return err
 }
 
 // Manager is AWS Secrets Manager.
@@ -50,6 +73,19 @@ func (m Manager) Get(ctx context.Context, name string) (string, error) {
 		return "", fmt.Errorf("read it from AWS Secrets Manager: %w", err)
 	}
 	return aws.ToString(out.SecretString), nil
+}
+
+// Has implements Secrets. A secret that is to be deleted still has its name.
+func (m Manager) Has(ctx context.Context, name string) (bool, error) {
+	_, err := m.Client.DescribeSecret(ctx, &secretsmanager.DescribeSecretInput{SecretId: &name})
+	var missing *types.ResourceNotFoundException
+	if errors.As(err, &missing) {
+		return false, nil
+	}
+	if err != nil {
+		return false, fmt.Errorf("look for it in AWS Secrets Manager: %w", err)
+	}
+	return true, nil
 }
 
 // Put implements Secrets.

@@ -8,6 +8,7 @@ import (
 	"io"
 	"maps"
 	"net/http"
+	"net/http/httptest"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -28,7 +29,13 @@ const api = "https://ops.example.com"
 // and how the creation ends.
 func begin(t *testing.T, c vcssetup.Creation) (form *url.URL, manifest map[string]any, end func() (vcssetup.Created, error)) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	return beginIn(t.Context(), t, c)
+}
+
+// beginIn is begin of a creation that ends with a context.
+func beginIn(ctx context.Context, t *testing.T, c vcssetup.Creation) (form *url.URL, manifest map[string]any, end func() (vcssetup.Created, error)) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(ctx, time.Minute)
 	t.Cleanup(cancel)
 	opened := make(chan string, 1)
 	c.Open = func(address string) { opened <- address }
@@ -193,6 +200,22 @@ func TestNothingIsMissingWhereAllIsSetUpOrNothing(t *testing.T) {
 	}
 }
 
+func TestDeliveriesAreJudgedByTheNewest(t *testing.T) {
+	t.Parallel()
+	for want, statuses := range map[string][]int{
+		"the last 3 deliveries arrived": {202, 204, 200},
+		"the newest delivery arrived; 1 of the last 3 failed before: they can be delivered again": {200, 200, 403},
+		"the App has delivered nothing yet": {},
+	} {
+		c, host, app := healthy(t)
+		app.Deliveries = statuses
+		host.SetApp(app)
+		if !slices.ContainsFunc(c.Run(t.Context()), func(f vcssetup.Finding) bool { return f.Good && strings.HasPrefix(f.What, want) }) {
+			t.Errorf("%v: no finding %q", statuses, want)
+		}
+	}
+}
+
 func TestWhatIsMissingIsNamed(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
@@ -236,6 +259,22 @@ func TestWhatIsMissingIsNamed(t *testing.T) {
 			a.Deliveries = []int{403, 200, 413}
 			h.SetApp(a)
 		}, "2 of the last 3 deliveries failed, the newest with status 403"},
+		"suspended installation": {func(_ *vcssetup.Checks, h *vcstest.GitHub, _ vcstest.App) {
+			h.Suspend("42", true)
+		}, "installation 42 (account-42) is suspended"},
+		"permission that is not accepted": {func(_ *vcssetup.Checks, h *vcstest.GitHub, a vcstest.App) {
+			accepted := maps.Clone(a.Permissions)
+			delete(accepted, "members")
+			h.Accept(accepted)
+		}, "installation 42 (account-42) has not accepted permission members: read"},
+		"another server that asks for credentials": {func(c *vcssetup.Checks, _ *vcstest.GitHub, _ vcstest.App) {
+			server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+				w.WriteHeader(http.StatusUnauthorized)
+				_, _ = w.Write([]byte(`{"message":"Requires authentication"}`))
+			}))
+			t.Cleanup(server.Close)
+			c.Parameters["GitlabApiBaseUrl"] = server.URL
+		}, "is no GitLab: status 401"},
 		"GitLab elsewhere": {func(c *vcssetup.Checks, h *vcstest.GitHub, _ vcstest.App) { c.Parameters["GitlabApiBaseUrl"] = h.API }, "is no GitLab: status 404"},
 		"GitLab down": {func(c *vcssetup.Checks, _ *vcstest.GitHub, _ vcstest.App) {
 			c.Parameters["GitlabApiBaseUrl"] = "http://127.0.0.1:1"

@@ -30,6 +30,7 @@ const usage = `Sets up the VCS hosts of a stack. docs/guide-vcs.md tells the who
         go to AWS Secrets Manager, and the parameters to deploy with are printed.
         --web-base-url, --api-base-url   of a GitHub Enterprise Server
         --prefix opsplane-               how the names of the secrets begin
+        --replace                        overwrite secrets of these names; without it they are an error
   make vcs ARGS="check --stack NAME"
         look at everything that GitHub and GitLab need, and say what is missing
         --parameters "GithubAppId=1 …" --api-url URL   instead of --stack: a stack that is not deployed
@@ -112,6 +113,7 @@ func create(ctx context.Context, args []string, out io.Writer) error {
 	fs.StringVar(&c.WebURL, "web-base-url", vcssetup.PublicWeb, "")
 	fs.StringVar(&c.HostAPIURL, "api-base-url", vcssetup.PublicAPI, "")
 	fs.StringVar(&c.Prefix, "prefix", "opsplane-", "")
+	fs.BoolVar(&c.Replace, "replace", false, "")
 	folder := fs.String("secrets", "", "")
 	if err := fs.Parse(args); err != nil || fs.NArg() > 0 {
 		return &usageError{fmt.Sprint("github create: ", errors.Join(err, errors.New("flags alone are expected")))}
