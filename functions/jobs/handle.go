@@ -90,8 +90,8 @@ func (j *jobs) waiting(record events.DynamoDBEventRecord) (id string, ok bool) {
 
 // tally is what one invocation has done.
 type tally struct {
-	// Completed, Failed and Waiting count tasks by what became of them. Unreadable
-	// ones were ended without being tried.
+	// Completed, Failed and Waiting count tasks by what became of them; of those
+	// that failed, Unreadable ones were never tried.
 	Completed  int `json:"completed"`
 	Failed     int `json:"failed"`
 	Waiting    int `json:"waiting"`

@@ -131,6 +131,7 @@ func (j *jobs) stumble(ctx context.Context, run *task.Run, problem error) error 
 
 // bury ends a task that cannot be read, so that it holds up no other.
 func (j *jobs) bury(ctx context.Context, tally *tally, id string, problem error) error {
+	tally.Failed++
 	tally.Unreadable++
 	j.log.LogAttrs(ctx, slog.LevelError, "task unreadable", slog.String("task", id), slog.String("error", problem.Error()))
 	return j.tasks.Bury(ctx, id, "what was stored of the task cannot be read: start it again", j.now())

@@ -89,7 +89,8 @@ func (r *repositories) allowed(ctx context.Context, d deletion, account user.Ide
 	}
 	archived, owner, err := host.archived(ctx, in.Installation, d.id)
 	if errors.Is(err, vcshost.ErrGone) {
-		return unknown(in, d.id)
+		return fault.Invalidf("REPO_NOT_FOUND", "%s has repository %s no longer, or does not show it to this server: refresh the installation's repositories, "+
+			"which removes it here", vcshost.Names[in.VCS], d.id)
 	}
 	if err != nil {
 		return vcshost.Fault(in.VCS, err)

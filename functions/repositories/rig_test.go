@@ -48,6 +48,11 @@ type rig struct {
 	caller       access.Caller
 }
 
+// lambdaOf is the function as the gateway calls it.
+func (r *rig) lambdaOf(of *repositories) *httpapi.Lambda {
+	return httpapi.NewLambda(routes(of), slog.New(slog.NewJSONHandler(io.Discard, nil)), func() time.Time { return born })
+}
+
 const ann = 5
 
 func newRig(t *testing.T) *rig {
@@ -71,7 +76,7 @@ func newRigOn(t *testing.T, env *storagetest.Env, db *dynamodb.Client) *rig {
 		},
 	}
 	r.pullRequests = pullrequest.Store{DB: env.DynamoDB, Table: env.Table("VcsTable")}
-	r.lambda = httpapi.NewLambda(routes(r.repositories), slog.New(slog.NewJSONHandler(io.Discard, nil)), func() time.Time { return born })
+	r.lambda = r.lambdaOf(r.repositories)
 	u, err := r.users.SignIn(t.Context(), "github", user.Identity{ID: strconv.Itoa(ann), Login: "ann"}, author())
 	if err != nil {
 		t.Fatal(err)

@@ -46,7 +46,9 @@ func configFrom(env func(string) string) config {
 		}
 	}
 	if id := env("GITLAB_APP_ID"); id != "" {
-		c.GitLab = &gitlab{APIBaseURL: url("GITLAB_API_BASE_URL"), AppID: id, WebBaseURL: url("GITLAB_WEB_BASE_URL")}
+		// Clients append paths that begin with /api; the functions' address ends with it.
+		api := strings.TrimSuffix(url("GITLAB_API_BASE_URL"), "/api")
+		c.GitLab = &gitlab{APIBaseURL: api, AppID: id, WebBaseURL: url("GITLAB_WEB_BASE_URL")}
 	}
 	return c
 }

@@ -54,7 +54,7 @@ func TestServerConfig(t *testing.T) {
 	gitlab := map[string]string{
 		"GITLAB_APP_ID": "abc", "GITLAB_WEB_BASE_URL": "https://gitlab.com", "GITLAB_API_BASE_URL": "https://gitlab.com/api",
 	}
-	const redirect = `{"gitlab":{"api_base_url":"https://gitlab.com/api","app_id":"abc","redirect_url":"`
+	const redirect = `{"gitlab":{"api_base_url":"https://gitlab.com","app_id":"abc","redirect_url":"`
 	for _, c := range []struct {
 		name string
 		env  map[string]string

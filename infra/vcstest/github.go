@@ -108,6 +108,13 @@ func (g *GitHub) Install(installation string, repositories ...Repository) {
 	g.installations[installation] = repositories
 }
 
+// Uninstall takes an installation away.
+func (g *GitHub) Uninstall(installation string) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	delete(g.installations, installation)
+}
+
 // Publish sets the public repositories that no installation has. Who has a token
 // can see them, as well as the public ones of others.
 func (g *GitHub) Publish(repositories ...Repository) {
