@@ -87,7 +87,7 @@ func (r *rig) disturb(t *testing.T, d *disturbance, kills bool, ids ...string) i
 // repository that is new, and two that are gone, of which one is public.
 func (r *rig) scene(t *testing.T, installation string) (there []vcstest.Repository, id string) {
 	t.Helper()
-	before := vcsevent.Version{At: r.clock.Add(-time.Hour)}.Text("before")
+	before := vcsevent.Version{At: r.clock.Add(-time.Hour)}.Text(r.clock, "before")
 	all := many(9)
 	for _, repo := range all {
 		seen := repository.Seen{ID: fmt.Sprint(repo.ID), Owner: repo.Owner, Name: "before-" + repo.Name}
@@ -137,14 +137,14 @@ func TestRefreshThatIsKilledAnywhereEndsAsAnUndisturbedOne(t *testing.T) {
 // a refresh in turn.
 func TestRefreshLetsDeletionsAndEventsStand(t *testing.T) {
 	t.Parallel()
-	later := func(r *rig) string { return vcsevent.Version{At: r.clock}.Text("later") }
+	later := func(r *rig) string { return vcsevent.Version{At: r.clock}.Text(r.clock, "later") }
 	for name, c := range map[string]struct {
 		act   func(*testing.T, *rig, string)
 		check func(listed, pulls []string) bool
 	}{
 		"deletion": {func(t *testing.T, r *rig, installation string) {
 			removal := repository.RemovalTask("ann", "github", installation, "9", later(r))
-			done, err := r.repositories.Gone(t.Context(), r.author(), "github", installation, "9", later(r), r.tasks.Writes(r.author(), removal))
+			done, err := r.repositories.Remove(t.Context(), r.author(), "github", installation, "9", later(r), r.tasks.Writes(r.author(), removal))
 			if err != nil || !done {
 				t.Errorf("deletion: %t, %v", done, err)
 			}
