@@ -15,21 +15,30 @@ import (
 //   - Sec-Fetch-Site, if there, must be same-origin. A request that reads may
 //     also be one that no page made (none): an address typed in.
 //   - Origin, if there, must be our own.
-//   - A request that changes something must have one of the two. Every browser
-//     sends Origin with such requests; pages cannot set either header.
+//   - A request that changes something must have one of the two, and what has
+//     Sec-Fetch-Site must have it as same-origin. Every browser sends Origin with
+//     such requests; pages cannot set either header.
+//
+// Some reads store what they find at a host. They count as changes.
 //
 // Sites that share our domain count as others, which SameSite=Lax, the first
 // line of defence, does not see as such.
 
-// reading are the methods that change nothing.
-var reading = []string{http.MethodGet, http.MethodHead, http.MethodOptions}
+// reading are the methods that change nothing, storing the routes of which that
+// does not hold.
+var (
+	reading = []string{http.MethodGet, http.MethodHead, http.MethodOptions}
+	storing = []string{
+		"/api/v1/user/{vcs}/installations", "/api/v1/{vcs}/installations", "/api/v1/{vcs}/installations/{installation_id}/webhook",
+	}
+)
 
 // fromOurPage answers a refusal unless the request may be acted upon with a
 // cookie. public is the API's configured address; empty is the one that the
 // request came to.
 func fromOurPage(event request, public string) error {
 	sites, origins := values(event, "Sec-Fetch-Site"), values(event, "Origin")
-	reads := slices.Contains(reading, event.HTTPMethod)
+	reads := slices.Contains(reading, event.HTTPMethod) && !slices.Contains(storing, event.Resource)
 	if !reads && len(sites)+len(origins) == 0 {
 		return refusal("a session's request that says nothing of where it comes from")
 	}

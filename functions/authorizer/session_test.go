@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/opsplane/opsplane/infra/storagetest"
+	"github.com/opsplane/opsplane/infra/template"
 	"github.com/opsplane/opsplane/shared/access"
 	"github.com/opsplane/opsplane/shared/session"
 	"github.com/opsplane/opsplane/shared/user"
@@ -143,7 +144,7 @@ func TestSessionWorksFromOurOwnPagesOnly(t *testing.T) {
 	const own = "https://api.example.com"
 	for name, c := range map[string]struct {
 		public, method, site, origin string
-		host, port                   string
+		host, port, route            string
 		passes                       bool
 	}{
 		"read from our page":                    {method: "GET", site: "same-origin", passes: true},
@@ -172,9 +173,16 @@ func TestSessionWorksFromOurOwnPagesOnly(t *testing.T) {
 		"ours at a port":                        {method: "POST", origin: own + ":8443", port: "8443", passes: true},
 		"ours at a port, in Host":               {method: "POST", origin: own + ":8443", host: "api.example.com:8443", passes: true},
 		"unknown method":                        {method: "PATCH"},
+		"read that stores, from our page":       {method: "GET", route: storing[0], site: "same-origin", passes: true},
+		"read that stores, our origin":          {method: "GET", route: storing[1], origin: own, passes: true},
+		"read that stores, address typed in":    {method: "GET", route: storing[2], site: "none"},
+		"read that stores, old browser":         {method: "GET", route: storing[2]},
+		"list that stores, old browser":         {method: "GET", route: storing[1]},
+		"list of a user, old browser":           {method: "GET", route: storing[0]},
+		"read that stores, from elsewhere":      {method: "GET", route: storing[0], site: "cross-site"},
 	} {
 		e := browsing(text, nil)
-		e.HTTPMethod, h.public = c.method, c.public
+		e.HTTPMethod, e.Resource, h.public = c.method, c.route, c.public
 		delete(e.MultiValueHeaders, "Sec-Fetch-Site")
 		for header, value := range map[string]string{"sec-fetch-site": c.site, "origin": c.origin} {
 			if value != "" {
@@ -194,6 +202,33 @@ func TestSessionWorksFromOurOwnPagesOnly(t *testing.T) {
 		})
 		if !c.passes && calls != 0 {
 			t.Errorf("%s: got %d storage calls, want none", name, calls)
+		}
+	}
+}
+
+func TestReadsThatStoreAreRoutes(t *testing.T) {
+	t.Parallel()
+	tmpl, err := template.Load("../../template.yaml", template.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, path := range storing {
+		if !slices.ContainsFunc(tmpl.Functions, func(f template.Function) bool {
+			return slices.ContainsFunc(f.Routes, func(r template.Route) bool { return r.Method == "GET" && r.Path == path && r.Authorizer != "" })
+		}) {
+			t.Errorf("GET %s is no route of the template", path)
+		}
+	}
+}
+
+func TestMachinesReadWhatStoresWithABearerAlone(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t)
+	key, _ := h.key(t)
+	e := event("Bearer "+h.token(t, key), nil)
+	for _, e.Resource = range storing {
+		if _, ok := h.decide(t, e); !ok {
+			t.Errorf("%s: a token without a browser's word is refused", e.Resource)
 		}
 	}
 }

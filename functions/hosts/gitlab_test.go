@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"net/http"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -47,6 +48,41 @@ func TestGroupsAreThoseOfTheCallerByName(t *testing.T) {
 	r.expect(t, "GET", "/api/v1/github/groups", "", 404, "")
 	r.gitlab.Fail(vcstest.Failure{Match: "GET ", Status: http.StatusUnauthorized})
 	r.expect(t, "GET", "/api/v1/gitlab/groups", "", 403, "")
+}
+
+func TestRestrictedCredentialSeesItsGroupsAlone(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	r.gitlab.Set(vcstest.Group{ID: 78, FullName: "Beta", Inherited: map[int64]int{ann: 10}})
+	for want, capabilities := range map[string]access.Set{
+		`[{"id":77,"name":"Acme"},{"id":78,"name":"Beta"}]`: {access.VCS("gitlab")},
+		`[{"id":78,"name":"Beta"}]`:                         {access.Installation("78")},
+		`[]`:                                                {access.Installation("79")},
+	} {
+		r.caller.Capabilities = capabilities
+		if status, body := r.ask(t, "GET", "/api/v1/gitlab/groups", ""); status != 200 || body != want {
+			t.Errorf("%v: got %d %s, want %s", capabilities, status, body, want)
+		}
+	}
+}
+
+func TestPersonWhomGitLabForbidsItsOwnGroupsHasToLogInAgain(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	r.gitlab.Fail(vcstest.Failure{Match: "GET /groups", Status: http.StatusForbidden})
+	for _, path := range []string{"/api/v1/gitlab/groups", "/api/v1/gitlab/installations", hookPath} {
+		r.expect(t, "GET", path, "", 403, "")
+	}
+}
+
+func TestLongNameOfAGroupIsCutBetweenTwoCharacters(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	r.gitlab.Set(vcstest.Group{ID: 77, FullName: "Acme / " + strings.Repeat("é", 200), Inherited: map[int64]int{ann: 40}})
+	r.expect(t, "GET", hookPath, "", 200, "pending")
+	if known, err := r.people.Installations.Get(t.Context(), "gitlab", "77"); err != nil || known.Name != strings.Repeat("é", installation.MaxName/2) {
+		t.Errorf("name %q, %v", known.Name, err)
+	}
 }
 
 func TestWebhookMakesAnInstallationThatIsPendingUntilItDelivers(t *testing.T) {
@@ -162,6 +198,33 @@ func TestAccessTokenIsTriedBeforeItIsStoredAndNeverReadBack(t *testing.T) {
 			t.Errorf("the table or the log has %s", text)
 		}
 	}
+}
+
+func TestServersOwnAccountIsLookedForByNumberBehindTokensThatEnded(t *testing.T) {
+	t.Parallel()
+	const who = "/api/v1/gitlab/whoareyou"
+	r := newRig(t)
+	for _, id := range []int64{5, 40, 300} {
+		r.gitlab.Set(vcstest.Group{ID: id, FullName: "Group", Inherited: map[int64]int{ann: 40, 9: 30}})
+		r.expect(t, "GET", strings.Replace(hookPath, "77", strconv.FormatInt(id, 10), 1), "", 200, "pending")
+	}
+	r.list(t, "gitlab")
+	store := func(group, token string) {
+		if err := r.groups.Put(t.Context(), group, token, author()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	store("5", "glpat-revoked")
+	r.expect(t, "GET", who, "", 503, "HOST_REFUSED")
+	store("300", r.gitlab.Account(300, "last-bot"))
+	r.expect(t, "GET", who, "", 200, "last-bot")
+	store("40", r.gitlab.Account(40, "next-bot"))
+	r.expect(t, "GET", who, "", 200, "next-bot")
+	r.expect(t, "GET", who+"?installation_id=5", "", 503, "HOST_REFUSED")
+	r.gitlab.Fail(vcstest.Failure{Match: "GET /user", Status: http.StatusForbidden, Times: 1})
+	r.expect(t, "GET", who, "", 200, "next-bot")
+	r.gitlab.Fail(vcstest.Failure{Match: "GET /user", Status: http.StatusTooManyRequests})
+	r.expect(t, "GET", who, "", 503, "HOST_LIMIT")
 }
 
 func TestServersOwnAccountIsShownToMembers(t *testing.T) {

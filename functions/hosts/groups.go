@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"slices"
 	"strconv"
 
 	"github.com/opsplane/opsplane/shared/access"
@@ -25,15 +26,17 @@ type group struct {
 	Name string `json:"name"`
 }
 
-// listGroups answers the groups of which the caller is a member at GitLab, by
-// full name, known here or not.
+// listGroups answers the groups of which the caller is a member at GitLab and
+// which its credential reaches, by full name, known here or not.
 func (h *hosts) listGroups(ctx context.Context, call httpapi.Call, _ struct{}) ([]group, error) {
-	list := []group{}
+	var list []group
 	err := h.asCaller(ctx, call, func(client *gitlabhost.Client, _ user.Identity) error {
 		found, err := client.Groups(ctx)
-		list = make([]group, len(found))
-		for i, g := range found {
-			list[i] = group{g.ID, g.FullName}
+		list = []group{}
+		for _, g := range found {
+			if call.Caller.Within(access.Target{VCS: gitlabName, Installation: strconv.FormatInt(g.ID, 10)}) {
+				list = append(list, group{g.ID, g.FullName})
+			}
 		}
 		return err
 	})
@@ -66,8 +69,8 @@ func (h *hosts) asCaller(ctx context.Context, call httpapi.Call, do func(*gitlab
 }
 
 // explain makes of an error of GitLab's, asked in the name of the caller, one
-// for the caller: a grant that was taken back is no credential, nor is one that
-// does not reach so far.
+// for the caller: a grant that was taken back is no credential, nor is one of an
+// account that is blocked, or that does not reach so far.
 func explain(err error) error {
 	var refusal *fault.Error
 	switch {
@@ -152,34 +155,57 @@ func decodeWhoareyou(r *http.Request) (string, error) {
 	return id, nil
 }
 
-// maxAsked bounds of how many groups a token is looked for.
-const maxAsked = 10
+// Bounds of where whoareyou looks: how many groups' tokens it reads, and how
+// many of them it tries at GitLab.
+const (
+	maxLooked = 100
+	maxTried  = 5
+)
 
 // whoareyou answers the account whose token a group of the caller has stored:
-// the group that is named, or the first one that has a token. Each group has a
-// token of its own.
+// the group that is named, or the first one by number that has a token which
+// GitLab takes. Each group has a token of its own.
 func (h *hosts) whoareyou(ctx context.Context, call httpapi.Call, id string) (bot, error) {
-	u, err := h.caller(ctx, call)
+	groups, err := h.groupsOf(ctx, call, id)
 	if err != nil {
 		return bot{}, err
 	}
-	caller := call.Caller
-	caller.Memberships = u.MembershipsFor(caller, call.Now)
-	asked := 0
-	for _, m := range caller.Memberships {
-		if m.VCS != gitlabName || id != "" && m.Installation != id || !caller.Reaches(access.Target(m)) || asked == maxAsked {
+	var answer error = fault.ErrNotFound
+	tried := 0
+	for _, group := range groups[:min(len(groups), maxLooked)] {
+		_, account, err := h.asGroup(ctx, group)
+		switch {
+		case err == nil:
+			n, err := strconv.ParseInt(account.ID, 10, 64)
+			return bot{n, account.Username}, err
+		case errors.Is(err, grouptoken.ErrNone):
 			continue
-		}
-		asked++
-		_, account, err := h.asGroup(ctx, m.Installation)
-		if errors.Is(err, grouptoken.ErrNone) {
-			continue
-		}
-		if err != nil {
+		case !errors.Is(err, vcshost.ErrRefused) && !errors.Is(err, vcshost.ErrGone):
 			return bot{}, vcshost.Fault(gitlabName, err)
 		}
-		n, err := strconv.ParseInt(account.ID, 10, 64)
-		return bot{n, account.Username}, err
+		answer = vcshost.Fault(gitlabName, vcshost.ErrRefused)
+		if tried++; tried == maxTried {
+			break
+		}
 	}
-	return bot{}, fault.ErrNotFound
+	return bot{}, answer
+}
+
+// groupsOf lists the ids of the groups that the caller reaches, by number; with
+// an id that one alone, if it is among them.
+func (h *hosts) groupsOf(ctx context.Context, call httpapi.Call, id string) ([]string, error) {
+	u, err := h.caller(ctx, call)
+	if err != nil {
+		return nil, err
+	}
+	caller := call.Caller
+	caller.Memberships = u.MembershipsFor(caller, call.Now)
+	var ids []string
+	for _, m := range caller.Memberships {
+		if m.VCS == gitlabName && (id == "" || m.Installation == id) && caller.Reaches(access.Target(m)) {
+			ids = append(ids, m.Installation)
+		}
+	}
+	slices.SortFunc(ids, byNumber)
+	return ids, nil
 }

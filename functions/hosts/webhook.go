@@ -11,6 +11,7 @@ import (
 	"github.com/opsplane/opsplane/shared/httpapi"
 	"github.com/opsplane/opsplane/shared/installation"
 	"github.com/opsplane/opsplane/shared/secret"
+	"github.com/opsplane/opsplane/shared/shorten"
 	"github.com/opsplane/opsplane/shared/user"
 	"github.com/opsplane/opsplane/shared/vcshost"
 	"github.com/opsplane/opsplane/shared/webhook"
@@ -81,10 +82,7 @@ func (h *hosts) maintained(ctx context.Context, call httpapi.Call, id string) (g
 // know makes a group an installation, or gives a known one its present name,
 // and answers it.
 func (h *hosts) know(ctx context.Context, call httpapi.Call, id string, g gitlabhost.Group) (installation.Installation, error) {
-	name := g.FullName
-	if len(name) > installation.MaxName { // parents have names of 255 bytes each
-		name = name[len(name)-installation.MaxName:]
-	}
+	name := shorten.Tail(g.FullName, installation.MaxName) // parents have names of 255 characters each
 	store := h.people.Installations
 	known, err := store.Get(ctx, gitlabName, id)
 	if err == nil && known.Name == name || err != nil && !errors.Is(err, fault.ErrNotFound) {

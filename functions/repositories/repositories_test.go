@@ -90,7 +90,10 @@ func TestDeletionIsRefused(t *testing.T) {
 		"user who is gone":                      {githubRepos + "7", func(r *rig) { r.caller.User = "nobody" }, 403, ""},
 		"not archived, and not theirs to know":  {githubRepos + "8", stranger, 403, ""},
 		"maintainer of a group around it alone": {gitlabRepos + "7", func(r *rig) { r.group(map[int64]int{}) }, 403, ""},
-		"developer":                             {gitlabRepos + "7", func(r *rig) { r.group(map[int64]int{ann: 30}) }, 403, ""},
+		"token of a run": {githubRepos + "7", func(r *rig) {
+			r.caller.Capabilities = access.Set{access.KVStoreRead, access.KVStoreWrite}
+		}, 403, ""},
+		"developer": {gitlabRepos + "7", func(r *rig) { r.group(map[int64]int{ann: 30}) }, 403, ""},
 		"gone at the host": {githubRepos + "7", func(r *rig) {
 			r.github.Install("42")
 		}, 400, `"REPO_NOT_FOUND","data":"GitHub has repository 7 no longer`},

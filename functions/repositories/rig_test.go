@@ -86,7 +86,8 @@ func newRigOn(t *testing.T, env *storagetest.Env, db *dynamodb.Client) *rig {
 	}
 	r.caller = access.Caller{
 		Kind: access.KindAccessToken, User: u.ID, Key: uuid.NewString(), Expires: born.Unix() + 60,
-		Memberships: []access.Membership{{VCS: "github", Installation: "42"}, {VCS: "gitlab", Installation: "77"}},
+		Capabilities: access.Set{access.AccessTokenCreate},
+		Memberships:  []access.Membership{{VCS: "github", Installation: "42"}, {VCS: "gitlab", Installation: "77"}},
 	}
 	r.arrange(t)
 	return r

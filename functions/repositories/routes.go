@@ -30,13 +30,18 @@ type host interface {
 	rules(ctx context.Context, installation, owner string, account user.Identity) (bool, error)
 }
 
-// member of the installation.
-var member = access.Rule{Scope: access.ScopeInstallation}
+// member of the installation. A deletion destroys what is known here, and so
+// needs besides the capability that people's credentials have and those of runs
+// do not.
+var (
+	member   = access.Rule{Scope: access.ScopeInstallation}
+	deciding = access.Rule{Needs: []access.Capability{access.AccessTokenCreate}, Scope: access.ScopeInstallation}
+)
 
 // routes lists the function's routes.
 func routes(r *repositories) []httpapi.Route {
 	return []httpapi.Route{
 		{Pattern: "POST /api/v1/{vcs}/installations/{installation_id}/repos/refresh", Rule: member, Endpoint: httpapi.JSON(decodeTarget, r.refresh)},
-		{Pattern: "DELETE /api/v1/{vcs}/installations/{installation_id}/repos/{repo_id}", Rule: member, Endpoint: httpapi.JSON(decodeDeletion, r.delete)},
+		{Pattern: "DELETE /api/v1/{vcs}/installations/{installation_id}/repos/{repo_id}", Rule: deciding, Endpoint: httpapi.JSON(decodeDeletion, r.delete)},
 	}
 }

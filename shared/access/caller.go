@@ -162,6 +162,10 @@ func (c Caller) Reaches(target Target) bool {
 	return slices.Contains(c.Memberships, m) && c.within(m)
 }
 
+// Within reports whether no restriction of c excludes the installation, of
+// which c need not be a member.
+func (c Caller) Within(target Target) bool { return c.within(Membership(target)) }
+
 // within reports whether no restriction excludes the installation.
 func (c Caller) within(m Membership) bool {
 	ids := c.Capabilities.Installations()

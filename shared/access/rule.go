@@ -70,7 +70,7 @@ func Authorize(caller Caller, rule Rule, target Target, now time.Time) error {
 		!caller.Capabilities.HasAll(rule.Needs),
 		rule.Scope >= ScopeVCS && !caller.reachesVCS(target.VCS),
 		rule.Scope == ScopeInstallation && !caller.Reaches(target),
-		rule.Scope == ScopeHosted && !caller.within(Membership(target)):
+		rule.Scope == ScopeHosted && !caller.Within(target):
 		return fault.ErrForbidden
 	}
 	return nil

@@ -42,10 +42,11 @@ func GitHub(web, id string, secret func(context.Context) (string, error)) *Clien
 }
 
 // GitLab is our application at the web address of a GitLab, without a trailing
-// slash. It asks for the scope api: webhooks are looked at in the person's name.
+// slash. It asks for the scope read_api: in the person's name the server only reads,
+// namely who the person is and which groups it has what role in.
 func GitLab(web, id string, secret func(context.Context) (string, error)) *Client {
 	return &Client{
-		id: id, secret: secret, authorize: web + "/oauth/authorize", token: web + "/oauth/token", scopes: []string{"api"},
+		id: id, secret: secret, authorize: web + "/oauth/authorize", token: web + "/oauth/token", scopes: []string{"read_api"},
 		http: &http.Client{Timeout: Timeout},
 	}
 }

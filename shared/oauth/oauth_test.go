@@ -49,7 +49,7 @@ func TestBrowserIsSentWithStateAndChallenge(t *testing.T) {
 		scope  string
 	}{
 		"github": {oauth.GitHub("https://github.example.com", "Iv1.x", secret), "https://github.example.com/login/oauth/authorize", ""},
-		"gitlab": {oauth.GitLab("https://gitlab.example.com", "abc", secret), "https://gitlab.example.com/oauth/authorize", "api"},
+		"gitlab": {oauth.GitLab("https://gitlab.example.com", "abc", secret), "https://gitlab.example.com/oauth/authorize", "read_api"},
 	} {
 		text := c.client.AuthorizeURL("st", verifier, "https://ops.example.com/cb")
 		u, err := url.Parse(text)

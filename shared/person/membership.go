@@ -2,12 +2,15 @@ package person
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"slices"
 
 	"github.com/opsplane/opsplane/shared/change"
 	"github.com/opsplane/opsplane/shared/installation"
 	"github.com/opsplane/opsplane/shared/session"
 	"github.com/opsplane/opsplane/shared/user"
+	"github.com/opsplane/opsplane/shared/vcshost"
 )
 
 // Memberships keeps which installations people may act on.
@@ -20,9 +23,14 @@ type Memberships struct {
 
 // Renew asks a host which installations the holder of a token can see, and
 // stores those that the server knows in place of all that the host said before.
-// It answers their ids. The host is asked as of author.At.
+// It answers their ids. The host is asked as of author.At. vcshost.ErrRefused if
+// the host does not take the token, or lets it not read which those are.
 func (m Memberships) Renew(ctx context.Context, author change.Author, host Host, of session.Holder, token string) ([]string, error) {
 	seen, err := host.Installations(ctx, token)
+	if errors.Is(err, vcshost.ErrGone) {
+		// Whose own list is hidden from it: an account that is blocked, or a grant that may not read it.
+		err = fmt.Errorf("%w: %w", vcshost.ErrRefused, err)
+	}
 	if err != nil {
 		return nil, err
 	}

@@ -1,5 +1,7 @@
 package vcsevent
 
+import "github.com/opsplane/opsplane/shared/shorten"
+
 type githubRepository struct {
 	ID            int64         `json:"id"`
 	Name          string        `json:"name"`
@@ -65,7 +67,7 @@ func (p *githubPull) seen(c *checker, repository string) *PullRequestSeen {
 		c.fail("pull_request.updated_at is missing")
 	}
 	seen := &PullRequestSeen{
-		Repository: repository, Number: p.Number, Title: cut(p.Title, maxTitle), Draft: p.Draft,
+		Repository: repository, Number: p.Number, Title: shorten.Head(p.Title, maxTitle), Draft: p.Draft,
 		User:       c.optional("pull_request.user.login", p.User.Login, maxName),
 		BaseBranch: c.name("pull_request.base.ref", p.Base.Ref, maxBranch), BaseSHA: c.name("pull_request.base.sha", p.Base.SHA, maxSHA),
 		Branch: c.name("pull_request.head.ref", p.Head.Ref, maxBranch), SHA: c.name("pull_request.head.sha", p.Head.SHA, maxSHA),

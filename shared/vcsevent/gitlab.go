@@ -4,6 +4,8 @@ import (
 	"encoding/json"
 	"path"
 	"strings"
+
+	"github.com/opsplane/opsplane/shared/shorten"
 )
 
 // What is read of GitLab's payloads ("Webhook events", "Group webhooks",
@@ -142,7 +144,7 @@ func (m *gitlabMerge) seen(c *checker, repository, user string) *PullRequestSeen
 		c.fail("object_attributes.updated_at is missing")
 	}
 	seen := &PullRequestSeen{
-		Repository: repository, Number: m.IID, Title: cut(m.Title, maxTitle), Draft: m.Draft,
+		Repository: repository, Number: m.IID, Title: shorten.Head(m.Title, maxTitle), Draft: m.Draft,
 		BaseBranch: c.name("object_attributes.target_branch", m.TargetBranch, maxBranch),
 		Branch:     c.name("object_attributes.source_branch", m.SourceBranch, maxBranch),
 		SHA:        c.optional("object_attributes.last_commit.id", m.LastCommit.ID, maxSHA),

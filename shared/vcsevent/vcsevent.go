@@ -211,17 +211,6 @@ func (c *checker) id(member string, n int64) string {
 	return fmt.Sprint(n)
 }
 
-// cut shortens a text to at most so many bytes, between two characters.
-func cut(text string, most int) string {
-	if len(text) <= most {
-		return text
-	}
-	for most > 0 && !utf8.RuneStart(text[most]) {
-		most--
-	}
-	return text[:most]
-}
-
 // actionOf is what an event calls itself; empty if it is none of the short plain
 // words that hosts have.
 func actionOf(text string) string {
