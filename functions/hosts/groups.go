@@ -180,7 +180,7 @@ func (h *hosts) whoareyou(ctx context.Context, call httpapi.Call, id string) (bo
 			return bot{n, account.Username}, err
 		case errors.Is(err, grouptoken.ErrNone):
 			continue
-		case !errors.Is(err, vcshost.ErrRefused) && !errors.Is(err, vcshost.ErrGone):
+		case !slices.ContainsFunc([]error{vcshost.ErrRefused, vcshost.ErrForbidden, vcshost.ErrGone}, func(ends error) bool { return errors.Is(err, ends) }):
 			return bot{}, vcshost.Fault(gitlabName, err)
 		}
 		answer = vcshost.Fault(gitlabName, vcshost.ErrRefused)

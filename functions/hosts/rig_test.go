@@ -24,6 +24,7 @@ import (
 	"github.com/opsplane/opsplane/shared/installation"
 	"github.com/opsplane/opsplane/shared/oauth"
 	"github.com/opsplane/opsplane/shared/person"
+	"github.com/opsplane/opsplane/shared/renewal"
 	"github.com/opsplane/opsplane/shared/sealed"
 	"github.com/opsplane/opsplane/shared/session"
 	"github.com/opsplane/opsplane/shared/user"
@@ -69,7 +70,10 @@ func newRigOn(t *testing.T, env *storagetest.Env, db *dynamodb.Client) *rig {
 	box := sealed.NewBox(sealed.Fixed(bytes.Repeat([]byte("s"), 40)))
 	client := func(context.Context) (string, error) { return "s3cret", nil }
 	r.hosts = &hosts{
-		people: person.Memberships{Users: &user.Store{DB: db, Table: operations}, Installations: installation.Store{DB: db, Table: operations}},
+		people: person.Memberships{
+			Users: &user.Store{DB: db, Table: operations}, Installations: installation.Store{DB: db, Table: operations},
+			Appointments: renewal.Store{DB: db, Table: operations},
+		},
 		providers: map[string]person.Provider{
 			"github": {OAuth: oauth.GitHub(r.github.URL, "Iv1.x", client), Host: person.GitHub(r.github.URL)},
 			"gitlab": {OAuth: oauth.GitLab(r.github.URL, "abc", client), Host: person.GitLab(r.gitlab.API)},

@@ -22,6 +22,7 @@ import (
 	"github.com/opsplane/opsplane/shared/installation"
 	"github.com/opsplane/opsplane/shared/oauth"
 	"github.com/opsplane/opsplane/shared/person"
+	"github.com/opsplane/opsplane/shared/renewal"
 	"github.com/opsplane/opsplane/shared/sealed"
 	"github.com/opsplane/opsplane/shared/session"
 	"github.com/opsplane/opsplane/shared/user"
@@ -69,7 +70,10 @@ func (h *house) build(db *dynamodb.Client) {
 			"gitlab": {OAuth: oauth.GitLab(h.vcs.URL, "abc", secret), Host: person.GitLab(h.vcs.URL + "/api")},
 		},
 		public: address, box: box, log: log,
-		people:   person.Memberships{Users: &user.Store{DB: db, Table: operations}, Installations: installation.Store{DB: db, Table: operations}},
+		people: person.Memberships{
+			Users: &user.Store{DB: db, Table: operations}, Installations: installation.Store{DB: db, Table: operations},
+			Appointments: renewal.Store{DB: db, Table: operations},
+		},
 		sessions: &session.Store{DB: db, Table: sessions}, grants: &session.Grants{DB: db, Table: sessions, Box: box},
 	}
 	h.lambda = httpapi.NewLambda(routes(h.login), log, func() time.Time { return h.at })

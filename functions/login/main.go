@@ -12,6 +12,7 @@ import (
 	"github.com/opsplane/opsplane/shared/httpapi"
 	"github.com/opsplane/opsplane/shared/installation"
 	"github.com/opsplane/opsplane/shared/person"
+	"github.com/opsplane/opsplane/shared/renewal"
 	"github.com/opsplane/opsplane/shared/sealed"
 	"github.com/opsplane/opsplane/shared/secret"
 	"github.com/opsplane/opsplane/shared/session"
@@ -29,6 +30,7 @@ func main() {
 		log: telemetry.Logger(), box: box,
 		people: person.Memberships{
 			Users: &user.Store{DB: db, Table: operations}, Installations: installation.Store{DB: db, Table: operations},
+			Appointments: renewal.Store{DB: db, Table: operations},
 		},
 		sessions: &session.Store{DB: db, Table: sessions},
 		grants:   &session.Grants{DB: db, Table: sessions, Box: box},

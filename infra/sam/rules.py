@@ -50,10 +50,10 @@ RESPONSES = {
 
 FUNCTIONS = {"AuthorizerFunction", "TokensFunction", "IdentityFunction", "LoginFunction", "SystemFunction", "KvFunction", "CollectorFunction",
              "WebhooksFunction", "WorkerFunction", "InstallationsFunction", "HostsFunction", "RepositoriesFunction", "JobsFunction",
-             "AuditorFunction", "AuditFunction", "ArchivistFunction"}
+             "AuditorFunction", "AuditFunction", "ArchivistFunction", "RenewerFunction"}
 
 # Functions for which nobody waits at the gateway.
-UNATTENDED = {"CollectorFunction", "WorkerFunction", "JobsFunction", "AuditorFunction", "ArchivistFunction"}
+UNATTENDED = {"CollectorFunction", "WorkerFunction", "JobsFunction", "AuditorFunction", "ArchivistFunction", "RenewerFunction"}
 
 # What each function may do beyond writing its own log: (action, resource, leading keys of the items or None for all).
 GRANTS = {
@@ -78,9 +78,9 @@ GRANTS = {
         ("dynamodb:UpdateItem", "SessionsTable.Arn", ("SESSION#*",)),
     },
     "LoginFunction": {
-        ("dynamodb:GetItem", "OperationsTable.Arn", ("USER#*", "IDENTITY#*")),
-        ("dynamodb:PutItem", "OperationsTable.Arn", ("USER#*", "USERNAME#*", "IDENTITY#*")),
-        ("dynamodb:UpdateItem", "OperationsTable.Arn", ("USER#*",)),
+        ("dynamodb:GetItem", "OperationsTable.Arn", ("USER#*", "IDENTITY#*", "RENEWAL#*")),
+        ("dynamodb:PutItem", "OperationsTable.Arn", ("USER#*", "USERNAME#*", "IDENTITY#*", "RENEWAL#*", "RENEWALS#*")),
+        ("dynamodb:UpdateItem", "OperationsTable.Arn", ("USER#*", "RENEWAL#*")),
         ("dynamodb:BatchGetItem", "OperationsTable.Arn", ("INSTALLATION#*",)),
         ("dynamodb:PutItem", "SessionsTable.Arn", ("SESSION#*", "STATE#*", "USER#*")),
         ("dynamodb:UpdateItem", "SessionsTable.Arn", ("SESSION#*",)),
@@ -145,12 +145,28 @@ GRANTS = {
         ("dynamodb:BatchGetItem", "VcsTable.Arn", ("REPOSITORIES#*",)),
     },
     "HostsFunction": {
-        ("dynamodb:GetItem", "OperationsTable.Arn", ("USER#*", "INSTALLATION#*")),
+        ("dynamodb:GetItem", "OperationsTable.Arn", ("USER#*", "INSTALLATION#*", "RENEWAL#*")),
         ("dynamodb:BatchGetItem", "OperationsTable.Arn", ("INSTALLATION#*",)),
-        ("dynamodb:UpdateItem", "OperationsTable.Arn", ("USER#*", "INSTALLATION#*")),
+        ("dynamodb:UpdateItem", "OperationsTable.Arn", ("USER#*", "INSTALLATION#*", "RENEWAL#*")),
+        ("dynamodb:PutItem", "OperationsTable.Arn", ("RENEWAL#*", "RENEWALS#*")),
         ("dynamodb:GetItem", "SessionsTable.Arn", ("USER#*", "GROUP#*")),
         ("dynamodb:PutItem", "SessionsTable.Arn", ("USER#*", "GROUP#*")),
         ("dynamodb:UpdateItem", "SessionsTable.Arn", ("USER#*", "GROUP#*")),
+        ("secretsmanager:GetSecretValue", "ServerSecret", None),
+        ("secretsmanager:GetSecretValue", "GithubClientSecret", None),
+        ("secretsmanager:GetSecretValue", "GitlabAppSecret", None),
+    },
+    "RenewerFunction": {
+        ("dynamodb:GetItem", "OperationsTable.Arn", ("USER#*", "RENEWAL#*")),
+        ("dynamodb:BatchGetItem", "OperationsTable.Arn", ("INSTALLATION#*",)),
+        ("dynamodb:UpdateItem", "OperationsTable.Arn", ("USER#*", "RENEWAL#*")),
+        ("dynamodb:Query", "OperationsTable.Arn", ("RENEWALS#*",)),
+        ("dynamodb:PutItem", "OperationsTable.Arn", ("RENEWALS#*",)),
+        ("dynamodb:DeleteItem", "OperationsTable.Arn", ("RENEWAL#*", "RENEWALS#*")),
+        ("dynamodb:Query", "${TokensTable.Arn}/index/by_name", ("USER#*",)),
+        ("dynamodb:GetItem", "SessionsTable.Arn", ("USER#*",)),
+        ("dynamodb:PutItem", "SessionsTable.Arn", ("USER#*",)),
+        ("dynamodb:UpdateItem", "SessionsTable.Arn", ("USER#*",)),
         ("secretsmanager:GetSecretValue", "ServerSecret", None),
         ("secretsmanager:GetSecretValue", "GithubClientSecret", None),
         ("secretsmanager:GetSecretValue", "GitlabAppSecret", None),
@@ -207,7 +223,7 @@ GRANTS = {
 }
 
 # Who may remove anything at all.
-REMOVERS = {"CollectorFunction", "JobsFunction"}
+REMOVERS = {"CollectorFunction", "JobsFunction", "RenewerFunction"}
 
 TABLES = {
     "TokensTable": {"pk": "S", "sk": "S", "by_name": "S"},
@@ -352,7 +368,7 @@ def grants(template, function):
         for statement in policy["PolicyDocument"]["Statement"]:
             if "Fn::If" in statement:
                 condition, statement, _ = statement["Fn::If"]
-                if condition in ("HasGithubWebhookSecret", "HasGithubAppPrivateKey"):
+                if condition in ("HasGithubWebhookSecret", "HasGithubAppPrivateKey", "HasGithubClient", "HasGitlabApp"):
                     found |= {(statement["Action"], name_of(statement["Resource"]), None)}
                     continue
                 equal(condition, "HasTracing", f"condition in the policy of {function}")

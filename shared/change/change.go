@@ -32,7 +32,8 @@ type Author struct {
 }
 
 // Server is the principal of what the server does of its own accord, in whose
-// request ever: it seals again what an older word of its secret has sealed.
+// request ever: it seals again what an older word of its secret has sealed, and
+// asks hosts anew who their members are.
 const Server = "server"
 
 // Attribute names on items. Short, because they are paid for on every write.

@@ -8,6 +8,7 @@ import (
 
 	"github.com/opsplane/opsplane/shared/change"
 	"github.com/opsplane/opsplane/shared/installation"
+	"github.com/opsplane/opsplane/shared/renewal"
 	"github.com/opsplane/opsplane/shared/session"
 	"github.com/opsplane/opsplane/shared/user"
 	"github.com/opsplane/opsplane/shared/vcshost"
@@ -19,15 +20,26 @@ type Memberships struct {
 	Users *user.Store
 	// Installations are those that the server knows.
 	Installations installation.Store
+	// Appointments are when hosts are asked again.
+	Appointments renewal.Store
 }
 
-// Renew asks a host which installations the holder of a token can see, and
-// stores those that the server knows in place of all that the host said before.
-// It answers their ids. The host is asked as of author.At. vcshost.ErrRefused if
-// the host does not take the token, or lets it not read which those are.
+// Renew is Ask for a holder who is here. It makes sure first that the host will be
+// asked again when it is not: no word is stored that nobody looks after.
 func (m Memberships) Renew(ctx context.Context, author change.Author, host Host, of session.Holder, token string) ([]string, error) {
+	if err := m.Appointments.Expect(ctx, of.User, of.VCS, author.At); err != nil {
+		return nil, err
+	}
+	return m.Ask(ctx, author, host, of, token)
+}
+
+// Ask asks a host which installations the holder of a token can see, and stores
+// those that the server knows in place of all that the host said before. It
+// answers their ids. The host is asked as of author.At. vcshost.ErrRefused if the
+// host does not take the token, or lets it not read which those are.
+func (m Memberships) Ask(ctx context.Context, author change.Author, host Host, of session.Holder, token string) ([]string, error) {
 	seen, err := host.Installations(ctx, token)
-	if errors.Is(err, vcshost.ErrGone) {
+	if errors.Is(err, vcshost.ErrForbidden) || errors.Is(err, vcshost.ErrGone) {
 		// Whose own list is hidden from it: an account that is blocked, or a grant that may not read it.
 		err = fmt.Errorf("%w: %w", vcshost.ErrRefused, err)
 	}

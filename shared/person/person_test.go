@@ -14,6 +14,7 @@ import (
 	"github.com/opsplane/opsplane/shared/change"
 	"github.com/opsplane/opsplane/shared/installation"
 	"github.com/opsplane/opsplane/shared/person"
+	"github.com/opsplane/opsplane/shared/renewal"
 	"github.com/opsplane/opsplane/shared/session"
 	"github.com/opsplane/opsplane/shared/user"
 	"github.com/opsplane/opsplane/shared/vcshost"
@@ -58,7 +59,10 @@ func TestRenewStoresWhatTheServerKnowsOfWhatTheHostSays(t *testing.T) {
 	for _, vcs := range []string{"github", "gitlab"} {
 		env, v := storagetest.New(t), vcstest.NewPeople(t)
 		table := env.Table("OperationsTable")
-		m := person.Memberships{Users: &user.Store{DB: env.DynamoDB, Table: table}, Installations: installation.Store{DB: env.DynamoDB, Table: table}}
+		m := person.Memberships{
+			Users: &user.Store{DB: env.DynamoDB, Table: table}, Installations: installation.Store{DB: env.DynamoDB, Table: table},
+			Appointments: renewal.Store{DB: env.DynamoDB, Table: table},
+		}
 		for _, id := range []string{"1", "3"} {
 			if _, err := m.Installations.Save(t.Context(), author(0), installation.Installation{VCS: vcs, ID: id, Name: "known"}); err != nil {
 				t.Fatal(err)

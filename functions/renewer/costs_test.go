@@ -1,0 +1,55 @@
+package main
+
+import (
+	"net/http"
+	"testing"
+	"time"
+
+	"github.com/opsplane/opsplane/infra/costs"
+	"github.com/opsplane/opsplane/infra/vcstest"
+)
+
+func TestRenewalsUseWhatTheDocumentSays(t *testing.T) {
+	costs.Check(t, "RenewerFunction", map[string]costs.Scenario{
+		"a run, nobody is due":         running(tally{}, func(_ *testing.T, r *rig) { r.clock = born }),
+		"a run that renews one person": running(tally{Renewed: 1}, func(*testing.T, *rig) {}),
+		"a run in which the host does not answer": running(tally{Failed: 1}, func(_ *testing.T, r *rig) {
+			r.gitlab.Fail(vcstest.Failure{Match: "GET ", Status: http.StatusTooManyRequests})
+		}),
+		"a run that ends a membership": running(tally{Ended: 1}, func(t *testing.T, r *rig) {
+			r.gitlab.Fail(vcstest.Failure{Match: "GET ", Status: http.StatusUnauthorized})
+			r.clock = born.Add(time.Hour)
+			if _, err := r.over(r.env).handle(t.Context(), nil); err != nil {
+				t.Fatal(err)
+			}
+			r.clock = r.clock.Add(again)
+		}),
+	}, "Renewals")
+}
+
+// running counts what one run takes, of a person whose hour is over at GitLab
+// alone.
+func running(want tally, prepare func(*testing.T, *rig)) costs.Scenario {
+	return func(t *testing.T) *costs.Meter {
+		env, m := costs.New(t)
+		r := newRigOn(t, env)
+		a, err := r.people.Appointments.Get(t.Context(), r.ann, "github")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := r.people.Appointments.End(t.Context(), a); err != nil {
+			t.Fatal(err)
+		}
+		r.clock = born.Add(time.Hour)
+		prepare(t, r)
+		metered := *env
+		metered.DynamoDB = m.DynamoDB()
+		worker := r.over(&metered)
+		m.Start()
+		m.Invoke("renewer")
+		if got, err := worker.handle(t.Context(), nil); err != nil || got != want {
+			t.Errorf("got %+v, %v; want %+v", got, err, want)
+		}
+		return m
+	}
+}

@@ -1,0 +1,155 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"log/slog"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/aws/aws-lambda-go/lambdacontext"
+	"github.com/google/uuid"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/opsplane/opsplane/shared/apikey"
+	"github.com/opsplane/opsplane/shared/person"
+	"github.com/opsplane/opsplane/shared/session"
+	"github.com/opsplane/opsplane/shared/telemetry"
+)
+
+// renewer keeps appointments.
+type renewer struct {
+	people    person.Memberships
+	providers map[string]person.Provider // by VCS: those that are configured
+	grants    *session.Grants
+	keys      *apikey.Store
+	log       *slog.Logger
+	now       func() time.Time
+}
+
+const (
+	// reportTime is what a run leaves of the invocation's time. It bounds how long
+	// a host may keep the last people waiting.
+	reportTime = 10 * time.Second
+	// batch is how many appointments are read at a time.
+	batch = 100
+	// side is how many people are asked about beside each other at one host.
+	side = 10
+	// enough is after how many failures of a host in a row a run leaves it alone.
+	enough = 5
+)
+
+// tally is what one run has done.
+type tally struct {
+	// Renewed counts people whose word of the host is fresh, Ended those whose
+	// appointment ended, Failed those about whom the host or storage gave no
+	// answer.
+	Renewed int64 `json:"renewed"`
+	Ended   int64 `json:"ended"`
+	Failed  int64 `json:"failed"`
+}
+
+var metrics = []telemetry.Metric{
+	{Name: "renewed", Unit: "Count"},
+	{Name: "ended", Unit: "Count"},
+	{Name: "failed", Unit: "Count"},
+}
+
+// errFailed is all that an invoker is told; the log has the rest.
+var errFailed = errors.New("not all appointments that are due could be looked at; the function's log says why")
+
+// handle keeps the appointments that are due, of all hosts beside each other.
+// What it does not reach the next run does, a minute later.
+func (r *renewer) handle(ctx context.Context, _ json.RawMessage) (tally, error) {
+	if end, ok := ctx.Deadline(); ok {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithDeadline(ctx, end.Add(-reportTime))
+		defer cancel()
+	}
+	run := &run{renewer: r, request: request(ctx)}
+	failures := make([]error, 0, len(r.providers))
+	var mu sync.Mutex
+	var hosts sync.WaitGroup
+	for vcs, provider := range r.providers {
+		hosts.Go(func() {
+			err := run.all(ctx, vcs, provider)
+			mu.Lock()
+			defer mu.Unlock()
+			failures = append(failures, err)
+		})
+	}
+	hosts.Wait()
+	done := tally{Renewed: run.renewed.Load(), Ended: run.ended.Load(), Failed: run.failed.Load()}
+	err := errors.Join(failures...)
+	r.report(ctx, run.request, done, err)
+	if err != nil {
+		err = errFailed
+	}
+	return done, err
+}
+
+// run is one run in the making.
+type run struct {
+	*renewer
+	request                string
+	renewed, ended, failed atomic.Int64
+}
+
+// all keeps the appointments of one host, until none is due, time is over, or
+// the host has failed too often. Its error is of storage.
+func (r *run) all(ctx context.Context, vcs string, provider person.Provider) error {
+	var inARow atomic.Int64
+	for ctx.Err() == nil {
+		users, err := r.people.Appointments.Due(ctx, vcs, r.now(), batch)
+		if err != nil || len(users) == 0 {
+			return err
+		}
+		group, each := errgroup.WithContext(ctx)
+		group.SetLimit(side)
+		for _, user := range users {
+			group.Go(func() error {
+				if each.Err() != nil || inARow.Load() >= enough {
+					return nil
+				}
+				failed, err := r.keep(each, vcs, provider, user)
+				if failed {
+					inARow.Add(1)
+				} else {
+					inARow.Store(0)
+				}
+				return err
+			})
+		}
+		if err := group.Wait(); err != nil || inARow.Load() >= enough {
+			return err
+		}
+	}
+	return nil
+}
+
+// report writes the one line of a run that did anything.
+func (r *renewer) report(ctx context.Context, request string, done tally, err error) {
+	if err == nil && done == (tally{}) {
+		return
+	}
+	attrs := []slog.Attr{
+		slog.Int64("renewed", done.Renewed), slog.Int64("ended", done.Ended), slog.Int64("failed", done.Failed),
+		slog.String("request_id", request), telemetry.Metrics(r.now(), metrics...),
+	}
+	level := slog.LevelInfo
+	if err != nil {
+		level = slog.LevelError
+		attrs = append(attrs, slog.String("error", err.Error()))
+	}
+	r.log.LogAttrs(ctx, level, "renewals", attrs...)
+}
+
+// request is the id of the invocation.
+func request(ctx context.Context) string {
+	if invocation, ok := lambdacontext.FromContext(ctx); ok {
+		return invocation.AwsRequestID
+	}
+	return uuid.NewString()
+}

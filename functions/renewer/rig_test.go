@@ -1,0 +1,182 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"log/slog"
+	"slices"
+	"strconv"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/opsplane/opsplane/infra/storagetest"
+	"github.com/opsplane/opsplane/infra/vcstest"
+	"github.com/opsplane/opsplane/shared/access"
+	"github.com/opsplane/opsplane/shared/apikey"
+	"github.com/opsplane/opsplane/shared/change"
+	"github.com/opsplane/opsplane/shared/installation"
+	"github.com/opsplane/opsplane/shared/oauth"
+	"github.com/opsplane/opsplane/shared/person"
+	"github.com/opsplane/opsplane/shared/renewal"
+	"github.com/opsplane/opsplane/shared/sealed"
+	"github.com/opsplane/opsplane/shared/session"
+	"github.com/opsplane/opsplane/shared/user"
+)
+
+var born = time.Unix(4_000_000_000, 0).UTC()
+
+const ann = 5
+
+// rig is the function over tables and hosts of its own. Ann has logged in at
+// both hosts, and is a member of installation 1 of GitHub and group 77 of GitLab.
+type rig struct {
+	*renewer
+	env    *storagetest.Env
+	github *vcstest.People
+	gitlab *vcstest.GitLab
+	ann    string
+	clock  time.Time
+	log    bytes.Buffer
+	logger *slog.Logger // to log
+}
+
+func newRig(t *testing.T) *rig {
+	t.Helper()
+	return newRigOn(t, storagetest.New(t))
+}
+
+func newRigOn(t *testing.T, env *storagetest.Env) *rig {
+	t.Helper()
+	r := &rig{env: env, github: vcstest.NewPeople(t), gitlab: vcstest.NewGitLab(t), clock: born}
+	r.logger = slog.New(slog.NewJSONHandler(&r.log, nil))
+	r.github.Person = vcstest.Person{ID: ann, Login: "ann", Installations: []int{1}}
+	r.member(30)
+	r.renewer = r.over(env)
+	for vcs, id := range map[string]string{"github": "1", "gitlab": "77"} {
+		if _, err := r.people.Installations.Save(t.Context(), r.author(), installation.Installation{VCS: vcs, ID: id, Name: "acme"}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	r.login(t)
+	return r
+}
+
+// member gives Ann a level in group 77; 0 takes her out.
+func (r *rig) member(level int) {
+	r.gitlab.Set(vcstest.Group{ID: 77, FullPath: "acme", FullName: "Acme", Inherited: map[int64]int{ann: level}})
+}
+
+// over is a worker of the rig whose calls go through another env.
+func (r *rig) over(env *storagetest.Env) *renewer {
+	operations := env.Table("OperationsTable")
+	client := func(context.Context) (string, error) { return "s3cret", nil }
+	box := sealed.NewBox(sealed.Fixed(bytes.Repeat([]byte("s"), 40)))
+	return &renewer{
+		people: person.Memberships{
+			Users: &user.Store{DB: env.DynamoDB, Table: operations}, Installations: installation.Store{DB: env.DynamoDB, Table: operations},
+			Appointments: renewal.Store{DB: env.DynamoDB, Table: operations},
+		},
+		providers: map[string]person.Provider{
+			"github": {OAuth: oauth.GitHub(r.github.URL, "Iv1.x", client), Host: person.GitHub(r.github.URL)},
+			"gitlab": {OAuth: oauth.GitLab(r.github.URL, "abc", client), Host: person.GitLab(r.gitlab.API)},
+		},
+		grants: &session.Grants{DB: env.DynamoDB, Table: env.Table("SessionsTable"), Box: box},
+		keys:   &apikey.Store{DB: env.DynamoDB, Table: env.Table("TokensTable")},
+		log:    r.logger, now: func() time.Time { return r.clock },
+	}
+}
+
+func (r *rig) author() change.Author {
+	return change.Author{Principal: "test", Request: uuid.NewString(), At: r.clock}
+}
+
+// login has Ann log in at both hosts now, as the function login would.
+func (r *rig) login(t *testing.T) {
+	t.Helper()
+	identity := user.Identity{ID: strconv.Itoa(ann), Login: "ann"}
+	u, err := r.people.Users.SignIn(t.Context(), "github", identity, r.author())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := r.people.Users.PutIdentity(t.Context(), u.ID, "gitlab", identity, r.author()); err != nil {
+		t.Fatal(err)
+	}
+	r.ann = u.ID
+	for vcs, grant := range map[string]session.Grant{
+		"github": {Access: vcstest.PersonToken, Refresh: vcstest.PersonRefresh, ExpiresAt: r.clock.Add(8 * time.Hour)},
+		"gitlab": {Access: r.gitlab.Account(ann, "ann")},
+	} {
+		of := r.holder(vcs)
+		if err := r.grants.Put(t.Context(), of, grant, r.author()); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := r.people.Renew(t.Context(), r.author(), r.providers[vcs].Host, of, grant.Access); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// holder is Ann with her account at a VCS.
+func (r *rig) holder(vcs string) session.Holder {
+	return session.Holder{User: r.ann, VCS: vcs, Account: strconv.Itoa(ann)}
+}
+
+// pass lets minutes pass, the schedule waking a worker in each.
+func (r *rig) pass(t *testing.T, d time.Duration) tally {
+	t.Helper()
+	var sum tally
+	for end := r.clock.Add(d); r.clock.Before(end); {
+		r.clock = r.clock.Add(time.Minute)
+		got, err := r.handle(t.Context(), nil)
+		if err != nil {
+			t.Fatalf("%v: %s", err, r.log.String())
+		}
+		sum = tally{sum.Renewed + got.Renewed, sum.Ended + got.Ended, sum.Failed + got.Failed}
+	}
+	return sum
+}
+
+// allowed reports whether a credential of Ann's is let in at her installation of
+// a VCS, by the rule that all routes of installations have.
+func (r *rig) allowed(t *testing.T, vcs string, kind access.Kind) bool {
+	t.Helper()
+	u, err := r.people.Users.Get(t.Context(), r.ann)
+	if err != nil {
+		t.Fatal(err)
+	}
+	target := access.Target{VCS: vcs, Installation: map[string]string{"github": "1", "gitlab": "77"}[vcs]}
+	caller := access.Caller{Kind: kind, User: u.ID, VCS: vcs, Account: strconv.Itoa(ann)}
+	caller = caller.Narrow(u.MembershipsFor(caller, r.clock), target)
+	return access.Authorize(caller, access.Rule{Scope: access.ScopeInstallation}, target, r.clock) == nil
+}
+
+// expect compares who is let in with what is wanted, for all kinds of credential.
+func (r *rig) expect(t *testing.T, when, vcs string, want bool) {
+	t.Helper()
+	for _, kind := range access.DefaultKinds() {
+		if got := r.allowed(t, vcs, kind); got != want {
+			t.Errorf("%s: %s at %s let in: %t, want %t", when, kind, vcs, got, want)
+		}
+	}
+}
+
+// waiting answers the VCSs at which Ann has an appointment.
+func (r *rig) waiting(t *testing.T) []string {
+	t.Helper()
+	var found []string
+	for _, vcs := range access.VCSNames() {
+		users, err := r.people.Appointments.Due(t.Context(), vcs, r.clock.AddDate(1, 0, 0), 10)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := r.people.Appointments.Get(t.Context(), r.ann, vcs); (err == nil) != slices.Contains(users, r.ann) || len(users) > 1 {
+			t.Fatalf("%s: the appointment is %v, the reminders are %v", vcs, err, users)
+		}
+		if len(users) == 1 {
+			found = append(found, vcs)
+		}
+	}
+	return found
+}
