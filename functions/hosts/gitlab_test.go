@@ -75,6 +75,52 @@ func TestPersonWhomGitLabForbidsItsOwnGroupsHasToLogInAgain(t *testing.T) {
 	}
 }
 
+func TestGroupThatTheOperatorHasNotNamedBecomesNoInstallation(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		list   string
+		status int
+	}{
+		"none is named":             {"", 200},
+		"by its path":               {"other, ACME/platform/Network", 200},
+		"by its id":                 {"78,77", 200},
+		"by the path of the top":    {"acme", 200},
+		"by the id of the top":      {" 70 ", 200},
+		"by the id of one between":  {"other,71", 200},
+		"another group":             {"other", 400},
+		"another id":                {"7,78", 400},
+		"a path that begins alike":  {"acm,acme/plat", 400},
+		"a group within it":         {"acme/platform/network/deep", 400},
+		"the last part of its path": {"network,platform/network", 400},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			r := newRig(t)
+			r.hosts.allowed = readAllowed(c.list)
+			levels := map[int64]int{ann: 40, 9: 30}
+			r.gitlab.Set(vcstest.Group{ID: 70, FullPath: "acme", Inherited: levels})
+			r.gitlab.Set(vcstest.Group{ID: 71, FullPath: "acme/platform", Inherited: levels})
+			r.gitlab.Set(vcstest.Group{ID: 77, FullPath: "acme/platform/network", FullName: "Network", Inherited: levels})
+			want := "pending"
+			if c.status == 400 {
+				want = "GROUP_NOT_ALLOWED"
+			}
+			r.expect(t, "GET", hookPath, "", c.status, want)
+			body := `{"access_token":"` + r.bot("api") + `"}`
+			if status, text := r.ask(t, "PUT", tokenPath, body); status != c.status || c.status == 400 && !strings.Contains(text, want) {
+				t.Errorf("token: %d %s", status, text)
+			}
+			_, err := r.people.Installations.Get(t.Context(), "gitlab", "77")
+			_, tokenErr := r.groups.Get(t.Context(), "77")
+			if made := err == nil || tokenErr == nil; made != (c.status == 200) {
+				t.Errorf("made an installation: %t", made)
+			}
+			r.gitlab.Set(vcstest.Group{ID: 77, FullPath: "acme/platform/network", Inherited: map[int64]int{ann: 30}})
+			r.expect(t, "GET", hookPath, "", 403, "") // who is no maintainer learns nothing of the list
+		})
+	}
+}
+
 func TestLongNameOfAGroupIsCutBetweenTwoCharacters(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)

@@ -22,6 +22,7 @@ type hosts struct {
 	grants    *session.Grants
 	gitlab    *gitlabhost.Host
 	groups    *grouptoken.Store
+	allowed   allowed
 	words     func(context.Context, time.Time) ([]string, error) // of the server's secret, the newest first
 	public    string                                             // the API's address; empty: the one that a request came to
 }

@@ -60,7 +60,7 @@ func (h *hosts) webhook(ctx context.Context, call httpapi.Call, q webhookRequest
 }
 
 // maintained reads a group that the caller maintains at GitLab, by the groups
-// around it too. Others are refused.
+// around it too, and that may be an installation. Others are refused.
 func (h *hosts) maintained(ctx context.Context, call httpapi.Call, id string) (g gitlabhost.Group, err error) {
 	err = h.asCaller(ctx, call, func(client *gitlabhost.Client, account user.Identity) error {
 		level, err := client.Level(ctx, id, account.ID)
@@ -74,7 +74,10 @@ func (h *hosts) maintained(ctx context.Context, call httpapi.Call, id string) (g
 		if errors.Is(err, vcshost.ErrGone) {
 			return fault.ErrForbidden
 		}
-		return err
+		if err != nil {
+			return err
+		}
+		return h.allowed.check(ctx, client, g)
 	})
 	return g, err
 }

@@ -105,8 +105,8 @@ type Group struct {
 	ID int64
 	// FullName has the names of the groups around it, as in "Acme / Platform".
 	FullName string
-	// Path has the paths of the groups around it, as in "acme/platform".
-	Path string
+	// FullPath has their paths, as in "acme/platform".
+	FullPath string
 }
 
 const (
@@ -128,7 +128,7 @@ func (c *Client) Groups(ctx context.Context) ([]Group, error) {
 			return nil, explain(ctx, "list groups", err)
 		}
 		for _, g := range list {
-			found = append(found, Group{ID: g.ID, FullName: g.FullName, Path: g.FullPath})
+			found = append(found, Group{ID: g.ID, FullName: g.FullName, FullPath: g.FullPath})
 		}
 		if len(found) > MaxGroups {
 			return nil, fmt.Errorf("gitlab: more than %d groups", MaxGroups)
@@ -146,7 +146,7 @@ func (c *Client) Group(ctx context.Context, id string) (Group, error) {
 	if err != nil {
 		return Group{}, explain(ctx, "read group", err)
 	}
-	return Group{ID: g.ID, FullName: g.FullName, Path: g.FullPath}, nil
+	return Group{ID: g.ID, FullName: g.FullName, FullPath: g.FullPath}, nil
 }
 
 // Level answers the access level of an account in a group, direct or by the

@@ -256,7 +256,11 @@ func (c *Checks) gitlab(ctx context.Context) {
 	if c.secret(ctx, "GitlabAppSecret", "GitLab application's secret") != "" {
 		c.good("GitLab application's secret is there")
 	}
-	api := cmp.Or(c.Parameters["GitlabApiBaseUrl"], "https://gitlab.com/api")
+	const everybodys = "https://gitlab.com/api"
+	api := cmp.Or(c.Parameters["GitlabApiBaseUrl"], everybodys)
+	if strings.TrimRight(api, "/") == everybodys && c.Parameters["GitlabGroups"] == "" {
+		c.bad("deploy with GitlabGroups=IDS-OF-YOUR-GROUPS", "anybody with an account at gitlab.com can have this server work for a group of theirs")
+	}
 	r, err := http.NewRequestWithContext(ctx, http.MethodGet, strings.TrimRight(api, "/")+"/v4/version", nil)
 	if err != nil {
 		c.bad("deploy with the address of the API without the version, such as https://gitlab.com/api", "GitlabApiBaseUrl %s is no address", api)

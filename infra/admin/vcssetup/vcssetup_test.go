@@ -3,6 +3,7 @@ package vcssetup_test
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"html"
 	"io"
@@ -289,5 +290,23 @@ func TestWhatIsMissingIsNamed(t *testing.T) {
 				t.Errorf("missing %q, want %q alone", got, c.want)
 			}
 		})
+	}
+}
+
+// offline answers no request.
+type offline struct{}
+
+// RoundTrip implements http.RoundTripper.
+func (offline) RoundTrip(*http.Request) (*http.Response, error) { return nil, errors.New("offline") }
+
+func TestCheckAsksForNamedGroupsAtGitlabCom(t *testing.T) {
+	t.Parallel()
+	for groups, open := range map[string]bool{"": true, "12345": false} {
+		c, _, _ := healthy(t)
+		c.Client = &http.Client{Transport: offline{}}
+		c.Parameters["GitlabApiBaseUrl"], c.Parameters["GitlabGroups"] = "https://gitlab.com/api", groups
+		if got := strings.Contains(strings.Join(missing(t, c), " "), "anybody with an account"); got != open {
+			t.Errorf("with groups %q: found open %t, want %t", groups, got, open)
+		}
 	}
 }
