@@ -15,10 +15,11 @@ import (
 type Author struct {
 	// Principal is the user id of the person or machine account that acts, or
 	// the name of an operator ("operator:NAME") for changes made with AWS
-	// credentials, or Server.
+	// credentials, or "webhook:VCS" for what a host has delivered, or
+	// "collector", or Server.
 	Principal string
-	// Credential is the id of the API key behind the request; empty for
-	// operators.
+	// Credential is the id of the API key or the session behind the request, or
+	// of the delivery; empty where there is none, as for operators.
 	Credential string
 	// Request is the id of the function's invocation, or of an operator's
 	// command. It must be unique and nothing that a caller chooses, as it is
