@@ -8,7 +8,11 @@ import (
 	"testing"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+
 	"github.com/opsplane/opsplane/infra/vcstest"
+	"github.com/opsplane/opsplane/shared/attr"
 	"github.com/opsplane/opsplane/shared/repository"
 	"github.com/opsplane/opsplane/shared/task"
 	"github.com/opsplane/opsplane/shared/vcsevent"
@@ -93,6 +97,28 @@ func TestWhatTheHostHasNoLongerIsRemovedWithItsPullRequests(t *testing.T) {
 	r.settleAfter(t, r.start(t, "github", "42"))
 	if got := r.listed(t, "github", "42"); !slices.Equal(got, want(many(5))) {
 		t.Errorf("those that came back: %v", got)
+	}
+}
+
+func TestNothingIsKeptOfARepositoryThatIsGoneButThatItIs(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	r.github.Install("42", many(2)...)
+	r.settleAfter(t, r.start(t, "github", "42"))
+	r.clock = r.clock.Add(time.Hour)
+	r.github.Install("42", many(1)...)
+	r.settleAfter(t, r.start(t, "github", "42"))
+	out, err := r.env.DynamoDB.GetItem(t.Context(), &dynamodb.GetItemInput{
+		TableName: aws.String(r.env.Table("VcsTable")),
+		Key:       attr.Item{"pk": attr.String("REPOSITORIES#github#42"), "sk": attr.String(fmt.Sprintf("%020d", 2))},
+	})
+	if err != nil || !attr.Read(out.Item).Bool("gone") || out.Item["ttl"] == nil {
+		t.Fatalf("%v, %v", out, err)
+	}
+	for _, name := range []string{"owner", "name", "by_name", "branch", "private", "archived", "setup"} {
+		if value, ok := out.Item[name]; ok {
+			t.Errorf("%s is kept: %v", name, value)
+		}
 	}
 }
 

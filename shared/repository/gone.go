@@ -45,36 +45,41 @@ func RemovalTask(owner, vcs, installation, id, version string) task.Task {
 // repository that is there as of a later version stays, but without what it had
 // before. Doing it again, or as of an older version, changes nothing.
 func (s Store) Gone(ctx context.Context, author change.Author, vcs, installation, id, version string, writes []types.TransactWriteItem) error {
-	_, err := s.gone(ctx, author, vcs, installation, id, version, writes, func(known) bool { return true })
+	_, err := s.gone(ctx, author, vcs, installation, id, version, writes, taking{wanted: func(known) bool { return true }})
 	return err
 }
 
 // Remove is Gone where it is decided here, because of what is known of the
 // repository. It reports whether it is gone by that: false if something newer is
-// known by now, and so nothing was changed.
+// known by now, and so nothing was changed. What the repository was like is
+// forgotten with it: of what a host told, that must wait until all has arrived.
 func (s Store) Remove(ctx context.Context, author change.Author, vcs, installation, id, version string, writes []types.TransactWriteItem) (bool, error) {
-	return s.gone(ctx, author, vcs, installation, id, version, writes, func(before known) bool { return before.there < version })
+	return s.gone(ctx, author, vcs, installation, id, version, writes, taking{
+		wanted: func(before known) bool { return max(before.there, before.emptied) < version }, erase: true,
+	})
 }
 
-func (s Store) gone(ctx context.Context, author change.Author, vcs, installation, id, version string, writes []types.TransactWriteItem, wanted func(known) bool) (bool, error) {
+func (s Store) gone(ctx context.Context, author change.Author, vcs, installation, id, version string, writes []types.TransactWriteItem, how taking) (bool, error) {
 	at, fact := key(vcs, installation, id), known{emptied: version}
-	first := s.set(author, at, fact.attributes(id), "by_name")
+	removes := []string{"by_name"}
+	if how.erase {
+		removes = described
+	}
+	first := s.set(author, at, fact.attributes(id), removes...)
 	first.only("attribute_not_exists(listed)")
 	first.only(first.older("emptied", version))
 	first.only(first.older("seen", version))
-	return s.take(ctx, author, at, id, fact, first, taking{
-		wanted: wanted,
-		write: func(ctx context.Context, u *types.Update) (attr.Item, error) {
-			_, err := s.DB.TransactWriteItems(ctx, &dynamodb.TransactWriteItemsInput{
-				TransactItems: append([]types.TransactWriteItem{{Update: u}}, writes...),
-			})
-			var canceled *types.TransactionCanceledException
-			if errors.As(err, &canceled) && awsclient.ConditionFailed(err, 0) {
-				return canceled.CancellationReasons[0].Item, errCondition
-			}
-			return nil, err
-		},
-	})
+	how.write = func(ctx context.Context, u *types.Update) (attr.Item, error) {
+		_, err := s.DB.TransactWriteItems(ctx, &dynamodb.TransactWriteItemsInput{
+			TransactItems: append([]types.TransactWriteItem{{Update: u}}, writes...),
+		})
+		var canceled *types.TransactionCanceledException
+		if errors.As(err, &canceled) && awsclient.ConditionFailed(err, 0) {
+			return canceled.CancellationReasons[0].Item, errCondition
+		}
+		return nil, err
+	}
+	return s.take(ctx, author, at, id, fact, first, how)
 }
 
 // NotEmptied is the check of a transaction that writes a fact of a version about

@@ -53,6 +53,15 @@ func (k known) join(fact known) known {
 // gone reports whether it is not there any more.
 func (k known) gone() bool { return k.emptied > k.there }
 
+// erased is what stays where all that it was like is to be forgotten.
+func (k known) erased() known { return known{there: k.there, emptied: k.emptied} }
+
+// described are the attributes that say what a repository is like, where it was
+// not listed.
+var described = []string{
+	"by_name", "owner", "name", "private", "branch", "archived", "setup", "seen_name", "seen_private", "seen_branch", "seen_archived", "seen_setup",
+}
+
 // outdated reports whether what was described as of a version is from before
 // the repository was gone and was given again.
 func (k known) outdated(version string) bool {

@@ -32,6 +32,8 @@ type taking struct {
 	// write makes an update; errCondition and the item where its condition does not
 	// hold.
 	write func(context.Context, *types.Update) (attr.Item, error)
+	// erase forgets what it was like.
+	erase bool
 }
 
 // take writes what a fact makes of a repository. The first update is for when
@@ -60,6 +62,9 @@ func (s Store) take(ctx context.Context, author change.Author, at attr.Item, id 
 			return false, fmt.Errorf("decode repository %s: %w", id, err)
 		}
 		after := before.join(fact)
+		if how.erase {
+			after = after.erased()
+		}
 		if after == before || !how.wanted(before) {
 			return false, nil
 		}
