@@ -15,12 +15,9 @@ import (
 
 	"github.com/opsplane/opsplane/shared/delivery"
 	"github.com/opsplane/opsplane/shared/installation"
-	"github.com/opsplane/opsplane/shared/pullrequest"
 	"github.com/opsplane/opsplane/shared/repository"
 	"github.com/opsplane/opsplane/shared/task"
 )
-
-var listAll = pullrequest.Query{Limit: 1000}
 
 // pull is the body of an event about a pull request of the repository.
 func pull(number int, state, title string, at time.Time) string {
