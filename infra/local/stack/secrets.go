@@ -57,6 +57,7 @@ func (s *stack) appKey() (*rsa.PrivateKey, error) {
 func (s *stack) standIn() error {
 	for name := range s.Parameters {
 		if strings.HasPrefix(name, "Github") || strings.HasPrefix(name, "Gitlab") {
+			s.Console.Say("%s is given: nothing stands in for GitHub and GitLab", name)
 			return nil
 		}
 	}
