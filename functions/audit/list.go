@@ -72,6 +72,8 @@ func (q query) valid(hasVCS, hasInstallation bool) error {
 			kinds[0], kinds[0], strings.Join(kinds, ", "))
 	case strings.Contains(verb, "."):
 		return fault.Invalidf("INVALID_PARAMETER", "query parameter action has one dot, as in %s.change", kinds[0])
+	case q.hasKey && q.repository != "":
+		return fault.Invalidf("INVALID_PARAMETER", "query parameters key and repository ask for different things: give one")
 	case q.repository != "" && !digits(q.repository):
 		return fault.Invalidf("INVALID_PARAMETER", "query parameter repository must be a repository's id, a number")
 	case !q.from.IsZero() && !q.to.IsZero() && !q.from.Before(q.to):
@@ -121,6 +123,9 @@ func (t trail) list(ctx context.Context, call httpapi.Call, q query) (paging.Res
 		return paging.Results[audit.Record]{}, fault.ErrForbidden
 	case q.actor != "":
 		ask.Actor = q.actor
+	case everything && (q.hasKey || q.repository != ""):
+		return paging.Results[audit.Record]{}, fault.Invalidf("INVALID_PARAMETER",
+			"keys and repositories are those of an installation: give vcs and installation_id, or an actor")
 	case everything:
 		ask.Scope = audit.NoInstallation
 	default:
@@ -155,7 +160,7 @@ func (q query) choose(ask *audit.Query) {
 			ask.Topic, ask.Scope = audit.Topic(ask.Scope, "repository", q.repository), ""
 		}
 	}
-	if q.action != "" || ask.Actor == "" && q.actor != "" || ask.Topic == "" && (q.hasKey || q.repository != "") || q.hasKey && q.repository != "" {
+	if q.action != "" || ask.Actor == "" && q.actor != "" || ask.Topic == "" && (q.hasKey || q.repository != "") {
 		ask.Keep = q.keep
 	}
 }

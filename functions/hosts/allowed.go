@@ -56,7 +56,8 @@ func (a allowed) check(ctx context.Context, client *gitlabhost.Client, g gitlabh
 		if err != nil {
 			return err
 		}
-		if slices.Contains(a.ids, strconv.FormatInt(outer.ID, 10)) {
+		// GitLab takes a path of digits alone for an id, which may be anybody's.
+		if strings.EqualFold(outer.FullPath, path) && slices.Contains(a.ids, strconv.FormatInt(outer.ID, 10)) {
 			return nil
 		}
 	}

@@ -121,6 +121,18 @@ func TestGroupThatTheOperatorHasNotNamedBecomesNoInstallation(t *testing.T) {
 	}
 }
 
+// GitLab takes a path of digits alone for an id.
+func TestGroupWhosePathIsAnAllowedIdBecomesNoInstallation(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	r.hosts.allowed = readAllowed("70")
+	levels := map[int64]int{ann: 40, 9: 30}
+	r.gitlab.Set(vcstest.Group{ID: 70, FullPath: "acme", Inherited: levels})
+	r.gitlab.Set(vcstest.Group{ID: 90, FullPath: "70", Inherited: levels})
+	r.gitlab.Set(vcstest.Group{ID: 77, FullPath: "70/mine", Inherited: levels})
+	r.expect(t, "GET", hookPath, "", 400, "GROUP_NOT_ALLOWED")
+}
+
 func TestLongNameOfAGroupIsCutBetweenTwoCharacters(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)

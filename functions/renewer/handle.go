@@ -102,27 +102,29 @@ type run struct {
 func (r *run) all(ctx context.Context, vcs string, provider person.Provider) error {
 	var inARow atomic.Int64
 	for ctx.Err() == nil {
-		users, err := r.people.Appointments.Due(ctx, vcs, r.now(), batch)
-		if err != nil || len(users) == 0 {
+		due, err := r.people.Appointments.Due(ctx, vcs, r.now(), batch)
+		if err != nil || len(due) == 0 {
 			return err
 		}
-		group, each := errgroup.WithContext(ctx)
+		failures := make([]error, len(due))
+		var group errgroup.Group // without a context: one that cannot be kept must not hold up the others
 		group.SetLimit(side)
-		for _, user := range users {
+		for i, of := range due {
 			group.Go(func() error {
-				if each.Err() != nil || inARow.Load() >= enough {
+				if ctx.Err() != nil || inARow.Load() >= enough {
 					return nil
 				}
-				failed, err := r.keep(each, vcs, provider, user)
-				if failed {
+				var failed bool
+				if failed, failures[i] = r.keep(ctx, vcs, provider, of); failed {
 					inARow.Add(1)
 				} else {
 					inARow.Store(0)
 				}
-				return err
+				return nil
 			})
 		}
-		if err := group.Wait(); err != nil || inARow.Load() >= enough {
+		_ = group.Wait() // failures has what went wrong
+		if err := errors.Join(failures...); err != nil || inARow.Load() >= enough {
 			return err
 		}
 	}

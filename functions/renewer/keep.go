@@ -37,10 +37,11 @@ var errAbsent = errors.New("nobody uses the host's word")
 //
 // Nothing is noted before the end, so that a worker that dies leaves an
 // appointment that is due; and nothing that is done is wrong to be done twice.
-func (r *run) keep(ctx context.Context, vcs string, provider person.Provider, id string) (failed bool, err error) {
-	a, err := r.people.Appointments.Get(ctx, id, vcs)
-	if errors.Is(err, renewal.ErrMoved) || err == nil && a.Due.After(r.now()) {
-		return false, nil // another worker was first
+func (r *run) keep(ctx context.Context, vcs string, provider person.Provider, of renewal.Reminder) (failed bool, err error) {
+	a, err := r.people.Appointments.Get(ctx, of.User, vcs)
+	if errors.Is(err, renewal.ErrMoved) || err == nil && !a.Due.Equal(of.At) {
+		// Another worker was first, and took the reminder along; or it was left behind.
+		return false, r.people.Appointments.Drop(ctx, vcs, of)
 	}
 	if err != nil {
 		return false, err
@@ -63,7 +64,7 @@ func (r *run) keep(ctx context.Context, vcs string, provider person.Provider, id
 		err = r.people.Appointments.Move(after, a, r.now().Add(again))
 	case refused(err):
 		r.ended.Add(1)
-		err = r.disown(after, a, word.account)
+		err = r.disown(after, a, word)
 	default:
 		failed = true
 		err = r.stumble(after, a, err)
@@ -157,11 +158,15 @@ func (r *run) author(now time.Time) change.Author {
 	return change.Author{Principal: change.Server, Request: r.request, At: now}
 }
 
+// underWay is how long before its grant is stored a login may have begun.
+const underWay = 30 * time.Second
+
 // disown takes away what the host said of the person's account, and ends the
-// appointment.
-func (r *run) disown(ctx context.Context, a renewal.Appointment, account string) error {
-	now := r.now()
-	if err := r.people.Users.Replace(ctx, r.author(now), a.User, a.VCS, account, user.Hosted{AskedAt: now}); err != nil {
+// appointment. What a login brings that was under way when the host was asked
+// stands: it is as of the login's beginning.
+func (r *run) disown(ctx context.Context, a renewal.Appointment, said word) error {
+	asked := user.Hosted{AskedAt: said.asked.Add(-underWay)}
+	if err := r.people.Users.Replace(ctx, r.author(r.now()), a.User, a.VCS, said.account, asked); err != nil {
 		return err
 	}
 	r.log.LogAttrs(ctx, slog.LevelInfo, "memberships ended", slog.String("user", a.User), slog.String("vcs", a.VCS),

@@ -167,9 +167,13 @@ func (r *rig) waiting(t *testing.T) []string {
 	t.Helper()
 	var found []string
 	for _, vcs := range access.VCSNames() {
-		users, err := r.people.Appointments.Due(t.Context(), vcs, r.clock.AddDate(1, 0, 0), 10)
+		due, err := r.people.Appointments.Due(t.Context(), vcs, r.clock.AddDate(1, 0, 0), 10)
 		if err != nil {
 			t.Fatal(err)
+		}
+		var users []string
+		for _, reminder := range due {
+			users = append(users, reminder.User)
 		}
 		if _, err := r.people.Appointments.Get(t.Context(), r.ann, vcs); (err == nil) != slices.Contains(users, r.ann) || len(users) > 1 {
 			t.Fatalf("%s: the appointment is %v, the reminders are %v", vcs, err, users)

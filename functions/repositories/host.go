@@ -65,7 +65,7 @@ func (g gitlab) archived(ctx context.Context, installation, repository string) (
 		return false, "", err
 	}
 	p, err := client.Project(ctx, repository)
-	return p.Archived, p.Owner, err
+	return p.Archived, p.Group, err
 }
 
 // rules: a direct member of the project's own group, as maintainer or owner.
@@ -73,6 +73,9 @@ func (g gitlab) rules(ctx context.Context, installation, owner string, account u
 	client, err := g.client(ctx, installation)
 	if err != nil {
 		return false, err
+	}
+	if owner == "" {
+		return false, nil // a person's own
 	}
 	level, err := client.DirectLevel(ctx, owner, account.ID)
 	return level >= gitlabhost.Maintainer, err

@@ -22,6 +22,7 @@ type facts struct {
 	repositories  repository.Store
 	pullRequests  pullrequest.Store
 	tasks         task.Store
+	now           func() time.Time
 }
 
 const (
@@ -73,7 +74,10 @@ func (f facts) apply(ctx context.Context, author change.Author, d delivery.Deliv
 		return beside(ctx, c.IDs, func(ctx context.Context, id string) error {
 			at := final(c.Version, d)
 			removal := repository.RemovalTask("", d.VCS, d.Installation, id, at)
-			return f.repositories.Gone(ctx, author, d.VCS, d.Installation, id, at, f.tasks.Writes(author, removal))
+			// A task lives from now on, however long ago the delivery arrived.
+			made := author
+			made.At = f.now()
+			return f.repositories.Gone(ctx, author, d.VCS, d.Installation, id, at, f.tasks.Writes(made, removal))
 		})
 	case *vcsevent.ProjectsMoved:
 		return f.tasks.Gather(ctx, author, task.Task{Kind: task.RefreshRepositories, VCS: d.VCS, Installation: d.Installation})

@@ -118,7 +118,7 @@ func tells(record events.DynamoDBEventRecord) (errand, bool) {
 
 // sweep processes what is due: parked deliveries whose next try has come, and
 // those that the stream has lost, or whose worker died and was not woken again.
-// It goes on where one cannot be ended. Then it counts what is stuck.
+// It goes on where one cannot be ended. Then it counts what is stuck, and what waits for its next try.
 func (w *worker) sweep(ctx context.Context, run *tally) error {
 	keys, err := w.deliveries.Due(ctx, w.now(), maxDue)
 	if err != nil {
@@ -129,13 +129,15 @@ func (w *worker) sweep(ctx context.Context, run *tally) error {
 	for i, key := range keys {
 		list[i].key = key // one of an installation after the other
 	}
-	failures := make(chan error, len(list)+1)
+	failures := make(chan error, len(list)+2)
 	inOrder(ctx, list, func(e errand) error {
 		failures <- w.process(ctx, run, w.deliveries.BeginDue, e.key)
 		return nil
 	})
 	stuck, err := w.deliveries.Stuck(ctx, maxStuck)
 	run.Stuck = len(stuck)
+	failures <- err
+	run.Waiting, err = w.deliveries.Waiting(ctx, maxStuck)
 	failures <- err
 	close(failures)
 	var all []error

@@ -28,6 +28,7 @@ func main() {
 			repositories:  repository.Store{DB: db, Table: vcs},
 			pullRequests:  pullrequest.Store{DB: db, Table: vcs},
 			tasks:         task.Store{DB: db, Table: operations},
+			now:           time.Now,
 		},
 		log: telemetry.Logger(), now: time.Now, share: share,
 	}

@@ -19,7 +19,7 @@ const maxDeaths = 5
 
 // Why a delivery is not even tried.
 var (
-	errDeadly = errors.New("the worker has ended several times while it processed this")
+	errDeadly = errors.New("it was begun several times and never ended: the worker has crashed or run out of time on it, or on its neighbours")
 	errTried  = errors.New("it has been begun too often")
 )
 

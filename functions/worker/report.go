@@ -20,10 +20,12 @@ type tally struct {
 	Done    int `json:"done"`
 	Ignored int `json:"ignored"`
 	Parked  int `json:"parked"`
-	// Due is how many were found due, and Stuck how many wait for an operator;
-	// both are counted by scheduled runs alone.
-	Due   int `json:"due"`
-	Stuck int `json:"stuck"`
+	// Due is how many were found due, Stuck how many wait for an operator, and
+	// Waiting how many are parked until their next try; they are counted by
+	// scheduled runs alone.
+	Due     int `json:"due"`
+	Stuck   int `json:"stuck"`
+	Waiting int `json:"waiting"`
 	// Lag is the longest time from a delivery's arrival to its end.
 	Lag time.Duration `json:"-"`
 }
@@ -49,6 +51,7 @@ var metrics = []telemetry.Metric{
 	{Name: "parked", Unit: "Count"},
 	{Name: "due", Unit: "Count"},
 	{Name: "stuck", Unit: "Count"},
+	{Name: "waiting", Unit: "Count"},
 	{Name: "lag_ms", Unit: "Milliseconds"},
 }
 
@@ -56,7 +59,7 @@ var metrics = []telemetry.Metric{
 func (w *worker) report(ctx context.Context, run *tally, err error) {
 	attrs := []slog.Attr{
 		slog.Int("done", run.Done), slog.Int("ignored", run.Ignored), slog.Int("parked", run.Parked),
-		slog.Int("due", run.Due), slog.Int("stuck", run.Stuck),
+		slog.Int("due", run.Due), slog.Int("stuck", run.Stuck), slog.Int("waiting", run.Waiting),
 		slog.Int64("lag_ms", run.Lag.Milliseconds()), slog.String("request_id", request(ctx)), telemetry.Metrics(w.now(), metrics...),
 	}
 	level := slog.LevelInfo

@@ -46,6 +46,7 @@ func (r *rig) over(env *storagetest.Env) *worker {
 			repositories:  repository.Store{DB: env.DynamoDB, Table: vcs},
 			pullRequests:  pullrequest.Store{DB: env.DynamoDB, Table: vcs},
 			tasks:         task.Store{DB: env.DynamoDB, Table: env.Table("OperationsTable")},
+			now:           func() time.Time { return r.clock },
 		},
 		log: slog.New(slog.NewJSONHandler(io.Discard, nil)), now: func() time.Time { return r.clock }, share: share,
 	}

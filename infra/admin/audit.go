@@ -25,6 +25,12 @@ func (o *Operator) auditList(ctx context.Context, args []string) error {
 	if *limit < 1 || *limit > 1000 {
 		return usagef("--limit must be from 1 to 1000")
 	}
+	if *name != "" && *actor != "" {
+		return usagef("--user and --actor both say who did it: give one")
+	}
+	if (*vcs == "") != (*id == "") {
+		return usagef("--vcs and --installation name an installation together")
+	}
 	if *name != "" {
 		u, err := o.user(ctx, *name)
 		if err != nil {

@@ -43,8 +43,13 @@ func (o *Operator) deliveryList(ctx context.Context, args []string) error {
 	if err != nil {
 		return err
 	}
-	if len(list) == 0 {
+	switch {
+	case len(list) == 0 && *installation == "":
 		o.note("There are none. Without --installation those are listed that name no installation.")
+	case len(list) == 0:
+		o.note("There are none. What could not be read names no installation: delivery parked, or no --installation.")
+	case len(list) == *limit:
+		o.note("There may be more: --before %s", list[len(list)-1].ReceivedAt.Format(exactly))
 	}
 	for _, d := range list {
 		if err := o.sayDelivery(d); err != nil {
@@ -93,8 +98,12 @@ func event(d delivery.Delivery) string {
 	return printable(d.Event + "." + d.Action)
 }
 
+// exactly is the form of times by which deliveries are told apart: they come many
+// in a second.
+const exactly = "2006-01-02T15:04:05.000Z07:00"
+
 func (o *Operator) sayDelivery(d delivery.Delivery) error {
-	return o.say("%s  %-8s  %s  %s  %s", d.ReceivedAt.Format(time.RFC3339), d.State, printable(d.ID), event(d), printable(d.Problem))
+	return o.say("%s  %-8s  %s  %s  %s", d.ReceivedAt.Format(exactly), d.State, printable(d.ID), event(d), printable(d.Problem))
 }
 
 // deliveryShow shows one delivery; with --body, what the host sent and nothing
@@ -118,6 +127,11 @@ func (o *Operator) deliveryShow(ctx context.Context, args []string) error {
 	}
 	if err := o.say("installation %q, repository %q, tries %d", d.Installation, d.Repository, d.Tries); err != nil {
 		return err
+	}
+	if !d.ProcessedAt.IsZero() {
+		if err := o.say("last tried at %s, redelivered %d times", d.ProcessedAt.Format(time.RFC3339), d.Redelivered()); err != nil {
+			return err
+		}
 	}
 	switch {
 	case !d.NextTry.IsZero():

@@ -80,10 +80,17 @@ func TestTextsOfHostsCannotActOnATerminal(t *testing.T) {
 	if _, err := store.Park(t.Context(), begun, evil, time.Now()); err != nil {
 		t.Fatal(err)
 	}
-	for line, lines := range map[string]int{
-		"delivery list --vcs gitlab --installation 77": 1, "delivery parked": 1, "delivery show --vcs gitlab 77.a": 3,
-		"delivery show --vcs gitlab --body 77.a": 3, "delivery redeliver --vcs gitlab 77.a": 1,
+	for _, c := range []struct {
+		line  string
+		lines int
+	}{
+		{"delivery list --vcs gitlab --installation 77", 1},
+		{"delivery parked", 1},
+		{"delivery show --vcs gitlab 77.a", 4},
+		{"delivery show --vcs gitlab --body 77.a", 3},
+		{"delivery redeliver --vcs gitlab 77.a", 1}, // it is parked no more
 	} {
+		line, lines := c.line, c.lines
 		out := r.must(line, "")
 		for _, c := range out {
 			if c != '\n' && c != '\t' && !unicode.IsPrint(c) {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"path"
 	"strconv"
 	"strings"
 	"sync"
@@ -194,10 +195,13 @@ func (g *GitLab) listGroups(w http.ResponseWriter, r *http.Request, account int6
 	return cut(w, r, list)
 }
 
-// visible finds a group, by id or path, of which the account is a member.
+// visible finds a group, by id or path, of which the account is a member. As
+// GitLab does, it takes a path of digits alone for an id.
 func (g *GitLab) visible(r *http.Request, account int64) *Group {
+	name := r.PathValue("group")
+	id, err := strconv.ParseInt(name, 10, 64)
 	for i, m := range g.groups {
-		if name := r.PathValue("group"); (strconv.FormatInt(m.ID, 10) == name || m.FullPath == name) && m.Inherited[account] > 0 {
+		if (err == nil && m.ID == id || err != nil && m.FullPath == name) && m.Inherited[account] > 0 {
 			return &g.groups[i]
 		}
 	}
@@ -222,13 +226,19 @@ func (g *GitLab) member(levels func(Group) map[int64]int) func(http.ResponseWrit
 	}
 }
 
-func (p Project) object() any {
+func (g *GitLab) project(p Project) any {
 	visibility := "private"
 	if p.Public {
 		visibility = "public"
 	}
+	namespace := map[string]any{"kind": "user"}
+	for _, m := range g.groups {
+		if m.FullPath == path.Dir(p.PathWithNamespace) {
+			namespace = map[string]any{"kind": "group", "id": m.ID, "full_path": m.FullPath}
+		}
+	}
 	return map[string]any{
-		"id": p.ID, "path_with_namespace": p.PathWithNamespace, "default_branch": p.DefaultBranch, "archived": p.Archived,
+		"namespace": namespace, "id": p.ID, "path_with_namespace": p.PathWithNamespace, "default_branch": p.DefaultBranch, "archived": p.Archived,
 		"visibility": visibility, "last_activity_at": p.UpdatedAt.UTC().Format(time.RFC3339),
 	}
 }
@@ -240,7 +250,7 @@ func (g *GitLab) listProjects(w http.ResponseWriter, r *http.Request, account in
 	}
 	list := make([]any, len(m.Projects))
 	for i, p := range m.Projects {
-		list[i] = p.object()
+		list[i] = g.project(p)
 	}
 	return cut(w, r, list)
 }
@@ -249,7 +259,7 @@ func (g *GitLab) showProject(_ http.ResponseWriter, r *http.Request, account int
 	for _, m := range g.groups {
 		for _, p := range m.Projects {
 			if strconv.FormatInt(p.ID, 10) == r.PathValue("project") && (p.Public || m.Inherited[account] > 0) {
-				return p.object()
+				return g.project(p)
 			}
 		}
 	}

@@ -49,7 +49,7 @@ type Record struct {
 
 // Actor is who makes a change, and how.
 type Actor struct {
-	// ID is the user's, or "operator:NAME", or "webhook:VCS".
+	// ID is the user's, or "operator:NAME", "webhook:VCS", "server" or Unknown.
 	ID string `json:"id"`
 	// Credential is the id of the API key or session, or of the delivery.
 	Credential string `json:"credential,omitempty"`

@@ -65,6 +65,10 @@ type Delivery struct {
 	redelivered int64 // how often: tries of another life have no say
 }
 
+// Redelivered is how often it was processed anew: because an operator said so, or
+// to go on with a list that is too long for one try.
+func (d Delivery) Redelivered() int64 { return d.redelivered }
+
 // Limits.
 const (
 	// MaxID is the length of an id, in bytes. GitHub and GitLab send UUIDs; an

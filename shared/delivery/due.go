@@ -76,6 +76,13 @@ func (s Store) Stuck(ctx context.Context, limit int) ([]Key, error) {
 	return keys(list), err
 }
 
+// Waiting counts the parked deliveries that are tried again by themselves, up to
+// limit.
+func (s Store) Waiting(ctx context.Context, limit int) (int, error) {
+	list, err := s.waiting(ctx, parked, forever, limit)
+	return len(list), err
+}
+
 // Parked answers the parked deliveries of all installations: the stuck ones,
 // then the others by their next try, at most limit of them.
 func (s Store) Parked(ctx context.Context, limit int) ([]Delivery, error) {

@@ -184,7 +184,10 @@ type Project struct {
 	// ID is GitLab's id of it, decimal digits.
 	ID string
 	// Owner is the path of the groups around it; Name the last part of its own.
-	Owner, Name       string
+	Owner, Name string
+	// Group is the id of the group that it lies in, decimal digits; empty for a
+	// project of a person.
+	Group             string
 	DefaultBranch     string
 	Archived, Private bool
 	// UpdatedAt is when it last changed, as far as GitLab tells.
@@ -233,6 +236,9 @@ func read(p *gitlab.Project) Project {
 	found := Project{
 		ID: strconv.FormatInt(p.ID, 10), Owner: strings.TrimSuffix(owner, "/"), Name: name, DefaultBranch: p.DefaultBranch,
 		Archived: p.Archived, Private: p.Visibility != gitlab.PublicVisibility,
+	}
+	if p.Namespace != nil && p.Namespace.Kind == "group" {
+		found.Group = strconv.FormatInt(p.Namespace.ID, 10)
 	}
 	for _, at := range []*time.Time{p.UpdatedAt, p.LastActivityAt} {
 		if at != nil && at.After(found.UpdatedAt) {

@@ -8,6 +8,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strconv"
+	"strings"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -72,11 +74,13 @@ func reminderKey(user, vcs string, at time.Time) attr.Item {
 func millis(at time.Time) string { return fmt.Sprintf("%013d", at.UnixMilli()) }
 
 // Expect makes the appointment of a person who is here now, and whose host is
-// being asked now, if there is none. It costs a read, and a write once an hour.
+// being asked now, if there is none. It costs a read, and a write once an hour,
+// or where the host has refused the person's grant: who logs in again keeps the
+// appointment that is about to end.
 func (s Store) Expect(ctx context.Context, user, vcs string, now time.Time) error {
 	known, err := s.Get(ctx, user, vcs)
 	switch {
-	case err == nil && now.Sub(known.SeenAt) < seenEvery:
+	case err == nil && now.Sub(known.SeenAt) < seenEvery && !known.Refused:
 		return nil
 	case err == nil:
 		err = s.see(ctx, user, vcs, now)
@@ -135,9 +139,17 @@ func (s Store) Get(ctx context.Context, user, vcs string) (Appointment, error) {
 	return a, nil
 }
 
-// Due lists the people about whom a host is to be asked by now, those that wait
-// longest first, at most limit of them.
-func (s Store) Due(ctx context.Context, vcs string, now time.Time, limit int) ([]string, error) {
+// Reminder tells of an appointment that is due.
+type Reminder struct {
+	// User is the id of the person's user.
+	User string
+	// At is when it is due.
+	At time.Time
+}
+
+// Due lists reminders of the people about whom a host is to be asked by now,
+// those that wait longest first, at most limit of them.
+func (s Store) Due(ctx context.Context, vcs string, now time.Time, limit int) ([]Reminder, error) {
 	out, err := s.DB.Query(ctx, &dynamodb.QueryInput{
 		TableName: &s.Table, ConsistentRead: aws.Bool(true), Limit: aws.Int32(int32(limit)),
 		KeyConditionExpression: aws.String("pk = :pk AND sk < :now"),
@@ -148,15 +160,26 @@ func (s Store) Due(ctx context.Context, vcs string, now time.Time, limit int) ([
 	if err != nil {
 		return nil, fmt.Errorf("list appointments that are due: %w", err)
 	}
-	users := make([]string, len(out.Items))
+	list := make([]Reminder, len(out.Items))
 	for i, item := range out.Items {
 		r := attr.Read(item)
-		users[i] = r.String("user")
-		if err := r.Err(); err != nil {
+		at, _, _ := strings.Cut(r.String("sk"), "#")
+		ms, err := strconv.ParseInt(at, 10, 64)
+		if err := errors.Join(err, r.Err()); err != nil {
 			return nil, fmt.Errorf("decode reminder: %w", err)
 		}
+		list[i] = Reminder{User: r.String("user"), At: time.UnixMilli(ms).UTC()}
 	}
-	return users, nil
+	return list, nil
+}
+
+// Drop removes a reminder that no appointment has, as the table may expire the
+// one before the other.
+func (s Store) Drop(ctx context.Context, vcs string, r Reminder) error {
+	if _, err := s.DB.DeleteItem(ctx, &dynamodb.DeleteItemInput{TableName: &s.Table, Key: reminderKey(r.User, vcs, r.At)}); err != nil {
+		return fmt.Errorf("drop reminder: %w", err)
+	}
+	return nil
 }
 
 // Move moves an appointment, as it was read, to another time, and stores its

@@ -48,9 +48,13 @@ func (h *house) expect(t *testing.T, at time.Time) renewal.Appointment {
 // due lists who is to be asked about at a time.
 func (h *house) due(t *testing.T, at time.Time) []string {
 	t.Helper()
-	users, err := h.Due(t.Context(), "github", at, 10)
+	list, err := h.Due(t.Context(), "github", at, 10)
 	if err != nil {
 		t.Fatal(err)
+	}
+	var users []string
+	for _, r := range list {
+		users = append(users, r.User)
 	}
 	return users
 }
@@ -155,6 +159,40 @@ func TestPersonWhoComesBackIsNotForgotten(t *testing.T) {
 	}
 	if back := h.expect(t, now.Add(3*time.Hour)); !back.Due.Equal(now.Add(4 * time.Hour)) {
 		t.Errorf("got %+v", back)
+	}
+}
+
+func TestLoginAfterARefusalKeepsTheAppointment(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t)
+	a := h.expect(t, now)
+	a.Refused = true
+	if err := h.Move(t.Context(), a, a.Due.Add(time.Minute)); err != nil {
+		t.Fatal(err)
+	}
+	about, err := h.Get(t.Context(), "ann", "github")
+	if err != nil {
+		t.Fatal(err)
+	}
+	h.expect(t, now.Add(10*time.Minute)) // within the hour
+	if err := h.End(t.Context(), about); !errors.Is(err, renewal.ErrMoved) {
+		t.Errorf("got %v: the person was here, and nobody would look after the host's word", err)
+	}
+}
+
+func TestReminderThatIsLeftBehindIsDropped(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t)
+	a := h.expect(t, now)
+	list, err := h.Due(t.Context(), "github", a.Due, 10)
+	if err != nil || len(list) != 1 || !list[0].At.Equal(a.Due) {
+		t.Fatalf("got %+v, %v", list, err)
+	}
+	if err := h.Drop(t.Context(), "github", list[0]); err != nil {
+		t.Fatal(err)
+	}
+	if got := h.due(t, a.Due); len(got) != 0 {
+		t.Errorf("due: %v", got)
 	}
 }
 

@@ -123,7 +123,7 @@ Try it: paste these lines into a shell in this folder.
   TASK=$(api -X POST $BASE/api/v1/github/installations/424242/repos/refresh | sed 's/.*"id": *"//; s/".*//')
   sleep 2; api $BASE/api/v1/tasks/$TASK
 
-  # Delete "legacy", which its host has archived ("storage", 503, at GitLab). Its pull requests go by a task, too
+  # Delete "legacy", which its host has archived ("storage", 503, at GitLab). Pull requests of a repository go by the task that this answers
   api -X DELETE $BASE/api/v1/github/installations/424242/repos/99001144
 
   # All of it in the audit trail; and what the hosts have delivered
