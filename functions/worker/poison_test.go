@@ -122,7 +122,7 @@ func TestDeadlyDeliveryComesToAnEndAndStarvesNobody(t *testing.T) {
 		t.Fatalf("%d of 1 records done", n)
 	}
 	got := r.state(t, bad)
-	if got.State != delivery.Parked || !strings.Contains(got.Problem, "ended several times") || got.NextTry.IsZero() {
+	if got.State != delivery.Parked || !strings.Contains(got.Problem, "begun several times") || got.NextTry.IsZero() {
 		t.Fatalf("through the stream: %+v", got)
 	}
 	good := github("good", "push", time.Second)
