@@ -142,7 +142,7 @@ soak: ## check histories of the store while it fails and is killed (DURATION=2m 
 .PHONY: busy-day
 busy-day: DELIVERIES ?= 10000
 busy-day: ## process DELIVERIES=10000 of two simulated hosts, crossed, a tenth of them twice, the worker killed twenty times, and compare with what is true there and with the undisturbed run
-	@DELIVERIES=$(DELIVERIES) go test -count=1 -v -timeout 30m -run TestDayInAnyOrderEndsWithTheTruth ./functions/worker
+	@DELIVERIES=$(DELIVERIES) go test -count=1 -v -timeout 60m -run TestDayInAnyOrderEndsWithTheTruth ./functions/worker
 
 # The size is beyond what a test may take: it needs 15 GB of disk and some minutes.
 .PHONY: artifact

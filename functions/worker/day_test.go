@@ -34,7 +34,7 @@ func pull(number int, state, title string, at time.Time) string {
 // state.
 func (r *rig) end(t *testing.T, vcs, id string) []string {
 	t.Helper()
-	r.remove(t)
+	r.remove(t, map[string]bool{}) // a task may be done again
 	var lines []string
 	for _, line := range r.stored(t, vcs, id) {
 		if !strings.HasPrefix(line, "task REPO_REFRESH") || !slices.Contains(lines, line) { // how many there are is a matter of time
@@ -72,8 +72,12 @@ func TestDayInAnyOrderEndsWithTheTruth(t *testing.T) {
 	calmly := slices.Clone(w.told)
 	for _, d := range calmly {
 		d.ReceivedAt = d.calm
-		if invoke(t, calm.worker, calm.arrive(t, d.Delivery, d.body)) != 1 {
-			t.Fatal("not done")
+		record := calm.arrive(t, d.Delivery, d.body)
+		// A worker hands back what storage does not take on a machine that is too busy.
+		for tries := 1; invoke(t, calm.worker, record) != 1; tries++ {
+			if tries == 5 {
+				t.Fatalf("%s %s is not done", d.Event, d.ID)
+			}
 		}
 	}
 	wild.live(t, w, rand.New(rand.NewPCG(seed, 2)), batch, deaths)
@@ -135,7 +139,7 @@ func (r *rig) live(t *testing.T, w *world, random *rand.Rand, batch, deaths int)
 	for i := range turns {
 		records[i] = turns[i].DynamoDBEventRecord
 	}
-	died := 0
+	died, removed := 0, map[string]bool{}
 	for len(records) > 0 {
 		worker := r.worker
 		if died < deaths {
@@ -145,8 +149,8 @@ func (r *rig) live(t *testing.T, w *world, random *rand.Rand, batch, deaths int)
 		}
 		done := invoke(t, worker, records[:min(batch, len(records))]...)
 		records = records[done:]
-		if random.IntN(10) == 0 {
-			r.remove(t)
+		if random.IntN(20) == 0 {
+			r.remove(t, removed)
 		}
 	}
 	if died < deaths {
@@ -154,14 +158,15 @@ func (r *rig) live(t *testing.T, w *world, random *rand.Rand, batch, deaths int)
 	}
 }
 
-// remove does what the tasks do that remove pull requests. They do not end, and
-// so are done again and again.
-func (r *rig) remove(t *testing.T) {
+// remove does what the tasks do that remove pull requests, but for those that
+// were done. They do not end, so that stored tells of them.
+func (r *rig) remove(t *testing.T, done map[string]bool) {
 	t.Helper()
 	for _, made := range r.tasksOf(t) {
-		if made.Kind != task.RemovePullRequests {
+		if made.Kind != task.RemovePullRequests || done[made.ID] {
 			continue
 		}
+		done[made.ID] = true
 		var what repository.Removal
 		if err := json.Unmarshal([]byte(made.Note), &what); err != nil {
 			t.Fatal(err)
