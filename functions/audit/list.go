@@ -27,7 +27,7 @@ type query struct {
 	from, to time.Time     // zero if not given
 	actor, action,
 	key, repository string
-	hasKey bool
+	hasKey, hasRepository bool
 }
 
 // maxText bounds a filter, in bytes: no key is longer.
@@ -45,7 +45,8 @@ func decode(r *http.Request) (query, error) {
 	q := query{
 		page: page, target: access.Target{VCS: values.String("vcs", ""), Installation: values.String("installation_id", "")},
 		actor: values.String("actor", ""), action: values.String("action", ""),
-		key: values.String("key", ""), repository: values.String("repository", ""), hasKey: values.Has("key"),
+		key: values.String("key", ""), repository: values.String("repository", ""),
+		hasKey: values.Has("key"), hasRepository: values.Has("repository"),
 	}
 	for name, field := range map[string]*time.Time{"from": &q.from, "to": &q.to} {
 		if *field, err = moment(values, name); err != nil {
@@ -72,9 +73,9 @@ func (q query) valid(hasVCS, hasInstallation bool) error {
 			kinds[0], kinds[0], strings.Join(kinds, ", "))
 	case strings.Contains(verb, "."):
 		return fault.Invalidf("INVALID_PARAMETER", "query parameter action has one dot, as in %s.change", kinds[0])
-	case q.hasKey && q.repository != "":
+	case q.hasKey && q.hasRepository:
 		return fault.Invalidf("INVALID_PARAMETER", "query parameters key and repository ask for different things: give one")
-	case q.repository != "" && !digits(q.repository):
+	case q.hasRepository && !digits(q.repository):
 		return fault.Invalidf("INVALID_PARAMETER", "query parameter repository must be a repository's id, a number")
 	case !q.from.IsZero() && !q.to.IsZero() && !q.from.Before(q.to):
 		return fault.Invalidf("INVALID_PARAMETER", "query parameter from must be before to")
@@ -86,7 +87,7 @@ func (q query) valid(hasVCS, hasInstallation bool) error {
 
 // digits reports whether a text is a number as ids of hosts are.
 func digits(text string) bool {
-	return len(text) <= 19 && strings.Trim(text, "0123456789") == ""
+	return text != "" && len(text) <= 19 && strings.Trim(text, "0123456789") == ""
 }
 
 // moment reads a time of RFC 3339; zero if it is not given.

@@ -11,6 +11,10 @@ UNSAYABLE = {
     "INVALID_PARAMETER": (
         "query parameter page ",  # so is a page
         "query parameters vcs and ",  # one without the other
+        "query parameters key and repository ",  # one and the other
+        "keys and repositories are those of an installation",
+        "query parameter from must be before ",
+        "query parameter action ",  # the kinds of records, and a dot
     ),
     # What is there, and what the hosts say of it.
     "REPO_NOT_FOUND": ("",),
