@@ -40,7 +40,7 @@ const maxRead = 1000
 // been added may be missing for a moment.
 func (s Store) List(ctx context.Context, q Query) (found []Record, more string, err error) {
 	from, to := q.bounds()
-	if from > to {
+	if !q.From.Before(q.To) || from > to {
 		return nil, "", nil
 	}
 	read, last := 0, ""
