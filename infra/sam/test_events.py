@@ -7,6 +7,7 @@ import pytest
 
 import cases
 import gateway
+import seeding
 
 answers = {}
 
@@ -14,8 +15,11 @@ answers = {}
 def answer(servers, seeded, folder, name):
     """The answer to a case. Each is invoked once, after those that it names."""
     if (folder, name) not in answers:
-        if "{{expired_token}}" in (cases.EVENTS / folder / f"{name}.json").read_text():
+        event = (cases.EVENTS / folder / f"{name}.json").read_text()
+        if "{{expired_token}}" in event:
             time.sleep(max(0, seeded["expires"] + 1 - time.time()))
+        if "{{access_token}}" in event:  # the seeded one lives 60 seconds, and containers take theirs
+            seeded["access_token"] = seeding.refresh(servers, seeded)
         for before in cases.expectation(folder, name, seeded).get("after", []):
             answer(servers, seeded, folder, before)
         answers[folder, name] = gateway.invoke(servers, cases.function_of(folder), cases.event(folder, name, seeded))
