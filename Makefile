@@ -53,14 +53,14 @@ test: ## run all tests, against real local servers (DYNAMODB=dynamodb-local: tho
 	@$(if $(RACE),,echo "no C compiler found: testing without the race detector")
 	@for module in $(MODULES); do \
 		echo "testing $$module"; \
-		(cd $$module && go vet ./... && go test $(RACE) ./...) || exit 1; \
+		(cd $$module && go vet ./... && go test $(RACE) -timeout 20m ./...) || exit 1; \
 	done
 else
 # Each package starts a server of its own, and Java's is large: one at a time.
 test:
 	@go list -f '{{.ImportPath}} {{join .TestImports " "}} {{join .XTestImports " "}}' ./... | \
 		awk '/ [^ ]*infra\/storagetest/ { print $$1 }' | \
-		DYNAMODB=$(DYNAMODB) xargs go test $(RACE) -p 1
+		DYNAMODB=$(DYNAMODB) xargs go test $(RACE) -p 1 -timeout 20m
 endif
 
 # The seeds of the targets are tests like others; this looks for what nobody thought of.
