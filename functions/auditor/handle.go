@@ -12,7 +12,6 @@ import (
 	"time"
 
 	"github.com/aws/aws-lambda-go/events"
-	"github.com/aws/aws-lambda-go/lambdacontext"
 	"golang.org/x/sync/errgroup"
 
 	"github.com/opsplane/opsplane/shared/audit"
@@ -127,14 +126,10 @@ func (a *auditor) report(ctx context.Context, run *tally, err error) {
 	if err == nil && run.Written.Load() == 0 && run.Unreadable.Load() == 0 {
 		return
 	}
-	id := ""
-	if invocation, ok := lambdacontext.FromContext(ctx); ok {
-		id = invocation.AwsRequestID
-	}
 	attrs := []slog.Attr{
 		slog.Int64("written", run.Written.Load()), slog.Int64("unreadable", run.Unreadable.Load()),
 		slog.Int64("failed", run.Failed.Load()), slog.Int64("lag_ms", run.Lag.Milliseconds()),
-		slog.String("request_id", id), telemetry.Metrics(a.now(), metrics...),
+		slog.String("request_id", telemetry.Invocation(ctx)), telemetry.Metrics(a.now(), metrics...),
 	}
 	level := slog.LevelInfo
 	if err != nil {

@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"github.com/aws/aws-lambda-go/events"
-	"github.com/aws/aws-lambda-go/lambdacontext"
 
 	"github.com/opsplane/opsplane/shared/access"
 	"github.com/opsplane/opsplane/shared/accesstoken"
@@ -190,19 +189,10 @@ func (a *authorizer) memberships(ctx context.Context, caller access.Caller) ([]a
 // the path is logged.
 func (a *authorizer) report(ctx context.Context, event request, level slog.Level, outcome, why string) {
 	a.log.LogAttrs(ctx, level, "authorize",
-		slog.String("request_id", invocation(ctx)),
+		slog.String("request_id", telemetry.Invocation(ctx)),
 		slog.String("gateway_request_id", event.RequestContext.RequestID),
 		slog.String("why", why),
 		slog.Int(outcome, 1),
 		telemetry.Metrics(a.now(), telemetry.Metric{Name: outcome, Unit: "Count"}),
 	)
-}
-
-// invocation is the id that Lambda gave to this call of the authorizer; empty
-// outside of Lambda.
-func invocation(ctx context.Context) string {
-	if lambda, ok := lambdacontext.FromContext(ctx); ok {
-		return lambda.AwsRequestID
-	}
-	return ""
 }

@@ -7,8 +7,6 @@ import (
 	"log/slog"
 	"time"
 
-	"github.com/aws/aws-lambda-go/lambdacontext"
-
 	"github.com/opsplane/opsplane/shared/change"
 	"github.com/opsplane/opsplane/shared/garbage"
 	"github.com/opsplane/opsplane/shared/telemetry"
@@ -40,10 +38,7 @@ func (c collector) handle(ctx context.Context, _ json.RawMessage) (garbage.Repor
 		defer cancel()
 	}
 	start := c.now()
-	author := change.Author{Principal: principal, At: start}
-	if invocation, ok := lambdacontext.FromContext(ctx); ok {
-		author.Request = invocation.AwsRequestID
-	}
+	author := change.Author{Principal: principal, Request: telemetry.Invocation(ctx), At: start}
 	report, err := c.run(ctx, author)
 	end := c.now()
 	attrs := append(report.Attributes(),

@@ -10,7 +10,6 @@ import (
 	"time"
 
 	"github.com/aws/aws-lambda-go/events"
-	"github.com/aws/aws-lambda-go/lambdacontext"
 
 	"github.com/opsplane/opsplane/shared/task"
 	"github.com/opsplane/opsplane/shared/telemetry"
@@ -112,7 +111,7 @@ func (j *jobs) report(ctx context.Context, run *tally, err error) {
 	}
 	attrs := []slog.Attr{
 		slog.Int("completed", run.Completed), slog.Int("failed", run.Failed), slog.Int("waiting", run.Waiting),
-		slog.Int("unreadable", run.Unreadable), slog.String("request_id", request(ctx)), telemetry.Metrics(j.now(), metrics...),
+		slog.Int("unreadable", run.Unreadable), slog.String("request_id", telemetry.Invocation(ctx)), telemetry.Metrics(j.now(), metrics...),
 	}
 	level := slog.LevelInfo
 	if err != nil {
@@ -120,12 +119,4 @@ func (j *jobs) report(ctx context.Context, run *tally, err error) {
 		attrs = append(attrs, slog.String("error", err.Error()))
 	}
 	j.log.LogAttrs(ctx, level, "tasks", attrs...)
-}
-
-// request is the id of the invocation.
-func request(ctx context.Context) string {
-	if invocation, ok := lambdacontext.FromContext(ctx); ok {
-		return invocation.AwsRequestID
-	}
-	return ""
 }

@@ -14,6 +14,7 @@ import (
 	"github.com/opsplane/opsplane/shared/grouptoken"
 	"github.com/opsplane/opsplane/shared/secret"
 	"github.com/opsplane/opsplane/shared/task"
+	"github.com/opsplane/opsplane/shared/telemetry"
 	"github.com/opsplane/opsplane/shared/vcshost"
 )
 
@@ -94,7 +95,7 @@ func (j *jobs) work(ctx context.Context, run *task.Run) (done bool, err error) {
 		return false, fmt.Errorf("a task of kind %q is unknown", run.Kind)
 	}
 	for end := j.now().Add(slice); ; {
-		done, err = step(ctx, run, run.Author(request(ctx), j.now()))
+		done, err = step(ctx, run, run.Author(telemetry.Invocation(ctx), j.now()))
 		if err != nil {
 			return false, err
 		}

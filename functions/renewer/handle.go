@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -9,7 +10,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/aws/aws-lambda-go/lambdacontext"
 	"github.com/google/uuid"
 	"golang.org/x/sync/errgroup"
 
@@ -68,7 +68,7 @@ func (r *renewer) handle(ctx context.Context, _ json.RawMessage) (tally, error) 
 		ctx, cancel = context.WithDeadline(ctx, end.Add(-reportTime))
 		defer cancel()
 	}
-	run := &run{renewer: r, request: request(ctx)}
+	run := &run{renewer: r, request: cmp.Or(telemetry.Invocation(ctx), uuid.NewString())}
 	failures := make([]error, 0, len(r.providers))
 	var mu sync.Mutex
 	var hosts sync.WaitGroup
@@ -146,12 +146,4 @@ func (r *renewer) report(ctx context.Context, request string, done tally, err er
 		attrs = append(attrs, slog.String("error", err.Error()))
 	}
 	r.log.LogAttrs(ctx, level, "renewals", attrs...)
-}
-
-// request is the id of the invocation.
-func request(ctx context.Context) string {
-	if invocation, ok := lambdacontext.FromContext(ctx); ok {
-		return invocation.AwsRequestID
-	}
-	return uuid.NewString()
 }

@@ -10,6 +10,7 @@ import (
 
 	"github.com/opsplane/opsplane/shared/change"
 	"github.com/opsplane/opsplane/shared/delivery"
+	"github.com/opsplane/opsplane/shared/telemetry"
 	"github.com/opsplane/opsplane/shared/vcsevent"
 )
 
@@ -108,7 +109,7 @@ func caught(err *error) {
 // try has a delivery's effect, and reports whether it has any.
 func (w *worker) try(ctx context.Context, d *delivery.Delivery) (concerned bool, err error) {
 	defer caught(&err)
-	author := change.Author{Principal: "webhook:" + d.VCS, Credential: d.ID, Request: request(ctx), At: d.ReceivedAt}
+	author := change.Author{Principal: "webhook:" + d.VCS, Credential: d.ID, Request: telemetry.Invocation(ctx), At: d.ReceivedAt}
 	if d.VCS == "gitlab" { // nothing else tells that the group's webhook works, whatever it has sent
 		if err := w.facts.installations.Delivered(ctx, author, d.VCS, d.Installation); err != nil {
 			return false, err

@@ -6,8 +6,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/aws/aws-lambda-go/lambdacontext"
-
 	"github.com/opsplane/opsplane/shared/delivery"
 	"github.com/opsplane/opsplane/shared/telemetry"
 )
@@ -60,7 +58,7 @@ func (w *worker) report(ctx context.Context, run *tally, err error) {
 	attrs := []slog.Attr{
 		slog.Int("done", run.Done), slog.Int("ignored", run.Ignored), slog.Int("parked", run.Parked),
 		slog.Int("due", run.Due), slog.Int("stuck", run.Stuck), slog.Int("waiting", run.Waiting),
-		slog.Int64("lag_ms", run.Lag.Milliseconds()), slog.String("request_id", request(ctx)), telemetry.Metrics(w.now(), metrics...),
+		slog.Int64("lag_ms", run.Lag.Milliseconds()), slog.String("request_id", telemetry.Invocation(ctx)), telemetry.Metrics(w.now(), metrics...),
 	}
 	level := slog.LevelInfo
 	if err != nil {
@@ -68,12 +66,4 @@ func (w *worker) report(ctx context.Context, run *tally, err error) {
 		attrs = append(attrs, slog.String("error", err.Error()))
 	}
 	w.log.LogAttrs(ctx, level, "process", attrs...)
-}
-
-// request is the id of the invocation.
-func request(ctx context.Context) string {
-	if invocation, ok := lambdacontext.FromContext(ctx); ok {
-		return invocation.AwsRequestID
-	}
-	return ""
 }

@@ -47,32 +47,14 @@ func (s Store) Accept(ctx context.Context, d Delivery, body []byte) (bool, error
 		}
 		puts = append(puts, s.put(item, condition))
 	}
-	return s.store(ctx, puts)
-}
-
-// attempts bounds how often a transaction is made that meets others.
-const attempts = 6
-
-// store makes the transaction of Accept. What others do and load cancel it
-// without any effect: it is made again, as GitHub sends nothing a second time
-// by itself.
-func (s Store) store(ctx context.Context, puts []types.TransactWriteItem) (bool, error) {
-	var err error
-	for n := range attempts {
-		if err := awsclient.Pause(ctx, n); err != nil {
-			return false, err
-		}
-		_, err = s.DB.TransactWriteItems(ctx, &dynamodb.TransactWriteItemsInput{TransactItems: puts})
-		switch {
-		case err == nil:
-			return true, nil
-		case awsclient.ConditionFailed(err, 1):
-			return false, nil
-		case !awsclient.Overtaken(err) && !awsclient.Throttled(err):
-			return false, fmt.Errorf("store delivery: %w", err)
-		}
+	// GitHub sends nothing a second time by itself.
+	switch err := awsclient.Transact(ctx, s.DB, puts); {
+	case awsclient.ConditionFailed(err, 1):
+		return false, nil
+	case err != nil:
+		return false, fmt.Errorf("store delivery: %w", err)
 	}
-	return false, fmt.Errorf("store delivery: %w", err)
+	return true, nil
 }
 
 func (s Store) put(item attr.Item, condition string) types.TransactWriteItem {

@@ -27,9 +27,6 @@ func partition(vcs, installation string) attr.Item {
 	return attr.Item{"pk": attr.String("PULLS#" + vcs + "#" + installation)}
 }
 
-// attempts bounds how often a transaction is made that meets others.
-const attempts = 4
-
 // Apply takes in what a fact of a version tells of a pull request, unless a
 // newer one is known, so that facts may come in any order and again. Author,
 // time and commit of the merge stay where a fact does not tell them; no two facts
@@ -54,22 +51,15 @@ func (s Store) Apply(ctx context.Context, author change.Author, vcs, installatio
 		}},
 		notEmptied,
 	}
-	var err error
-	for n := range attempts {
-		if err := awsclient.Pause(ctx, n); err != nil {
-			return err
-		}
-		_, err = s.DB.TransactWriteItems(ctx, &dynamodb.TransactWriteItemsInput{TransactItems: writes})
-		switch {
-		case err == nil, awsclient.ConditionFailed(err, 1):
-			return nil
-		case awsclient.ConditionFailed(err, 0):
-			return s.complete(ctx, author, at, p)
-		case !awsclient.Overtaken(err):
-			return fmt.Errorf("write pull request: %w", err)
-		}
+	switch err := awsclient.Transact(ctx, s.DB, writes); {
+	case awsclient.ConditionFailed(err, 1):
+		return nil
+	case awsclient.ConditionFailed(err, 0):
+		return s.complete(ctx, author, at, p)
+	case err != nil:
+		return fmt.Errorf("write pull request: %w", err)
 	}
-	return fmt.Errorf("write pull request: %w", err)
+	return nil
 }
 
 // complete adds what only an older fact tells, to a pull request that is still

@@ -227,27 +227,14 @@ func (s Store) forget(a Appointment) types.TransactWriteItem {
 	return types.TransactWriteItem{Delete: &types.Delete{TableName: &s.Table, Key: reminderKey(a.User, a.VCS, a.Due)}}
 }
 
-// attempts bounds how often a transaction is made that meets others or a
-// throttled table.
-const attempts = 4
-
 // transact makes writes of which the first is conditional: ErrMoved if it does
 // not hold.
 func (s Store) transact(ctx context.Context, writes []types.TransactWriteItem) error {
-	var err error
-	for n := range attempts {
-		if pauseErr := awsclient.Pause(ctx, n); pauseErr != nil {
-			return pauseErr
-		}
-		_, err = s.DB.TransactWriteItems(ctx, &dynamodb.TransactWriteItemsInput{TransactItems: writes})
-		switch {
-		case err == nil:
-			return nil
-		case awsclient.ConditionFailed(err, 0):
-			return ErrMoved
-		case !awsclient.Overtaken(err):
-			return fmt.Errorf("write appointment: %w", err)
-		}
+	switch err := awsclient.Transact(ctx, s.DB, writes); {
+	case awsclient.ConditionFailed(err, 0):
+		return ErrMoved
+	case err != nil:
+		return fmt.Errorf("write appointment: %w", err)
 	}
-	return fmt.Errorf("write appointment: %w", err)
+	return nil
 }

@@ -107,29 +107,16 @@ func (s Store) Begin(ctx context.Context, id string, now time.Time) (*Run, error
 	return run, err
 }
 
-// attempts bounds how often a transaction is made that meets others or a
-// throttled table.
-const attempts = 4
-
 // transact makes writes of which the first is conditional: ErrLost if it does
 // not hold.
 func (s Store) transact(ctx context.Context, writes []types.TransactWriteItem) error {
-	var err error
-	for n := range attempts {
-		if pauseErr := awsclient.Pause(ctx, n); pauseErr != nil {
-			return pauseErr
-		}
-		_, err = s.DB.TransactWriteItems(ctx, &dynamodb.TransactWriteItemsInput{TransactItems: writes})
-		switch {
-		case err == nil:
-			return nil
-		case awsclient.ConditionFailed(err, 0):
-			return ErrLost
-		case !awsclient.Overtaken(err):
-			return fmt.Errorf("write task: %w", err)
-		}
+	switch err := awsclient.Transact(ctx, s.DB, writes); {
+	case awsclient.ConditionFailed(err, 0):
+		return ErrLost
+	case err != nil:
+		return fmt.Errorf("write task: %w", err)
 	}
-	return fmt.Errorf("write task: %w", err)
+	return nil
 }
 
 // Save notes where the task stands: Note, Progress and MovedAt of the run. That

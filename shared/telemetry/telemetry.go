@@ -5,9 +5,12 @@
 package telemetry
 
 import (
+	"context"
 	"log/slog"
 	"os"
 	"time"
+
+	"github.com/aws/aws-lambda-go/lambdacontext"
 )
 
 // namespace is where CloudWatch shows the metrics.
@@ -25,6 +28,15 @@ type Metric struct {
 // collects it.
 func Logger() *slog.Logger {
 	return slog.New(slog.NewJSONHandler(os.Stderr, nil)).With("function", os.Getenv("AWS_LAMBDA_FUNCTION_NAME"))
+}
+
+// Invocation is the id of the function's invocation, which is unique; empty
+// outside of Lambda.
+func Invocation(ctx context.Context) string {
+	if invocation, ok := lambdacontext.FromContext(ctx); ok {
+		return invocation.AwsRequestID
+	}
+	return ""
 }
 
 // Metrics is the attribute by which CloudWatch draws metrics from other
