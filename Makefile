@@ -153,7 +153,7 @@ artifact: ## carry a file of GIB=5 GiB through a local stack of its own, and mea
 admin: ## operator's commands (ARGS="help"), on the local stack or on STACK=name in AWS
 	@mkdir -p $(TOOLS)
 	@cd infra/admin && go build -o ../../$(TOOLS)/opsplane-admin ./cmd/admin
-	@STATE="$(abspath $(STATE))" STACK="$(STACK)" exec $(TOOLS)/opsplane-admin $(ARGS)
+	@STATE="$(STATE)" STACK="$(STACK)" exec $(TOOLS)/opsplane-admin $(ARGS)
 
 .PHONY: demo
 demo: ## send deliveries of GitHub and GitLab to the running local stack, so that there is something to query
@@ -189,12 +189,9 @@ deploy: $(VENV)/ready ## build and deploy with the production profile of samconf
 	@$(SAM) deploy --config-env production $(OVERRIDES)
 
 .PHONY: clean
-clean: ## remove what was built and the local stack's data
-	@if [ -e "$(STATE)/lock" ] && command -v flock >/dev/null && ! flock -n "$(STATE)/lock" true; then \
-		echo "a stack runs on $(STATE): stop it first" >&2; exit 1; fi
-	@if [ -d "$(STATE)" ] && [ -n "$$(ls -A "$(STATE)")" ] && [ ! -e "$(STATE)/lock" ]; then \
-		echo "$(STATE) is not the folder of a local stack: remove it yourself" >&2; exit 1; fi
-	rm -rf bin .aws-sam "$(STATE)"
+clean: ## remove what was built and downloaded here (bin, .aws-sam, .tools), and the data of the local stack in $(STATE)
+	@if [ -e "$(STATE)" ]; then cd infra/local && go build -o ../../$(TOOLS)/clean ./cmd/clean && cd ../.. && $(TOOLS)/clean "$(STATE)"; fi
+	rm -rf bin .aws-sam $(TOOLS)
 
 # A folder of Python packages, pinned by the requirements of what needs them.
 define venv

@@ -15,6 +15,8 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"io"
+	"math"
 	"net"
 	"net/http"
 	"os"
@@ -35,6 +37,7 @@ type Stack struct {
 	// APIKey is the first key, which the stack made for user admin.
 	APIKey string
 
+	printed  *os.File // what it prints; the file has no name any more
 	programs programs
 	env      []string
 	cmd      *exec.Cmd
@@ -75,7 +78,15 @@ func Launch(state string, env ...string) (*Stack, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Stack{State: state, programs: built, env: env, http: newHTTPClient()}
+	printed, err := os.CreateTemp("", "opsplane-journey-")
+	if err != nil {
+		return nil, err
+	}
+	// Without a name, the file ends with the last process that has it open.
+	if err := os.Remove(printed.Name()); err != nil {
+		return nil, err
+	}
+	s := &Stack{State: state, printed: printed, programs: built, env: env, http: newHTTPClient()}
 	// Another process may take the port between our finding and its using it.
 	for range 3 {
 		if err = s.Restart(); err == nil {
@@ -95,11 +106,6 @@ func (s *Stack) Restart() error {
 	if err != nil {
 		return err
 	}
-	printed, err := os.OpenFile(s.logPath(), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
-	if err != nil {
-		return err
-	}
-	defer func() { _ = printed.Close() }()
 	if err := os.Remove(s.urlPath()); err != nil && !errors.Is(err, os.ErrNotExist) {
 		return err
 	}
@@ -108,7 +114,7 @@ func (s *Stack) Restart() error {
 	// Servers of somebody else's could not be killed, nor their data be trusted to be ours.
 	s.cmd.Env = append(os.Environ(), "PORT="+port, "STATE="+s.State, "DYNAMODB_URL=", "S3_URL=", "INSTANCES=", "THROTTLE=", "PARAMETERS=")
 	s.cmd.Env = append(s.cmd.Env, s.env...)
-	s.cmd.Stdout, s.cmd.Stderr = printed, printed
+	s.cmd.Stdout, s.cmd.Stderr = s.printed, s.printed
 	// A group of its own: Ctrl-C in a terminal ends the tests, and they end the stack.
 	s.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	if err := startBound(s.cmd); err != nil {
@@ -147,7 +153,7 @@ func (s *Stack) awaitReady() error {
 // Printed is what the stack has printed so far, the last 16 KB of it, without
 // the lines that report success.
 func (s *Stack) Printed() string {
-	b, err := os.ReadFile(s.logPath())
+	b, err := s.output()
 	if err != nil {
 		return err.Error()
 	}
@@ -161,7 +167,12 @@ func (s *Stack) Printed() string {
 	return string(news[max(0, len(news)-shown):])
 }
 
-func (s *Stack) logPath() string { return filepath.Join(s.State, "journey.log") }
+// output is all that the stack has printed so far. It does not move the place
+// at which the stack's processes write on.
+func (s *Stack) output() ([]byte, error) {
+	return io.ReadAll(io.NewSectionReader(s.printed, 0, math.MaxInt64))
+}
+
 func (s *Stack) urlPath() string { return filepath.Join(s.State, "url") }
 
 func freePort() (string, error) {

@@ -5,7 +5,6 @@ package journey
 import (
 	"errors"
 	"fmt"
-	"os"
 	"regexp"
 	"slices"
 	"strings"
@@ -112,7 +111,7 @@ var credential = regexp.MustCompile(`opk_[0-9A-Za-z]{16,}|eyJ[0-9A-Za-z_-]{16,}`
 // checkPrinted looks for credentials in what the stack printed. The first key
 // is none of them: the stack shows it on purpose.
 func (s *Stack) checkPrinted() error {
-	printed, err := os.ReadFile(s.logPath())
+	printed, err := s.output()
 	if err != nil {
 		return err
 	}

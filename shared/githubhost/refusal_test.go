@@ -50,8 +50,9 @@ func TestRefusalsAreToldApart(t *testing.T) {
 				t.Parallel()
 				app, host := newApp(t)
 				host.Install("42", repositories(1)...)
-				c.answer.Match = match
-				host.Fail(c.answer)
+				answer := c.answer // two tests share the case
+				answer.Match = match
+				host.Fail(answer)
 				if _, err := app.Repositories(t.Context(), "42", 1, 100); err == nil || !c.check(err) {
 					t.Errorf("got %v", err)
 				}

@@ -10,9 +10,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"os"
 	"os/exec"
-	"path/filepath"
 	"strconv"
 	"strings"
 	"syscall"
@@ -86,48 +84,6 @@ func assignments(text string) (map[string]string, error) {
 	}
 	return values, nil
 }
-
-// state is the folder of a stack and the lock on it.
-type state struct {
-	dir  string // absolute
-	lock *os.File
-}
-
-// openState makes the folder, for its owner alone, and locks it: two stacks on
-// the same data would both believe that it is theirs.
-func openState(dir string) (*state, error) {
-	absolute, err := filepath.Abs(dir)
-	if err != nil {
-		return nil, err
-	}
-	if err := os.MkdirAll(absolute, 0o700); err != nil {
-		return nil, err
-	}
-	lock, err := os.OpenFile(filepath.Join(absolute, "lock"), os.O_CREATE|os.O_RDWR, 0o600)
-	if err != nil {
-		return nil, err
-	}
-	if err := syscall.Flock(int(lock.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
-		_ = lock.Close()
-		return nil, fmt.Errorf("another stack uses %s: stop it, or choose another folder with STATE=", dir)
-	}
-	return &state{dir: absolute, lock: lock}, nil
-}
-
-func (s *state) path(names ...string) string {
-	return filepath.Join(append([]string{s.dir}, names...)...)
-}
-
-// write replaces a file as a whole, readable by its owner alone.
-func (s *state) write(name, text string) error {
-	part := s.path(name + ".part")
-	if err := os.WriteFile(part, []byte(text), 0o600); err != nil {
-		return err
-	}
-	return os.Rename(part, s.path(name))
-}
-
-func (s *state) close() { _ = s.lock.Close() }
 
 // listen takes the port before anything slow begins.
 func listen(port int) (net.Listener, error) {

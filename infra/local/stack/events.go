@@ -12,6 +12,7 @@ import (
 
 	"github.com/opsplane/opsplane/infra/local/expiry"
 	"github.com/opsplane/opsplane/infra/local/schedule"
+	"github.com/opsplane/opsplane/infra/local/state"
 	"github.com/opsplane/opsplane/infra/local/streams"
 )
 
@@ -30,7 +31,7 @@ func (s *stack) startEvents(ctx context.Context, background *sync.WaitGroup) {
 		for _, stream := range f.Streams {
 			source := &streams.Source{
 				Stream: stream, TableName: s.template.Table(stream.Table).Name, FunctionName: f.LogicalID, Function: s.functions[f.LogicalID],
-				DynamoDB: s.storage.dynamoDB, Streams: client, Dir: s.path("streams"), Report: report,
+				DynamoDB: s.storage.dynamoDB, Streams: client, Dir: s.Path(state.Streams), Report: report,
 			}
 			background.Go(func() { source.Run(ctx) })
 		}

@@ -15,39 +15,27 @@ import (
 	"strings"
 
 	"github.com/opsplane/opsplane/infra/local/demohost"
-	"github.com/opsplane/opsplane/infra/local/provision"
+	"github.com/opsplane/opsplane/infra/local/state"
 )
-
-// secretsDir is the folder of the secrets: what Secrets Manager is to a stack on
-// AWS. A user may put others there, and name them in PARAMETERS.
-const secretsDir = "secrets"
-
-// githubWebhookSecret is the name of the secret with which deliveries to a local
-// stack are signed.
-const githubWebhookSecret = "github-webhook-secret"
-
-// githubAppKey is the name of the private key with which a local stack asks its
-// stand-in for GitHub.
-const githubAppKey = "github-app-private-key"
 
 // appKey answers the private key, and draws it if it is missing.
 func (s *stack) appKey() (*rsa.PrivateKey, error) {
-	file := filepath.Join(secretsDir, githubAppKey)
-	text, err := os.ReadFile(s.path(file))
+	file := filepath.Join(state.Secrets, state.GitHubAppKey)
+	text, err := os.ReadFile(s.Path(file))
 	if errors.Is(err, fs.ErrNotExist) {
 		key, err := rsa.GenerateKey(rand.Reader, 2048)
 		if err != nil {
 			return nil, err
 		}
 		block := &pem.Block{Type: "RSA PRIVATE KEY", Bytes: x509.MarshalPKCS1PrivateKey(key)}
-		return key, s.write(file, string(pem.EncodeToMemory(block)))
+		return key, s.Write(file, string(pem.EncodeToMemory(block)))
 	}
 	if err != nil {
 		return nil, err
 	}
 	block, _ := pem.Decode(text)
 	if block == nil {
-		return nil, fmt.Errorf("%s is no key in PEM: remove it, and another is made", s.path(file))
+		return nil, fmt.Errorf("%s is no key in PEM: remove it, and another is made", s.Path(file))
 	}
 	return x509.ParsePKCS1PrivateKey(block.Bytes)
 }
@@ -69,16 +57,18 @@ func (s *stack) standIn() error {
 	return err
 }
 
-// makeSecrets draws the secrets that are missing.
+// makeSecrets draws the secrets that are missing. The folder is what Secrets
+// Manager is to a stack on AWS: a user may add secrets, and name them in
+// PARAMETERS.
 func (s *stack) makeSecrets() error {
-	if err := os.MkdirAll(s.path(secretsDir), 0o700); err != nil {
+	if err := os.MkdirAll(s.Path(state.Secrets), 0o700); err != nil {
 		return err
 	}
-	for _, name := range []string{githubWebhookSecret, provision.Name("ServerSecret")} {
-		file := filepath.Join(secretsDir, name)
-		_, err := os.Stat(s.path(file))
+	for _, name := range []string{state.GitHubWebhookSecret, state.ServerSecret} {
+		file := filepath.Join(state.Secrets, name)
+		_, err := os.Stat(s.Path(file))
 		if errors.Is(err, fs.ErrNotExist) {
-			err = s.write(file, rand.Text()+rand.Text()+"\n")
+			err = s.Write(file, rand.Text()+rand.Text()+"\n")
 		}
 		if err != nil {
 			return err

@@ -20,6 +20,7 @@ import (
 	"github.com/opsplane/opsplane/infra/local/provision"
 	"github.com/opsplane/opsplane/infra/local/runtimeapi"
 	"github.com/opsplane/opsplane/infra/local/servers"
+	"github.com/opsplane/opsplane/infra/local/state"
 	"github.com/opsplane/opsplane/infra/local/watch"
 	"github.com/opsplane/opsplane/infra/template"
 )
@@ -30,7 +31,7 @@ const requestGrace = 2 * time.Second
 // stack is a stack in the making, and then a running one.
 type stack struct {
 	Config
-	*state
+	*state.Folder
 	url      string
 	template *template.Template
 	builder  *build.Builder
@@ -50,17 +51,17 @@ func Run(ctx context.Context, c Config) error {
 	if err := requireGo(); err != nil {
 		return err
 	}
-	st, err := openState(c.State)
+	st, err := state.Open(c.State)
 	if err != nil {
 		return err
 	}
-	defer st.close()
+	defer st.Close()
 	listener, err := listen(c.Port)
 	if err != nil {
 		return err
 	}
 	defer func() { _ = listener.Close() }()
-	s := &stack{Config: c, state: st, url: fmt.Sprintf("http://127.0.0.1:%d", c.Port), functions: map[string]*runtimeapi.Function{}}
+	s := &stack{Config: c, Folder: st, url: fmt.Sprintf("http://127.0.0.1:%d", c.Port), functions: map[string]*runtimeapi.Function{}}
 	defer s.forget()
 	s.forget()
 	if err := s.makeSecrets(); err != nil {
@@ -93,9 +94,9 @@ func Run(ctx context.Context, c Config) error {
 // parameters are the user's, and where the user has none, the stack's own
 // address and the name of its own webhook secret.
 func (s *stack) parameters() map[string]string {
-	given := map[string]string{"PublicBaseUrl": s.url, "GithubWebhookSecret": githubWebhookSecret}
+	given := map[string]string{"PublicBaseUrl": s.url, "GithubWebhookSecret": state.GitHubWebhookSecret}
 	if s.hosts != nil {
-		maps.Copy(given, s.hosts.Parameters(githubAppKey))
+		maps.Copy(given, s.hosts.Parameters(state.GitHubAppKey))
 	}
 	maps.Copy(given, s.Parameters)
 	return given
@@ -103,8 +104,8 @@ func (s *stack) parameters() map[string]string {
 
 // forget removes what is true only while the stack runs.
 func (s *stack) forget() {
-	for _, name := range []string{"url", "stack.json"} {
-		_ = os.Remove(s.path(name))
+	for _, name := range []string{state.URL, state.Description} {
+		_ = os.Remove(s.Path(name))
 	}
 }
 
@@ -115,7 +116,7 @@ func (s *stack) prepare(ctx context.Context) error {
 	for _, f := range s.template.Functions {
 		groups = append(groups, f.Group)
 	}
-	s.builder = &build.Builder{Root: s.Root, Dir: s.path("functions"), Groups: groups}
+	s.builder = &build.Builder{Root: s.Root, Dir: s.Path(state.Functions), Groups: groups}
 	s.Console.Say("building %d functions", len(groups))
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
@@ -163,7 +164,7 @@ func (s *stack) spec(f template.Function) runtimeapi.Spec {
 		env[name] = value
 	}
 	env["AWS_ENDPOINT_URL_DYNAMODB"], env["AWS_ENDPOINT_URL_S3"] = s.servers.DynamoDBURL, s.servers.S3URL
-	env["SECRETS_DIR"] = s.path(secretsDir)
+	env["SECRETS_DIR"] = s.Path(state.Secrets)
 	return runtimeapi.Spec{
 		Name: f.LogicalID, Binary: s.built[f.Group], Env: env, Timeout: f.Timeout, MemoryMB: f.MemoryMB,
 		Log: func() io.WriteCloser { return s.Console.Lines(f.Group) },
@@ -186,7 +187,7 @@ func (s *stack) serve(ctx context.Context, listener net.Listener, changes <-chan
 		ReadHeaderTimeout: 30 * time.Second,
 	}
 	go func() { _ = server.Serve(listener) }()
-	if err := s.write("url", s.url+"\n"); err != nil {
+	if err := s.Write(state.URL, s.url+"\n"); err != nil {
 		return err
 	}
 	s.Console.Say("ready after %.1f s", time.Since(started).Seconds())

@@ -15,24 +15,25 @@ import (
 	"time"
 
 	"github.com/opsplane/opsplane/infra/local/servers"
+	"github.com/opsplane/opsplane/infra/local/state"
 	"github.com/opsplane/opsplane/infra/storagetest"
 )
 
 func TestStackServesAndCtrlCLeavesNothingBehind(t *testing.T) {
 	t.Parallel()
-	root, state := newApp(t), t.TempDir()
-	s := start(t, root, state)
+	root, folder := newApp(t), t.TempDir()
+	s := start(t, root, folder)
 	if status, body := s.get("/x"); status != 200 || body != "v1" {
 		t.Fatalf("got %d %q", status, body)
 	}
 	if _, body := s.get("/environment"); !strings.HasPrefix(body, "opsplane-operationstable "+s.url+" http://127.0.0.1:") {
 		t.Errorf("the function's environment: got %q", body)
 	}
-	key, err := os.ReadFile(filepath.Join(state, "api-key"))
+	key, err := os.ReadFile(filepath.Join(folder, "api-key"))
 	if err != nil || !strings.HasPrefix(string(key), "opk_") || !strings.Contains(s.printed(), strings.TrimSpace(string(key))) {
 		t.Errorf("API key: got %q, %v", key, err)
 	}
-	if info, err := os.Stat(filepath.Join(state, "api-key")); err != nil || info.Mode().Perm() != 0o600 {
+	if info, err := os.Stat(filepath.Join(folder, "api-key")); err != nil || info.Mode().Perm() != 0o600 {
 		t.Errorf("mode of the key's file: %v, %v", info.Mode(), err)
 	}
 	// Users and the key are changes of a table with a stream.
@@ -56,7 +57,7 @@ func TestStackServesAndCtrlCLeavesNothingBehind(t *testing.T) {
 	}
 	awaitGone(t, family)
 	begun = time.Now()
-	s = start(t, root, state)
+	s = start(t, root, folder)
 	limit := 5 * time.Second
 	if os.Getenv("DYNAMODB") == servers.DynamoDBLocal {
 		limit = 20 * time.Second // Java, with other tests beside it
@@ -64,8 +65,13 @@ func TestStackServesAndCtrlCLeavesNothingBehind(t *testing.T) {
 	if took := time.Since(begun); took > limit {
 		t.Errorf("the second start took %s", took)
 	}
-	if again, _ := os.ReadFile(filepath.Join(state, "api-key")); string(again) != string(key) {
+	if again, _ := os.ReadFile(filepath.Join(folder, "api-key")); string(again) != string(key) {
 		t.Error("the second start made another key")
+	}
+	s.signal(syscall.SIGINT)
+	s.awaitEnd()
+	if left, err := state.Clean(folder); err != nil || len(left) > 0 {
+		t.Errorf("a clean leaves %q, %v", left, err)
 	}
 }
 
@@ -89,6 +95,10 @@ func TestOneClearLineAndExitOne(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
+	photos := t.TempDir()
+	if err := os.Mkdir(filepath.Join(photos, "photos"), 0o755); err != nil {
+		t.Fatal(err)
+	}
 	bare := newApp(t)
 	if err := os.Remove(filepath.Join(bare, ".tools")); err != nil {
 		t.Fatal(err)
@@ -100,6 +110,7 @@ func TestOneClearLineAndExitOne(t *testing.T) {
 		want        string
 	}{
 		"second stack on a state": {root, state, freePort(t), "", "another stack uses " + state},
+		"folder of the user":      {root, photos, freePort(t), "", "STATE=" + photos + " is not the folder of a local stack: it holds photos"},
 		"port in use":             {root, t.TempDir(), taken, "", "port " + strconv.Itoa(taken) + " is in use"},
 		"no go":                   {root, t.TempDir(), freePort(t), "PATH=/nowhere", "go is not installed"},
 		"no npm":                  {bare, t.TempDir(), freePort(t), "PATH=" + goOnly, "is not installed"},

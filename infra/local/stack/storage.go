@@ -21,11 +21,8 @@ import (
 	"github.com/opsplane/opsplane/infra/admin"
 	"github.com/opsplane/opsplane/infra/local/provision"
 	"github.com/opsplane/opsplane/infra/local/servers"
+	"github.com/opsplane/opsplane/infra/local/state"
 )
-
-// apiKeyFile holds the first API key. That it exists says that the tables are
-// filled: its text cannot be had a second time.
-const apiKeyFile = "api-key"
 
 // storage are the clients of the stack's servers.
 type storage struct {
@@ -38,12 +35,12 @@ type storage struct {
 // new tables with what a first user needs.
 func (s *stack) startStorage(ctx context.Context) error {
 	var err error
-	s.log, err = os.OpenFile(s.path("servers.log"), os.O_CREATE|os.O_WRONLY|os.O_TRUNC|os.O_APPEND, 0o600)
+	s.log, err = os.OpenFile(s.Path(state.ServersLog), os.O_CREATE|os.O_WRONLY|os.O_TRUNC|os.O_APPEND, 0o600)
 	if err != nil {
 		return err
 	}
 	s.servers, err = servers.Start(ctx, servers.Options{
-		DataDir: s.path("data"), ToolsDir: filepath.Join(s.Root, ".tools"),
+		DataDir: s.Path(state.Data), ToolsDir: filepath.Join(s.Root, ".tools"),
 		DynamoDB: s.DynamoDB, DynamoDBURL: s.DynamoDBURL, S3URL: s.S3URL,
 		Report: func(line string) { s.Console.Say("%s", line) }, Log: s.log,
 	})
@@ -75,7 +72,7 @@ func (s *stack) provision(ctx context.Context) error {
 	}
 	if len(missing) > 0 {
 		// A key belongs to the data that it was made with.
-		if err := os.Remove(s.path(apiKeyFile)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		if err := os.Remove(s.Path(state.APIKey)); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return err
 		}
 		s.Console.Say("making %d tables", len(missing))
@@ -101,13 +98,14 @@ func (s *stack) describe() error {
 	if err != nil {
 		return err
 	}
-	return s.write("stack.json", string(text)+"\n")
+	return s.Write(state.Description, string(text)+"\n")
 }
 
-// seed makes the first user and key, once. If it is interrupted the next start
-// does it again.
+// seed makes the first user and key, once. The key's file says that the tables
+// are filled: its text cannot be had a second time. If seed is interrupted the
+// next start does it again.
 func (s *stack) seed(ctx context.Context) error {
-	_, err := os.Stat(s.path(apiKeyFile))
+	_, err := os.Stat(s.Path(state.APIKey))
 	if err == nil || !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
@@ -122,5 +120,5 @@ func (s *stack) seed(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("make the first API key: %w", err)
 	}
-	return s.write(apiKeyFile, key+"\n")
+	return s.Write(state.APIKey, key+"\n")
 }

@@ -7,12 +7,14 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+
+	"github.com/opsplane/opsplane/infra/local/state"
 )
 
 // welcome tells what to try. Every line of it works when pasted into the shell
 // that started the stack.
 func (s *stack) welcome() string {
-	key, err := os.ReadFile(s.path(apiKeyFile))
+	key, err := os.ReadFile(s.Path(state.APIKey))
 	if err != nil {
 		return ""
 	}
@@ -28,7 +30,7 @@ func (s *stack) welcome() string {
 
   Saved source is served at once. Ctrl-C stops everything; the data stays in %[5]s.
 
-`, s.url, filepath.Join(s.State, apiKeyFile), strings.TrimSpace(string(key)), quote(s.path(apiKeyFile)), s.State)
+`, s.url, filepath.Join(s.State, state.APIKey), strings.TrimSpace(string(key)), quote(s.Path(state.APIKey)), s.State)
 }
 
 // quote makes one word of a path for a shell, also within double quotes' $( ).
