@@ -48,20 +48,8 @@ run: ## start the local stack on http://127.0.0.1:$(PORT); data stays in $(STATE
 	@exec $(TOOLS)/opsplane-local
 
 .PHONY: test
-ifeq ($(DYNAMODB),)
 test: ## run all tests, against real local servers (DYNAMODB=dynamodb-local: those of storage, on AWS's server)
-	@$(if $(RACE),,echo "no C compiler found: testing without the race detector")
-	@for module in $(MODULES); do \
-		echo "testing $$module"; \
-		(cd $$module && go vet ./... && go test $(RACE) -timeout 20m ./...) || exit 1; \
-	done
-else
-# Each package starts a server of its own, and Java's is large: one at a time.
-test:
-	@go list -f '{{.ImportPath}} {{join .TestImports " "}} {{join .XTestImports " "}}' ./... | \
-		awk '/ [^ ]*infra\/storagetest/ { print $$1 }' | \
-		DYNAMODB=$(DYNAMODB) xargs go test $(RACE) -p 1 -timeout 20m
-endif
+	@RACE=$(RACE) DYNAMODB=$(DYNAMODB) infra/runtests $(MODULES)
 
 # The seeds of the targets are tests like others; this looks for what nobody thought of.
 FUZZTIME ?= 1m
@@ -84,17 +72,18 @@ build-%:
 	$(LAMBDA_BUILD) -o $(ARTIFACTS_DIR)/bootstrap ./functions/$(shell echo $(patsubst %Function,%,$*) | tr '[:upper:]' '[:lower:]')
 
 .PHONY: lint
-lint: $(VENV)/ready ## gofumpt, staticcheck, govulncheck, cfn-lint, sam validate
+lint: $(VENV)/ready ## gofumpt, go vet, staticcheck, govulncheck, cfn-lint, sam validate
 	@echo "gofumpt"
 	@unformatted=$$(go run $(GOFUMPT) -l functions shared infra); \
 		[ -z "$$unformatted" ] || { echo "not formatted with gofumpt:"; echo "$$unformatted"; exit 1; }
+	@for module in $(MODULES); do echo "go vet $$module"; (cd $$module && go vet ./...) || exit 1; done
 	@for module in $(MODULES); do echo "staticcheck $$module"; (cd $$module && go run $(STATICCHECK) ./...) || exit 1; done
 	@for module in $(MODULES); do \
 		echo "govulncheck $$module"; \
 		output=$$(cd $$module && go run $(GOVULNCHECK) ./... 2>&1) && continue; \
 		echo "$$output"; \
 		grep -q 'fetching vulnerabilities' <<<"$$output" || exit 1; \
-		echo "the vulnerability database is out of reach: NOT CHECKED for known vulnerabilities"; break; \
+		echo "govulncheck: the vulnerability database is out of reach: NOT CHECKED for known vulnerabilities"; break; \
 	done
 	@echo "cfn-lint"; $(VENV)/bin/cfn-lint template.yaml
 	@$(SAM) validate --lint
