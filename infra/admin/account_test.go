@@ -33,9 +33,10 @@ func TestAccountIsTiedToAUser(t *testing.T) {
 	login("7")
 	r.must("user show github:7", "ann-at-github at github")
 	for line, id := range map[string]string{
-		"account link --user ann --vcs github --id 7 --login x":   "ACCOUNT_TAKEN",
-		"account link --user ann --vcs github --id ann --login x": "INVALID_INSTALLATION_ID",
-		"account link --user ben --vcs github --id 9 --login x":   "NO_SUCH_USER",
+		"account link --user ann --vcs github --id 7 --login x":    "ACCOUNT_TAKEN",
+		"account link --user ann --vcs github --id ann --login x":  "INVALID_ACCOUNT_ID",
+		"account link --user ann --vcs bitbucket --id 7 --login x": "INVALID_VCS",
+		"account link --user ben --vcs github --id 9 --login x":    "NO_SUCH_USER",
 	} {
 		_, err := r.run(line)
 		if f := new(fault.Error); !errors.As(err, &f) || f.ID != id {

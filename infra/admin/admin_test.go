@@ -112,7 +112,7 @@ func TestFromNothingToAKey(t *testing.T) {
 	r.must("membership add --user ann --vcs github --installation 42", "now a member")
 	r.must("membership add --user ann --vcs github --installation 42", "already")
 	r.must("user show ann", "of github installation 42")
-	text := r.must("key create --user ann --name ci --expires 24h --capability kv_store_read --capability installation_id=42 --capability vcs=github", "opk_")
+	text := r.must("key create --user ann --name ci --expires 1d --capability kv_store_read,installation_id=42 --capability vcs=github", "opk_")
 	secret, err := apikey.Parse(text)
 	if err != nil {
 		t.Fatalf("standard output is not a key alone: %q: %v", text, err)
@@ -189,7 +189,8 @@ func TestCommandLinesThatAreNotUnderstood(t *testing.T) {
 	for _, line := range []string{
 		"", "nonsense", "user", "user create", "user create a b", "user create --x y",
 		"installation create --vcs github --id 1", "membership add --user ann", "key create", "key create --user ann --capability fly",
-		"key create --user ann --expires tomorrow", "key create --user ann --expires -1h", "key revoke", "signing-key rotate now", "seed x",
+		"key create --user ann --expires tomorrow", "key create --user ann --expires -1h", "key create --user ann --expires 0d", "key create --user ann --expires 99999999d",
+		"key create --user ann --capability kv_store_read,", "key revoke", "signing-key rotate now", "seed x",
 	} {
 		var usage *admin.UsageError
 		if err := o.Run(context.Background(), strings.Fields(line)); !errors.As(err, &usage) {

@@ -31,8 +31,17 @@ type capabilityList access.Set
 // String implements flag.Value.
 func (l *capabilityList) String() string { return "" }
 
-// Set implements flag.Value.
+// Set implements flag.Value. It reads one capability, or several between commas.
 func (l *capabilityList) Set(text string) error {
+	for one := range strings.SplitSeq(text, ",") {
+		if err := l.add(strings.TrimSpace(one)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (l *capabilityList) add(text string) error {
 	var c access.Capability
 	switch id, isInstallation := strings.CutPrefix(text, formInstallation); {
 	case isInstallation:

@@ -27,7 +27,7 @@ func commands() []command {
 		{"installation create", "--vcs V --id N --name X", "make a GitHub organisation or GitLab group known, or rename it", (*Operator).installationCreate},
 		{"membership add", "--user NAME --vcs V --installation N", "let a user act on an installation", (*Operator).membershipAdd},
 		{"membership remove", "--user NAME --vcs V --installation N", "end that", (*Operator).membershipRemove},
-		{"key create", "--user NAME [--name X] [--description X] [--expires 720h] [--capability C]...", "make an API key; its text, shown this once, is all that is written to standard output", (*Operator).keyCreate},
+		{"key create", "--user NAME [--name X] [--description X] [--expires 30d] [--capability C[,C]...]...", "make an API key; its text, shown this once, is all that is written to standard output", (*Operator).keyCreate},
 		{"key list", "[--user NAME]", "list a user's API keys", (*Operator).keyList},
 		{"key revoke", "[--user NAME] ID", "end an API key; ID is its id or its text", (*Operator).keyRevoke},
 		{"signing-key rotate", "[--revoke-old]", "make a new signing key; with --revoke-old, for a key in wrong hands, tokens of the old ones are refused at once", (*Operator).signingKeyRotate},
@@ -37,7 +37,7 @@ func commands() []command {
 		{"delivery show", "--vcs V [--body] ID", "show a delivery, or what was sent", (*Operator).deliveryShow},
 		{"delivery redeliver", "--vcs V ID", "have a delivery processed again", (*Operator).deliveryRedeliver},
 		{"audit list", "[--vcs V --installation N] [--user NAME | --actor A] [--action A] [--key K | --repository N] [--from T] [--to T] [--limit 50]", "list who changed what, the newest first: in an installation, by an actor, or else what belongs to no installation", (*Operator).auditList},
-		{"seed", "", "make what a new local stack begins with, and write its API key to standard output", (*Operator).seedCommand},
+		{"seed", "", "make what a new stack in test containers begins with, and write its API key to standard output; \"make run\" does this by itself", (*Operator).seedCommand},
 	}
 }
 

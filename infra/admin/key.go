@@ -21,7 +21,8 @@ const firstUser = "admin"
 func (o *Operator) keyCreate(ctx context.Context, args []string) error {
 	fs := flags("key create")
 	name, keyName, description := fs.String("user", "", ""), fs.String("name", "", ""), fs.String("description", "", "")
-	lifetime := fs.Duration("expires", 0, "")
+	var lifetime lifetime
+	fs.Var(&lifetime, "expires", "")
 	var caps capabilityList
 	fs.Var(&caps, "capability", "")
 	if _, err := parse(fs, args); err != nil {
@@ -29,9 +30,6 @@ func (o *Operator) keyCreate(ctx context.Context, args []string) error {
 	}
 	if err := required(fs, "user"); err != nil {
 		return err
-	}
-	if *lifetime < 0 {
-		return usagef("--expires is a time from now, such as 720h")
 	}
 	u, err := o.user(ctx, *name)
 	if err != nil {
@@ -45,8 +43,8 @@ func (o *Operator) keyCreate(ctx context.Context, args []string) error {
 	}
 	author := o.author()
 	n := apikey.New{User: u.ID, Name: *keyName, Description: *description, Capabilities: access.Set(caps)}
-	if *lifetime > 0 {
-		n.ExpiresAt = author.At.Add(*lifetime)
+	if lifetime > 0 {
+		n.ExpiresAt = author.At.Add(time.Duration(lifetime))
 	}
 	text, key, err := o.keys().Create(ctx, n, author)
 	if err != nil {

@@ -75,8 +75,7 @@ func (o *Operator) accountLink(ctx context.Context, args []string) error {
 	if err := required(fs, "user", "vcs", "id", "login"); err != nil {
 		return err
 	}
-	// Accounts are numbered as installations are.
-	if err := installation.ValidID(*vcs, *id); err != nil {
+	if err := validAccount(*vcs, *id, *login); err != nil {
 		return err
 	}
 	u, err := o.user(ctx, *name)
@@ -91,6 +90,21 @@ func (o *Operator) accountLink(ctx context.Context, args []string) error {
 		return err
 	}
 	return o.say("account %s (%s) at %s is user %s now", *id, *login, *vcs, u.Name)
+}
+
+// validAccount returns a fault unless id can be the id of an account at vcs.
+// Accounts are numbered as installations are.
+func validAccount(vcs, id, login string) error {
+	err := installation.ValidID(vcs, id)
+	var f *fault.Error
+	if errors.As(err, &f) && f.ID == "INVALID_INSTALLATION_ID" {
+		where := "https://api.github.com/users/" + login
+		if vcs == "gitlab" {
+			where = "/api/v4/users?username=" + login + " of your GitLab"
+		}
+		return fault.Invalidf("INVALID_ACCOUNT_ID", "%.40q is not the id of an account; it is a number, which %s shows as \"id\"", id, where)
+	}
+	return err
 }
 
 // user finds a user by name, or says how to make one.

@@ -76,9 +76,12 @@ func TestOnADeployedStack(t *testing.T) {
 		t.Errorf("recorded as done by %v, want operator:%s", item.Item[change.AttrPrincipal], caller)
 	}
 	notes.Reset()
-	if code := run(context.Background(), []string{"--stack", "x", "key", "list"}, none, &out, &notes); code != exitFailed ||
-		!strings.Contains(notes.String(), "CloudFormation does not know that stack") {
-		t.Errorf("unknown stack: code %d, %q", code, notes.String())
+	for _, line := range []string{"--stack x key list", "key list --stack x", "key list -stack=x --user ann"} {
+		notes.Reset()
+		if code := run(context.Background(), strings.Fields(line), none, &out, &notes); code != exitFailed ||
+			!strings.Contains(notes.String(), "CloudFormation does not know that stack") {
+			t.Errorf("%s: code %d, %q", line, code, notes.String())
+		}
 	}
 }
 

@@ -10,9 +10,11 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"strings"
 	"syscall"
 
 	"github.com/opsplane/opsplane/infra/admin"
+	"github.com/opsplane/opsplane/infra/admin/advice"
 )
 
 // The exit codes beside 0.
@@ -34,8 +36,12 @@ func run(ctx context.Context, args []string, env func(string) string, out, notes
 	fs.SetOutput(io.Discard)
 	stack := fs.String("stack", env("STACK"), "")
 	state := fs.String("state", env("STATE"), "")
+	args, behind := stackBehind(args)
 	err := fs.Parse(args)
 	args = fs.Args()
+	if behind != "" {
+		*stack = behind
+	}
 	switch {
 	case errors.Is(err, flag.ErrHelp), len(args) > 0 && args[0] == "help":
 		help(out)
@@ -45,13 +51,34 @@ func run(ctx context.Context, args []string, env func(string) string, out, notes
 		return exitUsage
 	}
 	if err := act(ctx, *stack, *state, args, env, out, notes); err != nil {
-		fmt.Fprintf(notes, "admin: %s\n", explain(err))
+		fmt.Fprintf(notes, "admin: %s\n", advice.Explain(err))
 		if usage := (*admin.UsageError)(nil); errors.As(err, &usage) {
 			return exitUsage
 		}
 		return exitFailed
 	}
 	return 0
+}
+
+// stackBehind takes --stack out of a command line, wherever it stands: no
+// command has a flag of that name. It returns the rest and the stack's name.
+func stackBehind(args []string) (rest []string, name string) {
+	for i := 0; i < len(args); i++ {
+		word := strings.TrimPrefix(strings.TrimPrefix(args[i], "-"), "-")
+		value, assigned := strings.CutPrefix(word, "stack=")
+		switch {
+		case word == args[i]: // no flag
+			rest = append(rest, args[i])
+		case assigned:
+			name = value
+		case word == "stack" && i+1 < len(args):
+			i++
+			name = args[i]
+		default:
+			rest = append(rest, args[i])
+		}
+	}
+	return rest, name
 }
 
 func act(ctx context.Context, stack, state string, args []string, env func(string) string, out, notes io.Writer) error {
@@ -67,6 +94,8 @@ func act(ctx context.Context, stack, state string, args []string, env func(strin
 		find = func(ctx context.Context) (target, error) { return onAWS(ctx, stack) }
 	case env("TOKENS_TABLE") != "":
 		find = func(ctx context.Context) (target, error) { return named(ctx, env) }
+	case len(args) > 0 && args[0] == "seed":
+		return &admin.UsageError{Problem: "a local stack seeds itself when it starts, and keeps its first key in its folder as api-key; make another with: key create"}
 	default:
 		find = func(context.Context) (target, error) { return local(state, env) }
 	}
@@ -84,7 +113,7 @@ func help(w io.Writer) {
   make admin ARGS="COMMAND"                   on the local stack, which must be running
   make admin ARGS="--stack NAME COMMAND"      on a deployed stack, with your AWS credentials
 
-Flags before the command:
+Flags (--state before the command):
   --stack NAME    the CloudFormation stack (default: the variable STACK)
   --state DIR     the folder of the local stack (default: the variable STATE, then .local)
 Without a stack, the variables TOKENS_TABLE, SIGNING_KEYS_TABLE, OPERATIONS_TABLE and DELIVERIES_TABLE

@@ -57,7 +57,8 @@ func TestOnTheLocalStack(t *testing.T) {
 		{"--fly", exitUsage, "", "fly"},
 		{"help", 0, "key create --user NAME", ""},
 		{"--help", 0, "key create --user NAME", ""},
-		{"seed", 0, "opk_", ""},
+		{"seed", exitUsage, "", "keeps its first key in its folder"},
+		{"key list --stack", exitUsage, "", "stack"},
 		{"--stack production seed", exitUsage, "", "local"},
 	} {
 		code, out, notes := ask(t, state, c.line)

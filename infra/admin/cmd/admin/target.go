@@ -82,16 +82,13 @@ func named(ctx context.Context, env func(string) string) (target, error) {
 // person is the operator's name where AWS is not asked.
 func person(env func(string) string) string { return cmp.Or(env("USER"), "local") }
 
-// errNoStack says that no local stack was found.
-var errNoStack = errors.New("no local stack is known here")
-
 // local finds the local stack through the description that it leaves in its
 // folder.
 func local(state string, env func(string) string) (target, error) {
 	file := filepath.Join(cmp.Or(state, ".local"), "stack.json")
 	text, err := os.ReadFile(file)
 	if errors.Is(err, fs.ErrNotExist) {
-		return target{}, fmt.Errorf("%w (%s does not exist)", errNoStack, file)
+		return target{}, fmt.Errorf("no local stack is known here (%s does not exist)\nStart it in another terminal with \"make run\", or name a deployed stack: --stack NAME.", file)
 	}
 	if err != nil {
 		return target{}, err

@@ -20,6 +20,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/cloudformation"
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
 
+	"github.com/opsplane/opsplane/infra/admin/advice"
 	"github.com/opsplane/opsplane/infra/admin/vcssetup"
 )
 
@@ -64,7 +65,7 @@ func run(ctx context.Context, args []string, out, notes io.Writer) int {
 		fmt.Fprintf(notes, "vcs: %v\n\n%s", err, usage)
 		return exitUsage
 	}
-	fmt.Fprintf(notes, "vcs: %v\n", err)
+	fmt.Fprintf(notes, "vcs: %s\n", advice.Explain(err))
 	return exitFailed
 }
 

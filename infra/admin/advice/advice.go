@@ -1,0 +1,66 @@
+// Package advice says to an operator what an error means and what to do next.
+// The operators' commands print errors through it, so that the texts of the AWS
+// SDK, which no operator can act on, do not stand alone.
+package advice
+
+import (
+	"errors"
+	"net"
+	"strings"
+
+	"github.com/aws/smithy-go"
+
+	"github.com/opsplane/opsplane/shared/fault"
+)
+
+// noCredentials stands for the long text with which the SDK lists where it
+// looked for credentials.
+const noCredentials = "no AWS credentials or no region were found; set AWS_PROFILE and AWS_REGION, or log in with \"aws sso login\""
+
+// Explain returns the text of an error, and what to do next where that is known.
+func Explain(err error) string {
+	var f *fault.Error
+	if errors.As(err, &f) && f.Detail != "" {
+		return f.Detail
+	}
+	text := err.Error()
+	for _, sign := range []string{"refresh cached credentials", "MissingRegion", "Missing Region", "could not find region", "EC2 IMDS", "failed to get shared config profile"} {
+		if strings.Contains(text, sign) {
+			return noCredentials
+		}
+	}
+	if next := next(err); next != "" {
+		text += "\n" + next
+	}
+	return text
+}
+
+// next returns what to do about an error, or nothing where that is not known.
+func next(err error) string {
+	var (
+		api  smithy.APIError
+		dial *net.OpError
+	)
+	switch {
+	case errors.As(err, &dial) && dial.Op == "dial":
+		return "Nothing answers there. The local stack must be running: start it in another terminal with \"make run\"."
+	case errors.As(err, &api):
+		return nextFor(api)
+	}
+	return ""
+}
+
+func nextFor(err smithy.APIError) string {
+	switch err.ErrorCode() {
+	case "AccessDenied", "AccessDeniedException":
+		return "Your AWS credentials lack that right. Operators need cloudformation:DescribeStacks on the stack, and " +
+			"dynamodb:GetItem, Query, PutItem and UpdateItem on TokensTable, SigningKeysTable and OperationsTable."
+	case "ResourceNotFoundException":
+		return "A table of the stack does not exist: is this the right region and account?"
+	case "ValidationError":
+		return "CloudFormation does not know that stack: check its name, the region and the account."
+	case "ExpiredToken", "ExpiredTokenException", "InvalidClientTokenId", "UnrecognizedClientException":
+		return "AWS does not accept these credentials (any more): log in again."
+	}
+	return ""
+}
