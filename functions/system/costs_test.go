@@ -12,6 +12,7 @@ import (
 
 func TestOperationsUseWhatTheDocumentSays(t *testing.T) {
 	costs.Check(t, "SystemFunction", map[string]costs.Scenario{
+		"root":                 asking("/"),
 		"health":               asking("/health"),
 		"server configuration": asking("/api/v1/server/config"),
 		"client id":            asking("/api/v1/github/client_id"),

@@ -26,6 +26,7 @@ var public = access.Rule{Public: true}
 // so that its path answers 404 like any unknown one.
 func routes(s system) []httpapi.Route {
 	return []httpapi.Route{
+		{Pattern: "GET /{$}", Rule: public, Endpoint: httpapi.JSON(addressed, s.index)},
 		{Pattern: "GET /api/v1/server/config", Rule: public, Endpoint: httpapi.JSON(addressed, s.serverConfig)},
 		{Pattern: "GET /api/v1/github/client_id", Rule: public, Endpoint: httpapi.JSON(httpapi.NoInput, s.clientID)},
 		{Pattern: "GET /api/v1/tasks/{id}", Rule: access.Rule{}, Endpoint: httpapi.JSON(taskID, s.task)},

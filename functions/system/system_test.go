@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io"
 	"log/slog"
+	"strings"
 	"testing"
 	"time"
 
@@ -78,6 +79,21 @@ func TestServerConfig(t *testing.T) {
 			})}
 			expect(t, ask(t, s, "/api/v1/server/config", nil), 200, c.want)
 		})
+	}
+}
+
+func TestRootSaysWhereToGoOn(t *testing.T) {
+	t.Parallel()
+	got := ask(t, system{}, "/", nil)
+	var page map[string]string
+	if err := json.Unmarshal([]byte(got.Body), &page); err != nil || got.StatusCode != 200 {
+		t.Fatalf("got %d %s, %v", got.StatusCode, got.Body, err)
+	}
+	if want := "http://api.example.com/live/api/v1/openapi.json"; page["document_url"] != want {
+		t.Errorf("document at %q, want %q", page["document_url"], want)
+	}
+	if want := "POST http://api.example.com/live/api/v1/access-token/refresh"; !strings.Contains(page["next"], want) {
+		t.Errorf("next is %q, want %q in it", page["next"], want)
 	}
 }
 

@@ -81,6 +81,7 @@ func canonical(pattern string, bare map[string]string) string {
 		pattern = full
 	}
 	pattern = greedy.ReplaceAllString(pattern, "/{$1}")
+	pattern = strings.TrimSuffix(pattern, "{$}") // http.ServeMux writes so that nothing follows
 	for _, vcs := range access.VCSNames() {
 		pattern = strings.Replace(pattern, "/api/v1/"+vcs+"/", "/api/v1/{vcs}/", 1)
 	}

@@ -199,7 +199,7 @@ func TestUnknownPathsAre404WithoutABodyWhateverTheCredential(t *testing.T) {
 	t.Parallel()
 	s := theStack(t)
 	c, in := s.Member(t)
-	for _, target := range []string{"/", "/api", "/api/v1", "/api/v2/whoami", "/api/v1/whoami/more", in.Base(), in.Base() + "/other"} {
+	for _, target := range []string{"/api", "/api/v1", "/api/v2/whoami", "/api/v1/whoami/more", in.Base(), in.Base() + "/other"} {
 		for _, authorization := range []string{"", Bearer("nonsense"), Bearer(c.Token(t))} {
 			resp := s.Do(t, Request{Method: "GET", Target: target, Authorization: authorization}).Want(t, 404)
 			if len(resp.Body) != 0 {

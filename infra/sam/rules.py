@@ -6,6 +6,7 @@ from transformed import resources
 
 # The routes that answer without a credential. Every other one has the authorizer.
 PUBLIC = {
+    ("get", "/"),
     ("get", "/api/v1/server/config"),
     ("get", "/api/v1/{vcs}/client_id"),
     ("get", "/api/v1/openapi.json"),

@@ -29,7 +29,8 @@ func Address(r *http.Request) string {
 // off, and the mapping's base path on a custom one, which Lambda.Handle does.
 func prefix(r *http.Request) string {
 	gateway, _ := core.GetAPIGatewayContextFromContext(r.Context())
-	before, ok := strings.CutSuffix(gateway.Path, r.URL.EscapedPath())
+	// At the root, a base path may come with a slash behind it or without.
+	before, ok := strings.CutSuffix(strings.TrimRight(gateway.Path, "/"), strings.TrimRight(r.URL.EscapedPath(), "/"))
 	if !ok || !strings.HasPrefix(before, "/") {
 		return ""
 	}

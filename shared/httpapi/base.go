@@ -10,6 +10,9 @@ import "strings"
 // The whole resource is compared, not its first segments: a base path may have
 // the same ones.
 func withoutBase(path, resource string) string {
+	if resource == "/" {
+		return resource // all that stands before it is the base path
+	}
 	want := strings.Split(strings.Trim(resource, "/"), "/")
 	if want[0] == "" || strings.Contains(want[0], "{") {
 		return path // no resource is named, or it begins anywhere

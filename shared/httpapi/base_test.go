@@ -21,7 +21,7 @@ func TestBasePathOfACustomDomainIsNoPartOfTheRoute(t *testing.T) {
 		return httpapi.Empty{}, nil
 	}
 	var list []httpapi.Route
-	for _, pattern := range []string{"GET /health", "GET /api/v1/whoami", "GET /api/v1/{vcs}/kv/{installation_id}/key/{key...}"} {
+	for _, pattern := range []string{"GET /{$}", "GET /health", "GET /api/v1/whoami", "GET /api/v1/{vcs}/kv/{installation_id}/key/{key...}"} {
 		list = append(list, httpapi.Route{Pattern: pattern, Rule: access.Rule{Public: true}, Endpoint: look})
 	}
 	l := httpapi.NewLambda(list, slog.New(slog.DiscardHandler), time.Now)
@@ -31,6 +31,9 @@ func TestBasePathOfACustomDomainIsNoPartOfTheRoute(t *testing.T) {
 		{"/api/v1/whoami", "/ops", "/api/v1/whoami"},
 		{"/api/v1/whoami", "/a/b.c", "/api/v1/whoami"},
 		{"/api/v1/whoami", "/api/v1", "/api/v1/whoami"},
+		{"/", "", "/"},
+		{"/", "/ops", "/"},
+		{"/", "/api/v1", "/"},
 		{"/health", "/health", "/health"},
 		{"/health", "", "/health"},
 		{key, "/ops", "/api/v1/github/kv/1/key/a%2Fb/c"},

@@ -25,8 +25,8 @@ func (s *stack) welcome() string {
   Try it, in another terminal:
 
   TOKEN=$(curl -sS -X POST -H "Authorization: Bearer $(cat %[4]s)" %[1]s/api/v1/access-token/refresh | sed 's/.*"token": *"//; s/".*//')
-  curl -sS -X PUT -H "Authorization: Bearer $TOKEN" -H 'Content-Type: application/json' -d '{"data": {"hello": "world"}}' %[1]s/api/v1/github/kv/1/key/greeting
-  curl -sS -H "Authorization: Bearer $TOKEN" %[1]s/api/v1/github/kv/1/key/greeting
+  curl -sS -w '\n' -X PUT -H "Authorization: Bearer $TOKEN" -H 'Content-Type: application/json' -d '{"data": {"hello": "world"}}' %[1]s/api/v1/github/kv/1/key/greeting
+  curl -sS -w '\n' -H "Authorization: Bearer $TOKEN" %[1]s/api/v1/github/kv/1/key/greeting
 
   Saved source is served at once. Ctrl-C stops everything; the data stays in %[5]s.
 

@@ -86,7 +86,11 @@ func run(ctx context.Context, state, folder string, out io.Writer) error {
 	if err != nil {
 		return err
 	}
-	_, err = fmt.Fprintf(out, suggestion, s.URL, s.state)
+	at := ""
+	if s.state != ".local" {
+		at = "STATE='" + s.state + "' "
+	}
+	_, err = fmt.Fprintf(out, suggestion, s.URL, s.state, at)
 	return err
 }
 
@@ -128,7 +132,7 @@ Try it: paste these lines into a shell in this folder.
 
   # All of it in the audit trail; and what the hosts have delivered
   sleep 2; api "$BASE/api/v1/audit?vcs=github&installation_id=424242&action=repository."
-  make admin ARGS="delivery list --vcs github --installation 424242"
+  %[3]smake admin ARGS="delivery list --vcs github --installation 424242"
 `
 
 // sendAll posts the deliveries of a folder, in the order of their names.
