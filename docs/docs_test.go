@@ -8,6 +8,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/opsplane/opsplane/infra/template"
 )
 
 func read(t *testing.T, path string) string {
@@ -110,4 +112,37 @@ func ids(form *regexp.Regexp, text string) []string {
 		list = append(list, strings.Join(groups[1:], ""))
 	}
 	return list
+}
+
+// parameterRow is a row of the table of parameters: names, defaults, meaning.
+var parameterRow = regexp.MustCompile("(?m)^\\| ((?:`[A-Z][A-Za-z]+`(?:, )?)+) \\| ([^|]*) \\| [^|]+ \\|$")
+
+func TestTableOfParametersHasThoseOfTheTemplate(t *testing.T) {
+	t.Parallel()
+	loaded, err := template.Load("../template.yaml", template.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	section, _, _ := strings.Cut(read(t, "operations.md"), "\nOutputs: ")
+	told := map[string]bool{}
+	for _, row := range parameterRow.FindAllStringSubmatch(section, -1) {
+		names, defaults := strings.Split(row[1], ", "), strings.Split(row[2], ", ")
+		for i, name := range names {
+			name = strings.Trim(name, "`")
+			told[name] = true
+			declared, ok := loaded.Defaults[name]
+			// Where the column has a default for each name in figures or as code, it is the template's.
+			if ok && len(defaults) == len(names) && strings.Trim(defaults[i], "`") != declared && declared != "" {
+				t.Errorf("%s: operations.md says that its default is %s, the template %s", name, defaults[i], declared)
+			}
+			if !ok {
+				t.Errorf("operations.md has the parameter %s, the template does not", name)
+			}
+		}
+	}
+	for name := range loaded.Defaults {
+		if !told[name] {
+			t.Errorf("operations.md lacks the parameter %s", name)
+		}
+	}
 }

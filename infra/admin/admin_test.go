@@ -147,6 +147,22 @@ func TestFromNothingToAKey(t *testing.T) {
 	}
 }
 
+func TestAllKeysOfAUserAreRevoked(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	r.must("user create ann", "")
+	r.must("user create ben", "")
+	for _, name := range []string{"ann", "ben", "ann", "ann"} {
+		r.must("key create --user "+name, "opk_")
+	}
+	r.must("key revoke-all --user ann", "3 API keys of user ann are revoked")
+	if ann, ben := r.keys("ann"), r.keys("ben"); len(ann) != 0 || len(ben) != 1 {
+		t.Errorf("ann has %d keys, ben %d, want none and one", len(ann), len(ben))
+	}
+	r.must("key revoke-all --user ann", "0 API keys")
+	r.refused("key revoke-all --user eve", "user create eve")
+}
+
 func TestALeakedKeyIsRevokedByItsText(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
@@ -190,7 +206,7 @@ func TestCommandLinesThatAreNotUnderstood(t *testing.T) {
 		"", "nonsense", "user", "user create", "user create a b", "user create --x y",
 		"installation create --vcs github --id 1", "membership add --user ann", "key create", "key create --user ann --capability fly",
 		"key create --user ann --expires tomorrow", "key create --user ann --expires -1h", "key create --user ann --expires 0d", "key create --user ann --expires 99999999d",
-		"key create --user ann --capability kv_store_read,", "key revoke", "signing-key rotate now", "seed x",
+		"key create --user ann --capability kv_store_read,", "key revoke", "key revoke-all", "key revoke-all --user ann x", "signing-key rotate now", "seed x",
 	} {
 		var usage *admin.UsageError
 		if err := o.Run(context.Background(), strings.Fields(line)); !errors.As(err, &usage) {

@@ -30,6 +30,7 @@ func commands() []command {
 		{"key create", "--user NAME [--name X] [--description X] [--expires 30d] [--capability C[,C]...]...", "make an API key; its text, shown this once, is all that is written to standard output", (*Operator).keyCreate},
 		{"key list", "[--user NAME]", "list a user's API keys", (*Operator).keyList},
 		{"key revoke", "[--user NAME] ID", "end an API key; ID is its id or its text", (*Operator).keyRevoke},
+		{"key revoke-all", "--user NAME", "end all API keys of a user", (*Operator).keyRevokeAll},
 		{"signing-key rotate", "[--revoke-old]", "make a new signing key; with --revoke-old, for a key in wrong hands, tokens of the old ones are refused at once", (*Operator).signingKeyRotate},
 		{"signing-key list", "", "list the signing keys, never the keys themselves", (*Operator).signingKeyList},
 		{"delivery list", "--vcs V [--installation N] [--state S] [--before T] [--limit 20]", "list what a VCS has delivered, the newest first, with the outcome of each; S is received, done, ignored or parked, T a time as listed", (*Operator).deliveryList},

@@ -129,6 +129,34 @@ func (o *Operator) keyRevoke(ctx context.Context, args []string) error {
 	return o.say("API key %s is revoked; its access tokens are refused within 5 seconds", id)
 }
 
+// keyRevokeAll ends every key of a user, as after the theft of a laptop. It can
+// be repeated: what is revoked is not listed any more.
+func (o *Operator) keyRevokeAll(ctx context.Context, args []string) error {
+	fs := flags("key revoke-all")
+	name := fs.String("user", "", "")
+	if _, err := parse(fs, args); err != nil {
+		return err
+	}
+	if err := required(fs, "user"); err != nil {
+		return err
+	}
+	u, err := o.user(ctx, *name)
+	if err != nil {
+		return err
+	}
+	keys, err := o.keys().List(ctx, u.ID, apikey.Query{})
+	if err != nil {
+		return err
+	}
+	for _, k := range keys {
+		if err := o.keys().Revoke(ctx, u.ID, k.ID, o.author()); err != nil {
+			return fmt.Errorf("revoke API key %s (repeat the command for those that are left): %w", k.ID, err)
+		}
+		o.note("API key %s (%s) is revoked.", k.ID, printable(k.Name))
+	}
+	return o.say("%d API keys of user %s are revoked; their access tokens are refused within 5 seconds", len(keys), u.Name)
+}
+
 // keyOf answers whose key is meant and its id, by the key's text or by its id
 // and the owner's name. The text is never repeated in an error.
 func (o *Operator) keyOf(ctx context.Context, name, given string) (owner, id string, err error) {

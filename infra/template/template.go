@@ -24,6 +24,8 @@ type Template struct {
 	Functions []Function // by logical id
 	Tables    []Table    // by logical id
 	Buckets   []Bucket   // by logical id
+	// Defaults are the parameters' default values, as text.
+	Defaults map[string]string
 }
 
 // Options say for whom a template is evaluated.
@@ -214,7 +216,13 @@ func (d *document) build(r *resolver, resources map[string]resource) (*Template,
 	if err != nil {
 		return nil, fmt.Errorf("in Globals: %w", err)
 	}
-	var t Template
+	t := Template{Defaults: map[string]string{}}
+	for name, p := range d.Parameters {
+		t.Defaults[name] = ""
+		if p.Default != nil {
+			t.Defaults[name] = fmt.Sprint(p.Default)
+		}
+	}
 	for _, id := range slices.Sorted(maps.Keys(resources)) {
 		var err error
 		switch res := resources[id]; res.Type {
