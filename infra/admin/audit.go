@@ -70,14 +70,18 @@ func (o *Operator) auditList(ctx context.Context, args []string) error {
 // sayRecords lists as many records as wanted, in as many calls as that takes.
 func (o *Operator) sayRecords(ctx context.Context, q audit.Query) error {
 	trail := audit.Store{DB: o.DB, Table: o.Tables.Audit}
-	said := 0
+	said, names := 0, o.names()
 	for more := true; more && q.Limit > 0; {
 		list, on, err := trail.List(ctx, q)
 		if err != nil {
 			return err
 		}
 		for _, r := range list {
-			if err := o.sayRecord(r); err != nil {
+			actor, err := names.of(ctx, r.Actor.ID)
+			if err != nil {
+				return err
+			}
+			if err := o.sayRecord(r, actor); err != nil {
 				return err
 			}
 		}
@@ -89,7 +93,7 @@ func (o *Operator) sayRecords(ctx context.Context, q audit.Query) error {
 	return nil
 }
 
-func (o *Operator) sayRecord(r audit.Record) error {
+func (o *Operator) sayRecord(r audit.Record, actor string) error {
 	before, err := json.Marshal(r.Before)
 	if err != nil {
 		return err
@@ -102,7 +106,7 @@ func (o *Operator) sayRecord(r audit.Record) error {
 	if r.Idx != nil {
 		row = "[" + jsonText(*r.Idx) + "]"
 	}
-	return o.say("%s  %-19s  %s  %s%s  by %s  %s -> %s", r.At.Format(time.RFC3339), r.Action, r.Scope(), jsonText(r.Subject), row, jsonText(r.Actor.ID), before, after)
+	return o.say("%s  %-19s  %s  %s%s  by %s  %s -> %s", shown(r.At), r.Action, r.Scope(), jsonText(r.Subject), row, actor, before, after)
 }
 
 // jsonText quotes what others have chosen, so that it cannot reach a terminal as

@@ -22,9 +22,11 @@ type command struct {
 func commands() []command {
 	return []command{
 		{"user create", "NAME", "make a user, a person or a machine account", (*Operator).userCreate},
-		{"user show", "NAME", "show a user and its memberships", (*Operator).userShow},
+		{"user list", "", "list all users: ids, accounts, installations", (*Operator).userList},
+		{"user show", "NAME|ID", "show a user and its memberships", (*Operator).userShow},
 		{"account link", "--user NAME --vcs V --id N --login X", "let whoever logs in with an account of GitHub or GitLab be this user; N is the account's number, not its name", (*Operator).accountLink},
 		{"installation create", "--vcs V --id N --name X", "make a GitHub organisation or GitLab group known, or rename it", (*Operator).installationCreate},
+		{"installation list", "", "list all installations", (*Operator).installationList},
 		{"membership add", "--user NAME --vcs V --installation N", "let a user act on an installation", (*Operator).membershipAdd},
 		{"membership remove", "--user NAME --vcs V --installation N", "end that", (*Operator).membershipRemove},
 		{"key create", "--user NAME [--name X] [--description X] [--expires 30d] [--capability C[,C]...]...", "make an API key; its text, shown this once, is all that is written to standard output", (*Operator).keyCreate},

@@ -35,7 +35,7 @@ func (o *Operator) deliveryList(ctx context.Context, args []string) error {
 	if *before != "" {
 		at, err := time.Parse(time.RFC3339, *before)
 		if err != nil {
-			return usagef("--before must be a time such as 2026-11-24T18:00:00Z, as the list writes it")
+			return usagef("--before must be a time such as 2026-11-24T18:00:00Z, as the last line of a list writes it")
 		}
 		q.Before = at
 	}
@@ -49,7 +49,7 @@ func (o *Operator) deliveryList(ctx context.Context, args []string) error {
 	case len(list) == 0:
 		o.note("There are none. What could not be read names no installation: delivery parked, or no --installation.")
 	case len(list) == *limit:
-		o.note("There may be more: --before %s", list[len(list)-1].ReceivedAt.Format(exactly))
+		o.note("There may be more: --before %s", list[len(list)-1].ReceivedAt.UTC().Format(exactly))
 	}
 	for _, d := range list {
 		if err := o.sayDelivery(d); err != nil {
@@ -80,7 +80,7 @@ func (o *Operator) deliveryParked(ctx context.Context, args []string) error {
 	for _, d := range list {
 		next := "stuck"
 		if !d.NextTry.IsZero() {
-			next = "next try " + d.NextTry.Format(time.RFC3339)
+			next = "next try " + shown(d.NextTry)
 		}
 		if err := o.say("%-30s  tries %2d  --vcs %s %s  installation %s  %s  %s",
 			next, d.Tries, d.VCS, printable(d.ID), printable(d.Installation), event(d), printable(d.Problem)); err != nil {
@@ -98,12 +98,12 @@ func event(d delivery.Delivery) string {
 	return printable(d.Event + "." + d.Action)
 }
 
-// exactly is the form of times by which deliveries are told apart: they come many
+// exactly is the form of the time with which a list goes on: deliveries come many
 // in a second.
 const exactly = "2006-01-02T15:04:05.000Z07:00"
 
 func (o *Operator) sayDelivery(d delivery.Delivery) error {
-	return o.say("%s  %-8s  %s  %s  %s", d.ReceivedAt.Format(exactly), d.State, printable(d.ID), event(d), printable(d.Problem))
+	return o.say("%s  %-8s  %s  %s  %s", shown(d.ReceivedAt), d.State, printable(d.ID), event(d), printable(d.Problem))
 }
 
 // deliveryShow shows one delivery; with --body, what the host sent and nothing
@@ -129,13 +129,13 @@ func (o *Operator) deliveryShow(ctx context.Context, args []string) error {
 		return err
 	}
 	if !d.ProcessedAt.IsZero() {
-		if err := o.say("last tried at %s, redelivered %d times", d.ProcessedAt.Format(time.RFC3339), d.Redelivered()); err != nil {
+		if err := o.say("last tried at %s, redelivered %d times", shown(d.ProcessedAt), d.Redelivered()); err != nil {
 			return err
 		}
 	}
 	switch {
 	case !d.NextTry.IsZero():
-		return o.say("next try at %s", d.NextTry.Format(time.RFC3339))
+		return o.say("next try at %s", shown(d.NextTry))
 	case d.State == delivery.Parked:
 		return o.say("stuck: nobody tries it any more; once its cause is gone: delivery redeliver --vcs %s %s", d.VCS, printable(d.ID))
 	}

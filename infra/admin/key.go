@@ -92,12 +92,13 @@ func (o *Operator) keyList(ctx context.Context, args []string) error {
 	return w.Flush()
 }
 
-// shown writes a time, and a dash where there is none.
+// shown writes a time as all commands do: in UTC, whole seconds. It writes a
+// dash where there is none.
 func shown(t time.Time) string {
 	if t.IsZero() {
 		return "-"
 	}
-	return t.Format(time.RFC3339)
+	return t.UTC().Format(time.RFC3339)
 }
 
 // keyRevoke ends a key, named by its id or, when it leaked, by its text.

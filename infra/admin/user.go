@@ -4,7 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"time"
+
+	"github.com/google/uuid"
 
 	"github.com/opsplane/opsplane/shared/access"
 	"github.com/opsplane/opsplane/shared/fault"
@@ -31,7 +32,7 @@ func (o *Operator) userCreate(ctx context.Context, args []string) error {
 }
 
 func (o *Operator) userShow(ctx context.Context, args []string) error {
-	names, err := parse(flags("user show"), args, "NAME")
+	names, err := parse(flags("user show"), args, "NAME or ID")
 	if err != nil {
 		return err
 	}
@@ -39,7 +40,7 @@ func (o *Operator) userShow(ctx context.Context, args []string) error {
 	if err != nil {
 		return err
 	}
-	if err := o.say("name     %s\nid       %s\ncreated  %s", u.Name, u.ID, u.CreatedAt.Format(time.RFC3339)); err != nil {
+	if err := o.say("name     %s\nid       %s\ncreated  %s", u.Name, u.ID, shown(u.CreatedAt)); err != nil {
 		return err
 	}
 	for _, vcs := range u.VCSs() {
@@ -56,7 +57,7 @@ func (o *Operator) userShow(ctx context.Context, args []string) error {
 	}
 	for _, vcs := range access.VCSNames() {
 		for _, id := range u.Hosted[vcs].Installations {
-			if err := o.say("member   of %s installation %s, says %[1]s of %[3]s", vcs, id, u.Hosted[vcs].AskedAt.Format(time.RFC3339)); err != nil {
+			if err := o.say("member   of %s installation %s, says %[1]s of %[3]s", vcs, id, shown(u.Hosted[vcs].AskedAt)); err != nil {
 				return err
 			}
 		}
@@ -107,11 +108,22 @@ func validAccount(vcs, id, login string) error {
 	return err
 }
 
-// user finds a user by name, or says how to make one.
+// isUUID reports whether a text has the form of a user's id.
+func isUUID(text string) bool {
+	id, err := uuid.Parse(text)
+	return err == nil && id.String() == text
+}
+
+// user finds a user by name or by id, or says how to make one.
 func (o *Operator) user(ctx context.Context, name string) (user.User, error) {
+	if isUUID(name) {
+		if u, err := o.users().Get(ctx, name); !errors.Is(err, user.ErrNotFound) {
+			return u, err
+		}
+	}
 	u, err := o.users().ByName(ctx, name)
 	if errors.Is(err, user.ErrNotFound) {
-		return user.User{}, fault.Invalidf("NO_SUCH_USER", "there is no user %q; make it first: user create %s", name, name)
+		return user.User{}, fault.Invalidf("NO_SUCH_USER", "there is no user %q; \"user list\" shows all; make it first: user create %s", name, name)
 	}
 	if err != nil {
 		return user.User{}, fmt.Errorf("user %s: %w", name, err)

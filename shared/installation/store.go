@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
@@ -23,10 +24,11 @@ type Store struct {
 	Table string
 }
 
-const sortKey = "INSTALLATION"
+// SortKey is the sort key of every installation's item, and of no other item.
+const SortKey = "INSTALLATION"
 
 func key(vcs, id string) attr.Item {
-	return attr.Item{"pk": attr.String(sortKey + "#" + vcs + "#" + id), "sk": attr.String(sortKey)}
+	return attr.Item{"pk": attr.String(SortKey + "#" + vcs + "#" + id), "sk": attr.String(SortKey)}
 }
 
 // Get reads an installation, strongly consistent. It answers
@@ -45,6 +47,19 @@ func (s Store) Get(ctx context.Context, vcs, id string) (Installation, error) {
 		return Installation{}, fault.ErrNotFound
 	}
 	return decode(vcs, id, out.Item)
+}
+
+// Decode reads the item of an installation that is named by its key alone.
+func Decode(item attr.Item) (Installation, error) {
+	r := attr.Read(item)
+	parts := strings.SplitN(r.String("pk"), "#", 3)
+	if err := r.Err(); err != nil {
+		return Installation{}, fmt.Errorf("decode installation: %w", err)
+	}
+	if len(parts) != 3 || parts[0] != SortKey {
+		return Installation{}, fmt.Errorf("decode installation: %q is no key of one", parts)
+	}
+	return decode(parts[1], parts[2], item)
 }
 
 func decode(vcs, id string, item attr.Item) (Installation, error) {

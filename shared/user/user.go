@@ -140,7 +140,7 @@ func validName(name string) error {
 
 // ItemKey is the key of a user's item in OperationsTable.
 func ItemKey(id string) attr.Item {
-	return attr.Item{"pk": attr.String("USER#" + id), "sk": attr.String("USER")}
+	return attr.Item{"pk": attr.String(SortKey + "#" + id), "sk": attr.String(SortKey)}
 }
 
 // nameKey is the key of the item that reserves a name.
@@ -160,6 +160,9 @@ func askedAt(vcs string) string { return "hosted_" + vcs + "_at" }
 
 // account is the attribute that holds a user's identity at a VCS.
 func account(vcs string) string { return "identity_" + vcs }
+
+// SortKey is the sort key of every user's item, and of no other item.
+const SortKey = "USER"
 
 // Decode reads a user's item. An empty item is ErrNotFound.
 func Decode(item attr.Item) (User, error) {
