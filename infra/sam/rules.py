@@ -299,8 +299,11 @@ def requests_are_throttled(template):
         equal(settings[key]["ThrottlingBurstLimit"], {"Ref": prefix + "BurstLimit"}, f"burst of {key}")
     acl = template["Resources"]["RefreshWebAcl"]
     equal(acl["Condition"], "HasWaf", "when there is a web ACL")
-    (rule,) = acl["Properties"]["Rules"]
-    equal(rule["Statement"]["RateBasedStatement"]["Limit"], {"Ref": "WafRefreshLimit"}, "rate of the web ACL")
+    rules = [rule["Fn::If"] for rule in acl["Properties"]["Rules"]]
+    equal([(condition, rule["Statement"]["RateBasedStatement"]["Limit"], rule["Statement"]["RateBasedStatement"]["AggregateKeyType"])
+           for condition, rule, _ in rules],
+          [("HasWafRefreshLimit", {"Ref": "WafRefreshLimit"}, "IP"), ("HasWafRequestLimit", {"Ref": "WafRequestLimit"}, "IP")],
+          "rates of the web ACL, by address")
     equal(template["Resources"]["RefreshWebAclAssociation"]["Condition"], "HasWaf", "when the web ACL is in front of the API")
 
 
