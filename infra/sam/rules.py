@@ -58,8 +58,9 @@ UNATTENDED = {"CollectorFunction", "WorkerFunction", "JobsFunction", "AuditorFun
 # What each function may do beyond writing its own log: (action, resource, leading keys of the items or None for all).
 GRANTS = {
     "AuthorizerFunction": {
+        ("dynamodb:GetItem", "TokensTable.Arn", ("USER#*",)),
         ("dynamodb:BatchGetItem", "TokensTable.Arn", ("USER#*",)),
-        ("dynamodb:Query", "TokensTable.Arn", ("AUTHORITY",)),
+        ("dynamodb:Query", "TokensTable.Arn", ("AUTHORITY", "REVOKED#*")),
         ("dynamodb:GetItem", "OperationsTable.Arn", ("USER#*",)),
         ("dynamodb:BatchGetItem", "OperationsTable.Arn", ("USER#*",)),
         ("dynamodb:GetItem", "SessionsTable.Arn", ("SESSION#*",)),
@@ -68,7 +69,7 @@ GRANTS = {
         ("dynamodb:GetItem", "TokensTable.Arn", ("USER#*",)),
         ("dynamodb:PutItem", "TokensTable.Arn", ("USER#*",)),
         ("dynamodb:UpdateItem", "TokensTable.Arn", ("USER#*",)),
-        ("dynamodb:PutItem", "TokensTable.Arn", ("AUTHORITY",)),
+        ("dynamodb:PutItem", "TokensTable.Arn", ("REVOKED#*",)),
         ("dynamodb:Query", "${TokensTable.Arn}/index/by_name", ("USER#*",)),
         ("dynamodb:Query", "SigningKeysTable.Arn", None),
         ("dynamodb:GetItem", "OperationsTable.Arn", ("USER#*",)),
@@ -83,7 +84,7 @@ GRANTS = {
         ("dynamodb:UpdateItem", "OperationsTable.Arn", ("USER#*", "RENEWAL#*")),
         ("dynamodb:BatchGetItem", "OperationsTable.Arn", ("INSTALLATION#*",)),
         ("dynamodb:PutItem", "SessionsTable.Arn", ("SESSION#*", "STATE#*", "USER#*")),
-        ("dynamodb:UpdateItem", "SessionsTable.Arn", ("SESSION#*",)),
+        ("dynamodb:UpdateItem", "SessionsTable.Arn", ("SESSION#*", "ADDRESS#*")),
         ("secretsmanager:GetSecretValue", "ServerSecret", None),
         ("secretsmanager:GetSecretValue", "GithubClientSecret", None),
         ("secretsmanager:GetSecretValue", "GitlabAppSecret", None),
