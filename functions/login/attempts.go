@@ -38,7 +38,8 @@ func (l *login) count(ctx context.Context, author change.Author) error {
 	if err != nil || wait == 0 {
 		return err
 	}
-	return fault.TooManyf(wait, "TOO_MANY_LOGINS", "too many logins from your address have failed: log in again in %d seconds", int((wait+time.Second-1)/time.Second))
+	return fault.TooManyf("TOO_MANY_LOGINS", "too many logins from your address have failed: log in again in %d seconds",
+		int((wait+time.Second-1)/time.Second)).After(wait)
 }
 
 // uncount takes out of the count an attempt that succeeded.

@@ -71,7 +71,7 @@ GRANTS = {
         ("dynamodb:UpdateItem", "TokensTable.Arn", ("USER#*",)),
         ("dynamodb:PutItem", "TokensTable.Arn", ("REVOKED#*",)),
         ("dynamodb:Query", "${TokensTable.Arn}/index/by_name", ("USER#*",)),
-        ("dynamodb:Query", "SigningKeysTable.Arn", None),
+        ("dynamodb:Query", "SigningKeysTable.Arn", ("SIGNING",)),
         ("dynamodb:GetItem", "OperationsTable.Arn", ("USER#*",)),
     },
     "IdentityFunction": {
@@ -124,7 +124,7 @@ GRANTS = {
     },
     "WebhooksFunction": {
         ("dynamodb:PutItem", "DeliveriesTable.Arn", ("ID#*", "github#*", "gitlab#*")),
-        ("secretsmanager:GetSecretValue", "ServerSecret", None),
+        ("secretsmanager:GetSecretValue", "WebhookTokenSecret", None),
         ("secretsmanager:GetSecretValue", "GithubWebhookSecret", None),
     },
     "WorkerFunction": {
@@ -154,6 +154,7 @@ GRANTS = {
         ("dynamodb:PutItem", "SessionsTable.Arn", ("USER#*", "GROUP#*")),
         ("dynamodb:UpdateItem", "SessionsTable.Arn", ("USER#*", "GROUP#*")),
         ("secretsmanager:GetSecretValue", "ServerSecret", None),
+        ("secretsmanager:GetSecretValue", "WebhookTokenSecret", None),
         ("secretsmanager:GetSecretValue", "GithubClientSecret", None),
         ("secretsmanager:GetSecretValue", "GitlabAppSecret", None),
     },
@@ -221,6 +222,17 @@ GRANTS = {
         ("secretsmanager:GetSecretValue", "ServerSecret", None),
         ("secretsmanager:GetSecretValue", "GithubAppPrivateKey", None),
     },
+}
+
+# Writes that must not hand back the item as it was: of functions that may not read it. (function, table)
+BLIND_WRITES = {
+    ("IdentityFunction", "SessionsTable.Arn"), ("LoginFunction", "SessionsTable.Arn"), ("WebhooksFunction", "DeliveriesTable.Arn"),
+    ("WorkerFunction", "VcsTable.Arn"), ("AuditorFunction", "AuditTable.Arn"),
+}
+
+# What a function may name of an item that it updates, where that is less than all of it.
+ATTRIBUTES = {
+    ("IdentityFunction", "SessionsTable.Arn"): ["pk", "sk", "seen_at", "ended_at", "ttl", "ch_by", "ch_cred", "ch_req", "ch_src", "ch_at"],
 }
 
 # Who may remove anything at all.
@@ -380,11 +392,19 @@ def grants(template, function):
                 continue
             equal(statement["Effect"], "Allow", f"effect in the policy of {function}")
             keys = None
-            if "Condition" in statement:
-                (test, condition), = statement["Condition"].items()
-                equal(test, "ForAllValues:StringLike", f"condition of {function}")
-                equal(list(condition), ["dynamodb:LeadingKeys"], f"condition of {function}")
-                keys = tuple(condition["dynamodb:LeadingKeys"])
+            conditions = dict(statement.get("Condition", {}))
+            like = conditions.pop("ForAllValues:StringLike", {})
+            if like:
+                keys = tuple(like["dynamodb:LeadingKeys"])
+            at = (function, name_of(listed(statement["Resource"])[0]))
+            attributes = like.get("dynamodb:Attributes")
+            equal(attributes, ATTRIBUTES.get(at) if attributes or "dynamodb:UpdateItem" in listed(statement["Action"]) else None,
+                  f"attributes of {at}")
+            writes = {"dynamodb:PutItem", "dynamodb:UpdateItem"} & set(listed(statement["Action"]))
+            returns = conditions.pop("StringEqualsIfExists", None)
+            if returns or writes and at in BLIND_WRITES:
+                equal(returns, {"dynamodb:ReturnValues": ["NONE"]}, f"what a write hands back of {at}")
+            equal(conditions, {}, f"other conditions of {at}")
             for action in listed(statement["Action"]):
                 for resource in listed(statement["Resource"]):
                     found.add((action, name_of(resource), keys))
@@ -438,10 +458,12 @@ def tables_keep_data(template):
         equal(p["DeletionProtectionEnabled"], True, f"deletion protection of {name}")
         equal({a["AttributeName"]: a["AttributeType"] for a in p["AttributeDefinitions"]}, TABLES[name], f"attributes of {name}")
         equal(p["BillingMode"], "PAY_PER_REQUEST", f"billing of {name}")
-        equal(p["PointInTimeRecoverySpecification"], {"PointInTimeRecoveryEnabled": True}, f"recovery of {name}")
+        # Private signing keys that are removed must be gone at once.
+        forgets = name == "SigningKeysTable"
+        equal(p["PointInTimeRecoverySpecification"], {"PointInTimeRecoveryEnabled": not forgets}, f"recovery of {name}")
         equal(p["SSESpecification"], {"SSEEnabled": True, "SSEType": "KMS"}, f"encryption of {name}")
         equal(p["TimeToLiveSpecification"], {"AttributeName": "ttl", "Enabled": True}, f"expiry of {name}")
-        equal(p["StreamSpecification"], {"StreamViewType": "NEW_AND_OLD_IMAGES"}, f"stream of {name}")
+        equal(p.get("StreamSpecification"), None if forgets else {"StreamViewType": "NEW_AND_OLD_IMAGES"}, f"stream of {name}")
 
 
 def buckets_are_private(template):

@@ -9,8 +9,6 @@ import (
 	"strconv"
 	"strings"
 	"testing"
-
-	"gopkg.in/yaml.v3"
 )
 
 // webACL is what the product's web ACL says, for one set of parameters.
@@ -35,34 +33,29 @@ type webACL struct {
 	} `yaml:"Rules"`
 }
 
-// product is the product's template, and its web ACL; false where it makes none.
-func product(t *testing.T, parameters map[string]string) (*Template, webACL, bool) {
+// fileOfProduct reads a file by its path in the repository.
+func fileOfProduct(t *testing.T, name string) []byte {
 	t.Helper()
 	root, err := Root(".")
 	if err != nil {
 		t.Fatal(err)
 	}
-	text, err := os.ReadFile(filepath.Join(root, "template.yaml"))
+	text, err := os.ReadFile(filepath.Join(root, name))
 	if err != nil {
 		t.Fatal(err)
 	}
+	return text
+}
+
+// product is the product's template, and its web ACL; false where it makes none.
+func product(t *testing.T, parameters map[string]string) (*Template, webACL, bool) {
+	t.Helper()
+	text := fileOfProduct(t, "template.yaml")
 	parsed, err := Parse(text, Options{Parameters: parameters})
 	if err != nil {
 		t.Fatal(err)
 	}
-	var node yaml.Node
-	if err := yaml.Unmarshal(text, &node); err != nil {
-		t.Fatal(err)
-	}
-	tree, err := plain(&node)
-	if err != nil {
-		t.Fatal(err)
-	}
-	var d document
-	if err := decode(tree, &d); err != nil {
-		t.Fatal(err)
-	}
-	r, err := d.resolver(Options{Parameters: parameters})
+	d, r, err := read(text, Options{Parameters: parameters})
 	if err != nil {
 		t.Fatal(err)
 	}

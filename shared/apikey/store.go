@@ -109,8 +109,8 @@ func (s *Store) count(ctx context.Context, user string, author change.Author) er
 	if err != nil || wait == 0 {
 		return err
 	}
-	return fault.TooManyf(wait, "TOO_MANY_NEW_KEYS", "a user can make %d API keys in %d minutes: use the ones that you have, or try again in %d seconds",
-		creations.Max, int(creations.Window.Minutes()), int((wait+time.Second-1)/time.Second))
+	return fault.TooManyf("TOO_MANY_NEW_KEYS", "a user can make %d API keys in %d minutes: use the ones that you have, or try again in %d seconds",
+		creations.Max, int(creations.Window.Minutes()), int((wait+time.Second-1)/time.Second)).After(wait)
 }
 
 // Get reads a key, revoked ones too, with everything that was answered before;

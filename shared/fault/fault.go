@@ -83,12 +83,12 @@ func Busyf(id, format string, args ...any) *Error {
 	return &Error{Kind: Busy, ID: id, Detail: fmt.Sprintf(format, args...)}
 }
 
-// TooManyf makes a TooMany fault of a caller who may try again after wait.
-func TooManyf(wait time.Duration, id, format string, args ...any) *Error {
-	return &Error{Kind: TooMany, ID: id, Detail: fmt.Sprintf(format, args...), RetryAfter: wait}
+// TooManyf makes a TooMany fault.
+func TooManyf(id, format string, args ...any) *Error {
+	return &Error{Kind: TooMany, ID: id, Detail: fmt.Sprintf(format, args...)}
 }
 
-// After sets how long a Busy caller is asked to wait.
+// After sets how long the caller of a Busy or TooMany fault is asked to wait.
 func (e *Error) After(wait time.Duration) *Error {
 	e.RetryAfter = wait
 	return e

@@ -74,7 +74,7 @@ func (s *stack) makeSecrets() error {
 	if err := os.MkdirAll(s.path(secretsDir), 0o700); err != nil {
 		return err
 	}
-	for _, name := range []string{githubWebhookSecret, provision.Name("ServerSecret")} {
+	for _, name := range []string{githubWebhookSecret, provision.Name("ServerSecret"), provision.Name("WebhookTokenSecret")} {
 		file := filepath.Join(secretsDir, name)
 		_, err := os.Stat(s.path(file))
 		if errors.Is(err, fs.ErrNotExist) {
