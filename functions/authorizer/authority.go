@@ -11,13 +11,19 @@ import (
 	"github.com/opsplane/opsplane/shared/signing"
 )
 
-// earlyReread is how old the authority's word must be to be read again for a
-// key that it does not know: made-up keys must not cost a read each.
-const earlyReread = time.Second
+const (
+	// earlyReread is how long ago the authority must have been read to be read
+	// again for a key that it does not know: made-up keys must not cost a read
+	// each. What could not be read is left alone for as long.
+	earlyReread = time.Second
+	// readTimeout bounds one reading of what is remembered. It leaves room in
+	// storageTimeout for what is asked where that fails.
+	readTimeout = time.Second
+)
 
-// errUnread says that the authority could not be read, so that nobody's token
-// can be judged.
-var errUnread = errors.New("signing authority")
+// errUnread says that what decides about a token could not be read. It is not
+// let in.
+var errUnread = errors.New("what decides about the token cannot be read")
 
 // errUnknownKey refuses a token of a key that the authority does not know, or
 // no longer.
@@ -30,35 +36,40 @@ var errUnknownKey = errors.New("unknown signing key")
 type authority struct {
 	read func(context.Context, time.Time) (signing.Authority, error)
 
-	mu   sync.Mutex // one reader at a time: the others use what it brings
-	last signing.Authority
+	mu    sync.Mutex // one reader at a time: the others use what it brings
+	last  signing.Authority
+	tried time.Time // when it was last read, or could not be
+	err   error     // why it could not be
 }
 
-// key answers a verification key, on the word of an authority that is fresh;
-// a refusal if it knows no such key.
+// key answers a verification key, on the word of an authority that is fresh,
+// or, while it cannot be read, on its last word for up to signing.StaleAge; a
+// refusal if it knows no such key.
 func (a *authority) key(ctx context.Context, kid string, now func() time.Time) (ed25519.PublicKey, error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	at := now()
 	public, known := a.last.Key(kid, at)
-	if !a.last.FreshAt(at) || !known && at.Sub(a.last.ReadAt) >= earlyReread {
-		next, err := a.read(ctx, at)
-		if err != nil {
-			return nil, fmt.Errorf("%w: %w", errUnread, err)
-		}
-		a.last = next
-		public, known = next.Key(kid, at)
+	if (!a.last.FreshAt(at) || !known) && !signing.Within(a.tried, at, earlyReread) {
+		a.reread(ctx, at)
+		public, known = a.last.Key(kid, at)
 	}
-	if !known {
+	switch {
+	case known && a.last.BearableAt(at):
+		return public, nil
+	case a.last.FreshAt(at):
 		return nil, errUnknownKey
 	}
-	return public, nil
+	return nil, fmt.Errorf("%w: %w", errUnread, a.err)
 }
 
-// revoked reports whether the API key is among the revoked ones, on the word
-// that key has just answered from.
-func (a *authority) revoked(apiKey string) bool {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	return a.last.Revoked(apiKey)
+// reread reads the authority. What was known stays where that fails.
+func (a *authority) reread(ctx context.Context, at time.Time) {
+	ctx, cancel := context.WithTimeout(ctx, readTimeout)
+	defer cancel()
+	var next signing.Authority
+	if next, a.err = a.read(ctx, at); a.err == nil {
+		a.last = next
+	}
+	a.tried = at
 }

@@ -34,6 +34,7 @@ type authorizer struct {
 	directory directory
 	sessions  *session.Store
 	authority authority
+	revoked   revocations
 	// public is the address under which users reach the API; empty when it is
 	// the one that a request came to.
 	public string
@@ -84,8 +85,8 @@ func (a *authorizer) identify(ctx context.Context, event request) (access.Caller
 	return a.accessToken(ctx, credential, target)
 }
 
-// accessToken makes no storage call while the authority's word is fresh,
-// unless the user has too many memberships for a token.
+// accessToken makes no storage call while what is remembered is fresh, unless
+// the user has too many memberships for a token.
 func (a *authorizer) accessToken(ctx context.Context, token string, target access.Target) (access.Caller, error) {
 	caller, err := a.domain.Verify(token, a.now(), func(kid string) (ed25519.PublicKey, error) {
 		return a.authority.key(ctx, kid, a.now)
@@ -96,7 +97,11 @@ func (a *authorizer) accessToken(ctx context.Context, token string, target acces
 	if err != nil {
 		return access.Caller{}, refusal(err.Error())
 	}
-	if a.authority.revoked(caller.Key) {
+	revoked, err := a.revoked.has(ctx, caller, a.now)
+	if err != nil {
+		return access.Caller{}, err
+	}
+	if revoked {
 		return access.Caller{}, refusal("the token's API key is revoked")
 	}
 	if target.Installation == "" {

@@ -18,6 +18,12 @@ func TestDecisionsUseWhatTheDocumentSays(t *testing.T) {
 			h.add(signing.SnapshotAge)
 			return token
 		}),
+		"access token, first of its key in 5 s, where very many keys were revoked": deciding(true, func(t *testing.T, h *house) string {
+			h.flood(t, h.owner.ID, 300)
+			freshToken(t, h)
+			text, _ := h.key(t, access.KVStoreRead, access.KVStoreWrite)
+			return h.token(t, text)
+		}),
 		"access token of an unknown signing key": deciding(false, func(t *testing.T, h *house) string {
 			freshToken(t, h)
 			h.add(earlyReread)

@@ -80,8 +80,12 @@ func (h *house) build(t testing.TB, env *storagetest.Env, db *dynamodb.Client) {
 		directory: directory{db: db, tokens: tokens, operations: operations},
 		sessions:  &session.Store{DB: db, Table: env.Table("SessionsTable")},
 		authority: authority{read: (&signing.Store{DB: db, TokensTable: tokens}).Authority},
-		log:       slog.New(slog.NewTextHandler(io.Discard, nil)),
-		now:       h.clock.now,
+		revoked: revocations{
+			read: (&signing.Store{DB: db, TokensTable: tokens}).Revocations, find: (&apikey.Store{DB: db, Table: tokens}).Get,
+			log: slog.New(slog.NewTextHandler(io.Discard, nil)),
+		},
+		log: slog.New(slog.NewTextHandler(io.Discard, nil)),
+		now: h.clock.now,
 	}
 	var err error
 	if h.owner, err = h.users.Create(ctx, "ann", h.author()); err != nil {
@@ -131,6 +135,9 @@ func (h *house) token(t testing.TB, text string) string {
 	caller, ok := h.allowed(t, "Bearer "+text, nil)
 	if !ok {
 		t.Fatal("the key is refused")
+	}
+	if err := h.keys.MarkUsed(ctx, caller.User, caller.Key, h.author()); err != nil {
+		t.Fatal(err)
 	}
 	keys, err := h.signing.Keys(ctx)
 	if err != nil {

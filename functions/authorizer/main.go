@@ -10,6 +10,7 @@ import (
 	"github.com/aws/aws-lambda-go/lambda"
 
 	"github.com/opsplane/opsplane/shared/accesstoken"
+	"github.com/opsplane/opsplane/shared/apikey"
 	"github.com/opsplane/opsplane/shared/awsclient"
 	"github.com/opsplane/opsplane/shared/session"
 	"github.com/opsplane/opsplane/shared/signing"
@@ -18,13 +19,15 @@ import (
 
 func main() {
 	db, tokens := awsclient.DynamoDB(awsclient.Config()), os.Getenv("TOKENS_TABLE")
+	published, log := &signing.Store{DB: db, TokensTable: tokens}, telemetry.Logger()
 	a := authorizer{
 		domain:    accesstoken.Domain{Issuer: os.Getenv("TOKEN_ISSUER"), Audience: os.Getenv("TOKEN_AUDIENCE")},
 		directory: directory{db: db, tokens: tokens, operations: os.Getenv("OPERATIONS_TABLE")},
 		sessions:  &session.Store{DB: db, Table: os.Getenv("SESSIONS_TABLE")},
 		public:    os.Getenv("PUBLIC_BASE_URL"),
-		authority: authority{read: (&signing.Store{DB: db, TokensTable: tokens}).Authority},
-		log:       telemetry.Logger(),
+		authority: authority{read: published.Authority},
+		revoked:   revocations{read: published.Revocations, find: (&apikey.Store{DB: db, Table: tokens}).Get, log: log},
+		log:       log,
 		now:       time.Now,
 	}
 	lambda.Start(a.handle)

@@ -25,8 +25,7 @@ import (
 func main() {
 	cfg := awsclient.Config()
 	db, operations, sessions := awsclient.DynamoDB(cfg), os.Getenv("OPERATIONS_TABLE"), os.Getenv("SESSIONS_TABLE")
-	server := secret.New(cfg, os.Getenv("SERVER_SECRET"))
-	box := sealed.NewBox(server.Keys)
+	box := sealed.NewBox(secret.New(cfg, os.Getenv("SERVER_SECRET")).Keys)
 	h := &hosts{
 		people: person.Memberships{
 			Users: &user.Store{DB: db, Table: operations}, Installations: installation.Store{DB: db, Table: operations},
@@ -35,7 +34,7 @@ func main() {
 		providers: person.Providers(cfg, os.Getenv), grants: &session.Grants{DB: db, Table: sessions, Box: box, Log: telemetry.Logger()},
 		gitlab: gitlabhost.New(os.Getenv("GITLAB_API_BASE_URL")), groups: grouptoken.New(db, sessions, box),
 		allowed: readAllowed(os.Getenv("GITLAB_GROUPS")),
-		words:   server.Words, public: strings.TrimRight(os.Getenv("PUBLIC_BASE_URL"), "/"),
+		words:   secret.New(cfg, os.Getenv("WEBHOOK_TOKEN_SECRET")).Words, public: strings.TrimRight(os.Getenv("PUBLIC_BASE_URL"), "/"),
 	}
 	httpapi.NewLambda(routes(h), telemetry.Logger(), time.Now).Serve()
 }

@@ -23,7 +23,7 @@ type hosts struct {
 	gitlab    *gitlabhost.Host
 	groups    *grouptoken.Store
 	allowed   allowed
-	words     func(context.Context, time.Time) ([]string, error) // of the server's secret, the newest first
+	words     func(context.Context, time.Time) ([]string, error) // of the secret of webhook tokens, the newest first
 	public    string                                             // the API's address; empty: the one that a request came to
 }
 

@@ -34,7 +34,7 @@ type webhookAnswer struct {
 
 // webhook answers the webhook of a group and makes the group an installation,
 // if it is none: pending until GitLab delivers. The secret of a group is the
-// same each time, until the server's own secret is rotated.
+// same each time, until the secret that it is derived from is rotated.
 func (h *hosts) webhook(ctx context.Context, call httpapi.Call, q webhookRequest) (webhookAnswer, error) {
 	g, err := h.maintained(ctx, call, q.group)
 	if err != nil {

@@ -92,10 +92,14 @@ func (l *login) callback(ctx context.Context, call httpapi.Call, q callbackReque
 	if err != nil {
 		return redirect{}, err
 	}
+	if err := l.count(ctx, author); err != nil {
+		return redirect{}, err
+	}
 	of, text, err := l.signIn(ctx, q, begun, author)
 	if err != nil {
 		return redirect{}, err
 	}
+	l.uncount(ctx, author)
 	author.Principal = of.User
 	l.endFormer(ctx, q.former, author)
 	to := q.base + "/"

@@ -22,6 +22,7 @@ import (
 	"github.com/opsplane/opsplane/shared/installation"
 	"github.com/opsplane/opsplane/shared/oauth"
 	"github.com/opsplane/opsplane/shared/person"
+	"github.com/opsplane/opsplane/shared/ratelimit"
 	"github.com/opsplane/opsplane/shared/renewal"
 	"github.com/opsplane/opsplane/shared/sealed"
 	"github.com/opsplane/opsplane/shared/session"
@@ -75,6 +76,7 @@ func (h *house) build(db *dynamodb.Client) {
 			Appointments: renewal.Store{DB: db, Table: operations},
 		},
 		sessions: &session.Store{DB: db, Table: sessions}, grants: &session.Grants{DB: db, Table: sessions, Box: box},
+		attempts: &ratelimit.Store{DB: db, Table: sessions},
 	}
 	h.lambda = httpapi.NewLambda(routes(h.login), log, func() time.Time { return h.at })
 }

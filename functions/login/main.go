@@ -12,6 +12,7 @@ import (
 	"github.com/opsplane/opsplane/shared/httpapi"
 	"github.com/opsplane/opsplane/shared/installation"
 	"github.com/opsplane/opsplane/shared/person"
+	"github.com/opsplane/opsplane/shared/ratelimit"
 	"github.com/opsplane/opsplane/shared/renewal"
 	"github.com/opsplane/opsplane/shared/sealed"
 	"github.com/opsplane/opsplane/shared/secret"
@@ -34,6 +35,7 @@ func main() {
 		},
 		sessions: &session.Store{DB: db, Table: sessions},
 		grants:   &session.Grants{DB: db, Table: sessions, Box: box},
+		attempts: &ratelimit.Store{DB: db, Table: sessions},
 	}
 	httpapi.NewLambda(routes(l), telemetry.Logger(), time.Now).Serve()
 }

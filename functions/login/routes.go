@@ -10,6 +10,7 @@ import (
 	"github.com/opsplane/opsplane/shared/httpapi"
 	"github.com/opsplane/opsplane/shared/installation"
 	"github.com/opsplane/opsplane/shared/person"
+	"github.com/opsplane/opsplane/shared/ratelimit"
 	"github.com/opsplane/opsplane/shared/sealed"
 	"github.com/opsplane/opsplane/shared/session"
 )
@@ -25,6 +26,7 @@ type login struct {
 	people    person.Memberships
 	sessions  *session.Store
 	grants    *session.Grants
+	attempts  *ratelimit.Store
 	log       *slog.Logger
 }
 

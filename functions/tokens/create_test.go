@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -32,6 +33,28 @@ func (h *house) made(t *testing.T, resp events.APIGatewayProxyResponse) apikey.K
 		t.Fatalf("got %+v, %v; want the key of the text", k, err)
 	}
 	return k
+}
+
+func TestMakingKeysInALoopIsRefusedWithTheTimeToWait(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t)
+	caller := h.bearer(t, h.key)
+	answers := map[int]int{}
+	var last events.APIGatewayProxyResponse
+	for range 205 {
+		last = h.post(t, "github", caller, `{"name":"loop","capabilities":[]}`)
+		if answers[last.StatusCode]++; last.StatusCode == 200 {
+			want(t, h.do(t, "DELETE", "/api/v1/github/access-token?id="+h.made(t, last).ID, caller, ""), 200, "")
+		}
+	}
+	// One of them was made for the house.
+	if answers[200] != 199 || answers[429] != 6 {
+		t.Errorf("got answers %v, want 199 keys and 6 refusals", answers)
+	}
+	want(t, last, 429, "TOO_MANY_NEW_KEYS")
+	if wait := last.MultiValueHeaders["Retry-After"]; !slices.Equal(wait, []string{strconv.FormatInt(600-start.Unix()%600, 10)}) {
+		t.Errorf("got Retry-After %v, want the rest of ten minutes", wait)
+	}
 }
 
 func TestCapabilitiesAreMaskedAndRestrictionsKept(t *testing.T) {

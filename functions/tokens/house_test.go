@@ -184,6 +184,16 @@ func want(t *testing.T, resp events.APIGatewayProxyResponse, status int, id stri
 	}
 }
 
+// told reports whether verifiers are told that a key is revoked.
+func (h *house) told(t *testing.T, k apikey.Key) bool {
+	t.Helper()
+	list, err := h.signing.Revocations(ctx, signing.RevocationList(k.User), h.clock.now())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return list.Has(k.ID)
+}
+
 // verify reads a token as the authorizer does.
 func (h *house) verify(t *testing.T, token string) (access.Caller, error) {
 	t.Helper()

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"time"
 
@@ -11,9 +12,18 @@ import (
 	"github.com/opsplane/opsplane/shared/httpapi"
 )
 
-// markTimeout bounds the record of a key's use. It is a service to the owner,
-// not worth a caller's wait.
-const markTimeout = time.Second
+const (
+	// markTimeout bounds the record of a key's use. It is a service to the
+	// owner, not worth a caller's wait.
+	markTimeout = time.Second
+	// firstMarkTimeout bounds the record of the first, which must be there: it
+	// has the key's revocation told to verifiers.
+	firstMarkTimeout = 4 * time.Second
+)
+
+// errNotRecorded refuses the first exchange of a key whose record failed.
+var errNotRecorded = fault.Busyf("NOT_RECORDED",
+	"the first exchange of this API key could not be recorded, without which no token is made: try again in a moment")
 
 // refreshed is the answer to a refresh.
 type refreshed struct {
@@ -36,17 +46,25 @@ func (t *tokens) refresh(ctx context.Context, call httpapi.Call, _ struct{}) (re
 }
 
 // markUsed records the use of the caller's key if the last one that the
-// authorizer saw is old enough. It refuses a key that was revoked meanwhile;
-// any other failure is logged and passed over.
+// authorizer saw is old enough. It refuses a key that was revoked meanwhile, and
+// one whose first use cannot be recorded: what Revoke tells verifiers rests on
+// that record. Any other failure is logged and passed over.
 func (t *tokens) markUsed(ctx context.Context, call httpapi.Call) error {
 	if call.Now.Sub(time.Unix(call.Caller.LastUsed, 0)) < apikey.UseInterval {
 		return nil
 	}
-	ctx, cancel := context.WithTimeout(ctx, markTimeout)
+	first, timeout := call.Caller.LastUsed == 0, markTimeout
+	if first {
+		timeout = firstMarkTimeout
+	}
+	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
 	err := t.keys.MarkUsed(ctx, call.Caller.User, call.Caller.Key, call.Author())
 	if errors.Is(err, apikey.ErrRevoked) {
 		return fault.ErrForbidden
+	}
+	if err != nil && first {
+		return fmt.Errorf("%w: %w", errNotRecorded, err)
 	}
 	if err != nil {
 		t.log.LogAttrs(ctx, slog.LevelWarn, "use of an API key not recorded",

@@ -92,16 +92,43 @@ func TestUseThatCannotBeRecordedIsNoReasonToRefuse(t *testing.T) {
 		"conflict":     {Operation: "UpdateItem", Kind: storagetest.Conflict},
 		"slow":         {Operation: "UpdateItem", Delay: time.Minute},
 	} {
-		h.clock.add(time.Second)
-		caller := h.holder(t, h.key)
-		caller.LastUsed = 0
+		h.clock.add(apikey.UseInterval)
 		h.faults.Clear()
+		caller := h.holder(t, h.key)
 		h.faults.Add(fault)
 		began := time.Now()
 		decode[refreshed](t, h.refresh(t, caller))
 		if took := time.Since(began); took > 5*time.Second {
 			t.Errorf("%s: the answer took %v", name, took)
 		}
+	}
+}
+
+// Verifiers are told of the revocation of a key that was exchanged, as its item
+// says. So there is no token before that stands there.
+func TestFirstExchangeThatCannotBeRecordedMakesNoToken(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t)
+	h.rotate(t, signing.Planned)
+	for name, fault := range map[string]storagetest.Fault{
+		"throttled":     {Operation: "UpdateItem", Kind: storagetest.Throttle},
+		"server error":  {Operation: "UpdateItem", Kind: storagetest.ServerError},
+		"lost requests": {Operation: "UpdateItem", Kind: storagetest.LoseRequest},
+		"conflict":      {Operation: "UpdateItem", Kind: storagetest.Conflict},
+		"slow":          {Operation: "UpdateItem", Delay: time.Minute},
+	} {
+		h.faults.Clear()
+		h.faults.Add(fault)
+		resp := h.refresh(t, h.holder(t, h.key))
+		want(t, resp, 503, "NOT_RECORDED")
+		if len(resp.MultiValueHeaders["Retry-After"]) == 0 {
+			t.Errorf("%s: got no Retry-After", name)
+		}
+	}
+	h.faults.Clear()
+	decode[refreshed](t, h.refresh(t, h.holder(t, h.key)))
+	if err := h.keys.Revoke(ctx, h.owner.ID, h.key.ID, h.author()); err != nil || !h.told(t, h.key) {
+		t.Errorf("got %v; want the revocation of an exchanged key told", err)
 	}
 }
 
@@ -118,6 +145,9 @@ func TestKeyRevokedMeanwhileIsNotRefreshed(t *testing.T) {
 		}
 	}})
 	want(t, h.refresh(t, holder), 403, "")
+	if h.told(t, h.key) {
+		t.Error("verifiers are told of a key that has no token")
+	}
 }
 
 func TestTokenEndsWithItsKey(t *testing.T) {

@@ -115,10 +115,10 @@ func contentID(p post) string {
 }
 
 // installation answers whose webhook a token is for: one that was made with any
-// word of the server's secret. What no known word explains is tried with the
+// word of the secret of these tokens. What no known word explains is tried with the
 // latest ones: another instance may have given out a token of a newer one.
 func (w *webhooks) installation(ctx context.Context, now time.Time, token string) (string, error) {
-	for _, words := range []func(context.Context, time.Time) ([]string, error){w.server.Words, w.server.LatestWords} {
+	for _, words := range []func(context.Context, time.Time) ([]string, error){w.tokens.Words, w.tokens.LatestWords} {
 		known, err := words(ctx, now)
 		if err != nil {
 			return "", configured(err)
@@ -145,7 +145,7 @@ func (w *webhooks) explain(ctx context.Context, words []string, token string) (s
 			continue
 		}
 		if i > 0 {
-			w.log.LogAttrs(ctx, slog.LevelWarn, "webhook token of an older server secret", slog.String("installation", installation))
+			w.log.LogAttrs(ctx, slog.LevelWarn, "webhook token of an older secret", slog.String("installation", installation))
 		}
 		return installation, nil
 	}

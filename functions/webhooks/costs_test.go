@@ -54,7 +54,7 @@ func delivering(path, body string, headers map[string]string, status, times int)
 		env, m := costs.New(t)
 		w := &webhooks{
 			deliveries: delivery.Store{DB: m.DynamoDB(), Table: env.Table("DeliveriesTable")},
-			github:     secret.New(env.Config, "github"), server: secret.New(env.Config, "server"), log: slog.New(slog.DiscardHandler),
+			github:     secret.New(env.Config, "github"), tokens: secret.New(env.Config, "server"), log: slog.New(slog.DiscardHandler),
 		}
 		r := &rig{deliveries: w.deliveries, now: born}
 		r.lambda = httpapi.NewLambda(routes(w), slog.New(slog.NewJSONHandler(io.Discard, nil)), func() time.Time { return r.now })

@@ -19,7 +19,7 @@ func main() {
 	w := &webhooks{
 		deliveries: delivery.Store{DB: awsclient.DynamoDB(cfg), Table: os.Getenv("DELIVERIES_TABLE")},
 		github:     secret.New(cfg, os.Getenv("GITHUB_WEBHOOK_SECRET")),
-		server:     secret.New(cfg, os.Getenv("SERVER_SECRET")),
+		tokens:     secret.New(cfg, os.Getenv("WEBHOOK_TOKEN_SECRET")),
 		log:        telemetry.Logger(),
 	}
 	httpapi.NewLambda(routes(w), telemetry.Logger(), time.Now).Serve()

@@ -12,7 +12,7 @@ import (
 // webhooks is what the operations need.
 type webhooks struct {
 	deliveries     delivery.Store
-	github, server *secret.Secret
+	github, tokens *secret.Secret
 	log            *slog.Logger
 }
 

@@ -57,7 +57,7 @@ func newRig(t *testing.T, github, server string) *rig {
 	env := storagetest.New(t)
 	r := &rig{deliveries: delivery.Store{DB: env.DynamoDB, Table: env.Table("DeliveriesTable")}, now: born, secrets: dir}
 	w := &webhooks{
-		deliveries: r.deliveries, github: secret.New(env.Config, github), server: secret.New(env.Config, server),
+		deliveries: r.deliveries, github: secret.New(env.Config, github), tokens: secret.New(env.Config, server),
 		log: slog.New(slog.NewJSONHandler(&r.log, nil)),
 	}
 	r.lambda = httpapi.NewLambda(routes(w), slog.New(slog.NewJSONHandler(io.Discard, nil)), func() time.Time { return r.now })
@@ -184,7 +184,7 @@ func TestGitLabsTokenNamesTheInstallation(t *testing.T) {
 	if answer := r.post(t, gitlabEvents, body, headers(tokenOf(t, olderSecret, "79"), "a")); answer.StatusCode != 200 || len(r.stored(t, "gitlab", "79")) != 1 {
 		t.Errorf("a token from before the rotation: got %+v", answer)
 	}
-	if n := strings.Count(r.log.String(), "webhook token of an older server secret"); n != 1 || !strings.Contains(r.log.String(), `"installation":"79"`) {
+	if n := strings.Count(r.log.String(), "webhook token of an older secret"); n != 1 || !strings.Contains(r.log.String(), `"installation":"79"`) {
 		t.Errorf("the log tells %d times of tokens of the older secret, want once of group 79: %s", n, r.log.String())
 	}
 	good := token(t, "77")

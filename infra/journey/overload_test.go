@@ -149,3 +149,25 @@ func TestBeyondItsRateTheExchangeRefusesAndThenGoesOn(t *testing.T) {
 	}
 	s.Do(t, refresh).Want(t, http.StatusOK)
 }
+
+// Requests that the authorizer refuses count at the gateway as well. With what
+// the template sets by default, hundreds of them leave room for everybody else.
+func TestRefusedExchangesShutNobodyOut(t *testing.T) {
+	t.Parallel()
+	s := Start(t, "THROTTLE=on")
+	const refused = 420 // three seconds at 140 a second
+	var sending sync.WaitGroup
+	for range 20 {
+		sending.Go(func() {
+			for range refused / 20 {
+				if resp, err := s.Try(Request{Method: "POST", Target: "/api/v1/access-token/refresh"}); err != nil || resp.Status != http.StatusForbidden {
+					t.Errorf("got %v, %v; want a refusal", resp, err)
+				}
+			}
+		})
+	}
+	for range 20 {
+		s.Do(t, Request{Method: "POST", Target: "/api/v1/access-token/refresh", Authorization: Bearer(s.APIKey)}).Want(t, http.StatusOK)
+	}
+	sending.Wait()
+}

@@ -59,8 +59,9 @@ UNATTENDED = {"CollectorFunction", "WorkerFunction", "JobsFunction", "AuditorFun
 # What each function may do beyond writing its own log: (action, resource, leading keys of the items or None for all).
 GRANTS = {
     "AuthorizerFunction": {
+        ("dynamodb:GetItem", "TokensTable.Arn", ("USER#*",)),
         ("dynamodb:BatchGetItem", "TokensTable.Arn", ("USER#*",)),
-        ("dynamodb:Query", "TokensTable.Arn", ("AUTHORITY",)),
+        ("dynamodb:Query", "TokensTable.Arn", ("AUTHORITY", "REVOKED#*")),
         ("dynamodb:GetItem", "OperationsTable.Arn", ("USER#*",)),
         ("dynamodb:BatchGetItem", "OperationsTable.Arn", ("USER#*",)),
         ("dynamodb:GetItem", "SessionsTable.Arn", ("SESSION#*",)),
@@ -69,9 +70,9 @@ GRANTS = {
         ("dynamodb:GetItem", "TokensTable.Arn", ("USER#*",)),
         ("dynamodb:PutItem", "TokensTable.Arn", ("USER#*",)),
         ("dynamodb:UpdateItem", "TokensTable.Arn", ("USER#*",)),
-        ("dynamodb:PutItem", "TokensTable.Arn", ("AUTHORITY",)),
+        ("dynamodb:PutItem", "TokensTable.Arn", ("REVOKED#*",)),
         ("dynamodb:Query", "${TokensTable.Arn}/index/by_name", ("USER#*",)),
-        ("dynamodb:Query", "SigningKeysTable.Arn", None),
+        ("dynamodb:Query", "SigningKeysTable.Arn", ("SIGNING",)),
         ("dynamodb:GetItem", "OperationsTable.Arn", ("USER#*",)),
     },
     "IdentityFunction": {
@@ -84,7 +85,7 @@ GRANTS = {
         ("dynamodb:UpdateItem", "OperationsTable.Arn", ("USER#*", "RENEWAL#*")),
         ("dynamodb:BatchGetItem", "OperationsTable.Arn", ("INSTALLATION#*",)),
         ("dynamodb:PutItem", "SessionsTable.Arn", ("SESSION#*", "STATE#*", "USER#*")),
-        ("dynamodb:UpdateItem", "SessionsTable.Arn", ("SESSION#*",)),
+        ("dynamodb:UpdateItem", "SessionsTable.Arn", ("SESSION#*", "ADDRESS#*")),
         ("secretsmanager:GetSecretValue", "ServerSecret", None),
         ("secretsmanager:GetSecretValue", "GithubClientSecret", None),
         ("secretsmanager:GetSecretValue", "GitlabAppSecret", None),
@@ -124,7 +125,7 @@ GRANTS = {
     },
     "WebhooksFunction": {
         ("dynamodb:PutItem", "DeliveriesTable.Arn", ("ID#*", "github#*", "gitlab#*")),
-        ("secretsmanager:GetSecretValue", "ServerSecret", None),
+        ("secretsmanager:GetSecretValue", "WebhookTokenSecret", None),
         ("secretsmanager:GetSecretValue", "GithubWebhookSecret", None),
     },
     "WorkerFunction": {
@@ -154,6 +155,7 @@ GRANTS = {
         ("dynamodb:PutItem", "SessionsTable.Arn", ("USER#*", "GROUP#*")),
         ("dynamodb:UpdateItem", "SessionsTable.Arn", ("USER#*", "GROUP#*")),
         ("secretsmanager:GetSecretValue", "ServerSecret", None),
+        ("secretsmanager:GetSecretValue", "WebhookTokenSecret", None),
         ("secretsmanager:GetSecretValue", "GithubClientSecret", None),
         ("secretsmanager:GetSecretValue", "GitlabAppSecret", None),
     },
@@ -221,6 +223,17 @@ GRANTS = {
         ("secretsmanager:GetSecretValue", "ServerSecret", None),
         ("secretsmanager:GetSecretValue", "GithubAppPrivateKey", None),
     },
+}
+
+# Writes that must not hand back the item as it was: of functions that may not read it. (function, table)
+BLIND_WRITES = {
+    ("IdentityFunction", "SessionsTable.Arn"), ("LoginFunction", "SessionsTable.Arn"), ("WebhooksFunction", "DeliveriesTable.Arn"),
+    ("WorkerFunction", "VcsTable.Arn"), ("AuditorFunction", "AuditTable.Arn"),
+}
+
+# What a function may name of an item that it updates, where that is less than all of it.
+ATTRIBUTES = {
+    ("IdentityFunction", "SessionsTable.Arn"): ["pk", "sk", "seen_at", "ended_at", "ttl", "ch_by", "ch_cred", "ch_req", "ch_src", "ch_at"],
 }
 
 # Who may remove anything at all.
@@ -300,8 +313,11 @@ def requests_are_throttled(template):
         equal(settings[key]["ThrottlingBurstLimit"], {"Ref": prefix + "BurstLimit"}, f"burst of {key}")
     acl = template["Resources"]["RefreshWebAcl"]
     equal(acl["Condition"], "HasWaf", "when there is a web ACL")
-    (rule,) = acl["Properties"]["Rules"]
-    equal(rule["Statement"]["RateBasedStatement"]["Limit"], {"Ref": "WafRefreshLimit"}, "rate of the web ACL")
+    rules = [rule["Fn::If"] for rule in acl["Properties"]["Rules"]]
+    equal([(condition, rule["Statement"]["RateBasedStatement"]["Limit"], rule["Statement"]["RateBasedStatement"]["AggregateKeyType"])
+           for condition, rule, _ in rules],
+          [("HasWafRefreshLimit", {"Ref": "WafRefreshLimit"}, "IP"), ("HasWafRequestLimit", {"Ref": "WafRequestLimit"}, "IP")],
+          "rates of the web ACL, by address")
     equal(template["Resources"]["RefreshWebAclAssociation"]["Condition"], "HasWaf", "when the web ACL is in front of the API")
 
 
@@ -377,11 +393,19 @@ def grants(template, function):
                 continue
             equal(statement["Effect"], "Allow", f"effect in the policy of {function}")
             keys = None
-            if "Condition" in statement:
-                (test, condition), = statement["Condition"].items()
-                equal(test, "ForAllValues:StringLike", f"condition of {function}")
-                equal(list(condition), ["dynamodb:LeadingKeys"], f"condition of {function}")
-                keys = tuple(condition["dynamodb:LeadingKeys"])
+            conditions = dict(statement.get("Condition", {}))
+            like = conditions.pop("ForAllValues:StringLike", {})
+            if like:
+                keys = tuple(like["dynamodb:LeadingKeys"])
+            at = (function, name_of(listed(statement["Resource"])[0]))
+            attributes = like.get("dynamodb:Attributes")
+            equal(attributes, ATTRIBUTES.get(at) if attributes or "dynamodb:UpdateItem" in listed(statement["Action"]) else None,
+                  f"attributes of {at}")
+            writes = {"dynamodb:PutItem", "dynamodb:UpdateItem"} & set(listed(statement["Action"]))
+            returns = conditions.pop("StringEqualsIfExists", None)
+            if returns or writes and at in BLIND_WRITES:
+                equal(returns, {"dynamodb:ReturnValues": ["NONE"]}, f"what a write hands back of {at}")
+            equal(conditions, {}, f"other conditions of {at}")
             for action in listed(statement["Action"]):
                 for resource in listed(statement["Resource"]):
                     found.add((action, name_of(resource), keys))
@@ -435,10 +459,12 @@ def tables_keep_data(template):
         equal(p["DeletionProtectionEnabled"], True, f"deletion protection of {name}")
         equal({a["AttributeName"]: a["AttributeType"] for a in p["AttributeDefinitions"]}, TABLES[name], f"attributes of {name}")
         equal(p["BillingMode"], "PAY_PER_REQUEST", f"billing of {name}")
-        equal(p["PointInTimeRecoverySpecification"], {"PointInTimeRecoveryEnabled": True}, f"recovery of {name}")
+        # Private signing keys that are removed must be gone at once.
+        forgets = name == "SigningKeysTable"
+        equal(p["PointInTimeRecoverySpecification"], {"PointInTimeRecoveryEnabled": not forgets}, f"recovery of {name}")
         equal(p["SSESpecification"], {"SSEEnabled": True, "SSEType": "KMS"}, f"encryption of {name}")
         equal(p["TimeToLiveSpecification"], {"AttributeName": "ttl", "Enabled": True}, f"expiry of {name}")
-        equal(p["StreamSpecification"], {"StreamViewType": "NEW_AND_OLD_IMAGES"}, f"stream of {name}")
+        equal(p.get("StreamSpecification"), None if forgets else {"StreamViewType": "NEW_AND_OLD_IMAGES"}, f"stream of {name}")
 
 
 def buckets_are_private(template):

@@ -44,6 +44,13 @@ def drop(path):
     return mutate
 
 
+def granted(document, role, sid):
+    """A statement of a role's policy, by its Sid."""
+    statements = at(document, ["Resources", role, "Properties", "Policies", 0, "PolicyDocument", "Statement"])
+    (found,) = [s for s in statements if s.get("Sid") == sid]
+    return found
+
+
 API = "Resources/Api/Properties"
 AUTHORIZER = API + "/Auth/Authorizers/Credentials"
 KV = "Resources/KvRole/Properties/Policies/0/PolicyDocument/Statement"
@@ -78,6 +85,15 @@ MISTAKES = {
     "collector of records": (rules.functions_may_do_what_is_written,
                              put("Resources/CollectorRole/Properties/Policies/0/PolicyDocument/Statement/3/Condition",
                                  {"ForAllValues:StringLike": {"dynamodb:LeadingKeys": ["github:*"]}})),
+    "verification keys by the function that makes tokens": (
+        rules.functions_may_do_what_is_written,
+        lambda d: granted(d, "TokensRole", "AnnounceRevocations")["Condition"]["ForAllValues:StringLike"].update(
+            {"dynamodb:LeadingKeys": ["AUTHORITY"]})),
+    "sessions handed back by a write": (rules.functions_may_do_what_is_written,
+                                        lambda d: granted(d, "IdentityRole", "KeepSessions")["Condition"].pop("StringEqualsIfExists")),
+    "owner of a session": (rules.functions_may_do_what_is_written,
+                           lambda d: granted(d, "IdentityRole", "KeepSessions")["Condition"]["ForAllValues:StringLike"].pop(
+                               "dynamodb:Attributes")),
     "removal by another": (rules.functions_may_do_what_is_written,
                            lambda d: at(d, KV.split("/"))[3]["Action"].append("s3:DeleteObject")),
     "managed policy": (rules.functions_may_do_what_is_written,

@@ -112,24 +112,30 @@ type resource struct {
 	Properties any
 }
 
-// Parse evaluates the text of a template.
-func Parse(yamlText []byte, o Options) (*Template, error) {
+// read decodes the text of a template, and makes the resolver of its functions.
+func read(yamlText []byte, o Options) (*document, *resolver, error) {
 	var node yaml.Node
 	if err := yaml.Unmarshal(yamlText, &node); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	if node.Kind == 0 {
-		return nil, fmt.Errorf("the template is empty")
+		return nil, nil, fmt.Errorf("the template is empty")
 	}
 	tree, err := plain(&node)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	var d document
 	if err := decode(tree, &d); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	r, err := d.resolver(o)
+	return &d, r, err
+}
+
+// Parse evaluates the text of a template.
+func Parse(yamlText []byte, o Options) (*Template, error) {
+	d, r, err := read(yamlText, o)
 	if err != nil {
 		return nil, err
 	}

@@ -14,6 +14,7 @@ import (
 	"github.com/opsplane/opsplane/shared/access"
 	"github.com/opsplane/opsplane/shared/attr"
 	"github.com/opsplane/opsplane/shared/fault"
+	"github.com/opsplane/opsplane/shared/ratelimit"
 )
 
 // Limits of a key.
@@ -27,7 +28,16 @@ const (
 	// keys and forgets them; keys that are made at the same moment may exceed
 	// it by as many.
 	MaxPerUser = 100
+	// maxListed bounds those besides that ended by themselves and are listed
+	// still: whoever makes one more has them all read.
+	maxListed = 10_000
 )
+
+// creations bounds how often a user may make a key: often enough to replace
+// every live key at once, right after making them. It bounds revocations as
+// well, since a key is revoked once: at most MaxPerUser more of keys that live.
+// So no revocation is ever refused, by which a leak is stopped.
+var creations = ratelimit.Limit{Name: "CREATE", Max: 2 * MaxPerUser, Window: 10 * time.Minute}
 
 // How long things last.
 const (

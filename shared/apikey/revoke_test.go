@@ -9,12 +9,13 @@ import (
 	"github.com/opsplane/opsplane/infra/storagetest"
 	"github.com/opsplane/opsplane/shared/apikey"
 	"github.com/opsplane/opsplane/shared/attr"
+	"github.com/opsplane/opsplane/shared/signing"
 )
 
 func TestRevokedKeyIsDeadToldAndGoneFromTheList(t *testing.T) {
 	t.Parallel()
 	h := newHouse(t)
-	_, k := h.create(t, "n")
+	k := h.used(t, "n")
 	if !k.LiveAt(now) {
 		t.Error("got a new key that is not live")
 	}
@@ -46,7 +47,7 @@ func TestRevokedKeyIsDeadToldAndGoneFromTheList(t *testing.T) {
 func TestRevokingAgainChangesNothing(t *testing.T) {
 	t.Parallel()
 	h := newHouse(t)
-	_, k := h.create(t, "n")
+	k := h.used(t, "n")
 	first := h.author(now)
 	for _, author := range []time.Duration{0, time.Hour} {
 		a := h.author(now.Add(author))
@@ -66,7 +67,7 @@ func TestRevokingAgainChangesNothing(t *testing.T) {
 func TestTwoRevocationsAtOnceAreOne(t *testing.T) {
 	t.Parallel()
 	h := newHouse(t)
-	_, k := h.create(t, "n")
+	k := h.used(t, "n")
 	var wg sync.WaitGroup
 	for range 8 {
 		wg.Go(func() {
@@ -96,27 +97,29 @@ func TestRevocationHoldsWhateverFails(t *testing.T) {
 		"no end of throttling":  {fault: storagetest.Fault{Kind: storagetest.Throttle}, fails: true},
 		"no end of lost answer": {fault: storagetest.Fault{Kind: storagetest.LoseAnswer}, fails: true},
 	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			h := newHouse(t)
-			_, k := h.create(t, "n")
-			c.fault.Operation = "TransactWriteItems"
-			h.faults.Add(c.fault)
-			err := h.faulty.Revoke(ctx, h.user, k.ID, h.author(now))
-			if c.fails != (err != nil) {
-				t.Errorf("got %v, want an error: %t", err, c.fails)
-			}
-			if errors.Is(err, apikey.ErrNotFound) {
-				t.Errorf("got %v of a key that exists", err)
-			}
-			// After a failure, whoever tries again gets there.
-			if err := h.Revoke(ctx, h.user, k.ID, h.author(now)); err != nil {
-				t.Fatal(err)
-			}
-			if n := h.revocations(t); n != 1 {
-				t.Errorf("got %d revocations, want 1", n)
-			}
-		})
+		for _, operation := range []string{"UpdateItem", "TransactWriteItems"} {
+			t.Run(operation+"/"+name, func(t *testing.T) {
+				t.Parallel()
+				h := newHouse(t)
+				k := h.used(t, "n")
+				c.fault.Operation = operation
+				h.faults.Add(c.fault)
+				err := h.faulty.Revoke(ctx, h.user, k.ID, h.author(now))
+				if c.fails != (err != nil) {
+					t.Errorf("got %v, want an error: %t", err, c.fails)
+				}
+				if errors.Is(err, apikey.ErrNotFound) {
+					t.Errorf("got %v of a key that exists", err)
+				}
+				// After a failure, whoever tries again gets there.
+				if err := h.Revoke(ctx, h.user, k.ID, h.author(now)); err != nil {
+					t.Fatal(err)
+				}
+				if n := h.revocations(t); n != 1 {
+					t.Errorf("got %d revocations, want 1", n)
+				}
+			})
+		}
 	}
 }
 
@@ -145,5 +148,119 @@ func TestRevocationWinsAgainstUses(t *testing.T) {
 	}
 	if err := h.MarkUsed(ctx, h.user, k.ID, h.author(now.Add(time.Hour))); !errors.Is(err, apikey.ErrRevoked) {
 		t.Errorf("got %v, want ErrRevoked", err)
+	}
+}
+
+func TestKeyWithoutALivingTokenIsRevokedInSilence(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		used bool
+		ends time.Duration // 0: never
+		at   time.Duration // of the revocation
+		told int
+	}{
+		"never exchanged":                    {false, 0, time.Hour, 0},
+		"never exchanged, with an end":       {false, time.Hour, time.Minute, 0},
+		"exchanged":                          {true, 0, time.Hour, 1},
+		"exchanged, ends later":              {true, time.Hour, time.Minute, 1},
+		"exchanged, ended just now":          {true, time.Hour, time.Hour + 30*time.Second, 1},
+		"exchanged, ended over a minute ago": {true, time.Hour, time.Hour + 62*time.Second, 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			h := newHouse(t)
+			n := apikey.New{User: h.user}
+			if c.ends > 0 {
+				n.ExpiresAt = now.Add(c.ends)
+			}
+			_, k, err := h.Create(ctx, n, h.author(now))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if c.used {
+				if err := h.MarkUsed(ctx, h.user, k.ID, h.author(now)); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if err := h.Revoke(ctx, h.user, k.ID, h.author(now.Add(c.at))); err != nil {
+				t.Fatal(err)
+			}
+			if got := h.revocations(t); got != c.told {
+				t.Errorf("got %d revocations told, want %d", got, c.told)
+			}
+			if got, err := h.Get(ctx, h.user, k.ID); err != nil || got.RevokedAt.IsZero() {
+				t.Errorf("got %+v, %v; want it revoked", got, err)
+			}
+		})
+	}
+}
+
+// Of a first exchange and a revocation that meet, either the exchange is
+// refused, or verifiers are told: at whatever moment the one comes upon the
+// other.
+func TestFirstExchangeThatMeetsARevocationIsRefusedOrTold(t *testing.T) {
+	t.Parallel()
+	for name, fault := range map[string]storagetest.Fault{
+		"before the revocation's first write":       {Operation: "UpdateItem", Nth: 1},
+		"before its second":                         {Operation: "TransactWriteItems", Nth: 1},
+		"the revocation's first answer was lost":    {Operation: "UpdateItem", Nth: 1, Kind: storagetest.LoseAnswer},
+		"the revocation's first request was lost":   {Operation: "UpdateItem", Nth: 1, Kind: storagetest.LoseRequest},
+		"the revocation's first request came twice": {Operation: "UpdateItem", Nth: 1, Kind: storagetest.Duplicate},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			h := newHouse(t)
+			_, k := h.create(t, "n")
+			var exchanged error
+			mark := sync.OnceFunc(func() { exchanged = h.MarkUsed(ctx, h.user, k.ID, h.author(now)) })
+			fault.Before = mark
+			h.faults.Add(fault)
+			if err := h.faulty.Revoke(ctx, h.user, k.ID, h.author(now)); err != nil {
+				t.Fatal(err)
+			}
+			mark() // where the revocation never made the second write
+			told := h.revocations(t)
+			if exchanged == nil && told != 1 {
+				t.Errorf("the key was exchanged, and %d revocations are told, want 1", told)
+			}
+			if exchanged != nil && !errors.Is(exchanged, apikey.ErrRevoked) {
+				t.Errorf("got %v, want ErrRevoked", exchanged)
+			}
+		})
+	}
+}
+
+func TestExchangesAndRevocationsAtOnceLeaveNoTokenUntold(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t)
+	const n = 24
+	var exchanged [n]bool
+	var ids [n]string
+	var wg sync.WaitGroup
+	for i := range n {
+		_, k := h.create(t, "n")
+		ids[i] = k.ID
+		wg.Go(func() {
+			err := h.MarkUsed(ctx, h.user, k.ID, h.author(now))
+			exchanged[i] = err == nil
+			if err != nil && !errors.Is(err, apikey.ErrRevoked) {
+				t.Error(err)
+			}
+		})
+		wg.Go(func() {
+			if err := h.Revoke(ctx, h.user, k.ID, h.author(now)); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	wg.Wait()
+	list, err := (&signing.Store{DB: h.DB, TokensTable: h.Table}).Revocations(ctx, signing.RevocationList(h.user), now)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, id := range ids {
+		if exchanged[i] != list.Has(id) {
+			t.Errorf("key %d: exchanged %t, told %t; want both or neither", i, exchanged[i], list.Has(id))
+		}
 	}
 }

@@ -14,10 +14,12 @@ import (
 	"github.com/opsplane/opsplane/shared/attr"
 	"github.com/opsplane/opsplane/shared/change"
 	"github.com/opsplane/opsplane/shared/fault"
+	"github.com/opsplane/opsplane/shared/ratelimit"
 )
 
 // Store keeps API keys in TokensTable: pk USER#<user id>, sk KEY#<key id>.
-// The index by_name has the keys that are not revoked.
+// The index by_name has the keys that are not revoked. Beside them lie the
+// counters of creations.
 type Store struct {
 	// DB is the table's client.
 	DB *dynamodb.Client
@@ -26,7 +28,8 @@ type Store struct {
 }
 
 // Create makes a key and answers its text, which cannot be had again. A limit
-// that is exceeded, or an end that is not in the future, is an Invalid fault.
+// that is exceeded, or an end that is not in the future, is an Invalid fault; too
+// many keys in a short time are a TooMany fault.
 func (s *Store) Create(ctx context.Context, n New, author change.Author) (string, Key, error) {
 	if n.Capabilities = access.Normalize(n.Capabilities); n.Capabilities == nil {
 		n.Capabilities = access.Set{}
@@ -35,6 +38,9 @@ func (s *Store) Create(ctx context.Context, n New, author change.Author) (string
 		return "", Key{}, err
 	}
 	if err := s.room(ctx, n.User, author.At); err != nil {
+		return "", Key{}, err
+	}
+	if err := s.count(ctx, n.User, author); err != nil {
 		return "", Key{}, err
 	}
 	secret, err := newSecret(n.User)
@@ -80,16 +86,31 @@ func (s *Store) room(ctx context.Context, user string, now time.Time) error {
 		FilterExpression:          aws.String("attribute_not_exists(expires_at) OR expires_at > :now"),
 		ExpressionAttributeValues: attr.Item{":pk": ItemKey(user, "")["pk"], ":now": attr.Time(now)},
 	})
-	for live := 0; pages.HasMorePages(); {
+	for live, listed := 0, 0; pages.HasMorePages(); {
 		page, err := pages.NextPage(ctx)
 		if err != nil {
 			return fmt.Errorf("count API keys: %w", err)
+		}
+		if listed += int(page.ScannedCount); listed >= maxListed {
+			return fault.Invalidf("TOO_MANY_KEYS", "%d API keys of this user have ended by themselves and are listed still: "+
+				"revoke them, or wait until they go, 30 days after their end", listed)
 		}
 		if live += int(page.Count); live >= MaxPerUser {
 			return fault.Invalidf("TOO_MANY_KEYS", "a user can have %d API keys: revoke one that is no longer used", MaxPerUser)
 		}
 	}
 	return nil
+}
+
+// count counts a creation; a TooMany fault if there were too many.
+func (s *Store) count(ctx context.Context, user string, author change.Author) error {
+	counters := ratelimit.Store{DB: s.DB, Table: s.Table}
+	wait, err := counters.Take(ctx, "USER#"+user, creations, author)
+	if err != nil || wait == 0 {
+		return err
+	}
+	return fault.TooManyf("TOO_MANY_NEW_KEYS", "a user can make %d API keys in %d minutes: use the ones that you have, or try again in %d seconds",
+		creations.Max, int(creations.Window.Minutes()), int((wait+time.Second-1)/time.Second)).After(wait)
 }
 
 // Get reads a key, revoked ones too, with everything that was answered before;
@@ -106,7 +127,8 @@ func (s *Store) Get(ctx context.Context, user, id string) (Key, error) {
 
 // MarkUsed records that the key was used at author.At, unless one of the
 // last UseInterval is recorded. A key that is revoked or gone is ErrRevoked. It is
-// safe to repeat.
+// safe to repeat. A token may be made for a key only if a use of it was recorded
+// before (see Revoke).
 func (s *Store) MarkUsed(ctx context.Context, user, id string, author change.Author) error {
 	values := attr.Item{
 		":at": attr.Time(author.At), ":before": attr.Time(author.At.Add(-UseInterval)),

@@ -21,6 +21,7 @@ import (
 	"github.com/opsplane/opsplane/shared/attr"
 	"github.com/opsplane/opsplane/shared/change"
 	"github.com/opsplane/opsplane/shared/fault"
+	"github.com/opsplane/opsplane/shared/signing"
 )
 
 var (
@@ -69,12 +70,22 @@ func (h *house) item(t *testing.T, key attr.Item) attr.Item {
 	return out.Item
 }
 
-// revocations counts what verifiers are told.
+// used makes a key and exchanges it, so that it may have a token.
+func (h *house) used(t *testing.T, name string) apikey.Key {
+	t.Helper()
+	_, k := h.create(t, name)
+	if err := h.MarkUsed(ctx, h.user, k.ID, h.author(now)); err != nil {
+		t.Fatal(err)
+	}
+	return k
+}
+
+// revocations counts what verifiers are told of the user's keys.
 func (h *house) revocations(t *testing.T) int {
 	t.Helper()
 	out, err := h.DB.Query(ctx, &dynamodb.QueryInput{
 		TableName: aws.String(h.Table), KeyConditionExpression: aws.String("pk = :pk"),
-		ExpressionAttributeValues: attr.Item{":pk": attr.String("AUTHORITY")},
+		ExpressionAttributeValues: attr.Item{":pk": signing.Revocation(h.user, "", h.author(now))["pk"]},
 	})
 	if err != nil {
 		t.Fatal(err)

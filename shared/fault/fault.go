@@ -33,6 +33,9 @@ const (
 	// Busy is a passing state: the same request may succeed later (503, with
 	// Retry-After).
 	Busy
+	// TooMany is a request of a caller who has made too many like it in a span
+	// of time (429, with Retry-After). Nothing was done.
+	TooMany
 )
 
 // Error is a refusal with the words for its caller.
@@ -45,8 +48,8 @@ type Error struct {
 	// Detail says in a sentence what was wrong and what to do next. It never
 	// holds a secret or an internal name.
 	Detail string
-	// RetryAfter is how long a Busy caller is asked to wait, where that is known;
-	// zero is a second.
+	// RetryAfter is how long the caller of a Busy or TooMany fault is asked to
+	// wait, where that is known; zero is a second.
 	RetryAfter time.Duration
 }
 
@@ -80,7 +83,12 @@ func Busyf(id, format string, args ...any) *Error {
 	return &Error{Kind: Busy, ID: id, Detail: fmt.Sprintf(format, args...)}
 }
 
-// After sets how long a Busy caller is asked to wait.
+// TooManyf makes a TooMany fault.
+func TooManyf(id, format string, args ...any) *Error {
+	return &Error{Kind: TooMany, ID: id, Detail: fmt.Sprintf(format, args...)}
+}
+
+// After sets how long the caller of a Busy or TooMany fault is asked to wait.
 func (e *Error) After(wait time.Duration) *Error {
 	e.RetryAfter = wait
 	return e

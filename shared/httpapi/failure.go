@@ -25,10 +25,11 @@ var answers = map[fault.Kind]struct {
 	fault.NotFound:  {http.StatusNotFound, false},
 	fault.TooLarge:  {http.StatusRequestEntityTooLarge, true},
 	fault.Busy:      {http.StatusServiceUnavailable, true},
+	fault.TooMany:   {http.StatusTooManyRequests, true},
 }
 
-// retryAfter is what a Busy answer asks its caller to wait, in whole seconds:
-// one, where the fault knows no better.
+// retryAfter is what a Busy or TooMany answer asks its caller to wait, in whole
+// seconds: one, where the fault knows no better.
 func retryAfter(f *fault.Error) string {
 	return strconv.FormatInt(int64(max(time.Second, f.RetryAfter+time.Second-1)/time.Second), 10)
 }
@@ -81,7 +82,7 @@ func writeFailure(w http.ResponseWriter, err error) {
 	if !ok {
 		a.status = http.StatusInternalServerError
 	}
-	if f.Kind == fault.Busy {
+	if f.Kind == fault.Busy || f.Kind == fault.TooMany {
 		w.Header().Set("Retry-After", retryAfter(f))
 	}
 	if !a.words {

@@ -64,6 +64,7 @@ func TestErrorsBecomeStatuses(t *testing.T) {
 		"not found":         {fault.ErrNotFound, 404, ""},
 		"too large":         {fault.TooLargef("BIG", "at most 1"), 413, `{"id":"BIG","data":"at most 1"}`},
 		"busy":              {fault.Busyf("BUSY", "again"), 503, `{"id":"BUSY","data":"again"}`},
+		"too many":          {fault.TooManyf("MANY", "wait"), 429, `{"id":"MANY","data":"wait"}`},
 		"throttled":         {fmt.Errorf("read opsplane-secret: %w", throttled), 503, `{"id":"THROTTLED","data":"storage is under more load than it admits: try again in a moment"}`},
 		"transaction":       {fmt.Errorf("write opsplane-secret: %w", conflict), 503, `{"id":"CONTENDED","data":"too many callers write the same at once: try again in a moment"}`},
 		"out of time":       {fmt.Errorf("read opsplane-secret: %w", context.DeadlineExceeded), 503, `{"id":"NO_ANSWER","data":"the server did not finish in time; a write may or may not have taken effect: read, then decide whether to write again"}`},
@@ -77,7 +78,7 @@ func TestErrorsBecomeStatuses(t *testing.T) {
 		if resp.StatusCode != c.status || resp.Body != c.body {
 			t.Errorf("%s: got %d %q, want %d %q", name, resp.StatusCode, resp.Body, c.status, c.body)
 		}
-		if retry := len(resp.MultiValueHeaders["Retry-After"]) > 0; retry != (c.status == 503) {
+		if retry := len(resp.MultiValueHeaders["Retry-After"]) > 0; retry != (c.status == 503 || c.status == 429) {
 			t.Errorf("%s: Retry-After present is %v", name, retry)
 		}
 		if (name == "internal" || name == "throttled") && !strings.Contains(log, "table opsplane-secret") {

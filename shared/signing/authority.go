@@ -8,22 +8,14 @@ import (
 	"time"
 
 	"github.com/opsplane/opsplane/shared/attr"
-	"github.com/opsplane/opsplane/shared/change"
 )
 
-// The partition that verifiers read whole. Revocations sort before
-// verification keys, so that one range from some time on has the revocations
-// since then and every key.
+// The partition of the verification keys, which verifiers read whole. No
+// caller can make it grow.
 const (
 	pkAuthority        = "AUTHORITY"
-	prefixRevocation   = "R#"
 	prefixVerification = "V#"
 )
-
-// RevocationWindow is how long a revocation is told to verifiers. A token may
-// be minted for a request that was let in just before its key was revoked, at
-// most 29 s later, and lives for 60 s.
-const RevocationWindow = 120 * time.Second
 
 // verification is a key that verifies.
 type verification struct {
@@ -34,21 +26,30 @@ type verification struct {
 
 func (v verification) validAt(now time.Time) bool { return v.until.IsZero() || now.Before(v.until) }
 
-// Authority is what a verifier must know, as it was when the reading began.
+// Authority is the keys that verify, as they were when the reading began.
 type Authority struct {
 	// ReadAt is when the reading began.
-	ReadAt  time.Time
-	keys    map[string]verification
-	revoked map[string]struct{}
+	ReadAt time.Time
+	keys   map[string]verification
 }
 
-// FreshAt reports whether the view may still be used. Times are compared as
-// wall clocks: the monotonic clock may stand still while a function's
-// environment is frozen. A view from the future is not fresh, as the clock
-// was set back.
+// FreshAt reports whether the view may be used without another word.
 func (a Authority) FreshAt(now time.Time) bool {
-	age := now.Round(0).Sub(a.ReadAt.Round(0))
-	return a.keys != nil && age >= 0 && age < SnapshotAge
+	return a.keys != nil && Within(a.ReadAt, now, SnapshotAge)
+}
+
+// BearableAt reports whether the view may be used where it cannot be read anew.
+func (a Authority) BearableAt(now time.Time) bool {
+	return a.keys != nil && Within(a.ReadAt, now, StaleAge)
+}
+
+// Within reports whether what was read at a time is less than age old. Times
+// are compared as wall clocks: the monotonic clock may stand still while a
+// function's environment is frozen. What was read in the future is not, as the
+// clock was set back.
+func Within(readAt, now time.Time, age time.Duration) bool {
+	old := now.Round(0).Sub(readAt.Round(0))
+	return old >= 0 && old < age
 }
 
 // Key answers the verification key with this id, if it is good at now.
@@ -57,53 +58,23 @@ func (a Authority) Key(kid string, now time.Time) (ed25519.PublicKey, bool) {
 	return v.public, ok && v.validAt(now)
 }
 
-// Revoked reports whether the API key was revoked within RevocationWindow.
-func (a Authority) Revoked(apiKey string) bool {
-	_, ok := a.revoked[apiKey]
-	return ok
-}
-
-// Authority reads what verifiers must know at now, with one query (more only
-// if it exceeds 1 MB). The reading is strongly consistent: it has every
-// revocation that was answered before it began.
+// Authority reads the verification keys at now, with one query. The reading is
+// strongly consistent: it has every rotation that was answered before it began.
 func (s *Store) Authority(ctx context.Context, now time.Time) (Authority, error) {
-	a := Authority{ReadAt: now, keys: map[string]verification{}, revoked: map[string]struct{}{}}
-	items, err := s.query(ctx, s.TokensTable, pkAuthority, revocationKey(now.Add(-RevocationWindow), ""))
+	a := Authority{ReadAt: now, keys: map[string]verification{}}
+	items, err := s.query(ctx, s.TokensTable, pkAuthority, prefixVerification)
 	if err != nil {
-		return Authority{}, fmt.Errorf("read authority: %w", err)
+		return Authority{}, fmt.Errorf("read verification keys: %w", err)
 	}
 	for _, item := range items {
 		r := attr.Read(item)
-		sk := r.String("sk")
-		if kid, ok := strings.CutPrefix(sk, prefixVerification); ok {
-			a.keys[kid] = verification{public: r.Bytes("public"), until: r.Time("verify_until")}
-		} else {
-			a.revoked[r.String("key")] = struct{}{}
-		}
+		kid := strings.TrimPrefix(r.String("sk"), prefixVerification)
+		a.keys[kid] = verification{public: r.Bytes("public"), until: r.Time("verify_until")}
 		if err := r.Err(); err != nil {
-			return Authority{}, fmt.Errorf("decode authority %s: %w", sk, err)
+			return Authority{}, fmt.Errorf("decode verification key %s: %w", kid, err)
 		}
 	}
 	return a, nil
-}
-
-// Revocation is the item that tells verifiers of a revoked API key. It is to
-// be written in the transaction that revokes the key.
-func Revocation(apiKey string, author change.Author) attr.Item {
-	item := attr.Item{
-		"pk":  attr.String(pkAuthority),
-		"sk":  attr.String(revocationKey(author.At, apiKey)),
-		"key": attr.String(apiKey),
-		"ttl": attr.Time(author.At.Add(RevocationWindow)),
-	}
-	author.AddTo(item)
-	return item
-}
-
-// revocationKey sorts revocations by time. Twelve digits last for 30,000
-// years.
-func revocationKey(at time.Time, apiKey string) string {
-	return fmt.Sprintf("%s%012d#%s", prefixRevocation, at.Unix(), apiKey)
 }
 
 func verificationKey(kid string) attr.Item {

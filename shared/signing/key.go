@@ -23,10 +23,14 @@ import (
 // How the keys hand over. Tokens live for 60 s, and a signer may go on with
 // the keys that it read 60 s ago.
 const (
-	// SnapshotAge is how old a verifier's view of the Authority may be,
-	// counted from before it was read. It is the bound within which a
-	// revoked key's tokens end.
+	// SnapshotAge is how old a verifier's view of the Authority, or of
+	// Revocations, may be, counted from before it was read. It is the bound
+	// within which a revoked key's tokens end.
 	SnapshotAge = 5 * time.Second
+	// StaleAge is how old a verifier's view of the Authority may be while it
+	// cannot be read. It is the bound within which tokens of a compromised
+	// signing key end at such a time. There is none for revocations.
+	StaleAge = 30 * time.Second
 	// SignerAge is how old a signer's view of the signing keys may be.
 	SignerAge = 60 * time.Second
 	// lead is the time between publishing a verification key and the first

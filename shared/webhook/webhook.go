@@ -30,7 +30,7 @@ const Purpose = "gitlab-webhook"
 // Token answers the secret token of a GitLab installation's webhook: 64
 // hexadecimal digits, of which the first 16 are the installation and the others
 // an HMAC of it. So a token names whom it is for, and no table of tokens is
-// kept. key is derived from the server's secret; installation is a positive
+// kept. key is derived from the secret of these tokens; installation is a positive
 // 63-bit number. Another text gives no token.
 func Token(key []byte, installation string) (string, bool) {
 	id, err := strconv.ParseInt(installation, 10, 64)

@@ -64,7 +64,7 @@ func (s *stack) makeSecrets() error {
 	if err := os.MkdirAll(s.Path(state.Secrets), 0o700); err != nil {
 		return err
 	}
-	for _, name := range []string{state.GitHubWebhookSecret, state.ServerSecret} {
+	for _, name := range []string{state.GitHubWebhookSecret, state.ServerSecret, state.WebhookTokenSecret} {
 		file := filepath.Join(state.Secrets, name)
 		_, err := os.Stat(s.Path(file))
 		if errors.Is(err, fs.ErrNotExist) {

@@ -46,6 +46,8 @@ const (
 	GitHubAppKey = "github-app-private-key"
 	// ServerSecret seals what the stack hands out.
 	ServerSecret = "opsplane-serversecret"
+	// WebhookTokenSecret makes the webhook tokens of GitLab groups.
+	WebhookTokenSecret = "opsplane-webhooktokensecret"
 )
 
 const (
@@ -66,7 +68,7 @@ func made() []string {
 	}
 	for _, name := range []string{
 		APIKey, URL, Description, ServersLog,
-		filepath.Join(Secrets, GitHubWebhookSecret), filepath.Join(Secrets, GitHubAppKey), filepath.Join(Secrets, ServerSecret),
+		filepath.Join(Secrets, GitHubWebhookSecret), filepath.Join(Secrets, GitHubAppKey), filepath.Join(Secrets, ServerSecret), filepath.Join(Secrets, WebhookTokenSecret),
 	} {
 		paths = append(paths, name, name+partial)
 	}

@@ -36,11 +36,11 @@ func (s *stack) signer() (signer, error) {
 	if err != nil {
 		return signer{}, err
 	}
-	server, err := s.secret("opsplane-serversecret")
+	tokens, err := s.secret("opsplane-webhooktokensecret")
 	if err != nil {
 		return signer{}, err
 	}
-	key, err := secret.Derive(server, webhook.Purpose)
+	key, err := secret.Derive(tokens, webhook.Purpose)
 	if err != nil {
 		return signer{}, err
 	}

@@ -1,0 +1,177 @@
+package main
+
+import (
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/google/uuid"
+
+	"github.com/opsplane/opsplane/infra/storagetest"
+	"github.com/opsplane/opsplane/shared/access"
+	"github.com/opsplane/opsplane/shared/signing"
+)
+
+// flood tells verifiers of n revoked keys of a user.
+func (h *house) flood(t *testing.T, user string, n int) {
+	t.Helper()
+	for i := range n {
+		item := signing.Revocation(user, fmt.Sprint("flood-", i), h.author())
+		if _, err := h.keys.DB.PutItem(ctx, &dynamodb.PutItemInput{TableName: aws.String(h.keys.Table), Item: item}); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+var unreadable = map[string]storagetest.Kind{
+	"throttled": storagetest.Throttle, "server error": storagetest.ServerError, "no answer": storagetest.LoseRequest, "unreachable": storagetest.Refuse,
+}
+
+func TestTokensOfOthersAreGoodWhateverOneUserRevokes(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t)
+	text, k := h.key(t)
+	token := h.token(t, text)
+	dead := func() string { text, k := h.key(t); token := h.token(t, text); h.revoke(t, k); return token }()
+	// One that shares the list, and fills it: by far more than a reading takes in.
+	flooder := uuid.NewString()
+	for signing.RevocationList(flooder) != signing.RevocationList(h.owner.ID) {
+		flooder = uuid.NewString()
+	}
+	h.flood(t, flooder, 300)
+	h.allowed(t, "Bearer "+token, nil)
+	// One reading of each list, and one of the key, in five seconds.
+	calls := h.count(func() {
+		for range 100 {
+			if _, ok := h.allowed(t, "Bearer "+token, nil); !ok {
+				t.Fatal("a token is refused for what another user has revoked")
+			}
+		}
+	})
+	if calls != 0 {
+		t.Errorf("got %d calls for 100 tokens of one key within 5 s, want none", calls)
+	}
+	if _, ok := h.allowed(t, "Bearer "+dead, nil); ok {
+		t.Error("a revoked key's token is accepted, since the list is too long")
+	}
+	h.revoke(t, k)
+	h.clock.add(signing.SnapshotAge)
+	if _, ok := h.allowed(t, "Bearer "+token, nil); ok {
+		t.Error("a token is accepted 5 s after its key was revoked, since the list is too long")
+	}
+}
+
+func TestTokensAreJudgedByTheirKeysWhereTheListIsUnread(t *testing.T) {
+	t.Parallel()
+	for name, kind := range unreadable {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			h := newHouse(t)
+			text, k := h.key(t)
+			token := h.token(t, text)
+			h.allowed(t, "Bearer "+token, nil)
+			h.faults.Add(storagetest.Fault{Operation: "Query", Kind: kind})
+			for range 20 { // 20 s: longer than any list is good for
+				h.clock.add(time.Second)
+				if _, ok := h.allowed(t, "Bearer "+token, nil); !ok {
+					t.Fatal("a good token is refused")
+				}
+			}
+			h.revoke(t, k)
+			h.clock.add(signing.SnapshotAge)
+			if _, ok := h.allowed(t, "Bearer "+token, nil); ok {
+				t.Error("the token is accepted 5 s after its key was revoked")
+			}
+		})
+	}
+}
+
+// What cannot be judged at all is not let in, and nothing else suffers.
+func TestTokenWhoseKeyIsUnreadTooIsNotLetIn(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t)
+	text, _ := h.key(t)
+	token := h.token(t, text)
+	h.allowed(t, "Bearer "+token, nil)
+	h.clock.add(signing.SnapshotAge)
+	h.faults.Add(storagetest.Fault{Operation: "Query", Kind: storagetest.Throttle})
+	h.faults.Add(storagetest.Fault{Operation: "GetItem", Kind: storagetest.Throttle})
+	if _, err := h.handle(ctx, event("Bearer "+token, nil)); err == nil {
+		t.Error("got an answer about a token of which nothing can be read")
+	}
+}
+
+func TestKeysThatVerifyAreKeptForAWhileWhereTheyAreUnread(t *testing.T) {
+	t.Parallel()
+	for name, kind := range unreadable {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			h := newHouse(t)
+			text, _ := h.key(t)
+			token := h.token(t, text)
+			h.allowed(t, "Bearer "+token, nil)
+			h.rotate(t, signing.Compromised)
+			h.faults.Add(storagetest.Fault{Operation: "Query", Kind: kind})
+			h.clock.add(signing.StaleAge - time.Millisecond)
+			if _, ok := h.allowed(t, "Bearer "+token, nil); !ok {
+				t.Error("a token is refused on a word of 30 s ago, while no other can be had")
+			}
+			h.clock.add(time.Second)
+			if _, err := h.handle(ctx, event("Bearer "+token, nil)); err == nil {
+				t.Error("got an answer on a word of over 30 s ago")
+			}
+			h.faults.Clear()
+			h.clock.add(time.Second)
+			if _, ok := h.allowed(t, "Bearer "+token, nil); ok {
+				t.Error("a token of a compromised key is accepted, though the new word can be read")
+			}
+		})
+	}
+}
+
+// A partition that throttles is not kept busy by those who cannot read it.
+func TestWhatCannotBeReadIsAskedForOnceASecond(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t)
+	text, _ := h.key(t)
+	token := h.token(t, text)
+	h.allowed(t, "Bearer "+token, nil)
+	h.clock.add(signing.SnapshotAge)
+	h.faults.Clear()
+	h.faults.Add(storagetest.Fault{Operation: "Query", Kind: storagetest.Throttle})
+	const attempts = 3 // of the client
+	for second := range 3 {
+		for range 50 {
+			if _, ok := h.allowed(t, "Bearer "+token, nil); !ok {
+				t.Fatal("a good token is refused")
+			}
+		}
+		if got, most := h.faults.Calls("Query"), 2*attempts*(second+1); got > most {
+			t.Errorf("got %d queries after %d s, want at most %d", got, second+1, most)
+		}
+		h.clock.add(time.Second)
+	}
+}
+
+func TestKeysThatWereAskedForAreForgottenInTime(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t)
+	_, k := h.key(t)
+	caller := access.Caller{User: k.User, Key: k.ID}
+	full := map[string]finding{}
+	for i := range maxChecked {
+		full[fmt.Sprint(i)] = finding{}
+	}
+	h.revoked.checked = full
+	if revoked, err := h.revoked.check(ctx, caller, h.clock.now()); revoked || err != nil {
+		t.Errorf("got %t, %v; want a good key", revoked, err)
+	}
+	if n := len(h.revoked.checked); n > maxChecked {
+		t.Errorf("got %d keys remembered, want at most %d", n, maxChecked)
+	}
+	if revoked, err := h.revoked.check(ctx, access.Caller{User: k.User, Key: uuid.NewString()}, h.clock.now()); !revoked || err != nil {
+		t.Errorf("got %t, %v of a key that does not exist; want it refused", revoked, err)
+	}
+}
