@@ -49,10 +49,7 @@ func (d Delivery) item() attr.Item {
 func decode(item attr.Item) (Delivery, error) {
 	r := attr.Read(item)
 	lane, place := r.String("pk"), r.String("sk")
-	vcs, installation, _ := strings.Cut(lane, "#")
-	if installation == "-" {
-		installation = ""
-	}
+	vcs, installation := ofLane(lane)
 	at, _, _ := strings.Cut(place, "#")
 	arrived, err := strconv.ParseInt(at, 10, 64)
 	d := Delivery{
