@@ -163,7 +163,11 @@ func (o *Operator) deliveryDismiss(ctx context.Context, args []string) error {
 	if err != nil {
 		return err
 	}
-	if err := o.deliveries().Dismiss(ctx, d, "operator:"+o.Name); err != nil {
+	err = o.deliveries().Dismiss(ctx, d, "operator:"+o.Name)
+	if errors.Is(err, delivery.ErrNotParked) {
+		return fault.Invalidf("NOT_PARKED", "%s: delivery show --vcs %s %s", err, d.VCS, printable(d.ID))
+	}
+	if err != nil {
 		return err
 	}
 	return o.say("delivery %s is dismissed; to have it processed all the same: delivery redeliver --vcs %s %[1]s", printable(d.ID), d.VCS)

@@ -79,7 +79,7 @@ func (s Store) revive(ctx context.Context, key Key, id string, now time.Time, co
 }
 
 // ErrNotParked is answered for a delivery that cannot be dismissed.
-var ErrNotParked = fault.Invalidf("NOT_PARKED", "the delivery is not parked: only what has failed, and is not being tried, can be dismissed")
+var ErrNotParked = errors.New("the delivery is not parked: only what has failed, and is not being tried, can be dismissed")
 
 // Dismiss ends a parked delivery that nobody is to try again, and keeps its
 // problem; by is who says so. It is still listed, and can be redelivered.
