@@ -78,7 +78,7 @@ func (w *webhooks) acceptGitHub(ctx context.Context, call httpapi.Call, p post) 
 	if p.id != "" {
 		p.id = delivery.ID(e.Installation, p.id)
 	}
-	return httpapi.Empty{}, w.accept(ctx, call, "github", e, p)
+	return httpapi.Empty{}, w.accept(ctx, call, "github", e, p, e.Timeless())
 }
 
 // signed refuses a delivery that is not signed with any word of GitHub's webhook
@@ -116,7 +116,8 @@ func (w *webhooks) acceptGitLab(ctx context.Context, call httpapi.Call, p post) 
 	}
 	p.id = delivery.ID(installation, p.id)
 	e, _ := vcsevent.GitLab(p.event, installation, p.body)
-	return httpapi.Empty{}, w.accept(ctx, call, "gitlab", e, p)
+	// Who can send a copy has the group's token, and needs none.
+	return httpapi.Empty{}, w.accept(ctx, call, "gitlab", e, p, false)
 }
 
 // contentID is the id of a delivery that comes without one: it is known by its
@@ -176,8 +177,8 @@ func configured(err error) error {
 }
 
 // accept stores a delivery. One that is stored already is acknowledged again,
-// and tried again if it is stuck.
-func (w *webhooks) accept(ctx context.Context, call httpapi.Call, vcs string, e vcsevent.Event, p post) error {
+// and tried again if it is stuck. A timeless one is told from a copy by its body.
+func (w *webhooks) accept(ctx context.Context, call httpapi.Call, vcs string, e vcsevent.Event, p post, timeless bool) error {
 	if p.event == "" || len(p.event) > maxEvent {
 		return fault.Invalidf("INVALID_HEADER", "the header that names the event is missing or longer than %d bytes", maxEvent)
 	}
@@ -187,7 +188,7 @@ func (w *webhooks) accept(ctx context.Context, call httpapi.Call, vcs string, e 
 	}
 	_, err := w.deliveries.Accept(ctx, delivery.Delivery{
 		VCS: vcs, ID: p.id, Event: e.Name, Action: e.Action, Installation: e.Installation, Repository: e.Repository,
-		ReceivedAt: call.Now.Truncate(time.Millisecond),
+		ReceivedAt: call.Now.Truncate(time.Millisecond), Timeless: timeless,
 	}, p.body)
 	return err
 }

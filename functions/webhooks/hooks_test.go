@@ -32,7 +32,7 @@ func TestEachHookHasIDsOfItsOwn(t *testing.T) {
 					}
 				}
 			}
-			for installation, want := range map[string]string{"": "-.a", "42": "42.a", "43": "43.a"} {
+			for installation, want := range map[string]string{"": "none.a", "42": "42.a", "43": "43.a"} {
 				if list := r.stored(t, "github", installation); len(list) != 1 || list[0].ID != want {
 					t.Errorf("of %q: %+v, want %s", installation, list, want)
 				}
@@ -191,4 +191,30 @@ func FuzzPost(f *testing.F) {
 			t.Fatal(refused)
 		}
 	})
+}
+
+// TestCopyOfALossIsToldFromTheHostsOwn sends what GitHub has signed once again
+// under another id.
+func TestCopyOfALossIsToldFromTheHostsOwn(t *testing.T) {
+	r := newRig(t, "github", "server")
+	const loss = `{"action":"removed","installation":{"id":42,"account":{"login":"acme"}},"repositories_removed":[{"id":7}]}`
+	for _, p := range []struct{ id, event, body string }{
+		{"a", "installation_repositories", loss},
+		{"a", "installation_repositories", loss},
+		{"b", "installation_repositories", loss},
+		{"c", "star", loss},
+		{"d", "pull_request", appBody},
+		{"e", "pull_request", appBody},
+	} {
+		headers := fromGitHub(p.body, p.id)
+		headers["X-GitHub-Event"] = p.event
+		if answer := r.post(t, githubEvents, p.body, headers); answer.StatusCode != 200 {
+			t.Fatalf("got %+v", answer)
+		}
+	}
+	for id, want := range map[string]bool{"42.a": false, "42.b": true, "42.c": false, "42.d": false, "42.e": false} {
+		if d, err := r.deliveries.Get(t.Context(), "github", id); err != nil || d.Repeated != want {
+			t.Errorf("%s: repeated %t, %v", id, d.Repeated, err)
+		}
+	}
 }

@@ -154,5 +154,8 @@ func (w *worker) try(ctx context.Context, d *delivery.Delivery) (o outcome, err 
 	if err != nil {
 		return outcome{}, err
 	}
+	if d.Repeated {
+		e.Changes = doubted(e.Changes)
+	}
 	return outcome{concerned: len(e.Changes) > 0, skipped: e.Skipped}, w.keep(ctx, author, d, e.Changes)
 }

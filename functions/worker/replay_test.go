@@ -86,3 +86,38 @@ func TestDeletionOfAStarRemovesNoRepository(t *testing.T) {
 		}
 	}
 }
+
+// TestCopyOfALossIsAskedOfTheHostInsteadOfBelieved sends again what once took a
+// repository and what once gave it: a refresh is to say what is true.
+func TestCopyOfALossIsAskedOfTheHostInsteadOfBelieved(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct{ first, then, event string }{
+		"taken, and given back": {taken("infra"), given("infra"), "installation_repositories"},
+		"given, and taken":      {given("infra"), taken("infra"), "installation_repositories"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			r := newRig(t)
+			send := func(id, body string, after time.Duration) delivery.Delivery {
+				d := github(id, c.event, after)
+				d.Timeless = true
+				if invoke(t, r.worker, r.arrive(t, d, body)) != 1 {
+					t.Fatal("not done")
+				}
+				return r.state(t, d)
+			}
+			send("a", c.first, 0)
+			if got := send("b", c.then, time.Hour); got.Repeated {
+				t.Error("the second body is taken for the first")
+			}
+			want := r.stored(t, "github", "42")
+			if got := send("c", c.first, 30*24*time.Hour); !got.Repeated || got.State != delivery.Done {
+				t.Errorf("the copy: %+v", got)
+			}
+			got := r.stored(t, "github", "42")
+			if gone, instead := lack(want, got), lack(got, want); len(gone) > 0 || !slices.Equal(instead, []string{"task REPO_REFRESH"}) {
+				t.Errorf("lost %q, and instead %q", gone, instead)
+			}
+		})
+	}
+}

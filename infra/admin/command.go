@@ -37,7 +37,7 @@ func commands() []command {
 		{"delivery show", "--vcs V [--body] ID", "show a delivery, or what was sent", (*Operator).deliveryShow},
 		{"delivery redeliver", "--vcs V ID", "have a delivery processed again", (*Operator).deliveryRedeliver},
 		{"delivery dismiss", "--vcs V ID", "end a delivery that has failed: nobody tries it any more, and it is not told of", (*Operator).deliveryDismiss},
-		{"delivery dismiss-stuck", "--vcs V --installation N", "dismiss all stuck deliveries of an installation; N is - for those that name none", (*Operator).deliveryDismissStuck},
+		{"delivery dismiss-stuck", "--vcs V --installation N", "dismiss all stuck deliveries of an installation; N is none for those that name none", (*Operator).deliveryDismissStuck},
 		{"audit list", "[--vcs V --installation N] [--user NAME | --actor A] [--action A] [--key K | --repository N] [--from T] [--to T] [--limit 50]", "list who changed what, the newest first: in an installation, by an actor, or else what belongs to no installation", (*Operator).auditList},
 		{"seed", "", "make what a new local stack begins with, and write its API key to standard output", (*Operator).seedCommand},
 	}

@@ -183,7 +183,10 @@ func (o *Operator) deliveryDismissStuck(ctx context.Context, args []string) erro
 	if err := errors.Join(vcs.check(), required(fs, "installation")); err != nil {
 		return err
 	}
-	list, err := o.deliveries().StuckOf(ctx, vcs.text, strings.TrimPrefix(*installation, "-"))
+	if *installation == "none" {
+		*installation = ""
+	}
+	list, err := o.deliveries().StuckOf(ctx, vcs.text, *installation)
 	if err != nil {
 		return err
 	}
@@ -216,7 +219,7 @@ func (o *Operator) oneDelivery(ctx context.Context, fs *flag.FlagSet, args []str
 	}
 	d, err := o.deliveries().Get(ctx, vcs.text, rest[0])
 	if errors.Is(err, fault.ErrNotFound) {
-		return d, fault.Invalidf("NO_SUCH_DELIVERY", "there is no delivery %.80q of %s; an id is the installation, a dot and the host's id; they are kept for %d days: delivery list --vcs %[2]s --installation N",
+		return d, fault.Invalidf("NO_SUCH_DELIVERY", "there is no delivery %.80q of %s; an id is the installation (or none), a dot and the host's id; they are kept for %d days: delivery list --vcs %[2]s --installation N",
 			rest[0], vcs.text, int(delivery.Keep.Hours()/24))
 	}
 	return d, err

@@ -59,6 +59,10 @@ type Delivery struct {
 	Applied int
 	// Problem is why the last try failed or why it was ignored, for operators.
 	Problem string
+	// Timeless says, to Accept alone, that what the body tells has no time of the
+	// host's. Repeated says of such a one that the same body had come before, under
+	// another id: it may be a copy that somebody sends.
+	Timeless, Repeated bool
 	// ProcessedAt is when the last try ended, whole seconds.
 	ProcessedAt time.Time
 	// NextTry is when a parked one is tried again, to the millisecond; zero if
@@ -69,17 +73,17 @@ type Delivery struct {
 	redelivered int64 // how often: tries of another life have no say
 }
 
-// ID is the id of a delivery: the installation that it is for, "-" for none, a
-// dot, and the host's id. A host's own id is not enough: GitHub sends an event
+// ID is the id of a delivery: the installation that it is for, or "none", a dot,
+// and the host's id. A host's own id is not enough: GitHub sends an event
 // under one id to each webhook that asks for it, to that of a repository, which
 // names no installation, and to the App's. And whoever owns a GitLab group could
 // take an id before another group's delivery comes with it.
 func ID(installation, host string) string { return hook(installation) + "." + host }
 
-// hook is what tells the deliveries of an installation from all others.
+// hook names an installation, or that there is none.
 func hook(installation string) string {
 	if installation == "" {
-		return "-"
+		return "none"
 	}
 	return installation
 }
@@ -103,6 +107,9 @@ const (
 	// Keep is how long a delivery is kept, and how long one that comes again is
 	// recognised. GitHub lets a delivery be sent again for three days.
 	Keep = 30 * 24 * time.Hour
+	// Remember is how long the body of a Timeless delivery is recognised. It is much
+	// longer than a delivery is kept: who has a copy may wait.
+	Remember = 400 * 24 * time.Hour
 	// Lease is how long a delivery that has arrived, or was begun, is left to
 	// whoever was woken by it before it is due: much longer than a worker lives.
 	Lease = 10 * time.Minute
@@ -126,4 +133,9 @@ func (d Delivery) Key() Key {
 }
 
 // Lane answers the lane of an installation, or that of deliveries without one.
-func Lane(vcs, installation string) string { return vcs + "#" + hook(installation) }
+func Lane(vcs, installation string) string {
+	if installation == "" {
+		installation = "-"
+	}
+	return vcs + "#" + installation
+}

@@ -25,8 +25,9 @@ type Store struct {
 // Accept stores a delivery that has just arrived, and its body, in one
 // transaction. It reports whether the delivery is new. One whose id is stored
 // already changes nothing, unless that one is stuck or was dismissed: then it is
-// processed again, as the host has sent it again for that. A body that compresses
-// to more than MaxBody is a TooLarge fault.
+// processed again, as the host has sent it again for that. A Timeless one whose
+// body came before, under another id, is stored as Repeated. A body that
+// compresses to more than MaxBody is a TooLarge fault.
 func (s Store) Accept(ctx context.Context, d Delivery, body []byte) (bool, error) {
 	packed, err := pack(body)
 	if err != nil {
@@ -48,10 +49,18 @@ func (s Store) Accept(ctx context.Context, d Delivery, body []byte) (bool, error
 		}
 		puts = append(puts, s.put(item, condition))
 	}
+	if d.Timeless && !d.Repeated {
+		item := d.bodyKey(body)
+		item["ttl"] = attr.Time(d.ReceivedAt.Add(Remember))
+		puts = append(puts, s.put(item, unknown))
+	}
 	// GitHub sends nothing a second time by itself.
 	switch err := awsclient.Transact(ctx, s.DB, puts); {
 	case awsclient.ConditionFailed(err, 1):
 		return false, s.again(ctx, d, err)
+	case d.Timeless && !d.Repeated && awsclient.ConditionFailed(err, len(puts)-1):
+		d.Repeated = true
+		return s.Accept(ctx, d, body)
 	case err != nil:
 		return false, fmt.Errorf("store delivery: %w", err)
 	}

@@ -56,7 +56,7 @@ func TestInstallationsTakeTurnsInTheListOfWhatIsParked(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	all := "77.001 42.005 -.006 43.007 77.002 42.008 77.003 77.004 90.020 91.022 90.021"
+	all := "77.001 42.005 none.006 43.007 77.002 42.008 77.003 77.004 90.020 91.022 90.021"
 	for _, limit := range []int{1, 2, 4, 5, 8, 10, 100} {
 		list, err := s.Parked(t.Context(), limit)
 		want := strings.Join(strings.Fields(all)[:min(limit, 11)], " ")
@@ -65,7 +65,7 @@ func TestInstallationsTakeTurnsInTheListOfWhatIsParked(t *testing.T) {
 		}
 	}
 	stuck, err := s.Stuck(t.Context())
-	if err != nil || fmt.Sprint(stuck) != "[github 77: 4 github 42: 2 github -: 1 github 43: 1]" || !stuck[0].Since.Equal(born.Add(time.Second)) {
+	if err != nil || fmt.Sprint(stuck) != "[github 77: 4 github 42: 2 github none: 1 github 43: 1]" || !stuck[0].Since.Equal(born.Add(time.Second)) {
 		t.Errorf("stuck: %v, %v", stuck, err)
 	}
 	if waiting, err := s.Waiting(t.Context()); err != nil || fmt.Sprint(waiting) != "[github 90: 2 github 91: 1]" {

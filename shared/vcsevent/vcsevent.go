@@ -40,6 +40,23 @@ type Event struct {
 	Skipped []string
 }
 
+// Timeless reports whether the event gives repositories or takes them without
+// telling when: it counts as of its arrival, and so would a copy of it that is
+// sent later.
+func (e Event) Timeless() bool {
+	for _, c := range e.Changes {
+		switch c := c.(type) {
+		case *RepositoriesGone:
+			return true
+		case *RepositoriesListed:
+			if c.At.IsZero() {
+				return true
+			}
+		}
+	}
+	return false
+}
+
 // Change is a fact: *InstallationSeen, *InstallationRenamed, *RepositorySeen,
 // *RepositoriesListed, *RepositoriesGone, *ProjectsMoved or *PullRequestSeen.
 type Change interface{ change() }
@@ -130,8 +147,8 @@ type RepositoriesGone struct {
 	Version
 }
 
-// ProjectsMoved tells that projects of a GitLab group may have come, gone or
-// moved, and not which ones.
+// ProjectsMoved tells that projects of a group may have come, gone or moved, and
+// not which ones.
 type ProjectsMoved struct{}
 
 // PullRequestSeen tells all of a pull or merge request.
