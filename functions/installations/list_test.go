@@ -236,6 +236,25 @@ func TestPullRequestShowsWhatTheHostTold(t *testing.T) {
 	}
 }
 
+func TestPullRequestListLeavesOutWhatItsHostHasNotTold(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	p := pullrequest.PullRequest{Repository: "7", Number: 17, State: pullrequest.Open, BaseBranch: "main", Branch: "topic"} // GitLab's, without a commit
+	if err := r.pullRequests.Apply(t.Context(), author(), "github", "42", p, "1", r.repositories.NotEmptied("github", "42", p.Repository, "1")); err != nil {
+		t.Fatal(err)
+	}
+	nested := repository.Seen{ID: "7", Owner: "acme", Name: "platform/deep"}
+	if err := r.repositories.Apply(t.Context(), author(), "github", "42", nested, "1"); err != nil {
+		t.Fatal(err)
+	}
+	var got json.RawMessage
+	r.get(t, pulls, &got)
+	const want = `{"pull_requests":[{"base_branch":"main","branch":"topic","name":"platform/deep","owner":"acme","pull_number":17,"repository":7,"state":"open"}]}`
+	if string(got) != want {
+		t.Errorf("got  %s\nwant %s", got, want)
+	}
+}
+
 func TestPullRequestsFollowTheNamesOfTheirRepositories(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)

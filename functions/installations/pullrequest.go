@@ -17,7 +17,7 @@ import (
 // left out.
 type pullRequestRow struct {
 	BaseBranch string      `json:"base_branch"`
-	BaseSHA    string      `json:"base_sha"`
+	BaseSHA    string      `json:"base_sha,omitempty"`
 	Branch     string      `json:"branch"`
 	MergedAt   string      `json:"merged_at,omitempty"`
 	MergedSHA  string      `json:"merged_sha,omitempty"`
@@ -25,7 +25,7 @@ type pullRequestRow struct {
 	Owner      string      `json:"owner"`
 	PullNumber int64       `json:"pull_number"`
 	Repository json.Number `json:"repository"`
-	SHA        string      `json:"sha"`
+	SHA        string      `json:"sha,omitempty"`
 	State      string      `json:"state"`
 	Title      string      `json:"title,omitempty"`
 	User       string      `json:"user,omitempty"`

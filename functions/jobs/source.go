@@ -178,7 +178,7 @@ func (g gitlab) one(ctx context.Context, installation, id string) (*repository.S
 		return nil, fmt.Errorf("%w: %w", errNoGroup, err)
 	}
 	p, err := client.Project(ctx, id)
-	if errors.Is(err, vcshost.ErrGone) || err == nil && !strings.HasPrefix(p.Owner+"/", group.FullPath+"/") {
+	if errors.Is(err, vcshost.ErrGone) || err == nil && !strings.HasPrefix(p.Owner+"/"+p.Name, group.FullPath+"/") {
 		return nil, nil
 	}
 	if err != nil {

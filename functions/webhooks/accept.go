@@ -24,7 +24,9 @@ type post struct {
 	event string
 	// id is the host's; proof its signature or token.
 	id, proof string
-	body      []byte
+	// media and encoding are what the host says of the body.
+	media, encoding string
+	body            []byte
 }
 
 // maxEvent bounds the name of an event, in bytes.
@@ -49,6 +51,7 @@ func decodeGitLab(r *http.Request) (post, error) {
 // nobody but the host.
 func decode(r *http.Request, p post) (post, error) {
 	var err error
+	p.media, p.encoding = r.Header.Get("Content-Type"), r.Header.Get("Content-Encoding")
 	if p.body, err = io.ReadAll(r.Body); err != nil {
 		return post{}, fault.Invalidf("INVALID_BODY", "the body could not be read")
 	}
@@ -57,7 +60,14 @@ func decode(r *http.Request, p post) (post, error) {
 
 // acceptGitHub stores a delivery that GitHub has signed.
 func (w *webhooks) acceptGitHub(ctx context.Context, call httpapi.Call, p post) (httpapi.Empty, error) {
-	if err := w.signed(ctx, call.Now, p); err != nil {
+	err := w.signed(ctx, call.Now, p)
+	if errors.Is(err, fault.ErrForbidden) && p.packed() {
+		return httpapi.Empty{}, errPacked // what is compressed may arrive otherwise than it was signed
+	}
+	if err == nil {
+		err = p.plain()
+	}
+	if err != nil {
 		return httpapi.Empty{}, err
 	}
 	if p.event == "ping" {
@@ -65,7 +75,10 @@ func (w *webhooks) acceptGitHub(ctx context.Context, call httpapi.Call, p post) 
 	}
 	// What cannot be read is kept all the same: the worker says why.
 	e, _ := vcsevent.GitHub(p.event, p.body)
-	return httpapi.Empty{}, w.accept(ctx, call, "github", e, p)
+	if p.id != "" {
+		p.id = delivery.ID(e.Installation, p.id)
+	}
+	return httpapi.Empty{}, w.accept(ctx, call, "github", e, p, e.Timeless())
 }
 
 // signed refuses a delivery that is not signed with any word of GitHub's webhook
@@ -92,17 +105,19 @@ func (w *webhooks) acceptGitLab(ctx context.Context, call httpapi.Call, p post) 
 		return httpapi.Empty{}, fault.ErrForbidden
 	}
 	installation, err := w.installation(ctx, call.Now, p.proof)
+	if err == nil {
+		err = p.plain()
+	}
 	if err != nil {
 		return httpapi.Empty{}, err
 	}
 	if p.id == "" {
 		p.id = contentID(p)
 	}
-	// Whoever owns a group has a token: without the installation before it, an id
-	// could be taken before another group's delivery comes with it.
-	p.id = installation + "." + p.id
+	p.id = delivery.ID(installation, p.id)
 	e, _ := vcsevent.GitLab(p.event, installation, p.body)
-	return httpapi.Empty{}, w.accept(ctx, call, "gitlab", e, p)
+	// Who can send a copy has the group's token, and needs none.
+	return httpapi.Empty{}, w.accept(ctx, call, "gitlab", e, p, false)
 }
 
 // contentID is the id of a delivery that comes without one: it is known by its
@@ -161,8 +176,9 @@ func configured(err error) error {
 	return err
 }
 
-// accept stores a delivery. One that is stored already is acknowledged again.
-func (w *webhooks) accept(ctx context.Context, call httpapi.Call, vcs string, e vcsevent.Event, p post) error {
+// accept stores a delivery. One that is stored already is acknowledged again,
+// and tried again if it is stuck. A timeless one is told from a copy by its body.
+func (w *webhooks) accept(ctx context.Context, call httpapi.Call, vcs string, e vcsevent.Event, p post, timeless bool) error {
 	if p.event == "" || len(p.event) > maxEvent {
 		return fault.Invalidf("INVALID_HEADER", "the header that names the event is missing or longer than %d bytes", maxEvent)
 	}
@@ -172,7 +188,7 @@ func (w *webhooks) accept(ctx context.Context, call httpapi.Call, vcs string, e 
 	}
 	_, err := w.deliveries.Accept(ctx, delivery.Delivery{
 		VCS: vcs, ID: p.id, Event: e.Name, Action: e.Action, Installation: e.Installation, Repository: e.Repository,
-		ReceivedAt: call.Now.Truncate(time.Millisecond),
+		ReceivedAt: call.Now.Truncate(time.Millisecond), Timeless: timeless,
 	}, p.body)
 	return err
 }

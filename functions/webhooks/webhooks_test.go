@@ -224,11 +224,12 @@ func TestTokenOfASecretThatWasReadElsewhereIsTaken(t *testing.T) {
 func TestProvenDeliveryWithoutNamesIsToldWhatIsMissing(t *testing.T) {
 	r := newRig(t, "github", "server")
 	for name, headers := range map[string]map[string]string{
-		"no event":      {"X-GitHub-Event": ""},
-		"long event":    {"X-GitHub-Event": strings.Repeat("e", maxEvent+1)},
-		"no delivery":   {"X-GitHub-Delivery": ""},
-		"long delivery": {"X-GitHub-Delivery": strings.Repeat("d", delivery.MaxID+1)},
-		"odd delivery":  {"X-GitHub-Delivery": "a#b"},
+		"no event":       {"X-GitHub-Event": ""},
+		"long event":     {"X-GitHub-Event": strings.Repeat("e", maxEvent+1)},
+		"no delivery":    {"X-GitHub-Delivery": ""},
+		"long delivery":  {"X-GitHub-Delivery": strings.Repeat("d", delivery.MaxID+1)},
+		"odd delivery":   {"X-GitHub-Delivery": "a#b"},
+		"odd as a whole": {"X-GitHub-Delivery": strings.Repeat("d", delivery.MaxID-2)}, // the installation counts
 	} {
 		all := fromGitHub(body, "a")
 		for name, value := range headers {
@@ -293,7 +294,8 @@ func TestReplayUnderAnotherIDIsAnotherDelivery(t *testing.T) {
 			t.Fatalf("got %+v", answer)
 		}
 	}
-	// What it tells has a version: the worker's tests say that it changes nothing.
+	// What it tells has a version, and what it is its body says: see the tests of
+	// the worker and of the decoders.
 	if list := r.stored(t, "github", "42"); len(list) != 2 {
 		t.Errorf("stored %+v", list)
 	}

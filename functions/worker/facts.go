@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -34,6 +35,19 @@ const (
 	// happened since.
 	lateness = 10 * time.Minute
 )
+
+// doubted are the facts of a delivery that may be a copy of an older one: which
+// repositories the installation has is asked of the host, and not taken from it.
+func doubted(changes []vcsevent.Change) []vcsevent.Change {
+	kept := slices.DeleteFunc(slices.Clone(changes), func(c vcsevent.Change) bool {
+		switch c.(type) {
+		case *vcsevent.RepositoriesGone, *vcsevent.RepositoriesListed:
+			return true
+		}
+		return false
+	})
+	return append(kept, &vcsevent.ProjectsMoved{})
+}
 
 // version orders facts as texts. What tells no time is as of the arrival.
 func version(v vcsevent.Version, d delivery.Delivery) string {

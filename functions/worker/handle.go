@@ -30,11 +30,8 @@ const answerTime = 5 * time.Second
 // takes longer must not keep the time from its neighbours.
 const share = 20 * time.Second
 
-// Bounds of a scheduled run.
-const (
-	maxDue   = 100  // deliveries tried
-	maxStuck = 1000 // deliveries counted
-)
+// maxDue is how many deliveries a scheduled run tries.
+const maxDue = 100
 
 // handle processes the deliveries of a stream event, those of a repository in
 // their order, or, woken by the schedule, those that are due. A delivery that
@@ -134,10 +131,11 @@ func (w *worker) sweep(ctx context.Context, run *tally) error {
 		failures <- w.process(ctx, run, w.deliveries.BeginDue, e.key)
 		return nil
 	})
-	stuck, err := w.deliveries.Stuck(ctx, maxStuck)
-	run.Stuck = len(stuck)
+	stuck, err := w.deliveries.Stuck(ctx)
+	run.stuck(stuck, w.now())
 	failures <- err
-	run.Waiting, err = w.deliveries.Waiting(ctx, maxStuck)
+	waiting, err := w.deliveries.Waiting(ctx)
+	run.waiting(waiting)
 	failures <- err
 	close(failures)
 	var all []error

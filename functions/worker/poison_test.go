@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"log/slog"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -241,5 +242,26 @@ func TestGroupIsInstalledByItsFirstDeliveryEvenAnUnreadableOne(t *testing.T) {
 				t.Errorf("after: %+v, %v", i, err)
 			}
 		})
+	}
+}
+
+func TestWhatIsLeftOutOfADeliveryIsSaidAndTheRestIsKept(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	var log strings.Builder
+	r.log = slog.New(slog.NewJSONHandler(&log, nil))
+	d := github("a", "installation_repositories", 0)
+	body := `{"action":"added","installation":{"id":42,"account":{"login":"acme"}},"repositories_added":[{"id":8},{"id":9,"full_name":"acme/new","private":true}]}`
+	if n := invoke(t, r.worker, r.arrive(t, d, body)); n != 1 {
+		t.Fatal("not done")
+	}
+	if got := r.state(t, d); got.State != delivery.Done || !strings.Contains(got.Problem, "left out: repositories_added.0.full_name is missing") {
+		t.Errorf("%s: %s", got.State, got.Problem)
+	}
+	if got := strings.Join(r.stored(t, "github", "42"), "; "); got != "installation acme installed; repository 9 acme/new  private" {
+		t.Errorf("kept %s", got)
+	}
+	if !strings.Contains(log.String(), `"msg":"left out"`) || !strings.Contains(log.String(), "repositories_added.0.full_name") {
+		t.Errorf("log %s", log.String())
 	}
 }

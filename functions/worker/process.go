@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"runtime/debug"
+	"strings"
 	"time"
 
 	"github.com/opsplane/opsplane/shared/change"
@@ -27,6 +28,27 @@ var (
 // nothing is said of deliveries that tell nothing.
 const nothing = "it tells nothing that this server keeps"
 
+// outcome is what a try has come to.
+type outcome struct {
+	// concerned says that the delivery told something.
+	concerned bool
+	// skipped is what of it was left out, and why.
+	skipped []string
+}
+
+// text is what is kept of the outcome for operators.
+func (o outcome) text() string {
+	var parts []string
+	if !o.concerned {
+		parts = append(parts, nothing)
+	}
+	if len(o.skipped) > 0 {
+		parts = append(parts, "left out: "+strings.Join(o.skipped, "; "))
+	}
+	text := strings.Join(parts, "; ")
+	return text[:min(len(text), maxProblem)]
+}
+
 // process does one delivery, whatever was done of it before. Its error is that
 // the outcome could not be written.
 func (w *worker) process(ctx context.Context, run *tally, begin func(context.Context, delivery.Key, time.Time) (delivery.Delivery, error), key delivery.Key) error {
@@ -37,21 +59,22 @@ func (w *worker) process(ctx context.Context, run *tally, begin func(context.Con
 	if err != nil {
 		return err
 	}
-	concerned, applied := false, d.Applied
+	var o outcome
+	applied := d.Applied
 	switch {
 	case d.Tries > delivery.MaxTries:
 		err = errTried
 	case d.Begun > maxDeaths:
 		err = errDeadly
 	default:
-		concerned, err = w.within(ctx, &d)
+		o, err = w.within(ctx, &d)
 	}
 	if ctx.Err() != nil {
 		return ctx.Err() // time is over: it is not the delivery's fault
 	}
 	if err != nil && d.Applied > applied { // a list that is too long for one try
 		_, err = w.deliveries.Continue(ctx, d, w.now())
-	} else if d, err = w.end(ctx, d, concerned, err); err == nil {
+	} else if d, err = w.end(ctx, d, o, err); err == nil {
 		run.count(d, w.now())
 	}
 	if errors.Is(err, delivery.ErrOver) {
@@ -61,15 +84,18 @@ func (w *worker) process(ctx context.Context, run *tally, begin func(context.Con
 }
 
 // end writes what became of a try.
-func (w *worker) end(ctx context.Context, d delivery.Delivery, concerned bool, problem error) (delivery.Delivery, error) {
+func (w *worker) end(ctx context.Context, d delivery.Delivery, o outcome, problem error) (delivery.Delivery, error) {
 	if problem != nil {
 		return w.park(ctx, d, problem)
 	}
-	text := nothing
-	if d.State = delivery.Ignored; concerned {
-		d.State, text = delivery.Done, ""
+	if d.State = delivery.Ignored; o.concerned {
+		d.State = delivery.Done
 	}
-	return d, w.deliveries.Finish(ctx, d, d.State, text, w.now())
+	if len(o.skipped) > 0 {
+		w.log.LogAttrs(ctx, slog.LevelWarn, "left out", slog.String("vcs", d.VCS), slog.String("installation", d.Installation),
+			slog.String("delivery", d.ID), slog.String("event", d.Event), slog.Any("skipped", o.skipped))
+	}
+	return d, w.deliveries.Finish(ctx, d, d.State, o.text(), w.now())
 }
 
 // maxProblem bounds what is kept of an error, in bytes.
@@ -90,13 +116,13 @@ func (w *worker) park(ctx context.Context, d delivery.Delivery, problem error) (
 }
 
 // within tries a delivery for its share of time.
-func (w *worker) within(ctx context.Context, d *delivery.Delivery) (concerned bool, err error) {
+func (w *worker) within(ctx context.Context, d *delivery.Delivery) (o outcome, err error) {
 	own, cancel := context.WithTimeout(ctx, w.share)
 	defer cancel()
-	if concerned, err = w.try(own, d); err != nil && own.Err() != nil {
+	if o, err = w.try(own, d); err != nil && own.Err() != nil {
 		err = fmt.Errorf("it has used up its %s: %w", w.share, err)
 	}
-	return concerned, err
+	return o, err
 }
 
 // caught turns a panic into an error, so that the others of the batch are done.
@@ -106,18 +132,18 @@ func caught(err *error) {
 	}
 }
 
-// try has a delivery's effect, and reports whether it has any.
-func (w *worker) try(ctx context.Context, d *delivery.Delivery) (concerned bool, err error) {
+// try has a delivery's effect.
+func (w *worker) try(ctx context.Context, d *delivery.Delivery) (o outcome, err error) {
 	defer caught(&err)
 	author := change.Author{Principal: "webhook:" + d.VCS, Credential: d.ID, Request: telemetry.Invocation(ctx), At: d.ReceivedAt}
 	if d.VCS == "gitlab" { // nothing else tells that the group's webhook works, whatever it has sent
 		if err := w.facts.installations.Delivered(ctx, author, d.VCS, d.Installation); err != nil {
-			return false, err
+			return outcome{}, err
 		}
 	}
 	body, err := w.deliveries.Body(ctx, *d)
 	if err != nil {
-		return false, err
+		return outcome{}, err
 	}
 	var e vcsevent.Event
 	if d.VCS == "gitlab" {
@@ -126,7 +152,10 @@ func (w *worker) try(ctx context.Context, d *delivery.Delivery) (concerned bool,
 		e, err = vcsevent.GitHub(d.Event, body)
 	}
 	if err != nil {
-		return false, err
+		return outcome{}, err
 	}
-	return len(e.Changes) > 0, w.keep(ctx, author, d, e.Changes)
+	if d.Repeated {
+		e.Changes = doubted(e.Changes)
+	}
+	return outcome{concerned: len(e.Changes) > 0, skipped: e.Skipped}, w.keep(ctx, author, d, e.Changes)
 }

@@ -20,10 +20,17 @@ type tally struct {
 	Parked  int `json:"parked"`
 	// Due is how many were found due, Stuck how many wait for an operator, and
 	// Waiting how many are parked until their next try; they are counted by
-	// scheduled runs alone.
-	Due     int `json:"due"`
-	Stuck   int `json:"stuck"`
-	Waiting int `json:"waiting"`
+	// scheduled runs alone. StuckOf and WaitingOf say of which installations these
+	// are.
+	Due       int      `json:"due"`
+	Stuck     int      `json:"stuck"`
+	Waiting   int      `json:"waiting"`
+	StuckOf   []string `json:"stuck_of,omitempty"`
+	WaitingOf []string `json:"waiting_of,omitempty"`
+	// NewlyStuck is how many installations an operator is to be told of: those whose
+	// first stuck delivery was given up a moment ago, or that ago and a number of
+	// days.
+	NewlyStuck int `json:"newly_stuck"`
 	// Lag is the longest time from a delivery's arrival to its end.
 	Lag time.Duration `json:"-"`
 }
@@ -43,12 +50,47 @@ func (t *tally) count(d delivery.Delivery, end time.Time) {
 	t.Lag = max(t.Lag, end.Sub(d.ReceivedAt))
 }
 
+const (
+	// named is how many installations a run names.
+	named = 20
+	// moment is how long an installation counts as newly stuck: two periods of the
+	// alarm, so that one run in it has certainly counted it.
+	moment = 10 * time.Minute
+	// reminder is after what time it counts again.
+	reminder = 24 * time.Hour
+)
+
+// stuck notes what is stuck as of a time.
+func (t *tally) stuck(list []delivery.Backlog, now time.Time) {
+	t.Stuck, t.StuckOf = sum(list)
+	for _, b := range list {
+		if age := now.Sub(b.Since); age < 0 || age%reminder < moment {
+			t.NewlyStuck++
+		}
+	}
+}
+
+// waiting notes what waits for its next try.
+func (t *tally) waiting(list []delivery.Backlog) { t.Waiting, t.WaitingOf = sum(list) }
+
+// sum is how many deliveries there are, and of which installations: the first of
+// the list.
+func sum(list []delivery.Backlog) (count int, of []string) {
+	for _, b := range list {
+		if count += b.Count; len(of) < named {
+			of = append(of, b.String())
+		}
+	}
+	return count, of
+}
+
 var metrics = []telemetry.Metric{
 	{Name: "done", Unit: "Count"},
 	{Name: "ignored", Unit: "Count"},
 	{Name: "parked", Unit: "Count"},
 	{Name: "due", Unit: "Count"},
 	{Name: "stuck", Unit: "Count"},
+	{Name: "newly_stuck", Unit: "Count"},
 	{Name: "waiting", Unit: "Count"},
 	{Name: "lag_ms", Unit: "Milliseconds"},
 }
@@ -57,8 +99,14 @@ var metrics = []telemetry.Metric{
 func (w *worker) report(ctx context.Context, run *tally, err error) {
 	attrs := []slog.Attr{
 		slog.Int("done", run.Done), slog.Int("ignored", run.Ignored), slog.Int("parked", run.Parked),
-		slog.Int("due", run.Due), slog.Int("stuck", run.Stuck), slog.Int("waiting", run.Waiting),
+		slog.Int("due", run.Due), slog.Int("stuck", run.Stuck), slog.Int("newly_stuck", run.NewlyStuck), slog.Int("waiting", run.Waiting),
 		slog.Int64("lag_ms", run.Lag.Milliseconds()), slog.String("request_id", telemetry.Invocation(ctx)), telemetry.Metrics(w.now(), metrics...),
+	}
+	if run.Stuck > 0 {
+		attrs = append(attrs, slog.Any("stuck_of", run.StuckOf))
+	}
+	if run.Waiting > 0 {
+		attrs = append(attrs, slog.Any("waiting_of", run.WaitingOf))
 	}
 	level := slog.LevelInfo
 	if err != nil {

@@ -59,8 +59,8 @@ func (o *Operator) deliveryList(ctx context.Context, args []string) error {
 	return nil
 }
 
-// deliveryParked lists what is parked, of all installations: first what nobody
-// tries any more.
+// deliveryParked lists what is parked, of all installations in turns: first what
+// nobody tries any more.
 func (o *Operator) deliveryParked(ctx context.Context, args []string) error {
 	fs := flags("delivery parked")
 	limit := limitFlag(fs)
@@ -76,6 +76,9 @@ func (o *Operator) deliveryParked(ctx context.Context, args []string) error {
 	}
 	if len(list) == 0 {
 		o.note("There are none.")
+	}
+	if len(list) == *limit {
+		o.note("There may be more: --limit N, at most %d", maxListed)
 	}
 	for _, d := range list {
 		next := "stuck"
@@ -137,7 +140,7 @@ func (o *Operator) deliveryShow(ctx context.Context, args []string) error {
 	case !d.NextTry.IsZero():
 		return o.say("next try at %s", shown(d.NextTry))
 	case d.State == delivery.Parked:
-		return o.say("stuck: nobody tries it any more; once its cause is gone: delivery redeliver --vcs %s %s", d.VCS, printable(d.ID))
+		return o.say("stuck: nobody tries it any more; once its cause is gone: delivery redeliver --vcs %s %s; if it is of no concern: delivery dismiss", d.VCS, printable(d.ID))
 	}
 	return nil
 }
@@ -154,6 +157,56 @@ func (o *Operator) deliveryRedeliver(ctx context.Context, args []string) error {
 	return o.say("delivery %s is processed again; what comes of it: delivery show --vcs %s %[1]s", printable(d.ID), d.VCS)
 }
 
+// deliveryDismiss ends a delivery that has failed.
+func (o *Operator) deliveryDismiss(ctx context.Context, args []string) error {
+	d, err := o.oneDelivery(ctx, flags("delivery dismiss"), args)
+	if err != nil {
+		return err
+	}
+	err = o.deliveries().Dismiss(ctx, d, "operator:"+o.Name)
+	if errors.Is(err, delivery.ErrNotParked) {
+		return fault.Invalidf("NOT_PARKED", "%s: delivery show --vcs %s %s", err, d.VCS, printable(d.ID))
+	}
+	if err != nil {
+		return err
+	}
+	return o.say("delivery %s is dismissed; to have it processed all the same: delivery redeliver --vcs %s %[1]s", printable(d.ID), d.VCS)
+}
+
+// deliveryDismissStuck ends what is stuck of an installation.
+func (o *Operator) deliveryDismissStuck(ctx context.Context, args []string) error {
+	fs := flags("delivery dismiss-stuck")
+	vcs, installation := vcsFlag(fs), fs.String("installation", "", "")
+	if _, err := parse(fs, args); err != nil {
+		return err
+	}
+	if err := errors.Join(vcs.check(), required(fs, "installation")); err != nil {
+		return err
+	}
+	if *installation == "none" {
+		*installation = ""
+	}
+	list, err := o.deliveries().StuckOf(ctx, vcs.text, *installation)
+	if err != nil {
+		return err
+	}
+	if len(list) == 0 {
+		o.note("There are none.")
+	}
+	for _, d := range list {
+		switch err := o.deliveries().Dismiss(ctx, d, "operator:"+o.Name); {
+		case errors.Is(err, delivery.ErrNotParked):
+			continue // it was redelivered meanwhile
+		case err != nil:
+			return err
+		}
+		if err := o.say("dismissed  %s  %s  %s", printable(d.ID), event(d), printable(d.Problem)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // oneDelivery reads the flag --vcs and an id, and finds the delivery.
 func (o *Operator) oneDelivery(ctx context.Context, fs *flag.FlagSet, args []string) (delivery.Delivery, error) {
 	vcs := vcsFlag(fs)
@@ -166,7 +219,7 @@ func (o *Operator) oneDelivery(ctx context.Context, fs *flag.FlagSet, args []str
 	}
 	d, err := o.deliveries().Get(ctx, vcs.text, rest[0])
 	if errors.Is(err, fault.ErrNotFound) {
-		return d, fault.Invalidf("NO_SUCH_DELIVERY", "there is no delivery %.80q of %s; they are kept for %d days: delivery list --vcs %[2]s --installation N",
+		return d, fault.Invalidf("NO_SUCH_DELIVERY", "there is no delivery %.80q of %s; an id is the installation (or none), a dot and the host's id; they are kept for %d days: delivery list --vcs %[2]s --installation N",
 			rest[0], vcs.text, int(delivery.Keep.Hours()/24))
 	}
 	return d, err

@@ -53,14 +53,51 @@ func TestDeliveriesAreListedShownAndRedelivered(t *testing.T) {
 	r.must("delivery parked --limit 1", "stuck ")
 	r.must("delivery show --vcs github a-1", "stuck: nobody tries it any more")
 	r.refused("delivery show --vcs gitlab a-1", "no delivery")
+	r.must("delivery dismiss --vcs github a-1", "a-1 is dismissed")
+	r.must("delivery show --vcs github a-1", "cannot be read; dismissed by operator:")
+	r.must("delivery list --vcs github --installation 42 --state dismissed", "a-1")
+	r.refused("delivery dismiss --vcs github a-1", "not parked")
+	if out, err := r.run("delivery parked"); err != nil || out != "" {
+		t.Errorf("parked: %q, %v", out, err)
+	}
 	for _, line := range []string{
 		"delivery list", "delivery show --vcs github", "delivery list --vcs github --limit 0", "delivery redeliver a-1",
 		"delivery list --vcs git", "delivery show --vcs GitHub a-1", "delivery list --vcs github --state over", "delivery list --vcs github --before yesterday",
-		"delivery parked --limit 1001", "delivery parked a-1",
+		"delivery parked --limit 1001", "delivery parked a-1", "delivery dismiss --vcs github", "delivery dismiss-stuck --vcs github",
+		"delivery dismiss-stuck --installation 42", "delivery dismiss-stuck --vcs github --installation 42 a-1",
 	} {
 		if _, err := r.run(line); err == nil {
 			t.Errorf("%s is understood", line)
 		}
+	}
+}
+
+func TestStuckDeliveriesOfAnInstallationAreDismissedTogether(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	store := delivery.Store{DB: r.env.DynamoDB, Table: r.operator.Tables.Deliveries}
+	for _, d := range []delivery.Delivery{{Installation: "77", ID: "77.a"}, {Installation: "77", ID: "77.b"}, {Installation: "78", ID: "78.a"}, {ID: "none.a"}} {
+		d.VCS, d.Event, d.ReceivedAt = "gitlab", "Push Hook", time.Now()
+		if _, err := store.Accept(t.Context(), d, []byte("x")); err != nil {
+			t.Fatal(err)
+		}
+		begun, err := store.Begin(t.Context(), d.Key(), time.Now())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := store.GiveUp(t.Context(), begun, "cannot be read", time.Now()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if out := r.must("delivery dismiss-stuck --vcs gitlab --installation 77", "dismissed  77.a"); strings.Count(out, "\n") != 1 || !strings.Contains(out, "77.b") {
+		t.Errorf("dismissed %q", out)
+	}
+	if out := r.must("delivery parked", "78.a"); strings.Contains(out, "77.") {
+		t.Errorf("parked %q", out)
+	}
+	r.must("delivery dismiss-stuck --vcs gitlab --installation none", "dismissed  none.a")
+	if out, err := r.run("delivery dismiss-stuck --vcs gitlab --installation 77"); err != nil || out != "" || r.notes.Len() == 0 {
+		t.Errorf("none is stuck: %q, %v, notes %q", out, err, r.notes.String())
 	}
 }
 

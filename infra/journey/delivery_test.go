@@ -48,15 +48,16 @@ func TestRedeliveryWakesTheWorker(t *testing.T) {
 		if resp.StatusCode != http.StatusOK {
 			t.Fatalf("%s: %s", id, resp.Status)
 		}
+		kept := map[string]string{"read-" + in: in + "." + id, "unreadable-" + in: "none." + id}[id]
 		processed := func() bool { // tries are counted anew
-			out := s.Admin(t, "delivery", "show", "--vcs", "github", id)
+			out := s.Admin(t, "delivery", "show", "--vcs", "github", kept)
 			return strings.Contains(out, c.state) && strings.Contains(out, "tries 1")
 		}
 		await(t, id+" processed", processed)
-		s.Admin(t, "delivery", "redeliver", "--vcs", "github", id)
+		s.Admin(t, "delivery", "redeliver", "--vcs", "github", kept)
 		await(t, id+" processed again", processed)
 	}
-	if out := s.Admin(t, "delivery", "parked"); !strings.Contains(out, "unreadable-"+in) || strings.Contains(out, " read-"+in) {
+	if out := s.Admin(t, "delivery", "parked"); !strings.Contains(out, "unreadable-"+in) || strings.Contains(out, in+".read-"+in) {
 		t.Errorf("parked: %s", out)
 	}
 }

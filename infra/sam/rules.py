@@ -125,6 +125,7 @@ GRANTS = {
     },
     "WebhooksFunction": {
         ("dynamodb:PutItem", "DeliveriesTable.Arn", ("ID#*", "github#*", "gitlab#*")),
+        ("dynamodb:UpdateItem", "DeliveriesTable.Arn", ("github#*", "gitlab#*")),
         ("secretsmanager:GetSecretValue", "WebhookTokenSecret", None),
         ("secretsmanager:GetSecretValue", "GithubWebhookSecret", None),
     },

@@ -60,3 +60,31 @@ func TestOneOfManyAtOnceWithTheSameIDIsStored(t *testing.T) {
 		t.Errorf("stored %d, %v", len(list), err)
 	}
 }
+
+func TestBodyThatComesAgainUnderAnotherIDIsRepeated(t *testing.T) {
+	t.Parallel()
+	s, env := store(t)
+	send := func(s delivery.Store, id, installation, body string, timeless bool) {
+		t.Helper()
+		d := arrived(id, 0)
+		d.Installation, d.Timeless = installation, timeless
+		if _, err := s.Accept(t.Context(), d, []byte(body)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	send(s, "a", "42", "loss", true)
+	send(s, "a", "42", "loss", true) // the host's own redelivery
+	send(s, "b", "42", "loss", true)
+	send(s, "c", "42", "another", true)
+	send(s, "d", "43", "loss", true)
+	send(s, "e", "42", "loss", false)
+	var f storagetest.Faults
+	f.Add(storagetest.Fault{Operation: "TransactWriteItems", Nth: 1, Kind: storagetest.LoseAnswer})
+	send(delivery.Store{DB: env.WithFaults(&f).DynamoDB, Table: s.Table}, "f", "42", "a third", true)
+	send(s, "g", "42", "a third", true)
+	for id, want := range map[string]bool{"a": false, "b": true, "c": false, "d": false, "e": false, "f": false, "g": true} {
+		if got := get(t, s, id); got.Repeated != want {
+			t.Errorf("%s: repeated %t", id, got.Repeated)
+		}
+	}
+}

@@ -3,8 +3,9 @@
 // outcome for an operator to see. Its invariants: a delivery is stored once,
 // however often the host sends it; one that was stored is processed until it
 // is done, or is parked with its error and tried again; no delivery waits for
-// another that is parked; and one that is neither done nor ignored is in the
-// index of what is due, so that none can be forgotten.
+// another that is parked, and none of an installation for those of another; and
+// one that is received or parked is in the index of what is due, so that none can
+// be forgotten.
 package delivery
 
 import (
@@ -25,17 +26,20 @@ const (
 	// Parked deliveries have failed. They are tried again when NextTry has
 	// come; without one they are stuck: only an operator has them tried again.
 	Parked State = "parked"
+	// Dismissed deliveries have failed, and nobody is to try them again: an operator
+	// has said so, or their installation has MaxStuck others.
+	Dismissed State = "dismissed"
 )
 
 // States lists them.
-var States = []State{Received, Done, Ignored, Parked}
+var States = []State{Received, Done, Ignored, Parked, Dismissed}
 
 // Delivery is one delivery of a host, without its body.
 type Delivery struct {
 	// VCS is "github" or "gitlab".
 	VCS string
-	// ID is the host's id of the delivery, 1 to MaxID bytes: the same when the
-	// host sends it again.
+	// ID is what ID makes of the host's id of the delivery, 1 to MaxID bytes: the
+	// same when the host sends it again.
 	ID string
 	// Event is the host's name of the event, such as "pull_request" or "Push
 	// Hook"; Action is what happened, where the event says so.
@@ -55,6 +59,10 @@ type Delivery struct {
 	Applied int
 	// Problem is why the last try failed or why it was ignored, for operators.
 	Problem string
+	// Timeless says, to Accept alone, that what the body tells has no time of the
+	// host's. Repeated says of such a one that the same body had come before, under
+	// another id: it may be a copy that somebody sends.
+	Timeless, Repeated bool
 	// ProcessedAt is when the last try ended, whole seconds.
 	ProcessedAt time.Time
 	// NextTry is when a parked one is tried again, to the millisecond; zero if
@@ -65,14 +73,29 @@ type Delivery struct {
 	redelivered int64 // how often: tries of another life have no say
 }
 
+// ID is the id of a delivery: the installation that it is for, or "none", a dot,
+// and the host's id. A host's own id is not enough: GitHub sends an event
+// under one id to each webhook that asks for it, to that of a repository, which
+// names no installation, and to the App's. And whoever owns a GitLab group could
+// take an id before another group's delivery comes with it.
+func ID(installation, host string) string { return hook(installation) + "." + host }
+
+// hook names an installation, or that there is none.
+func hook(installation string) string {
+	if installation == "" {
+		return "none"
+	}
+	return installation
+}
+
 // Redelivered is how often it was processed anew: because an operator said so, or
 // to go on with a list that is too long for one try.
 func (d Delivery) Redelivered() int64 { return d.redelivered }
 
 // Limits.
 const (
-	// MaxID is the length of an id, in bytes. GitHub and GitLab send UUIDs; an
-	// installation's id may stand before it.
+	// MaxID is the length of an id, in bytes. GitHub and GitLab send UUIDs; what
+	// ID writes before them counts.
 	MaxID = 96
 	// MaxBody is how many bytes of a compressed body are kept: a transaction of
 	// DynamoDB has 4 MB ("Service, account, and table quotas", AWS
@@ -84,6 +107,9 @@ const (
 	// Keep is how long a delivery is kept, and how long one that comes again is
 	// recognised. GitHub lets a delivery be sent again for three days.
 	Keep = 30 * 24 * time.Hour
+	// Remember is how long the body of a Timeless delivery is recognised. It is much
+	// longer than a delivery is kept: who has a copy may wait.
+	Remember = 400 * 24 * time.Hour
 	// Lease is how long a delivery that has arrived, or was begun, is left to
 	// whoever was woken by it before it is due: much longer than a worker lives.
 	Lease = 10 * time.Minute

@@ -3,20 +3,17 @@ package delivery
 import (
 	"cmp"
 	"context"
-	"errors"
 	"fmt"
 	"hash/fnv"
+	"math"
 	"slices"
 	"strconv"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
-	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
 	"github.com/opsplane/opsplane/shared/attr"
-	"github.com/opsplane/opsplane/shared/awsclient"
-	"github.com/opsplane/opsplane/shared/fault"
 )
 
 // index sorts what is not over by when it is due. It has the keys alone, and is
@@ -29,14 +26,18 @@ const index = "by_due"
 const (
 	groups = 4
 	parked = "parked" // tried again when they are due
-	stuck  = "stuck"  // due since nobody tries them any more
+	stuck  = "stuck"  // by installation: see stuckAt
 )
 
 // received is the partition of a delivery that has arrived.
 func received(id string) string {
+	return receivedGroup(int(hashed(id) % groups))
+}
+
+func hashed(text string) uint32 {
 	h := fnv.New32a()
-	_, _ = h.Write([]byte(id)) // cannot fail
-	return receivedGroup(int(h.Sum32() % groups))
+	_, _ = h.Write([]byte(text)) // cannot fail
+	return h.Sum32()
 }
 
 func receivedGroup(n int) string { return string(Received) + "-" + strconv.Itoa(n) }
@@ -47,9 +48,14 @@ type waiting struct {
 	due int64
 }
 
+// candidates is how many deliveries of a partition are looked at to choose some
+// of each installation.
+const candidates = 1000
+
 // Due answers the keys of deliveries that are due: parked ones whose next try
 // has come, and those that arrived, or were begun, a Lease ago, and are not
-// over. Those that wait longest come first; at most limit of them.
+// over; at most limit of them. Installations take turns, so that none waits for
+// another that has many; of one, those that wait longest come first.
 func (s Store) Due(ctx context.Context, now time.Time, limit int) ([]Key, error) {
 	partitions := []string{parked}
 	for n := range groups {
@@ -57,7 +63,7 @@ func (s Store) Due(ctx context.Context, now time.Time, limit int) ([]Key, error)
 	}
 	var all []waiting
 	for _, partition := range partitions {
-		some, err := s.waiting(ctx, partition, now, limit)
+		some, err := s.waiting(ctx, partition, 0, now.UnixMilli(), candidates)
 		if err != nil {
 			return nil, err
 		}
@@ -66,78 +72,42 @@ func (s Store) Due(ctx context.Context, now time.Time, limit int) ([]Key, error)
 	slices.SortStableFunc(all, func(a, b waiting) int {
 		return cmp.Or(cmp.Compare(a.due, b.due), cmp.Compare(a.key.Place, b.key.Place))
 	})
-	return keys(all[:min(len(all), limit)]), nil
+	return keys(inTurns(all, limit)), nil
 }
 
-// Stuck answers the keys of parked deliveries that are not tried again by
-// themselves, those that have been so for longest first, at most limit of them.
-func (s Store) Stuck(ctx context.Context, limit int) ([]Key, error) {
-	list, err := s.waiting(ctx, stuck, forever, limit)
-	return keys(list), err
-}
-
-// Waiting counts the parked deliveries that are tried again by themselves, up to
-// limit.
-func (s Store) Waiting(ctx context.Context, limit int) (int, error) {
-	list, err := s.waiting(ctx, parked, forever, limit)
-	return len(list), err
-}
-
-// Parked answers the parked deliveries of all installations: the stuck ones,
-// then the others by their next try, at most limit of them.
-func (s Store) Parked(ctx context.Context, limit int) ([]Delivery, error) {
-	var found []waiting
-	for _, partition := range []string{stuck, parked} {
-		if rest := limit - len(found); rest > 0 {
-			some, err := s.waiting(ctx, partition, forever, rest)
-			if err != nil {
-				return nil, err
-			}
-			found = append(found, some...)
-		}
+// inTurns chooses from a list: the first of each lane, in the order of the list,
+// then the second of each, and so on.
+func inTurns(list []waiting, limit int) []waiting {
+	type choice struct {
+		waiting
+		turn int
 	}
-	var list []Delivery
-	for some := range slices.Chunk(keys(found), awsclient.MaxBatch) {
-		deliveries, err := s.at(ctx, some)
-		if err != nil {
-			return nil, err
-		}
-		list = append(list, deliveries...)
+	turns := map[string]int{}
+	choices := make([]choice, len(list))
+	for i, w := range list {
+		choices[i] = choice{w, turns[w.key.Lane]}
+		turns[w.key.Lane]++
 	}
-	// The index is a moment behind.
-	return slices.DeleteFunc(list, func(d Delivery) bool { return d.State != Parked }), nil
-}
-
-// at reads the deliveries at some keys, in their order; those that are gone are
-// left out.
-func (s Store) at(ctx context.Context, some []Key) ([]Delivery, error) {
-	asked := types.KeysAndAttributes{ConsistentRead: aws.Bool(true)}
-	for _, k := range some {
-		asked.Keys = append(asked.Keys, k.item())
+	slices.SortStableFunc(choices, func(a, b choice) int { return cmp.Compare(a.turn, b.turn) })
+	chosen := make([]waiting, min(len(list), limit))
+	for i := range chosen {
+		chosen[i] = choices[i].waiting
 	}
-	items, err := awsclient.BatchGet(ctx, s.DB, s.Table, asked)
-	if err != nil {
-		return nil, fmt.Errorf("read parked deliveries: %w", err)
-	}
-	list := make([]Delivery, len(items))
-	for i, item := range items {
-		if list[i], err = decode(item); err != nil {
-			return nil, err
-		}
-	}
-	slices.SortFunc(list, func(a, b Delivery) int { return slices.Index(some, a.Key()) - slices.Index(some, b.Key()) })
-	return list, nil
+	return chosen
 }
 
 // forever is later than any delivery is due.
-var forever = time.UnixMilli(1 << 52)
+const forever = math.MaxInt64
 
-// waiting reads a partition of the index up to a time.
-func (s Store) waiting(ctx context.Context, partition string, until time.Time, limit int) ([]waiting, error) {
+// waiting reads a partition of the index between two values of due, both
+// included.
+func (s Store) waiting(ctx context.Context, partition string, from, to int64, limit int) ([]waiting, error) {
 	out, err := s.DB.Query(ctx, &dynamodb.QueryInput{
 		TableName: &s.Table, IndexName: aws.String(index), Limit: aws.Int32(int32(limit)),
-		KeyConditionExpression:    aws.String("due_in = :in AND due <= :until"),
-		ExpressionAttributeValues: attr.Item{":in": attr.String(partition), ":until": attr.Int(until.UnixMilli())},
+		KeyConditionExpression: aws.String("due_in = :in AND due BETWEEN :from AND :to"),
+		ExpressionAttributeValues: attr.Item{
+			":in": attr.String(partition), ":from": attr.Int(from), ":to": attr.Int(to),
+		},
 	})
 	if err != nil {
 		return nil, fmt.Errorf("list deliveries that are due: %w", err)
@@ -159,33 +129,4 @@ func keys(list []waiting) []Key {
 		found[i] = w.key
 	}
 	return found
-}
-
-// Redeliver has a delivery processed again, whatever came of it, with as many
-// tries as a new one; fault.ErrNotFound if there is none. The table's stream
-// wakes the worker. A try that is under way ends without a say.
-func (s Store) Redeliver(ctx context.Context, vcs, id string, now time.Time) (Delivery, error) {
-	d, err := s.Get(ctx, vcs, id)
-	if err != nil {
-		return Delivery{}, err
-	}
-	out, err := s.DB.UpdateItem(ctx, &dynamodb.UpdateItemInput{
-		TableName: &s.Table, Key: d.Key().item(), ReturnValues: types.ReturnValueAllNew,
-		UpdateExpression: aws.String("SET #state = :received, tries = :none, redelivered = if_not_exists(redelivered, :none) + :one, " +
-			"due_in = :in, due = :due REMOVE problem, next_try, begun, applied"),
-		ConditionExpression:      aws.String("attribute_exists(pk)"),
-		ExpressionAttributeNames: map[string]string{"#state": "state"},
-		ExpressionAttributeValues: attr.Item{
-			":received": attr.String(string(Received)), ":none": attr.Int(0), ":one": attr.Int(1),
-			":in": attr.String(received(d.ID)), ":due": attr.Int(now.Add(Lease).UnixMilli()),
-		},
-	})
-	var gone *types.ConditionalCheckFailedException
-	if errors.As(err, &gone) {
-		return Delivery{}, fault.ErrNotFound
-	}
-	if err != nil {
-		return Delivery{}, fmt.Errorf("redeliver: %w", err)
-	}
-	return decode(out.Attributes)
 }

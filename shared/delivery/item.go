@@ -3,6 +3,8 @@ package delivery
 import (
 	"bytes"
 	"compress/gzip"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
@@ -15,7 +17,8 @@ import (
 
 // The items of DeliveriesTable: a delivery at its lane and place, and the parts
 // of its body at ID#<vcs>#<id>, the first of which is also what makes its id
-// taken. A delivery that is not over has the attributes due_in and due (Unix
+// taken. What a Timeless delivery's body is known by lies at
+// ID#<vcs>#<installation>.<its SHA-256>. A delivery that is not over has the attributes due_in and due (Unix
 // milliseconds), which put it into the index by_due.
 const idPrefix = "ID#"
 
@@ -25,6 +28,12 @@ func (k Key) item() attr.Item {
 
 func partKey(vcs, id string, part int) attr.Item {
 	return attr.Item{"pk": attr.String(idPrefix + vcs + "#" + id), "sk": attr.String(fmt.Sprintf("BODY#%02d", part))}
+}
+
+// bodyKey is where the body of a Timeless delivery is remembered.
+func (d Delivery) bodyKey(body []byte) attr.Item {
+	sum := sha256.Sum256(body)
+	return attr.Item{"pk": attr.String(idPrefix + d.VCS + "#" + ID(d.Installation, hex.EncodeToString(sum[:]))), "sk": attr.String("SEEN")}
 }
 
 // millis writes a time so that texts sort as times do, until the year 2286.
@@ -40,6 +49,9 @@ func (d Delivery) item() attr.Item {
 		}
 	}
 	item["state"], item["parts"] = attr.String(string(d.State)), attr.Int(int64(d.parts))
+	if d.Repeated {
+		item["repeated"] = attr.Bool(true)
+	}
 	item["due_in"], item["due"] = attr.String(received(d.ID)), attr.Int(d.ReceivedAt.Add(Lease).UnixMilli())
 	item["ttl"] = attr.Time(d.ReceivedAt.Add(Keep))
 	return item
@@ -49,17 +61,15 @@ func (d Delivery) item() attr.Item {
 func decode(item attr.Item) (Delivery, error) {
 	r := attr.Read(item)
 	lane, place := r.String("pk"), r.String("sk")
-	vcs, installation, _ := strings.Cut(lane, "#")
-	if installation == "-" {
-		installation = ""
-	}
+	vcs, installation := ofLane(lane)
 	at, _, _ := strings.Cut(place, "#")
 	arrived, err := strconv.ParseInt(at, 10, 64)
 	d := Delivery{
 		VCS: vcs, ID: r.String("id"), Event: r.String("event"), Action: r.String("action"),
 		Installation: installation, Repository: r.String("repository"), ReceivedAt: time.UnixMilli(arrived).UTC(),
 		State: State(r.String("state")), Tries: int(r.Int("tries")), Begun: int(r.Int("begun")), Applied: int(r.Int("applied")),
-		Problem: r.String("problem"), ProcessedAt: r.Time("processed_at"),
+		Repeated: r.Bool("repeated"),
+		Problem:  r.String("problem"), ProcessedAt: r.Time("processed_at"),
 		parts: int(r.Int("parts")), redelivered: r.Int("redelivered"),
 	}
 	if r.Has("next_try") {

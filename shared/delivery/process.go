@@ -60,7 +60,7 @@ func (s Store) begin(ctx context.Context, k Key, now time.Time, condition string
 // operator had it redelivered. Repeating it changes nothing.
 func (s Store) Finish(ctx context.Context, d Delivery, to State, problem string, now time.Time) error {
 	d.State, d.Problem, d.NextTry, d.Applied = to, problem, time.Time{}, 0
-	return s.end(ctx, d, now, "", time.Time{})
+	return s.end(ctx, d, now, "", 0)
 }
 
 // Park ends a try that failed: the delivery is tried again after a pause that
@@ -72,14 +72,24 @@ func (s Store) Park(ctx context.Context, d Delivery, problem string, now time.Ti
 	}
 	d.State, d.Problem = Parked, problem
 	d.NextTry = now.Add(pause(d.Tries)).Truncate(time.Millisecond)
-	return d, s.end(ctx, d, now, parked, d.NextTry)
+	return d, s.end(ctx, d, now, parked, d.NextTry.UnixMilli())
 }
 
 // GiveUp ends a try that failed, and would fail however often it is repeated:
-// the delivery is stuck. ErrOver is answered as by Finish.
+// the delivery is stuck, or is dismissed where its installation has MaxStuck
+// already. ErrOver is answered as by Finish.
 func (s Store) GiveUp(ctx context.Context, d Delivery, problem string, now time.Time) (Delivery, error) {
+	lane := d.Key().Lane
+	others, err := s.stuckOf(ctx, lane)
+	if err != nil {
+		return d, err
+	}
 	d.State, d.Problem, d.NextTry = Parked, problem, time.Time{}
-	return d, s.end(ctx, d, now, stuck, now)
+	if len(others) >= MaxStuck {
+		d.State, d.Problem = Dismissed, problem+fmt.Sprintf("; dismissed, as %d others of its installation are stuck", len(others))
+		return d, s.end(ctx, d, now, "", 0)
+	}
+	return d, s.end(ctx, d, now, stuck, stuckAt(lane, now))
 }
 
 // Continue ends a try that has not come to its end, but on: what Applied says is
@@ -109,7 +119,7 @@ func pause(tries int) time.Duration {
 
 // end writes what became of a try, and where in the index the delivery lies from
 // now on; nowhere for an empty dueIn.
-func (s Store) end(ctx context.Context, d Delivery, now time.Time, dueIn string, due time.Time) error {
+func (s Store) end(ctx context.Context, d Delivery, now time.Time, dueIn string, due int64) error {
 	condition, values := last(d)
 	values[":state"], values[":at"], values[":problem"] = attr.String(string(d.State)), attr.Time(now), attr.String(d.Problem)
 	set, remove := "SET #state = :state, processed_at = :at, problem = :problem", " REMOVE begun"
@@ -124,7 +134,7 @@ func (s Store) end(ctx context.Context, d Delivery, now time.Time, dueIn string,
 	keep("next_try", attr.Int(d.NextTry.UnixMilli()), !d.NextTry.IsZero())
 	keep("applied", attr.Int(int64(d.Applied)), d.Applied > 0)
 	keep("due_in", attr.String(dueIn), dueIn != "")
-	keep("due", attr.Int(due.UnixMilli()), dueIn != "")
+	keep("due", attr.Int(due), dueIn != "")
 	return s.update(ctx, d, &condition, values, set+remove)
 }
 

@@ -3,6 +3,7 @@ package delivery_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"testing"
 	"time"
 
@@ -137,7 +138,7 @@ func TestDeliveryThatNeverSucceedsWaitsForAnOperator(t *testing.T) {
 	if err != nil || again.State != delivery.Received || again.Tries != 0 || again.Problem != "" {
 		t.Fatalf("redelivered: %+v, %v", again, err)
 	}
-	if stuck, err := s.Stuck(ctx, 10); err != nil || len(stuck) != 0 {
+	if stuck, err := s.Stuck(ctx); err != nil || len(stuck) != 0 {
 		t.Errorf("stuck after its redelivery: %v, %v", stuck, err)
 	}
 	if due(t, s, born.Add(delivery.Lease)) != 1 {
@@ -158,8 +159,11 @@ func isStuck(t *testing.T, s delivery.Store, d delivery.Delivery) {
 	if n := due(t, s, born.Add(never)); n != 0 {
 		t.Errorf("%d are due that are stuck", n)
 	}
-	if stuck, err := s.Stuck(t.Context(), 10); err != nil || len(stuck) != 1 || stuck[0] != d.Key() {
+	if stuck, err := s.StuckOf(t.Context(), d.VCS, d.Installation); err != nil || len(stuck) != 1 || stuck[0].Key() != d.Key() {
 		t.Errorf("stuck: %v, %v", stuck, err)
+	}
+	if all, err := s.Stuck(t.Context()); err != nil || fmt.Sprint(all) != "[github 42: 1]" {
+		t.Errorf("stuck: %v, %v", all, err)
 	}
 	if got := get(t, s, d.ID); got.State != delivery.Parked || !got.NextTry.IsZero() {
 		t.Errorf("stuck, but %+v", got)
@@ -247,7 +251,7 @@ func TestLostAnswersLoseNothing(t *testing.T) {
 					t.Fatal("nothing failed")
 				}
 				now := born.Add(7 * time.Hour) // later than any next try
-				if stuck, err := s.Stuck(ctx, 10); err != nil || due(t, s, now)+len(stuck) != 1 {
+				if stuck, err := s.Stuck(ctx); err != nil || due(t, s, now)+len(stuck) != 1 {
 					t.Fatalf("%d due, %d stuck, %v", due(t, s, now), len(stuck), err)
 				} else if len(stuck) == 1 {
 					redeliver(t, s)

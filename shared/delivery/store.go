@@ -23,9 +23,11 @@ type Store struct {
 }
 
 // Accept stores a delivery that has just arrived, and its body, in one
-// transaction. It reports whether the delivery is new; one whose id is stored
-// already changes nothing. A body that compresses to more than MaxBody is a
-// TooLarge fault.
+// transaction. It reports whether the delivery is new. One whose id is stored
+// already changes nothing, unless that one is stuck or was dismissed: then it is
+// processed again, as the host has sent it again for that. A Timeless one whose
+// body came before, under another id, is stored as Repeated. A body that
+// compresses to more than MaxBody is a TooLarge fault.
 func (s Store) Accept(ctx context.Context, d Delivery, body []byte) (bool, error) {
 	packed, err := pack(body)
 	if err != nil {
@@ -42,25 +44,37 @@ func (s Store) Accept(ctx context.Context, d Delivery, body []byte) (bool, error
 		item["ttl"] = attr.Time(d.ReceivedAt.Add(Keep))
 		condition := ""
 		if i == 0 {
-			condition = "attribute_not_exists(pk)"
+			condition = unknown
 			item["lane"], item["place"] = attr.String(d.Key().Lane), attr.String(d.Key().Place)
 		}
 		puts = append(puts, s.put(item, condition))
 	}
+	if d.Timeless && !d.Repeated {
+		item := d.bodyKey(body)
+		item["ttl"] = attr.Time(d.ReceivedAt.Add(Remember))
+		puts = append(puts, s.put(item, unknown))
+	}
 	// GitHub sends nothing a second time by itself.
 	switch err := awsclient.Transact(ctx, s.DB, puts); {
 	case awsclient.ConditionFailed(err, 1):
-		return false, nil
+		return false, s.again(ctx, d, err)
+	case d.Timeless && !d.Repeated && awsclient.ConditionFailed(err, len(puts)-1):
+		d.Repeated = true
+		return s.Accept(ctx, d, body)
 	case err != nil:
 		return false, fmt.Errorf("store delivery: %w", err)
 	}
 	return true, nil
 }
 
+// unknown is the condition that an id is new.
+const unknown = "attribute_not_exists(pk)"
+
 func (s Store) put(item attr.Item, condition string) types.TransactWriteItem {
 	put := &types.Put{TableName: &s.Table, Item: item}
 	if condition != "" {
 		put.ConditionExpression = aws.String(condition)
+		put.ReturnValuesOnConditionCheckFailure = types.ReturnValuesOnConditionCheckFailureAllOld
 	}
 	return types.TransactWriteItem{Put: put}
 }

@@ -30,6 +30,8 @@ const (
 	NotFound
 	// TooLarge is a body or value above a limit (413).
 	TooLarge
+	// Unsupported is a body in a form that is not read, whatever it holds (415).
+	Unsupported
 	// Busy is a passing state: the same request may succeed later (503, with
 	// Retry-After).
 	Busy
@@ -76,6 +78,11 @@ func Invalidf(id, format string, args ...any) *Error {
 // TooLargef makes a TooLarge fault.
 func TooLargef(id, format string, args ...any) *Error {
 	return &Error{Kind: TooLarge, ID: id, Detail: fmt.Sprintf(format, args...)}
+}
+
+// Unsupportedf makes an Unsupported fault.
+func Unsupportedf(id, format string, args ...any) *Error {
+	return &Error{Kind: Unsupported, ID: id, Detail: fmt.Sprintf(format, args...)}
 }
 
 // Busyf makes a Busy fault.

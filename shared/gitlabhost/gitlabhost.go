@@ -8,7 +8,6 @@ import (
 	"context"
 	"fmt"
 	"net/http"
-	"path"
 	"strconv"
 	"strings"
 	"time"
@@ -183,7 +182,8 @@ func (c *Client) level(ctx context.Context, ask memberOf, group, account string)
 type Project struct {
 	// ID is GitLab's id of it, decimal digits.
 	ID string
-	// Owner is the path of the groups around it; Name the last part of its own.
+	// Owner is the group at the top, or the person; Name is the rest of the path,
+	// which has slashes where the project lies in a group within that one.
 	Owner, Name string
 	// Group is the id of the group that it lies in, decimal digits; empty for a
 	// project of a person.
@@ -232,9 +232,9 @@ func (c *Client) Projects(ctx context.Context, group string, page int) (Page, er
 }
 
 func read(p *gitlab.Project) Project {
-	owner, name := path.Split(p.PathWithNamespace)
+	owner, name, _ := strings.Cut(p.PathWithNamespace, "/")
 	found := Project{
-		ID: strconv.FormatInt(p.ID, 10), Owner: strings.TrimSuffix(owner, "/"), Name: name, DefaultBranch: p.DefaultBranch,
+		ID: strconv.FormatInt(p.ID, 10), Owner: owner, Name: name, DefaultBranch: p.DefaultBranch,
 		Archived: p.Archived, Private: p.Visibility != gitlab.PublicVisibility,
 	}
 	if p.Namespace != nil && p.Namespace.Kind == "group" {

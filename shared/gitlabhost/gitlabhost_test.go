@@ -80,7 +80,7 @@ func TestSingleQuestions(t *testing.T) {
 		}
 	}
 	p, err := c.Project(ctx, "501")
-	want := gitlabhost.Project{ID: "501", Owner: "acme/net", Name: "infra", DefaultBranch: "main", Archived: true, Private: true, UpdatedAt: updated}
+	want := gitlabhost.Project{ID: "501", Owner: "acme", Name: "net/infra", DefaultBranch: "main", Archived: true, Private: true, UpdatedAt: updated}
 	if err != nil || p != want {
 		t.Errorf("project: %+v, %v", p, err)
 	}

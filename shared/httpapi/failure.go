@@ -19,13 +19,14 @@ var answers = map[fault.Kind]struct {
 	status int
 	words  bool
 }{
-	fault.Invalid:   {http.StatusBadRequest, true},
-	fault.Unmet:     {http.StatusBadRequest, false},
-	fault.Forbidden: {http.StatusForbidden, false},
-	fault.NotFound:  {http.StatusNotFound, false},
-	fault.TooLarge:  {http.StatusRequestEntityTooLarge, true},
-	fault.Busy:      {http.StatusServiceUnavailable, true},
-	fault.TooMany:   {http.StatusTooManyRequests, true},
+	fault.Invalid:     {http.StatusBadRequest, true},
+	fault.Unmet:       {http.StatusBadRequest, false},
+	fault.Forbidden:   {http.StatusForbidden, false},
+	fault.NotFound:    {http.StatusNotFound, false},
+	fault.TooLarge:    {http.StatusRequestEntityTooLarge, true},
+	fault.Unsupported: {http.StatusUnsupportedMediaType, true},
+	fault.Busy:        {http.StatusServiceUnavailable, true},
+	fault.TooMany:     {http.StatusTooManyRequests, true},
 }
 
 // retryAfter is what a Busy or TooMany answer asks its caller to wait, in whole

@@ -63,6 +63,7 @@ func TestErrorsBecomeStatuses(t *testing.T) {
 		"forbidden":         {fault.ErrForbidden, 403, ""},
 		"not found":         {fault.ErrNotFound, 404, ""},
 		"too large":         {fault.TooLargef("BIG", "at most 1"), 413, `{"id":"BIG","data":"at most 1"}`},
+		"unsupported":       {fault.Unsupportedf("FORM", "send JSON"), 415, `{"id":"FORM","data":"send JSON"}`},
 		"busy":              {fault.Busyf("BUSY", "again"), 503, `{"id":"BUSY","data":"again"}`},
 		"too many":          {fault.TooManyf("MANY", "wait"), 429, `{"id":"MANY","data":"wait"}`},
 		"throttled":         {fmt.Errorf("read opsplane-secret: %w", throttled), 503, `{"id":"THROTTLED","data":"storage is under more load than it admits: try again in a moment"}`},

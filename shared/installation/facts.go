@@ -17,8 +17,15 @@ import (
 
 // Apply takes in what a host told of an installation: its name, and its state
 // with the target type, each as of a version unless a newer one is known, so
-// that facts may come in any order and again. Versions are compared as texts.
+// that facts may come in any order and again. Versions are compared as texts. The
+// name may be empty, where the host did not tell it: one that was not known is
+// called by its id then, until a fact names it.
 func (s Store) Apply(ctx context.Context, author change.Author, i Installation, version string) error {
+	if i.Name == "" {
+		i.Name = i.ID
+		_, err := s.take(ctx, author, i, func(u *fact) { u.called(i) }, func(u *fact) { u.state(i, version) })
+		return err
+	}
 	named, state := func(u *fact) { u.named(i, version) }, func(u *fact) { u.state(i, version) }
 	newest, err := s.take(ctx, author, i, named, state)
 	if newest || err != nil {
@@ -56,10 +63,19 @@ func (u *fact) named(i Installation, version string) {
 	u.conditions = append(u.conditions, "(attribute_not_exists(seen_name) OR seen_name < :version)")
 }
 
+// called gives an installation without a name one, which any fact replaces.
+func (u *fact) called(i Installation) {
+	u.sets = append(u.sets, "#name = if_not_exists(#name, :name)")
+	u.names["#name"], u.values[":name"] = "name", attr.String(i.Name)
+}
+
 func (u *fact) state(i Installation, version string) {
-	u.sets = append(u.sets, "#state = :state", "target_type = :target", "seen = :version")
+	u.sets = append(u.sets, "#state = :state", "seen = :version")
 	u.names["#state"] = "state"
-	u.values[":state"], u.values[":target"], u.values[":version"] = attr.String(string(i.State)), attr.String(i.TargetType), attr.String(version)
+	u.values[":state"], u.values[":version"] = attr.String(string(i.State)), attr.String(version)
+	if i.TargetType != "" { // never another one
+		u.sets, u.values[":target"] = append(u.sets, "target_type = :target"), attr.String(i.TargetType)
+	}
 	u.conditions = append(u.conditions, "(attribute_not_exists(seen) OR seen < :version)")
 }
 

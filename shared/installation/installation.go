@@ -26,8 +26,8 @@ type Installation struct {
 	CreatedAt time.Time
 	// State is what its host has told of it.
 	State State
-	// TargetType is "Organization" or "User" on GitHub; empty where the host
-	// has told nothing.
+	// TargetType is "Organization", "User" or "Enterprise" on GitHub; empty where
+	// the host has told nothing.
 	TargetType string
 }
 

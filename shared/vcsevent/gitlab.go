@@ -1,170 +1,135 @@
 package vcsevent
 
 import (
-	"encoding/json"
-	"path"
+	"slices"
 	"strings"
-
-	"github.com/opsplane/opsplane/shared/shorten"
 )
 
-// What is read of GitLab's payloads ("Webhook events", "Group webhooks",
-// GitLab documentation).
+// What is read of GitLab's payloads ("Webhook events", "Group webhooks", "System
+// hooks", GitLab documentation). Where a project's id stands depends on the event
+// and on GitLab's version: id finds it.
 type gitlabPayload struct {
-	EventName         string         `json:"event_name"`
-	Project           *gitlabProject `json:"project"`
-	ObjectAttributes  *gitlabMerge   `json:"object_attributes"`
-	User              gitlabUser     `json:"user"`
-	ProjectID         int64          `json:"project_id"`
-	PathWithNamespace string         `json:"path_with_namespace"`
-	ProjectVisibility string         `json:"project_visibility"`
-	UpdatedAt         hostTime       `json:"updated_at"`
+	ObjectKind        member[string]        `json:"object_kind"`
+	EventName         member[string]        `json:"event_name"`
+	Project           member[gitlabProject] `json:"project"`
+	ObjectAttributes  member[gitlabObject]  `json:"object_attributes"`
+	User              member[gitlabUser]    `json:"user"`
+	ProjectID         member[int64]         `json:"project_id"`
+	PathWithNamespace member[string]        `json:"path_with_namespace"`
+	ProjectVisibility member[string]        `json:"project_visibility"`
+	UpdatedAt         hostTime              `json:"updated_at"`
 }
 
 type gitlabUser struct {
-	Username string `json:"username"`
+	Username member[string] `json:"username"`
 }
 
-type gitlabProject struct {
-	ID                int64  `json:"id"`
-	PathWithNamespace string `json:"path_with_namespace"`
-	DefaultBranch     string `json:"default_branch"`
-	VisibilityLevel   *int   `json:"visibility_level"`
-}
-
-// gitlabPublic is the visibility level of projects that everybody sees, and
-// gitlabPublicName what events of projects call it.
-const (
-	gitlabPublic     = 20
-	gitlabPublicName = "public"
+// projectKinds are the events about projects themselves, groupKinds those of
+// system hooks after which projects of a group may be elsewhere or gone.
+var (
+	projectKinds = []string{"project_create", "project_destroy", "project_rename", "project_transfer", "project_update"}
+	groupKinds   = []string{"group_rename", "group_destroy"}
 )
 
-type gitlabMerge struct {
-	IID            int64    `json:"iid"`
-	Action         string   `json:"action"`
-	State          string   `json:"state"`
-	Title          string   `json:"title"`
-	SourceBranch   string   `json:"source_branch"`
-	TargetBranch   string   `json:"target_branch"`
-	Draft          bool     `json:"draft"`
-	UpdatedAt      hostTime `json:"updated_at"`
-	MergeCommitSHA string   `json:"merge_commit_sha"`
-	LastCommit     struct {
-		ID string `json:"id"`
-	} `json:"last_commit"`
-}
-
 // GitLab reads a delivery of an event, the value of the header X-Gitlab-Event,
-// to the webhook of an installation: payloads do not name the group. Events that
-// are of no concern tell nothing, and are no error. A body that is not what the
-// event should be is *Undecodable; the ids are then as far as they could be
-// read.
+// to the webhook of an installation: payloads do not name the group. What it
+// tells is decided by the body, which says itself what it is: a system hook sends
+// all kinds of events under one name. Events that are of no concern tell nothing
+// more than which project they are about, and are no error whatever else they
+// hold. A body that is not what the event should be is *Undecodable; the ids are
+// then as far as they could be read.
 func GitLab(event, installation string, body []byte) (Event, error) {
 	e := Event{Name: event, Installation: installation}
-	var p gitlabPayload
-	if err := json.Unmarshal(body, &p); err != nil {
-		return e, undecodable("the body is not the JSON of this event")
+	p, err := decode[gitlabPayload](body)
+	if err != nil {
+		return e, err
 	}
-	e.Action = actionOf(p.EventName)
-	if p.ObjectAttributes != nil {
-		e.Action = actionOf(p.ObjectAttributes.Action)
+	e.Action = actionOf(p.EventName.value)
+	if p.ObjectAttributes.has() {
+		e.Action = actionOf(p.ObjectAttributes.value.Action.value)
 	}
+	e.Repository = new(checker).id(p.id())
 	var c checker
-	switch {
-	case p.Project != nil:
-		e.Repository = c.id("project.id", p.Project.ID)
-		e.Changes = p.mentioned(&c, event)
-	case strings.HasPrefix(p.EventName, "project_"):
-		e.Repository = c.id("project_id", p.ProjectID)
-		e.Changes = p.project(&c)
-	case strings.HasPrefix(p.EventName, "subgroup_"):
+	switch kind := p.kind(event); {
+	case kind == "merge_request":
+		e.Changes = p.merge(&c)
+	case slices.Contains(projectKinds, kind):
+		e.Changes = p.moved(&c, kind)
+	case strings.HasPrefix(kind, "subgroup_") || slices.Contains(groupKinds, kind):
 		e.Changes = []Change{&ProjectsMoved{}}
+	default:
+		e.Changes = p.mention(&c)
 	}
 	if c.err != nil {
 		e.Changes = nil
+		return e, c.err
 	}
-	return e, c.err
+	e.Skipped = c.left()
+	return e, nil
 }
 
-// project reads the events about projects. GitLab does not tell there what the
-// default branch is, nor whether the project is archived.
-func (p *gitlabPayload) project(c *checker) []Change {
-	id := c.id("project_id", p.ProjectID)
-	if p.EventName == "project_destroy" {
-		return []Change{&RepositoriesGone{IDs: []string{id}, Version: Version{At: p.UpdatedAt.Time, Rank: rankGone}}}
+// kind is what the body says that it is. The name of the event counts where it
+// does not say it.
+func (p *gitlabPayload) kind(event string) string {
+	switch {
+	case p.ObjectKind.value != "":
+		return p.ObjectKind.value
+	case p.EventName.value != "":
+		return p.EventName.value
+	case event == "Merge Request Hook":
+		return "merge_request"
 	}
-	seen := &RepositorySeen{Repository: Repository{ID: id}, There: p.UpdatedAt.Time, Version: Version{At: p.UpdatedAt.Time}}
-	seen.Owner, seen.Name = namespace(c, "path_with_namespace", p.PathWithNamespace)
-	if p.ProjectVisibility != "" {
-		private := p.ProjectVisibility != gitlabPublicName
-		seen.Private = &private
-	}
-	return []Change{seen}
+	return ""
 }
 
-// mentioned reads what a delivery tells of its project and merge request. The
+// id finds the project's id, and says where.
+func (p *gitlabPayload) id() (path string, id member[int64]) {
+	object := p.ObjectAttributes.value
+	path, id = "project.id", p.Project.value.ID
+	for _, at := range []struct {
+		path string
+		id   member[int64]
+	}{
+		{"project.id", p.Project.value.ID},
+		{"project_id", p.ProjectID},
+		{"object_attributes.target_project_id", object.TargetProjectID},
+		{"object_attributes.project_id", object.ProjectID},
+	} {
+		if at.id.has() {
+			return at.path, at.id
+		}
+	}
+	return path, id
+}
+
+// merge reads what a delivery tells of a merge request, and of its project. The
 // project's description has no time of its own: it is no older than the merge
 // request.
-func (p *gitlabPayload) mentioned(c *checker, event string) []Change {
-	r := &RepositorySeen{Repository: Repository{
-		ID: c.id("project.id", p.Project.ID), DefaultBranch: c.optional("project.default_branch", p.Project.DefaultBranch, maxBranch),
-	}}
-	r.Owner, r.Name = namespace(c, "project.path_with_namespace", p.Project.PathWithNamespace)
-	if level := p.Project.VisibilityLevel; level != nil {
-		private := *level < gitlabPublic
-		r.Private = &private
+func (p *gitlabPayload) merge(c *checker) []Change {
+	part(c, "project", p.Project)
+	object := part(c, "object_attributes", p.ObjectAttributes)
+	if !p.ObjectAttributes.has() {
+		c.fail("object_attributes is missing")
+		return nil
 	}
-	changes := []Change{r}
-	if event == "Merge Request Hook" {
-		if p.ObjectAttributes == nil {
-			c.fail("object_attributes is missing")
-			return nil
-		}
-		merge := p.ObjectAttributes.seen(c, r.ID, p.User.Username)
-		r.There, r.At = merge.At, merge.At
-		changes = append(changes, merge)
-	}
-	return changes
+	r := p.described(c)
+	merge := object.seen(c, r.ID, p.User.value.Username)
+	r.There, r.At = merge.At, merge.At
+	return []Change{r, merge}
 }
 
-// namespace parts a path such as "acme/platform/infra" before its last element.
-func namespace(c *checker, member, full string) (owner, name string) {
-	owner, name = path.Split(full)
-	return c.name(member+" (namespace)", strings.TrimSuffix(owner, "/"), maxBranch), c.name(member+" (name)", name, maxName)
-}
-
-// seen reads a merge request. Its base commit is not in the payload. GitLab
-// sends only the author's id, and no time of the merge: who opens it is its
-// author, and when it is merged is the time.
-func (m *gitlabMerge) seen(c *checker, repository, user string) *PullRequestSeen {
-	if m.IID <= 0 {
-		c.fail("object_attributes.iid is missing or is not above 0")
+// mention reads which project a delivery is about. One that is not described as
+// it should be is left out: the event is of no concern otherwise.
+func (p *gitlabPayload) mention(c *checker) []Change {
+	if !p.Project.there || p.Project.null {
+		return nil // it is about a group, or about no project
 	}
-	if m.UpdatedAt.IsZero() {
-		c.fail("object_attributes.updated_at is missing")
+	var own checker
+	part(&own, "project", p.Project)
+	r := p.described(&own)
+	if own.err != nil {
+		c.skip(own.err.(*Undecodable).Reason)
+		return nil
 	}
-	seen := &PullRequestSeen{
-		Repository: repository, Number: m.IID, Title: shorten.Head(m.Title, maxTitle), Draft: m.Draft,
-		BaseBranch: c.name("object_attributes.target_branch", m.TargetBranch, maxBranch),
-		Branch:     c.name("object_attributes.source_branch", m.SourceBranch, maxBranch),
-		SHA:        c.optional("object_attributes.last_commit.id", m.LastCommit.ID, maxSHA),
-		State:      "open", Version: Version{At: m.UpdatedAt.Time},
-	}
-	if m.Action == "open" {
-		seen.User = c.optional("user.username", user, maxName)
-	}
-	switch m.State {
-	case "opened", "locked":
-	case "closed":
-		seen.State = "closed"
-	case "merged":
-		seen.State, seen.Rank = "merged", rankEnded
-		seen.MergedSHA = c.optional("object_attributes.merge_commit_sha", m.MergeCommitSHA, maxSHA)
-		if m.Action == "merge" {
-			seen.MergedAt = m.UpdatedAt.Time
-		}
-	default:
-		c.fail("object_attributes.state is none that GitLab documents")
-	}
-	return seen
+	return []Change{r}
 }

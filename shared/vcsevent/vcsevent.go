@@ -1,6 +1,8 @@
 // Package vcsevent reads what GitHub and GitLab deliver to webhooks: the facts
 // that a delivery tells about installations, repositories and pull requests. It
-// is pure, and reads only the members that are used. Its invariant: a fact is
+// is pure, and reads only the members that are used: what the event does not need
+// may be anything, and an entry of a list that cannot be read is left out alone.
+// Its invariant: a fact is
 // told with a version, and the versions of facts about one thing are ordered as
 // the facts came about, so that whoever keeps the fact with the largest version
 // knows the truth, whatever the order in which deliveries are processed.
@@ -20,9 +22,7 @@ package vcsevent
 
 import (
 	"fmt"
-	"strings"
 	"time"
-	"unicode/utf8"
 )
 
 // Event is one delivery.
@@ -35,6 +35,26 @@ type Event struct {
 	Installation, Repository string
 	// Changes are the facts that it tells; none if it is of no concern.
 	Changes []Change
+	// Skipped says what of it was left out, as it could not be read, and why: the
+	// first ten, and how many more.
+	Skipped []string
+}
+
+// Timeless reports whether the event gives repositories or takes them without
+// telling when: it counts as of its arrival, and so would a copy of it that is
+// sent later.
+func (e Event) Timeless() bool {
+	for _, c := range e.Changes {
+		switch c := c.(type) {
+		case *RepositoriesGone:
+			return true
+		case *RepositoriesListed:
+			if c.At.IsZero() {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // Change is a fact: *InstallationSeen, *InstallationRenamed, *RepositorySeen,
@@ -71,9 +91,9 @@ const (
 
 // InstallationSeen tells of an installation.
 type InstallationSeen struct {
-	// Name is the account's.
+	// Name is the account's; empty where the delivery does not tell it.
 	ID, Name string
-	// TargetType is "Organization" or "User".
+	// TargetType is "Organization", "User" or "Enterprise"; it may be empty.
 	TargetType string
 	// State is "installed", "suspended" or "uninstalled"; empty where the
 	// delivery only mentions the installation, and tells no more than that it
@@ -90,6 +110,8 @@ type InstallationRenamed struct {
 
 // Repository describes a repository.
 type Repository struct {
+	// Owner is the account, or the group at the top; Name is the rest of the path,
+	// which has slashes where a GitLab project lies in a group within a group.
 	ID, Owner, Name string
 	// Private and Archived are nil, and DefaultBranch is empty, where the
 	// delivery does not tell.
@@ -125,8 +147,8 @@ type RepositoriesGone struct {
 	Version
 }
 
-// ProjectsMoved tells that projects of a GitLab group may have come, gone or
-// moved, and not which ones.
+// ProjectsMoved tells that projects of a group may have come, gone or moved, and
+// not which ones.
 type ProjectsMoved struct{}
 
 // PullRequestSeen tells all of a pull or merge request.
@@ -154,76 +176,3 @@ func (*RepositoriesListed) change()  {}
 func (*RepositoriesGone) change()    {}
 func (*ProjectsMoved) change()       {}
 func (*PullRequestSeen) change()     {}
-
-// Undecodable is the error of a delivery that is not what its event should be.
-type Undecodable struct {
-	// Reason says which member is wrong. It has no text of the delivery.
-	Reason string
-}
-
-// Error implements error.
-func (u *Undecodable) Error() string { return "the delivery cannot be read: " + u.Reason }
-
-func undecodable(format string, args ...any) *Undecodable {
-	return &Undecodable{Reason: fmt.Sprintf(format, args...)}
-}
-
-// Limits of texts, in bytes. Longer names are refused, as nothing that a host
-// sends has them; longer titles are cut.
-const (
-	maxName   = 255
-	maxBranch = 1024
-	maxTitle  = 1024
-	maxSHA    = 64
-)
-
-// checker reads texts within limits and remembers the first that is not.
-type checker struct{ err error }
-
-func (c *checker) fail(format string, args ...any) {
-	if c.err == nil {
-		c.err = undecodable(format, args...)
-	}
-}
-
-// name reads a text that must be there, of at most so many bytes.
-func (c *checker) name(member, text string, most int) string {
-	if text == "" || len(text) > most || !utf8.ValidString(text) || strings.Contains(text, "\x00") {
-		c.fail("%s is missing, longer than %d bytes, or no text", member, most)
-	}
-	return text
-}
-
-// optional reads a text that may be absent.
-func (c *checker) optional(member, text string, most int) string {
-	if text == "" {
-		return ""
-	}
-	return c.name(member, text, most)
-}
-
-// id reads an id, which must be positive.
-func (c *checker) id(member string, n int64) string {
-	if n <= 0 {
-		c.fail("%s is missing or is not above 0", member)
-		return ""
-	}
-	return fmt.Sprint(n)
-}
-
-// actionOf is what an event calls itself; empty if it is none of the short plain
-// words that hosts have.
-func actionOf(text string) string {
-	if len(text) > maxName || strings.ContainsFunc(text, func(r rune) bool { return r < '!' || r > '~' }) {
-		return ""
-	}
-	return text
-}
-
-// later is the later of two times.
-func later(a, b time.Time) time.Time {
-	if b.After(a) {
-		return b
-	}
-	return a
-}

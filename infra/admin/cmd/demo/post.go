@@ -14,6 +14,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/opsplane/opsplane/shared/delivery"
 	"github.com/opsplane/opsplane/shared/secret"
 	"github.com/opsplane/opsplane/shared/webhook"
 )
@@ -80,12 +81,12 @@ func (s signer) read(file string) (post, error) {
 		header.Set("X-Gitlab-Event", d.Event)
 		header.Set("X-Gitlab-Token", s.gitlab)
 		header.Set("Idempotency-Key", id)
-		return post{vcs: "gitlab", id: gitlabInstallation + "." + id, path: "/api/v1/gitlab/events", header: header, body: body.Bytes()}, nil
+		return post{vcs: "gitlab", id: delivery.ID(gitlabInstallation, id), path: "/api/v1/gitlab/events", header: header, body: body.Bytes()}, nil
 	}
 	sum := hmac.New(sha256.New, []byte(s.github))
 	sum.Write(body.Bytes())
 	header.Set("X-GitHub-Event", d.Event)
 	header.Set("X-GitHub-Delivery", id)
 	header.Set("X-Hub-Signature-256", "sha256="+hex.EncodeToString(sum.Sum(nil)))
-	return post{vcs: "github", id: id, path: "/api/github/v1/events", header: header, body: body.Bytes()}, nil
+	return post{vcs: "github", id: delivery.ID(githubInstallation, id), path: "/api/github/v1/events", header: header, body: body.Bytes()}, nil
 }

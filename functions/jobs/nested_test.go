@@ -1,0 +1,43 @@
+package main
+
+import (
+	"testing"
+	"time"
+
+	"github.com/opsplane/opsplane/infra/vcstest"
+	"github.com/opsplane/opsplane/shared/gitlabhost"
+	"github.com/opsplane/opsplane/shared/repository"
+	"github.com/opsplane/opsplane/shared/vcsevent"
+)
+
+// TestProjectOfANestedGroupBelongsToTheGroupAtTheTop refreshes a group within a
+// group, of which a project was kept with its path parted before the last
+// element.
+func TestProjectOfANestedGroupBelongsToTheGroupAtTheTop(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	r.gitlab.Set(vcstest.Group{ID: 77, FullPath: "acme/platform", Inherited: map[int64]int{5: 40}, Projects: []vcstest.Project{
+		{ID: 1, PathWithNamespace: "acme/platform/deep/infra", DefaultBranch: "main"},
+	}})
+	if err := r.groups.Put(t.Context(), "77", r.gitlab.Account(5, "bot"), r.author()); err != nil {
+		t.Fatal(err)
+	}
+	earlier := born.Add(-time.Hour)
+	before := vcsevent.Version{At: earlier}.Text(earlier, "delivery")
+	if err := r.repositories.Apply(t.Context(), r.author(), "gitlab", "77", repository.Seen{ID: "1", Owner: "acme/platform/deep", Name: "infra"}, before); err != nil {
+		t.Fatal(err)
+	}
+	r.settleAfter(t, r.start(t, "gitlab", "77"))
+	got, err := r.repositories.Get(t.Context(), "gitlab", "77", "1")
+	if err != nil || got.Owner != "acme" || got.Name != "platform/deep/infra" {
+		t.Errorf("owner %q, name %q, %v", got.Owner, got.Name, err)
+	}
+	source := gitlab{gitlabhost.New(r.gitlab.API), r.groups}
+	if seen, err := source.one(t.Context(), "77", "1"); err != nil || seen == nil || seen.Owner != "acme" || seen.Name != "platform/deep/infra" {
+		t.Errorf("asked for by its id: %+v, %v", seen, err)
+	}
+	r.gitlab.Set(vcstest.Group{ID: 78, FullPath: "acme/platform-labs", Inherited: map[int64]int{5: 40}, Projects: []vcstest.Project{{ID: 2, PathWithNamespace: "acme/platform-labs/x"}}})
+	if seen, err := source.one(t.Context(), "77", "2"); err != nil || seen != nil {
+		t.Errorf("a project of a group beside it: %+v, %v", seen, err)
+	}
+}

@@ -1,0 +1,38 @@
+package main
+
+import (
+	"bytes"
+	"mime"
+	"strings"
+
+	"github.com/opsplane/opsplane/shared/fault"
+)
+
+// What is told of a body that is not JSON as it stands. The host shows it to the
+// webhook's owner, beside the delivery.
+var (
+	errForm = fault.Unsupportedf("UNSUPPORTED_MEDIA_TYPE",
+		"the body is not JSON: choose application/json as the content type of the webhook, then send the delivery again")
+	errPacked = fault.Unsupportedf("UNSUPPORTED_MEDIA_TYPE",
+		"the body is compressed: choose application/json as the content type of the webhook, without compression on the way, then send the delivery again")
+)
+
+// plain refuses a body that is a form, is compressed, or is said to be anything
+// but JSON. It could be stored, but never be read: the owner must see that where
+// the webhook is set up.
+func (p post) plain() error {
+	media, _, _ := mime.ParseMediaType(p.media) // empty where it cannot be read
+	switch {
+	case p.packed():
+		return errPacked
+	case p.media != "" && media != "application/json" && !strings.HasSuffix(media, "+json"), bytes.HasPrefix(p.body, []byte("payload=")):
+		return errForm
+	}
+	return nil
+}
+
+// packed reports whether the body is compressed: the host says so, or it begins
+// as gzip does (RFC 1952, 2.3.1).
+func (p post) packed() bool {
+	return p.encoding != "" && !strings.EqualFold(p.encoding, "identity") || bytes.HasPrefix(p.body, []byte{0x1f, 0x8b})
+}

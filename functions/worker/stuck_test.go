@@ -1,0 +1,100 @@
+package main
+
+import (
+	"fmt"
+	"log/slog"
+	"os"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/opsplane/opsplane/infra/template"
+	"github.com/opsplane/opsplane/shared/delivery"
+	"github.com/opsplane/opsplane/shared/telemetry"
+)
+
+// unreadable has deliveries of a GitLab group or a GitHub installation arrive
+// that cannot be read, and processes them.
+func (r *rig) unreadable(t *testing.T, vcs, installation string, ids ...string) {
+	t.Helper()
+	for _, id := range ids {
+		d := delivery.Delivery{VCS: vcs, ID: delivery.ID(installation, id), Event: "Push Hook", Installation: installation, ReceivedAt: r.clock}
+		if invoke(t, r.worker, r.arrive(t, d, "not JSON")) != 1 {
+			t.Fatal("not done")
+		}
+		r.clock = r.clock.Add(time.Second)
+	}
+}
+
+// TestAlarmTellsOfEachInstallationOnceAndDaily has deliveries of one group stuck,
+// then one of another installation: the second is told of while the first are
+// still there.
+func TestAlarmTellsOfEachInstallationOnceAndDaily(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	var log strings.Builder
+	r.log = slog.New(slog.NewJSONHandler(&log, nil))
+	expect := func(when string, newly int, of ...string) {
+		t.Helper()
+		log.Reset()
+		run := r.sweepOnce(t, r.worker)
+		if run.NewlyStuck != newly || !slices.Equal(run.StuckOf, of) {
+			t.Errorf("%s: %d newly stuck, of %q; want %d, of %q", when, run.NewlyStuck, run.StuckOf, newly, of)
+		}
+		if !strings.Contains(log.String(), fmt.Sprintf(`"newly_stuck":%d`, newly)) {
+			t.Errorf("%s: the log says %s", when, log.String())
+		}
+		for _, name := range of {
+			if !strings.Contains(log.String(), name) {
+				t.Errorf("%s: the log does not name %s: %s", when, name, log.String())
+			}
+		}
+	}
+	expect("before", 0)
+	r.unreadable(t, "gitlab", "77", "a", "b", "c", "d")
+	expect("when the first are stuck", 1, "gitlab 77: 4")
+	r.clock = r.clock.Add(time.Hour)
+	expect("an hour later", 0, "gitlab 77: 4")
+	r.unreadable(t, "gitlab", "77", "e")
+	expect("when the same group has one more", 0, "gitlab 77: 5")
+	r.unreadable(t, "github", "42", "a")
+	expect("when another installation has one", 1, "gitlab 77: 5", "github 42: 1")
+	r.clock = born.Add(24*time.Hour + time.Minute)
+	expect("a day after the first", 1, "gitlab 77: 5", "github 42: 1")
+	list, err := r.deliveries.StuckOf(t.Context(), "gitlab", "77")
+	if err != nil || len(list) != 5 {
+		t.Fatalf("%d are stuck, %v", len(list), err)
+	}
+	for _, d := range list {
+		if err := r.deliveries.Dismiss(t.Context(), d, "operator:ann"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	expect("when those of the group are dismissed", 0, "github 42: 1")
+	r.clock = r.clock.Add(2 * time.Hour)
+	r.unreadable(t, "gitlab", "77", "f")
+	expect("when the group has one again", 1, "github 42: 1", "gitlab 77: 1")
+}
+
+// TestAlarmsWatchWhatTheWorkerCounts holds the template to the names of metrics.
+func TestAlarmsWatchWhatTheWorkerCounts(t *testing.T) {
+	t.Parallel()
+	root, err := template.Root(".")
+	if err != nil {
+		t.Fatal(err)
+	}
+	text, err := os.ReadFile(root + "/template.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for alarm, metric := range map[string]string{"DeliveriesStuckAlarm": "newly_stuck", "DeliveriesParkedAlarm": "waiting"} {
+		_, rest, _ := strings.Cut(string(text), "\n  "+alarm+":\n")
+		_, rest, _ = strings.Cut(rest, "MetricName: ")
+		watched, _, _ := strings.Cut(rest, "\n")
+		counted := slices.ContainsFunc(metrics, func(m telemetry.Metric) bool { return m.Name == metric })
+		if watched != metric || !counted {
+			t.Errorf("%s watches %q, want %q; the worker counts it: %t", alarm, watched, metric, counted)
+		}
+	}
+}

@@ -1,0 +1,158 @@
+package vcsevent
+
+import (
+	"fmt"
+	"strings"
+)
+
+// githubAccount is an organisation, a user or an enterprise, which has a slug
+// instead of a login. Only events about accounts tell when it was updated.
+type githubAccount struct {
+	Login     member[string] `json:"login"`
+	Slug      member[string] `json:"slug"`
+	Type      member[string] `json:"type"`
+	UpdatedAt hostTime       `json:"updated_at"`
+}
+
+// name is what the account is called; empty where the payload does not tell.
+func (a githubAccount) name() string {
+	if login := optional(a.Login, maxName); login != "" {
+		return login
+	}
+	return optional(a.Slug, maxName)
+}
+
+// githubInstallation is an installation. Events that are not about installations
+// tell its id alone.
+type githubInstallation struct {
+	ID          member[int64]         `json:"id"`
+	Account     member[githubAccount] `json:"account"`
+	AppID       member[int64]         `json:"app_id"`
+	TargetType  member[string]        `json:"target_type"`
+	UpdatedAt   hostTime              `json:"updated_at"`
+	SuspendedAt hostTime              `json:"suspended_at"`
+}
+
+// githubShort is a repository as installation events list it.
+type githubShort struct {
+	ID       member[int64]  `json:"id"`
+	FullName member[string] `json:"full_name"`
+	Private  member[bool]   `json:"private"`
+}
+
+// installation reads what the event of that name tells. GitHub moves updated_at
+// when an installation is suspended, and leaves it there when the suspension
+// ends. The account may be null, as when it is gone itself: the id is enough.
+func (p *githubPayload) installation(c *checker) []Change {
+	told := p.Installation.value
+	if !told.Account.there && !told.AppID.there && !told.TargetType.there {
+		c.fail("the body is not that of the event installation: installation.account is missing")
+		return nil
+	}
+	account := told.Account.value
+	i := &InstallationSeen{
+		ID: c.id("installation.id", told.ID), Name: account.name(), TargetType: optional(account.Type, maxName),
+		State: "installed", Version: Version{At: told.UpdatedAt.Time},
+	}
+	if i.TargetType == "" { // enterprises have none of their own
+		i.TargetType = optional(told.TargetType, maxName)
+	}
+	action := p.action(c)
+	switch action {
+	case "deleted":
+		i.State, i.Rank = "uninstalled", rankEnded // for good: who installs again gets another id
+	case "unsuspend":
+		i.Rank = rankResumed
+	case "suspend":
+		i.State = "suspended"
+	case "created", "new_permissions_accepted":
+		if !told.SuspendedAt.IsZero() {
+			i.State = "suspended"
+		}
+	default:
+		return p.mention(c)
+	}
+	changes := []Change{i}
+	if action == "created" {
+		changes = append(changes, &RepositoriesListed{List: listed(c, "repositories", p.Repositories), Version: Version{At: i.At}})
+	}
+	return changes
+}
+
+// renamed reads that the account was renamed that has the installation.
+func (p *githubPayload) renamed(c *checker) []Change {
+	if p.action(c) != "renamed" {
+		return nil
+	}
+	account := part(c, "account", p.Account)
+	name := account.name()
+	if name == "" {
+		c.fail("account.login and account.slug are missing, longer than %d bytes, or no text", maxName)
+	}
+	return []Change{&InstallationRenamed{
+		ID: c.id("installation.id", p.Installation.value.ID), Name: name, Version: Version{At: account.UpdatedAt.Time},
+	}}
+}
+
+// givenAndTaken reads which repositories the installation was given and has
+// lost. The payload does not tell when.
+func (p *githubPayload) givenAndTaken(c *checker) (changes []Change) {
+	if action := p.action(c); action != "added" && action != "removed" {
+		return nil
+	}
+	if list := listed(c, "repositories_added", p.RepositoriesAdded); len(list) > 0 {
+		changes = append(changes, &RepositoriesListed{List: list})
+	}
+	gone := &RepositoriesGone{Version: Version{Rank: rankGone}}
+	each(c, "repositories_removed", p.RepositoriesRemoved, func(c *checker, path string, r githubShort) {
+		if id := c.id(path+".id", r.ID); id != "" {
+			gone.IDs = append(gone.IDs, id)
+		}
+	})
+	if len(gone.IDs) > 0 {
+		changes = append(changes, gone)
+	}
+	return changes
+}
+
+// listed reads repositories as installation events list them.
+func listed(c *checker, path string, list member[[]member[githubShort]]) []Repository {
+	found := []Repository{}
+	each(c, path, list, func(c *checker, path string, r githubShort) {
+		full := c.text(path+".full_name", r.FullName, maxBranch)
+		owner, name, _ := strings.Cut(full, "/")
+		repository := Repository{
+			ID: c.id(path+".id", r.ID), Owner: c.name(path+".full_name (owner)", owner, maxName), Name: c.name(path+".full_name (name)", name, maxName),
+			Private: told(r.Private),
+		}
+		if c.err == nil {
+			found = append(found, repository)
+		}
+	})
+	return found
+}
+
+// each reads the entries of a list. One that cannot be read is left out: it must
+// not keep the others from being known.
+func each[T any](c *checker, path string, list member[[]member[T]], read func(c *checker, path string, entry T)) {
+	for n, entry := range part(c, path, list) {
+		var own checker
+		at := fmt.Sprintf("%s.%d", path, n)
+		value := part(&own, at, entry)
+		if own.err == nil {
+			read(&own, at, value)
+		}
+		if own.err != nil {
+			c.skip(own.err.(*Undecodable).Reason)
+		}
+	}
+}
+
+// told is what a payload tells of a yes or no; nil where its member is none.
+// Where it is absent, GitHub's default holds: false.
+func told(m member[bool]) *bool {
+	if m.wrong != "" || m.null {
+		return nil
+	}
+	return &m.value
+}
