@@ -3,6 +3,7 @@ package vcshost
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"net/http"
 	"regexp"
 	"strings"
@@ -52,6 +53,13 @@ func (r *Refusal) Error() string {
 
 // Is makes a Refusal an ErrForbidden.
 func (r *Refusal) Is(target error) bool { return target == ErrForbidden }
+
+// RefusesAddress reports whether an error is a Refusal ByAddress. It says nothing
+// of the token, nor of whose it is.
+func RefusesAddress(err error) bool {
+	var refusal *Refusal
+	return errors.As(err, &refusal) && refusal.Reason == ByAddress
+}
 
 // refusal reads why an answer refuses. GitHub tells by its words, and for SAML by
 // a header too ("Authenticating to the REST API", GitHub documentation). GitLab
