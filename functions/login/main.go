@@ -35,5 +35,5 @@ func main() {
 		sessions: &session.Store{DB: db, Table: sessions},
 		grants:   &session.Grants{DB: db, Table: sessions, Box: box},
 	}
-	httpapi.NewLambda(routes(l), telemetry.Logger(), time.Now).Serve()
+	httpapi.NewLambda(routes(l), telemetry.Logger(), time.Now, l.pages).Serve()
 }
