@@ -32,10 +32,10 @@ func TestRefusalsAreReadByTheirWords(t *testing.T) {
 		"SAML by header":            {`{"message":"Forbidden"}`, http.Header{"X-Github-Sso": {"required; url=https://github.com/orgs/acme/sso"}}, vcshost.BySAML},
 		"secondary limit":           {`{"message":"You have exceeded a secondary rate limit. Please wait a few minutes before you try again. If you reach out to GitHub Support for help, please include the request ID C620:D8D4."}`, nil, limited},
 		"secondary limit, in capitals, as plain text": {`You Have Exceeded A SECONDARY RATE LIMIT`, nil, limited},
-		"limit of content":                            {`{"message":"You have exceeded a secondary rate limit and have been temporarily blocked from content creation. Please retry your request again later."}`, nil, limited},
-		"abuse detection":                             {`{"message":"You have triggered an abuse detection mechanism. Please wait a few minutes before you try again."}`, nil, limited},
-		"link to the documentation":                   {`{"message":"x","documentation_url":"https://docs.github.com/free-pro-team@latest/rest/overview/resources-in-the-rest-api#secondary-rate-limits"}`, nil, limited},
-		"primary limit of an address":                 {`{"message":"API rate limit exceeded for 192.0.2.7. (But here's the good news: Authenticated requests get a higher rate limit.)"}`, nil, limited},
+		"limit of content":            {`{"message":"You have exceeded a secondary rate limit and have been temporarily blocked from content creation. Please retry your request again later."}`, nil, limited},
+		"abuse detection":             {`{"message":"You have triggered an abuse detection mechanism. Please wait a few minutes before you try again."}`, nil, limited},
+		"link to the documentation":   {`{"message":"x","documentation_url":"https://docs.github.com/free-pro-team@latest/rest/overview/resources-in-the-rest-api#secondary-rate-limits"}`, nil, limited},
+		"primary limit of an address": {`{"message":"API rate limit exceeded for 192.0.2.7. (But here's the good news: Authenticated requests get a higher rate limit.)"}`, nil, limited},
 	} {
 		err := vcshost.Explain("ask", &http.Response{StatusCode: http.StatusForbidden, Header: c.header}, []byte(c.body))
 		var limit *vcshost.Limited
@@ -54,14 +54,14 @@ func TestHostsWordsAreOneBoundedLineWithoutSecrets(t *testing.T) {
 	const token = "s3cr3t-of-the-request"
 	asked := &http.Request{Header: http.Header{"Authorization": {"Bearer " + token}}}
 	for body, want := range map[string]string{
-		`{"message":"You may not"}`:                                           "You may not",
-		`{"error":"insufficient_scope","error_description":"It needs api"}`:   "It needs api",
-		`{"error":"insufficient_scope"}`:                                      "insufficient_scope",
-		`{"message":{"base":["not you"]}}`:                                    `{"base":["not you"]}`,
-		`{"documentation_url":"https://a.example"}`:                           "",
-		`<!doctype html><p>You may not</p>`:                                   "",
-		"one\r\ntwo\x1b[31m\x00three\u2028four\u202efive":                     "one two [31m three four five",
-		"\xff\xfebroken":                                                      "broken",
+		`{"message":"You may not"}`:                                         "You may not",
+		`{"error":"insufficient_scope","error_description":"It needs api"}`: "It needs api",
+		`{"error":"insufficient_scope"}`:                                    "insufficient_scope",
+		`{"message":{"base":["not you"]}}`:                                  `{"base":["not you"]}`,
+		`{"documentation_url":"https://a.example"}`:                         "",
+		`<!doctype html><p>You may not</p>`:                                 "",
+		"one\r\ntwo\x1b[31m\x00three\u2028four\u202efive":                   "one two [31m three four five",
+		"\xff\xfebroken": "broken",
 		`{"message":"Bad token: ` + token + `!"}`:                             "Bad ***",
 		`{"message":"you sent ghs_16C7e42F292c6912E7710c838347Ae178B4a"}`:     "you sent ***",
 		`{"message":"you sent github_pat_11AAAAAAA0abcdefghij_klmnop"}`:       "you sent ***",
