@@ -78,6 +78,8 @@ func (h *hosts) try(ctx context.Context, now time.Time, q tokenRequest) error {
 	}
 	self, err := client.Self(ctx)
 	switch {
+	case vcshost.RefusesAddress(err):
+		return vcshost.Fault(gitlabName, err)
 	case errors.Is(err, vcshost.ErrRefused):
 		return unusable("GitLab does not take it: it is wrong, has expired, or was revoked")
 	case errors.Is(err, vcshost.ErrGone), errors.Is(err, vcshost.ErrForbidden):
@@ -97,9 +99,11 @@ func (h *hosts) tryGroup(ctx context.Context, client *gitlabhost.Client, group s
 	if err != nil {
 		return vcshost.Fault(gitlabName, err)
 	}
-	if _, err := client.Group(ctx, group); errors.Is(err, vcshost.ErrGone) || errors.Is(err, vcshost.ErrForbidden) {
+	_, err = client.Group(ctx, group)
+	if errors.Is(err, vcshost.ErrGone) || errors.Is(err, vcshost.ErrForbidden) && !vcshost.RefusesAddress(err) {
 		return unusable("it does not reach the group")
-	} else if err != nil {
+	}
+	if err != nil {
 		return vcshost.Fault(gitlabName, err)
 	}
 	level, err := client.Level(ctx, group, account.ID)

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
 	"slices"
 	"strconv"
@@ -74,8 +75,11 @@ func (h *hosts) asCaller(ctx context.Context, call httpapi.Call, do func(*gitlab
 func explain(err error) error {
 	var refusal *fault.Error
 	switch {
-	case errors.Is(err, session.ErrNoGrant), errors.Is(err, vcshost.ErrForbidden):
+	case errors.Is(err, session.ErrNoGrant):
 		return fault.ErrForbidden
+	case errors.Is(err, vcshost.ErrForbidden) && !vcshost.RefusesAddress(err):
+		// The caller is told nothing, as of any lack of authority; the log has the host's words.
+		return fmt.Errorf("%w: %w", &fault.Error{Kind: fault.Forbidden, ID: fault.ErrForbidden.ID, LogCause: true}, err)
 	case err == nil, errors.As(err, &refusal):
 		return err
 	}
@@ -180,7 +184,7 @@ func (h *hosts) whoareyou(ctx context.Context, call httpapi.Call, id string) (bo
 			return bot{n, account.Username}, err
 		case errors.Is(err, grouptoken.ErrNone):
 			continue
-		case !slices.ContainsFunc([]error{vcshost.ErrRefused, vcshost.ErrForbidden, vcshost.ErrGone}, func(ends error) bool { return errors.Is(err, ends) }):
+		case vcshost.RefusesAddress(err), !slices.ContainsFunc([]error{vcshost.ErrRefused, vcshost.ErrForbidden, vcshost.ErrGone}, func(ends error) bool { return errors.Is(err, ends) }):
 			return bot{}, vcshost.Fault(gitlabName, err)
 		}
 		answer = vcshost.Fault(gitlabName, vcshost.ErrRefused)

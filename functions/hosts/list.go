@@ -1,8 +1,10 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
+	"log/slog"
 	"slices"
 	"time"
 
@@ -33,11 +35,15 @@ type tier struct {
 // list of the caller's installations.
 type installationList struct {
 	Installations []shown `json:"installations"`
+	// AskedAt is when the VCS was asked for what it says of the caller; empty where
+	// nothing that it said holds.
+	AskedAt string `json:"asked_at,omitempty"`
 }
 
 // list answers the installations of a VCS that the caller is a member of and
 // its credential reaches, by id, but for those that are unknown here or were
-// uninstalled. Of a caller who has logged in at the VCS it asks the VCS first.
+// uninstalled. Of a caller who has logged in at the VCS it asks the VCS first. If
+// that gives no answer, what it said last is answered for as long as it holds.
 func (h *hosts) list(ctx context.Context, call httpapi.Call, vcs string) (installationList, error) {
 	u, err := h.caller(ctx, call)
 	if err != nil {
@@ -46,9 +52,9 @@ func (h *hosts) list(ctx context.Context, call httpapi.Call, vcs string) (instal
 	if u.Hosted == nil {
 		u.Hosted = map[string]user.Hosted{}
 	}
-	lost, err := h.renew(ctx, call, vcs, u)
-	if err != nil {
-		return installationList{}, err
+	renewed := h.renew(ctx, call, vcs, u)
+	if renewed != nil && !errors.Is(renewed, session.ErrNoGrant) && !unanswered(ctx, renewed) {
+		return installationList{}, outward(vcs, renewed)
 	}
 	reached := call.Caller
 	reached.Memberships = u.MembershipsFor(call.Caller, call.Now)
@@ -58,8 +64,8 @@ func (h *hosts) list(ctx context.Context, call httpapi.Call, vcs string) (instal
 			ids = append(ids, m.Installation)
 		}
 	}
-	if lost && len(ids) == 0 {
-		return installationList{}, fault.ErrForbidden // the person has to log in again
+	if renewed != nil && len(ids) == 0 {
+		return installationList{}, outward(vcs, renewed)
 	}
 	slices.SortFunc(ids, byNumber)
 	found, err := h.people.Installations.Known(ctx, vcs, ids)
@@ -72,7 +78,34 @@ func (h *hosts) list(ctx context.Context, call httpapi.Call, vcs string) (instal
 			answer.Installations = append(answer.Installations, show(each))
 		}
 	}
+	said, holds := u.HostedFor(call.Caller, vcs, call.Now)
+	if holds {
+		answer.AskedAt = stamp(said.AskedAt)
+	}
+	if unanswered(ctx, renewed) {
+		h.log.LogAttrs(ctx, slog.LevelWarn, "installations listed as the host last said", slog.String("request_id", call.Request),
+			slog.String("vcs", vcs), slog.String("asked_at", answer.AskedAt), slog.String("error", renewed.Error()))
+	}
 	return answer, nil
+}
+
+// unanswered reports whether an error of renew says that the VCS gave no answer,
+// or none in time.
+func unanswered(ctx context.Context, err error) bool {
+	return errors.Is(err, vcshost.ErrNoAnswer) || errors.Is(err, session.ErrRefreshing) ||
+		errors.Is(err, context.DeadlineExceeded) && ctx.Err() == nil
+}
+
+// outward makes of an error of renew one for the caller. What is neither the
+// host's nor a refusal is storage's, and stays as it is.
+func outward(vcs string, err error) error {
+	switch {
+	case errors.Is(err, session.ErrNoGrant):
+		return fault.ErrForbidden // the person has to log in again
+	case errors.Is(err, vcshost.ErrNoAnswer):
+		return vcshost.Fault(vcs, err)
+	}
+	return err
 }
 
 // caller reads the user behind the call. One that is gone is refused, as any
@@ -86,33 +119,34 @@ func (h *hosts) caller(ctx context.Context, call httpapi.Call) (user.User, error
 	return u, err
 }
 
+// askTime is how long a VCS may take to say what the caller may act on. It leaves
+// time, of what the gateway gives the function, to answer what is remembered.
+const askTime = 18 * time.Second
+
 // renew has the VCS say anew what the user may act on, in u too, if the user has
-// ever logged in there. It reports whether the grant of that login is lost: then
-// what the VCS said before holds for a while.
-func (h *hosts) renew(ctx context.Context, call httpapi.Call, vcs string, u user.User) (lost bool, err error) {
+// ever logged in there. session.ErrNoGrant if the grant of that login is lost,
+// vcshost.ErrNoAnswer if the VCS says nothing: then what it said before holds for
+// a while.
+func (h *hosts) renew(ctx context.Context, call httpapi.Call, vcs string, u user.User) error {
 	provider, ok := h.providers[vcs]
 	account, person := u.Identities[vcs]
 	if !ok || !person {
-		return false, nil
+		return nil
 	}
+	ctx, cancel := context.WithTimeout(ctx, cmp.Or(h.patience, askTime))
+	defer cancel()
 	of := session.Holder{User: u.ID, VCS: vcs, Account: account.ID}
 	var ids []string
-	err = h.asPerson(ctx, call, of, func(token string) (err error) {
+	err := h.asPerson(ctx, call, of, func(token string) (err error) {
 		ids, err = h.people.Renew(ctx, call.Author(), provider.Host, of, token)
 		return err
 	})
-	var refusal *fault.Error
-	switch {
-	case errors.Is(err, session.ErrNoGrant):
-		return true, nil
-	case errors.As(err, &refusal):
-		return false, err
-	case err != nil:
-		return false, vcshost.Fault(vcs, err)
+	if err != nil {
+		return err
 	}
 	slices.Sort(ids)
 	u.Hosted[vcs] = user.Hosted{Installations: ids, AskedAt: call.Now}
-	return false, nil
+	return nil
 }
 
 // byNumber compares decimal numbers without leading zeros.

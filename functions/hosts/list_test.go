@@ -2,13 +2,11 @@ package main
 
 import (
 	"fmt"
-	"net/http"
 	"slices"
 	"strings"
 	"testing"
 	"time"
 
-	"github.com/opsplane/opsplane/infra/vcstest"
 	"github.com/opsplane/opsplane/shared/access"
 	"github.com/opsplane/opsplane/shared/installation"
 	"github.com/opsplane/opsplane/shared/user"
@@ -127,33 +125,5 @@ func TestUserWhoNeverLoggedInHasWhatOperatorsGave(t *testing.T) {
 	r.caller.User = "somebody who is gone"
 	if got := r.list(t, "github"); got != "403" {
 		t.Errorf("a user who is gone: %s", got)
-	}
-}
-
-func TestHostThatFailsChangesNothing(t *testing.T) {
-	t.Parallel()
-	for name, c := range map[string]struct {
-		failure vcstest.Failure
-		want    string
-	}{
-		"down":     {vcstest.Failure{Match: "GET ", Status: http.StatusBadGateway, Body: "words of the host"}, "HOST_UNAVAILABLE"},
-		"patience": {vcstest.Failure{Match: "GET ", Status: http.StatusTooManyRequests}, "HOST_LIMIT"},
-		"cut":      {vcstest.Failure{Match: "GET ", Status: http.StatusOK, Body: `{"installations":[{"id":`}, "HOST_UNAVAILABLE"},
-	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			r := newRig(t)
-			r.know(t, installation.Installation{VCS: "github", ID: "1", Name: "acme", State: installation.Installed})
-			r.list(t, "github")
-			r.github.Fail(c.failure)
-			status, body := r.ask(t, "GET", "/api/v1/github/installations", "")
-			if status != 503 || !strings.Contains(body, c.want) || strings.Contains(body+r.log.String(), "words of the host") {
-				t.Errorf("%d %s", status, body)
-			}
-			u, err := r.people.Users.Get(t.Context(), r.caller.User)
-			if err != nil || len(u.Hosted["github"].Installations) != 1 {
-				t.Errorf("memberships %v, %v", u.Hosted, err)
-			}
-		})
 	}
 }

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"log/slog"
 	"net/http"
 	"time"
 
@@ -25,6 +26,8 @@ type hosts struct {
 	allowed   allowed
 	words     func(context.Context, time.Time) ([]string, error) // of the secret of webhook tokens, the newest first
 	public    string                                             // the API's address; empty: the one that a request came to
+	patience  time.Duration                                      // of a list for its VCS; 0 is askTime
+	log       *slog.Logger
 }
 
 // token of the VCS. What its person may do with a group that need not be known

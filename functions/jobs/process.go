@@ -34,6 +34,10 @@ const (
 	maxAge = 24 * time.Hour
 	// giveBack is how long it may take to give a task back when time is over.
 	giveBack = 5 * time.Second
+	// shortWait is how long a worker waits in all, in a slice, for hosts that allow
+	// no more requests for a moment. For longer a task is given back, to be taken up
+	// by the schedule, which comes once a minute.
+	shortWait = 15 * time.Second
 )
 
 // errTired says that a task is not to be tried once more: the workers that took
@@ -62,7 +66,7 @@ func (j *jobs) process(ctx context.Context, tally *tally, id string) error {
 	case errors.Is(err, task.ErrLost):
 		return nil
 	case done:
-		err = j.tasks.End(after, run, task.Completed, "", j.now())
+		err = j.tasks.End(after, run, task.Completed, leftOut(run), j.now())
 	case err == nil, ctx.Err() != nil && run.Tries == 0: // time is over, but was not in vain
 		err = j.tasks.Wait(after, run, j.now(), "")
 	default:
@@ -94,8 +98,12 @@ func (j *jobs) work(ctx context.Context, run *task.Run) (done bool, err error) {
 	if !ok {
 		return false, fmt.Errorf("a task of kind %q is unknown", run.Kind)
 	}
+	patience := shortWait
 	for end := j.now().Add(slice); ; {
 		done, err = step(ctx, run, run.Author(telemetry.Invocation(ctx), j.now()))
+		if err != nil && waited(ctx, err, &patience) {
+			continue
+		}
 		if err != nil {
 			return false, err
 		}
@@ -106,6 +114,27 @@ func (j *jobs) work(ctx context.Context, run *task.Run) (done bool, err error) {
 		if done || ctx.Err() != nil || !j.now().Before(end) {
 			return done, nil
 		}
+	}
+}
+
+// waited waits for a host that allows no more requests for a moment, if patience
+// and time are long enough for it, and reports whether the host may be asked again.
+func waited(ctx context.Context, problem error, patience *time.Duration) bool {
+	var limited *vcshost.Limited
+	if !errors.As(problem, &limited) {
+		return false
+	}
+	// Drawn, so that what waits for one host does not come back together.
+	wait := limited.RetryAfter + rand.N(limited.RetryAfter/2)
+	if end, ok := ctx.Deadline(); wait > *patience || ok && time.Until(end) < wait {
+		return false
+	}
+	*patience -= wait
+	select {
+	case <-time.After(wait):
+		return true
+	case <-ctx.Done():
+		return false
 	}
 }
 
@@ -150,11 +179,19 @@ func pause(tries int) time.Duration {
 func explain(vcs string, err error) (words string, forGood bool) {
 	host := vcshost.Names[vcs]
 	var limited *vcshost.Limited
+	var key *githubhost.KeyError
 	switch {
 	case errors.As(err, &limited):
 		return host + " takes no more requests for a while: the task goes on then", false
 	case errors.Is(err, secret.ErrNotConfigured), errors.Is(err, githubhost.ErrNoApp):
 		return "this server is not configured for " + host, true
+	case errors.As(err, &key):
+		return key.Error() + "; this is for the server's operator: start again then", true
+	case errors.Is(err, vcshost.ErrElsewhere):
+		return host + " sends this server on to another address than the one that is configured: the server's operator must look at it", true
+	case errors.Is(err, vcshost.ErrEndless), errors.Is(err, vcshost.ErrCursor):
+		return host + "'s list of repositories cannot be read to its end: its pages lead back, or do not end; " +
+			"the server's operator must look at the host, or at what stands before it", true
 	case errors.Is(err, grouptoken.ErrNone):
 		return "no access token is stored for the group: store one, and start again", true
 	case errors.Is(err, vcshost.ErrRefused) && vcs == "gitlab":
@@ -162,7 +199,7 @@ func explain(vcs string, err error) (words string, forGood bool) {
 	case errors.Is(err, vcshost.ErrRefused):
 		return "GitHub does not take the App's credentials: the server's operator must look at its private key", false
 	case errors.Is(err, vcshost.ErrForbidden):
-		return host + " does not let this server do that: " + vcshost.Lacking[vcs] + "; see to it there, and start again", true
+		return host + " does not let this server do that: " + vcshost.Why(vcs, err) + "; see to it there, and start again" + own(host, err), true
 	case errors.Is(err, errTired):
 		return "the task was more than this server's workers can do at once, again and again: the server's operator must look at it", false
 	case errors.Is(err, context.DeadlineExceeded):
@@ -171,4 +208,13 @@ func explain(vcs string, err error) (words string, forGood bool) {
 		return host + " knows no such installation, or does not let this server see it", true
 	}
 	return "the host or this server had an error", false
+}
+
+// own is what the host itself says to a refusal.
+func own(host string, err error) string {
+	var refusal *vcshost.Refusal
+	if !errors.As(err, &refusal) || refusal.Words == "" {
+		return ""
+	}
+	return "; " + host + ` says: "` + refusal.Words + `"`
 }

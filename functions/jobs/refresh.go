@@ -13,6 +13,7 @@ import (
 	"github.com/opsplane/opsplane/shared/repository"
 	"github.com/opsplane/opsplane/shared/task"
 	"github.com/opsplane/opsplane/shared/vcsevent"
+	"github.com/opsplane/opsplane/shared/vcshost"
 )
 
 // refresh lists the repositories of an installation and removes those that are
@@ -38,6 +39,10 @@ type place struct {
 	Page int `json:"page"`
 	// After is the id of the repository that was compared last.
 	After string `json:"after,omitempty"`
+	// Odd counts the entries of the host's list that could not be read, and Why is
+	// the first of them in words.
+	Odd int    `json:"odd,omitempty"`
+	Why string `json:"why,omitempty"`
 }
 
 const (
@@ -109,10 +114,33 @@ func (l looker) list(ctx context.Context, at *place) error {
 	if err := group.Wait(); err != nil {
 		return err
 	}
+	l.skip(ctx, page.odd, at)
 	l.run.Progress.Done += int64(len(page.seen))
 	l.run.Progress.Total = max(int64(page.total), l.run.Progress.Done)
 	at.Page = page.next
 	return nil
+}
+
+// skip notes the entries of a page that cannot be read. What is known of them
+// stays: they are not listed, and so the host is asked for each by its id.
+func (l looker) skip(ctx context.Context, odd []vcshost.Odd, at *place) {
+	for _, each := range odd {
+		if at.Odd++; at.Odd == 1 {
+			at.Why = each.String()
+		}
+		l.log.LogAttrs(ctx, slog.LevelWarn, "repository left out of the host's list", slog.String("vcs", l.run.VCS),
+			slog.String("installation", l.run.Installation), slog.String("entry", each.String()))
+	}
+}
+
+// leftOut says to a task's owner what a refresh that is done could not read; empty
+// if that is nothing.
+func leftOut(run *task.Run) string {
+	var at place
+	if run.Kind != task.RefreshRepositories || json.Unmarshal([]byte(run.Note), &at) != nil || at.Odd == 0 {
+		return ""
+	}
+	return fmt.Sprintf("done; entries of %s's list that cannot be read, and were left out: %d, the first of them %s", vcshost.Names[run.VCS], at.Odd, at.Why)
 }
 
 func (l looker) apply(ctx context.Context, seen repository.Seen) error {

@@ -275,6 +275,43 @@ func TestRefreshSaysWhyItFails(t *testing.T) {
 			r.github.Install("42", many(1)...)
 			r.github.Suspend("42", true)
 		}, "suspended", true},
+		"address that GitHub does not allow": {"github", "42", func(r *rig) {
+			r.github.Install("42", many(1)...)
+			r.github.Fail(vcstest.Failure{Match: "GET ", Status: http.StatusForbidden, Body: `{"message":"Although you appear to have the correct authorization credentials, the acme organization has an IP allow list enabled, and your IP address\u001b[31m is not permitted. You sent ghs_16C7e42F292c6912E7710c838347Ae178B4a"}`})
+		}, "it refuses the network address that this server's requests come from: have the organisation's owner, or the host's administrator, allow the address; " +
+			`see to it there, and start again; GitHub says: "Although you appear`, true},
+		"single sign-on": {"github", "42", func(r *rig) {
+			r.github.Install("42", many(1)...)
+			r.github.Fail(vcstest.Failure{Match: "GET ", Status: http.StatusForbidden, Body: `{"message":"Resource protected by organization SAML enforcement."}`})
+		}, "asks for SAML single sign-on", true},
+		"address that GitLab has banned": {"gitlab", "77", func(r *rig) {
+			r.gitlab.Fail(vcstest.Failure{Match: "/projects", Status: http.StatusForbidden, Body: "Forbidden\n"})
+			if err := r.groups.Put(t.Context(), "77", r.gitlab.Account(5, "bot"), r.author()); err != nil {
+				t.Fatal(err)
+			}
+		}, "refuses the network address", true},
+		"key that is none": {"github", "42", func(r *rig) { r.github.Key = "secret-text" }, "the private key of the GitHub App cannot be read: it is neither PEM nor a key in base64", true},
+		"key that is cut":  {"github", "42", func(r *rig) { r.github.Key = r.github.Key[:500] }, "its end is missing: store the .pem file that GitHub gives", true},
+		"list that leads back": {"github", "42", func(r *rig) {
+			r.github.Install("42")
+			r.github.Fail(vcstest.Failure{
+				Match: "GET /installation", Status: http.StatusOK, Body: `{"total_count":1,"repositories":[]}`,
+				Header: http.Header{"Link": {`<https://api.github.com/installation/repositories?page=1>; rel="next"`}},
+			})
+		}, "its pages lead back", true},
+		"list that goes on by a cursor": {"gitlab", "77", func(r *rig) {
+			r.gitlab.Fail(vcstest.Failure{
+				Match: "/projects", Status: http.StatusOK, Body: `[]`,
+				Header: http.Header{"Link": {`<https://gitlab.com/api/v4/groups/77/projects?pagination=keyset&id_after=1>; rel="next"`}},
+			})
+			if err := r.groups.Put(t.Context(), "77", r.gitlab.Account(5, "bot"), r.author()); err != nil {
+				t.Fatal(err)
+			}
+		}, "cannot be read to its end", true},
+		"host that points elsewhere": {"github", "42", func(r *rig) {
+			r.github.Install("42")
+			r.github.Fail(vcstest.Failure{Match: "GET /installation", Status: http.StatusFound, Header: http.Header{"Location": {"http://127.0.0.1:1/"}}})
+		}, "another address", true},
 		"group that forbids": {"gitlab", "77", func(r *rig) {
 			r.gitlab.Fail(vcstest.Failure{Match: "/projects", Status: http.StatusForbidden})
 			if err := r.groups.Put(t.Context(), "77", r.gitlab.Account(5, "bot"), r.author()); err != nil {
@@ -299,8 +336,10 @@ func TestRefreshSaysWhyItFails(t *testing.T) {
 			if tries := strings.Count(r.log.String(), "task stumbled"); c.forGood && tries != 1 {
 				t.Errorf("%d tries of what cannot succeed", tries)
 			}
-			if strings.Contains(r.log.String(), "secret-text") || strings.Contains(r.log.String(), "glpat-") {
-				t.Errorf("the log has what it must not: %s", r.log.String())
+			for where, text := range map[string]string{"log": r.log.String(), "task": r.task(t, id).Problem} {
+				if strings.Contains(text, "secret-text") || strings.Contains(text, "glpat-") || strings.Contains(text, "ghs_") || strings.Contains(text, "\x1b") {
+					t.Errorf("the %s has what it must not: %s", where, text)
+				}
 			}
 		})
 	}

@@ -30,6 +30,8 @@ type source interface {
 // listed is a part of the repositories of an installation.
 type listed struct {
 	seen []repository.Seen
+	// odd are the entries of the part that cannot be read.
+	odd []vcshost.Odd
 	// next is the number of the next part; 0 after the last.
 	next int
 	// total is how many repositories there are; 0 if the host does not say.
@@ -40,11 +42,12 @@ type listed struct {
 // is odd with one repository must not hold up the others.
 func general(err error) bool {
 	var limited *vcshost.Limited
-	if errors.As(err, &limited) {
+	var key *githubhost.KeyError
+	if errors.As(err, &limited) || errors.As(err, &key) {
 		return true
 	}
 	for _, target := range []error{
-		vcshost.ErrRefused, vcshost.ErrNoInstallation, secret.ErrNotConfigured, githubhost.ErrNoApp, grouptoken.ErrNone, errNoGroup,
+		vcshost.ErrRefused, vcshost.ErrNoInstallation, vcshost.ErrElsewhere, secret.ErrNotConfigured, githubhost.ErrNoApp, grouptoken.ErrNone, errNoGroup,
 	} {
 		if errors.Is(err, target) {
 			return true
@@ -79,7 +82,7 @@ func (g github) page(ctx context.Context, installation string, number int) (list
 	if err != nil {
 		return listed{}, err
 	}
-	found := listed{next: page.Next, total: page.Total, seen: make([]repository.Seen, len(page.Repositories))}
+	found := listed{next: page.Next, total: page.Total, odd: page.Odd, seen: make([]repository.Seen, len(page.Repositories))}
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(looking)
 	for i, r := range page.Repositories {
@@ -153,7 +156,7 @@ func (g gitlab) page(ctx context.Context, installation string, number int) (list
 	if err != nil {
 		return listed{}, err
 	}
-	found := listed{next: page.Next, total: page.Total, seen: make([]repository.Seen, len(page.Projects))}
+	found := listed{next: page.Next, total: page.Total, odd: page.Odd, seen: make([]repository.Seen, len(page.Projects))}
 	for i, p := range page.Projects {
 		found.seen[i] = ofProject(p)
 	}

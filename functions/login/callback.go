@@ -20,8 +20,8 @@ import (
 // callbackRequest is a browser that comes back from a VCS.
 type callbackRequest struct {
 	vcs, base, code, state, installation string
-	// refused: the VCS says that there is no grant.
-	refused bool
+	// refused is the VCS's error, where there is no grant; "" if there may be one.
+	refused string
 	// cookie is the login that the browser has under way; empty without one.
 	cookie string
 	// former are the ids of the sessions that the browser has had until now.
@@ -44,7 +44,7 @@ func (l *login) decodeCallback(vcs string) func(*http.Request) (callbackRequest,
 			return callbackRequest{}, fault.ErrNotFound
 		}
 		query := httpapi.NewQuery(r)
-		q := callbackRequest{vcs: vcs, base: l.base(r), code: query.String("code", ""), state: query.String("state", ""), refused: query.Has("error")}
+		q := callbackRequest{vcs: vcs, base: l.base(r), code: query.String("code", ""), state: query.String("state", ""), refused: refusalIn(query)}
 		if cookies := r.CookiesNamed(loginCookie); len(cookies) == 1 {
 			q.cookie = cookies[0].Value
 		}
@@ -60,14 +60,36 @@ func (l *login) decodeCallback(vcs string) func(*http.Request) (callbackRequest,
 }
 
 var (
-	errNotBegun = fault.Invalidf("LOGIN_NOT_BEGUN", "this browser has no such login under way: it was begun elsewhere, over ten minutes ago, or is over; log in again, with cookies on")
+	errNotBegun = fault.Invalidf("LOGIN_NOT_BEGUN", "this browser has no such login under way: it was begun in another browser or at another address of this server, over ten minutes ago, or is over; log in again, with cookies on")
 	errRefused  = fault.Invalidf("LOGIN_REFUSED", "the VCS gave no access to your account; log in again")
 )
 
+// refusalIn is the error with which a VCS sends the browser back.
+func refusalIn(query *httpapi.Query) string {
+	if !query.Has("error") {
+		return ""
+	}
+	return cmp.Or(query.String("error", ""), "unnamed")
+}
+
+// refusals are errors that say more than that the person gave no access: of OAuth
+// (RFC 6749, section 4.1.2.1), and of GitHub ("Troubleshooting authorization
+// request errors", GitHub documentation).
+var refusals = map[string]*fault.Error{
+	"access_denied": fault.Invalidf("LOGIN_REFUSED", "you, or the VCS, gave this server no access to your account; log in again to give it"),
+	"invalid_scope": fault.Invalidf("LOGIN_REFUSED", "the application at the VCS lacks the scope that a login asks for: "+
+		"have the operator of this server add read_api to it at GitLab, then log in again"),
+	"redirect_uri_mismatch": fault.Invalidf("LOGIN_REFUSED", "the application at the VCS does not know the callback address of this server: "+
+		"have the operator of this server enter it there, then log in again"),
+	"application_suspended":   fault.Invalidf("LOGIN_REFUSED", "the application is suspended at the VCS: tell the operator of this server"),
+	"temporarily_unavailable": fault.Invalidf("LOGIN_REFUSED", "the VCS is too busy to log you in; log in again in a while"),
+	"server_error":            fault.Invalidf("LOGIN_REFUSED", "the VCS had an error; log in again in a while"),
+}
+
 // callback ends a login.
 func (l *login) callback(ctx context.Context, call httpapi.Call, q callbackRequest) (redirect, error) {
-	if q.refused {
-		return redirect{}, errRefused
+	if q.refused != "" {
+		return redirect{}, cmp.Or(refusals[q.refused], errRefused)
 	}
 	// Whoever makes a person's browser call this with a code of their own would
 	// have that person work in their account. So a code without our state is

@@ -78,7 +78,7 @@ func (h *house) build(db *dynamodb.Client) {
 		sessions: &session.Store{DB: db, Table: sessions}, grants: &session.Grants{DB: db, Table: sessions, Box: box},
 		attempts: &ratelimit.Store{DB: db, Table: sessions},
 	}
-	h.lambda = httpapi.NewLambda(routes(h.login), log, func() time.Time { return h.at })
+	h.lambda = httpapi.NewLambda(routes(h.login), log, func() time.Time { return h.at }, h.login.pages)
 }
 
 func TestRoutesAgreeWithTemplateAndDocument(t *testing.T) {
@@ -90,14 +90,18 @@ func TestRoutesAgreeWithTemplateAndDocument(t *testing.T) {
 type browser struct {
 	*house
 	cookies map[string]string
+	accept  string // what it asks for; empty is what curl does
 }
 
-func (h *house) browser() *browser { return &browser{h, map[string]string{}} }
+func (h *house) browser() *browser { return &browser{h, map[string]string{}, ""} }
 
 // get asks for a target, and keeps the cookies of the answer.
 func (b *browser) get(t *testing.T, target string) events.APIGatewayProxyResponse {
 	t.Helper()
 	e := httpapitest.Event(t, "GET", target, nil, "")
+	if b.accept != "" {
+		e.MultiValueHeaders["Accept"] = []string{b.accept}
+	}
 	for name, value := range b.cookies {
 		e.MultiValueHeaders["Cookie"] = append(e.MultiValueHeaders["Cookie"], name+"="+value)
 	}

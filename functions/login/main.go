@@ -37,5 +37,5 @@ func main() {
 		grants:   &session.Grants{DB: db, Table: sessions, Box: box},
 		attempts: &ratelimit.Store{DB: db, Table: sessions},
 	}
-	httpapi.NewLambda(routes(l), telemetry.Logger(), time.Now).Serve()
+	httpapi.NewLambda(routes(l), telemetry.Logger(), time.Now, l.pages).Serve()
 }

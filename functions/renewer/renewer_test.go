@@ -80,6 +80,7 @@ func TestWordHoldsWhileAHostIsDownUntilItLapses(t *testing.T) {
 	for name, failure := range map[string]vcstest.Failure{
 		"down":     {Match: "GET /groups", Status: http.StatusBadGateway},
 		"patience": {Match: "GET /groups", Status: http.StatusTooManyRequests, Header: http.Header{"Retry-After": {"60"}}},
+		"address that is banned, whoever is asked about": {Match: "GET /groups", Status: http.StatusForbidden, Body: "Forbidden\n"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 
 	"github.com/opsplane/opsplane/shared/fault"
 	"github.com/opsplane/opsplane/shared/githubhost"
@@ -15,6 +16,12 @@ import (
 // notConfigured refuses where the operator has not set up the host.
 var notConfigured = fault.Invalidf("VCS_NOT_CONFIGURED", "this server has no GitHub App: its operator sets GithubAppId and GithubAppPrivateKey")
 
+// badKey refuses where what the operator has set up cannot be used.
+var badKey = &fault.Error{
+	Kind: fault.Invalid, ID: "VCS_NOT_CONFIGURED", LogCause: true,
+	Detail: "this server cannot read the private key of its GitHub App: its operator must store another one in the secret that GithubAppPrivateKey names",
+}
+
 // github asks as our App.
 type github struct{ app *githubhost.App }
 
@@ -22,6 +29,10 @@ func (g github) ready(ctx context.Context, _ string) error {
 	err := g.app.Ready(ctx)
 	if errors.Is(err, githubhost.ErrNoApp) || errors.Is(err, secret.ErrNotConfigured) {
 		return notConfigured
+	}
+	var key *githubhost.KeyError
+	if errors.As(err, &key) {
+		return fmt.Errorf("%w: %w", badKey, err)
 	}
 	return err
 }

@@ -41,7 +41,8 @@ func TestFindOperation(t *testing.T) {
 func TestResponsesAreChecked(t *testing.T) {
 	const key = "/api/v1/github/kv/1/key/a"
 	const record = `{"committed":true,"created_at":"2026-03-01T10:20:30Z","data":[1.5,null],"idx":0,"key":"a","size":9,"version":0}`
-	retry := http.Header{"Retry-After": {"1"}}
+	const login = "/api/github/v1/callback"
+	retry, html := http.Header{"Retry-After": {"1"}}, http.Header{"Content-Type": {"text/html; charset=utf-8"}}
 	for _, c := range []struct {
 		name, method, path string
 		status             int
@@ -65,6 +66,10 @@ func TestResponsesAreChecked(t *testing.T) {
 		{"503", "GET", key, 503, retry, `{"id":"BUSY","data":"try again"}`, true},
 		{"503 without Retry-After", "GET", key, 503, nil, `{"id":"BUSY"}`, false},
 		{"another content type", "GET", key, 200, http.Header{"Content-Type": {"text/html"}}, record, false},
+		{"page for a browser", "GET", login, 400, html, "<!doctype html>", true},
+		{"page without a word", "GET", login, 400, html, "", false},
+		{"JSON where a page may be", "GET", login, 400, nil, `{"id":"LOGIN_REFUSED"}`, true},
+		{"page where none may be", "GET", key, 400, html, "<!doctype html>", false},
 		{"unknown path", "GET", "/nothing", 404, nil, "", true},
 		{"unknown path, other status", "GET", "/nothing", 403, nil, "", false},
 	} {

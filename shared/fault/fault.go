@@ -53,6 +53,9 @@ type Error struct {
 	// RetryAfter is how long the caller of a Busy or TooMany fault is asked to
 	// wait, where that is known; zero is a second.
 	RetryAfter time.Duration
+	// LogCause has the log tell the error that this fault is wrapped with, as it
+	// tells that of any Busy one. For errors that have nothing of the request.
+	LogCause bool
 }
 
 // Error implements error.

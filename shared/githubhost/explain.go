@@ -15,8 +15,8 @@ import (
 	"github.com/opsplane/opsplane/shared/vcshost"
 )
 
-// explain turns an error of the libraries into one of ours, without what the
-// host answered.
+// explain turns an error of the libraries into one of ours, with no more of what
+// the host answered than vcshost.Explain takes.
 func explain(doing string, err error) error {
 	var (
 		primary   *github.RateLimitError
@@ -39,7 +39,9 @@ func explain(doing string, err error) error {
 	case errors.As(err, &token) && token.Response != nil:
 		return ofToken(token.Response)
 	case errors.As(err, &answer) && answer.Response != nil:
-		return vcshost.Explain(doing, answer.Response.StatusCode, answer.Response.Header)
+		return vcshost.Explain(doing, answer.Response, bodyOf(answer.Response))
+	case errors.Is(err, vcshost.ErrElsewhere):
+		return fmt.Errorf("%s: %w", doing, vcshost.ErrElsewhere)
 	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled):
 		return fmt.Errorf("%s: %w", doing, context.DeadlineExceeded)
 	}
@@ -50,7 +52,7 @@ func explain(doing string, err error) error {
 // has made of it, or remembers.
 func first(doing string, answer *http.Response, otherwise *vcshost.Limited) error {
 	var told *vcshost.Limited
-	if answer != nil && errors.As(vcshost.Explain(doing, answer.StatusCode, answer.Header), &told) {
+	if answer != nil && errors.As(vcshost.Explain(doing, answer, nil), &told) {
 		return told
 	}
 	return otherwise
@@ -59,21 +61,16 @@ func first(doing string, answer *http.Response, otherwise *vcshost.Limited) erro
 // ofToken explains why there is no token of the installation. The library leaves
 // the answer as it is. What it does not know is the installation.
 func ofToken(answer *http.Response) error {
-	err := vcshost.Explain("github: fetch a token of the installation", answer.StatusCode, answer.Header)
-	switch {
-	case errors.Is(err, vcshost.ErrGone):
+	err := vcshost.Explain("github: fetch a token of the installation", answer, bodyOf(answer))
+	if errors.Is(err, vcshost.ErrGone) {
 		return fmt.Errorf("github: fetch a token: %w", vcshost.ErrNoInstallation)
-	case errors.Is(err, vcshost.ErrForbidden) && secondary(answer):
-		return vcshost.Vague()
 	}
 	return err
 }
 
-// secondary reports whether a refusal is a limit by its words, which is all that
-// GitHub promises of some ("Rate limits for the REST API", GitHub documentation).
-// The body was read and closed, and may be read again.
-func secondary(answer *http.Response) bool {
-	body, _ := io.ReadAll(answer.Body)
+// bodyOf is what a refusal says. It was read and closed, and may be read again.
+func bodyOf(answer *http.Response) []byte {
+	body, _ := io.ReadAll(io.LimitReader(answer.Body, maxRefusal))
 	answer.Body = io.NopCloser(bytes.NewReader(body))
-	return bytes.Contains(body, []byte("secondary-rate-limits")) || bytes.Contains(body, []byte("secondary rate limit"))
+	return body
 }

@@ -2,13 +2,17 @@ package githubhost
 
 import (
 	"context"
+	"encoding/json"
+	"errors"
 	"fmt"
+	"log/slog"
 	"net/http"
 	"strconv"
 	"strings"
 
 	"github.com/google/go-github/v88/github"
 
+	"github.com/opsplane/opsplane/shared/telemetry"
 	"github.com/opsplane/opsplane/shared/vcshost"
 )
 
@@ -17,11 +21,12 @@ import (
 type People struct {
 	api       string
 	transport http.RoundTripper
+	log       *slog.Logger
 }
 
 // NewPeople returns the GitHub at an API address.
 func NewPeople(api string) *People {
-	return &People{api: strings.TrimRight(api, "/") + "/", transport: vcshost.Transport()}
+	return &People{api: strings.TrimRight(api, "/") + "/", transport: vcshost.Transport(api), log: telemetry.Logger()}
 }
 
 // as returns a client with a token. It is used once: what the library remembers
@@ -48,11 +53,15 @@ func (p *People) Whoami(ctx context.Context, token string) (Account, error) {
 	if err != nil {
 		return Account{}, err
 	}
-	u, _, err := c.Users.Get(ctx, "")
-	if err != nil {
-		return Account{}, explain("ask whose token it is", err)
+	var u struct {
+		ID        int64  `json:"id"`
+		Login     string `json:"login"`
+		AvatarURL string `json:"avatar_url"`
 	}
-	return Account{ID: strconv.FormatInt(u.GetID(), 10), Login: u.GetLogin(), AvatarURL: u.GetAvatarURL()}, nil
+	if _, err := get(ctx, c, "ask whose token it is", "user", &u); err != nil {
+		return Account{}, err
+	}
+	return Account{ID: strconv.FormatInt(u.ID, 10), Login: u.Login, AvatarURL: u.AvatarURL}, nil
 }
 
 // pageSize is GitHub's largest page.
@@ -61,25 +70,51 @@ const pageSize = 100
 // MaxInstallations bounds how many installations of a person are listed.
 const MaxInstallations = 10_000
 
+// reached is an installation that a person can see.
+type reached struct {
+	ID int64 `json:"id"`
+}
+
+func (i reached) complete() error {
+	if i.ID <= 0 {
+		return errors.New("it has no id")
+	}
+	return nil
+}
+
 // Installations lists the ids of our App's installations that a person can see.
+// Entries that cannot be read are left out, and logged: the person may not act on
+// them. vcshost.ErrEndless, wrapped, where the list leads back.
 func (p *People) Installations(ctx context.Context, token string) ([]string, error) {
 	c, err := p.as(token)
 	if err != nil {
 		return nil, err
 	}
+	const doing = "list installations"
 	var ids []string
-	for opt := (&github.ListOptions{PerPage: pageSize, Page: 1}); opt.Page != 0; {
-		list, answer, err := c.Apps.ListUserInstallations(ctx, opt)
-		if err != nil {
-			return nil, explain("list installations", err)
+	for page := 1; page != 0; {
+		var list struct {
+			Installations []json.RawMessage `json:"installations"`
 		}
-		for _, i := range list {
-			ids = append(ids, strconv.FormatInt(i.GetID(), 10))
+		if page, err = pageOf(ctx, c, doing, "user/installations", page, pageSize, &list); err != nil {
+			return nil, err
+		}
+		if list.Installations == nil {
+			return nil, fmt.Errorf("github: %s: the answer has none", doing)
+		}
+		found, odd := vcshost.Entries(list.Installations, reached.complete)
+		for _, each := range odd {
+			p.log.LogAttrs(ctx, slog.LevelWarn, "installation left out of a person's list", slog.String("vcs", "github"), slog.String("entry", each.String()))
+		}
+		for _, i := range found {
+			ids = append(ids, strconv.FormatInt(i.ID, 10))
 		}
 		if len(ids) > MaxInstallations {
 			return nil, fmt.Errorf("github: more than %d installations", MaxInstallations)
 		}
-		opt.Page = answer.NextPage
+		if page > MaxInstallations/pageSize+1 {
+			return nil, fmt.Errorf("github: %s: %w: it has more than %d pages", doing, vcshost.ErrEndless, page-1)
+		}
 	}
 	return ids, nil
 }

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strconv"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -21,7 +22,7 @@ import (
 // token, and one with it: the host is asked once, and its patience is told.
 func TestRefusalsAreToldApart(t *testing.T) {
 	t.Parallel()
-	reset := strconv.FormatInt(time.Now().Add(90*time.Second).Unix(), 10)
+	reset := strconv.FormatInt(time.Now().Add(time.Hour).Unix(), 10)
 	secondary := `{"message":"You have exceeded a secondary rate limit","documentation_url":"https://docs.github.com/rest/overview/rate-limits-for-the-rest-api#about-secondary-rate-limits"}`
 	is := func(target error) func(error) bool { return func(err error) bool { return errors.Is(err, target) } }
 	within := http.Header{"X-Ratelimit-Remaining": {"4000"}, "X-Ratelimit-Reset": {reset}}
@@ -29,15 +30,22 @@ func TestRefusalsAreToldApart(t *testing.T) {
 		answer vcstest.Failure
 		check  func(error) bool
 	}{
-		"403 with seconds":              {vcstest.Failure{Status: 403, Header: http.Header{"Retry-After": {"600"}}}, limitedTo(600*time.Second, 600*time.Second)},
-		"429 with seconds":              {vcstest.Failure{Status: 429, Header: http.Header{"Retry-After": {"600"}}}, limitedTo(600*time.Second, 600*time.Second)},
-		"503 with seconds":              {vcstest.Failure{Status: 503, Header: http.Header{"Retry-After": {"600"}}}, limitedTo(600*time.Second, 600*time.Second)},
-		"secondary limit with seconds":  {vcstest.Failure{Status: 403, Header: http.Header{"Retry-After": {"600"}}, Body: secondary}, limitedTo(600*time.Second, 600*time.Second)},
-		"secondary limit by words":      {vcstest.Failure{Status: 403, Body: secondary}, limitedTo(time.Minute, time.Minute)},
-		"secondary, within the primary": {vcstest.Failure{Status: 403, Header: within, Body: secondary}, limitedTo(time.Minute, 91*time.Second)},
+		"403 with seconds":                          {vcstest.Failure{Status: 403, Header: http.Header{"Retry-After": {"600"}}}, limitedTo(600*time.Second, 600*time.Second)},
+		"429 with seconds":                          {vcstest.Failure{Status: 429, Header: http.Header{"Retry-After": {"600"}}}, limitedTo(600*time.Second, 600*time.Second)},
+		"503 with seconds":                          {vcstest.Failure{Status: 503, Header: http.Header{"Retry-After": {"600"}}}, limitedTo(600*time.Second, 600*time.Second)},
+		"secondary limit with seconds":              {vcstest.Failure{Status: 403, Header: http.Header{"Retry-After": {"600"}}, Body: secondary}, limitedTo(600*time.Second, 600*time.Second)},
+		"secondary limit by words":                  {vcstest.Failure{Status: 403, Body: secondary}, limitedTo(time.Minute, time.Minute)},
+		"secondary limit by its text alone":         {vcstest.Failure{Status: 403, Header: within, Body: `{"message":"You have exceeded a secondary rate limit. Please wait a few minutes before you try again."}`}, limitedTo(time.Minute, time.Minute)},
+		"secondary limit by its text, with seconds": {vcstest.Failure{Status: 403, Header: http.Header{"Retry-After": {"7"}}, Body: `{"message":"You have exceeded a secondary rate limit."}`}, limitedTo(7*time.Second, 7*time.Second)},
+		"limit of content by its text":              {vcstest.Failure{Status: 403, Body: `{"message":"You have exceeded a secondary rate limit and have been temporarily blocked from content creation. Please retry your request again later."}`}, limitedTo(time.Minute, time.Minute)},
+		"abuse detection of older servers":          {vcstest.Failure{Status: 403, Body: `{"message":"You have triggered an abuse detection mechanism. Please wait a few minutes before you try again."}`}, limitedTo(time.Minute, time.Minute)},
+		"429 with the text of a secondary limit":    {vcstest.Failure{Status: 429, Header: within, Body: `{"message":"You have exceeded a secondary rate limit."}`}, limitedTo(time.Minute, time.Minute)},
+		"address that is on no list":                {vcstest.Failure{Status: 403, Body: `{"message":"Although you appear to have the correct authorization credentials, the ` + "`acme`" + ` organization has an IP allow list enabled, and your IP address is not permitted to access this resource."}`}, refusedFor(vcshost.ByAddress)},
+		"single sign-on":                            {vcstest.Failure{Status: 403, Header: http.Header{"X-Github-Sso": {"required; url=https://github.com/orgs/acme/sso?authorization_request=abc"}}, Body: `{"message":"Resource protected by organization SAML enforcement. You must grant your OAuth token access to this organization."}`}, refusedFor(vcshost.BySAML)},
+		"secondary, within the primary":             {vcstest.Failure{Status: 403, Header: within, Body: secondary}, limitedTo(time.Minute, time.Hour+time.Second)},
 		"primary limit": {vcstest.Failure{Status: 403, Header: http.Header{
 			"X-Ratelimit-Limit": {"5000"}, "X-Ratelimit-Remaining": {"0"}, "X-Ratelimit-Reset": {reset},
-		}}, limitedTo(80*time.Second, 91*time.Second)},
+		}}, limitedTo(30*time.Minute, time.Hour+time.Second)},
 		"primary limit with seconds": {vcstest.Failure{Status: 429, Header: http.Header{
 			"X-Ratelimit-Limit": {"5000"}, "X-Ratelimit-Remaining": {"0"}, "X-Ratelimit-Reset": {reset}, "Retry-After": {"600"},
 		}}, limitedTo(600*time.Second, 600*time.Second)},
@@ -50,7 +58,7 @@ func TestRefusalsAreToldApart(t *testing.T) {
 				t.Parallel()
 				app, host := newApp(t)
 				host.Install("42", repositories(1)...)
-				answer := c.answer // two tests share the case
+				answer := c.answer // of this subtest alone: the other one runs beside it
 				answer.Match = match
 				host.Fail(answer)
 				if _, err := app.Repositories(t.Context(), "42", 1, 100); err == nil || !c.check(err) {
@@ -64,6 +72,13 @@ func TestRefusalsAreToldApart(t *testing.T) {
 				}
 			})
 		}
+	}
+}
+
+func refusedFor(reason vcshost.Reason) func(error) bool {
+	return func(err error) bool {
+		var refusal *vcshost.Refusal
+		return errors.As(err, &refusal) && refusal.Reason == reason && refusal.Words != "" && strings.Contains(err.Error(), refusal.Words)
 	}
 }
 

@@ -10,15 +10,14 @@ import (
 // installation that is suspended, or whose rights change, before their hour is
 // over. A read that was refused for it is asked once more, with a new one.
 type renewed struct {
-	make func() (http.RoundTripper, error)
+	make func() http.RoundTripper
 
 	mu  sync.Mutex
 	now http.RoundTripper
 }
 
-func newRenewed(make func() (http.RoundTripper, error)) (*renewed, error) {
-	now, err := make()
-	return &renewed{make: make, now: now}, err
+func newRenewed(make func() http.RoundTripper) *renewed {
+	return &renewed{make: make, now: make()}
 }
 
 // RoundTrip implements http.RoundTripper.
@@ -28,12 +27,8 @@ func (t *renewed) RoundTrip(r *http.Request) (*http.Response, error) {
 	if err != nil || answer.StatusCode != http.StatusUnauthorized || r.Method != http.MethodGet {
 		return answer, err
 	}
-	next, err := t.replace(used)
-	if err != nil {
-		return answer, nil // the host's refusal says more than the key's form
-	}
 	_ = answer.Body.Close()
-	return next.RoundTrip(r)
+	return t.replace(used).RoundTrip(r)
 }
 
 func (t *renewed) current() http.RoundTripper {
@@ -44,15 +39,11 @@ func (t *renewed) current() http.RoundTripper {
 
 // replace drops what was used; of requests that find the same token refused at
 // the same time, the first does.
-func (t *renewed) replace(used http.RoundTripper) (http.RoundTripper, error) {
+func (t *renewed) replace(used http.RoundTripper) http.RoundTripper {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if t.now != used {
-		return t.now, nil
+	if t.now == used {
+		t.now = t.make()
 	}
-	next, err := t.make()
-	if err == nil {
-		t.now = next
-	}
-	return next, err
+	return t.now
 }

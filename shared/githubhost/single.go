@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"strconv"
 
-	"github.com/bradleyfalzon/ghinstallation/v2"
 	"github.com/google/go-github/v88/github"
 
 	"github.com/opsplane/opsplane/shared/vcshost"
@@ -24,11 +23,15 @@ func (a *App) Repository(ctx context.Context, installation, id string) (Reposito
 	if err != nil {
 		return Repository{}, vcshost.ErrGone
 	}
-	r, _, err := c.Repositories.GetByID(ctx, n)
-	if err != nil {
-		return Repository{}, explain("read repository", err)
+	const doing = "read repository"
+	var r repository
+	if _, err := get(ctx, c, doing, fmt.Sprint("repositories/", n), &r); err != nil {
+		return Repository{}, err
 	}
-	return read(r), nil
+	if err := r.complete(); err != nil {
+		return Repository{}, fmt.Errorf("github: %s: %w", doing, err)
+	}
+	return r.read(), nil
 }
 
 // Has reports whether the installation has a repository that it can see. A public
@@ -54,21 +57,16 @@ func (a *App) Has(ctx context.Context, installation string, r Repository) (bool,
 
 // own answers the client of the App itself.
 func (a *App) own(ctx context.Context) (*github.Client, error) {
-	pem, err := a.key(ctx)
+	text, err := a.key(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("read private key of the GitHub App: %w", err)
 	}
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	if a.keyed(pem); a.itself != nil {
-		return a.itself, nil
+	if err := a.keyed(text); err != nil || a.itself != nil {
+		return a.itself, err
 	}
-	signed, err := ghinstallation.NewAppsTransport(a.transport, a.id, []byte(pem))
-	if err != nil {
-		return nil, errNoKey
-	}
-	signed.BaseURL = a.api
-	a.itself, err = a.client(signed)
+	a.itself, err = a.client(a.signed())
 	return a.itself, err
 }
 

@@ -15,14 +15,17 @@ import (
 	"github.com/opsplane/opsplane/shared/vcshost"
 )
 
-// explain turns an error of the library into one of ours, without what the host
-// answered.
+// explain turns an error of the library into one of ours, with no more of what
+// the host answered than vcshost.Explain takes.
 func explain(ctx context.Context, doing string, err error) error {
 	if err == nil {
 		return nil
 	}
 	if errors.Is(err, gitlab.ErrNotFound) {
 		return fmt.Errorf("gitlab: %s: %w", doing, vcshost.ErrGone)
+	}
+	if errors.Is(err, vcshost.ErrElsewhere) {
+		return fmt.Errorf("gitlab: %s: %w", doing, vcshost.ErrElsewhere)
 	}
 	var answer *gitlab.ErrorResponse
 	if !errors.As(err, &answer) || answer.Response == nil {
@@ -31,7 +34,7 @@ func explain(ctx context.Context, doing string, err error) error {
 		}
 		return fmt.Errorf("gitlab: %s: no usable answer", doing)
 	}
-	return vcshost.Explain("gitlab: "+doing, answer.Response.StatusCode, answer.Response.Header)
+	return vcshost.Explain("gitlab: "+doing, answer.Response, answer.Body)
 }
 
 func isGone(err error) bool { return errors.Is(err, vcshost.ErrGone) }

@@ -55,7 +55,7 @@ func logRequest(log *slog.Logger, r *http.Request, rec *recorder, start, end tim
 	case errors.As(rec.err, &f):
 		attrs = append(attrs, slog.String("fault", f.ID))
 		// What was busy is no caller's doing, and its cause has nothing of the request.
-		if caused := rec.err != error(f); caused && f.Kind == fault.Busy {
+		if caused := rec.err != error(f); caused && (f.Kind == fault.Busy || f.LogCause) {
 			level = slog.LevelError
 			attrs = append(attrs, slog.String("error", rec.err.Error()))
 		}

@@ -15,6 +15,7 @@ import (
 	"golang.org/x/oauth2"
 
 	"github.com/opsplane/opsplane/shared/session"
+	"github.com/opsplane/opsplane/shared/vcshost"
 )
 
 // Timeout bounds one request to a host.
@@ -37,7 +38,7 @@ type Client struct {
 func GitHub(web, id string, secret func(context.Context) (string, error)) *Client {
 	return &Client{
 		id: id, secret: secret, authorize: web + "/login/oauth/authorize", token: web + "/login/oauth/access_token",
-		http: &http.Client{Timeout: Timeout},
+		http: client(web),
 	}
 }
 
@@ -47,8 +48,14 @@ func GitHub(web, id string, secret func(context.Context) (string, error)) *Clien
 func GitLab(web, id string, secret func(context.Context) (string, error)) *Client {
 	return &Client{
 		id: id, secret: secret, authorize: web + "/oauth/authorize", token: web + "/oauth/token", scopes: []string{"read_api"},
-		http: &http.Client{Timeout: Timeout},
+		http: client(web),
 	}
+}
+
+// client asks one host alone: what it is sent has our secret, which follows a
+// redirect that keeps the body.
+func client(web string) *http.Client {
+	return &http.Client{Timeout: Timeout, Transport: vcshost.Confined(web, http.DefaultTransport)}
 }
 
 func (c *Client) config(redirect string) *oauth2.Config {
@@ -74,7 +81,8 @@ func (c *Client) Exchange(ctx context.Context, code, verifier, redirect string) 
 }
 
 // Refresh answers the next grant for a refresh token, which is good for nothing
-// afterwards. It is a session.Refresher.
+// afterwards. It is a session.Refresher. Its errors are session.ErrRefused or
+// vcshost.ErrNoAnswer, wrapped, but for those of reading our own secret.
 func (c *Client) Refresh(ctx context.Context, refresh string) (session.Grant, error) {
 	return c.ask(ctx, "", func(ctx context.Context, config *oauth2.Config) (*oauth2.Token, error) {
 		return config.TokenSource(ctx, &oauth2.Token{RefreshToken: refresh}).Token()
@@ -108,19 +116,19 @@ var refused = []string{"invalid_grant", "bad_verification_code", "bad_refresh_to
 // which might repeat what was sent.
 func (c *Client) describe(ctx context.Context, err error) error {
 	var answer *oauth2.RetrieveError
+	why := "no usable answer"
 	switch {
 	case ctx.Err() != nil:
-		return fmt.Errorf("ask %s: %w", c.token, ctx.Err())
+		return fmt.Errorf("ask %s: %w: %w", c.token, vcshost.ErrNoAnswer, ctx.Err())
+	case errors.Is(err, vcshost.ErrElsewhere):
+		why = vcshost.ErrElsewhere.Error()
 	case !errors.As(err, &answer):
-		return fmt.Errorf("ask %s: no usable answer", c.token)
 	case slices.Contains(refused, answer.ErrorCode):
 		return fmt.Errorf("ask %s: %w: %s", c.token, session.ErrRefused, answer.ErrorCode)
 	case len(answer.ErrorCode) > 0:
-		return fmt.Errorf("ask %s: error %.60q", c.token, answer.ErrorCode)
+		why = fmt.Sprintf("error %.60q", answer.ErrorCode)
+	case answer.Response != nil:
+		why = fmt.Sprintf("status %d", answer.Response.StatusCode)
 	}
-	status := 0
-	if answer.Response != nil {
-		status = answer.Response.StatusCode
-	}
-	return fmt.Errorf("ask %s: status %d", c.token, status)
+	return fmt.Errorf("ask %s: %w: %s", c.token, vcshost.ErrNoAnswer, why)
 }

@@ -15,6 +15,7 @@ import (
 
 	"github.com/opsplane/opsplane/shared/oauth"
 	"github.com/opsplane/opsplane/shared/session"
+	"github.com/opsplane/opsplane/shared/vcshost"
 )
 
 const verifier = "0123456789012345678901234567890123456789012"
@@ -131,8 +132,8 @@ func TestRefusalIsToldFromFailureAndNeitherRepeatsASecret(t *testing.T) {
 	} {
 		address, _ := host(t, c.status, c.kind, c.body)
 		_, err := oauth.GitHub(address, "Iv1.x", secret).Exchange(t.Context(), "the-code", verifier, "")
-		if err == nil || errors.Is(err, session.ErrRefused) != c.refused {
-			t.Errorf("%s: got %v, want a refusal: %t", name, err, c.refused)
+		if err == nil || errors.Is(err, session.ErrRefused) != c.refused || errors.Is(err, vcshost.ErrNoAnswer) == c.refused {
+			t.Errorf("%s: got %v, want a refusal: %t, or no answer", name, err, c.refused)
 		}
 		if err != nil && (strings.Contains(err.Error(), "the-code") || strings.Contains(err.Error(), "s3cret") || strings.Contains(err.Error(), verifier)) {
 			t.Errorf("%s: the error repeats what was sent: %v", name, err)
@@ -140,5 +141,25 @@ func TestRefusalIsToldFromFailureAndNeitherRepeatsASecret(t *testing.T) {
 	}
 	if _, err := oauth.GitHub("http://127.0.0.1:1", "Iv1.x", secret).Refresh(t.Context(), "the-token"); err == nil || errors.Is(err, session.ErrRefused) || strings.Contains(err.Error(), "the-token") {
 		t.Errorf("no host: got %v, want a failure that says nothing", err)
+	}
+}
+
+func TestSecretsDoNotFollowARedirectElsewhere(t *testing.T) {
+	t.Parallel()
+	asked := 0
+	stranger := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { asked++ }))
+	defer stranger.Close()
+	host := httptest.NewServer(http.RedirectHandler(stranger.URL, http.StatusTemporaryRedirect))
+	defer host.Close()
+	for _, client := range []*oauth.Client{oauth.GitHub(host.URL, "Iv1.x", secret), oauth.GitLab(host.URL, "abc", secret)} {
+		if _, err := client.Refresh(t.Context(), "the-token"); !errors.Is(err, vcshost.ErrNoAnswer) || strings.Contains(err.Error(), "the-token") {
+			t.Errorf("refresh: %v", err)
+		}
+		if _, err := client.Exchange(t.Context(), "the-code", verifier, ""); !errors.Is(err, vcshost.ErrNoAnswer) || strings.Contains(err.Error(), "the-code") {
+			t.Errorf("exchange: %v", err)
+		}
+	}
+	if asked != 0 {
+		t.Errorf("another address was asked %d times", asked)
 	}
 }

@@ -36,15 +36,12 @@ func (m Memberships) Renew(ctx context.Context, author change.Author, host Host,
 // Ask asks a host which installations the holder of a token can see, and stores
 // those that the server knows in place of all that the host said before. It
 // answers their ids. The host is asked as of author.At. vcshost.ErrRefused if the
-// host does not take the token, or lets it not read which those are.
+// host does not take the token, or lets it not read which those are;
+// vcshost.ErrNoAnswer if it says nothing: then what it said before stands.
 func (m Memberships) Ask(ctx context.Context, author change.Author, host Host, of session.Holder, token string) ([]string, error) {
 	seen, err := host.Installations(ctx, token)
-	if errors.Is(err, vcshost.ErrForbidden) || errors.Is(err, vcshost.ErrGone) {
-		// Whose own list is hidden from it: an account that is blocked, or a grant that may not read it.
-		err = fmt.Errorf("%w: %w", vcshost.ErrRefused, err)
-	}
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("%w: %w", meaning(err), err)
 	}
 	slices.Sort(seen)
 	known, err := m.Installations.Known(ctx, of.VCS, slices.Compact(seen))
@@ -56,4 +53,16 @@ func (m Memberships) Ask(ctx context.Context, author change.Author, host Host, o
 		ids[i] = k.ID
 	}
 	return ids, m.Users.Replace(ctx, author, of.User, of.VCS, of.Account, user.Hosted{Installations: ids, AskedAt: author.At})
+}
+
+// meaning is what a host's error says of the person.
+func meaning(err error) error {
+	switch {
+	case vcshost.RefusesAddress(err):
+		return vcshost.ErrNoAnswer // whoever is asked about
+	case errors.Is(err, vcshost.ErrRefused), errors.Is(err, vcshost.ErrForbidden), errors.Is(err, vcshost.ErrGone):
+		// Whose own list is hidden from it: an account that is blocked, or a grant that may not read it.
+		return vcshost.ErrRefused
+	}
+	return vcshost.ErrNoAnswer
 }

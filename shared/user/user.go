@@ -108,16 +108,10 @@ func (u User) MembershipsFor(c access.Caller, now time.Time) []access.Membership
 	if !u.Admits(c) {
 		return nil
 	}
-	lapse := KeyLapse
-	if c.Kind == access.KindSession {
-		lapse = SessionLapse
-	}
 	all := slices.Clone(u.Memberships)
-	for vcs, hosted := range u.Hosted {
-		if now.Sub(hosted.AskedAt) >= lapse {
-			continue
-		}
-		for _, id := range hosted.Installations {
+	for vcs := range u.Hosted {
+		said, _ := u.HostedFor(c, vcs, now)
+		for _, id := range said.Installations {
 			all = append(all, access.Membership{VCS: vcs, Installation: id})
 		}
 	}
@@ -125,6 +119,20 @@ func (u User) MembershipsFor(c access.Caller, now time.Time) []access.Membership
 		return cmp.Or(strings.Compare(a.VCS, b.VCS), strings.Compare(a.Installation, b.Installation))
 	})
 	return slices.Compact(all)
+}
+
+// HostedFor is what a VCS said, as far as it holds for a credential that the user
+// admits; false if it said nothing, or too long ago.
+func (u User) HostedFor(c access.Caller, vcs string, now time.Time) (Hosted, bool) {
+	lapse := KeyLapse
+	if c.Kind == access.KindSession {
+		lapse = SessionLapse
+	}
+	said, ok := u.Hosted[vcs]
+	if !ok || now.Sub(said.AskedAt) >= lapse {
+		return Hosted{}, false
+	}
+	return said, true
 }
 
 // validName answers an Invalid fault for what cannot be a name.

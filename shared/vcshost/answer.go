@@ -14,20 +14,28 @@ const defaultPatience = time.Minute
 // Vague is a limit that does not say when it ends.
 func Vague() *Limited { return Limit(defaultPatience) }
 
-// Explain makes an error of an answer that is no success, from its status and
-// header alone: Limited where the host asks for patience, ErrGone, ErrRefused,
-// ErrForbidden, or one with the status. What was done is for the log.
-func Explain(doing string, status int, header http.Header) error {
-	if wait, ok := patience(status, header, time.Now()); ok {
+// Explain makes an error of an answer that is no success, and of its body:
+// Limited where the host asks for patience, ErrGone, ErrRefused, a Refusal, or
+// one with the status. What was done is for the log. Of the host's own words the
+// error has those of a refusal alone, as Refusal has them.
+func Explain(doing string, answer *http.Response, body []byte) error {
+	status := answer.StatusCode
+	if wait, ok := patience(status, answer.Header, time.Now()); ok {
 		return Limit(wait)
 	}
 	switch status {
 	case http.StatusNotFound, http.StatusGone:
 		return fmt.Errorf("%s: %w", doing, ErrGone)
 	case http.StatusUnauthorized:
+		if words := said(answer, body); words != "" {
+			return fmt.Errorf("%s: %w; it says %q", doing, ErrRefused, words)
+		}
 		return fmt.Errorf("%s: %w", doing, ErrRefused)
 	case http.StatusForbidden:
-		return fmt.Errorf("%s: %w", doing, ErrForbidden)
+		if asksForPatience(body) {
+			return Vague()
+		}
+		return fmt.Errorf("%s: %w", doing, refusal(answer, body))
 	}
 	return fmt.Errorf("%s: status %d", doing, status)
 }

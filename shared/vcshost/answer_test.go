@@ -49,7 +49,7 @@ func TestAnswersAreExplainedByStatusAndHeader(t *testing.T) {
 		for name, value := range c.header {
 			header.Set(name, value)
 		}
-		err := vcshost.Explain("ask", c.status, header)
+		err := vcshost.Explain("ask", &http.Response{StatusCode: c.status, Header: header}, nil)
 		var limited *vcshost.Limited
 		switch {
 		case errors.As(err, &limited) != (c.wait > 0):
@@ -77,7 +77,7 @@ func TestAnswerThatSaysWhenToAskAgainIsNotAskedForAgain(t *testing.T) {
 			}
 			w.WriteHeader(http.StatusServiceUnavailable)
 		}))
-		client := http.Client{Transport: vcshost.Transport()}
+		client := http.Client{Transport: vcshost.Transport(server.URL)}
 		answer, err := client.Get(server.URL)
 		if err != nil {
 			t.Fatal(err)

@@ -11,8 +11,24 @@ import (
 // Names are what people call the hosts, by VCS.
 var Names = map[string]string{"github": "GitHub", "gitlab": "GitLab"}
 
-// Lacking says, by VCS, what must be seen to at a host that forbids something.
-var Lacking = map[string]string{
+// Why says to people why a host forbids something, and so what must be seen to
+// there. It has no word of the host's.
+func Why(vcs string, err error) string {
+	var refusal *Refusal
+	if errors.As(err, &refusal) {
+		switch refusal.Reason {
+		case ByAddress:
+			return "it refuses the network address that this server's requests come from: have the organisation's owner, " +
+				"or the host's administrator, allow the address"
+		case BySAML:
+			return "the organisation asks for SAML single sign-on: sign in there with it, and authorize this application for the organisation"
+		}
+	}
+	return lacking[vcs]
+}
+
+// lacking is what is mostly the reason, where the host does not say it.
+var lacking = map[string]string{
 	"github": "the installation of its GitHub App is suspended or gone, or has not accepted a permission that the App asks for",
 	"gitlab": "the token that it has for the group lacks a scope, or its account a role",
 }
@@ -32,8 +48,9 @@ func Fault(vcs string, err error) error {
 			"store another one for the group, or have the operator look at the GitHub App's key", Names[vcs]), err)
 	}
 	if errors.Is(err, ErrForbidden) || errors.Is(err, ErrNoInstallation) {
-		return fmt.Errorf("%w: %w", fault.Invalidf("HOST_FORBIDDEN", "%s does not let this server do that: %s; see to it there, and ask again",
-			Names[vcs], Lacking[vcs]), err)
+		forbidden := fault.Invalidf("HOST_FORBIDDEN", "%s does not let this server do that: %s; see to it there, and ask again", Names[vcs], Why(vcs, err))
+		forbidden.LogCause = true // the host's own words are for the operator
+		return fmt.Errorf("%w: %w", forbidden, err)
 	}
 	return fmt.Errorf("%w: %w", fault.Busyf("HOST_UNAVAILABLE", "%s does not answer as it should: try again in a moment", Names[vcs]), err)
 }

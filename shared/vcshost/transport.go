@@ -10,13 +10,14 @@ import (
 // into what the gateway gives the functions that ask hosts (25 seconds).
 const answerTime = 7500 * time.Millisecond
 
-// Transport is a transport to hosts that repeats reads which failed at the host
-// or on the way: at most twice, after a drawn pause. Nothing else is repeated,
-// and nothing where the host says when to ask again.
-func Transport() http.RoundTripper {
+// Transport is a transport to the host at an address, Confined to its origin. It
+// repeats reads which failed at the host or on the way: at most twice, after a
+// drawn pause. Nothing else is repeated, and nothing where the host says when to
+// ask again.
+func Transport(address string) http.RoundTripper {
 	t := http.DefaultTransport.(*http.Transport).Clone()
 	t.ResponseHeaderTimeout = answerTime
-	return &patient{t}
+	return Confined(address, &patient{t})
 }
 
 // patient repeats reads.

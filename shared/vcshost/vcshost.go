@@ -15,13 +15,18 @@ var ErrGone = errors.New("the host knows no such thing, or does not show it")
 var ErrRefused = errors.New("the host does not take the token")
 
 // ErrForbidden says that the host takes the token, but does not allow what was
-// asked: the installation is suspended, or a permission or scope is missing.
-// Nothing changes that but somebody at the host.
+// asked: a Refusal says why, as far as the host does. Nothing changes that but
+// somebody at the host.
 var ErrForbidden = errors.New("the host does not allow it")
 
 // ErrNoInstallation says that the host has no such installation of our App, so
 // that nothing can be said of what it holds.
 var ErrNoInstallation = errors.New("the host has no such installation")
+
+// ErrNoAnswer says that the host, asked in the name of a person, gave no answer
+// that says anything of the person: it is away, busy, or refuses this server.
+// What it said before may be used for a while.
+var ErrNoAnswer = errors.New("the host gives no answer")
 
 // Limited says that the host takes no more requests for a while.
 type Limited struct {

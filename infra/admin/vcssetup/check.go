@@ -3,9 +3,8 @@ package vcssetup
 import (
 	"cmp"
 	"context"
-	"crypto/x509"
+	"crypto/rsa"
 	"encoding/json"
-	"encoding/pem"
 	"errors"
 	"fmt"
 	"io"
@@ -17,6 +16,9 @@ import (
 
 	"github.com/bradleyfalzon/ghinstallation/v2"
 	"github.com/google/go-github/v88/github"
+
+	"github.com/opsplane/opsplane/shared/githubhost"
+	"github.com/opsplane/opsplane/shared/vcshost"
 )
 
 // Finding is what one look at the configuration has shown.
@@ -104,11 +106,9 @@ func (c *Checks) github(ctx context.Context) {
 	if key == "" {
 		return
 	}
-	if block, _ := pem.Decode([]byte(key)); block == nil {
-		c.bad("store the .pem file that GitHub gives for a new private key, whole", "GitHub App's private key is no PEM")
-		return
-	} else if _, err := x509.ParsePKCS1PrivateKey(block.Bytes); err != nil {
-		c.bad("store the .pem file that GitHub gives for a new private key, whole", "GitHub App's private key is no RSA key")
+	private, err := githubhost.ReadKey(key)
+	if err != nil {
+		c.bad("store the .pem file that GitHub gives for a new private key, whole", "%v", err)
 		return
 	}
 	n, err := strconv.ParseInt(id, 10, 64)
@@ -116,17 +116,13 @@ func (c *Checks) github(ctx context.Context) {
 		c.bad("deploy with GithubAppId=THE-NUMBER-ON-THE-APPS-PAGE", "GithubAppId %q is no number", id)
 		return
 	}
-	c.app(ctx, n, key)
+	c.app(ctx, n, private)
 }
 
 // app asks GitHub in the App's own name.
-func (c *Checks) app(ctx context.Context, id int64, key string) {
+func (c *Checks) app(ctx context.Context, id int64, key *rsa.PrivateKey) {
 	api := cmp.Or(c.Parameters["GithubApiBaseUrl"], PublicAPI)
-	signed, err := ghinstallation.NewAppsTransport(cmp.Or(c.Client.Transport, http.DefaultTransport), id, []byte(key))
-	if err != nil {
-		c.bad("store another private key of the App", "GitHub App's private key cannot be used")
-		return
-	}
+	signed := ghinstallation.NewAppsTransportFromPrivateKey(vcshost.Confined(api, cmp.Or(c.Client.Transport, http.DefaultTransport)), id, key)
 	signed.BaseURL = api
 	base := strings.TrimRight(api, "/") + "/"
 	client, err := github.NewClient(github.WithTransport(signed), github.WithURLs(&base, &base))
@@ -276,7 +272,8 @@ func (c *Checks) gitlab(ctx context.Context) {
 		c.bad("deploy with the address of the API without the version, such as https://gitlab.com/api", "what answers at %s is no GitLab: status %d", api, answer.StatusCode)
 		return
 	}
-	c.good("GitLab answers at %s; let its application send browsers back to %s/api/v1/gitlab/callback", api, c.APIURL)
+	c.good("GitLab answers at %s; let its application send browsers back to %s/api/v1/gitlab/callback, and give it the scope read_api, "+
+		"and api too if a console of yours begins its logins at GitLab itself", api, c.APIURL)
 }
 
 // gitlabAnswers recognises GitLab by how it refuses to tell its version without a

@@ -196,6 +196,13 @@ func TestNothingIsMissingWhereAllIsSetUpOrNothing(t *testing.T) {
 	if got := missing(t, c); len(got) > 0 {
 		t.Errorf("missing %v", got)
 	}
+	c, host, _ := healthy(t)
+	if err := c.Secrets.Put(t.Context(), "key", `"`+strings.ReplaceAll(host.Key, "\n", `\n`)+`"`); err != nil {
+		t.Fatal(err)
+	}
+	if got := missing(t, c); len(got) > 0 {
+		t.Errorf("with a key in one line, quoted: missing %v", got)
+	}
 	if got := missing(t, &vcssetup.Checks{Parameters: map[string]string{}, Secrets: vcssetup.Folder(t.TempDir())}); len(got) > 0 {
 		t.Errorf("of a stack without hosts: missing %v", got)
 	}
@@ -232,7 +239,12 @@ func TestWhatIsMissingIsNamed(t *testing.T) {
 		}, "it has 1 characters"},
 		"key of no form": {func(c *vcssetup.Checks, _ *vcstest.GitHub, _ vcstest.App) {
 			c.Parameters["GithubAppPrivateKey"] = "client"
-		}, "is no PEM"},
+		}, "it is neither PEM nor a key in base64"},
+		"key that is cut": {func(c *vcssetup.Checks, h *vcstest.GitHub, _ vcstest.App) {
+			if err := c.Secrets.Put(t.Context(), "key", h.Key[:len(h.Key)/2]); err != nil {
+				t.Fatal(err)
+			}
+		}, "its end is missing"},
 		"another App's id": {func(c *vcssetup.Checks, _ *vcstest.GitHub, _ vcstest.App) { c.Parameters["GithubAppId"] = "5" }, "does not take App 5"},
 		"id that is none":  {func(c *vcssetup.Checks, _ *vcstest.GitHub, _ vcstest.App) { c.Parameters["GithubAppId"] = "opsplane" }, "is no number"},
 		"another client id": {func(c *vcssetup.Checks, _ *vcstest.GitHub, _ vcstest.App) {

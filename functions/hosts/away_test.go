@@ -1,0 +1,158 @@
+package main
+
+import (
+	"encoding/json"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/opsplane/opsplane/infra/vcstest"
+	"github.com/opsplane/opsplane/shared/access"
+	"github.com/opsplane/opsplane/shared/installation"
+	"github.com/opsplane/opsplane/shared/session"
+	"github.com/opsplane/opsplane/shared/user"
+)
+
+// askedAt answers when the host was asked, as the list tells it.
+func (r *rig) askedAt(t *testing.T) string {
+	t.Helper()
+	_, body := r.ask(t, "GET", "/api/v1/github/installations", "")
+	var answer struct {
+		AskedAt string `json:"asked_at"`
+	}
+	if err := json.Unmarshal([]byte(body), &answer); err != nil {
+		t.Fatalf("%s: %v", body, err)
+	}
+	return answer.AskedAt
+}
+
+// ofSession makes the caller a session, as a console has it.
+func (r *rig) ofSession() {
+	r.caller.Kind, r.caller.VCS, r.caller.Account, r.caller.Capabilities = access.KindSession, "github", "5", session.Capabilities()
+}
+
+func TestHostThatIsAwayLeavesWhatItSaidLast(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		away    func(*rig)
+		without string // what is answered where nothing is remembered
+	}{
+		"down": {func(r *rig) {
+			r.github.Fail(vcstest.Failure{Match: "GET ", Status: http.StatusBadGateway, Body: "words of the host"})
+		}, "HOST_UNAVAILABLE"},
+		"patience": {func(r *rig) { r.github.Fail(vcstest.Failure{Match: "GET ", Status: http.StatusTooManyRequests}) }, "HOST_LIMIT"},
+		"limit by its text": {func(r *rig) {
+			r.github.Fail(vcstest.Failure{Match: "GET ", Status: http.StatusForbidden, Body: `{"message":"You have exceeded a secondary rate limit."}`})
+		}, "HOST_LIMIT"},
+		"cut": {func(r *rig) {
+			r.github.Fail(vcstest.Failure{Match: "GET ", Status: http.StatusOK, Body: `{"installations":[{"id":`})
+		}, "HOST_UNAVAILABLE"},
+		"no machine": {func(r *rig) { r.github.Close() }, "HOST_UNAVAILABLE"},
+		"address that it does not allow": {func(r *rig) {
+			r.github.Fail(vcstest.Failure{Match: "GET ", Status: http.StatusForbidden, Body: `{"message":"the acme organization has an IP allow list enabled, and your IP address is not permitted"}`})
+		}, "network address"},
+		"list that leads back": {func(r *rig) {
+			r.github.Fail(vcstest.Failure{
+				Match: "GET ", Status: http.StatusOK, Body: `{"installations":[]}`,
+				Header: http.Header{"Link": {`<https://api.github.com/user/installations?page=1>; rel="next"`}},
+			})
+		}, "HOST_UNAVAILABLE"},
+		"slower than the caller is": {func(r *rig) {
+			r.patience = 50 * time.Millisecond
+			r.github.Choose(func(string) *vcstest.Failure { time.Sleep(time.Second); return &vcstest.Failure{} })
+		}, "HOST_UNAVAILABLE"},
+		"down when the grant is to be refreshed": {func(r *rig) {
+			r.clock = r.clock.Add(2 * time.Hour)
+			r.github.Fail(vcstest.Failure{Match: "POST ", Status: http.StatusBadGateway, Body: "words of the host"})
+		}, "HOST_UNAVAILABLE"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			r := newRig(t)
+			r.know(t, installation.Installation{VCS: "github", ID: "1", Name: "acme", State: installation.Installed})
+			r.list(t, "github")
+			stranger := r.person(t, 6, "ben", r.gitlab.Account(6, "ben"))
+			r.clock = r.clock.Add(10 * time.Minute)
+			if got := r.askedAt(t); got != stamp(r.clock) {
+				t.Errorf("asked at %s, want now", got)
+			}
+			last := r.clock
+			r.clock = r.clock.Add(20 * time.Minute)
+			c.away(r)
+			if got := r.list(t, "github"); got != "1 acme active; " {
+				t.Errorf("got %s, want what the host said last", got)
+			}
+			if got := r.askedAt(t); got != stamp(last) {
+				t.Errorf("asked at %s, want %s", got, stamp(last))
+			}
+			if log := r.log.String(); !strings.Contains(log, "installations listed as the host last said") || strings.Contains(log, "words of the host") {
+				t.Errorf("log %s", log)
+			}
+			u, err := r.people.Users.Get(t.Context(), r.caller.User)
+			if err != nil || len(u.Hosted["github"].Installations) != 1 || !u.Hosted["github"].AskedAt.Equal(last) {
+				t.Errorf("memberships %v, %v", u.Hosted, err)
+			}
+			r.caller.User = stranger.ID
+			if status, body := r.ask(t, "GET", "/api/v1/github/installations", ""); status/100 == 2 || status == 403 || !strings.Contains(body, c.without) {
+				t.Errorf("who is remembered nowhere: %d %s, want %s", status, body, c.without)
+			}
+		})
+	}
+}
+
+func TestWhatIsRememberedIsNoMoreThanTheHostAllows(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	r.know(t,
+		installation.Installation{VCS: "github", ID: "1", Name: "acme", State: installation.Installed},
+		installation.Installation{VCS: "github", ID: "2", Name: "left", State: installation.Installed})
+	r.ofSession()
+	if got := r.list(t, "github"); got != "1 acme active; 2 left active; " {
+		t.Fatalf("got %s", got)
+	}
+	r.github.Person.Installations = []int{1} // the person leaves 2, and the host says so
+	r.list(t, "github")
+	r.github.Fail(vcstest.Failure{Match: "GET ", Status: http.StatusServiceUnavailable})
+	if got := r.list(t, "github"); got != "1 acme active; " {
+		t.Errorf("a former member gains: %s", got)
+	}
+	r.clock = r.clock.Add(user.SessionLapse)
+	if status, body := r.ask(t, "GET", "/api/v1/github/installations", ""); status != 503 || !strings.Contains(body, "HOST_UNAVAILABLE") {
+		t.Errorf("when it lapsed for sessions: %d %s", status, body)
+	}
+	// What operators gave holds on; when the host was asked is not said: it says nothing that holds.
+	given := access.Membership{VCS: "github", Installation: "2"}
+	if err := r.people.Users.AddMembership(t.Context(), r.caller.User, given, author()); err != nil {
+		t.Fatal(err)
+	}
+	if got := r.list(t, "github"); got != "2 left active; " {
+		t.Errorf("what operators gave: %s", got)
+	}
+	if got := r.askedAt(t); got != "" {
+		t.Errorf("asked at %s, of what holds no more", got)
+	}
+}
+
+func TestStorageThatFailsIsNoHostThatIsAway(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	r.know(t, installation.Installation{VCS: "github", ID: "1", Name: "acme", State: installation.Installed})
+	r.list(t, "github")
+	r.people.Appointments.Table = "none"
+	if status, body := r.ask(t, "GET", "/api/v1/github/installations", ""); status != 500 || body != "" {
+		t.Errorf("got %d %s, want a failure that blames no host", status, body)
+	}
+}
+
+func TestAddressThatGitLabRefusesIsNoLackOfTheCallers(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	r.gitlab.Fail(vcstest.Failure{Match: "GET ", Status: http.StatusForbidden, Body: "Forbidden\n"})
+	for path, body := range map[string]string{"/api/v1/gitlab/groups": "", hookPath: ""} {
+		r.expect(t, "GET", path, body, 400, "network address")
+	}
+	if !strings.Contains(r.log.String(), `it says \"Forbidden\"`) {
+		t.Errorf("the log has not the host's words: %s", r.log.String())
+	}
+}
