@@ -93,8 +93,8 @@ func (l *login) callback(ctx context.Context, call httpapi.Call, q callbackReque
 	}
 	// Whoever makes a person's browser call this with a code of their own would
 	// have that person work in their account. So a code without our state is
-	// never used: the login begins anew, here, and as the VCS knows the person by
-	// now it needs no further click.
+	// never used: the login begins anew, here. The VCS knows the person by now: it
+	// needs no further click, but at GitLab, which may ask for this login's scope.
 	if q.state == "" || q.state == consoleState {
 		return redirect{to: l.again(q)}, nil
 	}
