@@ -1,7 +1,6 @@
 package main
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"net/http"
@@ -22,7 +21,7 @@ type webhookRequest struct{ group, base string }
 
 func (h *hosts) decodeWebhook(r *http.Request) (webhookRequest, error) {
 	id, err := groupOf("installation_id")(r)
-	return webhookRequest{id, cmp.Or(h.public, httpapi.Address(r))}, err
+	return webhookRequest{id, httpapi.Address(r)}, err
 }
 
 // webhookAnswer is what an owner of a group enters at GitLab.

@@ -33,9 +33,10 @@ func Handler(routes []Route, log *slog.Logger, now func() time.Time) http.Handle
 		call, gateway := receive(r.Context(), start)
 		rec := &recorder{ResponseWriter: w, status: http.StatusOK, call: call, gateway: gateway}
 		protect(rec.Header())
-		// The multiplexer would redirect a path that is not clean. None of ours
-		// is what such a path means: the gateway compares paths as they are.
-		if h, _ := mux.Handler(r); !ours(h) {
+		// The multiplexer would redirect a path that is not clean, and takes HEAD for
+		// GET. None of ours is what such a request means: the gateway compares paths
+		// and methods as they are.
+		if h, _ := mux.Handler(r); !ours(h) || r.Method == http.MethodHead {
 			rec.WriteHeader(http.StatusNotFound)
 		} else {
 			mux.ServeHTTP(rec, r)
@@ -95,6 +96,10 @@ func answer(route Route, rec *recorder, r *http.Request) (result any, err error)
 		return nil, fault.ErrNotFound
 	}
 	if err := access.Authorize(rec.call.Caller, route.Rule, target, rec.call.Now); err != nil {
+		return nil, err
+	}
+	r, err = route.Input.admit(r)
+	if err != nil {
 		return nil, err
 	}
 	return route.Endpoint(r.Context(), rec.call, r)
