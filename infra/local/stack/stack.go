@@ -8,7 +8,6 @@ import (
 	"io"
 	"maps"
 	"net"
-	"net/http"
 	"os"
 	"path/filepath"
 	"sync"
@@ -181,11 +180,8 @@ func (s *stack) serve(ctx context.Context, listener net.Listener, changes <-chan
 	if s.Throttle {
 		front.Throttle()
 	}
-	server := &http.Server{
-		Handler:           front,
-		ReadHeaderTimeout: 30 * time.Second,
-	}
-	go func() { _ = server.Serve(listener) }()
+	server := front.Server()
+	go func() { _ = server.Serve(front.Listen(listener)) }()
 	if err := s.write("url", s.url+"\n"); err != nil {
 		return err
 	}
