@@ -87,11 +87,12 @@ func answer(route Route, rec *recorder, r *http.Request) (result any, err error)
 			err = fmt.Errorf("panic: %v\n%s", p, debug.Stack())
 		}
 	}()
+	target := access.Target{VCS: r.PathValue("vcs"), Installation: r.PathValue("installation_id")}
+	rec.target = target
 	rec.call.Caller, err = caller(r.Context())
 	if err != nil && !route.Rule.Public {
-		return nil, fault.ErrForbidden
+		return nil, access.Refuse(access.StepCredential, "the request came with no caller: it passed no authorizer")
 	}
-	target := access.Target{VCS: r.PathValue("vcs"), Installation: r.PathValue("installation_id")}
 	if target.VCS != "" && !slices.Contains(access.VCSNames(), target.VCS) {
 		return nil, fault.ErrNotFound
 	}
