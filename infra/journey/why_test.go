@@ -5,7 +5,6 @@ package journey
 import (
 	"strings"
 	"testing"
-	"time"
 )
 
 // The answer to a refused request says nothing, but it names the request, and the
@@ -46,13 +45,11 @@ func TestOperatorIsToldWhyARequestWasRefused(t *testing.T) {
 // answer to its request may overtake.
 func explained(t *testing.T, s *Stack, id string) string {
 	t.Helper()
-	for end := time.Now().Add(time.Minute); ; time.Sleep(100 * time.Millisecond) {
-		told, err := s.TryAdmin("why", id)
-		if err == nil {
-			return told
-		}
-		if time.Now().After(end) {
-			t.Fatal(err)
-		}
-	}
+	told := ""
+	await(t, "a line of the request "+id+" in the log", func() bool {
+		var err error
+		told, err = s.TryAdmin("why", id)
+		return err == nil
+	})
+	return told
 }
