@@ -32,12 +32,11 @@ func decodeIterate(r *http.Request) (iterating, error) {
 	if err != nil {
 		return iterating{}, err
 	}
-	query := r.URL.Query()
-	it := iterating{ns: start.ns, query: query, address: httpapi.Address(asSent(r)) + r.URL.EscapedPath()}
-	if it.parts, err = selection.Parse(query["select"]); err != nil {
+	q := httpapi.NewQuery(r)
+	it := iterating{ns: start.ns, query: q.Values(), address: httpapi.Address(asSent(r)) + r.URL.EscapedPath()}
+	if it.parts, err = selection.Parse(q.All("select")); err != nil {
 		return iterating{}, err
 	}
-	q := httpapi.NewQuery(r)
 	it.rows = kv.Range{
 		Key: start.key, Idx: queryIdx(q), Inclusive: q.Bool("inclusive", true), Prefix: q.Bool("prefix", false),
 		Drafts: !q.Bool("committed", true), WithData: q.Bool("include_data", true),
@@ -51,7 +50,7 @@ func decodeIterate(r *http.Request) (iterating, error) {
 		if it.rows.After, err = decodeCursor(q.String("cursor", "")); err != nil {
 			return iterating{}, err
 		}
-		query.Del("cursor")
+		it.query.Del("cursor")
 	}
 	return it, q.Err()
 }

@@ -21,11 +21,11 @@ func decodeGet(r *http.Request) (getting, error) {
 	if err != nil {
 		return getting{}, err
 	}
-	parts, err := selection.Parse(r.URL.Query()["select"])
+	q := httpapi.NewQuery(r)
+	parts, err := selection.Parse(q.All("select"))
 	if err != nil {
 		return getting{}, err
 	}
-	q := httpapi.NewQuery(r)
 	g := getting{named: row, idx: orZero(queryIdx(q)), drafts: !q.Bool("committed", true), parts: parts}
 	return g, q.Err()
 }

@@ -70,7 +70,7 @@ func (h *house) build(db *dynamodb.Client) {
 			"github": {OAuth: oauth.GitHub(h.vcs.URL, "Iv1.x", secret), Host: person.GitHub(h.vcs.URL)},
 			"gitlab": {OAuth: oauth.GitLab(h.vcs.URL, "abc", secret), Host: person.GitLab(h.vcs.URL + "/api")},
 		},
-		public: address, box: box, log: log,
+		box: box, log: log,
 		people: person.Memberships{
 			Users: &user.Store{DB: db, Table: operations}, Installations: installation.Store{DB: db, Table: operations},
 			Appointments: renewal.Store{DB: db, Table: operations},
@@ -78,7 +78,7 @@ func (h *house) build(db *dynamodb.Client) {
 		sessions: &session.Store{DB: db, Table: sessions}, grants: &session.Grants{DB: db, Table: sessions, Box: box},
 		attempts: &ratelimit.Store{DB: db, Table: sessions},
 	}
-	h.lambda = httpapi.NewLambda(routes(h.login), log, func() time.Time { return h.at }, h.login.pages)
+	h.lambda = httpapi.NewLambda(routes(h.login), log, func() time.Time { return h.at }, h.login.pages).At(address)
 }
 
 func TestRoutesAgreeWithTemplateAndDocument(t *testing.T) {

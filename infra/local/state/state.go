@@ -28,6 +28,9 @@ const (
 	Description = "stack.json"
 	// ServersLog holds what the DynamoDB and S3 servers print.
 	ServersLog = "servers.log"
+	// RequestsLog holds what functions log of requests, for the operator's command
+	// "why". The file before it has the same name with .1 behind.
+	RequestsLog = "requests.log"
 	// Data is the folder of the tables and objects.
 	Data = "data"
 	// Functions is the folder of the functions' binaries.
@@ -67,7 +70,7 @@ func made() []string {
 		Functions, Streams,
 	}
 	for _, name := range []string{
-		APIKey, URL, Description, ServersLog,
+		APIKey, URL, Description, ServersLog, RequestsLog, RequestsLog + ".1",
 		filepath.Join(Secrets, GitHubWebhookSecret), filepath.Join(Secrets, GitHubAppKey), filepath.Join(Secrets, ServerSecret), filepath.Join(Secrets, WebhookTokenSecret),
 	} {
 		paths = append(paths, name, name+partial)

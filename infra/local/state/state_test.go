@@ -54,7 +54,7 @@ func use(t *testing.T, dir string) {
 	}
 	defer f.Close()
 	fill(t, dir, "data/s3/bucket/object", "data/dynamodb.sqlite", "data/dynamodb.sqlite-wal", "functions/kv/0a/bootstrap", "streams/KvTable.json",
-		"servers.log", "stack.json.part", "secrets/github-app-private-key", "secrets/github-webhook-secret", "secrets/opsplane-serversecret", "secrets/opsplane-webhooktokensecret")
+		"servers.log", "requests.log", "requests.log.1", "stack.json.part", "secrets/github-app-private-key", "secrets/github-webhook-secret", "secrets/opsplane-serversecret", "secrets/opsplane-webhooktokensecret")
 	for _, name := range []string{state.APIKey, state.URL, state.Description} {
 		if err := f.Write(name, "text"); err != nil {
 			t.Fatal(err)
