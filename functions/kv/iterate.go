@@ -79,6 +79,7 @@ var _ httpapi.Headerer = page{}
 func (k keys) iterate(ctx context.Context, call httpapi.Call, it iterating) (page, error) {
 	p := page{Results: []record{}}
 	rows := it.rows
+	rows.Budget = kv.NewBudget()
 	total := 0
 	for range maxReads {
 		found, next, err := k.store.Iterate(ctx, it.ns, call.Caller.Capabilities, rows)
@@ -105,7 +106,7 @@ func (k keys) iterate(ctx context.Context, call httpapi.Call, it iterating) (pag
 			return p, nil
 		}
 		rows.After, rows.Limit = next, it.rows.Limit-len(p.Results)
-		if rows.Limit <= 0 || it.parts == nil || !rows.WithData || len(found) == 0 {
+		if rows.Limit <= 0 || it.parts == nil || !rows.WithData || rows.Budget.Spent() {
 			break
 		}
 	}

@@ -235,15 +235,17 @@ func (d removal) retire(ctx context.Context, h head) error {
 	return nil
 }
 
-// each removes the matching rows one by one.
+// each removes the matching rows one by one, once it knows that they are not
+// too many.
 func (d removal) each(ctx context.Context, h head) (bool, error) {
+	matching, err := d.matching(ctx, h)
+	if err != nil {
+		return false, err
+	}
 	var removed atomic.Bool
 	group, gctx := errgroup.WithContext(ctx)
 	group.SetLimit(rowWriters)
-	err := d.cells(ctx, d.ns, h, MinIdx, 0, func(idx int, c cell, _ bool) bool {
-		if !d.matches(c) {
-			return gctx.Err() == nil
-		}
+	for _, idx := range matching {
 		key, place := rowKey(d.ns, h.generation, idx), inRow
 		if idx == 0 {
 			key, place = headKey(d.ns, d.key), inHead
@@ -255,10 +257,10 @@ func (d removal) each(ctx context.Context, h head) (bool, error) {
 			}
 			return err
 		})
-		return gctx.Err() == nil
-	})
-	if werr := group.Wait(); werr != nil {
-		err = werr
+		if gctx.Err() != nil {
+			break
+		}
 	}
+	err = group.Wait()
 	return removed.Load(), err
 }
