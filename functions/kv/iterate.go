@@ -79,7 +79,7 @@ var _ httpapi.Headerer = page{}
 func (k keys) iterate(ctx context.Context, call httpapi.Call, it iterating) (page, error) {
 	p := page{Results: []record{}}
 	rows := it.rows
-	rows.Budget = kv.NewBudget()
+	rows.Budget = k.store.NewBudget()
 	total := 0
 	for range maxReads {
 		found, next, err := k.store.Iterate(ctx, it.ns, call.Caller.Capabilities, rows)

@@ -34,17 +34,22 @@ const (
 	pageUnits = 1 << 20 / unitBytes
 )
 
-// Budget is what a request may still read: pages, whatever the rows on them
-// and whether the caller sees them. The last read may go beyond it, so that
-// there is always progress. It is safe for concurrent use.
+// limits are those of a store; a test sets lower ones.
+type limits struct{ reads, units, commitRows, removals int }
+
+var standardLimits = limits{MaxReads, MaxReadUnits, MaxCommitRows, MaxRemovals}
+
+// Budget is what a request may read: pages, whatever the rows on them and
+// whether the caller sees them. The last read may go beyond it, so that there is
+// always progress. It is safe for concurrent use.
 type Budget struct {
-	mu           sync.Mutex
-	reads, units int // left
-	rows         int // read
+	limits
+	mu   sync.Mutex
+	used struct{ reads, units, rows int }
 }
 
 // NewBudget makes the budget of one request.
-func NewBudget() *Budget { return &Budget{reads: MaxReads, units: MaxReadUnits} }
+func (s *Store) NewBudget() *Budget { return &Budget{limits: s.limits} }
 
 // take counts a read that has brought so many rows. A server that does not
 // tell what it used is taken to have used a full page.
@@ -58,21 +63,21 @@ func (b *Budget) take(used *types.ConsumedCapacity, rows int) {
 	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.reads--
-	b.units -= units
-	b.rows += rows
+	b.used.reads++
+	b.used.units += units
+	b.used.rows += rows
 }
 
-// charge takes what another budget has spent.
+// charge takes all that another budget has used.
 func (b *Budget) charge(other *Budget) {
 	other.mu.Lock()
-	reads, units, rows := MaxReads-other.reads, MaxReadUnits-other.units, other.rows
+	used := other.used
 	other.mu.Unlock()
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.reads -= reads
-	b.units -= units
-	b.rows += rows
+	b.used.reads += used.reads
+	b.used.units += used.units
+	b.used.rows += used.rows
 }
 
 // Spent reports whether nothing is left. A nil budget has no end.
@@ -82,7 +87,7 @@ func (b *Budget) Spent() bool {
 	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	return b.reads <= 0 || b.units <= 0
+	return b.used.reads >= b.reads || b.used.units >= b.units
 }
 
 // exceeded is the refusal of a request that would have to read more. What to
@@ -91,7 +96,7 @@ func (b *Budget) exceeded(what, instead string) error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	return tooMany("%s more than %d records, drafts and the traces of deleted ones included, and a request reads %d MiB of records at most; %s",
-		what, b.rows, MaxReadUnits*unitBytes>>20, instead)
+		what, b.used.rows, b.units*unitBytes>>20, instead)
 }
 
 // tooMany is the Invalid fault of a request about more rows than can be handled

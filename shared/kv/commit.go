@@ -23,16 +23,16 @@ import (
 // that have more rows than one request reads (Budget), and more scattered rows
 // than the overlay of a key can name.
 func (s *Store) Commit(ctx context.Context, ns Namespace, caps access.Set, author change.Author, targets []Target) ([]Position, error) {
-	wanted, err := group(targets)
+	wanted, err := s.group(targets)
 	if err != nil {
 		return nil, err
 	}
-	all := NewBudget()
+	all := s.NewBudget()
 	for n := range tries {
 		if err := awsclient.Pause(ctx, n); err != nil {
 			return nil, err
 		}
-		budget := NewBudget()
+		budget := s.NewBudget()
 		plans, chosen, err := s.chooseAll(ctx, ns, caps, wanted, budget)
 		if err != nil {
 			return nil, err
@@ -56,7 +56,7 @@ type want struct {
 }
 
 // group gathers targets by key, in ascending order.
-func group(targets []Target) ([]want, error) {
+func (s *Store) group(targets []Target) ([]want, error) {
 	byKey := map[string]*want{}
 	for _, t := range targets {
 		if err := checkRow(t.Key, t.Idx); err != nil {
@@ -86,8 +86,8 @@ func group(targets []Target) ([]want, error) {
 		}
 		list = append(list, *w)
 	}
-	if rows > MaxCommitRows {
-		return nil, tooMany("the request names %d records by their idx; at most %d can be committed together: send several requests", rows, MaxCommitRows)
+	if rows > s.limits.commitRows {
+		return nil, tooMany("the request names %d records by their idx; at most %d can be committed together: send several requests", rows, s.limits.commitRows)
 	}
 	slices.SortFunc(list, func(a, b want) int { return cmp.Compare(a.key, b.key) })
 	return list, nil
@@ -200,7 +200,7 @@ func (s *Store) candidates(ctx context.Context, ns Namespace, h head, w want, bu
 		})
 		if err == nil && end != nil {
 			err = budget.exceeded("the keys that the request names without idx have",
-				fmt.Sprintf("name the records by their idx instead, at most %d in a request, or fewer keys", MaxCommitRows))
+				fmt.Sprintf("name the records by their idx instead, at most %d in a request, or fewer keys", s.limits.commitRows))
 		}
 		return err
 	}

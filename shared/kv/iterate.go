@@ -53,7 +53,7 @@ func (s *Store) Iterate(ctx context.Context, ns Namespace, caps access.Set, r Ra
 		return nil, nil, nil
 	}
 	if r.Budget == nil {
-		r.Budget = NewBudget()
+		r.Budget = s.NewBudget()
 	}
 	p := &page{Store: s, ns: ns, caps: caps, Range: r}
 	if err := p.walk(ctx); err != nil {

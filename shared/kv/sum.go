@@ -50,7 +50,7 @@ func (s *Store) visible(ctx context.Context, ns Namespace, caps access.Set, key 
 	if err != nil || !ok {
 		return err
 	}
-	budget := NewBudget()
+	budget := s.NewBudget()
 	end, err := s.read(ctx, ns, h, extent{from: MinIdx, budget: budget}, func(idx int, c cell, committed bool) bool {
 		if c.seen(caps, committed, drafts) {
 			do(idx, c)
