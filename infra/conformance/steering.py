@@ -23,7 +23,7 @@ class Steering:
         self.random = random.Random(seed)
         self.bodies = {
             "createApiKey": self.new_key, "kvSet": self.value, "kvCompareAndSet": self.value,
-            "kvCommit": self.commit, "artifactCreate": self.file,
+            "kvCommit": self.commit, "artifactCreate": self.file, "kvRead": self.named, "kvWrite": self.named,
         }
 
     def mostly(self):
@@ -131,6 +131,23 @@ class Steering:
                 item["key"] = self.key(case)
             if "idx" in item and self.mostly():
                 item["idx"] = self.idx()
+
+    def named(self, case):
+        """A body that names the operation and the key."""
+        for operation, asked in case.body.items():
+            if self.mostly():
+                asked["key"] = self.random.choice(FILE_KEYS if "artifact" in operation else KEYS)
+            if any(isinstance(c, dict) for name in ("read_caps", "write_caps") for c in asked.get(name) or []):
+                asked["key"] = self.random.choice(LOCKED)
+            if "idx" in asked and self.mostly():
+                asked["idx"] = self.idx()
+            if "select" in asked and self.mostly():
+                asked["select"] = self.random.choice(SELECTIONS)
+            if self.mostly():
+                asked.pop("cursor", None)
+            if "sha256" in asked and self.mostly():
+                sha256, content = self.random.choice(list(FILES.items()))
+                asked["sha256"], asked["size"] = sha256, len(content)
 
     def file(self, case):
         self.record(case)
