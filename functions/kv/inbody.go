@@ -19,7 +19,7 @@ import (
 //
 //   - a request whose method has an ARN of over 1,600 bytes, the path as it was
 //     sent included ("Quotas for configuring and running a REST API", API Gateway
-//     developer guide). At most 160 bytes stand before the key, up to a
+//     developer guide). At most 160 bytes stand before the key, with an
 //     installation id of 40 digits; so a key fits of at most 1,440 bytes,
 //     percent-encoded.
 //   - headers and query of over 10,240 bytes together (likewise).
@@ -37,8 +37,12 @@ type bodyOperation struct {
 	// members are the parameters, without the key.
 	members []string
 	// do runs it.
-	do func(ctx context.Context, call httpapi.Call, row named, b *body, l links) (any, error)
+	do bodyEndpoint
 }
+
+// bodyEndpoint does an operation on the key that was read, with the parameters
+// in b. Links are for addresses in its answer.
+type bodyEndpoint func(ctx context.Context, call httpapi.Call, row named, b *body, l links) (any, error)
 
 // readable are the operations of the route read, writable those of write.
 func readable(k keys, a artifacts) map[string]bodyOperation {
@@ -71,13 +75,14 @@ func writable(k keys, a artifacts) map[string]bodyOperation {
 	}
 }
 
-// withParameters runs an operation whose parameters may stand in a query too.
-func withParameters[Q, A any](read func(named, parameters) (Q, error), do func(context.Context, httpapi.Call, Q) (A, error)) func(context.Context, httpapi.Call, named, *body, links) (any, error) {
+// withParameters makes the endpoint of an operation whose parameters may stand
+// in a query too.
+func withParameters[Q, A any](read func(named, parameters) (Q, error), do func(context.Context, httpapi.Call, Q) (A, error)) bodyEndpoint {
 	return withBody(func(row named, b *body) (Q, error) { return read(row, b) }, do)
 }
 
-// withBody runs an operation whose parameters always stand in a body.
-func withBody[Q, A any](read func(named, *body) (Q, error), do func(context.Context, httpapi.Call, Q) (A, error)) func(context.Context, httpapi.Call, named, *body, links) (any, error) {
+// withBody makes that of an operation whose parameters always stand in a body.
+func withBody[Q, A any](read func(named, *body) (Q, error), do func(context.Context, httpapi.Call, Q) (A, error)) bodyEndpoint {
 	return func(ctx context.Context, call httpapi.Call, row named, b *body, _ links) (any, error) {
 		q, err := read(row, b)
 		if err != nil {
@@ -107,7 +112,7 @@ func inBody(operations map[string]bodyOperation) httpapi.Endpoint {
 		name := slices.Collect(maps.Keys(whole.members))[0]
 		operation, ok := operations[name]
 		if !ok {
-			return nil, fault.Invalidf("UNKNOWN_MEMBER", "member %q is none; %s", name, must)
+			return nil, fault.Invalidf("UNKNOWN_MEMBER", "member %q names no operation of this route; %s", name, must)
 		}
 		target := access.Target{VCS: ns.VCS, Installation: ns.Installation}
 		if err := access.Authorize(call.Caller, operation.rule, target, call.Now); err != nil {

@@ -101,7 +101,7 @@ func TestBodyThatNamesAKeyIsReadAsItIsMeant(t *testing.T) {
 		{"/read", `{}`, "INVALID_BODY", "one member, named after the operation: count, get, iter, open_artifact, size"},
 		{"/read", `null`, "INVALID_BODY", "one member"},
 		{"/read", `{"get":{"key":"a"},"count":{"key":"a"}}`, "INVALID_BODY", "2 members"},
-		{"/read", `{"set":{"key":"a","data":1}}`, "UNKNOWN_MEMBER", `"set" is none`},
+		{"/read", `{"set":{"key":"a","data":1}}`, "UNKNOWN_MEMBER", `"set" names no operation`},
 		{"/write", `{"get":{"key":"a"}}`, "UNKNOWN_MEMBER", "cas, create_artifact, delete, set"},
 		{"/read", `{"get":"a"}`, "INVALID_BODY", `"get" must be an object`},
 		{"/read", `{"get":null}`, "INVALID_BODY", `"get" must be an object`},
