@@ -54,6 +54,9 @@ func (c *Campaign) Summary() string {
 	}
 	c.mu.Unlock()
 	text := fmt.Sprintf("%s\n  operations: %s\n  faults: %s\n", c.Progress(), list(actions), list(c.Counts.Snapshot()))
+	if c.Trail != nil {
+		text += fmt.Sprintf("  audit trail: %d records checked\n", c.audited.count())
+	}
 	if c.Collected != nil {
 		text += fmt.Sprintf("  garbage: %s\n", list(c.Collected.Snapshot()))
 	}
