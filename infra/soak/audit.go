@@ -76,8 +76,9 @@ func (c *Campaign) audit(ctx context.Context) {
 	}
 	for _, prefix := range due {
 		a.checked += len(a.records[prefix])
-		for _, wrong := range trail.Check(a.over[prefix], a.records[prefix], last(a.over[prefix])) {
-			c.breach(fmt.Sprintf("%s: the audit trail: %s", prefix, wrong))
+		if wrong := trail.Check(a.over[prefix], a.records[prefix], last(a.over[prefix])); len(wrong) > 0 {
+			path, err := keepTrail(c.Folder, strings.TrimSuffix(prefix, "/"), a.over[prefix], a.records[prefix])
+			c.breach(fmt.Sprintf("%s: the audit trail: %s: %s %s", prefix, strings.Join(wrong, "; "), path, problem(err)))
 		}
 		delete(a.over, prefix)
 		delete(a.records, prefix)

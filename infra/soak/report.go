@@ -12,6 +12,7 @@ import (
 
 	"github.com/opsplane/opsplane/infra/soak/history"
 	"github.com/opsplane/opsplane/infra/soak/model"
+	"github.com/opsplane/opsplane/shared/audit"
 )
 
 // drawLimit is how long may be searched for how far the orders get that explain
@@ -33,6 +34,20 @@ func keep(folder, name string, ops []history.Operation, r model.Result) (string,
 		return "", err
 	}
 	return path + ".{json,html}", r.Draw(path+".html", drawLimit)
+}
+
+// keepTrail writes a history with which the audit trail does not agree, beside its
+// records, and answers where.
+func keepTrail(folder, name string, ops []history.Operation, records []audit.Record) (string, error) {
+	if err := os.MkdirAll(folder, 0o755); err != nil {
+		return "", err
+	}
+	path := filepath.Join(folder, name+"-trail.json")
+	text, err := json.MarshalIndent(map[string]any{"operations": ops, "records": records}, "", " ")
+	if err != nil {
+		return "", err
+	}
+	return path, os.WriteFile(path, text, 0o644)
 }
 
 // Progress is one line about how far the soak is.

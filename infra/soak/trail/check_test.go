@@ -18,6 +18,12 @@ func did(request string, action history.Action, idx int, a history.Answer) histo
 	return history.Operation{Call: history.Call{Action: action, Row: history.Row{Key: "a", Idx: idx}, Committed: true}, Answer: a}
 }
 
+// during gives an operation its interval.
+func during(from, to int64, o history.Operation) history.Operation {
+	o.Start, o.End = from, to
+	return o
+}
+
 // told is a record of what a request did.
 func told(request, action string, idx *int, after map[string]any) audit.Record {
 	return audit.Record{Action: action, Subject: "a", Idx: idx, After: after, Actor: audit.Actor{ID: "soak", Request: request}}
@@ -80,7 +86,11 @@ var cases = map[string]struct {
 		[]audit.Record{removed, wrote7, by(change.Server, told("w", "key.remove", at(7), nil))}, seen()},
 	"the trail ends with a removal of a row that is there": {false, []history.Operation{set7, did("d", history.DeleteKey, 0, found)},
 		[]audit.Record{wrote7, removed}, seen(7)},
-	"a commit and its record":           {true, []history.Operation{draft7, commit}, []audit.Record{told("c", "key.commit", nil, rows([]any{7, 7}))}, seen(7)},
+	"a commit and its record": {true, []history.Operation{draft7, commit}, []audit.Record{told("c", "key.commit", nil, rows([]any{7, 7}))}, seen(7)},
+	"a commit of a row that goes meanwhile": {true, []history.Operation{during(0, 1, draft7), during(2, 9, commit), during(3, 8, did("d", history.DeleteRow, 7, found))},
+		[]audit.Record{told("d", "key.remove", at(7), nil), told("c", "key.commit", nil, rows([]any{7, 7}))}, seen()},
+	"a commit of a row that is gone before": {false, []history.Operation{during(0, 1, draft7), during(2, 3, did("d", history.DeleteRow, 7, found)), during(4, 9, commit)},
+		[]audit.Record{told("d", "key.remove", at(7), nil), told("c", "key.commit", nil, rows([]any{7, 7}))}, seen()},
 	"a commit with more rows":           {false, []history.Operation{draft7, commit}, []audit.Record{told("c", "key.commit", nil, rows([]any{6, 7}))}, nil},
 	"a commit without a record":         {false, []history.Operation{draft7, commit}, nil, nil},
 	"a commit that changed nothing":     {true, []history.Operation{did("c", history.Commit, 0, history.Answer{})}, nil, seen()},
