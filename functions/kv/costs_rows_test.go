@@ -67,6 +67,7 @@ var costsOfRemoving = map[string]costs.Scenario{
 	"delete of a key with idx 0 and 10 chunks":    after(all(has(0, tiny), hasChunks(10, true)), 200, "DELETE", at, ""),
 	"delete of a key with 10 chunks at a version": after(hasChunks(10, true), 200, "DELETE", at+"?version=0", ""),
 	"delete of a key with 10 guarded rows":        after(hasGuardedRows(10), 200, "DELETE", at, ""),
+	"delete of a key that was emptied row by row": after(emptied, 200, "DELETE", at, ""),
 	"delete of no such key":                       after(nothing, 200, "DELETE", at, ""),
 	"delete of idx 0":                             after(has(0, tiny), 200, "DELETE", at+"?idx=0", ""),
 	"delete of idx 0 of a key with chunks":        after(all(has(0, tiny), has(1, chunk)), 200, "DELETE", at+"?idx=0", ""),
@@ -161,4 +162,10 @@ func iterating30(prepare func(*testing.T, metered), query string) costs.Scenario
 		}
 		return m.Meter
 	}
+}
+
+// emptied prepares a key whose one chunk came and went.
+func emptied(t *testing.T, m metered) {
+	m.put(t, "k", 1, true, tiny)
+	m.request(t, 200, "DELETE", at+"?idx=1", "")
 }

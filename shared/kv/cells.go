@@ -29,12 +29,6 @@ type extent struct {
 // need not be sent.
 const withoutValues = "sk, vr, rv, cm, rc, wc, sz, wa"
 
-// cells calls do for every cell of a head as read does, without a budget.
-func (s *Store) cells(ctx context.Context, ns Namespace, h head, from, first int, do func(idx int, c cell, committed bool) bool) error {
-	_, err := s.read(ctx, ns, h, extent{from: from, first: first, values: true}, do)
-	return err
-}
-
 // read calls do for the cells of a head in ascending order of idx, until do
 // returns false. Cells that do not exist may be among them. Where the budget is
 // spent before the last cell, end is the idx behind which it did not read.
