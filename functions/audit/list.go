@@ -117,11 +117,14 @@ func (t trail) list(ctx context.Context, call httpapi.Call, q query) (paging.Res
 			return paging.Results[audit.Record]{}, err
 		}
 		if !reaches {
-			return paging.Results[audit.Record]{}, fault.ErrForbidden
+			return paging.Results[audit.Record]{}, access.Refuse(access.StepMembership,
+				"the credential does not reach the installation that the query names, by membership and restrictions")
 		}
 		ask.Scope = audit.Record{VCS: q.target.VCS, Installation: q.target.Installation}.Scope()
-	case !unrestricted, !everything && q.actor != "" && q.actor != call.Caller.User:
-		return paging.Results[audit.Record]{}, fault.ErrForbidden
+	case !unrestricted:
+		return paging.Results[audit.Record]{}, access.Refuse(access.StepRestriction, "a restricted credential reads records of an installation only, and the query names none")
+	case !everything && q.actor != "" && q.actor != call.Caller.User:
+		return paging.Results[audit.Record]{}, access.Refuse(access.StepCapability, "the credential lacks %s, and the query names another actor", access.AuditReadAll.Name)
 	case q.actor != "":
 		ask.Actor = q.actor
 	case everything && (q.hasKey || q.repository != ""):

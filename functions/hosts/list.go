@@ -59,7 +59,7 @@ func (h *hosts) list(ctx context.Context, call httpapi.Call, vcs string) (instal
 		}
 	}
 	if lost && len(ids) == 0 {
-		return installationList{}, fault.ErrForbidden // the person has to log in again
+		return installationList{}, access.Refuse(access.StepHost, "the grant of the login at %s is lost: the person has to log in again", vcs)
 	}
 	slices.SortFunc(ids, byNumber)
 	found, err := h.people.Installations.Known(ctx, vcs, ids)
@@ -81,7 +81,7 @@ func (h *hosts) list(ctx context.Context, call httpapi.Call, vcs string) (instal
 func (h *hosts) caller(ctx context.Context, call httpapi.Call) (user.User, error) {
 	u, err := h.people.Users.Get(ctx, call.Caller.User)
 	if errors.Is(err, user.ErrNotFound) || err == nil && !u.Admits(call.Caller) {
-		return user.User{}, fault.ErrForbidden
+		return user.User{}, access.Refuse(access.StepAccount, "the user is gone, or has no longer the account of the session")
 	}
 	return u, err
 }

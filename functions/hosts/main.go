@@ -5,7 +5,6 @@ package main
 
 import (
 	"os"
-	"strings"
 	"time"
 
 	"github.com/opsplane/opsplane/shared/awsclient"
@@ -35,7 +34,7 @@ func main() {
 		providers: person.Providers(cfg, os.Getenv), grants: &session.Grants{DB: db, Table: sessions, Box: box, Log: telemetry.Logger()},
 		gitlab: gitlabhost.New(os.Getenv("GITLAB_API_BASE_URL")), groups: grouptoken.New(db, sessions, box),
 		allowed: readAllowed(os.Getenv("GITLAB_GROUPS")),
-		words:   server.Words, public: strings.TrimRight(os.Getenv("PUBLIC_BASE_URL"), "/"),
+		words:   server.Words,
 	}
 	httpapi.NewLambda(routes(h), telemetry.Logger(), time.Now).Serve()
 }

@@ -24,7 +24,6 @@ type hosts struct {
 	groups    *grouptoken.Store
 	allowed   allowed
 	words     func(context.Context, time.Time) ([]string, error) // of the server's secret, the newest first
-	public    string                                             // the API's address; empty: the one that a request came to
 }
 
 // token of the VCS. What its person may do with a group that need not be known
@@ -44,9 +43,9 @@ func routes(h *hosts) []httpapi.Route {
 		{Pattern: "GET /api/v1/{vcs}/installations", Rule: token, Endpoint: list},
 		{Pattern: "GET /api/v1/{vcs}/groups", Rule: token, Endpoint: httpapi.JSON(gitlabOnly, h.listGroups)},
 		{Pattern: "GET /api/v1/{vcs}/groups/{id}/is-member", Rule: token, Endpoint: httpapi.JSON(groupOf("id"), h.isMember)},
-		{Pattern: "GET /api/v1/{vcs}/whoareyou", Rule: token, Endpoint: httpapi.JSON(decodeWhoareyou, h.whoareyou)},
+		{Pattern: "GET /api/v1/{vcs}/whoareyou", Rule: token, Input: httpapi.Input{Query: []string{"installation_id"}}, Endpoint: httpapi.JSON(decodeWhoareyou, h.whoareyou)},
 		{Pattern: "GET /api/v1/{vcs}/installations/{installation_id}/webhook", Rule: hosted, Endpoint: httpapi.JSON(h.decodeWebhook, h.webhook)},
-		{Pattern: "PUT /api/v1/{vcs}/installations/{installation_id}/access-token", Rule: hosted, Endpoint: httpapi.JSON(decodeAccessToken, h.putAccessToken)},
+		{Pattern: "PUT /api/v1/{vcs}/installations/{installation_id}/access-token", Rule: hosted, Input: httpapi.Input{Members: []string{"access_token"}}, Endpoint: httpapi.JSON(decodeAccessToken, h.putAccessToken)},
 	}
 }
 

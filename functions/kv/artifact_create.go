@@ -11,7 +11,6 @@ import (
 	"github.com/opsplane/opsplane/shared/access"
 	"github.com/opsplane/opsplane/shared/artifact"
 	"github.com/opsplane/opsplane/shared/canonical"
-	"github.com/opsplane/opsplane/shared/fault"
 	"github.com/opsplane/opsplane/shared/httpapi"
 	"github.com/opsplane/opsplane/shared/kv"
 )
@@ -113,7 +112,7 @@ func isFileName(text string) bool {
 func (a artifacts) create(ctx context.Context, call httpapi.Call, c creating) (created, error) {
 	caps := call.Caller.Capabilities
 	if (c.upload.Absent || c.upload.Version != nil) && !caps.Has(access.KVStoreRead) {
-		return created{}, fault.ErrForbidden
+		return created{}, access.Refuse(access.StepCapability, "the credential lacks %s, which a condition needs", access.KVStoreRead.Name)
 	}
 	u, page, err := a.store.Create(ctx, c.ns, caps, call.Author(), c.upload)
 	return created{showUpload(u, page, c.links)}, err

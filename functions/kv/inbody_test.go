@@ -101,16 +101,16 @@ func TestBodyThatNamesAKeyIsReadAsItIsMeant(t *testing.T) {
 		{"/read", `{}`, "INVALID_BODY", "one member, named after the operation: count, get, iter, open_artifact, size"},
 		{"/read", `null`, "INVALID_BODY", "one member"},
 		{"/read", `{"get":{"key":"a"},"count":{"key":"a"}}`, "INVALID_BODY", "2 members"},
-		{"/read", `{"set":{"key":"a","data":1}}`, "UNKNOWN_MEMBER", `"set" names no operation`},
-		{"/write", `{"get":{"key":"a"}}`, "UNKNOWN_MEMBER", "cas, create_artifact, delete, set"},
+		{"/read", `{"set":{"key":"a","data":1}}`, "UNKNOWN_MEMBER", `"set" is unknown here`},
+		{"/write", `{"get":{"key":"a"}}`, "UNKNOWN_MEMBER", `"get" is unknown here`},
 		{"/read", `{"get":"a"}`, "INVALID_BODY", `"get" must be an object`},
 		{"/read", `{"get":null}`, "INVALID_BODY", `"get" must be an object`},
 		{"/read", `{"get":{}}`, "INVALID_BODY", `"key" is required`},
 		{"/read", `{"get":{"key":7}}`, "INVALID_BODY", `"key" must be a string`},
 		{"/read", `{"get":{"key":"\ud800"}}`, "INVALID_BODY", `"key" must be a string`},
 		{"/read", `{"get":{"key":"` + strings.Repeat("k", 1001) + `"}}`, "KEY_TOO_LONG", "1000"},
-		{"/read", `{"get":{"key":"a","comitted":false}}`, "UNKNOWN_MEMBER", `"comitted" is unknown to "get"`},
-		{"/read", `{"count":{"key":"a","idx":1}}`, "UNKNOWN_MEMBER", `"idx" is unknown to "count"`},
+		{"/read", `{"get":{"key":"a","comitted":false}}`, "UNKNOWN_MEMBER", `did you mean get.committed?`},
+		{"/read", `{"count":{"key":"a","idx":1}}`, "UNKNOWN_MEMBER", `"count.idx" is unknown here`},
 		{"/read", `{"get":{"key":"a","idx":40000}}`, "INVALID_BODY", `"idx" must be`},
 		{"/read", `{"get":{"key":"a","committed":"false"}}`, "INVALID_BODY", `"committed" must be`},
 		{"/read", `{"get":{"key":"a","select":"x=x"}}`, "INVALID_BODY", `"select" must be a list`},
@@ -120,7 +120,7 @@ func TestBodyThatNamesAKeyIsReadAsItIsMeant(t *testing.T) {
 		{"/read", `{"iter":{"key":"a","cursor":"?"}}`, "INVALID_CURSOR", "iteration"},
 		{"/read", `{"iter":{"key":"a","cursor":1}}`, "INVALID_CURSOR", ""},
 		{"/write", `{"set":{"key":"a"}}`, "INVALID_BODY", `"data" is required`},
-		{"/write", `{"set":{"key":"a","data":1,"version":0}}`, "UNKNOWN_MEMBER", `"version" is unknown to "set"`},
+		{"/write", `{"set":{"key":"a","data":1,"version":0}}`, "UNKNOWN_MEMBER", `"set.version" is unknown here`},
 		{"/write", `{"delete":{"key":"a","idx":1.5}}`, "INVALID_BODY", `"idx" must be`},
 		{"/write", `{"create_artifact":{"key":"a"}}`, "INVALID_BODY", `"size" is required`},
 	} {
@@ -149,7 +149,7 @@ func TestOperationInTheBodyNeedsItsOwnCapabilities(t *testing.T) {
 		{"/write", `{"create_artifact":` + announceFile("x", `,"key":"d"`) + `}`, 403, 201},
 		{"/write", `{"create_artifact":` + announceFile("x", `,"key":"d","if_absent":true`) + `}`, 403, 403},
 		// Who may not, hears nothing of what is wrong.
-		{"/write", `{"delete":{"wrong":1}}`, 403, 403},
+		{"/write", `{"delete":{"idx":"x"}}`, 403, 403},
 	} {
 		for who, want := range map[*access.Caller]int{reader: c.reader, writer: c.writer} {
 			resp := r.as(who).ask(t, "POST", c.path, c.body)

@@ -33,7 +33,7 @@ func decodeIterate(r *http.Request) (iterating, error) {
 		return iterating{}, err
 	}
 	it, err := readIterating(start, queryOf(r))
-	it.address, it.query = httpapi.Address(asSent(r))+r.URL.EscapedPath(), r.URL.Query()
+	it.address, it.query = httpapi.Address(asSent(r))+r.URL.EscapedPath(), httpapi.NewQuery(r).Values()
 	it.query.Del("cursor")
 	return it, err
 }

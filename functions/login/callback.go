@@ -44,7 +44,7 @@ func (l *login) decodeCallback(vcs string) func(*http.Request) (callbackRequest,
 			return callbackRequest{}, fault.ErrNotFound
 		}
 		query := httpapi.NewQuery(r)
-		q := callbackRequest{vcs: vcs, base: l.base(r), code: query.String("code", ""), state: query.String("state", ""), refused: query.Has("error")}
+		q := callbackRequest{vcs: vcs, base: httpapi.Address(r), code: query.String("code", ""), state: query.String("state", ""), refused: query.Has("error")}
 		if cookies := r.CookiesNamed(loginCookie); len(cookies) == 1 {
 			q.cookie = cookies[0].Value
 		}

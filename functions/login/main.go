@@ -5,7 +5,6 @@ package main
 
 import (
 	"os"
-	"strings"
 	"time"
 
 	"github.com/opsplane/opsplane/shared/awsclient"
@@ -26,8 +25,8 @@ func main() {
 	box := sealed.NewBox(secret.New(config, os.Getenv("SERVER_SECRET")).Keys)
 	operations, sessions := os.Getenv("OPERATIONS_TABLE"), os.Getenv("SESSIONS_TABLE")
 	l := &login{
-		providers: person.Providers(config, os.Getenv), public: strings.TrimRight(os.Getenv("PUBLIC_BASE_URL"), "/"),
-		log: telemetry.Logger(), box: box,
+		providers: person.Providers(config, os.Getenv),
+		log:       telemetry.Logger(), box: box,
 		people: person.Memberships{
 			Users: &user.Store{DB: db, Table: operations}, Installations: installation.Store{DB: db, Table: operations},
 			Appointments: renewal.Store{DB: db, Table: operations},

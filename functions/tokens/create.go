@@ -67,7 +67,7 @@ func (t *tokens) parentEnd(ctx context.Context, call httpapi.Call) (time.Time, e
 	// must not be enough to make another key.
 	own, err := t.keys.Get(ctx, call.Caller.User, call.Caller.Key)
 	if errors.Is(err, apikey.ErrNotFound) || err == nil && !own.LiveAt(call.Now) {
-		return time.Time{}, fault.ErrForbidden
+		return time.Time{}, access.Refuse(access.StepCredential, "the API key behind the access token is revoked or over")
 	}
 	return own.ExpiresAt, err
 }
@@ -119,7 +119,7 @@ func (t *tokens) grant(ctx context.Context, caller access.Caller, now time.Time,
 func (t *tokens) reachable(ctx context.Context, caller access.Caller, now time.Time, vcs string, installations []string) error {
 	u, err := t.users.Get(ctx, caller.User)
 	if errors.Is(err, user.ErrNotFound) {
-		return fault.ErrForbidden
+		return access.Refuse(access.StepAccount, "the user is gone")
 	}
 	if err != nil {
 		return err

@@ -110,9 +110,12 @@ func TestWhatIsNotAKeyIsRefusedByName(t *testing.T) {
 		`{"name":"n","capabilities":null}`:  "INVALID_BODY",
 		`{"name":"n","capabilities":"all"}`: "INVALID_BODY",
 		`{"name":7,"capabilities":[]}`:      "INVALID_BODY",
-		`{"NAME":"n","capabilities":[]}`:    "INVALID_BODY",
-		`{"name":"n","Capabilities":[]}`:    "INVALID_BODY",
-		`{"name":"n","capabilities":[7]}`:   "INVALID_CAPABILITY",
+		`{"NAME":"n","capabilities":[]}`:    "UNKNOWN_MEMBER",
+		`{"name":"n","Capabilities":[]}`:    "UNKNOWN_MEMBER",
+		`{"name":"n","capabilities":[],"expires":"2100-01-01T00:00:00Z"}`:                  "UNKNOWN_MEMBER",
+		`{"name":"n","name":"m","capabilities":[]}`:                                        "INVALID_BODY",
+		`{"name":"n","capabilities":[{"name":"installation_id","id":"1","id":"2"}]}`:       "INVALID_CAPABILITY",
+		`{"name":"n","capabilities":[7]}`:                                                  "INVALID_CAPABILITY",
 		`{"name":"` + strings.Repeat("n", 201) + `","capabilities":[]}`:                    "NAME_TOO_LONG",
 		`{"name":"a\ud800","capabilities":[]}`:                                             "INVALID_BODY",
 		`{"name":"a\u0000","capabilities":[]}`:                                             "INVALID_NAME",
@@ -134,7 +137,7 @@ func TestOptionalMembers(t *testing.T) {
 	t.Parallel()
 	h := newHouse(t)
 	caller := h.bearer(t, h.key)
-	k := h.made(t, h.post(t, "github", caller, `{"name":"","capabilities":[],"description":"d","expires_at":"2100-06-01T12:00:00.9+02:00","unknown":1}`))
+	k := h.made(t, h.post(t, "github", caller, `{"name":"","capabilities":[],"description":"d","expires_at":"2100-06-01T12:00:00.9+02:00"}`))
 	if k.Name != "" || k.Description != "d" || !k.ExpiresAt.Equal(time.Date(2100, 6, 1, 10, 0, 0, 0, time.UTC)) {
 		t.Errorf("got %+v", k)
 	}

@@ -37,6 +37,7 @@ func commands() []command {
 		{"delivery show", "--vcs V [--body] ID", "show a delivery, or what was sent", (*Operator).deliveryShow},
 		{"delivery redeliver", "--vcs V ID", "have a delivery processed again", (*Operator).deliveryRedeliver},
 		{"audit list", "[--vcs V --installation N] [--user NAME | --actor A] [--action A] [--key K | --repository N] [--from T] [--to T] [--limit 50]", "list who changed what, the newest first: in an installation, by an actor, or else what belongs to no installation", (*Operator).auditList},
+		{"why", "[--since 24h] REQUEST-ID", "say why a request was refused: at which question, what was missing, and for which installation; the id stands in the header x-amzn-requestid of its answer", (*Operator).why},
 		{"seed", "", "make what a new local stack begins with, and write its API key to standard output", (*Operator).seedCommand},
 	}
 }

@@ -1,7 +1,6 @@
 """Where a general check asks more than this API promises, and why. Everything else that schemathesis finds is a finding."""
 
 from schemathesis.core.failures import AcceptedNegativeData, MalformedJson
-from schemathesis.generation.meta import CoverageScenario, coverage_scenario
 from schemathesis.openapi.checks import RejectedPositiveData
 
 # What a schema cannot say of a request, so that one which it admits is refused all the same: the id of the refusal, and
@@ -54,9 +53,6 @@ def is_right(failure, case, response):
         # A comparison that failed is answered without a body. OpenAPI has no word for that; the document says x-may-be-empty.
         return may_be_empty(case, response)
     if isinstance(failure, AcceptedNegativeData):
-        # Unknown parameters and members are ignored, says the document.
-        if coverage_scenario(case) == CoverageScenario.OBJECT_UNEXPECTED_PROPERTIES:
-            return True
         # OpenAPI knows no empty value of a path's variable, and so the generator takes it for wrong. The empty key is one.
         return case.path_parameters.get("key") == ""
     return False

@@ -44,7 +44,7 @@ RESPONSES = {
     "THROTTLED": ("429", TOO_MANY),
     "QUOTA_EXCEEDED": ("429", TOO_MANY),
     "WAF_FILTERED": ("429", TOO_MANY),
-    "DEFAULT_4XX": (None, EMPTY),
+    "DEFAULT_4XX": (None, '{"id":"BAD_REQUEST","data":'),
     "DEFAULT_5XX": ("503", NO_ANSWER),
 }
 

@@ -71,6 +71,10 @@ func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	var err error
 	if c.body, err = io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody)); err != nil {
+		if tooLarge := (*http.MaxBytesError)(nil); !errors.As(err, &tooLarge) {
+			g.refuse(w, c, badBody) // it ended before its length, or is no valid chunk
+			return
+		}
 		_, _ = io.Copy(io.Discard, io.LimitReader(r.Body, drainLimit))
 		g.refuse(w, c, requestTooLarge)
 		return

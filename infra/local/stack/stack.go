@@ -8,7 +8,6 @@ import (
 	"io"
 	"maps"
 	"net"
-	"net/http"
 	"os"
 	"path/filepath"
 	"sync"
@@ -18,11 +17,16 @@ import (
 	"github.com/opsplane/opsplane/infra/local/demohost"
 	"github.com/opsplane/opsplane/infra/local/gateway"
 	"github.com/opsplane/opsplane/infra/local/provision"
+	"github.com/opsplane/opsplane/infra/local/requestlog"
 	"github.com/opsplane/opsplane/infra/local/runtimeapi"
 	"github.com/opsplane/opsplane/infra/local/servers"
 	"github.com/opsplane/opsplane/infra/local/watch"
 	"github.com/opsplane/opsplane/infra/template"
 )
+
+// requestsFile is what functions have logged of requests, for the operator's
+// command "why". The file before it has the same name with .1 behind.
+const requestsFile = "requests.log"
 
 // requestGrace is how long requests under way may take when the stack ends.
 const requestGrace = 2 * time.Second
@@ -36,6 +40,7 @@ type stack struct {
 	builder  *build.Builder
 	servers  *servers.Servers
 	log      *os.File // of the servers, also of those that are started again
+	requests *requestlog.Log
 	storage  storage
 	hosts    *demohost.Hosts // stand-ins; nil where a user has configured a host
 
@@ -70,6 +75,9 @@ func Run(ctx context.Context, c Config) error {
 		return err
 	}
 	defer s.stop()
+	if s.requests, err = requestlog.Open(s.path(requestsFile), requestlog.Limit); err != nil {
+		return err
+	}
 	// Before the source is read for the first time: what is saved from now on is seen.
 	changes, err := watch.Watch(ctx, s.Root)
 	if err != nil {
@@ -166,7 +174,7 @@ func (s *stack) spec(f template.Function) runtimeapi.Spec {
 	env["SECRETS_DIR"] = s.path(secretsDir)
 	return runtimeapi.Spec{
 		Name: f.LogicalID, Binary: s.built[f.Group], Env: env, Timeout: f.Timeout, MemoryMB: f.MemoryMB,
-		Log: func() io.WriteCloser { return s.Console.Lines(f.Group) },
+		Log: func() io.WriteCloser { return s.requests.Tee(s.Console.Lines(f.Group)) },
 	}
 }
 
@@ -181,11 +189,8 @@ func (s *stack) serve(ctx context.Context, listener net.Listener, changes <-chan
 	if s.Throttle {
 		front.Throttle()
 	}
-	server := &http.Server{
-		Handler:           front,
-		ReadHeaderTimeout: 30 * time.Second,
-	}
-	go func() { _ = server.Serve(listener) }()
+	server := front.Server()
+	go func() { _ = server.Serve(front.Listen(listener)) }()
 	if err := s.write("url", s.url+"\n"); err != nil {
 		return err
 	}
@@ -221,5 +226,10 @@ func (s *stack) stop() {
 	}
 	if s.log != nil {
 		_ = s.log.Close()
+	}
+	if s.requests != nil {
+		if err := s.requests.Close(); err != nil {
+			s.Console.Say("not every request is in %s: %v", requestsFile, err)
+		}
 	}
 }

@@ -16,6 +16,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/aws/aws-sdk-go-v2/service/cloudformation"
+	"github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/sts"
 
@@ -28,10 +29,12 @@ type target struct {
 	tables admin.Tables
 	// operator names who acts, for the record.
 	name string
+	// logs are those of the stack's functions; nil where they are not known.
+	logs admin.Logs
 }
 
 func (t target) operator(out, notes io.Writer) *admin.Operator {
-	return &admin.Operator{DB: t.db, Tables: t.tables, Now: time.Now, Name: t.name, Out: out, Notes: notes}
+	return &admin.Operator{DB: t.db, Tables: t.tables, Logs: t.logs, Now: time.Now, Name: t.name, Out: out, Notes: notes}
 }
 
 // onAWS finds a deployed stack's tables in its outputs. The name on record is
@@ -59,7 +62,10 @@ func onAWS(ctx context.Context, stack string) (target, error) {
 	if err != nil {
 		return target{}, fmt.Errorf("ask AWS who you are, for the record: %w", err)
 	}
-	return target{db: dynamodb.NewFromConfig(cfg), tables: tables, name: aws.ToString(who.Arn)}, nil
+	return target{
+		db: dynamodb.NewFromConfig(cfg), tables: tables, name: aws.ToString(who.Arn),
+		logs: awsLogs{stack: stack, resources: cloudformation.NewFromConfig(cfg), logs: cloudwatchlogs.NewFromConfig(cfg)},
+	}, nil
 }
 
 // named takes the tables from the environment, with the SDK's usual way to
@@ -111,5 +117,9 @@ func local(state string, env func(string) string) (target, error) {
 		BaseEndpoint: aws.String(stack.DynamoDBURL), Region: "us-east-1",
 		Credentials: credentials.NewStaticCredentialsProvider("local", "localsecret", ""),
 	})
-	return target{db: db, tables: tables, name: person(env)}, nil
+	return target{db: db, tables: tables, name: person(env), logs: fileLogs{filepath.Join(filepath.Dir(file), requestsFile)}}, nil
 }
+
+// requestsFile is what the functions of a local stack have logged of requests, in
+// its folder.
+const requestsFile = "requests.log"
