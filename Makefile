@@ -126,7 +126,7 @@ load: ## drive the running local stack with mixed traffic (CONNECTIONS=200 DURAT
 .PHONY: conformance
 conformance: CASES ?= 4000
 conformance: SEED ?= 1
-conformance: $(TOOLS)/conformance/ready ## send CASES=4000 requests made from the API document (and SEED=1) to a stack of its own, and judge the answers by it
+conformance: $(TOOLS)/conformance/ready ## send CASES=4000 (at least 2200) requests made from the API document (and SEED=1) to a stack of its own, and judge the answers by it
 	@CASES=$(CASES) SEED=$(SEED) infra/conformance/run
 
 .PHONY: soak
