@@ -43,8 +43,7 @@ help: ## list the targets
 run: ## start the local stack on http://127.0.0.1:$(PORT); data stays in $(STATE)
 	@command -v go >/dev/null || { echo "go is not installed, or not on the PATH" >&2; exit 1; }
 	@mkdir -p $(TOOLS)
-	@[ -x $(TOOLS)/opsplane-local ] || echo "building the local stack: this takes a minute the first time"
-	@cd infra/local && go build -o ../../$(TOOLS)/opsplane-local ./cmd/opsplane-local
+	@infra/local/compile $(abspath $(TOOLS))/opsplane-local
 	@exec $(TOOLS)/opsplane-local
 
 .PHONY: test
