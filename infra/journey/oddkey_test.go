@@ -105,6 +105,9 @@ func TestKeyAboveTheLimitIsRefusedByName(t *testing.T) {
 	t.Parallel()
 	c, in := theStack(t).Member(t)
 	written(t, c.Do(t, "PUT", in.Path("key", strings.Repeat("k", 1000)), `{"data":1}`))
+	written(t, c.Do(t, "PUT", in.Path("key", strings.Repeat("\u00e9", 240)), `{"data":1}`))
+	// As long a key, but 3,000 bytes in the path: more than the gateway takes.
+	c.Do(t, "PUT", in.Path("key", strings.Repeat("\u00e9", 500)), `{"data":1}`).Want(t, 414)
 	for _, request := range [][2]string{{"PUT", "key"}, {"PUT", "cas/key"}, {"GET", "key"}, {"DELETE", "key"}, {"GET", "count/key"}, {"GET", "size/key"}, {"GET", "iter"}} {
 		resp := c.Do(t, request[0], in.Path(request[1], strings.Repeat("k", 1001)), `{"data":1}`).Want(t, 400)
 		if !strings.Contains(string(resp.Body), "1000") && !strings.Contains(string(resp.Body), "1,000") {
