@@ -74,8 +74,8 @@ func TestBodyThatCannotBeReadIsRefusedWithItsReason(t *testing.T) {
 		`{"data":1,"read_caps":["nonsense"]}`: "nonsense",
 		`{"data":1,"write_caps":"x"}`:         "write_caps",
 		`{"data":` + strings.Repeat("[", 50_000) + strings.Repeat("]", 50_000) + `}`: "256 deep",
-		`{"data":1,"comitted":false}`:                  "did you mean committed",
-		`{"data":1,"Committed":false}`:                 "did you mean committed",
+		`{"data":1,"comitted":false}`:                   "did you mean committed",
+		`{"data":1,"Committed":false}`:                  "did you mean committed",
 		`{"data":1,"committed":true,"committed":false}`: "twice",
 	} {
 		var p problem
