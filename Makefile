@@ -43,8 +43,7 @@ help: ## list the targets
 run: ## start the local stack on http://127.0.0.1:$(PORT); data stays in $(STATE)
 	@command -v go >/dev/null || { echo "go is not installed, or not on the PATH" >&2; exit 1; }
 	@mkdir -p $(TOOLS)
-	@[ -x $(TOOLS)/opsplane-local ] || echo "building the local stack: this takes a minute the first time"
-	@cd infra/local && go build -o ../../$(TOOLS)/opsplane-local ./cmd/opsplane-local
+	@infra/local/compile $(abspath $(TOOLS))/opsplane-local
 	@exec $(TOOLS)/opsplane-local
 
 .PHONY: test
@@ -115,7 +114,7 @@ load: ## drive the running local stack with mixed traffic (CONNECTIONS=200 DURAT
 .PHONY: conformance
 conformance: CASES ?= 4000
 conformance: SEED ?= 1
-conformance: $(TOOLS)/conformance/ready ## send CASES=4000 requests made from the API document (and SEED=1) to a stack of its own, and judge the answers by it
+conformance: $(TOOLS)/conformance/ready ## send CASES=4000 (at least 2200) requests made from the API document (and SEED=1) to a stack of its own, and judge the answers by it
 	@CASES=$(CASES) SEED=$(SEED) infra/conformance/run
 
 .PHONY: soak

@@ -27,7 +27,10 @@ func decodeCreate(r *http.Request) (creating, error) {
 	if err != nil {
 		return creating{}, err
 	}
-	b := decodeBody(r)
+	return readCreating(row, decodeBody(r), linksOf(r, row.ns))
+}
+
+func readCreating(row named, b *body, l links) (creating, error) {
 	n := artifact.New{
 		Key: row.key, Idx: orZero(b.int("idx", kv.MinIdx, kv.MaxIdx)), Committed: b.bool("committed", true),
 		ReadCaps: b.caps("read_caps"), WriteCaps: b.caps("write_caps"), File: b.file(),
@@ -36,7 +39,7 @@ func decodeCreate(r *http.Request) (creating, error) {
 	if n.Absent && n.Version != nil {
 		b.fail("if_absent", `and "version" exclude each other; send one of them`)
 	}
-	return creating{row.ns, n, linksOf(r, row.ns)}, b.err
+	return creating{row.ns, n, l}, b.err
 }
 
 // Limits of a file's description, in bytes.

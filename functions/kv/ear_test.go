@@ -53,6 +53,8 @@ func (e *ear) Size(_ context.Context, _ kv.Namespace, _ access.Set, _ string, id
 	return 1, nil
 }
 
+func (*ear) NewBudget() *kv.Budget { return nil }
+
 func (e *ear) Iterate(_ context.Context, _ kv.Namespace, _ access.Set, r kv.Range) ([]kv.Record, *kv.Position, error) {
 	e.rows = &r
 	e.numbers = map[string]any{

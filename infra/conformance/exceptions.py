@@ -45,8 +45,16 @@ UNSAYABLE = {
 }
 
 
+# What the gateway admits: infra/local/gateway/request.go has the sources. The bytes of a request that are not counted here,
+# as those of the method's ARN before its path, are fewer than SLACK.
+LONGEST_HEAD, LONGEST_ARN, SLACK = 10_240, 1_600, 200
+
+
 def is_right(failure, case, response):
     """Whether the answer is right although a general check takes it for wrong."""
+    # The gateway refuses these before any operation: docs/security.md has them among the limits.
+    if response.status_code in (414, 431):
+        return too_long(response)
     if isinstance(failure, RejectedPositiveData):
         return response.status_code == 400 and (may_be_empty(case, response) or unsayable(response))
     if isinstance(failure, MalformedJson):
@@ -56,6 +64,14 @@ def is_right(failure, case, response):
         # OpenAPI knows no empty value of a path's variable, and so the generator takes it for wrong. The empty key is one.
         return case.path_parameters.get("key") == ""
     return False
+
+
+def too_long(response):
+    path, _, query = response.request.path_url.partition("?")
+    if response.status_code == 414:
+        return len(path) > LONGEST_ARN - SLACK
+    headers = sum(len(name) + len(value) + len(": \r\n") for name, value in response.request.headers.items())
+    return len(path) + len(query) + headers > LONGEST_HEAD - SLACK
 
 
 def may_be_empty(case, response):

@@ -102,6 +102,8 @@ var walk = map[string]row{
 	"GET " + store + "/iter/{key+}":                           {target: "{in}/iter/walk", passes: readers, status: 200},
 	"GET " + store + "/iter":                                  {target: "{in}/iter", passes: readers, status: 200},
 	"POST " + store + "/commit":                               {target: "{in}/commit", body: `{"keys":[{"key":"draft"}]}`, passes: writers, status: 200},
+	"POST " + store + "/read":                                 {target: "{in}/read", body: `{"get":{"key":"walk"}}`, passes: readers, status: 200},
+	"POST " + store + "/write":                                {target: "{in}/write", body: `{"set":{"key":"written","data":1}}`, passes: writers, status: 200},
 	"POST " + store + "/artifact/key/{key+}":                  {target: "{in}/artifact/key/file", body: announcement, passes: writers, status: 201},
 	"POST " + store + "/artifact/key":                         {target: "{in}/artifact/key", body: announcement, passes: writers, status: 201},
 	"GET " + store + "/artifact/key/{key+}":                   {target: "{in}/artifact/key/file", passes: readers, status: 302},

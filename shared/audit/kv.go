@@ -25,6 +25,11 @@ func (c changed) kv() (Record, bool) {
 		}
 		idx := (int(sort[0])<<8 | int(sort[1])) + kv.MinIdx
 		r.Installation, r.Subject, r.Idx = installation, c.after.text("kn"), &idx
+		if gone := c.after.text("wk"); gone != "" && gone != c.before.text("wk") {
+			// It was written while its key was deleted, and went with the key.
+			r.Action, r.Before = "key.remove", c.before.row()
+			return r, true
+		}
 		return c.cell(r)
 	}
 	sort := c.sk.Binary()
@@ -35,7 +40,7 @@ func (c changed) kv() (Record, bool) {
 	switch {
 	case c.before.text("gn") != "" && c.before.text("gn") != c.after.text("gn"):
 		r.Action, r.Before = "key.remove", c.before.row()
-		return r, c.after.text("fd") != "false" // there was no row
+		return r, true
 	case c.before.text("pv") != c.after.text("pv"):
 		return c.commit(r)
 	}

@@ -57,27 +57,36 @@ func (s *Store) PutFile(
 	}
 	c.inline, c.body.id, c.etag = w.Value.Text, f.Object, f.ETag
 	r := cond.rule(caps)
+	var written []place // where the row may have been written
 	for n := range tries {
 		if err := awsclient.Pause(ctx, n); err != nil {
 			return Record{}, err
 		}
-		at, err := s.locate(ctx, ns, author, w, r)
+		at, old, err := s.admit(ctx, ns, author, w, r)
 		if err != nil {
-			return Record{}, err
+			return Record{}, errors.Join(err, s.settle(ctx, ns, author, w.Key, written...))
 		}
-		old, err := s.getCell(ctx, at.key)
-		if err != nil {
-			return Record{}, err
-		}
-		if err := r.judge(old); err != nil {
-			return Record{}, err
-		}
+		written = append(written, at)
 		done, rec, err := s.putFile(ctx, author, w, c, at, old, with, n)
 		if err != nil || done {
-			return rec, err
+			return rec, errors.Join(err, s.settle(ctx, ns, author, w.Key, written...))
 		}
 	}
 	return Record{}, errContended
+}
+
+// admit finds where w's row lies and reads what is there, if the rule agrees to
+// the write.
+func (s *Store) admit(ctx context.Context, ns Namespace, author change.Author, w Write, r rule) (place, cell, error) {
+	at, err := s.locate(ctx, ns, author, w, r)
+	if err != nil {
+		return place{}, cell{}, err
+	}
+	old, err := s.getCell(ctx, at.key)
+	if err != nil {
+		return place{}, cell{}, err
+	}
+	return at, old, r.judge(old)
 }
 
 // putFile makes one try: onto exactly the revision of old.

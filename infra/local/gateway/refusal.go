@@ -27,6 +27,15 @@ const (
 	defaultClientRefusal refusal = "DEFAULT_4XX" // and so has a request that cannot be read
 )
 
+// Answers that AWS has no type for: a template cannot give them a text of their
+// own. The guides say "414 Request URI too long" of the first, and nothing of
+// the status of the others.
+const (
+	uriTooLong   refusal = "414"
+	headTooLarge refusal = "431"
+	badQuery     refusal = "400"
+)
+
 // builtin is what AWS answers where a template says nothing.
 var builtin = map[refusal]struct {
 	status  int
@@ -43,6 +52,9 @@ var builtin = map[refusal]struct {
 	throttled:          {http.StatusTooManyRequests, "Too Many Requests", "TooManyRequestsException"},
 	integrationFailure: {http.StatusInternalServerError, "Internal server error", "InternalServerErrorException"},
 	integrationTimeout: {http.StatusGatewayTimeout, "Endpoint request timed out", "InternalServerErrorException"},
+	uriTooLong:         {http.StatusRequestURITooLong, "Request URI too long", "RequestUriTooLongException"},
+	headTooLarge:       {http.StatusRequestHeaderFieldsTooLarge, "HTTP header is larger than 10240 bytes", "BadRequestException"},
+	badQuery:           {http.StatusBadRequest, "Bad Request", "BadRequestException"},
 	badFunction:        {http.StatusBadGateway, "Internal server error", "InternalServerErrorException"},
 
 	defaultClientRefusal: {http.StatusBadRequest, "Bad Request", "BadRequestException"},

@@ -120,7 +120,9 @@ func (s *stack) prepare(ctx context.Context) error {
 	for _, f := range s.template.Functions {
 		groups = append(groups, f.Group)
 	}
-	s.builder = &build.Builder{Root: s.Root, Dir: s.Path(state.Functions), Groups: groups}
+	s.builder = &build.Builder{
+		Root: s.Root, Dir: s.Path(state.Functions), Groups: groups, Report: func(line string) { s.Console.Say("%s", line) },
+	}
 	s.Console.Say("building %d functions", len(groups))
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
