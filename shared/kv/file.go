@@ -58,6 +58,7 @@ func (s *Store) PutFile(
 	c.inline, c.body.id, c.etag = w.Value.Text, f.Object, f.ETag
 	r := cond.rule(caps)
 	var written []place // where the row may have been written
+	end := errContended
 	for n := range tries {
 		if err := awsclient.Pause(ctx, n); err != nil {
 			return Record{}, err
@@ -67,12 +68,15 @@ func (s *Store) PutFile(
 			return Record{}, errors.Join(err, s.settle(ctx, ns, author, w.Key, written...))
 		}
 		written = append(written, at)
-		done, rec, err := s.putFile(ctx, author, w, c, at, old, with, n)
+		done, lost, rec, err := s.putFile(ctx, author, w, c, at, old, with, n)
 		if err != nil || done {
 			return rec, errors.Join(err, s.settle(ctx, ns, author, w.Key, written...))
 		}
+		if lost {
+			end = errUnknown
+		}
 	}
-	return Record{}, errContended
+	return Record{}, end
 }
 
 // admit finds where w's row lies and reads what is there, if the rule agrees to
@@ -89,14 +93,15 @@ func (s *Store) admit(ctx context.Context, ns Namespace, author change.Author, w
 	return at, old, r.judge(old)
 }
 
-// putFile makes one try: onto exactly the revision of old.
+// putFile makes one try: onto exactly the revision of old. lost says that it may
+// have taken effect, or may do so yet.
 func (s *Store) putFile(
 	ctx context.Context, author change.Author, w Write, c cell, at place, old cell, with func(Record) types.TransactWriteItem, try int,
-) (done bool, rec Record, err error) {
+) (done, lost bool, rec Record, err error) {
 	version := old.next()
 	c.version = &version
 	if rec, err = c.record(w.Key, w.Idx, w.Committed); err != nil {
-		return false, Record{}, err
+		return false, false, Record{}, err
 	}
 	e := c.edit(author, w, at)
 	e.setVersion(version)
@@ -109,14 +114,16 @@ func (s *Store) putFile(
 	})
 	switch {
 	case err == nil:
-		return true, rec, nil
+		return true, false, rec, nil
 	case awsclient.ConditionFailed(err, 1):
-		return false, Record{}, ErrSuperseded
-	case awsclient.Overtaken(err), awsclient.Ambiguous(err) && ctx.Err() == nil:
-		// If a lost one took effect after all, the next one is superseded.
-		return false, Record{}, nil
+		return false, false, Record{}, ErrSuperseded
+	case awsclient.Overtaken(err):
+		return false, false, Record{}, nil
+	case awsclient.Ambiguous(err) && ctx.Err() == nil:
+		// If it took effect after all, the next one is superseded.
+		return false, true, Record{}, nil
 	}
-	return false, Record{}, fmt.Errorf("put file: %w", err)
+	return false, false, Record{}, fmt.Errorf("put file: %w", err)
 }
 
 // GetFile reads the row of an artifact with its description. It fails as Get
