@@ -108,6 +108,9 @@ func TestOperationsAreComplete(t *testing.T) {
 		if strings.Contains(op.Path, "{vcs}") {
 			want = append(want, "404")
 		}
+		if strings.Contains(op.Path, "{key}") {
+			want = append(want, "414")
+		}
 		if op.node["requestBody"] != nil {
 			want = append(want, "413")
 		}

@@ -46,7 +46,7 @@ func (p *progress) line(line string) {
 	case !strings.ContainsAny(line, " \t"): // the path of a package
 		p.compiled++
 		if time.Since(p.told) >= p.every {
-			p.tell(fmt.Sprintf("compiled %d packages", p.compiled))
+			p.tell(fmt.Sprintf("packages compiled: %d", p.compiled))
 		}
 	default:
 		p.output.WriteString(line + "\n")

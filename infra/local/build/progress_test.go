@@ -17,7 +17,7 @@ func TestProgressTellsAndKeepsWhatTheCompilerSays(t *testing.T) {
 			t.Fatalf("got %d, %v", n, err)
 		}
 	}
-	want := []string{"downloading example.test/m v1.0.0", "compiled 1 packages", "compiled 2 packages"}
+	want := []string{"downloading example.test/m v1.0.0", "packages compiled: 1", "packages compiled: 2"}
 	if !slices.Equal(told, want) {
 		t.Errorf("told %q, want %q", told, want)
 	}
