@@ -198,10 +198,7 @@ func (s *Store) Open(ctx context.Context, ns kv.Namespace, caps access.Set, now 
 	if err != nil {
 		return Download{}, err
 	}
-	signed, err := s.signer.PresignGetObject(ctx, &s3.GetObjectInput{
-		Bucket: &s.bucket, Key: aws.String(kv.ObjectName(ns, at.Object)),
-		ResponseContentType: &file.ContentType, ResponseContentDisposition: aws.String(disposition(file.Name)),
-	}, s3.WithPresignExpires(DownloadLifetime))
+	signed, err := s.signer.PresignGetObject(ctx, download(s.bucket, kv.ObjectName(ns, at.Object), file), s3.WithPresignExpires(DownloadLifetime))
 	if err != nil {
 		return Download{}, fmt.Errorf("sign download: %w", err)
 	}
