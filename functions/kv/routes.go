@@ -20,6 +20,7 @@ func routes(s store, f artifactStore) []httpapi.Route {
 		{Pattern: "POST /api/v1/{vcs}/kv/{installation_id}/commit", Rule: writing, Endpoint: httpapi.JSON(decodeCommit, k.commit)},
 		{Pattern: "POST /api/v1/{vcs}/kv/{installation_id}/artifact/key/{key...}", Rule: writing, Endpoint: httpapi.JSON(decodeCreate, a.create)},
 		{Pattern: "GET /api/v1/{vcs}/kv/{installation_id}/artifact/key/{key...}", Rule: reading, Endpoint: httpapi.JSON(decodeOpen, a.open)},
+		{Pattern: "GET /api/v1/{vcs}/kv/{installation_id}/artifact/upload", Rule: writing, Endpoint: httpapi.JSON(decodeList, a.list)},
 		{Pattern: "GET /api/v1/{vcs}/kv/{installation_id}/artifact/upload/{upload_id}", Rule: writing, Endpoint: httpapi.JSON(decodeShow, a.show)},
 		{Pattern: "POST /api/v1/{vcs}/kv/{installation_id}/artifact/upload/{upload_id}/complete", Rule: writing, Endpoint: httpapi.JSON(decodeUpload, a.complete)},
 		{Pattern: "DELETE /api/v1/{vcs}/kv/{installation_id}/artifact/upload/{upload_id}", Rule: writing, Endpoint: httpapi.JSON(decodeUpload, a.abort)},
