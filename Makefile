@@ -71,7 +71,7 @@ build-%:
 	$(LAMBDA_BUILD) -o $(ARTIFACTS_DIR)/bootstrap ./functions/$(shell echo $(patsubst %Function,%,$*) | tr '[:upper:]' '[:lower:]')
 
 .PHONY: lint
-lint: $(VENV)/ready ## gofumpt, go vet, staticcheck, govulncheck, cfn-lint, sam validate
+lint: $(VENV)/ready $(TOOLS)/shellcheck/ready ## gofumpt, go vet, staticcheck, govulncheck, shellcheck, cfn-lint, sam validate
 	@echo "gofumpt"
 	@unformatted=$$(go run $(GOFUMPT) -l functions shared infra); \
 		[ -z "$$unformatted" ] || { echo "not formatted with gofumpt:"; echo "$$unformatted"; exit 1; }
@@ -84,6 +84,7 @@ lint: $(VENV)/ready ## gofumpt, go vet, staticcheck, govulncheck, cfn-lint, sam 
 		grep -q 'fetching vulnerabilities' <<<"$$output" || exit 1; \
 		echo "govulncheck: the vulnerability database is out of reach: NOT CHECKED for known vulnerabilities"; break; \
 	done
+	@echo "shellcheck"; infra/shellcheck/run
 	@echo "cfn-lint"; $(VENV)/bin/cfn-lint template.yaml
 	@$(SAM) validate --lint
 
@@ -195,4 +196,8 @@ $(VENV)/ready: infra/sam/requirements.txt
 
 $(TOOLS)/conformance/ready: infra/conformance/requirements.txt
 	@echo "installing schemathesis into $(TOOLS)/conformance"
+	$(venv)
+
+$(TOOLS)/shellcheck/ready: infra/shellcheck/requirements.txt
+	@echo "installing shellcheck into $(TOOLS)/shellcheck"
 	$(venv)

@@ -78,6 +78,11 @@ func (e *ear) Show(_ context.Context, _ kv.Namespace, _ access.Set, _ time.Time,
 	return artifact.Upload{ID: id}, artifact.Page{}, nil
 }
 
+func (e *ear) List(_ context.Context, _ kv.Namespace, _ time.Time, after string, limit int) ([]artifact.Upload, string, error) {
+	e.numbers = map[string]any{"cursor": after, "limit": limit}
+	return nil, "", nil
+}
+
 func (e *ear) Complete(context.Context, kv.Namespace, access.Set, change.Author, string) (artifact.Upload, error) {
 	return artifact.Upload{}, nil
 }

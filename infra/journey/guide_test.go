@@ -99,20 +99,4 @@ func TestGuideToArtifactsWorksAsWritten(t *testing.T) {
 	if shown = run(commands); strings.Count(commands, "artifact.sh") != 2 || !strings.Contains(shown, "built from 0123abc") {
 		t.Errorf("the steps of the workflow:\n%s\nprint:\n%s", commands, shown)
 	}
-	if left := checkGuideRefusals(dir, s); left != "" {
-		t.Error(left)
-	}
-}
-
-// checkGuideRefusals answers what the guide's script should have refused.
-func checkGuideRefusals(dir string, s *Stack) string {
-	for _, args := range [][]string{{"get", "no such key", "x"}, {"put", "no such file", "k"}, {"put", "big", "k", "later"}, {}} {
-		cmd := exec.Command("./artifact.sh", args...)
-		cmd.Dir = dir
-		cmd.Env = append(os.Environ(), "OPSPLANE_KV="+s.URL+"/api/v1/github/kv/1", "OPSPLANE_API_KEY="+s.APIKey)
-		if printed, err := cmd.CombinedOutput(); err == nil || len(printed) == 0 {
-			return "artifact.sh " + strings.Join(args, " ") + " succeeds: " + string(printed)
-		}
-	}
-	return ""
 }

@@ -108,6 +108,7 @@ var walk = map[string]row{
 	"POST " + store + "/artifact/key":                         {target: "{in}/artifact/key", body: announcement, passes: writers, status: 201},
 	"GET " + store + "/artifact/key/{key+}":                   {target: "{in}/artifact/key/file", passes: readers, status: 302},
 	"GET " + store + "/artifact/key":                          {target: "{in}/artifact/key", passes: readers, status: 400, good: Request{Target: "{in}/artifact/key?idx=11"}},
+	"GET " + store + "/artifact/upload":                       {target: "{in}/artifact/upload", passes: writers, status: 200},
 	"GET " + store + "/artifact/upload/{upload_id}":           {target: "{in}/artifact/upload/{upload}", passes: writers, status: 200},
 	"DELETE " + store + "/artifact/upload/{upload_id}":        {target: "{in}/artifact/upload/00000000000000000000000000000000", passes: writers, status: 404, good: Request{Target: "{in}/artifact/upload/{upload}"}},
 	"POST " + store + "/artifact/upload/{upload_id}/complete": {target: "{in}/artifact/upload/{upload}/complete", passes: writers, status: 400, good: Request{Target: "{in}/artifact/upload/{sent}/complete"}},

@@ -72,7 +72,7 @@ func direct(env, by *storagetest.Env) *client.Direct {
 	table, bucket := env.Table("KvTable"), env.Bucket("KvBucket")
 	records := kv.New(by.DynamoDB, by.S3, table, bucket)
 	return &client.Direct{
-		Store: records, Artifacts: artifact.NewStore(by.DynamoDB, by.S3, records, table, bucket, 0),
+		Store: records, Artifacts: artifact.NewStore(by.DynamoDB, by.S3, records, table, bucket, artifact.Limits{}),
 		Namespace: kv.Namespace{VCS: "github", Installation: "1"},
 		HTTP:      &http.Client{Timeout: time.Minute, Transport: &http.Transport{MaxIdleConnsPerHost: 64}},
 	}

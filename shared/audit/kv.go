@@ -7,11 +7,15 @@ import (
 )
 
 // kv: what readers come to see, or see no more. A first draft is not seen until
-// its commit, which is one record for each key with the rows that it published.
+// its commit, which is one record for each key with the rows that it published. An
+// upload is recorded from its announcement, as it takes a part of the quota.
 // The table removes items only after a write has said so.
 func (c changed) kv() (Record, bool) {
 	if len(c.after) == 0 {
 		return Record{}, false
+	}
+	if namespace, ok := strings.CutPrefix(c.pk, "UPLOAD:"); ok {
+		return c.upload(namespace)
 	}
 	vcs, rest, ok := strings.Cut(c.pk, ":")
 	if !ok || vcs != "github" && vcs != "gitlab" {

@@ -41,12 +41,12 @@ func (s *Store) Admits(ctx context.Context, ns Namespace, caps access.Set, key s
 }
 
 // PutFile stores the row of an artifact: w's value and a reference to f. In
-// the same transaction it makes one more change in the table, with, whose
-// condition must hold only once: so the row is written exactly once, however
-// often PutFile is called and whatever answers are lost. It fails as Set and
+// the same transaction it makes more changes in the table, with. The condition
+// of the first of them must hold only once: so the row is written exactly once,
+// however often PutFile is called and whatever answers are lost. It fails as Set and
 // CompareAndSet do, and with ErrSuperseded.
 func (s *Store) PutFile(
-	ctx context.Context, ns Namespace, caps access.Set, author change.Author, w Write, f File, cond Condition, with func(Record) types.TransactWriteItem,
+	ctx context.Context, ns Namespace, caps access.Set, author change.Author, w Write, f File, cond Condition, with func(Record) []types.TransactWriteItem,
 ) (Record, error) {
 	if err := checkWrite(w); err != nil {
 		return Record{}, err
@@ -96,7 +96,7 @@ func (s *Store) admit(ctx context.Context, ns Namespace, author change.Author, w
 // putFile makes one try: onto exactly the revision of old. lost says that it may
 // have taken effect, or may do so yet.
 func (s *Store) putFile(
-	ctx context.Context, author change.Author, w Write, c cell, at place, old cell, with func(Record) types.TransactWriteItem, try int,
+	ctx context.Context, author change.Author, w Write, c cell, at place, old cell, with func(Record) []types.TransactWriteItem, try int,
 ) (done, lost bool, rec Record, err error) {
 	version := old.next()
 	c.version = &version
@@ -110,7 +110,7 @@ func (s *Store) putFile(
 	token := newToken(author.Request, try)
 	_, err = s.db.TransactWriteItems(ctx, &dynamodb.TransactWriteItemsInput{
 		ClientRequestToken: &token,
-		TransactItems:      []types.TransactWriteItem{e.transact(s.table, at.key), with(rec)},
+		TransactItems:      append([]types.TransactWriteItem{e.transact(s.table, at.key)}, with(rec)...),
 	})
 	switch {
 	case err == nil:

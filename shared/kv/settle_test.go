@@ -36,12 +36,12 @@ var writers = map[string]struct {
 }
 
 // once is a change beside a row that can be made only once.
-func (r *rig) once(name string) func(kv.Record) types.TransactWriteItem {
-	return func(kv.Record) types.TransactWriteItem {
-		return types.TransactWriteItem{Put: &types.Put{
+func (r *rig) once(name string) func(kv.Record) []types.TransactWriteItem {
+	return func(kv.Record) []types.TransactWriteItem {
+		return []types.TransactWriteItem{{Put: &types.Put{
 			TableName: aws.String(r.env.Table("KvTable")), Item: tableKey("BESIDE", []byte(name)),
 			ConditionExpression: aws.String("attribute_not_exists(pk)"),
-		}}
+		}}}
 	}
 }
 
