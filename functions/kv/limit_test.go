@@ -116,7 +116,7 @@ func TestPagesOfOneAnswerShareABudget(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	it := iterating{rows: kv.Range{Limit: 1000, WithData: true}, parts: parts}
+	it := iterating{rows: kv.Range{Limit: 1000, WithData: true}, parts: parts, address: "/iter"}
 	// A store without limits has budgets that are spent at once: then one page must do.
 	e := endless{budgets: map[*kv.Budget]int{}}
 	if p, err := (keys{e}).iterate(t.Context(), httpapi.Call{}, it); err != nil || len(p.Results) != 1 || p.next == "" {

@@ -85,6 +85,7 @@ func (w walker) send(query, body string, allowed bool) said {
 		method, path, _ := strings.Cut(w.route.Pattern, " ")
 		path = strings.ReplaceAll(path, "{vcs}", vcs)
 		path = strings.ReplaceAll(path, "{upload_id}", strings.Repeat("0", 32))
+		path = strings.ReplaceAll(path, "{$}", "") // so http.ServeMux writes that nothing follows
 		path = pathVariable.ReplaceAllString(path, installation)
 		var caller *access.Caller
 		if allowed && !w.route.Rule.Public {
