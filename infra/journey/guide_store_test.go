@@ -18,20 +18,13 @@ func TestGuideToTheStoreWorksAsWritten(t *testing.T) {
 	s := theStack(t)
 	docs, dir := filepath.Join(s.programs.root, "docs"), t.TempDir()
 	guide := filepath.Join(docs, "guide-key-value.md")
-	for name, text := range map[string]string{
-		".local/api-key": s.APIKey, "kvcp.py": strings.Join(blocks(t, guide, "python"), ""),
-	} {
-		path := filepath.Join(dir, name)
-		if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
-			t.Fatal(err)
-		}
-		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
-			t.Fatal(err)
-		}
+	code := strings.Join(blocks(t, guide, "python"), "")
+	if err := os.WriteFile(filepath.Join(dir, "kvcp.py"), []byte(code), 0o600); err != nil {
+		t.Fatal(err)
 	}
 	script := blocks(t, filepath.Join(docs, "guide-tokens.md"), "sh")[0] + strings.Join(blocks(t, guide, "sh"), "\n")
-	cmd := exec.Command("bash", "-eu", "-o", "pipefail", "-c", strings.ReplaceAll(script, "http://127.0.0.1:3000", s.URL))
-	cmd.Dir = dir
+	cmd := exec.Command("bash", "-eu", "-o", "pipefail", "-c", script)
+	cmd.Dir, cmd.Env = dir, append(os.Environ(), "STATE="+s.State)
 	printed, err := cmd.CombinedOutput()
 	if err != nil {
 		t.Fatalf("the guide's commands failed: %v\n%s", err, printed)

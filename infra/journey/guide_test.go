@@ -62,22 +62,16 @@ func TestGuideToArtifactsWorksAsWritten(t *testing.T) {
 	s := theStack(t)
 	guide := filepath.Join(s.programs.root, "docs", "guide-artifacts.md")
 	dir := t.TempDir()
-	for name, text := range map[string]string{
-		".local/api-key": s.APIKey, "artifact.sh": strings.Join(blocks(t, guide, "bash"), ""),
-	} {
-		path := filepath.Join(dir, name)
-		if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
-			t.Fatal(err)
-		}
-		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
-			t.Fatal(err)
-		}
+	script := strings.Join(blocks(t, guide, "bash"), "")
+	if err := os.WriteFile(filepath.Join(dir, "artifact.sh"), []byte(script), 0o600); err != nil {
+		t.Fatal(err)
 	}
 	run := func(script string) string {
 		t.Helper()
-		cmd := exec.Command("bash", "-eu", "-o", "pipefail", "-c", strings.ReplaceAll(script, "http://127.0.0.1:3000", s.URL))
+		// The script of the guide lies in this folder, so the guide need not change to another one.
+		cmd := exec.Command("bash", "-eu", "-o", "pipefail", "-c", strings.ReplaceAll(script, `cd "$(mktemp -d)"`, ":"))
 		cmd.Dir = dir
-		cmd.Env = append(os.Environ(), "GITHUB_SHA=0123abc", "OPSPLANE_KV="+s.URL+"/api/v1/github/kv/1", "OPSPLANE_API_KEY="+s.APIKey)
+		cmd.Env = append(os.Environ(), "STATE="+s.State, "GITHUB_SHA=0123abc", "OPSPLANE_KV="+s.URL+"/api/v1/github/kv/1", "OPSPLANE_API_KEY="+s.APIKey)
 		printed, err := cmd.CombinedOutput()
 		if err != nil {
 			t.Fatalf("the guide's commands failed: %v\n%s", err, printed)
