@@ -118,10 +118,12 @@ func (l *login) callback(ctx context.Context, call httpapi.Call, q callbackReque
 		return redirect{}, err
 	}
 	of, text, err := l.signIn(ctx, q, begun, author)
+	if !errors.Is(err, errRefused) {
+		l.uncount(ctx, author) // of what fails otherwise, the caller is not to blame
+	}
 	if err != nil {
 		return redirect{}, err
 	}
-	l.uncount(ctx, author)
 	author.Principal = of.User
 	l.endFormer(ctx, q.former, author)
 	to := q.base + "/"

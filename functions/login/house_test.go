@@ -76,10 +76,13 @@ func (h *house) build(db *dynamodb.Client) {
 			Appointments: renewal.Store{DB: db, Table: operations},
 		},
 		sessions: &session.Store{DB: db, Table: sessions}, grants: &session.Grants{DB: db, Table: sessions, Box: box},
-		attempts: &ratelimit.Store{DB: db, Table: sessions},
+		attempts: &ratelimit.Store{DB: db, Table: sessions}, failures: failuresInTests,
 	}
 	h.lambda = httpapi.NewLambda(routes(h.login), log, func() time.Time { return h.at }, h.login.pages).At(address)
 }
+
+// failuresInTests is how many logins of an address may fail in ten minutes.
+const failuresInTests = 30
 
 func TestRoutesAgreeWithTemplateAndDocument(t *testing.T) {
 	t.Parallel()

@@ -5,6 +5,7 @@ package main
 
 import (
 	"os"
+	"strconv"
 	"time"
 
 	"github.com/opsplane/opsplane/shared/awsclient"
@@ -34,7 +35,17 @@ func main() {
 		},
 		sessions: &session.Store{DB: db, Table: sessions},
 		grants:   &session.Grants{DB: db, Table: sessions, Box: box},
-		attempts: &ratelimit.Store{DB: db, Table: sessions},
+		attempts: &ratelimit.Store{DB: db, Table: sessions}, failures: failures(os.Getenv("LOGIN_FAILURE_LIMIT")),
 	}
 	httpapi.NewLambda(routes(l), telemetry.Logger(), time.Now, l.pages).Serve()
+}
+
+// failures reads how many logins of an address may fail. The template lets nothing
+// else through than a number from 0 on.
+func failures(text string) int {
+	n, err := strconv.Atoi(text)
+	if err != nil || n < 0 {
+		panic("LOGIN_FAILURE_LIMIT=" + strconv.Quote(text) + " is not a number from 0 on")
+	}
+	return n
 }

@@ -25,6 +25,7 @@ type login struct {
 	sessions  *session.Store
 	grants    *session.Grants
 	attempts  *ratelimit.Store
+	failures  int // logins of an address that may fail in ten minutes; 0 is no limit
 	log       *slog.Logger
 }
 

@@ -199,11 +199,26 @@ func TestTokenOfARevokedKeyMakesNoKey(t *testing.T) {
 	want(t, h.post(t, "github", caller, `{"name":"n","capabilities":[]}`), 403, "")
 }
 
+func TestKeyThatIsRevokedMeanwhileMakesNoKey(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t)
+	caller := h.bearer(t, h.key)
+	h.faults.Add(storagetest.Fault{Operation: "TransactWriteItems", Nth: 1, Kind: storagetest.Pass, Before: func() {
+		if err := h.keys.Revoke(ctx, h.owner.ID, h.key.ID, h.author()); err != nil {
+			t.Error(err)
+		}
+	}})
+	want(t, h.post(t, "github", caller, `{"name":"n","capabilities":[]}`), 403, "")
+	if keys, err := h.keys.List(ctx, h.owner.ID, apikey.Query{}); err != nil || len(keys) != 0 {
+		t.Errorf("got keys %v, %v; want none", keys, err)
+	}
+}
+
 func TestStorageFailureMakesNoKeyByHalves(t *testing.T) {
 	t.Parallel()
 	h := newHouse(t)
 	asked := `{"name":"n","capabilities":[{"name":"installation_id","id":"1"}]}`
-	for _, operation := range []string{"GetItem", "Query", "PutItem"} {
+	for _, operation := range []string{"GetItem", "Query", "TransactWriteItems"} {
 		h.faults.Clear()
 		h.faults.Add(storagetest.Fault{Operation: operation, Kind: storagetest.ServerError})
 		want(t, h.post(t, "github", h.bearer(t, h.key), asked), 500, "")
@@ -213,6 +228,6 @@ func TestStorageFailureMakesNoKeyByHalves(t *testing.T) {
 		t.Errorf("got %d keys, %v; want the first alone", len(keys), err)
 	}
 	h.faults.Clear()
-	h.faults.Add(storagetest.Fault{Operation: "PutItem", Nth: 1, Kind: storagetest.LoseAnswer})
+	h.faults.Add(storagetest.Fault{Operation: "TransactWriteItems", Nth: 1, Kind: storagetest.LoseAnswer})
 	h.made(t, h.post(t, "github", h.bearer(t, h.key), asked))
 }

@@ -1,6 +1,7 @@
 package admin
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -33,9 +34,9 @@ type requestLine struct {
 	Credential   string
 	Fault        string
 	Step, Why    string
+	Error        string
 	VCS          string
 	Installation string
-	Refused      int
 }
 
 // requestID is the form of every id that a gateway or Lambda gives, and of what a
@@ -85,7 +86,8 @@ func requestLines(texts []string, id string) []requestLine {
 	var lines []requestLine
 	for _, text := range texts {
 		var line requestLine
-		if json.Unmarshal([]byte(text), &line) == nil && (line.Gateway == id || line.Request == id) {
+		// A line without a route tells of something else in the course of a request.
+		if json.Unmarshal([]byte(text), &line) == nil && (line.Gateway == id || line.Request == id) && line.Route != "" {
 			lines = append(lines, line)
 		}
 	}
@@ -96,7 +98,7 @@ func requestLines(texts []string, id string) []requestLine {
 // explain writes one line for a person. What a route or a principal is, may have
 // come from outside.
 func (o *Operator) explain(ctx context.Context, line requestLine) error {
-	outcome := "let in"
+	outcome := "failed" // the authorizer could not find out whether to let it in
 	switch {
 	case line.Step != "":
 		outcome = "refused"
@@ -110,7 +112,7 @@ func (o *Operator) explain(ctx context.Context, line requestLine) error {
 		}
 	}
 	add("step", line.Step)
-	add("why", line.Why)
+	add("why", cmp.Or(line.Why, line.Error))
 	if line.Step == "" {
 		add("fault", line.Fault)
 	}

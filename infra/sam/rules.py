@@ -70,6 +70,7 @@ GRANTS = {
         ("dynamodb:GetItem", "TokensTable.Arn", ("USER#*",)),
         ("dynamodb:PutItem", "TokensTable.Arn", ("USER#*",)),
         ("dynamodb:UpdateItem", "TokensTable.Arn", ("USER#*",)),
+        ("dynamodb:ConditionCheckItem", "TokensTable.Arn", ("USER#*",)),
         ("dynamodb:PutItem", "TokensTable.Arn", ("REVOKED#*",)),
         ("dynamodb:Query", "${TokensTable.Arn}/index/by_name", ("USER#*",)),
         ("dynamodb:Query", "SigningKeysTable.Arn", ("SIGNING",)),
@@ -313,14 +314,14 @@ def requests_are_throttled(template):
     for key, prefix in zip(settings, ("Api", "Refresh")):
         equal(settings[key]["ThrottlingRateLimit"], {"Ref": prefix + "RateLimit"}, f"rate of {key}")
         equal(settings[key]["ThrottlingBurstLimit"], {"Ref": prefix + "BurstLimit"}, f"burst of {key}")
-    acl = template["Resources"]["RefreshWebAcl"]
+    acl = template["Resources"]["WebAcl"]
     equal(acl["Condition"], "HasWaf", "when there is a web ACL")
     rules = [rule["Fn::If"] for rule in acl["Properties"]["Rules"]]
     equal([(condition, rule["Statement"]["RateBasedStatement"]["Limit"], rule["Statement"]["RateBasedStatement"]["AggregateKeyType"])
            for condition, rule, _ in rules],
           [("HasWafRefreshLimit", {"Ref": "WafRefreshLimit"}, "IP"), ("HasWafRequestLimit", {"Ref": "WafRequestLimit"}, "IP")],
           "rates of the web ACL, by address")
-    equal(template["Resources"]["RefreshWebAclAssociation"]["Condition"], "HasWaf", "when the web ACL is in front of the API")
+    equal(template["Resources"]["WebAclAssociation"]["Condition"], "HasWaf", "when the web ACL is in front of the API")
 
 
 def no_log_holds_a_credential(template):

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/aws/middleware"
 	"github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/aws/aws-sdk-go-v2/service/cloudformation"
@@ -29,12 +30,15 @@ type target struct {
 	tables admin.Tables
 	// operator names who acts, for the record.
 	name string
+	// skew is how far AWS's clock is ahead of this machine's. A revocation that is
+	// dated wrongly would not be seen by those who verify tokens.
+	skew time.Duration
 	// logs are those of the stack's functions; nil where they are not known.
 	logs admin.Logs
 }
 
 func (t target) operator(out, notes io.Writer) *admin.Operator {
-	return &admin.Operator{DB: t.db, Tables: t.tables, Logs: t.logs, Now: time.Now, Name: t.name, Out: out, Notes: notes}
+	return &admin.Operator{DB: t.db, Tables: t.tables, Logs: t.logs, Now: func() time.Time { return time.Now().Add(t.skew) }, Name: t.name, Out: out, Notes: notes}
 }
 
 // onAWS finds a deployed stack's tables in its outputs. The name on record is
@@ -62,8 +66,9 @@ func onAWS(ctx context.Context, stack string) (target, error) {
 	if err != nil {
 		return target{}, fmt.Errorf("ask AWS who you are, for the record: %w", err)
 	}
+	skew, _ := middleware.GetAttemptSkew(who.ResultMetadata) // zero where the answer has no date
 	return target{
-		db: dynamodb.NewFromConfig(cfg), tables: tables, name: aws.ToString(who.Arn),
+		db: dynamodb.NewFromConfig(cfg), tables: tables, name: aws.ToString(who.Arn), skew: skew,
 		logs: awsLogs{stack: stack, resources: cloudformation.NewFromConfig(cfg), logs: cloudwatchlogs.NewFromConfig(cfg)},
 	}, nil
 }
