@@ -27,14 +27,19 @@ var now = time.Unix(4_000_000_000, 0).UTC()
 // ask sends one request to the function and answers the response.
 func ask(t *testing.T, s system, target string, caller *access.Caller) events.APIGatewayProxyResponse {
 	t.Helper()
-	return askAt(t, s, "", target, caller)
+	return send(t, s, "", "GET", target, caller)
 }
 
 // askAt is ask of a function with a configured address.
 func askAt(t *testing.T, s system, public, target string, caller *access.Caller) events.APIGatewayProxyResponse {
 	t.Helper()
+	return send(t, s, public, "GET", target, caller)
+}
+
+func send(t *testing.T, s system, public, method, target string, caller *access.Caller) events.APIGatewayProxyResponse {
+	t.Helper()
 	l := httpapi.NewLambda(routes(s), slog.New(slog.NewTextHandler(io.Discard, nil)), func() time.Time { return now }).At(public)
-	resp, err := l.Handle(context.Background(), httpapitest.Event(t, "GET", target, caller, ""))
+	resp, err := l.Handle(context.Background(), httpapitest.Event(t, method, target, caller, ""))
 	if err != nil {
 		t.Fatal(err)
 	}
