@@ -15,7 +15,7 @@ func TestTaskOfALateDeliveryLivesFromItsMaking(t *testing.T) {
 	record := r.arrive(t, d, taken("infra"))
 	r.clock = born.Add(3 * 24 * time.Hour)
 	invoke(t, r.worker, record)
-	ids, err := r.facts.tasks.Due(t.Context(), r.clock, 10)
+	ids, err := r.facts.tasks.Due(t.Context(), task.Hosts, r.clock, 10)
 	if err != nil || len(ids) != 1 {
 		t.Fatalf("tasks %v, %v", ids, err)
 	}

@@ -1,4 +1,4 @@
-package main
+package work
 
 import (
 	"context"
@@ -15,58 +15,70 @@ import (
 	"github.com/opsplane/opsplane/shared/telemetry"
 )
 
-// jobs is the worker of all kinds of tasks.
-type jobs struct {
-	tasks task.Store
-	steps map[task.Kind]step
-	log   *slog.Logger
-	now   func() time.Time
+// Worker works at the tasks of one queue.
+type Worker struct {
+	// Tasks is where they lie.
+	Tasks task.Store
+	// Queue is whose tasks it takes up.
+	Queue task.Queue
+	// Steps are what is done for each kind of the queue.
+	Steps map[task.Kind]Step
+	// Explain says to a task's owner why a step failed, and whether trying again
+	// would be in vain.
+	Explain func(run *task.Run, problem error) (words string, forGood bool)
+	// Remark is what the owner of a task that is done should know; empty if that is
+	// nothing. Nil stands for none.
+	Remark func(*task.Run) string
+	// Log takes a line for each invocation that did something, and for what failed.
+	Log *slog.Logger
+	// Now is the clock.
+	Now func() time.Time
 }
 
 const (
-	// answerTime is what an invocation leaves of its time, so that it can give
+	// AnswerTime is what an invocation leaves of its time, so that it can give
 	// its task back.
-	answerTime = 10 * time.Second
+	AnswerTime = 10 * time.Second
 	// maxDue is how many tasks a scheduled run takes up.
 	maxDue = 100
 )
 
-// handle works at the tasks of a stream event, or, woken by the schedule, at
+// Handle works at the tasks of a stream event, or, woken by the schedule, at
 // those that are due.
-func (j *jobs) handle(ctx context.Context, event json.RawMessage) (any, error) {
+func (w *Worker) Handle(ctx context.Context, event json.RawMessage) (any, error) {
 	var stream events.DynamoDBEvent
 	if err := json.Unmarshal(event, &stream); err != nil {
 		return nil, fmt.Errorf("read event: %w", err)
 	}
 	if end, ok := ctx.Deadline(); ok {
 		var cancel context.CancelFunc
-		ctx, cancel = context.WithDeadline(ctx, end.Add(-answerTime))
+		ctx, cancel = context.WithDeadline(ctx, end.Add(-AnswerTime))
 		defer cancel()
 	}
 	run := &tally{}
 	if len(stream.Records) > 0 {
-		answer, err := j.stream(ctx, run, stream.Records)
-		j.report(ctx, run, err)
+		answer, err := w.stream(ctx, run, stream.Records)
+		w.report(ctx, run, err)
 		return answer, nil
 	}
-	ids, err := j.tasks.Due(ctx, j.now(), maxDue)
+	ids, err := w.Tasks.Due(ctx, w.Queue, w.Now(), maxDue)
 	for i := 0; i < len(ids) && ctx.Err() == nil; i++ {
-		err = errors.Join(err, j.process(ctx, run, ids[i])) // its neighbours can do nothing for it
+		err = errors.Join(err, w.process(ctx, run, ids[i])) // its neighbours can do nothing for it
 	}
-	j.report(ctx, run, err)
+	w.report(ctx, run, err)
 	return run, err
 }
 
 // stream works at the tasks of records, and hands back those that could not be
 // taken up or given back. Lambda goes on from the first of them: those behind it
 // are not due then.
-func (j *jobs) stream(ctx context.Context, run *tally, records []events.DynamoDBEventRecord) (answer events.DynamoDBEventResponse, problem error) {
+func (w *Worker) stream(ctx context.Context, run *tally, records []events.DynamoDBEventRecord) (answer events.DynamoDBEventResponse, problem error) {
 	for _, record := range records {
-		id, ok := j.waiting(record)
+		id, ok := w.waiting(record)
 		if !ok {
 			continue
 		}
-		if err := j.process(ctx, run, id); err != nil {
+		if err := w.process(ctx, run, id); err != nil {
 			problem = errors.Join(problem, err)
 			answer.BatchItemFailures = append(answer.BatchItemFailures, events.DynamoDBBatchItemFailure{ItemIdentifier: record.Change.SequenceNumber})
 		}
@@ -74,17 +86,20 @@ func (j *jobs) stream(ctx context.Context, run *tally, records []events.DynamoDB
 	return answer, problem
 }
 
-// waiting reports whether a change of the table is a task that nobody works at
-// and whose time has come.
-func (j *jobs) waiting(record events.DynamoDBEventRecord) (id string, ok bool) {
+// waiting reports whether a change of the table is a task of the queue that nobody
+// works at and whose time has come.
+func (w *Worker) waiting(record events.DynamoDBEventRecord) (id string, ok bool) {
 	now := record.Change.NewImage
 	id, ok = strings.CutPrefix(record.Change.Keys["pk"].String(), "TASK#")
 	wake, waits := now["wake"]
 	if _, held := now["lease"]; !ok || held || !waits || wake.DataType() != events.DataTypeNumber {
 		return "", false
 	}
+	if kind, known := now["kind"]; known && kind.DataType() == events.DataTypeString && task.Kind(kind.String()).Queue() != w.Queue {
+		return "", false
+	}
 	at, err := wake.Integer()
-	return id, err == nil && !time.UnixMilli(at).After(j.now())
+	return id, err == nil && !time.UnixMilli(at).After(w.Now())
 }
 
 // tally is what one invocation has done.
@@ -105,18 +120,18 @@ var metrics = []telemetry.Metric{
 }
 
 // report writes the one line of an invocation that did anything.
-func (j *jobs) report(ctx context.Context, run *tally, err error) {
+func (w *Worker) report(ctx context.Context, run *tally, err error) {
 	if err == nil && *run == (tally{}) {
 		return
 	}
 	attrs := []slog.Attr{
 		slog.Int("completed", run.Completed), slog.Int("failed", run.Failed), slog.Int("waiting", run.Waiting),
-		slog.Int("unreadable", run.Unreadable), slog.String("request_id", telemetry.Invocation(ctx)), telemetry.Metrics(j.now(), metrics...),
+		slog.Int("unreadable", run.Unreadable), slog.String("request_id", telemetry.Invocation(ctx)), telemetry.Metrics(w.Now(), metrics...),
 	}
 	level := slog.LevelInfo
 	if err != nil {
 		level = slog.LevelError
 		attrs = append(attrs, slog.String("error", err.Error()))
 	}
-	j.log.LogAttrs(ctx, level, "tasks", attrs...)
+	w.Log.LogAttrs(ctx, level, "tasks", attrs...)
 }
