@@ -3,6 +3,8 @@ package main
 import (
 	"testing"
 	"time"
+
+	"github.com/opsplane/opsplane/shared/task"
 )
 
 // A delivery may be processed days after it arrived. The task that it makes has

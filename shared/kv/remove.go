@@ -34,7 +34,7 @@ func (s *Store) Delete(ctx context.Context, ns Namespace, caps access.Set, autho
 	if err := checkRow(key, idx); err != nil {
 		return false, err
 	}
-	d := removal{s, ns, caps, author, key, version}
+	d := removal{Store: s, ns: ns, caps: caps, author: author, key: key, version: version}
 	switch {
 	case idx == nil:
 		return d.all(ctx)
@@ -67,11 +67,12 @@ type removal struct {
 	author  change.Author
 	key     string
 	version *int
+	force   bool // also rows that nobody may write
 }
 
 // matches reports whether the removal applies to the cell.
 func (d removal) matches(c cell) bool {
-	return c.exists() && (d.version == nil || *c.version == *d.version) && allowed(c.writeCaps, d.caps)
+	return c.exists() && (d.version == nil || *c.version == *d.version) && (d.force || allowed(c.writeCaps, d.caps))
 }
 
 // erase makes the edit that leaves nothing of a cell but its revision and
@@ -152,7 +153,7 @@ func (d removal) all(ctx context.Context) (bool, error) {
 		switch {
 		case !h.more:
 			removed, again, err = d.cell(ctx, headKey(d.ns, d.key), alone)
-		case d.version != nil || h.guarded || !allowed(h.writeCaps, d.caps):
+		case !d.force && (d.version != nil || h.guarded || !allowed(h.writeCaps, d.caps)):
 			return d.each(ctx, h)
 		default:
 			removed, again, err = d.generation(ctx, h)
@@ -182,7 +183,11 @@ func (d removal) generation(ctx context.Context, h head) (removed, again bool, e
 	e.set("fd", attr.Bool(found))
 	e.removes = append(e.removes, "mr", "ov")
 	e.requireEqual("gn", attr.String(h.generation))
-	e.requireAbsent("gd")
+	if d.force {
+		e.removes = append(e.removes, "gd")
+	} else {
+		e.requireAbsent("gd")
+	}
 	e.requireRevision(h.cell)
 	d.expire(e)
 	out, err := d.update(ctx, headKey(d.ns, d.key), e)
