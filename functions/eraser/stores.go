@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/s3"
 
 	"github.com/opsplane/opsplane/shared/access"
 	"github.com/opsplane/opsplane/shared/apikey"
@@ -37,6 +38,23 @@ type stores struct {
 	users         *user.Store
 	keys          *apikey.Store
 	renewals      renewal.Store
+}
+
+// places are the physical names of tables and of the bucket.
+type places struct{ operations, tokens, sessions, vcs, deliveries, kv, bucket string }
+
+func open(db *dynamodb.Client, objects *s3.Client, at places) stores {
+	records := kv.New(db, objects, at.kv, at.bucket)
+	return stores{
+		db: db, sessions: at.sessions,
+		// Without a quota: nothing is announced here.
+		records: records, files: artifact.NewStore(db, objects, records, at.kv, at.bucket, 0),
+		repositories: repository.Store{DB: db, Table: at.vcs}, pullRequests: pullrequest.Store{DB: db, Table: at.vcs},
+		deliveries:    delivery.Store{DB: db, Table: at.deliveries},
+		installations: installation.Store{DB: db, Table: at.operations},
+		users:         &user.Store{DB: db, Table: at.operations}, keys: &apikey.Store{DB: db, Table: at.tokens},
+		renewals: renewal.Store{DB: db, Table: at.operations},
+	}
 }
 
 // ofInstallation are the stages of an installation. Its own item is the last to go.
