@@ -46,14 +46,10 @@ func (o *Operator) eraseInstallation(ctx context.Context, args []string) error {
 	if err != nil {
 		return err
 	}
-	if err := o.say("%s installation %s (%s): all keys with their rows, drafts and artifacts, uploads under way, repositories, pull requests, deliveries, the group's access token, and the installation itself",
-		i.VCS, i.ID, printable(i.Name)); err != nil {
-		return err
-	}
+	o.note("Of %s installation %s (%s) goes: all keys with their rows, drafts and artifacts, uploads under way, repositories, pull requests, deliveries, the group's access token, and the installation itself.",
+		i.VCS, i.ID, printable(i.Name))
 	for _, u := range given {
-		if err := o.say("the membership of user %s, which an operator gave", printable(u.Name)); err != nil {
-			return err
-		}
+		o.note("User %s loses the membership that an operator gave.", printable(u.Name))
 	}
 	if err := errors.Join(quiet(i, *silent), o.unreached(i, hosted)); err != nil {
 		return err
@@ -169,10 +165,8 @@ func (o *Operator) eraseUser(ctx context.Context, args []string) error {
 	if err != nil {
 		return err
 	}
-	if err := o.say("user %s with id %s: the accounts %s, the memberships %s, %d API keys, the tokens of hosts, and the user itself",
-		printable(u.Name), u.ID, dash(accounts(u)), dash(reach(u)), len(keys)); err != nil {
-		return err
-	}
+	o.note("Of user %s with id %s goes: the accounts %s, the memberships %s, %d API keys, the tokens of hosts, and the user itself.",
+		printable(u.Name), u.ID, dash(accounts(u)), dash(reach(u)), len(keys))
 	if err := confirmed(*confirm, u.Name); err != nil {
 		return err
 	}
