@@ -14,16 +14,16 @@ import (
 	"github.com/opsplane/opsplane/shared/task"
 )
 
-// TestTasksWakeTheFunctionOfTheirKindAlone has the filters of the template and the
+// TestTasksWakeTheFunctionOfTheirKindAlone has the filter of the template and the
 // lists of what is due decide about a task of each kind.
 func TestTasksWakeTheFunctionOfTheirKindAlone(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
 	stack, err := template.Load("../../template.yaml", template.Options{Name: func(logicalID string) string { return logicalID }})
 	must(t, err)
-	for kind, want := range map[task.Kind]string{
-		task.EraseInstallation: "EraserFunction", task.EraseUser: "EraserFunction",
-		task.RefreshRepositories: "JobsFunction", task.RemovePullRequests: "JobsFunction",
+	for kind, want := range map[task.Kind]task.Queue{
+		task.EraseInstallation: task.Erasures, task.EraseUser: task.Erasures,
+		task.RefreshRepositories: task.Hosts, task.RemovePullRequests: task.Hosts,
 	} {
 		id := r.start(t, task.Task{Kind: kind, VCS: "github", Installation: "1", Owner: "ann"})
 		check := func(state string) {
@@ -32,14 +32,14 @@ func TestTasksWakeTheFunctionOfTheirKindAlone(t *testing.T) {
 				TableName: aws.String(r.env.Table("OperationsTable")), Key: attr.Item{"pk": attr.String("TASK#" + id), "sk": attr.String("TASK")},
 			})
 			must(t, err)
-			for function, queue := range map[string]task.Queue{"EraserFunction": task.Erasures, "JobsFunction": task.Hosts} {
-				if got := wakes(stack, function, out.Item); got != (function == want) {
-					t.Errorf("%s that is %s: wakes %s: %t", kind, state, function, got)
-				}
+			if got := wakes(stack, out.Item); got != (want == task.Hosts) {
+				t.Errorf("%s that is %s: the stream wakes JobsFunction: %t", kind, state, got)
+			}
+			for _, queue := range []task.Queue{task.Erasures, task.Hosts} {
 				due, err := r.Tasks.Due(t.Context(), queue, r.clock.Add(time.Hour), 10)
 				must(t, err)
-				if got := slices.Contains(due, id); got != (function == want) {
-					t.Errorf("%s that is %s: is due for %s: %t", kind, state, function, got)
+				if got := slices.Contains(due, id); got != (queue == want) {
+					t.Errorf("%s that is %s: is due in %s: %t", kind, state, queue, got)
 				}
 			}
 		}
@@ -59,8 +59,9 @@ func TestTasksWakeTheFunctionOfTheirKindAlone(t *testing.T) {
 	}
 }
 
-func wakes(stack *template.Template, function string, item attr.Item) bool {
-	i := slices.IndexFunc(stack.Functions, func(f template.Function) bool { return f.LogicalID == function })
+// wakes reports whether the stream tells the function of other tasks of an item.
+func wakes(stack *template.Template, item attr.Item) bool {
+	i := slices.IndexFunc(stack.Functions, func(f template.Function) bool { return f.LogicalID == "JobsFunction" })
 	image := map[string]any{}
 	for name, value := range item {
 		if text, ok := value.(*types.AttributeValueMemberS); ok {

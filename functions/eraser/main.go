@@ -1,6 +1,5 @@
 // Command eraser is the Lambda function that removes all data of an installation
-// or of a person, as tasks that operators start. The stream of OperationsTable
-// wakes it, and a schedule for what waits or whose worker died.
+// or of a person, as tasks that operators start. A schedule wakes it.
 package main
 
 import (
@@ -29,13 +28,17 @@ func main() {
 	lambda.Start(worker(task.Store{DB: db, Table: os.Getenv("OPERATIONS_TABLE")}, data, part, telemetry.Logger(), time.Now).Handle)
 }
 
+// slice is how long a task is worked at in a run. The next run is due in a minute,
+// and takes up what this one does not reach.
+const slice = time.Minute
+
 // part is how many things are removed in a step: some seconds' work.
 const part = 100
 
 // worker makes a worker over stores, which removes so many things in a step.
 func worker(tasks task.Store, data stores, limit int, log *slog.Logger, now func() time.Time) *work.Worker {
 	return &work.Worker{
-		Tasks: tasks, Queue: task.Erasures, Explain: explain, Log: log, Now: now,
+		Tasks: tasks, Queue: task.Erasures, Slice: slice, Explain: explain, Log: log, Now: now,
 		Steps: map[task.Kind]work.Step{
 			task.EraseInstallation: erasing{data.ofInstallation, limit}.step,
 			task.EraseUser:         erasing{data.ofUser, limit}.step,

@@ -2,10 +2,8 @@ package main
 
 import (
 	"bytes"
-	"context"
 	"crypto/sha256"
 	"encoding/hex"
-	"encoding/json"
 	"log/slog"
 	"net/http"
 	"slices"
@@ -14,7 +12,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/aws/aws-lambda-go/events"
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/google/uuid"
@@ -185,16 +182,10 @@ func ofInstallation(vcs, id string) task.Task {
 
 func ofUser(id string) task.Task { return task.Task{Kind: task.EraseUser, Subject: id} }
 
-// wake hands a task to a worker, as the stream does.
-func (r *rig) wake(ctx context.Context, t *testing.T, w *work.Worker, id string) {
+// run has the schedule wake a worker once.
+func (r *rig) run(t *testing.T) {
 	t.Helper()
-	event, err := json.Marshal(events.DynamoDBEvent{Records: []events.DynamoDBEventRecord{{Change: events.DynamoDBStreamRecord{
-		Keys:           map[string]events.DynamoDBAttributeValue{"pk": events.NewStringAttribute("TASK#" + id), "sk": events.NewStringAttribute("TASK")},
-		NewImage:       map[string]events.DynamoDBAttributeValue{"wake": events.NewNumberAttribute(strconv.FormatInt(r.clock.UnixMilli(), 10))},
-		SequenceNumber: "1",
-	}}}})
-	must(t, err)
-	_, err = w.Handle(ctx, event)
+	_, err := r.Handle(t.Context(), []byte(`{"source":"aws.events"}`))
 	must(t, err)
 }
 
@@ -202,8 +193,7 @@ func (r *rig) wake(ctx context.Context, t *testing.T, w *work.Worker, id string)
 func (r *rig) finish(t *testing.T, id string) {
 	t.Helper()
 	for range 60 {
-		_, err := r.Handle(t.Context(), []byte(`{"source":"aws.events"}`))
-		must(t, err)
+		r.run(t)
 		if got := r.task(t, id); got.Ended() {
 			if got.State != task.Completed {
 				t.Fatalf("task %+v", got)

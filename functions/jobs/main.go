@@ -23,6 +23,9 @@ import (
 	"github.com/opsplane/opsplane/shared/telemetry"
 )
 
+// slice is how long a task is worked at before another has its turn.
+const slice = 20 * time.Second
+
 func main() {
 	cfg := awsclient.Config()
 	db, vcs := awsclient.DynamoDB(cfg), os.Getenv("VCS_TABLE")
@@ -32,7 +35,7 @@ func main() {
 	app := githubhost.New(os.Getenv("GITHUB_APP_ID"), secret.New(cfg, os.Getenv("GITHUB_APP_PRIVATE_KEY")).Current, os.Getenv("GITHUB_API_BASE_URL"))
 	log := telemetry.Logger()
 	w := &work.Worker{
-		Tasks: tasks, Queue: task.Hosts, Explain: explain, Remark: leftOut, Log: log, Now: time.Now,
+		Tasks: tasks, Queue: task.Hosts, Slice: slice, Explain: explain, Remark: leftOut, Log: log, Now: time.Now,
 		Steps: map[task.Kind]work.Step{
 			task.RefreshRepositories: (&refresh{
 				repositories: repositories, tasks: tasks, log: log,

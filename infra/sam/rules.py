@@ -226,10 +226,6 @@ GRANTS = {
         ("secretsmanager:GetSecretValue", "GithubAppPrivateKey", None),
     },
     "EraserFunction": {
-        ("dynamodb:DescribeStream", "OperationsTable.StreamArn", None),
-        ("dynamodb:GetRecords", "OperationsTable.StreamArn", None),
-        ("dynamodb:GetShardIterator", "OperationsTable.StreamArn", None),
-        ("dynamodb:ListStreams", "*", None),
         ("dynamodb:GetItem", "OperationsTable.Arn", ("TASK#*",)),
         ("dynamodb:UpdateItem", "OperationsTable.Arn", ("TASK#*",)),
         ("dynamodb:PutItem", "OperationsTable.Arn", ("TASK#*",)),

@@ -23,6 +23,9 @@ type Worker struct {
 	Queue task.Queue
 	// Steps are what is done for each kind of the queue.
 	Steps map[task.Kind]Step
+	// Slice is how long a task is worked at before it is given back, so that others
+	// have their turn; well below task.Lease.
+	Slice time.Duration
 	// Explain says to a task's owner why a step failed, and whether trying again
 	// would be in vain.
 	Explain func(run *task.Run, problem error) (words string, forGood bool)

@@ -26,9 +26,6 @@ type Step func(context.Context, *task.Run, change.Author) (done bool, err error)
 
 // Bounds of a task.
 const (
-	// slice is how long a task is worked at before it is given back, so that
-	// others have their turn.
-	slice = 20 * time.Second
 	// MaxTries is how often a task is tried that makes no progress.
 	MaxTries = 8
 	// MaxAge is how long a task may wait for its host without making progress. It
@@ -115,7 +112,7 @@ func (w *Worker) work(ctx context.Context, run *task.Run) (done bool, err error)
 		return false, fmt.Errorf("a task of kind %q is unknown", run.Kind)
 	}
 	patience := ShortWait
-	for end := w.Now().Add(slice); ; {
+	for end := w.Now().Add(w.Slice); ; {
 		done, err = step(ctx, run, run.Author(telemetry.Invocation(ctx), w.Now()))
 		if err != nil && waited(ctx, err, &patience) {
 			continue
