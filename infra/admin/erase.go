@@ -177,7 +177,7 @@ func (o *Operator) eraseUser(ctx context.Context, args []string) error {
 	if len(u.Identities) > 0 {
 		o.note("Whoever logs in with one of the accounts again is a new user. To keep a person out, end the access at the host.")
 	}
-	return o.say("user %s is being erased: nothing opens with the keys and sessions within about a minute, and all is gone in about two hours; how far it is: task show %s", printable(u.Name), made.ID)
+	return o.say("user %s is being erased: nothing opens with keys and sessions within about two minutes, and all is gone in about two hours; how far it is: task show %s", printable(u.Name), made.ID)
 }
 
 // startErasure starts an erasure, or returns the one that is under way.
