@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"net/http"
-	"slices"
 	"strings"
 	"time"
 
@@ -27,7 +26,7 @@ type query struct {
 	from, to time.Time     // zero if not given
 	actor, action,
 	key, repository string
-	hasKey, hasRepository bool
+	hasAction, hasKey, hasRepository bool
 }
 
 // maxText bounds a filter, in bytes: no key is longer.
@@ -46,7 +45,7 @@ func decode(r *http.Request) (query, error) {
 		page: page, target: access.Target{VCS: values.String("vcs", ""), Installation: values.String("installation_id", "")},
 		actor: values.String("actor", ""), action: values.String("action", ""),
 		key: values.String("key", ""), repository: values.String("repository", ""),
-		hasKey: values.Has("key"), hasRepository: values.Has("repository"),
+		hasAction: values.Has("action"), hasKey: values.Has("key"), hasRepository: values.Has("repository"),
 	}
 	for name, field := range map[string]*time.Time{"from": &q.from, "to": &q.to} {
 		if *field, err = moment(values, name); err != nil {
@@ -64,15 +63,11 @@ func (q query) valid(hasVCS, hasInstallation bool) error {
 			return fault.Invalidf("INVALID_PARAMETER", "a filter has at most %d bytes", maxText)
 		}
 	}
-	kind, verb, dotted := strings.Cut(q.action, ".")
-	switch kinds := audit.Kinds(); {
+	switch {
 	case hasVCS != hasInstallation:
 		return fault.Invalidf("INVALID_PARAMETER", "query parameters vcs and installation_id name an installation together: one of them is missing")
-	case q.action != "" && (!slices.Contains(kinds, kind) || !dotted):
-		return fault.Invalidf("INVALID_PARAMETER", "query parameter action must be an action such as %s.change, or end with the dot, as %s. does, for all of a kind; kinds are %s",
-			kinds[0], kinds[0], strings.Join(kinds, ", "))
-	case strings.Contains(verb, "."):
-		return fault.Invalidf("INVALID_PARAMETER", "query parameter action has one dot, as in %s.change", kinds[0])
+	case q.hasAction && audit.CheckAction(q.action) != nil:
+		return fault.Invalidf("INVALID_PARAMETER", "query parameter action: %v", audit.CheckAction(q.action))
 	case q.hasKey && q.hasRepository:
 		return fault.Invalidf("INVALID_PARAMETER", "query parameters key and repository ask for different things: give one")
 	case q.hasRepository && !digits(q.repository):

@@ -27,6 +27,11 @@ var now = time.Unix(4_000_000_000, 0).UTC()
 // ask sends one request to the function and answers the response.
 func ask(t *testing.T, s system, target string, caller *access.Caller) events.APIGatewayProxyResponse {
 	t.Helper()
+	return askBy(t, "GET", s, target, caller)
+}
+
+func askBy(t *testing.T, method string, s system, target string, caller *access.Caller) events.APIGatewayProxyResponse {
+	t.Helper()
 	return askAt(t, s, "", target, caller)
 }
 
@@ -34,7 +39,7 @@ func ask(t *testing.T, s system, target string, caller *access.Caller) events.AP
 func askAt(t *testing.T, s system, public, target string, caller *access.Caller) events.APIGatewayProxyResponse {
 	t.Helper()
 	l := httpapi.NewLambda(routes(s), slog.New(slog.NewTextHandler(io.Discard, nil)), func() time.Time { return now }).At(public)
-	resp, err := l.Handle(context.Background(), httpapitest.Event(t, "GET", target, caller, ""))
+	resp, err := l.Handle(context.Background(), httpapitest.Event(t, method, target, caller, ""))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -70,7 +70,16 @@ func find(args []string) (command, []string, error) {
 		}
 	}
 	if len(args) == 0 {
-		return command{}, nil, usagef("no command is given; \"help\" lists them")
+		return command{}, nil, usagef("no command is given: write it as make admin ARGS=\"user list\"; \"help\" lists them")
+	}
+	var related []string
+	for _, c := range commands() {
+		if word, _, _ := strings.Cut(c.name, " "); word == args[0] {
+			related = append(related, c.name)
+		}
+	}
+	if len(related) > 0 {
+		return command{}, nil, usagef("%q is not a command; there are: %s", strings.Join(args, " "), strings.Join(related, ", "))
 	}
 	return command{}, nil, usagef("%q is not a command; \"help\" lists them", strings.Join(args, " "))
 }
@@ -89,6 +98,9 @@ func (o *Operator) Run(ctx context.Context, args []string) error {
 	c, rest, err := find(args)
 	if err != nil {
 		return err
+	}
+	if slices.Contains(rest, "--help") || slices.Contains(rest, "-h") {
+		return o.say("usage: %s\n       %s", strings.TrimSpace(c.name+" "+c.usage), c.about)
 	}
 	err = c.run(o, ctx, rest)
 	if usage := (*UsageError)(nil); errors.As(err, &usage) {

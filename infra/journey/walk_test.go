@@ -72,6 +72,7 @@ var walk = map[string]row{
 	"GET /api/v1/server/config":                               {target: "/api/v1/server/config", status: 200},
 	"GET /api/v1/{vcs}/client_id":                             {target: "/api/v1/github/client_id", status: 200},
 	"GET /":                                                   {target: "/", status: 200},
+	"HEAD /health":                                            {target: "/health", status: 200},
 	"GET /health":                                             {target: "/health", status: 200},
 	"GET /api/v1/openapi.json":                                {target: "/api/v1/openapi.json", status: 200},
 	"GET /api/v1/user/{vcs}/installations":                    {target: "/api/v1/user/github/installations", passes: anyTokenOfVCS, status: 200},

@@ -14,6 +14,7 @@ PUBLIC = {
     ("get", "/api/v1/{vcs}/callback"),
     ("get", "/api/github/v1/callback"),
     ("get", "/health"),
+    ("head", "/health"),
     # Deliveries prove where they come from themselves.
     ("post", "/api/github/v1/events"),
     ("post", "/api/v1/{vcs}/events"),

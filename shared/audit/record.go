@@ -85,14 +85,6 @@ func (r Record) Kind() string {
 	return kind
 }
 
-// Kinds are those of all records, in the order of the alphabet.
-func Kinds() []string {
-	return []string{
-		"api_key", "grant", "group_token", "installation", "key", "repository", "session", "signing_key", "task", "unreadable",
-		"upload", "user",
-	}
-}
-
 // Topic names one thing of a kind within a scope.
 func Topic(scope, kind, subject string) string { return scope + "#" + kind + "#" + subject }
 

@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"runtime/debug"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/awslabs/aws-lambda-go-api-proxy/core"
@@ -36,7 +37,7 @@ func Handler(routes []Route, log *slog.Logger, now func() time.Time) http.Handle
 		// The multiplexer would redirect a path that is not clean, and takes HEAD for
 		// GET. None of ours is what such a request means: the gateway compares paths
 		// and methods as they are.
-		if h, _ := mux.Handler(r); !ours(h) || r.Method == http.MethodHead {
+		if h, pattern := mux.Handler(r); !ours(h) || r.Method == http.MethodHead && !strings.HasPrefix(pattern, http.MethodHead+" ") {
 			rec.WriteHeader(http.StatusNotFound)
 		} else {
 			mux.ServeHTTP(rec, r)

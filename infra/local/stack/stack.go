@@ -52,16 +52,22 @@ func Run(ctx context.Context, c Config) error {
 	if err := requireGo(); err != nil {
 		return err
 	}
-	st, err := state.Open(c.State)
-	if err != nil {
-		return err
-	}
-	defer st.Close()
+	// First what may be refused, so that a refusal leaves nothing behind.
 	listener, err := listen(c.Port)
 	if err != nil {
 		return err
 	}
 	defer func() { _ = listener.Close() }()
+	st, err := state.Open(c.State)
+	if err != nil {
+		return err
+	}
+	defer st.Close()
+	tools, err := state.UseTools(filepath.Join(c.Root, ".tools"))
+	if err != nil {
+		return err
+	}
+	defer func() { _ = tools.Close() }()
 	s := &stack{Config: c, Folder: st, url: fmt.Sprintf("http://127.0.0.1:%d", c.Port), functions: map[string]*runtimeapi.Function{}}
 	defer s.forget()
 	s.forget()

@@ -9,6 +9,7 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"os/user"
 	"path/filepath"
 	"time"
 
@@ -91,7 +92,15 @@ func named(ctx context.Context, env func(string) string) (target, error) {
 }
 
 // person is the operator's name where AWS is not asked.
-func person(env func(string) string) string { return cmp.Or(env("USER"), "local") }
+func person(env func(string) string) string {
+	if name := cmp.Or(env("USER"), env("LOGNAME")); name != "" {
+		return name
+	}
+	if known, err := user.Current(); err == nil {
+		return known.Username
+	}
+	return "local"
+}
 
 // local finds the local stack through the description that it leaves in its
 // folder.
