@@ -35,16 +35,14 @@ GOVULNCHECK := golang.org/x/vuln/cmd/govulncheck@v1.9.0
 
 .PHONY: help
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-16s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { sub(/\$$\(PORT\)/, "$(PORT)", $$2); sub(/\$$\(STATE\)/, "$(STATE)", $$2); printf "  %-16s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 	@echo
 	@echo "  PORT=$(PORT) STATE=$(STATE) ARCH=$(ARCH) can be set on the command line."
 
 .PHONY: run
 run: ## start the local stack on http://127.0.0.1:$(PORT); data stays in $(STATE)
 	@command -v go >/dev/null || { echo "go is not installed, or not on the PATH" >&2; exit 1; }
-	@mkdir -p $(TOOLS)
-	@[ -x $(TOOLS)/opsplane-local ] || echo "building the local stack: this takes a minute the first time"
-	@cd infra/local && go build -o ../../$(TOOLS)/opsplane-local ./cmd/opsplane-local
+	@infra/build/compile $(TOOLS)/opsplane-local infra/local ./cmd/opsplane-local
 	@exec $(TOOLS)/opsplane-local
 
 .PHONY: test
@@ -72,7 +70,7 @@ build-%:
 	$(LAMBDA_BUILD) -o $(ARTIFACTS_DIR)/bootstrap ./functions/$(shell echo $(patsubst %Function,%,$*) | tr '[:upper:]' '[:lower:]')
 
 .PHONY: lint
-lint: $(VENV)/ready ## gofumpt, go vet, staticcheck, govulncheck, cfn-lint, sam validate
+lint: $(VENV)/ready $(TOOLS)/shellcheck/ready ## gofumpt, go vet, staticcheck, govulncheck, shellcheck, cfn-lint, sam validate
 	@echo "gofumpt"
 	@unformatted=$$(go run $(GOFUMPT) -l functions shared infra); \
 		[ -z "$$unformatted" ] || { echo "not formatted with gofumpt:"; echo "$$unformatted"; exit 1; }
@@ -85,6 +83,7 @@ lint: $(VENV)/ready ## gofumpt, go vet, staticcheck, govulncheck, cfn-lint, sam 
 		grep -q 'fetching vulnerabilities' <<<"$$output" || exit 1; \
 		echo "govulncheck: the vulnerability database is out of reach: NOT CHECKED for known vulnerabilities"; break; \
 	done
+	@echo "shellcheck"; infra/shellcheck/run
 	@echo "cfn-lint"; $(VENV)/bin/cfn-lint template.yaml
 	@$(SAM) validate --lint
 
@@ -115,7 +114,7 @@ load: ## drive the running local stack with mixed traffic (CONNECTIONS=200 DURAT
 .PHONY: conformance
 conformance: CASES ?= 4000
 conformance: SEED ?= 1
-conformance: $(TOOLS)/conformance/ready ## send CASES=4000 requests made from the API document (and SEED=1) to a stack of its own, and judge the answers by it
+conformance: $(TOOLS)/conformance/ready ## send CASES=4000 (at least 2200) requests made from the API document (and SEED=1) to a stack of its own, and judge the answers by it
 	@CASES=$(CASES) SEED=$(SEED) infra/conformance/run
 
 .PHONY: soak
@@ -140,20 +139,17 @@ artifact: ## carry a file of GIB=5 GiB through a local stack of its own, and mea
 
 .PHONY: admin
 admin: ## operator's commands (ARGS="help"), on the local stack or on STACK=name in AWS
-	@mkdir -p $(TOOLS)
-	@cd infra/admin && go build -o ../../$(TOOLS)/opsplane-admin ./cmd/admin
+	@infra/build/compile $(TOOLS)/opsplane-admin infra/admin ./cmd/admin
 	@STATE="$(STATE)" STACK="$(STACK)" exec $(TOOLS)/opsplane-admin $(ARGS)
 
 .PHONY: demo
 demo: ## send deliveries of GitHub and GitLab to the running local stack, so that there is something to query
-	@mkdir -p $(TOOLS)
-	@cd infra/admin && go build -o ../../$(TOOLS)/demo ./cmd/demo
+	@infra/build/compile $(TOOLS)/demo infra/admin ./cmd/demo
 	@STATE="$(STATE)" exec $(TOOLS)/demo
 
 .PHONY: vcs
 vcs: ## create the GitHub App of a stack, and check what its hosts need; try ARGS=help
-	@mkdir -p $(TOOLS)
-	@cd infra/admin && go build -o ../../$(TOOLS)/vcs ./cmd/vcs
+	@infra/build/compile $(TOOLS)/vcs infra/admin ./cmd/vcs
 	@exec $(TOOLS)/vcs $(ARGS)
 
 .PHONY: sam-build
@@ -179,7 +175,7 @@ deploy: $(VENV)/ready ## build and deploy with the production profile of samconf
 
 .PHONY: clean
 clean: ## remove what was built and downloaded here (bin, .aws-sam, .tools), and the data of the local stack in $(STATE)
-	@if [ -e "$(STATE)" ]; then cd infra/local && go build -o ../../$(TOOLS)/clean ./cmd/clean && cd ../.. && $(TOOLS)/clean "$(STATE)"; fi
+	@if [ -e "$(STATE)" ] || [ -e $(TOOLS) ]; then infra/build/compile $(TOOLS)/clean infra/local ./cmd/clean && $(TOOLS)/clean "$(STATE)" $(TOOLS); fi
 	rm -rf bin .aws-sam $(TOOLS)
 
 # A folder of Python packages, pinned by the requirements of what needs them.
@@ -196,4 +192,8 @@ $(VENV)/ready: infra/sam/requirements.txt
 
 $(TOOLS)/conformance/ready: infra/conformance/requirements.txt
 	@echo "installing schemathesis into $(TOOLS)/conformance"
+	$(venv)
+
+$(TOOLS)/shellcheck/ready: infra/shellcheck/requirements.txt
+	@echo "installing shellcheck into $(TOOLS)/shellcheck"
 	$(venv)

@@ -69,7 +69,7 @@ func headings(page string) []string {
 
 var (
 	// raised is where code makes a fault, or writes one as text.
-	raised = regexp.MustCompile(`(?:Invalidf|TooLargef|Busyf|TooManyf)\(\s*"([A-Z_]+)"|"id":"([A-Z_]+)"`)
+	raised = regexp.MustCompile(`(?:Invalidf|TooLargef|Unsupportedf|Busyf|TooManyf)\(\s*"([A-Z_]+)"|"id":"([A-Z_]+)"`)
 	named  = regexp.MustCompile("`([A-Z_]{4,})`")
 )
 

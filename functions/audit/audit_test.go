@@ -200,7 +200,7 @@ func TestTrailIsReadByThoseWhoMay(t *testing.T) {
 		of42: 200, path: 200, path + "?actor=ann": 200,
 		path + "?vcs=github&installation_id=43": 403, path + "?vcs=gitlab&installation_id=42": 403, path + "?actor=bob": 403,
 		path + "?vcs=github": 400, path + "?installation_id=42": 400, path + "?vcs=svn&installation_id=42": 400,
-		of42 + "&action=repository": 400, of42 + "&action=bogus.": 400, of42 + "&action=key.a.b": 400, of42 + "&action=.": 400, of42 + "&key=plan/1&repository=7": 400, of42 + "&repository=legacy": 400,
+		of42 + "&action=repository": 400, of42 + "&action=": 400, of42 + "&action=key.delete": 400, of42 + "&action=key.wirte": 400, of42 + "&action=bogus.": 400, of42 + "&action=key.a.b": 400, of42 + "&action=.": 400, of42 + "&key=plan/1&repository=7": 400, of42 + "&repository=legacy": 400,
 		of42 + "&repository=-1": 400, of42 + "&repository=": 400, of42 + "&from=2026-11-02T00:00:00Z&to=2026-11-01T00:00:00Z": 400, path + "?vcs=github&installation_id=x": 400,
 		path + "?from=yesterday": 400, path + "?to=2026-13-01T00:00:00Z": 400, of42 + "&page=n&page=x": 400, of42 + "&limit=0": 400,
 		of42 + "&page=n&page=" + "MDAwMDAwMDAwMDAwMCM": 400, path + "?key=" + strings.Repeat("k", 1001): 400,

@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"net/http"
-	"slices"
 	"strings"
 	"time"
 
@@ -27,7 +26,7 @@ type query struct {
 	from, to time.Time     // zero if not given
 	actor, action,
 	key, repository string
-	hasKey, hasRepository bool
+	hasAction, hasKey, hasRepository bool
 }
 
 // maxText bounds a filter, in bytes: no key is longer.
@@ -46,7 +45,7 @@ func decode(r *http.Request) (query, error) {
 		page: page, target: access.Target{VCS: values.String("vcs", ""), Installation: values.String("installation_id", "")},
 		actor: values.String("actor", ""), action: values.String("action", ""),
 		key: values.String("key", ""), repository: values.String("repository", ""),
-		hasKey: values.Has("key"), hasRepository: values.Has("repository"),
+		hasAction: values.Has("action"), hasKey: values.Has("key"), hasRepository: values.Has("repository"),
 	}
 	for name, field := range map[string]*time.Time{"from": &q.from, "to": &q.to} {
 		if *field, err = moment(values, name); err != nil {
@@ -64,15 +63,11 @@ func (q query) valid(hasVCS, hasInstallation bool) error {
 			return fault.Invalidf("INVALID_PARAMETER", "a filter has at most %d bytes", maxText)
 		}
 	}
-	kind, verb, dotted := strings.Cut(q.action, ".")
-	switch kinds := audit.Kinds(); {
+	switch {
 	case hasVCS != hasInstallation:
 		return fault.Invalidf("INVALID_PARAMETER", "query parameters vcs and installation_id name an installation together: one of them is missing")
-	case q.action != "" && (!slices.Contains(kinds, kind) || !dotted):
-		return fault.Invalidf("INVALID_PARAMETER", "query parameter action must be an action such as %s.change, or end with the dot, as %s. does, for all of a kind; kinds are %s",
-			kinds[0], kinds[0], strings.Join(kinds, ", "))
-	case strings.Contains(verb, "."):
-		return fault.Invalidf("INVALID_PARAMETER", "query parameter action has one dot, as in %s.change", kinds[0])
+	case q.hasAction && audit.CheckAction(q.action) != nil:
+		return fault.Invalidf("INVALID_PARAMETER", "query parameter action: %v", audit.CheckAction(q.action))
 	case q.hasKey && q.hasRepository:
 		return fault.Invalidf("INVALID_PARAMETER", "query parameters key and repository ask for different things: give one")
 	case q.hasRepository && !digits(q.repository):
@@ -117,11 +112,14 @@ func (t trail) list(ctx context.Context, call httpapi.Call, q query) (paging.Res
 			return paging.Results[audit.Record]{}, err
 		}
 		if !reaches {
-			return paging.Results[audit.Record]{}, fault.ErrForbidden
+			return paging.Results[audit.Record]{}, access.Refuse(access.StepMembership,
+				"the credential does not reach the installation that the query names, by membership and restrictions")
 		}
 		ask.Scope = audit.Record{VCS: q.target.VCS, Installation: q.target.Installation}.Scope()
-	case !unrestricted, !everything && q.actor != "" && q.actor != call.Caller.User:
-		return paging.Results[audit.Record]{}, fault.ErrForbidden
+	case !unrestricted:
+		return paging.Results[audit.Record]{}, access.Refuse(access.StepRestriction, "a restricted credential reads records of an installation only, and the query names none")
+	case !everything && q.actor != "" && q.actor != call.Caller.User:
+		return paging.Results[audit.Record]{}, access.Refuse(access.StepCapability, "the credential lacks %s, and the query names another actor", access.AuditReadAll.Name)
 	case q.actor != "":
 		ask.Actor = q.actor
 	case everything && (q.hasKey || q.repository != ""):

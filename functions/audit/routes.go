@@ -4,6 +4,7 @@ import (
 	"github.com/opsplane/opsplane/shared/access"
 	"github.com/opsplane/opsplane/shared/audit"
 	"github.com/opsplane/opsplane/shared/httpapi"
+	"github.com/opsplane/opsplane/shared/paging"
 	"github.com/opsplane/opsplane/shared/user"
 )
 
@@ -17,7 +18,10 @@ type trail struct {
 // see is decided by what it asks for: its own, or those of an installation of its.
 var reader = access.Rule{Kinds: []access.Kind{access.KindAccessToken}, Needs: []access.Capability{access.AuditRead}}
 
+// filters are what the list takes.
+var filters = paging.Input("vcs", "installation_id", "from", "to", "actor", "action", "key", "repository")
+
 // routes lists the function's routes.
 func routes(t trail) []httpapi.Route {
-	return []httpapi.Route{{Pattern: "GET /api/v1/audit", Rule: reader, Endpoint: httpapi.JSON(decode, t.list)}}
+	return []httpapi.Route{{Pattern: "GET /api/v1/audit", Rule: reader, Input: filters, Endpoint: httpapi.JSON(decode, t.list)}}
 }

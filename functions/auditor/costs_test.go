@@ -24,7 +24,7 @@ func TestRecordsUseWhatTheDocumentSays(t *testing.T) {
 func recording(times int) costs.Scenario {
 	return func(t *testing.T) *costs.Meter {
 		env, m := costs.New(t)
-		r := &rig{env: env, was: map[string]map[string]events.DynamoDBAttributeValue{}}
+		r := rigOn(env)
 		metered := *env
 		metered.DynamoDB = m.DynamoDB()
 		r.auditor = r.over(&metered)

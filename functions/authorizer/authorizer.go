@@ -56,10 +56,10 @@ func (a *authorizer) handle(ctx context.Context, event request) (events.APIGatew
 	var refused refusal
 	switch {
 	case errors.As(err, &refused):
-		a.report(ctx, event, slog.LevelInfo, "refused", string(refused))
+		a.report(ctx, event, slog.LevelInfo, outcomeRefused, string(refused))
 		return policy("Deny", stage, "anonymous"), nil
 	case err != nil:
-		a.report(ctx, event, slog.LevelError, "failed", err.Error())
+		a.report(ctx, event, slog.LevelError, outcomeFailed, err.Error())
 		return events.APIGatewayCustomAuthorizerResponse{}, errors.New("the caller could not be identified")
 	}
 	answer := policy("Allow", stage, caller.User)
@@ -70,7 +70,7 @@ func (a *authorizer) handle(ctx context.Context, event request) (events.APIGatew
 // identify answers who sends the request; a refusal if the credential is not
 // good, another error if that could not be found out.
 func (a *authorizer) identify(ctx context.Context, event request) (access.Caller, error) {
-	target := access.Target{VCS: event.PathParameters["vcs"], Installation: event.PathParameters["installation_id"]}
+	target := targetOf(event)
 	// Where both come, the header decides: a browser sends a cookie unasked.
 	if len(values(event, "Authorization")) == 0 {
 		return a.session(ctx, event, target)
@@ -83,6 +83,11 @@ func (a *authorizer) identify(ctx context.Context, event request) (access.Caller
 		return a.apiKey(ctx, credential, target)
 	}
 	return a.accessToken(ctx, credential, target)
+}
+
+// targetOf is what the request acts on.
+func targetOf(event request) access.Target {
+	return access.Target{VCS: event.PathParameters["vcs"], Installation: event.PathParameters["installation_id"]}
 }
 
 // accessToken makes no storage call while what is remembered is fresh, unless
@@ -189,15 +194,28 @@ func (a *authorizer) memberships(ctx context.Context, caller access.Caller) ([]a
 	return u.MembershipsFor(caller, a.now()), err
 }
 
+// What became of a request that was not let in, as metrics are called.
+const (
+	outcomeRefused = "refused"
+	outcomeFailed  = "failed"
+)
+
 // report logs what was not let in. Who was let in appears in the line of the
 // function behind, with the same gateway_request_id. Neither the credential nor
-// the path is logged.
+// the path is logged, but the route's pattern and the installation are.
 func (a *authorizer) report(ctx context.Context, event request, level slog.Level, outcome, why string) {
-	a.log.LogAttrs(ctx, level, "authorize",
+	var said []slog.Attr
+	if outcome == outcomeRefused {
+		refused := access.Refusal{Step: access.StepCredential, Why: why}
+		said = refused.Attrs(targetOf(event))
+	} else {
+		said = []slog.Attr{slog.String("error", why)}
+	}
+	a.log.LogAttrs(ctx, level, "authorize", append(said,
 		slog.String("request_id", telemetry.Invocation(ctx)),
 		slog.String("gateway_request_id", event.RequestContext.RequestID),
-		slog.String("why", why),
+		slog.String("route", event.HTTPMethod+" "+event.Resource),
 		slog.Int(outcome, 1),
 		telemetry.Metrics(a.now(), telemetry.Metric{Name: outcome, Unit: "Count"}),
-	)
+	)...)
 }

@@ -246,6 +246,33 @@ func TestNeitherCredentialNorPathIsLogged(t *testing.T) {
 	}
 }
 
+func TestLogSaysWhyACredentialIsRefused(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t)
+	text, k := h.key(t)
+	h.revoke(t, k)
+	var log bytes.Buffer
+	h.authorizer.log = slog.New(slog.NewJSONHandler(&log, nil))
+	for header, why := range map[string]string{
+		"Bearer " + text: "the API key is revoked or expired", "Basic x": "not a bearer credential", "Bearer x": "invalid access token",
+	} {
+		log.Reset()
+		e := event(header, map[string]string{"vcs": "github", "installation_id": "42"})
+		e.Resource = "/api/v1/{vcs}/kv/{installation_id}/key"
+		if _, err := h.handle(ctx, e); err != nil {
+			t.Fatal(err)
+		}
+		for _, want := range []string{
+			`"step":"credential"`, `"why":"` + why, `"vcs":"github"`, `"installation":"42"`, `"route":"GET /api/v1/{vcs}/kv/{installation_id}/key"`,
+			`"gateway_request_id":"` + e.RequestContext.RequestID + `"`,
+		} {
+			if !strings.Contains(log.String(), want) {
+				t.Errorf("the log does not hold %s: %s", want, log.String())
+			}
+		}
+	}
+}
+
 func TestOtherEventsAreErrors(t *testing.T) {
 	t.Parallel()
 	a := &authorizer{log: slog.New(slog.DiscardHandler), now: time.Now}

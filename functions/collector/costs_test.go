@@ -61,7 +61,7 @@ func collecting(prepare func(*testing.T, stored)) costs.Scenario {
 		env, m := costs.New(t)
 		table, bucket := env.Table("KvTable"), env.Bucket("KvBucket")
 		records := kv.New(m.DynamoDB(), m.S3(), table, bucket)
-		files := artifact.NewStore(m.DynamoDB(), m.S3(), records, table, bucket, 0)
+		files := artifact.NewStore(m.DynamoDB(), m.S3(), records, table, bucket, artifact.Limits{})
 		s := stored{env: env, records: records, later: new(time.Duration)}
 		s.handler = collector{
 			run: garbage.New(records, files, m.S3(), bucket, garbage.Rest{Write: garbage.WriteRest, Keep: 24 * time.Hour}).Run,

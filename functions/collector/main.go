@@ -23,7 +23,7 @@ func main() {
 	db, objects, table, bucket := awsclient.DynamoDB(cfg), s3client.New(cfg), os.Getenv("KV_TABLE"), os.Getenv("KV_BUCKET")
 	records := kv.New(db, objects, table, bucket)
 	// Without a quota: nothing is announced here.
-	files := artifact.NewStore(db, objects, records, table, bucket, 0)
+	files := artifact.NewStore(db, objects, records, table, bucket, artifact.Limits{})
 	rest := garbage.Rest{Write: garbage.WriteRest, Keep: keep(os.Getenv("GARBAGE_KEEP_HOURS"))}
 	c := collector{run: garbage.New(records, files, objects, bucket, rest).Run, log: telemetry.Logger(), now: time.Now}
 	lambda.Start(c.handle)

@@ -47,8 +47,8 @@ func open(db *dynamodb.Client, objects *s3.Client, at places) stores {
 	records := kv.New(db, objects, at.kv, at.bucket)
 	return stores{
 		db: db, sessions: at.sessions,
-		// Without a quota: nothing is announced here.
-		records: records, files: artifact.NewStore(db, objects, records, at.kv, at.bucket, 0),
+		// Without limits: nothing is announced here.
+		records: records, files: artifact.NewStore(db, objects, records, at.kv, at.bucket, artifact.Limits{}),
 		repositories: repository.Store{DB: db, Table: at.vcs}, pullRequests: pullrequest.Store{DB: db, Table: at.vcs},
 		deliveries:    delivery.Store{DB: db, Table: at.deliveries},
 		installations: installation.Store{DB: db, Table: at.operations},

@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
 	"net/http"
 	"slices"
 	"strconv"
@@ -57,7 +56,7 @@ func (h *hosts) asCaller(ctx context.Context, call httpapi.Call, do func(*gitlab
 		return fault.Invalidf("VCS_NOT_CONFIGURED", "this server is no application at GitLab: its operator sets GitlabAppId")
 	}
 	if !person {
-		return fault.ErrForbidden
+		return access.Refuse(access.StepAccount, "the user has never logged in at gitlab")
 	}
 	of := session.Holder{User: u.ID, VCS: gitlabName, Account: account.ID}
 	return explain(h.asPerson(ctx, call, of, func(token string) error {
@@ -76,10 +75,9 @@ func explain(err error) error {
 	var refusal *fault.Error
 	switch {
 	case errors.Is(err, session.ErrNoGrant):
-		return fault.ErrForbidden
+		return access.Refuse(access.StepHost, "the grant of the login at gitlab is lost: the person has to log in again")
 	case errors.Is(err, vcshost.ErrForbidden) && !vcshost.RefusesAddress(err):
-		// The caller is told nothing, as of any lack of authority; the log has the host's words.
-		return fmt.Errorf("%w: %w", &fault.Error{Kind: fault.Forbidden, ID: fault.ErrForbidden.ID, LogCause: true}, err)
+		return access.Refuse(access.StepHost, "gitlab does not allow it to the user's account: %v", err)
 	case err == nil, errors.As(err, &refusal):
 		return err
 	}
@@ -100,7 +98,7 @@ func (h *hosts) isMember(ctx context.Context, call httpapi.Call, id string) (mem
 		return membership{}, err
 	}
 	if !reaches {
-		return membership{}, fault.ErrForbidden
+		return membership{}, access.Refuse(access.StepMembership, "the credential does not reach the group's installation, by membership and restrictions")
 	}
 	client, account, err := h.asGroup(ctx, id)
 	if errors.Is(err, grouptoken.ErrNone) || errors.Is(err, vcshost.ErrRefused) {

@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"github.com/opsplane/opsplane/shared/access"
-	"github.com/opsplane/opsplane/shared/fault"
 	"github.com/opsplane/opsplane/shared/httpapi"
 	"github.com/opsplane/opsplane/shared/installation"
 	"github.com/opsplane/opsplane/shared/session"
@@ -101,7 +100,7 @@ func unanswered(ctx context.Context, err error) bool {
 func outward(vcs string, err error) error {
 	switch {
 	case errors.Is(err, session.ErrNoGrant):
-		return fault.ErrForbidden // the person has to log in again
+		return access.Refuse(access.StepHost, "the grant of the login at %s is lost: the person has to log in again", vcs)
 	case errors.Is(err, vcshost.ErrNoAnswer):
 		return vcshost.Fault(vcs, err)
 	}
@@ -114,7 +113,7 @@ func outward(vcs string, err error) error {
 func (h *hosts) caller(ctx context.Context, call httpapi.Call) (user.User, error) {
 	u, err := h.people.Users.Get(ctx, call.Caller.User)
 	if errors.Is(err, user.ErrNotFound) || err == nil && !u.Admits(call.Caller) {
-		return user.User{}, fault.ErrForbidden
+		return user.User{}, access.Refuse(access.StepAccount, "the user is gone, or has no longer the account of the session")
 	}
 	return u, err
 }

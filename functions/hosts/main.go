@@ -5,7 +5,6 @@ package main
 
 import (
 	"os"
-	"strings"
 	"time"
 
 	"github.com/opsplane/opsplane/shared/awsclient"
@@ -34,7 +33,7 @@ func main() {
 		providers: person.Providers(cfg, os.Getenv), grants: &session.Grants{DB: db, Table: sessions, Box: box, Log: telemetry.Logger()},
 		gitlab: gitlabhost.New(os.Getenv("GITLAB_API_BASE_URL")), groups: grouptoken.New(db, sessions, box),
 		allowed: readAllowed(os.Getenv("GITLAB_GROUPS")),
-		words:   secret.New(cfg, os.Getenv("WEBHOOK_TOKEN_SECRET")).Words, public: strings.TrimRight(os.Getenv("PUBLIC_BASE_URL"), "/"), log: telemetry.Logger(),
+		words:   secret.New(cfg, os.Getenv("WEBHOOK_TOKEN_SECRET")).Words, log: telemetry.Logger(),
 	}
 	httpapi.NewLambda(routes(h), telemetry.Logger(), time.Now).Serve()
 }

@@ -79,10 +79,10 @@ func newRigOn(t *testing.T, env *storagetest.Env, db *dynamodb.Client) *rig {
 			"gitlab": {OAuth: oauth.GitLab(r.github.URL, "abc", client), Host: person.GitLab(r.gitlab.API)},
 		},
 		grants: &session.Grants{DB: db, Table: sessions, Box: box}, gitlab: gitlabhost.New(r.gitlab.API),
-		groups: grouptoken.New(db, sessions, box), words: func(context.Context, time.Time) ([]string, error) { return []string{serverSecret}, nil }, public: "https://ops.example.com",
+		groups: grouptoken.New(db, sessions, box), words: func(context.Context, time.Time) ([]string, error) { return []string{serverSecret}, nil },
 		log: slog.New(slog.NewJSONHandler(&r.log, nil)),
 	}
-	r.lambda = httpapi.NewLambda(routes(r.hosts), r.hosts.log, func() time.Time { return r.clock })
+	r.lambda = httpapi.NewLambda(routes(r.hosts), r.hosts.log, func() time.Time { return r.clock }).At("https://ops.example.com")
 	u := r.person(t, ann, "ann", r.gitlab.Account(ann, "ann"))
 	r.caller = access.Caller{
 		Kind: access.KindAccessToken, User: u.ID, Key: uuid.NewString(), Expires: born.Unix() + 1e6,

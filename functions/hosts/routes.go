@@ -25,7 +25,6 @@ type hosts struct {
 	groups    *grouptoken.Store
 	allowed   allowed
 	words     func(context.Context, time.Time) ([]string, error) // of the secret of webhook tokens, the newest first
-	public    string                                             // the API's address; empty: the one that a request came to
 	patience  time.Duration                                      // of a list for its VCS; 0 is askTime
 	log       *slog.Logger
 }
@@ -47,9 +46,9 @@ func routes(h *hosts) []httpapi.Route {
 		{Pattern: "GET /api/v1/{vcs}/installations", Rule: token, Endpoint: list},
 		{Pattern: "GET /api/v1/{vcs}/groups", Rule: token, Endpoint: httpapi.JSON(gitlabOnly, h.listGroups)},
 		{Pattern: "GET /api/v1/{vcs}/groups/{id}/is-member", Rule: token, Endpoint: httpapi.JSON(groupOf("id"), h.isMember)},
-		{Pattern: "GET /api/v1/{vcs}/whoareyou", Rule: token, Endpoint: httpapi.JSON(decodeWhoareyou, h.whoareyou)},
+		{Pattern: "GET /api/v1/{vcs}/whoareyou", Rule: token, Input: httpapi.Input{Query: []string{"installation_id"}}, Endpoint: httpapi.JSON(decodeWhoareyou, h.whoareyou)},
 		{Pattern: "GET /api/v1/{vcs}/installations/{installation_id}/webhook", Rule: hosted, Endpoint: httpapi.JSON(h.decodeWebhook, h.webhook)},
-		{Pattern: "PUT /api/v1/{vcs}/installations/{installation_id}/access-token", Rule: hosted, Endpoint: httpapi.JSON(decodeAccessToken, h.putAccessToken)},
+		{Pattern: "PUT /api/v1/{vcs}/installations/{installation_id}/access-token", Rule: hosted, Input: httpapi.Input{Members: []string{"access_token"}}, Endpoint: httpapi.JSON(decodeAccessToken, h.putAccessToken)},
 	}
 }
 

@@ -1,11 +1,11 @@
 package main
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"net/http"
 
+	"github.com/opsplane/opsplane/shared/access"
 	"github.com/opsplane/opsplane/shared/fault"
 	"github.com/opsplane/opsplane/shared/gitlabhost"
 	"github.com/opsplane/opsplane/shared/httpapi"
@@ -22,7 +22,7 @@ type webhookRequest struct{ group, base string }
 
 func (h *hosts) decodeWebhook(r *http.Request) (webhookRequest, error) {
 	id, err := groupOf("installation_id")(r)
-	return webhookRequest{id, cmp.Or(h.public, httpapi.Address(r))}, err
+	return webhookRequest{id, httpapi.Address(r)}, err
 }
 
 // webhookAnswer is what an owner of a group enters at GitLab.
@@ -50,7 +50,7 @@ func (h *hosts) webhook(ctx context.Context, call httpapi.Call, q webhookRequest
 	}
 	token, ok := webhook.Token(key, q.group)
 	if !ok {
-		return webhookAnswer{}, fault.ErrForbidden
+		return webhookAnswer{}, access.Refuse(access.StepHost, "the id is none that a group can have")
 	}
 	known, err := h.know(ctx, call, q.group, g)
 	if err != nil {
@@ -68,11 +68,11 @@ func (h *hosts) maintained(ctx context.Context, call httpapi.Call, id string) (g
 			return err
 		}
 		if level < gitlabhost.Maintainer {
-			return fault.ErrForbidden
+			return access.Refuse(access.StepHost, "the user's access level at gitlab is %d in the group, and %d is needed", level, gitlabhost.Maintainer)
 		}
 		g, err = client.Group(ctx, id)
 		if errors.Is(err, vcshost.ErrGone) {
-			return fault.ErrForbidden
+			return access.Refuse(access.StepHost, "gitlab does not show the group to the user's account")
 		}
 		if err != nil {
 			return err

@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"github.com/opsplane/opsplane/shared/access"
-	"github.com/opsplane/opsplane/shared/fault"
 	"github.com/opsplane/opsplane/shared/httpapi"
 	"github.com/opsplane/opsplane/shared/session"
 )
@@ -46,7 +45,7 @@ func (i identity) see(ctx context.Context, call httpapi.Call) error {
 	}
 	err := i.sessions.See(ctx, call.Caller.Key, call.Author())
 	if errors.Is(err, session.ErrNotFound) {
-		return fault.ErrForbidden
+		return access.Refuse(access.StepCredential, "the session has ended meanwhile")
 	}
 	return err
 }

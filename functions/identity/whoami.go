@@ -6,7 +6,7 @@ import (
 	"net/http"
 	"slices"
 
-	"github.com/opsplane/opsplane/shared/fault"
+	"github.com/opsplane/opsplane/shared/access"
 	"github.com/opsplane/opsplane/shared/httpapi"
 	"github.com/opsplane/opsplane/shared/session"
 	"github.com/opsplane/opsplane/shared/user"
@@ -59,7 +59,7 @@ func (i identity) whoamiAt(ctx context.Context, call httpapi.Call, vcs string) (
 	}
 	known, ok := u.Login(vcs)
 	if !ok {
-		return account{}, fault.ErrForbidden
+		return account{}, access.Refuse(access.StepAccount, "the user has no account at %s", vcs)
 	}
 	return account{AvatarURL: known.AvatarURL, Username: known.Login}, nil
 }
@@ -70,7 +70,7 @@ func (i identity) whoamiAt(ctx context.Context, call httpapi.Call, vcs string) (
 func (i identity) caller(ctx context.Context, call httpapi.Call) (user.User, error) {
 	u, err := i.users.Get(ctx, call.Caller.User)
 	if errors.Is(err, user.ErrNotFound) || err == nil && !u.Admits(call.Caller) {
-		return user.User{}, fault.ErrForbidden
+		return user.User{}, access.Refuse(access.StepAccount, "the user is gone, or has no longer the account of the session")
 	}
 	return u, err
 }

@@ -47,9 +47,9 @@ func decodePullRequests(r *http.Request) (listQuery, error) {
 		}
 	}
 	q := listQuery{target: targetOf(r), page: page}
-	if query := r.URL.Query(); query.Has("pr") {
+	if query := httpapi.NewQuery(r); query.Has("pr") {
 		var ok bool
-		if q.number, ok = number(query.Get("pr")); !ok {
+		if q.number, ok = number(query.String("pr", "")); !ok {
 			return listQuery{}, fault.Invalidf("INVALID_PARAMETER", "query parameter pr must be a whole number above 0")
 		}
 	}

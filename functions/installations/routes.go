@@ -5,6 +5,7 @@ import (
 
 	"github.com/opsplane/opsplane/shared/access"
 	"github.com/opsplane/opsplane/shared/httpapi"
+	"github.com/opsplane/opsplane/shared/paging"
 	"github.com/opsplane/opsplane/shared/pullrequest"
 	"github.com/opsplane/opsplane/shared/repository"
 )
@@ -21,8 +22,8 @@ var member = access.Rule{Scope: access.ScopeInstallation}
 // routes lists the function's routes.
 func routes(i *installations) []httpapi.Route {
 	return []httpapi.Route{
-		{Pattern: "GET /api/v1/{vcs}/installations/{installation_id}/repos", Rule: member, Endpoint: httpapi.JSON(decodeRepositories, i.listRepositories)},
-		{Pattern: "GET /api/v1/{vcs}/installations/{installation_id}/pull-requests", Rule: member, Endpoint: httpapi.JSON(decodePullRequests, i.listPullRequests)},
+		{Pattern: "GET /api/v1/{vcs}/installations/{installation_id}/repos", Rule: member, Input: paging.Input(), Endpoint: httpapi.JSON(decodeRepositories, i.listRepositories)},
+		{Pattern: "GET /api/v1/{vcs}/installations/{installation_id}/pull-requests", Rule: member, Input: paging.Input("pr"), Endpoint: httpapi.JSON(decodePullRequests, i.listPullRequests)},
 	}
 }
 

@@ -17,6 +17,7 @@ type artifacts struct{ store artifactStore }
 type artifactStore interface {
 	Create(ctx context.Context, ns kv.Namespace, caps access.Set, author change.Author, n artifact.New) (artifact.Upload, artifact.Page, error)
 	Show(ctx context.Context, ns kv.Namespace, caps access.Set, now time.Time, id string, after, limit int) (artifact.Upload, artifact.Page, error)
+	List(ctx context.Context, ns kv.Namespace, now time.Time, after string, limit int) ([]artifact.Upload, string, error)
 	Complete(ctx context.Context, ns kv.Namespace, caps access.Set, author change.Author, id string) (artifact.Upload, error)
 	Abort(ctx context.Context, ns kv.Namespace, caps access.Set, author change.Author, id string) error
 	Open(ctx context.Context, ns kv.Namespace, caps access.Set, now time.Time, key string, idx int, drafts bool) (artifact.Download, error)

@@ -11,7 +11,6 @@ import (
 	"github.com/opsplane/opsplane/shared/access"
 	"github.com/opsplane/opsplane/shared/artifact"
 	"github.com/opsplane/opsplane/shared/canonical"
-	"github.com/opsplane/opsplane/shared/fault"
 	"github.com/opsplane/opsplane/shared/httpapi"
 	"github.com/opsplane/opsplane/shared/kv"
 )
@@ -28,7 +27,10 @@ func decodeCreate(r *http.Request) (creating, error) {
 	if err != nil {
 		return creating{}, err
 	}
-	b := decodeBody(r)
+	return readCreating(row, decodeBody(r), linksOf(r, row.ns))
+}
+
+func readCreating(row named, b *body, l links) (creating, error) {
 	n := artifact.New{
 		Key: row.key, Idx: orZero(b.int("idx", kv.MinIdx, kv.MaxIdx)), Committed: b.bool("committed", true),
 		ReadCaps: b.caps("read_caps"), WriteCaps: b.caps("write_caps"), File: b.file(),
@@ -37,7 +39,7 @@ func decodeCreate(r *http.Request) (creating, error) {
 	if n.Absent && n.Version != nil {
 		b.fail("if_absent", `and "version" exclude each other; send one of them`)
 	}
-	return creating{row.ns, n, linksOf(r, row.ns)}, b.err
+	return creating{row.ns, n, l}, b.err
 }
 
 // Limits of a file's description, in bytes.
@@ -110,7 +112,7 @@ func isFileName(text string) bool {
 func (a artifacts) create(ctx context.Context, call httpapi.Call, c creating) (created, error) {
 	caps := call.Caller.Capabilities
 	if (c.upload.Absent || c.upload.Version != nil) && !caps.Has(access.KVStoreRead) {
-		return created{}, fault.ErrForbidden
+		return created{}, access.Refuse(access.StepCapability, "the credential lacks %s, which a condition needs", access.KVStoreRead.Name)
 	}
 	u, page, err := a.store.Create(ctx, c.ns, caps, call.Author(), c.upload)
 	return created{showUpload(u, page, c.links)}, err

@@ -21,9 +21,14 @@ func decodeOpen(r *http.Request) (opening, error) {
 	if err != nil {
 		return opening{}, err
 	}
-	q := httpapi.NewQuery(r)
-	o := opening{named: row, idx: orZero(queryIdx(q)), drafts: !q.Bool("committed", true), has: entityTags(r)}
-	return o, q.Err()
+	o, err := readOpening(row, queryOf(r))
+	o.has = entityTags(r)
+	return o, err
+}
+
+func readOpening(row named, p parameters) (opening, error) {
+	o := opening{named: row, idx: orZero(readIdx(p)), drafts: readDrafts(p)}
+	return o, p.failure()
 }
 
 // entityTags reads If-None-Match: a list of tags or *. They are compared
@@ -52,6 +57,13 @@ func (a artifacts) open(ctx context.Context, call httpapi.Call, o opening) (redi
 	return to, nil
 }
 
+// fetch is open for a caller who asked with POST.
+func (a artifacts) fetch(ctx context.Context, call httpapi.Call, o opening) (redirect, error) {
+	to, err := a.open(ctx, call, o)
+	to.fetch = true
+	return to, err
+}
+
 // quoted is an entity tag with its quotes, which S3 writes and some of its
 // clients take off.
 func quoted(tag string) string { return `"` + strings.Trim(tag, `"`) + `"` }
@@ -62,12 +74,16 @@ type redirect struct {
 
 	tag, location string
 	same          bool
+	fetch         bool // the request was no GET, and the file is to be fetched with one
 }
 
 // Status implements httpapi.Statuser.
 func (r redirect) Status() int {
-	if r.same {
+	switch {
+	case r.same:
 		return http.StatusNotModified
+	case r.fetch:
+		return http.StatusSeeOther
 	}
 	return http.StatusFound
 }

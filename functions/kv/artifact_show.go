@@ -23,6 +23,7 @@ type upload struct {
 	ContentType string         `json:"content_type"`
 	FileName    string         `json:"file_name,omitempty"`
 	CreatedAt   string         `json:"created_at"`
+	CreatedBy   string         `json:"created_by,omitempty"`
 	ExpiresAt   string         `json:"expires_at"`
 	Verified    *int64         `json:"verified,omitempty"`
 	Put         *put           `json:"put,omitempty"`
@@ -64,7 +65,7 @@ func showUpload(u artifact.Upload, page artifact.Page, l links) upload {
 	shown := upload{
 		ID: u.ID, State: u.State, Key: u.Key, Idx: u.Idx, Committed: u.Committed,
 		Size: u.File.Size, SHA256: u.File.SHA256, ContentType: u.File.ContentType, FileName: u.File.Name,
-		CreatedAt: when(u.CreatedAt), ExpiresAt: when(u.ExpiresAt),
+		CreatedAt: when(u.CreatedAt), CreatedBy: u.CreatedBy, ExpiresAt: when(u.ExpiresAt),
 		Put: showPut(page.Put), PartSize: u.PartSize, PartCount: u.PartCount, self: l.to(u.ID),
 	}
 	if u.State == artifact.Verifying {

@@ -83,7 +83,7 @@ func TestUploadEndsWithItsTime(t *testing.T) {
 	env := storagetest.New(t)
 	table, bucket := env.Table("KvTable"), env.Bucket("KvBucket")
 	records := kv.New(env.DynamoDB, env.S3, table, bucket)
-	list := routes(records, artifact.NewStore(env.DynamoDB, env.S3, records, table, bucket, 0))
+	list := routes(records, artifact.NewStore(env.DynamoDB, env.S3, records, table, bucket, artifact.Limits{}))
 	now := time.Now()
 	caller := member()
 	caller.Expires = now.Add(48 * time.Hour).Unix()

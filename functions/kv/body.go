@@ -75,6 +75,44 @@ func (b *body) int(name string, low, high int) *int {
 	return &n
 }
 
+// string reads an optional text.
+func (b *body) string(name string) *string {
+	raw, ok := b.members[name]
+	if !ok {
+		return nil
+	}
+	text, err := canonical.DecodeString(raw)
+	if err != nil {
+		b.fail(name, "must be a string of valid characters")
+	}
+	return &text
+}
+
+// strings reads an optional list of texts.
+func (b *body) strings(name string) []string {
+	raw, ok := b.members[name]
+	if !ok {
+		return nil
+	}
+	var list []json.RawMessage
+	if err := json.Unmarshal(raw, &list); err != nil || list == nil {
+		b.fail(name, "must be a list of strings")
+		return nil
+	}
+	texts := make([]string, len(list))
+	for i, raw := range list {
+		text, err := canonical.DecodeString(raw)
+		if err != nil {
+			b.fail(name, "must be a list of strings of valid characters")
+		}
+		texts[i] = text
+	}
+	return texts
+}
+
+// failure implements parameters.
+func (b *body) failure() error { return b.err }
+
 // caps reads an optional list of capabilities; null is the same as none.
 func (b *body) caps(name string) *access.Set {
 	text, ok := b.members[name]

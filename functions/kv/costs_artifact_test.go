@@ -30,6 +30,7 @@ var costsOfArtifacts = map[string]costs.Scenario{
 	}),
 	"show an upload in one piece":  carrying(small, isCreated, func(t *testing.T, c *carried) { c.show(t) }),
 	"show an upload in 16 parts":   carrying(gibibyte, isCreated, func(t *testing.T, c *carried) { c.show(t) }),
+	"list 30 uploads":              carrying(small, thirtyCreated, func(t *testing.T, c *carried) { c.request(t, 200, "GET", "/artifact/upload", "") }),
 	"complete a file in one piece": carrying(small, sent, func(t *testing.T, c *carried) { c.complete(t) }),
 	"complete a file in parts":     carrying(inParts, sent, func(t *testing.T, c *carried) { c.complete(t) }),
 	"complete a file again":        carrying(small, completed, func(t *testing.T, c *carried) { c.complete(t) }),
@@ -62,6 +63,12 @@ func carrying(size int64, prepare, do func(*testing.T, *carried)) costs.Scenario
 func nothingSent(*testing.T, *carried) {}
 
 func isCreated(t *testing.T, c *carried) { c.create(t) }
+
+func thirtyCreated(t *testing.T, c *carried) {
+	for range 30 {
+		c.create(t)
+	}
+}
 
 func sent(t *testing.T, c *carried) {
 	c.create(t)

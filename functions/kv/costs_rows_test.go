@@ -12,18 +12,20 @@ import (
 var at = "/key/" + key("k")
 
 var costsOfReading = map[string]costs.Scenario{
-	"get, value of 100 bytes":               after(has(0, tiny), 200, "GET", at, ""),
-	"get, value of 8 KiB":                   after(has(0, inline), 200, "GET", at, ""),
-	"get, value of 100 KiB":                 after(has(0, chunk), 200, "GET", at, ""),
-	"get, chunk of 100 KiB at another idx":  after(has(1, chunk), 200, "GET", at+"?idx=1", ""),
-	"get, no such key":                      after(nothing, 404, "GET", at, ""),
-	"get, no such idx of a key with chunks": after(has(1, chunk), 404, "GET", at+"?idx=2", ""),
-	"get, no such idx of a key with idx 0":  after(has(0, tiny), 404, "GET", at+"?idx=2", ""),
-	"get without the value (`select=`)":     after(has(0, chunk), 200, "GET", at+"?select=", ""),
-	"count, key with idx 0":                 after(has(0, tiny), 200, "GET", "/count"+at, ""),
-	"count, key with 1,000 chunks":          after(hasChunks(1000, true), 200, "GET", "/count"+at, ""),
-	"size, key with 1,000 chunks":           after(hasChunks(1000, true), 200, "GET", "/size"+at, ""),
-	"size, one chunk":                       after(has(1, chunk), 200, "GET", "/size"+at+"?idx=1", ""),
+	"get, value of 100 bytes":                  after(has(0, tiny), 200, "GET", at, ""),
+	"get, value of 8 KiB":                      after(has(0, inline), 200, "GET", at, ""),
+	"get, value of 100 KiB":                    after(has(0, chunk), 200, "GET", at, ""),
+	"get, chunk of 100 KiB at another idx":     after(has(1, chunk), 200, "GET", at+"?idx=1", ""),
+	"get, no such key":                         after(nothing, 404, "GET", at, ""),
+	"get, no such idx of a key with chunks":    after(has(1, chunk), 404, "GET", at+"?idx=2", ""),
+	"get, no such idx of a key with idx 0":     after(has(0, tiny), 404, "GET", at+"?idx=2", ""),
+	"get without the value (`select=`)":        after(has(0, chunk), 200, "GET", at+"?select=", ""),
+	"count, key with idx 0":                    after(has(0, tiny), 200, "GET", "/count"+at, ""),
+	"count, key with 1,000 chunks":             after(hasChunks(1000, true), 200, "GET", "/count"+at, ""),
+	"size, key with 1,000 chunks":              after(hasChunks(1000, true), 200, "GET", "/size"+at, ""),
+	"count, key with 200 records of 8 KiB":     after(hasRows(200, true), 200, "GET", "/count"+at, ""),
+	"get, value of 100 bytes, key in the body": after(has(0, tiny), 200, "POST", "/read", `{"get":{"key":"`+key("k")+`"}}`),
+	"size, one chunk":                          after(has(1, chunk), 200, "GET", "/size"+at+"?idx=1", ""),
 }
 
 var costsOfWriting = map[string]costs.Scenario{
@@ -39,6 +41,7 @@ var costsOfWriting = map[string]costs.Scenario{
 	"set, over a row with write capabilities":                        after(hasGuarded(0), 200, "PUT", at, `{"data":`+tiny+`}`),
 	"set, over a row with write capabilities at another idx":         after(hasGuarded(1), 200, "PUT", at, `{"idx":1,"data":`+tiny+`}`),
 	"set, first row with write capabilities of a key at another idx": after(has(1, tiny), 200, "PUT", at, `{"idx":2,`+guard+`"data":`+tiny+`}`),
+	"set, value of 100 bytes, key in the body":                       after(nothing, 200, "POST", "/write", `{"set":{"key":"`+key("k")+`","data":`+tiny+`}}`),
 	"cas onto a version":                                             after(has(0, tiny), 200, "PUT", "/cas"+at, `{"version":0,"data":`+tiny+`}`),
 	"cas onto nothing":                                               after(nothing, 200, "PUT", "/cas"+at, `{"data":`+tiny+`}`),
 	"cas onto a version at another idx":                              after(has(1, tiny), 200, "PUT", "/cas"+at, `{"idx":1,"version":0,"data":`+tiny+`}`),
@@ -64,6 +67,7 @@ var costsOfRemoving = map[string]costs.Scenario{
 	"delete of a key with idx 0 and 10 chunks":    after(all(has(0, tiny), hasChunks(10, true)), 200, "DELETE", at, ""),
 	"delete of a key with 10 chunks at a version": after(hasChunks(10, true), 200, "DELETE", at+"?version=0", ""),
 	"delete of a key with 10 guarded rows":        after(hasGuardedRows(10), 200, "DELETE", at, ""),
+	"delete of a key that was emptied row by row": after(emptied, 200, "DELETE", at, ""),
 	"delete of no such key":                       after(nothing, 200, "DELETE", at, ""),
 	"delete of idx 0":                             after(has(0, tiny), 200, "DELETE", at+"?idx=0", ""),
 	"delete of idx 0 of a key with chunks":        after(all(has(0, tiny), has(1, chunk)), 200, "DELETE", at+"?idx=0", ""),
@@ -126,6 +130,16 @@ var costsOfIterating = map[string]costs.Scenario{
 	"iterate, the same page without data":          iterating30(hasKeys(31, larger), "&include_data=false"),
 	"iterate, page of 30 chunks of a key":          iterating30(hasChunks(31, true), ""),
 	"iterate, page of 30 chunks of a key of 1,000": iterating30(hasChunks(1000, true), ""),
+	"iterate, past 200 drafts of 8 KiB":            after(hasRows(200, false), 200, "GET", "/iter/k?prefix=true", ""),
+}
+
+// hasRows prepares a key with n values of 8 KiB from idx 1 on, which lie in
+// their rows.
+func hasRows(n int, committed bool) func(*testing.T, metered) {
+	return func(t *testing.T, m metered) {
+		m.put(t, "k", 1, committed, inline)
+		m.multiply(t, n)
+	}
 }
 
 func hasKeys(n int, data string) func(*testing.T, metered) {
@@ -148,4 +162,10 @@ func iterating30(prepare func(*testing.T, metered), query string) costs.Scenario
 		}
 		return m.Meter
 	}
+}
+
+// emptied prepares a key whose one chunk came and went.
+func emptied(t *testing.T, m metered) {
+	m.put(t, "k", 1, true, tiny)
+	m.request(t, 200, "DELETE", at+"?idx=1", "")
 }

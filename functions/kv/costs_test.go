@@ -54,7 +54,7 @@ func newMetered(t *testing.T) metered {
 	env, m := costs.New(t)
 	table, bucket := env.Table("KvTable"), env.Bucket("KvBucket")
 	records := kv.New(m.DynamoDB(), m.S3(), table, bucket)
-	files := artifact.NewStore(m.DynamoDB(), m.S3(), records, table, bucket, 100<<30)
+	files := artifact.NewStore(m.DynamoDB(), m.S3(), records, table, bucket, artifact.Limits{Stored: 100 << 30, Uploading: 25 << 30, Uploads: 1000})
 	l := httpapi.NewLambda(routes(records, files), slog.New(slog.DiscardHandler), time.Now, keyInOneSegment)
 	return metered{rig{l, member()}, m, env}
 }

@@ -53,6 +53,8 @@ func (e *ear) Size(_ context.Context, _ kv.Namespace, _ access.Set, _ string, id
 	return 1, nil
 }
 
+func (*ear) NewBudget() *kv.Budget { return nil }
+
 func (e *ear) Iterate(_ context.Context, _ kv.Namespace, _ access.Set, r kv.Range) ([]kv.Record, *kv.Position, error) {
 	e.rows = &r
 	e.numbers = map[string]any{
@@ -74,6 +76,11 @@ func (e *ear) Create(_ context.Context, _ kv.Namespace, _ access.Set, _ change.A
 func (e *ear) Show(_ context.Context, _ kv.Namespace, _ access.Set, _ time.Time, id string, after, limit int) (artifact.Upload, artifact.Page, error) {
 	e.numbers = map[string]any{"after": after, "limit": limit}
 	return artifact.Upload{ID: id}, artifact.Page{}, nil
+}
+
+func (e *ear) List(_ context.Context, _ kv.Namespace, _ time.Time, after string, limit int) ([]artifact.Upload, string, error) {
+	e.numbers = map[string]any{"cursor": after, "limit": limit}
+	return nil, "", nil
 }
 
 func (e *ear) Complete(context.Context, kv.Namespace, access.Set, change.Author, string) (artifact.Upload, error) {

@@ -56,6 +56,7 @@ var reads = []struct {
 		"limit": {0, 10000, 30},
 	}},
 	{"GET", "/artifact/key/k", map[string]parameter{"idx": firstIdxParam, "committed": committedParam}},
+	{"GET", "/artifact/upload", map[string]parameter{"limit": {1, 500, 100}}},
 	{"GET", "/artifact/upload/" + anUpload, map[string]parameter{"after": {0, 10000, 0}, "limit": {1, 1000, 100}}},
 }
 

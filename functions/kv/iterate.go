@@ -23,7 +23,7 @@ type iterating struct {
 	rows  kv.Range
 	parts selection.Selection
 
-	address string     // of this iteration, for links
+	address string     // of this iteration, for links; empty where the body names the key
 	query   url.Values // likewise, without the cursor
 }
 
@@ -32,34 +32,41 @@ func decodeIterate(r *http.Request) (iterating, error) {
 	if err != nil {
 		return iterating{}, err
 	}
-	query := r.URL.Query()
-	it := iterating{ns: start.ns, query: query, address: httpapi.Address(asSent(r)) + r.URL.EscapedPath()}
-	if it.parts, err = selection.Parse(query["select"]); err != nil {
+	it, err := readIterating(start, queryOf(r))
+	it.address, it.query = httpapi.Address(asSent(r))+r.URL.EscapedPath(), httpapi.NewQuery(r).Values()
+	it.query.Del("cursor")
+	return it, err
+}
+
+func readIterating(start named, p parameters) (iterating, error) {
+	parts, err := selection.Parse(p.strings("select"))
+	if err != nil {
 		return iterating{}, err
 	}
-	q := httpapi.NewQuery(r)
-	it.rows = kv.Range{
-		Key: start.key, Idx: queryIdx(q), Inclusive: q.Bool("inclusive", true), Prefix: q.Bool("prefix", false),
-		Drafts: !q.Bool("committed", true), WithData: q.Bool("include_data", true),
-		Limit: q.Int("limit", defaultLimit, 0, kv.MaxLimit),
+	it := iterating{ns: start.ns, parts: parts, rows: kv.Range{
+		Key: start.key, Idx: readIdx(p), Inclusive: p.bool("inclusive", true), Prefix: p.bool("prefix", false),
+		Drafts: readDrafts(p), WithData: p.bool("include_data", true), Limit: defaultLimit,
+	}}
+	if n := p.int("limit", 0, kv.MaxLimit); n != nil {
+		it.rows.Limit = *n
 	}
 	if !it.rows.WithData {
 		it.parts = nil
 	}
 	it.rows.WithData = it.rows.WithData && it.parts.Reads()
-	if q.Has("cursor") {
-		if it.rows.After, err = decodeCursor(q.String("cursor", "")); err != nil {
+	if cursor := p.string("cursor"); cursor != nil {
+		if it.rows.After, err = decodeCursor(*cursor); err != nil {
 			return iterating{}, err
 		}
-		query.Del("cursor")
 	}
-	return it, q.Err()
+	return it, p.failure()
 }
 
-// page is a part of an iteration, with a link to the next part if there is
-// more.
+// page is a part of an iteration, and where the next part begins if there is
+// more: in a link, or in a cursor where the address does not tell what is asked.
 type page struct {
 	Results []record `json:"results"`
+	Cursor  string   `json:"cursor,omitempty"`
 
 	next string
 }
@@ -79,6 +86,7 @@ var _ httpapi.Headerer = page{}
 func (k keys) iterate(ctx context.Context, call httpapi.Call, it iterating) (page, error) {
 	p := page{Results: []record{}}
 	rows := it.rows
+	rows.Budget = k.store.NewBudget()
 	total := 0
 	for range maxReads {
 		found, next, err := k.store.Iterate(ctx, it.ns, call.Caller.Capabilities, rows)
@@ -96,8 +104,7 @@ func (k keys) iterate(ctx context.Context, call httpapi.Call, it iterating) (pag
 			}
 			if total += w; total > kv.MaxEscapedValue && len(p.Results) > 0 {
 				last := p.Results[len(p.Results)-1]
-				p.next = it.link(kv.Position{Key: last.Key, Idx: last.Idx})
-				return p, nil
+				return it.until(p, kv.Position{Key: last.Key, Idx: last.Idx}), nil
 			}
 			p.Results = append(p.Results, rec)
 		}
@@ -105,19 +112,23 @@ func (k keys) iterate(ctx context.Context, call httpapi.Call, it iterating) (pag
 			return p, nil
 		}
 		rows.After, rows.Limit = next, it.rows.Limit-len(p.Results)
-		if rows.Limit <= 0 || it.parts == nil || !rows.WithData || len(found) == 0 {
+		if rows.Limit <= 0 || it.parts == nil || !rows.WithData || rows.Budget.Spent() {
 			break
 		}
 	}
-	p.next = it.link(*rows.After)
-	return p, nil
+	return it.until(p, *rows.After), nil
 }
 
-// link is where the iteration goes on behind a position.
-func (it iterating) link(after kv.Position) string {
-	link := it.address + "?cursor=" + encodeCursor(after)
-	if rest := it.query.Encode(); rest != "" {
-		link += "&" + rest
+// until ends a page at a position, behind which the next one begins.
+func (it iterating) until(p page, end kv.Position) page {
+	cursor := encodeCursor(end)
+	if it.address == "" {
+		p.Cursor = cursor
+		return p
 	}
-	return link
+	p.next = it.address + "?cursor=" + cursor
+	if rest := it.query.Encode(); rest != "" {
+		p.next += "&" + rest
+	}
+	return p
 }

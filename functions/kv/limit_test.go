@@ -15,6 +15,7 @@ import (
 	"github.com/opsplane/opsplane/shared/change"
 	"github.com/opsplane/opsplane/shared/httpapi"
 	"github.com/opsplane/opsplane/shared/kv"
+	"github.com/opsplane/opsplane/shared/selection"
 )
 
 // maxEvent is what a function's response may hold, in bytes of its JSON.
@@ -95,6 +96,42 @@ func TestNoPageIsLargerThanAFunctionMayAnswer(t *testing.T) {
 }
 
 func big(i int) string { return rec(true, `{"x":[1]}`, 0, fmt.Sprint("big", i), 700<<10*3+27, 0) }
+
+// endless is a store of which every page has one record and goes on.
+type endless struct {
+	store
+	budgets map[*kv.Budget]int
+}
+
+func (endless) NewBudget() *kv.Budget { return (&kv.Store{}).NewBudget() }
+
+func (e endless) Iterate(_ context.Context, _ kv.Namespace, _ access.Set, r kv.Range) ([]kv.Record, *kv.Position, error) {
+	e.budgets[r.Budget]++
+	return []kv.Record{{Data: []byte("1")}}, &kv.Position{Idx: e.budgets[r.Budget]}, nil
+}
+
+func TestPagesOfOneAnswerShareABudget(t *testing.T) {
+	t.Parallel()
+	parts, err := selection.Parse([]string{"x=x"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	it := iterating{rows: kv.Range{Limit: 1000, WithData: true}, parts: parts, address: "/iter"}
+	// A store without limits has budgets that are spent at once: then one page must do.
+	e := endless{budgets: map[*kv.Budget]int{}}
+	if p, err := (keys{e}).iterate(t.Context(), httpapi.Call{}, it); err != nil || len(p.Results) != 1 || p.next == "" {
+		t.Errorf("with a spent budget: %d records, next %q, %v; want one record and a link", len(p.Results), p.next, err)
+	}
+	endlessly := endless{budgets: map[*kv.Budget]int{}}
+	if p, err := (keys{unspent{endlessly}}).iterate(t.Context(), httpapi.Call{}, it); err != nil || len(p.Results) != maxReads || len(endlessly.budgets) != 1 {
+		t.Errorf("got %d records with %d budgets, %v; want %d with one", len(p.Results), len(endlessly.budgets), err, maxReads)
+	}
+}
+
+// unspent is an endless store whose budgets have no end.
+type unspent struct{ endless }
+
+func (unspent) NewBudget() *kv.Budget { return nil }
 
 // changed is a store whose commits have these results.
 type changed struct {

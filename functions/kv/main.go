@@ -19,18 +19,22 @@ func main() {
 	cfg := awsclient.Config()
 	db, objects, table, bucket := awsclient.DynamoDB(cfg), s3client.New(cfg), os.Getenv("KV_TABLE"), os.Getenv("KV_BUCKET")
 	records := kv.New(db, objects, table, bucket)
-	files := artifact.NewStore(db, objects, records, table, bucket, quota(os.Getenv("ARTIFACT_QUOTA_GIB")))
+	files := artifact.NewStore(db, objects, records, table, bucket, artifact.Limits{
+		Stored:    limit("ARTIFACT_QUOTA_GIB", math.MaxInt64>>30) << 30,
+		Uploading: limit("ARTIFACT_UPLOAD_GIB", math.MaxInt64>>30) << 30,
+		Uploads:   int(limit("ARTIFACT_UPLOADS", math.MaxInt32)),
+	})
 	httpapi.NewLambda(routes(records, files), telemetry.Logger(), time.Now, keyInOneSegment).Serve()
 }
 
-// quota reads how many GiB of artifacts an installation may hold, and answers
-// it in bytes. The template, which cannot multiply, sees to it that it is a
-// number; a function that is started with anything else must not run without a
-// limit that somebody believes in.
-func quota(gib string) int64 {
-	n, err := strconv.ParseInt(gib, 10, 64)
-	if err != nil || n < 0 || n > math.MaxInt64>>30 {
-		panic("ARTIFACT_QUOTA_GIB=" + strconv.Quote(gib) + " is not a number of GiB")
+// limit reads a limit from the environment, from 0 to most. The template sees to
+// it that it is a number; a function that is started with anything else must not
+// run without a limit that somebody believes in.
+func limit(name string, most int64) int64 {
+	text := os.Getenv(name)
+	n, err := strconv.ParseInt(text, 10, 64)
+	if err != nil || n < 0 || n > most {
+		panic(name + "=" + strconv.Quote(text) + " is not a number from 0 to " + strconv.FormatInt(most, 10))
 	}
-	return n << 30
+	return n
 }

@@ -7,8 +7,6 @@ import (
 	"strings"
 
 	"github.com/opsplane/opsplane/shared/canonical"
-	"github.com/opsplane/opsplane/shared/httpapi"
-	"github.com/opsplane/opsplane/shared/kv"
 )
 
 // readInt reads a JSON number that is a whole number from low to high, however
@@ -30,18 +28,6 @@ func readInt(text json.RawMessage, low, high int) (int, bool) {
 func mustBeInt(low, high int) string {
 	return fmt.Sprintf("must be a whole number from %d to %d", low, high)
 }
-
-// optionalInt reads a query parameter of that kind.
-func optionalInt(q *httpapi.Query, name string, low, high int) *int {
-	if !q.Has(name) {
-		return nil
-	}
-	n := q.Int(name, 0, low, high)
-	return &n
-}
-
-// queryIdx reads the query parameter idx.
-func queryIdx(q *httpapi.Query) *int { return optionalInt(q, "idx", kv.MinIdx, kv.MaxIdx) }
 
 // orZero is the number, or 0 where there is none.
 func orZero(n *int) int {

@@ -15,9 +15,9 @@ func TestSetAndGet(t *testing.T) {
 	r.want(t, "GET", "/key/a", "", 404, "")
 	r.want(t, "PUT", "/key/a", `{"data":{"b":"x","a":1e0}}`, 200, rec(true, `null`, 0, "a", 18, 0))
 	r.want(t, "GET", "/key/a", "", 200, rec(true, `{"a":1,"b":"x"}`, 0, "a", 18, 0))
-	r.want(t, "PUT", "/key/a", `{"data":null,"idx":0,"extra":1}`, 200, rec(true, `null`, 0, "a", 4, 1))
-	r.want(t, "GET", "/key/a?unknown=1", "", 200, rec(true, `null`, 0, "a", 4, 1))
-	r.want(t, "PUT", "/key/a", `{"data":1,"idx":-5,"Data":2,"IDX":3}`, 200, rec(true, `null`, -5, "a", 1, 0))
+	r.want(t, "PUT", "/key/a", `{"data":null,"idx":0}`, 200, rec(true, `null`, 0, "a", 4, 1))
+	r.want(t, "GET", "/key/a?committed=true", "", 200, rec(true, `null`, 0, "a", 4, 1))
+	r.want(t, "PUT", "/key/a", `{"data":1,"idx":-5}`, 200, rec(true, `null`, -5, "a", 1, 0))
 	r.want(t, "GET", "/key/a?idx=-5", "", 200, rec(true, `1`, -5, "a", 1, 0))
 	r.want(t, "GET", "/key/a?idx=1", "", 404, "")
 	r.want(t, "GET", "/api/v1/gitlab/kv/1/key/a", "", 403, "")
@@ -96,12 +96,11 @@ func TestSelect(t *testing.T) {
 	r := newRig(t)
 	r.want(t, "PUT", "/key/s", `{"data":{"a":{"b":[10,20]},"odd,key":true}}`, 200, rec(true, `null`, 0, "s", 39, 0))
 	for query, data := range map[string]string{
-		"select=x%3Da.b%5B1%5D":               `{"x":20}`,
-		"select=x=a.b[1],y=a.none":            `{"x":20,"y":null}`,
-		"select=x=a.b[1]&select=y=a.b[0]":     `{"x":20,"y":10}`,
-		`select=x="odd,key",y=a.b`:            `{"x":true,"y":[10,20]}`,
-		"select=":                             `{}`,
-		"select=x=a.b[1]&include_data=ignore": `{"x":20}`,
+		"select=x%3Da.b%5B1%5D":           `{"x":20}`,
+		"select=x=a.b[1],y=a.none":        `{"x":20,"y":null}`,
+		"select=x=a.b[1]&select=y=a.b[0]": `{"x":20,"y":10}`,
+		`select=x="odd,key",y=a.b`:        `{"x":true,"y":[10,20]}`,
+		"select=":                         `{}`,
 	} {
 		query = strings.ReplaceAll(query, `"`, "%22")
 		r.want(t, "GET", "/key/s?"+query, "", 200, rec(true, data, 0, "s", 39, 0))
@@ -143,7 +142,19 @@ func TestBadInputIsRefusedWithItsReason(t *testing.T) {
 		{"PUT", "/key/a", `[]`, "INVALID_BODY", "JSON object"},
 		{"PUT", "/key/a", `null`, "INVALID_BODY", `"data" is required`},
 		{"PUT", "/key/a", `{}`, "INVALID_BODY", `"data" is required`},
-		{"PUT", "/key/a", `{"DATA":1}`, "INVALID_BODY", `"data" is required`},
+		{"PUT", "/key/a", `{"DATA":1}`, "UNKNOWN_MEMBER", `did you mean data?`},
+		{"PUT", "/key/a", `{"data":1,"comitted":false}`, "UNKNOWN_MEMBER", `"comitted" is unknown here; did you mean committed?`},
+		{"PUT", "/key/a", `{"data":1,"committed":true,"committed":false}`, "INVALID_BODY", `"committed" is there twice`},
+		{"PUT", "/key/a", `{"data":1,"Committed":false}`, "UNKNOWN_MEMBER", `did you mean committed?`},
+		{"PUT", "/key/a?comitted=false", `{"data":1}`, "UNKNOWN_PARAMETER", `takes no parameters`},
+		{"PUT", "/cas/key/a", `{"data":1,"verison":3}`, "UNKNOWN_MEMBER", `did you mean version?`},
+		{"POST", "/commit", `{"keys":[{"key":"a","index":1}]}`, "UNKNOWN_MEMBER", `"keys.index" is unknown here`},
+		{"POST", "/commit", `{"keys":[{"key":"a","idx":1,"idx":2}]}`, "INVALID_BODY", `"keys.idx" is there twice`},
+		{"PUT", "/key/a", `{"data":1,"read_caps":[{"name":"vcs","vcs":"github","vcs":"gitlab"}]}`, "INVALID_CAPABILITY", "github"},
+		{"GET", "/key/a?comitted=false", "", "UNKNOWN_PARAMETER", `did you mean committed?`},
+		{"GET", "/key/a?committed=false&committed=true", "", "INVALID_PARAMETER", `committed is given 2 times`},
+		{"DELETE", "/key/a?indx=1", "", "UNKNOWN_PARAMETER", `did you mean idx?`},
+		{"PUT", "/key/a", `{"data":` + strings.Repeat("[", 10001) + strings.Repeat("]", 10001) + `}`, "JSON_TOO_DEEP", "256 deep"},
 		{"PUT", "/key/a", `{"data":"\u0000"}`, "INVALID_JSON", "cannot be stored"},
 		{"PUT", "/key/a", `{"data":"\ud800"}`, "INVALID_JSON", "surrogate"},
 		{"PUT", "/key/a", `{"data":1e1000}`, "NUMBER_TOO_LONG", "1000 digits"},

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"unicode/utf8"
 
+	"github.com/opsplane/opsplane/shared/access"
 	"github.com/opsplane/opsplane/shared/fault"
 	"github.com/opsplane/opsplane/shared/kv"
 )
@@ -79,7 +80,7 @@ func asSent(r *http.Request) *http.Request {
 func namespace(r *http.Request) (kv.Namespace, error) {
 	ns := kv.Namespace{VCS: r.PathValue("vcs"), Installation: r.PathValue("installation_id")}
 	if strings.Trim(ns.Installation, "0123456789") != "" {
-		return kv.Namespace{}, fault.ErrForbidden
+		return kv.Namespace{}, access.Refuse(access.StepMembership, "the installation of the path is not a number")
 	}
 	return ns, nil
 }

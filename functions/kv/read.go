@@ -21,13 +21,16 @@ func decodeGet(r *http.Request) (getting, error) {
 	if err != nil {
 		return getting{}, err
 	}
-	parts, err := selection.Parse(r.URL.Query()["select"])
+	return readGetting(row, queryOf(r))
+}
+
+func readGetting(row named, p parameters) (getting, error) {
+	parts, err := selection.Parse(p.strings("select"))
 	if err != nil {
 		return getting{}, err
 	}
-	q := httpapi.NewQuery(r)
-	g := getting{named: row, idx: orZero(queryIdx(q)), drafts: !q.Bool("committed", true), parts: parts}
-	return g, q.Err()
+	g := getting{named: row, idx: orZero(readIdx(p)), drafts: readDrafts(p), parts: parts}
+	return g, p.failure()
 }
 
 func (k keys) get(ctx context.Context, call httpapi.Call, g getting) (record, error) {
@@ -56,8 +59,12 @@ func decodeCount(r *http.Request) (counting, error) {
 	if err != nil {
 		return counting{}, err
 	}
-	q := httpapi.NewQuery(r)
-	return counting{named: row, drafts: !q.Bool("committed", true)}, q.Err()
+	return readCounting(row, queryOf(r))
+}
+
+func readCounting(row named, p parameters) (counting, error) {
+	c := counting{named: row, drafts: readDrafts(p)}
+	return c, p.failure()
 }
 
 func (k keys) count(ctx context.Context, call httpapi.Call, c counting) (count, error) {
@@ -75,8 +82,12 @@ func decodeSize(r *http.Request) (counting, error) {
 	if err != nil {
 		return counting{}, err
 	}
-	q := httpapi.NewQuery(r)
-	return counting{named: row, idx: queryIdx(q), drafts: !q.Bool("committed", true)}, q.Err()
+	return readSizing(row, queryOf(r))
+}
+
+func readSizing(row named, p parameters) (counting, error) {
+	c := counting{named: row, idx: readIdx(p), drafts: readDrafts(p)}
+	return c, p.failure()
 }
 
 func (k keys) size(ctx context.Context, call httpapi.Call, c counting) (size, error) {

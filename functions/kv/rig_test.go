@@ -32,7 +32,7 @@ func newRig(t *testing.T) rig {
 	env := storagetest.New(t)
 	table, bucket := env.Table("KvTable"), env.Bucket("KvBucket")
 	s := kv.New(env.DynamoDB, env.S3, table, bucket)
-	f := artifact.NewStore(env.DynamoDB, env.S3, s, table, bucket, quota("1"))
+	f := artifact.NewStore(env.DynamoDB, env.S3, s, table, bucket, artifact.Limits{Stored: 1 << 30, Uploading: 1 << 30, Uploads: 1000})
 	return rig{httpapi.NewLambda(routes(s, f), slog.New(slog.DiscardHandler), time.Now, keyInOneSegment), member()}
 }
 

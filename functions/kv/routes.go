@@ -10,21 +10,35 @@ import (
 func routes(s store, f artifactStore) []httpapi.Route {
 	k, a := keys{s}, artifacts{f}
 	return []httpapi.Route{
-		{Pattern: "GET /api/v1/{vcs}/kv/{installation_id}/key/{key...}", Rule: reading, Endpoint: httpapi.JSON(decodeGet, k.get)},
-		{Pattern: "PUT /api/v1/{vcs}/kv/{installation_id}/key/{key...}", Rule: writing, Endpoint: httpapi.JSON(decodeSet, k.set)},
-		{Pattern: "DELETE /api/v1/{vcs}/kv/{installation_id}/key/{key...}", Rule: both, Endpoint: httpapi.JSON(decodeDelete, k.delete)},
-		{Pattern: "PUT /api/v1/{vcs}/kv/{installation_id}/cas/key/{key...}", Rule: both, Endpoint: httpapi.JSON(decodeCompareAndSet, k.compareAndSet)},
-		{Pattern: "GET /api/v1/{vcs}/kv/{installation_id}/count/key/{key...}", Rule: reading, Endpoint: httpapi.JSON(decodeCount, k.count)},
-		{Pattern: "GET /api/v1/{vcs}/kv/{installation_id}/size/key/{key...}", Rule: reading, Endpoint: httpapi.JSON(decodeSize, k.size)},
-		{Pattern: "GET /api/v1/{vcs}/kv/{installation_id}/iter/{key...}", Rule: reading, Endpoint: httpapi.JSON(decodeIterate, k.iterate)},
-		{Pattern: "POST /api/v1/{vcs}/kv/{installation_id}/commit", Rule: writing, Endpoint: httpapi.JSON(decodeCommit, k.commit)},
-		{Pattern: "POST /api/v1/{vcs}/kv/{installation_id}/artifact/key/{key...}", Rule: writing, Endpoint: httpapi.JSON(decodeCreate, a.create)},
-		{Pattern: "GET /api/v1/{vcs}/kv/{installation_id}/artifact/key/{key...}", Rule: reading, Endpoint: httpapi.JSON(decodeOpen, a.open)},
-		{Pattern: "GET /api/v1/{vcs}/kv/{installation_id}/artifact/upload/{upload_id}", Rule: writing, Endpoint: httpapi.JSON(decodeShow, a.show)},
+		{Pattern: "GET /api/v1/{vcs}/kv/{installation_id}/key/{key...}", Rule: reading, Input: httpapi.Input{Query: []string{"idx", "committed"}, Lists: []string{"select"}}, Endpoint: httpapi.JSON(decodeGet, k.get)},
+		{Pattern: "PUT /api/v1/{vcs}/kv/{installation_id}/key/{key...}", Rule: writing, Input: httpapi.Input{Members: recordMembers}, Endpoint: httpapi.JSON(decodeSet, k.set)},
+		{Pattern: "DELETE /api/v1/{vcs}/kv/{installation_id}/key/{key...}", Rule: both, Input: httpapi.Input{Query: []string{"idx", "version"}}, Endpoint: httpapi.JSON(decodeDelete, k.delete)},
+		{Pattern: "PUT /api/v1/{vcs}/kv/{installation_id}/cas/key/{key...}", Rule: both, Input: httpapi.Input{Members: append([]string{"version"}, recordMembers...)}, Endpoint: httpapi.JSON(decodeCompareAndSet, k.compareAndSet)},
+		{Pattern: "GET /api/v1/{vcs}/kv/{installation_id}/count/key/{key...}", Rule: reading, Input: httpapi.Input{Query: []string{"committed"}}, Endpoint: httpapi.JSON(decodeCount, k.count)},
+		{Pattern: "GET /api/v1/{vcs}/kv/{installation_id}/size/key/{key...}", Rule: reading, Input: httpapi.Input{Query: []string{"idx", "committed"}}, Endpoint: httpapi.JSON(decodeSize, k.size)},
+		{Pattern: "GET /api/v1/{vcs}/kv/{installation_id}/iter/{key...}", Rule: reading, Input: iteration, Endpoint: httpapi.JSON(decodeIterate, k.iterate)},
+		{Pattern: "POST /api/v1/{vcs}/kv/{installation_id}/commit", Rule: writing, Input: httpapi.Input{Members: []string{"keys", "keys.key", "keys.idx"}}, Endpoint: httpapi.JSON(decodeCommit, k.commit)},
+		{Pattern: "POST /api/v1/{vcs}/kv/{installation_id}/read", Rule: reading, Input: bodyInput(readable(k, a)), Endpoint: inBody(readable(k, a))},
+		{Pattern: "POST /api/v1/{vcs}/kv/{installation_id}/write", Rule: writing, Input: bodyInput(writable(k, a)), Endpoint: inBody(writable(k, a))},
+		{Pattern: "POST /api/v1/{vcs}/kv/{installation_id}/artifact/key/{key...}", Rule: writing, Input: announcing, Endpoint: httpapi.JSON(decodeCreate, a.create)},
+		{Pattern: "GET /api/v1/{vcs}/kv/{installation_id}/artifact/key/{key...}", Rule: reading, Input: httpapi.Input{Query: []string{"idx", "committed"}}, Endpoint: httpapi.JSON(decodeOpen, a.open)},
+		{Pattern: "GET /api/v1/{vcs}/kv/{installation_id}/artifact/upload", Rule: writing, Input: httpapi.Input{Query: []string{"cursor", "limit"}}, Endpoint: httpapi.JSON(decodeList, a.list)},
+		{Pattern: "GET /api/v1/{vcs}/kv/{installation_id}/artifact/upload/{upload_id}", Rule: writing, Input: httpapi.Input{Query: []string{"after", "limit"}}, Endpoint: httpapi.JSON(decodeShow, a.show)},
 		{Pattern: "POST /api/v1/{vcs}/kv/{installation_id}/artifact/upload/{upload_id}/complete", Rule: writing, Endpoint: httpapi.JSON(decodeUpload, a.complete)},
 		{Pattern: "DELETE /api/v1/{vcs}/kv/{installation_id}/artifact/upload/{upload_id}", Rule: writing, Endpoint: httpapi.JSON(decodeUpload, a.abort)},
 	}
 }
+
+// What several routes or a long list of names take.
+var (
+	recordMembers = []string{"data", "idx", "committed", "read_caps", "write_caps"}
+	iteration     = httpapi.Input{
+		Query: []string{"idx", "inclusive", "prefix", "committed", "include_data", "limit", "cursor"}, Lists: []string{"select"},
+	}
+	announcing = httpapi.Input{Members: []string{
+		"size", "sha256", "content_type", "file_name", "idx", "committed", "read_caps", "write_caps", "if_absent", "version",
+	}}
+)
 
 // The rules of the routes. Compare-and-set and delete tell by their answer
 // what is there, so they need the right to read too.

@@ -19,6 +19,7 @@ type store interface {
 	Delete(ctx context.Context, ns kv.Namespace, caps access.Set, author change.Author, key string, idx, version *int) (bool, error)
 	Count(ctx context.Context, ns kv.Namespace, caps access.Set, key string, drafts bool) (count, maxIdx int, err error)
 	Size(ctx context.Context, ns kv.Namespace, caps access.Set, key string, idx *int, drafts bool) (int, error)
+	NewBudget() *kv.Budget
 	Iterate(ctx context.Context, ns kv.Namespace, caps access.Set, r kv.Range) ([]kv.Record, *kv.Position, error)
 	Commit(ctx context.Context, ns kv.Namespace, caps access.Set, author change.Author, targets []kv.Target) ([]kv.Position, error)
 }

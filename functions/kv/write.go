@@ -16,12 +16,23 @@ type storing struct {
 }
 
 func decodeSet(r *http.Request) (storing, error) {
-	s, _, err := decodeWrite(r)
-	return s, err
+	row, err := decodeKey(r)
+	if err != nil {
+		return storing{}, err
+	}
+	return readSet(row, decodeBody(r))
 }
 
 func decodeCompareAndSet(r *http.Request) (storing, error) {
-	s, b, err := decodeWrite(r)
+	row, err := decodeKey(r)
+	if err != nil {
+		return storing{}, err
+	}
+	return readCompareAndSet(row, decodeBody(r))
+}
+
+func readCompareAndSet(row named, b *body) (storing, error) {
+	s, err := readSet(row, b)
 	if err != nil {
 		return storing{}, err
 	}
@@ -29,18 +40,13 @@ func decodeCompareAndSet(r *http.Request) (storing, error) {
 	return s, b.err
 }
 
-func decodeWrite(r *http.Request) (storing, *body, error) {
-	row, err := decodeKey(r)
-	if err != nil {
-		return storing{}, nil, err
-	}
-	b := decodeBody(r)
+func readSet(row named, b *body) (storing, error) {
 	w := kv.Write{
 		Key: row.key, Idx: orZero(b.int("idx", kv.MinIdx, kv.MaxIdx)), Committed: b.bool("committed", true),
 		ReadCaps: b.caps("read_caps"), WriteCaps: b.caps("write_caps"),
 	}
 	w.Value = b.value("data")
-	return storing{ns: row.ns, write: w}, b, b.err
+	return storing{ns: row.ns, write: w}, b.err
 }
 
 func (k keys) set(ctx context.Context, call httpapi.Call, s storing) (record, error) {
@@ -70,8 +76,12 @@ func decodeDelete(r *http.Request) (deleting, error) {
 	if err != nil {
 		return deleting{}, err
 	}
-	q := httpapi.NewQuery(r)
-	return deleting{row, queryIdx(q), optionalInt(q, "version", 0, kv.MaxVersion)}, q.Err()
+	return readDeleting(row, queryOf(r))
+}
+
+func readDeleting(row named, p parameters) (deleting, error) {
+	d := deleting{row, readIdx(p), p.int("version", 0, kv.MaxVersion)}
+	return d, p.failure()
 }
 
 func (k keys) delete(ctx context.Context, call httpapi.Call, d deleting) (deleted, error) {

@@ -11,11 +11,15 @@ import (
 	"github.com/opsplane/opsplane/shared/ratelimit"
 )
 
-// attempts bounds the logins of one address that fail, or are under way. Anybody
-// may begin a login, which costs nothing, and end it with a code of their own
-// making, which has the server ask the host. A login that succeeds is taken out
-// of the count: many people may sit behind one address.
-var attempts = ratelimit.Limit{Name: "LOGIN", Max: 30, Window: 10 * time.Minute}
+// attempts bounds the logins of one address whose code the host refuses, or that
+// are under way. Anybody may begin a login, which costs nothing, and end it with a
+// code of their own making, which has the server ask the host. A login that
+// succeeds, or fails for another reason, is taken out of the count: many people
+// may sit behind one address. A Max of 0 is no limit: behind a proxy all callers
+// have one address.
+func attempts(most int) ratelimit.Limit {
+	return ratelimit.Limit{Name: "LOGIN", Max: most, Window: 10 * time.Minute}
+}
 
 // site is the part of an address that is one caller's: an IPv6 address by its
 // first 64 bits, as a caller has all of the others.
@@ -34,7 +38,10 @@ func site(address string) string {
 // count counts an attempt before the host is asked; a TooMany fault if there were
 // too many.
 func (l *login) count(ctx context.Context, author change.Author) error {
-	wait, err := l.attempts.Take(ctx, "ADDRESS#"+site(author.Source), attempts, author)
+	if l.failures == 0 {
+		return nil
+	}
+	wait, err := l.attempts.Take(ctx, "ADDRESS#"+site(author.Source), attempts(l.failures), author)
 	if err != nil || wait == 0 {
 		return err
 	}
@@ -42,9 +49,12 @@ func (l *login) count(ctx context.Context, author change.Author) error {
 		int((wait+time.Second-1)/time.Second)).After(wait)
 }
 
-// uncount takes out of the count an attempt that succeeded.
+// uncount takes out of the count an attempt whose code the host did not refuse.
 func (l *login) uncount(ctx context.Context, author change.Author) {
-	if err := l.attempts.GiveBack(ctx, "ADDRESS#"+site(author.Source), attempts, author); err != nil {
+	if l.failures == 0 {
+		return
+	}
+	if err := l.attempts.GiveBack(ctx, "ADDRESS#"+site(author.Source), attempts(l.failures), author); err != nil {
 		l.log.LogAttrs(ctx, slog.LevelWarn, "login counted as failed",
 			slog.String("request_id", author.Request), slog.String("error", err.Error()))
 	}

@@ -88,19 +88,19 @@ func TestStateAsksTheHostOnce(t *testing.T) {
 func TestOneAddressAsksTheHostABoundedNumberOfTimes(t *testing.T) {
 	t.Parallel()
 	h := newHouse(t)
-	h.at = h.at.Truncate(attempts.Window)
+	h.at = h.at.Truncate(attempts(failuresInTests).Window)
 	asked := h.countHost()
-	for n := range attempts.Max + 5 {
+	for n := range failuresInTests + 5 {
 		want := http.StatusBadRequest
-		if n >= attempts.Max {
+		if n >= failuresInTests {
 			want = http.StatusTooManyRequests
 		}
 		if got := h.from(t, "2001:db8::1:"+strings.Repeat("f", 1+n%4)); got != want {
 			t.Errorf("attempt %d: got %d, want %d", n, got, want)
 		}
 	}
-	if n := asked.Load(); int(n) != attempts.Max {
-		t.Errorf("got %d requests to the host, want %d", n, attempts.Max)
+	if n := asked.Load(); int(n) != failuresInTests {
+		t.Errorf("got %d requests to the host, want %d", n, failuresInTests)
 	}
 	if got := h.from(t, "2001:db8:0:1::1"); got != http.StatusBadRequest {
 		t.Errorf("another address: got %d, want 400", got)
@@ -115,7 +115,7 @@ func TestOneAddressAsksTheHostABoundedNumberOfTimes(t *testing.T) {
 func TestLoginsThatSucceedAreNotCounted(t *testing.T) {
 	t.Parallel()
 	h := newHouse(t)
-	for range attempts.Max + 2 {
+	for range failuresInTests + 2 {
 		b := h.browser()
 		if got := b.get(t, b.start(t, "github", "")); got.StatusCode != http.StatusSeeOther {
 			t.Fatalf("got %d %s, want 303", got.StatusCode, got.Body)

@@ -44,7 +44,7 @@ func (l *login) decodeCallback(vcs string) func(*http.Request) (callbackRequest,
 			return callbackRequest{}, fault.ErrNotFound
 		}
 		query := httpapi.NewQuery(r)
-		q := callbackRequest{vcs: vcs, base: l.base(r), code: query.String("code", ""), state: query.String("state", ""), refused: refusalIn(query)}
+		q := callbackRequest{vcs: vcs, base: httpapi.Address(r), code: query.String("code", ""), state: query.String("state", ""), refused: refusalIn(query)}
 		if cookies := r.CookiesNamed(loginCookie); len(cookies) == 1 {
 			q.cookie = cookies[0].Value
 		}
@@ -118,10 +118,12 @@ func (l *login) callback(ctx context.Context, call httpapi.Call, q callbackReque
 		return redirect{}, err
 	}
 	of, text, err := l.signIn(ctx, q, begun, author)
+	if !errors.Is(err, errRefused) {
+		l.uncount(ctx, author) // of what fails otherwise, the caller is not to blame
+	}
 	if err != nil {
 		return redirect{}, err
 	}
-	l.uncount(ctx, author)
 	author.Principal = of.User
 	l.endFormer(ctx, q.former, author)
 	to := q.base + "/"

@@ -70,16 +70,19 @@ func (h *house) build(db *dynamodb.Client) {
 			"github": {OAuth: oauth.GitHub(h.vcs.URL, "Iv1.x", secret), Host: person.GitHub(h.vcs.URL)},
 			"gitlab": {OAuth: oauth.GitLab(h.vcs.URL, "abc", secret), Host: person.GitLab(h.vcs.URL + "/api")},
 		},
-		public: address, box: box, log: log,
+		box: box, log: log,
 		people: person.Memberships{
 			Users: &user.Store{DB: db, Table: operations}, Installations: installation.Store{DB: db, Table: operations},
 			Appointments: renewal.Store{DB: db, Table: operations},
 		},
 		sessions: &session.Store{DB: db, Table: sessions}, grants: &session.Grants{DB: db, Table: sessions, Box: box},
-		attempts: &ratelimit.Store{DB: db, Table: sessions},
+		attempts: &ratelimit.Store{DB: db, Table: sessions}, failures: failuresInTests,
 	}
-	h.lambda = httpapi.NewLambda(routes(h.login), log, func() time.Time { return h.at }, h.login.pages)
+	h.lambda = httpapi.NewLambda(routes(h.login), log, func() time.Time { return h.at }, h.login.pages).At(address)
 }
+
+// failuresInTests is how many logins of an address may fail in ten minutes.
+const failuresInTests = 30
 
 func TestRoutesAgreeWithTemplateAndDocument(t *testing.T) {
 	t.Parallel()

@@ -5,7 +5,7 @@ package main
 
 import (
 	"os"
-	"strings"
+	"strconv"
 	"time"
 
 	"github.com/opsplane/opsplane/shared/awsclient"
@@ -27,15 +27,25 @@ func main() {
 	box := sealed.NewBox(secret.New(config, os.Getenv("SERVER_SECRET")).Keys)
 	operations, sessions := os.Getenv("OPERATIONS_TABLE"), os.Getenv("SESSIONS_TABLE")
 	l := &login{
-		providers: person.Providers(config, os.Getenv), public: strings.TrimRight(os.Getenv("PUBLIC_BASE_URL"), "/"),
-		log: telemetry.Logger(), box: box,
+		providers: person.Providers(config, os.Getenv),
+		log:       telemetry.Logger(), box: box,
 		people: person.Memberships{
 			Users: &user.Store{DB: db, Table: operations}, Installations: installation.Store{DB: db, Table: operations},
 			Appointments: renewal.Store{DB: db, Table: operations},
 		},
 		sessions: &session.Store{DB: db, Table: sessions},
 		grants:   &session.Grants{DB: db, Table: sessions, Box: box},
-		attempts: &ratelimit.Store{DB: db, Table: sessions},
+		attempts: &ratelimit.Store{DB: db, Table: sessions}, failures: failures(os.Getenv("LOGIN_FAILURE_LIMIT")),
 	}
 	httpapi.NewLambda(routes(l), telemetry.Logger(), time.Now, l.pages).Serve()
+}
+
+// failures reads how many logins of an address may fail. The template lets nothing
+// else through than a number from 0 on.
+func failures(text string) int {
+	n, err := strconv.Atoi(text)
+	if err != nil || n < 0 {
+		panic("LOGIN_FAILURE_LIMIT=" + strconv.Quote(text) + " is not a number from 0 on")
+	}
+	return n
 }

@@ -9,6 +9,8 @@ import (
 	"io"
 	"net/http"
 	"strings"
+
+	"github.com/opsplane/opsplane/shared/httpapi"
 )
 
 // pages answers a browser that comes to a failure of the function with a page: a
@@ -76,7 +78,7 @@ type explanation struct {
 
 func (l *login) explanation(r *http.Request, status int, body []byte) explanation {
 	vcs := cmp.Or(r.PathValue("vcs"), "github") // GitHub's callback has it not
-	again := l.base(r) + "/api/v1/" + vcs + "/login"
+	again := httpapi.Address(r) + "/api/v1/" + vcs + "/login"
 	var told struct{ ID, Data string }
 	_ = json.Unmarshal(body, &told) // empty where it is no JSON
 	switch {

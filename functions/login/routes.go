@@ -1,7 +1,6 @@
 package main
 
 import (
-	"cmp"
 	"log/slog"
 	"net/http"
 
@@ -21,31 +20,35 @@ var callbacks = map[string]string{"github": "/api/github/v1/callback", "gitlab":
 // login is what the routes work with.
 type login struct {
 	providers map[string]person.Provider // by VCS: those that are configured
-	public    string                     // the API's address; empty: the one that a request came to
 	box       *sealed.Box
 	people    person.Memberships
 	sessions  *session.Store
 	grants    *session.Grants
 	attempts  *ratelimit.Store
+	failures  int // logins of an address that may fail in ten minutes; 0 is no limit
 	log       *slog.Logger
 }
 
 // public needs no credential: a login is how one gets it.
 var public = access.Rule{Public: true}
 
+// callback is what a VCS sends back through the browser. It adds parameters of its
+// own making, such as iss, scope, setup_action, error_description and error_uri, and
+// a client must pass over those that it does not know (RFC 6749, section 4.1.2).
+var callback = httpapi.Input{
+	Query:      []string{"code", "state", "error", "installation_id"},
+	OtherQuery: "RFC 6749, section 4.1.2: the client must ignore unrecognized response parameters",
+}
+
 // routes lists the function's routes. GitHub's callback is where Apps of this
 // kind have always had it, outside of /api/v1.
 func routes(l *login) []httpapi.Route {
 	return []httpapi.Route{
-		{Pattern: "GET /api/v1/{vcs}/login", Rule: public, Endpoint: httpapi.JSON(l.decodeStart, l.start)},
-		{Pattern: "GET /api/v1/{vcs}/callback", Rule: public, Endpoint: httpapi.JSON(l.decodeCallback("gitlab"), l.callback)},
-		{Pattern: "GET /api/github/v1/callback", Rule: public, Endpoint: httpapi.JSON(l.decodeCallback("github"), l.callback)},
+		{Pattern: "GET /api/v1/{vcs}/login", Rule: public, Input: httpapi.Input{Query: []string{"installation_id"}}, Endpoint: httpapi.JSON(l.decodeStart, l.start)},
+		{Pattern: "GET /api/v1/{vcs}/callback", Rule: public, Input: callback, Endpoint: httpapi.JSON(l.decodeCallback("gitlab"), l.callback)},
+		{Pattern: "GET /api/github/v1/callback", Rule: public, Input: callback, Endpoint: httpapi.JSON(l.decodeCallback("github"), l.callback)},
 	}
 }
-
-// base is where the API's paths begin for this caller. It stands in redirects of
-// its own browser alone.
-func (l *login) base(r *http.Request) string { return cmp.Or(l.public, httpapi.Address(r)) }
 
 // redirect sends a browser on.
 type redirect struct {

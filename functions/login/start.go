@@ -48,7 +48,7 @@ func (l *login) decodeStart(r *http.Request) (startRequest, error) {
 		return startRequest{}, fault.ErrNotFound
 	}
 	id, err := installationOf(r, vcs)
-	return startRequest{vcs: vcs, base: l.base(r), installation: id}, err
+	return startRequest{vcs: vcs, base: httpapi.Address(r), installation: id}, err
 }
 
 // start sends the browser to the VCS.

@@ -68,14 +68,14 @@ func unknown(in access.Target, id string) error {
 func (r *repositories) account(ctx context.Context, call httpapi.Call, vcs string) (user.Identity, error) {
 	u, err := r.users.Get(ctx, call.Caller.User)
 	if errors.Is(err, user.ErrNotFound) {
-		return user.Identity{}, fault.ErrForbidden
+		return user.Identity{}, access.Refuse(access.StepAccount, "the user is gone")
 	}
 	if err != nil {
 		return user.Identity{}, err
 	}
 	account, ok := u.Identities[vcs]
 	if !ok {
-		return user.Identity{}, fault.ErrForbidden
+		return user.Identity{}, access.Refuse(access.StepAccount, "the user has no account at %s", vcs)
 	}
 	return account, nil
 }
@@ -100,7 +100,7 @@ func (r *repositories) allowed(ctx context.Context, d deletion, account user.Ide
 		return vcshost.Fault(in.VCS, err)
 	}
 	if !rules {
-		return fault.ErrForbidden
+		return access.Refuse(access.StepHost, "the user's account may not decide over the owner's repositories at %s", in.VCS)
 	}
 	if !archived {
 		return fault.Invalidf("REPO_NOT_ARCHIVED", "%s has repository %s not archived: archive it there first", vcshost.Names[in.VCS], d.id)

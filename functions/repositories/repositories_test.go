@@ -103,6 +103,7 @@ func TestDeletionIsRefused(t *testing.T) {
 		"no App": {githubRepos + "7", func(r *rig) {
 			r.hosts["github"] = github{githubhost.New("", nil, "")}
 		}, 400, "VCS_NOT_CONFIGURED"},
+		"a key of the App that cannot be read": {githubRepos + "7", func(r *rig) { r.github.Key = "-----BEGIN" }, 400, "VCS_NOT_CONFIGURED"},
 		"host that is down": {githubRepos + "7", func(r *rig) {
 			r.github.Fail(vcstest.Failure{Match: "GET ", Status: http.StatusBadGateway})
 		}, 503, "HOST_UNAVAILABLE"},

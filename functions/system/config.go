@@ -1,7 +1,6 @@
 package main
 
 import (
-	"cmp"
 	"context"
 	"net/http"
 	"strings"
@@ -15,9 +14,6 @@ import (
 type config struct {
 	GitHub *github `json:"github,omitempty"`
 	GitLab *gitlab `json:"gitlab,omitempty"`
-	// publicBase is where users reach the API; empty when it is the address
-	// that a request came to.
-	publicBase string
 }
 
 type github struct {
@@ -38,7 +34,7 @@ type gitlab struct {
 // lose a trailing slash, since clients append paths to them.
 func configFrom(env func(string) string) config {
 	url := func(name string) string { return strings.TrimRight(env(name), "/") }
-	c := config{publicBase: url("PUBLIC_BASE_URL")}
+	c := config{}
 	if id := env("GITHUB_APP_CLIENT_ID"); id != "" {
 		c.GitHub = &github{
 			APIBaseURL: url("GITHUB_API_BASE_URL"), AppClientID: id,
@@ -60,7 +56,7 @@ func (s system) serverConfig(_ context.Context, _ httpapi.Call, base string) (co
 	c := s.config
 	if c.GitLab != nil {
 		gitlab := *c.GitLab
-		gitlab.RedirectURL = cmp.Or(c.publicBase, base) + "/api/v1/gitlab/callback"
+		gitlab.RedirectURL = base + "/api/v1/gitlab/callback"
 		c.GitLab = &gitlab
 	}
 	return c, nil

@@ -14,6 +14,7 @@ func TestOperationsUseWhatTheDocumentSays(t *testing.T) {
 	costs.Check(t, "SystemFunction", map[string]costs.Scenario{
 		"root":                 asking("/"),
 		"health":               asking("/health"),
+		"health, by HEAD":      askingBy("HEAD", "/health"),
 		"server configuration": asking("/api/v1/server/config"),
 		"client id":            asking("/api/v1/github/client_id"),
 		"API document":         asking("/api/v1/openapi.json"),
@@ -21,7 +22,9 @@ func TestOperationsUseWhatTheDocumentSays(t *testing.T) {
 	}, "Server and tasks")
 }
 
-func asking(path string) costs.Scenario {
+func asking(path string) costs.Scenario { return askingBy("GET", path) }
+
+func askingBy(method, path string) costs.Scenario {
 	return func(t *testing.T) *costs.Meter {
 		env, m := costs.New(t)
 		table := env.Table("OperationsTable")
@@ -40,8 +43,8 @@ func asking(path string) costs.Scenario {
 			path += id
 		}
 		m.Start()
-		m.Request("GET", path)
-		if got := ask(t, s, path, token("ann")); got.StatusCode != 200 {
+		m.Request(method, path)
+		if got := askBy(t, method, s, path, token("ann")); got.StatusCode != 200 {
 			t.Errorf("got %d %s, want 200", got.StatusCode, got.Body)
 		}
 		return m

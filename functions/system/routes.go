@@ -20,17 +20,22 @@ type system struct {
 // public needs no credential: a client asks before it has one.
 var public = access.Rule{Public: true}
 
+// visited is what people come to the root with: logins return here with an
+// installation, and links have whatever their makers add.
+var visited = httpapi.Input{OtherQuery: "a person opens this address, whatever stands behind it"}
+
 // routes lists the function's routes. The client id is asked for by the name
 // of its VCS and not by {vcs}: http.ServeMux refuses {vcs}/client_id beside
 // tasks/{id}, since tasks/client_id would match both. GitLab has no client id,
 // so that its path answers 404 like any unknown one.
 func routes(s system) []httpapi.Route {
 	return []httpapi.Route{
-		{Pattern: "GET /{$}", Rule: public, Endpoint: httpapi.JSON(addressed, s.index)},
+		{Pattern: "GET /{$}", Rule: public, Input: visited, Endpoint: httpapi.JSON(addressed, s.index)},
 		{Pattern: "GET /api/v1/server/config", Rule: public, Endpoint: httpapi.JSON(addressed, s.serverConfig)},
 		{Pattern: "GET /api/v1/github/client_id", Rule: public, Endpoint: httpapi.JSON(httpapi.NoInput, s.clientID)},
 		{Pattern: "GET /api/v1/tasks/{id}", Rule: access.Rule{}, Endpoint: httpapi.JSON(taskID, s.task)},
 		{Pattern: "GET /health", Rule: public, Endpoint: httpapi.JSON(httpapi.NoInput, s.health)},
+		{Pattern: "HEAD /health", Rule: public, Endpoint: httpapi.JSON(httpapi.NoInput, s.health)},
 		{Pattern: "GET /api/v1/openapi.json", Rule: public, Endpoint: httpapi.JSON(httpapi.NoInput, apiDocument)},
 	}
 }

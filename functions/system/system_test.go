@@ -27,8 +27,19 @@ var now = time.Unix(4_000_000_000, 0).UTC()
 // ask sends one request to the function and answers the response.
 func ask(t *testing.T, s system, target string, caller *access.Caller) events.APIGatewayProxyResponse {
 	t.Helper()
-	l := httpapi.NewLambda(routes(s), slog.New(slog.NewTextHandler(io.Discard, nil)), func() time.Time { return now })
-	resp, err := l.Handle(context.Background(), httpapitest.Event(t, "GET", target, caller, ""))
+	return askBy(t, "GET", s, target, caller)
+}
+
+func askBy(t *testing.T, method string, s system, target string, caller *access.Caller) events.APIGatewayProxyResponse {
+	t.Helper()
+	return askAt(t, s, "", target, caller)
+}
+
+// askAt is ask of a function with a configured address.
+func askAt(t *testing.T, s system, public, target string, caller *access.Caller) events.APIGatewayProxyResponse {
+	t.Helper()
+	l := httpapi.NewLambda(routes(s), slog.New(slog.NewTextHandler(io.Discard, nil)), func() time.Time { return now }).At(public)
+	resp, err := l.Handle(context.Background(), httpapitest.Event(t, method, target, caller, ""))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -71,13 +82,8 @@ func TestServerConfig(t *testing.T) {
 		{"gitlab, where the request came", gitlab, "", redirect + `http://api.example.com/live/api/v1/gitlab/callback","web_base_url":"https://gitlab.com"}}`},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			s := system{config: configFrom(func(name string) string {
-				if name == "PUBLIC_BASE_URL" {
-					return c.base
-				}
-				return c.env[name]
-			})}
-			expect(t, ask(t, s, "/api/v1/server/config", nil), 200, c.want)
+			s := system{config: configFrom(func(name string) string { return c.env[name] })}
+			expect(t, askAt(t, s, c.base, "/api/v1/server/config", nil), 200, c.want)
 		})
 	}
 }

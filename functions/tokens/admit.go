@@ -5,7 +5,6 @@ import (
 	"errors"
 
 	"github.com/opsplane/opsplane/shared/access"
-	"github.com/opsplane/opsplane/shared/fault"
 	"github.com/opsplane/opsplane/shared/user"
 )
 
@@ -18,7 +17,7 @@ func (t *tokens) admit(ctx context.Context, caller access.Caller) error {
 	}
 	u, err := t.users.Get(ctx, caller.User)
 	if errors.Is(err, user.ErrNotFound) || err == nil && !u.Admits(caller) {
-		return fault.ErrForbidden
+		return access.Refuse(access.StepAccount, "the user is gone, or has no longer the account of the session")
 	}
 	return err
 }

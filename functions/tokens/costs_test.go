@@ -31,7 +31,7 @@ func TestOperationsUseWhatTheDocumentSays(t *testing.T) {
 		"create a key, of a user with 10": counted(hasKeys(9), "POST", keysPath, `{"name":"nightly build","capabilities":["kv_store_read"]}`),
 		"create a key for an installation": counted(none, "POST", keysPath,
 			`{"name":"nightly build","capabilities":["kv_store_read",{"name":"installation_id","id":"1"}]}`),
-		"list keys, page of 20": counted(hasKeys(30), "GET", keysPath, ""),
+		"list keys, of a user with 30": counted(hasKeys(30), "GET", keysPath, ""),
 		"revoke a key": revoking(func(t *testing.T, h *house) string {
 			k := h.newKey(t, apikey.New{Name: "nightly build"})
 			if err := h.keys.MarkUsed(ctx, h.owner.ID, k.ID, h.author()); err != nil {

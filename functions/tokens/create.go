@@ -46,6 +46,9 @@ func (t *tokens) create(ctx context.Context, call httpapi.Call, q createRequest)
 		return created{}, err
 	}
 	n := apikey.New{User: call.Caller.User, Name: q.name, Description: q.description}
+	if call.Caller.Kind != access.KindSession {
+		n.Parent = call.Caller.Key
+	}
 	if n.ExpiresAt, err = expiry(q.expires, end); err != nil {
 		return created{}, err
 	}
@@ -53,8 +56,15 @@ func (t *tokens) create(ctx context.Context, call httpapi.Call, q createRequest)
 		return created{}, err
 	}
 	text, _, err := t.keys.Create(ctx, n, call.Author())
+	if errors.Is(err, apikey.ErrRevoked) {
+		err = errParentOver
+	}
 	return created{RefreshToken: text}, err
 }
+
+// errParentOver refuses a token whose key is revoked or over. A token may be used
+// for some seconds after that, which must not be enough to make another key.
+var errParentOver = access.Refuse(access.StepCredential, "the API key behind the access token is revoked or over")
 
 // parentEnd answers when the key ends that the caller's token was made with;
 // zero if never, and for a person with a session, who hands on rights of its own
@@ -63,11 +73,9 @@ func (t *tokens) parentEnd(ctx context.Context, call httpapi.Call) (time.Time, e
 	if call.Caller.Kind == access.KindSession {
 		return time.Time{}, t.admit(ctx, call.Caller)
 	}
-	// A token may be used for some seconds after its key was revoked; that
-	// must not be enough to make another key.
 	own, err := t.keys.Get(ctx, call.Caller.User, call.Caller.Key)
 	if errors.Is(err, apikey.ErrNotFound) || err == nil && !own.LiveAt(call.Now) {
-		return time.Time{}, fault.ErrForbidden
+		return time.Time{}, errParentOver
 	}
 	return own.ExpiresAt, err
 }
@@ -119,7 +127,7 @@ func (t *tokens) grant(ctx context.Context, caller access.Caller, now time.Time,
 func (t *tokens) reachable(ctx context.Context, caller access.Caller, now time.Time, vcs string, installations []string) error {
 	u, err := t.users.Get(ctx, caller.User)
 	if errors.Is(err, user.ErrNotFound) {
-		return fault.ErrForbidden
+		return access.Refuse(access.StepAccount, "the user is gone")
 	}
 	if err != nil {
 		return err

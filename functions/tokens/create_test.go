@@ -133,9 +133,12 @@ func TestWhatIsNotAKeyIsRefusedByName(t *testing.T) {
 		`{"name":"n","capabilities":null}`:  "INVALID_BODY",
 		`{"name":"n","capabilities":"all"}`: "INVALID_BODY",
 		`{"name":7,"capabilities":[]}`:      "INVALID_BODY",
-		`{"NAME":"n","capabilities":[]}`:    "INVALID_BODY",
-		`{"name":"n","Capabilities":[]}`:    "INVALID_BODY",
-		`{"name":"n","capabilities":[7]}`:   "INVALID_CAPABILITY",
+		`{"NAME":"n","capabilities":[]}`:    "UNKNOWN_MEMBER",
+		`{"name":"n","Capabilities":[]}`:    "UNKNOWN_MEMBER",
+		`{"name":"n","capabilities":[],"expires":"2100-01-01T00:00:00Z"}`:                  "UNKNOWN_MEMBER",
+		`{"name":"n","name":"m","capabilities":[]}`:                                        "INVALID_BODY",
+		`{"name":"n","capabilities":[{"name":"installation_id","id":"1","id":"2"}]}`:       "INVALID_CAPABILITY",
+		`{"name":"n","capabilities":[7]}`:                                                  "INVALID_CAPABILITY",
 		`{"name":"` + strings.Repeat("n", 201) + `","capabilities":[]}`:                    "NAME_TOO_LONG",
 		`{"name":"a\ud800","capabilities":[]}`:                                             "INVALID_BODY",
 		`{"name":"a\u0000","capabilities":[]}`:                                             "INVALID_NAME",
@@ -157,7 +160,7 @@ func TestOptionalMembers(t *testing.T) {
 	t.Parallel()
 	h := newHouse(t)
 	caller := h.bearer(t, h.key)
-	k := h.made(t, h.post(t, "github", caller, `{"name":"","capabilities":[],"description":"d","expires_at":"2100-06-01T12:00:00.9+02:00","unknown":1}`))
+	k := h.made(t, h.post(t, "github", caller, `{"name":"","capabilities":[],"description":"d","expires_at":"2100-06-01T12:00:00.9+02:00"}`))
 	if k.Name != "" || k.Description != "d" || !k.ExpiresAt.Equal(time.Date(2100, 6, 1, 10, 0, 0, 0, time.UTC)) {
 		t.Errorf("got %+v", k)
 	}
@@ -196,11 +199,26 @@ func TestTokenOfARevokedKeyMakesNoKey(t *testing.T) {
 	want(t, h.post(t, "github", caller, `{"name":"n","capabilities":[]}`), 403, "")
 }
 
+func TestKeyThatIsRevokedMeanwhileMakesNoKey(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t)
+	caller := h.bearer(t, h.key)
+	h.faults.Add(storagetest.Fault{Operation: "TransactWriteItems", Nth: 1, Kind: storagetest.Pass, Before: func() {
+		if err := h.keys.Revoke(ctx, h.owner.ID, h.key.ID, h.author()); err != nil {
+			t.Error(err)
+		}
+	}})
+	want(t, h.post(t, "github", caller, `{"name":"n","capabilities":[]}`), 403, "")
+	if keys, err := h.keys.List(ctx, h.owner.ID, apikey.Query{}); err != nil || len(keys) != 0 {
+		t.Errorf("got keys %v, %v; want none", keys, err)
+	}
+}
+
 func TestStorageFailureMakesNoKeyByHalves(t *testing.T) {
 	t.Parallel()
 	h := newHouse(t)
 	asked := `{"name":"n","capabilities":[{"name":"installation_id","id":"1"}]}`
-	for _, operation := range []string{"GetItem", "Query", "PutItem"} {
+	for _, operation := range []string{"GetItem", "Query", "TransactWriteItems"} {
 		h.faults.Clear()
 		h.faults.Add(storagetest.Fault{Operation: operation, Kind: storagetest.ServerError})
 		want(t, h.post(t, "github", h.bearer(t, h.key), asked), 500, "")
@@ -210,6 +228,6 @@ func TestStorageFailureMakesNoKeyByHalves(t *testing.T) {
 		t.Errorf("got %d keys, %v; want the first alone", len(keys), err)
 	}
 	h.faults.Clear()
-	h.faults.Add(storagetest.Fault{Operation: "PutItem", Nth: 1, Kind: storagetest.LoseAnswer})
+	h.faults.Add(storagetest.Fault{Operation: "TransactWriteItems", Nth: 1, Kind: storagetest.LoseAnswer})
 	h.made(t, h.post(t, "github", h.bearer(t, h.key), asked))
 }

@@ -23,8 +23,10 @@ type item struct {
 	Name         string     `json:"name"`
 }
 
-// shape of the list: a key is placed by its cursor.
-var shape = paging.Shape{Elements: 1, Default: 20, Max: 100}
+// shape of the list: a key is placed by its cursor. A page has all keys of a user,
+// unless fewer are asked for: clients written for servers without pages follow no
+// link.
+var shape = paging.Shape{Elements: 1, Default: apikey.MaxPerUser, Max: apikey.MaxPerUser}
 
 // maxCursor is the length of the longest cursor, in bytes.
 const maxCursor = apikey.MaxName + 1 + 36

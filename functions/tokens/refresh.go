@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"time"
 
+	"github.com/opsplane/opsplane/shared/access"
 	"github.com/opsplane/opsplane/shared/apikey"
 	"github.com/opsplane/opsplane/shared/fault"
 	"github.com/opsplane/opsplane/shared/httpapi"
@@ -61,7 +62,7 @@ func (t *tokens) markUsed(ctx context.Context, call httpapi.Call) error {
 	defer cancel()
 	err := t.keys.MarkUsed(ctx, call.Caller.User, call.Caller.Key, call.Author())
 	if errors.Is(err, apikey.ErrRevoked) {
-		return fault.ErrForbidden
+		return access.Refuse(access.StepCredential, "the API key was revoked meanwhile")
 	}
 	if err != nil && first {
 		return fmt.Errorf("%w: %w", errNotRecorded, err)

@@ -7,6 +7,7 @@ import (
 	"github.com/opsplane/opsplane/shared/accesstoken"
 	"github.com/opsplane/opsplane/shared/apikey"
 	"github.com/opsplane/opsplane/shared/httpapi"
+	"github.com/opsplane/opsplane/shared/paging"
 	"github.com/opsplane/opsplane/shared/user"
 )
 
@@ -25,12 +26,15 @@ var (
 	owner  = access.Rule{Needs: []access.Capability{access.AccessTokenCreate}, Scope: access.ScopeVCS}
 )
 
+// creation is what the creation of a key takes.
+var creation = httpapi.Input{Members: []string{"name", "capabilities", "description", "expires_at"}}
+
 // routes lists the function's routes.
 func routes(t *tokens) []httpapi.Route {
 	return []httpapi.Route{
 		{Pattern: "POST /api/v1/access-token/refresh", Rule: holder, Endpoint: httpapi.JSON(httpapi.NoInput, t.refresh)},
-		{Pattern: "GET /api/v1/{vcs}/access-token", Rule: owner, Endpoint: httpapi.JSON(decodeList, t.list)},
-		{Pattern: "POST /api/v1/{vcs}/access-token", Rule: owner, Endpoint: httpapi.JSON(decodeCreate, t.create)},
-		{Pattern: "DELETE /api/v1/{vcs}/access-token", Rule: owner, Endpoint: httpapi.JSON(decodeRevoke, t.revoke)},
+		{Pattern: "GET /api/v1/{vcs}/access-token", Rule: owner, Input: paging.Input(), Endpoint: httpapi.JSON(decodeList, t.list)},
+		{Pattern: "POST /api/v1/{vcs}/access-token", Rule: owner, Input: creation, Endpoint: httpapi.JSON(decodeCreate, t.create)},
+		{Pattern: "DELETE /api/v1/{vcs}/access-token", Rule: owner, Input: httpapi.Input{Query: []string{"id"}}, Endpoint: httpapi.JSON(decodeRevoke, t.revoke)},
 	}
 }

@@ -11,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/opsplane/opsplane/shared/access"
 	"github.com/opsplane/opsplane/shared/delivery"
 	"github.com/opsplane/opsplane/shared/fault"
 	"github.com/opsplane/opsplane/shared/httpapi"
@@ -96,13 +97,13 @@ func (w *webhooks) signed(ctx context.Context, now time.Time, p post) error {
 			}
 		}
 	}
-	return fault.ErrForbidden
+	return access.Refuse(access.StepSignature, "the delivery is not signed with the webhook secret of the GitHub App")
 }
 
 // acceptGitLab stores a delivery that comes with an installation's token.
 func (w *webhooks) acceptGitLab(ctx context.Context, call httpapi.Call, p post) (httpapi.Empty, error) {
 	if p.proof == "" {
-		return httpapi.Empty{}, fault.ErrForbidden
+		return httpapi.Empty{}, access.Refuse(access.StepSignature, "the delivery has no header X-Gitlab-Token")
 	}
 	installation, err := w.installation(ctx, call.Now, p.proof)
 	if err == nil {
@@ -143,7 +144,7 @@ func (w *webhooks) installation(ctx context.Context, now time.Time, token string
 			return installation, err
 		}
 	}
-	return "", fault.ErrForbidden
+	return "", access.Refuse(access.StepSignature, "the delivery's token is no group's")
 }
 
 // explain answers whose token it is by the words; empty if by none. A token of

@@ -25,6 +25,11 @@ func (o *Operator) auditList(ctx context.Context, args []string) error {
 	if *limit < 1 || *limit > 1000 {
 		return usagef("--limit must be from 1 to 1000")
 	}
+	if *action != "" {
+		if err := audit.CheckAction(*action); err != nil {
+			return usagef("--action: %v", err)
+		}
+	}
 	if *name != "" && *actor != "" {
 		return usagef("--user and --actor both say who did it: give one")
 	}

@@ -45,6 +45,7 @@ func commands() []command {
 		{"erase installation", "--vcs V --id N [--webhook-removed] [--confirm NAME]", "remove all data of an installation, which cannot be undone; without --confirm, say what would go; --webhook-removed says that the GitLab group's webhook is gone", (*Operator).eraseInstallation},
 		{"erase user", "NAME|ID [--confirm NAME]", "remove all data of a person, which cannot be undone; without --confirm, say what would go", (*Operator).eraseUser},
 		{"task show", "ID", "show how far a task is, such as an erasure", (*Operator).taskShow},
+		{"why", "[--since 24h] REQUEST-ID", "say why a request was refused: at which question, what was missing, and for which installation; the id stands in the header x-amzn-requestid of its answer", (*Operator).why},
 		{"seed", "", "make what a new stack in test containers begins with, and write its API key to standard output; \"make run\" does this by itself", (*Operator).seedCommand},
 	}
 }
@@ -72,7 +73,16 @@ func find(args []string) (command, []string, error) {
 		}
 	}
 	if len(args) == 0 {
-		return command{}, nil, usagef("no command is given; \"help\" lists them")
+		return command{}, nil, usagef("no command is given: write it as make admin ARGS=\"user list\"; \"help\" lists them")
+	}
+	var related []string
+	for _, c := range commands() {
+		if word, _, _ := strings.Cut(c.name, " "); word == args[0] {
+			related = append(related, c.name)
+		}
+	}
+	if len(related) > 0 {
+		return command{}, nil, usagef("%q is not a command; there are: %s", strings.Join(args, " "), strings.Join(related, ", "))
 	}
 	return command{}, nil, usagef("%q is not a command; \"help\" lists them", strings.Join(args, " "))
 }
@@ -91,6 +101,9 @@ func (o *Operator) Run(ctx context.Context, args []string) error {
 	c, rest, err := find(args)
 	if err != nil {
 		return err
+	}
+	if slices.Contains(rest, "--help") || slices.Contains(rest, "-h") {
+		return o.say("usage: %s\n       %s", strings.TrimSpace(c.name+" "+c.usage), c.about)
 	}
 	err = c.run(o, ctx, rest)
 	if usage := (*UsageError)(nil); errors.As(err, &usage) {

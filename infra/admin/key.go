@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -13,6 +14,7 @@ import (
 	"github.com/opsplane/opsplane/shared/access"
 	"github.com/opsplane/opsplane/shared/apikey"
 	"github.com/opsplane/opsplane/shared/fault"
+	"github.com/opsplane/opsplane/shared/user"
 )
 
 // firstUser is the user whose keys are meant when none is named.
@@ -130,8 +132,9 @@ func (o *Operator) keyRevoke(ctx context.Context, args []string) error {
 	return o.say("API key %s is revoked; its access tokens are refused within 5 seconds", id)
 }
 
-// keyRevokeAll ends every key of a user, as after the theft of a laptop. It can
-// be repeated: what is revoked is not listed any more.
+// keyRevokeAll ends every live key of a user, as after the theft of a laptop. It
+// looks again until there is none: whoever has a key may make another one
+// meanwhile. It can be repeated.
 func (o *Operator) keyRevokeAll(ctx context.Context, args []string) error {
 	fs := flags("key revoke-all")
 	name := fs.String("user", "", "")
@@ -145,17 +148,28 @@ func (o *Operator) keyRevokeAll(ctx context.Context, args []string) error {
 	if err != nil {
 		return err
 	}
-	keys, err := o.keys().List(ctx, u.ID, apikey.Query{})
-	if err != nil {
-		return err
-	}
-	for _, k := range keys {
-		if err := o.keys().Revoke(ctx, u.ID, k.ID, o.author()); err != nil {
-			return fmt.Errorf("revoke API key %s (repeat the command for those that are left): %w", k.ID, err)
+	revoked := 0
+	for {
+		live, err := o.liveKeys(ctx, u)
+		if err != nil {
+			return err
 		}
-		o.note("API key %s (%s) is revoked.", k.ID, printable(k.Name))
+		if len(live) == 0 {
+			return o.say("%d API keys of user %s are revoked, and no live one is left; their access tokens are refused within 5 seconds", revoked, u.Name)
+		}
+		for _, k := range live {
+			if err := o.keys().Revoke(ctx, u.ID, k.ID, o.author()); err != nil {
+				return fmt.Errorf("revoke API key %s (%d are revoked; repeat the command for those that are left): %w", k.ID, revoked, err)
+			}
+			revoked++
+			o.note("API key %s (%s) is revoked.", k.ID, printable(k.Name))
+		}
 	}
-	return o.say("%d API keys of user %s are revoked; their access tokens are refused within 5 seconds", len(keys), u.Name)
+}
+
+func (o *Operator) liveKeys(ctx context.Context, u user.User) ([]apikey.Key, error) {
+	keys, err := o.keys().List(ctx, u.ID, apikey.Query{})
+	return slices.DeleteFunc(keys, func(k apikey.Key) bool { return !k.LiveAt(o.Now()) }), err
 }
 
 // keyOf answers whose key is meant and its id, by the key's text or by its id

@@ -60,6 +60,8 @@ type Operator struct {
 	DB *dynamodb.Client
 	// Tables are the stack's.
 	Tables Tables
+	// Logs are those of the stack's functions; nil where they are not known.
+	Logs Logs
 	// Now is the clock.
 	Now func() time.Time
 	// Name is recorded with every change, as "operator:" and the name.

@@ -123,7 +123,7 @@ func (o *Operator) user(ctx context.Context, name string) (user.User, error) {
 	}
 	u, err := o.users().ByName(ctx, name)
 	if errors.Is(err, user.ErrNotFound) {
-		return user.User{}, fault.Invalidf("NO_SUCH_USER", "there is no user %q; \"user list\" shows all; make it first: user create %s", name, name)
+		return user.User{}, fault.Invalidf("NO_SUCH_USER", "there is no user %q; \"user list\" shows all. If it is to be a new one, make it first: user create %s", name, name)
 	}
 	if err != nil {
 		return user.User{}, fmt.Errorf("user %s: %w", name, err)

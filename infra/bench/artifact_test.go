@@ -39,7 +39,7 @@ func newCarrier(b *testing.B) *carrier {
 	b.Helper()
 	s := newStorage(b)
 	c := &carrier{
-		storage: s, artifacts: artifact.NewStore(s.db, s.objects, s.store(), s.table, s.bucket, 0),
+		storage: s, artifacts: artifact.NewStore(s.db, s.objects, s.store(), s.table, s.bucket, artifact.Limits{}),
 		presign: s3.NewPresignClient(s.objects), path: filepath.Join(b.TempDir(), "file"),
 	}
 	file, err := os.Create(c.path)

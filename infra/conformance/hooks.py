@@ -15,6 +15,7 @@ from schemathesis.generation.meta import CoverageScenario, coverage_scenario
 sys.path.insert(0, str(Path(__file__).parent))
 
 import exceptions  # noqa: E402
+from aims import Aims  # noqa: E402
 from memory import Memory  # noqa: E402
 from steering import Steering  # noqa: E402
 from tally import Tally  # noqa: E402
@@ -27,8 +28,19 @@ REFRESH = "/api/v1/access-token/refresh"
 lock = threading.Lock()
 issued = {"Bearer " + KEY}
 memory = Memory(tasks=os.environ["CONFORMANCE_TASKS"].split(), own_key=os.environ["CONFORMANCE_API_KEY_ID"])
-steering = Steering(memory, seed=int(os.environ["CONFORMANCE_SEED"]))
+aims = Aims(BASE, memory)
 tally = Tally(Path(os.environ["CONFORMANCE_TALLY"]))
+steering = Steering(memory, aims, tally, seed=int(os.environ["CONFORMANCE_SEED"]))
+
+
+def exchange():
+    """An access token for the key of this run."""
+    answer = requests.post(BASE + REFRESH, headers={"Authorization": "Bearer " + KEY}, timeout=30)
+    answer.raise_for_status()
+    return "Bearer " + answer.json()["token"]
+
+
+aims.make(exchange())
 
 
 # A token lives 60 seconds, and the request that it is for may wait a little.
@@ -37,9 +49,7 @@ class Credential:
     """The API key where only that is good, an access token in exchange for it where only that is, else either."""
 
     def get(self, case, context):
-        answer = requests.post(BASE + REFRESH, headers={"Authorization": "Bearer " + KEY}, timeout=30)
-        answer.raise_for_status()
-        token = "Bearer " + answer.json()["token"]
+        token = exchange()
         issued.add(token)
         return token
 

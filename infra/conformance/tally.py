@@ -28,6 +28,10 @@ class Tally:
     def count(self, case, response):
         self.counts[case.operation.label][str(response.status_code)] += 1
 
+    def done(self, case):
+        """Whether a request to the operation has been done in this run."""
+        return any(status[0] in "23" for status in self.counts[case.operation.label])
+
     def write(self):
         self.path.write_text(json.dumps(self.counts))
 

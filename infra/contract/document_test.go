@@ -97,7 +97,8 @@ func TestOperationsAreComplete(t *testing.T) {
 			t.Errorf("%s: operationId %q is empty or that of %s", op, id, other)
 		}
 		ids[id] = op
-		want := []string{"429", "500", "504"}
+		// Whoever sends what an operation does not list hears a 400.
+		want := []string{"400", "429", "500", "504"}
 		if !succeeds(op) {
 			t.Errorf("%s: no answer of success is described", op)
 		}
@@ -107,8 +108,11 @@ func TestOperationsAreComplete(t *testing.T) {
 		if strings.Contains(op.Path, "{vcs}") {
 			want = append(want, "404")
 		}
+		if strings.Contains(op.Path, "{key}") {
+			want = append(want, "414")
+		}
 		if op.node["requestBody"] != nil {
-			want = append(want, "400", "413")
+			want = append(want, "413")
 		}
 		for _, status := range want {
 			if answer, _, err := d.response(op, status); answer == nil || err != nil {

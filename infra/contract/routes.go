@@ -15,8 +15,10 @@ import (
 
 // CheckRoutes fails the test unless the routes that a function registers are
 // those that the template sends to it, the API document describes each, and
-// all three agree on the credentials that each needs. The function is named by
-// its logical id, such as KvFunction.
+// all three agree on the credentials that each needs, and on what each takes: the
+// document lists the parameters and members that a route declares, and the route
+// refuses every other. The function is named by its logical id, such as KvFunction.
+// Its routes need no storage: what is refused reaches none.
 func CheckRoutes(t testing.TB, function string, routes []httpapi.Route) {
 	t.Helper()
 	d, err := theDocument()
@@ -46,8 +48,10 @@ func CheckRoutes(t testing.TB, function string, routes []httpapi.Route) {
 		for _, op := range d.operations {
 			if op.String() == name {
 				checkRule(t, op, route.Rule)
+				checkInput(t, d, op, route.Input)
 			}
 		}
+		checkRefusals(t, route)
 	}
 }
 

@@ -108,7 +108,7 @@ func environ(env *storagetest.Env) map[string]string {
 		"DELIVERIES_TABLE": env.Table("DeliveriesTable"), "VCS_TABLE": env.Table("VcsTable"),
 		"AUDIT_TABLE": env.Table("AuditTable"), "AUDIT_BUCKET": env.Bucket("AuditBucket"), "AUDIT_RETENTION_DAYS": "400",
 		"GITHUB_APP_CLIENT_ID": "Iv1.events", "GITHUB_WEBHOOK_SECRET": "", "SERVER_SECRET": "", "WEBHOOK_TOKEN_SECRET": "", "SECRETS_DIR": "/nonexistent",
-		"ARTIFACT_QUOTA_GIB": "1", "GARBAGE_KEEP_HOURS": "24",
+		"LOGIN_FAILURE_LIMIT": "30", "ARTIFACT_QUOTA_GIB": "1", "ARTIFACT_UPLOAD_GIB": "1", "ARTIFACT_UPLOADS": "1000", "GARBAGE_KEEP_HOURS": "24",
 		"SESSIONS_TABLE": env.Table("SessionsTable"), "TOKEN_ISSUER": domain.Issuer, "TOKEN_AUDIENCE": domain.Audience,
 	})
 	return e

@@ -4,6 +4,7 @@ package journey
 
 import (
 	"bytes"
+	"encoding/json"
 	"fmt"
 	"strings"
 	"testing"
@@ -96,26 +97,47 @@ func TestAddressOpensOneFileAndNothingElse(t *testing.T) {
 	}
 }
 
-func TestAbortedUploadIsGoneAndCountsNoMore(t *testing.T) {
+func TestUploadsOfOneCallerAreBoundedAndListed(t *testing.T) {
 	t.Parallel()
 	c, in := theStack(t).Member(t)
 	announce := func(key string, gib int) Response {
 		return c.Do(t, "POST", in.Path("artifact/key", key), fmt.Sprintf(`{"size":%d,"sha256":"%064d"}`, gib<<30, 0))
 	}
-	// The stack's quota is the template's: 100 GiB. Announced is reserved.
-	first := announce("a", 60).upload(t, 201)
-	wantFault(t, announce("b", 41), "QUOTA_EXCEEDED")
-	announce("c", 40).upload(t, 201)
-	wantFault(t, announce("d", 1), "QUOTA_EXCEEDED")
+	// The stack's limits are the template's: a caller may have 25 GiB under way, an installation 100 GiB.
+	wantFault(t, announce("a", 101), "QUOTA_EXCEEDED")
+	wantFault(t, announce("a", 26), "TOO_MANY_UPLOADS")
+	first := announce("a", 20).upload(t, 201)
+	wantFault(t, announce("b", 6), "TOO_MANY_UPLOADS")
+	second := announce("c", 5).upload(t, 201)
+	wantFault(t, announce("d", 1), "TOO_MANY_UPLOADS")
 	target := in.Base() + "/artifact/upload/" + first.ID
 	for range 2 {
 		c.Do(t, "DELETE", target, "").Want(t, 200)
 	}
 	c.Do(t, "GET", target, "").Want(t, 404)
 	c.Do(t, "POST", target+"/complete", "").Want(t, 404)
-	announce("d", 60).upload(t, 201)
+	// The addresses of the first still work: it counts, and the list says so.
+	wantFault(t, announce("d", 1), "TOO_MANY_UPLOADS")
+	var list struct {
+		Uploads []struct {
+			ID, Key, State string
+			Size           int64
+			CreatedBy      string `json:"created_by"`
+			ExpiresAt      string `json:"expires_at"`
+		}
+	}
+	answer := c.Do(t, "GET", in.Base()+"/artifact/upload", "")
+	answer.Want(t, 200)
+	if err := json.Unmarshal(answer.Body, &list); err != nil || len(list.Uploads) != 2 {
+		t.Fatalf("got %s, %v; want both uploads", answer.Body, err)
+	}
+	for n, want := range []struct{ id, key, state string }{{first.ID, "a", "aborted"}, {second.ID, "c", "pending"}} {
+		if got := list.Uploads[n]; got.ID != want.id || got.Key != want.key || got.State != want.state || got.CreatedBy == "" || got.ExpiresAt == "" {
+			t.Errorf("got %+v, want %+v", got, want)
+		}
+	}
 	// Another installation has its own.
 	other, elsewhere := theStack(t).Member(t)
-	other.Do(t, "POST", elsewhere.Path("artifact/key", "a"), fmt.Sprintf(`{"size":%d,"sha256":"%064d"}`, int64(100<<30), 0)).upload(t, 201)
+	other.Do(t, "POST", elsewhere.Path("artifact/key", "a"), fmt.Sprintf(`{"size":%d,"sha256":"%064d"}`, int64(25<<30), 0)).upload(t, 201)
 	other.Do(t, "GET", elsewhere.Base()+"/artifact/upload/"+first.ID, "").Want(t, 404)
 }

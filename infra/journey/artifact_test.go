@@ -48,7 +48,7 @@ func TestFileInOnePieceComesBackTheSame(t *testing.T) {
 			t.Errorf("%d bytes: got %d, %v and %d bytes, want them all", size, resp.StatusCode, resp.Header, len(got))
 		}
 		disposition := resp.Header.Get("Content-Disposition")
-		if !strings.Contains(disposition, "filename*=utf-8''pl%C3%A4ne%20%2217%22.zip") {
+		if !strings.Contains(disposition, "filename*=UTF-8''pl%C3%A4ne%20%2217%22.zip") {
 			t.Errorf("Content-Disposition: got %s, want the file's name", disposition)
 		}
 		if size > 10 {

@@ -73,7 +73,10 @@ func TestBodyThatCannotBeReadIsRefusedWithItsReason(t *testing.T) {
 		`{"data":1,"committed":"yes"}`:        "committed",
 		`{"data":1,"read_caps":["nonsense"]}`: "nonsense",
 		`{"data":1,"write_caps":"x"}`:         "write_caps",
-		`{"data":` + strings.Repeat("[", 50_000) + strings.Repeat("]", 50_000) + `}`: "",
+		`{"data":` + strings.Repeat("[", 50_000) + strings.Repeat("]", 50_000) + `}`: "256 deep",
+		`{"data":1,"comitted":false}`:                   "did you mean committed",
+		`{"data":1,"Committed":false}`:                  "did you mean committed",
+		`{"data":1,"committed":true,"committed":false}`: "twice",
 	} {
 		var p problem
 		resp := c.Do(t, "PUT", key, body)
@@ -87,7 +90,7 @@ func TestBodyThatCannotBeReadIsRefusedWithItsReason(t *testing.T) {
 	} {
 		s.Do(t, Request{
 			Method: "PUT", Target: in.Path("key", "typed"), Authorization: Bearer(c.Token(t)),
-			Header: http.Header{"Content-Type": {contentType}}, Body: `{"data":1,"unknown":2}`,
+			Header: http.Header{"Content-Type": {contentType}}, Body: `{"data":1,"idx":2}`,
 		}).Want(t, status)
 	}
 	c.Do(t, "GET", key, "").Want(t, 404)

@@ -104,11 +104,73 @@ func TestEmptyKeyIsReachedWithAndWithoutTheSlash(t *testing.T) {
 func TestKeyAboveTheLimitIsRefusedByName(t *testing.T) {
 	t.Parallel()
 	c, in := theStack(t).Member(t)
-	written(t, c.Do(t, "PUT", in.Path("key", strings.Repeat("\u00e9", 500)), `{"data":1}`))
+	written(t, c.Do(t, "PUT", in.Path("key", strings.Repeat("k", 1000)), `{"data":1}`))
+	written(t, c.Do(t, "PUT", in.Path("key", strings.Repeat("\u00e9", 240)), `{"data":1}`))
+	// As long a key, but 3,000 bytes in the path: more than the gateway takes.
+	c.Do(t, "PUT", in.Path("key", strings.Repeat("\u00e9", 500)), `{"data":1}`).Want(t, 414)
 	for _, request := range [][2]string{{"PUT", "key"}, {"PUT", "cas/key"}, {"GET", "key"}, {"DELETE", "key"}, {"GET", "count/key"}, {"GET", "size/key"}, {"GET", "iter"}} {
-		resp := c.Do(t, request[0], in.Path(request[1], strings.Repeat("k", 1001)), `{"data":1}`).Want(t, 400)
+		body := ""
+		if request[0] == "PUT" {
+			body = `{"data":1}`
+		}
+		resp := c.Do(t, request[0], in.Path(request[1], strings.Repeat("k", 1001)), body).Want(t, 400)
 		if !strings.Contains(string(resp.Body), "1000") && !strings.Contains(string(resp.Body), "1,000") {
 			t.Errorf("got %v, want an error that names the limit", resp)
 		}
+	}
+}
+
+// TestKeysThatFitNoPathAreNamedInABody uses keys of the greatest length of
+// which the path would have up to 3,000 bytes. API Gateway takes some 1,440.
+func TestKeysThatFitNoPathAreNamedInABody(t *testing.T) {
+	t.Parallel()
+	c, in := theStack(t).Member(t)
+	ask := func(route, operation, key, more string) Response {
+		t.Helper()
+		quoted, err := json.Marshal(key)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return c.Do(t, "POST", in.Base()+"/"+route, `{"`+operation+`":{"key":`+string(quoted)+more+`}}`)
+	}
+	keys := []string{strings.Repeat("\u00e9", 500), strings.Repeat("\u20ac", 333), strings.Repeat("\U0001f680", 250), strings.Repeat("\x01", 1000), strings.Repeat(`"/`, 500)}
+	for _, key := range keys {
+		written(t, ask("write", "set", key, `,"data":{"n":1},"idx":-1`))
+		written(t, ask("write", "cas", key, `,"data":{"n":2}`))
+		ask("write", "cas", key, `,"data":{"n":3}`).Want(t, 400)
+		var got record
+		ask("read", "get", key, `,"select":["m=n"]`).Want(t, 200).Read(t, &got)
+		if got.Key != key || string(got.Data) != `{"m":2}` {
+			t.Errorf("get: key of %d bytes with %s, want %d bytes with the value", len(got.Key), got.Data, len(key))
+		}
+		ask("read", "count", key, "").WantBody(t, `{"count":2,"max_idx":0}`)
+		ask("read", "size", key, `,"idx":0`).WantBody(t, `{"size":8}`)
+		idx, cursor := []int{}, ""
+		for range 3 {
+			var page struct {
+				Results []record
+				Cursor  string
+			}
+			ask("read", "iter", key, `,"prefix":true,"limit":1`+cursor).Want(t, 200).Read(t, &page)
+			for _, r := range page.Results {
+				idx = append(idx, r.Idx)
+			}
+			if page.Cursor == "" {
+				break
+			}
+			cursor = `,"cursor":"` + page.Cursor + `"`
+		}
+		if len(idx) != 2 || idx[0] != -1 || idx[1] != 0 {
+			t.Errorf("iter lists idx %v, want -1 and 0", idx)
+		}
+		whole := Upload{}
+		ask("write", "create_artifact", key, `,`+strings.Trim(Announcement([]byte("file"), `,"idx":7`), "{}")).Want(t, 201).Read(t, &whole)
+		whole.send(t, []byte("file"))
+		c.Complete(t, in, whole.ID)
+		if resp := ask("read", "open_artifact", key, `,"idx":7`); resp.Status != http.StatusSeeOther || resp.Header.Get("Location") == "" {
+			t.Errorf("open_artifact: got %v, want 303 to the file", resp)
+		}
+		ask("write", "delete", key, "").WantBody(t, `{"result":true}`)
+		ask("read", "count", key, "").Want(t, 404)
 	}
 }

@@ -17,15 +17,24 @@ import (
 // Admin runs an operator's command on the stack and answers what it printed.
 func (s *Stack) Admin(t testing.TB, args ...string) string {
 	t.Helper()
+	out, err := s.TryAdmin(args...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return out
+}
+
+// TryAdmin is Admin with an error for a command that fails.
+func (s *Stack) TryAdmin(args ...string) (string, error) {
 	cmd := exec.Command(s.programs.admin, args...)
 	cmd.Env = append(os.Environ(), "STATE="+s.State, "STACK=")
 	var complaint strings.Builder
 	cmd.Stderr = &complaint
 	out, err := cmd.Output()
 	if err != nil {
-		t.Fatalf("admin %q: %v: %s", args, err, complaint.String())
+		return "", fmt.Errorf("admin %q: %w: %s", args, err, complaint.String())
 	}
-	return strings.TrimSpace(string(out))
+	return strings.TrimSpace(string(out)), nil
 }
 
 // Installation is an installation of a VCS.

@@ -14,6 +14,7 @@ PUBLIC = {
     ("get", "/api/v1/{vcs}/callback"),
     ("get", "/api/github/v1/callback"),
     ("get", "/health"),
+    ("head", "/health"),
     # Deliveries prove where they come from themselves.
     ("post", "/api/github/v1/events"),
     ("post", "/api/v1/{vcs}/events"),
@@ -45,7 +46,7 @@ RESPONSES = {
     "THROTTLED": ("429", TOO_MANY),
     "QUOTA_EXCEEDED": ("429", TOO_MANY),
     "WAF_FILTERED": ("429", TOO_MANY),
-    "DEFAULT_4XX": (None, EMPTY),
+    "DEFAULT_4XX": (None, '{"id":"BAD_REQUEST","data":'),
     "DEFAULT_5XX": ("503", NO_ANSWER),
 }
 
@@ -71,6 +72,7 @@ GRANTS = {
         ("dynamodb:GetItem", "TokensTable.Arn", ("USER#*",)),
         ("dynamodb:PutItem", "TokensTable.Arn", ("USER#*",)),
         ("dynamodb:UpdateItem", "TokensTable.Arn", ("USER#*",)),
+        ("dynamodb:ConditionCheckItem", "TokensTable.Arn", ("USER#*",)),
         ("dynamodb:PutItem", "TokensTable.Arn", ("REVOKED#*",)),
         ("dynamodb:Query", "${TokensTable.Arn}/index/by_name", ("USER#*",)),
         ("dynamodb:Query", "SigningKeysTable.Arn", ("SIGNING",)),
@@ -100,6 +102,7 @@ GRANTS = {
         ("dynamodb:Query", "KvTable.Arn", None),
         ("dynamodb:PutItem", "KvTable.Arn", None),
         ("dynamodb:UpdateItem", "KvTable.Arn", None),
+        ("dynamodb:Query", "${KvTable.Arn}/index/uploads", None),
         ("s3:GetObject", "${KvBucket.Arn}/github/*", None),
         ("s3:GetObject", "${KvBucket.Arn}/gitlab/*", None),
         ("s3:PutObject", "${KvBucket.Arn}/github/*", None),
@@ -115,7 +118,7 @@ GRANTS = {
         ("dynamodb:GetItem", "KvTable.Arn", None),
         ("dynamodb:BatchWriteItem", "KvTable.Arn", ("github:*:*", "gitlab:*:*")),
         ("dynamodb:DeleteItem", "KvTable.Arn", ("RETIRED:*",)),
-        ("dynamodb:UpdateItem", "KvTable.Arn", ("UPLOAD:*", "NAMESPACE")),
+        ("dynamodb:UpdateItem", "KvTable.Arn", ("UPLOAD:*", "UPLOADER:*", "NAMESPACE")),
         ("s3:DeleteObject", "${KvBucket.Arn}/github/*", None),
         ("s3:DeleteObject", "${KvBucket.Arn}/gitlab/*", None),
         ("s3:AbortMultipartUpload", "${KvBucket.Arn}/github/*", None),
@@ -283,7 +286,7 @@ TABLES = {
     "SigningKeysTable": {"pk": "S", "sk": "S"},
     "OperationsTable": {"pk": "S", "sk": "S"},
     "SessionsTable": {"pk": "S", "sk": "S"},
-    "KvTable": {"pk": "S", "sk": "B"},
+    "KvTable": {"pk": "S", "sk": "B", "uw": "S", "ux": "S"},
     "DeliveriesTable": {"pk": "S", "sk": "S", "due_in": "S", "due": "N"},
     "VcsTable": {"pk": "S", "sk": "S", "by_name": "S", "by_repository": "S"},
     "AuditTable": {"pk": "S", "sk": "S", "actor": "S", "topic": "S"},
@@ -350,14 +353,14 @@ def requests_are_throttled(template):
     for key, prefix in zip(settings, ("Api", "Refresh")):
         equal(settings[key]["ThrottlingRateLimit"], {"Ref": prefix + "RateLimit"}, f"rate of {key}")
         equal(settings[key]["ThrottlingBurstLimit"], {"Ref": prefix + "BurstLimit"}, f"burst of {key}")
-    acl = template["Resources"]["RefreshWebAcl"]
+    acl = template["Resources"]["WebAcl"]
     equal(acl["Condition"], "HasWaf", "when there is a web ACL")
     rules = [rule["Fn::If"] for rule in acl["Properties"]["Rules"]]
     equal([(condition, rule["Statement"]["RateBasedStatement"]["Limit"], rule["Statement"]["RateBasedStatement"]["AggregateKeyType"])
            for condition, rule, _ in rules],
           [("HasWafRefreshLimit", {"Ref": "WafRefreshLimit"}, "IP"), ("HasWafRequestLimit", {"Ref": "WafRequestLimit"}, "IP")],
           "rates of the web ACL, by address")
-    equal(template["Resources"]["RefreshWebAclAssociation"]["Condition"], "HasWaf", "when the web ACL is in front of the API")
+    equal(template["Resources"]["WebAclAssociation"]["Condition"], "HasWaf", "when the web ACL is in front of the API")
 
 
 def no_log_holds_a_credential(template):

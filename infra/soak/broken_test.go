@@ -3,13 +3,20 @@ package soak_test
 import (
 	"context"
 	"path/filepath"
+	"strings"
 	"sync"
 	"testing"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+
 	"github.com/opsplane/opsplane/infra/soak"
 	"github.com/opsplane/opsplane/infra/soak/client"
 	"github.com/opsplane/opsplane/infra/soak/history"
+	"github.com/opsplane/opsplane/infra/storagetest"
+	"github.com/opsplane/opsplane/shared/kv"
 )
 
 // A checker that never finds anything would pass every store. Each of these
@@ -22,6 +29,11 @@ var broken = map[string]func(client.Client) client.Client{
 	"double apply":                      doubleApply,
 	"artifact completed twice":          completedTwice,
 	"artifact visible before its bytes": visibleEarly,
+}
+
+// brokenStorage are those that work on storage beside the store.
+var brokenStorage = map[string]func(client.Client, *storagetest.Env) client.Client{
+	"delete that found nothing replaces the generation": lookThenReplace,
 }
 
 // between is how long a broken store is in a state that nobody should see.
@@ -58,7 +70,7 @@ func halfCommit(honest client.Client) client.Client {
 				return a
 			}
 			all.Rows = append(all.Rows, a.Rows...)
-			time.Sleep(between)
+			time.Sleep(4 * between) // several reads of one client have to come in between
 		}
 		return all
 	})
@@ -96,6 +108,47 @@ func resurrectedChunk(honest client.Client) client.Client {
 			if !history.IsFile(r.Value) {
 				honest.Do(ctx, history.Call{Action: history.Set, Row: r.Row, Value: r.Value, Committed: r.Committed})
 			}
+		}
+		return a
+	})
+}
+
+// lookThenReplace replaces the generation of a key also where it found no row:
+// a row that is written between the two is lost.
+func lookThenReplace(honest client.Client, env *storagetest.Env) client.Client {
+	return client.Func(func(ctx context.Context, c history.Call) history.Answer {
+		if c.Action != history.DeleteKey || c.Version != nil {
+			return honest.Do(ctx, c)
+		}
+		was := honest.Do(ctx, history.Call{Action: history.Iterate, Row: history.Row{Key: c.Key}, Drafts: true, Limit: 100})
+		if was.Outcome != history.Done || len(was.Rows) > 0 {
+			return honest.Do(ctx, c)
+		}
+		time.Sleep(between)
+		replace(ctx, env, c.Key)
+		return history.Answer{Outcome: history.Done}
+	})
+}
+
+// replace gives the head of a key another generation, whatever its rows.
+func replace(ctx context.Context, env *storagetest.Env, key string) {
+	text := func(s string) types.AttributeValue { return &types.AttributeValueMemberS{Value: s} }
+	_, _ = env.DynamoDB.UpdateItem(ctx, &dynamodb.UpdateItemInput{
+		TableName: aws.String(env.Table("KvTable")),
+		Key: map[string]types.AttributeValue{
+			"pk": text("github:1"), "sk": &types.AttributeValueMemberB{Value: append([]byte{'k'}, key...)},
+		},
+		UpdateExpression: aws.String("SET gn = :gn REMOVE mr, ov"), ConditionExpression: aws.String("attribute_exists(gn)"),
+		ExpressionAttributeValues: map[string]types.AttributeValue{":gn": text(kv.NewObjectID()[:24])},
+	})
+}
+
+// otherRequest says of some changes that another request made them.
+func otherRequest(honest client.Client) client.Client {
+	return client.Func(func(ctx context.Context, c history.Call) history.Answer {
+		a := honest.Do(ctx, c)
+		if c.Action == history.Set {
+			a.Request = kv.NewObjectID()
 		}
 		return a
 	})
@@ -159,31 +212,44 @@ func visibleEarly(honest client.Client) client.Client {
 const rounds = 400
 
 // campaign is a soak on storage that does not fail.
-func campaign(t *testing.T, name string) *soak.Campaign {
+func campaign(t *testing.T, name string) (*soak.Campaign, *storagetest.Env) {
 	c := &soak.Campaign{Seed: 1, Lanes: 4, Artifacts: true, Limit: 2 * time.Second, Folder: t.TempDir(), Rounds: rounds}
-	soak.Honest(t, c)
+	env := soak.Honest(t, c)
 	c.Name = name
-	return c
+	return c, env
 }
 
 func TestEveryBrokenStoreIsFoundOut(t *testing.T) {
 	t.Parallel()
 	for name, wrap := range broken {
+		brokenStorage[name] = func(honest client.Client, _ *storagetest.Env) client.Client { return wrap(honest) }
+	}
+	for name, wrap := range brokenStorage {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			c := campaign(t, name)
-			c.Client = wrap(c.Client)
+			c, env := campaign(t, name)
+			c.Client = wrap(c.Client, env)
+			c.Trail = nil // the answers alone must tell
 			c.Run(t.Context())
 			if c.Violations() == 0 {
 				t.Errorf("nothing was found in %s", c.Progress())
 			}
 		})
 	}
+	t.Run("change that is recorded as another's", func(t *testing.T) {
+		t.Parallel()
+		c, _ := campaign(t, "recorded")
+		c.Client = otherRequest(c.Client)
+		c.Run(t.Context())
+		if err := c.Err(); err == nil || !strings.Contains(err.Error(), "audit trail") {
+			t.Errorf("got %v in %s", err, c.Progress())
+		}
+	})
 }
 
 func TestHonestStorePasses(t *testing.T) {
 	t.Parallel()
-	c := campaign(t, "honest")
+	c, _ := campaign(t, "honest")
 	c.Rounds = 40
 	c.Run(t.Context())
 	if err := c.Err(); err != nil {
@@ -194,7 +260,7 @@ func TestHonestStorePasses(t *testing.T) {
 
 func TestViolationIsKeptWithItsDrawing(t *testing.T) {
 	t.Parallel()
-	c := campaign(t, "drawn")
+	c, _ := campaign(t, "drawn")
 	c.Client = doubleApply(c.Client)
 	c.Run(t.Context())
 	if c.Err() == nil {

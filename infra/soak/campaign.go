@@ -14,6 +14,7 @@ import (
 	"github.com/opsplane/opsplane/infra/soak/client"
 	"github.com/opsplane/opsplane/infra/soak/history"
 	"github.com/opsplane/opsplane/infra/soak/model"
+	"github.com/opsplane/opsplane/infra/soak/trail"
 	"github.com/opsplane/opsplane/infra/soak/trouble"
 	"github.com/opsplane/opsplane/infra/soak/workload"
 )
@@ -38,11 +39,15 @@ type Campaign struct {
 	Limit time.Duration
 	// Folder takes the histories that break the contract.
 	Folder string
+	// Trail reads the audit trail of the store, against which histories are
+	// checked too; nil where nobody can.
+	Trail *trail.Reader
 	// Counts is what went wrong by design.
 	Counts *trouble.Counts
 	// Collected is what the collector did meanwhile; nil where there is none.
 	Collected *trouble.Counts
 
+	audited   audited
 	left      error // what storage holds in the end and should not
 	rounds    atomic.Uint64
 	checked   atomic.Int64
@@ -74,7 +79,15 @@ func (c *Campaign) Run(ctx context.Context) {
 			}
 		})
 	}
+	var auditor sync.WaitGroup
+	ended := make(chan struct{})
+	if c.Trail != nil {
+		// What was read of the trail cannot be read again: ctx must not cut it short.
+		auditor.Go(func() { c.auditAll(context.WithoutCancel(ctx), ended, stop) })
+	}
 	lanes.Wait()
+	close(ended)
+	auditor.Wait()
 }
 
 // round makes one history and checks it. One that the end of ctx cut short is
@@ -82,8 +95,21 @@ func (c *Campaign) Run(ctx context.Context) {
 func (c *Campaign) round(ctx context.Context, n uint64) {
 	seed := c.Seed<<24 ^ n
 	random := rand.New(rand.NewPCG(seed, 3))
-	shape := workload.Shape{Clients: 3 + random.IntN(2), Operations: 7 + random.IntN(4), Artifacts: c.Artifacts && random.IntN(2) == 0}
-	ops := workload.Round(ctx, c.Client, shape, seed, fmt.Sprintf("%s-%d-%d/", c.Name, c.Seed, n))
+	shape := workload.Shape{Clients: 3 + random.IntN(2), Operations: 7 + random.IntN(4)}
+	switch random.IntN(4) {
+	case 0:
+		shape.Churn = true
+	case 1, 2:
+		shape.Artifacts = c.Artifacts
+	}
+	prefix := fmt.Sprintf("%s-%d-%d/", c.Name, c.Seed, n)
+	if c.Trail != nil {
+		c.audited.put(prefix, nil)
+	}
+	ops := workload.Round(ctx, c.Client, shape, seed, prefix)
+	if c.Trail != nil {
+		c.audited.put(prefix, ops)
+	}
 	result := model.Check(ops, c.Limit)
 	c.count(ops)
 	switch result.Verdict {
@@ -149,6 +175,8 @@ func (c *Campaign) Err() error {
 		return fmt.Errorf("%s: %w", c.Name, c.left)
 	case c.checked.Load() == 0:
 		return fmt.Errorf("%s: nothing was checked", c.Name)
+	case c.Trail != nil && c.audited.count() == 0:
+		return fmt.Errorf("%s: nothing was held against the audit trail", c.Name)
 	case float64(undecided) > max(1, maxUndecided*float64(rounds)):
 		return fmt.Errorf("%s: %d of %d rounds could not be checked in time", c.Name, undecided, rounds)
 	}

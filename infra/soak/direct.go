@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/opsplane/opsplane/infra/soak/client"
+	"github.com/opsplane/opsplane/infra/soak/trail"
 	"github.com/opsplane/opsplane/infra/soak/trouble"
 	"github.com/opsplane/opsplane/infra/storagetest"
 	"github.com/opsplane/opsplane/shared/artifact"
@@ -28,6 +29,7 @@ func Direct(t testing.TB, c *Campaign) (run func(context.Context)) {
 	env := storagetest.New(t)
 	c.Counts = &trouble.Counts{}
 	c.Collected = &trouble.Counts{}
+	c.Trail = recorded(t, env)
 	faults := trouble.Random(c.Seed, FaultEvery, c.Counts)
 	failing := env.WithFaults(faults)
 	c.Name, c.Client = "direct", direct(env, failing)
@@ -43,12 +45,26 @@ func Direct(t testing.TB, c *Campaign) (run func(context.Context)) {
 	}
 }
 
-// Honest prepares a soak of package kv on local servers that do not fail.
-func Honest(t testing.TB, c *Campaign) {
+// Honest prepares a soak of package kv on local servers that do not fail, and
+// answers these.
+func Honest(t testing.TB, c *Campaign) *storagetest.Env {
 	t.Helper()
 	env := storagetest.New(t)
 	c.Counts = &trouble.Counts{}
+	c.Trail = recorded(t, env)
 	c.Name, c.Client = "honest", direct(env, env)
+	return env
+}
+
+// recorded is the audit trail of the tables of env. It must be asked for before
+// anything else of env, as that makes the table without a stream.
+func recorded(t testing.TB, env *storagetest.Env) *trail.Reader {
+	t.Helper()
+	r, err := trail.NewReader(context.Background(), env, env.StreamedTable("KvTable"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return r
 }
 
 // direct is a client of the tables of env, by way of another network.
@@ -56,7 +72,7 @@ func direct(env, by *storagetest.Env) *client.Direct {
 	table, bucket := env.Table("KvTable"), env.Bucket("KvBucket")
 	records := kv.New(by.DynamoDB, by.S3, table, bucket)
 	return &client.Direct{
-		Store: records, Artifacts: artifact.NewStore(by.DynamoDB, by.S3, records, table, bucket, 0),
+		Store: records, Artifacts: artifact.NewStore(by.DynamoDB, by.S3, records, table, bucket, artifact.Limits{}),
 		Namespace: kv.Namespace{VCS: "github", Installation: "1"},
 		HTTP:      &http.Client{Timeout: time.Minute, Transport: &http.Transport{MaxIdleConnsPerHost: 64}},
 	}

@@ -91,6 +91,8 @@ type leftover struct {
 	rows                    map[string]int      // by partition
 	retired                 int
 	counted, held           int64 // bytes
+	// countedUnderWay and underWay are bytes of uploads that are no records.
+	countedUnderWay, underWay int64
 }
 
 func (g collecting) look(ctx context.Context) (*leftover, error) {
@@ -133,11 +135,14 @@ func (l *leftover) item(r *attr.Reader, namespace string) {
 		l.counted += r.Int("by")
 	case strings.HasPrefix(pk, "RETIRED:"):
 		l.retired++
-	case state == "pending":
+	case strings.HasPrefix(pk, "UPLOADER:"):
+		l.countedUnderWay += r.Int("ub")
+	case state == "done" && !r.Has("ttl"):
+		l.held += r.Int("fs")
+	case state != "" && !r.Has("ttl"): // under way, or over and not yet discarded
 		l.pending[string(r.Bytes("sk"))] = struct{}{}
 		l.held += r.Int("fs")
-	case state == "done":
-		l.held += r.Int("fs")
+		l.underWay += r.Int("fs")
 	case state != "":
 	case pk == namespace:
 		l.generations[pk+":"+r.String("gn")] = struct{}{}
@@ -169,6 +174,9 @@ func (l *leftover) wrong() error {
 	}
 	if l.counted != l.held {
 		all = append(all, fmt.Errorf("%d bytes count against the quota, uploads hold %d", l.counted, l.held))
+	}
+	if l.countedUnderWay != l.underWay {
+		all = append(all, fmt.Errorf("%d bytes count as under way, uploads under way hold %d", l.countedUnderWay, l.underWay))
 	}
 	const few = 10
 	return errors.Join(all[:min(few, len(all))]...)

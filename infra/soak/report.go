@@ -12,6 +12,7 @@ import (
 
 	"github.com/opsplane/opsplane/infra/soak/history"
 	"github.com/opsplane/opsplane/infra/soak/model"
+	"github.com/opsplane/opsplane/shared/audit"
 )
 
 // drawLimit is how long may be searched for how far the orders get that explain
@@ -35,6 +36,20 @@ func keep(folder, name string, ops []history.Operation, r model.Result) (string,
 	return path + ".{json,html}", r.Draw(path+".html", drawLimit)
 }
 
+// keepTrail writes a history with which the audit trail does not agree, beside its
+// records, and answers where.
+func keepTrail(folder, name string, ops []history.Operation, records []audit.Record) (string, error) {
+	if err := os.MkdirAll(folder, 0o755); err != nil {
+		return "", err
+	}
+	path := filepath.Join(folder, name+"-trail.json")
+	text, err := json.MarshalIndent(map[string]any{"operations": ops, "records": records}, "", " ")
+	if err != nil {
+		return "", err
+	}
+	return path, os.WriteFile(path, text, 0o644)
+}
+
 // Progress is one line about how far the soak is.
 func (c *Campaign) Progress() string {
 	faults := 0
@@ -54,6 +69,9 @@ func (c *Campaign) Summary() string {
 	}
 	c.mu.Unlock()
 	text := fmt.Sprintf("%s\n  operations: %s\n  faults: %s\n", c.Progress(), list(actions), list(c.Counts.Snapshot()))
+	if c.Trail != nil {
+		text += fmt.Sprintf("  audit trail: %d records checked\n", c.audited.count())
+	}
 	if c.Collected != nil {
 		text += fmt.Sprintf("  garbage: %s\n", list(c.Collected.Snapshot()))
 	}

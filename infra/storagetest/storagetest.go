@@ -47,7 +47,8 @@ type Env struct {
 	// DynamoDBURL and S3URL are the servers' addresses.
 	DynamoDBURL, S3URL string
 
-	names *names
+	names  *names
+	client aws.HTTPClient
 }
 
 // New returns storage for a test. Tables and buckets come into being when
@@ -116,7 +117,7 @@ func newEnv(dynamoDBURL, s3URL string, n *names, client aws.HTTPClient) *Env {
 		},
 	}
 	return &Env{
-		Config: cfg, DynamoDBURL: dynamoDBURL, S3URL: s3URL, names: n,
+		Config: cfg, DynamoDBURL: dynamoDBURL, S3URL: s3URL, names: n, client: client,
 		DynamoDB: dynamodb.NewFromConfig(cfg, func(o *dynamodb.Options) { o.BaseEndpoint = aws.String(dynamoDBURL) }),
 		S3: s3.NewFromConfig(cfg, func(o *s3.Options) {
 			o.BaseEndpoint = aws.String(s3URL)

@@ -97,9 +97,9 @@ func (t Table) CreateInput() *dynamodb.CreateTableInput {
 }
 
 // LocalInput returns the request that makes a table on a local server: as
-// CreateInput, but without a stream that no function reads. A local server
-// keeps every record of a stream and goes through all of them at every write,
-// so that it would get slower with each change, for nobody.
+// CreateInput, but without a stream that no function reads. A server in memory
+// goes through all changes of all streams at every write, so that it would get
+// slower with each change, for nobody.
 func (t *Template) LocalInput(table Table) *dynamodb.CreateTableInput {
 	in := table.CreateInput()
 	for _, f := range t.Functions {

@@ -63,7 +63,7 @@ func product(t *testing.T, parameters map[string]string) (*Template, webACL, boo
 	if err != nil || !yes {
 		return parsed, webACL{}, false
 	}
-	raw, _ := d.Resources["RefreshWebAcl"].(map[string]any)
+	raw, _ := d.Resources["WebAcl"].(map[string]any)
 	properties, err := r.resolve(raw["Properties"])
 	if err != nil {
 		t.Fatal(err)

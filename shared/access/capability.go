@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/opsplane/opsplane/shared/fault"
+	"github.com/opsplane/opsplane/shared/jsonobject"
 )
 
 // Capability is one thing that a credential may do, or one bound on where it
@@ -89,8 +90,8 @@ func (c Capability) MarshalJSON() ([]byte, error) {
 }
 
 // UnmarshalJSON reads what MarshalJSON writes: an unknown name, a missing or an
-// extra member, and a member whose name differs in case, is an error. Of a
-// member that is there twice the last one counts.
+// extra member, one that is there twice, and a member whose name differs in case,
+// is an error.
 func (c *Capability) UnmarshalJSON(b []byte) error {
 	var name string
 	if json.Unmarshal(b, &name) == nil {
@@ -103,6 +104,13 @@ func (c *Capability) UnmarshalJSON(b []byte) error {
 	// A struct would take NAME for name.
 	var members map[string]*string
 	if err := json.Unmarshal(b, &members); err != nil || len(members) != 2 || members["name"] == nil {
+		return invalid(b)
+	}
+	written := 0
+	for range jsonobject.Members(b) {
+		written++
+	}
+	if written != len(members) {
 		return invalid(b)
 	}
 	var value *string

@@ -36,6 +36,7 @@ func TestCapabilityOfAnyOtherFormIsRefused(t *testing.T) {
 		`{"name":"vcs"}`, `{"name":"vcs","id":"github"}`, `{"name":"vcs","vcs":"github","id":"1"}`,
 		`{"name":"installation_id","id":1}`, `{"name":"installation_id","id":"1","more":true}`,
 		`{"name":"installation_id","id":null}`, `{"name":"kv_store_read"}`,
+		`{"name":"vcs","vcs":"gitlab","vcs":"github"}`, `{"name":"vcs","name":"vcs","vcs":"github"}`,
 		`{"NAME":"vcs","vcs":"github"}`, `{"name":"vcs","Vcs":"github"}`, `{"name":"installation_id","ID":"1"}`,
 		`{"name":"vcs","vcs":"github","VCS":"gitlab"}`, `{"Name":"vcs","name":"vcs","vcs":"github"}`,
 	} {
@@ -45,14 +46,6 @@ func TestCapabilityOfAnyOtherFormIsRefused(t *testing.T) {
 		if !errors.As(err, &f) || f.ID != "INVALID_CAPABILITY" {
 			t.Errorf("read %s = %v, %v; want INVALID_CAPABILITY", wire, c, err)
 		}
-	}
-}
-
-func TestTheLastOfEqualMembersCounts(t *testing.T) {
-	var got Capability
-	err := json.Unmarshal([]byte(`{"name":"vcs","vcs":"gitlab","vcs":"github"}`), &got)
-	if err != nil || got != VCS("github") {
-		t.Errorf("got %v, %v", got, err)
 	}
 }
 

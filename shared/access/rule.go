@@ -2,9 +2,8 @@ package access
 
 import (
 	"slices"
+	"strings"
 	"time"
-
-	"github.com/opsplane/opsplane/shared/fault"
 )
 
 // Scope is what part of the system a route acts on.
@@ -55,7 +54,8 @@ type Target struct {
 func VCSNames() []string { return []string{"github", "gitlab"} }
 
 // Authorize decides whether caller may use a route with this rule on this
-// target at the given time. It answers nil or fault.ErrForbidden.
+// target at the given time. It answers nil, or a *Refusal that names the first
+// thing that is missing.
 func Authorize(caller Caller, rule Rule, target Target, now time.Time) error {
 	if rule.Public {
 		return nil
@@ -65,13 +65,26 @@ func Authorize(caller Caller, rule Rule, target Target, now time.Time) error {
 		kinds = DefaultKinds()
 	}
 	switch {
-	case !slices.Contains(kinds, caller.Kind),
-		caller.expired(now),
-		!caller.Capabilities.HasAll(rule.Needs),
-		rule.Scope >= ScopeVCS && !caller.reachesVCS(target.VCS),
-		rule.Scope == ScopeInstallation && !caller.Reaches(target),
-		rule.Scope == ScopeHosted && !caller.Within(target):
-		return fault.ErrForbidden
+	case !slices.Contains(kinds, caller.Kind):
+		return Refuse(StepCredential, "the credential is of the kind %s, the route takes %s", caller.Kind, list(kinds))
+	case caller.expired(now):
+		return Refuse(StepCredential, "the credential has expired")
+	case !caller.Capabilities.HasAll(rule.Needs):
+		return Refuse(StepCapability, "the credential lacks %s", caller.Capabilities.missing(rule.Needs))
+	case rule.Scope >= ScopeVCS && !caller.reachesVCS(target.VCS),
+		rule.Scope >= ScopeInstallation && !caller.Within(target):
+		return Refuse(StepRestriction, "the credential is restricted to %s", caller.Capabilities.restrictions())
+	case rule.Scope == ScopeInstallation && !caller.Reaches(target):
+		return Refuse(StepMembership, "the user is no member of the installation, as far as the credential knows")
 	}
 	return nil
+}
+
+// list names kinds of credential.
+func list(kinds []Kind) string {
+	names := make([]string, len(kinds))
+	for i, kind := range kinds {
+		names[i] = string(kind)
+	}
+	return strings.Join(names, ", ")
 }

@@ -99,6 +99,10 @@ type New struct {
 	Name, Description string
 	Capabilities      access.Set
 	ExpiresAt         time.Time
+	// Parent is the id of the user's API key with which it is made. It must be
+	// live when the new one is stored. Empty where no key stands behind it: an
+	// operator or a person's session makes it.
+	Parent string
 }
 
 func (n New) valid(now time.Time) error {

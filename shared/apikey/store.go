@@ -12,6 +12,7 @@ import (
 
 	"github.com/opsplane/opsplane/shared/access"
 	"github.com/opsplane/opsplane/shared/attr"
+	"github.com/opsplane/opsplane/shared/awsclient"
 	"github.com/opsplane/opsplane/shared/change"
 	"github.com/opsplane/opsplane/shared/fault"
 	"github.com/opsplane/opsplane/shared/ratelimit"
@@ -29,7 +30,9 @@ type Store struct {
 
 // Create makes a key and answers its text, which cannot be had again. A limit
 // that is exceeded, or an end that is not in the future, is an Invalid fault; too
-// many keys in a short time are a TooMany fault.
+// many keys in a short time are a TooMany fault. ErrRevoked if the parent is not
+// live: of the parent's revocation and a creation at once, the creation comes
+// first and its key can be listed behind the revocation, or it fails.
 func (s *Store) Create(ctx context.Context, n New, author change.Author) (string, Key, error) {
 	if n.Capabilities = access.Normalize(n.Capabilities); n.Capabilities == nil {
 		n.Capabilities = access.Set{}
@@ -37,10 +40,11 @@ func (s *Store) Create(ctx context.Context, n New, author change.Author) (string
 	if err := n.valid(author.At); err != nil {
 		return "", Key{}, err
 	}
-	if err := s.room(ctx, n.User, author.At); err != nil {
+	// Counted first: of a user with many keys, to look for room is what costs.
+	if err := s.count(ctx, n.User, author); err != nil {
 		return "", Key{}, err
 	}
-	if err := s.count(ctx, n.User, author); err != nil {
+	if err := s.room(ctx, n.User, author.At); err != nil {
 		return "", Key{}, err
 	}
 	secret, err := newSecret(n.User)
@@ -56,16 +60,40 @@ func (s *Store) Create(ctx context.Context, n New, author change.Author) (string
 		return "", Key{}, err
 	}
 	author.AddTo(item)
-	_, err = s.DB.PutItem(ctx, &dynamodb.PutItemInput{
-		TableName: aws.String(s.Table), Item: item, ConditionExpression: aws.String("attribute_not_exists(pk)"),
-	})
-	// The id is random: if it exists, then by an earlier attempt of this call
-	// whose answer was lost.
-	var exists *types.ConditionalCheckFailedException
-	if err != nil && !errors.As(err, &exists) {
-		return "", Key{}, fmt.Errorf("create API key: %w", err)
+	if err := s.put(ctx, item, n, author.At); err != nil {
+		return "", Key{}, err
 	}
 	return secret.text(), k, nil
+}
+
+// put stores a new key, together with a look at its parent if it has one. The
+// id is random: if it exists, then by an earlier attempt of this call whose answer
+// was lost.
+func (s *Store) put(ctx context.Context, item attr.Item, n New, now time.Time) error {
+	const isNew = "attribute_not_exists(pk)"
+	if n.Parent == "" {
+		_, err := s.DB.PutItem(ctx, &dynamodb.PutItemInput{TableName: aws.String(s.Table), Item: item, ConditionExpression: aws.String(isNew)})
+		var exists *types.ConditionalCheckFailedException
+		if err != nil && !errors.As(err, &exists) {
+			return fmt.Errorf("create API key: %w", err)
+		}
+		return nil
+	}
+	err := awsclient.Transact(ctx, s.DB, []types.TransactWriteItem{
+		{Put: &types.Put{TableName: aws.String(s.Table), Item: item, ConditionExpression: aws.String(isNew)}},
+		{ConditionCheck: &types.ConditionCheck{
+			TableName: aws.String(s.Table), Key: ItemKey(n.User, n.Parent),
+			ConditionExpression:       aws.String(revocable + " AND (attribute_not_exists(expires_at) OR expires_at > :now)"),
+			ExpressionAttributeValues: attr.Item{":now": attr.Time(now)},
+		}},
+	})
+	switch {
+	case err == nil, awsclient.ConditionFailed(err, 0):
+		return nil
+	case awsclient.ConditionFailed(err, 1):
+		return ErrRevoked
+	}
+	return fmt.Errorf("create API key: %w", err)
 }
 
 // seconds cuts t to whole seconds, in UTC. The zero time stays zero.
@@ -92,7 +120,7 @@ func (s *Store) room(ctx context.Context, user string, now time.Time) error {
 			return fmt.Errorf("count API keys: %w", err)
 		}
 		if listed += int(page.ScannedCount); listed >= maxListed {
-			return fault.Invalidf("TOO_MANY_KEYS", "%d API keys of this user have ended by themselves and are listed still: "+
+			return fault.Invalidf("TOO_MANY_KEYS", "this user has %d API keys, most of which have ended by themselves and are listed still: "+
 				"revoke them, or wait until they go, 30 days after their end", listed)
 		}
 		if live += int(page.Count); live >= MaxPerUser {

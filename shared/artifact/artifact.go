@@ -5,7 +5,9 @@
 // Its invariants: a record of a file stands only for bytes of which length and
 // SHA-256 were verified, never for what a client claimed; an upload becomes a
 // record once, however often it is completed; and its size counts against the
-// installation's quota from its creation until its object is gone.
+// installation's quota, from before the first address at which its bytes may be
+// sent until no more can come and its object is gone. So what is counted is never
+// less than what is stored.
 package artifact
 
 import (
@@ -80,6 +82,12 @@ const (
 	Verifying State = "verifying"
 	// Done has become a record.
 	Done State = "done"
+	// Aborted was given up by a caller, Refused because of what arrived, Expired
+	// because nobody completed it in time. Such an upload can no longer be completed.
+	// It is listed for as long as its size counts.
+	Aborted State = "aborted"
+	Refused State = "refused"
+	Expired State = "expired"
 )
 
 // Upload is a file on its way.
@@ -101,7 +109,12 @@ type Upload struct {
 	PartCount int
 	// Verified is how many bytes have been hashed, while Verifying.
 	Verified int64
-	// CreatedAt and ExpiresAt bound the time in which it can be completed.
+	// CreatedBy is the principal that announced it; empty for one that was
+	// announced by a version of this server that did not remember it.
+	CreatedBy string
+	// CreatedAt and ExpiresAt bound the time in which it can be completed. Of an
+	// upload that is over, ExpiresAt is the time from which no address takes its
+	// bytes.
 	CreatedAt, ExpiresAt time.Time
 	// Record is the record that it became, without data; nil before.
 	Record *kv.Record

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -41,11 +42,13 @@ func newRig(t *testing.T) *rig {
 	return rigOn(storagetest.New(t))
 }
 
-func rigOn(env *storagetest.Env) *rig {
+func rigOn(env *storagetest.Env) *rig { return rigOf(env, artifact.Limits{Stored: quota}) }
+
+func rigOf(env *storagetest.Env, limits artifact.Limits) *rig {
 	table, bucket := env.Table("KvTable"), env.Bucket("KvBucket")
 	records := kv.New(env.DynamoDB, env.S3, table, bucket)
 	return &rig{
-		artifact.NewStore(env.DynamoDB, env.S3, records, table, bucket, quota), records, env,
+		artifact.NewStore(env.DynamoDB, env.S3, records, table, bucket, limits), records, env,
 		kv.Namespace{VCS: "github", Installation: "1"},
 	}
 }
@@ -233,8 +236,30 @@ func TestPartsOfAnotherFileAreRefusedAtCompletion(t *testing.T) {
 	if _, err := r.records.Get(t.Context(), r.ns, nil, "big", 0, true, false); !errors.Is(err, fault.ErrNotFound) {
 		t.Errorf("the record exists: %v", err)
 	}
+	if used := r.used(t); used != strconv.Itoa(len(body)) {
+		t.Errorf("%s bytes are counted; want those of the object that is still there", used)
+	}
+	r.discard(t)
 	if used := r.used(t); used != "0" {
 		t.Errorf("%s bytes are still counted", used)
+	}
+}
+
+// discard does with every upload of which no bytes can come any more what the
+// collector does.
+func (r *rig) discard(t *testing.T) {
+	t.Helper()
+	held, err := r.Held(t.Context(), r.ns)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, h := range held {
+		if h.Done {
+			continue
+		}
+		if _, _, err := r.Discard(t.Context(), r.ns, author(), h); err != nil {
+			t.Fatal(err)
+		}
 	}
 }
 
@@ -268,6 +293,12 @@ func TestQuotaIsHeldUnderConcurrentUploads(t *testing.T) {
 		if _, _, err := r.Show(t.Context(), r.ns, nil, time.Now(), id, 0, 1); !errors.Is(err, fault.ErrNotFound) {
 			t.Errorf("an aborted upload answers %v", err)
 		}
+	}
+	if used := r.used(t); used != strconv.Itoa(quota) {
+		t.Errorf("%s bytes are counted; want all, as the addresses still work", used)
+	}
+	for range 2 {
+		r.discard(t)
 	}
 	if used := r.used(t); used != "0" {
 		t.Errorf("%s bytes are still counted", used)

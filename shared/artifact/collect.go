@@ -8,6 +8,7 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/s3"
 
 	"github.com/opsplane/opsplane/shared/attr"
 	"github.com/opsplane/opsplane/shared/awsclient"
@@ -16,35 +17,34 @@ import (
 	"github.com/opsplane/opsplane/shared/kv"
 )
 
-// How the collector ends uploads.
-const (
-	expired   State = "expired"   // nobody completed it in time
-	collected State = "collected" // no row names its file any more
-)
+// collected is the state of an upload that became a record whose file no row
+// names any more and whose object is gone.
+const collected State = "collected"
 
 // Held is an upload that counts against the quota, as the collector sees it.
 type Held struct {
 	// Object is the id of its object in the bucket.
 	Object string
-	// Done reports whether it has become a record. Else it is still under way, and
-	// a row may yet name the object.
+	// Done reports whether it has become a record. Else a row may yet come to name
+	// the object, unless the upload is over.
 	Done bool
-	// Expires is when an upload under way can no longer be completed.
-	Expires time.Time
+	// Closes is when the addresses of an upload that is not done have ended, and
+	// with them the time to complete it.
+	Closes time.Time
 	// Written is when one that is done became a record.
 	Written time.Time
 
-	size      int64
-	multipart string
+	upload upload // as far as Held reads it
 }
 
-// Held answers every upload of a namespace that is under way or has become a
-// record, as they stand when it is called or later.
+// Held answers every upload of a namespace that counts, as they stand when it is
+// called or later.
 func (s *Store) Held(ctx context.Context, ns kv.Namespace) ([]Held, error) {
 	var held []Held
 	pages := dynamodb.NewQueryPaginator(s.db, &dynamodb.QueryInput{
-		TableName: &s.table, ConsistentRead: aws.Bool(true), ProjectionExpression: aws.String("sk, us, fs, ex, mu, da"),
+		TableName: &s.table, ConsistentRead: aws.Bool(true), ProjectionExpression: aws.String("sk, us, fs, ex, mu, da, cb, #ttl"),
 		KeyConditionExpression:    aws.String("pk = :pk"),
+		ExpressionAttributeNames:  map[string]string{"#ttl": "ttl"},
 		ExpressionAttributeValues: attr.Item{":pk": uploadKey(ns, "")["pk"]},
 	})
 	for pages.HasMorePages() {
@@ -54,12 +54,15 @@ func (s *Store) Held(ctx context.Context, ns kv.Namespace) ([]Held, error) {
 		}
 		for _, it := range out.Items {
 			r := attr.Read(it)
-			state := State(r.String("us"))
-			h := Held{string(r.Bytes("sk")), state == Done, r.Time("ex"), time.UnixMilli(r.Int("da")), r.Int("fs"), r.String("mu")}
+			u := upload{
+				id: string(r.Bytes("sk")), state: State(r.String("us")), file: File{Size: r.Int("fs")},
+				multipart: r.String("mu"), by: r.String("cb"),
+			}
+			h := Held{u.id, u.state == Done, r.Time("ex"), time.UnixMilli(r.Int("da")), u}
 			if err := r.Err(); err != nil {
 				return nil, fmt.Errorf("decode upload: %w", err)
 			}
-			if state == Pending || h.Done {
+			if !r.Has("ttl") { // what has a time to live counts no more
 				held = append(held, h)
 			}
 		}
@@ -67,24 +70,43 @@ func (s *Store) Held(ctx context.Context, ns kv.Namespace) ([]Held, error) {
 	return held, nil
 }
 
-// Release ends an upload that has expired, or whose record no longer names the
-// file, and frees its part of the quota; once, however often it is called. It
-// reports whether the upload was ended by this call. Parts that arrived go
-// first: once the upload is over, nobody would look for them.
-func (s *Store) Release(ctx context.Context, ns kv.Namespace, author change.Author, h Held) (bool, error) {
-	u := upload{id: h.Object, state: Pending, file: File{Size: h.size}, multipart: h.multipart}
-	end := expired
-	if h.Done {
-		u.state, end = Done, collected
+// Discard removes what has arrived of an upload that is not done and whose
+// addresses have ended, and then takes it off what counts it; an upload that
+// nobody completed in time is ended first. So bytes that are in the bucket, or
+// may come, are counted at every moment. It reports whether the upload was ended
+// and whether it was taken off by this call: neither where it was completed
+// meanwhile. A call that was cut off is made good by the next.
+func (s *Store) Discard(ctx context.Context, ns kv.Namespace, author change.Author, h Held) (ended, freed bool, err error) {
+	u := h.upload
+	if u.state == Pending {
+		if ended, err = s.end(ctx, ns, author, u.id, Expired, h.Closes); err != nil || !ended {
+			return ended, false, err
+		}
+		u.state = Expired
 	}
 	if err := s.discardParts(ctx, ns, u); err != nil {
-		return false, err
+		return ended, false, err
 	}
+	// To delete an object that is not there is a success.
+	if _, err := s.objects.DeleteObject(ctx, &s3.DeleteObjectInput{Bucket: &s.bucket, Key: s.name(ns, u)}); err != nil {
+		return ended, false, fmt.Errorf("delete object of an upload: %w", err)
+	}
+	freed, err = s.free(ctx, ns, author, u, u.state)
+	return ended, freed, err
+}
+
+// Release takes an upload off the quota that became a record, once no row names
+// its file and its object is gone. It reports whether this call did.
+func (s *Store) Release(ctx context.Context, ns kv.Namespace, author change.Author, h Held) (bool, error) {
+	return s.free(ctx, ns, author, h.upload, collected)
+}
+
+func (s *Store) free(ctx context.Context, ns kv.Namespace, author change.Author, u upload, state State) (bool, error) {
 	for n := range tries {
 		if err := awsclient.Pause(ctx, n); err != nil {
 			return false, err
 		}
-		_, err := s.db.TransactWriteItems(ctx, &dynamodb.TransactWriteItemsInput{TransactItems: u.release(s.table, ns, author, end)})
+		_, err := s.db.TransactWriteItems(ctx, &dynamodb.TransactWriteItemsInput{TransactItems: u.free(s.table, ns, author, state)})
 		switch {
 		case err == nil:
 			return true, nil
@@ -92,7 +114,7 @@ func (s *Store) Release(ctx context.Context, ns kv.Namespace, author change.Auth
 			return false, nil
 		case awsclient.Overtaken(err), awsclient.Ambiguous(err) && ctx.Err() == nil:
 		default:
-			return false, fmt.Errorf("release upload: %w", err)
+			return false, fmt.Errorf("free upload: %w", err)
 		}
 	}
 	return false, errContended
@@ -117,7 +139,9 @@ func (s *Store) AbortAll(ctx context.Context, ns kv.Namespace, author change.Aut
 		case err != nil:
 			return aborted, err
 		}
-		aborted++
+		if h.upload.state == Pending {
+			aborted++
+		}
 	}
 	return aborted, nil
 }

@@ -64,7 +64,7 @@ func (s *Store) Complete(ctx context.Context, ns kv.Namespace, caps access.Set, 
 		if u.offset < u.file.Size {
 			return u.show(), nil
 		}
-		if err := s.Abort(ctx, ns, caps, author, id); err != nil {
+		if _, err := s.giveUp(ctx, ns, author, u, Refused); err != nil {
 			return Upload{}, err
 		}
 		return Upload{}, fault.Invalidf("WRONG_HASH", "what arrived is not the file that was announced: its length or SHA-256 differs; create the upload anew")
@@ -78,7 +78,7 @@ func (s *Store) Complete(ctx context.Context, ns kv.Namespace, caps access.Set, 
 		ReadCaps: u.new.ReadCaps, WriteCaps: u.new.WriteCaps,
 	}
 	_, err = s.records.PutFile(ctx, ns, caps, author, w, kv.File{Object: id, ETag: object.etag}, u.new.condition(),
-		func(rec kv.Record) types.TransactWriteItem { return u.done(s.table, ns, author, rec) })
+		func(rec kv.Record) []types.TransactWriteItem { return u.done(s.table, ns, author, rec) })
 	// Another call, or a try of this one whose answer was lost, may have made the
 	// row meanwhile: on that row, a condition that held before fails.
 	var refused *fault.Error

@@ -5,9 +5,6 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
-
 	"github.com/opsplane/opsplane/shared/access"
 	"github.com/opsplane/opsplane/shared/attr"
 	"github.com/opsplane/opsplane/shared/change"
@@ -28,15 +25,16 @@ type upload struct {
 	offset    int64     // ho: how many bytes hs has seen
 	version   int       // dv: of the row that it became
 	written   time.Time // da, Unix milliseconds
+	by        string    // cb: the principal that announced it
 }
 
-// keep is how long the item of an upload that is over stays.
+// keep is how long the item of an upload stays that counts no more.
 const keep = 7 * 24 * time.Hour
 
-func newUpload(n New, now time.Time) upload {
+func newUpload(n New, author change.Author) upload {
 	return upload{
 		id: kv.NewObjectID(), state: Pending, new: n, file: n.File, partSize: partSize(n.File.Size),
-		created: now, expires: now.Add(UploadLifetime),
+		created: author.At, expires: author.At.Add(UploadLifetime), by: author.Principal,
 	}
 }
 
@@ -52,6 +50,7 @@ func (u upload) item(ns kv.Namespace) (attr.Item, error) {
 	it["cm"], it["ab"] = attr.Bool(u.new.Committed), attr.Bool(u.new.Absent)
 	it["fs"], it["fh"], it["ft"] = attr.Int(u.file.Size), attr.String(u.file.SHA256), attr.String(u.file.ContentType)
 	it["pz"], it["ca"], it["ex"] = attr.Int(u.partSize), attr.Int(u.created.UnixMilli()), attr.Time(u.expires)
+	it["cb"], it["uw"], it["ux"] = attr.String(u.by), attr.String(ns.String()), attr.String(u.place())
 	if u.new.Version != nil {
 		it["cv"] = attr.Int(int64(*u.new.Version))
 	}
@@ -80,6 +79,7 @@ func decodeUpload(it attr.Item) (upload, error) {
 		file:    File{r.Int("fs"), r.String("fh"), r.String("ft"), r.String("fn")},
 		created: time.UnixMilli(r.Int("ca")).UTC(), expires: r.Time("ex"),
 		hash: r.Bytes("hs"), offset: r.Int("ho"), version: int(r.Int("dv")), written: time.UnixMilli(r.Int("da")).UTC(),
+		by: r.String("cb"),
 	}
 	u.new = New{Key: string(r.Bytes("kn")), Idx: int(r.Int("ix")), Committed: r.Bool("cm"), File: u.file, Absent: r.Bool("ab")}
 	if r.Has("cv") {
@@ -110,6 +110,7 @@ func (u upload) show() Upload {
 	shown := Upload{
 		ID: u.id, Key: u.new.Key, Idx: u.new.Idx, Committed: u.new.Committed, File: u.file, State: u.state,
 		PartSize: u.partSize, PartCount: partCount(u.file.Size, u.partSize), CreatedAt: u.created, ExpiresAt: u.expires,
+		CreatedBy: u.by,
 	}
 	switch {
 	case u.state == Done:
@@ -124,35 +125,4 @@ func (u upload) show() Upload {
 		shown.State, shown.Verified = Verifying, u.offset
 	}
 	return shown
-}
-
-// done turns the upload into one that has become a record.
-func (u upload) done(table string, ns kv.Namespace, author change.Author, rec kv.Record) types.TransactWriteItem {
-	values := attr.Item{
-		":done": attr.String(string(Done)), ":pending": attr.String(string(Pending)),
-		":dv": attr.Int(int64(rec.Version)), ":da": attr.Int(rec.CreatedAt.UnixMilli()),
-	}
-	return types.TransactWriteItem{Update: &types.Update{
-		TableName: &table, Key: uploadKey(ns, u.id), ConditionExpression: aws.String("us = :pending"), ExpressionAttributeValues: values,
-		UpdateExpression: aws.String("SET us = :done, dv = :dv, da = :da, " + author.Set(values) + " REMOVE hs, ho, mu"),
-	}}
-}
-
-// release ends the upload in a final state and counts its size down, both or
-// neither: so it is counted down once.
-func (u upload) release(table string, ns kv.Namespace, author change.Author, state State) []types.TransactWriteItem {
-	values := attr.Item{
-		":was": attr.String(string(u.state)), ":is": attr.String(string(state)), ":ttl": attr.Time(author.At.Add(keep)),
-	}
-	return []types.TransactWriteItem{
-		{Update: &types.Update{
-			TableName: &table, Key: uploadKey(ns, u.id), ConditionExpression: aws.String("us = :was"), ExpressionAttributeValues: values,
-			UpdateExpression:         aws.String("SET us = :is, #ttl = :ttl, " + author.Set(values) + " REMOVE hs, ho"),
-			ExpressionAttributeNames: map[string]string{"#ttl": "ttl"},
-		}},
-		{Update: &types.Update{
-			TableName: &table, Key: kv.NamespaceKey(ns), UpdateExpression: aws.String("ADD #by :less"),
-			ExpressionAttributeNames: map[string]string{"#by": "by"}, ExpressionAttributeValues: attr.Item{":less": attr.Int(-u.file.Size)},
-		}},
-	}
 }

@@ -6,7 +6,6 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"mime"
 	"net/http"
 	"strconv"
 	"time"
@@ -140,13 +139,4 @@ func sent(signed http.Header) map[string]string {
 		}
 	}
 	return headers
-}
-
-// disposition makes a browser save the file, under its name, and never show it
-// as a page.
-func disposition(name string) string {
-	if name == "" {
-		return "attachment"
-	}
-	return mime.FormatMediaType("attachment", map[string]string{"filename": name})
 }

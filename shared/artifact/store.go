@@ -2,17 +2,15 @@ package artifact
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
-	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 
 	"github.com/opsplane/opsplane/shared/access"
-	"github.com/opsplane/opsplane/shared/attr"
-	"github.com/opsplane/opsplane/shared/awsclient"
 	"github.com/opsplane/opsplane/shared/change"
 	"github.com/opsplane/opsplane/shared/fault"
 	"github.com/opsplane/opsplane/shared/kv"
@@ -27,13 +25,12 @@ type Store struct {
 	records *kv.Store
 	table   string
 	bucket  string
-	quota   int64
+	limits  Limits
 }
 
-// NewStore makes a store over the table and bucket of records. An installation
-// may hold quota bytes of artifacts, uploads under way included; 0 is no limit.
-func NewStore(db *dynamodb.Client, objects *s3.Client, records *kv.Store, table, bucket string, quota int64) *Store {
-	return &Store{db, objects, s3.NewPresignClient(objects), records, table, bucket, quota}
+// NewStore makes a store over the table and bucket of records.
+func NewStore(db *dynamodb.Client, objects *s3.Client, records *kv.Store, table, bucket string, limits Limits) *Store {
+	return &Store{db, objects, s3.NewPresignClient(objects), records, table, bucket, limits}
 }
 
 // tries bounds how often an operation starts again because others came between.
@@ -42,8 +39,9 @@ const tries = 10
 var errContended = fault.Busyf("CONTENDED", "the installation's artifacts are being written by too many callers at once; try again")
 
 // Create begins an upload and answers what to send first. It refuses what the
-// row would refuse now, as kv.Store.Set and CompareAndSet do, and what exceeds
-// the quota with QUOTA_EXCEEDED.
+// row would refuse now, as kv.Store.Set and CompareAndSet do, what exceeds the
+// quota with QUOTA_EXCEEDED, and what exceeds the limits of its principal with
+// TOO_MANY_UPLOADS.
 func (s *Store) Create(ctx context.Context, ns kv.Namespace, caps access.Set, author change.Author, n New) (Upload, Page, error) {
 	if err := n.File.check(); err != nil {
 		return Upload{}, Page{}, err
@@ -51,10 +49,10 @@ func (s *Store) Create(ctx context.Context, ns kv.Namespace, caps access.Set, au
 	if err := s.records.Admits(ctx, ns, caps, n.Key, n.Idx, n.condition()); err != nil {
 		return Upload{}, Page{}, err
 	}
-	if s.quota > 0 && n.File.Size > s.quota {
-		return Upload{}, Page{}, s.overQuota(n.File.Size)
+	if err := s.tooLarge(n.File.Size); err != nil {
+		return Upload{}, Page{}, err
 	}
-	u := newUpload(n, author.At)
+	u := newUpload(n, author)
 	if u.partSize > 0 {
 		out, err := s.objects.CreateMultipartUpload(ctx, &s3.CreateMultipartUploadInput{
 			Bucket: &s.bucket, Key: s.name(ns, u), ContentType: &n.File.ContentType,
@@ -65,7 +63,7 @@ func (s *Store) Create(ctx context.Context, ns kv.Namespace, caps access.Set, au
 		u.multipart = aws.ToString(out.UploadId)
 	}
 	if err := s.reserve(ctx, ns, author, u); err != nil {
-		return Upload{}, Page{}, err
+		return Upload{}, Page{}, s.withoutParts(ctx, ns, u, err)
 	}
 	page, err := s.sign(ctx, ns, u, author.At, 0, firstPage, nil)
 	return u.show(), page, err
@@ -74,48 +72,18 @@ func (s *Store) Create(ctx context.Context, ns kv.Namespace, caps access.Set, au
 // firstPage is how many parts the answer of Create lists.
 const firstPage = 100
 
-func (s *Store) overQuota(size int64) error {
-	return fault.Invalidf("QUOTA_EXCEEDED",
-		"an upload of %d bytes would exceed the installation's quota of %d bytes; abort uploads that are not needed, or delete files, whose room the collector frees within hours; or ask the operator for more",
-		size, s.quota)
-}
-
-// reserve writes the upload's item and counts its size, or neither.
-func (s *Store) reserve(ctx context.Context, ns kv.Namespace, author change.Author, u upload) error {
-	count := &types.Update{
-		TableName: &s.table, Key: kv.NamespaceKey(ns), UpdateExpression: aws.String("ADD #by :size"),
-		ExpressionAttributeNames: map[string]string{"#by": "by"}, ExpressionAttributeValues: attr.Item{":size": attr.Int(u.file.Size)},
+// withoutParts answers why an upload was not reserved, and lets S3 forget the
+// parts that were begun for it. Where it may have been reserved after all, they
+// stay: the upload then is one that nobody knows of, and expires.
+func (s *Store) withoutParts(ctx context.Context, ns kv.Namespace, u upload, refusal error) error {
+	var refused *fault.Error
+	if !errors.As(refusal, &refused) || refused == errContended {
+		return refusal
 	}
-	if s.quota > 0 {
-		count.ConditionExpression = aws.String("attribute_not_exists(#by) OR #by <= :room")
-		count.ExpressionAttributeValues[":room"] = attr.Int(s.quota - u.file.Size)
+	if err := s.discardParts(ctx, ns, u); err != nil {
+		return errors.Join(refusal, err)
 	}
-	it, err := u.item(ns)
-	if err != nil {
-		return err
-	}
-	author.AddTo(it)
-	for n := range tries {
-		if err := awsclient.Pause(ctx, n); err != nil {
-			return err
-		}
-		_, err := s.db.TransactWriteItems(ctx, &dynamodb.TransactWriteItemsInput{TransactItems: []types.TransactWriteItem{
-			{Put: &types.Put{TableName: &s.table, Item: it, ConditionExpression: aws.String("attribute_not_exists(pk)")}},
-			{Update: count},
-		}})
-		switch {
-		case err == nil:
-			return nil
-		case awsclient.ConditionFailed(err, 0):
-			return nil // an earlier try whose answer was lost: nobody else has this id
-		case awsclient.ConditionFailed(err, 1):
-			return s.overQuota(u.file.Size)
-		case awsclient.Overtaken(err), awsclient.Ambiguous(err) && ctx.Err() == nil:
-		default:
-			return fmt.Errorf("reserve upload: %w", err)
-		}
-	}
-	return errContended
+	return refusal
 }
 
 // Show answers how far an upload has come, and up to limit of its parts behind
@@ -159,32 +127,44 @@ func (s *Store) read(ctx context.Context, ns kv.Namespace, id string) (upload, e
 	return decodeUpload(out.Item)
 }
 
-// Abort ends an upload and frees what it reserved. To abort it again changes
-// nothing; one that is done has to be deleted as a record (UPLOAD_DONE).
+// Abort ends an upload. What it reserved stays counted: its addresses work for up
+// to PutLifetime more, and its bytes may lie in the bucket; the collector removes
+// them and then frees it. To abort it again changes nothing; one that is done has
+// to be deleted as a record (UPLOAD_DONE).
 func (s *Store) Abort(ctx context.Context, ns kv.Namespace, _ access.Set, author change.Author, id string) error {
-	for n := range tries {
-		if err := awsclient.Pause(ctx, n); err != nil {
+	u, err := s.read(ctx, ns, id)
+	if err != nil {
+		return err
+	}
+	if u.state == Pending {
+		ended, err := s.giveUp(ctx, ns, author, u, Aborted)
+		if err != nil || ended {
 			return err
 		}
-		u, err := s.read(ctx, ns, id)
-		switch {
-		case err != nil:
+		// Somebody was quicker, or an earlier try of this call whose answer was lost.
+		if u, err = s.read(ctx, ns, id); err != nil {
 			return err
-		case u.state == Done:
-			return fault.Invalidf("UPLOAD_DONE", "the upload has become a record; delete that with DELETE .../kv/%s/key/...", ns.Installation)
-		case u.state != Pending:
-			return nil
-		}
-		_, err = s.db.TransactWriteItems(ctx, &dynamodb.TransactWriteItemsInput{TransactItems: u.release(s.table, ns, author, "aborted")})
-		switch {
-		case err == nil:
-			return s.discardParts(ctx, ns, u)
-		case awsclient.Overtaken(err), awsclient.Ambiguous(err) && ctx.Err() == nil:
-		default:
-			return fmt.Errorf("abort upload: %w", err)
 		}
 	}
-	return errContended
+	if u.state == Done {
+		return fault.Invalidf("UPLOAD_DONE", "the upload has become a record; delete that with DELETE .../kv/%s/key/...", ns.Installation)
+	}
+	return s.discardParts(ctx, ns, u)
+}
+
+// giveUp ends an upload in a state, and lets S3 forget its parts. No address is
+// signed for an upload that is over, so that the last one ends PutLifetime from
+// now, or with the upload's time.
+func (s *Store) giveUp(ctx context.Context, ns kv.Namespace, author change.Author, u upload, state State) (bool, error) {
+	closes := author.At.Add(PutLifetime)
+	if u.expires.Before(closes) {
+		closes = u.expires
+	}
+	ended, err := s.end(ctx, ns, author, u.id, state, closes)
+	if err != nil || !ended {
+		return ended, err
+	}
+	return true, s.discardParts(ctx, ns, u)
 }
 
 // Open answers where a file can be downloaded. It fails as kv.Store.GetFile
@@ -198,10 +178,7 @@ func (s *Store) Open(ctx context.Context, ns kv.Namespace, caps access.Set, now 
 	if err != nil {
 		return Download{}, err
 	}
-	signed, err := s.signer.PresignGetObject(ctx, &s3.GetObjectInput{
-		Bucket: &s.bucket, Key: aws.String(kv.ObjectName(ns, at.Object)),
-		ResponseContentType: &file.ContentType, ResponseContentDisposition: aws.String(disposition(file.Name)),
-	}, s3.WithPresignExpires(DownloadLifetime))
+	signed, err := s.signer.PresignGetObject(ctx, download(s.bucket, kv.ObjectName(ns, at.Object), file), s3.WithPresignExpires(DownloadLifetime))
 	if err != nil {
 		return Download{}, fmt.Errorf("sign download: %w", err)
 	}

@@ -7,11 +7,15 @@ import (
 )
 
 // kv: what readers come to see, or see no more. A first draft is not seen until
-// its commit, which is one record for each key with the rows that it published.
+// its commit, which is one record for each key with the rows that it published. An
+// upload is recorded from its announcement, as it takes a part of the quota.
 // The table removes items only after a write has said so.
 func (c changed) kv() (Record, bool) {
 	if len(c.after) == 0 {
 		return Record{}, false
+	}
+	if namespace, ok := strings.CutPrefix(c.pk, "UPLOAD:"); ok {
+		return c.upload(namespace)
 	}
 	vcs, rest, ok := strings.Cut(c.pk, ":")
 	if !ok || vcs != "github" && vcs != "gitlab" {
@@ -25,6 +29,11 @@ func (c changed) kv() (Record, bool) {
 		}
 		idx := (int(sort[0])<<8 | int(sort[1])) + kv.MinIdx
 		r.Installation, r.Subject, r.Idx = installation, c.after.text("kn"), &idx
+		if gone := c.after.text("wk"); gone != "" && gone != c.before.text("wk") {
+			// It was written while its key was deleted, and went with the key.
+			r.Action, r.Before = "key.remove", c.before.row()
+			return r, true
+		}
 		return c.cell(r)
 	}
 	sort := c.sk.Binary()
@@ -35,7 +44,7 @@ func (c changed) kv() (Record, bool) {
 	switch {
 	case c.before.text("gn") != "" && c.before.text("gn") != c.after.text("gn"):
 		r.Action, r.Before = "key.remove", c.before.row()
-		return r, c.after.text("fd") != "false" // there was no row
+		return r, true
 	case c.before.text("pv") != c.after.text("pv"):
 		return c.commit(r)
 	}

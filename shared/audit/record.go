@@ -49,7 +49,8 @@ type Record struct {
 
 // Actor is who makes a change, and how.
 type Actor struct {
-	// ID is the user's, or "operator:NAME", "webhook:VCS", "server" or Unknown.
+	// ID is the user's, or "operator:NAME", "webhook:VCS", "server", "collector" or
+	// Unknown.
 	ID string `json:"id"`
 	// Credential is the id of the API key or session, or of the delivery.
 	Credential string `json:"credential,omitempty"`
@@ -82,13 +83,6 @@ func (r Record) Topic() string { return Topic(r.Scope(), r.Kind(), r.Subject) }
 func (r Record) Kind() string {
 	kind, _, _ := strings.Cut(r.Action, ".")
 	return kind
-}
-
-// Kinds are those of all records, in the order of the alphabet.
-func Kinds() []string {
-	return []string{
-		"api_key", "grant", "group_token", "installation", "key", "repository", "session", "signing_key", "task", "unreadable", "user",
-	}
 }
 
 // Topic names one thing of a kind within a scope.

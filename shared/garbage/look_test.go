@@ -115,7 +115,7 @@ func (r *rig) items(t testing.TB) []attr.Item {
 func (r *rig) exact(t testing.TB) {
 	t.Helper()
 	named, generations, rows := map[string]struct{}{}, map[string]struct{}{}, map[string]int{}
-	var files, used int64
+	var files, used, underWay, usedUnderWay int64
 	for _, it := range r.items(t) {
 		read := attr.Read(it)
 		pk := read.String("pk")
@@ -127,9 +127,14 @@ func (r *rig) exact(t testing.TB) {
 			used += read.Int("by")
 		case strings.HasPrefix(pk, "RETIRED:"):
 			t.Errorf("generation %s of %s is still retired", read.Bytes("sk"), read.Bytes("kn"))
+		case strings.HasPrefix(pk, "UPLOADER:"):
+			usedUnderWay += read.Int("ub")
 		case strings.HasPrefix(pk, "UPLOAD:"):
-			if state := read.String("us"); state == "pending" || state == "done" {
+			if !read.Has("ttl") {
 				files += read.Int("fs")
+				if read.String("us") != "done" {
+					underWay += read.Int("fs")
+				}
 			}
 		case pk == r.ns.String():
 			generations[pk+":"+read.String("gn")] = struct{}{}
@@ -147,6 +152,9 @@ func (r *rig) exact(t testing.TB) {
 	}
 	if used != files {
 		t.Errorf("%d bytes count against the quota, uploads hold %d", used, files)
+	}
+	if usedUnderWay != underWay {
+		t.Errorf("%d bytes count as under way, uploads under way hold %d", usedUnderWay, underWay)
 	}
 }
 

@@ -3,6 +3,7 @@ package garbage
 import (
 	"context"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -38,6 +39,8 @@ type pass struct {
 	report Report
 
 	named map[id]struct{}
+	// stored are the objects in the bucket of uploads that no row names.
+	stored map[id]bool
 }
 
 // unnamed is an object that nobody names.
@@ -50,7 +53,8 @@ type unnamed struct {
 // the uploads are read has its object protected; one that has, had before the
 // rows were read, so that its row shows. (A query may see one item of a
 // transaction before it sees another, "read-committed": so of uploads that
-// became records just now, nothing is concluded.)
+// became records just now, nothing is concluded.) An upload leaves the quota
+// last, when its object is gone.
 func (p *pass) run(ctx context.Context) error {
 	start := p.author.At
 	if err := p.records.Collecting(ctx, p.ns, start); err != nil {
@@ -61,34 +65,35 @@ func (p *pass) run(ctx context.Context) error {
 		return err
 	}
 	p.named = map[id]struct{}{}
-	var expired, done []artifact.Held
+	var closed, done []artifact.Held
 	for _, u := range uploads {
 		switch {
 		case u.Done && u.Written.Add(p.rest.Write).Before(start):
 			done = append(done, u)
 		case u.Done:
-		case u.Expires.Add(p.rest.Write).Before(start):
-			expired = append(expired, u)
+		case u.Closes.Add(p.rest.Write).Before(start):
+			closed = append(closed, u)
 		default:
 			if err := p.name(u.Object); err != nil {
 				return err
 			}
 		}
 	}
-	if p.report.UploadsExpired, err = p.release(ctx, expired); err != nil {
+	if err := p.discard(ctx, closed); err != nil {
 		return err
 	}
 	if err := p.mark(ctx); err != nil {
 		return err
 	}
-	if p.report.FilesReleased, err = p.release(ctx, p.without(done)); err != nil {
+	done = p.without(done)
+	garbage, err := p.list(ctx, start.Add(-p.rest.Write), done)
+	if err != nil {
 		return err
 	}
-	garbage, err := p.list(ctx, start.Add(-p.rest.Write))
-	if err != nil || len(garbage) == 0 {
-		return err
+	if len(garbage) > 0 {
+		err = p.sweep(ctx, garbage)
 	}
-	return p.sweep(ctx, garbage)
+	return errors.Join(err, p.release(ctx, done))
 }
 
 func (p *pass) name(object string) error {
@@ -132,24 +137,59 @@ func (p *pass) has(x id) bool {
 	return ok
 }
 
-func (p *pass) release(ctx context.Context, uploads []artifact.Held) (released int, err error) {
-	for _, u := range uploads {
-		author := p.author
-		author.At = p.clock.now()
-		ended, err := p.artifacts.Release(ctx, p.ns, author, u)
+// discard removes what arrived of uploads that can no longer be completed.
+func (p *pass) discard(ctx context.Context, closed []artifact.Held) error {
+	for _, u := range closed {
+		ended, freed, err := p.artifacts.Discard(ctx, p.ns, p.by(), u)
 		if err != nil {
-			return released, err
+			return err
 		}
 		if ended {
-			released++
+			p.report.UploadsExpired++
+		}
+		if freed {
+			p.report.UploadsDiscarded++
 		}
 	}
-	return released, nil
+	return nil
+}
+
+// release takes those files off the quota whose objects are gone. No address that
+// could bring one back works any more: the last ended PutLifetime after the upload
+// became a record, and the object was left alone for longer.
+func (p *pass) release(ctx context.Context, done []artifact.Held) error {
+	for _, u := range done {
+		if x, ok := parseID(u.Object); !ok || p.stored[x] {
+			continue
+		}
+		freed, err := p.artifacts.Release(ctx, p.ns, p.by(), u)
+		if err != nil {
+			return err
+		}
+		if freed {
+			p.report.FilesReleased++
+		}
+	}
+	return nil
+}
+
+// by is the author of a change now.
+func (p *pass) by() change.Author {
+	author := p.author
+	author.At = p.clock.now()
+	return author
 }
 
 // list answers the objects that nobody names and that were made before a time,
-// and counts the others.
-func (p *pass) list(ctx context.Context, before time.Time) ([]unnamed, error) {
+// counts the others, and notes which of those uploads have theirs.
+func (p *pass) list(ctx context.Context, before time.Time, uploads []artifact.Held) ([]unnamed, error) {
+	candidates := map[id]struct{}{}
+	for _, u := range uploads {
+		if x, ok := parseID(u.Object); ok {
+			candidates[x] = struct{}{}
+		}
+	}
+	p.stored = map[id]bool{}
 	prefix := kv.ObjectName(p.ns, "")
 	var garbage []unnamed
 	pages := s3.NewListObjectsV2Paginator(p.objects, &s3.ListObjectsV2Input{Bucket: &p.bucket, Prefix: &prefix})
@@ -161,6 +201,9 @@ func (p *pass) list(ctx context.Context, before time.Time) ([]unnamed, error) {
 		for _, o := range page.Contents {
 			p.report.Objects++
 			x, ok := parseID(strings.TrimPrefix(aws.ToString(o.Key), prefix))
+			if _, candidate := candidates[x]; ok && candidate {
+				p.stored[x] = true
+			}
 			switch {
 			case !ok:
 				p.report.Foreign++

@@ -17,10 +17,13 @@ type Report struct {
 	// rows they had left.
 	Generations int `json:"generations"`
 	Rows        int `json:"rows"`
-	// UploadsExpired counts uploads ended because nobody completed them,
-	// FilesReleased artifacts whose record is gone; both free quota.
-	UploadsExpired int `json:"uploads_expired"`
-	FilesReleased  int `json:"files_released"`
+	// UploadsExpired counts uploads ended because nobody completed them.
+	// UploadsDiscarded counts uploads that became no record and of which nothing is
+	// left, FilesReleased artifacts whose record and object are gone; both free
+	// quota.
+	UploadsExpired   int `json:"uploads_expired"`
+	UploadsDiscarded int `json:"uploads_discarded"`
+	FilesReleased    int `json:"files_released"`
 	// Objects is how many objects there were, Named how many of those are named
 	// by a record or belong to an upload under way, Foreign how many have names
 	// that the store does not give; those are never touched.
@@ -29,7 +32,8 @@ type Report struct {
 	Foreign int `json:"foreign"`
 	// Resting counts objects that nobody names and that are kept for now.
 	Resting int `json:"resting"`
-	// Removed counts objects that were removed, Bytes is their size.
+	// Removed counts objects that were removed, Bytes is their size; those of
+	// discarded uploads are not among them.
 	Removed int   `json:"removed"`
 	Bytes   int64 `json:"bytes"`
 }
@@ -47,7 +51,7 @@ func (r Report) Attributes() []slog.Attr {
 	return []slog.Attr{
 		slog.Int("namespaces", r.Namespaces), slog.Int("waiting", r.Waiting),
 		slog.Int("generations", r.Generations), slog.Int("rows", r.Rows),
-		slog.Int("uploads_expired", r.UploadsExpired), slog.Int("files_released", r.FilesReleased),
+		slog.Int("uploads_expired", r.UploadsExpired), slog.Int("uploads_discarded", r.UploadsDiscarded), slog.Int("files_released", r.FilesReleased),
 		slog.Int("objects", r.Objects), slog.Int("named", r.Named), slog.Int("foreign", r.Foreign), slog.Int("resting", r.Resting),
 		slog.Int("removed", r.Removed), slog.Int64("bytes", r.Bytes),
 	}
@@ -55,6 +59,7 @@ func (r Report) Attributes() []slog.Attr {
 
 func (r *Report) add(p Report) {
 	r.UploadsExpired += p.UploadsExpired
+	r.UploadsDiscarded += p.UploadsDiscarded
 	r.FilesReleased += p.FilesReleased
 	r.Objects += p.Objects
 	r.Named += p.Named

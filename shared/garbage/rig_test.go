@@ -42,7 +42,7 @@ func newRig(t testing.TB) *rig {
 func rigOn(env *storagetest.Env, rest garbage.Rest) *rig {
 	table, bucket := env.Table("KvTable"), env.Bucket("KvBucket")
 	records := kv.New(env.DynamoDB, env.S3, table, bucket)
-	files := artifact.NewStore(env.DynamoDB, env.S3, records, table, bucket, 1<<30)
+	files := artifact.NewStore(env.DynamoDB, env.S3, records, table, bucket, artifact.Limits{Stored: 1 << 30})
 	return &rig{garbage.New(records, files, env.S3, bucket, rest), records, files, env, kv.Namespace{VCS: "github", Installation: "1"}, false}
 }
 
@@ -115,11 +115,14 @@ func (r *rig) commit(t testing.TB, keys ...string) {
 
 func (r *rig) announce(t testing.TB, key string, body []byte) (artifact.Upload, artifact.Page) {
 	t.Helper()
-	sum := sha256.Sum256(body)
-	file := artifact.File{Size: int64(len(body)), SHA256: hex.EncodeToString(sum[:]), ContentType: "application/zip"}
-	u, page, err := r.files.Create(context.Background(), r.ns, nil, author(), artifact.New{Key: key, Committed: true, File: file})
+	u, page, err := r.files.Create(context.Background(), r.ns, nil, author(), artifact.New{Key: key, Committed: true, File: fileOf(body)})
 	r.failed(t, "announce "+key, err)
 	return u, page
+}
+
+func fileOf(body []byte) artifact.File {
+	sum := sha256.Sum256(body)
+	return artifact.File{Size: int64(len(body)), SHA256: hex.EncodeToString(sum[:]), ContentType: "application/zip"}
 }
 
 func (r *rig) upload(t testing.TB, key string, body []byte) artifact.Upload {

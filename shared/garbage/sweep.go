@@ -77,6 +77,7 @@ func (p *pass) remove(ctx context.Context, rested []unnamed) (kept []id, err err
 	}
 	for _, g := range rested {
 		if _, ok := stays[g.id]; !ok {
+			delete(p.stored, g.id)
 			p.report.Removed++
 			p.report.Bytes += g.size
 		}

@@ -8,11 +8,27 @@ import (
 	"github.com/awslabs/aws-lambda-go-api-proxy/core"
 )
 
-// Address answers where the caller reached the API: scheme, host, and what
-// stands before /api in the path, without a trailing slash. A proxy in front
-// says it in X-Forwarded-Base. It is for links in answers to this caller, who
-// can set every header it is made from, and for nothing else.
+// publicKey is the context key of the API's configured address.
+type publicKey struct{}
+
+// Address answers where the caller reaches the API: scheme, host, and what
+// stands before /api in the path, without a trailing slash. Every address that is
+// handed out begins with it: those of Link and Location, of redirects, of login
+// and of webhooks.
+//
+//   - The configured address (the template's PublicBaseUrl, see Lambda.At), if
+//     there is one. No header changes it.
+//   - Else X-Forwarded-Base, with which a proxy in front says it, if it is an
+//     absolute http or https URL; its query and fragment are left out.
+//   - Else the address that the request came to.
+//
+// Without a configured address a caller can set every header that it is made
+// from. It must then stand in answers to this caller and in nothing else: it is
+// not to be stored.
 func Address(r *http.Request) string {
+	if public, _ := r.Context().Value(publicKey{}).(string); public != "" {
+		return public
+	}
 	if f, err := url.Parse(r.Header.Get("X-Forwarded-Base")); err == nil && absolute(f) {
 		root := url.URL{Scheme: f.Scheme, Host: f.Host, Path: f.Path, RawPath: f.RawPath}
 		return strings.TrimRight(root.String(), "/")

@@ -25,21 +25,26 @@ func TestAddress(t *testing.T) {
 		name    string
 		headers map[string][]string
 		stage   string // what the gateway took off the path
+		public  string // the configured address
 		want    string
 	}{
-		{"plain", nil, "", "http://api.example.com"},
-		{"behind TLS", https, "", "https://api.example.com"},
-		{"on the gateway's own domain", https, "/live", "https://api.example.com/live"},
-		{"behind a proxy", map[string][]string{"X-Forwarded-Base": {"https://tt.example.com/"}}, "/live", "https://tt.example.com"},
-		{"behind a proxy with a path", map[string][]string{"X-Forwarded-Base": {"https://example.com/ops?x#y"}}, "", "https://example.com/ops"},
-		{"a base that is no address", map[string][]string{"X-Forwarded-Base": {"javascript:alert(1)"}}, "", "http://api.example.com"},
+		{"plain", nil, "", "", "http://api.example.com"},
+		{"behind TLS", https, "", "", "https://api.example.com"},
+		{"on the gateway's own domain", https, "/live", "", "https://api.example.com/live"},
+		{"behind a proxy", map[string][]string{"X-Forwarded-Base": {"https://tt.example.com/"}}, "/live", "", "https://tt.example.com"},
+		{"behind a proxy with a path", map[string][]string{"X-Forwarded-Base": {"https://example.com/ops?x#y"}}, "", "", "https://example.com/ops"},
+		{"a base that is no address", map[string][]string{"X-Forwarded-Base": {"javascript:alert(1)"}}, "", "", "http://api.example.com"},
+		{"configured", https, "/live", "https://ops.example.com/api-of/us/", "https://ops.example.com/api-of/us"},
+		{"configured, whatever headers say", map[string][]string{
+			"X-Forwarded-Base": {"https://evil.example.com"}, "X-Forwarded-Proto": {"http"}, "Host": {"evil.example.com"},
+		}, "/live", "https://ops.example.com", "https://ops.example.com"},
 	} {
 		e := httpapitest.Event(t, "GET", "/api/a%2Fb", nil, "")
 		e.RequestContext.Path = c.stage + e.Path
 		for name, values := range c.headers {
 			e.MultiValueHeaders[name] = values
 		}
-		got, err := l.Handle(context.Background(), e)
+		got, err := l.At(c.public).Handle(context.Background(), e)
 		if want := `"` + c.want + `"`; err != nil || got.Body != want {
 			t.Errorf("%s: got %s, %v; want %s", c.name, got.Body, err, want)
 		}

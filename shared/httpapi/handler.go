@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"runtime/debug"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/awslabs/aws-lambda-go-api-proxy/core"
@@ -33,9 +34,10 @@ func Handler(routes []Route, log *slog.Logger, now func() time.Time) http.Handle
 		call, gateway := receive(r.Context(), start)
 		rec := &recorder{ResponseWriter: w, status: http.StatusOK, call: call, gateway: gateway}
 		protect(rec.Header())
-		// The multiplexer would redirect a path that is not clean. None of ours
-		// is what such a path means: the gateway compares paths as they are.
-		if h, _ := mux.Handler(r); !ours(h) {
+		// The multiplexer would redirect a path that is not clean, and takes HEAD for
+		// GET. None of ours is what such a request means: the gateway compares paths
+		// and methods as they are.
+		if h, pattern := mux.Handler(r); !ours(h) || r.Method == http.MethodHead && !strings.HasPrefix(pattern, http.MethodHead+" ") {
 			rec.WriteHeader(http.StatusNotFound)
 		} else {
 			mux.ServeHTTP(rec, r)
@@ -86,15 +88,20 @@ func answer(route Route, rec *recorder, r *http.Request) (result any, err error)
 			err = fmt.Errorf("panic: %v\n%s", p, debug.Stack())
 		}
 	}()
+	target := access.Target{VCS: r.PathValue("vcs"), Installation: r.PathValue("installation_id")}
+	rec.target = target
 	rec.call.Caller, err = caller(r.Context())
 	if err != nil && !route.Rule.Public {
-		return nil, fault.ErrForbidden
+		return nil, access.Refuse(access.StepCredential, "the request came with no caller: it passed no authorizer")
 	}
-	target := access.Target{VCS: r.PathValue("vcs"), Installation: r.PathValue("installation_id")}
 	if target.VCS != "" && !slices.Contains(access.VCSNames(), target.VCS) {
 		return nil, fault.ErrNotFound
 	}
 	if err := access.Authorize(rec.call.Caller, route.Rule, target, rec.call.Now); err != nil {
+		return nil, err
+	}
+	r, err = route.Input.admit(r)
+	if err != nil {
 		return nil, err
 	}
 	return route.Endpoint(r.Context(), rec.call, r)

@@ -34,7 +34,7 @@ func invoke(t *testing.T, rule access.Rule, caller *access.Caller, body string, 
 	t.Helper()
 	var log bytes.Buffer
 	l := httpapi.NewLambda([]httpapi.Route{{
-		Pattern: "POST /x/{vcs}", Rule: rule,
+		Pattern: "POST /x/{vcs}", Rule: rule, Input: httpapi.Input{Members: []string{"n"}},
 		Endpoint: httpapi.JSON(read, func(_ context.Context, c httpapi.Call, in input) (any, error) { return do(c, in) }),
 	}}, slog.New(slog.NewJSONHandler(&log, nil)), time.Now)
 	resp, err := l.Handle(t.Context(), httpapitest.Event(t, "POST", "/x/github", caller, body))

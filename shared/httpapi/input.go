@@ -1,125 +1,126 @@
 package httpapi
 
 import (
-	"encoding/json"
-	"errors"
-	"io"
-	"mime"
+	"context"
+	"fmt"
 	"net/http"
 	"net/url"
 	"slices"
-	"strconv"
-	"unicode/utf8"
+	"strings"
 
 	"github.com/opsplane/opsplane/shared/fault"
 )
 
-// jsonTypes are the media types that are read as JSON; parameters such as a
-// charset are accepted with any of them.
-var jsonTypes = []string{
-	"application/json", "application/x-javascript", "text/javascript", "text/x-javascript", "text/x-json",
+// Input is what a request may say beside its path. A route declares it once:
+// what is not declared is refused by name, and a decoder cannot read it. The zero
+// Input takes neither parameters nor a body.
+//
+// Names are compared exactly. A name that was misspelt and passed over would
+// leave its sender with the opposite of what was meant: a draft that is public.
+type Input struct {
+	// Query are the names of the query parameters that may be given once.
+	Query []string
+	// Lists are the names of the query parameters that may be given several times.
+	Lists []string
+	// Members are the members that the JSON object of the body may have, those of
+	// objects inside it by their path: "keys", "keys.key". Arrays add nothing to a
+	// path. What stands inside a member without such paths is not looked at.
+	Members []string
+	// OtherQuery, if not empty, says why query parameters of any other name are
+	// passed over.
+	OtherQuery string
+	// AnyBody, if not empty, says why the body may be anything.
+	AnyBody string
 }
 
-// DecodeBody reads the JSON body of r into v: valid UTF-8, one JSON value,
-// nothing behind it. Unknown members are ignored. Anything else is an Invalid
-// fault that names the member.
-func DecodeBody(r *http.Request, v any) error {
-	media, _, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
-	if err != nil || !slices.Contains(jsonTypes, media) {
-		return fault.Invalidf("INVALID_CONTENT_TYPE", "send the body with the header Content-Type: application/json")
-	}
-	body, err := io.ReadAll(r.Body)
+// received is the request as its route has received it, for its decoder.
+type received struct {
+	input Input
+	query url.Values
+	read  map[string]struct{} // names of query parameters that the decoder has asked for
+}
+
+// receivedKey is the context key of *received.
+type receivedKey struct{}
+
+// receivedBy answers what the route of r has received; nil if r came past none.
+func receivedBy(r *http.Request) *received {
+	in, _ := r.Context().Value(receivedKey{}).(*received)
+	return in
+}
+
+// admit answers r with what its route takes, or an Invalid fault that names the
+// first thing that it does not take. Members of a body are looked at where it is
+// read: see DecodeBody.
+func (i Input) admit(r *http.Request) (*http.Request, error) {
+	query, err := url.ParseQuery(r.URL.RawQuery)
 	if err != nil {
-		return fault.Invalidf("INVALID_BODY", "the body could not be read")
+		return nil, fault.Invalidf("INVALID_PARAMETER", "the query is not valid percent-encoding; write each parameter as name=value and join them with &")
 	}
-	if len(body) == 0 {
-		return fault.Invalidf("INVALID_BODY", "the body is empty; send a JSON object")
+	if err := i.checkQuery(query); err != nil {
+		return nil, err
 	}
-	if !utf8.Valid(body) {
-		return fault.Invalidf("INVALID_BODY", "the body is not valid UTF-8")
+	if len(i.Members) == 0 && i.AnyBody == "" {
+		if err := checkNoBody(r); err != nil {
+			return nil, err
+		}
 	}
-	return describe(json.Unmarshal(body, v))
+	in := &received{input: i, query: query, read: map[string]struct{}{}}
+	return r.WithContext(context.WithValue(r.Context(), receivedKey{}, in)), nil
 }
 
-// describe turns a JSON error into a fault without naming Go types.
-func describe(err error) error {
-	var (
-		f      *fault.Error
-		syntax *json.SyntaxError
-		typ    *json.UnmarshalTypeError
-	)
-	switch {
-	case err == nil:
-		return nil
-	case errors.As(err, &f):
-		return f
-	case errors.As(err, &syntax):
-		return fault.Invalidf("INVALID_BODY", "the body is not JSON: error at byte %d", syntax.Offset)
-	case errors.As(err, &typ) && typ.Field == "":
-		return fault.Invalidf("INVALID_BODY", "the body must be a JSON object; send one in braces")
-	case errors.As(err, &typ):
-		return fault.Invalidf("INVALID_BODY", "member %q cannot be this %s", typ.Field, typ.Value)
+// checkQuery names the first parameter, in the order of names, that is unknown
+// or given too often.
+func (i Input) checkQuery(query url.Values) error {
+	known := slices.Concat(i.Query, i.Lists)
+	for _, name := range sortedNames(query) {
+		switch {
+		case slices.Contains(i.Query, name):
+			if n := len(query[name]); n > 1 {
+				return fault.Invalidf("INVALID_PARAMETER", "query parameter %s is given %d times: give it once", name, n)
+			}
+		case !slices.Contains(i.Lists, name) && i.OtherQuery == "":
+			return fault.Invalidf("UNKNOWN_PARAMETER", "query parameter %.64q is unknown here; %s", name, instead(name, known, "parameters"))
+		}
 	}
-	return fault.Invalidf("INVALID_BODY", "the body does not have the expected form")
+	return nil
 }
 
-// Query reads query parameters. The first parameter that cannot be read is
-// remembered; Err answers it, so that a decoder checks once. Scalars take
-// the first value given.
-type Query struct {
-	values url.Values
-	err    error
+func sortedNames(query url.Values) []string {
+	names := make([]string, 0, len(query))
+	for name := range query {
+		names = append(names, name)
+	}
+	slices.Sort(names)
+	return names
 }
 
-// NewQuery reads the query of r.
-func NewQuery(r *http.Request) *Query { return &Query{values: r.URL.Query()} }
-
-// Err is the Invalid fault of the first parameter that could not be read.
-func (q *Query) Err() error { return q.err }
-
-// Has reports whether the parameter is present.
-func (q *Query) Has(name string) bool { return q.values.Has(name) }
-
-// String answers a parameter's value, or def where it is absent.
-func (q *Query) String(name, def string) string {
-	if !q.Has(name) {
-		return def
+// instead says what to send instead of an unknown name: the nearest known one,
+// and which there are.
+func instead(name string, known []string, things string) string {
+	if len(known) == 0 {
+		return "this request takes no " + things + ": leave it out"
 	}
-	return q.values.Get(name)
+	list := "known " + things + " are " + strings.Join(known, ", ")
+	if near := nearest(name, known); near != "" {
+		return fmt.Sprintf("did you mean %s? (%s)", near, list)
+	}
+	return list
 }
 
-// All answers every value of a parameter.
-func (q *Query) All(name string) []string { return q.values[name] }
-
-// Bool answers a parameter that is exactly true or false, or def where it is
-// absent.
-func (q *Query) Bool(name string, def bool) bool {
-	switch q.String(name, strconv.FormatBool(def)) {
-	case "true":
-		return true
-	case "false":
-		return false
+// unread answers the first parameter that was given and declared, and that the
+// decoder did not ask for; empty if there is none. To take it and not to act on
+// it would be the fault that the declaration is there to end.
+func unread(r *http.Request) string {
+	in := receivedBy(r)
+	if in == nil {
+		return ""
 	}
-	q.fail(name, "must be true or false")
-	return def
-}
-
-// Int answers a decimal integer between low and high, or def where the
-// parameter is absent.
-func (q *Query) Int(name string, def, low, high int) int {
-	if !q.Has(name) {
-		return def
+	for _, name := range sortedNames(in.query) {
+		_, read := in.read[name]
+		if !read && (slices.Contains(in.input.Query, name) || slices.Contains(in.input.Lists, name)) {
+			return name
+		}
 	}
-	n, err := strconv.Atoi(q.values.Get(name))
-	if err != nil || n < low || n > high {
-		q.fail(name, "must be a whole number from "+strconv.Itoa(low)+" to "+strconv.Itoa(high))
-		return def
-	}
-	return n
-}
-
-func (q *Query) fail(name, why string) {
-	if q.err == nil {
-		q.err = fault.Invalidf("INVALID_PARAMETER", "query parameter %s %s", name, why)
-	}
+	return ""
 }

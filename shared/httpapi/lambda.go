@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/url"
+	"os"
 	"strings"
 	"time"
 
@@ -17,6 +18,7 @@ import (
 // Lambda answers the invocation events of one function.
 type Lambda struct {
 	adapter *httpadapter.HandlerAdapter
+	public  string
 }
 
 // NewLambda makes the handler of a function from its routes. Middleware, if
@@ -27,6 +29,13 @@ func NewLambda(routes []Route, log *slog.Logger, now func() time.Time, middlewar
 		h = middleware[i](h)
 	}
 	return &Lambda{adapter: httpadapter.New(h)}
+}
+
+// At sets the address under which users reach the API, without a trailing slash
+// or with one; empty is the address that a request came to. See Address.
+func (l *Lambda) At(public string) *Lambda {
+	l.public = strings.TrimRight(public, "/")
+	return l
 }
 
 // ErrNotHTTP is answered to an invocation that is no API Gateway proxy event.
@@ -55,6 +64,7 @@ func (l *Lambda) Handle(ctx context.Context, event events.APIGatewayProxyRequest
 		ctx, cancel = context.WithDeadline(ctx, end.Add(-answerTime))
 		defer cancel()
 	}
+	ctx = context.WithValue(ctx, publicKey{}, l.public)
 	return l.adapter.ProxyWithContext(ctx, event)
 }
 
@@ -67,5 +77,7 @@ func invalidPath() events.APIGatewayProxyResponse {
 	}
 }
 
-// Serve runs the function until its environment ends. It does not return.
-func (l *Lambda) Serve() { lambda.Start(l.Handle) }
+// Serve runs the function until its environment ends. It does not return. The
+// address under which users reach the API is the variable PUBLIC_BASE_URL, which
+// the template gives to every function.
+func (l *Lambda) Serve() { lambda.Start(l.At(os.Getenv("PUBLIC_BASE_URL")).Handle) }

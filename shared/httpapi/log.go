@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/opsplane/opsplane/shared/access"
 	"github.com/opsplane/opsplane/shared/fault"
 	"github.com/opsplane/opsplane/shared/telemetry"
 )
@@ -16,6 +17,7 @@ type recorder struct {
 	status  int
 	call    Call
 	gateway string // the gateway's id of the request
+	target  access.Target
 	err     error
 }
 
@@ -32,8 +34,9 @@ var metrics = []telemetry.Metric{
 	{Name: "failed", Unit: "Count"},
 }
 
-// logRequest writes the one line of a request. It holds no header, query,
-// path variable or body: those may carry secrets and customers' values. The
+// logRequest writes the one line of a request. It holds no header, query, path
+// variable or body: those may carry secrets and customers' values. Of a refused
+// request it says why, and names the installation: see access.Refusal. The
 // gateway's id of the request may be the caller's choice; it is there because
 // it is what the caller sees, and what the gateway logs.
 func logRequest(log *slog.Logger, r *http.Request, rec *recorder, start, end time.Time) {
@@ -50,6 +53,9 @@ func logRequest(log *slog.Logger, r *http.Request, rec *recorder, start, end tim
 		telemetry.Metrics(end, metrics...),
 	}
 	level := slog.LevelInfo
+	if refused := (*access.Refusal)(nil); errors.As(rec.err, &refused) {
+		attrs = append(attrs, refused.Attrs(rec.target)...)
+	}
 	var f *fault.Error
 	switch {
 	case errors.As(rec.err, &f):

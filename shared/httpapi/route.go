@@ -1,12 +1,14 @@
 // Package httpapi turns typed operations into the HTTP routes of a Lambda
-// function. One wrapper serves them all: it authorises, decodes, calls the
-// operation, maps its error to a status and writes JSON. Its invariant: no
-// operation runs before access.Authorize has agreed, and no text of an error
-// that is not a fault leaves the process.
+// function. One wrapper serves them all: it authorises, refuses what the route
+// does not take, decodes, calls the operation, maps its error to a status and
+// writes JSON. Its invariant: no operation runs before access.Authorize has
+// agreed, none with a parameter or member that its route does not declare, and
+// no text of an error that is not a fault leaves the process.
 package httpapi
 
 import (
 	"context"
+	"fmt"
 	"net/http"
 	"time"
 
@@ -21,6 +23,8 @@ type Route struct {
 	Pattern string
 	// Rule is what the caller needs.
 	Rule access.Rule
+	// Input is what the request may say beside its path; the zero Input is nothing.
+	Input Input
 	// Endpoint is what the route does; made by JSON.
 	Endpoint Endpoint
 }
@@ -77,6 +81,9 @@ func JSON[Q, A any](decode func(*http.Request) (Q, error), do func(context.Conte
 		q, err := decode(r)
 		if err != nil {
 			return nil, err
+		}
+		if name := unread(r); name != "" {
+			return nil, fmt.Errorf("query parameter %s is declared by the route and not read by its decoder", name)
 		}
 		return do(ctx, call, q)
 	}

@@ -17,9 +17,9 @@ import (
 const batchSize = 100
 
 // batchRows calls do for those of the given rows that have an item, in no
-// particular order. Each read is strongly consistent; together they are no
+// particular order, without their values. Each read is strongly consistent; together they are no
 // snapshot.
-func (s *Store) batchRows(ctx context.Context, ns Namespace, generation string, idx []int, do func(int, cell)) error {
+func (s *Store) batchRows(ctx context.Context, ns Namespace, generation string, idx []int, budget *Budget, do func(int, cell)) error {
 	for chunk := range slices.Chunk(idx, batchSize) {
 		keys := make([]attr.Item, len(chunk))
 		for i, n := range chunk {
@@ -33,13 +33,19 @@ func (s *Store) batchRows(ctx context.Context, ns Namespace, generation string, 
 				return err
 			}
 			out, err := s.db.BatchGetItem(ctx, &dynamodb.BatchGetItemInput{
+				ReturnConsumedCapacity: types.ReturnConsumedCapacityTotal,
 				RequestItems: map[string]types.KeysAndAttributes{
-					s.table: {Keys: keys, ConsistentRead: aws.Bool(true)},
+					s.table: {Keys: keys, ConsistentRead: aws.Bool(true), ProjectionExpression: aws.String(withoutValues)},
 				},
 			})
 			if err != nil {
 				return fmt.Errorf("batch get rows: %w", err)
 			}
+			var used *types.ConsumedCapacity
+			if len(out.ConsumedCapacity) > 0 {
+				used = &out.ConsumedCapacity[0]
+			}
+			budget.take(used, len(out.Responses[s.table]))
 			for _, it := range out.Responses[s.table] {
 				r, err := decodeRow(it)
 				if err != nil {

@@ -3,6 +3,7 @@ package kv
 import (
 	"cmp"
 	"context"
+	"fmt"
 	"slices"
 
 	"golang.org/x/sync/errgroup"
@@ -18,24 +19,30 @@ import (
 // write of the heads; a row that is rewritten in between stays as its writer
 // left it. It answers the rows that it changed, by key and idx; rows already
 // committed, missing, or closed to the caller are left out. More than
-// MaxCommitKeys keys are refused, and so are more scattered rows than the
-// overlay of a key can name.
+// MaxCommitKeys keys are refused, more than MaxCommitRows rows by their idx, keys
+// that have more rows than one request reads (Budget), and more scattered rows
+// than the overlay of a key can name.
 func (s *Store) Commit(ctx context.Context, ns Namespace, caps access.Set, author change.Author, targets []Target) ([]Position, error) {
-	wanted, err := group(targets)
+	wanted, err := s.group(targets)
 	if err != nil {
 		return nil, err
 	}
+	all := s.NewBudget()
 	for n := range tries {
 		if err := awsclient.Pause(ctx, n); err != nil {
 			return nil, err
 		}
-		plans, chosen, err := s.chooseAll(ctx, ns, caps, wanted)
+		budget := s.NewBudget()
+		plans, chosen, err := s.chooseAll(ctx, ns, caps, wanted, budget)
 		if err != nil {
 			return nil, err
 		}
 		done, err := s.publish(ctx, ns, author, plans, n)
 		if err != nil || done {
 			return chosen, err
+		}
+		if all.charge(budget); all.Spent() {
+			break // another try would take too long
 		}
 	}
 	return nil, errContended
@@ -49,7 +56,7 @@ type want struct {
 }
 
 // group gathers targets by key, in ascending order.
-func group(targets []Target) ([]want, error) {
+func (s *Store) group(targets []Target) ([]want, error) {
 	byKey := map[string]*want{}
 	for _, t := range targets {
 		if err := checkRow(t.Key, t.Idx); err != nil {
@@ -70,11 +77,17 @@ func group(targets []Target) ([]want, error) {
 		return nil, fault.Invalidf("TOO_MANY_KEYS",
 			"the request names %d keys; at most %d can be committed together", len(byKey), MaxCommitKeys)
 	}
-	list := make([]want, 0, len(byKey))
+	list, rows := make([]want, 0, len(byKey)), 0
 	for _, w := range byKey {
 		slices.Sort(w.idx)
 		w.idx = slices.Compact(w.idx)
+		if !w.all {
+			rows += len(w.idx)
+		}
 		list = append(list, *w)
+	}
+	if rows > s.limits.commitRows {
+		return nil, tooMany("the request names %d records by their idx; at most %d can be committed together: send several requests", rows, s.limits.commitRows)
 	}
 	slices.SortFunc(list, func(a, b want) int { return cmp.Compare(a.key, b.key) })
 	return list, nil
@@ -101,13 +114,13 @@ const (
 
 // chooseAll chooses for every key and answers the publications that have
 // something to publish, with the rows of them all.
-func (s *Store) chooseAll(ctx context.Context, ns Namespace, caps access.Set, wanted []want) ([]publication, []Position, error) {
+func (s *Store) chooseAll(ctx context.Context, ns Namespace, caps access.Set, wanted []want, budget *Budget) ([]publication, []Position, error) {
 	plans := make([]publication, len(wanted))
 	readers, rctx := errgroup.WithContext(ctx)
 	readers.SetLimit(keyReaders)
 	for i, w := range wanted {
 		readers.Go(func() (err error) {
-			plans[i], err = s.choose(rctx, ns, caps, w)
+			plans[i], err = s.choose(rctx, ns, caps, w, budget)
 			return err
 		})
 	}
@@ -129,7 +142,7 @@ func (s *Store) chooseAll(ctx context.Context, ns Namespace, caps access.Set, wa
 }
 
 // choose reads the rows wanted and picks the drafts that the caller may write.
-func (s *Store) choose(ctx context.Context, ns Namespace, caps access.Set, w want) (publication, error) {
+func (s *Store) choose(ctx context.Context, ns Namespace, caps access.Set, w want, budget *Budget) (publication, error) {
 	h, ok, err := s.getHead(ctx, ns, w.key)
 	if err != nil || !ok {
 		return publication{}, err
@@ -161,7 +174,7 @@ func (s *Store) choose(ctx context.Context, ns Namespace, caps access.Set, w wan
 		}
 		marks = append(marks, mark{idx, *c.revision})
 	}
-	if err := s.candidates(ctx, ns, h, w, pick); err != nil {
+	if err := s.candidates(ctx, ns, h, w, budget, pick); err != nil {
 		return p, err
 	}
 	for _, m := range old.marks() {
@@ -177,13 +190,19 @@ func (s *Store) choose(ctx context.Context, ns Namespace, caps access.Set, w wan
 	return p, nil
 }
 
-// candidates calls pick for the cells wanted.
-func (s *Store) candidates(ctx context.Context, ns Namespace, h head, w want, pick func(int, cell)) error {
+// candidates calls pick for the cells wanted. The budget ends the reading of
+// whole keys only: how many rows are named by their idx is bounded before.
+func (s *Store) candidates(ctx context.Context, ns Namespace, h head, w want, budget *Budget, pick func(int, cell)) error {
 	if w.all {
-		return s.cells(ctx, ns, h, MinIdx, 0, func(idx int, c cell, _ bool) bool {
+		end, err := s.read(ctx, ns, h, extent{from: MinIdx, budget: budget}, func(idx int, c cell, _ bool) bool {
 			pick(idx, c)
 			return true
 		})
+		if err == nil && end != nil {
+			err = budget.exceeded("the keys that the request names without idx have",
+				fmt.Sprintf("name the records by their idx instead, at most %d in a request, or fewer keys", s.limits.commitRows))
+		}
+		return err
 	}
 	var rows []int
 	for _, idx := range w.idx {
@@ -194,5 +213,5 @@ func (s *Store) candidates(ctx context.Context, ns Namespace, h head, w want, pi
 			rows = append(rows, idx)
 		}
 	}
-	return s.batchRows(ctx, ns, h.generation, rows, pick)
+	return s.batchRows(ctx, ns, h.generation, rows, budget, pick)
 }

@@ -40,7 +40,7 @@ func (cond Condition) rule(caps access.Set) rule {
 		judge: func(c cell) error {
 			switch {
 			case c.exists() && !allowed(c.writeCaps, caps):
-				return fault.ErrForbidden
+				return access.Refuse(access.StepCapability, "the credential lacks a capability that the write_caps of the row ask for")
 			case c.exists() && *c.version >= MaxVersion:
 				return errVersionLimit
 			}

@@ -318,7 +318,7 @@ func TestCallsPerOperation(t *testing.T) {
 			_, err := r.Set(t.Context(), r.ns, nil, r.author(), r.write(t, "k", 0, "2"))
 			return err
 		}},
-		{"set of another idx", "GetItem UpdateItem", func(t *testing.T, r *rig) error {
+		{"set of another idx", "GetItem UpdateItem GetItem", func(t *testing.T, r *rig) error {
 			_, err := r.Set(t.Context(), r.ns, nil, r.author(), r.write(t, "k", other, "2"))
 			return err
 		}},
@@ -326,7 +326,7 @@ func TestCallsPerOperation(t *testing.T) {
 			_, err := r.CompareAndSet(t.Context(), r.ns, nil, r.author(), r.write(t, "new", 0, "2"), nil)
 			return err
 		}},
-		{"first row of another idx", "GetItem UpdateItem UpdateItem", func(t *testing.T, r *rig) error {
+		{"first row of another idx", "GetItem UpdateItem UpdateItem GetItem", func(t *testing.T, r *rig) error {
 			_, err := r.CompareAndSet(t.Context(), r.ns, nil, r.author(), r.write(t, "new", 1, "2"), nil)
 			return err
 		}},
@@ -346,11 +346,19 @@ func TestCallsPerOperation(t *testing.T) {
 			_, err := r.Delete(t.Context(), r.ns, nil, r.author(), "k", nil, nil)
 			return err
 		}},
+		{"delete of a key that was emptied row by row", "GetItem Query Query GetItem", func(t *testing.T, r *rig) error {
+			done, err := r.Delete(t.Context(), r.ns, nil, r.author(), "emptied", nil, nil)
+			if done {
+				return errors.New("answers that something was removed")
+			}
+			return err
+		}},
 		{"commit of one key", "GetItem Query UpdateItem", func(t *testing.T, r *rig) error { return r.commitAll(t, "k") }},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			r := newRig(t)
 			r.fill(t)
+			r.emptied(t, "emptied")
 			var calls storagetest.Faults
 			if err := c.do(t, r.failing(&calls)); err != nil {
 				t.Fatal(err)

@@ -41,12 +41,12 @@ func (s *Store) Admits(ctx context.Context, ns Namespace, caps access.Set, key s
 }
 
 // PutFile stores the row of an artifact: w's value and a reference to f. In
-// the same transaction it makes one more change in the table, with, whose
-// condition must hold only once: so the row is written exactly once, however
-// often PutFile is called and whatever answers are lost. It fails as Set and
+// the same transaction it makes more changes in the table, with. The condition
+// of the first of them must hold only once: so the row is written exactly once,
+// however often PutFile is called and whatever answers are lost. It fails as Set and
 // CompareAndSet do, and with ErrSuperseded.
 func (s *Store) PutFile(
-	ctx context.Context, ns Namespace, caps access.Set, author change.Author, w Write, f File, cond Condition, with func(Record) types.TransactWriteItem,
+	ctx context.Context, ns Namespace, caps access.Set, author change.Author, w Write, f File, cond Condition, with func(Record) []types.TransactWriteItem,
 ) (Record, error) {
 	if err := checkWrite(w); err != nil {
 		return Record{}, err
@@ -57,37 +57,51 @@ func (s *Store) PutFile(
 	}
 	c.inline, c.body.id, c.etag = w.Value.Text, f.Object, f.ETag
 	r := cond.rule(caps)
+	var written []place // where the row may have been written
+	end := errContended
 	for n := range tries {
 		if err := awsclient.Pause(ctx, n); err != nil {
 			return Record{}, err
 		}
-		at, err := s.locate(ctx, ns, author, w, r)
+		at, old, err := s.admit(ctx, ns, author, w, r)
 		if err != nil {
-			return Record{}, err
+			return Record{}, errors.Join(err, s.settle(ctx, ns, author, w.Key, written...))
 		}
-		old, err := s.getCell(ctx, at.key)
-		if err != nil {
-			return Record{}, err
-		}
-		if err := r.judge(old); err != nil {
-			return Record{}, err
-		}
-		done, rec, err := s.putFile(ctx, author, w, c, at, old, with, n)
+		written = append(written, at)
+		done, lost, rec, err := s.putFile(ctx, author, w, c, at, old, with, n)
 		if err != nil || done {
-			return rec, err
+			return rec, errors.Join(err, s.settle(ctx, ns, author, w.Key, written...))
+		}
+		if lost {
+			end = errUnknown
 		}
 	}
-	return Record{}, errContended
+	return Record{}, end
 }
 
-// putFile makes one try: onto exactly the revision of old.
+// admit finds where w's row lies and reads what is there, if the rule agrees to
+// the write.
+func (s *Store) admit(ctx context.Context, ns Namespace, author change.Author, w Write, r rule) (place, cell, error) {
+	at, err := s.locate(ctx, ns, author, w, r)
+	if err != nil {
+		return place{}, cell{}, err
+	}
+	old, err := s.getCell(ctx, at.key)
+	if err != nil {
+		return place{}, cell{}, err
+	}
+	return at, old, r.judge(old)
+}
+
+// putFile makes one try: onto exactly the revision of old. lost says that it may
+// have taken effect, or may do so yet.
 func (s *Store) putFile(
-	ctx context.Context, author change.Author, w Write, c cell, at place, old cell, with func(Record) types.TransactWriteItem, try int,
-) (done bool, rec Record, err error) {
+	ctx context.Context, author change.Author, w Write, c cell, at place, old cell, with func(Record) []types.TransactWriteItem, try int,
+) (done, lost bool, rec Record, err error) {
 	version := old.next()
 	c.version = &version
 	if rec, err = c.record(w.Key, w.Idx, w.Committed); err != nil {
-		return false, Record{}, err
+		return false, false, Record{}, err
 	}
 	e := c.edit(author, w, at)
 	e.setVersion(version)
@@ -96,18 +110,20 @@ func (s *Store) putFile(
 	token := newToken(author.Request, try)
 	_, err = s.db.TransactWriteItems(ctx, &dynamodb.TransactWriteItemsInput{
 		ClientRequestToken: &token,
-		TransactItems:      []types.TransactWriteItem{e.transact(s.table, at.key), with(rec)},
+		TransactItems:      append([]types.TransactWriteItem{e.transact(s.table, at.key)}, with(rec)...),
 	})
 	switch {
 	case err == nil:
-		return true, rec, nil
+		return true, false, rec, nil
 	case awsclient.ConditionFailed(err, 1):
-		return false, Record{}, ErrSuperseded
-	case awsclient.Overtaken(err), awsclient.Ambiguous(err) && ctx.Err() == nil:
-		// If a lost one took effect after all, the next one is superseded.
-		return false, Record{}, nil
+		return false, false, Record{}, ErrSuperseded
+	case awsclient.Overtaken(err):
+		return false, false, Record{}, nil
+	case awsclient.Ambiguous(err) && ctx.Err() == nil:
+		// If it took effect after all, the next one is superseded.
+		return false, true, Record{}, nil
 	}
-	return false, Record{}, fmt.Errorf("put file: %w", err)
+	return false, false, Record{}, fmt.Errorf("put file: %w", err)
 }
 
 // GetFile reads the row of an artifact with its description. It fails as Get

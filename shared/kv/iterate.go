@@ -9,6 +9,7 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 	"golang.org/x/sync/errgroup"
 
 	"github.com/opsplane/opsplane/shared/access"
@@ -30,15 +31,12 @@ const bodyReaders = 32
 // headPage bounds how many heads one read asks for.
 const headPage = 200
 
-// maxReads is how many reads of storage one page may cost beside its values.
-// At 10 ms each a page takes seconds at worst, however many keys of the range
-// the caller does not see.
-const maxReads = 200
-
-// Iterate answers one page of the visible rows of a range, ordered by the
+// Iterate returns one page of the visible rows of a range, ordered by the
 // bytes of the key, then by idx. next is where to go on, nil at the end. A page
 // ends at the range's limit, or earlier: where its values would not fit into a
-// response, or after maxReads reads, then perhaps without any record.
+// response, or where the range's budget is spent, then perhaps without any
+// record, and also between two rows of one key that the caller does not see.
+// Following next visits every row that stands throughout exactly once.
 //
 // On one page, the rows of one key show all of a commit or nothing of it.
 // Beside that the rows are read one after another, not at one moment, and
@@ -53,6 +51,9 @@ func (s *Store) Iterate(ctx context.Context, ns Namespace, caps access.Set, r Ra
 	}
 	if r.Limit == 0 {
 		return nil, nil, nil
+	}
+	if r.Budget == nil {
+		r.Budget = s.NewBudget()
 	}
 	p := &page{Store: s, ns: ns, caps: caps, Range: r}
 	if err := p.walk(ctx); err != nil {
@@ -75,8 +76,7 @@ type page struct {
 	records []Record
 	cells   []cell
 	weight  int
-	reads   int
-	next    *Position // where the next page goes on, once this one is full
+	next    *Position // where the next page goes on, once this one has ended
 }
 
 // start is where the walk begins: the key and the first idx of it.
@@ -105,7 +105,7 @@ func (p *page) start() (key string, idx int) {
 // single reports whether the walk stays on the key of the range.
 func (p *page) single() bool { return p.Inclusive && p.Idx != nil }
 
-// walk visits heads in order until the page is full.
+// walk visits heads in order until the page has ended.
 func (p *page) walk(ctx context.Context) error {
 	key, idx := p.start()
 	if p.single() {
@@ -118,13 +118,14 @@ func (p *page) walk(ctx context.Context) error {
 		}
 		return p.rows(ctx, h, idx)
 	}
-	pages := p.headPages(key)
-	for pages.HasMorePages() {
-		p.reads++
-		out, err := pages.NextPage(ctx)
+	in := p.headsFrom(key)
+	for {
+		out, err := p.db.Query(ctx, in)
 		if err != nil {
 			return fmt.Errorf("query heads: %w", err)
 		}
+		p.Budget.take(out.ConsumedCapacity, len(out.Items))
+		last := ""
 		for _, it := range out.Items {
 			h, err := decodeHead(it)
 			if err != nil {
@@ -140,13 +141,20 @@ func (p *page) walk(ctx context.Context) error {
 			if err := p.rows(ctx, h, from); err != nil || p.next != nil {
 				return err
 			}
-			if p.reads >= maxReads {
-				p.next = &Position{h.key, MaxIdx}
+			if last = h.key; h.more && from <= MaxIdx && p.Budget.Spent() {
+				p.next = &Position{last, MaxIdx}
 				return nil
 			}
 		}
+		if len(out.LastEvaluatedKey) == 0 {
+			return nil
+		}
+		if p.Budget.Spent() {
+			p.next = &Position{last, MaxIdx}
+			return nil
+		}
+		in.ExclusiveStartKey, in.Limit = out.LastEvaluatedKey, aws.Int32(headPage)
 	}
-	return nil
 }
 
 // rows visits the rows of one key from idx on.
@@ -154,11 +162,9 @@ func (p *page) rows(ctx context.Context, h head, from int) error {
 	if from > MaxIdx {
 		return nil
 	}
-	if h.more {
-		p.reads++
-	}
 	var damaged error
-	err := p.Store.cells(ctx, p.ns, h, from, p.Limit-len(p.records)+1, func(idx int, c cell, committed bool) bool {
+	e := extent{from: from, first: p.Limit - len(p.records) + 1, values: p.WithData, budget: p.Budget}
+	end, err := p.read(ctx, p.ns, h, e, func(idx int, c cell, committed bool) bool {
 		if !c.seen(p.caps, committed, p.Drafts) {
 			return true
 		}
@@ -170,6 +176,9 @@ func (p *page) rows(ctx context.Context, h head, from int) error {
 		p.add(rec, c)
 		return p.next == nil
 	})
+	if end != nil {
+		p.next = &Position{h.key, *end}
+	}
 	return errors.Join(err, damaged)
 }
 
@@ -209,11 +218,13 @@ func (p *page) load(ctx context.Context) error {
 // while the page was read.
 var errChanged = fault.Busyf("CHANGED", "the rows changed while they were read; try again")
 
-// headPages reads heads from key on, in order. With a prefix it also has an
-// upper bound: the prefix's successor, or a key beyond all others.
-func (p *page) headPages(key string) *dynamodb.QueryPaginator {
+// headsFrom is the first read of heads from key on, in order: no more than the
+// page may need. With a prefix it also has an upper bound: the prefix's
+// successor, or a key beyond all others.
+func (p *page) headsFrom(key string) *dynamodb.QueryInput {
 	in := &dynamodb.QueryInput{
 		TableName: &p.table, ConsistentRead: aws.Bool(true), Limit: aws.Int32(int32(min(p.Limit+1, headPage))),
+		ReturnConsumedCapacity: types.ReturnConsumedCapacityTotal,
 		KeyConditionExpression: aws.String("pk = :pk AND sk >= :from"),
 		ExpressionAttributeValues: attr.Item{
 			":pk": attr.String(p.ns.partition()), ":from": attr.Bytes(headSort(key)),
@@ -226,7 +237,7 @@ func (p *page) headPages(key string) *dynamodb.QueryPaginator {
 			in.ExpressionAttributeValues[":from"] = in.ExpressionAttributeValues[":to"]
 		}
 	}
-	return dynamodb.NewQueryPaginator(p.db, in)
+	return in
 }
 
 // successor is the least byte string that is above every one with this prefix.

@@ -112,8 +112,11 @@ type Range struct {
 	WithData bool
 	// Limit is how many records a page holds at most, 0 to MaxLimit.
 	Limit int
-	// After continues strictly behind the last record of a page.
+	// After continues strictly behind a position that a page gave as its next.
 	After *Position
+	// Budget is what the walk may read. Pages that make up one answer share
+	// one; nil is a new one.
+	Budget *Budget
 }
 
 func checkKey(key string) error {

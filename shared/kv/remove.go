@@ -28,8 +28,9 @@ const rowWriters = 16
 // caller stay. It reports whether any row went.
 //
 // Without idx and version, on a key of which the caller may write every row,
-// all rows go by one conditional write. Otherwise rows go one by one: each
-// removal is atomic, all together are not.
+// all rows go by one conditional write, and the answer "none went" holds for one
+// moment. Otherwise rows go one by one: each removal is atomic, all together are
+// not.
 func (s *Store) Delete(ctx context.Context, ns Namespace, caps access.Set, author change.Author, key string, idx, version *int) (bool, error) {
 	if err := checkRow(key, idx); err != nil {
 		return false, err
@@ -141,46 +142,70 @@ func (d removal) cell(ctx context.Context, key attr.Item, place where) (removed,
 
 // all removes every row.
 func (d removal) all(ctx context.Context) (bool, error) {
+	lost := "" // the generation that a lost update of this delete may replace yet
 	for n := range tries {
 		if err := awsclient.Pause(ctx, n); err != nil {
 			return false, err
 		}
 		h, ok, err := d.getHead(ctx, d.ns, d.key)
-		if err != nil || !ok {
-			return false, err
-		}
-		var removed, again bool
 		switch {
-		case !h.more:
-			removed, again, err = d.cell(ctx, headKey(d.ns, d.key), alone)
-		case !d.force && (d.version != nil || h.guarded || !allowed(h.writeCaps, d.caps)):
-			return d.each(ctx, h)
-		default:
-			removed, again, err = d.generation(ctx, h)
+		case err != nil || !ok:
+			return false, err
+		case lost != "" && h.generation != lost && h.publishStamp == d.author.Request:
+			return true, nil // it was not lost
+		case lost != "" && h.generation != lost:
+			return false, errUnknown
 		}
-		if err != nil || !again {
+		removed, again, unsure, err := d.once(ctx, h)
+		if unsure {
+			lost = h.generation
+		}
+		switch {
+		case err != nil || removed:
 			return removed, err
+		case !again && lost != "":
+			return false, errUnknown // what was lost may remove rows after this answer
+		case !again:
+			return false, nil
 		}
+	}
+	if lost != "" {
+		return false, errUnknown
 	}
 	return false, errContended
 }
 
-// generation removes all rows by giving the head a new generation, also where
-// no row is left: that rids the key of what removed rows leave behind. again
-// is true where another writer came in between. Whether there was a row is left
-// in the head (fd): the audit trail knows by it what was removed.
-func (d removal) generation(ctx context.Context, h head) (removed, again bool, err error) {
-	found, err := d.anyRow(ctx, h)
-	if err != nil {
-		return false, false, err
+// once makes one try of all on the head that was read. again is true where
+// another writer came in between, unsure where an update of this try may take
+// effect yet.
+func (d removal) once(ctx context.Context, h head) (removed, again, unsure bool, err error) {
+	switch {
+	case !h.more:
+		removed, again, err = d.cell(ctx, headKey(d.ns, d.key), alone)
+	case !d.force && (d.version != nil || h.guarded || !allowed(h.writeCaps, d.caps)):
+		removed, err = d.each(ctx, h)
+	default:
+		return d.generation(ctx, h)
+	}
+	return removed, again, false, err
+}
+
+// generation removes all rows by giving the head a new generation, if there are
+// any; with force also where there are none, as removed rows leave the key's name
+// behind. Else it changes nothing then. again and unsure are those of once.
+func (d removal) generation(ctx context.Context, h head) (removed, again, unsure bool, err error) {
+	if !d.force {
+		found, again, err := d.look(ctx, h)
+		if err != nil || !found {
+			return false, again, false, err
+		}
 	}
 	if err := d.retire(ctx, h); err != nil {
-		return false, false, err
+		return false, false, false, err
 	}
 	e := d.erase()
 	e.set("gn", attr.String(newGeneration()))
 	e.set("ps", attr.String(d.author.Request))
-	e.set("fd", attr.Bool(found))
 	e.removes = append(e.removes, "mr", "ov")
 	e.requireEqual("gn", attr.String(h.generation))
 	if d.force {
@@ -192,35 +217,18 @@ func (d removal) generation(ctx context.Context, h head) (removed, again bool, e
 	d.expire(e)
 	out, err := d.update(ctx, headKey(d.ns, d.key), e)
 	if err != nil || out.done {
-		return found, false, err
+		return out.done, false, false, err
 	}
 	now, err := decodeHead(out.item)
 	switch {
 	case err != nil:
-		return false, false, err
+		return false, false, false, err
 	case now.publishStamp == d.author.Request:
-		return found, false, nil
+		return true, false, false, nil
 	case out.unsure && now.generation != h.generation:
-		return false, false, errUnknown
+		return false, false, false, errUnknown
 	}
-	return false, true, nil
-}
-
-// aFew is how many rows are read to find one that exists: almost always the
-// first does.
-const aFew = 8
-
-// anyRow reports whether any row exists.
-func (d removal) anyRow(ctx context.Context, h head) (bool, error) {
-	if h.exists() {
-		return true, nil
-	}
-	found := false
-	err := d.cells(ctx, d.ns, h, MinIdx, aFew, func(_ int, c cell, _ bool) bool {
-		found = c.exists()
-		return !found
-	})
-	return found, err
+	return false, true, out.unsure, nil
 }
 
 // retire records that a generation may be garbage, before it is: the collector
@@ -240,15 +248,17 @@ func (d removal) retire(ctx context.Context, h head) error {
 	return nil
 }
 
-// each removes the matching rows one by one.
+// each removes the matching rows one by one, once it knows that they are not
+// too many.
 func (d removal) each(ctx context.Context, h head) (bool, error) {
+	matching, err := d.matching(ctx, h)
+	if err != nil {
+		return false, err
+	}
 	var removed atomic.Bool
 	group, gctx := errgroup.WithContext(ctx)
 	group.SetLimit(rowWriters)
-	err := d.cells(ctx, d.ns, h, MinIdx, 0, func(idx int, c cell, _ bool) bool {
-		if !d.matches(c) {
-			return gctx.Err() == nil
-		}
+	for _, idx := range matching {
 		key, place := rowKey(d.ns, h.generation, idx), inRow
 		if idx == 0 {
 			key, place = headKey(d.ns, d.key), inHead
@@ -260,10 +270,10 @@ func (d removal) each(ctx context.Context, h head) (bool, error) {
 			}
 			return err
 		})
-		return gctx.Err() == nil
-	})
-	if werr := group.Wait(); werr != nil {
-		err = werr
+		if gctx.Err() != nil {
+			break
+		}
 	}
+	err = group.Wait()
 	return removed.Load(), err
 }

@@ -94,15 +94,22 @@ func (r *rig) missing(t testing.TB, key string, idx int) {
 	}
 }
 
+// emptied makes a key whose one row beside idx 0 came and went.
+func (r *rig) emptied(t testing.TB, key string) {
+	t.Helper()
+	r.set(t, key, 1, "1", true)
+	one := 1
+	if done, err := r.Delete(t.Context(), r.ns, nil, r.author(), key, &one, nil); err != nil || !done {
+		t.Fatalf("delete of idx 1 answers %v, %v", done, err)
+	}
+}
+
 // patchVersion puts a row at a version without writing it that often.
 func (r *rig) patchVersion(t testing.TB, key string, idx, version int) {
 	t.Helper()
 	pk, sk := r.ns.VCS+":"+r.ns.Installation, append([]byte{'k'}, key...)
-	head := r.item(t, pk, sk)
 	if idx != 0 {
-		pk += ":" + head["gn"].(*types.AttributeValueMemberS).Value
-		u := uint16(idx - kv.MinIdx)
-		sk = []byte{byte(u >> 8), byte(u)}
+		pk, sk = pk+":"+r.generation(t, key), rowSort(idx)
 	}
 	_, err := r.env.DynamoDB.UpdateItem(t.Context(), &dynamodb.UpdateItemInput{
 		TableName: aws.String(r.env.Table("KvTable")), Key: tableKey(pk, sk),
@@ -112,6 +119,18 @@ func (r *rig) patchVersion(t testing.TB, key string, idx, version int) {
 	if err != nil {
 		t.Fatal(err)
 	}
+}
+
+// generation is that of a key.
+func (r *rig) generation(t testing.TB, key string) string {
+	t.Helper()
+	return stringOf(r.item(t, r.ns.VCS+":"+r.ns.Installation, append([]byte{'k'}, key...))["gn"])
+}
+
+// rowSort is the sort key of a row.
+func rowSort(idx int) []byte {
+	u := uint16(idx - kv.MinIdx)
+	return []byte{byte(u >> 8), byte(u)}
 }
 
 func (r *rig) item(t testing.TB, pk string, sk []byte) map[string]types.AttributeValue {

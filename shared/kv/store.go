@@ -23,12 +23,13 @@ type Store struct {
 	table      string
 	bodies     bodies
 	registered sync.Map // of Namespace: what register has written
+	limits     limits
 }
 
 // New makes a store. The table and the bucket are those that template.yaml
 // declares as KvTable and KvBucket.
 func New(db *dynamodb.Client, objects *s3.Client, table, bucket string) *Store {
-	return &Store{db: db, table: table, bodies: bodies{objects, bucket}}
+	return &Store{db: db, table: table, bodies: bodies{objects, bucket}, limits: standardLimits}
 }
 
 // tries bounds how often an operation starts again because another writer came

@@ -59,6 +59,9 @@ func (s *Store) write(ctx context.Context, ns Namespace, author change.Author, w
 			return Record{}, err
 		}
 		if out.done || old.exists() && old.stamp == author.Request {
+			if err := s.settle(ctx, ns, author, w.Key, at); err != nil {
+				return Record{}, err
+			}
 			return old.record(w.Key, w.Idx, w.Committed)
 		}
 		if out.unknown(exact, old, author) {
@@ -123,8 +126,9 @@ func encodeCaps(caps *access.Set) (string, error) {
 
 // place is where a row lies.
 type place struct {
-	key    attr.Item
-	inHead bool
+	key        attr.Item
+	inHead     bool
+	generation string // to which the row belongs; empty in the head
 }
 
 // locate finds the item of w's row: for idx 0 the head, which the write itself
@@ -133,7 +137,7 @@ type place struct {
 // write changes nothing.
 func (s *Store) locate(ctx context.Context, ns Namespace, author change.Author, w Write, r rule) (place, error) {
 	if w.Idx == 0 {
-		return place{headKey(ns, w.Key), true}, nil
+		return place{key: headKey(ns, w.Key), inHead: true}, nil
 	}
 	h, ok, err := s.getHead(ctx, ns, w.Key)
 	if err != nil {
@@ -154,7 +158,7 @@ func (s *Store) locate(ctx context.Context, ns Namespace, author change.Author, 
 			return place{}, err
 		}
 	}
-	return place{rowKey(ns, h.generation, w.Idx), false}, nil
+	return place{key: rowKey(ns, h.generation, w.Idx), generation: h.generation}, nil
 }
 
 // announces reports whether the head tells of more rows, and, if guarded, of

@@ -53,29 +53,42 @@ const (
 	backward = "p"
 )
 
+// The parameters that Decode reads.
+const (
+	paramLimit = "limit"
+	paramPage  = "page" // may be given several times
+)
+
+// Input is what the route of a list takes: page, limit, and query parameters of
+// its own.
+func Input(own ...string) httpapi.Input {
+	return httpapi.Input{Query: append(own, paramLimit), Lists: []string{paramPage}}
+}
+
 // Decode reads the parameters page and limit of r. The parameter page is an
 // array, either repeated or joined with commas: the direction, n or p, then
 // the cursor. What cannot be read is an Invalid fault.
 func Decode(r *http.Request, shape Shape) (Request, error) {
-	query := r.URL.Query()
-	q := Request{Limit: shape.Default, base: httpapi.Address(r) + r.URL.EscapedPath(), query: query}
-	if query.Has("limit") {
+	query := httpapi.NewQuery(r)
+	q := Request{Limit: shape.Default, base: httpapi.Address(r) + r.URL.EscapedPath(), query: query.Values()}
+	q.query.Del(paramPage)
+	limit, page := query.All(paramLimit), query.All(paramPage)
+	if len(limit) > 0 {
 		// More than an int holds is more than the largest page, like 101.
-		n, err := strconv.Atoi(query.Get("limit"))
+		n, err := strconv.Atoi(limit[0])
 		if err != nil && !errors.Is(err, strconv.ErrRange) || n <= 0 {
 			return Request{}, fault.Invalidf("INVALID_PARAMETER", "query parameter limit must be a whole number above 0")
 		}
 		q.Limit = min(n, shape.Max)
 	}
-	if query.Has("page") {
+	if len(page) > 0 {
 		// Elements of a cursor have no commas, so that it does not matter
 		// which were escaped: the gateway does not tell.
-		elements := strings.Split(strings.Join(query["page"], ","), ",")
+		elements := strings.Split(strings.Join(page, ","), ",")
 		if err := q.decodePage(elements, shape); err != nil {
 			return Request{}, err
 		}
 	}
-	query.Del("page")
 	return q, nil
 }
 

@@ -1,7 +1,8 @@
 // Package ratelimit bounds how often something may be done in a span of time.
 // Its invariant: of calls that are made at once, no more are admitted than the
 // limit has room for, whatever instances they run in: each is counted by one
-// conditional write before it is admitted.
+// conditional write before it is admitted. What GiveBack takes back makes room
+// again.
 package ratelimit
 
 import (
@@ -55,7 +56,8 @@ func (s *Store) Take(ctx context.Context, pk string, l Limit, author change.Auth
 }
 
 // GiveBack takes back what Take has counted in the same window. It does nothing
-// in a later one.
+// in a later one. A request whose answer is lost, and that the client sends again,
+// may take back two: where that matters, Max must leave room for it.
 func (s *Store) GiveBack(ctx context.Context, pk string, l Limit, author change.Author) error {
 	values := attr.Item{":one": attr.Int(-1), ":none": attr.Int(0), ":ttl": attr.Time(l.end(author.At))}
 	err := s.add(ctx, pk, l, values, "n > :none", author)

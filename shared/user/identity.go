@@ -58,14 +58,39 @@ func (s *Store) SignIn(ctx context.Context, vcs string, identity Identity, autho
 			return u, err
 		}
 		author.Principal = u.ID
-		values := attr.Item{":identity": attr.Map(identity.value())}
-		if err := s.update(ctx, u.ID, "SET "+account(vcs)+" = :identity, "+author.Set(values), values); err != nil {
+		err = s.describe(ctx, u.ID, vcs, identity, author)
+		if errors.Is(err, errUntied) {
+			continue
+		}
+		if err != nil {
 			return User{}, err
 		}
 		u.Identities[vcs] = identity
 		return u, nil
 	}
 	return User{}, fault.Busyf("CONTENDED", "too many logins of one account at once: try again in a moment")
+}
+
+// errUntied says that an account is not, or no longer, the user's.
+var errUntied = errors.New("the account is not the user's")
+
+// describe stores login and picture of the user's account as they are now;
+// errUntied if an operator has tied the user to another one meanwhile.
+func (s *Store) describe(ctx context.Context, id, vcs string, identity Identity, author change.Author) error {
+	values := attr.Item{":identity": attr.Map(identity.value()), ":account": attr.String(identity.ID)}
+	_, err := s.DB.UpdateItem(ctx, &dynamodb.UpdateItemInput{
+		TableName: aws.String(s.Table), Key: ItemKey(id), ExpressionAttributeValues: values,
+		UpdateExpression:    aws.String("SET " + account(vcs) + " = :identity, " + author.Set(values)),
+		ConditionExpression: aws.String(account(vcs) + ".id = :account"),
+	})
+	var untied *types.ConditionalCheckFailedException
+	if errors.As(err, &untied) {
+		return errUntied
+	}
+	if err != nil {
+		return fmt.Errorf("describe account: %w", err)
+	}
+	return nil
 }
 
 // byIdentity finds the user of an account; ErrNotFound if nobody has it.

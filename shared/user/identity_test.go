@@ -62,6 +62,29 @@ func TestAccountIsKnownByItsIDAndNotByItsLogin(t *testing.T) {
 	}
 }
 
+// A login reads whose the account is, then stores how it is called now.
+func TestLoginNeverTakesBackAnAccountThatAnOperatorHasUnlinked(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t)
+	alice := h.signIn(t, "github", "1", "alice")
+	h.faults.Add(storagetest.Fault{Operation: "UpdateItem", Nth: 1, Kind: storagetest.Pass, Before: func() {
+		if err := h.PutIdentity(ctx, alice.ID, "github", user.Identity{ID: "2", Login: "other"}, change.Author{Principal: "operator:ann", Request: uuid.NewString(), At: now}); err != nil {
+			t.Error(err)
+		}
+	}})
+	got, err := h.faulty.SignIn(ctx, "github", user.Identity{ID: "1", Login: "alicia"}, change.Author{Principal: "anonymous", Request: uuid.NewString(), At: now})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got.ID == alice.ID {
+		t.Error("the account logs in as the user from which it was unlinked")
+	}
+	stored, err := h.Get(ctx, alice.ID)
+	if err != nil || stored.Identities["github"].ID != "2" {
+		t.Errorf("the user has account %+v, %v; want the one that the operator gave", stored.Identities["github"], err)
+	}
+}
+
 func TestFirstLoginsAtOnceMakeOneUser(t *testing.T) {
 	t.Parallel()
 	h := newHouse(t)

@@ -19,23 +19,23 @@ func TestRefusalsAreReadByTheirWords(t *testing.T) {
 		header http.Header
 		want   vcshost.Reason
 	}{
-		"nothing said":              {"", nil, vcshost.Unstated},
-		"permission":                {`{"message":"Resource not accessible by integration"}`, nil, vcshost.Unstated},
-		"GitLab's permission":       {`{"message":"403 Forbidden"}`, nil, vcshost.Unstated},
-		"GitLab's scope":            {`{"error":"insufficient_scope","error_description":"The request requires higher privileges than provided by the access token.","scope":"api"}`, nil, vcshost.Unstated},
-		"suspended":                 {`{"message":"This installation has been suspended"}`, nil, vcshost.Unstated},
-		"page of a proxy":           {`<html><body>Your IP address is blocked</body></html>`, nil, vcshost.Unstated},
-		"IP allow list":             {"{\"message\":\"Although you appear to have the correct authorization credentials, the `acme` organization has an IP allow list enabled, and your IP address is not permitted to access this resource.\"}", nil, vcshost.ByAddress},
-		"GitLab's banned address":   {"Forbidden\n", nil, vcshost.ByAddress},
-		"GitLab's JSON of one word": {`"Forbidden"`, nil, vcshost.Unstated},
-		"SAML by words":             {`{"message":"Resource protected by organization SAML enforcement. You must grant your OAuth token access to this organization."}`, nil, vcshost.BySAML},
-		"SAML by header":            {`{"message":"Forbidden"}`, http.Header{"X-Github-Sso": {"required; url=https://github.com/orgs/acme/sso"}}, vcshost.BySAML},
-		"secondary limit":           {`{"message":"You have exceeded a secondary rate limit. Please wait a few minutes before you try again. If you reach out to GitHub Support for help, please include the request ID C620:D8D4."}`, nil, limited},
-		"secondary limit, in capitals, as plain text": {`You Have Exceeded A SECONDARY RATE LIMIT`, nil, limited},
-		"limit of content":                            {`{"message":"You have exceeded a secondary rate limit and have been temporarily blocked from content creation. Please retry your request again later."}`, nil, limited},
-		"abuse detection":                             {`{"message":"You have triggered an abuse detection mechanism. Please wait a few minutes before you try again."}`, nil, limited},
-		"link to the documentation":                   {`{"message":"x","documentation_url":"https://docs.github.com/free-pro-team@latest/rest/overview/resources-in-the-rest-api#secondary-rate-limits"}`, nil, limited},
-		"primary limit of an address":                 {`{"message":"API rate limit exceeded for 192.0.2.7. (But here's the good news: Authenticated requests get a higher rate limit.)"}`, nil, limited},
+		"nothing said":                {"", nil, vcshost.Unstated},
+		"permission":                  {`{"message":"Resource not accessible by integration"}`, nil, vcshost.Unstated},
+		"GitLab's permission":         {`{"message":"403 Forbidden"}`, nil, vcshost.Unstated},
+		"GitLab's scope":              {`{"error":"insufficient_scope","error_description":"The request requires higher privileges than provided by the access token.","scope":"api"}`, nil, vcshost.Unstated},
+		"suspended":                   {`{"message":"This installation has been suspended"}`, nil, vcshost.Unstated},
+		"page of a proxy":             {`<html><body>Your IP address is blocked</body></html>`, nil, vcshost.Unstated},
+		"IP allow list":               {"{\"message\":\"Although you appear to have the correct authorization credentials, the `acme` organization has an IP allow list enabled, and your IP address is not permitted to access this resource.\"}", nil, vcshost.ByAddress},
+		"GitLab's banned address":     {"Forbidden\n", nil, vcshost.ByAddress},
+		"GitLab's JSON of one word":   {`"Forbidden"`, nil, vcshost.Unstated},
+		"SAML by words":               {`{"message":"Resource protected by organization SAML enforcement. You must grant your OAuth token access to this organization."}`, nil, vcshost.BySAML},
+		"SAML by header":              {`{"message":"Forbidden"}`, http.Header{"X-Github-Sso": {"required; url=https://github.com/orgs/acme/sso"}}, vcshost.BySAML},
+		"secondary limit":             {`{"message":"You have exceeded a secondary rate limit. Please wait a few minutes before you try again. If you reach out to GitHub Support for help, please include the request ID C620:D8D4."}`, nil, limited},
+		"limit in plain text":         {`You Have Exceeded A SECONDARY RATE LIMIT`, nil, limited},
+		"limit of content":            {`{"message":"You have exceeded a secondary rate limit and have been temporarily blocked from content creation. Please retry your request again later."}`, nil, limited},
+		"abuse detection":             {`{"message":"You have triggered an abuse detection mechanism. Please wait a few minutes before you try again."}`, nil, limited},
+		"link to the documentation":   {`{"message":"x","documentation_url":"https://docs.github.com/free-pro-team@latest/rest/overview/resources-in-the-rest-api#secondary-rate-limits"}`, nil, limited},
+		"primary limit of an address": {`{"message":"API rate limit exceeded for 192.0.2.7. (But here's the good news: Authenticated requests get a higher rate limit.)"}`, nil, limited},
 	} {
 		err := vcshost.Explain("ask", &http.Response{StatusCode: http.StatusForbidden, Header: c.header}, []byte(c.body))
 		var limit *vcshost.Limited
@@ -53,25 +53,26 @@ func TestHostsWordsAreOneBoundedLineWithoutSecrets(t *testing.T) {
 	t.Parallel()
 	const token = "s3cr3t-of-the-request"
 	asked := &http.Request{Header: http.Header{"Authorization": {"Bearer " + token}}}
-	for body, want := range map[string]string{
-		`{"message":"You may not"}`:                                           "You may not",
-		`{"error":"insufficient_scope","error_description":"It needs api"}`:   "It needs api",
-		`{"error":"insufficient_scope"}`:                                      "insufficient_scope",
-		`{"message":{"base":["not you"]}}`:                                    `{"base":["not you"]}`,
-		`{"documentation_url":"https://a.example"}`:                           "",
-		`<!doctype html><p>You may not</p>`:                                   "",
-		"one\r\ntwo\x1b[31m\x00three\u2028four\u202efive":                     "one two [31m three four five",
-		"\xff\xfebroken":                                                      "broken",
-		`{"message":"Bad token: ` + token + `!"}`:                             "Bad ***",
-		`{"message":"you sent ghs_16C7e42F292c6912E7710c838347Ae178B4a"}`:     "you sent ***",
-		`{"message":"you sent github_pat_11AAAAAAA0abcdefghij_klmnop"}`:       "you sent ***",
-		`{"message":"you sent glpat-xxxxyyyyzzzz11112222"}`:                   "you sent ***",
-		`{"message":"you sent eyJhbGciOiJSUzI1NiJ9.eyJpc3MiOiIxIn0.c2ln"}`:    "you sent ***",
-		`{"message":"Authorization: Basic dXNlcjpwYXNzd29yZA== is none"}`:     "Authorization: *** is none",
-		`{"message":"see https://ann:hunter2@git.example.com/x"}`:             "see https***git.example.com/x",
-		`{"message":"access_token=abc&x=1, password: hunter2"}`:               "***&x=1, ***",
-		`{"message":"key 0123456789abcdef0123456789abcdef01234567 is wrong"}`: "key *** is wrong",
+	for _, c := range [][2]string{
+		{`{"message":"You may not"}`, "You may not"},
+		{`{"error":"insufficient_scope","error_description":"It needs api"}`, "It needs api"},
+		{`{"error":"insufficient_scope"}`, "insufficient_scope"},
+		{`{"message":{"base":["not you"]}}`, `{"base":["not you"]}`},
+		{`{"documentation_url":"https://a.example"}`, ""},
+		{`<!doctype html><p>You may not</p>`, ""},
+		{"one\r\ntwo\x1b[31m\x00three\u2028four\u202efive", "one two [31m three four five"},
+		{"\xff\xfebroken", "broken"},
+		{`{"message":"Bad token: ` + token + `!"}`, "Bad ***"},
+		{`{"message":"you sent ghs_16C7e42F292c6912E7710c838347Ae178B4a"}`, "you sent ***"},
+		{`{"message":"you sent github_pat_11AAAAAAA0abcdefghij_klmnop"}`, "you sent ***"},
+		{`{"message":"you sent glpat-xxxxyyyyzzzz11112222"}`, "you sent ***"},
+		{`{"message":"you sent eyJhbGciOiJSUzI1NiJ9.eyJpc3MiOiIxIn0.c2ln"}`, "you sent ***"},
+		{`{"message":"Authorization: Basic dXNlcjpwYXNzd29yZA== is none"}`, "Authorization: *** is none"},
+		{`{"message":"see https://ann:hunter2@git.example.com/x"}`, "see https***git.example.com/x"},
+		{`{"message":"access_token=abc&x=1, password: hunter2"}`, "***&x=1, ***"},
+		{`{"message":"key 0123456789abcdef0123456789abcdef01234567 is wrong"}`, "key *** is wrong"},
 	} {
+		body, want := c[0], c[1]
 		err := vcshost.Explain("ask", &http.Response{StatusCode: http.StatusForbidden, Request: asked}, []byte(body))
 		var refusal *vcshost.Refusal
 		if !errors.As(err, &refusal) || refusal.Words != want {

@@ -53,8 +53,7 @@ func next(err error) string {
 func nextFor(err smithy.APIError) string {
 	switch err.ErrorCode() {
 	case "AccessDenied", "AccessDeniedException":
-		return "Your AWS credentials lack that right. Operators need cloudformation:DescribeStacks on the stack, and " +
-			"dynamodb:GetItem, Query, PutItem and UpdateItem on TokensTable, SigningKeysTable and OperationsTable."
+		return "Your AWS credentials lack that right. The section \"Operator's commands\" of docs/operations.md lists what each command needs."
 	case "ResourceNotFoundException":
 		return "A table of the stack does not exist: is this the right region and account?"
 	case "ValidationError":

@@ -24,7 +24,7 @@ func TestErrorsSayWhatToDoNext(t *testing.T) {
 	}{
 		"refused input":    {fmt.Errorf("create: %w", fault.Invalidf("INVALID_NAME", "a name has 1 to 39 characters")), "a name has 1 to 39 characters"},
 		"nothing listens":  {fmt.Errorf("get item: %w", &net.OpError{Op: "dial", Err: errors.New("refused")}), "make run"},
-		"no right":         {&smithy.GenericAPIError{Code: "AccessDenied"}, "dynamodb:GetItem"},
+		"no right":         {&smithy.GenericAPIError{Code: "AccessDenied"}, "docs/operations.md"},
 		"no table":         {&smithy.GenericAPIError{Code: "ResourceNotFoundException"}, "right region"},
 		"no stack":         {&smithy.GenericAPIError{Code: "ValidationError"}, "check its name"},
 		"session over":     {&smithy.GenericAPIError{Code: "ExpiredToken"}, "log in again"},

@@ -6,7 +6,6 @@
 package build
 
 import (
-	"bytes"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -16,6 +15,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"github.com/opsplane/opsplane/infra/local/process"
 )
@@ -25,6 +25,9 @@ type Builder struct {
 	Root   string   // the repository
 	Dir    string   // for what is built
 	Groups []string // folders under functions/
+	// Report is told in one line of downloads, and of how far a long build is.
+	// It may be nil.
+	Report func(line string)
 }
 
 // Error is source that does not compile.
@@ -44,20 +47,20 @@ func (b *Builder) Build(ctx context.Context) (map[string]string, error) {
 		return nil, err
 	}
 	// One invocation for all: the compiler's work on shared packages is done once.
-	args := []string{"build", "-trimpath", "-tags", "lambda.norpc", "-ldflags", "-s -w", "-o", compiled + string(filepath.Separator)}
+	args := []string{"build", "-v", "-trimpath", "-tags", "lambda.norpc", "-ldflags", "-s -w", "-o", compiled + string(filepath.Separator)}
 	for _, group := range b.Groups {
 		args = append(args, "./functions/"+group)
 	}
 	cmd := exec.Command("go", args...)
 	cmd.Dir = b.Root
 	cmd.Env = environment()
-	var output bytes.Buffer
-	cmd.Stdout, cmd.Stderr = &output, &output
+	output := &progress{report: b.Report, every: tellEvery, told: time.Now()}
+	cmd.Stdout, cmd.Stderr = output, output
 	if err := process.Run(ctx, cmd); err != nil {
 		if ctx.Err() != nil {
 			return nil, ctx.Err()
 		}
-		if text := strings.TrimSpace(output.String()); text != "" {
+		if text := output.said(); text != "" {
 			return nil, &Error{Output: text}
 		}
 		return nil, fmt.Errorf("go build: %w", err)

@@ -61,12 +61,10 @@ func ascii(path string) string {
 }
 
 // parameters decodes a query string: a name may have several values, and what
-// cannot be decoded is kept as it is.
+// cannot be decoded is kept as it is. A ";" splits as "&" does ("Amazon API
+// Gateway important notes", REST APIs).
 func parameters(query string) (single map[string]string, multi map[string][]string) {
-	for pair := range strings.SplitSeq(query, "&") {
-		if pair == "" {
-			continue
-		}
+	for pair := range strings.FieldsFuncSeq(query, func(r rune) bool { return r == '&' || r == ';' }) {
 		name, value, _ := strings.Cut(pair, "=")
 		name, value = decoded(name), decoded(value)
 		if multi == nil {
@@ -94,7 +92,7 @@ var hopHeaders = []string{
 func (c *call) headers() (single map[string]string, multi map[string][]string) {
 	multi = map[string][]string{}
 	for name, values := range c.request.Header {
-		if !slices.Contains(hopHeaders, name) {
+		if !slices.Contains(hopHeaders, name) && name != http.CanonicalHeaderKey(methodOverride) {
 			multi[name] = slices.Clone(values)
 		}
 	}
@@ -131,7 +129,7 @@ func (c *call) common(stage string) map[string]any {
 		values = c.values
 	}
 	return map[string]any{
-		"resource": c.resource.path, "path": c.rawPath, "httpMethod": c.request.Method,
+		"resource": c.resource.path, "path": c.rawPath, "httpMethod": c.method(),
 		"headers": headers, "multiValueHeaders": multiHeaders,
 		"queryStringParameters": query, "multiValueQueryStringParameters": multiQuery,
 		"pathParameters": values, "stageVariables": nil,
@@ -146,7 +144,7 @@ func (c *call) context(stage string) map[string]any {
 	return map[string]any{
 		"accountId": account, "apiId": apiID, "stage": stage,
 		"resourceId": "local", "resourcePath": c.resource.path, "path": c.rawPath,
-		"httpMethod": c.request.Method, "protocol": c.request.Proto,
+		"httpMethod": c.method(), "protocol": c.request.Proto,
 		"domainName": c.request.Host, "domainPrefix": host,
 		"requestId": c.id, "extendedRequestId": c.id,
 		"requestTime": c.time.UTC().Format("02/Jan/2006:15:04:05 -0700"), "requestTimeEpoch": c.time.UnixMilli(),
@@ -173,7 +171,7 @@ func (c *call) authorizerEvent(stage string) ([]byte, error) {
 }
 
 func (c *call) methodARN(stage string) string {
-	return "arn:aws:execute-api:" + region + ":" + account + ":" + apiID + "/" + stage + "/" + c.request.Method + c.rawPath
+	return "arn:aws:execute-api:" + region + ":" + account + ":" + apiID + "/" + stage + "/" + c.method() + c.rawPath
 }
 
 // functionEvent is what a function is given. authorizer is nil on a route

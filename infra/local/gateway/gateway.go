@@ -57,20 +57,32 @@ func New(t *template.Template, functions map[string]Invoker, report func(line st
 func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	c := &call{request: r, id: uuid.NewString(), time: time.Now()}
 	c.rawPath, c.rawQuery = target(r)
+	if no := c.inadmissible(); no != "" {
+		g.refuse(w, c, no)
+		return
+	}
 	c.resource, c.values = g.routes.find(c.rawPath)
 	if c.resource == nil {
 		g.refuse(w, c, missingToken)
 		return
 	}
-	m, ok := c.resource.methods[r.Method]
+	m, ok := c.resource.methods[c.method()]
 	if !ok {
 		if m, ok = c.resource.methods["ANY"]; !ok {
 			g.refuse(w, c, missingToken)
 			return
 		}
 	}
+	if m.authorizer != "" && c.arnTooLong(g.api.Stage) {
+		g.refuse(w, c, uriTooLong)
+		return
+	}
 	var err error
 	if c.body, err = io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody)); err != nil {
+		if tooLarge := (*http.MaxBytesError)(nil); !errors.As(err, &tooLarge) {
+			g.refuse(w, c, badBody) // it ended before its length, or is no valid chunk
+			return
+		}
 		_, _ = io.Copy(io.Discard, io.LimitReader(r.Body, drainLimit))
 		g.refuse(w, c, requestTooLarge)
 		return

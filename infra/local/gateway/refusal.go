@@ -18,12 +18,22 @@ const (
 	authorizerFailure    refusal = "AUTHORIZER_FAILURE"
 	authorizerConfig     refusal = "AUTHORIZER_CONFIGURATION_ERROR"
 	missingToken         refusal = "MISSING_AUTHENTICATION_TOKEN"
+	badBody              refusal = "BAD_REQUEST_BODY"
 	requestTooLarge      refusal = "REQUEST_TOO_LARGE"
 	throttled            refusal = "THROTTLED"
 	integrationFailure   refusal = "INTEGRATION_FAILURE" // Lambda did not take the event
 	integrationTimeout   refusal = "INTEGRATION_TIMEOUT"
 	badFunction          refusal = "DEFAULT_5XX" // a crash or a malformed answer has no type of its own
-	defaultClientRefusal refusal = "DEFAULT_4XX"
+	defaultClientRefusal refusal = "DEFAULT_4XX" // and so has a request that cannot be read
+)
+
+// Answers that AWS has no type for: a template cannot give them a text of their
+// own. The guides say "414 Request URI too long" of the first, and nothing of
+// the status of the others.
+const (
+	uriTooLong   refusal = "414"
+	headTooLarge refusal = "431"
+	badQuery     refusal = "400"
 )
 
 // builtin is what AWS answers where a template says nothing.
@@ -37,18 +47,28 @@ var builtin = map[refusal]struct {
 	authorizerFailure:  {http.StatusInternalServerError, "Internal server error", "AuthorizerFailureException"},
 	authorizerConfig:   {http.StatusInternalServerError, "Internal server error", "AuthorizerConfigurationException"},
 	missingToken:       {http.StatusForbidden, "Missing Authentication Token", "MissingAuthenticationTokenException"},
+	badBody:            {http.StatusBadRequest, "Invalid request body", "BadRequestException"},
 	requestTooLarge:    {http.StatusRequestEntityTooLarge, "Request Too Long", "RequestTooLargeException"},
 	throttled:          {http.StatusTooManyRequests, "Too Many Requests", "TooManyRequestsException"},
 	integrationFailure: {http.StatusInternalServerError, "Internal server error", "InternalServerErrorException"},
 	integrationTimeout: {http.StatusGatewayTimeout, "Endpoint request timed out", "InternalServerErrorException"},
+	uriTooLong:         {http.StatusRequestURITooLong, "Request URI too long", "RequestUriTooLongException"},
+	headTooLarge:       {http.StatusRequestHeaderFieldsTooLarge, "HTTP header is larger than 10240 bytes", "BadRequestException"},
+	badQuery:           {http.StatusBadRequest, "Bad Request", "BadRequestException"},
 	badFunction:        {http.StatusBadGateway, "Internal server error", "InternalServerErrorException"},
+
+	defaultClientRefusal: {http.StatusBadRequest, "Bad Request", "BadRequestException"},
 }
 
 // refuse answers as the template's gateway response of that type says, else
 // as its default for the class of status, else as AWS does.
 func (g *Gateway) refuse(w http.ResponseWriter, c *call, kind refusal) {
+	g.refuseWith(w, c, kind, builtin[kind].status)
+}
+
+// refuseWith is refuse with a status that the template's response may replace.
+func (g *Gateway) refuseWith(w http.ResponseWriter, c *call, kind refusal, status int) {
 	b := builtin[kind]
-	status := b.status
 	response, declared := g.api.GatewayResponses[string(kind)]
 	if !declared {
 		fallback := defaultClientRefusal

@@ -36,11 +36,16 @@ func TestLimitAdmitsABurstAndThenItsRate(t *testing.T) {
 	}
 }
 
+// everyMethod is a limit that only its burst admits.
+func everyMethod(burst int) template.MethodSetting {
+	return template.MethodSetting{Path: "*", Method: "*", RateLimit: 1e-9, BurstLimit: burst}
+}
+
 func TestEachMethodHasItsOwnLimitAndOnlyWhenThrottling(t *testing.T) {
 	ok := func(map[string]any) (string, error) { return `{"statusCode": 200}`, nil }
 	s := serve(t, allowStage, ok)
 	s.gateway.api.MethodSettings = []template.MethodSetting{
-		{Path: "*", Method: "*", RateLimit: 1e-9, BurstLimit: 2},
+		everyMethod(2),
 		{Path: "/open", Method: "POST", RateLimit: 1e-9, BurstLimit: 1},
 	}
 	count := func(method, target, headers string) (admitted int) {

@@ -67,13 +67,17 @@ func dynoxide(ctx context.Context, tools, dataDir string, report func(string)) (
 	if err := os.Chmod(binary, 0o755); err != nil {
 		return nil, err
 	}
+	var database []string
+	if dataDir != "" {
+		file := filepath.Join(dataDir, "dynamodb.sqlite")
+		if err := prepareDatabase(file, report); err != nil {
+			return nil, err
+		}
+		database = []string{"--db-path", file}
+	}
 	return func(addr string) *exec.Cmd {
 		host, port, _ := net.SplitHostPort(addr)
-		args := []string{"serve", "--host", host, "--port", port}
-		if dataDir != "" {
-			args = append(args, "--db-path", filepath.Join(dataDir, "dynamodb.sqlite"))
-		}
-		return exec.Command(binary, args...)
+		return exec.Command(binary, append([]string{"serve", "--host", host, "--port", port}, database...)...)
 	}, nil
 }
 

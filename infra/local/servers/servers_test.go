@@ -3,6 +3,7 @@
 package servers
 
 import (
+	"io"
 	"net"
 	"net/http"
 	"os"
@@ -138,5 +139,31 @@ func TestChangedBinaryIsRefused(t *testing.T) {
 	}
 	if err := verify(path, dynoxideSHA256); err == nil || !strings.Contains(err.Error(), "is not the pinned file") {
 		t.Errorf("got %v", err)
+	}
+}
+
+// S3 takes any bytes of any type; a body of this one is no form of a browser.
+func TestObjectOfTheTypeOfFormsIsTakenAsItIs(t *testing.T) {
+	t.Parallel()
+	s := start(t, Options{})
+	_, objects := clients(s, SecretKey)
+	bucket, key, kind := "forms", "k", "multipart/form-data; boundary=x"
+	if _, err := objects.CreateBucket(t.Context(), &s3.CreateBucketInput{Bucket: &bucket}); err != nil {
+		t.Fatal(err)
+	}
+	for _, body := range []string{"no form", "", "--x\r\nContent-Disposition: form-data; name=\"a\"\r\n\r\n1\r\n--x--\r\n"} {
+		if _, err := objects.PutObject(t.Context(), &s3.PutObjectInput{Bucket: &bucket, Key: &key, ContentType: &kind, Body: strings.NewReader(body)}); err != nil {
+			t.Errorf("put %q: %v", body, err)
+			continue
+		}
+		got, err := objects.GetObject(t.Context(), &s3.GetObjectInput{Bucket: &bucket, Key: &key})
+		if err != nil {
+			t.Errorf("get %q: %v", body, err)
+			continue
+		}
+		text, err := io.ReadAll(got.Body)
+		if string(text) != body || aws.ToString(got.ContentType) != kind || err != nil {
+			t.Errorf("got %q of %q, %v; want %q", text, aws.ToString(got.ContentType), err, body)
+		}
 	}
 }

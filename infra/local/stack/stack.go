@@ -8,7 +8,6 @@ import (
 	"io"
 	"maps"
 	"net"
-	"net/http"
 	"os"
 	"path/filepath"
 	"sync"
@@ -18,6 +17,7 @@ import (
 	"github.com/opsplane/opsplane/infra/local/demohost"
 	"github.com/opsplane/opsplane/infra/local/gateway"
 	"github.com/opsplane/opsplane/infra/local/provision"
+	"github.com/opsplane/opsplane/infra/local/requestlog"
 	"github.com/opsplane/opsplane/infra/local/runtimeapi"
 	"github.com/opsplane/opsplane/infra/local/servers"
 	"github.com/opsplane/opsplane/infra/local/state"
@@ -37,6 +37,7 @@ type stack struct {
 	builder  *build.Builder
 	servers  *servers.Servers
 	log      *os.File // of the servers, also of those that are started again
+	requests *requestlog.Log
 	storage  storage
 	hosts    *demohost.Hosts // stand-ins; nil where a user has configured a host
 
@@ -51,16 +52,22 @@ func Run(ctx context.Context, c Config) error {
 	if err := requireGo(); err != nil {
 		return err
 	}
-	st, err := state.Open(c.State)
-	if err != nil {
-		return err
-	}
-	defer st.Close()
+	// First what may be refused, so that a refusal leaves nothing behind.
 	listener, err := listen(c.Port)
 	if err != nil {
 		return err
 	}
 	defer func() { _ = listener.Close() }()
+	st, err := state.Open(c.State)
+	if err != nil {
+		return err
+	}
+	defer st.Close()
+	tools, err := state.UseTools(filepath.Join(c.Root, ".tools"))
+	if err != nil {
+		return err
+	}
+	defer func() { _ = tools.Close() }()
 	s := &stack{Config: c, Folder: st, url: fmt.Sprintf("http://127.0.0.1:%d", c.Port), functions: map[string]*runtimeapi.Function{}}
 	defer s.forget()
 	s.forget()
@@ -71,6 +78,9 @@ func Run(ctx context.Context, c Config) error {
 		return err
 	}
 	defer s.stop()
+	if s.requests, err = requestlog.Open(s.Path(state.RequestsLog), requestlog.Limit); err != nil {
+		return err
+	}
 	// Before the source is read for the first time: what is saved from now on is seen.
 	changes, err := watch.Watch(ctx, s.Root)
 	if err != nil {
@@ -116,7 +126,9 @@ func (s *stack) prepare(ctx context.Context) error {
 	for _, f := range s.template.Functions {
 		groups = append(groups, f.Group)
 	}
-	s.builder = &build.Builder{Root: s.Root, Dir: s.Path(state.Functions), Groups: groups}
+	s.builder = &build.Builder{
+		Root: s.Root, Dir: s.Path(state.Functions), Groups: groups, Report: func(line string) { s.Console.Say("%s", line) },
+	}
 	s.Console.Say("building %d functions", len(groups))
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
@@ -167,7 +179,7 @@ func (s *stack) spec(f template.Function) runtimeapi.Spec {
 	env["SECRETS_DIR"] = s.Path(state.Secrets)
 	return runtimeapi.Spec{
 		Name: f.LogicalID, Binary: s.built[f.Group], Env: env, Timeout: f.Timeout, MemoryMB: f.MemoryMB,
-		Log: func() io.WriteCloser { return s.Console.Lines(f.Group) },
+		Log: func() io.WriteCloser { return s.requests.Tee(s.Console.Lines(f.Group)) },
 	}
 }
 
@@ -182,11 +194,8 @@ func (s *stack) serve(ctx context.Context, listener net.Listener, changes <-chan
 	if s.Throttle {
 		front.Throttle()
 	}
-	server := &http.Server{
-		Handler:           front,
-		ReadHeaderTimeout: 30 * time.Second,
-	}
-	go func() { _ = server.Serve(listener) }()
+	server := front.Server()
+	go func() { _ = server.Serve(front.Listen(listener)) }()
 	if err := s.Write(state.URL, s.url+"\n"); err != nil {
 		return err
 	}
@@ -222,5 +231,10 @@ func (s *stack) stop() {
 	}
 	if s.log != nil {
 		_ = s.log.Close()
+	}
+	if s.requests != nil {
+		if err := s.requests.Close(); err != nil {
+			s.Console.Say("not every request is in %s: %v", state.RequestsLog, err)
+		}
 	}
 }

@@ -8,6 +8,8 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
+	"syscall"
 )
 
 // Clean removes what a stack made in a folder, and the folder if nothing else is
@@ -39,6 +41,20 @@ func Clean(dir string) (left []string, err error) {
 			return nil, err
 		}
 	}
+	for _, pattern := range patterns {
+		found, err := filepath.Glob(filepath.Join(dir, pattern))
+		if err != nil {
+			return nil, err
+		}
+		for _, path := range found {
+			if err := os.RemoveAll(path); err != nil {
+				return nil, err
+			}
+		}
+	}
+	for _, path := range folders(dir) {
+		_ = syscall.Rmdir(path) // fails for a file, and where something of the user's lies in it
+	}
 	if left, err = remains(dir); err != nil {
 		return nil, err
 	}
@@ -46,7 +62,7 @@ func Clean(dir string) (left []string, err error) {
 	if len(left) > 0 {
 		return left, nil
 	}
-	for _, path := range []string{Data, Secrets, lockFile, ""} {
+	for _, path := range []string{lockFile, ""} {
 		if err := os.Remove(filepath.Join(dir, path)); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return nil, err
 		}
@@ -54,25 +70,40 @@ func Clean(dir string) (left []string, err error) {
 	return nil, nil
 }
 
+// folders lists the folders that a stack makes below its own, the innermost
+// first. They go once they are empty.
+func folders(dir string) []string {
+	paths, _ := filepath.Glob(filepath.Join(dir, Functions, "*")) // fails for malformed patterns alone
+	for _, name := range []string{Data, Functions, Streams, Secrets} {
+		paths = append(paths, filepath.Join(dir, name))
+	}
+	return paths
+}
+
 func notAStacks(dir string) error {
 	return fmt.Errorf("%s is not the folder of a local stack: nothing was removed; remove it yourself if you want to", dir)
 }
 
-// remains lists the files below a folder, and folders that no stack made,
-// without what Clean removes last.
+// remains lists what is left in a folder beside the lock: files, and folders that
+// hold none of ours.
 func remains(dir string) ([]string, error) {
 	var left []string
-	for _, folder := range []string{"", Data, Secrets} {
-		entries, err := os.ReadDir(filepath.Join(dir, folder))
-		if err != nil && !errors.Is(err, fs.ErrNotExist) {
-			return nil, err
+	err := filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
+		name, relErr := filepath.Rel(dir, path)
+		switch {
+		case err != nil || relErr != nil:
+			return errors.Join(err, relErr)
+		case name == "." || name == lockFile:
+			return nil
+		case !d.IsDir():
+			left = append(left, name)
+			return nil
 		}
-		for _, e := range entries {
-			path := filepath.Join(folder, e.Name())
-			if path != Data && path != Secrets && path != lockFile {
-				left = append(left, path)
-			}
+		if ours := slices.Contains([]string{Data, Functions, Streams, Secrets}, name) || filepath.Dir(name) == Functions; ours {
+			return nil
 		}
-	}
-	return left, nil
+		left = append(left, name)
+		return fs.SkipDir
+	})
+	return left, err
 }

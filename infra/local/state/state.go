@@ -28,6 +28,9 @@ const (
 	Description = "stack.json"
 	// ServersLog holds what the DynamoDB and S3 servers print.
 	ServersLog = "servers.log"
+	// RequestsLog holds what functions log of requests, for the operator's command
+	// "why". The file before it has the same name with .1 behind.
+	RequestsLog = "requests.log"
 	// Data is the folder of the tables and objects.
 	Data = "data"
 	// Functions is the folder of the functions' binaries.
@@ -51,7 +54,8 @@ const (
 )
 
 const (
-	lockFile = "lock"
+	lockFile   = "lock"
+	ignoreFile = ".gitignore"
 	// partial is the ending of a file that is being written.
 	partial = ".part"
 	// mark is the content of the lock file. It says that the folder is a stack's.
@@ -64,15 +68,22 @@ func made() []string {
 	paths := []string{
 		filepath.Join(Data, "s3"), filepath.Join(Data, "dynamodb-local"),
 		filepath.Join(Data, "dynamodb.sqlite"), filepath.Join(Data, "dynamodb.sqlite-shm"), filepath.Join(Data, "dynamodb.sqlite-wal"),
-		Functions, Streams,
+		filepath.Join(Data, "dynamodb.sqlite"+partial), filepath.Join(Functions, "compiled"),
 	}
 	for _, name := range []string{
-		APIKey, URL, Description, ServersLog,
+		ignoreFile, APIKey, URL, Description, ServersLog, RequestsLog, RequestsLog + ".1",
 		filepath.Join(Secrets, GitHubWebhookSecret), filepath.Join(Secrets, GitHubAppKey), filepath.Join(Secrets, ServerSecret), filepath.Join(Secrets, WebhookTokenSecret),
 	} {
 		paths = append(paths, name, name+partial)
 	}
 	return paths
+}
+
+// patterns are the forms of the names that depend on the product's functions: a
+// binary lies in a folder named for its content, and each event source has a file.
+var patterns = []string{
+	filepath.Join(Functions, "*", strings.Repeat("[0-9a-f]", 16)),
+	filepath.Join(Streams, "*Function-*.json"), filepath.Join(Streams, "*Function-*.json"+partial),
 }
 
 // Folder is the folder of one stack, which no other stack uses meanwhile.
@@ -107,11 +118,14 @@ func Open(dir string) (*Folder, error) {
 		_ = lock.Close()
 		return nil, fmt.Errorf("another stack uses %s: stop it, or choose another folder with STATE=", dir)
 	}
-	if _, err := lock.WriteAt([]byte(mark), 0); err != nil {
-		_ = lock.Close()
+	f := &Folder{dir: absolute, lock: lock}
+	_, err = lock.WriteAt([]byte(mark), 0)
+	// Keys and secrets lie here: no "git add" may take them.
+	if err = errors.Join(err, f.Write(ignoreFile, "*\n")); err != nil {
+		f.Close()
 		return nil, unusable(dir, err)
 	}
-	return &Folder{dir: absolute, lock: lock}, nil
+	return f, nil
 }
 
 func unusable(dir string, err error) error {

@@ -53,8 +53,11 @@ func use(t *testing.T, dir string) {
 		t.Fatal(err)
 	}
 	defer f.Close()
-	fill(t, dir, "data/s3/bucket/object", "data/dynamodb.sqlite", "data/dynamodb.sqlite-wal", "functions/kv/0a/bootstrap", "streams/KvTable.json",
-		"servers.log", "stack.json.part", "secrets/github-app-private-key", "secrets/github-webhook-secret", "secrets/opsplane-serversecret", "secrets/opsplane-webhooktokensecret")
+	fill(t, dir, "data/s3/bucket/object", "data/dynamodb.sqlite", "data/dynamodb.sqlite-wal", "data/dynamodb.sqlite.part", "functions/kv/0123456789abcdef/bootstrap", "functions/compiled/kv", "streams/JobsFunction-Tasks.json",
+		"servers.log", "requests.log", "requests.log.1", "stack.json.part", "secrets/github-app-private-key", "secrets/github-webhook-secret", "secrets/opsplane-serversecret", "secrets/opsplane-webhooktokensecret")
+	if text, err := os.ReadFile(filepath.Join(dir, ".gitignore")); err != nil || string(text) != "*\n" {
+		t.Errorf("git would take the folder's secrets: %q, %v", text, err)
+	}
 	for _, name := range []string{state.APIKey, state.URL, state.Description} {
 		if err := f.Write(name, "text"); err != nil {
 			t.Fatal(err)
@@ -108,8 +111,10 @@ func TestCleanLeavesNothingOfAStack(t *testing.T) {
 				t.Fatal(err)
 			}
 		},
-		"its own folder":                        use,
-		"a folder from before there was a mark": func(t *testing.T, dir string) { fill(t, dir, "lock", "api-key", "data/s3/x", "functions/kv/x") },
+		"its own folder": use,
+		"a folder from before there was a mark": func(t *testing.T, dir string) {
+			fill(t, dir, "lock", "api-key", "data/s3/x", "functions/kv/fedcba9876543210/bootstrap")
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -132,16 +137,16 @@ func TestCleanLeavesNothingOfAStack(t *testing.T) {
 func TestCleanKeepsWhatTheUserPutIntoTheFolder(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
-	mine := []string{"data/notes.txt", "mine.txt", "photos/summer.jpg", "secrets/gitlab-token"}
+	mine := []string{"data/notes.txt", "functions/kv/mine.go", "functions/mine.py", "mine.txt", "photos/summer.jpg", "secrets/gitlab-token", "streams/notes.txt"}
 	fill(t, dir, "secrets/gitlab-token") // before the first start
 	use(t, dir)
 	fill(t, dir, mine...)
 	use(t, dir)
 	left, err := state.Clean(dir)
-	if want := []string{"mine.txt", "photos", "data/notes.txt", "secrets/gitlab-token"}; err != nil || !slices.Equal(left, want) {
+	if want := []string{"data/notes.txt", "functions/kv/mine.go", "functions/mine.py", "mine.txt", "photos", "secrets/gitlab-token", "streams/notes.txt"}; err != nil || !slices.Equal(left, want) {
 		t.Errorf("left %q, %v, want %q", left, err, want)
 	}
-	if got := files(t, dir); !slices.Equal(got, append([]string{"data/notes.txt", "lock"}, mine[1:]...)) {
+	if got := files(t, dir); !slices.Equal(got, slices.Insert(slices.Clone(mine), 3, "lock")) {
 		t.Errorf("the folder has %q", got)
 	}
 	use(t, dir) // it is still a stack's
@@ -174,5 +179,30 @@ func TestFolderThatCannotBeMadeSaysWhatToDo(t *testing.T) {
 	}
 	if _, err := state.Open(filepath.Join(file, "state")); err == nil || !strings.Contains(err.Error(), "STATE=") {
 		t.Errorf("got %v, want what to do", err)
+	}
+}
+
+func TestToolsOfARunningStackStay(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	if err := state.CheckTools(dir); err != nil {
+		t.Errorf("never used: %v", err)
+	}
+	var stacks []*os.File
+	for range 2 {
+		stack, err := state.UseTools(dir)
+		if err != nil {
+			t.Fatal(err)
+		}
+		stacks = append(stacks, stack)
+	}
+	for _, stack := range stacks {
+		if err := state.CheckTools(dir); err == nil || !strings.Contains(err.Error(), "stop it first") {
+			t.Errorf("in use: %v", err)
+		}
+		_ = stack.Close()
+	}
+	if err := state.CheckTools(dir); err != nil {
+		t.Errorf("after the last one: %v", err)
 	}
 }

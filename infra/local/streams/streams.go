@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -43,6 +44,7 @@ type Source struct {
 
 	arn       string
 	position  *checkpoint
+	listed    []types.Shard     // nil: to be asked for
 	iterators map[string]string // by shard
 	begun     bool              // a round is done: shards found later are new
 }
@@ -83,6 +85,7 @@ func (s *Source) round(ctx context.Context) (busy bool, err error) {
 		more, err := s.read(ctx, id)
 		if err != nil {
 			delete(s.iterators, id) // it may have expired
+			s.listed = nil          // the shard may be gone
 			return busy, err
 		}
 		busy = busy || more
@@ -108,7 +111,20 @@ func (s *Source) open(ctx context.Context) error {
 	return err
 }
 
+// shards returns the shards of the stream. New ones come only when one ends, so
+// they are listed again then, and not at each round: the listing is what costs
+// the local server most.
 func (s *Source) shards(ctx context.Context) ([]types.Shard, error) {
+	unread := func(shard types.Shard) bool { return !s.position.Finished[aws.ToString(shard.ShardId)] }
+	if slices.ContainsFunc(s.listed, unread) {
+		return s.listed, nil
+	}
+	all, err := s.list(ctx)
+	s.listed = all
+	return all, err
+}
+
+func (s *Source) list(ctx context.Context) ([]types.Shard, error) {
 	var all []types.Shard
 	in := &dynamodbstreams.DescribeStreamInput{StreamArn: aws.String(s.arn)}
 	for {
@@ -145,6 +161,7 @@ func (s *Source) read(ctx context.Context, shard string) (busy bool, err error) 
 	s.iterators[shard] = next
 	if next == "" {
 		s.position.Finished[shard] = true
+		s.listed = nil // others follow it
 	}
 	if len(out.Records) > 0 || next == "" {
 		return len(out.Records) > 0, s.position.save()

@@ -229,3 +229,42 @@ func TestReportedFailureStopsTheBatchThere(t *testing.T) {
 		t.Errorf("batches: got %v, want the second to begin at the failure", seen)
 	}
 }
+
+func TestShardsAreListedOnceWhileNoneEnds(t *testing.T) {
+	t.Parallel()
+	env, f := storagetest.New(t), &function{}
+	var faults storagetest.Faults
+	s := newSource(t, env, f, template.Stream{StartAtTrimHorizon: true, BatchSize: 1})
+	s.Streams = dynamodbstreams.NewFromConfig(env.WithFaults(&faults).Config, func(o *dynamodbstreams.Options) { o.BaseEndpoint = aws.String(env.DynamoDBURL) })
+	const batches = 4
+	for n := range batches {
+		put(t, env, n)
+	}
+	stop := start(t, s)
+	f.await(t, batches)
+	stop()
+	if n := faults.Calls("GetRecords"); n < batches {
+		t.Errorf("records were read %d times, want at least %d", n, batches)
+	}
+	if n := faults.Calls("DescribeStream"); n != 1 {
+		t.Errorf("shards were listed %d times, want 1", n)
+	}
+}
+
+func TestShardsAreListedAgainAfterAFailure(t *testing.T) {
+	t.Parallel()
+	env, f := storagetest.New(t), &function{}
+	var faults storagetest.Faults
+	s := newSource(t, env, f, template.Stream{StartAtTrimHorizon: true})
+	s.Streams = dynamodbstreams.NewFromConfig(env.WithFaults(&faults).Config, func(o *dynamodbstreams.Options) {
+		o.BaseEndpoint, o.RetryMaxAttempts = aws.String(env.DynamoDBURL), 1
+	})
+	faults.Add(storagetest.Fault{Operation: "GetRecords", Nth: 1, Kind: storagetest.ServerError})
+	put(t, env, 1)
+	stop := start(t, s)
+	f.await(t, 1)
+	stop()
+	if n := faults.Calls("DescribeStream"); n != 2 {
+		t.Errorf("shards were listed %d times, want 2", n)
+	}
+}

@@ -11,14 +11,15 @@ import (
 
 	"github.com/opsplane/opsplane/infra/soak/history"
 	"github.com/opsplane/opsplane/shared/artifact"
+	"github.com/opsplane/opsplane/shared/change"
 	"github.com/opsplane/opsplane/shared/fault"
 )
 
 // artifact makes the operations on uploads and artifacts.
-func (d *Direct) artifact(ctx context.Context, c history.Call) history.Answer {
+func (d *Direct) artifact(ctx context.Context, by change.Author, c history.Call) history.Answer {
 	switch c.Action {
 	case history.Create:
-		u, page, err := d.Artifacts.Create(ctx, d.Namespace, nil, author(), artifact.New{
+		u, page, err := d.Artifacts.Create(ctx, d.Namespace, nil, by, artifact.New{
 			Key: c.Key, Idx: c.Idx, Committed: c.Committed, Absent: c.Absent, Version: c.Version,
 			File: artifact.File{Size: int64(len(history.File(c.Value))), SHA256: history.FileHash(c.Value), ContentType: history.FileType(c.Value)},
 		})
@@ -30,13 +31,13 @@ func (d *Direct) artifact(ctx context.Context, c history.Call) history.Answer {
 	case history.Put:
 		return send(ctx, d.HTTP, c)
 	case history.Complete:
-		u, err := d.Artifacts.Complete(ctx, d.Namespace, nil, author(), c.Upload.ID)
+		u, err := d.Artifacts.Complete(ctx, d.Namespace, nil, by, c.Upload.ID)
 		if err != nil {
 			return refusal(c, err)
 		}
 		return completed(u.State, u.Record != nil, func() int { return u.Record.Version })
 	case history.Abort:
-		return refusal(c, d.Artifacts.Abort(ctx, d.Namespace, nil, author(), c.Upload.ID))
+		return refusal(c, d.Artifacts.Abort(ctx, d.Namespace, nil, by, c.Upload.ID))
 	}
 	got, err := d.Artifacts.Open(ctx, d.Namespace, nil, time.Now(), c.Key, c.Idx, c.Drafts)
 	if err != nil {

@@ -34,20 +34,27 @@ func author() change.Author {
 
 // Do implements Client.
 func (d *Direct) Do(ctx context.Context, c history.Call) history.Answer {
+	by := author()
+	a := d.do(ctx, by, c)
+	a.Request = by.Request
+	return a
+}
+
+func (d *Direct) do(ctx context.Context, by change.Author, c history.Call) history.Answer {
 	switch c.Action {
 	case history.Set, history.CAS:
-		return d.write(ctx, c)
+		return d.write(ctx, by, c)
 	case history.Get:
 		r, err := d.Store.Get(ctx, d.Namespace, nil, c.Key, c.Idx, c.Drafts, true)
 		return d.rows(c, err, r)
 	case history.DeleteRow:
-		found, err := d.Store.Delete(ctx, d.Namespace, nil, author(), c.Key, &c.Idx, c.Version)
+		found, err := d.Store.Delete(ctx, d.Namespace, nil, by, c.Key, &c.Idx, c.Version)
 		return outcome(c, err, history.Answer{Found: found})
 	case history.DeleteKey:
-		found, err := d.Store.Delete(ctx, d.Namespace, nil, author(), c.Key, nil, c.Version)
+		found, err := d.Store.Delete(ctx, d.Namespace, nil, by, c.Key, nil, c.Version)
 		return outcome(c, err, history.Answer{Found: found})
 	case history.Commit:
-		return d.commit(ctx, c)
+		return d.commit(ctx, by, c)
 	case history.Count:
 		count, last, err := d.Store.Count(ctx, d.Namespace, nil, c.Key, c.Drafts)
 		return outcome(c, err, history.Answer{Count: count, Max: last})
@@ -60,7 +67,7 @@ func (d *Direct) Do(ctx context.Context, c history.Call) history.Answer {
 	case history.Iterate:
 		return d.iterate(ctx, c)
 	}
-	return d.artifact(ctx, c)
+	return d.artifact(ctx, by, c)
 }
 
 // outcome understands an error, and else answers a as done.
@@ -80,7 +87,7 @@ func outcome(c history.Call, err error, a history.Answer) history.Answer {
 	return impossible("%s was refused: %v", c.Action, f)
 }
 
-func (d *Direct) write(ctx context.Context, c history.Call) history.Answer {
+func (d *Direct) write(ctx context.Context, by change.Author, c history.Call) history.Answer {
 	value, err := canonical.Parse([]byte(history.ValueText(c.Value)))
 	if err != nil {
 		return impossible("value %d: %v", c.Value, err)
@@ -88,9 +95,9 @@ func (d *Direct) write(ctx context.Context, c history.Call) history.Answer {
 	w := kv.Write{Key: c.Key, Idx: c.Idx, Value: value, Committed: c.Committed}
 	var r kv.Record
 	if c.Action == history.Set {
-		r, err = d.Store.Set(ctx, d.Namespace, nil, author(), w)
+		r, err = d.Store.Set(ctx, d.Namespace, nil, by, w)
 	} else {
-		r, err = d.Store.CompareAndSet(ctx, d.Namespace, nil, author(), w, c.Version)
+		r, err = d.Store.CompareAndSet(ctx, d.Namespace, nil, by, w, c.Version)
 	}
 	return outcome(c, err, history.Answer{Version: r.Version})
 }
@@ -124,12 +131,12 @@ func (d *Direct) iterate(ctx context.Context, c history.Call) history.Answer {
 	return a
 }
 
-func (d *Direct) commit(ctx context.Context, c history.Call) history.Answer {
+func (d *Direct) commit(ctx context.Context, by change.Author, c history.Call) history.Answer {
 	targets := make([]kv.Target, len(c.Targets))
 	for i, t := range c.Targets {
 		targets[i] = kv.Target{Key: t.Key, Idx: t.Idx}
 	}
-	changed, err := d.Store.Commit(ctx, d.Namespace, nil, author(), targets)
+	changed, err := d.Store.Commit(ctx, d.Namespace, nil, by, targets)
 	a := history.Answer{}
 	for _, p := range changed {
 		a.Rows = append(a.Rows, history.Seen{Row: history.Row{Key: p.Key, Idx: p.Idx}})

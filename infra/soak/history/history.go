@@ -136,6 +136,9 @@ type Answer struct {
 	Link string `json:"-"`
 	// Upload is what Create made.
 	Upload Upload `json:",omitzero"`
+	// Request is the id under which the audit trail has the operation; empty
+	// where the client is not told.
+	Request string `json:",omitempty"`
 	// Note is the reason, for whoever reads the history.
 	Note string `json:",omitempty"`
 }

@@ -19,6 +19,7 @@ func said(client int, from, to int64, c history.Call, a history.Answer) history.
 var (
 	a    = history.Row{Key: "a"}
 	a1   = history.Row{Key: "a", Idx: 1}
+	a2   = history.Row{Key: "a", Idx: 2}
 	none = history.Answer{Outcome: history.Refused}
 	lost = history.Answer{Outcome: history.Unknown}
 )
@@ -36,6 +37,8 @@ func cas(r history.Row, value, version int) history.Call {
 }
 
 func get(r history.Row) history.Call { return history.Call{Action: history.Get, Row: r} }
+
+func deleteRow(r history.Row) history.Call { return history.Call{Action: history.DeleteRow, Row: r} }
 
 func made(version int) history.Answer { return history.Answer{Version: version} }
 
@@ -130,6 +133,29 @@ var histories = map[string]struct {
 	}},
 	"resurrected chunk": {false, []history.Operation{
 		said(0, 0, 1, set(a, 1), made(0)), said(0, 2, 3, set(a1, 2), made(0)), said(0, 4, 5, deleteKey, found), said(1, 6, 7, get(a1), saw(a1, 2, 0)),
+	}},
+	"a delete finds nothing beside a write that stays": {true, []history.Operation{
+		said(0, 0, 1, set(a1, 1), made(0)), said(0, 2, 3, deleteRow(a1), found), said(0, 4, 9, deleteKey, history.Answer{}),
+		said(1, 5, 8, set(a2, 2), made(0)), said(1, 10, 11, get(a2), saw(a2, 2, 0)),
+	}},
+	"lost write: a delete finds nothing and takes the row": {false, []history.Operation{
+		said(0, 0, 1, set(a1, 1), made(0)), said(0, 2, 3, deleteRow(a1), found), said(0, 4, 9, deleteKey, history.Answer{}),
+		said(1, 5, 8, set(a2, 2), made(0)), said(1, 10, 11, get(a2), none),
+	}},
+	"a delete finds a row beside it and takes it": {true, []history.Operation{
+		said(0, 0, 1, set(a1, 1), made(0)), said(0, 2, 3, deleteRow(a1), found), said(0, 4, 9, deleteKey, found),
+		said(1, 5, 8, set(a2, 2), made(0)), said(1, 10, 11, get(a2), none),
+	}},
+	"a delete finds nothing while one row goes and another comes": {true, []history.Operation{
+		said(0, 0, 1, set(a1, 1), made(0)), said(0, 4, 19, deleteKey, history.Answer{}),
+		said(1, 5, 6, deleteRow(a1), found), said(1, 7, 8, set(a2, 2), made(0)),
+	}},
+	"a delete finds nothing although there always was a row": {false, []history.Operation{
+		said(0, 0, 1, set(a1, 1), made(0)), said(0, 4, 19, deleteKey, history.Answer{}),
+		said(1, 5, 6, set(a2, 2), made(0)), said(1, 7, 8, deleteRow(a1), found),
+	}},
+	"of two deletes at once both found the row": {true, []history.Operation{
+		said(0, 0, 1, set(a1, 1), made(0)), said(0, 4, 9, deleteKey, found), said(1, 5, 8, deleteRow(a1), found),
 	}},
 	"versions begin anew after a delete": {true, []history.Operation{
 		said(0, 0, 1, set(a, 1), made(0)), said(0, 4, 5, deleteKey, found), said(1, 6, 7, set(a, 2), made(0)),

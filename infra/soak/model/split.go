@@ -75,7 +75,7 @@ func (g *group) split() {
 
 // changes lists the rows that an operation may change.
 func (g *group) changes(o *history.Operation) []int {
-	if o.Answer.Outcome == history.Refused {
+	if o.Answer.Outcome == history.Refused || foundNone(o) {
 		return nil
 	}
 	switch o.Call.Action {
@@ -181,6 +181,10 @@ func (g *group) splitDelete(i int) {
 		g.add(o, steps...)
 		return
 	}
+	if foundNone(o) {
+		g.add(o, step{name: "none", row: -1, all: all, do: none})
+		return
+	}
 	quiet, contested := g.quiet(all, i)
 	for _, row := range contested {
 		switch {
@@ -191,6 +195,12 @@ func (g *group) splitDelete(i int) {
 		}
 	}
 	g.add(o, append(steps, step{name: "remove", row: -1, rows: quiet, all: all, do: remove})...)
+}
+
+// foundNone reports whether an operation is a delete of a whole key that removed
+// nothing.
+func foundNone(o *history.Operation) bool {
+	return o.Call.Action == history.DeleteKey && o.Call.Version == nil && o.Answer.Outcome == history.Done && !o.Answer.Found
 }
 
 // named lists the rows that a commit names.

@@ -122,16 +122,23 @@ func drop(s *state, p *step) *state {
 	return s.forget(p.op)
 }
 
-// look is how a delete of a key finds out whether there is a row to be
-// reported.
-func look(s *state, p *step) *state {
-	there := s.rows[p.row].exists()
-	if there && !p.answer.Found {
-		return nil
+// none is the moment in which a delete of a key that removed nothing found no
+// row at all.
+func none(s *state, p *step) *state {
+	for _, row := range p.all {
+		if s.rows[row].exists() {
+			return nil
+		}
 	}
+	return s
+}
+
+// look is how a delete of a key that removed something may have found a row:
+// before it took all that there were.
+func look(s *state, p *step) *state {
 	o := s.progress(p.op)
 	o.done |= 1 << p.bit
-	if there {
+	if s.rows[p.row].exists() {
 		o.count = 1
 	}
 	return s.keep(o)
@@ -149,7 +156,7 @@ func remove(s *state, p *step) *state {
 		for _, row := range p.rows {
 			found = found || s.rows[row].exists()
 		}
-		if found != p.answer.Found {
+		if !found {
 			return nil
 		}
 		s = s.forget(p.op)

@@ -57,6 +57,9 @@ func (a *actor) act(ctx context.Context, c client.Client, rec *history.Recorder)
 		return
 	}
 	call := a.draw()
+	if a.shape.Churn {
+		call = a.churn()
+	}
 	if call.Action == history.Iterate {
 		a.page(ctx, c, rec, call.Drafts, call.Limit)
 		return
@@ -146,6 +149,27 @@ func (a *actor) draw() history.Call {
 		if a.one(3) {
 			c.Limit = 1 + a.random.IntN(3)
 		}
+	}
+	return c
+}
+
+// churn chooses an operation of a round of churn: as many rows go as come, and
+// every other one is read.
+func (a *actor) churn() history.Call {
+	c := history.Call{Row: a.row(), Drafts: true, Committed: true}
+	switch n := a.random.IntN(100); {
+	case n < 30:
+		c.Action, c.Value = history.Set, a.value()
+	case n < 35:
+		c.Action, c.Value = history.CAS, a.value()
+	case n < 55:
+		c.Action = history.DeleteRow
+	case n < 75:
+		c.Action, c.Idx = history.DeleteKey, 0
+	case n < 95:
+		c.Action = history.Get
+	default:
+		c.Action, c.Limit = history.Iterate, 1000
 	}
 	return c
 }

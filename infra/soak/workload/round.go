@@ -21,6 +21,9 @@ type Shape struct {
 	Clients, Operations int
 	// Artifacts lets them upload files too.
 	Artifacts bool
+	// Churn lets them meet on one key beside idx 0: rows come and go, by
+	// themselves and with the key, most of the time.
+	Churn bool
 }
 
 // Round makes one history. prefix begins every key and must be new.
@@ -60,7 +63,13 @@ type plan struct {
 // indices are the rows that a round's keys have: few, so that clients meet.
 var indices = [][]int{{0}, {0, 1}, {0, 1, 2}, {-1, 0, 1}, {1, 2}, {0, 1}}
 
+// churned are the rows that come and go in rounds of churn.
+var churned = [][]int{{1}, {1, 7}, {1, 2, 7}}
+
 func newPlan(random *rand.Rand, s Shape, prefix string) *plan {
+	if s.Churn {
+		return &plan{shape: s, prefix: prefix, idx: churned[random.IntN(len(churned))], keys: []string{prefix + "a"}}
+	}
 	p := &plan{shape: s, prefix: prefix, idx: indices[random.IntN(len(indices))], joined: random.IntN(2) == 0}
 	for n := range 2 + random.IntN(2) {
 		p.keys = append(p.keys, fmt.Sprintf("%s%c", prefix, 'a'+n))

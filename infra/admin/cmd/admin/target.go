@@ -9,13 +9,16 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"os/user"
 	"path/filepath"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/aws/middleware"
 	"github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/aws/aws-sdk-go-v2/service/cloudformation"
+	"github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/sts"
 
@@ -28,10 +31,15 @@ type target struct {
 	tables admin.Tables
 	// operator names who acts, for the record.
 	name string
+	// skew is how far AWS's clock is ahead of this machine's. A revocation that is
+	// dated wrongly would not be seen by those who verify tokens.
+	skew time.Duration
+	// logs are those of the stack's functions; nil where they are not known.
+	logs admin.Logs
 }
 
 func (t target) operator(out, notes io.Writer) *admin.Operator {
-	return &admin.Operator{DB: t.db, Tables: t.tables, Now: time.Now, Name: t.name, Out: out, Notes: notes}
+	return &admin.Operator{DB: t.db, Tables: t.tables, Logs: t.logs, Now: func() time.Time { return time.Now().Add(t.skew) }, Name: t.name, Out: out, Notes: notes}
 }
 
 // onAWS finds a deployed stack's tables in its outputs. The name on record is
@@ -59,7 +67,11 @@ func onAWS(ctx context.Context, stack string) (target, error) {
 	if err != nil {
 		return target{}, fmt.Errorf("ask AWS who you are, for the record: %w", err)
 	}
-	return target{db: dynamodb.NewFromConfig(cfg), tables: tables, name: aws.ToString(who.Arn)}, nil
+	skew, _ := middleware.GetAttemptSkew(who.ResultMetadata) // zero where the answer has no date
+	return target{
+		db: dynamodb.NewFromConfig(cfg), tables: tables, name: aws.ToString(who.Arn), skew: skew,
+		logs: awsLogs{stack: stack, resources: cloudformation.NewFromConfig(cfg), logs: cloudwatchlogs.NewFromConfig(cfg)},
+	}, nil
 }
 
 // named takes the tables from the environment, with the SDK's usual way to
@@ -80,7 +92,15 @@ func named(ctx context.Context, env func(string) string) (target, error) {
 }
 
 // person is the operator's name where AWS is not asked.
-func person(env func(string) string) string { return cmp.Or(env("USER"), "local") }
+func person(env func(string) string) string {
+	if name := cmp.Or(env("USER"), env("LOGNAME")); name != "" {
+		return name
+	}
+	if known, err := user.Current(); err == nil {
+		return known.Username
+	}
+	return "local"
+}
 
 // local finds the local stack through the description that it leaves in its
 // folder.
@@ -108,5 +128,9 @@ func local(state string, env func(string) string) (target, error) {
 		BaseEndpoint: aws.String(stack.DynamoDBURL), Region: "us-east-1",
 		Credentials: credentials.NewStaticCredentialsProvider("local", "localsecret", ""),
 	})
-	return target{db: db, tables: tables, name: person(env)}, nil
+	return target{db: db, tables: tables, name: person(env), logs: fileLogs{filepath.Join(filepath.Dir(file), requestsFile)}}, nil
 }
+
+// requestsFile is what the functions of a local stack have logged of requests, in
+// its folder.
+const requestsFile = "requests.log"

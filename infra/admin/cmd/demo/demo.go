@@ -116,7 +116,7 @@ Try it: paste these lines into a shell in this folder.
 
   BASE=%[1]s
   token() { curl -sS -X POST -H "Authorization: Bearer $(cat '%[2]s/api-key')" $BASE/api/v1/access-token/refresh | sed 's/.*"token": *"//; s/".*//'; }
-  api() { curl -sS -H "Authorization: Bearer $(token)" "$@"; echo; }
+  api() { curl -sS -H "Authorization: Bearer $(token)" -H 'Content-Type: application/json' "$@"; echo; }
 
   # Installations; repositories of one, two at a time (the header Link leads on); pull requests of another
   api $BASE/api/v1/user/github/installations

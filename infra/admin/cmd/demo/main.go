@@ -9,6 +9,8 @@ import (
 	"os"
 	"os/signal"
 	"syscall"
+
+	"github.com/opsplane/opsplane/infra/admin/advice"
 )
 
 func main() {
@@ -16,7 +18,7 @@ func main() {
 	err := run(ctx, os.Getenv("STATE"), "events/webhooks/payloads", os.Stdout)
 	stop()
 	if err != nil {
-		fmt.Fprintf(os.Stderr, "demo: %v\n", err)
+		fmt.Fprintf(os.Stderr, "demo: %s\n", advice.Explain(err))
 		os.Exit(1)
 	}
 }

@@ -1,0 +1,59 @@
+package main
+
+import (
+	"net/http"
+
+	"github.com/opsplane/opsplane/shared/httpapi"
+	"github.com/opsplane/opsplane/shared/kv"
+)
+
+// parameters are what an operation takes beside its key: the query where the
+// path names the key, else the body. The first that cannot be read is
+// remembered.
+type parameters interface {
+	// bool returns def where there is none of this name.
+	bool(name string, def bool) bool
+	// int reads a whole number from low to high; nil where there is none.
+	int(name string, low, high int) *int
+	// string reads a text; nil where there is none.
+	string(name string) *string
+	// strings reads a list of texts.
+	strings(name string) []string
+	// failure is the fault of the first that could not be read.
+	failure() error
+}
+
+// query is the query of a request.
+type query struct{ *httpapi.Query }
+
+func queryOf(r *http.Request) parameters { return query{httpapi.NewQuery(r)} }
+
+func (q query) bool(name string, def bool) bool { return q.Bool(name, def) }
+
+func (q query) int(name string, low, high int) *int {
+	if !q.Has(name) {
+		return nil
+	}
+	n := q.Int(name, 0, low, high)
+	return &n
+}
+
+func (q query) string(name string) *string {
+	if !q.Has(name) {
+		return nil
+	}
+	text := q.String(name, "")
+	return &text
+}
+
+func (q query) strings(name string) []string { return q.All(name) }
+
+func (q query) failure() error { return q.Err() }
+
+var _, _ parameters = query{}, (*body)(nil)
+
+// readIdx reads the parameter idx.
+func readIdx(p parameters) *int { return p.int("idx", kv.MinIdx, kv.MaxIdx) }
+
+// readDrafts reads whether drafts are asked for too.
+func readDrafts(p parameters) bool { return !p.bool("committed", true) }

@@ -1,0 +1,42 @@
+package audit
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+)
+
+// verbs are what can be done to each kind of thing. The last part of an action is
+// one of them.
+var verbs = map[string][]string{
+	"api_key":      {"create", "change", "revoke", "remove"},
+	"grant":        {"create", "change", "remove"},
+	"group_token":  {"create", "change", "remove"},
+	"installation": {"create", "change", "remove"},
+	"key":          {"write", "draft", "commit", "remove"},
+	"repository":   {"create", "change", "remove"},
+	"session":      {"create", "change", "end", "remove"},
+	"signing_key":  {"create", "change", "remove"},
+	"task":         {"create", "change", "remove"},
+	"unreadable":   {"change"},
+	"upload":       {"create", "complete", "abort", "refuse", "expire", "remove"},
+	"user":         {"create", "change", "remove"},
+}
+
+// Kinds are those of all records, in the order of the alphabet.
+func Kinds() []string { return slices.Sorted(maps.Keys(verbs)) }
+
+// CheckAction returns an error for what can be no filter for actions, as no record
+// matches it: a filter is an action, such as "key.write", or a kind and a dot, for
+// all that is done to things of that kind. The error says what to give instead.
+func CheckAction(filter string) error {
+	kind, verb, dotted := strings.Cut(filter, ".")
+	switch known := verbs[kind]; {
+	case known == nil || !dotted:
+		return fmt.Errorf("it must be an action such as api_key.change, or end with the dot, as api_key. does, for all of a kind; kinds are %s", strings.Join(Kinds(), ", "))
+	case verb != "" && !slices.Contains(known, verb):
+		return fmt.Errorf("there is no action %.64q; those of the kind %s are %s.%s", filter, kind, kind, strings.Join(known, ", "+kind+"."))
+	}
+	return nil
+}

@@ -1,0 +1,49 @@
+package httpapi
+
+import "strings"
+
+// maxSuggested bounds the length of a name for which the nearest is sought, in
+// bytes: nobody misspells a name of ours at such a length.
+const maxSuggested = 64
+
+// nearest answers the known name that is most likely meant: at most a third of
+// its letters are wrong, missing, added, or swapped with their neighbour, and it
+// is the first of those that differ least. Letter case is no difference. Empty if
+// there is none.
+func nearest(name string, known []string) string {
+	if len(name) > maxSuggested {
+		return ""
+	}
+	best, least := "", 0
+	for _, candidate := range known {
+		d := distance(strings.ToLower(name), strings.ToLower(candidate))
+		if d <= max(1, len(candidate)/3) && (best == "" || d < least) {
+			best, least = candidate, d
+		}
+	}
+	return best
+}
+
+// distance is how many letters must be put in, taken out, replaced or swapped
+// with their neighbour to make one name of the other (optimal string alignment).
+func distance(a, b string) int {
+	before, above, row := make([]int, len(b)+1), make([]int, len(b)+1), make([]int, len(b)+1)
+	for j := range row {
+		row[j] = j
+	}
+	for i := 1; i <= len(a); i++ {
+		before, above, row = above, row, before
+		row[0] = i
+		for j := 1; j <= len(b); j++ {
+			cost := 1
+			if a[i-1] == b[j-1] {
+				cost = 0
+			}
+			row[j] = min(above[j]+1, row[j-1]+1, above[j-1]+cost)
+			if i > 1 && j > 1 && a[i-1] == b[j-2] && a[i-2] == b[j-1] {
+				row[j] = min(row[j], before[j-2]+1)
+			}
+		}
+	}
+	return row[len(b)]
+}

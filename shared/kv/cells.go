@@ -1,0 +1,99 @@
+package kv
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+
+	"github.com/opsplane/opsplane/shared/attr"
+)
+
+// extent is what is read of a key, and how.
+type extent struct {
+	// from is the first idx.
+	from int
+	// first is how many rows the first read asks for; 0 is as many as fit. What
+	// is read is paid for, also behind the cell at which a caller stops.
+	first int
+	// values asks for the values too, where they lie in the rows.
+	values bool
+	// budget is what the reads may use; nil has no end.
+	budget *Budget
+}
+
+// withoutValues are the attributes of a row that readers need who do not want
+// its value. DynamoDB reads whole items and is paid for it; what it leaves out
+// need not be sent.
+const withoutValues = "sk, vr, rv, cm, rc, wc, sz, wa"
+
+// read calls do for the cells of a head in ascending order of idx, until do
+// returns false. Cells that do not exist may be among them. Where the budget is
+// spent before the last cell, end is the idx behind which it did not read.
+func (s *Store) read(ctx context.Context, ns Namespace, h head, e extent, do func(idx int, c cell, committed bool) bool) (end *int, err error) {
+	headDue := e.from <= 0
+	if h.more {
+		published, err := decodeOverlay(h.overlay)
+		if err != nil {
+			return nil, err
+		}
+		stopped := false
+		end, err = s.eachRow(ctx, rowPartition(ns, h.generation), e, func(r row) bool {
+			if headDue && r.idx > 0 {
+				headDue = false
+				stopped = !do(0, h.cell, h.committed)
+			}
+			if !stopped && r.exists() {
+				stopped = !do(r.idx, r.cell, r.committed || published.has(r.idx, *r.revision))
+			}
+			return !stopped
+		})
+		if err != nil || stopped || end != nil {
+			return end, err
+		}
+	}
+	if headDue {
+		do(0, h.cell, h.committed)
+	}
+	return nil, nil
+}
+
+// eachRow calls do for the rows of a generation's partition in ascending order
+// of idx, strongly consistent, until do returns false. Where the budget is spent
+// first, end is the last idx that it has read.
+func (s *Store) eachRow(ctx context.Context, partition string, e extent, do func(row) bool) (end *int, err error) {
+	in := &dynamodb.QueryInput{
+		TableName: &s.table, ConsistentRead: aws.Bool(true), ReturnConsumedCapacity: types.ReturnConsumedCapacityTotal,
+		KeyConditionExpression:    aws.String("pk = :pk AND sk >= :from"),
+		ExpressionAttributeValues: attr.Item{":pk": attr.String(partition), ":from": attr.Bytes(rowSort(e.from))},
+	}
+	if e.first > 0 {
+		in.Limit = aws.Int32(int32(e.first))
+	}
+	if !e.values {
+		in.ProjectionExpression = aws.String(withoutValues)
+	}
+	for {
+		out, err := s.db.Query(ctx, in)
+		if err != nil {
+			return nil, fmt.Errorf("query rows: %w", err)
+		}
+		e.budget.take(out.ConsumedCapacity, len(out.Items))
+		for _, it := range out.Items {
+			r, err := decodeRow(it)
+			if err != nil || !do(r) {
+				return nil, err
+			}
+		}
+		if len(out.LastEvaluatedKey) == 0 {
+			return nil, nil
+		}
+		if e.budget.Spent() {
+			last, err := decodeRow(out.LastEvaluatedKey)
+			return &last.idx, err
+		}
+		in.ExclusiveStartKey, in.Limit = out.LastEvaluatedKey, nil
+	}
+}

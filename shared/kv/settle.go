@@ -1,0 +1,75 @@
+package kv
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/opsplane/opsplane/shared/attr"
+	"github.com/opsplane/opsplane/shared/awsclient"
+	"github.com/opsplane/opsplane/shared/change"
+)
+
+// settle ends a write beside the head, once its row is written at one of the
+// given places. The writer has read the generation before. If the head still has
+// it, the row is there for all to see. If not, a delete of the key has replaced
+// it meanwhile: then the write is ordered before that delete, and its row is gone
+// with all others of the generation. The row says so, for the audit trail: there
+// the write may stand behind the delete, and must not be the last that is told of
+// the row.
+func (s *Store) settle(ctx context.Context, ns Namespace, author change.Author, key string, written ...place) error {
+	var rows []place
+	for _, at := range written {
+		if !at.inHead {
+			rows = append(rows, at)
+		}
+	}
+	if len(rows) == 0 {
+		return nil
+	}
+	h, _, err := s.getHead(ctx, ns, key)
+	if err != nil {
+		return errors.Join(errUnknown, err)
+	}
+	for _, at := range rows {
+		if at.generation == h.generation {
+			continue
+		}
+		if err := s.concede(ctx, author, at); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// concede marks the row that author has written as gone with its generation.
+// Nobody who begins now reads the row any more, and who has begun before is
+// ordered before the delete, as the write is: so nothing else of the row changes.
+// A row that another request has written since is that request's to mark.
+func (s *Store) concede(ctx context.Context, author change.Author, at place) error {
+	server := change.Author{Principal: change.Server, Request: author.Request, Source: author.Source, At: author.At}
+	e := newEdit(server)
+	e.set("wk", attr.String(author.Request))
+	e.requireEqual("st", attr.String(author.Request))
+	for n := range tries {
+		if err := awsclient.Pause(ctx, n); err != nil {
+			return errors.Join(errUnknown, err)
+		}
+		out, err := s.update(ctx, at.key, e)
+		if err != nil {
+			return errors.Join(errUnknown, fmt.Errorf("mark row of a deleted key: %w", err))
+		}
+		if out.done {
+			return nil
+		}
+		r := attr.Read(out.item)
+		stamp, marked := r.String("st"), r.String("wk")
+		if err := decoded(r.Err()); err != nil {
+			return err
+		}
+		if stamp != author.Request || marked == author.Request {
+			return nil
+		}
+	}
+	return errUnknown
+}

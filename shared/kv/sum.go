@@ -1,0 +1,64 @@
+package kv
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/opsplane/opsplane/shared/access"
+	"github.com/opsplane/opsplane/shared/fault"
+)
+
+// Count counts the visible rows of a key and returns the largest idx among
+// them; fault.ErrNotFound if there are none. It reads every row of the key, and
+// refuses one with more than a request reads (Budget).
+func (s *Store) Count(ctx context.Context, ns Namespace, caps access.Set, key string, drafts bool) (count, maxIdx int, err error) {
+	err = s.visible(ctx, ns, caps, key, drafts, func(idx int, _ cell) {
+		count++
+		maxIdx = idx
+	})
+	if err == nil && count == 0 {
+		err = fault.ErrNotFound
+	}
+	return count, maxIdx, err
+}
+
+// Size adds up the sizes of the visible rows of a key, or of the one row idx;
+// fault.ErrNotFound if there are none. Without idx it reads every row of the
+// key, as Count does.
+func (s *Store) Size(ctx context.Context, ns Namespace, caps access.Set, key string, idx *int, drafts bool) (int, error) {
+	if idx != nil {
+		rec, err := s.Get(ctx, ns, caps, key, *idx, drafts, false)
+		return rec.Size, err
+	}
+	size, count := 0, 0
+	err := s.visible(ctx, ns, caps, key, drafts, func(_ int, c cell) {
+		count++
+		size += c.size
+	})
+	if err == nil && count == 0 {
+		err = fault.ErrNotFound
+	}
+	return size, err
+}
+
+// visible calls do for every visible row of a key in ascending order of idx.
+func (s *Store) visible(ctx context.Context, ns Namespace, caps access.Set, key string, drafts bool, do func(int, cell)) error {
+	if err := checkKey(key); err != nil {
+		return err
+	}
+	h, ok, err := s.getHead(ctx, ns, key)
+	if err != nil || !ok {
+		return err
+	}
+	budget := s.NewBudget()
+	end, err := s.read(ctx, ns, h, extent{from: MinIdx, budget: budget}, func(idx int, c cell, committed bool) bool {
+		if c.seen(caps, committed, drafts) {
+			do(idx, c)
+		}
+		return true
+	})
+	if err == nil && end != nil {
+		err = budget.exceeded(fmt.Sprintf("key %q has", key), fmt.Sprintf("iterate over the key with idx=%d and include_data=false, and add up what the pages list", MinIdx))
+	}
+	return err
+}

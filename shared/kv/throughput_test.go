@@ -1,0 +1,45 @@
+package kv_test
+
+import (
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/opsplane/opsplane/infra/storagetest"
+	"github.com/opsplane/opsplane/shared/awsclient"
+	"github.com/opsplane/opsplane/shared/kv"
+)
+
+// TestExhaustedPartitionRefusesTheWriteAndKeepsWhatItAcknowledged writes more
+// than the partition of an installation takes at a time that stands still.
+func TestExhaustedPartitionRefusesTheWriteAndKeepsWhatItAcknowledged(t *testing.T) {
+	r := newRig(t)
+	now := time.Now()
+	hot := rigOn(r.env.WithThroughput(storagetest.Throughput{WriteUnits: 8, ReadUnits: 100, Now: func() time.Time { return now }}))
+	acknowledged := map[string]bool{}
+	const writes = 20
+	for n := range writes {
+		key := fmt.Sprint("k", n)
+		_, err := hot.Set(t.Context(), r.ns, nil, r.author(), r.write(t, key, 0, "1"))
+		if err != nil && !awsclient.Throttled(err) {
+			t.Fatalf("set %s: %v, want it done or throttled", key, err)
+		}
+		acknowledged[key] = err == nil
+	}
+	done := 0
+	for key, ok := range acknowledged {
+		if !ok {
+			r.missing(t, key, 0)
+			continue
+		}
+		done++
+		r.get(t, key, 0)
+	}
+	if done == 0 || done == writes {
+		t.Errorf("%d of %d writes were admitted, want some", done, writes)
+	}
+	other := kv.Namespace{VCS: "github", Installation: "2"}
+	if _, err := hot.Set(t.Context(), other, nil, r.author(), r.write(t, "k", 0, "1")); err != nil {
+		t.Errorf("a write of another installation: %v", err)
+	}
+}
