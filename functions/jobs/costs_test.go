@@ -27,7 +27,7 @@ func TestTasksUseWhatTheDocumentSays(t *testing.T) {
 				r.pull(t, "7", n, "1")
 			}
 			removal := repository.RemovalTask("", "github", "42", "7", "2")
-			if err := r.over(r.env).tasks.Create(t.Context(), r.author(), removal); err != nil {
+			if err := r.over(r.env).Tasks.Create(t.Context(), r.author(), removal); err != nil {
 				t.Fatal(err)
 			}
 			return removal.ID
@@ -44,11 +44,11 @@ func working(prepare func(*testing.T, *rig) string) costs.Scenario {
 		r.repositories, r.pullRequests = repository.Store{DB: env.DynamoDB, Table: vcs}, pullrequest.Store{DB: env.DynamoDB, Table: vcs}
 		metered := *env
 		metered.DynamoDB = m.DynamoDB()
-		r.jobs = r.over(&metered)
+		r.Worker = r.over(&metered)
 		id := prepare(t, r)
 		m.Start()
 		m.Invoke("jobs")
-		if r.wake(t, r.jobs, id) {
+		if r.wake(t, r.Worker, id) {
 			t.Error("the task was handed back")
 		}
 		return m

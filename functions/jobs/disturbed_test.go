@@ -111,7 +111,7 @@ func TestRefreshThatIsKilledAnywhereEndsAsAnUndisturbedOne(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
 	r.part = 3
-	r.jobs = r.over(r.env)
+	r.Worker = r.over(r.env)
 	for n, ended := 1, false; !ended; n++ {
 		installation := fmt.Sprint(1000 + n)
 		there, id := r.scene(t, installation)
@@ -144,7 +144,7 @@ func TestRefreshLetsDeletionsAndEventsStand(t *testing.T) {
 	}{
 		"deletion": {func(t *testing.T, r *rig, installation string) {
 			removal := repository.RemovalTask("ann", "github", installation, "9", later(r))
-			done, err := r.repositories.Remove(t.Context(), r.author(), "github", installation, "9", later(r), r.tasks.Writes(r.author(), removal))
+			done, err := r.repositories.Remove(t.Context(), r.author(), "github", installation, "9", later(r), r.Tasks.Writes(r.author(), removal))
 			if err != nil || !done {
 				t.Errorf("deletion: %t, %v", done, err)
 			}
@@ -169,7 +169,7 @@ func TestRefreshLetsDeletionsAndEventsStand(t *testing.T) {
 			t.Parallel()
 			r := newRig(t)
 			r.part = 3
-			r.jobs = r.over(r.env)
+			r.Worker = r.over(r.env)
 			for n, ended := 1, false; !ended; n++ {
 				installation := fmt.Sprint(1000 + n)
 				_, id := r.scene(t, installation)
@@ -201,7 +201,7 @@ func TestRemovalThatIsKilledAnywhereRemovesWhatIsOld(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
 	r.part = 3
-	r.jobs = r.over(r.env)
+	r.Worker = r.over(r.env)
 	for n, ended := 1, false; !ended; n++ {
 		installation := fmt.Sprint(1000 + n)
 		for number := int64(1); number <= 8; number++ {
@@ -209,7 +209,7 @@ func TestRemovalThatIsKilledAnywhereRemovesWhatIsOld(t *testing.T) {
 		}
 		r.pullOf(t, installation, "70", 1, "1")
 		removal := repository.RemovalTask("", "github", installation, "7", "2")
-		if err := r.tasks.Create(t.Context(), r.author(), removal); err != nil {
+		if err := r.Tasks.Create(t.Context(), r.author(), removal); err != nil {
 			t.Fatal(err)
 		}
 		ended = r.disturb(t, &disturbance{nth: n}, true, removal.ID) < n
@@ -231,7 +231,7 @@ func TestRemovalOfManyGoesOnBehindAPart(t *testing.T) {
 	}
 	r.pull(t, "7", removalPart+31, "3")
 	removal := repository.RemovalTask("", "github", "42", "7", "2")
-	if err := r.tasks.Create(t.Context(), r.author(), removal); err != nil {
+	if err := r.Tasks.Create(t.Context(), r.author(), removal); err != nil {
 		t.Fatal(err)
 	}
 	for _, n := range []int{removalPart / 2, removalPart + 12} { // in the first part, and in the second

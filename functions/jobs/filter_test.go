@@ -50,7 +50,7 @@ func TestStreamTellsOfTasksThatNobodyWorksAt(t *testing.T) {
 		}
 	}
 	check("new", true)
-	run, err := r.tasks.Begin(t.Context(), id, r.clock)
+	run, err := r.Tasks.Begin(t.Context(), id, r.clock)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -60,18 +60,18 @@ func TestStreamTellsOfTasksThatNobodyWorksAt(t *testing.T) {
 		t.Fatal(err)
 	}
 	run.Note = string(note)
-	if err := r.tasks.Save(t.Context(), run); err != nil {
+	if err := r.Tasks.Save(t.Context(), run); err != nil {
 		t.Fatal(err)
 	}
 	check("in progress", false)
-	if err := r.tasks.Wait(t.Context(), run, r.clock, "words"); err != nil {
+	if err := r.Tasks.Wait(t.Context(), run, r.clock, "words"); err != nil {
 		t.Fatal(err)
 	}
 	check("given back", true)
-	if run, err = r.tasks.Begin(t.Context(), id, r.clock.Add(time.Second)); err != nil {
+	if run, err = r.Tasks.Begin(t.Context(), id, r.clock.Add(time.Second)); err != nil {
 		t.Fatal(err)
 	}
-	if err := r.tasks.End(t.Context(), run, task.Completed, "", r.clock); err != nil {
+	if err := r.Tasks.End(t.Context(), run, task.Completed, "", r.clock); err != nil {
 		t.Fatal(err)
 	}
 	check("ended", false)

@@ -19,8 +19,12 @@ import (
 	"github.com/opsplane/opsplane/shared/sealed"
 	"github.com/opsplane/opsplane/shared/secret"
 	"github.com/opsplane/opsplane/shared/task"
+	"github.com/opsplane/opsplane/shared/task/work"
 	"github.com/opsplane/opsplane/shared/telemetry"
 )
+
+// slice is how long a task is worked at before another has its turn.
+const slice = 20 * time.Second
 
 func main() {
 	cfg := awsclient.Config()
@@ -30,9 +34,9 @@ func main() {
 	groups := grouptoken.New(db, os.Getenv("SESSIONS_TABLE"), sealed.NewBox(secret.New(cfg, os.Getenv("SERVER_SECRET")).Keys))
 	app := githubhost.New(os.Getenv("GITHUB_APP_ID"), secret.New(cfg, os.Getenv("GITHUB_APP_PRIVATE_KEY")).Current, os.Getenv("GITHUB_API_BASE_URL"))
 	log := telemetry.Logger()
-	j := &jobs{
-		tasks: tasks, log: log, now: time.Now,
-		steps: map[task.Kind]step{
+	w := &work.Worker{
+		Tasks: tasks, Queue: task.Hosts, Slice: slice, Explain: explain, Remark: leftOut, Log: log, Now: time.Now,
+		Steps: map[task.Kind]work.Step{
 			task.RefreshRepositories: (&refresh{
 				repositories: repositories, tasks: tasks, log: log,
 				sources: map[string]source{
@@ -43,5 +47,5 @@ func main() {
 			task.RemovePullRequests: removal{pullrequest.Store{DB: db, Table: vcs}, removalPart}.step,
 		},
 	}
-	lambda.Start(j.handle)
+	lambda.Start(w.Handle)
 }

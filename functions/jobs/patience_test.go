@@ -11,6 +11,7 @@ import (
 	"github.com/opsplane/opsplane/infra/vcstest"
 	"github.com/opsplane/opsplane/shared/change"
 	"github.com/opsplane/opsplane/shared/task"
+	"github.com/opsplane/opsplane/shared/task/work"
 	"github.com/opsplane/opsplane/shared/vcshost"
 )
 
@@ -20,7 +21,7 @@ func TestRefreshGoesOnAsSoonAsTheHostAllows(t *testing.T) {
 	r.github.Install("42", many(40)...)
 	r.github.Fail(vcstest.Failure{Match: "GET /installation", Times: 2, Status: http.StatusTooManyRequests, Header: http.Header{"Retry-After": {"1"}}})
 	id := r.start(t, "github", "42")
-	r.wake(t, r.jobs, id) // once: no schedule takes it up
+	r.wake(t, r.Worker, id) // once: no schedule takes it up
 	if got := r.task(t, id); got.State != task.Completed || got.Problem != "" {
 		t.Errorf("task %+v", got)
 	}
@@ -39,9 +40,9 @@ func TestShortPatienceHasAnEnd(t *testing.T) {
 		within time.Duration // time of the invocation; 0 is enough
 		asked  int           // by one worker, at most
 	}{
-		"a host that never allows it":      {5 * time.Second, 0, int(shortWait/(5*time.Second)) + 1},
-		"longer than a worker waits":       {shortWait + time.Second, 0, 1},
-		"longer than the invocation lasts": {2 * time.Second, answerTime + time.Second, 1},
+		"a host that never allows it":      {5 * time.Second, 0, int(work.ShortWait/(5*time.Second)) + 1},
+		"longer than a worker waits":       {work.ShortWait + time.Second, 0, 1},
+		"longer than the invocation lasts": {2 * time.Second, work.AnswerTime + time.Second, 1},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -58,14 +59,14 @@ func TestShortPatienceHasAnEnd(t *testing.T) {
 				defer cancel()
 			}
 			id := r.start(t, "github", "42")
-			r.wakeIn(ctx, t, r.jobs, id)
+			r.wakeIn(ctx, t, r.Worker, id)
 			if got := r.task(t, id); got.State != task.Running || !strings.Contains(got.Problem, "no more requests") {
 				t.Errorf("task %+v", got)
 			}
 			if asked > c.asked {
 				t.Errorf("the host was asked %d times, want %d at most", asked, c.asked)
 			}
-			again, err := r.tasks.Due(t.Context(), r.clock.Add(c.wait+11*time.Second), 10)
+			again, err := r.Tasks.Due(t.Context(), task.Hosts, r.clock.Add(c.wait+11*time.Second), 10)
 			if err != nil || !slices.Contains(again, id) {
 				t.Errorf("it is not taken up again: %v, %v", again, err)
 			}

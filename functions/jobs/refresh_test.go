@@ -24,7 +24,7 @@ func TestRefreshTakesInWhatTheHostLists(t *testing.T) {
 	there := many(250)
 	r.github.Install("42", there...)
 	id := r.start(t, "github", "42")
-	if back := r.wake(t, r.jobs, id); back {
+	if back := r.wake(t, r.Worker, id); back {
 		t.Fatal("handed back")
 	}
 	got := r.task(t, id)
@@ -37,7 +37,7 @@ func TestRefreshTakesInWhatTheHostLists(t *testing.T) {
 	if n := r.github.Asked("GET /installation/repositories"); n != 11 {
 		t.Errorf("%d pages were asked for, want 11", n)
 	}
-	if r.wake(t, r.jobs, id); r.github.Asked("GET /installation/repositories") != 11 {
+	if r.wake(t, r.Worker, id); r.github.Asked("GET /installation/repositories") != 11 {
 		t.Error("a task that had ended was done again")
 	}
 }
@@ -56,7 +56,7 @@ func TestRefreshOfAGroupUsesItsToken(t *testing.T) {
 		t.Fatal(err)
 	}
 	id := r.start(t, "gitlab", "77")
-	r.wake(t, r.jobs, id)
+	r.wake(t, r.Worker, id)
 	if got := r.task(t, id); got.State != task.Completed || got.Progress.Done != 130 || got.Progress.Total != 130 {
 		t.Errorf("task %+v", got)
 	}
@@ -71,7 +71,7 @@ func TestWhatTheHostHasNoLongerIsRemovedWithItsPullRequests(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
 	r.github.Install("42", many(5)...)
-	r.wake(t, r.jobs, r.start(t, "github", "42"))
+	r.wake(t, r.Worker, r.start(t, "github", "42"))
 	for n, repo := range []string{"2", "3", "2", "5"} {
 		r.pull(t, repo, int64(n+1), "1")
 	}
@@ -125,7 +125,7 @@ func TestNothingIsKeptOfARepositoryThatIsGoneButThatItIs(t *testing.T) {
 // settleAfter wakes the worker for a task and lets all that follows end.
 func (r *rig) settleAfter(t *testing.T, id string) {
 	t.Helper()
-	r.wake(t, r.jobs, id)
+	r.wake(t, r.Worker, id)
 	r.settle(t)
 	if got := r.task(t, id); got.State != task.Completed {
 		t.Errorf("task %+v", got)
@@ -164,17 +164,17 @@ func TestRepositoryThatMovesBetweenPagesIsNotRemoved(t *testing.T) {
 // step does one step of a task, and notes where it stands.
 func (r *rig) step(t *testing.T, id string) {
 	t.Helper()
-	run, err := r.tasks.Begin(t.Context(), id, r.clock)
+	run, err := r.Tasks.Begin(t.Context(), id, r.clock)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := r.steps[run.Kind](t.Context(), run, r.author()); err != nil {
+	if _, err := r.Steps[run.Kind](t.Context(), run, r.author()); err != nil {
 		t.Fatal(err)
 	}
-	if err := r.tasks.Save(t.Context(), run); err != nil {
+	if err := r.Tasks.Save(t.Context(), run); err != nil {
 		t.Fatal(err)
 	}
-	if err := r.tasks.Wait(t.Context(), run, r.clock, ""); err != nil {
+	if err := r.Tasks.Wait(t.Context(), run, r.clock, ""); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -231,7 +231,7 @@ func TestHostThatAsksForPatienceIsAskedLater(t *testing.T) {
 		Header: http.Header{"Retry-After": {"600"}}, Body: `{"message":"You have exceeded a secondary rate limit","documentation_url":"https://docs.github.com/rest/overview/rate-limits-for-the-rest-api#about-secondary-rate-limits"}`,
 	})
 	id := r.start(t, "github", "42")
-	r.wake(t, r.jobs, id)
+	r.wake(t, r.Worker, id)
 	got := r.task(t, id)
 	if got.State != task.Running || !strings.Contains(got.Problem, "no more requests") {
 		t.Fatalf("task %+v", got)
@@ -241,7 +241,7 @@ func TestHostThatAsksForPatienceIsAskedLater(t *testing.T) {
 	if r.schedule(t); r.github.Asked("GET ") != asked {
 		t.Error("the host was asked although it asks for patience")
 	}
-	r.jobs = r.over(r.env) // the library counts the host's minutes by a clock of its own
+	r.Worker = r.over(r.env) // the library counts the host's minutes by a clock of its own
 	r.settle(t)
 	if got := r.task(t, id); got.State != task.Completed || got.Problem != "" {
 		t.Errorf("task %+v", got)
@@ -328,7 +328,7 @@ func TestRefreshSaysWhyItFails(t *testing.T) {
 			r := newRig(t)
 			c.arrange(r)
 			id := r.start(t, c.vcs, c.installation)
-			r.wake(t, r.jobs, id)
+			r.wake(t, r.Worker, id)
 			r.settle(t)
 			if got := r.task(t, id); got.State != task.Failed || !strings.Contains(got.Problem, c.words) {
 				t.Errorf("task %+v", got)

@@ -25,13 +25,14 @@ import (
 	"github.com/opsplane/opsplane/shared/repository"
 	"github.com/opsplane/opsplane/shared/sealed"
 	"github.com/opsplane/opsplane/shared/task"
+	"github.com/opsplane/opsplane/shared/task/work"
 )
 
 var born = time.UnixMilli(4_000_000_000_000).UTC()
 
 // rig is a worker over tables and hosts of its own.
 type rig struct {
-	*jobs
+	*work.Worker
 	env          *storagetest.Env
 	github       *vcstest.GitHub
 	gitlab       *vcstest.GitLab
@@ -49,7 +50,7 @@ func newRig(t *testing.T) *rig {
 	vcs := env.Table("VcsTable")
 	r.repositories, r.pullRequests = repository.Store{DB: env.DynamoDB, Table: vcs}, pullrequest.Store{DB: env.DynamoDB, Table: vcs}
 	r.groups = r.tokens(env)
-	r.jobs = r.over(env)
+	r.Worker = r.over(env)
 	return r
 }
 
@@ -59,14 +60,14 @@ func (r *rig) tokens(env *storagetest.Env) *grouptoken.Store {
 }
 
 // over is a worker of the rig whose calls go through another env.
-func (r *rig) over(env *storagetest.Env) *jobs {
+func (r *rig) over(env *storagetest.Env) *work.Worker {
 	repositories := repository.Store{DB: env.DynamoDB, Table: env.Table("VcsTable")}
 	tasks := task.Store{DB: env.DynamoDB, Table: env.Table("OperationsTable")}
 	app := githubhost.New(strconv.Itoa(vcstest.AppID), func(context.Context) (string, error) { return r.github.Key, nil }, r.github.API)
 	log := slog.New(slog.NewJSONHandler(&r.log, nil))
-	return &jobs{
-		tasks: tasks, log: log, now: func() time.Time { return r.clock },
-		steps: map[task.Kind]step{
+	return &work.Worker{
+		Tasks: tasks, Queue: task.Hosts, Slice: slice, Explain: explain, Remark: leftOut, Log: log, Now: func() time.Time { return r.clock },
+		Steps: map[task.Kind]work.Step{
 			task.RefreshRepositories: (&refresh{
 				repositories: repositories, tasks: tasks, log: log,
 				sources: map[string]source{"github": github{app, log, cmp.Or(r.part, githubPart)}, "gitlab": gitlab{gitlabhost.New(r.gitlab.API), r.tokens(env)}},
@@ -84,7 +85,7 @@ func (r *rig) author() change.Author {
 func (r *rig) start(t *testing.T, vcs, installation string) string {
 	t.Helper()
 	made := task.Task{ID: uuid.NewString(), Kind: task.RefreshRepositories, Owner: "ann", VCS: vcs, Installation: installation}
-	if err := r.tasks.Create(t.Context(), r.author(), made); err != nil {
+	if err := r.Tasks.Create(t.Context(), r.author(), made); err != nil {
 		t.Fatal(err)
 	}
 	return made.ID
@@ -103,12 +104,12 @@ func woken(id string, at time.Time) events.DynamoDBEventRecord {
 
 // wake hands a task to a worker, as the stream does, and reports whether it was
 // handed back.
-func (r *rig) wake(t *testing.T, j *jobs, id string) (back bool) {
+func (r *rig) wake(t *testing.T, j *work.Worker, id string) (back bool) {
 	t.Helper()
 	return r.wakeIn(t.Context(), t, j, id)
 }
 
-func (r *rig) wakeIn(ctx context.Context, t *testing.T, j *jobs, ids ...string) (back bool) {
+func (r *rig) wakeIn(ctx context.Context, t *testing.T, j *work.Worker, ids ...string) (back bool) {
 	t.Helper()
 	var records []events.DynamoDBEventRecord
 	for _, id := range ids {
@@ -118,7 +119,7 @@ func (r *rig) wakeIn(ctx context.Context, t *testing.T, j *jobs, ids ...string) 
 	if err != nil {
 		t.Fatal(err)
 	}
-	answer, err := j.handle(ctx, event)
+	answer, err := j.Handle(ctx, event)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -128,7 +129,7 @@ func (r *rig) wakeIn(ctx context.Context, t *testing.T, j *jobs, ids ...string) 
 // schedule wakes a worker by its schedule.
 func (r *rig) schedule(t *testing.T) {
 	t.Helper()
-	if _, err := r.handle(t.Context(), []byte(`{"source":"aws.events"}`)); err != nil {
+	if _, err := r.Handle(t.Context(), []byte(`{"source":"aws.events"}`)); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -139,7 +140,7 @@ func (r *rig) settle(t *testing.T) {
 	for range 200 {
 		r.clock = r.clock.Add(time.Minute)
 		r.schedule(t)
-		ids, err := r.tasks.Due(t.Context(), r.clock.Add(maxAge), 1)
+		ids, err := r.Tasks.Due(t.Context(), task.Hosts, r.clock.Add(work.MaxAge), 1)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -152,7 +153,7 @@ func (r *rig) settle(t *testing.T) {
 
 func (r *rig) task(t *testing.T, id string) task.Task {
 	t.Helper()
-	got, err := r.tasks.Get(t.Context(), id, r.clock)
+	got, err := r.Tasks.Get(t.Context(), id, r.clock)
 	if err != nil {
 		t.Fatal(err)
 	}

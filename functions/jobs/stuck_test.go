@@ -19,16 +19,17 @@ import (
 	"github.com/opsplane/opsplane/shared/change"
 	"github.com/opsplane/opsplane/shared/githubhost"
 	"github.com/opsplane/opsplane/shared/task"
+	"github.com/opsplane/opsplane/shared/task/work"
 	"github.com/opsplane/opsplane/shared/vcshost"
 )
 
 // stepIs makes all refreshes do a step.
-func (r *rig) stepIs(s step) { r.steps[task.RefreshRepositories] = s }
+func (r *rig) stepIs(s work.Step) { r.Steps[task.RefreshRepositories] = s }
 
 // again asks for a refresh as a user does who has one under way, or not.
 func (r *rig) again(t *testing.T) string {
 	t.Helper()
-	made, err := r.tasks.CreateOnce(t.Context(), r.author(), task.Task{
+	made, err := r.Tasks.CreateOnce(t.Context(), r.author(), task.Task{
 		ID: uuid.NewString(), Kind: task.RefreshRepositories, Owner: "ann", VCS: "github", Installation: "42",
 	}, r.clock)
 	if err != nil {
@@ -48,17 +49,17 @@ func TestTaskThatTakesAllTimeInVainFails(t *testing.T) {
 		return false, ctx.Err()
 	})
 	id := r.again(t)
-	for range 2 * maxTries {
+	for range 2 * work.MaxTries {
 		var ctx context.Context
 		ctx, over = context.WithCancel(t.Context())
-		r.wakeIn(ctx, t, r.jobs, id)
+		r.wakeIn(ctx, t, r.Worker, id)
 		over()
 		r.clock = r.clock.Add(time.Hour)
 	}
-	if got := r.task(t, id); got.State != task.Failed || got.Problem == "" || tries != maxTries {
+	if got := r.task(t, id); got.State != task.Failed || got.Problem == "" || tries != work.MaxTries {
 		t.Errorf("after %d tries: %+v", tries, got)
 	}
-	if n := strings.Count(r.log.String(), "task stumbled"); n != maxTries {
+	if n := strings.Count(r.log.String(), "task stumbled"); n != work.MaxTries {
 		t.Errorf("%d lines of %d tries", n, tries)
 	}
 	if r.again(t) == id {
@@ -76,13 +77,13 @@ func TestTimeThatIsOverBehindProgressIsNoFailure(t *testing.T) {
 			over()
 			return false, ctx.Err()
 		}
-		return steps > 6*maxTries, nil
+		return steps > 6*work.MaxTries, nil
 	})
 	id := r.start(t, "github", "42")
 	for r.task(t, id).State != task.Completed {
 		var ctx context.Context
 		ctx, over = context.WithCancel(t.Context())
-		r.wakeIn(ctx, t, r.jobs, id)
+		r.wakeIn(ctx, t, r.Worker, id)
 		over()
 		if r.task(t, id).State == task.Failed {
 			t.Fatalf("step %d: %+v", steps, r.task(t, id))
@@ -101,8 +102,8 @@ func TestTaskThatKillsItsWorkersFails(t *testing.T) {
 		return false, nil
 	})
 	id := r.again(t)
-	for range maxTries {
-		if _, err := r.tasks.Begin(t.Context(), id, r.clock); err != nil {
+	for range work.MaxTries {
+		if _, err := r.Tasks.Begin(t.Context(), id, r.clock); err != nil {
 			t.Fatal(err)
 		}
 		r.clock = r.clock.Add(task.Lease + time.Second)
@@ -131,7 +132,7 @@ func TestTaskMayTakeDaysWhileItMakesProgress(t *testing.T) {
 		r.schedule(t)
 		r.clock = r.clock.Add(61 * time.Minute)
 	}
-	if got := r.task(t, id); got.State != task.Completed || r.clock.Sub(begun) < 2*maxAge {
+	if got := r.task(t, id); got.State != task.Completed || r.clock.Sub(begun) < 2*work.MaxAge {
 		t.Errorf("after %s: %+v", r.clock.Sub(begun), got)
 	}
 }
@@ -143,11 +144,11 @@ func TestTaskThatWaitsADayForItsHostFails(t *testing.T) {
 	id, begun := r.start(t, "github", "42"), r.clock
 	for r.task(t, id).State != task.Failed {
 		r.schedule(t)
-		if r.clock = r.clock.Add(61 * time.Minute); r.clock.Sub(begun) > 2*maxAge {
+		if r.clock = r.clock.Add(61 * time.Minute); r.clock.Sub(begun) > 2*work.MaxAge {
 			t.Fatalf("task %+v", r.task(t, id))
 		}
 	}
-	if age := r.clock.Sub(begun); age < maxAge {
+	if age := r.clock.Sub(begun); age < work.MaxAge {
 		t.Errorf("given up after %s", age)
 	}
 }
@@ -222,7 +223,7 @@ func TestTokenThatIsRefusedWhileFilesAreLookedForFailsTheRefresh(t *testing.T) {
 	r.github.Install("42", vcstest.Repository{ID: 1, Owner: "acme", Name: "r1", Files: []string{githubhost.Workflow}})
 	r.github.Fail(vcstest.Failure{Match: "GET /repos/", Status: http.StatusUnauthorized})
 	id := r.start(t, "github", "42")
-	r.wake(t, r.jobs, id)
+	r.wake(t, r.Worker, id)
 	if got := r.task(t, id); got.State != task.Running || !strings.Contains(got.Problem, "credentials") || len(r.listed(t, "github", "42")) != 0 {
 		t.Errorf("task %+v", got)
 	}
@@ -245,7 +246,7 @@ func TestUnreadableTaskIsEndedAndHoldsUpNoOther(t *testing.T) {
 	for name, wake := range map[string]func(*testing.T, *rig, ...string){
 		"schedule": func(t *testing.T, r *rig, _ ...string) { r.schedule(t) },
 		"stream": func(t *testing.T, r *rig, ids ...string) {
-			if r.wakeIn(t.Context(), t, r.jobs, ids...) {
+			if r.wakeIn(t.Context(), t, r.Worker, ids...) {
 				t.Error("handed back")
 			}
 		},
@@ -263,7 +264,7 @@ func TestUnreadableTaskIsEndedAndHoldsUpNoOther(t *testing.T) {
 			if got := r.task(t, bad); got.State != task.Failed || got.Owner != "ann" || !strings.Contains(got.Problem, "cannot be read") {
 				t.Errorf("task %+v", got)
 			}
-			if ids, err := r.tasks.Due(t.Context(), r.clock.Add(maxAge), 10); err != nil || len(ids) > 0 {
+			if ids, err := r.Tasks.Due(t.Context(), task.Hosts, r.clock.Add(work.MaxAge), 10); err != nil || len(ids) > 0 {
 				t.Errorf("due %v, %v", ids, err)
 			}
 			if log := r.log.String(); !strings.Contains(log, "task unreadable") || !strings.Contains(log, `"unreadable":1`) {
@@ -299,7 +300,7 @@ func TestTaskThatCannotBeTakenUpHoldsUpNoOther(t *testing.T) {
 	}
 	reads = 0
 	r.start(t, "github", "42")
-	if _, err := worker.handle(t.Context(), []byte(`{}`)); err == nil {
+	if _, err := worker.Handle(t.Context(), []byte(`{}`)); err == nil {
 		t.Error("the schedule's run tells of no failure")
 	}
 	r.settle(t)

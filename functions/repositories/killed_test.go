@@ -66,7 +66,7 @@ func TestDeletionThatIsKilledAnywhereIsDoneOnce(t *testing.T) {
 
 func (r *rig) due(t *testing.T) []string {
 	t.Helper()
-	ids, err := r.tasks.Due(t.Context(), born.Add(1), 1000)
+	ids, err := r.tasks.Due(t.Context(), task.Hosts, born.Add(1), 1000)
 	if err != nil {
 		t.Fatal(err)
 	}

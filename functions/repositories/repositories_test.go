@@ -171,7 +171,7 @@ func TestDeletionWhoseAnswerIsLostIsDoneOnce(t *testing.T) {
 		f.Add(storagetest.Fault{Operation: "TransactWriteItems", Nth: 1, Kind: kind})
 		r.known.DB = r.env.WithFaults(&f).DynamoDB
 		r.start(t, "DELETE", githubRepos+"7")
-		ids, err := r.tasks.Due(t.Context(), born.Add(1), 10)
+		ids, err := r.tasks.Due(t.Context(), task.Hosts, born.Add(1), 10)
 		if err != nil || len(ids) != 1 {
 			t.Errorf("fault %d: tasks %v, %v", kind, ids, err)
 		}

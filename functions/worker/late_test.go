@@ -3,6 +3,8 @@ package main
 import (
 	"testing"
 	"time"
+
+	"github.com/opsplane/opsplane/shared/task"
 )
 
 // A delivery may be processed days after it arrived. The task that it makes has
@@ -15,7 +17,7 @@ func TestTaskOfALateDeliveryLivesFromItsMaking(t *testing.T) {
 	record := r.arrive(t, d, taken("infra"))
 	r.clock = born.Add(3 * 24 * time.Hour)
 	invoke(t, r.worker, record)
-	ids, err := r.facts.tasks.Due(t.Context(), r.clock, 10)
+	ids, err := r.facts.tasks.Due(t.Context(), task.Hosts, r.clock, 10)
 	if err != nil || len(ids) != 1 {
 		t.Fatalf("tasks %v, %v", ids, err)
 	}

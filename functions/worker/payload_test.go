@@ -112,7 +112,7 @@ func (r *rig) stored(t *testing.T, vcs, id string) []string {
 // tasksOf answers the tasks that have not ended.
 func (r *rig) tasksOf(t *testing.T) []task.Task {
 	t.Helper()
-	ids, err := r.facts.tasks.Due(t.Context(), born.Add(1000*time.Hour), 10_000)
+	ids, err := r.facts.tasks.Due(t.Context(), task.Hosts, born.Add(1000*time.Hour), 10_000)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -63,6 +63,9 @@ func (o *Operator) membershipAdd(ctx context.Context, args []string) error {
 	} else if err != nil {
 		return err
 	}
+	if err := o.notErasing(ctx, m); err != nil {
+		return err
+	}
 	added, err := o.join(ctx, u, m)
 	if err != nil {
 		return err

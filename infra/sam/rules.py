@@ -52,10 +52,11 @@ RESPONSES = {
 
 FUNCTIONS = {"AuthorizerFunction", "TokensFunction", "IdentityFunction", "LoginFunction", "SystemFunction", "KvFunction", "CollectorFunction",
              "WebhooksFunction", "WorkerFunction", "InstallationsFunction", "HostsFunction", "RepositoriesFunction", "JobsFunction",
-             "AuditorFunction", "AuditFunction", "ArchivistFunction", "RenewerFunction"}
+             "AuditorFunction", "AuditFunction", "ArchivistFunction", "RenewerFunction", "EraserFunction"}
 
 # Functions for which nobody waits at the gateway.
-UNATTENDED = {"CollectorFunction", "WorkerFunction", "JobsFunction", "AuditorFunction", "ArchivistFunction", "RenewerFunction"}
+UNATTENDED = {"CollectorFunction", "WorkerFunction", "JobsFunction", "AuditorFunction", "ArchivistFunction", "RenewerFunction",
+              "EraserFunction"}
 
 # What each function may do beyond writing its own log: (action, resource, leading keys of the items or None for all).
 GRANTS = {
@@ -227,6 +228,43 @@ GRANTS = {
         ("secretsmanager:GetSecretValue", "ServerSecret", None),
         ("secretsmanager:GetSecretValue", "GithubAppPrivateKey", None),
     },
+    "EraserFunction": {
+        ("dynamodb:GetItem", "OperationsTable.Arn", ("TASK#*",)),
+        ("dynamodb:UpdateItem", "OperationsTable.Arn", ("TASK#*",)),
+        ("dynamodb:PutItem", "OperationsTable.Arn", ("TASK#*",)),
+        ("dynamodb:Query", "OperationsTable.Arn", ("ERASURES",)),
+        ("dynamodb:PutItem", "OperationsTable.Arn", ("ERASURES",)),
+        ("dynamodb:DeleteItem", "OperationsTable.Arn", ("ERASURES",)),
+        ("dynamodb:UpdateItem", "OperationsTable.Arn", ("USER#*", "INSTALLATION#*")),
+        ("dynamodb:DeleteItem", "OperationsTable.Arn", ("USER#*", "INSTALLATION#*")),
+        ("dynamodb:DeleteItem", "OperationsTable.Arn", ("USERNAME#*", "IDENTITY#*", "RENEWAL#*", "RENEWALS#*")),
+        ("dynamodb:GetItem", "OperationsTable.Arn", ("RENEWAL#*",)),
+        ("dynamodb:Query", "TokensTable.Arn", ("USER#*",)),
+        ("dynamodb:UpdateItem", "TokensTable.Arn", ("USER#*",)),
+        ("dynamodb:DeleteItem", "TokensTable.Arn", ("USER#*",)),
+        ("dynamodb:PutItem", "TokensTable.Arn", ("REVOKED#*",)),
+        ("dynamodb:UpdateItem", "SessionsTable.Arn", ("USER#*", "GROUP#*")),
+        ("dynamodb:DeleteItem", "SessionsTable.Arn", ("USER#*", "GROUP#*")),
+        ("dynamodb:Query", "VcsTable.Arn", ("REPOSITORIES#*",)),
+        ("dynamodb:UpdateItem", "VcsTable.Arn", ("REPOSITORIES#*",)),
+        ("dynamodb:DeleteItem", "VcsTable.Arn", ("REPOSITORIES#*",)),
+        ("dynamodb:Query", "VcsTable.Arn", ("PULLS#*",)),
+        ("dynamodb:DeleteItem", "VcsTable.Arn", ("PULLS#*",)),
+        ("dynamodb:Query", "DeliveriesTable.Arn", ("github#*", "gitlab#*")),
+        ("dynamodb:DeleteItem", "DeliveriesTable.Arn", ("github#*", "gitlab#*")),
+        ("dynamodb:DeleteItem", "DeliveriesTable.Arn", ("ID#*",)),
+        ("dynamodb:GetItem", "KvTable.Arn", ("github:*", "gitlab:*")),
+        ("dynamodb:Query", "KvTable.Arn", ("github:*", "gitlab:*")),
+        ("dynamodb:UpdateItem", "KvTable.Arn", ("github:*", "gitlab:*")),
+        ("dynamodb:DeleteItem", "KvTable.Arn", ("github:*", "gitlab:*")),
+        ("dynamodb:PutItem", "KvTable.Arn", ("RETIRED:*",)),
+        ("dynamodb:GetItem", "KvTable.Arn", ("UPLOAD:*",)),
+        ("dynamodb:Query", "KvTable.Arn", ("UPLOAD:*",)),
+        ("dynamodb:UpdateItem", "KvTable.Arn", ("UPLOAD:*",)),
+        ("dynamodb:UpdateItem", "KvTable.Arn", ("NAMESPACE",)),
+        ("s3:AbortMultipartUpload", "${KvBucket.Arn}/github/*", None),
+        ("s3:AbortMultipartUpload", "${KvBucket.Arn}/gitlab/*", None),
+    },
 }
 
 # Writes that must not hand back the item as it was: of functions that may not read it. (function, table)
@@ -241,7 +279,7 @@ ATTRIBUTES = {
 }
 
 # Who may remove anything at all.
-REMOVERS = {"CollectorFunction", "JobsFunction", "RenewerFunction"}
+REMOVERS = {"CollectorFunction", "JobsFunction", "RenewerFunction", "EraserFunction"}
 
 TABLES = {
     "TokensTable": {"pk": "S", "sk": "S", "by_name": "S"},

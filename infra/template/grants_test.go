@@ -146,10 +146,10 @@ func TestNoFunctionMayMoreThanTheDocumentDenies(t *testing.T) {
 		"rotations are read":                 {"SigningKeysTable", "ROTATION", reads, nil},
 		"private signing keys are read":      {"SigningKeysTable", "SIGNING", reads, []string{"Tokens"}},
 		"images of signing keys are read":    {"SigningKeysTable.StreamArn", "", reads, nil},
-		"revocations are told":               {"TokensTable", "REVOKED#7", writes, []string{"Tokens"}},
-		"API keys are written":               {"TokensTable", "USER#u", writes, []string{"Tokens"}},
-		"API keys are read":                  {"TokensTable", "USER#u", reads, []string{"Authorizer", "Renewer", "Tokens"}},
-		"users are written":                  {"OperationsTable", "USER#u", writes, []string{"Hosts", "Login", "Renewer"}},
+		"revocations are told":               {"TokensTable", "REVOKED#7", writes, []string{"Eraser", "Tokens"}},
+		"API keys are written":               {"TokensTable", "USER#u", writes, []string{"Eraser", "Tokens"}},
+		"API keys are read":                  {"TokensTable", "USER#u", reads, []string{"Authorizer", "Eraser", "Renewer", "Tokens"}},
+		"users are written":                  {"OperationsTable", "USER#u", writes, []string{"Eraser", "Hosts", "Login", "Renewer"}},
 		"users are read":                     {"OperationsTable", "USER#u", reads, []string{"Audit", "Authorizer", "Hosts", "Identity", "Login", "Renewer", "Repositories", "Tokens"}},
 		"sessions are read":                  {"SessionsTable", "SESSION#s", reads, []string{"Authorizer"}},
 		"sealed tokens of people are read":   {"SessionsTable", "USER#u", reads, []string{"Hosts", "Renewer"}},
@@ -163,8 +163,8 @@ func TestNoFunctionMayMoreThanTheDocumentDenies(t *testing.T) {
 		"images of users and tasks are read": {"OperationsTable.StreamArn", "", reads, []string{"Auditor", "Jobs"}},
 		"images of sessions are read":        {"SessionsTable.StreamArn", "", reads, []string{"Auditor"}},
 		"images of API keys are read":        {"TokensTable.StreamArn", "", reads, []string{"Auditor"}},
-		"heads of the store are removed":     {"KvTable", "github:1", []string{"dynamodb:DeleteItem", "dynamodb:BatchWriteItem"}, nil},
-		"the store is read":                  {"KvTable", "github:1", reads, []string{"Collector", "Kv"}},
+		"heads of the store are removed":     {"KvTable", "github:1", []string{"dynamodb:DeleteItem", "dynamodb:BatchWriteItem"}, []string{"Eraser"}},
+		"the store is read":                  {"KvTable", "github:1", reads, []string{"Collector", "Eraser", "Kv"}},
 	} {
 		var may []string
 		for _, g := range granted(t) {

@@ -2,6 +2,7 @@ package artifact
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -12,6 +13,7 @@ import (
 	"github.com/opsplane/opsplane/shared/attr"
 	"github.com/opsplane/opsplane/shared/awsclient"
 	"github.com/opsplane/opsplane/shared/change"
+	"github.com/opsplane/opsplane/shared/fault"
 	"github.com/opsplane/opsplane/shared/kv"
 )
 
@@ -116,4 +118,30 @@ func (s *Store) free(ctx context.Context, ns kv.Namespace, author change.Author,
 		}
 	}
 	return false, errContended
+}
+
+// AbortAll aborts the uploads of a namespace that are under way, and returns how
+// many.
+func (s *Store) AbortAll(ctx context.Context, ns kv.Namespace, author change.Author) (aborted int, err error) {
+	held, err := s.Held(ctx, ns)
+	if err != nil {
+		return 0, err
+	}
+	for _, h := range held {
+		if h.Done {
+			continue
+		}
+		err := s.Abort(ctx, ns, nil, author, h.Object)
+		var refused *fault.Error
+		switch {
+		case errors.As(err, &refused) && refused.ID == "UPLOAD_DONE", errors.Is(err, fault.ErrNotFound):
+			continue // it was completed meanwhile
+		case err != nil:
+			return aborted, err
+		}
+		if h.upload.state == Pending {
+			aborted++
+		}
+	}
+	return aborted, nil
 }

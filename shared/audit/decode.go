@@ -12,6 +12,7 @@ import (
 	"github.com/aws/aws-lambda-go/events"
 
 	"github.com/opsplane/opsplane/shared/change"
+	"github.com/opsplane/opsplane/shared/erasure"
 )
 
 // Table is a table whose changes are recorded.
@@ -30,7 +31,7 @@ const (
 // tables' own housekeeping, what nobody sees, and what changes nothing that is
 // shown.
 func Of(table Table, change events.DynamoDBEventRecord) (Record, bool) {
-	if Expired(change) {
+	if Expired(change) || erased(change) {
 		return Record{}, false // it was over before, and its tombstone has said so
 	}
 	c := changed{
@@ -66,6 +67,13 @@ func Expired(change events.DynamoDBEventRecord) bool {
 	}
 	end, err := ttl.Integer()
 	return err == nil && end <= change.Change.ApproximateCreationDateTime.Unix()
+}
+
+// erased reports whether an item is gone that was marked before, with the author
+// of its removal (package erasure).
+func erased(change events.DynamoDBEventRecord) bool {
+	_, marked := change.Change.OldImage[erasure.Attr]
+	return change.Change.NewImage == nil && marked
 }
 
 // Unreadable is the record of a change of which Of could make none: that it was
@@ -220,9 +228,14 @@ func (c changed) verb() string {
 		return "create"
 	case len(c.after) == 0:
 		return "remove"
+	case c.erases():
+		return "erase"
 	}
 	return "change"
 }
+
+// erases reports whether a change marks an item, which goes behind that.
+func (c changed) erases() bool { return c.after.has(erasure.Attr) && !c.before.has(erasure.Attr) }
 
 // cut splits "PREFIX#rest" and answers the rest.
 func cut(key, prefix string) (string, bool) { return strings.CutPrefix(key, prefix+"#") }

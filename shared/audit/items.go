@@ -23,10 +23,10 @@ func (c changed) record(table Table) (Record, bool) {
 }
 
 // shown makes a record of the attributes that may be shown, if one of them
-// changed or the item is new or gone.
+// changed or the item is new, gone or erased.
 func (c changed) shown(action, subject string, names ...string) (Record, bool) {
 	before, after, differ := c.differ(names...)
-	whole := len(c.before) == 0 || len(c.after) == 0
+	whole := len(c.before) == 0 || len(c.after) == 0 || c.erases()
 	return Record{Action: action, Subject: subject, Before: before, After: after}, differ || whole
 }
 
@@ -101,8 +101,11 @@ func (c changed) sessions() (Record, bool) {
 
 // secret reports whether a sealed secret is another than before. Each has a
 // version of its own, which it keeps when the server seals it again with a newer
-// word; a lease of it changes neither.
+// word; a lease of it changes neither. One that is erased is none any more.
 func (c changed) secret() bool {
+	if c.erases() {
+		return true
+	}
 	if c.before.has("version") && c.after.has("version") {
 		return c.before.text("version") != c.after.text("version")
 	}

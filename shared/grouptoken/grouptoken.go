@@ -17,6 +17,7 @@ import (
 
 	"github.com/opsplane/opsplane/shared/attr"
 	"github.com/opsplane/opsplane/shared/change"
+	"github.com/opsplane/opsplane/shared/erasure"
 	"github.com/opsplane/opsplane/shared/sealed"
 	"github.com/opsplane/opsplane/shared/telemetry"
 )
@@ -85,6 +86,12 @@ func (s *Store) Get(ctx context.Context, installation string) (string, error) {
 		s.log.LogAttrs(ctx, slog.LevelError, "group token not sealed again", slog.String("installation", installation), slog.String("error", err.Error()))
 	}
 	return string(token), nil
+}
+
+// Erase removes a group's token from a table by its author, and reports whether
+// there was one. It needs no secret.
+func Erase(ctx context.Context, db *dynamodb.Client, table, installation string, author change.Author) (bool, error) {
+	return erasure.Item(ctx, db, table, key(installation), author)
 }
 
 // sealAgain seals the token with the newest word, if was is sealed with another.

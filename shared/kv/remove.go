@@ -35,7 +35,7 @@ func (s *Store) Delete(ctx context.Context, ns Namespace, caps access.Set, autho
 	if err := checkRow(key, idx); err != nil {
 		return false, err
 	}
-	d := removal{s, ns, caps, author, key, version}
+	d := removal{Store: s, ns: ns, caps: caps, author: author, key: key, version: version}
 	switch {
 	case idx == nil:
 		return d.all(ctx)
@@ -68,11 +68,12 @@ type removal struct {
 	author  change.Author
 	key     string
 	version *int
+	force   bool // also rows that nobody may write
 }
 
 // matches reports whether the removal applies to the cell.
 func (d removal) matches(c cell) bool {
-	return c.exists() && (d.version == nil || *c.version == *d.version) && allowed(c.writeCaps, d.caps)
+	return c.exists() && (d.version == nil || *c.version == *d.version) && (d.force || allowed(c.writeCaps, d.caps))
 }
 
 // erase makes the edit that leaves nothing of a cell but its revision and
@@ -181,7 +182,7 @@ func (d removal) once(ctx context.Context, h head) (removed, again, unsure bool,
 	switch {
 	case !h.more:
 		removed, again, err = d.cell(ctx, headKey(d.ns, d.key), alone)
-	case d.version != nil || h.guarded || !allowed(h.writeCaps, d.caps):
+	case !d.force && (d.version != nil || h.guarded || !allowed(h.writeCaps, d.caps)):
 		removed, err = d.each(ctx, h)
 	default:
 		return d.generation(ctx, h)
@@ -190,12 +191,14 @@ func (d removal) once(ctx context.Context, h head) (removed, again, unsure bool,
 }
 
 // generation removes all rows by giving the head a new generation, if there are
-// any. It changes nothing where there are none. again and unsure are those of
-// once.
+// any; with force also where there are none, as removed rows leave the key's name
+// behind. Else it changes nothing then. again and unsure are those of once.
 func (d removal) generation(ctx context.Context, h head) (removed, again, unsure bool, err error) {
-	found, again, err := d.look(ctx, h)
-	if err != nil || !found {
-		return false, again, false, err
+	if !d.force {
+		found, again, err := d.look(ctx, h)
+		if err != nil || !found {
+			return false, again, false, err
+		}
 	}
 	if err := d.retire(ctx, h); err != nil {
 		return false, false, false, err
@@ -205,7 +208,11 @@ func (d removal) generation(ctx context.Context, h head) (removed, again, unsure
 	e.set("ps", attr.String(d.author.Request))
 	e.removes = append(e.removes, "mr", "ov")
 	e.requireEqual("gn", attr.String(h.generation))
-	e.requireAbsent("gd")
+	if d.force {
+		e.removes = append(e.removes, "gd")
+	} else {
+		e.requireAbsent("gd")
+	}
 	e.requireRevision(h.cell)
 	d.expire(e)
 	out, err := d.update(ctx, headKey(d.ns, d.key), e)

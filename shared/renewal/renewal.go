@@ -217,6 +217,30 @@ func (s Store) End(ctx context.Context, a Appointment) error {
 	})
 }
 
+// Cancel ends the appointment of a person, whatever else happens to it, and
+// reports whether there was one.
+func (s Store) Cancel(ctx context.Context, user, vcs string) (bool, error) {
+	for n := range cancelTries {
+		if err := awsclient.Pause(ctx, n); err != nil {
+			return false, err
+		}
+		known, err := s.Get(ctx, user, vcs)
+		if errors.Is(err, ErrMoved) {
+			return false, nil
+		}
+		if err == nil {
+			err = s.End(ctx, known)
+		}
+		if !errors.Is(err, ErrMoved) {
+			return err == nil, err
+		}
+	}
+	return false, ErrMoved
+}
+
+// cancelTries bounds how often Cancel meets a worker that moves the appointment.
+const cancelTries = 5
+
 func (s Store) remind(user, vcs string, at time.Time) types.TransactWriteItem {
 	item := reminderKey(user, vcs, at)
 	item["user"], item["ttl"] = attr.String(user), attr.Time(at.Add(keep))

@@ -94,7 +94,7 @@ func TestLossMakesOneTaskHoweverItIsInterrupted(t *testing.T) {
 		storagetest.LoseAnswer, storagetest.LoseRequest, storagetest.Conflict, storagetest.Throttle, storagetest.ServerError, storagetest.Duplicate, storagetest.Refuse,
 	} {
 		id := fmt.Sprint(i + 1)
-		before, err := tasks.Due(t.Context(), author.At.Add(time.Hour), 100)
+		before, err := tasks.Due(t.Context(), task.Hosts, author.At.Add(time.Hour), 100)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -109,7 +109,7 @@ func TestLossMakesOneTaskHoweverItIsInterrupted(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		after, err := tasks.Due(t.Context(), author.At.Add(time.Hour), 100)
+		after, err := tasks.Due(t.Context(), task.Hosts, author.At.Add(time.Hour), 100)
 		if err != nil || len(after)-len(before) != 1 {
 			t.Errorf("fault %d: %d tasks, %v; want one", kind, len(after)-len(before), err)
 		}

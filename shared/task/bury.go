@@ -14,10 +14,10 @@ import (
 	"github.com/opsplane/opsplane/shared/fault"
 )
 
-// Bury ends a task that cannot be read as Failed, and forgets it, so that no
+// Bury ends a task of a queue that cannot be read as Failed, and forgets it, so that no
 // worker meets it again. Of its item what has the right form is kept, for its
 // owner to see; the problem says why, in words for the owner.
-func (s Store) Bury(ctx context.Context, id, problem string, now time.Time) error {
+func (s Store) Bury(ctx context.Context, q Queue, id, problem string, now time.Time) error {
 	found, err := s.read(ctx, id)
 	if err != nil && !errors.Is(err, fault.ErrNotFound) {
 		return err
@@ -27,12 +27,12 @@ func (s Store) Bury(ctx context.Context, id, problem string, now time.Time) erro
 			return err
 		}
 	}
-	return s.forgetAll(ctx, id, now)
+	return s.forgetAll(ctx, q, id, now)
 }
 
 func (s Store) bury(ctx context.Context, id string, found attr.Item, problem string, now time.Time) error {
 	item := key(id)
-	for _, name := range []string{"kind", "owner", "name", "vcs", "installation"} {
+	for _, name := range []string{"kind", "owner", "name", "vcs", "installation", "subject"} {
 		if text, ok := found[name].(*types.AttributeValueMemberS); ok {
 			item[name] = text
 		}
@@ -51,8 +51,8 @@ func (s Store) bury(ctx context.Context, id string, found attr.Item, problem str
 
 // forgetAll removes the reminders of a task that are due: where the task cannot
 // be read, nothing else says which there are.
-func (s Store) forgetAll(ctx context.Context, id string, now time.Time) error {
-	in := s.due(now)
+func (s Store) forgetAll(ctx context.Context, q Queue, id string, now time.Time) error {
+	in := s.due(q, now)
 	in.FilterExpression = aws.String("id = :id")
 	in.ExpressionAttributeValues[":id"] = attr.String(id)
 	pages := dynamodb.NewQueryPaginator(s.DB, in)

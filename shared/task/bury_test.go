@@ -32,7 +32,7 @@ func TestTaskThatCannotBeReadIsBuriedWithItsReminders(t *testing.T) {
 			t.Fatalf("%s: begin: %v", attribute, err)
 		}
 		for range 2 {
-			if err := s.Bury(t.Context(), made.ID, "unreadable", born); err != nil {
+			if err := s.Bury(t.Context(), task.Hosts, made.ID, "unreadable", born); err != nil {
 				t.Fatalf("%s: %v", attribute, err)
 			}
 		}
@@ -44,7 +44,7 @@ func TestTaskThatCannotBeReadIsBuriedWithItsReminders(t *testing.T) {
 			t.Errorf("%s: begin again: %v", attribute, err)
 		}
 	}
-	if err := s.Bury(t.Context(), uuid.NewString(), "unknown", born); err != nil {
+	if err := s.Bury(t.Context(), task.Hosts, uuid.NewString(), "unknown", born); err != nil {
 		t.Errorf("one that is unknown: %v", err)
 	}
 	if got := due(t, s, time.Hour); len(got) != 1 || got[0] != kept.ID {

@@ -1,6 +1,7 @@
 package task
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -17,12 +18,37 @@ import (
 )
 
 // slotKey is that of the item that names the last task of a kind that an owner
-// asked for at an installation.
+// asked for at an installation; or that operators asked for, about an
+// installation or a person.
 func slotKey(t Task) attr.Item {
 	return attr.Item{
 		"pk": attr.String("LAST#" + string(t.Kind) + "#" + t.VCS + "#" + t.Installation),
-		"sk": attr.String(t.Owner),
+		"sk": attr.String(cmp.Or(t.Owner, t.Subject, "-")),
 	}
+}
+
+// Last returns the last task of a kind that was asked for with CreateOnce by the
+// owner of t, or by an operator about the same installation or person: of t its
+// Kind, Owner, Subject, VCS and Installation count. fault.ErrNotFound if there is
+// none, or none that is kept.
+func (s Store) Last(ctx context.Context, t Task, now time.Time) (Task, error) {
+	last, _, err := s.slot(ctx, t)
+	if err != nil {
+		return Task{}, err
+	}
+	if last == "" {
+		return Task{}, fault.ErrNotFound
+	}
+	return s.Get(ctx, last, now)
+}
+
+// slot reads which task a slot names.
+func (s Store) slot(ctx context.Context, t Task) (last string, there bool, err error) {
+	out, err := s.DB.GetItem(ctx, &dynamodb.GetItemInput{TableName: &s.Table, Key: slotKey(t), ConsistentRead: aws.Bool(true)})
+	if err != nil {
+		return "", false, fmt.Errorf("read last task: %w", err)
+	}
+	return attr.Read(out.Item).String("id"), len(out.Item) > 0, nil
 }
 
 // CreateOnce is Create, unless the owner's last task of the kind at the
@@ -30,16 +56,15 @@ func slotKey(t Task) attr.Item {
 // again and again has one at a time.
 func (s Store) CreateOnce(ctx context.Context, author change.Author, t Task, now time.Time) (Task, error) {
 	slot := slotKey(t)
-	out, err := s.DB.GetItem(ctx, &dynamodb.GetItemInput{TableName: &s.Table, Key: slot, ConsistentRead: aws.Bool(true)})
+	last, there, err := s.slot(ctx, t)
 	if err != nil {
 		return Task{}, err
 	}
-	last := attr.Read(out.Item).String("id")
 	condition, values := "attribute_not_exists(pk)", attr.Item(nil)
-	if len(out.Item) > 0 {
+	if there {
 		condition, values = "id = :last", attr.Item{":last": attr.String(last)}
 		known, err := s.Get(ctx, last, now)
-		if err == nil && (known.State == Pending || known.State == Running) {
+		if err == nil && (!known.Ended()) {
 			return known, nil
 		}
 		if err != nil && !errors.Is(err, fault.ErrNotFound) {

@@ -98,7 +98,7 @@ func (s Store) Begin(ctx context.Context, id string, now time.Time) (*Run, error
 			TableName: &s.Table, Key: key(id), UpdateExpression: &set,
 			ConditionExpression: aws.String("wake = :before"), ExpressionAttributeNames: names, ExpressionAttributeValues: values,
 		}},
-		s.forget(id, before), s.remind(id, until),
+		s.forget(run.Kind.Queue(), id, before), s.remind(run.Kind.Queue(), id, until),
 	})
 	if errors.Is(err, ErrLost) {
 		return nil, ErrNotDue
@@ -150,15 +150,15 @@ func (s Store) Wait(ctx context.Context, run *Run, until time.Time, problem stri
 	until = until.Truncate(time.Millisecond)
 	values := attr.Item{
 		":until": attr.Int(until.UnixMilli()), ":lease": attr.String(run.lease), ":tries": attr.Int(int64(run.Tries)),
-		":idle": attr.String(idle),
+		":idle": attr.String(run.Kind.Queue().idle()),
 	}
 	set := "SET wake = :until, idle = :idle, tries = :tries REMOVE lease"
 	if problem != "" {
 		set, values[":problem"] = "SET wake = :until, idle = :idle, tries = :tries, problem = :problem REMOVE lease", attr.String(problem)
 	}
-	writes := []types.TransactWriteItem{{Update: s.held(run, set, values, nil)}, s.remind(run.ID, until)}
+	writes := []types.TransactWriteItem{{Update: s.held(run, set, values, nil)}, s.remind(run.Kind.Queue(), run.ID, until)}
 	if !until.Equal(run.wake) {
-		writes = append(writes, s.forget(run.ID, run.wake))
+		writes = append(writes, s.forget(run.Kind.Queue(), run.ID, run.wake))
 	}
 	return s.transact(ctx, writes)
 }
@@ -176,7 +176,7 @@ func (s Store) End(ctx context.Context, run *Run, to State, problem string, now 
 	}
 	err := s.transact(ctx, []types.TransactWriteItem{
 		{Update: s.held(run, set, values, map[string]string{"#state": "state", "#ttl": "ttl"})},
-		s.forget(run.ID, run.wake),
+		s.forget(run.Kind.Queue(), run.ID, run.wake),
 	})
 	if err == nil {
 		run.State, run.Problem, run.UpdatedAt = to, problem, now.UTC().Truncate(time.Second)

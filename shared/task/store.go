@@ -15,8 +15,8 @@ import (
 )
 
 // Store keeps tasks in OperationsTable, one item each (pk TASK#<id>, sk TASK),
-// and for each that has not ended a reminder (pk TASKS, sk <when, Unix
-// milliseconds, 13 digits>#<id>).
+// and for each that has not ended a reminder (pk the Queue of its kind, sk <when,
+// Unix milliseconds, 13 digits>#<id>).
 type Store struct {
 	// DB is the table's client.
 	DB *dynamodb.Client
@@ -24,20 +24,14 @@ type Store struct {
 	Table string
 }
 
-const (
-	sortKey   = "TASK"
-	reminders = "TASKS"
-	// idle marks a task that nobody works at: by it the stream's filter chooses
-	// what wakes a worker.
-	idle = "yes"
-)
+const sortKey = "TASK"
 
 func key(id string) attr.Item {
 	return attr.Item{"pk": attr.String(sortKey + "#" + id), "sk": attr.String(sortKey)}
 }
 
-func reminderKey(id string, at time.Time) attr.Item {
-	return attr.Item{"pk": attr.String(reminders), "sk": attr.String(millis(at) + "#" + id)}
+func reminderKey(q Queue, id string, at time.Time) attr.Item {
+	return attr.Item{"pk": attr.String(string(q)), "sk": attr.String(millis(at) + "#" + id)}
 }
 
 // millis sorts as time does.
@@ -79,7 +73,7 @@ func decode(id string, r *attr.Reader) Task {
 	return Task{
 		ID: id, Kind: Kind(r.String("kind")), Owner: r.String("owner"), VCS: r.String("vcs"), Installation: r.String("installation"),
 		Name: r.String("name"), Note: r.String("note"), State: State(r.String("state")), Problem: r.String("problem"),
-		Progress: Progress{Done: r.Int("done"), Total: r.Int("total")}, UpdatedAt: r.Time("updated_at"),
+		Progress: Progress{Done: r.Int("done"), Total: r.Int("total")}, UpdatedAt: r.Time("updated_at"), Subject: r.String("subject"),
 	}
 }
 
@@ -96,7 +90,11 @@ func (s Store) Create(ctx context.Context, author change.Author, t Task) error {
 // Writes are the two writes of Create, for a transaction that makes a task
 // together with what it is about.
 func (s Store) Writes(author change.Author, t Task) []types.TransactWriteItem {
-	return s.writes(author, t, author.At)
+	due := author.At
+	if t.NotBefore.After(due) {
+		due = t.NotBefore
+	}
+	return s.writes(author, t, due)
 }
 
 // writes are those of a task that is due at a time.
@@ -104,35 +102,35 @@ func (s Store) writes(author change.Author, t Task, due time.Time) []types.Trans
 	item := key(t.ID)
 	for name, value := range map[string]string{
 		"kind": string(t.Kind), "owner": t.Owner, "name": t.Name, "note": t.Note, "state": string(Pending),
-		"vcs": t.VCS, "installation": t.Installation,
+		"vcs": t.VCS, "installation": t.Installation, "subject": t.Subject,
 	} {
 		if value != "" {
 			item[name] = attr.String(value)
 		}
 	}
 	item["created_at"], item["updated_at"], item["ttl"] = attr.Time(author.At), attr.Time(author.At), attr.Time(author.At.Add(Keep))
-	item["wake"], item["idle"] = attr.Int(due.UnixMilli()), attr.String(idle)
+	item["wake"], item["idle"] = attr.Int(due.UnixMilli()), attr.String(t.Kind.Queue().idle())
 	author.AddTo(item)
 	return []types.TransactWriteItem{
 		{Put: &types.Put{TableName: &s.Table, Item: item, ConditionExpression: aws.String("attribute_not_exists(pk)")}},
-		s.remind(t.ID, due),
+		s.remind(t.Kind.Queue(), t.ID, due),
 	}
 }
 
-func (s Store) remind(id string, at time.Time) types.TransactWriteItem {
-	item := reminderKey(id, at)
+func (s Store) remind(q Queue, id string, at time.Time) types.TransactWriteItem {
+	item := reminderKey(q, id, at)
 	item["id"], item["ttl"] = attr.String(id), attr.Time(at.Add(Keep))
 	return types.TransactWriteItem{Put: &types.Put{TableName: &s.Table, Item: item}}
 }
 
-func (s Store) forget(id string, at time.Time) types.TransactWriteItem {
-	return types.TransactWriteItem{Delete: &types.Delete{TableName: &s.Table, Key: reminderKey(id, at)}}
+func (s Store) forget(q Queue, id string, at time.Time) types.TransactWriteItem {
+	return types.TransactWriteItem{Delete: &types.Delete{TableName: &s.Table, Key: reminderKey(q, id, at)}}
 }
 
-// Due answers the ids of tasks that a worker should take up, those that wait
+// Due answers the ids of tasks of a queue that a worker should take up, those that wait
 // longest first, at most limit of them.
-func (s Store) Due(ctx context.Context, now time.Time, limit int) ([]string, error) {
-	in := s.due(now)
+func (s Store) Due(ctx context.Context, q Queue, now time.Time, limit int) ([]string, error) {
+	in := s.due(q, now)
 	in.Limit = aws.Int32(int32(limit))
 	out, err := s.DB.Query(ctx, in)
 	if err != nil {
@@ -149,10 +147,10 @@ func (s Store) Due(ctx context.Context, now time.Time, limit int) ([]string, err
 	return ids, nil
 }
 
-func (s Store) due(now time.Time) *dynamodb.QueryInput {
+func (s Store) due(q Queue, now time.Time) *dynamodb.QueryInput {
 	return &dynamodb.QueryInput{
 		TableName: &s.Table, ConsistentRead: aws.Bool(true),
 		KeyConditionExpression:    aws.String("pk = :pk AND sk < :now"),
-		ExpressionAttributeValues: attr.Item{":pk": attr.String(reminders), ":now": attr.String(millis(now.Add(time.Millisecond)))},
+		ExpressionAttributeValues: attr.Item{":pk": attr.String(string(q)), ":now": attr.String(millis(now.Add(time.Millisecond)))},
 	}
 }

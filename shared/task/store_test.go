@@ -46,7 +46,7 @@ func create(t *testing.T, s task.Store) task.Task {
 // due answers the tasks that are due at a time.
 func due(t *testing.T, s task.Store, after time.Duration) []string {
 	t.Helper()
-	ids, err := s.Due(t.Context(), born.Add(after), 100)
+	ids, err := s.Due(t.Context(), task.Hosts, born.Add(after), 100)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -38,7 +38,41 @@ const (
 	RefreshRepositories Kind = "REPO_REFRESH"
 	// RemovePullRequests removes those of a repository that is gone.
 	RemovePullRequests Kind = "REPO_REMOVAL"
+	// EraseInstallation removes all data of an installation.
+	EraseInstallation Kind = "INSTALLATION_ERASURE"
+	// EraseUser removes all data of a person.
+	EraseUser Kind = "USER_ERASURE"
 )
+
+// Queue is which function works at a task: each is woken for those of its own. It
+// is the partition of their reminders.
+type Queue string
+
+// The queues.
+const (
+	// Hosts has what is done at hosts and with what they told.
+	Hosts Queue = "TASKS"
+	// Erasures has what removes all data of somebody.
+	Erasures Queue = "ERASURES"
+)
+
+// Queue returns where tasks of a kind wait; those of an unknown kind wait in
+// Hosts.
+func (k Kind) Queue() Queue {
+	if k == EraseInstallation || k == EraseUser {
+		return Erasures
+	}
+	return Hosts
+}
+
+// idle marks a task that nobody works at: by it the filters of the stream choose
+// which function a task wakes.
+func (q Queue) idle() string {
+	if q == Erasures {
+		return "erasure"
+	}
+	return "yes"
+}
 
 // Task is one piece of work.
 type Task struct {
@@ -47,10 +81,16 @@ type Task struct {
 	// Kind is what it does.
 	Kind Kind
 	// Owner is the id of the user who asked for it: the only one who may see
-	// it. Empty for what the server does by itself.
+	// it. Empty for what the server does by itself, and for what operators asked for.
 	Owner string
 	// VCS and Installation are what the task is about.
 	VCS, Installation string
+	// Subject is the id of the user whom the task is about; empty for one about an
+	// installation.
+	Subject string
+	// NotBefore is when a new task is to be begun, for those that create it; zero
+	// is at once.
+	NotBefore time.Time
 	// Name says what the task does, for people.
 	Name string
 	// Note is what its worker has noted of where it stands, and at first what it
@@ -74,6 +114,9 @@ type Progress struct {
 	// Total is how many there are; 0 while nobody knows.
 	Total int64
 }
+
+// Ended reports whether the task will never change again.
+func (t Task) Ended() bool { return t.State != Pending && t.State != Running }
 
 // Keep is how long a task can be read after its state last changed.
 const Keep = 30 * 24 * time.Hour

@@ -1,0 +1,73 @@
+package main
+
+import (
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+
+	"github.com/opsplane/opsplane/infra/template"
+	"github.com/opsplane/opsplane/shared/attr"
+	"github.com/opsplane/opsplane/shared/task"
+)
+
+// TestTasksWakeTheFunctionOfTheirKindAlone has the filter of the template and the
+// lists of what is due decide about a task of each kind.
+func TestTasksWakeTheFunctionOfTheirKindAlone(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	stack, err := template.Load("../../template.yaml", template.Options{Name: func(logicalID string) string { return logicalID }})
+	must(t, err)
+	for kind, want := range map[task.Kind]task.Queue{
+		task.EraseInstallation: task.Erasures, task.EraseUser: task.Erasures,
+		task.RefreshRepositories: task.Hosts, task.RemovePullRequests: task.Hosts,
+	} {
+		id := r.start(t, task.Task{Kind: kind, VCS: "github", Installation: "1", Owner: "ann"})
+		check := func(state string) {
+			t.Helper()
+			out, err := r.env.DynamoDB.GetItem(t.Context(), &dynamodb.GetItemInput{
+				TableName: aws.String(r.env.Table("OperationsTable")), Key: attr.Item{"pk": attr.String("TASK#" + id), "sk": attr.String("TASK")},
+			})
+			must(t, err)
+			if got := wakes(stack, out.Item); got != (want == task.Hosts) {
+				t.Errorf("%s that is %s: the stream wakes JobsFunction: %t", kind, state, got)
+			}
+			for _, queue := range []task.Queue{task.Erasures, task.Hosts} {
+				due, err := r.Tasks.Due(t.Context(), queue, r.clock.Add(time.Hour), 10)
+				must(t, err)
+				if got := slices.Contains(due, id); got != (queue == want) {
+					t.Errorf("%s that is %s: is due in %s: %t", kind, state, queue, got)
+				}
+			}
+		}
+		check("new")
+		run, err := r.Tasks.Begin(t.Context(), id, r.clock)
+		must(t, err)
+		must(t, r.Tasks.Wait(t.Context(), run, r.clock.Add(time.Minute), "words"))
+		check("given back")
+	}
+	// What a filter lets through by mistake is left alone.
+	id := r.start(t, task.Task{Kind: task.RefreshRepositories, VCS: "github", Installation: "2", Owner: "ann"})
+	event := `{"Records":[{"dynamodb":{"Keys":{"pk":{"S":"TASK#` + id + `"},"sk":{"S":"TASK"}},"NewImage":{"kind":{"S":"REPO_REFRESH"},"wake":{"N":"1"}},"SequenceNumber":"1"}}]}`
+	_, err = r.Handle(t.Context(), []byte(event))
+	must(t, err)
+	if got := r.task(t, id); got.State != task.Pending {
+		t.Errorf("it took up another's task: %+v", got)
+	}
+}
+
+// wakes reports whether the stream tells the function of other tasks of an item.
+func wakes(stack *template.Template, item attr.Item) bool {
+	i := slices.IndexFunc(stack.Functions, func(f template.Function) bool { return f.LogicalID == "JobsFunction" })
+	image := map[string]any{}
+	for name, value := range item {
+		if text, ok := value.(*types.AttributeValueMemberS); ok {
+			image[name] = map[string]any{"S": text.Value}
+		}
+	}
+	record := map[string]any{"dynamodb": map[string]any{"Keys": map[string]any{"pk": image["pk"], "sk": image["sk"]}, "NewImage": image}}
+	return slices.ContainsFunc(stack.Functions[i].Streams[0].Filters, func(p template.Pattern) bool { return p.Matches(record) })
+}

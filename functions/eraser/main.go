@@ -1,0 +1,59 @@
+// Command eraser is the Lambda function that removes all data of an installation
+// or of a person, as tasks that operators start. A schedule wakes it.
+package main
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"os"
+	"time"
+
+	"github.com/aws/aws-lambda-go/lambda"
+
+	"github.com/opsplane/opsplane/shared/awsclient"
+	"github.com/opsplane/opsplane/shared/s3client"
+	"github.com/opsplane/opsplane/shared/task"
+	"github.com/opsplane/opsplane/shared/task/work"
+	"github.com/opsplane/opsplane/shared/telemetry"
+)
+
+func main() {
+	cfg := awsclient.Config()
+	db, objects := awsclient.DynamoDB(cfg), s3client.New(cfg)
+	data := open(db, objects, places{
+		operations: os.Getenv("OPERATIONS_TABLE"), tokens: os.Getenv("TOKENS_TABLE"), sessions: os.Getenv("SESSIONS_TABLE"),
+		vcs: os.Getenv("VCS_TABLE"), deliveries: os.Getenv("DELIVERIES_TABLE"), kv: os.Getenv("KV_TABLE"), bucket: os.Getenv("KV_BUCKET"),
+	})
+	lambda.Start(worker(task.Store{DB: db, Table: os.Getenv("OPERATIONS_TABLE")}, data, part, telemetry.Logger(), time.Now).Handle)
+}
+
+// slice is how long a task is worked at in a run. The next run is due in a minute,
+// and takes up what this one does not reach.
+const slice = time.Minute
+
+// part is how many things are removed in a step: some seconds' work.
+const part = 100
+
+// worker makes a worker over stores, which removes so many things in a step.
+func worker(tasks task.Store, data stores, limit int, log *slog.Logger, now func() time.Time) *work.Worker {
+	return &work.Worker{
+		Tasks: tasks, Queue: task.Erasures, Slice: slice, Explain: explain, Log: log, Now: now,
+		Steps: map[task.Kind]work.Step{
+			task.EraseInstallation: erasing{data.ofInstallation, limit}.step,
+			task.EraseUser:         erasing{data.ofUser, limit}.step,
+		},
+	}
+}
+
+// explain says to operators why an erasure stumbled. None fails for good: what is
+// tried again and again is the storage.
+func explain(_ *task.Run, problem error) (words string, forGood bool) {
+	switch {
+	case errors.Is(problem, work.ErrTired):
+		return "the workers of the erasure were killed, again and again: see the log of EraserFunction, then give the command again", false
+	case errors.Is(problem, context.DeadlineExceeded):
+		return "storage takes too long", false
+	}
+	return "this server had an error: see the log of EraserFunction; where the erasure has failed, give the command again", false
+}

@@ -1,0 +1,255 @@
+package main
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
+	"log/slog"
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/s3"
+	"github.com/google/uuid"
+
+	"github.com/opsplane/opsplane/infra/storagetest"
+	"github.com/opsplane/opsplane/shared/access"
+	"github.com/opsplane/opsplane/shared/apikey"
+	"github.com/opsplane/opsplane/shared/artifact"
+	"github.com/opsplane/opsplane/shared/canonical"
+	"github.com/opsplane/opsplane/shared/change"
+	"github.com/opsplane/opsplane/shared/delivery"
+	"github.com/opsplane/opsplane/shared/grouptoken"
+	"github.com/opsplane/opsplane/shared/installation"
+	"github.com/opsplane/opsplane/shared/kv"
+	"github.com/opsplane/opsplane/shared/pullrequest"
+	"github.com/opsplane/opsplane/shared/repository"
+	"github.com/opsplane/opsplane/shared/sealed"
+	"github.com/opsplane/opsplane/shared/session"
+	"github.com/opsplane/opsplane/shared/task"
+	"github.com/opsplane/opsplane/shared/task/work"
+	"github.com/opsplane/opsplane/shared/user"
+)
+
+// rig is a worker over tables of its own.
+type rig struct {
+	*work.Worker
+	stores
+	env   *storagetest.Env
+	limit int
+	clock time.Time
+}
+
+func newRig(t *testing.T) *rig {
+	return rigOn(storagetest.New(t), 2)
+}
+
+func rigOn(env *storagetest.Env, limit int) *rig {
+	r := &rig{env: env, clock: time.Now().UTC(), limit: limit}
+	r.Worker, r.stores = r.over(env)
+	return r
+}
+
+// over is a worker of the rig whose calls go through another env.
+func (r *rig) over(env *storagetest.Env) (*work.Worker, stores) {
+	data := open(env.DynamoDB, env.S3, places{
+		operations: env.Table("OperationsTable"), tokens: env.Table("TokensTable"), sessions: env.Table("SessionsTable"), vcs: env.Table("VcsTable"),
+		deliveries: env.Table("DeliveriesTable"), kv: env.Table("KvTable"), bucket: env.Bucket("KvBucket"),
+	})
+	return worker(task.Store{DB: env.DynamoDB, Table: env.Table("OperationsTable")}, data, r.limit, slog.New(slog.DiscardHandler), func() time.Time { return r.clock }), data
+}
+
+func (r *rig) author() change.Author {
+	return change.Author{Principal: "operator:tester", Request: uuid.NewString(), At: r.clock}
+}
+
+func must(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// set writes a row; one of a large value has an object.
+func (r *rig) set(t *testing.T, ns kv.Namespace, key string, idx int, value string, committed bool, guard *access.Set) {
+	t.Helper()
+	v, err := canonical.Parse([]byte(value))
+	must(t, err)
+	_, err = r.records.Set(t.Context(), ns, access.Strings(), r.author(), kv.Write{Key: key, Idx: idx, Value: v, Committed: committed, WriteCaps: guard})
+	must(t, err)
+}
+
+// announce begins an upload.
+func (r *rig) announce(t *testing.T, ns kv.Namespace, key string, body []byte) (artifact.Upload, artifact.Page) {
+	t.Helper()
+	sum := sha256.Sum256(body)
+	file := artifact.File{Size: int64(len(body)), SHA256: hex.EncodeToString(sum[:]), ContentType: "application/zip"}
+	u, page, err := r.files.Create(t.Context(), ns, nil, r.author(), artifact.New{Key: key, Committed: true, File: file})
+	must(t, err)
+	return u, page
+}
+
+// large is a value that becomes an object.
+var large = `"` + strings.Repeat("x", 2*kv.InlineMax) + `"`
+
+// settleIn makes an installation with some of everything that one can have.
+func (r *rig) settleIn(t *testing.T, vcs, id string) {
+	t.Helper()
+	ns := kv.Namespace{VCS: vcs, Installation: id}
+	_, err := r.installations.Save(t.Context(), r.author(), installation.Installation{VCS: vcs, ID: id, Name: "acme"})
+	must(t, err)
+	guard := access.Set{access.Strings()[0]}
+	r.set(t, ns, "plain", 0, "1", true, nil)
+	r.set(t, ns, "rows", 0, large, true, nil)
+	r.set(t, ns, "rows", 7, large, true, nil)
+	r.set(t, ns, "draft", 3, `"draft"`, false, nil)
+	r.set(t, ns, "guarded", 0, "1", true, &guard)
+	r.set(t, ns, "guarded in a row", 2, "1", true, &guard)
+	r.announce(t, ns, "under way", []byte("bytes"))
+	r.discover(t, vcs, id)
+}
+
+// discover tells of repositories, pull requests and deliveries of an installation.
+func (r *rig) discover(t *testing.T, vcs, id string) {
+	t.Helper()
+	for _, n := range []string{"1", "2", "3"} {
+		must(t, r.repositories.Apply(t.Context(), r.author(), vcs, id, repository.Seen{ID: n, Owner: "acme", Name: "repo" + n}, "1"))
+		number, err := strconv.ParseInt(n, 10, 64)
+		must(t, err)
+		p := pullrequest.PullRequest{Repository: n, Number: number, State: pullrequest.Open}
+		must(t, r.pullRequests.Apply(t.Context(), r.author(), vcs, id, p, "2", r.repositories.NotEmptied(vcs, id, n, "2")))
+		d := delivery.Delivery{VCS: vcs, ID: delivery.ID(id, uuid.NewString()), Event: "push", Installation: id, ReceivedAt: r.clock}
+		_, err = r.deliveries.Accept(t.Context(), d, []byte(`{"commit":"of acme"}`))
+		must(t, err)
+	}
+	must(t, r.repositories.Gone(t.Context(), r.author(), vcs, id, "3", "9", nil))
+	if vcs == "gitlab" {
+		must(t, grouptoken.New(r.env.DynamoDB, r.env.Table("SessionsTable"), box()).Put(t.Context(), id, "glpat-of-the-group", r.author()))
+	}
+}
+
+func box() *sealed.Box { return sealed.NewBox(sealed.Fixed(bytes.Repeat([]byte("s"), 40))) }
+
+// person makes a user with some of everything that one can have.
+func (r *rig) person(t *testing.T, account string) user.User {
+	t.Helper()
+	u, err := r.users.SignIn(t.Context(), "github", user.Identity{ID: account, Login: "login-" + account}, r.author())
+	must(t, err)
+	must(t, r.users.PutIdentity(t.Context(), u.ID, "gitlab", user.Identity{ID: account, Login: "lab-" + account}, r.author()))
+	must(t, r.users.AddMembership(t.Context(), u.ID, access.Membership{VCS: "github", Installation: "1"}, r.author()))
+	r.credentials(t, u.ID)
+	u, err = r.users.Get(t.Context(), u.ID)
+	must(t, err)
+	return u
+}
+
+// credentials gives a user keys, tokens of hosts, and appointments.
+func (r *rig) credentials(t *testing.T, id string) {
+	t.Helper()
+	for n := range 3 {
+		_, key, err := r.keys.Create(t.Context(), apikey.New{User: id, Name: "key", Capabilities: access.Strings()}, r.author())
+		must(t, err)
+		switch n {
+		case 0:
+			must(t, r.keys.MarkUsed(t.Context(), id, key.ID, r.author()))
+		case 1:
+			must(t, r.keys.Revoke(t.Context(), id, key.ID, r.author()))
+		}
+	}
+	grants := session.Grants{DB: r.env.DynamoDB, Table: r.env.Table("SessionsTable"), Box: box()}
+	for _, vcs := range access.VCSNames() {
+		must(t, grants.Put(t.Context(), session.Holder{User: id, VCS: vcs, Account: "1"}, session.Grant{Access: "secret"}, r.author()))
+		must(t, r.renewals.Expect(t.Context(), id, vcs, r.clock))
+	}
+}
+
+// start begins an erasure as operators' commands do.
+func (r *rig) start(t *testing.T, made task.Task) string {
+	t.Helper()
+	made.ID = uuid.NewString()
+	made, err := r.Tasks.CreateOnce(t.Context(), r.author(), made, r.clock)
+	must(t, err)
+	return made.ID
+}
+
+func ofInstallation(vcs, id string) task.Task {
+	return task.Task{Kind: task.EraseInstallation, VCS: vcs, Installation: id}
+}
+
+func ofUser(id string) task.Task { return task.Task{Kind: task.EraseUser, Subject: id} }
+
+// run has the schedule wake a worker once.
+func (r *rig) run(t *testing.T) {
+	t.Helper()
+	_, err := r.Handle(t.Context(), []byte(`{"source":"aws.events"}`))
+	must(t, err)
+}
+
+// finish lets scheduled workers run until the task has ended.
+func (r *rig) finish(t *testing.T, id string) {
+	t.Helper()
+	for range 60 {
+		r.run(t)
+		if got := r.task(t, id); got.Ended() {
+			if got.State != task.Completed {
+				t.Fatalf("task %+v", got)
+			}
+			return
+		}
+		r.clock = r.clock.Add(10 * time.Minute)
+	}
+	t.Fatalf("it never ends: %+v", r.task(t, id))
+}
+
+func (r *rig) task(t *testing.T, id string) task.Task {
+	t.Helper()
+	got, err := r.Tasks.Get(t.Context(), id, r.clock)
+	must(t, err)
+	return got
+}
+
+var tables = []string{"OperationsTable", "TokensTable", "SessionsTable", "VcsTable", "DeliveriesTable", "KvTable"}
+
+// lines are all items of all tables as text, but for tasks, with their table.
+func (r *rig) lines() []string {
+	var all []string
+	for _, table := range tables {
+		for line := range strings.Lines(r.env.Dump(table)) {
+			if !strings.Contains(line, "pk=TASK#") && !strings.Contains(line, "pk=LAST#") && !strings.Contains(line, "pk=ERASURES") {
+				all = append(all, table+" "+line)
+			}
+		}
+	}
+	slices.Sort(all)
+	return all
+}
+
+// objects are the names of all objects of the bucket.
+func (r *rig) objects(t *testing.T) []string {
+	t.Helper()
+	out, err := r.env.S3.ListObjectsV2(t.Context(), &s3.ListObjectsV2Input{Bucket: aws.String(r.env.Bucket("KvBucket"))})
+	must(t, err)
+	var names []string
+	for _, o := range out.Contents {
+		names = append(names, *o.Key)
+	}
+	return names
+}
+
+// send sends a file to its address, and reports whether it was taken.
+func send(t *testing.T, page artifact.Page, body []byte) bool {
+	t.Helper()
+	request, err := http.NewRequestWithContext(t.Context(), http.MethodPut, page.Put.URL, bytes.NewReader(body))
+	must(t, err)
+	for name, value := range page.Put.Headers {
+		request.Header.Set(name, value)
+	}
+	response, err := http.DefaultClient.Do(request)
+	must(t, err)
+	must(t, response.Body.Close())
+	return response.StatusCode == http.StatusOK
+}

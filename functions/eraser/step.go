@@ -1,0 +1,105 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"github.com/opsplane/opsplane/shared/artifact"
+	"github.com/opsplane/opsplane/shared/change"
+	"github.com/opsplane/opsplane/shared/task"
+	"github.com/opsplane/opsplane/shared/task/work"
+)
+
+// rest is how long after the first pass the second one begins: by then nothing is
+// under way that could still write. The address of an upload lives an hour, a
+// function runs for 25 seconds at most (template.yaml), and AWS takes a signed
+// request for 15 minutes (Signature Version 4).
+const rest = artifact.PutLifetime + 30*time.Minute
+
+// stage is one kind of things that goes. It removes at most limit of them, from
+// behind a cursor, and returns how many it removed, and the cursor to go on behind;
+// with more, there may be others. All of it may be done again.
+type stage struct {
+	name string
+	// last says that it belongs to the second pass alone: what the command is found
+	// by again until then.
+	last bool
+	do   func(ctx context.Context, run *task.Run, author change.Author, how how) (erased int, next string, more bool, err error)
+}
+
+// how is what a stage is called with.
+type how struct {
+	after string
+	limit int
+	// final says that nobody can write any more.
+	final bool
+}
+
+// place is where an erasure stands.
+type place struct {
+	// Pass is 1 or 2: the second one removes what was still being written during the
+	// first.
+	Pass int `json:"pass"`
+	// Stage is the name of the one that it is at; empty before the first.
+	Stage string `json:"stage,omitempty"`
+	// After is the cursor of the stage.
+	After string `json:"after,omitempty"`
+	// Rests is until when the second pass waits.
+	Rests time.Time `json:"rests,omitzero"`
+}
+
+// erasing works at erasures of one kind.
+type erasing struct {
+	stages func() []stage
+	limit  int
+}
+
+// step does a part of the stage at which the erasure is.
+func (e erasing) step(ctx context.Context, run *task.Run, author change.Author) (bool, error) {
+	at := place{Pass: 1}
+	if run.Note != "" {
+		if err := json.Unmarshal([]byte(run.Note), &at); err != nil {
+			return false, fmt.Errorf("read note: %w", err)
+		}
+	}
+	if author.At.Before(at.Rests) {
+		return false, &work.Later{Until: at.Rests}
+	}
+	stages := e.of(at.Pass)
+	n := 0
+	for n < len(stages)-1 && at.Stage != "" && stages[n].name != at.Stage {
+		n++
+	}
+	erased, next, more, err := stages[n].do(ctx, run, author, how{at.After, e.limit, at.Pass == 2})
+	if err != nil {
+		return false, fmt.Errorf("erase %s: %w", stages[n].name, err)
+	}
+	run.Progress.Done += int64(erased)
+	at.Stage, at.After = stages[n].name, next
+	done := false
+	switch {
+	case more:
+	case n < len(stages)-1:
+		at.Stage, at.After = stages[n+1].name, ""
+	case at.Pass == 1:
+		at = place{Pass: 2, Rests: author.At.Add(rest).Truncate(time.Second)}
+	default:
+		done, run.Progress.Total = true, run.Progress.Done
+	}
+	note, err := json.Marshal(at)
+	run.Note = string(note)
+	return done, err
+}
+
+// of returns the stages of a pass.
+func (e erasing) of(pass int) []stage {
+	var list []stage
+	for _, s := range e.stages() {
+		if pass == 2 || !s.last {
+			list = append(list, s)
+		}
+	}
+	return list
+}

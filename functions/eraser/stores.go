@@ -1,0 +1,145 @@
+package main
+
+import (
+	"context"
+	"encoding/base64"
+	"fmt"
+
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/s3"
+
+	"github.com/opsplane/opsplane/shared/access"
+	"github.com/opsplane/opsplane/shared/apikey"
+	"github.com/opsplane/opsplane/shared/artifact"
+	"github.com/opsplane/opsplane/shared/change"
+	"github.com/opsplane/opsplane/shared/delivery"
+	"github.com/opsplane/opsplane/shared/grouptoken"
+	"github.com/opsplane/opsplane/shared/installation"
+	"github.com/opsplane/opsplane/shared/kv"
+	"github.com/opsplane/opsplane/shared/pullrequest"
+	"github.com/opsplane/opsplane/shared/renewal"
+	"github.com/opsplane/opsplane/shared/repository"
+	"github.com/opsplane/opsplane/shared/session"
+	"github.com/opsplane/opsplane/shared/task"
+	"github.com/opsplane/opsplane/shared/user"
+)
+
+// stores are where data of installations and persons lies.
+type stores struct {
+	db *dynamodb.Client
+	// sessions is the physical name of SessionsTable.
+	sessions      string
+	records       *kv.Store
+	files         *artifact.Store
+	repositories  repository.Store
+	pullRequests  pullrequest.Store
+	deliveries    delivery.Store
+	installations installation.Store
+	users         *user.Store
+	keys          *apikey.Store
+	renewals      renewal.Store
+}
+
+// places are the physical names of tables and of the bucket.
+type places struct{ operations, tokens, sessions, vcs, deliveries, kv, bucket string }
+
+func open(db *dynamodb.Client, objects *s3.Client, at places) stores {
+	records := kv.New(db, objects, at.kv, at.bucket)
+	return stores{
+		db: db, sessions: at.sessions,
+		// Without limits: nothing is announced here.
+		records: records, files: artifact.NewStore(db, objects, records, at.kv, at.bucket, artifact.Limits{}),
+		repositories: repository.Store{DB: db, Table: at.vcs}, pullRequests: pullrequest.Store{DB: db, Table: at.vcs},
+		deliveries:    delivery.Store{DB: db, Table: at.deliveries},
+		installations: installation.Store{DB: db, Table: at.operations},
+		users:         &user.Store{DB: db, Table: at.operations}, keys: &apikey.Store{DB: db, Table: at.tokens},
+		renewals: renewal.Store{DB: db, Table: at.operations},
+	}
+}
+
+// ofInstallation are the stages of an installation. Its own item is the last to go.
+func (s stores) ofInstallation() []stage {
+	return []stage{
+		{name: "group token", do: func(ctx context.Context, run *task.Run, author change.Author, _ how) (int, string, bool, error) {
+			if run.VCS != "gitlab" {
+				return 0, "", false, nil
+			}
+			return whole(grouptoken.Erase(ctx, s.db, s.sessions, run.Installation, author))
+		}},
+		{name: "uploads", do: func(ctx context.Context, run *task.Run, author change.Author, _ how) (int, string, bool, error) {
+			n, err := s.files.AbortAll(ctx, namespace(run), author)
+			return n, "", false, err
+		}},
+		{name: "keys", do: func(ctx context.Context, run *task.Run, author change.Author, h how) (int, string, bool, error) {
+			after, err := base64.StdEncoding.DecodeString(h.after) // keys are any bytes
+			if err != nil {
+				return 0, "", false, fmt.Errorf("read cursor: %w", err)
+			}
+			n, next, err := s.records.Erase(ctx, namespace(run), author, after, h.limit, h.final)
+			return n, base64.StdEncoding.EncodeToString(next), next != nil, err
+		}},
+		{name: "pull requests", do: func(ctx context.Context, run *task.Run, _ change.Author, h how) (int, string, bool, error) {
+			return remaining(s.pullRequests.Erase(ctx, run.VCS, run.Installation, h.limit))
+		}},
+		{name: "repositories", do: func(ctx context.Context, run *task.Run, author change.Author, h how) (int, string, bool, error) {
+			return remaining(s.repositories.Erase(ctx, author, run.VCS, run.Installation, h.limit))
+		}},
+		{name: "deliveries", do: func(ctx context.Context, run *task.Run, _ change.Author, h how) (int, string, bool, error) {
+			return remaining(s.deliveries.Erase(ctx, run.VCS, run.Installation, h.limit))
+		}},
+		{name: "installation", last: true, do: func(ctx context.Context, run *task.Run, author change.Author, _ how) (int, string, bool, error) {
+			return whole(s.installations.Erase(ctx, author, run.VCS, run.Installation))
+		}},
+	}
+}
+
+// ofUser are the stages of a person. The user's own item is the first to go: no
+// credential is admitted from then on.
+func (s stores) ofUser() []stage {
+	return []stage{
+		{name: "user", do: func(ctx context.Context, run *task.Run, author change.Author, _ how) (int, string, bool, error) {
+			return whole(s.users.Erase(ctx, run.Subject, author))
+		}},
+		{name: "API keys", do: func(ctx context.Context, run *task.Run, author change.Author, h how) (int, string, bool, error) {
+			return remaining(s.keys.Erase(ctx, run.Subject, author, h.limit))
+		}},
+		{name: "tokens of hosts", do: func(ctx context.Context, run *task.Run, author change.Author, _ how) (int, string, bool, error) {
+			return s.ofEachVCS(func(vcs string) (bool, error) {
+				return session.EraseGrant(ctx, s.db, s.sessions, run.Subject, vcs, author)
+			})
+		}},
+		{name: "appointments", do: func(ctx context.Context, run *task.Run, _ change.Author, _ how) (int, string, bool, error) {
+			return s.ofEachVCS(func(vcs string) (bool, error) { return s.renewals.Cancel(ctx, run.Subject, vcs) })
+		}},
+	}
+}
+
+func (stores) ofEachVCS(erase func(vcs string) (bool, error)) (erased int, next string, more bool, err error) {
+	for _, vcs := range access.VCSNames() {
+		there, err := erase(vcs)
+		if err != nil {
+			return erased, "", false, err
+		}
+		if there {
+			erased++
+		}
+	}
+	return erased, "", false, nil
+}
+
+func namespace(run *task.Run) kv.Namespace {
+	return kv.Namespace{VCS: run.VCS, Installation: run.Installation}
+}
+
+// whole is the answer of a stage that removes one thing.
+func whole(there bool, err error) (int, string, bool, error) {
+	if there {
+		return 1, "", false, err
+	}
+	return 0, "", false, err
+}
+
+// remaining is the answer of a stage that begins with the first of what is left.
+func remaining(erased int, more bool, err error) (int, string, bool, error) {
+	return erased, "", more, err
+}

@@ -1,0 +1,59 @@
+package main
+
+import (
+	"context"
+	"errors"
+
+	"github.com/opsplane/opsplane/shared/githubhost"
+	"github.com/opsplane/opsplane/shared/grouptoken"
+	"github.com/opsplane/opsplane/shared/secret"
+	"github.com/opsplane/opsplane/shared/task"
+	"github.com/opsplane/opsplane/shared/task/work"
+	"github.com/opsplane/opsplane/shared/vcshost"
+)
+
+// explain says to a task's owner why it stumbled, and whether trying again would
+// be in vain.
+func explain(run *task.Run, err error) (words string, forGood bool) {
+	vcs := run.VCS
+	host := vcshost.Names[vcs]
+	var limited *vcshost.Limited
+	var key *githubhost.KeyError
+	switch {
+	case errors.As(err, &limited):
+		return host + " takes no more requests for a while: the task goes on then", false
+	case errors.Is(err, secret.ErrNotConfigured), errors.Is(err, githubhost.ErrNoApp):
+		return "this server is not configured for " + host, true
+	case errors.As(err, &key):
+		return key.Error() + "; this is for the server's operator: start again then", true
+	case errors.Is(err, vcshost.ErrElsewhere):
+		return host + " sends this server on to another address than the one that is configured: the server's operator must look at it", true
+	case errors.Is(err, vcshost.ErrEndless), errors.Is(err, vcshost.ErrCursor):
+		return host + "'s list of repositories cannot be read to its end: its pages lead back, or do not end; " +
+			"the server's operator must look at the host, or at what stands before it", true
+	case errors.Is(err, grouptoken.ErrNone):
+		return "no access token is stored for the group: store one, and start again", true
+	case errors.Is(err, vcshost.ErrRefused) && vcs == "gitlab":
+		return "GitLab does not take the group's access token: store another, and start again", true
+	case errors.Is(err, vcshost.ErrRefused):
+		return "GitHub does not take the App's credentials: the server's operator must look at its private key", false
+	case errors.Is(err, vcshost.ErrForbidden):
+		return host + " does not let this server do that: " + vcshost.Why(vcs, err) + "; see to it there, and start again" + own(host, err), true
+	case errors.Is(err, work.ErrTired):
+		return "the task was more than this server's workers can do at once, again and again: the server's operator must look at it", false
+	case errors.Is(err, context.DeadlineExceeded):
+		return "the host or this server takes too long", false
+	case errors.Is(err, vcshost.ErrGone), errors.Is(err, vcshost.ErrNoInstallation):
+		return host + " knows no such installation, or does not let this server see it", true
+	}
+	return "the host or this server had an error", false
+}
+
+// own is what the host itself says to a refusal.
+func own(host string, err error) string {
+	var refusal *vcshost.Refusal
+	if !errors.As(err, &refusal) || refusal.Words == "" {
+		return ""
+	}
+	return "; " + host + ` says: "` + refusal.Words + `"`
+}

@@ -1,0 +1,200 @@
+package admin
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/opsplane/opsplane/shared/access"
+	"github.com/opsplane/opsplane/shared/apikey"
+	"github.com/opsplane/opsplane/shared/attr"
+	"github.com/opsplane/opsplane/shared/fault"
+	"github.com/opsplane/opsplane/shared/installation"
+	"github.com/opsplane/opsplane/shared/task"
+	"github.com/opsplane/opsplane/shared/user"
+)
+
+// settled is how long after the last membership has ended the erasure of an
+// installation begins: access tokens live 60 seconds, and a request that came with
+// one takes 29 at most.
+const settled = 2 * time.Minute
+
+// eraseInstallation starts the removal of all data of an installation.
+func (o *Operator) eraseInstallation(ctx context.Context, args []string) error {
+	fs := flags("erase installation")
+	vcs, id, confirm := fs.String("vcs", "", ""), fs.String("id", "", ""), fs.String("confirm", "", "")
+	silent := fs.Bool("webhook-removed", false, "")
+	if _, err := parse(fs, args); err != nil {
+		return err
+	}
+	if err := required(fs, "vcs", "id"); err != nil {
+		return err
+	}
+	i, err := o.installations().Get(ctx, *vcs, *id)
+	if errors.Is(err, fault.ErrNotFound) {
+		return fault.Invalidf("NO_SUCH_INSTALLATION", "there is no %s installation %s: nothing was changed; \"installation list\" shows all", *vcs, *id)
+	}
+	if err != nil {
+		return err
+	}
+	given, hosted, err := o.reaching(ctx, *vcs, *id)
+	if err != nil {
+		return err
+	}
+	o.note("Of %s installation %s (%s) goes: all keys with their rows, drafts and artifacts, uploads under way, repositories, pull requests, deliveries, the group's access token, and the installation itself.",
+		i.VCS, i.ID, printable(i.Name))
+	for _, u := range given {
+		o.note("User %s loses the membership that an operator gave.", printable(u.Name))
+	}
+	if err := errors.Join(quiet(i, *silent), o.unreached(i, hosted)); err != nil {
+		return err
+	}
+	if err := confirmed(*confirm, i.Name); err != nil {
+		return err
+	}
+	m := access.Membership{VCS: i.VCS, Installation: i.ID}
+	if err := o.endMemberships(ctx, given, m); err != nil {
+		return err
+	}
+	made := task.Task{Kind: task.EraseInstallation, VCS: i.VCS, Installation: i.ID, NotBefore: o.Now().Add(settled)}
+	if made, err = o.startErasure(ctx, made); err != nil {
+		return err
+	}
+	// From now on no membership is given; one may have been given just before.
+	if given, _, err = o.reaching(ctx, *vcs, *id); err != nil {
+		return err
+	}
+	if err := o.endMemberships(ctx, given, m); err != nil {
+		return err
+	}
+	return o.say("%s installation %s (%s) is being erased, which takes about two hours; how far it is: task show %s", i.VCS, i.ID, printable(i.Name), made.ID)
+}
+
+// quiet refuses an installation whose host may deliver what would come back at
+// once.
+func quiet(i installation.Installation, silent bool) error {
+	switch {
+	case i.VCS == "github" && (i.State == installation.Installed || i.State == installation.Suspended):
+		return fault.Invalidf("STILL_INSTALLED", "the GitHub App is %s there: what is erased would come back with the next delivery. Have it uninstalled first, "+
+			"in the settings of %s at GitHub. If it is, this server was not told: redeliver the event \"installation\" with the action \"deleted\" from the App's page", i.State, printable(i.Name))
+	case i.VCS == "gitlab" && i.State == installation.Installed && !silent:
+		return fault.Invalidf("STILL_DELIVERS", "the group's webhook has delivered: what is erased would come back with the next delivery. "+
+			"Remove the webhook at GitLab, take the group out of GitlabGroups, and say so with --webhook-removed: GitLab does not tell")
+	}
+	return nil
+}
+
+// unreached refuses an installation that people reach because their host says so.
+func (o *Operator) unreached(i installation.Installation, hosted []user.User) error {
+	if len(hosted) == 0 {
+		return nil
+	}
+	var who []string
+	for _, u := range hosted {
+		ends := u.Hosted[i.VCS].AskedAt.Add(user.KeyLapse)
+		who = append(who, fmt.Sprintf("%s (until %s)", printable(u.Name), shown(ends)))
+	}
+	return fault.Invalidf("STILL_REACHED", "%s says that these users may act on it, and what they write would stay: %s. "+
+		"Once the App is uninstalled, or the group is out of GitlabGroups, the host is asked again within an hour; a host that cannot be asked is believed until the times above",
+		i.VCS, strings.Join(who, ", "))
+}
+
+// confirmed refuses to erase what was not named again.
+func confirmed(given, name string) error {
+	switch given {
+	case name:
+		return nil
+	case "":
+		return fault.Invalidf("NOT_CONFIRMED", "nothing was changed; this cannot be undone; to erase it, repeat the command with --confirm '%s'", printable(name))
+	}
+	return fault.Invalidf("NOT_CONFIRMED", "nothing was changed: --confirm is not its name, which is '%s'", printable(name))
+}
+
+// reaching lists the users that an operator let act on an installation, and those
+// of whom a host says so. It scans, as the lists of users do. A user that cannot
+// be read is an error: it may be one of them.
+func (o *Operator) reaching(ctx context.Context, vcs, id string) (given, hosted []user.User, err error) {
+	err = o.each(ctx, user.SortKey, func(item attr.Item) error {
+		u, err := user.Decode(item)
+		if err != nil {
+			return fmt.Errorf("a user cannot be read: %w", err)
+		}
+		if slices.Contains(u.Memberships, access.Membership{VCS: vcs, Installation: id}) {
+			given = append(given, u)
+		}
+		if said := u.Hosted[vcs]; slices.Contains(said.Installations, id) && o.Now().Sub(said.AskedAt) < user.KeyLapse {
+			hosted = append(hosted, u)
+		}
+		return nil
+	})
+	return given, hosted, err
+}
+
+func (o *Operator) endMemberships(ctx context.Context, given []user.User, m access.Membership) error {
+	for _, u := range given {
+		if err := o.users().RemoveMembership(ctx, u.ID, m, o.author()); err != nil && !errors.Is(err, user.ErrNotFound) {
+			return fmt.Errorf("end the membership of user %s: %w", u.Name, err)
+		}
+		o.note("User %s is no longer a member.", printable(u.Name))
+	}
+	return nil
+}
+
+// eraseUser starts the removal of all data of a person.
+func (o *Operator) eraseUser(ctx context.Context, args []string) error {
+	fs := flags("erase user")
+	confirm := fs.String("confirm", "", "")
+	names, err := parse(fs, args, "NAME or ID")
+	if err != nil {
+		return err
+	}
+	u, err := o.user(ctx, names[0])
+	var refused *fault.Error
+	if errors.As(err, &refused) && refused.ID == "NO_SUCH_USER" {
+		return fault.Invalidf("NO_SUCH_USER", "there is no user %q: nothing was changed; \"user list\" shows all; of an erasure that was started \"task show\" tells", printable(names[0]))
+	}
+	if err != nil {
+		return err
+	}
+	keys, err := o.keys().List(ctx, u.ID, apikey.Query{})
+	if err != nil {
+		return err
+	}
+	o.note("Of user %s with id %s goes: the accounts %s, the memberships %s, %d API keys, the tokens of hosts, and the user itself.",
+		printable(u.Name), u.ID, dash(accounts(u)), dash(reach(u)), len(keys))
+	if err := confirmed(*confirm, u.Name); err != nil {
+		return err
+	}
+	made, err := o.startErasure(ctx, task.Task{Kind: task.EraseUser, Subject: u.ID})
+	if err != nil {
+		return err
+	}
+	if len(u.Identities) > 0 {
+		o.note("Whoever logs in with one of the accounts again is a new user. To keep a person out, end the access at the host.")
+	}
+	return o.say("user %s is being erased: nothing opens with keys and sessions within about two minutes, and all is gone in about two hours; how far it is: task show %s", printable(u.Name), made.ID)
+}
+
+// startErasure starts an erasure, or returns the one that is under way.
+func (o *Operator) startErasure(ctx context.Context, t task.Task) (task.Task, error) {
+	t.ID = uuid.NewString()
+	t.Name = task.Title(t.Kind, t.ID, t.Installation)
+	return o.tasks().CreateOnce(ctx, o.author(), t, o.Now())
+}
+
+// notErasing refuses to let somebody act on an installation that is being erased.
+func (o *Operator) notErasing(ctx context.Context, m access.Membership) error {
+	t, err := o.tasks().Last(ctx, task.Task{Kind: task.EraseInstallation, VCS: m.VCS, Installation: m.Installation}, o.Now())
+	switch {
+	case errors.Is(err, fault.ErrNotFound), err == nil && t.Ended():
+		return nil
+	case err != nil:
+		return err
+	}
+	return fault.Invalidf("BEING_ERASED", "%s installation %s is being erased: wait until that is over, and make it anew; how far it is: task show %s", m.VCS, m.Installation, t.ID)
+}

@@ -1,0 +1,80 @@
+package kv
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/opsplane/opsplane/shared/attr"
+	"github.com/opsplane/opsplane/shared/change"
+)
+
+// keyErasers is how many keys Erase handles at once.
+const keyErasers = 8
+
+// Erase deletes keys of a namespace with all rows, drafts and what is guarded by
+// write capabilities too: at most limit keys, in the order of their bytes, from
+// behind a cursor (empty: from the first). It returns how many keys had rows, and
+// the cursor to go on behind, empty when it has seen all. Rows and bodies are the
+// collector's from then on. To do it again deletes what was written meanwhile.
+//
+// With clean, the items of keys without rows, which hold the keys' names, go as
+// well. That must not be done while a request may be under way that has read one:
+// longer than garbage.WriteRest after nobody can write any more.
+func (s *Store) Erase(ctx context.Context, ns Namespace, author change.Author, after []byte, limit int, clean bool) (erased int, next []byte, err error) {
+	in := &dynamodb.QueryInput{
+		TableName: &s.table, ConsistentRead: aws.Bool(true), Limit: aws.Int32(int32(limit)), ProjectionExpression: aws.String("sk, vr, mr"),
+		KeyConditionExpression: aws.String("pk = :pk"), ExpressionAttributeValues: attr.Item{":pk": attr.String(ns.partition())},
+	}
+	if len(after) > 0 {
+		in.KeyConditionExpression = aws.String("pk = :pk AND sk > :after")
+		in.ExpressionAttributeValues[":after"] = attr.Bytes(after)
+	}
+	out, err := s.db.Query(ctx, in)
+	if err != nil {
+		return 0, nil, fmt.Errorf("query heads: %w", err)
+	}
+	group, gctx := errgroup.WithContext(ctx)
+	group.SetLimit(keyErasers)
+	for _, it := range out.Items {
+		h, err := decodeHead(it)
+		if err != nil {
+			return 0, nil, errors.Join(err, group.Wait())
+		}
+		if h.exists() || h.more {
+			erased++
+		}
+		group.Go(func() error { return s.eraseKey(gctx, ns, author, h, clean) })
+		next = headSort(h.key)
+	}
+	if len(out.LastEvaluatedKey) == 0 {
+		next = nil
+	}
+	return erased, next, group.Wait()
+}
+
+// eraseKey deletes one key, and with clean its head.
+func (s *Store) eraseKey(ctx context.Context, ns Namespace, author change.Author, h head, clean bool) error {
+	if h.exists() || h.more {
+		d := removal{Store: s, ns: ns, author: author, key: h.key, force: true}
+		if _, err := d.all(ctx); err != nil {
+			return err
+		}
+	}
+	if !clean {
+		return nil
+	}
+	_, err := s.db.DeleteItem(ctx, &dynamodb.DeleteItemInput{
+		TableName: &s.table, Key: headKey(ns, h.key), ConditionExpression: aws.String("attribute_not_exists(vr) AND attribute_not_exists(mr)"),
+	})
+	var written *types.ConditionalCheckFailedException
+	if err != nil && !errors.As(err, &written) {
+		return fmt.Errorf("remove head: %w", err)
+	}
+	return nil
+}
