@@ -93,8 +93,8 @@ func TestListSaysWhichUploadsAreBeingVerified(t *testing.T) {
 	u, _ := r.create(t, artifact.New{Key: "k", Committed: true, File: fileOf([]byte("0123456789"))})
 	// As a call leaves it whose time was over.
 	_, err := r.env.DynamoDB.UpdateItem(t.Context(), &dynamodb.UpdateItemInput{
-		TableName: aws.String(r.env.Table("KvTable")),
-		Key:       attr.Item{"pk": attr.String("UPLOAD:github:1"), "sk": attr.Bytes([]byte(u.ID))},
+		TableName:                 aws.String(r.env.Table("KvTable")),
+		Key:                       attr.Item{"pk": attr.String("UPLOAD:github:1"), "sk": attr.Bytes([]byte(u.ID))},
 		UpdateExpression:          aws.String("SET hs = :hs, ho = :ho"),
 		ExpressionAttributeValues: attr.Item{":hs": attr.Bytes([]byte("state")), ":ho": attr.Int(4)},
 	})
