@@ -1,9 +1,14 @@
 package main
 
 import (
+	"bytes"
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
 	"log/slog"
 	"maps"
+	"net/http"
 	"strings"
 	"testing"
 	"time"
@@ -43,6 +48,11 @@ func TestRunsUseWhatTheDocumentSays(t *testing.T) {
 			s.orphans(t, 1000)
 			s.collect(t, 2*time.Hour)
 		}),
+		"a run that discards 10 uploads which nobody completed": collecting(func(t *testing.T, s stored) { s.announced(t, 10) }),
+		"a run that removes 10 files whose records are deleted": collecting(func(t *testing.T, s stored) {
+			s.deletedFiles(t, 10)
+			s.collect(t, 2*time.Hour)
+		}),
 	}, "Garbage")
 }
 
@@ -50,6 +60,7 @@ func TestRunsUseWhatTheDocumentSays(t *testing.T) {
 type stored struct {
 	env     *storagetest.Env
 	records *kv.Store
+	files   *artifact.Store
 	handler collector
 	later   *time.Duration // what the collector's clock is ahead
 }
@@ -62,7 +73,7 @@ func collecting(prepare func(*testing.T, stored)) costs.Scenario {
 		table, bucket := env.Table("KvTable"), env.Bucket("KvBucket")
 		records := kv.New(m.DynamoDB(), m.S3(), table, bucket)
 		files := artifact.NewStore(m.DynamoDB(), m.S3(), records, table, bucket, artifact.Limits{})
-		s := stored{env: env, records: records, later: new(time.Duration)}
+		s := stored{env: env, records: records, files: files, later: new(time.Duration)}
 		s.handler = collector{
 			run: garbage.New(records, files, m.S3(), bucket, garbage.Rest{Write: garbage.WriteRest, Keep: 24 * time.Hour}).Run,
 			log: slog.New(slog.DiscardHandler), now: func() time.Time { return time.Now().Add(*s.later) },
@@ -158,6 +169,56 @@ func (s stored) orphans(t *testing.T, n int) {
 	t.Helper()
 	s.set(t, "1", strings.Repeat("k", 40), 1, 10)
 	s.each(t, n, func(ctx context.Context, _ int) error { return s.put(ctx, kv.NewObjectID()) })
+}
+
+// announced announces n files, and sends none.
+func (s stored) announced(t *testing.T, n int) {
+	t.Helper()
+	s.each(t, n, func(ctx context.Context, i int) error {
+		_, _, err := s.announce(ctx, i)
+		return err
+	})
+}
+
+var body = []byte(strings.Repeat("x", 1000))
+
+func (s stored) announce(ctx context.Context, i int) (artifact.Upload, artifact.Page, error) {
+	sum := sha256.Sum256(body)
+	return s.files.Create(ctx, kv.Namespace{VCS: "github", Installation: "1"}, nil, author(), artifact.New{
+		Key: fmt.Sprintf("%040d", i), Committed: true,
+		File: artifact.File{Size: int64(len(body)), SHA256: hex.EncodeToString(sum[:]), ContentType: "application/zip"},
+	})
+}
+
+// deletedFiles makes n files and deletes their records.
+func (s stored) deletedFiles(t *testing.T, n int) {
+	t.Helper()
+	s.each(t, n, func(ctx context.Context, i int) error {
+		u, page, err := s.announce(ctx, i)
+		if err != nil {
+			return err
+		}
+		request, err := http.NewRequestWithContext(ctx, http.MethodPut, page.Put.URL, bytes.NewReader(body))
+		if err != nil {
+			return err
+		}
+		for name, value := range page.Put.Headers {
+			request.Header.Set(name, value)
+		}
+		response, err := http.DefaultClient.Do(request)
+		if err != nil {
+			return err
+		}
+		if err := response.Body.Close(); err != nil {
+			return err
+		}
+		ns := kv.Namespace{VCS: "github", Installation: "1"}
+		if _, err := s.files.Complete(ctx, ns, nil, author(), u.ID); err != nil {
+			return err
+		}
+		_, err = s.records.Delete(ctx, ns, nil, author(), u.Key, nil, nil)
+		return err
+	})
 }
 
 func (s stored) put(ctx context.Context, id string) error {

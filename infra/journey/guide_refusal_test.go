@@ -3,7 +3,10 @@
 package journey
 
 import (
+	"crypto/sha256"
+	"encoding/base64"
 	"errors"
+	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -174,6 +177,39 @@ func TestScriptsOfTheGuidesChangeNothingWhenTheyRefuse(t *testing.T) {
 	for _, name := range []string{"copy", "copy2"} {
 		if got, err := os.ReadFile(filepath.Join(dir, name)); string(got) != "some bytes" {
 			t.Errorf("%s: got %q, %v", name, got, err)
+		}
+	}
+}
+
+// TestChunkThatIsThereAlreadyIsTakenForOursOnlyIfItIs guards a record so that the
+// script's delete leaves it: its cas then fails as it does where an answer was lost.
+func TestChunkThatIsThereAlreadyIsTakenForOursOnlyIfItIs(t *testing.T) {
+	t.Parallel()
+	s := theStack(t)
+	dir := scriptDir(t, s)
+	in := s.Installation(t, "github")
+	key := s.Key(t, s.User(t, in), Capabilities()...)
+	chunk := func(text string) string {
+		text = base64.StdEncoding.EncodeToString([]byte(text))
+		return fmt.Sprintf(`{"chk": "sha256:%x", "data": %q}`, sha256.Sum256([]byte(text)), text)
+	}
+	for name, c := range map[string]struct {
+		data, guard string // a guard that the key does not hold
+		code        int
+	}{
+		"ours":    {chunk("some bytes"), `"write_caps"`, 0},
+		"other":   {chunk("other bytes"), `"write_caps"`, 1},
+		"none":    {`"no chunk"`, `"write_caps"`, 1},
+		"no-data": {`{"data": "YQ=="}`, `"write_caps"`, 1},
+		"hidden":  {chunk("some bytes"), `"read_caps": [{"name": "vcs", "vcs": "github"}], "write_caps"`, 1},
+	} {
+		body := fmt.Sprintf(`{"data": %s, "committed": false, %s: [{"name": "vcs", "vcs": "github"}]}`, c.data, c.guard)
+		if answer := s.Client(key).Do(t, "PUT", in.Base()+"/key/"+name, body); answer.Status != http.StatusOK {
+			t.Fatalf("set: %d %s", answer.Status, answer.Body)
+		}
+		code, printed := script(t, dir, s.URL+in.Base(), key, "python3", "kvcp.py", "put", "file", name)
+		if code != c.code || strings.Count(printed, "\n") != c.code {
+			t.Errorf("%s: got code %d and %s, want %d and a line if it fails", name, code, printed, c.code)
 		}
 	}
 }

@@ -2,6 +2,7 @@ package soak_test
 
 import (
 	"context"
+	"maps"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -221,10 +222,11 @@ func campaign(t *testing.T, name string) (*soak.Campaign, *storagetest.Env) {
 
 func TestEveryBrokenStoreIsFoundOut(t *testing.T) {
 	t.Parallel()
+	stores := maps.Clone(brokenStorage)
 	for name, wrap := range broken {
-		brokenStorage[name] = func(honest client.Client, _ *storagetest.Env) client.Client { return wrap(honest) }
+		stores[name] = func(honest client.Client, _ *storagetest.Env) client.Client { return wrap(honest) }
 	}
-	for name, wrap := range brokenStorage {
+	for name, wrap := range stores {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			c, env := campaign(t, name)

@@ -6,8 +6,9 @@
 // SHA-256 were verified, never for what a client claimed; an upload becomes a
 // record once, however often it is completed; and its size counts against the
 // installation's quota, from before the first address at which its bytes may be
-// sent until no more can come and its object is gone. So what is counted is never
-// less than what is stored.
+// sent until the last one has ended for an hour and its object is gone. So what is
+// counted is never less than what is stored, but for a transfer that somebody
+// stretches beyond that hour: S3 ends none for being slow.
 package artifact
 
 import (

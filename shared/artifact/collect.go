@@ -73,7 +73,8 @@ func (s *Store) Held(ctx context.Context, ns kv.Namespace) ([]Held, error) {
 // Discard removes what has arrived of an upload that is not done and whose
 // addresses have ended, and then takes it off what counts it; an upload that
 // nobody completed in time is ended first. So bytes that are in the bucket, or
-// may come, are counted at every moment. It reports whether the upload was ended
+// may come, are counted, but for those of a transfer that somebody stretches beyond
+// the collector's rest. It reports whether the upload was ended
 // and whether it was taken off by this call: neither where it was completed
 // meanwhile. A call that was cut off is made good by the next.
 func (s *Store) Discard(ctx context.Context, ns kv.Namespace, author change.Author, h Held) (ended, freed bool, err error) {

@@ -78,17 +78,27 @@ func (s *Store) Complete(ctx context.Context, ns kv.Namespace, caps access.Set, 
 		ReadCaps: u.new.ReadCaps, WriteCaps: u.new.WriteCaps,
 	}
 	_, err = s.records.PutFile(ctx, ns, caps, author, w, kv.File{Object: id, ETag: object.etag}, u.new.condition(),
-		func(rec kv.Record) []types.TransactWriteItem { return u.done(s.table, ns, author, rec) })
+		func(rec kv.Record, generation string) []types.TransactWriteItem {
+			return u.done(s.table, ns, author, rec, generation)
+		})
 	// Another call, or a try of this one whose answer was lost, may have made the
 	// row meanwhile: on that row, a condition that held before fails.
 	var refused *fault.Error
 	if err != nil && !errors.Is(err, kv.ErrSuperseded) && !errors.As(err, &refused) {
 		return Upload{}, err
 	}
+	wrote := err == nil
 	u, readErr := s.read(ctx, ns, id)
 	switch {
-	case readErr != nil || u.state == Done:
-		return u.show(), readErr
+	case readErr != nil:
+		return Upload{}, readErr
+	case u.state == Done && wrote: // PutFile has settled it
+		return u.show(), nil
+	case u.state == Done:
+		if err := s.settle(ctx, ns, author.At, u); err != nil {
+			return Upload{}, err
+		}
+		return u.show(), nil
 	case refused != nil:
 		return Upload{}, err
 	}

@@ -126,15 +126,20 @@ func (u upload) notUnderWay(table string, ns kv.Namespace) []types.TransactWrite
 }
 
 // done turns the upload into one that has become a record: it is no longer under
-// way, and stays counted as stored. Its first item has the condition.
-func (u upload) done(table string, ns kv.Namespace, author change.Author, rec kv.Record) []types.TransactWriteItem {
+// way, and stays counted as stored. Its first item has the condition. It keeps
+// the generation of the row, so that every later call can settle what author wrote.
+func (u upload) done(table string, ns kv.Namespace, author change.Author, rec kv.Record, generation string) []types.TransactWriteItem {
 	values := attr.Item{
 		":done": attr.String(string(Done)), ":pending": attr.String(string(Pending)),
 		":dv": attr.Int(int64(rec.Version)), ":da": attr.Int(rec.CreatedAt.UnixMilli()),
 	}
+	row := ""
+	if generation != "" {
+		values[":gn"], row = attr.String(generation), "gn = :gn, "
+	}
 	return append([]types.TransactWriteItem{{Update: &types.Update{
 		TableName: &table, Key: uploadKey(ns, u.id), ConditionExpression: aws.String("us = :pending"), ExpressionAttributeValues: values,
-		UpdateExpression: aws.String("SET us = :done, dv = :dv, da = :da, " + author.Set(values) + " REMOVE hs, ho, mu, uw, ux"),
+		UpdateExpression: aws.String("SET us = :done, dv = :dv, da = :da, " + row + author.Set(values) + " REMOVE hs, ho, mu, uw, ux"),
 	}}}, u.notUnderWay(table, ns)...)
 }
 

@@ -26,6 +26,11 @@ type upload struct {
 	version   int       // dv: of the row that it became
 	written   time.Time // da, Unix milliseconds
 	by        string    // cb: the principal that announced it
+
+	// Of the row that it became, unless that is idx 0: the generation (gn), and
+	// while the upload is done the request that wrote it and where that came from
+	// (ch_req, ch_src).
+	generation, request, source string
 }
 
 // keep is how long the item of an upload stays that counts no more.
@@ -79,7 +84,7 @@ func decodeUpload(it attr.Item) (upload, error) {
 		file:    File{r.Int("fs"), r.String("fh"), r.String("ft"), r.String("fn")},
 		created: time.UnixMilli(r.Int("ca")).UTC(), expires: r.Time("ex"),
 		hash: r.Bytes("hs"), offset: r.Int("ho"), version: int(r.Int("dv")), written: time.UnixMilli(r.Int("da")).UTC(),
-		by: r.String("cb"),
+		by: r.String("cb"), generation: r.String("gn"), request: r.String(change.AttrRequest), source: r.String(change.AttrSource),
 	}
 	u.new = New{Key: string(r.Bytes("kn")), Idx: int(r.Int("ix")), Committed: r.Bool("cm"), File: u.file, Absent: r.Bool("ab")}
 	if r.Has("cv") {
@@ -121,7 +126,7 @@ func (u upload) show() Upload {
 		if value, err := u.file.describe(); err == nil {
 			shown.Record.Size = value.Size
 		}
-	case u.hash != nil:
+	case u.state == Pending && (u.hash != nil || u.offset > 0): // the list has the offset alone
 		shown.State, shown.Verified = Verifying, u.offset
 	}
 	return shown

@@ -5,7 +5,11 @@ import (
 	"testing"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+
 	"github.com/opsplane/opsplane/shared/artifact"
+	"github.com/opsplane/opsplane/shared/attr"
 )
 
 func (r *rig) list(t *testing.T, now time.Time, limit int) []artifact.Upload {
@@ -80,6 +84,31 @@ func TestUploadsUnderWayAreListedPageByPage(t *testing.T) {
 	r.discard(t)
 	if got := r.list(t, now, 10); len(got) != 0 {
 		t.Errorf("got %+v, want none once all are discarded", got)
+	}
+}
+
+func TestListSaysWhichUploadsAreBeingVerified(t *testing.T) {
+	r := newRig(t)
+	now := time.Now()
+	u, _ := r.create(t, artifact.New{Key: "k", Committed: true, File: fileOf([]byte("0123456789"))})
+	// As a call leaves it whose time was over.
+	_, err := r.env.DynamoDB.UpdateItem(t.Context(), &dynamodb.UpdateItemInput{
+		TableName:                 aws.String(r.env.Table("KvTable")),
+		Key:                       attr.Item{"pk": attr.String("UPLOAD:github:1"), "sk": attr.Bytes([]byte(u.ID))},
+		UpdateExpression:          aws.String("SET hs = :hs, ho = :ho"),
+		ExpressionAttributeValues: attr.Item{":hs": attr.Bytes([]byte("state")), ":ho": attr.Int(4)},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for after, want := range map[time.Duration]struct {
+		state    artifact.State
+		verified int64
+	}{0: {artifact.Verifying, 4}, artifact.UploadLifetime + time.Minute: {artifact.Expired, 0}} {
+		got := r.list(t, now.Add(after), 10)
+		if len(got) != 1 || got[0].State != want.state || got[0].Verified != want.verified {
+			t.Errorf("after %v: got %+v, want %+v", after, got, want)
+		}
 	}
 }
 

@@ -101,7 +101,7 @@ func (s *Store) Show(ctx context.Context, ns kv.Namespace, _ access.Set, now tim
 	return u.show(), page, err
 }
 
-// find reads an upload that is not over.
+// find reads an upload that is not over. One that is done may be shown as such.
 func (s *Store) find(ctx context.Context, ns kv.Namespace, now time.Time, id string) (upload, error) {
 	u, err := s.read(ctx, ns, id)
 	if err != nil {
@@ -110,7 +110,21 @@ func (s *Store) find(ctx context.Context, ns kv.Namespace, now time.Time, id str
 	if u.state != Done && (u.state != Pending || !now.Before(u.expires)) {
 		return upload{}, fault.ErrNotFound
 	}
+	if err := s.settle(ctx, ns, now, u); err != nil {
+		return upload{}, err
+	}
 	return u, nil
+}
+
+// settle ends the write of the row that an upload became, if it did. It must come
+// before every answer that says so: whoever made the row may have been cut off
+// before that, or have failed at it.
+func (s *Store) settle(ctx context.Context, ns kv.Namespace, now time.Time, u upload) error {
+	if u.state != Done {
+		return nil
+	}
+	writer := change.Author{Request: u.request, Source: u.source, At: now}
+	return s.records.SettleFile(ctx, ns, writer, u.new.Key, u.new.Idx, u.generation)
 }
 
 func (s *Store) read(ctx context.Context, ns kv.Namespace, id string) (upload, error) {
@@ -147,6 +161,9 @@ func (s *Store) Abort(ctx context.Context, ns kv.Namespace, _ access.Set, author
 		}
 	}
 	if u.state == Done {
+		if err := s.settle(ctx, ns, author.At, u); err != nil {
+			return err
+		}
 		return fault.Invalidf("UPLOAD_DONE", "the upload has become a record; delete that with DELETE .../kv/%s/key/...", ns.Installation)
 	}
 	return s.discardParts(ctx, ns, u)

@@ -1,6 +1,7 @@
 package audit
 
 import (
+	"cmp"
 	"strings"
 
 	"github.com/opsplane/opsplane/shared/kv"
@@ -28,7 +29,8 @@ func (c changed) kv() (Record, bool) {
 			return Record{}, false
 		}
 		idx := (int(sort[0])<<8 | int(sort[1])) + kv.MinIdx
-		r.Installation, r.Subject, r.Idx = installation, c.after.text("kn"), &idx
+		// What is left of a row that was removed names its key no more.
+		r.Installation, r.Subject, r.Idx = installation, cmp.Or(c.after.text("kn"), c.before.text("kn")), &idx
 		if gone := c.after.text("wk"); gone != "" && gone != c.before.text("wk") {
 			// It was written while its key was deleted, and went with the key.
 			r.Action, r.Before = "key.remove", c.before.row()

@@ -52,8 +52,8 @@ type unnamed struct {
 // run collects. The order matters: an upload that has not become a record when
 // the uploads are read has its object protected; one that has, had before the
 // rows were read, so that its row shows. (A query may see one item of a
-// transaction before it sees another, "read-committed": so of uploads that
-// became records just now, nothing is concluded.) An upload leaves the quota
+// transaction before it sees another, "read-committed": so the object of an upload
+// that became a record just now is protected too.) An upload leaves the quota
 // last, when its object is gone.
 func (p *pass) run(ctx context.Context) error {
 	start := p.author.At
@@ -70,8 +70,7 @@ func (p *pass) run(ctx context.Context) error {
 		switch {
 		case u.Done && u.Written.Add(p.rest.Write).Before(start):
 			done = append(done, u)
-		case u.Done:
-		case u.Closes.Add(p.rest.Write).Before(start):
+		case !u.Done && u.Closes.Add(p.rest.Write).Before(start):
 			closed = append(closed, u)
 		default:
 			if err := p.name(u.Object); err != nil {
@@ -90,10 +89,7 @@ func (p *pass) run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if len(garbage) > 0 {
-		err = p.sweep(ctx, garbage)
-	}
-	return errors.Join(err, p.release(ctx, done))
+	return errors.Join(p.sweep(ctx, garbage), p.release(ctx, done))
 }
 
 func (p *pass) name(object string) error {

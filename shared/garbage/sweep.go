@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -27,7 +28,8 @@ const (
 )
 
 // sweep removes the garbage that has rested, and remembers since when the rest
-// of it is known.
+// of it is known. It forgets what is gone or named: the time at which that was
+// found must never count for it later.
 func (p *pass) sweep(ctx context.Context, garbage []unnamed) error {
 	known, err := p.recall(ctx)
 	if err != nil {
@@ -51,6 +53,9 @@ func (p *pass) sweep(ctx context.Context, garbage []unnamed) error {
 	kept, err := p.remove(ctx, rested)
 	for _, x := range kept {
 		resting[x] = known[x]
+	}
+	if maps.EqualFunc(known, resting, time.Time.Equal) {
+		return err
 	}
 	return errors.Join(err, p.remember(ctx, resting))
 }
@@ -122,8 +127,8 @@ func (p *pass) memory() *string {
 }
 
 // recall reads since when objects are known to be garbage. What it names and is
-// garbage now was garbage all the time in between, as nothing ever ceases to
-// be, also if other runs came between.
+// garbage now was garbage all the time in between: nothing ever ceases to be, also
+// if other runs came between, and each run forgets what it finds to be none.
 func (p *pass) recall(ctx context.Context) (map[id]time.Time, error) {
 	out, err := p.objects.GetObject(ctx, &s3.GetObjectInput{Bucket: &p.bucket, Key: p.memory()})
 	var missing *types.NoSuchKey

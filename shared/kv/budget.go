@@ -22,11 +22,17 @@ const (
 	// guide), so that they take five seconds even where nothing is in reserve.
 	MaxReadUnits = 64 << 20 / unitBytes
 	// MaxCommitRows is how many rows one commit names by their idx: a hundred
-	// reads of a hundred rows.
+	// reads of a hundred rows. The largest that lie in the table take three units
+	// each: 30,000 together, which are ten seconds of one partition.
 	MaxCommitRows = 10_000
-	// MaxRemovals is how many rows one delete removes one by one, at one to two
-	// writes each.
+	// MaxRemovals is how many rows one delete removes one by one: 16 at once, at
+	// one to two writes of some 10 ms each.
 	MaxRemovals = 5_000
+	// MaxRemovalUnits is how many write units these use together. A write takes a
+	// unit for each KiB that the row had, and all rows of a key lie in one
+	// partition, of which DynamoDB gives 1,000 units a second: fifteen seconds even
+	// where nothing is in reserve.
+	MaxRemovalUnits = 15_000
 
 	unitBytes = 4 << 10
 	// pageUnits is what a full page of a query uses: 1 MB ("Quotas", DynamoDB
@@ -35,9 +41,9 @@ const (
 )
 
 // limits are those of a store; a test sets lower ones.
-type limits struct{ reads, units, commitRows, removals int }
+type limits struct{ reads, units, commitRows, removals, removalUnits int }
 
-var standardLimits = limits{MaxReads, MaxReadUnits, MaxCommitRows, MaxRemovals}
+var standardLimits = limits{MaxReads, MaxReadUnits, MaxCommitRows, MaxRemovals, MaxRemovalUnits}
 
 // Budget is what a request may read: pages, whatever the rows on them and
 // whether the caller sees them. The last read may go beyond it, so that there is

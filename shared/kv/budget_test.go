@@ -69,14 +69,14 @@ func TestKeyWithMoreRowsThanARequestReadsIsWalkedPastAndRefusedAsAWhole(t *testi
 	r := newRig(t)
 	const key, rows, fits = "p/1", 320, 230 // of 8.5 KB, in 2 MiB
 	const commitRows, removals = 321, 200
-	r.Restrict(2, commitRows, removals)
+	r.Restrict(2, commitRows, removals, kv.MaxRemovalUnits)
 	r.set(t, key, 1, `"`+strings.Repeat("x", kv.InlineMax-2)+`"`, false)
 	r.multiply(t, key, rows)
 	r.set(t, "p/2", 0, "2", true)
 
 	calls := &storagetest.Faults{}
 	counted := r.failing(calls)
-	counted.Restrict(2, commitRows, removals)
+	counted.Restrict(2, commitRows, removals, kv.MaxRemovalUnits)
 	var found []kv.Record
 	pages := 0
 	for walk := (kv.Range{Key: "p/", Inclusive: true, Prefix: true, Limit: 30}); ; pages++ {
@@ -146,7 +146,7 @@ func TestCommitThatLosesIsNotTriedAgainOnceItHasReadMuch(t *testing.T) {
 	var faults storagetest.Faults
 	faults.Add(storagetest.Fault{Operation: "TransactWriteItems", Kind: storagetest.Conflict})
 	busy := r.failing(&faults)
-	busy.Restrict(0, 2, 2) // what is read is more than may be
+	busy.Restrict(0, 2, 2, 2) // what is read is more than may be
 	_, err := busy.Commit(t.Context(), r.ns, nil, r.author(), []kv.Target{{Key: "a"}, {Key: "b"}})
 	var f *fault.Error
 	if n := faults.Calls("Query"); !errors.As(err, &f) || f.ID != "CONTENDED" || n != 2 {

@@ -27,7 +27,7 @@ type extent struct {
 // withoutValues are the attributes of a row that readers need who do not want
 // its value. DynamoDB reads whole items and is paid for it; what it leaves out
 // need not be sent.
-const withoutValues = "sk, vr, rv, cm, rc, wc, sz, wa"
+const withoutValues = "sk, vr, rv, cm, rc, wc, sz, wt, wa"
 
 // read calls do for the cells of a head in ascending order of idx, until do
 // returns false. Cells that do not exist may be among them. Where the budget is

@@ -9,7 +9,7 @@ func BudgetOf(reads int) *Budget { return &Budget{limits: limits{reads: reads, u
 
 // Restrict gives the store lower limits, as rows enough for the standard ones take
 // minutes to write: so many MiB that a request reads, rows that a commit names,
-// and rows that a delete removes one by one.
-func (s *Store) Restrict(mib, commitRows, removals int) {
-	s.limits = limits{MaxReads, mib << 20 / unitBytes, commitRows, removals}
+// rows that a delete removes one by one, and write units that it uses for them.
+func (s *Store) Restrict(mib, commitRows, removals, removalUnits int) {
+	s.limits = limits{MaxReads, mib << 20 / unitBytes, commitRows, removals, removalUnits}
 }

@@ -27,6 +27,11 @@ type File struct {
 // did not hold.
 var ErrSuperseded = errors.New("the item to be changed with the row has changed already")
 
+// Beside makes the changes that stand in one transaction with a row. It is given
+// the row as its readers will see it, and the generation of the key to which it
+// belongs; empty for idx 0, which belongs to none.
+type Beside func(rec Record, generation string) []types.TransactWriteItem
+
 // Admits reports, as an error, whether a write on this condition would be
 // refused now. It spares a caller who is about to upload a large file.
 func (s *Store) Admits(ctx context.Context, ns Namespace, caps access.Set, key string, idx int, cond Condition) error {
@@ -43,10 +48,12 @@ func (s *Store) Admits(ctx context.Context, ns Namespace, caps access.Set, key s
 // PutFile stores the row of an artifact: w's value and a reference to f. In
 // the same transaction it makes more changes in the table, with. The condition
 // of the first of them must hold only once: so the row is written exactly once,
-// however often PutFile is called and whatever answers are lost. It fails as Set and
-// CompareAndSet do, and with ErrSuperseded.
+// however often PutFile is called and whatever answers are lost. with should keep
+// the generation that it is given: a caller to whom PutFile fails, and who finds
+// these changes made, must call SettleFile before it answers that the row is
+// written. It fails as Set and CompareAndSet do, and with ErrSuperseded.
 func (s *Store) PutFile(
-	ctx context.Context, ns Namespace, caps access.Set, author change.Author, w Write, f File, cond Condition, with func(Record) []types.TransactWriteItem,
+	ctx context.Context, ns Namespace, caps access.Set, author change.Author, w Write, f File, cond Condition, with Beside,
 ) (Record, error) {
 	if err := checkWrite(w); err != nil {
 		return Record{}, err
@@ -79,6 +86,18 @@ func (s *Store) PutFile(
 	return Record{}, end
 }
 
+// SettleFile ends the write of a row by PutFile, whoever called that: writer has the
+// request that wrote the row of key and idx, generation is what Beside was given.
+// Where the key was deleted meanwhile, the row says so, as one that Set has written
+// does. It reads the head, fails with OUTCOME_UNKNOWN, and may be called again. It
+// does nothing for idx 0.
+func (s *Store) SettleFile(ctx context.Context, ns Namespace, writer change.Author, key string, idx int, generation string) error {
+	if generation == "" {
+		return nil
+	}
+	return s.settle(ctx, ns, writer, key, place{key: rowKey(ns, generation, idx), generation: generation})
+}
+
 // admit finds where w's row lies and reads what is there, if the rule agrees to
 // the write.
 func (s *Store) admit(ctx context.Context, ns Namespace, author change.Author, w Write, r rule) (place, cell, error) {
@@ -96,7 +115,7 @@ func (s *Store) admit(ctx context.Context, ns Namespace, author change.Author, w
 // putFile makes one try: onto exactly the revision of old. lost says that it may
 // have taken effect, or may do so yet.
 func (s *Store) putFile(
-	ctx context.Context, author change.Author, w Write, c cell, at place, old cell, with func(Record) []types.TransactWriteItem, try int,
+	ctx context.Context, author change.Author, w Write, c cell, at place, old cell, with Beside, try int,
 ) (done, lost bool, rec Record, err error) {
 	version := old.next()
 	c.version = &version
@@ -110,7 +129,7 @@ func (s *Store) putFile(
 	token := newToken(author.Request, try)
 	_, err = s.db.TransactWriteItems(ctx, &dynamodb.TransactWriteItemsInput{
 		ClientRequestToken: &token,
-		TransactItems:      append([]types.TransactWriteItem{e.transact(s.table, at.key)}, with(rec)...),
+		TransactItems:      append([]types.TransactWriteItem{e.transact(s.table, at.key)}, with(rec, at.generation)...),
 	})
 	switch {
 	case err == nil:

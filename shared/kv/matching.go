@@ -6,16 +6,17 @@ import (
 )
 
 // matching lists the rows to which a removal row by row applies. It refuses
-// more than MaxRemovals, and a key with more rows than one request reads: before
-// the first is removed.
-func (d removal) matching(ctx context.Context, h head) ([]int, error) {
+// more than MaxRemovals, or than MaxRemovalUnits suffice for, and a key with more
+// rows than one request reads: before the first is removed.
+func (d removal) matching(ctx context.Context, h head, budget *Budget) ([]int, error) {
 	var idx []int
-	budget := d.NewBudget()
+	units := 0
 	end, err := d.read(ctx, d.ns, h, extent{from: MinIdx, budget: budget}, func(i int, c cell, _ bool) bool {
 		if d.matches(c) {
 			idx = append(idx, i)
+			units += d.units(c, i, h)
 		}
-		return len(idx) <= d.limits.removals
+		return len(idx) <= d.limits.removals && units <= d.limits.removalUnits
 	})
 	const instead = "delete records by their idx, or all of the key in one step: without version, with the write capabilities of every record"
 	switch {
@@ -23,8 +24,38 @@ func (d removal) matching(ctx context.Context, h head) ([]int, error) {
 		return nil, err
 	case len(idx) > d.limits.removals:
 		return nil, tooMany("key %q has more than %d records to be deleted one by one, the most that one request can; %s", d.key, d.limits.removals, instead)
+	case units > d.limits.removalUnits:
+		return nil, tooMany("key %q has large records to be deleted one by one: the first %d records of them take more than the %d write units of one request; %s",
+			d.key, len(idx), d.limits.removalUnits, instead)
 	case end != nil:
 		return nil, budget.exceeded(fmt.Sprintf("key %q has", d.key), instead)
 	}
 	return idx, nil
+}
+
+const (
+	writeUnit = 1 << 10 // bytes, rounded up for each item
+	// rowBytes is about what a row has beside its key, capabilities and value: with
+	// ids as long as they are on AWS, some 450 bytes.
+	rowBytes = 512
+)
+
+// units is about how many write units the removal of a cell takes: those of the
+// item as it was. One with write capabilities refuses the guess first, which is
+// paid for as well.
+func (d removal) units(c cell, idx int, h head) int {
+	size := rowBytes + len(d.key) + len(c.readCaps) + len(c.writeCaps)
+	// The weight of a text is its length, or up to twice that where it has much to
+	// be escaped. So one beyond twice InlineMax lies in the bucket.
+	if c.weight <= 2*InlineMax {
+		size += min(c.weight, InlineMax)
+	}
+	if idx == 0 {
+		size += len(h.overlay)
+	}
+	units := (size + writeUnit - 1) / writeUnit
+	if c.writeCaps != "" {
+		units *= 2
+	}
+	return units
 }

@@ -2,6 +2,7 @@ package kv
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"sync/atomic"
 	"time"
@@ -76,13 +77,13 @@ func (d removal) matches(c cell) bool {
 	return c.exists() && (d.version == nil || *c.version == *d.version) && (d.force || allowed(c.writeCaps, d.caps))
 }
 
-// erase makes the edit that leaves nothing of a cell but its revision and
-// stamp.
+// erase makes the edit that leaves nothing of a cell but its revision, stamp and
+// author.
 func (d removal) erase() *edit {
 	e := newEdit(d.author)
 	e.count("rv", 0)
 	e.set("st", attr.String(d.author.Request))
-	e.removes = append(e.removes, "vr", "cm", "rc", "wc", "sz", "wt", "wa", "vd", "vo", "vh", "ae")
+	e.removes = append(e.removes, "vr", "cm", "rc", "wc", "sz", "wt", "wa", "vd", "vo", "vh", "ae", "kn")
 	return e
 }
 
@@ -142,6 +143,7 @@ func (d removal) cell(ctx context.Context, key attr.Item, place where) (removed,
 
 // all removes every row.
 func (d removal) all(ctx context.Context) (bool, error) {
+	used := d.NewBudget()
 	lost := "" // the generation that a lost update of this delete may replace yet
 	for n := range tries {
 		if err := awsclient.Pause(ctx, n); err != nil {
@@ -156,17 +158,23 @@ func (d removal) all(ctx context.Context) (bool, error) {
 		case lost != "" && h.generation != lost:
 			return false, errUnknown
 		}
-		removed, again, unsure, err := d.once(ctx, h)
+		budget := d.NewBudget()
+		removed, again, unsure, err := d.once(ctx, h, budget)
 		if unsure {
 			lost = h.generation
 		}
 		switch {
+		case err != nil && lost != "":
+			return removed, errors.Join(errUnknown, err)
 		case err != nil || removed:
 			return removed, err
 		case !again && lost != "":
 			return false, errUnknown // what was lost may remove rows after this answer
 		case !again:
 			return false, nil
+		}
+		if used.charge(budget); used.Spent() {
+			break // another try would take too long
 		}
 	}
 	if lost != "" {
@@ -178,14 +186,14 @@ func (d removal) all(ctx context.Context) (bool, error) {
 // once makes one try of all on the head that was read. again is true where
 // another writer came in between, unsure where an update of this try may take
 // effect yet.
-func (d removal) once(ctx context.Context, h head) (removed, again, unsure bool, err error) {
+func (d removal) once(ctx context.Context, h head, budget *Budget) (removed, again, unsure bool, err error) {
 	switch {
 	case !h.more:
 		removed, again, err = d.cell(ctx, headKey(d.ns, d.key), alone)
 	case !d.force && (d.version != nil || h.guarded || !allowed(h.writeCaps, d.caps)):
-		removed, err = d.each(ctx, h)
+		removed, err = d.each(ctx, h, budget)
 	default:
-		return d.generation(ctx, h)
+		return d.generation(ctx, h, budget)
 	}
 	return removed, again, false, err
 }
@@ -193,9 +201,9 @@ func (d removal) once(ctx context.Context, h head) (removed, again, unsure bool,
 // generation removes all rows by giving the head a new generation, if there are
 // any; with force also where there are none, as removed rows leave the key's name
 // behind. Else it changes nothing then. again and unsure are those of once.
-func (d removal) generation(ctx context.Context, h head) (removed, again, unsure bool, err error) {
+func (d removal) generation(ctx context.Context, h head, budget *Budget) (removed, again, unsure bool, err error) {
 	if !d.force {
-		found, again, err := d.look(ctx, h)
+		found, again, err := d.look(ctx, h, budget)
 		if err != nil || !found {
 			return false, again, false, err
 		}
@@ -250,8 +258,8 @@ func (d removal) retire(ctx context.Context, h head) error {
 
 // each removes the matching rows one by one, once it knows that they are not
 // too many.
-func (d removal) each(ctx context.Context, h head) (bool, error) {
-	matching, err := d.matching(ctx, h)
+func (d removal) each(ctx context.Context, h head, budget *Budget) (bool, error) {
+	matching, err := d.matching(ctx, h, budget)
 	if err != nil {
 		return false, err
 	}

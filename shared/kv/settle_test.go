@@ -36,8 +36,8 @@ var writers = map[string]struct {
 }
 
 // once is a change beside a row that can be made only once.
-func (r *rig) once(name string) func(kv.Record) []types.TransactWriteItem {
-	return func(kv.Record) []types.TransactWriteItem {
+func (r *rig) once(name string) kv.Beside {
+	return func(kv.Record, string) []types.TransactWriteItem {
 		return []types.TransactWriteItem{{Put: &types.Put{
 			TableName: aws.String(r.env.Table("KvTable")), Item: tableKey("BESIDE", []byte(name)),
 			ConditionExpression: aws.String("attribute_not_exists(pk)"),

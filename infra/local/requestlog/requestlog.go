@@ -14,7 +14,8 @@ import (
 // the one before it: some 25,000 requests.
 const Limit = 16 << 20
 
-// maxLine is the most bytes held back for the rest of a line.
+// maxLine is the longest line that is kept, in bytes. A longer one is passed over
+// as a whole: no request has one.
 const maxLine = 64 << 10
 
 // mark is what every line of a request has, and no other.
@@ -100,7 +101,8 @@ type tee struct {
 	next io.WriteCloser
 
 	mu   sync.Mutex
-	rest []byte
+	rest []byte // of a line that has not ended
+	long bool   // the line that has not ended is too long already
 }
 
 // Write implements io.Writer.
@@ -112,11 +114,13 @@ func (t *tee) Write(p []byte) (int, error) {
 		if !found {
 			break
 		}
-		t.log.line(line)
-		t.rest = rest
+		if !t.long && len(line) <= maxLine {
+			t.log.line(line)
+		}
+		t.rest, t.long = rest, false
 	}
 	if len(t.rest) > maxLine {
-		t.rest = nil
+		t.rest, t.long = nil, true
 	}
 	t.mu.Unlock()
 	return t.next.Write(p)

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -52,6 +53,37 @@ func TestLinesOfRequestsAreKeptAndEverythingIsHandedOn(t *testing.T) {
 	}
 	if n, err := fmt.Fprintln(w, `{"gateway_request_id":"late"}`); err != nil || n == 0 {
 		t.Errorf("a process that ends after the log: %v", err)
+	}
+}
+
+func TestLinesThatAreTooLongArePassedOverAsAWhole(t *testing.T) {
+	t.Parallel()
+	const first, last = "{\"gateway_request_id\":\"a\"}\n", "{\"gateway_request_id\":\"b\"}\n"
+	long := "{\"gateway_request_id\":\"" + strings.Repeat("x", 200<<10) + "\",\"gateway_request_id\":\"tail\"}\n"
+	for name, size := range map[string]int{"at once": 1 << 20, "in large parts": 70 << 10, "in small parts": 4 << 10, "byte by byte": 1} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			path := filepath.Join(t.TempDir(), "requests.log")
+			log, err := requestlog.Open(path, 1<<20)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer log.Close()
+			var s screen
+			w := log.Tee(&s)
+			output := first + long + last
+			for part := range slices.Chunk([]byte(output), size) {
+				if _, err := w.Write(part); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if got := read(t, path); got != first+last {
+				t.Errorf("kept %d bytes, %.200q; want the first and the last line", len(got), got)
+			}
+			if s.String() != output {
+				t.Errorf("handed on %d bytes, want %d", s.Len(), len(output))
+			}
+		})
 	}
 }
 
