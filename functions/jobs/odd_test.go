@@ -38,9 +38,8 @@ func TestAnswerThatSaysNothingOfARepositoryRemovesNone(t *testing.T) {
 			host := func(listed int) {
 				r.github.Install("42", many(2)[:listed]...)
 				group := vcstest.Group{ID: 77, FullPath: "acme", Inherited: map[int64]int{5: 40}}
-				for _, p := range []vcstest.Project{{ID: 1, PathWithNamespace: "acme/r1"}, {ID: 2, PathWithNamespace: "acme/r2"}}[:listed] {
-					group.Projects = append(group.Projects, p)
-				}
+				all := []vcstest.Project{{ID: 1, PathWithNamespace: "acme/r1"}, {ID: 2, PathWithNamespace: "acme/r2"}}
+				group.Projects = all[:listed]
 				r.gitlab.Set(group)
 			}
 			host(2)
