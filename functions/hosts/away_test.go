@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/opsplane/opsplane/infra/storagetest"
 	"github.com/opsplane/opsplane/infra/vcstest"
 	"github.com/opsplane/opsplane/shared/access"
 	"github.com/opsplane/opsplane/shared/installation"
@@ -142,6 +143,22 @@ func TestStorageThatFailsIsNoHostThatIsAway(t *testing.T) {
 	r.people.Appointments.Table = "none"
 	if status, body := r.ask(t, "GET", "/api/v1/github/installations", ""); status != 500 || body != "" {
 		t.Errorf("got %d %s, want a failure that blames no host", status, body)
+	}
+}
+
+// TestStorageThatIsSlowIsNoHostThatIsAway has storage take longer than the VCS may.
+func TestStorageThatIsSlowIsNoHostThatIsAway(t *testing.T) {
+	t.Parallel()
+	env := storagetest.New(t)
+	var f storagetest.Faults
+	r := newRigOn(t, env, env.WithFaults(&f).DynamoDB)
+	r.know(t, installation.Installation{VCS: "github", ID: "1", Name: "acme", State: installation.Installed})
+	r.list(t, "github")
+	r.clock = r.clock.Add(10 * time.Minute)
+	r.patience = 2 * time.Second
+	f.Add(storagetest.Fault{Delay: 700 * time.Millisecond})
+	if got := r.askedAt(t); got != stamp(r.clock) {
+		t.Errorf("asked at %s, want now; the log %s", got, r.log.String())
 	}
 }
 

@@ -59,7 +59,7 @@ func (h *hosts) asCaller(ctx context.Context, call httpapi.Call, do func(*gitlab
 		return access.Refuse(access.StepAccount, "the user has never logged in at gitlab")
 	}
 	of := session.Holder{User: u.ID, VCS: gitlabName, Account: account.ID}
-	return explain(h.asPerson(ctx, call, of, func(token string) error {
+	return explain(h.asPerson(ctx, call, of, h.providers[of.VCS].OAuth.Refresh, func(token string) error {
 		client, err := h.gitlab.As(token)
 		if err != nil {
 			return err

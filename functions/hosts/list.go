@@ -52,7 +52,7 @@ func (h *hosts) list(ctx context.Context, call httpapi.Call, vcs string) (instal
 		u.Hosted = map[string]user.Hosted{}
 	}
 	renewed := h.renew(ctx, call, vcs, u)
-	if renewed != nil && !errors.Is(renewed, session.ErrNoGrant) && !unanswered(ctx, renewed) {
+	if renewed != nil && !errors.Is(renewed, session.ErrNoGrant) && !unanswered(renewed) {
 		return installationList{}, outward(vcs, renewed)
 	}
 	reached := call.Caller
@@ -81,7 +81,7 @@ func (h *hosts) list(ctx context.Context, call httpapi.Call, vcs string) (instal
 	if holds {
 		answer.AskedAt = stamp(said.AskedAt)
 	}
-	if unanswered(ctx, renewed) {
+	if unanswered(renewed) {
 		h.log.LogAttrs(ctx, slog.LevelWarn, "installations listed as the host last said", slog.String("request_id", call.Request),
 			slog.String("vcs", vcs), slog.String("asked_at", answer.AskedAt), slog.String("error", renewed.Error()))
 	}
@@ -90,9 +90,8 @@ func (h *hosts) list(ctx context.Context, call httpapi.Call, vcs string) (instal
 
 // unanswered reports whether an error of renew says that the VCS gave no answer,
 // or none in time.
-func unanswered(ctx context.Context, err error) bool {
-	return errors.Is(err, vcshost.ErrNoAnswer) || errors.Is(err, session.ErrRefreshing) ||
-		errors.Is(err, context.DeadlineExceeded) && ctx.Err() == nil
+func unanswered(err error) bool {
+	return errors.Is(err, vcshost.ErrNoAnswer) || errors.Is(err, session.ErrRefreshing)
 }
 
 // outward makes of an error of renew one for the caller. What is neither the
@@ -118,8 +117,9 @@ func (h *hosts) caller(ctx context.Context, call httpapi.Call) (user.User, error
 	return u, err
 }
 
-// askTime is how long a VCS may take to say what the caller may act on. It leaves
-// time, of what the gateway gives the function, to answer what is remembered.
+// askTime is how long a VCS may take, all its answers together, to say what the
+// caller may act on. It leaves time, of what the gateway gives the function, to
+// answer what is remembered.
 const askTime = 18 * time.Second
 
 // renew has the VCS say anew what the user may act on, in u too, if the user has
@@ -132,12 +132,11 @@ func (h *hosts) renew(ctx context.Context, call httpapi.Call, vcs string, u user
 	if !ok || !person {
 		return nil
 	}
-	ctx, cancel := context.WithTimeout(ctx, cmp.Or(h.patience, askTime))
-	defer cancel()
 	of := session.Holder{User: u.ID, VCS: vcs, Account: account.ID}
+	wait := &budget{left: cmp.Or(h.patience, askTime)}
 	var ids []string
-	err := h.asPerson(ctx, call, of, func(token string) (err error) {
-		ids, err = h.people.Renew(ctx, call.Author(), provider.Host, of, token)
+	err := h.asPerson(ctx, call, of, wait.refresher(provider.OAuth.Refresh), func(token string) (err error) {
+		ids, err = h.people.Renew(ctx, call.Author(), timed{provider.Host, wait}, of, token)
 		return err
 	})
 	if err != nil {

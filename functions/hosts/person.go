@@ -13,8 +13,9 @@ import (
 // Hosts end a token when its grant is refreshed, which another call may do
 // meanwhile: so do is called once more with the next token, where there is one.
 // session.ErrNoGrant if the person has to log in again, or took the grant back.
-func (h *hosts) asPerson(ctx context.Context, call httpapi.Call, of session.Holder, do func(token string) error) error {
-	refresh, author := h.providers[of.VCS].OAuth.Refresh, call.Author()
+// The grant is refreshed by refresh.
+func (h *hosts) asPerson(ctx context.Context, call httpapi.Call, of session.Holder, refresh session.Refresher, do func(token string) error) error {
+	author := call.Author()
 	token, err := h.grants.Token(ctx, of, refresh, author)
 	if err != nil {
 		return err

@@ -135,6 +135,21 @@ func numbers(t *testing.T) func(json.RawMessage) []string {
 	}
 }
 
+func TestPageThatEndsAtTheLongestNameLeadsOn(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	longest := strings.Repeat("p/", repository.MaxName/2)
+	r.repository(t, "42", "1", longest)
+	r.repository(t, "42", "2", "q")
+	pages, _ := walk(t, r, repos+"?limit=1", "next", names(t))
+	if got := fmt.Sprint(pages); got != "[["+longest+"/1] [q/2]]" {
+		t.Errorf("got %s", got)
+	}
+	if status, _ := r.get(t, repos+"?page=n&page="+longest+"p", nil); status != 400 {
+		t.Errorf("a name that no repository has: %d", status)
+	}
+}
+
 func TestRepositoriesArePagedByNameAndEqualNamesAreNotSkipped(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
@@ -206,7 +221,7 @@ func TestBadPagesAreRefused(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
 	for _, target := range []string{
-		repos + "?page=n", repos + "?page=x,a", repos + "?page=n,a,b", repos + "?page=n,YQ,YQ", repos + "?limit=0", repos + "?page=n," + strings.Repeat("a", 300),
+		repos + "?page=n", repos + "?page=x,a", repos + "?page=n,a,b", repos + "?page=n,YQ,YQ", repos + "?limit=0", repos + "?page=n," + strings.Repeat("a", repository.MaxName+1),
 		repos + "?page=n,", repos + "?page=n,YQ,MQ,MQ", pulls + "?page=n,a", pulls + "?page=n,0", pulls + "?page=n,MQ,YQ", pulls + "?pr=a", pulls + "?pr=0", pulls + "?pr=",
 		pulls + "?pr=99999999999999999999",
 	} {

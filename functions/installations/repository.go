@@ -43,9 +43,6 @@ func targetOf(r *http.Request) access.Target {
 	return access.Target{VCS: r.PathValue("vcs"), Installation: r.PathValue("installation_id")}
 }
 
-// maxName bounds a cursor's name, in bytes: no host allows a longer one.
-const maxName = 255
-
 func decodeRepositories(r *http.Request) (listQuery, error) {
 	page, err := paging.Decode(r, repositoryShape)
 	if err != nil {
@@ -53,7 +50,7 @@ func decodeRepositories(r *http.Request) (listQuery, error) {
 	}
 	if !page.First() {
 		name := page.Cursor[0]
-		if name == "" || len(name) > maxName || !utf8.ValidString(name) || !page.Plain && !isID(page.Cursor[1]) {
+		if name == "" || len(name) > repository.MaxName || !utf8.ValidString(name) || !page.Plain && !isID(page.Cursor[1]) {
 			return listQuery{}, paging.ErrCursor
 		}
 	}

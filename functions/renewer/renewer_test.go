@@ -81,6 +81,9 @@ func TestWordHoldsWhileAHostIsDownUntilItLapses(t *testing.T) {
 		"down":     {Match: "GET /groups", Status: http.StatusBadGateway},
 		"patience": {Match: "GET /groups", Status: http.StatusTooManyRequests, Header: http.Header{"Retry-After": {"60"}}},
 		"address that is banned, whoever is asked about": {Match: "GET /groups", Status: http.StatusForbidden, Body: "Forbidden\n"},
+		"page of a proxy that refuses":                   {Match: "GET /groups", Status: http.StatusForbidden, Body: "<html><h1>403 Forbidden</h1></html>"},
+		"page of maintenance":                            {Match: "GET /groups", Status: http.StatusNotFound, Body: "\n<!doctype html><h1>404 Not Found</h1>"},
+		"page that asks for a login":                     {Match: "GET /groups", Status: http.StatusUnauthorized, Body: "<html><h1>401 Unauthorized</h1></html>"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

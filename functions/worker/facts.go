@@ -88,17 +88,21 @@ func (f facts) apply(ctx context.Context, author change.Author, d delivery.Deliv
 		return beside(ctx, c.IDs, func(ctx context.Context, id string) error {
 			at := final(c.Version, d)
 			removal := repository.RemovalTask("", d.VCS, d.Installation, id, at)
-			// A task lives from now on, however long ago the delivery arrived.
-			made := author
-			made.At = f.now()
-			return f.repositories.Gone(ctx, author, d.VCS, d.Installation, id, at, f.tasks.Writes(made, removal))
+			return f.repositories.Gone(ctx, author, d.VCS, d.Installation, id, at, f.tasks.Writes(f.making(author), removal))
 		})
 	case *vcsevent.ProjectsMoved:
-		return f.tasks.Gather(ctx, author, task.Task{Kind: task.RefreshRepositories, VCS: d.VCS, Installation: d.Installation})
+		return f.tasks.Gather(ctx, f.making(author), task.Task{Kind: task.RefreshRepositories, VCS: d.VCS, Installation: d.Installation})
 	case *vcsevent.PullRequestSeen:
 		return f.pullRequest(ctx, author, d, c)
 	}
 	return fmt.Errorf("a fact of type %T is not kept", c)
+}
+
+// making is the author of a task that is made now. A task lives from its making
+// on, however long ago the delivery arrived: author.At is that.
+func (f facts) making(author change.Author) change.Author {
+	author.At = f.now()
+	return author
 }
 
 func (f facts) installation(ctx context.Context, author change.Author, d delivery.Delivery, c *vcsevent.InstallationSeen) error {

@@ -28,12 +28,17 @@ var (
 // nothing is said of deliveries that tell nothing.
 const nothing = "it tells nothing that this server keeps"
 
+// asked is said of deliveries that may be copies.
+const asked = "its body came before: the installation is refreshed instead"
+
 // outcome is what a try has come to.
 type outcome struct {
 	// concerned says that the delivery told something.
 	concerned bool
 	// skipped is what of it was left out, and why.
 	skipped []string
+	// repeated says that the host is asked for what it told, as it may be a copy.
+	repeated bool
 }
 
 // text is what is kept of the outcome for operators.
@@ -41,6 +46,9 @@ func (o outcome) text() string {
 	var parts []string
 	if !o.concerned {
 		parts = append(parts, nothing)
+	}
+	if o.repeated {
+		parts = append(parts, asked)
 	}
 	if len(o.skipped) > 0 {
 		parts = append(parts, "left out: "+strings.Join(o.skipped, "; "))
@@ -110,7 +118,11 @@ func (w *worker) park(ctx context.Context, d delivery.Delivery, problem error) (
 	}
 	text := problem.Error()
 	parked, err := park(ctx, d, text[:min(len(text), maxProblem)], w.now())
-	w.log.LogAttrs(ctx, slog.LevelError, "parked", slog.String("vcs", d.VCS), slog.String("delivery", d.ID),
+	became := delivery.Parked
+	if parked.State == delivery.Dismissed {
+		became = delivery.Dismissed
+	}
+	w.log.LogAttrs(ctx, slog.LevelError, string(became), slog.String("vcs", d.VCS), slog.String("delivery", d.ID),
 		slog.String("event", d.Event), slog.Int("tries", d.Tries), slog.Time("next_try", parked.NextTry), slog.String("error", text))
 	return parked, err
 }
@@ -157,5 +169,5 @@ func (w *worker) try(ctx context.Context, d *delivery.Delivery) (o outcome, err 
 	if d.Repeated {
 		e.Changes = doubted(e.Changes)
 	}
-	return outcome{concerned: len(e.Changes) > 0, skipped: e.Skipped}, w.keep(ctx, author, d, e.Changes)
+	return outcome{concerned: len(e.Changes) > 0, skipped: e.Skipped, repeated: d.Repeated}, w.keep(ctx, author, d, e.Changes)
 }

@@ -107,11 +107,11 @@ func TestCopyOfALossIsAskedOfTheHostInsteadOfBelieved(t *testing.T) {
 				return r.state(t, d)
 			}
 			send("a", c.first, 0)
-			if got := send("b", c.then, time.Hour); got.Repeated {
-				t.Error("the second body is taken for the first")
+			if got := send("b", c.then, time.Hour); got.Repeated || got.Problem != "" {
+				t.Errorf("the second body is taken for the first: %q", got.Problem)
 			}
 			want := r.stored(t, "github", "42")
-			if got := send("c", c.first, 30*24*time.Hour); !got.Repeated || got.State != delivery.Done {
+			if got := send("c", c.first, 30*24*time.Hour); !got.Repeated || got.State != delivery.Done || got.Problem != "its body came before: the installation is refreshed instead" {
 				t.Errorf("the copy: %+v", got)
 			}
 			got := r.stored(t, "github", "42")

@@ -14,10 +14,11 @@ import (
 type tally struct {
 	mu sync.Mutex
 
-	// Done, Ignored and Parked count deliveries by what became of them.
-	Done    int `json:"done"`
-	Ignored int `json:"ignored"`
-	Parked  int `json:"parked"`
+	// Done, Ignored, Parked and Dismissed count deliveries by what became of them.
+	Done      int `json:"done"`
+	Ignored   int `json:"ignored"`
+	Parked    int `json:"parked"`
+	Dismissed int `json:"dismissed"`
 	// Due is how many were found due, Stuck how many wait for an operator, and
 	// Waiting how many are parked until their next try; they are counted by
 	// scheduled runs alone. StuckOf and WaitingOf say of which installations these
@@ -44,6 +45,8 @@ func (t *tally) count(d delivery.Delivery, end time.Time) {
 		t.Done++
 	case delivery.Ignored:
 		t.Ignored++
+	case delivery.Dismissed:
+		t.Dismissed++
 	default:
 		t.Parked++
 	}
@@ -98,7 +101,7 @@ var metrics = []telemetry.Metric{
 // report writes the one line of an invocation.
 func (w *worker) report(ctx context.Context, run *tally, err error) {
 	attrs := []slog.Attr{
-		slog.Int("done", run.Done), slog.Int("ignored", run.Ignored), slog.Int("parked", run.Parked),
+		slog.Int("done", run.Done), slog.Int("ignored", run.Ignored), slog.Int("parked", run.Parked), slog.Int("dismissed", run.Dismissed),
 		slog.Int("due", run.Due), slog.Int("stuck", run.Stuck), slog.Int("newly_stuck", run.NewlyStuck), slog.Int("waiting", run.Waiting),
 		slog.Int64("lag_ms", run.Lag.Milliseconds()), slog.String("request_id", telemetry.Invocation(ctx)), telemetry.Metrics(w.now(), metrics...),
 	}

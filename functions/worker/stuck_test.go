@@ -98,3 +98,41 @@ func TestAlarmsWatchWhatTheWorkerCounts(t *testing.T) {
 		}
 	}
 }
+
+// TestAlarmOfWhatIsSentAgainAndAgainEnds has a group send a delivery again each
+// quarter of an hour that cannot be read.
+func TestAlarmOfWhatIsSentAgainAndAgainEnds(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	d := delivery.Delivery{VCS: "gitlab", ID: delivery.ID("77", "a"), Event: "Push Hook", Installation: "77", ReceivedAt: r.clock}
+	told := 0
+	for range 3 * delivery.MaxRedelivered {
+		invoke(t, r.worker, r.arrive(t, d, "not JSON"))
+		told += r.sweepOnce(t, r.worker).NewlyStuck
+		r.clock = r.clock.Add(15 * time.Minute)
+	}
+	if told != 1+delivery.MaxRedelivered {
+		t.Errorf("told of %d times, want once and at %d redeliveries", told, delivery.MaxRedelivered)
+	}
+	if got := r.state(t, d); got.State != delivery.Parked || got.Redelivered() != delivery.MaxRedelivered {
+		t.Errorf("the delivery: %+v", got)
+	}
+}
+
+func TestDeliveryThatIsDismissedAtOnceIsCountedAndLoggedAsThat(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	var ids []string
+	for n := range delivery.MaxStuck {
+		ids = append(ids, fmt.Sprint(n))
+	}
+	r.unreadable(t, "gitlab", "77", ids...)
+	var log strings.Builder
+	r.log = slog.New(slog.NewJSONHandler(&log, nil))
+	r.unreadable(t, "gitlab", "77", "beyond")
+	for _, want := range []string{`"msg":"dismissed"`, `"parked":0,"dismissed":1`} {
+		if !strings.Contains(log.String(), want) {
+			t.Errorf("the log has no %s: %s", want, log.String())
+		}
+	}
+}

@@ -36,7 +36,8 @@ func (s Store) Redeliver(ctx context.Context, vcs, id string, now time.Time) (De
 }
 
 // again has a delivery processed again that the host has sent a second time, if
-// nobody would try it otherwise. refused is the error of the transaction that
+// nobody would try it otherwise, and it was Redelivered less than MaxRedelivered
+// times. refused is the error of the transaction that
 // found its id taken, and holds where it lies.
 func (s Store) again(ctx context.Context, d Delivery, refused error) error {
 	var canceled *types.TransactionCanceledException
@@ -48,8 +49,9 @@ func (s Store) again(ctx context.Context, d Delivery, refused error) error {
 	if err := r.Err(); err != nil || key.Lane == "" {
 		return fmt.Errorf("decode delivery %s: %w", d.ID, errors.Join(err, errors.New("it does not say where it lies")))
 	}
-	err := s.revive(ctx, key, d.ID, d.ReceivedAt, "#state = :parked AND attribute_not_exists(next_try) OR #state = :dismissed", attr.Item{
-		":parked": attr.String(string(Parked)), ":dismissed": attr.String(string(Dismissed)),
+	err := s.revive(ctx, key, d.ID, d.ReceivedAt, "(#state = :parked AND attribute_not_exists(next_try) OR #state = :dismissed) AND "+
+		"(attribute_not_exists(redelivered) OR redelivered < :most)", attr.Item{
+		":parked": attr.String(string(Parked)), ":dismissed": attr.String(string(Dismissed)), ":most": attr.Int(MaxRedelivered),
 	})
 	if errors.Is(err, ErrOver) {
 		return nil

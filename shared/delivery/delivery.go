@@ -3,9 +3,9 @@
 // outcome for an operator to see. Its invariants: a delivery is stored once,
 // however often the host sends it; one that was stored is processed until it
 // is done, or is parked with its error and tried again; no delivery waits for
-// another that is parked, and none of an installation for those of another; and
-// one that is received or parked is in the index of what is due, so that none can
-// be forgotten.
+// another that is parked, and what is due of an installation takes turns with
+// what is due of others, among the first Seen of a partition of the index; and one
+// that is received or parked is in that index, so that none can be forgotten.
 package delivery
 
 import (
@@ -24,7 +24,8 @@ const (
 	// Ignored deliveries are of no concern to the server.
 	Ignored State = "ignored"
 	// Parked deliveries have failed. They are tried again when NextTry has
-	// come; without one they are stuck: only an operator has them tried again.
+	// come; without one they are stuck: only an operator, or the host that sends them
+	// again, has them tried again.
 	Parked State = "parked"
 	// Dismissed deliveries have failed, and nobody is to try them again: an operator
 	// has said so, or their installation has MaxStuck others.
@@ -57,7 +58,8 @@ type Delivery struct {
 	// Applied is how many of the facts that it tells were kept by earlier tries,
 	// from the first on; 0 where its list of facts is short.
 	Applied int
-	// Problem is why the last try failed or why it was ignored, for operators.
+	// Problem is why the last try failed, why it was ignored, or what was done instead
+	// of it or left out of it, for operators.
 	Problem string
 	// Timeless says, to Accept alone, that what the body tells has no time of the
 	// host's. Repeated says of such a one that the same body had come before, under
@@ -88,8 +90,9 @@ func hook(installation string) string {
 	return installation
 }
 
-// Redelivered is how often it was processed anew: because an operator said so, or
-// to go on with a list that is too long for one try.
+// Redelivered is how often it was processed anew: because an operator said so, the
+// host sent it again when it was stuck or dismissed, or to go on with a list that
+// is too long for one try.
 func (d Delivery) Redelivered() int64 { return d.redelivered }
 
 // Limits.
@@ -101,9 +104,13 @@ const (
 	// DynamoDB has 4 MB ("Service, account, and table quotas", AWS
 	// documentation).
 	MaxBody = 3_500_000
-	// MaxTries is how often a delivery is tried before only an operator can
-	// have it tried again.
+	// MaxTries is how often a delivery is tried before only an operator, or the host
+	// that sends it again, can have it tried again.
 	MaxTries = 20
+	// MaxRedelivered is how often a delivery has been Redelivered from which on the
+	// host has it tried no more by sending it again: only an operator does. So who
+	// sends one again and again does not keep the alarm on that tells of it.
+	MaxRedelivered = 10
 	// Keep is how long a delivery is kept, and how long one that comes again is
 	// recognised. GitHub lets a delivery be sent again for three days.
 	Keep = 30 * 24 * time.Hour

@@ -48,14 +48,24 @@ type waiting struct {
 	due int64
 }
 
-// candidates is how many deliveries of a partition are looked at to choose some
-// of each installation.
-const candidates = 1000
+// What is looked at of a partition to choose some of each installation.
+const (
+	// page is how many deliveries are read at once.
+	page = 1000
+	// pages bounds how many pages are read, so that a reading stays short.
+	pages = 10
+)
+
+// Seen is how many deliveries of a partition of the index are looked at, at most:
+// what lies behind them is not seen until they are tried.
+const Seen = pages * page
 
 // Due answers the keys of deliveries that are due: parked ones whose next try
 // has come, and those that arrived, or were begun, a Lease ago, and are not
 // over; at most limit of them. Installations take turns, so that none waits for
-// another that has many; of one, those that wait longest come first.
+// another that has many: as far as they are among the first Seen that are due of
+// each partition of the index, which one that has more of them fills alone. Of an
+// installation, those that wait longest come first.
 func (s Store) Due(ctx context.Context, now time.Time, limit int) ([]Key, error) {
 	partitions := []string{parked}
 	for n := range groups {
@@ -63,7 +73,7 @@ func (s Store) Due(ctx context.Context, now time.Time, limit int) ([]Key, error)
 	}
 	var all []waiting
 	for _, partition := range partitions {
-		some, err := s.waiting(ctx, partition, 0, now.UnixMilli(), candidates)
+		some, err := s.candidates(ctx, partition, now.UnixMilli(), limit)
 		if err != nil {
 			return nil, err
 		}
@@ -99,28 +109,60 @@ func inTurns(list []waiting, limit int) []waiting {
 // forever is later than any delivery is due.
 const forever = math.MaxInt64
 
+// candidates reads the first of a partition of the index, those that are due until
+// a time: page by page, until they are of so many lanes, there are no more, or Seen
+// are read.
+func (s Store) candidates(ctx context.Context, partition string, to int64, lanes int) (list []waiting, err error) {
+	found := map[string]bool{}
+	in := s.between(partition, 0, to, page)
+	for n := 0; n < pages && len(found) < lanes; n++ {
+		some, next, err := s.page(ctx, in)
+		if err != nil {
+			return nil, err
+		}
+		for _, w := range some {
+			found[w.key.Lane] = true
+		}
+		if list, in.ExclusiveStartKey = append(list, some...), next; len(next) == 0 {
+			break
+		}
+	}
+	return list, nil
+}
+
 // waiting reads a partition of the index between two values of due, both
-// included.
+// included: at most limit deliveries.
 func (s Store) waiting(ctx context.Context, partition string, from, to int64, limit int) ([]waiting, error) {
-	out, err := s.DB.Query(ctx, &dynamodb.QueryInput{
+	list, _, err := s.page(ctx, s.between(partition, from, to, limit))
+	return list, err
+}
+
+func (s Store) between(partition string, from, to int64, limit int) *dynamodb.QueryInput {
+	return &dynamodb.QueryInput{
 		TableName: &s.Table, IndexName: aws.String(index), Limit: aws.Int32(int32(limit)),
 		KeyConditionExpression: aws.String("due_in = :in AND due BETWEEN :from AND :to"),
 		ExpressionAttributeValues: attr.Item{
 			":in": attr.String(partition), ":from": attr.Int(from), ":to": attr.Int(to),
 		},
-	})
-	if err != nil {
-		return nil, fmt.Errorf("list deliveries that are due: %w", err)
 	}
-	list := make([]waiting, len(out.Items))
+}
+
+// page reads a page of the index, and answers where the next one begins: empty
+// after the last.
+func (s Store) page(ctx context.Context, in *dynamodb.QueryInput) (list []waiting, next attr.Item, err error) {
+	out, err := s.DB.Query(ctx, in)
+	if err != nil {
+		return nil, nil, fmt.Errorf("list deliveries that are due: %w", err)
+	}
+	list = make([]waiting, len(out.Items))
 	for i, item := range out.Items {
 		r := attr.Read(item)
 		list[i] = waiting{Key{Lane: r.String("pk"), Place: r.String("sk")}, r.Int("due")}
 		if err := r.Err(); err != nil {
-			return nil, fmt.Errorf("decode index: %w", err)
+			return nil, nil, fmt.Errorf("decode index: %w", err)
 		}
 	}
-	return list, nil
+	return list, out.LastEvaluatedKey, nil
 }
 
 func keys(list []waiting) []Key {

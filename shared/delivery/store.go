@@ -25,7 +25,8 @@ type Store struct {
 // Accept stores a delivery that has just arrived, and its body, in one
 // transaction. It reports whether the delivery is new. One whose id is stored
 // already changes nothing, unless that one is stuck or was dismissed: then it is
-// processed again, as the host has sent it again for that. A Timeless one whose
+// processed again, as the host has sent it again for that, up to MaxRedelivered
+// times. A Timeless one whose
 // body came before, under another id, is stored as Repeated. A body that
 // compresses to more than MaxBody is a TooLarge fault.
 func (s Store) Accept(ctx context.Context, d Delivery, body []byte) (bool, error) {

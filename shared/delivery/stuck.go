@@ -64,9 +64,9 @@ func (s Store) Stuck(ctx context.Context) ([]Backlog, error) {
 }
 
 // Waiting answers which installations have parked deliveries that are tried again
-// by themselves, as far as they are among the next thousand.
+// by themselves, as far as they are among the first Seen.
 func (s Store) Waiting(ctx context.Context) ([]Backlog, error) {
-	list, err := s.waiting(ctx, parked, 0, forever, candidates)
+	list, err := s.candidates(ctx, parked, forever, Seen)
 	return backlogs(list), err
 }
 
@@ -146,7 +146,8 @@ func (s Store) StuckOf(ctx context.Context, vcs, installation string) ([]Deliver
 
 // Parked answers the parked deliveries of all installations: the stuck ones,
 // then the others by their next try, at most limit of them. Of each kind
-// installations take turns, so that one with many hides no other.
+// installations take turns, so that one with many hides no other: of those that
+// are tried again, as far as they are among the first Seen.
 func (s Store) Parked(ctx context.Context, limit int) ([]Delivery, error) {
 	found, err := s.stuck(ctx, limit)
 	if err != nil {
@@ -154,7 +155,7 @@ func (s Store) Parked(ctx context.Context, limit int) ([]Delivery, error) {
 	}
 	found = inTurns(found, limit)
 	if rest := limit - len(found); rest > 0 {
-		others, err := s.waiting(ctx, parked, 0, forever, candidates)
+		others, err := s.candidates(ctx, parked, forever, rest)
 		if err != nil {
 			return nil, err
 		}

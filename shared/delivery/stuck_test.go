@@ -11,6 +11,7 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
 	"github.com/opsplane/opsplane/infra/storagetest"
 	"github.com/opsplane/opsplane/shared/attr"
@@ -108,6 +109,83 @@ func TestDueDeliveriesOfAnInstallationWaitForNoOther(t *testing.T) {
 	want := []delivery.Key{of("77", 0).Key(), of("42", 40).Key(), of("77", 1).Key(), of("42", 41).Key()}
 	if err != nil || !slices.Equal(keys, want) {
 		t.Errorf("got %v, %v, want %v", keys, err, want)
+	}
+}
+
+// TestManyDeliveriesOfAnInstallationHideNoOther has more of one than a page of the
+// index has, all before that of another.
+func TestManyDeliveriesOfAnInstallationHideNoOther(t *testing.T) {
+	t.Parallel()
+	s, _ := store(t)
+	const many = 1050
+	for partition, state := range map[string]delivery.State{"parked": delivery.Parked, "received-0": delivery.Received} {
+		var puts []types.WriteRequest
+		for n := range many {
+			d := of("77", n)
+			puts = append(puts, types.WriteRequest{PutRequest: &types.PutRequest{Item: attr.Item{
+				"pk": attr.String(d.Key().Lane), "sk": attr.String(d.Key().Place + "-" + partition), "id": attr.String(d.ID), "state": attr.String(string(state)),
+				"due_in": attr.String(partition), "due": attr.Int(born.UnixMilli() + int64(n)),
+			}}})
+		}
+		for some := range slices.Chunk(puts, 25) {
+			if _, err := s.DB.BatchWriteItem(t.Context(), &dynamodb.BatchWriteItemInput{RequestItems: map[string][]types.WriteRequest{s.Table: some}}); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	waits := of("42", 2000)
+	accept(t, s, waits, "{}")
+	if _, err := s.Park(t.Context(), begin(t, s, waits), "x", waits.ReceivedAt); err != nil {
+		t.Fatal(err)
+	}
+	keys, err := s.Due(t.Context(), born.Add(24*time.Hour), 2)
+	if err != nil || len(keys) != 2 || keys[1] != waits.Key() {
+		t.Errorf("due: %v, %v; want one of each installation", keys, err)
+	}
+	if list, err := s.Parked(t.Context(), 2); err != nil || len(list) != 2 || list[1].ID != waits.ID {
+		t.Errorf("listed: %q, %v; want one of each installation", ids(list), err)
+	}
+	if waiting, err := s.Waiting(t.Context()); err != nil || fmt.Sprint(waiting) != fmt.Sprintf("[github 77: %d github 42: 1]", many) {
+		t.Errorf("waiting: %v, %v", waiting, err)
+	}
+}
+
+func TestHostsRedeliveriesAreBounded(t *testing.T) {
+	t.Parallel()
+	for name, end := range map[string]func(delivery.Store, delivery.Delivery) error{
+		"stuck": func(s delivery.Store, d delivery.Delivery) error {
+			_, err := s.GiveUp(t.Context(), d, "x", d.ReceivedAt)
+			return err
+		},
+		"dismissed": func(s delivery.Store, d delivery.Delivery) error {
+			stuck, err := s.GiveUp(t.Context(), d, "x", d.ReceivedAt)
+			return errors.Join(err, s.Dismiss(t.Context(), stuck, "operator:ann"))
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s, _ := store(t)
+			d := of("42", 1)
+			accept(t, s, d, "{}")
+			tried := 0
+			for range 2 * delivery.MaxRedelivered {
+				if get(t, s, d.ID).State == delivery.Received {
+					tried++
+					if err := end(s, begin(t, s, d)); err != nil {
+						t.Fatal(err)
+					}
+				}
+				if fresh, err := s.Accept(t.Context(), d, []byte("{}")); err != nil || fresh {
+					t.Fatalf("new %t, %v", fresh, err)
+				}
+			}
+			if tried != 1+delivery.MaxRedelivered {
+				t.Errorf("tried %d times, want %d", tried, 1+delivery.MaxRedelivered)
+			}
+			if got, err := s.Redeliver(t.Context(), "github", d.ID, born); err != nil || got.State != delivery.Received {
+				t.Errorf("an operator's redelivery: %+v, %v", got, err)
+			}
+		})
 	}
 }
 

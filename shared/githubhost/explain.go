@@ -23,6 +23,7 @@ func explain(doing string, err error) error {
 		secondary *github.AbuseRateLimitError
 		answer    *github.ErrorResponse
 		token     *ghinstallation.HTTPError
+		page      *vcshost.Page
 	)
 	doing = "github: " + doing
 	switch {
@@ -36,6 +37,8 @@ func explain(doing string, err error) error {
 			limit = vcshost.Limit(*secondary.RetryAfter)
 		}
 		return first(doing, secondary.Response, limit)
+	case errors.As(err, &page):
+		return fmt.Errorf("%s: %w", doing, page)
 	case errors.As(err, &token) && token.Response != nil:
 		return ofToken(token.Response)
 	case errors.As(err, &answer) && answer.Response != nil:

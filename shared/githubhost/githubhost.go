@@ -101,8 +101,9 @@ func (a *App) installation(ctx context.Context, installation string) (*github.Cl
 	if c := a.clients[installation]; c != nil {
 		return c, nil
 	}
+	signer := a.signer // as of now: the closure runs without the lock
 	signed := newRenewed(func() http.RoundTripper {
-		return ghinstallation.NewFromAppsTransport(a.signed(), id)
+		return ghinstallation.NewFromAppsTransport(a.signed(signer), id)
 	})
 	// What is remembered lies above the credential: it is one installation's alone.
 	c, err := a.client(newTagged(signed))
@@ -130,9 +131,9 @@ func (a *App) keyed(text string) error {
 	return nil
 }
 
-// signed is a transport that signs as the App.
-func (a *App) signed() *ghinstallation.AppsTransport {
-	signed := ghinstallation.NewAppsTransportFromPrivateKey(a.transport, a.id, a.signer)
+// signed is a transport that signs as the App with a key.
+func (a *App) signed(signer *rsa.PrivateKey) *ghinstallation.AppsTransport {
+	signed := ghinstallation.NewAppsTransportFromPrivateKey(a.transport, a.id, signer)
 	signed.BaseURL = a.api
 	return signed
 }

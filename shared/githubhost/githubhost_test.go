@@ -7,6 +7,8 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -194,5 +196,65 @@ func TestTokenThatGitHubTakesNoLongerIsReplacedOnce(t *testing.T) {
 	host.Fail(vcstest.Failure{Match: "GET /installation", Status: http.StatusUnauthorized, Body: `{"message":"Bad credentials"}`})
 	if _, err := app.Repositories(t.Context(), "42", 1, 100); !errors.Is(err, vcshost.ErrRefused) {
 		t.Errorf("a host that refuses every token: %v", err)
+	}
+}
+
+// TestKeyMayChangeWhileRequestsAreUnderWay has tokens refused, so that they are
+// made anew, while others find another key. The race detector watches.
+func TestKeyMayChangeWhileRequestsAreUnderWay(t *testing.T) {
+	t.Parallel()
+	host := vcstest.NewGitHub(t)
+	host.Install("42", repositories(1)...)
+	host.Fail(vcstest.Failure{Match: "GET /installation", Status: http.StatusUnauthorized, Body: `{"message":"Bad credentials"}`})
+	var uses atomic.Int32
+	app := githubhost.New(strconv.Itoa(vcstest.AppID), func(context.Context) (string, error) {
+		if uses.Add(1)%2 == 0 {
+			return host.Key + "\n", nil // another text of the same key
+		}
+		return host.Key, nil
+	}, host.API)
+	var all sync.WaitGroup
+	for range 8 {
+		all.Go(func() {
+			for range 4 {
+				if _, err := app.Repositories(t.Context(), "42", 1, 100); !errors.Is(err, vcshost.ErrRefused) {
+					t.Errorf("got %v, want the refusal of the token", err)
+				}
+			}
+		})
+	}
+	all.Wait()
+}
+
+func TestAnswersThatLackWhatDecidesDenyNothing(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		match string
+		odd   []string
+		ask   func(context.Context, *githubhost.App) error
+	}{
+		{"GET /repos/acme/r1/installation", []string{`{}`, `{"id":0}`, `null`}, func(ctx context.Context, app *githubhost.App) error {
+			_, err := app.Has(ctx, "42", githubhost.Repository{ID: "1", Owner: "acme", Name: "r1"})
+			return err
+		}},
+		{"GET /orgs/acme/memberships/ann", []string{
+			`{}`, `{"state":"active","role":"admin"}`, `{"role":"admin","user":{"id":1}}`, `{"state":"active","user":{"id":1}}`,
+		}, func(ctx context.Context, app *githubhost.App) error {
+			_, err := app.IsAdmin(ctx, "42", "acme", "1", "ann")
+			return err
+		}},
+	} {
+		for _, body := range c.odd {
+			app, host := newApp(t)
+			host.Install("42", repositories(1)...)
+			host.Role("acme", "ann", 1, "admin")
+			if err := c.ask(t.Context(), app); err != nil {
+				t.Fatalf("%s: %v", c.match, err)
+			}
+			host.Fail(vcstest.Failure{Match: c.match, Status: http.StatusOK, Body: body})
+			if err := c.ask(t.Context(), app); err == nil || errors.Is(err, vcshost.ErrGone) {
+				t.Errorf("%s answers %s: %v, want an error that says nothing of it", c.match, body, err)
+			}
+		}
 	}
 }

@@ -45,12 +45,15 @@ func (a *App) Has(ctx context.Context, installation string, r Repository) (bool,
 	if err != nil {
 		return false, err
 	}
+	const doing = "ask whose a repository is"
 	i, _, err := c.Apps.GetRepositoryInstallation(ctx, r.Owner, r.Name)
-	switch err = explain("ask whose a repository is", err); {
+	switch err = explain(doing, err); {
 	case errors.Is(err, vcshost.ErrGone):
 		return false, nil
 	case err != nil:
 		return false, err
+	case i.GetID() <= 0:
+		return false, fmt.Errorf("github: %s: the installation has no id", doing)
 	}
 	return strconv.FormatInt(i.GetID(), 10) == installation, nil
 }
@@ -66,7 +69,7 @@ func (a *App) own(ctx context.Context) (*github.Client, error) {
 	if err := a.keyed(text); err != nil || a.itself != nil {
 		return a.itself, err
 	}
-	a.itself, err = a.client(a.signed())
+	a.itself, err = a.client(a.signed(a.signer))
 	return a.itself, err
 }
 
@@ -96,12 +99,15 @@ func (a *App) IsAdmin(ctx context.Context, installation, organisation, account, 
 	if err != nil {
 		return false, err
 	}
+	const doing = "read membership"
 	m, _, err := c.Organizations.GetOrgMembership(ctx, login, organisation)
-	switch err = explain("read membership", err); {
+	switch err = explain(doing, err); {
 	case errors.Is(err, vcshost.ErrGone):
 		return false, nil
 	case err != nil:
 		return false, err
+	case m.GetUser().GetID() <= 0 || m.GetState() == "" || m.GetRole() == "":
+		return false, fmt.Errorf("github: %s: the answer does not have the member's id, state and role", doing)
 	}
 	return strconv.FormatInt(m.GetUser().GetID(), 10) == account && m.GetState() == "active" && m.GetRole() == "admin", nil
 }

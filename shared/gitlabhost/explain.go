@@ -27,6 +27,9 @@ func explain(ctx context.Context, doing string, err error) error {
 	if errors.Is(err, vcshost.ErrElsewhere) {
 		return fmt.Errorf("gitlab: %s: %w", doing, vcshost.ErrElsewhere)
 	}
+	if page := (*vcshost.Page)(nil); errors.As(err, &page) {
+		return fmt.Errorf("gitlab: %s: %w", doing, page)
+	}
 	var answer *gitlab.ErrorResponse
 	if !errors.As(err, &answer) || answer.Response == nil {
 		if ctx.Err() != nil {

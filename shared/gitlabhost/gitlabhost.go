@@ -96,9 +96,13 @@ type Token struct {
 // Self answers what the token itself is: that of a person, a group or a project.
 // vcshost.ErrGone for a token of another kind.
 func (c *Client) Self(ctx context.Context) (Token, error) {
+	const doing = "ask what the token is"
 	t, _, err := c.gitlab.PersonalAccessTokens.GetSinglePersonalAccessToken(gitlab.WithContext(ctx))
 	if err != nil {
-		return Token{}, explain(ctx, "ask what the token is", err)
+		return Token{}, explain(ctx, doing, err)
+	}
+	if t.Scopes == nil {
+		return Token{}, fmt.Errorf("gitlab: %s: the answer has no scopes", doing)
 	}
 	found := Token{Scopes: t.Scopes}
 	if t.ExpiresAt != nil {
@@ -125,12 +129,15 @@ func (c *Client) level(ctx context.Context, ask memberOf, group, account string)
 	if err != nil {
 		return 0, fmt.Errorf("gitlab: account %q is no number", account)
 	}
+	const doing = "read membership"
 	m, _, err := ask(group, id, gitlab.WithContext(ctx))
-	switch err = explain(ctx, "read membership", err); {
+	switch err = explain(ctx, doing, err); {
 	case isGone(err):
 		return 0, nil
 	case err != nil:
 		return 0, err
+	case m.ID != id || m.State == "":
+		return 0, fmt.Errorf("gitlab: %s: the answer does not have the member's id and state", doing)
 	case m.State != "active":
 		return 0, nil
 	}

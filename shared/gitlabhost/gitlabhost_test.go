@@ -59,7 +59,7 @@ func TestSingleQuestions(t *testing.T) {
 	t.Parallel()
 	c, host := newClient(t)
 	host.Set(vcstest.Group{
-		ID: 77, FullName: "Acme", Direct: member(0, 30), Inherited: member(40, 30),
+		ID: 77, FullPath: "acme", FullName: "Acme", Direct: member(0, 30), Inherited: member(40, 30),
 		Projects: []vcstest.Project{{ID: 501, PathWithNamespace: "acme/net/infra", DefaultBranch: "main", Archived: true, UpdatedAt: updated}},
 	})
 	ctx := t.Context()
@@ -179,5 +179,31 @@ func TestMembershipThatMayNotBeReadIsNotNone(t *testing.T) {
 	host.Fail(vcstest.Failure{Match: "/members/", Status: http.StatusForbidden, Body: `{"message":"403 Forbidden"}`})
 	if level, err := client.DirectLevel(t.Context(), "77", "8"); !errors.Is(err, vcshost.ErrForbidden) {
 		t.Errorf("level %d, %v", level, err)
+	}
+}
+
+func TestAnswersThatLackWhatDecidesDenyNothing(t *testing.T) {
+	t.Parallel()
+	group := func(ctx context.Context, c *gitlabhost.Client) error { _, err := c.Group(ctx, "77"); return err }
+	level := func(ctx context.Context, c *gitlabhost.Client) error { _, err := c.Level(ctx, "77", "8"); return err }
+	self := func(ctx context.Context, c *gitlabhost.Client) error { _, err := c.Self(ctx); return err }
+	for _, each := range []struct {
+		body string
+		ask  func(context.Context, *gitlabhost.Client) error
+	}{
+		{`{}`, group},
+		{`{"id":77}`, group},
+		{`{"full_path":"acme"}`, group},
+		{`null`, group},
+		{`{}`, level},
+		{`{"id":8,"access_level":40}`, level},
+		{`{"state":"awaiting","access_level":40}`, level},
+		{`{"id":1}`, self},
+	} {
+		c, host := newClient(t)
+		host.Fail(vcstest.Failure{Match: "GET ", Status: http.StatusOK, Body: each.body})
+		if err := each.ask(t.Context(), c); err == nil || errors.Is(err, vcshost.ErrGone) {
+			t.Errorf("%s: %v, want an error that says nothing of it", each.body, err)
+		}
 	}
 }

@@ -63,14 +63,22 @@ func (c *Client) Groups(ctx context.Context) ([]Group, error) {
 }
 
 // Group asks for one group, by its id or full path; vcshost.ErrGone if there is
-// none that is visible.
+// none that is visible. An answer without its id or full path is an error: what
+// does not lie under a path that is not told must not be taken for another group's.
 func (c *Client) Group(ctx context.Context, id string) (Group, error) {
+	const doing = "read group"
 	var g Group
 	// Without it GitLab's present API answers up to 100 projects with the group.
 	//lint:ignore SA1019 The library marks it as deprecated, as GitLab will drop it with the next API.
 	options := &gitlab.GetGroupOptions{WithProjects: gitlab.Ptr(false)}
-	if _, err := c.get(ctx, "read group", "groups/"+gitlab.PathEscape(id), options, &g); err != nil {
+	if _, err := c.get(ctx, doing, "groups/"+gitlab.PathEscape(id), options, &g); err != nil {
 		return Group{}, err
+	}
+	if err := g.complete(); err != nil {
+		return Group{}, fmt.Errorf("gitlab: %s: %w", doing, err)
+	}
+	if g.FullPath == "" {
+		return Group{}, fmt.Errorf("gitlab: %s: it has no full_path", doing)
 	}
 	return g, nil
 }

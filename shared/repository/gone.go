@@ -27,10 +27,10 @@ type Removal struct {
 }
 
 // RemovalTask is the task that removes what belongs to a repository that is
-// gone as of a version. The owner is who asked for it, a user's id; empty where
-// a host told it.
+// gone as of a version: the same task, by its id, however often the loss is taken
+// in. The owner is who asked for it, a user's id; empty where a host told it.
 func RemovalTask(owner, vcs, installation, id, version string) task.Task {
-	t := task.Task{ID: uuid.NewString(), Kind: task.RemovePullRequests, Owner: owner, VCS: vcs, Installation: installation}
+	t := task.Task{ID: removalID(vcs, installation, id, version), Kind: task.RemovePullRequests, Owner: owner, VCS: vcs, Installation: installation}
 	t.Name = task.Title(t.Kind, t.ID, installation)
 	note, err := json.Marshal(Removal{Repository: id, Version: version})
 	if err != nil {
@@ -40,10 +40,19 @@ func RemovalTask(owner, vcs, installation, id, version string) task.Task {
 	return t
 }
 
+// removals is the name space of the ids of such tasks.
+var removals = uuid.MustParse("0c3f7f5e-6a52-4b0b-9c5e-2f2a4d1b8e67")
+
+func removalID(vcs, installation, id, version string) string {
+	return uuid.NewSHA1(removals, fmt.Appendf(nil, "%s#%s#%s#%s", vcs, installation, id, version)).String()
+}
+
 // Gone takes in that a repository no longer belongs to the installation, as of
 // a version, in one transaction with the writes that make its RemovalTask. A
 // repository that is there as of a later version stays, but without what it had
-// before. Doing it again, or as of an older version, changes nothing.
+// before. Of one of which nothing but losses was ever told, the loss is remembered,
+// and no task is made: nothing belongs to it. Doing it again, or as of an older
+// version, changes nothing.
 func (s Store) Gone(ctx context.Context, author change.Author, vcs, installation, id, version string, writes []types.TransactWriteItem) error {
 	_, err := s.gone(ctx, author, vcs, installation, id, version, writes, taking{wanted: func(known) bool { return true }})
 	return err
@@ -69,13 +78,19 @@ func (s Store) gone(ctx context.Context, author change.Author, vcs, installation
 	first.only("attribute_not_exists(listed)")
 	first.only(first.older("emptied", version))
 	first.only(first.older("seen", version))
+	first.only("(attribute_exists(seen) OR attribute_exists(seen_name))")
+	known := true // by more than losses
 	how.write = func(ctx context.Context, u *types.Update) (attr.Item, error) {
-		_, err := s.DB.TransactWriteItems(ctx, &dynamodb.TransactWriteItemsInput{
-			TransactItems: append([]types.TransactWriteItem{{Update: u}}, writes...),
-		})
+		all := []types.TransactWriteItem{{Update: u}}
+		if known {
+			all = append(all, writes...)
+		}
+		_, err := s.DB.TransactWriteItems(ctx, &dynamodb.TransactWriteItemsInput{TransactItems: all})
 		var canceled *types.TransactionCanceledException
 		if errors.As(err, &canceled) && awsclient.ConditionFailed(err, 0) {
-			return canceled.CancellationReasons[0].Item, errCondition
+			item := canceled.CancellationReasons[0].Item
+			known = item["seen"] != nil || item["seen_name"] != nil
+			return item, errCondition
 		}
 		return nil, err
 	}

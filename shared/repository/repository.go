@@ -34,6 +34,12 @@ func (r Repository) Cursor() string { return cursor(r.Name, r.ID) }
 // cursor sorts by name, byte by byte, then by id.
 func cursor(name, id string) string { return name + "\x00" + padded(id) }
 
+// MaxName bounds a repository's name, in bytes: the longest is that of a GitLab
+// project within groups of a group. The name is a part of the key of an index,
+// which has 1,024 bytes at most ("Service, account, and table quotas", AWS
+// documentation).
+const MaxName = 1000
+
 // Seen describes a repository.
 type Seen struct {
 	// ID, Owner and Name are always known.

@@ -1,6 +1,7 @@
 package repository
 
 import (
+	"errors"
 	"fmt"
 	"testing"
 	"time"
@@ -38,9 +39,12 @@ func over(env *storagetest.Env, f *storagetest.Faults) Store {
 
 func TestRepeatedFactTakesOneCall(t *testing.T) {
 	t.Parallel()
-	env, _ := open(t)
+	env, s := open(t)
 	private := true
 	one := Seen{ID: "7", Owner: "acme", Name: "infra", Private: &private}
+	if err := s.Apply(t.Context(), author, "gitlab", "43", one, "1"); err != nil {
+		t.Fatal(err)
+	}
 	for name, take := range map[string]func(Store) error{
 		"described":    func(s Store) error { return s.Apply(t.Context(), author, "github", "42", one, "5") },
 		"given":        func(s Store) error { return s.Given(t.Context(), author, "github", "43", one, "5") },
@@ -112,6 +116,65 @@ func TestLossMakesOneTaskHoweverItIsInterrupted(t *testing.T) {
 		after, err := tasks.Due(t.Context(), task.Hosts, author.At.Add(time.Hour), 100)
 		if err != nil || len(after)-len(before) != 1 {
 			t.Errorf("fault %d: %d tasks, %v; want one", kind, len(after)-len(before), err)
+		}
+	}
+}
+
+func TestTaskOfALossIsTheSameWheneverItIsMade(t *testing.T) {
+	t.Parallel()
+	made := RemovalTask("", "github", "42", "7", "5")
+	if again := RemovalTask("", "github", "42", "7", "5"); again != made {
+		t.Errorf("made again it is %+v, not %+v", again, made)
+	}
+	for _, other := range []task.Task{
+		RemovalTask("", "gitlab", "42", "7", "5"), RemovalTask("", "github", "4", "27", "5"), RemovalTask("", "github", "42", "8", "5"), RemovalTask("", "github", "42", "7", "6"),
+	} {
+		if other.ID == made.ID {
+			t.Errorf("another loss has the same task: %+v", other)
+		}
+	}
+}
+
+func TestLossMakesATaskWhereTheRepositoryWasKnown(t *testing.T) {
+	t.Parallel()
+	env, s := open(t)
+	tasks := task.Store{DB: env.DynamoDB, Table: env.Table("OperationsTable")}
+	seen := func(id string) Seen { return Seen{ID: id, Owner: "acme", Name: "infra"} }
+	waiting := func() int {
+		ids, err := tasks.Due(t.Context(), author.At.Add(time.Hour), 100)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return len(ids)
+	}
+	for id, c := range map[string]struct {
+		before func(id string) error
+		tasks  int // of the losses as of the versions 5 and 6
+	}{
+		"1": {func(string) error { return nil }, 0},
+		"2": {func(id string) error { return s.Apply(t.Context(), author, "github", "42", seen(id), "1") }, 2},
+		"3": {func(id string) error { return s.Given(t.Context(), author, "github", "42", seen(id), "1") }, 2},
+		"4": {func(id string) error { return s.Describe(t.Context(), author, "github", "42", seen(id), "1", "") }, 2},
+		"5": {func(id string) error { return s.Gone(t.Context(), author, "github", "42", id, "1", nil) }, 0},
+		"6": {func(id string) error { // what it was like is told late, of a loss before
+			return errors.Join(s.Gone(t.Context(), author, "github", "42", id, "1", nil), s.Describe(t.Context(), author, "github", "42", seen(id), "2", ""))
+		}, 2},
+	} {
+		if err := c.before(id); err != nil {
+			t.Fatal(err)
+		}
+		others := waiting()
+		for _, version := range []string{"5", "6", "6", "4"} {
+			removal := RemovalTask("", "github", "42", id, version)
+			if err := s.Gone(t.Context(), author, "github", "42", id, version, tasks.Writes(author, removal)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if got := waiting() - others; got != c.tasks {
+			t.Errorf("repository %s: %d tasks, want %d", id, got, c.tasks)
+		}
+		if k := read(t, s, "42", id); k.emptied != "6" || !k.gone() {
+			t.Errorf("repository %s: the loss is not remembered: %+v", id, k)
 		}
 	}
 }

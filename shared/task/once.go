@@ -88,8 +88,8 @@ func (s Store) CreateOnce(ctx context.Context, author change.Author, t Task, now
 // quiet is how long a task of Gather waits for more that asks for it.
 const quiet = 5 * time.Minute
 
-// Gather makes a task of the server's own that something asks for which happened
-// at author.At. What asks for the same kind at the same installation within the
+// Gather makes a task of the server's own that something asks for at author.At,
+// which is now: the task's age counts from then on. What asks for the same kind at the same installation within the
 // same five minutes gets one task, which begins when they are over: so whatever
 // asks, and however often, is followed by a task, and by at most one in five
 // minutes. The id of t is ignored.

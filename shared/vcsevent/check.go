@@ -5,6 +5,8 @@ import (
 	"strings"
 	"time"
 	"unicode/utf8"
+
+	"github.com/opsplane/opsplane/shared/repository"
 )
 
 // Undecodable is the error of a delivery that is not what its event should be.
@@ -28,9 +30,8 @@ const (
 	maxBranch = 1024
 	maxTitle  = 1024
 	maxSHA    = 64
-	// maxPath is for a project's path within its top group. It is a part of the key
-	// of an index, which has 1,024 bytes at most.
-	maxPath = 1000
+	// maxPath is for a project's path within its top group.
+	maxPath = repository.MaxName
 )
 
 // maxSkipped bounds how many entries that are left out are told one by one.

@@ -130,11 +130,10 @@ func message(body []byte) string {
 		}
 		return ""
 	}
-	text := string(body)
-	if strings.HasPrefix(strings.TrimSpace(text), "<") {
+	if beginsAsPage(body) {
 		return "" // a page for browsers
 	}
-	return text
+	return string(body)
 }
 
 const masked = "***"

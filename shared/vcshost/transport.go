@@ -13,11 +13,11 @@ const answerTime = 7500 * time.Millisecond
 // Transport is a transport to the host at an address, Confined to its origin. It
 // repeats reads which failed at the host or on the way: at most twice, after a
 // drawn pause. Nothing else is repeated, and nothing where the host says when to
-// ask again.
+// ask again. A refusal that is a page for browsers is a Page, and no answer.
 func Transport(address string) http.RoundTripper {
 	t := http.DefaultTransport.(*http.Transport).Clone()
 	t.ResponseHeaderTimeout = answerTime
-	return Confined(address, &patient{t})
+	return Confined(address, apis{&patient{t}})
 }
 
 // patient repeats reads.

@@ -23,9 +23,9 @@ var ErrForbidden = errors.New("the host does not allow it")
 // that nothing can be said of what it holds.
 var ErrNoInstallation = errors.New("the host has no such installation")
 
-// ErrNoAnswer says that the host, asked in the name of a person, gave no answer
-// that says anything of the person: it is away, busy, or refuses this server.
-// What it said before may be used for a while.
+// ErrNoAnswer says that the host gave no answer that says anything of whom or what
+// it was asked about: it is away, busy, or refuses this server, or something before
+// it answers in its place. What it said before may be used for a while.
 var ErrNoAnswer = errors.New("the host gives no answer")
 
 // Limited says that the host takes no more requests for a while.

@@ -1,0 +1,50 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/opsplane/opsplane/shared/person"
+	"github.com/opsplane/opsplane/shared/session"
+	"github.com/opsplane/opsplane/shared/vcshost"
+)
+
+// budget is how much longer a VCS may take, in all its answers of a call together.
+// What storage takes does not count: that it is slow says nothing of the VCS. It
+// is used by one goroutine.
+type budget struct{ left time.Duration }
+
+// spend calls a VCS within the budget; vcshost.ErrNoAnswer, wrapped, when that is
+// used up before the VCS has answered.
+func (b *budget) spend(ctx context.Context, ask func(context.Context) error) error {
+	asking, cancel := context.WithTimeout(ctx, b.left)
+	defer cancel()
+	began := time.Now()
+	err := ask(asking)
+	b.left -= time.Since(began)
+	if err != nil && asking.Err() != nil && ctx.Err() == nil {
+		return fmt.Errorf("%w in time: %w", vcshost.ErrNoAnswer, err)
+	}
+	return err
+}
+
+// refresher refreshes grants within the budget.
+func (b *budget) refresher(refresh session.Refresher) session.Refresher {
+	return func(ctx context.Context, token string) (next session.Grant, err error) {
+		err = b.spend(ctx, func(ctx context.Context) error { next, err = refresh(ctx, token); return err })
+		return next, err
+	}
+}
+
+// timed is a host that is asked within a budget.
+type timed struct {
+	person.Host
+	budget *budget
+}
+
+// Installations implements person.Host.
+func (t timed) Installations(ctx context.Context, token string) (ids []string, err error) {
+	err = t.budget.spend(ctx, func(ctx context.Context) error { ids, err = t.Host.Installations(ctx, token); return err })
+	return ids, err
+}
