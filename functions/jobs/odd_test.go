@@ -53,7 +53,7 @@ func TestAnswerThatSaysNothingOfARepositoryRemovesNone(t *testing.T) {
 			r.github.Publish(many(2)[1])
 			r.failExactly(c.failure)
 			id := r.start(t, c.vcs, c.installation)
-			r.wake(t, r.jobs, id)
+			r.wake(t, r.Worker, id)
 			if got := r.listed(t, c.vcs, c.installation); len(before) != 2 || !slices.Equal(got, before) {
 				t.Errorf("listed %q, want %q; the task %+v", got, before, r.task(t, id))
 			}

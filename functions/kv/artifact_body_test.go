@@ -55,7 +55,7 @@ func TestAnnouncementIsReadAsItIsMeant(t *testing.T) {
 			}
 		}
 	}
-	r.ask(t, "POST", "/artifact/key", `{"size":1,"sha256":"`+emptySum+`","idx":-3,"committed":false,"version":7,"read_caps":[],"write_caps":["kv_store_system_write"]}`)
+	r.ask(t, "POST", "/artifact/key/", `{"size":1,"sha256":"`+emptySum+`","idx":-3,"committed":false,"version":7,"read_caps":[],"write_caps":["kv_store_system_write"]}`)
 	if got.Key != "" || got.Idx != -3 || got.Committed || got.Absent || *got.Version != 7 || len(*got.ReadCaps) != 0 || len(*got.WriteCaps) != 1 {
 		t.Errorf("got %+v", got)
 	}

@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"mime"
 	"net/http"
+	"strconv"
 	"strings"
 	"unicode"
 
@@ -37,7 +38,7 @@ func readCreating(row named, b *body, l links) (creating, error) {
 		Absent: b.bool("if_absent", false), Version: b.int("version", 0, kv.MaxVersion),
 	}
 	if n.Absent && n.Version != nil {
-		b.fail("if_absent", `and "version" exclude each other; send one of them`)
+		b.fail("if_absent", "and "+strconv.Quote(b.path+"version")+" exclude each other; send one of them")
 	}
 	return creating{row.ns, n, l}, b.err
 }

@@ -18,6 +18,9 @@ import (
 type body struct {
 	members map[string]json.RawMessage
 	err     error
+	// path stands in front of a member's name in what is said of it: "get." where
+	// the object is the member "get" of the body.
+	path string
 }
 
 func decodeBody(r *http.Request) *body {
@@ -28,7 +31,7 @@ func decodeBody(r *http.Request) *body {
 
 func (b *body) fail(name, must string) {
 	if b.err == nil {
-		b.err = fault.Invalidf("INVALID_BODY", "member %q %s", name, must)
+		b.err = fault.Invalidf("INVALID_BODY", "member %q %s", b.path+name, must)
 	}
 }
 
@@ -129,7 +132,7 @@ func (b *body) caps(name string) *access.Set {
 	case err != nil:
 		b.fail(name, "must be a list of capabilities")
 	default:
-		b.err = access.Bounded("member "+strconv.Quote(name), caps)
+		b.err = access.Bounded("member "+strconv.Quote(b.path+name), caps)
 	}
 	return &caps
 }

@@ -28,7 +28,7 @@ type target struct {
 // UnmarshalJSON reads an entry strictly: a key that cannot be read as it was
 // meant must not become another one.
 func (t *target) UnmarshalJSON(text []byte) error {
-	b := &body{}
+	b := &body{path: "keys."}
 	if err := json.Unmarshal(text, &b.members); err != nil || b.members == nil {
 		return fault.Invalidf("INVALID_BODY", `an entry of "keys" must be an object with the member "key"`)
 	}

@@ -138,7 +138,7 @@ func inBody(operations map[string]bodyOperation) httpapi.Endpoint {
 
 // read reads the key.
 func (bodyOperation) read(name string, text json.RawMessage) (b *body, key string, err error) {
-	b = &body{}
+	b = &body{path: name + "."}
 	if err := json.Unmarshal(text, &b.members); err != nil || b.members == nil {
 		return nil, "", fault.Invalidf("INVALID_BODY", `member %q must be an object with the member "key"`, name)
 	}
@@ -147,7 +147,8 @@ func (bodyOperation) read(name string, text json.RawMessage) (b *body, key strin
 		return nil, "", b.err
 	}
 	if key, err = canonical.DecodeString(b.members["key"]); err != nil {
-		return nil, "", fault.Invalidf("INVALID_BODY", `member "key" must be a string of valid characters`)
+		b.fail("key", "must be a string of valid characters")
+		return nil, "", b.err
 	}
 	return b, key, nil
 }

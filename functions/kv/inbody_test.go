@@ -105,28 +105,35 @@ func TestBodyThatNamesAKeyIsReadAsItIsMeant(t *testing.T) {
 		{"/write", `{"get":{"key":"a"}}`, "UNKNOWN_MEMBER", `"get" is unknown here`},
 		{"/read", `{"get":"a"}`, "INVALID_BODY", `"get" must be an object`},
 		{"/read", `{"get":null}`, "INVALID_BODY", `"get" must be an object`},
-		{"/read", `{"get":{}}`, "INVALID_BODY", `"key" is required`},
-		{"/read", `{"get":{"key":7}}`, "INVALID_BODY", `"key" must be a string`},
-		{"/read", `{"get":{"key":"\ud800"}}`, "INVALID_BODY", `"key" must be a string`},
+		{"/read", `{"get":{}}`, "INVALID_BODY", `"get.key" is required`},
+		{"/read", `{"get":{"key":7}}`, "INVALID_BODY", `"get.key" must be a string`},
+		{"/read", `{"get":{"key":"\ud800"}}`, "INVALID_BODY", `"get.key" must be a string`},
 		{"/read", `{"get":{"key":"` + strings.Repeat("k", 1001) + `"}}`, "KEY_TOO_LONG", "1000"},
 		{"/read", `{"get":{"key":"a","comitted":false}}`, "UNKNOWN_MEMBER", `did you mean get.committed?`},
 		{"/read", `{"count":{"key":"a","idx":1}}`, "UNKNOWN_MEMBER", `"count.idx" is unknown here`},
-		{"/read", `{"get":{"key":"a","idx":40000}}`, "INVALID_BODY", `"idx" must be`},
-		{"/read", `{"get":{"key":"a","committed":"false"}}`, "INVALID_BODY", `"committed" must be`},
-		{"/read", `{"get":{"key":"a","select":"x=x"}}`, "INVALID_BODY", `"select" must be a list`},
-		{"/read", `{"get":{"key":"a","select":[1]}}`, "INVALID_BODY", `"select" must be a list`},
-		{"/read", `{"get":{"key":"a","select":["x"]}}`, "INVALID_SELECT", ""},
-		{"/read", `{"iter":{"key":"a","limit":10001}}`, "INVALID_BODY", `"limit" must be`},
+		{"/read", `{"get":{"key":"a","idx":40000}}`, "INVALID_BODY", `"get.idx" must be`},
+		{"/read", `{"get":{"key":"a","committed":"false"}}`, "INVALID_BODY", `"get.committed" must be`},
+		{"/read", `{"get":{"key":"a","select":"x=x"}}`, "INVALID_BODY", `"get.select" must be a list`},
+		{"/read", `{"get":{"key":"a","select":[1]}}`, "INVALID_BODY", `"get.select" must be a list`},
+		{"/read", `{"get":{"key":"a","select":["x"]}}`, "INVALID_SELECT", `select: "x" has no path`},
+		{"/read", `{"get":{"key":"a","select":["x=a","x=b"]}}`, "INVALID_SELECT", `the alias "x" is there twice`},
+		{"/read", `{"open_artifact":{"key":"s2","select":[]}}`, "UNKNOWN_MEMBER", `unknown here; known members are`},
+		{"/read", `{"iter":{"key":"a","limit":10001}}`, "INVALID_BODY", `"iter.limit" must be`},
 		{"/read", `{"iter":{"key":"a","cursor":"?"}}`, "INVALID_CURSOR", "iteration"},
 		{"/read", `{"iter":{"key":"a","cursor":1}}`, "INVALID_CURSOR", ""},
-		{"/write", `{"set":{"key":"a"}}`, "INVALID_BODY", `"data" is required`},
+		{"/write", `{"set":{"key":"a"}}`, "INVALID_BODY", `"set.data" is required`},
 		{"/write", `{"set":{"key":"a","data":1,"version":0}}`, "UNKNOWN_MEMBER", `"set.version" is unknown here`},
-		{"/write", `{"delete":{"key":"a","idx":1.5}}`, "INVALID_BODY", `"idx" must be`},
-		{"/write", `{"create_artifact":{"key":"a"}}`, "INVALID_BODY", `"size" is required`},
+		{"/write", `{"delete":{"key":"a","idx":1.5}}`, "INVALID_BODY", `"delete.idx" must be`},
+		{"/write", `{"set":{"key":"a","data":1,"read_caps":7}}`, "INVALID_BODY", `"set.read_caps" must be`},
+		{"/commit", `{"keys":[{"key":"a","idx":"x"}]}`, "INVALID_BODY", `"keys.idx" must be`},
+		{"/write", `{"create_artifact":{"key":"a"}}`, "INVALID_BODY", `"create_artifact.size" is required`},
 	} {
 		r.refused(t, "POST", c.path, c.body, c.id, c.says)
 	}
 	r.want(t, "POST", "/read", `{"iter":{"key":""}}`, 200, `{"results":[]}`)
+	if resp := r.ask(t, "POST", "/read", `{"iter":{"key":"a","select":["x"]}}`); strings.Contains(resp.Body, "query") {
+		t.Errorf("a body without a query is told %s", resp.Body)
+	}
 }
 
 func TestOperationInTheBodyNeedsItsOwnCapabilities(t *testing.T) {

@@ -17,6 +17,12 @@ const defaultLimit = 30
 // parts only, in pages of the store: each is at most a full response.
 const maxReads = 8
 
+// maxSelecting bounds how much one request looks for selected parts: bytes of
+// values, times the items. One value of the largest size with the most items is
+// all of it. The value that goes beyond it is the last on its page, so that there
+// is always progress.
+const maxSelecting = kv.MaxEscapedValue * selection.MaxItems
+
 // iterating asks for one page of rows.
 type iterating struct {
 	ns    kv.Namespace
@@ -33,7 +39,7 @@ func decodeIterate(r *http.Request) (iterating, error) {
 		return iterating{}, err
 	}
 	it, err := readIterating(start, queryOf(r))
-	it.address, it.query = httpapi.Address(asSent(r))+r.URL.EscapedPath(), httpapi.NewQuery(r).Values()
+	it.address, it.query = httpapi.Address(asSent(r))+linkPath(r), httpapi.NewQuery(r).Values()
 	it.query.Del("cursor")
 	return it, err
 }
@@ -81,19 +87,21 @@ func (p page) SetHeaders(h http.Header) {
 var _ httpapi.Headerer = page{}
 
 // iterate answers as many rows as were asked for, fewer where they would not
-// fit into a response or where too many are passed over on the way to them. Of selected parts more rows fit than of whole values,
-// so that several reads may make up a page.
+// fit into a response, where too many are passed over on the way to them, or
+// where parts are sought in too much of their values. Of selected parts more rows
+// fit than of whole values, so that several reads may make up a page.
 func (k keys) iterate(ctx context.Context, call httpapi.Call, it iterating) (page, error) {
 	p := page{Results: []record{}}
 	rows := it.rows
 	rows.Budget = k.store.NewBudget()
-	total := 0
+	total, selecting := 0, 0
 	for range maxReads {
 		found, next, err := k.store.Iterate(ctx, it.ns, call.Caller.Capabilities, rows)
 		if err != nil {
 			return page{}, err
 		}
-		for _, r := range found {
+		for i, r := range found {
+			selecting += len(r.Data) * len(it.parts)
 			rec, err := showSelected(r, it.parts)
 			if err != nil {
 				return page{}, err
@@ -107,12 +115,15 @@ func (k keys) iterate(ctx context.Context, call httpapi.Call, it iterating) (pag
 				return it.until(p, kv.Position{Key: last.Key, Idx: last.Idx}), nil
 			}
 			p.Results = append(p.Results, rec)
+			if selecting >= maxSelecting && i < len(found)-1 {
+				return it.until(p, kv.Position{Key: rec.Key, Idx: rec.Idx}), nil
+			}
 		}
 		if next == nil {
 			return p, nil
 		}
 		rows.After, rows.Limit = next, it.rows.Limit-len(p.Results)
-		if rows.Limit <= 0 || it.parts == nil || !rows.WithData || rows.Budget.Spent() {
+		if rows.Limit <= 0 || it.parts == nil || !rows.WithData || rows.Budget.Spent() || selecting >= maxSelecting {
 			break
 		}
 	}

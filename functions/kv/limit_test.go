@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -125,6 +126,79 @@ func TestPagesOfOneAnswerShareABudget(t *testing.T) {
 	endlessly := endless{budgets: map[*kv.Budget]int{}}
 	if p, err := (keys{unspent{endlessly}}).iterate(t.Context(), httpapi.Call{}, it); err != nil || len(p.Results) != maxReads || len(endlessly.budgets) != 1 {
 		t.Errorf("got %d records with %d budgets, %v; want %d with one", len(p.Results), len(endlessly.budgets), err, maxReads)
+	}
+}
+
+// large is a store of so many rows, all of one value, on one page.
+type large struct {
+	store
+	value []byte
+	rows  int
+}
+
+func (large) NewBudget() *kv.Budget { return nil }
+
+func (l large) Iterate(_ context.Context, _ kv.Namespace, _ access.Set, r kv.Range) (found []kv.Record, next *kv.Position, err error) {
+	first := 0
+	if r.After != nil {
+		first = r.After.Idx + 1
+	}
+	for idx := first; idx < l.rows && len(found) < r.Limit; idx++ {
+		found = append(found, kv.Record{Key: "k", Idx: idx, Data: l.value})
+	}
+	if len(found) > 0 && found[len(found)-1].Idx < l.rows-1 {
+		next = &kv.Position{Key: "k", Idx: found[len(found)-1].Idx}
+	}
+	return found, next, nil
+}
+
+func TestManySelectionsOfLargeValuesEndAPageByTheirWork(t *testing.T) {
+	t.Parallel()
+	zeros := []byte("[" + strings.TrimSuffix(strings.Repeat("0,", 2_900_000), ",") + "]")
+	for _, c := range []struct {
+		name               string
+		parts, rows, limit int
+		pages              int
+	}{
+		{"fifty", selection.MaxItems, 9, 9, 5}, // the second value goes beyond it
+		{"fifty, row by row", selection.MaxItems, 3, 1, 3},
+		{"fifty, and no more rows", selection.MaxItems, 2, 9, 1},
+		{"one", 1, 9, 9, 1},
+	} {
+		var values []string
+		for i := range c.parts {
+			values = append(values, fmt.Sprintf("a%d=x", i))
+		}
+		parts, err := selection.Parse(values)
+		if err != nil {
+			t.Fatal(err)
+		}
+		it := iterating{rows: kv.Range{Limit: c.limit, WithData: true}, parts: parts}
+		var got []int
+		pages := 0
+		for pages == 0 || it.rows.After != nil {
+			p, err := (keys{large{value: zeros, rows: c.rows}}).iterate(t.Context(), httpapi.Call{}, it)
+			if err != nil || len(p.Results) == 0 || pages > c.rows {
+				t.Fatalf("%s: page %d has %d records, %v", c.name, pages, len(p.Results), err)
+			}
+			for _, r := range p.Results {
+				got = append(got, r.Idx)
+			}
+			pages++
+			it.rows.After = nil
+			if p.Cursor != "" {
+				if it.rows.After, err = decodeCursor(p.Cursor); err != nil {
+					t.Fatal(err)
+				}
+			}
+		}
+		want := make([]int, c.rows)
+		for i := range want {
+			want[i] = i
+		}
+		if !slices.Equal(got, want) || pages != c.pages {
+			t.Errorf("%s: got rows %v on %d pages, want %v on %d", c.name, got, pages, want, c.pages)
+		}
 	}
 }
 

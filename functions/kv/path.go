@@ -13,10 +13,11 @@ import (
 	"github.com/opsplane/opsplane/shared/kv"
 )
 
-// keyPath divides a path, percent-encoded as it was sent, before the slash in
-// front of the key. Without that slash the key is empty, as it is with nothing
-// behind it: the gateway has a route of its own for that path.
-var keyPath = regexp.MustCompile(`(?s)^/api/v1/([^/]+)/kv/([^/]+)/(key|cas/key|count/key|size/key|iter|artifact/key)(?:/(.*))?$`)
+// keyPath divides a path, percent-encoded as it was sent, at the slash in front
+// of the key. With nothing behind that slash the key is empty. The gateway's
+// route for that path takes it without the slash too, which names no key: then a
+// variable was empty that should have held one, slash included.
+var keyPath = regexp.MustCompile(`(?s)^/api/v1/([^/]+)/kv/([^/]+)/(key|cas/key|count/key|size/key|iter|artifact/key)/(.*)$`)
 
 // keyInOneSegment encodes the key of a request's path as one segment, slashes
 // and dots included. http.ServeMux takes a path for a file's: it would redirect
@@ -63,6 +64,22 @@ func segment(text string) string {
 
 // sentURL is the context key of the URL as it was sent.
 type sentURL struct{}
+
+// linkPath is the path of a link to the next page of a request: as it was sent,
+// so that the link is no longer than it must be. A path with a segment of dots is
+// written with the key as one segment, since most clients would clean it up.
+func linkPath(r *http.Request) string {
+	sent := asSent(r).URL.EscapedPath()
+	if dotSegment.MatchString(sent) {
+		return r.URL.EscapedPath()
+	}
+	return sent
+}
+
+// dotSegment finds a segment that clients take for "here" or "above"
+// ("Remove Dot Segments", RFC 3986, 5.2.4), also if its dots are escaped ("URL
+// parsing", URL Standard).
+var dotSegment = regexp.MustCompile(`(?i)/(\.|%2e){1,2}(/|$)`)
 
 // asSent is r with the URL that its sender wrote.
 func asSent(r *http.Request) *http.Request {

@@ -18,7 +18,7 @@ func routes(s store, f artifactStore) []httpapi.Route {
 		{Pattern: "GET /api/v1/{vcs}/kv/{installation_id}/size/key/{key...}", Rule: reading, Input: httpapi.Input{Query: []string{"idx", "committed"}}, Endpoint: httpapi.JSON(decodeSize, k.size)},
 		{Pattern: "GET /api/v1/{vcs}/kv/{installation_id}/iter/{key...}", Rule: reading, Input: iteration, Endpoint: httpapi.JSON(decodeIterate, k.iterate)},
 		{Pattern: "POST /api/v1/{vcs}/kv/{installation_id}/commit", Rule: writing, Input: httpapi.Input{Members: []string{"keys", "keys.key", "keys.idx"}}, Endpoint: httpapi.JSON(decodeCommit, k.commit)},
-		{Pattern: "POST /api/v1/{vcs}/kv/{installation_id}/read", Rule: reading, Input: bodyInput(readable(k, a)), Endpoint: inBody(readable(k, a))},
+		{Pattern: "POST /api/v1/{vcs}/kv/{installation_id}/read", Rule: reading, ReadOnly: true, Input: bodyInput(readable(k, a)), Endpoint: inBody(readable(k, a))},
 		{Pattern: "POST /api/v1/{vcs}/kv/{installation_id}/write", Rule: writing, Input: bodyInput(writable(k, a)), Endpoint: inBody(writable(k, a))},
 		{Pattern: "POST /api/v1/{vcs}/kv/{installation_id}/artifact/key/{key...}", Rule: writing, Input: announcing, Endpoint: httpapi.JSON(decodeCreate, a.create)},
 		{Pattern: "GET /api/v1/{vcs}/kv/{installation_id}/artifact/key/{key...}", Rule: reading, Input: httpapi.Input{Query: []string{"idx", "committed"}}, Endpoint: httpapi.JSON(decodeOpen, a.open)},

@@ -52,7 +52,7 @@ func TestRefreshOfALateDeliveryLivesFromItsMaking(t *testing.T) {
 			r.clock = born.Add(3 * 24 * time.Hour)
 			invoke(t, r.worker, record)
 			r.clock = r.clock.Add(time.Hour)
-			ids, err := r.facts.tasks.Due(t.Context(), r.clock, 10)
+			ids, err := r.facts.tasks.Due(t.Context(), task.Hosts, r.clock, 10)
 			if err != nil || len(ids) != 1 {
 				t.Fatalf("tasks %v, %v; the delivery: %+v", ids, err, r.state(t, c.d))
 			}

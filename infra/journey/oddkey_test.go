@@ -88,17 +88,35 @@ func TestCommitAndCompareAndSetTakeOddKeys(t *testing.T) {
 	}
 }
 
-func TestEmptyKeyIsReachedWithAndWithoutTheSlash(t *testing.T) {
+func TestEmptyKeyIsThePathWithTheSlashAlone(t *testing.T) {
 	t.Parallel()
 	c, in := theStack(t).Member(t)
-	written(t, c.Do(t, "PUT", in.Base()+"/key", `{"data":"empty"}`))
+	written(t, c.Do(t, "PUT", in.Base()+"/key/", `{"data":"empty"}`))
 	written(t, c.Do(t, "PUT", in.Base()+"/cas/key/", `{"data":"empty","version":0}`))
 	var got record
 	c.Do(t, "GET", in.Base()+"/key/", "").Want(t, 200).Read(t, &got)
 	if got.Key != "" || got.Version != 1 {
 		t.Errorf("got %+v, want the empty key at version 1", got)
 	}
-	c.Do(t, "DELETE", in.Base()+"/key", "").WantBody(t, `{"result":true}`)
+	// Without the slash a variable was empty that should have held a key.
+	for _, request := range [][2]string{
+		{"PUT", "/key"},
+		{"PUT", "/cas/key"},
+		{"DELETE", "/key"},
+		{"GET", "/key"},
+		{"GET", "/count/key"},
+		{"GET", "/size/key"},
+		{"GET", "/iter"},
+		{"GET", "/artifact/key"},
+		{"POST", "/artifact/key"},
+	} {
+		body := ""
+		if request[0] == "PUT" || request[0] == "POST" {
+			body = `{"data":1}`
+		}
+		c.Do(t, request[0], in.Base()+request[1], body).Want(t, 404)
+	}
+	c.Do(t, "DELETE", in.Base()+"/key/", "").WantBody(t, `{"result":true}`)
 }
 
 func TestKeyAboveTheLimitIsRefusedByName(t *testing.T) {

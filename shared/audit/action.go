@@ -10,18 +10,18 @@ import (
 // verbs are what can be done to each kind of thing. The last part of an action is
 // one of them.
 var verbs = map[string][]string{
-	"api_key":      {"create", "change", "revoke", "remove"},
-	"grant":        {"create", "change", "remove"},
-	"group_token":  {"create", "change", "remove"},
-	"installation": {"create", "change", "remove"},
-	"key":          {"write", "draft", "commit", "remove"},
-	"repository":   {"create", "change", "remove"},
+	"api_key":      {"create", "change", "revoke", "remove", "erase"},
+	"grant":        {"create", "change", "remove", "erase"},
+	"group_token":  {"create", "change", "remove", "erase"},
+	"installation": {"create", "change", "remove", "erase"},
+	"key":          {"write", "draft", "commit", "remove", "discard_write"},
+	"repository":   {"create", "change", "remove", "erase"},
 	"session":      {"create", "change", "end", "remove"},
 	"signing_key":  {"create", "change", "remove"},
 	"task":         {"create", "change", "remove"},
 	"unreadable":   {"change"},
 	"upload":       {"create", "complete", "abort", "refuse", "expire", "remove"},
-	"user":         {"create", "change", "remove"},
+	"user":         {"create", "change", "remove", "erase"},
 }
 
 // Kinds are those of all records, in the order of the alphabet.

@@ -18,7 +18,7 @@ func TestEveryActionThatIsRecordedCanBeAskedFor(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	written := regexp.MustCompile(`"([a-z_]+\.)([a-z]*)"`)
+	written := regexp.MustCompile(`"([a-z_]+\.)([a-z_]*)"`)
 	found := 0
 	for _, file := range files {
 		if strings.HasSuffix(file, "_test.go") || file == "action.go" {

@@ -7,6 +7,11 @@ import (
 	"github.com/opsplane/opsplane/shared/kv"
 )
 
+// DiscardWrite is the action of a record that tells what became of one write of a
+// row, that of the record's request: it went with its key, which was deleted
+// meanwhile. It tells nothing of the row.
+const DiscardWrite = "key.discard_write"
+
 // kv: what readers come to see, or see no more. A first draft is not seen until
 // its commit, which is one record for each key with the rows that it published. An
 // upload is recorded from its announcement, as it takes a part of the quota.
@@ -32,8 +37,10 @@ func (c changed) kv() (Record, bool) {
 		// What is left of a row that was removed names its key no more.
 		r.Installation, r.Subject, r.Idx = installation, cmp.Or(c.after.text("kn"), c.before.text("kn")), &idx
 		if gone := c.after.text("wk"); gone != "" && gone != c.before.text("wk") {
-			// It was written while its key was deleted, and went with the key.
-			r.Action, r.Before = "key.remove", c.before.row()
+			// A write that went with its key, which was deleted at the same time. It is
+			// no removal of the row: that may have been written again since, as another
+			// item, which this one has no order with.
+			r.Action, r.Before = DiscardWrite, c.before.row()
 			return r, true
 		}
 		return c.cell(r)

@@ -84,7 +84,7 @@ func checkMembers(text []byte, known []string, prefix string) error {
 	for name, value := range jsonobject.Members(text) {
 		path := prefix + name
 		if strings.Contains(name, ".") || !slices.Contains(known, path) {
-			return fault.Invalidf("UNKNOWN_MEMBER", "member %.64q is unknown here; %s", path, instead(path, siblings(known, prefix), "members"))
+			return fault.Invalidf("UNKNOWN_MEMBER", "member %.64q is unknown here; %s", path, instead(prefix, name, siblings(known, prefix), "members"))
 		}
 		if slices.Contains(seen, name) {
 			return fault.Invalidf("INVALID_BODY", "member %q is there twice: send it once", path)

@@ -52,16 +52,20 @@ var (
 	// errNoAnswer answers for an operation whose time was over.
 	errNoAnswer = fault.Busyf("NO_ANSWER",
 		"the server did not finish in time; a write may or may not have taken effect: read, then decide whether to write again")
+	// errNoReading is errNoAnswer for requests that write nothing.
+	errNoReading = fault.Busyf("NO_ANSWER", "the server did not finish in time: try again, and ask for less at once if that does not help")
 )
 
 // passing answers the fault for an error of storage that may be gone at the
-// next attempt, or nil.
-func passing(err error) *fault.Error {
+// next attempt, or nil. Reads says that the request writes nothing.
+func passing(err error, reads bool) *fault.Error {
 	switch {
 	case awsclient.Throttled(err):
 		return errThrottled
 	case awsclient.Contended(err):
 		return errContended
+	case errors.Is(err, context.DeadlineExceeded) && reads:
+		return errNoReading
 	case errors.Is(err, context.DeadlineExceeded):
 		return errNoAnswer
 	}
@@ -69,11 +73,11 @@ func passing(err error) *fault.Error {
 }
 
 // writeFailure answers err: faults by the table, what is passing as a fault
-// too, all else 500 with no body.
-func writeFailure(w http.ResponseWriter, err error) {
+// too, all else 500 with no body. Reads says that the request writes nothing.
+func writeFailure(w http.ResponseWriter, err error, reads bool) {
 	var f *fault.Error
 	if !errors.As(err, &f) {
-		f = passing(err)
+		f = passing(err, reads)
 	}
 	if f == nil {
 		w.WriteHeader(http.StatusInternalServerError)

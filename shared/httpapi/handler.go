@@ -73,7 +73,7 @@ func serve(route Route) served {
 		answer, err := answer(route, rec, r)
 		if err != nil {
 			rec.err = err
-			writeFailure(w, err)
+			writeFailure(w, err, route.ReadOnly || r.Method == http.MethodGet)
 			return
 		}
 		writeAnswer(rec, answer)

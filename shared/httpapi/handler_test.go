@@ -88,6 +88,22 @@ func TestErrorsBecomeStatuses(t *testing.T) {
 	}
 }
 
+func TestOnlyAWriteMayHaveTakenEffectOnceTimeIsOver(t *testing.T) {
+	late := func(context.Context, httpapi.Call, *http.Request) (any, error) { return nil, context.DeadlineExceeded }
+	for _, c := range []struct {
+		method   string
+		readOnly bool
+		says     bool // that a write may have taken effect
+	}{{"GET", false, false}, {"POST", true, false}, {"POST", false, true}, {"PUT", false, true}, {"DELETE", false, true}} {
+		route := httpapi.Route{Pattern: c.method + " /x", Rule: access.Rule{Public: true}, ReadOnly: c.readOnly, Endpoint: late}
+		l := httpapi.NewLambda([]httpapi.Route{route}, slog.New(slog.DiscardHandler), time.Now)
+		resp, err := l.Handle(t.Context(), httpapitest.Event(t, c.method, "/x", nil, ""))
+		if err != nil || resp.StatusCode != 503 || !strings.Contains(resp.Body, `"id":"NO_ANSWER"`) || strings.Contains(resp.Body, "write may") != c.says {
+			t.Errorf("%s, read only %t: got %d %s, %v; want NO_ANSWER, naming a write: %t", c.method, c.readOnly, resp.StatusCode, resp.Body, err, c.says)
+		}
+	}
+}
+
 // A call that hangs must not hang its caller, nor cost the instance.
 func TestOperationEndsBeforeItsInvocation(t *testing.T) {
 	l := httpapi.NewLambda([]httpapi.Route{{

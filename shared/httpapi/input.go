@@ -80,7 +80,7 @@ func (i Input) checkQuery(query url.Values) error {
 				return fault.Invalidf("INVALID_PARAMETER", "query parameter %s is given %d times: give it once", name, n)
 			}
 		case !slices.Contains(i.Lists, name) && i.OtherQuery == "":
-			return fault.Invalidf("UNKNOWN_PARAMETER", "query parameter %.64q is unknown here; %s", name, instead(name, known, "parameters"))
+			return fault.Invalidf("UNKNOWN_PARAMETER", "query parameter %.64q is unknown here; %s", name, instead("", name, known, "parameters"))
 		}
 	}
 	return nil
@@ -96,14 +96,19 @@ func sortedNames(query url.Values) []string {
 }
 
 // instead says what to send instead of an unknown name: the nearest known one,
-// and which there are.
-func instead(name string, known []string, things string) string {
+// and which there are. Names are compared without the prefix that all known ones
+// begin with: the longer it is, the nearer they would be to any name.
+func instead(prefix, name string, known []string, things string) string {
 	if len(known) == 0 {
 		return "this request takes no " + things + ": leave it out"
 	}
 	list := "known " + things + " are " + strings.Join(known, ", ")
-	if near := nearest(name, known); near != "" {
-		return fmt.Sprintf("did you mean %s? (%s)", near, list)
+	short := make([]string, len(known))
+	for i, k := range known {
+		short[i] = strings.TrimPrefix(k, prefix)
+	}
+	if near := nearest(name, short); near != "" {
+		return fmt.Sprintf("did you mean %s? (%s)", prefix+near, list)
 	}
 	return list
 }

@@ -25,6 +25,8 @@ type Route struct {
 	Rule access.Rule
 	// Input is what the request may say beside its path; the zero Input is nothing.
 	Input Input
+	// ReadOnly says of a route with another method than GET that it writes nothing.
+	ReadOnly bool
 	// Endpoint is what the route does; made by JSON.
 	Endpoint Endpoint
 }

@@ -284,12 +284,18 @@ func (n *interleaving) explain(past []change.Author, authors [2]change.Author, a
 // tells of a change, none for others, and end with the rows that are there.
 func (n *interleaving) replay(trail []audit.Record, authors [2]change.Author, answers [2]string, chosen []bool) {
 	n.t.Helper()
-	there, by := map[int]bool{}, map[string]int{}
+	there, by, discarded := map[int]bool{}, map[string]int{}, map[string]bool{}
+	for _, r := range trail {
+		if r.Action == audit.DiscardWrite {
+			discarded[r.Actor.Request] = true
+		}
+	}
 	for _, r := range trail {
 		if r.Actor.ID != change.Server {
 			by[r.Actor.Request]++
 		}
 		switch {
+		case discarded[r.Actor.Request]:
 		case r.Action == "key.remove" && r.Idx == nil:
 			clear(there)
 		case r.Action == "key.write":

@@ -15,8 +15,8 @@ import (
 // it, the row is there for all to see. If not, a delete of the key has replaced
 // it meanwhile: then the write is ordered before that delete, and its row is gone
 // with all others of the generation. The row says so, for the audit trail: there
-// the write may stand behind the delete, and must not be the last that is told of
-// the row.
+// the write may stand behind the delete, and must not pass for what became of the
+// row.
 func (s *Store) settle(ctx context.Context, ns Namespace, author change.Author, key string, written ...place) error {
 	var rows []place
 	for _, at := range written {
@@ -42,15 +42,17 @@ func (s *Store) settle(ctx context.Context, ns Namespace, author change.Author, 
 	return nil
 }
 
-// concede marks the row that author has written as gone with its generation.
-// Nobody who begins now reads the row any more, and who has begun before is
-// ordered before the delete, as the write is: so nothing else of the row changes.
-// A row that another request has written since is that request's to mark.
+// concede marks the row that author has written: the write went with the
+// generation. Nobody who begins now reads the row any more, and who has begun
+// before is ordered before the delete, as the write is: so nothing else of the row
+// changes. Every such write has its own mark, also where another has written the
+// row since. The collector may have removed the row long ago: then there is none
+// to mark.
 func (s *Store) concede(ctx context.Context, author change.Author, at place) error {
 	server := change.Author{Principal: change.Server, Request: author.Request, Source: author.Source, At: author.At}
 	e := newEdit(server)
 	e.set("wk", attr.String(author.Request))
-	e.requireEqual("st", attr.String(author.Request))
+	e.require("attribute_exists(rv)")
 	for n := range tries {
 		if err := awsclient.Pause(ctx, n); err != nil {
 			return errors.Join(errUnknown, err)
@@ -63,11 +65,11 @@ func (s *Store) concede(ctx context.Context, author change.Author, at place) err
 			return nil
 		}
 		r := attr.Read(out.item)
-		stamp, marked := r.String("st"), r.String("wk")
+		there, marked := r.Has("rv"), r.String("wk")
 		if err := decoded(r.Err()); err != nil {
 			return err
 		}
-		if stamp != author.Request || marked == author.Request {
+		if !there || marked == author.Request {
 			return nil
 		}
 	}

@@ -2,6 +2,7 @@ package kv_test
 
 import (
 	"errors"
+	"slices"
 	"testing"
 	"time"
 
@@ -91,7 +92,7 @@ func TestDeleteTakesARowThatAppearsWhileItLooks(t *testing.T) {
 	}
 }
 
-func TestWriteThatADeleteOvertakesIsToldLastAsRemoved(t *testing.T) {
+func TestWriteThatADeleteOvertakesIsToldAsDiscarded(t *testing.T) {
 	for name, w := range writers {
 		t.Run(name, func(t *testing.T) {
 			r := newRig(t)
@@ -119,7 +120,7 @@ func TestWriteThatADeleteOvertakesIsToldLastAsRemoved(t *testing.T) {
 			want := []audit.Record{
 				{Action: "key.remove", Actor: audit.Actor{ID: "user", Request: deleter.Request}},
 				{Action: "key.write", Actor: audit.Actor{ID: "user", Request: writer.Request}, Idx: row(7)},
-				{Action: "key.remove", Actor: audit.Actor{ID: change.Server, Request: writer.Request}, Idx: row(7)},
+				{Action: audit.DiscardWrite, Actor: audit.Actor{ID: change.Server, Request: writer.Request}, Idx: row(7)},
 			}
 			if len(told) != len(want) {
 				t.Fatalf("the trail has %d records, want %d: %+v", len(told), len(want), told)
@@ -128,6 +129,44 @@ func TestWriteThatADeleteOvertakesIsToldLastAsRemoved(t *testing.T) {
 				if got.Action != want[i].Action || got.Actor != want[i].Actor || (got.Idx == nil) != (want[i].Idx == nil) {
 					t.Errorf("record %d is %+v, want %+v", i, got, want[i])
 				}
+			}
+		})
+	}
+}
+
+func TestEveryWriteThatADeleteOvertakesIsToldAsDiscarded(t *testing.T) {
+	for name, w := range writers {
+		t.Run(name, func(t *testing.T) {
+			r := newRig(t)
+			r.set(t, "k", 1, "1", true)
+			changes := &storagetest.Changes{Table: r.env.Table("KvTable"), At: time.Now()}
+			r.trail(t, changes)
+			first := r.author()
+			var faults storagetest.Faults
+			faults.Add(storagetest.Fault{Operation: w.request, Nth: 1, Kind: storagetest.Pass, Before: func() {
+				// Armed here, behind the reads that come before the write.
+				faults.Add(storagetest.Fault{Operation: "GetItem", Nth: 1, Kind: storagetest.Pass, Before: func() {
+					r.set(t, "k", 7, `"over it"`, true)
+					if done, err := r.Delete(t.Context(), r.ns, nil, r.author(), "k", nil, nil); err != nil || !done {
+						t.Errorf("delete answers %v, %v", done, err)
+					}
+					r.set(t, "k", 7, `"anew"`, true)
+				}})
+			}})
+			if err := w.write(t, r.failing(&faults), first); err != nil {
+				t.Fatal(err)
+			}
+			var discarded []string
+			for _, one := range r.trail(t, changes) {
+				if one.Action == audit.DiscardWrite {
+					discarded = append(discarded, one.Actor.Request)
+				}
+			}
+			if !slices.Equal(discarded, []string{first.Request}) {
+				t.Errorf("discarded are the writes of %q, want %q", discarded, first.Request)
+			}
+			if got := r.get(t, "k", 7); string(got.Data) != `"anew"` {
+				t.Errorf("the row holds %s", got.Data)
 			}
 		})
 	}

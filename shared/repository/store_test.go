@@ -141,7 +141,7 @@ func TestLossMakesATaskWhereTheRepositoryWasKnown(t *testing.T) {
 	tasks := task.Store{DB: env.DynamoDB, Table: env.Table("OperationsTable")}
 	seen := func(id string) Seen { return Seen{ID: id, Owner: "acme", Name: "infra"} }
 	waiting := func() int {
-		ids, err := tasks.Due(t.Context(), author.At.Add(time.Hour), 100)
+		ids, err := tasks.Due(t.Context(), task.Hosts, author.At.Add(time.Hour), 100)
 		if err != nil {
 			t.Fatal(err)
 		}

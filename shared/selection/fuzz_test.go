@@ -93,6 +93,18 @@ func FuzzSelect(f *testing.F) {
 	})
 }
 
+// checkNothingKept holds a walk that keeps no search against one that does.
+func checkNothingKept(t *testing.T, s Selection, text []byte) {
+	t.Helper()
+	if len(s) == 0 {
+		return
+	}
+	w := walker{text: text, matches: make([][]byte, len(s)), open: len(s), searches: searches{kept: maxKept}}
+	if w.value(s.search()); !reflect.DeepEqual(w.matches, firsts(text, s)) {
+		t.Fatalf("%s of %s is %q with nothing kept, and %q else", s.print(), text, w.matches, firsts(text, s))
+	}
+}
+
 func checkApplied(t *testing.T, s Selection, text []byte) {
 	t.Helper()
 	var tree any
@@ -109,6 +121,7 @@ func checkApplied(t *testing.T, s Selection, text []byte) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	checkNothingKept(t, s, text)
 	d = json.NewDecoder(bytes.NewReader(out))
 	d.UseNumber()
 	got := map[string]any{}

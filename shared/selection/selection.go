@@ -5,8 +5,8 @@
 // Paths are the part of SQL/JSON path language that walks: names joined by
 // dots, names in double quotes, [n] and [*], in lax mode (a name applied to an
 // array looks into its elements, an index applied to anything else takes it
-// for an array of one). Its invariant: a selection costs one pass over the
-// value per item at most, whatever the path and the value.
+// for an array of one). Its invariant: all items are found in one pass over the
+// value, whatever the paths and the value.
 package selection
 
 import (
@@ -68,7 +68,7 @@ func Parse(values []string) (Selection, error) {
 			s = append(s, it)
 		}
 	}
-	return s.ordered(), nil
+	return s.ordered()
 }
 
 // cutItem cuts text at the first comma that separates items.
@@ -111,13 +111,17 @@ func parseItem(text string) (item, error) {
 }
 
 // ordered returns the items in the order in which a canonical object has its
-// members; of equal aliases only the last is kept.
-func (s Selection) ordered() Selection {
-	slices.Reverse(s)
-	slices.SortStableFunc(s, func(a, b item) int {
+// members. An alias that is there twice is an Invalid fault.
+func (s Selection) ordered() (Selection, error) {
+	slices.SortFunc(s, func(a, b item) int {
 		return cmp.Or(cmp.Compare(len(a.alias), len(b.alias)), strings.Compare(a.alias, b.alias))
 	})
-	return slices.CompactFunc(s, func(a, b item) bool { return a.alias == b.alias })
+	for i := 1; i < len(s); i++ {
+		if s[i].alias == s[i-1].alias {
+			return nil, invalidf("the alias %q is there twice: give each item an alias of its own", shorten(s[i].alias))
+		}
+	}
+	return s, nil
 }
 
 // Reads reports whether the result depends on the value: it does not when
@@ -132,15 +136,14 @@ func (s Selection) Apply(text []byte) ([]byte, error) {
 	if s == nil {
 		return text, nil
 	}
-	out := []byte{'{'}
+	out, matches := []byte{'{'}, firsts(text, s)
 	for i, it := range s {
 		if i > 0 {
 			out = append(out, ',')
 		}
 		out = append(canonical.AppendString(out, it.alias), ':')
-		w := walker{text: text}
-		match, ok := w.first(it.steps, true)
-		if !ok {
+		match := matches[i]
+		if match == nil {
 			match = []byte("null")
 		}
 		if len(out)+len(match) >= canonical.MaxText {
@@ -153,7 +156,7 @@ func (s Selection) Apply(text []byte) ([]byte, error) {
 }
 
 func invalidf(format string, args ...any) error {
-	return fault.Invalidf("INVALID_SELECT", "query parameter select: "+format, args...)
+	return fault.Invalidf("INVALID_SELECT", "select: "+format, args...)
 }
 
 // shorten cuts a caller's text to what an error may show of it.

@@ -78,7 +78,6 @@ func TestBothWaysToSendListsAreRead(t *testing.T) {
 		{[]string{`x="a,b",y=a`}, `{"x":4,"y":1}`},
 		{[]string{`x="\"a,b",y=a`}, `{"x":null,"y":1}`},
 		{[]string{`q"=a,y"=b[0]`}, `{"q\"":1,"y\"":2}`},
-		{[]string{"x=a,x=b[0]"}, `{"x":2}`},
 		{[]string{"long=a,b=a,a=a"}, `{"a":1,"b":1,"long":1}`},
 		{[]string{"=a"}, `{"":1}`},
 		{[]string{`x="a=b"`}, `{"x":null}`},
@@ -99,7 +98,13 @@ func TestBothWaysToSendListsAreRead(t *testing.T) {
 }
 
 func TestRefusalsSayWhy(t *testing.T) {
-	items := func(n int) string { return strings.TrimSuffix(strings.Repeat("x=a,", n), ",") }
+	items := func(n int) string {
+		var list []string
+		for i := range n {
+			list = append(list, fmt.Sprintf("x%d=a", i))
+		}
+		return strings.Join(list, ",")
+	}
 	for _, fits := range []string{items(selection.MaxItems), "x=" + strings.Repeat("a", selection.MaxItemBytes)} {
 		if _, err := selection.Parse([]string{fits}); err != nil {
 			t.Errorf("at the limit: %v", err)
@@ -131,6 +136,9 @@ func TestRefusalsSayWhy(t *testing.T) {
 		{"x=\xff", "UTF-8"},
 		{"\x00=a", "U+0000"},
 		{items(selection.MaxItems + 1), "at most 50 items"},
+		{"x=a,x=b[0]", `alias "x" is there twice`},
+		{"x=a,y=a,x=a", `alias "x" is there twice`},
+		{"=a,=b", `alias "" is there twice`},
 		{"x=" + strings.Repeat("a", selection.MaxItemBytes+1), "at most 1024"},
 		{strings.Repeat("a", selection.MaxItemBytes+1) + "=a", "at most 1024"},
 	}
@@ -154,9 +162,15 @@ func TestAResultThatIsTooLongIsRefused(t *testing.T) {
 	}
 }
 
-// TestCostIsOnePassPerItem selects with paths that could go through nested
-// arrays again and again.
-func TestCostIsOnePassPerItem(t *testing.T) {
+func TestAliasThatIsInTwoParametersIsRefused(t *testing.T) {
+	if _, err := selection.Parse([]string{"x=a", "x=b"}); !errors.Is(err, &fault.Error{Kind: fault.Invalid, ID: "INVALID_SELECT"}) {
+		t.Errorf("got %v", err)
+	}
+}
+
+// TestCostIsOnePass selects with paths that could go through nested arrays
+// again and again.
+func TestCostIsOnePass(t *testing.T) {
 	text := strings.Repeat("[", canonical.MaxDepth) + strings.TrimSuffix(strings.Repeat("0,", 1<<20), ",") + strings.Repeat("]", canonical.MaxDepth)
 	var values []string
 	for i := range 10 {
@@ -242,43 +256,25 @@ func TestAnyPathMeansWhatItMeansOnTheTree(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		var steps []any
-		var path strings.Builder
-		for i := range rapid.IntRange(1, 5).Draw(t, "steps") {
-			switch rapid.IntRange(0, 3).Draw(t, "step") {
-			case 0:
-				n := rapid.IntRange(0, 2).Draw(t, "n")
-				steps = append(steps, n)
-				fmt.Fprintf(&path, "[%d]", n)
-			case 1:
-				steps = append(steps, nil)
-				path.WriteString("[*]")
-			default:
-				m := name.Draw(t, "name")
-				quoted, err := json.Marshal(m)
-				if err != nil {
-					t.Fatal(err)
-				}
-				steps = append(steps, m)
-				if i > 0 {
-					path.WriteByte('.')
-				}
-				path.Write(quoted)
+		// Several at once, which are found in one walk.
+		values, want := []string{}, map[string]any{}
+		for i := range rapid.IntRange(1, 6).Draw(t, "items") {
+			steps, path := drawPath(t, name)
+			alias := fmt.Sprintf("x%d", i)
+			values, want[alias] = append(values, alias+"="+path), nil
+			if all := matches(v, steps); len(all) > 0 {
+				want[alias] = all[0]
 			}
 		}
-		s, err := selection.Parse([]string{"x=" + path.String()})
+		s, err := selection.Parse(values)
 		if err != nil {
-			t.Fatalf("Parse(%s): %v", path.String(), err)
+			t.Fatalf("Parse(%q): %v", values, err)
 		}
 		got, err := s.Apply(value.Text)
 		if err != nil {
 			t.Fatal(err)
 		}
-		want := any(nil)
-		if all := matches(v, steps); len(all) > 0 {
-			want = all[0]
-		}
-		wantText, err := json.Marshal(map[string]any{"x": want})
+		wantText, err := json.Marshal(want)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -287,7 +283,31 @@ func TestAnyPathMeansWhatItMeansOnTheTree(t *testing.T) {
 			t.Fatal(err)
 		}
 		if string(got) != string(wantValue.Text) {
-			t.Fatalf("%s of %s = %s, want %s", path.String(), value.Text, got, wantValue.Text)
+			t.Fatalf("%q of %s = %s, want %s", values, value.Text, got, wantValue.Text)
 		}
 	})
+}
+
+// drawPath draws a path, as matches takes it and as it is written.
+func drawPath(t *rapid.T, name *rapid.Generator[string]) (steps []any, text string) {
+	var path strings.Builder
+	for i := range rapid.IntRange(1, 5).Draw(t, "steps") {
+		switch rapid.IntRange(0, 3).Draw(t, "step") {
+		case 0:
+			n := rapid.IntRange(0, 2).Draw(t, "n")
+			steps = append(steps, n)
+			fmt.Fprintf(&path, "[%d]", n)
+		case 1:
+			steps = append(steps, nil)
+			path.WriteString("[*]")
+		default:
+			m := name.Draw(t, "name")
+			steps = append(steps, m)
+			if i > 0 {
+				path.WriteByte('.')
+			}
+			path.Write(canonical.AppendString(nil, m))
+		}
+	}
+	return steps, path.String()
 }

@@ -7,64 +7,86 @@ import "bytes"
 type walker struct {
 	text []byte
 	at   int
+	// matches are the first matches of the items, nil where there is none so far.
+	matches [][]byte
+	// open counts the items without a match, and the matches whose end is not
+	// reached: with none, the rest of the text is of no interest.
+	open int
+	searches
 }
 
-// first finds the first match of steps in the value that begins at at. Without
-// a match, at is behind the value. unwrap allows a name to look into the
-// elements of an array, which lax mode does one level deep.
-func (w *walker) first(steps []step, unwrap bool) ([]byte, bool) {
-	if len(steps) > 0 && w.text[w.at] != '[' {
-		steps = steps[steps[0].alike:]
+// firsts finds the first match of each item of s in a text; nil where there is
+// none. It passes over the text once at most.
+func firsts(text []byte, s Selection) [][]byte {
+	if len(s) == 0 {
+		return nil
 	}
-	if len(steps) == 0 {
-		start := w.at
-		w.skip()
-		return w.text[start:w.at], true
+	w := walker{text: text, matches: make([][]byte, len(s)), open: len(s)}
+	w.value(s.search())
+	return w.matches
+}
+
+// value looks in the value that begins at at, and goes behind it, unless no item
+// is open.
+func (w *walker) value(n *search) {
+	start, p := w.at, w.in(n, w.text[w.at])
+	var begun []int // the items whose first match this value is
+	for _, i := range p.matches {
+		if w.matches[i] == nil {
+			w.matches[i] = w.text[start:]
+			begun = append(begun, i)
+		}
 	}
-	s, rest := steps[0], steps[1:]
-	c := w.text[w.at]
 	switch {
-	case s.name != nil && c == '{':
-		return w.members(func(name []byte) bool { return bytes.Equal(name, s.name) }, rest)
-	case s.name != nil && c == '[' && unwrap:
-		return w.elements(func(int) bool { return true }, steps, false)
-	case s.name == nil && c == '[':
-		return w.elements(func(i int) bool { return s.every || i == s.index }, rest, true)
+	case p.members != nil:
+		w.members(p)
+	case p.every != nil:
+		w.elements(p)
+	default:
+		w.skip()
 	}
-	w.skip()
-	return nil, false
+	for _, i := range begun {
+		w.matches[i] = w.text[start:w.at:w.at]
+		w.open--
+	}
 }
 
-// members looks for steps in the values of those members whose names match.
-func (w *walker) members(match func(name []byte) bool, steps []step) ([]byte, bool) {
+// members looks in the members of an object.
+func (w *walker) members(p *place) {
 	for w.at++; w.text[w.at] != '}'; w.comma() {
 		start := w.at
 		w.skip()
-		name := w.text[start:w.at]
+		n := p.members[string(w.text[start:w.at])]
 		w.at++ // the colon
-		if !match(name) {
+		if n == nil {
 			w.skip()
-		} else if found, ok := w.first(steps, true); ok {
-			return found, true
+			continue
+		}
+		if w.value(n); w.open == 0 {
+			return
 		}
 	}
 	w.at++
-	return nil, false
 }
 
-// elements looks for steps in those elements whose indices match.
-func (w *walker) elements(match func(index int) bool, steps []step, unwrap bool) ([]byte, bool) {
+// elements looks in the elements of an array.
+func (w *walker) elements(p *place) {
 	w.at++
+	indices := p.indices
 	for i := 0; w.text[w.at] != ']'; i++ {
-		if !match(i) {
-			w.skip()
-		} else if found, ok := w.first(steps, unwrap); ok {
-			return found, true
+		n := p.every
+		if len(indices) > 0 && indices[0] == i {
+			n, indices = w.element(p, i), indices[1:]
 		}
-		w.comma()
+		if w.value(n); w.open == 0 {
+			return
+		}
+		if w.comma(); len(indices) == 0 && len(p.every.seekers) == 0 {
+			w.skipNested(1)
+			return
+		}
 	}
 	w.at++
-	return nil, false
 }
 
 // comma steps over a comma if one is next.
@@ -80,7 +102,7 @@ func (w *walker) skip() {
 	case '"':
 		w.skipString()
 	case '{', '[':
-		w.skipNested()
+		w.skipNested(0)
 	default:
 		for w.at < len(w.text) && w.text[w.at] != ',' && w.text[w.at] != ']' && w.text[w.at] != '}' {
 			w.at++
@@ -88,8 +110,10 @@ func (w *walker) skip() {
 	}
 }
 
-func (w *walker) skipNested() {
-	for depth := 0; ; {
+// skipNested goes behind the value that begins at at, or, at depth 1, behind the
+// array or object that at is in.
+func (w *walker) skipNested(depth int) {
+	for {
 		switch w.text[w.at] {
 		case '"':
 			w.skipString()

@@ -49,14 +49,15 @@ func seen(idx ...int) []history.Seen {
 }
 
 var (
-	found   = history.Answer{Found: true}
-	refused = history.Answer{Outcome: history.Refused}
-	unknown = history.Answer{Outcome: history.Unknown}
-	set7    = did("w", history.Set, 7, history.Answer{})
-	wrote7  = told("w", "key.write", at(7), version(0))
-	removed = told("d", "key.remove", nil, nil)
-	draft7  = history.Operation{Call: history.Call{Action: history.Set, Row: history.Row{Key: "a", Idx: 7}}, Answer: history.Answer{Outcome: history.Done, Request: "w"}}
-	commit  = did("c", history.Commit, 0, history.Answer{Rows: []history.Seen{{Row: history.Row{Key: "a", Idx: 7}}}})
+	found     = history.Answer{Found: true}
+	refused   = history.Answer{Outcome: history.Refused}
+	unknown   = history.Answer{Outcome: history.Unknown}
+	set7      = did("w", history.Set, 7, history.Answer{})
+	wrote7    = told("w", "key.write", at(7), version(0))
+	removed   = told("d", "key.remove", nil, nil)
+	discarded = by(change.Server, told("w", audit.DiscardWrite, at(7), nil))
+	draft7    = history.Operation{Call: history.Call{Action: history.Set, Row: history.Row{Key: "a", Idx: 7}}, Answer: history.Answer{Outcome: history.Done, Request: "w"}}
+	commit    = did("c", history.Commit, 0, history.Answer{Rows: []history.Seen{{Row: history.Row{Key: "a", Idx: 7}}}})
 )
 
 var cases = map[string]struct {
@@ -86,10 +87,22 @@ var cases = map[string]struct {
 		[]audit.Record{removed, wrote7},
 		seen(),
 	},
-	"and goes on to say that it is": {
+	"and says elsewhere that the write was discarded": {
 		true,
 		[]history.Operation{set7, did("d", history.DeleteKey, 0, found)},
-		[]audit.Record{removed, wrote7, by(change.Server, told("w", "key.remove", at(7), nil))},
+		[]audit.Record{removed, wrote7, discarded},
+		seen(),
+	},
+	"a write is discarded, and told of behind another": {
+		true,
+		[]history.Operation{set7, did("d", history.DeleteKey, 0, found), did("x", history.Set, 7, history.Answer{})},
+		[]audit.Record{removed, told("x", "key.write", at(7), version(0)), wrote7, discarded},
+		seen(7),
+	},
+	"a write is discarded, and the one behind it is gone too": {
+		false,
+		[]history.Operation{set7, did("d", history.DeleteKey, 0, found), did("x", history.Set, 7, history.Answer{})},
+		[]audit.Record{removed, told("x", "key.write", at(7), version(0)), wrote7, discarded},
 		seen(),
 	},
 	"the trail ends with a removal of a row that is there": {

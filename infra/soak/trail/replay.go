@@ -12,11 +12,17 @@ func (c *check) replay(records []audit.Record, last []history.Seen) {
 	by := map[history.Row]string{} // whose record was last
 	keys := map[string]string{}    // likewise, of removals of keys
 	open := map[history.Row]bool{} // what the trail leaves open
+	discarded := map[string]bool{} // writes that went with their key, by request
 	for _, r := range records {
-		if r.Kind() != "key" {
+		if r.Action == audit.DiscardWrite {
+			discarded[r.Actor.Request] = true
+		}
+	}
+	for _, r := range records {
+		request := r.Actor.Request
+		if r.Kind() != "key" || discarded[request] {
 			continue
 		}
-		request := r.Actor.Request
 		if r.Idx == nil && r.Action == "key.remove" {
 			keys[r.Subject] = request
 			for row := range by {
