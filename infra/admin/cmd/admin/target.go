@@ -108,7 +108,7 @@ func local(state string, env func(string) string) (target, error) {
 	file := filepath.Join(cmp.Or(state, ".local"), "stack.json")
 	text, err := os.ReadFile(file)
 	if errors.Is(err, fs.ErrNotExist) {
-		return target{}, fmt.Errorf("no local stack is known here (%s does not exist)\nStart it in another terminal with \"make run\", or name a deployed stack: --stack NAME.", file)
+		return target{}, fmt.Errorf("no local stack is known here (%s does not exist): start it in another terminal with \"make run\", or name a deployed stack with --stack NAME", file)
 	}
 	if err != nil {
 		return target{}, err
