@@ -1,6 +1,7 @@
 package vcstest
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"net/http"
@@ -15,7 +16,8 @@ import (
 
 // Group is a group at the stand-in for GitLab.
 type Group struct {
-	ID                 int64
+	ID int64
+	// FullPath is "group-" and the id if empty: no group of GitLab is without one.
 	FullPath, FullName string
 	// Direct and Inherited are the access levels of members, by account.
 	Direct, Inherited map[int64]int
@@ -119,6 +121,7 @@ func (g *GitLab) self(w http.ResponseWriter, r *http.Request) {
 func (g *GitLab) Set(group Group) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
+	group.FullPath = cmp.Or(group.FullPath, fmt.Sprint("group-", group.ID))
 	for i := range g.groups {
 		if g.groups[i].ID == group.ID {
 			g.groups[i] = group
