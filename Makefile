@@ -175,8 +175,8 @@ deploy: $(VENV)/ready ## build and deploy with the production profile of samconf
 
 .PHONY: clean
 clean: ## remove what was built and downloaded here (bin, .aws-sam, .tools), and the data of the local stack in $(STATE)
-	@if [ -e "$(STATE)" ] || [ -e $(TOOLS) ]; then infra/build/compile $(TOOLS)/clean infra/local ./cmd/clean && $(TOOLS)/clean "$(STATE)" $(TOOLS); fi
-	rm -rf bin .aws-sam $(TOOLS)
+	@if [ -e "$(STATE)" ] || [ -e $(TOOLS) ]; then echo "removing $(TOOLS), and the stack's data in $(STATE)"; infra/build/compile $(TOOLS)/clean infra/local ./cmd/clean && $(TOOLS)/clean "$(STATE)" $(TOOLS); fi
+	rm -rf bin .aws-sam
 
 # A folder of Python packages, pinned by the requirements of what needs them.
 define venv

@@ -13,11 +13,11 @@ import (
 	"github.com/opsplane/opsplane/shared/kv"
 )
 
-// keyPath divides a path, percent-encoded as it was sent, at the slash in front
-// of the key. With nothing behind that slash the key is empty. The gateway's
-// route for that path takes it without the slash too, which names no key: then a
-// variable was empty that should have held one, slash included.
-var keyPath = regexp.MustCompile(`(?s)^/api/v1/([^/]+)/kv/([^/]+)/(key|cas/key|count/key|size/key|iter|artifact/key)/(.*)$`)
+// keyPath divides a path, percent-encoded as it was sent, before the slash in
+// front of the key. Without that slash the key is empty, as it is with nothing
+// behind it: the gateway has a route of its own for that path, and its documents
+// do not say that a slash at the end reaches the function.
+var keyPath = regexp.MustCompile(`(?s)^/api/v1/([^/]+)/kv/([^/]+)/(key|cas/key|count/key|size/key|iter|artifact/key)(?:/(.*))?$`)
 
 // keyInOneSegment encodes the key of a request's path as one segment, slashes
 // and dots included. http.ServeMux takes a path for a file's: it would redirect

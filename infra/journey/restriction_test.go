@@ -70,10 +70,10 @@ func TestRestrictedKeyReachesItsInstallationAndNothingElse(t *testing.T) {
 	} {
 		client := s.Client(s.Key(t, user, append(c.capabilities, "kv_store_read", "kv_store_write")...))
 		for _, to := range []Installation{in, neighbour, twin} {
-			for method, target := range map[string]string{
-				"GET": to.Path("iter", ""), "PUT": to.Path("key", "k"), "DELETE": to.Path("key", "k"), "POST": to.Base() + "/commit",
+			for method, sent := range map[string][2]string{
+				"GET": {to.Path("iter", "")}, "PUT": {to.Path("key", "k"), `{"data":1}`}, "DELETE": {to.Path("key", "k")}, "POST": {to.Base() + "/commit", `{"keys":[]}`},
 			} {
-				resp := client.Do(t, method, target, `{"data":1,"keys":[]}`)
+				resp := client.Do(t, method, sent[0], sent[1])
 				switch reached := slices.Contains(c.reaches, to); {
 				case reached && resp.Status != http.StatusOK:
 					t.Errorf("%s: got %v, want 200", name, resp)

@@ -22,7 +22,7 @@ func (s Store) Redeliver(ctx context.Context, vcs, id string, now time.Time) (De
 	if err != nil {
 		return Delivery{}, err
 	}
-	err = s.revive(ctx, d.Key(), d.ID, now, "attribute_exists(pk)", attr.Item{})
+	err = s.revive(ctx, d.Key(), d.ID, now, "attribute_exists(pk)", false, attr.Item{})
 	if errors.Is(err, ErrOver) {
 		return Delivery{}, fault.ErrNotFound
 	}
@@ -36,9 +36,9 @@ func (s Store) Redeliver(ctx context.Context, vcs, id string, now time.Time) (De
 }
 
 // again has a delivery processed again that the host has sent a second time, if
-// nobody would try it otherwise, and it was Redelivered less than MaxRedelivered
-// times. refused is the error of the transaction that
-// found its id taken, and holds where it lies.
+// nobody would try it otherwise, and its host had it tried again less than
+// MaxRedelivered times. refused is the error of the transaction that found its id
+// taken, and holds where it lies.
 func (s Store) again(ctx context.Context, d Delivery, refused error) error {
 	var canceled *types.TransactionCanceledException
 	if !errors.As(refused, &canceled) {
@@ -50,7 +50,7 @@ func (s Store) again(ctx context.Context, d Delivery, refused error) error {
 		return fmt.Errorf("decode delivery %s: %w", d.ID, errors.Join(err, errors.New("it does not say where it lies")))
 	}
 	err := s.revive(ctx, key, d.ID, d.ReceivedAt, "(#state = :parked AND attribute_not_exists(next_try) OR #state = :dismissed) AND "+
-		"(attribute_not_exists(redelivered) OR redelivered < :most)", attr.Item{
+		"(attribute_not_exists(revived) OR revived < :most)", true, attr.Item{
 		":parked": attr.String(string(Parked)), ":dismissed": attr.String(string(Dismissed)), ":most": attr.Int(MaxRedelivered),
 	})
 	if errors.Is(err, ErrOver) {
@@ -60,14 +60,17 @@ func (s Store) again(ctx context.Context, d Delivery, refused error) error {
 }
 
 // revive makes a delivery a new one, but for when it arrived; ErrOver where the
-// condition does not hold.
-func (s Store) revive(ctx context.Context, key Key, id string, now time.Time, condition string, values attr.Item) error {
+// condition does not hold. What hosts revive is counted apart from other lives.
+func (s Store) revive(ctx context.Context, key Key, id string, now time.Time, condition string, byHost bool, values attr.Item) error {
 	values[":received"], values[":none"], values[":one"] = attr.String(string(Received)), attr.Int(0), attr.Int(1)
 	values[":in"], values[":due"] = attr.String(received(id)), attr.Int(now.Add(Lease).UnixMilli())
+	set := "SET #state = :received, tries = :none, redelivered = if_not_exists(redelivered, :none) + :one, due_in = :in, due = :due"
+	if byHost {
+		set += ", revived = if_not_exists(revived, :none) + :one"
+	}
 	_, err := s.DB.UpdateItem(ctx, &dynamodb.UpdateItemInput{
 		TableName: &s.Table, Key: key.item(), ConditionExpression: &condition,
-		UpdateExpression: aws.String("SET #state = :received, tries = :none, redelivered = if_not_exists(redelivered, :none) + :one, " +
-			"due_in = :in, due = :due REMOVE problem, next_try, begun, applied"),
+		UpdateExpression:         aws.String(set + " REMOVE problem, next_try, begun, applied"),
 		ExpressionAttributeNames: map[string]string{"#state": "state"}, ExpressionAttributeValues: values,
 	})
 	var unmet *types.ConditionalCheckFailedException

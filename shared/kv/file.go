@@ -64,7 +64,6 @@ func (s *Store) PutFile(
 	}
 	c.inline, c.body.id, c.etag = w.Value.Text, f.Object, f.ETag
 	r := cond.rule(caps)
-	var written []place // where the row may have been written
 	end := errContended
 	for n := range tries {
 		if err := awsclient.Pause(ctx, n); err != nil {
@@ -72,12 +71,14 @@ func (s *Store) PutFile(
 		}
 		at, old, err := s.admit(ctx, ns, author, w, r)
 		if err != nil {
-			return Record{}, errors.Join(err, s.settle(ctx, ns, author, w.Key, written...))
+			return Record{}, err
 		}
-		written = append(written, at)
 		done, lost, rec, err := s.putFile(ctx, author, w, c, at, old, with, n)
-		if err != nil || done {
-			return rec, errors.Join(err, s.settle(ctx, ns, author, w.Key, written...))
+		if err != nil {
+			return Record{}, err // the caller settles what an earlier try has written, if any
+		}
+		if done {
+			return rec, s.settle(ctx, ns, author, w.Key, at)
 		}
 		if lost {
 			end = errUnknown

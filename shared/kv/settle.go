@@ -10,36 +10,25 @@ import (
 	"github.com/opsplane/opsplane/shared/change"
 )
 
-// settle ends a write beside the head, once its row is written at one of the
-// given places. The writer has read the generation before. If the head still has
-// it, the row is there for all to see. If not, a delete of the key has replaced
-// it meanwhile: then the write is ordered before that delete, and its row is gone
-// with all others of the generation. The row says so, for the audit trail: there
-// the write may stand behind the delete, and must not pass for what became of the
-// row.
-func (s *Store) settle(ctx context.Context, ns Namespace, author change.Author, key string, written ...place) error {
-	var rows []place
-	for _, at := range written {
-		if !at.inHead {
-			rows = append(rows, at)
-		}
-	}
-	if len(rows) == 0 {
+// settle ends a write beside the head, once its row is written at a place. The
+// writer has read the generation before. If the head still has it, the row is
+// there for all to see. If not, a delete of the key has replaced it meanwhile: then
+// the write is ordered before that delete, and its row is gone with all others of
+// the generation. The row says so, for the audit trail: there the write may stand
+// behind the delete, and must not pass for what became of the row. It must be
+// called only for a write that took effect, as it marks whatever row is there.
+func (s *Store) settle(ctx context.Context, ns Namespace, author change.Author, key string, at place) error {
+	if at.inHead {
 		return nil
 	}
 	h, _, err := s.getHead(ctx, ns, key)
 	if err != nil {
 		return errors.Join(errUnknown, err)
 	}
-	for _, at := range rows {
-		if at.generation == h.generation {
-			continue
-		}
-		if err := s.concede(ctx, author, at); err != nil {
-			return err
-		}
+	if at.generation == h.generation {
+		return nil
 	}
-	return nil
+	return s.concede(ctx, author, at)
 }
 
 // concede marks the row that author has written: the write went with the

@@ -182,12 +182,9 @@ func TestFolderThatCannotBeMadeSaysWhatToDo(t *testing.T) {
 	}
 }
 
-func TestToolsOfARunningStackStay(t *testing.T) {
+func TestToolsOfARunningStackAreHeld(t *testing.T) {
 	t.Parallel()
-	dir := t.TempDir()
-	if err := state.CheckTools(dir); err != nil {
-		t.Errorf("never used: %v", err)
-	}
+	dir := filepath.Join(t.TempDir(), "tools")
 	var stacks []*os.File
 	for range 2 {
 		stack, err := state.UseTools(dir)
@@ -197,12 +194,17 @@ func TestToolsOfARunningStackStay(t *testing.T) {
 		stacks = append(stacks, stack)
 	}
 	for _, stack := range stacks {
-		if err := state.CheckTools(dir); err == nil || !strings.Contains(err.Error(), "stop it first") {
+		if _, err := state.HoldTools(dir); err == nil || !strings.Contains(err.Error(), "stop it first") {
 			t.Errorf("in use: %v", err)
 		}
 		_ = stack.Close()
 	}
-	if err := state.CheckTools(dir); err != nil {
-		t.Errorf("after the last one: %v", err)
+	held, err := state.HoldTools(dir)
+	if err != nil {
+		t.Fatalf("after the last one: %v", err)
 	}
+	if _, err := state.UseTools(dir); err == nil || !strings.Contains(err.Error(), "being removed") {
+		t.Errorf("while it is held: %v", err)
+	}
+	_ = held.Close()
 }

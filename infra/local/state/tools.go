@@ -3,9 +3,7 @@
 package state
 
 import (
-	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"syscall"
@@ -31,18 +29,20 @@ func UseTools(dir string) (*os.File, error) {
 	return file, nil
 }
 
-// CheckTools returns an error if a running stack uses a folder of tools.
-func CheckTools(dir string) error {
-	file, err := os.OpenFile(filepath.Join(dir, inUse), os.O_RDWR, 0)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil
+// HoldTools keeps stacks from using a folder of tools, until the file that it
+// returns is closed. It returns an error if a running stack uses the folder, and
+// makes the folder if there is none.
+func HoldTools(dir string) (*os.File, error) {
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return nil, err
 	}
+	file, err := os.OpenFile(filepath.Join(dir, inUse), os.O_CREATE|os.O_RDWR, 0o644)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	defer func() { _ = file.Close() }()
 	if take(file) != nil {
-		return fmt.Errorf("a stack runs from %s: stop it first", dir)
+		_ = file.Close()
+		return nil, fmt.Errorf("a stack runs from %s: stop it first", dir)
 	}
-	return nil
+	return file, nil
 }

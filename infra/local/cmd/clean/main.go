@@ -1,8 +1,9 @@
 //go:build unix
 
 // Command clean removes the data of a local stack: what a stack made in its
-// folder, and nothing else. It fails, and removes nothing, if a stack runs on the
-// folder or from the folder of tools.
+// folder, and nothing else; and the folder of tools, in which all is downloaded or
+// built. It fails, and removes nothing, if a stack runs on the one or from the
+// other.
 package main
 
 import (
@@ -25,12 +26,17 @@ func main() {
 }
 
 func clean(dir, tools string) error {
-	if err := state.CheckTools(tools); err != nil {
+	held, err := state.HoldTools(tools)
+	if err != nil {
 		return err
 	}
+	defer func() { _ = held.Close() }()
 	left, err := state.Clean(dir)
+	if err != nil {
+		return err
+	}
 	for _, path := range left {
 		fmt.Fprintf(os.Stderr, "clean: %s stays: no stack made it\n", filepath.Join(dir, path))
 	}
-	return err
+	return os.RemoveAll(tools)
 }
