@@ -104,7 +104,14 @@ func (g *group) model() porcupine.Model {
 			return false, s
 		},
 		Equal: equal, Hash: hash,
-		DescribeOperation: func(in, _ any) string { return in.(*step).String() },
+		DescribeOperation: func(in, _ any) string {
+			p, ok := in.(*step)
+			if !ok {
+				// The library draws an end before its beginning where both have one time.
+				return "began and ended at one time"
+			}
+			return p.String()
+		},
 		DescribeState:     func(s any) string { return g.describe(s.(*state)) },
 	}
 }
