@@ -82,9 +82,9 @@ func quiet(i installation.Installation, silent bool) error {
 	case i.VCS == "github" && (i.State == installation.Installed || i.State == installation.Suspended):
 		return fault.Invalidf("STILL_INSTALLED", "the GitHub App is %s there: what is erased would come back with the next delivery. Have it uninstalled first, "+
 			"in the settings of %s at GitHub. If it is, this server was not told: redeliver the event \"installation\" with the action \"deleted\" from the App's page", i.State, printable(i.Name))
-	case i.VCS == "gitlab" && i.State == installation.Installed && !silent:
-		return fault.Invalidf("STILL_DELIVERS", "the group's webhook has delivered: what is erased would come back with the next delivery. "+
-			"Remove the webhook at GitLab, take the group out of GitlabGroups, and say so with --webhook-removed: GitLab does not tell")
+	case i.VCS == "gitlab" && !silent:
+		return fault.Invalidf("STILL_DELIVERS", "GitLab may deliver from that group: what is erased would come back with the next delivery. "+
+			"Remove the webhook at GitLab, take the group out of GitlabGroups, and say that both are done with --webhook-removed: GitLab does not tell")
 	}
 	return nil
 }

@@ -115,6 +115,8 @@ func TestErasureThatWouldBeUndoneAtOnceIsRefused(t *testing.T) {
 	r.told("github", "42", installation.Suspended, "2")
 	r.refused("erase installation --vcs github --id 42 --confirm acme", "uninstalled first")
 	r.told("github", "42", installation.Uninstalled, "3")
+	r.must("installation create --vcs gitlab --id 43 --name acme", "")
+	r.refused("erase installation --vcs gitlab --id 43 --confirm acme", "out of GitlabGroups")
 	r.told("gitlab", "42", installation.Installed, "1")
 	r.refused("erase installation --vcs gitlab --id 42 --confirm acme", "--webhook-removed")
 
