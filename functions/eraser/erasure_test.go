@@ -123,6 +123,26 @@ func TestAllOfAPersonGoesAndNothingOfAnother(t *testing.T) {
 	}
 }
 
+// TestErasureThatFailedBehindTheUserIsMadeGoodByAnother has the first erasure end
+// when the user is gone, and nothing else is.
+func TestErasureThatFailedBehindTheUserIsMadeGoodByAnother(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	ann := r.person(t, "2")
+	failed := r.start(t, ofUser(ann.ID))
+	_, err := r.users.Erase(t.Context(), ann.ID, r.author())
+	must(t, err)
+	run, err := r.Tasks.Begin(t.Context(), failed, r.clock)
+	must(t, err)
+	must(t, r.Tasks.End(t.Context(), run, task.Failed, "words", r.clock))
+	r.finish(t, r.start(t, ofUser(ann.ID)))
+	for _, line := range r.lines() {
+		if !strings.Contains(line, "pk=REVOKED#") && !strings.Contains(line, "sk=RATE#") {
+			t.Errorf("left: %s", line)
+		}
+	}
+}
+
 // TestWhatIsWrittenDuringAnErasureGoesToo has requests that were under way write
 // behind the first pass.
 func TestWhatIsWrittenDuringAnErasureGoesToo(t *testing.T) {

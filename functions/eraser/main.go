@@ -48,12 +48,21 @@ func worker(tasks task.Store, data stores, limit int, log *slog.Logger, now func
 
 // explain says to operators why an erasure stumbled. None fails for good: what is
 // tried again and again is the storage.
-func explain(_ *task.Run, problem error) (words string, forGood bool) {
+func explain(run *task.Run, problem error) (words string, forGood bool) {
 	switch {
 	case errors.Is(problem, work.ErrTired):
-		return "the workers of the erasure were killed, again and again: see the log of EraserFunction, then give the command again", false
+		return "the workers of the erasure were killed, again and again: see the log of EraserFunction, then give the command again" + again(run), false
 	case errors.Is(problem, context.DeadlineExceeded):
 		return "storage takes too long", false
 	}
-	return "this server had an error: see the log of EraserFunction; where the erasure has failed, give the command again", false
+	return "this server had an error: see the log of EraserFunction; where the erasure has failed, give the command again" + again(run), false
+}
+
+// again says what the command needs that starts an erasure again: the user is the
+// first thing that goes, so that its name may be gone.
+func again(run *task.Run) string {
+	if run.Kind == task.EraseUser {
+		return " with the id, which \"task show\" prints"
+	}
+	return ""
 }

@@ -43,7 +43,7 @@ func commands() []command {
 		{"delivery dismiss-stuck", "--vcs V --installation N", "dismiss all stuck deliveries of an installation; N is none for those that name none", (*Operator).deliveryDismissStuck},
 		{"audit list", "[--vcs V --installation N] [--user NAME | --actor A] [--action A] [--key K | --repository N] [--from T] [--to T] [--limit 50]", "list who changed what, the newest first: in an installation, by an actor, or else what belongs to no installation", (*Operator).auditList},
 		{"erase installation", "--vcs V --id N [--webhook-removed] [--confirm NAME]", "remove all data of an installation, which cannot be undone; without --confirm, say what would go; --webhook-removed says that the GitLab group's webhook is gone", (*Operator).eraseInstallation},
-		{"erase user", "NAME|ID [--confirm NAME]", "remove all data of a person, which cannot be undone; without --confirm, say what would go", (*Operator).eraseUser},
+		{"erase user", "NAME|ID [--confirm NAME]", "remove all data of a person, which cannot be undone; without --confirm, say what would go; where the user is gone already, and the erasure has failed, give the id twice", (*Operator).eraseUser},
 		{"task show", "ID", "show how far a task is, such as an erasure", (*Operator).taskShow},
 		{"why", "[--since 24h] REQUEST-ID", "say why a request was refused: at which question, what was missing, and for which installation; the id stands in the header x-amzn-requestid of its answer", (*Operator).why},
 		{"seed", "", "make what a new stack in test containers begins with, and write its API key to standard output; \"make run\" does this by itself", (*Operator).seedCommand},

@@ -82,9 +82,9 @@ func quiet(i installation.Installation, silent bool) error {
 	case i.VCS == "github" && (i.State == installation.Installed || i.State == installation.Suspended):
 		return fault.Invalidf("STILL_INSTALLED", "the GitHub App is %s there: what is erased would come back with the next delivery. Have it uninstalled first, "+
 			"in the settings of %s at GitHub. If it is, this server was not told: redeliver the event \"installation\" with the action \"deleted\" from the App's page", i.State, printable(i.Name))
-	case i.VCS == "gitlab" && i.State == installation.Installed && !silent:
-		return fault.Invalidf("STILL_DELIVERS", "the group's webhook has delivered: what is erased would come back with the next delivery. "+
-			"Remove the webhook at GitLab, take the group out of GitlabGroups, and say so with --webhook-removed: GitLab does not tell")
+	case i.VCS == "gitlab" && !silent:
+		return fault.Invalidf("STILL_DELIVERS", "GitLab may deliver from that group: what is erased would come back with the next delivery. "+
+			"Remove the webhook at GitLab, take the group out of GitlabGroups, and say that both are done with --webhook-removed: GitLab does not tell")
 	}
 	return nil
 }
@@ -156,7 +156,11 @@ func (o *Operator) eraseUser(ctx context.Context, args []string) error {
 	u, err := o.user(ctx, names[0])
 	var refused *fault.Error
 	if errors.As(err, &refused) && refused.ID == "NO_SUCH_USER" {
-		return fault.Invalidf("NO_SUCH_USER", "there is no user %q: nothing was changed; \"user list\" shows all; of an erasure that was started \"task show\" tells", printable(names[0]))
+		if isUUID(names[0]) {
+			return o.eraseRest(ctx, names[0], *confirm)
+		}
+		return fault.Invalidf("NO_SUCH_USER", "there is no user %q: nothing was changed; \"user list\" shows all; of an erasure that was started \"task show\" tells; "+
+			"one that has failed is started again with the user's id, which \"task show\" prints", printable(names[0]))
 	}
 	if err != nil {
 		return err
@@ -178,6 +182,24 @@ func (o *Operator) eraseUser(ctx context.Context, args []string) error {
 		o.note("Whoever logs in with one of the accounts again is a new user. To keep a person out, end the access at the host.")
 	}
 	return o.say("user %s is being erased: nothing opens with keys and sessions within about two minutes, and all is gone in about two hours; how far it is: task show %s", printable(u.Name), made.ID)
+}
+
+// eraseRest starts the erasure of a person again whose user is gone: an erasure
+// removes the user first, and may have failed behind that.
+func (o *Operator) eraseRest(ctx context.Context, id, confirm string) error {
+	keys, err := o.keys().List(ctx, id, apikey.Query{})
+	if err != nil {
+		return err
+	}
+	o.note("There is no user with id %s, or no more. Of it goes what an erasure that has failed may have left: %d API keys, the tokens of hosts, and the appointments.", id, len(keys))
+	if err := confirmed(confirm, id); err != nil {
+		return err
+	}
+	made, err := o.startErasure(ctx, task.Task{Kind: task.EraseUser, Subject: id})
+	if err != nil {
+		return err
+	}
+	return o.say("what is left of user %s is being erased, which takes about two hours; how far it is: task show %s", id, made.ID)
 }
 
 // startErasure starts an erasure, or returns the one that is under way.

@@ -115,6 +115,8 @@ func TestErasureThatWouldBeUndoneAtOnceIsRefused(t *testing.T) {
 	r.told("github", "42", installation.Suspended, "2")
 	r.refused("erase installation --vcs github --id 42 --confirm acme", "uninstalled first")
 	r.told("github", "42", installation.Uninstalled, "3")
+	r.must("installation create --vcs gitlab --id 43 --name acme", "")
+	r.refused("erase installation --vcs gitlab --id 43 --confirm acme", "out of GitlabGroups")
 	r.told("gitlab", "42", installation.Installed, "1")
 	r.refused("erase installation --vcs gitlab --id 42 --confirm acme", "--webhook-removed")
 
@@ -183,8 +185,48 @@ func TestErasureOfAPersonBeginsAtOnce(t *testing.T) {
 		t.Fatal(err)
 	}
 	r.refused("erase user ann --confirm ann", "there is no user")
+	if again := idOf(t, r.must("erase user "+ann.ID+" --confirm "+ann.ID, "")); again != id {
+		t.Error("without the user, the repeated command started another erasure")
+	}
 	got, err := r.tasks().Get(t.Context(), id, time.Now())
 	if err != nil || got.VisibleTo(access.Caller{User: ann.ID}) || got.VisibleTo(access.Caller{}) {
 		t.Errorf("task %+v, %v is shown to callers of the API", got, err)
+	}
+}
+
+// TestErasureOfAPersonThatFailedBehindTheUserIsStartedAgain has an erasure fail
+// when the user is gone, and its API keys are not.
+func TestErasureOfAPersonThatFailedBehindTheUserIsStartedAgain(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	r.must("user create ann", "")
+	r.must("key create --user ann --name ci", "opk_")
+	ann := r.user("ann")
+	failed := idOf(t, r.must("erase user ann --confirm ann", "is being erased"))
+	if _, err := (&user.Store{DB: r.env.DynamoDB, Table: r.operator.Tables.Operations}).Erase(t.Context(), ann.ID, change.Author{Principal: "x", Request: "y", At: time.Now()}); err != nil {
+		t.Fatal(err)
+	}
+	run, err := r.tasks().Begin(t.Context(), failed, time.Now())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := r.tasks().End(t.Context(), run, task.Failed, "words", time.Now()); err != nil {
+		t.Fatal(err)
+	}
+	r.refused("erase user ann --confirm ann", "with the user's id")
+	r.must("task show "+failed, "about    user "+ann.ID)
+	for _, wrong := range []string{"erase user " + ann.ID, "erase user " + ann.ID + " --confirm ann"} {
+		r.refused(wrong, "nothing was changed")
+		if !strings.Contains(r.notes.String(), "1 API keys") {
+			t.Errorf("%s: it says %s", wrong, r.notes.String())
+		}
+	}
+	if ids := r.due(time.Now().Add(time.Hour)); len(ids) != 0 {
+		t.Errorf("a refused command has started %v", ids)
+	}
+	id := idOf(t, r.must("erase user "+ann.ID+" --confirm "+ann.ID, "is being erased"))
+	got, err := r.tasks().Get(t.Context(), id, time.Now())
+	if err != nil || id == failed || got.Subject != ann.ID || !slices.Equal(r.due(time.Now()), []string{id}) {
+		t.Errorf("started %+v, %v", got, err)
 	}
 }

@@ -70,6 +70,10 @@ func (o *Operator) membershipAdd(ctx context.Context, args []string) error {
 	if err != nil {
 		return err
 	}
+	// An erasure may have begun meanwhile, and have looked for members before.
+	if err := o.notErasing(ctx, m); err != nil {
+		return errors.Join(err, o.endMemberships(ctx, []user.User{u}, m))
+	}
 	if !added {
 		return o.say("user %s is a member of %s installation %s already; nothing changed", u.Name, m.VCS, m.Installation)
 	}

@@ -261,7 +261,6 @@ GRANTS = {
         ("dynamodb:GetItem", "KvTable.Arn", ("UPLOAD:*",)),
         ("dynamodb:Query", "KvTable.Arn", ("UPLOAD:*",)),
         ("dynamodb:UpdateItem", "KvTable.Arn", ("UPLOAD:*",)),
-        ("dynamodb:UpdateItem", "KvTable.Arn", ("NAMESPACE",)),
         ("s3:AbortMultipartUpload", "${KvBucket.Arn}/github/*", None),
         ("s3:AbortMultipartUpload", "${KvBucket.Arn}/gitlab/*", None),
     },
