@@ -112,7 +112,7 @@ func (g *group) model() porcupine.Model {
 			}
 			return p.String()
 		},
-		DescribeState:     func(s any) string { return g.describe(s.(*state)) },
+		DescribeState: func(s any) string { return g.describe(s.(*state)) },
 	}
 }
 
