@@ -79,7 +79,7 @@ MISTAKES = {
     "slow function": (rules.functions_are_built_alike, put("Resources/KvFunction/Properties/Timeout", 30)),
     "scan": (rules.functions_may_do_what_is_written, lambda d: at(d, KV.split("/"))[2]["Action"].append("dynamodb:Scan")),
     "wildcard": (rules.functions_may_do_what_is_written, put(KV + "/2/Action", "dynamodb:*")),
-    "every bucket": (rules.functions_may_do_what_is_written, put(KV + "/3/Resource", {"Fn::Sub": "arn:aws:s3:::*"})),
+    "every bucket": (rules.functions_may_do_what_is_written, put(KV + "/4/Resource", {"Fn::Sub": "arn:aws:s3:::*"})),
     "unbounded partition keys": (rules.functions_may_do_what_is_written,
                                  drop("Resources/AuthorizerRole/Properties/Policies/0/PolicyDocument/Statement/2/Condition")),
     "collector of records": (rules.functions_may_do_what_is_written,
@@ -95,7 +95,7 @@ MISTAKES = {
                            lambda d: granted(d, "IdentityRole", "KeepSessions")["Condition"]["ForAllValues:StringLike"].pop(
                                "dynamodb:Attributes")),
     "removal by another": (rules.functions_may_do_what_is_written,
-                           lambda d: at(d, KV.split("/"))[3]["Action"].append("s3:DeleteObject")),
+                           lambda d: granted(d, "KvRole", "KeepBodies")["Action"].append("s3:DeleteObject")),
     "managed policy": (rules.functions_may_do_what_is_written,
                        put("Resources/KvRole/Properties/ManagedPolicyArns", ["arn:aws:iam::aws:policy/AmazonS3FullAccess"])),
     "role of SAM's own making": (rules.functions_may_do_what_is_written, drop("Resources/SystemFunction/Properties/Role")),
