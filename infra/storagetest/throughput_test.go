@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"strings"
 	"sync"
 	"testing"
@@ -127,8 +128,12 @@ func TestPartitionAdmitsItsUnits(t *testing.T) {
 					t.Fatal(err)
 				}
 			}
-			if admitted != c.want {
-				t.Errorf("got %d of 6 admitted, want %d", admitted, c.want)
+			want := c.want
+			if strings.HasPrefix(name, "transactions") && os.Getenv("DYNAMODB") == "dynamodb-local" {
+				want = 6 // that server says that a transaction uses what a single write uses, and it is believed
+			}
+			if admitted != want {
+				t.Errorf("got %d of 6 admitted, want %d", admitted, want)
 			}
 			if err := c.do(t.Context(), e, "other", 0); err != nil {
 				t.Errorf("another partition: %v", err)
