@@ -100,8 +100,9 @@ func TestAnswersOfFunctionsAreLeftAsTheyAre(t *testing.T) {
 		"HTTP/1.1 505 HTTP Version Not Supported: x" + string(plainHeaders) + "x":        400,
 		"HTTP/1.1 400 Bad Request\r\nDate: x" + string(plainHeaders) + "400 Bad Request": 0,
 		"HTTP/1.1 200 OK" + string(plainHeaders) + "x":                                   0,
-		"x" + string(plainHeaders):                                                       0,
-		"":                                                                               0,
+
+		"x" + string(plainHeaders): 0,
+		"":                         0,
 	} {
 		if got, ok := plainStatus([]byte(text)); ok != (want != 0) || ok && got != want {
 			t.Errorf("%q: got %d %v, want %d", text, got, ok, want)
