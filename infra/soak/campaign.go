@@ -96,10 +96,12 @@ func (c *Campaign) round(ctx context.Context, n uint64) {
 	seed := c.Seed<<24 ^ n
 	random := rand.New(rand.NewPCG(seed, 3))
 	shape := workload.Shape{Clients: 3 + random.IntN(2), Operations: 7 + random.IntN(4)}
-	switch random.IntN(4) {
-	case 0:
-		shape.Churn = true
-	case 1, 2:
+	switch random.IntN(8) {
+	case 0, 1:
+		shape.Mix = workload.Churn
+	case 2:
+		shape.Mix = workload.Publication
+	case 3, 4, 5:
 		shape.Artifacts = c.Artifacts
 	}
 	prefix := fmt.Sprintf("%s-%d-%d/", c.Name, c.Seed, n)

@@ -56,9 +56,14 @@ func (a *actor) act(ctx context.Context, c client.Client, rec *history.Recorder)
 		a.upload(ctx, c, rec)
 		return
 	}
-	call := a.draw()
-	if a.shape.Churn {
+	var call history.Call
+	switch a.shape.Mix {
+	case Everything:
+		call = a.draw()
+	case Churn:
 		call = a.churn()
+	case Publication:
+		call = a.publication()
 	}
 	if call.Action == history.Iterate {
 		a.page(ctx, c, rec, call.Drafts, call.Limit)
@@ -170,6 +175,28 @@ func (a *actor) churn() history.Call {
 		c.Action = history.Get
 	default:
 		c.Action, c.Limit = history.Iterate, 1000
+	}
+	return c
+}
+
+// publication chooses an operation of a round of publication. The first client
+// writes a draft of each row and then commits them together. All others read.
+func (a *actor) publication() history.Call {
+	if a.number > 0 {
+		c := history.Call{Action: history.Get, Row: a.row()}
+		if a.one(2) {
+			c.Action, c.Limit = history.Iterate, 1000
+		}
+		return c
+	}
+	if drafts := a.written % (len(a.idx) + 1); drafts < len(a.idx) {
+		row := history.Row{Key: a.keys[0], Idx: a.idx[drafts]}
+		return history.Call{Action: history.Set, Row: row, Value: a.value()}
+	}
+	a.value() // the next round of drafts begins
+	c := history.Call{Action: history.Commit, Row: history.Row{Key: a.keys[0], Idx: a.idx[0]}}
+	for i := range a.idx {
+		c.Targets = append(c.Targets, history.Target{Key: a.keys[0], Idx: &a.idx[i]})
 	}
 	return c
 }

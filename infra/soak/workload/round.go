@@ -21,10 +21,23 @@ type Shape struct {
 	Clients, Operations int
 	// Artifacts lets them upload files too.
 	Artifacts bool
-	// Churn lets them meet on one key beside idx 0: rows come and go, by
-	// themselves and with the key, most of the time.
-	Churn bool
+	// Mix is what they do most of the time.
+	Mix Mix
 }
+
+// Mix says which operations the clients of a round make.
+type Mix int
+
+const (
+	// Everything draws from all operations.
+	Everything Mix = iota
+	// Churn lets the clients meet on one key beside idx 0: rows come and go,
+	// by themselves and with the key.
+	Churn
+	// Publication lets one client write drafts and commit several rows with
+	// one request, again and again, while the others read what is committed.
+	Publication
+)
 
 // Round makes one history. prefix begins every key and must be new.
 func Round(ctx context.Context, c client.Client, s Shape, seed uint64, prefix string) []history.Operation {
@@ -67,8 +80,12 @@ var indices = [][]int{{0}, {0, 1}, {0, 1, 2}, {-1, 0, 1}, {1, 2}, {0, 1}}
 var churned = [][]int{{1}, {1, 7}, {1, 2, 7}}
 
 func newPlan(random *rand.Rand, s Shape, prefix string) *plan {
-	if s.Churn {
+	switch s.Mix {
+	case Churn:
 		return &plan{shape: s, prefix: prefix, idx: churned[random.IntN(len(churned))], keys: []string{prefix + "a"}}
+	case Publication:
+		return &plan{shape: s, prefix: prefix, idx: []int{0, 1}, keys: []string{prefix + "a"}}
+	case Everything:
 	}
 	p := &plan{shape: s, prefix: prefix, idx: indices[random.IntN(len(indices))], joined: random.IntN(2) == 0}
 	for n := range 2 + random.IntN(2) {
