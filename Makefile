@@ -19,7 +19,7 @@ GROUPS_ = $(notdir $(patsubst %/,%,$(wildcard functions/*/)))
 OVERRIDES := $(if $(filter arm64,$(ARCH)),,--parameter-overrides Architecture=$(ARCH))
 
 # Go modules of this repository. Those under infra need things that the product's must not.
-MODULES = . $(patsubst %/go.mod,%,$(wildcard infra/*/go.mod))
+MODULES = . $(patsubst %/go.mod,%,$(wildcard infra/*/go.mod infra/*/*/go.mod))
 
 # The race detector needs a C compiler.
 RACE := $(if $(shell command -v gcc || command -v clang || command -v cc),-race)
@@ -47,7 +47,7 @@ run: ## start the local stack on http://127.0.0.1:$(PORT); data stays in $(STATE
 
 .PHONY: test
 test: ## run all tests, against real local servers (DYNAMODB=dynamodb-local: those of storage, on AWS's server)
-	@RACE=$(RACE) DYNAMODB=$(DYNAMODB) infra/runtests $(MODULES)
+	@RACE=$(RACE) DYNAMODB=$(DYNAMODB) infra/test/runtests $(MODULES)
 
 # The seeds of the targets are tests like others; this looks for what nobody thought of.
 FUZZTIME ?= 1m
@@ -83,7 +83,7 @@ lint: $(VENV)/ready $(TOOLS)/shellcheck/ready ## gofumpt, go vet, staticcheck, g
 		grep -q 'fetching vulnerabilities' <<<"$$output" || exit 1; \
 		echo "govulncheck: the vulnerability database is out of reach: NOT CHECKED for known vulnerabilities"; break; \
 	done
-	@echo "shellcheck"; infra/shellcheck/run
+	@echo "shellcheck"; infra/test/shellcheck/run
 	@echo "cfn-lint"; $(VENV)/bin/cfn-lint template.yaml
 	@$(SAM) validate --lint
 
@@ -95,27 +95,27 @@ bench: ## measure handlers, chunks, artifacts, tokens and start-up, beside raw c
 	@rm -f $(TOOLS)/bench.samples
 	@cd infra/local && go build -o ../../$(TOOLS)/bench ./cmd/bench
 	@BENCH_SAMPLES=$(abspath $(TOOLS))/bench.samples GOGC=400 go test -p 1 -timeout 30m -run '^$$' -bench . -benchmem \
-		$$(grep -rl '^func Benchmark' --include='*_test.go' functions shared infra/bench | xargs -n 1 dirname | sort -u | sed 's|^|./|')
+		$$(grep -rl '^func Benchmark' --include='*_test.go' functions shared infra/measure/bench | xargs -n 1 dirname | sort -u | sed 's|^|./|')
 	@exec $(TOOLS)/bench -samples $(TOOLS)/bench.samples
 
 .PHONY: bench-growth
 bench-growth: GROWTH_KEYS ?= 1000,100000,1000000
 bench-growth: ## the same operations among more and more keys (GROWTH_KEYS=1000,100000,1000000; some minutes)
-	@GROWTH_KEYS=$(GROWTH_KEYS) GOGC=400 go test -p 1 -timeout 60m -run '^$$' -bench Growth ./infra/bench ./functions/installations ./functions/audit
+	@GROWTH_KEYS=$(GROWTH_KEYS) GOGC=400 go test -p 1 -timeout 60m -run '^$$' -bench Growth ./infra/measure/bench ./functions/installations ./functions/audit
 
 .PHONY: load
 load: DURATION ?= 10m
 load: CONNECTIONS ?= 200
 load: ## drive the running local stack with mixed traffic (CONNECTIONS=200 DURATION=10m)
 	@mkdir -p $(TOOLS)
-	@go build -o $(TOOLS)/load ./infra/load/cmd/load
+	@go build -o $(TOOLS)/load ./infra/measure/load/cmd/load
 	@exec $(TOOLS)/load -state "$(STATE)" -duration $(DURATION) -connections $(CONNECTIONS)
 
 .PHONY: conformance
 conformance: CASES ?= 4000
 conformance: SEED ?= 1
 conformance: $(TOOLS)/conformance/ready ## send CASES=4000 (at least 2200) requests made from the API document (and SEED=1) to a stack of its own, and judge the answers by it
-	@CASES=$(CASES) SEED=$(SEED) infra/conformance/run
+	@CASES=$(CASES) SEED=$(SEED) infra/test/conformance/run
 
 .PHONY: soak
 soak: DURATION ?= 2m
@@ -124,7 +124,7 @@ soak: SEED ?= 0
 soak: HTTP ?= 0.25
 soak: ## check histories of the store while it fails and is killed (DURATION=2m OPERATIONS=0 SEED=0 HTTP=0.25, the share over HTTP)
 	@mkdir -p $(TOOLS)
-	@cd infra/soak && go build -o ../../$(TOOLS)/soak ./cmd/soak
+	@cd infra/measure/soak && go build -o ../../../$(TOOLS)/soak ./cmd/soak
 	@exec $(TOOLS)/soak -duration $(DURATION) -operations $(OPERATIONS) -seed $(SEED) -http $(HTTP)
 
 .PHONY: busy-day
@@ -135,7 +135,7 @@ busy-day: ## process DELIVERIES=10000 of two simulated hosts, crossed, a tenth o
 # The size is beyond what a test may take: it needs 15 GB of disk and some minutes.
 .PHONY: artifact
 artifact: ## carry a file of GIB=5 GiB through a local stack of its own, and measure it
-	@infra/artifact/run
+	@infra/measure/artifact/run
 
 .PHONY: admin
 admin: ## operator's commands (ARGS="help"), on the local stack or on STACK=name in AWS
@@ -158,15 +158,15 @@ sam-build: $(VENV)/ready ## package the functions as they are deployed
 
 .PHONY: sam-validate
 sam-validate: $(VENV)/ready ## test what the template becomes when SAM has transformed it
-	@$(VENV)/bin/pytest -q infra/sam/test_template.py
+	@$(VENV)/bin/pytest -q infra/test/sam/test_template.py
 
 .PHONY: sam-local
 sam-local: ## serve the template through Docker with "sam local start-api"
-	@infra/sam/run local
+	@infra/test/sam/run local
 
 .PHONY: sam-test
 sam-test: ## invoke the packaged functions in containers with every event of events/
-	@infra/sam/run test
+	@infra/test/sam/run test
 
 .PHONY: deploy
 deploy: $(VENV)/ready ## build and deploy with the production profile of samconfig.toml
@@ -186,14 +186,14 @@ define venv
 	@touch $@
 endef
 
-$(VENV)/ready: infra/sam/requirements.txt
+$(VENV)/ready: infra/test/sam/requirements.txt
 	@echo "installing the AWS SAM CLI into $(VENV)"
 	$(venv)
 
-$(TOOLS)/conformance/ready: infra/conformance/requirements.txt
+$(TOOLS)/conformance/ready: infra/test/conformance/requirements.txt
 	@echo "installing schemathesis into $(TOOLS)/conformance"
 	$(venv)
 
-$(TOOLS)/shellcheck/ready: infra/shellcheck/requirements.txt
+$(TOOLS)/shellcheck/ready: infra/test/shellcheck/requirements.txt
 	@echo "installing shellcheck into $(TOOLS)/shellcheck"
 	$(venv)

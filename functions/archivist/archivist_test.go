@@ -13,7 +13,7 @@ import (
 	"github.com/aws/aws-lambda-go/events"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 
-	"github.com/opsplane/opsplane/infra/storagetest"
+	"github.com/opsplane/opsplane/infra/test/storagetest"
 )
 
 func added(sequence, record string) events.DynamoDBEventRecord {

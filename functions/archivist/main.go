@@ -7,8 +7,8 @@ import (
 
 	"github.com/aws/aws-lambda-go/lambda"
 
-	"github.com/opsplane/opsplane/shared/awsclient"
-	"github.com/opsplane/opsplane/shared/s3client"
+	"github.com/opsplane/opsplane/shared/storage/awsclient"
+	"github.com/opsplane/opsplane/shared/storage/s3client"
 	"github.com/opsplane/opsplane/shared/telemetry"
 )
 

@@ -7,8 +7,8 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
-	"github.com/opsplane/opsplane/infra/costs"
-	"github.com/opsplane/opsplane/infra/storagetest"
+	"github.com/opsplane/opsplane/infra/test/costs"
+	"github.com/opsplane/opsplane/infra/test/storagetest"
 	"github.com/opsplane/opsplane/shared/audit"
 )
 

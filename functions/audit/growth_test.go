@@ -7,11 +7,11 @@ import (
 	"testing"
 	"time"
 
-	"github.com/opsplane/opsplane/infra/bench"
-	"github.com/opsplane/opsplane/infra/costs"
-	"github.com/opsplane/opsplane/shared/attr"
+	"github.com/opsplane/opsplane/infra/measure/bench"
+	"github.com/opsplane/opsplane/infra/test/costs"
+	"github.com/opsplane/opsplane/shared/api/httpapi/httpapitest"
 	"github.com/opsplane/opsplane/shared/audit"
-	"github.com/opsplane/opsplane/shared/httpapi/httpapitest"
+	"github.com/opsplane/opsplane/shared/storage/attr"
 )
 
 // grown is a trail of so many records of an installation, one a minute.

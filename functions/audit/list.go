@@ -8,13 +8,13 @@ import (
 	"strings"
 	"time"
 
-	"github.com/opsplane/opsplane/shared/access"
+	"github.com/opsplane/opsplane/shared/api/access"
+	"github.com/opsplane/opsplane/shared/api/fault"
+	"github.com/opsplane/opsplane/shared/api/httpapi"
+	"github.com/opsplane/opsplane/shared/api/paging"
 	"github.com/opsplane/opsplane/shared/audit"
-	"github.com/opsplane/opsplane/shared/fault"
-	"github.com/opsplane/opsplane/shared/httpapi"
-	"github.com/opsplane/opsplane/shared/installation"
-	"github.com/opsplane/opsplane/shared/paging"
-	"github.com/opsplane/opsplane/shared/user"
+	"github.com/opsplane/opsplane/shared/login/user"
+	"github.com/opsplane/opsplane/shared/vcs/installation"
 )
 
 var shape = paging.Shape{Elements: 1, Default: 50, Max: 200}

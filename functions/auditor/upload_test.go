@@ -10,8 +10,8 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/opsplane/opsplane/shared/artifact"
 	"github.com/opsplane/opsplane/shared/kv"
+	"github.com/opsplane/opsplane/shared/kv/artifact"
 )
 
 // TestUploadsAreInTheTrailFromTheirAnnouncementToTheirEnd asks who announced, who

@@ -8,7 +8,7 @@ import (
 	"sync"
 	"time"
 
-	"github.com/opsplane/opsplane/shared/signing"
+	"github.com/opsplane/opsplane/shared/credential/signing"
 )
 
 const (

@@ -5,10 +5,10 @@ import (
 	"testing"
 	"time"
 
-	"github.com/opsplane/opsplane/infra/storagetest"
-	"github.com/opsplane/opsplane/shared/access"
-	"github.com/opsplane/opsplane/shared/apikey"
-	"github.com/opsplane/opsplane/shared/signing"
+	"github.com/opsplane/opsplane/infra/test/storagetest"
+	"github.com/opsplane/opsplane/shared/api/access"
+	"github.com/opsplane/opsplane/shared/credential/apikey"
+	"github.com/opsplane/opsplane/shared/credential/signing"
 )
 
 func TestAccessTokenNeedsNoCallWhileTheAuthorityIsFresh(t *testing.T) {

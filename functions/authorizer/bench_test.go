@@ -4,8 +4,8 @@ import (
 	"runtime"
 	"testing"
 
-	"github.com/opsplane/opsplane/infra/bench"
-	"github.com/opsplane/opsplane/shared/access"
+	"github.com/opsplane/opsplane/infra/measure/bench"
+	"github.com/opsplane/opsplane/shared/api/access"
 )
 
 // BenchmarkDecisions are answers about an access token for a path of an

@@ -5,9 +5,9 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/opsplane/opsplane/infra/costs"
-	"github.com/opsplane/opsplane/shared/access"
-	"github.com/opsplane/opsplane/shared/signing"
+	"github.com/opsplane/opsplane/infra/test/costs"
+	"github.com/opsplane/opsplane/shared/api/access"
+	"github.com/opsplane/opsplane/shared/credential/signing"
 )
 
 func TestDecisionsUseWhatTheDocumentSays(t *testing.T) {

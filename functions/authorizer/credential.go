@@ -6,7 +6,7 @@ import (
 
 	"github.com/aws/aws-lambda-go/events"
 
-	"github.com/opsplane/opsplane/shared/session"
+	"github.com/opsplane/opsplane/shared/login/session"
 )
 
 // maxHeader bounds the header, in bytes. The largest token that is ever minted

@@ -10,9 +10,9 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
-	"github.com/opsplane/opsplane/shared/apikey"
-	"github.com/opsplane/opsplane/shared/attr"
-	"github.com/opsplane/opsplane/shared/user"
+	"github.com/opsplane/opsplane/shared/credential/apikey"
+	"github.com/opsplane/opsplane/shared/login/user"
+	"github.com/opsplane/opsplane/shared/storage/attr"
 )
 
 // A batch may come back in part if the tables are short of throughput.

@@ -9,9 +9,9 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/google/uuid"
 
-	"github.com/opsplane/opsplane/infra/storagetest"
-	"github.com/opsplane/opsplane/shared/access"
-	"github.com/opsplane/opsplane/shared/signing"
+	"github.com/opsplane/opsplane/infra/test/storagetest"
+	"github.com/opsplane/opsplane/shared/api/access"
+	"github.com/opsplane/opsplane/shared/credential/signing"
 )
 
 // flood tells verifiers of n revoked keys of a user.

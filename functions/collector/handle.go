@@ -7,8 +7,8 @@ import (
 	"log/slog"
 	"time"
 
-	"github.com/opsplane/opsplane/shared/change"
-	"github.com/opsplane/opsplane/shared/garbage"
+	"github.com/opsplane/opsplane/shared/audit/change"
+	"github.com/opsplane/opsplane/shared/kv/garbage"
 	"github.com/opsplane/opsplane/shared/telemetry"
 )
 

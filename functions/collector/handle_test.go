@@ -12,8 +12,8 @@ import (
 
 	"github.com/aws/aws-lambda-go/lambdacontext"
 
-	"github.com/opsplane/opsplane/shared/change"
-	"github.com/opsplane/opsplane/shared/garbage"
+	"github.com/opsplane/opsplane/shared/audit/change"
+	"github.com/opsplane/opsplane/shared/kv/garbage"
 )
 
 func TestRunIsReportedInOneLineWithMetrics(t *testing.T) {

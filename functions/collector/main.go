@@ -10,11 +10,11 @@ import (
 
 	"github.com/aws/aws-lambda-go/lambda"
 
-	"github.com/opsplane/opsplane/shared/artifact"
-	"github.com/opsplane/opsplane/shared/awsclient"
-	"github.com/opsplane/opsplane/shared/garbage"
 	"github.com/opsplane/opsplane/shared/kv"
-	"github.com/opsplane/opsplane/shared/s3client"
+	"github.com/opsplane/opsplane/shared/kv/artifact"
+	"github.com/opsplane/opsplane/shared/kv/garbage"
+	"github.com/opsplane/opsplane/shared/storage/awsclient"
+	"github.com/opsplane/opsplane/shared/storage/s3client"
 	"github.com/opsplane/opsplane/shared/telemetry"
 )
 

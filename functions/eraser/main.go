@@ -11,10 +11,10 @@ import (
 
 	"github.com/aws/aws-lambda-go/lambda"
 
-	"github.com/opsplane/opsplane/shared/awsclient"
-	"github.com/opsplane/opsplane/shared/s3client"
-	"github.com/opsplane/opsplane/shared/task"
-	"github.com/opsplane/opsplane/shared/task/work"
+	"github.com/opsplane/opsplane/shared/background/task"
+	"github.com/opsplane/opsplane/shared/background/task/work"
+	"github.com/opsplane/opsplane/shared/storage/awsclient"
+	"github.com/opsplane/opsplane/shared/storage/s3client"
 	"github.com/opsplane/opsplane/shared/telemetry"
 )
 

@@ -6,10 +6,10 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/opsplane/opsplane/shared/artifact"
-	"github.com/opsplane/opsplane/shared/change"
-	"github.com/opsplane/opsplane/shared/task"
-	"github.com/opsplane/opsplane/shared/task/work"
+	"github.com/opsplane/opsplane/shared/audit/change"
+	"github.com/opsplane/opsplane/shared/background/task"
+	"github.com/opsplane/opsplane/shared/background/task/work"
+	"github.com/opsplane/opsplane/shared/kv/artifact"
 )
 
 // rest is how long after the first pass the second one begins: by then nothing is

@@ -5,9 +5,9 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/opsplane/opsplane/shared/person"
-	"github.com/opsplane/opsplane/shared/session"
-	"github.com/opsplane/opsplane/shared/vcshost"
+	"github.com/opsplane/opsplane/shared/login/person"
+	"github.com/opsplane/opsplane/shared/login/session"
+	"github.com/opsplane/opsplane/shared/vcs/vcshost"
 )
 
 // budget is how much longer a VCS may take, in all its answers of a call together.

@@ -4,8 +4,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/opsplane/opsplane/infra/costs"
-	"github.com/opsplane/opsplane/shared/installation"
+	"github.com/opsplane/opsplane/infra/test/costs"
+	"github.com/opsplane/opsplane/shared/vcs/installation"
 )
 
 func TestOperationsUseWhatTheDocumentSays(t *testing.T) {

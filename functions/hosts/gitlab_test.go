@@ -9,11 +9,11 @@ import (
 	"testing"
 	"time"
 
-	"github.com/opsplane/opsplane/infra/vcstest"
-	"github.com/opsplane/opsplane/shared/access"
-	"github.com/opsplane/opsplane/shared/installation"
-	"github.com/opsplane/opsplane/shared/secret"
-	"github.com/opsplane/opsplane/shared/webhook"
+	"github.com/opsplane/opsplane/infra/test/vcstest"
+	"github.com/opsplane/opsplane/shared/api/access"
+	"github.com/opsplane/opsplane/shared/credential/secret"
+	"github.com/opsplane/opsplane/shared/vcs/installation"
+	"github.com/opsplane/opsplane/shared/vcs/webhook"
 )
 
 const (

@@ -4,9 +4,9 @@ import (
 	"context"
 	"errors"
 
-	"github.com/opsplane/opsplane/shared/httpapi"
-	"github.com/opsplane/opsplane/shared/session"
-	"github.com/opsplane/opsplane/shared/vcshost"
+	"github.com/opsplane/opsplane/shared/api/httpapi"
+	"github.com/opsplane/opsplane/shared/login/session"
+	"github.com/opsplane/opsplane/shared/vcs/vcshost"
 )
 
 // asPerson asks a VCS with the holder's own token, in the name of the caller.

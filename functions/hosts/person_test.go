@@ -5,12 +5,12 @@ import (
 	"testing"
 	"time"
 
-	"github.com/opsplane/opsplane/infra/storagetest"
-	"github.com/opsplane/opsplane/infra/vcstest"
-	"github.com/opsplane/opsplane/shared/access"
-	"github.com/opsplane/opsplane/shared/installation"
-	"github.com/opsplane/opsplane/shared/session"
-	"github.com/opsplane/opsplane/shared/user"
+	"github.com/opsplane/opsplane/infra/test/storagetest"
+	"github.com/opsplane/opsplane/infra/test/vcstest"
+	"github.com/opsplane/opsplane/shared/api/access"
+	"github.com/opsplane/opsplane/shared/login/session"
+	"github.com/opsplane/opsplane/shared/login/user"
+	"github.com/opsplane/opsplane/shared/vcs/installation"
 )
 
 // overtaken is a rig whose next call finds the grant of a VCS as it was before

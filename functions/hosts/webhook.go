@@ -5,16 +5,16 @@ import (
 	"errors"
 	"net/http"
 
-	"github.com/opsplane/opsplane/shared/access"
-	"github.com/opsplane/opsplane/shared/fault"
-	"github.com/opsplane/opsplane/shared/gitlabhost"
-	"github.com/opsplane/opsplane/shared/httpapi"
-	"github.com/opsplane/opsplane/shared/installation"
-	"github.com/opsplane/opsplane/shared/secret"
-	"github.com/opsplane/opsplane/shared/shorten"
-	"github.com/opsplane/opsplane/shared/user"
-	"github.com/opsplane/opsplane/shared/vcshost"
-	"github.com/opsplane/opsplane/shared/webhook"
+	"github.com/opsplane/opsplane/shared/api/access"
+	"github.com/opsplane/opsplane/shared/api/fault"
+	"github.com/opsplane/opsplane/shared/api/httpapi"
+	"github.com/opsplane/opsplane/shared/credential/secret"
+	"github.com/opsplane/opsplane/shared/login/user"
+	"github.com/opsplane/opsplane/shared/vcs/gitlabhost"
+	"github.com/opsplane/opsplane/shared/vcs/installation"
+	"github.com/opsplane/opsplane/shared/vcs/shorten"
+	"github.com/opsplane/opsplane/shared/vcs/vcshost"
+	"github.com/opsplane/opsplane/shared/vcs/webhook"
 )
 
 // webhookRequest names a group, and where the API is.

@@ -6,9 +6,9 @@ import (
 	"net/http"
 	"time"
 
-	"github.com/opsplane/opsplane/shared/access"
-	"github.com/opsplane/opsplane/shared/httpapi"
-	"github.com/opsplane/opsplane/shared/session"
+	"github.com/opsplane/opsplane/shared/api/access"
+	"github.com/opsplane/opsplane/shared/api/httpapi"
+	"github.com/opsplane/opsplane/shared/login/session"
 )
 
 // loggedOut is the answer to a logout.

@@ -1,10 +1,10 @@
 package main
 
 import (
-	"github.com/opsplane/opsplane/shared/access"
-	"github.com/opsplane/opsplane/shared/httpapi"
-	"github.com/opsplane/opsplane/shared/session"
-	"github.com/opsplane/opsplane/shared/user"
+	"github.com/opsplane/opsplane/shared/api/access"
+	"github.com/opsplane/opsplane/shared/api/httpapi"
+	"github.com/opsplane/opsplane/shared/login/session"
+	"github.com/opsplane/opsplane/shared/login/user"
 )
 
 // anyone is a caller with a credential of any kind: asking who one is, is how

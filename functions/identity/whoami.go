@@ -6,10 +6,10 @@ import (
 	"net/http"
 	"slices"
 
-	"github.com/opsplane/opsplane/shared/access"
-	"github.com/opsplane/opsplane/shared/httpapi"
-	"github.com/opsplane/opsplane/shared/session"
-	"github.com/opsplane/opsplane/shared/user"
+	"github.com/opsplane/opsplane/shared/api/access"
+	"github.com/opsplane/opsplane/shared/api/httpapi"
+	"github.com/opsplane/opsplane/shared/login/session"
+	"github.com/opsplane/opsplane/shared/login/user"
 )
 
 // identity is what the routes work with.

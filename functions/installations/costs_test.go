@@ -4,8 +4,8 @@ import (
 	"fmt"
 	"testing"
 
-	"github.com/opsplane/opsplane/infra/costs"
-	"github.com/opsplane/opsplane/shared/pullrequest"
+	"github.com/opsplane/opsplane/infra/test/costs"
+	"github.com/opsplane/opsplane/shared/vcs/pullrequest"
 )
 
 func TestOperationsUseWhatTheDocumentSays(t *testing.T) {

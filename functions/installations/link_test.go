@@ -6,8 +6,8 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/opsplane/opsplane/shared/httpapi/httpapitest"
-	"github.com/opsplane/opsplane/shared/pullrequest"
+	"github.com/opsplane/opsplane/shared/api/httpapi/httpapitest"
+	"github.com/opsplane/opsplane/shared/vcs/pullrequest"
 )
 
 // link answers the Link header of a request as it was sent through a proxy, and

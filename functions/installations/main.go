@@ -6,11 +6,11 @@ import (
 	"os"
 	"time"
 
-	"github.com/opsplane/opsplane/shared/awsclient"
-	"github.com/opsplane/opsplane/shared/httpapi"
-	"github.com/opsplane/opsplane/shared/pullrequest"
-	"github.com/opsplane/opsplane/shared/repository"
+	"github.com/opsplane/opsplane/shared/api/httpapi"
+	"github.com/opsplane/opsplane/shared/storage/awsclient"
 	"github.com/opsplane/opsplane/shared/telemetry"
+	"github.com/opsplane/opsplane/shared/vcs/pullrequest"
+	"github.com/opsplane/opsplane/shared/vcs/repository"
 )
 
 func main() {

@@ -7,10 +7,10 @@ import (
 	"net/http"
 	"strconv"
 
-	"github.com/opsplane/opsplane/shared/fault"
-	"github.com/opsplane/opsplane/shared/httpapi"
-	"github.com/opsplane/opsplane/shared/paging"
-	"github.com/opsplane/opsplane/shared/pullrequest"
+	"github.com/opsplane/opsplane/shared/api/fault"
+	"github.com/opsplane/opsplane/shared/api/httpapi"
+	"github.com/opsplane/opsplane/shared/api/paging"
+	"github.com/opsplane/opsplane/shared/vcs/pullrequest"
 )
 
 // pullRequestRow is a pull request in the list. What the host has not told is

@@ -5,10 +5,10 @@ import (
 	"net/http"
 	"unicode/utf8"
 
-	"github.com/opsplane/opsplane/shared/access"
-	"github.com/opsplane/opsplane/shared/httpapi"
-	"github.com/opsplane/opsplane/shared/paging"
-	"github.com/opsplane/opsplane/shared/repository"
+	"github.com/opsplane/opsplane/shared/api/access"
+	"github.com/opsplane/opsplane/shared/api/httpapi"
+	"github.com/opsplane/opsplane/shared/api/paging"
+	"github.com/opsplane/opsplane/shared/vcs/repository"
 )
 
 // Shapes of the lists. What clients write by hand is the last row's name, or

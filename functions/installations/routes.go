@@ -3,11 +3,11 @@ package main
 import (
 	"time"
 
-	"github.com/opsplane/opsplane/shared/access"
-	"github.com/opsplane/opsplane/shared/httpapi"
-	"github.com/opsplane/opsplane/shared/paging"
-	"github.com/opsplane/opsplane/shared/pullrequest"
-	"github.com/opsplane/opsplane/shared/repository"
+	"github.com/opsplane/opsplane/shared/api/access"
+	"github.com/opsplane/opsplane/shared/api/httpapi"
+	"github.com/opsplane/opsplane/shared/api/paging"
+	"github.com/opsplane/opsplane/shared/vcs/pullrequest"
+	"github.com/opsplane/opsplane/shared/vcs/repository"
 )
 
 // installations is what the operations need.

@@ -4,10 +4,10 @@ import (
 	"testing"
 	"time"
 
-	"github.com/opsplane/opsplane/infra/costs"
-	"github.com/opsplane/opsplane/infra/vcstest"
-	"github.com/opsplane/opsplane/shared/pullrequest"
-	"github.com/opsplane/opsplane/shared/repository"
+	"github.com/opsplane/opsplane/infra/test/costs"
+	"github.com/opsplane/opsplane/infra/test/vcstest"
+	"github.com/opsplane/opsplane/shared/vcs/pullrequest"
+	"github.com/opsplane/opsplane/shared/vcs/repository"
 )
 
 func TestTasksUseWhatTheDocumentSays(t *testing.T) {

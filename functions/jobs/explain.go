@@ -4,12 +4,12 @@ import (
 	"context"
 	"errors"
 
-	"github.com/opsplane/opsplane/shared/githubhost"
-	"github.com/opsplane/opsplane/shared/grouptoken"
-	"github.com/opsplane/opsplane/shared/secret"
-	"github.com/opsplane/opsplane/shared/task"
-	"github.com/opsplane/opsplane/shared/task/work"
-	"github.com/opsplane/opsplane/shared/vcshost"
+	"github.com/opsplane/opsplane/shared/background/task"
+	"github.com/opsplane/opsplane/shared/background/task/work"
+	"github.com/opsplane/opsplane/shared/credential/secret"
+	"github.com/opsplane/opsplane/shared/vcs/githubhost"
+	"github.com/opsplane/opsplane/shared/vcs/grouptoken"
+	"github.com/opsplane/opsplane/shared/vcs/vcshost"
 )
 
 // explain says to a task's owner why it stumbled, and whether trying again would

@@ -10,17 +10,17 @@ import (
 
 	"github.com/aws/aws-lambda-go/lambda"
 
-	"github.com/opsplane/opsplane/shared/awsclient"
-	"github.com/opsplane/opsplane/shared/githubhost"
-	"github.com/opsplane/opsplane/shared/gitlabhost"
-	"github.com/opsplane/opsplane/shared/grouptoken"
-	"github.com/opsplane/opsplane/shared/pullrequest"
-	"github.com/opsplane/opsplane/shared/repository"
-	"github.com/opsplane/opsplane/shared/sealed"
-	"github.com/opsplane/opsplane/shared/secret"
-	"github.com/opsplane/opsplane/shared/task"
-	"github.com/opsplane/opsplane/shared/task/work"
+	"github.com/opsplane/opsplane/shared/background/task"
+	"github.com/opsplane/opsplane/shared/background/task/work"
+	"github.com/opsplane/opsplane/shared/credential/sealed"
+	"github.com/opsplane/opsplane/shared/credential/secret"
+	"github.com/opsplane/opsplane/shared/storage/awsclient"
 	"github.com/opsplane/opsplane/shared/telemetry"
+	"github.com/opsplane/opsplane/shared/vcs/githubhost"
+	"github.com/opsplane/opsplane/shared/vcs/gitlabhost"
+	"github.com/opsplane/opsplane/shared/vcs/grouptoken"
+	"github.com/opsplane/opsplane/shared/vcs/pullrequest"
+	"github.com/opsplane/opsplane/shared/vcs/repository"
 )
 
 // slice is how long a task is worked at before another has its turn.

@@ -4,10 +4,10 @@ import (
 	"testing"
 	"time"
 
-	"github.com/opsplane/opsplane/infra/vcstest"
-	"github.com/opsplane/opsplane/shared/gitlabhost"
-	"github.com/opsplane/opsplane/shared/repository"
-	"github.com/opsplane/opsplane/shared/vcsevent"
+	"github.com/opsplane/opsplane/infra/test/vcstest"
+	"github.com/opsplane/opsplane/shared/vcs/gitlabhost"
+	"github.com/opsplane/opsplane/shared/vcs/repository"
+	"github.com/opsplane/opsplane/shared/vcs/vcsevent"
 )
 
 // TestProjectOfANestedGroupBelongsToTheGroupAtTheTop refreshes a group within a

@@ -7,8 +7,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/opsplane/opsplane/infra/vcstest"
-	"github.com/opsplane/opsplane/shared/task"
+	"github.com/opsplane/opsplane/infra/test/vcstest"
+	"github.com/opsplane/opsplane/shared/background/task"
 )
 
 // TestAnswerThatSaysNothingOfARepositoryRemovesNone refreshes a group and an

@@ -8,11 +8,11 @@ import (
 	"testing"
 	"time"
 
-	"github.com/opsplane/opsplane/infra/vcstest"
-	"github.com/opsplane/opsplane/shared/change"
-	"github.com/opsplane/opsplane/shared/task"
-	"github.com/opsplane/opsplane/shared/task/work"
-	"github.com/opsplane/opsplane/shared/vcshost"
+	"github.com/opsplane/opsplane/infra/test/vcstest"
+	"github.com/opsplane/opsplane/shared/audit/change"
+	"github.com/opsplane/opsplane/shared/background/task"
+	"github.com/opsplane/opsplane/shared/background/task/work"
+	"github.com/opsplane/opsplane/shared/vcs/vcshost"
 )
 
 func TestRefreshGoesOnAsSoonAsTheHostAllows(t *testing.T) {

@@ -9,11 +9,11 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
-	"github.com/opsplane/opsplane/shared/change"
-	"github.com/opsplane/opsplane/shared/repository"
-	"github.com/opsplane/opsplane/shared/task"
-	"github.com/opsplane/opsplane/shared/vcsevent"
-	"github.com/opsplane/opsplane/shared/vcshost"
+	"github.com/opsplane/opsplane/shared/audit/change"
+	"github.com/opsplane/opsplane/shared/background/task"
+	"github.com/opsplane/opsplane/shared/vcs/repository"
+	"github.com/opsplane/opsplane/shared/vcs/vcsevent"
+	"github.com/opsplane/opsplane/shared/vcs/vcshost"
 )
 
 // refresh lists the repositories of an installation and removes those that are

@@ -11,11 +11,11 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 
-	"github.com/opsplane/opsplane/infra/vcstest"
-	"github.com/opsplane/opsplane/shared/attr"
-	"github.com/opsplane/opsplane/shared/repository"
-	"github.com/opsplane/opsplane/shared/task"
-	"github.com/opsplane/opsplane/shared/vcsevent"
+	"github.com/opsplane/opsplane/infra/test/vcstest"
+	"github.com/opsplane/opsplane/shared/background/task"
+	"github.com/opsplane/opsplane/shared/storage/attr"
+	"github.com/opsplane/opsplane/shared/vcs/repository"
+	"github.com/opsplane/opsplane/shared/vcs/vcsevent"
 )
 
 func TestRefreshTakesInWhatTheHostLists(t *testing.T) {

@@ -4,7 +4,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/opsplane/opsplane/shared/httpapi/httpapitest"
+	"github.com/opsplane/opsplane/shared/api/httpapi/httpapitest"
 )
 
 // A proxy may send a Host of its own: what the server hands out must be at the

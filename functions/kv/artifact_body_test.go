@@ -9,11 +9,11 @@ import (
 	"testing"
 	"time"
 
-	"github.com/opsplane/opsplane/shared/access"
-	"github.com/opsplane/opsplane/shared/artifact"
-	"github.com/opsplane/opsplane/shared/change"
-	"github.com/opsplane/opsplane/shared/httpapi"
+	"github.com/opsplane/opsplane/shared/api/access"
+	"github.com/opsplane/opsplane/shared/api/httpapi"
+	"github.com/opsplane/opsplane/shared/audit/change"
 	"github.com/opsplane/opsplane/shared/kv"
+	"github.com/opsplane/opsplane/shared/kv/artifact"
 )
 
 // announced is a store that keeps what it is asked to create, and answers

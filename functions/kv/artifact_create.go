@@ -9,11 +9,11 @@ import (
 	"strings"
 	"unicode"
 
-	"github.com/opsplane/opsplane/shared/access"
-	"github.com/opsplane/opsplane/shared/artifact"
-	"github.com/opsplane/opsplane/shared/canonical"
-	"github.com/opsplane/opsplane/shared/httpapi"
+	"github.com/opsplane/opsplane/shared/api/access"
+	"github.com/opsplane/opsplane/shared/api/httpapi"
 	"github.com/opsplane/opsplane/shared/kv"
+	"github.com/opsplane/opsplane/shared/kv/artifact"
+	"github.com/opsplane/opsplane/shared/kv/canonical"
 )
 
 // creating announces a file and says which row it is to become.

@@ -5,9 +5,9 @@ import (
 	"strconv"
 	"time"
 
-	"github.com/opsplane/opsplane/shared/artifact"
-	"github.com/opsplane/opsplane/shared/httpapi"
+	"github.com/opsplane/opsplane/shared/api/httpapi"
 	"github.com/opsplane/opsplane/shared/kv"
+	"github.com/opsplane/opsplane/shared/kv/artifact"
 )
 
 // upload is an upload on the wire. Put is what to send where the file goes in

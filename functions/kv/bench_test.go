@@ -10,11 +10,11 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/google/uuid"
 
-	"github.com/opsplane/opsplane/infra/bench"
-	"github.com/opsplane/opsplane/infra/storagetest"
-	"github.com/opsplane/opsplane/shared/attr"
-	"github.com/opsplane/opsplane/shared/httpapi"
+	"github.com/opsplane/opsplane/infra/measure/bench"
+	"github.com/opsplane/opsplane/infra/test/storagetest"
+	"github.com/opsplane/opsplane/shared/api/httpapi"
 	"github.com/opsplane/opsplane/shared/kv"
+	"github.com/opsplane/opsplane/shared/storage/attr"
 )
 
 // The largest ratio of a whole invocation to the storage call that it makes.

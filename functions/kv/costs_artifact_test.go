@@ -10,8 +10,8 @@ import (
 	"sync"
 	"testing"
 
-	"github.com/opsplane/opsplane/infra/costs"
-	"github.com/opsplane/opsplane/shared/artifact"
+	"github.com/opsplane/opsplane/infra/test/costs"
+	"github.com/opsplane/opsplane/shared/kv/artifact"
 )
 
 const (

@@ -6,7 +6,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/opsplane/opsplane/infra/costs"
+	"github.com/opsplane/opsplane/infra/test/costs"
 )
 
 var at = "/key/" + key("k")

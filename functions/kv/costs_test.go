@@ -16,12 +16,12 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
-	"github.com/opsplane/opsplane/infra/costs"
-	"github.com/opsplane/opsplane/infra/storagetest"
-	"github.com/opsplane/opsplane/shared/artifact"
-	"github.com/opsplane/opsplane/shared/attr"
-	"github.com/opsplane/opsplane/shared/httpapi"
+	"github.com/opsplane/opsplane/infra/test/costs"
+	"github.com/opsplane/opsplane/infra/test/storagetest"
+	"github.com/opsplane/opsplane/shared/api/httpapi"
 	"github.com/opsplane/opsplane/shared/kv"
+	"github.com/opsplane/opsplane/shared/kv/artifact"
+	"github.com/opsplane/opsplane/shared/storage/attr"
 )
 
 func TestOperationsUseWhatTheDocumentSays(t *testing.T) {

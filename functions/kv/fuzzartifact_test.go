@@ -8,7 +8,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/opsplane/opsplane/shared/artifact"
+	"github.com/opsplane/opsplane/shared/kv/artifact"
 )
 
 var sumForm = regexp.MustCompile(`^[0-9a-f]{64}$`)

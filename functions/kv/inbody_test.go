@@ -10,7 +10,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/opsplane/opsplane/shared/access"
+	"github.com/opsplane/opsplane/shared/api/access"
 	"github.com/opsplane/opsplane/shared/kv"
 )
 

@@ -5,9 +5,9 @@ import (
 	"net/http"
 	"net/url"
 
-	"github.com/opsplane/opsplane/shared/httpapi"
+	"github.com/opsplane/opsplane/shared/api/httpapi"
 	"github.com/opsplane/opsplane/shared/kv"
-	"github.com/opsplane/opsplane/shared/selection"
+	"github.com/opsplane/opsplane/shared/kv/selection"
 )
 
 // defaultLimit is the page size where none is asked for.

@@ -12,11 +12,11 @@ import (
 	"testing"
 	"time"
 
-	"github.com/opsplane/opsplane/shared/access"
-	"github.com/opsplane/opsplane/shared/change"
-	"github.com/opsplane/opsplane/shared/httpapi"
+	"github.com/opsplane/opsplane/shared/api/access"
+	"github.com/opsplane/opsplane/shared/api/httpapi"
+	"github.com/opsplane/opsplane/shared/audit/change"
 	"github.com/opsplane/opsplane/shared/kv"
-	"github.com/opsplane/opsplane/shared/selection"
+	"github.com/opsplane/opsplane/shared/kv/selection"
 )
 
 // maxEvent is what a function's response may hold, in bytes of its JSON.

@@ -7,11 +7,11 @@ import (
 	"strconv"
 	"time"
 
-	"github.com/opsplane/opsplane/shared/artifact"
-	"github.com/opsplane/opsplane/shared/awsclient"
-	"github.com/opsplane/opsplane/shared/httpapi"
+	"github.com/opsplane/opsplane/shared/api/httpapi"
 	"github.com/opsplane/opsplane/shared/kv"
-	"github.com/opsplane/opsplane/shared/s3client"
+	"github.com/opsplane/opsplane/shared/kv/artifact"
+	"github.com/opsplane/opsplane/shared/storage/awsclient"
+	"github.com/opsplane/opsplane/shared/storage/s3client"
 	"github.com/opsplane/opsplane/shared/telemetry"
 )
 

@@ -6,7 +6,7 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/opsplane/opsplane/shared/canonical"
+	"github.com/opsplane/opsplane/shared/kv/canonical"
 )
 
 // readInt reads a JSON number that is a whole number from low to high, however

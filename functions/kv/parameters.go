@@ -3,7 +3,7 @@ package main
 import (
 	"net/http"
 
-	"github.com/opsplane/opsplane/shared/httpapi"
+	"github.com/opsplane/opsplane/shared/api/httpapi"
 	"github.com/opsplane/opsplane/shared/kv"
 )
 

@@ -4,8 +4,8 @@ import (
 	"context"
 	"net/http"
 
-	"github.com/opsplane/opsplane/shared/httpapi"
-	"github.com/opsplane/opsplane/shared/selection"
+	"github.com/opsplane/opsplane/shared/api/httpapi"
+	"github.com/opsplane/opsplane/shared/kv/selection"
 )
 
 // getting asks for one row.

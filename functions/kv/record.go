@@ -4,11 +4,11 @@ import (
 	"encoding/json"
 	"time"
 
-	"github.com/opsplane/opsplane/shared/access"
-	"github.com/opsplane/opsplane/shared/canonical"
-	"github.com/opsplane/opsplane/shared/fault"
+	"github.com/opsplane/opsplane/shared/api/access"
+	"github.com/opsplane/opsplane/shared/api/fault"
 	"github.com/opsplane/opsplane/shared/kv"
-	"github.com/opsplane/opsplane/shared/selection"
+	"github.com/opsplane/opsplane/shared/kv/canonical"
+	"github.com/opsplane/opsplane/shared/kv/selection"
 )
 
 // record is a row on the wire. Data is null in the answer to a write, which

@@ -1,8 +1,8 @@
 package main
 
 import (
-	"github.com/opsplane/opsplane/shared/access"
-	"github.com/opsplane/opsplane/shared/httpapi"
+	"github.com/opsplane/opsplane/shared/api/access"
+	"github.com/opsplane/opsplane/shared/api/httpapi"
 )
 
 // routes lists the function's routes. A key is the whole rest of the path;

@@ -3,7 +3,7 @@ package main
 import (
 	"testing"
 
-	"github.com/opsplane/opsplane/infra/contract"
+	"github.com/opsplane/opsplane/infra/test/contract"
 )
 
 func TestRoutesAreThoseOfTheDocumentAndTheTemplate(t *testing.T) {

@@ -3,8 +3,8 @@ package main
 import (
 	"context"
 
-	"github.com/opsplane/opsplane/shared/access"
-	"github.com/opsplane/opsplane/shared/change"
+	"github.com/opsplane/opsplane/shared/api/access"
+	"github.com/opsplane/opsplane/shared/audit/change"
 	"github.com/opsplane/opsplane/shared/kv"
 )
 

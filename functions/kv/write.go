@@ -4,7 +4,7 @@ import (
 	"context"
 	"net/http"
 
-	"github.com/opsplane/opsplane/shared/httpapi"
+	"github.com/opsplane/opsplane/shared/api/httpapi"
 	"github.com/opsplane/opsplane/shared/kv"
 )
 

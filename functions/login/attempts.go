@@ -6,9 +6,9 @@ import (
 	"net/netip"
 	"time"
 
-	"github.com/opsplane/opsplane/shared/change"
-	"github.com/opsplane/opsplane/shared/fault"
-	"github.com/opsplane/opsplane/shared/ratelimit"
+	"github.com/opsplane/opsplane/shared/api/fault"
+	"github.com/opsplane/opsplane/shared/api/ratelimit"
+	"github.com/opsplane/opsplane/shared/audit/change"
 )
 
 // attempts bounds the logins of one address whose code the host refuses, or that

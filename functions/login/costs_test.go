@@ -3,7 +3,7 @@ package main
 import (
 	"testing"
 
-	"github.com/opsplane/opsplane/infra/costs"
+	"github.com/opsplane/opsplane/infra/test/costs"
 )
 
 func TestOperationsUseWhatTheDocumentSays(t *testing.T) {

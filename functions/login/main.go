@@ -8,17 +8,17 @@ import (
 	"strconv"
 	"time"
 
-	"github.com/opsplane/opsplane/shared/awsclient"
-	"github.com/opsplane/opsplane/shared/httpapi"
-	"github.com/opsplane/opsplane/shared/installation"
-	"github.com/opsplane/opsplane/shared/person"
-	"github.com/opsplane/opsplane/shared/ratelimit"
-	"github.com/opsplane/opsplane/shared/renewal"
-	"github.com/opsplane/opsplane/shared/sealed"
-	"github.com/opsplane/opsplane/shared/secret"
-	"github.com/opsplane/opsplane/shared/session"
+	"github.com/opsplane/opsplane/shared/api/httpapi"
+	"github.com/opsplane/opsplane/shared/api/ratelimit"
+	"github.com/opsplane/opsplane/shared/credential/sealed"
+	"github.com/opsplane/opsplane/shared/credential/secret"
+	"github.com/opsplane/opsplane/shared/login/person"
+	"github.com/opsplane/opsplane/shared/login/renewal"
+	"github.com/opsplane/opsplane/shared/login/session"
+	"github.com/opsplane/opsplane/shared/login/user"
+	"github.com/opsplane/opsplane/shared/storage/awsclient"
 	"github.com/opsplane/opsplane/shared/telemetry"
-	"github.com/opsplane/opsplane/shared/user"
+	"github.com/opsplane/opsplane/shared/vcs/installation"
 )
 
 func main() {

@@ -5,8 +5,8 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/opsplane/opsplane/infra/storagetest"
-	"github.com/opsplane/opsplane/shared/session"
+	"github.com/opsplane/opsplane/infra/test/storagetest"
+	"github.com/opsplane/opsplane/shared/login/session"
 )
 
 // navigation is what browsers ask for when they go to an address.

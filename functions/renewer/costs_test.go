@@ -5,8 +5,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/opsplane/opsplane/infra/costs"
-	"github.com/opsplane/opsplane/infra/vcstest"
+	"github.com/opsplane/opsplane/infra/test/costs"
+	"github.com/opsplane/opsplane/infra/test/vcstest"
 )
 
 func TestRenewalsUseWhatTheDocumentSays(t *testing.T) {

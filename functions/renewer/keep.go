@@ -9,13 +9,13 @@ import (
 	"runtime/debug"
 	"time"
 
-	"github.com/opsplane/opsplane/shared/apikey"
-	"github.com/opsplane/opsplane/shared/change"
-	"github.com/opsplane/opsplane/shared/person"
-	"github.com/opsplane/opsplane/shared/renewal"
-	"github.com/opsplane/opsplane/shared/session"
-	"github.com/opsplane/opsplane/shared/user"
-	"github.com/opsplane/opsplane/shared/vcshost"
+	"github.com/opsplane/opsplane/shared/audit/change"
+	"github.com/opsplane/opsplane/shared/credential/apikey"
+	"github.com/opsplane/opsplane/shared/login/person"
+	"github.com/opsplane/opsplane/shared/login/renewal"
+	"github.com/opsplane/opsplane/shared/login/session"
+	"github.com/opsplane/opsplane/shared/login/user"
+	"github.com/opsplane/opsplane/shared/vcs/vcshost"
 )
 
 const (

@@ -7,17 +7,17 @@ import (
 	"os"
 	"time"
 
-	"github.com/opsplane/opsplane/shared/awsclient"
-	"github.com/opsplane/opsplane/shared/githubhost"
-	"github.com/opsplane/opsplane/shared/gitlabhost"
-	"github.com/opsplane/opsplane/shared/grouptoken"
-	"github.com/opsplane/opsplane/shared/httpapi"
-	"github.com/opsplane/opsplane/shared/repository"
-	"github.com/opsplane/opsplane/shared/sealed"
-	"github.com/opsplane/opsplane/shared/secret"
-	"github.com/opsplane/opsplane/shared/task"
+	"github.com/opsplane/opsplane/shared/api/httpapi"
+	"github.com/opsplane/opsplane/shared/background/task"
+	"github.com/opsplane/opsplane/shared/credential/sealed"
+	"github.com/opsplane/opsplane/shared/credential/secret"
+	"github.com/opsplane/opsplane/shared/login/user"
+	"github.com/opsplane/opsplane/shared/storage/awsclient"
 	"github.com/opsplane/opsplane/shared/telemetry"
-	"github.com/opsplane/opsplane/shared/user"
+	"github.com/opsplane/opsplane/shared/vcs/githubhost"
+	"github.com/opsplane/opsplane/shared/vcs/gitlabhost"
+	"github.com/opsplane/opsplane/shared/vcs/grouptoken"
+	"github.com/opsplane/opsplane/shared/vcs/repository"
 )
 
 func main() {

@@ -5,8 +5,8 @@ import (
 	"net/http"
 	"strings"
 
-	"github.com/opsplane/opsplane/shared/fault"
-	"github.com/opsplane/opsplane/shared/httpapi"
+	"github.com/opsplane/opsplane/shared/api/fault"
+	"github.com/opsplane/opsplane/shared/api/httpapi"
 )
 
 // config is what a client must know to send a person to a VCS and back. A VCS

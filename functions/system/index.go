@@ -3,7 +3,7 @@ package main
 import (
 	"context"
 
-	"github.com/opsplane/opsplane/shared/httpapi"
+	"github.com/opsplane/opsplane/shared/api/httpapi"
 )
 
 // index is the answer at the root: what this server is, for a person who opens

@@ -6,9 +6,9 @@ import (
 	"os"
 	"time"
 
-	"github.com/opsplane/opsplane/shared/awsclient"
-	"github.com/opsplane/opsplane/shared/httpapi"
-	"github.com/opsplane/opsplane/shared/task"
+	"github.com/opsplane/opsplane/shared/api/httpapi"
+	"github.com/opsplane/opsplane/shared/background/task"
+	"github.com/opsplane/opsplane/shared/storage/awsclient"
 	"github.com/opsplane/opsplane/shared/telemetry"
 )
 

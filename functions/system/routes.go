@@ -5,9 +5,9 @@ import (
 	"encoding/json"
 
 	"github.com/opsplane/opsplane/docs"
-	"github.com/opsplane/opsplane/shared/access"
-	"github.com/opsplane/opsplane/shared/httpapi"
-	"github.com/opsplane/opsplane/shared/task"
+	"github.com/opsplane/opsplane/shared/api/access"
+	"github.com/opsplane/opsplane/shared/api/httpapi"
+	"github.com/opsplane/opsplane/shared/background/task"
 )
 
 // system is what the routes work with.

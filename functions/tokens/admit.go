@@ -4,8 +4,8 @@ import (
 	"context"
 	"errors"
 
-	"github.com/opsplane/opsplane/shared/access"
-	"github.com/opsplane/opsplane/shared/user"
+	"github.com/opsplane/opsplane/shared/api/access"
+	"github.com/opsplane/opsplane/shared/login/user"
 )
 
 // admit refuses a session of an account that is no longer its user's: the paths

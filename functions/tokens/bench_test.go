@@ -12,16 +12,16 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/google/uuid"
 
-	"github.com/opsplane/opsplane/infra/bench"
-	"github.com/opsplane/opsplane/infra/storagetest"
-	"github.com/opsplane/opsplane/shared/access"
-	"github.com/opsplane/opsplane/shared/accesstoken"
-	"github.com/opsplane/opsplane/shared/apikey"
-	"github.com/opsplane/opsplane/shared/attr"
-	"github.com/opsplane/opsplane/shared/change"
-	"github.com/opsplane/opsplane/shared/httpapi"
-	"github.com/opsplane/opsplane/shared/signing"
-	"github.com/opsplane/opsplane/shared/user"
+	"github.com/opsplane/opsplane/infra/measure/bench"
+	"github.com/opsplane/opsplane/infra/test/storagetest"
+	"github.com/opsplane/opsplane/shared/api/access"
+	"github.com/opsplane/opsplane/shared/api/httpapi"
+	"github.com/opsplane/opsplane/shared/audit/change"
+	"github.com/opsplane/opsplane/shared/credential/accesstoken"
+	"github.com/opsplane/opsplane/shared/credential/apikey"
+	"github.com/opsplane/opsplane/shared/credential/signing"
+	"github.com/opsplane/opsplane/shared/login/user"
+	"github.com/opsplane/opsplane/shared/storage/attr"
 )
 
 // benchmarked is the function, its log written to nowhere but written, its

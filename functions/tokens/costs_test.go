@@ -7,10 +7,10 @@ import (
 
 	"github.com/google/uuid"
 
-	"github.com/opsplane/opsplane/infra/costs"
-	"github.com/opsplane/opsplane/shared/access"
-	"github.com/opsplane/opsplane/shared/apikey"
-	"github.com/opsplane/opsplane/shared/signing"
+	"github.com/opsplane/opsplane/infra/test/costs"
+	"github.com/opsplane/opsplane/shared/api/access"
+	"github.com/opsplane/opsplane/shared/credential/apikey"
+	"github.com/opsplane/opsplane/shared/credential/signing"
 )
 
 func TestOperationsUseWhatTheDocumentSays(t *testing.T) {

@@ -5,8 +5,8 @@ import (
 	"sync"
 	"time"
 
-	"github.com/opsplane/opsplane/shared/fault"
-	"github.com/opsplane/opsplane/shared/signing"
+	"github.com/opsplane/opsplane/shared/api/fault"
+	"github.com/opsplane/opsplane/shared/credential/signing"
 )
 
 // signer remembers the signing keys.

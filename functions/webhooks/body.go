@@ -5,7 +5,7 @@ import (
 	"mime"
 	"strings"
 
-	"github.com/opsplane/opsplane/shared/fault"
+	"github.com/opsplane/opsplane/shared/api/fault"
 )
 
 // What is told of a body that is not JSON as it stands. The host shows it to the

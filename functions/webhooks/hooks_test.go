@@ -9,7 +9,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/opsplane/opsplane/shared/delivery"
+	"github.com/opsplane/opsplane/shared/background/delivery"
 )
 
 // appBody is what the App's webhook sends of the event of which a webhook of the

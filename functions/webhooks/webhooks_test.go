@@ -19,12 +19,12 @@ import (
 
 	"github.com/aws/aws-lambda-go/events"
 
-	"github.com/opsplane/opsplane/infra/storagetest"
-	"github.com/opsplane/opsplane/shared/delivery"
-	"github.com/opsplane/opsplane/shared/httpapi"
-	"github.com/opsplane/opsplane/shared/httpapi/httpapitest"
-	"github.com/opsplane/opsplane/shared/secret"
-	"github.com/opsplane/opsplane/shared/webhook"
+	"github.com/opsplane/opsplane/infra/test/storagetest"
+	"github.com/opsplane/opsplane/shared/api/httpapi"
+	"github.com/opsplane/opsplane/shared/api/httpapi/httpapitest"
+	"github.com/opsplane/opsplane/shared/background/delivery"
+	"github.com/opsplane/opsplane/shared/credential/secret"
+	"github.com/opsplane/opsplane/shared/vcs/webhook"
 )
 
 var born = time.UnixMilli(4_000_000_000_123).UTC()

@@ -7,7 +7,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/opsplane/opsplane/shared/delivery"
+	"github.com/opsplane/opsplane/shared/background/delivery"
 )
 
 // delayed is a delivery, what it carries, and when it arrives on a calm day and

@@ -8,13 +8,13 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
-	"github.com/opsplane/opsplane/shared/change"
-	"github.com/opsplane/opsplane/shared/delivery"
-	"github.com/opsplane/opsplane/shared/installation"
-	"github.com/opsplane/opsplane/shared/pullrequest"
-	"github.com/opsplane/opsplane/shared/repository"
-	"github.com/opsplane/opsplane/shared/task"
-	"github.com/opsplane/opsplane/shared/vcsevent"
+	"github.com/opsplane/opsplane/shared/audit/change"
+	"github.com/opsplane/opsplane/shared/background/delivery"
+	"github.com/opsplane/opsplane/shared/background/task"
+	"github.com/opsplane/opsplane/shared/vcs/installation"
+	"github.com/opsplane/opsplane/shared/vcs/pullrequest"
+	"github.com/opsplane/opsplane/shared/vcs/repository"
+	"github.com/opsplane/opsplane/shared/vcs/vcsevent"
 )
 
 // facts are what deliveries tell, kept.

@@ -10,7 +10,7 @@ import (
 
 	"github.com/aws/aws-lambda-go/events"
 
-	"github.com/opsplane/opsplane/shared/delivery"
+	"github.com/opsplane/opsplane/shared/background/delivery"
 )
 
 type worker struct {

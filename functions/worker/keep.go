@@ -4,9 +4,9 @@ import (
 	"context"
 	"slices"
 
-	"github.com/opsplane/opsplane/shared/change"
-	"github.com/opsplane/opsplane/shared/delivery"
-	"github.com/opsplane/opsplane/shared/vcsevent"
+	"github.com/opsplane/opsplane/shared/audit/change"
+	"github.com/opsplane/opsplane/shared/background/delivery"
+	"github.com/opsplane/opsplane/shared/vcs/vcsevent"
 )
 
 // slice is how many repositories of a list are kept between two looks at how far

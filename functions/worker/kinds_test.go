@@ -6,9 +6,9 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/opsplane/opsplane/infra/storagetest"
-	"github.com/opsplane/opsplane/shared/delivery"
-	"github.com/opsplane/opsplane/shared/installation"
+	"github.com/opsplane/opsplane/infra/test/storagetest"
+	"github.com/opsplane/opsplane/shared/background/delivery"
+	"github.com/opsplane/opsplane/shared/vcs/installation"
 )
 
 // kind is a delivery behind others, and what it changes of what they have left.

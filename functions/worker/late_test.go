@@ -4,8 +4,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/opsplane/opsplane/shared/delivery"
-	"github.com/opsplane/opsplane/shared/task"
+	"github.com/opsplane/opsplane/shared/background/delivery"
+	"github.com/opsplane/opsplane/shared/background/task"
 )
 
 // A delivery may be processed days after it arrived. The task that it makes has

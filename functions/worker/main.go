@@ -9,13 +9,13 @@ import (
 
 	"github.com/aws/aws-lambda-go/lambda"
 
-	"github.com/opsplane/opsplane/shared/awsclient"
-	"github.com/opsplane/opsplane/shared/delivery"
-	"github.com/opsplane/opsplane/shared/installation"
-	"github.com/opsplane/opsplane/shared/pullrequest"
-	"github.com/opsplane/opsplane/shared/repository"
-	"github.com/opsplane/opsplane/shared/task"
+	"github.com/opsplane/opsplane/shared/background/delivery"
+	"github.com/opsplane/opsplane/shared/background/task"
+	"github.com/opsplane/opsplane/shared/storage/awsclient"
 	"github.com/opsplane/opsplane/shared/telemetry"
+	"github.com/opsplane/opsplane/shared/vcs/installation"
+	"github.com/opsplane/opsplane/shared/vcs/pullrequest"
+	"github.com/opsplane/opsplane/shared/vcs/repository"
 )
 
 func main() {

@@ -5,7 +5,7 @@ import (
 	"fmt"
 	"sync"
 
-	"github.com/opsplane/opsplane/shared/delivery"
+	"github.com/opsplane/opsplane/shared/background/delivery"
 )
 
 // errand is a delivery that an invocation is to process.

@@ -15,8 +15,8 @@ import (
 
 	"github.com/aws/aws-lambda-go/events"
 
-	"github.com/opsplane/opsplane/infra/template"
-	"github.com/opsplane/opsplane/shared/delivery"
+	"github.com/opsplane/opsplane/infra/test/template"
+	"github.com/opsplane/opsplane/shared/background/delivery"
 )
 
 // errands reads "1.7 1.8 1 2.7": deliveries of installations, and of which

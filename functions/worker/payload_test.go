@@ -10,11 +10,11 @@ import (
 	"testing"
 	"time"
 
-	"github.com/opsplane/opsplane/shared/delivery"
-	"github.com/opsplane/opsplane/shared/pullrequest"
-	"github.com/opsplane/opsplane/shared/repository"
-	"github.com/opsplane/opsplane/shared/task"
-	"github.com/opsplane/opsplane/shared/vcsevent"
+	"github.com/opsplane/opsplane/shared/background/delivery"
+	"github.com/opsplane/opsplane/shared/background/task"
+	"github.com/opsplane/opsplane/shared/vcs/pullrequest"
+	"github.com/opsplane/opsplane/shared/vcs/repository"
+	"github.com/opsplane/opsplane/shared/vcs/vcsevent"
 )
 
 // Installations of the payloads.

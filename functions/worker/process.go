@@ -9,10 +9,10 @@ import (
 	"strings"
 	"time"
 
-	"github.com/opsplane/opsplane/shared/change"
-	"github.com/opsplane/opsplane/shared/delivery"
+	"github.com/opsplane/opsplane/shared/audit/change"
+	"github.com/opsplane/opsplane/shared/background/delivery"
 	"github.com/opsplane/opsplane/shared/telemetry"
-	"github.com/opsplane/opsplane/shared/vcsevent"
+	"github.com/opsplane/opsplane/shared/vcs/vcsevent"
 )
 
 // maxDeaths is how often a delivery may have been begun without any end before

@@ -9,7 +9,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/opsplane/opsplane/shared/delivery"
+	"github.com/opsplane/opsplane/shared/background/delivery"
 )
 
 // day are the payloads of GitHub of one day, in their order.

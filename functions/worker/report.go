@@ -6,7 +6,7 @@ import (
 	"sync"
 	"time"
 
-	"github.com/opsplane/opsplane/shared/delivery"
+	"github.com/opsplane/opsplane/shared/background/delivery"
 	"github.com/opsplane/opsplane/shared/telemetry"
 )
 

@@ -9,8 +9,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/opsplane/opsplane/infra/template"
-	"github.com/opsplane/opsplane/shared/delivery"
+	"github.com/opsplane/opsplane/infra/test/template"
+	"github.com/opsplane/opsplane/shared/background/delivery"
 	"github.com/opsplane/opsplane/shared/telemetry"
 )
 

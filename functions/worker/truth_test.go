@@ -7,8 +7,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/opsplane/opsplane/infra/storagetest"
-	"github.com/opsplane/opsplane/shared/delivery"
+	"github.com/opsplane/opsplane/infra/test/storagetest"
+	"github.com/opsplane/opsplane/shared/background/delivery"
 )
 
 // post is one delivery of the installation 42 of GitHub or 77 of GitLab.

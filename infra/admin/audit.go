@@ -8,7 +8,7 @@ import (
 	"time"
 
 	"github.com/opsplane/opsplane/shared/audit"
-	"github.com/opsplane/opsplane/shared/installation"
+	"github.com/opsplane/opsplane/shared/vcs/installation"
 )
 
 // auditList lists records of the audit trail.

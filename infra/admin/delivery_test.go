@@ -6,7 +6,7 @@ import (
 	"time"
 	"unicode"
 
-	"github.com/opsplane/opsplane/shared/delivery"
+	"github.com/opsplane/opsplane/shared/background/delivery"
 )
 
 func TestDeliveriesAreListedShownAndRedelivered(t *testing.T) {

@@ -11,10 +11,10 @@ import (
 
 	"github.com/google/uuid"
 
-	"github.com/opsplane/opsplane/shared/access"
-	"github.com/opsplane/opsplane/shared/apikey"
-	"github.com/opsplane/opsplane/shared/fault"
-	"github.com/opsplane/opsplane/shared/user"
+	"github.com/opsplane/opsplane/shared/api/access"
+	"github.com/opsplane/opsplane/shared/api/fault"
+	"github.com/opsplane/opsplane/shared/credential/apikey"
+	"github.com/opsplane/opsplane/shared/login/user"
 )
 
 // firstUser is the user whose keys are meant when none is named.

@@ -11,7 +11,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/opsplane/opsplane/shared/user"
+	"github.com/opsplane/opsplane/shared/login/user"
 )
 
 // Logs finds what the functions of a stack have logged.

@@ -11,8 +11,8 @@ import (
 
 	"github.com/aws/aws-lambda-go/events"
 
-	"github.com/opsplane/opsplane/shared/change"
-	"github.com/opsplane/opsplane/shared/erasure"
+	"github.com/opsplane/opsplane/shared/audit/change"
+	"github.com/opsplane/opsplane/shared/storage/erasure"
 )
 
 // Table is a table whose changes are recorded.

@@ -8,7 +8,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 
-	"github.com/opsplane/opsplane/shared/attr"
+	"github.com/opsplane/opsplane/shared/storage/attr"
 )
 
 // Query chooses among records. Of Scope, Actor and Topic exactly one is set.

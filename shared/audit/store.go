@@ -13,7 +13,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 	"github.com/aws/smithy-go"
 
-	"github.com/opsplane/opsplane/shared/attr"
+	"github.com/opsplane/opsplane/shared/storage/attr"
 )
 
 // Store keeps records in AuditTable: pk the record's scope, sk its cursor; the

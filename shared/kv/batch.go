@@ -9,8 +9,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
-	"github.com/opsplane/opsplane/shared/attr"
-	"github.com/opsplane/opsplane/shared/awsclient"
+	"github.com/opsplane/opsplane/shared/storage/attr"
+	"github.com/opsplane/opsplane/shared/storage/awsclient"
 )
 
 // batchSize is how many items BatchGetItem takes.

@@ -8,7 +8,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
-	"github.com/opsplane/opsplane/shared/attr"
+	"github.com/opsplane/opsplane/shared/storage/attr"
 )
 
 // extent is what is read of a key, and how.

@@ -1,9 +1,9 @@
 package kv
 
 import (
-	"github.com/opsplane/opsplane/shared/access"
-	"github.com/opsplane/opsplane/shared/attr"
-	"github.com/opsplane/opsplane/shared/fault"
+	"github.com/opsplane/opsplane/shared/api/access"
+	"github.com/opsplane/opsplane/shared/api/fault"
+	"github.com/opsplane/opsplane/shared/storage/attr"
 )
 
 // Condition is what a write asks of the row that it replaces. The zero value

@@ -7,9 +7,9 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/opsplane/opsplane/shared/access"
-	"github.com/opsplane/opsplane/shared/attr"
-	"github.com/opsplane/opsplane/shared/change"
+	"github.com/opsplane/opsplane/shared/api/access"
+	"github.com/opsplane/opsplane/shared/audit/change"
+	"github.com/opsplane/opsplane/shared/storage/attr"
 )
 
 // cell is the content of one row. The cell of idx 0 lies in the head, every

@@ -7,7 +7,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 
-	"github.com/opsplane/opsplane/shared/attr"
+	"github.com/opsplane/opsplane/shared/storage/attr"
 )
 
 // namespaces is the partition of the items that name the namespaces. The

@@ -3,7 +3,7 @@ package kv_test
 import (
 	"testing"
 
-	"github.com/opsplane/opsplane/infra/storagetest"
+	"github.com/opsplane/opsplane/infra/test/storagetest"
 	"github.com/opsplane/opsplane/shared/kv"
 )
 

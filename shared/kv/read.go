@@ -5,9 +5,9 @@ import (
 	"errors"
 	"fmt"
 
-	"github.com/opsplane/opsplane/shared/access"
-	"github.com/opsplane/opsplane/shared/awsclient"
-	"github.com/opsplane/opsplane/shared/fault"
+	"github.com/opsplane/opsplane/shared/api/access"
+	"github.com/opsplane/opsplane/shared/api/fault"
+	"github.com/opsplane/opsplane/shared/storage/awsclient"
 )
 
 // Get reads one row: a committed one, or with drafts either kind. A row that

@@ -11,12 +11,12 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 	"github.com/google/uuid"
 
-	"github.com/opsplane/opsplane/infra/storagetest"
-	"github.com/opsplane/opsplane/shared/access"
-	"github.com/opsplane/opsplane/shared/canonical"
-	"github.com/opsplane/opsplane/shared/change"
-	"github.com/opsplane/opsplane/shared/fault"
+	"github.com/opsplane/opsplane/infra/test/storagetest"
+	"github.com/opsplane/opsplane/shared/api/access"
+	"github.com/opsplane/opsplane/shared/api/fault"
+	"github.com/opsplane/opsplane/shared/audit/change"
 	"github.com/opsplane/opsplane/shared/kv"
+	"github.com/opsplane/opsplane/shared/kv/canonical"
 )
 
 // rig is a store on real servers, and the shortest words for using it.

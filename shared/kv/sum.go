@@ -4,8 +4,8 @@ import (
 	"context"
 	"fmt"
 
-	"github.com/opsplane/opsplane/shared/access"
-	"github.com/opsplane/opsplane/shared/fault"
+	"github.com/opsplane/opsplane/shared/api/access"
+	"github.com/opsplane/opsplane/shared/api/fault"
 )
 
 // Count counts the visible rows of a key and returns the largest idx among

@@ -5,9 +5,9 @@ import (
 	"testing"
 	"time"
 
-	"github.com/opsplane/opsplane/infra/storagetest"
-	"github.com/opsplane/opsplane/shared/awsclient"
+	"github.com/opsplane/opsplane/infra/test/storagetest"
 	"github.com/opsplane/opsplane/shared/kv"
+	"github.com/opsplane/opsplane/shared/storage/awsclient"
 )
 
 // TestExhaustedPartitionRefusesTheWriteAndKeepsWhatItAcknowledged writes more

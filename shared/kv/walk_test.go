@@ -8,7 +8,7 @@ import (
 
 	"pgregory.net/rapid"
 
-	"github.com/opsplane/opsplane/shared/access"
+	"github.com/opsplane/opsplane/shared/api/access"
 	"github.com/opsplane/opsplane/shared/kv"
 )
 

@@ -13,7 +13,7 @@ import (
 	"github.com/aws/smithy-go"
 
 	"github.com/opsplane/opsplane/infra/admin/advice"
-	"github.com/opsplane/opsplane/shared/fault"
+	"github.com/opsplane/opsplane/shared/api/fault"
 )
 
 func TestErrorsSayWhatToDoNext(t *testing.T) {

@@ -17,8 +17,8 @@ import (
 	"github.com/bradleyfalzon/ghinstallation/v2"
 	"github.com/google/go-github/v88/github"
 
-	"github.com/opsplane/opsplane/shared/githubhost"
-	"github.com/opsplane/opsplane/shared/vcshost"
+	"github.com/opsplane/opsplane/shared/vcs/githubhost"
+	"github.com/opsplane/opsplane/shared/vcs/vcshost"
 )
 
 // Finding is what one look at the configuration has shown.

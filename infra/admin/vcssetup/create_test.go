@@ -13,7 +13,7 @@ import (
 	"testing"
 
 	"github.com/opsplane/opsplane/infra/admin/vcssetup"
-	"github.com/opsplane/opsplane/infra/vcstest"
+	"github.com/opsplane/opsplane/infra/test/vcstest"
 )
 
 // memory keeps secrets, notes in which order they come, and may fail.

@@ -21,7 +21,7 @@ import (
 	"time"
 
 	"github.com/opsplane/opsplane/infra/admin/vcssetup"
-	"github.com/opsplane/opsplane/infra/vcstest"
+	"github.com/opsplane/opsplane/infra/test/vcstest"
 )
 
 const api = "https://ops.example.com"

@@ -13,7 +13,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/opsplane/opsplane/infra/vcstest"
+	"github.com/opsplane/opsplane/infra/test/vcstest"
 )
 
 // Hosts are the two, on one address of the loopback interface.

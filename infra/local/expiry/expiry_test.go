@@ -12,8 +12,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
-	"github.com/opsplane/opsplane/infra/storagetest"
-	"github.com/opsplane/opsplane/infra/template"
+	"github.com/opsplane/opsplane/infra/test/storagetest"
+	"github.com/opsplane/opsplane/infra/test/template"
 )
 
 func TestSweepDeletesOnlyWhatIsExpired(t *testing.T) {

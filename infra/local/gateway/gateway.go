@@ -20,7 +20,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/opsplane/opsplane/infra/local/runtimeapi"
-	"github.com/opsplane/opsplane/infra/template"
+	"github.com/opsplane/opsplane/infra/test/template"
 )
 
 // Limits of the real gateway.

@@ -7,7 +7,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/opsplane/opsplane/infra/template"
+	"github.com/opsplane/opsplane/infra/test/template"
 )
 
 // resource is one path of the API with its methods.

@@ -6,7 +6,7 @@ import (
 	"sync"
 	"time"
 
-	"github.com/opsplane/opsplane/infra/template"
+	"github.com/opsplane/opsplane/infra/test/template"
 )
 
 // limit admits requests as a token bucket: burst at once, and rate a second in

@@ -7,7 +7,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/opsplane/opsplane/infra/template"
+	"github.com/opsplane/opsplane/infra/test/template"
 )
 
 func TestLimitAdmitsABurstAndThenItsRate(t *testing.T) {

@@ -12,7 +12,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/opsplane/opsplane/infra/template"
+	"github.com/opsplane/opsplane/infra/test/template"
 )
 
 // served is the gateway on a server and a listener of its own, with the refusals

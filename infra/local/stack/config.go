@@ -16,7 +16,7 @@ import (
 	"syscall"
 
 	"github.com/opsplane/opsplane/infra/local/console"
-	"github.com/opsplane/opsplane/infra/template"
+	"github.com/opsplane/opsplane/infra/test/template"
 )
 
 // Config is what a user may choose.

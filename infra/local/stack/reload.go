@@ -12,7 +12,7 @@ import (
 
 	"github.com/opsplane/opsplane/infra/local/build"
 	"github.com/opsplane/opsplane/infra/local/watch"
-	"github.com/opsplane/opsplane/infra/template"
+	"github.com/opsplane/opsplane/infra/test/template"
 )
 
 // reload builds and swaps in what changed, until ctx ends. Source that does not

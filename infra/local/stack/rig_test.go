@@ -19,7 +19,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/opsplane/opsplane/infra/template"
+	"github.com/opsplane/opsplane/infra/test/template"
 )
 
 var binary, tools string

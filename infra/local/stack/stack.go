@@ -22,7 +22,7 @@ import (
 	"github.com/opsplane/opsplane/infra/local/servers"
 	"github.com/opsplane/opsplane/infra/local/state"
 	"github.com/opsplane/opsplane/infra/local/watch"
-	"github.com/opsplane/opsplane/infra/template"
+	"github.com/opsplane/opsplane/infra/test/template"
 )
 
 // requestGrace is how long requests under way may take when the stack ends.

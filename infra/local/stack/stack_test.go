@@ -16,7 +16,7 @@ import (
 
 	"github.com/opsplane/opsplane/infra/local/servers"
 	"github.com/opsplane/opsplane/infra/local/state"
-	"github.com/opsplane/opsplane/infra/storagetest"
+	"github.com/opsplane/opsplane/infra/test/storagetest"
 )
 
 func TestStackServesAndCtrlCLeavesNothingBehind(t *testing.T) {

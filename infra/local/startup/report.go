@@ -13,7 +13,7 @@ import (
 	"text/tabwriter"
 	"time"
 
-	"github.com/opsplane/opsplane/infra/bench"
+	"github.com/opsplane/opsplane/infra/measure/bench"
 )
 
 // write writes every sample as a line of Go's benchmark format, for benchstat,

@@ -11,7 +11,7 @@ import (
 	"time"
 
 	"github.com/opsplane/opsplane/infra/local/runtimeapi"
-	"github.com/opsplane/opsplane/infra/template"
+	"github.com/opsplane/opsplane/infra/test/template"
 )
 
 // settings are the environment of every start. Nothing listens on the

@@ -10,7 +10,7 @@ import (
 	"path/filepath"
 	"time"
 
-	"github.com/opsplane/opsplane/infra/template"
+	"github.com/opsplane/opsplane/infra/test/template"
 )
 
 // Options say what is measured, and where the results go.

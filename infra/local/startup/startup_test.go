@@ -9,7 +9,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/opsplane/opsplane/infra/template"
+	"github.com/opsplane/opsplane/infra/test/template"
 )
 
 // identity stands for any function: its command is what the references are

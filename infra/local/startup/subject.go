@@ -11,7 +11,7 @@ import (
 	"maps"
 	"slices"
 
-	"github.com/opsplane/opsplane/infra/template"
+	"github.com/opsplane/opsplane/infra/test/template"
 )
 
 // The references: folders of testdata.

@@ -6,7 +6,7 @@ import (
 	"path/filepath"
 	"testing"
 
-	"github.com/opsplane/opsplane/infra/template"
+	"github.com/opsplane/opsplane/infra/test/template"
 )
 
 func TestEachFunctionMeetsTheReferenceWithItsClients(t *testing.T) {

@@ -11,9 +11,9 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodbstreams"
 
-	"github.com/opsplane/opsplane/infra/storagetest"
-	"github.com/opsplane/opsplane/infra/template"
-	"github.com/opsplane/opsplane/shared/delivery"
+	"github.com/opsplane/opsplane/infra/test/storagetest"
+	"github.com/opsplane/opsplane/infra/test/template"
+	"github.com/opsplane/opsplane/shared/background/delivery"
 )
 
 // worker does with each record what the function worker does: it begins and ends

@@ -5,9 +5,9 @@ import (
 
 	"pgregory.net/rapid"
 
-	"github.com/opsplane/opsplane/shared/access"
-	"github.com/opsplane/opsplane/shared/canonical"
+	"github.com/opsplane/opsplane/shared/api/access"
 	"github.com/opsplane/opsplane/shared/kv"
+	"github.com/opsplane/opsplane/shared/kv/canonical"
 )
 
 // What operations are drawn from: few keys and rows, so that they meet. Every

@@ -10,7 +10,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/opsplane/opsplane/infra/storagetest"
+	"github.com/opsplane/opsplane/infra/test/storagetest"
 )
 
 // ask runs a command line against the state folder of a local stack.

@@ -21,10 +21,10 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/opsplane/opsplane/infra/admin"
-	"github.com/opsplane/opsplane/shared/change"
-	"github.com/opsplane/opsplane/shared/delivery"
-	"github.com/opsplane/opsplane/shared/grouptoken"
-	"github.com/opsplane/opsplane/shared/sealed"
+	"github.com/opsplane/opsplane/shared/audit/change"
+	"github.com/opsplane/opsplane/shared/background/delivery"
+	"github.com/opsplane/opsplane/shared/credential/sealed"
+	"github.com/opsplane/opsplane/shared/vcs/grouptoken"
 )
 
 // Installations of the deliveries.

@@ -12,7 +12,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/opsplane/opsplane/infra/vcstest"
+	"github.com/opsplane/opsplane/infra/test/vcstest"
 )
 
 func TestCommandLineIsChecked(t *testing.T) {

@@ -14,9 +14,9 @@ import (
 	"os/signal"
 	"syscall"
 
-	"github.com/opsplane/opsplane/infra/bench"
 	"github.com/opsplane/opsplane/infra/local/startup"
-	"github.com/opsplane/opsplane/infra/template"
+	"github.com/opsplane/opsplane/infra/measure/bench"
+	"github.com/opsplane/opsplane/infra/test/template"
 )
 
 func main() {

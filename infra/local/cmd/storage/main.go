@@ -20,7 +20,7 @@ import (
 	"syscall"
 
 	"github.com/opsplane/opsplane/infra/local/servers"
-	"github.com/opsplane/opsplane/infra/template"
+	"github.com/opsplane/opsplane/infra/test/template"
 )
 
 func main() {

@@ -1,0 +1,25 @@
+package bench_test
+
+import (
+	"net/http"
+	"testing"
+
+	"github.com/opsplane/opsplane/infra/measure/bench"
+	"github.com/opsplane/opsplane/infra/test/journey"
+)
+
+// BenchmarkTokensOverHTTP are the refreshes of one key through gateway,
+// authorizer and function, each a process of its own.
+func BenchmarkTokensOverHTTP(b *testing.B) {
+	h := theStack(b)
+	const tokens = 200
+	refresh := func(int) error {
+		return ok(h.Try(journey.Request{
+			Method: http.MethodPost, Target: "/api/v1/access-token/refresh", Authorization: journey.Bearer(h.APIKey),
+		}))
+	}
+	bench.Compare(b, bench.Comparison{
+		Subject: bench.Side{Name: "http", Do: bench.Together(16, tokens, refresh)},
+		Samples: 20, Work: tokens, Unit: "token",
+	})
+}

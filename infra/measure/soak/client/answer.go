@@ -1,0 +1,99 @@
+package client
+
+import (
+	"context"
+	"encoding/json"
+	"net/http"
+
+	"github.com/opsplane/opsplane/infra/measure/soak/history"
+)
+
+// refusal understands a status of 400 and above.
+func (m *Remote) refusal(c history.Call, status int, text []byte) history.Answer {
+	var why struct {
+		ID string `json:"id"`
+	}
+	_ = json.Unmarshal(text, &why) // most have no body, and those of the gateway another
+	if a, ok := refused(c, why.ID); ok {
+		return a
+	}
+	switch {
+	case status == http.StatusForbidden, status == http.StatusUnauthorized, status == http.StatusTooManyRequests:
+		// The gateway let nothing through.
+		return history.Answer{Outcome: history.Void, Note: http.StatusText(status)}
+	case why.ID == idContended:
+		return contended(c)
+	case status >= http.StatusInternalServerError:
+		return failed(c, http.StatusText(status)+" "+why.ID)
+	case status == http.StatusNotFound && (c.Action == history.Complete || c.Action == history.Abort):
+		return history.Answer{Outcome: history.Refused, Note: history.Gone}
+	case status == http.StatusNotFound && reads[c.Action]:
+		return history.Answer{Outcome: history.Refused}
+	case status == http.StatusBadRequest && len(text) == 0:
+		return history.Answer{Outcome: history.Refused, Note: history.Unmet}
+	}
+	return impossible("%s was refused: %d %.300s", c.Action, status, text)
+}
+
+// understand reads the body of an answer with 200.
+func (m *Remote) understand(c history.Call, text []byte) history.Answer {
+	var w answer
+	a := history.Answer{Outcome: history.Done}
+	if c.Action == history.Abort {
+		return a
+	}
+	if err := json.Unmarshal(text, &w); err != nil {
+		return impossible("%s answers %.100q: %v", c.Action, text, err)
+	}
+	var shown []wireRecord
+	switch c.Action {
+	case history.Set, history.CAS:
+		a.Version = w.Version
+	case history.Get:
+		shown = []wireRecord{w.wireRecord}
+	case history.DeleteRow, history.DeleteKey:
+		a.Found = w.Result
+	case history.Commit:
+		for _, k := range w.Keys {
+			a.Rows = append(a.Rows, history.Seen{Row: history.Row{Key: k.Key, Idx: k.Idx}})
+		}
+	case history.Count:
+		a.Count, a.Max = w.Count, w.MaxIdx
+	case history.Size, history.SizeRow:
+		a.Size = w.Size
+	case history.Iterate:
+		shown = w.Results
+	case history.Create:
+		if w.Put == nil {
+			return impossible("an upload without a way to send it: %.300s", text)
+		}
+		a.Upload = history.Upload{ID: w.ID, URL: w.Put.URL, Header: w.Put.Headers}
+	case history.Complete:
+		return completed(w.State, w.Record != nil, func() int { return w.Record.Version })
+	}
+	for _, r := range shown {
+		seen, err := r.seen()
+		if err != nil {
+			return impossible("%v", err)
+		}
+		a.Rows = append(a.Rows, seen)
+	}
+	return a
+}
+
+// open follows the redirect to a file. It carries the file's hash, which tells
+// together with the file which artifact it is; its version it does not tell.
+func (m *Remote) open(ctx context.Context, c history.Call, resp *http.Response) history.Answer {
+	if resp.StatusCode != http.StatusFound {
+		return impossible("an artifact is opened with %s", resp.Status)
+	}
+	value, a := fetch(ctx, m.HTTP, resp.Header.Get("Location"))
+	if a.Outcome != history.Done {
+		return a
+	}
+	if tag := resp.Header.Get("ETag"); tag != `"`+history.FileHash(value)+`"` {
+		return impossible("the file behind %s is that of %d", tag, value)
+	}
+	a.Rows = []history.Seen{{Row: c.Row, Value: value, ValueOnly: true}}
+	return a
+}

@@ -1,0 +1,146 @@
+package client
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"time"
+
+	"github.com/opsplane/opsplane/infra/measure/soak/history"
+	"github.com/opsplane/opsplane/shared/api/fault"
+	"github.com/opsplane/opsplane/shared/audit/change"
+	"github.com/opsplane/opsplane/shared/kv/artifact"
+)
+
+// artifact makes the operations on uploads and artifacts.
+func (d *Direct) artifact(ctx context.Context, by change.Author, c history.Call) history.Answer {
+	switch c.Action {
+	case history.Create:
+		u, page, err := d.Artifacts.Create(ctx, d.Namespace, nil, by, artifact.New{
+			Key: c.Key, Idx: c.Idx, Committed: c.Committed, Absent: c.Absent, Version: c.Version,
+			File: artifact.File{Size: int64(len(history.File(c.Value))), SHA256: history.FileHash(c.Value), ContentType: history.FileType(c.Value)},
+		})
+		made := history.Upload{ID: u.ID}
+		if err == nil {
+			made.URL, made.Header = page.Put.URL, page.Put.Headers
+		}
+		return outcome(c, err, history.Answer{Upload: made})
+	case history.Put:
+		return send(ctx, d.HTTP, c)
+	case history.Complete:
+		u, err := d.Artifacts.Complete(ctx, d.Namespace, nil, by, c.Upload.ID)
+		if err != nil {
+			return refusal(c, err)
+		}
+		return completed(u.State, u.Record != nil, func() int { return u.Record.Version })
+	case history.Abort:
+		return refusal(c, d.Artifacts.Abort(ctx, d.Namespace, nil, by, c.Upload.ID))
+	}
+	got, err := d.Artifacts.Open(ctx, d.Namespace, nil, time.Now(), c.Key, c.Idx, c.Drafts)
+	if err != nil {
+		return refusal(c, err)
+	}
+	shown := d.rows(c, nil, got.Record)
+	if shown.Outcome != history.Done {
+		return shown
+	}
+	value, a := fetch(ctx, d.HTTP, got.URL)
+	switch {
+	case a.Outcome != history.Done:
+		return a
+	case value != shown.Rows[0].Value:
+		return impossible("the file of %+v is that of %d", shown.Rows[0], value)
+	}
+	return shown
+}
+
+// refusal understands an error as outcome does, and the refusals that only
+// uploads and artifacts know.
+func refusal(c history.Call, err error) history.Answer {
+	var f *fault.Error
+	if !errors.As(err, &f) {
+		return outcome(c, err, history.Answer{})
+	}
+	if a, ok := refused(c, f.ID); ok {
+		return a
+	}
+	return outcome(c, err, history.Answer{})
+}
+
+// refused understands the id of a refusal that only uploads and artifacts
+// know.
+func refused(c history.Call, id string) (history.Answer, bool) {
+	a := history.Answer{Outcome: history.Refused}
+	switch {
+	case id == "INCOMPLETE_UPLOAD":
+		a.Note = history.Incomplete
+	case id == fault.ErrNotFound.ID && c.Action != history.Open:
+		a.Note = history.Gone
+	case id == fault.ErrUnmet.ID:
+		a.Note = history.Unmet
+	case id == "UPLOAD_DONE", id == "NOT_AN_ARTIFACT":
+	default:
+		return history.Answer{}, false
+	}
+	return a, true
+}
+
+// completed is the answer to a completion that succeeded.
+func completed(state artifact.State, has bool, version func() int) history.Answer {
+	if state != artifact.Done || !has {
+		return impossible("a small file is %s after its completion, with a record: %t", state, has)
+	}
+	return history.Answer{Outcome: history.Done, Version: version()}
+}
+
+// send sends a file to where its upload says.
+func send(ctx context.Context, via *http.Client, c history.Call) history.Answer {
+	req, err := http.NewRequestWithContext(ctx, http.MethodPut, c.Upload.URL, bytes.NewReader(history.File(c.Value)))
+	if err != nil {
+		return impossible("the URL of an upload: %v", err)
+	}
+	for name, value := range c.Upload.Header {
+		req.Header.Set(name, value)
+	}
+	resp, err := via.Do(req)
+	if err != nil {
+		return failed(c, err.Error())
+	}
+	defer func() { _ = resp.Body.Close() }()
+	text, _ := io.ReadAll(io.LimitReader(resp.Body, 1<<10))
+	switch {
+	case resp.StatusCode == http.StatusOK:
+		return history.Answer{Outcome: history.Done}
+	case resp.StatusCode >= http.StatusInternalServerError:
+		return failed(c, resp.Status)
+	}
+	return impossible("the bucket refused a file: %s %s", resp.Status, text)
+}
+
+// fetch gets the file of an artifact that was opened, and finds which it is,
+// down to its last byte.
+func fetch(ctx context.Context, via *http.Client, url string) (value int, a history.Answer) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
+	if err != nil {
+		return 0, impossible("the URL of a download: %v", err)
+	}
+	resp, err := via.Do(req)
+	if err != nil {
+		return 0, history.Answer{Outcome: history.Void, Note: err.Error()}
+	}
+	defer func() { _ = resp.Body.Close() }()
+	file, err := io.ReadAll(resp.Body)
+	switch {
+	case err != nil || resp.StatusCode >= http.StatusInternalServerError:
+		return 0, history.Answer{Outcome: history.Void, Note: fmt.Sprint(resp.Status, err)}
+	case resp.StatusCode != http.StatusOK:
+		return 0, impossible("the file of an artifact cannot be had: %s %.300s", resp.Status, file)
+	}
+	if value, err = history.FileIn(file); err != nil {
+		return 0, impossible("%v", err)
+	}
+	return value, history.Answer{Outcome: history.Done}
+}

@@ -1,0 +1,79 @@
+package soak
+
+import (
+	"context"
+	"net/http"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/opsplane/opsplane/infra/measure/soak/client"
+	"github.com/opsplane/opsplane/infra/measure/soak/trail"
+	"github.com/opsplane/opsplane/infra/measure/soak/trouble"
+	"github.com/opsplane/opsplane/infra/test/storagetest"
+	"github.com/opsplane/opsplane/shared/kv"
+	"github.com/opsplane/opsplane/shared/kv/artifact"
+)
+
+// FaultEvery is of how many requests to storage one goes wrong.
+const FaultEvery = 60
+
+// lateness is how long a late request takes to arrive, at most.
+const lateness = 40 * time.Millisecond
+
+// Direct prepares a soak of package kv in this process, on local servers
+// whose network fails, while its garbage is collected. It goes on for as long
+// as run does, and then looks what is left.
+func Direct(t testing.TB, c *Campaign) (run func(context.Context)) {
+	t.Helper()
+	env := storagetest.New(t)
+	c.Counts = &trouble.Counts{}
+	c.Collected = &trouble.Counts{}
+	c.Trail = recorded(t, env)
+	faults := trouble.Random(c.Seed, FaultEvery, c.Counts)
+	failing := env.WithFaults(faults)
+	c.Name, c.Client = "direct", direct(env, failing)
+	return func(ctx context.Context) {
+		stop := make(chan struct{})
+		var beside sync.WaitGroup
+		beside.Go(func() { trouble.Deliver(faults, lateness, stop) })
+		beside.Go(func() { collecting{env, direct(env, failing)}.run(failing, c.Collected, stop) })
+		c.Run(ctx)
+		close(stop)
+		beside.Wait()
+		c.left = collecting{env, direct(env, env)}.finish()
+	}
+}
+
+// Honest prepares a soak of package kv on local servers that do not fail, and
+// answers these.
+func Honest(t testing.TB, c *Campaign) *storagetest.Env {
+	t.Helper()
+	env := storagetest.New(t)
+	c.Counts = &trouble.Counts{}
+	c.Trail = recorded(t, env)
+	c.Name, c.Client = "honest", direct(env, env)
+	return env
+}
+
+// recorded is the audit trail of the tables of env. It must be asked for before
+// anything else of env, as that makes the table without a stream.
+func recorded(t testing.TB, env *storagetest.Env) *trail.Reader {
+	t.Helper()
+	r, err := trail.NewReader(context.Background(), env, env.StreamedTable("KvTable"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return r
+}
+
+// direct is a client of the tables of env, by way of another network.
+func direct(env, by *storagetest.Env) *client.Direct {
+	table, bucket := env.Table("KvTable"), env.Bucket("KvBucket")
+	records := kv.New(by.DynamoDB, by.S3, table, bucket)
+	return &client.Direct{
+		Store: records, Artifacts: artifact.NewStore(by.DynamoDB, by.S3, records, table, bucket, artifact.Limits{}),
+		Namespace: kv.Namespace{VCS: "github", Installation: "1"},
+		HTTP:      &http.Client{Timeout: time.Minute, Transport: &http.Transport{MaxIdleConnsPerHost: 64}},
+	}
+}

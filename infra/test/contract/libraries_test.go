@@ -1,0 +1,56 @@
+package contract
+
+import (
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// hostLibraries are large: they have types of all that a host can say.
+var hostLibraries = []string{"github.com/google/go-github/", "github.com/bradleyfalzon/ghinstallation/", "gitlab.com/gitlab-org/api/client-go"}
+
+// askers are the functions that ask a host, and so link its libraries.
+var askers = []string{"hosts", "jobs", "login", "renewer", "repositories"}
+
+// TestOnlyFunctionsThatAskAHostLinkItsLibraries looks at what the linker is given
+// for each function.
+func TestOnlyFunctionsThatAskAHostLinkItsLibraries(t *testing.T) {
+	t.Parallel()
+	folders, err := os.ReadDir("../../../functions")
+	if err != nil {
+		t.Fatal(err)
+	}
+	found := 0
+	for _, folder := range folders {
+		list := exec.CommandContext(t.Context(), "go", "list", "-deps", "-tags", "lambda.norpc", ".")
+		list.Dir = filepath.Join("../../../functions", folder.Name())
+		out, err := list.Output()
+		if err != nil {
+			t.Fatalf("%s: %v", folder.Name(), err)
+		}
+		var linked []string
+		for path := range strings.Lines(string(out)) {
+			for _, library := range hostLibraries {
+				if strings.HasPrefix(path, library) {
+					linked = append(linked, strings.TrimSpace(path))
+				}
+			}
+		}
+		asks := slices.Contains(askers, folder.Name())
+		if asks {
+			found++
+		}
+		if !asks && len(linked) > 0 {
+			t.Errorf("%s links %s", folder.Name(), strings.Join(linked, ", "))
+		}
+		if asks && len(linked) == 0 {
+			t.Errorf("%s is to ask a host, and links none of the libraries", folder.Name())
+		}
+	}
+	if found != len(askers) {
+		t.Errorf("%d of the functions that ask a host are there, want %d", found, len(askers))
+	}
+}

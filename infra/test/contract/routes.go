@@ -1,0 +1,131 @@
+package contract
+
+import (
+	"maps"
+	"os"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/opsplane/opsplane/infra/test/template"
+	"github.com/opsplane/opsplane/shared/api/access"
+	"github.com/opsplane/opsplane/shared/api/httpapi"
+)
+
+// CheckRoutes fails the test unless the routes that a function registers are
+// those that the template sends to it, the API document describes each, and
+// all three agree on the credentials that each needs, and on what each takes: the
+// document lists the parameters and members that a route declares, and the route
+// refuses every other. The function is named by its logical id, such as KvFunction.
+// Its routes need no storage: what is refused reaches none.
+func CheckRoutes(t testing.TB, function string, routes []httpapi.Route) {
+	t.Helper()
+	d, err := theDocument()
+	if err != nil {
+		t.Fatal(err)
+	}
+	f := loadTemplate(t).Function(function)
+	if f == nil {
+		t.Fatalf("the template has no function %s", function)
+	}
+	declared, registered := declaredRoutes(f.Routes), registeredRoutes(routes)
+	for name := range declared {
+		if _, ok := registered[name]; !ok {
+			t.Errorf("%s: the template has %q, the function does not register it", function, name)
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(registered)) {
+		route := registered[name]
+		authorizer, ok := declared[name]
+		if !ok {
+			t.Errorf("%s registers %q, the template does not have it", function, name)
+			continue
+		}
+		if public := authorizer == ""; public != route.Rule.Public {
+			t.Errorf("%s: public: the template says %t, the function's rule %t", name, public, route.Rule.Public)
+		}
+		for _, op := range d.operations {
+			if op.String() == name {
+				checkRule(t, op, route.Rule)
+				checkInput(t, d, op, route.Input)
+			}
+		}
+		checkRefusals(t, route)
+	}
+}
+
+// loadTemplate reads the repository's template.
+func loadTemplate(t testing.TB) *template.Template {
+	t.Helper()
+	here, err := os.Getwd()
+	if err != nil {
+		t.Fatal(err)
+	}
+	root, err := template.Root(here)
+	if err != nil {
+		t.Fatal(err)
+	}
+	loaded, err := template.Load(root+"/template.yaml", template.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return loaded
+}
+
+// greedy is how the gateway and http.ServeMux write a variable that takes the
+// rest of the path.
+var greedy = regexp.MustCompile(`/\{(\w+)(\+|\.\.\.)\}$`)
+
+// canonical gives the patterns of one operation one name, that of the
+// document. A pattern that stands for the empty value of a greedy variable is
+// named by bare, and a literal VCS by the variable.
+func canonical(pattern string, bare map[string]string) string {
+	if full, ok := bare[pattern]; ok {
+		pattern = full
+	}
+	pattern = greedy.ReplaceAllString(pattern, "/{$1}")
+	pattern = strings.TrimSuffix(pattern, "{$}") // http.ServeMux writes so that nothing follows
+	for _, vcs := range access.VCSNames() {
+		pattern = strings.Replace(pattern, "/api/v1/"+vcs+"/", "/api/v1/{vcs}/", 1)
+	}
+	return pattern
+}
+
+// bareForms maps the pattern of a greedy variable's empty value, with and
+// without the slash, to the pattern that has the variable.
+func bareForms(patterns []string) map[string]string {
+	bare := map[string]string{}
+	for _, p := range patterns {
+		if short := greedy.ReplaceAllString(p, ""); short != p {
+			bare[short], bare[short+"/{$}"] = p, p
+		}
+	}
+	return bare
+}
+
+// declaredRoutes names the template's routes and their authorizers.
+func declaredRoutes(routes []template.Route) map[string]string {
+	patterns := make([]string, len(routes))
+	for i, r := range routes {
+		patterns[i] = r.Method + " " + r.Path
+	}
+	bare, named := bareForms(patterns), map[string]string{}
+	for i, r := range routes {
+		named[canonical(patterns[i], bare)] = r.Authorizer
+	}
+	return named
+}
+
+// registeredRoutes names a function's routes.
+func registeredRoutes(routes []httpapi.Route) map[string]httpapi.Route {
+	patterns := make([]string, len(routes))
+	for i, r := range routes {
+		patterns[i] = r.Pattern
+	}
+	bare, named := bareForms(patterns), map[string]httpapi.Route{}
+	for i, r := range routes {
+		named[canonical(patterns[i], bare)] = r
+	}
+	return named
+}

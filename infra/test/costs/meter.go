@@ -1,0 +1,203 @@
+//go:build unix
+
+// Package costs counts what operations cost, and compares it with
+// docs/costs.md. The tables of that document are the input: each row has a
+// scenario in the test of the function that it is about, which makes the
+// operation over real local servers and counts at the transport, below the AWS
+// clients. Its invariant: a number of the document that no test has counted
+// fails a test.
+package costs
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"maps"
+	"net/http"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/s3"
+
+	"github.com/opsplane/opsplane/infra/test/storagetest"
+)
+
+// Use is what an operation used.
+type Use struct {
+	// DynamoDB counts calls by operation, such as GetItem.
+	DynamoDB map[string]int
+	// Reads and Writes are DynamoDB's units.
+	Reads, Writes float64
+	// S3 counts requests by what they are charged as: PUT, GET or DELETE.
+	S3 map[string]int
+	// Lambda counts invocations by function, such as kv.
+	Lambda map[string]int
+}
+
+// Meter counts requests to storage. It counts nothing until Start.
+type Meter struct {
+	t    testing.TB
+	next aws.HTTPClient
+	env  *storagetest.Env
+
+	mu      sync.Mutex
+	on      bool
+	use     Use
+	asked   map[string]struct{} // routes of the template, while counting
+	indexes map[string]*tableInfo
+}
+
+// New makes storage for one scenario, and a meter over it.
+func New(t testing.TB) (*storagetest.Env, *Meter) {
+	env := storagetest.New(t)
+	m := &Meter{t: t, next: env.Config.HTTPClient, env: env, asked: map[string]struct{}{}, indexes: map[string]*tableInfo{}}
+	m.use = Use{DynamoDB: map[string]int{}, S3: map[string]int{}, Lambda: map[string]int{}}
+	return env, m
+}
+
+// DynamoDB is a client whose requests are counted.
+func (m *Meter) DynamoDB() *dynamodb.Client {
+	return dynamodb.NewFromConfig(m.config(), func(o *dynamodb.Options) { o.BaseEndpoint = aws.String(m.env.DynamoDBURL) })
+}
+
+// S3 is a client whose requests are counted.
+func (m *Meter) S3() *s3.Client {
+	return s3.NewFromConfig(m.config(), func(o *s3.Options) {
+		o.BaseEndpoint = aws.String(m.env.S3URL)
+		o.UsePathStyle = true
+	})
+}
+
+// HTTP is a client that counts what is sent to signed addresses of S3. It does
+// not follow redirects.
+func (m *Meter) HTTP() *http.Client {
+	return &http.Client{
+		Transport:     transport{m},
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	}
+}
+
+func (m *Meter) config() aws.Config {
+	cfg := m.env.Config.Copy()
+	cfg.HTTPClient = m
+	return cfg
+}
+
+type transport struct{ *Meter }
+
+// RoundTrip implements http.RoundTripper.
+func (t transport) RoundTrip(r *http.Request) (*http.Response, error) { return t.Do(r) }
+
+// Start begins to count: what was asked before it was preparation.
+func (m *Meter) Start() {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.on = true
+}
+
+// Stop ends the counting: what is asked behind it looks at what was done.
+func (m *Meter) Stop() {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.on = false
+}
+
+// Used is what was used since Start.
+func (m *Meter) Used() Use {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return Use{maps.Clone(m.use.DynamoDB), m.use.Reads, m.use.Writes, maps.Clone(m.use.S3), maps.Clone(m.use.Lambda)}
+}
+
+// Reset forgets what was counted.
+func (m *Meter) Reset() {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.use = Use{DynamoDB: map[string]int{}, S3: map[string]int{}, Lambda: map[string]int{}}
+}
+
+// Invoke counts an invocation of a function that is called by no route.
+func (m *Meter) Invoke(function string) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.on {
+		m.use.Lambda[function]++
+	}
+}
+
+// Do implements aws.HTTPClient. Requests to DynamoDB are made one after
+// another, so that the items that one changes can be looked at before and
+// after.
+func (m *Meter) Do(r *http.Request) (*http.Response, error) {
+	_, operation, dynamo := strings.Cut(r.Header.Get("X-Amz-Target"), ".")
+	m.mu.Lock()
+	if !m.on {
+		m.mu.Unlock()
+		return m.next.Do(r)
+	}
+	if !dynamo {
+		m.use.S3[class(r)]++
+		m.mu.Unlock()
+		return m.next.Do(r)
+	}
+	defer m.mu.Unlock()
+	m.use.DynamoDB[operation]++
+	body, err := io.ReadAll(r.Body)
+	if err != nil {
+		return nil, err
+	}
+	reads, writes, response, err := m.measure(r, operation, body)
+	if err != nil {
+		m.t.Errorf("measure %s: %v", operation, err)
+		return nil, err
+	}
+	m.use.Reads += reads
+	m.use.Writes += writes
+	return response, nil
+}
+
+// class is what a request to S3 is charged as. Listings and everything of a
+// multipart upload but its end without a result count as PUT; removing is free,
+// also of many objects by one POST.
+func class(r *http.Request) string {
+	query := r.URL.Query()
+	lists := query.Has("list-type") || query.Has("uploads") || query.Has("uploadId")
+	switch r.Method {
+	case http.MethodDelete:
+		return "DELETE"
+	case http.MethodPost:
+		if query.Has("delete") {
+			return "DELETE"
+		}
+		return "PUT"
+	case http.MethodGet, http.MethodHead:
+		if lists {
+			return "PUT"
+		}
+		return "GET"
+	}
+	return "PUT"
+}
+
+// send makes a request like r with another operation and body. The local
+// servers do not check the signature, which is of r.
+func (m *Meter) send(r *http.Request, operation string, body []byte) (*http.Response, []byte, error) {
+	prefix, _, _ := strings.Cut(r.Header.Get("X-Amz-Target"), ".")
+	again := r.Clone(r.Context())
+	again.Header.Set("X-Amz-Target", prefix+"."+operation)
+	again.Body, again.ContentLength = io.NopCloser(bytes.NewReader(body)), int64(len(body))
+	response, err := m.next.Do(again)
+	if err != nil {
+		return nil, nil, err
+	}
+	defer func() { _ = response.Body.Close() }()
+	answer, err := io.ReadAll(response.Body)
+	if err != nil {
+		return nil, nil, fmt.Errorf("read answer: %w", err)
+	}
+	response.Body = io.NopCloser(bytes.NewReader(answer))
+	return response, answer, nil
+}

@@ -1,0 +1,105 @@
+//go:build unix
+
+package journey
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/opsplane/opsplane/shared/audit/change"
+	"github.com/opsplane/opsplane/shared/credential/sealed"
+	"github.com/opsplane/opsplane/shared/login/renewal"
+	"github.com/opsplane/opsplane/shared/login/session"
+	"github.com/opsplane/opsplane/shared/login/user"
+	"github.com/opsplane/opsplane/shared/vcs/grouptoken"
+	"github.com/opsplane/opsplane/shared/vcs/repository"
+)
+
+// secret reads a secret of the stack's.
+func (s *Stack) secret(t testing.TB, name string) string {
+	t.Helper()
+	text, err := os.ReadFile(filepath.Join(s.State, "secrets", name))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return strings.TrimSpace(string(text))
+}
+
+// box seals as the stack does.
+func (s *Stack) box(t testing.TB) *sealed.Box {
+	text := s.secret(t, "opsplane-serversecret")
+	return sealed.NewBox(sealed.Fixed([]byte(text)))
+}
+
+func operator(at time.Time) change.Author {
+	return change.Author{Principal: "operator:journey", Request: uuid.NewString(), At: at}
+}
+
+// Link ties an account at a VCS to a user, and keeps the host's token of it, as a
+// login would.
+func (s *Stack) Link(t testing.TB, name, vcs string, account user.Identity, token string) {
+	t.Helper()
+	db, tables, err := s.storage()
+	if err != nil {
+		t.Fatal(err)
+	}
+	users := &user.Store{DB: db, Table: tables["OperationsTable"]}
+	u, err := users.ByName(t.Context(), name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	now := time.Now()
+	if err := users.PutIdentity(t.Context(), u.ID, vcs, account, operator(now)); err != nil {
+		t.Fatal(err)
+	}
+	grants := session.Grants{DB: db, Table: tables["SessionsTable"], Box: s.box(t)}
+	if err := grants.Put(t.Context(), session.Holder{User: u.ID, VCS: vcs, Account: account.ID}, session.Grant{Access: token}, operator(now)); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// Expect makes the appointment of a user who was here at a time.
+func (s *Stack) Expect(t testing.TB, name, vcs string, at time.Time) {
+	t.Helper()
+	db, tables, err := s.storage()
+	if err != nil {
+		t.Fatal(err)
+	}
+	u, err := (&user.Store{DB: db, Table: tables["OperationsTable"]}).ByName(t.Context(), name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := (renewal.Store{DB: db, Table: tables["OperationsTable"]}).Expect(t.Context(), u.ID, vcs, at); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// GroupToken stores the access token of a group of GitLab's.
+func (s *Stack) GroupToken(t testing.TB, group Installation, token string) {
+	t.Helper()
+	db, tables, err := s.storage()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := grouptoken.New(db, tables["SessionsTable"], s.box(t)).Put(t.Context(), group.ID, token, operator(time.Now())); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// Repository makes a repository known, as a host would that tells of it.
+func (s *Stack) Repository(t testing.TB, in Installation, seen repository.Seen) {
+	t.Helper()
+	db, tables, err := s.storage()
+	if err != nil {
+		t.Fatal(err)
+	}
+	store := repository.Store{DB: db, Table: tables["VcsTable"]}
+	if err := store.Apply(t.Context(), operator(time.Now()), in.VCS, in.ID, seen, "1"); err != nil {
+		t.Fatal(err)
+	}
+}

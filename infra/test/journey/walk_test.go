@@ -1,0 +1,259 @@
+//go:build unix
+
+package journey
+
+import (
+	"maps"
+	"net/url"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/opsplane/opsplane/infra/test/template"
+)
+
+// Who may pass, by kind of route. Kinds of credential that are not listed are
+// refused.
+var (
+	anyToken = []string{
+		rightToken, restrictedToken, weakToken, readToken, writeToken, otherInstallation, otherVCS, otherVCSMember, outsider,
+		memberSession, vouchedSession, formerSession, lapsedSession, outsiderSession,
+	}
+	// A VCS that the route is about lets no token pass that is restricted to another.
+	anyTokenOfVCS = without(anyToken, otherVCS)
+	// Likewise of GitLab, where the installation has a twin of the same id.
+	anyGitlabToken = without(anyToken, restrictedToken, otherInstallation)
+	// Nobody here has logged in at a host: for some sessions a host has spoken, and that is all.
+	nobody   = []string{}
+	creators = without(anyTokenOfVCS, weakToken, readToken, writeToken)
+	readers  = []string{rightToken, restrictedToken, readToken, memberSession, vouchedSession}
+	writers  = []string{rightToken, restrictedToken, writeToken, memberSession, vouchedSession}
+	both     = []string{rightToken, restrictedToken, memberSession, vouchedSession}
+	// A token or session of a member reaches the installation, whatever its capabilities.
+	reaching = []string{rightToken, restrictedToken, weakToken, readToken, writeToken, memberSession, vouchedSession}
+)
+
+func without(list []string, names ...string) []string {
+	return slices.DeleteFunc(slices.Clone(list), func(n string) bool { return slices.Contains(names, n) })
+}
+
+// row is what the walk sends to a route, and who gets what answer.
+type row struct {
+	// target has {in} for the start of the installation's paths in the store, {of} for that of its lists, {id} for its id, {upload} for
+	// the id of an upload of which nothing has arrived, {sent} for one of which all has, and {who} for a word of
+	// its own for each kind of credential.
+	target, body string
+	// passes lists the kinds of credential that are let in; nil is everyone.
+	passes []string
+	// status is the answer to those who are let in.
+	status int
+	// good is a request of the right token's that does what the route is for,
+	// where the one above does not; the zero value where people are needed for it,
+	// whom the walk of hosted routes has.
+	good Request
+
+	names *strings.Replacer
+}
+
+// walk has a row for every route of template.yaml.
+var walk = map[string]row{
+	"POST /api/v1/access-token/refresh":                       {target: "/api/v1/access-token/refresh", passes: []string{apiKey}, status: 200},
+	"GET /api/v1/{vcs}/access-token":                          {target: "/api/v1/github/access-token", passes: creators, status: 200},
+	"POST /api/v1/{vcs}/access-token":                         {target: "/api/v1/github/access-token", body: `{"name":"walk","capabilities":[]}`, passes: creators, status: 200},
+	"DELETE /api/v1/{vcs}/access-token":                       {target: "/api/v1/github/access-token?id=5b0e7f7a-8b1c-4f57-9d0e-0f8e1a2b3c4d", passes: creators, status: 200},
+	"GET /api/v1/whoami":                                      {target: "/api/v1/whoami", passes: append(anyToken, apiKey), status: 200},
+	"GET /api/v1/{vcs}/whoami":                                {target: "/api/v1/github/whoami", passes: append(without(anyTokenOfVCS, otherVCSMember), apiKey), status: 200},
+	"POST /api/v1/logout":                                     {target: "/api/v1/logout", passes: anyToken, status: 200},
+	"GET /api/v1/{vcs}/login":                                 {target: "/api/v1/gitlab/login", status: 303},
+	"GET /api/v1/{vcs}/callback":                              {target: "/api/v1/gitlab/callback?code=x", status: 303},
+	"GET /api/github/v1/callback":                             {target: "/api/github/v1/callback?code=x", status: 303},
+	"GET /api/v1/tasks/{id}":                                  {target: "/api/v1/tasks/5b0e7f7a-8b1c-4f57-9d0e-0f8e1a2b3c4d", passes: anyToken, status: 404},
+	"GET /api/v1/audit":                                       {target: "/api/v1/audit?vcs=github&installation_id={id}", passes: without(both, memberSession, vouchedSession), status: 200},
+	"GET /api/v1/server/config":                               {target: "/api/v1/server/config", status: 200},
+	"GET /api/v1/{vcs}/client_id":                             {target: "/api/v1/github/client_id", status: 200},
+	"GET /":                                                   {target: "/", status: 200},
+	"HEAD /health":                                            {target: "/health", status: 200},
+	"GET /health":                                             {target: "/health", status: 200},
+	"GET /api/v1/openapi.json":                                {target: "/api/v1/openapi.json", status: 200},
+	"GET /api/v1/user/{vcs}/installations":                    {target: "/api/v1/user/github/installations", passes: anyTokenOfVCS, status: 200},
+	"GET /api/v1/{vcs}/installations":                         {target: "/api/v1/github/installations", passes: anyTokenOfVCS, status: 200},
+	"GET " + ofInstallation + "/repos":                        {target: "{of}/repos", passes: reaching, status: 200},
+	"GET " + ofInstallation + "/pull-requests":                {target: "{of}/pull-requests", passes: reaching, status: 200},
+	"GET /api/v1/{vcs}/groups":                                {target: "/api/v1/gitlab/groups", passes: nobody, status: 0},
+	"GET /api/v1/{vcs}/groups/{id}/is-member":                 {target: "/api/v1/gitlab/groups/{id}/is-member", passes: without(anyGitlabToken, outsider, memberSession, vouchedSession, formerSession, lapsedSession, outsiderSession), status: 200},
+	"GET /api/v1/{vcs}/whoareyou":                             {target: "/api/v1/gitlab/whoareyou", passes: anyGitlabToken, status: 404},
+	"GET " + ofInstallation + "/webhook":                      {target: "/api/v1/gitlab/installations/5/webhook", passes: nobody, status: 0},
+	"PUT " + ofInstallation + "/access-token":                 {target: "/api/v1/gitlab/installations/5/access-token", body: `{"access_token":"x"}`, passes: nobody, status: 0},
+	"POST " + ofInstallation + "/repos/refresh":               {target: "{of}/repos/refresh", passes: reaching, status: 200},
+	"DELETE " + ofInstallation + "/repos/{repo_id}":           {target: "{of}/repos/7", passes: both, status: 400},
+	"POST /api/github/v1/events":                              {target: "/api/github/v1/events", body: "{}", status: 403},
+	"POST /api/v1/{vcs}/events":                               {target: "/api/v1/gitlab/events", body: "{}", status: 403},
+	"GET " + store + "/key/{key+}":                            {target: "{in}/key/walk", passes: readers, status: 200},
+	"GET " + store + "/key":                                   {target: "{in}/key", passes: readers, status: 200},
+	"PUT " + store + "/key/{key+}":                            {target: "{in}/key/set-{who}", body: `{"data":1}`, passes: writers, status: 200},
+	"PUT " + store + "/key":                                   {target: "{in}/key", body: `{"data":1,"idx":7}`, passes: writers, status: 200},
+	"DELETE " + store + "/key/{key+}":                         {target: "{in}/key/walk?idx=9", passes: both, status: 200},
+	"DELETE " + store + "/key":                                {target: "{in}/key?idx=9", passes: both, status: 200},
+	"PUT " + store + "/cas/key/{key+}":                        {target: "{in}/cas/key/cas-{who}", body: `{"data":1}`, passes: both, status: 200},
+	"PUT " + store + "/cas/key":                               {target: "{in}/cas/key", body: `{"data":1,"idx":8}`, passes: both, status: 400, good: Request{Target: "{in}/cas/key", Body: `{"data":1,"idx":10}`}},
+	"GET " + store + "/count/key/{key+}":                      {target: "{in}/count/key/walk", passes: readers, status: 200},
+	"GET " + store + "/count/key":                             {target: "{in}/count/key", passes: readers, status: 200},
+	"GET " + store + "/size/key/{key+}":                       {target: "{in}/size/key/walk", passes: readers, status: 200},
+	"GET " + store + "/size/key":                              {target: "{in}/size/key", passes: readers, status: 200},
+	"GET " + store + "/iter/{key+}":                           {target: "{in}/iter/walk", passes: readers, status: 200},
+	"GET " + store + "/iter":                                  {target: "{in}/iter", passes: readers, status: 200},
+	"POST " + store + "/commit":                               {target: "{in}/commit", body: `{"keys":[{"key":"draft"}]}`, passes: writers, status: 200},
+	"POST " + store + "/read":                                 {target: "{in}/read", body: `{"get":{"key":"walk"}}`, passes: readers, status: 200},
+	"POST " + store + "/write":                                {target: "{in}/write", body: `{"set":{"key":"written","data":1}}`, passes: writers, status: 200},
+	"POST " + store + "/artifact/key/{key+}":                  {target: "{in}/artifact/key/file", body: announcement, passes: writers, status: 201},
+	"POST " + store + "/artifact/key":                         {target: "{in}/artifact/key", body: announcement, passes: writers, status: 201},
+	"GET " + store + "/artifact/key/{key+}":                   {target: "{in}/artifact/key/file", passes: readers, status: 302},
+	"GET " + store + "/artifact/key":                          {target: "{in}/artifact/key", passes: readers, status: 400, good: Request{Target: "{in}/artifact/key?idx=11"}},
+	"GET " + store + "/artifact/upload":                       {target: "{in}/artifact/upload", passes: writers, status: 200},
+	"GET " + store + "/artifact/upload/{upload_id}":           {target: "{in}/artifact/upload/{upload}", passes: writers, status: 200},
+	"DELETE " + store + "/artifact/upload/{upload_id}":        {target: "{in}/artifact/upload/00000000000000000000000000000000", passes: writers, status: 404, good: Request{Target: "{in}/artifact/upload/{upload}"}},
+	"POST " + store + "/artifact/upload/{upload_id}/complete": {target: "{in}/artifact/upload/{upload}/complete", passes: writers, status: 400, good: Request{Target: "{in}/artifact/upload/{sent}/complete"}},
+}
+
+const (
+	store          = "/api/v1/{vcs}/kv/{installation_id}"
+	ofInstallation = "/api/v1/{vcs}/installations/{installation_id}"
+)
+
+// announcement is the body of a request for an upload.
+var announcement = Announcement([]byte("walk"), "")
+
+// fill writes what the rows read: key walk and the empty key with idx 0 (and 8,
+// so that an insert fails in form and not in right), a draft and two files. It
+// answers the ids of an upload that nobody sends, and of one that is sent.
+func fill(t *testing.T, c *Client, in Installation) (upload, sent string) {
+	t.Helper()
+	for _, body := range []string{`{"data":1}`, `{"data":1,"idx":8}`} {
+		written(t, c.Do(t, "PUT", in.Path("key", ""), body))
+		written(t, c.Do(t, "PUT", in.Path("key", "walk"), body))
+	}
+	written(t, c.Do(t, "PUT", in.Path("key", "draft"), `{"data":1,"committed":false}`))
+	c.Store(t, in, "file", []byte("walk"), "")
+	c.Store(t, in, "", []byte("walk"), `,"idx":11`)
+	whole := c.Announce(t, in, "sent", announcement)
+	whole.send(t, []byte("walk"))
+	return c.Announce(t, in, "unsent", announcement).ID, whole.ID
+}
+
+// TestRoutesOfAStackWithHosts walks every route with every kind of credential,
+// and the hosted ones with people of the hosts, on one stack.
+func TestRoutesOfAStackWithHosts(t *testing.T) {
+	t.Parallel()
+	h := newHosts(t)
+	s := h.launch(t)
+	tmpl, err := template.Load(s.programs.root+"/template.yaml", template.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	done := map[string]bool{}
+	t.Run("every route answers every kind of credential as its row says", func(t *testing.T) { walkAll(t, s, tmpl, done) })
+	t.Run("hosted routes answer people as the hosts say", func(t *testing.T) {
+		c := newScene(t, s, h)
+		c.walk(t, done)
+		c.deliver(t, done)
+	})
+	for route := range walk {
+		if !done[route] {
+			t.Errorf("%s never did what it is for: no cell of the walks succeeded", route)
+		}
+	}
+	t.Run("a person logs in, works and logs out", func(t *testing.T) { logIn(t, s, h) })
+	t.Run("a former member is found out by the schedule", func(t *testing.T) { beFoundOut(t, s, h) })
+}
+
+// walkAll sends every row with every kind of credential, and notes the routes
+// that did what they are for.
+func walkAll(t *testing.T, s *Stack, tmpl *template.Template, done map[string]bool) {
+	c, in := s.Member(t)
+	upload, sent := fill(t, c, in)
+	proofs := proofsFor(t, s, in)
+	walked := map[string]bool{}
+	end := func() {} // what ends sessions comes last
+	for _, f := range tmpl.Functions {
+		for _, r := range f.Routes {
+			route := r.Method + " " + r.Path
+			walked[route] = true
+			row, ok := walk[route]
+			if !ok {
+				t.Errorf("%s has no row in this test: add one that says who may pass", route)
+				continue
+			}
+			if public := r.Authorizer == ""; public != (row.passes == nil) {
+				t.Errorf("%s: the template lets everyone pass = %v, its row %v", route, public, row.passes == nil)
+			}
+			row.names = strings.NewReplacer("{in}", in.Base(), "{of}", strings.Replace(in.Base(), "/kv/", "/installations/", 1),
+				"{id}", in.ID, "{upload}", upload, "{sent}", sent)
+			try := func() {
+				t.Run(strings.ReplaceAll(route, "/", "|"), func(t *testing.T) { done[route] = row.try(t, s, r.Method, proofs) })
+			}
+			if r.Path == "/api/v1/logout" {
+				end = try
+				continue
+			}
+			try()
+		}
+	}
+	end()
+	for route := range walk {
+		if !walked[route] {
+			t.Errorf("%s has a row in this test and is not in the template", route)
+		}
+	}
+	for route, row := range walk {
+		if method, _, _ := strings.Cut(route, " "); row.good.Target != "" {
+			names := strings.NewReplacer("{in}", in.Base(), "{upload}", upload, "{sent}", sent)
+			resp := c.Do(t, method, names.Replace(row.good.Target), row.good.Body)
+			if done[route] = resp.Status < 400; !done[route] {
+				t.Errorf("%s: got %v, want a success", route, resp)
+			}
+		}
+	}
+}
+
+// try sends the row's request with every kind of credential, and reports whether
+// one of them succeeded. The refused come first, so that the draft stays one for
+// as long as only they have been here.
+func (r row) try(t *testing.T, s *Stack, method string, proofs map[string]proof) (succeeded bool) {
+	names := slices.Sorted(maps.Keys(proofs))
+	slices.SortStableFunc(names, func(a, b string) int { return r.rank(a) - r.rank(b) })
+	for _, name := range names {
+		target := strings.ReplaceAll(r.names.Replace(r.target), "{who}", url.PathEscape(name))
+		resp := s.Do(t, proofs[name].onto(Request{Method: method, Target: target, Body: r.body}))
+		switch {
+		case r.rank(name) == 0 && (resp.Status != 403 || len(resp.Body) > 0):
+			t.Errorf("%s: got %v, want 403 without a body", name, resp)
+		case r.rank(name) == 1 && resp.Status != r.status:
+			t.Errorf("%s: got %v, want status %d", name, resp, r.status)
+		}
+		succeeded = succeeded || resp.Status < 400
+		if strings.Contains(r.target, "{who}") {
+			r.checkEffect(t, s, name, strings.Replace(target, "/cas/key/", "/key/", 1), proofs)
+		}
+	}
+	return succeeded
+}
+
+// rank is 0 for who is refused and 1 for who passes.
+func (r row) rank(name string) int {
+	if r.passes == nil || slices.Contains(r.passes, name) {
+		return 1
+	}
+	return 0
+}
+
+// checkEffect makes sure that a refused write wrote nothing.
+func (r row) checkEffect(t *testing.T, s *Stack, name, target string, proofs map[string]proof) {
+	t.Helper()
+	want := 404
+	if r.rank(name) == 1 {
+		want = 200
+	}
+	if resp := s.Do(t, Request{Method: "GET", Target: target, Authorization: proofs[rightToken].header}); resp.Status != want {
+		t.Errorf("%s: after its write got %v, want status %d", name, resp, want)
+	}
+}

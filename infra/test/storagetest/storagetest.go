@@ -1,0 +1,230 @@
+//go:build unix
+
+// Package storagetest gives a test real storage: a DynamoDB- and an
+// S3-compatible server, and tables and buckets of its own, made as
+// template.yaml declares them. Tests share servers but never data, so they may
+// run in parallel, and twice at once.
+//
+// DYNAMODB_URL and S3_URL name servers to use; without them the test process
+// starts its own. DYNAMODB=dynamodb-local chooses AWS's server, which removes
+// expired items while a test runs: a test that sets its own clock sets it to a
+// time that is yet to come, so that nothing it writes has expired.
+package storagetest
+
+import (
+	"context"
+	"crypto/rand"
+	"net/http"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/aws/retry"
+	"github.com/aws/aws-sdk-go-v2/credentials"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/s3"
+
+	"github.com/opsplane/opsplane/infra/test/template"
+	"github.com/opsplane/opsplane/shared/storage/awsclient"
+)
+
+// Credentials of the local servers. The S3 server checks them.
+const (
+	AccessKey = "local"
+	SecretKey = "localsecret"
+	Region    = "us-east-1"
+)
+
+// Env is one test's storage.
+type Env struct {
+	// Config has region, credentials, retries and transport, but no endpoint:
+	// the two services have different ones.
+	Config   aws.Config
+	DynamoDB *dynamodb.Client
+	S3       *s3.Client
+	// DynamoDBURL and S3URL are the servers' addresses.
+	DynamoDBURL, S3URL string
+
+	names  *names
+	client aws.HTTPClient
+}
+
+// New returns storage for a test. Tables and buckets come into being when
+// they are first asked for.
+func New(t testing.TB) *Env {
+	t.Helper()
+	a, err := addresses()
+	if err != nil {
+		t.Fatalf("storage servers: %v", err)
+	}
+	n := &names{t: t, suffix: strings.ToLower(rand.Text()[:13]), made: map[string]struct{}{}, owned: a.owned}
+	n.template, err = template.Load(a.root+"/template.yaml", template.Options{Name: n.name})
+	if err != nil {
+		t.Fatal(err)
+	}
+	e := newEnv(a.DynamoDB, a.S3, n, sharedClient())
+	n.plain = e
+	t.Cleanup(n.remove)
+	return e
+}
+
+// WithFaults returns clients of the same tables and buckets whose requests go
+// through f.
+func (e *Env) WithFaults(f *Faults) *Env {
+	return newEnv(e.DynamoDBURL, e.S3URL, e.names, &faultyClient{faults: f, next: sharedClient()})
+}
+
+// Table returns the name of this test's own table for a logical id of
+// template.yaml, such as "KvTable". The first call makes it, empty, and without
+// a stream that no function reads.
+func (e *Env) Table(logicalID string) string {
+	e.names.t.Helper()
+	return e.names.table(logicalID, e.names.template.LocalInput)
+}
+
+// StreamedTable is Table for a test that reads the table's stream itself.
+func (e *Env) StreamedTable(logicalID string) string {
+	e.names.t.Helper()
+	return e.names.table(logicalID, template.Table.CreateInput)
+}
+
+// Bucket returns the name of this test's own bucket for a logical id of
+// template.yaml, such as "KvBucket". The first call makes it, empty.
+func (e *Env) Bucket(logicalID string) string {
+	e.names.t.Helper()
+	return e.names.bucket(logicalID)
+}
+
+// Environ returns the variables with which a process, or package awsclient,
+// finds these servers.
+func (e *Env) Environ() map[string]string {
+	return map[string]string{
+		"AWS_ACCESS_KEY_ID": AccessKey, "AWS_SECRET_ACCESS_KEY": SecretKey, "AWS_SESSION_TOKEN": "", "AWS_REGION": Region,
+		"AWS_ENDPOINT_URL_DYNAMODB": e.DynamoDBURL, "AWS_ENDPOINT_URL_S3": e.S3URL,
+	}
+}
+
+func newEnv(dynamoDBURL, s3URL string, n *names, client aws.HTTPClient) *Env {
+	cfg := aws.Config{
+		Region:      Region,
+		Credentials: credentials.NewStaticCredentialsProvider(AccessKey, SecretKey, ""),
+		HTTPClient:  awsclient.WithPlainBodies(client),
+		// As often as a function retries, but without its patience.
+		Retryer: func() aws.Retryer {
+			return retry.NewStandard(func(o *retry.StandardOptions) { o.MaxAttempts, o.MaxBackoff = 3, 20*time.Millisecond })
+		},
+	}
+	return &Env{
+		Config: cfg, DynamoDBURL: dynamoDBURL, S3URL: s3URL, names: n, client: client,
+		DynamoDB: dynamodb.NewFromConfig(cfg, func(o *dynamodb.Options) { o.BaseEndpoint = aws.String(dynamoDBURL) }),
+		S3: s3.NewFromConfig(cfg, func(o *s3.Options) {
+			o.BaseEndpoint = aws.String(s3URL)
+			o.UsePathStyle = true
+		}),
+	}
+}
+
+// sharedClient keeps connections open across the tests of a process: a test
+// with a hundred goroutines would otherwise use up the machine's ports.
+var sharedClient = sync.OnceValue(func() *http.Client {
+	transport := http.DefaultTransport.(*http.Transport).Clone()
+	transport.MaxIdleConns, transport.MaxIdleConnsPerHost = 512, 256
+	return &http.Client{Transport: transport, Timeout: time.Minute}
+})
+
+// names makes and remembers one test's tables and buckets.
+type names struct {
+	t        testing.TB
+	suffix   string
+	template *template.Template
+	plain    *Env // no faults
+	owned    bool // the servers end with this process, and the data with them
+
+	mu   sync.Mutex
+	made map[string]struct{}
+}
+
+func (n *names) name(logicalID string) string {
+	return strings.ToLower(logicalID) + "-" + n.suffix
+}
+
+func (n *names) table(logicalID string, input func(template.Table) *dynamodb.CreateTableInput) string {
+	n.t.Helper()
+	table := n.template.Table(logicalID)
+	if table == nil {
+		n.t.Fatalf("template.yaml has no table %s", logicalID)
+	}
+	n.once(logicalID, func(ctx context.Context) error {
+		db := n.plain.DynamoDB
+		if _, err := db.CreateTable(ctx, input(*table)); err != nil {
+			return err
+		}
+		if ttl := table.TTLInput(); ttl != nil {
+			_, err := db.UpdateTimeToLive(ctx, ttl)
+			return err
+		}
+		return nil
+	})
+	return table.Name
+}
+
+func (n *names) bucket(logicalID string) string {
+	n.t.Helper()
+	for _, b := range n.template.Buckets {
+		if b.LogicalID == logicalID {
+			n.once(logicalID, func(ctx context.Context) error {
+				_, err := n.plain.S3.CreateBucket(ctx, &s3.CreateBucketInput{Bucket: aws.String(b.Name)})
+				return err
+			})
+			return b.Name
+		}
+	}
+	n.t.Fatalf("template.yaml has no bucket %s", logicalID)
+	return ""
+}
+
+func (n *names) once(logicalID string, create func(context.Context) error) {
+	n.t.Helper()
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if _, ok := n.made[logicalID]; ok {
+		return
+	}
+	if err := create(context.Background()); err != nil {
+		n.t.Fatalf("make %s: %v", logicalID, err)
+	}
+	n.made[logicalID] = struct{}{}
+}
+
+// remove deletes what the test made on servers that are not ours.
+func (n *names) remove() {
+	if n.owned {
+		return
+	}
+	ctx := context.Background()
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	for id := range n.made {
+		if table := n.template.Table(id); table != nil {
+			_, _ = n.plain.DynamoDB.DeleteTable(ctx, &dynamodb.DeleteTableInput{TableName: aws.String(table.Name)})
+			continue
+		}
+		n.empty(ctx, n.name(id))
+	}
+}
+
+func (n *names) empty(ctx context.Context, bucket string) {
+	pages := s3.NewListObjectsV2Paginator(n.plain.S3, &s3.ListObjectsV2Input{Bucket: aws.String(bucket)})
+	for pages.HasMorePages() {
+		page, err := pages.NextPage(ctx)
+		if err != nil {
+			return
+		}
+		for _, object := range page.Contents {
+			_, _ = n.plain.S3.DeleteObject(ctx, &s3.DeleteObjectInput{Bucket: aws.String(bucket), Key: object.Key})
+		}
+	}
+	_, _ = n.plain.S3.DeleteBucket(ctx, &s3.DeleteBucketInput{Bucket: aws.String(bucket)})
+}

@@ -1,0 +1,142 @@
+package access
+
+import (
+	"encoding/json"
+	"slices"
+	"strings"
+
+	"github.com/opsplane/opsplane/shared/api/fault"
+	"github.com/opsplane/opsplane/shared/api/jsonobject"
+)
+
+// Capability is one thing that a credential may do, or one bound on where it
+// may do it. Exactly ten forms exist: the eight names below without a value,
+// and the two restrictions with one. Compare with ==.
+type Capability struct {
+	// Name is the capability's name.
+	Name string
+	// Value is the installation id or the VCS of a restriction, else empty.
+	Value string
+}
+
+// The capabilities that allow something.
+var (
+	AccessTokenCreate  = Capability{Name: "access_token_create"}
+	AccessTokenRefresh = Capability{Name: "access_token_refresh"}
+	KVStoreRead        = Capability{Name: "kv_store_read"}
+	KVStoreWrite       = Capability{Name: "kv_store_write"}
+	KVStoreSystemRead  = Capability{Name: "kv_store_system_read"}
+	KVStoreSystemWrite = Capability{Name: "kv_store_system_write"}
+	AuditRead          = Capability{Name: "audit_read"}
+	AuditReadAll       = Capability{Name: "audit_read_all"}
+)
+
+// The names of the two restrictions.
+const (
+	nameInstallation = "installation_id"
+	nameVCS          = "vcs"
+)
+
+// MaxCapabilities is how many capabilities a list may hold: they travel in
+// every token, and a request's headers are limited to 10,240 bytes by the
+// gateway.
+const MaxCapabilities = 32
+
+// Bounded answers an Invalid fault if caps are more than MaxCapabilities. What
+// would hold them is named in the caller's words, such as "a key".
+func Bounded(holder string, caps []Capability) error {
+	if len(caps) <= MaxCapabilities {
+		return nil
+	}
+	return fault.Invalidf("TOO_MANY_CAPABILITIES", "%s can hold %d capabilities, not %d", holder, MaxCapabilities, len(caps))
+}
+
+// maxValue bounds the value of a restriction, in bytes.
+const maxValue = 64
+
+// Strings lists the capabilities that have no value, in the order in which
+// lists show them.
+func Strings() []Capability {
+	return []Capability{
+		AccessTokenCreate, AccessTokenRefresh, AuditRead, AuditReadAll, KVStoreRead, KVStoreSystemRead, KVStoreSystemWrite, KVStoreWrite,
+	}
+}
+
+// Installation returns the restriction to one installation.
+func Installation(id string) Capability { return Capability{Name: nameInstallation, Value: id} }
+
+// VCS returns the restriction to one VCS, "github" or "gitlab".
+func VCS(vcs string) Capability { return Capability{Name: nameVCS, Value: vcs} }
+
+// Restricts reports whether c bounds where a credential may act.
+func (c Capability) Restricts() bool { return c.Name == nameInstallation || c.Name == nameVCS }
+
+// MarshalJSON writes a name as a JSON string and a restriction as an object
+// with the members name and id (installation_id) or vcs (vcs).
+func (c Capability) MarshalJSON() ([]byte, error) {
+	switch c.Name {
+	case nameInstallation:
+		return json.Marshal(struct {
+			Name string `json:"name"`
+			ID   string `json:"id"`
+		}{c.Name, c.Value})
+	case nameVCS:
+		return json.Marshal(struct {
+			Name string `json:"name"`
+			VCS  string `json:"vcs"`
+		}{c.Name, c.Value})
+	}
+	return json.Marshal(c.Name)
+}
+
+// UnmarshalJSON reads what MarshalJSON writes: an unknown name, a missing or an
+// extra member, one that is there twice, and a member whose name differs in case,
+// is an error.
+func (c *Capability) UnmarshalJSON(b []byte) error {
+	var name string
+	if json.Unmarshal(b, &name) == nil {
+		if i := slices.Index(Strings(), Capability{Name: name}); i < 0 {
+			return invalid(b)
+		}
+		*c = Capability{Name: name}
+		return nil
+	}
+	// A struct would take NAME for name.
+	var members map[string]*string
+	if err := json.Unmarshal(b, &members); err != nil || len(members) != 2 || members["name"] == nil {
+		return invalid(b)
+	}
+	written := 0
+	for range jsonobject.Members(b) {
+		written++
+	}
+	if written != len(members) {
+		return invalid(b)
+	}
+	var value *string
+	switch name = *members["name"]; name {
+	case nameInstallation:
+		value = members["id"]
+	case nameVCS:
+		value = members["vcs"]
+	}
+	if value == nil || len(*value) > maxValue {
+		return invalid(b)
+	}
+	*c = Capability{Name: name, Value: *value}
+	return nil
+}
+
+func invalid(b []byte) error {
+	const shown = 100
+	if len(b) > shown {
+		b = b[:shown]
+	}
+	names := make([]string, 0, len(Strings()))
+	for _, c := range Strings() {
+		names = append(names, c.Name)
+	}
+	return fault.Invalidf("INVALID_CAPABILITY",
+		`%s is not a capability; use one of %s, {"name":"installation_id","id":"…"} or {"name":"vcs","vcs":"…"}`,
+		b, strings.Join(names, ", "))
+}

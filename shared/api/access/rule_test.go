@@ -1,0 +1,114 @@
+package access
+
+import (
+	"errors"
+	"testing"
+	"time"
+
+	"github.com/opsplane/opsplane/shared/api/fault"
+)
+
+var (
+	now     = time.Unix(1_750_000_000, 0)
+	github1 = Target{VCS: "github", Installation: "1"}
+)
+
+// reader may read the key-value store of installation 1 on both VCSs and 2 on
+// GitHub.
+func reader(more ...Capability) Caller {
+	return Caller{
+		Kind: KindAccessToken, User: "u", Expires: now.Unix() + 1,
+		Capabilities: Normalize(append(more, KVStoreRead)),
+		Memberships:  []Membership{{"github", "1"}, {"github", "2"}, {"gitlab", "1"}},
+	}
+}
+
+func TestAuthorizeOnAnInstallation(t *testing.T) {
+	rule := Rule{Needs: []Capability{KVStoreRead}, Scope: ScopeInstallation}
+	expired := reader()
+	expired.Expires = now.Unix()
+	key := reader()
+	key.Kind = KindAPIKey
+	for name, c := range map[string]struct {
+		caller Caller
+		target Target
+		want   bool
+	}{
+		"member":                             {reader(), github1, true},
+		"nobody":                             {Caller{}, github1, false},
+		"API key":                            {key, github1, false},
+		"token on its last second":           {expired, github1, false},
+		"stranger to the installation":       {reader(), Target{"github", "3"}, false},
+		"member on the other VCS only":       {reader(), Target{"gitlab", "2"}, false},
+		"restricted to it":                   {reader(Installation("1")), github1, true},
+		"restricted to another":              {reader(Installation("2")), github1, false},
+		"restricted to several":              {reader(Installation("2"), Installation("1")), github1, true},
+		"restriction does not make a member": {reader(Installation("3")), Target{"github", "3"}, false},
+		"restricted to its VCS":              {reader(VCS("github")), github1, true},
+		"restricted to another VCS":          {reader(VCS("gitlab")), github1, false},
+		"both restrictions, one in the way":  {reader(VCS("gitlab"), Installation("1")), github1, false},
+		"no such installation":               {reader(), Target{"github", ""}, false},
+	} {
+		err := Authorize(c.caller, rule, c.target, now)
+		if (err == nil) != c.want || err != nil && !errors.Is(err, fault.ErrForbidden) {
+			t.Errorf("%s: got %v, want allowed %v", name, err, c.want)
+		}
+	}
+}
+
+func TestAuthorizeNeedsEveryCapability(t *testing.T) {
+	rule := Rule{Needs: []Capability{KVStoreRead, KVStoreWrite}, Scope: ScopeInstallation}
+	if err := Authorize(reader(), rule, github1, now); !errors.Is(err, fault.ErrForbidden) {
+		t.Errorf("with one of two capabilities: got %v, want forbidden", err)
+	}
+	if err := Authorize(reader(KVStoreWrite), rule, github1, now); err != nil {
+		t.Errorf("with both: got %v, want nil", err)
+	}
+}
+
+func TestZeroRuleAsksForAnAccessTokenOrASession(t *testing.T) {
+	person := reader()
+	person.Kind = KindSession
+	if err := Authorize(person, Rule{}, Target{}, now); err != nil {
+		t.Errorf("session: %v", err)
+	}
+	if err := Authorize(person, Rule{Kinds: []Kind{KindAccessToken}}, Target{}, now); err == nil {
+		t.Error("a session was let through where only access tokens are")
+	}
+	person.Expires = now.Unix()
+	if err := Authorize(person, Rule{}, Target{}, now); err == nil {
+		t.Error("a session was let through after its end")
+	}
+	if err := Authorize(reader(), Rule{}, Target{}, now); err != nil {
+		t.Errorf("access token: %v", err)
+	}
+	if err := Authorize(Caller{Kind: KindAPIKey, User: "u"}, Rule{}, Target{}, now); err == nil {
+		t.Error("an API key was let through")
+	}
+	if err := Authorize(Caller{}, Rule{}, Target{}, now); err == nil {
+		t.Error("nobody was let through")
+	}
+}
+
+func TestPublicRuleAsksForNothing(t *testing.T) {
+	if err := Authorize(Caller{}, Rule{Public: true}, Target{}, now); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestCallerRoundTripsThroughTheAuthorizerContext(t *testing.T) {
+	want := reader(Installation("1"))
+	context, err := want.Context()
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := FromContext(context)
+	if err != nil || got.User != want.User || !got.Capabilities.HasAll(want.Capabilities) || len(got.Memberships) != 3 {
+		t.Fatalf("got %+v, %v; want %+v", got, err, want)
+	}
+	for _, bad := range []map[string]any{nil, {}, {"caller": 1}, {"caller": "{}"}, {"caller": "["}, {"caller": `{"user":"u"}`}} {
+		if _, err := FromContext(bad); err == nil {
+			t.Errorf("FromContext(%v) made a caller", bad)
+		}
+	}
+}

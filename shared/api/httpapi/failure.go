@@ -1,0 +1,105 @@
+package httpapi
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"net/http"
+	"strconv"
+	"time"
+
+	"github.com/opsplane/opsplane/shared/api/fault"
+	"github.com/opsplane/opsplane/shared/storage/awsclient"
+)
+
+// answers is the one table from kinds of fault to the wire. A kind without
+// words answers with an empty body: clients depend on that for 403 and 404,
+// and it tells strangers nothing.
+var answers = map[fault.Kind]struct {
+	status int
+	words  bool
+}{
+	fault.Invalid:     {http.StatusBadRequest, true},
+	fault.Unmet:       {http.StatusBadRequest, false},
+	fault.Forbidden:   {http.StatusForbidden, false},
+	fault.NotFound:    {http.StatusNotFound, false},
+	fault.TooLarge:    {http.StatusRequestEntityTooLarge, true},
+	fault.Unsupported: {http.StatusUnsupportedMediaType, true},
+	fault.Busy:        {http.StatusServiceUnavailable, true},
+	fault.TooMany:     {http.StatusTooManyRequests, true},
+}
+
+// retryAfter is what a Busy or TooMany answer asks its caller to wait, in whole
+// seconds: one, where the fault knows no better.
+func retryAfter(f *fault.Error) string {
+	return strconv.FormatInt(int64(max(time.Second, f.RetryAfter+time.Second-1)/time.Second), 10)
+}
+
+// errorBody is the wire form of a fault.
+type errorBody struct {
+	ID   string `json:"id"`
+	Data string `json:"data,omitempty"`
+}
+
+// Passing states that operations report as errors of storage, not as faults.
+// The log has the error itself.
+var (
+	// errThrottled answers for storage that refused for load, however often the
+	// client tried.
+	errThrottled = fault.Busyf("THROTTLED", "storage is under more load than it admits: try again in a moment")
+	// errContended answers for items that were never free of other writers.
+	errContended = fault.Busyf("CONTENDED", "too many callers write the same at once: try again in a moment")
+	// errNoAnswer answers for an operation whose time was over.
+	errNoAnswer = fault.Busyf("NO_ANSWER",
+		"the server did not finish in time; a write may or may not have taken effect: read, then decide whether to write again")
+	// errNoReading is errNoAnswer for requests that write nothing.
+	errNoReading = fault.Busyf("NO_ANSWER", "the server did not finish in time: try again, and ask for less at once if that does not help")
+)
+
+// passing answers the fault for an error of storage that may be gone at the
+// next attempt, or nil. Reads says that the request writes nothing.
+func passing(err error, reads bool) *fault.Error {
+	switch {
+	case awsclient.Throttled(err):
+		return errThrottled
+	case awsclient.Contended(err):
+		return errContended
+	case errors.Is(err, context.DeadlineExceeded) && reads:
+		return errNoReading
+	case errors.Is(err, context.DeadlineExceeded):
+		return errNoAnswer
+	}
+	return nil
+}
+
+// writeFailure answers err: faults by the table, what is passing as a fault
+// too, all else 500 with no body. Reads says that the request writes nothing.
+func writeFailure(w http.ResponseWriter, err error, reads bool) {
+	var f *fault.Error
+	if !errors.As(err, &f) {
+		f = passing(err, reads)
+	}
+	if f == nil {
+		w.WriteHeader(http.StatusInternalServerError)
+		return
+	}
+	a, ok := answers[f.Kind]
+	if !ok {
+		a.status = http.StatusInternalServerError
+	}
+	if f.Kind == fault.Busy || f.Kind == fault.TooMany {
+		w.Header().Set("Retry-After", retryAfter(f))
+	}
+	if !a.words {
+		w.WriteHeader(a.status)
+		return
+	}
+	b, err := json.Marshal(errorBody{ID: f.ID, Data: f.Detail})
+	if err != nil {
+		w.WriteHeader(http.StatusInternalServerError)
+		return
+	}
+	w.Header().Set("Content-Type", contentType)
+	w.WriteHeader(a.status)
+	w.Write(b)
+}

@@ -1,0 +1,158 @@
+package httpapi
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"runtime/debug"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/awslabs/aws-lambda-go-api-proxy/core"
+	"github.com/google/uuid"
+
+	"github.com/opsplane/opsplane/shared/api/access"
+	"github.com/opsplane/opsplane/shared/api/fault"
+)
+
+const contentType = "application/json"
+
+// Handler serves routes. Requests come with the gateway's request context in
+// their context, as the Lambda adapter puts it there; without it only public
+// routes answer.
+func Handler(routes []Route, log *slog.Logger, now func() time.Time) http.Handler {
+	mux := http.NewServeMux()
+	for _, route := range routes {
+		mux.Handle(route.Pattern, serve(route))
+	}
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		start := now()
+		call, gateway := receive(r.Context(), start)
+		rec := &recorder{ResponseWriter: w, status: http.StatusOK, call: call, gateway: gateway}
+		protect(rec.Header())
+		// The multiplexer would redirect a path that is not clean, and takes HEAD for
+		// GET. None of ours is what such a request means: the gateway compares paths
+		// and methods as they are.
+		if h, pattern := mux.Handler(r); !ours(h) || r.Method == http.MethodHead && !strings.HasPrefix(pattern, http.MethodHead+" ") {
+			rec.WriteHeader(http.StatusNotFound)
+		} else {
+			mux.ServeHTTP(rec, r)
+		}
+		logRequest(log, r, rec, start, now())
+	})
+}
+
+// protect sets the headers of every answer: it is kept nowhere, taken for
+// nothing but what it says it is, and asked for by TLS alone.
+func protect(h http.Header) {
+	h.Set("Cache-Control", "no-store")
+	h.Set("X-Content-Type-Options", "nosniff")
+	h.Set("Strict-Transport-Security", "max-age=31536000")
+}
+
+// served is a route behind the multiplexer, as told from the multiplexer's own
+// handlers.
+type served func(http.ResponseWriter, *http.Request)
+
+// ServeHTTP implements http.Handler.
+func (s served) ServeHTTP(w http.ResponseWriter, r *http.Request) { s(w, r) }
+
+func ours(h http.Handler) bool {
+	_, ok := h.(served)
+	return ok
+}
+
+// serve wraps one route.
+func serve(route Route) served {
+	return func(w http.ResponseWriter, r *http.Request) {
+		rec := w.(*recorder)
+		answer, err := answer(route, rec, r)
+		if err != nil {
+			rec.err = err
+			writeFailure(w, err, route.ReadOnly || r.Method == http.MethodGet)
+			return
+		}
+		writeAnswer(rec, answer)
+	}
+}
+
+// answer authorises and runs one request. A panic becomes an error, so that
+// one bad request does not cost the instance its warm state.
+func answer(route Route, rec *recorder, r *http.Request) (result any, err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("panic: %v\n%s", p, debug.Stack())
+		}
+	}()
+	target := access.Target{VCS: r.PathValue("vcs"), Installation: r.PathValue("installation_id")}
+	rec.target = target
+	rec.call.Caller, err = caller(r.Context())
+	if err != nil && !route.Rule.Public {
+		return nil, access.Refuse(access.StepCredential, "the request came with no caller: it passed no authorizer")
+	}
+	if target.VCS != "" && !slices.Contains(access.VCSNames(), target.VCS) {
+		return nil, fault.ErrNotFound
+	}
+	if err := access.Authorize(rec.call.Caller, route.Rule, target, rec.call.Now); err != nil {
+		return nil, err
+	}
+	r, err = route.Input.admit(r)
+	if err != nil {
+		return nil, err
+	}
+	return route.Endpoint(r.Context(), rec.call, r)
+}
+
+// receive reads what is known of a request whoever sends it, and the gateway's
+// id of it. The call's own id is the invocation's: a client can choose the
+// gateway's, with the header X-Amzn-RequestId, and may choose one twice.
+func receive(ctx context.Context, now time.Time) (Call, string) {
+	gateway, _ := core.GetAPIGatewayContextFromContext(ctx)
+	call := Call{Source: gateway.Identity.SourceIP, Now: now}
+	if invocation, _ := core.GetRuntimeContextFromContext(ctx); invocation != nil {
+		call.Request = invocation.AwsRequestID
+	}
+	if call.Request == "" {
+		call.Request = uuid.NewString()
+	}
+	return call, gateway.RequestID
+}
+
+// caller reads who calls from the gateway's request context.
+func caller(ctx context.Context) (access.Caller, error) {
+	gateway, ok := core.GetAPIGatewayContextFromContext(ctx)
+	if !ok {
+		return access.Caller{}, access.ErrNoCaller
+	}
+	return access.FromContext(gateway.Authorizer)
+}
+
+// writeAnswer writes the JSON of an answer, without HTML escapes.
+func writeAnswer(rec *recorder, answer any) {
+	if h, ok := answer.(Headerer); ok {
+		h.SetHeaders(rec.Header())
+	}
+	status := http.StatusOK
+	if s, ok := answer.(Statuser); ok {
+		status = s.Status()
+	}
+	rec.Header().Set("Content-Type", contentType)
+	if _, ok := answer.(bodyless); ok {
+		rec.WriteHeader(status)
+		return
+	}
+	var buf bytes.Buffer
+	enc := json.NewEncoder(&buf)
+	enc.SetEscapeHTML(false)
+	if err := enc.Encode(answer); err != nil {
+		rec.err = fmt.Errorf("encode answer: %w", err)
+		rec.WriteHeader(http.StatusInternalServerError)
+		return
+	}
+	rec.WriteHeader(status)
+	rec.Write(bytes.TrimSuffix(buf.Bytes(), []byte("\n")))
+}

@@ -1,0 +1,101 @@
+package delivery
+
+import (
+	"bytes"
+	"compress/gzip"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/opsplane/opsplane/shared/storage/attr"
+)
+
+// The items of DeliveriesTable: a delivery at its lane and place, and the parts
+// of its body at ID#<vcs>#<id>, the first of which is also what makes its id
+// taken. What a Timeless delivery's body is known by lies at
+// ID#<vcs>#<installation>.<its SHA-256>. A delivery that is not over has the attributes due_in and due (Unix
+// milliseconds), which put it into the index by_due.
+const idPrefix = "ID#"
+
+func (k Key) item() attr.Item {
+	return attr.Item{"pk": attr.String(k.Lane), "sk": attr.String(k.Place)}
+}
+
+func partKey(vcs, id string, part int) attr.Item {
+	return attr.Item{"pk": attr.String(idPrefix + vcs + "#" + id), "sk": attr.String(fmt.Sprintf("BODY#%02d", part))}
+}
+
+// bodyKey is where the body of a Timeless delivery is remembered.
+func (d Delivery) bodyKey(body []byte) attr.Item {
+	sum := sha256.Sum256(body)
+	return attr.Item{"pk": attr.String(idPrefix + d.VCS + "#" + ID(d.Installation, hex.EncodeToString(sum[:]))), "sk": attr.String("SEEN")}
+}
+
+// millis writes a time so that texts sort as times do, until the year 2286.
+func millis(t time.Time) string { return fmt.Sprintf("%013d", t.UnixMilli()) }
+
+func (d Delivery) item() attr.Item {
+	item := d.Key().item()
+	for name, value := range map[string]string{
+		"id": d.ID, "event": d.Event, "action": d.Action, "repository": d.Repository, "problem": d.Problem,
+	} {
+		if value != "" {
+			item[name] = attr.String(value)
+		}
+	}
+	item["state"], item["parts"] = attr.String(string(d.State)), attr.Int(int64(d.parts))
+	if d.Repeated {
+		item["repeated"] = attr.Bool(true)
+	}
+	item["due_in"], item["due"] = attr.String(received(d.ID)), attr.Int(d.ReceivedAt.Add(Lease).UnixMilli())
+	item["ttl"] = attr.Time(d.ReceivedAt.Add(Keep))
+	return item
+}
+
+// decode reads a delivery's item.
+func decode(item attr.Item) (Delivery, error) {
+	r := attr.Read(item)
+	lane, place := r.String("pk"), r.String("sk")
+	vcs, installation := ofLane(lane)
+	at, _, _ := strings.Cut(place, "#")
+	arrived, err := strconv.ParseInt(at, 10, 64)
+	d := Delivery{
+		VCS: vcs, ID: r.String("id"), Event: r.String("event"), Action: r.String("action"),
+		Installation: installation, Repository: r.String("repository"), ReceivedAt: time.UnixMilli(arrived).UTC(),
+		State: State(r.String("state")), Tries: int(r.Int("tries")), Begun: int(r.Int("begun")), Applied: int(r.Int("applied")),
+		Repeated: r.Bool("repeated"),
+		Problem:  r.String("problem"), ProcessedAt: r.Time("processed_at"),
+		parts: int(r.Int("parts")), redelivered: r.Int("redelivered"),
+	}
+	if r.Has("next_try") {
+		d.NextTry = time.UnixMilli(r.Int("next_try")).UTC()
+	}
+	if err := errors.Join(err, r.Err()); err != nil {
+		return Delivery{}, fmt.Errorf("decode delivery %s %s: %w", lane, place, err)
+	}
+	return d, nil
+}
+
+// pack compresses a body.
+func pack(body []byte) ([]byte, error) {
+	var buf bytes.Buffer
+	w := gzip.NewWriter(&buf)
+	if _, err := w.Write(body); err != nil {
+		return nil, err
+	}
+	err := w.Close()
+	return buf.Bytes(), err
+}
+
+func unpack(packed []byte) ([]byte, error) {
+	r, err := gzip.NewReader(bytes.NewReader(packed))
+	if err != nil {
+		return nil, err
+	}
+	return io.ReadAll(r)
+}

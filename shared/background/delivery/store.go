@@ -1,0 +1,167 @@
+package delivery
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+
+	"github.com/opsplane/opsplane/shared/api/fault"
+	"github.com/opsplane/opsplane/shared/storage/attr"
+	"github.com/opsplane/opsplane/shared/storage/awsclient"
+)
+
+// Store keeps deliveries in DeliveriesTable.
+type Store struct {
+	// DB is the table's client.
+	DB *dynamodb.Client
+	// Table is the physical name of DeliveriesTable.
+	Table string
+}
+
+// Accept stores a delivery that has just arrived, and its body, in one
+// transaction. It reports whether the delivery is new. One whose id is stored
+// already changes nothing, unless that one is stuck or was dismissed: then it is
+// processed again, as the host has sent it again for that, up to MaxRedelivered
+// times. A Timeless one whose
+// body came before, under another id, is stored as Repeated. A body that
+// compresses to more than MaxBody is a TooLarge fault.
+func (s Store) Accept(ctx context.Context, d Delivery, body []byte) (bool, error) {
+	packed, err := pack(body)
+	if err != nil {
+		return false, fmt.Errorf("compress body: %w", err)
+	}
+	if len(packed) > MaxBody {
+		return false, fault.TooLargef("DELIVERY_TOO_LARGE", "the body has %d bytes when compressed; at most %d are kept", len(packed), MaxBody)
+	}
+	d.State, d.parts = Received, max(1, (len(packed)+partSize-1)/partSize)
+	puts := []types.TransactWriteItem{s.put(d.item(), "")}
+	for i := range d.parts {
+		item := partKey(d.VCS, d.ID, i)
+		item["body"] = attr.Bytes(packed[i*partSize : min(len(packed), (i+1)*partSize)])
+		item["ttl"] = attr.Time(d.ReceivedAt.Add(Keep))
+		condition := ""
+		if i == 0 {
+			condition = unknown
+			item["lane"], item["place"] = attr.String(d.Key().Lane), attr.String(d.Key().Place)
+		}
+		puts = append(puts, s.put(item, condition))
+	}
+	if d.Timeless && !d.Repeated {
+		item := d.bodyKey(body)
+		item["ttl"] = attr.Time(d.ReceivedAt.Add(Remember))
+		puts = append(puts, s.put(item, unknown))
+	}
+	// GitHub sends nothing a second time by itself.
+	switch err := awsclient.Transact(ctx, s.DB, puts); {
+	case awsclient.ConditionFailed(err, 1):
+		return false, s.again(ctx, d, err)
+	case d.Timeless && !d.Repeated && awsclient.ConditionFailed(err, len(puts)-1):
+		d.Repeated = true
+		return s.Accept(ctx, d, body)
+	case err != nil:
+		return false, fmt.Errorf("store delivery: %w", err)
+	}
+	return true, nil
+}
+
+// unknown is the condition that an id is new.
+const unknown = "attribute_not_exists(pk)"
+
+func (s Store) put(item attr.Item, condition string) types.TransactWriteItem {
+	put := &types.Put{TableName: &s.Table, Item: item}
+	if condition != "" {
+		put.ConditionExpression = aws.String(condition)
+		put.ReturnValuesOnConditionCheckFailure = types.ReturnValuesOnConditionCheckFailureAllOld
+	}
+	return types.TransactWriteItem{Put: put}
+}
+
+// Get reads a delivery by the host's id of it; fault.ErrNotFound if there is
+// none.
+func (s Store) Get(ctx context.Context, vcs, id string) (Delivery, error) {
+	item, err := s.read(ctx, partKey(vcs, id, 0))
+	if err != nil {
+		return Delivery{}, err
+	}
+	r := attr.Read(item)
+	item, err = s.read(ctx, Key{Lane: r.String("lane"), Place: r.String("place")}.item())
+	if err != nil {
+		return Delivery{}, err
+	}
+	return decode(item)
+}
+
+// Body reads what the host sent. d must come from the store.
+func (s Store) Body(ctx context.Context, d Delivery) ([]byte, error) {
+	var packed []byte
+	for i := range d.parts {
+		item, err := s.read(ctx, partKey(d.VCS, d.ID, i))
+		if err != nil {
+			return nil, err
+		}
+		packed = append(packed, attr.Read(item).Bytes("body")...)
+	}
+	body, err := unpack(packed)
+	if err != nil {
+		return nil, fmt.Errorf("body of delivery %s: %w", d.ID, err)
+	}
+	return body, nil
+}
+
+func (s Store) read(ctx context.Context, key attr.Item) (attr.Item, error) {
+	out, err := s.DB.GetItem(ctx, &dynamodb.GetItemInput{TableName: &s.Table, Key: key, ConsistentRead: aws.Bool(true)})
+	if err != nil {
+		return nil, fmt.Errorf("read delivery: %w", err)
+	}
+	if len(out.Item) == 0 {
+		return nil, fault.ErrNotFound
+	}
+	return out.Item, nil
+}
+
+// Query says which deliveries of an installation List answers.
+type Query struct {
+	// Before is the time before which they arrived.
+	Before time.Time
+	// State is theirs; empty is any.
+	State State
+	// Limit is how many at most, from 1 on.
+	Limit int
+}
+
+// List answers the newest deliveries of an installation, newest first. An empty
+// installation lists those that name none.
+func (s Store) List(ctx context.Context, vcs, installation string, q Query) ([]Delivery, error) {
+	in := &dynamodb.QueryInput{
+		TableName: &s.Table, ConsistentRead: aws.Bool(true), ScanIndexForward: aws.Bool(false),
+		KeyConditionExpression: aws.String("pk = :pk AND sk < :before"),
+		ExpressionAttributeValues: attr.Item{
+			":pk": attr.String(Lane(vcs, installation)), ":before": attr.String(millis(q.Before)),
+		},
+	}
+	if q.State == "" {
+		in.Limit = aws.Int32(int32(q.Limit))
+	} else { // those of another state are read all the same: whole pages
+		in.FilterExpression, in.ExpressionAttributeNames = aws.String("#state = :state"), map[string]string{"#state": "state"}
+		in.ExpressionAttributeValues[":state"] = attr.String(string(q.State))
+	}
+	var list []Delivery
+	for pages := dynamodb.NewQueryPaginator(s.DB, in); pages.HasMorePages() && len(list) < q.Limit; {
+		page, err := pages.NextPage(ctx)
+		if err != nil {
+			return nil, fmt.Errorf("list deliveries: %w", err)
+		}
+		for _, item := range page.Items {
+			d, err := decode(item)
+			if err != nil {
+				return nil, err
+			}
+			list = append(list, d)
+		}
+	}
+	return list[:min(len(list), q.Limit)], nil
+}

@@ -1,0 +1,108 @@
+package task
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+	"github.com/google/uuid"
+
+	"github.com/opsplane/opsplane/shared/api/fault"
+	"github.com/opsplane/opsplane/shared/audit/change"
+	"github.com/opsplane/opsplane/shared/storage/attr"
+)
+
+// slotKey is that of the item that names the last task of a kind that an owner
+// asked for at an installation; or that operators asked for, about an
+// installation or a person.
+func slotKey(t Task) attr.Item {
+	return attr.Item{
+		"pk": attr.String("LAST#" + string(t.Kind) + "#" + t.VCS + "#" + t.Installation),
+		"sk": attr.String(cmp.Or(t.Owner, t.Subject, "-")),
+	}
+}
+
+// Last returns the last task of a kind that was asked for with CreateOnce by the
+// owner of t, or by an operator about the same installation or person: of t its
+// Kind, Owner, Subject, VCS and Installation count. fault.ErrNotFound if there is
+// none, or none that is kept.
+func (s Store) Last(ctx context.Context, t Task, now time.Time) (Task, error) {
+	last, _, err := s.slot(ctx, t)
+	if err != nil {
+		return Task{}, err
+	}
+	if last == "" {
+		return Task{}, fault.ErrNotFound
+	}
+	return s.Get(ctx, last, now)
+}
+
+// slot reads which task a slot names.
+func (s Store) slot(ctx context.Context, t Task) (last string, there bool, err error) {
+	out, err := s.DB.GetItem(ctx, &dynamodb.GetItemInput{TableName: &s.Table, Key: slotKey(t), ConsistentRead: aws.Bool(true)})
+	if err != nil {
+		return "", false, fmt.Errorf("read last task: %w", err)
+	}
+	return attr.Read(out.Item).String("id"), len(out.Item) > 0, nil
+}
+
+// CreateOnce is Create, unless the owner's last task of the kind at the
+// installation has not ended yet: then it answers that one. So whoever asks
+// again and again has one at a time.
+func (s Store) CreateOnce(ctx context.Context, author change.Author, t Task, now time.Time) (Task, error) {
+	slot := slotKey(t)
+	last, there, err := s.slot(ctx, t)
+	if err != nil {
+		return Task{}, err
+	}
+	condition, values := "attribute_not_exists(pk)", attr.Item(nil)
+	if there {
+		condition, values = "id = :last", attr.Item{":last": attr.String(last)}
+		known, err := s.Get(ctx, last, now)
+		if err == nil && (!known.Ended()) {
+			return known, nil
+		}
+		if err != nil && !errors.Is(err, fault.ErrNotFound) {
+			return Task{}, err
+		}
+	}
+	slot["id"], slot["ttl"] = attr.String(t.ID), attr.Time(author.At.Add(Keep))
+	err = s.transact(ctx, append([]types.TransactWriteItem{{Put: &types.Put{
+		TableName: &s.Table, Item: slot, ConditionExpression: &condition, ExpressionAttributeValues: values,
+	}}}, s.Writes(author, t)...))
+	if errors.Is(err, ErrLost) {
+		return Task{}, fault.Busyf("CONTENDED", "another request has just started the same: ask again")
+	}
+	if err != nil {
+		return Task{}, err
+	}
+	t.State, t.UpdatedAt = Pending, author.At.UTC().Truncate(time.Second)
+	return t, nil
+}
+
+// quiet is how long a task of Gather waits for more that asks for it.
+const quiet = 5 * time.Minute
+
+// Gather makes a task of the server's own that something asks for at author.At,
+// which is now: the task's age counts from then on. What asks for the same kind at the same installation within the
+// same five minutes gets one task, which begins when they are over: so whatever
+// asks, and however often, is followed by a task, and by at most one in five
+// minutes. The id of t is ignored.
+func (s Store) Gather(ctx context.Context, author change.Author, t Task) error {
+	due := author.At.Truncate(quiet).Add(quiet)
+	t.ID = uuid.NewSHA1(gathered, fmt.Appendf(nil, "%s#%s#%s#%d", t.Kind, t.VCS, t.Installation, due.UnixMilli())).String()
+	t.Name = Title(t.Kind, t.ID, t.Installation)
+	err := s.transact(ctx, s.writes(author, t, due))
+	if errors.Is(err, ErrLost) {
+		return nil // it is there
+	}
+	return err
+}
+
+// gathered is the name space of the ids of such tasks.
+var gathered = uuid.MustParse("5f6e2b0c-9f0e-4d0a-8f53-3c1f6f0a7f21")

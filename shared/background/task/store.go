@@ -1,0 +1,156 @@
+package task
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+
+	"github.com/opsplane/opsplane/shared/api/fault"
+	"github.com/opsplane/opsplane/shared/audit/change"
+	"github.com/opsplane/opsplane/shared/storage/attr"
+)
+
+// Store keeps tasks in OperationsTable, one item each (pk TASK#<id>, sk TASK),
+// and for each that has not ended a reminder (pk the Queue of its kind, sk <when,
+// Unix milliseconds, 13 digits>#<id>).
+type Store struct {
+	// DB is the table's client.
+	DB *dynamodb.Client
+	// Table is the physical name of OperationsTable.
+	Table string
+}
+
+const sortKey = "TASK"
+
+func key(id string) attr.Item {
+	return attr.Item{"pk": attr.String(sortKey + "#" + id), "sk": attr.String(sortKey)}
+}
+
+func reminderKey(q Queue, id string, at time.Time) attr.Item {
+	return attr.Item{"pk": attr.String(string(q)), "sk": attr.String(millis(at) + "#" + id)}
+}
+
+// millis sorts as time does.
+func millis(at time.Time) string { return fmt.Sprintf("%013d", at.UnixMilli()) }
+
+// Get reads a task, strongly consistent. It answers fault.ErrNotFound for one
+// that is unknown or whose state last changed longer than Keep before now.
+func (s Store) Get(ctx context.Context, id string, now time.Time) (Task, error) {
+	item, err := s.read(ctx, id)
+	if err != nil {
+		return Task{}, err
+	}
+	r := attr.Read(item)
+	t := decode(id, r)
+	if err := r.Err(); err != nil {
+		return Task{}, fmt.Errorf("decode task %s: %w", id, err)
+	}
+	// The table removes expired items within days, not at once.
+	if now.Sub(t.UpdatedAt) > Keep {
+		return Task{}, fault.ErrNotFound
+	}
+	return t, nil
+}
+
+func (s Store) read(ctx context.Context, id string) (attr.Item, error) {
+	out, err := s.DB.GetItem(ctx, &dynamodb.GetItemInput{
+		TableName: &s.Table, Key: key(id), ConsistentRead: aws.Bool(true),
+	})
+	if err != nil {
+		return nil, fmt.Errorf("read task: %w", err)
+	}
+	if len(out.Item) == 0 {
+		return nil, fault.ErrNotFound
+	}
+	return out.Item, nil
+}
+
+func decode(id string, r *attr.Reader) Task {
+	return Task{
+		ID: id, Kind: Kind(r.String("kind")), Owner: r.String("owner"), VCS: r.String("vcs"), Installation: r.String("installation"),
+		Name: r.String("name"), Note: r.String("note"), State: State(r.String("state")), Problem: r.String("problem"),
+		Progress: Progress{Done: r.Int("done"), Total: r.Int("total")}, UpdatedAt: r.Time("updated_at"), Subject: r.String("subject"),
+	}
+}
+
+// Create stores a new task as Pending, by author at author.At; State, Progress,
+// Problem and UpdatedAt of t are ignored. The table's stream wakes a worker. An
+// id that is taken is an error.
+func (s Store) Create(ctx context.Context, author change.Author, t Task) error {
+	if _, err := s.DB.TransactWriteItems(ctx, &dynamodb.TransactWriteItemsInput{TransactItems: s.Writes(author, t)}); err != nil {
+		return fmt.Errorf("create task %s: %w", t.ID, err)
+	}
+	return nil
+}
+
+// Writes are the two writes of Create, for a transaction that makes a task
+// together with what it is about.
+func (s Store) Writes(author change.Author, t Task) []types.TransactWriteItem {
+	due := author.At
+	if t.NotBefore.After(due) {
+		due = t.NotBefore
+	}
+	return s.writes(author, t, due)
+}
+
+// writes are those of a task that is due at a time.
+func (s Store) writes(author change.Author, t Task, due time.Time) []types.TransactWriteItem {
+	item := key(t.ID)
+	for name, value := range map[string]string{
+		"kind": string(t.Kind), "owner": t.Owner, "name": t.Name, "note": t.Note, "state": string(Pending),
+		"vcs": t.VCS, "installation": t.Installation, "subject": t.Subject,
+	} {
+		if value != "" {
+			item[name] = attr.String(value)
+		}
+	}
+	item["created_at"], item["updated_at"], item["ttl"] = attr.Time(author.At), attr.Time(author.At), attr.Time(author.At.Add(Keep))
+	item["wake"], item["idle"] = attr.Int(due.UnixMilli()), attr.String(t.Kind.Queue().idle())
+	author.AddTo(item)
+	return []types.TransactWriteItem{
+		{Put: &types.Put{TableName: &s.Table, Item: item, ConditionExpression: aws.String("attribute_not_exists(pk)")}},
+		s.remind(t.Kind.Queue(), t.ID, due),
+	}
+}
+
+func (s Store) remind(q Queue, id string, at time.Time) types.TransactWriteItem {
+	item := reminderKey(q, id, at)
+	item["id"], item["ttl"] = attr.String(id), attr.Time(at.Add(Keep))
+	return types.TransactWriteItem{Put: &types.Put{TableName: &s.Table, Item: item}}
+}
+
+func (s Store) forget(q Queue, id string, at time.Time) types.TransactWriteItem {
+	return types.TransactWriteItem{Delete: &types.Delete{TableName: &s.Table, Key: reminderKey(q, id, at)}}
+}
+
+// Due answers the ids of tasks of a queue that a worker should take up, those that wait
+// longest first, at most limit of them.
+func (s Store) Due(ctx context.Context, q Queue, now time.Time, limit int) ([]string, error) {
+	in := s.due(q, now)
+	in.Limit = aws.Int32(int32(limit))
+	out, err := s.DB.Query(ctx, in)
+	if err != nil {
+		return nil, fmt.Errorf("list tasks that are due: %w", err)
+	}
+	ids := make([]string, len(out.Items))
+	for i, item := range out.Items {
+		r := attr.Read(item)
+		ids[i] = r.String("id")
+		if err := r.Err(); err != nil {
+			return nil, fmt.Errorf("decode reminder: %w", err)
+		}
+	}
+	return ids, nil
+}
+
+func (s Store) due(q Queue, now time.Time) *dynamodb.QueryInput {
+	return &dynamodb.QueryInput{
+		TableName: &s.Table, ConsistentRead: aws.Bool(true),
+		KeyConditionExpression:    aws.String("pk = :pk AND sk < :now"),
+		ExpressionAttributeValues: attr.Item{":pk": attr.String(string(q)), ":now": attr.String(millis(now.Add(time.Millisecond)))},
+	}
+}

@@ -1,0 +1,173 @@
+// Package apikey holds API keys: the long-lived credentials that are exchanged
+// for access tokens. Its invariant: the secret of a key leaves this package
+// once, in the answer to its creation; what is stored cannot be used to act as
+// its owner.
+package apikey
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/opsplane/opsplane/shared/api/access"
+	"github.com/opsplane/opsplane/shared/api/fault"
+	"github.com/opsplane/opsplane/shared/api/ratelimit"
+	"github.com/opsplane/opsplane/shared/storage/attr"
+)
+
+// Limits of a key.
+const (
+	// MaxName bounds a name, in bytes. Keys are sorted by name in an index
+	// whose sort key has 1,024 bytes.
+	MaxName = 200
+	// MaxDescription bounds a description, in bytes.
+	MaxDescription = 1000
+	// MaxPerUser bounds the live keys of a user. It stops a script that makes
+	// keys and forgets them; keys that are made at the same moment may exceed
+	// it by as many.
+	MaxPerUser = 100
+	// maxListed bounds those besides that ended by themselves and are listed
+	// still: whoever makes one more has them all read.
+	maxListed = 10_000
+)
+
+// creations bounds how often a user may make a key: often enough to replace
+// every live key at once, right after making them. It bounds revocations as
+// well, since a key is revoked once: at most MaxPerUser more of keys that live.
+// So no revocation is ever refused, by which a leak is stopped.
+var creations = ratelimit.Limit{Name: "CREATE", Max: 2 * MaxPerUser, Window: 10 * time.Minute}
+
+// How long things last.
+const (
+	// keep is how long a key's item remains after the key has ended.
+	keep = 30 * 24 * time.Hour
+	// UseInterval is how much later than the last recorded use a use must be
+	// to be recorded: a token lives for a minute, so that a client that works
+	// without a break is recorded at every tenth exchange.
+	UseInterval = 10 * time.Minute
+)
+
+// The answers of the store beside faults.
+var (
+	// ErrNotFound says that the user has no such key.
+	ErrNotFound = errors.New("no such API key")
+	// ErrRevoked says that the key was revoked or does not exist.
+	ErrRevoked = errors.New("the API key is revoked")
+)
+
+// Key is what is known of an API key. Times are whole seconds, zero where
+// nothing has happened.
+type Key struct {
+	// ID is a lower-case UUID, User the id of the key's owner.
+	ID, User string
+	// Name is what lists show, up to MaxName bytes; may be empty and need not
+	// be unique.
+	Name string
+	// Description is up to MaxDescription bytes.
+	Description string
+	// Capabilities are what tokens of this key may do, and where.
+	Capabilities access.Set
+	// CreatedAt is when the key was made.
+	CreatedAt time.Time
+	// ExpiresAt is when the key ends by itself; zero means never.
+	ExpiresAt time.Time
+	// LastUsedAt is when the key was last exchanged for a token, to about
+	// UseInterval; zero means never.
+	LastUsedAt time.Time
+	// RevokedAt is when the key was revoked; zero means that it was not.
+	RevokedAt time.Time
+
+	hash []byte
+}
+
+// LiveAt reports whether the key is good at now.
+func (k Key) LiveAt(now time.Time) bool {
+	return k.ID != "" && k.RevokedAt.IsZero() && (k.ExpiresAt.IsZero() || now.Before(k.ExpiresAt))
+}
+
+// Cursor is the key's place among its owner's keys as List sorts them: by
+// name, and by id where names are equal.
+func (k Key) Cursor() string { return k.Name + "\x00" + k.ID }
+
+// New is a key to be made.
+type New struct {
+	// User is the id of its owner.
+	User string
+	// Name, Description, Capabilities and ExpiresAt are as in Key.
+	Name, Description string
+	Capabilities      access.Set
+	ExpiresAt         time.Time
+	// Parent is the id of the user's API key with which it is made. It must be
+	// live when the new one is stored. Empty where no key stands behind it: an
+	// operator or a person's session makes it.
+	Parent string
+}
+
+func (n New) valid(now time.Time) error {
+	switch {
+	case len(n.Name) > MaxName:
+		return fault.Invalidf("NAME_TOO_LONG", "the name has %d bytes; at most %d are allowed", len(n.Name), MaxName)
+	case strings.ContainsRune(n.Name, 0):
+		return fault.Invalidf("INVALID_NAME", "the name contains the character U+0000")
+	case len(n.Description) > MaxDescription:
+		return fault.Invalidf("DESCRIPTION_TOO_LONG", "the description has %d bytes; at most %d are allowed", len(n.Description), MaxDescription)
+	case !n.ExpiresAt.IsZero() && n.ExpiresAt.Unix() <= now.Unix():
+		return fault.Invalidf("INVALID_EXPIRY", "expires_at is not in the future")
+	}
+	return access.Bounded("a key", n.Capabilities)
+}
+
+// ItemKey is the key of an API key's item in TokensTable.
+func ItemKey(user, id string) attr.Item {
+	return attr.Item{"pk": attr.String("USER#" + user), "sk": attr.String(prefixKey + id)}
+}
+
+const prefixKey = "KEY#"
+
+// Decode reads the item of an API key. An empty item is ErrNotFound.
+func Decode(item attr.Item) (Key, error) {
+	if len(item) == 0 {
+		return Key{}, ErrNotFound
+	}
+	r := attr.Read(item)
+	k := Key{
+		ID:          strings.TrimPrefix(r.String("sk"), prefixKey),
+		User:        strings.TrimPrefix(r.String("pk"), "USER#"),
+		Name:        r.String("name"),
+		Description: r.String("description"),
+		CreatedAt:   r.Time("created_at"),
+		ExpiresAt:   r.Time("expires_at"),
+		LastUsedAt:  r.Time("last_used_at"),
+		RevokedAt:   r.Time("revoked_at"),
+		hash:        r.Bytes("hash"),
+	}
+	if err := r.Err(); err != nil {
+		return Key{}, fmt.Errorf("decode API key: %w", err)
+	}
+	if err := json.Unmarshal([]byte(r.String("capabilities")), &k.Capabilities); err != nil {
+		// Only the message: a fault among the causes would become an answer.
+		return Key{}, fmt.Errorf("decode the capabilities of API key %s: %v", k.ID, err)
+	}
+	return k, nil
+}
+
+func (k Key) item() (attr.Item, error) {
+	capabilities, err := json.Marshal(k.Capabilities)
+	if err != nil {
+		return nil, fmt.Errorf("encode capabilities: %w", err)
+	}
+	item := ItemKey(k.User, k.ID)
+	item["hash"] = attr.Bytes(k.hash)
+	item["name"] = attr.String(k.Name)
+	item["description"] = attr.String(k.Description)
+	item["capabilities"] = attr.String(string(capabilities))
+	item["created_at"] = attr.Time(k.CreatedAt)
+	item["by_name"] = attr.String(k.Cursor())
+	if !k.ExpiresAt.IsZero() {
+		item["expires_at"] = attr.Time(k.ExpiresAt)
+		item["ttl"] = attr.Time(k.ExpiresAt.Add(keep))
+	}
+	return item, nil
+}

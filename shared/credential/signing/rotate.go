@@ -1,0 +1,194 @@
+package signing
+
+import (
+	"context"
+	"crypto/ed25519"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+	"github.com/google/uuid"
+
+	"github.com/opsplane/opsplane/shared/audit/change"
+	"github.com/opsplane/opsplane/shared/storage/attr"
+)
+
+// Rotation is a reason to change the signing key.
+type Rotation int
+
+// The kinds of rotation.
+const (
+	// Planned lets tokens of the old key live out their time; no caller
+	// notices.
+	Planned Rotation = iota
+	// Compromised refuses every token of every earlier key within
+	// SnapshotAge and destroys those keys. Callers see refusals until the
+	// signers have read the new key, at most SignerAge.
+	Compromised
+)
+
+// ErrContended refuses a rotation because another was made at the same time.
+var ErrContended = errors.New("another rotation of the signing key took place at the same time")
+
+// maxActive bounds the keys that one rotation can retire: a transaction takes
+// 100 items, of which the new key needs three and each old one two.
+const maxActive = 48
+
+// Rotate makes a new signing key and retires the others, in one transaction,
+// so that at no time is there none. The very first key, and one that follows a
+// compromise, signs at once; any other when every verifier knows it. It
+// answers the new key's id.
+func (s *Store) Rotate(ctx context.Context, how Rotation, author change.Author) (string, error) {
+	// First, so that a rotation which ends after this reading fails this one.
+	newest, err := s.newest(ctx)
+	if err != nil {
+		return "", err
+	}
+	old, err := s.Keys(ctx)
+	if err != nil {
+		return "", err
+	}
+	published, err := s.query(ctx, s.TokensTable, pkAuthority, prefixVerification)
+	if err != nil {
+		return "", fmt.Errorf("read verification keys: %w", err)
+	}
+	public, private, err := ed25519.GenerateKey(rand.Reader)
+	if err != nil {
+		return "", fmt.Errorf("make a signing key: %w", err)
+	}
+	now := author.At.Truncate(time.Second)
+	next := Key{ID: uuid.NewString(), Private: private, CreatedAt: now, SignsFrom: now.Add(lead)}
+	if _, signs := Pick(old, now); !signs || how == Compromised {
+		next.SignsFrom = now
+	}
+	writes := []types.TransactWriteItem{
+		s.put(s.KeysTable, next.item(), author),
+		s.put(s.TokensTable, verification{public: public}.item(next.ID), author),
+		s.succeed(newest, next.ID, author),
+	}
+	writes = append(writes, s.retireKeys(old, how, author)...)
+	writes = append(writes, s.retireVerifications(published, old, how, author)...)
+	if len(writes) > 3+2*maxActive {
+		return "", fmt.Errorf("more than %d signing keys are in use: wait until some have expired", maxActive)
+	}
+	_, err = s.DB.TransactWriteItems(ctx, &dynamodb.TransactWriteItemsInput{TransactItems: writes})
+	var canceled *types.TransactionCanceledException
+	if errors.As(err, &canceled) {
+		return "", fmt.Errorf("%w: %w", ErrContended, err)
+	}
+	if err != nil {
+		return "", fmt.Errorf("rotate signing key: %w", err)
+	}
+	return next.ID, nil
+}
+
+// rotationKey is the item on which rotations contend: it names the newest key.
+// Without it a rotation could not tell that another one, which it did not see,
+// has made a key meanwhile.
+func rotationKey() attr.Item {
+	return attr.Item{"pk": attr.String("ROTATION"), "sk": attr.String("ROTATION")}
+}
+
+// newest is the id of the newest key; empty before the first.
+func (s *Store) newest(ctx context.Context) (string, error) {
+	out, err := s.DB.GetItem(ctx, &dynamodb.GetItemInput{
+		TableName: aws.String(s.KeysTable), Key: rotationKey(), ConsistentRead: aws.Bool(true),
+	})
+	if err != nil {
+		return "", fmt.Errorf("read the newest signing key: %w", err)
+	}
+	r := attr.Read(out.Item)
+	return r.String("newest"), r.Err()
+}
+
+// succeed makes next the newest key in place of the one that was read.
+func (s *Store) succeed(newest, next string, author change.Author) types.TransactWriteItem {
+	values := attr.Item{":next": attr.String(next)}
+	condition := "attribute_not_exists(newest)"
+	if newest != "" {
+		condition = "newest = :newest"
+		values[":newest"] = attr.String(newest)
+	}
+	return types.TransactWriteItem{Update: &types.Update{
+		TableName: aws.String(s.KeysTable), Key: rotationKey(),
+		UpdateExpression:    aws.String("SET newest = :next, " + author.Set(values)),
+		ConditionExpression: aws.String(condition), ExpressionAttributeValues: values,
+	}}
+}
+
+// retireKeys ends the keys that sign. A planned rotation leaves them their
+// seed, as they sign until their successor may.
+func (s *Store) retireKeys(old []Key, how Rotation, author change.Author) []types.TransactWriteItem {
+	remove, condition := "", "attribute_exists(seed) AND attribute_not_exists(retired_at)"
+	if how == Compromised {
+		remove, condition = " REMOVE seed", "attribute_exists(seed)"
+	}
+	var writes []types.TransactWriteItem
+	for _, k := range old {
+		if k.Private == nil || how == Planned && !k.RetiredAt.IsZero() {
+			continue
+		}
+		values := attr.Item{":at": attr.Time(author.At), ":ttl": attr.Time(author.At.Add(overlap))}
+		writes = append(writes, types.TransactWriteItem{Update: &types.Update{
+			TableName: aws.String(s.KeysTable), Key: signingKey(k.ID),
+			UpdateExpression:          aws.String("SET retired_at = :at, #ttl = :ttl, " + author.Set(values) + remove),
+			ConditionExpression:       aws.String(condition),
+			ExpressionAttributeNames:  map[string]string{"#ttl": "ttl"},
+			ExpressionAttributeValues: values,
+		}})
+	}
+	return writes
+}
+
+// retireVerifications ends the keys that verify: after the overlap, or at once
+// if any earlier key may be in other hands. It says so too of a key that verifies
+// no more but whose private half is destroyed now.
+func (s *Store) retireVerifications(published []attr.Item, old []Key, how Rotation, author change.Author) []types.TransactWriteItem {
+	until, condition := author.At.Add(overlap), "attribute_exists(pk) AND attribute_not_exists(verify_until)"
+	if how == Compromised {
+		until, condition = author.At, "attribute_exists(pk)"
+	}
+	var writes []types.TransactWriteItem
+	for _, item := range published {
+		r := attr.Read(item)
+		kid, end := strings.TrimPrefix(r.String("sk"), prefixVerification), r.Time("verify_until")
+		destroyed := how == Compromised && slices.ContainsFunc(old, func(k Key) bool { return k.ID == kid && k.Private != nil })
+		ends := end.IsZero() || how == Compromised && end.After(until)
+		if !ends && !destroyed {
+			continue
+		}
+		last := until
+		if !ends {
+			last = end
+		}
+		values := attr.Item{":until": attr.Time(last), ":ttl": attr.Time(last.Add(keepRetired))}
+		set := ""
+		if destroyed {
+			values[":now"] = attr.Time(author.At)
+			set = "destroyed_at = :now, "
+		}
+		writes = append(writes, types.TransactWriteItem{Update: &types.Update{
+			TableName: aws.String(s.TokensTable), Key: verificationKey(kid),
+			UpdateExpression:          aws.String("SET verify_until = :until, #ttl = :ttl, " + set + author.Set(values)),
+			ConditionExpression:       aws.String(condition),
+			ExpressionAttributeNames:  map[string]string{"#ttl": "ttl"},
+			ExpressionAttributeValues: values,
+		}})
+	}
+	return writes
+}
+
+// put creates an item that must not exist.
+func (s *Store) put(table string, item attr.Item, author change.Author) types.TransactWriteItem {
+	author.AddTo(item)
+	return types.TransactWriteItem{Put: &types.Put{
+		TableName: aws.String(table), Item: item,
+		ConditionExpression: aws.String("attribute_not_exists(pk)"),
+	}}
+}

@@ -1,0 +1,270 @@
+package artifact
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding"
+	"encoding/base64"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"hash"
+	"io"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+	"github.com/aws/aws-sdk-go-v2/service/s3"
+	s3types "github.com/aws/aws-sdk-go-v2/service/s3/types"
+
+	"github.com/opsplane/opsplane/shared/api/access"
+	"github.com/opsplane/opsplane/shared/api/fault"
+	"github.com/opsplane/opsplane/shared/audit/change"
+	"github.com/opsplane/opsplane/shared/kv"
+	"github.com/opsplane/opsplane/shared/storage/attr"
+	"github.com/opsplane/opsplane/shared/storage/awsclient"
+)
+
+// verifyFor is how long one call of Complete waits for parts to be put together
+// and reads a file: well under the function's timeout in template.yaml.
+const verifyFor = 12 * time.Second
+
+// errAssembling says that S3 is still putting the parts together. Of a large
+// file that takes longer than a call may; S3 goes on without us.
+var errAssembling = errors.New("the parts are being put together")
+
+// Complete makes an upload a record, once its bytes are there and have the
+// length and SHA-256 that it was created with. The hash of a file in parts is
+// computed by reading it; where that takes longer than a call may, the state is
+// Verifying and the next call goes on, as it is while S3 puts the parts
+// together. To complete it again answers the same.
+// It fails with INCOMPLETE_UPLOAD, with WRONG_HASH (which ends the upload), and
+// as kv.Store.Set and CompareAndSet do.
+func (s *Store) Complete(ctx context.Context, ns kv.Namespace, caps access.Set, author change.Author, id string) (Upload, error) {
+	u, err := s.find(ctx, ns, author.At, id)
+	if err != nil || u.state == Done {
+		return u.show(), err
+	}
+	until := time.Now().Add(verifyFor)
+	object, err := s.assemble(ctx, ns, u, until)
+	if errors.Is(err, errAssembling) {
+		shown := u.show()
+		shown.State = Verifying
+		return shown, nil
+	}
+	if err != nil {
+		return Upload{}, err
+	}
+	right, err := s.verify(ctx, ns, &u, object, until)
+	if err != nil {
+		return Upload{}, err
+	}
+	if !right {
+		if u.offset < u.file.Size {
+			return u.show(), nil
+		}
+		if _, err := s.giveUp(ctx, ns, author, u, Refused); err != nil {
+			return Upload{}, err
+		}
+		return Upload{}, fault.Invalidf("WRONG_HASH", "what arrived is not the file that was announced: its length or SHA-256 differs; create the upload anew")
+	}
+	value, err := u.file.describe()
+	if err != nil {
+		return Upload{}, err
+	}
+	w := kv.Write{
+		Key: u.new.Key, Idx: u.new.Idx, Value: value, Committed: u.new.Committed,
+		ReadCaps: u.new.ReadCaps, WriteCaps: u.new.WriteCaps,
+	}
+	_, err = s.records.PutFile(ctx, ns, caps, author, w, kv.File{Object: id, ETag: object.etag}, u.new.condition(),
+		func(rec kv.Record, generation string) []types.TransactWriteItem {
+			return u.done(s.table, ns, author, rec, generation)
+		})
+	// Another call, or a try of this one whose answer was lost, may have made the
+	// row meanwhile: on that row, a condition that held before fails.
+	var refused *fault.Error
+	if err != nil && !errors.Is(err, kv.ErrSuperseded) && !errors.As(err, &refused) {
+		return Upload{}, err
+	}
+	wrote := err == nil
+	u, readErr := s.read(ctx, ns, id)
+	switch {
+	case readErr != nil:
+		return Upload{}, readErr
+	case u.state == Done && wrote: // PutFile has settled it
+		return u.show(), nil
+	case u.state == Done:
+		if err := s.settle(ctx, ns, author.At, u); err != nil {
+			return Upload{}, err
+		}
+		return u.show(), nil
+	case refused != nil:
+		return Upload{}, err
+	}
+	return Upload{}, fault.ErrNotFound // aborted or expired meanwhile
+}
+
+// object is what arrived in the bucket.
+type object struct {
+	size   int64
+	etag   string
+	sha256 string // hexadecimal; of a file sent in one piece
+}
+
+// assemble answers the upload's object, put together from its parts if need be;
+// errAssembling while that goes on.
+func (s *Store) assemble(ctx context.Context, ns kv.Namespace, u upload, until time.Time) (object, error) {
+	o, ok, err := s.head(ctx, ns, u)
+	if err != nil || ok {
+		return o, err
+	}
+	if u.partSize == 0 {
+		return object{}, fault.Invalidf("INCOMPLETE_UPLOAD", "nothing has arrived yet; send the file to its URL first")
+	}
+	var parts []s3types.CompletedPart
+	count := partCount(u.file.Size, u.partSize)
+	for after := 0; after < count; after += MaxPage {
+		there, err := s.arrived(ctx, ns, u, after, MaxPage)
+		if gone(err) {
+			// An upload that is not over keeps its parts until they are put
+			// together: an earlier call had that begun.
+			return object{}, errAssembling
+		}
+		if err != nil {
+			return object{}, err
+		}
+		for n := after + 1; n <= min(count, after+MaxPage); n++ {
+			if there[n].etag == "" || there[n].size != u.partLength(n) {
+				return object{}, fault.Invalidf("INCOMPLETE_UPLOAD",
+					"part %d has not arrived, or is not %d bytes long; GET the upload for the URLs of what is missing", n, u.partLength(n))
+			}
+			parts = append(parts, s3types.CompletedPart{PartNumber: aws.Int32(int32(n)), ETag: aws.String(there[n].etag)})
+		}
+	}
+	waiting, stop := context.WithDeadline(ctx, until)
+	defer stop()
+	_, err = s.objects.CompleteMultipartUpload(waiting, &s3.CompleteMultipartUploadInput{
+		Bucket: &s.bucket, Key: s.name(ns, u), UploadId: &u.multipart,
+		MultipartUpload: &s3types.CompletedMultipartUpload{Parts: parts},
+	})
+	if err != nil && !gone(err) && !awsclient.Ambiguous(err) {
+		return object{}, fmt.Errorf("put parts together: %w", err)
+	}
+	// Whatever was answered: the object counts.
+	o, ok, err = s.head(ctx, ns, u)
+	if err == nil && !ok {
+		err = errAssembling
+	}
+	return o, err
+}
+
+func (s *Store) head(ctx context.Context, ns kv.Namespace, u upload) (object, bool, error) {
+	out, err := s.objects.HeadObject(ctx, &s3.HeadObjectInput{
+		Bucket: &s.bucket, Key: s.name(ns, u), ChecksumMode: s3types.ChecksumModeEnabled,
+	})
+	var missing *s3types.NotFound
+	if errors.As(err, &missing) {
+		return object{}, false, nil
+	}
+	if err != nil {
+		return object{}, false, fmt.Errorf("head object: %w", err)
+	}
+	o := object{size: aws.ToInt64(out.ContentLength), etag: aws.ToString(out.ETag)}
+	if u.partSize == 0 && out.ChecksumSHA256 != nil {
+		sum, err := base64.StdEncoding.DecodeString(*out.ChecksumSHA256)
+		if err != nil {
+			return object{}, false, fmt.Errorf("checksum of object: %w", err)
+		}
+		o.sha256 = hex.EncodeToString(sum)
+	}
+	return o, true, nil
+}
+
+// verify reports whether the object is the file announced. Where S3 vouches
+// for its SHA-256 that is a comparison, else the file is read from where the
+// last call stopped. The answer is also no while it is not read to its end:
+// u.offset then tells how far it is.
+func (s *Store) verify(ctx context.Context, ns kv.Namespace, u *upload, o object, until time.Time) (bool, error) {
+	if o.size != u.file.Size || o.sha256 != "" {
+		u.offset = u.file.Size
+		return o.size == u.file.Size && o.sha256 == u.file.SHA256, nil
+	}
+	sum := sha256.New()
+	if len(u.hash) > 0 {
+		if err := sum.(encoding.BinaryUnmarshaler).UnmarshalBinary(u.hash); err != nil {
+			return false, fmt.Errorf("restore hash: %w", err)
+		}
+	}
+	if u.offset < u.file.Size {
+		if err := s.read256(ctx, ns, u, o, sum, until); err != nil {
+			return false, err
+		}
+	}
+	if u.offset < u.file.Size {
+		return false, s.saveHash(ctx, ns, u, sum)
+	}
+	return hex.EncodeToString(sum.Sum(nil)) == u.file.SHA256, nil
+}
+
+// read256 adds bytes of the object to its hash until the time of this call is
+// over.
+func (s *Store) read256(ctx context.Context, ns kv.Namespace, u *upload, o object, sum hash.Hash, until time.Time) error {
+	out, err := s.objects.GetObject(ctx, &s3.GetObjectInput{
+		Bucket: &s.bucket, Key: s.name(ns, *u), IfMatch: &o.etag, Range: aws.String(fmt.Sprintf("bytes=%d-", u.offset)),
+	})
+	if err != nil {
+		return fmt.Errorf("read file: %w", err)
+	}
+	defer out.Body.Close()
+	buffer := make([]byte, 1<<20)
+	for u.offset < u.file.Size && time.Now().Before(until) {
+		n, err := out.Body.Read(buffer)
+		sum.Write(buffer[:n])
+		u.offset += int64(n)
+		if err != nil && !errors.Is(err, io.EOF) {
+			return fmt.Errorf("read file: %w", err)
+		}
+		if errors.Is(err, io.EOF) && u.offset < u.file.Size {
+			return fmt.Errorf("file ended after %d bytes: %w", u.offset, io.ErrUnexpectedEOF)
+		}
+	}
+	return nil
+}
+
+// saveHash keeps how far the file was read. Any state that was ever saved is
+// right for its offset, so calls that run at once cannot harm one another.
+func (s *Store) saveHash(ctx context.Context, ns kv.Namespace, u *upload, sum hash.Hash) error {
+	state, err := sum.(encoding.BinaryMarshaler).MarshalBinary()
+	if err != nil {
+		return fmt.Errorf("save hash: %w", err)
+	}
+	u.hash = state
+	_, err = s.db.UpdateItem(ctx, &dynamodb.UpdateItemInput{
+		TableName: &s.table, Key: uploadKey(ns, u.id), UpdateExpression: aws.String("SET hs = :hs, ho = :ho"),
+		ConditionExpression: aws.String("us = :pending"),
+		ExpressionAttributeValues: attr.Item{
+			":hs": attr.Bytes(state), ":ho": attr.Int(u.offset), ":pending": attr.String(string(Pending)),
+		},
+	})
+	var over *types.ConditionalCheckFailedException
+	if errors.As(err, &over) {
+		return nil // completed or aborted by another call, which the next one will see
+	}
+	if err != nil {
+		return fmt.Errorf("save hash: %w", err)
+	}
+	return nil
+}
+
+// discardParts lets S3 forget the parts of an upload that is over.
+func (s *Store) discardParts(ctx context.Context, ns kv.Namespace, u upload) error {
+	if u.multipart == "" {
+		return nil
+	}
+	_, err := s.objects.AbortMultipartUpload(ctx, &s3.AbortMultipartUploadInput{Bucket: &s.bucket, Key: s.name(ns, u), UploadId: &u.multipart})
+	if err != nil && !gone(err) {
+		return fmt.Errorf("discard parts: %w", err)
+	}
+	return nil
+}

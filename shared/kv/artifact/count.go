@@ -1,0 +1,242 @@
+package artifact
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+
+	"github.com/opsplane/opsplane/shared/api/fault"
+	"github.com/opsplane/opsplane/shared/audit/change"
+	"github.com/opsplane/opsplane/shared/kv"
+	"github.com/opsplane/opsplane/shared/storage/attr"
+	"github.com/opsplane/opsplane/shared/storage/awsclient"
+)
+
+// Limits bound what an installation may hold. 0 is no limit.
+type Limits struct {
+	// Stored is how many bytes of artifacts an installation may hold, uploads
+	// under way included.
+	Stored int64
+	// Uploading and Uploads are how many bytes and how many uploads one principal
+	// may have under way in one installation. An upload counts from its
+	// announcement until it has become a record, or until it is over and its bytes
+	// are gone.
+	Uploading int64
+	Uploads   int
+}
+
+// An upload counts twice: in the item of its namespace ("by", bytes), and while
+// it is under way in an item of the principal that announced it ("ub", bytes;
+// "un", uploads). Both are changed only in a transaction that changes the
+// upload's own item too, on a condition that holds once. So each upload is counted
+// once and taken off once, whatever answers are lost.
+
+// principalKey is the key of the item that counts what a principal has under way.
+func principalKey(ns kv.Namespace, principal string) attr.Item {
+	return attr.Item{"pk": attr.String("UPLOADER:" + ns.String()), "sk": attr.Bytes([]byte(principal))}
+}
+
+// reserve writes the upload's item and counts it, or neither.
+func (s *Store) reserve(ctx context.Context, ns kv.Namespace, author change.Author, u upload) error {
+	it, err := u.item(ns)
+	if err != nil {
+		return err
+	}
+	author.AddTo(it)
+	count, begin := s.countStored(ns, u), s.countUnderWay(ns, u)
+	for n := range tries {
+		if err := awsclient.Pause(ctx, n); err != nil {
+			return err
+		}
+		_, err := s.db.TransactWriteItems(ctx, &dynamodb.TransactWriteItemsInput{TransactItems: []types.TransactWriteItem{
+			{Put: &types.Put{TableName: &s.table, Item: it, ConditionExpression: aws.String("attribute_not_exists(pk)")}},
+			{Update: count},
+			{Update: begin},
+		}})
+		switch {
+		case err == nil:
+			return nil
+		case awsclient.ConditionFailed(err, 0):
+			return nil // an earlier try whose answer was lost: nobody else has this id
+		case awsclient.ConditionFailed(err, 1):
+			return s.overQuota(u.file.Size)
+		case awsclient.ConditionFailed(err, 2):
+			return s.tooManyUnderWay(ctx, ns, u)
+		case awsclient.Overtaken(err), awsclient.Ambiguous(err) && ctx.Err() == nil:
+		default:
+			return fmt.Errorf("reserve upload: %w", err)
+		}
+	}
+	return errContended
+}
+
+// countStored adds an upload to what its namespace holds, if there is room.
+func (s *Store) countStored(ns kv.Namespace, u upload) *types.Update {
+	count := &types.Update{
+		TableName: &s.table, Key: kv.NamespaceKey(ns), UpdateExpression: aws.String("ADD #by :size"),
+		ExpressionAttributeNames: map[string]string{"#by": "by"}, ExpressionAttributeValues: attr.Item{":size": attr.Int(u.file.Size)},
+	}
+	if s.limits.Stored > 0 {
+		count.ConditionExpression = aws.String("attribute_not_exists(#by) OR #by <= :room")
+		count.ExpressionAttributeValues[":room"] = attr.Int(s.limits.Stored - u.file.Size)
+	}
+	return count
+}
+
+// countUnderWay adds an upload to what its principal has under way, if that stays
+// within the limits.
+func (s *Store) countUnderWay(ns kv.Namespace, u upload) *types.Update {
+	count := &types.Update{
+		TableName: &s.table, Key: principalKey(ns, u.by), UpdateExpression: aws.String("ADD ub :size, un :one"),
+		ExpressionAttributeValues: attr.Item{":size": attr.Int(u.file.Size), ":one": attr.Int(1)},
+	}
+	var bytes, number string
+	if s.limits.Uploading > 0 {
+		bytes = "(attribute_not_exists(ub) OR ub <= :room)"
+		count.ExpressionAttributeValues[":room"] = attr.Int(s.limits.Uploading - u.file.Size)
+	}
+	if s.limits.Uploads > 0 {
+		number = "(attribute_not_exists(un) OR un < :most)"
+		count.ExpressionAttributeValues[":most"] = attr.Int(int64(s.limits.Uploads))
+	}
+	switch {
+	case bytes != "" && number != "":
+		count.ConditionExpression = aws.String(bytes + " AND " + number)
+	case bytes+number != "":
+		count.ConditionExpression = aws.String(bytes + number)
+	}
+	return count
+}
+
+// notUnderWay takes an upload off what its principal has under way; nil for one
+// that was announced before principals were counted.
+func (u upload) notUnderWay(table string, ns kv.Namespace) []types.TransactWriteItem {
+	if u.by == "" {
+		return nil
+	}
+	return []types.TransactWriteItem{{Update: &types.Update{
+		TableName: &table, Key: principalKey(ns, u.by), UpdateExpression: aws.String("ADD ub :less, un :one"),
+		ExpressionAttributeValues: attr.Item{":less": attr.Int(-u.file.Size), ":one": attr.Int(-1)},
+	}}}
+}
+
+// done turns the upload into one that has become a record: it is no longer under
+// way, and stays counted as stored. Its first item has the condition. It keeps
+// the generation of the row, so that every later call can settle what author wrote.
+func (u upload) done(table string, ns kv.Namespace, author change.Author, rec kv.Record, generation string) []types.TransactWriteItem {
+	values := attr.Item{
+		":done": attr.String(string(Done)), ":pending": attr.String(string(Pending)),
+		":dv": attr.Int(int64(rec.Version)), ":da": attr.Int(rec.CreatedAt.UnixMilli()),
+	}
+	row := ""
+	if generation != "" {
+		values[":gn"], row = attr.String(generation), "gn = :gn, "
+	}
+	return append([]types.TransactWriteItem{{Update: &types.Update{
+		TableName: &table, Key: uploadKey(ns, u.id), ConditionExpression: aws.String("us = :pending"), ExpressionAttributeValues: values,
+		UpdateExpression: aws.String("SET us = :done, dv = :dv, da = :da, " + row + author.Set(values) + " REMOVE hs, ho, mu, uw, ux"),
+	}}}, u.notUnderWay(table, ns)...)
+}
+
+// end closes an upload that is pending, as one in a state in which nothing can
+// complete it. It stays counted: its addresses work until closes, so that its
+// bytes may come even now. It reports whether this call ended it.
+func (s *Store) end(ctx context.Context, ns kv.Namespace, author change.Author, id string, state State, closes time.Time) (bool, error) {
+	values := attr.Item{":is": attr.String(string(state)), ":pending": attr.String(string(Pending)), ":closes": attr.Time(closes)}
+	for n := range tries {
+		if err := awsclient.Pause(ctx, n); err != nil {
+			return false, err
+		}
+		_, err := s.db.UpdateItem(ctx, &dynamodb.UpdateItemInput{
+			TableName: &s.table, Key: uploadKey(ns, id), ConditionExpression: aws.String("us = :pending"), ExpressionAttributeValues: values,
+			UpdateExpression: aws.String("SET us = :is, ex = :closes, " + author.Set(values) + " REMOVE hs, ho"),
+		})
+		var over *types.ConditionalCheckFailedException
+		switch {
+		case err == nil:
+			return true, nil
+		case errors.As(err, &over):
+			return false, nil
+		case awsclient.Contended(err), awsclient.Ambiguous(err) && ctx.Err() == nil:
+		default:
+			return false, fmt.Errorf("end upload: %w", err)
+		}
+	}
+	return false, errContended
+}
+
+// free takes an upload off everything that counts it, once; state is what it is
+// from then on. What counts no more has a time to live, and nothing else has.
+func (u upload) free(table string, ns kv.Namespace, author change.Author, state State) []types.TransactWriteItem {
+	values := attr.Item{
+		":was": attr.String(string(u.state)), ":is": attr.String(string(state)), ":ttl": attr.Time(author.At.Add(keep)),
+	}
+	items := []types.TransactWriteItem{
+		{Update: &types.Update{
+			TableName: &table, Key: uploadKey(ns, u.id), ExpressionAttributeValues: values,
+			ConditionExpression:      aws.String("us = :was AND attribute_not_exists(#ttl)"),
+			UpdateExpression:         aws.String("SET us = :is, #ttl = :ttl, " + author.Set(values) + " REMOVE uw, ux, mu"),
+			ExpressionAttributeNames: map[string]string{"#ttl": "ttl"},
+		}},
+		{Update: &types.Update{
+			TableName: &table, Key: kv.NamespaceKey(ns), UpdateExpression: aws.String("ADD #by :less"),
+			ExpressionAttributeNames: map[string]string{"#by": "by"}, ExpressionAttributeValues: attr.Item{":less": attr.Int(-u.file.Size)},
+		}},
+	}
+	if u.state == Done { // its principal had it back when it became a record
+		return items
+	}
+	return append(items, u.notUnderWay(table, ns)...)
+}
+
+func (s *Store) overQuota(size int64) error {
+	return fault.Invalidf("QUOTA_EXCEEDED",
+		"an upload of %d bytes would exceed the installation's quota of %d bytes; list the uploads under way with GET .../artifact/upload and abort those that are not needed, or delete files, whose room comes back when the collector has removed their bytes; or ask the operator for more (ArtifactQuotaGiB)",
+		size, s.limits.Stored)
+}
+
+// tooManyUnderWay says what a principal has under way and what it may have. The
+// numbers are for the reader alone: the transaction has decided.
+func (s *Store) tooManyUnderWay(ctx context.Context, ns kv.Namespace, u upload) error {
+	out, err := s.db.GetItem(ctx, &dynamodb.GetItemInput{TableName: &s.table, Key: principalKey(ns, u.by), ConsistentRead: aws.Bool(true)})
+	if err != nil {
+		return fmt.Errorf("get what is under way: %w", err)
+	}
+	r := attr.Read(out.Item)
+	bytes, number := r.Int("ub"), r.Int("un")
+	if err := r.Err(); err != nil {
+		return fmt.Errorf("decode what is under way: %w", err)
+	}
+	return fault.Invalidf("TOO_MANY_UPLOADS",
+		"you have %d uploads of %d bytes together under way in this installation; with one of %d bytes more they would exceed %s; complete them, or list them with GET .../artifact/upload and abort those that are not needed: what was aborted counts until its addresses have ended and the collector has removed its bytes; or ask the operator for more (ArtifactUploadGiB, ArtifactUploads)",
+		number, bytes, u.file.Size, s.limits.underWay())
+}
+
+// underWay is the limits of a principal in words.
+func (l Limits) underWay() string {
+	switch {
+	case l.Uploads <= 0:
+		return fmt.Sprintf("%d bytes", l.Uploading)
+	case l.Uploading <= 0:
+		return fmt.Sprintf("%d uploads", l.Uploads)
+	}
+	return fmt.Sprintf("%d uploads or %d bytes", l.Uploads, l.Uploading)
+}
+
+// tooLarge refuses a file that no limit can ever have room for.
+func (s *Store) tooLarge(size int64) error {
+	switch l := s.limits; {
+	case l.Stored > 0 && size > l.Stored:
+		return s.overQuota(size)
+	case l.Uploading > 0 && size > l.Uploading:
+		return fault.Invalidf("TOO_MANY_UPLOADS",
+			"a file of %d bytes is more than the %d bytes that one caller may have under way in one installation; ask the operator for more (ArtifactUploadGiB)",
+			size, l.Uploading)
+	}
+	return nil
+}

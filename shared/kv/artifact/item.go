@@ -1,0 +1,133 @@
+package artifact
+
+import (
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"github.com/opsplane/opsplane/shared/api/access"
+	"github.com/opsplane/opsplane/shared/audit/change"
+	"github.com/opsplane/opsplane/shared/kv"
+	"github.com/opsplane/opsplane/shared/storage/attr"
+)
+
+// upload is the item of an upload. docs/data-model.md lists the attributes.
+type upload struct {
+	id        string // sk, and the id of the object
+	state     State  // us
+	new       New
+	file      File
+	multipart string    // mu: S3's id of the parts
+	partSize  int64     // pz
+	created   time.Time // ca, Unix milliseconds
+	expires   time.Time // ex, Unix seconds
+	hash      []byte    // hs: the state of the SHA-256, once all bytes are there
+	offset    int64     // ho: how many bytes hs has seen
+	version   int       // dv: of the row that it became
+	written   time.Time // da, Unix milliseconds
+	by        string    // cb: the principal that announced it
+
+	// Of the row that it became, unless that is idx 0: the generation (gn), and
+	// while the upload is done the request that wrote it and where that came from
+	// (ch_req, ch_src).
+	generation, request, source string
+}
+
+// keep is how long the item of an upload stays that counts no more.
+const keep = 7 * 24 * time.Hour
+
+func newUpload(n New, author change.Author) upload {
+	return upload{
+		id: kv.NewObjectID(), state: Pending, new: n, file: n.File, partSize: partSize(n.File.Size),
+		created: author.At, expires: author.At.Add(UploadLifetime), by: author.Principal,
+	}
+}
+
+func (n New) condition() kv.Condition { return kv.Condition{Absent: n.Absent, Version: n.Version} }
+
+func uploadKey(ns kv.Namespace, id string) attr.Item {
+	return attr.Item{"pk": attr.String("UPLOAD:" + ns.String()), "sk": attr.Bytes([]byte(id))}
+}
+
+func (u upload) item(ns kv.Namespace) (attr.Item, error) {
+	it := uploadKey(ns, u.id)
+	it["us"], it["kn"], it["ix"] = attr.String(string(u.state)), attr.Bytes([]byte(u.new.Key)), attr.Int(int64(u.new.Idx))
+	it["cm"], it["ab"] = attr.Bool(u.new.Committed), attr.Bool(u.new.Absent)
+	it["fs"], it["fh"], it["ft"] = attr.Int(u.file.Size), attr.String(u.file.SHA256), attr.String(u.file.ContentType)
+	it["pz"], it["ca"], it["ex"] = attr.Int(u.partSize), attr.Int(u.created.UnixMilli()), attr.Time(u.expires)
+	it["cb"], it["uw"], it["ux"] = attr.String(u.by), attr.String(ns.String()), attr.String(u.place())
+	if u.new.Version != nil {
+		it["cv"] = attr.Int(int64(*u.new.Version))
+	}
+	for name, text := range map[string]string{"fn": u.file.Name, "mu": u.multipart} {
+		if text != "" {
+			it[name] = attr.String(text)
+		}
+	}
+	for name, caps := range map[string]*access.Set{"rc": u.new.ReadCaps, "wc": u.new.WriteCaps} {
+		if caps == nil {
+			continue
+		}
+		text, err := json.Marshal(append(access.Set{}, *caps...))
+		if err != nil {
+			return nil, fmt.Errorf("encode row capabilities: %w", err)
+		}
+		it[name] = attr.String(string(text))
+	}
+	return it, nil
+}
+
+func decodeUpload(it attr.Item) (upload, error) {
+	r := attr.Read(it)
+	u := upload{
+		id: string(r.Bytes("sk")), state: State(r.String("us")), multipart: r.String("mu"), partSize: r.Int("pz"),
+		file:    File{r.Int("fs"), r.String("fh"), r.String("ft"), r.String("fn")},
+		created: time.UnixMilli(r.Int("ca")).UTC(), expires: r.Time("ex"),
+		hash: r.Bytes("hs"), offset: r.Int("ho"), version: int(r.Int("dv")), written: time.UnixMilli(r.Int("da")).UTC(),
+		by: r.String("cb"), generation: r.String("gn"), request: r.String(change.AttrRequest), source: r.String(change.AttrSource),
+	}
+	u.new = New{Key: string(r.Bytes("kn")), Idx: int(r.Int("ix")), Committed: r.Bool("cm"), File: u.file, Absent: r.Bool("ab")}
+	if r.Has("cv") {
+		v := int(r.Int("cv"))
+		u.new.Version = &v
+	}
+	for name, caps := range map[string]**access.Set{"rc": &u.new.ReadCaps, "wc": &u.new.WriteCaps} {
+		if !r.Has(name) {
+			continue
+		}
+		*caps = &access.Set{}
+		if err := json.Unmarshal([]byte(r.String(name)), *caps); err != nil {
+			// Only the message: a fault among the causes would become an answer.
+			return upload{}, fmt.Errorf("decode row capabilities: %v", err)
+		}
+	}
+	if err := r.Err(); err != nil {
+		return upload{}, fmt.Errorf("decode upload: %w", err)
+	}
+	return u, nil
+}
+
+// show is the upload as callers see it.
+func (u upload) show() Upload {
+	if u.id == "" {
+		return Upload{}
+	}
+	shown := Upload{
+		ID: u.id, Key: u.new.Key, Idx: u.new.Idx, Committed: u.new.Committed, File: u.file, State: u.state,
+		PartSize: u.partSize, PartCount: partCount(u.file.Size, u.partSize), CreatedAt: u.created, ExpiresAt: u.expires,
+		CreatedBy: u.by,
+	}
+	switch {
+	case u.state == Done:
+		shown.Record = &kv.Record{
+			Key: u.new.Key, Idx: u.new.Idx, Version: u.version, Committed: u.new.Committed,
+			ReadCaps: u.new.ReadCaps, WriteCaps: u.new.WriteCaps, CreatedAt: u.written,
+		}
+		if value, err := u.file.describe(); err == nil {
+			shown.Record.Size = value.Size
+		}
+	case u.state == Pending && (u.hash != nil || u.offset > 0): // the list has the offset alone
+		shown.State, shown.Verified = Verifying, u.offset
+	}
+	return shown
+}

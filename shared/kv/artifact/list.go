@@ -1,0 +1,73 @@
+package artifact
+
+import (
+	"context"
+	"fmt"
+	"regexp"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+
+	"github.com/opsplane/opsplane/shared/api/fault"
+	"github.com/opsplane/opsplane/shared/kv"
+	"github.com/opsplane/opsplane/shared/storage/attr"
+)
+
+// MaxList is how many uploads one page lists. With the longest keys and names
+// such a page fits into the answer of a function.
+const MaxList = 500
+
+// underWay is the index of uploads that are under way or over and still counted,
+// by namespace ("uw") and by creation ("ux"). It is sparse: no other item has
+// these attributes.
+const underWay = "uploads"
+
+// place is where the list has an upload: by its creation, then by its id.
+func (u upload) place() string { return fmt.Sprintf("%013d-%s", max(u.created.UnixMilli(), 0), u.id) }
+
+var validPlace = regexp.MustCompile(`^[0-9]{13}-[0-9a-f]{32}$`)
+
+// List answers up to limit uploads of a namespace that are not records, the
+// oldest first, behind the cursor that an earlier call has answered; empty for
+// the first. Those that are over are listed while their size counts. More is the
+// cursor to go on behind; empty at the end. An upload that has just begun or
+// ended may be listed as it was a moment before.
+func (s *Store) List(ctx context.Context, ns kv.Namespace, now time.Time, after string, limit int) (found []Upload, more string, err error) {
+	if limit < 1 || limit > MaxList {
+		return nil, "", fault.Invalidf("INVALID_LIMIT", "use a limit from 1 to %d", MaxList)
+	}
+	if after != "" && !validPlace.MatchString(after) {
+		return nil, "", fault.Invalidf("INVALID_CURSOR", "the cursor is not one that the Link header of this list has given; begin again without it")
+	}
+	in := &dynamodb.QueryInput{
+		TableName: &s.table, IndexName: aws.String(underWay), Limit: aws.Int32(int32(limit + 1)), // one more shows that there are more
+		KeyConditionExpression:    aws.String("uw = :ns AND ux > :after"),
+		ExpressionAttributeValues: attr.Item{":ns": attr.String(ns.String()), ":after": attr.String(after)},
+	}
+	if after == "" {
+		in.KeyConditionExpression = aws.String("uw = :ns")
+		delete(in.ExpressionAttributeValues, ":after")
+	}
+	last := ""
+	for pages := dynamodb.NewQueryPaginator(s.db, in); pages.HasMorePages(); {
+		page, err := pages.NextPage(ctx)
+		if err != nil {
+			return nil, "", fmt.Errorf("list uploads: %w", err)
+		}
+		for _, it := range page.Items {
+			if len(found) == limit {
+				return found, last, nil
+			}
+			u, err := decodeUpload(it)
+			if err != nil {
+				return nil, "", err
+			}
+			if u.state == Pending && !now.Before(u.expires) {
+				u.state = Expired // before the collector has seen it
+			}
+			found, last = append(found, u.show()), u.place()
+		}
+	}
+	return found, "", nil
+}

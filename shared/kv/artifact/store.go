@@ -1,0 +1,205 @@
+package artifact
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/s3"
+
+	"github.com/opsplane/opsplane/shared/api/access"
+	"github.com/opsplane/opsplane/shared/api/fault"
+	"github.com/opsplane/opsplane/shared/audit/change"
+	"github.com/opsplane/opsplane/shared/kv"
+)
+
+// Store keeps uploads beside the records of a key-value store. It is safe for
+// concurrent use, also by other processes.
+type Store struct {
+	db      *dynamodb.Client
+	objects *s3.Client
+	signer  *s3.PresignClient
+	records *kv.Store
+	table   string
+	bucket  string
+	limits  Limits
+}
+
+// NewStore makes a store over the table and bucket of records.
+func NewStore(db *dynamodb.Client, objects *s3.Client, records *kv.Store, table, bucket string, limits Limits) *Store {
+	return &Store{db, objects, s3.NewPresignClient(objects), records, table, bucket, limits}
+}
+
+// tries bounds how often an operation starts again because others came between.
+const tries = 10
+
+var errContended = fault.Busyf("CONTENDED", "the installation's artifacts are being written by too many callers at once; try again")
+
+// Create begins an upload and answers what to send first. It refuses what the
+// row would refuse now, as kv.Store.Set and CompareAndSet do, what exceeds the
+// quota with QUOTA_EXCEEDED, and what exceeds the limits of its principal with
+// TOO_MANY_UPLOADS.
+func (s *Store) Create(ctx context.Context, ns kv.Namespace, caps access.Set, author change.Author, n New) (Upload, Page, error) {
+	if err := n.File.check(); err != nil {
+		return Upload{}, Page{}, err
+	}
+	if err := s.records.Admits(ctx, ns, caps, n.Key, n.Idx, n.condition()); err != nil {
+		return Upload{}, Page{}, err
+	}
+	if err := s.tooLarge(n.File.Size); err != nil {
+		return Upload{}, Page{}, err
+	}
+	u := newUpload(n, author)
+	if u.partSize > 0 {
+		out, err := s.objects.CreateMultipartUpload(ctx, &s3.CreateMultipartUploadInput{
+			Bucket: &s.bucket, Key: s.name(ns, u), ContentType: &n.File.ContentType,
+		})
+		if err != nil {
+			return Upload{}, Page{}, fmt.Errorf("begin parts: %w", err)
+		}
+		u.multipart = aws.ToString(out.UploadId)
+	}
+	if err := s.reserve(ctx, ns, author, u); err != nil {
+		return Upload{}, Page{}, s.withoutParts(ctx, ns, u, err)
+	}
+	page, err := s.sign(ctx, ns, u, author.At, 0, firstPage, nil)
+	return u.show(), page, err
+}
+
+// firstPage is how many parts the answer of Create lists.
+const firstPage = 100
+
+// withoutParts answers why an upload was not reserved, and lets S3 forget the
+// parts that were begun for it. Where it may have been reserved after all, they
+// stay: the upload then is one that nobody knows of, and expires.
+func (s *Store) withoutParts(ctx context.Context, ns kv.Namespace, u upload, refusal error) error {
+	var refused *fault.Error
+	if !errors.As(refusal, &refused) || refused == errContended {
+		return refusal
+	}
+	if err := s.discardParts(ctx, ns, u); err != nil {
+		return errors.Join(refusal, err)
+	}
+	return refusal
+}
+
+// Show answers how far an upload has come, and up to limit of its parts behind
+// number after, with fresh URLs for those that have not arrived. An upload that
+// was aborted or has expired is fault.ErrNotFound.
+func (s *Store) Show(ctx context.Context, ns kv.Namespace, _ access.Set, now time.Time, id string, after, limit int) (Upload, Page, error) {
+	if after < 0 || after > MaxParts || limit < 1 || limit > MaxPage {
+		return Upload{}, Page{}, fault.Invalidf("INVALID_LIMIT", "use after from 0 to %d and limit from 1 to %d", MaxParts, MaxPage)
+	}
+	u, err := s.find(ctx, ns, now, id)
+	if err != nil || u.state == Done {
+		return u.show(), Page{}, err
+	}
+	page, err := s.page(ctx, ns, &u, now, after, limit)
+	return u.show(), page, err
+}
+
+// find reads an upload that is not over. One that is done may be shown as such.
+func (s *Store) find(ctx context.Context, ns kv.Namespace, now time.Time, id string) (upload, error) {
+	u, err := s.read(ctx, ns, id)
+	if err != nil {
+		return upload{}, err
+	}
+	if u.state != Done && (u.state != Pending || !now.Before(u.expires)) {
+		return upload{}, fault.ErrNotFound
+	}
+	if err := s.settle(ctx, ns, now, u); err != nil {
+		return upload{}, err
+	}
+	return u, nil
+}
+
+// settle ends the write of the row that an upload became, if it did. It must come
+// before every answer that says so: whoever made the row may have been cut off
+// before that, or have failed at it.
+func (s *Store) settle(ctx context.Context, ns kv.Namespace, now time.Time, u upload) error {
+	if u.state != Done {
+		return nil
+	}
+	writer := change.Author{Request: u.request, Source: u.source, At: now}
+	return s.records.SettleFile(ctx, ns, writer, u.new.Key, u.new.Idx, u.generation)
+}
+
+func (s *Store) read(ctx context.Context, ns kv.Namespace, id string) (upload, error) {
+	if !hexDigits(id, 32) {
+		return upload{}, fault.ErrNotFound
+	}
+	out, err := s.db.GetItem(ctx, &dynamodb.GetItemInput{TableName: &s.table, Key: uploadKey(ns, id), ConsistentRead: aws.Bool(true)})
+	if err != nil {
+		return upload{}, fmt.Errorf("get upload: %w", err)
+	}
+	if out.Item == nil {
+		return upload{}, fault.ErrNotFound
+	}
+	return decodeUpload(out.Item)
+}
+
+// Abort ends an upload. What it reserved stays counted: its addresses work for up
+// to PutLifetime more, and its bytes may lie in the bucket; the collector removes
+// them and then frees it. To abort it again changes nothing; one that is done has
+// to be deleted as a record (UPLOAD_DONE).
+func (s *Store) Abort(ctx context.Context, ns kv.Namespace, _ access.Set, author change.Author, id string) error {
+	u, err := s.read(ctx, ns, id)
+	if err != nil {
+		return err
+	}
+	if u.state == Pending {
+		ended, err := s.giveUp(ctx, ns, author, u, Aborted)
+		if err != nil || ended {
+			return err
+		}
+		// Somebody was quicker, or an earlier try of this call whose answer was lost.
+		if u, err = s.read(ctx, ns, id); err != nil {
+			return err
+		}
+	}
+	if u.state == Done {
+		if err := s.settle(ctx, ns, author.At, u); err != nil {
+			return err
+		}
+		return fault.Invalidf("UPLOAD_DONE", "the upload has become a record; delete that with DELETE .../kv/%s/key/...", ns.Installation)
+	}
+	return s.discardParts(ctx, ns, u)
+}
+
+// giveUp ends an upload in a state, and lets S3 forget its parts. No address is
+// signed for an upload that is over, so that the last one ends PutLifetime from
+// now, or with the upload's time.
+func (s *Store) giveUp(ctx context.Context, ns kv.Namespace, author change.Author, u upload, state State) (bool, error) {
+	closes := author.At.Add(PutLifetime)
+	if u.expires.Before(closes) {
+		closes = u.expires
+	}
+	ended, err := s.end(ctx, ns, author, u.id, state, closes)
+	if err != nil || !ended {
+		return ended, err
+	}
+	return true, s.discardParts(ctx, ns, u)
+}
+
+// Open answers where a file can be downloaded. It fails as kv.Store.GetFile
+// does.
+func (s *Store) Open(ctx context.Context, ns kv.Namespace, caps access.Set, now time.Time, key string, idx int, drafts bool) (Download, error) {
+	rec, at, err := s.records.GetFile(ctx, ns, caps, key, idx, drafts)
+	if err != nil {
+		return Download{}, err
+	}
+	file, err := parseFile(rec.Data)
+	if err != nil {
+		return Download{}, err
+	}
+	signed, err := s.signer.PresignGetObject(ctx, download(s.bucket, kv.ObjectName(ns, at.Object), file), s3.WithPresignExpires(DownloadLifetime))
+	if err != nil {
+		return Download{}, fmt.Errorf("sign download: %w", err)
+	}
+	return Download{rec, file, at.ETag, signed.URL, now.Add(DownloadLifetime)}, nil
+}
+
+func (s *Store) name(ns kv.Namespace, u upload) *string { return aws.String(kv.ObjectName(ns, u.id)) }

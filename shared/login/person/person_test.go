@@ -1,0 +1,123 @@
+package person_test
+
+import (
+	"errors"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/google/uuid"
+
+	"github.com/opsplane/opsplane/infra/test/storagetest"
+	"github.com/opsplane/opsplane/infra/test/vcstest"
+	"github.com/opsplane/opsplane/shared/audit/change"
+	"github.com/opsplane/opsplane/shared/login/person"
+	"github.com/opsplane/opsplane/shared/login/renewal"
+	"github.com/opsplane/opsplane/shared/login/session"
+	"github.com/opsplane/opsplane/shared/login/user"
+	"github.com/opsplane/opsplane/shared/vcs/installation"
+	"github.com/opsplane/opsplane/shared/vcs/vcshost"
+)
+
+var now = time.Unix(4_000_000_000, 0).UTC()
+
+func author(after time.Duration) change.Author {
+	return change.Author{Principal: "ann", Request: uuid.NewString(), At: now.Add(after)}
+}
+
+// hosts are both, asked on one server.
+func hosts(v *vcstest.People) map[string]person.Host {
+	return map[string]person.Host{"github": person.GitHub(v.URL), "gitlab": person.GitLab(v.URL + "/api")}
+}
+
+func TestHostSaysWhoThePersonIs(t *testing.T) {
+	t.Parallel()
+	v := vcstest.NewPeople(t)
+	for vcs, host := range hosts(v) {
+		got, err := host.Whoami(t.Context(), vcstest.PersonToken)
+		if err != nil || got.ID != "583231" || got.Login != "ann" || got.AvatarURL == "" {
+			t.Errorf("%s: got %+v, %v; want ann", vcs, got, err)
+		}
+		if got, err := host.Whoami(t.Context(), "another"); !errors.Is(err, vcshost.ErrRefused) {
+			t.Errorf("%s, with another token: got %+v, %v; want ErrRefused", vcs, got, err)
+		}
+		if got, err := host.Installations(t.Context(), "another"); !errors.Is(err, vcshost.ErrRefused) {
+			t.Errorf("%s, with another token: got %v, %v; want ErrRefused", vcs, got, err)
+		}
+	}
+	v.Person = vcstest.Person{Login: "nobody"}
+	for vcs, host := range hosts(v) {
+		if got, err := host.Whoami(t.Context(), vcstest.PersonToken); err == nil {
+			t.Errorf("%s, an account without id: got %+v, want an error", vcs, got)
+		}
+	}
+}
+
+func TestRenewStoresWhatTheServerKnowsOfWhatTheHostSays(t *testing.T) {
+	t.Parallel()
+	for _, vcs := range []string{"github", "gitlab"} {
+		env, v := storagetest.New(t), vcstest.NewPeople(t)
+		table := env.Table("OperationsTable")
+		m := person.Memberships{
+			Users: &user.Store{DB: env.DynamoDB, Table: table}, Installations: installation.Store{DB: env.DynamoDB, Table: table},
+			Appointments: renewal.Store{DB: env.DynamoDB, Table: table},
+		}
+		for _, id := range []string{"1", "3"} {
+			if _, err := m.Installations.Save(t.Context(), author(0), installation.Installation{VCS: vcs, ID: id, Name: "known"}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		u, err := m.Users.SignIn(t.Context(), vcs, user.Identity{ID: "583231", Login: "ann"}, author(0))
+		if err != nil {
+			t.Fatal(err)
+		}
+		renew := func(after time.Duration, account string, want ...string) {
+			t.Helper()
+			of := session.Holder{User: u.ID, VCS: vcs, Account: account}
+			if _, err := m.Renew(t.Context(), author(after), hosts(v)[vcs], of, vcstest.PersonToken); err != nil {
+				t.Fatal(err)
+			}
+			stored, err := m.Users.Get(t.Context(), u.ID)
+			if got := stored.Hosted[vcs].Installations; err != nil || !slices.Equal(got, want) {
+				t.Errorf("%s after %s: stored %v, %v; want %v", vcs, after, got, err, want)
+			}
+		}
+		v.Person.Installations = []int{3, 2, 1, 1}
+		renew(time.Minute, "583231", "1", "3")
+		v.Person.Installations = []int{3}
+		renew(2*time.Minute, "583231", "3")
+		v.Person.Installations = []int{1}
+		renew(time.Minute, "583231", "3") // asked for before
+		renew(3*time.Minute, "1000", "3") // asked with an account that is not the user's
+		renew(3*time.Minute, "583231", "1")
+		v.Down = true
+		of := session.Holder{User: u.ID, VCS: vcs, Account: "583231"}
+		if got, err := m.Renew(t.Context(), author(time.Hour), hosts(v)[vcs], of, vcstest.PersonToken); err == nil {
+			t.Errorf("%s, a host that is down: got %v", vcs, got)
+		}
+		if stored, err := m.Users.Get(t.Context(), u.ID); err != nil || !slices.Equal(stored.Hosted[vcs].Installations, []string{"1"}) {
+			t.Errorf("%s: a host that is down changed %v, %v", vcs, stored.Hosted, err)
+		}
+	}
+}
+
+func TestProvidersAreTheVCSsThatHaveAnID(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		env  map[string]string
+		want []string
+	}{
+		"none":   {nil, nil},
+		"GitHub": {map[string]string{"GITHUB_APP_CLIENT_ID": "Iv1.x"}, []string{"github"}},
+		"both":   {map[string]string{"GITHUB_APP_CLIENT_ID": "Iv1.x", "GITLAB_APP_ID": "abc"}, []string{"github", "gitlab"}},
+	} {
+		got := person.Providers(aws.Config{}, func(name string) string { return c.env[name] })
+		for _, vcs := range []string{"github", "gitlab"} {
+			p, ok := got[vcs]
+			if ok != slices.Contains(c.want, vcs) || ok && (p.OAuth == nil || p.Host == nil) {
+				t.Errorf("%s: got %s %+v, %t", name, vcs, p, ok)
+			}
+		}
+	}
+}

@@ -1,0 +1,264 @@
+// Package renewal remembers when a host is to be asked again which installations
+// a person may act on. Its invariant: of a person and VCS there is one
+// appointment, with one reminder at its time, so that it is found by that time
+// and by the person, and neither is lost or told twice when a worker dies.
+package renewal
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+
+	"github.com/opsplane/opsplane/shared/storage/attr"
+	"github.com/opsplane/opsplane/shared/storage/awsclient"
+)
+
+// Every is how long after a host's word it is asked again.
+const Every = time.Hour
+
+// Appointment is when a host is asked about a person.
+type Appointment struct {
+	// User is the id of the user, VCS where the person has an account.
+	User, VCS string
+	// Due is when the host is asked, whole milliseconds.
+	Due time.Time
+	// SeenAt is when the person last logged in or listed installations, to about
+	// an hour; whole seconds.
+	SeenAt time.Time
+	// Tries counts how often the host was asked in vain since it last answered.
+	Tries int
+	// Refused says that the host did not take the person's grant when it was last
+	// asked.
+	Refused bool
+}
+
+// Store keeps appointments in OperationsTable: an item per user and VCS (pk
+// RENEWAL#<user id>, sk the VCS), and a reminder (pk RENEWALS#<vcs>, sk <when,
+// Unix milliseconds, 13 digits>#<user id>).
+type Store struct {
+	// DB is the table's client.
+	DB *dynamodb.Client
+	// Table is the physical name of OperationsTable.
+	Table string
+}
+
+// ErrMoved is answered for an appointment that another worker has moved or
+// ended, or whose person was here meanwhile.
+var ErrMoved = errors.New("the appointment was moved")
+
+const (
+	// seenEvery is how old the record of a person's presence must be to be
+	// written again: lists that follow one another do not each cost a write.
+	seenEvery = time.Hour
+	// keep is how long an appointment stays that nobody keeps, as of a VCS that
+	// is configured no more.
+	keep = 90 * 24 * time.Hour
+)
+
+func key(user, vcs string) attr.Item {
+	return attr.Item{"pk": attr.String("RENEWAL#" + user), "sk": attr.String(vcs)}
+}
+
+func reminderKey(user, vcs string, at time.Time) attr.Item {
+	return attr.Item{"pk": attr.String("RENEWALS#" + vcs), "sk": attr.String(millis(at) + "#" + user)}
+}
+
+// millis sorts as time does.
+func millis(at time.Time) string { return fmt.Sprintf("%013d", at.UnixMilli()) }
+
+// Expect makes the appointment of a person who is here now, and whose host is
+// being asked now, if there is none. It costs a read, and a write once an hour,
+// or where the host has refused the person's grant: who logs in again keeps the
+// appointment that is about to end.
+func (s Store) Expect(ctx context.Context, user, vcs string, now time.Time) error {
+	known, err := s.Get(ctx, user, vcs)
+	switch {
+	case err == nil && now.Sub(known.SeenAt) < seenEvery && !known.Refused:
+		return nil
+	case err == nil:
+		err = s.see(ctx, user, vcs, now)
+		if !errors.Is(err, ErrMoved) {
+			return err
+		}
+	case !errors.Is(err, ErrMoved):
+		return err
+	}
+	due := now.Add(Every).Truncate(time.Millisecond)
+	item := key(user, vcs)
+	item["due"], item["seen_at"], item["ttl"] = attr.Int(due.UnixMilli()), attr.Time(now), attr.Time(due.Add(keep))
+	err = s.transact(ctx, []types.TransactWriteItem{
+		{Put: &types.Put{TableName: &s.Table, Item: item, ConditionExpression: aws.String("attribute_not_exists(pk)")}},
+		s.remind(user, vcs, due),
+	})
+	if errors.Is(err, ErrMoved) {
+		return nil // another request of the person was first
+	}
+	return err
+}
+
+func (s Store) see(ctx context.Context, user, vcs string, now time.Time) error {
+	_, err := s.DB.UpdateItem(ctx, &dynamodb.UpdateItemInput{
+		TableName: &s.Table, Key: key(user, vcs), UpdateExpression: aws.String("SET seen_at = :now"),
+		ConditionExpression: aws.String("attribute_exists(pk)"), ExpressionAttributeValues: attr.Item{":now": attr.Time(now)},
+	})
+	var gone *types.ConditionalCheckFailedException
+	if errors.As(err, &gone) {
+		return ErrMoved
+	}
+	if err != nil {
+		return fmt.Errorf("write appointment: %w", err)
+	}
+	return nil
+}
+
+// Get reads an appointment, with everything that was answered before; ErrMoved
+// if there is none.
+func (s Store) Get(ctx context.Context, user, vcs string) (Appointment, error) {
+	out, err := s.DB.GetItem(ctx, &dynamodb.GetItemInput{TableName: &s.Table, Key: key(user, vcs), ConsistentRead: aws.Bool(true)})
+	if err != nil {
+		return Appointment{}, fmt.Errorf("read appointment: %w", err)
+	}
+	if len(out.Item) == 0 {
+		return Appointment{}, ErrMoved
+	}
+	r := attr.Read(out.Item)
+	a := Appointment{
+		User: user, VCS: vcs, Due: time.UnixMilli(r.Int("due")).UTC(), SeenAt: r.Time("seen_at"),
+		Tries: int(r.Int("tries")), Refused: r.Bool("refused"),
+	}
+	if err := r.Err(); err != nil {
+		return Appointment{}, fmt.Errorf("decode appointment: %w", err)
+	}
+	return a, nil
+}
+
+// Reminder tells of an appointment that is due.
+type Reminder struct {
+	// User is the id of the person's user.
+	User string
+	// At is when it is due.
+	At time.Time
+}
+
+// Due lists reminders of the people about whom a host is to be asked by now,
+// those that wait longest first, at most limit of them.
+func (s Store) Due(ctx context.Context, vcs string, now time.Time, limit int) ([]Reminder, error) {
+	out, err := s.DB.Query(ctx, &dynamodb.QueryInput{
+		TableName: &s.Table, ConsistentRead: aws.Bool(true), Limit: aws.Int32(int32(limit)),
+		KeyConditionExpression: aws.String("pk = :pk AND sk < :now"),
+		ExpressionAttributeValues: attr.Item{
+			":pk": attr.String("RENEWALS#" + vcs), ":now": attr.String(millis(now.Add(time.Millisecond))),
+		},
+	})
+	if err != nil {
+		return nil, fmt.Errorf("list appointments that are due: %w", err)
+	}
+	list := make([]Reminder, len(out.Items))
+	for i, item := range out.Items {
+		r := attr.Read(item)
+		at, _, _ := strings.Cut(r.String("sk"), "#")
+		ms, err := strconv.ParseInt(at, 10, 64)
+		if err := errors.Join(err, r.Err()); err != nil {
+			return nil, fmt.Errorf("decode reminder: %w", err)
+		}
+		list[i] = Reminder{User: r.String("user"), At: time.UnixMilli(ms).UTC()}
+	}
+	return list, nil
+}
+
+// Drop removes a reminder that no appointment has, as the table may expire the
+// one before the other.
+func (s Store) Drop(ctx context.Context, vcs string, r Reminder) error {
+	if _, err := s.DB.DeleteItem(ctx, &dynamodb.DeleteItemInput{TableName: &s.Table, Key: reminderKey(r.User, vcs, r.At)}); err != nil {
+		return fmt.Errorf("drop reminder: %w", err)
+	}
+	return nil
+}
+
+// Move moves an appointment, as it was read, to another time, and stores its
+// Tries and Refused. ErrMoved if it is not there any more.
+func (s Store) Move(ctx context.Context, a Appointment, to time.Time) error {
+	to = to.Truncate(time.Millisecond)
+	if to.Equal(a.Due) {
+		to = to.Add(time.Millisecond) // its reminder would be put and deleted in one transaction
+	}
+	return s.transact(ctx, []types.TransactWriteItem{
+		{Update: &types.Update{
+			TableName: &s.Table, Key: key(a.User, a.VCS),
+			UpdateExpression:         aws.String("SET due = :to, tries = :tries, refused = :refused, #ttl = :ttl"),
+			ConditionExpression:      aws.String("due = :due"),
+			ExpressionAttributeNames: map[string]string{"#ttl": "ttl"},
+			ExpressionAttributeValues: attr.Item{
+				":to": attr.Int(to.UnixMilli()), ":due": attr.Int(a.Due.UnixMilli()), ":tries": attr.Int(int64(a.Tries)),
+				":refused": attr.Bool(a.Refused), ":ttl": attr.Time(to.Add(keep)),
+			},
+		}},
+		s.forget(a), s.remind(a.User, a.VCS, to),
+	})
+}
+
+// End ends an appointment, as it was read: the host is asked no more until the
+// person is here again. ErrMoved if it is not there any more, or the person was
+// here meanwhile.
+func (s Store) End(ctx context.Context, a Appointment) error {
+	return s.transact(ctx, []types.TransactWriteItem{
+		{Delete: &types.Delete{
+			TableName: &s.Table, Key: key(a.User, a.VCS), ConditionExpression: aws.String("due = :due AND seen_at = :seen"),
+			ExpressionAttributeValues: attr.Item{":due": attr.Int(a.Due.UnixMilli()), ":seen": attr.Time(a.SeenAt)},
+		}},
+		s.forget(a),
+	})
+}
+
+// Cancel ends the appointment of a person, whatever else happens to it, and
+// reports whether there was one.
+func (s Store) Cancel(ctx context.Context, user, vcs string) (bool, error) {
+	for n := range cancelTries {
+		if err := awsclient.Pause(ctx, n); err != nil {
+			return false, err
+		}
+		known, err := s.Get(ctx, user, vcs)
+		if errors.Is(err, ErrMoved) {
+			return false, nil
+		}
+		if err == nil {
+			err = s.End(ctx, known)
+		}
+		if !errors.Is(err, ErrMoved) {
+			return err == nil, err
+		}
+	}
+	return false, ErrMoved
+}
+
+// cancelTries bounds how often Cancel meets a worker that moves the appointment.
+const cancelTries = 5
+
+func (s Store) remind(user, vcs string, at time.Time) types.TransactWriteItem {
+	item := reminderKey(user, vcs, at)
+	item["user"], item["ttl"] = attr.String(user), attr.Time(at.Add(keep))
+	return types.TransactWriteItem{Put: &types.Put{TableName: &s.Table, Item: item}}
+}
+
+func (s Store) forget(a Appointment) types.TransactWriteItem {
+	return types.TransactWriteItem{Delete: &types.Delete{TableName: &s.Table, Key: reminderKey(a.User, a.VCS, a.Due)}}
+}
+
+// transact makes writes of which the first is conditional: ErrMoved if it does
+// not hold.
+func (s Store) transact(ctx context.Context, writes []types.TransactWriteItem) error {
+	switch err := awsclient.Transact(ctx, s.DB, writes); {
+	case awsclient.ConditionFailed(err, 0):
+		return ErrMoved
+	case err != nil:
+		return fmt.Errorf("write appointment: %w", err)
+	}
+	return nil
+}

@@ -1,0 +1,126 @@
+package session
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+
+	"github.com/opsplane/opsplane/shared/audit/change"
+	"github.com/opsplane/opsplane/shared/storage/attr"
+)
+
+// Store keeps sessions in SessionsTable: pk SESSION#<id>, sk SESSION. Beside
+// them lie the states of logins that were used: pk STATE#<hash>, sk STATE.
+type Store struct {
+	// DB is the table's client.
+	DB *dynamodb.Client
+	// Table is the physical name of SessionsTable.
+	Table string
+}
+
+func sessionKey(id string) attr.Item {
+	return attr.Item{"pk": attr.String("SESSION#" + id), "sk": attr.String("SESSION")}
+}
+
+// Create begins a session of whoever logged in, and answers the text that opens
+// it, which is stored nowhere.
+func (s *Store) Create(ctx context.Context, of Holder, author change.Author) (string, Session, error) {
+	text := newText()
+	at := author.At.UTC().Truncate(time.Second)
+	made := Session{ID: hash(text), User: of.User, VCS: of.VCS, Account: of.Account, CreatedAt: at, SeenAt: at}
+	author.Credential = made.ID
+	item := sessionKey(made.ID)
+	item["user"], item["vcs"], item["account"] = attr.String(of.User), attr.String(of.VCS), attr.String(of.Account)
+	item["created_at"], item["seen_at"] = attr.Time(at), attr.Time(at)
+	item["ttl"] = attr.Time(made.Expires().Add(keep))
+	author.AddTo(item)
+	if _, err := s.DB.PutItem(ctx, &dynamodb.PutItemInput{TableName: &s.Table, Item: item}); err != nil {
+		return "", Session{}, fmt.Errorf("write session: %w", err)
+	}
+	return text, made, nil
+}
+
+// Get reads a session, with everything that was answered before, whether it
+// lives or not; ErrNotFound if there is none.
+func (s *Store) Get(ctx context.Context, id string) (Session, error) {
+	out, err := s.DB.GetItem(ctx, &dynamodb.GetItemInput{
+		TableName: &s.Table, Key: sessionKey(id), ConsistentRead: aws.Bool(true),
+	})
+	if err != nil {
+		return Session{}, fmt.Errorf("read session: %w", err)
+	}
+	if len(out.Item) == 0 {
+		return Session{}, ErrNotFound
+	}
+	r := attr.Read(out.Item)
+	found := Session{
+		ID: id, User: r.String("user"), VCS: r.String("vcs"), Account: r.String("account"),
+		CreatedAt: r.Time("created_at"), SeenAt: r.Time("seen_at"), EndedAt: r.Time("ended_at"),
+	}
+	if err := r.Err(); err != nil {
+		return Session{}, fmt.Errorf("decode session: %w", err)
+	}
+	return found, nil
+}
+
+// See records that the session is in use at author.At, which puts off its end
+// for lack of use. ErrNotFound if there is no such session, or it was ended.
+func (s *Store) See(ctx context.Context, id string, author change.Author) error {
+	values := attr.Item{":at": attr.Time(author.At), ":ttl": attr.Time(author.At.Add(Idle + keep))}
+	return s.update(ctx, id, "SET seen_at = :at, #ttl = :ttl, "+author.Set(values), values)
+}
+
+// End ends the session. From then on it opens nothing. ErrNotFound if there is
+// no such session, or it was ended before.
+func (s *Store) End(ctx context.Context, id string, author change.Author) error {
+	values := attr.Item{":at": attr.Time(author.At), ":ttl": attr.Time(author.At.Add(keep))}
+	return s.update(ctx, id, "SET ended_at = :at, #ttl = :ttl, "+author.Set(values), values)
+}
+
+func (s *Store) update(ctx context.Context, id, expression string, values attr.Item) error {
+	// The request's own stamp lets it recognise its own effect, if its answer
+	// was lost and it is sent again.
+	_, err := s.DB.UpdateItem(ctx, &dynamodb.UpdateItemInput{
+		TableName: &s.Table, Key: sessionKey(id), UpdateExpression: &expression,
+		ConditionExpression:       aws.String("attribute_exists(pk) AND (attribute_not_exists(ended_at) OR ch_req = :ch_req)"),
+		ExpressionAttributeNames:  map[string]string{"#ttl": "ttl"},
+		ExpressionAttributeValues: values,
+	})
+	var missing *types.ConditionalCheckFailedException
+	if errors.As(err, &missing) {
+		return ErrNotFound
+	}
+	if err != nil {
+		return fmt.Errorf("update session: %w", err)
+	}
+	return nil
+}
+
+// ErrSpent says that a login's state was used before.
+var ErrSpent = errors.New("the state of this login was used before")
+
+// Spend uses up a login's state: of all calls with one state, the first
+// succeeds and the others are ErrSpent. The state must be good until a time at
+// which it is refused for its age, when the table may forget it.
+func (s *Store) Spend(ctx context.Context, state string, until time.Time, author change.Author) error {
+	item := attr.Item{"pk": attr.String("STATE#" + hash(state)), "sk": attr.String("STATE"), "ttl": attr.Time(until)}
+	author.AddTo(item)
+	_, err := s.DB.PutItem(ctx, &dynamodb.PutItemInput{
+		TableName: &s.Table, Item: item,
+		ConditionExpression:       aws.String("attribute_not_exists(pk) OR ch_req = :req"),
+		ExpressionAttributeValues: attr.Item{":req": attr.String(author.Request)},
+	})
+	var taken *types.ConditionalCheckFailedException
+	if errors.As(err, &taken) {
+		return ErrSpent
+	}
+	if err != nil {
+		return fmt.Errorf("spend login state: %w", err)
+	}
+	return nil
+}

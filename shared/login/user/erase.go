@@ -1,0 +1,65 @@
+package user
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+
+	"github.com/opsplane/opsplane/shared/audit/change"
+	"github.com/opsplane/opsplane/shared/storage/attr"
+	"github.com/opsplane/opsplane/shared/storage/awsclient"
+	"github.com/opsplane/opsplane/shared/storage/erasure"
+)
+
+// eraseTries bounds how often Erase meets another write to the user.
+const eraseTries = 5
+
+// Erase removes a user by its author, with its memberships, its name and its ties
+// to accounts, and reports whether there was one. From then on no credential of
+// the user's is admitted, and who logs in with one of the accounts is a new user.
+// A failure leaves the user marked and whole: doing it again finishes it.
+func (s *Store) Erase(ctx context.Context, id string, author change.Author) (bool, error) {
+	for n := range eraseTries {
+		if err := awsclient.Pause(ctx, n); err != nil {
+			return false, err
+		}
+		item, err := erasure.Mark(ctx, s.DB, s.Table, ItemKey(id), author)
+		if err != nil || item == nil {
+			return n > 0, err // an answer may have been lost
+		}
+		u, err := Decode(item)
+		if err != nil {
+			return false, err
+		}
+		err = awsclient.Transact(ctx, s.DB, s.removes(u, item))
+		if err == nil {
+			return true, nil
+		}
+		if !awsclient.ConditionFailed(err, 0) { // of the user's item: it was changed meanwhile, and may have another account
+			return false, fmt.Errorf("erase user: %w", err)
+		}
+	}
+	return false, fmt.Errorf("erase user %s: it is changed again and again", id)
+}
+
+// removes are the writes that remove a user, as its item was read, and what lies
+// beside it.
+func (s *Store) removes(u User, item attr.Item) []types.TransactWriteItem {
+	writes := []types.TransactWriteItem{{Delete: &types.Delete{
+		TableName: &s.Table, Key: ItemKey(u.ID), ConditionExpression: aws.String(change.AttrRequest + " = :request AND " + change.AttrAt + " = :at"),
+		ExpressionAttributeValues: attr.Item{":request": item[change.AttrRequest], ":at": item[change.AttrAt]},
+	}}}
+	beside := []attr.Item{nameKey(u.Name)}
+	for vcs, known := range u.Identities {
+		beside = append(beside, identityKey(vcs, known.ID))
+	}
+	for _, key := range beside {
+		writes = append(writes, types.TransactWriteItem{Delete: &types.Delete{
+			TableName: &s.Table, Key: key, ConditionExpression: aws.String("attribute_not_exists(pk) OR #user = :user"),
+			ExpressionAttributeNames: map[string]string{"#user": "user"}, ExpressionAttributeValues: attr.Item{":user": attr.String(u.ID)},
+		}})
+	}
+	return writes
+}

@@ -1,0 +1,190 @@
+package user
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+	"github.com/google/uuid"
+
+	"github.com/opsplane/opsplane/shared/api/fault"
+	"github.com/opsplane/opsplane/shared/audit/change"
+	"github.com/opsplane/opsplane/shared/storage/attr"
+)
+
+// ErrLinked says that an account at a VCS belongs to another user.
+var ErrLinked = errors.New("the account belongs to another user")
+
+// identityKey is the key of the item that ties an account at a VCS to a user.
+// The account's id decides, never its login: a login can be changed, and then
+// taken by somebody else.
+func identityKey(vcs, account string) attr.Item {
+	return attr.Item{"pk": attr.String("IDENTITY#" + vcs + "#" + account), "sk": attr.String("IDENTITY")}
+}
+
+// owned is the item that ties the account to the user.
+func owned(vcs, account, id string) attr.Item {
+	item := identityKey(vcs, account)
+	item["user"] = attr.String(id)
+	return item
+}
+
+// signInAttempts bounds how often a login looks again because another one of
+// the same account got ahead of it.
+const signInAttempts = 3
+
+// SignIn answers the user whose account at the VCS this is, and makes one for
+// an account that nobody has. Login and picture of the account are stored as
+// they are now. The author is the user itself.
+func (s *Store) SignIn(ctx context.Context, vcs string, identity Identity, author change.Author) (User, error) {
+	if err := validVCS(vcs); err != nil {
+		return User{}, err
+	}
+	if identity.ID == "" {
+		return User{}, errors.New("sign in: the account has no id")
+	}
+	for range signInAttempts {
+		u, err := s.byIdentity(ctx, vcs, identity.ID)
+		if errors.Is(err, ErrNotFound) {
+			u, err = s.join(ctx, vcs, identity, author)
+		}
+		if errors.Is(err, ErrLinked) {
+			continue
+		}
+		if err != nil || u.Identities[vcs] == identity {
+			return u, err
+		}
+		author.Principal = u.ID
+		err = s.describe(ctx, u.ID, vcs, identity, author)
+		if errors.Is(err, errUntied) {
+			continue
+		}
+		if err != nil {
+			return User{}, err
+		}
+		u.Identities[vcs] = identity
+		return u, nil
+	}
+	return User{}, fault.Busyf("CONTENDED", "too many logins of one account at once: try again in a moment")
+}
+
+// errUntied says that an account is not, or no longer, the user's.
+var errUntied = errors.New("the account is not the user's")
+
+// describe stores login and picture of the user's account as they are now;
+// errUntied if an operator has tied the user to another one meanwhile.
+func (s *Store) describe(ctx context.Context, id, vcs string, identity Identity, author change.Author) error {
+	values := attr.Item{":identity": attr.Map(identity.value()), ":account": attr.String(identity.ID)}
+	_, err := s.DB.UpdateItem(ctx, &dynamodb.UpdateItemInput{
+		TableName: aws.String(s.Table), Key: ItemKey(id), ExpressionAttributeValues: values,
+		UpdateExpression:    aws.String("SET " + account(vcs) + " = :identity, " + author.Set(values)),
+		ConditionExpression: aws.String(account(vcs) + ".id = :account"),
+	})
+	var untied *types.ConditionalCheckFailedException
+	if errors.As(err, &untied) {
+		return errUntied
+	}
+	if err != nil {
+		return fmt.Errorf("describe account: %w", err)
+	}
+	return nil
+}
+
+// byIdentity finds the user of an account; ErrNotFound if nobody has it.
+func (s *Store) byIdentity(ctx context.Context, vcs, account string) (User, error) {
+	item, err := s.item(ctx, identityKey(vcs, account))
+	if err != nil {
+		return User{}, fmt.Errorf("find account: %w", err)
+	}
+	if len(item) == 0 {
+		return User{}, ErrNotFound
+	}
+	r := attr.Read(item)
+	id := r.String("user")
+	if err := r.Err(); err != nil {
+		return User{}, fmt.Errorf("decode account: %w", err)
+	}
+	return s.Get(ctx, id)
+}
+
+// join makes a user of an account; ErrLinked if somebody has it meanwhile.
+func (s *Store) join(ctx context.Context, vcs string, identity Identity, author change.Author) (User, error) {
+	id, name := uuid.NewString(), vcs+":"+identity.ID
+	u, err := s.create(ctx, id, name, vcs, identity, author)
+	if errors.Is(err, ErrExists) {
+		// Its first user was given another account by an operator, and keeps the name.
+		u, err = s.create(ctx, id, name+":"+id[:8], vcs, identity, author)
+	}
+	return u, err
+}
+
+func (s *Store) create(ctx context.Context, id, name, vcs string, identity Identity, author change.Author) (User, error) {
+	author.Principal = id
+	item := ItemKey(id)
+	item["id"], item["name"], item["created_at"] = attr.String(id), attr.String(name), attr.Time(author.At)
+	item[account(vcs)] = attr.Map(identity.value())
+	_, err := s.DB.TransactWriteItems(ctx, &dynamodb.TransactWriteItemsInput{TransactItems: []types.TransactWriteItem{
+		s.put(item, author), s.put(reservation(name, id), author), s.put(owned(vcs, identity.ID, id), author),
+	}})
+	switch {
+	case failed(err, 2):
+		return User{}, ErrLinked
+	case failed(err, 1):
+		return User{}, ErrExists
+	case err != nil:
+		return User{}, fmt.Errorf("create user: %w", err)
+	}
+	return Decode(item)
+}
+
+// PutIdentity ties an account at a VCS to the user, in place of an earlier one
+// there: whoever logs in with the account is this user. What the VCS said of an
+// earlier account goes with it, and so do that one's sessions and grants, which
+// are good with their account alone. ErrNotFound if there is no such user, ErrLinked if the account is another user's, an Invalid fault
+// for an unknown VCS.
+func (s *Store) PutIdentity(ctx context.Context, id, vcs string, identity Identity, author change.Author) error {
+	if err := validVCS(vcs); err != nil {
+		return err
+	}
+	u, err := s.Get(ctx, id)
+	if err != nil {
+		return err
+	}
+	values := attr.Item{":identity": attr.Map(identity.value())}
+	condition := "attribute_exists(pk) AND attribute_not_exists(" + account(vcs) + ")"
+	before, had := u.Identities[vcs]
+	if had {
+		condition = account(vcs) + ".id = :before"
+		values[":before"] = attr.String(before.ID)
+	}
+	tie := s.put(owned(vcs, identity.ID, id), author)
+	tie.Put.ConditionExpression = aws.String("attribute_not_exists(pk) OR #user = :user")
+	tie.Put.ExpressionAttributeNames = map[string]string{"#user": "user"}
+	tie.Put.ExpressionAttributeValues = attr.Item{":user": attr.String(id)}
+	set := "SET " + account(vcs) + " = :identity, " + author.Set(values)
+	if before.ID != identity.ID {
+		set += " REMOVE " + hosted(vcs) + ", " + askedAt(vcs)
+	}
+	parts := []types.TransactWriteItem{
+		{Update: &types.Update{
+			TableName: aws.String(s.Table), Key: ItemKey(id),
+			UpdateExpression:    &set,
+			ConditionExpression: aws.String(condition), ExpressionAttributeValues: values,
+		}},
+		tie,
+	}
+	if had && before.ID != identity.ID {
+		parts = append(parts, types.TransactWriteItem{Delete: &types.Delete{TableName: aws.String(s.Table), Key: identityKey(vcs, before.ID)}})
+	}
+	_, err = s.DB.TransactWriteItems(ctx, &dynamodb.TransactWriteItemsInput{TransactItems: parts})
+	if failed(err, 1) {
+		return ErrLinked
+	}
+	if err != nil {
+		return fmt.Errorf("link account: %w", err)
+	}
+	return nil
+}

@@ -1,0 +1,348 @@
+package user_test
+
+import (
+	"errors"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/opsplane/opsplane/infra/test/storagetest"
+	"github.com/opsplane/opsplane/shared/api/access"
+	"github.com/opsplane/opsplane/shared/api/fault"
+	"github.com/opsplane/opsplane/shared/audit/change"
+	"github.com/opsplane/opsplane/shared/login/user"
+)
+
+// ofAccount1 is a caller with a session of account 1 at GitHub.
+var ofAccount1 = access.Caller{Kind: access.KindSession, VCS: "github", Account: "1"}
+
+// said is what a VCS says when it is asked.
+func said(asked time.Time, ids ...string) user.Hosted {
+	return user.Hosted{Installations: ids, AskedAt: asked}
+}
+
+func (h *house) signIn(t *testing.T, vcs, id, login string) user.User {
+	t.Helper()
+	u, err := h.SignIn(ctx, vcs, user.Identity{ID: id, Login: login}, change.Author{Principal: "anonymous", Request: uuid.NewString(), At: now})
+	if err != nil {
+		t.Fatal(err)
+	}
+	stored, err := h.Get(ctx, u.ID)
+	if got := stored.Identities[vcs]; err != nil || got.ID != id || got.Login != login || u.Identities[vcs] != got {
+		t.Errorf("stored is %+v, %v; want account %s with login %s", stored, err, id, login)
+	}
+	return u
+}
+
+func TestAccountIsKnownByItsIDAndNotByItsLogin(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t)
+	operated := h.create(t, "alice")
+	alice := h.signIn(t, "github", "1", "alice")
+	if alice.ID == operated.ID {
+		t.Error("a login of an operator's user's name became that user")
+	}
+	if alice.Name != "github:1" || alice.Identities["github"].Login != "alice" {
+		t.Errorf("got %+v, want a user called github:1 with the login alice", alice)
+	}
+	if renamed := h.signIn(t, "github", "1", "alicia"); renamed.ID != alice.ID {
+		t.Error("renamed, the account is another user")
+	}
+	if heir := h.signIn(t, "github", "2", "alice"); heir.ID == alice.ID || heir.ID == operated.ID {
+		t.Error("who took a login inherits the user of who had it")
+	}
+	if twin := h.signIn(t, "gitlab", "1", "alice"); twin.ID == alice.ID {
+		t.Error("an id of one VCS opens the user of that id at the other")
+	}
+	if found, err := h.ByName(ctx, "github:1"); err != nil || found.ID != alice.ID {
+		t.Errorf("by name: got %+v, %v; want %s", found, err, alice.ID)
+	}
+}
+
+// A login reads whose the account is, then stores how it is called now.
+func TestLoginNeverTakesBackAnAccountThatAnOperatorHasUnlinked(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t)
+	alice := h.signIn(t, "github", "1", "alice")
+	h.faults.Add(storagetest.Fault{Operation: "UpdateItem", Nth: 1, Kind: storagetest.Pass, Before: func() {
+		if err := h.PutIdentity(ctx, alice.ID, "github", user.Identity{ID: "2", Login: "other"}, change.Author{Principal: "operator:ann", Request: uuid.NewString(), At: now}); err != nil {
+			t.Error(err)
+		}
+	}})
+	got, err := h.faulty.SignIn(ctx, "github", user.Identity{ID: "1", Login: "alicia"}, change.Author{Principal: "anonymous", Request: uuid.NewString(), At: now})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got.ID == alice.ID {
+		t.Error("the account logs in as the user from which it was unlinked")
+	}
+	stored, err := h.Get(ctx, alice.ID)
+	if err != nil || stored.Identities["github"].ID != "2" {
+		t.Errorf("the user has account %+v, %v; want the one that the operator gave", stored.Identities["github"], err)
+	}
+}
+
+func TestFirstLoginsAtOnceMakeOneUser(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t)
+	var mu sync.Mutex
+	seen := map[string]int{}
+	var wg sync.WaitGroup
+	for range 8 {
+		wg.Go(func() {
+			u, err := h.SignIn(ctx, "github", user.Identity{ID: "1", Login: "ann"}, operator())
+			mu.Lock()
+			defer mu.Unlock()
+			if err != nil {
+				t.Error(err)
+			}
+			seen[u.ID]++
+		})
+	}
+	wg.Wait()
+	if len(seen) != 1 {
+		t.Errorf("got users %v, want one", seen)
+	}
+}
+
+func TestFirstLoginSurvivesALostAnswer(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t)
+	h.faults.Add(storagetest.Fault{Operation: "TransactWriteItems", Nth: 1, Kind: storagetest.LoseAnswer})
+	made, err := h.faulty.SignIn(ctx, "github", user.Identity{ID: "1", Login: "ann"}, operator())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if again := h.signIn(t, "github", "1", "ann"); again.ID != made.ID {
+		t.Errorf("got user %s, want %s", again.ID, made.ID)
+	}
+}
+
+func TestOperatorTiesAnAccountToAUser(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t)
+	ann, ben := h.create(t, "ann"), h.create(t, "ben")
+	link := func(u user.User, id string) error {
+		return h.PutIdentity(ctx, u.ID, "github", user.Identity{ID: id, Login: "x"}, operator())
+	}
+	if err := link(ann, "1"); err != nil {
+		t.Fatal(err)
+	}
+	if got := h.signIn(t, "github", "1", "ann-at-github"); got.ID != ann.ID || got.Name != "ann" {
+		t.Errorf("got %+v, want ann", got)
+	}
+	if err := link(ben, "1"); !errors.Is(err, user.ErrLinked) {
+		t.Errorf("of an account that is ann's: got %v, want ErrLinked", err)
+	}
+	stranger := h.signIn(t, "github", "2", "stranger")
+	if err := link(ann, "2"); !errors.Is(err, user.ErrLinked) {
+		t.Errorf("of an account that has logged in: got %v, want ErrLinked", err)
+	}
+	// ann gets another account: the one before is a stranger's from then on.
+	if err := link(ann, "3"); err != nil {
+		t.Fatal(err)
+	}
+	if got := h.signIn(t, "github", "3", "ann3"); got.ID != ann.ID {
+		t.Error("the new account is not ann")
+	}
+	if got := h.signIn(t, "github", "1", "was-anns"); got.ID == ann.ID || got.ID == stranger.ID {
+		t.Error("the former account is still somebody's")
+	}
+	// So does a user whom a login made, and keeps its name.
+	if err := link(stranger, "4"); err != nil {
+		t.Fatal(err)
+	}
+	if got := h.signIn(t, "github", "2", "again"); got.ID == stranger.ID || got.Name == stranger.Name {
+		t.Errorf("got %+v, want a user of its own", got)
+	}
+}
+
+func TestReplaceLeavesNothingOfWhatTheVCSSaidBefore(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t)
+	u := h.signIn(t, "github", "1", "ann")
+	granted := access.Membership{VCS: "github", Installation: "99"}
+	if err := h.AddMembership(ctx, u.ID, granted, operator()); err != nil {
+		t.Fatal(err)
+	}
+	at := func(ids ...string) []access.Membership {
+		var want []access.Membership
+		for _, id := range ids {
+			want = append(want, access.Membership{VCS: "github", Installation: id})
+		}
+		return want
+	}
+	for _, c := range []struct {
+		name  string
+		ids   []string
+		asked time.Duration // after now
+		want  []access.Membership
+	}{
+		{"first", []string{"20", "10", "99"}, 0, at("10", "20", "99")},
+		{"lost one of two", []string{"10"}, time.Minute, at("10", "99")},
+		{"asked before, answered after", []string{"10", "20"}, 30 * time.Second, at("10", "99")},
+		{"another", []string{"30"}, 2 * time.Minute, at("30", "99")},
+		{"lost all", nil, 3 * time.Minute, at("99")},
+		{"asked before, answered after all were lost", []string{"30"}, time.Minute, at("99")},
+		{"back again", []string{"30"}, 4 * time.Minute, at("30", "99")},
+	} {
+		if err := h.Replace(ctx, operator(), u.ID, "github", "1", said(now.Add(c.asked), c.ids...)); err != nil {
+			t.Fatal(err)
+		}
+		got, err := h.Get(ctx, u.ID)
+		if m := got.MembershipsFor(ofAccount1, now.Add(c.asked)); err != nil || !slices.Equal(m, c.want) {
+			t.Errorf("%s: got %v, %v; want %v", c.name, m, err, c.want)
+		}
+		if !slices.Equal(got.Memberships, []access.Membership{granted}) {
+			t.Errorf("%s: an operator gave %v, want it to stay", c.name, got.Memberships)
+		}
+	}
+	if err := h.Replace(ctx, operator(), uuid.NewString(), "github", "1", said(now)); !errors.Is(err, user.ErrNotFound) {
+		t.Errorf("of nobody: got %v, want ErrNotFound", err)
+	}
+	f := new(fault.Error)
+	if err := h.Replace(ctx, operator(), u.ID, "github", "1", said(now, make([]string, user.MaxHosted+1)...)); !errors.As(err, &f) || f.ID != "TOO_MANY_INSTALLATIONS" {
+		t.Errorf("of too many: got %v, want TOO_MANY_INSTALLATIONS", err)
+	}
+}
+
+func TestOlderWordNeverReplacesANewerOneThatIsTheSame(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t)
+	u := h.signIn(t, "github", "1", "ann")
+	for _, c := range []struct {
+		name string
+		said user.Hosted
+	}{
+		{"a first word", said(now)},
+		{"the same word, asked for later", said(now.Add(2 * time.Minute))},
+		{"another word, asked for between them and answered late", said(now.Add(time.Minute), "42")},
+		{"the same, asked for before all", said(now.Add(-time.Minute), "42")},
+	} {
+		if err := h.Replace(ctx, operator(), u.ID, "github", "1", c.said); err != nil {
+			t.Fatal(err)
+		}
+		got, err := h.Get(ctx, u.ID)
+		if m := got.MembershipsFor(ofAccount1, now.Add(2*time.Minute)); err != nil || len(m) > 0 {
+			t.Fatalf("%s: got %v, %v; want no membership", c.name, m, err)
+		}
+	}
+}
+
+func TestOverlappingListsEndWithTheLatestWord(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t)
+	u := h.signIn(t, "github", "1", "ann")
+	// Between an older list's read and its write a newer one is stored.
+	h.faults.Add(storagetest.Fault{Operation: "UpdateItem", Nth: 1, Before: func() {
+		if err := h.Replace(ctx, operator(), u.ID, "github", "1", said(now.Add(time.Minute))); err != nil {
+			t.Error(err)
+		}
+	}})
+	if err := h.faulty.Replace(ctx, operator(), u.ID, "github", "1", said(now, "42")); err != nil {
+		t.Fatal(err)
+	}
+	if got, err := h.Get(ctx, u.ID); err != nil || len(got.Hosted["github"].Installations) > 0 {
+		t.Errorf("got %v, %v; want the later word, none", got.Hosted, err)
+	}
+}
+
+func TestAnotherAccountOfTheUserTakesNothingOver(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t)
+	u := h.signIn(t, "github", "1", "ann")
+	if err := h.Replace(ctx, operator(), u.ID, "github", "1", said(now, "42")); err != nil {
+		t.Fatal(err)
+	}
+	link := func(id, login string) user.User {
+		t.Helper()
+		if err := h.PutIdentity(ctx, u.ID, "github", user.Identity{ID: id, Login: login}, operator()); err != nil {
+			t.Fatal(err)
+		}
+		got, err := h.Get(ctx, u.ID)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return got
+	}
+	key := access.Caller{Kind: access.KindAPIKey}
+	if got := link("1", "renamed"); len(got.MembershipsFor(ofAccount1, now)) != 1 {
+		t.Errorf("the same account under another name: got %+v, want that its membership stays", got)
+	}
+	got := link("2", "ben")
+	if _, said := got.Hosted["github"]; said || len(got.MembershipsFor(key, now)) > 0 || got.Admits(ofAccount1) || !got.Admits(key) {
+		t.Errorf("got %+v, want nothing of the former account", got)
+	}
+	// A list that the former account began is answered now; so is one that had read the user before.
+	if err := h.Replace(ctx, operator(), u.ID, "github", "1", said(now.Add(time.Hour), "42")); err != nil {
+		t.Fatal(err)
+	}
+	h.faults.Add(storagetest.Fault{Operation: "UpdateItem", Nth: 1, Before: func() { link("3", "carl") }})
+	if err := h.faulty.Replace(ctx, operator(), u.ID, "github", "2", said(now.Add(time.Hour), "42")); err != nil {
+		t.Fatal(err)
+	}
+	if got := link("3", "carl"); len(got.Hosted) > 0 {
+		t.Errorf("got %+v, want no word of a former account's", got.Hosted)
+	}
+	if err := h.Replace(ctx, operator(), u.ID, "github", "3", said(now.Add(time.Hour), "7")); err != nil {
+		t.Fatal(err)
+	}
+	if got := link("3", "carl"); !slices.Equal(got.Hosted["github"].Installations, []string{"7"}) {
+		t.Errorf("got %+v, want the word of the present account", got.Hosted)
+	}
+}
+
+func TestSessionIsAdmittedWithItsAccountAlone(t *testing.T) {
+	t.Parallel()
+	u := user.User{Identities: map[string]user.Identity{"github": {ID: "1"}}}
+	for name, c := range map[string]struct {
+		caller access.Caller
+		want   bool
+	}{
+		"its account":           {ofAccount1, true},
+		"another account":       {access.Caller{Kind: access.KindSession, VCS: "github", Account: "2"}, false},
+		"same id, other VCS":    {access.Caller{Kind: access.KindSession, VCS: "gitlab", Account: "1"}, false},
+		"of no account":         {access.Caller{Kind: access.KindSession, VCS: "github"}, false},
+		"of no VCS":             {access.Caller{Kind: access.KindSession}, false},
+		"an API key":            {access.Caller{Kind: access.KindAPIKey}, true},
+		"an access token":       {access.Caller{Kind: access.KindAccessToken}, true},
+		"of a VCS without ties": {access.Caller{Kind: access.KindSession, VCS: "gitlab"}, true},
+	} {
+		if got := u.Admits(c.caller); got != c.want {
+			t.Errorf("%s: admitted %t, want %t", name, got, c.want)
+		}
+	}
+}
+
+func TestWordOfAVCSLapses(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t)
+	u := h.signIn(t, "github", "1", "ann")
+	if err := h.Replace(ctx, operator(), u.ID, "github", "1", said(now, "1")); err != nil {
+		t.Fatal(err)
+	}
+	u, err := h.Get(ctx, u.ID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		kind  access.Kind
+		after time.Duration
+		want  int
+	}{
+		{access.KindSession, 0, 1},
+		{access.KindSession, user.SessionLapse - time.Second, 1},
+		{access.KindSession, user.SessionLapse, 0},
+		{access.KindAPIKey, user.SessionLapse, 1},
+		{access.KindAPIKey, user.KeyLapse - time.Second, 1},
+		{access.KindAPIKey, user.KeyLapse, 0},
+		{access.KindAccessToken, user.KeyLapse, 0},
+	} {
+		if got := u.MembershipsFor(access.Caller{Kind: c.kind, VCS: "github", Account: "1"}, now.Truncate(time.Millisecond).Add(c.after)); len(got) != c.want {
+			t.Errorf("%s after %v: got %v, want %d", c.kind, c.after, got, c.want)
+		}
+	}
+}

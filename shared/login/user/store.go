@@ -1,0 +1,156 @@
+package user
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+	"github.com/google/uuid"
+
+	"github.com/opsplane/opsplane/shared/api/access"
+	"github.com/opsplane/opsplane/shared/api/fault"
+	"github.com/opsplane/opsplane/shared/audit/change"
+	"github.com/opsplane/opsplane/shared/storage/attr"
+)
+
+// Store keeps users in OperationsTable: an item per user, pk USER#<id> and sk
+// USER; one per name, pk USERNAME#<name> and sk USERNAME; and one per account
+// at a VCS, pk IDENTITY#<vcs>#<account id> and sk IDENTITY.
+type Store struct {
+	// DB is the table's client.
+	DB *dynamodb.Client
+	// Table is the physical name of OperationsTable.
+	Table string
+}
+
+// Create makes a user without memberships. A name that is taken is ErrExists,
+// one that cannot be a name is an Invalid fault.
+func (s *Store) Create(ctx context.Context, name string, author change.Author) (User, error) {
+	if err := validName(name); err != nil {
+		return User{}, err
+	}
+	id := uuid.NewString()
+	item := ItemKey(id)
+	item["id"], item["name"], item["created_at"] = attr.String(id), attr.String(name), attr.Time(author.At)
+	_, err := s.DB.TransactWriteItems(ctx, &dynamodb.TransactWriteItemsInput{
+		TransactItems: []types.TransactWriteItem{s.put(item, author), s.put(reservation(name, id), author)},
+	})
+	if failed(err, 1) {
+		return User{}, ErrExists
+	}
+	if err != nil {
+		return User{}, fmt.Errorf("create user: %w", err)
+	}
+	return Decode(item)
+}
+
+// put is the part of a transaction that makes an item.
+func (s *Store) put(item attr.Item, author change.Author) types.TransactWriteItem {
+	author.AddTo(item)
+	return types.TransactWriteItem{Put: &types.Put{
+		TableName: aws.String(s.Table), Item: item, ConditionExpression: aws.String("attribute_not_exists(pk)"),
+	}}
+}
+
+// reservation is the item that gives a name to a user.
+func reservation(name, id string) attr.Item {
+	item := nameKey(name)
+	item["user"] = attr.String(id)
+	return item
+}
+
+// failed reports whether a transaction was refused for the condition of its
+// nth part.
+func failed(err error, nth int) bool {
+	var canceled *types.TransactionCanceledException
+	return errors.As(err, &canceled) && len(canceled.CancellationReasons) > nth &&
+		aws.ToString(canceled.CancellationReasons[nth].Code) == "ConditionalCheckFailed"
+}
+
+// Get reads a user, with everything that was answered before; ErrNotFound if
+// there is none.
+func (s *Store) Get(ctx context.Context, id string) (User, error) {
+	item, err := s.item(ctx, ItemKey(id))
+	if err != nil {
+		return User{}, fmt.Errorf("read user: %w", err)
+	}
+	return Decode(item)
+}
+
+// ByName finds a user by name in any case; ErrNotFound if there is none.
+func (s *Store) ByName(ctx context.Context, name string) (User, error) {
+	item, err := s.item(ctx, nameKey(name))
+	if err != nil {
+		return User{}, fmt.Errorf("find user: %w", err)
+	}
+	if len(item) == 0 {
+		return User{}, ErrNotFound
+	}
+	r := attr.Read(item)
+	id := r.String("user")
+	if err := r.Err(); err != nil {
+		return User{}, fmt.Errorf("decode user name: %w", err)
+	}
+	return s.Get(ctx, id)
+}
+
+func (s *Store) item(ctx context.Context, key attr.Item) (attr.Item, error) {
+	out, err := s.DB.GetItem(ctx, &dynamodb.GetItemInput{
+		TableName: aws.String(s.Table), Key: key, ConsistentRead: aws.Bool(true),
+	})
+	if err != nil {
+		return nil, err
+	}
+	return out.Item, nil
+}
+
+// AddMembership lets the user act on an installation, whatever the VCS says;
+// adding it again changes nothing but the author. ErrNotFound if there is no such user, an Invalid
+// fault for an unknown VCS.
+func (s *Store) AddMembership(ctx context.Context, id string, m access.Membership, author change.Author) error {
+	if err := validVCS(m.VCS); err != nil {
+		return err
+	}
+	values := attr.Item{":id": attr.Strings([]string{m.Installation})}
+	return s.update(ctx, id, "SET "+author.Set(values)+" ADD "+members(m.VCS)+" :id", values)
+}
+
+// RemoveMembership takes back what AddMembership gave; what the VCS says stays.
+// Access tokens that were given out before may carry it until they end. Removing
+// what is not there changes nothing but the author. ErrNotFound if there is no such
+// user, an Invalid fault for an unknown VCS.
+func (s *Store) RemoveMembership(ctx context.Context, id string, m access.Membership, author change.Author) error {
+	if err := validVCS(m.VCS); err != nil {
+		return err
+	}
+	values := attr.Item{":id": attr.Strings([]string{m.Installation})}
+	return s.update(ctx, id, "SET "+author.Set(values)+" DELETE "+members(m.VCS)+" :id", values)
+}
+
+func (s *Store) update(ctx context.Context, id, expression string, values attr.Item) error {
+	_, err := s.DB.UpdateItem(ctx, &dynamodb.UpdateItemInput{
+		TableName: aws.String(s.Table), Key: ItemKey(id),
+		UpdateExpression:          aws.String(expression),
+		ConditionExpression:       aws.String("attribute_exists(pk)"),
+		ExpressionAttributeValues: values,
+	})
+	var missing *types.ConditionalCheckFailedException
+	if errors.As(err, &missing) {
+		return ErrNotFound
+	}
+	if err != nil {
+		return fmt.Errorf("update user: %w", err)
+	}
+	return nil
+}
+
+func validVCS(vcs string) error {
+	if !slices.Contains(access.VCSNames(), vcs) {
+		return fault.Invalidf("INVALID_VCS", "%.40q is not a VCS; use github or gitlab", vcs)
+	}
+	return nil
+}

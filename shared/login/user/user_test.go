@@ -1,0 +1,246 @@
+package user_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"reflect"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/google/uuid"
+
+	"github.com/opsplane/opsplane/infra/test/storagetest"
+	"github.com/opsplane/opsplane/shared/api/access"
+	"github.com/opsplane/opsplane/shared/api/fault"
+	"github.com/opsplane/opsplane/shared/audit/change"
+	"github.com/opsplane/opsplane/shared/login/user"
+	"github.com/opsplane/opsplane/shared/storage/attr"
+)
+
+var (
+	ctx = context.Background()
+	now = time.Unix(4_000_000_000, 500_000_000).UTC()
+)
+
+type house struct {
+	*user.Store
+	faulty *user.Store
+	faults storagetest.Faults
+}
+
+func newHouse(t *testing.T) *house {
+	t.Helper()
+	env := storagetest.New(t)
+	h := &house{}
+	h.Store = &user.Store{DB: env.DynamoDB, Table: env.Table("OperationsTable")}
+	h.faulty = &user.Store{DB: env.WithFaults(&h.faults).DynamoDB, Table: h.Table}
+	return h
+}
+
+func operator() change.Author {
+	return change.Author{Principal: "operator:test", Request: uuid.NewString(), At: now}
+}
+
+func (h *house) create(t *testing.T, name string) user.User {
+	t.Helper()
+	u, err := h.Create(ctx, name, operator())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return u
+}
+
+func TestUserIsFoundByIDAndByName(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t)
+	made := h.create(t, "Ann-1.x_y")
+	want := user.User{ID: made.ID, Name: "Ann-1.x_y", CreatedAt: now.Truncate(time.Second)}
+	for name, get := range map[string]func() (user.User, error){
+		"create":             func() (user.User, error) { return made, nil },
+		"by id":              func() (user.User, error) { return h.Get(ctx, made.ID) },
+		"by name":            func() (user.User, error) { return h.ByName(ctx, "Ann-1.x_y") },
+		"by name, its case":  func() (user.User, error) { return h.ByName(ctx, "ANN-1.X_Y") },
+		"after another user": func() (user.User, error) { h.create(t, "ben"); return h.Get(ctx, made.ID) },
+	} {
+		if got, err := get(); err != nil || !reflect.DeepEqual(got, want) {
+			t.Errorf("%s: got %+v, %v; want %+v", name, got, err, want)
+		}
+	}
+	if _, err := h.Get(ctx, uuid.NewString()); !errors.Is(err, user.ErrNotFound) {
+		t.Errorf("got %v, want ErrNotFound", err)
+	}
+	if _, err := h.ByName(ctx, "nobody"); !errors.Is(err, user.ErrNotFound) {
+		t.Errorf("got %v, want ErrNotFound", err)
+	}
+}
+
+func TestNamesAreUniqueWhateverTheirCase(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t)
+	var wg sync.WaitGroup
+	var mu sync.Mutex
+	made := 0
+	for i := range 8 {
+		wg.Go(func() {
+			_, err := h.Create(ctx, []string{"ann", "Ann", "ANN"}[i%3], operator())
+			mu.Lock()
+			defer mu.Unlock()
+			if err == nil {
+				made++
+			} else if !errors.Is(err, user.ErrExists) {
+				t.Error(err)
+			}
+		})
+	}
+	wg.Wait()
+	if made != 1 {
+		t.Errorf("got %d users of one name", made)
+	}
+}
+
+func TestNamesHaveAForm(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t)
+	for _, name := range []string{"", "-a", ".a", "_a", "a b", "a/b", "a#b", "é", "a\n", "a\x00", strings.Repeat("a", 65)} {
+		_, err := h.Create(ctx, name, operator())
+		if f := new(fault.Error); !errors.As(err, &f) || f.ID != "INVALID_USER_NAME" {
+			t.Errorf("%q: got %v, want INVALID_USER_NAME", name, err)
+		}
+	}
+	h.create(t, strings.Repeat("a", 64))
+	h.create(t, "7")
+}
+
+func TestCreateSurvivesALostAnswer(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t)
+	h.faults.Add(storagetest.Fault{Operation: "TransactWriteItems", Nth: 1, Kind: storagetest.LoseAnswer})
+	made, err := h.faulty.Create(ctx, "ann", operator())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, err := h.ByName(ctx, "ann"); err != nil || got.ID != made.ID {
+		t.Errorf("got %v, %v; want %s", got, err, made.ID)
+	}
+}
+
+func TestConflictIsNoTakenName(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t)
+	h.faults.Add(storagetest.Fault{Operation: "TransactWriteItems", Kind: storagetest.Conflict})
+	if _, err := h.faulty.Create(ctx, "ann", operator()); err == nil || errors.Is(err, user.ErrExists) {
+		t.Errorf("got %v, want another error than ErrExists", err)
+	}
+}
+
+func TestMembershipsAddUp(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t)
+	u := h.create(t, "ann")
+	var want []access.Membership
+	var wg sync.WaitGroup
+	for i := range 10 {
+		m := access.Membership{VCS: access.VCSNames()[i%2], Installation: fmt.Sprint(i)}
+		want = append(want, m)
+		for range 2 {
+			wg.Go(func() {
+				if err := h.AddMembership(ctx, u.ID, m, operator()); err != nil {
+					t.Error(err)
+				}
+			})
+		}
+	}
+	wg.Wait()
+	slices.SortFunc(want, func(a, b access.Membership) int { return strings.Compare(a.VCS+a.Installation, b.VCS+b.Installation) })
+	got, err := h.Get(ctx, u.ID)
+	if err != nil || !slices.Equal(got.Memberships, want) {
+		t.Errorf("got %v, %v; want %v", got.Memberships, err, want)
+	}
+	if err := h.AddMembership(ctx, uuid.NewString(), want[0], operator()); !errors.Is(err, user.ErrNotFound) {
+		t.Errorf("of nobody: got %v, want ErrNotFound", err)
+	}
+	err = h.AddMembership(ctx, u.ID, access.Membership{VCS: "svn", Installation: "1"}, operator())
+	if f := new(fault.Error); !errors.As(err, &f) || f.ID != "INVALID_VCS" {
+		t.Errorf("unknown VCS: got %v, want INVALID_VCS", err)
+	}
+}
+
+func TestIdentityTiesAUserToAVCS(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t)
+	u := h.create(t, "ann")
+	if got := u.VCSs(); got == nil || len(got) != 0 {
+		t.Errorf("got %v, want an empty list", got)
+	}
+	if err := h.AddMembership(ctx, u.ID, access.Membership{VCS: "gitlab", Installation: "7"}, operator()); err != nil {
+		t.Fatal(err)
+	}
+	for _, login := range []string{"old", "ann-at-github"} {
+		if err := h.PutIdentity(ctx, u.ID, "github", user.Identity{ID: "583231", Login: login, AvatarURL: "https://a.example/1"}, operator()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	u, err := h.Get(ctx, u.ID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := u.VCSs(); !slices.Equal(got, []string{"github", "gitlab"}) {
+		t.Errorf("got %v, want both", got)
+	}
+	want := user.Identity{ID: "583231", Login: "ann-at-github", AvatarURL: "https://a.example/1"}
+	if got, ok := u.Login("github"); !ok || got != want {
+		t.Errorf("got %v, %t; want %v", got, ok, want)
+	}
+	if got, ok := u.Login("gitlab"); !ok || got != (user.Identity{Login: "ann"}) {
+		t.Errorf("got %v, %t; want the user's own name", got, ok)
+	}
+	if err := h.PutIdentity(ctx, uuid.NewString(), "github", want, operator()); !errors.Is(err, user.ErrNotFound) {
+		t.Errorf("of nobody: got %v, want ErrNotFound", err)
+	}
+	if err := h.PutIdentity(ctx, u.ID, "svn", want, operator()); err == nil {
+		t.Error("got an identity at an unknown VCS")
+	}
+}
+
+func TestEveryChangeHasItsAuthor(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t)
+	author := operator()
+	u, err := h.Create(ctx, "ann", author)
+	if err != nil {
+		t.Fatal(err)
+	}
+	check := func(step string, author change.Author, items int) {
+		t.Helper()
+		out, err := h.DB.Scan(ctx, &dynamodb.ScanInput{TableName: aws.String(h.Table)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		n := 0
+		for _, item := range out.Items {
+			if attr.Read(item).String(change.AttrRequest) == author.Request {
+				n++
+			}
+		}
+		if n != items {
+			t.Errorf("%s: got %d items by its author, want %d", step, n, items)
+		}
+	}
+	check("create", author, 2)
+	author = operator()
+	if err := h.AddMembership(ctx, u.ID, access.Membership{VCS: "github", Installation: "1"}, author); err != nil {
+		t.Fatal(err)
+	}
+	check("membership", author, 1)
+	author = operator()
+	if err := h.PutIdentity(ctx, u.ID, "github", user.Identity{ID: "1", Login: "l"}, author); err != nil {
+		t.Fatal(err)
+	}
+	check("identity", author, 2)
+}

@@ -1,0 +1,79 @@
+package githubhost
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"time"
+
+	"github.com/bradleyfalzon/ghinstallation/v2"
+	"github.com/google/go-github/v88/github"
+
+	"github.com/opsplane/opsplane/shared/vcs/vcshost"
+)
+
+// explain turns an error of the libraries into one of ours, with no more of what
+// the host answered than vcshost.Explain takes.
+func explain(doing string, err error) error {
+	var (
+		primary   *github.RateLimitError
+		secondary *github.AbuseRateLimitError
+		answer    *github.ErrorResponse
+		token     *ghinstallation.HTTPError
+		page      *vcshost.Page
+	)
+	doing = "github: " + doing
+	switch {
+	case err == nil:
+		return nil
+	case errors.As(err, &primary):
+		return first(doing, primary.Response, vcshost.Limit(time.Until(primary.Rate.Reset.Time)))
+	case errors.As(err, &secondary):
+		limit := vcshost.Vague()
+		if secondary.RetryAfter != nil {
+			limit = vcshost.Limit(*secondary.RetryAfter)
+		}
+		return first(doing, secondary.Response, limit)
+	case errors.As(err, &page):
+		return fmt.Errorf("%s: %w", doing, page)
+	case errors.As(err, &token) && token.Response != nil:
+		return ofToken(token.Response)
+	case errors.As(err, &answer) && answer.Response != nil:
+		return vcshost.Explain(doing, answer.Response, bodyOf(answer.Response))
+	case errors.Is(err, vcshost.ErrElsewhere):
+		return fmt.Errorf("%s: %w", doing, vcshost.ErrElsewhere)
+	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled):
+		return fmt.Errorf("%s: %w", doing, context.DeadlineExceeded)
+	}
+	return fmt.Errorf("%s: no usable answer", doing)
+}
+
+// first is the limit that an answer itself tells, or the one that the library
+// has made of it, or remembers.
+func first(doing string, answer *http.Response, otherwise *vcshost.Limited) error {
+	var told *vcshost.Limited
+	if answer != nil && errors.As(vcshost.Explain(doing, answer, nil), &told) {
+		return told
+	}
+	return otherwise
+}
+
+// ofToken explains why there is no token of the installation. The library leaves
+// the answer as it is. What it does not know is the installation.
+func ofToken(answer *http.Response) error {
+	err := vcshost.Explain("github: fetch a token of the installation", answer, bodyOf(answer))
+	if errors.Is(err, vcshost.ErrGone) {
+		return fmt.Errorf("github: fetch a token: %w", vcshost.ErrNoInstallation)
+	}
+	return err
+}
+
+// bodyOf is what a refusal says. It was read and closed, and may be read again.
+func bodyOf(answer *http.Response) []byte {
+	body, _ := io.ReadAll(io.LimitReader(answer.Body, maxRefusal))
+	answer.Body = io.NopCloser(bytes.NewReader(body))
+	return body
+}

@@ -1,0 +1,67 @@
+package gitlabhost
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"slices"
+	"strings"
+
+	gitlab "gitlab.com/gitlab-org/api/client-go"
+
+	"github.com/opsplane/opsplane/shared/vcs/vcshost"
+)
+
+// explain turns an error of the library into one of ours, with no more of what
+// the host answered than vcshost.Explain takes.
+func explain(ctx context.Context, doing string, err error) error {
+	if err == nil {
+		return nil
+	}
+	if errors.Is(err, gitlab.ErrNotFound) {
+		return fmt.Errorf("gitlab: %s: %w", doing, vcshost.ErrGone)
+	}
+	if errors.Is(err, vcshost.ErrElsewhere) {
+		return fmt.Errorf("gitlab: %s: %w", doing, vcshost.ErrElsewhere)
+	}
+	if page := (*vcshost.Page)(nil); errors.As(err, &page) {
+		return fmt.Errorf("gitlab: %s: %w", doing, page)
+	}
+	var answer *gitlab.ErrorResponse
+	if !errors.As(err, &answer) || answer.Response == nil {
+		if ctx.Err() != nil {
+			return fmt.Errorf("gitlab: %s: %w", doing, ctx.Err())
+		}
+		return fmt.Errorf("gitlab: %s: no usable answer", doing)
+	}
+	return vcshost.Explain("gitlab: "+doing, answer.Response, answer.Body)
+}
+
+func isGone(err error) bool { return errors.Is(err, vcshost.ErrGone) }
+
+func sortByName(groups []Group) {
+	slices.SortFunc(groups, func(a, b Group) int {
+		return cmp.Or(strings.Compare(a.FullName, b.FullName), cmp.Compare(a.ID, b.ID))
+	})
+}
+
+// maxBody bounds an answer, in bytes.
+const maxBody = 16 << 20
+
+// bounded cuts answers that are too large for a function's memory.
+type bounded struct{ next http.RoundTripper }
+
+// RoundTrip implements http.RoundTripper.
+func (b bounded) RoundTrip(r *http.Request) (*http.Response, error) {
+	answer, err := b.next.RoundTrip(r)
+	if err == nil {
+		answer.Body = struct {
+			io.Reader
+			io.Closer
+		}{io.LimitReader(answer.Body, maxBody), answer.Body}
+	}
+	return answer, err
+}

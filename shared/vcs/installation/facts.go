@@ -1,0 +1,186 @@
+package installation
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+
+	"github.com/opsplane/opsplane/shared/audit/change"
+	"github.com/opsplane/opsplane/shared/storage/attr"
+	"github.com/opsplane/opsplane/shared/storage/awsclient"
+)
+
+// Apply takes in what a host told of an installation: its name, and its state
+// with the target type, each as of a version unless a newer one is known, so
+// that facts may come in any order and again. Versions are compared as texts. The
+// name may be empty, where the host did not tell it: one that was not known is
+// called by its id then, until a fact names it.
+func (s Store) Apply(ctx context.Context, author change.Author, i Installation, version string) error {
+	if i.Name == "" {
+		i.Name = i.ID
+		_, err := s.take(ctx, author, i, func(u *fact) { u.called(i) }, func(u *fact) { u.state(i, version) })
+		return err
+	}
+	named, state := func(u *fact) { u.named(i, version) }, func(u *fact) { u.state(i, version) }
+	newest, err := s.take(ctx, author, i, named, state)
+	if newest || err != nil {
+		return err
+	}
+	// One of the two is known better: each for itself.
+	for _, part := range []func(*fact){named, state} {
+		if _, err := s.take(ctx, author, i, part); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Rename takes in what an installation is called as of a version, unless a newer
+// name is known. One that was not known is Installed.
+func (s Store) Rename(ctx context.Context, author change.Author, i Installation, version string) error {
+	_, err := s.take(ctx, author, i, func(u *fact) { u.named(i, version) }, func(u *fact) {
+		u.sets = append(u.sets, "#state = if_not_exists(#state, :installed)")
+		u.names["#state"], u.values[":installed"] = "state", attr.String(string(Installed))
+	})
+	return err
+}
+
+// fact is the write of what is told of an installation.
+type fact struct {
+	sets, conditions []string
+	names            map[string]string
+	values           attr.Item
+}
+
+func (u *fact) named(i Installation, version string) {
+	u.sets = append(u.sets, "#name = :name", "seen_name = :version")
+	u.names["#name"], u.values[":name"], u.values[":version"] = "name", attr.String(i.Name), attr.String(version)
+	u.conditions = append(u.conditions, "(attribute_not_exists(seen_name) OR seen_name < :version)")
+}
+
+// called gives an installation without a name one, which any fact replaces.
+func (u *fact) called(i Installation) {
+	u.sets = append(u.sets, "#name = if_not_exists(#name, :name)")
+	u.names["#name"], u.values[":name"] = "name", attr.String(i.Name)
+}
+
+func (u *fact) state(i Installation, version string) {
+	u.sets = append(u.sets, "#state = :state", "seen = :version")
+	u.names["#state"] = "state"
+	u.values[":state"], u.values[":version"] = attr.String(string(i.State)), attr.String(version)
+	if i.TargetType != "" { // never another one
+		u.sets, u.values[":target"] = append(u.sets, "target_type = :target"), attr.String(i.TargetType)
+	}
+	u.conditions = append(u.conditions, "(attribute_not_exists(seen) OR seen < :version)")
+}
+
+// take writes parts of what is told, unless one of them is known as of that
+// version or a newer one. It reports whether it did.
+func (s Store) take(ctx context.Context, author change.Author, i Installation, parts ...func(*fact)) (bool, error) {
+	if err := i.valid(); err != nil {
+		return false, err
+	}
+	u := fact{names: map[string]string{}, values: attr.Item{":now": attr.Time(author.At)}}
+	u.sets = []string{"created_at = if_not_exists(created_at, :now)", author.Set(u.values)}
+	for _, part := range parts {
+		part(&u)
+	}
+	return s.write(ctx, &dynamodb.UpdateItemInput{
+		TableName: &s.Table, Key: key(i.VCS, i.ID),
+		UpdateExpression:         aws.String("SET " + strings.Join(u.sets, ", ")),
+		ConditionExpression:      aws.String(strings.Join(u.conditions, " AND ")),
+		ExpressionAttributeNames: u.names, ExpressionAttributeValues: u.values,
+	})
+}
+
+// Ensure makes an installation known that a host only mentioned. One that is
+// known stays as it is.
+func (s Store) Ensure(ctx context.Context, author change.Author, i Installation) error {
+	if err := i.valid(); err != nil {
+		return err
+	}
+	values := attr.Item{":name": attr.String(i.Name), ":installed": attr.String(string(Installed)), ":now": attr.Time(author.At)}
+	_, err := s.write(ctx, &dynamodb.UpdateItemInput{
+		TableName: &s.Table, Key: key(i.VCS, i.ID),
+		UpdateExpression:          aws.String("SET #name = :name, #state = :installed, created_at = :now, " + author.Set(values)),
+		ConditionExpression:       aws.String("attribute_not_exists(pk)"),
+		ExpressionAttributeNames:  map[string]string{"#name": "name", "#state": "state"},
+		ExpressionAttributeValues: values,
+	})
+	return err
+}
+
+// Delivered takes in that an installation's webhook has delivered something: one
+// that is known and was in no state before is Installed from then on.
+func (s Store) Delivered(ctx context.Context, author change.Author, vcs, id string) error {
+	if err := ValidID(vcs, id); err != nil {
+		return err
+	}
+	values := attr.Item{":installed": attr.String(string(Installed))}
+	_, err := s.write(ctx, &dynamodb.UpdateItemInput{
+		TableName: &s.Table, Key: key(vcs, id),
+		UpdateExpression:          aws.String("SET #state = :installed, " + author.Set(values)),
+		ConditionExpression:       aws.String("attribute_exists(pk) AND attribute_not_exists(#state)"),
+		ExpressionAttributeNames:  map[string]string{"#state": "state"},
+		ExpressionAttributeValues: values,
+	})
+	return err
+}
+
+// write makes a write whose failed condition means that there is nothing to do.
+// It reports whether it holds.
+func (s Store) write(ctx context.Context, in *dynamodb.UpdateItemInput) (bool, error) {
+	_, err := s.DB.UpdateItem(ctx, in)
+	var failed *types.ConditionalCheckFailedException
+	if errors.As(err, &failed) {
+		return false, nil
+	}
+	if err != nil {
+		return false, fmt.Errorf("write installation: %w", err)
+	}
+	return true, nil
+}
+
+// Known reads those of the installations that are known, in the order of ids.
+// All are of one VCS.
+func (s Store) Known(ctx context.Context, vcs string, ids []string) ([]Installation, error) {
+	found := map[string]Installation{}
+	for start := 0; start < len(ids); start += awsclient.MaxBatch {
+		if err := s.readSome(ctx, vcs, ids[start:min(start+awsclient.MaxBatch, len(ids))], found); err != nil {
+			return nil, err
+		}
+	}
+	list := make([]Installation, 0, len(found))
+	for _, id := range ids {
+		if i, ok := found[id]; ok {
+			list = append(list, i)
+		}
+	}
+	return list, nil
+}
+
+func (s Store) readSome(ctx context.Context, vcs string, ids []string, found map[string]Installation) error {
+	names := map[string]string{}
+	asked := types.KeysAndAttributes{ConsistentRead: aws.Bool(true)}
+	for _, id := range ids {
+		k := key(vcs, id)
+		names[attr.Read(k).String("pk")] = id
+		asked.Keys = append(asked.Keys, k)
+	}
+	items, err := awsclient.BatchGet(ctx, s.DB, s.Table, asked)
+	if err != nil {
+		return fmt.Errorf("read installations: %w", err)
+	}
+	for _, item := range items {
+		id := names[attr.Read(item).String("pk")]
+		if found[id], err = decode(vcs, id, item); err != nil {
+			return err
+		}
+	}
+	return nil
+}

@@ -1,0 +1,133 @@
+package installation
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+
+	"github.com/opsplane/opsplane/shared/api/fault"
+	"github.com/opsplane/opsplane/shared/audit/change"
+	"github.com/opsplane/opsplane/shared/storage/attr"
+)
+
+// Store keeps installations in OperationsTable, one item each: pk
+// INSTALLATION#<vcs>#<id>, sk INSTALLATION.
+type Store struct {
+	// DB is the table's client.
+	DB *dynamodb.Client
+	// Table is the physical name of OperationsTable.
+	Table string
+}
+
+// SortKey is the sort key of every installation's item, and of no other item.
+const SortKey = "INSTALLATION"
+
+func key(vcs, id string) attr.Item {
+	return attr.Item{"pk": attr.String(SortKey + "#" + vcs + "#" + id), "sk": attr.String(SortKey)}
+}
+
+// Get reads an installation, strongly consistent. It answers
+// fault.ErrNotFound for one that is not known.
+func (s Store) Get(ctx context.Context, vcs, id string) (Installation, error) {
+	if err := ValidID(vcs, id); err != nil {
+		return Installation{}, err
+	}
+	out, err := s.DB.GetItem(ctx, &dynamodb.GetItemInput{
+		TableName: &s.Table, Key: key(vcs, id), ConsistentRead: aws.Bool(true),
+	})
+	if err != nil {
+		return Installation{}, fmt.Errorf("read installation: %w", err)
+	}
+	if len(out.Item) == 0 {
+		return Installation{}, fault.ErrNotFound
+	}
+	return decode(vcs, id, out.Item)
+}
+
+// Decode reads the item of an installation that is named by its key alone.
+func Decode(item attr.Item) (Installation, error) {
+	r := attr.Read(item)
+	parts := strings.SplitN(r.String("pk"), "#", 3)
+	if err := r.Err(); err != nil {
+		return Installation{}, fmt.Errorf("decode installation: %w", err)
+	}
+	if len(parts) != 3 || parts[0] != SortKey {
+		return Installation{}, fmt.Errorf("decode installation: %q is no key of one", parts)
+	}
+	return decode(parts[1], parts[2], item)
+}
+
+func decode(vcs, id string, item attr.Item) (Installation, error) {
+	r := attr.Read(item)
+	i := Installation{
+		VCS: vcs, ID: id, Name: r.String("name"), CreatedAt: r.Time("created_at"),
+		State: State(r.String("state")), TargetType: r.String("target_type"),
+	}
+	if err := r.Err(); err != nil {
+		return Installation{}, fmt.Errorf("decode installation %s/%s: %w", vcs, id, err)
+	}
+	return i, nil
+}
+
+// Outcome is what Save did.
+type Outcome int
+
+// The outcomes.
+const (
+	// Unchanged: it was known by this name. Nothing was written.
+	Unchanged Outcome = iota
+	// Created: it was not known.
+	Created
+	// Renamed: it was known by another name.
+	Renamed
+)
+
+// Save makes an installation known, or renames a known one, in one write by
+// author. CreatedAt is ignored: a new one is created at author.At.
+func (s Store) Save(ctx context.Context, author change.Author, i Installation) (Outcome, error) {
+	if err := i.valid(); err != nil {
+		return Unchanged, err
+	}
+	values := attr.Item{":name": attr.String(i.Name), ":now": attr.Time(author.At)}
+	out, err := s.DB.UpdateItem(ctx, &dynamodb.UpdateItemInput{
+		TableName: &s.Table,
+		Key:       key(i.VCS, i.ID),
+		UpdateExpression: aws.String("SET #name = :name, created_at = if_not_exists(created_at, :now), " +
+			author.Set(values)),
+		ConditionExpression:                 aws.String("attribute_not_exists(pk) OR #name <> :name"),
+		ExpressionAttributeNames:            map[string]string{"#name": "name"},
+		ExpressionAttributeValues:           values,
+		ReturnValues:                        types.ReturnValueAllOld,
+		ReturnValuesOnConditionCheckFailure: types.ReturnValuesOnConditionCheckFailureAllOld,
+	})
+	var same *types.ConditionalCheckFailedException
+	switch {
+	case errors.As(err, &same):
+		return before(same.Item, author), nil
+	case err != nil:
+		return Unchanged, fmt.Errorf("write installation: %w", err)
+	case !attr.Read(out.Attributes).Has("name"):
+		return Created, nil
+	}
+	return Renamed, nil
+}
+
+// before is what a request did to an item that has the wanted name already:
+// nothing, unless an earlier attempt of its own gave it that name and the
+// answer was lost. It takes an installation for created that was created and
+// renamed within one second.
+func before(item attr.Item, author change.Author) Outcome {
+	r := attr.Read(item)
+	switch {
+	case r.String(change.AttrRequest) != author.Request:
+		return Unchanged
+	case r.Time("created_at").Unix() == author.At.Unix():
+		return Created
+	}
+	return Renamed
+}

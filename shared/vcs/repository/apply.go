@@ -1,0 +1,86 @@
+package repository
+
+import (
+	"context"
+	"errors"
+
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+
+	"github.com/opsplane/opsplane/shared/audit/change"
+	"github.com/opsplane/opsplane/shared/storage/attr"
+)
+
+// Apply takes in that a repository is there, and what it is like, both as of a
+// version. Versions are compared as texts.
+func (s Store) Apply(ctx context.Context, author change.Author, vcs, installation string, seen Seen, version string) error {
+	return s.Describe(ctx, author, vcs, installation, seen, version, version)
+}
+
+// Describe takes in what a repository is like as of a version, and that it was
+// there as of another one. With an empty one nobody knows when it was there:
+// then it comes to be known if nothing was, and what is gone stays gone.
+func (s Store) Describe(ctx context.Context, author change.Author, vcs, installation string, seen Seen, version, there string) error {
+	fact := known{there: there, named: part[FullName]{version, FullName{seen.Owner, seen.Name}}}
+	first := []string{"seen_name"}
+	told := func(name string, value *bool, p *part[bool]) {
+		if value != nil {
+			*p, first = part[bool]{version, *value}, append(first, name)
+		}
+	}
+	told("seen_private", seen.Private, &fact.private)
+	told("seen_archived", seen.Archived, &fact.archived)
+	told("seen_setup", seen.Setup, &fact.setup)
+	if seen.DefaultBranch != "" {
+		fact.branch, first = part[string]{version, seen.DefaultBranch}, append(first, "seen_branch")
+	}
+	at := key(vcs, installation, seen.ID)
+	u := s.set(author, at, fact.attributes(seen.ID), "gone", "ttl")
+	for _, name := range first {
+		u.only(u.older(name, version))
+	}
+	if there == "" {
+		u.only("attribute_not_exists(emptied)")
+	} else {
+		u.only(u.older("seen", there))
+		u.only(u.older("emptied", min(version, there)))
+	}
+	return s.apply(ctx, author, at, seen.ID, fact, u)
+}
+
+// Given takes in that the installation was given a repository, as of a version.
+// What it is called is believed where nothing was told of it since it was gone
+// last: that it was given may be told after it was renamed. Of seen, only names
+// and Private count, which is false if nil.
+func (s Store) Given(ctx context.Context, author change.Author, vcs, installation string, seen Seen, version string) error {
+	fact := known{there: version, listed: part[listing]{version, listing{
+		FullName: FullName{seen.Owner, seen.Name}, private: seen.Private != nil && *seen.Private,
+	}}}
+	at := key(vcs, installation, seen.ID)
+	u := s.set(author, at, fact.attributes(seen.ID))
+	u.only("attribute_not_exists(pk)")
+	return s.apply(ctx, author, at, seen.ID, fact, u)
+}
+
+func (s Store) apply(ctx context.Context, author change.Author, at attr.Item, id string, fact known, first *update) error {
+	_, err := s.take(ctx, author, at, id, fact, first, taking{
+		wanted: func(known) bool { return true },
+		write:  s.update,
+	})
+	return err
+}
+
+// update makes one update. Where its condition does not hold, it answers the
+// item.
+func (s Store) update(ctx context.Context, w *types.Update) (attr.Item, error) {
+	_, err := s.DB.UpdateItem(ctx, &dynamodb.UpdateItemInput{
+		TableName: w.TableName, Key: w.Key, UpdateExpression: w.UpdateExpression, ConditionExpression: w.ConditionExpression,
+		ExpressionAttributeNames: w.ExpressionAttributeNames, ExpressionAttributeValues: w.ExpressionAttributeValues,
+		ReturnValuesOnConditionCheckFailure: w.ReturnValuesOnConditionCheckFailure,
+	})
+	var failed *types.ConditionalCheckFailedException
+	if errors.As(err, &failed) {
+		return failed.Item, errCondition
+	}
+	return nil, err
+}

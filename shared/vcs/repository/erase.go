@@ -1,0 +1,42 @@
+package repository
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/opsplane/opsplane/shared/audit/change"
+	"github.com/opsplane/opsplane/shared/storage/attr"
+	"github.com/opsplane/opsplane/shared/storage/erasure"
+)
+
+// erasers is how many repositories Erase removes at once.
+const erasers = 10
+
+// Erase removes repositories of an installation by its author, those that are gone
+// too, of which else something would be remembered: at most limit. It returns how
+// many it removed, and whether there may be more. What is told of one later makes
+// it known again.
+func (s Store) Erase(ctx context.Context, author change.Author, vcs, installation string, limit int) (erased int, more bool, err error) {
+	out, err := s.DB.Query(ctx, &dynamodb.QueryInput{
+		TableName: &s.Table, ConsistentRead: aws.Bool(true), Limit: aws.Int32(int32(limit)), ProjectionExpression: aws.String("pk, sk"),
+		KeyConditionExpression: aws.String("pk = :pk"), ExpressionAttributeValues: attr.Item{":pk": partition(vcs, installation)["pk"]},
+	})
+	if err != nil {
+		return 0, false, fmt.Errorf("list repositories: %w", err)
+	}
+	group, gctx := errgroup.WithContext(ctx)
+	group.SetLimit(erasers)
+	for _, found := range out.Items {
+		group.Go(func() error {
+			if _, err := erasure.Item(gctx, s.DB, s.Table, attr.Item{"pk": found["pk"], "sk": found["sk"]}, author); err != nil {
+				return fmt.Errorf("erase repository: %w", err)
+			}
+			return nil
+		})
+	}
+	return len(out.Items), len(out.LastEvaluatedKey) > 0, group.Wait()
+}

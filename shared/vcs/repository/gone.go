@@ -1,0 +1,151 @@
+package repository
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+	"github.com/google/uuid"
+
+	"github.com/opsplane/opsplane/shared/audit/change"
+	"github.com/opsplane/opsplane/shared/background/task"
+	"github.com/opsplane/opsplane/shared/storage/attr"
+	"github.com/opsplane/opsplane/shared/storage/awsclient"
+)
+
+// Removal is what a task notes that removes the pull requests of a repository:
+// those that are known as of Version or an older one.
+type Removal struct {
+	Repository string `json:"repository"`
+	Version    string `json:"version"`
+	// After is the cursor behind which it goes on.
+	After string `json:"after,omitempty"`
+}
+
+// RemovalTask is the task that removes what belongs to a repository that is
+// gone as of a version: the same task, by its id, however often the loss is taken
+// in. The owner is who asked for it, a user's id; empty where a host told it.
+func RemovalTask(owner, vcs, installation, id, version string) task.Task {
+	t := task.Task{ID: removalID(vcs, installation, id, version), Kind: task.RemovePullRequests, Owner: owner, VCS: vcs, Installation: installation}
+	t.Name = task.Title(t.Kind, t.ID, installation)
+	note, err := json.Marshal(Removal{Repository: id, Version: version})
+	if err != nil {
+		panic(err) // texts alone
+	}
+	t.Note = string(note)
+	return t
+}
+
+// removals is the name space of the ids of such tasks.
+var removals = uuid.MustParse("0c3f7f5e-6a52-4b0b-9c5e-2f2a4d1b8e67")
+
+func removalID(vcs, installation, id, version string) string {
+	return uuid.NewSHA1(removals, fmt.Appendf(nil, "%s#%s#%s#%s", vcs, installation, id, version)).String()
+}
+
+// Gone takes in that a repository no longer belongs to the installation, as of
+// a version, in one transaction with the writes that make its RemovalTask. A
+// repository that is there as of a later version stays, but without what it had
+// before. Of one of which nothing but losses was ever told, the loss is remembered,
+// and no task is made: nothing belongs to it. Doing it again, or as of an older
+// version, changes nothing.
+func (s Store) Gone(ctx context.Context, author change.Author, vcs, installation, id, version string, writes []types.TransactWriteItem) error {
+	_, err := s.gone(ctx, author, vcs, installation, id, version, writes, taking{wanted: func(known) bool { return true }})
+	return err
+}
+
+// Remove is Gone where it is decided here, because of what is known of the
+// repository. It reports whether it is gone by that: false if something newer is
+// known by now, and so nothing was changed. What the repository was like is
+// forgotten with it: of what a host told, that must wait until all has arrived.
+func (s Store) Remove(ctx context.Context, author change.Author, vcs, installation, id, version string, writes []types.TransactWriteItem) (bool, error) {
+	return s.gone(ctx, author, vcs, installation, id, version, writes, taking{
+		wanted: func(before known) bool { return max(before.there, before.emptied) < version }, erase: true,
+	})
+}
+
+func (s Store) gone(ctx context.Context, author change.Author, vcs, installation, id, version string, writes []types.TransactWriteItem, how taking) (bool, error) {
+	at, fact := key(vcs, installation, id), known{emptied: version}
+	removes := []string{"by_name"}
+	if how.erase {
+		removes = described
+	}
+	first := s.set(author, at, fact.attributes(id), removes...)
+	first.only("attribute_not_exists(listed)")
+	first.only(first.older("emptied", version))
+	first.only(first.older("seen", version))
+	first.only("(attribute_exists(seen) OR attribute_exists(seen_name))")
+	known := true // by more than losses
+	how.write = func(ctx context.Context, u *types.Update) (attr.Item, error) {
+		all := []types.TransactWriteItem{{Update: u}}
+		if known {
+			all = append(all, writes...)
+		}
+		_, err := s.DB.TransactWriteItems(ctx, &dynamodb.TransactWriteItemsInput{TransactItems: all})
+		var canceled *types.TransactionCanceledException
+		if errors.As(err, &canceled) && awsclient.ConditionFailed(err, 0) {
+			item := canceled.CancellationReasons[0].Item
+			known = item["seen"] != nil || item["seen_name"] != nil
+			return item, errCondition
+		}
+		return nil, err
+	}
+	return s.take(ctx, author, at, id, fact, first, how)
+}
+
+// NotEmptied is the check of a transaction that writes a fact of a version about
+// something within the repository: what was removed with the repository does not
+// come back by a fact that is older, also if the repository is back. When it was
+// given back, hosts do not say: of what happened in between, and is told only
+// after the loss, nothing is kept.
+func (s Store) NotEmptied(vcs, installation, id, version string) types.TransactWriteItem {
+	return types.TransactWriteItem{ConditionCheck: &types.ConditionCheck{
+		TableName: &s.Table, Key: key(vcs, installation, id),
+		ConditionExpression:       aws.String("attribute_not_exists(emptied) OR emptied < :version"),
+		ExpressionAttributeValues: attr.Item{":version": attr.String(version)},
+	}}
+}
+
+// Known is a repository as a refresh compares it with what the host lists.
+type Known struct {
+	ID string
+	// Version is that of the newest fact that proves that it is there; empty if
+	// none had a time.
+	Version string
+}
+
+// Live answers the repositories of an installation, in the order of their ids
+// from behind one of them (empty: from the first), at most limit of them.
+func (s Store) Live(ctx context.Context, vcs, installation, after string, limit int) (list []Known, next string, err error) {
+	in := &dynamodb.QueryInput{
+		TableName: &s.Table, ConsistentRead: aws.Bool(true), Limit: aws.Int32(int32(limit)),
+		KeyConditionExpression:    aws.String("pk = :pk AND sk > :after"),
+		ProjectionExpression:      aws.String("id, seen, gone"),
+		ExpressionAttributeValues: attr.Item{":pk": partition(vcs, installation)["pk"], ":after": attr.String("-")},
+	}
+	if after != "" {
+		in.ExpressionAttributeValues[":after"] = attr.String(padded(after))
+	}
+	out, err := s.DB.Query(ctx, in)
+	if err != nil {
+		return nil, "", fmt.Errorf("list repositories: %w", err)
+	}
+	for _, item := range out.Items {
+		r := attr.Read(item)
+		known := Known{ID: r.String("id"), Version: r.String("seen")}
+		if err := r.Err(); err != nil {
+			return nil, "", fmt.Errorf("decode repository: %w", err)
+		}
+		if next = known.ID; !r.Bool("gone") {
+			list = append(list, known)
+		}
+	}
+	if len(out.LastEvaluatedKey) == 0 {
+		next = ""
+	}
+	return list, next, nil
+}

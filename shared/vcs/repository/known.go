@@ -1,0 +1,157 @@
+package repository
+
+import (
+	"github.com/opsplane/opsplane/shared/storage/attr"
+)
+
+// known is what is kept of one repository, and also what one fact tells of it:
+// each part with the version of the newest fact that told it. To take a fact in
+// is to join the two, part by part: so the order of facts does not matter, nor
+// how often they come.
+type known struct {
+	// there is the largest version that proves that it exists, emptied the largest
+	// that says that it was gone, and all within it.
+	there, emptied string
+	// What facts describe.
+	named    part[FullName]
+	private  part[bool]
+	branch   part[string]
+	archived part[bool]
+	setup    part[bool]
+	// listed is what it was called when the installation was given it: as of any
+	// time since it was gone last.
+	listed part[listing]
+}
+
+// part is a value as of a version; empty while no fact has told it.
+type part[T any] struct {
+	version string
+	value   T
+}
+
+// listing is what is told of a repository that an installation is given.
+type listing struct {
+	FullName
+	private bool
+}
+
+func newer[T any](a, b part[T]) part[T] {
+	if b.version > a.version {
+		return b
+	}
+	return a
+}
+
+func (k known) join(fact known) known {
+	return known{
+		there: max(k.there, fact.there), emptied: max(k.emptied, fact.emptied),
+		named: newer(k.named, fact.named), private: newer(k.private, fact.private), branch: newer(k.branch, fact.branch),
+		archived: newer(k.archived, fact.archived), setup: newer(k.setup, fact.setup), listed: newer(k.listed, fact.listed),
+	}
+}
+
+// gone reports whether it is not there any more.
+func (k known) gone() bool { return k.emptied > k.there }
+
+// erased is what stays where all that it was like is to be forgotten.
+func (k known) erased() known { return known{there: k.there, emptied: k.emptied} }
+
+// described are the attributes that say what a repository is like, where it was
+// not listed.
+var described = []string{
+	"by_name", "owner", "name", "private", "branch", "archived", "setup", "seen_name", "seen_private", "seen_branch", "seen_archived", "seen_setup",
+}
+
+// outdated reports whether what was described as of a version is from before
+// the repository was gone and was given again.
+func (k known) outdated(version string) bool {
+	return k.listed.version != "" && (version == "" || version < k.emptied && k.emptied < k.listed.version)
+}
+
+// name is what it is called, as far as is known.
+func (k known) name() FullName {
+	if k.outdated(k.named.version) {
+		return k.listed.value.FullName
+	}
+	return k.named.value
+}
+
+// isPrivate is whether it is private, as far as is known.
+func (k known) isPrivate() bool {
+	if k.outdated(k.private.version) {
+		return k.listed.value.private
+	}
+	return k.private.value
+}
+
+// attributes of the item beside its key and its author: those that readers see,
+// and behind "listed" and "before" what may come to be seen.
+func (k known) attributes(id string) attr.Item {
+	item := attr.Item{"id": attr.String(id)}
+	version := func(name, version string) bool {
+		if version != "" {
+			item[name] = attr.String(version)
+		}
+		return version != ""
+	}
+	version("seen", k.there)
+	version("emptied", k.emptied)
+	if name := k.name(); name != (FullName{}) {
+		item["owner"], item["name"] = attr.String(name.Owner), attr.String(name.Name)
+	}
+	if version("seen_name", k.named.version) && k.outdated(k.named.version) {
+		item["before_owner"], item["before_name"] = attr.String(k.named.value.Owner), attr.String(k.named.value.Name)
+	}
+	if k.private.version != "" || k.listed.version != "" {
+		item["private"] = attr.Bool(k.isPrivate())
+	}
+	if version("seen_private", k.private.version) && k.outdated(k.private.version) {
+		item["before_private"] = attr.Bool(k.private.value)
+	}
+	if version("seen_branch", k.branch.version) {
+		item["branch"] = attr.String(k.branch.value)
+	}
+	if version("seen_archived", k.archived.version) {
+		item["archived"] = attr.Bool(k.archived.value)
+	}
+	if version("seen_setup", k.setup.version) {
+		item["setup"] = attr.Bool(k.setup.value)
+	}
+	if version("listed", k.listed.version) {
+		item["listed_owner"], item["listed_name"] = attr.String(k.listed.value.Owner), attr.String(k.listed.value.Name)
+		item["listed_private"] = attr.Bool(k.listed.value.private)
+	}
+	if k.gone() {
+		item["gone"] = attr.Bool(true)
+	} else {
+		item["by_name"] = attr.String(cursor(k.name().Name, id))
+	}
+	return item
+}
+
+// knownOf reads what attributes has written.
+func knownOf(r *attr.Reader) known {
+	k := known{there: r.String("seen"), emptied: r.String("emptied")}
+	k.listed = part[listing]{r.String("listed"), listing{
+		FullName{r.String("listed_owner"), r.String("listed_name")}, r.Bool("listed_private"),
+	}}
+	k.named.version, k.private.version = r.String("seen_name"), r.String("seen_private")
+	switch {
+	case k.named.version == "":
+	case k.outdated(k.named.version):
+		k.named.value = FullName{r.String("before_owner"), r.String("before_name")}
+	default:
+		k.named.value = FullName{r.String("owner"), r.String("name")}
+	}
+	switch {
+	case k.private.version == "":
+	case k.outdated(k.private.version):
+		k.private.value = r.Bool("before_private")
+	default:
+		k.private.value = r.Bool("private")
+	}
+	k.branch = part[string]{r.String("seen_branch"), r.String("branch")}
+	k.archived = part[bool]{r.String("seen_archived"), r.Bool("archived")}
+	k.setup = part[bool]{r.String("seen_setup"), r.Bool("setup")}
+	return k
+}

@@ -1,0 +1,269 @@
+package repository
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"testing"
+
+	"pgregory.net/rapid"
+
+	"github.com/opsplane/opsplane/shared/storage/attr"
+)
+
+// told is one fact as a store takes it in, and what it adds to what is known.
+type told struct {
+	kind           string // seen, given or gone
+	seen           Seen
+	version, there string
+}
+
+func (f told) known() known {
+	name := FullName{f.seen.Owner, f.seen.Name}
+	switch f.kind {
+	case "gone":
+		return known{emptied: f.version}
+	case "given":
+		return known{there: f.version, listed: part[listing]{f.version, listing{name, *f.seen.Private}}}
+	}
+	k := known{there: f.there, named: part[FullName]{f.version, name}}
+	if p := f.seen.Private; p != nil {
+		k.private = part[bool]{f.version, *p}
+	}
+	if p := f.seen.Archived; p != nil {
+		k.archived = part[bool]{f.version, *p}
+	}
+	if p := f.seen.Setup; p != nil {
+		k.setup = part[bool]{f.version, *p}
+	}
+	if b := f.seen.DefaultBranch; b != "" {
+		k.branch = part[string]{f.version, b}
+	}
+	return k
+}
+
+// anyFacts draws facts of different versions, also such as no host would tell.
+func anyFacts(t *rapid.T) []told {
+	optional := rapid.Ptr(rapid.Bool(), true)
+	times := rapid.IntRange(1, 9)
+	facts := make([]told, rapid.IntRange(1, 7).Draw(t, "facts"))
+	for i := range facts {
+		f := told{kind: rapid.SampledFrom([]string{"seen", "seen", "given", "gone"}).Draw(t, "kind")}
+		f.seen = Seen{Owner: "acme", Name: fmt.Sprint("name", i), Private: optional.Draw(t, "private")}
+		f.version = fmt.Sprintf("%d.%02d", times.Draw(t, "at"), i)
+		switch f.kind {
+		case "seen":
+			f.seen.Archived, f.seen.Setup = optional.Draw(t, "archived"), optional.Draw(t, "setup")
+			f.seen.DefaultBranch = rapid.SampledFrom([]string{"", fmt.Sprint("branch", i)}).Draw(t, "branch")
+			if there := rapid.IntRange(0, 9).Draw(t, "there"); there > 0 {
+				f.there = fmt.Sprintf("%d.%02d", there, i)
+			}
+		case "given":
+			private := f.seen.Private != nil && *f.seen.Private
+			f.seen.Private = &private
+		}
+		facts[i] = f
+	}
+	return facts
+}
+
+// disorder draws an order in which facts come, some of them again.
+func disorder(t *rapid.T, facts []told, name string) []told {
+	again := rapid.SliceOfN(rapid.SampledFrom(facts), 0, 3).Draw(t, name+" again")
+	return rapid.Permutation(slices.Concat(facts, again)).Draw(t, name)
+}
+
+func joined(facts []told) known {
+	var k known
+	for _, f := range facts {
+		k = k.join(f.known())
+	}
+	return k
+}
+
+func TestFactsJoinToTheSameInAnyOrder(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(t *rapid.T) {
+		facts := anyFacts(t)
+		one, other := joined(disorder(t, facts, "one")), joined(disorder(t, facts, "other"))
+		if one != other {
+			t.Fatalf("%+v and %+v", one, other)
+		}
+		r := attr.Read(one.attributes("7"))
+		if read := knownOf(r); r.Err() != nil || read != normal(one) {
+			t.Fatalf("written %+v, read %+v, %v", one, read, r.Err())
+		}
+	})
+}
+
+// normal is without the values that no version has.
+func normal(k known) known {
+	if k.private.version == "" {
+		k.private.value = false
+	}
+	return k
+}
+
+// TestStoreKeepsWhatFactsJoinTo has a store take in facts in any order and
+// again: what it keeps, and what readers see, is what the facts join to.
+func TestStoreKeepsWhatFactsJoinTo(t *testing.T) {
+	t.Parallel()
+	_, s := open(t)
+	n := 0
+	rapid.Check(t, func(rt *rapid.T) {
+		n++
+		const id = "7"
+		installation := fmt.Sprint(n)
+		facts := anyFacts(rt)
+		for _, f := range disorder(rt, facts, "order") {
+			f.seen.ID = id
+			var err error
+			switch f.kind {
+			case "gone":
+				err = s.Gone(t.Context(), author, "github", installation, id, f.version, nil)
+			case "given":
+				err = s.Given(t.Context(), author, "github", installation, f.seen, f.version)
+			default:
+				err = s.Describe(t.Context(), author, "github", installation, f.seen, f.version, f.there)
+			}
+			if err != nil {
+				rt.Fatal(err)
+			}
+		}
+		want := joined(facts)
+		if got := read(t, s, installation, id); got != want {
+			rt.Fatalf("kept\n%+v, want\n%+v", got, want)
+		}
+		got, err := s.Get(t.Context(), "github", installation, id)
+		if want.gone() != (err != nil) {
+			rt.Fatalf("gone %t, and reading it answers %v", want.gone(), err)
+		}
+		shown := Repository{
+			ID: id, Owner: want.name().Owner, Name: want.name().Name, DefaultBranch: want.branch.value, Archived: want.archived.value,
+			Private: want.isPrivate(), Setup: want.setup.value, KnownSince: author.At.UTC(),
+		}
+		if err == nil && got != shown {
+			rt.Fatalf("shown\n%+v, want\n%+v", got, shown)
+		}
+		list, err := s.List(t.Context(), "github", installation, Query{Limit: 2})
+		if err != nil || slices.Contains(list, shown) == want.gone() {
+			rt.Fatalf("listed %+v, %v, want %+v", list, err, shown)
+		}
+	})
+}
+
+// read answers what is kept of a repository.
+func read(t *testing.T, s Store, installation, id string) known {
+	t.Helper()
+	r := attr.Read(item(t, s, installation, id))
+	k := knownOf(r)
+	if r.Err() != nil {
+		t.Fatal(r.Err())
+	}
+	return k
+}
+
+// TestAnyOrderEndsWithTheTruth simulates a host with a clock, whose deliveries
+// are late by up to ten minutes and are processed in any order.
+func TestAnyOrderEndsWithTheTruth(t *testing.T) {
+	t.Parallel()
+	for seed := range uint64(3000) {
+		random := rand.New(rand.NewPCG(seed, 7))
+		h := host{random: random}
+		for range 2 + random.IntN(12) {
+			h.live()
+		}
+		var k known
+		order := random.Perm(len(h.told))
+		for _, i := range append(order, order[:len(order)/2]...) {
+			k = k.join(h.told[i])
+		}
+		if len(h.told) == 0 {
+			continue
+		}
+		if k.gone() == h.there {
+			t.Fatalf("seed %d: gone %t; at the host it is there: %t\n%+v", seed, k.gone(), h.there, h.told)
+		}
+		if h.there && (k.name() != h.name() || k.isPrivate() != h.private || k.archived.version != "" && k.archived.value != h.archived && h.tellsAll) {
+			t.Fatalf("seed %d: %s, private %t; at the host %+v\n%+v", seed, k.name(), k.isPrivate(), h, h.told)
+		}
+	}
+}
+
+// host is one repository at a host that tells of it.
+type host struct {
+	random                   *rand.Rand
+	clock, updated           int // seconds
+	renamed                  int
+	private, archived, there bool
+	tellsAll                 bool // since it was given last
+	deleted                  bool
+	lost                     int // when the last loss, or being given, arrived: milliseconds
+	told                     []known
+}
+
+func (h *host) name() FullName { return FullName{"acme", fmt.Sprint("name", h.renamed)} }
+
+// version is that of a fact as of a time in seconds, which arrives at another in
+// milliseconds.
+func version(at, arrived int) string { return fmt.Sprintf("%013d.00.%013d", at*1000, arrived) }
+
+// arrival is the version of a fact as of its arrival.
+func arrival(at int) string { return fmt.Sprintf("%013d.00.%013d", at, at) }
+
+// late is when a delivery arrives that is made now.
+func (h *host) late() int { return h.clock*1000 + 1 + h.random.IntN(600_000) }
+
+// live lets a second or some minutes pass, and then something happen.
+func (h *host) live() {
+	h.clock += 1 + h.random.IntN(3)*h.random.IntN(900)
+	if h.deleted {
+		return
+	}
+	switch what := h.random.IntN(12); {
+	case what < 3: // its settings change; the host tells who has it
+		h.updated = h.clock
+		switch h.random.IntN(3) {
+		case 0:
+			h.renamed++
+		case 1:
+			h.private = !h.private
+		default:
+			h.archived = !h.archived
+		}
+		h.tell(h.updated)
+	case what < 8: // it is mentioned, by a pull request that was updated just now
+		h.tell(h.clock)
+	case what < 11:
+		// When what it has lost or was given happened, the host does not tell. These arrive in order, and it is given back only when the loss
+		// has arrived: otherwise nobody can know.
+		h.clock = max(h.clock, h.lost/1000+1)
+		h.lost = h.late()
+		if h.there {
+			h.told = append(h.told, known{emptied: arrival(h.lost)})
+		} else {
+			at := arrival(h.lost)
+			h.told = append(h.told, known{there: at, listed: part[listing]{at, listing{h.name(), h.private}}})
+		}
+		h.there = !h.there
+		h.tellsAll = false
+	default: // for good
+		if h.there {
+			h.lost = max(h.lost+1, h.late())
+			h.told = append(h.told, known{emptied: arrival(h.lost)})
+			h.there, h.deleted = false, true
+		}
+	}
+}
+
+func (h *host) tell(there int) {
+	if !h.there {
+		return
+	}
+	arrived := h.late()
+	v := version(h.updated, arrived)
+	h.told = append(h.told, known{
+		there: version(there, arrived), named: part[FullName]{v, h.name()}, private: part[bool]{v, h.private}, archived: part[bool]{v, h.archived},
+	})
+	h.tellsAll = true
+}

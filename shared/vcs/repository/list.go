@@ -1,0 +1,93 @@
+package repository
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+
+	"github.com/opsplane/opsplane/shared/storage/attr"
+	"github.com/opsplane/opsplane/shared/storage/awsclient"
+)
+
+// Query chooses among an installation's repositories. At most one of After,
+// Before, AfterName and BeforeName is set.
+type Query struct {
+	// After and Before are cursors: only repositories strictly behind or before
+	// them are listed.
+	After, Before string
+	// AfterName and BeforeName are names: only repositories with larger or
+	// smaller names are listed.
+	AfterName, BeforeName string
+	// Limit is how many repositories are wanted.
+	Limit int
+}
+
+// List answers repositories in the order of their names, byte by byte, and then
+// of their ids; backwards from Before or BeforeName.
+func (s Store) List(ctx context.Context, vcs, installation string, q Query) ([]Repository, error) {
+	condition, values := "pk = :pk", attr.Item{":pk": partition(vcs, installation)["pk"]}
+	bound := func(comparison, value string) {
+		condition += " AND by_name " + comparison + " :cursor"
+		values[":cursor"] = attr.String(value)
+	}
+	switch {
+	case q.After != "":
+		bound(">", q.After)
+	case q.Before != "":
+		bound("<", q.Before)
+	case q.AfterName != "": // the first text behind every cursor of the name
+		bound(">=", q.AfterName+"\x01")
+	case q.BeforeName != "":
+		bound("<", q.BeforeName+"\x00")
+	}
+	out, err := s.DB.Query(ctx, &dynamodb.QueryInput{
+		TableName: &s.Table, IndexName: aws.String("by_name"), ConsistentRead: aws.Bool(true), Limit: aws.Int32(int32(q.Limit)),
+		KeyConditionExpression: &condition, ExpressionAttributeValues: values,
+		ScanIndexForward: aws.Bool(q.Before == "" && q.BeforeName == ""),
+	})
+	if err != nil {
+		return nil, fmt.Errorf("list repositories: %w", err)
+	}
+	list := make([]Repository, len(out.Items))
+	for i, item := range out.Items {
+		if list[i], err = decode(item); err != nil {
+			return nil, err
+		}
+	}
+	return list, nil
+}
+
+// FullName is what people call a repository.
+type FullName struct{ Owner, Name string }
+
+// Names answers what repositories are called now, by their ids, those included
+// that are gone but remembered. There are at most awsclient.MaxBatch different
+// ids.
+func (s Store) Names(ctx context.Context, vcs, installation string, ids []string) (map[string]FullName, error) {
+	names := map[string]FullName{}
+	asked := types.KeysAndAttributes{
+		ProjectionExpression: aws.String("id, #owner, #name"), ExpressionAttributeNames: map[string]string{"#owner": "owner", "#name": "name"},
+	}
+	for _, id := range slices.Compact(slices.Sorted(slices.Values(ids))) {
+		asked.Keys = append(asked.Keys, key(vcs, installation, id))
+	}
+	if len(asked.Keys) == 0 {
+		return names, nil
+	}
+	items, err := awsclient.BatchGet(ctx, s.DB, s.Table, asked)
+	if err != nil {
+		return nil, fmt.Errorf("read names of repositories: %w", err)
+	}
+	for _, item := range items {
+		r := attr.Read(item)
+		names[r.String("id")] = FullName{Owner: r.String("owner"), Name: r.String("name")}
+		if err := r.Err(); err != nil {
+			return nil, fmt.Errorf("decode repository: %w", err)
+		}
+	}
+	return names, nil
+}

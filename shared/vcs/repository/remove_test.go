@@ -1,0 +1,53 @@
+package repository
+
+import (
+	"testing"
+
+	"github.com/opsplane/opsplane/shared/storage/attr"
+)
+
+// TestWhatIsRemovedHereIsForgotten looks at the items, whichever way facts came.
+func TestWhatIsRemovedHereIsForgotten(t *testing.T) {
+	t.Parallel()
+	_, s := open(t)
+	yes := true
+	seen := func(id string) Seen {
+		return Seen{ID: id, Owner: "acme", Name: "secret-plans", Private: &yes, Archived: &yes, Setup: &yes, DefaultBranch: "main"}
+	}
+	for id, tell := range map[string][]func(id string) error{
+		"1": {func(id string) error { return s.Apply(t.Context(), author, "github", "42", seen(id), "1") }},
+		"2": {func(id string) error { return s.Given(t.Context(), author, "github", "42", seen(id), "1") }},
+		"3": {
+			func(id string) error { return s.Given(t.Context(), author, "github", "42", seen(id), "2") },
+			func(id string) error { return s.Describe(t.Context(), author, "github", "42", seen(id), "1", "") },
+		},
+	} {
+		for _, fact := range tell {
+			if err := fact(id); err != nil {
+				t.Fatal(err)
+			}
+		}
+		for n, want := range []bool{true, false} { // the second time it is gone
+			if done, err := s.Remove(t.Context(), author, "github", "42", id, "5", nil); err != nil || done != want {
+				t.Errorf("repository %s, removal %d: %t, %v", id, n, done, err)
+			}
+		}
+		left := item(t, s, "42", id)
+		if !attr.Read(left).Bool("gone") {
+			t.Fatalf("repository %s: %v", id, left)
+		}
+		for _, name := range []string{
+			"owner", "name", "by_name", "branch", "private", "archived", "setup", "listed_owner", "listed_name", "before_owner", "before_name",
+		} {
+			if value, ok := left[name]; ok {
+				t.Errorf("repository %s: %s is kept: %v", id, name, value)
+			}
+		}
+		if err := s.Apply(t.Context(), author, "github", "42", seen(id), "6"); err != nil {
+			t.Fatal(err)
+		}
+		if got, err := s.Get(t.Context(), "github", "42", id); err != nil || got.Name != "secret-plans" || !got.Setup || !got.Archived {
+			t.Errorf("repository %s came back as %+v, %v", id, got, err)
+		}
+	}
+}

@@ -1,0 +1,62 @@
+package repository
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+
+	"github.com/opsplane/opsplane/shared/api/fault"
+	"github.com/opsplane/opsplane/shared/storage/attr"
+)
+
+// Store keeps repositories in VcsTable, one item each: pk
+// REPOSITORIES#<vcs>#<installation>, sk the id with leading zeros.
+type Store struct {
+	// DB is the table's client.
+	DB *dynamodb.Client
+	// Table is the physical name of VcsTable.
+	Table string
+}
+
+func partition(vcs, installation string) attr.Item {
+	return attr.Item{"pk": attr.String("REPOSITORIES#" + vcs + "#" + installation)}
+}
+
+func key(vcs, installation, id string) attr.Item {
+	item := partition(vcs, installation)
+	item["sk"] = attr.String(padded(id))
+	return item
+}
+
+// padded makes an id of at most 20 digits sort as a number.
+func padded(id string) string { return strings.Repeat("0", max(0, 20-len(id))) + id }
+
+// Get reads a repository, strongly consistent; fault.ErrNotFound for one that
+// is not known or is gone.
+func (s Store) Get(ctx context.Context, vcs, installation, id string) (Repository, error) {
+	out, err := s.DB.GetItem(ctx, &dynamodb.GetItemInput{
+		TableName: &s.Table, Key: key(vcs, installation, id), ConsistentRead: aws.Bool(true),
+	})
+	if err != nil {
+		return Repository{}, fmt.Errorf("read repository: %w", err)
+	}
+	if len(out.Item) == 0 || attr.Read(out.Item).Bool("gone") {
+		return Repository{}, fault.ErrNotFound
+	}
+	return decode(out.Item)
+}
+
+func decode(item attr.Item) (Repository, error) {
+	r := attr.Read(item)
+	found := Repository{
+		ID: r.String("id"), Owner: r.String("owner"), Name: r.String("name"), DefaultBranch: r.String("branch"),
+		Archived: r.Bool("archived"), Private: r.Bool("private"), Setup: r.Bool("setup"), KnownSince: r.Time("created_at"),
+	}
+	if err := r.Err(); err != nil {
+		return Repository{}, fmt.Errorf("decode repository %s: %w", found.ID, err)
+	}
+	return found, nil
+}

@@ -1,0 +1,147 @@
+package repository
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+
+	"github.com/opsplane/opsplane/shared/audit/change"
+	"github.com/opsplane/opsplane/shared/storage/attr"
+	"github.com/opsplane/opsplane/shared/storage/awsclient"
+)
+
+// attempts bounds how often a fact is joined with what others write meanwhile.
+const attempts = 6
+
+var (
+	// errCondition is that the condition of a write did not hold.
+	errCondition = errors.New("the condition does not hold")
+	errContended = errors.New("others write it at the same time, again and again")
+)
+
+// taking is how a fact is taken in.
+type taking struct {
+	// wanted reports whether the fact is to be joined with what was known before.
+	wanted func(before known) bool
+	// write makes an update; errCondition and the item where its condition does not
+	// hold.
+	write func(context.Context, *types.Update) (attr.Item, error)
+	// erase forgets what it was like.
+	erase bool
+}
+
+// take writes what a fact makes of a repository. The first update is for when
+// all of the fact is newer than what is known, which then needs no reading; where
+// its condition does not hold, the fact is joined with the item. It reports
+// whether anything was changed.
+func (s Store) take(ctx context.Context, author change.Author, at attr.Item, id string, fact known, first *update, how taking) (bool, error) {
+	err := errContended
+	for n, u := 0, first; n < attempts; n++ {
+		if err := awsclient.Pause(ctx, max(0, n-1)); err != nil {
+			return false, err
+		}
+		var old attr.Item
+		old, err = how.write(ctx, u.expression())
+		switch {
+		case err == nil:
+			return true, nil
+		case awsclient.Overtaken(err):
+			continue
+		case !errors.Is(err, errCondition):
+			return false, fmt.Errorf("write repository: %w", err)
+		}
+		r := attr.Read(old)
+		before := knownOf(r)
+		if err := r.Err(); err != nil {
+			return false, fmt.Errorf("decode repository %s: %w", id, err)
+		}
+		after := before.join(fact)
+		if how.erase {
+			after = after.erased()
+		}
+		if after == before || !how.wanted(before) {
+			return false, nil
+		}
+		u, err = s.replace(author, at, id, old, after), errContended
+	}
+	return false, fmt.Errorf("write repository: %w", err)
+}
+
+// update is a write of a repository's item.
+type update struct {
+	types.Update
+	sets, removes, conditions []string
+}
+
+// set is the write of attributes, and the removal of others.
+func (s Store) set(author change.Author, at, item attr.Item, removes ...string) *update {
+	u := &update{Update: types.Update{
+		TableName: &s.Table, Key: at, ExpressionAttributeNames: map[string]string{},
+		ExpressionAttributeValues:           attr.Item{":now": attr.Time(author.At), ":one": attr.Int(1)},
+		ReturnValuesOnConditionCheckFailure: types.ReturnValuesOnConditionCheckFailureAllOld,
+	}}
+	u.sets = []string{"created_at = if_not_exists(created_at, :now)", author.Set(u.ExpressionAttributeValues)}
+	if _, gone := item["gone"]; gone {
+		item["ttl"] = attr.Time(author.At.Add(Keep))
+	}
+	for _, name := range slices.Sorted(maps.Keys(item)) {
+		u.ExpressionAttributeNames["#"+name], u.ExpressionAttributeValues[":"+name] = name, item[name]
+		u.sets = append(u.sets, "#"+name+" = :"+name)
+	}
+	for _, name := range removes {
+		u.ExpressionAttributeNames["#"+name] = name
+		u.removes = append(u.removes, "#"+name)
+	}
+	return u
+}
+
+// replace is the write of all that is known, if the item is still the old one.
+func (s Store) replace(author change.Author, at attr.Item, id string, old attr.Item, after known) *update {
+	item := after.attributes(id)
+	var removes []string
+	for _, name := range slices.Sorted(maps.Keys(old)) {
+		if own := item[name] != nil || at[name] != nil || name == "rev" || name == "created_at" || strings.HasPrefix(name, "ch_"); !own {
+			removes = append(removes, name)
+		}
+	}
+	if item["gone"] != nil {
+		removes = slices.DeleteFunc(removes, func(name string) bool { return name == "ttl" })
+	}
+	u := s.set(author, at, item, removes...)
+	if rev, ok := old["rev"]; ok {
+		u.ExpressionAttributeValues[":rev"] = rev
+		u.only("rev = :rev")
+	} else {
+		u.only("attribute_not_exists(rev)")
+	}
+	return u
+}
+
+// only adds a condition.
+func (u *update) only(condition string) { u.conditions = append(u.conditions, condition) }
+
+// older is the condition that an attribute is absent or smaller than a version.
+func (u *update) older(name, version string) string {
+	value := ":below_" + name
+	u.ExpressionAttributeValues[value] = attr.String(version)
+	return "(attribute_not_exists(" + name + ") OR " + name + " < " + value + ")"
+}
+
+// expression is the update as DynamoDB takes it. Each counts the item's
+// revision.
+func (u *update) expression() *types.Update {
+	e := u.Update
+	text := "SET " + strings.Join(u.sets, ", ")
+	if len(u.removes) > 0 {
+		text += " REMOVE " + strings.Join(u.removes, ", ")
+	}
+	text += " ADD rev :one"
+	e.UpdateExpression, e.ConditionExpression = &text, aws.String(strings.Join(u.conditions, " AND "))
+	return &e
+}

@@ -1,0 +1,153 @@
+package vcsevent
+
+import (
+	"fmt"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"github.com/opsplane/opsplane/shared/vcs/repository"
+)
+
+// Undecodable is the error of a delivery that is not what its event should be.
+type Undecodable struct {
+	// Reason names the member that is wrong, and the type that it has. It has no
+	// text of the delivery.
+	Reason string
+}
+
+// Error implements error.
+func (u *Undecodable) Error() string { return "the delivery cannot be read: " + u.Reason }
+
+func undecodable(format string, args ...any) *Undecodable {
+	return &Undecodable{Reason: fmt.Sprintf(format, args...)}
+}
+
+// Limits of texts, in bytes. Longer names are refused, as nothing that a host
+// sends has them; longer titles are cut.
+const (
+	maxName   = 255
+	maxBranch = 1024
+	maxTitle  = 1024
+	maxSHA    = 64
+	// maxPath is for a project's path within its top group.
+	maxPath = repository.MaxName
+)
+
+// maxSkipped bounds how many entries that are left out are told one by one.
+const maxSkipped = 10
+
+// checker reads what an event needs within limits, and remembers the first
+// member that is wrong, and what was left out.
+type checker struct {
+	err     error
+	skipped []string
+	more    int // left out beside those
+}
+
+func (c *checker) fail(format string, args ...any) {
+	if c.err == nil {
+		c.err = undecodable(format, args...)
+	}
+}
+
+// skip notes why something is left out.
+func (c *checker) skip(reason string) {
+	if len(c.skipped) < maxSkipped {
+		c.skipped = append(c.skipped, reason)
+		return
+	}
+	c.more++
+}
+
+// left is what was left out, in words.
+func (c *checker) left() []string {
+	if c.more > 0 {
+		return append(c.skipped, fmt.Sprintf("%d more", c.more))
+	}
+	return c.skipped
+}
+
+// part reads a member that has others within it. One that is absent has none of
+// them.
+func part[T any](c *checker, path string, m member[T]) T {
+	if m.wrong != "" {
+		c.fail("%s is %s, not %s", path, m.wrong, m.wanted())
+	}
+	return m.value
+}
+
+// usable reports whether a text has at most so many bytes, is not empty, and can
+// be stored and shown.
+func usable(text string, most int) bool {
+	return text != "" && len(text) <= most && utf8.ValidString(text) && !strings.Contains(text, "\x00")
+}
+
+// text reads a text that must be there, of at most so many bytes.
+func (c *checker) text(path string, m member[string], most int) string {
+	if m.wrong != "" {
+		c.fail("%s is %s, not a string", path, m.wrong)
+	}
+	return c.name(path, m.value, most)
+}
+
+// name checks a text that must be there, of at most so many bytes.
+func (c *checker) name(path, text string, most int) string {
+	if !usable(text, most) {
+		c.fail("%s is missing, longer than %d bytes, or no text", path, most)
+	}
+	return text
+}
+
+// optional returns a text that no event needs; empty where it cannot be used.
+func optional(m member[string], most int) string {
+	if !usable(m.value, most) {
+		return ""
+	}
+	return m.value
+}
+
+// whole reads a number that must be there and above 0.
+func (c *checker) whole(path string, m member[int64]) int64 {
+	switch {
+	case m.wrong != "":
+		c.fail("%s is %s, not a whole number", path, m.wrong)
+	case m.value <= 0:
+		c.fail("%s is missing or is not above 0", path)
+	}
+	return m.value
+}
+
+// id reads an id, which must be positive.
+func (c *checker) id(path string, m member[int64]) string {
+	n := c.whole(path, m)
+	if n <= 0 {
+		return ""
+	}
+	return fmt.Sprint(n)
+}
+
+// time checks a time that must be there.
+func (c *checker) time(path string, t hostTime) time.Time {
+	if t.IsZero() {
+		c.fail("%s is missing or is no time", path)
+	}
+	return t.Time
+}
+
+// actionOf is what an event calls itself; empty if it is none of the short plain
+// words that hosts have.
+func actionOf(text string) string {
+	if len(text) > maxName || strings.ContainsFunc(text, func(r rune) bool { return r < '!' || r > '~' }) {
+		return ""
+	}
+	return text
+}
+
+// later is the later of two times.
+func later(a, b time.Time) time.Time {
+	if b.After(a) {
+		return b
+	}
+	return a
+}

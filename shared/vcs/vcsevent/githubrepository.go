@@ -1,0 +1,77 @@
+package vcsevent
+
+import "github.com/opsplane/opsplane/shared/vcs/shorten"
+
+type githubRepository struct {
+	ID            member[int64]         `json:"id"`
+	Name          member[string]        `json:"name"`
+	Owner         member[githubAccount] `json:"owner"`
+	Private       member[bool]          `json:"private"`
+	Archived      member[bool]          `json:"archived"`
+	DefaultBranch member[string]        `json:"default_branch"`
+	UpdatedAt     hostTime              `json:"updated_at"`
+	PushedAt      hostTime              `json:"pushed_at"`
+}
+
+// seen reads a whole repository. GitHub sets updated_at when its settings
+// change and pushed_at when it is pushed to; both describe the same state. That
+// it was transferred is told to the account that has it from then on, and to
+// nobody else. A repository without a commit may have no default branch.
+func (r *githubRepository) seen(c *checker) *RepositorySeen {
+	at := later(r.UpdatedAt.Time, r.PushedAt.Time)
+	owner := part(c, "repository.owner", r.Owner)
+	return &RepositorySeen{
+		Repository: Repository{
+			ID: c.id("repository.id", r.ID), Owner: c.name("repository.owner.login", owner.name(), maxName),
+			Name: c.text("repository.name", r.Name, maxName), Private: told(r.Private), Archived: told(r.Archived),
+			DefaultBranch: optional(r.DefaultBranch, maxBranch),
+		},
+		There: at, Version: Version{At: at},
+	}
+}
+
+type githubBranch struct {
+	Ref member[string] `json:"ref"`
+	SHA member[string] `json:"sha"`
+}
+
+type githubPull struct {
+	Number         member[int64]         `json:"number"`
+	State          member[string]        `json:"state"`
+	Title          member[string]        `json:"title"`
+	User           member[githubAccount] `json:"user"`
+	Draft          member[bool]          `json:"draft"`
+	Merged         member[bool]          `json:"merged"`
+	MergedAt       hostTime              `json:"merged_at"`
+	MergeCommitSHA member[string]        `json:"merge_commit_sha"`
+	UpdatedAt      hostTime              `json:"updated_at"`
+	Base           member[githubBranch]  `json:"base"`
+	Head           member[githubBranch]  `json:"head"`
+}
+
+// seen reads a whole pull request, which GitHub sends with every action. Title,
+// author and draft are not needed: what is no text or no boolean is not told.
+func (p *githubPull) seen(c *checker, repository string) *PullRequestSeen {
+	base, head := part(c, "pull_request.base", p.Base), part(c, "pull_request.head", p.Head)
+	seen := &PullRequestSeen{
+		Repository: repository, Number: c.whole("pull_request.number", p.Number), Title: shorten.Head(p.Title.value, maxTitle), Draft: p.Draft.value,
+		User:    optional(p.User.value.Login, maxName),
+		State:   "open",
+		Version: Version{At: c.time("pull_request.updated_at", p.UpdatedAt)},
+
+		BaseBranch: c.text("pull_request.base.ref", base.Ref, maxBranch), BaseSHA: c.text("pull_request.base.sha", base.SHA, maxSHA),
+		Branch: c.text("pull_request.head.ref", head.Ref, maxBranch), SHA: c.text("pull_request.head.sha", head.SHA, maxSHA),
+	}
+	switch {
+	case p.Merged.value || !p.MergedAt.IsZero():
+		seen.State, seen.Rank = "merged", rankEnded
+		seen.MergedAt, seen.MergedSHA = p.MergedAt.Time, optional(p.MergeCommitSHA, maxSHA)
+	case p.State.wrong != "":
+		c.fail("pull_request.state is %s, not a string", p.State.wrong)
+	case p.State.value == "closed":
+		seen.State = "closed"
+	case p.State.value != "open":
+		c.fail("pull_request.state is neither open nor closed")
+	}
+	return seen
+}

@@ -1,0 +1,115 @@
+package vcsevent
+
+import (
+	"strings"
+
+	"github.com/opsplane/opsplane/shared/vcs/shorten"
+)
+
+type gitlabProject struct {
+	ID                member[int64]  `json:"id"`
+	PathWithNamespace member[string] `json:"path_with_namespace"`
+	DefaultBranch     member[string] `json:"default_branch"`
+	VisibilityLevel   member[int64]  `json:"visibility_level"`
+}
+
+// gitlabPublic is the visibility level of projects that everybody sees, and
+// gitlabPublicName what events of projects call it.
+const (
+	gitlabPublic     = 20
+	gitlabPublicName = "public"
+)
+
+// gitlabObject is what an event is about, as far as a merge request has it.
+type gitlabObject struct {
+	ProjectID       member[int64]         `json:"project_id"`
+	TargetProjectID member[int64]         `json:"target_project_id"`
+	Target          member[gitlabProject] `json:"target"`
+	IID             member[int64]         `json:"iid"`
+	Action          member[string]        `json:"action"`
+	State           member[string]        `json:"state"`
+	Title           member[string]        `json:"title"`
+	SourceBranch    member[string]        `json:"source_branch"`
+	TargetBranch    member[string]        `json:"target_branch"`
+	Draft           member[bool]          `json:"draft"`
+	UpdatedAt       hostTime              `json:"updated_at"`
+	MergeCommitSHA  member[string]        `json:"merge_commit_sha"`
+	LastCommit      member[gitlabCommit]  `json:"last_commit"`
+}
+
+type gitlabCommit struct {
+	ID member[string] `json:"id"`
+}
+
+// described reads the project that a delivery is about. Where a merge request's
+// delivery does not describe it, the merge request does.
+func (p *gitlabPayload) described(c *checker) *RepositorySeen {
+	project, path := p.Project.value, "project.path_with_namespace"
+	if target := p.ObjectAttributes.value.Target.value; !project.PathWithNamespace.has() && target.PathWithNamespace.has() {
+		project, path = target, "object_attributes.target.path_with_namespace"
+	}
+	r := &RepositorySeen{Repository: Repository{ID: c.id(p.id()), DefaultBranch: optional(project.DefaultBranch, maxBranch)}}
+	r.Owner, r.Name = parted(c, path, project.PathWithNamespace)
+	if level := project.VisibilityLevel; level.has() {
+		private := level.value < gitlabPublic
+		r.Private = &private
+	}
+	return r
+}
+
+// moved reads the events about projects. GitLab does not tell there what the
+// default branch is, nor whether the project is archived.
+func (p *gitlabPayload) moved(c *checker, kind string) []Change {
+	id := c.id("project_id", p.ProjectID)
+	if kind == "project_destroy" {
+		return []Change{&RepositoriesGone{IDs: []string{id}, Version: Version{At: p.UpdatedAt.Time, Rank: rankGone}}}
+	}
+	seen := &RepositorySeen{Repository: Repository{ID: id}, There: p.UpdatedAt.Time, Version: Version{At: p.UpdatedAt.Time}}
+	seen.Owner, seen.Name = parted(c, "path_with_namespace", p.PathWithNamespace)
+	// System hooks write "visibilitylevel|private", others "private".
+	if visibility := p.ProjectVisibility.value; visibility != "" {
+		private := visibility[strings.LastIndexByte(visibility, '|')+1:] != gitlabPublicName
+		seen.Private = &private
+	}
+	return []Change{seen}
+}
+
+// parted parts a path such as "acme/platform/infra" behind its first element: the
+// owner is the group at the top, and the rest is the name.
+func parted(c *checker, path string, full member[string]) (owner, name string) {
+	owner, name, _ = strings.Cut(c.text(path, full, maxName+1+maxPath), "/")
+	return c.name(path+" (owner)", owner, maxName), c.name(path+" (name)", name, maxPath)
+}
+
+// seen reads a merge request. Its base commit is not in the payload. GitLab
+// sends only the author's id, and no time of the merge: who opens it is its
+// author, and when it is merged is the time.
+func (m *gitlabObject) seen(c *checker, repository string, user member[string]) *PullRequestSeen {
+	seen := &PullRequestSeen{
+		Repository: repository, Number: c.whole("object_attributes.iid", m.IID), Title: shorten.Head(m.Title.value, maxTitle), Draft: m.Draft.value,
+		BaseBranch: c.text("object_attributes.target_branch", m.TargetBranch, maxBranch),
+		Branch:     c.text("object_attributes.source_branch", m.SourceBranch, maxBranch),
+		SHA:        optional(m.LastCommit.value.ID, maxSHA),
+		State:      "open", Version: Version{At: c.time("object_attributes.updated_at", m.UpdatedAt)},
+	}
+	if m.Action.value == "open" {
+		seen.User = optional(user, maxName)
+	}
+	if m.State.wrong != "" {
+		c.fail("object_attributes.state is %s, not a string", m.State.wrong)
+	}
+	switch m.State.value {
+	case "opened", "locked":
+	case "closed":
+		seen.State = "closed"
+	case "merged":
+		seen.State, seen.Rank = "merged", rankEnded
+		seen.MergedSHA = optional(m.MergeCommitSHA, maxSHA)
+		if m.Action.value == "merge" {
+			seen.MergedAt = m.UpdatedAt.Time
+		}
+	default:
+		c.fail("object_attributes.state is none that GitLab documents")
+	}
+	return seen
+}
