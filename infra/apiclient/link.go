@@ -37,16 +37,17 @@ func (r Response) Links() Links {
 // Follow gets the page at an address from Links. It is an error if the address
 // is one of another server, which must not see the token.
 func (c *Client) Follow(ctx context.Context, name, link string) (Response, error) {
-	path, err := c.pathOf(link)
+	path, err := Target(c.BaseURL, link)
 	if err != nil {
 		return Response{}, err
 	}
 	return c.Do(ctx, Request{Name: name, Method: http.MethodGet, Path: path})
 }
 
-// pathOf returns the path and the query of a URL on the client's server.
-func (c *Client) pathOf(link string) (string, error) {
-	base, err := url.Parse(c.BaseURL)
+// Target returns the path and the query of a link on the server at baseURL. It
+// is an error if the link leads to another server.
+func Target(baseURL, link string) (string, error) {
+	base, err := url.Parse(baseURL)
 	if err != nil {
 		return "", err
 	}
@@ -54,11 +55,11 @@ func (c *Client) pathOf(link string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	path, within := strings.CutPrefix(link, c.BaseURL)
+	target, within := strings.CutPrefix(link, baseURL)
 	if !within || to.Scheme != base.Scheme || to.Host != base.Host || to.User != nil {
-		return "", fmt.Errorf("the link %q leads to another server than %s", link, c.BaseURL)
+		return "", fmt.Errorf("the link %q leads to another server than %s", link, baseURL)
 	}
-	return path, nil
+	return target, nil
 }
 
 // Pages returns the pages of a list: that at path, and those behind it. A page
