@@ -58,13 +58,14 @@ func (r Response) Links(t testing.TB) map[string]string {
 	links := apiclient.Response{Header: r.MultiValueHeaders}.Links()
 	targets := map[string]string{}
 	for rel, link := range map[string]string{"next": links.Next, "prev": links.Previous} {
+		if link == "" {
+			continue
+		}
 		u, err := url.Parse(link)
-		if err != nil {
-			t.Fatal(err)
+		if err != nil || !u.IsAbs() || u.Host == gateway && !strings.HasPrefix(u.Path, stage) {
+			t.Fatalf("got the link %s, want an absolute one with the stage", link)
 		}
-		if link != "" {
-			targets[rel] = strings.TrimPrefix(u.RequestURI(), "/"+stage)
-		}
+		targets[rel] = strings.TrimPrefix(u.RequestURI(), strings.TrimSuffix(stage, "/"))
 	}
 	return targets
 }
@@ -72,5 +73,9 @@ func (r Response) Links(t testing.TB) map[string]string {
 // Location returns the header Location.
 func (r Response) Location() string { return http.Header(r.MultiValueHeaders).Get("Location") }
 
-// stage is that of the events of package httpapitest.
-const stage = "live"
+// The events of package httpapitest come by this host, and by this stage, which
+// API Gateway takes off the paths that functions see.
+const (
+	gateway = "api.example.com"
+	stage   = "/live/"
+)
