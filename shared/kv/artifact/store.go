@@ -164,7 +164,7 @@ func (s *Store) Abort(ctx context.Context, ns kv.Namespace, _ access.Set, author
 		if err := s.settle(ctx, ns, author.At, u); err != nil {
 			return err
 		}
-		return fault.Invalidf("UPLOAD_DONE", "the upload has become a record; delete that with DELETE .../kv/%s/key/...", ns.Installation)
+		return fault.Invalidf("UPLOAD_DONE", "the upload has become a record; delete the record with DELETE .../kv/%s/key/...", ns.Installation)
 	}
 	return s.discardParts(ctx, ns, u)
 }
