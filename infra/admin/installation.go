@@ -106,11 +106,11 @@ func (o *Operator) membershipRemove(ctx context.Context, args []string) error {
 		return err
 	}
 	if !slices.Contains(u.Memberships, m) {
-		return o.say("user %s is no member of %s installation %s; nothing changed", u.Name, m.VCS, m.Installation)
+		return o.say("user %s is not a member of %s installation %s; nothing changed", u.Name, m.VCS, m.Installation)
 	}
 	if err := o.users().RemoveMembership(ctx, u.ID, m, o.author()); err != nil {
 		return err
 	}
-	o.note("Access tokens given out before may reach it for up to 60 seconds more.")
+	o.note("Access tokens that were made before may reach it for up to 60 more seconds.")
 	return o.say("user %s is no longer a member of %s installation %s", u.Name, m.VCS, m.Installation)
 }

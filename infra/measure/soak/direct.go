@@ -74,7 +74,7 @@ func direct(env, by *storagetest.Env) *client.Direct {
 	records := kv.New(by.DynamoDB, by.S3, table, bucket)
 	return &client.Direct{
 		Store: records, Artifacts: artifact.NewStore(by.DynamoDB, by.S3, records, table, bucket, artifact.Limits{}),
-		Namespace: vcs.Installation{VCS: "github", ID: "1"},
+		Namespace: vcs.Installation{VCS: vcs.GitHub, ID: "1"},
 		HTTP:      apiclient.NewHTTPClient(connections),
 	}
 }

@@ -86,7 +86,7 @@ func (s Store) CreateOnce(ctx context.Context, author change.Author, t Task, now
 		TableName: &s.Table, Item: slot, ConditionExpression: &condition, ExpressionAttributeValues: values,
 	}}}, s.Writes(author, t)...))
 	if errors.Is(err, ErrLost) {
-		return Task{}, fault.Busyf("CONTENDED", "another request has just started the same: ask again")
+		return Task{}, fault.Busyf("CONTENDED", "another request has just started the same: try again")
 	}
 	if err != nil {
 		return Task{}, err

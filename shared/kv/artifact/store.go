@@ -165,7 +165,7 @@ func (s *Store) Abort(ctx context.Context, ns vcs.Installation, _ access.Set, au
 		if err := s.settle(ctx, ns, author.At, u); err != nil {
 			return err
 		}
-		return fault.Invalidf("UPLOAD_DONE", "the upload has become a record; delete that with DELETE .../kv/%s/key/...", ns.ID)
+		return fault.Invalidf("UPLOAD_DONE", "the upload has become a record; delete the record with DELETE .../kv/%s/key/...", ns.ID)
 	}
 	return s.discardParts(ctx, ns, u)
 }
