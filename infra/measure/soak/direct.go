@@ -13,6 +13,7 @@ import (
 	"github.com/opsplane/opsplane/infra/test/storagetest"
 	"github.com/opsplane/opsplane/shared/kv"
 	"github.com/opsplane/opsplane/shared/kv/artifact"
+	"github.com/opsplane/opsplane/shared/vcs"
 )
 
 // FaultEvery is of how many requests to storage one goes wrong.
@@ -73,7 +74,7 @@ func direct(env, by *storagetest.Env) *client.Direct {
 	records := kv.New(by.DynamoDB, by.S3, table, bucket)
 	return &client.Direct{
 		Store: records, Artifacts: artifact.NewStore(by.DynamoDB, by.S3, records, table, bucket, artifact.Limits{}),
-		Namespace: kv.Namespace{VCS: "github", Installation: "1"},
+		Namespace: vcs.Installation{VCS: "github", ID: "1"},
 		HTTP:      &http.Client{Timeout: time.Minute, Transport: &http.Transport{MaxIdleConnsPerHost: 64}},
 	}
 }
