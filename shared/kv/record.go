@@ -121,7 +121,7 @@ type Range struct {
 
 func checkKey(key string) error {
 	if len(key) > MaxKeyBytes {
-		return fault.Invalidf("KEY_TOO_LONG", "the key has %d bytes; at most %d are possible", len(key), MaxKeyBytes)
+		return fault.Invalidf("KEY_TOO_LONG", "the key has %d bytes; at most %d are allowed", len(key), MaxKeyBytes)
 	}
 	return nil
 }

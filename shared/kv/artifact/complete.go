@@ -66,7 +66,7 @@ func (s *Store) Complete(ctx context.Context, by kv.Caller, id string) (Upload, 
 		if _, err := s.giveUp(ctx, by, u, Refused); err != nil {
 			return Upload{}, err
 		}
-		return Upload{}, fault.Invalidf("WRONG_HASH", "what arrived is not the file that was announced: its length or SHA-256 differs; create the upload anew")
+		return Upload{}, fault.Invalidf("WRONG_HASH", "the received bytes are not the announced file: the length or the SHA-256 differs; create a new upload")
 	}
 	value, err := u.file.describe()
 	if err != nil {
@@ -119,7 +119,7 @@ func (s *Store) assemble(ctx context.Context, ns vcs.Installation, u upload, unt
 		return o, err
 	}
 	if u.partSize == 0 {
-		return object{}, fault.Invalidf("INCOMPLETE_UPLOAD", "nothing has arrived yet; send the file to its URL first")
+		return object{}, fault.Invalidf("INCOMPLETE_UPLOAD", "no bytes have arrived yet; send the file to its URL first")
 	}
 	var parts []s3types.CompletedPart
 	count := partCount(u.file.Size, u.partSize)

@@ -39,7 +39,7 @@ func (s *Store) List(ctx context.Context, ns vcs.Installation, now time.Time, af
 		return nil, "", fault.Invalidf("INVALID_LIMIT", "use a limit from 1 to %d", MaxList)
 	}
 	if after != "" && !validPlace.MatchString(after) {
-		return nil, "", fault.Invalidf("INVALID_CURSOR", "the cursor is not one that the Link header of this list has given; begin again without it")
+		return nil, "", fault.Invalidf("INVALID_CURSOR", "the cursor does not come from the Link header of this list; start again without a cursor")
 	}
 	in := &dynamodb.QueryInput{
 		TableName: &s.table, IndexName: aws.String(underWay), Limit: aws.Int32(int32(limit + 1)), // one more shows that there are more

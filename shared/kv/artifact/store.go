@@ -164,7 +164,7 @@ func (s *Store) Abort(ctx context.Context, by kv.Caller, id string) error {
 		if err := s.settle(ctx, by.Installation, by.Author.At, u); err != nil {
 			return err
 		}
-		return fault.Invalidf("UPLOAD_DONE", "the upload has become a record; delete that with DELETE .../kv/%s/key/...", by.Installation.ID)
+		return fault.Invalidf("UPLOAD_DONE", "the upload has become a record; delete the record with DELETE .../kv/%s/key/...", by.Installation.ID)
 	}
 	return s.discardParts(ctx, by.Installation, u)
 }
