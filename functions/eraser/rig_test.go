@@ -80,7 +80,7 @@ func (r *rig) set(t *testing.T, ns vcs.Installation, key string, idx int, value 
 	t.Helper()
 	v, err := canonical.Parse([]byte(value))
 	must(t, err)
-	_, err = r.records.Set(t.Context(), ns, access.Strings(), r.author(), kv.Write{Key: key, Idx: idx, Value: v, Committed: committed, WriteCaps: guard})
+	_, err = r.records.Set(t.Context(), kv.Caller{Installation: ns, Capabilities: access.Strings(), Author: r.author()}, kv.Write{Key: key, Idx: idx, Value: v, Committed: committed, WriteCaps: guard})
 	must(t, err)
 }
 
@@ -89,7 +89,7 @@ func (r *rig) announce(t *testing.T, ns vcs.Installation, key string, body []byt
 	t.Helper()
 	sum := sha256.Sum256(body)
 	file := artifact.File{Size: int64(len(body)), SHA256: hex.EncodeToString(sum[:]), ContentType: "application/zip"}
-	u, page, err := r.files.Create(t.Context(), ns, nil, r.author(), artifact.New{Key: key, Committed: true, File: file})
+	u, page, err := r.files.Create(t.Context(), kv.Caller{Installation: ns, Author: r.author()}, artifact.New{Key: key, Committed: true, File: file})
 	must(t, err)
 	return u, page
 }

@@ -76,7 +76,7 @@ func (s stores) ofInstallation() []stage {
 			if err != nil {
 				return 0, "", false, fmt.Errorf("read cursor: %w", err)
 			}
-			n, next, err := s.records.Erase(ctx, namespace(run), author, after, h.limit, h.final)
+			n, next, err := s.records.Erase(ctx, kv.Caller{Installation: namespace(run), Author: author}, after, h.limit, h.final)
 			return n, base64.StdEncoding.EncodeToString(next), next != nil, err
 		}},
 		{name: "pull requests", do: func(ctx context.Context, run *task.Run, _ change.Author, h how) (int, string, bool, error) {

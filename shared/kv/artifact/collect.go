@@ -12,6 +12,7 @@ import (
 
 	"github.com/opsplane/opsplane/shared/api/fault"
 	"github.com/opsplane/opsplane/shared/audit/change"
+	"github.com/opsplane/opsplane/shared/kv"
 	"github.com/opsplane/opsplane/shared/storage/attr"
 	"github.com/opsplane/opsplane/shared/storage/awsclient"
 	"github.com/opsplane/opsplane/shared/vcs"
@@ -77,37 +78,37 @@ func (s *Store) Held(ctx context.Context, ns vcs.Installation) ([]Held, error) {
 // the collector's rest. It reports whether the upload was ended
 // and whether it was taken off by this call: neither where it was completed
 // meanwhile. A call that was cut off is made good by the next.
-func (s *Store) Discard(ctx context.Context, ns vcs.Installation, author change.Author, h Held) (ended, freed bool, err error) {
+func (s *Store) Discard(ctx context.Context, by kv.Caller, h Held) (ended, freed bool, err error) {
 	u := h.upload
 	if u.state == Pending {
-		if ended, err = s.end(ctx, ns, author, u.id, Expired, h.Closes); err != nil || !ended {
+		if ended, err = s.end(ctx, by, u.id, Expired, h.Closes); err != nil || !ended {
 			return ended, false, err
 		}
 		u.state = Expired
 	}
-	if err := s.discardParts(ctx, ns, u); err != nil {
+	if err := s.discardParts(ctx, by.Installation, u); err != nil {
 		return ended, false, err
 	}
 	// To delete an object that is not there is a success.
-	if _, err := s.objects.DeleteObject(ctx, &s3.DeleteObjectInput{Bucket: &s.bucket, Key: s.name(ns, u)}); err != nil {
+	if _, err := s.objects.DeleteObject(ctx, &s3.DeleteObjectInput{Bucket: &s.bucket, Key: s.name(by.Installation, u)}); err != nil {
 		return ended, false, fmt.Errorf("delete object of an upload: %w", err)
 	}
-	freed, err = s.free(ctx, ns, author, u, u.state)
+	freed, err = s.free(ctx, by, u, u.state)
 	return ended, freed, err
 }
 
 // Release takes an upload off the quota that became a record, once no row names
 // its file and its object is gone. It reports whether this call did.
-func (s *Store) Release(ctx context.Context, ns vcs.Installation, author change.Author, h Held) (bool, error) {
-	return s.free(ctx, ns, author, h.upload, collected)
+func (s *Store) Release(ctx context.Context, by kv.Caller, h Held) (bool, error) {
+	return s.free(ctx, by, h.upload, collected)
 }
 
-func (s *Store) free(ctx context.Context, ns vcs.Installation, author change.Author, u upload, state State) (bool, error) {
+func (s *Store) free(ctx context.Context, by kv.Caller, u upload, state State) (bool, error) {
 	for n := range tries {
 		if err := awsclient.Pause(ctx, n); err != nil {
 			return false, err
 		}
-		_, err := s.db.TransactWriteItems(ctx, &dynamodb.TransactWriteItemsInput{TransactItems: u.free(s.table, ns, author, state)})
+		_, err := s.db.TransactWriteItems(ctx, &dynamodb.TransactWriteItemsInput{TransactItems: u.free(s.table, by, state)})
 		switch {
 		case err == nil:
 			return true, nil
@@ -132,7 +133,7 @@ func (s *Store) AbortAll(ctx context.Context, ns vcs.Installation, author change
 		if h.Done {
 			continue
 		}
-		err := s.Abort(ctx, ns, nil, author, h.Object)
+		err := s.Abort(ctx, kv.Caller{Installation: ns, Author: author}, h.Object)
 		var refused *fault.Error
 		switch {
 		case errors.As(err, &refused) && refused.ID == "UPLOAD_DONE", errors.Is(err, fault.ErrNotFound):

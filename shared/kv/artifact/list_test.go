@@ -8,6 +8,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 
+	"github.com/opsplane/opsplane/shared/kv"
 	"github.com/opsplane/opsplane/shared/kv/artifact"
 	"github.com/opsplane/opsplane/shared/storage/attr"
 )
@@ -40,7 +41,7 @@ func TestUploadsUnderWayAreListedPageByPage(t *testing.T) {
 	for n, key := range []string{"a", "b", "c", "d", "e"} {
 		author := by("ann")
 		author.At = now.Add(time.Duration(n) * time.Second)
-		u, page, err := r.Create(t.Context(), r.ns, nil, author, artifact.New{Key: key, Idx: n, File: fileOf(body), Committed: true})
+		u, page, err := r.Create(t.Context(), kv.Caller{Installation: r.ns, Author: author}, artifact.New{Key: key, Idx: n, File: fileOf(body), Committed: true})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -67,7 +68,7 @@ func TestUploadsUnderWayAreListedPageByPage(t *testing.T) {
 	}
 	r.complete(t, made["a"].ID)
 	ended := by("ben")
-	if err := r.Abort(t.Context(), r.ns, nil, ended, made["b"].ID); err != nil {
+	if err := r.Abort(t.Context(), kv.Caller{Installation: r.ns, Author: ended}, made["b"].ID); err != nil {
 		t.Fatal(err)
 	}
 	got := r.list(t, now, 10)
