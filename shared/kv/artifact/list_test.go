@@ -130,7 +130,7 @@ func TestUploadsOfANamespaceAreAbortedPartByPart(t *testing.T) {
 	for n := range 7 {
 		r.create(t, artifact.New{Key: "k", Idx: n, File: fileOf(body)})
 	}
-	done, page := r.create(t, artifact.New{Key: "done", File: fileOf(body)})
+	done, page := r.create(t, artifact.New{Key: "done", File: fileOf(body), Committed: true})
 	send(t, page.Put, body)
 	r.complete(t, done.ID)
 	other := *r
@@ -153,11 +153,13 @@ func TestUploadsOfANamespaceAreAbortedPartByPart(t *testing.T) {
 	if aborted != 7 || calls < 2 {
 		t.Errorf("%d calls aborted %d uploads, want 7", calls+1, aborted)
 	}
-	if left := r.list(t, time.Now(), 10); len(left) > 0 {
-		t.Errorf("under way are still %d", len(left))
+	for _, u := range r.list(t, time.Now(), 10) {
+		if u.State != artifact.Aborted {
+			t.Errorf("an upload is %s", u.State)
+		}
 	}
-	if left := other.list(t, time.Now(), 10); len(left) != 1 {
-		t.Errorf("of another namespace there are %d, want 1", len(left))
+	if left := other.list(t, time.Now(), 10); len(left) != 1 || left[0].State != artifact.Pending {
+		t.Errorf("of another namespace there are %+v, want one that is under way", left)
 	}
 	if string(r.download(t, "done")) != string(body) {
 		t.Error("the artifact that was done is gone")
