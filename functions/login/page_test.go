@@ -22,7 +22,7 @@ func TestBrowserIsToldOfAFailureInAPage(t *testing.T) {
 	}{
 		"consent that is refused": {func(t *testing.T, b *browser) string {
 			return "/api/github/v1/callback?error=access_denied&error_description=words&state=" + query(t, b.start(t, "github", "")).Get("state")
-		}, 400, []string{"<p>You, or the VCS, gave this server no access to your account", "LOGIN_REFUSED", again}},
+		}, 400, []string{"<p>This server got no access to your account", "LOGIN_REFUSED", again}},
 		"consent that is refused at GitLab": {func(*testing.T, *browser) string {
 			return "/api/v1/gitlab/callback?error=access_denied&state=x"
 		}, 400, []string{"LOGIN_REFUSED", `<a href="` + address + `/api/v1/gitlab/login">`}},

@@ -14,9 +14,9 @@ import (
 
 	"github.com/opsplane/opsplane/shared/api/fault"
 	"github.com/opsplane/opsplane/shared/audit/change"
-	"github.com/opsplane/opsplane/shared/kv"
 	"github.com/opsplane/opsplane/shared/storage/attr"
 	"github.com/opsplane/opsplane/shared/storage/awsclient"
+	"github.com/opsplane/opsplane/shared/vcs"
 )
 
 // collected is the state of an upload that became a record whose file no row
@@ -41,7 +41,7 @@ type Held struct {
 
 // Held returns every upload of a namespace that counts against the quota, as they
 // stand when it is called or later.
-func (s *Store) Held(ctx context.Context, ns kv.Namespace) ([]Held, error) {
+func (s *Store) Held(ctx context.Context, ns vcs.Installation) ([]Held, error) {
 	var held []Held
 	pages := dynamodb.NewQueryPaginator(s.db, s.uploads(ns))
 	for pages.HasMorePages() {
@@ -60,7 +60,7 @@ func (s *Store) Held(ctx context.Context, ns kv.Namespace) ([]Held, error) {
 
 // uploads is the query of all uploads of a namespace, with the attributes that
 // Held has.
-func (s *Store) uploads(ns kv.Namespace) *dynamodb.QueryInput {
+func (s *Store) uploads(ns vcs.Installation) *dynamodb.QueryInput {
 	return &dynamodb.QueryInput{
 		TableName: &s.table, ConsistentRead: aws.Bool(true), ProjectionExpression: aws.String("sk, us, fs, ex, mu, da, cb, #ttl"),
 		KeyConditionExpression:    aws.String("pk = :pk"),
@@ -97,7 +97,7 @@ func counted(items []attr.Item) ([]Held, error) {
 // the collector's rest. It reports whether the upload was ended
 // and whether it was taken off by this call: neither where it was completed
 // meanwhile. A call that was cut off is made good by the next.
-func (s *Store) Discard(ctx context.Context, ns kv.Namespace, author change.Author, h Held) (ended, freed bool, err error) {
+func (s *Store) Discard(ctx context.Context, ns vcs.Installation, author change.Author, h Held) (ended, freed bool, err error) {
 	u := h.upload
 	if u.state == Pending {
 		if ended, err = s.end(ctx, ns, author, u.id, Expired, h.Closes); err != nil || !ended {
@@ -118,11 +118,11 @@ func (s *Store) Discard(ctx context.Context, ns kv.Namespace, author change.Auth
 
 // Release takes an upload off the quota that became a record, once no row names
 // its file and its object is gone. It reports whether this call did.
-func (s *Store) Release(ctx context.Context, ns kv.Namespace, author change.Author, h Held) (bool, error) {
+func (s *Store) Release(ctx context.Context, ns vcs.Installation, author change.Author, h Held) (bool, error) {
 	return s.free(ctx, ns, author, h.upload, collected)
 }
 
-func (s *Store) free(ctx context.Context, ns kv.Namespace, author change.Author, u upload, state State) (bool, error) {
+func (s *Store) free(ctx context.Context, ns vcs.Installation, author change.Author, u upload, state State) (bool, error) {
 	for n := range tries {
 		if err := awsclient.Pause(ctx, n); err != nil {
 			return false, err
@@ -148,7 +148,7 @@ const aborters = 8
 // limit uploads, those whose id follows after, in the order of their ids; after is
 // empty at first. It returns how many it aborted, and the id to go on after; next
 // is empty when there are no more. All of it may be repeated.
-func (s *Store) AbortAll(ctx context.Context, ns kv.Namespace, author change.Author, after string, limit int) (aborted int, next string, err error) {
+func (s *Store) AbortAll(ctx context.Context, ns vcs.Installation, author change.Author, after string, limit int) (aborted int, next string, err error) {
 	in := s.uploads(ns)
 	in.Limit = aws.Int32(int32(limit))
 	if after != "" {
@@ -192,7 +192,7 @@ func (s *Store) AbortAll(ctx context.Context, ns kv.Namespace, author change.Aut
 
 // abortHeld aborts one upload that is not done, and reports whether it was under
 // way.
-func (s *Store) abortHeld(ctx context.Context, ns kv.Namespace, author change.Author, h Held) (ended bool, err error) {
+func (s *Store) abortHeld(ctx context.Context, ns vcs.Installation, author change.Author, h Held) (ended bool, err error) {
 	err = s.Abort(ctx, ns, nil, author, h.Object)
 	var refused *fault.Error
 	switch {
