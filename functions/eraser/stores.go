@@ -67,9 +67,9 @@ func (s stores) ofInstallation() []stage {
 			}
 			return whole(grouptoken.Erase(ctx, s.db, s.sessions, run.Installation, author))
 		}},
-		{name: "uploads", do: func(ctx context.Context, run *task.Run, author change.Author, _ how) (int, string, bool, error) {
-			n, err := s.files.AbortAll(ctx, namespace(run), author)
-			return n, "", false, err
+		{name: "uploads", do: func(ctx context.Context, run *task.Run, author change.Author, h how) (int, string, bool, error) {
+			n, next, err := s.files.AbortAll(ctx, namespace(run), author, h.after, h.limit)
+			return n, next, next != "", err
 		}},
 		{name: "keys", do: func(ctx context.Context, run *task.Run, author change.Author, h how) (int, string, bool, error) {
 			after, err := base64.StdEncoding.DecodeString(h.after) // keys are any bytes

@@ -124,3 +124,45 @@ func TestOddCursorsAndLimitsOfTheListAreRefused(t *testing.T) {
 		wantFault(t, err, "INVALID_LIMIT")
 	}
 }
+
+func TestUploadsOfANamespaceAreAbortedPartByPart(t *testing.T) {
+	r := newRig(t)
+	body := []byte("0123456789")
+	for n := range 7 {
+		r.create(t, artifact.New{Key: "k", Idx: n, File: fileOf(body)})
+	}
+	done, page := r.create(t, artifact.New{Key: "done", File: fileOf(body), Committed: true})
+	send(t, page.Put, body)
+	r.complete(t, done.ID)
+	other := *r
+	other.ns.ID = "2"
+	other.create(t, artifact.New{Key: "x", File: fileOf(body)})
+	aborted, calls := 0, 0
+	for after := ""; ; calls++ {
+		n, next, err := r.AbortAll(t.Context(), r.ns, author(), after, 3)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if n > 3 || calls > 8 {
+			t.Fatalf("call %d aborted %d uploads, want at most 3 of 8", calls, n)
+		}
+		if aborted += n; next == "" {
+			break
+		}
+		after = next
+	}
+	if aborted != 7 || calls < 2 {
+		t.Errorf("%d calls aborted %d uploads, want 7", calls+1, aborted)
+	}
+	for _, u := range r.list(t, time.Now(), 10) {
+		if u.State != artifact.Aborted {
+			t.Errorf("an upload is %s", u.State)
+		}
+	}
+	if left := other.list(t, time.Now(), 10); len(left) != 1 || left[0].State != artifact.Pending {
+		t.Errorf("of another namespace there are %+v, want one that is under way", left)
+	}
+	if string(r.download(t, "done")) != string(body) {
+		t.Error("the artifact that was done is gone")
+	}
+}
