@@ -23,6 +23,7 @@ import (
 	"github.com/opsplane/opsplane/shared/audit"
 	"github.com/opsplane/opsplane/shared/audit/change"
 	"github.com/opsplane/opsplane/shared/login/user"
+	"github.com/opsplane/opsplane/shared/vcs"
 )
 
 var born = time.Unix(4_000_000_000, 0).UTC()
@@ -47,7 +48,7 @@ func newRig(t testing.TB) *rig {
 	r.caller = access.Caller{
 		Kind: access.KindAccessToken, User: "ann", Key: uuid.NewString(), Expires: born.Unix() + 60,
 		Capabilities: access.Set{access.AuditRead},
-		Memberships:  []access.Membership{{VCS: "github", Installation: "42"}},
+		Memberships:  []vcs.Installation{{VCS: "github", ID: "42"}},
 	}
 	return r
 }
@@ -237,7 +238,7 @@ func TestTrailIsReadByThoseWhoMay(t *testing.T) {
 	if got := ask(of42); got != 403 {
 		t.Errorf("token of a stranger: %d", got)
 	}
-	if err := r.users.AddMembership(t.Context(), u.ID, access.Membership{VCS: "github", Installation: "42"}, author); err != nil {
+	if err := r.users.AddMembership(t.Context(), u.ID, vcs.Installation{VCS: "github", ID: "42"}, author); err != nil {
 		t.Fatal(err)
 	}
 	if got := ask(of42); got != 200 {

@@ -25,6 +25,7 @@ import (
 	"github.com/opsplane/opsplane/shared/kv/canonical"
 	"github.com/opsplane/opsplane/shared/login/session"
 	"github.com/opsplane/opsplane/shared/login/user"
+	"github.com/opsplane/opsplane/shared/vcs"
 	"github.com/opsplane/opsplane/shared/vcs/grouptoken"
 	"github.com/opsplane/opsplane/shared/vcs/installation"
 	"github.com/opsplane/opsplane/shared/vcs/repository"
@@ -42,12 +43,12 @@ type did struct {
 // life is what can be done to everything that is recorded.
 func (r *rig) life(t *testing.T) []did {
 	ctx, db := t.Context(), r.env.DynamoDB
-	operations, sessions, vcs := r.env.Table("OperationsTable"), r.env.Table("SessionsTable"), r.env.Table("VcsTable")
+	operations, sessions, vcsTable := r.env.Table("OperationsTable"), r.env.Table("SessionsTable"), r.env.Table("VcsTable")
 	users := &user.Store{DB: db, Table: operations}
 	keys := &apikey.Store{DB: db, Table: r.env.Table("TokensTable")}
 	signers := &signing.Store{DB: db, KeysTable: r.env.Table("SigningKeysTable"), TokensTable: r.env.Table("TokensTable")}
 	known := installation.Store{DB: db, Table: operations}
-	repositories, tasks := repository.Store{DB: db, Table: vcs}, task.Store{DB: db, Table: operations}
+	repositories, tasks := repository.Store{DB: db, Table: vcsTable}, task.Store{DB: db, Table: operations}
 	logins := &session.Store{DB: db, Table: sessions}
 	box := sealed.NewBox(sealed.Fixed(bytes.Repeat([]byte("s"), 40)))
 	grants, groups := &session.Grants{DB: db, Table: sessions, Box: box}, grouptoken.New(db, sessions, box)
@@ -81,13 +82,13 @@ func (r *rig) life(t *testing.T) []did {
 	return []did{
 		{"make a user", func() (err error) { u, err = users.Create(ctx, "ann", by("1")); return err }, "user.create"},
 		{"give a membership", func() error {
-			return users.AddMembership(ctx, u.ID, access.Membership{VCS: "github", Installation: "42"}, by("2"))
+			return users.AddMembership(ctx, u.ID, vcs.Installation{VCS: "github", ID: "42"}, by("2"))
 		}, "user.change"},
 		{"give another, and take the first", func() error {
-			if err := users.AddMembership(ctx, u.ID, access.Membership{VCS: "github", Installation: "43"}, by("2a")); err != nil {
+			if err := users.AddMembership(ctx, u.ID, vcs.Installation{VCS: "github", ID: "43"}, by("2a")); err != nil {
 				return err
 			}
-			return users.RemoveMembership(ctx, u.ID, access.Membership{VCS: "github", Installation: "42"}, by("2b"))
+			return users.RemoveMembership(ctx, u.ID, vcs.Installation{VCS: "github", ID: "42"}, by("2b"))
 		}, "user.change"},
 		{"link an account", func() error {
 			return users.PutIdentity(ctx, u.ID, "github", user.Identity{ID: "5", Login: "ann"}, by("3"))

@@ -11,6 +11,7 @@ import (
 	"github.com/opsplane/opsplane/shared/api/access"
 	"github.com/opsplane/opsplane/shared/login/session"
 	"github.com/opsplane/opsplane/shared/login/user"
+	"github.com/opsplane/opsplane/shared/vcs"
 )
 
 // login begins a session of the owner.
@@ -47,11 +48,11 @@ func TestSessionIsLookedUpWithOneCallAndAnotherAtAnInstallation(t *testing.T) {
 	t.Parallel()
 	h := newHouse(t)
 	text, id := h.login(t)
-	member := []access.Membership{{VCS: "github", Installation: "1"}}
+	member := []vcs.Installation{{VCS: "github", ID: "1"}}
 	for name, c := range map[string]struct {
 		path    map[string]string
 		calls   int
-		members []access.Membership
+		members []vcs.Installation
 		partial bool
 	}{
 		"elsewhere":          {nil, 1, nil, true},
@@ -61,7 +62,7 @@ func TestSessionIsLookedUpWithOneCallAndAnotherAtAnInstallation(t *testing.T) {
 	} {
 		want := access.Caller{
 			Kind: access.KindSession, User: h.owner.ID, Key: id, Capabilities: session.Capabilities(), Memberships: c.members, Partial: c.partial,
-			VCS: "github", Expires: start.Add(session.Idle).Unix(), LastUsed: start.Unix(),
+			Account: vcs.Account{VCS: "github"}, Expires: start.Add(session.Idle).Unix(), LastUsed: start.Unix(),
 		}
 		calls := h.count(func() {
 			if got, ok := h.decide(t, browsing(text, c.path)); !ok || !reflect.DeepEqual(got, want) {
@@ -245,7 +246,7 @@ func TestMembershipThatAVCSVouchedForLapses(t *testing.T) {
 	token := h.token(t, key)
 	reaches := func(e request) bool {
 		got, ok := h.decide(t, e)
-		return ok && slices.Contains(got.Memberships, access.Membership{VCS: "github", Installation: "2"})
+		return ok && slices.Contains(got.Memberships, vcs.Installation{VCS: "github", ID: "2"})
 	}
 	if !reaches(browsing(text, at2)) || !reaches(event("Bearer "+key, at2)) || !reaches(event("Bearer "+token, at2)) {
 		t.Error("a member is refused")
@@ -278,7 +279,7 @@ func TestSessionEndsWithTheTieToItsAccount(t *testing.T) {
 	link("1")
 	h.owner.Identities = map[string]user.Identity{"github": {ID: "1"}}
 	text, _ := h.login(t)
-	if got, ok := h.decide(t, browsing(text, atInstallation1)); !ok || len(got.Memberships) != 1 || got.Account != "1" {
+	if got, ok := h.decide(t, browsing(text, atInstallation1)); !ok || len(got.Memberships) != 1 || got.Account.ID != "1" {
 		t.Errorf("got %+v, %t; want the owner, with account 1", got, ok)
 	}
 	link("2")
@@ -286,7 +287,7 @@ func TestSessionEndsWithTheTieToItsAccount(t *testing.T) {
 		t.Errorf("with another account: got %+v, want a refusal", got)
 	}
 	// Elsewhere the function that reads the user refuses: it is told the account.
-	if got, ok := h.decide(t, browsing(text, nil)); !ok || got.VCS != "github" || got.Account != "1" {
+	if got, ok := h.decide(t, browsing(text, nil)); !ok || got.Account.VCS != "github" || got.Account.ID != "1" {
 		t.Errorf("got %+v, %t; want the account of the login", got, ok)
 	}
 }

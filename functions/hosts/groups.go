@@ -12,6 +12,7 @@ import (
 	"github.com/opsplane/opsplane/shared/api/httpapi"
 	"github.com/opsplane/opsplane/shared/login/session"
 	"github.com/opsplane/opsplane/shared/login/user"
+	"github.com/opsplane/opsplane/shared/vcs"
 	"github.com/opsplane/opsplane/shared/vcs/gitlabhost"
 	"github.com/opsplane/opsplane/shared/vcs/grouptoken"
 	"github.com/opsplane/opsplane/shared/vcs/installation"
@@ -34,7 +35,7 @@ func (h *hosts) listGroups(ctx context.Context, call httpapi.Call, _ struct{}) (
 		found, err := client.Groups(ctx)
 		list = []group{}
 		for _, g := range found {
-			if call.Caller.Within(access.Target{VCS: gitlabName, Installation: strconv.FormatInt(g.ID, 10)}) {
+			if call.Caller.Within(vcs.Installation{VCS: gitlabName, ID: vcs.ID(strconv.FormatInt(g.ID, 10))}) {
 				list = append(list, group{g.ID, g.FullName})
 			}
 		}
@@ -122,7 +123,7 @@ func (h *hosts) reaches(ctx context.Context, call httpapi.Call, id string) (bool
 	}
 	caller := call.Caller
 	caller.Memberships = u.MembershipsFor(caller, call.Now)
-	return caller.Reaches(access.Target{VCS: gitlabName, Installation: id}), nil
+	return caller.Reaches(vcs.Installation{VCS: gitlabName, ID: vcs.ID(id)}), nil
 }
 
 // asGroup is GitLab asked with a group's own token, and whose that is.
@@ -204,8 +205,8 @@ func (h *hosts) groupsOf(ctx context.Context, call httpapi.Call, id string) ([]s
 	caller.Memberships = u.MembershipsFor(caller, call.Now)
 	var ids []string
 	for _, m := range caller.Memberships {
-		if m.VCS == gitlabName && (id == "" || m.Installation == id) && caller.Reaches(access.Target(m)) {
-			ids = append(ids, m.Installation)
+		if m.VCS == gitlabName && (id == "" || string(m.ID) == id) && caller.Reaches(m) {
+			ids = append(ids, string(m.ID))
 		}
 	}
 	slices.SortFunc(ids, byNumber)

@@ -59,8 +59,8 @@ func (h *hosts) list(ctx context.Context, call httpapi.Call, vcs string) (instal
 	reached.Memberships = u.MembershipsFor(call.Caller, call.Now)
 	var ids []string
 	for _, m := range reached.Memberships {
-		if m.VCS == vcs && reached.Reaches(access.Target(m)) {
-			ids = append(ids, m.Installation)
+		if string(m.VCS) == vcs && reached.Reaches(m) {
+			ids = append(ids, string(m.ID))
 		}
 	}
 	if renewed != nil && len(ids) == 0 {

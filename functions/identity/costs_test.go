@@ -7,11 +7,11 @@ import (
 	"time"
 
 	"github.com/opsplane/opsplane/infra/test/costs"
-	"github.com/opsplane/opsplane/shared/api/access"
 	"github.com/opsplane/opsplane/shared/api/httpapi"
 	"github.com/opsplane/opsplane/shared/api/httpapi/httpapitest"
 	"github.com/opsplane/opsplane/shared/login/session"
 	"github.com/opsplane/opsplane/shared/login/user"
+	"github.com/opsplane/opsplane/shared/vcs"
 )
 
 func TestOperationsUseWhatTheDocumentSays(t *testing.T) {
@@ -28,7 +28,7 @@ func asking(method, path string) costs.Scenario {
 	return func(t *testing.T) *costs.Meter {
 		env, m := costs.New(t)
 		users := &user.Store{DB: m.DynamoDB(), Table: env.Table("OperationsTable")}
-		ann := person(t, users, "ann", access.Membership{VCS: "github", Installation: "12345678"})
+		ann := person(t, users, "ann", vcs.Installation{VCS: "github", ID: "12345678"})
 		l := httpapi.NewLambda(routes(users, nil), slog.New(slog.NewTextHandler(io.Discard, nil)), func() time.Time { return now })
 		m.Start()
 		m.Request(method, path)
@@ -46,7 +46,7 @@ func browsing(method, path string) costs.Scenario {
 		env, m := costs.New(t)
 		users := &user.Store{DB: m.DynamoDB(), Table: env.Table("OperationsTable")}
 		sessions := &session.Store{DB: m.DynamoDB(), Table: env.Table("SessionsTable")}
-		ann := person(t, users, "ann", access.Membership{VCS: "github", Installation: "12345678"})
+		ann := person(t, users, "ann", vcs.Installation{VCS: "github", ID: "12345678"})
 		caller := login(t, sessions, ann, now.Add(-session.SeenInterval))
 		l := httpapi.NewLambda(routes(users, sessions), slog.New(slog.NewTextHandler(io.Discard, nil)), func() time.Time { return now })
 		m.Start()

@@ -16,6 +16,7 @@ import (
 	"github.com/opsplane/opsplane/shared/api/httpapi/httpapitest"
 	"github.com/opsplane/opsplane/shared/audit/change"
 	"github.com/opsplane/opsplane/shared/login/user"
+	"github.com/opsplane/opsplane/shared/vcs"
 )
 
 var now = time.Unix(4_000_000_000, 0).UTC()
@@ -26,7 +27,7 @@ func TestRoutesAgreeWithTemplateAndDocument(t *testing.T) {
 }
 
 // person makes a user with the memberships.
-func person(t *testing.T, users *user.Store, name string, memberships ...access.Membership) user.User {
+func person(t *testing.T, users *user.Store, name string, memberships ...vcs.Installation) user.User {
 	t.Helper()
 	ctx := context.Background()
 	author := change.Author{Principal: "operator:test", Request: uuid.NewString(), At: now}
@@ -47,8 +48,8 @@ func TestIdentity(t *testing.T) {
 	env := storagetest.New(t)
 	users := &user.Store{DB: env.DynamoDB, Table: env.Table("OperationsTable")}
 	nobody := person(t, users, "nobody")
-	operated := person(t, users, "operated", access.Membership{VCS: "github", Installation: "1"})
-	both := person(t, users, "both", access.Membership{VCS: "gitlab", Installation: "7"})
+	operated := person(t, users, "operated", vcs.Installation{VCS: "github", ID: "1"})
+	both := person(t, users, "both", vcs.Installation{VCS: "gitlab", ID: "7"})
 	author := change.Author{Principal: "operator:test", Request: uuid.NewString(), At: now}
 	alice := user.Identity{ID: "583231", Login: "alice", AvatarURL: "https://avatars.example.com/1"}
 	if err := users.PutIdentity(context.Background(), both.ID, "github", alice, author); err != nil {

@@ -19,6 +19,7 @@ import (
 	"github.com/opsplane/opsplane/shared/api/httpapi"
 	"github.com/opsplane/opsplane/shared/api/httpapi/httpapitest"
 	"github.com/opsplane/opsplane/shared/audit/change"
+	"github.com/opsplane/opsplane/shared/vcs"
 	"github.com/opsplane/opsplane/shared/vcs/pullrequest"
 	"github.com/opsplane/opsplane/shared/vcs/repository"
 )
@@ -38,14 +39,14 @@ func newRig(t *testing.T) *rig {
 
 // newRigOn has the function ask storage through db.
 func newRigOn(env *storagetest.Env, db *dynamodb.Client) *rig {
-	vcs := env.Table("VcsTable")
+	vcsTable := env.Table("VcsTable")
 	r := &rig{installations: &installations{
-		repositories: repository.Store{DB: db, Table: vcs}, pullRequests: pullrequest.Store{DB: db, Table: vcs},
+		repositories: repository.Store{DB: db, Table: vcsTable}, pullRequests: pullrequest.Store{DB: db, Table: vcsTable},
 	}}
 	r.lambda = httpapi.NewLambda(routes(r.installations), slog.New(slog.NewJSONHandler(io.Discard, nil)), func() time.Time { return born })
 	r.caller = access.Caller{
 		Kind: access.KindAccessToken, User: uuid.NewString(), Key: uuid.NewString(), Expires: born.Unix() + 60,
-		Memberships: []access.Membership{{VCS: "github", Installation: "42"}, {VCS: "gitlab", Installation: "42"}, {VCS: "github", Installation: "5"}},
+		Memberships: []vcs.Installation{{VCS: "github", ID: "42"}, {VCS: "gitlab", ID: "42"}, {VCS: "github", ID: "5"}},
 	}
 	return r
 }
@@ -298,7 +299,7 @@ func TestPullRequestsFollowTheNamesOfTheirRepositories(t *testing.T) {
 func TestStrangersSeeNothing(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
-	r.caller.Memberships = []access.Membership{{VCS: "gitlab", Installation: "42"}, {VCS: "github", Installation: "43"}}
+	r.caller.Memberships = []vcs.Installation{{VCS: "gitlab", ID: "42"}, {VCS: "github", ID: "43"}}
 	for _, target := range []string{repos, pulls} {
 		if status, _ := r.get(t, target, nil); status != 403 {
 			t.Errorf("%s: status %d, want 403", target, status)

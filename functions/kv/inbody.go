@@ -12,6 +12,7 @@ import (
 	"github.com/opsplane/opsplane/shared/api/fault"
 	"github.com/opsplane/opsplane/shared/api/httpapi"
 	"github.com/opsplane/opsplane/shared/kv/canonical"
+	"github.com/opsplane/opsplane/shared/vcs"
 )
 
 // The routes read and write take the key and all parameters from the body, for
@@ -124,7 +125,7 @@ func inBody(operations map[string]bodyOperation) httpapi.Endpoint {
 		}
 		name := slices.Collect(maps.Keys(whole.members))[0]
 		operation := operations[name] // the route takes no other member
-		target := access.Target{VCS: ns.VCS, Installation: ns.Installation}
+		target := vcs.Installation{VCS: vcs.VCS(ns.VCS), ID: vcs.ID(ns.Installation)}
 		if err := access.Authorize(call.Caller, operation.rule, target, call.Now); err != nil {
 			return nil, err
 		}

@@ -27,6 +27,7 @@ import (
 	"github.com/opsplane/opsplane/shared/credential/signing"
 	"github.com/opsplane/opsplane/shared/login/user"
 	"github.com/opsplane/opsplane/shared/storage/attr"
+	"github.com/opsplane/opsplane/shared/vcs"
 )
 
 var (
@@ -94,7 +95,7 @@ func (h *house) build(t *testing.T, env *storagetest.Env, db *dynamodb.Client) {
 	if h.owner, err = h.users.Create(ctx, "ann", h.author()); err != nil {
 		t.Fatal(err)
 	}
-	for _, m := range []access.Membership{{VCS: "github", Installation: "1"}, {VCS: "github", Installation: "2"}, {VCS: "gitlab", Installation: "7"}} {
+	for _, m := range []vcs.Installation{{VCS: "github", ID: "1"}, {VCS: "github", ID: "2"}, {VCS: "gitlab", ID: "7"}} {
 		if err := h.users.AddMembership(ctx, h.owner.ID, m, h.author()); err != nil {
 			t.Fatal(err)
 		}
@@ -140,7 +141,7 @@ func (h *house) holder(t *testing.T, k apikey.Key) *access.Caller {
 	return &c
 }
 
-func (h *house) memberships(t *testing.T) []access.Membership {
+func (h *house) memberships(t *testing.T) []vcs.Installation {
 	t.Helper()
 	u, err := h.users.Get(ctx, h.owner.ID)
 	if err != nil {

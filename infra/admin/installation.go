@@ -6,9 +6,9 @@ import (
 	"flag"
 	"slices"
 
-	"github.com/opsplane/opsplane/shared/api/access"
 	"github.com/opsplane/opsplane/shared/api/fault"
 	"github.com/opsplane/opsplane/shared/login/user"
+	"github.com/opsplane/opsplane/shared/vcs"
 	"github.com/opsplane/opsplane/shared/vcs/installation"
 )
 
@@ -35,17 +35,17 @@ func (o *Operator) installationCreate(ctx context.Context, args []string) error 
 }
 
 // membershipFlags reads what both membership commands need.
-func membershipFlags(fs *flag.FlagSet, args []string) (name string, m access.Membership, err error) {
+func membershipFlags(fs *flag.FlagSet, args []string) (name string, m vcs.Installation, err error) {
 	fs.StringVar(&name, "user", "", "")
-	fs.StringVar(&m.VCS, "vcs", "", "")
-	fs.StringVar(&m.Installation, "installation", "", "")
+	fs.StringVar((*string)(&m.VCS), "vcs", "", "")
+	fs.StringVar((*string)(&m.ID), "installation", "", "")
 	if _, err := parse(fs, args); err != nil {
 		return "", m, err
 	}
 	if err := required(fs, "user", "vcs", "installation"); err != nil {
 		return "", m, err
 	}
-	return name, m, installation.ValidID(m.VCS, m.Installation)
+	return name, m, installation.ValidID(string(m.VCS), string(m.ID))
 }
 
 func (o *Operator) membershipAdd(ctx context.Context, args []string) error {
@@ -57,9 +57,9 @@ func (o *Operator) membershipAdd(ctx context.Context, args []string) error {
 	if err != nil {
 		return err
 	}
-	if _, err := o.installations().Get(ctx, m.VCS, m.Installation); errors.Is(err, fault.ErrNotFound) {
+	if _, err := o.installations().Get(ctx, string(m.VCS), string(m.ID)); errors.Is(err, fault.ErrNotFound) {
 		return fault.Invalidf("NO_SUCH_INSTALLATION",
-			"there is no %[1]s installation %[2]s; make it first: installation create --vcs %[1]s --id %[2]s --name NAME", m.VCS, m.Installation)
+			"there is no %[1]s installation %[2]s; make it first: installation create --vcs %[1]s --id %[2]s --name NAME", m.VCS, m.ID)
 	} else if err != nil {
 		return err
 	}
@@ -75,13 +75,13 @@ func (o *Operator) membershipAdd(ctx context.Context, args []string) error {
 		return errors.Join(err, o.endMemberships(ctx, []user.User{u}, m))
 	}
 	if !added {
-		return o.say("user %s is a member of %s installation %s already; nothing changed", u.Name, m.VCS, m.Installation)
+		return o.say("user %s is a member of %s installation %s already; nothing changed", u.Name, m.VCS, m.ID)
 	}
-	return o.say("user %s is now a member of %s installation %s", u.Name, m.VCS, m.Installation)
+	return o.say("user %s is now a member of %s installation %s", u.Name, m.VCS, m.ID)
 }
 
 // join adds a membership and reports whether it is new.
-func (o *Operator) join(ctx context.Context, u user.User, m access.Membership) (bool, error) {
+func (o *Operator) join(ctx context.Context, u user.User, m vcs.Installation) (bool, error) {
 	if slices.Contains(u.Memberships, m) {
 		return false, nil
 	}
@@ -98,11 +98,11 @@ func (o *Operator) membershipRemove(ctx context.Context, args []string) error {
 		return err
 	}
 	if !slices.Contains(u.Memberships, m) {
-		return o.say("user %s is no member of %s installation %s; nothing changed", u.Name, m.VCS, m.Installation)
+		return o.say("user %s is no member of %s installation %s; nothing changed", u.Name, m.VCS, m.ID)
 	}
 	if err := o.users().RemoveMembership(ctx, u.ID, m, o.author()); err != nil {
 		return err
 	}
 	o.note("Access tokens given out before may reach it for up to 60 seconds more.")
-	return o.say("user %s is no longer a member of %s installation %s", u.Name, m.VCS, m.Installation)
+	return o.say("user %s is no longer a member of %s installation %s", u.Name, m.VCS, m.ID)
 }

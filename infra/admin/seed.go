@@ -8,6 +8,7 @@ import (
 	"github.com/opsplane/opsplane/shared/api/access"
 	"github.com/opsplane/opsplane/shared/credential/apikey"
 	"github.com/opsplane/opsplane/shared/login/user"
+	"github.com/opsplane/opsplane/shared/vcs"
 	"github.com/opsplane/opsplane/shared/vcs/installation"
 )
 
@@ -36,7 +37,7 @@ func (o *Operator) Seed(ctx context.Context) (string, error) {
 	if _, err := o.installations().Save(ctx, o.author(), local); err != nil {
 		return "", fmt.Errorf("seed installation: %w", err)
 	}
-	if _, err := o.join(ctx, u, access.Membership{VCS: local.VCS, Installation: local.ID}); err != nil {
+	if _, err := o.join(ctx, u, vcs.Installation{VCS: vcs.VCS(local.VCS), ID: vcs.ID(local.ID)}); err != nil {
 		return "", fmt.Errorf("seed membership: %w", err)
 	}
 	if err := o.revokeLost(ctx, u.ID); err != nil {

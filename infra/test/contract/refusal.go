@@ -13,6 +13,7 @@ import (
 	"github.com/opsplane/opsplane/shared/api/access"
 	"github.com/opsplane/opsplane/shared/api/httpapi"
 	"github.com/opsplane/opsplane/shared/api/httpapi/httpapitest"
+	"github.com/opsplane/opsplane/shared/vcs"
 )
 
 // checkRefusals sends a route what it does not declare, from a caller who may use
@@ -81,9 +82,9 @@ var pathVariable = regexp.MustCompile(`\{\w+(\.\.\.)?\}`)
 func (w walker) send(query, body string, allowed bool) said {
 	w.t.Helper()
 	var a said
-	for _, vcs := range access.VCSNames() {
+	for _, system := range vcs.All() {
 		method, path, _ := strings.Cut(w.route.Pattern, " ")
-		path = strings.ReplaceAll(path, "{vcs}", vcs)
+		path = strings.ReplaceAll(path, "{vcs}", string(system))
 		path = strings.ReplaceAll(path, "{upload_id}", strings.Repeat("0", 32))
 		path = strings.ReplaceAll(path, "{$}", "") // so http.ServeMux writes that nothing follows
 		path = pathVariable.ReplaceAllString(path, installation)
@@ -119,8 +120,8 @@ func callerOf(rule access.Rule) *access.Caller {
 	if len(rule.Kinds) > 0 {
 		c.Kind = rule.Kinds[0]
 	}
-	for _, vcs := range access.VCSNames() {
-		c.Memberships = append(c.Memberships, access.Membership{VCS: vcs, Installation: installation})
+	for _, system := range vcs.All() {
+		c.Memberships = append(c.Memberships, vcs.Installation{VCS: system, ID: installation})
 	}
 	return c
 }
