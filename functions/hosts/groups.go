@@ -48,7 +48,7 @@ func (h *hosts) listGroups(ctx context.Context, call httpapi.Call, _ struct{}) (
 // others are refused. What do answers is explained to the caller; it may be called
 // a second time.
 func (h *hosts) asCaller(ctx context.Context, call httpapi.Call, do func(*gitlabhost.Client, user.Identity) error) error {
-	u, err := h.caller(ctx, call)
+	u, err := h.people.Users.Admitted(ctx, call.Caller)
 	if err != nil {
 		return err
 	}
@@ -117,7 +117,7 @@ func (h *hosts) isMember(ctx context.Context, call httpapi.Call, id string) (mem
 
 // reaches reports whether the caller is a member of the group's installation.
 func (h *hosts) reaches(ctx context.Context, call httpapi.Call, id string) (bool, error) {
-	u, err := h.caller(ctx, call)
+	u, err := h.people.Users.Admitted(ctx, call.Caller)
 	if err != nil {
 		return false, err
 	}
@@ -197,7 +197,7 @@ func (h *hosts) whoareyou(ctx context.Context, call httpapi.Call, id string) (bo
 // groupsOf lists the ids of the groups that the caller reaches, by number; with
 // an id that one alone, if it is among them.
 func (h *hosts) groupsOf(ctx context.Context, call httpapi.Call, id string) ([]string, error) {
-	u, err := h.caller(ctx, call)
+	u, err := h.people.Users.Admitted(ctx, call.Caller)
 	if err != nil {
 		return nil, err
 	}

@@ -10,7 +10,6 @@ import (
 	"github.com/opsplane/opsplane/shared/api/fault"
 	"github.com/opsplane/opsplane/shared/api/httpapi"
 	"github.com/opsplane/opsplane/shared/credential/apikey"
-	"github.com/opsplane/opsplane/shared/login/user"
 	"github.com/opsplane/opsplane/shared/vcs"
 )
 
@@ -125,10 +124,7 @@ func (t *tokens) grant(ctx context.Context, call httpapi.Call, asked []access.Ca
 // reachable answers a fault unless the caller reaches every installation. It
 // asks storage, as the caller may be known to have only some of them.
 func (t *tokens) reachable(ctx context.Context, call httpapi.Call, ids []vcs.ID) error {
-	u, err := t.users.Get(ctx, call.Caller.User)
-	if errors.Is(err, user.ErrNotFound) {
-		return access.Refuse(access.StepAccount, "the user is gone")
-	}
+	u, err := t.users.Admitted(ctx, call.Caller)
 	if err != nil {
 		return err
 	}
