@@ -157,7 +157,8 @@ func (a *authorizer) session(ctx context.Context, event request, target vcs.Inst
 	if err != nil {
 		return access.Caller{}, err
 	}
-	if err := fromOurPage(event, a.public); err != nil {
+	fromOwnPage, err := checkOrigin(event, a.public)
+	if err != nil {
 		return access.Caller{}, err
 	}
 	id, ok := session.IDOf(text)
@@ -173,7 +174,7 @@ func (a *authorizer) session(ctx context.Context, event request, target vcs.Inst
 	}
 	caller := access.Caller{
 		Kind: access.KindSession, User: found.User, Key: found.ID, Capabilities: session.Capabilities(),
-		Account: vcs.Account{VCS: vcs.VCS(found.VCS), ID: vcs.ID(found.Account)}, Expires: found.Expires().Unix(), LastUsed: found.SeenAt.Unix(), Partial: true,
+		Account: vcs.Account{VCS: vcs.VCS(found.VCS), ID: vcs.ID(found.Account)}, Expires: found.Expires().Unix(), LastUsed: found.SeenAt.Unix(), Partial: true, FromOwnPage: fromOwnPage,
 	}
 	if target.ID == "" {
 		return caller, nil

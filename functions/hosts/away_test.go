@@ -32,6 +32,7 @@ func (r *rig) askedAt(t *testing.T) string {
 // ofSession makes the caller a session, as a console has it.
 func (r *rig) ofSession() {
 	r.caller.Kind, r.caller.Account, r.caller.Capabilities = access.KindSession, vcs.Account{VCS: vcs.GitHub, ID: "5"}, session.Capabilities()
+	r.caller.FromOwnPage = true
 }
 
 func TestHostThatIsAwayLeavesWhatItSaidLast(t *testing.T) {

@@ -115,6 +115,7 @@ func TestAnotherAccountOfTheUserIsNotAskedForWithTheGrantOfTheFirst(t *testing.T
 		t.Fatal(err)
 	}
 	r.caller.Kind, r.caller.Account.VCS, r.caller.Capabilities = access.KindSession, vcs.GitHub, session.Capabilities()
+	r.caller.FromOwnPage = true
 	for account, want := range map[string]string{"5": "403", "6": "1 acme active; "} {
 		if r.caller.Account.ID = vcs.ID(account); r.list(t, "github") != want {
 			t.Errorf("with a session of account %s: got %s, want %s", account, r.list(t, "github"), want)

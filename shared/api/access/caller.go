@@ -47,6 +47,9 @@ type Caller struct {
 	// Account is the account that the person of a session logged in with; zero for
 	// other kinds. The session is good for as long as the account is the user's.
 	Account vcs.Account `json:"account,omitzero"`
+	// FromOwnPage says that the browser of a session states that a page of this
+	// server made the request, with Sec-Fetch-Site or Origin. See Rule.Changes.
+	FromOwnPage bool `json:"from_own_page,omitempty"`
 	// Memberships are the user's installations that the restrictions let the
 	// caller reach. Where the request's path names an installation, the authorizer
 	// keeps that one alone, because the gateway limits what an authorizer may pass

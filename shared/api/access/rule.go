@@ -37,6 +37,10 @@ type Rule struct {
 	Needs []Capability
 	// Scope is what the route acts on.
 	Scope Scope
+	// Changes says that the route changes something although its method reads: it
+	// stores what it finds at a host. A session needs Caller.FromOwnPage for it. For
+	// all other methods but GET, HEAD and OPTIONS the authorizer asks that already.
+	Changes bool
 }
 
 // DefaultKinds returns the kinds of credential that a route accepts if its rule
@@ -61,6 +65,8 @@ func Authorize(caller Caller, rule Rule, target vcs.Installation, now time.Time)
 		return Refuse(StepCredential, "the credential is of the kind %s, the route takes %s", caller.Kind, list(kinds))
 	case caller.expired(now):
 		return Refuse(StepCredential, "the credential has expired")
+	case rule.Changes && caller.Kind == KindSession && !caller.FromOwnPage:
+		return Refuse(StepCredential, "the browser does not say that a page of this server sent the request, and the route changes something")
 	case !caller.Capabilities.HasAll(rule.Needs):
 		return Refuse(StepCapability, "the credential lacks %s", caller.Capabilities.missing(rule.Needs))
 	case rule.Scope >= ScopeVCS && !caller.reachesVCS(target.VCS),

@@ -113,3 +113,23 @@ func TestCallerRoundTripsThroughTheAuthorizerContext(t *testing.T) {
 		}
 	}
 }
+
+func TestReadThatChangesNeedsASessionFromOurOwnPage(t *testing.T) {
+	for name, c := range map[string]struct {
+		kind    Kind
+		ownPage bool
+		changes bool
+		want    bool
+	}{
+		"session from our page":                 {KindSession, true, true, true},
+		"session from an unknown page":          {KindSession, false, true, false},
+		"session from an unknown page, to read": {KindSession, false, false, true},
+		"access token":                          {KindAccessToken, false, true, true},
+	} {
+		caller := Caller{Kind: c.kind, User: "u", FromOwnPage: c.ownPage}
+		err := Authorize(caller, Rule{Changes: c.changes}, vcs.Installation{}, now)
+		if (err == nil) != c.want || err != nil && !errors.Is(err, fault.ErrForbidden) {
+			t.Errorf("%s: got %v, want allowed %t", name, err, c.want)
+		}
+	}
+}

@@ -143,11 +143,11 @@ func writeAnswer(rec *recorder, answer any) {
 	if s, ok := answer.(Statuser); ok {
 		status = s.Status()
 	}
-	rec.Header().Set("Content-Type", contentType)
 	if _, ok := answer.(bodyless); ok {
 		rec.WriteHeader(status)
 		return
 	}
+	rec.Header().Set("Content-Type", contentType)
 	var buf bytes.Buffer
 	enc := json.NewEncoder(&buf)
 	enc.SetEscapeHTML(false)
