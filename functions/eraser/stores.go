@@ -128,8 +128,8 @@ func (stores) ofEachVCS(erase func(vcs string) (bool, error)) (erased int, next 
 	return erased, "", false, nil
 }
 
-func namespace(run *task.Run) kv.Namespace {
-	return kv.Namespace{VCS: run.VCS, Installation: run.Installation}
+func namespace(run *task.Run) vcs.Installation {
+	return vcs.Installation{VCS: vcs.VCS(run.VCS), ID: vcs.ID(run.Installation)}
 }
 
 // whole is the answer of a stage that removes one thing.

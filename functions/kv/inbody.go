@@ -12,7 +12,6 @@ import (
 	"github.com/opsplane/opsplane/shared/api/fault"
 	"github.com/opsplane/opsplane/shared/api/httpapi"
 	"github.com/opsplane/opsplane/shared/kv/canonical"
-	"github.com/opsplane/opsplane/shared/vcs"
 )
 
 // The routes read and write take the key and all parameters from the body, for
@@ -125,8 +124,7 @@ func inBody(operations map[string]bodyOperation) httpapi.Endpoint {
 		}
 		name := slices.Collect(maps.Keys(whole.members))[0]
 		operation := operations[name] // the route takes no other member
-		target := vcs.Installation{VCS: vcs.VCS(ns.VCS), ID: vcs.ID(ns.Installation)}
-		if err := access.Authorize(call.Caller, operation.rule, target, call.Now); err != nil {
+		if err := access.Authorize(call.Caller, operation.rule, call.Installation, call.Now); err != nil {
 			return nil, err
 		}
 		b, key, err := operation.read(name, whole.members[name])

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 	"github.com/google/uuid"
 
 	"github.com/opsplane/opsplane/shared/api/fault"
@@ -210,13 +211,11 @@ func (o *Operator) startErasure(ctx context.Context, t task.Task) (task.Task, er
 }
 
 // notErasing refuses to let somebody act on an installation that is being erased.
-func (o *Operator) notErasing(ctx context.Context, m vcs.Installation) error {
-	t, err := o.tasks().Last(ctx, task.Task{Kind: task.EraseInstallation, VCS: string(m.VCS), Installation: string(m.ID)}, o.Now())
-	switch {
-	case errors.Is(err, fault.ErrNotFound), err == nil && t.Ended():
-		return nil
-	case err != nil:
-		return err
+// It returns the condition, for a transaction, that no erasure has begun since.
+func (o *Operator) notErasing(ctx context.Context, m vcs.Installation) (types.ConditionCheck, error) {
+	unerased, t, err := o.tasks().Idle(ctx, task.Task{Kind: task.EraseInstallation, VCS: string(m.VCS), Installation: string(m.ID)}, o.Now())
+	if err != nil || t == nil {
+		return unerased, err
 	}
-	return fault.Invalidf("BEING_ERASED", "%s installation %s is being erased: wait until that is over, and make it anew; how far it is: task show %s", m.VCS, m.ID, t.ID)
+	return unerased, fault.Invalidf("BEING_ERASED", "%s installation %s is being erased: wait until that is over, and make it anew; how far it is: task show %s", m.VCS, m.ID, t.ID)
 }

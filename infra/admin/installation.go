@@ -6,6 +6,8 @@ import (
 	"flag"
 	"slices"
 
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+
 	"github.com/opsplane/opsplane/shared/api/fault"
 	"github.com/opsplane/opsplane/shared/login/user"
 	"github.com/opsplane/opsplane/shared/vcs"
@@ -63,16 +65,13 @@ func (o *Operator) membershipAdd(ctx context.Context, args []string) error {
 	} else if err != nil {
 		return err
 	}
-	if err := o.notErasing(ctx, m); err != nil {
-		return err
-	}
-	added, err := o.join(ctx, u, m)
+	unerased, err := o.notErasing(ctx, m)
 	if err != nil {
 		return err
 	}
-	// An erasure may have begun meanwhile, and have looked for members before.
-	if err := o.notErasing(ctx, m); err != nil {
-		return errors.Join(err, o.endMemberships(ctx, []user.User{u}, m))
+	added, err := o.join(ctx, u, m, unerased)
+	if err != nil {
+		return err
 	}
 	if !added {
 		return o.say("user %s is a member of %s installation %s already; nothing changed", u.Name, m.VCS, m.ID)
@@ -80,12 +79,21 @@ func (o *Operator) membershipAdd(ctx context.Context, args []string) error {
 	return o.say("user %s is now a member of %s installation %s", u.Name, m.VCS, m.ID)
 }
 
-// join adds a membership and reports whether it is new.
-func (o *Operator) join(ctx context.Context, u user.User, m vcs.Installation) (bool, error) {
+// join adds a membership and reports whether it is new. An erasure may begin at
+// any time, and looks for members only once it has begun: so the membership is
+// written in one transaction with the condition that none has.
+func (o *Operator) join(ctx context.Context, u user.User, m vcs.Installation, unerased types.ConditionCheck) (bool, error) {
 	if slices.Contains(u.Memberships, m) {
 		return false, nil
 	}
-	return true, o.users().AddMembership(ctx, u.ID, m, o.author())
+	err := o.users().AddMembershipIf(ctx, u.ID, m, o.author(), unerased)
+	if errors.Is(err, user.ErrConditionFailed) {
+		if _, err := o.notErasing(ctx, m); err != nil {
+			return false, err
+		}
+		return false, fault.Busyf("CONTENDED", "an erasure of the installation has begun and ended meanwhile: try again")
+	}
+	return true, err
 }
 
 func (o *Operator) membershipRemove(ctx context.Context, args []string) error {

@@ -21,6 +21,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/opsplane/opsplane/infra/admin"
+	"github.com/opsplane/opsplane/infra/apiclient"
 	"github.com/opsplane/opsplane/shared/audit/change"
 	"github.com/opsplane/opsplane/shared/background/delivery"
 	"github.com/opsplane/opsplane/shared/credential/sealed"
@@ -40,10 +41,11 @@ type stack struct {
 	Tables      map[string]string `json:"tables"`
 
 	state string
+	http  *http.Client
 }
 
 func open(state string) (*stack, error) {
-	s := &stack{state: cmp.Or(state, ".local")}
+	s := &stack{state: cmp.Or(state, ".local"), http: apiclient.NewHTTPClient(1)}
 	text, err := os.ReadFile(filepath.Join(s.state, "stack.json"))
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, fmt.Errorf("no local stack runs on %s: start one with make run, then try again", s.state)
@@ -166,16 +168,11 @@ func (s *stack) send(ctx context.Context, p post) error {
 		return err
 	}
 	r.Header = p.header
-	answer, err := http.DefaultClient.Do(r)
+	resp, err := apiclient.Send(s.http, r)
 	if err != nil {
-		return err
+		return fmt.Errorf("post to %s: %w", s.URL, err)
 	}
-	defer func() { _ = answer.Body.Close() }()
-	if answer.StatusCode != http.StatusOK {
-		text, _ := io.ReadAll(io.LimitReader(answer.Body, 1000))
-		return fmt.Errorf("the stack answers %s %s", answer.Status, text)
-	}
-	return nil
+	return resp.Want(http.StatusOK)
 }
 
 // await waits until the worker has ended every delivery.
