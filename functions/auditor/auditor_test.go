@@ -82,13 +82,13 @@ func (r *rig) life(t *testing.T) []did {
 	return []did{
 		{"make a user", func() (err error) { u, err = users.Create(ctx, "ann", by("1")); return err }, "user.create"},
 		{"give a membership", func() error {
-			return users.AddMembership(ctx, u.ID, access.Membership{VCS: "github", Installation: "42"}, by("2"))
+			return users.AddMembership(ctx, u.ID, vcs.Installation{VCS: "github", ID: "42"}, by("2"))
 		}, "user.change"},
 		{"give another, and take the first", func() error {
-			if err := users.AddMembership(ctx, u.ID, access.Membership{VCS: "github", Installation: "43"}, by("2a")); err != nil {
+			if err := users.AddMembership(ctx, u.ID, vcs.Installation{VCS: "github", ID: "43"}, by("2a")); err != nil {
 				return err
 			}
-			return users.RemoveMembership(ctx, u.ID, access.Membership{VCS: "github", Installation: "42"}, by("2b"))
+			return users.RemoveMembership(ctx, u.ID, vcs.Installation{VCS: "github", ID: "42"}, by("2b"))
 		}, "user.change"},
 		{"link an account", func() error {
 			return users.PutIdentity(ctx, u.ID, "github", user.Identity{ID: "5", Login: "ann"}, by("3"))

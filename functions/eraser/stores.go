@@ -8,7 +8,6 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 
-	"github.com/opsplane/opsplane/shared/api/access"
 	"github.com/opsplane/opsplane/shared/audit/change"
 	"github.com/opsplane/opsplane/shared/background/delivery"
 	"github.com/opsplane/opsplane/shared/background/task"
@@ -116,7 +115,8 @@ func (s stores) ofUser() []stage {
 }
 
 func (stores) ofEachVCS(erase func(vcs string) (bool, error)) (erased int, next string, more bool, err error) {
-	for _, vcs := range access.VCSNames() {
+	for _, system := range vcs.All() {
+		vcs := string(system)
 		there, err := erase(vcs)
 		if err != nil {
 			return erased, "", false, err
