@@ -14,6 +14,7 @@ import (
 	"github.com/opsplane/opsplane/shared/api/paging"
 	"github.com/opsplane/opsplane/shared/audit"
 	"github.com/opsplane/opsplane/shared/login/user"
+	"github.com/opsplane/opsplane/shared/vcs"
 	"github.com/opsplane/opsplane/shared/vcs/installation"
 )
 
@@ -70,19 +71,14 @@ func (q query) valid(hasVCS, hasInstallation bool) error {
 		return fault.Invalidf("INVALID_PARAMETER", "query parameter action: %v", audit.CheckAction(q.action))
 	case q.hasKey && q.hasRepository:
 		return fault.Invalidf("INVALID_PARAMETER", "query parameters key and repository ask for different things: give one")
-	case q.hasRepository && !digits(q.repository):
+	case q.hasRepository && !vcs.ID(q.repository).Valid():
 		return fault.Invalidf("INVALID_PARAMETER", "query parameter repository must be a repository's id, a number")
 	case !q.from.IsZero() && !q.to.IsZero() && !q.from.Before(q.to):
 		return fault.Invalidf("INVALID_PARAMETER", "query parameter from must be before to")
 	case hasVCS:
-		return installation.ValidID(q.target.VCS, q.target.Installation)
+		return installation.Check(vcs.Installation{VCS: vcs.VCS(q.target.VCS), ID: vcs.ID(q.target.Installation)})
 	}
 	return nil
-}
-
-// digits reports whether a text is a number as ids of hosts are.
-func digits(text string) bool {
-	return text != "" && len(text) <= 19 && strings.Trim(text, "0123456789") == ""
 }
 
 // moment reads a time of RFC 3339; zero if it is not given.

@@ -25,6 +25,7 @@ import (
 	"github.com/opsplane/opsplane/shared/kv/canonical"
 	"github.com/opsplane/opsplane/shared/login/session"
 	"github.com/opsplane/opsplane/shared/login/user"
+	"github.com/opsplane/opsplane/shared/vcs"
 	"github.com/opsplane/opsplane/shared/vcs/grouptoken"
 	"github.com/opsplane/opsplane/shared/vcs/installation"
 	"github.com/opsplane/opsplane/shared/vcs/repository"
@@ -42,12 +43,12 @@ type did struct {
 // life is what can be done to everything that is recorded.
 func (r *rig) life(t *testing.T) []did {
 	ctx, db := t.Context(), r.env.DynamoDB
-	operations, sessions, vcs := r.env.Table("OperationsTable"), r.env.Table("SessionsTable"), r.env.Table("VcsTable")
+	operations, sessions, system := r.env.Table("OperationsTable"), r.env.Table("SessionsTable"), r.env.Table("VcsTable")
 	users := &user.Store{DB: db, Table: operations}
 	keys := &apikey.Store{DB: db, Table: r.env.Table("TokensTable")}
 	signers := &signing.Store{DB: db, KeysTable: r.env.Table("SigningKeysTable"), TokensTable: r.env.Table("TokensTable")}
 	known := installation.Store{DB: db, Table: operations}
-	repositories, tasks := repository.Store{DB: db, Table: vcs}, task.Store{DB: db, Table: operations}
+	repositories, tasks := repository.Store{DB: db, Table: system}, task.Store{DB: db, Table: operations}
 	logins := &session.Store{DB: db, Table: sessions}
 	box := sealed.NewBox(sealed.Fixed(bytes.Repeat([]byte("s"), 40)))
 	grants, groups := &session.Grants{DB: db, Table: sessions, Box: box}, grouptoken.New(db, sessions, box)
@@ -75,7 +76,7 @@ func (r *rig) life(t *testing.T) []did {
 		return err
 	}
 	seen := func(request, name, version string) error {
-		return repositories.Apply(ctx, by(request), "github", "42", repository.Seen{ID: "7", Owner: "acme", Name: name}, version)
+		return repositories.Apply(ctx, by(request), vcs.Installation{VCS: "github", ID: "42"}, vcs.Description{ID: "7", Owner: "acme", Name: name}, vcs.Version(version))
 	}
 	zero := 0
 	return []did{
@@ -126,8 +127,8 @@ func (r *rig) life(t *testing.T) []did {
 		{"hear the same of it", func() error { return seen("14", "infra", "2") }, ""},
 		{"hear of its new name", func() error { return seen("15", "platform", "3") }, "repository.change"},
 		{"remove it", func() error {
-			removal := repository.RemovalTask(u.ID, "github", "42", "7", "4")
-			err := repositories.Gone(ctx, by("16"), "github", "42", "7", "4", tasks.Writes(by("16"), removal))
+			removal := repository.RemovalTask(u.ID, vcs.Installation{VCS: "github", ID: "42"}.Repository("7"), "4")
+			err := repositories.Gone(ctx, by("16"), vcs.Installation{VCS: "github", ID: "42"}.Repository("7"), "4", tasks.Writes(by("16"), removal))
 			if err == nil {
 				run, err = tasks.Begin(ctx, removal.ID, born)
 			}

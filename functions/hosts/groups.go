@@ -12,13 +12,13 @@ import (
 	"github.com/opsplane/opsplane/shared/api/httpapi"
 	"github.com/opsplane/opsplane/shared/login/session"
 	"github.com/opsplane/opsplane/shared/login/user"
+	"github.com/opsplane/opsplane/shared/vcs"
 	"github.com/opsplane/opsplane/shared/vcs/gitlabhost"
 	"github.com/opsplane/opsplane/shared/vcs/grouptoken"
-	"github.com/opsplane/opsplane/shared/vcs/installation"
 	"github.com/opsplane/opsplane/shared/vcs/vcshost"
 )
 
-const gitlabName = "gitlab"
+const gitlabName = string(vcs.GitLab)
 
 // group is a group that the caller can see.
 type group struct {
@@ -151,7 +151,7 @@ func decodeWhoareyou(r *http.Request) (string, error) {
 	}
 	query := httpapi.NewQuery(r)
 	id := query.String("installation_id", "")
-	if query.Has("installation_id") && installation.ValidID(gitlabName, id) != nil {
+	if query.Has("installation_id") && !vcs.ID(id).Valid() {
 		return "", fault.Invalidf("INVALID_PARAMETER", "query parameter installation_id must be the id of a group")
 	}
 	return id, nil
@@ -208,6 +208,6 @@ func (h *hosts) groupsOf(ctx context.Context, call httpapi.Call, id string) ([]s
 			ids = append(ids, m.Installation)
 		}
 	}
-	slices.SortFunc(ids, byNumber)
+	slices.SortFunc(ids, func(a, b string) int { return vcs.ID(a).Compare(vcs.ID(b)) })
 	return ids, nil
 }

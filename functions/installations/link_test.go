@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/opsplane/opsplane/shared/api/httpapi/httpapitest"
+	"github.com/opsplane/opsplane/shared/vcs"
 	"github.com/opsplane/opsplane/shared/vcs/pullrequest"
 )
 
@@ -41,8 +42,8 @@ func TestLinkHeaderIsWrittenAsClientsReadIt(t *testing.T) {
 	}
 	for _, repo := range []string{"1", "2", "3"} {
 		for _, number := range []int64{7, 8} {
-			p := pullrequest.PullRequest{Repository: repo, Number: number, State: pullrequest.Open}
-			if err := r.pullRequests.Apply(t.Context(), author(), "github", "42", p, "1", r.repositories.NotEmptied("github", "42", repo, "1")); err != nil {
+			p := pullrequest.PullRequest{Repository: vcs.ID(repo), Number: number, State: pullrequest.Open}
+			if err := r.pullRequests.Apply(t.Context(), author(), vcs.Installation{VCS: "github", ID: "42"}, p, "1", r.repositories.NotEmptied(vcs.Installation{VCS: "github", ID: "42"}.Repository(vcs.ID(repo)), "1")); err != nil {
 				t.Fatal(err)
 			}
 		}

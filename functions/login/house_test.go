@@ -26,6 +26,7 @@ import (
 	"github.com/opsplane/opsplane/shared/login/renewal"
 	"github.com/opsplane/opsplane/shared/login/session"
 	"github.com/opsplane/opsplane/shared/login/user"
+	nouns "github.com/opsplane/opsplane/shared/vcs"
 	"github.com/opsplane/opsplane/shared/vcs/installation"
 )
 
@@ -51,7 +52,7 @@ func newHouseOn(t *testing.T, env *storagetest.Env) *house {
 	h := &house{env: env, vcs: vcstest.NewPeople(t), at: time.Unix(4_000_000_000, 0).UTC()}
 	h.build(h.env.DynamoDB)
 	for _, vcs := range []string{"github", "gitlab"} {
-		known := installation.Installation{VCS: vcs, ID: "1", Name: "known"}
+		known := installation.Installation{VCS: nouns.VCS(vcs), ID: "1", Name: "known"}
 		if _, err := h.people.Installations.Save(t.Context(), change.Author{Principal: "operator:test", Request: uuid.NewString(), At: h.at}, known); err != nil {
 			t.Fatal(err)
 		}

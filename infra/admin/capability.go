@@ -75,7 +75,7 @@ func checkRestrictions(u user.User, caps access.Set) error {
 		vcss = access.VCSNames()
 	}
 	for _, id := range caps.Installations() {
-		if err := installation.ValidID(vcss[0], id); err != nil {
+		if err := installation.Check(installationOf(vcss[0], id)); err != nil {
 			return err
 		}
 		member := slices.ContainsFunc(u.Memberships, func(m access.Membership) bool {

@@ -36,7 +36,7 @@ func (o *Operator) Seed(ctx context.Context) (string, error) {
 	if _, err := o.installations().Save(ctx, o.author(), local); err != nil {
 		return "", fmt.Errorf("seed installation: %w", err)
 	}
-	if _, err := o.join(ctx, u, access.Membership{VCS: local.VCS, Installation: local.ID}); err != nil {
+	if _, err := o.join(ctx, u, access.Membership{VCS: string(local.VCS), Installation: string(local.ID)}); err != nil {
 		return "", fmt.Errorf("seed membership: %w", err)
 	}
 	if err := o.revokeLost(ctx, u.ID); err != nil {

@@ -19,6 +19,7 @@ import (
 	"github.com/opsplane/opsplane/shared/credential/signing"
 	"github.com/opsplane/opsplane/shared/login/session"
 	"github.com/opsplane/opsplane/shared/login/user"
+	"github.com/opsplane/opsplane/shared/vcs"
 	"github.com/opsplane/opsplane/shared/vcs/installation"
 )
 
@@ -134,7 +135,7 @@ func seed(t *testing.T, env *storagetest.Env) values {
 	check(err)
 	member := access.Membership{VCS: "github", Installation: "1"}
 	installations := installation.Store{DB: env.DynamoDB, Table: env.Table("OperationsTable")}
-	_, err = installations.Save(ctx, author, installation.Installation{VCS: member.VCS, ID: member.Installation, Name: "local"})
+	_, err = installations.Save(ctx, author, installation.Installation{VCS: vcs.VCS(member.VCS), ID: vcs.ID(member.Installation), Name: "local"})
 	check(err)
 	check(users.AddMembership(ctx, u.ID, member, author))
 	text, key, err := keys.Create(ctx, apikey.New{User: u.ID, Name: "first", Capabilities: access.Strings()}, author)
