@@ -71,19 +71,14 @@ func (q query) valid(hasVCS, hasInstallation bool) error {
 		return fault.Invalidf("INVALID_PARAMETER", "query parameter action: %v", audit.CheckAction(q.action))
 	case q.hasKey && q.hasRepository:
 		return fault.Invalidf("INVALID_PARAMETER", "query parameters key and repository exclude each other: send one of them")
-	case q.hasRepository && !digits(q.repository):
+	case q.hasRepository && !vcs.ID(q.repository).Valid():
 		return fault.Invalidf("INVALID_PARAMETER", "query parameter repository must be a repository's id, a number")
 	case !q.from.IsZero() && !q.to.IsZero() && !q.from.Before(q.to):
 		return fault.Invalidf("INVALID_PARAMETER", "query parameter from must be before to")
 	case hasVCS:
-		return installation.ValidID(string(q.target.VCS), string(q.target.ID))
+		return installation.Check(q.target)
 	}
 	return nil
-}
-
-// digits reports whether a text is a number as ids of hosts are.
-func digits(text string) bool {
-	return text != "" && len(text) <= 19 && strings.Trim(text, "0123456789") == ""
 }
 
 // moment reads a time of RFC 3339; zero if it is not given.

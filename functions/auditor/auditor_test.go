@@ -76,7 +76,7 @@ func (r *rig) life(t *testing.T) []did {
 		return err
 	}
 	seen := func(request, name, version string) error {
-		return repositories.Apply(ctx, by(request), "github", "42", repository.Seen{ID: "7", Owner: "acme", Name: name}, version)
+		return repositories.Apply(ctx, by(request), vcs.Installation{VCS: "github", ID: "42"}, vcs.Description{ID: "7", Owner: "acme", Name: name}, vcs.Version(version))
 	}
 	zero := 0
 	return []did{
@@ -127,8 +127,8 @@ func (r *rig) life(t *testing.T) []did {
 		{"hear the same of it", func() error { return seen("14", "infra", "2") }, ""},
 		{"hear of its new name", func() error { return seen("15", "platform", "3") }, "repository.change"},
 		{"remove it", func() error {
-			removal := repository.RemovalTask(u.ID, "github", "42", "7", "4")
-			err := repositories.Gone(ctx, by("16"), "github", "42", "7", "4", tasks.Writes(by("16"), removal))
+			removal := repository.RemovalTask(u.ID, vcs.Installation{VCS: "github", ID: "42"}.Repository("7"), "4")
+			err := repositories.Gone(ctx, by("16"), vcs.Installation{VCS: "github", ID: "42"}.Repository("7"), "4", tasks.Writes(by("16"), removal))
 			if err == nil {
 				run, err = tasks.Begin(ctx, removal.ID, born)
 			}

@@ -8,6 +8,7 @@ import (
 
 	"github.com/opsplane/opsplane/infra/test/costs"
 	"github.com/opsplane/opsplane/shared/audit/change"
+	"github.com/opsplane/opsplane/shared/vcs"
 	"github.com/opsplane/opsplane/shared/vcs/repository"
 )
 
@@ -32,7 +33,7 @@ func recording(times int) costs.Scenario {
 			Principal: uuid.NewString(), Credential: uuid.NewString(), Request: uuid.NewString(), Source: "203.0.113.250", At: born,
 		}
 		known := repository.Store{DB: env.DynamoDB, Table: env.Table("VcsTable")}
-		if err := known.Apply(t.Context(), author, "github", "12345678", repository.Seen{ID: "99001122", Owner: "acme", Name: "infra"}, "1"); err != nil {
+		if err := known.Apply(t.Context(), author, vcs.Installation{VCS: "github", ID: "12345678"}, vcs.Description{ID: "99001122", Owner: "acme", Name: "infra"}, "1"); err != nil {
 			t.Fatal(err)
 		}
 		list := r.changes(t)

@@ -15,6 +15,7 @@ import (
 	"github.com/opsplane/opsplane/shared/credential/sealed"
 	"github.com/opsplane/opsplane/shared/login/session"
 	"github.com/opsplane/opsplane/shared/login/user"
+	"github.com/opsplane/opsplane/shared/vcs"
 	"github.com/opsplane/opsplane/shared/vcs/grouptoken"
 	"github.com/opsplane/opsplane/shared/vcs/installation"
 	"github.com/opsplane/opsplane/shared/vcs/repository"
@@ -26,7 +27,7 @@ func TestErasureHasOneRecordWithItsAuthor(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
 	ctx, db := t.Context(), r.env.DynamoDB
-	operations, tokens, sessions, vcs := r.env.Table("OperationsTable"), r.env.Table("TokensTable"), r.env.Table("SessionsTable"), r.env.Table("VcsTable")
+	operations, tokens, sessions, facts := r.env.Table("OperationsTable"), r.env.Table("TokensTable"), r.env.Table("SessionsTable"), r.env.Table("VcsTable")
 	u, err := (&user.Store{DB: db, Table: operations}).SignIn(ctx, "github", user.Identity{ID: "5", Login: "ann"}, by("1"))
 	if err != nil {
 		t.Fatal(err)
@@ -45,7 +46,7 @@ func TestErasureHasOneRecordWithItsAuthor(t *testing.T) {
 	if err = grouptoken.New(db, sessions, box).Put(ctx, "42", "token", by("5")); err != nil {
 		t.Fatal(err)
 	}
-	if err = (repository.Store{DB: db, Table: vcs}).Apply(ctx, by("6"), "github", "42", repository.Seen{ID: "7", Owner: "acme", Name: "infra"}, "1"); err != nil {
+	if err = (repository.Store{DB: db, Table: facts}).Apply(ctx, by("6"), vcs.Installation{VCS: "github", ID: "42"}, vcs.Description{ID: "7", Owner: "acme", Name: "infra"}, "1"); err != nil {
 		t.Fatal(err)
 	}
 	operator := by("erase")
@@ -72,11 +73,11 @@ func TestErasureHasOneRecordWithItsAuthor(t *testing.T) {
 			return err
 		}, "group_token.erase"},
 		{func(db *dynamodb.Client) error {
-			_, _, err := repository.Store{DB: db, Table: vcs}.Erase(ctx, operator, "github", "42", 10)
+			_, _, err := repository.Store{DB: db, Table: facts}.Erase(ctx, operator, vcs.Installation{VCS: "github", ID: "42"}, 10)
 			return err
 		}, "repository.erase"},
 		{func(db *dynamodb.Client) error {
-			_, err := installation.Store{DB: db, Table: operations}.Erase(ctx, operator, "github", "42")
+			_, err := installation.Store{DB: db, Table: operations}.Erase(ctx, operator, vcs.Installation{VCS: "github", ID: "42"})
 			return err
 		}, "installation.erase"},
 	} {

@@ -236,7 +236,7 @@ func TestErasureThatIsKilledAnywhereIsMadeGood(t *testing.T) {
 			r.settleIn(t, "gitlab", fmt.Sprint(700_000_000_000+n))
 			return ofInstallation("gitlab", fmt.Sprint(700_000_000_000+n))
 		}, func(line string, about task.Task) bool {
-			return strings.Contains(line, about.Installation) && !ofCollector(line, about.VCS, about.Installation)
+			return strings.Contains(line, string(about.Installation.ID)) && !ofCollector(line, string(about.Installation.VCS), string(about.Installation.ID))
 		}},
 		"user": {func(t *testing.T, r *rig, n int) task.Task {
 			return ofUser(r.person(t, fmt.Sprint(700_000_000_000+n)).ID)
@@ -259,7 +259,7 @@ func TestErasureThatIsKilledAnywhereIsMadeGood(t *testing.T) {
 						if about.Subject != "" {
 							r.credentials(t, about.Subject)
 						} else {
-							r.settleIn(t, about.VCS, about.Installation)
+							r.settleIn(t, string(about.Installation.VCS), string(about.Installation.ID))
 						}
 					}
 					ctx, env, calls := r.killing(n)

@@ -12,6 +12,7 @@ import (
 	"github.com/opsplane/opsplane/infra/test/template"
 	"github.com/opsplane/opsplane/shared/background/task"
 	"github.com/opsplane/opsplane/shared/storage/attr"
+	"github.com/opsplane/opsplane/shared/vcs"
 )
 
 // TestTasksWakeTheFunctionOfTheirKindAlone has the filter of the template and the
@@ -25,7 +26,7 @@ func TestTasksWakeTheFunctionOfTheirKindAlone(t *testing.T) {
 		task.EraseInstallation: task.Erasures, task.EraseUser: task.Erasures,
 		task.RefreshRepositories: task.Hosts, task.RemovePullRequests: task.Hosts,
 	} {
-		id := r.start(t, task.Task{Kind: kind, VCS: "github", Installation: "1", Owner: "ann"})
+		id := r.start(t, task.Task{Kind: kind, Installation: vcs.Installation{VCS: "github", ID: "1"}, Owner: "ann"})
 		check := func(state string) {
 			t.Helper()
 			out, err := r.env.DynamoDB.GetItem(t.Context(), &dynamodb.GetItemInput{
@@ -50,7 +51,7 @@ func TestTasksWakeTheFunctionOfTheirKindAlone(t *testing.T) {
 		check("given back")
 	}
 	// What a filter lets through by mistake is left alone.
-	id := r.start(t, task.Task{Kind: task.RefreshRepositories, VCS: "github", Installation: "2", Owner: "ann"})
+	id := r.start(t, task.Task{Kind: task.RefreshRepositories, Installation: vcs.Installation{VCS: "github", ID: "2"}, Owner: "ann"})
 	event := `{"Records":[{"dynamodb":{"Keys":{"pk":{"S":"TASK#` + id + `"},"sk":{"S":"TASK"}},"NewImage":{"kind":{"S":"REPO_REFRESH"},"wake":{"N":"1"}},"SequenceNumber":"1"}}]}`
 	_, err = r.Handle(t.Context(), []byte(event))
 	must(t, err)

@@ -33,7 +33,6 @@ import (
 	"github.com/opsplane/opsplane/shared/vcs/grouptoken"
 	"github.com/opsplane/opsplane/shared/vcs/installation"
 	"github.com/opsplane/opsplane/shared/vcs/pullrequest"
-	"github.com/opsplane/opsplane/shared/vcs/repository"
 )
 
 // rig is a worker over tables of its own.
@@ -101,7 +100,7 @@ var large = `"` + strings.Repeat("x", 2*kv.InlineMax) + `"`
 func (r *rig) settleIn(t *testing.T, system, id string) {
 	t.Helper()
 	ns := vcs.Installation{VCS: vcs.VCS(system), ID: vcs.ID(id)}
-	_, err := r.installations.Save(t.Context(), r.author(), installation.Installation{VCS: system, ID: id, Name: "acme"})
+	_, err := r.installations.Save(t.Context(), r.author(), installation.Installation{VCS: vcs.VCS(system), ID: vcs.ID(id), Name: "acme"})
 	must(t, err)
 	guard := access.Set{access.Strings()[0]}
 	r.set(t, ns, "plain", 0, "1", true, nil)
@@ -115,20 +114,20 @@ func (r *rig) settleIn(t *testing.T, system, id string) {
 }
 
 // discover tells of repositories, pull requests and deliveries of an installation.
-func (r *rig) discover(t *testing.T, vcs, id string) {
+func (r *rig) discover(t *testing.T, system, id string) {
 	t.Helper()
 	for _, n := range []string{"1", "2", "3"} {
-		must(t, r.repositories.Apply(t.Context(), r.author(), vcs, id, repository.Seen{ID: n, Owner: "acme", Name: "repo" + n}, "1"))
+		must(t, r.repositories.Apply(t.Context(), r.author(), vcs.Installation{VCS: vcs.VCS(system), ID: vcs.ID(id)}, vcs.Description{ID: vcs.ID(n), Owner: "acme", Name: "repo" + n}, "1"))
 		number, err := strconv.ParseInt(n, 10, 64)
 		must(t, err)
-		p := pullrequest.PullRequest{Repository: n, Number: number, State: pullrequest.Open}
-		must(t, r.pullRequests.Apply(t.Context(), r.author(), vcs, id, p, "2", r.repositories.NotEmptied(vcs, id, n, "2")))
-		d := delivery.Delivery{VCS: vcs, ID: delivery.ID(id, uuid.NewString()), Event: "push", Installation: id, ReceivedAt: r.clock}
+		p := pullrequest.PullRequest{Repository: vcs.ID(n), Number: number, State: pullrequest.Open}
+		must(t, r.pullRequests.Apply(t.Context(), r.author(), vcs.Installation{VCS: vcs.VCS(system), ID: vcs.ID(id)}, p, "2", r.repositories.NotEmptied(vcs.Installation{VCS: vcs.VCS(system), ID: vcs.ID(id)}.Repository(vcs.ID(n)), "2")))
+		d := delivery.Delivery{ID: delivery.ID(vcs.ID(id), uuid.NewString()), Event: "push", Installation: vcs.Installation{VCS: vcs.VCS(system), ID: vcs.ID(id)}, ReceivedAt: r.clock}
 		_, err = r.deliveries.Accept(t.Context(), d, []byte(`{"commit":"of acme"}`))
 		must(t, err)
 	}
-	must(t, r.repositories.Gone(t.Context(), r.author(), vcs, id, "3", "9", nil))
-	if vcs == "gitlab" {
+	must(t, r.repositories.Gone(t.Context(), r.author(), vcs.Installation{VCS: vcs.VCS(system), ID: vcs.ID(id)}.Repository("3"), "9", nil))
+	if system == "gitlab" {
 		must(t, grouptoken.New(r.env.DynamoDB, r.env.Table("SessionsTable"), box()).Put(t.Context(), id, "glpat-of-the-group", r.author()))
 	}
 }
@@ -163,9 +162,8 @@ func (r *rig) credentials(t *testing.T, id string) {
 	}
 	grants := session.Grants{DB: r.env.DynamoDB, Table: r.env.Table("SessionsTable"), Box: box()}
 	for _, system := range vcs.All() {
-		vcs := string(system)
-		must(t, grants.Put(t.Context(), session.Holder{User: id, VCS: vcs, Account: "1"}, session.Grant{Access: "secret"}, r.author()))
-		must(t, r.renewals.Expect(t.Context(), id, vcs, r.clock))
+		must(t, grants.Put(t.Context(), session.Holder{User: id, VCS: string(system), Account: "1"}, session.Grant{Access: "secret"}, r.author()))
+		must(t, r.renewals.Expect(t.Context(), id, string(system), r.clock))
 	}
 }
 
@@ -178,8 +176,8 @@ func (r *rig) start(t *testing.T, made task.Task) string {
 	return made.ID
 }
 
-func ofInstallation(vcs, id string) task.Task {
-	return task.Task{Kind: task.EraseInstallation, VCS: vcs, Installation: id}
+func ofInstallation(system, id string) task.Task {
+	return task.Task{Kind: task.EraseInstallation, Installation: vcs.Installation{VCS: vcs.VCS(system), ID: vcs.ID(id)}}
 }
 
 func ofUser(id string) task.Task { return task.Task{Kind: task.EraseUser, Subject: id} }

@@ -61,10 +61,10 @@ func open(db *dynamodb.Client, objects *s3.Client, at places) stores {
 func (s stores) ofInstallation() []stage {
 	return []stage{
 		{name: "group token", do: func(ctx context.Context, run *task.Run, author change.Author, _ how) (int, string, bool, error) {
-			if run.VCS != "gitlab" {
+			if run.Installation.VCS != vcs.GitLab {
 				return 0, "", false, nil
 			}
-			return whole(grouptoken.Erase(ctx, s.db, s.sessions, run.Installation, author))
+			return whole(grouptoken.Erase(ctx, s.db, s.sessions, string(run.Installation.ID), author))
 		}},
 		{name: "uploads", do: func(ctx context.Context, run *task.Run, author change.Author, h how) (int, string, bool, error) {
 			n, next, err := s.files.AbortAll(ctx, namespace(run), author, h.after, h.limit)
@@ -79,16 +79,16 @@ func (s stores) ofInstallation() []stage {
 			return n, base64.StdEncoding.EncodeToString(next), next != nil, err
 		}},
 		{name: "pull requests", do: func(ctx context.Context, run *task.Run, _ change.Author, h how) (int, string, bool, error) {
-			return remaining(s.pullRequests.Erase(ctx, run.VCS, run.Installation, h.limit))
+			return remaining(s.pullRequests.Erase(ctx, run.Installation, h.limit))
 		}},
 		{name: "repositories", do: func(ctx context.Context, run *task.Run, author change.Author, h how) (int, string, bool, error) {
-			return remaining(s.repositories.Erase(ctx, author, run.VCS, run.Installation, h.limit))
+			return remaining(s.repositories.Erase(ctx, author, run.Installation, h.limit))
 		}},
 		{name: "deliveries", do: func(ctx context.Context, run *task.Run, _ change.Author, h how) (int, string, bool, error) {
-			return remaining(s.deliveries.Erase(ctx, run.VCS, run.Installation, h.limit))
+			return remaining(s.deliveries.Erase(ctx, run.Installation, h.limit))
 		}},
 		{name: "installation", last: true, do: func(ctx context.Context, run *task.Run, author change.Author, _ how) (int, string, bool, error) {
-			return whole(s.installations.Erase(ctx, author, run.VCS, run.Installation))
+			return whole(s.installations.Erase(ctx, author, run.Installation))
 		}},
 	}
 }
@@ -104,20 +104,19 @@ func (s stores) ofUser() []stage {
 			return remaining(s.keys.Erase(ctx, run.Subject, author, h.limit))
 		}},
 		{name: "tokens of hosts", do: func(ctx context.Context, run *task.Run, author change.Author, _ how) (int, string, bool, error) {
-			return s.ofEachVCS(func(vcs string) (bool, error) {
-				return session.EraseGrant(ctx, s.db, s.sessions, run.Subject, vcs, author)
+			return s.ofEachVCS(func(system string) (bool, error) {
+				return session.EraseGrant(ctx, s.db, s.sessions, run.Subject, system, author)
 			})
 		}},
 		{name: "appointments", do: func(ctx context.Context, run *task.Run, _ change.Author, _ how) (int, string, bool, error) {
-			return s.ofEachVCS(func(vcs string) (bool, error) { return s.renewals.Cancel(ctx, run.Subject, vcs) })
+			return s.ofEachVCS(func(system string) (bool, error) { return s.renewals.Cancel(ctx, run.Subject, system) })
 		}},
 	}
 }
 
-func (stores) ofEachVCS(erase func(vcs string) (bool, error)) (erased int, next string, more bool, err error) {
+func (stores) ofEachVCS(erase func(system string) (bool, error)) (erased int, next string, more bool, err error) {
 	for _, system := range vcs.All() {
-		vcs := string(system)
-		there, err := erase(vcs)
+		there, err := erase(string(system))
 		if err != nil {
 			return erased, "", false, err
 		}
@@ -129,7 +128,7 @@ func (stores) ofEachVCS(erase func(vcs string) (bool, error)) (erased int, next 
 }
 
 func namespace(run *task.Run) vcs.Installation {
-	return vcs.Installation{VCS: vcs.VCS(run.VCS), ID: vcs.ID(run.Installation)}
+	return run.Installation
 }
 
 // whole is the answer of a stage that removes one thing.

@@ -12,6 +12,7 @@ import (
 	"github.com/opsplane/opsplane/infra/test/vcstest"
 	"github.com/opsplane/opsplane/shared/api/access"
 	"github.com/opsplane/opsplane/shared/credential/secret"
+	"github.com/opsplane/opsplane/shared/vcs"
 	"github.com/opsplane/opsplane/shared/vcs/installation"
 	"github.com/opsplane/opsplane/shared/vcs/webhook"
 )
@@ -110,7 +111,7 @@ func TestGroupThatTheOperatorHasNotNamedBecomesNoInstallation(t *testing.T) {
 			if status, text := r.ask(t, "PUT", tokenPath, body); status != c.status || c.status == 400 && !strings.Contains(text, want) {
 				t.Errorf("token: %d %s", status, text)
 			}
-			_, err := r.people.Installations.Get(t.Context(), "gitlab", "77")
+			_, err := r.people.Installations.Get(t.Context(), vcs.Installation{VCS: "gitlab", ID: "77"})
 			_, tokenErr := r.groups.Get(t.Context(), "77")
 			if made := err == nil || tokenErr == nil; made != (c.status == 200) {
 				t.Errorf("made an installation: %t", made)
@@ -138,7 +139,7 @@ func TestLongNameOfAGroupIsCutBetweenTwoCharacters(t *testing.T) {
 	r := newRig(t)
 	r.gitlab.Set(vcstest.Group{ID: 77, FullName: "Acme / " + strings.Repeat("é", 200), Inherited: map[int64]int{ann: 40}})
 	r.expect(t, "GET", hookPath, "", 200, "pending")
-	if known, err := r.people.Installations.Get(t.Context(), "gitlab", "77"); err != nil || known.Name != strings.Repeat("é", installation.MaxName/2) {
+	if known, err := r.people.Installations.Get(t.Context(), vcs.Installation{VCS: "gitlab", ID: "77"}); err != nil || known.Name != strings.Repeat("é", installation.MaxName/2) {
 		t.Errorf("name %q, %v", known.Name, err)
 	}
 }
@@ -161,11 +162,11 @@ func TestWebhookMakesAnInstallationThatIsPendingUntilItDelivers(t *testing.T) {
 		first.State != "pending" || first.URL != "https://ops.example.com/api/v1/gitlab/events" {
 		t.Errorf("first %+v, then %+v", first, later)
 	}
-	known, err := r.people.Installations.Get(t.Context(), "gitlab", "77")
+	known, err := r.people.Installations.Get(t.Context(), vcs.Installation{VCS: "gitlab", ID: "77"})
 	if err != nil || known.Name != "Acme" || known.State != installation.Unknown {
 		t.Errorf("installation %+v, %v", known, err)
 	}
-	if err := r.people.Installations.Delivered(t.Context(), author(), "gitlab", "77"); err != nil {
+	if err := r.people.Installations.Delivered(t.Context(), author(), vcs.Installation{VCS: "gitlab", ID: "77"}); err != nil {
 		t.Fatal(err)
 	}
 	r.expect(t, "GET", hookPath, "", 200, `"state":"installed"`)
@@ -197,7 +198,7 @@ func TestGroupIsItsMaintainersAlone(t *testing.T) {
 			arrange(r)
 			r.expect(t, "GET", hookPath, "", 403, "")
 			r.expect(t, "PUT", tokenPath, `{"access_token":"`+token+`"}`, 403, "")
-			if _, err := r.people.Installations.Get(t.Context(), "gitlab", "77"); err == nil {
+			if _, err := r.people.Installations.Get(t.Context(), vcs.Installation{VCS: "gitlab", ID: "77"}); err == nil {
 				t.Error("the group became an installation")
 			}
 		})
@@ -247,7 +248,7 @@ func TestAccessTokenIsTriedBeforeItIsStoredAndNeverReadBack(t *testing.T) {
 	if got, err := r.groups.Get(t.Context(), "77"); err != nil || got != good {
 		t.Errorf("stored %v", err)
 	}
-	if known, err := r.people.Installations.Get(t.Context(), "gitlab", "77"); err != nil || known.Name != "Acme" {
+	if known, err := r.people.Installations.Get(t.Context(), vcs.Installation{VCS: "gitlab", ID: "77"}); err != nil || known.Name != "Acme" {
 		t.Errorf("installation %+v, %v", known, err)
 	}
 	stored := r.env.Dump("SessionsTable")

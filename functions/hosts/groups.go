@@ -15,11 +15,10 @@ import (
 	"github.com/opsplane/opsplane/shared/vcs"
 	"github.com/opsplane/opsplane/shared/vcs/gitlabhost"
 	"github.com/opsplane/opsplane/shared/vcs/grouptoken"
-	"github.com/opsplane/opsplane/shared/vcs/installation"
 	"github.com/opsplane/opsplane/shared/vcs/vcshost"
 )
 
-const gitlabName = "gitlab"
+const gitlabName = string(vcs.GitLab)
 
 // group is a group that the caller can see.
 type group struct {
@@ -35,7 +34,7 @@ func (h *hosts) listGroups(ctx context.Context, call httpapi.Call, _ struct{}) (
 		found, err := client.Groups(ctx)
 		list = []group{}
 		for _, g := range found {
-			if call.Caller.Within(vcs.Installation{VCS: gitlabName, ID: vcs.ID(strconv.FormatInt(g.ID, 10))}) {
+			if call.Caller.Within(vcs.Installation{VCS: vcs.GitLab, ID: vcs.ID(strconv.FormatInt(g.ID, 10))}) {
 				list = append(list, group{g.ID, g.FullName})
 			}
 		}
@@ -59,7 +58,7 @@ func (h *hosts) asCaller(ctx context.Context, call httpapi.Call, do func(*gitlab
 	if !person {
 		return access.Refuse(access.StepAccount, "the user has never logged in at gitlab")
 	}
-	of := session.Holder{User: u.ID, VCS: gitlabName, Account: account.ID}
+	of := session.Holder{User: u.ID, VCS: string(vcs.GitLab), Account: account.ID}
 	return explain(h.asPerson(ctx, call, of, h.providers[of.VCS].OAuth.Refresh, func(token string) error {
 		client, err := h.gitlab.As(token)
 		if err != nil {
@@ -123,7 +122,7 @@ func (h *hosts) reaches(ctx context.Context, call httpapi.Call, id string) (bool
 	}
 	caller := call.Caller
 	caller.Memberships = u.MembershipsFor(caller, call.Now)
-	return caller.Reaches(vcs.Installation{VCS: gitlabName, ID: vcs.ID(id)}), nil
+	return caller.Reaches(vcs.Installation{VCS: vcs.GitLab, ID: vcs.ID(id)}), nil
 }
 
 // asGroup is GitLab asked with a group's own token, and whose that is.
@@ -152,7 +151,7 @@ func decodeWhoareyou(r *http.Request) (string, error) {
 	}
 	query := httpapi.NewQuery(r)
 	id := query.String("installation_id", "")
-	if query.Has("installation_id") && installation.ValidID(gitlabName, id) != nil {
+	if query.Has("installation_id") && !vcs.ID(id).Valid() {
 		return "", fault.Invalidf("INVALID_PARAMETER", "query parameter installation_id must be the id of a group")
 	}
 	return id, nil
@@ -205,10 +204,10 @@ func (h *hosts) groupsOf(ctx context.Context, call httpapi.Call, id string) ([]s
 	caller.Memberships = u.MembershipsFor(caller, call.Now)
 	var ids []string
 	for _, m := range caller.Memberships {
-		if m.VCS == gitlabName && (id == "" || string(m.ID) == id) && caller.Reaches(m) {
+		if m.VCS == vcs.GitLab && (id == "" || string(m.ID) == id) && caller.Reaches(m) {
 			ids = append(ids, string(m.ID))
 		}
 	}
-	slices.SortFunc(ids, byNumber)
+	slices.SortFunc(ids, func(a, b string) int { return vcs.ID(a).Compare(vcs.ID(b)) })
 	return ids, nil
 }

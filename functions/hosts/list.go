@@ -12,6 +12,7 @@ import (
 	"github.com/opsplane/opsplane/shared/api/httpapi"
 	"github.com/opsplane/opsplane/shared/login/session"
 	"github.com/opsplane/opsplane/shared/login/user"
+	nouns "github.com/opsplane/opsplane/shared/vcs"
 	"github.com/opsplane/opsplane/shared/vcs/installation"
 	"github.com/opsplane/opsplane/shared/vcs/vcshost"
 )
@@ -57,17 +58,17 @@ func (h *hosts) list(ctx context.Context, call httpapi.Call, vcs string) (instal
 	}
 	reached := call.Caller
 	reached.Memberships = u.MembershipsFor(call.Caller, call.Now)
-	var ids []string
+	var ids []nouns.ID
 	for _, m := range reached.Memberships {
-		if string(m.VCS) == vcs && reached.Reaches(m) {
-			ids = append(ids, string(m.ID))
+		if m.VCS == nouns.VCS(vcs) && reached.Reaches(m) {
+			ids = append(ids, m.ID)
 		}
 	}
 	if renewed != nil && len(ids) == 0 {
 		return installationList{}, outward(vcs, renewed)
 	}
-	slices.SortFunc(ids, byNumber)
-	found, err := h.people.Installations.Known(ctx, vcs, ids)
+	slices.SortFunc(ids, nouns.ID.Compare)
+	found, err := h.people.Installations.Known(ctx, nouns.VCS(vcs), ids)
 	if err != nil {
 		return installationList{}, err
 	}
@@ -136,24 +137,16 @@ func (h *hosts) renew(ctx context.Context, call httpapi.Call, vcs string, u user
 	return nil
 }
 
-// byNumber compares decimal numbers without leading zeros.
-func byNumber(a, b string) int {
-	if len(a) != len(b) {
-		return len(a) - len(b)
-	}
-	return slices.Compare([]byte(a), []byte(b))
-}
-
 func show(i installation.Installation) shown {
 	return shown{
-		ID: i.ID, Name: i.Name, CreatedAt: stamp(i.CreatedAt), AccountStatus: status(i), Tier: tier{Name: "Unknown"},
+		ID: string(i.ID), Name: i.Name, CreatedAt: stamp(i.CreatedAt), AccountStatus: status(i), Tier: tier{Name: "Unknown"},
 	}
 }
 
 // status is what clients call an installation's state: on GitHub that of an
 // account, on GitLab that of the webhook.
 func status(i installation.Installation) string {
-	if i.VCS == "gitlab" {
+	if i.VCS == nouns.GitLab {
 		if i.State == installation.Installed {
 			return "installed"
 		}

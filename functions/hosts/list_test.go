@@ -110,9 +110,9 @@ func TestUserWhoNeverLoggedInHasWhatOperatorsGave(t *testing.T) {
 	const many = 130 // more than travel with a caller, and than one batch reads
 	var want strings.Builder
 	for n := 1; n <= many; n++ {
-		i := installation.Installation{VCS: "github", ID: fmt.Sprint(n), Name: "acme", State: installation.Installed}
+		i := installation.Installation{VCS: "github", ID: vcs.ID(fmt.Sprint(n)), Name: "acme", State: installation.Installed}
 		r.know(t, i)
-		if err := r.people.Users.AddMembership(t.Context(), u.ID, vcs.Installation{VCS: "github", ID: vcs.ID(i.ID)}, author()); err != nil {
+		if err := r.people.Users.AddMembership(t.Context(), u.ID, vcs.Installation{VCS: "github", ID: i.ID}, author()); err != nil {
 			t.Fatal(err)
 		}
 		fmt.Fprintf(&want, "%d acme active; ", n)

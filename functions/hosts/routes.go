@@ -11,6 +11,7 @@ import (
 	"github.com/opsplane/opsplane/shared/api/httpapi"
 	"github.com/opsplane/opsplane/shared/login/person"
 	"github.com/opsplane/opsplane/shared/login/session"
+	"github.com/opsplane/opsplane/shared/vcs"
 	"github.com/opsplane/opsplane/shared/vcs/gitlabhost"
 	"github.com/opsplane/opsplane/shared/vcs/grouptoken"
 	"github.com/opsplane/opsplane/shared/vcs/installation"
@@ -62,7 +63,7 @@ func vcsOf(r *http.Request) (string, error) { return r.PathValue("vcs"), nil }
 
 // gitlabOnly lets routes through that GitHub does not have.
 func gitlabOnly(r *http.Request) (struct{}, error) {
-	if r.PathValue("vcs") != "gitlab" {
+	if r.PathValue("vcs") != gitlabName {
 		return struct{}{}, fault.ErrNotFound
 	}
 	return struct{}{}, nil
@@ -75,6 +76,6 @@ func groupOf(name string) func(*http.Request) (string, error) {
 			return "", err
 		}
 		id := r.PathValue(name)
-		return id, installation.ValidID("gitlab", id)
+		return id, installation.Check(vcs.Installation{VCS: vcs.GitLab, ID: vcs.ID(id)})
 	}
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/opsplane/opsplane/shared/api/httpapi"
 	"github.com/opsplane/opsplane/shared/credential/secret"
 	"github.com/opsplane/opsplane/shared/login/user"
+	"github.com/opsplane/opsplane/shared/vcs"
 	"github.com/opsplane/opsplane/shared/vcs/gitlabhost"
 	"github.com/opsplane/opsplane/shared/vcs/installation"
 	"github.com/opsplane/opsplane/shared/vcs/shorten"
@@ -48,7 +49,7 @@ func (h *hosts) webhook(ctx context.Context, call httpapi.Call, q webhookRequest
 	if err != nil {
 		return webhookAnswer{}, err
 	}
-	token, ok := webhook.Token(key, q.group)
+	token, ok := webhook.Token(key, vcs.ID(q.group))
 	if !ok {
 		return webhookAnswer{}, access.Refuse(access.StepHost, "the id is none that a group can have")
 	}
@@ -86,13 +87,13 @@ func (h *hosts) maintained(ctx context.Context, call httpapi.Call, id string) (g
 // and answers it.
 func (h *hosts) know(ctx context.Context, call httpapi.Call, id string, g gitlabhost.Group) (installation.Installation, error) {
 	name := shorten.Tail(g.FullName, installation.MaxName) // parents have names of 255 characters each
-	store := h.people.Installations
-	known, err := store.Get(ctx, gitlabName, id)
+	store, of := h.people.Installations, vcs.Installation{VCS: vcs.GitLab, ID: vcs.ID(id)}
+	known, err := store.Get(ctx, of)
 	if err == nil && known.Name == name || err != nil && !errors.Is(err, fault.ErrNotFound) {
 		return known, err
 	}
-	if _, err := store.Save(ctx, call.Author(), installation.Installation{VCS: gitlabName, ID: id, Name: name}); err != nil {
+	if _, err := store.Save(ctx, call.Author(), installation.Installation{VCS: of.VCS, ID: of.ID, Name: name}); err != nil {
 		return installation.Installation{}, err
 	}
-	return store.Get(ctx, gitlabName, id)
+	return store.Get(ctx, of)
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/opsplane/opsplane/infra/measure/bench"
 	"github.com/opsplane/opsplane/infra/test/costs"
 	"github.com/opsplane/opsplane/shared/storage/attr"
+	"github.com/opsplane/opsplane/shared/vcs"
 	"github.com/opsplane/opsplane/shared/vcs/pullrequest"
 	"github.com/opsplane/opsplane/shared/vcs/repository"
 )
@@ -34,16 +35,16 @@ func newGrown(b *testing.B, n int) *grown {
 	}
 	g := &grown{n: n, plain: newRigOn(env, env.DynamoDB), paid: newRigOn(env, m.DynamoDB()), meter: m}
 	const version = "4000000000000.00.72d3162e-cc78-11e3-81ab-4c9367dc0958"
-	seen := repository.Seen{ID: "1", Owner: "acme", Name: name(1)}
-	if err := g.plain.repositories.Apply(b.Context(), g.plain.Author(), "github", "42", seen, version); err != nil {
+	seen := vcs.Description{ID: "1", Owner: "acme", Name: name(1)}
+	if err := g.plain.repositories.Apply(b.Context(), g.plain.Author(), vcs.Installation{VCS: "github", ID: "42"}, seen, version); err != nil {
 		b.Fatal(err)
 	}
 	copies(b, env.DynamoDB, table, n, attr.Item{"pk": attr.String("REPOSITORIES#github#42"), "sk": attr.String(fmt.Sprintf("%020d", 1))}, func(i int, item attr.Item) {
 		id := fmt.Sprint(i)
 		item["id"], item["name"], item["sk"] = attr.String(id), attr.String(name(i)), attr.String(fmt.Sprintf("%020d", i))
-		item["by_name"] = attr.String(repository.Repository{ID: id, Name: name(i)}.Cursor())
+		item["by_name"] = attr.String(repository.Repository{ID: vcs.ID(id), Name: name(i)}.Cursor())
 	})
-	err := g.plain.pullRequests.Apply(b.Context(), g.plain.Author(), "github", "42", pull(1), version, g.plain.repositories.NotEmptied("github", "42", "1", version))
+	err := g.plain.pullRequests.Apply(b.Context(), g.plain.Author(), vcs.Installation{VCS: "github", ID: "42"}, pull(1), version, g.plain.repositories.NotEmptied(vcs.Installation{VCS: "github", ID: "42"}.Repository("1"), version))
 	if err != nil {
 		b.Fatal(err)
 	}

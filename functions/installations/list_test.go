@@ -58,7 +58,7 @@ const (
 
 func (r *rig) repository(t *testing.T, in, id, name string) {
 	t.Helper()
-	if err := r.repositories.Apply(t.Context(), r.Author(), "github", in, repository.Seen{ID: id, Owner: "acme", Name: name}, "1"); err != nil {
+	if err := r.repositories.Apply(t.Context(), r.Author(), vcs.Installation{VCS: "github", ID: vcs.ID(in)}, vcs.Description{ID: vcs.ID(id), Owner: "acme", Name: name}, "1"); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -132,7 +132,7 @@ func TestRepositoriesArePagedByNameAndEqualNamesAreNotSkipped(t *testing.T) {
 	}
 	r.repository(t, "5", "77", "elsewhere")
 	r.repository(t, "42", "6", "gone")
-	if err := r.repositories.Gone(t.Context(), r.Author(), "github", "42", "6", "2", nil); err != nil {
+	if err := r.repositories.Gone(t.Context(), r.Author(), vcs.Installation{VCS: "github", ID: "42"}.Repository("6"), "2", nil); err != nil {
 		t.Fatal(err)
 	}
 	want := "[[B/3 a/1] [b/5 b/9] [b/10 b-2/4] [ä/2]]"
@@ -161,9 +161,9 @@ func TestPullRequestsArePagedByNumberAndEqualNumbersAreNotSkipped(t *testing.T) 
 		repository string
 		number     int64
 	}{{"7", 1}, {"7", 2}, {"10", 2}, {"9", 2}, {"7", 10}, {"7", 3}} {
-		err := r.pullRequests.Apply(t.Context(), r.Author(), "github", "42", pullrequest.PullRequest{
-			Repository: p.repository, Number: p.number, State: pullrequest.Open,
-		}, "1", r.repositories.NotEmptied("github", "42", p.repository, "1"))
+		err := r.pullRequests.Apply(t.Context(), r.Author(), vcs.Installation{VCS: "github", ID: "42"}, pullrequest.PullRequest{
+			Repository: vcs.ID(p.repository), Number: p.number, State: pullrequest.Open,
+		}, "1", r.repositories.NotEmptied(vcs.Installation{VCS: "github", ID: "42"}.Repository(vcs.ID(p.repository)), "1"))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -212,10 +212,10 @@ func TestPullRequestShowsWhatTheHostTold(t *testing.T) {
 		Repository: "9223372036854775807", Number: 17, Title: "Add <bucket>", User: "ann", State: pullrequest.Merged,
 		BaseBranch: "main", BaseSHA: "aa", Branch: "topic", SHA: "bb", MergedSHA: "cc", MergedAt: functiontest.Start,
 	}
-	if err := r.pullRequests.Apply(t.Context(), r.Author(), "github", "42", p, "1", r.repositories.NotEmptied("github", "42", p.Repository, "1")); err != nil {
+	if err := r.pullRequests.Apply(t.Context(), r.Author(), vcs.Installation{VCS: "github", ID: "42"}, p, "1", r.repositories.NotEmptied(vcs.Installation{VCS: "github", ID: "42"}.Repository(vcs.ID(p.Repository)), "1")); err != nil {
 		t.Fatal(err)
 	}
-	r.repository(t, "42", p.Repository, "infra")
+	r.repository(t, "42", string(p.Repository), "infra")
 	var got json.RawMessage
 	r.get(t, pulls, &got)
 	const want = `{"pull_requests":[{"base_branch":"main","base_sha":"aa","branch":"topic","merged_at":"2096-10-02T07:06:40Z","merged_sha":"cc",` +
@@ -229,11 +229,11 @@ func TestPullRequestListLeavesOutWhatItsHostHasNotTold(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
 	p := pullrequest.PullRequest{Repository: "7", Number: 17, State: pullrequest.Open, BaseBranch: "main", Branch: "topic"} // GitLab's, without a commit
-	if err := r.pullRequests.Apply(t.Context(), r.Author(), "github", "42", p, "1", r.repositories.NotEmptied("github", "42", p.Repository, "1")); err != nil {
+	if err := r.pullRequests.Apply(t.Context(), r.Author(), vcs.Installation{VCS: "github", ID: "42"}, p, "1", r.repositories.NotEmptied(vcs.Installation{VCS: "github", ID: "42"}.Repository(vcs.ID(p.Repository)), "1")); err != nil {
 		t.Fatal(err)
 	}
-	nested := repository.Seen{ID: "7", Owner: "acme", Name: "platform/deep"}
-	if err := r.repositories.Apply(t.Context(), r.Author(), "github", "42", nested, "1"); err != nil {
+	nested := vcs.Description{ID: "7", Owner: "acme", Name: "platform/deep"}
+	if err := r.repositories.Apply(t.Context(), r.Author(), vcs.Installation{VCS: "github", ID: "42"}, nested, "1"); err != nil {
 		t.Fatal(err)
 	}
 	var got json.RawMessage
@@ -249,15 +249,15 @@ func TestPullRequestsFollowTheNamesOfTheirRepositories(t *testing.T) {
 	r := newRig(t)
 	for n, repo := range []string{"7", "8", "7"} {
 		r.repository(t, "42", repo, "old-"+repo)
-		err := r.pullRequests.Apply(t.Context(), r.Author(), "github", "42", pullrequest.PullRequest{
-			Repository: repo, Number: int64(n + 1), State: pullrequest.Open,
-		}, "1", r.repositories.NotEmptied("github", "42", repo, "1"))
+		err := r.pullRequests.Apply(t.Context(), r.Author(), vcs.Installation{VCS: "github", ID: "42"}, pullrequest.PullRequest{
+			Repository: vcs.ID(repo), Number: int64(n + 1), State: pullrequest.Open,
+		}, "1", r.repositories.NotEmptied(vcs.Installation{VCS: "github", ID: "42"}.Repository(vcs.ID(repo)), "1"))
 		if err != nil {
 			t.Fatal(err)
 		}
 	}
-	renamed := repository.Seen{ID: "7", Owner: "acme-labs", Name: "new"}
-	if err := r.repositories.Apply(t.Context(), r.Author(), "github", "42", renamed, "2"); err != nil {
+	renamed := vcs.Description{ID: "7", Owner: "acme-labs", Name: "new"}
+	if err := r.repositories.Apply(t.Context(), r.Author(), vcs.Installation{VCS: "github", ID: "42"}, renamed, "2"); err != nil {
 		t.Fatal(err)
 	}
 	var page struct {

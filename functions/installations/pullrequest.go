@@ -10,6 +10,7 @@ import (
 	"github.com/opsplane/opsplane/shared/api/fault"
 	"github.com/opsplane/opsplane/shared/api/httpapi"
 	"github.com/opsplane/opsplane/shared/api/paging"
+	"github.com/opsplane/opsplane/shared/vcs"
 	"github.com/opsplane/opsplane/shared/vcs/pullrequest"
 )
 
@@ -42,11 +43,11 @@ func decodePullRequests(r *http.Request) (listQuery, error) {
 		return listQuery{}, err
 	}
 	if !page.First() {
-		if _, ok := number(page.Cursor[0]); !ok || !page.Plain && !isID(page.Cursor[1]) {
+		if _, ok := number(page.Cursor[0]); !ok || !page.Plain && !vcs.ID(page.Cursor[1]).Valid() {
 			return listQuery{}, paging.ErrCursor
 		}
 	}
-	q := listQuery{target: targetOf(r), page: page}
+	q := listQuery{in: installationOf(r), page: page}
 	if query := httpapi.NewQuery(r); query.Has("pr") {
 		var ok bool
 		if q.number, ok = number(query.String("pr", "")); !ok {
@@ -62,7 +63,7 @@ func number(text string) (int64, bool) {
 	return n, err == nil && n > 0 && n < math.MaxInt64
 }
 
-// listPullRequests answers an installation's pull requests, the largest number
+// listPullRequests returns an installation's pull requests, the largest number
 // first.
 func (i *installations) listPullRequests(ctx context.Context, _ httpapi.Call, q listQuery) (pullRequestPage, error) {
 	query := pullrequest.Query{Number: q.number, Limit: q.page.Limit + 1}
@@ -74,23 +75,23 @@ func (i *installations) listPullRequests(ctx context.Context, _ httpapi.Call, q 
 		case q.page.Plain:
 			query.AfterNumber = n
 		case q.page.Backward:
-			query.Before = pullrequest.PullRequest{Number: n, Repository: q.page.Cursor[1]}.Cursor()
+			query.Before = pullrequest.PullRequest{Number: n, Repository: vcs.ID(q.page.Cursor[1])}.Cursor()
 		default:
-			query.After = pullrequest.PullRequest{Number: n, Repository: q.page.Cursor[1]}.Cursor()
+			query.After = pullrequest.PullRequest{Number: n, Repository: vcs.ID(q.page.Cursor[1])}.Cursor()
 		}
 	}
-	rows, err := i.pullRequests.List(ctx, string(q.target.VCS), string(q.target.ID), query)
+	rows, err := i.pullRequests.List(ctx, q.in, query)
 	if err != nil {
 		return pullRequestPage{}, err
 	}
 	page := paging.Answer(q.page, rows, func(p pullrequest.PullRequest) []string {
-		return []string{strconv.FormatInt(p.Number, 10), p.Repository}
+		return []string{strconv.FormatInt(p.Number, 10), string(p.Repository)}
 	})
-	var ids []string
+	var ids []vcs.ID
 	for _, p := range page.Results {
 		ids = append(ids, p.Repository)
 	}
-	names, err := i.repositories.Names(ctx, string(q.target.VCS), string(q.target.ID), ids)
+	names, err := i.repositories.Names(ctx, q.in, ids)
 	if err != nil {
 		return pullRequestPage{}, err
 	}

@@ -12,7 +12,7 @@ import (
 )
 
 // Shapes of the lists. What clients write by hand is the last row's name, or
-// its number; our own cursors tell rows apart that share it.
+// its number. The cursors of this server also tell rows with the same one apart.
 var (
 	repositoryShape  = paging.Shape{Elements: 2, Plain: 1, Default: 20, Max: 100}
 	pullRequestShape = paging.Shape{Elements: 2, Plain: 1, Default: 20, Max: 100}
@@ -20,8 +20,8 @@ var (
 
 // repositoryRow is a repository in the list.
 type repositoryRow struct {
-	ID             string `json:"id"`
-	InstallationID string `json:"installation_id"`
+	ID             vcs.ID `json:"id"`
+	InstallationID vcs.ID `json:"installation_id"`
 	Name           string `json:"name"`
 	Setup          bool   `json:"setup"`
 	UpdatedAt      string `json:"updated_at"`
@@ -34,12 +34,12 @@ type repositoryPage struct {
 
 // listQuery is a page of an installation's list.
 type listQuery struct {
-	target vcs.Installation
+	in     vcs.Installation
 	page   paging.Request
 	number int64 // of pull requests; 0 for all
 }
 
-func targetOf(r *http.Request) vcs.Installation {
+func installationOf(r *http.Request) vcs.Installation {
 	return vcs.Installation{VCS: vcs.VCS(r.PathValue("vcs")), ID: vcs.ID(r.PathValue("installation_id"))}
 }
 
@@ -50,25 +50,14 @@ func decodeRepositories(r *http.Request) (listQuery, error) {
 	}
 	if !page.First() {
 		name := page.Cursor[0]
-		if name == "" || len(name) > repository.MaxName || !utf8.ValidString(name) || !page.Plain && !isID(page.Cursor[1]) {
+		if name == "" || len(name) > repository.MaxName || !utf8.ValidString(name) || !page.Plain && !vcs.ID(page.Cursor[1]).Valid() {
 			return listQuery{}, paging.ErrCursor
 		}
 	}
-	return listQuery{target: targetOf(r), page: page}, nil
+	return listQuery{in: installationOf(r), page: page}, nil
 }
 
-// isID reports whether a text is an id of a host: a number of at most 19
-// digits.
-func isID(text string) bool {
-	for _, c := range text {
-		if c < '0' || c > '9' {
-			return false
-		}
-	}
-	return text != "" && len(text) <= 19
-}
-
-// listRepositories answers an installation's repositories by name.
+// listRepositories returns an installation's repositories by name.
 func (i *installations) listRepositories(ctx context.Context, _ httpapi.Call, q listQuery) (repositoryPage, error) {
 	query := repository.Query{Limit: q.page.Limit + 1}
 	switch {
@@ -82,22 +71,22 @@ func (i *installations) listRepositories(ctx context.Context, _ httpapi.Call, q 
 	default:
 		query.After = placeOf(q.page)
 	}
-	rows, err := i.repositories.List(ctx, string(q.target.VCS), string(q.target.ID), query)
+	rows, err := i.repositories.List(ctx, q.in, query)
 	if err != nil {
 		return repositoryPage{}, err
 	}
-	page := paging.Answer(q.page, rows, func(r repository.Repository) []string { return []string{r.Name, r.ID} })
+	page := paging.Answer(q.page, rows, func(r repository.Repository) []string { return []string{r.Name, string(r.ID)} })
 	answer := repositoryPage{Links: page.Links(), Repositories: make([]repositoryRow, len(page.Results))}
 	for n, r := range page.Results {
 		answer.Repositories[n] = repositoryRow{
-			ID: r.ID, InstallationID: string(q.target.ID), Name: r.Name, UpdatedAt: stamp(r.KnownSince),
-			// Of GitLab nobody asks whether the pipeline's file is there.
-			Setup: r.Setup || string(q.target.VCS) == "gitlab",
+			ID: r.ID, InstallationID: q.in.ID, Name: r.Name, UpdatedAt: stamp(r.KnownSince),
+			// GitLab is never asked whether the pipeline's file is there.
+			Setup: r.Setup || q.in.VCS == vcs.GitLab,
 		}
 	}
 	return answer, nil
 }
 
 func placeOf(q paging.Request) string {
-	return repository.Repository{Name: q.Cursor[0], ID: q.Cursor[1]}.Cursor()
+	return repository.Repository{Name: q.Cursor[0], ID: vcs.ID(q.Cursor[1])}.Cursor()
 }

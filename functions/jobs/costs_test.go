@@ -6,6 +6,7 @@ import (
 
 	"github.com/opsplane/opsplane/infra/test/costs"
 	"github.com/opsplane/opsplane/infra/test/vcstest"
+	"github.com/opsplane/opsplane/shared/vcs"
 	"github.com/opsplane/opsplane/shared/vcs/pullrequest"
 	"github.com/opsplane/opsplane/shared/vcs/repository"
 )
@@ -26,7 +27,7 @@ func TestTasksUseWhatTheDocumentSays(t *testing.T) {
 			for n := int64(1); n <= 200; n++ {
 				r.pull(t, "7", n, "1")
 			}
-			removal := repository.RemovalTask("", "github", "42", "7", "2")
+			removal := repository.RemovalTask("", vcs.Installation{VCS: "github", ID: "42"}.Repository("7"), "2")
 			if err := r.over(r.env).Tasks.Create(t.Context(), r.author(), removal); err != nil {
 				t.Fatal(err)
 			}
@@ -40,8 +41,8 @@ func working(prepare func(*testing.T, *rig) string) costs.Scenario {
 	return func(t *testing.T) *costs.Meter {
 		env, m := costs.New(t)
 		r := &rig{env: env, github: vcstest.NewGitHub(t), gitlab: vcstest.NewGitLab(t), clock: born.Add(123 * time.Millisecond)}
-		vcs := env.Table("VcsTable")
-		r.repositories, r.pullRequests = repository.Store{DB: env.DynamoDB, Table: vcs}, pullrequest.Store{DB: env.DynamoDB, Table: vcs}
+		system := env.Table("VcsTable")
+		r.repositories, r.pullRequests = repository.Store{DB: env.DynamoDB, Table: system}, pullrequest.Store{DB: env.DynamoDB, Table: system}
 		metered := *env
 		metered.DynamoDB = m.DynamoDB()
 		r.Worker = r.over(&metered)

@@ -12,8 +12,8 @@ import (
 	"github.com/opsplane/opsplane/infra/test/storagetest"
 	"github.com/opsplane/opsplane/infra/test/vcstest"
 	"github.com/opsplane/opsplane/shared/background/task"
+	"github.com/opsplane/opsplane/shared/vcs"
 	"github.com/opsplane/opsplane/shared/vcs/repository"
-	"github.com/opsplane/opsplane/shared/vcs/vcsevent"
 )
 
 // disturbance counts the calls of a worker, those to storage and those to the
@@ -87,16 +87,16 @@ func (r *rig) disturb(t *testing.T, d *disturbance, kills bool, ids ...string) i
 // repository that is new, and two that are gone, of which one is public.
 func (r *rig) scene(t *testing.T, installation string) (there []vcstest.Repository, id string) {
 	t.Helper()
-	before := vcsevent.Version{At: r.clock.Add(-time.Hour)}.Text(r.clock, "before")
+	before := vcs.Moment{At: r.clock.Add(-time.Hour)}.Version(r.clock, "before")
 	all := many(9)
 	for _, repo := range all {
-		seen := repository.Seen{ID: fmt.Sprint(repo.ID), Owner: repo.Owner, Name: "before-" + repo.Name}
-		if err := r.repositories.Apply(t.Context(), r.author(), "github", installation, seen, before); err != nil {
+		seen := vcs.Description{ID: vcs.ID(fmt.Sprint(repo.ID)), Owner: repo.Owner, Name: "before-" + repo.Name}
+		if err := r.repositories.Apply(t.Context(), r.author(), vcs.Installation{VCS: "github", ID: vcs.ID(installation)}, seen, before); err != nil {
 			t.Fatal(err)
 		}
 	}
 	for i, repo := range []string{"2", "3", "2", "9"} {
-		r.pullOf(t, installation, repo, int64(i+1), before)
+		r.pullOf(t, installation, repo, int64(i+1), string(before))
 	}
 	r.github.Publish(all[1])
 	there = append(slices.Clone(all[:1]), all[3:]...) // without 2 and 3
@@ -137,30 +137,30 @@ func TestRefreshThatIsKilledAnywhereEndsAsAnUndisturbedOne(t *testing.T) {
 // a refresh in turn.
 func TestRefreshLetsDeletionsAndEventsStand(t *testing.T) {
 	t.Parallel()
-	later := func(r *rig) string { return vcsevent.Version{At: r.clock}.Text(r.clock, "later") }
+	later := func(r *rig) vcs.Version { return vcs.Moment{At: r.clock}.Version(r.clock, "later") }
 	for name, c := range map[string]struct {
 		act   func(*testing.T, *rig, string)
 		check func(listed, pulls []string) bool
 	}{
 		"deletion": {func(t *testing.T, r *rig, installation string) {
-			removal := repository.RemovalTask("ann", "github", installation, "9", later(r))
-			done, err := r.repositories.Remove(t.Context(), r.author(), "github", installation, "9", later(r), r.Tasks.Writes(r.author(), removal))
+			removal := repository.RemovalTask("ann", vcs.Installation{VCS: "github", ID: vcs.ID(installation)}.Repository("9"), later(r))
+			done, err := r.repositories.Remove(t.Context(), r.author(), vcs.Installation{VCS: "github", ID: vcs.ID(installation)}.Repository("9"), later(r), r.Tasks.Writes(r.author(), removal))
 			if err != nil || !done {
 				t.Errorf("deletion: %t, %v", done, err)
 			}
 		}, func(listed, pulls []string) bool { return !has(listed, "9 ") && len(pulls) == 0 }},
 		"rename": {func(t *testing.T, r *rig, installation string) {
-			seen := repository.Seen{ID: "5", Owner: "acme", Name: "renamed"}
-			if err := r.repositories.Apply(t.Context(), r.author(), "github", installation, seen, later(r)); err != nil {
+			seen := vcs.Description{ID: "5", Owner: "acme", Name: "renamed"}
+			if err := r.repositories.Apply(t.Context(), r.author(), vcs.Installation{VCS: "github", ID: vcs.ID(installation)}, seen, later(r)); err != nil {
 				t.Error(err)
 			}
 		}, func(listed, pulls []string) bool { return has(listed, "5 acme/renamed main") && len(pulls) == 1 }},
 		"return of one that is gone at the host": {func(t *testing.T, r *rig, installation string) {
-			seen := repository.Seen{ID: "2", Owner: "acme", Name: "returned"}
-			if err := r.repositories.Apply(t.Context(), r.author(), "github", installation, seen, later(r)); err != nil {
+			seen := vcs.Description{ID: "2", Owner: "acme", Name: "returned"}
+			if err := r.repositories.Apply(t.Context(), r.author(), vcs.Installation{VCS: "github", ID: vcs.ID(installation)}, seen, later(r)); err != nil {
 				t.Error(err)
 			}
-			r.pullOf(t, installation, "2", 8, later(r))
+			r.pullOf(t, installation, "2", 8, string(later(r)))
 		}, func(listed, pulls []string) bool {
 			return has(listed, "2 acme/returned") && has(pulls, "8/2") && has(pulls, "4/9")
 		}},
@@ -208,7 +208,7 @@ func TestRemovalThatIsKilledAnywhereRemovesWhatIsOld(t *testing.T) {
 			r.pullOf(t, installation, "7", number, map[bool]string{true: "3", false: "1"}[number%4 == 0])
 		}
 		r.pullOf(t, installation, "70", 1, "1")
-		removal := repository.RemovalTask("", "github", installation, "7", "2")
+		removal := repository.RemovalTask("", vcs.Installation{VCS: "github", ID: vcs.ID(installation)}.Repository("7"), "2")
 		if err := r.Tasks.Create(t.Context(), r.author(), removal); err != nil {
 			t.Fatal(err)
 		}
@@ -230,7 +230,7 @@ func TestRemovalOfManyGoesOnBehindAPart(t *testing.T) {
 		r.pull(t, "7", n, "1")
 	}
 	r.pull(t, "7", removalPart+31, "3")
-	removal := repository.RemovalTask("", "github", "42", "7", "2")
+	removal := repository.RemovalTask("", vcs.Installation{VCS: "github", ID: "42"}.Repository("7"), "2")
 	if err := r.Tasks.Create(t.Context(), r.author(), removal); err != nil {
 		t.Fatal(err)
 	}

@@ -7,6 +7,7 @@ import (
 	"github.com/opsplane/opsplane/shared/background/task"
 	"github.com/opsplane/opsplane/shared/background/task/work"
 	"github.com/opsplane/opsplane/shared/credential/secret"
+	"github.com/opsplane/opsplane/shared/vcs"
 	"github.com/opsplane/opsplane/shared/vcs/githubhost"
 	"github.com/opsplane/opsplane/shared/vcs/grouptoken"
 	"github.com/opsplane/opsplane/shared/vcs/vcshost"
@@ -15,8 +16,8 @@ import (
 // explain says to a task's owner why it stumbled, and whether trying again would
 // be in vain.
 func explain(run *task.Run, err error) (words string, forGood bool) {
-	vcs := run.VCS
-	host := vcshost.Names[vcs]
+	system := run.Installation.VCS
+	host := system.Label()
 	var limited *vcshost.Limited
 	var key *githubhost.KeyError
 	switch {
@@ -33,12 +34,12 @@ func explain(run *task.Run, err error) (words string, forGood bool) {
 			"the server's operator must look at the host, or at what stands before it", true
 	case errors.Is(err, grouptoken.ErrNone):
 		return "no access token is stored for the group: store one, and start again", true
-	case errors.Is(err, vcshost.ErrRefused) && vcs == "gitlab":
+	case errors.Is(err, vcshost.ErrRefused) && system == vcs.GitLab:
 		return "GitLab does not take the group's access token: store another, and start again", true
 	case errors.Is(err, vcshost.ErrRefused):
 		return "GitHub does not take the App's credentials: the server's operator must look at its private key", false
 	case errors.Is(err, vcshost.ErrForbidden):
-		return host + " does not allow this server to do that: " + vcshost.Why(vcs, err) + "; correct it there, then start again" + own(host, err), true
+		return host + " does not allow this server to do that: " + vcshost.Why(string(system), err) + "; correct it there, then start again" + own(host, err), true
 	case errors.Is(err, work.ErrTired):
 		return "the task was more than this server's workers can do at once, again and again: the server's operator must look at it", false
 	case errors.Is(err, context.DeadlineExceeded):

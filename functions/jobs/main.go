@@ -16,6 +16,7 @@ import (
 	"github.com/opsplane/opsplane/shared/credential/secret"
 	"github.com/opsplane/opsplane/shared/storage/awsclient"
 	"github.com/opsplane/opsplane/shared/telemetry"
+	"github.com/opsplane/opsplane/shared/vcs"
 	"github.com/opsplane/opsplane/shared/vcs/githubhost"
 	"github.com/opsplane/opsplane/shared/vcs/gitlabhost"
 	"github.com/opsplane/opsplane/shared/vcs/grouptoken"
@@ -28,8 +29,8 @@ const slice = 20 * time.Second
 
 func main() {
 	cfg := awsclient.Config()
-	db, vcs := awsclient.DynamoDB(cfg), os.Getenv("VCS_TABLE")
-	repositories := repository.Store{DB: db, Table: vcs}
+	db, facts := awsclient.DynamoDB(cfg), os.Getenv("VCS_TABLE")
+	repositories := repository.Store{DB: db, Table: facts}
 	tasks := task.Store{DB: db, Table: os.Getenv("OPERATIONS_TABLE")}
 	groups := grouptoken.New(db, os.Getenv("SESSIONS_TABLE"), sealed.NewBox(secret.New(cfg, os.Getenv("SERVER_SECRET")).Keys))
 	app := githubhost.New(os.Getenv("GITHUB_APP_ID"), secret.New(cfg, os.Getenv("GITHUB_APP_PRIVATE_KEY")).Current, os.Getenv("GITHUB_API_BASE_URL"))
@@ -39,12 +40,12 @@ func main() {
 		Steps: map[task.Kind]work.Step{
 			task.RefreshRepositories: (&refresh{
 				repositories: repositories, tasks: tasks, log: log,
-				sources: map[string]source{
-					"github": github{app, log, githubPart},
-					"gitlab": gitlab{gitlabhost.New(os.Getenv("GITLAB_API_BASE_URL")), groups},
+				sources: map[vcs.VCS]source{
+					vcs.GitHub: github{app, log, githubPart},
+					vcs.GitLab: gitlab{gitlabhost.New(os.Getenv("GITLAB_API_BASE_URL")), groups},
 				},
 			}).step,
-			task.RemovePullRequests: removal{pullrequest.Store{DB: db, Table: vcs}, removalPart}.step,
+			task.RemovePullRequests: removal{pullrequest.Store{DB: db, Table: facts}, removalPart}.step,
 		},
 	}
 	lambda.Start(w.Handle)

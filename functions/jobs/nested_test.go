@@ -5,9 +5,8 @@ import (
 	"time"
 
 	"github.com/opsplane/opsplane/infra/test/vcstest"
+	"github.com/opsplane/opsplane/shared/vcs"
 	"github.com/opsplane/opsplane/shared/vcs/gitlabhost"
-	"github.com/opsplane/opsplane/shared/vcs/repository"
-	"github.com/opsplane/opsplane/shared/vcs/vcsevent"
 )
 
 // TestProjectOfANestedGroupBelongsToTheGroupAtTheTop refreshes a group within a
@@ -23,12 +22,12 @@ func TestProjectOfANestedGroupBelongsToTheGroupAtTheTop(t *testing.T) {
 		t.Fatal(err)
 	}
 	earlier := born.Add(-time.Hour)
-	before := vcsevent.Version{At: earlier}.Text(earlier, "delivery")
-	if err := r.repositories.Apply(t.Context(), r.author(), "gitlab", "77", repository.Seen{ID: "1", Owner: "acme/platform/deep", Name: "infra"}, before); err != nil {
+	before := vcs.Moment{At: earlier}.Version(earlier, "delivery")
+	if err := r.repositories.Apply(t.Context(), r.author(), vcs.Installation{VCS: "gitlab", ID: "77"}, vcs.Description{ID: "1", Owner: "acme/platform/deep", Name: "infra"}, before); err != nil {
 		t.Fatal(err)
 	}
 	r.settleAfter(t, r.start(t, "gitlab", "77"))
-	got, err := r.repositories.Get(t.Context(), "gitlab", "77", "1")
+	got, err := r.repositories.Get(t.Context(), vcs.Installation{VCS: "gitlab", ID: "77"}.Repository("1"))
 	if err != nil || got.Owner != "acme" || got.Name != "platform/deep/infra" {
 		t.Errorf("owner %q, name %q, %v", got.Owner, got.Name, err)
 	}

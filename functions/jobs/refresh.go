@@ -11,8 +11,8 @@ import (
 
 	"github.com/opsplane/opsplane/shared/audit/change"
 	"github.com/opsplane/opsplane/shared/background/task"
+	"github.com/opsplane/opsplane/shared/vcs"
 	"github.com/opsplane/opsplane/shared/vcs/repository"
-	"github.com/opsplane/opsplane/shared/vcs/vcsevent"
 	"github.com/opsplane/opsplane/shared/vcs/vcshost"
 )
 
@@ -25,7 +25,7 @@ import (
 type refresh struct {
 	repositories repository.Store
 	tasks        task.Store
-	sources      map[string]source
+	sources      map[vcs.VCS]source
 	log          *slog.Logger
 }
 
@@ -33,12 +33,12 @@ type refresh struct {
 type place struct {
 	// Began is the version of what is listed first: all that the list has is known
 	// as of it, or of a later one.
-	Began string `json:"began"`
+	Began vcs.Version `json:"began"`
 	// Page is the next to be listed; 0 when all are, and what is known is
 	// compared.
 	Page int `json:"page"`
 	// After is the id of the repository that was compared last.
-	After string `json:"after,omitempty"`
+	After vcs.ID `json:"after,omitempty"`
 	// Odd counts the entries of the host's list that could not be read, and Why is
 	// the first of them in words.
 	Odd int    `json:"odd,omitempty"`
@@ -46,8 +46,8 @@ type place struct {
 }
 
 const (
-	// side is how many repositories are written beside each other.
-	side = 10
+	// maxParallelWrites is how many repositories are written at the same time.
+	maxParallelWrites = 10
 	// compared is how many are compared in a step, and missed how many of them the
 	// host is asked for, at most.
 	compared = 500
@@ -55,9 +55,9 @@ const (
 )
 
 func (r *refresh) step(ctx context.Context, run *task.Run, author change.Author) (bool, error) {
-	source, ok := r.sources[run.VCS]
+	source, ok := r.sources[run.Installation.VCS]
 	if !ok {
-		return false, fmt.Errorf("there is no VCS %q", run.VCS)
+		return false, fmt.Errorf("there is no VCS %q", run.Installation.VCS)
 	}
 	asked := askedAt(author.At, run.ID)
 	at := place{Began: asked, Page: 1}
@@ -86,9 +86,9 @@ func (r *refresh) step(ctx context.Context, run *task.Run, author change.Author)
 // askedAt is the version of what a host answers now. Events have the second in
 // which they happened: what happened in this second comes behind it, so that an
 // answer that is a moment older does not hide it.
-func askedAt(now time.Time, task string) string {
+func askedAt(now time.Time, task string) vcs.Version {
 	at := now.Truncate(time.Second).Add(-time.Millisecond)
-	return vcsevent.Version{At: at}.Text(at, task)
+	return vcs.Moment{At: at}.Version(at, task)
 }
 
 // looker is one step of a refresh. What the host answers in it has a version.
@@ -97,17 +97,17 @@ type looker struct {
 	source  source
 	run     *task.Run
 	author  change.Author
-	version string
+	version vcs.Version
 }
 
 // list takes in one page.
 func (l looker) list(ctx context.Context, at *place) error {
-	page, err := l.source.page(ctx, l.run.Installation, at.Page)
+	page, err := l.source.page(ctx, l.run.Installation.ID, at.Page)
 	if err != nil {
 		return err
 	}
 	group, ctx := errgroup.WithContext(ctx)
-	group.SetLimit(side)
+	group.SetLimit(maxParallelWrites)
 	for _, seen := range page.seen {
 		group.Go(func() error { return l.apply(ctx, seen) })
 	}
@@ -128,8 +128,8 @@ func (l looker) skip(ctx context.Context, odd []vcshost.Odd, at *place) {
 		if at.Odd++; at.Odd == 1 {
 			at.Why = each.String()
 		}
-		l.log.LogAttrs(ctx, slog.LevelWarn, "repository left out of the host's list", slog.String("vcs", l.run.VCS),
-			slog.String("installation", l.run.Installation), slog.String("entry", each.String()))
+		l.log.LogAttrs(ctx, slog.LevelWarn, "repository left out of the host's list", slog.String("vcs", string(l.run.Installation.VCS)),
+			slog.String("installation", string(l.run.Installation.ID)), slog.String("entry", each.String()))
 	}
 }
 
@@ -140,20 +140,20 @@ func leftOut(run *task.Run) string {
 	if run.Kind != task.RefreshRepositories || json.Unmarshal([]byte(run.Note), &at) != nil || at.Odd == 0 {
 		return ""
 	}
-	return fmt.Sprintf("done; entries of %s's list that cannot be read, and were left out: %d, the first of them %s", vcshost.Names[run.VCS], at.Odd, at.Why)
+	return fmt.Sprintf("done; entries of %s's list that cannot be read, and were left out: %d, the first of them %s", run.Installation.VCS.Label(), at.Odd, at.Why)
 }
 
-func (l looker) apply(ctx context.Context, seen repository.Seen) error {
-	return l.repositories.Apply(ctx, l.author, l.run.VCS, l.run.Installation, seen, l.version)
+func (l looker) apply(ctx context.Context, seen vcs.Description) error {
+	return l.repositories.Apply(ctx, l.author, l.run.Installation, seen, l.version)
 }
 
 // compare looks for what is known by older facts alone: it was not listed.
 func (l looker) compare(ctx context.Context, at *place) (done bool, err error) {
-	known, next, err := l.repositories.Live(ctx, l.run.VCS, l.run.Installation, at.After, compared)
+	known, next, err := l.repositories.Live(ctx, l.run.Installation, at.After, compared)
 	if err != nil {
 		return false, err
 	}
-	var ids []string
+	var ids []vcs.ID
 	for _, k := range known {
 		if k.Version >= at.Began {
 			continue
@@ -179,19 +179,20 @@ func (l looker) compare(ctx context.Context, at *place) (done bool, err error) {
 // doubt asks the host for a repository that was not listed. What it has is taken
 // in. What it has not is gone as of the beginning: whatever has told of it since
 // then stands. If it cannot say, the repository stays, for the next refresh.
-func (l looker) doubt(ctx context.Context, id, began string) error {
-	seen, err := l.source.one(ctx, l.run.Installation, id)
+func (l looker) doubt(ctx context.Context, id vcs.ID, began vcs.Version) error {
+	seen, err := l.source.one(ctx, l.run.Installation.ID, id)
 	switch {
 	case err == nil && seen != nil:
 		return l.apply(ctx, *seen)
 	case err == nil:
-		removal := repository.RemovalTask("", l.run.VCS, l.run.Installation, id, began)
-		_, err = l.repositories.Remove(ctx, l.author, l.run.VCS, l.run.Installation, id, began, l.tasks.Writes(l.author, removal))
+		gone := l.run.Installation.Repository(id)
+		removal := repository.RemovalTask("", gone, began)
+		_, err = l.repositories.Remove(ctx, l.author, gone, began, l.tasks.Writes(l.author, removal))
 		return err
 	case ctx.Err() != nil || general(err):
 		return err
 	}
-	l.log.LogAttrs(ctx, slog.LevelWarn, "repository in doubt", slog.String("vcs", l.run.VCS),
-		slog.String("installation", l.run.Installation), slog.String("repository", id), slog.String("error", err.Error()))
+	l.log.LogAttrs(ctx, slog.LevelWarn, "repository in doubt", slog.String("vcs", string(l.run.Installation.VCS)),
+		slog.String("installation", string(l.run.Installation.ID)), slog.String("repository", string(id)), slog.String("error", err.Error()))
 	return nil
 }

@@ -14,8 +14,7 @@ import (
 	"github.com/opsplane/opsplane/infra/test/vcstest"
 	"github.com/opsplane/opsplane/shared/background/task"
 	"github.com/opsplane/opsplane/shared/storage/attr"
-	"github.com/opsplane/opsplane/shared/vcs/repository"
-	"github.com/opsplane/opsplane/shared/vcs/vcsevent"
+	"github.com/opsplane/opsplane/shared/vcs"
 )
 
 func TestRefreshTakesInWhatTheHostLists(t *testing.T) {
@@ -207,12 +206,12 @@ func TestNewerEventsStandAgainstARefresh(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
 	r.github.Install("42", many(2)...)
-	later := vcsevent.Version{At: r.clock.Truncate(time.Second)}.Text(r.clock, "delivery")
-	seen := repository.Seen{ID: "1", Owner: "acme", Name: "renamed"}
-	if err := r.repositories.Apply(t.Context(), r.author(), "github", "42", seen, later); err != nil {
+	later := vcs.Moment{At: r.clock.Truncate(time.Second)}.Version(r.clock, "delivery")
+	seen := vcs.Description{ID: "1", Owner: "acme", Name: "renamed"}
+	if err := r.repositories.Apply(t.Context(), r.author(), vcs.Installation{VCS: "github", ID: "42"}, seen, later); err != nil {
 		t.Fatal(err)
 	}
-	if err := r.repositories.Apply(t.Context(), r.author(), "github", "42", repository.Seen{ID: "9", Owner: "acme", Name: "new"}, later); err != nil {
+	if err := r.repositories.Apply(t.Context(), r.author(), vcs.Installation{VCS: "github", ID: "42"}, vcs.Description{ID: "9", Owner: "acme", Name: "new"}, later); err != nil {
 		t.Fatal(err)
 	}
 	r.settleAfter(t, r.start(t, "github", "42"))
@@ -254,10 +253,10 @@ func TestHostThatAsksForPatienceIsAskedLater(t *testing.T) {
 func TestRefreshSaysWhyItFails(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
-		vcs, installation string
-		arrange           func(*rig)
-		words             string
-		forGood           bool
+		system, installation string
+		arrange              func(*rig)
+		words                string
+		forGood              bool
 	}{
 		"installation that is gone": {"github", "43", func(*rig) {}, "GitHub has no such installation", true},
 		"no token of the group":     {"gitlab", "77", func(*rig) {}, "no access token is stored for the group", true},
@@ -327,7 +326,7 @@ func TestRefreshSaysWhyItFails(t *testing.T) {
 			t.Parallel()
 			r := newRig(t)
 			c.arrange(r)
-			id := r.start(t, c.vcs, c.installation)
+			id := r.start(t, c.system, c.installation)
 			r.wake(t, r.Worker, id)
 			r.settle(t)
 			if got := r.task(t, id); got.State != task.Failed || !strings.Contains(got.Problem, c.words) {

@@ -26,7 +26,7 @@ func (r removal) step(ctx context.Context, run *task.Run, _ change.Author) (bool
 	if err := json.Unmarshal([]byte(run.Note), &what); err != nil {
 		return false, fmt.Errorf("read note: %w", err)
 	}
-	seen, next, err := r.pullRequests.Remove(ctx, run.VCS, run.Installation, what.Repository, what.Version, what.After, r.part)
+	seen, next, err := r.pullRequests.Remove(ctx, run.Installation.Repository(what.Repository), what.Version, what.After, r.part)
 	if err != nil {
 		return false, err
 	}

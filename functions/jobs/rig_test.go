@@ -21,6 +21,7 @@ import (
 	"github.com/opsplane/opsplane/shared/background/task"
 	"github.com/opsplane/opsplane/shared/background/task/work"
 	"github.com/opsplane/opsplane/shared/credential/sealed"
+	"github.com/opsplane/opsplane/shared/vcs"
 	"github.com/opsplane/opsplane/shared/vcs/githubhost"
 	"github.com/opsplane/opsplane/shared/vcs/gitlabhost"
 	"github.com/opsplane/opsplane/shared/vcs/grouptoken"
@@ -47,8 +48,8 @@ type rig struct {
 func newRig(t *testing.T) *rig {
 	env := storagetest.New(t)
 	r := &rig{env: env, github: vcstest.NewGitHub(t), gitlab: vcstest.NewGitLab(t), clock: born}
-	vcs := env.Table("VcsTable")
-	r.repositories, r.pullRequests = repository.Store{DB: env.DynamoDB, Table: vcs}, pullrequest.Store{DB: env.DynamoDB, Table: vcs}
+	system := env.Table("VcsTable")
+	r.repositories, r.pullRequests = repository.Store{DB: env.DynamoDB, Table: system}, pullrequest.Store{DB: env.DynamoDB, Table: system}
 	r.groups = r.tokens(env)
 	r.Worker = r.over(env)
 	return r
@@ -70,7 +71,7 @@ func (r *rig) over(env *storagetest.Env) *work.Worker {
 		Steps: map[task.Kind]work.Step{
 			task.RefreshRepositories: (&refresh{
 				repositories: repositories, tasks: tasks, log: log,
-				sources: map[string]source{"github": github{app, log, cmp.Or(r.part, githubPart)}, "gitlab": gitlab{gitlabhost.New(r.gitlab.API), r.tokens(env)}},
+				sources: map[vcs.VCS]source{"github": github{app, log, cmp.Or(r.part, githubPart)}, "gitlab": gitlab{gitlabhost.New(r.gitlab.API), r.tokens(env)}},
 			}).step,
 			task.RemovePullRequests: removal{pullrequest.Store{DB: env.DynamoDB, Table: env.Table("VcsTable")}, cmp.Or(r.part, removalPart)}.step,
 		},
@@ -82,9 +83,9 @@ func (r *rig) author() change.Author {
 }
 
 // start makes a task that refreshes an installation.
-func (r *rig) start(t *testing.T, vcs, installation string) string {
+func (r *rig) start(t *testing.T, system, installation string) string {
 	t.Helper()
-	made := task.Task{ID: uuid.NewString(), Kind: task.RefreshRepositories, Owner: "ann", VCS: vcs, Installation: installation}
+	made := task.Task{ID: uuid.NewString(), Kind: task.RefreshRepositories, Owner: "ann", Installation: vcs.Installation{VCS: vcs.VCS(system), ID: vcs.ID(installation)}}
 	if err := r.Tasks.Create(t.Context(), r.author(), made); err != nil {
 		t.Fatal(err)
 	}
@@ -161,12 +162,12 @@ func (r *rig) task(t *testing.T, id string) task.Task {
 }
 
 // listed answers what is known of the repositories, but for when it was learned.
-func (r *rig) listed(t *testing.T, vcs, installation string) []string {
+func (r *rig) listed(t *testing.T, system, installation string) []string {
 	t.Helper()
 	var lines []string
 	after := ""
 	for {
-		list, err := r.repositories.List(t.Context(), vcs, installation, repository.Query{Limit: 1000, After: after})
+		list, err := r.repositories.List(t.Context(), vcs.Installation{VCS: vcs.VCS(system), ID: vcs.ID(installation)}, repository.Query{Limit: 1000, After: after})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -190,9 +191,9 @@ func (r *rig) pull(t *testing.T, repo string, number int64, version string) {
 
 func (r *rig) pullOf(t *testing.T, installation, repo string, number int64, version string) {
 	t.Helper()
-	err := r.pullRequests.Apply(t.Context(), r.author(), "github", installation, pullrequest.PullRequest{
-		Repository: repo, Number: number, State: pullrequest.Open,
-	}, version, r.repositories.NotEmptied("github", installation, repo, version))
+	err := r.pullRequests.Apply(t.Context(), r.author(), vcs.Installation{VCS: "github", ID: vcs.ID(installation)}, pullrequest.PullRequest{
+		Repository: vcs.ID(repo), Number: number, State: pullrequest.Open,
+	}, vcs.Version(version), r.repositories.NotEmptied(vcs.Installation{VCS: "github", ID: vcs.ID(installation)}.Repository(vcs.ID(repo)), vcs.Version(version)))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -203,7 +204,7 @@ func (r *rig) pulls(t *testing.T) []string { return r.pullsOf(t, "42") }
 
 func (r *rig) pullsOf(t *testing.T, installation string) []string {
 	t.Helper()
-	list, err := r.pullRequests.List(t.Context(), "github", installation, pullrequest.Query{Limit: 1000})
+	list, err := r.pullRequests.List(t.Context(), vcs.Installation{VCS: "github", ID: vcs.ID(installation)}, pullrequest.Query{Limit: 1000})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -11,25 +11,25 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/opsplane/opsplane/shared/credential/secret"
+	"github.com/opsplane/opsplane/shared/vcs"
 	"github.com/opsplane/opsplane/shared/vcs/githubhost"
 	"github.com/opsplane/opsplane/shared/vcs/gitlabhost"
 	"github.com/opsplane/opsplane/shared/vcs/grouptoken"
-	"github.com/opsplane/opsplane/shared/vcs/repository"
 	"github.com/opsplane/opsplane/shared/vcs/vcshost"
 )
 
 // source is where the repositories of installations are listed.
 type source interface {
 	// page lists a part, from number 1 on.
-	page(ctx context.Context, installation string, number int) (listed, error)
+	page(ctx context.Context, installation vcs.ID, number int) (listed, error)
 	// one asks for a repository by its id; nil if the host has none that is the
 	// installation's.
-	one(ctx context.Context, installation, id string) (*repository.Seen, error)
+	one(ctx context.Context, installation, id vcs.ID) (*vcs.Description, error)
 }
 
 // listed is a part of the repositories of an installation.
 type listed struct {
-	seen []repository.Seen
+	seen []vcs.Description
 	// odd are the entries of the part that cannot be read.
 	odd []vcshost.Odd
 	// next is the number of the next part; 0 after the last.
@@ -77,12 +77,12 @@ const (
 	lookTime = 10 * time.Second
 )
 
-func (g github) page(ctx context.Context, installation string, number int) (listed, error) {
-	page, err := g.app.Repositories(ctx, installation, number, g.part)
+func (g github) page(ctx context.Context, installation vcs.ID, number int) (listed, error) {
+	page, err := g.app.Repositories(ctx, string(installation), number, g.part)
 	if err != nil {
 		return listed{}, err
 	}
-	found := listed{next: page.Next, total: page.Total, odd: page.Odd, seen: make([]repository.Seen, len(page.Repositories))}
+	found := listed{next: page.Next, total: page.Total, odd: page.Odd, seen: make([]vcs.Description, len(page.Repositories))}
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(looking)
 	for i, r := range page.Repositories {
@@ -96,34 +96,34 @@ func (g github) page(ctx context.Context, installation string, number int) (list
 
 // look makes a fact of a repository and of whether it has the workflow file. If
 // that cannot be learned, the fact does not tell it.
-func (g github) look(ctx context.Context, installation string, r githubhost.Repository) (repository.Seen, error) {
-	seen := repository.Seen{
-		ID: r.ID, Owner: r.Owner, Name: r.Name, Private: &r.Private, Archived: &r.Archived, DefaultBranch: r.DefaultBranch,
+func (g github) look(ctx context.Context, installation vcs.ID, r githubhost.Repository) (vcs.Description, error) {
+	seen := vcs.Description{
+		ID: vcs.ID(r.ID), Owner: r.Owner, Name: r.Name, Private: &r.Private, Archived: &r.Archived, DefaultBranch: r.DefaultBranch,
 	}
 	short, cancel := context.WithTimeout(ctx, lookTime)
 	defer cancel()
-	setup, err := g.app.HasWorkflow(short, installation, r)
+	setup, err := g.app.HasWorkflow(short, string(installation), r)
 	switch {
 	case err == nil:
 		seen.Setup = &setup
 	case ctx.Err() != nil || general(err):
 		return seen, err
 	default:
-		g.log.LogAttrs(ctx, slog.LevelWarn, "workflow file unknown", slog.String("vcs", "github"),
-			slog.String("installation", installation), slog.String("repository", r.ID), slog.String("error", err.Error()))
+		g.log.LogAttrs(ctx, slog.LevelWarn, "workflow file unknown", slog.String("vcs", string(vcs.GitHub)),
+			slog.String("installation", string(installation)), slog.String("repository", r.ID), slog.String("error", err.Error()))
 	}
 	return seen, nil
 }
 
-func (g github) one(ctx context.Context, installation, id string) (*repository.Seen, error) {
-	r, err := g.app.Repository(ctx, installation, id)
+func (g github) one(ctx context.Context, installation, id vcs.ID) (*vcs.Description, error) {
+	r, err := g.app.Repository(ctx, string(installation), string(id))
 	if errors.Is(err, vcshost.ErrGone) {
 		return nil, nil
 	}
 	if err != nil {
 		return nil, err
 	}
-	if has, err := g.app.Has(ctx, installation, r); err != nil || !has {
+	if has, err := g.app.Has(ctx, string(installation), r); err != nil || !has {
 		return nil, err
 	}
 	seen, err := g.look(ctx, installation, r)
@@ -139,48 +139,48 @@ type gitlab struct {
 // errNoGroup says that the group itself is not there for its token.
 var errNoGroup = errors.New("the group is out of the token's reach")
 
-func (g gitlab) client(ctx context.Context, installation string) (*gitlabhost.Client, error) {
-	token, err := g.tokens.Get(ctx, installation)
+func (g gitlab) client(ctx context.Context, installation vcs.ID) (*gitlabhost.Client, error) {
+	token, err := g.tokens.Get(ctx, string(installation))
 	if err != nil {
 		return nil, err
 	}
 	return g.host.As(token)
 }
 
-func (g gitlab) page(ctx context.Context, installation string, number int) (listed, error) {
+func (g gitlab) page(ctx context.Context, installation vcs.ID, number int) (listed, error) {
 	client, err := g.client(ctx, installation)
 	if err != nil {
 		return listed{}, err
 	}
-	page, err := client.Projects(ctx, installation, number)
+	page, err := client.Projects(ctx, string(installation), number)
 	if err != nil {
 		return listed{}, err
 	}
-	found := listed{next: page.Next, total: page.Total, odd: page.Odd, seen: make([]repository.Seen, len(page.Projects))}
+	found := listed{next: page.Next, total: page.Total, odd: page.Odd, seen: make([]vcs.Description, len(page.Projects))}
 	for i, p := range page.Projects {
 		found.seen[i] = ofProject(p)
 	}
 	return found, nil
 }
 
-func ofProject(p gitlabhost.Project) repository.Seen {
-	return repository.Seen{
-		ID: p.ID, Owner: p.Owner, Name: p.Name, Private: &p.Private, Archived: &p.Archived, DefaultBranch: p.DefaultBranch,
+func ofProject(p gitlabhost.Project) vcs.Description {
+	return vcs.Description{
+		ID: vcs.ID(p.ID), Owner: p.Owner, Name: p.Name, Private: &p.Private, Archived: &p.Archived, DefaultBranch: p.DefaultBranch,
 	}
 }
 
 // one answers a project of the group, or of one within it. The token can see
 // public projects of others as well.
-func (g gitlab) one(ctx context.Context, installation, id string) (*repository.Seen, error) {
+func (g gitlab) one(ctx context.Context, installation, id vcs.ID) (*vcs.Description, error) {
 	client, err := g.client(ctx, installation)
 	if err != nil {
 		return nil, err
 	}
-	group, err := client.Group(ctx, installation)
+	group, err := client.Group(ctx, string(installation))
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", errNoGroup, err)
 	}
-	p, err := client.Project(ctx, id)
+	p, err := client.Project(ctx, string(id))
 	if errors.Is(err, vcshost.ErrGone) || err == nil && !strings.HasPrefix(p.Owner+"/"+p.Name, group.FullPath+"/") {
 		return nil, nil
 	}

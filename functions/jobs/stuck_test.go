@@ -19,6 +19,7 @@ import (
 	"github.com/opsplane/opsplane/shared/background/task"
 	"github.com/opsplane/opsplane/shared/background/task/work"
 	"github.com/opsplane/opsplane/shared/storage/attr"
+	"github.com/opsplane/opsplane/shared/vcs"
 	"github.com/opsplane/opsplane/shared/vcs/githubhost"
 	"github.com/opsplane/opsplane/shared/vcs/vcshost"
 )
@@ -30,7 +31,7 @@ func (r *rig) stepIs(s work.Step) { r.Steps[task.RefreshRepositories] = s }
 func (r *rig) again(t *testing.T) string {
 	t.Helper()
 	made, err := r.Tasks.CreateOnce(t.Context(), r.author(), task.Task{
-		ID: uuid.NewString(), Kind: task.RefreshRepositories, Owner: "ann", VCS: "github", Installation: "42",
+		ID: uuid.NewString(), Kind: task.RefreshRepositories, Owner: "ann", Installation: vcs.Installation{VCS: "github", ID: "42"},
 	}, r.clock)
 	if err != nil {
 		t.Fatal(err)

@@ -20,6 +20,7 @@ import (
 	"github.com/opsplane/opsplane/shared/login/renewal"
 	"github.com/opsplane/opsplane/shared/login/session"
 	"github.com/opsplane/opsplane/shared/login/user"
+	nouns "github.com/opsplane/opsplane/shared/vcs"
 	"github.com/opsplane/opsplane/shared/vcs/installation"
 )
 
@@ -42,7 +43,7 @@ func newRigOn(t *testing.T, env *storagetest.Env) *rig {
 	h := &rig{Rig: functiontest.On(env), vcs: vcstest.NewPeople(t)}
 	h.build(h.Env.DynamoDB)
 	for _, vcs := range []string{"github", "gitlab"} {
-		known := installation.Installation{VCS: vcs, ID: "1", Name: "known"}
+		known := installation.Installation{VCS: nouns.VCS(vcs), ID: "1", Name: "known"}
 		if _, err := h.people.Installations.Save(t.Context(), h.Author(), known); err != nil {
 			t.Fatal(err)
 		}

@@ -11,6 +11,7 @@ import (
 	"github.com/opsplane/opsplane/shared/credential/sealed"
 	"github.com/opsplane/opsplane/shared/login/person"
 	"github.com/opsplane/opsplane/shared/login/session"
+	"github.com/opsplane/opsplane/shared/vcs"
 	"github.com/opsplane/opsplane/shared/vcs/installation"
 )
 
@@ -71,10 +72,10 @@ func (r redirect) SetHeaders(h http.Header) {
 }
 
 // installationOf reads the id of an installation that the person has just made.
-func installationOf(r *http.Request, vcs string) (string, error) {
+func installationOf(r *http.Request, system string) (string, error) {
 	query := httpapi.NewQuery(r)
 	id := query.String("installation_id", "")
-	if query.Has("installation_id") && installation.ValidID(vcs, id) != nil {
+	if query.Has("installation_id") && installation.Check(vcs.Installation{VCS: vcs.VCS(system), ID: vcs.ID(id)}) != nil {
 		return "", fault.Invalidf("INVALID_PARAMETER", "query parameter installation_id must be the number of an installation")
 	}
 	return id, nil

@@ -55,8 +55,8 @@ func newRigOn(t *testing.T, env *storagetest.Env) *rig {
 	r.github.Person = vcstest.Person{ID: ann, Login: "ann", Installations: []int{1}}
 	r.member(30)
 	r.renewer = r.over(env)
-	for vcs, id := range map[string]string{"github": "1", "gitlab": "77"} {
-		if _, err := r.people.Installations.Save(t.Context(), r.author(), installation.Installation{VCS: vcs, ID: id, Name: "acme"}); err != nil {
+	for system, id := range map[string]string{"github": "1", "gitlab": "77"} {
+		if _, err := r.people.Installations.Save(t.Context(), r.author(), installation.Installation{VCS: vcs.VCS(system), ID: vcs.ID(id), Name: "acme"}); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -105,23 +105,23 @@ func (r *rig) login(t *testing.T) {
 		t.Fatal(err)
 	}
 	r.ann = u.ID
-	for vcs, grant := range map[string]session.Grant{
+	for system, grant := range map[string]session.Grant{
 		"github": {Access: vcstest.PersonToken, Refresh: vcstest.PersonRefresh, ExpiresAt: r.clock.Add(8 * time.Hour)},
 		"gitlab": {Access: r.gitlab.Account(ann, "ann")},
 	} {
-		of := r.holder(vcs)
+		of := r.holder(system)
 		if err := r.grants.Put(t.Context(), of, grant, r.author()); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := r.people.Renew(t.Context(), r.author(), r.providers[vcs].Host, of, grant.Access); err != nil {
+		if _, err := r.people.Renew(t.Context(), r.author(), r.providers[system].Host, of, grant.Access); err != nil {
 			t.Fatal(err)
 		}
 	}
 }
 
 // holder is Ann with her account at a VCS.
-func (r *rig) holder(vcs string) session.Holder {
-	return session.Holder{User: r.ann, VCS: vcs, Account: strconv.Itoa(ann)}
+func (r *rig) holder(system string) session.Holder {
+	return session.Holder{User: r.ann, VCS: system, Account: strconv.Itoa(ann)}
 }
 
 // pass lets minutes pass, the schedule waking a worker in each.
@@ -154,11 +154,11 @@ func (r *rig) allowed(t *testing.T, system string, kind access.Kind) bool {
 }
 
 // expect compares who is let in with what is wanted, for all kinds of credential.
-func (r *rig) expect(t *testing.T, when, vcs string, want bool) {
+func (r *rig) expect(t *testing.T, when, system string, want bool) {
 	t.Helper()
 	for _, kind := range access.DefaultKinds() {
-		if got := r.allowed(t, vcs, kind); got != want {
-			t.Errorf("%s: %s at %s let in: %t, want %t", when, kind, vcs, got, want)
+		if got := r.allowed(t, system, kind); got != want {
+			t.Errorf("%s: %s at %s let in: %t, want %t", when, kind, system, got, want)
 		}
 	}
 }
@@ -168,8 +168,7 @@ func (r *rig) waiting(t *testing.T) []string {
 	t.Helper()
 	var found []string
 	for _, system := range vcs.All() {
-		vcs := string(system)
-		due, err := r.people.Appointments.Due(t.Context(), vcs, r.clock.AddDate(1, 0, 0), 10)
+		due, err := r.people.Appointments.Due(t.Context(), string(system), r.clock.AddDate(1, 0, 0), 10)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -177,11 +176,11 @@ func (r *rig) waiting(t *testing.T) []string {
 		for _, reminder := range due {
 			users = append(users, reminder.User)
 		}
-		if _, err := r.people.Appointments.Get(t.Context(), r.ann, vcs); (err == nil) != slices.Contains(users, r.ann) || len(users) > 1 {
-			t.Fatalf("%s: the appointment is %v, the reminders are %v", vcs, err, users)
+		if _, err := r.people.Appointments.Get(t.Context(), r.ann, string(system)); (err == nil) != slices.Contains(users, r.ann) || len(users) > 1 {
+			t.Fatalf("%s: the appointment is %v, the reminders are %v", system, err, users)
 		}
 		if len(users) == 1 {
-			found = append(found, vcs)
+			found = append(found, string(system))
 		}
 	}
 	return found

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"net/http"
-	"regexp"
 
 	"github.com/opsplane/opsplane/shared/api/access"
 	"github.com/opsplane/opsplane/shared/api/fault"
@@ -12,61 +11,48 @@ import (
 	"github.com/opsplane/opsplane/shared/login/user"
 	"github.com/opsplane/opsplane/shared/vcs"
 	"github.com/opsplane/opsplane/shared/vcs/repository"
-	"github.com/opsplane/opsplane/shared/vcs/vcsevent"
 	"github.com/opsplane/opsplane/shared/vcs/vcshost"
 )
 
-// deletion names a repository.
-type deletion struct {
-	target vcs.Installation
-	id     string
-}
-
-// An id of a host is a positive 64-bit number.
-var idForm = regexp.MustCompile(`^[1-9][0-9]{0,18}$`)
-
-func decodeDeletion(r *http.Request) (deletion, error) {
-	target, err := decodeTarget(r)
-	d := deletion{target: target, id: r.PathValue("repo_id")}
-	if err == nil && !idForm.MatchString(d.id) {
-		err = fault.Invalidf("INVALID_REPO_ID", "%.40q is not a repository's id; an id is a number, as in the list of repositories", d.id)
+func decodeRepository(r *http.Request) (vcs.Repository, error) {
+	in, err := decodeInstallation(r)
+	of := in.Repository(vcs.ID(r.PathValue("repo_id")))
+	if err == nil && !of.ID.Valid() {
+		err = fault.Invalidf("INVALID_REPO_ID", "%.40q is not a repository's id; it is a number, as the list of repositories has it", of.ID)
 	}
-	return d, err
+	return of, err
 }
 
-// delete removes a repository and all that belongs to it, if the host has it
-// archived and the caller rules over it there. What belongs to it is removed by
-// the task that is answered; from the lists the repository is gone at once.
-func (r *repositories) delete(ctx context.Context, call httpapi.Call, d deletion) (started, error) {
-	in := d.target
-	if _, err := r.known.Get(ctx, string(in.VCS), string(in.ID), d.id); errors.Is(err, fault.ErrNotFound) {
-		return started{}, unknown(in, d.id)
+// delete removes a repository and all that belongs to it. It must be archived at
+// the host, and the caller's account must be allowed to decide over it there. The
+// task that is returned removes what belongs to it. The repository itself is no
+// longer listed from now on.
+func (r *repositories) delete(ctx context.Context, call httpapi.Call, of vcs.Repository) (started, error) {
+	if _, err := r.known.Get(ctx, of); errors.Is(err, fault.ErrNotFound) {
+		return started{}, fault.Invalidf("REPO_NOT_FOUND", "installation %s has no repository %s; if the repository is new, refresh the installation's repositories", of.Installation.ID, of.ID)
 	} else if err != nil {
 		return started{}, err
 	}
-	account, err := r.account(ctx, call, string(in.VCS))
+	account, err := r.account(ctx, call, of.Installation.VCS)
 	if err != nil {
 		return started{}, err
 	}
-	if err := r.allowed(ctx, d, account); err != nil {
+	if err := r.allowed(ctx, of, account); err != nil {
 		return started{}, err
 	}
-	version := vcsevent.Version{At: call.Now, Rank: vcsevent.RankRemoved}.Text(call.Now, call.Author().Request)
-	removal := repository.RemovalTask(call.Caller.User, string(in.VCS), string(in.ID), d.id, version)
 	author := call.Author()
-	done, err := r.known.Remove(ctx, author, string(in.VCS), string(in.ID), d.id, version, r.tasks.Writes(author, removal))
+	version := vcs.Moment{At: call.Now, Rank: vcs.RankRemoved}.Version(call.Now, author.Request)
+	removal := repository.RemovalTask(call.Caller.User, of, version)
+	done, err := r.known.Remove(ctx, author, of, version, r.tasks.Writes(author, removal))
 	if err == nil && !done {
 		err = fault.Busyf("CONTENDED", "the host has just sent news about the repository: try again")
 	}
 	return started{removal.ID}, err
 }
 
-func unknown(in vcs.Installation, id string) error {
-	return fault.Invalidf("REPO_NOT_FOUND", "installation %s has no repository %s; if the repository is new, refresh the installation's repositories", in.ID, id)
-}
-
-// account is the caller's own at the host. A caller who has none is refused.
-func (r *repositories) account(ctx context.Context, call httpapi.Call, vcs string) (user.Identity, error) {
+// account returns the caller's own account at the host. A caller who has none is
+// refused.
+func (r *repositories) account(ctx context.Context, call httpapi.Call, system vcs.VCS) (user.Identity, error) {
 	u, err := r.users.Get(ctx, call.Caller.User)
 	if errors.Is(err, user.ErrNotFound) {
 		return user.Identity{}, access.Refuse(access.StepAccount, "the user is gone")
@@ -74,29 +60,31 @@ func (r *repositories) account(ctx context.Context, call httpapi.Call, vcs strin
 	if err != nil {
 		return user.Identity{}, err
 	}
-	account, ok := u.Identities[vcs]
+	account, ok := u.Identities[string(system)]
 	if !ok {
-		return user.Identity{}, access.Refuse(access.StepAccount, "the user has no account at %s", vcs)
+		return user.Identity{}, access.Refuse(access.StepAccount, "the user has no account at %s", system)
 	}
 	return account, nil
 }
 
-// allowed asks the host. Who may not decide over the repository is not told how
-// it stands with it.
-func (r *repositories) allowed(ctx context.Context, d deletion, account user.Identity) error {
-	host, in := r.hosts[string(d.target.VCS)], d.target
-	if err := host.ready(ctx, string(in.ID)); err != nil {
+// allowed returns a refusal or a fault unless the host has the repository archived
+// and lets the account decide over it. A caller who may not decide over the
+// repository does not learn whether it is archived.
+func (r *repositories) allowed(ctx context.Context, of vcs.Repository, account user.Identity) error {
+	in := of.Installation
+	host := r.hosts[in.VCS]
+	if err := host.ready(ctx, in.ID); err != nil {
 		return err
 	}
-	archived, owner, err := host.archived(ctx, string(in.ID), d.id)
+	archived, owner, err := host.archived(ctx, of)
 	if errors.Is(err, vcshost.ErrGone) {
 		return fault.Invalidf("REPO_NOT_FOUND", "repository %s no longer exists at %s, or this server cannot see it there: refresh the installation's repositories, "+
-			"which removes it here", d.id, vcshost.Names[string(in.VCS)])
+			"which removes it here", of.ID, in.VCS.Label())
 	}
 	if err != nil {
 		return vcshost.Fault(string(in.VCS), err)
 	}
-	rules, err := host.rules(ctx, string(in.ID), owner, account)
+	rules, err := host.rules(ctx, in.ID, owner, account)
 	if err != nil {
 		return vcshost.Fault(string(in.VCS), err)
 	}
@@ -104,7 +92,7 @@ func (r *repositories) allowed(ctx context.Context, d deletion, account user.Ide
 		return access.Refuse(access.StepHost, "the user's account may not decide over the owner's repositories at %s", string(in.VCS))
 	}
 	if !archived {
-		return fault.Invalidf("REPO_NOT_ARCHIVED", "repository %s is not archived at %s: archive it there first", d.id, vcshost.Names[string(in.VCS)])
+		return fault.Invalidf("REPO_NOT_ARCHIVED", "repository %s is not archived at %s: archive it there first", of.ID, in.VCS.Label())
 	}
 	return nil
 }

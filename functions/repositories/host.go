@@ -8,6 +8,7 @@ import (
 	"github.com/opsplane/opsplane/shared/api/fault"
 	"github.com/opsplane/opsplane/shared/credential/secret"
 	"github.com/opsplane/opsplane/shared/login/user"
+	"github.com/opsplane/opsplane/shared/vcs"
 	"github.com/opsplane/opsplane/shared/vcs/githubhost"
 	"github.com/opsplane/opsplane/shared/vcs/gitlabhost"
 	"github.com/opsplane/opsplane/shared/vcs/grouptoken"
@@ -25,7 +26,7 @@ var badKey = &fault.Error{
 // github asks as our App.
 type github struct{ app *githubhost.App }
 
-func (g github) ready(ctx context.Context, _ string) error {
+func (g github) ready(ctx context.Context, _ vcs.ID) error {
 	err := g.app.Ready(ctx)
 	if errors.Is(err, githubhost.ErrNoApp) || errors.Is(err, secret.ErrNotConfigured) {
 		return notConfigured
@@ -37,14 +38,14 @@ func (g github) ready(ctx context.Context, _ string) error {
 	return err
 }
 
-func (g github) archived(ctx context.Context, installation, repository string) (bool, string, error) {
-	r, err := g.app.Repository(ctx, installation, repository)
+func (g github) archived(ctx context.Context, of vcs.Repository) (bool, string, error) {
+	r, err := g.app.Repository(ctx, string(of.Installation.ID), string(of.ID))
 	return r.Archived, r.Owner, err
 }
 
 // rules: an owner of the organisation. A person's own account has none.
-func (g github) rules(ctx context.Context, installation, owner string, account user.Identity) (bool, error) {
-	return g.app.IsAdmin(ctx, installation, owner, account.ID, account.Login)
+func (g github) rules(ctx context.Context, installation vcs.ID, owner string, account user.Identity) (bool, error) {
+	return g.app.IsAdmin(ctx, string(installation), owner, account.ID, account.Login)
 }
 
 // gitlab asks with the group's token.
@@ -53,13 +54,13 @@ type gitlab struct {
 	tokens *grouptoken.Store
 }
 
-func (g gitlab) ready(ctx context.Context, installation string) error {
+func (g gitlab) ready(ctx context.Context, installation vcs.ID) error {
 	_, err := g.client(ctx, installation)
 	return err
 }
 
-func (g gitlab) client(ctx context.Context, installation string) (*gitlabhost.Client, error) {
-	token, err := g.tokens.Get(ctx, installation)
+func (g gitlab) client(ctx context.Context, installation vcs.ID) (*gitlabhost.Client, error) {
+	token, err := g.tokens.Get(ctx, string(installation))
 	if errors.Is(err, grouptoken.ErrNone) {
 		return nil, fault.Invalidf("NO_ACCESS_TOKEN",
 			"no access token is stored for group %s: store one with PUT /api/v1/gitlab/installations/%[1]s/access-token", installation)
@@ -70,17 +71,17 @@ func (g gitlab) client(ctx context.Context, installation string) (*gitlabhost.Cl
 	return g.host.As(token)
 }
 
-func (g gitlab) archived(ctx context.Context, installation, repository string) (bool, string, error) {
-	client, err := g.client(ctx, installation)
+func (g gitlab) archived(ctx context.Context, of vcs.Repository) (bool, string, error) {
+	client, err := g.client(ctx, of.Installation.ID)
 	if err != nil {
 		return false, "", err
 	}
-	p, err := client.Project(ctx, repository)
+	p, err := client.Project(ctx, string(of.ID))
 	return p.Archived, p.Group, err
 }
 
 // rules: a direct member of the project's own group, as maintainer or owner.
-func (g gitlab) rules(ctx context.Context, installation, owner string, account user.Identity) (bool, error) {
+func (g gitlab) rules(ctx context.Context, installation vcs.ID, owner string, account user.Identity) (bool, error) {
 	client, err := g.client(ctx, installation)
 	if err != nil {
 		return false, err

@@ -14,6 +14,7 @@ import (
 	"github.com/opsplane/opsplane/shared/api/httpapi/httpapitest"
 	"github.com/opsplane/opsplane/shared/background/task"
 	"github.com/opsplane/opsplane/shared/login/user"
+	"github.com/opsplane/opsplane/shared/vcs"
 	"github.com/opsplane/opsplane/shared/vcs/githubhost"
 )
 
@@ -33,7 +34,7 @@ func TestDeletionThatIsKilledAnywhereIsDoneOnce(t *testing.T) {
 		if n == 1 && calls < 2 {
 			t.Fatal("it was not killed")
 		}
-		switch _, err := r.known.Get(t.Context(), "github", "42", id); {
+		switch _, err := r.known.Get(t.Context(), vcs.Installation{VCS: "github", ID: "42"}.Repository(vcs.ID(id))); {
 		case err == nil: // nothing has happened
 			if made := len(r.due(t)) - before; made != 0 {
 				t.Fatalf("killed at call %d: %d tasks, and the repository is there", n, made)
@@ -101,7 +102,7 @@ func (r *rig) killAt(t *testing.T, n int, path string) (calls int) {
 	app := githubhost.New(strconv.Itoa(vcstest.AppID), func(context.Context) (string, error) { return r.github.Key, nil }, r.github.API)
 	dying := &repositories{
 		users: &user.Store{DB: db, Table: r.users.Table}, tasks: task.Store{DB: db, Table: r.tasks.Table},
-		known: r.known, hosts: map[string]host{"github": github{app}},
+		known: r.known, hosts: map[vcs.VCS]host{"github": github{app}},
 	}
 	dying.known.DB = db
 	r.github.Choose(func(string) *vcstest.Failure {

@@ -16,20 +16,20 @@ type started struct {
 	ID string `json:"id"`
 }
 
-func decodeTarget(r *http.Request) (vcs.Installation, error) {
+func decodeInstallation(r *http.Request) (vcs.Installation, error) {
 	return vcs.Installation{VCS: vcs.VCS(r.PathValue("vcs")), ID: vcs.ID(r.PathValue("installation_id"))}, nil
 }
 
 // refresh starts the task that lists the installation's repositories at its
-// host, or answers the one that the caller has under way.
-func (r *repositories) refresh(ctx context.Context, call httpapi.Call, target vcs.Installation) (started, error) {
-	if err := r.hosts[string(target.VCS)].ready(ctx, string(target.ID)); err != nil {
+// host, or returns the one that the caller has under way.
+func (r *repositories) refresh(ctx context.Context, call httpapi.Call, in vcs.Installation) (started, error) {
+	if err := r.hosts[in.VCS].ready(ctx, in.ID); err != nil {
 		return started{}, err
 	}
 	id := uuid.NewString()
 	t, err := r.tasks.CreateOnce(ctx, call.Author(), task.Task{
-		ID: id, Kind: task.RefreshRepositories, Owner: call.Caller.User, VCS: string(target.VCS), Installation: string(target.ID),
-		Name: task.Title(task.RefreshRepositories, id, string(target.ID)),
+		ID: id, Kind: task.RefreshRepositories, Owner: call.Caller.User, Installation: in,
+		Name: task.Title(task.RefreshRepositories, id, in.ID),
 	}, call.Now)
 	return started{t.ID}, err
 }

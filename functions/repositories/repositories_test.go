@@ -26,12 +26,12 @@ const (
 func TestRefreshStartsOneTaskOfItsCallers(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
-	for path, vcs := range map[string]string{githubRepos: "github", gitlabRepos: "gitlab"} {
+	for path, system := range map[string]string{githubRepos: "github", gitlabRepos: "gitlab"} {
 		made := r.start(t, "POST", path+"refresh")
-		if made.State != task.Pending || made.Kind != task.RefreshRepositories || made.VCS != vcs || !made.VisibleTo(r.caller) {
+		if made.State != task.Pending || made.Kind != task.RefreshRepositories || string(made.Installation.VCS) != system || !made.VisibleTo(r.caller) {
 			t.Errorf("task %+v", made)
 		}
-		if want := "INSTALLATION : " + made.ID + " : REPO_REFRESH : " + made.Installation; made.Name != want {
+		if want := "INSTALLATION : " + made.ID + " : REPO_REFRESH : " + string(made.Installation.ID); made.Name != want {
 			t.Errorf("name %q, want %q", made.Name, want)
 		}
 		if again := r.start(t, "POST", path+"refresh"); again.ID != made.ID {
@@ -50,10 +50,10 @@ func TestArchivedRepositoryIsDeletedByWhoRulesOverIt(t *testing.T) {
 		if made.Kind != task.RemovePullRequests || !made.VisibleTo(r.caller) || !strings.Contains(made.Note, `"repository":"7"`) {
 			t.Errorf("task %+v", made)
 		}
-		if _, err := r.known.Get(t.Context(), string(in.VCS), string(in.ID), "7"); !errors.Is(err, fault.ErrNotFound) {
+		if _, err := r.known.Get(t.Context(), in.Repository("7")); !errors.Is(err, fault.ErrNotFound) {
 			t.Errorf("the repository is there still: %v", err)
 		}
-		if list, err := r.known.List(t.Context(), string(in.VCS), string(in.ID), repository.Query{Limit: 10}); err != nil || len(list) != 1 {
+		if list, err := r.known.List(t.Context(), in, repository.Query{Limit: 10}); err != nil || len(list) != 1 {
 			t.Errorf("listed %+v, %v", list, err)
 		}
 		if status, body := r.ask(t, "DELETE", path+"7"); status != 400 || !strings.Contains(body, "REPO_NOT_FOUND") {
@@ -128,9 +128,9 @@ func TestDeletionIsRefused(t *testing.T) {
 			if status != c.status || c.id == "" && body != "" || !strings.Contains(body, c.id) {
 				t.Errorf("%d %s, want %d %s", status, body, c.status, c.id)
 			}
-			for vcs, in := range map[string]string{"github": "42", "gitlab": "77"} {
-				if list, err := r.known.List(t.Context(), vcs, in, repository.Query{Limit: 10}); err != nil || len(list) != 2 {
-					t.Errorf("%s has %+v, %v: a refusal changes nothing", vcs, list, err)
+			for system, in := range map[string]string{"github": "42", "gitlab": "77"} {
+				if list, err := r.known.List(t.Context(), vcs.Installation{VCS: vcs.VCS(system), ID: vcs.ID(in)}, repository.Query{Limit: 10}); err != nil || len(list) != 2 {
+					t.Errorf("%s has %+v, %v: a refusal changes nothing", system, list, err)
 				}
 			}
 		})

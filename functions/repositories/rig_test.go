@@ -71,7 +71,7 @@ func newRigOn(t *testing.T, env *storagetest.Env, db *dynamodb.Client) *rig {
 	r.repositories = &repositories{
 		users: &user.Store{DB: db, Table: operations}, tasks: task.Store{DB: db, Table: operations},
 		known: repository.Store{DB: db, Table: env.Table("VcsTable")},
-		hosts: map[string]host{
+		hosts: map[vcs.VCS]host{
 			"github": github{app},
 			"gitlab": gitlab{gitlabhost.New(r.gitlab.API), grouptoken.New(db, env.Table("SessionsTable"), box)},
 		},
@@ -107,17 +107,17 @@ func (r *rig) arrange(t *testing.T) {
 	if err := r.hosts["gitlab"].(gitlab).tokens.Put(t.Context(), "77", r.gitlab.Account(9, "bot"), author()); err != nil {
 		t.Fatal(err)
 	}
-	for vcs, installation := range map[string]string{"github": "42", "gitlab": "77"} {
+	for system, installation := range map[string]string{"github": "42", "gitlab": "77"} {
 		for id, name := range map[string]string{"7": "old", "8": "live"} {
-			r.tell(t, vcs, installation, id, name, "1")
+			r.tell(t, system, installation, id, name, "1")
 		}
 	}
 }
 
 // tell has a host tell of a repository.
-func (r *rig) tell(t *testing.T, vcs, installation, id, name, version string) {
+func (r *rig) tell(t *testing.T, system, installation, id, name, version string) {
 	t.Helper()
-	if err := r.known.Apply(t.Context(), author(), vcs, installation, repository.Seen{ID: id, Owner: "acme", Name: name}, version); err != nil {
+	if err := r.known.Apply(t.Context(), author(), vcs.Installation{VCS: vcs.VCS(system), ID: vcs.ID(installation)}, vcs.Description{ID: vcs.ID(id), Owner: "acme", Name: name}, vcs.Version(version)); err != nil {
 		t.Fatal(err)
 	}
 }

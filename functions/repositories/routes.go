@@ -7,6 +7,7 @@ import (
 	"github.com/opsplane/opsplane/shared/api/httpapi"
 	"github.com/opsplane/opsplane/shared/background/task"
 	"github.com/opsplane/opsplane/shared/login/user"
+	"github.com/opsplane/opsplane/shared/vcs"
 	"github.com/opsplane/opsplane/shared/vcs/repository"
 )
 
@@ -15,19 +16,20 @@ type repositories struct {
 	users *user.Store
 	tasks task.Store
 	known repository.Store
-	hosts map[string]host
+	hosts map[vcs.VCS]host
 }
 
 // host is what is asked of a VCS host before something is done to one of its
 // repositories.
 type host interface {
-	// ready answers why the installation cannot be asked at all: a fault.
-	ready(ctx context.Context, installation string) error
-	// archived reports whether the repository is, and who owns it;
+	// ready returns the fault for which the installation cannot be asked at all; nil
+	// if it can.
+	ready(ctx context.Context, installation vcs.ID) error
+	// archived reports whether the repository is archived, and returns its owner;
 	// vcshost.ErrGone if the host has no such repository.
-	archived(ctx context.Context, installation, repository string) (archived bool, owner string, err error)
+	archived(ctx context.Context, of vcs.Repository) (archived bool, owner string, err error)
 	// rules reports whether the account may decide over the owner's repositories.
-	rules(ctx context.Context, installation, owner string, account user.Identity) (bool, error)
+	rules(ctx context.Context, installation vcs.ID, owner string, account user.Identity) (bool, error)
 }
 
 // member of the installation. A deletion destroys what is known here, and so
@@ -41,7 +43,7 @@ var (
 // routes lists the function's routes.
 func routes(r *repositories) []httpapi.Route {
 	return []httpapi.Route{
-		{Pattern: "POST /api/v1/{vcs}/installations/{installation_id}/repos/refresh", Rule: member, Endpoint: httpapi.JSON(decodeTarget, r.refresh)},
-		{Pattern: "DELETE /api/v1/{vcs}/installations/{installation_id}/repos/{repo_id}", Rule: deciding, Endpoint: httpapi.JSON(decodeDeletion, r.delete)},
+		{Pattern: "POST /api/v1/{vcs}/installations/{installation_id}/repos/refresh", Rule: member, Endpoint: httpapi.JSON(decodeInstallation, r.refresh)},
+		{Pattern: "DELETE /api/v1/{vcs}/installations/{installation_id}/repos/{repo_id}", Rule: deciding, Endpoint: httpapi.JSON(decodeRepository, r.delete)},
 	}
 }

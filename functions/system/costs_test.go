@@ -8,6 +8,7 @@ import (
 	"github.com/opsplane/opsplane/infra/test/costs"
 	"github.com/opsplane/opsplane/shared/audit/change"
 	"github.com/opsplane/opsplane/shared/background/task"
+	"github.com/opsplane/opsplane/shared/vcs"
 )
 
 func TestOperationsUseWhatTheDocumentSays(t *testing.T) {
@@ -36,7 +37,7 @@ func askingBy(method, path string) costs.Scenario {
 		if path == "/api/v1/tasks/" {
 			id := uuid.NewString()
 			author := change.Author{Principal: "ann", Request: uuid.NewString(), At: now}
-			made := task.Task{ID: id, Owner: "ann", Name: "apply", VCS: "github", Installation: "12345678"}
+			made := task.Task{ID: id, Owner: "ann", Name: "apply", Installation: vcs.Installation{VCS: "github", ID: "12345678"}}
 			if err := s.tasks.Create(t.Context(), author, made); err != nil {
 				t.Fatal(err)
 			}

@@ -20,6 +20,7 @@ import (
 	"github.com/opsplane/opsplane/shared/api/httpapi/httpapitest"
 	"github.com/opsplane/opsplane/shared/audit/change"
 	"github.com/opsplane/opsplane/shared/background/task"
+	"github.com/opsplane/opsplane/shared/vcs"
 )
 
 var now = time.Unix(4_000_000_000, 0).UTC()
@@ -118,7 +119,7 @@ func TestTaskIsShownToItsOwnerAlone(t *testing.T) {
 	s := system{tasks: task.Store{DB: env.DynamoDB, Table: env.Table("OperationsTable")}}
 	id, owner := uuid.NewString(), uuid.NewString()
 	author := change.Author{Principal: owner, Request: uuid.NewString(), At: now}
-	err := s.tasks.Create(context.Background(), author, task.Task{ID: id, Owner: owner, Name: "refresh", VCS: "github", Installation: "42"})
+	err := s.tasks.Create(context.Background(), author, task.Task{ID: id, Owner: owner, Name: "refresh", Installation: vcs.Installation{VCS: "github", ID: "42"}})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -16,6 +16,7 @@ import (
 	"github.com/opsplane/opsplane/shared/api/httpapi"
 	"github.com/opsplane/opsplane/shared/background/delivery"
 	"github.com/opsplane/opsplane/shared/credential/secret"
+	"github.com/opsplane/opsplane/shared/vcs"
 	"github.com/opsplane/opsplane/shared/vcs/vcsevent"
 	"github.com/opsplane/opsplane/shared/vcs/webhook"
 )
@@ -79,7 +80,7 @@ func (w *webhooks) acceptGitHub(ctx context.Context, call httpapi.Call, p post) 
 	if p.id != "" {
 		p.id = delivery.ID(e.Installation, p.id)
 	}
-	return httpapi.Empty{}, w.accept(ctx, call, "github", e, p, e.Timeless())
+	return httpapi.Empty{}, w.accept(ctx, call, vcs.GitHub, e, p, e.Timeless())
 }
 
 // signed refuses a delivery that is not signed with any word of GitHub's webhook
@@ -118,7 +119,7 @@ func (w *webhooks) acceptGitLab(ctx context.Context, call httpapi.Call, p post) 
 	p.id = delivery.ID(installation, p.id)
 	e, _ := vcsevent.GitLab(p.event, installation, p.body)
 	// Who can send a copy has the group's token, and needs none.
-	return httpapi.Empty{}, w.accept(ctx, call, "gitlab", e, p, false)
+	return httpapi.Empty{}, w.accept(ctx, call, vcs.GitLab, e, p, false)
 }
 
 // contentID is the id of a delivery that comes without one: it is known by its
@@ -133,7 +134,7 @@ func contentID(p post) string {
 // installation answers whose webhook a token is for: one that was made with any
 // word of the secret of these tokens. What no known word explains is tried with the
 // latest ones: another instance may have given out a token of a newer one.
-func (w *webhooks) installation(ctx context.Context, now time.Time, token string) (string, error) {
+func (w *webhooks) installation(ctx context.Context, now time.Time, token string) (vcs.ID, error) {
 	for _, words := range []func(context.Context, time.Time) ([]string, error){w.tokens.Words, w.tokens.LatestWords} {
 		known, err := words(ctx, now)
 		if err != nil {
@@ -150,7 +151,7 @@ func (w *webhooks) installation(ctx context.Context, now time.Time, token string
 // explain answers whose token it is by the words; empty if by none. A token of
 // another word than the newest is told to the operator, who has to have it
 // replaced before that word is dropped.
-func (w *webhooks) explain(ctx context.Context, words []string, token string) (string, error) {
+func (w *webhooks) explain(ctx context.Context, words []string, token string) (vcs.ID, error) {
 	for i, word := range words {
 		key, err := secret.Derive(word, webhook.Purpose)
 		if err != nil {
@@ -161,7 +162,7 @@ func (w *webhooks) explain(ctx context.Context, words []string, token string) (s
 			continue
 		}
 		if i > 0 {
-			w.log.LogAttrs(ctx, slog.LevelWarn, "webhook token of an older secret", slog.String("installation", installation))
+			w.log.LogAttrs(ctx, slog.LevelWarn, "webhook token of an older secret", slog.String("installation", string(installation)))
 		}
 		return installation, nil
 	}
@@ -179,7 +180,7 @@ func configured(err error) error {
 
 // accept stores a delivery. One that is stored already is acknowledged again,
 // and tried again if it is stuck. A timeless one is told from a copy by its body.
-func (w *webhooks) accept(ctx context.Context, call httpapi.Call, vcs string, e vcsevent.Event, p post, timeless bool) error {
+func (w *webhooks) accept(ctx context.Context, call httpapi.Call, system vcs.VCS, e vcsevent.Event, p post, timeless bool) error {
 	if p.event == "" || len(p.event) > maxEvent {
 		return fault.Invalidf("INVALID_HEADER", "the header that names the event is missing or longer than %d bytes", maxEvent)
 	}
@@ -188,7 +189,7 @@ func (w *webhooks) accept(ctx context.Context, call httpapi.Call, vcs string, e 
 			"the header that names the delivery is missing, or is not 1 to %d letters, digits, dots, dashes and underscores", delivery.MaxID)
 	}
 	_, err := w.deliveries.Accept(ctx, delivery.Delivery{
-		VCS: vcs, ID: p.id, Event: e.Name, Action: e.Action, Installation: e.Installation, Repository: e.Repository,
+		ID: p.id, Event: e.Name, Action: e.Action, Installation: vcs.Installation{VCS: system, ID: e.Installation}, Repository: e.Repository,
 		ReceivedAt: call.Now.Truncate(time.Millisecond), Timeless: timeless,
 	}, p.body)
 	return err

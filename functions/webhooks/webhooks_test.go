@@ -20,6 +20,7 @@ import (
 	"github.com/opsplane/opsplane/shared/api/httpapi/httpapitest"
 	"github.com/opsplane/opsplane/shared/background/delivery"
 	"github.com/opsplane/opsplane/shared/credential/secret"
+	"github.com/opsplane/opsplane/shared/vcs"
 	"github.com/opsplane/opsplane/shared/vcs/webhook"
 )
 
@@ -87,9 +88,9 @@ func fromGitHub(body, id string) map[string]string {
 	}
 }
 
-func (r *rig) stored(t *testing.T, vcs, installation string) []delivery.Delivery {
+func (r *rig) stored(t *testing.T, system, installation string) []delivery.Delivery {
 	t.Helper()
-	list, err := r.deliveries.List(t.Context(), vcs, installation, delivery.Query{Before: born.Add(24 * time.Hour), Limit: 100})
+	list, err := r.deliveries.List(t.Context(), vcs.Installation{VCS: vcs.VCS(system), ID: vcs.ID(installation)}, delivery.Query{Before: born.Add(24 * time.Hour), Limit: 100})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -156,7 +157,7 @@ func tokenOf(t *testing.T, word, installation string) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	text, ok := webhook.Token(key, installation)
+	text, ok := webhook.Token(key, vcs.ID(installation))
 	if !ok {
 		t.Fatal("no token")
 	}

@@ -15,6 +15,7 @@ import (
 
 	"github.com/opsplane/opsplane/shared/background/delivery"
 	"github.com/opsplane/opsplane/shared/background/task"
+	"github.com/opsplane/opsplane/shared/vcs"
 	"github.com/opsplane/opsplane/shared/vcs/installation"
 	"github.com/opsplane/opsplane/shared/vcs/repository"
 )
@@ -32,11 +33,11 @@ func pull(number int, state, title string, at time.Time) string {
 
 // end does what the removals of a rig's tasks do, and answers the installation's
 // state.
-func (r *rig) end(t *testing.T, vcs, id string) []string {
+func (r *rig) end(t *testing.T, system, id string) []string {
 	t.Helper()
 	r.remove(t, map[string]bool{}) // a task may be done again
 	var lines []string
-	for _, line := range r.stored(t, vcs, id) {
+	for _, line := range r.stored(t, vcs.Installation{VCS: vcs.VCS(system), ID: vcs.ID(id)}) {
 		if !strings.HasPrefix(line, "task REPO_REFRESH") || !slices.Contains(lines, line) { // how many there are is a matter of time
 			lines = append(lines, line)
 		}
@@ -81,15 +82,15 @@ func TestDayInAnyOrderEndsWithTheTruth(t *testing.T) {
 		}
 	}
 	wild.live(t, w, rand.New(rand.NewPCG(seed, 2)), batch, deaths)
-	for _, vcs := range []string{"github", "gitlab"} {
-		id := map[string]string{"github": "42", "gitlab": acmeGroup}[vcs]
-		undisturbed, got := calm.end(t, vcs, id), wild.end(t, vcs, id)
+	for _, system := range []string{"github", "gitlab"} {
+		id := map[string]string{"github": "42", "gitlab": acmeGroup}[system]
+		undisturbed, got := calm.end(t, system, id), wild.end(t, system, id)
 		if missing, more := lack(undisturbed, got), lack(got, undisturbed); len(missing) > 0 || len(more) > 0 {
-			t.Errorf("%s: the disturbed day lacks\n%s\nand has\n%s", vcs, strings.Join(missing, "\n"), strings.Join(more, "\n"))
+			t.Errorf("%s: the disturbed day lacks\n%s\nand has\n%s", system, strings.Join(missing, "\n"), strings.Join(more, "\n"))
 		}
 		got = slices.DeleteFunc(got, func(l string) bool { return strings.HasPrefix(l, "task ") })
-		if truth := w.truth(vcs); !slices.Equal(got, truth) {
-			t.Errorf("%s: of the truth lack\n%s\nand untrue are\n%s", vcs, strings.Join(lack(truth, got), "\n"), strings.Join(lack(got, truth), "\n"))
+		if truth := w.truth(system); !slices.Equal(got, truth) {
+			t.Errorf("%s: of the truth lack\n%s\nand untrue are\n%s", system, strings.Join(lack(truth, got), "\n"), strings.Join(lack(got, truth), "\n"))
 		}
 	}
 	for _, d := range w.told {
@@ -171,7 +172,7 @@ func (r *rig) remove(t *testing.T, done map[string]bool) {
 		if err := json.Unmarshal([]byte(made.Note), &what); err != nil {
 			t.Fatal(err)
 		}
-		if _, _, err := r.facts.pullRequests.Remove(t.Context(), made.VCS, made.Installation, what.Repository, what.Version, "", 1000); err != nil {
+		if _, _, err := r.facts.pullRequests.Remove(t.Context(), made.Installation.Repository(what.Repository), what.Version, "", 1000); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/opsplane/opsplane/shared/background/delivery"
+	"github.com/opsplane/opsplane/shared/vcs"
 )
 
 // delayed is a delivery, what it carries, and when it arrives on a calm day and
@@ -37,12 +38,12 @@ type world struct {
 
 // repo is a repository of GitHub or a project of GitLab.
 type repo struct {
-	vcs, id, name, branch string
-	archived, there       bool
-	updated, pushed       time.Time // seconds
-	lost                  time.Time // when the last loss, or being given, arrives
-	pulls                 map[int]*simulated
-	busy                  int // number of the pull request that somebody works at
+	system, id, name, branch string
+	archived, there          bool
+	updated, pushed          time.Time // seconds
+	lost                     time.Time // when the last loss, or being given, arrives
+	pulls                    map[int]*simulated
+	busy                     int // number of the pull request that somebody works at
 }
 
 // simulated is a pull request, as it was told since its repository was there.
@@ -55,11 +56,11 @@ type simulated struct {
 func newWorld(seed uint64) *world {
 	w := &world{random: rand.New(rand.NewPCG(seed, 1)), now: born, account: "acme", state: "installed", suspended: born, repos: map[string]*repo{}}
 	for _, id := range []string{"7", "8", "9", "501", "502"} {
-		vcs := "github"
+		system := "github"
 		if len(id) == 3 {
-			vcs = "gitlab"
+			system = "gitlab"
 		}
-		w.repos[id] = &repo{vcs: vcs, id: id, name: "name" + id, branch: "main", there: true, updated: born, pulls: map[int]*simulated{}}
+		w.repos[id] = &repo{system: system, id: id, name: "name" + id, branch: "main", there: true, updated: born, pulls: map[int]*simulated{}}
 	}
 	w.tell("github", "installation", "", `{"action":"created","installation":{"id":42,"account":{"login":"acme","type":"Organization"},"updated_at":%q},
 		"repositories":[{"id":7,"full_name":"acme/name7"},{"id":8,"full_name":"acme/name8"},{"id":9,"full_name":"acme/name9"}]}`, stamp(born))
@@ -72,13 +73,13 @@ func newWorld(seed uint64) *world {
 func stamp(at time.Time) string { return at.Truncate(time.Second).Format(time.RFC3339) }
 
 // tell makes a delivery of what has just happened.
-func (w *world) tell(vcs, event, repository, body string, args ...any) *delayed {
+func (w *world) tell(system, event, repository, body string, args ...any) *delayed {
 	id := fmt.Sprintf("%016x", w.random.Uint64())
 	d := &delayed{body: fmt.Sprintf(body, args...), calm: w.now.Add(100 * time.Millisecond)}
 	d.wild = d.calm.Add(time.Duration(w.random.IntN(300_000)) * time.Millisecond)
-	d.Delivery = delivery.Delivery{VCS: vcs, ID: id, Event: event, Installation: "42", Repository: repository}
-	if vcs == "gitlab" {
-		d.ID, d.Installation = acmeGroup+"."+id, acmeGroup
+	d.Delivery = delivery.Delivery{ID: id, Event: event, Installation: vcs.Installation{VCS: vcs.VCS(system), ID: "42"}, Repository: vcs.ID(repository)}
+	if system == "gitlab" {
+		d.ID, d.Installation.ID = acmeGroup+"."+id, acmeGroup
 	}
 	w.told = append(w.told, d)
 	return d
@@ -163,7 +164,7 @@ func (w *world) giveOrTake(r *repo) {
 
 func (w *world) delete(r *repo) {
 	r.there, r.pulls = false, nil
-	if r.vcs == "gitlab" {
+	if r.system == "gitlab" {
 		w.project(r, "destroy")
 		return
 	}
@@ -174,9 +175,9 @@ func (w *world) delete(r *repo) {
 func (w *world) settle(r *repo) {
 	r.updated = w.nextSecond(later(r.updated, r.pushed))
 	switch action := w.random.IntN(2); {
-	case action == 0 || r.vcs == "gitlab":
+	case action == 0 || r.system == "gitlab":
 		r.name = fmt.Sprint("renamed", len(w.told))
-		if r.vcs == "gitlab" {
+		if r.system == "gitlab" {
 			w.project(r, "rename")
 			return
 		}
@@ -193,7 +194,7 @@ func (w *world) project(r *repo, event string) {
 }
 
 func (w *world) push(r *repo) {
-	if r.vcs == "gitlab" {
+	if r.system == "gitlab" {
 		if w.random.IntN(4) == 0 {
 			r.branch = fmt.Sprint("branch", len(w.told))
 		}
@@ -213,7 +214,7 @@ func later(a, b time.Time) time.Time {
 
 // json is the repository as payloads have it.
 func (r *repo) json() string {
-	if r.vcs == "gitlab" {
+	if r.system == "gitlab" {
 		return fmt.Sprintf(`"project":{"id":%s,"path_with_namespace":"acme/%s","default_branch":%q,"visibility_level":0}`, r.id, r.name, r.branch)
 	}
 	return fmt.Sprintf(`"repository":{"id":%s,"name":%q,"owner":{"login":"acme"},"default_branch":%q,"private":false,"archived":%t,"updated_at":%q,"pushed_at":%q}`,
@@ -264,7 +265,7 @@ func (w *world) pull(r *repo) {
 }
 
 func (w *world) tellPull(r *repo, number int, p *simulated, action string) *delayed {
-	if r.vcs == "gitlab" {
+	if r.system == "gitlab" {
 		state := map[string]string{"open": "opened"}[p.state]
 		if state == "" {
 			state = p.state
@@ -283,17 +284,17 @@ func (w *world) tellPull(r *repo, number int, p *simulated, action string) *dela
 }
 
 // truth is what is to be stored, in the form of stored, but for the tasks.
-func (w *world) truth(vcs string) (lines []string) {
+func (w *world) truth(system string) (lines []string) {
 	lines = []string{"installation acme-group installed"}
-	if vcs == "github" {
+	if system == "github" {
 		lines = []string{strings.TrimSpace(fmt.Sprintf("installation %s %s Organization", w.account, w.state))}
 	}
 	for _, r := range w.repos {
-		if r.vcs != vcs || !r.there {
+		if r.system != system || !r.there {
 			continue
 		}
 		line := fmt.Sprintf("repository %s acme/%s %s", r.id, r.name, r.branch)
-		if vcs == "gitlab" {
+		if system == "gitlab" {
 			line += " private"
 		}
 		if r.archived {
@@ -302,7 +303,7 @@ func (w *world) truth(vcs string) (lines []string) {
 		lines = append(lines, line)
 		for number, p := range r.pulls {
 			line := fmt.Sprintf("pull %s#%d %s %q by ann: topic bb to main", r.id, number, p.state, p.title)
-			if vcs == "github" {
+			if system == "github" {
 				line += " aa"
 			} else if p.merged != "" {
 				line += " "

@@ -17,9 +17,9 @@ const slice = 1000
 
 // keep keeps the facts that a delivery tells, one after the other, and counts
 // them in d.Applied where a list among them is longer than a slice.
-func (w *worker) keep(ctx context.Context, author change.Author, d *delivery.Delivery, changes []vcsevent.Change) error {
-	parts := sliced(changes)
-	long := len(parts) > len(changes)
+func (w *worker) keep(ctx context.Context, author change.Author, d *delivery.Delivery, facts []vcsevent.Fact) error {
+	parts := sliced(facts)
+	long := len(parts) > len(facts)
 	for _, c := range parts[min(d.Applied, len(parts)):] {
 		if err := w.facts.apply(ctx, author, *d, c); err != nil {
 			return err
@@ -32,16 +32,16 @@ func (w *worker) keep(ctx context.Context, author change.Author, d *delivery.Del
 }
 
 // sliced are the facts with lists cut to slices.
-func sliced(changes []vcsevent.Change) (parts []vcsevent.Change) {
-	for _, c := range changes {
+func sliced(facts []vcsevent.Fact) (parts []vcsevent.Fact) {
+	for _, c := range facts {
 		switch c := c.(type) {
 		case *vcsevent.RepositoriesListed:
 			for list := range slices.Chunk(c.List, slice) {
-				parts = append(parts, &vcsevent.RepositoriesListed{List: list, Version: c.Version})
+				parts = append(parts, &vcsevent.RepositoriesListed{List: list, Moment: c.Moment})
 			}
 		case *vcsevent.RepositoriesGone:
 			for ids := range slices.Chunk(c.IDs, slice) {
-				parts = append(parts, &vcsevent.RepositoriesGone{IDs: ids, Version: c.Version})
+				parts = append(parts, &vcsevent.RepositoriesGone{IDs: ids, Moment: c.Moment})
 			}
 		default:
 			parts = append(parts, c)

@@ -138,11 +138,11 @@ func TestEachKindOfEventChangesWhatItTells(t *testing.T) {
 			t.Parallel()
 			r, n := k.begin(t)
 			d, _ := read(t, k.name, n)
-			before := r.stored(t, d.VCS, d.Installation)
+			before := r.stored(t, d.Installation)
 			r.process(t, k.name, n)
-			after := r.stored(t, d.VCS, d.Installation)
+			after := r.stored(t, d.Installation)
 			gone, instead := lack(before, after), lack(after, before)
-			if d.VCS == "gitlab" { // that its webhook works
+			if d.Installation.VCS == "gitlab" { // that its webhook works
 				gone = slices.DeleteFunc(gone, func(l string) bool { return l == "installation acme-group" })
 				instead = slices.DeleteFunc(instead, func(l string) bool { return l == "installation acme-group installed" })
 			}
@@ -187,7 +187,7 @@ func TestWorkerThatIsKilledAfterAnyCallOfAnyKind(t *testing.T) {
 			t.Parallel()
 			calm, next := k.begin(t)
 			d := calm.process(t, k.name, next)
-			want := calm.stored(t, d.VCS, d.Installation)
+			want := calm.stored(t, d.Installation)
 			for n, survived := 1, false; !survived; n++ {
 				r, _ := k.begin(t)
 				d, body := read(t, k.name, next)
@@ -197,7 +197,7 @@ func TestWorkerThatIsKilledAfterAnyCallOfAnyKind(t *testing.T) {
 				if !survived && invoke(t, r.worker, record) != 1 {
 					t.Fatalf("killed at call %d: the next worker does not end it", n)
 				}
-				if got := r.stored(t, d.VCS, d.Installation); !slices.Equal(got, want) {
+				if got := r.stored(t, d.Installation); !slices.Equal(got, want) {
 					t.Fatalf("killed at call %d:\n%q, want\n%q", n, got, want)
 				}
 				if got := r.state(t, d); got.State != delivery.Done {

@@ -8,6 +8,7 @@ import (
 
 	"github.com/opsplane/opsplane/infra/test/storagetest"
 	"github.com/opsplane/opsplane/shared/background/delivery"
+	"github.com/opsplane/opsplane/shared/vcs"
 	"github.com/opsplane/opsplane/shared/vcs/repository"
 )
 
@@ -37,7 +38,7 @@ func TestLargestBodyIsProcessed(t *testing.T) {
 	if n := invoke(t, r.worker, r.arrive(t, d, body)); n != 1 || r.state(t, d).State != delivery.Done {
 		t.Errorf("got %+v", r.state(t, d))
 	}
-	if repo, err := r.facts.repositories.Get(t.Context(), "github", "42", "7"); err != nil || repo.Name != "infra" {
+	if repo, err := r.facts.repositories.Get(t.Context(), vcs.Installation{VCS: "github", ID: "42"}.Repository("7")); err != nil || repo.Name != "infra" {
 		t.Errorf("repository %+v, %v", repo, err)
 	}
 }
@@ -77,7 +78,7 @@ func TestInstallationOfVeryManyRepositoriesGoesOnWhereItWas(t *testing.T) {
 	}
 	count, page := 0, repository.Query{Limit: 1000}
 	for {
-		list, err := r.facts.repositories.List(t.Context(), "github", "42", page)
+		list, err := r.facts.repositories.List(t.Context(), vcs.Installation{VCS: "github", ID: "42"}, page)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -43,7 +43,7 @@ func TestRefreshOfALateDeliveryLivesFromItsMaking(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			r := newRig(t)
-			if c.d.VCS == "github" {
+			if c.d.Installation.VCS == "github" {
 				first := github("a", "installation_repositories", 0)
 				first.Timeless, c.d.Timeless = true, true
 				invoke(t, r.worker, r.arrive(t, first, c.body)) // of an unknown repository: no task

@@ -12,6 +12,7 @@ import (
 
 	"github.com/opsplane/opsplane/shared/background/delivery"
 	"github.com/opsplane/opsplane/shared/background/task"
+	"github.com/opsplane/opsplane/shared/vcs"
 	"github.com/opsplane/opsplane/shared/vcs/pullrequest"
 	"github.com/opsplane/opsplane/shared/vcs/repository"
 	"github.com/opsplane/opsplane/shared/vcs/vcsevent"
@@ -47,10 +48,10 @@ func read(t *testing.T, name string, n int) (delivery.Delivery, string) {
 		t.Fatal(err)
 	}
 	// Ids that do not ascend with the arrivals.
-	d := delivery.Delivery{VCS: "github", ID: fmt.Sprintf("%02d-delivery", 99-n), ReceivedAt: arrival.Add(time.Duration(n) * time.Minute)}
+	d := delivery.Delivery{Installation: vcs.Installation{VCS: vcs.GitHub}, ID: fmt.Sprintf("%02d-delivery", 99-n), ReceivedAt: arrival.Add(time.Duration(n) * time.Minute)}
 	var e vcsevent.Event
 	if strings.Contains(files[0], "gitlab-") {
-		d.VCS, d.ID = "gitlab", acmeGroup+"."+d.ID
+		d.Installation.VCS, d.ID = "gitlab", acmeGroup+"."+d.ID
 		e, err = vcsevent.GitLab(p.Event, acmeGroup, p.Body)
 	} else {
 		e, err = vcsevent.GitHub(p.Event, p.Body)
@@ -58,16 +59,16 @@ func read(t *testing.T, name string, n int) (delivery.Delivery, string) {
 	if err != nil {
 		t.Fatalf("%s: %v", name, err)
 	}
-	d.Event, d.Action, d.Installation, d.Repository = e.Name, e.Action, e.Installation, e.Repository
+	d.Event, d.Action, d.Installation.ID, d.Repository = e.Name, e.Action, e.Installation, e.Repository
 	return d, string(p.Body)
 }
 
 // stored is all that deliveries have left at an installation, but for when it
 // was learned and what identifies tasks, one thing in a line.
-func (r *rig) stored(t *testing.T, vcs, id string) []string {
+func (r *rig) stored(t *testing.T, in vcs.Installation) []string {
 	t.Helper()
 	var lines []string
-	if i, err := r.facts.installations.Get(t.Context(), vcs, id); err == nil {
+	if i, err := r.facts.installations.Get(t.Context(), in); err == nil {
 		lines = append(lines, strings.TrimSpace(fmt.Sprintf("installation %s %s %s", i.Name, i.State, i.TargetType)))
 	}
 	is := func(word string, holds bool) string {
@@ -76,7 +77,7 @@ func (r *rig) stored(t *testing.T, vcs, id string) []string {
 		}
 		return ""
 	}
-	repositories, err := r.facts.repositories.List(t.Context(), vcs, id, repository.Query{Limit: 1000})
+	repositories, err := r.facts.repositories.List(t.Context(), in, repository.Query{Limit: 1000})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -84,7 +85,7 @@ func (r *rig) stored(t *testing.T, vcs, id string) []string {
 		lines = append(lines, fmt.Sprintf("repository %s %s/%s %s", repo.ID, repo.Owner, repo.Name, repo.DefaultBranch)+
 			is("private", repo.Private)+is("archived", repo.Archived))
 	}
-	pulls, err := r.facts.pullRequests.List(t.Context(), vcs, id, pullrequest.Query{Limit: 10_000})
+	pulls, err := r.facts.pullRequests.List(t.Context(), in, pullrequest.Query{Limit: 10_000})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -97,7 +98,7 @@ func (r *rig) stored(t *testing.T, vcs, id string) []string {
 		lines = append(lines, strings.TrimSpace(line))
 	}
 	for _, made := range r.tasksOf(t) {
-		if made.VCS == vcs && made.Installation == id {
+		if made.Installation == in {
 			var what repository.Removal
 			if made.Note != "" && json.Unmarshal([]byte(made.Note), &what) != nil {
 				t.Fatalf("note %s", made.Note)

@@ -13,6 +13,7 @@ import (
 
 	"github.com/opsplane/opsplane/infra/test/storagetest"
 	"github.com/opsplane/opsplane/shared/background/delivery"
+	"github.com/opsplane/opsplane/shared/vcs"
 	"github.com/opsplane/opsplane/shared/vcs/installation"
 )
 
@@ -31,7 +32,7 @@ func (r *rig) sweepOnce(t *testing.T, w *worker) *tally {
 // about is a push to a repository of an installation.
 func about(id, installation, repository string, after time.Duration) delivery.Delivery {
 	d := github(id, "push", after)
-	d.Installation, d.Repository = installation, repository
+	d.Installation.ID, d.Repository = vcs.ID(installation), vcs.ID(repository)
 	return d
 }
 
@@ -232,13 +233,13 @@ func TestGroupIsInstalledByItsFirstDeliveryEvenAnUnreadableOne(t *testing.T) {
 			if _, err := r.facts.installations.Save(t.Context(), author, group); err != nil {
 				t.Fatal(err)
 			}
-			if i, err := r.facts.installations.Get(t.Context(), "gitlab", "77"); err != nil || i.State != "" {
+			if i, err := r.facts.installations.Get(t.Context(), vcs.Installation{VCS: "gitlab", ID: "77"}); err != nil || i.State != "" {
 				t.Fatalf("before: %+v, %v", i, err)
 			}
 			if n := invoke(t, r.worker, r.arrive(t, gitlab("77.a", "Note Hook", 0), body)); n != 1 {
 				t.Fatal("not done")
 			}
-			if i, err := r.facts.installations.Get(t.Context(), "gitlab", "77"); err != nil || i.State != installation.Installed {
+			if i, err := r.facts.installations.Get(t.Context(), vcs.Installation{VCS: "gitlab", ID: "77"}); err != nil || i.State != installation.Installed {
 				t.Errorf("after: %+v, %v", i, err)
 			}
 		})
@@ -258,7 +259,7 @@ func TestWhatIsLeftOutOfADeliveryIsSaidAndTheRestIsKept(t *testing.T) {
 	if got := r.state(t, d); got.State != delivery.Done || !strings.Contains(got.Problem, "left out: repositories_added.0.full_name is missing") {
 		t.Errorf("%s: %s", got.State, got.Problem)
 	}
-	if got := strings.Join(r.stored(t, "github", "42"), "; "); got != "installation acme installed; repository 9 acme/new  private" {
+	if got := strings.Join(r.stored(t, vcs.Installation{VCS: vcs.GitHub, ID: "42"}), "; "); got != "installation acme installed; repository 9 acme/new  private" {
 		t.Errorf("kept %s", got)
 	}
 	if !strings.Contains(log.String(), `"msg":"left out"`) || !strings.Contains(log.String(), "repositories_added.0.full_name") {

@@ -12,6 +12,7 @@ import (
 	"github.com/opsplane/opsplane/shared/background/delivery"
 	"github.com/opsplane/opsplane/shared/background/frame"
 	"github.com/opsplane/opsplane/shared/telemetry"
+	"github.com/opsplane/opsplane/shared/vcs"
 	"github.com/opsplane/opsplane/shared/vcs/vcsevent"
 )
 
@@ -100,7 +101,7 @@ func (w *worker) end(ctx context.Context, d delivery.Delivery, o outcome, proble
 		d.State = delivery.Done
 	}
 	if len(o.skipped) > 0 {
-		w.log.LogAttrs(ctx, slog.LevelWarn, "left out", slog.String("vcs", d.VCS), slog.String("installation", d.Installation),
+		w.log.LogAttrs(ctx, slog.LevelWarn, "left out", slog.String("vcs", string(d.Installation.VCS)), slog.String("installation", string(d.Installation.ID)),
 			slog.String("delivery", d.ID), slog.String("event", d.Event), slog.Any("skipped", o.skipped))
 	}
 	return d, w.deliveries.Finish(ctx, d, d.State, o.text(), w.now())
@@ -122,7 +123,7 @@ func (w *worker) park(ctx context.Context, d delivery.Delivery, problem error) (
 	if parked.State == delivery.Dismissed {
 		became = delivery.Dismissed
 	}
-	w.log.LogAttrs(ctx, slog.LevelError, string(became), slog.String("vcs", d.VCS), slog.String("delivery", d.ID),
+	w.log.LogAttrs(ctx, slog.LevelError, string(became), slog.String("vcs", string(d.Installation.VCS)), slog.String("delivery", d.ID),
 		slog.String("event", d.Event), slog.Int("tries", d.Tries), slog.Time("next_try", parked.NextTry), slog.String("error", text))
 	return parked, err
 }
@@ -140,9 +141,9 @@ func (w *worker) within(ctx context.Context, d *delivery.Delivery) (o outcome, e
 // try has a delivery's effect.
 func (w *worker) try(ctx context.Context, d *delivery.Delivery) (o outcome, err error) {
 	defer frame.Guard(&err)
-	author := change.Author{Principal: "webhook:" + d.VCS, Credential: d.ID, Request: telemetry.Invocation(ctx), At: d.ReceivedAt}
-	if d.VCS == "gitlab" { // nothing else tells that the group's webhook works, whatever it has sent
-		if err := w.facts.installations.Delivered(ctx, author, d.VCS, d.Installation); err != nil {
+	author := change.Author{Principal: "webhook:" + string(d.Installation.VCS), Credential: d.ID, Request: telemetry.Invocation(ctx), At: d.ReceivedAt}
+	if d.Installation.VCS == vcs.GitLab { // nothing else tells that the group's webhook works, whatever it has sent
+		if err := w.facts.installations.Delivered(ctx, author, d.Installation); err != nil {
 			return outcome{}, err
 		}
 	}
@@ -151,8 +152,8 @@ func (w *worker) try(ctx context.Context, d *delivery.Delivery) (o outcome, err 
 		return outcome{}, err
 	}
 	var e vcsevent.Event
-	if d.VCS == "gitlab" {
-		e, err = vcsevent.GitLab(d.Event, d.Installation, body)
+	if d.Installation.VCS == vcs.GitLab {
+		e, err = vcsevent.GitLab(d.Event, d.Installation.ID, body)
 	} else {
 		e, err = vcsevent.GitHub(d.Event, body)
 	}
@@ -160,7 +161,7 @@ func (w *worker) try(ctx context.Context, d *delivery.Delivery) (o outcome, err 
 		return outcome{}, err
 	}
 	if d.Repeated {
-		e.Changes = doubted(e.Changes)
+		e.Facts = doubted(e.Facts)
 	}
-	return outcome{concerned: len(e.Changes) > 0, skipped: e.Skipped, repeated: d.Repeated}, w.keep(ctx, author, d, e.Changes)
+	return outcome{concerned: len(e.Facts) > 0, skipped: e.Skipped, repeated: d.Repeated}, w.keep(ctx, author, d, e.Facts)
 }

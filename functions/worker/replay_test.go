@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/opsplane/opsplane/shared/background/delivery"
+	"github.com/opsplane/opsplane/shared/vcs"
 )
 
 // day are the payloads of GitHub of one day, in their order.
@@ -27,7 +28,7 @@ func TestReplayOfADayUnderOtherIDsAndNamesChangesNothing(t *testing.T) {
 	for n, name := range day {
 		r.process(t, name, n)
 	}
-	want := r.stored(t, "github", acme)
+	want := r.stored(t, vcs.Installation{VCS: vcs.GitHub, ID: acme})
 	n := len(day)
 	for _, name := range day {
 		d, body := read(t, name, n)
@@ -42,7 +43,7 @@ func TestReplayOfADayUnderOtherIDsAndNamesChangesNothing(t *testing.T) {
 			if invoke(t, r.worker, r.arrive(t, replayed, body)) != 1 {
 				t.Fatal("not done")
 			}
-			if got := r.stored(t, "github", acme); !slices.Equal(got, want) {
+			if got := r.stored(t, vcs.Installation{VCS: vcs.GitHub, ID: acme}); !slices.Equal(got, want) {
 				t.Fatalf("%s as %s leaves\n%q\nwant\n%q", name, event, got, want)
 			}
 		}
@@ -57,7 +58,7 @@ func TestDeletionOfAStarRemovesNoRepository(t *testing.T) {
 	for n, name := range []string{"01", "02"} {
 		r.process(t, name, n)
 	}
-	want := r.stored(t, "github", acme)
+	want := r.stored(t, vcs.Installation{VCS: vcs.GitHub, ID: acme})
 	files, err := filepath.Glob("../../events/webhooks/payloads/10-*.json")
 	if err != nil || len(files) != 1 {
 		t.Fatal(files, err)
@@ -81,7 +82,7 @@ func TestDeletionOfAStarRemovesNoRepository(t *testing.T) {
 		if invoke(t, r.worker, r.arrive(t, d, string(body))) != 1 {
 			t.Fatal("not done")
 		}
-		if got := r.stored(t, "github", acme); !slices.Equal(got, want) {
+		if got := r.stored(t, vcs.Installation{VCS: vcs.GitHub, ID: acme}); !slices.Equal(got, want) {
 			t.Errorf("as %s leaves\n%q\nwant\n%q", event, got, want)
 		}
 	}
@@ -110,11 +111,11 @@ func TestCopyOfALossIsAskedOfTheHostInsteadOfBelieved(t *testing.T) {
 			if got := send("b", c.then, time.Hour); got.Repeated || got.Problem != "" {
 				t.Errorf("the second body is taken for the first: %q", got.Problem)
 			}
-			want := r.stored(t, "github", "42")
+			want := r.stored(t, vcs.Installation{VCS: vcs.GitHub, ID: "42"})
 			if got := send("c", c.first, 30*24*time.Hour); !got.Repeated || got.State != delivery.Done || got.Problem != "its body came before: the installation is refreshed instead" {
 				t.Errorf("the copy: %+v", got)
 			}
-			got := r.stored(t, "github", "42")
+			got := r.stored(t, vcs.Installation{VCS: vcs.GitHub, ID: "42"})
 			if gone, instead := lack(want, got), lack(got, want); len(gone) > 0 || !slices.Equal(instead, []string{"task REPO_REFRESH"}) {
 				t.Errorf("lost %q, and instead %q", gone, instead)
 			}

@@ -14,6 +14,7 @@ import (
 	"github.com/opsplane/opsplane/shared/audit/change"
 	"github.com/opsplane/opsplane/shared/background/delivery"
 	"github.com/opsplane/opsplane/shared/background/task"
+	"github.com/opsplane/opsplane/shared/vcs"
 	"github.com/opsplane/opsplane/shared/vcs/installation"
 	"github.com/opsplane/opsplane/shared/vcs/pullrequest"
 	"github.com/opsplane/opsplane/shared/vcs/repository"
@@ -38,13 +39,13 @@ func newRig(t *testing.T) *rig {
 
 // over is a worker of the rig whose calls go through another env.
 func (r *rig) over(env *storagetest.Env) *worker {
-	vcs := env.Table("VcsTable")
+	system := env.Table("VcsTable")
 	return &worker{
 		deliveries: delivery.Store{DB: env.DynamoDB, Table: env.Table("DeliveriesTable")},
 		facts: facts{
 			installations: installation.Store{DB: env.DynamoDB, Table: env.Table("OperationsTable")},
-			repositories:  repository.Store{DB: env.DynamoDB, Table: vcs},
-			pullRequests:  pullrequest.Store{DB: env.DynamoDB, Table: vcs},
+			repositories:  repository.Store{DB: env.DynamoDB, Table: system},
+			pullRequests:  pullrequest.Store{DB: env.DynamoDB, Table: system},
 			tasks:         task.Store{DB: env.DynamoDB, Table: env.Table("OperationsTable")},
 			now:           func() time.Time { return r.clock },
 		},
@@ -65,7 +66,7 @@ func told(d delivery.Delivery) events.DynamoDBEventRecord {
 	text := events.NewStringAttribute
 	image := map[string]events.DynamoDBAttributeValue{"state": text("received")}
 	if d.Repository != "" {
-		image["repository"] = text(d.Repository)
+		image["repository"] = text(string(d.Repository))
 	}
 	return events.DynamoDBEventRecord{EventName: "INSERT", Change: events.DynamoDBStreamRecord{
 		Keys:           map[string]events.DynamoDBAttributeValue{"pk": text(d.Key().Lane), "sk": text(d.Key().Place)},
@@ -100,7 +101,7 @@ func invoke(t *testing.T, w *worker, records ...events.DynamoDBEventRecord) (don
 
 func github(id, event string, after time.Duration) delivery.Delivery {
 	return delivery.Delivery{
-		VCS: "github", ID: id, Event: event, Installation: "42", Repository: "7", ReceivedAt: born.Add(after),
+		ID: id, Event: event, Installation: vcs.Installation{VCS: "github", ID: "42"}, Repository: "7", ReceivedAt: born.Add(after),
 	}
 }
 
@@ -112,7 +113,7 @@ func push(name string, at time.Time) string {
 
 func (r *rig) state(t *testing.T, d delivery.Delivery) delivery.Delivery {
 	t.Helper()
-	got, err := r.deliveries.Get(t.Context(), d.VCS, d.ID)
+	got, err := r.deliveries.Get(t.Context(), d.Installation.VCS, d.ID)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -121,6 +122,6 @@ func (r *rig) state(t *testing.T, d delivery.Delivery) delivery.Delivery {
 
 func gitlab(id, event string, after time.Duration) delivery.Delivery {
 	return delivery.Delivery{
-		VCS: "gitlab", ID: id, Event: event, Installation: "77", Repository: "501", ReceivedAt: born.Add(after),
+		ID: id, Event: event, Installation: vcs.Installation{VCS: "gitlab", ID: "77"}, Repository: "501", ReceivedAt: born.Add(after),
 	}
 }

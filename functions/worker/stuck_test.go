@@ -12,14 +12,15 @@ import (
 	"github.com/opsplane/opsplane/infra/test/template"
 	"github.com/opsplane/opsplane/shared/background/delivery"
 	"github.com/opsplane/opsplane/shared/background/frame"
+	"github.com/opsplane/opsplane/shared/vcs"
 )
 
 // unreadable has deliveries of a GitLab group or a GitHub installation arrive
 // that cannot be read, and processes them.
-func (r *rig) unreadable(t *testing.T, vcs, installation string, ids ...string) {
+func (r *rig) unreadable(t *testing.T, system, installation string, ids ...string) {
 	t.Helper()
 	for _, id := range ids {
-		d := delivery.Delivery{VCS: vcs, ID: delivery.ID(installation, id), Event: "Push Hook", Installation: installation, ReceivedAt: r.clock}
+		d := delivery.Delivery{ID: delivery.ID(vcs.ID(installation), id), Event: "Push Hook", Installation: vcs.Installation{VCS: vcs.VCS(system), ID: vcs.ID(installation)}, ReceivedAt: r.clock}
 		if invoke(t, r.worker, r.arrive(t, d, "not JSON")) != 1 {
 			t.Fatal("not done")
 		}
@@ -62,7 +63,7 @@ func TestAlarmTellsOfEachInstallationOnceAndDaily(t *testing.T) {
 	expect("when another installation has one", 1, "gitlab 77: 5", "github 42: 1")
 	r.clock = born.Add(24*time.Hour + time.Minute)
 	expect("a day after the first", 1, "gitlab 77: 5", "github 42: 1")
-	list, err := r.deliveries.StuckOf(t.Context(), "gitlab", "77")
+	list, err := r.deliveries.StuckOf(t.Context(), vcs.Installation{VCS: "gitlab", ID: "77"})
 	if err != nil || len(list) != 5 {
 		t.Fatalf("%d are stuck, %v", len(list), err)
 	}
@@ -104,7 +105,7 @@ func TestAlarmsWatchWhatTheWorkerCounts(t *testing.T) {
 func TestAlarmOfWhatIsSentAgainAndAgainEnds(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
-	d := delivery.Delivery{VCS: "gitlab", ID: delivery.ID("77", "a"), Event: "Push Hook", Installation: "77", ReceivedAt: r.clock}
+	d := delivery.Delivery{ID: delivery.ID("77", "a"), Event: "Push Hook", Installation: vcs.Installation{VCS: "gitlab", ID: "77"}, ReceivedAt: r.clock}
 	told := 0
 	for range 3 * delivery.MaxRedelivered {
 		invoke(t, r.worker, r.arrive(t, d, "not JSON"))

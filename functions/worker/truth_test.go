@@ -9,6 +9,7 @@ import (
 
 	"github.com/opsplane/opsplane/infra/test/storagetest"
 	"github.com/opsplane/opsplane/shared/background/delivery"
+	"github.com/opsplane/opsplane/shared/vcs"
 )
 
 // post is one delivery of the installation 42 of GitHub or 77 of GitLab.
@@ -23,13 +24,13 @@ type post struct {
 func keep(t *testing.T, posts ...post) []string {
 	t.Helper()
 	r := newRig(t)
-	var vcs, id string
+	var in vcs.Installation
 	for _, p := range posts {
 		d := github(p.id, p.event, p.after)
 		if strings.HasSuffix(p.event, "Hook") {
-			d.VCS, d.Installation, d.Repository = "gitlab", acmeGroup, "501"
+			d.Installation, d.Repository = vcs.Installation{VCS: vcs.GitLab, ID: acmeGroup}, "501"
 		}
-		vcs, id = d.VCS, d.Installation
+		in = d.Installation
 		if invoke(t, r.worker, r.arrive(t, d, p.body)) != 1 {
 			t.Fatal("not done")
 		}
@@ -37,7 +38,7 @@ func keep(t *testing.T, posts ...post) []string {
 			t.Fatalf("%s is %s: %s", p.id, got.State, got.Problem)
 		}
 	}
-	return r.stored(t, vcs, id)
+	return r.stored(t, in)
 }
 
 func second(n int) string { return born.Add(time.Duration(n) * time.Second).Format(time.RFC3339) }
@@ -213,7 +214,7 @@ func TestLargeListIsWrittenOnceAndCheaplyAgain(t *testing.T) {
 			if calls := f.Calls(""); calls > n+10 {
 				t.Errorf("%d calls for %d repositories of which half were known", calls, n)
 			}
-			if got := r.stored(t, "github", "42"); len(got) != n+1 {
+			if got := r.stored(t, vcs.Installation{VCS: vcs.GitHub, ID: "42"}); len(got) != n+1 {
 				t.Errorf("%d things are kept", len(got))
 			}
 		})

@@ -7,6 +7,7 @@ import (
 
 	"github.com/opsplane/opsplane/shared/background/delivery"
 	"github.com/opsplane/opsplane/shared/background/stream"
+	"github.com/opsplane/opsplane/shared/vcs"
 	"github.com/opsplane/opsplane/shared/vcs/installation"
 )
 
@@ -23,11 +24,11 @@ func TestDeliveryHasItsEffectOnce(t *testing.T) {
 	if got := r.state(t, d); got.State != delivery.Done || got.Tries != 1 {
 		t.Errorf("got %+v", got)
 	}
-	repo, err := r.facts.repositories.Get(t.Context(), "github", "42", "7")
+	repo, err := r.facts.repositories.Get(t.Context(), vcs.Installation{VCS: "github", ID: "42"}.Repository("7"))
 	if err != nil || repo.Name != "infra" || repo.Owner != "acme" || repo.DefaultBranch != "main" {
 		t.Errorf("repository %+v, %v", repo, err)
 	}
-	i, err := r.facts.installations.Get(t.Context(), "github", "42")
+	i, err := r.facts.installations.Get(t.Context(), vcs.Installation{VCS: "github", ID: "42"})
 	if err != nil || i.Name != "acme" || i.State != installation.Installed {
 		t.Errorf("installation %+v, %v", i, err)
 	}

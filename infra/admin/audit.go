@@ -45,7 +45,7 @@ func (o *Operator) auditList(ctx context.Context, args []string) error {
 	}
 	q := audit.Query{Scope: audit.NoInstallation, To: o.Now().Add(time.Minute), Limit: *limit}
 	if *vcs != "" || *id != "" {
-		if err := installation.ValidID(*vcs, *id); err != nil {
+		if err := installation.Check(installationOf(*vcs, *id)); err != nil {
 			return err
 		}
 		q.Scope = audit.Record{VCS: *vcs, Installation: *id}.Scope()

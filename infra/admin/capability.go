@@ -76,7 +76,7 @@ func checkRestrictions(u user.User, caps access.Set) error {
 		vcss = vcs.All()
 	}
 	for _, id := range caps.Installations() {
-		if err := installation.ValidID(string(vcss[0]), string(id)); err != nil {
+		if err := installation.Check(vcs.Installation{VCS: vcss[0], ID: id}); err != nil {
 			return err
 		}
 		member := slices.ContainsFunc(u.Memberships, func(m vcs.Installation) bool {

@@ -38,7 +38,7 @@ func (o *Operator) deliveryList(ctx context.Context, args []string) error {
 		}
 		q.Before = at
 	}
-	list, err := o.deliveries().List(ctx, vcs.text, *installation, q)
+	list, err := o.deliveries().List(ctx, installationOf(vcs.text, *installation), q)
 	if err != nil {
 		return err
 	}
@@ -85,7 +85,7 @@ func (o *Operator) deliveryParked(ctx context.Context, args []string) error {
 			next = "next try " + shown(d.NextTry)
 		}
 		if err := o.say("%-30s  tries %2d  --vcs %s %s  installation %s  %s  %s",
-			next, d.Tries, d.VCS, printable(d.ID), printable(d.Installation), event(d), printable(d.Problem)); err != nil {
+			next, d.Tries, d.Installation.VCS, printable(d.ID), printable(string(d.Installation.ID)), event(d), printable(d.Problem)); err != nil {
 			return err
 		}
 	}
@@ -127,7 +127,7 @@ func (o *Operator) deliveryShow(ctx context.Context, args []string) error {
 	if err := o.sayDelivery(d); err != nil {
 		return err
 	}
-	if err := o.say("installation %q, repository %q, tries %d", d.Installation, d.Repository, d.Tries); err != nil {
+	if err := o.say("installation %q, repository %q, tries %d", d.Installation.ID, d.Repository, d.Tries); err != nil {
 		return err
 	}
 	if !d.ProcessedAt.IsZero() {
@@ -139,7 +139,7 @@ func (o *Operator) deliveryShow(ctx context.Context, args []string) error {
 	case !d.NextTry.IsZero():
 		return o.say("next try at %s", shown(d.NextTry))
 	case d.State == delivery.Parked:
-		return o.say("stuck: it is not tried again. When you have removed the cause: delivery redeliver --vcs %s %s. If the delivery does not matter: delivery dismiss", d.VCS, printable(d.ID))
+		return o.say("stuck: it is not tried again. When you have removed the cause: delivery redeliver --vcs %s %s. If the delivery does not matter: delivery dismiss", d.Installation.VCS, printable(d.ID))
 	}
 	return nil
 }
@@ -150,10 +150,10 @@ func (o *Operator) deliveryRedeliver(ctx context.Context, args []string) error {
 	if err != nil {
 		return err
 	}
-	if _, err := o.deliveries().Redeliver(ctx, d.VCS, d.ID, o.Now()); err != nil {
+	if _, err := o.deliveries().Redeliver(ctx, d.Installation.VCS, d.ID, o.Now()); err != nil {
 		return err
 	}
-	return o.say("delivery %s is processed again. To see the outcome: delivery show --vcs %s %[1]s", printable(d.ID), d.VCS)
+	return o.say("delivery %s is processed again. To see the outcome: delivery show --vcs %s %[1]s", printable(d.ID), d.Installation.VCS)
 }
 
 // deliveryDismiss ends a delivery that has failed.
@@ -164,12 +164,12 @@ func (o *Operator) deliveryDismiss(ctx context.Context, args []string) error {
 	}
 	err = o.deliveries().Dismiss(ctx, d, "operator:"+o.Name)
 	if errors.Is(err, delivery.ErrNotParked) {
-		return fault.Invalidf("NOT_PARKED", "%s: delivery show --vcs %s %s", err, d.VCS, printable(d.ID))
+		return fault.Invalidf("NOT_PARKED", "%s: delivery show --vcs %s %s", err, d.Installation.VCS, printable(d.ID))
 	}
 	if err != nil {
 		return err
 	}
-	return o.say("delivery %s is dismissed. To process it after all: delivery redeliver --vcs %s %[1]s", printable(d.ID), d.VCS)
+	return o.say("delivery %s is dismissed. To process it after all: delivery redeliver --vcs %s %[1]s", printable(d.ID), d.Installation.VCS)
 }
 
 // deliveryDismissStuck ends what is stuck of an installation.
@@ -185,7 +185,7 @@ func (o *Operator) deliveryDismissStuck(ctx context.Context, args []string) erro
 	if *installation == "none" {
 		*installation = ""
 	}
-	list, err := o.deliveries().StuckOf(ctx, vcs.text, *installation)
+	list, err := o.deliveries().StuckOf(ctx, installationOf(vcs.text, *installation))
 	if err != nil {
 		return err
 	}
@@ -208,18 +208,18 @@ func (o *Operator) deliveryDismissStuck(ctx context.Context, args []string) erro
 
 // oneDelivery reads the flag --vcs and an id, and finds the delivery.
 func (o *Operator) oneDelivery(ctx context.Context, fs *flag.FlagSet, args []string) (delivery.Delivery, error) {
-	vcs := vcsFlag(fs)
+	system := vcsFlag(fs)
 	rest, err := parse(fs, args, "ID")
 	if err != nil {
 		return delivery.Delivery{}, err
 	}
-	if err := vcs.check(); err != nil {
+	if err := system.check(); err != nil {
 		return delivery.Delivery{}, err
 	}
-	d, err := o.deliveries().Get(ctx, vcs.text, rest[0])
+	d, err := o.deliveries().Get(ctx, vcs.VCS(system.text), rest[0])
 	if errors.Is(err, fault.ErrNotFound) {
 		return d, fault.Invalidf("NO_SUCH_DELIVERY", "there is no delivery %.80q of %s; an id is the installation (or none), a dot and the host's id; they are kept for %d days: delivery list --vcs %[2]s --installation N",
-			rest[0], vcs.text, int(delivery.Keep.Hours()/24))
+			rest[0], system.text, int(delivery.Keep.Hours()/24))
 	}
 	return d, err
 }

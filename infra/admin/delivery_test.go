@@ -7,13 +7,14 @@ import (
 	"unicode"
 
 	"github.com/opsplane/opsplane/shared/background/delivery"
+	"github.com/opsplane/opsplane/shared/vcs"
 )
 
 func TestDeliveriesAreListedShownAndRedelivered(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
 	store := delivery.Store{DB: r.env.DynamoDB, Table: r.operator.Tables.Deliveries}
-	d := delivery.Delivery{VCS: "github", ID: "a-1", Event: "push", Installation: "42", Repository: "7", ReceivedAt: time.Now()}
+	d := delivery.Delivery{ID: "a-1", Event: "push", Installation: vcs.Installation{VCS: "github", ID: "42"}, Repository: "7", ReceivedAt: time.Now()}
 	if _, err := store.Accept(t.Context(), d, []byte(`{"zen":1}`)); err != nil {
 		t.Fatal(err)
 	}
@@ -76,8 +77,8 @@ func TestStuckDeliveriesOfAnInstallationAreDismissedTogether(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
 	store := delivery.Store{DB: r.env.DynamoDB, Table: r.operator.Tables.Deliveries}
-	for _, d := range []delivery.Delivery{{Installation: "77", ID: "77.a"}, {Installation: "77", ID: "77.b"}, {Installation: "78", ID: "78.a"}, {ID: "none.a"}} {
-		d.VCS, d.Event, d.ReceivedAt = "gitlab", "Push Hook", time.Now()
+	for _, d := range []delivery.Delivery{{Installation: vcs.Installation{ID: "77"}, ID: "77.a"}, {Installation: vcs.Installation{ID: "77"}, ID: "77.b"}, {Installation: vcs.Installation{ID: "78"}, ID: "78.a"}, {ID: "none.a"}} {
+		d.Installation.VCS, d.Event, d.ReceivedAt = "gitlab", "Push Hook", time.Now()
 		if _, err := store.Accept(t.Context(), d, []byte("x")); err != nil {
 			t.Fatal(err)
 		}
@@ -106,7 +107,7 @@ func TestTextsOfHostsCannotActOnATerminal(t *testing.T) {
 	r := newRig(t)
 	store := delivery.Store{DB: r.env.DynamoDB, Table: r.operator.Tables.Deliveries}
 	const evil = "x\x1b[2J\r\n2026 done\u202e\u009b1m\x7f\U000e0001é"
-	d := delivery.Delivery{VCS: "gitlab", ID: "77.a", Event: evil, Action: evil, Installation: "77", Repository: evil, ReceivedAt: time.Now()}
+	d := delivery.Delivery{ID: "77.a", Event: evil, Action: evil, Installation: vcs.Installation{VCS: "gitlab", ID: "77"}, Repository: evil, ReceivedAt: time.Now()}
 	if _, err := store.Accept(t.Context(), d, []byte("{\"a\":\r\n\t\""+evil+"\xff\"}")); err != nil {
 		t.Fatal(err)
 	}

@@ -36,7 +36,7 @@ func (o *Operator) eraseInstallation(ctx context.Context, args []string) error {
 	if err := required(fs, "vcs", "id"); err != nil {
 		return err
 	}
-	i, err := o.installations().Get(ctx, *system, *id)
+	i, err := o.installations().Get(ctx, installationOf(*system, *id))
 	if errors.Is(err, fault.ErrNotFound) {
 		return fault.Invalidf("NO_SUCH_INSTALLATION", "there is no %s installation %s: nothing was changed; \"installation list\" shows all", *system, *id)
 	}
@@ -58,11 +58,11 @@ func (o *Operator) eraseInstallation(ctx context.Context, args []string) error {
 	if err := confirmed(*confirm, i.Name); err != nil {
 		return err
 	}
-	m := vcs.Installation{VCS: vcs.VCS(i.VCS), ID: vcs.ID(i.ID)}
+	m := i.Key()
 	if err := o.endMemberships(ctx, given, m); err != nil {
 		return err
 	}
-	made := task.Task{Kind: task.EraseInstallation, VCS: i.VCS, Installation: i.ID, NotBefore: o.Now().Add(settled)}
+	made := task.Task{Kind: task.EraseInstallation, Installation: i.Key(), NotBefore: o.Now().Add(settled)}
 	if made, err = o.startErasure(ctx, made); err != nil {
 		return err
 	}
@@ -80,10 +80,10 @@ func (o *Operator) eraseInstallation(ctx context.Context, args []string) error {
 // once.
 func quiet(i installation.Installation, silent bool) error {
 	switch {
-	case i.VCS == "github" && (i.State == installation.Installed || i.State == installation.Suspended):
+	case i.VCS == vcs.GitHub && (i.State == installation.Installed || i.State == installation.Suspended):
 		return fault.Invalidf("STILL_INSTALLED", "the GitHub App is %s there: what is erased would come back with the next delivery. Have it uninstalled first, "+
 			"in the settings of %s at GitHub. If it is, this server was not told: redeliver the event \"installation\" with the action \"deleted\" from the App's page", i.State, printable(i.Name))
-	case i.VCS == "gitlab" && !silent:
+	case i.VCS == vcs.GitLab && !silent:
 		return fault.Invalidf("STILL_DELIVERS", "GitLab may deliver from that group: what is erased would come back with the next delivery. "+
 			"Remove the webhook at GitLab, take the group out of GitlabGroups, and say that both are done with --webhook-removed: GitLab does not tell")
 	}
@@ -97,7 +97,7 @@ func (o *Operator) unreached(i installation.Installation, hosted []user.User) er
 	}
 	var who []string
 	for _, u := range hosted {
-		ends := u.Hosted[i.VCS].AskedAt.Add(user.KeyLapse)
+		ends := u.Hosted[string(i.VCS)].AskedAt.Add(user.KeyLapse)
 		who = append(who, fmt.Sprintf("%s (until %s)", printable(u.Name), shown(ends)))
 	}
 	return fault.Invalidf("STILL_REACHED", "%s says that these users may act on it, and what they write would stay: %s. "+
@@ -206,14 +206,14 @@ func (o *Operator) eraseRest(ctx context.Context, id, confirm string) error {
 // startErasure starts an erasure, or returns the one that is under way.
 func (o *Operator) startErasure(ctx context.Context, t task.Task) (task.Task, error) {
 	t.ID = uuid.NewString()
-	t.Name = task.Title(t.Kind, t.ID, t.Installation)
+	t.Name = task.Title(t.Kind, t.ID, t.Installation.ID)
 	return o.tasks().CreateOnce(ctx, o.author(), t, o.Now())
 }
 
 // notErasing refuses to let somebody act on an installation that is being erased.
 // It returns the condition, for a transaction, that no erasure has begun since.
 func (o *Operator) notErasing(ctx context.Context, m vcs.Installation) (types.ConditionCheck, error) {
-	unerased, t, err := o.tasks().Idle(ctx, task.Task{Kind: task.EraseInstallation, VCS: string(m.VCS), Installation: string(m.ID)}, o.Now())
+	unerased, t, err := o.tasks().Idle(ctx, task.Task{Kind: task.EraseInstallation, Installation: m}, o.Now())
 	if err != nil || t == nil {
 		return unerased, err
 	}

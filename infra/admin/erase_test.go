@@ -12,6 +12,7 @@ import (
 	"github.com/opsplane/opsplane/shared/audit/change"
 	"github.com/opsplane/opsplane/shared/background/task"
 	"github.com/opsplane/opsplane/shared/login/user"
+	nouns "github.com/opsplane/opsplane/shared/vcs"
 	"github.com/opsplane/opsplane/shared/vcs/installation"
 )
 
@@ -34,7 +35,7 @@ func (r *rig) told(vcs, id string, state installation.State, version string) {
 	r.t.Helper()
 	store := installation.Store{DB: r.env.DynamoDB, Table: r.operator.Tables.Operations}
 	author := change.Author{Principal: "webhook:" + vcs, Request: uuid.NewString(), At: time.Now()}
-	if err := store.Apply(r.t.Context(), author, installation.Installation{VCS: vcs, ID: id, Name: "acme", State: state}, version); err != nil {
+	if err := store.Apply(r.t.Context(), author, installation.Installation{VCS: nouns.VCS(vcs), ID: nouns.ID(id), Name: "acme", State: state}, nouns.Version(version)); err != nil {
 		r.t.Fatal(err)
 	}
 }

@@ -24,7 +24,9 @@ func (o *Operator) installationCreate(ctx context.Context, args []string) error 
 	if err := required(fs, "vcs", "id", "name"); err != nil {
 		return err
 	}
-	outcome, err := o.installations().Save(ctx, o.author(), installation.Installation{VCS: *vcs, ID: *id, Name: *name})
+	of := installationOf(*vcs, *id)
+	made := installation.Installation{VCS: of.VCS, ID: of.ID, Name: *name}
+	outcome, err := o.installations().Save(ctx, o.author(), made)
 	if err != nil {
 		return err
 	}
@@ -34,6 +36,11 @@ func (o *Operator) installationCreate(ctx context.Context, args []string) error 
 		installation.Unchanged: "exists already; nothing changed",
 	}[outcome]
 	return o.say("%s installation %s (%s) %s", *vcs, *id, *name, did)
+}
+
+// installationOf returns the installation that two flags name.
+func installationOf(system, id string) vcs.Installation {
+	return vcs.Installation{VCS: vcs.VCS(system), ID: vcs.ID(id)}
 }
 
 // membershipFlags reads what both membership commands need.
@@ -47,7 +54,7 @@ func membershipFlags(fs *flag.FlagSet, args []string) (name string, m vcs.Instal
 	if err := required(fs, "user", "vcs", "installation"); err != nil {
 		return "", m, err
 	}
-	return name, m, installation.ValidID(string(m.VCS), string(m.ID))
+	return name, m, installation.Check(m)
 }
 
 func (o *Operator) membershipAdd(ctx context.Context, args []string) error {
@@ -59,7 +66,7 @@ func (o *Operator) membershipAdd(ctx context.Context, args []string) error {
 	if err != nil {
 		return err
 	}
-	if _, err := o.installations().Get(ctx, string(m.VCS), string(m.ID)); errors.Is(err, fault.ErrNotFound) {
+	if _, err := o.installations().Get(ctx, m); errors.Is(err, fault.ErrNotFound) {
 		return fault.Invalidf("NO_SUCH_INSTALLATION",
 			"there is no %[1]s installation %[2]s; make it first: installation create --vcs %[1]s --id %[2]s --name NAME", m.VCS, m.ID)
 	} else if err != nil {

@@ -118,7 +118,7 @@ func (o *Operator) installationList(ctx context.Context, args []string) error {
 		return err
 	}
 	slices.SortFunc(list, func(a, b installation.Installation) int {
-		return cmp.Or(strings.Compare(a.VCS, b.VCS), strings.Compare(a.Name, b.Name), strings.Compare(a.ID, b.ID))
+		return cmp.Or(cmp.Compare(a.VCS, b.VCS), strings.Compare(a.Name, b.Name), cmp.Compare(a.ID, b.ID))
 	})
 	w := tabwriter.NewWriter(o.Out, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(w, "VCS\tID\tNAME\tSTATE\tCREATED")

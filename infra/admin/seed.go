@@ -9,7 +9,6 @@ import (
 	"github.com/opsplane/opsplane/shared/api/access"
 	"github.com/opsplane/opsplane/shared/credential/apikey"
 	"github.com/opsplane/opsplane/shared/login/user"
-	"github.com/opsplane/opsplane/shared/vcs"
 	"github.com/opsplane/opsplane/shared/vcs/installation"
 )
 
@@ -38,7 +37,7 @@ func (o *Operator) Seed(ctx context.Context) (string, error) {
 	if _, err := o.installations().Save(ctx, o.author(), local); err != nil {
 		return "", fmt.Errorf("seed installation: %w", err)
 	}
-	if m := (vcs.Installation{VCS: vcs.VCS(local.VCS), ID: vcs.ID(local.ID)}); !slices.Contains(u.Memberships, m) {
+	if m := local.Key(); !slices.Contains(u.Memberships, m) {
 		if err := o.users().AddMembership(ctx, u.ID, m, o.author()); err != nil {
 			return "", fmt.Errorf("seed membership: %w", err)
 		}

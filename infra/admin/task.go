@@ -33,8 +33,8 @@ func (o *Operator) taskShow(ctx context.Context, args []string) error {
 	if err := o.say("%s  %s  since %s", t.Kind, t.State, shown(t.UpdatedAt)); err != nil {
 		return err
 	}
-	if t.Installation != "" {
-		if err := o.say("about    %s installation %s", t.VCS, t.Installation); err != nil {
+	if t.Installation.ID != "" {
+		if err := o.say("about    %s installation %s", t.Installation.VCS, t.Installation.ID); err != nil {
 			return err
 		}
 	}

@@ -97,7 +97,7 @@ func (o *Operator) accountLink(ctx context.Context, args []string) error {
 // validAccount returns a fault unless id can be the id of an account at vcs.
 // Accounts are numbered as installations are.
 func validAccount(vcs, id, login string) error {
-	err := installation.ValidID(vcs, id)
+	err := installation.Check(installationOf(vcs, id))
 	var f *fault.Error
 	if errors.As(err, &f) && f.ID == "INVALID_INSTALLATION_ID" {
 		where := "https://api.github.com/users/" + login

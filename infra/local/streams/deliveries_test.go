@@ -14,6 +14,7 @@ import (
 	"github.com/opsplane/opsplane/infra/test/storagetest"
 	"github.com/opsplane/opsplane/infra/test/template"
 	"github.com/opsplane/opsplane/shared/background/delivery"
+	"github.com/opsplane/opsplane/shared/vcs"
 )
 
 // worker does with each record what the function worker does: it begins and ends
@@ -69,7 +70,7 @@ func TestWorkerIsWokenByArrivalsAndRedeliveriesAlone(t *testing.T) {
 	ctx := t.Context()
 	accept := func(id string) {
 		t.Helper()
-		d := delivery.Delivery{VCS: "github", ID: id, Event: "push", Installation: "42", Repository: "7", ReceivedAt: time.Now().Truncate(time.Millisecond)}
+		d := delivery.Delivery{ID: id, Event: "push", Installation: vcs.Installation{VCS: "github", ID: "42"}, Repository: "7", ReceivedAt: time.Now().Truncate(time.Millisecond)}
 		if _, err := store.Accept(ctx, d, []byte("{}")); err != nil {
 			t.Fatal(err)
 		}

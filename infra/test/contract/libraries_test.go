@@ -54,3 +54,32 @@ func TestOnlyFunctionsThatAskAHostLinkItsLibraries(t *testing.T) {
 		t.Errorf("%d of the functions that ask a host are there, want %d", found, len(askers))
 	}
 }
+
+// decoders are the functions that read what hosts deliver to webhooks.
+var decoders = []string{"webhooks", "worker"}
+
+// TestOnlyFunctionsThatReadDeliveriesLinkTheDecoder holds the rule that the version
+// of a fact is in shared/vcs, so that who makes facts needs no decoder.
+func TestOnlyFunctionsThatReadDeliveriesLinkTheDecoder(t *testing.T) {
+	t.Parallel()
+	const decoder = "github.com/opsplane/opsplane/shared/vcs/vcsevent"
+	folders, err := os.ReadDir("../../../functions")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var linking []string
+	for _, folder := range folders {
+		list := exec.CommandContext(t.Context(), "go", "list", "-deps", "-tags", "lambda.norpc", ".")
+		list.Dir = filepath.Join("../../../functions", folder.Name())
+		out, err := list.Output()
+		if err != nil {
+			t.Fatalf("%s: %v", folder.Name(), err)
+		}
+		if slices.Contains(strings.Fields(string(out)), decoder) {
+			linking = append(linking, folder.Name())
+		}
+	}
+	if !slices.Equal(linking, decoders) {
+		t.Errorf("the decoder of deliveries is linked by %q, want %q", linking, decoders)
+	}
+}

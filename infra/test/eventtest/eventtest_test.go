@@ -135,7 +135,7 @@ func seed(t *testing.T, env *storagetest.Env) values {
 	check(err)
 	member := vcs.Installation{VCS: "github", ID: "1"}
 	installations := installation.Store{DB: env.DynamoDB, Table: env.Table("OperationsTable")}
-	_, err = installations.Save(ctx, author, installation.Installation{VCS: string(member.VCS), ID: string(member.ID), Name: "local"})
+	_, err = installations.Save(ctx, author, installation.Installation{VCS: member.VCS, ID: member.ID, Name: "local"})
 	check(err)
 	check(users.AddMembership(ctx, u.ID, member, author))
 	text, key, err := keys.Create(ctx, apikey.New{User: u.ID, Name: "first", Capabilities: access.Strings()}, author)

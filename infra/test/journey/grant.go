@@ -16,6 +16,7 @@ import (
 	"github.com/opsplane/opsplane/shared/login/renewal"
 	"github.com/opsplane/opsplane/shared/login/session"
 	"github.com/opsplane/opsplane/shared/login/user"
+	"github.com/opsplane/opsplane/shared/vcs"
 	"github.com/opsplane/opsplane/shared/vcs/grouptoken"
 	"github.com/opsplane/opsplane/shared/vcs/repository"
 )
@@ -92,14 +93,14 @@ func (s *Stack) GroupToken(t testing.TB, group Installation, token string) {
 }
 
 // Repository makes a repository known, as a host would that tells of it.
-func (s *Stack) Repository(t testing.TB, in Installation, seen repository.Seen) {
+func (s *Stack) Repository(t testing.TB, in Installation, seen vcs.Description) {
 	t.Helper()
 	db, tables, err := s.storage()
 	if err != nil {
 		t.Fatal(err)
 	}
 	store := repository.Store{DB: db, Table: tables["VcsTable"]}
-	if err := store.Apply(t.Context(), operator(time.Now()), in.VCS, in.ID, seen, "1"); err != nil {
+	if err := store.Apply(t.Context(), operator(time.Now()), vcs.Installation{VCS: vcs.VCS(in.VCS), ID: vcs.ID(in.ID)}, seen, "1"); err != nil {
 		t.Fatal(err)
 	}
 }

@@ -13,7 +13,7 @@ import (
 
 	"github.com/opsplane/opsplane/infra/test/vcstest"
 	"github.com/opsplane/opsplane/shared/login/user"
-	"github.com/opsplane/opsplane/shared/vcs/repository"
+	"github.com/opsplane/opsplane/shared/vcs"
 )
 
 // The people of the walk of hosted routes, and what each goes by. All but the
@@ -58,8 +58,8 @@ func newScene(t *testing.T, s *Stack, h *hosts) *scene {
 	c := &scene{stack: s, hosts: h, here: map[string]Installation{}, beside: map[string]Installation{}, proofs: map[string]proof{}, tokens: map[string]*Client{}}
 	// Lists are in the order of ids: the neighbour's are the larger ones.
 	for n, list := range []map[string]Installation{c.here, c.beside} {
-		for _, vcs := range []string{"github", "gitlab"} {
-			list[vcs] = s.Named(t, vcs, strconv.Itoa(7000+1000*n+len(vcs)))
+		for _, system := range []string{"github", "gitlab"} {
+			list[system] = s.Named(t, system, strconv.Itoa(7000+1000*n+len(system)))
 		}
 	}
 	number := func(i Installation) int64 { n, _ := strconv.ParseInt(i.ID, 10, 64); return n }
@@ -82,7 +82,7 @@ func newScene(t *testing.T, s *Stack, h *hosts) *scene {
 		group.Projects = append(group.Projects, vcstest.Project{ID: int64(i + 1), PathWithNamespace: "acme/r" + id, Archived: true})
 		repositories = append(repositories, vcstest.Repository{ID: int64(i + 1), Owner: "acme", Name: "r" + id, Archived: true})
 		for _, in := range c.here {
-			s.Repository(t, in, repository.Seen{ID: id, Owner: "acme", Name: "r" + id})
+			s.Repository(t, in, vcs.Description{ID: vcs.ID(id), Owner: "acme", Name: "r" + id})
 		}
 	}
 	h.github.Install(c.here["github"].ID, repositories...)
@@ -100,7 +100,9 @@ func newScene(t *testing.T, s *Stack, h *hosts) *scene {
 }
 
 // of is where the paths of the installation begin.
-func (c *scene) of(vcs string) string { return "/api/v1/" + vcs + "/installations/" + c.here[vcs].ID }
+func (c *scene) of(system string) string {
+	return "/api/v1/" + system + "/installations/" + c.here[system].ID
+}
 
 // person makes a user with accounts at both hosts who sees installations there,
 // and of whom the hosts have said so. The former one has seen one before.
@@ -112,16 +114,16 @@ func (c *scene) person(t *testing.T, name string, id int64, sees ...map[string]I
 	tokens := c.hosts.account(id, strings.ReplaceAll(name, " ", "-"), github...)
 	u := c.stack.User(t)
 	now := time.Now()
-	for vcs, token := range tokens {
-		c.stack.Link(t, u, vcs, user.Identity{ID: strconv.FormatInt(id, 10), Login: strings.ReplaceAll(name, " ", "-")}, token)
+	for system, token := range tokens {
+		c.stack.Link(t, u, system, user.Identity{ID: strconv.FormatInt(id, 10), Login: strings.ReplaceAll(name, " ", "-")}, token)
 		if len(sees) == 0 {
-			c.stack.Vouch(t, u, vcs, now.Add(-time.Hour), c.here[vcs])
+			c.stack.Vouch(t, u, system, now.Add(-time.Hour), c.here[system])
 		}
 		var present []Installation
 		for _, list := range sees {
-			present = append(present, list[vcs])
+			present = append(present, list[system])
 		}
-		c.stack.Vouch(t, u, vcs, now, present...)
+		c.stack.Vouch(t, u, system, now, present...)
 	}
 	c.bearers(t, name, u)
 }
@@ -130,9 +132,9 @@ func (c *scene) person(t *testing.T, name string, id int64, sees ...map[string]I
 // whose grants they take no more.
 func (c *scene) lapsed(t *testing.T, id int64) {
 	u := c.stack.User(t)
-	for _, vcs := range []string{"github", "gitlab"} {
-		c.stack.Link(t, u, vcs, user.Identity{ID: strconv.FormatInt(id, 10), Login: "lapsed"}, "taken back")
-		c.stack.Vouch(t, u, vcs, time.Now().Add(-user.KeyLapse), c.here[vcs])
+	for _, system := range []string{"github", "gitlab"} {
+		c.stack.Link(t, u, system, user.Identity{ID: strconv.FormatInt(id, 10), Login: "lapsed"}, "taken back")
+		c.stack.Vouch(t, u, system, time.Now().Add(-user.KeyLapse), c.here[system])
 	}
 	c.bearers(t, lapsed, u)
 }

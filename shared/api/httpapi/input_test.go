@@ -65,7 +65,7 @@ func TestWhatARouteDoesNotTakeIsRefusedByName(t *testing.T) {
 		{"another case", "?IDX=1", `{}`, "UNKNOWN_PARAMETER", "did you mean idx?"},
 		{"a stranger", "?zzz=1", `{}`, "UNKNOWN_PARAMETER", `"zzz" is unknown here; known parameters are committed, idx, select`},
 		{"no name", "?=1", `{}`, "UNKNOWN_PARAMETER", `"" is unknown here`},
-		{"given twice", "?idx=1&idx=1", `{}`, "INVALID_PARAMETER", "idx is given 2 times"},
+		{"given twice", "?idx=1&idx=1", `{}`, "INVALID_PARAMETER", "idx is there 2 times"},
 		{"misspelt member", "", `{"data":1,"comitted":false}`, "UNKNOWN_MEMBER", `"comitted" is unknown here; did you mean committed?`},
 		{"member in another case", "", `{"data":1,"Committed":false}`, "UNKNOWN_MEMBER", `"Committed" is unknown here; did you mean committed?`},
 		{"member twice", "", `{"committed":true,"committed":false}`, "INVALID_BODY", `"committed" is there twice`},

@@ -8,6 +8,7 @@ import (
 
 	"github.com/opsplane/opsplane/infra/test/storagetest"
 	"github.com/opsplane/opsplane/shared/background/delivery"
+	"github.com/opsplane/opsplane/shared/vcs"
 )
 
 func TestCancelledAcceptanceIsMadeAgain(t *testing.T) {
@@ -56,7 +57,7 @@ func TestOneOfManyAtOnceWithTheSameIDIsStored(t *testing.T) {
 	if n := fresh.Load(); n != 1 {
 		t.Errorf("%d of them are new", n)
 	}
-	if list, err := s.List(t.Context(), "github", "42", delivery.Query{Before: born.Add(never), Limit: 100}); err != nil || len(list) != 1 {
+	if list, err := s.List(t.Context(), vcs.Installation{VCS: "github", ID: "42"}, delivery.Query{Before: born.Add(never), Limit: 100}); err != nil || len(list) != 1 {
 		t.Errorf("stored %d, %v", len(list), err)
 	}
 }
@@ -67,7 +68,7 @@ func TestBodyThatComesAgainUnderAnotherIDIsRepeated(t *testing.T) {
 	send := func(s delivery.Store, id, installation, body string, timeless bool) {
 		t.Helper()
 		d := arrived(id, 0)
-		d.Installation, d.Timeless = installation, timeless
+		d.Installation.ID, d.Timeless = vcs.ID(installation), timeless
 		if _, err := s.Accept(t.Context(), d, []byte(body)); err != nil {
 			t.Fatal(err)
 		}

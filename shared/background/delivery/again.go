@@ -12,13 +12,14 @@ import (
 
 	"github.com/opsplane/opsplane/shared/api/fault"
 	"github.com/opsplane/opsplane/shared/storage/attr"
+	"github.com/opsplane/opsplane/shared/vcs"
 )
 
 // Redeliver has a delivery processed again, whatever came of it, with as many
 // tries as a new one; fault.ErrNotFound if there is none. The table's stream
 // wakes the worker. A try that is under way ends without a say.
-func (s Store) Redeliver(ctx context.Context, vcs, id string, now time.Time) (Delivery, error) {
-	d, err := s.Get(ctx, vcs, id)
+func (s Store) Redeliver(ctx context.Context, system vcs.VCS, id string, now time.Time) (Delivery, error) {
+	d, err := s.Get(ctx, system, id)
 	if err != nil {
 		return Delivery{}, err
 	}

@@ -10,6 +10,8 @@ package delivery
 
 import (
 	"time"
+
+	"github.com/opsplane/opsplane/shared/vcs"
 )
 
 // State is how far a delivery has come.
@@ -37,16 +39,17 @@ var States = []State{Received, Done, Ignored, Parked, Dismissed}
 
 // Delivery is one delivery of a host, without its body.
 type Delivery struct {
-	// VCS is "github" or "gitlab".
-	VCS string
 	// ID is what ID makes of the host's id of the delivery, 1 to MaxID bytes: the
 	// same when the host sends it again.
 	ID string
 	// Event is the host's name of the event, such as "pull_request" or "Push
 	// Hook"; Action is what happened, where the event says so.
 	Event, Action string
-	// Installation and Repository are ids; empty where the delivery names none.
-	Installation, Repository string
+	// Installation is whom the delivery is for. Its VCS is always set; its ID is
+	// empty where the delivery names none.
+	Installation vcs.Installation
+	// Repository is what the delivery is about; empty where it names none.
+	Repository vcs.ID
 	// ReceivedAt is when it arrived, to the millisecond.
 	ReceivedAt time.Time
 	// State is how far it has come.
@@ -80,14 +83,14 @@ type Delivery struct {
 // under one id to each webhook that asks for it, to that of a repository, which
 // names no installation, and to the App's. And whoever owns a GitLab group could
 // take an id before another group's delivery comes with it.
-func ID(installation, host string) string { return hook(installation) + "." + host }
+func ID(installation vcs.ID, host string) string { return hook(installation) + "." + host }
 
 // hook names an installation, or that there is none.
-func hook(installation string) string {
+func hook(installation vcs.ID) string {
 	if installation == "" {
 		return "none"
 	}
-	return installation
+	return string(installation)
 }
 
 // Redelivered is how often it was processed anew: because an operator said so, the
@@ -134,15 +137,19 @@ type Key struct {
 	Place string
 }
 
-// Key answers where the delivery is kept.
+// Key returns where the delivery is kept.
 func (d Delivery) Key() Key {
-	return Key{Lane: Lane(d.VCS, d.Installation), Place: millis(d.ReceivedAt) + "#" + d.ID}
+	return Key{Lane: Lane(d.Installation), Place: millis(d.ReceivedAt) + "#" + d.ID}
 }
 
-// Lane answers the lane of an installation, or that of deliveries without one.
-func Lane(vcs, installation string) string {
-	if installation == "" {
-		installation = "-"
+// noInstallation stands in a lane in place of an id.
+const noInstallation = "-"
+
+// Lane returns the lane of an installation. That of one without an id has the
+// deliveries that name no installation.
+func Lane(i vcs.Installation) string {
+	if i.ID == "" {
+		i.ID = noInstallation
 	}
-	return vcs + "#" + installation
+	return string(i.VCS) + "#" + string(i.ID)
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/opsplane/opsplane/infra/test/storagetest"
 	"github.com/opsplane/opsplane/shared/api/fault"
 	"github.com/opsplane/opsplane/shared/background/delivery"
+	"github.com/opsplane/opsplane/shared/vcs"
 )
 
 var born = time.UnixMilli(4_000_000_000_123).UTC()
@@ -22,7 +23,7 @@ func store(t *testing.T) (delivery.Store, *storagetest.Env) {
 
 func arrived(id string, after time.Duration) delivery.Delivery {
 	return delivery.Delivery{
-		VCS: "github", ID: id, Event: "push", Installation: "42", Repository: "7", ReceivedAt: born.Add(after),
+		ID: id, Event: "push", Installation: vcs.Installation{VCS: "github", ID: "42"}, Repository: "7", ReceivedAt: born.Add(after),
 	}
 }
 
@@ -41,7 +42,7 @@ func TestDeliveryIsStoredOnce(t *testing.T) {
 		t.Errorf("the same id again: new %t, %v", fresh, err)
 	}
 	other := arrived("a", 0)
-	other.VCS = "gitlab"
+	other.Installation.VCS = "gitlab"
 	accept(t, s, other, `{}`)
 	d, err := s.Get(t.Context(), "github", "a")
 	if err != nil || d.State != delivery.Received || !d.ReceivedAt.Equal(born) || d.Event != "push" || d.Repository != "7" {
@@ -79,7 +80,7 @@ func TestLargeBodiesAreKeptInParts(t *testing.T) {
 		if _, err := s.Accept(t.Context(), d, body); err != nil {
 			t.Fatalf("%d bytes: %v", size, err)
 		}
-		d, err := s.Get(t.Context(), d.VCS, d.ID)
+		d, err := s.Get(t.Context(), d.Installation.VCS, d.ID)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -105,10 +106,10 @@ func TestListIsNewestFirst(t *testing.T) {
 		accept(t, s, arrived(fmt.Sprint("d", i), time.Duration(i)*time.Minute), "{}")
 	}
 	none := arrived("none", 0)
-	none.Installation = ""
+	none.Installation.ID = ""
 	accept(t, s, none, "{}")
 	ids := func(installation string, before time.Time, limit int) string {
-		list, err := s.List(t.Context(), "github", installation, delivery.Query{Before: before, Limit: limit})
+		list, err := s.List(t.Context(), vcs.Installation{VCS: "github", ID: vcs.ID(installation)}, delivery.Query{Before: before, Limit: limit})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -122,7 +123,7 @@ func TestListIsNewestFirst(t *testing.T) {
 	if err := s.Finish(t.Context(), begin(t, s, arrived("d1", time.Minute)), delivery.Done, "", born); err != nil {
 		t.Fatal(err)
 	}
-	done, err := s.List(t.Context(), "github", "42", delivery.Query{Before: late, State: delivery.Done, Limit: 10})
+	done, err := s.List(t.Context(), vcs.Installation{VCS: "github", ID: "42"}, delivery.Query{Before: late, State: delivery.Done, Limit: 10})
 	if err != nil || len(done) != 1 || done[0].ID != "d1" {
 		t.Errorf("those that are done: %+v, %v", done, err)
 	}

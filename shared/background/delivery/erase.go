@@ -9,6 +9,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/opsplane/opsplane/shared/storage/attr"
+	"github.com/opsplane/opsplane/shared/vcs"
 )
 
 // erasers is how many deliveries Erase removes at once.
@@ -18,10 +19,10 @@ const erasers = 8
 // state: at most limit, the oldest first. It returns how many it removed, and
 // whether there may be more. What Timeless bodies are recognised by stays until its
 // time is over: it is a hash, and nothing of the body.
-func (s Store) Erase(ctx context.Context, vcs, installation string, limit int) (erased int, more bool, err error) {
+func (s Store) Erase(ctx context.Context, installation vcs.Installation, limit int) (erased int, more bool, err error) {
 	out, err := s.DB.Query(ctx, &dynamodb.QueryInput{
 		TableName: &s.Table, ConsistentRead: aws.Bool(true), Limit: aws.Int32(int32(limit)), ProjectionExpression: aws.String("pk, sk, id, parts"),
-		KeyConditionExpression: aws.String("pk = :pk"), ExpressionAttributeValues: attr.Item{":pk": attr.String(Lane(vcs, installation))},
+		KeyConditionExpression: aws.String("pk = :pk"), ExpressionAttributeValues: attr.Item{":pk": attr.String(Lane(installation))},
 	})
 	if err != nil {
 		return 0, false, fmt.Errorf("list deliveries: %w", err)
@@ -29,13 +30,13 @@ func (s Store) Erase(ctx context.Context, vcs, installation string, limit int) (
 	group, gctx := errgroup.WithContext(ctx)
 	group.SetLimit(erasers)
 	for _, found := range out.Items {
-		group.Go(func() error { return s.erase(gctx, vcs, found) })
+		group.Go(func() error { return s.erase(gctx, installation.VCS, found) })
 	}
 	return len(out.Items), len(out.LastEvaluatedKey) > 0, group.Wait()
 }
 
 // erase removes one delivery, which is found as long as any of its body is there.
-func (s Store) erase(ctx context.Context, vcs string, found attr.Item) error {
+func (s Store) erase(ctx context.Context, system vcs.VCS, found attr.Item) error {
 	r := attr.Read(found)
 	id, parts := r.String("id"), int(r.Int("parts"))
 	if err := r.Err(); err != nil {
@@ -43,7 +44,7 @@ func (s Store) erase(ctx context.Context, vcs string, found attr.Item) error {
 	}
 	var keys []attr.Item
 	for n := range parts {
-		keys = append(keys, partKey(vcs, id, n))
+		keys = append(keys, partKey(system, id, n))
 	}
 	for _, key := range append(keys, attr.Item{"pk": found["pk"], "sk": found["sk"]}) {
 		if _, err := s.DB.DeleteItem(ctx, &dynamodb.DeleteItemInput{TableName: &s.Table, Key: key}); err != nil {

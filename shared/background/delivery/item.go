@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/opsplane/opsplane/shared/storage/attr"
+	"github.com/opsplane/opsplane/shared/vcs"
 )
 
 // The items of DeliveriesTable: a delivery at its lane and place, and the parts
@@ -26,14 +27,14 @@ func (k Key) item() attr.Item {
 	return attr.Item{"pk": attr.String(k.Lane), "sk": attr.String(k.Place)}
 }
 
-func partKey(vcs, id string, part int) attr.Item {
-	return attr.Item{"pk": attr.String(idPrefix + vcs + "#" + id), "sk": attr.String(fmt.Sprintf("BODY#%02d", part))}
+func partKey(system vcs.VCS, id string, part int) attr.Item {
+	return attr.Item{"pk": attr.String(idPrefix + string(system) + "#" + id), "sk": attr.String(fmt.Sprintf("BODY#%02d", part))}
 }
 
 // bodyKey is where the body of a Timeless delivery is remembered.
 func (d Delivery) bodyKey(body []byte) attr.Item {
 	sum := sha256.Sum256(body)
-	return attr.Item{"pk": attr.String(idPrefix + d.VCS + "#" + ID(d.Installation, hex.EncodeToString(sum[:]))), "sk": attr.String("SEEN")}
+	return attr.Item{"pk": attr.String(idPrefix + string(d.Installation.VCS) + "#" + ID(d.Installation.ID, hex.EncodeToString(sum[:]))), "sk": attr.String("SEEN")}
 }
 
 // millis writes a time so that texts sort as times do, until the year 2286.
@@ -42,7 +43,7 @@ func millis(t time.Time) string { return fmt.Sprintf("%013d", t.UnixMilli()) }
 func (d Delivery) item() attr.Item {
 	item := d.Key().item()
 	for name, value := range map[string]string{
-		"id": d.ID, "event": d.Event, "action": d.Action, "repository": d.Repository, "problem": d.Problem,
+		"id": d.ID, "event": d.Event, "action": d.Action, "repository": string(d.Repository), "problem": d.Problem,
 	} {
 		if value != "" {
 			item[name] = attr.String(value)
@@ -61,12 +62,11 @@ func (d Delivery) item() attr.Item {
 func decode(item attr.Item) (Delivery, error) {
 	r := attr.Read(item)
 	lane, place := r.String("pk"), r.String("sk")
-	vcs, installation := ofLane(lane)
 	at, _, _ := strings.Cut(place, "#")
 	arrived, err := strconv.ParseInt(at, 10, 64)
 	d := Delivery{
-		VCS: vcs, ID: r.String("id"), Event: r.String("event"), Action: r.String("action"),
-		Installation: installation, Repository: r.String("repository"), ReceivedAt: time.UnixMilli(arrived).UTC(),
+		ID: r.String("id"), Event: r.String("event"), Action: r.String("action"),
+		Installation: ofLane(lane), Repository: vcs.ID(r.String("repository")), ReceivedAt: time.UnixMilli(arrived).UTC(),
 		State: State(r.String("state")), Tries: int(r.Int("tries")), Begun: int(r.Int("begun")), Applied: int(r.Int("applied")),
 		Repeated: r.Bool("repeated"),
 		Problem:  r.String("problem"), ProcessedAt: r.Time("processed_at"),

@@ -9,6 +9,7 @@ import (
 
 	"github.com/opsplane/opsplane/infra/test/storagetest"
 	"github.com/opsplane/opsplane/shared/background/delivery"
+	"github.com/opsplane/opsplane/shared/vcs"
 )
 
 func begin(t *testing.T, s delivery.Store, d delivery.Delivery) delivery.Delivery {
@@ -159,7 +160,7 @@ func isStuck(t *testing.T, s delivery.Store, d delivery.Delivery) {
 	if n := due(t, s, born.Add(never)); n != 0 {
 		t.Errorf("%d are due that are stuck", n)
 	}
-	if stuck, err := s.StuckOf(t.Context(), d.VCS, d.Installation); err != nil || len(stuck) != 1 || stuck[0].Key() != d.Key() {
+	if stuck, err := s.StuckOf(t.Context(), d.Installation); err != nil || len(stuck) != 1 || stuck[0].Key() != d.Key() {
 		t.Errorf("stuck: %v, %v", stuck, err)
 	}
 	if all, err := s.Stuck(t.Context()); err != nil || fmt.Sprint(all) != "[github 42: 1]" {
@@ -235,7 +236,7 @@ func TestLostAnswersLoseNothing(t *testing.T) {
 			return err
 		},
 		"redeliver": func(s delivery.Store, d delivery.Delivery) error {
-			_, err := s.Redeliver(ctx, d.VCS, d.ID, born)
+			_, err := s.Redeliver(ctx, d.Installation.VCS, d.ID, born)
 			return err
 		},
 	} {
@@ -274,7 +275,7 @@ func TestParkedDeliveriesOfAllInstallationsAreListedStuckOnesFirst(t *testing.T)
 	ctx := context.Background()
 	for i, id := range []string{"waits", "done", "later", "soon", "stuck"} {
 		d := arrived(id, time.Duration(i)*time.Second)
-		d.Installation = id
+		d.Installation.ID = vcs.ID(id)
 		accept(t, s, d, "{}")
 		if id == "waits" {
 			continue

@@ -12,6 +12,7 @@ import (
 	"github.com/opsplane/opsplane/shared/api/fault"
 	"github.com/opsplane/opsplane/shared/storage/attr"
 	"github.com/opsplane/opsplane/shared/storage/awsclient"
+	"github.com/opsplane/opsplane/shared/vcs"
 )
 
 // Store keeps deliveries in DeliveriesTable.
@@ -40,7 +41,7 @@ func (s Store) Accept(ctx context.Context, d Delivery, body []byte) (bool, error
 	d.State, d.parts = Received, max(1, (len(packed)+partSize-1)/partSize)
 	puts := []types.TransactWriteItem{s.put(d.item(), "")}
 	for i := range d.parts {
-		item := partKey(d.VCS, d.ID, i)
+		item := partKey(d.Installation.VCS, d.ID, i)
 		item["body"] = attr.Bytes(packed[i*partSize : min(len(packed), (i+1)*partSize)])
 		item["ttl"] = attr.Time(d.ReceivedAt.Add(Keep))
 		condition := ""
@@ -82,8 +83,8 @@ func (s Store) put(item attr.Item, condition string) types.TransactWriteItem {
 
 // Get reads a delivery by the host's id of it; fault.ErrNotFound if there is
 // none.
-func (s Store) Get(ctx context.Context, vcs, id string) (Delivery, error) {
-	item, err := s.read(ctx, partKey(vcs, id, 0))
+func (s Store) Get(ctx context.Context, system vcs.VCS, id string) (Delivery, error) {
+	item, err := s.read(ctx, partKey(system, id, 0))
 	if err != nil {
 		return Delivery{}, err
 	}
@@ -99,7 +100,7 @@ func (s Store) Get(ctx context.Context, vcs, id string) (Delivery, error) {
 func (s Store) Body(ctx context.Context, d Delivery) ([]byte, error) {
 	var packed []byte
 	for i := range d.parts {
-		item, err := s.read(ctx, partKey(d.VCS, d.ID, i))
+		item, err := s.read(ctx, partKey(d.Installation.VCS, d.ID, i))
 		if err != nil {
 			return nil, err
 		}
@@ -123,7 +124,7 @@ func (s Store) read(ctx context.Context, key attr.Item) (attr.Item, error) {
 	return out.Item, nil
 }
 
-// Query says which deliveries of an installation List answers.
+// Query says which deliveries of an installation List returns.
 type Query struct {
 	// Before is the time before which they arrived.
 	Before time.Time
@@ -133,14 +134,14 @@ type Query struct {
 	Limit int
 }
 
-// List answers the newest deliveries of an installation, newest first. An empty
-// installation lists those that name none.
-func (s Store) List(ctx context.Context, vcs, installation string, q Query) ([]Delivery, error) {
+// List returns the newest deliveries of an installation, newest first. An
+// installation without an id lists those that name none.
+func (s Store) List(ctx context.Context, installation vcs.Installation, q Query) ([]Delivery, error) {
 	in := &dynamodb.QueryInput{
 		TableName: &s.Table, ConsistentRead: aws.Bool(true), ScanIndexForward: aws.Bool(false),
 		KeyConditionExpression: aws.String("pk = :pk AND sk < :before"),
 		ExpressionAttributeValues: attr.Item{
-			":pk": attr.String(Lane(vcs, installation)), ":before": attr.String(millis(q.Before)),
+			":pk": attr.String(Lane(installation)), ":before": attr.String(millis(q.Before)),
 		},
 	}
 	if q.State == "" {

@@ -14,6 +14,7 @@ import (
 
 	"github.com/opsplane/opsplane/shared/storage/attr"
 	"github.com/opsplane/opsplane/shared/storage/awsclient"
+	"github.com/opsplane/opsplane/shared/vcs"
 )
 
 // MaxStuck is how many deliveries of an installation may be stuck. Who has the
@@ -40,9 +41,9 @@ func stuckAt(lane string, now time.Time) int64 { return bucket(lane)*span + now.
 
 // Backlog is how many deliveries of an installation are parked.
 type Backlog struct {
-	// VCS and Installation say whose they are; an empty installation stands for
-	// those that name none.
-	VCS, Installation string
+	// Installation says whose they are. Without an id it stands for those that
+	// name none.
+	Installation vcs.Installation
 	// Count is how many there are. Stuck ones are counted up to MaxStuck.
 	Count int
 	// Since is when the first of them was given up; of those that are tried again,
@@ -52,7 +53,7 @@ type Backlog struct {
 
 // String is the backlog in words for operators.
 func (b Backlog) String() string {
-	return fmt.Sprintf("%s %s: %d", b.VCS, hook(b.Installation), b.Count)
+	return fmt.Sprintf("%s %s: %d", b.Installation.VCS, hook(b.Installation.ID), b.Count)
 }
 
 // Stuck answers which installations have deliveries that are not tried again by
@@ -78,8 +79,7 @@ func backlogs(list []waiting) (found []Backlog) {
 		if !ok {
 			n = len(found)
 			at[w.key.Lane] = n
-			vcs, installation := ofLane(w.key.Lane)
-			found = append(found, Backlog{VCS: vcs, Installation: installation, Since: time.UnixMilli(w.due % span).UTC()})
+			found = append(found, Backlog{Installation: ofLane(w.key.Lane), Since: time.UnixMilli(w.due % span).UTC()})
 		}
 		found[n].Count++
 	}
@@ -134,10 +134,10 @@ func (s Store) stuckOf(ctx context.Context, lane string) ([]Key, error) {
 	return found, nil
 }
 
-// StuckOf answers an installation's stuck deliveries, those that were given up
-// first. An empty installation stands for those that name none.
-func (s Store) StuckOf(ctx context.Context, vcs, installation string) ([]Delivery, error) {
-	some, err := s.stuckOf(ctx, Lane(vcs, installation))
+// StuckOf returns an installation's stuck deliveries, those that were given up
+// first. An installation without an id stands for those that name none.
+func (s Store) StuckOf(ctx context.Context, installation vcs.Installation) ([]Delivery, error) {
+	some, err := s.stuckOf(ctx, Lane(installation))
 	if err != nil {
 		return nil, err
 	}
@@ -200,10 +200,10 @@ func (s Store) at(ctx context.Context, some []Key) ([]Delivery, error) {
 }
 
 // ofLane reads what Lane has written.
-func ofLane(lane string) (vcs, installation string) {
-	vcs, installation, _ = strings.Cut(lane, "#")
-	if installation == "-" {
-		installation = ""
+func ofLane(lane string) vcs.Installation {
+	system, id, _ := strings.Cut(lane, "#")
+	if id == noInstallation {
+		id = ""
 	}
-	return vcs, installation
+	return vcs.Installation{VCS: vcs.VCS(system), ID: vcs.ID(id)}
 }

@@ -16,13 +16,14 @@ import (
 	"github.com/opsplane/opsplane/infra/test/storagetest"
 	"github.com/opsplane/opsplane/shared/background/delivery"
 	"github.com/opsplane/opsplane/shared/storage/attr"
+	"github.com/opsplane/opsplane/shared/vcs"
 )
 
 // of is a delivery of an installation, which arrived a number of seconds after
 // the test began.
 func of(installation string, n int) delivery.Delivery {
-	d := arrived(delivery.ID(installation, fmt.Sprintf("%03d", n)), time.Duration(n)*time.Second)
-	d.Installation = installation
+	d := arrived(delivery.ID(vcs.ID(installation), fmt.Sprintf("%03d", n)), time.Duration(n)*time.Second)
+	d.Installation.ID = vcs.ID(installation)
 	return d
 }
 

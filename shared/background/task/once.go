@@ -22,14 +22,14 @@ import (
 // installation or a person.
 func slotKey(t Task) attr.Item {
 	return attr.Item{
-		"pk": attr.String("LAST#" + string(t.Kind) + "#" + t.VCS + "#" + t.Installation),
+		"pk": attr.String("LAST#" + string(t.Kind) + "#" + string(t.Installation.VCS) + "#" + string(t.Installation.ID)),
 		"sk": attr.String(cmp.Or(t.Owner, t.Subject, "-")),
 	}
 }
 
 // Idle returns a condition for a transaction of another package: that no task
 // like t has been started with CreateOnce since this call. Of t its Kind, Owner,
-// Subject, VCS and Installation count. If such a task runs already, it returns
+// Subject and Installation count. If such a task runs already, it returns
 // that task, and no condition.
 func (s Store) Idle(ctx context.Context, t Task, now time.Time) (condition types.ConditionCheck, running *Task, err error) {
 	last, there, err := s.slot(ctx, t)
@@ -105,8 +105,8 @@ const quiet = 5 * time.Minute
 // minutes. The id of t is ignored.
 func (s Store) Gather(ctx context.Context, author change.Author, t Task) error {
 	due := author.At.Truncate(quiet).Add(quiet)
-	t.ID = uuid.NewSHA1(gathered, fmt.Appendf(nil, "%s#%s#%s#%d", t.Kind, t.VCS, t.Installation, due.UnixMilli())).String()
-	t.Name = Title(t.Kind, t.ID, t.Installation)
+	t.ID = uuid.NewSHA1(gathered, fmt.Appendf(nil, "%s#%s#%s#%d", t.Kind, t.Installation.VCS, t.Installation.ID, due.UnixMilli())).String()
+	t.Name = Title(t.Kind, t.ID, t.Installation.ID)
 	err := s.transact(ctx, s.writes(author, t, due))
 	if errors.Is(err, ErrLost) {
 		return nil // it is there

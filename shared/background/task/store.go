@@ -13,6 +13,7 @@ import (
 	"github.com/opsplane/opsplane/shared/audit/change"
 	"github.com/opsplane/opsplane/shared/background/queue"
 	"github.com/opsplane/opsplane/shared/storage/attr"
+	"github.com/opsplane/opsplane/shared/vcs"
 )
 
 // Store keeps tasks in OperationsTable, one item each (pk TASK#<id>, sk TASK),
@@ -75,8 +76,9 @@ func (s Store) read(ctx context.Context, id string) (attr.Item, error) {
 
 func decode(id string, r *attr.Reader) Task {
 	return Task{
-		ID: id, Kind: Kind(r.String("kind")), Owner: r.String("owner"), VCS: r.String("vcs"), Installation: r.String("installation"),
-		Name: r.String("name"), Note: r.String("note"), State: State(r.String("state")), Problem: r.String("problem"),
+		ID: id, Kind: Kind(r.String("kind")), Owner: r.String("owner"),
+		Installation: vcs.Installation{VCS: vcs.VCS(r.String("vcs")), ID: vcs.ID(r.String("installation"))},
+		Name:         r.String("name"), Note: r.String("note"), State: State(r.String("state")), Problem: r.String("problem"),
 		Progress: Progress{Done: r.Int("done"), Total: r.Int("total")}, UpdatedAt: r.Time("updated_at"), Subject: r.String("subject"),
 	}
 }
@@ -106,7 +108,7 @@ func (s Store) writes(author change.Author, t Task, due time.Time) []types.Trans
 	item := key(t.ID)
 	for name, value := range map[string]string{
 		"kind": string(t.Kind), "owner": t.Owner, "name": t.Name, "note": t.Note, "state": string(Pending),
-		"vcs": t.VCS, "installation": t.Installation, "subject": t.Subject,
+		"vcs": string(t.Installation.VCS), "installation": string(t.Installation.ID), "subject": t.Subject,
 	} {
 		if value != "" {
 			item[name] = attr.String(value)

@@ -13,6 +13,7 @@ import (
 	"github.com/opsplane/opsplane/shared/api/fault"
 	"github.com/opsplane/opsplane/shared/audit/change"
 	"github.com/opsplane/opsplane/shared/background/task"
+	"github.com/opsplane/opsplane/shared/vcs"
 )
 
 var born = time.Unix(4_000_000_000, 0).UTC()
@@ -34,7 +35,7 @@ func over(env *storagetest.Env) task.Store {
 func create(t *testing.T, s task.Store) task.Task {
 	t.Helper()
 	made := task.Task{
-		ID: uuid.NewString(), Owner: uuid.NewString(), VCS: "github", Installation: "42", Name: "refresh",
+		ID: uuid.NewString(), Owner: uuid.NewString(), Installation: vcs.Installation{VCS: "github", ID: "42"}, Name: "refresh",
 		Kind: task.RefreshRepositories, Note: `{"page":1}`, State: task.Pending, UpdatedAt: born,
 	}
 	if err := s.Create(t.Context(), at(0), made); err != nil {
@@ -213,7 +214,7 @@ func TestOwnerHasOneTaskOfAKindAtATime(t *testing.T) {
 	ask := func(owner, installation string) string {
 		t.Helper()
 		got, err := s.CreateOnce(t.Context(), at(0), task.Task{
-			ID: uuid.NewString(), Kind: task.RefreshRepositories, Owner: owner, VCS: "github", Installation: installation,
+			ID: uuid.NewString(), Kind: task.RefreshRepositories, Owner: owner, Installation: vcs.Installation{VCS: "github", ID: vcs.ID(installation)},
 		}, born)
 		if err != nil || got.State != task.Pending {
 			t.Fatalf("%+v, %v", got, err)
@@ -245,7 +246,7 @@ func TestWhatAsksWithinFiveMinutesGetsOneTaskBehindAllOfIt(t *testing.T) {
 	env, s := open(t)
 	refresh := func(s task.Store, installation string, after time.Duration) {
 		t.Helper()
-		if err := s.Gather(t.Context(), at(after), task.Task{Kind: task.RefreshRepositories, VCS: "gitlab", Installation: installation}); err != nil {
+		if err := s.Gather(t.Context(), at(after), task.Task{Kind: task.RefreshRepositories, Installation: vcs.Installation{VCS: "gitlab", ID: vcs.ID(installation)}}); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -265,7 +266,7 @@ func TestWhatAsksWithinFiveMinutesGetsOneTaskBehindAllOfIt(t *testing.T) {
 	if len(got) != 1 {
 		t.Fatalf("%d tasks, want one", len(got))
 	}
-	if made, err := s.Get(t.Context(), got[0], born); err != nil || made.Kind != task.RefreshRepositories || made.Owner != "" || made.Installation != "77" {
+	if made, err := s.Get(t.Context(), got[0], born); err != nil || made.Kind != task.RefreshRepositories || made.Owner != "" || made.Installation.ID != "77" {
 		t.Errorf("%+v, %v", made, err)
 	}
 	refresh(s, "77", first+5*time.Minute)

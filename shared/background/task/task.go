@@ -84,8 +84,8 @@ type Task struct {
 	// Owner is the id of the user who asked for it: the only one who may see
 	// it. Empty for what the server does by itself, and for what operators asked for.
 	Owner string
-	// VCS and Installation are what the task is about.
-	VCS, Installation string
+	// Installation is what the task is about; zero for one about a user.
+	Installation vcs.Installation
 	// Subject is the id of the user whom the task is about; empty for one about an
 	// installation.
 	Subject string
@@ -123,8 +123,8 @@ func (t Task) Ended() bool { return t.State != Pending && t.State != Running }
 const Keep = 30 * 24 * time.Hour
 
 // Title is the name of a task of a request.
-func Title(kind Kind, request, installation string) string {
-	return "INSTALLATION : " + request + " : " + string(kind) + " : " + installation
+func Title(kind Kind, request string, installation vcs.ID) string {
+	return "INSTALLATION : " + request + " : " + string(kind) + " : " + string(installation)
 }
 
 // VisibleTo reports whether caller may see the task: its owner alone, and with
@@ -135,13 +135,13 @@ func (t Task) VisibleTo(caller access.Caller) bool {
 		return false
 	}
 	var about access.Set
-	if t.Installation != "" {
-		about = access.Set{access.VCS(vcs.VCS(t.VCS)), access.Installation(vcs.ID(t.Installation))}
+	if t.Installation.ID != "" {
+		about = access.Set{access.VCS(t.Installation.VCS), access.Installation(t.Installation.ID)}
 	}
 	return about.Within(caller.Capabilities)
 }
 
-// ParseID reads a task id as a client sends it and answers its lower-case
+// ParseID reads a task id as a client sends it and returns its lower-case
 // form, or an Invalid fault. Only the plain form of 36 characters is accepted.
 func ParseID(text string) (string, error) {
 	const length = 36

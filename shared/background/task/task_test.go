@@ -5,11 +5,12 @@ import (
 
 	"github.com/opsplane/opsplane/shared/api/access"
 	"github.com/opsplane/opsplane/shared/background/task"
+	"github.com/opsplane/opsplane/shared/vcs"
 )
 
 func TestTaskIsVisibleToItsOwnerWithinTheRestriction(t *testing.T) {
 	t.Parallel()
-	about := task.Task{Owner: "ann", VCS: "github", Installation: "42"}
+	about := task.Task{Owner: "ann", Installation: vcs.Installation{VCS: "github", ID: "42"}}
 	general := task.Task{Owner: "ann"}
 	for _, c := range []struct {
 		name string

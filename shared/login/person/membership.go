@@ -10,6 +10,7 @@ import (
 	"github.com/opsplane/opsplane/shared/login/renewal"
 	"github.com/opsplane/opsplane/shared/login/session"
 	"github.com/opsplane/opsplane/shared/login/user"
+	"github.com/opsplane/opsplane/shared/vcs"
 	"github.com/opsplane/opsplane/shared/vcs/installation"
 	"github.com/opsplane/opsplane/shared/vcs/vcshost"
 )
@@ -44,13 +45,17 @@ func (m Memberships) Ask(ctx context.Context, author change.Author, host Host, o
 		return nil, fmt.Errorf("%w: %w", meaning(err), err)
 	}
 	slices.Sort(seen)
-	known, err := m.Installations.Known(ctx, of.VCS, slices.Compact(seen))
+	var asked []vcs.ID
+	for _, id := range slices.Compact(seen) {
+		asked = append(asked, vcs.ID(id))
+	}
+	known, err := m.Installations.Known(ctx, vcs.VCS(of.VCS), asked)
 	if err != nil {
 		return nil, err
 	}
 	ids := make([]string, len(known))
 	for i, k := range known {
-		ids[i] = k.ID
+		ids[i] = string(k.ID)
 	}
 	return ids, m.Users.Replace(ctx, author, of.User, of.VCS, of.Account, user.Hosted{Installations: ids, AskedAt: author.At})
 }

@@ -16,6 +16,7 @@ import (
 	"github.com/opsplane/opsplane/shared/login/renewal"
 	"github.com/opsplane/opsplane/shared/login/session"
 	"github.com/opsplane/opsplane/shared/login/user"
+	"github.com/opsplane/opsplane/shared/vcs"
 	"github.com/opsplane/opsplane/shared/vcs/installation"
 	"github.com/opsplane/opsplane/shared/vcs/vcshost"
 )
@@ -34,29 +35,29 @@ func hosts(v *vcstest.People) map[string]person.Host {
 func TestHostSaysWhoThePersonIs(t *testing.T) {
 	t.Parallel()
 	v := vcstest.NewPeople(t)
-	for vcs, host := range hosts(v) {
+	for system, host := range hosts(v) {
 		got, err := host.Whoami(t.Context(), vcstest.PersonToken)
 		if err != nil || got.ID != "583231" || got.Login != "ann" || got.AvatarURL == "" {
-			t.Errorf("%s: got %+v, %v; want ann", vcs, got, err)
+			t.Errorf("%s: got %+v, %v; want ann", system, got, err)
 		}
 		if got, err := host.Whoami(t.Context(), "another"); !errors.Is(err, vcshost.ErrRefused) {
-			t.Errorf("%s, with another token: got %+v, %v; want ErrRefused", vcs, got, err)
+			t.Errorf("%s, with another token: got %+v, %v; want ErrRefused", system, got, err)
 		}
 		if got, err := host.Installations(t.Context(), "another"); !errors.Is(err, vcshost.ErrRefused) {
-			t.Errorf("%s, with another token: got %v, %v; want ErrRefused", vcs, got, err)
+			t.Errorf("%s, with another token: got %v, %v; want ErrRefused", system, got, err)
 		}
 	}
 	v.Person = vcstest.Person{Login: "nobody"}
-	for vcs, host := range hosts(v) {
+	for system, host := range hosts(v) {
 		if got, err := host.Whoami(t.Context(), vcstest.PersonToken); err == nil {
-			t.Errorf("%s, an account without id: got %+v, want an error", vcs, got)
+			t.Errorf("%s, an account without id: got %+v, want an error", system, got)
 		}
 	}
 }
 
 func TestRenewStoresWhatTheServerKnowsOfWhatTheHostSays(t *testing.T) {
 	t.Parallel()
-	for _, vcs := range []string{"github", "gitlab"} {
+	for _, system := range []string{"github", "gitlab"} {
 		env, v := storagetest.New(t), vcstest.NewPeople(t)
 		table := env.Table("OperationsTable")
 		m := person.Memberships{
@@ -64,23 +65,23 @@ func TestRenewStoresWhatTheServerKnowsOfWhatTheHostSays(t *testing.T) {
 			Appointments: renewal.Store{DB: env.DynamoDB, Table: table},
 		}
 		for _, id := range []string{"1", "3"} {
-			if _, err := m.Installations.Save(t.Context(), author(0), installation.Installation{VCS: vcs, ID: id, Name: "known"}); err != nil {
+			if _, err := m.Installations.Save(t.Context(), author(0), installation.Installation{VCS: vcs.VCS(system), ID: vcs.ID(id), Name: "known"}); err != nil {
 				t.Fatal(err)
 			}
 		}
-		u, err := m.Users.SignIn(t.Context(), vcs, user.Identity{ID: "583231", Login: "ann"}, author(0))
+		u, err := m.Users.SignIn(t.Context(), system, user.Identity{ID: "583231", Login: "ann"}, author(0))
 		if err != nil {
 			t.Fatal(err)
 		}
 		renew := func(after time.Duration, account string, want ...string) {
 			t.Helper()
-			of := session.Holder{User: u.ID, VCS: vcs, Account: account}
-			if _, err := m.Renew(t.Context(), author(after), hosts(v)[vcs], of, vcstest.PersonToken); err != nil {
+			of := session.Holder{User: u.ID, VCS: system, Account: account}
+			if _, err := m.Renew(t.Context(), author(after), hosts(v)[system], of, vcstest.PersonToken); err != nil {
 				t.Fatal(err)
 			}
 			stored, err := m.Users.Get(t.Context(), u.ID)
-			if got := stored.Hosted[vcs].Installations; err != nil || !slices.Equal(got, want) {
-				t.Errorf("%s after %s: stored %v, %v; want %v", vcs, after, got, err, want)
+			if got := stored.Hosted[system].Installations; err != nil || !slices.Equal(got, want) {
+				t.Errorf("%s after %s: stored %v, %v; want %v", system, after, got, err, want)
 			}
 		}
 		v.Person.Installations = []int{3, 2, 1, 1}
@@ -92,12 +93,12 @@ func TestRenewStoresWhatTheServerKnowsOfWhatTheHostSays(t *testing.T) {
 		renew(3*time.Minute, "1000", "3") // asked with an account that is not the user's
 		renew(3*time.Minute, "583231", "1")
 		v.Down = true
-		of := session.Holder{User: u.ID, VCS: vcs, Account: "583231"}
-		if got, err := m.Renew(t.Context(), author(time.Hour), hosts(v)[vcs], of, vcstest.PersonToken); err == nil {
-			t.Errorf("%s, a host that is down: got %v", vcs, got)
+		of := session.Holder{User: u.ID, VCS: system, Account: "583231"}
+		if got, err := m.Renew(t.Context(), author(time.Hour), hosts(v)[system], of, vcstest.PersonToken); err == nil {
+			t.Errorf("%s, a host that is down: got %v", system, got)
 		}
-		if stored, err := m.Users.Get(t.Context(), u.ID); err != nil || !slices.Equal(stored.Hosted[vcs].Installations, []string{"1"}) {
-			t.Errorf("%s: a host that is down changed %v, %v", vcs, stored.Hosted, err)
+		if stored, err := m.Users.Get(t.Context(), u.ID); err != nil || !slices.Equal(stored.Hosted[system].Installations, []string{"1"}) {
+			t.Errorf("%s: a host that is down changed %v, %v", system, stored.Hosted, err)
 		}
 	}
 }
@@ -113,10 +114,10 @@ func TestProvidersAreTheVCSsThatHaveAnID(t *testing.T) {
 		"both":   {map[string]string{"GITHUB_APP_CLIENT_ID": "Iv1.x", "GITLAB_APP_ID": "abc"}, []string{"github", "gitlab"}},
 	} {
 		got := person.Providers(aws.Config{}, func(name string) string { return c.env[name] })
-		for _, vcs := range []string{"github", "gitlab"} {
-			p, ok := got[vcs]
-			if ok != slices.Contains(c.want, vcs) || ok && (p.OAuth == nil || p.Host == nil) {
-				t.Errorf("%s: got %s %+v, %t", name, vcs, p, ok)
+		for _, system := range []string{"github", "gitlab"} {
+			p, ok := got[system]
+			if ok != slices.Contains(c.want, system) || ok && (p.OAuth == nil || p.Host == nil) {
+				t.Errorf("%s: got %s %+v, %t", name, system, p, ok)
 			}
 		}
 	}

@@ -5,13 +5,14 @@ import (
 
 	"github.com/opsplane/opsplane/shared/audit/change"
 	"github.com/opsplane/opsplane/shared/storage/erasure"
+	"github.com/opsplane/opsplane/shared/vcs"
 )
 
 // Erase removes an installation by its author, and reports whether there was one.
 // What belongs to it lies elsewhere and stays.
-func (s Store) Erase(ctx context.Context, author change.Author, vcs, id string) (bool, error) {
-	if err := ValidID(vcs, id); err != nil {
+func (s Store) Erase(ctx context.Context, author change.Author, i vcs.Installation) (bool, error) {
+	if err := Check(i); err != nil {
 		return false, err
 	}
-	return erasure.Item(ctx, s.DB, s.Table, key(vcs, id), author)
+	return erasure.Item(ctx, s.DB, s.Table, key(i), author)
 }

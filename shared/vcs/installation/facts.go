@@ -13,16 +13,17 @@ import (
 	"github.com/opsplane/opsplane/shared/audit/change"
 	"github.com/opsplane/opsplane/shared/storage/attr"
 	"github.com/opsplane/opsplane/shared/storage/awsclient"
+	"github.com/opsplane/opsplane/shared/vcs"
 )
 
 // Apply takes in what a host told of an installation: its name, and its state
 // with the target type, each as of a version unless a newer one is known, so
-// that facts may come in any order and again. Versions are compared as texts. The
+// that facts may come in any order and again. The
 // name may be empty, where the host did not tell it: one that was not known is
 // called by its id then, until a fact names it.
-func (s Store) Apply(ctx context.Context, author change.Author, i Installation, version string) error {
+func (s Store) Apply(ctx context.Context, author change.Author, i Installation, version vcs.Version) error {
 	if i.Name == "" {
-		i.Name = i.ID
+		i.Name = string(i.ID)
 		_, err := s.take(ctx, author, i, func(u *fact) { u.called(i) }, func(u *fact) { u.state(i, version) })
 		return err
 	}
@@ -42,7 +43,7 @@ func (s Store) Apply(ctx context.Context, author change.Author, i Installation, 
 
 // Rename takes in what an installation is called as of a version, unless a newer
 // name is known. One that was not known is Installed.
-func (s Store) Rename(ctx context.Context, author change.Author, i Installation, version string) error {
+func (s Store) Rename(ctx context.Context, author change.Author, i Installation, version vcs.Version) error {
 	_, err := s.take(ctx, author, i, func(u *fact) { u.named(i, version) }, func(u *fact) {
 		u.sets = append(u.sets, "#state = if_not_exists(#state, :installed)")
 		u.names["#state"], u.values[":installed"] = "state", attr.String(string(Installed))
@@ -57,9 +58,9 @@ type fact struct {
 	values           attr.Item
 }
 
-func (u *fact) named(i Installation, version string) {
+func (u *fact) named(i Installation, version vcs.Version) {
 	u.sets = append(u.sets, "#name = :name", "seen_name = :version")
-	u.names["#name"], u.values[":name"], u.values[":version"] = "name", attr.String(i.Name), attr.String(version)
+	u.names["#name"], u.values[":name"], u.values[":version"] = "name", attr.String(i.Name), attr.String(string(version))
 	u.conditions = append(u.conditions, "(attribute_not_exists(seen_name) OR seen_name < :version)")
 }
 
@@ -69,10 +70,10 @@ func (u *fact) called(i Installation) {
 	u.names["#name"], u.values[":name"] = "name", attr.String(i.Name)
 }
 
-func (u *fact) state(i Installation, version string) {
+func (u *fact) state(i Installation, version vcs.Version) {
 	u.sets = append(u.sets, "#state = :state", "seen = :version")
 	u.names["#state"] = "state"
-	u.values[":state"], u.values[":version"] = attr.String(string(i.State)), attr.String(version)
+	u.values[":state"], u.values[":version"] = attr.String(string(i.State)), attr.String(string(version))
 	if i.TargetType != "" { // never another one
 		u.sets, u.values[":target"] = append(u.sets, "target_type = :target"), attr.String(i.TargetType)
 	}
@@ -91,7 +92,7 @@ func (s Store) take(ctx context.Context, author change.Author, i Installation, p
 		part(&u)
 	}
 	return s.write(ctx, &dynamodb.UpdateItemInput{
-		TableName: &s.Table, Key: key(i.VCS, i.ID),
+		TableName: &s.Table, Key: key(i.Key()),
 		UpdateExpression:         aws.String("SET " + strings.Join(u.sets, ", ")),
 		ConditionExpression:      aws.String(strings.Join(u.conditions, " AND ")),
 		ExpressionAttributeNames: u.names, ExpressionAttributeValues: u.values,
@@ -106,7 +107,7 @@ func (s Store) Ensure(ctx context.Context, author change.Author, i Installation)
 	}
 	values := attr.Item{":name": attr.String(i.Name), ":installed": attr.String(string(Installed)), ":now": attr.Time(author.At)}
 	_, err := s.write(ctx, &dynamodb.UpdateItemInput{
-		TableName: &s.Table, Key: key(i.VCS, i.ID),
+		TableName: &s.Table, Key: key(i.Key()),
 		UpdateExpression:          aws.String("SET #name = :name, #state = :installed, created_at = :now, " + author.Set(values)),
 		ConditionExpression:       aws.String("attribute_not_exists(pk)"),
 		ExpressionAttributeNames:  map[string]string{"#name": "name", "#state": "state"},
@@ -117,13 +118,13 @@ func (s Store) Ensure(ctx context.Context, author change.Author, i Installation)
 
 // Delivered takes in that an installation's webhook has delivered something: one
 // that is known and was in no state before is Installed from then on.
-func (s Store) Delivered(ctx context.Context, author change.Author, vcs, id string) error {
-	if err := ValidID(vcs, id); err != nil {
+func (s Store) Delivered(ctx context.Context, author change.Author, i vcs.Installation) error {
+	if err := Check(i); err != nil {
 		return err
 	}
 	values := attr.Item{":installed": attr.String(string(Installed))}
 	_, err := s.write(ctx, &dynamodb.UpdateItemInput{
-		TableName: &s.Table, Key: key(vcs, id),
+		TableName: &s.Table, Key: key(i),
 		UpdateExpression:          aws.String("SET #state = :installed, " + author.Set(values)),
 		ConditionExpression:       aws.String("attribute_exists(pk) AND attribute_not_exists(#state)"),
 		ExpressionAttributeNames:  map[string]string{"#state": "state"},
@@ -146,12 +147,11 @@ func (s Store) write(ctx context.Context, in *dynamodb.UpdateItemInput) (bool, e
 	return true, nil
 }
 
-// Known reads those of the installations that are known, in the order of ids.
-// All are of one VCS.
-func (s Store) Known(ctx context.Context, vcs string, ids []string) ([]Installation, error) {
-	found := map[string]Installation{}
+// Known reads those of a VCS's installations that are known, in the order of ids.
+func (s Store) Known(ctx context.Context, system vcs.VCS, ids []vcs.ID) ([]Installation, error) {
+	found := map[vcs.ID]Installation{}
 	for start := 0; start < len(ids); start += awsclient.MaxBatch {
-		if err := s.readSome(ctx, vcs, ids[start:min(start+awsclient.MaxBatch, len(ids))], found); err != nil {
+		if err := s.readSome(ctx, system, ids[start:min(start+awsclient.MaxBatch, len(ids))], found); err != nil {
 			return nil, err
 		}
 	}
@@ -164,12 +164,13 @@ func (s Store) Known(ctx context.Context, vcs string, ids []string) ([]Installat
 	return list, nil
 }
 
-func (s Store) readSome(ctx context.Context, vcs string, ids []string, found map[string]Installation) error {
-	names := map[string]string{}
+func (s Store) readSome(ctx context.Context, system vcs.VCS, ids []vcs.ID, found map[vcs.ID]Installation) error {
+	keys := map[string]vcs.Installation{}
 	asked := types.KeysAndAttributes{ConsistentRead: aws.Bool(true)}
 	for _, id := range ids {
-		k := key(vcs, id)
-		names[attr.Read(k).String("pk")] = id
+		i := vcs.Installation{VCS: system, ID: id}
+		k := key(i)
+		keys[attr.Read(k).String("pk")] = i
 		asked.Keys = append(asked.Keys, k)
 	}
 	items, err := awsclient.BatchGet(ctx, s.DB, s.Table, asked)
@@ -177,8 +178,8 @@ func (s Store) readSome(ctx context.Context, vcs string, ids []string, found map
 		return fmt.Errorf("read installations: %w", err)
 	}
 	for _, item := range items {
-		id := names[attr.Read(item).String("pk")]
-		if found[id], err = decode(vcs, id, item); err != nil {
+		i := keys[attr.Read(item).String("pk")]
+		if found[i.ID], err = decode(i, item); err != nil {
 			return err
 		}
 	}

@@ -10,6 +10,7 @@ import (
 
 	"github.com/opsplane/opsplane/infra/test/storagetest"
 	"github.com/opsplane/opsplane/shared/audit/change"
+	"github.com/opsplane/opsplane/shared/vcs"
 	"github.com/opsplane/opsplane/shared/vcs/installation"
 )
 
@@ -32,19 +33,19 @@ func TestNewestFactOfAnInstallationWinsInAnyOrder(t *testing.T) {
 		id := fmt.Sprint(n)
 		for _, i := range append(order, order[0]) {
 			f := facts[i]
-			f.ID = id
+			f.ID = vcs.ID(id)
 			author := change.Author{Principal: "test", Request: uuid.NewString(), At: time.Unix(4_000_000_000, 0)}
 			var err error
 			if f.version == "" {
 				err = s.Ensure(t.Context(), author, f.Installation)
 			} else {
-				err = s.Apply(t.Context(), author, f.Installation, f.version)
+				err = s.Apply(t.Context(), author, f.Installation, vcs.Version(f.version))
 			}
 			if err != nil {
 				t.Fatal(err)
 			}
 		}
-		if got, err := s.Get(t.Context(), "github", id); err != nil || got.State != installation.Uninstalled || got.Name != "three" {
+		if got, err := s.Get(t.Context(), vcs.Installation{VCS: "github", ID: vcs.ID(id)}); err != nil || got.State != installation.Uninstalled || got.Name != "three" {
 			t.Errorf("order %v: %+v, %v", order, got, err)
 		}
 	}
@@ -77,20 +78,20 @@ func TestFirstDeliveryInstallsAPendingInstallation(t *testing.T) {
 	env := storagetest.New(t)
 	s := installation.Store{DB: env.DynamoDB, Table: env.Table("OperationsTable")}
 	author := change.Author{Principal: "test", Request: "1", At: time.Unix(4_000_000_000, 0)}
-	if err := s.Delivered(t.Context(), author, "gitlab", "77"); err != nil {
+	if err := s.Delivered(t.Context(), author, vcs.Installation{VCS: "gitlab", ID: "77"}); err != nil {
 		t.Errorf("an unknown one: %v", err)
 	}
-	if _, err := s.Get(t.Context(), "gitlab", "77"); err == nil {
+	if _, err := s.Get(t.Context(), vcs.Installation{VCS: "gitlab", ID: "77"}); err == nil {
 		t.Error("a delivery has made an installation")
 	}
 	if _, err := s.Save(t.Context(), author, installation.Installation{VCS: "gitlab", ID: "77", Name: "acme"}); err != nil {
 		t.Fatal(err)
 	}
 	for range 2 {
-		if err := s.Delivered(t.Context(), author, "gitlab", "77"); err != nil {
+		if err := s.Delivered(t.Context(), author, vcs.Installation{VCS: "gitlab", ID: "77"}); err != nil {
 			t.Fatal(err)
 		}
-		if got, err := s.Get(t.Context(), "gitlab", "77"); err != nil || got.State != installation.Installed || got.Name != "acme" {
+		if got, err := s.Get(t.Context(), vcs.Installation{VCS: "gitlab", ID: "77"}); err != nil || got.State != installation.Installed || got.Name != "acme" {
 			t.Errorf("got %+v, %v", got, err)
 		}
 	}
@@ -105,7 +106,7 @@ func TestNameAndStateAreToldApart(t *testing.T) {
 	n := 0
 	for order := range permutations([]int{0, 1, 2}) {
 		n++
-		i := installation.Installation{VCS: "github", ID: fmt.Sprint(n), TargetType: "User"}
+		i := installation.Installation{VCS: "github", ID: vcs.ID(fmt.Sprint(n)), TargetType: "User"}
 		for _, step := range append(order, order...) {
 			author := change.Author{Principal: "test", Request: uuid.NewString(), At: time.Unix(4_000_000_000, 0)}
 			var err error
@@ -124,7 +125,7 @@ func TestNameAndStateAreToldApart(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		got, err := s.Get(t.Context(), "github", i.ID)
+		got, err := s.Get(t.Context(), vcs.Installation{VCS: "github", ID: vcs.ID(i.ID)})
 		if err != nil || got.Name != "renamed" || got.State != installation.Suspended || got.TargetType != "User" {
 			t.Errorf("order %v: %+v, %v", order, got, err)
 		}
@@ -133,7 +134,7 @@ func TestNameAndStateAreToldApart(t *testing.T) {
 	if err := s.Rename(t.Context(), change.Author{Principal: "test", Request: "1", At: time.Unix(4_000_000_000, 0)}, fresh, "3"); err != nil {
 		t.Fatal(err)
 	}
-	if got, err := s.Get(t.Context(), "github", "99"); err != nil || got.State != installation.Installed {
+	if got, err := s.Get(t.Context(), vcs.Installation{VCS: "github", ID: "99"}); err != nil || got.State != installation.Installed {
 		t.Errorf("one that was not known: %+v, %v", got, err)
 	}
 }

@@ -5,7 +5,6 @@
 package installation
 
 import (
-	"regexp"
 	"time"
 
 	"github.com/opsplane/opsplane/shared/api/fault"
@@ -14,11 +13,9 @@ import (
 
 // Installation is one organisation or group that the server works for.
 type Installation struct {
-	// VCS is "github" or "gitlab".
-	VCS string
-	// ID is the VCS's own number for it, decimal digits without a leading
-	// zero.
-	ID string
+	// VCS is where it is, and ID is the number that the VCS gave it.
+	VCS vcs.VCS
+	ID  vcs.ID
 	// Name is what people call it: 1 to MaxName bytes.
 	Name string
 	// CreatedAt is when it became known, whole seconds.
@@ -44,23 +41,23 @@ const (
 // MaxName bounds a name, in bytes. GitHub allows 39 characters and GitLab 255.
 const MaxName = 255
 
-// An id of a VCS is a positive 64-bit number.
-var idForm = regexp.MustCompile(`^[1-9][0-9]{0,18}$`)
+// Key returns what names the installation.
+func (i Installation) Key() vcs.Installation { return vcs.Installation{VCS: i.VCS, ID: i.ID} }
 
-// ValidID answers an Invalid fault unless vcs is a known VCS and id has the
-// form of an installation's id.
-func ValidID(system, id string) error {
-	if !vcs.VCS(system).Valid() {
-		return fault.Invalidf("INVALID_VCS", "%.40q is not a VCS; use github or gitlab", system)
+// Check returns an Invalid fault unless the VCS of i is supported and its id is
+// valid.
+func Check(i vcs.Installation) error {
+	if !i.VCS.Valid() {
+		return fault.Invalidf("INVALID_VCS", "%.40q is not a VCS; use github or gitlab", i.VCS)
 	}
-	if !idForm.MatchString(id) {
-		return fault.Invalidf("INVALID_INSTALLATION_ID", "%.40q is not an installation id; it is a number of at most 19 digits, such as 42", id)
+	if !i.ID.Valid() {
+		return fault.Invalidf("INVALID_INSTALLATION_ID", "%.40q is not an installation id; it is a number of at most %d digits, such as 42", i.ID, vcs.MaxID)
 	}
 	return nil
 }
 
 func (i Installation) valid() error {
-	if err := ValidID(i.VCS, i.ID); err != nil {
+	if err := Check(i.Key()); err != nil {
 		return err
 	}
 	if i.Name == "" || len(i.Name) > MaxName {

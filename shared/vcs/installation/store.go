@@ -13,6 +13,7 @@ import (
 	"github.com/opsplane/opsplane/shared/api/fault"
 	"github.com/opsplane/opsplane/shared/audit/change"
 	"github.com/opsplane/opsplane/shared/storage/attr"
+	"github.com/opsplane/opsplane/shared/vcs"
 )
 
 // Store keeps installations in OperationsTable, one item each: pk
@@ -27,18 +28,18 @@ type Store struct {
 // SortKey is the sort key of every installation's item, and of no other item.
 const SortKey = "INSTALLATION"
 
-func key(vcs, id string) attr.Item {
-	return attr.Item{"pk": attr.String(SortKey + "#" + vcs + "#" + id), "sk": attr.String(SortKey)}
+func key(i vcs.Installation) attr.Item {
+	return attr.Item{"pk": attr.String(SortKey + "#" + string(i.VCS) + "#" + string(i.ID)), "sk": attr.String(SortKey)}
 }
 
-// Get reads an installation, strongly consistent. It answers
+// Get reads an installation, strongly consistent. It returns
 // fault.ErrNotFound for one that is not known.
-func (s Store) Get(ctx context.Context, vcs, id string) (Installation, error) {
-	if err := ValidID(vcs, id); err != nil {
+func (s Store) Get(ctx context.Context, i vcs.Installation) (Installation, error) {
+	if err := Check(i); err != nil {
 		return Installation{}, err
 	}
 	out, err := s.DB.GetItem(ctx, &dynamodb.GetItemInput{
-		TableName: &s.Table, Key: key(vcs, id), ConsistentRead: aws.Bool(true),
+		TableName: &s.Table, Key: key(i), ConsistentRead: aws.Bool(true),
 	})
 	if err != nil {
 		return Installation{}, fmt.Errorf("read installation: %w", err)
@@ -46,7 +47,7 @@ func (s Store) Get(ctx context.Context, vcs, id string) (Installation, error) {
 	if len(out.Item) == 0 {
 		return Installation{}, fault.ErrNotFound
 	}
-	return decode(vcs, id, out.Item)
+	return decode(i, out.Item)
 }
 
 // Decode reads the item of an installation that is named by its key alone.
@@ -59,17 +60,17 @@ func Decode(item attr.Item) (Installation, error) {
 	if len(parts) != 3 || parts[0] != SortKey {
 		return Installation{}, fmt.Errorf("decode installation: %q is no key of one", parts)
 	}
-	return decode(parts[1], parts[2], item)
+	return decode(vcs.Installation{VCS: vcs.VCS(parts[1]), ID: vcs.ID(parts[2])}, item)
 }
 
-func decode(vcs, id string, item attr.Item) (Installation, error) {
+func decode(key vcs.Installation, item attr.Item) (Installation, error) {
 	r := attr.Read(item)
 	i := Installation{
-		VCS: vcs, ID: id, Name: r.String("name"), CreatedAt: r.Time("created_at"),
+		VCS: key.VCS, ID: key.ID, Name: r.String("name"), CreatedAt: r.Time("created_at"),
 		State: State(r.String("state")), TargetType: r.String("target_type"),
 	}
 	if err := r.Err(); err != nil {
-		return Installation{}, fmt.Errorf("decode installation %s/%s: %w", vcs, id, err)
+		return Installation{}, fmt.Errorf("decode installation %s: %w", key, err)
 	}
 	return i, nil
 }
@@ -96,7 +97,7 @@ func (s Store) Save(ctx context.Context, author change.Author, i Installation) (
 	values := attr.Item{":name": attr.String(i.Name), ":now": attr.Time(author.At)}
 	out, err := s.DB.UpdateItem(ctx, &dynamodb.UpdateItemInput{
 		TableName: &s.Table,
-		Key:       key(i.VCS, i.ID),
+		Key:       key(i.Key()),
 		UpdateExpression: aws.String("SET #name = :name, created_at = if_not_exists(created_at, :now), " +
 			author.Set(values)),
 		ConditionExpression:                 aws.String("attribute_not_exists(pk) OR #name <> :name"),

@@ -14,6 +14,7 @@ import (
 	"github.com/opsplane/opsplane/infra/test/storagetest"
 	"github.com/opsplane/opsplane/shared/api/fault"
 	"github.com/opsplane/opsplane/shared/audit/change"
+	"github.com/opsplane/opsplane/shared/vcs"
 	"github.com/opsplane/opsplane/shared/vcs/installation"
 )
 
@@ -44,12 +45,12 @@ func TestSaveCreatesRenamesAndLeavesAlone(t *testing.T) {
 			t.Errorf("after saving %s: changed last by %q, want %q", c.name, got, c.lastRequest)
 		}
 	}
-	got, err := s.Get(ctx, "github", "42")
+	got, err := s.Get(ctx, vcs.Installation{VCS: "github", ID: "42"})
 	want := installation.Installation{VCS: "github", ID: "42", Name: "acme-corp", CreatedAt: born.Add(time.Hour)}
 	if err != nil || got != want {
 		t.Errorf("got %+v, %v; want %+v", got, err, want)
 	}
-	if _, err := s.Get(ctx, "gitlab", "42"); !errors.Is(err, fault.ErrNotFound) {
+	if _, err := s.Get(ctx, vcs.Installation{VCS: "gitlab", ID: "42"}); !errors.Is(err, fault.ErrNotFound) {
 		t.Errorf("the same id on the other VCS: %v, want %v", err, fault.ErrNotFound)
 	}
 }
@@ -84,7 +85,7 @@ func TestImpossibleInstallationsAreRefused(t *testing.T) {
 		{VCS: "github", ID: "01", Name: "x"},
 		{VCS: "github", ID: "-1", Name: "x"},
 		{VCS: "github", ID: "acme", Name: "x"},
-		{VCS: "github", ID: strings.Repeat("9", 20), Name: "x"},
+		{VCS: "github", ID: vcs.ID(strings.Repeat("9", 20)), Name: "x"},
 		{VCS: "github", ID: "1", Name: ""},
 		{VCS: "github", ID: "1", Name: strings.Repeat("x", installation.MaxName+1)},
 	} {

@@ -9,14 +9,15 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/opsplane/opsplane/shared/storage/attr"
+	"github.com/opsplane/opsplane/shared/vcs"
 )
 
 // Erase removes pull requests of an installation, whatever is known of them: at
 // most limit. It returns how many it removed, and whether there may be more.
-func (s Store) Erase(ctx context.Context, vcs, installation string, limit int) (erased int, more bool, err error) {
+func (s Store) Erase(ctx context.Context, in vcs.Installation, limit int) (erased int, more bool, err error) {
 	out, err := s.DB.Query(ctx, &dynamodb.QueryInput{
 		TableName: &s.Table, ConsistentRead: aws.Bool(true), Limit: aws.Int32(int32(limit)), ProjectionExpression: aws.String("pk, sk"),
-		KeyConditionExpression: aws.String("pk = :pk"), ExpressionAttributeValues: attr.Item{":pk": partition(vcs, installation)["pk"]},
+		KeyConditionExpression: aws.String("pk = :pk"), ExpressionAttributeValues: attr.Item{":pk": partition(in)["pk"]},
 	})
 	if err != nil {
 		return 0, false, fmt.Errorf("list pull requests: %w", err)

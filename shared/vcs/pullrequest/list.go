@@ -8,6 +8,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 
 	"github.com/opsplane/opsplane/shared/storage/attr"
+	"github.com/opsplane/opsplane/shared/vcs"
 )
 
 // Query chooses among an installation's pull requests. The newest numbers come
@@ -25,9 +26,9 @@ type Query struct {
 	Limit int
 }
 
-// List answers pull requests, the largest number first and within a number the
+// List returns pull requests, the largest number first and within a number the
 // largest repository id; the other way round from Before or BeforeNumber.
-func (s Store) List(ctx context.Context, vcs, installation string, q Query) ([]PullRequest, error) {
+func (s Store) List(ctx context.Context, in vcs.Installation, q Query) ([]PullRequest, error) {
 	from, to := q.interval()
 	if from > to {
 		return nil, nil
@@ -36,7 +37,7 @@ func (s Store) List(ctx context.Context, vcs, installation string, q Query) ([]P
 		TableName: &s.Table, ConsistentRead: aws.Bool(true), Limit: aws.Int32(int32(q.Limit)),
 		KeyConditionExpression: aws.String("pk = :pk AND sk BETWEEN :from AND :to"),
 		ExpressionAttributeValues: attr.Item{
-			":pk": partition(vcs, installation)["pk"], ":from": attr.String(from), ":to": attr.String(to),
+			":pk": partition(in)["pk"], ":from": attr.String(from), ":to": attr.String(to),
 		},
 		ScanIndexForward: aws.Bool(q.Before != "" || q.BeforeNumber != 0),
 	})

@@ -6,8 +6,9 @@ package pullrequest
 
 import (
 	"fmt"
-	"strings"
 	"time"
+
+	"github.com/opsplane/opsplane/shared/vcs"
 )
 
 // State is whether a pull request is open, or how it ended.
@@ -22,8 +23,8 @@ const (
 
 // PullRequest is one pull or merge request.
 type PullRequest struct {
-	// Repository is the host's id of its repository, decimal digits.
-	Repository string
+	// Repository is the host's id of its repository.
+	Repository vcs.ID
 	// Number is what the host calls it within the repository, from 1 on.
 	Number int64
 	// Title and User, the author's login, may be empty.
@@ -45,11 +46,9 @@ func (p PullRequest) Cursor() string { return place(p.Number, p.Repository) }
 
 // place sorts by number, then by repository, as numbers do. Numbers repeat
 // across repositories.
-func place(number int64, repository string) string {
-	return fmt.Sprintf("%0*d#", numberDigits, number) + padded(repository)
+func place(number int64, repository vcs.ID) string {
+	return fmt.Sprintf("%0*d#", numberDigits, number) + repository.Sortable()
 }
 
 // numberDigits are those of the largest 63-bit number.
 const numberDigits = 19
-
-func padded(id string) string { return strings.Repeat("0", max(0, 20-len(id))) + id }

@@ -11,22 +11,24 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/opsplane/opsplane/shared/storage/attr"
+	"github.com/opsplane/opsplane/shared/vcs"
 )
 
 // side is how many pull requests are removed beside each other.
 const side = 10
 
-// Remove removes pull requests of a repository that are known as of a version or
-// an older one: at most limit, from behind a cursor (empty: from the first). It
-// answers how many it saw and the cursor to go on behind, empty when it has seen
-// all. Doing it again removes nothing more.
-func (s Store) Remove(ctx context.Context, vcs, installation, repository, version, after string, limit int) (seen int, next string, err error) {
-	prefix := padded(repository) + "#"
+// Remove removes the pull requests of a repository whose newest fact has the
+// version or an older one. It looks at no more than limit of them, beginning
+// after a cursor (empty: with the first). It returns how many it looked at, and
+// the cursor to continue after; that is empty when it has looked at all. Doing it
+// again removes nothing more.
+func (s Store) Remove(ctx context.Context, of vcs.Repository, version vcs.Version, after string, limit int) (seen int, next string, err error) {
+	prefix := of.ID.Sortable() + "#"
 	in := &dynamodb.QueryInput{
 		TableName: &s.Table, IndexName: aws.String("by_repository"), ConsistentRead: aws.Bool(true), Limit: aws.Int32(int32(limit)),
 		KeyConditionExpression: aws.String("pk = :pk AND by_repository BETWEEN :from AND :to"),
 		ExpressionAttributeValues: attr.Item{
-			":pk": partition(vcs, installation)["pk"], ":from": attr.String(prefix), ":to": attr.String(prefix + lastPlace),
+			":pk": partition(of.Installation)["pk"], ":from": attr.String(prefix), ":to": attr.String(prefix + lastPlace),
 		},
 	}
 	if after != "" {
@@ -48,10 +50,10 @@ func (s Store) Remove(ctx context.Context, vcs, installation, repository, versio
 	return len(out.Items), next, group.Wait()
 }
 
-func (s Store) remove(ctx context.Context, key attr.Item, version string) error {
+func (s Store) remove(ctx context.Context, key attr.Item, version vcs.Version) error {
 	_, err := s.DB.DeleteItem(ctx, &dynamodb.DeleteItemInput{
 		TableName: &s.Table, Key: key, ConditionExpression: aws.String("seen <= :version"),
-		ExpressionAttributeValues: attr.Item{":version": attr.String(version)},
+		ExpressionAttributeValues: attr.Item{":version": attr.String(string(version))},
 	})
 	var newer *types.ConditionalCheckFailedException
 	if err != nil && !errors.As(err, &newer) {

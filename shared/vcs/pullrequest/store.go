@@ -12,6 +12,7 @@ import (
 	"github.com/opsplane/opsplane/shared/audit/change"
 	"github.com/opsplane/opsplane/shared/storage/attr"
 	"github.com/opsplane/opsplane/shared/storage/awsclient"
+	"github.com/opsplane/opsplane/shared/vcs"
 )
 
 // Store keeps pull requests in VcsTable, one item each: pk
@@ -23,21 +24,21 @@ type Store struct {
 	Table string
 }
 
-func partition(vcs, installation string) attr.Item {
-	return attr.Item{"pk": attr.String("PULLS#" + vcs + "#" + installation)}
+func partition(in vcs.Installation) attr.Item {
+	return attr.Item{"pk": attr.String("PULLS#" + string(in.VCS) + "#" + string(in.ID))}
 }
 
 // Apply takes in what a fact of a version tells of a pull request, unless a
 // newer one is known, so that facts may come in any order and again. Author,
 // time and commit of the merge stay where a fact does not tell them; no two facts
-// tell them differently. Versions are compared as texts. NotEmptied is the check
+// tell them differently. NotEmptied is the check
 // of the pull request's repository, as of the version, that the transaction is
 // made with (repository.Store.NotEmptied): where it does not hold, nothing is
 // changed.
-func (s Store) Apply(ctx context.Context, author change.Author, vcs, installation string, p PullRequest, version string, notEmptied types.TransactWriteItem) error {
-	at := partition(vcs, installation)
+func (s Store) Apply(ctx context.Context, author change.Author, in vcs.Installation, p PullRequest, version vcs.Version, notEmptied types.TransactWriteItem) error {
+	at := partition(in)
 	at["sk"] = attr.String(p.Cursor())
-	values, names := attr.Item{":version": attr.String(version)}, map[string]string{}
+	values, names := attr.Item{":version": attr.String(string(version))}, map[string]string{}
 	set := "SET seen = :version, " + author.Set(values)
 	for name, value := range p.attributes() {
 		names["#"+name], values[":"+name] = name, value
@@ -100,9 +101,9 @@ func (p PullRequest) attributes() attr.Item {
 	item := p.rare()
 	item["number"], item["draft"] = attr.Int(p.Number), attr.Bool(p.Draft)
 	for name, value := range map[string]string{
-		"repository": p.Repository, "title": p.Title, "state": string(p.State),
+		"repository": string(p.Repository), "title": p.Title, "state": string(p.State),
 		"base_branch": p.BaseBranch, "base_sha": p.BaseSHA, "branch": p.Branch, "sha": p.SHA,
-		"by_repository": padded(p.Repository) + "#" + fmt.Sprintf("%0*d", numberDigits, p.Number),
+		"by_repository": p.Repository.Sortable() + "#" + fmt.Sprintf("%0*d", numberDigits, p.Number),
 	} {
 		item[name] = attr.String(value)
 	}
@@ -112,7 +113,7 @@ func (p PullRequest) attributes() attr.Item {
 func decode(item attr.Item) (PullRequest, error) {
 	r := attr.Read(item)
 	p := PullRequest{
-		Repository: r.String("repository"), Number: r.Int("number"), Draft: r.Bool("draft"),
+		Repository: vcs.ID(r.String("repository")), Number: r.Int("number"), Draft: r.Bool("draft"),
 		Title: r.String("title"), User: r.String("user"), State: State(r.String("state")),
 		BaseBranch: r.String("base_branch"), BaseSHA: r.String("base_sha"), Branch: r.String("branch"), SHA: r.String("sha"),
 		MergedSHA: r.String("merged_sha"), MergedAt: r.Time("merged_at"),

@@ -15,6 +15,7 @@ import (
 	"github.com/opsplane/opsplane/infra/test/storagetest"
 	"github.com/opsplane/opsplane/shared/audit/change"
 	"github.com/opsplane/opsplane/shared/storage/attr"
+	"github.com/opsplane/opsplane/shared/vcs"
 )
 
 var (
@@ -127,11 +128,11 @@ func TestAnyOrderEndsWithTheTruth(t *testing.T) {
 		}
 		again := rapid.SliceOfN(rapid.SampledFrom(h.told), 0, 2).Draw(rt, "again")
 		for _, f := range rapid.Permutation(slices.Concat(h.told, again)).Draw(rt, "order") {
-			if err := s.Apply(t.Context(), author, "github", "42", f.PullRequest, f.version, s.check(t, "7", "", f.version)); err != nil {
+			if err := s.Apply(t.Context(), author, vcs.Installation{VCS: "github", ID: "42"}, f.PullRequest, vcs.Version(f.version), s.check(t, "7", "", f.version)); err != nil {
 				rt.Fatal(err)
 			}
 		}
-		list, err := s.List(t.Context(), "github", "42", Query{Number: number, Limit: 2})
+		list, err := s.List(t.Context(), vcs.Installation{VCS: "github", ID: "42"}, Query{Number: number, Limit: 2})
 		if err != nil || len(list) != 1 || list[0] != h.pull {
 			rt.Fatalf("kept\n%+v, %v; at the host\n%+v\ntold %+v", list, err, h.pull, h.told)
 		}
@@ -149,24 +150,24 @@ func TestWhatWasEmptiedDoesNotComeBack(t *testing.T) {
 		for _, version := range order {
 			if version == "-" {
 				gone = emptied
-				if _, _, err := s.Remove(t.Context(), "github", "42", repository, emptied, "", 100); err != nil {
+				if _, _, err := s.Remove(t.Context(), vcs.Installation{VCS: "github", ID: "42"}.Repository(vcs.ID(repository)), emptied, "", 100); err != nil {
 					t.Fatal(err)
 				}
 				continue
 			}
-			p := PullRequest{Repository: repository, Number: 1, State: Open, Title: version}
-			if err := s.Apply(t.Context(), author, "github", "42", p, version, s.check(t, repository, gone, version)); err != nil {
+			p := PullRequest{Repository: vcs.ID(repository), Number: 1, State: Open, Title: version}
+			if err := s.Apply(t.Context(), author, vcs.Installation{VCS: "github", ID: "42"}, p, vcs.Version(version), s.check(t, repository, gone, version)); err != nil {
 				t.Fatal(err)
 			}
 			p.Number, p.Title = 2, "older"
 			if version == "4" {
-				if err := s.Apply(t.Context(), author, "github", "42", p, version, s.check(t, repository, gone, version)); err != nil {
+				if err := s.Apply(t.Context(), author, vcs.Installation{VCS: "github", ID: "42"}, p, vcs.Version(version), s.check(t, repository, gone, version)); err != nil {
 					t.Fatal(err)
 				}
 			}
 		}
-		list, err := s.List(t.Context(), "github", "42", Query{Limit: 100})
-		list = slices.DeleteFunc(list, func(p PullRequest) bool { return p.Repository != repository })
+		list, err := s.List(t.Context(), vcs.Installation{VCS: "github", ID: "42"}, Query{Limit: 100})
+		list = slices.DeleteFunc(list, func(p PullRequest) bool { return string(p.Repository) != repository })
 		if err != nil || len(list) != 1 || list[0].Title != "6" {
 			t.Errorf("order %v: %+v, %v", order, list, err)
 		}
@@ -183,10 +184,10 @@ func TestFactThatIsInterruptedIsKeptOnce(t *testing.T) {
 		f.Add(storagetest.Fault{Nth: 1, Kind: kind})
 		p := PullRequest{Repository: "9", Number: int64(i + 1), State: Open, Title: "new"}
 		faulty := Store{DB: env.WithFaults(&f).DynamoDB, Table: s.Table}
-		if err := faulty.Apply(t.Context(), author, "github", "42", p, "2", s.check(t, "9", "", "2")); err != nil {
+		if err := faulty.Apply(t.Context(), author, vcs.Installation{VCS: "github", ID: "42"}, p, "2", s.check(t, "9", "", "2")); err != nil {
 			t.Errorf("fault %d: %v", kind, err)
 		}
-		got, err := s.List(t.Context(), "github", "42", Query{Number: p.Number, Limit: 2})
+		got, err := s.List(t.Context(), vcs.Installation{VCS: "github", ID: "42"}, Query{Number: p.Number, Limit: 2})
 		if err != nil || len(got) != 1 || got[0].Title != "new" {
 			t.Errorf("fault %d: %+v, %v", kind, got, err)
 		}

@@ -9,18 +9,19 @@ import (
 
 	"github.com/opsplane/opsplane/shared/audit/change"
 	"github.com/opsplane/opsplane/shared/storage/attr"
+	"github.com/opsplane/opsplane/shared/vcs"
 )
 
 // Apply takes in that a repository is there, and what it is like, both as of a
-// version. Versions are compared as texts.
-func (s Store) Apply(ctx context.Context, author change.Author, vcs, installation string, seen Seen, version string) error {
-	return s.Describe(ctx, author, vcs, installation, seen, version, version)
+// version.
+func (s Store) Apply(ctx context.Context, author change.Author, in vcs.Installation, seen vcs.Description, version vcs.Version) error {
+	return s.Describe(ctx, author, in, seen, version, version)
 }
 
 // Describe takes in what a repository is like as of a version, and that it was
 // there as of another one. With an empty one nobody knows when it was there:
 // then it comes to be known if nothing was, and what is gone stays gone.
-func (s Store) Describe(ctx context.Context, author change.Author, vcs, installation string, seen Seen, version, there string) error {
+func (s Store) Describe(ctx context.Context, author change.Author, in vcs.Installation, seen vcs.Description, version, there vcs.Version) error {
 	fact := known{there: there, named: part[FullName]{version, FullName{seen.Owner, seen.Name}}}
 	first := []string{"seen_name"}
 	told := func(name string, value *bool, p *part[bool]) {
@@ -34,7 +35,7 @@ func (s Store) Describe(ctx context.Context, author change.Author, vcs, installa
 	if seen.DefaultBranch != "" {
 		fact.branch, first = part[string]{version, seen.DefaultBranch}, append(first, "seen_branch")
 	}
-	at := key(vcs, installation, seen.ID)
+	at := key(in.Repository(seen.ID))
 	u := s.set(author, at, fact.attributes(seen.ID), "gone", "ttl")
 	for _, name := range first {
 		u.only(u.older(name, version))
@@ -52,17 +53,17 @@ func (s Store) Describe(ctx context.Context, author change.Author, vcs, installa
 // What it is called is believed where nothing was told of it since it was gone
 // last: that it was given may be told after it was renamed. Of seen, only names
 // and Private count, which is false if nil.
-func (s Store) Given(ctx context.Context, author change.Author, vcs, installation string, seen Seen, version string) error {
+func (s Store) Given(ctx context.Context, author change.Author, in vcs.Installation, seen vcs.Description, version vcs.Version) error {
 	fact := known{there: version, listed: part[listing]{version, listing{
 		FullName: FullName{seen.Owner, seen.Name}, private: seen.Private != nil && *seen.Private,
 	}}}
-	at := key(vcs, installation, seen.ID)
+	at := key(in.Repository(seen.ID))
 	u := s.set(author, at, fact.attributes(seen.ID))
 	u.only("attribute_not_exists(pk)")
 	return s.apply(ctx, author, at, seen.ID, fact, u)
 }
 
-func (s Store) apply(ctx context.Context, author change.Author, at attr.Item, id string, fact known, first *update) error {
+func (s Store) apply(ctx context.Context, author change.Author, at attr.Item, id vcs.ID, fact known, first *update) error {
 	_, err := s.take(ctx, author, at, id, fact, first, taking{
 		wanted: func(known) bool { return true },
 		write:  s.update,

@@ -11,6 +11,7 @@ import (
 	"github.com/opsplane/opsplane/shared/audit/change"
 	"github.com/opsplane/opsplane/shared/storage/attr"
 	"github.com/opsplane/opsplane/shared/storage/erasure"
+	"github.com/opsplane/opsplane/shared/vcs"
 )
 
 // erasers is how many repositories Erase removes at once.
@@ -20,10 +21,10 @@ const erasers = 10
 // too, of which else something would be remembered: at most limit. It returns how
 // many it removed, and whether there may be more. What is told of one later makes
 // it known again.
-func (s Store) Erase(ctx context.Context, author change.Author, vcs, installation string, limit int) (erased int, more bool, err error) {
+func (s Store) Erase(ctx context.Context, author change.Author, in vcs.Installation, limit int) (erased int, more bool, err error) {
 	out, err := s.DB.Query(ctx, &dynamodb.QueryInput{
 		TableName: &s.Table, ConsistentRead: aws.Bool(true), Limit: aws.Int32(int32(limit)), ProjectionExpression: aws.String("pk, sk"),
-		KeyConditionExpression: aws.String("pk = :pk"), ExpressionAttributeValues: attr.Item{":pk": partition(vcs, installation)["pk"]},
+		KeyConditionExpression: aws.String("pk = :pk"), ExpressionAttributeValues: attr.Item{":pk": partition(in)["pk"]},
 	})
 	if err != nil {
 		return 0, false, fmt.Errorf("list repositories: %w", err)

@@ -15,13 +15,14 @@ import (
 	"github.com/opsplane/opsplane/shared/background/task"
 	"github.com/opsplane/opsplane/shared/storage/attr"
 	"github.com/opsplane/opsplane/shared/storage/awsclient"
+	"github.com/opsplane/opsplane/shared/vcs"
 )
 
 // Removal is what a task notes that removes the pull requests of a repository:
 // those that are known as of Version or an older one.
 type Removal struct {
-	Repository string `json:"repository"`
-	Version    string `json:"version"`
+	Repository vcs.ID      `json:"repository"`
+	Version    vcs.Version `json:"version"`
 	// After is the cursor behind which it goes on.
 	After string `json:"after,omitempty"`
 }
@@ -29,10 +30,10 @@ type Removal struct {
 // RemovalTask is the task that removes what belongs to a repository that is
 // gone as of a version: the same task, by its id, however often the loss is taken
 // in. The owner is who asked for it, a user's id; empty where a host told it.
-func RemovalTask(owner, vcs, installation, id, version string) task.Task {
-	t := task.Task{ID: removalID(vcs, installation, id, version), Kind: task.RemovePullRequests, Owner: owner, VCS: vcs, Installation: installation}
-	t.Name = task.Title(t.Kind, t.ID, installation)
-	note, err := json.Marshal(Removal{Repository: id, Version: version})
+func RemovalTask(owner string, of vcs.Repository, version vcs.Version) task.Task {
+	t := task.Task{ID: removalID(of, version), Kind: task.RemovePullRequests, Owner: owner, Installation: of.Installation}
+	t.Name = task.Title(t.Kind, t.ID, of.Installation.ID)
+	note, err := json.Marshal(Removal{Repository: of.ID, Version: version})
 	if err != nil {
 		panic(err) // texts alone
 	}
@@ -43,8 +44,8 @@ func RemovalTask(owner, vcs, installation, id, version string) task.Task {
 // removals is the name space of the ids of such tasks.
 var removals = uuid.MustParse("0c3f7f5e-6a52-4b0b-9c5e-2f2a4d1b8e67")
 
-func removalID(vcs, installation, id, version string) string {
-	return uuid.NewSHA1(removals, fmt.Appendf(nil, "%s#%s#%s#%s", vcs, installation, id, version)).String()
+func removalID(of vcs.Repository, version vcs.Version) string {
+	return uuid.NewSHA1(removals, fmt.Appendf(nil, "%s#%s#%s#%s", of.Installation.VCS, of.Installation.ID, of.ID, version)).String()
 }
 
 // Gone takes in that a repository no longer belongs to the installation, as of
@@ -53,8 +54,8 @@ func removalID(vcs, installation, id, version string) string {
 // before. Of one of which nothing but losses was ever told, the loss is remembered,
 // and no task is made: nothing belongs to it. Doing it again, or as of an older
 // version, changes nothing.
-func (s Store) Gone(ctx context.Context, author change.Author, vcs, installation, id, version string, writes []types.TransactWriteItem) error {
-	_, err := s.gone(ctx, author, vcs, installation, id, version, writes, taking{wanted: func(known) bool { return true }})
+func (s Store) Gone(ctx context.Context, author change.Author, of vcs.Repository, version vcs.Version, writes []types.TransactWriteItem) error {
+	_, err := s.gone(ctx, author, of, version, writes, taking{wanted: func(known) bool { return true }})
 	return err
 }
 
@@ -62,19 +63,19 @@ func (s Store) Gone(ctx context.Context, author change.Author, vcs, installation
 // repository. It reports whether it is gone by that: false if something newer is
 // known by now, and so nothing was changed. What the repository was like is
 // forgotten with it: of what a host told, that must wait until all has arrived.
-func (s Store) Remove(ctx context.Context, author change.Author, vcs, installation, id, version string, writes []types.TransactWriteItem) (bool, error) {
-	return s.gone(ctx, author, vcs, installation, id, version, writes, taking{
+func (s Store) Remove(ctx context.Context, author change.Author, of vcs.Repository, version vcs.Version, writes []types.TransactWriteItem) (bool, error) {
+	return s.gone(ctx, author, of, version, writes, taking{
 		wanted: func(before known) bool { return max(before.there, before.emptied) < version }, erase: true,
 	})
 }
 
-func (s Store) gone(ctx context.Context, author change.Author, vcs, installation, id, version string, writes []types.TransactWriteItem, how taking) (bool, error) {
-	at, fact := key(vcs, installation, id), known{emptied: version}
+func (s Store) gone(ctx context.Context, author change.Author, of vcs.Repository, version vcs.Version, writes []types.TransactWriteItem, how taking) (bool, error) {
+	at, fact := key(of), known{emptied: version}
 	removes := []string{"by_name"}
 	if how.erase {
 		removes = described
 	}
-	first := s.set(author, at, fact.attributes(id), removes...)
+	first := s.set(author, at, fact.attributes(of.ID), removes...)
 	first.only("attribute_not_exists(listed)")
 	first.only(first.older("emptied", version))
 	first.only(first.older("seen", version))
@@ -94,7 +95,7 @@ func (s Store) gone(ctx context.Context, author change.Author, vcs, installation
 		}
 		return nil, err
 	}
-	return s.take(ctx, author, at, id, fact, first, how)
+	return s.take(ctx, author, at, of.ID, fact, first, how)
 }
 
 // NotEmptied is the check of a transaction that writes a fact of a version about
@@ -102,41 +103,42 @@ func (s Store) gone(ctx context.Context, author change.Author, vcs, installation
 // come back by a fact that is older, also if the repository is back. When it was
 // given back, hosts do not say: of what happened in between, and is told only
 // after the loss, nothing is kept.
-func (s Store) NotEmptied(vcs, installation, id, version string) types.TransactWriteItem {
+func (s Store) NotEmptied(of vcs.Repository, version vcs.Version) types.TransactWriteItem {
 	return types.TransactWriteItem{ConditionCheck: &types.ConditionCheck{
-		TableName: &s.Table, Key: key(vcs, installation, id),
+		TableName: &s.Table, Key: key(of),
 		ConditionExpression:       aws.String("attribute_not_exists(emptied) OR emptied < :version"),
-		ExpressionAttributeValues: attr.Item{":version": attr.String(version)},
+		ExpressionAttributeValues: attr.Item{":version": attr.String(string(version))},
 	}}
 }
 
 // Known is a repository as a refresh compares it with what the host lists.
 type Known struct {
-	ID string
+	ID vcs.ID
 	// Version is that of the newest fact that proves that it is there; empty if
 	// none had a time.
-	Version string
+	Version vcs.Version
 }
 
-// Live answers the repositories of an installation, in the order of their ids
-// from behind one of them (empty: from the first), at most limit of them.
-func (s Store) Live(ctx context.Context, vcs, installation, after string, limit int) (list []Known, next string, err error) {
-	in := &dynamodb.QueryInput{
+// Live returns the repositories of an installation that are not gone, in the
+// order of their ids, beginning after one of them (empty: with the first), at
+// most limit of them. next is the id to continue after; empty behind the last.
+func (s Store) Live(ctx context.Context, in vcs.Installation, after vcs.ID, limit int) (list []Known, next vcs.ID, err error) {
+	query := &dynamodb.QueryInput{
 		TableName: &s.Table, ConsistentRead: aws.Bool(true), Limit: aws.Int32(int32(limit)),
 		KeyConditionExpression:    aws.String("pk = :pk AND sk > :after"),
 		ProjectionExpression:      aws.String("id, seen, gone"),
-		ExpressionAttributeValues: attr.Item{":pk": partition(vcs, installation)["pk"], ":after": attr.String("-")},
+		ExpressionAttributeValues: attr.Item{":pk": partition(in)["pk"], ":after": attr.String("-")},
 	}
 	if after != "" {
-		in.ExpressionAttributeValues[":after"] = attr.String(padded(after))
+		query.ExpressionAttributeValues[":after"] = attr.String(after.Sortable())
 	}
-	out, err := s.DB.Query(ctx, in)
+	out, err := s.DB.Query(ctx, query)
 	if err != nil {
 		return nil, "", fmt.Errorf("list repositories: %w", err)
 	}
 	for _, item := range out.Items {
 		r := attr.Read(item)
-		known := Known{ID: r.String("id"), Version: r.String("seen")}
+		known := Known{ID: vcs.ID(r.String("id")), Version: vcs.Version(r.String("seen"))}
 		if err := r.Err(); err != nil {
 			return nil, "", fmt.Errorf("decode repository: %w", err)
 		}

@@ -2,6 +2,7 @@ package repository
 
 import (
 	"github.com/opsplane/opsplane/shared/storage/attr"
+	"github.com/opsplane/opsplane/shared/vcs"
 )
 
 // known is what is kept of one repository, and also what one fact tells of it:
@@ -11,7 +12,7 @@ import (
 type known struct {
 	// there is the largest version that proves that it exists, emptied the largest
 	// that says that it was gone, and all within it.
-	there, emptied string
+	there, emptied vcs.Version
 	// What facts describe.
 	named    part[FullName]
 	private  part[bool]
@@ -25,7 +26,7 @@ type known struct {
 
 // part is a value as of a version; empty while no fact has told it.
 type part[T any] struct {
-	version string
+	version vcs.Version
 	value   T
 }
 
@@ -64,7 +65,7 @@ var described = []string{
 
 // outdated reports whether what was described as of a version is from before
 // the repository was gone and was given again.
-func (k known) outdated(version string) bool {
+func (k known) outdated(version vcs.Version) bool {
 	return k.listed.version != "" && (version == "" || version < k.emptied && k.emptied < k.listed.version)
 }
 
@@ -86,11 +87,11 @@ func (k known) isPrivate() bool {
 
 // attributes of the item beside its key and its author: those that readers see,
 // and behind "listed" and "before" what may come to be seen.
-func (k known) attributes(id string) attr.Item {
-	item := attr.Item{"id": attr.String(id)}
-	version := func(name, version string) bool {
+func (k known) attributes(id vcs.ID) attr.Item {
+	item := attr.Item{"id": attr.String(string(id))}
+	version := func(name string, version vcs.Version) bool {
 		if version != "" {
-			item[name] = attr.String(version)
+			item[name] = attr.String(string(version))
 		}
 		return version != ""
 	}
@@ -131,11 +132,12 @@ func (k known) attributes(id string) attr.Item {
 
 // knownOf reads what attributes has written.
 func knownOf(r *attr.Reader) known {
-	k := known{there: r.String("seen"), emptied: r.String("emptied")}
-	k.listed = part[listing]{r.String("listed"), listing{
+	version := func(name string) vcs.Version { return vcs.Version(r.String(name)) }
+	k := known{there: version("seen"), emptied: version("emptied")}
+	k.listed = part[listing]{version("listed"), listing{
 		FullName{r.String("listed_owner"), r.String("listed_name")}, r.Bool("listed_private"),
 	}}
-	k.named.version, k.private.version = r.String("seen_name"), r.String("seen_private")
+	k.named.version, k.private.version = version("seen_name"), version("seen_private")
 	switch {
 	case k.named.version == "":
 	case k.outdated(k.named.version):
@@ -150,8 +152,8 @@ func knownOf(r *attr.Reader) known {
 	default:
 		k.private.value = r.Bool("private")
 	}
-	k.branch = part[string]{r.String("seen_branch"), r.String("branch")}
-	k.archived = part[bool]{r.String("seen_archived"), r.Bool("archived")}
-	k.setup = part[bool]{r.String("seen_setup"), r.Bool("setup")}
+	k.branch = part[string]{version("seen_branch"), r.String("branch")}
+	k.archived = part[bool]{version("seen_archived"), r.Bool("archived")}
+	k.setup = part[bool]{version("seen_setup"), r.Bool("setup")}
 	return k
 }

@@ -9,12 +9,13 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/opsplane/opsplane/shared/storage/attr"
+	"github.com/opsplane/opsplane/shared/vcs"
 )
 
 // told is one fact as a store takes it in, and what it adds to what is known.
 type told struct {
 	kind           string // seen, given or gone
-	seen           Seen
+	seen           vcs.Description
 	version, there string
 }
 
@@ -22,22 +23,22 @@ func (f told) known() known {
 	name := FullName{f.seen.Owner, f.seen.Name}
 	switch f.kind {
 	case "gone":
-		return known{emptied: f.version}
+		return known{emptied: vcs.Version(f.version)}
 	case "given":
-		return known{there: f.version, listed: part[listing]{f.version, listing{name, *f.seen.Private}}}
+		return known{there: vcs.Version(f.version), listed: part[listing]{vcs.Version(f.version), listing{name, *f.seen.Private}}}
 	}
-	k := known{there: f.there, named: part[FullName]{f.version, name}}
+	k := known{there: vcs.Version(f.there), named: part[FullName]{vcs.Version(f.version), name}}
 	if p := f.seen.Private; p != nil {
-		k.private = part[bool]{f.version, *p}
+		k.private = part[bool]{vcs.Version(f.version), *p}
 	}
 	if p := f.seen.Archived; p != nil {
-		k.archived = part[bool]{f.version, *p}
+		k.archived = part[bool]{vcs.Version(f.version), *p}
 	}
 	if p := f.seen.Setup; p != nil {
-		k.setup = part[bool]{f.version, *p}
+		k.setup = part[bool]{vcs.Version(f.version), *p}
 	}
 	if b := f.seen.DefaultBranch; b != "" {
-		k.branch = part[string]{f.version, b}
+		k.branch = part[string]{vcs.Version(f.version), b}
 	}
 	return k
 }
@@ -49,7 +50,7 @@ func anyFacts(t *rapid.T) []told {
 	facts := make([]told, rapid.IntRange(1, 7).Draw(t, "facts"))
 	for i := range facts {
 		f := told{kind: rapid.SampledFrom([]string{"seen", "seen", "given", "gone"}).Draw(t, "kind")}
-		f.seen = Seen{Owner: "acme", Name: fmt.Sprint("name", i), Private: optional.Draw(t, "private")}
+		f.seen = vcs.Description{Owner: "acme", Name: fmt.Sprint("name", i), Private: optional.Draw(t, "private")}
 		f.version = fmt.Sprintf("%d.%02d", times.Draw(t, "at"), i)
 		switch f.kind {
 		case "seen":
@@ -120,11 +121,11 @@ func TestStoreKeepsWhatFactsJoinTo(t *testing.T) {
 			var err error
 			switch f.kind {
 			case "gone":
-				err = s.Gone(t.Context(), author, "github", installation, id, f.version, nil)
+				err = s.Gone(t.Context(), author, vcs.Installation{VCS: "github", ID: vcs.ID(installation)}.Repository(vcs.ID(id)), vcs.Version(f.version), nil)
 			case "given":
-				err = s.Given(t.Context(), author, "github", installation, f.seen, f.version)
+				err = s.Given(t.Context(), author, vcs.Installation{VCS: "github", ID: vcs.ID(installation)}, f.seen, vcs.Version(f.version))
 			default:
-				err = s.Describe(t.Context(), author, "github", installation, f.seen, f.version, f.there)
+				err = s.Describe(t.Context(), author, vcs.Installation{VCS: "github", ID: vcs.ID(installation)}, f.seen, vcs.Version(f.version), vcs.Version(f.there))
 			}
 			if err != nil {
 				rt.Fatal(err)
@@ -134,7 +135,7 @@ func TestStoreKeepsWhatFactsJoinTo(t *testing.T) {
 		if got := read(t, s, installation, id); got != want {
 			rt.Fatalf("kept\n%+v, want\n%+v", got, want)
 		}
-		got, err := s.Get(t.Context(), "github", installation, id)
+		got, err := s.Get(t.Context(), vcs.Installation{VCS: "github", ID: vcs.ID(installation)}.Repository(vcs.ID(id)))
 		if want.gone() != (err != nil) {
 			rt.Fatalf("gone %t, and reading it answers %v", want.gone(), err)
 		}
@@ -145,7 +146,7 @@ func TestStoreKeepsWhatFactsJoinTo(t *testing.T) {
 		if err == nil && got != shown {
 			rt.Fatalf("shown\n%+v, want\n%+v", got, shown)
 		}
-		list, err := s.List(t.Context(), "github", installation, Query{Limit: 2})
+		list, err := s.List(t.Context(), vcs.Installation{VCS: "github", ID: vcs.ID(installation)}, Query{Limit: 2})
 		if err != nil || slices.Contains(list, shown) == want.gone() {
 			rt.Fatalf("listed %+v, %v, want %+v", list, err, shown)
 		}
@@ -240,17 +241,17 @@ func (h *host) live() {
 		h.clock = max(h.clock, h.lost/1000+1)
 		h.lost = h.late()
 		if h.there {
-			h.told = append(h.told, known{emptied: arrival(h.lost)})
+			h.told = append(h.told, known{emptied: vcs.Version(arrival(h.lost))})
 		} else {
 			at := arrival(h.lost)
-			h.told = append(h.told, known{there: at, listed: part[listing]{at, listing{h.name(), h.private}}})
+			h.told = append(h.told, known{there: vcs.Version(at), listed: part[listing]{vcs.Version(at), listing{h.name(), h.private}}})
 		}
 		h.there = !h.there
 		h.tellsAll = false
 	default: // for good
 		if h.there {
 			h.lost = max(h.lost+1, h.late())
-			h.told = append(h.told, known{emptied: arrival(h.lost)})
+			h.told = append(h.told, known{emptied: vcs.Version(arrival(h.lost))})
 			h.there, h.deleted = false, true
 		}
 	}
@@ -263,7 +264,7 @@ func (h *host) tell(there int) {
 	arrived := h.late()
 	v := version(h.updated, arrived)
 	h.told = append(h.told, known{
-		there: version(there, arrived), named: part[FullName]{v, h.name()}, private: part[bool]{v, h.private}, archived: part[bool]{v, h.archived},
+		there: vcs.Version(version(there, arrived)), named: part[FullName]{vcs.Version(v), h.name()}, private: part[bool]{vcs.Version(v), h.private}, archived: part[bool]{vcs.Version(v), h.archived},
 	})
 	h.tellsAll = true
 }

@@ -11,6 +11,7 @@ import (
 
 	"github.com/opsplane/opsplane/shared/storage/attr"
 	"github.com/opsplane/opsplane/shared/storage/awsclient"
+	"github.com/opsplane/opsplane/shared/vcs"
 )
 
 // Query chooses among an installation's repositories. At most one of After,
@@ -26,10 +27,10 @@ type Query struct {
 	Limit int
 }
 
-// List answers repositories in the order of their names, byte by byte, and then
+// List returns repositories in the order of their names, byte by byte, and then
 // of their ids; backwards from Before or BeforeName.
-func (s Store) List(ctx context.Context, vcs, installation string, q Query) ([]Repository, error) {
-	condition, values := "pk = :pk", attr.Item{":pk": partition(vcs, installation)["pk"]}
+func (s Store) List(ctx context.Context, in vcs.Installation, q Query) ([]Repository, error) {
+	condition, values := "pk = :pk", attr.Item{":pk": partition(in)["pk"]}
 	bound := func(comparison, value string) {
 		condition += " AND by_name " + comparison + " :cursor"
 		values[":cursor"] = attr.String(value)
@@ -64,16 +65,15 @@ func (s Store) List(ctx context.Context, vcs, installation string, q Query) ([]R
 // FullName is what people call a repository.
 type FullName struct{ Owner, Name string }
 
-// Names answers what repositories are called now, by their ids, those included
-// that are gone but remembered. There are at most awsclient.MaxBatch different
-// ids.
-func (s Store) Names(ctx context.Context, vcs, installation string, ids []string) (map[string]FullName, error) {
-	names := map[string]FullName{}
+// Names returns what repositories are called now, by their ids, also those that
+// are gone but remembered. At most awsclient.MaxBatch ids may be different.
+func (s Store) Names(ctx context.Context, in vcs.Installation, ids []vcs.ID) (map[vcs.ID]FullName, error) {
+	names := map[vcs.ID]FullName{}
 	asked := types.KeysAndAttributes{
 		ProjectionExpression: aws.String("id, #owner, #name"), ExpressionAttributeNames: map[string]string{"#owner": "owner", "#name": "name"},
 	}
 	for _, id := range slices.Compact(slices.Sorted(slices.Values(ids))) {
-		asked.Keys = append(asked.Keys, key(vcs, installation, id))
+		asked.Keys = append(asked.Keys, key(in.Repository(id)))
 	}
 	if len(asked.Keys) == 0 {
 		return names, nil
@@ -84,7 +84,7 @@ func (s Store) Names(ctx context.Context, vcs, installation string, ids []string
 	}
 	for _, item := range items {
 		r := attr.Read(item)
-		names[r.String("id")] = FullName{Owner: r.String("owner"), Name: r.String("name")}
+		names[vcs.ID(r.String("id"))] = FullName{Owner: r.String("owner"), Name: r.String("name")}
 		if err := r.Err(); err != nil {
 			return nil, fmt.Errorf("decode repository: %w", err)
 		}

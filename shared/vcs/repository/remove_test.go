@@ -4,6 +4,7 @@ import (
 	"testing"
 
 	"github.com/opsplane/opsplane/shared/storage/attr"
+	"github.com/opsplane/opsplane/shared/vcs"
 )
 
 // TestWhatIsRemovedHereIsForgotten looks at the items, whichever way facts came.
@@ -11,15 +12,23 @@ func TestWhatIsRemovedHereIsForgotten(t *testing.T) {
 	t.Parallel()
 	_, s := open(t)
 	yes := true
-	seen := func(id string) Seen {
-		return Seen{ID: id, Owner: "acme", Name: "secret-plans", Private: &yes, Archived: &yes, Setup: &yes, DefaultBranch: "main"}
+	seen := func(id string) vcs.Description {
+		return vcs.Description{ID: vcs.ID(id), Owner: "acme", Name: "secret-plans", Private: &yes, Archived: &yes, Setup: &yes, DefaultBranch: "main"}
 	}
 	for id, tell := range map[string][]func(id string) error{
-		"1": {func(id string) error { return s.Apply(t.Context(), author, "github", "42", seen(id), "1") }},
-		"2": {func(id string) error { return s.Given(t.Context(), author, "github", "42", seen(id), "1") }},
+		"1": {func(id string) error {
+			return s.Apply(t.Context(), author, vcs.Installation{VCS: "github", ID: "42"}, seen(id), "1")
+		}},
+		"2": {func(id string) error {
+			return s.Given(t.Context(), author, vcs.Installation{VCS: "github", ID: "42"}, seen(id), "1")
+		}},
 		"3": {
-			func(id string) error { return s.Given(t.Context(), author, "github", "42", seen(id), "2") },
-			func(id string) error { return s.Describe(t.Context(), author, "github", "42", seen(id), "1", "") },
+			func(id string) error {
+				return s.Given(t.Context(), author, vcs.Installation{VCS: "github", ID: "42"}, seen(id), "2")
+			},
+			func(id string) error {
+				return s.Describe(t.Context(), author, vcs.Installation{VCS: "github", ID: "42"}, seen(id), "1", "")
+			},
 		},
 	} {
 		for _, fact := range tell {
@@ -28,7 +37,7 @@ func TestWhatIsRemovedHereIsForgotten(t *testing.T) {
 			}
 		}
 		for n, want := range []bool{true, false} { // the second time it is gone
-			if done, err := s.Remove(t.Context(), author, "github", "42", id, "5", nil); err != nil || done != want {
+			if done, err := s.Remove(t.Context(), author, vcs.Installation{VCS: "github", ID: "42"}.Repository(vcs.ID(id)), "5", nil); err != nil || done != want {
 				t.Errorf("repository %s, removal %d: %t, %v", id, n, done, err)
 			}
 		}
@@ -43,10 +52,10 @@ func TestWhatIsRemovedHereIsForgotten(t *testing.T) {
 				t.Errorf("repository %s: %s is kept: %v", id, name, value)
 			}
 		}
-		if err := s.Apply(t.Context(), author, "github", "42", seen(id), "6"); err != nil {
+		if err := s.Apply(t.Context(), author, vcs.Installation{VCS: "github", ID: "42"}, seen(id), "6"); err != nil {
 			t.Fatal(err)
 		}
-		if got, err := s.Get(t.Context(), "github", "42", id); err != nil || got.Name != "secret-plans" || !got.Setup || !got.Archived {
+		if got, err := s.Get(t.Context(), vcs.Installation{VCS: "github", ID: "42"}.Repository(vcs.ID(id))); err != nil || got.Name != "secret-plans" || !got.Setup || !got.Archived {
 			t.Errorf("repository %s came back as %+v, %v", id, got, err)
 		}
 	}

@@ -7,12 +7,14 @@ package repository
 
 import (
 	"time"
+
+	"github.com/opsplane/opsplane/shared/vcs"
 )
 
 // Repository is one repository of an installation.
 type Repository struct {
-	// ID is the host's id of it, decimal digits.
-	ID string
+	// ID is the host's id of it.
+	ID vcs.ID
 	// Owner is the account or group that it belongs to; Name its own name,
 	// without the owner.
 	Owner, Name string
@@ -32,23 +34,13 @@ type Repository struct {
 func (r Repository) Cursor() string { return cursor(r.Name, r.ID) }
 
 // cursor sorts by name, byte by byte, then by id.
-func cursor(name, id string) string { return name + "\x00" + padded(id) }
+func cursor(name string, id vcs.ID) string { return name + "\x00" + id.Sortable() }
 
 // MaxName bounds a repository's name, in bytes: the longest is that of a GitLab
 // project within groups of a group. The name is a part of the key of an index,
 // which has 1,024 bytes at most ("Service, account, and table quotas", AWS
 // documentation).
 const MaxName = 1000
-
-// Seen describes a repository.
-type Seen struct {
-	// ID, Owner and Name are always known.
-	ID, Owner, Name string
-	// Private, Archived and Setup are nil, and DefaultBranch is empty, where they
-	// are not told.
-	Private, Archived, Setup *bool
-	DefaultBranch            string
-}
 
 // Keep is how long it is remembered that a repository is gone: longer than a
 // delivery lives, so that none brings it back.

@@ -3,13 +3,13 @@ package repository
 import (
 	"context"
 	"fmt"
-	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 
 	"github.com/opsplane/opsplane/shared/api/fault"
 	"github.com/opsplane/opsplane/shared/storage/attr"
+	"github.com/opsplane/opsplane/shared/vcs"
 )
 
 // Store keeps repositories in VcsTable, one item each: pk
@@ -21,24 +21,21 @@ type Store struct {
 	Table string
 }
 
-func partition(vcs, installation string) attr.Item {
-	return attr.Item{"pk": attr.String("REPOSITORIES#" + vcs + "#" + installation)}
+func partition(in vcs.Installation) attr.Item {
+	return attr.Item{"pk": attr.String("REPOSITORIES#" + string(in.VCS) + "#" + string(in.ID))}
 }
 
-func key(vcs, installation, id string) attr.Item {
-	item := partition(vcs, installation)
-	item["sk"] = attr.String(padded(id))
+func key(of vcs.Repository) attr.Item {
+	item := partition(of.Installation)
+	item["sk"] = attr.String(of.ID.Sortable())
 	return item
 }
 
-// padded makes an id of at most 20 digits sort as a number.
-func padded(id string) string { return strings.Repeat("0", max(0, 20-len(id))) + id }
-
 // Get reads a repository, strongly consistent; fault.ErrNotFound for one that
 // is not known or is gone.
-func (s Store) Get(ctx context.Context, vcs, installation, id string) (Repository, error) {
+func (s Store) Get(ctx context.Context, of vcs.Repository) (Repository, error) {
 	out, err := s.DB.GetItem(ctx, &dynamodb.GetItemInput{
-		TableName: &s.Table, Key: key(vcs, installation, id), ConsistentRead: aws.Bool(true),
+		TableName: &s.Table, Key: key(of), ConsistentRead: aws.Bool(true),
 	})
 	if err != nil {
 		return Repository{}, fmt.Errorf("read repository: %w", err)
@@ -52,7 +49,7 @@ func (s Store) Get(ctx context.Context, vcs, installation, id string) (Repositor
 func decode(item attr.Item) (Repository, error) {
 	r := attr.Read(item)
 	found := Repository{
-		ID: r.String("id"), Owner: r.String("owner"), Name: r.String("name"), DefaultBranch: r.String("branch"),
+		ID: vcs.ID(r.String("id")), Owner: r.String("owner"), Name: r.String("name"), DefaultBranch: r.String("branch"),
 		Archived: r.Bool("archived"), Private: r.Bool("private"), Setup: r.Bool("setup"), KnownSince: r.Time("created_at"),
 	}
 	if err := r.Err(); err != nil {

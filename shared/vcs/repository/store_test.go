@@ -13,12 +13,13 @@ import (
 	"github.com/opsplane/opsplane/shared/audit/change"
 	"github.com/opsplane/opsplane/shared/background/task"
 	"github.com/opsplane/opsplane/shared/storage/attr"
+	"github.com/opsplane/opsplane/shared/vcs"
 )
 
 // item reads the item of a repository.
 func item(t *testing.T, s Store, installation, id string) attr.Item {
 	t.Helper()
-	out, err := s.DB.GetItem(t.Context(), &dynamodb.GetItemInput{TableName: &s.Table, Key: key("github", installation, id), ConsistentRead: aws.Bool(true)})
+	out, err := s.DB.GetItem(t.Context(), &dynamodb.GetItemInput{TableName: &s.Table, Key: key(vcs.Installation{VCS: "github", ID: vcs.ID(installation)}.Repository(vcs.ID(id))), ConsistentRead: aws.Bool(true)})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -41,15 +42,23 @@ func TestRepeatedFactTakesOneCall(t *testing.T) {
 	t.Parallel()
 	env, s := open(t)
 	private := true
-	one := Seen{ID: "7", Owner: "acme", Name: "infra", Private: &private}
-	if err := s.Apply(t.Context(), author, "gitlab", "43", one, "1"); err != nil {
+	one := vcs.Description{ID: "7", Owner: "acme", Name: "infra", Private: &private}
+	if err := s.Apply(t.Context(), author, vcs.Installation{VCS: "gitlab", ID: "43"}, one, "1"); err != nil {
 		t.Fatal(err)
 	}
 	for name, take := range map[string]func(Store) error{
-		"described":    func(s Store) error { return s.Apply(t.Context(), author, "github", "42", one, "5") },
-		"given":        func(s Store) error { return s.Given(t.Context(), author, "github", "43", one, "5") },
-		"without time": func(s Store) error { return s.Describe(t.Context(), author, "gitlab", "42", one, "5", "") },
-		"gone":         func(s Store) error { return s.Gone(t.Context(), author, "gitlab", "43", "7", "5", nil) },
+		"described": func(s Store) error {
+			return s.Apply(t.Context(), author, vcs.Installation{VCS: "github", ID: "42"}, one, "5")
+		},
+		"given": func(s Store) error {
+			return s.Given(t.Context(), author, vcs.Installation{VCS: "github", ID: "43"}, one, "5")
+		},
+		"without time": func(s Store) error {
+			return s.Describe(t.Context(), author, vcs.Installation{VCS: "gitlab", ID: "42"}, one, "5", "")
+		},
+		"gone": func(s Store) error {
+			return s.Gone(t.Context(), author, vcs.Installation{VCS: "gitlab", ID: "43"}.Repository("7"), "5", nil)
+		},
 	} {
 		var calls [2]int
 		for i := range calls {
@@ -76,15 +85,15 @@ func TestFactsThatMeetAreAllKept(t *testing.T) {
 			return
 		}
 		archived := met%2 == 0
-		seen := Seen{ID: "7", Owner: "acme", Name: fmt.Sprint("name", met), Archived: &archived}
-		if err := s.Apply(t.Context(), author, "github", "42", seen, fmt.Sprint(met+1)); err != nil {
+		seen := vcs.Description{ID: "7", Owner: "acme", Name: fmt.Sprint("name", met), Archived: &archived}
+		if err := s.Apply(t.Context(), author, vcs.Installation{VCS: "github", ID: "42"}, seen, vcs.Version(fmt.Sprint(met+1))); err != nil {
 			t.Error(err)
 		}
 	}})
-	if err := over(env, &f).Describe(t.Context(), author, "github", "42", Seen{ID: "7", Owner: "acme", Name: "late", DefaultBranch: "main"}, "1", "9"); err != nil {
+	if err := over(env, &f).Describe(t.Context(), author, vcs.Installation{VCS: "github", ID: "42"}, vcs.Description{ID: "7", Owner: "acme", Name: "late", DefaultBranch: "main"}, "1", "9"); err != nil {
 		t.Fatal(err)
 	}
-	got, err := s.Get(t.Context(), "github", "42", "7")
+	got, err := s.Get(t.Context(), vcs.Installation{VCS: "github", ID: "42"}.Repository("7"))
 	if k := read(t, s, "42", "7"); err != nil || got.Name != "name3" || got.DefaultBranch != "main" || k.there != "9" {
 		t.Errorf("%+v, %+v, %v", got, k, err)
 	}
@@ -102,14 +111,14 @@ func TestLossMakesOneTaskHoweverItIsInterrupted(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := s.Apply(t.Context(), author, "github", "42", Seen{ID: id, Owner: "acme", Name: "infra"}, "1"); err != nil {
+		if err := s.Apply(t.Context(), author, vcs.Installation{VCS: "github", ID: "42"}, vcs.Description{ID: vcs.ID(id), Owner: "acme", Name: "infra"}, "1"); err != nil {
 			t.Fatal(err)
 		}
 		var f storagetest.Faults
 		f.Add(storagetest.Fault{Nth: 1, Kind: kind})
 		for n, store := range []Store{over(env, &f), s, s} {
-			removal := RemovalTask("", "github", "42", id, "2")
-			if err := store.Gone(t.Context(), author, "github", "42", id, "2", tasks.Writes(author, removal)); err != nil && n > 0 {
+			removal := RemovalTask("", vcs.Installation{VCS: "github", ID: "42"}.Repository(vcs.ID(id)), "2")
+			if err := store.Gone(t.Context(), author, vcs.Installation{VCS: "github", ID: "42"}.Repository(vcs.ID(id)), "2", tasks.Writes(author, removal)); err != nil && n > 0 {
 				t.Fatal(err)
 			}
 		}
@@ -122,12 +131,12 @@ func TestLossMakesOneTaskHoweverItIsInterrupted(t *testing.T) {
 
 func TestTaskOfALossIsTheSameWheneverItIsMade(t *testing.T) {
 	t.Parallel()
-	made := RemovalTask("", "github", "42", "7", "5")
-	if again := RemovalTask("", "github", "42", "7", "5"); again != made {
+	made := RemovalTask("", vcs.Installation{VCS: "github", ID: "42"}.Repository("7"), "5")
+	if again := RemovalTask("", vcs.Installation{VCS: "github", ID: "42"}.Repository("7"), "5"); again != made {
 		t.Errorf("made again it is %+v, not %+v", again, made)
 	}
 	for _, other := range []task.Task{
-		RemovalTask("", "gitlab", "42", "7", "5"), RemovalTask("", "github", "4", "27", "5"), RemovalTask("", "github", "42", "8", "5"), RemovalTask("", "github", "42", "7", "6"),
+		RemovalTask("", vcs.Installation{VCS: "gitlab", ID: "42"}.Repository("7"), "5"), RemovalTask("", vcs.Installation{VCS: "github", ID: "4"}.Repository("27"), "5"), RemovalTask("", vcs.Installation{VCS: "github", ID: "42"}.Repository("8"), "5"), RemovalTask("", vcs.Installation{VCS: "github", ID: "42"}.Repository("7"), "6"),
 	} {
 		if other.ID == made.ID {
 			t.Errorf("another loss has the same task: %+v", other)
@@ -139,7 +148,7 @@ func TestLossMakesATaskWhereTheRepositoryWasKnown(t *testing.T) {
 	t.Parallel()
 	env, s := open(t)
 	tasks := task.Store{DB: env.DynamoDB, Table: env.Table("OperationsTable")}
-	seen := func(id string) Seen { return Seen{ID: id, Owner: "acme", Name: "infra"} }
+	seen := func(id string) vcs.Description { return vcs.Description{ID: vcs.ID(id), Owner: "acme", Name: "infra"} }
 	waiting := func() int {
 		ids, err := tasks.Due(t.Context(), task.Hosts, author.At.Add(time.Hour), 100)
 		if err != nil {
@@ -152,12 +161,20 @@ func TestLossMakesATaskWhereTheRepositoryWasKnown(t *testing.T) {
 		tasks  int // of the losses as of the versions 5 and 6
 	}{
 		"1": {func(string) error { return nil }, 0},
-		"2": {func(id string) error { return s.Apply(t.Context(), author, "github", "42", seen(id), "1") }, 2},
-		"3": {func(id string) error { return s.Given(t.Context(), author, "github", "42", seen(id), "1") }, 2},
-		"4": {func(id string) error { return s.Describe(t.Context(), author, "github", "42", seen(id), "1", "") }, 2},
-		"5": {func(id string) error { return s.Gone(t.Context(), author, "github", "42", id, "1", nil) }, 0},
+		"2": {func(id string) error {
+			return s.Apply(t.Context(), author, vcs.Installation{VCS: "github", ID: "42"}, seen(id), "1")
+		}, 2},
+		"3": {func(id string) error {
+			return s.Given(t.Context(), author, vcs.Installation{VCS: "github", ID: "42"}, seen(id), "1")
+		}, 2},
+		"4": {func(id string) error {
+			return s.Describe(t.Context(), author, vcs.Installation{VCS: "github", ID: "42"}, seen(id), "1", "")
+		}, 2},
+		"5": {func(id string) error {
+			return s.Gone(t.Context(), author, vcs.Installation{VCS: "github", ID: "42"}.Repository(vcs.ID(id)), "1", nil)
+		}, 0},
 		"6": {func(id string) error { // what it was like is told late, of a loss before
-			return errors.Join(s.Gone(t.Context(), author, "github", "42", id, "1", nil), s.Describe(t.Context(), author, "github", "42", seen(id), "2", ""))
+			return errors.Join(s.Gone(t.Context(), author, vcs.Installation{VCS: "github", ID: "42"}.Repository(vcs.ID(id)), "1", nil), s.Describe(t.Context(), author, vcs.Installation{VCS: "github", ID: "42"}, seen(id), "2", ""))
 		}, 2},
 	} {
 		if err := c.before(id); err != nil {
@@ -165,8 +182,8 @@ func TestLossMakesATaskWhereTheRepositoryWasKnown(t *testing.T) {
 		}
 		others := waiting()
 		for _, version := range []string{"5", "6", "6", "4"} {
-			removal := RemovalTask("", "github", "42", id, version)
-			if err := s.Gone(t.Context(), author, "github", "42", id, version, tasks.Writes(author, removal)); err != nil {
+			removal := RemovalTask("", vcs.Installation{VCS: "github", ID: "42"}.Repository(vcs.ID(id)), vcs.Version(version))
+			if err := s.Gone(t.Context(), author, vcs.Installation{VCS: "github", ID: "42"}.Repository(vcs.ID(id)), vcs.Version(version), tasks.Writes(author, removal)); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -182,14 +199,14 @@ func TestLossMakesATaskWhereTheRepositoryWasKnown(t *testing.T) {
 func TestOwnDecisionYieldsToWhatIsNewer(t *testing.T) {
 	t.Parallel()
 	_, s := open(t)
-	if err := s.Apply(t.Context(), author, "github", "42", Seen{ID: "7", Owner: "acme", Name: "infra"}, "5"); err != nil {
+	if err := s.Apply(t.Context(), author, vcs.Installation{VCS: "github", ID: "42"}, vcs.Description{ID: "7", Owner: "acme", Name: "infra"}, "5"); err != nil {
 		t.Fatal(err)
 	}
 	for _, c := range []struct {
 		version string
 		want    bool
 	}{{"4", false}, {"5", false}, {"6", true}, {"6", false}} {
-		if got, err := s.Remove(t.Context(), author, "github", "42", "7", c.version, nil); err != nil || got != c.want {
+		if got, err := s.Remove(t.Context(), author, vcs.Installation{VCS: "github", ID: "42"}.Repository("7"), vcs.Version(c.version), nil); err != nil || got != c.want {
 			t.Errorf("as of %s: removed %t, %v", c.version, got, err)
 		}
 	}

@@ -14,6 +14,7 @@ import (
 	"github.com/opsplane/opsplane/shared/audit/change"
 	"github.com/opsplane/opsplane/shared/storage/attr"
 	"github.com/opsplane/opsplane/shared/storage/awsclient"
+	"github.com/opsplane/opsplane/shared/vcs"
 )
 
 // attempts bounds how often a fact is joined with what others write meanwhile.
@@ -40,7 +41,7 @@ type taking struct {
 // all of the fact is newer than what is known, which then needs no reading; where
 // its condition does not hold, the fact is joined with the item. It reports
 // whether anything was changed.
-func (s Store) take(ctx context.Context, author change.Author, at attr.Item, id string, fact known, first *update, how taking) (bool, error) {
+func (s Store) take(ctx context.Context, author change.Author, at attr.Item, id vcs.ID, fact known, first *update, how taking) (bool, error) {
 	err := errContended
 	for n, u := 0, first; n < attempts; n++ {
 		if err := awsclient.Pause(ctx, max(0, n-1)); err != nil {
@@ -102,7 +103,7 @@ func (s Store) set(author change.Author, at, item attr.Item, removes ...string) 
 }
 
 // replace is the write of all that is known, if the item is still the old one.
-func (s Store) replace(author change.Author, at attr.Item, id string, old attr.Item, after known) *update {
+func (s Store) replace(author change.Author, at attr.Item, id vcs.ID, old attr.Item, after known) *update {
 	item := after.attributes(id)
 	var removes []string
 	for _, name := range slices.Sorted(maps.Keys(old)) {
@@ -127,9 +128,9 @@ func (s Store) replace(author change.Author, at attr.Item, id string, old attr.I
 func (u *update) only(condition string) { u.conditions = append(u.conditions, condition) }
 
 // older is the condition that an attribute is absent or smaller than a version.
-func (u *update) older(name, version string) string {
+func (u *update) older(name string, version vcs.Version) string {
 	value := ":below_" + name
-	u.ExpressionAttributeValues[value] = attr.String(version)
+	u.ExpressionAttributeValues[value] = attr.String(string(version))
 	return "(attribute_not_exists(" + name + ") OR " + name + " < " + value + ")"
 }
 

@@ -2,10 +2,12 @@ package vcsevent
 
 import (
 	"fmt"
+	"strconv"
 	"strings"
 	"time"
 	"unicode/utf8"
 
+	"github.com/opsplane/opsplane/shared/vcs"
 	"github.com/opsplane/opsplane/shared/vcs/repository"
 )
 
@@ -119,12 +121,12 @@ func (c *checker) whole(path string, m member[int64]) int64 {
 }
 
 // id reads an id, which must be positive.
-func (c *checker) id(path string, m member[int64]) string {
+func (c *checker) id(path string, m member[int64]) vcs.ID {
 	n := c.whole(path, m)
 	if n <= 0 {
 		return ""
 	}
-	return fmt.Sprint(n)
+	return vcs.ID(strconv.FormatInt(n, 10))
 }
 
 // time checks a time that must be there.

@@ -8,6 +8,7 @@ import (
 	"testing"
 	"unicode/utf8"
 
+	"github.com/opsplane/opsplane/shared/vcs"
 	"github.com/opsplane/opsplane/shared/vcs/vcsevent"
 )
 
@@ -44,8 +45,8 @@ func FuzzDelivery(f *testing.F) {
 		for _, read := range []func(string, []byte) (vcsevent.Event, error){vcsevent.GitHub, gitlab} {
 			e, err := read(event, body)
 			var u *vcsevent.Undecodable
-			if err != nil && (!errors.As(err, &u) || len(e.Changes)+len(e.Skipped) > 0) {
-				t.Fatalf("%v with %d facts", err, len(e.Changes))
+			if err != nil && (!errors.As(err, &u) || len(e.Facts)+len(e.Skipped) > 0) {
+				t.Fatalf("%v with %d facts", err, len(e.Facts))
 			}
 			if err != nil && (u.Reason == "" || len(u.Reason) > 200) || len(e.Skipped) > 11 {
 				t.Fatalf("%v, skipped %q", err, e.Skipped)
@@ -56,19 +57,19 @@ func FuzzDelivery(f *testing.F) {
 			if err != nil {
 				continue
 			}
-			for _, id := range []string{e.Installation, e.Repository} {
+			for _, id := range []string{string(e.Installation), string(e.Repository)} {
 				if id != "" && !idForm.MatchString(id) {
 					t.Fatalf("id %q", id)
 				}
 			}
-			for _, c := range e.Changes {
+			for _, c := range e.Facts {
 				check(t, c)
 			}
 		}
 	})
 }
 
-func check(t *testing.T, c vcsevent.Change) {
+func check(t *testing.T, c vcsevent.Fact) {
 	t.Helper()
 	need := func(most int, texts ...string) {
 		t.Helper()
@@ -86,9 +87,9 @@ func check(t *testing.T, c vcsevent.Change) {
 			}
 		}
 	}
-	described := func(r vcsevent.Repository) {
+	described := func(r vcs.Description) {
 		t.Helper()
-		ids(r.ID)
+		ids(string(r.ID))
 		need(1024, r.Owner, r.Name)
 		if strings.Contains(r.Name, "\x00") {
 			t.Fatal("a name has the sign that parts it from the id")
@@ -96,15 +97,15 @@ func check(t *testing.T, c vcsevent.Change) {
 	}
 	switch c := c.(type) {
 	case *vcsevent.InstallationSeen:
-		ids(c.ID)
+		ids(string(c.ID))
 		if c.Name != "" || c.State == "" { // what is only mentioned has a name
 			need(255, c.Name)
 		}
 	case *vcsevent.InstallationRenamed:
-		ids(c.ID)
+		ids(string(c.ID))
 		need(255, c.Name)
 	case *vcsevent.RepositorySeen:
-		described(c.Repository)
+		described(c.Description)
 		if c.There.Before(c.At) {
 			t.Fatal("it is described as of a time at which it may not have been there")
 		}
@@ -113,9 +114,11 @@ func check(t *testing.T, c vcsevent.Change) {
 			described(r)
 		}
 	case *vcsevent.RepositoriesGone:
-		ids(c.IDs...)
+		for _, id := range c.IDs {
+			ids(string(id))
+		}
 	case *vcsevent.PullRequestSeen:
-		ids(c.Repository)
+		ids(string(c.Repository))
 		need(1024, c.BaseBranch, c.Branch)
 		if c.Number <= 0 || len(c.Title) > 1024 || !utf8.ValidString(c.Title+c.SHA) || len(c.SHA) > 64 || c.At.IsZero() {
 			t.Fatalf("%+v", c)

@@ -1,5 +1,7 @@
 package vcsevent
 
+import "github.com/opsplane/opsplane/shared/vcs"
+
 // What is read of GitHub's payloads ("Webhook events and payloads", GitHub
 // documentation).
 type githubPayload struct {
@@ -41,13 +43,13 @@ func GitHub(event string, body []byte) (Event, error) {
 	}
 	switch event {
 	case "installation":
-		e.Changes = p.installation(&c)
+		e.Facts = p.installation(&c)
 	case "installation_target":
-		e.Changes = p.renamed(&c)
+		e.Facts = p.renamed(&c)
 	case "installation_repositories":
-		e.Changes = append(p.mention(&c), p.givenAndTaken(&c)...)
+		e.Facts = append(p.mention(&c), p.givenAndTaken(&c)...)
 	case "repository", "pull_request":
-		e.Changes = append(p.mention(&c), p.repository(&c, event)...)
+		e.Facts = append(p.mention(&c), p.repository(&c, event)...)
 	default:
 		var own checker
 		found := p.repository(&own, event)
@@ -55,10 +57,10 @@ func GitHub(event string, body []byte) (Event, error) {
 			found = nil
 			c.skip(own.err.(*Undecodable).Reason)
 		}
-		e.Changes = append(p.mention(&c), found...)
+		e.Facts = append(p.mention(&c), found...)
 	}
 	if c.err != nil {
-		e.Changes = nil
+		e.Facts = nil
 		return e, c.err
 	}
 	e.Skipped = c.left()
@@ -67,7 +69,7 @@ func GitHub(event string, body []byte) (Event, error) {
 
 // mention tells that the installation exists that a delivery names, called as
 // the account that owns the repository where it names no account.
-func (p *githubPayload) mention(c *checker) []Change {
+func (p *githubPayload) mention(c *checker) []Fact {
 	name := p.Installation.value.Account.value.name()
 	if name == "" {
 		name = p.Repository.value.Owner.value.name()
@@ -75,12 +77,12 @@ func (p *githubPayload) mention(c *checker) []Change {
 	if name == "" {
 		return nil
 	}
-	return []Change{&InstallationSeen{ID: c.id("installation.id", p.Installation.value.ID), Name: name}}
+	return []Fact{&InstallationSeen{ID: c.id("installation.id", p.Installation.value.ID), Name: name}}
 }
 
 // repository reads what a delivery tells of its repository and pull request. A
 // pull request that was updated says that its repository was there then.
-func (p *githubPayload) repository(c *checker, event string) []Change {
+func (p *githubPayload) repository(c *checker, event string) []Fact {
 	repository := part(c, "repository", p.Repository)
 	if !p.Repository.has() {
 		if event == "repository" || event == "pull_request" {
@@ -93,7 +95,7 @@ func (p *githubPayload) repository(c *checker, event string) []Change {
 	case "repository":
 		if action := p.action(c); action == "deleted" {
 			c.form(p.names, event, "action", "changes", "enterprise", "installation", "organization", "repository", "sender")
-			return []Change{&RepositoriesGone{IDs: []string{r.ID}, Version: Version{At: r.At, Rank: rankGone}}}
+			return []Fact{&RepositoriesGone{IDs: []vcs.ID{r.ID}, Moment: vcs.Moment{At: r.At, Rank: vcs.RankGone}}}
 		}
 	case "pull_request":
 		pull := part(c, "pull_request", p.PullRequest)
@@ -103,9 +105,9 @@ func (p *githubPayload) repository(c *checker, event string) []Change {
 		}
 		seen := pull.seen(c, r.ID)
 		r.There = later(r.There, seen.At)
-		return []Change{r, seen}
+		return []Fact{r, seen}
 	}
-	return []Change{r}
+	return []Fact{r}
 }
 
 // action reads what happened, where that decides what the event tells.

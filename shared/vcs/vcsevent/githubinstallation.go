@@ -3,6 +3,8 @@ package vcsevent
 import (
 	"fmt"
 	"strings"
+
+	"github.com/opsplane/opsplane/shared/vcs"
 )
 
 // githubAccount is an organisation, a user or an enterprise, which has a slug
@@ -43,7 +45,7 @@ type githubShort struct {
 // installation reads what the event of that name tells. GitHub moves updated_at
 // when an installation is suspended, and leaves it there when the suspension
 // ends. The account may be null, as when it is gone itself: the id is enough.
-func (p *githubPayload) installation(c *checker) []Change {
+func (p *githubPayload) installation(c *checker) []Fact {
 	told := p.Installation.value
 	if !told.Account.there && !told.AppID.there && !told.TargetType.there {
 		c.fail("the body is not that of the event installation: installation.account is missing")
@@ -52,7 +54,7 @@ func (p *githubPayload) installation(c *checker) []Change {
 	account := told.Account.value
 	i := &InstallationSeen{
 		ID: c.id("installation.id", told.ID), Name: account.name(), TargetType: optional(account.Type, maxName),
-		State: "installed", Version: Version{At: told.UpdatedAt.Time},
+		State: "installed", Moment: vcs.Moment{At: told.UpdatedAt.Time},
 	}
 	if i.TargetType == "" { // enterprises have none of their own
 		i.TargetType = optional(told.TargetType, maxName)
@@ -60,9 +62,9 @@ func (p *githubPayload) installation(c *checker) []Change {
 	action := p.action(c)
 	switch action {
 	case "deleted":
-		i.State, i.Rank = "uninstalled", rankEnded // for good: who installs again gets another id
+		i.State, i.Rank = "uninstalled", vcs.RankEnded // for good: who installs again gets another id
 	case "unsuspend":
-		i.Rank = rankResumed
+		i.Rank = vcs.RankResumed
 	case "suspend":
 		i.State = "suspended"
 	case "created", "new_permissions_accepted":
@@ -72,15 +74,15 @@ func (p *githubPayload) installation(c *checker) []Change {
 	default:
 		return p.mention(c)
 	}
-	changes := []Change{i}
+	facts := []Fact{i}
 	if action == "created" {
-		changes = append(changes, &RepositoriesListed{List: listed(c, "repositories", p.Repositories), Version: Version{At: i.At}})
+		facts = append(facts, &RepositoriesListed{List: listed(c, "repositories", p.Repositories), Moment: vcs.Moment{At: i.At}})
 	}
-	return changes
+	return facts
 }
 
 // renamed reads that the account was renamed that has the installation.
-func (p *githubPayload) renamed(c *checker) []Change {
+func (p *githubPayload) renamed(c *checker) []Fact {
 	if p.action(c) != "renamed" {
 		return nil
 	}
@@ -89,39 +91,39 @@ func (p *githubPayload) renamed(c *checker) []Change {
 	if name == "" {
 		c.fail("account.login and account.slug are missing, longer than %d bytes, or no text", maxName)
 	}
-	return []Change{&InstallationRenamed{
-		ID: c.id("installation.id", p.Installation.value.ID), Name: name, Version: Version{At: account.UpdatedAt.Time},
+	return []Fact{&InstallationRenamed{
+		ID: c.id("installation.id", p.Installation.value.ID), Name: name, Moment: vcs.Moment{At: account.UpdatedAt.Time},
 	}}
 }
 
 // givenAndTaken reads which repositories the installation was given and has
 // lost. The payload does not tell when.
-func (p *githubPayload) givenAndTaken(c *checker) (changes []Change) {
+func (p *githubPayload) givenAndTaken(c *checker) (facts []Fact) {
 	if action := p.action(c); action != "added" && action != "removed" {
 		return nil
 	}
 	if list := listed(c, "repositories_added", p.RepositoriesAdded); len(list) > 0 {
-		changes = append(changes, &RepositoriesListed{List: list})
+		facts = append(facts, &RepositoriesListed{List: list})
 	}
-	gone := &RepositoriesGone{Version: Version{Rank: rankGone}}
+	gone := &RepositoriesGone{Moment: vcs.Moment{Rank: vcs.RankGone}}
 	each(c, "repositories_removed", p.RepositoriesRemoved, func(c *checker, path string, r githubShort) {
 		if id := c.id(path+".id", r.ID); id != "" {
 			gone.IDs = append(gone.IDs, id)
 		}
 	})
 	if len(gone.IDs) > 0 {
-		changes = append(changes, gone)
+		facts = append(facts, gone)
 	}
-	return changes
+	return facts
 }
 
 // listed reads repositories as installation events list them.
-func listed(c *checker, path string, list member[[]member[githubShort]]) []Repository {
-	found := []Repository{}
+func listed(c *checker, path string, list member[[]member[githubShort]]) []vcs.Description {
+	found := []vcs.Description{}
 	each(c, path, list, func(c *checker, path string, r githubShort) {
 		full := c.text(path+".full_name", r.FullName, maxBranch)
 		owner, name, _ := strings.Cut(full, "/")
-		repository := Repository{
+		repository := vcs.Description{
 			ID: c.id(path+".id", r.ID), Owner: c.name(path+".full_name (owner)", owner, maxName), Name: c.name(path+".full_name (name)", name, maxName),
 			Private: told(r.Private),
 		}

@@ -1,6 +1,9 @@
 package vcsevent
 
-import "github.com/opsplane/opsplane/shared/vcs/shorten"
+import (
+	"github.com/opsplane/opsplane/shared/vcs"
+	"github.com/opsplane/opsplane/shared/vcs/shorten"
+)
 
 type githubRepository struct {
 	ID            member[int64]         `json:"id"`
@@ -21,12 +24,12 @@ func (r *githubRepository) seen(c *checker) *RepositorySeen {
 	at := later(r.UpdatedAt.Time, r.PushedAt.Time)
 	owner := part(c, "repository.owner", r.Owner)
 	return &RepositorySeen{
-		Repository: Repository{
+		Description: vcs.Description{
 			ID: c.id("repository.id", r.ID), Owner: c.name("repository.owner.login", owner.name(), maxName),
 			Name: c.text("repository.name", r.Name, maxName), Private: told(r.Private), Archived: told(r.Archived),
 			DefaultBranch: optional(r.DefaultBranch, maxBranch),
 		},
-		There: at, Version: Version{At: at},
+		There: at, Moment: vcs.Moment{At: at},
 	}
 }
 
@@ -51,20 +54,20 @@ type githubPull struct {
 
 // seen reads a whole pull request, which GitHub sends with every action. Title,
 // author and draft are not needed: what is no text or no boolean is not told.
-func (p *githubPull) seen(c *checker, repository string) *PullRequestSeen {
+func (p *githubPull) seen(c *checker, repository vcs.ID) *PullRequestSeen {
 	base, head := part(c, "pull_request.base", p.Base), part(c, "pull_request.head", p.Head)
 	seen := &PullRequestSeen{
 		Repository: repository, Number: c.whole("pull_request.number", p.Number), Title: shorten.Head(p.Title.value, maxTitle), Draft: p.Draft.value,
-		User:    optional(p.User.value.Login, maxName),
-		State:   "open",
-		Version: Version{At: c.time("pull_request.updated_at", p.UpdatedAt)},
+		User:   optional(p.User.value.Login, maxName),
+		State:  "open",
+		Moment: vcs.Moment{At: c.time("pull_request.updated_at", p.UpdatedAt)},
 
 		BaseBranch: c.text("pull_request.base.ref", base.Ref, maxBranch), BaseSHA: c.text("pull_request.base.sha", base.SHA, maxSHA),
 		Branch: c.text("pull_request.head.ref", head.Ref, maxBranch), SHA: c.text("pull_request.head.sha", head.SHA, maxSHA),
 	}
 	switch {
 	case p.Merged.value || !p.MergedAt.IsZero():
-		seen.State, seen.Rank = "merged", rankEnded
+		seen.State, seen.Rank = "merged", vcs.RankEnded
 		seen.MergedAt, seen.MergedSHA = p.MergedAt.Time, optional(p.MergeCommitSHA, maxSHA)
 	case p.State.wrong != "":
 		c.fail("pull_request.state is %s, not a string", p.State.wrong)

@@ -3,6 +3,8 @@ package vcsevent
 import (
 	"slices"
 	"strings"
+
+	"github.com/opsplane/opsplane/shared/vcs"
 )
 
 // What is read of GitLab's payloads ("Webhook events", "Group webhooks", "System
@@ -38,7 +40,7 @@ var (
 // more than which project they are about, and are no error whatever else they
 // hold. A body that is not what the event should be is *Undecodable; the ids are
 // then as far as they could be read.
-func GitLab(event, installation string, body []byte) (Event, error) {
+func GitLab(event string, installation vcs.ID, body []byte) (Event, error) {
 	e := Event{Name: event, Installation: installation}
 	p, err := decode[gitlabPayload](body)
 	if err != nil {
@@ -52,16 +54,16 @@ func GitLab(event, installation string, body []byte) (Event, error) {
 	var c checker
 	switch kind := p.kind(event); {
 	case kind == "merge_request":
-		e.Changes = p.merge(&c)
+		e.Facts = p.merge(&c)
 	case slices.Contains(projectKinds, kind):
-		e.Changes = p.moved(&c, kind)
+		e.Facts = p.moved(&c, kind)
 	case strings.HasPrefix(kind, "subgroup_") || slices.Contains(groupKinds, kind):
-		e.Changes = []Change{&ProjectsMoved{}}
+		e.Facts = []Fact{&ProjectsMoved{}}
 	default:
-		e.Changes = p.mention(&c)
+		e.Facts = p.mention(&c)
 	}
 	if c.err != nil {
-		e.Changes = nil
+		e.Facts = nil
 		return e, c.err
 	}
 	e.Skipped = c.left()
@@ -105,7 +107,7 @@ func (p *gitlabPayload) id() (path string, id member[int64]) {
 // merge reads what a delivery tells of a merge request, and of its project. The
 // project's description has no time of its own: it is no older than the merge
 // request.
-func (p *gitlabPayload) merge(c *checker) []Change {
+func (p *gitlabPayload) merge(c *checker) []Fact {
 	part(c, "project", p.Project)
 	object := part(c, "object_attributes", p.ObjectAttributes)
 	if !p.ObjectAttributes.has() {
@@ -115,12 +117,12 @@ func (p *gitlabPayload) merge(c *checker) []Change {
 	r := p.described(c)
 	merge := object.seen(c, r.ID, p.User.value.Username)
 	r.There, r.At = merge.At, merge.At
-	return []Change{r, merge}
+	return []Fact{r, merge}
 }
 
 // mention reads which project a delivery is about. One that is not described as
 // it should be is left out: the event is of no concern otherwise.
-func (p *gitlabPayload) mention(c *checker) []Change {
+func (p *gitlabPayload) mention(c *checker) []Fact {
 	if !p.Project.there || p.Project.null {
 		return nil // it is about a group, or about no project
 	}
@@ -131,5 +133,5 @@ func (p *gitlabPayload) mention(c *checker) []Change {
 		c.skip(own.err.(*Undecodable).Reason)
 		return nil
 	}
-	return []Change{r}
+	return []Fact{r}
 }

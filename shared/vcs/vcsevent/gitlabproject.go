@@ -3,6 +3,7 @@ package vcsevent
 import (
 	"strings"
 
+	"github.com/opsplane/opsplane/shared/vcs"
 	"github.com/opsplane/opsplane/shared/vcs/shorten"
 )
 
@@ -48,7 +49,7 @@ func (p *gitlabPayload) described(c *checker) *RepositorySeen {
 	if target := p.ObjectAttributes.value.Target.value; !project.PathWithNamespace.has() && target.PathWithNamespace.has() {
 		project, path = target, "object_attributes.target.path_with_namespace"
 	}
-	r := &RepositorySeen{Repository: Repository{ID: c.id(p.id()), DefaultBranch: optional(project.DefaultBranch, maxBranch)}}
+	r := &RepositorySeen{Description: vcs.Description{ID: c.id(p.id()), DefaultBranch: optional(project.DefaultBranch, maxBranch)}}
 	r.Owner, r.Name = parted(c, path, project.PathWithNamespace)
 	if level := project.VisibilityLevel; level.has() {
 		private := level.value < gitlabPublic
@@ -59,19 +60,19 @@ func (p *gitlabPayload) described(c *checker) *RepositorySeen {
 
 // moved reads the events about projects. GitLab does not tell there what the
 // default branch is, nor whether the project is archived.
-func (p *gitlabPayload) moved(c *checker, kind string) []Change {
+func (p *gitlabPayload) moved(c *checker, kind string) []Fact {
 	id := c.id("project_id", p.ProjectID)
 	if kind == "project_destroy" {
-		return []Change{&RepositoriesGone{IDs: []string{id}, Version: Version{At: p.UpdatedAt.Time, Rank: rankGone}}}
+		return []Fact{&RepositoriesGone{IDs: []vcs.ID{id}, Moment: vcs.Moment{At: p.UpdatedAt.Time, Rank: vcs.RankGone}}}
 	}
-	seen := &RepositorySeen{Repository: Repository{ID: id}, There: p.UpdatedAt.Time, Version: Version{At: p.UpdatedAt.Time}}
+	seen := &RepositorySeen{Description: vcs.Description{ID: id}, There: p.UpdatedAt.Time, Moment: vcs.Moment{At: p.UpdatedAt.Time}}
 	seen.Owner, seen.Name = parted(c, "path_with_namespace", p.PathWithNamespace)
 	// System hooks write "visibilitylevel|private", others "private".
 	if visibility := p.ProjectVisibility.value; visibility != "" {
 		private := visibility[strings.LastIndexByte(visibility, '|')+1:] != gitlabPublicName
 		seen.Private = &private
 	}
-	return []Change{seen}
+	return []Fact{seen}
 }
 
 // parted parts a path such as "acme/platform/infra" behind its first element: the
@@ -84,13 +85,13 @@ func parted(c *checker, path string, full member[string]) (owner, name string) {
 // seen reads a merge request. Its base commit is not in the payload. GitLab
 // sends only the author's id, and no time of the merge: who opens it is its
 // author, and when it is merged is the time.
-func (m *gitlabObject) seen(c *checker, repository string, user member[string]) *PullRequestSeen {
+func (m *gitlabObject) seen(c *checker, repository vcs.ID, user member[string]) *PullRequestSeen {
 	seen := &PullRequestSeen{
 		Repository: repository, Number: c.whole("object_attributes.iid", m.IID), Title: shorten.Head(m.Title.value, maxTitle), Draft: m.Draft.value,
 		BaseBranch: c.text("object_attributes.target_branch", m.TargetBranch, maxBranch),
 		Branch:     c.text("object_attributes.source_branch", m.SourceBranch, maxBranch),
 		SHA:        optional(m.LastCommit.value.ID, maxSHA),
-		State:      "open", Version: Version{At: c.time("object_attributes.updated_at", m.UpdatedAt)},
+		State:      "open", Moment: vcs.Moment{At: c.time("object_attributes.updated_at", m.UpdatedAt)},
 	}
 	if m.Action.value == "open" {
 		seen.User = optional(user, maxName)
@@ -103,7 +104,7 @@ func (m *gitlabObject) seen(c *checker, repository string, user member[string]) 
 	case "closed":
 		seen.State = "closed"
 	case "merged":
-		seen.State, seen.Rank = "merged", rankEnded
+		seen.State, seen.Rank = "merged", vcs.RankEnded
 		seen.MergedSHA = optional(m.MergeCommitSHA, maxSHA)
 		if m.Action.value == "merge" {
 			seen.MergedAt = m.UpdatedAt.Time

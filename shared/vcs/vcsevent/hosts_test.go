@@ -12,7 +12,7 @@ import (
 // facts are those of an event, in one line.
 func facts(e vcsevent.Event) string {
 	var list []string
-	for _, c := range e.Changes {
+	for _, c := range e.Facts {
 		list = append(list, text(c))
 	}
 	return strings.Join(list, "; ")
@@ -160,7 +160,7 @@ func TestBodyUnderAnotherEventsNameTellsNothingWrong(t *testing.T) {
 		bodies[event+" deleted"] = []byte(`{"action":"deleted",` + members + `,` + short + `}`)
 	}
 	losses := func(e vcsevent.Event) (found []string) {
-		for _, c := range e.Changes {
+		for _, c := range e.Facts {
 			switch c := c.(type) {
 			case *vcsevent.RepositoriesGone:
 				found = append(found, text(c))
@@ -255,7 +255,7 @@ func TestKindsOfGitLabsEvents(t *testing.T) {
 		{"Merge Request Hook", `"object_kind":"push","event_name":"push","project_id":501,` + withID, "501", known},
 	} {
 		e, err := gitlab(c.event, []byte("{"+c.members+"}"))
-		if got := facts(e); err != nil || got != c.want || e.Repository != c.repository {
+		if got := facts(e); err != nil || got != c.want || string(e.Repository) != c.repository {
 			t.Errorf("%s {%s}:\ngot  %s of %q, %v\nwant %s of %q", c.event, c.members, got, e.Repository, err, c.want, c.repository)
 		}
 	}
@@ -282,8 +282,8 @@ func TestGitLabsBodiesNameWhatIsWrong(t *testing.T) {
 	} {
 		e, err := gitlab("System Hook", []byte("{"+members+"}"))
 		var u *vcsevent.Undecodable
-		if !errors.As(err, &u) || !strings.Contains(u.Reason, want) || len(e.Changes) > 0 {
-			t.Errorf("%.200s: %v, %v, want %s", members, e.Changes, err, want)
+		if !errors.As(err, &u) || !strings.Contains(u.Reason, want) || len(e.Facts) > 0 {
+			t.Errorf("%.200s: %v, %v, want %s", members, e.Facts, err, want)
 		}
 	}
 	e, err := gitlab("Wiki Page Hook", []byte(`{"object_kind":"wiki_page","project":{`+aProject+`}}`))
@@ -307,7 +307,7 @@ func TestOwnerOfANestedProjectIsItsTopGroup(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if r := e.Changes[0].(*vcsevent.RepositorySeen); r.Owner != want[0] || r.Name != want[1] {
+			if r := e.Facts[0].(*vcsevent.RepositorySeen); r.Owner != want[0] || r.Name != want[1] {
 				t.Errorf("%s: owner %q, name %q", path, r.Owner, r.Name)
 			}
 		}

@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/opsplane/opsplane/shared/vcs"
 	"github.com/opsplane/opsplane/shared/vcs/vcsevent"
 )
 
@@ -63,8 +64,8 @@ func gitlab(event string, body []byte) (vcsevent.Event, error) {
 }
 
 // text is a fact in one line.
-func text(c vcsevent.Change) string {
-	at := func(v vcsevent.Version) string {
+func text(c vcsevent.Fact) string {
+	at := func(v vcs.Moment) string {
 		if v.At.IsZero() {
 			return fmt.Sprintf(" @arrival.%d", v.Rank)
 		}
@@ -72,23 +73,23 @@ func text(c vcsevent.Change) string {
 	}
 	switch c := c.(type) {
 	case *vcsevent.InstallationSeen:
-		return strings.TrimSpace(fmt.Sprint("installation ", c.ID, " ", c.Name, " ", c.TargetType, " ", c.State)) + at(c.Version)
+		return strings.TrimSpace(fmt.Sprint("installation ", c.ID, " ", c.Name, " ", c.TargetType, " ", c.State)) + at(c.Moment)
 	case *vcsevent.RepositorySeen:
 		there := ""
 		if !c.There.Equal(c.At) {
 			there = ", there " + c.There.Format("02T15:04")
 		}
-		return "repository " + describe(c.Repository) + at(c.Version) + there
+		return "repository " + describe(c.Description) + at(c.Moment) + there
 	case *vcsevent.RepositoriesListed:
 		list := make([]string, len(c.List))
 		for i, r := range c.List {
 			list[i] = describe(r)
 		}
-		return "listed " + strings.Join(list, ", ") + at(c.Version)
+		return "listed " + strings.Join(list, ", ") + at(c.Moment)
 	case *vcsevent.RepositoriesGone:
-		return "gone " + strings.Join(c.IDs, ", ") + at(c.Version)
+		return "gone " + strings.Trim(strings.ReplaceAll(fmt.Sprint(c.IDs), " ", ", "), "[]") + at(c.Moment)
 	case *vcsevent.InstallationRenamed:
-		return "installation " + c.ID + " is called " + c.Name + at(c.Version)
+		return "installation " + string(c.ID) + " is called " + c.Name + at(c.Moment)
 	case *vcsevent.ProjectsMoved:
 		return "projects moved"
 	case *vcsevent.PullRequestSeen:
@@ -96,12 +97,12 @@ func text(c vcsevent.Change) string {
 		if !c.MergedAt.IsZero() {
 			s += fmt.Sprintf(", merged as %.4s %s", c.MergedSHA, c.MergedAt.Format("02T15:04"))
 		}
-		return s + at(c.Version)
+		return s + at(c.Moment)
 	}
 	return fmt.Sprintf("%T", c)
 }
 
-func describe(r vcsevent.Repository) string {
+func describe(r vcs.Description) string {
 	optional := func(b *bool) string {
 		if b == nil {
 			return "?"
@@ -131,8 +132,8 @@ func TestDeliveriesTellTheirFacts(t *testing.T) {
 	}
 	for _, p := range payloads(t) {
 		e := p.read(t)
-		got := e.Installation + " " + e.Repository + ": "
-		for _, c := range e.Changes {
+		got := fmt.Sprintf("%s %s: ", e.Installation, e.Repository)
+		for _, c := range e.Facts {
 			got += text(c) + "; "
 		}
 		if w, ok := want[p.name[:2]]; ok && got != w {
@@ -177,14 +178,14 @@ func TestGitHubsActions(t *testing.T) {
 			t.Errorf("%s %s: %v", c.event, c.members, err)
 		}
 		var got []string
-		for _, change := range e.Changes {
+		for _, change := range e.Facts {
 			got = append(got, text(change))
 		}
 		if strings.Join(got, "; ") != c.want {
 			t.Errorf("%s %s:\ngot  %s\nwant %s", c.event, c.members, strings.Join(got, "; "), c.want)
 		}
 	}
-	if e, err := vcsevent.GitHub("ping", []byte(`{"zen":"x"}`)); err != nil || len(e.Changes) > 0 || e.Installation != "" {
+	if e, err := vcsevent.GitHub("ping", []byte(`{"zen":"x"}`)); err != nil || len(e.Facts) > 0 || e.Installation != "" {
 		t.Errorf("no installation: %+v, %v", e, err)
 	}
 }
@@ -218,13 +219,13 @@ func TestAbsurdDeliveriesAreUndecodableAndSayWhy(t *testing.T) {
 		if !errors.As(err, &u) || !strings.Contains(u.Reason, want) || strings.Contains(err.Error(), secret) {
 			t.Errorf("%.80s: %v, want %s", members, err, want)
 		}
-		if len(e.Changes) > 0 {
-			t.Errorf("%.80s: tells %v", members, e.Changes)
+		if len(e.Facts) > 0 {
+			t.Errorf("%.80s: tells %v", members, e.Facts)
 		}
 	}
 	for _, body := range []string{"", "null", "[]", "{", `{"project":{"id":0}}`, `{"project":{"id":1,"path_with_namespace":"infra"}}`} {
-		if e, err := gitlab("Merge Request Hook", []byte(body)); len(e.Changes) > 0 {
-			t.Errorf("GitLab, %s: tells %v, %v", body, e.Changes, err)
+		if e, err := gitlab("Merge Request Hook", []byte(body)); len(e.Facts) > 0 {
+			t.Errorf("GitLab, %s: tells %v, %v", body, e.Facts, err)
 		}
 	}
 }
@@ -249,7 +250,7 @@ func TestTitlesAreCutBetweenCharacters(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p := e.Changes[2].(*vcsevent.PullRequestSeen)
+	p := e.Facts[2].(*vcsevent.PullRequestSeen)
 	if p.Title != strings.Repeat("ä", 512) {
 		t.Errorf("title of %d bytes", len(p.Title))
 	}
@@ -265,7 +266,7 @@ func TestFormsOfTimes(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if got := e.Changes[1].(*vcsevent.RepositorySeen).At; !got.Equal(want) {
+		if got := e.Facts[1].(*vcsevent.RepositorySeen).At; !got.Equal(want) {
 			t.Errorf("%s: %s, want %s", form, got, want)
 		}
 	}

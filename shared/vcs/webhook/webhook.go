@@ -9,6 +9,8 @@ import (
 	"encoding/hex"
 	"strconv"
 	"strings"
+
+	"github.com/opsplane/opsplane/shared/vcs"
 )
 
 // Signed reports whether a signature, the value of GitHub's header
@@ -27,13 +29,13 @@ func Signed(secret string, body []byte, signature string) bool {
 // Purpose is what the key of GitLab's tokens is derived for (secret.Derive).
 const Purpose = "gitlab-webhook"
 
-// Token answers the secret token of a GitLab installation's webhook: 64
+// Token returns the secret token of a GitLab installation's webhook: 64
 // hexadecimal digits, of which the first 16 are the installation and the others
 // an HMAC of it. So a token names whom it is for, and no table of tokens is
 // kept. key is derived from the secret of these tokens; installation is a positive
 // 63-bit number. Another text gives no token.
-func Token(key []byte, installation string) (string, bool) {
-	id, err := strconv.ParseInt(installation, 10, 64)
+func Token(key []byte, installation vcs.ID) (string, bool) {
+	id, err := strconv.ParseInt(string(installation), 10, 64)
 	if err != nil || id <= 0 {
 		return "", false
 	}
@@ -42,9 +44,9 @@ func Token(key []byte, installation string) (string, bool) {
 	return hex.EncodeToString(token), true
 }
 
-// Installation answers whose webhook a token, the value of GitLab's header
+// Installation returns the installation whose webhook a token, the value of GitLab's header
 // X-Gitlab-Token, is for; false for one that Token has not made with the key.
-func Installation(key []byte, token string) (string, bool) {
+func Installation(key []byte, token string) (vcs.ID, bool) {
 	const idSize = 8
 	raw, err := hex.DecodeString(token)
 	if err != nil || len(raw) != sha256.Size || len(key) == 0 {
@@ -53,7 +55,7 @@ func Installation(key []byte, token string) (string, bool) {
 	if !hmac.Equal(raw[idSize:], mac(key, raw[:idSize])[:sha256.Size-idSize]) {
 		return "", false
 	}
-	return strconv.FormatUint(binary.BigEndian.Uint64(raw), 10), true
+	return vcs.ID(strconv.FormatUint(binary.BigEndian.Uint64(raw), 10)), true
 }
 
 func mac(key, text []byte) []byte {

@@ -6,6 +6,7 @@ import (
 
 	"pgregory.net/rapid"
 
+	"github.com/opsplane/opsplane/shared/vcs"
 	"github.com/opsplane/opsplane/shared/vcs/webhook"
 )
 
@@ -37,11 +38,11 @@ func TestTokenNamesItsInstallation(t *testing.T) {
 	t.Parallel()
 	key, other := []byte(strings.Repeat("k", 32)), []byte(strings.Repeat("o", 32))
 	for _, id := range []string{"1", "77", "9223372036854775807"} {
-		token, ok := webhook.Token(key, id)
+		token, ok := webhook.Token(key, vcs.ID(id))
 		if !ok || len(token) != 64 {
 			t.Fatalf("%s: token %q, %t", id, token, ok)
 		}
-		if got, ok := webhook.Installation(key, token); !ok || got != id {
+		if got, ok := webhook.Installation(key, token); !ok || string(got) != id {
 			t.Errorf("%s: read as %q, %t", id, got, ok)
 		}
 		if got, ok := webhook.Installation(other, token); ok {
@@ -52,7 +53,7 @@ func TestTokenNamesItsInstallation(t *testing.T) {
 		}
 	}
 	for _, id := range []string{"", "0", "-1", "x", "9223372036854775808"} {
-		if token, ok := webhook.Token(key, id); ok {
+		if token, ok := webhook.Token(key, vcs.ID(id)); ok {
 			t.Errorf("%q has the token %s", id, token)
 		}
 	}

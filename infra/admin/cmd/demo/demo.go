@@ -25,6 +25,7 @@ import (
 	"github.com/opsplane/opsplane/shared/audit/change"
 	"github.com/opsplane/opsplane/shared/background/delivery"
 	"github.com/opsplane/opsplane/shared/credential/sealed"
+	"github.com/opsplane/opsplane/shared/vcs"
 	"github.com/opsplane/opsplane/shared/vcs/grouptoken"
 )
 
@@ -183,8 +184,8 @@ func (s *stack) await(ctx context.Context, sent []post, out io.Writer) error {
 	defer cancel()
 	store := delivery.Store{DB: s.db(), Table: s.Tables["DeliveriesTable"]}
 	for _, p := range sent {
-		d, err := store.Get(ctx, p.vcs, p.id)
-		for ; err == nil && d.State == delivery.Received; d, err = store.Get(ctx, p.vcs, p.id) {
+		d, err := store.Get(ctx, vcs.VCS(p.vcs), p.id)
+		for ; err == nil && d.State == delivery.Received; d, err = store.Get(ctx, vcs.VCS(p.vcs), p.id) {
 			select {
 			case <-time.After(every):
 			case <-ctx.Done():
@@ -194,7 +195,7 @@ func (s *stack) await(ctx context.Context, sent []post, out io.Writer) error {
 		if err != nil {
 			return err
 		}
-		fmt.Fprintf(out, "%-9s  %s %s %s\n", d.State, d.VCS, strings.TrimSuffix(d.Event+"."+d.Action, "."), d.Problem)
+		fmt.Fprintf(out, "%-9s  %s %s %s\n", d.State, d.Installation.VCS, strings.TrimSuffix(d.Event+"."+d.Action, "."), d.Problem)
 	}
 	return nil
 }

@@ -164,7 +164,7 @@ func (w *Worker) stumble(ctx context.Context, run *task.Run, problem error) erro
 		err = w.Tasks.Wait(ctx, run, now.Add(backoff.Pause(run.Tries)), words)
 	}
 	w.Log.LogAttrs(ctx, slog.LevelError, "task stumbled", slog.String("task", run.ID), slog.String("kind", string(run.Kind)),
-		slog.String("vcs", run.VCS), slog.String("installation", run.Installation), slog.Int("tries", run.Tries),
+		slog.String("vcs", string(run.Installation.VCS)), slog.String("installation", string(run.Installation.ID)), slog.Int("tries", run.Tries),
 		slog.Bool("failed", run.State == task.Failed), slog.String("error", problem.Error()))
 	return err
 }

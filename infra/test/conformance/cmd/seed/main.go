@@ -81,11 +81,11 @@ func member(ctx context.Context, db *dynamodb.Client, table string) (string, err
 	if err != nil {
 		return "", err
 	}
-	for _, vcsName := range []string{"github", "gitlab"} {
-		if _, err := installations.Save(ctx, author(), installation.Installation{VCS: vcsName, ID: "1", Name: "conformance"}); err != nil {
+	for _, system := range vcs.All() {
+		if _, err := installations.Save(ctx, author(), installation.Installation{VCS: system, ID: "1", Name: "conformance"}); err != nil {
 			return "", err
 		}
-		if err := users.AddMembership(ctx, u.ID, vcs.Installation{VCS: vcs.VCS(vcsName), ID: "1"}, author()); err != nil {
+		if err := users.AddMembership(ctx, u.ID, vcs.Installation{VCS: system, ID: "1"}, author()); err != nil {
 			return "", err
 		}
 	}
@@ -99,7 +99,7 @@ func tasks(ctx context.Context, store task.Store, owner string) ([]string, error
 	later := author()
 	later.At = later.At.Add(time.Hour)
 	for _, state := range []task.State{task.Pending, task.Running, task.Completed, task.Failed} {
-		made := task.Task{ID: uuid.NewString(), Owner: owner, Name: "look at it", Kind: task.RefreshRepositories, VCS: "github", Installation: "1"}
+		made := task.Task{ID: uuid.NewString(), Owner: owner, Name: "look at it", Kind: task.RefreshRepositories, Installation: vcs.Installation{VCS: vcs.GitHub, ID: "1"}}
 		if err := store.Create(ctx, later, made); err != nil {
 			return nil, err
 		}
