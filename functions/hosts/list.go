@@ -12,6 +12,7 @@ import (
 	"github.com/opsplane/opsplane/shared/api/httpapi"
 	"github.com/opsplane/opsplane/shared/login/session"
 	"github.com/opsplane/opsplane/shared/login/user"
+	"github.com/opsplane/opsplane/shared/vcs"
 	"github.com/opsplane/opsplane/shared/vcs/installation"
 	"github.com/opsplane/opsplane/shared/vcs/vcshost"
 )
@@ -96,12 +97,12 @@ func unanswered(err error) bool {
 
 // outward makes of an error of renew one for the caller. What is neither the
 // host's nor a refusal is storage's, and stays as it is.
-func outward(vcs string, err error) error {
+func outward(name string, err error) error {
 	switch {
 	case errors.Is(err, session.ErrNoGrant):
-		return access.Refuse(access.StepHost, "the grant of the login at %s is lost: the person has to log in again", vcs)
+		return access.Refuse(access.StepHost, "the grant of the login at %s is lost: the person has to log in again", name)
 	case errors.Is(err, vcshost.ErrNoAnswer):
-		return vcshost.Fault(vcs, err)
+		return vcshost.Fault(vcs.VCS(name), err)
 	}
 	return err
 }
@@ -164,7 +165,7 @@ func show(i installation.Installation) shown {
 // status is what clients call an installation's state: on GitHub that of an
 // account, on GitLab that of the webhook.
 func status(i installation.Installation) string {
-	if i.VCS == "gitlab" {
+	if i.VCS == gitlab {
 		if i.State == installation.Installed {
 			return "installed"
 		}

@@ -11,8 +11,7 @@ import (
 	"github.com/opsplane/opsplane/shared/api/httpapi"
 	"github.com/opsplane/opsplane/shared/login/person"
 	"github.com/opsplane/opsplane/shared/login/session"
-	"github.com/opsplane/opsplane/shared/vcs/gitlabhost"
-	"github.com/opsplane/opsplane/shared/vcs/grouptoken"
+	"github.com/opsplane/opsplane/shared/vcs/hostclient"
 	"github.com/opsplane/opsplane/shared/vcs/installation"
 )
 
@@ -21,8 +20,7 @@ type hosts struct {
 	people    person.Memberships
 	providers map[string]person.Provider // by VCS: those that are configured
 	grants    *session.Grants
-	gitlab    *gitlabhost.Host
-	groups    *grouptoken.Store
+	vcs       *hostclient.Hosts
 	allowed   allowed
 	words     func(context.Context, time.Time) ([]string, error) // of the secret of webhook tokens, the newest first
 	patience  time.Duration                                      // of a list for its VCS; 0 is askTime

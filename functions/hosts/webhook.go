@@ -10,6 +10,7 @@ import (
 	"github.com/opsplane/opsplane/shared/api/httpapi"
 	"github.com/opsplane/opsplane/shared/credential/secret"
 	"github.com/opsplane/opsplane/shared/login/user"
+	"github.com/opsplane/opsplane/shared/vcs"
 	"github.com/opsplane/opsplane/shared/vcs/gitlabhost"
 	"github.com/opsplane/opsplane/shared/vcs/installation"
 	"github.com/opsplane/opsplane/shared/vcs/shorten"
@@ -63,7 +64,7 @@ func (h *hosts) webhook(ctx context.Context, call httpapi.Call, q webhookRequest
 // around it too, and that may be an installation. Others are refused.
 func (h *hosts) maintained(ctx context.Context, call httpapi.Call, id string) (g gitlabhost.Group, err error) {
 	err = h.asCaller(ctx, call, func(client *gitlabhost.Client, account user.Identity) error {
-		level, err := client.Level(ctx, id, account.ID)
+		level, err := client.Level(ctx, vcs.ID(id), vcs.ID(account.ID))
 		if err != nil {
 			return err
 		}
@@ -87,12 +88,12 @@ func (h *hosts) maintained(ctx context.Context, call httpapi.Call, id string) (g
 func (h *hosts) know(ctx context.Context, call httpapi.Call, id string, g gitlabhost.Group) (installation.Installation, error) {
 	name := shorten.Tail(g.FullName, installation.MaxName) // parents have names of 255 characters each
 	store := h.people.Installations
-	known, err := store.Get(ctx, gitlabName, id)
+	known, err := store.Get(ctx, gitlab, id)
 	if err == nil && known.Name == name || err != nil && !errors.Is(err, fault.ErrNotFound) {
 		return known, err
 	}
-	if _, err := store.Save(ctx, call.Author(), installation.Installation{VCS: gitlabName, ID: id, Name: name}); err != nil {
+	if _, err := store.Save(ctx, call.Author(), installation.Installation{VCS: gitlab, ID: id, Name: name}); err != nil {
 		return installation.Installation{}, err
 	}
-	return store.Get(ctx, gitlabName, id)
+	return store.Get(ctx, gitlab, id)
 }

@@ -11,6 +11,8 @@ import (
 
 	"github.com/opsplane/opsplane/shared/audit/change"
 	"github.com/opsplane/opsplane/shared/background/task"
+	"github.com/opsplane/opsplane/shared/vcs"
+	"github.com/opsplane/opsplane/shared/vcs/hostclient"
 	"github.com/opsplane/opsplane/shared/vcs/repository"
 	"github.com/opsplane/opsplane/shared/vcs/vcsevent"
 	"github.com/opsplane/opsplane/shared/vcs/vcshost"
@@ -25,7 +27,8 @@ import (
 type refresh struct {
 	repositories repository.Store
 	tasks        task.Store
-	sources      map[string]source
+	open         hostclient.Opener[host]
+	pageSizes    map[vcs.VCS]int
 	log          *slog.Logger
 }
 
@@ -46,8 +49,8 @@ type place struct {
 }
 
 const (
-	// side is how many repositories are written beside each other.
-	side = 10
+	// maxParallelWrites is how many repositories are written at the same time.
+	maxParallelWrites = 10
 	// compared is how many are compared in a step, and missed how many of them the
 	// host is asked for, at most.
 	compared = 500
@@ -55,9 +58,10 @@ const (
 )
 
 func (r *refresh) step(ctx context.Context, run *task.Run, author change.Author) (bool, error) {
-	source, ok := r.sources[run.VCS]
-	if !ok {
-		return false, fmt.Errorf("there is no VCS %q", run.VCS)
+	of := vcs.Installation{VCS: vcs.VCS(run.VCS), ID: vcs.ID(run.Installation)}
+	client, err := r.open(ctx, of)
+	if err != nil {
+		return false, err
 	}
 	asked := askedAt(author.At, run.ID)
 	at := place{Began: asked, Page: 1}
@@ -67,9 +71,8 @@ func (r *refresh) step(ctx context.Context, run *task.Run, author change.Author)
 		}
 	}
 	// Clocks of two workers differ. What the host answers is never older than the beginning.
-	look := looker{refresh: r, source: source, run: run, author: author, version: max(asked, at.Began)}
+	look := looker{refresh: r, source: source{client, of, r.pageSizes[of.VCS], r.log}, run: run, author: author, version: max(asked, at.Began)}
 	var done bool
-	var err error
 	if at.Page > 0 {
 		err = look.list(ctx, &at)
 	} else {
@@ -102,12 +105,12 @@ type looker struct {
 
 // list takes in one page.
 func (l looker) list(ctx context.Context, at *place) error {
-	page, err := l.source.page(ctx, l.run.Installation, at.Page)
+	page, err := l.source.page(ctx, at.Page)
 	if err != nil {
 		return err
 	}
 	group, ctx := errgroup.WithContext(ctx)
-	group.SetLimit(side)
+	group.SetLimit(maxParallelWrites)
 	for _, seen := range page.seen {
 		group.Go(func() error { return l.apply(ctx, seen) })
 	}
@@ -140,7 +143,7 @@ func leftOut(run *task.Run) string {
 	if run.Kind != task.RefreshRepositories || json.Unmarshal([]byte(run.Note), &at) != nil || at.Odd == 0 {
 		return ""
 	}
-	return fmt.Sprintf("done; entries of %s's list that cannot be read, and were left out: %d, the first of them %s", vcshost.Names[run.VCS], at.Odd, at.Why)
+	return fmt.Sprintf("done; entries of %s's list that cannot be read, and were left out: %d, the first of them %s", vcs.VCS(run.VCS).Label(), at.Odd, at.Why)
 }
 
 func (l looker) apply(ctx context.Context, seen repository.Seen) error {
@@ -165,7 +168,7 @@ func (l looker) compare(ctx context.Context, at *place) (done bool, err error) {
 		ids = append(ids, k.ID)
 	}
 	group, ctx := errgroup.WithContext(ctx)
-	group.SetLimit(looking)
+	group.SetLimit(maxParallelLooks)
 	for _, id := range ids {
 		group.Go(func() error { return l.doubt(ctx, id, at.Began) })
 	}
@@ -180,7 +183,7 @@ func (l looker) compare(ctx context.Context, at *place) (done bool, err error) {
 // in. What it has not is gone as of the beginning: whatever has told of it since
 // then stands. If it cannot say, the repository stays, for the next refresh.
 func (l looker) doubt(ctx context.Context, id, began string) error {
-	seen, err := l.source.one(ctx, l.run.Installation, id)
+	seen, err := l.source.one(ctx, id)
 	switch {
 	case err == nil && seen != nil:
 		return l.apply(ctx, *seen)
@@ -188,7 +191,7 @@ func (l looker) doubt(ctx context.Context, id, began string) error {
 		removal := repository.RemovalTask("", l.run.VCS, l.run.Installation, id, began)
 		_, err = l.repositories.Remove(ctx, l.author, l.run.VCS, l.run.Installation, id, began, l.tasks.Writes(l.author, removal))
 		return err
-	case ctx.Err() != nil || general(err):
+	case ctx.Err() != nil || vcshost.ConcernsInstallation(err):
 		return err
 	}
 	l.log.LogAttrs(ctx, slog.LevelWarn, "repository in doubt", slog.String("vcs", l.run.VCS),

@@ -26,6 +26,8 @@ import (
 	"github.com/opsplane/opsplane/shared/login/renewal"
 	"github.com/opsplane/opsplane/shared/login/session"
 	"github.com/opsplane/opsplane/shared/login/user"
+	"github.com/opsplane/opsplane/shared/vcs/githubhost"
+	"github.com/opsplane/opsplane/shared/vcs/gitlabhost"
 	"github.com/opsplane/opsplane/shared/vcs/installation"
 )
 
@@ -67,8 +69,8 @@ func (h *house) build(db *dynamodb.Client) {
 	log := slog.New(slog.NewJSONHandler(&h.log, nil))
 	h.login = &login{
 		providers: map[string]person.Provider{
-			"github": {OAuth: oauth.GitHub(h.vcs.URL, "Iv1.x", secret), Host: person.GitHub(h.vcs.URL)},
-			"gitlab": {OAuth: oauth.GitLab(h.vcs.URL, "abc", secret), Host: person.GitLab(h.vcs.URL + "/api")},
+			"github": {OAuth: oauth.GitHub(h.vcs.URL, "Iv1.x", secret), Host: githubhost.NewPeople(h.vcs.URL)},
+			"gitlab": {OAuth: oauth.GitLab(h.vcs.URL, "abc", secret), Host: gitlabhost.NewPeople(h.vcs.URL + "/api")},
 		},
 		box: box, log: log,
 		people: person.Memberships{

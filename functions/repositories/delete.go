@@ -10,6 +10,7 @@ import (
 	"github.com/opsplane/opsplane/shared/api/fault"
 	"github.com/opsplane/opsplane/shared/api/httpapi"
 	"github.com/opsplane/opsplane/shared/login/user"
+	"github.com/opsplane/opsplane/shared/vcs"
 	"github.com/opsplane/opsplane/shared/vcs/repository"
 	"github.com/opsplane/opsplane/shared/vcs/vcsevent"
 	"github.com/opsplane/opsplane/shared/vcs/vcshost"
@@ -80,30 +81,31 @@ func (r *repositories) account(ctx context.Context, call httpapi.Call, vcs strin
 	return account, nil
 }
 
-// allowed asks the host. Who may not decide over the repository is not told how
-// it stands with it.
+// allowed asks the host whether the account may delete the repository. A caller
+// who may not decide about the repository is not told whether it is archived.
 func (r *repositories) allowed(ctx context.Context, d deletion, account user.Identity) error {
-	host, in := r.hosts[d.target.VCS], d.target
-	if err := host.ready(ctx, in.Installation); err != nil {
+	of := vcs.Installation{VCS: vcs.VCS(d.target.VCS), ID: vcs.ID(d.target.Installation)}
+	client, err := r.openHost(ctx, of)
+	if err != nil {
 		return err
 	}
-	archived, owner, err := host.archived(ctx, in.Installation, d.id)
+	found, err := client.Repository(ctx, vcs.ID(d.id))
 	if errors.Is(err, vcshost.ErrGone) {
 		return fault.Invalidf("REPO_NOT_FOUND", "%s has repository %s no longer, or does not show it to this server: refresh the installation's repositories, "+
-			"which removes it here", vcshost.Names[in.VCS], d.id)
+			"which removes it here", of.VCS.Label(), d.id)
 	}
 	if err != nil {
-		return vcshost.Fault(in.VCS, err)
+		return vcshost.Fault(of.VCS, err)
 	}
-	rules, err := host.rules(ctx, in.Installation, owner, account)
+	decides, err := client.MayDecide(ctx, found, vcshost.Profile{ID: vcs.ID(account.ID), Login: account.Login})
 	if err != nil {
-		return vcshost.Fault(in.VCS, err)
+		return vcshost.Fault(of.VCS, err)
 	}
-	if !rules {
-		return access.Refuse(access.StepHost, "the user's account may not decide over the owner's repositories at %s", in.VCS)
+	if !decides {
+		return access.Refuse(access.StepHost, "the user's account may not decide about the owner's repositories at %s", of.VCS)
 	}
-	if !archived {
-		return fault.Invalidf("REPO_NOT_ARCHIVED", "%s has repository %s not archived: archive it there first", vcshost.Names[in.VCS], d.id)
+	if found.Archived == nil || !*found.Archived {
+		return fault.Invalidf("REPO_NOT_ARCHIVED", "repository %s is not archived at %s: archive it there first", d.id, of.VCS.Label())
 	}
 	return nil
 }

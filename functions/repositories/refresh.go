@@ -9,6 +9,7 @@ import (
 	"github.com/opsplane/opsplane/shared/api/access"
 	"github.com/opsplane/opsplane/shared/api/httpapi"
 	"github.com/opsplane/opsplane/shared/background/task"
+	"github.com/opsplane/opsplane/shared/vcs"
 )
 
 // started names the task that does what was asked for.
@@ -23,7 +24,7 @@ func decodeTarget(r *http.Request) (access.Target, error) {
 // refresh starts the task that lists the installation's repositories at its
 // host, or answers the one that the caller has under way.
 func (r *repositories) refresh(ctx context.Context, call httpapi.Call, target access.Target) (started, error) {
-	if err := r.hosts[target.VCS].ready(ctx, target.Installation); err != nil {
+	if _, err := r.openHost(ctx, vcs.Installation{VCS: vcs.VCS(target.VCS), ID: vcs.ID(target.Installation)}); err != nil {
 		return started{}, err
 	}
 	id := uuid.NewString()

@@ -1,12 +1,11 @@
 package main
 
 import (
-	"context"
-
 	"github.com/opsplane/opsplane/shared/api/access"
 	"github.com/opsplane/opsplane/shared/api/httpapi"
 	"github.com/opsplane/opsplane/shared/background/task"
 	"github.com/opsplane/opsplane/shared/login/user"
+	"github.com/opsplane/opsplane/shared/vcs/hostclient"
 	"github.com/opsplane/opsplane/shared/vcs/repository"
 )
 
@@ -15,19 +14,7 @@ type repositories struct {
 	users *user.Store
 	tasks task.Store
 	known repository.Store
-	hosts map[string]host
-}
-
-// host is what is asked of a VCS host before something is done to one of its
-// repositories.
-type host interface {
-	// ready answers why the installation cannot be asked at all: a fault.
-	ready(ctx context.Context, installation string) error
-	// archived reports whether the repository is, and who owns it;
-	// vcshost.ErrGone if the host has no such repository.
-	archived(ctx context.Context, installation, repository string) (archived bool, owner string, err error)
-	// rules reports whether the account may decide over the owner's repositories.
-	rules(ctx context.Context, installation, owner string, account user.Identity) (bool, error)
+	open  hostclient.Opener[host]
 }
 
 // member of the installation. A deletion destroys what is known here, and so

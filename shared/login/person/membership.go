@@ -44,7 +44,12 @@ func (m Memberships) Ask(ctx context.Context, author change.Author, host Host, o
 		return nil, fmt.Errorf("%w: %w", meaning(err), err)
 	}
 	slices.Sort(seen)
-	known, err := m.Installations.Known(ctx, of.VCS, slices.Compact(seen))
+	seen = slices.Compact(seen)
+	asked := make([]string, len(seen))
+	for i, id := range seen {
+		asked[i] = string(id)
+	}
+	known, err := m.Installations.Known(ctx, of.VCS, asked)
 	if err != nil {
 		return nil, err
 	}
