@@ -10,6 +10,7 @@ import (
 
 	"github.com/opsplane/opsplane/shared/api/fault"
 	"github.com/opsplane/opsplane/shared/api/httpapi"
+	"github.com/opsplane/opsplane/shared/vcs"
 	"github.com/opsplane/opsplane/shared/vcs/gitlabhost"
 	"github.com/opsplane/opsplane/shared/vcs/vcshost"
 )
@@ -17,7 +18,7 @@ import (
 // tokenRequest is a group and the token that the server is to use for it.
 type tokenRequest struct{ group, token string }
 
-// maxToken bounds a token, in bytes. GitLab's have 26 to 64 characters, and
+// maxToken is the length of the longest token that is accepted, in bytes. GitLab's have 26 to 64 characters, and
 // administrators may put words before them.
 const maxToken = 500
 
@@ -58,37 +59,36 @@ func (h *hosts) putAccessToken(ctx context.Context, call httpapi.Call, q tokenRe
 	if _, err := h.know(ctx, call, q.group, g); err != nil {
 		return httpapi.Empty{}, err
 	}
-	return httpapi.Empty{}, h.groups.Put(ctx, q.group, q.token, call.Author())
+	return httpapi.Empty{}, h.vcs.Tokens.Put(ctx, q.group, q.token, call.Author())
 }
 
-// enough is the least access level with which the server can do its work: a
-// developer starts pipelines, sets statuses and comments ("Roles and
-// permissions", GitLab documentation).
-const enough = 30
+// minAccessLevel is the lowest access level with which this server can do its
+// work. It is the level of a developer, who starts pipelines, sets statuses and
+// comments ("Roles and permissions", GitLab documentation).
+const minAccessLevel = 30
 
-// soon is how near the end of a token is that is refused: it would stop working
-// before anybody looks.
-const soon = 24 * time.Hour
+// minRemainingLife is how long a token must live when it is stored.
+const minRemainingLife = 24 * time.Hour
 
-// try asks GitLab with the token what the server needs to know of it.
+// try uses the token at GitLab to check whether the server can work with it.
 func (h *hosts) try(ctx context.Context, now time.Time, q tokenRequest) error {
-	client, err := h.gitlab.As(q.token)
+	client, err := h.vcs.GitLab.As(q.token)
 	if err != nil {
 		return err
 	}
 	self, err := client.Self(ctx)
 	switch {
 	case vcshost.RefusesAddress(err):
-		return vcshost.Fault(gitlabName, err)
+		return vcshost.Fault(vcs.GitLab, err)
 	case errors.Is(err, vcshost.ErrRefused):
 		return unusable("GitLab does not take it: it is wrong, has expired, or was revoked")
 	case errors.Is(err, vcshost.ErrGone), errors.Is(err, vcshost.ErrForbidden):
 		return unusable("GitLab does not say what it may do: make a group access token (Settings > Access tokens) with the scope api")
 	case err != nil:
-		return vcshost.Fault(gitlabName, err)
+		return vcshost.Fault(vcs.GitLab, err)
 	case !slices.Contains(self.Scopes, "api"):
 		return unusable("it lacks the scope api, and has " + strings.Join(self.Scopes, ", "))
-	case !self.ExpiresAt.IsZero() && self.ExpiresAt.Before(now.Add(soon)):
+	case !self.ExpiresAt.IsZero() && self.ExpiresAt.Before(now.Add(minRemainingLife)):
 		return unusable("it expires within a day")
 	}
 	return h.tryGroup(ctx, client, q.group)
@@ -97,20 +97,20 @@ func (h *hosts) try(ctx context.Context, now time.Time, q tokenRequest) error {
 func (h *hosts) tryGroup(ctx context.Context, client *gitlabhost.Client, group string) error {
 	account, err := client.Whoami(ctx)
 	if err != nil {
-		return vcshost.Fault(gitlabName, err)
+		return vcshost.Fault(vcs.GitLab, err)
 	}
 	_, err = client.Group(ctx, group)
 	if errors.Is(err, vcshost.ErrGone) || errors.Is(err, vcshost.ErrForbidden) && !vcshost.RefusesAddress(err) {
 		return unusable("it does not reach the group")
 	}
 	if err != nil {
-		return vcshost.Fault(gitlabName, err)
+		return vcshost.Fault(vcs.GitLab, err)
 	}
-	level, err := client.Level(ctx, group, account.ID)
+	level, err := client.Level(ctx, vcs.ID(group), account.ID)
 	if err != nil {
-		return vcshost.Fault(gitlabName, err)
+		return vcshost.Fault(vcs.GitLab, err)
 	}
-	if level < enough {
+	if level < minAccessLevel {
 		return unusable("its account is not at least a developer of the group")
 	}
 	return nil

@@ -7,6 +7,7 @@ import (
 
 	"github.com/opsplane/opsplane/shared/login/person"
 	"github.com/opsplane/opsplane/shared/login/session"
+	"github.com/opsplane/opsplane/shared/vcs"
 	"github.com/opsplane/opsplane/shared/vcs/vcshost"
 )
 
@@ -44,7 +45,7 @@ type timed struct {
 }
 
 // Installations implements person.Host.
-func (t timed) Installations(ctx context.Context, token string) (ids []string, err error) {
+func (t timed) Installations(ctx context.Context, token string) (ids []vcs.ID, err error) {
 	err = t.budget.spend(ctx, func(ctx context.Context) error { ids, err = t.Host.Installations(ctx, token); return err })
 	return ids, err
 }

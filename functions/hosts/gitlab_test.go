@@ -112,7 +112,7 @@ func TestGroupThatTheOperatorHasNotNamedBecomesNoInstallation(t *testing.T) {
 				t.Errorf("token: %d %s", status, text)
 			}
 			_, err := r.people.Installations.Get(t.Context(), vcs.Installation{VCS: "gitlab", ID: "77"})
-			_, tokenErr := r.groups.Get(t.Context(), "77")
+			_, tokenErr := r.vcs.Tokens.Get(t.Context(), "77")
 			if made := err == nil || tokenErr == nil; made != (c.status == 200) {
 				t.Errorf("made an installation: %t", made)
 			}
@@ -241,11 +241,11 @@ func TestAccessTokenIsTriedBeforeItIsStoredAndNeverReadBack(t *testing.T) {
 	r.expect(t, "PUT", tokenPath, put(narrow), 400, "does not reach the group")
 	r.gitlab.Set(vcstest.Group{ID: 77, FullName: "Acme", Inherited: map[int64]int{ann: 40, 12: 20, 9: 30}})
 	r.expect(t, "PUT", tokenPath, put(narrow), 400, "developer of the group")
-	if _, err := r.groups.Get(t.Context(), "77"); err == nil {
+	if _, err := r.vcs.Tokens.Get(t.Context(), "77"); err == nil {
 		t.Fatal("a token that was refused is stored")
 	}
 	r.expect(t, "PUT", tokenPath, put(good), 200, "")
-	if got, err := r.groups.Get(t.Context(), "77"); err != nil || got != good {
+	if got, err := r.vcs.Tokens.Get(t.Context(), "77"); err != nil || got != good {
 		t.Errorf("stored %v", err)
 	}
 	if known, err := r.people.Installations.Get(t.Context(), vcs.Installation{VCS: "gitlab", ID: "77"}); err != nil || known.Name != "Acme" {
@@ -269,7 +269,7 @@ func TestServersOwnAccountIsLookedForByNumberBehindTokensThatEnded(t *testing.T)
 	}
 	r.list(t, "gitlab")
 	store := func(group, token string) {
-		if err := r.groups.Put(t.Context(), group, token, author()); err != nil {
+		if err := r.vcs.Tokens.Put(t.Context(), group, token, author()); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -14,11 +14,11 @@ import (
 	"github.com/opsplane/opsplane/shared/login/user"
 	"github.com/opsplane/opsplane/shared/vcs"
 	"github.com/opsplane/opsplane/shared/vcs/gitlabhost"
-	"github.com/opsplane/opsplane/shared/vcs/grouptoken"
 	"github.com/opsplane/opsplane/shared/vcs/vcshost"
 )
 
-const gitlabName = string(vcs.GitLab)
+// gitlab is the VCS of all groups, in the form of stored items.
+const gitlab = string(vcs.GitLab)
 
 // group is a group that the caller can see.
 type group struct {
@@ -51,8 +51,8 @@ func (h *hosts) asCaller(ctx context.Context, call httpapi.Call, do func(*gitlab
 	if err != nil {
 		return err
 	}
-	account, person := u.Identities[gitlabName]
-	if _, configured := h.providers[gitlabName]; !configured {
+	account, person := u.Identities[gitlab]
+	if _, configured := h.providers[gitlab]; !configured {
 		return fault.Invalidf("VCS_NOT_CONFIGURED", "this server has no application at GitLab: its operator must set GitlabAppId")
 	}
 	if !person {
@@ -60,7 +60,7 @@ func (h *hosts) asCaller(ctx context.Context, call httpapi.Call, do func(*gitlab
 	}
 	of := session.Holder{User: u.ID, VCS: string(vcs.GitLab), Account: account.ID}
 	return explain(h.asPerson(ctx, call, of, h.providers[of.VCS].OAuth.Refresh, func(token string) error {
-		client, err := h.gitlab.As(token)
+		client, err := h.vcs.GitLab.As(token)
 		if err != nil {
 			return err
 		}
@@ -81,7 +81,7 @@ func explain(err error) error {
 	case err == nil, errors.As(err, &refusal):
 		return err
 	}
-	return vcshost.Fault(gitlabName, err)
+	return vcshost.Fault(vcs.GitLab, err)
 }
 
 // membership says whether the server's own account is a member of a group.
@@ -100,18 +100,18 @@ func (h *hosts) isMember(ctx context.Context, call httpapi.Call, id string) (mem
 	if !reaches {
 		return membership{}, access.Refuse(access.StepMembership, "the credential does not reach the group's installation, by membership and restrictions")
 	}
-	client, account, err := h.asGroup(ctx, id)
-	if errors.Is(err, grouptoken.ErrNone) || errors.Is(err, vcshost.ErrRefused) {
+	var member bool
+	client, err := h.vcs.Group(ctx, vcs.ID(id))
+	if err == nil {
+		member, err = client.IsMember(ctx)
+	}
+	if errors.Is(err, vcshost.ErrNoToken) || errors.Is(err, vcshost.ErrRefused) {
 		return membership{}, nil
 	}
 	if err != nil {
-		return membership{}, vcshost.Fault(gitlabName, err)
+		return membership{}, vcshost.Fault(vcs.GitLab, err)
 	}
-	level, err := client.Level(ctx, id, account.ID)
-	if err != nil {
-		return membership{}, vcshost.Fault(gitlabName, err)
-	}
-	return membership{level > 0}, nil
+	return membership{member}, nil
 }
 
 // reaches reports whether the caller is a member of the group's installation.
@@ -125,18 +125,13 @@ func (h *hosts) reaches(ctx context.Context, call httpapi.Call, id string) (bool
 	return caller.Reaches(vcs.Installation{VCS: vcs.GitLab, ID: vcs.ID(id)}), nil
 }
 
-// asGroup is GitLab asked with a group's own token, and whose that is.
-func (h *hosts) asGroup(ctx context.Context, id string) (*gitlabhost.Client, gitlabhost.Account, error) {
-	text, err := h.groups.Get(ctx, id)
+// botOf returns the account whose token a group has stored.
+func (h *hosts) botOf(ctx context.Context, id string) (vcshost.Profile, error) {
+	client, err := h.vcs.Group(ctx, vcs.ID(id))
 	if err != nil {
-		return nil, gitlabhost.Account{}, err
+		return vcshost.Profile{}, err
 	}
-	client, err := h.gitlab.As(text)
-	if err != nil {
-		return nil, gitlabhost.Account{}, err
-	}
-	account, err := client.Whoami(ctx)
-	return client, account, err
+	return client.Whoami(ctx)
 }
 
 // bot is the account that the server acts as.
@@ -175,17 +170,17 @@ func (h *hosts) whoareyou(ctx context.Context, call httpapi.Call, id string) (bo
 	var answer error = fault.ErrNotFound
 	tried := 0
 	for _, group := range groups[:min(len(groups), maxLooked)] {
-		_, account, err := h.asGroup(ctx, group)
+		account, err := h.botOf(ctx, group)
 		switch {
 		case err == nil:
-			n, err := strconv.ParseInt(account.ID, 10, 64)
-			return bot{n, account.Username}, err
-		case errors.Is(err, grouptoken.ErrNone):
+			n, err := strconv.ParseInt(string(account.ID), 10, 64)
+			return bot{n, account.Login}, err
+		case errors.Is(err, vcshost.ErrNoToken):
 			continue
 		case vcshost.RefusesAddress(err), !slices.ContainsFunc([]error{vcshost.ErrRefused, vcshost.ErrForbidden, vcshost.ErrGone}, func(ends error) bool { return errors.Is(err, ends) }):
-			return bot{}, vcshost.Fault(gitlabName, err)
+			return bot{}, vcshost.Fault(vcs.GitLab, err)
 		}
-		answer = vcshost.Fault(gitlabName, vcshost.ErrRefused)
+		answer = vcshost.Fault(vcs.GitLab, vcshost.ErrRefused)
 		if tried++; tried == maxTried {
 			break
 		}

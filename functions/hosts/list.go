@@ -97,12 +97,12 @@ func unanswered(err error) bool {
 
 // outward makes of an error of renew one for the caller. What is neither the
 // host's nor a refusal is storage's, and stays as it is.
-func outward(vcs string, err error) error {
+func outward(name string, err error) error {
 	switch {
 	case errors.Is(err, session.ErrNoGrant):
-		return access.Refuse(access.StepHost, "the grant of the login at %s is lost: the person has to log in again", vcs)
+		return access.Refuse(access.StepHost, "the grant of the login at %s is lost: the person has to log in again", name)
 	case errors.Is(err, vcshost.ErrNoAnswer):
-		return vcshost.Fault(vcs, err)
+		return vcshost.Fault(nouns.VCS(name), err)
 	}
 	return err
 }

@@ -16,8 +16,7 @@ import (
 	"github.com/opsplane/opsplane/shared/login/user"
 	"github.com/opsplane/opsplane/shared/storage/awsclient"
 	"github.com/opsplane/opsplane/shared/telemetry"
-	"github.com/opsplane/opsplane/shared/vcs/gitlabhost"
-	"github.com/opsplane/opsplane/shared/vcs/grouptoken"
+	"github.com/opsplane/opsplane/shared/vcs/hostclient"
 	"github.com/opsplane/opsplane/shared/vcs/installation"
 )
 
@@ -31,7 +30,7 @@ func main() {
 			Appointments: renewal.Store{DB: db, Table: operations},
 		},
 		providers: person.Providers(cfg, os.Getenv), grants: &session.Grants{DB: db, Table: sessions, Box: box, Log: telemetry.Logger()},
-		gitlab: gitlabhost.New(os.Getenv("GITLAB_API_BASE_URL")), groups: grouptoken.New(db, sessions, box),
+		vcs:     hostclient.FromEnv(cfg, db, box, os.Getenv),
 		allowed: readAllowed(os.Getenv("GITLAB_GROUPS")),
 		words:   secret.New(cfg, os.Getenv("WEBHOOK_TOKEN_SECRET")).Words, log: telemetry.Logger(),
 	}

@@ -25,8 +25,10 @@ import (
 	"github.com/opsplane/opsplane/shared/login/renewal"
 	"github.com/opsplane/opsplane/shared/login/session"
 	"github.com/opsplane/opsplane/shared/login/user"
+	"github.com/opsplane/opsplane/shared/vcs/githubhost"
 	"github.com/opsplane/opsplane/shared/vcs/gitlabhost"
 	"github.com/opsplane/opsplane/shared/vcs/grouptoken"
+	"github.com/opsplane/opsplane/shared/vcs/hostclient"
 	"github.com/opsplane/opsplane/shared/vcs/installation"
 )
 
@@ -75,12 +77,13 @@ func newRigOn(t *testing.T, env *storagetest.Env, db *dynamodb.Client) *rig {
 			Appointments: renewal.Store{DB: db, Table: operations},
 		},
 		providers: map[string]person.Provider{
-			"github": {OAuth: oauth.GitHub(r.github.URL, "Iv1.x", client), Host: person.GitHub(r.github.URL)},
-			"gitlab": {OAuth: oauth.GitLab(r.github.URL, "abc", client), Host: person.GitLab(r.gitlab.API)},
+			"github": {OAuth: oauth.GitHub(r.github.URL, "Iv1.x", client), Host: githubhost.NewPeople(r.github.URL)},
+			"gitlab": {OAuth: oauth.GitLab(r.github.URL, "abc", client), Host: gitlabhost.NewPeople(r.gitlab.API)},
 		},
-		grants: &session.Grants{DB: db, Table: sessions, Box: box}, gitlab: gitlabhost.New(r.gitlab.API),
-		groups: grouptoken.New(db, sessions, box), words: func(context.Context, time.Time) ([]string, error) { return []string{serverSecret}, nil },
-		log: slog.New(slog.NewJSONHandler(&r.log, nil)),
+		grants: &session.Grants{DB: db, Table: sessions, Box: box},
+		vcs:    &hostclient.Hosts{App: githubhost.New("", nil, ""), GitLab: gitlabhost.New(r.gitlab.API), Tokens: grouptoken.New(db, sessions, box)},
+		words:  func(context.Context, time.Time) ([]string, error) { return []string{serverSecret}, nil },
+		log:    slog.New(slog.NewJSONHandler(&r.log, nil)),
 	}
 	r.lambda = httpapi.NewLambda(routes(r.hosts), r.hosts.log, func() time.Time { return r.clock }).At("https://ops.example.com")
 	u := r.person(t, ann, "ann", r.gitlab.Account(ann, "ann"))

@@ -12,8 +12,7 @@ import (
 	"github.com/opsplane/opsplane/shared/login/person"
 	"github.com/opsplane/opsplane/shared/login/session"
 	"github.com/opsplane/opsplane/shared/vcs"
-	"github.com/opsplane/opsplane/shared/vcs/gitlabhost"
-	"github.com/opsplane/opsplane/shared/vcs/grouptoken"
+	"github.com/opsplane/opsplane/shared/vcs/hostclient"
 	"github.com/opsplane/opsplane/shared/vcs/installation"
 )
 
@@ -22,8 +21,7 @@ type hosts struct {
 	people    person.Memberships
 	providers map[string]person.Provider // by VCS: those that are configured
 	grants    *session.Grants
-	gitlab    *gitlabhost.Host
-	groups    *grouptoken.Store
+	vcs       *hostclient.Hosts
 	allowed   allowed
 	words     func(context.Context, time.Time) ([]string, error) // of the secret of webhook tokens, the newest first
 	patience  time.Duration                                      // of a list for its VCS; 0 is askTime
@@ -63,7 +61,7 @@ func vcsOf(r *http.Request) (string, error) { return r.PathValue("vcs"), nil }
 
 // gitlabOnly lets routes through that GitHub does not have.
 func gitlabOnly(r *http.Request) (struct{}, error) {
-	if r.PathValue("vcs") != gitlabName {
+	if r.PathValue("vcs") != gitlab {
 		return struct{}{}, fault.ErrNotFound
 	}
 	return struct{}{}, nil

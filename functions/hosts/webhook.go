@@ -64,7 +64,7 @@ func (h *hosts) webhook(ctx context.Context, call httpapi.Call, q webhookRequest
 // around it too, and that may be an installation. Others are refused.
 func (h *hosts) maintained(ctx context.Context, call httpapi.Call, id string) (g gitlabhost.Group, err error) {
 	err = h.asCaller(ctx, call, func(client *gitlabhost.Client, account user.Identity) error {
-		level, err := client.Level(ctx, id, account.ID)
+		level, err := client.Level(ctx, vcs.ID(id), vcs.ID(account.ID))
 		if err != nil {
 			return err
 		}

@@ -16,10 +16,7 @@ import (
 	"github.com/opsplane/opsplane/shared/credential/secret"
 	"github.com/opsplane/opsplane/shared/storage/awsclient"
 	"github.com/opsplane/opsplane/shared/telemetry"
-	"github.com/opsplane/opsplane/shared/vcs"
-	"github.com/opsplane/opsplane/shared/vcs/githubhost"
-	"github.com/opsplane/opsplane/shared/vcs/gitlabhost"
-	"github.com/opsplane/opsplane/shared/vcs/grouptoken"
+	"github.com/opsplane/opsplane/shared/vcs/hostclient"
 	"github.com/opsplane/opsplane/shared/vcs/pullrequest"
 	"github.com/opsplane/opsplane/shared/vcs/repository"
 )
@@ -32,18 +29,14 @@ func main() {
 	db, facts := awsclient.DynamoDB(cfg), os.Getenv("VCS_TABLE")
 	repositories := repository.Store{DB: db, Table: facts}
 	tasks := task.Store{DB: db, Table: os.Getenv("OPERATIONS_TABLE")}
-	groups := grouptoken.New(db, os.Getenv("SESSIONS_TABLE"), sealed.NewBox(secret.New(cfg, os.Getenv("SERVER_SECRET")).Keys))
-	app := githubhost.New(os.Getenv("GITHUB_APP_ID"), secret.New(cfg, os.Getenv("GITHUB_APP_PRIVATE_KEY")).Current, os.Getenv("GITHUB_API_BASE_URL"))
+	box := sealed.NewBox(secret.New(cfg, os.Getenv("SERVER_SECRET")).Keys)
 	log := telemetry.Logger()
 	w := &work.Worker{
 		Tasks: tasks, Queue: task.Hosts, Slice: slice, Explain: explain, Remark: leftOut, Log: log, Now: time.Now,
 		Steps: map[task.Kind]work.Step{
 			task.RefreshRepositories: (&refresh{
 				repositories: repositories, tasks: tasks, log: log,
-				sources: map[vcs.VCS]source{
-					vcs.GitHub: github{app, log, githubPart},
-					vcs.GitLab: gitlab{gitlabhost.New(os.Getenv("GITLAB_API_BASE_URL")), groups},
-				},
+				open: opener(hostclient.FromEnv(cfg, db, box, os.Getenv)), pageSizes: pageSizes,
 			}).step,
 			task.RemovePullRequests: removal{pullrequest.Store{DB: db, Table: facts}, removalPart}.step,
 		},

@@ -7,6 +7,7 @@ import (
 	"github.com/opsplane/opsplane/infra/test/vcstest"
 	"github.com/opsplane/opsplane/shared/vcs"
 	"github.com/opsplane/opsplane/shared/vcs/gitlabhost"
+	"github.com/opsplane/opsplane/shared/vcs/hostclient"
 )
 
 // TestProjectOfANestedGroupBelongsToTheGroupAtTheTop refreshes a group within a
@@ -31,12 +32,17 @@ func TestProjectOfANestedGroupBelongsToTheGroupAtTheTop(t *testing.T) {
 	if err != nil || got.Owner != "acme" || got.Name != "platform/deep/infra" {
 		t.Errorf("owner %q, name %q, %v", got.Owner, got.Name, err)
 	}
-	source := gitlab{gitlabhost.New(r.gitlab.API), r.groups}
-	if seen, err := source.one(t.Context(), "77", "1"); err != nil || seen == nil || seen.Owner != "acme" || seen.Name != "platform/deep/infra" {
+	of := vcs.Installation{VCS: vcs.GitLab, ID: "77"}
+	client, err := (&hostclient.Hosts{GitLab: gitlabhost.New(r.gitlab.API), Tokens: r.groups}).Group(t.Context(), of.ID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	source := source{host: client, of: of}
+	if seen, err := source.one(t.Context(), "1"); err != nil || seen == nil || seen.Owner != "acme" || seen.Name != "platform/deep/infra" {
 		t.Errorf("asked for by its id: %+v, %v", seen, err)
 	}
 	r.gitlab.Set(vcstest.Group{ID: 78, FullPath: "acme/platform-labs", Inherited: map[int64]int{5: 40}, Projects: []vcstest.Project{{ID: 2, PathWithNamespace: "acme/platform-labs/x"}}})
-	if seen, err := source.one(t.Context(), "77", "2"); err != nil || seen != nil {
+	if seen, err := source.one(t.Context(), "2"); err != nil || seen != nil {
 		t.Errorf("a project of a group beside it: %+v, %v", seen, err)
 	}
 }

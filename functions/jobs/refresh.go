@@ -12,6 +12,7 @@ import (
 	"github.com/opsplane/opsplane/shared/audit/change"
 	"github.com/opsplane/opsplane/shared/background/task"
 	"github.com/opsplane/opsplane/shared/vcs"
+	"github.com/opsplane/opsplane/shared/vcs/hostclient"
 	"github.com/opsplane/opsplane/shared/vcs/repository"
 	"github.com/opsplane/opsplane/shared/vcs/vcshost"
 )
@@ -25,7 +26,8 @@ import (
 type refresh struct {
 	repositories repository.Store
 	tasks        task.Store
-	sources      map[vcs.VCS]source
+	open         hostclient.Opener[host]
+	pageSizes    map[vcs.VCS]int
 	log          *slog.Logger
 }
 
@@ -55,9 +57,9 @@ const (
 )
 
 func (r *refresh) step(ctx context.Context, run *task.Run, author change.Author) (bool, error) {
-	source, ok := r.sources[run.Installation.VCS]
-	if !ok {
-		return false, fmt.Errorf("there is no VCS %q", run.Installation.VCS)
+	client, err := r.open(ctx, run.Installation)
+	if err != nil {
+		return false, err
 	}
 	asked := askedAt(author.At, run.ID)
 	at := place{Began: asked, Page: 1}
@@ -67,9 +69,8 @@ func (r *refresh) step(ctx context.Context, run *task.Run, author change.Author)
 		}
 	}
 	// Clocks of two workers differ. What the host answers is never older than the beginning.
-	look := looker{refresh: r, source: source, run: run, author: author, version: max(asked, at.Began)}
+	look := looker{refresh: r, source: source{client, run.Installation, r.pageSizes[run.Installation.VCS], r.log}, run: run, author: author, version: max(asked, at.Began)}
 	var done bool
-	var err error
 	if at.Page > 0 {
 		err = look.list(ctx, &at)
 	} else {
@@ -102,7 +103,7 @@ type looker struct {
 
 // list takes in one page.
 func (l looker) list(ctx context.Context, at *place) error {
-	page, err := l.source.page(ctx, l.run.Installation.ID, at.Page)
+	page, err := l.source.page(ctx, at.Page)
 	if err != nil {
 		return err
 	}
@@ -165,7 +166,7 @@ func (l looker) compare(ctx context.Context, at *place) (done bool, err error) {
 		ids = append(ids, k.ID)
 	}
 	group, ctx := errgroup.WithContext(ctx)
-	group.SetLimit(looking)
+	group.SetLimit(maxParallelLooks)
 	for _, id := range ids {
 		group.Go(func() error { return l.doubt(ctx, id, at.Began) })
 	}
@@ -180,7 +181,7 @@ func (l looker) compare(ctx context.Context, at *place) (done bool, err error) {
 // in. What it has not is gone as of the beginning: whatever has told of it since
 // then stands. If it cannot say, the repository stays, for the next refresh.
 func (l looker) doubt(ctx context.Context, id vcs.ID, began vcs.Version) error {
-	seen, err := l.source.one(ctx, l.run.Installation.ID, id)
+	seen, err := l.source.one(ctx, id)
 	switch {
 	case err == nil && seen != nil:
 		return l.apply(ctx, *seen)
@@ -189,7 +190,7 @@ func (l looker) doubt(ctx context.Context, id vcs.ID, began vcs.Version) error {
 		removal := repository.RemovalTask("", gone, began)
 		_, err = l.repositories.Remove(ctx, l.author, gone, began, l.tasks.Writes(l.author, removal))
 		return err
-	case ctx.Err() != nil || general(err):
+	case ctx.Err() != nil || vcshost.ConcernsInstallation(err):
 		return err
 	}
 	l.log.LogAttrs(ctx, slog.LevelWarn, "repository in doubt", slog.String("vcs", string(l.run.Installation.VCS)),

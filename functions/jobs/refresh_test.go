@@ -264,7 +264,7 @@ func TestRefreshSaysWhyItFails(t *testing.T) {
 			if err := r.groups.Put(t.Context(), "77", "glpat-revoked", r.author()); err != nil {
 				t.Fatal(err)
 			}
-		}, "does not take the group's access token", true},
+		}, "does not accept the group's access token", true},
 		"group out of reach": {"gitlab", "78", func(r *rig) {
 			if err := r.groups.Put(t.Context(), "78", r.gitlab.Account(5, "bot"), r.author()); err != nil {
 				t.Fatal(err)
@@ -277,8 +277,8 @@ func TestRefreshSaysWhyItFails(t *testing.T) {
 		"address that GitHub does not allow": {"github", "42", func(r *rig) {
 			r.github.Install("42", many(1)...)
 			r.github.Fail(vcstest.Failure{Match: "GET ", Status: http.StatusForbidden, Body: `{"message":"Although you appear to have the correct authorization credentials, the acme organization has an IP allow list enabled, and your IP address\u001b[31m is not permitted. You sent ghs_16C7e42F292c6912E7710c838347Ae178B4a"}`})
-		}, "it refuses the network address that this server's requests come from: have the organisation's owner, or the host's administrator, allow the address; " +
-			`correct it there, then start again; GitHub says: "Although you appear`, true},
+		}, "it refuses the network address that this server's requests come from; have the organisation's owner, or the host's administrator, allow the address, " +
+			`and start again; GitHub says: "Although you appear`, true},
 		"single sign-on": {"github", "42", func(r *rig) {
 			r.github.Install("42", many(1)...)
 			r.github.Fail(vcstest.Failure{Match: "GET ", Status: http.StatusForbidden, Body: `{"message":"Resource protected by organization SAML enforcement."}`})
@@ -289,7 +289,7 @@ func TestRefreshSaysWhyItFails(t *testing.T) {
 				t.Fatal(err)
 			}
 		}, "refuses the network address", true},
-		"key that is none": {"github", "42", func(r *rig) { r.github.Key = "secret-text" }, "the private key of the GitHub App cannot be read: it is neither PEM nor a key in base64", true},
+		"key that is none": {"github", "42", func(r *rig) { r.github.Key = "secret-text" }, "cannot read the private key of its GitHub App: its operator must store another one in the secret that GithubAppPrivateKey names, and start again; it is neither PEM nor a key in base64", true},
 		"key that is cut":  {"github", "42", func(r *rig) { r.github.Key = r.github.Key[:500] }, "its end is missing: store the .pem file that GitHub gives", true},
 		"list that leads back": {"github", "42", func(r *rig) {
 			r.github.Install("42")

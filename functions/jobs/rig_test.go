@@ -25,6 +25,7 @@ import (
 	"github.com/opsplane/opsplane/shared/vcs/githubhost"
 	"github.com/opsplane/opsplane/shared/vcs/gitlabhost"
 	"github.com/opsplane/opsplane/shared/vcs/grouptoken"
+	"github.com/opsplane/opsplane/shared/vcs/hostclient"
 	"github.com/opsplane/opsplane/shared/vcs/pullrequest"
 	"github.com/opsplane/opsplane/shared/vcs/repository"
 )
@@ -48,8 +49,8 @@ type rig struct {
 func newRig(t *testing.T) *rig {
 	env := storagetest.New(t)
 	r := &rig{env: env, github: vcstest.NewGitHub(t), gitlab: vcstest.NewGitLab(t), clock: born}
-	system := env.Table("VcsTable")
-	r.repositories, r.pullRequests = repository.Store{DB: env.DynamoDB, Table: system}, pullrequest.Store{DB: env.DynamoDB, Table: system}
+	known := env.Table("VcsTable")
+	r.repositories, r.pullRequests = repository.Store{DB: env.DynamoDB, Table: known}, pullrequest.Store{DB: env.DynamoDB, Table: known}
 	r.groups = r.tokens(env)
 	r.Worker = r.over(env)
 	return r
@@ -71,7 +72,8 @@ func (r *rig) over(env *storagetest.Env) *work.Worker {
 		Steps: map[task.Kind]work.Step{
 			task.RefreshRepositories: (&refresh{
 				repositories: repositories, tasks: tasks, log: log,
-				sources: map[vcs.VCS]source{"github": github{app, log, cmp.Or(r.part, githubPart)}, "gitlab": gitlab{gitlabhost.New(r.gitlab.API), r.tokens(env)}},
+				open:      opener(&hostclient.Hosts{App: app, GitLab: gitlabhost.New(r.gitlab.API), Tokens: r.tokens(env)}),
+				pageSizes: map[vcs.VCS]int{vcs.GitHub: cmp.Or(r.part, pageSizes[vcs.GitHub]), vcs.GitLab: pageSizes[vcs.GitLab]},
 			}).step,
 			task.RemovePullRequests: removal{pullrequest.Store{DB: env.DynamoDB, Table: env.Table("VcsTable")}, cmp.Or(r.part, removalPart)}.step,
 		},

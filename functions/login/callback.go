@@ -15,6 +15,7 @@ import (
 	"github.com/opsplane/opsplane/shared/audit/change"
 	"github.com/opsplane/opsplane/shared/credential/sealed"
 	"github.com/opsplane/opsplane/shared/login/session"
+	"github.com/opsplane/opsplane/shared/login/user"
 )
 
 // callbackRequest is a browser that comes back from a VCS.
@@ -153,10 +154,11 @@ func (l *login) signIn(ctx context.Context, q callbackRequest, begun pending, au
 	if err != nil {
 		return of, "", err
 	}
-	identity, err := p.Host.Whoami(ctx, grant.Access)
+	account, err := p.Host.Whoami(ctx, grant.Access)
 	if err != nil {
 		return of, "", err
 	}
+	identity := user.Identity{ID: string(account.ID), Login: account.Login, AvatarURL: account.AvatarURL}
 	u, err := l.people.Users.SignIn(ctx, q.vcs, identity, author)
 	if err != nil {
 		return of, "", err

@@ -21,6 +21,8 @@ import (
 	"github.com/opsplane/opsplane/shared/login/session"
 	"github.com/opsplane/opsplane/shared/login/user"
 	nouns "github.com/opsplane/opsplane/shared/vcs"
+	"github.com/opsplane/opsplane/shared/vcs/githubhost"
+	"github.com/opsplane/opsplane/shared/vcs/gitlabhost"
 	"github.com/opsplane/opsplane/shared/vcs/installation"
 )
 
@@ -58,8 +60,8 @@ func (h *rig) build(db *dynamodb.Client) {
 	box := sealed.NewBox(sealed.Fixed([]byte(strings.Repeat("k", 32))))
 	h.login = &login{
 		providers: map[string]person.Provider{
-			"github": {OAuth: oauth.GitHub(h.vcs.URL, "Iv1.x", secret), Host: person.GitHub(h.vcs.URL)},
-			"gitlab": {OAuth: oauth.GitLab(h.vcs.URL, "abc", secret), Host: person.GitLab(h.vcs.URL + "/api")},
+			"github": {OAuth: oauth.GitHub(h.vcs.URL, "Iv1.x", secret), Host: githubhost.NewPeople(h.vcs.URL)},
+			"gitlab": {OAuth: oauth.GitLab(h.vcs.URL, "abc", secret), Host: gitlabhost.NewPeople(h.vcs.URL + "/api")},
 		},
 		box: box, log: h.Logger(),
 		people: person.Memberships{

@@ -23,6 +23,8 @@ import (
 	"github.com/opsplane/opsplane/shared/login/session"
 	"github.com/opsplane/opsplane/shared/login/user"
 	"github.com/opsplane/opsplane/shared/vcs"
+	"github.com/opsplane/opsplane/shared/vcs/githubhost"
+	"github.com/opsplane/opsplane/shared/vcs/gitlabhost"
 	"github.com/opsplane/opsplane/shared/vcs/installation"
 )
 
@@ -80,8 +82,8 @@ func (r *rig) over(env *storagetest.Env) *renewer {
 			Appointments: renewal.Store{DB: env.DynamoDB, Table: operations},
 		},
 		providers: map[string]person.Provider{
-			"github": {OAuth: oauth.GitHub(r.github.URL, "Iv1.x", client), Host: person.GitHub(r.github.URL)},
-			"gitlab": {OAuth: oauth.GitLab(r.github.URL, "abc", client), Host: person.GitLab(r.gitlab.API)},
+			"github": {OAuth: oauth.GitHub(r.github.URL, "Iv1.x", client), Host: githubhost.NewPeople(r.github.URL)},
+			"gitlab": {OAuth: oauth.GitLab(r.github.URL, "abc", client), Host: gitlabhost.NewPeople(r.gitlab.API)},
 		},
 		grants: &session.Grants{DB: env.DynamoDB, Table: env.Table("SessionsTable"), Box: box},
 		keys:   &apikey.Store{DB: env.DynamoDB, Table: env.Table("TokensTable")},

@@ -67,31 +67,30 @@ func (r *repositories) account(ctx context.Context, call httpapi.Call, system vc
 	return account, nil
 }
 
-// allowed returns a refusal or a fault unless the host has the repository archived
-// and lets the account decide over it. A caller who may not decide over the
-// repository does not learn whether it is archived.
+// allowed asks the host whether the account may delete the repository. A caller
+// who may not decide about the repository is not told whether it is archived.
 func (r *repositories) allowed(ctx context.Context, of vcs.Repository, account user.Identity) error {
 	in := of.Installation
-	host := r.hosts[in.VCS]
-	if err := host.ready(ctx, in.ID); err != nil {
+	client, err := r.openHost(ctx, in)
+	if err != nil {
 		return err
 	}
-	archived, owner, err := host.archived(ctx, of)
+	found, err := client.Repository(ctx, of.ID)
 	if errors.Is(err, vcshost.ErrGone) {
 		return fault.Invalidf("REPO_NOT_FOUND", "repository %s no longer exists at %s, or this server cannot see it there: refresh the installation's repositories, "+
 			"which removes it here", of.ID, in.VCS.Label())
 	}
 	if err != nil {
-		return vcshost.Fault(string(in.VCS), err)
+		return vcshost.Fault(in.VCS, err)
 	}
-	rules, err := host.rules(ctx, in.ID, owner, account)
+	decides, err := client.MayDecide(ctx, found, vcshost.Profile{ID: vcs.ID(account.ID), Login: account.Login})
 	if err != nil {
-		return vcshost.Fault(string(in.VCS), err)
+		return vcshost.Fault(in.VCS, err)
 	}
-	if !rules {
-		return access.Refuse(access.StepHost, "the user's account may not decide over the owner's repositories at %s", string(in.VCS))
+	if !decides {
+		return access.Refuse(access.StepHost, "the user's account may not decide about the owner's repositories at %s", in.VCS)
 	}
-	if !archived {
+	if found.Archived == nil || !*found.Archived {
 		return fault.Invalidf("REPO_NOT_ARCHIVED", "repository %s is not archived at %s: archive it there first", of.ID, in.VCS.Label())
 	}
 	return nil

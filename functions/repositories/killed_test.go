@@ -16,6 +16,7 @@ import (
 	"github.com/opsplane/opsplane/shared/login/user"
 	"github.com/opsplane/opsplane/shared/vcs"
 	"github.com/opsplane/opsplane/shared/vcs/githubhost"
+	"github.com/opsplane/opsplane/shared/vcs/hostclient"
 )
 
 // TestDeletionThatIsKilledAnywhereIsDoneOnce ends the function at each of its
@@ -102,7 +103,7 @@ func (r *rig) killAt(t *testing.T, n int, path string) (calls int) {
 	app := githubhost.New(strconv.Itoa(vcstest.AppID), func(context.Context) (string, error) { return r.github.Key, nil }, r.github.API)
 	dying := &repositories{
 		users: &user.Store{DB: db, Table: r.users.Table}, tasks: task.Store{DB: db, Table: r.tasks.Table},
-		known: r.known, hosts: map[vcs.VCS]host{"github": github{app}},
+		known: r.known, open: opener(&hostclient.Hosts{App: app}),
 	}
 	dying.known.DB = db
 	r.github.Choose(func(string) *vcstest.Failure {

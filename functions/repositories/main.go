@@ -14,10 +14,7 @@ import (
 	"github.com/opsplane/opsplane/shared/login/user"
 	"github.com/opsplane/opsplane/shared/storage/awsclient"
 	"github.com/opsplane/opsplane/shared/telemetry"
-	"github.com/opsplane/opsplane/shared/vcs"
-	"github.com/opsplane/opsplane/shared/vcs/githubhost"
-	"github.com/opsplane/opsplane/shared/vcs/gitlabhost"
-	"github.com/opsplane/opsplane/shared/vcs/grouptoken"
+	"github.com/opsplane/opsplane/shared/vcs/hostclient"
 	"github.com/opsplane/opsplane/shared/vcs/repository"
 )
 
@@ -27,15 +24,7 @@ func main() {
 	r := &repositories{
 		users: &user.Store{DB: db, Table: operations}, tasks: task.Store{DB: db, Table: operations},
 		known: repository.Store{DB: db, Table: os.Getenv("VCS_TABLE")},
-		hosts: map[vcs.VCS]host{
-			vcs.GitHub: github{githubhost.New(
-				os.Getenv("GITHUB_APP_ID"), secret.New(cfg, os.Getenv("GITHUB_APP_PRIVATE_KEY")).Current, os.Getenv("GITHUB_API_BASE_URL"),
-			)},
-			vcs.GitLab: gitlab{
-				gitlabhost.New(os.Getenv("GITLAB_API_BASE_URL")),
-				grouptoken.New(db, os.Getenv("SESSIONS_TABLE"), sealed.NewBox(secret.New(cfg, os.Getenv("SERVER_SECRET")).Keys)),
-			},
-		},
+		open:  opener(hostclient.FromEnv(cfg, db, sealed.NewBox(secret.New(cfg, os.Getenv("SERVER_SECRET")).Keys), os.Getenv)),
 	}
 	httpapi.NewLambda(routes(r), telemetry.Logger(), time.Now).Serve()
 }

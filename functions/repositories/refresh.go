@@ -23,7 +23,7 @@ func decodeInstallation(r *http.Request) (vcs.Installation, error) {
 // refresh starts the task that lists the installation's repositories at its
 // host, or returns the one that the caller has under way.
 func (r *repositories) refresh(ctx context.Context, call httpapi.Call, in vcs.Installation) (started, error) {
-	if err := r.hosts[in.VCS].ready(ctx, in.ID); err != nil {
+	if _, err := r.openHost(ctx, in); err != nil {
 		return started{}, err
 	}
 	id := uuid.NewString()

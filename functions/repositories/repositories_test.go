@@ -102,7 +102,7 @@ func TestDeletionIsRefused(t *testing.T) {
 			r.github.Uninstall("42")
 		}, 400, "HOST_FORBIDDEN"},
 		"no App": {githubRepos + "7", func(r *rig) {
-			r.hosts["github"] = github{githubhost.New("", nil, "")}
+			r.hosts.App = githubhost.New("", nil, "")
 		}, 400, "VCS_NOT_CONFIGURED"},
 		"a key of the App that cannot be read": {githubRepos + "7", func(r *rig) { r.github.Key = "-----BEGIN" }, 400, "VCS_NOT_CONFIGURED"},
 		"host that is down": {githubRepos + "7", func(r *rig) {
@@ -155,7 +155,7 @@ func TestRefreshIsRefused(t *testing.T) {
 	if status, body := r.ask(t, "POST", "/api/v1/github/installations/43/repos/refresh"); status != 403 || body != "" {
 		t.Errorf("installation of others: %d %s", status, body)
 	}
-	r.hosts["github"] = github{githubhost.New("", nil, "")}
+	r.hosts.App = githubhost.New("", nil, "")
 	if status, body := r.ask(t, "POST", githubRepos+"refresh"); status != 400 || !strings.Contains(body, "VCS_NOT_CONFIGURED") {
 		t.Errorf("no App: %d %s", status, body)
 	}

@@ -27,6 +27,7 @@ import (
 	"github.com/opsplane/opsplane/shared/vcs/githubhost"
 	"github.com/opsplane/opsplane/shared/vcs/gitlabhost"
 	"github.com/opsplane/opsplane/shared/vcs/grouptoken"
+	"github.com/opsplane/opsplane/shared/vcs/hostclient"
 	"github.com/opsplane/opsplane/shared/vcs/pullrequest"
 	"github.com/opsplane/opsplane/shared/vcs/repository"
 )
@@ -45,6 +46,7 @@ type rig struct {
 	github       *vcstest.GitHub
 	gitlab       *vcstest.GitLab
 	pullRequests pullrequest.Store
+	hosts        *hostclient.Hosts
 	lambda       *httpapi.Lambda
 	caller       access.Caller
 }
@@ -68,13 +70,11 @@ func newRigOn(t *testing.T, env *storagetest.Env, db *dynamodb.Client) *rig {
 	operations := env.Table("OperationsTable")
 	box := sealed.NewBox(sealed.Fixed(bytes.Repeat([]byte("s"), 40)))
 	app := githubhost.New(strconv.Itoa(vcstest.AppID), func(context.Context) (string, error) { return r.github.Key, nil }, r.github.API)
+	r.hosts = &hostclient.Hosts{App: app, GitLab: gitlabhost.New(r.gitlab.API), Tokens: grouptoken.New(db, env.Table("SessionsTable"), box)}
 	r.repositories = &repositories{
 		users: &user.Store{DB: db, Table: operations}, tasks: task.Store{DB: db, Table: operations},
 		known: repository.Store{DB: db, Table: env.Table("VcsTable")},
-		hosts: map[vcs.VCS]host{
-			"github": github{app},
-			"gitlab": gitlab{gitlabhost.New(r.gitlab.API), grouptoken.New(db, env.Table("SessionsTable"), box)},
-		},
+		open:  opener(r.hosts),
 	}
 	r.pullRequests = pullrequest.Store{DB: env.DynamoDB, Table: env.Table("VcsTable")}
 	r.lambda = r.lambdaOf(r.repositories)
@@ -104,7 +104,7 @@ func (r *rig) arrange(t *testing.T) {
 		ID: 77, FullPath: "acme", Direct: map[int64]int{ann: 40}, Inherited: map[int64]int{ann: 40, 9: 30},
 		Projects: []vcstest.Project{{ID: 7, PathWithNamespace: "acme/old", Archived: true}, {ID: 8, PathWithNamespace: "acme/live"}},
 	})
-	if err := r.hosts["gitlab"].(gitlab).tokens.Put(t.Context(), "77", r.gitlab.Account(9, "bot"), author()); err != nil {
+	if err := r.hosts.Tokens.Put(t.Context(), "77", r.gitlab.Account(9, "bot"), author()); err != nil {
 		t.Fatal(err)
 	}
 	for system, installation := range map[string]string{"github": "42", "gitlab": "77"} {

@@ -1,13 +1,11 @@
 package main
 
 import (
-	"context"
-
 	"github.com/opsplane/opsplane/shared/api/access"
 	"github.com/opsplane/opsplane/shared/api/httpapi"
 	"github.com/opsplane/opsplane/shared/background/task"
 	"github.com/opsplane/opsplane/shared/login/user"
-	"github.com/opsplane/opsplane/shared/vcs"
+	"github.com/opsplane/opsplane/shared/vcs/hostclient"
 	"github.com/opsplane/opsplane/shared/vcs/repository"
 )
 
@@ -16,20 +14,7 @@ type repositories struct {
 	users *user.Store
 	tasks task.Store
 	known repository.Store
-	hosts map[vcs.VCS]host
-}
-
-// host is what is asked of a VCS host before something is done to one of its
-// repositories.
-type host interface {
-	// ready returns the fault for which the installation cannot be asked at all; nil
-	// if it can.
-	ready(ctx context.Context, installation vcs.ID) error
-	// archived reports whether the repository is archived, and returns its owner;
-	// vcshost.ErrGone if the host has no such repository.
-	archived(ctx context.Context, of vcs.Repository) (archived bool, owner string, err error)
-	// rules reports whether the account may decide over the owner's repositories.
-	rules(ctx context.Context, installation vcs.ID, owner string, account user.Identity) (bool, error)
+	open  hostclient.Opener[host]
 }
 
 // member of the installation. A deletion destroys what is known here, and so

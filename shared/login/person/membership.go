@@ -45,11 +45,7 @@ func (m Memberships) Ask(ctx context.Context, author change.Author, host Host, o
 		return nil, fmt.Errorf("%w: %w", meaning(err), err)
 	}
 	slices.Sort(seen)
-	var asked []vcs.ID
-	for _, id := range slices.Compact(seen) {
-		asked = append(asked, vcs.ID(id))
-	}
-	known, err := m.Installations.Known(ctx, vcs.VCS(of.VCS), asked)
+	known, err := m.Installations.Known(ctx, vcs.VCS(of.VCS), slices.Compact(seen))
 	if err != nil {
 		return nil, err
 	}

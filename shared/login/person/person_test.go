@@ -17,6 +17,8 @@ import (
 	"github.com/opsplane/opsplane/shared/login/session"
 	"github.com/opsplane/opsplane/shared/login/user"
 	"github.com/opsplane/opsplane/shared/vcs"
+	"github.com/opsplane/opsplane/shared/vcs/githubhost"
+	"github.com/opsplane/opsplane/shared/vcs/gitlabhost"
 	"github.com/opsplane/opsplane/shared/vcs/installation"
 	"github.com/opsplane/opsplane/shared/vcs/vcshost"
 )
@@ -29,7 +31,7 @@ func author(after time.Duration) change.Author {
 
 // hosts are both, asked on one server.
 func hosts(v *vcstest.People) map[string]person.Host {
-	return map[string]person.Host{"github": person.GitHub(v.URL), "gitlab": person.GitLab(v.URL + "/api")}
+	return map[string]person.Host{"github": githubhost.NewPeople(v.URL), "gitlab": gitlabhost.NewPeople(v.URL + "/api")}
 }
 
 func TestHostSaysWhoThePersonIs(t *testing.T) {

@@ -15,15 +15,15 @@ import (
 	"github.com/opsplane/opsplane/shared/vcs/vcshost"
 )
 
-// explain turns an error of the libraries into one of ours, with no more of what
-// the host answered than vcshost.Explain takes.
+// explain turns an error of the libraries into one of package vcshost. It has no
+// more of the host's answer than vcshost.ReadRefusal keeps.
 func explain(doing string, err error) error {
 	var (
 		primary   *github.RateLimitError
 		secondary *github.AbuseRateLimitError
 		answer    *github.ErrorResponse
 		token     *ghinstallation.HTTPError
-		page      *vcshost.Page
+		page      *vcshost.BrowserPage
 	)
 	doing = "github: " + doing
 	switch {
@@ -32,7 +32,7 @@ func explain(doing string, err error) error {
 	case errors.As(err, &primary):
 		return first(doing, primary.Response, vcshost.Limit(time.Until(primary.Rate.Reset.Time)))
 	case errors.As(err, &secondary):
-		limit := vcshost.Vague()
+		limit := vcshost.LimitOfUnknownLength()
 		if secondary.RetryAfter != nil {
 			limit = vcshost.Limit(*secondary.RetryAfter)
 		}
@@ -42,7 +42,7 @@ func explain(doing string, err error) error {
 	case errors.As(err, &token) && token.Response != nil:
 		return ofToken(token.Response)
 	case errors.As(err, &answer) && answer.Response != nil:
-		return vcshost.Explain(doing, answer.Response, bodyOf(answer.Response))
+		return vcshost.ReadRefusal(doing, answer.Response, bodyOf(answer.Response))
 	case errors.Is(err, vcshost.ErrElsewhere):
 		return fmt.Errorf("%s: %w", doing, vcshost.ErrElsewhere)
 	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled):
@@ -51,27 +51,28 @@ func explain(doing string, err error) error {
 	return fmt.Errorf("%s: no usable answer", doing)
 }
 
-// first is the limit that an answer itself tells, or the one that the library
-// has made of it, or remembers.
+// first returns the limit that the answer itself states; otherwise the one that
+// the library has read or remembers.
 func first(doing string, answer *http.Response, otherwise *vcshost.Limited) error {
 	var told *vcshost.Limited
-	if answer != nil && errors.As(vcshost.Explain(doing, answer, nil), &told) {
+	if answer != nil && errors.As(vcshost.ReadRefusal(doing, answer, nil), &told) {
 		return told
 	}
 	return otherwise
 }
 
-// ofToken explains why there is no token of the installation. The library leaves
-// the answer as it is. What it does not know is the installation.
+// ofToken explains why GitHub gave no token of the installation. The library
+// leaves the answer as it is. A missing answer means a missing installation.
 func ofToken(answer *http.Response) error {
-	err := vcshost.Explain("github: fetch a token of the installation", answer, bodyOf(answer))
+	err := vcshost.ReadRefusal("github: fetch a token of the installation", answer, bodyOf(answer))
 	if errors.Is(err, vcshost.ErrGone) {
 		return fmt.Errorf("github: fetch a token: %w", vcshost.ErrNoInstallation)
 	}
 	return err
 }
 
-// bodyOf is what a refusal says. It was read and closed, and may be read again.
+// bodyOf returns the body of a refusal. The transport has read and closed it, and
+// it can be read again.
 func bodyOf(answer *http.Response) []byte {
 	body, _ := io.ReadAll(io.LimitReader(answer.Body, maxRefusal))
 	answer.Body = io.NopCloser(bytes.NewReader(body))

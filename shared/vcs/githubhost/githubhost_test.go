@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"reflect"
 	"strconv"
 	"strings"
 	"sync"
@@ -13,11 +14,10 @@ import (
 	"time"
 
 	"github.com/opsplane/opsplane/infra/test/vcstest"
+	"github.com/opsplane/opsplane/shared/vcs"
 	"github.com/opsplane/opsplane/shared/vcs/githubhost"
 	"github.com/opsplane/opsplane/shared/vcs/vcshost"
 )
-
-var updated = time.Date(2026, 11, 3, 9, 0, 0, 0, time.UTC)
 
 func newApp(t *testing.T) (*githubhost.App, *vcstest.GitHub) {
 	host := vcstest.NewGitHub(t)
@@ -25,10 +25,26 @@ func newApp(t *testing.T) (*githubhost.App, *vcstest.GitHub) {
 	return app, host
 }
 
+// open returns the client of an installation.
+func open(t *testing.T, app *githubhost.App, id vcs.ID) *githubhost.Installation {
+	t.Helper()
+	client, err := app.Open(t.Context(), id)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return client
+}
+
+// ann is the account of a person, and ofAcme a repository of an organisation.
+var (
+	ann    = vcshost.Profile{ID: "1", Login: "ann"}
+	ofAcme = vcshost.Repository{Namespace: "acme", Description: vcs.Description{ID: "1", Owner: "acme", Name: "r1"}}
+)
+
 func repositories(n int) []vcstest.Repository {
 	list := make([]vcstest.Repository, n)
 	for i := range list {
-		list[i] = vcstest.Repository{ID: int64(i + 1), Owner: "acme", Name: fmt.Sprint("r", i+1), DefaultBranch: "main", UpdatedAt: updated}
+		list[i] = vcstest.Repository{ID: int64(i + 1), Owner: "acme", Name: fmt.Sprint("r", i+1), DefaultBranch: "main"}
 	}
 	return list
 }
@@ -39,15 +55,17 @@ func TestRepositoriesAreListedPageByPage(t *testing.T) {
 	host.Install("42", repositories(250)...)
 	total, pages := 0, 0
 	for page := 1; page != 0; pages++ {
-		got, err := app.Repositories(t.Context(), "42", page, 100)
+		got, err := open(t, app, "42").Repositories(t.Context(), page, 100)
 		if err != nil || got.Total != 250 {
 			t.Fatalf("of %d: %v", got.Total, err)
 		}
 		for _, r := range got.Repositories {
 			total++
-			if want := (githubhost.Repository{
-				ID: strconv.Itoa(total), Owner: "acme", Name: fmt.Sprint("r", total), DefaultBranch: "main", UpdatedAt: updated,
-			}); r != want {
+			no := false
+			want := vcshost.Repository{Namespace: "acme", Description: vcs.Description{
+				ID: vcs.ID(strconv.Itoa(total)), Owner: "acme", Name: fmt.Sprint("r", total), DefaultBranch: "main", Private: &no, Archived: &no,
+			}}
+			if !reflect.DeepEqual(r, want) {
 				t.Fatalf("got %+v, want %+v", r, want)
 			}
 		}
@@ -67,8 +85,8 @@ func TestWhatHasNotChangedIsNotCounted(t *testing.T) {
 	host.Install("42", repositories(3)...)
 	host.Install("43", repositories(2)...)
 	for range 3 {
-		for installation, want := range map[string]int{"42": 3, "43": 2} {
-			if got, err := app.Repositories(t.Context(), installation, 1, 100); err != nil || len(got.Repositories) != want {
+		for installation, want := range map[vcs.ID]int{"42": 3, "43": 2} {
+			if got, err := open(t, app, installation).Repositories(t.Context(), 1, 100); err != nil || len(got.Repositories) != want {
 				t.Fatalf("%s: %d repositories, %v", installation, len(got.Repositories), err)
 			}
 		}
@@ -77,7 +95,7 @@ func TestWhatHasNotChangedIsNotCounted(t *testing.T) {
 		t.Errorf("%d requests, %d of them 304; want 6 and 4", all, same)
 	}
 	host.Install("42", repositories(4)...)
-	if got, err := app.Repositories(t.Context(), "42", 1, 100); err != nil || len(got.Repositories) != 4 {
+	if got, err := open(t, app, "42").Repositories(t.Context(), 1, 100); err != nil || len(got.Repositories) != 4 {
 		t.Errorf("after a change: %d repositories, %v", len(got.Repositories), err)
 	}
 }
@@ -91,31 +109,31 @@ func TestSingleQuestions(t *testing.T) {
 	host.Role("acme", "ann", 1, "admin")
 	host.Role("acme", "bob", 2, "member")
 	ctx := t.Context()
-	one, err := app.Repository(ctx, "42", "1")
-	if err != nil || one.Name != "r1" || one.Archived {
+	client := open(t, app, "42")
+	one, err := client.Repository(ctx, "1")
+	if err != nil || one.Name != "r1" || *one.Archived {
 		t.Errorf("got %+v, %v", one, err)
 	}
-	two, err := app.Repository(ctx, "42", "2")
-	if err != nil || !two.Archived {
+	two, err := client.Repository(ctx, "2")
+	if err != nil || !*two.Archived {
 		t.Errorf("got %+v, %v", two, err)
 	}
-	if _, err := app.Repository(ctx, "42", "3"); !errors.Is(err, vcshost.ErrGone) {
+	if _, err := client.Repository(ctx, "3"); !errors.Is(err, vcshost.ErrGone) {
 		t.Errorf("missing: %v", err)
 	}
-	for r, want := range map[githubhost.Repository]bool{one: true, two: false} {
-		if got, err := app.HasWorkflow(ctx, "42", r); err != nil || got != want {
-			t.Errorf("%s has the workflow: %t, %v", r.Name, got, err)
+	for r, want := range map[*vcshost.Repository]bool{&one: true, &two: false} {
+		if got, err := client.HasWorkflow(ctx, r.Description); err != nil || *got != want {
+			t.Errorf("%s has the workflow: %v, %v", r.Name, got, err)
 		}
 	}
-	for _, c := range []struct {
-		account, login string
-		want           bool
-	}{{"1", "ann", true}, {"2", "bob", false}, {"3", "eve", false}, {"4", "ann", false}} {
-		if got, err := app.IsAdmin(ctx, "42", "acme", c.account, c.login); err != nil || got != c.want {
-			t.Errorf("account %s, once called %s, is admin: %t, %v", c.account, c.login, got, err)
+	for account, want := range map[vcshost.Profile]bool{
+		ann: true, {ID: "2", Login: "bob"}: false, {ID: "3", Login: "eve"}: false, {ID: "4", Login: "ann"}: false,
+	} {
+		if got, err := client.MayDecide(ctx, one, account); err != nil || got != want {
+			t.Errorf("account %s, once called %s, decides: %t, %v", account.ID, account.Login, got, err)
 		}
 	}
-	if _, err := app.Repositories(ctx, "44", 1, 100); !errors.Is(err, vcshost.ErrNoInstallation) {
+	if _, err := open(t, app, "44").Repositories(ctx, 1, 100); !errors.Is(err, vcshost.ErrNoInstallation) {
 		t.Errorf("an installation that is gone: %v", err)
 	}
 }
@@ -146,7 +164,7 @@ func TestPassingFailuresAreRepeatedAndLimitsAreTold(t *testing.T) {
 			app, host := newApp(t)
 			host.Install("42", repositories(1)...)
 			host.Fail(c.failure)
-			_, err := app.Repositories(t.Context(), "42", 1, 100)
+			_, err := open(t, app, "42").Repositories(t.Context(), 1, 100)
 			if !c.check(err) {
 				t.Errorf("got %v", err)
 			}
@@ -173,7 +191,7 @@ func TestKeyOfAnotherAppIsRefused(t *testing.T) {
 	host.Install("42")
 	other := vcstest.NewGitHub(t)
 	app := githubhost.New(strconv.Itoa(vcstest.AppID), func(context.Context) (string, error) { return other.Key, nil }, host.API)
-	if _, err := app.Repositories(t.Context(), "42", 1, 100); !errors.Is(err, vcshost.ErrRefused) {
+	if _, err := open(t, app, "42").Repositories(t.Context(), 1, 100); !errors.Is(err, vcshost.ErrRefused) {
 		t.Errorf("another App's key: %v", err)
 	}
 }
@@ -182,11 +200,11 @@ func TestTokenThatGitHubTakesNoLongerIsReplacedOnce(t *testing.T) {
 	t.Parallel()
 	app, host := newApp(t)
 	host.Install("42", repositories(2)...)
-	if _, err := app.Repositories(t.Context(), "42", 1, 100); err != nil {
+	if _, err := open(t, app, "42").Repositories(t.Context(), 1, 100); err != nil {
 		t.Fatal(err)
 	}
 	host.Fail(vcstest.Failure{Match: "GET /installation", Times: 1, Status: http.StatusUnauthorized, Body: `{"message":"Bad credentials"}`})
-	got, err := app.Repositories(t.Context(), "42", 1, 100)
+	got, err := open(t, app, "42").Repositories(t.Context(), 1, 100)
 	if err != nil || len(got.Repositories) != 2 {
 		t.Errorf("%d repositories, %v", len(got.Repositories), err)
 	}
@@ -194,7 +212,7 @@ func TestTokenThatGitHubTakesNoLongerIsReplacedOnce(t *testing.T) {
 		t.Errorf("%d tokens were fetched, want 2", n)
 	}
 	host.Fail(vcstest.Failure{Match: "GET /installation", Status: http.StatusUnauthorized, Body: `{"message":"Bad credentials"}`})
-	if _, err := app.Repositories(t.Context(), "42", 1, 100); !errors.Is(err, vcshost.ErrRefused) {
+	if _, err := open(t, app, "42").Repositories(t.Context(), 1, 100); !errors.Is(err, vcshost.ErrRefused) {
 		t.Errorf("a host that refuses every token: %v", err)
 	}
 }
@@ -217,7 +235,7 @@ func TestKeyMayChangeWhileRequestsAreUnderWay(t *testing.T) {
 	for range 8 {
 		all.Go(func() {
 			for range 4 {
-				if _, err := app.Repositories(t.Context(), "42", 1, 100); !errors.Is(err, vcshost.ErrRefused) {
+				if _, err := open(t, app, "42").Repositories(t.Context(), 1, 100); !errors.Is(err, vcshost.ErrRefused) {
 					t.Errorf("got %v, want the refusal of the token", err)
 				}
 			}
@@ -231,16 +249,16 @@ func TestAnswersThatLackWhatDecidesDenyNothing(t *testing.T) {
 	for _, c := range []struct {
 		match string
 		odd   []string
-		ask   func(context.Context, *githubhost.App) error
+		ask   func(context.Context, *githubhost.Installation) error
 	}{
-		{"GET /repos/acme/r1/installation", []string{`{}`, `{"id":0}`, `null`}, func(ctx context.Context, app *githubhost.App) error {
-			_, err := app.Has(ctx, "42", githubhost.Repository{ID: "1", Owner: "acme", Name: "r1"})
+		{"GET /repos/acme/r1/installation", []string{`{}`, `{"id":0}`, `null`}, func(ctx context.Context, client *githubhost.Installation) error {
+			_, err := client.OwnRepository(ctx, "1")
 			return err
 		}},
 		{"GET /orgs/acme/memberships/ann", []string{
 			`{}`, `{"state":"active","role":"admin"}`, `{"role":"admin","user":{"id":1}}`, `{"state":"active","user":{"id":1}}`,
-		}, func(ctx context.Context, app *githubhost.App) error {
-			_, err := app.IsAdmin(ctx, "42", "acme", "1", "ann")
+		}, func(ctx context.Context, client *githubhost.Installation) error {
+			_, err := client.MayDecide(ctx, ofAcme, ann)
 			return err
 		}},
 	} {
@@ -248,11 +266,11 @@ func TestAnswersThatLackWhatDecidesDenyNothing(t *testing.T) {
 			app, host := newApp(t)
 			host.Install("42", repositories(1)...)
 			host.Role("acme", "ann", 1, "admin")
-			if err := c.ask(t.Context(), app); err != nil {
+			if err := c.ask(t.Context(), open(t, app, "42")); err != nil {
 				t.Fatalf("%s: %v", c.match, err)
 			}
 			host.Fail(vcstest.Failure{Match: c.match, Status: http.StatusOK, Body: body})
-			if err := c.ask(t.Context(), app); err == nil || errors.Is(err, vcshost.ErrGone) {
+			if err := c.ask(t.Context(), open(t, app, "42")); err == nil || errors.Is(err, vcshost.ErrGone) {
 				t.Errorf("%s answers %s: %v, want an error that says nothing of it", c.match, body, err)
 			}
 		}

@@ -10,27 +10,18 @@ import (
 	"fmt"
 	"regexp"
 	"strings"
+
+	"github.com/opsplane/opsplane/shared/vcs/vcshost"
 )
 
-// KeyError says that the private key of the GitHub App cannot be read. It stays so
-// until somebody stores another one.
-type KeyError struct {
-	// Why says what is wrong with it, and what to do, without a part of it.
-	Why string
-}
-
-// Error implements error.
-func (e *KeyError) Error() string {
-	return "the private key of the GitHub App cannot be read: " + e.Why
-}
-
-// hint ends what is said of a key that is none.
+// hint says what to do about a key that cannot be read.
 const hint = "store the .pem file that GitHub gives for a new private key, whole"
 
-// ReadKey reads a private key as it may be stored: the PEM file that GitHub
-// gives, or what other tools make of it and that can mean one thing alone: with
-// "\n" as two characters for the ends of lines, in one line, in quotation marks,
-// or in base64, the whole file or the key in it. A KeyError for any other.
+// ReadKey reads a private key in any form in which it may be stored: the PEM file
+// that GitHub gives, or a form that other tools make of it and that is not
+// ambiguous. Such a form has "\n" as two characters in place of line ends, or is
+// in one line, in quotation marks, or in base64 (the file, or only the key). It
+// returns a vcshost.KeyError for anything else.
 func ReadKey(text string) (*rsa.PrivateKey, error) {
 	text = plain(text)
 	if text == "" {
@@ -52,9 +43,11 @@ func ReadKey(text string) (*rsa.PrivateKey, error) {
 	return readPEM(text)
 }
 
-func bad(format string, args ...any) error { return &KeyError{fmt.Sprintf(format, args...)} }
+func bad(format string, args ...any) error {
+	return &vcshost.KeyError{Why: fmt.Sprintf(format, args...)}
+}
 
-// plain takes quotation marks away, and gives ends of lines back.
+// plain removes quotation marks, and restores the ends of lines.
 func plain(text string) string {
 	text = strings.TrimSpace(strings.TrimPrefix(text, "\ufeff"))
 	var unquoted string
@@ -67,7 +60,7 @@ func plain(text string) string {
 	return strings.TrimSpace(strings.NewReplacer(`\r`, "", `\n`, "\n", "\r", "").Replace(text))
 }
 
-// block is a PEM block, whatever stands where its ends of lines were.
+// block matches a PEM block, with anything in place of its line ends.
 var block = regexp.MustCompile(`(?s)-----BEGIN ([A-Z0-9 ]+)-----(.*?)-----END [A-Z0-9 ]+-----`)
 
 func readPEM(text string) (*rsa.PrivateKey, error) {
@@ -97,10 +90,11 @@ func readPEM(text string) (*rsa.PrivateKey, error) {
 	return parse(der, damaged)
 }
 
-// damaged is a PEM block that holds no key.
+// damaged describes a PEM block that holds no key.
 const damaged = "damaged, or not whole"
 
-// parse reads the two forms of a key in DER; otherwise is what else it is.
+// parse reads both forms of a key in DER. otherwise describes the text if it is
+// neither.
 func parse(der []byte, otherwise string) (*rsa.PrivateKey, error) {
 	if key, err := x509.ParsePKCS1PrivateKey(der); err == nil {
 		return key, nil
@@ -116,7 +110,8 @@ func parse(der []byte, otherwise string) (*rsa.PrivateKey, error) {
 	return private, nil
 }
 
-// unbase64 decodes base64 of both alphabets, with white space and without padding.
+// unbase64 decodes base64 of both alphabets, with white space, with or without
+// padding.
 func unbase64(text string) ([]byte, error) {
 	text = strings.Join(strings.Fields(text), "")
 	text = strings.TrimRight(strings.NewReplacer("-", "+", "_", "/").Replace(text), "=")

@@ -17,6 +17,7 @@ import (
 
 	"github.com/opsplane/opsplane/infra/test/vcstest"
 	"github.com/opsplane/opsplane/shared/vcs/githubhost"
+	"github.com/opsplane/opsplane/shared/vcs/vcshost"
 )
 
 // lines joins the lines of a text by another text.
@@ -127,17 +128,14 @@ func TestKeyThatIsNoneIsSaidToBeWhatItIs(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			app := githubhost.New(strconv.Itoa(vcstest.AppID), func(context.Context) (string, error) { return c.text, nil }, host.API)
-			_, listed := app.Repositories(t.Context(), "42", 1, 100)
-			_, owned := app.Has(t.Context(), "42", githubhost.Repository{Owner: "acme", Name: "r1"})
-			for what, err := range map[string]error{"ready": app.Ready(t.Context()), "list": listed, "as the App": owned} {
-				var key *githubhost.KeyError
-				if !errors.As(err, &key) || !strings.Contains(key.Why, c.want) {
-					t.Errorf("%s: %v, want %q", what, err, c.want)
-				}
-				for _, row := range append(rows[1:len(rows)-1], "secret text", "c2VjcmV0LXRleHQ") {
-					if err != nil && strings.Contains(err.Error(), row) {
-						t.Errorf("%s: the error has a part of what is stored: %v", what, err)
-					}
+			_, err := app.Open(t.Context(), "42")
+			var key *vcshost.KeyError
+			if !errors.As(err, &key) || !strings.Contains(key.Why, c.want) {
+				t.Errorf("%v, want %q", err, c.want)
+			}
+			for _, row := range append(rows[1:len(rows)-1], "secret text", "c2VjcmV0LXRleHQ") {
+				if err != nil && strings.Contains(err.Error(), row) {
+					t.Errorf("the error has a part of what is stored: %v", err)
 				}
 			}
 		})
@@ -155,14 +153,11 @@ func TestAppWorksWithAKeyOfAnotherForm(t *testing.T) {
 	host.Install("42", repositories(1)...)
 	stored := `"` + lines(host.Key, `\n`) + `"`
 	app := githubhost.New(strconv.Itoa(vcstest.AppID), func(context.Context) (string, error) { return stored, nil }, host.API)
-	if err := app.Ready(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-	got, err := app.Repositories(t.Context(), "42", 1, 100)
+	got, err := open(t, app, "42").Repositories(t.Context(), 1, 100)
 	if err != nil || len(got.Repositories) != 1 {
 		t.Fatalf("%d repositories, %v", len(got.Repositories), err)
 	}
-	if has, err := app.Has(t.Context(), "42", got.Repositories[0]); err != nil || !has {
-		t.Errorf("as the App: %t, %v", has, err)
+	if _, err := open(t, app, "42").OwnRepository(t.Context(), got.Repositories[0].ID); err != nil {
+		t.Errorf("as the App: %v", err)
 	}
 }

@@ -5,10 +5,12 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"reflect"
 	"strings"
 	"testing"
 
 	"github.com/opsplane/opsplane/infra/test/vcstest"
+	"github.com/opsplane/opsplane/shared/vcs"
 	"github.com/opsplane/opsplane/shared/vcs/githubhost"
 	"github.com/opsplane/opsplane/shared/vcs/vcshost"
 )
@@ -38,13 +40,14 @@ func TestOddEntryIsLeftOutAloneAndSaid(t *testing.T) {
 			Match: "GET /installation/repositories", Times: 1, Status: 200,
 			Body: `{"total_count":"odd","repositories":[` + c.entry + `,` + good + `]}`,
 		})
-		got, err := app.Repositories(t.Context(), "42", 1, 100)
+		got, err := open(t, app, "42").Repositories(t.Context(), 1, 100)
 		if err != nil || len(got.Repositories) != 1 || len(got.Odd) != 1 || got.Total != 0 {
 			t.Errorf("%s: got %+v, %v", name, got, err)
 			continue
 		}
-		want := githubhost.Repository{ID: "1", Owner: "acme", Name: "a", Private: true}
-		if r := got.Repositories[0]; r != want {
+		yes, no := true, false
+		want := vcshost.Repository{Namespace: "acme", Description: vcs.Description{ID: "1", Owner: "acme", Name: "a", Private: &yes, Archived: &no}}
+		if r := got.Repositories[0]; !reflect.DeepEqual(r, want) {
 			t.Errorf("beside %s: %+v, want %+v", name, r, want)
 		}
 		if odd := got.Odd[0]; odd.ID != c.id || odd.Why != c.why || strings.Contains(odd.String(), "secret-text") {
@@ -70,7 +73,7 @@ func TestAnswerWithoutAListIsNoEmptyList(t *testing.T) {
 	people := vcstest.NewPeople(t)
 	for _, body := range []string{`{}`, `null`, `{"repositories":null,"installations":null}`, `[]`, `{"repositories":{},"installations":{}}`, ``} {
 		host.Fail(vcstest.Failure{Match: "GET /installation/repositories", Times: 1, Status: 200, Body: body})
-		if got, err := app.Repositories(t.Context(), "42", 1, 100); err == nil {
+		if got, err := open(t, app, "42").Repositories(t.Context(), 1, 100); err == nil {
 			t.Errorf("repositories of %q: %+v", body, got)
 		}
 		people.Fail(vcstest.Failure{Match: "GET /user/installations", Times: 1, Status: 200, Body: body})
@@ -121,8 +124,8 @@ func TestListThatLeadsBackIsNotReadOn(t *testing.T) {
 			page, pages := 1, 0
 			for err = nil; page != 0 && err == nil; pages++ {
 				host.Fail(vcstest.Failure{Match: "GET /installation/repositories", Times: 1, Status: 200, Header: link(host.API, c.pages[pages%len(c.pages)]), Body: body})
-				var got githubhost.Page
-				got, err = app.Repositories(t.Context(), "42", page, 100)
+				var got vcshost.RepositoryPage
+				got, err = open(t, app, "42").Repositories(t.Context(), page, 100)
 				page = got.Next
 			}
 			if !errors.Is(err, c.is) || pages != c.asked {
@@ -155,12 +158,12 @@ func TestLinkAndRedirectToAnotherOriginAreNotFollowed(t *testing.T) {
 	app, host := newApp(t)
 	host.Install("42")
 	host.Fail(vcstest.Failure{Match: "GET /installation/repositories", Status: http.StatusMovedPermanently, Header: away})
-	if _, err := app.Repositories(t.Context(), "42", 1, 100); !errors.Is(err, vcshost.ErrElsewhere) {
+	if _, err := open(t, app, "42").Repositories(t.Context(), 1, 100); !errors.Is(err, vcshost.ErrElsewhere) {
 		t.Errorf("redirect of an installation's list: %v", err)
 	}
 	host.Fail(vcstest.Failure{Match: "/access_tokens", Status: http.StatusFound, Header: away})
 	host.Install("43")
-	if got, err := app.Repositories(t.Context(), "43", 1, 100); err == nil {
+	if got, err := open(t, app, "43").Repositories(t.Context(), 1, 100); err == nil {
 		t.Errorf("redirect of the request for a token: %+v", got)
 	}
 	if asked != 0 {

@@ -13,24 +13,25 @@ import (
 	"github.com/google/go-github/v88/github"
 
 	"github.com/opsplane/opsplane/shared/telemetry"
+	"github.com/opsplane/opsplane/shared/vcs"
 	"github.com/opsplane/opsplane/shared/vcs/vcshost"
 )
 
-// People asks GitHub with the tokens of people. It may be used by several
-// goroutines.
+// People is the client of GitHub for the tokens of people. It may be used by
+// several goroutines.
 type People struct {
 	api       string
 	transport http.RoundTripper
 	log       *slog.Logger
 }
 
-// NewPeople returns the GitHub at an API address.
+// NewPeople returns the client of the GitHub at an API address.
 func NewPeople(api string) *People {
 	return &People{api: strings.TrimRight(api, "/") + "/", transport: vcshost.Transport(api), log: telemetry.Logger()}
 }
 
-// as returns a client with a token. It is used once: what the library remembers
-// of limits is one person's alone.
+// as returns a client with a token. It is used for one call: the limits that the
+// library remembers are those of one person.
 func (p *People) as(token string) (*github.Client, error) {
 	c, err := github.NewClient(github.WithTransport(p.transport), github.WithURLs(&p.api, &p.api), github.WithAuthToken(token))
 	if err != nil {
@@ -39,35 +40,32 @@ func (p *People) as(token string) (*github.Client, error) {
 	return c, nil
 }
 
-// Account is a person or an organisation.
-type Account struct {
-	// ID is GitHub's id of it, decimal digits.
-	ID string
-	// Login may change.
-	Login, AvatarURL string
-}
-
-// Whoami answers whose token it is.
-func (p *People) Whoami(ctx context.Context, token string) (Account, error) {
+// Whoami returns the account that a token belongs to.
+func (p *People) Whoami(ctx context.Context, token string) (vcshost.Profile, error) {
 	c, err := p.as(token)
 	if err != nil {
-		return Account{}, err
+		return vcshost.Profile{}, err
 	}
 	var u struct {
 		ID        int64  `json:"id"`
 		Login     string `json:"login"`
 		AvatarURL string `json:"avatar_url"`
 	}
-	if _, err := get(ctx, c, "ask whose token it is", "user", &u); err != nil {
-		return Account{}, err
+	const doing = "find the account of a token"
+	if _, err := get(ctx, c, doing, "user", &u); err != nil {
+		return vcshost.Profile{}, err
 	}
-	return Account{ID: strconv.FormatInt(u.ID, 10), Login: u.Login, AvatarURL: u.AvatarURL}, nil
+	found := vcshost.Profile{ID: vcs.ID(strconv.FormatInt(u.ID, 10)), Login: u.Login, AvatarURL: u.AvatarURL}
+	if err := found.Check(); err != nil {
+		return vcshost.Profile{}, fmt.Errorf("github: %s: %w", doing, err)
+	}
+	return found, nil
 }
 
-// pageSize is GitHub's largest page.
+// pageSize is how many entries GitHub's largest page has.
 const pageSize = 100
 
-// MaxInstallations bounds how many installations of a person are listed.
+// MaxInstallations is how many installations of a person are listed at most.
 const MaxInstallations = 10_000
 
 // reached is an installation that a person can see.
@@ -82,16 +80,16 @@ func (i reached) complete() error {
 	return nil
 }
 
-// Installations lists the ids of our App's installations that a person can see.
-// Entries that cannot be read are left out, and logged: the person may not act on
-// them. vcshost.ErrEndless, wrapped, where the list leads back.
-func (p *People) Installations(ctx context.Context, token string) ([]string, error) {
+// Installations returns the ids of our App's installations that a person can see.
+// Entries that cannot be read are left out and logged: the person may not act on
+// them. It returns vcshost.ErrEndless, wrapped, if the list leads back.
+func (p *People) Installations(ctx context.Context, token string) ([]vcs.ID, error) {
 	c, err := p.as(token)
 	if err != nil {
 		return nil, err
 	}
 	const doing = "list installations"
-	var ids []string
+	var ids []vcs.ID
 	for page := 1; page != 0; {
 		var list struct {
 			Installations []json.RawMessage `json:"installations"`
@@ -100,14 +98,14 @@ func (p *People) Installations(ctx context.Context, token string) ([]string, err
 			return nil, err
 		}
 		if list.Installations == nil {
-			return nil, fmt.Errorf("github: %s: the answer has none", doing)
+			return nil, fmt.Errorf("github: %s: the answer has no list", doing)
 		}
 		found, odd := vcshost.Entries(list.Installations, reached.complete)
 		for _, each := range odd {
-			p.log.LogAttrs(ctx, slog.LevelWarn, "installation left out of a person's list", slog.String("vcs", "github"), slog.String("entry", each.String()))
+			p.log.LogAttrs(ctx, slog.LevelWarn, "installation left out of a person's list", slog.String("vcs", string(vcs.GitHub)), slog.String("entry", each.String()))
 		}
 		for _, i := range found {
-			ids = append(ids, strconv.FormatInt(i.ID, 10))
+			ids = append(ids, vcs.ID(strconv.FormatInt(i.ID, 10)))
 		}
 		if len(ids) > MaxInstallations {
 			return nil, fmt.Errorf("github: more than %d installations", MaxInstallations)

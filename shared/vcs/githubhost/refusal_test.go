@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/opsplane/opsplane/infra/test/vcstest"
+	"github.com/opsplane/opsplane/shared/vcs"
 	"github.com/opsplane/opsplane/shared/vcs/githubhost"
 	"github.com/opsplane/opsplane/shared/vcs/vcshost"
 )
@@ -61,7 +62,7 @@ func TestRefusalsAreToldApart(t *testing.T) {
 				answer := c.answer // of this subtest alone: the other one runs beside it
 				answer.Match = match
 				host.Fail(answer)
-				if _, err := app.Repositories(t.Context(), "42", 1, 100); err == nil || !c.check(err) {
+				if _, err := open(t, app, "42").Repositories(t.Context(), 1, 100); err == nil || !c.check(err) {
 					t.Errorf("got %v", err)
 				}
 				if n := host.Asked("POST /app/installations/42/access_tokens"); n != 1 {
@@ -88,11 +89,12 @@ func TestInstallationThatIsGoneOrSuspendedSaysNothingOfItsRepositories(t *testin
 	list := repositories(1)
 	host.Install("42", list...)
 	host.Suspend("42", true)
-	ask := func(installation string, want error) {
+	ask := func(installation vcs.ID, want error) {
 		t.Helper()
-		_, one := app.Repository(t.Context(), installation, "1")
-		_, file := app.HasWorkflow(t.Context(), installation, githubhost.Repository{Owner: "acme", Name: "r1"})
-		_, admin := app.IsAdmin(t.Context(), installation, "acme", "1", "ann")
+		client := open(t, app, installation)
+		_, one := client.Repository(t.Context(), "1")
+		_, file := client.HasWorkflow(t.Context(), vcs.Description{Owner: "acme", Name: "r1"})
+		_, admin := client.MayDecide(t.Context(), ofAcme, ann)
 		for what, err := range map[string]error{"repository": one, "file": file, "membership": admin} {
 			if !errors.Is(err, want) || errors.Is(err, vcshost.ErrGone) {
 				t.Errorf("%s: %v, want %v", what, err, want)
@@ -103,7 +105,7 @@ func TestInstallationThatIsGoneOrSuspendedSaysNothingOfItsRepositories(t *testin
 	ask("44", vcshost.ErrNoInstallation)
 	host.Suspend("42", false)
 	host.Withhold("42", "/memberships/")
-	if _, err := app.IsAdmin(t.Context(), "42", "acme", "1", "ann"); !errors.Is(err, vcshost.ErrForbidden) {
+	if _, err := open(t, app, "42").MayDecide(t.Context(), ofAcme, ann); !errors.Is(err, vcshost.ErrForbidden) {
 		t.Errorf("permission that was withheld: %v", err)
 	}
 }
@@ -116,24 +118,19 @@ func TestPublicRepositoryIsVisibleWithoutBeingTheInstallations(t *testing.T) {
 	host.Install("42", list[0], list[1])
 	host.Install("43", list[3])
 	host.Publish(list[2])
-	for id, want := range map[string]bool{"1": true, "2": true, "3": false} {
-		r, err := app.Repository(t.Context(), "42", id)
-		if err != nil {
-			t.Fatal(err)
+	for _, c := range []struct {
+		installation, id vcs.ID
+		sees, owns       bool
+	}{
+		{"42", "1", true, true}, {"42", "2", true, true}, {"42", "3", true, false}, {"42", "4", false, false}, {"43", "2", true, false}, {"43", "4", true, true},
+	} {
+		client := open(t, app, c.installation)
+		if _, err := client.Repository(t.Context(), c.id); (err == nil) != c.sees || err != nil && !errors.Is(err, vcshost.ErrGone) {
+			t.Errorf("installation %s sees repository %s: %v, want %t", c.installation, c.id, err, c.sees)
 		}
-		if has, err := app.Has(t.Context(), "42", r); err != nil || has != want {
-			t.Errorf("installation has repository %s: %t, %v", id, has, err)
+		if got, err := client.OwnRepository(t.Context(), c.id); (err == nil && got.ID == c.id) != c.owns || err != nil && !errors.Is(err, vcshost.ErrGone) {
+			t.Errorf("installation %s has repository %s: %v, want %t", c.installation, c.id, err, c.owns)
 		}
-	}
-	if _, err := app.Repository(t.Context(), "42", "4"); !errors.Is(err, vcshost.ErrGone) {
-		t.Errorf("another's private one: %v", err)
-	}
-	r, err := app.Repository(t.Context(), "43", "2")
-	if err != nil {
-		t.Fatal(err)
-	}
-	if has, err := app.Has(t.Context(), "43", r); err != nil || has {
-		t.Errorf("another installation's public one: %t, %v", has, err)
 	}
 }
 
@@ -143,14 +140,14 @@ func TestHoursLimitIsTold(t *testing.T) {
 	host.Install("42", repositories(1)...)
 	host.Allow(2)
 	for range 3 { // the answers after the first are the same, and do not count
-		if _, err := app.Repositories(t.Context(), "42", 1, 100); err != nil {
+		if _, err := open(t, app, "42").Repositories(t.Context(), 1, 100); err != nil {
 			t.Fatal(err)
 		}
 	}
-	if _, err := app.Repository(t.Context(), "42", "1"); err != nil {
+	if _, err := open(t, app, "42").Repository(t.Context(), "1"); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := app.Repository(t.Context(), "42", "2"); !limitedTo(50*time.Minute, time.Hour+time.Second)(err) {
+	if _, err := open(t, app, "42").Repository(t.Context(), "2"); !limitedTo(50*time.Minute, time.Hour+time.Second)(err) {
 		t.Errorf("behind the limit: %v", err)
 	}
 }
@@ -175,7 +172,7 @@ func TestRefusedTokensLeaveNoConnectionOpen(t *testing.T) {
 	key := vcstest.NewGitHub(t).Key
 	app := githubhost.New(strconv.Itoa(vcstest.AppID), func(context.Context) (string, error) { return key, nil }, server.URL)
 	for range 10 {
-		if _, err := app.Repositories(t.Context(), "42", 1, 100); !errors.Is(err, vcshost.ErrNoInstallation) {
+		if _, err := open(t, app, "42").Repositories(t.Context(), 1, 100); !errors.Is(err, vcshost.ErrNoInstallation) {
 			t.Fatalf("got %v", err)
 		}
 	}

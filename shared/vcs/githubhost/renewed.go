@@ -5,10 +5,10 @@ import (
 	"sync"
 )
 
-// renewed carries an installation's requests with a remembered token, and drops
-// the token when the host takes it no longer: GitHub ends the tokens of an
-// installation that is suspended, or whose rights change, before their hour is
-// over. A read that was refused for it is asked once more, with a new one.
+// renewed sends an installation's requests with a remembered token, and drops the
+// token when the host no longer accepts it: GitHub ends the tokens of an
+// installation before their hour is over when it is suspended or its permissions
+// change. A read that was refused for its token is sent once more with a new one.
 type renewed struct {
 	make func() http.RoundTripper
 
@@ -37,8 +37,8 @@ func (t *renewed) current() http.RoundTripper {
 	return t.now
 }
 
-// replace drops what was used; of requests that find the same token refused at
-// the same time, the first does.
+// replace drops the token that was used. If several requests find the same token
+// refused, only the first one drops it.
 func (t *renewed) replace(used http.RoundTripper) http.RoundTripper {
 	t.mu.Lock()
 	defer t.mu.Unlock()

@@ -6,101 +6,76 @@ import (
 	"fmt"
 	"strconv"
 
-	"github.com/google/go-github/v88/github"
-
+	"github.com/opsplane/opsplane/shared/vcs"
 	"github.com/opsplane/opsplane/shared/vcs/vcshost"
 )
 
-// Repository asks for one repository by its id; vcshost.ErrGone if the
-// installation can see none. It can see every public one: Has says whether it is
-// the installation's.
-func (a *App) Repository(ctx context.Context, installation, id string) (Repository, error) {
-	c, err := a.installation(ctx, installation)
+// Workflow is the path of the file that makes a repository set up.
+const Workflow = ".github/workflows/terrateam.yml"
+
+// Repository returns a repository by its id. It may be a public repository of
+// somebody else: OwnRepository returns those of the installation alone. It returns
+// vcshost.ErrGone if the installation can see no such repository.
+func (i *Installation) Repository(ctx context.Context, id vcs.ID) (vcshost.Repository, error) {
+	n, err := strconv.ParseInt(string(id), 10, 64)
 	if err != nil {
-		return Repository{}, err
-	}
-	n, err := strconv.ParseInt(id, 10, 64)
-	if err != nil {
-		return Repository{}, vcshost.ErrGone
+		return vcshost.Repository{}, vcshost.ErrGone
 	}
 	const doing = "read repository"
 	var r repository
-	if _, err := get(ctx, c, doing, fmt.Sprint("repositories/", n), &r); err != nil {
-		return Repository{}, err
+	if _, err := get(ctx, i.client, doing, fmt.Sprint("repositories/", n), &r); err != nil {
+		return vcshost.Repository{}, err
 	}
 	if err := r.complete(); err != nil {
-		return Repository{}, fmt.Errorf("github: %s: %w", doing, err)
+		return vcshost.Repository{}, fmt.Errorf("github: %s: %w", doing, err)
 	}
 	return r.read(), nil
 }
 
-// Has reports whether the installation has a repository that it can see. A public
-// one may be anybody's: GitHub is asked in the App's own name which installation
-// reaches it.
-func (a *App) Has(ctx context.Context, installation string, r Repository) (bool, error) {
-	if r.Private {
-		return true, nil
+// OwnRepository returns a repository of the installation by its id. It returns
+// vcshost.ErrGone if the installation has no such repository.
+func (i *Installation) OwnRepository(ctx context.Context, id vcs.ID) (vcshost.Repository, error) {
+	r, err := i.Repository(ctx, id)
+	if err != nil || *r.Private {
+		return r, err // the installation can see no private repository of others
 	}
-	c, err := a.own(ctx)
+	c, err := i.app.own(ctx)
 	if err != nil {
-		return false, err
+		return vcshost.Repository{}, err
 	}
-	const doing = "ask whose a repository is"
-	i, _, err := c.Apps.GetRepositoryInstallation(ctx, r.Owner, r.Name)
+	// The request is signed as the App: GitHub says which installation has the repository.
+	const doing = "find the installation of a repository"
+	found, _, err := c.Apps.GetRepositoryInstallation(ctx, r.Owner, r.Name)
 	switch err = explain(doing, err); {
-	case errors.Is(err, vcshost.ErrGone):
-		return false, nil
 	case err != nil:
-		return false, err
-	case i.GetID() <= 0:
-		return false, fmt.Errorf("github: %s: the installation has no id", doing)
+		return vcshost.Repository{}, err
+	case found.GetID() <= 0:
+		return vcshost.Repository{}, fmt.Errorf("github: %s: the installation has no id", doing)
+	case strconv.FormatInt(found.GetID(), 10) != string(i.id):
+		return vcshost.Repository{}, fmt.Errorf("github: %s: it is of another installation: %w", doing, vcshost.ErrGone)
 	}
-	return strconv.FormatInt(i.GetID(), 10) == installation, nil
+	return r, nil
 }
 
-// own answers the client of the App itself.
-func (a *App) own(ctx context.Context) (*github.Client, error) {
-	text, err := a.key(ctx)
-	if err != nil {
-		return nil, fmt.Errorf("read private key of the GitHub App: %w", err)
+// HasWorkflow returns whether the repository has the Workflow file on its
+// default branch. It never returns nil without an error.
+func (i *Installation) HasWorkflow(ctx context.Context, r vcs.Description) (*bool, error) {
+	_, _, _, err := i.client.Repositories.GetContents(ctx, r.Owner, r.Name, Workflow, nil)
+	err = explain("look for the workflow file", err)
+	if err != nil && !errors.Is(err, vcshost.ErrGone) {
+		return nil, err
 	}
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	if err := a.keyed(text); err != nil || a.itself != nil {
-		return a.itself, err
-	}
-	a.itself, err = a.client(a.signed(a.signer))
-	return a.itself, err
+	has := err == nil
+	return &has, nil
 }
 
-// HasWorkflow reports whether the repository has the Workflow file on its
-// default branch.
-func (a *App) HasWorkflow(ctx context.Context, installation string, r Repository) (bool, error) {
-	c, err := a.installation(ctx, installation)
-	if err != nil {
-		return false, err
-	}
-	_, _, _, err = c.Repositories.GetContents(ctx, r.Owner, r.Name, Workflow, nil)
-	switch err = explain("look for the workflow file", err); {
-	case errors.Is(err, vcshost.ErrGone):
-		return false, nil
-	case err != nil:
-		return false, err
-	}
-	return true, nil
-}
-
-// IsAdmin reports whether an account is an active member of an organisation with
-// the role admin. GitHub finds members by login, which may have become somebody
-// else's: so the account's id decides. Of a person's own account, which is no
-// organisation, nobody is.
-func (a *App) IsAdmin(ctx context.Context, installation, organisation, account, login string) (bool, error) {
-	c, err := a.installation(ctx, installation)
-	if err != nil {
-		return false, err
-	}
+// MayDecide reports whether an account is an active owner of the organisation in
+// whose namespace a repository lies. GitHub finds members by their login, which
+// may belong to somebody else by now. So the account's id decides. It is false for
+// a personal account, which is no organisation.
+func (i *Installation) MayDecide(ctx context.Context, r vcshost.Repository, account vcshost.Profile) (bool, error) {
 	const doing = "read membership"
-	m, _, err := c.Organizations.GetOrgMembership(ctx, login, organisation)
+	m, _, err := i.client.Organizations.GetOrgMembership(ctx, account.Login, r.Namespace)
 	switch err = explain(doing, err); {
 	case errors.Is(err, vcshost.ErrGone):
 		return false, nil
@@ -109,5 +84,5 @@ func (a *App) IsAdmin(ctx context.Context, installation, organisation, account, 
 	case m.GetUser().GetID() <= 0 || m.GetState() == "" || m.GetRole() == "":
 		return false, fmt.Errorf("github: %s: the answer does not have the member's id, state and role", doing)
 	}
-	return strconv.FormatInt(m.GetUser().GetID(), 10) == account && m.GetState() == "active" && m.GetRole() == "admin", nil
+	return strconv.FormatInt(m.GetUser().GetID(), 10) == string(account.ID) && m.GetState() == "active" && m.GetRole() == "admin", nil
 }

@@ -7,9 +7,9 @@ import (
 	"sync"
 )
 
-// tagged remembers one installation's answers with their entity tags and asks whether they have
-// changed: GitHub does not count a request that is answered 304 ("Best practices
-// for using the REST API", GitHub documentation).
+// tagged remembers one installation's answers with their entity tags, and asks
+// GitHub whether they have changed. GitHub does not count a request whose answer is
+// 304 ("Best practices for using the REST API", GitHub documentation).
 type tagged struct {
 	next http.RoundTripper
 
@@ -24,12 +24,14 @@ type remembered struct {
 	body   []byte
 }
 
-// Bounds of what is remembered. When they are met it begins anew: what is asked
-// again soon is remembered soon.
+// Bounds, in bytes of bodies.
 const (
-	maxKept   = 2 << 20 // bytes of bodies
+	// maxKept is how much is remembered. Beyond it, all is forgotten.
+	maxKept = 2 << 20
+	// maxAnswer is the size of an answer that is remembered.
 	maxAnswer = 1 << 18
-	maxBody   = 16 << 20 // of any answer
+	// maxBody is how much of an answer is read.
+	maxBody = 16 << 20
 )
 
 func newTagged(next http.RoundTripper) *tagged {
@@ -67,7 +69,8 @@ func (t *tagged) RoundTrip(r *http.Request) (*http.Response, error) {
 	return t.remember(name, answer)
 }
 
-// remember keeps an answer, and bounds it.
+// remember keeps an answer if it has a tag and is small enough. It reads no more
+// than maxBody of it.
 func (t *tagged) remember(name string, answer *http.Response) (*http.Response, error) {
 	defer func() { _ = answer.Body.Close() }()
 	body, err := io.ReadAll(io.LimitReader(answer.Body, maxBody))
@@ -89,11 +92,11 @@ func (t *tagged) remember(name string, answer *http.Response) (*http.Response, e
 	return answer, nil
 }
 
-// drained reads answers that are no success whole and closes them: the library
-// that fetches tokens leaves them open, and with them their connections.
+// drained reads and closes the answers that are no success. The library that
+// fetches tokens leaves them open, and their connections with them.
 type drained struct{ next http.RoundTripper }
 
-// maxRefusal bounds what is read of an answer that is no success, in bytes.
+// maxRefusal is how much of an answer that is no success is read, in bytes.
 const maxRefusal = 1 << 16
 
 // RoundTrip implements http.RoundTripper.
@@ -102,7 +105,7 @@ func (d drained) RoundTrip(r *http.Request) (*http.Response, error) {
 	if err != nil || answer.StatusCode < http.StatusBadRequest {
 		return answer, err
 	}
-	body, _ := io.ReadAll(io.LimitReader(answer.Body, maxRefusal)) // a part of it is as good
+	body, _ := io.ReadAll(io.LimitReader(answer.Body, maxRefusal)) // a part of it is enough
 	_ = answer.Body.Close()
 	answer.Body = io.NopCloser(bytes.NewReader(body))
 	return answer, nil

@@ -15,8 +15,8 @@ import (
 	"github.com/opsplane/opsplane/shared/vcs/vcshost"
 )
 
-// explain turns an error of the library into one of ours, with no more of what
-// the host answered than vcshost.Explain takes.
+// explain turns an error of the library into one of package vcshost. It has no
+// more of the host's answer than vcshost.ReadRefusal keeps.
 func explain(ctx context.Context, doing string, err error) error {
 	if err == nil {
 		return nil
@@ -27,7 +27,7 @@ func explain(ctx context.Context, doing string, err error) error {
 	if errors.Is(err, vcshost.ErrElsewhere) {
 		return fmt.Errorf("gitlab: %s: %w", doing, vcshost.ErrElsewhere)
 	}
-	if page := (*vcshost.Page)(nil); errors.As(err, &page) {
+	if page := (*vcshost.BrowserPage)(nil); errors.As(err, &page) {
 		return fmt.Errorf("gitlab: %s: %w", doing, page)
 	}
 	var answer *gitlab.ErrorResponse
@@ -37,7 +37,7 @@ func explain(ctx context.Context, doing string, err error) error {
 		}
 		return fmt.Errorf("gitlab: %s: no usable answer", doing)
 	}
-	return vcshost.Explain("gitlab: "+doing, answer.Response, answer.Body)
+	return vcshost.ReadRefusal("gitlab: "+doing, answer.Response, answer.Body)
 }
 
 func isGone(err error) bool { return errors.Is(err, vcshost.ErrGone) }
@@ -48,10 +48,10 @@ func sortByName(groups []Group) {
 	})
 }
 
-// maxBody bounds an answer, in bytes.
+// maxBody is how much of an answer is read, in bytes.
 const maxBody = 16 << 20
 
-// bounded cuts answers that are too large for a function's memory.
+// bounded cuts answers that are too large for the memory of a function.
 type bounded struct{ next http.RoundTripper }
 
 // RoundTrip implements http.RoundTripper.

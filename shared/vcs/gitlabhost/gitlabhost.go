@@ -1,8 +1,9 @@
-// Package gitlabhost asks GitLab, gitlab.com or one of somebody's own, with the
-// token of a person or a group. Its invariants: no error holds a token, or a word
-// of an answer but those of a vcshost.Refusal; no token goes to another origin; no
-// call waits longer than its context; and where GitLab asks for patience the caller
-// is told for how long.
+// Package gitlabhost is the client of GitLab: gitlab.com, or an instance that
+// somebody runs. Client asks with the token of a person or a group, Installation
+// with the token of its group. Its invariants: no error holds a token, or a word
+// of an answer except the words of a vcshost.Refusal; no token goes to another
+// origin; no call waits longer than its context; and where GitLab limits requests
+// the caller is told for how long.
 package gitlabhost
 
 import (
@@ -18,10 +19,11 @@ import (
 	"golang.org/x/oauth2"
 
 	"github.com/opsplane/opsplane/shared/telemetry"
+	"github.com/opsplane/opsplane/shared/vcs"
 	"github.com/opsplane/opsplane/shared/vcs/vcshost"
 )
 
-// Maintainer is the access level from which on a member may change what the
+// Maintainer is the lowest access level with which a member may change what this
 // server does for a group ("Roles and permissions", GitLab documentation).
 const Maintainer = 40
 
@@ -31,7 +33,7 @@ type Host struct {
 	http *http.Client
 }
 
-// New returns the GitLab at an API address without the version, such as
+// New returns the client of the GitLab at an API address without the version, such as
 // "https://gitlab.com/api".
 func New(api string) *Host {
 	return &Host{
@@ -40,14 +42,14 @@ func New(api string) *Host {
 	}
 }
 
-// Client asks with one token.
+// Client is the client for one token.
 type Client struct {
 	gitlab *gitlab.Client
 	log    *slog.Logger
 }
 
-// As returns a client with a token of any kind: that of a login, of a group, of
-// a project or of a person. GitLab takes all of them as bearers.
+// As returns the client for a token of any kind: of a login, a group, a project or
+// a person. GitLab accepts all of them as bearer tokens.
 func (h *Host) As(token string) (*Client, error) {
 	source := gitlab.OAuthTokenSource{TokenSource: oauth2.StaticTokenSource(&oauth2.Token{AccessToken: token})}
 	c, err := gitlab.NewAuthSourceClient(source, gitlab.WithBaseURL(h.api), gitlab.WithHTTPClient(h.http),
@@ -58,43 +60,42 @@ func (h *Host) As(token string) (*Client, error) {
 	return &Client{gitlab: c, log: telemetry.Logger()}, nil
 }
 
-// unlimited takes the place of the library's limiter, which would ask the host
-// for its limits first: the host's own answers are enough.
+// unlimited replaces the library's limiter, which would first ask the host for its
+// limits. The host's answers tell them well enough.
 type unlimited struct{}
 
 // Wait implements gitlab.RateLimiter.
 func (unlimited) Wait(context.Context) error { return nil }
 
-// Account is a person or a bot.
-type Account struct {
-	// ID is GitLab's id of it, decimal digits.
-	ID                  string
-	Username, AvatarURL string
-}
-
-// Whoami answers whose token it is.
-func (c *Client) Whoami(ctx context.Context) (Account, error) {
+// Whoami returns the account that the token belongs to.
+func (c *Client) Whoami(ctx context.Context) (vcshost.Profile, error) {
 	var u struct {
 		ID        int64  `json:"id"`
 		Username  string `json:"username"`
 		AvatarURL string `json:"avatar_url"`
 	}
-	if _, err := c.get(ctx, "ask whose token it is", "user", nil, &u); err != nil {
-		return Account{}, err
+	const doing = "find the account of a token"
+	if _, err := c.get(ctx, doing, "user", nil, &u); err != nil {
+		return vcshost.Profile{}, err
 	}
-	return Account{ID: strconv.FormatInt(u.ID, 10), Username: u.Username, AvatarURL: u.AvatarURL}, nil
+	found := vcshost.Profile{ID: vcs.ID(strconv.FormatInt(u.ID, 10)), Login: u.Username, AvatarURL: u.AvatarURL}
+	if err := found.Check(); err != nil {
+		return vcshost.Profile{}, fmt.Errorf("gitlab: %s: %w", doing, err)
+	}
+	return found, nil
 }
 
-// Token is what GitLab says of an access token.
+// Token is what GitLab tells of an access token.
 type Token struct {
-	// Scopes are what it may be used for, such as "api".
+	// Scopes say what the token may be used for, such as "api".
 	Scopes []string
-	// ExpiresAt is the beginning of the day on which it ends; zero if it does not.
+	// ExpiresAt is the beginning of the day on which the token ends; zero if it does
+	// not end.
 	ExpiresAt time.Time
 }
 
-// Self answers what the token itself is: that of a person, a group or a project.
-// vcshost.ErrGone for a token of another kind.
+// Self returns what the client's own token is: an access token of a person, a
+// group or a project. It returns vcshost.ErrGone for a token of another kind.
 func (c *Client) Self(ctx context.Context) (Token, error) {
 	const doing = "ask what the token is"
 	t, _, err := c.gitlab.PersonalAccessTokens.GetSinglePersonalAccessToken(gitlab.WithContext(ctx))
@@ -111,26 +112,21 @@ func (c *Client) Self(ctx context.Context) (Token, error) {
 	return found, nil
 }
 
-// Level answers the access level of an account in a group, direct or by the
-// groups around it: 0 for who is no member, or no active one.
-func (c *Client) Level(ctx context.Context, group, account string) (int, error) {
+// Level returns the access level of an account in a group, direct or through the
+// groups around it. It is 0 for an account that is no member, or no active one.
+func (c *Client) Level(ctx context.Context, group, account vcs.ID) (int, error) {
 	return c.level(ctx, c.gitlab.GroupMembers.GetInheritedGroupMember, group, account)
-}
-
-// DirectLevel is Level, of direct members alone.
-func (c *Client) DirectLevel(ctx context.Context, group, account string) (int, error) {
-	return c.level(ctx, c.gitlab.GroupMembers.GetGroupMember, group, account)
 }
 
 type memberOf func(any, int64, ...gitlab.RequestOptionFunc) (*gitlab.GroupMember, *gitlab.Response, error)
 
-func (c *Client) level(ctx context.Context, ask memberOf, group, account string) (int, error) {
-	id, err := strconv.ParseInt(account, 10, 64)
+func (c *Client) level(ctx context.Context, ask memberOf, group, account vcs.ID) (int, error) {
+	id, err := strconv.ParseInt(string(account), 10, 64)
 	if err != nil {
-		return 0, fmt.Errorf("gitlab: account %q is no number", account)
+		return 0, fmt.Errorf("gitlab: account %q is not a 64-bit number", account)
 	}
 	const doing = "read membership"
-	m, _, err := ask(group, id, gitlab.WithContext(ctx))
+	m, _, err := ask(string(group), id, gitlab.WithContext(ctx))
 	switch err = explain(ctx, doing, err); {
 	case isGone(err):
 		return 0, nil

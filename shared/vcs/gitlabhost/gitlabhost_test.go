@@ -5,17 +5,17 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"reflect"
 	"strconv"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/opsplane/opsplane/infra/test/vcstest"
+	"github.com/opsplane/opsplane/shared/vcs"
 	"github.com/opsplane/opsplane/shared/vcs/gitlabhost"
 	"github.com/opsplane/opsplane/shared/vcs/vcshost"
 )
-
-var updated = time.Date(2026, 11, 3, 9, 0, 0, 0, time.UTC)
 
 func newClient(t *testing.T) (*gitlabhost.Client, *vcstest.GitLab) {
 	host := vcstest.NewGitLab(t)
@@ -24,6 +24,16 @@ func newClient(t *testing.T) (*gitlabhost.Client, *vcstest.GitLab) {
 		t.Fatal(err)
 	}
 	return c, host
+}
+
+// open returns the client of group 77, with a token of bob's.
+func open(t *testing.T, host *vcstest.GitLab) *gitlabhost.Installation {
+	t.Helper()
+	i, err := gitlabhost.New(host.API).Open("77", host.Account(8, "bob"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return i
 }
 
 func member(levels ...int) map[int64]int {
@@ -59,11 +69,11 @@ func TestSingleQuestions(t *testing.T) {
 	t.Parallel()
 	c, host := newClient(t)
 	host.Set(vcstest.Group{
-		ID: 77, FullPath: "acme", FullName: "Acme", Direct: member(0, 30), Inherited: member(40, 30),
-		Projects: []vcstest.Project{{ID: 501, PathWithNamespace: "acme/net/infra", DefaultBranch: "main", Archived: true, UpdatedAt: updated}},
+		ID: 77, FullPath: "acme", FullName: "Acme", Direct: member(0, 30, 40), Inherited: member(40, 30, 40),
+		Projects: []vcstest.Project{{ID: 501, PathWithNamespace: "acme/net/infra", DefaultBranch: "main", Archived: true}},
 	})
 	ctx := t.Context()
-	if who, err := c.Whoami(ctx); err != nil || who != (gitlabhost.Account{ID: "8", Username: "bob"}) {
+	if who, err := c.Whoami(ctx); err != nil || who != (vcshost.Profile{ID: "8", Login: "bob"}) {
 		t.Errorf("whoami: %+v, %v", who, err)
 	}
 	if g, err := c.Group(ctx, "77"); err != nil || g.FullName != "Acme" {
@@ -72,39 +82,48 @@ func TestSingleQuestions(t *testing.T) {
 	if _, err := c.Group(ctx, "78"); !errors.Is(err, vcshost.ErrGone) {
 		t.Errorf("a group that is not there: %v", err)
 	}
-	for account, want := range map[string][2]int{"8": {40, 0}, "9": {30, 30}, "10": {0, 0}} {
-		level, err := c.Level(ctx, "77", account)
-		direct, err2 := c.DirectLevel(ctx, "77", account)
-		if err != nil || err2 != nil || [2]int{level, direct} != want {
-			t.Errorf("levels of %s: %d and %d, %v, %v; want %v", account, level, direct, err, err2, want)
+	for account, want := range map[vcs.ID]int{"8": 40, "9": 30, "10": 40, "11": 0} {
+		if level, err := c.Level(ctx, "77", account); err != nil || level != want {
+			t.Errorf("level of %s: %d, %v; want %d", account, level, err, want)
 		}
 	}
-	p, err := c.Project(ctx, "501")
-	want := gitlabhost.Project{ID: "501", Owner: "acme", Name: "net/infra", DefaultBranch: "main", Archived: true, Private: true, UpdatedAt: updated}
-	if err != nil || p != want {
+	group := open(t, host)
+	for account, want := range map[vcs.ID]bool{"8": false, "9": false, "10": true, "11": false} {
+		r := vcshost.Repository{Namespace: "77"}
+		if got, err := group.MayDecide(ctx, r, vcshost.Profile{ID: account}); err != nil || got != want {
+			t.Errorf("account %s decides: %t, %v; want %t: direct maintainers alone do", account, got, err, want)
+		}
+	}
+	if got, err := group.MayDecide(ctx, vcshost.Repository{}, vcshost.Profile{ID: "10"}); err != nil || got {
+		t.Errorf("somebody decides over a project of a person: %t, %v", got, err)
+	}
+	p, err := group.OwnRepository(ctx, "501")
+	yes := true
+	want := vcshost.Repository{Description: vcs.Description{ID: "501", Owner: "acme", Name: "net/infra", DefaultBranch: "main", Archived: &yes, Private: &yes}}
+	if err != nil || !reflect.DeepEqual(p, want) {
 		t.Errorf("project: %+v, %v", p, err)
 	}
-	if _, err := c.Project(ctx, "502"); !errors.Is(err, vcshost.ErrGone) {
+	if _, err := group.OwnRepository(ctx, "502"); !errors.Is(err, vcshost.ErrGone) {
 		t.Errorf("a project that is not there: %v", err)
 	}
 }
 
 func TestProjectsAreListedPageByPage(t *testing.T) {
 	t.Parallel()
-	c, host := newClient(t)
+	_, host := newClient(t)
 	g := vcstest.Group{ID: 77, Inherited: member(40)}
 	for i := range 230 {
-		g.Projects = append(g.Projects, vcstest.Project{ID: int64(i + 1), PathWithNamespace: fmt.Sprint("acme/p", i), UpdatedAt: updated})
+		g.Projects = append(g.Projects, vcstest.Project{ID: int64(i + 1), PathWithNamespace: fmt.Sprint("acme/p", i)})
 	}
 	host.Set(g)
 	total := 0
 	for page := 1; page != 0; {
-		got, err := c.Projects(t.Context(), "77", page)
+		got, err := open(t, host).Repositories(t.Context(), page, 100)
 		if err != nil || got.Total != 230 {
 			t.Fatalf("of %d: %v", got.Total, err)
 		}
-		for _, p := range got.Projects {
-			if total++; p.ID != strconv.Itoa(total) {
+		for _, p := range got.Repositories {
+			if total++; string(p.ID) != strconv.Itoa(total) {
 				t.Fatalf("place %d has project %s", total, p.ID)
 			}
 		}
@@ -174,11 +193,11 @@ func TestCallEndsWithItsContext(t *testing.T) {
 
 func TestMembershipThatMayNotBeReadIsNotNone(t *testing.T) {
 	t.Parallel()
-	client, host := newClient(t)
+	_, host := newClient(t)
 	host.Set(vcstest.Group{ID: 77, Inherited: member(40)})
 	host.Fail(vcstest.Failure{Match: "/members/", Status: http.StatusForbidden, Body: `{"message":"403 Forbidden"}`})
-	if level, err := client.DirectLevel(t.Context(), "77", "8"); !errors.Is(err, vcshost.ErrForbidden) {
-		t.Errorf("level %d, %v", level, err)
+	if may, err := open(t, host).MayDecide(t.Context(), vcshost.Repository{Namespace: "77"}, vcshost.Profile{ID: "8"}); !errors.Is(err, vcshost.ErrForbidden) {
+		t.Errorf("%t, %v", may, err)
 	}
 }
 

@@ -8,19 +8,20 @@ import (
 
 	gitlab "gitlab.com/gitlab-org/api/client-go"
 
+	"github.com/opsplane/opsplane/shared/vcs"
 	"github.com/opsplane/opsplane/shared/vcs/vcshost"
 )
 
 // Group is a GitLab group.
 type Group struct {
 	ID int64 `json:"id"`
-	// FullName has the names of the groups around it, as in "Acme / Platform".
+	// FullName begins with the names of the groups around it: "Acme / Platform".
 	FullName string `json:"full_name"`
-	// FullPath has their paths, as in "acme/platform".
+	// FullPath begins with their paths: "acme/platform".
 	FullPath string `json:"full_path"`
 }
 
-// complete answers what a group lacks that cannot be done without.
+// complete returns an error if the group lacks a member that is needed.
 func (g Group) complete() error {
 	if g.ID <= 0 {
 		return errors.New("it has no id")
@@ -28,12 +29,12 @@ func (g Group) complete() error {
 	return nil
 }
 
-// MaxGroups bounds how many groups of a person are listed.
+// MaxGroups is how many groups of a person are listed at most.
 const MaxGroups = 10_000
 
-// Groups lists the groups of which the token's owner is a member, by full name.
-// Entries that cannot be read are left out, and logged. vcshost.ErrEndless,
-// wrapped, where the list leads back.
+// Groups returns the groups that the token's owner is a member of, sorted by full
+// name. Entries that cannot be read are left out and logged. It returns
+// vcshost.ErrEndless, wrapped, if the list leads back.
 func (c *Client) Groups(ctx context.Context) ([]Group, error) {
 	const doing = "list groups"
 	guest := gitlab.GuestPermissions
@@ -49,7 +50,7 @@ func (c *Client) Groups(ctx context.Context) ([]Group, error) {
 		}
 		groups, odd := vcshost.Entries(list, Group.complete)
 		for _, each := range odd {
-			c.log.LogAttrs(ctx, slog.LevelWarn, "group left out of a person's list", slog.String("vcs", "gitlab"), slog.String("entry", each.String()))
+			c.log.LogAttrs(ctx, slog.LevelWarn, "group left out of a person's list", slog.String("vcs", string(vcs.GitLab)), slog.String("entry", each.String()))
 		}
 		if found = append(found, groups...); len(found) > MaxGroups {
 			return nil, fmt.Errorf("gitlab: more than %d groups", MaxGroups)
@@ -62,13 +63,13 @@ func (c *Client) Groups(ctx context.Context) ([]Group, error) {
 	return found, nil
 }
 
-// Group asks for one group, by its id or full path; vcshost.ErrGone if there is
-// none that is visible. An answer without its id or full path is an error: what
-// does not lie under a path that is not told must not be taken for another group's.
+// Group returns a group by its id or full path. It returns vcshost.ErrGone if the
+// token can see no such group. An answer without an id or a full path is an error:
+// without the path, projects of the group would be taken for those of others.
 func (c *Client) Group(ctx context.Context, id string) (Group, error) {
 	const doing = "read group"
 	var g Group
-	// Without it GitLab's present API answers up to 100 projects with the group.
+	// Without this option, GitLab's API v4 sends up to 100 projects with the group.
 	//lint:ignore SA1019 The library marks it as deprecated, as GitLab will drop it with the next API.
 	options := &gitlab.GetGroupOptions{WithProjects: gitlab.Ptr(false)}
 	if _, err := c.get(ctx, doing, "groups/"+gitlab.PathEscape(id), options, &g); err != nil {

@@ -5,11 +5,12 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"reflect"
 	"strings"
 	"testing"
 
 	"github.com/opsplane/opsplane/infra/test/vcstest"
-	"github.com/opsplane/opsplane/shared/vcs/gitlabhost"
+	"github.com/opsplane/opsplane/shared/vcs"
 	"github.com/opsplane/opsplane/shared/vcs/vcshost"
 )
 
@@ -30,13 +31,14 @@ func TestOddEntryIsLeftOutAloneAndSaid(t *testing.T) {
 		"default branch of other type": {`{"id":2,"path_with_namespace":"acme/b","default_branch":{}}`, "2", "default_branch is a JSON object"},
 	} {
 		host.Fail(vcstest.Failure{Match: "/projects", Times: 1, Status: 200, Body: `[` + odd.entry + `,` + good + `]`})
-		got, err := c.Projects(t.Context(), "77", 1)
-		if err != nil || len(got.Projects) != 1 || len(got.Odd) != 1 {
+		got, err := open(t, host).Repositories(t.Context(), 1, 100)
+		if err != nil || len(got.Repositories) != 1 || len(got.Odd) != 1 {
 			t.Errorf("%s: got %+v, %v", name, got, err)
 			continue
 		}
-		want := gitlabhost.Project{ID: "1", Owner: "acme", Name: "net/a", Group: "7"}
-		if p := got.Projects[0]; p != want {
+		no := false
+		want := vcshost.Repository{Namespace: "7", Description: vcs.Description{ID: "1", Owner: "acme", Name: "net/a", Archived: &no, Private: got.Repositories[0].Private}}
+		if p := got.Repositories[0]; *p.Private || !reflect.DeepEqual(p, want) {
 			t.Errorf("beside %s: %+v, want %+v", name, p, want)
 		}
 		if o := got.Odd[0]; o.ID != odd.id || o.Why != odd.why || strings.Contains(o.String(), "secret-text") {
@@ -94,8 +96,8 @@ func TestListThatLeadsBackIsNotReadOn(t *testing.T) {
 			asked = 0
 			var err error
 			for page := 1; page != 0 && err == nil; {
-				var got gitlabhost.Page
-				got, err = client.Projects(t.Context(), "77", page)
+				var got vcshost.RepositoryPage
+				got, err = open(t, host).Repositories(t.Context(), page, 100)
 				page = got.Next
 			}
 			if !errors.Is(err, c.is) || asked != c.asked {

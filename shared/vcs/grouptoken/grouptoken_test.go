@@ -17,6 +17,7 @@ import (
 	"github.com/opsplane/opsplane/shared/audit/change"
 	"github.com/opsplane/opsplane/shared/credential/sealed"
 	"github.com/opsplane/opsplane/shared/storage/attr"
+	"github.com/opsplane/opsplane/shared/vcs/vcshost"
 )
 
 var (
@@ -66,8 +67,8 @@ func TestTokenIsStoredSealed(t *testing.T) {
 	t.Parallel()
 	h := newHouse(t)
 	s := h.store(older)
-	if got, err := s.Get(t.Context(), "77"); !errors.Is(err, ErrNone) {
-		t.Errorf("before any: got %q, %v; want ErrNone", got, err)
+	if got, err := s.Get(t.Context(), "77"); !errors.Is(err, vcshost.ErrNoToken) {
+		t.Errorf("before any: got %q, %v; want vcshost.ErrNoToken", got, err)
 	}
 	put(t, s, "77", "glpat-first")
 	expect(t, s, "77", "glpat-first")
@@ -94,8 +95,8 @@ func TestTokenOpensForItsOwnGroupAlone(t *testing.T) {
 	if _, err := h.env.DynamoDB.PutItem(t.Context(), &dynamodb.PutItemInput{TableName: aws.String(h.env.Table("SessionsTable")), Item: moved}); err != nil {
 		t.Fatal(err)
 	}
-	if got, err := s.Get(t.Context(), "78"); !errors.Is(err, ErrNone) {
-		t.Errorf("group 77's token under 78: got %q, %v; want ErrNone", got, err)
+	if got, err := s.Get(t.Context(), "78"); !errors.Is(err, vcshost.ErrNoToken) {
+		t.Errorf("group 77's token under 78: got %q, %v; want vcshost.ErrNoToken", got, err)
 	}
 	expect(t, s, "77", "glpat-of-77")
 }
@@ -124,8 +125,8 @@ func TestTokenOutlivesTheRotationOfTheSecret(t *testing.T) {
 	// The older secret is dropped: what nobody has read since is lost, as it can only be.
 	alone := h.store(newer)
 	expect(t, alone, "77", "glpat-x")
-	if got, err := alone.Get(t.Context(), "78"); !errors.Is(err, ErrNone) {
-		t.Errorf("a token that was never sealed again: got %q, %v; want ErrNone", got, err)
+	if got, err := alone.Get(t.Context(), "78"); !errors.Is(err, vcshost.ErrNoToken) {
+		t.Errorf("a token that was never sealed again: got %q, %v; want vcshost.ErrNoToken", got, err)
 	}
 }
 

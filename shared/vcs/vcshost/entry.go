@@ -9,16 +9,16 @@ import (
 	"github.com/opsplane/opsplane/shared/vcs/shorten"
 )
 
-// Odd is an entry of a host's list that is left out, as it has not the form of
-// one.
+// Odd is an entry of a host's list that is left out because it does not have the
+// form of an entry.
 type Odd struct {
-	// ID is the host's id of it, decimal digits; empty if that cannot be read.
+	// ID is the host's id of the entry, decimal digits; empty if it cannot be read.
 	ID string
-	// Why says which member is not as it should be, without its value.
+	// Why says which member is wrong, without its value.
 	Why string
 }
 
-// String is the entry in words.
+// String describes the entry.
 func (o Odd) String() string {
 	if o.ID == "" {
 		return "one without a readable id: " + o.Why
@@ -26,9 +26,9 @@ func (o Odd) String() string {
 	return o.ID + ": " + o.Why
 }
 
-// Entries reads the entries of a host's list, each by itself, so that an odd one
-// does not cost the others. complete answers an error for one that lacks what is
-// needed of it.
+// Entries decodes the entries of a host's list one by one, so that an odd entry
+// does not cost the others. complete returns an error for an entry that lacks
+// something that is needed.
 func Entries[T any](list []json.RawMessage, complete func(T) error) (entries []T, odd []Odd) {
 	entries = make([]T, 0, len(list))
 	for _, text := range list {
@@ -46,7 +46,7 @@ func Entries[T any](list []json.RawMessage, complete func(T) error) (entries []T
 	return entries, odd
 }
 
-// id reads the id of an entry that is odd otherwise.
+// id returns the id of an odd entry; empty if it cannot be read.
 func id(text json.RawMessage) string {
 	var entry struct {
 		ID uint64 `json:"id"`
@@ -57,13 +57,13 @@ func id(text json.RawMessage) string {
 	return fmt.Sprint(entry.ID)
 }
 
-// why says what is odd, without a value of the host's.
+// why says what is wrong with an entry. It has no value of the host.
 func why(err error) string {
 	var member *json.UnmarshalTypeError
 	if !errors.As(err, &member) {
 		return shorten.Head(err.Error(), MaxWords)
 	}
-	kind, _, _ := strings.Cut(member.Value, " ") // behind a number stands its text
+	kind, _, _ := strings.Cut(member.Value, " ") // after "number" comes the number itself
 	if member.Field == "" {
 		return "the entry is a JSON " + kind
 	}

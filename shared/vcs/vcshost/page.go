@@ -11,21 +11,22 @@ import (
 	"strings"
 )
 
-// ErrEndless says that a host's list has no end: it leads back to where it was
-// read, or on for longer than any list of its kind.
+// ErrEndless says that a host's list has no end: a page names an earlier page as
+// the next one, or there are more pages than any list of its kind has.
 var ErrEndless = errors.New("the host's list does not end")
 
-// ErrCursor says that a host's list goes on by a cursor, though it was asked for
-// by pages.
-var ErrCursor = errors.New("the host's list goes on by a cursor, which this server does not follow")
+// ErrCursor says that the next part of a host's list has a cursor in place of the
+// number of a page.
+var ErrCursor = errors.New("the host's list goes on with a cursor, which this server does not follow")
 
 // MaxPages bounds how many pages of a list are read.
 const MaxPages = 10_000
 
-// NextPage answers the number of the page behind the present one, from 1 on, by
-// the header of its answer; 0 after the last. Pages go up by number, so that no
-// list is read in a circle. Of a link the number alone is used: whatever address
-// it has, the next page is asked for where the first one was.
+// NextPage returns the number of the page after the present one, from the header
+// of the present one's answer; 0 after the last. The number must be larger than
+// the present one, so that no list is read in a circle. Only the number of a link
+// is used: the next page is read at the address of the first one, whatever
+// address the link has. It returns ErrEndless or ErrCursor, wrapped.
 func NextPage(present int, header http.Header) (int, error) {
 	next, err := named(header)
 	switch {
@@ -39,7 +40,8 @@ func NextPage(present int, header http.Header) (int, error) {
 	return next, nil
 }
 
-// named is the page that a header names: by GitLab's own, or by a link.
+// named returns the page that a header names: GitLab's own header, or a link; 0 if
+// it names none.
 func named(header http.Header) (int, error) {
 	if text := header.Get("X-Next-Page"); text != "" {
 		return number(text)
@@ -66,7 +68,7 @@ func number(text string) (int, error) {
 	return int(n), nil
 }
 
-// Links of a header ("Web Linking", RFC 8288, section 3), and what relation one has.
+// The links of a header, and the relation of one ("Web Linking", RFC 8288, section 3).
 var (
 	links    = regexp.MustCompile(`<([^>]*)>([^<]*)`)
 	relation = regexp.MustCompile(`(?i);\s*rel\s*=\s*"?([^",;]*)`)

@@ -12,28 +12,30 @@ import (
 	"github.com/opsplane/opsplane/shared/vcs/shorten"
 )
 
-// Reason is why a host refuses, as far as its words tell.
+// Reason is why a host refuses a request, as far as its text says so.
 type Reason int
 
-// The reasons. Of Unstated nothing is known but what people can read in the words.
+// The reasons.
 const (
+	// Unstated is for a text that only people understand, or none.
 	Unstated Reason = iota
-	// ByAddress: the host refuses this server's network address, whatever the token.
+	// ByAddress says that the host refuses this server's network address. It says
+	// nothing about the token.
 	ByAddress
-	// BySAML: the organisation asks for single sign-on, which the token lacks.
+	// BySAML says that the organisation asks for single sign-on, which the token lacks.
 	BySAML
 )
 
-// Refusal is an ErrForbidden, with what the host says of it.
+// Refusal is an ErrForbidden with the reason that the host gives.
 type Refusal struct {
 	Reason Reason
-	// Words are the host's own, in one line: at most MaxWords bytes, without
-	// control characters, and with "***" where the token of the request stood, or
-	// what looks like a secret. Empty if the host said nothing that people can read.
+	// Words is the host's own text in one line: at most MaxWords bytes, without
+	// control characters. "***" replaces the token of the request, and whatever looks
+	// like a secret. It is empty if the host sent no text for people.
 	Words string
 }
 
-// MaxWords bounds the words of a host that are kept, in bytes.
+// MaxWords is the length of a host's text that is kept, in bytes.
 const MaxWords = 300
 
 // Error implements error.
@@ -54,17 +56,17 @@ func (r *Refusal) Error() string {
 // Is makes a Refusal an ErrForbidden.
 func (r *Refusal) Is(target error) bool { return target == ErrForbidden }
 
-// RefusesAddress reports whether an error is a Refusal ByAddress. It says nothing
-// of the token, nor of whose it is.
+// RefusesAddress reports whether an error is a Refusal ByAddress. Such an error
+// says nothing about the token or its owner.
 func RefusesAddress(err error) bool {
 	var refusal *Refusal
 	return errors.As(err, &refusal) && refusal.Reason == ByAddress
 }
 
-// refusal reads why an answer refuses. GitHub tells by its words, and for SAML by
-// a header too ("Authenticating to the REST API", GitHub documentation). GitLab
-// answers an address that it has banned with one word that is no JSON ("User and
-// IP rate limits", GitLab documentation: Rack Attack), and all else with JSON.
+// refusal reads the reason of a refusal. GitHub says it in its text, and for SAML
+// in a header too ("Authenticating to the REST API", GitHub documentation). GitLab
+// answers a banned address with one word that is not JSON ("User and IP rate
+// limits", GitLab documentation: Rack Attack), and everything else with JSON.
 func refusal(answer *http.Response, body []byte) *Refusal {
 	r := &Refusal{Words: said(answer, body)}
 	words := strings.ToLower(r.Words)
@@ -77,20 +79,20 @@ func refusal(answer *http.Response, body []byte) *Refusal {
 	return r
 }
 
-// limits are the texts of refusals that are limits in truth. GitHub promises
-// nothing but the words of some ("Rate limits for the REST API", GitHub
-// documentation); those of abuse detection are of older Enterprise Servers.
+// limits are the texts of refusals that are in fact limits. GitHub documents some
+// of them ("Rate limits for the REST API", GitHub documentation). Those about
+// abuse detection are of older Enterprise Servers.
 var limits = []string{
 	"secondary rate limit", "secondary-rate-limits", "api rate limit exceeded", "abuse detection mechanism", "abuse-rate-limits",
 	"temporarily blocked from content creation", "too many requests", "requested too many times",
 }
 
-// asksForPatience reports whether a refusal is a limit by its words.
+// asksForPatience reports whether the text of a refusal says that it is a limit.
 func asksForPatience(body []byte) bool {
 	return containsAny(strings.ToLower(shorten.Head(string(body), maxRefusal)), limits...)
 }
 
-// maxRefusal bounds what is looked at of a refusal, in bytes.
+// maxRefusal is how much of a refusal is read, in bytes.
 const maxRefusal = 1 << 16
 
 func containsAny(text string, parts ...string) bool {
@@ -102,7 +104,7 @@ func containsAny(text string, parts ...string) bool {
 	return false
 }
 
-// said is what the host says to people in an answer, clean.
+// said returns the text for people of an answer, in the form of Refusal.Words.
 func said(answer *http.Response, body []byte) string {
 	body = body[:min(len(body), maxRefusal)]
 	if answer.Request != nil {
@@ -114,8 +116,8 @@ func said(answer *http.Response, body []byte) string {
 	return clean(message(body))
 }
 
-// message finds the text for people: GitHub's and GitLab's JSON, and OAuth's; or
-// the body, where it is plain text.
+// message returns the text for people of a body: a member of the JSON of GitHub,
+// GitLab or OAuth, or the body itself if it is plain text.
 func message(body []byte) string {
 	var object map[string]json.RawMessage
 	if err := json.Unmarshal(body, &object); err == nil {
@@ -138,14 +140,14 @@ func message(body []byte) string {
 
 const masked = "***"
 
-// secrets are what a host's text may repeat of what it was sent: tokens by their
-// beginnings, what follows the name of a secret, names and passwords in addresses,
+// secrets matches what a host's text may repeat of a request: tokens by their
+// prefixes, the text after the name of a secret, names and passwords in addresses,
 // and long texts of letters and digits.
 var secrets = regexp.MustCompile(`(?i)\b(?:gh[a-z]|github_pat|gl[a-z]{2,8})[_-][\w.-]{8,}|\beyJ[\w.-]{8,}|` +
 	`\b(?:bearer|basic)\s+[\w.~+/=-]{8,}|\b(?:[a-z_]*token|secret|password|code)["']?\s*[=:]\s*["']?[^\s"',;&]+|` +
 	`://[^\s/@]+@|[A-Za-z0-9_+/=-]{32,}`)
 
-// clean makes one bounded line of a host's text that holds no secret.
+// clean returns a host's text as one bounded line without secrets.
 func clean(text string) string {
 	text = strings.ToValidUTF8(text, "")
 	text = strings.Map(func(c rune) rune {

@@ -8,6 +8,7 @@ import (
 	"time"
 	"unicode/utf8"
 
+	"github.com/opsplane/opsplane/shared/vcs"
 	"github.com/opsplane/opsplane/shared/vcs/vcshost"
 )
 
@@ -37,7 +38,7 @@ func TestRefusalsAreReadByTheirWords(t *testing.T) {
 		"link to the documentation":   {`{"message":"x","documentation_url":"https://docs.github.com/free-pro-team@latest/rest/overview/resources-in-the-rest-api#secondary-rate-limits"}`, nil, limited},
 		"primary limit of an address": {`{"message":"API rate limit exceeded for 192.0.2.7. (But here's the good news: Authenticated requests get a higher rate limit.)"}`, nil, limited},
 	} {
-		err := vcshost.Explain("ask", &http.Response{StatusCode: http.StatusForbidden, Header: c.header}, []byte(c.body))
+		err := vcshost.ReadRefusal("ask", &http.Response{StatusCode: http.StatusForbidden, Header: c.header}, []byte(c.body))
 		var limit *vcshost.Limited
 		var refusal *vcshost.Refusal
 		switch {
@@ -73,20 +74,20 @@ func TestHostsWordsAreOneBoundedLineWithoutSecrets(t *testing.T) {
 		{`{"message":"key 0123456789abcdef0123456789abcdef01234567 is wrong"}`, "key *** is wrong"},
 	} {
 		body, want := c[0], c[1]
-		err := vcshost.Explain("ask", &http.Response{StatusCode: http.StatusForbidden, Request: asked}, []byte(body))
+		err := vcshost.ReadRefusal("ask", &http.Response{StatusCode: http.StatusForbidden, Request: asked}, []byte(body))
 		var refusal *vcshost.Refusal
 		if !errors.As(err, &refusal) || refusal.Words != want {
 			t.Errorf("%q: got %v, want %q", body, err, want)
 		}
 	}
 	for _, body := range []string{strings.Repeat("é ", 1<<20), `{"message":"` + strings.Repeat("日 ", 20_000) + `"}`} {
-		err := vcshost.Explain("ask", &http.Response{StatusCode: http.StatusForbidden}, []byte(body))
+		err := vcshost.ReadRefusal("ask", &http.Response{StatusCode: http.StatusForbidden}, []byte(body))
 		var refusal *vcshost.Refusal
 		if !errors.As(err, &refusal) || len(refusal.Words) > vcshost.MaxWords || !utf8.ValidString(refusal.Words) {
 			t.Errorf("%.20q…: got %d bytes", body, len(refusal.Words))
 		}
 	}
-	err := vcshost.Explain("ask", &http.Response{StatusCode: http.StatusUnauthorized, Request: asked}, []byte(`{"message":"Bad credentials: `+token+`"}`))
+	err := vcshost.ReadRefusal("ask", &http.Response{StatusCode: http.StatusUnauthorized, Request: asked}, []byte(`{"message":"Bad credentials: `+token+`"}`))
 	if !errors.Is(err, vcshost.ErrRefused) || !strings.Contains(err.Error(), "Bad credentials: ***") {
 		t.Errorf("refused: %v", err)
 	}
@@ -97,8 +98,8 @@ func TestReasonOfARefusalIsSaid(t *testing.T) {
 	for reason, want := range map[vcshost.Reason]string{
 		vcshost.Unstated: "suspended", vcshost.ByAddress: "network address", vcshost.BySAML: "SAML",
 	} {
-		err := vcshost.Fault("github", &vcshost.Refusal{Reason: reason, Words: "words of the host"})
-		told, _, _ := strings.Cut(err.Error(), "the host does not allow it")
+		err := vcshost.Fault(vcs.GitHub, &vcshost.Refusal{Reason: reason, Words: "words of the host"})
+		told, _, _ := strings.Cut(err.Error(), "the host does not allow the request")
 		if !strings.Contains(told, "HOST_FORBIDDEN") || !strings.Contains(told, want) || strings.Contains(told, "words of the host") {
 			t.Errorf("reason %d: the caller is told %q, want %q and no word of the host's", reason, told, want)
 		}

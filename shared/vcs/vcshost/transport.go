@@ -6,30 +6,33 @@ import (
 	"time"
 )
 
-// answerTime is how long a host may take to begin its answer: three attempts fit
-// into what the gateway gives the functions that ask hosts (25 seconds).
+// answerTime is how long a host may take until its answer begins. Three attempts
+// fit into the 25 seconds that the gateway gives the functions that ask hosts.
 const answerTime = 7500 * time.Millisecond
 
-// Transport is a transport to the host at an address, Confined to its origin. It
-// repeats reads which failed at the host or on the way: at most twice, after a
-// drawn pause. Nothing else is repeated, and nothing where the host says when to
-// ask again. A refusal that is a page for browsers is a Page, and no answer.
+// Transport returns a transport to the host at an address, Confined to its
+// origin. It repeats a read that failed at the host or on the way: at most twice,
+// each time after a random pause. It repeats nothing else, and nothing if the
+// host says when to ask again. It returns a BrowserPage in place of a refusal
+// that is a page for browsers.
 func Transport(address string) http.RoundTripper {
 	t := http.DefaultTransport.(*http.Transport).Clone()
 	t.ResponseHeaderTimeout = answerTime
-	return Confined(address, apis{&patient{t}})
+	return Confined(address, noPages{&repeating{t}})
 }
 
-// patient repeats reads.
-type patient struct{ next http.RoundTripper }
+// repeating repeats reads.
+type repeating struct{ next http.RoundTripper }
 
 const (
+	// attempts is how often a read is sent at most.
 	attempts = 3
-	pause    = 300 * time.Millisecond
+	// basePause is half of the longest pause before the second attempt.
+	basePause = 300 * time.Millisecond
 )
 
 // RoundTrip implements http.RoundTripper.
-func (p *patient) RoundTrip(r *http.Request) (*http.Response, error) {
+func (p *repeating) RoundTrip(r *http.Request) (*http.Response, error) {
 	for attempt := 1; ; attempt++ {
 		answer, err := p.next.RoundTrip(r)
 		failed := err != nil || answer.StatusCode >= http.StatusInternalServerError && answer.Header.Get("Retry-After") == ""
@@ -40,7 +43,7 @@ func (p *patient) RoundTrip(r *http.Request) (*http.Response, error) {
 			_ = answer.Body.Close()
 		}
 		select {
-		case <-time.After(rand.N(pause << attempt)):
+		case <-time.After(rand.N(basePause << attempt)):
 		case <-r.Context().Done():
 			return nil, r.Context().Err()
 		}

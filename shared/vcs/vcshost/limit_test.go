@@ -8,7 +8,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/opsplane/opsplane/shared/api/fault"
 	"github.com/opsplane/opsplane/shared/vcs/vcshost"
 )
 
@@ -49,7 +48,7 @@ func TestAnswersAreExplainedByStatusAndHeader(t *testing.T) {
 		for name, value := range c.header {
 			header.Set(name, value)
 		}
-		err := vcshost.Explain("ask", &http.Response{StatusCode: c.status, Header: header}, nil)
+		err := vcshost.ReadRefusal("ask", &http.Response{StatusCode: c.status, Header: header}, nil)
 		var limited *vcshost.Limited
 		switch {
 		case errors.As(err, &limited) != (c.wait > 0):
@@ -86,28 +85,6 @@ func TestAnswerThatSaysWhenToAskAgainIsNotAskedForAgain(t *testing.T) {
 		server.Close()
 		if asked != c.asked || answer.StatusCode != http.StatusServiceUnavailable {
 			t.Errorf("%s: asked %d times, want %d; answered %s", name, asked, c.asked, answer.Status)
-		}
-	}
-}
-
-func TestFaultsSayWhatToDoAndKeepTheirCause(t *testing.T) {
-	t.Parallel()
-	cause := errors.New("status 502")
-	for _, c := range []struct {
-		err  error
-		kind fault.Kind
-		id   string
-	}{
-		{vcshost.Limit(time.Minute), fault.Busy, "HOST_LIMIT"},
-		{vcshost.ErrRefused, fault.Busy, "HOST_REFUSED"},
-		{vcshost.ErrForbidden, fault.Invalid, "HOST_FORBIDDEN"},
-		{vcshost.ErrNoInstallation, fault.Invalid, "HOST_FORBIDDEN"},
-		{cause, fault.Busy, "HOST_UNAVAILABLE"},
-	} {
-		err := vcshost.Fault("github", c.err)
-		var f *fault.Error
-		if !errors.As(err, &f) || f.Kind != c.kind || f.ID != c.id || !errors.Is(err, c.err) {
-			t.Errorf("%v: %v, want %s", c.err, err, c.id)
 		}
 	}
 }

@@ -52,7 +52,7 @@ func TestPageForBrowsersIsNoRefusalOfTheHost(t *testing.T) {
 		}))
 		client := http.Client{Transport: vcshost.Transport(server.URL)}
 		answer, err := client.Post(server.URL, "text/plain", nil)
-		var page *vcshost.Page
+		var page *vcshost.BrowserPage
 		if errors.As(err, &page) != c.page || errors.Is(err, vcshost.ErrNoAnswer) != c.page || c.page && page.Status != c.status {
 			t.Errorf("%s: %v, want a page: %t", name, err, c.page)
 		}

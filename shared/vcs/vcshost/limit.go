@@ -7,18 +7,21 @@ import (
 	"time"
 )
 
-// defaultPatience is for a limit that does not say when it ends ("Best practices
-// for using the REST API", GitHub documentation: at least a minute).
+// defaultPatience is the wait for a limit that does not say when it ends. It is
+// the least that GitHub asks for ("Best practices for using the REST API", GitHub
+// documentation).
 const defaultPatience = time.Minute
 
-// Vague is a limit that does not say when it ends.
-func Vague() *Limited { return Limit(defaultPatience) }
+// LimitOfUnknownLength returns the Limited of a host that does not say when its
+// limit ends.
+func LimitOfUnknownLength() *Limited { return Limit(defaultPatience) }
 
-// Explain makes an error of an answer that is no success, and of its body:
-// Limited where the host asks for patience, ErrGone, ErrRefused, a Refusal, or
-// one with the status. What was done is for the log. Of the host's own words the
-// error has those of a refusal alone, as Refusal has them.
-func Explain(doing string, answer *http.Response, body []byte) error {
+// ReadRefusal returns the error of an answer that is not a success, by its status,
+// header and body: Limited if the host asks to wait, ErrGone, ErrRefused, a
+// Refusal, or an error with the status. The error begins with doing, which says
+// what the request was for. Of the host's words it has only those of a refusal,
+// in the form of Refusal.Words.
+func ReadRefusal(doing string, answer *http.Response, body []byte) error {
 	status := answer.StatusCode
 	if wait, ok := patience(status, answer.Header, time.Now()); ok {
 		return Limit(wait)
@@ -33,16 +36,17 @@ func Explain(doing string, answer *http.Response, body []byte) error {
 		return fmt.Errorf("%s: %w", doing, ErrRefused)
 	case http.StatusForbidden:
 		if asksForPatience(body) {
-			return Vague()
+			return LimitOfUnknownLength()
 		}
 		return fmt.Errorf("%s: %w", doing, refusal(answer, body))
 	}
 	return fmt.Errorf("%s: status %d", doing, status)
 }
 
-// patience reads for how long a host asks not to be asked. A refusal (403) or a
-// failure (503) asks for it by its header alone: GitHub has limits in the header
-// of every answer, so that they count where nothing remains of them.
+// patience returns how long a host asks to wait, and false if it does not. A
+// refusal (403) or a failure (503) needs a header that says so: GitHub sends the
+// headers of limits with every answer, so that they count only when nothing
+// remains.
 func patience(status int, header http.Header, now time.Time) (time.Duration, bool) {
 	switch status {
 	case http.StatusForbidden, http.StatusTooManyRequests, http.StatusServiceUnavailable:

@@ -9,28 +9,30 @@ import (
 	"time"
 )
 
-// Page is the error for a refusal that came as a page for browsers. The APIs of
-// hosts answer with JSON or plain text: so the page is of a proxy, a firewall, or
-// a host under maintenance, and says nothing of what was asked. It is ErrNoAnswer.
-type Page struct {
+// BrowserPage is the error for a refusal that came as a page for browsers. The
+// APIs of hosts answer with JSON or plain text. So the page comes from a proxy, a
+// firewall, or a host under maintenance, and says nothing about the request. It
+// is an ErrNoAnswer.
+type BrowserPage struct {
 	// Status is the page's HTTP status.
 	Status int
 }
 
 // Error implements error.
-func (p *Page) Error() string {
+func (p *BrowserPage) Error() string {
 	return fmt.Sprintf("%v: status %d came with a page for browsers, as a proxy or a host under maintenance sends it", ErrNoAnswer, p.Status)
 }
 
-// Is makes a Page an ErrNoAnswer.
-func (p *Page) Is(target error) bool { return target == ErrNoAnswer }
+// Is makes a BrowserPage an ErrNoAnswer.
+func (p *BrowserPage) Is(target error) bool { return target == ErrNoAnswer }
 
-// apis lets no Page through that would be taken for the host's own refusal.
-type apis struct{ next http.RoundTripper }
+// noPages turns a refusal that is a page for browsers into a BrowserPage, so that
+// nobody takes it for a refusal of the host.
+type noPages struct{ next http.RoundTripper }
 
 // RoundTrip implements http.RoundTripper.
-func (a apis) RoundTrip(r *http.Request) (*http.Response, error) {
-	answer, err := a.next.RoundTrip(r)
+func (n noPages) RoundTrip(r *http.Request) (*http.Response, error) {
+	answer, err := n.next.RoundTrip(r)
 	if err != nil {
 		return nil, err
 	}
@@ -44,11 +46,11 @@ func (a apis) RoundTrip(r *http.Request) (*http.Response, error) {
 		_ = answer.Body.Close()
 		return nil, err
 	}
-	// A page may be a limit all the same, by its header or its words: Explain reads both.
+	// A page may be a limit all the same, by its header or its text: ReadRefusal reads both.
 	limit := answer.StatusCode == http.StatusForbidden && asksForPatience(head)
 	if _, told := patience(answer.StatusCode, answer.Header, time.Now()); isPage(answer.Header, head) && !told && !limit {
 		_ = answer.Body.Close()
-		return nil, &Page{answer.StatusCode}
+		return nil, &BrowserPage{answer.StatusCode}
 	}
 	answer.Body = struct {
 		io.Reader
@@ -63,8 +65,8 @@ func isPage(header http.Header, head []byte) bool {
 	return kind == "text/html" || kind == "application/xhtml+xml" || beginsAsPage(head)
 }
 
-// beginsAsPage reports whether a body begins as HTML does, and neither JSON nor a
-// text for people.
+// beginsAsPage reports whether a body begins with "<", as HTML does, and JSON
+// and plain text do not.
 func beginsAsPage(body []byte) bool {
 	return bytes.HasPrefix(bytes.TrimSpace(bytes.TrimPrefix(body, []byte("\ufeff"))), []byte("<"))
 }

@@ -1,0 +1,187 @@
+package vcshost
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/opsplane/opsplane/shared/api/fault"
+	"github.com/opsplane/opsplane/shared/vcs"
+)
+
+// Problem says what an error of a host means to people. Its texts have no full
+// stop at the end.
+type Problem struct {
+	// ID names the problem for programs, such as "HOST_LIMIT".
+	ID string
+	// Kind is the kind of the fault: Busy if the same request may succeed later,
+	// Invalid if somebody has to do something first.
+	Kind fault.Kind
+	// Permanent says that a task is not to be tried again by itself: somebody has to
+	// do something first.
+	Permanent bool
+	// Cause says what is wrong. It has no words of the host.
+	Cause string
+	// Remedy says who has to do what. It is empty if it is enough to wait.
+	Remedy string
+	// Detail has the host's own words, clean and bounded, or says what is wrong with
+	// the key. It is for the owner of a task and for the log, not for other callers.
+	Detail string
+	// RetryAfter is how long the host asks to wait; 0 if it does not say.
+	RetryAfter time.Duration
+}
+
+// Explain returns what an error of a VCS host means, and false for an error that
+// no client of a host makes.
+func Explain(v vcs.VCS, err error) (Problem, bool) {
+	var limited *Limited
+	if errors.As(err, &limited) {
+		return Problem{
+			ID: "HOST_LIMIT", Kind: fault.Busy, RetryAfter: limited.RetryAfter,
+			Cause: fmt.Sprintf("%s accepts no more requests for %s", v.Label(), limited.RetryAfter.Round(time.Second)),
+		}, true
+	}
+	var key *KeyError
+	if errors.As(err, &key) {
+		p := badKey.at(v, err)
+		p.Detail = key.Why
+		return p, true
+	}
+	for _, row := range problems {
+		if row.is(err) {
+			return row.at(v, err), true
+		}
+	}
+	return Problem{}, false
+}
+
+// Fault returns the error as one that a caller may see: the Problem that Explain
+// returns, or HOST_UNAVAILABLE. It wraps the error, for the log. A caller to
+// which ErrGone, ErrRefused or ErrForbidden mean something special looks for them
+// first.
+func Fault(v vcs.VCS, err error) error {
+	p, ok := Explain(v, err)
+	if !ok {
+		p = unavailable.at(v, err)
+	}
+	detail := p.Cause
+	switch {
+	case p.RetryAfter > 0:
+		detail += ": try again then"
+	case p.Remedy == "":
+		detail += ": try again in a moment"
+	default:
+		detail += ": " + p.Remedy
+	}
+	f := &fault.Error{Kind: p.Kind, ID: p.ID, Detail: detail, RetryAfter: p.RetryAfter, LogCause: true}
+	return fmt.Errorf("%w: %w", f, err)
+}
+
+// row is what some errors mean. "HOST" stands for the host's name.
+type row struct {
+	errs []error
+	problem
+	// ofHost has what differs at a VCS.
+	ofHost map[vcs.VCS]problem
+}
+
+// problem is the part of a Problem that a row of the table has.
+type problem struct {
+	id        string
+	kind      fault.Kind
+	permanent bool
+	cause     string
+	remedy    string
+}
+
+// The rows that are not found by comparing errors.
+var (
+	badKey = row{problem: problem{
+		"VCS_NOT_CONFIGURED", fault.Invalid, true, "this server cannot read the private key of its GitHub App",
+		"its operator must store another one in the secret that GithubAppPrivateKey names",
+	}}
+	unavailable = row{problem: problem{"HOST_UNAVAILABLE", fault.Busy, false, "HOST does not answer as it should", ""}}
+)
+
+// problems is the table of errors. The first row that has an error decides.
+var problems = []row{
+	{errs: []error{ErrNotConfigured}, ofHost: map[vcs.VCS]problem{
+		vcs.GitHub: {"VCS_NOT_CONFIGURED", fault.Invalid, true, "this server has no GitHub App", "its operator sets GithubAppId and GithubAppPrivateKey"},
+		vcs.GitLab: {"VCS_NOT_CONFIGURED", fault.Invalid, true, "this server is no application at GitLab", "its operator sets GitlabAppId"},
+	}},
+	{errs: []error{ErrElsewhere}, problem: problem{
+		"HOST_UNAVAILABLE", fault.Busy, true, "HOST sends this server on to another address than the one that is configured",
+		"the operator of this server must look at it",
+	}},
+	{errs: []error{ErrEndless, ErrCursor}, problem: problem{
+		"HOST_UNAVAILABLE", fault.Busy, true, "a list of HOST cannot be read to its end: its pages lead back, or do not end",
+		"the operator of this server must look at the host, or at the proxy before it",
+	}},
+	{errs: []error{ErrNoToken}, problem: problem{
+		"NO_ACCESS_TOKEN", fault.Invalid, true, "no access token is stored for the group",
+		"store one with PUT /api/v1/gitlab/installations/{installation_id}/access-token",
+	}},
+	{errs: []error{ErrRefused}, ofHost: map[vcs.VCS]problem{
+		vcs.GitHub: {"HOST_REFUSED", fault.Busy, false, "GitHub does not accept the App's credentials", "the operator of this server must look at the App's private key"},
+		vcs.GitLab: {"HOST_REFUSED", fault.Busy, true, "GitLab does not accept the group's access token", "store another one"},
+	}},
+	{errs: []error{ErrForbidden}, problem: problem{"HOST_FORBIDDEN", fault.Invalid, true, "HOST does not let this server do that", ""}},
+	{errs: []error{ErrNoInstallation}, problem: problem{
+		"HOST_FORBIDDEN", fault.Invalid, true, "HOST has no such installation, or does not show it to this server", "install the GitHub App there",
+	}},
+	{errs: []error{ErrGone}, problem: problem{
+		"HOST_UNAVAILABLE", fault.Busy, true, "HOST has no such installation, or does not show it to this server", "look at the installation there",
+	}},
+	{errs: []error{ErrNoAnswer, ErrUnreachable}, problem: unavailable.problem},
+}
+
+// is reports whether an error is one of the row's.
+func (r row) is(err error) bool {
+	for _, target := range r.errs {
+		if errors.Is(err, target) {
+			return true
+		}
+	}
+	return false
+}
+
+// at returns the Problem of the row at a VCS.
+func (r row) at(v vcs.VCS, err error) Problem {
+	text := r.problem
+	if differing, ok := r.ofHost[v]; ok {
+		text = differing
+	}
+	p := Problem{ID: text.id, Kind: text.kind, Permanent: text.permanent, Cause: strings.ReplaceAll(text.cause, "HOST", v.Label()), Remedy: text.remedy}
+	if errors.Is(err, ErrForbidden) && r.is(ErrForbidden) {
+		p.Remedy = remedyOf(v, err)
+	}
+	var refusal *Refusal
+	if errors.As(err, &refusal) && refusal.Words != "" {
+		p.Detail = v.Label() + ` says: "` + refusal.Words + `"`
+	}
+	return p
+}
+
+// remedyOf says why a host forbids something, and what somebody has to do about
+// it there. It has no words of the host.
+func remedyOf(v vcs.VCS, err error) string {
+	var refusal *Refusal
+	if errors.As(err, &refusal) {
+		switch refusal.Reason {
+		case ByAddress:
+			return "it refuses the network address that this server's requests come from; have the organisation's owner, " +
+				"or the host's administrator, allow the address"
+		case BySAML:
+			return "the organisation asks for SAML single sign-on; sign in there with it, and authorize this application for the organisation"
+		}
+	}
+	return usualReasons[v] + "; change that there"
+}
+
+// usualReasons are the most frequent reasons of a refusal for which the host
+// gives none.
+var usualReasons = map[vcs.VCS]string{
+	vcs.GitHub: "the installation of its GitHub App is suspended or gone, or has not accepted a permission that the App asks for",
+	vcs.GitLab: "the token that it has for the group lacks a scope, or its account lacks a role",
+}
