@@ -8,6 +8,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
+	"github.com/opsplane/opsplane/shared/kv/overlay"
 	"github.com/opsplane/opsplane/shared/storage/attr"
 )
 
@@ -35,7 +36,7 @@ const withoutValues = "sk, vr, rv, cm, rc, wc, sz, wt, wa"
 func (s *Store) read(ctx context.Context, ns Namespace, h head, e extent, do func(idx int, c cell, committed bool) bool) (end *int, err error) {
 	headDue := e.from <= 0
 	if h.more {
-		published, err := decodeOverlay(h.overlay)
+		published, err := overlay.Decode(h.overlay)
 		if err != nil {
 			return nil, err
 		}
@@ -46,7 +47,7 @@ func (s *Store) read(ctx context.Context, ns Namespace, h head, e extent, do fun
 				stopped = !do(0, h.cell, h.committed)
 			}
 			if !stopped && r.exists() {
-				stopped = !do(r.idx, r.cell, r.committed || published.has(r.idx, *r.revision))
+				stopped = !do(r.idx, r.cell, r.committed || published.Has(r.idx, *r.revision))
 			}
 			return !stopped
 		})

@@ -7,6 +7,7 @@ import (
 
 	"github.com/opsplane/opsplane/shared/api/access"
 	"github.com/opsplane/opsplane/shared/api/fault"
+	"github.com/opsplane/opsplane/shared/kv/overlay"
 	"github.com/opsplane/opsplane/shared/storage/awsclient"
 )
 
@@ -53,7 +54,7 @@ func (s *Store) find(ctx context.Context, ns Namespace, key string, idx int) (ce
 	case !h.more:
 		return cell{}, false, nil
 	}
-	published, err := decodeOverlay(h.overlay)
+	published, err := overlay.Decode(h.overlay)
 	if err != nil {
 		return cell{}, false, err
 	}
@@ -61,5 +62,5 @@ func (s *Store) find(ctx context.Context, ns Namespace, key string, idx int) (ce
 	if err != nil || !c.exists() {
 		return cell{}, false, err
 	}
-	return c, c.committed || published.has(idx, *c.revision), nil
+	return c, c.committed || published.Has(idx, *c.revision), nil
 }
