@@ -16,10 +16,11 @@ import (
 	"github.com/opsplane/opsplane/infra/test/costs"
 	"github.com/opsplane/opsplane/infra/test/storagetest"
 	"github.com/opsplane/opsplane/shared/api/access"
-	"github.com/opsplane/opsplane/shared/credential/apikey"
-	"github.com/opsplane/opsplane/shared/kv/canonical"
 	"github.com/opsplane/opsplane/shared/audit/change"
+	"github.com/opsplane/opsplane/shared/credential/apikey"
 	"github.com/opsplane/opsplane/shared/kv"
+	"github.com/opsplane/opsplane/shared/kv/canonical"
+	"github.com/opsplane/opsplane/shared/vcs"
 )
 
 // TestItemsCostWhatTheDocumentSays writes the items of which costs.md gives
@@ -35,7 +36,7 @@ func TestItemsCostWhatTheDocumentSays(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		ns := kv.Namespace{VCS: "github", Installation: "12345678"}
+		ns := vcs.Installation{VCS: "github", ID: "12345678"}
 		w := kv.Write{Key: key + strings.Repeat("-", 40-len(key)), Idx: idx, Value: value, Committed: true}
 		if _, err := store.Set(t.Context(), ns, nil, author(), w); err != nil {
 			t.Fatal(err)

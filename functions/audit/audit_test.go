@@ -1,61 +1,51 @@
 package main
 
 import (
-	"encoding/json"
 	"fmt"
-	"io"
-	"log/slog"
 	"net/url"
-	"regexp"
 	"slices"
 	"strings"
 	"testing"
 	"time"
 
-	"github.com/google/uuid"
 	"golang.org/x/sync/errgroup"
 
 	"github.com/opsplane/opsplane/infra/test/contract"
-	"github.com/opsplane/opsplane/infra/test/storagetest"
+	"github.com/opsplane/opsplane/infra/test/functiontest"
 	"github.com/opsplane/opsplane/shared/api/access"
-	"github.com/opsplane/opsplane/shared/api/httpapi"
-	"github.com/opsplane/opsplane/shared/api/httpapi/httpapitest"
 	"github.com/opsplane/opsplane/shared/audit"
-	"github.com/opsplane/opsplane/shared/audit/change"
 	"github.com/opsplane/opsplane/shared/login/user"
 )
 
-var born = time.Unix(4_000_000_000, 0).UTC()
+var born = functiontest.Start
 
 func TestRoutesAgreeWithTemplateAndDocument(t *testing.T) {
 	contract.CheckRoutes(t, "AuditFunction", routes(trail{}))
 }
 
+// rig is the function on storage of its own, asked by Ann, who is a member of an
+// installation.
 type rig struct {
+	*functiontest.Rig
 	trail
-	lambda *httpapi.Lambda
-	caller access.Caller
 }
 
 func newRig(t testing.TB) *rig {
-	env := storagetest.New(t)
-	r := &rig{}
+	r := &rig{Rig: functiontest.New(t)}
+	db := r.Env.DynamoDB
 	r.use(trail{
-		records: audit.Store{DB: env.DynamoDB, Table: env.Table("AuditTable"), Keep: time.Hour},
-		users:   &user.Store{DB: env.DynamoDB, Table: env.Table("OperationsTable")},
+		records: audit.Store{DB: db, Table: r.Env.Table("AuditTable"), Keep: time.Hour},
+		users:   &user.Store{DB: db, Table: r.Env.Table("OperationsTable")},
 	})
-	r.caller = access.Caller{
-		Kind: access.KindAccessToken, User: "ann", Key: uuid.NewString(), Expires: born.Unix() + 60,
-		Capabilities: access.Set{access.AuditRead},
-		Memberships:  []access.Membership{{VCS: "github", Installation: "42"}},
-	}
+	r.Caller = functiontest.Token("ann", access.AuditRead)
+	r.Caller.Memberships = []access.Membership{{VCS: "github", Installation: "42"}}
 	return r
 }
 
 // use serves a trail.
 func (r *rig) use(of trail) {
 	r.trail = of
-	r.lambda = httpapi.NewLambda(routes(r.trail), slog.New(slog.NewJSONHandler(io.Discard, nil)), func() time.Time { return born })
+	r.Serve(routes(r.trail))
 }
 
 // put adds a record of an installation (empty: of none), so long before now.
@@ -70,35 +60,24 @@ func (r *rig) put(t *testing.T, id, installation, actor, action, subject string,
 	}
 }
 
-// get answers the status, the ids of the records, and the links.
+// get returns the status, the ids of the records, and the links.
 func (r *rig) get(t *testing.T, target string) (status int, ids []string, links map[string]string) {
 	t.Helper()
-	got, err := r.lambda.Handle(t.Context(), httpapitest.Event(t, "GET", target, &r.caller, ""))
-	if err != nil {
-		t.Fatal(err)
-	}
+	got := r.Do(t, "GET", target, "")
 	if got.StatusCode != 200 {
 		return got.StatusCode, nil, nil
 	}
-	var answer struct{ Results []audit.Record }
-	if err := json.Unmarshal([]byte(got.Body), &answer); err != nil || answer.Results == nil {
-		t.Fatalf("%v: %s", err, got.Body)
+	var page struct{ Results []audit.Record }
+	if got.Read(t, &page); page.Results == nil {
+		t.Fatalf("got %s, want a list", got.Body)
 	}
-	for _, record := range answer.Results {
+	for _, record := range page.Results {
 		ids = append(ids, record.ID)
 	}
-	links = map[string]string{}
-	for _, m := range regexp.MustCompile(`<([^>]*)>; rel="(\w+)"`).FindAllStringSubmatch(strings.Join(got.MultiValueHeaders["Link"], ","), -1) {
-		u, err := url.Parse(m[1])
-		if err != nil {
-			t.Fatal(err)
-		}
-		links[m[2]] = strings.TrimPrefix(u.RequestURI(), "/live")
-	}
-	return got.StatusCode, ids, links
+	return got.StatusCode, ids, got.Links(t)
 }
 
-// walk follows links of one kind to the end and answers every id, and the last
+// walk follows links of one kind to the end and returns every id, and the last
 // page's own target.
 func (r *rig) walk(t *testing.T, target, rel string) (all []string, pages int, last string) {
 	t.Helper()
@@ -209,35 +188,34 @@ func TestTrailIsReadByThoseWhoMay(t *testing.T) {
 			t.Errorf("%s: %d, want %d", target, got, want)
 		}
 	}
-	caller := r.caller
-	r.caller.Capabilities = access.Set{access.KVStoreRead, access.KVStoreWrite}
+	caller := *r.Caller
+	r.Caller.Capabilities = access.Set{access.KVStoreRead, access.KVStoreWrite}
 	if got := ask(of42); got != 403 {
 		t.Errorf("without the capability: %d", got)
 	}
-	r.caller.Capabilities = access.Set{access.AuditRead, access.Installation("43")}
+	r.Caller.Capabilities = access.Set{access.AuditRead, access.Installation("43")}
 	if got, own := ask(of42), ask(path); got != 403 || own != 403 {
 		t.Errorf("restricted to another installation: %d, of its own actions %d", got, own)
 	}
-	r.caller = caller
-	r.caller.Kind = access.KindSession
+	*r.Caller = caller
+	r.Caller.Kind = access.KindSession
 	if got := ask(of42); got != 403 {
 		t.Errorf("session: %d", got)
 	}
-	r.caller = caller
-	r.caller.Memberships, r.caller.Partial = nil, true
+	*r.Caller = caller
+	r.Caller.Memberships, r.Caller.Partial = nil, true
 	if got := ask(of42); got != 403 {
 		t.Errorf("token of nobody: %d", got)
 	}
-	author := change.Author{Principal: "test", Request: uuid.NewString(), At: born}
-	u, err := r.users.Create(t.Context(), "ann", author)
+	u, err := r.users.Create(t.Context(), "ann", r.Author())
 	if err != nil {
 		t.Fatal(err)
 	}
-	r.caller.User = u.ID
+	r.Caller.User = u.ID
 	if got := ask(of42); got != 403 {
 		t.Errorf("token of a stranger: %d", got)
 	}
-	if err := r.users.AddMembership(t.Context(), u.ID, access.Membership{VCS: "github", Installation: "42"}, author); err != nil {
+	if err := r.users.AddMembership(t.Context(), u.ID, access.Membership{VCS: "github", Installation: "42"}, r.Author()); err != nil {
 		t.Fatal(err)
 	}
 	if got := ask(of42); got != 200 {
@@ -265,7 +243,7 @@ func TestWhoMayReadEverythingSeesWhatBelongsToNoInstallation(t *testing.T) {
 		{access.Set{access.AuditReadAll}, map[string]string{path: "403", of43: "403"}},
 		{access.Set{access.AuditRead}, map[string]string{path: "[3]", of43: "403", path + "?actor=operator:bob": "403"}},
 	} {
-		r.caller.Capabilities = c.caps
+		r.Caller.Capabilities = c.caps
 		for target, want := range c.want {
 			status, ids, _ := r.get(t, target)
 			got := fmt.Sprint(ids)

@@ -9,7 +9,6 @@ import (
 
 	"github.com/opsplane/opsplane/infra/measure/bench"
 	"github.com/opsplane/opsplane/infra/test/costs"
-	"github.com/opsplane/opsplane/shared/api/httpapi/httpapitest"
 	"github.com/opsplane/opsplane/shared/audit"
 	"github.com/opsplane/opsplane/shared/storage/attr"
 )
@@ -60,11 +59,11 @@ var lists = map[string]string{
 }
 
 func (g *grown) ask(b *testing.B, r *rig, target string) error {
-	got, err := r.lambda.Handle(b.Context(), httpapitest.Event(b, "GET", target, &r.caller, ""))
-	if err == nil && (got.StatusCode != 200 || len(got.Body) < 2000) {
-		err = fmt.Errorf("%s: %d %s", target, got.StatusCode, got.Body)
+	got := r.Do(b, "GET", target, "")
+	if got.StatusCode != 200 || len(got.Body) < 2000 {
+		return fmt.Errorf("%s: %d %s", target, got.StatusCode, got.Body)
 	}
-	return err
+	return nil
 }
 
 func (g *grown) uses(b *testing.B, target string) costs.Use {

@@ -65,11 +65,11 @@ func (q query) valid(hasVCS, hasInstallation bool) error {
 	}
 	switch {
 	case hasVCS != hasInstallation:
-		return fault.Invalidf("INVALID_PARAMETER", "query parameters vcs and installation_id name an installation together: one of them is missing")
+		return fault.Invalidf("INVALID_PARAMETER", "query parameters vcs and installation_id belong together: one of them is missing")
 	case q.hasAction && audit.CheckAction(q.action) != nil:
 		return fault.Invalidf("INVALID_PARAMETER", "query parameter action: %v", audit.CheckAction(q.action))
 	case q.hasKey && q.hasRepository:
-		return fault.Invalidf("INVALID_PARAMETER", "query parameters key and repository ask for different things: give one")
+		return fault.Invalidf("INVALID_PARAMETER", "query parameters key and repository exclude each other: send one of them")
 	case q.hasRepository && !digits(q.repository):
 		return fault.Invalidf("INVALID_PARAMETER", "query parameter repository must be a repository's id, a number")
 	case !q.from.IsZero() && !q.to.IsZero() && !q.from.Before(q.to):

@@ -25,6 +25,7 @@ import (
 	"github.com/opsplane/opsplane/shared/kv/canonical"
 	"github.com/opsplane/opsplane/shared/login/session"
 	"github.com/opsplane/opsplane/shared/login/user"
+	"github.com/opsplane/opsplane/shared/vcs"
 	"github.com/opsplane/opsplane/shared/vcs/grouptoken"
 	"github.com/opsplane/opsplane/shared/vcs/installation"
 	"github.com/opsplane/opsplane/shared/vcs/repository"
@@ -42,19 +43,19 @@ type did struct {
 // life is what can be done to everything that is recorded.
 func (r *rig) life(t *testing.T) []did {
 	ctx, db := t.Context(), r.env.DynamoDB
-	operations, sessions, vcs := r.env.Table("OperationsTable"), r.env.Table("SessionsTable"), r.env.Table("VcsTable")
+	operations, sessions, projects := r.env.Table("OperationsTable"), r.env.Table("SessionsTable"), r.env.Table("VcsTable")
 	users := &user.Store{DB: db, Table: operations}
 	keys := &apikey.Store{DB: db, Table: r.env.Table("TokensTable")}
 	signers := &signing.Store{DB: db, KeysTable: r.env.Table("SigningKeysTable"), TokensTable: r.env.Table("TokensTable")}
 	known := installation.Store{DB: db, Table: operations}
-	repositories, tasks := repository.Store{DB: db, Table: vcs}, task.Store{DB: db, Table: operations}
+	repositories, tasks := repository.Store{DB: db, Table: projects}, task.Store{DB: db, Table: operations}
 	logins := &session.Store{DB: db, Table: sessions}
 	box := sealed.NewBox(sealed.Fixed(bytes.Repeat([]byte("s"), 40)))
 	grants, groups := &session.Grants{DB: db, Table: sessions, Box: box}, grouptoken.New(db, sessions, box)
 	newer := sealed.NewBox(sealed.Fixed(bytes.Repeat([]byte("n"), 40), bytes.Repeat([]byte("s"), 40)))
 	rotated, rotatedGroups := &session.Grants{DB: db, Table: sessions, Box: newer}, grouptoken.New(db, sessions, newer)
 	records := kv.New(db, r.env.S3, r.env.Table("KvTable"), r.env.Bucket("KvBucket"))
-	ns := kv.Namespace{VCS: "github", Installation: "42"}
+	ns := vcs.Installation{VCS: "github", ID: "42"}
 	everything := access.Normalize(access.Strings())
 	var u user.User
 	var key apikey.Key

@@ -19,6 +19,7 @@ import (
 	"github.com/opsplane/opsplane/shared/kv"
 	"github.com/opsplane/opsplane/shared/kv/canonical"
 	"github.com/opsplane/opsplane/shared/login/user"
+	"github.com/opsplane/opsplane/shared/vcs"
 )
 
 func TestChangeThatCannotBeReadHasARecordAndHoldsUpNobody(t *testing.T) {
@@ -95,7 +96,7 @@ func TestCommitOfManyScatteredRowsLeavesARecord(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
 	records := kv.New(r.env.DynamoDB, r.env.S3, r.env.Table("KvTable"), r.env.Bucket("KvBucket"))
-	ns, everything := kv.Namespace{VCS: "github", Installation: "42"}, access.Normalize(access.Strings())
+	ns, everything := vcs.Installation{VCS: "github", ID: "42"}, access.Normalize(access.Strings())
 	value, err := canonical.Parse([]byte("1"))
 	if err != nil {
 		t.Fatal(err)

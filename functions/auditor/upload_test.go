@@ -12,6 +12,7 @@ import (
 
 	"github.com/opsplane/opsplane/shared/kv"
 	"github.com/opsplane/opsplane/shared/kv/artifact"
+	"github.com/opsplane/opsplane/shared/vcs"
 )
 
 // TestUploadsAreInTheTrailFromTheirAnnouncementToTheirEnd asks who announced, who
@@ -22,7 +23,7 @@ func TestUploadsAreInTheTrailFromTheirAnnouncementToTheirEnd(t *testing.T) {
 	table, bucket := r.env.Table("KvTable"), r.env.Bucket("KvBucket")
 	records := kv.New(r.env.DynamoDB, r.env.S3, table, bucket)
 	files := artifact.NewStore(r.env.DynamoDB, r.env.S3, records, table, bucket, artifact.Limits{})
-	ns := kv.Namespace{VCS: "github", Installation: "42"}
+	ns := vcs.Installation{VCS: "github", ID: "42"}
 	ben, collector := by("2"), by("3")
 	ben.Principal, collector.Principal = "ben", "collector"
 	announce := func(body []byte, sum string) (artifact.Upload, artifact.Page) {

@@ -11,6 +11,7 @@ import (
 
 	"github.com/opsplane/opsplane/infra/test/storagetest"
 	"github.com/opsplane/opsplane/shared/api/access"
+	"github.com/opsplane/opsplane/shared/credential/apikey"
 	"github.com/opsplane/opsplane/shared/credential/signing"
 )
 
@@ -23,6 +24,16 @@ func (h *house) flood(t *testing.T, user string, n int) {
 			t.Fatal(err)
 		}
 	}
+}
+
+// withToken returns a house with an access token of a key, which was let in once.
+func withToken(t *testing.T) (*house, string, apikey.Key) {
+	t.Helper()
+	h := newHouse(t)
+	text, k := h.key(t)
+	token := h.token(t, text)
+	h.allowed(t, "Bearer "+token, nil)
+	return h, token, k
 }
 
 var unreadable = map[string]storagetest.Kind{
@@ -68,10 +79,7 @@ func TestTokensAreJudgedByTheirKeysWhereTheListIsUnread(t *testing.T) {
 	for name, kind := range unreadable {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			h := newHouse(t)
-			text, k := h.key(t)
-			token := h.token(t, text)
-			h.allowed(t, "Bearer "+token, nil)
+			h, token, k := withToken(t)
 			h.faults.Add(storagetest.Fault{Operation: "Query", Kind: kind})
 			for range 20 { // 20 s: longer than any list is good for
 				h.clock.add(time.Second)
@@ -91,10 +99,7 @@ func TestTokensAreJudgedByTheirKeysWhereTheListIsUnread(t *testing.T) {
 // What cannot be judged at all is not let in, and nothing else suffers.
 func TestTokenWhoseKeyIsUnreadTooIsNotLetIn(t *testing.T) {
 	t.Parallel()
-	h := newHouse(t)
-	text, _ := h.key(t)
-	token := h.token(t, text)
-	h.allowed(t, "Bearer "+token, nil)
+	h, token, _ := withToken(t)
 	h.clock.add(signing.SnapshotAge)
 	h.faults.Add(storagetest.Fault{Operation: "Query", Kind: storagetest.Throttle})
 	h.faults.Add(storagetest.Fault{Operation: "GetItem", Kind: storagetest.Throttle})
@@ -108,10 +113,7 @@ func TestKeysThatVerifyAreKeptForAWhileWhereTheyAreUnread(t *testing.T) {
 	for name, kind := range unreadable {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			h := newHouse(t)
-			text, _ := h.key(t)
-			token := h.token(t, text)
-			h.allowed(t, "Bearer "+token, nil)
+			h, token, _ := withToken(t)
 			h.rotate(t, signing.Compromised)
 			h.faults.Add(storagetest.Fault{Operation: "Query", Kind: kind})
 			h.clock.add(signing.StaleAge - time.Millisecond)
@@ -134,10 +136,7 @@ func TestKeysThatVerifyAreKeptForAWhileWhereTheyAreUnread(t *testing.T) {
 // A partition that throttles is not kept busy by those who cannot read it.
 func TestWhatCannotBeReadIsAskedForOnceASecond(t *testing.T) {
 	t.Parallel()
-	h := newHouse(t)
-	text, _ := h.key(t)
-	token := h.token(t, text)
-	h.allowed(t, "Bearer "+token, nil)
+	h, token, _ := withToken(t)
 	h.clock.add(signing.SnapshotAge)
 	h.faults.Clear()
 	h.faults.Add(storagetest.Fault{Operation: "Query", Kind: storagetest.Throttle})

@@ -28,6 +28,7 @@ import (
 	"github.com/opsplane/opsplane/shared/kv/canonical"
 	"github.com/opsplane/opsplane/shared/kv/garbage"
 	"github.com/opsplane/opsplane/shared/storage/attr"
+	"github.com/opsplane/opsplane/shared/vcs"
 )
 
 func TestRunsUseWhatTheDocumentSays(t *testing.T) {
@@ -109,7 +110,7 @@ func (s stored) set(t *testing.T, installation, key string, idx, size int) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	ns := kv.Namespace{VCS: "github", Installation: installation}
+	ns := vcs.Installation{VCS: "github", ID: vcs.ID(installation)}
 	if _, err := s.records.Set(t.Context(), ns, nil, author(), kv.Write{Key: key, Idx: idx, Value: v, Committed: true}); err != nil {
 		t.Fatal(err)
 	}
@@ -146,7 +147,7 @@ func (s stored) many(t *testing.T, n int) {
 // deleteOld deletes the key of many, and forgets its objects.
 func (s stored) deleteOld(t *testing.T) {
 	t.Helper()
-	ns := kv.Namespace{VCS: "github", Installation: "1"}
+	ns := vcs.Installation{VCS: "github", ID: "1"}
 	if _, err := s.records.Delete(t.Context(), ns, nil, author(), strings.Repeat("k", 40), nil, nil); err != nil {
 		t.Fatal(err)
 	}
@@ -184,7 +185,7 @@ var body = []byte(strings.Repeat("x", 1000))
 
 func (s stored) announce(ctx context.Context, i int) (artifact.Upload, artifact.Page, error) {
 	sum := sha256.Sum256(body)
-	return s.files.Create(ctx, kv.Namespace{VCS: "github", Installation: "1"}, nil, author(), artifact.New{
+	return s.files.Create(ctx, vcs.Installation{VCS: "github", ID: "1"}, nil, author(), artifact.New{
 		Key: fmt.Sprintf("%040d", i), Committed: true,
 		File: artifact.File{Size: int64(len(body)), SHA256: hex.EncodeToString(sum[:]), ContentType: "application/zip"},
 	})
@@ -212,7 +213,7 @@ func (s stored) deletedFiles(t *testing.T, n int) {
 		if err := response.Body.Close(); err != nil {
 			return err
 		}
-		ns := kv.Namespace{VCS: "github", Installation: "1"}
+		ns := vcs.Installation{VCS: "github", ID: "1"}
 		if _, err := s.files.Complete(ctx, ns, nil, author(), u.ID); err != nil {
 			return err
 		}
@@ -222,7 +223,7 @@ func (s stored) deletedFiles(t *testing.T, n int) {
 }
 
 func (s stored) put(ctx context.Context, id string) error {
-	name := kv.ObjectName(kv.Namespace{VCS: "github", Installation: "1"}, id)
+	name := kv.ObjectName(vcs.Installation{VCS: "github", ID: "1"}, id)
 	_, err := s.env.S3.PutObject(ctx, &s3.PutObjectInput{Bucket: aws.String(s.env.Bucket("KvBucket")), Key: &name})
 	return err
 }

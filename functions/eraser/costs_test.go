@@ -6,8 +6,8 @@ import (
 
 	"github.com/opsplane/opsplane/infra/test/costs"
 	"github.com/opsplane/opsplane/shared/background/task"
-	"github.com/opsplane/opsplane/shared/kv"
 	"github.com/opsplane/opsplane/shared/login/user"
+	"github.com/opsplane/opsplane/shared/vcs"
 	"github.com/opsplane/opsplane/shared/vcs/installation"
 )
 
@@ -23,7 +23,7 @@ func TestErasuresUseWhatTheDocumentSays(t *testing.T) {
 			_, err := r.installations.Save(t.Context(), r.author(), installation.Installation{VCS: "github", ID: "77", Name: "acme"})
 			must(t, err)
 			for n := range 100 {
-				r.set(t, kv.Namespace{VCS: "github", Installation: "77"}, fmt.Sprintf("key%03d", n), 0, "1", true, nil)
+				r.set(t, vcs.Installation{VCS: "github", ID: "77"}, fmt.Sprintf("key%03d", n), 0, "1", true, nil)
 			}
 			return ofInstallation("github", "77")
 		}),

@@ -13,10 +13,10 @@ import (
 	"github.com/opsplane/opsplane/infra/test/storagetest"
 	"github.com/opsplane/opsplane/shared/audit/change"
 	"github.com/opsplane/opsplane/shared/background/task"
-	"github.com/opsplane/opsplane/shared/kv"
 	"github.com/opsplane/opsplane/shared/kv/artifact"
 	"github.com/opsplane/opsplane/shared/kv/garbage"
 	"github.com/opsplane/opsplane/shared/login/user"
+	"github.com/opsplane/opsplane/shared/vcs"
 )
 
 // without answers those of the lines that are not among others.
@@ -44,17 +44,17 @@ func ofCollector(line, vcs, id string) bool {
 
 func TestAllOfAnInstallationGoesAndNothingOfAnother(t *testing.T) {
 	t.Parallel()
-	for _, vcs := range []string{"github", "gitlab"} {
-		t.Run(vcs, func(t *testing.T) {
+	for _, system := range []string{"github", "gitlab"} {
+		t.Run(system, func(t *testing.T) {
 			t.Parallel()
 			r := newRig(t)
-			twin := map[string]string{"github": "gitlab", "gitlab": "github"}[vcs]
-			r.settleIn(t, vcs, "7700") // a number that begins alike
-			r.settleIn(t, twin, "77")  // the same number elsewhere
+			twin := map[string]string{"github": "gitlab", "gitlab": "github"}[system]
+			r.settleIn(t, system, "7700") // a number that begins alike
+			r.settleIn(t, twin, "77")     // the same number elsewhere
 			r.person(t, "77")
 			before, objects := r.lines(), r.objects(t)
-			r.settleIn(t, vcs, "77")
-			ns := kv.Namespace{VCS: vcs, Installation: "77"}
+			r.settleIn(t, system, "77")
+			ns := vcs.Installation{VCS: vcs.VCS(system), ID: "77"}
 			file, page := r.announce(t, ns, "file", []byte("file"))
 			if !send(t, page, []byte("file")) {
 				t.Fatal("the file was not taken")
@@ -62,14 +62,14 @@ func TestAllOfAnInstallationGoesAndNothingOfAnother(t *testing.T) {
 			if _, err := r.files.Complete(t.Context(), ns, nil, r.author(), file.ID); err != nil {
 				t.Fatal(err)
 			}
-			id := r.start(t, ofInstallation(vcs, "77"))
+			id := r.start(t, ofInstallation(system, "77"))
 			r.finish(t, id)
 			after := r.lines()
 			if lost := without(before, after); len(lost) > 0 {
 				t.Errorf("of others is gone or changed: %v", lost)
 			}
 			for _, line := range without(after, before) {
-				if !ofCollector(line, vcs, "77") {
+				if !ofCollector(line, system, "77") {
 					t.Errorf("left: %s", line)
 				}
 			}
@@ -86,7 +86,7 @@ func TestAllOfAnInstallationGoesAndNothingOfAnother(t *testing.T) {
 			}
 			for _, line := range r.lines() {
 				counts := strings.Contains(line, "pk=UPLOADER:") && strings.Contains(line, "ub=0 un=0 ")
-				if ofCollector(line, vcs, "77") && !counts && !strings.Contains(line, "pk=NAMESPACE") && !(strings.Contains(line, "pk=UPLOAD:") && strings.Contains(line, "ttl=")) {
+				if ofCollector(line, system, "77") && !counts && !strings.Contains(line, "pk=NAMESPACE") && !(strings.Contains(line, "pk=UPLOAD:") && strings.Contains(line, "ttl=")) {
 					t.Errorf("left behind the collector: %s", line)
 				}
 			}
@@ -151,7 +151,7 @@ func TestWhatIsWrittenDuringAnErasureGoesToo(t *testing.T) {
 	r.settleIn(t, "gitlab", "77")
 	before := r.lines()
 	body := []byte("bytes")
-	ns := kv.Namespace{VCS: "gitlab", Installation: "77"}
+	ns := vcs.Installation{VCS: "gitlab", ID: "77"}
 	_, page := r.announce(t, ns, "announced", body)
 	ann := r.person(t, "2")
 	ids := []string{r.start(t, ofInstallation("gitlab", "77")), r.start(t, ofUser(ann.ID))}

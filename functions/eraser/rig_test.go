@@ -29,6 +29,7 @@ import (
 	"github.com/opsplane/opsplane/shared/kv/canonical"
 	"github.com/opsplane/opsplane/shared/login/session"
 	"github.com/opsplane/opsplane/shared/login/user"
+	"github.com/opsplane/opsplane/shared/vcs"
 	"github.com/opsplane/opsplane/shared/vcs/grouptoken"
 	"github.com/opsplane/opsplane/shared/vcs/installation"
 	"github.com/opsplane/opsplane/shared/vcs/pullrequest"
@@ -75,7 +76,7 @@ func must(t *testing.T, err error) {
 }
 
 // set writes a row; one of a large value has an object.
-func (r *rig) set(t *testing.T, ns kv.Namespace, key string, idx int, value string, committed bool, guard *access.Set) {
+func (r *rig) set(t *testing.T, ns vcs.Installation, key string, idx int, value string, committed bool, guard *access.Set) {
 	t.Helper()
 	v, err := canonical.Parse([]byte(value))
 	must(t, err)
@@ -84,7 +85,7 @@ func (r *rig) set(t *testing.T, ns kv.Namespace, key string, idx int, value stri
 }
 
 // announce begins an upload.
-func (r *rig) announce(t *testing.T, ns kv.Namespace, key string, body []byte) (artifact.Upload, artifact.Page) {
+func (r *rig) announce(t *testing.T, ns vcs.Installation, key string, body []byte) (artifact.Upload, artifact.Page) {
 	t.Helper()
 	sum := sha256.Sum256(body)
 	file := artifact.File{Size: int64(len(body)), SHA256: hex.EncodeToString(sum[:]), ContentType: "application/zip"}
@@ -97,10 +98,10 @@ func (r *rig) announce(t *testing.T, ns kv.Namespace, key string, body []byte) (
 var large = `"` + strings.Repeat("x", 2*kv.InlineMax) + `"`
 
 // settleIn makes an installation with some of everything that one can have.
-func (r *rig) settleIn(t *testing.T, vcs, id string) {
+func (r *rig) settleIn(t *testing.T, system, id string) {
 	t.Helper()
-	ns := kv.Namespace{VCS: vcs, Installation: id}
-	_, err := r.installations.Save(t.Context(), r.author(), installation.Installation{VCS: vcs, ID: id, Name: "acme"})
+	ns := vcs.Installation{VCS: vcs.VCS(system), ID: vcs.ID(id)}
+	_, err := r.installations.Save(t.Context(), r.author(), installation.Installation{VCS: system, ID: id, Name: "acme"})
 	must(t, err)
 	guard := access.Set{access.Strings()[0]}
 	r.set(t, ns, "plain", 0, "1", true, nil)
@@ -110,7 +111,7 @@ func (r *rig) settleIn(t *testing.T, vcs, id string) {
 	r.set(t, ns, "guarded", 0, "1", true, &guard)
 	r.set(t, ns, "guarded in a row", 2, "1", true, &guard)
 	r.announce(t, ns, "under way", []byte("bytes"))
-	r.discover(t, vcs, id)
+	r.discover(t, system, id)
 }
 
 // discover tells of repositories, pull requests and deliveries of an installation.

@@ -18,6 +18,7 @@ import (
 	"github.com/opsplane/opsplane/shared/login/renewal"
 	"github.com/opsplane/opsplane/shared/login/session"
 	"github.com/opsplane/opsplane/shared/login/user"
+	"github.com/opsplane/opsplane/shared/vcs"
 	"github.com/opsplane/opsplane/shared/vcs/grouptoken"
 	"github.com/opsplane/opsplane/shared/vcs/installation"
 	"github.com/opsplane/opsplane/shared/vcs/pullrequest"
@@ -127,8 +128,8 @@ func (stores) ofEachVCS(erase func(vcs string) (bool, error)) (erased int, next 
 	return erased, "", false, nil
 }
 
-func namespace(run *task.Run) kv.Namespace {
-	return kv.Namespace{VCS: run.VCS, Installation: run.Installation}
+func namespace(run *task.Run) vcs.Installation {
+	return vcs.Installation{VCS: vcs.VCS(run.VCS), ID: vcs.ID(run.Installation)}
 }
 
 // whole is the answer of a stage that removes one thing.

@@ -61,7 +61,7 @@ func (a allowed) check(ctx context.Context, client *gitlabhost.Client, g gitlabh
 			return nil
 		}
 	}
-	return fault.Invalidf("GROUP_NOT_ALLOWED", "this server works for groups that its operator has named, and the group %.100q is none of them, "+
+	return fault.Invalidf("GROUP_NOT_ALLOWED", "the operator of this server has named the groups that it works for, and the group %.100q is not one of them, "+
 		"nor within one: ask the operator to add it to the parameter GitlabGroups", g.FullPath)
 }
 

@@ -53,7 +53,7 @@ func (h *hosts) asCaller(ctx context.Context, call httpapi.Call, do func(*gitlab
 	}
 	account, person := u.Identities[gitlabName]
 	if _, configured := h.providers[gitlabName]; !configured {
-		return fault.Invalidf("VCS_NOT_CONFIGURED", "this server is no application at GitLab: its operator sets GitlabAppId")
+		return fault.Invalidf("VCS_NOT_CONFIGURED", "this server has no application at GitLab: its operator must set GitlabAppId")
 	}
 	if !person {
 		return access.Refuse(access.StepAccount, "the user has never logged in at gitlab")

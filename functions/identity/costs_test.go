@@ -1,15 +1,11 @@
 package main
 
 import (
-	"io"
-	"log/slog"
 	"testing"
-	"time"
 
 	"github.com/opsplane/opsplane/infra/test/costs"
+	"github.com/opsplane/opsplane/infra/test/functiontest"
 	"github.com/opsplane/opsplane/shared/api/access"
-	"github.com/opsplane/opsplane/shared/api/httpapi"
-	"github.com/opsplane/opsplane/shared/api/httpapi/httpapitest"
 	"github.com/opsplane/opsplane/shared/login/session"
 	"github.com/opsplane/opsplane/shared/login/user"
 )
@@ -25,35 +21,27 @@ func TestOperationsUseWhatTheDocumentSays(t *testing.T) {
 }
 
 func asking(method, path string) costs.Scenario {
-	return func(t *testing.T) *costs.Meter {
-		env, m := costs.New(t)
-		users := &user.Store{DB: m.DynamoDB(), Table: env.Table("OperationsTable")}
-		ann := person(t, users, "ann", access.Membership{VCS: "github", Installation: "12345678"})
-		l := httpapi.NewLambda(routes(users, nil), slog.New(slog.NewTextHandler(io.Discard, nil)), func() time.Time { return now })
-		m.Start()
-		m.Request(method, path)
-		got, err := l.Handle(t.Context(), httpapitest.Event(t, method, path, token(ann), ""))
-		if err != nil || got.StatusCode != 200 {
-			t.Errorf("got %d %s, %v; want 200", got.StatusCode, got.Body, err)
-		}
-		return m
-	}
+	return use(method, path, func(_ *testing.T, _ *rig, ann user.User) *access.Caller { return token(ann) })
 }
 
-// browsing asks with a session that was last seen a day ago.
+// browsing uses a session that was last seen a day ago.
 func browsing(method, path string) costs.Scenario {
+	return use(method, path, func(t *testing.T, r *rig, ann user.User) *access.Caller {
+		return r.login(t, ann, now.Add(-session.SeenInterval))
+	})
+}
+
+func use(method, path string, by func(*testing.T, *rig, user.User) *access.Caller) costs.Scenario {
 	return func(t *testing.T) *costs.Meter {
 		env, m := costs.New(t)
-		users := &user.Store{DB: m.DynamoDB(), Table: env.Table("OperationsTable")}
-		sessions := &session.Store{DB: m.DynamoDB(), Table: env.Table("SessionsTable")}
-		ann := person(t, users, "ann", access.Membership{VCS: "github", Installation: "12345678"})
-		caller := login(t, sessions, ann, now.Add(-session.SeenInterval))
-		l := httpapi.NewLambda(routes(users, sessions), slog.New(slog.NewTextHandler(io.Discard, nil)), func() time.Time { return now })
+		r := rigOn(functiontest.On(env))
+		ann := r.person(t, "ann", access.Membership{VCS: "github", Installation: "12345678"})
+		caller := by(t, r, ann)
+		r.Serve(routes(&user.Store{DB: m.DynamoDB(), Table: r.users.Table}, &session.Store{DB: m.DynamoDB(), Table: r.sessions.Table}))
 		m.Start()
 		m.Request(method, path)
-		got, err := l.Handle(t.Context(), httpapitest.Event(t, method, path, caller, ""))
-		if err != nil || got.StatusCode != 200 {
-			t.Errorf("got %d %s, %v; want 200", got.StatusCode, got.Body, err)
+		if got := r.As(t, caller, method, path, ""); got.StatusCode != 200 {
+			t.Errorf("got %d %s, want 200", got.StatusCode, got.Body)
 		}
 		return m
 	}

@@ -1,41 +1,52 @@
 package main
 
 import (
-	"context"
-	"io"
-	"log/slog"
 	"testing"
-	"time"
 
 	"github.com/google/uuid"
 
 	"github.com/opsplane/opsplane/infra/test/contract"
-	"github.com/opsplane/opsplane/infra/test/storagetest"
+	"github.com/opsplane/opsplane/infra/test/functiontest"
 	"github.com/opsplane/opsplane/shared/api/access"
-	"github.com/opsplane/opsplane/shared/api/httpapi"
-	"github.com/opsplane/opsplane/shared/api/httpapi/httpapitest"
-	"github.com/opsplane/opsplane/shared/audit/change"
+	"github.com/opsplane/opsplane/shared/login/session"
 	"github.com/opsplane/opsplane/shared/login/user"
 )
 
-var now = time.Unix(4_000_000_000, 0).UTC()
+var now = functiontest.Start
 
 func TestRoutesAgreeWithTemplateAndDocument(t *testing.T) {
 	t.Parallel()
 	contract.CheckRoutes(t, "IdentityFunction", routes(nil, nil))
 }
 
-// person makes a user with the memberships.
-func person(t *testing.T, users *user.Store, name string, memberships ...access.Membership) user.User {
+// rig is the function on storage of its own. Its users are read without faults.
+type rig struct {
+	*functiontest.Rig
+	users    *user.Store
+	sessions *session.Store
+}
+
+func newRig(t *testing.T) *rig {
 	t.Helper()
-	ctx := context.Background()
-	author := change.Author{Principal: "operator:test", Request: uuid.NewString(), At: now}
-	u, err := users.Create(ctx, name, author)
+	return rigOn(functiontest.New(t))
+}
+
+// rigOn has the sessions of the function go through the rig's faults.
+func rigOn(of *functiontest.Rig) *rig {
+	r := &rig{of, &user.Store{DB: of.Env.DynamoDB, Table: of.Env.Table("OperationsTable")}, &session.Store{DB: of.Env.DynamoDB, Table: of.Env.Table("SessionsTable")}}
+	r.Serve(routes(r.users, &session.Store{DB: of.Faulty.DynamoDB, Table: r.sessions.Table}))
+	return r
+}
+
+// person makes a user with the memberships.
+func (r *rig) person(t *testing.T, name string, memberships ...access.Membership) user.User {
+	t.Helper()
+	u, err := r.users.Create(t.Context(), name, r.Author())
 	if err != nil {
 		t.Fatal(err)
 	}
 	for _, m := range memberships {
-		if err := users.AddMembership(ctx, u.ID, m, author); err != nil {
+		if err := r.users.AddMembership(t.Context(), u.ID, m, r.Author()); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -44,17 +55,14 @@ func person(t *testing.T, users *user.Store, name string, memberships ...access.
 
 func TestIdentity(t *testing.T) {
 	t.Parallel()
-	env := storagetest.New(t)
-	users := &user.Store{DB: env.DynamoDB, Table: env.Table("OperationsTable")}
-	nobody := person(t, users, "nobody")
-	operated := person(t, users, "operated", access.Membership{VCS: "github", Installation: "1"})
-	both := person(t, users, "both", access.Membership{VCS: "gitlab", Installation: "7"})
-	author := change.Author{Principal: "operator:test", Request: uuid.NewString(), At: now}
+	r := newRig(t)
+	nobody := r.person(t, "nobody")
+	operated := r.person(t, "operated", access.Membership{VCS: "github", Installation: "1"})
+	both := r.person(t, "both", access.Membership{VCS: "gitlab", Installation: "7"})
 	alice := user.Identity{ID: "583231", Login: "alice", AvatarURL: "https://avatars.example.com/1"}
-	if err := users.PutIdentity(context.Background(), both.ID, "github", alice, author); err != nil {
+	if err := r.users.PutIdentity(t.Context(), both.ID, "github", alice, r.Author()); err != nil {
 		t.Fatal(err)
 	}
-	l := httpapi.NewLambda(routes(users, nil), slog.New(slog.NewTextHandler(io.Discard, nil)), func() time.Time { return now })
 	for _, c := range []struct {
 		name   string
 		method string
@@ -81,23 +89,16 @@ func TestIdentity(t *testing.T) {
 		{"logout without credential", "POST", "/api/v1/logout", nil, 403, ""},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			got, err := l.Handle(context.Background(), httpapitest.Event(t, c.method, c.path, c.caller, ""))
-			if err != nil || got.StatusCode != c.status || got.Body != c.body {
-				t.Errorf("got %d %s, %v; want %d %s", got.StatusCode, got.Body, err, c.status, c.body)
-			}
+			r.As(t, c.caller, c.method, c.path, "").WantBody(t, c.status, c.body)
 		})
 	}
 }
 
 func TestStorageFailureIsNoRefusal(t *testing.T) {
 	t.Parallel()
-	env := storagetest.New(t)
-	users := &user.Store{DB: env.DynamoDB, Table: "no-such-table"}
-	l := httpapi.NewLambda(routes(users, nil), slog.New(slog.NewTextHandler(io.Discard, nil)), func() time.Time { return now })
-	got, err := l.Handle(context.Background(), httpapitest.Event(t, "GET", "/api/v1/whoami", token(user.User{ID: uuid.NewString()}), ""))
-	if err != nil || got.StatusCode != 500 || got.Body != "" {
-		t.Errorf("got %d %s, %v; want an empty 500", got.StatusCode, got.Body, err)
-	}
+	r := functiontest.New(t)
+	r.Serve(routes(&user.Store{DB: r.Env.DynamoDB, Table: "no-such-table"}, nil))
+	r.As(t, token(user.User{ID: uuid.NewString()}), "GET", "/api/v1/whoami", "").WantBody(t, 500, "")
 }
 
 func token(u user.User, caps ...access.Capability) *access.Caller {

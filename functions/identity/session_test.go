@@ -1,28 +1,23 @@
 package main
 
 import (
-	"io"
-	"log/slog"
 	"net/http"
 	"testing"
 	"time"
 
 	"github.com/google/uuid"
 
-	"github.com/opsplane/opsplane/infra/test/storagetest"
 	"github.com/opsplane/opsplane/shared/api/access"
-	"github.com/opsplane/opsplane/shared/api/httpapi"
-	"github.com/opsplane/opsplane/shared/api/httpapi/httpapitest"
 	"github.com/opsplane/opsplane/shared/audit/change"
 	"github.com/opsplane/opsplane/shared/login/session"
 	"github.com/opsplane/opsplane/shared/login/user"
 )
 
-// login begins a session at a time and answers its caller, as the authorizer
+// login begins a session at a time and returns its caller, as the authorizer
 // would hand it on.
-func login(t *testing.T, sessions *session.Store, u user.User, at time.Time) *access.Caller {
+func (r *rig) login(t *testing.T, u user.User, at time.Time) *access.Caller {
 	t.Helper()
-	_, made, err := sessions.Create(t.Context(), session.Holder{User: u.ID, VCS: "github", Account: u.Identities["github"].ID}, change.Author{Principal: u.ID, Request: uuid.NewString(), At: at})
+	_, made, err := r.sessions.Create(t.Context(), session.Holder{User: u.ID, VCS: "github", Account: u.Identities["github"].ID}, change.Author{Principal: u.ID, Request: uuid.NewString(), At: at})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -35,29 +30,25 @@ func login(t *testing.T, sessions *session.Store, u user.User, at time.Time) *ac
 
 func TestSessionOfAnAccountThatIsNoLongerTheUsersIsNobodys(t *testing.T) {
 	t.Parallel()
-	env := storagetest.New(t)
-	users := &user.Store{DB: env.DynamoDB, Table: env.Table("OperationsTable")}
-	sessions := &session.Store{DB: env.DynamoDB, Table: env.Table("SessionsTable")}
-	ann := person(t, users, "ann")
+	r := newRig(t)
+	ann := r.person(t, "ann")
 	link := func(id string) {
 		t.Helper()
-		author := change.Author{Principal: "operator:test", Request: uuid.NewString(), At: now}
-		if err := users.PutIdentity(t.Context(), ann.ID, "github", user.Identity{ID: id, Login: "ann"}, author); err != nil {
+		if err := r.users.PutIdentity(t.Context(), ann.ID, "github", user.Identity{ID: id, Login: "ann"}, r.Author()); err != nil {
 			t.Fatal(err)
 		}
 		ann.Identities = map[string]user.Identity{"github": {ID: id}}
 	}
 	link("1")
-	caller := login(t, sessions, ann, now)
-	l := httpapi.NewLambda(routes(users, sessions), slog.New(slog.DiscardHandler), func() time.Time { return now })
+	caller := r.login(t, ann, now)
 	for _, c := range []struct {
 		account string
 		status  int
 	}{{"1", 200}, {"2", 403}} {
 		link(c.account)
 		for _, path := range []string{"/api/v1/whoami", "/api/v1/github/whoami"} {
-			if got, err := l.Handle(t.Context(), httpapitest.Event(t, "GET", path, caller, "")); err != nil || got.StatusCode != c.status {
-				t.Errorf("%s of a user with account %s: got %d %s, %v; want %d", path, c.account, got.StatusCode, got.Body, err, c.status)
+			if got := r.As(t, caller, "GET", path, ""); got.StatusCode != c.status {
+				t.Errorf("%s of a user with account %s: got %d %s, want %d", path, c.account, got.StatusCode, got.Body, c.status)
 			}
 		}
 	}
@@ -65,18 +56,13 @@ func TestSessionOfAnAccountThatIsNoLongerTheUsersIsNobodys(t *testing.T) {
 
 func TestLogoutEndsTheSessionAndNoOther(t *testing.T) {
 	t.Parallel()
-	env := storagetest.New(t)
-	users := &user.Store{DB: env.DynamoDB, Table: env.Table("OperationsTable")}
-	sessions := &session.Store{DB: env.DynamoDB, Table: env.Table("SessionsTable")}
-	ann := person(t, users, "ann")
-	here, elsewhere := login(t, sessions, ann, now), login(t, sessions, ann, now)
-	l := httpapi.NewLambda(routes(users, sessions), slog.New(slog.NewTextHandler(io.Discard, nil)), func() time.Time { return now })
+	r := newRig(t)
+	ann := r.person(t, "ann")
+	here, elsewhere := r.login(t, ann, now), r.login(t, ann, now)
 	// A second logout may have been let in before the first was over.
 	for range 2 {
-		got, err := l.Handle(t.Context(), httpapitest.Event(t, "POST", "/api/v1/logout", here, ""))
-		if err != nil || got.StatusCode != 200 || got.Body != "" {
-			t.Fatalf("got %d %s, %v; want 200 without a body", got.StatusCode, got.Body, err)
-		}
+		got := r.As(t, here, "POST", "/api/v1/logout", "")
+		got.WantBody(t, 200, "")
 		c, err := http.ParseSetCookie(http.Header(got.MultiValueHeaders).Get("Set-Cookie"))
 		if err != nil || c.Name != "session" || c.Value != "" || c.MaxAge >= 0 || c.Path != "/" || !c.Secure || !c.HttpOnly || c.SameSite != http.SameSiteLaxMode {
 			t.Errorf("got cookie %v, %v; want one that takes the session's away", c, err)
@@ -86,25 +72,20 @@ func TestLogoutEndsTheSessionAndNoOther(t *testing.T) {
 		caller *access.Caller
 		live   bool
 	}{"logged out": {here, false}, "elsewhere": {elsewhere, true}} {
-		if got, err := sessions.Get(t.Context(), c.caller.Key); err != nil || got.LiveAt(now) != c.live {
+		if got, err := r.sessions.Get(t.Context(), c.caller.Key); err != nil || got.LiveAt(now) != c.live {
 			t.Errorf("%s: got %+v, %v; want live: %t", name, got, err, c.live)
 		}
 	}
-	got, err := l.Handle(t.Context(), httpapitest.Event(t, "POST", "/api/v1/logout", token(ann), ""))
-	if err != nil || got.StatusCode != 200 || http.Header(got.MultiValueHeaders).Get("Set-Cookie") != "" {
-		t.Errorf("with an access token: got %d, %v, %v; want 200 and no cookie", got.StatusCode, got.MultiValueHeaders, err)
+	got := r.As(t, token(ann), "POST", "/api/v1/logout", "")
+	if got.StatusCode != 200 || http.Header(got.MultiValueHeaders).Get("Set-Cookie") != "" {
+		t.Errorf("with an access token: got %d, %v; want 200 and no cookie", got.StatusCode, got.MultiValueHeaders)
 	}
 }
 
 func TestUseOfASessionIsRecordedOnceADay(t *testing.T) {
 	t.Parallel()
-	env := storagetest.New(t)
-	var faults storagetest.Faults
-	users := &user.Store{DB: env.DynamoDB, Table: env.Table("OperationsTable")}
-	sessions := &session.Store{DB: env.DynamoDB, Table: env.Table("SessionsTable")}
-	counted := &session.Store{DB: env.WithFaults(&faults).DynamoDB, Table: sessions.Table}
-	ann := person(t, users, "ann")
-	l := httpapi.NewLambda(routes(users, counted), slog.New(slog.NewTextHandler(io.Discard, nil)), func() time.Time { return now })
+	r := newRig(t)
+	ann := r.person(t, "ann")
 	for name, c := range map[string]struct {
 		ago    time.Duration
 		ended  bool
@@ -116,18 +97,18 @@ func TestUseOfASessionIsRecordedOnceADay(t *testing.T) {
 		"a day ago":              {session.SeenInterval, false, 1, 200},
 		"a day ago, since ended": {session.SeenInterval, true, 1, 403},
 	} {
-		caller := login(t, sessions, ann, now.Add(-c.ago))
+		caller := r.login(t, ann, now.Add(-c.ago))
 		if c.ended {
-			if err := sessions.End(t.Context(), caller.Key, change.Author{Principal: ann.ID, Request: uuid.NewString(), At: now}); err != nil {
+			if err := r.sessions.End(t.Context(), caller.Key, change.Author{Principal: ann.ID, Request: uuid.NewString(), At: now}); err != nil {
 				t.Fatal(err)
 			}
 		}
-		faults.Clear()
-		got, err := l.Handle(t.Context(), httpapitest.Event(t, "GET", "/api/v1/whoami", caller, ""))
-		if err != nil || got.StatusCode != c.status || faults.Calls("") != c.writes {
-			t.Errorf("%s: got %d, %v with %d writes; want %d with %d", name, got.StatusCode, err, faults.Calls(""), c.status, c.writes)
+		r.Faults.Clear()
+		got := r.As(t, caller, "GET", "/api/v1/whoami", "")
+		if got.StatusCode != c.status || r.Faults.Calls("") != c.writes {
+			t.Errorf("%s: got %d with %d writes, want %d with %d", name, got.StatusCode, r.Faults.Calls(""), c.status, c.writes)
 		}
-		if found, err := sessions.Get(t.Context(), caller.Key); err != nil || c.writes == 1 && !c.ended && !found.SeenAt.Equal(now) {
+		if found, err := r.sessions.Get(t.Context(), caller.Key); err != nil || c.writes == 1 && !c.ended && !found.SeenAt.Equal(now) {
 			t.Errorf("%s: got %+v, %v; want seen now", name, found, err)
 		}
 	}

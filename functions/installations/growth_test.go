@@ -12,7 +12,6 @@ import (
 
 	"github.com/opsplane/opsplane/infra/measure/bench"
 	"github.com/opsplane/opsplane/infra/test/costs"
-	"github.com/opsplane/opsplane/shared/api/httpapi/httpapitest"
 	"github.com/opsplane/opsplane/shared/storage/attr"
 	"github.com/opsplane/opsplane/shared/vcs/pullrequest"
 	"github.com/opsplane/opsplane/shared/vcs/repository"
@@ -36,7 +35,7 @@ func newGrown(b *testing.B, n int) *grown {
 	g := &grown{n: n, plain: newRigOn(env, env.DynamoDB), paid: newRigOn(env, m.DynamoDB()), meter: m}
 	const version = "4000000000000.00.72d3162e-cc78-11e3-81ab-4c9367dc0958"
 	seen := repository.Seen{ID: "1", Owner: "acme", Name: name(1)}
-	if err := g.plain.repositories.Apply(b.Context(), author(), "github", "42", seen, version); err != nil {
+	if err := g.plain.repositories.Apply(b.Context(), g.plain.Author(), "github", "42", seen, version); err != nil {
 		b.Fatal(err)
 	}
 	copies(b, env.DynamoDB, table, n, attr.Item{"pk": attr.String("REPOSITORIES#github#42"), "sk": attr.String(fmt.Sprintf("%020d", 1))}, func(i int, item attr.Item) {
@@ -44,7 +43,7 @@ func newGrown(b *testing.B, n int) *grown {
 		item["id"], item["name"], item["sk"] = attr.String(id), attr.String(name(i)), attr.String(fmt.Sprintf("%020d", i))
 		item["by_name"] = attr.String(repository.Repository{ID: id, Name: name(i)}.Cursor())
 	})
-	err := g.plain.pullRequests.Apply(b.Context(), author(), "github", "42", pull(1), version, g.plain.repositories.NotEmptied("github", "42", "1", version))
+	err := g.plain.pullRequests.Apply(b.Context(), g.plain.Author(), "github", "42", pull(1), version, g.plain.repositories.NotEmptied("github", "42", "1", version))
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -103,11 +102,11 @@ var pages = map[string]func(g *grown) string{
 }
 
 func (g *grown) ask(b *testing.B, r *rig, target string) error {
-	got, err := r.lambda.Handle(b.Context(), httpapitest.Event(b, "GET", target, &r.caller, ""))
-	if err == nil && (got.StatusCode != 200 || len(got.Body) < 200) {
-		err = fmt.Errorf("%s: %d %s", target, got.StatusCode, got.Body)
+	got := r.Do(b, "GET", target, "")
+	if got.StatusCode != 200 || len(got.Body) < 200 {
+		return fmt.Errorf("%s: %d %s", target, got.StatusCode, got.Body)
 	}
-	return err
+	return nil
 }
 
 // uses is what a page uses.

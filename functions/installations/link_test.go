@@ -10,19 +10,16 @@ import (
 	"github.com/opsplane/opsplane/shared/vcs/pullrequest"
 )
 
-// link answers the Link header of a request as it was sent through a proxy, and
-// whether there was one.
+// link returns the header Link of the answer to a request that came through a
+// proxy.
 func (r *rig) link(t *testing.T, target, forwarded string) string {
 	t.Helper()
-	event := httpapitest.Event(t, "GET", target, &r.caller, "")
+	event := httpapitest.Event(t, "GET", target, r.Caller, "")
 	if forwarded != "" {
 		event.MultiValueHeaders["X-Forwarded-Base"] = []string{forwarded}
 	}
 	event.MultiValueHeaders["X-Forwarded-Proto"] = []string{"https"}
-	got, err := r.lambda.Handle(t.Context(), event)
-	if err != nil {
-		t.Fatal(err)
-	}
+	got := r.Send(t, event)
 	headers := got.MultiValueHeaders["Link"]
 	if got.StatusCode != 200 || len(headers) != 1 {
 		t.Fatalf("%s: %d, Link %q", target, got.StatusCode, headers)
@@ -42,7 +39,7 @@ func TestLinkHeaderIsWrittenAsClientsReadIt(t *testing.T) {
 	for _, repo := range []string{"1", "2", "3"} {
 		for _, number := range []int64{7, 8} {
 			p := pullrequest.PullRequest{Repository: repo, Number: number, State: pullrequest.Open}
-			if err := r.pullRequests.Apply(t.Context(), author(), "github", "42", p, "1", r.repositories.NotEmptied("github", "42", repo, "1")); err != nil {
+			if err := r.pullRequests.Apply(t.Context(), r.Author(), "github", "42", p, "1", r.repositories.NotEmptied("github", "42", repo, "1")); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -76,7 +73,7 @@ func TestLinkHeaderIsWrittenAsClientsReadIt(t *testing.T) {
 			t.Errorf("%s of %q:\n got %s\nwant %s", c.target, c.forwarded, got, want)
 		}
 	}
-	r.lambda.At("https://ops.example.com/us")
+	r.Serve(routes(r.installations)).At("https://ops.example.com/us")
 	want := "<https://ops.example.com/us" + repos + "?page=n&page=" + place("b", 2) + `&limit=2>; rel="next"`
 	if got := r.link(t, repos+"?limit=2", ui); got != want {
 		t.Errorf("at a configured address, of a proxy that says another:\n got %s\nwant %s", got, want)

@@ -3,32 +3,24 @@ package main
 import (
 	"encoding/json"
 	"fmt"
-	"io"
-	"log/slog"
-	"net/url"
-	"regexp"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/google/uuid"
 
+	"github.com/opsplane/opsplane/infra/test/functiontest"
 	"github.com/opsplane/opsplane/infra/test/storagetest"
 	"github.com/opsplane/opsplane/shared/api/access"
-	"github.com/opsplane/opsplane/shared/api/httpapi"
-	"github.com/opsplane/opsplane/shared/api/httpapi/httpapitest"
-	"github.com/opsplane/opsplane/shared/audit/change"
 	"github.com/opsplane/opsplane/shared/vcs/pullrequest"
 	"github.com/opsplane/opsplane/shared/vcs/repository"
 )
 
-var born = time.Unix(4_000_000_000, 0).UTC()
-
+// rig is the function on storage of its own, asked by a member of three
+// installations.
 type rig struct {
+	*functiontest.Rig
 	*installations
-	lambda *httpapi.Lambda
-	caller access.Caller
 }
 
 func newRig(t *testing.T) *rig {
@@ -39,42 +31,24 @@ func newRig(t *testing.T) *rig {
 // newRigOn has the function ask storage through db.
 func newRigOn(env *storagetest.Env, db *dynamodb.Client) *rig {
 	vcs := env.Table("VcsTable")
-	r := &rig{installations: &installations{
+	r := &rig{functiontest.On(env), &installations{
 		repositories: repository.Store{DB: db, Table: vcs}, pullRequests: pullrequest.Store{DB: db, Table: vcs},
 	}}
-	r.lambda = httpapi.NewLambda(routes(r.installations), slog.New(slog.NewJSONHandler(io.Discard, nil)), func() time.Time { return born })
-	r.caller = access.Caller{
-		Kind: access.KindAccessToken, User: uuid.NewString(), Key: uuid.NewString(), Expires: born.Unix() + 60,
-		Memberships: []access.Membership{{VCS: "github", Installation: "42"}, {VCS: "gitlab", Installation: "42"}, {VCS: "github", Installation: "5"}},
-	}
+	r.Serve(routes(r.installations))
+	r.Caller = functiontest.Token(uuid.NewString())
+	r.Caller.Memberships = []access.Membership{{VCS: "github", Installation: "42"}, {VCS: "gitlab", Installation: "42"}, {VCS: "github", Installation: "5"}}
 	return r
 }
 
-func author() change.Author {
-	return change.Author{Principal: "test", Request: uuid.NewString(), At: born}
-}
-
-// get answers the status, the body and the targets of the page's links.
-func (r *rig) get(t *testing.T, target string, answer any) (status int, links map[string]string) {
+// get returns the status and the targets of the page's links, and reads the body
+// of an answer with status 200.
+func (r *rig) get(t *testing.T, target string, into any) (status int, links map[string]string) {
 	t.Helper()
-	got, err := r.lambda.Handle(t.Context(), httpapitest.Event(t, "GET", target, &r.caller, ""))
-	if err != nil {
-		t.Fatal(err)
-	}
+	got := r.Do(t, "GET", target, "")
 	if got.StatusCode == 200 {
-		if err := json.Unmarshal([]byte(got.Body), answer); err != nil {
-			t.Fatalf("%s: %v: %s", target, err, got.Body)
-		}
+		got.Read(t, into)
 	}
-	links = map[string]string{}
-	for _, m := range regexp.MustCompile(`<([^>]*)>; rel="(\w+)"`).FindAllStringSubmatch(strings.Join(got.MultiValueHeaders["Link"], ","), -1) {
-		u, err := url.Parse(m[1])
-		if err != nil {
-			t.Fatal(err)
-		}
-		links[m[2]] = strings.TrimPrefix(u.RequestURI(), "/live")
-	}
-	return got.StatusCode, links
+	return got.StatusCode, got.Links(t)
 }
 
 const (
@@ -84,12 +58,12 @@ const (
 
 func (r *rig) repository(t *testing.T, in, id, name string) {
 	t.Helper()
-	if err := r.repositories.Apply(t.Context(), author(), "github", in, repository.Seen{ID: id, Owner: "acme", Name: name}, "1"); err != nil {
+	if err := r.repositories.Apply(t.Context(), r.Author(), "github", in, repository.Seen{ID: id, Owner: "acme", Name: name}, "1"); err != nil {
 		t.Fatal(err)
 	}
 }
 
-// walk follows links of one kind and answers what each page has.
+// walk follows links of one kind and returns what each page has.
 func walk(t *testing.T, r *rig, target, rel string, read func(json.RawMessage) []string) (pages [][]string, last string) {
 	t.Helper()
 	for target != "" {
@@ -158,7 +132,7 @@ func TestRepositoriesArePagedByNameAndEqualNamesAreNotSkipped(t *testing.T) {
 	}
 	r.repository(t, "5", "77", "elsewhere")
 	r.repository(t, "42", "6", "gone")
-	if err := r.repositories.Gone(t.Context(), author(), "github", "42", "6", "2", nil); err != nil {
+	if err := r.repositories.Gone(t.Context(), r.Author(), "github", "42", "6", "2", nil); err != nil {
 		t.Fatal(err)
 	}
 	want := "[[B/3 a/1] [b/5 b/9] [b/10 b-2/4] [ä/2]]"
@@ -187,7 +161,7 @@ func TestPullRequestsArePagedByNumberAndEqualNumbersAreNotSkipped(t *testing.T) 
 		repository string
 		number     int64
 	}{{"7", 1}, {"7", 2}, {"10", 2}, {"9", 2}, {"7", 10}, {"7", 3}} {
-		err := r.pullRequests.Apply(t.Context(), author(), "github", "42", pullrequest.PullRequest{
+		err := r.pullRequests.Apply(t.Context(), r.Author(), "github", "42", pullrequest.PullRequest{
 			Repository: p.repository, Number: p.number, State: pullrequest.Open,
 		}, "1", r.repositories.NotEmptied("github", "42", p.repository, "1"))
 		if err != nil {
@@ -236,9 +210,9 @@ func TestPullRequestShowsWhatTheHostTold(t *testing.T) {
 	r := newRig(t)
 	p := pullrequest.PullRequest{
 		Repository: "9223372036854775807", Number: 17, Title: "Add <bucket>", User: "ann", State: pullrequest.Merged,
-		BaseBranch: "main", BaseSHA: "aa", Branch: "topic", SHA: "bb", MergedSHA: "cc", MergedAt: born,
+		BaseBranch: "main", BaseSHA: "aa", Branch: "topic", SHA: "bb", MergedSHA: "cc", MergedAt: functiontest.Start,
 	}
-	if err := r.pullRequests.Apply(t.Context(), author(), "github", "42", p, "1", r.repositories.NotEmptied("github", "42", p.Repository, "1")); err != nil {
+	if err := r.pullRequests.Apply(t.Context(), r.Author(), "github", "42", p, "1", r.repositories.NotEmptied("github", "42", p.Repository, "1")); err != nil {
 		t.Fatal(err)
 	}
 	r.repository(t, "42", p.Repository, "infra")
@@ -255,11 +229,11 @@ func TestPullRequestListLeavesOutWhatItsHostHasNotTold(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
 	p := pullrequest.PullRequest{Repository: "7", Number: 17, State: pullrequest.Open, BaseBranch: "main", Branch: "topic"} // GitLab's, without a commit
-	if err := r.pullRequests.Apply(t.Context(), author(), "github", "42", p, "1", r.repositories.NotEmptied("github", "42", p.Repository, "1")); err != nil {
+	if err := r.pullRequests.Apply(t.Context(), r.Author(), "github", "42", p, "1", r.repositories.NotEmptied("github", "42", p.Repository, "1")); err != nil {
 		t.Fatal(err)
 	}
 	nested := repository.Seen{ID: "7", Owner: "acme", Name: "platform/deep"}
-	if err := r.repositories.Apply(t.Context(), author(), "github", "42", nested, "1"); err != nil {
+	if err := r.repositories.Apply(t.Context(), r.Author(), "github", "42", nested, "1"); err != nil {
 		t.Fatal(err)
 	}
 	var got json.RawMessage
@@ -275,7 +249,7 @@ func TestPullRequestsFollowTheNamesOfTheirRepositories(t *testing.T) {
 	r := newRig(t)
 	for n, repo := range []string{"7", "8", "7"} {
 		r.repository(t, "42", repo, "old-"+repo)
-		err := r.pullRequests.Apply(t.Context(), author(), "github", "42", pullrequest.PullRequest{
+		err := r.pullRequests.Apply(t.Context(), r.Author(), "github", "42", pullrequest.PullRequest{
 			Repository: repo, Number: int64(n + 1), State: pullrequest.Open,
 		}, "1", r.repositories.NotEmptied("github", "42", repo, "1"))
 		if err != nil {
@@ -283,7 +257,7 @@ func TestPullRequestsFollowTheNamesOfTheirRepositories(t *testing.T) {
 		}
 	}
 	renamed := repository.Seen{ID: "7", Owner: "acme-labs", Name: "new"}
-	if err := r.repositories.Apply(t.Context(), author(), "github", "42", renamed, "2"); err != nil {
+	if err := r.repositories.Apply(t.Context(), r.Author(), "github", "42", renamed, "2"); err != nil {
 		t.Fatal(err)
 	}
 	var page struct {
@@ -298,7 +272,7 @@ func TestPullRequestsFollowTheNamesOfTheirRepositories(t *testing.T) {
 func TestStrangersSeeNothing(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
-	r.caller.Memberships = []access.Membership{{VCS: "gitlab", Installation: "42"}, {VCS: "github", Installation: "43"}}
+	r.Caller.Memberships = []access.Membership{{VCS: "gitlab", Installation: "42"}, {VCS: "github", Installation: "43"}}
 	for _, target := range []string{repos, pulls} {
 		if status, _ := r.get(t, target, nil); status != 403 {
 			t.Errorf("%s: status %d, want 403", target, status)

@@ -21,7 +21,7 @@ func explain(run *task.Run, err error) (words string, forGood bool) {
 	var key *githubhost.KeyError
 	switch {
 	case errors.As(err, &limited):
-		return host + " takes no more requests for a while: the task goes on then", false
+		return host + " accepts no more requests for a while: the task continues after that", false
 	case errors.Is(err, secret.ErrNotConfigured), errors.Is(err, githubhost.ErrNoApp):
 		return "this server is not configured for " + host, true
 	case errors.As(err, &key):
@@ -38,13 +38,13 @@ func explain(run *task.Run, err error) (words string, forGood bool) {
 	case errors.Is(err, vcshost.ErrRefused):
 		return "GitHub does not take the App's credentials: the server's operator must look at its private key", false
 	case errors.Is(err, vcshost.ErrForbidden):
-		return host + " does not let this server do that: " + vcshost.Why(vcs, err) + "; see to it there, and start again" + own(host, err), true
+		return host + " does not allow this server to do that: " + vcshost.Why(vcs, err) + "; correct it there, then start again" + own(host, err), true
 	case errors.Is(err, work.ErrTired):
 		return "the task was more than this server's workers can do at once, again and again: the server's operator must look at it", false
 	case errors.Is(err, context.DeadlineExceeded):
 		return "the host or this server takes too long", false
 	case errors.Is(err, vcshost.ErrGone), errors.Is(err, vcshost.ErrNoInstallation):
-		return host + " knows no such installation, or does not let this server see it", true
+		return host + " has no such installation, or this server cannot see it there", true
 	}
 	return "the host or this server had an error", false
 }

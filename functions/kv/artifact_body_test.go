@@ -14,6 +14,7 @@ import (
 	"github.com/opsplane/opsplane/shared/audit/change"
 	"github.com/opsplane/opsplane/shared/kv"
 	"github.com/opsplane/opsplane/shared/kv/artifact"
+	"github.com/opsplane/opsplane/shared/vcs"
 )
 
 // announced is a store that keeps what it is asked to create, and answers
@@ -24,7 +25,7 @@ type announced struct {
 	page artifact.Page
 }
 
-func (a announced) Create(_ context.Context, _ kv.Namespace, _ access.Set, _ change.Author, n artifact.New) (artifact.Upload, artifact.Page, error) {
+func (a announced) Create(_ context.Context, _ vcs.Installation, _ access.Set, _ change.Author, n artifact.New) (artifact.Upload, artifact.Page, error) {
 	*a.got = n
 	return artifact.Upload{ID: strings.Repeat("0", 32), Key: n.Key, File: n.File}, a.page, nil
 }

@@ -14,11 +14,12 @@ import (
 	"github.com/opsplane/opsplane/shared/kv"
 	"github.com/opsplane/opsplane/shared/kv/artifact"
 	"github.com/opsplane/opsplane/shared/kv/canonical"
+	"github.com/opsplane/opsplane/shared/vcs"
 )
 
 // creating announces a file and says which row it is to become.
 type creating struct {
-	ns     kv.Namespace
+	ns     vcs.Installation
 	upload artifact.New
 	links  links
 }

@@ -8,8 +8,8 @@ import (
 	"strings"
 
 	"github.com/opsplane/opsplane/shared/api/httpapi"
-	"github.com/opsplane/opsplane/shared/kv"
 	"github.com/opsplane/opsplane/shared/kv/artifact"
+	"github.com/opsplane/opsplane/shared/vcs"
 )
 
 // defaultUploads is how many uploads are listed where no limit is given.
@@ -17,7 +17,7 @@ const defaultUploads = 100
 
 // listing asks for a page of the uploads that are under way.
 type listing struct {
-	ns    kv.Namespace
+	ns    vcs.Installation
 	after string
 	limit int
 	links links

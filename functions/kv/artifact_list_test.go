@@ -13,6 +13,7 @@ import (
 	"github.com/opsplane/opsplane/shared/api/httpapi"
 	"github.com/opsplane/opsplane/shared/kv"
 	"github.com/opsplane/opsplane/shared/kv/artifact"
+	"github.com/opsplane/opsplane/shared/vcs"
 )
 
 func TestListOfUploadsSaysWhoAnnouncedWhatAndLeadsToThem(t *testing.T) {
@@ -73,7 +74,7 @@ func TestListOfUploadsIsForThoseWhoMayWrite(t *testing.T) {
 // may be.
 type longList struct{ artifactStore }
 
-func (longList) List(_ context.Context, _ kv.Namespace, now time.Time, _ string, limit int) ([]artifact.Upload, string, error) {
+func (longList) List(_ context.Context, _ vcs.Installation, now time.Time, _ string, limit int) ([]artifact.Upload, string, error) {
 	longest := artifact.Upload{
 		ID: anUpload, Key: strings.Repeat("\x01", kv.MaxKeyBytes), Idx: kv.MinIdx, State: artifact.Pending, CreatedBy: strings.Repeat("x", 100),
 		File:     artifact.File{Size: artifact.MaxSize, SHA256: emptySum, ContentType: strings.Repeat("x", maxContentType), Name: strings.Repeat("<", maxFileName)},

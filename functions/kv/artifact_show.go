@@ -6,8 +6,8 @@ import (
 	"time"
 
 	"github.com/opsplane/opsplane/shared/api/httpapi"
-	"github.com/opsplane/opsplane/shared/kv"
 	"github.com/opsplane/opsplane/shared/kv/artifact"
+	"github.com/opsplane/opsplane/shared/vcs"
 )
 
 // upload is an upload on the wire. Put is what to send where the file goes in
@@ -101,8 +101,8 @@ type links struct {
 	more    string // parameters to repeat, each with its &
 }
 
-func linksOf(r *http.Request, ns kv.Namespace) links {
-	return links{uploads: httpapi.Address(asSent(r)) + "/api/v1/" + ns.VCS + "/kv/" + ns.Installation + "/artifact/upload/"}
+func linksOf(r *http.Request, ns vcs.Installation) links {
+	return links{uploads: httpapi.Address(asSent(r)) + "/api/v1/" + string(ns.VCS) + "/kv/" + string(ns.ID) + "/artifact/upload/"}
 }
 
 func (l links) to(id string) string { return l.uploads + id }

@@ -8,13 +8,13 @@ import (
 
 	"github.com/opsplane/opsplane/shared/api/fault"
 	"github.com/opsplane/opsplane/shared/api/httpapi"
-	"github.com/opsplane/opsplane/shared/kv"
 	"github.com/opsplane/opsplane/shared/kv/artifact"
+	"github.com/opsplane/opsplane/shared/vcs"
 )
 
 // namedUpload is the upload that a path names.
 type namedUpload struct {
-	ns    kv.Namespace
+	ns    vcs.Installation
 	id    string
 	links links
 }

@@ -11,11 +11,12 @@ import (
 	"github.com/opsplane/opsplane/shared/api/httpapi"
 	"github.com/opsplane/opsplane/shared/kv"
 	"github.com/opsplane/opsplane/shared/kv/canonical"
+	"github.com/opsplane/opsplane/shared/vcs"
 )
 
 // committing names the rows to be committed together.
 type committing struct {
-	ns      kv.Namespace
+	ns      vcs.Installation
 	targets []kv.Target
 }
 

@@ -24,7 +24,7 @@ func decodeCursor(text string) (*kv.Position, error) {
 	const idxBytes = 2
 	// The decoder passes over line breaks.
 	if err != nil || strings.ContainsAny(text, "\r\n") || len(b) < idxBytes || len(b) > idxBytes+kv.MaxKeyBytes || !utf8.Valid(b[idxBytes:]) {
-		return nil, fault.Invalidf("INVALID_CURSOR", "the cursor is not one that an iteration has given: follow the address in the header Link as it stands, or send the cursor of the answer")
+		return nil, fault.Invalidf("INVALID_CURSOR", "the cursor does not come from an iteration: use the address in the header Link unchanged, or send the cursor of the response")
 	}
 	return &kv.Position{Key: string(b[idxBytes:]), Idx: int(binary.BigEndian.Uint16(b)) + kv.MinIdx}, nil
 }

@@ -9,6 +9,7 @@ import (
 	"github.com/opsplane/opsplane/shared/audit/change"
 	"github.com/opsplane/opsplane/shared/kv"
 	"github.com/opsplane/opsplane/shared/kv/artifact"
+	"github.com/opsplane/opsplane/shared/vcs"
 )
 
 // ear is the stores behind the function, and remembers what they were asked.
@@ -23,39 +24,39 @@ type ear struct {
 	numbers map[string]any // any other parameters, by their names in the API
 }
 
-func (e *ear) Get(_ context.Context, _ kv.Namespace, _ access.Set, _ string, idx int, drafts, _ bool) (kv.Record, error) {
+func (e *ear) Get(_ context.Context, _ vcs.Installation, _ access.Set, _ string, idx int, drafts, _ bool) (kv.Record, error) {
 	e.numbers = map[string]any{"idx": idx, "committed": !drafts}
 	return kv.Record{Data: []byte("null")}, nil
 }
 
-func (e *ear) Set(_ context.Context, _ kv.Namespace, _ access.Set, _ change.Author, w kv.Write) (kv.Record, error) {
+func (e *ear) Set(_ context.Context, _ vcs.Installation, _ access.Set, _ change.Author, w kv.Write) (kv.Record, error) {
 	e.write = &w
 	return kv.Record{}, nil
 }
 
-func (e *ear) CompareAndSet(_ context.Context, _ kv.Namespace, _ access.Set, _ change.Author, w kv.Write, version *int) (kv.Record, error) {
+func (e *ear) CompareAndSet(_ context.Context, _ vcs.Installation, _ access.Set, _ change.Author, w kv.Write, version *int) (kv.Record, error) {
 	e.write, e.version = &w, version
 	return kv.Record{}, nil
 }
 
-func (e *ear) Delete(_ context.Context, _ kv.Namespace, _ access.Set, _ change.Author, _ string, idx, version *int) (bool, error) {
+func (e *ear) Delete(_ context.Context, _ vcs.Installation, _ access.Set, _ change.Author, _ string, idx, version *int) (bool, error) {
 	e.numbers = map[string]any{"idx": orNil(idx), "version": orNil(version)}
 	return true, nil
 }
 
-func (e *ear) Count(_ context.Context, _ kv.Namespace, _ access.Set, _ string, drafts bool) (count, maxIdx int, err error) {
+func (e *ear) Count(_ context.Context, _ vcs.Installation, _ access.Set, _ string, drafts bool) (count, maxIdx int, err error) {
 	e.numbers = map[string]any{"committed": !drafts}
 	return 1, 0, nil
 }
 
-func (e *ear) Size(_ context.Context, _ kv.Namespace, _ access.Set, _ string, idx *int, drafts bool) (int, error) {
+func (e *ear) Size(_ context.Context, _ vcs.Installation, _ access.Set, _ string, idx *int, drafts bool) (int, error) {
 	e.numbers = map[string]any{"idx": orNil(idx), "committed": !drafts}
 	return 1, nil
 }
 
 func (*ear) NewBudget() *kv.Budget { return nil }
 
-func (e *ear) Iterate(_ context.Context, _ kv.Namespace, _ access.Set, r kv.Range) ([]kv.Record, *kv.Position, error) {
+func (e *ear) Iterate(_ context.Context, _ vcs.Installation, _ access.Set, r kv.Range) ([]kv.Record, *kv.Position, error) {
 	e.rows = &r
 	e.numbers = map[string]any{
 		"idx": orNil(r.Idx), "inclusive": r.Inclusive, "prefix": r.Prefix, "committed": !r.Drafts, "include_data": r.WithData, "limit": r.Limit,
@@ -63,35 +64,35 @@ func (e *ear) Iterate(_ context.Context, _ kv.Namespace, _ access.Set, r kv.Rang
 	return nil, e.next, nil
 }
 
-func (e *ear) Commit(_ context.Context, _ kv.Namespace, _ access.Set, _ change.Author, targets []kv.Target) ([]kv.Position, error) {
+func (e *ear) Commit(_ context.Context, _ vcs.Installation, _ access.Set, _ change.Author, targets []kv.Target) ([]kv.Position, error) {
 	e.targets = targets
 	return nil, nil
 }
 
-func (e *ear) Create(_ context.Context, _ kv.Namespace, _ access.Set, _ change.Author, n artifact.New) (artifact.Upload, artifact.Page, error) {
+func (e *ear) Create(_ context.Context, _ vcs.Installation, _ access.Set, _ change.Author, n artifact.New) (artifact.Upload, artifact.Page, error) {
 	e.upload = &n
 	return artifact.Upload{ID: anUpload}, artifact.Page{}, nil
 }
 
-func (e *ear) Show(_ context.Context, _ kv.Namespace, _ access.Set, _ time.Time, id string, after, limit int) (artifact.Upload, artifact.Page, error) {
+func (e *ear) Show(_ context.Context, _ vcs.Installation, _ access.Set, _ time.Time, id string, after, limit int) (artifact.Upload, artifact.Page, error) {
 	e.numbers = map[string]any{"after": after, "limit": limit}
 	return artifact.Upload{ID: id}, artifact.Page{}, nil
 }
 
-func (e *ear) List(_ context.Context, _ kv.Namespace, _ time.Time, after string, limit int) ([]artifact.Upload, string, error) {
+func (e *ear) List(_ context.Context, _ vcs.Installation, _ time.Time, after string, limit int) ([]artifact.Upload, string, error) {
 	e.numbers = map[string]any{"cursor": after, "limit": limit}
 	return nil, "", nil
 }
 
-func (e *ear) Complete(context.Context, kv.Namespace, access.Set, change.Author, string) (artifact.Upload, error) {
+func (e *ear) Complete(context.Context, vcs.Installation, access.Set, change.Author, string) (artifact.Upload, error) {
 	return artifact.Upload{}, nil
 }
 
-func (e *ear) Abort(context.Context, kv.Namespace, access.Set, change.Author, string) error {
+func (e *ear) Abort(context.Context, vcs.Installation, access.Set, change.Author, string) error {
 	return nil
 }
 
-func (e *ear) Open(_ context.Context, _ kv.Namespace, _ access.Set, _ time.Time, _ string, idx int, drafts bool) (artifact.Download, error) {
+func (e *ear) Open(_ context.Context, _ vcs.Installation, _ access.Set, _ time.Time, _ string, idx int, drafts bool) (artifact.Download, error) {
 	e.numbers = map[string]any{"idx": idx, "committed": !drafts}
 	return artifact.Download{}, nil
 }

@@ -33,7 +33,7 @@ func listener() *httpapi.Lambda {
 			list = append(list, httpapi.Route{
 				Pattern: pattern, Rule: access.Rule{Public: true},
 				Endpoint: httpapi.JSON(decodeKey, func(_ context.Context, _ httpapi.Call, n named) (heard, error) {
-					return heard{pattern, []byte(n.ns.Installation), []byte(n.key)}, nil
+					return heard{pattern, []byte(n.ns.ID), []byte(n.key)}, nil
 				}),
 			})
 		}

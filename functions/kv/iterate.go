@@ -8,6 +8,7 @@ import (
 	"github.com/opsplane/opsplane/shared/api/httpapi"
 	"github.com/opsplane/opsplane/shared/kv"
 	"github.com/opsplane/opsplane/shared/kv/selection"
+	"github.com/opsplane/opsplane/shared/vcs"
 )
 
 // defaultLimit is the page size where none is asked for.
@@ -25,7 +26,7 @@ const maxSelecting = kv.MaxEscapedValue * selection.MaxItems
 
 // iterating asks for one page of rows.
 type iterating struct {
-	ns    kv.Namespace
+	ns    vcs.Installation
 	rows  kv.Range
 	parts selection.Selection
 

@@ -10,7 +10,7 @@ import (
 
 	"github.com/opsplane/opsplane/shared/api/access"
 	"github.com/opsplane/opsplane/shared/api/fault"
-	"github.com/opsplane/opsplane/shared/kv"
+	"github.com/opsplane/opsplane/shared/vcs"
 )
 
 // keyPath divides a path, percent-encoded as it was sent, before the slash in
@@ -94,17 +94,17 @@ func asSent(r *http.Request) *http.Request {
 
 // namespace reads the installation from the path. Ids are decimal; any other
 // is unknown, and answered like one.
-func namespace(r *http.Request) (kv.Namespace, error) {
-	ns := kv.Namespace{VCS: r.PathValue("vcs"), Installation: r.PathValue("installation_id")}
-	if strings.Trim(ns.Installation, "0123456789") != "" {
-		return kv.Namespace{}, access.Refuse(access.StepMembership, "the installation of the path is not a number")
+func namespace(r *http.Request) (vcs.Installation, error) {
+	ns := vcs.Installation{VCS: vcs.VCS(r.PathValue("vcs")), ID: vcs.ID(r.PathValue("installation_id"))}
+	if strings.Trim(string(ns.ID), "0123456789") != "" {
+		return vcs.Installation{}, access.Refuse(access.StepMembership, "the installation of the path is not a number")
 	}
 	return ns, nil
 }
 
 // named is the key that a path names.
 type named struct {
-	ns  kv.Namespace
+	ns  vcs.Installation
 	key string
 }
 

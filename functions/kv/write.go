@@ -6,11 +6,12 @@ import (
 
 	"github.com/opsplane/opsplane/shared/api/httpapi"
 	"github.com/opsplane/opsplane/shared/kv"
+	"github.com/opsplane/opsplane/shared/vcs"
 )
 
 // storing is what a set or a compare-and-set stores, and where.
 type storing struct {
-	ns      kv.Namespace
+	ns      vcs.Installation
 	write   kv.Write
 	version *int
 }

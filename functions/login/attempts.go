@@ -45,7 +45,7 @@ func (l *login) count(ctx context.Context, author change.Author) error {
 	if err != nil || wait == 0 {
 		return err
 	}
-	return fault.TooManyf("TOO_MANY_LOGINS", "too many logins from your address have failed: log in again in %d seconds",
+	return fault.TooManyf("TOO_MANY_LOGINS", "too many logins from your address failed: log in again in %d seconds",
 		int((wait+time.Second-1)/time.Second)).After(wait)
 }
 

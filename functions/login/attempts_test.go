@@ -12,7 +12,7 @@ import (
 )
 
 // countHost counts the requests to the host from now on.
-func (h *house) countHost() *atomic.Int32 {
+func (h *rig) countHost() *atomic.Int32 {
 	var asked atomic.Int32
 	next := h.vcs.Config.Handler
 	h.vcs.Config.Handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -24,7 +24,7 @@ func (h *house) countHost() *atomic.Int32 {
 
 // from ends a login of its own making with a code of its own making, from an
 // address, and answers the status.
-func (h *house) from(t *testing.T, address string) int {
+func (h *rig) from(t *testing.T, address string) int {
 	t.Helper()
 	b := h.browser()
 	q := query(t, b.start(t, "github", ""))
@@ -32,10 +32,7 @@ func (h *house) from(t *testing.T, address string) int {
 	e := httpapitest.Event(t, "GET", "/api/github/v1/callback?"+q.Encode(), nil, "")
 	e.RequestContext.Identity.SourceIP = address
 	e.MultiValueHeaders["Cookie"] = []string{loginCookie + "=" + b.cookies[loginCookie]}
-	got, err := h.lambda.Handle(t.Context(), e)
-	if err != nil {
-		t.Fatal(err)
-	}
+	got := h.Send(t, e)
 	if got.StatusCode == http.StatusTooManyRequests && (!strings.Contains(got.Body, "TOO_MANY_LOGINS") || len(got.MultiValueHeaders["Retry-After"]) != 1) {
 		t.Errorf("got %s and headers %v, want a reason and a Retry-After", got.Body, got.MultiValueHeaders)
 	}
@@ -44,7 +41,7 @@ func (h *house) from(t *testing.T, address string) int {
 
 func TestCallbackWithoutALoginUnderWayAsksNoHost(t *testing.T) {
 	t.Parallel()
-	h := newHouse(t)
+	h := newRig(t)
 	b := h.browser()
 	begun := query(t, b.start(t, "github", ""))
 	asked := h.countHost()
@@ -65,14 +62,14 @@ func TestCallbackWithoutALoginUnderWayAsksNoHost(t *testing.T) {
 	if n := asked.Load(); n != 0 {
 		t.Errorf("got %d requests to the host, want none", n)
 	}
-	if got := h.env.Dump("SessionsTable"); got != "" && strings.Contains(got, "RATE#") {
+	if got := h.Env.Dump("SessionsTable"); got != "" && strings.Contains(got, "RATE#") {
 		t.Errorf("what asks no host is counted: %s", got)
 	}
 }
 
 func TestStateAsksTheHostOnce(t *testing.T) {
 	t.Parallel()
-	h := newHouse(t)
+	h := newRig(t)
 	b := h.browser()
 	q := query(t, b.start(t, "github", ""))
 	q.Set("code", "made-up")
@@ -87,8 +84,8 @@ func TestStateAsksTheHostOnce(t *testing.T) {
 
 func TestOneAddressAsksTheHostABoundedNumberOfTimes(t *testing.T) {
 	t.Parallel()
-	h := newHouse(t)
-	h.at = h.at.Truncate(attempts(failuresInTests).Window)
+	h := newRig(t)
+	h.Clock.Set(h.Clock.Now().Truncate(attempts(failuresInTests).Window))
 	asked := h.countHost()
 	for n := range failuresInTests + 5 {
 		want := http.StatusBadRequest
@@ -105,7 +102,7 @@ func TestOneAddressAsksTheHostABoundedNumberOfTimes(t *testing.T) {
 	if got := h.from(t, "2001:db8:0:1::1"); got != http.StatusBadRequest {
 		t.Errorf("another address: got %d, want 400", got)
 	}
-	h.at = h.at.Add(10 * time.Minute)
+	h.Clock.Add(10 * time.Minute)
 	if got := h.from(t, "2001:db8::1"); got != http.StatusBadRequest {
 		t.Errorf("ten minutes later: got %d, want 400", got)
 	}
@@ -114,7 +111,7 @@ func TestOneAddressAsksTheHostABoundedNumberOfTimes(t *testing.T) {
 // Whoever logs in takes no room from others behind the same address.
 func TestLoginsThatSucceedAreNotCounted(t *testing.T) {
 	t.Parallel()
-	h := newHouse(t)
+	h := newRig(t)
 	for range failuresInTests + 2 {
 		b := h.browser()
 		if got := b.get(t, b.start(t, "github", "")); got.StatusCode != http.StatusSeeOther {
@@ -125,15 +122,15 @@ func TestLoginsThatSucceedAreNotCounted(t *testing.T) {
 
 func TestLoginStandsWhereItCannotBeTakenOutOfTheCount(t *testing.T) {
 	t.Parallel()
-	h := newHouse(t)
+	h := newRig(t)
 	var faults storagetest.Faults
 	for n := range 30 {
 		faults.Add(storagetest.Fault{Operation: "UpdateItem", Nth: n + 2, Kind: storagetest.ServerError})
 	}
-	h.build(h.env.WithFaults(&faults).DynamoDB)
+	h.build(h.Env.WithFaults(&faults).DynamoDB)
 	b := h.browser()
-	if got := b.get(t, b.start(t, "github", "")); got.StatusCode != http.StatusSeeOther || !strings.Contains(h.log.String(), "login counted as failed") {
-		t.Errorf("got %d %s, want 303 and a line of the log: %s", got.StatusCode, got.Body, h.log.String())
+	if got := b.get(t, b.start(t, "github", "")); got.StatusCode != http.StatusSeeOther || !strings.Contains(h.Log.String(), "login counted as failed") {
+		t.Errorf("got %d %s, want 303 and a line of the log: %s", got.StatusCode, got.Body, h.Log.String())
 	}
 }
 

@@ -60,7 +60,7 @@ func (l *login) decodeCallback(vcs string) func(*http.Request) (callbackRequest,
 }
 
 var (
-	errNotBegun = fault.Invalidf("LOGIN_NOT_BEGUN", "this browser has no such login under way: it was begun in another browser or at another address of this server, over ten minutes ago, or is over; log in again, with cookies on")
+	errNotBegun = fault.Invalidf("LOGIN_NOT_BEGUN", "this browser has no such login under way: the login was started in another browser or at another address of this server, or more than ten minutes ago, or it has ended; log in again, with cookies on")
 	errRefused  = fault.Invalidf("LOGIN_REFUSED", "the VCS gave no access to your account; log in again")
 )
 
@@ -76,14 +76,14 @@ func refusalIn(query *httpapi.Query) string {
 // (RFC 6749, section 4.1.2.1), and of GitHub ("Troubleshooting authorization
 // request errors", GitHub documentation).
 var refusals = map[string]*fault.Error{
-	"access_denied": fault.Invalidf("LOGIN_REFUSED", "you, or the VCS, gave this server no access to your account; log in again to give it"),
-	"invalid_scope": fault.Invalidf("LOGIN_REFUSED", "the application at the VCS lacks the scope that a login asks for: "+
+	"access_denied": fault.Invalidf("LOGIN_REFUSED", "this server got no access to your account, from you or from the VCS; log in again to allow it"),
+	"invalid_scope": fault.Invalidf("LOGIN_REFUSED", "the application at the VCS lacks the scope that a login requests: "+
 		"have the operator of this server add read_api to it at GitLab, then log in again"),
 	"redirect_uri_mismatch": fault.Invalidf("LOGIN_REFUSED", "the application at the VCS does not know the callback address of this server: "+
 		"have the operator of this server enter it there, then log in again"),
 	"application_suspended":   fault.Invalidf("LOGIN_REFUSED", "the application is suspended at the VCS: tell the operator of this server"),
-	"temporarily_unavailable": fault.Invalidf("LOGIN_REFUSED", "the VCS is too busy to log you in; log in again in a while"),
-	"server_error":            fault.Invalidf("LOGIN_REFUSED", "the VCS had an error; log in again in a while"),
+	"temporarily_unavailable": fault.Invalidf("LOGIN_REFUSED", "the VCS is too busy to log you in; log in again later"),
+	"server_error":            fault.Invalidf("LOGIN_REFUSED", "the VCS had an error; log in again later"),
 }
 
 // callback ends a login.

@@ -26,7 +26,7 @@ func TestOperationsUseWhatTheDocumentSays(t *testing.T) {
 func counting(path string, prepare func(*testing.T, *browser) string) costs.Scenario {
 	return func(t *testing.T) *costs.Meter {
 		env, m := costs.New(t)
-		h := newHouseOn(t, env)
+		h := newRigOn(t, env)
 		h.build(m.DynamoDB())
 		b := h.browser()
 		target := prepare(t, b)

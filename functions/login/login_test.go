@@ -26,11 +26,11 @@ func TestPersonLogsIn(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			h := newHouse(t)
+			h := newRig(t)
 			b := h.browser()
 			got := b.get(t, b.start(t, c.vcs, c.query)+c.back)
-			if got.StatusCode != 303 || location(got) != c.want || got.Body != "" {
-				t.Fatalf("got %d to %q %s, want 303 to %q", got.StatusCode, location(got), got.Body, c.want)
+			if got.StatusCode != 303 || got.Location() != c.want || got.Body != "" {
+				t.Fatalf("got %d to %q %s, want 303 to %q", got.StatusCode, got.Location(), got.Body, c.want)
 			}
 			u, ok := b.user(t)
 			if !ok || u.Name != c.vcs+":583231" || u.Identities[c.vcs].Login != "ann" || b.cookies[loginCookie] != "" {
@@ -38,18 +38,18 @@ func TestPersonLogsIn(t *testing.T) {
 			}
 			// The person sees 1 and 2, and the server knows 1.
 			want := []access.Membership{{VCS: c.vcs, Installation: "1"}}
-			if m := u.MembershipsFor(access.Caller{Kind: access.KindSession, VCS: c.vcs, Account: "583231"}, h.at); !slices.Equal(m, want) {
+			if m := u.MembershipsFor(access.Caller{Kind: access.KindSession, VCS: c.vcs, Account: "583231"}, h.Clock.Now()); !slices.Equal(m, want) {
 				t.Errorf("got memberships %v, want %v", m, want)
 			}
 			for _, table := range []string{"SessionsTable", "OperationsTable"} {
 				for _, secret := range []string{vcstest.PersonToken, vcstest.PersonRefresh, b.cookies[session.Cookie]} {
-					if strings.Contains(h.env.Dump(table), secret) {
+					if strings.Contains(h.Env.Dump(table), secret) {
 						t.Errorf("%s holds %s", table, secret)
 					}
 				}
 			}
-			if strings.Contains(h.log.String(), vcstest.PersonToken) || strings.Contains(h.log.String(), b.cookies[session.Cookie]) || strings.Contains(h.log.String(), "code0") {
-				t.Errorf("the log holds a secret: %s", h.log.String())
+			if strings.Contains(h.Log.String(), vcstest.PersonToken) || strings.Contains(h.Log.String(), b.cookies[session.Cookie]) || strings.Contains(h.Log.String(), "code0") {
+				t.Errorf("the log holds a secret: %s", h.Log.String())
 			}
 		})
 	}
@@ -57,7 +57,7 @@ func TestPersonLogsIn(t *testing.T) {
 
 func TestRenamedPersonIsTheSameAndALostMembershipGoes(t *testing.T) {
 	t.Parallel()
-	h := newHouse(t)
+	h := newRig(t)
 	first := h.browser()
 	first.get(t, first.start(t, "github", ""))
 	before, _ := first.user(t)
@@ -65,7 +65,7 @@ func TestRenamedPersonIsTheSameAndALostMembershipGoes(t *testing.T) {
 	second := h.browser()
 	second.get(t, second.start(t, "github", ""))
 	after, ok := second.user(t)
-	if !ok || after.ID != before.ID || after.Identities["github"].Login != "anna" || len(after.MembershipsFor(ofSession, h.at)) != 0 {
+	if !ok || after.ID != before.ID || after.Identities["github"].Login != "anna" || len(after.MembershipsFor(ofSession, h.Clock.Now())) != 0 {
 		t.Errorf("got %+v, want user %s called anna without memberships", after, before.ID)
 	}
 	h.vcs.Person = vcstest.Person{ID: 99, Login: "ann"}
@@ -78,7 +78,7 @@ func TestRenamedPersonIsTheSameAndALostMembershipGoes(t *testing.T) {
 
 func TestLoginWorksWhereMembershipsCannotBeRead(t *testing.T) {
 	t.Parallel()
-	h := newHouse(t)
+	h := newRig(t)
 	b := h.browser()
 	h.vcs.Fail(vcstest.Failure{Match: "/user/installations", Status: 500})
 	if got := b.get(t, b.start(t, "github", "")); got.StatusCode != 303 {
@@ -87,7 +87,7 @@ func TestLoginWorksWhereMembershipsCannotBeRead(t *testing.T) {
 	if u, ok := b.user(t); !ok || len(u.Hosted) != 0 {
 		t.Errorf("got %+v, %t; want a session without memberships", u, ok)
 	}
-	if !strings.Contains(h.log.String(), "memberships not read at login") {
+	if !strings.Contains(h.Log.String(), "memberships not read at login") {
 		t.Error("nothing is logged")
 	}
 }
@@ -96,61 +96,61 @@ func TestCallbackThatThisBrowserDidNotBeginLogsNobodyIn(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
 		// do sends the browser to the callback, given the victim's and the attacker's.
-		do     func(t *testing.T, h *house, victim, attacker *browser) (status int)
+		do     func(t *testing.T, h *rig, victim, attacker *browser) (status int)
 		status int
 	}{
-		"attacker's whole address": {func(t *testing.T, _ *house, victim, attacker *browser) int {
+		"attacker's whole address": {func(t *testing.T, _ *rig, victim, attacker *browser) int {
 			return victim.get(t, attacker.start(t, "github", "")).StatusCode
 		}, 400},
-		"attacker's whole address, with a login of one's own under way": {func(t *testing.T, _ *house, victim, attacker *browser) int {
+		"attacker's whole address, with a login of one's own under way": {func(t *testing.T, _ *rig, victim, attacker *browser) int {
 			victim.start(t, "github", "")
 			return victim.get(t, attacker.start(t, "github", "")).StatusCode
 		}, 400},
-		"attacker's code with one's own state": {func(t *testing.T, _ *house, victim, attacker *browser) int {
+		"attacker's code with one's own state": {func(t *testing.T, _ *rig, victim, attacker *browser) int {
 			mine, theirs := query(t, victim.start(t, "github", "")), query(t, attacker.start(t, "github", ""))
 			mine.Set("code", theirs.Get("code"))
 			return victim.get(t, "/api/github/v1/callback?"+mine.Encode()).StatusCode
 		}, 400}, // PKCE: the code belongs to another verifier
-		"state of the other VCS": {func(t *testing.T, _ *house, victim, _ *browser) int {
+		"state of the other VCS": {func(t *testing.T, _ *rig, victim, _ *browser) int {
 			mine := query(t, victim.start(t, "gitlab", ""))
 			return victim.get(t, "/api/github/v1/callback?"+mine.Encode()).StatusCode
 		}, 400},
-		"state with another end": {func(t *testing.T, _ *house, victim, _ *browser) int {
+		"state with another end": {func(t *testing.T, _ *rig, victim, _ *browser) int {
 			mine := query(t, victim.start(t, "github", ""))
 			mine.Set("state", mine.Get("state")+"A")
 			return victim.get(t, "/api/github/v1/callback?"+mine.Encode()).StatusCode
 		}, 400},
-		"ten minutes later": {func(t *testing.T, h *house, victim, _ *browser) int {
+		"ten minutes later": {func(t *testing.T, h *rig, victim, _ *browser) int {
 			back := victim.start(t, "github", "")
-			h.at = h.at.Add(loginTime)
+			h.Clock.Add(loginTime)
 			return victim.get(t, back).StatusCode
 		}, 400},
-		"cookie made up": {func(t *testing.T, _ *house, victim, _ *browser) int {
+		"cookie made up": {func(t *testing.T, _ *rig, victim, _ *browser) int {
 			back := victim.start(t, "github", "")
 			victim.cookies[loginCookie] = strings.Repeat("A", 200)
 			return victim.get(t, back).StatusCode
 		}, 400},
-		"no cookie": {func(t *testing.T, _ *house, victim, _ *browser) int {
+		"no cookie": {func(t *testing.T, _ *rig, victim, _ *browser) int {
 			back := victim.start(t, "github", "")
 			victim.cookies = map[string]string{}
 			return victim.get(t, back).StatusCode
 		}, 400},
-		"no code": {func(t *testing.T, _ *house, victim, _ *browser) int {
+		"no code": {func(t *testing.T, _ *rig, victim, _ *browser) int {
 			mine := query(t, victim.start(t, "github", ""))
 			mine.Del("code")
 			return victim.get(t, "/api/github/v1/callback?"+mine.Encode()).StatusCode
 		}, 400},
-		"code that the host does not know": {func(t *testing.T, _ *house, victim, _ *browser) int {
+		"code that the host does not know": {func(t *testing.T, _ *rig, victim, _ *browser) int {
 			mine := query(t, victim.start(t, "github", ""))
 			mine.Set("code", "made-up")
 			return victim.get(t, "/api/github/v1/callback?"+mine.Encode()).StatusCode
 		}, 400},
-		"the person said no": {func(t *testing.T, _ *house, victim, _ *browser) int {
+		"the person said no": {func(t *testing.T, _ *rig, victim, _ *browser) int {
 			mine := query(t, victim.start(t, "github", ""))
 			mine.Set("error", "access_denied")
 			return victim.get(t, "/api/github/v1/callback?"+mine.Encode()).StatusCode
 		}, 400},
-		"the host's API is down": {func(t *testing.T, h *house, victim, _ *browser) int {
+		"the host's API is down": {func(t *testing.T, h *rig, victim, _ *browser) int {
 			back := victim.start(t, "github", "")
 			h.vcs.Down = true
 			return victim.get(t, back).StatusCode
@@ -158,7 +158,7 @@ func TestCallbackThatThisBrowserDidNotBeginLogsNobodyIn(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			h := newHouse(t)
+			h := newRig(t)
 			victim, attacker := h.browser(), h.browser()
 			if got := c.do(t, h, victim, attacker); got != c.status {
 				t.Errorf("got %d, want %d", got, c.status)
@@ -166,7 +166,7 @@ func TestCallbackThatThisBrowserDidNotBeginLogsNobodyIn(t *testing.T) {
 			if _, ok := victim.cookies[session.Cookie]; ok {
 				t.Error("the browser has got a session")
 			}
-			if strings.Contains(h.env.Dump("SessionsTable"), "SESSION#") {
+			if strings.Contains(h.Env.Dump("SessionsTable"), "SESSION#") {
 				t.Error("a session was made")
 			}
 		})
@@ -184,7 +184,7 @@ func query(t *testing.T, target string) url.Values {
 
 func TestLoginEndsTheSessionThatTheBrowserHad(t *testing.T) {
 	t.Parallel()
-	h := newHouse(t)
+	h := newRig(t)
 	ends := func(b *browser) (before string) {
 		t.Helper()
 		before = b.cookies[session.Cookie]
@@ -201,7 +201,7 @@ func TestLoginEndsTheSessionThatTheBrowserHad(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		return found.LiveAt(h.at)
+		return found.LiveAt(h.Clock.Now())
 	}
 	b, elsewhere := h.browser(), h.browser()
 	ends(b)
@@ -223,13 +223,13 @@ func TestLoginEndsTheSessionThatTheBrowserHad(t *testing.T) {
 	}
 	// Nor is a table that cannot be written.
 	var faults storagetest.Faults
-	h.build(h.env.WithFaults(&faults).DynamoDB)
+	h.build(h.Env.WithFaults(&faults).DynamoDB)
 	back := b.start(t, "github", "")
 	for n := range 30 { // all but the first, which counts the attempt
 		faults.Add(storagetest.Fault{Operation: "UpdateItem", Nth: n + 2, Kind: storagetest.ServerError})
 	}
-	if got := b.get(t, back); got.StatusCode != 303 || !strings.Contains(h.log.String(), "former session not ended") {
-		t.Errorf("got %d, want 303 and a line of the log: %s", got.StatusCode, h.log.String())
+	if got := b.get(t, back); got.StatusCode != 303 || !strings.Contains(h.Log.String(), "former session not ended") {
+		t.Errorf("got %d, want 303 and a line of the log: %s", got.StatusCode, h.Log.String())
 	}
 }
 
@@ -240,7 +240,7 @@ func TestCookieOfALoginIsThisHostsAlone(t *testing.T) {
 	if !strings.HasPrefix(loginCookie, "__Host-") {
 		t.Errorf("the cookie is called %s", loginCookie)
 	}
-	h := newHouse(t)
+	h := newRig(t)
 	victim, attacker := h.browser(), h.browser()
 	back := attacker.start(t, "github", "")
 	victim.cookies["login"] = attacker.cookies[loginCookie] // planted for the whole domain, under the name without the prefix
@@ -251,7 +251,7 @@ func TestCookieOfALoginIsThisHostsAlone(t *testing.T) {
 
 func TestStateIsGoodOnce(t *testing.T) {
 	t.Parallel()
-	h := newHouse(t)
+	h := newRig(t)
 	b := h.browser()
 	back := b.start(t, "github", "")
 	kept := maps.Clone(b.cookies)
@@ -276,11 +276,11 @@ func TestLoginThatTheConsoleBeganBeginsAnewHere(t *testing.T) {
 		"GitHub, installation": {"/api/github/v1/callback?code=x&installation_id=7&setup_action=install", "/api/v1/github/login?installation_id=7"},
 		"GitLab":               {"/api/v1/gitlab/callback?code=x&state=gitlab_login", "/api/v1/gitlab/login"},
 	} {
-		h := newHouse(t)
+		h := newRig(t)
 		b := h.browser()
 		got := b.get(t, c.target)
-		if got.StatusCode != 303 || location(got) != address+c.want || len(b.cookies) != 0 {
-			t.Errorf("%s: got %d to %q and cookies %v, want 303 to %q and none", name, got.StatusCode, location(got), b.cookies, address+c.want)
+		if got.StatusCode != 303 || got.Location() != address+c.want || len(b.cookies) != 0 {
+			t.Errorf("%s: got %d to %q and cookies %v, want 303 to %q and none", name, got.StatusCode, got.Location(), b.cookies, address+c.want)
 			continue
 		}
 		vcs := strings.Split(c.want, "/")[3]
@@ -294,7 +294,7 @@ func TestLoginThatTheConsoleBeganBeginsAnewHere(t *testing.T) {
 
 func TestOtherRequests(t *testing.T) {
 	t.Parallel()
-	h := newHouse(t)
+	h := newRig(t)
 	delete(h.providers, "gitlab")
 	for target, want := range map[string]int{
 		"/api/v1/gitlab/login": 404, "/api/v1/bitbucket/login": 404, "/api/v1/gitlab/callback?code=x": 404,
@@ -310,10 +310,10 @@ func TestOtherRequests(t *testing.T) {
 func TestStorageFailureOnTheWayLogsNobodyIn(t *testing.T) {
 	t.Parallel()
 	for _, operation := range []string{"PutItem", "GetItem", "UpdateItem", "TransactWriteItems"} {
-		h := newHouse(t)
+		h := newRig(t)
 		var faults storagetest.Faults
 		faults.Add(storagetest.Fault{Operation: operation, Kind: storagetest.ServerError})
-		h.build(h.env.WithFaults(&faults).DynamoDB)
+		h.build(h.Env.WithFaults(&faults).DynamoDB)
 		b := h.browser()
 		got := b.get(t, b.start(t, "github", ""))
 		if got.StatusCode != 500 && got.StatusCode != 503 || b.cookies[session.Cookie] != "" {

@@ -22,7 +22,7 @@ func TestBrowserIsToldOfAFailureInAPage(t *testing.T) {
 	}{
 		"consent that is refused": {func(t *testing.T, b *browser) string {
 			return "/api/github/v1/callback?error=access_denied&error_description=words&state=" + query(t, b.start(t, "github", "")).Get("state")
-		}, 400, []string{"<p>You, or the VCS, gave this server no access to your account", "LOGIN_REFUSED", again}},
+		}, 400, []string{"<p>This server got no access to your account", "LOGIN_REFUSED", again}},
 		"consent that is refused at GitLab": {func(*testing.T, *browser) string {
 			return "/api/v1/gitlab/callback?error=access_denied&state=x"
 		}, 400, []string{"LOGIN_REFUSED", `<a href="` + address + `/api/v1/gitlab/login">`}},
@@ -55,7 +55,7 @@ func TestBrowserIsToldOfAFailureInAPage(t *testing.T) {
 			target := b.start(t, "github", "")
 			var faults storagetest.Faults
 			faults.Choose = func(string) storagetest.Fault { return storagetest.Fault{Kind: storagetest.Throttle} }
-			b.build(b.env.WithFaults(&faults).DynamoDB)
+			b.build(b.Env.WithFaults(&faults).DynamoDB)
 			return target
 		}, 503, []string{"THROTTLED", again}},
 		"VCS that is not configured": {func(_ *testing.T, b *browser) string {
@@ -65,7 +65,7 @@ func TestBrowserIsToldOfAFailureInAPage(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			b := newHouse(t).browser()
+			b := newRig(t).browser()
 			b.accept = navigation
 			got := b.get(t, c.do(t, b))
 			if got.StatusCode != c.status {
@@ -96,7 +96,7 @@ func TestBrowserIsToldOfAFailureInAPage(t *testing.T) {
 			if b.cookies[session.Cookie] != "" {
 				t.Error("the browser has got a session")
 			}
-			if !strings.Contains(b.log.String(), `"status":`) {
+			if !strings.Contains(b.Log.String(), `"status":`) {
 				t.Error("nothing is logged")
 			}
 		})
@@ -105,7 +105,7 @@ func TestBrowserIsToldOfAFailureInAPage(t *testing.T) {
 
 func TestOnlyWhoAsksForAPageGetsOne(t *testing.T) {
 	t.Parallel()
-	h := newHouse(t)
+	h := newRig(t)
 	for accept, page := range map[string]bool{
 		"":                                  false,
 		"*/*":                               false,

@@ -28,7 +28,7 @@ func decodeDeletion(r *http.Request) (deletion, error) {
 	target, err := decodeTarget(r)
 	d := deletion{target: target, id: r.PathValue("repo_id")}
 	if err == nil && !idForm.MatchString(d.id) {
-		err = fault.Invalidf("INVALID_REPO_ID", "%.40q is not a repository's id; it is a number, as the list of repositories has it", d.id)
+		err = fault.Invalidf("INVALID_REPO_ID", "%.40q is not a repository's id; an id is a number, as in the list of repositories", d.id)
 	}
 	return d, err
 }
@@ -55,13 +55,13 @@ func (r *repositories) delete(ctx context.Context, call httpapi.Call, d deletion
 	author := call.Author()
 	done, err := r.known.Remove(ctx, author, in.VCS, in.Installation, d.id, version, r.tasks.Writes(author, removal))
 	if err == nil && !done {
-		err = fault.Busyf("CONTENDED", "the host has just told something of the repository: ask again")
+		err = fault.Busyf("CONTENDED", "the host has just sent news about the repository: try again")
 	}
 	return started{removal.ID}, err
 }
 
 func unknown(in access.Target, id string) error {
-	return fault.Invalidf("REPO_NOT_FOUND", "installation %s has no repository %s; refresh its repositories if it is new", in.Installation, id)
+	return fault.Invalidf("REPO_NOT_FOUND", "installation %s has no repository %s; if the repository is new, refresh the installation's repositories", in.Installation, id)
 }
 
 // account is the caller's own at the host. A caller who has none is refused.
@@ -89,8 +89,8 @@ func (r *repositories) allowed(ctx context.Context, d deletion, account user.Ide
 	}
 	archived, owner, err := host.archived(ctx, in.Installation, d.id)
 	if errors.Is(err, vcshost.ErrGone) {
-		return fault.Invalidf("REPO_NOT_FOUND", "%s has repository %s no longer, or does not show it to this server: refresh the installation's repositories, "+
-			"which removes it here", vcshost.Names[in.VCS], d.id)
+		return fault.Invalidf("REPO_NOT_FOUND", "repository %s no longer exists at %s, or this server cannot see it there: refresh the installation's repositories, "+
+			"which removes it here", d.id, vcshost.Names[in.VCS])
 	}
 	if err != nil {
 		return vcshost.Fault(in.VCS, err)
@@ -103,7 +103,7 @@ func (r *repositories) allowed(ctx context.Context, d deletion, account user.Ide
 		return access.Refuse(access.StepHost, "the user's account may not decide over the owner's repositories at %s", in.VCS)
 	}
 	if !archived {
-		return fault.Invalidf("REPO_NOT_ARCHIVED", "%s has repository %s not archived: archive it there first", vcshost.Names[in.VCS], d.id)
+		return fault.Invalidf("REPO_NOT_ARCHIVED", "repository %s is not archived at %s: archive it there first", d.id, vcshost.Names[in.VCS])
 	}
 	return nil
 }

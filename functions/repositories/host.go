@@ -14,7 +14,7 @@ import (
 )
 
 // notConfigured refuses where the operator has not set up the host.
-var notConfigured = fault.Invalidf("VCS_NOT_CONFIGURED", "this server has no GitHub App: its operator sets GithubAppId and GithubAppPrivateKey")
+var notConfigured = fault.Invalidf("VCS_NOT_CONFIGURED", "this server has no GitHub App: its operator must set GithubAppId and GithubAppPrivateKey")
 
 // badKey refuses where what the operator has set up cannot be used.
 var badKey = &fault.Error{

@@ -96,7 +96,7 @@ func TestDeletionIsRefused(t *testing.T) {
 		"developer": {gitlabRepos + "7", func(r *rig) { r.group(map[int64]int{ann: 30}) }, 403, ""},
 		"gone at the host": {githubRepos + "7", func(r *rig) {
 			r.github.Install("42")
-		}, 400, `"REPO_NOT_FOUND","data":"GitHub has repository 7 no longer`},
+		}, 400, `"REPO_NOT_FOUND","data":"repository 7 no longer exists at GitHub`},
 		"gone at the host, with the App": {githubRepos + "7", func(r *rig) {
 			r.github.Uninstall("42")
 		}, 400, "HOST_FORBIDDEN"},

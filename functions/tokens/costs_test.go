@@ -8,23 +8,24 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/opsplane/opsplane/infra/test/costs"
+	"github.com/opsplane/opsplane/infra/test/functiontest"
 	"github.com/opsplane/opsplane/shared/api/access"
 	"github.com/opsplane/opsplane/shared/credential/apikey"
 	"github.com/opsplane/opsplane/shared/credential/signing"
 )
 
 func TestOperationsUseWhatTheDocumentSays(t *testing.T) {
-	none := func(*testing.T, *house) {}
+	none := func(*testing.T, *rig) {}
 	costs.Check(t, "TokensFunction", map[string]costs.Scenario{
 		"refresh": counted(justRefreshed, "POST", refreshPath, ""),
-		"refresh, first of a key in ten minutes": counted(func(t *testing.T, h *house) {
+		"refresh, first of a key in ten minutes": counted(func(t *testing.T, h *rig) {
 			justRefreshed(t, h)
 			h.key = h.newKey(t, apikey.New{Name: "another", Capabilities: access.Strings()})
 		}, "POST", refreshPath, ""),
-		"refresh, first of an instance in a minute": counted(func(t *testing.T, h *house) {
+		"refresh, first of an instance in a minute": counted(func(t *testing.T, h *rig) {
 			justRefreshed(t, h)
-			h.clock.add(signing.SignerAge)
-			if err := h.keys.MarkUsed(ctx, h.owner.ID, h.key.ID, h.author()); err != nil {
+			h.Clock.Add(signing.SignerAge)
+			if err := h.keys.MarkUsed(ctx, h.owner.ID, h.key.ID, h.Author()); err != nil {
 				t.Fatal(err)
 			}
 		}, "POST", refreshPath, ""),
@@ -32,17 +33,17 @@ func TestOperationsUseWhatTheDocumentSays(t *testing.T) {
 		"create a key for an installation": counted(none, "POST", keysPath,
 			`{"name":"nightly build","capabilities":["kv_store_read",{"name":"installation_id","id":"1"}]}`),
 		"list keys, of a user with 30": counted(hasKeys(30), "GET", keysPath, ""),
-		"revoke a key": revoking(func(t *testing.T, h *house) string {
+		"revoke a key": revoking(func(t *testing.T, h *rig) string {
 			k := h.newKey(t, apikey.New{Name: "nightly build"})
-			if err := h.keys.MarkUsed(ctx, h.owner.ID, k.ID, h.author()); err != nil {
+			if err := h.keys.MarkUsed(ctx, h.owner.ID, k.ID, h.Author()); err != nil {
 				t.Fatal(err)
 			}
 			return k.ID
 		}),
-		"revoke a key that was never exchanged": revoking(func(t *testing.T, h *house) string {
+		"revoke a key that was never exchanged": revoking(func(t *testing.T, h *rig) string {
 			return h.newKey(t, apikey.New{Name: "nightly build"}).ID
 		}),
-		"revoke a key that does not exist": revoking(func(*testing.T, *house) string { return uuid.NewString() }),
+		"revoke a key that does not exist": revoking(func(*testing.T, *rig) string { return uuid.NewString() }),
 	}, "API keys and access tokens")
 }
 
@@ -51,9 +52,9 @@ const (
 	keysPath    = "/api/v1/github/access-token"
 )
 
-// counted makes a request with the house's key, or for other paths than
+// counted makes a request with the rig's key, or for other paths than
 // refresh with a token of it.
-func counted(prepare func(*testing.T, *house), method, path, body string) costs.Scenario {
+func counted(prepare func(*testing.T, *rig), method, path, body string) costs.Scenario {
 	return func(t *testing.T) *costs.Meter {
 		m, h := newMetered(t)
 		prepare(t, h)
@@ -62,7 +63,7 @@ func counted(prepare func(*testing.T, *house), method, path, body string) costs.
 	}
 }
 
-func revoking(id func(*testing.T, *house) string) costs.Scenario {
+func revoking(id func(*testing.T, *rig) string) costs.Scenario {
 	return func(t *testing.T) *costs.Meter {
 		m, h := newMetered(t)
 		h.count(t, m, "DELETE", keysPath+"?id="+id(t, h), "")
@@ -70,17 +71,16 @@ func revoking(id func(*testing.T, *house) string) costs.Scenario {
 	}
 }
 
-// newMetered is a house with a signing key, over storage that counts.
-func newMetered(t *testing.T) (*costs.Meter, *house) {
+// newMetered is a rig with a signing key, over storage that counts.
+func newMetered(t *testing.T) (*costs.Meter, *rig) {
 	t.Helper()
 	env, m := costs.New(t)
-	h := &house{}
-	h.build(t, env, m.DynamoDB())
+	h := rigOn(t, functiontest.On(env), m.DynamoDB())
 	h.rotate(t, signing.Planned)
 	return m, h
 }
 
-func (h *house) count(t *testing.T, m *costs.Meter, method, path, body string) {
+func (h *rig) count(t *testing.T, m *costs.Meter, method, path, body string) {
 	t.Helper()
 	caller := h.bearer(t, h.key)
 	if path == refreshPath {
@@ -91,16 +91,16 @@ func (h *house) count(t *testing.T, m *costs.Meter, method, path, body string) {
 	want(t, h.do(t, method, path, caller, body), 200, "")
 }
 
-// justRefreshed has refreshed the house's key a second ago.
-func justRefreshed(t *testing.T, h *house) {
+// justRefreshed has refreshed the rig's key a second ago.
+func justRefreshed(t *testing.T, h *rig) {
 	t.Helper()
 	want(t, h.refresh(t, h.holder(t, h.key)), 200, "")
-	h.clock.add(time.Second)
+	h.Clock.Add(time.Second)
 }
 
 // hasKeys makes n keys more, as long-named and able as real ones.
-func hasKeys(n int) func(*testing.T, *house) {
-	return func(t *testing.T, h *house) {
+func hasKeys(n int) func(*testing.T, *rig) {
+	return func(t *testing.T, h *rig) {
 		for i := range n {
 			h.newKey(t, apikey.New{
 				Name:         fmt.Sprint("nightly build ", i),

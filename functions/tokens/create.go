@@ -136,7 +136,7 @@ func (t *tokens) reachable(ctx context.Context, caller access.Caller, now time.T
 	for _, id := range installations {
 		target := access.Target{VCS: vcs, Installation: id}
 		if !caller.Narrow(memberships, target).Reaches(target) {
-			return fault.Invalidf("INSTALLATION_OUT_OF_REACH", "you do not reach installation %.64q of %s, so that a key cannot be restricted to it", id, vcs)
+			return fault.Invalidf("INSTALLATION_OUT_OF_REACH", "you cannot reach installation %.64q of %s, so you cannot restrict a key to it", id, vcs)
 		}
 	}
 	return nil

@@ -8,21 +8,21 @@ import (
 	"testing"
 	"time"
 
-	"github.com/aws/aws-lambda-go/events"
 	"github.com/google/uuid"
 
+	"github.com/opsplane/opsplane/infra/test/functiontest"
 	"github.com/opsplane/opsplane/infra/test/storagetest"
 	"github.com/opsplane/opsplane/shared/api/access"
 	"github.com/opsplane/opsplane/shared/credential/apikey"
 )
 
-func (h *house) post(t *testing.T, vcs string, caller *access.Caller, body string) events.APIGatewayProxyResponse {
+func (h *rig) post(t *testing.T, vcs string, caller *access.Caller, body string) functiontest.Response {
 	t.Helper()
 	return h.do(t, "POST", "/api/v1/"+vcs+"/access-token", caller, body)
 }
 
 // made reads the key of the answer to its creation.
-func (h *house) made(t *testing.T, resp events.APIGatewayProxyResponse) apikey.Key {
+func (h *rig) made(t *testing.T, resp functiontest.Response) apikey.Key {
 	t.Helper()
 	secret, err := apikey.Parse(decode[created](t, resp).RefreshToken)
 	if err != nil {
@@ -37,10 +37,10 @@ func (h *house) made(t *testing.T, resp events.APIGatewayProxyResponse) apikey.K
 
 func TestMakingKeysInALoopIsRefusedWithTheTimeToWait(t *testing.T) {
 	t.Parallel()
-	h := newHouse(t)
+	h := newRig(t)
 	caller := h.bearer(t, h.key)
 	answers := map[int]int{}
-	var last events.APIGatewayProxyResponse
+	var last functiontest.Response
 	for range 205 {
 		last = h.post(t, "github", caller, `{"name":"loop","capabilities":[]}`)
 		if answers[last.StatusCode]++; last.StatusCode == 200 {
@@ -59,7 +59,7 @@ func TestMakingKeysInALoopIsRefusedWithTheTimeToWait(t *testing.T) {
 
 func TestCapabilitiesAreMaskedAndRestrictionsKept(t *testing.T) {
 	t.Parallel()
-	h := newHouse(t)
+	h := newRig(t)
 	for _, c := range []struct {
 		name   string
 		held   access.Set // beside access_token_create; the whole of the caller's
@@ -110,7 +110,7 @@ func TestCapabilitiesAreMaskedAndRestrictionsKept(t *testing.T) {
 
 func TestNoCallerMakesAWiderKey(t *testing.T) {
 	t.Parallel()
-	h := newHouse(t)
+	h := newRig(t)
 	caller := h.bearer(t, h.key)
 	caller.Capabilities = access.Set{access.VCS("github"), access.AccessTokenCreate, access.Installation("1"), access.KVStoreRead}
 	everything := `{"name":"n","capabilities":["access_token_create","access_token_refresh","kv_store_read","kv_store_write","kv_store_system_read","kv_store_system_write"]}`
@@ -123,7 +123,7 @@ func TestNoCallerMakesAWiderKey(t *testing.T) {
 
 func TestWhatIsNotAKeyIsRefusedByName(t *testing.T) {
 	t.Parallel()
-	h := newHouse(t)
+	h := newRig(t)
 	for body, id := range map[string]string{
 		``:                                  "INVALID_BODY",
 		`[]`:                                "INVALID_BODY",
@@ -158,7 +158,7 @@ func TestWhatIsNotAKeyIsRefusedByName(t *testing.T) {
 
 func TestOptionalMembers(t *testing.T) {
 	t.Parallel()
-	h := newHouse(t)
+	h := newRig(t)
 	caller := h.bearer(t, h.key)
 	k := h.made(t, h.post(t, "github", caller, `{"name":"","capabilities":[],"description":"d","expires_at":"2100-06-01T12:00:00.9+02:00"}`))
 	if k.Name != "" || k.Description != "d" || !k.ExpiresAt.Equal(time.Date(2100, 6, 1, 10, 0, 0, 0, time.UTC)) {
@@ -171,7 +171,7 @@ func TestOptionalMembers(t *testing.T) {
 
 func TestKeyOfAnEndingKeyEndsNoLater(t *testing.T) {
 	t.Parallel()
-	h := newHouse(t)
+	h := newRig(t)
 	end := start.Add(time.Hour)
 	ending := h.newKey(t, apikey.New{Capabilities: access.Strings(), ExpiresAt: end})
 	caller := h.bearer(t, ending)
@@ -189,9 +189,9 @@ func TestKeyOfAnEndingKeyEndsNoLater(t *testing.T) {
 
 func TestTokenOfARevokedKeyMakesNoKey(t *testing.T) {
 	t.Parallel()
-	h := newHouse(t)
+	h := newRig(t)
 	caller := h.bearer(t, h.key)
-	if err := h.keys.Revoke(ctx, h.owner.ID, h.key.ID, h.author()); err != nil {
+	if err := h.keys.Revoke(ctx, h.owner.ID, h.key.ID, h.Author()); err != nil {
 		t.Fatal(err)
 	}
 	want(t, h.post(t, "github", caller, `{"name":"n","capabilities":[]}`), 403, "")
@@ -201,10 +201,10 @@ func TestTokenOfARevokedKeyMakesNoKey(t *testing.T) {
 
 func TestKeyThatIsRevokedMeanwhileMakesNoKey(t *testing.T) {
 	t.Parallel()
-	h := newHouse(t)
+	h := newRig(t)
 	caller := h.bearer(t, h.key)
-	h.faults.Add(storagetest.Fault{Operation: "TransactWriteItems", Nth: 1, Kind: storagetest.Pass, Before: func() {
-		if err := h.keys.Revoke(ctx, h.owner.ID, h.key.ID, h.author()); err != nil {
+	h.Faults.Add(storagetest.Fault{Operation: "TransactWriteItems", Nth: 1, Kind: storagetest.Pass, Before: func() {
+		if err := h.keys.Revoke(ctx, h.owner.ID, h.key.ID, h.Author()); err != nil {
 			t.Error(err)
 		}
 	}})
@@ -216,18 +216,18 @@ func TestKeyThatIsRevokedMeanwhileMakesNoKey(t *testing.T) {
 
 func TestStorageFailureMakesNoKeyByHalves(t *testing.T) {
 	t.Parallel()
-	h := newHouse(t)
+	h := newRig(t)
 	asked := `{"name":"n","capabilities":[{"name":"installation_id","id":"1"}]}`
 	for _, operation := range []string{"GetItem", "Query", "TransactWriteItems"} {
-		h.faults.Clear()
-		h.faults.Add(storagetest.Fault{Operation: operation, Kind: storagetest.ServerError})
+		h.Faults.Clear()
+		h.Faults.Add(storagetest.Fault{Operation: operation, Kind: storagetest.ServerError})
 		want(t, h.post(t, "github", h.bearer(t, h.key), asked), 500, "")
 	}
 	keys, err := h.keys.List(ctx, h.owner.ID, apikey.Query{})
 	if err != nil || len(keys) != 1 {
 		t.Errorf("got %d keys, %v; want the first alone", len(keys), err)
 	}
-	h.faults.Clear()
-	h.faults.Add(storagetest.Fault{Operation: "TransactWriteItems", Nth: 1, Kind: storagetest.LoseAnswer})
+	h.Faults.Clear()
+	h.Faults.Add(storagetest.Fault{Operation: "TransactWriteItems", Nth: 1, Kind: storagetest.LoseAnswer})
 	h.made(t, h.post(t, "github", h.bearer(t, h.key), asked))
 }

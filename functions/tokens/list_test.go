@@ -2,18 +2,16 @@ package main
 
 import (
 	"fmt"
-	"net/url"
-	"regexp"
 	"slices"
 	"strings"
 	"sync"
 	"testing"
 	"time"
 
-	"github.com/aws/aws-lambda-go/events"
 	"github.com/aws/aws-lambda-go/lambdacontext"
 	"github.com/google/uuid"
 
+	"github.com/opsplane/opsplane/infra/test/functiontest"
 	"github.com/opsplane/opsplane/infra/test/storagetest"
 	"github.com/opsplane/opsplane/shared/api/access"
 	"github.com/opsplane/opsplane/shared/audit/change"
@@ -33,27 +31,12 @@ func (p page) names() []string {
 	return names
 }
 
-// link follows a link as a client does; the gateway takes off the stage.
-func link(t *testing.T, resp events.APIGatewayProxyResponse, rel string) string {
-	t.Helper()
-	for _, value := range resp.MultiValueHeaders["Link"] {
-		if m := regexp.MustCompile(`<([^>]*)>; rel="` + rel + `"`).FindStringSubmatch(value); m != nil {
-			u, err := url.Parse(m[1])
-			if err != nil || u.Host != "api.example.com" || !strings.HasPrefix(u.Path, "/live/") {
-				t.Fatalf("got the link %s, want an absolute one with the stage", m[1])
-			}
-			return strings.TrimPrefix(u.RequestURI(), "/live")
-		}
-	}
-	return ""
-}
-
 func TestListShowsWhatIsKnownAndNoMore(t *testing.T) {
 	t.Parallel()
-	h := newHouse(t)
+	h := newRig(t)
 	end := start.Add(time.Hour)
 	k := h.newKey(t, apikey.New{Name: "ci", Description: "d", ExpiresAt: end, Capabilities: access.Set{access.VCS("github"), access.KVStoreRead}})
-	if err := h.keys.MarkUsed(ctx, k.User, k.ID, h.author()); err != nil {
+	if err := h.keys.MarkUsed(ctx, k.User, k.ID, h.Author()); err != nil {
 		t.Fatal(err)
 	}
 	resp := h.do(t, "GET", "/api/v1/gitlab/access-token", h.bearer(t, h.key), "")
@@ -71,7 +54,7 @@ func TestListShowsWhatIsKnownAndNoMore(t *testing.T) {
 
 func TestListIsPagedBothWays(t *testing.T) {
 	t.Parallel()
-	h := newHouse(t)
+	h := newRig(t)
 	var all []string
 	for _, name := range []string{"a,b", "a b", "ä", "", "", "x&y=z", "zz", "own2", "a\tb", "n<>\""} {
 		h.newKey(t, apikey.New{Name: name})
@@ -81,17 +64,17 @@ func TestListIsPagedBothWays(t *testing.T) {
 	slices.Sort(all)
 	for limit := 1; limit <= len(all)+1; limit++ {
 		var forwards []string
-		target, last := fmt.Sprintf("/api/v1/github/access-token?limit=%d", limit), events.APIGatewayProxyResponse{}
+		target, last := fmt.Sprintf("/api/v1/github/access-token?limit=%d", limit), functiontest.Response{}
 		for target != "" {
 			last = h.do(t, "GET", target, h.bearer(t, h.key), "")
 			forwards = append(forwards, decode[page](t, last).names()...)
-			target = link(t, last, "next")
+			target = last.Links(t)["next"]
 		}
 		if !slices.Equal(forwards, all) {
 			t.Errorf("limit %d: got %q, want %q", limit, forwards, all)
 		}
 		backwards := decode[page](t, last).names()
-		for target = link(t, last, "prev"); target != ""; target = link(t, last, "prev") {
+		for target = last.Links(t)["prev"]; target != ""; target = last.Links(t)["prev"] {
 			last = h.do(t, "GET", strings.Replace(target, "&page=", ",", 1), h.bearer(t, h.key), "")
 			backwards = append(decode[page](t, last).names(), backwards...)
 		}
@@ -103,7 +86,7 @@ func TestListIsPagedBothWays(t *testing.T) {
 
 func TestListRefusesPagesThatItNeverGave(t *testing.T) {
 	t.Parallel()
-	h := newHouse(t)
+	h := newRig(t)
 	for _, query := range []string{
 		"limit=0", "limit=x", "page=n", "page=x,YQ", "page=n,YQ,YQ", "page=n,", "page=n,_w",
 		"page=n," + strings.Repeat("YWFh", 100),
@@ -114,7 +97,7 @@ func TestListRefusesPagesThatItNeverGave(t *testing.T) {
 
 func TestRestrictedCallerSeesAndRevokesOnlyWhatIsWithin(t *testing.T) {
 	t.Parallel()
-	h := newHouse(t)
+	h := newRig(t)
 	within := h.newKey(t, apikey.New{Name: "within", Capabilities: access.Set{access.VCS("github"), access.Installation("1")}})
 	for _, caps := range []access.Set{nil, {access.VCS("github")}, {access.VCS("github"), access.Installation("2")}, {access.VCS("gitlab"), access.Installation("1")}, {access.Installation("1")}} {
 		h.newKey(t, apikey.New{Name: "beyond", Capabilities: caps})
@@ -139,9 +122,9 @@ func TestRestrictedCallerSeesAndRevokesOnlyWhatIsWithin(t *testing.T) {
 
 func TestRevokeIsIdempotentAndSilent(t *testing.T) {
 	t.Parallel()
-	h, other := newHouse(t), newHouse(t)
+	h, other := newRig(t), newRig(t)
 	k := h.newKey(t, apikey.New{Name: "n"})
-	if err := h.keys.MarkUsed(ctx, h.owner.ID, k.ID, h.author()); err != nil {
+	if err := h.keys.MarkUsed(ctx, h.owner.ID, k.ID, h.Author()); err != nil {
 		t.Fatal(err)
 	}
 	for name, id := range map[string]string{
@@ -166,7 +149,7 @@ func TestRevokeIsIdempotentAndSilent(t *testing.T) {
 
 func TestRevocationsAtOnceAllSucceed(t *testing.T) {
 	t.Parallel()
-	h := newHouse(t)
+	h := newRig(t)
 	k := h.newKey(t, apikey.New{Name: "n"})
 	caller := h.bearer(t, h.key)
 	var wg sync.WaitGroup
@@ -178,12 +161,12 @@ func TestRevocationsAtOnceAllSucceed(t *testing.T) {
 
 func TestRevocationSurvivesALostAnswerAndAKeyCanRevokeItself(t *testing.T) {
 	t.Parallel()
-	h := newHouse(t)
-	if err := h.keys.MarkUsed(ctx, h.owner.ID, h.key.ID, h.author()); err != nil {
+	h := newRig(t)
+	if err := h.keys.MarkUsed(ctx, h.owner.ID, h.key.ID, h.Author()); err != nil {
 		t.Fatal(err)
 	}
-	h.faults.Add(storagetest.Fault{Operation: "TransactWriteItems", Nth: 1, Kind: storagetest.LoseAnswer})
-	h.faults.Add(storagetest.Fault{Operation: "GetItem", Nth: 1, Kind: storagetest.Throttle})
+	h.Faults.Add(storagetest.Fault{Operation: "TransactWriteItems", Nth: 1, Kind: storagetest.LoseAnswer})
+	h.Faults.Add(storagetest.Fault{Operation: "GetItem", Nth: 1, Kind: storagetest.Throttle})
 	caller := h.bearer(t, h.key)
 	want(t, h.do(t, "DELETE", "/api/v1/github/access-token?id="+h.key.ID, caller, ""), 200, "")
 	got, err := h.keys.Get(ctx, h.owner.ID, h.key.ID)
@@ -194,20 +177,20 @@ func TestRevocationSurvivesALostAnswerAndAKeyCanRevokeItself(t *testing.T) {
 
 func TestFailedRevocationIsNotCalledDone(t *testing.T) {
 	t.Parallel()
-	h := newHouse(t)
-	if err := h.keys.MarkUsed(ctx, h.owner.ID, h.key.ID, h.author()); err != nil {
+	h := newRig(t)
+	if err := h.keys.MarkUsed(ctx, h.owner.ID, h.key.ID, h.Author()); err != nil {
 		t.Fatal(err)
 	}
 	for _, operation := range []string{"GetItem", "UpdateItem", "TransactWriteItems"} {
-		h.faults.Clear()
-		h.faults.Add(storagetest.Fault{Operation: operation, Kind: storagetest.ServerError})
+		h.Faults.Clear()
+		h.Faults.Add(storagetest.Fault{Operation: operation, Kind: storagetest.ServerError})
 		want(t, h.do(t, "DELETE", "/api/v1/github/access-token?id="+h.key.ID, h.bearer(t, h.key), ""), 500, "")
 	}
 }
 
 func TestOnlyThoseWhoMayKeepKeys(t *testing.T) {
 	t.Parallel()
-	h := newHouse(t)
+	h := newRig(t)
 	without := h.bearer(t, h.key)
 	without.Capabilities = access.Set{access.AccessTokenRefresh, access.KVStoreRead, access.KVStoreWrite}
 	elsewhere := h.bearer(t, h.key)
@@ -229,15 +212,15 @@ func TestOnlyThoseWhoMayKeepKeys(t *testing.T) {
 
 func TestEveryChangeNamesItsRequest(t *testing.T) {
 	t.Parallel()
-	h := newHouse(t)
-	e := func(method, target, body string) (string, events.APIGatewayProxyResponse) {
+	h := newRig(t)
+	e := func(method, target, body string) (string, functiontest.Response) {
 		request := uuid.NewString()
 		invoked := lambdacontext.NewContext(ctx, &lambdacontext.LambdaContext{AwsRequestID: request})
-		resp, err := h.Handle(invoked, eventOf(t, h, method, target, body))
+		resp, err := h.lambda.Handle(invoked, eventOf(t, h, method, target, body))
 		if err != nil {
 			t.Fatal(err)
 		}
-		return request, resp
+		return request, functiontest.Response{APIGatewayProxyResponse: resp}
 	}
 	request, resp := e("POST", "/api/v1/github/access-token", `{"name":"n","capabilities":[]}`)
 	k := h.made(t, resp)

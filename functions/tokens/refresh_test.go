@@ -5,22 +5,21 @@ import (
 	"testing"
 	"time"
 
-	"github.com/aws/aws-lambda-go/events"
-
+	"github.com/opsplane/opsplane/infra/test/functiontest"
 	"github.com/opsplane/opsplane/infra/test/storagetest"
 	"github.com/opsplane/opsplane/shared/api/access"
 	"github.com/opsplane/opsplane/shared/credential/apikey"
 	"github.com/opsplane/opsplane/shared/credential/signing"
 )
 
-func (h *house) refresh(t *testing.T, caller *access.Caller) events.APIGatewayProxyResponse {
+func (h *rig) refresh(t *testing.T, caller *access.Caller) functiontest.Response {
 	t.Helper()
 	return h.do(t, "POST", "/api/v1/access-token/refresh", caller, "")
 }
 
 func TestRefreshAnswersATokenOfTheKey(t *testing.T) {
 	t.Parallel()
-	h := newHouse(t)
+	h := newRig(t)
 	h.rotate(t, signing.Planned)
 	k := h.newKey(t, apikey.New{Capabilities: access.Set{access.VCS("github"), access.KVStoreRead}})
 	holder := h.holder(t, k)
@@ -37,7 +36,7 @@ func TestRefreshAnswersATokenOfTheKey(t *testing.T) {
 
 func TestOnlyAnAPIKeyIsRefreshed(t *testing.T) {
 	t.Parallel()
-	h := newHouse(t)
+	h := newRig(t)
 	h.rotate(t, signing.Planned)
 	for name, caller := range map[string]*access.Caller{"nobody": nil, "an access token": h.bearer(t, h.key)} {
 		if resp := h.refresh(t, caller); resp.StatusCode != 403 || resp.Body != "" {
@@ -51,28 +50,28 @@ func TestOnlyAnAPIKeyIsRefreshed(t *testing.T) {
 
 func TestRefreshCostsOneWriteInTenMinutesAndOneReadAMinute(t *testing.T) {
 	t.Parallel()
-	h := newHouse(t)
+	h := newRig(t)
 	h.rotate(t, signing.Planned)
 	decode[refreshed](t, h.refresh(t, h.holder(t, h.key)))
-	reads, writes := h.faults.Calls("Query"), h.faults.Calls("UpdateItem")
-	if reads != 1 || writes != 1 || h.faults.Calls("") != 2 {
-		t.Errorf("got %d reads, %d writes of %d calls for the first; want one each", reads, writes, h.faults.Calls(""))
+	reads, writes := h.Faults.Calls("Query"), h.Faults.Calls("UpdateItem")
+	if reads != 1 || writes != 1 || h.Faults.Calls("") != 2 {
+		t.Errorf("got %d reads, %d writes of %d calls for the first; want one each", reads, writes, h.Faults.Calls(""))
 	}
 	for range 59 {
-		h.clock.add(time.Second)
+		h.Clock.Add(time.Second)
 		decode[refreshed](t, h.refresh(t, h.holder(t, h.key)))
 	}
-	if n := h.faults.Calls(""); n != 2 {
+	if n := h.Faults.Calls(""); n != 2 {
 		t.Errorf("got %d further calls within a minute, want none", n-2)
 	}
-	h.clock.add(time.Second)
+	h.Clock.Add(time.Second)
 	decode[refreshed](t, h.refresh(t, h.holder(t, h.key)))
-	if reads, writes := h.faults.Calls("Query"), h.faults.Calls("UpdateItem"); reads != 2 || writes != 1 {
+	if reads, writes := h.Faults.Calls("Query"), h.Faults.Calls("UpdateItem"); reads != 2 || writes != 1 {
 		t.Errorf("got %d reads and %d writes after a minute, want 2 and 1", reads, writes)
 	}
-	h.clock.add(9 * time.Minute)
+	h.Clock.Add(9 * time.Minute)
 	decode[refreshed](t, h.refresh(t, h.holder(t, h.key)))
-	if reads, writes := h.faults.Calls("Query"), h.faults.Calls("UpdateItem"); reads != 3 || writes != 2 {
+	if reads, writes := h.Faults.Calls("Query"), h.Faults.Calls("UpdateItem"); reads != 3 || writes != 2 {
 		t.Errorf("got %d reads and %d writes after ten minutes, want 3 and 2", reads, writes)
 	}
 	if k := h.holder(t, h.key); k.LastUsed != start.Unix()+600 {
@@ -82,7 +81,7 @@ func TestRefreshCostsOneWriteInTenMinutesAndOneReadAMinute(t *testing.T) {
 
 func TestUseThatCannotBeRecordedIsNoReasonToRefuse(t *testing.T) {
 	t.Parallel()
-	h := newHouse(t)
+	h := newRig(t)
 	h.rotate(t, signing.Planned)
 	decode[refreshed](t, h.refresh(t, h.holder(t, h.key)))
 	for name, fault := range map[string]storagetest.Fault{
@@ -92,10 +91,10 @@ func TestUseThatCannotBeRecordedIsNoReasonToRefuse(t *testing.T) {
 		"conflict":     {Operation: "UpdateItem", Kind: storagetest.Conflict},
 		"slow":         {Operation: "UpdateItem", Delay: time.Minute},
 	} {
-		h.clock.add(apikey.UseInterval)
-		h.faults.Clear()
+		h.Clock.Add(apikey.UseInterval)
+		h.Faults.Clear()
 		caller := h.holder(t, h.key)
-		h.faults.Add(fault)
+		h.Faults.Add(fault)
 		began := time.Now()
 		decode[refreshed](t, h.refresh(t, caller))
 		if took := time.Since(began); took > 5*time.Second {
@@ -108,7 +107,7 @@ func TestUseThatCannotBeRecordedIsNoReasonToRefuse(t *testing.T) {
 // says. So there is no token before that stands there.
 func TestFirstExchangeThatCannotBeRecordedMakesNoToken(t *testing.T) {
 	t.Parallel()
-	h := newHouse(t)
+	h := newRig(t)
 	h.rotate(t, signing.Planned)
 	for name, fault := range map[string]storagetest.Fault{
 		"throttled":     {Operation: "UpdateItem", Kind: storagetest.Throttle},
@@ -117,30 +116,30 @@ func TestFirstExchangeThatCannotBeRecordedMakesNoToken(t *testing.T) {
 		"conflict":      {Operation: "UpdateItem", Kind: storagetest.Conflict},
 		"slow":          {Operation: "UpdateItem", Delay: time.Minute},
 	} {
-		h.faults.Clear()
-		h.faults.Add(fault)
+		h.Faults.Clear()
+		h.Faults.Add(fault)
 		resp := h.refresh(t, h.holder(t, h.key))
 		want(t, resp, 503, "NOT_RECORDED")
 		if len(resp.MultiValueHeaders["Retry-After"]) == 0 {
 			t.Errorf("%s: got no Retry-After", name)
 		}
 	}
-	h.faults.Clear()
+	h.Faults.Clear()
 	decode[refreshed](t, h.refresh(t, h.holder(t, h.key)))
-	if err := h.keys.Revoke(ctx, h.owner.ID, h.key.ID, h.author()); err != nil || !h.told(t, h.key) {
+	if err := h.keys.Revoke(ctx, h.owner.ID, h.key.ID, h.Author()); err != nil || !h.told(t, h.key) {
 		t.Errorf("got %v; want the revocation of an exchanged key told", err)
 	}
 }
 
 func TestKeyRevokedMeanwhileIsNotRefreshed(t *testing.T) {
 	t.Parallel()
-	h := newHouse(t)
+	h := newRig(t)
 	h.rotate(t, signing.Planned)
 	holder := h.holder(t, h.key)
 	// The authorizer has let the request in; now, before the use is recorded,
 	// somebody revokes the key.
-	h.faults.Add(storagetest.Fault{Operation: "UpdateItem", Nth: 1, Before: func() {
-		if err := h.keys.Revoke(ctx, h.owner.ID, h.key.ID, h.author()); err != nil {
+	h.Faults.Add(storagetest.Fault{Operation: "UpdateItem", Nth: 1, Before: func() {
+		if err := h.keys.Revoke(ctx, h.owner.ID, h.key.ID, h.Author()); err != nil {
 			t.Error(err)
 		}
 	}})
@@ -152,7 +151,7 @@ func TestKeyRevokedMeanwhileIsNotRefreshed(t *testing.T) {
 
 func TestTokenEndsWithItsKey(t *testing.T) {
 	t.Parallel()
-	h := newHouse(t)
+	h := newRig(t)
 	h.rotate(t, signing.Planned)
 	k := h.newKey(t, apikey.New{ExpiresAt: start.Add(5 * time.Second)})
 	got, err := h.verify(t, decode[refreshed](t, h.refresh(t, h.holder(t, k))).Token)
@@ -163,7 +162,7 @@ func TestTokenEndsWithItsKey(t *testing.T) {
 
 func TestWithoutASigningKeyTheOperatorIsToldWhatToDo(t *testing.T) {
 	t.Parallel()
-	h := newHouse(t)
+	h := newRig(t)
 	resp := h.refresh(t, h.holder(t, h.key))
 	want(t, resp, 503, "NO_SIGNING_KEY")
 	if len(resp.MultiValueHeaders["Retry-After"]) == 0 {
@@ -175,23 +174,23 @@ func TestWithoutASigningKeyTheOperatorIsToldWhatToDo(t *testing.T) {
 
 func TestSignerFollowsRotations(t *testing.T) {
 	t.Parallel()
-	h := newHouse(t)
+	h := newRig(t)
 	h.rotate(t, signing.Planned)
 	token := decode[refreshed](t, h.refresh(t, h.holder(t, h.key))).Token
 	h.rotate(t, signing.Planned)
 	for range 90 {
-		h.clock.add(time.Second)
+		h.Clock.Add(time.Second)
 		if _, err := h.verify(t, decode[refreshed](t, h.refresh(t, h.holder(t, h.key))).Token); err != nil {
-			t.Fatalf("%v after the rotation: %v", h.clock.now().Sub(start), err)
+			t.Fatalf("%v after the rotation: %v", h.Clock.Now().Sub(start), err)
 		}
-		if _, err := h.verify(t, token); h.clock.now().Sub(start) < time.Minute && err != nil {
+		if _, err := h.verify(t, token); h.Clock.Now().Sub(start) < time.Minute && err != nil {
 			t.Fatalf("the old token is refused while it lives: %v", err)
 		}
 	}
 	// Those who hold the old view sign with a key that nobody trusts, until
 	// they read again.
 	h.rotate(t, signing.Compromised)
-	h.clock.add(signing.SignerAge)
+	h.Clock.Add(signing.SignerAge)
 	if _, err := h.verify(t, decode[refreshed](t, h.refresh(t, h.holder(t, h.key))).Token); err != nil {
 		t.Errorf("a minute after a compromise: %v", err)
 	}
@@ -199,10 +198,10 @@ func TestSignerFollowsRotations(t *testing.T) {
 
 func TestSigningKeysOutOfReachAreAFailure(t *testing.T) {
 	t.Parallel()
-	h := newHouse(t)
+	h := newRig(t)
 	h.rotate(t, signing.Planned)
-	h.faults.Add(storagetest.Fault{Operation: "Query", Kind: storagetest.ServerError})
+	h.Faults.Add(storagetest.Fault{Operation: "Query", Kind: storagetest.ServerError})
 	want(t, h.refresh(t, h.holder(t, h.key)), 500, "")
-	h.faults.Clear()
+	h.Faults.Clear()
 	decode[refreshed](t, h.refresh(t, h.holder(t, h.key)))
 }

@@ -10,17 +10,17 @@ import (
 )
 
 // person is the caller as the authorizer makes it of the owner's session.
-func (h *house) person() *access.Caller {
+func (h *rig) person() *access.Caller {
 	return &access.Caller{
 		Kind: access.KindSession, User: h.owner.ID, Key: "hash-of-a-session", Capabilities: session.Capabilities(),
-		Expires: h.clock.now().Add(session.Idle).Unix(), Partial: true,
+		Expires: h.Clock.Now().Add(session.Idle).Unix(), Partial: true,
 		VCS: "github",
 	}
 }
 
 func TestPersonMakesKeysWithTheRightsOfASession(t *testing.T) {
 	t.Parallel()
-	h := newHouse(t)
+	h := newRig(t)
 	k := h.made(t, h.post(t, "github", h.person(), `{"name":"ci","capabilities":["access_token_create","audit_read","kv_store_read","kv_store_write","kv_store_system_read","access_token_refresh"]}`))
 	all := access.Normalize(append(session.Capabilities(), access.VCS("github")))
 	if !slices.Equal(k.Capabilities, all) || k.User != h.owner.ID || !k.ExpiresAt.IsZero() {
@@ -35,7 +35,7 @@ func TestPersonMakesKeysWithTheRightsOfASession(t *testing.T) {
 		t.Errorf("a session was exchanged for a token: %d", got.StatusCode)
 	}
 	late := h.person()
-	late.Expires = h.clock.now().Unix()
+	late.Expires = h.Clock.Now().Unix()
 	if got := h.post(t, "github", late, `{"name":"ci","capabilities":[]}`); got.StatusCode != 403 {
 		t.Errorf("on its last second: got %d, want 403", got.StatusCode)
 	}
@@ -43,9 +43,9 @@ func TestPersonMakesKeysWithTheRightsOfASession(t *testing.T) {
 
 func TestSessionOfAnAccountThatIsNoLongerTheUsersManagesNoKeys(t *testing.T) {
 	t.Parallel()
-	h := newHouse(t)
+	h := newRig(t)
 	k := h.made(t, h.post(t, "github", h.person(), `{"name":"ci","capabilities":[]}`))
-	if err := h.users.PutIdentity(ctx, h.owner.ID, "github", user.Identity{ID: "2", Login: "x"}, h.author()); err != nil {
+	if err := h.users.PutIdentity(ctx, h.owner.ID, "github", user.Identity{ID: "2", Login: "x"}, h.Author()); err != nil {
 		t.Fatal(err)
 	}
 	stale, current := h.person(), h.person()
@@ -72,13 +72,13 @@ func TestSessionOfAnAccountThatIsNoLongerTheUsersManagesNoKeys(t *testing.T) {
 
 func TestPersonRestrictsKeysToInstallationsThatTheVCSVouchesFor(t *testing.T) {
 	t.Parallel()
-	h := newHouse(t)
-	if err := h.users.Replace(ctx, h.author(), h.owner.ID, "github", "", user.Hosted{Installations: []string{"77"}, AskedAt: h.clock.now()}); err != nil {
+	h := newRig(t)
+	if err := h.users.Replace(ctx, h.Author(), h.owner.ID, "github", "", user.Hosted{Installations: []string{"77"}, AskedAt: h.Clock.Now()}); err != nil {
 		t.Fatal(err)
 	}
 	body := `{"name":"ci","capabilities":["kv_store_read",{"name":"installation_id","id":"77"}]}`
 	h.made(t, h.post(t, "github", h.person(), body))
 	want(t, h.post(t, "github", h.person(), `{"name":"ci","capabilities":[{"name":"installation_id","id":"78"}]}`), 400, "INSTALLATION_OUT_OF_REACH")
-	h.clock.add(user.SessionLapse)
+	h.Clock.Add(user.SessionLapse)
 	want(t, h.post(t, "github", h.person(), body), 400, "INSTALLATION_OUT_OF_REACH")
 }

@@ -1,17 +1,13 @@
 package main
 
 import (
-	"io"
-	"log/slog"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/opsplane/opsplane/infra/test/costs"
-	"github.com/opsplane/opsplane/shared/api/httpapi"
-	"github.com/opsplane/opsplane/shared/background/delivery"
+	"github.com/opsplane/opsplane/infra/test/functiontest"
 	"github.com/opsplane/opsplane/shared/credential/secret"
 	"github.com/opsplane/opsplane/shared/vcs/webhook"
 )
@@ -52,12 +48,7 @@ func TestOperationsUseWhatTheDocumentSays(t *testing.T) {
 func delivering(path, body string, headers map[string]string, status, times int) costs.Scenario {
 	return func(t *testing.T) *costs.Meter {
 		env, m := costs.New(t)
-		w := &webhooks{
-			deliveries: delivery.Store{DB: m.DynamoDB(), Table: env.Table("DeliveriesTable")},
-			github:     secret.New(env.Config, "github"), tokens: secret.New(env.Config, "server"), log: slog.New(slog.DiscardHandler),
-		}
-		r := &rig{deliveries: w.deliveries, now: born}
-		r.lambda = httpapi.NewLambda(routes(w), slog.New(slog.NewJSONHandler(io.Discard, nil)), func() time.Time { return r.now })
+		r := rigOn(functiontest.On(env), m.DynamoDB(), "github", "server")
 		for n := 1; n <= times; n++ {
 			if n == times {
 				m.Start()

@@ -150,11 +150,11 @@ func TestDeliveryThatIsStuckIsTriedAgainWhenItsHostSendsItAgain(t *testing.T) {
 		if got := send(); got != 200 {
 			t.Fatalf("%s: got %d", vcs, got)
 		}
-		d, err := r.deliveries.Begin(t.Context(), r.stored(t, vcs, installation)[0].Key(), r.now)
+		d, err := r.deliveries.Begin(t.Context(), r.stored(t, vcs, installation)[0].Key(), r.Clock.Now())
 		if err != nil {
 			t.Fatal(err)
 		}
-		if _, err := r.deliveries.GiveUp(t.Context(), d, "cannot be read", r.now); err != nil {
+		if _, err := r.deliveries.GiveUp(t.Context(), d, "cannot be read", r.Clock.Now()); err != nil {
 			t.Fatal(err)
 		}
 		for n := range 2 {

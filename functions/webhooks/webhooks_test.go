@@ -1,14 +1,11 @@
 package main
 
 import (
-	"bytes"
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/hex"
 	"fmt"
-	"io"
-	"log/slog"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
@@ -17,10 +14,9 @@ import (
 	"testing"
 	"time"
 
-	"github.com/aws/aws-lambda-go/events"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 
-	"github.com/opsplane/opsplane/infra/test/storagetest"
-	"github.com/opsplane/opsplane/shared/api/httpapi"
+	"github.com/opsplane/opsplane/infra/test/functiontest"
 	"github.com/opsplane/opsplane/shared/api/httpapi/httpapitest"
 	"github.com/opsplane/opsplane/shared/background/delivery"
 	"github.com/opsplane/opsplane/shared/credential/secret"
@@ -38,11 +34,9 @@ const (
 )
 
 type rig struct {
+	*functiontest.Rig
 	deliveries delivery.Store
 	secrets    string // the folder of the secrets
-	log        bytes.Buffer
-	lambda     *httpapi.Lambda
-	now        time.Time
 }
 
 // newRig serves the routes; names are those of GitHub's and the server's secret.
@@ -54,17 +48,23 @@ func newRig(t *testing.T, github, server string) *rig {
 			t.Fatal(err)
 		}
 	}
-	env := storagetest.New(t)
-	r := &rig{deliveries: delivery.Store{DB: env.DynamoDB, Table: env.Table("DeliveriesTable")}, now: born, secrets: dir}
-	w := &webhooks{
-		deliveries: r.deliveries, github: secret.New(env.Config, github), tokens: secret.New(env.Config, server),
-		log: slog.New(slog.NewJSONHandler(&r.log, nil)),
-	}
-	r.lambda = httpapi.NewLambda(routes(w), slog.New(slog.NewJSONHandler(io.Discard, nil)), func() time.Time { return r.now })
+	of := functiontest.New(t)
+	r := rigOn(of, of.Env.DynamoDB, github, server)
+	r.secrets = dir
 	return r
 }
 
-func (r *rig) post(t *testing.T, path, body string, headers map[string]string) events.APIGatewayProxyResponse {
+// rigOn has the function ask storage through db.
+func rigOn(of *functiontest.Rig, db *dynamodb.Client, github, server string) *rig {
+	r := &rig{Rig: of, deliveries: delivery.Store{DB: db, Table: of.Env.Table("DeliveriesTable")}}
+	r.Clock.Set(born)
+	r.Serve(routes(&webhooks{
+		deliveries: r.deliveries, github: secret.New(of.Env.Config, github), tokens: secret.New(of.Env.Config, server), log: r.Logger(),
+	}))
+	return r
+}
+
+func (r *rig) post(t *testing.T, path, body string, headers map[string]string) functiontest.Response {
 	t.Helper()
 	event := httpapitest.Event(t, "POST", path, nil, body)
 	for name, value := range headers {
@@ -72,11 +72,7 @@ func (r *rig) post(t *testing.T, path, body string, headers map[string]string) e
 			event.MultiValueHeaders[name] = []string{value}
 		}
 	}
-	answer, err := r.lambda.Handle(t.Context(), event)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return answer
+	return r.Send(t, event)
 }
 
 func signature(key, body string) string {
@@ -108,7 +104,7 @@ func TestSignedDeliveryIsStoredAndAcknowledgedOnce(t *testing.T) {
 		if answer := r.post(t, githubEvents, body, fromGitHub(body, "a")); answer.StatusCode != 200 || answer.Body != "" {
 			t.Fatalf("got %+v", answer)
 		}
-		r.now = r.now.Add(time.Minute)
+		r.Clock.Add(time.Minute)
 	}
 	list := r.stored(t, "github", "42")
 	if len(list) != 1 || list[0].Event != "push" || list[0].Repository != "7" || !list[0].ReceivedAt.Equal(born) {
@@ -184,8 +180,8 @@ func TestGitLabsTokenNamesTheInstallation(t *testing.T) {
 	if answer := r.post(t, gitlabEvents, body, headers(tokenOf(t, olderSecret, "79"), "a")); answer.StatusCode != 200 || len(r.stored(t, "gitlab", "79")) != 1 {
 		t.Errorf("a token from before the rotation: got %+v", answer)
 	}
-	if n := strings.Count(r.log.String(), "webhook token of an older secret"); n != 1 || !strings.Contains(r.log.String(), `"installation":"79"`) {
-		t.Errorf("the log tells %d times of tokens of the older secret, want once of group 79: %s", n, r.log.String())
+	if n := strings.Count(r.Log.String(), "webhook token of an older secret"); n != 1 || !strings.Contains(r.Log.String(), `"installation":"79"`) {
+		t.Errorf("the log tells %d times of tokens of the older secret, want once of group 79: %s", n, r.Log.String())
 	}
 	good := token(t, "77")
 	for name, text := range map[string]string{
@@ -215,7 +211,7 @@ func TestTokenOfASecretThatWasReadElsewhereIsTaken(t *testing.T) {
 	if got := post(tokenOf(t, newer, "78")); got != 403 {
 		t.Errorf("within a second of the last reading: got %d, want 403: strangers cost no reading", got)
 	}
-	r.now = r.now.Add(secret.Early)
+	r.Clock.Add(secret.Early)
 	if got := post(tokenOf(t, newer, "78")); got != 200 || len(r.stored(t, "gitlab", "78")) != 1 {
 		t.Errorf("a second later: got %d, want that the delivery is stored", got)
 	}
@@ -370,13 +366,13 @@ func TestGitHubsSecretIsRotatedWithoutLosingADelivery(t *testing.T) {
 	expect("before", githubSecret, 200)
 	secret("the-new-one\n" + githubSecret + "\n")
 	expect("within a second of the last reading", "the-new-one", 403)
-	r.now = r.now.Add(time.Second)
+	r.Clock.Add(time.Second)
 	expect("the new one, which nobody has read yet", "the-new-one", 200)
 	expect("the old one beside it", githubSecret, 200)
 	expect("one that is neither", "another", 403)
 	expect("both as one", "the-new-one\n"+githubSecret, 403)
 	secret("the-new-one\n")
-	r.now = r.now.Add(10 * time.Minute)
+	r.Clock.Add(10 * time.Minute)
 	expect("the old one when it was dropped", githubSecret, 403)
 	expect("the new one alone", "the-new-one", 200)
 	if list := r.stored(t, "github", "42"); len(list) != 4 {

@@ -93,7 +93,7 @@ func (o *Operator) sayRecords(ctx context.Context, q audit.Query) error {
 		said, q.Limit, q.After, more = said+len(list), q.Limit-len(list), on, on != ""
 	}
 	if said == 0 {
-		o.note("There are none. What belongs to an installation is listed with --vcs and --installation; what somebody did, with --user or --actor.")
+		o.note("There are no records. To list the records of an installation, use --vcs and --installation; to list what somebody did, use --user or --actor.")
 	}
 	return nil
 }

@@ -12,45 +12,45 @@ import (
 
 // command is one thing that operators do.
 type command struct {
-	name  string // its words
-	usage string // what follows the name
+	name  string // one or two words, such as "user create"
+	usage string // the arguments after the name
 	about string
 	run   func(*Operator, context.Context, []string) error
 }
 
-// commands lists all of them, as help shows them.
+// commands returns all commands, in the order of the help text.
 func commands() []command {
 	return []command{
 		{"user create", "NAME", "make a user, a person or a machine account", (*Operator).userCreate},
 		{"user list", "", "list all users: ids, accounts, installations", (*Operator).userList},
 		{"user show", "NAME|ID", "show a user and its memberships", (*Operator).userShow},
-		{"account link", "--user NAME --vcs V --id N --login X", "let whoever logs in with an account of GitHub or GitLab be this user; N is the account's number, not its name", (*Operator).accountLink},
-		{"installation create", "--vcs V --id N --name X", "make a GitHub organisation or GitLab group known, or rename it", (*Operator).installationCreate},
+		{"account link", "--user NAME --vcs V --id N --login X", "link an account at GitHub or GitLab to this user: a login with it is then a login of this user; N is the account's number, not its name", (*Operator).accountLink},
+		{"installation create", "--vcs V --id N --name X", "add a GitHub organisation or a GitLab group, or rename it", (*Operator).installationCreate},
 		{"installation list", "", "list all installations", (*Operator).installationList},
-		{"membership add", "--user NAME --vcs V --installation N", "let a user act on an installation", (*Operator).membershipAdd},
-		{"membership remove", "--user NAME --vcs V --installation N", "end that", (*Operator).membershipRemove},
-		{"key create", "--user NAME [--name X] [--description X] [--expires 30d] [--capability C[,C]...]...", "make an API key; its text, shown this once, is all that is written to standard output", (*Operator).keyCreate},
+		{"membership add", "--user NAME --vcs V --installation N", "allow a user to act on an installation", (*Operator).membershipAdd},
+		{"membership remove", "--user NAME --vcs V --installation N", "end the membership", (*Operator).membershipRemove},
+		{"key create", "--user NAME [--name X] [--description X] [--expires 30d] [--capability C[,C]...]...", "make an API key; only its text is written to standard output, and it is shown only now", (*Operator).keyCreate},
 		{"key list", "[--user NAME]", "list a user's API keys", (*Operator).keyList},
 		{"key revoke", "[--user NAME] ID", "end an API key; ID is its id or its text", (*Operator).keyRevoke},
 		{"key revoke-all", "--user NAME", "end all API keys of a user", (*Operator).keyRevokeAll},
-		{"signing-key rotate", "[--revoke-old]", "make a new signing key; with --revoke-old, for a key in wrong hands, tokens of the old ones are refused at once", (*Operator).signingKeyRotate},
-		{"signing-key list", "", "list the signing keys, never the keys themselves", (*Operator).signingKeyList},
-		{"delivery list", "--vcs V [--installation N] [--state S] [--before T] [--limit 20]", "list what a VCS has delivered, the newest first, with the outcome of each; S is received, done, ignored, parked or dismissed, T a time as listed", (*Operator).deliveryList},
-		{"delivery parked", "[--limit 20]", "list what has failed: first what is stuck, then what is tried again by itself; installations take turns", (*Operator).deliveryParked},
-		{"delivery show", "--vcs V [--body] ID", "show a delivery, or what was sent", (*Operator).deliveryShow},
-		{"delivery redeliver", "--vcs V ID", "have a delivery processed again", (*Operator).deliveryRedeliver},
-		{"delivery dismiss", "--vcs V ID", "end a delivery that has failed: nobody tries it any more, and it is not told of", (*Operator).deliveryDismiss},
-		{"delivery dismiss-stuck", "--vcs V --installation N", "dismiss all stuck deliveries of an installation; N is none for those that name none", (*Operator).deliveryDismissStuck},
-		{"audit list", "[--vcs V --installation N] [--user NAME | --actor A] [--action A] [--key K | --repository N] [--from T] [--to T] [--limit 50]", "list who changed what, the newest first: in an installation, by an actor, or else what belongs to no installation", (*Operator).auditList},
-		{"erase installation", "--vcs V --id N [--webhook-removed] [--confirm NAME]", "remove all data of an installation, which cannot be undone; without --confirm, say what would go; --webhook-removed says that the GitLab group's webhook is gone", (*Operator).eraseInstallation},
-		{"erase user", "NAME|ID [--confirm NAME]", "remove all data of a person, which cannot be undone; without --confirm, say what would go; where the user is gone already, and the erasure has failed, give the id twice", (*Operator).eraseUser},
-		{"task show", "ID", "show how far a task is, such as an erasure", (*Operator).taskShow},
-		{"why", "[--since 24h] REQUEST-ID", "say why a request was refused: at which question, what was missing, and for which installation; the id stands in the header x-amzn-requestid of its answer", (*Operator).why},
-		{"seed", "", "make what a new stack in test containers begins with, and write its API key to standard output; \"make run\" does this by itself", (*Operator).seedCommand},
+		{"signing-key rotate", "[--revoke-old]", "make a new signing key; with --revoke-old (after a leak), tokens of the old keys are refused at once", (*Operator).signingKeyRotate},
+		{"signing-key list", "", "list the signing keys, without the private keys", (*Operator).signingKeyList},
+		{"delivery list", "--vcs V [--installation N] [--state S] [--before T] [--limit 20]", "list deliveries of a VCS with their outcome, the newest first; S is received, done, ignored, parked or dismissed; T is a time from the list", (*Operator).deliveryList},
+		{"delivery parked", "[--limit 20]", "list failed deliveries: first stuck ones, then those that are tried again; installations take turns", (*Operator).deliveryParked},
+		{"delivery show", "--vcs V [--body] ID", "show a delivery; with --body, show its body", (*Operator).deliveryShow},
+		{"delivery redeliver", "--vcs V ID", "process a delivery again", (*Operator).deliveryRedeliver},
+		{"delivery dismiss", "--vcs V ID", "close a failed delivery: it is not tried again, and no alarm reports it", (*Operator).deliveryDismiss},
+		{"delivery dismiss-stuck", "--vcs V --installation N", "dismiss all stuck deliveries of an installation; N is none for deliveries that name no installation", (*Operator).deliveryDismissStuck},
+		{"audit list", "[--vcs V --installation N] [--user NAME | --actor A] [--action A] [--key K | --repository N] [--from T] [--to T] [--limit 50]", "list changes, the newest first: of an installation, by an actor, or of everything that belongs to no installation", (*Operator).auditList},
+		{"erase installation", "--vcs V --id N [--webhook-removed] [--confirm NAME]", "remove all data of an installation; this cannot be undone; without --confirm, say what would be removed; --webhook-removed confirms that the GitLab group's webhook is removed", (*Operator).eraseInstallation},
+		{"erase user", "NAME|ID [--confirm NAME]", "remove all data of a person; this cannot be undone; without --confirm, say what would be removed; if an erasure failed after it removed the user, give the id twice", (*Operator).eraseUser},
+		{"task show", "ID", "show the progress of a task, such as an erasure", (*Operator).taskShow},
+		{"why", "[--since 24h] REQUEST-ID", "say why a request was refused: which check failed, what was missing, and for which installation; the id is in the response header x-amzn-requestid", (*Operator).why},
+		{"seed", "", "make the first user and API key of a stack in test containers, and write the key to standard output; \"make run\" does this by itself", (*Operator).seedCommand},
 	}
 }
 
-// UsageError is a command line that cannot be understood.
+// UsageError says that a command line is wrong.
 type UsageError struct {
 	// Problem is what is wrong with it, and what to write instead.
 	Problem string
@@ -63,8 +63,8 @@ func usagef(format string, args ...any) error {
 	return &UsageError{Problem: fmt.Sprintf(format, args...)}
 }
 
-// find answers the command that a command line begins with and what follows
-// its name, or a *UsageError.
+// find returns the command at the start of a command line and the arguments
+// after its name, or a *UsageError.
 func find(args []string) (command, []string, error) {
 	for _, c := range commands() {
 		words := strings.Fields(c.name)
@@ -77,7 +77,7 @@ func find(args []string) (command, []string, error) {
 	}
 	var related []string
 	for _, c := range commands() {
-		if word, _, _ := strings.Cut(c.name, " "); word == args[0] {
+		if subject, _, _ := strings.Cut(c.name, " "); subject == args[0] {
 			related = append(related, c.name)
 		}
 	}
@@ -87,16 +87,16 @@ func find(args []string) (command, []string, error) {
 	return command{}, nil, usagef("%q is not a command; \"help\" lists them", strings.Join(args, " "))
 }
 
-// Check answers a *UsageError if the command line does not begin with a
-// command. It asks no storage.
+// Check returns a *UsageError if the command line does not begin with a
+// command. It uses no storage.
 func Check(args []string) error {
 	_, _, err := find(args)
 	return err
 }
 
-// Run runs one command line, such as "user", "create", "ann". It answers a
-// *UsageError for one that it does not understand, a *fault.Error for input
-// that is refused, and else what storage answered.
+// Run runs one command line, such as "user", "create", "ann". It returns a
+// *UsageError for a command line that it does not understand, a *fault.Error for
+// refused input, and otherwise the error of storage.
 func (o *Operator) Run(ctx context.Context, args []string) error {
 	c, rest, err := find(args)
 	if err != nil {
@@ -112,7 +112,7 @@ func (o *Operator) Run(ctx context.Context, args []string) error {
 	return err
 }
 
-// Help writes what commands there are.
+// Help writes the list of commands.
 func Help(w io.Writer) {
 	for _, c := range commands() {
 		fmt.Fprintf(w, "  %s\n        %s\n", strings.TrimSpace(c.name+" "+c.usage), c.about)
@@ -127,8 +127,8 @@ func flags(name string) *flag.FlagSet {
 	return fs
 }
 
-// parse reads flags, which may stand before and behind the arguments, and
-// exactly as many arguments as have names.
+// parse reads flags, which may be before or after the arguments, and exactly
+// one argument for each name.
 func parse(fs *flag.FlagSet, args []string, names ...string) ([]string, error) {
 	var found []string
 	for {

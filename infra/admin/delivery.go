@@ -45,9 +45,9 @@ func (o *Operator) deliveryList(ctx context.Context, args []string) error {
 	}
 	switch {
 	case len(list) == 0 && *installation == "":
-		o.note("There are none. Without --installation those are listed that name no installation.")
+		o.note("There are no deliveries. Without --installation, the list has only deliveries that name no installation.")
 	case len(list) == 0:
-		o.note("There are none. What could not be read names no installation: delivery parked, or no --installation.")
+		o.note("There are no deliveries. Deliveries that could not be read name no installation: use delivery parked, or omit --installation.")
 	case len(list) == *limit:
 		o.note("There may be more: --before %s", list[len(list)-1].ReceivedAt.UTC().Format(exactly))
 	}
@@ -140,7 +140,7 @@ func (o *Operator) deliveryShow(ctx context.Context, args []string) error {
 	case !d.NextTry.IsZero():
 		return o.say("next try at %s", shown(d.NextTry))
 	case d.State == delivery.Parked:
-		return o.say("stuck: nobody tries it any more; once its cause is gone: delivery redeliver --vcs %s %s; if it is of no concern: delivery dismiss", d.VCS, printable(d.ID))
+		return o.say("stuck: it is not tried again. When you have removed the cause: delivery redeliver --vcs %s %s. If the delivery does not matter: delivery dismiss", d.VCS, printable(d.ID))
 	}
 	return nil
 }
@@ -154,7 +154,7 @@ func (o *Operator) deliveryRedeliver(ctx context.Context, args []string) error {
 	if _, err := o.deliveries().Redeliver(ctx, d.VCS, d.ID, o.Now()); err != nil {
 		return err
 	}
-	return o.say("delivery %s is processed again; what comes of it: delivery show --vcs %s %[1]s", printable(d.ID), d.VCS)
+	return o.say("delivery %s is processed again. To see the outcome: delivery show --vcs %s %[1]s", printable(d.ID), d.VCS)
 }
 
 // deliveryDismiss ends a delivery that has failed.
@@ -170,7 +170,7 @@ func (o *Operator) deliveryDismiss(ctx context.Context, args []string) error {
 	if err != nil {
 		return err
 	}
-	return o.say("delivery %s is dismissed; to have it processed all the same: delivery redeliver --vcs %s %[1]s", printable(d.ID), d.VCS)
+	return o.say("delivery %s is dismissed. To process it after all: delivery redeliver --vcs %s %[1]s", printable(d.ID), d.VCS)
 }
 
 // deliveryDismissStuck ends what is stuck of an installation.

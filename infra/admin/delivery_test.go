@@ -51,7 +51,7 @@ func TestDeliveriesAreListedShownAndRedelivered(t *testing.T) {
 		t.Fatal(err)
 	}
 	r.must("delivery parked --limit 1", "stuck ")
-	r.must("delivery show --vcs github a-1", "stuck: nobody tries it any more")
+	r.must("delivery show --vcs github a-1", "stuck: it is not tried again")
 	r.refused("delivery show --vcs gitlab a-1", "no delivery")
 	r.must("delivery dismiss --vcs github a-1", "a-1 is dismissed")
 	r.must("delivery show --vcs github a-1", "cannot be read; dismissed by operator:")

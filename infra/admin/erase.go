@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 	"github.com/google/uuid"
 
 	"github.com/opsplane/opsplane/shared/api/access"
@@ -46,7 +47,7 @@ func (o *Operator) eraseInstallation(ctx context.Context, args []string) error {
 	if err != nil {
 		return err
 	}
-	o.note("Of %s installation %s (%s) goes: all keys with their rows, drafts and artifacts, uploads under way, repositories, pull requests, deliveries, the group's access token, and the installation itself.",
+	o.note("Of %s installation %s (%s) this removes: all keys with their rows, drafts and artifacts, uploads under way, repositories, pull requests, deliveries, the group's access token, and the installation itself.",
 		i.VCS, i.ID, printable(i.Name))
 	for _, u := range given {
 		o.note("User %s loses the membership that an operator gave.", printable(u.Name))
@@ -72,7 +73,7 @@ func (o *Operator) eraseInstallation(ctx context.Context, args []string) error {
 	if err := o.endMemberships(ctx, given, m); err != nil {
 		return err
 	}
-	return o.say("%s installation %s (%s) is being erased, which takes about two hours; how far it is: task show %s", i.VCS, i.ID, printable(i.Name), made.ID)
+	return o.say("%s installation %s (%s) is being erased. This takes about two hours. To see its progress: task show %s", i.VCS, i.ID, printable(i.Name), made.ID)
 }
 
 // quiet refuses an installation whose host may deliver what would come back at
@@ -169,7 +170,7 @@ func (o *Operator) eraseUser(ctx context.Context, args []string) error {
 	if err != nil {
 		return err
 	}
-	o.note("Of user %s with id %s goes: the accounts %s, the memberships %s, %d API keys, the tokens of hosts, and the user itself.",
+	o.note("Of user %s with id %s this removes: the accounts %s, the memberships %s, %d API keys, the tokens of hosts, and the user itself.",
 		printable(u.Name), u.ID, dash(accounts(u)), dash(reach(u)), len(keys))
 	if err := confirmed(*confirm, u.Name); err != nil {
 		return err
@@ -179,9 +180,9 @@ func (o *Operator) eraseUser(ctx context.Context, args []string) error {
 		return err
 	}
 	if len(u.Identities) > 0 {
-		o.note("Whoever logs in with one of the accounts again is a new user. To keep a person out, end the access at the host.")
+		o.note("A later login with one of the accounts makes a new user. To keep the person out, end the access at the host.")
 	}
-	return o.say("user %s is being erased: nothing opens with keys and sessions within about two minutes, and all is gone in about two hours; how far it is: task show %s", printable(u.Name), made.ID)
+	return o.say("user %s is being erased. Keys and sessions stop working within about two minutes, and everything is removed in about two hours. To see its progress: task show %s", printable(u.Name), made.ID)
 }
 
 // eraseRest starts the erasure of a person again whose user is gone: an erasure
@@ -191,7 +192,7 @@ func (o *Operator) eraseRest(ctx context.Context, id, confirm string) error {
 	if err != nil {
 		return err
 	}
-	o.note("There is no user with id %s, or no more. Of it goes what an erasure that has failed may have left: %d API keys, the tokens of hosts, and the appointments.", id, len(keys))
+	o.note("No user with id %s exists (any more). This removes what a failed erasure may have left: %d API keys, the tokens of hosts, and planned renewals.", id, len(keys))
 	if err := confirmed(confirm, id); err != nil {
 		return err
 	}
@@ -199,7 +200,7 @@ func (o *Operator) eraseRest(ctx context.Context, id, confirm string) error {
 	if err != nil {
 		return err
 	}
-	return o.say("what is left of user %s is being erased, which takes about two hours; how far it is: task show %s", id, made.ID)
+	return o.say("what is left of user %s is being erased. This takes about two hours. To see its progress: task show %s", id, made.ID)
 }
 
 // startErasure starts an erasure, or returns the one that is under way.
@@ -210,13 +211,11 @@ func (o *Operator) startErasure(ctx context.Context, t task.Task) (task.Task, er
 }
 
 // notErasing refuses to let somebody act on an installation that is being erased.
-func (o *Operator) notErasing(ctx context.Context, m access.Membership) error {
-	t, err := o.tasks().Last(ctx, task.Task{Kind: task.EraseInstallation, VCS: m.VCS, Installation: m.Installation}, o.Now())
-	switch {
-	case errors.Is(err, fault.ErrNotFound), err == nil && t.Ended():
-		return nil
-	case err != nil:
-		return err
+// It returns the condition, for a transaction, that no erasure has begun since.
+func (o *Operator) notErasing(ctx context.Context, m access.Membership) (types.ConditionCheck, error) {
+	unerased, t, err := o.tasks().Idle(ctx, task.Task{Kind: task.EraseInstallation, VCS: m.VCS, Installation: m.Installation}, o.Now())
+	if err != nil || t == nil {
+		return unerased, err
 	}
-	return fault.Invalidf("BEING_ERASED", "%s installation %s is being erased: wait until that is over, and make it anew; how far it is: task show %s", m.VCS, m.Installation, t.ID)
+	return unerased, fault.Invalidf("BEING_ERASED", "%s installation %s is being erased: wait until that is over, and make it anew; how far it is: task show %s", m.VCS, m.Installation, t.ID)
 }

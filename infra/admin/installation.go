@@ -6,6 +6,8 @@ import (
 	"flag"
 	"slices"
 
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+
 	"github.com/opsplane/opsplane/shared/api/access"
 	"github.com/opsplane/opsplane/shared/api/fault"
 	"github.com/opsplane/opsplane/shared/login/user"
@@ -63,16 +65,13 @@ func (o *Operator) membershipAdd(ctx context.Context, args []string) error {
 	} else if err != nil {
 		return err
 	}
-	if err := o.notErasing(ctx, m); err != nil {
-		return err
-	}
-	added, err := o.join(ctx, u, m)
+	unerased, err := o.notErasing(ctx, m)
 	if err != nil {
 		return err
 	}
-	// An erasure may have begun meanwhile, and have looked for members before.
-	if err := o.notErasing(ctx, m); err != nil {
-		return errors.Join(err, o.endMemberships(ctx, []user.User{u}, m))
+	added, err := o.join(ctx, u, m, unerased)
+	if err != nil {
+		return err
 	}
 	if !added {
 		return o.say("user %s is a member of %s installation %s already; nothing changed", u.Name, m.VCS, m.Installation)
@@ -80,12 +79,21 @@ func (o *Operator) membershipAdd(ctx context.Context, args []string) error {
 	return o.say("user %s is now a member of %s installation %s", u.Name, m.VCS, m.Installation)
 }
 
-// join adds a membership and reports whether it is new.
-func (o *Operator) join(ctx context.Context, u user.User, m access.Membership) (bool, error) {
+// join adds a membership and reports whether it is new. An erasure may begin at
+// any time, and looks for members only once it has begun: so the membership is
+// written in one transaction with the condition that none has.
+func (o *Operator) join(ctx context.Context, u user.User, m access.Membership, unerased types.ConditionCheck) (bool, error) {
 	if slices.Contains(u.Memberships, m) {
 		return false, nil
 	}
-	return true, o.users().AddMembership(ctx, u.ID, m, o.author())
+	err := o.users().AddMembershipIf(ctx, u.ID, m, o.author(), unerased)
+	if errors.Is(err, user.ErrConditionFailed) {
+		if _, err := o.notErasing(ctx, m); err != nil {
+			return false, err
+		}
+		return false, fault.Busyf("CONTENDED", "an erasure of the installation has begun and ended meanwhile: try again")
+	}
+	return true, err
 }
 
 func (o *Operator) membershipRemove(ctx context.Context, args []string) error {
@@ -98,11 +106,11 @@ func (o *Operator) membershipRemove(ctx context.Context, args []string) error {
 		return err
 	}
 	if !slices.Contains(u.Memberships, m) {
-		return o.say("user %s is no member of %s installation %s; nothing changed", u.Name, m.VCS, m.Installation)
+		return o.say("user %s is not a member of %s installation %s; nothing changed", u.Name, m.VCS, m.Installation)
 	}
 	if err := o.users().RemoveMembership(ctx, u.ID, m, o.author()); err != nil {
 		return err
 	}
-	o.note("Access tokens given out before may reach it for up to 60 seconds more.")
+	o.note("Access tokens that were made before may reach it for up to 60 more seconds.")
 	return o.say("user %s is no longer a member of %s installation %s", u.Name, m.VCS, m.Installation)
 }

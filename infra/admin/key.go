@@ -54,7 +54,7 @@ func (o *Operator) keyCreate(ctx context.Context, args []string) error {
 	}
 	o.note("API key %s of user %s. Store it now: it cannot be shown again.", key.ID, u.Name)
 	if !allowsAnything(key.Capabilities) {
-		o.note("It has no capability, so that it can ask whoami and nothing else: see --capability.")
+		o.note("It has no capability, so it can only call whoami: see --capability.")
 	}
 	return o.say("%s", text)
 }
@@ -155,7 +155,7 @@ func (o *Operator) keyRevokeAll(ctx context.Context, args []string) error {
 			return err
 		}
 		if len(live) == 0 {
-			return o.say("%d API keys of user %s are revoked, and no live one is left; their access tokens are refused within 5 seconds", revoked, u.Name)
+			return o.say("%d API keys of user %s are revoked, and the user has no live key; their access tokens are refused within 5 seconds", revoked, u.Name)
 		}
 		for _, k := range live {
 			if err := o.keys().Revoke(ctx, u.ID, k.ID, o.author()); err != nil {

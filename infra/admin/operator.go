@@ -101,7 +101,7 @@ func (o *Operator) say(format string, args ...any) error {
 	return err
 }
 
-// note tells a person something beside the answer.
+// note writes a remark for a person, apart from the result of the command.
 func (o *Operator) note(format string, args ...any) {
 	if o.Notes != nil {
 		fmt.Fprintf(o.Notes, format+"\n", args...)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/opsplane/opsplane/shared/api/access"
 	"github.com/opsplane/opsplane/shared/credential/apikey"
@@ -36,8 +37,10 @@ func (o *Operator) Seed(ctx context.Context) (string, error) {
 	if _, err := o.installations().Save(ctx, o.author(), local); err != nil {
 		return "", fmt.Errorf("seed installation: %w", err)
 	}
-	if _, err := o.join(ctx, u, access.Membership{VCS: local.VCS, Installation: local.ID}); err != nil {
-		return "", fmt.Errorf("seed membership: %w", err)
+	if m := (access.Membership{VCS: local.VCS, Installation: local.ID}); !slices.Contains(u.Memberships, m) {
+		if err := o.users().AddMembership(ctx, u.ID, m, o.author()); err != nil {
+			return "", fmt.Errorf("seed membership: %w", err)
+		}
 	}
 	if err := o.revokeLost(ctx, u.ID); err != nil {
 		return "", err

@@ -28,7 +28,7 @@ func (o *Operator) signingKeyRotate(ctx context.Context, args []string) error {
 		return err
 	}
 	if *revoke {
-		o.note("Access tokens made before are refused within 5 seconds. For up to 60 seconds new ones may be refused too: let clients go on asking.")
+		o.note("Access tokens made before are refused within 5 seconds. For up to 60 seconds new ones may be refused too: clients must try again.")
 	}
 	return o.say("signing key %s made", id)
 }
@@ -42,7 +42,7 @@ func (o *Operator) signingKeyList(ctx context.Context, args []string) error {
 		return err
 	}
 	if len(keys) == 0 {
-		o.note("There is no signing key; make the first: signing-key rotate")
+		o.note("There is no signing key. To make the first: signing-key rotate")
 		return nil
 	}
 	current, _ := signing.Pick(keys, o.Now())
@@ -77,6 +77,6 @@ func (o *Operator) firstSigningKey(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("make the first signing key: %w", err)
 	}
-	o.note("Signing key %s made, since there was none.", id)
+	o.note("Signing key %s made, because there was none.", id)
 	return nil
 }

@@ -62,7 +62,7 @@ func (o *Operator) why(ctx context.Context, args []string) error {
 		return usagef("--since is how far back to look, such as 72h")
 	}
 	if o.Logs == nil {
-		return errors.New("where this stack's functions log is not known: name the stack with --stack, or its folder with --state")
+		return errors.New("this command does not know where the stack's logs are: name the stack with --stack, or its folder with --state")
 	}
 	texts, err := o.Logs.Find(ctx, id, o.Now().Add(-*back))
 	if err != nil {

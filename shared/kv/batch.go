@@ -11,6 +11,7 @@ import (
 
 	"github.com/opsplane/opsplane/shared/storage/attr"
 	"github.com/opsplane/opsplane/shared/storage/awsclient"
+	"github.com/opsplane/opsplane/shared/vcs"
 )
 
 // batchSize is how many items BatchGetItem takes.
@@ -19,7 +20,7 @@ const batchSize = 100
 // batchRows calls do for those of the given rows that have an item, in no
 // particular order, without their values. Each read is strongly consistent; together they are no
 // snapshot.
-func (s *Store) batchRows(ctx context.Context, ns Namespace, generation string, idx []int, budget *Budget, do func(int, cell)) error {
+func (s *Store) batchRows(ctx context.Context, ns vcs.Installation, generation string, idx []int, budget *Budget, do func(int, cell)) error {
 	for chunk := range slices.Chunk(idx, batchSize) {
 		keys := make([]attr.Item, len(chunk))
 		for i, n := range chunk {

@@ -13,6 +13,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/aws-sdk-go-v2/service/s3/types"
+
+	"github.com/opsplane/opsplane/shared/vcs"
 )
 
 // InlineMax is the largest value kept in its item, in bytes; larger ones are
@@ -35,8 +37,8 @@ var errBodyGone = errors.New("body is gone")
 
 // ObjectName is the name, in the bucket, of the object with an id that
 // NewObjectID made.
-func ObjectName(ns Namespace, id string) string {
-	return ns.VCS + "/" + ns.Installation + "/" + id
+func ObjectName(ns vcs.Installation, id string) string {
+	return ns.String() + "/" + id
 }
 
 // NewObjectID makes the id of an object: 128 random bits as 32 hexadecimal
@@ -54,7 +56,7 @@ type body struct {
 }
 
 // put stores a value as a new object.
-func (b bodies) put(ctx context.Context, ns Namespace, value []byte) (body, error) {
+func (b bodies) put(ctx context.Context, ns vcs.Installation, value []byte) (body, error) {
 	sum := sha256.Sum256(value)
 	made := body{NewObjectID(), hex.EncodeToString(sum[:])}
 	_, err := b.client.PutObject(ctx, &s3.PutObjectInput{
@@ -68,7 +70,7 @@ func (b bodies) put(ctx context.Context, ns Namespace, value []byte) (body, erro
 }
 
 // get reads a value and checks it against its hash.
-func (b bodies) get(ctx context.Context, ns Namespace, at body) ([]byte, error) {
+func (b bodies) get(ctx context.Context, ns vcs.Installation, at body) ([]byte, error) {
 	out, err := b.client.GetObject(ctx, &s3.GetObjectInput{Bucket: &b.bucket, Key: aws.String(ObjectName(ns, at.id))})
 	var missing *types.NoSuchKey
 	if errors.As(err, &missing) {
@@ -89,7 +91,7 @@ func (b bodies) get(ctx context.Context, ns Namespace, at body) ([]byte, error) 
 }
 
 // value reads the value of a cell.
-func (b bodies) value(ctx context.Context, ns Namespace, c cell) ([]byte, error) {
+func (b bodies) value(ctx context.Context, ns vcs.Installation, c cell) ([]byte, error) {
 	if c.body.hash == "" {
 		return c.inline, nil
 	}

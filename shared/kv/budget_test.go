@@ -22,7 +22,7 @@ import (
 // one by one would take too long.
 func (r *rig) multiply(t *testing.T, key string, n int) {
 	t.Helper()
-	pk := r.ns.String()
+	pk := kv.Stored(r.ns)
 	pk += ":" + stringOf(r.item(t, pk, append([]byte{'k'}, key...))["gn"])
 	row := r.item(t, pk, []byte{0x80, 1})
 	table := r.env.Table("KvTable")

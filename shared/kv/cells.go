@@ -10,6 +10,7 @@ import (
 
 	"github.com/opsplane/opsplane/shared/kv/overlay"
 	"github.com/opsplane/opsplane/shared/storage/attr"
+	"github.com/opsplane/opsplane/shared/vcs"
 )
 
 // extent is what is read of a key, and how.
@@ -33,7 +34,7 @@ const withoutValues = "sk, vr, rv, cm, rc, wc, sz, wt, wa"
 // read calls do for the cells of a head in ascending order of idx, until do
 // returns false. Cells that do not exist may be among them. Where the budget is
 // spent before the last cell, end is the idx behind which it did not read.
-func (s *Store) read(ctx context.Context, ns Namespace, h head, e extent, do func(idx int, c cell, committed bool) bool) (end *int, err error) {
+func (s *Store) read(ctx context.Context, ns vcs.Installation, h head, e extent, do func(idx int, c cell, committed bool) bool) (end *int, err error) {
 	headDue := e.from <= 0
 	if h.more {
 		published, err := overlay.Decode(h.overlay)

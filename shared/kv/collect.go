@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"math"
 	"slices"
-	"strings"
 	"sync"
 	"time"
 
@@ -17,6 +16,7 @@ import (
 
 	"github.com/opsplane/opsplane/shared/storage/attr"
 	"github.com/opsplane/opsplane/shared/storage/awsclient"
+	"github.com/opsplane/opsplane/shared/vcs"
 )
 
 const (
@@ -31,27 +31,27 @@ const (
 
 // Namespaces answers every namespace in which there may be something to
 // collect, the one first that Collecting has seen longest ago.
-func (s *Store) Namespaces(ctx context.Context) ([]Namespace, error) {
+func (s *Store) Namespaces(ctx context.Context) ([]vcs.Installation, error) {
 	type registered struct {
-		Namespace
+		in vcs.Installation
 		at int64
 	}
 	var all []registered
 	err := s.eachItem(ctx, namespaces, "sk, gc", func(r *attr.Reader) error {
-		vcs, installation, ok := strings.Cut(string(r.Bytes("sk")), ":")
+		in, ok := parseStored(string(r.Bytes("sk")))
 		if !ok {
 			return fmt.Errorf("namespace %q is none", r.Bytes("sk"))
 		}
-		all = append(all, registered{Namespace{vcs, installation}, r.Int("gc")})
+		all = append(all, registered{in, r.Int("gc")})
 		return nil
 	})
 	if err != nil {
 		return nil, fmt.Errorf("list namespaces: %w", err)
 	}
 	slices.SortStableFunc(all, func(a, b registered) int { return int(min(1, max(-1, a.at-b.at))) })
-	sorted := make([]Namespace, len(all))
+	sorted := make([]vcs.Installation, len(all))
 	for i, r := range all {
-		sorted[i] = r.Namespace
+		sorted[i] = r.in
 	}
 	return sorted, nil
 }
@@ -59,7 +59,7 @@ func (s *Store) Namespaces(ctx context.Context) ([]Namespace, error) {
 // Collecting records that a namespace is being collected from now on. It stands
 // before the work: a namespace that is never finished must not hold up the
 // others.
-func (s *Store) Collecting(ctx context.Context, ns Namespace, now time.Time) error {
+func (s *Store) Collecting(ctx context.Context, ns vcs.Installation, now time.Time) error {
 	_, err := s.db.UpdateItem(ctx, &dynamodb.UpdateItemInput{
 		TableName: &s.table, Key: NamespaceKey(ns), UpdateExpression: aws.String("SET gc = :now"),
 		ExpressionAttributeValues: attr.Item{":now": attr.Int(now.UnixMilli())},
@@ -74,7 +74,7 @@ func (s *Store) Collecting(ctx context.Context, ns Namespace, now time.Time) err
 // value's, or an artifact's file. It reads all rows of the namespace, strongly
 // consistent, one after another; the calls of do are one at a time. A row that
 // stands from before the call until after it is not missed.
-func (s *Store) Objects(ctx context.Context, ns Namespace, do func(id string)) error {
+func (s *Store) Objects(ctx context.Context, ns vcs.Installation, do func(id string)) error {
 	var one sync.Mutex
 	named := func(r *attr.Reader) {
 		if id := r.String("vo"); id != "" {
@@ -85,7 +85,7 @@ func (s *Store) Objects(ctx context.Context, ns Namespace, do func(id string)) e
 	}
 	group, gctx := errgroup.WithContext(ctx)
 	group.SetLimit(rowReaders)
-	err := s.eachItem(gctx, ns.partition(), "gn, mr, vo", func(head *attr.Reader) error {
+	err := s.eachItem(gctx, Stored(ns), "gn, mr, vo", func(head *attr.Reader) error {
 		named(head)
 		generation, more := head.String("gn"), head.Bool("mr")
 		if err := head.Err(); err != nil || !more {

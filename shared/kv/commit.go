@@ -13,6 +13,7 @@ import (
 	"github.com/opsplane/opsplane/shared/audit/change"
 	"github.com/opsplane/opsplane/shared/kv/overlay"
 	"github.com/opsplane/opsplane/shared/storage/awsclient"
+	"github.com/opsplane/opsplane/shared/vcs"
 )
 
 // Commit marks drafts as committed, those of all targets at once: a reader
@@ -23,7 +24,7 @@ import (
 // MaxCommitKeys keys are refused, more than MaxCommitRows rows by their idx, keys
 // that have more rows than one request reads (Budget), and more scattered rows
 // than the overlay of a key can name.
-func (s *Store) Commit(ctx context.Context, ns Namespace, caps access.Set, author change.Author, targets []Target) ([]Position, error) {
+func (s *Store) Commit(ctx context.Context, ns vcs.Installation, caps access.Set, author change.Author, targets []Target) ([]Position, error) {
 	wanted, err := s.group(targets)
 	if err != nil {
 		return nil, err
@@ -115,7 +116,7 @@ const (
 
 // chooseAll chooses for every key and answers the publications that have
 // something to publish, with the rows of them all.
-func (s *Store) chooseAll(ctx context.Context, ns Namespace, caps access.Set, wanted []want, budget *Budget) ([]publication, []Position, error) {
+func (s *Store) chooseAll(ctx context.Context, ns vcs.Installation, caps access.Set, wanted []want, budget *Budget) ([]publication, []Position, error) {
 	plans := make([]publication, len(wanted))
 	readers, rctx := errgroup.WithContext(ctx)
 	readers.SetLimit(keyReaders)
@@ -143,7 +144,7 @@ func (s *Store) chooseAll(ctx context.Context, ns Namespace, caps access.Set, wa
 }
 
 // choose reads the rows wanted and picks the drafts that the caller may write.
-func (s *Store) choose(ctx context.Context, ns Namespace, caps access.Set, w want, budget *Budget) (publication, error) {
+func (s *Store) choose(ctx context.Context, ns vcs.Installation, caps access.Set, w want, budget *Budget) (publication, error) {
 	h, ok, err := s.getHead(ctx, ns, w.key)
 	if err != nil || !ok {
 		return publication{}, err
@@ -193,7 +194,7 @@ func (s *Store) choose(ctx context.Context, ns Namespace, caps access.Set, w wan
 
 // candidates calls pick for the cells wanted. The budget ends the reading of
 // whole keys only: how many rows are named by their idx is bounded before.
-func (s *Store) candidates(ctx context.Context, ns Namespace, h head, w want, budget *Budget, pick func(int, cell)) error {
+func (s *Store) candidates(ctx context.Context, ns vcs.Installation, h head, w want, budget *Budget, pick func(int, cell)) error {
 	if w.all {
 		end, err := s.read(ctx, ns, h, extent{from: MinIdx, budget: budget}, func(idx int, c cell, _ bool) bool {
 			pick(idx, c)

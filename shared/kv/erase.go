@@ -12,6 +12,7 @@ import (
 
 	"github.com/opsplane/opsplane/shared/audit/change"
 	"github.com/opsplane/opsplane/shared/storage/attr"
+	"github.com/opsplane/opsplane/shared/vcs"
 )
 
 // keyErasers is how many keys Erase handles at once.
@@ -26,10 +27,10 @@ const keyErasers = 8
 // With clean, the items of keys without rows, which hold the keys' names, go as
 // well. That must not be done while a request may be under way that has read one:
 // longer than garbage.WriteRest after nobody can write any more.
-func (s *Store) Erase(ctx context.Context, ns Namespace, author change.Author, after []byte, limit int, clean bool) (erased int, next []byte, err error) {
+func (s *Store) Erase(ctx context.Context, ns vcs.Installation, author change.Author, after []byte, limit int, clean bool) (erased int, next []byte, err error) {
 	in := &dynamodb.QueryInput{
 		TableName: &s.table, ConsistentRead: aws.Bool(true), Limit: aws.Int32(int32(limit)), ProjectionExpression: aws.String("sk, vr, mr"),
-		KeyConditionExpression: aws.String("pk = :pk"), ExpressionAttributeValues: attr.Item{":pk": attr.String(ns.partition())},
+		KeyConditionExpression: aws.String("pk = :pk"), ExpressionAttributeValues: attr.Item{":pk": attr.String(Stored(ns))},
 	}
 	if len(after) > 0 {
 		in.KeyConditionExpression = aws.String("pk = :pk AND sk > :after")
@@ -59,7 +60,7 @@ func (s *Store) Erase(ctx context.Context, ns Namespace, author change.Author, a
 }
 
 // eraseKey deletes one key, and with clean its head.
-func (s *Store) eraseKey(ctx context.Context, ns Namespace, author change.Author, h head, clean bool) error {
+func (s *Store) eraseKey(ctx context.Context, ns vcs.Installation, author change.Author, h head, clean bool) error {
 	if h.exists() || h.more {
 		d := removal{Store: s, ns: ns, author: author, key: h.key, force: true}
 		if _, err := d.all(ctx); err != nil {

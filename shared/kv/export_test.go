@@ -1,8 +1,10 @@
 package kv
 
+import "github.com/opsplane/opsplane/shared/vcs"
+
 // Known lets the store take the namespace as registered, as one does that has
 // been in use: tests that count or break calls are about the calls behind.
-func (s *Store) Known(ns Namespace) { s.registered.Store(ns, struct{}{}) }
+func (s *Store) Known(ns vcs.Installation) { s.registered.Store(ns, struct{}{}) }
 
 // BudgetOf is a budget of so many reads, for pages that end early.
 func BudgetOf(reads int) *Budget { return &Budget{limits: limits{reads: reads, units: MaxReadUnits}} }

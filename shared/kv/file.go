@@ -12,6 +12,7 @@ import (
 	"github.com/opsplane/opsplane/shared/api/fault"
 	"github.com/opsplane/opsplane/shared/audit/change"
 	"github.com/opsplane/opsplane/shared/storage/awsclient"
+	"github.com/opsplane/opsplane/shared/vcs"
 )
 
 // File is what the row of an artifact refers to beside its value: an object of
@@ -34,7 +35,7 @@ type Beside func(rec Record, generation string) []types.TransactWriteItem
 
 // Admits reports, as an error, whether a write on this condition would be
 // refused now. It spares a caller who is about to upload a large file.
-func (s *Store) Admits(ctx context.Context, ns Namespace, caps access.Set, key string, idx int, cond Condition) error {
+func (s *Store) Admits(ctx context.Context, ns vcs.Installation, caps access.Set, key string, idx int, cond Condition) error {
 	if err := checkRow(key, &idx); err != nil {
 		return err
 	}
@@ -53,7 +54,7 @@ func (s *Store) Admits(ctx context.Context, ns Namespace, caps access.Set, key s
 // these changes made, must call SettleFile before it answers that the row is
 // written. It fails as Set and CompareAndSet do, and with ErrSuperseded.
 func (s *Store) PutFile(
-	ctx context.Context, ns Namespace, caps access.Set, author change.Author, w Write, f File, cond Condition, with Beside,
+	ctx context.Context, ns vcs.Installation, caps access.Set, author change.Author, w Write, f File, cond Condition, with Beside,
 ) (Record, error) {
 	if err := checkWrite(w); err != nil {
 		return Record{}, err
@@ -92,7 +93,7 @@ func (s *Store) PutFile(
 // Where the key was deleted meanwhile, the row says so, as one that Set has written
 // does. It reads the head, fails with OUTCOME_UNKNOWN, and may be called again. It
 // does nothing for idx 0.
-func (s *Store) SettleFile(ctx context.Context, ns Namespace, writer change.Author, key string, idx int, generation string) error {
+func (s *Store) SettleFile(ctx context.Context, ns vcs.Installation, writer change.Author, key string, idx int, generation string) error {
 	if generation == "" {
 		return nil
 	}
@@ -101,7 +102,7 @@ func (s *Store) SettleFile(ctx context.Context, ns Namespace, writer change.Auth
 
 // admit finds where w's row lies and reads what is there, if the rule agrees to
 // the write.
-func (s *Store) admit(ctx context.Context, ns Namespace, author change.Author, w Write, r rule) (place, cell, error) {
+func (s *Store) admit(ctx context.Context, ns vcs.Installation, author change.Author, w Write, r rule) (place, cell, error) {
 	at, err := s.locate(ctx, ns, author, w, r)
 	if err != nil {
 		return place{}, cell{}, err
@@ -148,7 +149,7 @@ func (s *Store) putFile(
 
 // GetFile reads the row of an artifact with its description. It fails as Get
 // does, and with NOT_AN_ARTIFACT for a row that holds a value.
-func (s *Store) GetFile(ctx context.Context, ns Namespace, caps access.Set, key string, idx int, drafts bool) (Record, File, error) {
+func (s *Store) GetFile(ctx context.Context, ns vcs.Installation, caps access.Set, key string, idx int, drafts bool) (Record, File, error) {
 	if err := checkRow(key, &idx); err != nil {
 		return Record{}, File{}, err
 	}
@@ -159,7 +160,7 @@ func (s *Store) GetFile(ctx context.Context, ns Namespace, caps access.Set, key 
 	case !c.seen(caps, committed, drafts):
 		return Record{}, File{}, fault.ErrNotFound
 	case c.body.id == "" || c.body.hash != "":
-		return Record{}, File{}, fault.Invalidf("NOT_AN_ARTIFACT", "the row holds a value, not a file; read it with GET .../kv/%s/key/...", ns.Installation)
+		return Record{}, File{}, fault.Invalidf("NOT_AN_ARTIFACT", "the row holds a value, not a file; read it with GET .../kv/%s/key/...", ns.ID)
 	}
 	rec, err := c.record(key, idx, committed)
 	rec.Data = c.inline

@@ -16,21 +16,22 @@ import (
 	"github.com/opsplane/opsplane/shared/audit/change"
 	"github.com/opsplane/opsplane/shared/kv"
 	"github.com/opsplane/opsplane/shared/kv/kvmodel"
+	"github.com/opsplane/opsplane/shared/vcs"
 )
 
 // target is what the store and its sequential model have in common here.
 type target interface {
-	Set(context.Context, kv.Namespace, access.Set, change.Author, kv.Write) (kv.Record, error)
-	CompareAndSet(context.Context, kv.Namespace, access.Set, change.Author, kv.Write, *int) (kv.Record, error)
-	Delete(context.Context, kv.Namespace, access.Set, change.Author, string, *int, *int) (bool, error)
-	Iterate(context.Context, kv.Namespace, access.Set, kv.Range) ([]kv.Record, *kv.Position, error)
+	Set(context.Context, vcs.Installation, access.Set, change.Author, kv.Write) (kv.Record, error)
+	CompareAndSet(context.Context, vcs.Installation, access.Set, change.Author, kv.Write, *int) (kv.Record, error)
+	Delete(context.Context, vcs.Installation, access.Set, change.Author, string, *int, *int) (bool, error)
+	Iterate(context.Context, vcs.Installation, access.Set, kv.Range) ([]kv.Record, *kv.Position, error)
 }
 
 // step is one call on key "k". Its answer can be compared: "true", "false", the
 // version written, or the error.
 type step func(testing.TB, target, change.Author) string
 
-var everywhere = kv.Namespace{VCS: "github", Installation: "1"}
+var everywhere = vcs.Installation{VCS: "github", ID: "1"}
 
 func writes(idx int, committed bool) step {
 	return func(t testing.TB, s target, a change.Author) string {

@@ -10,6 +10,7 @@ import (
 	"github.com/opsplane/opsplane/shared/api/access"
 	"github.com/opsplane/opsplane/shared/audit/change"
 	"github.com/opsplane/opsplane/shared/storage/attr"
+	"github.com/opsplane/opsplane/shared/vcs"
 )
 
 // cell is the content of one row. The cell of idx 0 lies in the head, every
@@ -100,19 +101,19 @@ func decoded(err error) error {
 
 // headKey is the key of a head. The letter before the key keeps the sort key
 // from being empty.
-func headKey(ns Namespace, key string) attr.Item {
-	return attr.Item{"pk": attr.String(ns.partition()), "sk": attr.Bytes(headSort(key))}
+func headKey(ns vcs.Installation, key string) attr.Item {
+	return attr.Item{"pk": attr.String(Stored(ns)), "sk": attr.Bytes(headSort(key))}
 }
 
 func headSort(key string) []byte { return append([]byte{'k'}, key...) }
 
 // rowPartition holds the rows of one generation of one key. A generation is a
 // fresh random id, so it needs no key beside it.
-func rowPartition(ns Namespace, generation string) string {
-	return ns.partition() + ":" + generation
+func rowPartition(ns vcs.Installation, generation string) string {
+	return Stored(ns) + ":" + generation
 }
 
-func rowKey(ns Namespace, generation string, idx int) attr.Item {
+func rowKey(ns vcs.Installation, generation string, idx int) attr.Item {
 	return attr.Item{"pk": attr.String(rowPartition(ns, generation)), "sk": attr.Bytes(rowSort(idx))}
 }
 

@@ -15,6 +15,7 @@ import (
 	"github.com/opsplane/opsplane/shared/api/access"
 	"github.com/opsplane/opsplane/shared/api/fault"
 	"github.com/opsplane/opsplane/shared/storage/attr"
+	"github.com/opsplane/opsplane/shared/vcs"
 )
 
 // pageWeight is how much the records of one page may weigh, in bytes of the
@@ -42,7 +43,7 @@ const headPage = 200
 // Beside that the rows are read one after another, not at one moment, and
 // several keys or pages are no snapshot: a commit of several keys that is
 // published during the iteration may show on the later keys only.
-func (s *Store) Iterate(ctx context.Context, ns Namespace, caps access.Set, r Range) (records []Record, next *Position, err error) {
+func (s *Store) Iterate(ctx context.Context, ns vcs.Installation, caps access.Set, r Range) (records []Record, next *Position, err error) {
 	if err := checkRow(r.Key, r.Idx); err != nil {
 		return nil, nil, err
 	}
@@ -70,7 +71,7 @@ func (s *Store) Iterate(ctx context.Context, ns Namespace, caps access.Set, r Ra
 // page gathers the records of one page.
 type page struct {
 	*Store
-	ns   Namespace
+	ns   vcs.Installation
 	caps access.Set
 	Range
 	records []Record
@@ -227,7 +228,7 @@ func (p *page) headsFrom(key string) *dynamodb.QueryInput {
 		ReturnConsumedCapacity: types.ReturnConsumedCapacityTotal,
 		KeyConditionExpression: aws.String("pk = :pk AND sk >= :from"),
 		ExpressionAttributeValues: attr.Item{
-			":pk": attr.String(p.ns.partition()), ":from": attr.Bytes(headSort(key)),
+			":pk": attr.String(Stored(p.ns)), ":from": attr.Bytes(headSort(key)),
 		},
 	}
 	if p.Prefix {

@@ -13,11 +13,12 @@ import (
 	"github.com/opsplane/opsplane/shared/audit/change"
 	"github.com/opsplane/opsplane/shared/storage/attr"
 	"github.com/opsplane/opsplane/shared/storage/awsclient"
+	"github.com/opsplane/opsplane/shared/vcs"
 )
 
 // publish writes the heads. It answers false where one of them has changed in
 // a way that matters, or another transaction holds one.
-func (s *Store) publish(ctx context.Context, ns Namespace, author change.Author, plans []publication, try int) (bool, error) {
+func (s *Store) publish(ctx context.Context, ns vcs.Installation, author change.Author, plans []publication, try int) (bool, error) {
 	switch len(plans) {
 	case 0:
 		return true, nil
@@ -48,7 +49,7 @@ func (s *Store) publish(ctx context.Context, ns Namespace, author change.Author,
 // publishOne writes one head. Where an answer was lost it makes the very same
 // update again, which applies once only, rather than choose anew: rows that the
 // lost one has published, or publishes later, would be missing from the answer.
-func (s *Store) publishOne(ctx context.Context, ns Namespace, author change.Author, p publication, try int) (bool, error) {
+func (s *Store) publishOne(ctx context.Context, ns vcs.Installation, author change.Author, p publication, try int) (bool, error) {
 	var lost error // set once an update may have taken effect unseen
 	for n := range tries {
 		if err := awsclient.Pause(ctx, n); err != nil {

@@ -9,12 +9,13 @@ import (
 	"github.com/opsplane/opsplane/shared/api/fault"
 	"github.com/opsplane/opsplane/shared/kv/overlay"
 	"github.com/opsplane/opsplane/shared/storage/awsclient"
+	"github.com/opsplane/opsplane/shared/vcs"
 )
 
 // Get reads one row: a committed one, or with drafts either kind. A row that
 // is absent, not visible, or whose read capabilities exclude the caller is
 // fault.ErrNotFound.
-func (s *Store) Get(ctx context.Context, ns Namespace, caps access.Set, key string, idx int, drafts, withData bool) (Record, error) {
+func (s *Store) Get(ctx context.Context, ns vcs.Installation, caps access.Set, key string, idx int, drafts, withData bool) (Record, error) {
 	if err := checkRow(key, &idx); err != nil {
 		return Record{}, err
 	}
@@ -44,7 +45,7 @@ func (s *Store) Get(ctx context.Context, ns Namespace, caps access.Set, key stri
 // find reads one cell and whether it is committed. The head comes first:
 // in the other order a commit published in between could show as committed a
 // revision that was overwritten before its publication.
-func (s *Store) find(ctx context.Context, ns Namespace, key string, idx int) (cell, bool, error) {
+func (s *Store) find(ctx context.Context, ns vcs.Installation, key string, idx int) (cell, bool, error) {
 	h, ok, err := s.getHead(ctx, ns, key)
 	switch {
 	case err != nil || !ok:

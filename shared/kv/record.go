@@ -35,20 +35,6 @@ const (
 	MaxEscapedValue = 6<<20 - 64<<10
 )
 
-// Namespace is where keys live: one installation of one VCS.
-type Namespace struct {
-	// VCS is "github" or "gitlab".
-	VCS string
-	// Installation is the installation's id.
-	Installation string
-}
-
-// String is the namespace as it stands in keys of the table, such as "github:1".
-func (n Namespace) String() string { return n.VCS + ":" + n.Installation }
-
-// partition is the partition key of the namespace's heads.
-func (n Namespace) partition() string { return n.String() }
-
 // Record is one row as a caller sees it.
 type Record struct {
 	// Key and Idx name the row.
@@ -122,7 +108,7 @@ type Range struct {
 
 func checkKey(key string) error {
 	if len(key) > MaxKeyBytes {
-		return fault.Invalidf("KEY_TOO_LONG", "the key has %d bytes; at most %d are possible", len(key), MaxKeyBytes)
+		return fault.Invalidf("KEY_TOO_LONG", "the key has %d bytes; at most %d are allowed", len(key), MaxKeyBytes)
 	}
 	return nil
 }

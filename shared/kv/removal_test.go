@@ -110,7 +110,7 @@ func TestWhatIsLeftOfARemovedRowNamesItsKeyNoMoreAndTheTrailDoes(t *testing.T) {
 		t.Fatalf("delete answers %v, %v", done, err)
 	}
 	told = append(told, r.trail(t, changes)...)
-	left := r.item(t, r.ns.String()+":"+r.generation(t, key), rowSort(1))
+	left := r.item(t, kv.Stored(r.ns)+":"+r.generation(t, key), rowSort(1))
 	if left == nil || left["kn"] != nil {
 		t.Errorf("left of the row: %v, want an item without its key", left)
 	}

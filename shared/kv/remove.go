@@ -14,6 +14,7 @@ import (
 	"github.com/opsplane/opsplane/shared/audit/change"
 	"github.com/opsplane/opsplane/shared/storage/attr"
 	"github.com/opsplane/opsplane/shared/storage/awsclient"
+	"github.com/opsplane/opsplane/shared/vcs"
 )
 
 // emptyHead is how long the head of a key without rows is kept. It must be
@@ -32,7 +33,7 @@ const rowWriters = 16
 // all rows go by one conditional write, and the answer "none went" holds for one
 // moment. Otherwise rows go one by one: each removal is atomic, all together are
 // not.
-func (s *Store) Delete(ctx context.Context, ns Namespace, caps access.Set, author change.Author, key string, idx, version *int) (bool, error) {
+func (s *Store) Delete(ctx context.Context, ns vcs.Installation, caps access.Set, author change.Author, key string, idx, version *int) (bool, error) {
 	if err := checkRow(key, idx); err != nil {
 		return false, err
 	}
@@ -64,7 +65,7 @@ const (
 // removal is one delete.
 type removal struct {
 	*Store
-	ns      Namespace
+	ns      vcs.Installation
 	caps    access.Set
 	author  change.Author
 	key     string
@@ -246,7 +247,7 @@ func (d removal) retire(ctx context.Context, h head) error {
 	it := attr.Item{
 		"pk": attr.String(retiredPrefix + h.generation[:1]),
 		"sk": attr.Bytes([]byte(h.generation)),
-		"ns": attr.String(d.ns.partition()),
+		"ns": attr.String(Stored(d.ns)),
 		"kn": attr.Bytes([]byte(d.key)),
 	}
 	d.author.AddTo(it)

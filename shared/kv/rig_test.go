@@ -17,13 +17,14 @@ import (
 	"github.com/opsplane/opsplane/shared/audit/change"
 	"github.com/opsplane/opsplane/shared/kv"
 	"github.com/opsplane/opsplane/shared/kv/canonical"
+	"github.com/opsplane/opsplane/shared/vcs"
 )
 
 // rig is a store on real servers, and the shortest words for using it.
 type rig struct {
 	*kv.Store
 	env *storagetest.Env
-	ns  kv.Namespace
+	ns  vcs.Installation
 }
 
 func newRig(t *testing.T) *rig {
@@ -36,7 +37,7 @@ func rigOn(env *storagetest.Env) *rig {
 	return &rig{
 		Store: kv.New(env.DynamoDB, env.S3, env.Table("KvTable"), env.Bucket("KvBucket")),
 		env:   env,
-		ns:    kv.Namespace{VCS: "github", Installation: "1"},
+		ns:    vcs.Installation{VCS: "github", ID: "1"},
 	}
 }
 
@@ -107,7 +108,7 @@ func (r *rig) emptied(t testing.TB, key string) {
 // patchVersion puts a row at a version without writing it that often.
 func (r *rig) patchVersion(t testing.TB, key string, idx, version int) {
 	t.Helper()
-	pk, sk := r.ns.VCS+":"+r.ns.Installation, append([]byte{'k'}, key...)
+	pk, sk := kv.Stored(r.ns), append([]byte{'k'}, key...)
 	if idx != 0 {
 		pk, sk = pk+":"+r.generation(t, key), rowSort(idx)
 	}
@@ -124,7 +125,7 @@ func (r *rig) patchVersion(t testing.TB, key string, idx, version int) {
 // generation is that of a key.
 func (r *rig) generation(t testing.TB, key string) string {
 	t.Helper()
-	return stringOf(r.item(t, r.ns.VCS+":"+r.ns.Installation, append([]byte{'k'}, key...))["gn"])
+	return stringOf(r.item(t, kv.Stored(r.ns), append([]byte{'k'}, key...))["gn"])
 }
 
 // rowSort is the sort key of a row.

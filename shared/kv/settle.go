@@ -8,6 +8,7 @@ import (
 	"github.com/opsplane/opsplane/shared/audit/change"
 	"github.com/opsplane/opsplane/shared/storage/attr"
 	"github.com/opsplane/opsplane/shared/storage/awsclient"
+	"github.com/opsplane/opsplane/shared/vcs"
 )
 
 // settle ends a write beside the head, once its row is written at a place. The
@@ -17,7 +18,7 @@ import (
 // the generation. The row says so, for the audit trail: there the write may stand
 // behind the delete, and must not pass for what became of the row. It must be
 // called only for a write that took effect, as it marks whatever row is there.
-func (s *Store) settle(ctx context.Context, ns Namespace, author change.Author, key string, at place) error {
+func (s *Store) settle(ctx context.Context, ns vcs.Installation, author change.Author, key string, at place) error {
 	if at.inHead {
 		return nil
 	}

@@ -14,6 +14,7 @@ import (
 	"github.com/opsplane/opsplane/shared/api/fault"
 	"github.com/opsplane/opsplane/shared/storage/attr"
 	"github.com/opsplane/opsplane/shared/storage/awsclient"
+	"github.com/opsplane/opsplane/shared/vcs"
 )
 
 // Store is the key-value store over one table and one bucket. It is safe for
@@ -22,7 +23,7 @@ type Store struct {
 	db         *dynamodb.Client
 	table      string
 	bodies     bodies
-	registered sync.Map // of Namespace: what register has written
+	registered sync.Map // of vcs.Installation: what register has written
 	limits     limits
 }
 
@@ -57,7 +58,7 @@ func (s *Store) getItem(ctx context.Context, key attr.Item) (attr.Item, error) {
 }
 
 // getHead reads the head of a key; ok is false if there is none.
-func (s *Store) getHead(ctx context.Context, ns Namespace, key string) (h head, ok bool, err error) {
+func (s *Store) getHead(ctx context.Context, ns vcs.Installation, key string) (h head, ok bool, err error) {
 	it, err := s.getItem(ctx, headKey(ns, key))
 	if err != nil || it == nil {
 		return head{}, false, err

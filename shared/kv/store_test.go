@@ -13,6 +13,7 @@ import (
 	"github.com/opsplane/opsplane/shared/api/access"
 	"github.com/opsplane/opsplane/shared/api/fault"
 	"github.com/opsplane/opsplane/shared/kv"
+	"github.com/opsplane/opsplane/shared/vcs"
 )
 
 func TestSetCountsVersionsFromZeroAndGetReadsBack(t *testing.T) {
@@ -266,7 +267,7 @@ func TestDeleteKeepsRowsThatTheCallerMayNotWrite(t *testing.T) {
 	system := access.Set{access.KVStoreSystemWrite}
 	r := newRig(t)
 	for _, guarded := range []int{0, 2} {
-		r.ns.Installation = fmt.Sprint(guarded)
+		r.ns.ID = vcs.ID(fmt.Sprint(guarded))
 		for idx := range 4 {
 			w := r.write(t, "k", idx, "1")
 			if idx == guarded {
@@ -292,7 +293,7 @@ func TestDeleteKeepsRowsThatTheCallerMayNotWrite(t *testing.T) {
 func TestNamespacesAreSeparate(t *testing.T) {
 	r := newRig(t)
 	r.set(t, "k", 0, "1", true)
-	for _, ns := range []kv.Namespace{{VCS: "gitlab", Installation: r.ns.Installation}, {VCS: r.ns.VCS, Installation: r.ns.Installation + "0"}} {
+	for _, ns := range []vcs.Installation{{VCS: "gitlab", ID: r.ns.ID}, {VCS: r.ns.VCS, ID: r.ns.ID + "0"}} {
 		if _, err := r.Get(t.Context(), ns, nil, "k", 0, true, true); !errors.Is(err, fault.ErrNotFound) {
 			t.Errorf("namespace %v sees the row of %v: %v", ns, r.ns, err)
 		}

@@ -6,12 +6,13 @@ import (
 
 	"github.com/opsplane/opsplane/shared/api/access"
 	"github.com/opsplane/opsplane/shared/api/fault"
+	"github.com/opsplane/opsplane/shared/vcs"
 )
 
 // Count counts the visible rows of a key and returns the largest idx among
 // them; fault.ErrNotFound if there are none. It reads every row of the key, and
 // refuses one with more than a request reads (Budget).
-func (s *Store) Count(ctx context.Context, ns Namespace, caps access.Set, key string, drafts bool) (count, maxIdx int, err error) {
+func (s *Store) Count(ctx context.Context, ns vcs.Installation, caps access.Set, key string, drafts bool) (count, maxIdx int, err error) {
 	err = s.visible(ctx, ns, caps, key, drafts, func(idx int, _ cell) {
 		count++
 		maxIdx = idx
@@ -25,7 +26,7 @@ func (s *Store) Count(ctx context.Context, ns Namespace, caps access.Set, key st
 // Size adds up the sizes of the visible rows of a key, or of the one row idx;
 // fault.ErrNotFound if there are none. Without idx it reads every row of the
 // key, as Count does.
-func (s *Store) Size(ctx context.Context, ns Namespace, caps access.Set, key string, idx *int, drafts bool) (int, error) {
+func (s *Store) Size(ctx context.Context, ns vcs.Installation, caps access.Set, key string, idx *int, drafts bool) (int, error) {
 	if idx != nil {
 		rec, err := s.Get(ctx, ns, caps, key, *idx, drafts, false)
 		return rec.Size, err
@@ -42,7 +43,7 @@ func (s *Store) Size(ctx context.Context, ns Namespace, caps access.Set, key str
 }
 
 // visible calls do for every visible row of a key in ascending order of idx.
-func (s *Store) visible(ctx context.Context, ns Namespace, caps access.Set, key string, drafts bool, do func(int, cell)) error {
+func (s *Store) visible(ctx context.Context, ns vcs.Installation, caps access.Set, key string, drafts bool, do func(int, cell)) error {
 	if err := checkKey(key); err != nil {
 		return err
 	}

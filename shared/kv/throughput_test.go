@@ -6,8 +6,8 @@ import (
 	"time"
 
 	"github.com/opsplane/opsplane/infra/test/storagetest"
-	"github.com/opsplane/opsplane/shared/kv"
 	"github.com/opsplane/opsplane/shared/storage/awsclient"
+	"github.com/opsplane/opsplane/shared/vcs"
 )
 
 // TestExhaustedPartitionRefusesTheWriteAndKeepsWhatItAcknowledged writes more
@@ -38,7 +38,7 @@ func TestExhaustedPartitionRefusesTheWriteAndKeepsWhatItAcknowledged(t *testing.
 	if done == 0 || done == writes {
 		t.Errorf("%d of %d writes were admitted, want some", done, writes)
 	}
-	other := kv.Namespace{VCS: "github", Installation: "2"}
+	other := vcs.Installation{VCS: "github", ID: "2"}
 	if _, err := hot.Set(t.Context(), other, nil, r.author(), r.write(t, "k", 0, "1")); err != nil {
 		t.Errorf("a write of another installation: %v", err)
 	}

@@ -10,6 +10,7 @@ import (
 
 	"github.com/opsplane/opsplane/shared/api/access"
 	"github.com/opsplane/opsplane/shared/kv"
+	"github.com/opsplane/opsplane/shared/vcs"
 )
 
 // oracle says by itself which rows a walk lists: the table of docs/guide-key-value.md.
@@ -48,7 +49,7 @@ func TestWalkVisitsEveryRowOnceWhereverItsPagesEnd(t *testing.T) {
 	installation, one := 0, parse(t, "1")
 	rapid.Check(t, func(t *rapid.T) {
 		installation++
-		r := &rig{Store: r.Store, env: r.env, ns: kv.Namespace{VCS: "github", Installation: fmt.Sprint(installation)}}
+		r := &rig{Store: r.Store, env: r.env, ns: vcs.Installation{VCS: "github", ID: vcs.ID(fmt.Sprint(installation))}}
 		steady, dirty := map[kv.Position]bool{}, map[kv.Position]bool{}
 		key := rapid.SampledFrom([]string{"", "a", "a/", "a/b", "b"})
 		idx := rapid.IntRange(-3, 3)

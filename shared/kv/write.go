@@ -9,25 +9,26 @@ import (
 	"github.com/opsplane/opsplane/shared/audit/change"
 	"github.com/opsplane/opsplane/shared/storage/attr"
 	"github.com/opsplane/opsplane/shared/storage/awsclient"
+	"github.com/opsplane/opsplane/shared/vcs"
 )
 
 // Set stores a value whatever the row held before. It answers
 // fault.ErrForbidden if the row's write capabilities exclude the caller, and
 // VERSION_LIMIT if the row has been written MaxVersion times.
-func (s *Store) Set(ctx context.Context, ns Namespace, caps access.Set, author change.Author, w Write) (Record, error) {
+func (s *Store) Set(ctx context.Context, ns vcs.Installation, caps access.Set, author change.Author, w Write) (Record, error) {
 	return s.write(ctx, ns, author, w, Condition{}.rule(caps))
 }
 
 // CompareAndSet stores a value if the row is at the version given, or, with a
 // nil version, if there is no such row in any form. Otherwise, and where the
 // row's write capabilities exclude the caller, it answers fault.ErrUnmet.
-func (s *Store) CompareAndSet(ctx context.Context, ns Namespace, caps access.Set, author change.Author, w Write, version *int) (Record, error) {
+func (s *Store) CompareAndSet(ctx context.Context, ns vcs.Installation, caps access.Set, author change.Author, w Write, version *int) (Record, error) {
 	return s.write(ctx, ns, author, w, Condition{Absent: version == nil, Version: version}.rule(caps))
 }
 
 // write stores w in its row if the rule agrees: with a guess first, then, if
 // that fails, on exactly the row that the failure showed.
-func (s *Store) write(ctx context.Context, ns Namespace, author change.Author, w Write, r rule) (Record, error) {
+func (s *Store) write(ctx context.Context, ns vcs.Installation, author change.Author, w Write, r rule) (Record, error) {
 	if err := checkWrite(w); err != nil {
 		return Record{}, err
 	}
@@ -81,7 +82,7 @@ func (s *Store) write(ctx context.Context, ns Namespace, author change.Author, w
 
 // prepare makes the cell that w stores, its body written first, so that no row
 // ever points at nothing.
-func (s *Store) prepare(ctx context.Context, ns Namespace, author change.Author, w Write) (cell, error) {
+func (s *Store) prepare(ctx context.Context, ns vcs.Installation, author change.Author, w Write) (cell, error) {
 	c, err := newCell(author, w)
 	if err != nil {
 		return cell{}, err
@@ -135,7 +136,7 @@ type place struct {
 // creates, else a row of the head's generation. Where the head must change
 // before the row may be written, the rule is asked first, so that a refused
 // write changes nothing.
-func (s *Store) locate(ctx context.Context, ns Namespace, author change.Author, w Write, r rule) (place, error) {
+func (s *Store) locate(ctx context.Context, ns vcs.Installation, author change.Author, w Write, r rule) (place, error) {
 	if w.Idx == 0 {
 		return place{key: headKey(ns, w.Key), inHead: true}, nil
 	}
@@ -167,7 +168,7 @@ func (h head) announces(guarded bool) bool { return h.more && (h.guarded || !gua
 
 // openHead makes a key's head announce more rows. The announcement stands
 // before the row, so that no delete can overlook the row.
-func (s *Store) openHead(ctx context.Context, ns Namespace, author change.Author, key string, guarded bool) (head, error) {
+func (s *Store) openHead(ctx context.Context, ns vcs.Installation, author change.Author, key string, guarded bool) (head, error) {
 	if err := s.register(ctx, ns); err != nil {
 		return head{}, err
 	}

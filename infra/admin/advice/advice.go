@@ -1,6 +1,6 @@
-// Package advice says to an operator what an error means and what to do next.
-// The operators' commands print errors through it, so that the texts of the AWS
-// SDK, which no operator can act on, do not stand alone.
+// Package advice tells an operator what an error means and what to do next.
+// The operators' commands print errors through it, because the AWS SDK's own
+// texts do not say what to do.
 package advice
 
 import (
@@ -13,11 +13,11 @@ import (
 	"github.com/opsplane/opsplane/shared/api/fault"
 )
 
-// noCredentials stands for the long text with which the SDK lists where it
-// looked for credentials.
+// noCredentials replaces the SDK's long list of places where it looked for
+// credentials.
 const noCredentials = "no AWS credentials or no region were found; set AWS_PROFILE and AWS_REGION, or log in with \"aws sso login\""
 
-// Explain returns the text of an error, and what to do next where that is known.
+// Explain returns the text of an error and, if it is known, what to do next.
 func Explain(err error) string {
 	var f *fault.Error
 	if errors.As(err, &f) && f.Detail != "" {
@@ -35,7 +35,7 @@ func Explain(err error) string {
 	return text
 }
 
-// next returns what to do about an error, or nothing where that is not known.
+// next returns what to do about an error, or "" if that is not known.
 func next(err error) string {
 	var (
 		api  smithy.APIError
@@ -43,7 +43,7 @@ func next(err error) string {
 	)
 	switch {
 	case errors.As(err, &dial) && dial.Op == "dial":
-		return "Nothing answers there. The local stack must be running: start it in another terminal with \"make run\"."
+		return "No server responds there. The local stack must be running: start it in another terminal with \"make run\"."
 	case errors.As(err, &api):
 		return nextFor(api)
 	}
@@ -53,13 +53,13 @@ func next(err error) string {
 func nextFor(err smithy.APIError) string {
 	switch err.ErrorCode() {
 	case "AccessDenied", "AccessDeniedException":
-		return "Your AWS credentials lack that right. The section \"Operator's commands\" of docs/operations.md lists what each command needs."
+		return "Your AWS credentials do not have this right. The section \"Operator's commands\" of docs/operations.md lists what each command needs."
 	case "ResourceNotFoundException":
 		return "A table of the stack does not exist: is this the right region and account?"
 	case "ValidationError":
 		return "CloudFormation does not know that stack: check its name, the region and the account."
 	case "ExpiredToken", "ExpiredTokenException", "InvalidClientTokenId", "UnrecognizedClientException":
-		return "AWS does not accept these credentials (any more): log in again."
+		return "AWS does not accept these credentials, or no longer accepts them: log in again."
 	}
 	return ""
 }

@@ -108,12 +108,12 @@ func (c *Checks) github(ctx context.Context) {
 	}
 	private, err := githubhost.ReadKey(key)
 	if err != nil {
-		c.bad("store the .pem file that GitHub gives for a new private key, whole", "%v", err)
+		c.bad("store the complete .pem file that GitHub gives for a new private key", "%v", err)
 		return
 	}
 	n, err := strconv.ParseInt(id, 10, 64)
 	if err != nil {
-		c.bad("deploy with GithubAppId=THE-NUMBER-ON-THE-APPS-PAGE", "GithubAppId %q is no number", id)
+		c.bad("deploy with GithubAppId=THE-NUMBER-ON-THE-APPS-PAGE", "GithubAppId %q is not a number", id)
 		return
 	}
 	c.app(ctx, n, private)
@@ -127,17 +127,17 @@ func (c *Checks) app(ctx context.Context, id int64, key *rsa.PrivateKey) {
 	base := strings.TrimRight(api, "/") + "/"
 	client, err := github.NewClient(github.WithTransport(signed), github.WithURLs(&base, &base))
 	if err != nil {
-		c.bad("deploy with the address of the API, such as "+PublicAPI, "GithubApiBaseUrl %s is no address", api)
+		c.bad("deploy with the address of the API, such as "+PublicAPI, "GithubApiBaseUrl %s is not an address", api)
 		return
 	}
 	ctx, cancel := context.WithTimeout(ctx, 4*patience)
 	defer cancel()
 	app, _, err := client.Apps.Get(ctx, "")
 	if err != nil {
-		c.bad("compare GithubAppId with the App's page, and store a private key of this App", "GitHub at %s does not take App %d with this key", api, id)
+		c.bad("compare GithubAppId with the App's page, and store a private key of this App", "GitHub at %s does not accept App %d with this key", api, id)
 		return
 	}
-	c.good("GitHub takes the App %q (%d) with its key", app.GetSlug(), id)
+	c.good("GitHub accepts the App %q (%d) with its key", app.GetSlug(), id)
 	c.identity(app)
 	c.hook(ctx, client, app)
 	c.installations(ctx, client, app)
@@ -188,7 +188,7 @@ func (c *Checks) hook(ctx context.Context, client *github.Client, app *github.Ap
 	}
 	deliveries, _, err := client.Apps.ListHookDeliveries(ctx, &github.ListCursorOptions{PerPage: 30})
 	if err != nil {
-		c.bad("look at Advanced in the App's settings", "GitHub does not say how the last deliveries went")
+		c.bad("look at Advanced in the App's settings", "GitHub does not list the last deliveries")
 		return
 	}
 	c.deliveries(deliveries, app)
@@ -224,7 +224,7 @@ func (c *Checks) installations(ctx context.Context, client *github.Client, app *
 	list, _, err := client.Apps.ListInstallations(ctx, &github.ListOptions{PerPage: 100})
 	switch {
 	case err != nil:
-		c.bad("try again", "GitHub does not say where the App is installed")
+		c.bad("try again", "GitHub does not list the App's installations")
 	case len(list) == 0:
 		c.bad("install it: "+app.GetHTMLURL()+"/installations/new", "the App is installed nowhere")
 	default:
@@ -234,7 +234,7 @@ func (c *Checks) installations(ctx context.Context, client *github.Client, app *
 	for _, i := range list {
 		where := fmt.Sprintf("installation %d (%s)", i.GetID(), i.GetAccount().GetLogin())
 		if i.SuspendedAt != nil {
-			c.bad("have its owner unsuspend it in the settings there, GitHub Apps, Configure", "%s is suspended", where)
+			c.bad("ask its owner to unsuspend it in the organisation's settings, GitHub Apps, Configure", "%s is suspended", where)
 		}
 		missing := slices.DeleteFunc(lacking(granted(i.GetPermissions()), events()), func(what string) bool { return slices.Contains(asked, what) })
 		if len(missing) > 0 {

@@ -144,7 +144,7 @@ func TestInterruptionTellsTheTruth(t *testing.T) {
 	ctx, interrupt := context.WithCancel(t.Context())
 	c := creation(host, &memory{texts: map[string]string{}})
 	c.Open = func(string) { interrupt() }
-	if _, err := c.Run(ctx); err == nil || !strings.Contains(err.Error(), "no App's secrets are stored") {
+	if _, err := c.Run(ctx); err == nil || !strings.Contains(err.Error(), "no secrets are stored") {
 		t.Errorf("before: %v", err)
 	}
 

@@ -30,7 +30,7 @@ func (c Creation) free(ctx context.Context) error {
 			return fmt.Errorf("secret %s: %w", c.Prefix+name, err)
 		}
 		if taken {
-			return fmt.Errorf("secret %s is there already, perhaps of an App that is in use: take another --prefix, or --replace to overwrite it", c.Prefix+name)
+			return fmt.Errorf("secret %s exists already; an App may use it. Use another --prefix, or --replace to overwrite it", c.Prefix+name)
 		}
 	}
 	return nil
@@ -41,11 +41,11 @@ func (c Creation) finish(ctx context.Context, code string) (Created, error) {
 	base := c.HostAPIURL + "/"
 	client, err := github.NewClient(github.WithURLs(&base, &base), github.WithHTTPClient(&http.Client{Timeout: patience}))
 	if err != nil {
-		return Created{}, fmt.Errorf("%s is no address of an API", c.HostAPIURL)
+		return Created{}, fmt.Errorf("%s is not the address of an API", c.HostAPIURL)
 	}
 	app, _, err := client.Apps.CompleteAppManifest(ctx, code)
 	if err != nil {
-		return Created{}, errors.New("GitHub does not give the App for its code: codes are good once, and for an hour; delete the App if GitHub has made one, and start again")
+		return Created{}, errors.New("GitHub does not accept the code for the App. A code works once, for an hour. If GitHub has made an App, delete it, then start again")
 	}
 	made := Created{ID: app.GetID(), Slug: app.GetSlug(), ClientID: app.GetClientID(), HTMLURL: app.GetHTMLURL()}
 	texts := []string{app.GetPEM(), app.GetWebhookSecret(), app.GetClientSecret()}

@@ -245,8 +245,8 @@ func TestWhatIsMissingIsNamed(t *testing.T) {
 				t.Fatal(err)
 			}
 		}, "its end is missing"},
-		"another App's id": {func(c *vcssetup.Checks, _ *vcstest.GitHub, _ vcstest.App) { c.Parameters["GithubAppId"] = "5" }, "does not take App 5"},
-		"id that is none":  {func(c *vcssetup.Checks, _ *vcstest.GitHub, _ vcstest.App) { c.Parameters["GithubAppId"] = "opsplane" }, "is no number"},
+		"another App's id": {func(c *vcssetup.Checks, _ *vcstest.GitHub, _ vcstest.App) { c.Parameters["GithubAppId"] = "5" }, "does not accept App 5"},
+		"id that is none":  {func(c *vcssetup.Checks, _ *vcstest.GitHub, _ vcstest.App) { c.Parameters["GithubAppId"] = "opsplane" }, "is not a number"},
 		"another client id": {func(c *vcssetup.Checks, _ *vcstest.GitHub, _ vcstest.App) {
 			c.Parameters["GithubAppClientId"] = "Iv1.y"
 		}, `the App's is "Iv1.x"`},

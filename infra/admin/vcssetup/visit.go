@@ -81,7 +81,7 @@ func (v *visit) created(w http.ResponseWriter, r *http.Request) {
 func (v *visit) interrupted() outcome {
 	select {
 	case v.begun <- struct{}{}: // from now on none is
-		return outcome{err: errors.New("interrupted: no App's secrets are stored. If GitHub has made one, delete it there and start again")}
+		return outcome{err: errors.New("interrupted: no secrets are stored. If GitHub has made an App, delete it there, then start again")}
 	default:
 		return <-v.done
 	}

@@ -96,24 +96,36 @@ func serve(t *testing.T, authorizer, function invoker) *server {
 // raw sends a request line as it is: Go's client would tidy the path.
 func (s *server) raw(t *testing.T, method, target, headers, body string) (*http.Response, string) {
 	t.Helper()
-	conn, err := net.Dial("tcp", s.Listener.Addr().String())
+	return sendRaw(t, s.Listener.Addr().String(), method, fmt.Sprintf("%s %s HTTP/1.1\r\nHost: api.test:3000\r\n%sContent-Length: %d\r\nConnection: close\r\n\r\n%s",
+		method, target, headers, len(body), body), false)
+}
+
+// sendRaw writes bytes and reads one answer. With end, it first ends what the
+// client sends.
+func sendRaw(t *testing.T, address, method, bytes string, end bool) (*http.Response, string) {
+	t.Helper()
+	conn, err := net.Dial("tcp", address)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer func() { _ = conn.Close() }()
-	_, err = fmt.Fprintf(conn, "%s %s HTTP/1.1\r\nHost: api.test:3000\r\n%sContent-Length: %d\r\nConnection: close\r\n\r\n%s", method, target, headers, len(body), body)
-	if err != nil {
+	if _, err := io.WriteString(conn, bytes); err != nil {
 		t.Fatal(err)
+	}
+	if end {
+		if err := conn.(*net.TCPConn).CloseWrite(); err != nil {
+			t.Fatal(err)
+		}
 	}
 	response, err := http.ReadResponse(bufio.NewReader(conn), &http.Request{Method: method})
 	if err != nil {
 		t.Fatal(err)
 	}
-	text, err := io.ReadAll(response.Body)
+	body, err := io.ReadAll(response.Body)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return response, string(text)
+	return response, string(body)
 }
 
 // event sends a request to a route of the echo function and returns its event.

@@ -3,11 +3,7 @@
 package gateway
 
 import (
-	"bufio"
 	"fmt"
-	"io"
-	"net"
-	"net/http"
 	"net/http/httptest"
 	"strings"
 	"testing"
@@ -35,31 +31,6 @@ func served(t *testing.T) string {
 	return s.Listener.Addr().String()
 }
 
-// sendRaw writes bytes, ends what the client sends, and reads one answer.
-func sendRaw(t *testing.T, address, method, bytes string) (*http.Response, string) {
-	t.Helper()
-	conn, err := net.Dial("tcp", address)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer conn.Close()
-	if _, err := io.WriteString(conn, bytes); err != nil {
-		t.Fatal(err)
-	}
-	if err := conn.(*net.TCPConn).CloseWrite(); err != nil {
-		t.Fatal(err)
-	}
-	response, err := http.ReadResponse(bufio.NewReader(conn), &http.Request{Method: method})
-	if err != nil {
-		t.Fatal(err)
-	}
-	body, err := io.ReadAll(response.Body)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return response, string(body)
-}
-
 func TestEveryAnswerHasTheFormOfTheTemplate(t *testing.T) {
 	t.Parallel()
 	address := served(t)
@@ -81,7 +52,7 @@ func TestEveryAnswerHasTheFormOfTheTemplate(t *testing.T) {
 		{"no route", "GET /none", "\r\n", 404, ""},
 	} {
 		method, _, _ := strings.Cut(c.line, " ")
-		response, body := sendRaw(t, address, method, fmt.Sprintf("%s HTTP/1.1\r\nHost: x\r\n%s", c.line, c.more))
+		response, body := sendRaw(t, address, method, fmt.Sprintf("%s HTTP/1.1\r\nHost: x\r\n%s", c.line, c.more), true)
 		h := response.Header
 		if response.StatusCode != c.status || body != c.body || h.Get("Content-Type") != "application/json" {
 			t.Errorf("%s: got %d %s %q, want %d %q", c.name, response.StatusCode, h.Get("Content-Type"), body, c.status, c.body)

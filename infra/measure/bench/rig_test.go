@@ -27,11 +27,12 @@ import (
 	"github.com/opsplane/opsplane/shared/audit/change"
 	"github.com/opsplane/opsplane/shared/kv"
 	"github.com/opsplane/opsplane/shared/kv/canonical"
+	"github.com/opsplane/opsplane/shared/vcs"
 )
 
 var ctx = context.Background()
 
-var ns = kv.Namespace{VCS: "github", Installation: "1"}
+var ns = vcs.Installation{VCS: "github", ID: "1"}
 
 // storage is a table, without its stream, and a bucket on some servers.
 type storage struct {

@@ -58,7 +58,7 @@ func newUpload(b *testing.B, s storage, key string, rows int) *upload {
 	return u
 }
 
-func partition() string { return ns.VCS + ":" + ns.Installation }
+func partition() string { return kv.Stored(ns) }
 
 // item is what the table has at a key.
 func (s storage) item(b *testing.B, key attr.Item) attr.Item {

@@ -9,6 +9,8 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+
+	"github.com/opsplane/opsplane/infra/apiclient"
 )
 
 // artifactSize is that of a small Lambda package.
@@ -18,10 +20,7 @@ const artifactSize = 1 << 20
 type uploading struct {
 	ID    string
 	State string
-	Put   struct {
-		URL     string
-		Headers map[string]string
-	}
+	Put   apiclient.Upload
 }
 
 // artifact carries a file past the functions: announced to the API, put into
@@ -38,7 +37,7 @@ func (w *worker) artifact(ctx context.Context) error {
 	}
 	a, err := w.client.do(ctx, "artifact: create", http.MethodPost, target("artifact/key", key), body)
 	var u uploading
-	if err := errors.Join(err, a.want(http.StatusCreated), a.read(&u)); err != nil {
+	if err := errors.Join(err, a.Want(http.StatusCreated), a.Decode(&u)); err != nil {
 		return err
 	}
 	if err := w.put(ctx, u, content); err != nil {
@@ -46,10 +45,10 @@ func (w *worker) artifact(ctx context.Context) error {
 	}
 	for u.State != "done" {
 		a, err := w.client.do(ctx, "artifact: complete", http.MethodPost, installation+"artifact/upload/"+u.ID+"/complete", nil)
-		if a.status != http.StatusAccepted {
-			err = errors.Join(err, a.want(http.StatusOK))
+		if a.Status != http.StatusAccepted {
+			err = errors.Join(err, a.Want(http.StatusOK))
 		}
-		if err := errors.Join(err, a.read(&u)); err != nil {
+		if err := errors.Join(err, a.Decode(&u)); err != nil {
 			return err
 		}
 	}
@@ -57,37 +56,31 @@ func (w *worker) artifact(ctx context.Context) error {
 		return err
 	}
 	a, err = w.client.do(ctx, "delete of a file", http.MethodDelete, target("key", key), nil)
-	return errors.Join(err, a.want(http.StatusOK))
+	return errors.Join(err, a.Want(http.StatusOK))
 }
 
 // put sends the file to the address that the API signed.
 func (w *worker) put(ctx context.Context, u uploading, content []byte) error {
-	request, err := http.NewRequestWithContext(ctx, http.MethodPut, u.Put.URL, bytes.NewReader(content))
-	if err != nil {
-		return err
-	}
-	for name, value := range u.Put.Headers {
-		request.Header.Set(name, value)
-	}
-	a, err := w.client.send("artifact: PUT to the bucket", request)
-	return errors.Join(err, a.want(http.StatusOK))
+	a, err := w.client.timed("artifact: PUT to the bucket", func() (apiclient.Response, error) {
+		return apiclient.PutFile(ctx, w.client.HTTP, u.Put, bytes.NewReader(content), int64(len(content)))
+	})
+	return errors.Join(err, a.Want(http.StatusOK))
 }
 
 func (w *worker) download(ctx context.Context, key, hash string) error {
 	a, err := w.client.do(ctx, "artifact: get", http.MethodGet, target("artifact/key", key), nil)
-	if err := errors.Join(err, a.want(http.StatusFound)); err != nil {
+	if err := errors.Join(err, a.Want(http.StatusFound)); err != nil {
 		return err
 	}
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, a.header.Get("Location"), nil)
-	if err != nil {
+	file, err := w.client.timed("artifact: GET from the bucket", func() (apiclient.Response, error) {
+		return apiclient.GetFile(ctx, w.client.HTTP, a.Header.Get("Location"))
+	})
+	if err := errors.Join(err, file.Want(http.StatusOK)); err != nil {
 		return err
 	}
-	if a, err = w.client.send("artifact: GET from the bucket", request); err != nil {
-		return err
-	}
-	digest := sha256.Sum256(a.body)
-	if got := hex.EncodeToString(digest[:]); a.status != http.StatusOK || got != hash {
-		return fmt.Errorf("artifact: got %d, %d bytes with hash %s, want %s", a.status, len(a.body), got, hash)
+	digest := sha256.Sum256(file.Body)
+	if got := hex.EncodeToString(digest[:]); got != hash {
+		return fmt.Errorf("artifact: got %d bytes with hash %s, want %s", len(file.Body), got, hash)
 	}
 	return nil
 }

@@ -11,9 +11,10 @@ import (
 	"context"
 	"fmt"
 	"math/rand/v2"
-	"net/http"
 	"sync"
 	"time"
+
+	"github.com/opsplane/opsplane/infra/apiclient"
 )
 
 // Config says what to drive and how hard.
@@ -45,14 +46,14 @@ func Run(ctx context.Context, c Config) (*Report, error) {
 	if err != nil {
 		return nil, fmt.Errorf("ask the stack for its API document: %w", err)
 	}
-	transport := &http.Transport{MaxIdleConnsPerHost: c.Connections, MaxConnsPerHost: 2 * c.Connections}
-	defer transport.CloseIdleConnections()
+	via := apiclient.NewHTTPClient(c.Connections)
+	defer via.CloseIdleConnections()
 	ledger := newLedger()
 	run := fmt.Sprintf("load/%x", time.Now().UnixNano())
 	var working sync.WaitGroup
 	connect := func(n int) *worker {
 		return &worker{
-			client: newClient(c.URL, c.APIKey, transport, ledger),
+			client: newClient(c.URL, c.APIKey, via, ledger),
 			rand:   rand.New(rand.NewPCG(c.Seed, uint64(n))), prefix: fmt.Sprintf("%s/%d", run, n), artifacts: artifacts,
 		}
 	}

@@ -32,10 +32,10 @@ func (w *worker) get(ctx context.Context) error {
 	}
 	known := w.small[n]
 	if !known.there {
-		return a.want(http.StatusNotFound)
+		return a.Want(http.StatusNotFound)
 	}
 	var r record
-	if err := errors.Join(a.want(http.StatusOK), a.read(&r)); err != nil {
+	if err := errors.Join(a.Want(http.StatusOK), a.Decode(&r)); err != nil {
 		return err
 	}
 	return r.holds(known.version, known.value)
@@ -60,7 +60,7 @@ func (w *worker) cas(ctx context.Context) error {
 			return err
 		}
 		a, err := w.client.do(ctx, "cas", http.MethodPut, target("cas/key", w.name(n)), body)
-		if err == nil && (a.status != http.StatusBadRequest || len(a.body) > 0) {
+		if err == nil && (a.Status != http.StatusBadRequest || len(a.Body) > 0) {
 			err = fmt.Errorf("cas on a version that is not there: got %v, want 400 without a body", a)
 		}
 		return err
@@ -89,11 +89,11 @@ func (w *worker) write(ctx context.Context, operation, route string, n int, vers
 	if w.small[n].there {
 		want.version = w.small[n].version + 1
 	}
-	if a.unsure {
+	if a.Uncertain {
 		return w.learn(ctx, n, want)
 	}
 	var r record
-	if err := errors.Join(a.want(http.StatusOK), a.read(&r)); err != nil {
+	if err := errors.Join(a.Want(http.StatusOK), a.Decode(&r)); err != nil {
 		return err
 	}
 	if r.Version != want.version {
@@ -111,7 +111,7 @@ func (w *worker) learn(ctx context.Context, n int, want small) error {
 		return err
 	}
 	var r record
-	if err := errors.Join(a.want(http.StatusOK), a.read(&r)); err != nil {
+	if err := errors.Join(a.Want(http.StatusOK), a.Decode(&r)); err != nil {
 		return err
 	}
 	if r.Version == want.version+1 {
@@ -128,10 +128,10 @@ func (w *worker) remove(ctx context.Context) error {
 		return err
 	}
 	var got struct{ Result bool }
-	if err := errors.Join(a.want(http.StatusOK), a.read(&got)); err != nil {
+	if err := errors.Join(a.Want(http.StatusOK), a.Decode(&got)); err != nil {
 		return err
 	}
-	if got.Result != w.small[n].there && !a.unsure {
+	if got.Result != w.small[n].there && !a.Uncertain {
 		return fmt.Errorf("delete: got %t, want %t", got.Result, w.small[n].there)
 	}
 	w.small[n] = small{}
@@ -146,7 +146,7 @@ func (w *worker) iterate(ctx context.Context) error {
 		return err
 	}
 	var page struct{ Results []record }
-	if err := errors.Join(a.want(http.StatusOK), a.read(&page)); err != nil {
+	if err := errors.Join(a.Want(http.StatusOK), a.Decode(&page)); err != nil {
 		return err
 	}
 	found := page.Results

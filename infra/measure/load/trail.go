@@ -35,7 +35,7 @@ func (w *worker) follow(ctx context.Context) {
 // trail writes a key and waits for its record.
 func (w *worker) trail(ctx context.Context, key string, patience time.Duration) error {
 	a, err := w.client.do(ctx, "set", http.MethodPut, target("key", key), []byte(`{"data":"x"}`))
-	if err := errors.Join(err, a.want(http.StatusOK)); err != nil {
+	if err := errors.Join(err, a.Want(http.StatusOK)); err != nil {
 		return err
 	}
 	written := time.Now()
@@ -45,7 +45,7 @@ func (w *worker) trail(ctx context.Context, key string, patience time.Duration) 
 			Results []struct{ Action, Subject string }
 		}
 		a, err := w.client.do(ctx, "audit", http.MethodGet, path, nil)
-		if err := errors.Join(err, a.want(http.StatusOK), a.read(&page)); err != nil {
+		if err := errors.Join(err, a.Want(http.StatusOK), a.Decode(&page)); err != nil {
 			return err
 		}
 		switch lag := time.Since(written); {

@@ -29,12 +29,12 @@ func (w *worker) upload(ctx context.Context) error {
 			return err
 		}
 		a, err := w.client.do(ctx, "set of a chunk", http.MethodPut, target("key", key), body)
-		if err := errors.Join(err, a.want(http.StatusOK)); err != nil {
+		if err := errors.Join(err, a.Want(http.StatusOK)); err != nil {
 			return err
 		}
 	}
 	a, err := w.client.do(ctx, "get", http.MethodGet, target("key", key), nil)
-	if err := errors.Join(err, a.want(http.StatusNotFound)); err != nil {
+	if err := errors.Join(err, a.Want(http.StatusNotFound)); err != nil {
 		return fmt.Errorf("a draft: %w", err)
 	}
 	if err := w.commit(ctx, key); err != nil {
@@ -43,7 +43,7 @@ func (w *worker) upload(ctx context.Context) error {
 	for idx, text := range content {
 		a, err := w.client.do(ctx, "get of a chunk", http.MethodGet, fmt.Sprintf("%s?idx=%d", target("key", key), idx), nil)
 		var r record
-		if err := errors.Join(err, a.want(http.StatusOK), a.read(&r)); err != nil {
+		if err := errors.Join(err, a.Want(http.StatusOK), a.Decode(&r)); err != nil {
 			return err
 		}
 		if r.Data == nil || *r.Data != text {
@@ -54,11 +54,11 @@ func (w *worker) upload(ctx context.Context) error {
 		return err
 	}
 	a, err = w.client.do(ctx, "delete of a file", http.MethodDelete, target("key", key), nil)
-	if err := errors.Join(err, a.want(http.StatusOK)); err != nil {
+	if err := errors.Join(err, a.Want(http.StatusOK)); err != nil {
 		return err
 	}
 	a, err = w.client.do(ctx, "get", http.MethodGet, target("key", key)+"?committed=false", nil)
-	return errors.Join(err, a.want(http.StatusNotFound))
+	return errors.Join(err, a.Want(http.StatusNotFound))
 }
 
 func (w *worker) commit(ctx context.Context, key string) error {
@@ -68,10 +68,10 @@ func (w *worker) commit(ctx context.Context, key string) error {
 	}
 	a, err := w.client.do(ctx, "commit", http.MethodPost, installation+"commit", body)
 	var got struct{ Keys []record }
-	if err := errors.Join(err, a.want(http.StatusOK), a.read(&got)); err != nil {
+	if err := errors.Join(err, a.Want(http.StatusOK), a.Decode(&got)); err != nil {
 		return err
 	}
-	if len(got.Keys) != chunks && !a.unsure {
+	if len(got.Keys) != chunks && !a.Uncertain {
 		return fmt.Errorf("commit: got %d rows, want %d", len(got.Keys), chunks)
 	}
 	return nil
@@ -81,12 +81,12 @@ func (w *worker) commit(ctx context.Context, key string) error {
 func (w *worker) measure(ctx context.Context, key string) error {
 	a, err := w.client.do(ctx, "count", http.MethodGet, target("count/key", key), nil)
 	var count struct{ Count int }
-	if err := errors.Join(err, a.want(http.StatusOK), a.read(&count)); err != nil {
+	if err := errors.Join(err, a.Want(http.StatusOK), a.Decode(&count)); err != nil {
 		return err
 	}
 	a, err = w.client.do(ctx, "size", http.MethodGet, target("size/key", key), nil)
 	var size struct{ Size int }
-	if err := errors.Join(err, a.want(http.StatusOK), a.read(&size)); err != nil {
+	if err := errors.Join(err, a.Want(http.StatusOK), a.Decode(&size)); err != nil {
 		return err
 	}
 	// A value's size is that of its JSON text, quotes included.

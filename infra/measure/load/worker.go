@@ -68,7 +68,7 @@ func (w *worker) choose(total int) step {
 	panic("unreachable: the weights add up to the total")
 }
 
-func (w *worker) refresh(ctx context.Context) error { return w.client.refresh(ctx) }
+func (w *worker) refresh(ctx context.Context) error { return w.client.renew(ctx) }
 
 // text is n letters and digits that no other call answers.
 func (w *worker) text(n int) string {

@@ -75,8 +75,7 @@ func try(t *testing.T, step func(*worker) error, lie func(string, int, map[strin
 	l := &liar{versions: map[string]int{}, values: map[string]any{}}
 	server := httptest.NewServer(l)
 	defer server.Close()
-	w := &worker{client: newClient(server.URL, "key", http.DefaultTransport, newLedger()), rand: rand.New(rand.NewPCG(1, 1)), prefix: "load/1"}
-	w.client.token = "token"
+	w := &worker{client: clientOf(server.URL, newLedger()), rand: rand.New(rand.NewPCG(1, 1)), prefix: "load/1"}
 	for range 20 {
 		if err := w.set(t.Context()); err != nil {
 			t.Fatal(err)
@@ -108,8 +107,7 @@ func TestTrailThatLacksAWriteOrHasItTwiceIsNoticed(t *testing.T) {
 		}))
 		defer server.Close()
 		l := newLedger()
-		w := &worker{client: newClient(server.URL, "key", http.DefaultTransport, l)}
-		w.client.token = "token"
+		w := &worker{client: clientOf(server.URL, l)}
 		err := w.trail(t.Context(), "load/k", 0)
 		if (err == nil) != (c.want == "") || err != nil && !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%s: got %v, want %q", name, err, c.want)

@@ -2,17 +2,18 @@ package soak
 
 import (
 	"context"
-	"net/http"
 	"sync"
 	"testing"
 	"time"
 
+	"github.com/opsplane/opsplane/infra/apiclient"
 	"github.com/opsplane/opsplane/infra/measure/soak/client"
 	"github.com/opsplane/opsplane/infra/measure/soak/trail"
 	"github.com/opsplane/opsplane/infra/measure/soak/trouble"
 	"github.com/opsplane/opsplane/infra/test/storagetest"
 	"github.com/opsplane/opsplane/shared/kv"
 	"github.com/opsplane/opsplane/shared/kv/artifact"
+	"github.com/opsplane/opsplane/shared/vcs"
 )
 
 // FaultEvery is of how many requests to storage one goes wrong.
@@ -73,7 +74,7 @@ func direct(env, by *storagetest.Env) *client.Direct {
 	records := kv.New(by.DynamoDB, by.S3, table, bucket)
 	return &client.Direct{
 		Store: records, Artifacts: artifact.NewStore(by.DynamoDB, by.S3, records, table, bucket, artifact.Limits{}),
-		Namespace: kv.Namespace{VCS: "github", Installation: "1"},
-		HTTP:      &http.Client{Timeout: time.Minute, Transport: &http.Transport{MaxIdleConnsPerHost: 64}},
+		Namespace: vcs.Installation{VCS: vcs.GitHub, ID: "1"},
+		HTTP:      apiclient.NewHTTPClient(connections),
 	}
 }

@@ -16,6 +16,7 @@ import (
 	"github.com/opsplane/opsplane/infra/measure/soak/trouble"
 	"github.com/opsplane/opsplane/infra/test/storagetest"
 	"github.com/opsplane/opsplane/shared/audit/change"
+	"github.com/opsplane/opsplane/shared/kv"
 	"github.com/opsplane/opsplane/shared/kv/garbage"
 	"github.com/opsplane/opsplane/shared/storage/attr"
 )
@@ -108,10 +109,10 @@ func (g collecting) look(ctx context.Context) (*leftover, error) {
 			return nil, err
 		}
 		for _, it := range page.Items {
-			l.item(attr.Read(it), ns.String())
+			l.item(attr.Read(it), kv.Stored(ns))
 		}
 	}
-	prefix := ns.VCS + "/" + ns.Installation + "/"
+	prefix := ns.String() + "/"
 	pages := s3.NewListObjectsV2Paginator(g.env.S3, &s3.ListObjectsV2Input{Bucket: aws.String(g.env.Bucket("KvBucket")), Prefix: &prefix})
 	for pages.HasMorePages() {
 		page, err := pages.NextPage(ctx)

@@ -4,10 +4,10 @@ import (
 	"context"
 	"errors"
 	"math/rand/v2"
-	"net/http"
 	"sync"
 	"time"
 
+	"github.com/opsplane/opsplane/infra/apiclient"
 	"github.com/opsplane/opsplane/infra/measure/soak/client"
 	"github.com/opsplane/opsplane/infra/measure/soak/trouble"
 	"github.com/opsplane/opsplane/infra/test/journey"
@@ -20,6 +20,8 @@ const (
 	// after how long at most.
 	giveUpEvery = 100
 	giveUp      = 60 * time.Millisecond
+	// connections is how many idle connections to the stack are kept.
+	connections = 128
 )
 
 // Stack prepares a soak over HTTP of a local stack that it starts on the
@@ -35,11 +37,7 @@ func Stack(state string, c *Campaign) (run func(context.Context) error, err erro
 	c.Name = "http"
 	c.Client = &client.Remote{
 		Base: s.URL + journey.Installation{VCS: "github", ID: "1"}.Base(), Token: s.Client(s.APIKey).Current,
-		HTTP: &http.Client{
-			Timeout: time.Minute, Transport: &http.Transport{MaxIdleConnsPerHost: 128},
-			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
-		},
-		Patience: impatient(c),
+		HTTP: apiclient.NewHTTPClient(connections), Patience: impatient(c),
 	}
 	return func(ctx context.Context) error {
 		killing, stop := context.WithCancel(ctx)

@@ -10,10 +10,10 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"net/url"
-	"regexp"
 	"strconv"
 	"testing"
+
+	"github.com/opsplane/opsplane/infra/apiclient"
 )
 
 // Put is one request to storage, as an answer describes it.
@@ -53,20 +53,12 @@ func Announcement(content []byte, more string) string {
 	return fmt.Sprintf(`{"size":%d,"sha256":"%s"%s}`, len(content), hex.EncodeToString(sum[:]), more)
 }
 
-var nextPart = regexp.MustCompile(`<([^>]*)>; rel="next"`)
-
 // upload reads an answer that is an upload.
 func (r Response) upload(t testing.TB, status int) Upload {
 	t.Helper()
 	var u Upload
 	r.Want(t, status).Read(t, &u)
-	if link := nextPart.FindStringSubmatch(r.Header.Get("Link")); link != nil {
-		next, err := url.Parse(link[1])
-		if err != nil {
-			t.Fatal(err)
-		}
-		u.next = next.RequestURI()
-	}
+	u.next = r.Next(t)
 	return u
 }
 
@@ -164,7 +156,7 @@ func (p Put) Want(t testing.TB, body []byte, status int) {
 }
 
 // storage is a client of storage: without credentials, and following nothing.
-var storage = newHTTPClient()
+var storage = apiclient.NewHTTPClient(connections)
 
 func roundTrip(req *http.Request) (*http.Response, []byte, error) {
 	resp, err := storage.Do(req)

@@ -3,65 +3,53 @@
 package journey
 
 import (
-	"encoding/json"
-	"fmt"
-	"net/http"
+	"context"
 	"sync"
 	"testing"
-	"time"
+
+	"github.com/opsplane/opsplane/infra/apiclient"
 )
 
-// Client uses the API with access tokens of one API key. It may be used by
-// several goroutines.
+// Client uses the API with access tokens of one API key. It sends every request
+// once, so that a test sees every answer. Several goroutines may use it.
 type Client struct {
 	// Key is the API key.
 	Key string
 
 	stack  *Stack
 	mu     sync.Mutex
-	token  string
-	minted time.Time
+	url    string // where tokens come from
+	tokens *apiclient.Tokens
 }
 
-// Client makes a client that holds an API key.
+// Client returns a client that holds an API key.
 func (s *Stack) Client(key string) *Client { return &Client{Key: key, stack: s} }
 
-// renewAfter leaves a token half of its minute.
-const renewAfter = 30 * time.Second
-
-// Bearer is the Authorization header with a credential.
-func Bearer(credential string) string { return "Bearer " + credential }
+// Bearer returns the value of the header Authorization for a credential.
+func Bearer(credential string) string { return apiclient.Bearer(credential) }
 
 // Refresh exchanges the API key for a fresh access token.
-func (c *Client) Refresh() (string, error) {
-	resp, err := c.stack.Try(Request{Method: http.MethodPost, Target: "/api/v1/access-token/refresh", Authorization: Bearer(c.Key)})
-	if err != nil {
-		return "", err
-	}
-	var answer struct{ Token string }
-	if resp.Status != http.StatusOK {
-		return "", fmt.Errorf("got %v, want 200", resp)
-	}
-	if err := json.Unmarshal(resp.Body, &answer); err != nil {
-		return "", err
-	}
-	return answer.Token, nil
+func (c *Client) Refresh() (string, error) { return c.exchange(context.Background(), c.stack.URL) }
+
+func (c *Client) exchange(ctx context.Context, url string) (string, error) {
+	once := apiclient.Client{BaseURL: url, HTTP: c.stack.http}
+	return once.Exchange(ctx, c.Key)
 }
 
-// Current answers an access token with some time left.
+// Current returns an access token with some time left.
 func (c *Client) Current() (string, error) {
 	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.token != "" && time.Since(c.minted) < renewAfter {
-		return c.token, nil
+	// A stack that was started again serves at another address.
+	if url := c.stack.URL; c.tokens == nil || c.url != url {
+		c.url = url
+		c.tokens = apiclient.NewTokens(func(ctx context.Context) (string, error) { return c.exchange(ctx, url) }, nil)
 	}
-	var err error
-	c.minted = time.Now()
-	c.token, err = c.Refresh()
-	return c.token, err
+	tokens := c.tokens
+	c.mu.Unlock()
+	return tokens.Token(context.Background())
 }
 
-// Token answers an access token with some time left.
+// Token returns an access token with some time left.
 func (c *Client) Token(t testing.TB) string {
 	t.Helper()
 	token, err := c.Current()

@@ -5,11 +5,9 @@ package journey
 import (
 	"encoding/json"
 	"fmt"
-	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
-	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -42,14 +40,7 @@ func list(t *testing.T, c *Client, target, rows, member string) (found []string)
 		for _, row := range page[rows] {
 			found = append(found, fmt.Sprint(row[member]))
 		}
-		target = ""
-		if m := regexp.MustCompile(`<([^>]*)>; rel="next"`).FindStringSubmatch(resp.Header.Get("Link")); m != nil {
-			u, err := url.Parse(m[1])
-			if err != nil {
-				t.Fatal(err)
-			}
-			target = u.RequestURI()
-		}
+		target = resp.Next(t)
 	}
 	return found
 }

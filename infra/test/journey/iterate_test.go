@@ -5,8 +5,6 @@ package journey
 import (
 	"fmt"
 	"net/http"
-	"net/url"
-	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -24,8 +22,6 @@ func rows(t *testing.T, resp Response) []string {
 	return list
 }
 
-var nextLink = regexp.MustCompile(`<([^>]*)>; rel="next"`)
-
 // pages follows an iteration to its end as a client does: by the URL of the
 // Link header, as it stands.
 func pages(t *testing.T, c *Client, target string, atMost int) []string {
@@ -38,15 +34,9 @@ func pages(t *testing.T, c *Client, target string, atMost int) []string {
 			t.Fatalf("%s: got a page of %d rows, want at most %d", target, len(page), atMost)
 		}
 		all = append(all, page...)
-		link := nextLink.FindStringSubmatch(resp.Header.Get("Link"))
-		if link == nil {
+		if target = resp.Next(t); target == "" {
 			return all
 		}
-		next, err := url.Parse(link[1])
-		if err != nil || !strings.HasPrefix(link[1], c.stack.URL+"/") {
-			t.Fatalf("got link %q, want an absolute URL at %s", link[1], c.stack.URL)
-		}
-		target = next.RequestURI()
 	}
 	t.Fatal("the pages have no end")
 	return nil

@@ -26,6 +26,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/opsplane/opsplane/infra/apiclient"
 )
 
 // Stack is a running local stack.
@@ -86,7 +88,7 @@ func Launch(state string, env ...string) (*Stack, error) {
 	if err := os.Remove(printed.Name()); err != nil {
 		return nil, err
 	}
-	s := &Stack{State: state, printed: printed, programs: built, env: env, http: newHTTPClient()}
+	s := &Stack{State: state, printed: printed, programs: built, env: env, http: apiclient.NewHTTPClient(connections)}
 	// Another process may take the port between our finding and its using it.
 	for range 3 {
 		if err = s.Restart(); err == nil {

@@ -10,8 +10,8 @@ import (
 	"net/url"
 	"strings"
 	"testing"
-	"time"
 
+	"github.com/opsplane/opsplane/infra/apiclient"
 	"github.com/opsplane/opsplane/infra/test/contract"
 	"github.com/opsplane/opsplane/shared/login/session"
 )
@@ -35,25 +35,16 @@ type Request struct {
 	Body string
 }
 
-// Response is an answer, read to its end.
+// Response is an answer, read to its end, and the request that it answers.
 type Response struct {
-	Status int
-	Header http.Header
-	Body   []byte
+	apiclient.Response
 
 	request *http.Request
 }
 
-// requestLimit ends a request that would hang. The gateway gives up after 29 s.
-const requestLimit = 60 * time.Second
-
-func newHTTPClient() *http.Client {
-	return &http.Client{
-		Timeout:       requestLimit,
-		Transport:     &http.Transport{MaxIdleConnsPerHost: 64},
-		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
-	}
-}
+// connections is how many idle connections to a stack are kept for further
+// requests.
+const connections = 64
 
 // Try sends a request. The error is one of transport; no status is an error.
 func (s *Stack) Try(r Request) (Response, error) {
@@ -85,16 +76,8 @@ func (s *Stack) Try(r Request) (Response, error) {
 			req.Header.Set("Sec-Fetch-Site", "same-origin")
 		}
 	}
-	resp, err := s.http.Do(req)
-	if err != nil {
-		return Response{}, err
-	}
-	defer func() { _ = resp.Body.Close() }()
-	body, err := io.ReadAll(resp.Body)
-	if err != nil {
-		return Response{}, fmt.Errorf("read the answer: %w", err)
-	}
-	return Response{Status: resp.StatusCode, Header: resp.Header, Body: body, request: req}, nil
+	resp, err := apiclient.Send(s.http, req)
+	return Response{Response: resp, request: req}, err
 }
 
 // Do sends a request and checks the answer against the API document.
@@ -106,6 +89,21 @@ func (s *Stack) Do(t testing.TB, r Request) Response {
 	}
 	resp.Validate(t)
 	return resp
+}
+
+// Next returns the target of the page of a list behind this one, and nothing
+// behind the last. It ends the test if the link leads to another server.
+func (r Response) Next(t testing.TB) (target string) {
+	t.Helper()
+	link := r.Links().Next
+	if link == "" {
+		return ""
+	}
+	target, err := apiclient.Target(r.request.URL.Scheme+"://"+r.request.URL.Host, link)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return target
 }
 
 // Validate checks the answer against the API document.

@@ -5,7 +5,6 @@ package journey
 import (
 	"encoding/json"
 	"fmt"
-	"net/url"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -99,14 +98,7 @@ func (w *writer) audit(t *testing.T) {
 				t.Errorf("%s, row %d: got %.60s, want %.60s", w.name, r.Idx, r.Data, w.row(r.Idx))
 			}
 		}
-		target = ""
-		if link := nextLink.FindStringSubmatch(resp.Header.Get("Link")); link != nil {
-			next, err := url.Parse(link[1])
-			if err != nil {
-				t.Fatal(err)
-			}
-			target = next.RequestURI()
-		}
+		target = resp.Next(t)
 	}
 	lost := []string{}
 	for idx, acknowledged := range w.rows {

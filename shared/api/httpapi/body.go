@@ -130,7 +130,7 @@ func describe(err error, body []byte) error {
 	case errors.As(err, &f):
 		return f
 	case errors.As(err, &syntax) && jsonobject.Depth(body[:min(int(syntax.Offset), len(body))]) > maxNesting:
-		return fault.Invalidf("JSON_TOO_DEEP", "arrays and objects may be nested %d deep in a value, and are over %d deep at byte %d",
+		return fault.Invalidf("JSON_TOO_DEEP", "arrays and objects may be nested %d deep in a value; this one is more than %d deep at byte %d",
 			canonical.MaxDepth, maxNesting, syntax.Offset)
 	case errors.As(err, &syntax):
 		return fault.Invalidf("INVALID_BODY", "the body is not JSON: error at byte %d", syntax.Offset)

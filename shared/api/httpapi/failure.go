@@ -46,14 +46,14 @@ type errorBody struct {
 var (
 	// errThrottled answers for storage that refused for load, however often the
 	// client tried.
-	errThrottled = fault.Busyf("THROTTLED", "storage is under more load than it admits: try again in a moment")
+	errThrottled = fault.Busyf("THROTTLED", "storage is overloaded: try again in a moment")
 	// errContended answers for items that were never free of other writers.
-	errContended = fault.Busyf("CONTENDED", "too many callers write the same at once: try again in a moment")
+	errContended = fault.Busyf("CONTENDED", "too many callers write the same data at the same time: try again in a moment")
 	// errNoAnswer answers for an operation whose time was over.
 	errNoAnswer = fault.Busyf("NO_ANSWER",
 		"the server did not finish in time; a write may or may not have taken effect: read, then decide whether to write again")
 	// errNoReading is errNoAnswer for requests that write nothing.
-	errNoReading = fault.Busyf("NO_ANSWER", "the server did not finish in time: try again, and ask for less at once if that does not help")
+	errNoReading = fault.Busyf("NO_ANSWER", "the server did not finish in time: try again, and if that does not help, request less at once")
 )
 
 // passing answers the fault for an error of storage that may be gone at the

@@ -77,7 +77,7 @@ func (i Input) checkQuery(query url.Values) error {
 		switch {
 		case slices.Contains(i.Query, name):
 			if n := len(query[name]); n > 1 {
-				return fault.Invalidf("INVALID_PARAMETER", "query parameter %s is given %d times: give it once", name, n)
+				return fault.Invalidf("INVALID_PARAMETER", "query parameter %s is there %d times: send it once", name, n)
 			}
 		case !slices.Contains(i.Lists, name) && i.OtherQuery == "":
 			return fault.Invalidf("UNKNOWN_PARAMETER", "query parameter %.64q is unknown here; %s", name, instead("", name, known, "parameters"))

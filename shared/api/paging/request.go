@@ -114,7 +114,7 @@ func (q *Request) decodePage(elements []string, shape Shape) error {
 }
 
 // ErrCursor is the Invalid fault of a cursor that no page of the list has.
-var ErrCursor = fault.Invalidf("INVALID_PARAMETER", "query parameter page is not one that a Link header of this list has given")
+var ErrCursor = fault.Invalidf("INVALID_PARAMETER", "query parameter page does not come from a Link header of this list")
 
 // encoding of an element: whatever a row is placed by, its text needs no
 // escape in a URL and has no comma.

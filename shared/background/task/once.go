@@ -27,19 +27,29 @@ func slotKey(t Task) attr.Item {
 	}
 }
 
-// Last returns the last task of a kind that was asked for with CreateOnce by the
-// owner of t, or by an operator about the same installation or person: of t its
-// Kind, Owner, Subject, VCS and Installation count. fault.ErrNotFound if there is
-// none, or none that is kept.
-func (s Store) Last(ctx context.Context, t Task, now time.Time) (Task, error) {
-	last, _, err := s.slot(ctx, t)
+// Idle returns a condition for a transaction of another package: that no task
+// like t has been started with CreateOnce since this call. Of t its Kind, Owner,
+// Subject, VCS and Installation count. If such a task runs already, it returns
+// that task, and no condition.
+func (s Store) Idle(ctx context.Context, t Task, now time.Time) (condition types.ConditionCheck, running *Task, err error) {
+	last, there, err := s.slot(ctx, t)
 	if err != nil {
-		return Task{}, err
+		return types.ConditionCheck{}, nil, err
 	}
-	if last == "" {
-		return Task{}, fault.ErrNotFound
+	condition = types.ConditionCheck{TableName: &s.Table, Key: slotKey(t), ConditionExpression: aws.String("attribute_not_exists(pk)")}
+	if !there {
+		return condition, nil, nil
 	}
-	return s.Get(ctx, last, now)
+	known, err := s.Get(ctx, last, now)
+	if err != nil && !errors.Is(err, fault.ErrNotFound) {
+		return types.ConditionCheck{}, nil, err
+	}
+	if err == nil && !known.Ended() {
+		return types.ConditionCheck{}, &known, nil
+	}
+	condition.ConditionExpression = aws.String("id = :last")
+	condition.ExpressionAttributeValues = attr.Item{":last": attr.String(last)}
+	return condition, nil, nil
 }
 
 // slot reads which task a slot names.
@@ -76,7 +86,7 @@ func (s Store) CreateOnce(ctx context.Context, author change.Author, t Task, now
 		TableName: &s.Table, Item: slot, ConditionExpression: &condition, ExpressionAttributeValues: values,
 	}}}, s.Writes(author, t)...))
 	if errors.Is(err, ErrLost) {
-		return Task{}, fault.Busyf("CONTENDED", "another request has just started the same: ask again")
+		return Task{}, fault.Busyf("CONTENDED", "another request has just started the same: try again")
 	}
 	if err != nil {
 		return Task{}, err

@@ -111,7 +111,7 @@ func (s *Store) room(ctx context.Context, user string, now time.Time) error {
 			return fmt.Errorf("count API keys: %w", err)
 		}
 		if listed += page.Read; listed >= maxListed {
-			return fault.Invalidf("TOO_MANY_KEYS", "this user has %d API keys, most of which have ended by themselves and are listed still: "+
+			return fault.Invalidf("TOO_MANY_KEYS", "this user has %d API keys; most of them have expired and are still listed: "+
 				"revoke them, or wait until they go, 30 days after their end", listed)
 		}
 		if live += page.Count; live >= MaxPerUser {

@@ -24,6 +24,7 @@ import (
 	"github.com/opsplane/opsplane/shared/kv"
 	"github.com/opsplane/opsplane/shared/kv/artifact"
 	"github.com/opsplane/opsplane/shared/kv/canonical"
+	"github.com/opsplane/opsplane/shared/vcs"
 )
 
 // rig is a store of artifacts on real servers.
@@ -31,7 +32,7 @@ type rig struct {
 	*artifact.Store
 	records *kv.Store
 	env     *storagetest.Env
-	ns      kv.Namespace
+	ns      vcs.Installation
 }
 
 const quota = 1 << 30
@@ -49,7 +50,7 @@ func rigOf(env *storagetest.Env, limits artifact.Limits) *rig {
 	records := kv.New(env.DynamoDB, env.S3, table, bucket)
 	return &rig{
 		artifact.NewStore(env.DynamoDB, env.S3, records, table, bucket, limits), records, env,
-		kv.Namespace{VCS: "github", Installation: "1"},
+		vcs.Installation{VCS: "github", ID: "1"},
 	}
 }
 
@@ -333,7 +334,7 @@ func TestExpiredUploadIsGone(t *testing.T) {
 		t.Errorf("got %v", err)
 	}
 	other := r.ns
-	other.Installation = "2"
+	other.ID = "2"
 	if _, _, err := r.Show(t.Context(), other, nil, time.Now(), u.ID, 0, 1); !errors.Is(err, fault.ErrNotFound) {
 		t.Errorf("another installation sees it: %v", err)
 	}

@@ -12,9 +12,9 @@ import (
 
 	"github.com/opsplane/opsplane/shared/api/fault"
 	"github.com/opsplane/opsplane/shared/audit/change"
-	"github.com/opsplane/opsplane/shared/kv"
 	"github.com/opsplane/opsplane/shared/storage/attr"
 	"github.com/opsplane/opsplane/shared/storage/awsclient"
+	"github.com/opsplane/opsplane/shared/vcs"
 )
 
 // collected is the state of an upload that became a record whose file no row
@@ -39,7 +39,7 @@ type Held struct {
 
 // Held answers every upload of a namespace that counts, as they stand when it is
 // called or later.
-func (s *Store) Held(ctx context.Context, ns kv.Namespace) ([]Held, error) {
+func (s *Store) Held(ctx context.Context, ns vcs.Installation) ([]Held, error) {
 	var held []Held
 	pages := dynamodb.NewQueryPaginator(s.db, &dynamodb.QueryInput{
 		TableName: &s.table, ConsistentRead: aws.Bool(true), ProjectionExpression: aws.String("sk, us, fs, ex, mu, da, cb, #ttl"),
@@ -77,7 +77,7 @@ func (s *Store) Held(ctx context.Context, ns kv.Namespace) ([]Held, error) {
 // the collector's rest. It reports whether the upload was ended
 // and whether it was taken off by this call: neither where it was completed
 // meanwhile. A call that was cut off is made good by the next.
-func (s *Store) Discard(ctx context.Context, ns kv.Namespace, author change.Author, h Held) (ended, freed bool, err error) {
+func (s *Store) Discard(ctx context.Context, ns vcs.Installation, author change.Author, h Held) (ended, freed bool, err error) {
 	u := h.upload
 	if u.state == Pending {
 		if ended, err = s.end(ctx, ns, author, u.id, Expired, h.Closes); err != nil || !ended {
@@ -98,11 +98,11 @@ func (s *Store) Discard(ctx context.Context, ns kv.Namespace, author change.Auth
 
 // Release takes an upload off the quota that became a record, once no row names
 // its file and its object is gone. It reports whether this call did.
-func (s *Store) Release(ctx context.Context, ns kv.Namespace, author change.Author, h Held) (bool, error) {
+func (s *Store) Release(ctx context.Context, ns vcs.Installation, author change.Author, h Held) (bool, error) {
 	return s.free(ctx, ns, author, h.upload, collected)
 }
 
-func (s *Store) free(ctx context.Context, ns kv.Namespace, author change.Author, u upload, state State) (bool, error) {
+func (s *Store) free(ctx context.Context, ns vcs.Installation, author change.Author, u upload, state State) (bool, error) {
 	for n := range tries {
 		if err := awsclient.Pause(ctx, n); err != nil {
 			return false, err
@@ -123,7 +123,7 @@ func (s *Store) free(ctx context.Context, ns kv.Namespace, author change.Author,
 
 // AbortAll aborts the uploads of a namespace that are under way, and returns how
 // many.
-func (s *Store) AbortAll(ctx context.Context, ns kv.Namespace, author change.Author) (aborted int, err error) {
+func (s *Store) AbortAll(ctx context.Context, ns vcs.Installation, author change.Author) (aborted int, err error) {
 	held, err := s.Held(ctx, ns)
 	if err != nil {
 		return 0, err

@@ -24,6 +24,7 @@ import (
 	"github.com/opsplane/opsplane/shared/kv"
 	"github.com/opsplane/opsplane/shared/storage/attr"
 	"github.com/opsplane/opsplane/shared/storage/awsclient"
+	"github.com/opsplane/opsplane/shared/vcs"
 )
 
 // verifyFor is how long one call of Complete waits for parts to be put together
@@ -41,7 +42,7 @@ var errAssembling = errors.New("the parts are being put together")
 // together. To complete it again answers the same.
 // It fails with INCOMPLETE_UPLOAD, with WRONG_HASH (which ends the upload), and
 // as kv.Store.Set and CompareAndSet do.
-func (s *Store) Complete(ctx context.Context, ns kv.Namespace, caps access.Set, author change.Author, id string) (Upload, error) {
+func (s *Store) Complete(ctx context.Context, ns vcs.Installation, caps access.Set, author change.Author, id string) (Upload, error) {
 	u, err := s.find(ctx, ns, author.At, id)
 	if err != nil || u.state == Done {
 		return u.show(), err
@@ -67,7 +68,7 @@ func (s *Store) Complete(ctx context.Context, ns kv.Namespace, caps access.Set, 
 		if _, err := s.giveUp(ctx, ns, author, u, Refused); err != nil {
 			return Upload{}, err
 		}
-		return Upload{}, fault.Invalidf("WRONG_HASH", "what arrived is not the file that was announced: its length or SHA-256 differs; create the upload anew")
+		return Upload{}, fault.Invalidf("WRONG_HASH", "the received bytes are not the announced file: the length or the SHA-256 differs; create a new upload")
 	}
 	value, err := u.file.describe()
 	if err != nil {
@@ -114,13 +115,13 @@ type object struct {
 
 // assemble answers the upload's object, put together from its parts if need be;
 // errAssembling while that goes on.
-func (s *Store) assemble(ctx context.Context, ns kv.Namespace, u upload, until time.Time) (object, error) {
+func (s *Store) assemble(ctx context.Context, ns vcs.Installation, u upload, until time.Time) (object, error) {
 	o, ok, err := s.head(ctx, ns, u)
 	if err != nil || ok {
 		return o, err
 	}
 	if u.partSize == 0 {
-		return object{}, fault.Invalidf("INCOMPLETE_UPLOAD", "nothing has arrived yet; send the file to its URL first")
+		return object{}, fault.Invalidf("INCOMPLETE_UPLOAD", "no bytes have arrived yet; send the file to its URL first")
 	}
 	var parts []s3types.CompletedPart
 	count := partCount(u.file.Size, u.partSize)
@@ -159,7 +160,7 @@ func (s *Store) assemble(ctx context.Context, ns kv.Namespace, u upload, until t
 	return o, err
 }
 
-func (s *Store) head(ctx context.Context, ns kv.Namespace, u upload) (object, bool, error) {
+func (s *Store) head(ctx context.Context, ns vcs.Installation, u upload) (object, bool, error) {
 	out, err := s.objects.HeadObject(ctx, &s3.HeadObjectInput{
 		Bucket: &s.bucket, Key: s.name(ns, u), ChecksumMode: s3types.ChecksumModeEnabled,
 	})
@@ -185,7 +186,7 @@ func (s *Store) head(ctx context.Context, ns kv.Namespace, u upload) (object, bo
 // for its SHA-256 that is a comparison, else the file is read from where the
 // last call stopped. The answer is also no while it is not read to its end:
 // u.offset then tells how far it is.
-func (s *Store) verify(ctx context.Context, ns kv.Namespace, u *upload, o object, until time.Time) (bool, error) {
+func (s *Store) verify(ctx context.Context, ns vcs.Installation, u *upload, o object, until time.Time) (bool, error) {
 	if o.size != u.file.Size || o.sha256 != "" {
 		u.offset = u.file.Size
 		return o.size == u.file.Size && o.sha256 == u.file.SHA256, nil
@@ -209,7 +210,7 @@ func (s *Store) verify(ctx context.Context, ns kv.Namespace, u *upload, o object
 
 // read256 adds bytes of the object to its hash until the time of this call is
 // over.
-func (s *Store) read256(ctx context.Context, ns kv.Namespace, u *upload, o object, sum hash.Hash, until time.Time) error {
+func (s *Store) read256(ctx context.Context, ns vcs.Installation, u *upload, o object, sum hash.Hash, until time.Time) error {
 	out, err := s.objects.GetObject(ctx, &s3.GetObjectInput{
 		Bucket: &s.bucket, Key: s.name(ns, *u), IfMatch: &o.etag, Range: aws.String(fmt.Sprintf("bytes=%d-", u.offset)),
 	})
@@ -234,7 +235,7 @@ func (s *Store) read256(ctx context.Context, ns kv.Namespace, u *upload, o objec
 
 // saveHash keeps how far the file was read. Any state that was ever saved is
 // right for its offset, so calls that run at once cannot harm one another.
-func (s *Store) saveHash(ctx context.Context, ns kv.Namespace, u *upload, sum hash.Hash) error {
+func (s *Store) saveHash(ctx context.Context, ns vcs.Installation, u *upload, sum hash.Hash) error {
 	state, err := sum.(encoding.BinaryMarshaler).MarshalBinary()
 	if err != nil {
 		return fmt.Errorf("save hash: %w", err)
@@ -258,7 +259,7 @@ func (s *Store) saveHash(ctx context.Context, ns kv.Namespace, u *upload, sum ha
 }
 
 // discardParts lets S3 forget the parts of an upload that is over.
-func (s *Store) discardParts(ctx context.Context, ns kv.Namespace, u upload) error {
+func (s *Store) discardParts(ctx context.Context, ns vcs.Installation, u upload) error {
 	if u.multipart == "" {
 		return nil
 	}

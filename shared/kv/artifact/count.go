@@ -15,6 +15,7 @@ import (
 	"github.com/opsplane/opsplane/shared/kv"
 	"github.com/opsplane/opsplane/shared/storage/attr"
 	"github.com/opsplane/opsplane/shared/storage/awsclient"
+	"github.com/opsplane/opsplane/shared/vcs"
 )
 
 // Limits bound what an installation may hold. 0 is no limit.
@@ -37,12 +38,12 @@ type Limits struct {
 // once and taken off once, whatever answers are lost.
 
 // principalKey is the key of the item that counts what a principal has under way.
-func principalKey(ns kv.Namespace, principal string) attr.Item {
-	return attr.Item{"pk": attr.String("UPLOADER:" + ns.String()), "sk": attr.Bytes([]byte(principal))}
+func principalKey(ns vcs.Installation, principal string) attr.Item {
+	return attr.Item{"pk": attr.String("UPLOADER:" + kv.Stored(ns)), "sk": attr.Bytes([]byte(principal))}
 }
 
 // reserve writes the upload's item and counts it, or neither.
-func (s *Store) reserve(ctx context.Context, ns kv.Namespace, author change.Author, u upload) error {
+func (s *Store) reserve(ctx context.Context, ns vcs.Installation, author change.Author, u upload) error {
 	it, err := u.item(ns)
 	if err != nil {
 		return err
@@ -76,7 +77,7 @@ func (s *Store) reserve(ctx context.Context, ns kv.Namespace, author change.Auth
 }
 
 // countStored adds an upload to what its namespace holds, if there is room.
-func (s *Store) countStored(ns kv.Namespace, u upload) *types.Update {
+func (s *Store) countStored(ns vcs.Installation, u upload) *types.Update {
 	count := &types.Update{
 		TableName: &s.table, Key: kv.NamespaceKey(ns), UpdateExpression: aws.String("ADD #by :size"),
 		ExpressionAttributeNames: map[string]string{"#by": "by"}, ExpressionAttributeValues: attr.Item{":size": attr.Int(u.file.Size)},
@@ -90,7 +91,7 @@ func (s *Store) countStored(ns kv.Namespace, u upload) *types.Update {
 
 // countUnderWay adds an upload to what its principal has under way, if that stays
 // within the limits.
-func (s *Store) countUnderWay(ns kv.Namespace, u upload) *types.Update {
+func (s *Store) countUnderWay(ns vcs.Installation, u upload) *types.Update {
 	count := &types.Update{
 		TableName: &s.table, Key: principalKey(ns, u.by), UpdateExpression: aws.String("ADD ub :size, un :one"),
 		ExpressionAttributeValues: attr.Item{":size": attr.Int(u.file.Size), ":one": attr.Int(1)},
@@ -115,7 +116,7 @@ func (s *Store) countUnderWay(ns kv.Namespace, u upload) *types.Update {
 
 // notUnderWay takes an upload off what its principal has under way; nil for one
 // that was announced before principals were counted.
-func (u upload) notUnderWay(table string, ns kv.Namespace) []types.TransactWriteItem {
+func (u upload) notUnderWay(table string, ns vcs.Installation) []types.TransactWriteItem {
 	if u.by == "" {
 		return nil
 	}
@@ -128,7 +129,7 @@ func (u upload) notUnderWay(table string, ns kv.Namespace) []types.TransactWrite
 // done turns the upload into one that has become a record: it is no longer under
 // way, and stays counted as stored. Its first item has the condition. It keeps
 // the generation of the row, so that every later call can settle what author wrote.
-func (u upload) done(table string, ns kv.Namespace, author change.Author, rec kv.Record, generation string) []types.TransactWriteItem {
+func (u upload) done(table string, ns vcs.Installation, author change.Author, rec kv.Record, generation string) []types.TransactWriteItem {
 	values := attr.Item{
 		":done": attr.String(string(Done)), ":pending": attr.String(string(Pending)),
 		":dv": attr.Int(int64(rec.Version)), ":da": attr.Int(rec.CreatedAt.UnixMilli()),
@@ -146,7 +147,7 @@ func (u upload) done(table string, ns kv.Namespace, author change.Author, rec kv
 // end closes an upload that is pending, as one in a state in which nothing can
 // complete it. It stays counted: its addresses work until closes, so that its
 // bytes may come even now. It reports whether this call ended it.
-func (s *Store) end(ctx context.Context, ns kv.Namespace, author change.Author, id string, state State, closes time.Time) (bool, error) {
+func (s *Store) end(ctx context.Context, ns vcs.Installation, author change.Author, id string, state State, closes time.Time) (bool, error) {
 	values := attr.Item{":is": attr.String(string(state)), ":pending": attr.String(string(Pending)), ":closes": attr.Time(closes)}
 	for n := range tries {
 		if err := awsclient.Pause(ctx, n); err != nil {
@@ -172,7 +173,7 @@ func (s *Store) end(ctx context.Context, ns kv.Namespace, author change.Author, 
 
 // free takes an upload off everything that counts it, once; state is what it is
 // from then on. What counts no more has a time to live, and nothing else has.
-func (u upload) free(table string, ns kv.Namespace, author change.Author, state State) []types.TransactWriteItem {
+func (u upload) free(table string, ns vcs.Installation, author change.Author, state State) []types.TransactWriteItem {
 	values := attr.Item{
 		":was": attr.String(string(u.state)), ":is": attr.String(string(state)), ":ttl": attr.Time(author.At.Add(keep)),
 	}
@@ -202,7 +203,7 @@ func (s *Store) overQuota(size int64) error {
 
 // tooManyUnderWay says what a principal has under way and what it may have. The
 // numbers are for the reader alone: the transaction has decided.
-func (s *Store) tooManyUnderWay(ctx context.Context, ns kv.Namespace, u upload) error {
+func (s *Store) tooManyUnderWay(ctx context.Context, ns vcs.Installation, u upload) error {
 	out, err := s.db.GetItem(ctx, &dynamodb.GetItemInput{TableName: &s.table, Key: principalKey(ns, u.by), ConsistentRead: aws.Bool(true)})
 	if err != nil {
 		return fmt.Errorf("get what is under way: %w", err)

@@ -9,6 +9,7 @@ import (
 	"github.com/opsplane/opsplane/shared/audit/change"
 	"github.com/opsplane/opsplane/shared/kv"
 	"github.com/opsplane/opsplane/shared/storage/attr"
+	"github.com/opsplane/opsplane/shared/vcs"
 )
 
 // upload is the item of an upload. docs/data-model.md lists the attributes.
@@ -45,17 +46,17 @@ func newUpload(n New, author change.Author) upload {
 
 func (n New) condition() kv.Condition { return kv.Condition{Absent: n.Absent, Version: n.Version} }
 
-func uploadKey(ns kv.Namespace, id string) attr.Item {
-	return attr.Item{"pk": attr.String("UPLOAD:" + ns.String()), "sk": attr.Bytes([]byte(id))}
+func uploadKey(ns vcs.Installation, id string) attr.Item {
+	return attr.Item{"pk": attr.String("UPLOAD:" + kv.Stored(ns)), "sk": attr.Bytes([]byte(id))}
 }
 
-func (u upload) item(ns kv.Namespace) (attr.Item, error) {
+func (u upload) item(ns vcs.Installation) (attr.Item, error) {
 	it := uploadKey(ns, u.id)
 	it["us"], it["kn"], it["ix"] = attr.String(string(u.state)), attr.Bytes([]byte(u.new.Key)), attr.Int(int64(u.new.Idx))
 	it["cm"], it["ab"] = attr.Bool(u.new.Committed), attr.Bool(u.new.Absent)
 	it["fs"], it["fh"], it["ft"] = attr.Int(u.file.Size), attr.String(u.file.SHA256), attr.String(u.file.ContentType)
 	it["pz"], it["ca"], it["ex"] = attr.Int(u.partSize), attr.Int(u.created.UnixMilli()), attr.Time(u.expires)
-	it["cb"], it["uw"], it["ux"] = attr.String(u.by), attr.String(ns.String()), attr.String(u.place())
+	it["cb"], it["uw"], it["ux"] = attr.String(u.by), attr.String(kv.Stored(ns)), attr.String(u.place())
 	if u.new.Version != nil {
 		it["cv"] = attr.Int(int64(*u.new.Version))
 	}

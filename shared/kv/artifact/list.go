@@ -12,6 +12,7 @@ import (
 	"github.com/opsplane/opsplane/shared/api/fault"
 	"github.com/opsplane/opsplane/shared/kv"
 	"github.com/opsplane/opsplane/shared/storage/attr"
+	"github.com/opsplane/opsplane/shared/vcs"
 )
 
 // MaxList is how many uploads one page lists. With the longest keys and names
@@ -33,17 +34,17 @@ var validPlace = regexp.MustCompile(`^[0-9]{13}-[0-9a-f]{32}$`)
 // the first. Those that are over are listed while their size counts. More is the
 // cursor to go on behind; empty at the end. An upload that has just begun or
 // ended may be listed as it was a moment before.
-func (s *Store) List(ctx context.Context, ns kv.Namespace, now time.Time, after string, limit int) (found []Upload, more string, err error) {
+func (s *Store) List(ctx context.Context, ns vcs.Installation, now time.Time, after string, limit int) (found []Upload, more string, err error) {
 	if limit < 1 || limit > MaxList {
 		return nil, "", fault.Invalidf("INVALID_LIMIT", "use a limit from 1 to %d", MaxList)
 	}
 	if after != "" && !validPlace.MatchString(after) {
-		return nil, "", fault.Invalidf("INVALID_CURSOR", "the cursor is not one that the Link header of this list has given; begin again without it")
+		return nil, "", fault.Invalidf("INVALID_CURSOR", "the cursor does not come from the Link header of this list; start again without a cursor")
 	}
 	in := &dynamodb.QueryInput{
 		TableName: &s.table, IndexName: aws.String(underWay), Limit: aws.Int32(int32(limit + 1)), // one more shows that there are more
 		KeyConditionExpression:    aws.String("uw = :ns AND ux > :after"),
-		ExpressionAttributeValues: attr.Item{":ns": attr.String(ns.String()), ":after": attr.String(after)},
+		ExpressionAttributeValues: attr.Item{":ns": attr.String(kv.Stored(ns)), ":after": attr.String(after)},
 	}
 	if after == "" {
 		in.KeyConditionExpression = aws.String("uw = :ns")

@@ -49,7 +49,7 @@ func TestUploadsUnderWayAreListedPageByPage(t *testing.T) {
 		want = append(want, u.ID)
 	}
 	other := *r
-	other.ns.Installation = "2"
+	other.ns.ID = "2"
 	other.create(t, artifact.New{Key: "x", File: fileOf(body)})
 	for _, limit := range []int{1, 2, 4, 5, 6, 500} {
 		var got []string

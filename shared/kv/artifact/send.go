@@ -14,11 +14,11 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/smithy-go"
 
-	"github.com/opsplane/opsplane/shared/kv"
+	"github.com/opsplane/opsplane/shared/vcs"
 )
 
 // page is what is left to send behind part number after.
-func (s *Store) page(ctx context.Context, ns kv.Namespace, u *upload, now time.Time, after, limit int) (Page, error) {
+func (s *Store) page(ctx context.Context, ns vcs.Installation, u *upload, now time.Time, after, limit int) (Page, error) {
 	if u.hash != nil {
 		return Page{}, nil
 	}
@@ -39,7 +39,7 @@ func (s *Store) page(ctx context.Context, ns kv.Namespace, u *upload, now time.T
 
 // sign makes the page of an upload of which some parts are there. It asks
 // nobody.
-func (s *Store) sign(ctx context.Context, ns kv.Namespace, u upload, now time.Time, after, limit int, there map[int]arrival) (Page, error) {
+func (s *Store) sign(ctx context.Context, ns vcs.Installation, u upload, now time.Time, after, limit int, there map[int]arrival) (Page, error) {
 	life := min(PutLifetime, u.expires.Sub(now))
 	if u.partSize == 0 {
 		put, err := s.signWhole(ctx, ns, u, now, life)
@@ -78,7 +78,7 @@ type arrival struct {
 }
 
 // arrived lists the parts that the bucket has of the limit numbers behind after.
-func (s *Store) arrived(ctx context.Context, ns kv.Namespace, u upload, after, limit int) (map[int]arrival, error) {
+func (s *Store) arrived(ctx context.Context, ns vcs.Installation, u upload, after, limit int) (map[int]arrival, error) {
 	out, err := s.objects.ListParts(ctx, &s3.ListPartsInput{
 		Bucket: &s.bucket, Key: s.name(ns, u), UploadId: &u.multipart,
 		PartNumberMarker: aws.String(strconv.Itoa(after)), MaxParts: aws.Int32(int32(min(limit, MaxPage))),
@@ -102,7 +102,7 @@ func gone(err error) bool {
 
 // signWhole signs length, type and SHA-256 of the body, so that S3 refuses
 // every other one.
-func (s *Store) signWhole(ctx context.Context, ns kv.Namespace, u upload, now time.Time, life time.Duration) (*Put, error) {
+func (s *Store) signWhole(ctx context.Context, ns vcs.Installation, u upload, now time.Time, life time.Duration) (*Put, error) {
 	sum, err := hex.DecodeString(u.file.SHA256)
 	if err != nil {
 		return nil, fmt.Errorf("read hash: %w", err)
@@ -118,7 +118,7 @@ func (s *Store) signWhole(ctx context.Context, ns kv.Namespace, u upload, now ti
 }
 
 // signPart signs the length of a part.
-func (s *Store) signPart(ctx context.Context, ns kv.Namespace, u upload, now time.Time, life time.Duration, p Part) (*Put, error) {
+func (s *Store) signPart(ctx context.Context, ns vcs.Installation, u upload, now time.Time, life time.Duration, p Part) (*Put, error) {
 	signed, err := s.signer.PresignUploadPart(ctx, &s3.UploadPartInput{
 		Bucket: &s.bucket, Key: s.name(ns, u), UploadId: &u.multipart,
 		PartNumber: aws.Int32(int32(p.Number)), ContentLength: &p.Size,

@@ -14,6 +14,7 @@ import (
 	"github.com/opsplane/opsplane/shared/api/fault"
 	"github.com/opsplane/opsplane/shared/audit/change"
 	"github.com/opsplane/opsplane/shared/kv"
+	"github.com/opsplane/opsplane/shared/vcs"
 )
 
 // Store keeps uploads beside the records of a key-value store. It is safe for
@@ -42,7 +43,7 @@ var errContended = fault.Busyf("CONTENDED", "the installation's artifacts are be
 // row would refuse now, as kv.Store.Set and CompareAndSet do, what exceeds the
 // quota with QUOTA_EXCEEDED, and what exceeds the limits of its principal with
 // TOO_MANY_UPLOADS.
-func (s *Store) Create(ctx context.Context, ns kv.Namespace, caps access.Set, author change.Author, n New) (Upload, Page, error) {
+func (s *Store) Create(ctx context.Context, ns vcs.Installation, caps access.Set, author change.Author, n New) (Upload, Page, error) {
 	if err := n.File.check(); err != nil {
 		return Upload{}, Page{}, err
 	}
@@ -75,7 +76,7 @@ const firstPage = 100
 // withoutParts answers why an upload was not reserved, and lets S3 forget the
 // parts that were begun for it. Where it may have been reserved after all, they
 // stay: the upload then is one that nobody knows of, and expires.
-func (s *Store) withoutParts(ctx context.Context, ns kv.Namespace, u upload, refusal error) error {
+func (s *Store) withoutParts(ctx context.Context, ns vcs.Installation, u upload, refusal error) error {
 	var refused *fault.Error
 	if !errors.As(refusal, &refused) || refused == errContended {
 		return refusal
@@ -89,7 +90,7 @@ func (s *Store) withoutParts(ctx context.Context, ns kv.Namespace, u upload, ref
 // Show answers how far an upload has come, and up to limit of its parts behind
 // number after, with fresh URLs for those that have not arrived. An upload that
 // was aborted or has expired is fault.ErrNotFound.
-func (s *Store) Show(ctx context.Context, ns kv.Namespace, _ access.Set, now time.Time, id string, after, limit int) (Upload, Page, error) {
+func (s *Store) Show(ctx context.Context, ns vcs.Installation, _ access.Set, now time.Time, id string, after, limit int) (Upload, Page, error) {
 	if after < 0 || after > MaxParts || limit < 1 || limit > MaxPage {
 		return Upload{}, Page{}, fault.Invalidf("INVALID_LIMIT", "use after from 0 to %d and limit from 1 to %d", MaxParts, MaxPage)
 	}
@@ -102,7 +103,7 @@ func (s *Store) Show(ctx context.Context, ns kv.Namespace, _ access.Set, now tim
 }
 
 // find reads an upload that is not over. One that is done may be shown as such.
-func (s *Store) find(ctx context.Context, ns kv.Namespace, now time.Time, id string) (upload, error) {
+func (s *Store) find(ctx context.Context, ns vcs.Installation, now time.Time, id string) (upload, error) {
 	u, err := s.read(ctx, ns, id)
 	if err != nil {
 		return upload{}, err
@@ -119,7 +120,7 @@ func (s *Store) find(ctx context.Context, ns kv.Namespace, now time.Time, id str
 // settle ends the write of the row that an upload became, if it did. It must come
 // before every answer that says so: whoever made the row may have been cut off
 // before that, or have failed at it.
-func (s *Store) settle(ctx context.Context, ns kv.Namespace, now time.Time, u upload) error {
+func (s *Store) settle(ctx context.Context, ns vcs.Installation, now time.Time, u upload) error {
 	if u.state != Done {
 		return nil
 	}
@@ -127,7 +128,7 @@ func (s *Store) settle(ctx context.Context, ns kv.Namespace, now time.Time, u up
 	return s.records.SettleFile(ctx, ns, writer, u.new.Key, u.new.Idx, u.generation)
 }
 
-func (s *Store) read(ctx context.Context, ns kv.Namespace, id string) (upload, error) {
+func (s *Store) read(ctx context.Context, ns vcs.Installation, id string) (upload, error) {
 	if !hexDigits(id, 32) {
 		return upload{}, fault.ErrNotFound
 	}
@@ -145,7 +146,7 @@ func (s *Store) read(ctx context.Context, ns kv.Namespace, id string) (upload, e
 // to PutLifetime more, and its bytes may lie in the bucket; the collector removes
 // them and then frees it. To abort it again changes nothing; one that is done has
 // to be deleted as a record (UPLOAD_DONE).
-func (s *Store) Abort(ctx context.Context, ns kv.Namespace, _ access.Set, author change.Author, id string) error {
+func (s *Store) Abort(ctx context.Context, ns vcs.Installation, _ access.Set, author change.Author, id string) error {
 	u, err := s.read(ctx, ns, id)
 	if err != nil {
 		return err
@@ -164,7 +165,7 @@ func (s *Store) Abort(ctx context.Context, ns kv.Namespace, _ access.Set, author
 		if err := s.settle(ctx, ns, author.At, u); err != nil {
 			return err
 		}
-		return fault.Invalidf("UPLOAD_DONE", "the upload has become a record; delete that with DELETE .../kv/%s/key/...", ns.Installation)
+		return fault.Invalidf("UPLOAD_DONE", "the upload has become a record; delete the record with DELETE .../kv/%s/key/...", ns.ID)
 	}
 	return s.discardParts(ctx, ns, u)
 }
@@ -172,7 +173,7 @@ func (s *Store) Abort(ctx context.Context, ns kv.Namespace, _ access.Set, author
 // giveUp ends an upload in a state, and lets S3 forget its parts. No address is
 // signed for an upload that is over, so that the last one ends PutLifetime from
 // now, or with the upload's time.
-func (s *Store) giveUp(ctx context.Context, ns kv.Namespace, author change.Author, u upload, state State) (bool, error) {
+func (s *Store) giveUp(ctx context.Context, ns vcs.Installation, author change.Author, u upload, state State) (bool, error) {
 	closes := author.At.Add(PutLifetime)
 	if u.expires.Before(closes) {
 		closes = u.expires
@@ -186,7 +187,7 @@ func (s *Store) giveUp(ctx context.Context, ns kv.Namespace, author change.Autho
 
 // Open answers where a file can be downloaded. It fails as kv.Store.GetFile
 // does.
-func (s *Store) Open(ctx context.Context, ns kv.Namespace, caps access.Set, now time.Time, key string, idx int, drafts bool) (Download, error) {
+func (s *Store) Open(ctx context.Context, ns vcs.Installation, caps access.Set, now time.Time, key string, idx int, drafts bool) (Download, error) {
 	rec, at, err := s.records.GetFile(ctx, ns, caps, key, idx, drafts)
 	if err != nil {
 		return Download{}, err
@@ -202,4 +203,6 @@ func (s *Store) Open(ctx context.Context, ns kv.Namespace, caps access.Set, now 
 	return Download{rec, file, at.ETag, signed.URL, now.Add(DownloadLifetime)}, nil
 }
 
-func (s *Store) name(ns kv.Namespace, u upload) *string { return aws.String(kv.ObjectName(ns, u.id)) }
+func (s *Store) name(ns vcs.Installation, u upload) *string {
+	return aws.String(kv.ObjectName(ns, u.id))
+}

@@ -161,7 +161,7 @@ func TestDamagedNamespaceHoldsUpNoOther(t *testing.T) {
 	r := newRig(t)
 	litter(t, r, 3)
 	other := rigOn(r.env, rest)
-	other.ns.Installation = "2"
+	other.ns.ID = "2"
 	other.set(t, "k", 0, large("x"), true)
 	other.set(t, "k", 0, "1", true)
 	r.damage(t, "kept")

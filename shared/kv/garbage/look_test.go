@@ -136,7 +136,7 @@ func (r *rig) exact(t testing.TB) {
 					underWay += read.Int("fs")
 				}
 			}
-		case pk == r.ns.String():
+		case pk == kv.Stored(r.ns):
 			generations[pk+":"+read.String("gn")] = struct{}{}
 		default:
 			rows[pk]++
@@ -163,7 +163,7 @@ func (r *rig) damage(t testing.TB, key string) {
 	t.Helper()
 	_, err := r.env.DynamoDB.UpdateItem(t.Context(), &dynamodb.UpdateItemInput{
 		TableName: aws.String(r.env.Table("KvTable")), UpdateExpression: aws.String("SET vo = :x"),
-		Key:                       attr.Item{"pk": attr.String(r.ns.String()), "sk": attr.Bytes([]byte("k" + key))},
+		Key:                       attr.Item{"pk": attr.String(kv.Stored(r.ns)), "sk": attr.Bytes([]byte("k" + key))},
 		ExpressionAttributeValues: attr.Item{":x": attr.String("../x")},
 	})
 	if err != nil {

@@ -14,6 +14,7 @@ import (
 	"github.com/opsplane/opsplane/shared/audit/change"
 	"github.com/opsplane/opsplane/shared/kv"
 	"github.com/opsplane/opsplane/shared/kv/artifact"
+	"github.com/opsplane/opsplane/shared/vcs"
 )
 
 // id is the id of an object, packed: a pass holds one for every object.
@@ -34,7 +35,7 @@ func (x id) String() string { return hex.EncodeToString(x[:]) }
 type pass struct {
 	*Collector
 	clock  clock
-	ns     kv.Namespace
+	ns     vcs.Installation
 	author change.Author
 	report Report
 

@@ -18,6 +18,7 @@ import (
 	"github.com/opsplane/opsplane/shared/kv/artifact"
 	"github.com/opsplane/opsplane/shared/kv/canonical"
 	"github.com/opsplane/opsplane/shared/kv/garbage"
+	"github.com/opsplane/opsplane/shared/vcs"
 )
 
 // rig is the stores of one table and bucket, and a collector over them.
@@ -26,7 +27,7 @@ type rig struct {
 	records *kv.Store
 	files   *artifact.Store
 	env     *storagetest.Env
-	ns      kv.Namespace
+	ns      vcs.Installation
 	dying   bool // what callers do fails, as it should
 }
 
@@ -43,7 +44,7 @@ func rigOn(env *storagetest.Env, rest garbage.Rest) *rig {
 	table, bucket := env.Table("KvTable"), env.Bucket("KvBucket")
 	records := kv.New(env.DynamoDB, env.S3, table, bucket)
 	files := artifact.NewStore(env.DynamoDB, env.S3, records, table, bucket, artifact.Limits{Stored: 1 << 30})
-	return &rig{garbage.New(records, files, env.S3, bucket, rest), records, files, env, kv.Namespace{VCS: "github", Installation: "1"}, false}
+	return &rig{garbage.New(records, files, env.S3, bucket, rest), records, files, env, vcs.Installation{VCS: "github", ID: "1"}, false}
 }
 
 // failed fails the test, unless callers are meant to fail.

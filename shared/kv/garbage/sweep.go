@@ -123,7 +123,7 @@ func (p *pass) removeBatch(ctx context.Context, batch []unnamed) ([]id, error) {
 // memory is the object that remembers the garbage of the namespace. Functions
 // that serve callers name objects below the VCS and never reach it.
 func (p *pass) memory() *string {
-	return aws.String("collector/" + p.ns.VCS + "/" + p.ns.Installation)
+	return aws.String("collector/" + p.ns.String())
 }
 
 // recall reads since when objects are known to be garbage. What it names and is

@@ -14,6 +14,7 @@ import (
 	"github.com/opsplane/opsplane/shared/api/fault"
 	"github.com/opsplane/opsplane/shared/audit/change"
 	"github.com/opsplane/opsplane/shared/kv"
+	"github.com/opsplane/opsplane/shared/vcs"
 )
 
 // Model is a store. The zero Model is empty. It is not safe for concurrent
@@ -21,7 +22,7 @@ import (
 type Model struct {
 	// rows: "A record is identified by namespace, key and idx. Exactly one row
 	// exists per identity; there are no hidden older versions."
-	rows map[kv.Namespace]map[kv.Position]kv.Record
+	rows map[vcs.Installation]map[kv.Position]kv.Record
 }
 
 // ErrVersionLimit refuses to overwrite a row at the last version.
@@ -29,7 +30,7 @@ var ErrVersionLimit = &fault.Error{Kind: fault.Invalid, ID: "VERSION_LIMIT"}
 
 // sorted lists all rows of a namespace. "Results ordered by key (in bytes),
 // then idx."
-func (m *Model) sorted(ns kv.Namespace) []kv.Record {
+func (m *Model) sorted(ns vcs.Installation) []kv.Record {
 	var all []kv.Record
 	for _, r := range m.rows[ns] {
 		all = append(all, r)
@@ -53,7 +54,7 @@ func visible(r kv.Record, caller access.Set, drafts bool) bool {
 }
 
 // Get answers one visible row, else ErrNotFound.
-func (m *Model) Get(_ context.Context, ns kv.Namespace, caps access.Set, key string, idx int, drafts, withData bool) (kv.Record, error) {
+func (m *Model) Get(_ context.Context, ns vcs.Installation, caps access.Set, key string, idx int, drafts, withData bool) (kv.Record, error) {
 	r, ok := m.rows[ns][kv.Position{Key: key, Idx: idx}]
 	if !ok || !visible(r, caps, drafts) {
 		return kv.Record{}, fault.ErrNotFound
@@ -66,7 +67,7 @@ func (m *Model) Get(_ context.Context, ns kv.Namespace, caps access.Set, key str
 
 // Set: "Upsert. Overwrites whatever is there, including an uncommitted row."
 // A row that is not writable is refused with ErrForbidden.
-func (m *Model) Set(_ context.Context, ns kv.Namespace, caps access.Set, author change.Author, w kv.Write) (kv.Record, error) {
+func (m *Model) Set(_ context.Context, ns vcs.Installation, caps access.Set, author change.Author, w kv.Write) (kv.Record, error) {
 	r, ok := m.rows[ns][kv.Position{Key: w.Key, Idx: w.Idx}]
 	if ok && !allowed(r.WriteCaps, caps) {
 		return kv.Record{}, fault.ErrForbidden
@@ -77,7 +78,7 @@ func (m *Model) Set(_ context.Context, ns kv.Namespace, caps access.Set, author 
 // CompareAndSet: "Without version: insert only; fails if a row exists in any
 // form (uncommitted, unreadable). With version: update only; the row must
 // exist with exactly that version and be writable."
-func (m *Model) CompareAndSet(_ context.Context, ns kv.Namespace, caps access.Set, author change.Author, w kv.Write, version *int) (kv.Record, error) {
+func (m *Model) CompareAndSet(_ context.Context, ns vcs.Installation, caps access.Set, author change.Author, w kv.Write, version *int) (kv.Record, error) {
 	r, ok := m.rows[ns][kv.Position{Key: w.Key, Idx: w.Idx}]
 	if version == nil && ok || version != nil && (!ok || r.Version != *version || !allowed(r.WriteCaps, caps)) {
 		return kv.Record{}, fault.ErrUnmet
@@ -88,7 +89,7 @@ func (m *Model) CompareAndSet(_ context.Context, ns kv.Namespace, caps access.Se
 // put: version "starts at 0 on insert, +1 on every successful overwrite";
 // created_at is the "time of the last set or cas". A write "replaces both
 // lists" of capabilities. The answer carries no data.
-func (m *Model) put(ns kv.Namespace, author change.Author, w kv.Write) (kv.Record, error) {
+func (m *Model) put(ns vcs.Installation, author change.Author, w kv.Write) (kv.Record, error) {
 	at := kv.Position{Key: w.Key, Idx: w.Idx}
 	version := 0
 	if old, ok := m.rows[ns][at]; ok {
@@ -98,7 +99,7 @@ func (m *Model) put(ns kv.Namespace, author change.Author, w kv.Write) (kv.Recor
 		return kv.Record{}, ErrVersionLimit
 	}
 	if m.rows == nil {
-		m.rows = map[kv.Namespace]map[kv.Position]kv.Record{}
+		m.rows = map[vcs.Installation]map[kv.Position]kv.Record{}
 	}
 	if m.rows[ns] == nil {
 		m.rows[ns] = map[kv.Position]kv.Record{}
@@ -115,7 +116,7 @@ func (m *Model) put(ns kv.Namespace, author change.Author, w kv.Write) (kv.Recor
 // Delete: "Without idx: deletes all idx of the key. With version: only rows at
 // that version. Result is true if at least one row went." A row that is not
 // writable stays.
-func (m *Model) Delete(_ context.Context, ns kv.Namespace, caps access.Set, _ change.Author, key string, idx, version *int) (bool, error) {
+func (m *Model) Delete(_ context.Context, ns vcs.Installation, caps access.Set, _ change.Author, key string, idx, version *int) (bool, error) {
 	gone := false
 	for at, r := range m.rows[ns] {
 		if at.Key == key && (idx == nil || at.Idx == *idx) && (version == nil || r.Version == *version) && allowed(r.WriteCaps, caps) {
@@ -128,7 +129,7 @@ func (m *Model) Delete(_ context.Context, ns kv.Namespace, caps access.Set, _ ch
 
 // Count: "the rows of exactly this key, and the largest visible idx. No
 // visible row: 404."
-func (m *Model) Count(_ context.Context, ns kv.Namespace, caps access.Set, key string, drafts bool) (count, maxIdx int, err error) {
+func (m *Model) Count(_ context.Context, ns vcs.Installation, caps access.Set, key string, drafts bool) (count, maxIdx int, err error) {
 	for _, r := range m.sorted(ns) {
 		if r.Key == key && visible(r, caps, drafts) {
 			count++
@@ -143,7 +144,7 @@ func (m *Model) Count(_ context.Context, ns kv.Namespace, caps access.Set, key s
 
 // Size: "the sum of size over the visible rows of exactly this key, or of one
 // idx. No visible row: 404."
-func (m *Model) Size(_ context.Context, ns kv.Namespace, caps access.Set, key string, idx *int, drafts bool) (int, error) {
+func (m *Model) Size(_ context.Context, ns vcs.Installation, caps access.Set, key string, idx *int, drafts bool) (int, error) {
 	size, found := 0, false
 	for _, r := range m.rows[ns] {
 		if r.Key == key && (idx == nil || r.Idx == *idx) && visible(r, caps, drafts) {
@@ -186,7 +187,7 @@ func inRange(r kv.Record, q kv.Range) bool {
 
 // Iterate answers the visible rows of the range up to its limit, and where to
 // go on if there are more.
-func (m *Model) Iterate(_ context.Context, ns kv.Namespace, caps access.Set, q kv.Range) (page []kv.Record, next *kv.Position, err error) {
+func (m *Model) Iterate(_ context.Context, ns vcs.Installation, caps access.Set, q kv.Range) (page []kv.Record, next *kv.Position, err error) {
 	for _, r := range m.sorted(ns) {
 		if !inRange(r, q) || !visible(r, caps, q.Drafts) || q.Limit == 0 {
 			continue
@@ -206,7 +207,7 @@ func (m *Model) Iterate(_ context.Context, ns kv.Namespace, caps access.Set, q k
 // Commit: "An entry without idx covers all idx of the key. The reply lists only
 // rows that changed: already committed, missing or unwritable rows are left
 // out. Each row at most once." Neither version nor created_at changes.
-func (m *Model) Commit(_ context.Context, ns kv.Namespace, caps access.Set, _ change.Author, targets []kv.Target) ([]kv.Position, error) {
+func (m *Model) Commit(_ context.Context, ns vcs.Installation, caps access.Set, _ change.Author, targets []kv.Target) ([]kv.Position, error) {
 	var changed []kv.Position
 	for _, r := range m.sorted(ns) {
 		named := slices.ContainsFunc(targets, func(t kv.Target) bool {

@@ -20,36 +20,37 @@ import (
 	"github.com/opsplane/opsplane/shared/audit/change"
 	"github.com/opsplane/opsplane/shared/kv"
 	"github.com/opsplane/opsplane/shared/kv/kvmodel"
+	"github.com/opsplane/opsplane/shared/vcs"
 )
 
 // store is what the model and the store have in common: everything.
 type store interface {
-	Get(context.Context, kv.Namespace, access.Set, string, int, bool, bool) (kv.Record, error)
-	Set(context.Context, kv.Namespace, access.Set, change.Author, kv.Write) (kv.Record, error)
-	CompareAndSet(context.Context, kv.Namespace, access.Set, change.Author, kv.Write, *int) (kv.Record, error)
-	Delete(context.Context, kv.Namespace, access.Set, change.Author, string, *int, *int) (bool, error)
-	Count(context.Context, kv.Namespace, access.Set, string, bool) (int, int, error)
-	Size(context.Context, kv.Namespace, access.Set, string, *int, bool) (int, error)
-	Iterate(context.Context, kv.Namespace, access.Set, kv.Range) ([]kv.Record, *kv.Position, error)
-	Commit(context.Context, kv.Namespace, access.Set, change.Author, []kv.Target) ([]kv.Position, error)
+	Get(context.Context, vcs.Installation, access.Set, string, int, bool, bool) (kv.Record, error)
+	Set(context.Context, vcs.Installation, access.Set, change.Author, kv.Write) (kv.Record, error)
+	CompareAndSet(context.Context, vcs.Installation, access.Set, change.Author, kv.Write, *int) (kv.Record, error)
+	Delete(context.Context, vcs.Installation, access.Set, change.Author, string, *int, *int) (bool, error)
+	Count(context.Context, vcs.Installation, access.Set, string, bool) (int, int, error)
+	Size(context.Context, vcs.Installation, access.Set, string, *int, bool) (int, error)
+	Iterate(context.Context, vcs.Installation, access.Set, kv.Range) ([]kv.Record, *kv.Position, error)
+	Commit(context.Context, vcs.Installation, access.Set, change.Author, []kv.Target) ([]kv.Position, error)
 }
 
 // pair makes each call to the store and to the model.
 type pair struct {
 	store, model store
-	installation string
+	installation vcs.ID
 }
 
 // call is one call with the same arguments for both.
 type call struct {
-	ns     kv.Namespace
+	ns     vcs.Installation
 	caps   access.Set
 	author change.Author
 }
 
 func (p pair) draw(t *rapid.T) call {
 	return call{
-		ns:   kv.Namespace{VCS: rapid.SampledFrom([]string{"github", "github", "gitlab"}).Draw(t, "vcs"), Installation: p.installation},
+		ns:   vcs.Installation{VCS: rapid.SampledFrom([]vcs.VCS{vcs.GitHub, vcs.GitHub, vcs.GitLab}).Draw(t, "vcs"), ID: p.installation},
 		caps: callers.Draw(t, "caller"),
 		// The store keeps milliseconds.
 		author: change.Author{Principal: "user", Request: uuid.NewString(), At: time.Now().UTC().Truncate(time.Millisecond)},
@@ -190,8 +191,8 @@ func (p pair) actions() map[string]func(*rapid.T) {
 		"get": get, "set": set, "set again": set, "set once more": set, "cas": cas, "delete": remove,
 		"commit": commit, "count": count, "size": size, "iterate": walk, "upload": upload,
 		"": func(t *rapid.T) {
-			for _, vcs := range []string{"github", "gitlab"} {
-				c := call{ns: kv.Namespace{VCS: vcs, Installation: p.installation}, caps: access.Set{access.KVStoreSystemRead, access.KVStoreSystemWrite}}
+			for _, system := range vcs.All() {
+				c := call{ns: vcs.Installation{VCS: system, ID: p.installation}, caps: access.Set{access.KVStoreSystemRead, access.KVStoreSystemWrite}}
 				p.iterate(t, c, kv.Range{Inclusive: true, Drafts: true, WithData: true, Limit: 1000})
 			}
 		},
@@ -204,7 +205,7 @@ func TestStoreDoesWhatTheModelDoes(t *testing.T) {
 	s := kv.New(env.DynamoDB, env.S3, env.Table("KvTable"), env.Bucket("KvBucket"))
 	var installations atomic.Int64
 	rapid.Check(t, func(t *rapid.T) {
-		p := pair{store: s, model: &kvmodel.Model{}, installation: strconv.FormatInt(installations.Add(1), 10)}
+		p := pair{store: s, model: &kvmodel.Model{}, installation: vcs.ID(strconv.FormatInt(installations.Add(1), 10))}
 		t.Repeat(p.actions())
 	})
 }

@@ -59,7 +59,7 @@ func Parse(values []string) (Selection, error) {
 				continue
 			}
 			if len(s) == MaxItems {
-				return nil, invalidf("at most %d items are possible", MaxItems)
+				return nil, invalidf("at most %d items are allowed", MaxItems)
 			}
 			it, err := parseItem(text)
 			if err != nil {
@@ -104,7 +104,7 @@ func parseItem(text string) (item, error) {
 	case len(alias) > MaxItemBytes:
 		return item{}, invalidf("an alias may have at most %d bytes", MaxItemBytes)
 	case len(path) > MaxItemBytes:
-		return item{}, invalidf("the path of %q has %d bytes; at most %d are possible", shorten(alias), len(path), MaxItemBytes)
+		return item{}, invalidf("the path of %q has %d bytes; at most %d are allowed", shorten(alias), len(path), MaxItemBytes)
 	}
 	steps, err := parsePath(path)
 	return item{alias, steps}, err

@@ -68,7 +68,7 @@ func (s *Store) SignIn(ctx context.Context, vcs string, identity Identity, autho
 		u.Identities[vcs] = identity
 		return u, nil
 	}
-	return User{}, fault.Busyf("CONTENDED", "too many logins of one account at once: try again in a moment")
+	return User{}, fault.Busyf("CONTENDED", "too many logins of one account at the same time: try again in a moment")
 }
 
 // errUntied says that an account is not, or no longer, the user's.

@@ -40,17 +40,17 @@ var lacking = map[string]string{
 func Fault(vcs string, err error) error {
 	var limited *Limited
 	if errors.As(err, &limited) {
-		return fmt.Errorf("%w: %w", fault.Busyf("HOST_LIMIT", "%s takes no more requests for %s: try again then",
+		return fmt.Errorf("%w: %w", fault.Busyf("HOST_LIMIT", "%s accepts no more requests for %s: try again after that",
 			Names[vcs], limited.RetryAfter.Round(time.Second)).After(limited.RetryAfter), err)
 	}
 	if errors.Is(err, ErrRefused) {
-		return fmt.Errorf("%w: %w", fault.Busyf("HOST_REFUSED", "%s does not take the token that this server has for it: "+
+		return fmt.Errorf("%w: %w", fault.Busyf("HOST_REFUSED", "%s does not accept the token that this server has for it: "+
 			"store another one for the group, or have the operator look at the GitHub App's key", Names[vcs]), err)
 	}
 	if errors.Is(err, ErrForbidden) || errors.Is(err, ErrNoInstallation) {
-		forbidden := fault.Invalidf("HOST_FORBIDDEN", "%s does not let this server do that: %s; see to it there, and ask again", Names[vcs], Why(vcs, err))
+		forbidden := fault.Invalidf("HOST_FORBIDDEN", "%s does not allow this server to do that: %s; correct it there, then try again", Names[vcs], Why(vcs, err))
 		forbidden.LogCause = true // the host's own words are for the operator
 		return fmt.Errorf("%w: %w", forbidden, err)
 	}
-	return fmt.Errorf("%w: %w", fault.Busyf("HOST_UNAVAILABLE", "%s does not answer as it should: try again in a moment", Names[vcs]), err)
+	return fmt.Errorf("%w: %w", fault.Busyf("HOST_UNAVAILABLE", "%s does not respond as expected: try again in a moment", Names[vcs]), err)
 }

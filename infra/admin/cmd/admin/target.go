@@ -65,7 +65,7 @@ func onAWS(ctx context.Context, stack string) (target, error) {
 	}
 	who, err := sts.NewFromConfig(cfg).GetCallerIdentity(ctx, &sts.GetCallerIdentityInput{})
 	if err != nil {
-		return target{}, fmt.Errorf("ask AWS who you are, for the record: %w", err)
+		return target{}, fmt.Errorf("read your identity from AWS, for the audit trail: %w", err)
 	}
 	skew, _ := middleware.GetAttemptSkew(who.ResultMetadata) // zero where the answer has no date
 	return target{
@@ -108,7 +108,7 @@ func local(state string, env func(string) string) (target, error) {
 	file := filepath.Join(cmp.Or(state, ".local"), "stack.json")
 	text, err := os.ReadFile(file)
 	if errors.Is(err, fs.ErrNotExist) {
-		return target{}, fmt.Errorf("no local stack is known here (%s does not exist): start it in another terminal with \"make run\", or name a deployed stack with --stack NAME", file)
+		return target{}, fmt.Errorf("no local stack runs here (%s does not exist): start it in another terminal with \"make run\", or name a deployed stack with --stack NAME", file)
 	}
 	if err != nil {
 		return target{}, err

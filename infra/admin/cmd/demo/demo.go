@@ -21,6 +21,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/opsplane/opsplane/infra/admin"
+	"github.com/opsplane/opsplane/infra/apiclient"
 	"github.com/opsplane/opsplane/shared/audit/change"
 	"github.com/opsplane/opsplane/shared/background/delivery"
 	"github.com/opsplane/opsplane/shared/credential/sealed"
@@ -33,17 +34,18 @@ const (
 	gitlabInstallation = "77"
 )
 
-// stack is what the local stack has written down of itself.
+// stack is the local stack's description of itself, from stack.json.
 type stack struct {
 	URL         string            `json:"url"`
 	DynamoDBURL string            `json:"dynamodb_url"`
 	Tables      map[string]string `json:"tables"`
 
 	state string
+	http  *http.Client
 }
 
 func open(state string) (*stack, error) {
-	s := &stack{state: cmp.Or(state, ".local")}
+	s := &stack{state: cmp.Or(state, ".local"), http: apiclient.NewHTTPClient(1)}
 	text, err := os.ReadFile(filepath.Join(s.state, "stack.json"))
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, fmt.Errorf("no local stack runs on %s: start one with make run, then try again", s.state)
@@ -94,12 +96,12 @@ func run(ctx context.Context, state, folder string, out io.Writer) error {
 	return err
 }
 
-// groupToken is what the local stack's stand-in for GitLab takes as the token of
-// the group's own account.
+// groupToken is the group access token that the local stack's simulated GitLab
+// accepts.
 const groupToken = "glpat-9-bot"
 
-// storeGroupToken does what a maintainer of the group does by PUT …/access-token,
-// which needs a login at GitLab.
+// storeGroupToken stores the token directly, because PUT …/access-token needs a
+// login at GitLab.
 func (s *stack) storeGroupToken(ctx context.Context) error {
 	server, err := s.secret("opsplane-serversecret")
 	if err != nil {
@@ -110,7 +112,8 @@ func (s *stack) storeGroupToken(ctx context.Context) error {
 	return grouptoken.New(s.db(), s.Tables["SessionsTable"], box).Put(ctx, gitlabInstallation, groupToken, author)
 }
 
-// suggestion is for a shell. A token lives 60 seconds, so each call fetches one.
+// suggestion is a script for a shell. A token lives 60 seconds, so each call
+// fetches a new one.
 const suggestion = `
 Try it: paste these lines into a shell in this folder.
 
@@ -118,16 +121,16 @@ Try it: paste these lines into a shell in this folder.
   token() { curl -sS -X POST -H "Authorization: Bearer $(cat '%[2]s/api-key')" $BASE/api/v1/access-token/refresh | sed 's/.*"token": *"//; s/".*//'; }
   api() { curl -sS -H "Authorization: Bearer $(token)" -H 'Content-Type: application/json' "$@"; echo; }
 
-  # Installations; repositories of one, two at a time (the header Link leads on); pull requests of another
+  # Installations; repositories of one, two per page (the header Link has the next page); pull requests of another
   api $BASE/api/v1/user/github/installations
   api -i "$BASE/api/v1/github/installations/424242/repos?limit=2"
   api $BASE/api/v1/gitlab/installations/77/pull-requests
 
-  # A refresh, and the task that it is
+  # Start a refresh, and look at its task
   TASK=$(api -X POST $BASE/api/v1/github/installations/424242/repos/refresh | sed 's/.*"id": *"//; s/".*//')
   sleep 2; api $BASE/api/v1/tasks/$TASK
 
-  # Delete "legacy", which its host has archived ("storage", 503, at GitLab). Pull requests of a repository go by the task that this answers
+  # Delete "legacy", which is archived at its host (at GitLab: "storage", 503). The response names the task that removes its pull requests
   api -X DELETE $BASE/api/v1/github/installations/424242/repos/99001144
 
   # All of it in the audit trail; and what the hosts have delivered
@@ -143,7 +146,7 @@ func (s *stack) sendAll(ctx context.Context, folder string, out io.Writer) ([]po
 	}
 	files, err := filepath.Glob(filepath.Join(folder, "*.json"))
 	if err != nil || len(files) == 0 {
-		return nil, errors.Join(err, fmt.Errorf("%s has no deliveries: start this in the project's folder", folder))
+		return nil, errors.Join(err, fmt.Errorf("%s has no deliveries: run this command in the project's folder", folder))
 	}
 	var sent []post
 	for _, file := range files {
@@ -166,16 +169,11 @@ func (s *stack) send(ctx context.Context, p post) error {
 		return err
 	}
 	r.Header = p.header
-	answer, err := http.DefaultClient.Do(r)
+	resp, err := apiclient.Send(s.http, r)
 	if err != nil {
-		return err
+		return fmt.Errorf("post to %s: %w", s.URL, err)
 	}
-	defer func() { _ = answer.Body.Close() }()
-	if answer.StatusCode != http.StatusOK {
-		text, _ := io.ReadAll(io.LimitReader(answer.Body, 1000))
-		return fmt.Errorf("the stack answers %s %s", answer.Status, text)
-	}
-	return nil
+	return resp.Want(http.StatusOK)
 }
 
 // await waits until the worker has ended every delivery.

@@ -24,19 +24,19 @@ import (
 	"github.com/opsplane/opsplane/infra/admin/vcssetup"
 )
 
-const usage = `Sets up the VCS hosts of a stack. docs/guide-vcs.md tells the whole way.
+const usage = `Sets up the VCS hosts of a stack. docs/guide-vcs.md describes every step.
 
   make vcs ARGS="github create --api-url https://ops.example.com [--organization acme] [--name Opsplane]"
-        create our GitHub App: open the address that it prints, and click once. Its private key and secrets
-        go to AWS Secrets Manager, and the parameters to deploy with are printed.
+        create the GitHub App: open the printed address and click once. The App's private key and secrets
+        are stored in AWS Secrets Manager, and the parameters for the deployment are printed.
         --web-base-url, --api-base-url   of a GitHub Enterprise Server
-        --prefix opsplane-               how the names of the secrets begin
-        --replace                        overwrite secrets of these names; without it they are an error
+        --prefix opsplane-               prefix of the names of the secrets
+        --replace                        overwrite existing secrets of these names; otherwise they are an error
   make vcs ARGS="check --stack NAME"
-        look at everything that GitHub and GitLab need, and say what is missing
+        check everything that GitHub and GitLab need, and say what is missing
         --parameters "GithubAppId=1 …" --api-url URL   instead of --stack: a stack that is not deployed
 
-Both: --secrets DIR   files in a folder instead of AWS Secrets Manager, as a local stack has them (.local/secrets)
+Both: --secrets DIR   use files in a folder instead of AWS Secrets Manager, as in a local stack (.local/secrets)
 `
 
 // The exit codes beside 0.
@@ -117,7 +117,7 @@ func create(ctx context.Context, args []string, out io.Writer) error {
 	fs.BoolVar(&c.Replace, "replace", false, "")
 	folder := fs.String("secrets", "", "")
 	if err := fs.Parse(args); err != nil || fs.NArg() > 0 {
-		return &usageError{fmt.Sprint("github create: ", errors.Join(err, errors.New("flags alone are expected")))}
+		return &usageError{fmt.Sprint("github create: ", errors.Join(err, errors.New("only flags are expected")))}
 	}
 	if !strings.HasPrefix(c.App.APIURL, "http") {
 		return &usageError{"github create needs --api-url, the address under which GitHub reaches the API"}
@@ -140,10 +140,10 @@ func create(ctx context.Context, args []string, out io.Writer) error {
 	_, err = fmt.Fprintf(out, `
 The GitHub App %s (%d) is created, and its secrets are stored. Next:
 
-  1. deploy with it, and keep the parameters that you have:
+  1. deploy with these parameters, in addition to those that you have:
      sam deploy --parameter-overrides %s
   2. install it: %s/installations/new
-  3. see whether all is well: make vcs ARGS="check --stack NAME"
+  3. check the result: make vcs ARGS="check --stack NAME"
 `, app.Slug, app.ID, strings.Join(words, " "), app.HTMLURL)
 	return err
 }
@@ -153,7 +153,7 @@ func check(ctx context.Context, args []string, out io.Writer) error {
 	stack, folder := fs.String("stack", "", ""), fs.String("secrets", "", "")
 	parameters, url := fs.String("parameters", "", ""), fs.String("api-url", "", "")
 	if err := fs.Parse(args); err != nil || fs.NArg() > 0 {
-		return &usageError{fmt.Sprint("check: ", errors.Join(err, errors.New("flags alone are expected")))}
+		return &usageError{fmt.Sprint("check: ", errors.Join(err, errors.New("only flags are expected")))}
 	}
 	c := &vcssetup.Checks{Parameters: map[string]string{}, APIURL: strings.TrimRight(*url, "/")}
 	for _, word := range strings.Fields(*parameters) {

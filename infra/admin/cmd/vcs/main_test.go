@@ -27,7 +27,7 @@ func TestCommandLineIsChecked(t *testing.T) {
 		{"check", exitUsage, "--stack"},
 		{"check --parameters GithubAppId --api-url https://x", exitUsage, "Name=value"},
 		{"github create", exitUsage, "--api-url"},
-		{"github create --api-url https://x more", exitUsage, "flags alone"},
+		{"github create --api-url https://x more", exitUsage, "only flags are expected"},
 		{"check --api-url https://x --secrets /nonexistent --parameters GitlabAppSecret=s", 0, "GitLab is not configured"},
 		{"check --api-url https://x --secrets /nonexistent --parameters GithubAppId=1", exitFailed, "MISSING"},
 	} {

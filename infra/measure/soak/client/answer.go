@@ -2,48 +2,45 @@ package client
 
 import (
 	"context"
-	"encoding/json"
 	"net/http"
 
+	"github.com/opsplane/opsplane/infra/apiclient"
 	"github.com/opsplane/opsplane/infra/measure/soak/history"
 )
 
 // refusal understands a status of 400 and above.
-func (m *Remote) refusal(c history.Call, status int, text []byte) history.Answer {
-	var why struct {
-		ID string `json:"id"`
-	}
-	_ = json.Unmarshal(text, &why) // most have no body, and those of the gateway another
-	if a, ok := refused(c, why.ID); ok {
+func (m *Remote) refusal(c history.Call, resp apiclient.Response) history.Answer {
+	status, id := resp.Status, resp.ID()
+	if a, ok := refused(c, id); ok {
 		return a
 	}
 	switch {
 	case status == http.StatusForbidden, status == http.StatusUnauthorized, status == http.StatusTooManyRequests:
 		// The gateway let nothing through.
 		return history.Answer{Outcome: history.Void, Note: http.StatusText(status)}
-	case why.ID == idContended:
+	case id == idContended:
 		return contended(c)
 	case status >= http.StatusInternalServerError:
-		return failed(c, http.StatusText(status)+" "+why.ID)
+		return failed(c, http.StatusText(status)+" "+id)
 	case status == http.StatusNotFound && (c.Action == history.Complete || c.Action == history.Abort):
 		return history.Answer{Outcome: history.Refused, Note: history.Gone}
 	case status == http.StatusNotFound && reads[c.Action]:
 		return history.Answer{Outcome: history.Refused}
-	case status == http.StatusBadRequest && len(text) == 0:
+	case status == http.StatusBadRequest && len(resp.Body) == 0:
 		return history.Answer{Outcome: history.Refused, Note: history.Unmet}
 	}
-	return impossible("%s was refused: %d %.300s", c.Action, status, text)
+	return impossible("%s was refused: %v", c.Action, resp)
 }
 
 // understand reads the body of an answer with 200.
-func (m *Remote) understand(c history.Call, text []byte) history.Answer {
+func (m *Remote) understand(c history.Call, resp apiclient.Response) history.Answer {
 	var w answer
 	a := history.Answer{Outcome: history.Done}
 	if c.Action == history.Abort {
 		return a
 	}
-	if err := json.Unmarshal(text, &w); err != nil {
-		return impossible("%s answers %.100q: %v", c.Action, text, err)
+	if err := resp.Decode(&w); err != nil {
+		return impossible("%s: %v", c.Action, err)
 	}
 	var shown []wireRecord
 	switch c.Action {
@@ -65,7 +62,7 @@ func (m *Remote) understand(c history.Call, text []byte) history.Answer {
 		shown = w.Results
 	case history.Create:
 		if w.Put == nil {
-			return impossible("an upload without a way to send it: %.300s", text)
+			return impossible("an upload without a way to send it: %v", resp)
 		}
 		a.Upload = history.Upload{ID: w.ID, URL: w.Put.URL, Header: w.Put.Headers}
 	case history.Complete:
@@ -83,9 +80,9 @@ func (m *Remote) understand(c history.Call, text []byte) history.Answer {
 
 // open follows the redirect to a file. It carries the file's hash, which tells
 // together with the file which artifact it is; its version it does not tell.
-func (m *Remote) open(ctx context.Context, c history.Call, resp *http.Response) history.Answer {
-	if resp.StatusCode != http.StatusFound {
-		return impossible("an artifact is opened with %s", resp.Status)
+func (m *Remote) open(ctx context.Context, c history.Call, resp apiclient.Response) history.Answer {
+	if resp.Status != http.StatusFound {
+		return impossible("an artifact is opened with %v", resp)
 	}
 	value, a := fetch(ctx, m.HTTP, resp.Header.Get("Location"))
 	if a.Outcome != history.Done {

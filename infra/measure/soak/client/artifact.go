@@ -4,11 +4,10 @@ import (
 	"bytes"
 	"context"
 	"errors"
-	"fmt"
-	"io"
 	"net/http"
 	"time"
 
+	"github.com/opsplane/opsplane/infra/apiclient"
 	"github.com/opsplane/opsplane/infra/measure/soak/history"
 	"github.com/opsplane/opsplane/shared/api/fault"
 	"github.com/opsplane/opsplane/shared/audit/change"
@@ -98,48 +97,32 @@ func completed(state artifact.State, has bool, version func() int) history.Answe
 
 // send sends a file to where its upload says.
 func send(ctx context.Context, via *http.Client, c history.Call) history.Answer {
-	req, err := http.NewRequestWithContext(ctx, http.MethodPut, c.Upload.URL, bytes.NewReader(history.File(c.Value)))
-	if err != nil {
-		return impossible("the URL of an upload: %v", err)
-	}
-	for name, value := range c.Upload.Header {
-		req.Header.Set(name, value)
-	}
-	resp, err := via.Do(req)
-	if err != nil {
-		return failed(c, err.Error())
-	}
-	defer func() { _ = resp.Body.Close() }()
-	text, _ := io.ReadAll(io.LimitReader(resp.Body, 1<<10))
+	file, to := history.File(c.Value), apiclient.Upload{URL: c.Upload.URL, Headers: c.Upload.Header}
+	resp, err := apiclient.PutFile(ctx, via, to, bytes.NewReader(file), int64(len(file)))
 	switch {
-	case resp.StatusCode == http.StatusOK:
+	case err != nil:
+		return failed(c, err.Error())
+	case resp.Status == http.StatusOK:
 		return history.Answer{Outcome: history.Done}
-	case resp.StatusCode >= http.StatusInternalServerError:
-		return failed(c, resp.Status)
+	case resp.Status >= http.StatusInternalServerError:
+		return failed(c, http.StatusText(resp.Status))
 	}
-	return impossible("the bucket refused a file: %s %s", resp.Status, text)
+	return impossible("the bucket refused a file: %v", resp)
 }
 
 // fetch gets the file of an artifact that was opened, and finds which it is,
 // down to its last byte.
 func fetch(ctx context.Context, via *http.Client, url string) (value int, a history.Answer) {
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
-	if err != nil {
-		return 0, impossible("the URL of a download: %v", err)
-	}
-	resp, err := via.Do(req)
-	if err != nil {
-		return 0, history.Answer{Outcome: history.Void, Note: err.Error()}
-	}
-	defer func() { _ = resp.Body.Close() }()
-	file, err := io.ReadAll(resp.Body)
+	resp, err := apiclient.GetFile(ctx, via, url)
 	switch {
-	case err != nil || resp.StatusCode >= http.StatusInternalServerError:
-		return 0, history.Answer{Outcome: history.Void, Note: fmt.Sprint(resp.Status, err)}
-	case resp.StatusCode != http.StatusOK:
-		return 0, impossible("the file of an artifact cannot be had: %s %.300s", resp.Status, file)
+	case err != nil:
+		return 0, history.Answer{Outcome: history.Void, Note: err.Error()}
+	case resp.Status >= http.StatusInternalServerError:
+		return 0, history.Answer{Outcome: history.Void, Note: http.StatusText(resp.Status)}
+	case resp.Status != http.StatusOK:
+		return 0, impossible("the file of an artifact cannot be had: %v", resp)
 	}
-	if value, err = history.FileIn(file); err != nil {
+	if value, err = history.FileIn(resp.Body); err != nil {
 		return 0, impossible("%v", err)
 	}
 	return value, history.Answer{Outcome: history.Done}

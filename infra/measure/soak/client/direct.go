@@ -14,13 +14,14 @@ import (
 	"github.com/opsplane/opsplane/shared/kv"
 	"github.com/opsplane/opsplane/shared/kv/artifact"
 	"github.com/opsplane/opsplane/shared/kv/canonical"
+	"github.com/opsplane/opsplane/shared/vcs"
 )
 
 // Direct works on a store in this process.
 type Direct struct {
 	Store     *kv.Store
 	Artifacts *artifact.Store
-	Namespace kv.Namespace
+	Namespace vcs.Installation
 	// HTTP sends files to the bucket, and gets them.
 	HTTP *http.Client
 }

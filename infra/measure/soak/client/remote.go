@@ -4,12 +4,12 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"io"
 	"net/http"
 	"net/url"
 	"strconv"
 	"strings"
 
+	"github.com/opsplane/opsplane/infra/apiclient"
 	"github.com/opsplane/opsplane/infra/measure/soak/history"
 	"github.com/opsplane/opsplane/shared/kv/artifact"
 )
@@ -18,7 +18,7 @@ import (
 type Remote struct {
 	// Base is the address of the key-value routes of one installation.
 	Base string
-	// Token answers an access token.
+	// Token returns an access token.
 	Token func() (string, error)
 	// HTTP sends requests. It must not follow redirects.
 	HTTP *http.Client
@@ -29,8 +29,8 @@ type Remote struct {
 
 var _ Client = (*Remote)(nil)
 
-// answer is everything that any route answers with 200, as far as it is
-// looked at.
+// answer has the members of the bodies that any route returns with 200, as far
+// as they are looked at.
 type answer struct {
 	wireRecord
 	Result  bool         `json:"result"`
@@ -41,13 +41,10 @@ type answer struct {
 		Key string `json:"key"`
 		Idx int    `json:"idx"`
 	} `json:"keys"`
-	ID     string         `json:"id"`
-	State  artifact.State `json:"state"`
-	Record *wireRecord    `json:"record"`
-	Put    *struct {
-		URL     string            `json:"url"`
-		Headers map[string]string `json:"headers"`
-	} `json:"put"`
+	ID     string            `json:"id"`
+	State  artifact.State    `json:"state"`
+	Record *wireRecord       `json:"record"`
+	Put    *apiclient.Upload `json:"put"`
 }
 
 type wireRecord struct {
@@ -82,26 +79,22 @@ func (m *Remote) Do(ctx context.Context, c history.Call) history.Answer {
 	if err != nil {
 		return impossible("%v", err)
 	}
-	req.Header.Set("Authorization", "Bearer "+token)
+	req.Header.Set("Authorization", apiclient.Bearer(token))
 	req.Header.Set("Content-Type", "application/json")
-	resp, err := m.HTTP.Do(req)
+	resp, err := apiclient.Send(m.HTTP, req)
 	if err != nil {
 		return failed(c, err.Error())
 	}
-	defer func() { _ = resp.Body.Close() }()
-	text, err := io.ReadAll(resp.Body)
-	if err != nil {
-		return failed(c, err.Error())
-	}
-	if resp.StatusCode >= http.StatusBadRequest {
-		return m.refusal(c, resp.StatusCode, text)
+	if resp.Status >= http.StatusBadRequest {
+		return m.refusal(c, resp)
 	}
 	if c.Action == history.Open {
 		return m.open(ctx, c, resp)
 	}
-	a := m.understand(c, text)
-	if a.Outcome == history.Done && c.Action == history.Iterate {
-		goOn(&a, resp.Header.Get("Link"))
+	a := m.understand(c, resp)
+	// A page ends behind its last row.
+	if next := resp.Links().Next; c.Action == history.Iterate && next != "" && len(a.Rows) > 0 {
+		a.Link, a.Next = next, &a.Rows[len(a.Rows)-1].Row
 	}
 	return a
 }
@@ -177,13 +170,4 @@ func encode(v any) string {
 		return fmt.Sprint(err) // which no route takes for a body
 	}
 	return string(text)
-}
-
-// goOn reads where an iteration goes on. A page ends behind its last row.
-func goOn(a *history.Answer, link string) {
-	target, _, ok := strings.Cut(strings.TrimPrefix(link, "<"), ">")
-	if !ok || len(a.Rows) == 0 {
-		return
-	}
-	a.Link, a.Next = target, &a.Rows[len(a.Rows)-1].Row
 }

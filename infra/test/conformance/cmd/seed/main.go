@@ -72,7 +72,7 @@ func run(ctx context.Context, state string) error {
 	return nil
 }
 
-// member makes a user who may act on installation 1 of both VCSs, and answers
+// member makes a user who may act on installation 1 of both VCSs, and returns
 // its id.
 func member(ctx context.Context, db *dynamodb.Client, table string) (string, error) {
 	users, installations := user.Store{DB: db, Table: table}, installation.Store{DB: db, Table: table}
@@ -91,8 +91,8 @@ func member(ctx context.Context, db *dynamodb.Client, table string) (string, err
 	return u.ID, nil
 }
 
-// tasks makes one in each state that a task can have, and answers their ids. The
-// stack's own worker would end them: so they are not due for an hour.
+// tasks makes one task in each state that a task can have, and returns their ids.
+// They are not due for an hour, so that the stack's worker does not end them.
 func tasks(ctx context.Context, store task.Store, owner string) ([]string, error) {
 	var ids []string
 	later := author()

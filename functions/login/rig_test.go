@@ -1,25 +1,19 @@
 package main
 
 import (
-	"bytes"
 	"context"
-	"log/slog"
 	"net/http"
 	"strings"
 	"testing"
-	"time"
 
-	"github.com/aws/aws-lambda-go/events"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
-	"github.com/google/uuid"
 
 	"github.com/opsplane/opsplane/infra/test/contract"
+	"github.com/opsplane/opsplane/infra/test/functiontest"
 	"github.com/opsplane/opsplane/infra/test/storagetest"
 	"github.com/opsplane/opsplane/infra/test/vcstest"
-	"github.com/opsplane/opsplane/shared/api/httpapi"
 	"github.com/opsplane/opsplane/shared/api/httpapi/httpapitest"
 	"github.com/opsplane/opsplane/shared/api/ratelimit"
-	"github.com/opsplane/opsplane/shared/audit/change"
 	"github.com/opsplane/opsplane/shared/credential/sealed"
 	"github.com/opsplane/opsplane/shared/login/oauth"
 	"github.com/opsplane/opsplane/shared/login/person"
@@ -31,28 +25,25 @@ import (
 
 const address = "https://ops.example.com"
 
-// house is the function over tables of its own, and a host.
-type house struct {
+// rig is the function over tables of its own, and a host.
+type rig struct {
+	*functiontest.Rig
 	*login
-	env    *storagetest.Env
-	vcs    *vcstest.People
-	lambda *httpapi.Lambda
-	at     time.Time
-	log    bytes.Buffer
+	vcs *vcstest.People
 }
 
-func newHouse(t *testing.T) *house {
+func newRig(t *testing.T) *rig {
 	t.Helper()
-	return newHouseOn(t, storagetest.New(t))
+	return newRigOn(t, storagetest.New(t))
 }
 
-func newHouseOn(t *testing.T, env *storagetest.Env) *house {
+func newRigOn(t *testing.T, env *storagetest.Env) *rig {
 	t.Helper()
-	h := &house{env: env, vcs: vcstest.NewPeople(t), at: time.Unix(4_000_000_000, 0).UTC()}
-	h.build(h.env.DynamoDB)
+	h := &rig{Rig: functiontest.On(env), vcs: vcstest.NewPeople(t)}
+	h.build(h.Env.DynamoDB)
 	for _, vcs := range []string{"github", "gitlab"} {
 		known := installation.Installation{VCS: vcs, ID: "1", Name: "known"}
-		if _, err := h.people.Installations.Save(t.Context(), change.Author{Principal: "operator:test", Request: uuid.NewString(), At: h.at}, known); err != nil {
+		if _, err := h.people.Installations.Save(t.Context(), h.Author(), known); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -60,17 +51,16 @@ func newHouseOn(t *testing.T, env *storagetest.Env) *house {
 }
 
 // build makes the function ask storage through db.
-func (h *house) build(db *dynamodb.Client) {
-	operations, sessions := h.env.Table("OperationsTable"), h.env.Table("SessionsTable")
+func (h *rig) build(db *dynamodb.Client) {
+	operations, sessions := h.Env.Table("OperationsTable"), h.Env.Table("SessionsTable")
 	secret := func(context.Context) (string, error) { return "s3cret", nil }
 	box := sealed.NewBox(sealed.Fixed([]byte(strings.Repeat("k", 32))))
-	log := slog.New(slog.NewJSONHandler(&h.log, nil))
 	h.login = &login{
 		providers: map[string]person.Provider{
 			"github": {OAuth: oauth.GitHub(h.vcs.URL, "Iv1.x", secret), Host: person.GitHub(h.vcs.URL)},
 			"gitlab": {OAuth: oauth.GitLab(h.vcs.URL, "abc", secret), Host: person.GitLab(h.vcs.URL + "/api")},
 		},
-		box: box, log: log,
+		box: box, log: h.Logger(),
 		people: person.Memberships{
 			Users: &user.Store{DB: db, Table: operations}, Installations: installation.Store{DB: db, Table: operations},
 			Appointments: renewal.Store{DB: db, Table: operations},
@@ -78,7 +68,7 @@ func (h *house) build(db *dynamodb.Client) {
 		sessions: &session.Store{DB: db, Table: sessions}, grants: &session.Grants{DB: db, Table: sessions, Box: box},
 		attempts: &ratelimit.Store{DB: db, Table: sessions}, failures: failuresInTests,
 	}
-	h.lambda = httpapi.NewLambda(routes(h.login), log, func() time.Time { return h.at }, h.login.pages).At(address)
+	h.Serve(routes(h.login), h.login.pages).At(address)
 }
 
 // failuresInTests is how many logins of an address may fail in ten minutes.
@@ -91,15 +81,15 @@ func TestRoutesAgreeWithTemplateAndDocument(t *testing.T) {
 
 // browser keeps cookies, as a browser does.
 type browser struct {
-	*house
+	*rig
 	cookies map[string]string
 	accept  string // what it asks for; empty is what curl does
 }
 
-func (h *house) browser() *browser { return &browser{h, map[string]string{}, ""} }
+func (h *rig) browser() *browser { return &browser{h, map[string]string{}, ""} }
 
 // get asks for a target, and keeps the cookies of the answer.
-func (b *browser) get(t *testing.T, target string) events.APIGatewayProxyResponse {
+func (b *browser) get(t *testing.T, target string) functiontest.Response {
 	t.Helper()
 	e := httpapitest.Event(t, "GET", target, nil, "")
 	if b.accept != "" {
@@ -108,10 +98,7 @@ func (b *browser) get(t *testing.T, target string) events.APIGatewayProxyRespons
 	for name, value := range b.cookies {
 		e.MultiValueHeaders["Cookie"] = append(e.MultiValueHeaders["Cookie"], name+"="+value)
 	}
-	got, err := b.lambda.Handle(t.Context(), e)
-	if err != nil {
-		t.Fatal(err)
-	}
+	got := b.Send(t, e)
 	for _, line := range got.MultiValueHeaders["Set-Cookie"] {
 		c, err := http.ParseSetCookie(line)
 		if err != nil || c.Path != "/" || !c.Secure || !c.HttpOnly || c.SameSite != http.SameSiteLaxMode || c.Domain != "" {
@@ -125,18 +112,14 @@ func (b *browser) get(t *testing.T, target string) events.APIGatewayProxyRespons
 	return got
 }
 
-func location(r events.APIGatewayProxyResponse) string {
-	return http.Header(r.MultiValueHeaders).Get("Location")
-}
-
-// start begins a login, and answers with what target the host sends the browser back.
+// start begins a login, and returns the target to which the host sends the browser back.
 func (b *browser) start(t *testing.T, vcs, query string) string {
 	t.Helper()
 	got := b.get(t, "/api/v1/"+vcs+"/login"+query)
 	if got.StatusCode != http.StatusSeeOther || b.cookies[loginCookie] == "" {
 		t.Fatalf("start: got %d %s", got.StatusCode, got.Body)
 	}
-	return callbacks[vcs] + "?" + b.vcs.Consent(t, location(got)).Encode()
+	return callbacks[vcs] + "?" + b.vcs.Consent(t, got.Location()).Encode()
 }
 
 // user is who the browser's session belongs to; false without one that lives.
@@ -147,7 +130,7 @@ func (b *browser) user(t *testing.T) (user.User, bool) {
 		return user.User{}, false
 	}
 	found, err := b.sessions.Get(t.Context(), id)
-	if err != nil || !found.LiveAt(b.at) {
+	if err != nil || !found.LiveAt(b.Clock.Now()) {
 		return user.User{}, false
 	}
 	u, err := b.people.Users.Get(t.Context(), found.User)

@@ -1,0 +1,48 @@
+package apiclient
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net/http"
+)
+
+// Upload is where the API wants a file to be sent: an address in the bucket that
+// it has signed, and the headers that belong to the signature.
+type Upload struct {
+	// URL is the address. It holds a signature, and so is a secret.
+	URL string
+	// Headers are sent with the file.
+	Headers map[string]string
+}
+
+// errNotURL does not show the address, which may hold a signature.
+var errNotURL = errors.New("the address of the file is not a URL")
+
+// PutFile sends a file of so many bytes to the bucket, once. The bucket gets no
+// token. An answer with any status is no error.
+func PutFile(ctx context.Context, via *http.Client, to Upload, file io.Reader, size int64) (Response, error) {
+	if size == 0 {
+		file = http.NoBody // else the length would be unknown
+	}
+	req, err := http.NewRequestWithContext(ctx, http.MethodPut, to.URL, file)
+	if err != nil {
+		return Response{}, errNotURL
+	}
+	req.ContentLength = size
+	for name, value := range to.Headers {
+		req.Header.Set(name, value)
+	}
+	return Send(via, req)
+}
+
+// GetFile gets a file from an address that the API has signed: the header
+// Location of a redirect. The bucket gets no token. The file may have 10 MB at
+// most. An answer with any status is no error.
+func GetFile(ctx context.Context, via *http.Client, from string) (Response, error) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, from, nil)
+	if err != nil {
+		return Response{}, errNotURL
+	}
+	return Send(via, req)
+}

@@ -1,0 +1,158 @@
+// Package functiontest runs the handler of one function in a test: behind the
+// events of API Gateway, on real storage, with a clock that the test moves, with
+// a caller of any kind, and with storage that fails where the test wants it to.
+//
+// It is the rig of one layer. Package storagetest is that of the stores below,
+// package journey that of the whole stack above.
+package functiontest
+
+import (
+	"bytes"
+	"log/slog"
+	"net/http"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-lambda-go/events"
+	"github.com/google/uuid"
+
+	"github.com/opsplane/opsplane/infra/test/storagetest"
+	"github.com/opsplane/opsplane/shared/api/access"
+	"github.com/opsplane/opsplane/shared/api/httpapi"
+	"github.com/opsplane/opsplane/shared/api/httpapi/httpapitest"
+	"github.com/opsplane/opsplane/shared/audit/change"
+)
+
+// Start is the time at which the clock of every rig stands first.
+var Start = time.Unix(4_000_000_000, 0).UTC()
+
+// Rig is a function under test and what is around it.
+type Rig struct {
+	// Clock is the clock of the function.
+	Clock Clock
+	// Env is the test's storage. Stores of it never fail: with them a test
+	// prepares and looks.
+	Env *storagetest.Env
+	// Faulty is the same storage with Faults: the function's own stores are of it.
+	Faulty *storagetest.Env
+	// Faults are what goes wrong with the requests of Faulty, and count them.
+	Faults storagetest.Faults
+	// Log has what was logged through Logger.
+	Log Log
+	// Caller sends the requests of Do. It is nil for a caller without a
+	// credential.
+	Caller *access.Caller
+
+	lambda *httpapi.Lambda
+}
+
+// New returns a rig with storage of its own. The test calls Serve before the
+// first request.
+func New(t testing.TB) *Rig { return On(storagetest.New(t)) }
+
+// On returns a rig on given storage, such as that of a meter.
+func On(env *storagetest.Env) *Rig {
+	r := &Rig{Env: env, Clock: Clock{at: Start}}
+	r.Faulty = env.WithFaults(&r.Faults)
+	return r
+}
+
+// Serve makes the function's handler, as its main does, and returns it. Serving
+// again replaces the handler.
+func (r *Rig) Serve(routes []httpapi.Route, middleware ...func(http.Handler) http.Handler) *httpapi.Lambda {
+	r.lambda = httpapi.NewLambda(routes, r.Logger(), r.Clock.Now, middleware...)
+	return r.lambda
+}
+
+// Logger returns a logger into Log.
+func (r *Rig) Logger() *slog.Logger { return slog.New(slog.NewJSONHandler(&r.Log, nil)) }
+
+// Author returns the author of a change by an operator, made now by a request of
+// its own.
+func (r *Rig) Author() change.Author {
+	return change.Author{Principal: "operator:test", Request: uuid.NewString(), At: r.Clock.Now()}
+}
+
+// Do sends a request of Caller. The target is a path with an optional query; the
+// body is JSON, or empty.
+func (r *Rig) Do(t testing.TB, method, target, body string) Response {
+	t.Helper()
+	return r.As(t, r.Caller, method, target, body)
+}
+
+// As sends a request of another caller.
+func (r *Rig) As(t testing.TB, caller *access.Caller, method, target, body string) Response {
+	t.Helper()
+	return r.Send(t, httpapitest.Event(t, method, target, caller, body))
+}
+
+// Send sends an event. An error of the handler's, for which API Gateway has an
+// answer of its own, ends the test.
+func (r *Rig) Send(t testing.TB, event events.APIGatewayProxyRequest) Response {
+	t.Helper()
+	resp, err := r.lambda.Handle(t.Context(), event)
+	if err != nil {
+		t.Fatalf("%s %.200s: %v", event.HTTPMethod, event.Path, err)
+	}
+	return Response{resp}
+}
+
+// Token returns a caller with an access token that ends in a minute.
+func Token(user string, capabilities ...access.Capability) *access.Caller {
+	return &access.Caller{Kind: access.KindAccessToken, User: user, Key: uuid.NewString(), Capabilities: capabilities, Expires: Start.Unix() + 60}
+}
+
+// Clock is a time that only the test moves. Several goroutines may use it.
+type Clock struct {
+	mu sync.Mutex
+	at time.Time
+}
+
+// Now returns the time.
+func (c *Clock) Now() time.Time {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.at
+}
+
+// Add lets time pass.
+func (c *Clock) Add(d time.Duration) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.at = c.at.Add(d)
+}
+
+// Set sets the time.
+func (c *Clock) Set(at time.Time) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.at = at
+}
+
+// Log is text that several goroutines may write.
+type Log struct {
+	mu   sync.Mutex
+	text bytes.Buffer
+}
+
+// Write implements io.Writer.
+func (l *Log) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.Write(p)
+}
+
+// String returns what was written since the last Reset.
+func (l *Log) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.String()
+}
+
+// Reset forgets what was written.
+func (l *Log) Reset() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.text.Reset()
+}

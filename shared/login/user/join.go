@@ -1,0 +1,44 @@
+package user
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+
+	"github.com/opsplane/opsplane/shared/api/access"
+	"github.com/opsplane/opsplane/shared/audit/change"
+	"github.com/opsplane/opsplane/shared/storage/attr"
+	"github.com/opsplane/opsplane/shared/storage/awsclient"
+)
+
+// ErrConditionFailed says that a condition of another package did not hold, so
+// that nothing changed.
+var ErrConditionFailed = errors.New("the condition of the change does not hold")
+
+// AddMembershipIf is AddMembership in one transaction with a condition on another
+// item: whenever the write arrives, it takes effect only while the condition
+// holds. ErrConditionFailed if it does not.
+func (s *Store) AddMembershipIf(ctx context.Context, id string, m access.Membership, author change.Author, condition types.ConditionCheck) error {
+	if err := validVCS(m.VCS); err != nil {
+		return err
+	}
+	values := attr.Item{":id": attr.Strings([]string{m.Installation})}
+	err := awsclient.Transact(ctx, s.DB, []types.TransactWriteItem{{Update: &types.Update{
+		TableName: aws.String(s.Table), Key: ItemKey(id),
+		UpdateExpression:          aws.String("SET " + author.Set(values) + " ADD " + members(m.VCS) + " :id"),
+		ConditionExpression:       aws.String("attribute_exists(pk)"),
+		ExpressionAttributeValues: values,
+	}}, {ConditionCheck: &condition}})
+	switch {
+	case awsclient.ConditionFailed(err, 0):
+		return ErrNotFound
+	case awsclient.ConditionFailed(err, 1):
+		return ErrConditionFailed
+	case err != nil:
+		return fmt.Errorf("update user: %w", err)
+	}
+	return nil
+}
