@@ -38,7 +38,7 @@ func TestItemsCostWhatTheDocumentSays(t *testing.T) {
 		}
 		ns := vcs.Installation{VCS: "github", ID: "12345678"}
 		w := kv.Write{Key: key + strings.Repeat("-", 40-len(key)), Idx: idx, Value: value, Committed: true}
-		if _, err := store.Set(t.Context(), ns, nil, author(), w); err != nil {
+		if _, err := store.Set(t.Context(), kv.Caller{Installation: ns, Author: author()}, w); err != nil {
 			t.Fatal(err)
 		}
 	}

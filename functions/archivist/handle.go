@@ -7,6 +7,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"log/slog"
 	"strings"
@@ -17,7 +18,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 
 	"github.com/opsplane/opsplane/shared/audit"
-	"github.com/opsplane/opsplane/shared/telemetry"
+	"github.com/opsplane/opsplane/shared/background/frame"
 )
 
 type archivist struct {
@@ -69,14 +70,19 @@ func (a *archivist) handle(ctx context.Context, event events.DynamoDBEvent) erro
 	if err != nil {
 		return fmt.Errorf("write %s: %w", name, err)
 	}
-	level := slog.LevelInfo
+	var odd error
 	if tampered > 0 {
-		level = slog.LevelError
+		odd = errTampered
 	}
-	a.log.LogAttrs(ctx, level, "archived", slog.String("object", name), slog.Int("records", lines), slog.Int("tampered", tampered),
-		telemetry.Metrics(time.Now(), telemetry.Metric{Name: "records", Unit: "Count"}, telemetry.Metric{Name: "tampered", Unit: "Count"}))
+	frame.Line{Message: "archived", Details: []slog.Attr{slog.String("object", name)}, Counts: []frame.Count{
+		{Name: "records", Unit: frame.Things, Value: int64(lines)},
+		{Name: "tampered", Unit: frame.Things, Value: int64(tampered)},
+	}}.Write(ctx, a.log, time.Now(), odd)
 	return nil
 }
+
+// errTampered is logged, and is no failure: the archive has it.
+var errTampered = errors.New("somebody with AWS credentials changed or removed records of the audit trail")
 
 // line is what the archive says of a change of the trail's table; false if
 // nothing.

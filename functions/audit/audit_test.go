@@ -15,6 +15,7 @@ import (
 	"github.com/opsplane/opsplane/shared/api/access"
 	"github.com/opsplane/opsplane/shared/audit"
 	"github.com/opsplane/opsplane/shared/login/user"
+	"github.com/opsplane/opsplane/shared/vcs"
 )
 
 var born = functiontest.Start
@@ -38,7 +39,7 @@ func newRig(t testing.TB) *rig {
 		users:   &user.Store{DB: db, Table: r.Env.Table("OperationsTable")},
 	})
 	r.Caller = functiontest.Token("ann", access.AuditRead)
-	r.Caller.Memberships = []access.Membership{{VCS: "github", Installation: "42"}}
+	r.Caller.Memberships = []vcs.Installation{{VCS: "github", ID: "42"}}
 	return r
 }
 
@@ -215,7 +216,7 @@ func TestTrailIsReadByThoseWhoMay(t *testing.T) {
 	if got := ask(of42); got != 403 {
 		t.Errorf("token of a stranger: %d", got)
 	}
-	if err := r.users.AddMembership(t.Context(), u.ID, access.Membership{VCS: "github", Installation: "42"}, r.Author()); err != nil {
+	if err := r.users.AddMembership(t.Context(), u.ID, vcs.Installation{VCS: "github", ID: "42"}, r.Author()); err != nil {
 		t.Fatal(err)
 	}
 	if got := ask(of42); got != 200 {

@@ -14,6 +14,7 @@ import (
 	"github.com/opsplane/opsplane/shared/api/paging"
 	"github.com/opsplane/opsplane/shared/audit"
 	"github.com/opsplane/opsplane/shared/login/user"
+	"github.com/opsplane/opsplane/shared/vcs"
 	"github.com/opsplane/opsplane/shared/vcs/installation"
 )
 
@@ -22,8 +23,8 @@ var shape = paging.Shape{Elements: 1, Default: 50, Max: 200}
 // query is what is asked of the trail.
 type query struct {
 	page     paging.Request
-	target   access.Target // both empty: the caller's own actions
-	from, to time.Time     // zero if not given
+	target   vcs.Installation // both empty: the caller's own actions
+	from, to time.Time        // zero if not given
 	actor, action,
 	key, repository string
 	hasAction, hasKey, hasRepository bool
@@ -42,7 +43,7 @@ func decode(r *http.Request) (query, error) {
 	}
 	values := httpapi.NewQuery(r)
 	q := query{
-		page: page, target: access.Target{VCS: values.String("vcs", ""), Installation: values.String("installation_id", "")},
+		page: page, target: vcs.Installation{VCS: vcs.VCS(values.String("vcs", "")), ID: vcs.ID(values.String("installation_id", ""))},
 		actor: values.String("actor", ""), action: values.String("action", ""),
 		key: values.String("key", ""), repository: values.String("repository", ""),
 		hasAction: values.Has("action"), hasKey: values.Has("key"), hasRepository: values.Has("repository"),
@@ -75,7 +76,7 @@ func (q query) valid(hasVCS, hasInstallation bool) error {
 	case !q.from.IsZero() && !q.to.IsZero() && !q.from.Before(q.to):
 		return fault.Invalidf("INVALID_PARAMETER", "query parameter from must be before to")
 	case hasVCS:
-		return installation.ValidID(q.target.VCS, q.target.Installation)
+		return installation.ValidID(string(q.target.VCS), string(q.target.ID))
 	}
 	return nil
 }
@@ -106,7 +107,7 @@ func (t trail) list(ctx context.Context, call httpapi.Call, q query) (paging.Res
 	everything := call.Caller.Capabilities.HasAll([]access.Capability{access.AuditReadAll})
 	unrestricted := access.Set{}.Within(call.Caller.Capabilities)
 	switch {
-	case q.target != (access.Target{}):
+	case q.target != (vcs.Installation{}):
 		reaches, err := t.reaches(ctx, call, q.target, everything)
 		if err != nil {
 			return paging.Results[audit.Record]{}, err
@@ -115,7 +116,7 @@ func (t trail) list(ctx context.Context, call httpapi.Call, q query) (paging.Res
 			return paging.Results[audit.Record]{}, access.Refuse(access.StepMembership,
 				"the credential does not reach the installation that the query names, by membership and restrictions")
 		}
-		ask.Scope = audit.Record{VCS: q.target.VCS, Installation: q.target.Installation}.Scope()
+		ask.Scope = audit.Record{VCS: string(q.target.VCS), Installation: string(q.target.ID)}.Scope()
 	case !unrestricted:
 		return paging.Results[audit.Record]{}, access.Refuse(access.StepRestriction, "a restricted credential reads records of an installation only, and the query names none")
 	case !everything && q.actor != "" && q.actor != call.Caller.User:
@@ -167,11 +168,11 @@ func (q query) choose(ask *audit.Query) {
 // reaches reports whether the caller is a member of the installation, or may read
 // everything, and its credential is not kept from it. The path names no
 // installation, so that the authorizer may have left memberships out.
-func (t trail) reaches(ctx context.Context, call httpapi.Call, target access.Target, everything bool) (bool, error) {
+func (t trail) reaches(ctx context.Context, call httpapi.Call, target vcs.Installation, everything bool) (bool, error) {
 	caller := call.Caller
 	switch {
 	case everything:
-		caller.Memberships = []access.Membership{access.Membership(target)}
+		caller.Memberships = []vcs.Installation{target}
 	case caller.Partial:
 		u, err := t.users.Get(ctx, caller.User)
 		if errors.Is(err, user.ErrNotFound) {

@@ -71,7 +71,7 @@ func (r *rig) life(t *testing.T) []did {
 	set := func(request string, idx int, committed bool, value string) error {
 		parsed, err := canonical.Parse([]byte(value))
 		if err == nil {
-			_, err = records.Set(ctx, ns, everything, by(request), kv.Write{Key: "plan/1", Idx: idx, Committed: committed, Value: parsed})
+			_, err = records.Set(ctx, kv.Caller{Installation: ns, Capabilities: everything, Author: by(request)}, kv.Write{Key: "plan/1", Idx: idx, Committed: committed, Value: parsed})
 		}
 		return err
 	}
@@ -82,13 +82,13 @@ func (r *rig) life(t *testing.T) []did {
 	return []did{
 		{"make a user", func() (err error) { u, err = users.Create(ctx, "ann", by("1")); return err }, "user.create"},
 		{"give a membership", func() error {
-			return users.AddMembership(ctx, u.ID, access.Membership{VCS: "github", Installation: "42"}, by("2"))
+			return users.AddMembership(ctx, u.ID, vcs.Installation{VCS: "github", ID: "42"}, by("2"))
 		}, "user.change"},
 		{"give another, and take the first", func() error {
-			if err := users.AddMembership(ctx, u.ID, access.Membership{VCS: "github", Installation: "43"}, by("2a")); err != nil {
+			if err := users.AddMembership(ctx, u.ID, vcs.Installation{VCS: "github", ID: "43"}, by("2a")); err != nil {
 				return err
 			}
-			return users.RemoveMembership(ctx, u.ID, access.Membership{VCS: "github", Installation: "42"}, by("2b"))
+			return users.RemoveMembership(ctx, u.ID, vcs.Installation{VCS: "github", ID: "42"}, by("2b"))
 		}, "user.change"},
 		{"link an account", func() error {
 			return users.PutIdentity(ctx, u.ID, "github", user.Identity{ID: "5", Login: "ann"}, by("3"))
@@ -163,33 +163,39 @@ func (r *rig) life(t *testing.T) []did {
 			return nil
 		}, ""},
 		{"commit them", func() error {
-			_, err := records.Commit(ctx, ns, everything, by("24"), []kv.Target{{Key: "plan/1"}})
+			_, err := records.Commit(ctx, kv.Caller{Installation: ns, Capabilities: everything, Author: by("24")}, []kv.Target{{Key: "plan/1"}})
 			return err
 		}, "key.commit"},
 		{"draft over idx 0", func() error { return set("25", 0, false, `4`) }, "key.draft"},
 		{"commit that", func() error {
-			_, err := records.Commit(ctx, ns, everything, by("26"), []kv.Target{{Key: "plan/1", Idx: &zero}})
+			_, err := records.Commit(ctx, kv.Caller{Installation: ns, Capabilities: everything, Author: by("26")}, []kv.Target{{Key: "plan/1", Idx: &zero}})
 			return err
 		}, "key.commit"},
 		{"remove a row", func() error {
 			two := 2
-			_, err := records.Delete(ctx, ns, everything, by("27"), "plan/1", &two, nil)
+			_, err := records.Delete(ctx, kv.Caller{Installation: ns, Capabilities: everything, Author: by("27")}, kv.Target{Key: "plan/1", Idx: &two}, nil)
 			return err
 		}, "key.remove"},
-		{"remove the key", func() error { _, err := records.Delete(ctx, ns, everything, by("28"), "plan/1", nil, nil); return err }, "key.remove"},
+		{"remove the key", func() error {
+			_, err := records.Delete(ctx, kv.Caller{Installation: ns, Capabilities: everything, Author: by("28")}, kv.Target{Key: "plan/1"}, nil)
+			return err
+		}, "key.remove"},
 		{"remove rows one by one, then the key without rows", func() error {
 			for n, idx := range []int{5, 0} {
 				if err := set(fmt.Sprint("30-", n), idx, true, `5`); err != nil {
 					return err
 				}
-				if _, err := records.Delete(ctx, ns, everything, by(fmt.Sprint("31-", n)), "plan/1", &idx, nil); err != nil {
+				if _, err := records.Delete(ctx, kv.Caller{Installation: ns, Capabilities: everything, Author: by(fmt.Sprint("31-", n))}, kv.Target{Key: "plan/1", Idx: &idx}, nil); err != nil {
 					return err
 				}
 			}
-			_, err := records.Delete(ctx, ns, everything, by("32"), "plan/1", nil, nil)
+			_, err := records.Delete(ctx, kv.Caller{Installation: ns, Capabilities: everything, Author: by("32")}, kv.Target{Key: "plan/1"}, nil)
 			return err
 		}, ""},
-		{"remove nothing", func() error { _, err := records.Delete(ctx, ns, everything, by("29"), "nothing", nil, nil); return err }, ""},
+		{"remove nothing", func() error {
+			_, err := records.Delete(ctx, kv.Caller{Installation: ns, Capabilities: everything, Author: by("29")}, kv.Target{Key: "nothing"}, nil)
+			return err
+		}, ""},
 	}
 }
 

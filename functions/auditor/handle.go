@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"runtime/debug"
 	"slices"
 	"strings"
 	"sync/atomic"
@@ -15,7 +14,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/opsplane/opsplane/shared/audit"
-	"github.com/opsplane/opsplane/shared/telemetry"
+	"github.com/opsplane/opsplane/shared/background/frame"
 )
 
 type auditor struct {
@@ -94,10 +93,11 @@ func (a *auditor) put(ctx context.Context, run *tally, r audit.Record) error {
 // an error, not the end of the process.
 func read(table audit.Table, change events.DynamoDBEventRecord) (r audit.Record, ok bool, err error) {
 	defer func() {
-		if p := recover(); p != nil {
-			err = fmt.Errorf("%w: panic: %v\n%s", audit.ErrRefused, p, debug.Stack())
+		if err != nil {
+			err = fmt.Errorf("%w: %w", audit.ErrRefused, err)
 		}
 	}()
+	defer frame.Guard(&err)
 	r, ok = audit.Of(table, change)
 	return r, ok, nil
 }
@@ -114,27 +114,12 @@ type tally struct {
 	Lag time.Duration
 }
 
-var metrics = []telemetry.Metric{
-	{Name: "written", Unit: "Count"},
-	{Name: "unreadable", Unit: "Count"},
-	{Name: "failed", Unit: "Count"},
-	{Name: "lag_ms", Unit: "Milliseconds"},
-}
-
-// report writes the one line of an invocation that did anything.
+// report writes the log line of an invocation that did anything.
 func (a *auditor) report(ctx context.Context, run *tally, err error) {
-	if err == nil && run.Written.Load() == 0 && run.Unreadable.Load() == 0 {
-		return
-	}
-	attrs := []slog.Attr{
-		slog.Int64("written", run.Written.Load()), slog.Int64("unreadable", run.Unreadable.Load()),
-		slog.Int64("failed", run.Failed.Load()), slog.Int64("lag_ms", run.Lag.Milliseconds()),
-		slog.String("request_id", telemetry.Invocation(ctx)), telemetry.Metrics(a.now(), metrics...),
-	}
-	level := slog.LevelInfo
-	if err != nil {
-		level = slog.LevelError
-		attrs = append(attrs, slog.String("error", err.Error()))
-	}
-	a.log.LogAttrs(ctx, level, "audit", attrs...)
+	frame.Line{Message: "audit", Quiet: true, Counts: []frame.Count{
+		{Name: "written", Unit: frame.Things, Value: run.Written.Load()},
+		{Name: "unreadable", Unit: frame.Things, Value: run.Unreadable.Load()},
+		{Name: "failed", Unit: frame.Things, Value: run.Failed.Load()},
+		{Name: "lag_ms", Unit: frame.Milliseconds, Value: run.Lag.Milliseconds()},
+	}}.Write(ctx, a.log, a.now(), err)
 }

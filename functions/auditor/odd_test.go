@@ -106,7 +106,7 @@ func TestCommitOfManyScatteredRowsLeavesARecord(t *testing.T) {
 	group.SetLimit(16)
 	for n := range rows {
 		group.Go(func() error {
-			_, err := records.Set(ctx, ns, everything, by(fmt.Sprint("1-", n)), kv.Write{Key: "plan", Idx: 2*n + 1, Value: value})
+			_, err := records.Set(ctx, kv.Caller{Installation: ns, Capabilities: everything, Author: by(fmt.Sprint("1-", n))}, kv.Write{Key: "plan", Idx: 2*n + 1, Value: value})
 			return err
 		})
 	}
@@ -114,7 +114,7 @@ func TestCommitOfManyScatteredRowsLeavesARecord(t *testing.T) {
 		t.Fatal(err)
 	}
 	tell(t, r.auditor, r.changes(t))
-	if _, err := records.Commit(t.Context(), ns, everything, by("2"), []kv.Target{{Key: "plan"}}); err != nil {
+	if _, err := records.Commit(t.Context(), kv.Caller{Installation: ns, Capabilities: everything, Author: by("2")}, []kv.Target{{Key: "plan"}}); err != nil {
 		t.Fatal(err)
 	}
 	record := r.takesTruncated(t, "key.commit")

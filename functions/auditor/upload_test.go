@@ -28,7 +28,7 @@ func TestUploadsAreInTheTrailFromTheirAnnouncementToTheirEnd(t *testing.T) {
 	ben.Principal, collector.Principal = "ben", "collector"
 	announce := func(body []byte, sum string) (artifact.Upload, artifact.Page) {
 		t.Helper()
-		u, page, err := files.Create(t.Context(), ns, nil, by("1"), artifact.New{
+		u, page, err := files.Create(t.Context(), kv.Caller{Installation: ns, Author: by("1")}, artifact.New{
 			Key: "plan/1", Idx: 3, Committed: true, File: artifact.File{Size: int64(len(body)), SHA256: sum, ContentType: "a/b"},
 		})
 		if err != nil {
@@ -59,7 +59,7 @@ func TestUploadsAreInTheTrailFromTheirAnnouncementToTheirEnd(t *testing.T) {
 	r.see(t)
 	send(page.Put, body)
 	for range 2 {
-		if _, err := files.Complete(t.Context(), ns, nil, ben, completed.ID); err != nil {
+		if _, err := files.Complete(t.Context(), kv.Caller{Installation: ns, Author: ben}, completed.ID); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -67,7 +67,7 @@ func TestUploadsAreInTheTrailFromTheirAnnouncementToTheirEnd(t *testing.T) {
 	aborted, _ := announce(body, right)
 	r.see(t)
 	for range 2 {
-		if err := files.Abort(t.Context(), ns, nil, ben, aborted.ID); err != nil {
+		if err := files.Abort(t.Context(), kv.Caller{Installation: ns, Author: ben}, aborted.ID); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -77,7 +77,7 @@ func TestUploadsAreInTheTrailFromTheirAnnouncementToTheirEnd(t *testing.T) {
 	for _, p := range page.Parts {
 		send(p.Put, another[p.Offset:p.Offset+p.Size])
 	}
-	if _, err := files.Complete(t.Context(), ns, nil, ben, refused.ID); err == nil {
+	if _, err := files.Complete(t.Context(), kv.Caller{Installation: ns, Author: ben}, refused.ID); err == nil {
 		t.Error("another file was taken")
 	}
 	r.see(t)
@@ -89,7 +89,7 @@ func TestUploadsAreInTheTrailFromTheirAnnouncementToTheirEnd(t *testing.T) {
 	}
 	for _, h := range held {
 		if !h.Done {
-			if _, _, err := files.Discard(t.Context(), ns, collector, h); err != nil {
+			if _, _, err := files.Discard(t.Context(), kv.Caller{Installation: ns, Author: collector}, h); err != nil {
 				t.Fatal(err)
 			}
 			r.see(t)

@@ -15,6 +15,7 @@ import (
 	"github.com/opsplane/opsplane/shared/credential/apikey"
 	"github.com/opsplane/opsplane/shared/login/session"
 	"github.com/opsplane/opsplane/shared/telemetry"
+	"github.com/opsplane/opsplane/shared/vcs"
 )
 
 // refusal is why a credential is refused, in words for the log.
@@ -86,13 +87,13 @@ func (a *authorizer) identify(ctx context.Context, event request) (access.Caller
 }
 
 // targetOf is what the request acts on.
-func targetOf(event request) access.Target {
-	return access.Target{VCS: event.PathParameters["vcs"], Installation: event.PathParameters["installation_id"]}
+func targetOf(event request) vcs.Installation {
+	return vcs.Installation{VCS: vcs.VCS(event.PathParameters["vcs"]), ID: vcs.ID(event.PathParameters["installation_id"])}
 }
 
 // accessToken makes no storage call while what is remembered is fresh, unless
 // the user has too many memberships for a token.
-func (a *authorizer) accessToken(ctx context.Context, token string, target access.Target) (access.Caller, error) {
+func (a *authorizer) accessToken(ctx context.Context, token string, target vcs.Installation) (access.Caller, error) {
 	caller, err := a.domain.Verify(token, a.now(), func(kid string) (ed25519.PublicKey, error) {
 		return a.authority.key(ctx, kid, a.now)
 	})
@@ -109,7 +110,7 @@ func (a *authorizer) accessToken(ctx context.Context, token string, target acces
 	if revoked {
 		return access.Caller{}, refusal("the token's API key is revoked")
 	}
-	if target.Installation == "" {
+	if target.ID == "" {
 		return caller, nil
 	}
 	memberships := caller.Memberships
@@ -122,7 +123,7 @@ func (a *authorizer) accessToken(ctx context.Context, token string, target acces
 }
 
 // apiKey makes one storage call.
-func (a *authorizer) apiKey(ctx context.Context, text string, target access.Target) (access.Caller, error) {
+func (a *authorizer) apiKey(ctx context.Context, text string, target vcs.Installation) (access.Caller, error) {
 	secret, err := apikey.Parse(text)
 	if err != nil {
 		return access.Caller{}, refusal(err.Error())
@@ -142,7 +143,7 @@ func (a *authorizer) apiKey(ctx context.Context, text string, target access.Targ
 		caller.LastUsed = key.LastUsedAt.Unix()
 	}
 	memberships := owner.MembershipsFor(caller, a.now())
-	if target.Installation != "" {
+	if target.ID != "" {
 		return caller.Narrow(memberships, target), nil
 	}
 	return caller.Carry(memberships), nil
@@ -151,12 +152,13 @@ func (a *authorizer) apiKey(ctx context.Context, text string, target access.Targ
 // session makes one storage call, and another on a route of an installation.
 // Elsewhere the function behind reads the user, and whether it admits the
 // session's account.
-func (a *authorizer) session(ctx context.Context, event request, target access.Target) (access.Caller, error) {
+func (a *authorizer) session(ctx context.Context, event request, target vcs.Installation) (access.Caller, error) {
 	text, err := cookie(event)
 	if err != nil {
 		return access.Caller{}, err
 	}
-	if err := fromOurPage(event, a.public); err != nil {
+	fromOwnPage, err := checkOrigin(event, a.public)
+	if err != nil {
 		return access.Caller{}, err
 	}
 	id, ok := session.IDOf(text)
@@ -172,9 +174,9 @@ func (a *authorizer) session(ctx context.Context, event request, target access.T
 	}
 	caller := access.Caller{
 		Kind: access.KindSession, User: found.User, Key: found.ID, Capabilities: session.Capabilities(),
-		VCS: found.VCS, Account: found.Account, Expires: found.Expires().Unix(), LastUsed: found.SeenAt.Unix(), Partial: true,
+		Account: vcs.Account{VCS: vcs.VCS(found.VCS), ID: vcs.ID(found.Account)}, Expires: found.Expires().Unix(), LastUsed: found.SeenAt.Unix(), Partial: true, FromOwnPage: fromOwnPage,
 	}
-	if target.Installation == "" {
+	if target.ID == "" {
 		return caller, nil
 	}
 	memberships, err := a.memberships(ctx, caller)
@@ -186,7 +188,7 @@ func (a *authorizer) session(ctx context.Context, event request, target access.T
 
 // memberships reads those of the caller's user, with one call; a refusal if the
 // user is gone, or no longer has the account of the session.
-func (a *authorizer) memberships(ctx context.Context, caller access.Caller) ([]access.Membership, error) {
+func (a *authorizer) memberships(ctx context.Context, caller access.Caller) ([]vcs.Installation, error) {
 	u, err := a.directory.user(ctx, caller.User)
 	if err == nil && !u.Admits(caller) {
 		err = refusal("the session's account is no longer its user's")

@@ -16,6 +16,7 @@ import (
 	"github.com/opsplane/opsplane/infra/test/storagetest"
 	"github.com/opsplane/opsplane/shared/api/access"
 	"github.com/opsplane/opsplane/shared/credential/apikey"
+	"github.com/opsplane/opsplane/shared/vcs"
 )
 
 var atInstallation1 = map[string]string{"vcs": "github", "installation_id": "1"}
@@ -26,7 +27,7 @@ func TestAPIKeyIsLookedUpWithOneCall(t *testing.T) {
 	text, k := h.key(t, access.KVStoreRead)
 	want := access.Caller{
 		Kind: access.KindAPIKey, User: h.owner.ID, Key: k.ID, Capabilities: access.Set{access.KVStoreRead},
-		Memberships: []access.Membership{{VCS: "github", Installation: "1"}},
+		Memberships: []vcs.Installation{{VCS: "github", ID: "1"}},
 	}
 	calls := h.count(func() {
 		if got, ok := h.allowed(t, "Bearer "+text, nil); !ok || !reflect.DeepEqual(got, want) {
@@ -147,11 +148,11 @@ func TestMembershipsAreNarrowedToThePath(t *testing.T) {
 	h.join(t, "github", "2")
 	text, _ := h.key(t)
 	token := h.token(t, text)
-	all := []access.Membership{{VCS: "github", Installation: "1"}, {VCS: "github", Installation: "2"}, {VCS: "gitlab", Installation: "1"}}
+	all := []vcs.Installation{{VCS: "github", ID: "1"}, {VCS: "github", ID: "2"}, {VCS: "gitlab", ID: "1"}}
 	for _, credential := range []string{text, token} {
 		for _, c := range []struct {
 			path map[string]string
-			want []access.Membership
+			want []vcs.Installation
 		}{
 			{nil, all},
 			{map[string]string{"vcs": "github"}, all},
@@ -173,7 +174,7 @@ func TestUserOfManyInstallationsCostsACallAtEach(t *testing.T) {
 	t.Parallel()
 	h := newHouse(t)
 	for i := range access.MaxMemberships {
-		h.join(t, "github", fmt.Sprint(100+i))
+		h.join(t, "github", vcs.ID(fmt.Sprint(100+i)))
 	}
 	text, _ := h.key(t, access.KVStoreRead)
 	restricted, _ := h.key(t, access.Installation("150"))
@@ -182,7 +183,7 @@ func TestUserOfManyInstallationsCostsACallAtEach(t *testing.T) {
 		t.Errorf("got %+v, %t; want no memberships, and told so", got, ok)
 	}
 	path := map[string]string{"vcs": "github", "installation_id": "150"}
-	want := []access.Membership{{VCS: "github", Installation: "150"}}
+	want := []vcs.Installation{{VCS: "github", ID: "150"}}
 	calls := h.count(func() {
 		if got, ok := h.allowed(t, "Bearer "+token, path); !ok || got.Partial || !slices.Equal(got.Memberships, want) {
 			t.Errorf("got %+v, %t; want %v", got, ok, want)

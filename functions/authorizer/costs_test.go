@@ -8,6 +8,7 @@ import (
 	"github.com/opsplane/opsplane/infra/test/costs"
 	"github.com/opsplane/opsplane/shared/api/access"
 	"github.com/opsplane/opsplane/shared/credential/signing"
+	"github.com/opsplane/opsplane/shared/vcs"
 )
 
 func TestDecisionsUseWhatTheDocumentSays(t *testing.T) {
@@ -31,7 +32,7 @@ func TestDecisionsUseWhatTheDocumentSays(t *testing.T) {
 		}),
 		"access token of a user with more than 100 memberships, at an installation": deciding(true, func(t *testing.T, h *house) string {
 			for i := range access.MaxMemberships {
-				h.join(t, "github", fmt.Sprint(12_345_678+i))
+				h.join(t, "github", vcs.ID(fmt.Sprint(12_345_678+i)))
 			}
 			return freshToken(t, h)
 		}),

@@ -21,6 +21,7 @@ import (
 	"github.com/opsplane/opsplane/shared/credential/signing"
 	"github.com/opsplane/opsplane/shared/login/session"
 	"github.com/opsplane/opsplane/shared/login/user"
+	"github.com/opsplane/opsplane/shared/vcs"
 )
 
 var (
@@ -99,9 +100,9 @@ func (h *house) author() change.Author {
 	return change.Author{Principal: "operator:test", Request: uuid.NewString(), At: h.clock.now()}
 }
 
-func (h *house) join(t testing.TB, vcs, installation string) {
+func (h *house) join(t testing.TB, system vcs.VCS, id vcs.ID) {
 	t.Helper()
-	if err := h.users.AddMembership(ctx, h.owner.ID, access.Membership{VCS: vcs, Installation: installation}, h.author()); err != nil {
+	if err := h.users.AddMembership(ctx, h.owner.ID, vcs.Installation{VCS: system, ID: id}, h.author()); err != nil {
 		t.Fatal(err)
 	}
 }

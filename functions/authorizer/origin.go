@@ -9,50 +9,48 @@ import (
 	"strings"
 )
 
-// A browser sends a cookie with requests that pages of other sites make it send.
-// So a session has to come with the browser's word that the request is ours:
+// A browser sends the session's cookie even if a page of another site makes the
+// request. So the browser must also state that the request is ours:
 //
-//   - Sec-Fetch-Site, if there, must be same-origin. A request that reads may
-//     also be one that no page made (none): an address typed in.
-//   - Origin, if there, must be our own.
-//   - A request that changes something must have one of the two, and what has
-//     Sec-Fetch-Site must have it as same-origin. Every browser sends Origin with
-//     such requests; pages cannot set either header.
+//   - Sec-Fetch-Site, if present, must be same-origin. For a request that reads
+//     it may also be none: no page made the request, a person typed the address.
+//   - Origin, if present, must be our own.
+//   - A request that changes something needs one of the two headers, and
+//     Sec-Fetch-Site, if present, must be same-origin. Every browser sends Origin
+//     with such requests, and pages can set neither header.
 //
-// Some reads store what they find at a host. They count as changes.
+// The method alone decides here. Some routes change something although their
+// method reads. Their rule says so (access.Rule.Changes), and the function behind
+// refuses a session that is not access.Caller.FromOwnPage.
 //
-// Sites that share our domain count as others, which SameSite=Lax, the first
-// line of defence, does not see as such.
+// Other sites of our own domain count as foreign. SameSite=Lax, the first line of
+// defence, does not stop those.
 
-// reading are the methods that change nothing, storing the routes of which that
-// does not hold.
-var (
-	reading = []string{http.MethodGet, http.MethodHead, http.MethodOptions}
-	storing = []string{
-		"/api/v1/user/{vcs}/installations", "/api/v1/{vcs}/installations", "/api/v1/{vcs}/installations/{installation_id}/webhook",
-	}
-)
+// readMethods are the methods that change nothing, as a rule.
+var readMethods = []string{http.MethodGet, http.MethodHead, http.MethodOptions}
 
-// fromOurPage answers a refusal unless the request may be acted upon with a
-// cookie. public is the API's configured address; empty is the one that the
-// request came to.
-func fromOurPage(event request, public string) error {
+// checkOrigin reports whether the browser states that a page of ours made the
+// request. It returns a refusal if the session's cookie must not be used for the
+// request. public is the API's configured address; if it is empty, the address is
+// the one that the request came to.
+func checkOrigin(event request, public string) (fromOwnPage bool, err error) {
 	sites, origins := values(event, "Sec-Fetch-Site"), values(event, "Origin")
-	reads := slices.Contains(reading, event.HTTPMethod) && !slices.Contains(storing, event.Resource)
-	if !reads && len(sites)+len(origins) == 0 {
-		return refusal("a session's request that says nothing of where it comes from")
-	}
+	fromOwnPage = len(sites)+len(origins) > 0
 	for _, site := range sites {
-		if site != "same-origin" && (!reads || site != "none") {
-			return refusal("a session's request from another site")
+		if site != "same-origin" && site != "none" {
+			return false, refusal("a session's request from another site")
 		}
+		fromOwnPage = fromOwnPage && site == "same-origin"
 	}
 	for _, origin := range origins {
 		if origin != ownOrigin(event, public) {
-			return refusal("a session's request from another origin")
+			return false, refusal("a session's request from another origin")
 		}
 	}
-	return nil
+	if !fromOwnPage && !slices.Contains(readMethods, event.HTTPMethod) {
+		return false, refusal("a session's request that no page of ours is known to have made")
+	}
+	return fromOwnPage, nil
 }
 
 // defaultPorts are those that an origin does not name.

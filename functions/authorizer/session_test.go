@@ -7,10 +7,10 @@ import (
 	"testing"
 
 	"github.com/opsplane/opsplane/infra/test/storagetest"
-	"github.com/opsplane/opsplane/infra/test/template"
 	"github.com/opsplane/opsplane/shared/api/access"
 	"github.com/opsplane/opsplane/shared/login/session"
 	"github.com/opsplane/opsplane/shared/login/user"
+	"github.com/opsplane/opsplane/shared/vcs"
 )
 
 // login begins a session of the owner.
@@ -47,11 +47,11 @@ func TestSessionIsLookedUpWithOneCallAndAnotherAtAnInstallation(t *testing.T) {
 	t.Parallel()
 	h := newHouse(t)
 	text, id := h.login(t)
-	member := []access.Membership{{VCS: "github", Installation: "1"}}
+	member := []vcs.Installation{{VCS: "github", ID: "1"}}
 	for name, c := range map[string]struct {
 		path    map[string]string
 		calls   int
-		members []access.Membership
+		members []vcs.Installation
 		partial bool
 	}{
 		"elsewhere":          {nil, 1, nil, true},
@@ -61,7 +61,7 @@ func TestSessionIsLookedUpWithOneCallAndAnotherAtAnInstallation(t *testing.T) {
 	} {
 		want := access.Caller{
 			Kind: access.KindSession, User: h.owner.ID, Key: id, Capabilities: session.Capabilities(), Memberships: c.members, Partial: c.partial,
-			VCS: "github", Expires: start.Add(session.Idle).Unix(), LastUsed: start.Unix(),
+			Account: vcs.Account{VCS: "github"}, FromOwnPage: true, Expires: start.Add(session.Idle).Unix(), LastUsed: start.Unix(),
 		}
 		calls := h.count(func() {
 			if got, ok := h.decide(t, browsing(text, c.path)); !ok || !reflect.DeepEqual(got, want) {
@@ -144,7 +144,7 @@ func TestSessionWorksFromOurOwnPagesOnly(t *testing.T) {
 	const own = "https://api.example.com"
 	for name, c := range map[string]struct {
 		public, method, site, origin string
-		host, port, route            string
+		host, port                   string
 		passes                       bool
 	}{
 		"read from our page":                    {method: "GET", site: "same-origin", passes: true},
@@ -173,16 +173,9 @@ func TestSessionWorksFromOurOwnPagesOnly(t *testing.T) {
 		"ours at a port":                        {method: "POST", origin: own + ":8443", port: "8443", passes: true},
 		"ours at a port, in Host":               {method: "POST", origin: own + ":8443", host: "api.example.com:8443", passes: true},
 		"unknown method":                        {method: "PATCH"},
-		"read that stores, from our page":       {method: "GET", route: storing[0], site: "same-origin", passes: true},
-		"read that stores, our origin":          {method: "GET", route: storing[1], origin: own, passes: true},
-		"read that stores, address typed in":    {method: "GET", route: storing[2], site: "none"},
-		"read that stores, old browser":         {method: "GET", route: storing[2]},
-		"list that stores, old browser":         {method: "GET", route: storing[1]},
-		"list of a user, old browser":           {method: "GET", route: storing[0]},
-		"read that stores, from elsewhere":      {method: "GET", route: storing[0], site: "cross-site"},
 	} {
 		e := browsing(text, nil)
-		e.HTTPMethod, e.Resource, h.public = c.method, c.route, c.public
+		e.HTTPMethod, h.public = c.method, c.public
 		delete(e.MultiValueHeaders, "Sec-Fetch-Site")
 		for header, value := range map[string]string{"sec-fetch-site": c.site, "origin": c.origin} {
 			if value != "" {
@@ -206,29 +199,30 @@ func TestSessionWorksFromOurOwnPagesOnly(t *testing.T) {
 	}
 }
 
-func TestReadsThatStoreAreRoutes(t *testing.T) {
-	t.Parallel()
-	tmpl, err := template.Load("../../template.yaml", template.Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, path := range storing {
-		if !slices.ContainsFunc(tmpl.Functions, func(f template.Function) bool {
-			return slices.ContainsFunc(f.Routes, func(r template.Route) bool { return r.Method == "GET" && r.Path == path && r.Authorizer != "" })
-		}) {
-			t.Errorf("GET %s is no route of the template", path)
-		}
-	}
-}
-
-func TestMachinesReadWhatStoresWithABearerAlone(t *testing.T) {
+func TestCallerOfASessionTellsWhetherAPageOfOursAsked(t *testing.T) {
 	t.Parallel()
 	h := newHouse(t)
-	key, _ := h.key(t)
-	e := event("Bearer "+h.token(t, key), nil)
-	for _, e.Resource = range storing {
-		if _, ok := h.decide(t, e); !ok {
-			t.Errorf("%s: a token without a browser's word is refused", e.Resource)
+	text, _ := h.login(t)
+	for name, c := range map[string]struct {
+		site, origin string
+		want         bool
+	}{
+		"our page":                    {site: "same-origin", want: true},
+		"our page, old browser":       {origin: "https://api.example.com", want: true},
+		"both headers":                {site: "same-origin", origin: "https://api.example.com", want: true},
+		"address typed in":            {site: "none"},
+		"typed in, with our origin":   {site: "none", origin: "https://api.example.com"},
+		"old browser, without a word": {},
+	} {
+		e := browsing(text, nil)
+		delete(e.MultiValueHeaders, "Sec-Fetch-Site")
+		for header, value := range map[string]string{"Sec-Fetch-Site": c.site, "Origin": c.origin} {
+			if value != "" {
+				e.MultiValueHeaders[header] = []string{value}
+			}
+		}
+		if got, ok := h.decide(t, e); !ok || got.FromOwnPage != c.want {
+			t.Errorf("%s: let in %t, from a page of ours %t; want true, %t", name, ok, got.FromOwnPage, c.want)
 		}
 	}
 }
@@ -245,7 +239,7 @@ func TestMembershipThatAVCSVouchedForLapses(t *testing.T) {
 	token := h.token(t, key)
 	reaches := func(e request) bool {
 		got, ok := h.decide(t, e)
-		return ok && slices.Contains(got.Memberships, access.Membership{VCS: "github", Installation: "2"})
+		return ok && slices.Contains(got.Memberships, vcs.Installation{VCS: "github", ID: "2"})
 	}
 	if !reaches(browsing(text, at2)) || !reaches(event("Bearer "+key, at2)) || !reaches(event("Bearer "+token, at2)) {
 		t.Error("a member is refused")
@@ -278,7 +272,7 @@ func TestSessionEndsWithTheTieToItsAccount(t *testing.T) {
 	link("1")
 	h.owner.Identities = map[string]user.Identity{"github": {ID: "1"}}
 	text, _ := h.login(t)
-	if got, ok := h.decide(t, browsing(text, atInstallation1)); !ok || len(got.Memberships) != 1 || got.Account != "1" {
+	if got, ok := h.decide(t, browsing(text, atInstallation1)); !ok || len(got.Memberships) != 1 || got.Account.ID != "1" {
 		t.Errorf("got %+v, %t; want the owner, with account 1", got, ok)
 	}
 	link("2")
@@ -286,7 +280,7 @@ func TestSessionEndsWithTheTieToItsAccount(t *testing.T) {
 		t.Errorf("with another account: got %+v, want a refusal", got)
 	}
 	// Elsewhere the function that reads the user refuses: it is told the account.
-	if got, ok := h.decide(t, browsing(text, nil)); !ok || got.VCS != "github" || got.Account != "1" {
+	if got, ok := h.decide(t, browsing(text, nil)); !ok || got.Account.VCS != "github" || got.Account.ID != "1" {
 		t.Errorf("got %+v, %t; want the account of the login", got, ok)
 	}
 }

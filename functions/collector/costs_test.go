@@ -111,7 +111,7 @@ func (s stored) set(t *testing.T, installation, key string, idx, size int) {
 		t.Fatal(err)
 	}
 	ns := vcs.Installation{VCS: "github", ID: vcs.ID(installation)}
-	if _, err := s.records.Set(t.Context(), ns, nil, author(), kv.Write{Key: key, Idx: idx, Value: v, Committed: true}); err != nil {
+	if _, err := s.records.Set(t.Context(), kv.Caller{Installation: ns, Author: author()}, kv.Write{Key: key, Idx: idx, Value: v, Committed: true}); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -148,7 +148,7 @@ func (s stored) many(t *testing.T, n int) {
 func (s stored) deleteOld(t *testing.T) {
 	t.Helper()
 	ns := vcs.Installation{VCS: "github", ID: "1"}
-	if _, err := s.records.Delete(t.Context(), ns, nil, author(), strings.Repeat("k", 40), nil, nil); err != nil {
+	if _, err := s.records.Delete(t.Context(), kv.Caller{Installation: ns, Author: author()}, kv.Target{Key: strings.Repeat("k", 40)}, nil); err != nil {
 		t.Fatal(err)
 	}
 	pages := s3.NewListObjectsV2Paginator(s.env.S3, &s3.ListObjectsV2Input{Bucket: aws.String(s.env.Bucket("KvBucket"))})
@@ -185,7 +185,7 @@ var body = []byte(strings.Repeat("x", 1000))
 
 func (s stored) announce(ctx context.Context, i int) (artifact.Upload, artifact.Page, error) {
 	sum := sha256.Sum256(body)
-	return s.files.Create(ctx, vcs.Installation{VCS: "github", ID: "1"}, nil, author(), artifact.New{
+	return s.files.Create(ctx, kv.Caller{Installation: vcs.Installation{VCS: "github", ID: "1"}, Author: author()}, artifact.New{
 		Key: fmt.Sprintf("%040d", i), Committed: true,
 		File: artifact.File{Size: int64(len(body)), SHA256: hex.EncodeToString(sum[:]), ContentType: "application/zip"},
 	})
@@ -214,10 +214,10 @@ func (s stored) deletedFiles(t *testing.T, n int) {
 			return err
 		}
 		ns := vcs.Installation{VCS: "github", ID: "1"}
-		if _, err := s.files.Complete(ctx, ns, nil, author(), u.ID); err != nil {
+		if _, err := s.files.Complete(ctx, kv.Caller{Installation: ns, Author: author()}, u.ID); err != nil {
 			return err
 		}
-		_, err = s.records.Delete(ctx, ns, nil, author(), u.Key, nil, nil)
+		_, err = s.records.Delete(ctx, kv.Caller{Installation: ns, Author: author()}, kv.Target{Key: u.Key}, nil)
 		return err
 	})
 }

@@ -8,13 +8,14 @@ import (
 	"time"
 
 	"github.com/opsplane/opsplane/shared/audit/change"
+	"github.com/opsplane/opsplane/shared/background/frame"
 	"github.com/opsplane/opsplane/shared/kv/garbage"
 	"github.com/opsplane/opsplane/shared/telemetry"
 )
 
-// reportTime is what a run leaves of the invocation's time, so that it reports
-// what it did and is not killed at it.
-const reportTime = 20 * time.Second
+// reserve is how much of its time an invocation keeps back, so that it ends what it
+// is at and writes its log line.
+const reserve = 20 * time.Second
 
 // principal stands in the items that the collector changes.
 const principal = "collector"
@@ -32,26 +33,18 @@ var errFailed = errors.New("a part of the garbage could not be collected; the fu
 // too, and to the invoker. A failure is an error, so that Lambda counts it; the
 // next run goes on where this one failed.
 func (c collector) handle(ctx context.Context, _ json.RawMessage) (garbage.Report, error) {
-	if end, ok := ctx.Deadline(); ok {
-		var cancel context.CancelFunc
-		ctx, cancel = context.WithDeadline(ctx, end.Add(-reportTime))
-		defer cancel()
-	}
+	ctx, cancel := frame.KeepBack(ctx, reserve)
+	defer cancel()
 	start := c.now()
 	author := change.Author{Principal: principal, Request: telemetry.Invocation(ctx), At: start}
 	report, err := c.run(ctx, author)
 	end := c.now()
-	attrs := append(report.Attributes(),
-		slog.String("request_id", author.Request),
-		slog.Float64("duration_ms", float64(end.Sub(start).Microseconds())/1000),
-		telemetry.Metrics(end, garbage.Metrics...),
-	)
-	level := slog.LevelInfo
+	frame.Line{
+		Message: "collect", Counts: report.Counts(),
+		Details: []slog.Attr{slog.Float64("duration_ms", float64(end.Sub(start).Microseconds())/1000)},
+	}.Write(ctx, c.log, end, err)
 	if err != nil {
-		level = slog.LevelError
-		attrs = append(attrs, slog.String("error", err.Error()))
 		err = errFailed
 	}
-	c.log.LogAttrs(ctx, level, "collect", attrs...)
 	return report, err
 }

@@ -78,7 +78,7 @@ func TestRunEndsBeforeTheInvocation(t *testing.T) {
 		},
 		log: slog.New(slog.DiscardHandler), now: time.Now,
 	}
-	ctx, cancel := context.WithTimeout(t.Context(), reportTime)
+	ctx, cancel := context.WithTimeout(t.Context(), reserve)
 	defer cancel()
 	report, err := c.handle(ctx, nil)
 	if err != nil || report.Waiting != 1 || ctx.Err() != nil {

@@ -13,6 +13,7 @@ import (
 	"github.com/opsplane/opsplane/infra/test/storagetest"
 	"github.com/opsplane/opsplane/shared/audit/change"
 	"github.com/opsplane/opsplane/shared/background/task"
+	"github.com/opsplane/opsplane/shared/kv"
 	"github.com/opsplane/opsplane/shared/kv/artifact"
 	"github.com/opsplane/opsplane/shared/kv/garbage"
 	"github.com/opsplane/opsplane/shared/login/user"
@@ -59,7 +60,7 @@ func TestAllOfAnInstallationGoesAndNothingOfAnother(t *testing.T) {
 			if !send(t, page, []byte("file")) {
 				t.Fatal("the file was not taken")
 			}
-			if _, err := r.files.Complete(t.Context(), ns, nil, r.author(), file.ID); err != nil {
+			if _, err := r.files.Complete(t.Context(), kv.Caller{Installation: ns, Author: r.author()}, file.ID); err != nil {
 				t.Fatal(err)
 			}
 			id := r.start(t, ofInstallation(system, "77"))

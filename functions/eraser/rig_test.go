@@ -80,7 +80,7 @@ func (r *rig) set(t *testing.T, ns vcs.Installation, key string, idx int, value 
 	t.Helper()
 	v, err := canonical.Parse([]byte(value))
 	must(t, err)
-	_, err = r.records.Set(t.Context(), ns, access.Strings(), r.author(), kv.Write{Key: key, Idx: idx, Value: v, Committed: committed, WriteCaps: guard})
+	_, err = r.records.Set(t.Context(), kv.Caller{Installation: ns, Capabilities: access.Strings(), Author: r.author()}, kv.Write{Key: key, Idx: idx, Value: v, Committed: committed, WriteCaps: guard})
 	must(t, err)
 }
 
@@ -89,7 +89,7 @@ func (r *rig) announce(t *testing.T, ns vcs.Installation, key string, body []byt
 	t.Helper()
 	sum := sha256.Sum256(body)
 	file := artifact.File{Size: int64(len(body)), SHA256: hex.EncodeToString(sum[:]), ContentType: "application/zip"}
-	u, page, err := r.files.Create(t.Context(), ns, nil, r.author(), artifact.New{Key: key, Committed: true, File: file})
+	u, page, err := r.files.Create(t.Context(), kv.Caller{Installation: ns, Author: r.author()}, artifact.New{Key: key, Committed: true, File: file})
 	must(t, err)
 	return u, page
 }
@@ -141,7 +141,7 @@ func (r *rig) person(t *testing.T, account string) user.User {
 	u, err := r.users.SignIn(t.Context(), "github", user.Identity{ID: account, Login: "login-" + account}, r.author())
 	must(t, err)
 	must(t, r.users.PutIdentity(t.Context(), u.ID, "gitlab", user.Identity{ID: account, Login: "lab-" + account}, r.author()))
-	must(t, r.users.AddMembership(t.Context(), u.ID, access.Membership{VCS: "github", Installation: "1"}, r.author()))
+	must(t, r.users.AddMembership(t.Context(), u.ID, vcs.Installation{VCS: "github", ID: "1"}, r.author()))
 	r.credentials(t, u.ID)
 	u, err = r.users.Get(t.Context(), u.ID)
 	must(t, err)
@@ -162,7 +162,8 @@ func (r *rig) credentials(t *testing.T, id string) {
 		}
 	}
 	grants := session.Grants{DB: r.env.DynamoDB, Table: r.env.Table("SessionsTable"), Box: box()}
-	for _, vcs := range access.VCSNames() {
+	for _, system := range vcs.All() {
+		vcs := string(system)
 		must(t, grants.Put(t.Context(), session.Holder{User: id, VCS: vcs, Account: "1"}, session.Grant{Access: "secret"}, r.author()))
 		must(t, r.renewals.Expect(t.Context(), id, vcs, r.clock))
 	}

@@ -8,7 +8,6 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 
-	"github.com/opsplane/opsplane/shared/api/access"
 	"github.com/opsplane/opsplane/shared/audit/change"
 	"github.com/opsplane/opsplane/shared/background/delivery"
 	"github.com/opsplane/opsplane/shared/background/task"
@@ -67,16 +66,16 @@ func (s stores) ofInstallation() []stage {
 			}
 			return whole(grouptoken.Erase(ctx, s.db, s.sessions, run.Installation, author))
 		}},
-		{name: "uploads", do: func(ctx context.Context, run *task.Run, author change.Author, _ how) (int, string, bool, error) {
-			n, err := s.files.AbortAll(ctx, namespace(run), author)
-			return n, "", false, err
+		{name: "uploads", do: func(ctx context.Context, run *task.Run, author change.Author, h how) (int, string, bool, error) {
+			n, next, err := s.files.AbortAll(ctx, namespace(run), author, h.after, h.limit)
+			return n, next, next != "", err
 		}},
 		{name: "keys", do: func(ctx context.Context, run *task.Run, author change.Author, h how) (int, string, bool, error) {
 			after, err := base64.StdEncoding.DecodeString(h.after) // keys are any bytes
 			if err != nil {
 				return 0, "", false, fmt.Errorf("read cursor: %w", err)
 			}
-			n, next, err := s.records.Erase(ctx, namespace(run), author, after, h.limit, h.final)
+			n, next, err := s.records.Erase(ctx, kv.Caller{Installation: namespace(run), Author: author}, after, h.limit, h.final)
 			return n, base64.StdEncoding.EncodeToString(next), next != nil, err
 		}},
 		{name: "pull requests", do: func(ctx context.Context, run *task.Run, _ change.Author, h how) (int, string, bool, error) {
@@ -116,7 +115,8 @@ func (s stores) ofUser() []stage {
 }
 
 func (stores) ofEachVCS(erase func(vcs string) (bool, error)) (erased int, next string, more bool, err error) {
-	for _, vcs := range access.VCSNames() {
+	for _, system := range vcs.All() {
+		vcs := string(system)
 		there, err := erase(vcs)
 		if err != nil {
 			return erased, "", false, err

@@ -12,6 +12,7 @@ import (
 	"github.com/opsplane/opsplane/shared/api/access"
 	"github.com/opsplane/opsplane/shared/login/session"
 	"github.com/opsplane/opsplane/shared/login/user"
+	"github.com/opsplane/opsplane/shared/vcs"
 	"github.com/opsplane/opsplane/shared/vcs/installation"
 )
 
@@ -30,7 +31,8 @@ func (r *rig) askedAt(t *testing.T) string {
 
 // ofSession makes the caller a session, as a console has it.
 func (r *rig) ofSession() {
-	r.caller.Kind, r.caller.VCS, r.caller.Account, r.caller.Capabilities = access.KindSession, "github", "5", session.Capabilities()
+	r.caller.Kind, r.caller.Account, r.caller.Capabilities = access.KindSession, vcs.Account{VCS: vcs.GitHub, ID: "5"}, session.Capabilities()
+	r.caller.FromOwnPage = true
 }
 
 func TestHostThatIsAwayLeavesWhatItSaidLast(t *testing.T) {
@@ -123,7 +125,7 @@ func TestWhatIsRememberedIsNoMoreThanTheHostAllows(t *testing.T) {
 		t.Errorf("when it lapsed for sessions: %d %s", status, body)
 	}
 	// What operators gave holds on; when the host was asked is not said: it says nothing that holds.
-	given := access.Membership{VCS: "github", Installation: "2"}
+	given := vcs.Installation{VCS: "github", ID: "2"}
 	if err := r.people.Users.AddMembership(t.Context(), r.caller.User, given, author()); err != nil {
 		t.Fatal(err)
 	}

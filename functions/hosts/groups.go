@@ -12,6 +12,7 @@ import (
 	"github.com/opsplane/opsplane/shared/api/httpapi"
 	"github.com/opsplane/opsplane/shared/login/session"
 	"github.com/opsplane/opsplane/shared/login/user"
+	"github.com/opsplane/opsplane/shared/vcs"
 	"github.com/opsplane/opsplane/shared/vcs/gitlabhost"
 	"github.com/opsplane/opsplane/shared/vcs/grouptoken"
 	"github.com/opsplane/opsplane/shared/vcs/installation"
@@ -34,7 +35,7 @@ func (h *hosts) listGroups(ctx context.Context, call httpapi.Call, _ struct{}) (
 		found, err := client.Groups(ctx)
 		list = []group{}
 		for _, g := range found {
-			if call.Caller.Within(access.Target{VCS: gitlabName, Installation: strconv.FormatInt(g.ID, 10)}) {
+			if call.Caller.Within(vcs.Installation{VCS: gitlabName, ID: vcs.ID(strconv.FormatInt(g.ID, 10))}) {
 				list = append(list, group{g.ID, g.FullName})
 			}
 		}
@@ -47,7 +48,7 @@ func (h *hosts) listGroups(ctx context.Context, call httpapi.Call, _ struct{}) (
 // others are refused. What do answers is explained to the caller; it may be called
 // a second time.
 func (h *hosts) asCaller(ctx context.Context, call httpapi.Call, do func(*gitlabhost.Client, user.Identity) error) error {
-	u, err := h.caller(ctx, call)
+	u, err := h.people.Users.Admitted(ctx, call.Caller)
 	if err != nil {
 		return err
 	}
@@ -116,13 +117,13 @@ func (h *hosts) isMember(ctx context.Context, call httpapi.Call, id string) (mem
 
 // reaches reports whether the caller is a member of the group's installation.
 func (h *hosts) reaches(ctx context.Context, call httpapi.Call, id string) (bool, error) {
-	u, err := h.caller(ctx, call)
+	u, err := h.people.Users.Admitted(ctx, call.Caller)
 	if err != nil {
 		return false, err
 	}
 	caller := call.Caller
 	caller.Memberships = u.MembershipsFor(caller, call.Now)
-	return caller.Reaches(access.Target{VCS: gitlabName, Installation: id}), nil
+	return caller.Reaches(vcs.Installation{VCS: gitlabName, ID: vcs.ID(id)}), nil
 }
 
 // asGroup is GitLab asked with a group's own token, and whose that is.
@@ -196,7 +197,7 @@ func (h *hosts) whoareyou(ctx context.Context, call httpapi.Call, id string) (bo
 // groupsOf lists the ids of the groups that the caller reaches, by number; with
 // an id that one alone, if it is among them.
 func (h *hosts) groupsOf(ctx context.Context, call httpapi.Call, id string) ([]string, error) {
-	u, err := h.caller(ctx, call)
+	u, err := h.people.Users.Admitted(ctx, call.Caller)
 	if err != nil {
 		return nil, err
 	}
@@ -204,8 +205,8 @@ func (h *hosts) groupsOf(ctx context.Context, call httpapi.Call, id string) ([]s
 	caller.Memberships = u.MembershipsFor(caller, call.Now)
 	var ids []string
 	for _, m := range caller.Memberships {
-		if m.VCS == gitlabName && (id == "" || m.Installation == id) && caller.Reaches(access.Target(m)) {
-			ids = append(ids, m.Installation)
+		if m.VCS == gitlabName && (id == "" || string(m.ID) == id) && caller.Reaches(m) {
+			ids = append(ids, string(m.ID))
 		}
 	}
 	slices.SortFunc(ids, byNumber)

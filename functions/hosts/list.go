@@ -44,7 +44,7 @@ type installationList struct {
 // uninstalled. Of a caller who has logged in at the VCS it asks the VCS first. If
 // that gives no answer, what it said last is answered for as long as it holds.
 func (h *hosts) list(ctx context.Context, call httpapi.Call, vcs string) (installationList, error) {
-	u, err := h.caller(ctx, call)
+	u, err := h.people.Users.Admitted(ctx, call.Caller)
 	if err != nil {
 		return installationList{}, err
 	}
@@ -59,8 +59,8 @@ func (h *hosts) list(ctx context.Context, call httpapi.Call, vcs string) (instal
 	reached.Memberships = u.MembershipsFor(call.Caller, call.Now)
 	var ids []string
 	for _, m := range reached.Memberships {
-		if m.VCS == vcs && reached.Reaches(access.Target(m)) {
-			ids = append(ids, m.Installation)
+		if string(m.VCS) == vcs && reached.Reaches(m) {
+			ids = append(ids, string(m.ID))
 		}
 	}
 	if renewed != nil && len(ids) == 0 {
@@ -104,17 +104,6 @@ func outward(vcs string, err error) error {
 		return vcshost.Fault(vcs, err)
 	}
 	return err
-}
-
-// caller reads the user behind the call. One that is gone is refused, as any
-// credential without an owner, and a session of an account that is no longer the
-// user's.
-func (h *hosts) caller(ctx context.Context, call httpapi.Call) (user.User, error) {
-	u, err := h.people.Users.Get(ctx, call.Caller.User)
-	if errors.Is(err, user.ErrNotFound) || err == nil && !u.Admits(call.Caller) {
-		return user.User{}, access.Refuse(access.StepAccount, "the user is gone, or has no longer the account of the session")
-	}
-	return u, err
 }
 
 // askTime is how long a VCS may take, all its answers together, to say what the

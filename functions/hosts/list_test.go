@@ -9,6 +9,7 @@ import (
 
 	"github.com/opsplane/opsplane/shared/api/access"
 	"github.com/opsplane/opsplane/shared/login/user"
+	"github.com/opsplane/opsplane/shared/vcs"
 	"github.com/opsplane/opsplane/shared/vcs/installation"
 )
 
@@ -28,21 +29,21 @@ func TestListIsWhatTheHostSaysNow(t *testing.T) {
 	if got := r.list(t, "gitlab"); got != "77 Acme installed; " {
 		t.Errorf("GitLab: %s", got)
 	}
-	member := func() []access.Membership {
+	member := func() []vcs.Installation {
 		u, err := r.people.Users.Get(t.Context(), r.caller.User)
 		if err != nil {
 			t.Fatal(err)
 		}
 		return u.MembershipsFor(r.caller, r.clock)
 	}
-	if got := member(); !slices.Contains(got, access.Membership{VCS: "github", Installation: "10"}) {
+	if got := member(); !slices.Contains(got, vcs.Installation{VCS: "github", ID: "10"}) {
 		t.Errorf("memberships %v", got)
 	}
 	r.github.Person.Installations = []int{3}
 	if got := r.list(t, "github"); got != "3 other active; " {
 		t.Errorf("after a change: %s", got)
 	}
-	if got := member(); len(got) != 2 || slices.Contains(got, access.Membership{VCS: "github", Installation: "10"}) {
+	if got := member(); len(got) != 2 || slices.Contains(got, vcs.Installation{VCS: "github", ID: "10"}) {
 		t.Errorf("a lost membership stays: %v", got)
 	}
 	r.github.Person.Installations = nil
@@ -111,7 +112,7 @@ func TestUserWhoNeverLoggedInHasWhatOperatorsGave(t *testing.T) {
 	for n := 1; n <= many; n++ {
 		i := installation.Installation{VCS: "github", ID: fmt.Sprint(n), Name: "acme", State: installation.Installed}
 		r.know(t, i)
-		if err := r.people.Users.AddMembership(t.Context(), u.ID, access.Membership{VCS: "github", Installation: i.ID}, author()); err != nil {
+		if err := r.people.Users.AddMembership(t.Context(), u.ID, vcs.Installation{VCS: "github", ID: vcs.ID(i.ID)}, author()); err != nil {
 			t.Fatal(err)
 		}
 		fmt.Fprintf(&want, "%d acme active; ", n)

@@ -10,6 +10,7 @@ import (
 	"github.com/opsplane/opsplane/shared/api/access"
 	"github.com/opsplane/opsplane/shared/login/session"
 	"github.com/opsplane/opsplane/shared/login/user"
+	"github.com/opsplane/opsplane/shared/vcs"
 	"github.com/opsplane/opsplane/shared/vcs/installation"
 )
 
@@ -110,12 +111,13 @@ func TestAnotherAccountOfTheUserIsNotAskedForWithTheGrantOfTheFirst(t *testing.T
 	}
 	r.expect(t, "GET", "/api/v1/gitlab/groups", "", 403, "")
 	// A session that was made with the former account is nobody's.
-	if err := r.people.Users.AddMembership(t.Context(), r.caller.User, access.Membership{VCS: "github", Installation: "1"}, author()); err != nil {
+	if err := r.people.Users.AddMembership(t.Context(), r.caller.User, vcs.Installation{VCS: "github", ID: "1"}, author()); err != nil {
 		t.Fatal(err)
 	}
-	r.caller.Kind, r.caller.VCS, r.caller.Capabilities = access.KindSession, "github", session.Capabilities()
+	r.caller.Kind, r.caller.Account.VCS, r.caller.Capabilities = access.KindSession, vcs.GitHub, session.Capabilities()
+	r.caller.FromOwnPage = true
 	for account, want := range map[string]string{"5": "403", "6": "1 acme active; "} {
-		if r.caller.Account = account; r.list(t, "github") != want {
+		if r.caller.Account.ID = vcs.ID(account); r.list(t, "github") != want {
 			t.Errorf("with a session of account %s: got %s, want %s", account, r.list(t, "github"), want)
 		}
 	}

@@ -37,17 +37,23 @@ var (
 	hosted = access.Rule{Needs: []access.Capability{access.AccessTokenCreate}, Scope: access.ScopeHosted}
 )
 
+// changes returns the rule of a read that stores what it finds at the host.
+func changes(rule access.Rule) access.Rule {
+	rule.Changes = true
+	return rule
+}
+
 // routes lists the function's routes. The list of installations has two paths:
 // one is what clients of GitHub ask for, the other what those of GitLab do.
 func routes(h *hosts) []httpapi.Route {
 	list := httpapi.JSON(vcsOf, h.list)
 	return []httpapi.Route{
-		{Pattern: "GET /api/v1/user/{vcs}/installations", Rule: token, Endpoint: list},
-		{Pattern: "GET /api/v1/{vcs}/installations", Rule: token, Endpoint: list},
+		{Pattern: "GET /api/v1/user/{vcs}/installations", Rule: changes(token), Endpoint: list},
+		{Pattern: "GET /api/v1/{vcs}/installations", Rule: changes(token), Endpoint: list},
 		{Pattern: "GET /api/v1/{vcs}/groups", Rule: token, Endpoint: httpapi.JSON(gitlabOnly, h.listGroups)},
 		{Pattern: "GET /api/v1/{vcs}/groups/{id}/is-member", Rule: token, Endpoint: httpapi.JSON(groupOf("id"), h.isMember)},
 		{Pattern: "GET /api/v1/{vcs}/whoareyou", Rule: token, Input: httpapi.Input{Query: []string{"installation_id"}}, Endpoint: httpapi.JSON(decodeWhoareyou, h.whoareyou)},
-		{Pattern: "GET /api/v1/{vcs}/installations/{installation_id}/webhook", Rule: hosted, Endpoint: httpapi.JSON(h.decodeWebhook, h.webhook)},
+		{Pattern: "GET /api/v1/{vcs}/installations/{installation_id}/webhook", Rule: changes(hosted), Endpoint: httpapi.JSON(h.decodeWebhook, h.webhook)},
 		{Pattern: "PUT /api/v1/{vcs}/installations/{installation_id}/access-token", Rule: hosted, Input: httpapi.Input{Members: []string{"access_token"}}, Endpoint: httpapi.JSON(decodeAccessToken, h.putAccessToken)},
 	}
 }

@@ -8,6 +8,7 @@ import (
 	"github.com/opsplane/opsplane/shared/api/access"
 	"github.com/opsplane/opsplane/shared/login/session"
 	"github.com/opsplane/opsplane/shared/login/user"
+	"github.com/opsplane/opsplane/shared/vcs"
 )
 
 func TestOperationsUseWhatTheDocumentSays(t *testing.T) {
@@ -35,7 +36,7 @@ func use(method, path string, by func(*testing.T, *rig, user.User) *access.Calle
 	return func(t *testing.T) *costs.Meter {
 		env, m := costs.New(t)
 		r := rigOn(functiontest.On(env))
-		ann := r.person(t, "ann", access.Membership{VCS: "github", Installation: "12345678"})
+		ann := r.person(t, "ann", vcs.Installation{VCS: "github", ID: "12345678"})
 		caller := by(t, r, ann)
 		r.Serve(routes(&user.Store{DB: m.DynamoDB(), Table: r.users.Table}, &session.Store{DB: m.DynamoDB(), Table: r.sessions.Table}))
 		m.Start()

@@ -10,6 +10,7 @@ import (
 	"github.com/opsplane/opsplane/shared/api/access"
 	"github.com/opsplane/opsplane/shared/login/session"
 	"github.com/opsplane/opsplane/shared/login/user"
+	"github.com/opsplane/opsplane/shared/vcs"
 )
 
 var now = functiontest.Start
@@ -39,7 +40,7 @@ func rigOn(of *functiontest.Rig) *rig {
 }
 
 // person makes a user with the memberships.
-func (r *rig) person(t *testing.T, name string, memberships ...access.Membership) user.User {
+func (r *rig) person(t *testing.T, name string, memberships ...vcs.Installation) user.User {
 	t.Helper()
 	u, err := r.users.Create(t.Context(), name, r.Author())
 	if err != nil {
@@ -57,8 +58,8 @@ func TestIdentity(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
 	nobody := r.person(t, "nobody")
-	operated := r.person(t, "operated", access.Membership{VCS: "github", Installation: "1"})
-	both := r.person(t, "both", access.Membership{VCS: "gitlab", Installation: "7"})
+	operated := r.person(t, "operated", vcs.Installation{VCS: "github", ID: "1"})
+	both := r.person(t, "both", vcs.Installation{VCS: "gitlab", ID: "7"})
 	alice := user.Identity{ID: "583231", Login: "alice", AvatarURL: "https://avatars.example.com/1"}
 	if err := r.users.PutIdentity(t.Context(), both.ID, "github", alice, r.Author()); err != nil {
 		t.Fatal(err)

@@ -16,7 +16,7 @@ func routes(users *user.Store, sessions *session.Store) []httpapi.Route {
 	i := identity{users: users, sessions: sessions}
 	return []httpapi.Route{
 		{Pattern: "GET /api/v1/whoami", Rule: access.Rule{Kinds: anyone}, Endpoint: httpapi.JSON(httpapi.NoInput, i.whoami)},
-		{Pattern: "GET /api/v1/{vcs}/whoami", Rule: access.Rule{Kinds: anyone, Scope: access.ScopeVCS}, Endpoint: httpapi.JSON(vcsName, i.whoamiAt)},
+		{Pattern: "GET /api/v1/{vcs}/whoami", Rule: access.Rule{Kinds: anyone, Scope: access.ScopeVCS}, Endpoint: httpapi.JSON(httpapi.NoInput, i.whoamiAt)},
 		{Pattern: "POST /api/v1/logout", Rule: access.Rule{}, Endpoint: httpapi.JSON(httpapi.NoInput, i.logout)},
 	}
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/opsplane/opsplane/shared/audit/change"
 	"github.com/opsplane/opsplane/shared/login/session"
 	"github.com/opsplane/opsplane/shared/login/user"
+	"github.com/opsplane/opsplane/shared/vcs"
 )
 
 // login begins a session at a time and returns its caller, as the authorizer
@@ -24,7 +25,7 @@ func (r *rig) login(t *testing.T, u user.User, at time.Time) *access.Caller {
 	return &access.Caller{
 		Kind: access.KindSession, User: u.ID, Key: made.ID, Capabilities: session.Capabilities(),
 		Expires: made.Expires().Unix(), LastUsed: made.SeenAt.Unix(), Partial: true,
-		VCS: made.VCS, Account: made.Account,
+		Account: vcs.Account{VCS: vcs.VCS(made.VCS), ID: vcs.ID(made.Account)},
 	}
 }
 

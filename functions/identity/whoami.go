@@ -2,14 +2,13 @@ package main
 
 import (
 	"context"
-	"errors"
-	"net/http"
 	"slices"
 
 	"github.com/opsplane/opsplane/shared/api/access"
 	"github.com/opsplane/opsplane/shared/api/httpapi"
 	"github.com/opsplane/opsplane/shared/login/session"
 	"github.com/opsplane/opsplane/shared/login/user"
+	"github.com/opsplane/opsplane/shared/vcs"
 )
 
 // identity is what the routes work with.
@@ -30,47 +29,34 @@ type account struct {
 	Username  string `json:"username"`
 }
 
-func vcsName(r *http.Request) (string, error) { return r.PathValue("vcs"), nil }
-
-// whoami answers the caller's id and the VCSs that know it, those outside the
-// credential's restriction left out. A console asks it on every start, so it is
-// where the use of a session is recorded.
+// whoami returns the caller's id and the VCSs that know it, without those that
+// the credential's restrictions exclude. It records the use of a session, because
+// a console calls it on every start.
 func (i identity) whoami(ctx context.Context, call httpapi.Call, _ struct{}) (self, error) {
 	if err := i.see(ctx, call); err != nil {
 		return self{}, err
 	}
-	u, err := i.caller(ctx, call)
+	u, err := i.users.Admitted(ctx, call.Caller)
 	if err != nil {
 		return self{}, err
 	}
 	vcss := u.VCSs()
 	if allowed := call.Caller.Capabilities.VCSs(); len(allowed) > 0 {
-		vcss = slices.DeleteFunc(vcss, func(vcs string) bool { return !slices.Contains(allowed, vcs) })
+		vcss = slices.DeleteFunc(vcss, func(known string) bool { return !slices.Contains(allowed, vcs.VCS(known)) })
 	}
 	return self{ID: u.ID, VCS: vcss}, nil
 }
 
-// whoamiAt answers the caller's name at a VCS, and refuses a caller whom the
-// VCS does not know.
-func (i identity) whoamiAt(ctx context.Context, call httpapi.Call, vcs string) (account, error) {
-	u, err := i.caller(ctx, call)
+// whoamiAt returns the caller's name at a VCS. It refuses a caller that the VCS
+// does not know.
+func (i identity) whoamiAt(ctx context.Context, call httpapi.Call, _ struct{}) (account, error) {
+	u, err := i.users.Admitted(ctx, call.Caller)
 	if err != nil {
 		return account{}, err
 	}
-	known, ok := u.Login(vcs)
+	known, ok := u.Login(string(call.VCS))
 	if !ok {
-		return account{}, access.Refuse(access.StepAccount, "the user has no account at %s", vcs)
+		return account{}, access.Refuse(access.StepAccount, "the user has no account at %s", call.VCS)
 	}
 	return account{AvatarURL: known.AvatarURL, Username: known.Login}, nil
-}
-
-// caller reads the user behind the call. One that is gone is refused, as any
-// credential without an owner, and a session of an account that is no longer the
-// user's.
-func (i identity) caller(ctx context.Context, call httpapi.Call) (user.User, error) {
-	u, err := i.users.Get(ctx, call.Caller.User)
-	if errors.Is(err, user.ErrNotFound) || err == nil && !u.Admits(call.Caller) {
-		return user.User{}, access.Refuse(access.StepAccount, "the user is gone, or has no longer the account of the session")
-	}
-	return u, err
 }

@@ -11,7 +11,7 @@ import (
 
 	"github.com/opsplane/opsplane/infra/test/functiontest"
 	"github.com/opsplane/opsplane/infra/test/storagetest"
-	"github.com/opsplane/opsplane/shared/api/access"
+	"github.com/opsplane/opsplane/shared/vcs"
 	"github.com/opsplane/opsplane/shared/vcs/pullrequest"
 	"github.com/opsplane/opsplane/shared/vcs/repository"
 )
@@ -30,13 +30,13 @@ func newRig(t *testing.T) *rig {
 
 // newRigOn has the function ask storage through db.
 func newRigOn(env *storagetest.Env, db *dynamodb.Client) *rig {
-	vcs := env.Table("VcsTable")
+	vcsTable := env.Table("VcsTable")
 	r := &rig{functiontest.On(env), &installations{
-		repositories: repository.Store{DB: db, Table: vcs}, pullRequests: pullrequest.Store{DB: db, Table: vcs},
+		repositories: repository.Store{DB: db, Table: vcsTable}, pullRequests: pullrequest.Store{DB: db, Table: vcsTable},
 	}}
 	r.Serve(routes(r.installations))
 	r.Caller = functiontest.Token(uuid.NewString())
-	r.Caller.Memberships = []access.Membership{{VCS: "github", Installation: "42"}, {VCS: "gitlab", Installation: "42"}, {VCS: "github", Installation: "5"}}
+	r.Caller.Memberships = []vcs.Installation{{VCS: "github", ID: "42"}, {VCS: "gitlab", ID: "42"}, {VCS: "github", ID: "5"}}
 	return r
 }
 
@@ -272,7 +272,7 @@ func TestPullRequestsFollowTheNamesOfTheirRepositories(t *testing.T) {
 func TestStrangersSeeNothing(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
-	r.Caller.Memberships = []access.Membership{{VCS: "gitlab", Installation: "42"}, {VCS: "github", Installation: "43"}}
+	r.Caller.Memberships = []vcs.Installation{{VCS: "gitlab", ID: "42"}, {VCS: "github", ID: "43"}}
 	for _, target := range []string{repos, pulls} {
 		if status, _ := r.get(t, target, nil); status != 403 {
 			t.Errorf("%s: status %d, want 403", target, status)

@@ -79,7 +79,7 @@ func (i *installations) listPullRequests(ctx context.Context, _ httpapi.Call, q 
 			query.After = pullrequest.PullRequest{Number: n, Repository: q.page.Cursor[1]}.Cursor()
 		}
 	}
-	rows, err := i.pullRequests.List(ctx, q.target.VCS, q.target.Installation, query)
+	rows, err := i.pullRequests.List(ctx, string(q.target.VCS), string(q.target.ID), query)
 	if err != nil {
 		return pullRequestPage{}, err
 	}
@@ -90,7 +90,7 @@ func (i *installations) listPullRequests(ctx context.Context, _ httpapi.Call, q 
 	for _, p := range page.Results {
 		ids = append(ids, p.Repository)
 	}
-	names, err := i.repositories.Names(ctx, q.target.VCS, q.target.Installation, ids)
+	names, err := i.repositories.Names(ctx, string(q.target.VCS), string(q.target.ID), ids)
 	if err != nil {
 		return pullRequestPage{}, err
 	}

@@ -5,9 +5,9 @@ import (
 	"net/http"
 	"unicode/utf8"
 
-	"github.com/opsplane/opsplane/shared/api/access"
 	"github.com/opsplane/opsplane/shared/api/httpapi"
 	"github.com/opsplane/opsplane/shared/api/paging"
+	"github.com/opsplane/opsplane/shared/vcs"
 	"github.com/opsplane/opsplane/shared/vcs/repository"
 )
 
@@ -34,13 +34,13 @@ type repositoryPage struct {
 
 // listQuery is a page of an installation's list.
 type listQuery struct {
-	target access.Target
+	target vcs.Installation
 	page   paging.Request
 	number int64 // of pull requests; 0 for all
 }
 
-func targetOf(r *http.Request) access.Target {
-	return access.Target{VCS: r.PathValue("vcs"), Installation: r.PathValue("installation_id")}
+func targetOf(r *http.Request) vcs.Installation {
+	return vcs.Installation{VCS: vcs.VCS(r.PathValue("vcs")), ID: vcs.ID(r.PathValue("installation_id"))}
 }
 
 func decodeRepositories(r *http.Request) (listQuery, error) {
@@ -82,7 +82,7 @@ func (i *installations) listRepositories(ctx context.Context, _ httpapi.Call, q 
 	default:
 		query.After = placeOf(q.page)
 	}
-	rows, err := i.repositories.List(ctx, q.target.VCS, q.target.Installation, query)
+	rows, err := i.repositories.List(ctx, string(q.target.VCS), string(q.target.ID), query)
 	if err != nil {
 		return repositoryPage{}, err
 	}
@@ -90,9 +90,9 @@ func (i *installations) listRepositories(ctx context.Context, _ httpapi.Call, q 
 	answer := repositoryPage{Links: page.Links(), Repositories: make([]repositoryRow, len(page.Results))}
 	for n, r := range page.Results {
 		answer.Repositories[n] = repositoryRow{
-			ID: r.ID, InstallationID: q.target.Installation, Name: r.Name, UpdatedAt: stamp(r.KnownSince),
+			ID: r.ID, InstallationID: string(q.target.ID), Name: r.Name, UpdatedAt: stamp(r.KnownSince),
 			// Of GitLab nobody asks whether the pipeline's file is there.
-			Setup: r.Setup || q.target.VCS == "gitlab",
+			Setup: r.Setup || string(q.target.VCS) == "gitlab",
 		}
 	}
 	return answer, nil

@@ -42,7 +42,7 @@ func TestShortPatienceHasAnEnd(t *testing.T) {
 	}{
 		"a host that never allows it":      {5 * time.Second, 0, int(work.ShortWait/(5*time.Second)) + 1},
 		"longer than a worker waits":       {work.ShortWait + time.Second, 0, 1},
-		"longer than the invocation lasts": {2 * time.Second, work.AnswerTime + time.Second, 1},
+		"longer than the invocation lasts": {2 * time.Second, work.Reserve + time.Second, 1},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

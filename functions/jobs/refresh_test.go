@@ -259,7 +259,7 @@ func TestRefreshSaysWhyItFails(t *testing.T) {
 		words             string
 		forGood           bool
 	}{
-		"installation that is gone": {"github", "43", func(*rig) {}, "GitHub knows no such installation", true},
+		"installation that is gone": {"github", "43", func(*rig) {}, "GitHub has no such installation", true},
 		"no token of the group":     {"gitlab", "77", func(*rig) {}, "no access token is stored for the group", true},
 		"revoked token": {"gitlab", "77", func(r *rig) {
 			if err := r.groups.Put(t.Context(), "77", "glpat-revoked", r.author()); err != nil {
@@ -270,7 +270,7 @@ func TestRefreshSaysWhyItFails(t *testing.T) {
 			if err := r.groups.Put(t.Context(), "78", r.gitlab.Account(5, "bot"), r.author()); err != nil {
 				t.Fatal(err)
 			}
-		}, "GitLab knows no such installation", true},
+		}, "GitLab has no such installation", true},
 		"installation that is suspended": {"github", "42", func(r *rig) {
 			r.github.Install("42", many(1)...)
 			r.github.Suspend("42", true)
@@ -279,7 +279,7 @@ func TestRefreshSaysWhyItFails(t *testing.T) {
 			r.github.Install("42", many(1)...)
 			r.github.Fail(vcstest.Failure{Match: "GET ", Status: http.StatusForbidden, Body: `{"message":"Although you appear to have the correct authorization credentials, the acme organization has an IP allow list enabled, and your IP address\u001b[31m is not permitted. You sent ghs_16C7e42F292c6912E7710c838347Ae178B4a"}`})
 		}, "it refuses the network address that this server's requests come from: have the organisation's owner, or the host's administrator, allow the address; " +
-			`see to it there, and start again; GitHub says: "Although you appear`, true},
+			`correct it there, then start again; GitHub says: "Although you appear`, true},
 		"single sign-on": {"github", "42", func(r *rig) {
 			r.github.Install("42", many(1)...)
 			r.github.Fail(vcstest.Failure{Match: "GET ", Status: http.StatusForbidden, Body: `{"message":"Resource protected by organization SAML enforcement."}`})

@@ -4,8 +4,7 @@ import (
 	"context"
 	"time"
 
-	"github.com/opsplane/opsplane/shared/api/access"
-	"github.com/opsplane/opsplane/shared/audit/change"
+	"github.com/opsplane/opsplane/shared/kv"
 	"github.com/opsplane/opsplane/shared/kv/artifact"
 	"github.com/opsplane/opsplane/shared/vcs"
 )
@@ -15,12 +14,12 @@ type artifacts struct{ store artifactStore }
 
 // artifactStore is what they work on; the contract is that of artifact.Store.
 type artifactStore interface {
-	Create(ctx context.Context, ns vcs.Installation, caps access.Set, author change.Author, n artifact.New) (artifact.Upload, artifact.Page, error)
-	Show(ctx context.Context, ns vcs.Installation, caps access.Set, now time.Time, id string, after, limit int) (artifact.Upload, artifact.Page, error)
+	Create(ctx context.Context, by kv.Caller, n artifact.New) (artifact.Upload, artifact.Page, error)
+	Show(ctx context.Context, by kv.Caller, id string, after, limit int) (artifact.Upload, artifact.Page, error)
 	List(ctx context.Context, ns vcs.Installation, now time.Time, after string, limit int) ([]artifact.Upload, string, error)
-	Complete(ctx context.Context, ns vcs.Installation, caps access.Set, author change.Author, id string) (artifact.Upload, error)
-	Abort(ctx context.Context, ns vcs.Installation, caps access.Set, author change.Author, id string) error
-	Open(ctx context.Context, ns vcs.Installation, caps access.Set, now time.Time, key string, idx int, drafts bool) (artifact.Download, error)
+	Complete(ctx context.Context, by kv.Caller, id string) (artifact.Upload, error)
+	Abort(ctx context.Context, by kv.Caller, id string) error
+	Open(ctx context.Context, by kv.Caller, at kv.Position, drafts bool) (artifact.Download, error)
 }
 
 var _ artifactStore = (*artifact.Store)(nil)

@@ -11,10 +11,8 @@ import (
 
 	"github.com/opsplane/opsplane/shared/api/access"
 	"github.com/opsplane/opsplane/shared/api/httpapi"
-	"github.com/opsplane/opsplane/shared/audit/change"
 	"github.com/opsplane/opsplane/shared/kv"
 	"github.com/opsplane/opsplane/shared/kv/artifact"
-	"github.com/opsplane/opsplane/shared/vcs"
 )
 
 // announced is a store that keeps what it is asked to create, and answers
@@ -25,7 +23,7 @@ type announced struct {
 	page artifact.Page
 }
 
-func (a announced) Create(_ context.Context, _ vcs.Installation, _ access.Set, _ change.Author, n artifact.New) (artifact.Upload, artifact.Page, error) {
+func (a announced) Create(_ context.Context, _ kv.Caller, n artifact.New) (artifact.Upload, artifact.Page, error) {
 	*a.got = n
 	return artifact.Upload{ID: strings.Repeat("0", 32), Key: n.Key, File: n.File}, a.page, nil
 }

@@ -116,7 +116,7 @@ func (a artifacts) create(ctx context.Context, call httpapi.Call, c creating) (c
 	if (c.upload.Absent || c.upload.Version != nil) && !caps.Has(access.KVStoreRead) {
 		return created{}, access.Refuse(access.StepCapability, "the credential lacks %s, which a condition needs", access.KVStoreRead.Name)
 	}
-	u, page, err := a.store.Create(ctx, c.ns, caps, call.Author(), c.upload)
+	u, page, err := a.store.Create(ctx, caller(call, c.ns), c.upload)
 	return created{showUpload(u, page, c.links)}, err
 }
 

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/opsplane/opsplane/shared/api/httpapi"
+	"github.com/opsplane/opsplane/shared/kv"
 )
 
 // opening asks for the file of an artifact.
@@ -45,7 +46,7 @@ func entityTags(r *http.Request) []string {
 }
 
 func (a artifacts) open(ctx context.Context, call httpapi.Call, o opening) (redirect, error) {
-	d, err := a.store.Open(ctx, o.ns, call.Caller.Capabilities, call.Now, o.key, o.idx, o.drafts)
+	d, err := a.store.Open(ctx, caller(call, o.ns), kv.Position{Key: o.key, Idx: o.idx}, o.drafts)
 	if err != nil {
 		return redirect{}, err
 	}

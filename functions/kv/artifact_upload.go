@@ -59,13 +59,13 @@ func decodeShow(r *http.Request) (showing, error) {
 }
 
 func (a artifacts) show(ctx context.Context, call httpapi.Call, s showing) (upload, error) {
-	u, page, err := a.store.Show(ctx, s.ns, call.Caller.Capabilities, call.Now, s.id, s.after, s.limit)
+	u, page, err := a.store.Show(ctx, caller(call, s.ns), s.id, s.after, s.limit)
 	return showUpload(u, page, s.links), err
 }
 
 // complete goes on with the completion of an upload.
 func (a artifacts) complete(ctx context.Context, call httpapi.Call, n namedUpload) (completing, error) {
-	u, err := a.store.Complete(ctx, n.ns, call.Caller.Capabilities, call.Author(), n.id)
+	u, err := a.store.Complete(ctx, caller(call, n.ns), n.id)
 	return completing{showUpload(u, artifact.Page{}, n.links)}, err
 }
 
@@ -96,5 +96,5 @@ var (
 )
 
 func (a artifacts) abort(ctx context.Context, call httpapi.Call, n namedUpload) (httpapi.Empty, error) {
-	return httpapi.Empty{}, a.store.Abort(ctx, n.ns, call.Caller.Capabilities, call.Author(), n.id)
+	return httpapi.Empty{}, a.store.Abort(ctx, caller(call, n.ns), n.id)
 }

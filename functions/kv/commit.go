@@ -97,7 +97,7 @@ func (c committed) SetHeaders(h http.Header) {
 var _ httpapi.Headerer = committed{}
 
 func (k keys) commit(ctx context.Context, call httpapi.Call, c committing) (committed, error) {
-	changed, err := k.store.Commit(ctx, c.ns, call.Caller.Capabilities, call.Author(), c.targets)
+	changed, err := k.store.Commit(ctx, caller(call, c.ns), c.targets)
 	if err != nil {
 		return committed{}, err
 	}

@@ -13,6 +13,7 @@ import (
 	"github.com/opsplane/opsplane/shared/api/access"
 	"github.com/opsplane/opsplane/shared/api/httpapi"
 	"github.com/opsplane/opsplane/shared/api/httpapi/httpapitest"
+	"github.com/opsplane/opsplane/shared/vcs"
 )
 
 // heard is what a route was asked for: which one it is, and the bytes of the
@@ -165,7 +166,8 @@ func checkHeard(t *testing.T, method, path string, got heard) {
 	plain, _ := unescape(path)
 	pattern, ok := strings.CutPrefix(got.Route, method+" ")
 	before, behind, _ := strings.Cut(strings.TrimSuffix(pattern, "/{key...}"), "{installation_id}")
-	for _, vcs := range access.VCSNames() {
+	for _, system := range vcs.All() {
+		vcs := string(system)
 		want := strings.Replace(before, "{vcs}", vcs, 1) + string(got.Installation) + behind
 		if ok && (plain == want+"/"+string(got.Key) || plain == want && len(got.Key) == 0) && !strings.Contains(string(got.Installation), "/") {
 			return

@@ -124,8 +124,7 @@ func inBody(operations map[string]bodyOperation) httpapi.Endpoint {
 		}
 		name := slices.Collect(maps.Keys(whole.members))[0]
 		operation := operations[name] // the route takes no other member
-		target := access.Target{VCS: string(ns.VCS), Installation: string(ns.ID)}
-		if err := access.Authorize(call.Caller, operation.rule, target, call.Now); err != nil {
+		if err := access.Authorize(call.Caller, operation.rule, call.Installation, call.Now); err != nil {
 			return nil, err
 		}
 		b, key, err := operation.read(name, whole.members[name])

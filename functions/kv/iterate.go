@@ -97,7 +97,7 @@ func (k keys) iterate(ctx context.Context, call httpapi.Call, it iterating) (pag
 	rows.Budget = k.store.NewBudget()
 	total, selecting := 0, 0
 	for range maxReads {
-		found, next, err := k.store.Iterate(ctx, it.ns, call.Caller.Capabilities, rows)
+		found, next, err := k.store.Iterate(ctx, caller(call, it.ns), rows)
 		if err != nil {
 			return page{}, err
 		}

@@ -12,12 +12,9 @@ import (
 	"testing"
 	"time"
 
-	"github.com/opsplane/opsplane/shared/api/access"
 	"github.com/opsplane/opsplane/shared/api/httpapi"
-	"github.com/opsplane/opsplane/shared/audit/change"
 	"github.com/opsplane/opsplane/shared/kv"
 	"github.com/opsplane/opsplane/shared/kv/selection"
-	"github.com/opsplane/opsplane/shared/vcs"
 )
 
 // maxEvent is what a function's response may hold, in bytes of its JSON.
@@ -107,7 +104,7 @@ type endless struct {
 
 func (endless) NewBudget() *kv.Budget { return (&kv.Store{}).NewBudget() }
 
-func (e endless) Iterate(_ context.Context, _ vcs.Installation, _ access.Set, r kv.Range) ([]kv.Record, *kv.Position, error) {
+func (e endless) Iterate(_ context.Context, _ kv.Caller, r kv.Range) ([]kv.Record, *kv.Position, error) {
 	e.budgets[r.Budget]++
 	return []kv.Record{{Data: []byte("1")}}, &kv.Position{Idx: e.budgets[r.Budget]}, nil
 }
@@ -139,7 +136,7 @@ type large struct {
 
 func (large) NewBudget() *kv.Budget { return nil }
 
-func (l large) Iterate(_ context.Context, _ vcs.Installation, _ access.Set, r kv.Range) (found []kv.Record, next *kv.Position, err error) {
+func (l large) Iterate(_ context.Context, _ kv.Caller, r kv.Range) (found []kv.Record, next *kv.Position, err error) {
 	first := 0
 	if r.After != nil {
 		first = r.After.Idx + 1
@@ -214,7 +211,7 @@ type changed struct {
 	rows []kv.Position
 }
 
-func (c changed) Commit(context.Context, vcs.Installation, access.Set, change.Author, []kv.Target) ([]kv.Position, error) {
+func (c changed) Commit(context.Context, kv.Caller, []kv.Target) ([]kv.Position, error) {
 	return c.rows, nil
 }
 

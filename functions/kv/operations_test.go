@@ -152,7 +152,7 @@ func TestBadInputIsRefusedWithItsReason(t *testing.T) {
 		{"POST", "/commit", `{"keys":[{"key":"a","idx":1,"idx":2}]}`, "INVALID_BODY", `"keys.idx" is there twice`},
 		{"PUT", "/key/a", `{"data":1,"read_caps":[{"name":"vcs","vcs":"github","vcs":"gitlab"}]}`, "INVALID_CAPABILITY", "github"},
 		{"GET", "/key/a?comitted=false", "", "UNKNOWN_PARAMETER", `did you mean committed?`},
-		{"GET", "/key/a?committed=false&committed=true", "", "INVALID_PARAMETER", `committed is given 2 times`},
+		{"GET", "/key/a?committed=false&committed=true", "", "INVALID_PARAMETER", `committed is there 2 times`},
 		{"DELETE", "/key/a?indx=1", "", "UNKNOWN_PARAMETER", `did you mean idx?`},
 		{"PUT", "/key/a", `{"data":` + strings.Repeat("[", 10001) + strings.Repeat("]", 10001) + `}`, "JSON_TOO_DEEP", "256 deep"},
 		{"PUT", "/key/a", `{"data":"\u0000"}`, "INVALID_JSON", "cannot be stored"},

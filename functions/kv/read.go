@@ -5,6 +5,7 @@ import (
 	"net/http"
 
 	"github.com/opsplane/opsplane/shared/api/httpapi"
+	"github.com/opsplane/opsplane/shared/kv"
 	"github.com/opsplane/opsplane/shared/kv/selection"
 )
 
@@ -34,7 +35,7 @@ func readGetting(row named, p parameters) (getting, error) {
 }
 
 func (k keys) get(ctx context.Context, call httpapi.Call, g getting) (record, error) {
-	rec, err := k.store.Get(ctx, g.ns, call.Caller.Capabilities, g.key, g.idx, g.drafts, g.parts.Reads())
+	rec, err := k.store.Get(ctx, caller(call, g.ns), kv.Position{Key: g.key, Idx: g.idx}, g.drafts, g.parts.Reads())
 	if err != nil {
 		return record{}, err
 	}
@@ -68,7 +69,7 @@ func readCounting(row named, p parameters) (counting, error) {
 }
 
 func (k keys) count(ctx context.Context, call httpapi.Call, c counting) (count, error) {
-	n, maxIdx, err := k.store.Count(ctx, c.ns, call.Caller.Capabilities, c.key, c.drafts)
+	n, maxIdx, err := k.store.Count(ctx, caller(call, c.ns), c.key, c.drafts)
 	return count{n, maxIdx}, err
 }
 
@@ -91,6 +92,6 @@ func readSizing(row named, p parameters) (counting, error) {
 }
 
 func (k keys) size(ctx context.Context, call httpapi.Call, c counting) (size, error) {
-	n, err := k.store.Size(ctx, c.ns, call.Caller.Capabilities, c.key, c.idx, c.drafts)
+	n, err := k.store.Size(ctx, caller(call, c.ns), kv.Target{Key: c.key, Idx: c.idx}, c.drafts)
 	return size{n}, err
 }

@@ -16,6 +16,7 @@ import (
 	"github.com/opsplane/opsplane/shared/api/httpapi/httpapitest"
 	"github.com/opsplane/opsplane/shared/kv"
 	"github.com/opsplane/opsplane/shared/kv/artifact"
+	"github.com/opsplane/opsplane/shared/vcs"
 )
 
 const base = "/api/v1/github/kv/1"
@@ -41,7 +42,7 @@ func member(caps ...access.Capability) *access.Caller {
 	return &access.Caller{
 		Kind: access.KindAccessToken, User: "u", Key: "k",
 		Capabilities: append(access.Set{access.KVStoreRead, access.KVStoreWrite}, caps...),
-		Memberships:  []access.Membership{{VCS: "github", Installation: "1"}},
+		Memberships:  []vcs.Installation{{VCS: "github", ID: "1"}},
 		Expires:      time.Now().Add(time.Hour).Unix(),
 	}
 }

@@ -51,12 +51,12 @@ func readSet(row named, b *body) (storing, error) {
 }
 
 func (k keys) set(ctx context.Context, call httpapi.Call, s storing) (record, error) {
-	rec, err := k.store.Set(ctx, s.ns, call.Caller.Capabilities, call.Author(), s.write)
+	rec, err := k.store.Set(ctx, caller(call, s.ns), s.write)
 	return show(rec), err
 }
 
 func (k keys) compareAndSet(ctx context.Context, call httpapi.Call, s storing) (record, error) {
-	rec, err := k.store.CompareAndSet(ctx, s.ns, call.Caller.Capabilities, call.Author(), s.write, s.version)
+	rec, err := k.store.CompareAndSet(ctx, caller(call, s.ns), s.write, s.version)
 	return show(rec), err
 }
 
@@ -86,6 +86,6 @@ func readDeleting(row named, p parameters) (deleting, error) {
 }
 
 func (k keys) delete(ctx context.Context, call httpapi.Call, d deleting) (deleted, error) {
-	done, err := k.store.Delete(ctx, d.ns, call.Caller.Capabilities, call.Author(), d.key, d.idx, d.version)
+	done, err := k.store.Delete(ctx, caller(call, d.ns), kv.Target{Key: d.key, Idx: d.idx}, d.version)
 	return deleted{done}, err
 }

@@ -11,10 +11,11 @@ import (
 	"github.com/opsplane/opsplane/infra/test/vcstest"
 	"github.com/opsplane/opsplane/shared/api/access"
 	"github.com/opsplane/opsplane/shared/login/session"
+	"github.com/opsplane/opsplane/shared/vcs"
 )
 
 // ofSession is a caller with a session of the person's.
-var ofSession = access.Caller{Kind: access.KindSession, VCS: "github", Account: "583231"}
+var ofSession = access.Caller{Kind: access.KindSession, Account: vcs.Account{VCS: vcs.GitHub, ID: "583231"}}
 
 func TestPersonLogsIn(t *testing.T) {
 	t.Parallel()
@@ -37,8 +38,8 @@ func TestPersonLogsIn(t *testing.T) {
 				t.Errorf("got user %+v, %t and cookies %v; want ann, and the login's cookie gone", u, ok, b.cookies)
 			}
 			// The person sees 1 and 2, and the server knows 1.
-			want := []access.Membership{{VCS: c.vcs, Installation: "1"}}
-			if m := u.MembershipsFor(access.Caller{Kind: access.KindSession, VCS: c.vcs, Account: "583231"}, h.Clock.Now()); !slices.Equal(m, want) {
+			want := []vcs.Installation{{VCS: vcs.VCS(c.vcs), ID: "1"}}
+			if m := u.MembershipsFor(access.Caller{Kind: access.KindSession, Account: vcs.Account{VCS: vcs.VCS(c.vcs), ID: "583231"}}, h.Clock.Now()); !slices.Equal(m, want) {
 				t.Errorf("got memberships %v, want %v", m, want)
 			}
 			for _, table := range []string{"SessionsTable", "OperationsTable"} {

@@ -13,6 +13,7 @@ import (
 	"github.com/google/uuid"
 	"golang.org/x/sync/errgroup"
 
+	"github.com/opsplane/opsplane/shared/background/frame"
 	"github.com/opsplane/opsplane/shared/credential/apikey"
 	"github.com/opsplane/opsplane/shared/login/person"
 	"github.com/opsplane/opsplane/shared/login/session"
@@ -30,9 +31,9 @@ type renewer struct {
 }
 
 const (
-	// reportTime is what a run leaves of the invocation's time. It bounds how long
-	// a host may keep the last people waiting.
-	reportTime = 10 * time.Second
+	// reserve is how much of its time an invocation keeps back, so that it can write
+	// what became of the last people, and its log line.
+	reserve = 10 * time.Second
 	// batch is how many appointments are read at a time.
 	batch = 100
 	// side is how many people are asked about beside each other at one host.
@@ -51,23 +52,14 @@ type tally struct {
 	Failed  int64 `json:"failed"`
 }
 
-var metrics = []telemetry.Metric{
-	{Name: "renewed", Unit: "Count"},
-	{Name: "ended", Unit: "Count"},
-	{Name: "failed", Unit: "Count"},
-}
-
 // errFailed is all that an invoker is told; the log has the rest.
 var errFailed = errors.New("not all appointments that are due could be looked at; the function's log says why")
 
 // handle keeps the appointments that are due, of all hosts beside each other.
 // What it does not reach the next run does, a minute later.
 func (r *renewer) handle(ctx context.Context, _ json.RawMessage) (tally, error) {
-	if end, ok := ctx.Deadline(); ok {
-		var cancel context.CancelFunc
-		ctx, cancel = context.WithDeadline(ctx, end.Add(-reportTime))
-		defer cancel()
-	}
+	ctx, cancel := frame.KeepBack(ctx, reserve)
+	defer cancel()
 	run := &run{renewer: r, request: cmp.Or(telemetry.Invocation(ctx), uuid.NewString())}
 	failures := make([]error, 0, len(r.providers))
 	var mu sync.Mutex
@@ -131,19 +123,11 @@ func (r *run) all(ctx context.Context, vcs string, provider person.Provider) err
 	return nil
 }
 
-// report writes the one line of a run that did anything.
+// report writes the log line of a run that did anything.
 func (r *renewer) report(ctx context.Context, request string, done tally, err error) {
-	if err == nil && done == (tally{}) {
-		return
-	}
-	attrs := []slog.Attr{
-		slog.Int64("renewed", done.Renewed), slog.Int64("ended", done.Ended), slog.Int64("failed", done.Failed),
-		slog.String("request_id", request), telemetry.Metrics(r.now(), metrics...),
-	}
-	level := slog.LevelInfo
-	if err != nil {
-		level = slog.LevelError
-		attrs = append(attrs, slog.String("error", err.Error()))
-	}
-	r.log.LogAttrs(ctx, level, "renewals", attrs...)
+	frame.Line{Message: "renewals", Request: request, Quiet: true, Counts: []frame.Count{
+		{Name: "renewed", Unit: frame.Things, Value: done.Renewed},
+		{Name: "ended", Unit: frame.Things, Value: done.Ended},
+		{Name: "failed", Unit: frame.Things, Value: done.Failed},
+	}}.Write(ctx, r.log, r.now(), err)
 }

@@ -3,13 +3,13 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
 	"math/rand/v2"
-	"runtime/debug"
 	"time"
 
 	"github.com/opsplane/opsplane/shared/audit/change"
+	"github.com/opsplane/opsplane/shared/background/frame"
+	"github.com/opsplane/opsplane/shared/background/queue"
 	"github.com/opsplane/opsplane/shared/credential/apikey"
 	"github.com/opsplane/opsplane/shared/login/person"
 	"github.com/opsplane/opsplane/shared/login/renewal"
@@ -89,11 +89,7 @@ type word struct {
 
 // ask has the host say what the person may act on, unless it did not long ago.
 func (r *run) ask(ctx context.Context, provider person.Provider, a renewal.Appointment) (said word, err error) {
-	defer func() {
-		if p := recover(); p != nil {
-			err = fmt.Errorf("panic: %v\n%s", p, debug.Stack())
-		}
-	}()
+	defer frame.Guard(&err)
 	now := r.now()
 	u, err := r.people.Users.Get(ctx, a.User)
 	if errors.Is(err, user.ErrNotFound) {
@@ -178,7 +174,7 @@ func (r *run) disown(ctx context.Context, a renewal.Appointment, said word) erro
 // what the host said last holds until it lapses.
 func (r *run) stumble(ctx context.Context, a renewal.Appointment, problem error) error {
 	a.Tries++
-	wait := pause(a.Tries)
+	wait := backoff.Pause(a.Tries)
 	var limited *vcshost.Limited
 	if errors.As(problem, &limited) {
 		wait = max(wait, min(limited.RetryAfter, renewal.Every)+rand.N(time.Minute))
@@ -189,10 +185,6 @@ func (r *run) stumble(ctx context.Context, a renewal.Appointment, problem error)
 	return r.people.Appointments.Move(ctx, a, r.now().Add(wait))
 }
 
-// pause before the try after the n-th: about five minutes, then twice as long
-// each time up to an hour and twenty minutes. Drawn, so that those whom a host
-// has failed at once do not come back together.
-func pause(tries int) time.Duration {
-	p := 5 * time.Minute << min(max(tries-1, 0), 4)
-	return p/2 + rand.N(p)
-}
+// backoff is how long an appointment waits before its host is asked again. What the
+// host said last lapses only later.
+var backoff = queue.Backoff{First: 5 * time.Minute, Most: 80 * time.Minute}

@@ -18,6 +18,7 @@ import (
 	"github.com/opsplane/opsplane/shared/login/renewal"
 	"github.com/opsplane/opsplane/shared/login/session"
 	"github.com/opsplane/opsplane/shared/login/user"
+	"github.com/opsplane/opsplane/shared/vcs"
 )
 
 // bound is the promise: who was taken out at the host has lost access here.
@@ -206,7 +207,8 @@ func TestRenewalStopsForWhoIsAwayAndUsesNoKey(t *testing.T) {
 				t.Errorf("goes on: %t, want %t", got, c.stays)
 			}
 			r.clock = end.Add(time.Hour)
-			for _, vcs := range access.VCSNames() {
+			for _, system := range vcs.All() {
+				vcs := string(system)
 				if err := r.people.Appointments.Expect(t.Context(), r.ann, vcs, r.clock); err != nil {
 					t.Fatal(err)
 				}

@@ -22,6 +22,7 @@ import (
 	"github.com/opsplane/opsplane/shared/login/renewal"
 	"github.com/opsplane/opsplane/shared/login/session"
 	"github.com/opsplane/opsplane/shared/login/user"
+	"github.com/opsplane/opsplane/shared/vcs"
 	"github.com/opsplane/opsplane/shared/vcs/installation"
 )
 
@@ -140,14 +141,14 @@ func (r *rig) pass(t *testing.T, d time.Duration) tally {
 
 // allowed reports whether a credential of Ann's is let in at her installation of
 // a VCS, by the rule that all routes of installations have.
-func (r *rig) allowed(t *testing.T, vcs string, kind access.Kind) bool {
+func (r *rig) allowed(t *testing.T, system string, kind access.Kind) bool {
 	t.Helper()
 	u, err := r.people.Users.Get(t.Context(), r.ann)
 	if err != nil {
 		t.Fatal(err)
 	}
-	target := access.Target{VCS: vcs, Installation: map[string]string{"github": "1", "gitlab": "77"}[vcs]}
-	caller := access.Caller{Kind: kind, User: u.ID, VCS: vcs, Account: strconv.Itoa(ann)}
+	target := vcs.Installation{VCS: vcs.VCS(system), ID: map[string]vcs.ID{"github": "1", "gitlab": "77"}[system]}
+	caller := access.Caller{Kind: kind, User: u.ID, Account: vcs.Account{VCS: target.VCS, ID: vcs.ID(strconv.Itoa(ann))}}
 	caller = caller.Narrow(u.MembershipsFor(caller, r.clock), target)
 	return access.Authorize(caller, access.Rule{Scope: access.ScopeInstallation}, target, r.clock) == nil
 }
@@ -166,7 +167,8 @@ func (r *rig) expect(t *testing.T, when, vcs string, want bool) {
 func (r *rig) waiting(t *testing.T) []string {
 	t.Helper()
 	var found []string
-	for _, vcs := range access.VCSNames() {
+	for _, system := range vcs.All() {
+		vcs := string(system)
 		due, err := r.people.Appointments.Due(t.Context(), vcs, r.clock.AddDate(1, 0, 0), 10)
 		if err != nil {
 			t.Fatal(err)

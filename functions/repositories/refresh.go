@@ -6,9 +6,9 @@ import (
 
 	"github.com/google/uuid"
 
-	"github.com/opsplane/opsplane/shared/api/access"
 	"github.com/opsplane/opsplane/shared/api/httpapi"
 	"github.com/opsplane/opsplane/shared/background/task"
+	"github.com/opsplane/opsplane/shared/vcs"
 )
 
 // started names the task that does what was asked for.
@@ -16,20 +16,20 @@ type started struct {
 	ID string `json:"id"`
 }
 
-func decodeTarget(r *http.Request) (access.Target, error) {
-	return access.Target{VCS: r.PathValue("vcs"), Installation: r.PathValue("installation_id")}, nil
+func decodeTarget(r *http.Request) (vcs.Installation, error) {
+	return vcs.Installation{VCS: vcs.VCS(r.PathValue("vcs")), ID: vcs.ID(r.PathValue("installation_id"))}, nil
 }
 
 // refresh starts the task that lists the installation's repositories at its
 // host, or answers the one that the caller has under way.
-func (r *repositories) refresh(ctx context.Context, call httpapi.Call, target access.Target) (started, error) {
-	if err := r.hosts[target.VCS].ready(ctx, target.Installation); err != nil {
+func (r *repositories) refresh(ctx context.Context, call httpapi.Call, target vcs.Installation) (started, error) {
+	if err := r.hosts[string(target.VCS)].ready(ctx, string(target.ID)); err != nil {
 		return started{}, err
 	}
 	id := uuid.NewString()
 	t, err := r.tasks.CreateOnce(ctx, call.Author(), task.Task{
-		ID: id, Kind: task.RefreshRepositories, Owner: call.Caller.User, VCS: target.VCS, Installation: target.Installation,
-		Name: task.Title(task.RefreshRepositories, id, target.Installation),
+		ID: id, Kind: task.RefreshRepositories, Owner: call.Caller.User, VCS: string(target.VCS), Installation: string(target.ID),
+		Name: task.Title(task.RefreshRepositories, id, string(target.ID)),
 	}, call.Now)
 	return started{t.ID}, err
 }

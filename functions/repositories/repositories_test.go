@@ -13,6 +13,7 @@ import (
 	"github.com/opsplane/opsplane/shared/api/fault"
 	"github.com/opsplane/opsplane/shared/background/task"
 	"github.com/opsplane/opsplane/shared/login/user"
+	"github.com/opsplane/opsplane/shared/vcs"
 	"github.com/opsplane/opsplane/shared/vcs/githubhost"
 	"github.com/opsplane/opsplane/shared/vcs/repository"
 )
@@ -42,17 +43,17 @@ func TestRefreshStartsOneTaskOfItsCallers(t *testing.T) {
 func TestArchivedRepositoryIsDeletedByWhoRulesOverIt(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
-	for path, in := range map[string]access.Target{
-		githubRepos: {VCS: "github", Installation: "42"}, gitlabRepos: {VCS: "gitlab", Installation: "77"},
+	for path, in := range map[string]vcs.Installation{
+		githubRepos: {VCS: "github", ID: "42"}, gitlabRepos: {VCS: "gitlab", ID: "77"},
 	} {
 		made := r.start(t, "DELETE", path+"7")
 		if made.Kind != task.RemovePullRequests || !made.VisibleTo(r.caller) || !strings.Contains(made.Note, `"repository":"7"`) {
 			t.Errorf("task %+v", made)
 		}
-		if _, err := r.known.Get(t.Context(), in.VCS, in.Installation, "7"); !errors.Is(err, fault.ErrNotFound) {
+		if _, err := r.known.Get(t.Context(), string(in.VCS), string(in.ID), "7"); !errors.Is(err, fault.ErrNotFound) {
 			t.Errorf("the repository is there still: %v", err)
 		}
-		if list, err := r.known.List(t.Context(), in.VCS, in.Installation, repository.Query{Limit: 10}); err != nil || len(list) != 1 {
+		if list, err := r.known.List(t.Context(), string(in.VCS), string(in.ID), repository.Query{Limit: 10}); err != nil || len(list) != 1 {
 			t.Errorf("listed %+v, %v", list, err)
 		}
 		if status, body := r.ask(t, "DELETE", path+"7"); status != 400 || !strings.Contains(body, "REPO_NOT_FOUND") {
@@ -147,7 +148,7 @@ func (r *rig) group(direct map[int64]int) {
 func TestRefreshIsRefused(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
-	r.caller.Memberships = append(r.caller.Memberships, access.Membership{VCS: "gitlab", Installation: "78"})
+	r.caller.Memberships = append(r.caller.Memberships, vcs.Installation{VCS: "gitlab", ID: "78"})
 	if status, body := r.ask(t, "POST", "/api/v1/gitlab/installations/78/repos/refresh"); status != 400 || !strings.Contains(body, "NO_ACCESS_TOKEN") {
 		t.Errorf("group without a token: %d %s", status, body)
 	}

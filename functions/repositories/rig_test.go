@@ -23,6 +23,7 @@ import (
 	"github.com/opsplane/opsplane/shared/background/task"
 	"github.com/opsplane/opsplane/shared/credential/sealed"
 	"github.com/opsplane/opsplane/shared/login/user"
+	"github.com/opsplane/opsplane/shared/vcs"
 	"github.com/opsplane/opsplane/shared/vcs/githubhost"
 	"github.com/opsplane/opsplane/shared/vcs/gitlabhost"
 	"github.com/opsplane/opsplane/shared/vcs/grouptoken"
@@ -87,7 +88,7 @@ func newRigOn(t *testing.T, env *storagetest.Env, db *dynamodb.Client) *rig {
 	r.caller = access.Caller{
 		Kind: access.KindAccessToken, User: u.ID, Key: uuid.NewString(), Expires: born.Unix() + 60,
 		Capabilities: access.Set{access.AccessTokenCreate},
-		Memberships:  []access.Membership{{VCS: "github", Installation: "42"}, {VCS: "gitlab", Installation: "77"}},
+		Memberships:  []vcs.Installation{{VCS: "github", ID: "42"}, {VCS: "gitlab", ID: "77"}},
 	}
 	r.arrange(t)
 	return r

@@ -10,12 +10,11 @@ import (
 	"github.com/opsplane/opsplane/shared/api/fault"
 	"github.com/opsplane/opsplane/shared/api/httpapi"
 	"github.com/opsplane/opsplane/shared/credential/apikey"
-	"github.com/opsplane/opsplane/shared/login/user"
+	"github.com/opsplane/opsplane/shared/vcs"
 )
 
 // createRequest asks for a key.
 type createRequest struct {
-	vcs         string
 	name        string
 	description string
 	// capabilities are as asked for.
@@ -32,7 +31,7 @@ type created struct {
 func decodeCreate(r *http.Request) (createRequest, error) {
 	b := decodeBody(r)
 	q := createRequest{
-		vcs: r.PathValue("vcs"), name: b.text("name", required), capabilities: b.capabilities("capabilities"),
+		name: b.text("name", required), capabilities: b.capabilities("capabilities"),
 		description: b.text("description", optional), expires: b.time("expires_at"),
 	}
 	return q, b.err
@@ -52,7 +51,7 @@ func (t *tokens) create(ctx context.Context, call httpapi.Call, q createRequest)
 	if n.ExpiresAt, err = expiry(q.expires, end); err != nil {
 		return created{}, err
 	}
-	if n.Capabilities, err = t.grant(ctx, call.Caller, call.Now, q); err != nil {
+	if n.Capabilities, err = t.grant(ctx, call, q.capabilities); err != nil {
 		return created{}, err
 	}
 	text, _, err := t.keys.Create(ctx, n, call.Author())
@@ -97,46 +96,43 @@ func expiry(asked, own time.Time) (time.Time, error) {
 // grant answers the capabilities of the new key: of what it may do, as much as
 // the caller may; of where, exactly what was asked for, or a fault. The VCS of
 // the path always bounds it.
-func (t *tokens) grant(ctx context.Context, caller access.Caller, now time.Time, q createRequest) (access.Set, error) {
-	if err := access.Bounded("a key", q.capabilities); err != nil {
+func (t *tokens) grant(ctx context.Context, call httpapi.Call, asked []access.Capability) (access.Set, error) {
+	if err := access.Bounded("a key", asked); err != nil {
 		return nil, err
 	}
-	granted := access.Set{access.VCS(q.vcs)}
-	for _, c := range q.capabilities {
-		if c.Restricts() || caller.Capabilities.Has(c) {
+	granted := access.Set{access.VCS(call.VCS)}
+	for _, c := range asked {
+		if c.Restricts() || call.Caller.Capabilities.Has(c) {
 			granted = append(granted, c)
 		}
 	}
-	for _, vcs := range granted.VCSs() {
-		if vcs != q.vcs {
-			return nil, fault.Invalidf("VCS_MISMATCH", "a key made at %s cannot be restricted to %.64q", q.vcs, vcs)
+	for _, system := range granted.VCSs() {
+		if system != call.VCS {
+			return nil, fault.Invalidf("VCS_MISMATCH", "a key made at %s cannot be restricted to %.64q", call.VCS, system)
 		}
 	}
-	asked := granted.Installations()
-	if len(asked) == 0 {
-		for _, id := range caller.Capabilities.Installations() {
+	ids := granted.Installations()
+	if len(ids) == 0 {
+		for _, id := range call.Caller.Capabilities.Installations() {
 			granted = append(granted, access.Installation(id))
 		}
 		return access.Normalize(granted), nil
 	}
-	return access.Normalize(granted), t.reachable(ctx, caller, now, q.vcs, asked)
+	return access.Normalize(granted), t.reachable(ctx, call, ids)
 }
 
 // reachable answers a fault unless the caller reaches every installation. It
 // asks storage, as the caller may be known to have only some of them.
-func (t *tokens) reachable(ctx context.Context, caller access.Caller, now time.Time, vcs string, installations []string) error {
-	u, err := t.users.Get(ctx, caller.User)
-	if errors.Is(err, user.ErrNotFound) {
-		return access.Refuse(access.StepAccount, "the user is gone")
-	}
+func (t *tokens) reachable(ctx context.Context, call httpapi.Call, ids []vcs.ID) error {
+	u, err := t.users.Admitted(ctx, call.Caller)
 	if err != nil {
 		return err
 	}
-	memberships := u.MembershipsFor(caller, now)
-	for _, id := range installations {
-		target := access.Target{VCS: vcs, Installation: id}
-		if !caller.Narrow(memberships, target).Reaches(target) {
-			return fault.Invalidf("INSTALLATION_OUT_OF_REACH", "you cannot reach installation %.64q of %s, so you cannot restrict a key to it", id, vcs)
+	memberships := u.MembershipsFor(call.Caller, call.Now)
+	for _, id := range ids {
+		target := vcs.Installation{VCS: call.VCS, ID: id}
+		if !call.Caller.Narrow(memberships, target).Reaches(target) {
+			return fault.Invalidf("INSTALLATION_OUT_OF_REACH", "you cannot reach installation %.64q of %s, so you cannot restrict a key to it", id, call.VCS)
 		}
 	}
 	return nil

@@ -10,6 +10,7 @@ import (
 	"github.com/opsplane/opsplane/shared/api/access"
 	"github.com/opsplane/opsplane/shared/credential/apikey"
 	"github.com/opsplane/opsplane/shared/credential/signing"
+	"github.com/opsplane/opsplane/shared/vcs"
 )
 
 func (h *rig) refresh(t *testing.T, caller *access.Caller) functiontest.Response {
@@ -26,7 +27,7 @@ func TestRefreshAnswersATokenOfTheKey(t *testing.T) {
 	got, err := h.verify(t, decode[refreshed](t, h.refresh(t, holder)).Token)
 	want := access.Caller{
 		Kind: access.KindAccessToken, User: h.owner.ID, Key: k.ID, Capabilities: k.Capabilities,
-		Memberships: []access.Membership{{VCS: "github", Installation: "1"}, {VCS: "github", Installation: "2"}},
+		Memberships: []vcs.Installation{{VCS: "github", ID: "1"}, {VCS: "github", ID: "2"}},
 		Expires:     start.Unix() + 60,
 	}
 	if err != nil || !reflect.DeepEqual(got, want) {

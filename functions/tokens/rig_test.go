@@ -19,6 +19,7 @@ import (
 	"github.com/opsplane/opsplane/shared/credential/signing"
 	"github.com/opsplane/opsplane/shared/login/user"
 	"github.com/opsplane/opsplane/shared/storage/attr"
+	"github.com/opsplane/opsplane/shared/vcs"
 )
 
 var (
@@ -64,7 +65,7 @@ func rigOn(t *testing.T, of *functiontest.Rig, db *dynamodb.Client) *rig {
 	if h.owner, err = h.users.Create(ctx, "ann", h.Author()); err != nil {
 		t.Fatal(err)
 	}
-	for _, m := range []access.Membership{{VCS: "github", Installation: "1"}, {VCS: "github", Installation: "2"}, {VCS: "gitlab", Installation: "7"}} {
+	for _, m := range []vcs.Installation{{VCS: "github", ID: "1"}, {VCS: "github", ID: "2"}, {VCS: "gitlab", ID: "7"}} {
 		if err := h.users.AddMembership(ctx, h.owner.ID, m, h.Author()); err != nil {
 			t.Fatal(err)
 		}
@@ -107,7 +108,7 @@ func (h *rig) holder(t *testing.T, k apikey.Key) *access.Caller {
 	return &c
 }
 
-func (h *rig) memberships(t *testing.T) []access.Membership {
+func (h *rig) memberships(t *testing.T) []vcs.Installation {
 	t.Helper()
 	u, err := h.users.Get(ctx, h.owner.ID)
 	if err != nil {

@@ -7,6 +7,7 @@ import (
 	"github.com/opsplane/opsplane/shared/api/access"
 	"github.com/opsplane/opsplane/shared/login/session"
 	"github.com/opsplane/opsplane/shared/login/user"
+	"github.com/opsplane/opsplane/shared/vcs"
 )
 
 // person is the caller as the authorizer makes it of the owner's session.
@@ -14,7 +15,7 @@ func (h *rig) person() *access.Caller {
 	return &access.Caller{
 		Kind: access.KindSession, User: h.owner.ID, Key: "hash-of-a-session", Capabilities: session.Capabilities(),
 		Expires: h.Clock.Now().Add(session.Idle).Unix(), Partial: true,
-		VCS: "github",
+		Account: vcs.Account{VCS: vcs.GitHub},
 	}
 }
 
@@ -49,7 +50,7 @@ func TestSessionOfAnAccountThatIsNoLongerTheUsersManagesNoKeys(t *testing.T) {
 		t.Fatal(err)
 	}
 	stale, current := h.person(), h.person()
-	stale.Account, current.Account = "1", "2"
+	stale.Account.ID, current.Account.ID = "1", "2"
 	for _, c := range []struct {
 		caller *access.Caller
 		status int

@@ -10,6 +10,7 @@ import (
 
 	"github.com/opsplane/opsplane/shared/audit/change"
 	"github.com/opsplane/opsplane/shared/background/delivery"
+	"github.com/opsplane/opsplane/shared/background/frame"
 	"github.com/opsplane/opsplane/shared/background/task"
 	"github.com/opsplane/opsplane/shared/vcs/installation"
 	"github.com/opsplane/opsplane/shared/vcs/pullrequest"
@@ -147,7 +148,7 @@ func beside[T any](ctx context.Context, list []T, do func(context.Context, T) er
 	group.SetLimit(side)
 	for i := 0; i < len(list) && ctx.Err() == nil; i++ {
 		group.Go(func() (err error) {
-			defer caught(&err)
+			defer frame.Guard(&err)
 			return do(ctx, list[i])
 		})
 	}

@@ -4,13 +4,14 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"log/slog"
 	"time"
 
 	"github.com/aws/aws-lambda-go/events"
 
 	"github.com/opsplane/opsplane/shared/background/delivery"
+	"github.com/opsplane/opsplane/shared/background/frame"
+	"github.com/opsplane/opsplane/shared/background/stream"
 )
 
 type worker struct {
@@ -22,9 +23,9 @@ type worker struct {
 	share time.Duration
 }
 
-// answerTime is what an invocation leaves of its time, so that what it has not
-// begun is handed back, and not cut off.
-const answerTime = 5 * time.Second
+// reserve is how much of its time an invocation keeps back, so that it hands back
+// what it has not begun.
+const reserve = 5 * time.Second
 
 // share is how much of an invocation's minute one delivery may use up: what
 // takes longer must not keep the time from its neighbours.
@@ -38,84 +39,60 @@ const maxDue = 100
 // fails is parked and holds up nobody; what could not even be parked is handed
 // back to the stream.
 func (w *worker) handle(ctx context.Context, event json.RawMessage) (any, error) {
-	var stream events.DynamoDBEvent
-	if err := json.Unmarshal(event, &stream); err != nil {
-		return nil, fmt.Errorf("read event: %w", err)
+	records, err := stream.Records(event)
+	if err != nil {
+		return nil, err
 	}
-	if end, ok := ctx.Deadline(); ok {
-		var cancel context.CancelFunc
-		ctx, cancel = context.WithDeadline(ctx, end.Add(-answerTime))
-		defer cancel()
-	}
+	ctx, cancel := frame.KeepBack(ctx, reserve)
+	defer cancel()
 	run := &tally{}
-	if len(stream.Records) == 0 {
+	if len(records) == 0 {
 		err := w.sweep(ctx, run)
 		w.report(ctx, run, err)
 		return run, err
 	}
-	answer, err := w.stream(ctx, run, stream.Records)
+	response, err := w.stream(ctx, run, records)
 	w.report(ctx, run, err)
-	return answer, nil
+	return response, nil
 }
 
-// stream processes the deliveries that records tell of. Of those that could not
-// be ended it names the first: Lambda then goes on from that one, and what was
-// ended behind it is over by then.
-func (w *worker) stream(ctx context.Context, run *tally, records []events.DynamoDBEventRecord) (events.DynamoDBEventResponse, error) {
-	var list []errand
-	for _, record := range records {
-		if e, ok := tells(record); ok {
-			list = append(list, e)
-		}
-	}
+// stream processes the deliveries that records tell of. It names the first one that
+// could not be ended: Lambda then goes on from there. Those behind it that were ended
+// are over by then.
+func (w *worker) stream(ctx context.Context, run *tally, records []stream.Record) (events.DynamoDBEventResponse, error) {
+	list := arrivals(records)
 	failed := inOrder(ctx, list, func(e errand) error {
 		return w.process(ctx, run, w.deliveries.Begin, e.key)
 	})
-	var answer events.DynamoDBEventResponse
-	first, err := handedBack(list, failed)
-	if err != nil {
-		answer.BatchItemFailures = []events.DynamoDBBatchItemFailure{{ItemIdentifier: first}}
-	}
-	return answer, err
+	return handedBack(list, failed)
 }
 
-// handedBack answers the sequence number of the first errand that has failed, and
-// why.
-func handedBack(list []errand, failed []error) (string, error) {
+// arrivals are the deliveries that records tell of, in their order.
+func arrivals(records []stream.Record) []errand {
+	var list []errand
+	for _, record := range records {
+		if key, repository, ok := delivery.Wakes(record); ok {
+			list = append(list, errand{key: key, repository: repository, record: record})
+		}
+	}
+	return list
+}
+
+// handedBack is the function's response where some errands have failed, with the
+// error of the first of them.
+func handedBack(list []errand, failed []error) (events.DynamoDBEventResponse, error) {
 	for i, err := range failed {
 		if err != nil {
-			return list[i].sequence, err
+			return stream.Failures(list[i].record), err
 		}
 	}
-	return "", nil
-}
-
-// tells reads which delivery a change of the table tells of: one that has come,
-// or is to be processed again. The filter of the template lets others not get
-// here; the worker's own changes are neither.
-func tells(record events.DynamoDBEventRecord) (errand, bool) {
-	text := func(image map[string]events.DynamoDBAttributeValue, name string) string {
-		if v, ok := image[name]; ok && (v.DataType() == events.DataTypeString || v.DataType() == events.DataTypeNumber) {
-			return v.String()
-		}
-		return ""
-	}
-	now, before := record.Change.NewImage, record.Change.OldImage
-	if text(now, "state") != string(delivery.Received) {
-		return errand{}, false
-	}
-	if text(before, "state") == string(delivery.Received) && text(before, "redelivered") == text(now, "redelivered") {
-		return errand{}, false
-	}
-	return errand{
-		key:        delivery.Key{Lane: text(record.Change.Keys, "pk"), Place: text(record.Change.Keys, "sk")},
-		repository: text(now, "repository"), sequence: record.Change.SequenceNumber,
-	}, true
+	return stream.Failures(), nil
 }
 
 // sweep processes what is due: parked deliveries whose next try has come, and
 // those that the stream has lost, or whose worker died and was not woken again.
-// It goes on where one cannot be ended. Then it counts what is stuck, and what waits for its next try.
+// It goes on where one cannot be ended. Then it counts what is stuck, and what waits
+// for its next try.
 func (w *worker) sweep(ctx context.Context, run *tally) error {
 	keys, err := w.deliveries.Due(ctx, w.now(), maxDue)
 	if err != nil {

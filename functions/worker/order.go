@@ -6,6 +6,7 @@ import (
 	"sync"
 
 	"github.com/opsplane/opsplane/shared/background/delivery"
+	"github.com/opsplane/opsplane/shared/background/stream"
 )
 
 // errand is a delivery that an invocation is to process.
@@ -14,15 +15,15 @@ type errand struct {
 	// repository is the id of the one that it is about; empty where it is about
 	// the installation, or is not known to be about less.
 	repository string
-	// sequence is the number of the stream's record that told of it.
-	sequence string
+	// record is the stream's record of it; none where it was found due.
+	record stream.Record
 }
 
 // atOnce is how many deliveries are processed beside each other. A repository's own are
 // not: each waits for the one before it.
 const atOnce = 8
 
-// earlier answers, for each errand, the errands before it that it must wait for:
+// earlier returns, for each errand, the errands before it that it must wait for:
 // the last one of its repository, and the last one of its installation as a
 // whole. One that is about an installation waits for all before it of that
 // installation, and all behind it wait for that one, as it may tell of any of its
@@ -57,7 +58,7 @@ func earlier(list []errand) [][]int {
 }
 
 // inOrder does errands beside each other, each behind those that it waits for,
-// and answers what became of each. One that waits for what has failed is not
+// and returns what became of each. One that waits for what has failed is not
 // begun, and fails with it.
 func inOrder(ctx context.Context, list []errand, do func(errand) error) []error {
 	failed := make([]error, len(list))

@@ -17,6 +17,7 @@ import (
 
 	"github.com/opsplane/opsplane/infra/test/template"
 	"github.com/opsplane/opsplane/shared/background/delivery"
+	"github.com/opsplane/opsplane/shared/background/stream"
 )
 
 // errands reads "1.7 1.8 1 2.7": deliveries of installations, and of which
@@ -159,18 +160,19 @@ func TestFirstThatCouldNotBeEndedIsHandedBack(t *testing.T) {
 	}
 	w := r.over(r.env)
 	process := func(e errand) error {
-		if e.sequence == "1" {
+		if e.record.Sequence == "1" {
 			return errors.New("storage")
 		}
 		return w.process(t.Context(), &tally{}, w.deliveries.Begin, e.key)
 	}
-	var list []errand
+	var changes []stream.Record
 	for _, record := range records {
-		e, _ := tells(record)
-		list = append(list, e)
+		changes = append(changes, stream.Of(record))
 	}
-	if got, err := handedBack(list, inOrder(t.Context(), list, process)); got != "1" || err == nil {
-		t.Errorf("handed back from %q on, %v", got, err)
+	list := arrivals(changes)
+	got, err := handedBack(list, inOrder(t.Context(), list, process))
+	if len(got.BatchItemFailures) != 1 || got.BatchItemFailures[0].ItemIdentifier != "1" || err == nil {
+		t.Errorf("handed back %v, %v", got.BatchItemFailures, err)
 	}
 	for id, want := range map[string]delivery.State{"0": delivery.Done, "1": delivery.Received, "2": delivery.Received, "3": delivery.Done} {
 		if d, err := r.deliveries.Get(t.Context(), "github", id); err != nil || d.State != want {

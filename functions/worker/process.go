@@ -5,12 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"runtime/debug"
 	"strings"
 	"time"
 
 	"github.com/opsplane/opsplane/shared/audit/change"
 	"github.com/opsplane/opsplane/shared/background/delivery"
+	"github.com/opsplane/opsplane/shared/background/frame"
 	"github.com/opsplane/opsplane/shared/telemetry"
 	"github.com/opsplane/opsplane/shared/vcs/vcsevent"
 )
@@ -137,16 +137,9 @@ func (w *worker) within(ctx context.Context, d *delivery.Delivery) (o outcome, e
 	return o, err
 }
 
-// caught turns a panic into an error, so that the others of the batch are done.
-func caught(err *error) {
-	if p := recover(); p != nil {
-		*err = fmt.Errorf("panic: %v\n%s", p, debug.Stack())
-	}
-}
-
 // try has a delivery's effect.
 func (w *worker) try(ctx context.Context, d *delivery.Delivery) (o outcome, err error) {
-	defer caught(&err)
+	defer frame.Guard(&err)
 	author := change.Author{Principal: "webhook:" + d.VCS, Credential: d.ID, Request: telemetry.Invocation(ctx), At: d.ReceivedAt}
 	if d.VCS == "gitlab" { // nothing else tells that the group's webhook works, whatever it has sent
 		if err := w.facts.installations.Delivered(ctx, author, d.VCS, d.Installation); err != nil {

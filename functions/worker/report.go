@@ -7,7 +7,7 @@ import (
 	"time"
 
 	"github.com/opsplane/opsplane/shared/background/delivery"
-	"github.com/opsplane/opsplane/shared/telemetry"
+	"github.com/opsplane/opsplane/shared/background/frame"
 )
 
 // tally is what one invocation has done.
@@ -87,34 +87,29 @@ func sum(list []delivery.Backlog) (count int, of []string) {
 	return count, of
 }
 
-var metrics = []telemetry.Metric{
-	{Name: "done", Unit: "Count"},
-	{Name: "ignored", Unit: "Count"},
-	{Name: "parked", Unit: "Count"},
-	{Name: "due", Unit: "Count"},
-	{Name: "stuck", Unit: "Count"},
-	{Name: "newly_stuck", Unit: "Count"},
-	{Name: "waiting", Unit: "Count"},
-	{Name: "lag_ms", Unit: "Milliseconds"},
+// counts are the numbers of the log line.
+func (t *tally) counts() []frame.Count {
+	return []frame.Count{
+		{Name: "done", Unit: frame.Things, Value: int64(t.Done)},
+		{Name: "ignored", Unit: frame.Things, Value: int64(t.Ignored)},
+		{Name: "parked", Unit: frame.Things, Value: int64(t.Parked)},
+		{Name: "dismissed", Value: int64(t.Dismissed)},
+		{Name: "due", Unit: frame.Things, Value: int64(t.Due)},
+		{Name: "stuck", Unit: frame.Things, Value: int64(t.Stuck)},
+		{Name: "newly_stuck", Unit: frame.Things, Value: int64(t.NewlyStuck)},
+		{Name: "waiting", Unit: frame.Things, Value: int64(t.Waiting)},
+		{Name: "lag_ms", Unit: frame.Milliseconds, Value: t.Lag.Milliseconds()},
+	}
 }
 
-// report writes the one line of an invocation.
+// report writes the log line of an invocation.
 func (w *worker) report(ctx context.Context, run *tally, err error) {
-	attrs := []slog.Attr{
-		slog.Int("done", run.Done), slog.Int("ignored", run.Ignored), slog.Int("parked", run.Parked), slog.Int("dismissed", run.Dismissed),
-		slog.Int("due", run.Due), slog.Int("stuck", run.Stuck), slog.Int("newly_stuck", run.NewlyStuck), slog.Int("waiting", run.Waiting),
-		slog.Int64("lag_ms", run.Lag.Milliseconds()), slog.String("request_id", telemetry.Invocation(ctx)), telemetry.Metrics(w.now(), metrics...),
-	}
+	line := frame.Line{Message: "process", Counts: run.counts()}
 	if run.Stuck > 0 {
-		attrs = append(attrs, slog.Any("stuck_of", run.StuckOf))
+		line.Details = append(line.Details, slog.Any("stuck_of", run.StuckOf))
 	}
 	if run.Waiting > 0 {
-		attrs = append(attrs, slog.Any("waiting_of", run.WaitingOf))
+		line.Details = append(line.Details, slog.Any("waiting_of", run.WaitingOf))
 	}
-	level := slog.LevelInfo
-	if err != nil {
-		level = slog.LevelError
-		attrs = append(attrs, slog.String("error", err.Error()))
-	}
-	w.log.LogAttrs(ctx, level, "process", attrs...)
+	line.Write(ctx, w.log, w.now(), err)
 }

@@ -11,7 +11,7 @@ import (
 
 	"github.com/opsplane/opsplane/infra/test/template"
 	"github.com/opsplane/opsplane/shared/background/delivery"
-	"github.com/opsplane/opsplane/shared/telemetry"
+	"github.com/opsplane/opsplane/shared/background/frame"
 )
 
 // unreadable has deliveries of a GitLab group or a GitHub installation arrive
@@ -92,7 +92,7 @@ func TestAlarmsWatchWhatTheWorkerCounts(t *testing.T) {
 		_, rest, _ := strings.Cut(string(text), "\n  "+alarm+":\n")
 		_, rest, _ = strings.Cut(rest, "MetricName: ")
 		watched, _, _ := strings.Cut(rest, "\n")
-		counted := slices.ContainsFunc(metrics, func(m telemetry.Metric) bool { return m.Name == metric })
+		counted := slices.ContainsFunc((&tally{}).counts(), func(c frame.Count) bool { return c.Name == metric && c.Unit != "" })
 		if watched != metric || !counted {
 			t.Errorf("%s watches %q, want %q; the worker counts it: %t", alarm, watched, metric, counted)
 		}

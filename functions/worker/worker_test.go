@@ -6,6 +6,7 @@ import (
 	"github.com/aws/aws-lambda-go/events"
 
 	"github.com/opsplane/opsplane/shared/background/delivery"
+	"github.com/opsplane/opsplane/shared/background/stream"
 	"github.com/opsplane/opsplane/shared/vcs/installation"
 )
 
@@ -59,8 +60,8 @@ func TestWorkersOwnChangesWakeNobody(t *testing.T) {
 	} {
 		record := told(d)
 		record.Change.OldImage, record.Change.NewImage = c.before, c.now
-		if e, got := tells(record); got != c.want || got && e.key != d.Key() {
-			t.Errorf("%s: wakes %t (%v), want %t", c.name, got, e.key, c.want)
+		if key, _, got := delivery.Wakes(stream.Of(record)); got != c.want || got && key != d.Key() {
+			t.Errorf("%s: wakes %t (%v), want %t", c.name, got, key, c.want)
 		}
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"github.com/opsplane/opsplane/shared/api/access"
 	"github.com/opsplane/opsplane/shared/api/fault"
 	"github.com/opsplane/opsplane/shared/login/user"
+	"github.com/opsplane/opsplane/shared/vcs"
 	"github.com/opsplane/opsplane/shared/vcs/installation"
 )
 
@@ -45,9 +46,9 @@ func (l *capabilityList) add(text string) error {
 	var c access.Capability
 	switch id, isInstallation := strings.CutPrefix(text, formInstallation); {
 	case isInstallation:
-		c = access.Installation(id)
+		c = access.Installation(vcs.ID(id))
 	case strings.HasPrefix(text, formVCS):
-		c = access.VCS(strings.TrimPrefix(text, formVCS))
+		c = access.VCS(vcs.VCS(strings.TrimPrefix(text, formVCS)))
 	case slices.Contains(access.Strings(), access.Capability{Name: text}):
 		c = access.Capability{Name: text}
 	default:
@@ -62,32 +63,41 @@ func (l *capabilityList) add(text string) error {
 // on a VCS that the key reaches, and each VCS one that knows the user.
 func checkRestrictions(u user.User, caps access.Set) error {
 	vcss := caps.VCSs()
-	for _, vcs := range vcss {
-		if !slices.Contains(access.VCSNames(), vcs) {
-			return fault.Invalidf("INVALID_VCS", "%.40q is not a VCS; use %sgithub or %sgitlab", vcs, formVCS, formVCS)
+	for _, system := range vcss {
+		if !system.Valid() {
+			return fault.Invalidf("INVALID_VCS", "%.40q is not a VCS; use %sgithub or %sgitlab", system, formVCS, formVCS)
 		}
-		if _, known := u.Login(vcs); !known {
+		if _, known := u.Login(string(system)); !known {
 			return fault.Invalidf("NOT_A_MEMBER",
-				"user %[1]s is a member of no %[2]s installation; add one first: membership add --user %[1]s --vcs %[2]s --installation N", u.Name, vcs)
+				"user %[1]s is a member of no %[2]s installation; add one first: membership add --user %[1]s --vcs %[2]s --installation N", u.Name, system)
 		}
 	}
 	if len(vcss) == 0 {
-		vcss = access.VCSNames()
+		vcss = vcs.All()
 	}
 	for _, id := range caps.Installations() {
-		if err := installation.ValidID(vcss[0], id); err != nil {
+		if err := installation.ValidID(string(vcss[0]), string(id)); err != nil {
 			return err
 		}
-		member := slices.ContainsFunc(u.Memberships, func(m access.Membership) bool {
-			return m.Installation == id && slices.Contains(vcss, m.VCS)
+		member := slices.ContainsFunc(u.Memberships, func(m vcs.Installation) bool {
+			return m.ID == id && slices.Contains(vcss, m.VCS)
 		})
 		if !member {
 			return fault.Invalidf("NOT_A_MEMBER",
 				"user %[1]s is no member of %[2]s installation %[3]s; add it first: membership add --user %[1]s --vcs V --installation %[3]s",
-				u.Name, strings.Join(vcss, " or "), id)
+				u.Name, oneOf(vcss), id)
 		}
 	}
 	return nil
+}
+
+// oneOf lists VCSs with "or" between them.
+func oneOf(vcss []vcs.VCS) string {
+	names := make([]string, len(vcss))
+	for i, system := range vcss {
+		names[i] = string(system)
+	}
+	return strings.Join(names, " or ")
 }
 
 // written writes capabilities as the command line takes them.

@@ -5,12 +5,11 @@ import (
 	"errors"
 	"flag"
 	"slices"
-	"strings"
 	"time"
 
-	"github.com/opsplane/opsplane/shared/api/access"
 	"github.com/opsplane/opsplane/shared/api/fault"
 	"github.com/opsplane/opsplane/shared/background/delivery"
+	"github.com/opsplane/opsplane/shared/vcs"
 )
 
 func (o *Operator) deliveries() delivery.Store {
@@ -225,21 +224,21 @@ func (o *Operator) oneDelivery(ctx context.Context, fs *flag.FlagSet, args []str
 	return d, err
 }
 
-// vcs is the flag --vcs of commands about deliveries.
-type vcs struct{ text string }
+// vcsOption is the flag --vcs of commands about deliveries.
+type vcsOption struct{ text string }
 
-func vcsFlag(fs *flag.FlagSet) *vcs {
-	v := &vcs{}
+func vcsFlag(fs *flag.FlagSet) *vcsOption {
+	v := &vcsOption{}
 	fs.StringVar(&v.text, "vcs", "", "")
 	return v
 }
 
-func (v *vcs) check() error {
+func (v *vcsOption) check() error {
 	switch {
 	case v.text == "":
 		return usagef("--vcs is missing")
-	case !slices.Contains(access.VCSNames(), v.text):
-		return usagef("--vcs must be %s", strings.Join(access.VCSNames(), " or "))
+	case !vcs.VCS(v.text).Valid():
+		return usagef("--vcs must be %s", oneOf(vcs.All()))
 	}
 	return nil
 }

@@ -11,12 +11,12 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 	"github.com/google/uuid"
 
-	"github.com/opsplane/opsplane/shared/api/access"
 	"github.com/opsplane/opsplane/shared/api/fault"
 	"github.com/opsplane/opsplane/shared/background/task"
 	"github.com/opsplane/opsplane/shared/credential/apikey"
 	"github.com/opsplane/opsplane/shared/login/user"
 	"github.com/opsplane/opsplane/shared/storage/attr"
+	"github.com/opsplane/opsplane/shared/vcs"
 	"github.com/opsplane/opsplane/shared/vcs/installation"
 )
 
@@ -28,7 +28,7 @@ const settled = 2 * time.Minute
 // eraseInstallation starts the removal of all data of an installation.
 func (o *Operator) eraseInstallation(ctx context.Context, args []string) error {
 	fs := flags("erase installation")
-	vcs, id, confirm := fs.String("vcs", "", ""), fs.String("id", "", ""), fs.String("confirm", "", "")
+	system, id, confirm := fs.String("vcs", "", ""), fs.String("id", "", ""), fs.String("confirm", "", "")
 	silent := fs.Bool("webhook-removed", false, "")
 	if _, err := parse(fs, args); err != nil {
 		return err
@@ -36,14 +36,14 @@ func (o *Operator) eraseInstallation(ctx context.Context, args []string) error {
 	if err := required(fs, "vcs", "id"); err != nil {
 		return err
 	}
-	i, err := o.installations().Get(ctx, *vcs, *id)
+	i, err := o.installations().Get(ctx, *system, *id)
 	if errors.Is(err, fault.ErrNotFound) {
-		return fault.Invalidf("NO_SUCH_INSTALLATION", "there is no %s installation %s: nothing was changed; \"installation list\" shows all", *vcs, *id)
+		return fault.Invalidf("NO_SUCH_INSTALLATION", "there is no %s installation %s: nothing was changed; \"installation list\" shows all", *system, *id)
 	}
 	if err != nil {
 		return err
 	}
-	given, hosted, err := o.reaching(ctx, *vcs, *id)
+	given, hosted, err := o.reaching(ctx, *system, *id)
 	if err != nil {
 		return err
 	}
@@ -58,7 +58,7 @@ func (o *Operator) eraseInstallation(ctx context.Context, args []string) error {
 	if err := confirmed(*confirm, i.Name); err != nil {
 		return err
 	}
-	m := access.Membership{VCS: i.VCS, Installation: i.ID}
+	m := vcs.Installation{VCS: vcs.VCS(i.VCS), ID: vcs.ID(i.ID)}
 	if err := o.endMemberships(ctx, given, m); err != nil {
 		return err
 	}
@@ -67,7 +67,7 @@ func (o *Operator) eraseInstallation(ctx context.Context, args []string) error {
 		return err
 	}
 	// From now on no membership is given; one may have been given just before.
-	if given, _, err = o.reaching(ctx, *vcs, *id); err != nil {
+	if given, _, err = o.reaching(ctx, *system, *id); err != nil {
 		return err
 	}
 	if err := o.endMemberships(ctx, given, m); err != nil {
@@ -119,16 +119,16 @@ func confirmed(given, name string) error {
 // reaching lists the users that an operator let act on an installation, and those
 // of whom a host says so. It scans, as the lists of users do. A user that cannot
 // be read is an error: it may be one of them.
-func (o *Operator) reaching(ctx context.Context, vcs, id string) (given, hosted []user.User, err error) {
+func (o *Operator) reaching(ctx context.Context, system, id string) (given, hosted []user.User, err error) {
 	err = o.each(ctx, user.SortKey, func(item attr.Item) error {
 		u, err := user.Decode(item)
 		if err != nil {
 			return fmt.Errorf("a user cannot be read: %w", err)
 		}
-		if slices.Contains(u.Memberships, access.Membership{VCS: vcs, Installation: id}) {
+		if slices.Contains(u.Memberships, vcs.Installation{VCS: vcs.VCS(system), ID: vcs.ID(id)}) {
 			given = append(given, u)
 		}
-		if said := u.Hosted[vcs]; slices.Contains(said.Installations, id) && o.Now().Sub(said.AskedAt) < user.KeyLapse {
+		if said := u.Hosted[system]; slices.Contains(said.Installations, id) && o.Now().Sub(said.AskedAt) < user.KeyLapse {
 			hosted = append(hosted, u)
 		}
 		return nil
@@ -136,7 +136,7 @@ func (o *Operator) reaching(ctx context.Context, vcs, id string) (given, hosted 
 	return given, hosted, err
 }
 
-func (o *Operator) endMemberships(ctx context.Context, given []user.User, m access.Membership) error {
+func (o *Operator) endMemberships(ctx context.Context, given []user.User, m vcs.Installation) error {
 	for _, u := range given {
 		if err := o.users().RemoveMembership(ctx, u.ID, m, o.author()); err != nil && !errors.Is(err, user.ErrNotFound) {
 			return fmt.Errorf("end the membership of user %s: %w", u.Name, err)
@@ -212,10 +212,10 @@ func (o *Operator) startErasure(ctx context.Context, t task.Task) (task.Task, er
 
 // notErasing refuses to let somebody act on an installation that is being erased.
 // It returns the condition, for a transaction, that no erasure has begun since.
-func (o *Operator) notErasing(ctx context.Context, m access.Membership) (types.ConditionCheck, error) {
-	unerased, t, err := o.tasks().Idle(ctx, task.Task{Kind: task.EraseInstallation, VCS: m.VCS, Installation: m.Installation}, o.Now())
+func (o *Operator) notErasing(ctx context.Context, m vcs.Installation) (types.ConditionCheck, error) {
+	unerased, t, err := o.tasks().Idle(ctx, task.Task{Kind: task.EraseInstallation, VCS: string(m.VCS), Installation: string(m.ID)}, o.Now())
 	if err != nil || t == nil {
 		return unerased, err
 	}
-	return unerased, fault.Invalidf("BEING_ERASED", "%s installation %s is being erased: wait until that is over, and make it anew; how far it is: task show %s", m.VCS, m.Installation, t.ID)
+	return unerased, fault.Invalidf("BEING_ERASED", "%s installation %s is being erased: wait until that is over, and make it anew; how far it is: task show %s", m.VCS, m.ID, t.ID)
 }

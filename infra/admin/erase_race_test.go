@@ -9,7 +9,7 @@ import (
 	"time"
 
 	"github.com/opsplane/opsplane/infra/test/storagetest"
-	"github.com/opsplane/opsplane/shared/api/access"
+	"github.com/opsplane/opsplane/shared/vcs"
 )
 
 const (
@@ -87,7 +87,7 @@ func besideErasure(t *testing.T) *rig {
 func (r *rig) noMemberOfTheErased(when string) {
 	r.t.Helper()
 	erasing := len(r.due(time.Now().Add(time.Hour))) > 0
-	member := slices.Contains(r.user("ann").Memberships, access.Membership{VCS: "github", Installation: "42"})
+	member := slices.Contains(r.user("ann").Memberships, vcs.Installation{VCS: "github", ID: "42"})
 	if erasing && member {
 		r.t.Errorf("%s: ann is a member of what is being erased", when)
 	}

@@ -8,9 +8,9 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
-	"github.com/opsplane/opsplane/shared/api/access"
 	"github.com/opsplane/opsplane/shared/api/fault"
 	"github.com/opsplane/opsplane/shared/login/user"
+	"github.com/opsplane/opsplane/shared/vcs"
 	"github.com/opsplane/opsplane/shared/vcs/installation"
 )
 
@@ -37,17 +37,17 @@ func (o *Operator) installationCreate(ctx context.Context, args []string) error 
 }
 
 // membershipFlags reads what both membership commands need.
-func membershipFlags(fs *flag.FlagSet, args []string) (name string, m access.Membership, err error) {
+func membershipFlags(fs *flag.FlagSet, args []string) (name string, m vcs.Installation, err error) {
 	fs.StringVar(&name, "user", "", "")
-	fs.StringVar(&m.VCS, "vcs", "", "")
-	fs.StringVar(&m.Installation, "installation", "", "")
+	fs.StringVar((*string)(&m.VCS), "vcs", "", "")
+	fs.StringVar((*string)(&m.ID), "installation", "", "")
 	if _, err := parse(fs, args); err != nil {
 		return "", m, err
 	}
 	if err := required(fs, "user", "vcs", "installation"); err != nil {
 		return "", m, err
 	}
-	return name, m, installation.ValidID(m.VCS, m.Installation)
+	return name, m, installation.ValidID(string(m.VCS), string(m.ID))
 }
 
 func (o *Operator) membershipAdd(ctx context.Context, args []string) error {
@@ -59,9 +59,9 @@ func (o *Operator) membershipAdd(ctx context.Context, args []string) error {
 	if err != nil {
 		return err
 	}
-	if _, err := o.installations().Get(ctx, m.VCS, m.Installation); errors.Is(err, fault.ErrNotFound) {
+	if _, err := o.installations().Get(ctx, string(m.VCS), string(m.ID)); errors.Is(err, fault.ErrNotFound) {
 		return fault.Invalidf("NO_SUCH_INSTALLATION",
-			"there is no %[1]s installation %[2]s; make it first: installation create --vcs %[1]s --id %[2]s --name NAME", m.VCS, m.Installation)
+			"there is no %[1]s installation %[2]s; make it first: installation create --vcs %[1]s --id %[2]s --name NAME", m.VCS, m.ID)
 	} else if err != nil {
 		return err
 	}
@@ -74,15 +74,15 @@ func (o *Operator) membershipAdd(ctx context.Context, args []string) error {
 		return err
 	}
 	if !added {
-		return o.say("user %s is a member of %s installation %s already; nothing changed", u.Name, m.VCS, m.Installation)
+		return o.say("user %s is a member of %s installation %s already; nothing changed", u.Name, m.VCS, m.ID)
 	}
-	return o.say("user %s is now a member of %s installation %s", u.Name, m.VCS, m.Installation)
+	return o.say("user %s is now a member of %s installation %s", u.Name, m.VCS, m.ID)
 }
 
 // join adds a membership and reports whether it is new. An erasure may begin at
 // any time, and looks for members only once it has begun: so the membership is
 // written in one transaction with the condition that none has.
-func (o *Operator) join(ctx context.Context, u user.User, m access.Membership, unerased types.ConditionCheck) (bool, error) {
+func (o *Operator) join(ctx context.Context, u user.User, m vcs.Installation, unerased types.ConditionCheck) (bool, error) {
 	if slices.Contains(u.Memberships, m) {
 		return false, nil
 	}
@@ -106,11 +106,11 @@ func (o *Operator) membershipRemove(ctx context.Context, args []string) error {
 		return err
 	}
 	if !slices.Contains(u.Memberships, m) {
-		return o.say("user %s is not a member of %s installation %s; nothing changed", u.Name, m.VCS, m.Installation)
+		return o.say("user %s is not a member of %s installation %s; nothing changed", u.Name, m.VCS, m.ID)
 	}
 	if err := o.users().RemoveMembership(ctx, u.ID, m, o.author()); err != nil {
 		return err
 	}
 	o.note("Access tokens that were made before may reach it for up to 60 more seconds.")
-	return o.say("user %s is no longer a member of %s installation %s", u.Name, m.VCS, m.Installation)
+	return o.say("user %s is no longer a member of %s installation %s", u.Name, m.VCS, m.ID)
 }

@@ -11,9 +11,9 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 
-	"github.com/opsplane/opsplane/shared/api/access"
 	"github.com/opsplane/opsplane/shared/login/user"
 	"github.com/opsplane/opsplane/shared/storage/attr"
+	"github.com/opsplane/opsplane/shared/vcs"
 	"github.com/opsplane/opsplane/shared/vcs/installation"
 )
 
@@ -72,7 +72,8 @@ func (o *Operator) userList(ctx context.Context, args []string) error {
 // accounts names a user's accounts, as in "github:ann".
 func accounts(u user.User) string {
 	var list []string
-	for _, vcs := range access.VCSNames() {
+	for _, system := range vcs.All() {
+		vcs := string(system)
 		if known, ok := u.Identities[vcs]; ok {
 			list = append(list, vcs+":"+printable(known.Login))
 		}
@@ -85,7 +86,7 @@ func accounts(u user.User) string {
 func reach(u user.User) string {
 	var list []string
 	for _, m := range u.Memberships {
-		list = append(list, m.VCS+"/"+m.Installation)
+		list = append(list, m.String())
 	}
 	for vcs, said := range u.Hosted {
 		for _, id := range said.Installations {

@@ -9,6 +9,7 @@ import (
 	"github.com/opsplane/opsplane/shared/api/access"
 	"github.com/opsplane/opsplane/shared/credential/apikey"
 	"github.com/opsplane/opsplane/shared/login/user"
+	"github.com/opsplane/opsplane/shared/vcs"
 	"github.com/opsplane/opsplane/shared/vcs/installation"
 )
 
@@ -37,7 +38,7 @@ func (o *Operator) Seed(ctx context.Context) (string, error) {
 	if _, err := o.installations().Save(ctx, o.author(), local); err != nil {
 		return "", fmt.Errorf("seed installation: %w", err)
 	}
-	if m := (access.Membership{VCS: local.VCS, Installation: local.ID}); !slices.Contains(u.Memberships, m) {
+	if m := (vcs.Installation{VCS: vcs.VCS(local.VCS), ID: vcs.ID(local.ID)}); !slices.Contains(u.Memberships, m) {
 		if err := o.users().AddMembership(ctx, u.ID, m, o.author()); err != nil {
 			return "", fmt.Errorf("seed membership: %w", err)
 		}

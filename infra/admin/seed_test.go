@@ -12,6 +12,7 @@ import (
 	"github.com/opsplane/opsplane/shared/api/access"
 	"github.com/opsplane/opsplane/shared/audit/change"
 	"github.com/opsplane/opsplane/shared/credential/apikey"
+	"github.com/opsplane/opsplane/shared/vcs"
 )
 
 // seeded fails the test unless the stack is as Seed leaves it, with this key.
@@ -22,7 +23,7 @@ func (r *rig) seeded(text string) {
 		r.t.Fatalf("%q: %v", text, err)
 	}
 	u := r.user("admin")
-	if want := (access.Membership{VCS: "github", Installation: "1"}); len(u.Memberships) != 1 || u.Memberships[0] != want {
+	if want := (vcs.Installation{VCS: "github", ID: "1"}); len(u.Memberships) != 1 || u.Memberships[0] != want {
 		r.t.Errorf("memberships %v, want %v", u.Memberships, want)
 	}
 	keys := r.keys("admin")

@@ -7,9 +7,9 @@ import (
 
 	"github.com/google/uuid"
 
-	"github.com/opsplane/opsplane/shared/api/access"
 	"github.com/opsplane/opsplane/shared/api/fault"
 	"github.com/opsplane/opsplane/shared/login/user"
+	"github.com/opsplane/opsplane/shared/vcs"
 	"github.com/opsplane/opsplane/shared/vcs/installation"
 )
 
@@ -51,11 +51,12 @@ func (o *Operator) userShow(ctx context.Context, args []string) error {
 		}
 	}
 	for _, m := range u.Memberships {
-		if err := o.say("member   of %s installation %s", m.VCS, m.Installation); err != nil {
+		if err := o.say("member   of %s installation %s", m.VCS, m.ID); err != nil {
 			return err
 		}
 	}
-	for _, vcs := range access.VCSNames() {
+	for _, system := range vcs.All() {
+		vcs := string(system)
 		for _, id := range u.Hosted[vcs].Installations {
 			if err := o.say("member   of %s installation %s, says %[1]s of %[3]s", vcs, id, shown(u.Hosted[vcs].AskedAt)); err != nil {
 				return err

@@ -81,7 +81,7 @@ func TestKeyWithMoreRowsThanARequestReadsIsWalkedPastAndRefusedAsAWhole(t *testi
 	pages := 0
 	for walk := (kv.Range{Key: "p/", Inclusive: true, Prefix: true, Limit: 30}); ; pages++ {
 		before := calls.Calls("Query")
-		records, next, err := counted.Iterate(t.Context(), r.ns, nil, walk)
+		records, next, err := counted.Iterate(t.Context(), r.caller(nil), walk)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -101,17 +101,17 @@ func TestKeyWithMoreRowsThanARequestReadsIsWalkedPastAndRefusedAsAWhole(t *testi
 	}
 
 	before := calls.Calls("Query")
-	_, _, err := counted.Count(t.Context(), r.ns, nil, key, false)
+	_, _, err := counted.Count(t.Context(), r.caller(nil), key, false)
 	wantTooMany(t, "count", err, fits, "iterate")
 	if n := calls.Calls("Query") - before; n > 3 {
 		t.Errorf("the refusal took %d reads, want 2 or 3", n)
 	}
-	_, err = r.Size(t.Context(), r.ns, nil, key, nil, true)
+	_, err = r.Size(t.Context(), r.caller(nil), kv.Target{Key: key}, true)
 	wantTooMany(t, "size", err, fits, "iterate")
-	_, err = r.Commit(t.Context(), r.ns, nil, r.author(), []kv.Target{{Key: key}, {Key: "p/2"}})
+	_, err = r.Commit(t.Context(), r.caller(nil), []kv.Target{{Key: key}, {Key: "p/2"}})
 	wantTooMany(t, "commit of the key", err, fits, "by their idx")
 	zero := 0
-	_, err = r.Delete(t.Context(), r.ns, nil, r.author(), key, nil, &zero)
+	_, err = r.Delete(t.Context(), r.caller(nil), kv.Target{Key: key}, &zero)
 	wantTooMany(t, "delete row by row", err, removals, "by their idx")
 	r.missing(t, key, 1)
 
@@ -120,20 +120,20 @@ func TestKeyWithMoreRowsThanARequestReadsIsWalkedPastAndRefusedAsAWhole(t *testi
 		idx := i + 1
 		named[i] = kv.Target{Key: key, Idx: &idx}
 	}
-	_, err = r.Commit(t.Context(), r.ns, nil, r.author(), named)
+	_, err = r.Commit(t.Context(), r.caller(nil), named)
 	wantTooMany(t, "commit of rows", err, commitRows+1, "several requests")
 	r.missing(t, key, 1)
-	done, err := r.Commit(t.Context(), r.ns, nil, r.author(), named[:commitRows])
+	done, err := r.Commit(t.Context(), r.caller(nil), named[:commitRows])
 	if err != nil || len(done) != rows {
 		t.Errorf("commit of all rows by idx: %d rows, %v; want %d", len(done), err, rows)
 	}
 	if got := r.get(t, key, rows); !got.Committed {
 		t.Errorf("row %d is %+v after its commit", rows, got)
 	}
-	if removed, err := r.Delete(t.Context(), r.ns, nil, r.author(), key, nil, nil); err != nil || !removed {
+	if removed, err := r.Delete(t.Context(), r.caller(nil), kv.Target{Key: key}, nil); err != nil || !removed {
 		t.Errorf("delete of the key: %v, %v", removed, err)
 	}
-	if _, _, err := r.Count(t.Context(), r.ns, nil, key, true); !errors.Is(err, fault.ErrNotFound) {
+	if _, _, err := r.Count(t.Context(), r.caller(nil), key, true); !errors.Is(err, fault.ErrNotFound) {
 		t.Errorf("count after the delete: %v", err)
 	}
 }
@@ -147,7 +147,7 @@ func TestCommitThatLosesIsNotTriedAgainOnceItHasReadMuch(t *testing.T) {
 	faults.Add(storagetest.Fault{Operation: "TransactWriteItems", Kind: storagetest.Conflict})
 	busy := r.failing(&faults)
 	busy.Restrict(0, 2, 2, 2) // what is read is more than may be
-	_, err := busy.Commit(t.Context(), r.ns, nil, r.author(), []kv.Target{{Key: "a"}, {Key: "b"}})
+	_, err := busy.Commit(t.Context(), r.caller(nil), []kv.Target{{Key: "a"}, {Key: "b"}})
 	var f *fault.Error
 	if n := faults.Calls("Query"); !errors.As(err, &f) || f.ID != "CONTENDED" || n != 2 {
 		t.Errorf("got %v after %d queries, want CONTENDED after one of each key", err, n)

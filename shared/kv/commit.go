@@ -8,9 +8,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
-	"github.com/opsplane/opsplane/shared/api/access"
 	"github.com/opsplane/opsplane/shared/api/fault"
-	"github.com/opsplane/opsplane/shared/audit/change"
 	"github.com/opsplane/opsplane/shared/kv/overlay"
 	"github.com/opsplane/opsplane/shared/storage/awsclient"
 	"github.com/opsplane/opsplane/shared/vcs"
@@ -24,7 +22,7 @@ import (
 // MaxCommitKeys keys are refused, more than MaxCommitRows rows by their idx, keys
 // that have more rows than one request reads (Budget), and more scattered rows
 // than the overlay of a key can name.
-func (s *Store) Commit(ctx context.Context, ns vcs.Installation, caps access.Set, author change.Author, targets []Target) ([]Position, error) {
+func (s *Store) Commit(ctx context.Context, by Caller, targets []Target) ([]Position, error) {
 	wanted, err := s.group(targets)
 	if err != nil {
 		return nil, err
@@ -35,11 +33,11 @@ func (s *Store) Commit(ctx context.Context, ns vcs.Installation, caps access.Set
 			return nil, err
 		}
 		budget := s.NewBudget()
-		plans, chosen, err := s.chooseAll(ctx, ns, caps, wanted, budget)
+		plans, chosen, err := s.chooseAll(ctx, by, wanted, budget)
 		if err != nil {
 			return nil, err
 		}
-		done, err := s.publish(ctx, ns, author, plans, n)
+		done, err := s.publish(ctx, by, plans, n)
 		if err != nil || done {
 			return chosen, err
 		}
@@ -116,13 +114,13 @@ const (
 
 // chooseAll chooses for every key and answers the publications that have
 // something to publish, with the rows of them all.
-func (s *Store) chooseAll(ctx context.Context, ns vcs.Installation, caps access.Set, wanted []want, budget *Budget) ([]publication, []Position, error) {
+func (s *Store) chooseAll(ctx context.Context, by Caller, wanted []want, budget *Budget) ([]publication, []Position, error) {
 	plans := make([]publication, len(wanted))
 	readers, rctx := errgroup.WithContext(ctx)
 	readers.SetLimit(keyReaders)
 	for i, w := range wanted {
 		readers.Go(func() (err error) {
-			plans[i], err = s.choose(rctx, ns, caps, w, budget)
+			plans[i], err = s.choose(rctx, by, w, budget)
 			return err
 		})
 	}
@@ -144,8 +142,8 @@ func (s *Store) chooseAll(ctx context.Context, ns vcs.Installation, caps access.
 }
 
 // choose reads the rows wanted and picks the drafts that the caller may write.
-func (s *Store) choose(ctx context.Context, ns vcs.Installation, caps access.Set, w want, budget *Budget) (publication, error) {
-	h, ok, err := s.getHead(ctx, ns, w.key)
+func (s *Store) choose(ctx context.Context, by Caller, w want, budget *Budget) (publication, error) {
+	h, ok, err := s.getHead(ctx, by.Installation, w.key)
 	if err != nil || !ok {
 		return publication{}, err
 	}
@@ -166,7 +164,7 @@ func (s *Store) choose(ctx context.Context, ns vcs.Installation, caps access.Set
 		case idx != 0 && old.Has(idx, *c.revision):
 			marks = append(marks, overlay.Mark{Idx: idx, Rev: *c.revision})
 			return
-		case c.committed || !allowed(c.writeCaps, caps):
+		case c.committed || !allowed(c.writeCaps, by.Capabilities):
 			return
 		}
 		p.chosen = append(p.chosen, Position{w.key, idx})
@@ -176,7 +174,7 @@ func (s *Store) choose(ctx context.Context, ns vcs.Installation, caps access.Set
 		}
 		marks = append(marks, overlay.Mark{Idx: idx, Rev: *c.revision})
 	}
-	if err := s.candidates(ctx, ns, h, w, budget, pick); err != nil {
+	if err := s.candidates(ctx, by.Installation, h, w, budget, pick); err != nil {
 		return p, err
 	}
 	for _, m := range old.Marks() {

@@ -10,9 +10,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 	"golang.org/x/sync/errgroup"
 
-	"github.com/opsplane/opsplane/shared/audit/change"
 	"github.com/opsplane/opsplane/shared/storage/attr"
-	"github.com/opsplane/opsplane/shared/vcs"
 )
 
 // keyErasers is how many keys Erase handles at once.
@@ -27,10 +25,10 @@ const keyErasers = 8
 // With clean, the items of keys without rows, which hold the keys' names, go as
 // well. That must not be done while a request may be under way that has read one:
 // longer than garbage.WriteRest after nobody can write any more.
-func (s *Store) Erase(ctx context.Context, ns vcs.Installation, author change.Author, after []byte, limit int, clean bool) (erased int, next []byte, err error) {
+func (s *Store) Erase(ctx context.Context, by Caller, after []byte, limit int, clean bool) (erased int, next []byte, err error) {
 	in := &dynamodb.QueryInput{
 		TableName: &s.table, ConsistentRead: aws.Bool(true), Limit: aws.Int32(int32(limit)), ProjectionExpression: aws.String("sk, vr, mr"),
-		KeyConditionExpression: aws.String("pk = :pk"), ExpressionAttributeValues: attr.Item{":pk": attr.String(Stored(ns))},
+		KeyConditionExpression: aws.String("pk = :pk"), ExpressionAttributeValues: attr.Item{":pk": attr.String(Stored(by.Installation))},
 	}
 	if len(after) > 0 {
 		in.KeyConditionExpression = aws.String("pk = :pk AND sk > :after")
@@ -50,7 +48,7 @@ func (s *Store) Erase(ctx context.Context, ns vcs.Installation, author change.Au
 		if h.exists() || h.more {
 			erased++
 		}
-		group.Go(func() error { return s.eraseKey(gctx, ns, author, h, clean) })
+		group.Go(func() error { return s.eraseKey(gctx, by, h, clean) })
 		next = headSort(h.key)
 	}
 	if len(out.LastEvaluatedKey) == 0 {
@@ -60,9 +58,9 @@ func (s *Store) Erase(ctx context.Context, ns vcs.Installation, author change.Au
 }
 
 // eraseKey deletes one key, and with clean its head.
-func (s *Store) eraseKey(ctx context.Context, ns vcs.Installation, author change.Author, h head, clean bool) error {
+func (s *Store) eraseKey(ctx context.Context, by Caller, h head, clean bool) error {
 	if h.exists() || h.more {
-		d := removal{Store: s, ns: ns, author: author, key: h.key, force: true}
+		d := removal{Store: s, Caller: by, key: h.key, force: true}
 		if _, err := d.all(ctx); err != nil {
 			return err
 		}
@@ -71,7 +69,7 @@ func (s *Store) eraseKey(ctx context.Context, ns vcs.Installation, author change
 		return nil
 	}
 	_, err := s.db.DeleteItem(ctx, &dynamodb.DeleteItemInput{
-		TableName: &s.table, Key: headKey(ns, h.key), ConditionExpression: aws.String("attribute_not_exists(vr) AND attribute_not_exists(mr)"),
+		TableName: &s.table, Key: headKey(by.Installation, h.key), ConditionExpression: aws.String("attribute_not_exists(vr) AND attribute_not_exists(mr)"),
 	})
 	var written *types.ConditionalCheckFailedException
 	if err != nil && !errors.As(err, &written) {

@@ -25,7 +25,7 @@ var operations = map[string]struct {
 	"set of idx 0": {
 		"UpdateItem", true,
 		func(t *testing.T, r *rig) error {
-			_, err := r.Set(t.Context(), r.ns, nil, r.author(), r.write(t, "k", 0, `"new"`))
+			_, err := r.Set(t.Context(), r.caller(nil), r.write(t, "k", 0, `"new"`))
 			return err
 		},
 		func(t *testing.T, r *rig) { r.wantRow(t, "k", 0, 1, `"new"`) },
@@ -33,7 +33,7 @@ var operations = map[string]struct {
 	"set of another idx": {
 		"GetItem UpdateItem", true,
 		func(t *testing.T, r *rig) error {
-			_, err := r.Set(t.Context(), r.ns, nil, r.author(), r.write(t, "k", 2, `"new"`))
+			_, err := r.Set(t.Context(), r.caller(nil), r.write(t, "k", 2, `"new"`))
 			return err
 		},
 		func(t *testing.T, r *rig) { r.wantRow(t, "k", 2, 1, `"new"`) },
@@ -41,7 +41,7 @@ var operations = map[string]struct {
 	"insert of a new key": {
 		"GetItem UpdateItem", false,
 		func(t *testing.T, r *rig) error {
-			_, err := r.CompareAndSet(t.Context(), r.ns, nil, r.author(), r.write(t, "fresh", 7, `"new"`), nil)
+			_, err := r.CompareAndSet(t.Context(), r.caller(nil), r.write(t, "fresh", 7, `"new"`), nil)
 			return err
 		},
 		func(t *testing.T, r *rig) { r.wantRow(t, "fresh", 7, 0, `"new"`) },
@@ -50,7 +50,7 @@ var operations = map[string]struct {
 		"UpdateItem", true,
 		func(t *testing.T, r *rig) error {
 			version := 0
-			_, err := r.CompareAndSet(t.Context(), r.ns, nil, r.author(), r.write(t, "k", 0, `"new"`), &version)
+			_, err := r.CompareAndSet(t.Context(), r.caller(nil), r.write(t, "k", 0, `"new"`), &version)
 			return err
 		},
 		func(t *testing.T, r *rig) { r.wantRow(t, "k", 0, 1, `"new"`) },
@@ -59,7 +59,7 @@ var operations = map[string]struct {
 		"GetItem UpdateItem", true,
 		func(t *testing.T, r *rig) error {
 			idx := 2
-			done, err := r.Delete(t.Context(), r.ns, nil, r.author(), "k", &idx, nil)
+			done, err := r.Delete(t.Context(), r.caller(nil), kv.Target{Key: "k", Idx: &idx}, nil)
 			return wantTrue(done, err)
 		},
 		func(t *testing.T, r *rig) { r.missing(t, "k", 2) },
@@ -67,7 +67,7 @@ var operations = map[string]struct {
 	"delete of the key": {
 		"GetItem PutItem UpdateItem", false,
 		func(t *testing.T, r *rig) error {
-			done, err := r.Delete(t.Context(), r.ns, nil, r.author(), "k", nil, nil)
+			done, err := r.Delete(t.Context(), r.caller(nil), kv.Target{Key: "k"}, nil)
 			return wantTrue(done, err)
 		},
 		func(t *testing.T, r *rig) { r.missing(t, "k", 2) },
@@ -75,7 +75,7 @@ var operations = map[string]struct {
 	"set of a large value": {
 		"s3:PUT GetItem UpdateItem", true,
 		func(t *testing.T, r *rig) error {
-			_, err := r.Set(t.Context(), r.ns, nil, r.author(), r.write(t, "k", 2, large))
+			_, err := r.Set(t.Context(), r.caller(nil), r.write(t, "k", 2, large))
 			return err
 		},
 		func(t *testing.T, r *rig) { r.wantRow(t, "k", 2, 1, large) },
@@ -110,7 +110,7 @@ func (r *rig) commitAll(t *testing.T, keys ...string) error {
 		targets = append(targets, kv.Target{Key: k})
 		want += map[string]int{"k": 2, "l": 1}[k]
 	}
-	got, err := r.Commit(t.Context(), r.ns, nil, r.author(), targets)
+	got, err := r.Commit(t.Context(), r.caller(nil), targets)
 	if err == nil && len(got) != want {
 		return fmt.Errorf("commit answers %v, want %d rows", got, want)
 	}
@@ -134,7 +134,7 @@ func (r *rig) fill(t *testing.T) {
 		w.Value = parse(t, "1")
 		a := r.author()
 		a.At = a.At.Add(-longAgo)
-		if _, err := r.Set(t.Context(), r.ns, nil, a, w); err != nil {
+		if _, err := r.Set(t.Context(), kv.Caller{Installation: r.ns, Author: a}, w); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -189,7 +189,7 @@ func TestWriteWhoseFateCannotBeKnownSaysSoAndIsNotRepeated(t *testing.T) {
 			faults.Add(storagetest.Fault{Operation: "GetItem", Nth: 1 + min(idx, 1), Kind: storagetest.Pass, Before: func() {
 				r.set(t, "k", idx, `"other"`, true)
 			}})
-			_, err := r.failing(&faults).Set(t.Context(), r.ns, nil, r.author(), r.write(t, "k", idx, `"mine"`))
+			_, err := r.failing(&faults).Set(t.Context(), r.caller(nil), r.write(t, "k", idx, `"mine"`))
 			if !errors.Is(err, unknown) {
 				t.Fatalf("got %v, want OUTCOME_UNKNOWN", err)
 			}
@@ -204,11 +204,11 @@ func TestCommitStartsAgainWhenAnotherCommitComesBetween(t *testing.T) {
 	var faults storagetest.Faults
 	faults.Add(storagetest.Fault{Operation: "UpdateItem", Nth: 1, Kind: storagetest.Pass, Before: func() {
 		one := 1
-		if _, err := r.Commit(t.Context(), r.ns, nil, r.author(), []kv.Target{{Key: "k", Idx: &one}}); err != nil {
+		if _, err := r.Commit(t.Context(), r.caller(nil), []kv.Target{{Key: "k", Idx: &one}}); err != nil {
 			t.Error(err)
 		}
 	}})
-	got, err := r.failing(&faults).Commit(t.Context(), r.ns, nil, r.author(), []kv.Target{{Key: "k"}})
+	got, err := r.failing(&faults).Commit(t.Context(), r.caller(nil), []kv.Target{{Key: "k"}})
 	if err != nil || len(got) != 1 || got[0].Idx != 0 {
 		t.Fatalf("got %v, %v; want idx 0 alone, idx 1 was another's", got, err)
 	}
@@ -234,7 +234,7 @@ func TestCommitThatArrivesLateIsAnsweredWithItsRows(t *testing.T) {
 			// Whatever the second try begins with.
 			faults.Add(storagetest.Fault{Operation: "UpdateItem", Nth: 2, Before: arrive})
 			faults.Add(storagetest.Fault{Operation: "GetItem", Nth: 3, Before: arrive})
-			got, err := r.failing(&faults).Commit(t.Context(), r.ns, nil, r.author(), []kv.Target{{Key: "k"}})
+			got, err := r.failing(&faults).Commit(t.Context(), r.caller(nil), []kv.Target{{Key: "k"}})
 			if err != nil || !slices.Contains(got, kv.Position{Key: "k", Idx: 0}) || !slices.Contains(got, kv.Position{Key: "k", Idx: 1}) {
 				t.Fatalf("got %v, %v; want both drafts", got, err)
 			}
@@ -252,7 +252,7 @@ func TestRowRewrittenBetweenChoiceAndPublicationStaysADraft(t *testing.T) {
 			faults.Add(storagetest.Fault{Operation: "UpdateItem", Nth: 1, Kind: storagetest.Pass, Before: func() {
 				r.set(t, "k", 1, `"newer"`, false)
 			}})
-			if _, err := r.failing(&faults).Commit(t.Context(), r.ns, nil, r.author(), []kv.Target{{Key: "k"}}); err != nil {
+			if _, err := r.failing(&faults).Commit(t.Context(), r.caller(nil), []kv.Target{{Key: "k"}}); err != nil {
 				t.Fatal(err)
 			}
 			r.missing(t, "k", 1)
@@ -266,11 +266,11 @@ func TestWriterThatReadTheHeadBeforeADeleteIsOrderedBeforeIt(t *testing.T) {
 	r.fill(t)
 	var faults storagetest.Faults
 	faults.Add(storagetest.Fault{Operation: "UpdateItem", Nth: 1, Kind: storagetest.Pass, Before: func() {
-		if _, err := r.Delete(t.Context(), r.ns, nil, r.author(), "k", nil, nil); err != nil {
+		if _, err := r.Delete(t.Context(), r.caller(nil), kv.Target{Key: "k"}, nil); err != nil {
 			t.Error(err)
 		}
 	}})
-	if _, err := r.failing(&faults).Set(t.Context(), r.ns, nil, r.author(), r.write(t, "k", 2, `"late"`)); err != nil {
+	if _, err := r.failing(&faults).Set(t.Context(), r.caller(nil), r.write(t, "k", 2, `"late"`)); err != nil {
 		t.Fatal(err)
 	}
 	r.missing(t, "k", 2)
@@ -287,11 +287,11 @@ func TestDeleteSeesAGuardThatAppearsUnderIt(t *testing.T) {
 	faults.Add(storagetest.Fault{Operation: "UpdateItem", Nth: 1, Kind: storagetest.Pass, Before: func() {
 		w := r.write(t, "k", 9, `"guarded"`)
 		w.WriteCaps = &system
-		if _, err := r.Set(t.Context(), r.ns, nil, r.author(), w); err != nil {
+		if _, err := r.Set(t.Context(), r.caller(nil), w); err != nil {
 			t.Error(err)
 		}
 	}})
-	if _, err := r.failing(&faults).Delete(t.Context(), r.ns, nil, r.author(), "k", nil, nil); err != nil {
+	if _, err := r.failing(&faults).Delete(t.Context(), r.caller(nil), kv.Target{Key: "k"}, nil); err != nil {
 		t.Fatal(err)
 	}
 	r.get(t, "k", 9)
@@ -307,47 +307,47 @@ func TestCallsPerOperation(t *testing.T) {
 		do   func(*testing.T, *rig) error
 	}{
 		{"get of idx 0", "GetItem", func(t *testing.T, r *rig) error {
-			_, err := r.Get(t.Context(), r.ns, nil, "k", 0, true, true)
+			_, err := r.Get(t.Context(), r.caller(nil), kv.Position{Key: "k", Idx: 0}, true, true)
 			return err
 		}},
 		{"get of another idx", "GetItem GetItem", func(t *testing.T, r *rig) error {
-			_, err := r.Get(t.Context(), r.ns, nil, "k", other, true, true)
+			_, err := r.Get(t.Context(), r.caller(nil), kv.Position{Key: "k", Idx: other}, true, true)
 			return err
 		}},
 		{"set of idx 0", "UpdateItem", func(t *testing.T, r *rig) error {
-			_, err := r.Set(t.Context(), r.ns, nil, r.author(), r.write(t, "k", 0, "2"))
+			_, err := r.Set(t.Context(), r.caller(nil), r.write(t, "k", 0, "2"))
 			return err
 		}},
 		{"set of another idx", "GetItem UpdateItem GetItem", func(t *testing.T, r *rig) error {
-			_, err := r.Set(t.Context(), r.ns, nil, r.author(), r.write(t, "k", other, "2"))
+			_, err := r.Set(t.Context(), r.caller(nil), r.write(t, "k", other, "2"))
 			return err
 		}},
 		{"insert of a key", "UpdateItem", func(t *testing.T, r *rig) error {
-			_, err := r.CompareAndSet(t.Context(), r.ns, nil, r.author(), r.write(t, "new", 0, "2"), nil)
+			_, err := r.CompareAndSet(t.Context(), r.caller(nil), r.write(t, "new", 0, "2"), nil)
 			return err
 		}},
 		{"first row of another idx", "GetItem UpdateItem UpdateItem GetItem", func(t *testing.T, r *rig) error {
-			_, err := r.CompareAndSet(t.Context(), r.ns, nil, r.author(), r.write(t, "new", 1, "2"), nil)
+			_, err := r.CompareAndSet(t.Context(), r.caller(nil), r.write(t, "new", 1, "2"), nil)
 			return err
 		}},
 		{"cas", "UpdateItem", func(t *testing.T, r *rig) error {
-			_, err := r.CompareAndSet(t.Context(), r.ns, nil, r.author(), r.write(t, "k", 0, "2"), &small)
+			_, err := r.CompareAndSet(t.Context(), r.caller(nil), r.write(t, "k", 0, "2"), &small)
 			return err
 		}},
 		{"delete of idx 0", "UpdateItem UpdateItem", func(t *testing.T, r *rig) error {
-			_, err := r.Delete(t.Context(), r.ns, nil, r.author(), "k", &zero, nil)
+			_, err := r.Delete(t.Context(), r.caller(nil), kv.Target{Key: "k", Idx: &zero}, nil)
 			return err
 		}},
 		{"delete of a key with one row", "GetItem UpdateItem", func(t *testing.T, r *rig) error {
-			_, err := r.Delete(t.Context(), r.ns, nil, r.author(), "l", nil, nil)
+			_, err := r.Delete(t.Context(), r.caller(nil), kv.Target{Key: "l"}, nil)
 			return err
 		}},
 		{"delete of a key with rows", "GetItem PutItem UpdateItem", func(t *testing.T, r *rig) error {
-			_, err := r.Delete(t.Context(), r.ns, nil, r.author(), "k", nil, nil)
+			_, err := r.Delete(t.Context(), r.caller(nil), kv.Target{Key: "k"}, nil)
 			return err
 		}},
 		{"delete of a key that was emptied row by row", "GetItem Query Query GetItem", func(t *testing.T, r *rig) error {
-			done, err := r.Delete(t.Context(), r.ns, nil, r.author(), "emptied", nil, nil)
+			done, err := r.Delete(t.Context(), r.caller(nil), kv.Target{Key: "emptied"}, nil)
 			if done {
 				return errors.New("answers that something was removed")
 			}

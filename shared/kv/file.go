@@ -8,11 +8,9 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
-	"github.com/opsplane/opsplane/shared/api/access"
 	"github.com/opsplane/opsplane/shared/api/fault"
 	"github.com/opsplane/opsplane/shared/audit/change"
 	"github.com/opsplane/opsplane/shared/storage/awsclient"
-	"github.com/opsplane/opsplane/shared/vcs"
 )
 
 // File is what the row of an artifact refers to beside its value: an object of
@@ -35,15 +33,15 @@ type Beside func(rec Record, generation string) []types.TransactWriteItem
 
 // Admits reports, as an error, whether a write on this condition would be
 // refused now. It spares a caller who is about to upload a large file.
-func (s *Store) Admits(ctx context.Context, ns vcs.Installation, caps access.Set, key string, idx int, cond Condition) error {
-	if err := checkRow(key, &idx); err != nil {
+func (s *Store) Admits(ctx context.Context, by Caller, at Position, cond Condition) error {
+	if err := checkRow(at.Key, &at.Idx); err != nil {
 		return err
 	}
-	c, _, err := s.find(ctx, ns, key, idx)
+	c, _, err := s.find(ctx, by.Installation, at)
 	if err != nil {
 		return err
 	}
-	return cond.rule(caps).judge(c)
+	return cond.rule(by.Capabilities).judge(c)
 }
 
 // PutFile stores the row of an artifact: w's value and a reference to f. In
@@ -54,32 +52,32 @@ func (s *Store) Admits(ctx context.Context, ns vcs.Installation, caps access.Set
 // these changes made, must call SettleFile before it answers that the row is
 // written. It fails as Set and CompareAndSet do, and with ErrSuperseded.
 func (s *Store) PutFile(
-	ctx context.Context, ns vcs.Installation, caps access.Set, author change.Author, w Write, f File, cond Condition, with Beside,
+	ctx context.Context, by Caller, w Write, f File, cond Condition, with Beside,
 ) (Record, error) {
 	if err := checkWrite(w); err != nil {
 		return Record{}, err
 	}
-	c, err := newCell(author, w)
+	c, err := newCell(by.Author, w)
 	if err != nil {
 		return Record{}, err
 	}
 	c.inline, c.body.id, c.etag = w.Value.Text, f.Object, f.ETag
-	r := cond.rule(caps)
+	r := cond.rule(by.Capabilities)
 	end := errContended
 	for n := range tries {
 		if err := awsclient.Pause(ctx, n); err != nil {
 			return Record{}, err
 		}
-		at, old, err := s.admit(ctx, ns, author, w, r)
+		at, old, err := s.admit(ctx, by, w, r)
 		if err != nil {
 			return Record{}, err
 		}
-		done, lost, rec, err := s.putFile(ctx, author, w, c, at, old, with, n)
+		done, lost, rec, err := s.putFile(ctx, by.Author, w, c, at, old, with, n)
 		if err != nil {
 			return Record{}, err // the caller settles what an earlier try has written, if any
 		}
 		if done {
-			return rec, s.settle(ctx, ns, author, w.Key, at)
+			return rec, s.settle(ctx, by, w.Key, at)
 		}
 		if lost {
 			end = errUnknown
@@ -93,17 +91,17 @@ func (s *Store) PutFile(
 // Where the key was deleted meanwhile, the row says so, as one that Set has written
 // does. It reads the head, fails with OUTCOME_UNKNOWN, and may be called again. It
 // does nothing for idx 0.
-func (s *Store) SettleFile(ctx context.Context, ns vcs.Installation, writer change.Author, key string, idx int, generation string) error {
+func (s *Store) SettleFile(ctx context.Context, writer Caller, at Position, generation string) error {
 	if generation == "" {
 		return nil
 	}
-	return s.settle(ctx, ns, writer, key, place{key: rowKey(ns, generation, idx), generation: generation})
+	return s.settle(ctx, writer, at.Key, place{key: rowKey(writer.Installation, generation, at.Idx), generation: generation})
 }
 
 // admit finds where w's row lies and reads what is there, if the rule agrees to
 // the write.
-func (s *Store) admit(ctx context.Context, ns vcs.Installation, author change.Author, w Write, r rule) (place, cell, error) {
-	at, err := s.locate(ctx, ns, author, w, r)
+func (s *Store) admit(ctx context.Context, by Caller, w Write, r rule) (place, cell, error) {
+	at, err := s.locate(ctx, by, w, r)
 	if err != nil {
 		return place{}, cell{}, err
 	}
@@ -149,20 +147,20 @@ func (s *Store) putFile(
 
 // GetFile reads the row of an artifact with its description. It fails as Get
 // does, and with NOT_AN_ARTIFACT for a row that holds a value.
-func (s *Store) GetFile(ctx context.Context, ns vcs.Installation, caps access.Set, key string, idx int, drafts bool) (Record, File, error) {
-	if err := checkRow(key, &idx); err != nil {
+func (s *Store) GetFile(ctx context.Context, by Caller, at Position, drafts bool) (Record, File, error) {
+	if err := checkRow(at.Key, &at.Idx); err != nil {
 		return Record{}, File{}, err
 	}
-	c, committed, err := s.find(ctx, ns, key, idx)
+	c, committed, err := s.find(ctx, by.Installation, at)
 	switch {
 	case err != nil:
 		return Record{}, File{}, err
-	case !c.seen(caps, committed, drafts):
+	case !c.seen(by.Capabilities, committed, drafts):
 		return Record{}, File{}, fault.ErrNotFound
 	case c.body.id == "" || c.body.hash != "":
-		return Record{}, File{}, fault.Invalidf("NOT_AN_ARTIFACT", "the row holds a value, not a file; read it with GET .../kv/%s/key/...", ns.ID)
+		return Record{}, File{}, fault.Invalidf("NOT_AN_ARTIFACT", "the row holds a value, not a file; read it with GET .../kv/%s/key/...", by.Installation.ID)
 	}
-	rec, err := c.record(key, idx, committed)
+	rec, err := c.record(at.Key, at.Idx, committed)
 	rec.Data = c.inline
 	return rec, File{Object: c.body.id, ETag: c.etag}, err
 }

@@ -11,7 +11,6 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 
 	"github.com/opsplane/opsplane/infra/test/storagetest"
-	"github.com/opsplane/opsplane/shared/api/access"
 	"github.com/opsplane/opsplane/shared/audit"
 	"github.com/opsplane/opsplane/shared/audit/change"
 	"github.com/opsplane/opsplane/shared/kv"
@@ -21,10 +20,10 @@ import (
 
 // target is what the store and its sequential model have in common here.
 type target interface {
-	Set(context.Context, vcs.Installation, access.Set, change.Author, kv.Write) (kv.Record, error)
-	CompareAndSet(context.Context, vcs.Installation, access.Set, change.Author, kv.Write, *int) (kv.Record, error)
-	Delete(context.Context, vcs.Installation, access.Set, change.Author, string, *int, *int) (bool, error)
-	Iterate(context.Context, vcs.Installation, access.Set, kv.Range) ([]kv.Record, *kv.Position, error)
+	Set(context.Context, kv.Caller, kv.Write) (kv.Record, error)
+	CompareAndSet(context.Context, kv.Caller, kv.Write, *int) (kv.Record, error)
+	Delete(context.Context, kv.Caller, kv.Target, *int) (bool, error)
+	Iterate(context.Context, kv.Caller, kv.Range) ([]kv.Record, *kv.Position, error)
 }
 
 // step is one call on key "k". Its answer can be compared: "true", "false", the
@@ -36,14 +35,14 @@ var everywhere = vcs.Installation{VCS: "github", ID: "1"}
 func writes(idx int, committed bool) step {
 	return func(t testing.TB, s target, a change.Author) string {
 		w := kv.Write{Key: "k", Idx: idx, Value: parse(t, `"`+a.Request+`"`), Committed: committed}
-		return answer(s.Set(t.Context(), everywhere, nil, a, w))
+		return answer(s.Set(t.Context(), kv.Caller{Installation: everywhere, Author: a}, w))
 	}
 }
 
 func inserts(idx int) step {
 	return func(t testing.TB, s target, a change.Author) string {
 		w := kv.Write{Key: "k", Idx: idx, Value: parse(t, `"`+a.Request+`"`), Committed: true}
-		return answer(s.CompareAndSet(t.Context(), everywhere, nil, a, w, nil))
+		return answer(s.CompareAndSet(t.Context(), kv.Caller{Installation: everywhere, Author: a}, w, nil))
 	}
 }
 
@@ -57,7 +56,7 @@ func answer(rec kv.Record, err error) string {
 // deletes removes a row, or with nil every row.
 func deletes(idx *int) step {
 	return func(t testing.TB, s target, a change.Author) string {
-		done, err := s.Delete(t.Context(), everywhere, nil, a, "k", idx, nil)
+		done, err := s.Delete(t.Context(), kv.Caller{Installation: everywhere, Author: a}, kv.Target{Key: "k", Idx: idx}, nil)
 		if err != nil {
 			return err.Error()
 		}
@@ -242,7 +241,7 @@ func (n *interleaving) records(changes *storagetest.Changes) (list []audit.Recor
 // rows shows all rows, and answers which are committed.
 func rows(t *testing.T, s target) (text string, committed []int) {
 	t.Helper()
-	page, _, err := s.Iterate(t.Context(), everywhere, nil, kv.Range{Inclusive: true, Drafts: true, WithData: true, Limit: 100})
+	page, _, err := s.Iterate(t.Context(), kv.Caller{Installation: everywhere}, kv.Range{Inclusive: true, Drafts: true, WithData: true, Limit: 100})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -12,10 +12,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 	"golang.org/x/sync/errgroup"
 
-	"github.com/opsplane/opsplane/shared/api/access"
 	"github.com/opsplane/opsplane/shared/api/fault"
 	"github.com/opsplane/opsplane/shared/storage/attr"
-	"github.com/opsplane/opsplane/shared/vcs"
 )
 
 // pageWeight is how much the records of one page may weigh, in bytes of the
@@ -43,7 +41,7 @@ const headPage = 200
 // Beside that the rows are read one after another, not at one moment, and
 // several keys or pages are no snapshot: a commit of several keys that is
 // published during the iteration may show on the later keys only.
-func (s *Store) Iterate(ctx context.Context, ns vcs.Installation, caps access.Set, r Range) (records []Record, next *Position, err error) {
+func (s *Store) Iterate(ctx context.Context, by Caller, r Range) (records []Record, next *Position, err error) {
 	if err := checkRow(r.Key, r.Idx); err != nil {
 		return nil, nil, err
 	}
@@ -56,7 +54,7 @@ func (s *Store) Iterate(ctx context.Context, ns vcs.Installation, caps access.Se
 	if r.Budget == nil {
 		r.Budget = s.NewBudget()
 	}
-	p := &page{Store: s, ns: ns, caps: caps, Range: r}
+	p := &page{Store: s, Caller: by, Range: r}
 	if err := p.walk(ctx); err != nil {
 		return nil, nil, err
 	}
@@ -71,8 +69,7 @@ func (s *Store) Iterate(ctx context.Context, ns vcs.Installation, caps access.Se
 // page gathers the records of one page.
 type page struct {
 	*Store
-	ns   vcs.Installation
-	caps access.Set
+	Caller
 	Range
 	records []Record
 	cells   []cell
@@ -113,7 +110,7 @@ func (p *page) walk(ctx context.Context) error {
 		if key != p.Key {
 			return nil
 		}
-		h, ok, err := p.getHead(ctx, p.ns, key)
+		h, ok, err := p.getHead(ctx, p.Installation, key)
 		if err != nil || !ok {
 			return err
 		}
@@ -165,8 +162,8 @@ func (p *page) rows(ctx context.Context, h head, from int) error {
 	}
 	var damaged error
 	e := extent{from: from, first: p.Limit - len(p.records) + 1, values: p.WithData, budget: p.Budget}
-	end, err := p.read(ctx, p.ns, h, e, func(idx int, c cell, committed bool) bool {
-		if !c.seen(p.caps, committed, p.Drafts) {
+	end, err := p.read(ctx, p.Installation, h, e, func(idx int, c cell, committed bool) bool {
+		if !c.seen(p.Capabilities, committed, p.Drafts) {
 			return true
 		}
 		rec, err := c.record(h.key, idx, committed)
@@ -204,7 +201,7 @@ func (p *page) load(ctx context.Context) error {
 	group.SetLimit(bodyReaders)
 	for i, c := range p.cells {
 		group.Go(func() error {
-			value, err := p.bodies.value(gctx, p.ns, c)
+			value, err := p.bodies.value(gctx, p.Installation, c)
 			if errors.Is(err, errBodyGone) {
 				return errChanged
 			}
@@ -228,7 +225,7 @@ func (p *page) headsFrom(key string) *dynamodb.QueryInput {
 		ReturnConsumedCapacity: types.ReturnConsumedCapacityTotal,
 		KeyConditionExpression: aws.String("pk = :pk AND sk >= :from"),
 		ExpressionAttributeValues: attr.Item{
-			":pk": attr.String(Stored(p.ns)), ":from": attr.Bytes(headSort(key)),
+			":pk": attr.String(Stored(p.Installation)), ":from": attr.Bytes(headSort(key)),
 		},
 	}
 	if p.Prefix {

@@ -30,7 +30,7 @@ func (d removal) look(ctx context.Context, h head, budget *Budget) (found, again
 	if err != nil || found {
 		return found, false, err
 	}
-	now, ok, err := d.getHead(ctx, d.ns, d.key)
+	now, ok, err := d.getHead(ctx, d.Installation, d.key)
 	if err != nil {
 		return false, false, err
 	}
@@ -41,7 +41,7 @@ func (d removal) look(ctx context.Context, h head, budget *Budget) (found, again
 // revisions reads the revisions of the rows of a generation, idx 0 aside, those
 // of removed rows included. It stops at a row that exists.
 func (d removal) revisions(ctx context.Context, h head, budget *Budget) (all []overlay.Mark, found bool, err error) {
-	end, err := d.eachRow(ctx, rowPartition(d.ns, h.generation), extent{from: MinIdx, first: aFew, budget: budget}, func(r row) bool {
+	end, err := d.eachRow(ctx, rowPartition(d.Installation, h.generation), extent{from: MinIdx, first: aFew, budget: budget}, func(r row) bool {
 		if found = r.exists(); !found && r.revision != nil {
 			all = append(all, overlay.Mark{Idx: r.idx, Rev: *r.revision})
 		}

@@ -11,7 +11,7 @@ import (
 func (d removal) matching(ctx context.Context, h head, budget *Budget) ([]int, error) {
 	var idx []int
 	units := 0
-	end, err := d.read(ctx, d.ns, h, extent{from: MinIdx, budget: budget}, func(i int, c cell, _ bool) bool {
+	end, err := d.read(ctx, d.Installation, h, extent{from: MinIdx, budget: budget}, func(i int, c cell, _ bool) bool {
 		if d.matches(c) {
 			idx = append(idx, i)
 			units += d.units(c, i, h)

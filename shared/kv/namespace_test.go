@@ -10,11 +10,11 @@ import (
 func TestNamespaceIsRegisteredOnceBeforeWhatHasToBeCollected(t *testing.T) {
 	for name, write := range map[string]func(*rig) error{
 		"a body": func(r *rig) error {
-			_, err := r.Set(t.Context(), r.ns, nil, r.author(), r.write(t, "k", 0, large))
+			_, err := r.Set(t.Context(), r.caller(nil), r.write(t, "k", 0, large))
 			return err
 		},
 		"a row beside idx 0": func(r *rig) error {
-			_, err := r.Set(t.Context(), r.ns, nil, r.author(), r.write(t, "k", 1, "1"))
+			_, err := r.Set(t.Context(), r.caller(nil), r.write(t, "k", 1, "1"))
 			return err
 		},
 	} {

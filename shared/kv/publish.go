@@ -13,26 +13,25 @@ import (
 	"github.com/opsplane/opsplane/shared/audit/change"
 	"github.com/opsplane/opsplane/shared/storage/attr"
 	"github.com/opsplane/opsplane/shared/storage/awsclient"
-	"github.com/opsplane/opsplane/shared/vcs"
 )
 
 // publish writes the heads. It answers false where one of them has changed in
 // a way that matters, or another transaction holds one.
-func (s *Store) publish(ctx context.Context, ns vcs.Installation, author change.Author, plans []publication, try int) (bool, error) {
+func (s *Store) publish(ctx context.Context, by Caller, plans []publication, try int) (bool, error) {
 	switch len(plans) {
 	case 0:
 		return true, nil
 	case 1:
-		return s.publishOne(ctx, ns, author, plans[0], try)
+		return s.publishOne(ctx, by, plans[0], try)
 	}
 	in := &dynamodb.TransactWriteItemsInput{}
 	// The token makes a repeat by the SDK a no-op (10 minutes, "Idempotency",
 	// TransactWriteItems API reference). A new try has other contents, so it
 	// needs another token.
-	token := newToken(author.Request, try)
+	token := newToken(by.Author.Request, try)
 	in.ClientRequestToken = &token
 	for _, p := range plans {
-		in.TransactItems = append(in.TransactItems, p.edit(author, try).transact(s.table, headKey(ns, p.head.key)))
+		in.TransactItems = append(in.TransactItems, p.edit(by.Author, try).transact(s.table, headKey(by.Installation, p.head.key)))
 	}
 	_, err := s.db.TransactWriteItems(ctx, in)
 	switch {
@@ -49,13 +48,13 @@ func (s *Store) publish(ctx context.Context, ns vcs.Installation, author change.
 // publishOne writes one head. Where an answer was lost it makes the very same
 // update again, which applies once only, rather than choose anew: rows that the
 // lost one has published, or publishes later, would be missing from the answer.
-func (s *Store) publishOne(ctx context.Context, ns vcs.Installation, author change.Author, p publication, try int) (bool, error) {
+func (s *Store) publishOne(ctx context.Context, by Caller, p publication, try int) (bool, error) {
 	var lost error // set once an update may have taken effect unseen
 	for n := range tries {
 		if err := awsclient.Pause(ctx, n); err != nil {
 			return false, errors.Join(lost, err)
 		}
-		out, err := s.update(ctx, headKey(ns, p.head.key), p.edit(author, try))
+		out, err := s.update(ctx, headKey(by.Installation, p.head.key), p.edit(by.Author, try))
 		if err != nil {
 			return false, errors.Join(lost, err)
 		}
@@ -63,7 +62,7 @@ func (s *Store) publishOne(ctx context.Context, ns vcs.Installation, author chan
 		switch {
 		case err != nil:
 			return false, errors.Join(lost, err)
-		case out.done, now.publishStamp == publishStamp(author, try):
+		case out.done, now.publishStamp == publishStamp(by.Author, try):
 			return true, nil
 		case (lost != nil || out.unsure) && now.publication != p.head.publication:
 			return false, errUnknown // ours may have been there, under another

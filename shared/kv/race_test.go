@@ -22,19 +22,19 @@ func TestRequestThatArrivesLateOverwritesNobody(t *testing.T) {
 	zero := 0
 	for name, do := range map[string]func(*testing.T, *rig) error{
 		"set": func(t *testing.T, r *rig) error {
-			_, err := r.Set(t.Context(), r.ns, nil, r.author(), r.write(t, "k", 0, `"mine"`))
+			_, err := r.Set(t.Context(), r.caller(nil), r.write(t, "k", 0, `"mine"`))
 			return err
 		},
 		"cas": func(t *testing.T, r *rig) error {
-			_, err := r.CompareAndSet(t.Context(), r.ns, nil, r.author(), r.write(t, "k", 0, `"mine"`), &zero)
+			_, err := r.CompareAndSet(t.Context(), r.caller(nil), r.write(t, "k", 0, `"mine"`), &zero)
 			return err
 		},
 		"delete": func(t *testing.T, r *rig) error {
-			_, err := r.Delete(t.Context(), r.ns, nil, r.author(), "k", &zero, nil)
+			_, err := r.Delete(t.Context(), r.caller(nil), kv.Target{Key: "k", Idx: &zero}, nil)
 			return err
 		},
 		"delete of the key": func(t *testing.T, r *rig) error {
-			_, err := r.Delete(t.Context(), r.ns, nil, r.author(), "k", nil, nil)
+			_, err := r.Delete(t.Context(), r.caller(nil), kv.Target{Key: "k"}, nil)
 			return err
 		},
 	} {
@@ -48,7 +48,7 @@ func TestRequestThatArrivesLateOverwritesNobody(t *testing.T) {
 			if err := faults.Deliver(); err != nil {
 				t.Fatal(err)
 			}
-			got, getErr := r.Get(t.Context(), r.ns, nil, "k", 0, false, true)
+			got, getErr := r.Get(t.Context(), r.caller(nil), kv.Position{Key: "k", Idx: 0}, false, true)
 			overwritten := getErr != nil || string(got.Data) != `"other"`
 			if overwritten && !errors.Is(err, unknown) {
 				t.Errorf("the write answered %v, and later it overwrote another: %s, %v", err, got.Data, getErr)
@@ -65,7 +65,7 @@ func TestDeleteOfAKeyIsOnePointWhenItsFirstOtherRowAppears(t *testing.T) {
 		r.set(t, "k", 5, `"row"`, true)
 		r.set(t, "k", 0, `"new"`, true)
 	}})
-	done, err := r.failing(&faults).Delete(t.Context(), r.ns, nil, r.author(), "k", nil, nil)
+	done, err := r.failing(&faults).Delete(t.Context(), r.caller(nil), kv.Target{Key: "k"}, nil)
 	if err != nil || !done {
 		t.Fatalf("delete answers %v, %v", done, err)
 	}
@@ -77,7 +77,7 @@ func TestTwoDeletesDoNotClaimOneRow(t *testing.T) {
 	r := newRig(t)
 	r.set(t, "k", 5, "1", true)
 	five := 5
-	if _, err := r.Delete(t.Context(), r.ns, nil, r.author(), "k", &five, nil); err != nil {
+	if _, err := r.Delete(t.Context(), r.caller(nil), kv.Target{Key: "k", Idx: &five}, nil); err != nil {
 		t.Fatal(err)
 	}
 	r.set(t, "k", 0, "1", true)
@@ -86,11 +86,11 @@ func TestTwoDeletesDoNotClaimOneRow(t *testing.T) {
 	faults.Add(storagetest.Fault{Operation: "UpdateItem", Nth: 1, Kind: storagetest.Pass, Before: func() {
 		zero := 0
 		var err error
-		if first, err = r.Delete(t.Context(), r.ns, nil, r.author(), "k", &zero, nil); err != nil {
+		if first, err = r.Delete(t.Context(), r.caller(nil), kv.Target{Key: "k", Idx: &zero}, nil); err != nil {
 			t.Error(err)
 		}
 	}})
-	second, err := r.failing(&faults).Delete(t.Context(), r.ns, nil, r.author(), "k", nil, nil)
+	second, err := r.failing(&faults).Delete(t.Context(), r.caller(nil), kv.Target{Key: "k"}, nil)
 	if err != nil || !first || second {
 		t.Fatalf("the deletes answer %v and %v, %v; want true and false", first, second, err)
 	}
@@ -101,7 +101,7 @@ func TestRefusedWriteChangesNothing(t *testing.T) {
 	one := 1
 	w := r.write(t, "absent", 3, "1")
 	w.WriteCaps = &systemWrite
-	if _, err := r.CompareAndSet(t.Context(), r.ns, nil, r.author(), w, &one); !errors.Is(err, fault.ErrUnmet) {
+	if _, err := r.CompareAndSet(t.Context(), r.caller(nil), w, &one); !errors.Is(err, fault.ErrUnmet) {
 		t.Fatalf("got %v, want ErrUnmet", err)
 	}
 	if head := r.item(t, "github:1", []byte("kabsent")); head != nil {
@@ -110,7 +110,7 @@ func TestRefusedWriteChangesNothing(t *testing.T) {
 	r.set(t, "present", 3, "1", true)
 	before := r.item(t, "github:1", []byte("kpresent"))
 	w.Key = "present"
-	if _, err := r.CompareAndSet(t.Context(), r.ns, nil, r.author(), w, &one); !errors.Is(err, fault.ErrUnmet) {
+	if _, err := r.CompareAndSet(t.Context(), r.caller(nil), w, &one); !errors.Is(err, fault.ErrUnmet) {
 		t.Fatalf("got %v, want ErrUnmet", err)
 	}
 	if after := r.item(t, "github:1", []byte("kpresent")); !reflect.DeepEqual(after, before) {
@@ -122,7 +122,7 @@ func TestDeleteOfAKeyWithoutRowsChangesNothing(t *testing.T) {
 	r := newRig(t)
 	r.emptied(t, "k")
 	before := r.item(t, "github:1", []byte("kk"))
-	done, err := r.Delete(t.Context(), r.ns, nil, r.author(), "k", nil, nil)
+	done, err := r.Delete(t.Context(), r.caller(nil), kv.Target{Key: "k"}, nil)
 	if err != nil || done {
 		t.Fatalf("delete of a key without rows answers %v, %v; want false", done, err)
 	}
@@ -141,7 +141,7 @@ func TestIterationOverUnseenKeysComesForward(t *testing.T) {
 	r.set(t, "seen", 0, `"seen"`, true)
 	rows := kv.Range{Key: "", Inclusive: true, Limit: 1}
 	for pages := 1; ; pages++ {
-		got, next, err := r.Iterate(t.Context(), r.ns, nil, rows)
+		got, next, err := r.Iterate(t.Context(), r.caller(nil), rows)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -166,7 +166,7 @@ func TestGetReadsAgainWhenItsBodyWasOverwrittenAndCollected(t *testing.T) {
 		r.set(t, "k", 0, `"new"`, true)
 		r.emptyBucket(t)
 	}})
-	got, err := r.failing(&faults).Get(t.Context(), r.ns, nil, "k", 0, false, true)
+	got, err := r.failing(&faults).Get(t.Context(), r.caller(nil), kv.Position{Key: "k", Idx: 0}, false, true)
 	if err != nil || string(got.Data) != `"new"` {
 		t.Fatalf("got %s, %v; want the new value", got.Data, err)
 	}
@@ -176,12 +176,12 @@ func TestLostBodyIsAnErrorOfOursAndIterationAsksToTryAgain(t *testing.T) {
 	r := newRig(t)
 	r.set(t, "k", 0, large, true)
 	r.emptyBucket(t)
-	_, err := r.Get(t.Context(), r.ns, nil, "k", 0, false, true)
+	_, err := r.Get(t.Context(), r.caller(nil), kv.Position{Key: "k", Idx: 0}, false, true)
 	var f *fault.Error
 	if err == nil || errors.As(err, &f) {
 		t.Errorf("get answers %v, want an internal error", err)
 	}
-	_, _, err = r.Iterate(t.Context(), r.ns, nil, kv.Range{Key: "k", Inclusive: true, WithData: true, Limit: 1})
+	_, _, err = r.Iterate(t.Context(), r.caller(nil), kv.Range{Key: "k", Inclusive: true, WithData: true, Limit: 1})
 	if !errors.As(err, &f) || f.ID != "CHANGED" {
 		t.Errorf("iterate answers %v, want CHANGED", err)
 	}

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 
-	"github.com/opsplane/opsplane/shared/api/access"
 	"github.com/opsplane/opsplane/shared/api/fault"
 	"github.com/opsplane/opsplane/shared/kv/overlay"
 	"github.com/opsplane/opsplane/shared/storage/awsclient"
@@ -15,42 +14,42 @@ import (
 // Get reads one row: a committed one, or with drafts either kind. A row that
 // is absent, not visible, or whose read capabilities exclude the caller is
 // fault.ErrNotFound.
-func (s *Store) Get(ctx context.Context, ns vcs.Installation, caps access.Set, key string, idx int, drafts, withData bool) (Record, error) {
-	if err := checkRow(key, &idx); err != nil {
+func (s *Store) Get(ctx context.Context, by Caller, at Position, drafts, withData bool) (Record, error) {
+	if err := checkRow(at.Key, &at.Idx); err != nil {
 		return Record{}, err
 	}
 	for n := range tries {
 		if err := awsclient.Pause(ctx, n); err != nil {
 			return Record{}, err
 		}
-		c, committed, err := s.find(ctx, ns, key, idx)
+		c, committed, err := s.find(ctx, by.Installation, at)
 		if err != nil {
 			return Record{}, err
 		}
-		if !c.seen(caps, committed, drafts) {
+		if !c.seen(by.Capabilities, committed, drafts) {
 			return Record{}, fault.ErrNotFound
 		}
-		rec, err := c.record(key, idx, committed)
+		rec, err := c.record(at.Key, at.Idx, committed)
 		if err != nil || !withData {
 			return rec, err
 		}
-		rec.Data, err = s.bodies.value(ctx, ns, c)
+		rec.Data, err = s.bodies.value(ctx, by.Installation, c)
 		if !errors.Is(err, errBodyGone) {
 			return rec, err
 		}
 	}
-	return Record{}, fmt.Errorf("get idx %d: %w", idx, errBodyGone)
+	return Record{}, fmt.Errorf("get idx %d: %w", at.Idx, errBodyGone)
 }
 
 // find reads one cell and whether it is committed. The head comes first:
 // in the other order a commit published in between could show as committed a
 // revision that was overwritten before its publication.
-func (s *Store) find(ctx context.Context, ns vcs.Installation, key string, idx int) (cell, bool, error) {
-	h, ok, err := s.getHead(ctx, ns, key)
+func (s *Store) find(ctx context.Context, ns vcs.Installation, at Position) (cell, bool, error) {
+	h, ok, err := s.getHead(ctx, ns, at.Key)
 	switch {
 	case err != nil || !ok:
 		return cell{}, false, err
-	case idx == 0:
+	case at.Idx == 0:
 		return h.cell, h.committed, nil
 	case !h.more:
 		return cell{}, false, nil
@@ -59,9 +58,9 @@ func (s *Store) find(ctx context.Context, ns vcs.Installation, key string, idx i
 	if err != nil {
 		return cell{}, false, err
 	}
-	c, err := s.getCell(ctx, rowKey(ns, h.generation, idx))
+	c, err := s.getCell(ctx, rowKey(ns, h.generation, at.Idx))
 	if err != nil || !c.exists() {
 		return cell{}, false, err
 	}
-	return c, c.committed || published.Has(idx, *c.revision), nil
+	return c, c.committed || published.Has(at.Idx, *c.revision), nil
 }

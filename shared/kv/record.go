@@ -10,8 +10,10 @@ import (
 
 	"github.com/opsplane/opsplane/shared/api/access"
 	"github.com/opsplane/opsplane/shared/api/fault"
+	"github.com/opsplane/opsplane/shared/audit/change"
 	"github.com/opsplane/opsplane/shared/kv/canonical"
 	"github.com/opsplane/opsplane/shared/kv/overlay"
+	"github.com/opsplane/opsplane/shared/vcs"
 )
 
 // Limits of the store.
@@ -34,6 +36,18 @@ const (
 	// rest is room for the record's other members and the event's envelope.
 	MaxEscapedValue = 6<<20 - 64<<10
 )
+
+// Caller is who asks, and for which installation.
+type Caller struct {
+	// Installation has the keys. Every operation stays within it.
+	Installation vcs.Installation
+	// Capabilities are those of the credential. They are compared with the rows'
+	// own lists; the store asks for no other.
+	Capabilities access.Set
+	// Author stands in the items that the operation changes. The time of the
+	// operation is Author.At. Operations that only read need no author.
+	Author change.Author
+}
 
 // Record is one row as a caller sees it.
 type Record struct {

@@ -36,12 +36,12 @@ func TestDeleteRowByRowIsRefusedWhereItsWritesWouldTakeTooLong(t *testing.T) {
 			r.Restrict(64, rows, rows, c.units)
 			w := r.write(t, "k", 1, c.value)
 			w.WriteCaps = c.caps
-			if _, err := r.Set(t.Context(), r.ns, nil, r.author(), w); err != nil {
+			if _, err := r.Set(t.Context(), r.caller(nil), w); err != nil {
 				t.Fatal(err)
 			}
 			r.multiply(t, "k", rows)
 			zero := 0
-			done, err := r.Delete(t.Context(), r.ns, nil, r.author(), "k", nil, &zero)
+			done, err := r.Delete(t.Context(), r.caller(nil), kv.Target{Key: "k"}, &zero)
 			if !c.refused {
 				if err != nil || !done {
 					t.Fatalf("got %v, %v", done, err)
@@ -64,10 +64,10 @@ func TestDeleteOfAKeyWithTooManyTracesSaysHowToEndThem(t *testing.T) {
 	calls := &storagetest.Faults{}
 	counted := r.failing(calls)
 	counted.Restrict(0, rows, rows, rows) // any traces that do not fit one read are too many
-	if done, err := r.Delete(t.Context(), r.ns, nil, r.author(), "k", nil, &zero); err != nil || !done {
+	if done, err := r.Delete(t.Context(), r.caller(nil), kv.Target{Key: "k"}, &zero); err != nil || !done {
 		t.Fatalf("rows one by one: %v, %v", done, err)
 	}
-	done, err := counted.Delete(t.Context(), r.ns, nil, r.author(), "k", nil, nil)
+	done, err := counted.Delete(t.Context(), r.caller(nil), kv.Target{Key: "k"}, nil)
 	if done {
 		t.Error("a key without rows had one")
 	}
@@ -76,10 +76,10 @@ func TestDeleteOfAKeyWithTooManyTracesSaysHowToEndThem(t *testing.T) {
 		t.Errorf("the refusal took %d reads, want 1", n)
 	}
 	r.set(t, "k", -1, "1", true)
-	if done, err := counted.Delete(t.Context(), r.ns, nil, r.author(), "k", nil, nil); err != nil || !done {
+	if done, err := counted.Delete(t.Context(), r.caller(nil), kv.Target{Key: "k"}, nil); err != nil || !done {
 		t.Errorf("with a record: %v, %v", done, err)
 	}
-	if done, err := counted.Delete(t.Context(), r.ns, nil, r.author(), "k", nil, nil); err != nil || done {
+	if done, err := counted.Delete(t.Context(), r.caller(nil), kv.Target{Key: "k"}, nil); err != nil || done {
 		t.Errorf("without its traces: %v, %v", done, err)
 	}
 }
@@ -92,7 +92,7 @@ func TestDeleteThatLosesIsNotTriedAgainOnceItHasReadMuch(t *testing.T) {
 	faults.Add(storagetest.Fault{Operation: "Query", Nth: 2, Before: func() { r.emptied(t, "k") }})
 	busy := r.failing(&faults)
 	busy.Restrict(0, 1, 1, 1) // what is read is more than may be
-	_, err := busy.Delete(t.Context(), r.ns, nil, r.author(), "k", nil, nil)
+	_, err := busy.Delete(t.Context(), r.caller(nil), kv.Target{Key: "k"}, nil)
 	var f *fault.Error
 	if n := faults.Calls("Query"); !errors.As(err, &f) || f.ID != "CONTENDED" || n != 2 {
 		t.Errorf("got %v after %d queries, want CONTENDED after two", err, n)
@@ -106,7 +106,7 @@ func TestWhatIsLeftOfARemovedRowNamesItsKeyNoMoreAndTheTrailDoes(t *testing.T) {
 	r.set(t, key, 1, "1", true)
 	told := r.trail(t, changes)
 	one := 1
-	if done, err := r.Delete(t.Context(), r.ns, nil, r.author(), key, &one, nil); err != nil || !done {
+	if done, err := r.Delete(t.Context(), r.caller(nil), kv.Target{Key: key, Idx: &one}, nil); err != nil || !done {
 		t.Fatalf("delete answers %v, %v", done, err)
 	}
 	told = append(told, r.trail(t, changes)...)

@@ -10,11 +10,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"golang.org/x/sync/errgroup"
 
-	"github.com/opsplane/opsplane/shared/api/access"
-	"github.com/opsplane/opsplane/shared/audit/change"
 	"github.com/opsplane/opsplane/shared/storage/attr"
 	"github.com/opsplane/opsplane/shared/storage/awsclient"
-	"github.com/opsplane/opsplane/shared/vcs"
 )
 
 // emptyHead is how long the head of a key without rows is kept. It must be
@@ -33,23 +30,23 @@ const rowWriters = 16
 // all rows go by one conditional write, and the answer "none went" holds for one
 // moment. Otherwise rows go one by one: each removal is atomic, all together are
 // not.
-func (s *Store) Delete(ctx context.Context, ns vcs.Installation, caps access.Set, author change.Author, key string, idx, version *int) (bool, error) {
-	if err := checkRow(key, idx); err != nil {
+func (s *Store) Delete(ctx context.Context, by Caller, target Target, version *int) (bool, error) {
+	if err := checkRow(target.Key, target.Idx); err != nil {
 		return false, err
 	}
-	d := removal{Store: s, ns: ns, caps: caps, author: author, key: key, version: version}
+	d := removal{Store: s, Caller: by, key: target.Key, version: version}
 	switch {
-	case idx == nil:
+	case target.Idx == nil:
 		return d.all(ctx)
-	case *idx == 0:
-		removed, _, err := d.cell(ctx, headKey(ns, key), inHead)
+	case *target.Idx == 0:
+		removed, _, err := d.cell(ctx, headKey(by.Installation, target.Key), inHead)
 		return removed, err
 	}
-	h, ok, err := s.getHead(ctx, ns, key)
+	h, ok, err := s.getHead(ctx, by.Installation, target.Key)
 	if err != nil || !ok || !h.more {
 		return false, err
 	}
-	removed, _, err := d.cell(ctx, rowKey(ns, h.generation, *idx), inRow)
+	removed, _, err := d.cell(ctx, rowKey(by.Installation, h.generation, *target.Idx), inRow)
 	return removed, err
 }
 
@@ -65,9 +62,7 @@ const (
 // removal is one delete.
 type removal struct {
 	*Store
-	ns      vcs.Installation
-	caps    access.Set
-	author  change.Author
+	Caller
 	key     string
 	version *int
 	force   bool // also rows that nobody may write
@@ -75,22 +70,22 @@ type removal struct {
 
 // matches reports whether the removal applies to the cell.
 func (d removal) matches(c cell) bool {
-	return c.exists() && (d.version == nil || *c.version == *d.version) && (d.force || allowed(c.writeCaps, d.caps))
+	return c.exists() && (d.version == nil || *c.version == *d.version) && (d.force || allowed(c.writeCaps, d.Capabilities))
 }
 
 // erase makes the edit that leaves nothing of a cell but its revision, stamp and
 // author.
 func (d removal) erase() *edit {
-	e := newEdit(d.author)
+	e := newEdit(d.Author)
 	e.count("rv", 0)
-	e.set("st", attr.String(d.author.Request))
+	e.set("st", attr.String(d.Author.Request))
 	e.removes = append(e.removes, "vr", "cm", "rc", "wc", "sz", "wt", "wa", "vd", "vo", "vh", "ae", "kn")
 	return e
 }
 
 // expire lets the head end unless it is written again.
 func (d removal) expire(e *edit) {
-	e.values[":ttl"] = attr.Int(d.author.At.Add(emptyHead).Unix())
+	e.values[":ttl"] = attr.Int(d.Author.At.Add(emptyHead).Unix())
 	e.sets = append(e.sets, "#ttl = :ttl")
 }
 
@@ -122,9 +117,9 @@ func (d removal) cell(ctx context.Context, key attr.Item, place where) (removed,
 			return false, false, err
 		}
 		switch {
-		case !old.exists() && old.stamp == d.author.Request:
+		case !old.exists() && old.stamp == d.Author.Request:
 			return true, false, nil
-		case out.unknown(exact, old.cell, d.author):
+		case out.unknown(exact, old.cell, d.Author):
 			return false, false, errUnknown
 		case place == alone && old.more:
 			return false, true, nil
@@ -150,11 +145,11 @@ func (d removal) all(ctx context.Context) (bool, error) {
 		if err := awsclient.Pause(ctx, n); err != nil {
 			return false, err
 		}
-		h, ok, err := d.getHead(ctx, d.ns, d.key)
+		h, ok, err := d.getHead(ctx, d.Installation, d.key)
 		switch {
 		case err != nil || !ok:
 			return false, err
-		case lost != "" && h.generation != lost && h.publishStamp == d.author.Request:
+		case lost != "" && h.generation != lost && h.publishStamp == d.Author.Request:
 			return true, nil // it was not lost
 		case lost != "" && h.generation != lost:
 			return false, errUnknown
@@ -190,8 +185,8 @@ func (d removal) all(ctx context.Context) (bool, error) {
 func (d removal) once(ctx context.Context, h head, budget *Budget) (removed, again, unsure bool, err error) {
 	switch {
 	case !h.more:
-		removed, again, err = d.cell(ctx, headKey(d.ns, d.key), alone)
-	case !d.force && (d.version != nil || h.guarded || !allowed(h.writeCaps, d.caps)):
+		removed, again, err = d.cell(ctx, headKey(d.Installation, d.key), alone)
+	case !d.force && (d.version != nil || h.guarded || !allowed(h.writeCaps, d.Capabilities)):
 		removed, err = d.each(ctx, h, budget)
 	default:
 		return d.generation(ctx, h, budget)
@@ -214,7 +209,7 @@ func (d removal) generation(ctx context.Context, h head, budget *Budget) (remove
 	}
 	e := d.erase()
 	e.set("gn", attr.String(newGeneration()))
-	e.set("ps", attr.String(d.author.Request))
+	e.set("ps", attr.String(d.Author.Request))
 	e.removes = append(e.removes, "mr", "ov")
 	e.requireEqual("gn", attr.String(h.generation))
 	if d.force {
@@ -224,7 +219,7 @@ func (d removal) generation(ctx context.Context, h head, budget *Budget) (remove
 	}
 	e.requireRevision(h.cell)
 	d.expire(e)
-	out, err := d.update(ctx, headKey(d.ns, d.key), e)
+	out, err := d.update(ctx, headKey(d.Installation, d.key), e)
 	if err != nil || out.done {
 		return out.done, false, false, err
 	}
@@ -232,7 +227,7 @@ func (d removal) generation(ctx context.Context, h head, budget *Budget) (remove
 	switch {
 	case err != nil:
 		return false, false, false, err
-	case now.publishStamp == d.author.Request:
+	case now.publishStamp == d.Author.Request:
 		return true, false, false, nil
 	case out.unsure && now.generation != h.generation:
 		return false, false, false, errUnknown
@@ -247,10 +242,10 @@ func (d removal) retire(ctx context.Context, h head) error {
 	it := attr.Item{
 		"pk": attr.String(retiredPrefix + h.generation[:1]),
 		"sk": attr.Bytes([]byte(h.generation)),
-		"ns": attr.String(Stored(d.ns)),
+		"ns": attr.String(Stored(d.Installation)),
 		"kn": attr.Bytes([]byte(d.key)),
 	}
-	d.author.AddTo(it)
+	d.Author.AddTo(it)
 	if _, err := d.db.PutItem(ctx, &dynamodb.PutItemInput{TableName: &d.table, Item: it}); err != nil {
 		return fmt.Errorf("retire generation: %w", err)
 	}
@@ -268,9 +263,9 @@ func (d removal) each(ctx context.Context, h head, budget *Budget) (bool, error)
 	group, gctx := errgroup.WithContext(ctx)
 	group.SetLimit(rowWriters)
 	for _, idx := range matching {
-		key, place := rowKey(d.ns, h.generation, idx), inRow
+		key, place := rowKey(d.Installation, h.generation, idx), inRow
 		if idx == 0 {
-			key, place = headKey(d.ns, d.key), inHead
+			key, place = headKey(d.Installation, d.key), inHead
 		}
 		group.Go(func() error {
 			done, _, err := d.cell(gctx, key, place)

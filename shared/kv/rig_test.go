@@ -53,6 +53,11 @@ func (r *rig) author() change.Author {
 	return change.Author{Principal: "user", Request: uuid.NewString(), At: time.Now()}
 }
 
+// caller is a new request of somebody with these capabilities.
+func (r *rig) caller(caps access.Set) kv.Caller {
+	return kv.Caller{Installation: r.ns, Capabilities: caps, Author: r.author()}
+}
+
 func parse(t testing.TB, text string) canonical.Value {
 	t.Helper()
 	v, err := canonical.Parse([]byte(text))
@@ -70,7 +75,7 @@ func (r *rig) set(t testing.TB, key string, idx int, value string, committed boo
 	t.Helper()
 	w := r.write(t, key, idx, value)
 	w.Committed = committed
-	rec, err := r.Set(t.Context(), r.ns, nil, r.author(), w)
+	rec, err := r.Set(t.Context(), r.caller(nil), w)
 	if err != nil {
 		t.Fatalf("set %q %d: %v", key, idx, err)
 	}
@@ -80,7 +85,7 @@ func (r *rig) set(t testing.TB, key string, idx int, value string, committed boo
 // get reads a committed row.
 func (r *rig) get(t testing.TB, key string, idx int) kv.Record {
 	t.Helper()
-	rec, err := r.Get(t.Context(), r.ns, nil, key, idx, false, true)
+	rec, err := r.Get(t.Context(), r.caller(nil), kv.Position{Key: key, Idx: idx}, false, true)
 	if err != nil {
 		t.Fatalf("get %q %d: %v", key, idx, err)
 	}
@@ -90,7 +95,7 @@ func (r *rig) get(t testing.TB, key string, idx int) kv.Record {
 // missing asks that no committed row shows.
 func (r *rig) missing(t testing.TB, key string, idx int) {
 	t.Helper()
-	if rec, err := r.Get(t.Context(), r.ns, nil, key, idx, false, true); !errors.Is(err, fault.ErrNotFound) {
+	if rec, err := r.Get(t.Context(), r.caller(nil), kv.Position{Key: key, Idx: idx}, false, true); !errors.Is(err, fault.ErrNotFound) {
 		t.Fatalf("get %q %d = %+v, %v; want not found", key, idx, rec, err)
 	}
 }
@@ -100,7 +105,7 @@ func (r *rig) emptied(t testing.TB, key string) {
 	t.Helper()
 	r.set(t, key, 1, "1", true)
 	one := 1
-	if done, err := r.Delete(t.Context(), r.ns, nil, r.author(), key, &one, nil); err != nil || !done {
+	if done, err := r.Delete(t.Context(), r.caller(nil), kv.Target{Key: key, Idx: &one}, nil); err != nil || !done {
 		t.Fatalf("delete of idx 1 answers %v, %v", done, err)
 	}
 }

@@ -8,7 +8,6 @@ import (
 	"github.com/opsplane/opsplane/shared/audit/change"
 	"github.com/opsplane/opsplane/shared/storage/attr"
 	"github.com/opsplane/opsplane/shared/storage/awsclient"
-	"github.com/opsplane/opsplane/shared/vcs"
 )
 
 // settle ends a write beside the head, once its row is written at a place. The
@@ -18,21 +17,21 @@ import (
 // the generation. The row says so, for the audit trail: there the write may stand
 // behind the delete, and must not pass for what became of the row. It must be
 // called only for a write that took effect, as it marks whatever row is there.
-func (s *Store) settle(ctx context.Context, ns vcs.Installation, author change.Author, key string, at place) error {
+func (s *Store) settle(ctx context.Context, by Caller, key string, at place) error {
 	if at.inHead {
 		return nil
 	}
-	h, _, err := s.getHead(ctx, ns, key)
+	h, _, err := s.getHead(ctx, by.Installation, key)
 	if err != nil {
 		return errors.Join(errUnknown, err)
 	}
 	if at.generation == h.generation {
 		return nil
 	}
-	return s.concede(ctx, author, at)
+	return s.concede(ctx, by.Author, at)
 }
 
-// concede marks the row that author has written: the write went with the
+// concede marks the row that the author has written: the write went with the
 // generation. Nobody who begins now reads the row any more, and who has begun
 // before is ordered before the delete, as the write is: so nothing else of the row
 // changes. Every such write has its own mark, also where another has written the

@@ -22,16 +22,15 @@ var writers = map[string]struct {
 	write   func(*testing.T, *rig, change.Author) error
 }{
 	"set": {"UpdateItem", func(t *testing.T, r *rig, a change.Author) error {
-		_, err := r.Set(t.Context(), r.ns, nil, a, r.write(t, "k", 7, `"late"`))
+		_, err := r.Set(t.Context(), kv.Caller{Installation: r.ns, Author: a}, r.write(t, "k", 7, `"late"`))
 		return err
 	}},
 	"insert": {"UpdateItem", func(t *testing.T, r *rig, a change.Author) error {
-		_, err := r.CompareAndSet(t.Context(), r.ns, nil, a, r.write(t, "k", 7, `"late"`), nil)
+		_, err := r.CompareAndSet(t.Context(), kv.Caller{Installation: r.ns, Author: a}, r.write(t, "k", 7, `"late"`), nil)
 		return err
 	}},
 	"file": {"TransactWriteItems", func(t *testing.T, r *rig, a change.Author) error {
-		_, err := r.PutFile(t.Context(), r.ns, nil, a, r.write(t, "k", 7, `"late"`), kv.File{Object: kv.NewObjectID(), ETag: "x"},
-			kv.Condition{}, r.once(a.Request))
+		_, err := r.PutFile(t.Context(), kv.Caller{Installation: r.ns, Author: a}, r.write(t, "k", 7, `"late"`), kv.File{Object: kv.NewObjectID(), ETag: "x"}, kv.Condition{}, r.once(a.Request))
 		return err
 	}},
 }
@@ -53,7 +52,7 @@ func TestAcknowledgedWriteBesideADeleteThatFoundNothingIsThere(t *testing.T) {
 			r.emptied(t, "k")
 			var faults storagetest.Faults
 			faults.Add(storagetest.Fault{Operation: w.request, Nth: 1, Kind: storagetest.Pass, Before: func() {
-				done, err := r.Delete(t.Context(), r.ns, nil, r.author(), "k", nil, nil)
+				done, err := r.Delete(t.Context(), r.caller(nil), kv.Target{Key: "k"}, nil)
 				if err != nil || done {
 					t.Errorf("delete answers %v, %v; want that there was nothing", done, err)
 				}
@@ -80,11 +79,11 @@ func TestDeleteTakesARowThatAppearsWhileItLooks(t *testing.T) {
 			request.Before = func() { r.set(t, "k", 7, `"new"`, true) }
 			var faults storagetest.Faults
 			faults.Add(request)
-			done, err := r.failing(&faults).Delete(t.Context(), r.ns, nil, r.author(), "k", nil, nil)
+			done, err := r.failing(&faults).Delete(t.Context(), r.caller(nil), kv.Target{Key: "k"}, nil)
 			if err != nil {
 				t.Fatal(err)
 			}
-			_, getErr := r.Get(t.Context(), r.ns, nil, "k", 7, false, false)
+			_, getErr := r.Get(t.Context(), r.caller(nil), kv.Position{Key: "k", Idx: 7}, false, false)
 			if gone := getErr != nil; gone != done {
 				t.Errorf("the delete answers %v, and the row is gone: %v", done, gone)
 			}
@@ -103,7 +102,7 @@ func TestWriteThatADeleteOvertakesIsToldAsDiscarded(t *testing.T) {
 			var told []audit.Record
 			var faults storagetest.Faults
 			faults.Add(storagetest.Fault{Operation: w.request, Nth: 1, Kind: storagetest.Pass, Before: func() {
-				if done, err := r.Delete(t.Context(), r.ns, nil, deleter, "k", nil, nil); err != nil || !done {
+				if done, err := r.Delete(t.Context(), kv.Caller{Installation: r.ns, Author: deleter}, kv.Target{Key: "k"}, nil); err != nil || !done {
 					t.Errorf("delete answers %v, %v", done, err)
 				}
 				told = append(told, r.trail(t, changes)...)
@@ -147,7 +146,7 @@ func TestEveryWriteThatADeleteOvertakesIsToldAsDiscarded(t *testing.T) {
 				// Armed here, behind the reads that come before the write.
 				faults.Add(storagetest.Fault{Operation: "GetItem", Nth: 1, Kind: storagetest.Pass, Before: func() {
 					r.set(t, "k", 7, `"over it"`, true)
-					if done, err := r.Delete(t.Context(), r.ns, nil, r.author(), "k", nil, nil); err != nil || !done {
+					if done, err := r.Delete(t.Context(), r.caller(nil), kv.Target{Key: "k"}, nil); err != nil || !done {
 						t.Errorf("delete answers %v, %v", done, err)
 					}
 					r.set(t, "k", 7, `"anew"`, true)
@@ -204,7 +203,7 @@ func TestWriteThatCannotSeeWhatBecameOfItIsNotAcknowledged(t *testing.T) {
 						old := r.generation(t, "k")
 						var faults storagetest.Faults
 						faults.Add(storagetest.Fault{Operation: w.request, Nth: 1, Kind: storagetest.Pass, Before: func() {
-							if _, err := r.Delete(t.Context(), r.ns, nil, r.author(), "k", nil, nil); err != nil {
+							if _, err := r.Delete(t.Context(), r.caller(nil), kv.Target{Key: "k"}, nil); err != nil {
 								t.Error(err)
 							}
 							faults.Add(storagetest.Fault{Operation: request, Nth: nth, Kind: kind})
@@ -237,7 +236,7 @@ func TestLateReplacementOfADeleteIsNeverAnsweredAsNothing(t *testing.T) {
 		left      bool // row 8, written meanwhile
 	}{
 		"the row goes, and the request is still on its way": {func(t *testing.T, r *rig, _ *storagetest.Faults) {
-			if _, err := r.Delete(t.Context(), r.ns, nil, r.author(), "k", &seven, nil); err != nil {
+			if _, err := r.Delete(t.Context(), r.caller(nil), kv.Target{Key: "k", Idx: &seven}, nil); err != nil {
 				t.Error(err)
 			}
 		}, false, unknown, false},
@@ -252,7 +251,7 @@ func TestLateReplacementOfADeleteIsNeverAnsweredAsNothing(t *testing.T) {
 				t.Error(err)
 			}
 			r.set(t, "k", 8, "8", false)
-			if _, err := r.Commit(t.Context(), r.ns, nil, r.author(), []kv.Target{{Key: "k"}}); err != nil {
+			if _, err := r.Commit(t.Context(), r.caller(nil), []kv.Target{{Key: "k"}}); err != nil {
 				t.Error(err)
 			}
 		}, false, unknown, true},
@@ -265,14 +264,14 @@ func TestLateReplacementOfADeleteIsNeverAnsweredAsNothing(t *testing.T) {
 			faults.Add(storagetest.Fault{Operation: "UpdateItem", Nth: 1, Kind: storagetest.Late})
 			// The head, the look after the update, and the head again.
 			faults.Add(storagetest.Fault{Operation: "GetItem", Nth: 3, Kind: storagetest.Pass, Before: func() { c.meanwhile(t, r, &faults) }})
-			done, err := r.failing(&faults).Delete(t.Context(), r.ns, nil, r.author(), "k", nil, nil)
+			done, err := r.failing(&faults).Delete(t.Context(), r.caller(nil), kv.Target{Key: "k"}, nil)
 			if done != c.done || !errors.Is(err, c.err) {
 				t.Errorf("got %v, %v; want %v, %v", done, err, c.done, c.err)
 			}
 			if err := faults.Deliver(); err != nil {
 				t.Fatal(err)
 			}
-			_, getErr := r.Get(t.Context(), r.ns, nil, "k", 8, false, false)
+			_, getErr := r.Get(t.Context(), r.caller(nil), kv.Position{Key: "k", Idx: 8}, false, false)
 			if (getErr == nil) != c.left {
 				t.Errorf("row 8: %v, want it there: %v", getErr, c.left)
 			}

@@ -50,7 +50,7 @@ func TestValueThatCouldNotBeReturnedIsRefused(t *testing.T) {
 	r := newRig(t)
 	// Every quote takes two bytes in JSON and four inside a JSON string.
 	value := `"` + strings.Repeat(`\"`, kv.MaxEscapedValue/4) + `"`
-	_, err := r.Set(t.Context(), r.ns, nil, r.author(), kv.Write{Key: "k", Value: parse(t, value)})
+	_, err := r.Set(t.Context(), r.caller(nil), kv.Write{Key: "k", Value: parse(t, value)})
 	var f *fault.Error
 	if !errors.As(err, &f) || f.Kind != fault.TooLarge || !strings.Contains(f.Detail, fmt.Sprint(kv.MaxEscapedValue)) {
 		t.Fatalf("got %v, want a fault that names the limit", err)
@@ -65,10 +65,10 @@ func TestLimitsAreNamed(t *testing.T) {
 	for i := range many {
 		many[i].Key = fmt.Sprint(i)
 	}
-	_, getErr := r.Get(t.Context(), r.ns, nil, long, 0, false, true)
-	_, setErr := r.Set(t.Context(), r.ns, nil, r.author(), kv.Write{Key: "k", Idx: kv.MaxIdx + 1, Value: parse(t, "1")})
-	_, commitErr := r.Commit(t.Context(), r.ns, nil, r.author(), many)
-	_, _, iterErr := r.Iterate(t.Context(), r.ns, nil, kv.Range{Limit: kv.MaxLimit + 1})
+	_, getErr := r.Get(t.Context(), r.caller(nil), kv.Position{Key: long, Idx: 0}, false, true)
+	_, setErr := r.Set(t.Context(), r.caller(nil), kv.Write{Key: "k", Idx: kv.MaxIdx + 1, Value: parse(t, "1")})
+	_, commitErr := r.Commit(t.Context(), r.caller(nil), many)
+	_, _, iterErr := r.Iterate(t.Context(), r.caller(nil), kv.Range{Limit: kv.MaxLimit + 1})
 	for want, err := range map[string]error{
 		"KEY_TOO_LONG 1000": getErr, "INVALID_IDX 32767": setErr, "TOO_MANY_KEYS 100": commitErr, "INVALID_LIMIT 10000": iterErr,
 	} {
@@ -91,9 +91,9 @@ func TestVersionEndsWithAClearRefusal(t *testing.T) {
 	for _, idx := range []int{0, 3} {
 		r.set(t, "old", idx, `"last"`, true)
 		r.patchVersion(t, "old", idx, kv.MaxVersion)
-		_, setErr := r.Set(t.Context(), r.ns, nil, r.author(), r.write(t, "old", idx, `"more"`))
+		_, setErr := r.Set(t.Context(), r.caller(nil), r.write(t, "old", idx, `"more"`))
 		last := kv.MaxVersion
-		_, casErr := r.CompareAndSet(t.Context(), r.ns, nil, r.author(), r.write(t, "old", idx, `"more"`), &last)
+		_, casErr := r.CompareAndSet(t.Context(), r.caller(nil), r.write(t, "old", idx, `"more"`), &last)
 		for _, err := range []error{setErr, casErr} {
 			var f *fault.Error
 			if !errors.As(err, &f) || f.ID != "VERSION_LIMIT" {
@@ -120,7 +120,7 @@ func TestConcurrentCompareAndSetHasOneWinnerPerVersion(t *testing.T) {
 						v := round - 1
 						version = &v
 					}
-					_, err := r.CompareAndSet(t.Context(), r.ns, nil, r.author(), r.write(t, "cas", idx, "1"), version)
+					_, err := r.CompareAndSet(t.Context(), r.caller(nil), r.write(t, "cas", idx, "1"), version)
 					switch {
 					case err == nil:
 						won.Add(1)
@@ -148,7 +148,7 @@ func TestConcurrentSetsAllCount(t *testing.T) {
 		for range writers {
 			wg.Go(func() {
 				for range each {
-					if _, err := r.Set(t.Context(), r.ns, nil, r.author(), r.write(t, "sum", idx, "1")); err != nil {
+					if _, err := r.Set(t.Context(), r.caller(nil), r.write(t, "sum", idx, "1")); err != nil {
 						t.Error(err)
 					}
 				}
@@ -169,8 +169,8 @@ func TestCommitPublishesSeveralKeysTogether(t *testing.T) {
 		r.set(t, "b", idx, fmt.Sprint(idx), false)
 	}
 	counts := func() (a, b int) {
-		a, _, _ = r.Count(t.Context(), r.ns, nil, "a", false)
-		b, _, _ = r.Count(t.Context(), r.ns, nil, "b", false)
+		a, _, _ = r.Count(t.Context(), r.caller(nil), "a", false)
+		b, _, _ = r.Count(t.Context(), r.caller(nil), "b", false)
 		return a, b
 	}
 	var faults storagetest.Faults
@@ -181,7 +181,7 @@ func TestCommitPublishesSeveralKeysTogether(t *testing.T) {
 			t.Errorf("before its publication readers see %d and %d rows", a, b)
 		}
 	}})
-	got, err := r.failing(&faults).Commit(t.Context(), r.ns, nil, r.author(), []kv.Target{{Key: "a"}, {Key: "b"}})
+	got, err := r.failing(&faults).Commit(t.Context(), r.caller(nil), []kv.Target{{Key: "a"}, {Key: "b"}})
 	if err != nil || len(got) != 2*rows || published != 1 {
 		t.Fatalf("commit answers %d rows, %v, in %d writes; want %d rows in one", len(got), err, published, 2*rows)
 	}
@@ -191,7 +191,7 @@ func TestCommitPublishesSeveralKeysTogether(t *testing.T) {
 	if a, b := counts(); a != rows || b != rows {
 		t.Errorf("afterwards readers see %d and %d rows, want %d", a, b, rows)
 	}
-	again, err := r.Commit(t.Context(), r.ns, nil, r.author(), []kv.Target{{Key: "a"}, {Key: "b"}})
+	again, err := r.Commit(t.Context(), r.caller(nil), []kv.Target{{Key: "a"}, {Key: "b"}})
 	if err != nil || len(again) != 0 {
 		t.Fatalf("commit again answers %v, %v; want nothing", again, err)
 	}
@@ -203,16 +203,16 @@ func TestCommitLeavesOutWhatTheCallerMayNotWrite(t *testing.T) {
 	for _, idx := range []int{0, 1} {
 		w := r.write(t, "k", idx, "1")
 		w.Committed, w.WriteCaps = false, &system
-		if _, err := r.Set(t.Context(), r.ns, nil, r.author(), w); err != nil {
+		if _, err := r.Set(t.Context(), r.caller(nil), w); err != nil {
 			t.Fatal(err)
 		}
 	}
 	r.set(t, "k", 2, "1", false)
-	got, err := r.Commit(t.Context(), r.ns, nil, r.author(), []kv.Target{{Key: "k"}})
+	got, err := r.Commit(t.Context(), r.caller(nil), []kv.Target{{Key: "k"}})
 	if err != nil || len(got) != 1 || got[0].Idx != 2 {
 		t.Fatalf("commit answers %v, %v; want idx 2 alone", got, err)
 	}
-	got, err = r.Commit(t.Context(), r.ns, system, r.author(), []kv.Target{{Key: "k"}})
+	got, err = r.Commit(t.Context(), r.caller(system), []kv.Target{{Key: "k"}})
 	if err != nil || len(got) != 2 {
 		t.Fatalf("commit with the capability answers %v, %v; want idx 0 and 1", got, err)
 	}
@@ -224,7 +224,7 @@ func TestRewrittenRowIsADraftAgainUntilItsOwnCommit(t *testing.T) {
 		for range 3 {
 			r.set(t, "k", idx, "1", false)
 			r.missing(t, "k", idx)
-			if got, err := r.Commit(t.Context(), r.ns, nil, r.author(), []kv.Target{{Key: "k", Idx: &idx}}); err != nil || len(got) != 1 {
+			if got, err := r.Commit(t.Context(), r.caller(nil), []kv.Target{{Key: "k", Idx: &idx}}); err != nil || len(got) != 1 {
 				t.Fatalf("commit of idx %d answers %v, %v", idx, got, err)
 			}
 			r.get(t, "k", idx)
@@ -236,7 +236,7 @@ func TestRowCreatedAfterACommitIsNotCommittedByIt(t *testing.T) {
 	r := newRig(t)
 	r.set(t, "k", 1, "1", false)
 	r.set(t, "k", 3, "1", false)
-	if _, err := r.Commit(t.Context(), r.ns, nil, r.author(), []kv.Target{{Key: "k"}}); err != nil {
+	if _, err := r.Commit(t.Context(), r.caller(nil), []kv.Target{{Key: "k"}}); err != nil {
 		t.Fatal(err)
 	}
 	r.set(t, "k", 2, "1", false)
@@ -248,13 +248,13 @@ func TestDeleteOfAKeyHidesRowsOfWritersUnderWay(t *testing.T) {
 	for idx := range 5 {
 		r.set(t, "k", idx, "1", true)
 	}
-	if done, err := r.Delete(t.Context(), r.ns, nil, r.author(), "k", nil, nil); err != nil || !done {
+	if done, err := r.Delete(t.Context(), r.caller(nil), kv.Target{Key: "k"}, nil); err != nil || !done {
 		t.Fatalf("delete answers %v, %v", done, err)
 	}
 	for idx := range 5 {
 		r.missing(t, "k", idx)
 	}
-	if done, err := r.Delete(t.Context(), r.ns, nil, r.author(), "k", nil, nil); err != nil || done {
+	if done, err := r.Delete(t.Context(), r.caller(nil), kv.Target{Key: "k"}, nil); err != nil || done {
 		t.Fatalf("delete of nothing answers %v, %v; want false", done, err)
 	}
 	if rec := r.set(t, "k", 3, "1", true); rec.Version != 0 {
@@ -273,11 +273,11 @@ func TestDeleteKeepsRowsThatTheCallerMayNotWrite(t *testing.T) {
 			if idx == guarded {
 				w.WriteCaps = &system
 			}
-			if _, err := r.Set(t.Context(), r.ns, nil, r.author(), w); err != nil {
+			if _, err := r.Set(t.Context(), r.caller(nil), w); err != nil {
 				t.Fatal(err)
 			}
 		}
-		if done, err := r.Delete(t.Context(), r.ns, nil, r.author(), "k", nil, nil); err != nil || !done {
+		if done, err := r.Delete(t.Context(), r.caller(nil), kv.Target{Key: "k"}, nil); err != nil || !done {
 			t.Fatalf("delete answers %v, %v", done, err)
 		}
 		for idx := range 4 {
@@ -294,7 +294,7 @@ func TestNamespacesAreSeparate(t *testing.T) {
 	r := newRig(t)
 	r.set(t, "k", 0, "1", true)
 	for _, ns := range []vcs.Installation{{VCS: "gitlab", ID: r.ns.ID}, {VCS: r.ns.VCS, ID: r.ns.ID + "0"}} {
-		if _, err := r.Get(t.Context(), ns, nil, "k", 0, true, true); !errors.Is(err, fault.ErrNotFound) {
+		if _, err := r.Get(t.Context(), kv.Caller{Installation: ns}, kv.Position{Key: "k", Idx: 0}, true, true); !errors.Is(err, fault.ErrNotFound) {
 			t.Errorf("namespace %v sees the row of %v: %v", ns, r.ns, err)
 		}
 	}

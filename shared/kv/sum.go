@@ -4,16 +4,14 @@ import (
 	"context"
 	"fmt"
 
-	"github.com/opsplane/opsplane/shared/api/access"
 	"github.com/opsplane/opsplane/shared/api/fault"
-	"github.com/opsplane/opsplane/shared/vcs"
 )
 
 // Count counts the visible rows of a key and returns the largest idx among
 // them; fault.ErrNotFound if there are none. It reads every row of the key, and
 // refuses one with more than a request reads (Budget).
-func (s *Store) Count(ctx context.Context, ns vcs.Installation, caps access.Set, key string, drafts bool) (count, maxIdx int, err error) {
-	err = s.visible(ctx, ns, caps, key, drafts, func(idx int, _ cell) {
+func (s *Store) Count(ctx context.Context, by Caller, key string, drafts bool) (count, maxIdx int, err error) {
+	err = s.visible(ctx, by, key, drafts, func(idx int, _ cell) {
 		count++
 		maxIdx = idx
 	})
@@ -26,13 +24,13 @@ func (s *Store) Count(ctx context.Context, ns vcs.Installation, caps access.Set,
 // Size adds up the sizes of the visible rows of a key, or of the one row idx;
 // fault.ErrNotFound if there are none. Without idx it reads every row of the
 // key, as Count does.
-func (s *Store) Size(ctx context.Context, ns vcs.Installation, caps access.Set, key string, idx *int, drafts bool) (int, error) {
-	if idx != nil {
-		rec, err := s.Get(ctx, ns, caps, key, *idx, drafts, false)
+func (s *Store) Size(ctx context.Context, by Caller, target Target, drafts bool) (int, error) {
+	if target.Idx != nil {
+		rec, err := s.Get(ctx, by, Position{target.Key, *target.Idx}, drafts, false)
 		return rec.Size, err
 	}
 	size, count := 0, 0
-	err := s.visible(ctx, ns, caps, key, drafts, func(_ int, c cell) {
+	err := s.visible(ctx, by, target.Key, drafts, func(_ int, c cell) {
 		count++
 		size += c.size
 	})
@@ -43,17 +41,17 @@ func (s *Store) Size(ctx context.Context, ns vcs.Installation, caps access.Set, 
 }
 
 // visible calls do for every visible row of a key in ascending order of idx.
-func (s *Store) visible(ctx context.Context, ns vcs.Installation, caps access.Set, key string, drafts bool, do func(int, cell)) error {
+func (s *Store) visible(ctx context.Context, by Caller, key string, drafts bool, do func(int, cell)) error {
 	if err := checkKey(key); err != nil {
 		return err
 	}
-	h, ok, err := s.getHead(ctx, ns, key)
+	h, ok, err := s.getHead(ctx, by.Installation, key)
 	if err != nil || !ok {
 		return err
 	}
 	budget := s.NewBudget()
-	end, err := s.read(ctx, ns, h, extent{from: MinIdx, budget: budget}, func(idx int, c cell, committed bool) bool {
-		if c.seen(caps, committed, drafts) {
+	end, err := s.read(ctx, by.Installation, h, extent{from: MinIdx, budget: budget}, func(idx int, c cell, committed bool) bool {
+		if c.seen(by.Capabilities, committed, drafts) {
 			do(idx, c)
 		}
 		return true

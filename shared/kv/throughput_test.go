@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/opsplane/opsplane/infra/test/storagetest"
+	"github.com/opsplane/opsplane/shared/kv"
 	"github.com/opsplane/opsplane/shared/storage/awsclient"
 	"github.com/opsplane/opsplane/shared/vcs"
 )
@@ -20,7 +21,7 @@ func TestExhaustedPartitionRefusesTheWriteAndKeepsWhatItAcknowledged(t *testing.
 	const writes = 20
 	for n := range writes {
 		key := fmt.Sprint("k", n)
-		_, err := hot.Set(t.Context(), r.ns, nil, r.author(), r.write(t, key, 0, "1"))
+		_, err := hot.Set(t.Context(), r.caller(nil), r.write(t, key, 0, "1"))
 		if err != nil && !awsclient.Throttled(err) {
 			t.Fatalf("set %s: %v, want it done or throttled", key, err)
 		}
@@ -39,7 +40,7 @@ func TestExhaustedPartitionRefusesTheWriteAndKeepsWhatItAcknowledged(t *testing.
 		t.Errorf("%d of %d writes were admitted, want some", done, writes)
 	}
 	other := vcs.Installation{VCS: "github", ID: "2"}
-	if _, err := hot.Set(t.Context(), other, nil, r.author(), r.write(t, "k", 0, "1")); err != nil {
+	if _, err := hot.Set(t.Context(), kv.Caller{Installation: other, Author: r.author()}, r.write(t, "k", 0, "1")); err != nil {
 		t.Errorf("a write of another installation: %v", err)
 	}
 }

@@ -26,7 +26,7 @@ func TestReaderNeverSeesHalfAnUpload(t *testing.T) {
 					return
 				default:
 				}
-				got, next, err := r.Iterate(t.Context(), r.ns, nil, kv.Range{Key: "file", Inclusive: true, WithData: true, Limit: 100})
+				got, next, err := r.Iterate(t.Context(), r.caller(nil), kv.Range{Key: "file", Inclusive: true, WithData: true, Limit: 100})
 				if err != nil || next != nil {
 					t.Errorf("iterate: %v, next %v", err, next)
 					return
@@ -62,7 +62,7 @@ func TestReaderNeverSeesHalfAnUpload(t *testing.T) {
 
 func (r *rig) upload(t *testing.T, n, chunks int) {
 	t.Helper()
-	if _, err := r.Delete(t.Context(), r.ns, nil, r.author(), "file", nil, nil); err != nil {
+	if _, err := r.Delete(t.Context(), r.caller(nil), kv.Target{Key: "file"}, nil); err != nil {
 		t.Fatal(err)
 	}
 	var writers sync.WaitGroup
@@ -70,13 +70,13 @@ func (r *rig) upload(t *testing.T, n, chunks int) {
 		writers.Go(func() {
 			w := r.write(t, "file", idx, fmt.Sprint(n))
 			w.Committed = false
-			if _, err := r.CompareAndSet(t.Context(), r.ns, nil, r.author(), w, nil); err != nil {
+			if _, err := r.CompareAndSet(t.Context(), r.caller(nil), w, nil); err != nil {
 				t.Errorf("chunk %d: %v", idx, err)
 			}
 		})
 	}
 	writers.Wait()
-	got, err := r.Commit(t.Context(), r.ns, nil, r.author(), []kv.Target{{Key: "file"}})
+	got, err := r.Commit(t.Context(), r.caller(nil), []kv.Target{{Key: "file"}})
 	if err != nil || len(got) != chunks {
 		t.Fatalf("commit answers %d rows, %v; want %d", len(got), err, chunks)
 	}

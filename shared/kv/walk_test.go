@@ -60,7 +60,7 @@ func TestWalkVisitsEveryRowOnceWhereverItsPagesEnd(t *testing.T) {
 				w.ReadCaps = &access.Set{access.KVStoreSystemRead}
 			}
 			at := kv.Position{w.Key, w.Idx}
-			if _, err := r.Set(t.Context(), r.ns, nil, r.author(), w); err != nil {
+			if _, err := r.Set(t.Context(), r.caller(nil), w); err != nil {
 				t.Fatal(err)
 			}
 			delete(steady, at)
@@ -75,7 +75,7 @@ func TestWalkVisitsEveryRowOnceWhereverItsPagesEnd(t *testing.T) {
 			if all {
 				which = nil
 			}
-			if _, err := r.Delete(t.Context(), r.ns, nil, r.author(), at.Key, which, nil); err != nil {
+			if _, err := r.Delete(t.Context(), r.caller(nil), kv.Target{Key: at.Key, Idx: which}, nil); err != nil {
 				t.Fatal(err)
 			}
 			for w := range steady {
@@ -104,7 +104,7 @@ func TestWalkVisitsEveryRowOnceWhereverItsPagesEnd(t *testing.T) {
 		var got []kv.Position
 		for pages := 0; ; pages++ {
 			walk.Budget = kv.BudgetOf(rapid.IntRange(0, 3).Draw(t, "reads"))
-			records, next, err := r.Iterate(t.Context(), r.ns, nil, walk)
+			records, next, err := r.Iterate(t.Context(), r.caller(nil), walk)
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -9,41 +9,40 @@ import (
 	"github.com/opsplane/opsplane/shared/audit/change"
 	"github.com/opsplane/opsplane/shared/storage/attr"
 	"github.com/opsplane/opsplane/shared/storage/awsclient"
-	"github.com/opsplane/opsplane/shared/vcs"
 )
 
 // Set stores a value whatever the row held before. It answers
 // fault.ErrForbidden if the row's write capabilities exclude the caller, and
 // VERSION_LIMIT if the row has been written MaxVersion times.
-func (s *Store) Set(ctx context.Context, ns vcs.Installation, caps access.Set, author change.Author, w Write) (Record, error) {
-	return s.write(ctx, ns, author, w, Condition{}.rule(caps))
+func (s *Store) Set(ctx context.Context, by Caller, w Write) (Record, error) {
+	return s.write(ctx, by, w, Condition{}.rule(by.Capabilities))
 }
 
 // CompareAndSet stores a value if the row is at the version given, or, with a
 // nil version, if there is no such row in any form. Otherwise, and where the
 // row's write capabilities exclude the caller, it answers fault.ErrUnmet.
-func (s *Store) CompareAndSet(ctx context.Context, ns vcs.Installation, caps access.Set, author change.Author, w Write, version *int) (Record, error) {
-	return s.write(ctx, ns, author, w, Condition{Absent: version == nil, Version: version}.rule(caps))
+func (s *Store) CompareAndSet(ctx context.Context, by Caller, w Write, version *int) (Record, error) {
+	return s.write(ctx, by, w, Condition{Absent: version == nil, Version: version}.rule(by.Capabilities))
 }
 
 // write stores w in its row if the rule agrees: with a guess first, then, if
 // that fails, on exactly the row that the failure showed.
-func (s *Store) write(ctx context.Context, ns vcs.Installation, author change.Author, w Write, r rule) (Record, error) {
+func (s *Store) write(ctx context.Context, by Caller, w Write, r rule) (Record, error) {
 	if err := checkWrite(w); err != nil {
 		return Record{}, err
 	}
-	c, err := s.prepare(ctx, ns, author, w)
+	c, err := s.prepare(ctx, by, w)
 	if err != nil {
 		return Record{}, err
 	}
-	at, err := s.locate(ctx, ns, author, w, r)
+	at, err := s.locate(ctx, by, w, r)
 	if err != nil {
 		return Record{}, err
 	}
-	e := c.edit(author, w, at)
+	e := c.edit(by.Author, w, at)
 	e.count("vr", 0)
 	e.count("rv", 0)
-	e.values[":mine"] = attr.String(author.Request)
+	e.values[":mine"] = attr.String(by.Author.Request)
 	e.require("(attribute_not_exists(st) OR st <> :mine)")
 	r.guess(e)
 	var exact *cell // the cell as it was read, on which e is conditional
@@ -59,20 +58,20 @@ func (s *Store) write(ctx context.Context, ns vcs.Installation, author change.Au
 		if err != nil {
 			return Record{}, err
 		}
-		if out.done || old.exists() && old.stamp == author.Request {
-			if err := s.settle(ctx, ns, author, w.Key, at); err != nil {
+		if out.done || old.exists() && old.stamp == by.Author.Request {
+			if err := s.settle(ctx, by, w.Key, at); err != nil {
 				return Record{}, err
 			}
 			return old.record(w.Key, w.Idx, w.Committed)
 		}
-		if out.unknown(exact, old, author) {
+		if out.unknown(exact, old, by.Author) {
 			return Record{}, errUnknown
 		}
 		if err := r.judge(old); err != nil {
 			return Record{}, err
 		}
 		exact = &old
-		e = c.edit(author, w, at)
+		e = c.edit(by.Author, w, at)
 		e.setVersion(old.next())
 		e.count("rv", 0)
 		e.requireRevision(old)
@@ -82,8 +81,8 @@ func (s *Store) write(ctx context.Context, ns vcs.Installation, author change.Au
 
 // prepare makes the cell that w stores, its body written first, so that no row
 // ever points at nothing.
-func (s *Store) prepare(ctx context.Context, ns vcs.Installation, author change.Author, w Write) (cell, error) {
-	c, err := newCell(author, w)
+func (s *Store) prepare(ctx context.Context, by Caller, w Write) (cell, error) {
+	c, err := newCell(by.Author, w)
 	if err != nil {
 		return cell{}, err
 	}
@@ -91,10 +90,10 @@ func (s *Store) prepare(ctx context.Context, ns vcs.Installation, author change.
 		c.inline = w.Value.Text
 		return c, nil
 	}
-	if err := s.register(ctx, ns); err != nil {
+	if err := s.register(ctx, by.Installation); err != nil {
 		return cell{}, err
 	}
-	c.body, err = s.bodies.put(ctx, ns, w.Value.Text)
+	c.body, err = s.bodies.put(ctx, by.Installation, w.Value.Text)
 	return c, err
 }
 
@@ -136,11 +135,11 @@ type place struct {
 // creates, else a row of the head's generation. Where the head must change
 // before the row may be written, the rule is asked first, so that a refused
 // write changes nothing.
-func (s *Store) locate(ctx context.Context, ns vcs.Installation, author change.Author, w Write, r rule) (place, error) {
+func (s *Store) locate(ctx context.Context, by Caller, w Write, r rule) (place, error) {
 	if w.Idx == 0 {
-		return place{key: headKey(ns, w.Key), inHead: true}, nil
+		return place{key: headKey(by.Installation, w.Key), inHead: true}, nil
 	}
-	h, ok, err := s.getHead(ctx, ns, w.Key)
+	h, ok, err := s.getHead(ctx, by.Installation, w.Key)
 	if err != nil {
 		return place{}, err
 	}
@@ -148,18 +147,18 @@ func (s *Store) locate(ctx context.Context, ns vcs.Installation, author change.A
 	if !ok || !h.announces(guarded) {
 		var c cell
 		if h.more {
-			if c, err = s.getCell(ctx, rowKey(ns, h.generation, w.Idx)); err != nil {
+			if c, err = s.getCell(ctx, rowKey(by.Installation, h.generation, w.Idx)); err != nil {
 				return place{}, err
 			}
 		}
 		if err := r.judge(c); err != nil {
 			return place{}, err
 		}
-		if h, err = s.openHead(ctx, ns, author, w.Key, guarded); err != nil {
+		if h, err = s.openHead(ctx, by, w.Key, guarded); err != nil {
 			return place{}, err
 		}
 	}
-	return place{key: rowKey(ns, h.generation, w.Idx), generation: h.generation}, nil
+	return place{key: rowKey(by.Installation, h.generation, w.Idx), generation: h.generation}, nil
 }
 
 // announces reports whether the head tells of more rows, and, if guarded, of
@@ -168,11 +167,11 @@ func (h head) announces(guarded bool) bool { return h.more && (h.guarded || !gua
 
 // openHead makes a key's head announce more rows. The announcement stands
 // before the row, so that no delete can overlook the row.
-func (s *Store) openHead(ctx context.Context, ns vcs.Installation, author change.Author, key string, guarded bool) (head, error) {
-	if err := s.register(ctx, ns); err != nil {
+func (s *Store) openHead(ctx context.Context, by Caller, key string, guarded bool) (head, error) {
+	if err := s.register(ctx, by.Installation); err != nil {
 		return head{}, err
 	}
-	e := newEdit(author)
+	e := newEdit(by.Author)
 	e.values[":gn"] = attr.String(newGeneration())
 	e.sets = append(e.sets, "gn = if_not_exists(gn, :gn)")
 	e.set("mr", attr.Bool(true))
@@ -184,7 +183,7 @@ func (s *Store) openHead(ctx context.Context, ns vcs.Installation, author change
 		if err := awsclient.Pause(ctx, n); err != nil {
 			return head{}, err
 		}
-		out, err := s.update(ctx, headKey(ns, key), e)
+		out, err := s.update(ctx, headKey(by.Installation, key), e)
 		if err != nil {
 			return head{}, err
 		}

@@ -69,5 +69,20 @@ type Account struct {
 // String returns the text form, such as "github/1001".
 func (a Account) String() string { return string(a.VCS) + "/" + string(a.ID) }
 
+// MarshalText implements encoding.TextMarshaler with the text form.
+func (a Account) MarshalText() ([]byte, error) { return []byte(a.String()), nil }
+
+// UnmarshalText implements encoding.TextUnmarshaler. It checks the form, not
+// whether the VCS is supported and the ID valid: texts come from this server's
+// own requests and items.
+func (a *Account) UnmarshalText(text []byte) error {
+	system, id, ok := strings.Cut(string(text), "/")
+	if !ok {
+		return fmt.Errorf("account %q is not of the form VCS/ID", text)
+	}
+	*a = Account{VCS: VCS(system), ID: ID(id)}
+	return nil
+}
+
 // IsZero reports whether a names no account.
 func (a Account) IsZero() bool { return a == Account{} }

@@ -55,6 +55,25 @@ func TestTextOfAnInstallationIsReadBack(t *testing.T) {
 	}
 }
 
+func TestTextOfAnAccountIsReadBack(t *testing.T) {
+	t.Parallel()
+	for _, system := range vcs.All() {
+		want := vcs.Account{VCS: system, ID: "1001"}
+		text, err := want.MarshalText()
+		if err != nil {
+			t.Fatal(err)
+		}
+		var got vcs.Account
+		if err := got.UnmarshalText(text); err != nil || got != want {
+			t.Errorf("%s: got %v, %v", text, got, err)
+		}
+	}
+	var a vcs.Account
+	if err := a.UnmarshalText([]byte("1001")); err == nil {
+		t.Errorf("a text without a VCS was taken for %v", a)
+	}
+}
+
 func TestVersionsAreOrderedByTimeThenRankThenArrival(t *testing.T) {
 	t.Parallel()
 	at := func(seconds int64) time.Time { return time.Unix(1_750_000_000+seconds, 0) }

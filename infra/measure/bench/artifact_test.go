@@ -15,6 +15,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 
 	"github.com/opsplane/opsplane/infra/measure/bench"
+	"github.com/opsplane/opsplane/shared/audit/change"
+	"github.com/opsplane/opsplane/shared/kv"
 	"github.com/opsplane/opsplane/shared/kv/artifact"
 )
 
@@ -99,7 +101,7 @@ func (c *carrier) get(url string) error {
 // upload creates an artifact and sends its parts over a number of connections.
 func (c *carrier) upload(connections int) func() error {
 	return func() error {
-		u, page, err := c.artifacts.Create(ctx, ns, nil, author(), artifact.New{Key: "file", Committed: true, File: c.file})
+		u, page, err := c.artifacts.Create(ctx, kv.Caller{Installation: ns, Author: author()}, artifact.New{Key: "file", Committed: true, File: c.file})
 		if err != nil {
 			return err
 		}
@@ -122,7 +124,7 @@ func (c *carrier) uploadAndComplete(connections int) func() error {
 			return err
 		}
 		for {
-			u, err := c.artifacts.Complete(ctx, ns, nil, author(), c.uploaded.ID)
+			u, err := c.artifacts.Complete(ctx, kv.Caller{Installation: ns, Author: author()}, c.uploaded.ID)
 			if err != nil || u.State == artifact.Done {
 				return err
 			}
@@ -135,7 +137,7 @@ func (c *carrier) abandon() error {
 	if c.uploaded.ID == "" {
 		return nil
 	}
-	return c.artifacts.Abort(ctx, ns, nil, author(), c.uploaded.ID)
+	return c.artifacts.Abort(ctx, kv.Caller{Installation: ns, Author: author()}, c.uploaded.ID)
 }
 
 // plainPut is one presigned PUT of the whole file.
@@ -158,7 +160,7 @@ func (c *carrier) plainGet() error {
 }
 
 func (c *carrier) download() error {
-	d, err := c.artifacts.Open(ctx, ns, nil, time.Now(), "file", 0, false)
+	d, err := c.artifacts.Open(ctx, kv.Caller{Installation: ns, Author: change.Author{At: time.Now()}}, kv.Position{Key: "file", Idx: 0}, false)
 	if err != nil {
 		return err
 	}

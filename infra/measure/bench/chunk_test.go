@@ -116,11 +116,11 @@ func direct(b *testing.B, h house, raw, text []byte) *transfer {
 		name: "store",
 		put: func(upload, n int) error {
 			w := kv.Write{Key: fmt.Sprint("direct-", upload), Idx: n, Value: v}
-			_, err := store.Set(b.Context(), ns, nil, author(), w)
+			_, err := store.Set(b.Context(), kv.Caller{Installation: ns, Author: author()}, w)
 			return err
 		},
 		get: func(upload, n int) error {
-			rec, err := store.Get(b.Context(), ns, nil, fmt.Sprint("direct-", upload), n, true, true)
+			rec, err := store.Get(b.Context(), kv.Caller{Installation: ns}, kv.Position{Key: fmt.Sprint("direct-", upload), Idx: n}, true, true)
 			if err != nil {
 				return err
 			}

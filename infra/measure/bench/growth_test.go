@@ -36,7 +36,7 @@ func newGrown(b *testing.B, keys int) *grown {
 	}
 	g := &grown{storage: s, keys: keys, plain: s.store(), meter: m, paid: kv.New(m.DynamoDB(), m.S3(), s.table, s.bucket)}
 	w := kv.Write{Key: g.key(0), Value: value(b, []byte(`"`+strings.Repeat("x", 98)+`"`)), Committed: true}
-	if _, err := g.plain.Set(b.Context(), ns, nil, author(), w); err != nil {
+	if _, err := g.plain.Set(b.Context(), kv.Caller{Installation: ns, Author: author()}, w); err != nil {
 		b.Fatal(err)
 	}
 	first := s.item(b, attr.Item{"pk": attr.String(partition()), "sk": attr.Bytes([]byte("k" + g.key(0)))})
@@ -70,26 +70,26 @@ type operation struct {
 
 var operations = []operation{
 	{"get", nil, func(g *grown, s *kv.Store, _ kv.Write) error {
-		_, err := s.Get(ctx, ns, nil, g.any(), 0, false, true)
+		_, err := s.Get(ctx, kv.Caller{Installation: ns}, kv.Position{Key: g.any(), Idx: 0}, false, true)
 		return err
 	}},
 	{"set", nil, func(g *grown, s *kv.Store, w kv.Write) error {
 		w.Key = g.any()
-		_, err := s.Set(ctx, ns, nil, author(), w)
+		_, err := s.Set(ctx, kv.Caller{Installation: ns, Author: author()}, w)
 		return err
 	}},
 	{"set-of-a-new-key", nil, func(g *grown, s *kv.Store, w kv.Write) error {
 		w.Key = g.another()
-		_, err := s.Set(ctx, ns, nil, author(), w)
+		_, err := s.Set(ctx, kv.Caller{Installation: ns, Author: author()}, w)
 		return err
 	}},
 	{"commit", nil, func(g *grown, s *kv.Store, _ kv.Write) error {
-		_, err := s.Commit(ctx, ns, nil, author(), []kv.Target{{Key: g.any()}})
+		_, err := s.Commit(ctx, kv.Caller{Installation: ns, Author: author()}, []kv.Target{{Key: g.any()}})
 		return err
 	}},
 	{"iterate-100", nil, func(g *grown, s *kv.Store, _ kv.Write) error {
 		from := g.key(rand.IntN(g.keys - 100))
-		found, _, err := s.Iterate(ctx, ns, nil, kv.Range{Key: from, Inclusive: true, Limit: 100})
+		found, _, err := s.Iterate(ctx, kv.Caller{Installation: ns}, kv.Range{Key: from, Inclusive: true, Limit: 100})
 		if err == nil && len(found) != 100 {
 			err = fmt.Errorf("the page has %d records", len(found))
 		}
@@ -98,10 +98,10 @@ var operations = []operation{
 	{"delete", func(g *grown, w kv.Write) error {
 		g.gone = g.another()
 		w.Key = g.gone
-		_, err := g.plain.Set(ctx, ns, nil, author(), w)
+		_, err := g.plain.Set(ctx, kv.Caller{Installation: ns, Author: author()}, w)
 		return err
 	}, func(g *grown, s *kv.Store, _ kv.Write) error {
-		removed, err := s.Delete(ctx, ns, nil, author(), g.gone, nil, nil)
+		removed, err := s.Delete(ctx, kv.Caller{Installation: ns, Author: author()}, kv.Target{Key: g.gone}, nil)
 		if err == nil && !removed {
 			err = fmt.Errorf("nothing was removed")
 		}

@@ -31,7 +31,7 @@ func newUpload(b *testing.B, s storage, key string, rows int) *upload {
 	b.Helper()
 	_, text := chunk(b)
 	w := kv.Write{Key: key, Idx: 1, Value: value(b, text)}
-	if _, err := s.store().Set(b.Context(), ns, nil, author(), w); err != nil {
+	if _, err := s.store().Set(b.Context(), kv.Caller{Installation: ns, Author: author()}, w); err != nil {
 		b.Fatal(err)
 	}
 	u := &upload{storage: s, key: key}
@@ -52,7 +52,7 @@ func newUpload(b *testing.B, s storage, key string, rows int) *upload {
 	if err != nil {
 		b.Fatal(err)
 	}
-	if n, last, err := s.store().Count(b.Context(), ns, nil, key, true); err != nil || n != rows || last != rows {
+	if n, last, err := s.store().Count(b.Context(), kv.Caller{Installation: ns}, key, true); err != nil || n != rows || last != rows {
 		b.Fatalf("the store counts %d rows up to idx %d, %v; want %d", n, last, err, rows)
 	}
 	return u
@@ -84,7 +84,7 @@ func BenchmarkDelete(b *testing.B) {
 	side := func(name string, rows int) bench.Side {
 		u := newUpload(b, s, name, rows)
 		return bench.Side{Name: name, Before: u.restore, Do: func() error {
-			removed, err := store.Delete(b.Context(), ns, nil, author(), u.key, nil, nil)
+			removed, err := store.Delete(b.Context(), kv.Caller{Installation: ns, Author: author()}, kv.Target{Key: u.key}, nil)
 			if err == nil && !removed {
 				err = fmt.Errorf("nothing was removed")
 			}
@@ -103,7 +103,7 @@ func BenchmarkCommit(b *testing.B) {
 	var inputs bench.Inputs
 	store, u := s.store(inputs.Watch), newUpload(b, s, "upload", manyRows)
 	commit := func() error {
-		rows, err := store.Commit(b.Context(), ns, nil, author(), []kv.Target{{Key: u.key}})
+		rows, err := store.Commit(b.Context(), kv.Caller{Installation: ns, Author: author()}, []kv.Target{{Key: u.key}})
 		if err == nil && len(rows) != manyRows {
 			err = fmt.Errorf("%d rows were committed", len(rows))
 		}

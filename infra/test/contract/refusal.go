@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"log/slog"
+	"net/http"
 	"regexp"
 	"slices"
 	"strings"
@@ -13,6 +14,7 @@ import (
 	"github.com/opsplane/opsplane/shared/api/access"
 	"github.com/opsplane/opsplane/shared/api/httpapi"
 	"github.com/opsplane/opsplane/shared/api/httpapi/httpapitest"
+	"github.com/opsplane/opsplane/shared/vcs"
 )
 
 // checkRefusals sends a route what it does not declare, from a caller who may use
@@ -22,6 +24,7 @@ func checkRefusals(t testing.TB, route httpapi.Route) {
 	t.Helper()
 	w := walker{t: t, route: route}
 	in := route.Input
+	w.checkOrigin()
 	if in.OtherQuery == "" {
 		w.refused("?"+stranger+"=1", "", "UNKNOWN_PARAMETER", stranger)
 	}
@@ -46,6 +49,28 @@ func checkRefusals(t testing.TB, route httpapi.Route) {
 		}
 		w.refused("", around(`{"`+name+`":null,"`+name+`":null}`), "INVALID_BODY", `member "`+path+`" is there twice`)
 		w.refused("", around(`{"`+strings.ToUpper(name)+`":null}`), "UNKNOWN_MEMBER", "did you mean "+path)
+	}
+}
+
+// checkOrigin fails the test unless a route that changes something by a method
+// that reads refuses a session that no page of this server is known to have used.
+func (w walker) checkOrigin() {
+	w.t.Helper()
+	rule := w.route.Rule
+	if !rule.Changes {
+		return
+	}
+	if method, _, _ := strings.Cut(w.route.Pattern, " "); method != http.MethodGet {
+		w.t.Errorf("%s: the rule says Changes, which every %s does", w.route.Pattern, method)
+	}
+	c := callerOf(rule)
+	c.Kind = access.KindSession
+	if a := w.sendAs(c, "", ""); a.status != http.StatusForbidden || !strings.Contains(a.log, `"step":"credential"`) {
+		w.t.Errorf("%s: a session from an unknown page gets %d, want 403 for its credential: %s", w.route.Pattern, a.status, a.log)
+	}
+	c.FromOwnPage = true
+	if a := w.sendAs(c, "?"+stranger+"=1", ""); a.ID != "UNKNOWN_PARAMETER" {
+		w.t.Errorf("%s: a session from our page gets %d %s, want what its input deserves", w.route.Pattern, a.status, a.ID)
 	}
 }
 
@@ -80,17 +105,22 @@ var pathVariable = regexp.MustCompile(`\{\w+(\.\.\.)?\}`)
 // send sends a request of a caller who may use the route, or else of nobody.
 func (w walker) send(query, body string, allowed bool) said {
 	w.t.Helper()
+	if allowed && !w.route.Rule.Public {
+		return w.sendAs(callerOf(w.route.Rule), query, body)
+	}
+	return w.sendAs(nil, query, body)
+}
+
+// sendAs sends a request of a caller, or of nobody.
+func (w walker) sendAs(caller *access.Caller, query, body string) said {
+	w.t.Helper()
 	var a said
-	for _, vcs := range access.VCSNames() {
+	for _, system := range vcs.All() {
 		method, path, _ := strings.Cut(w.route.Pattern, " ")
-		path = strings.ReplaceAll(path, "{vcs}", vcs)
+		path = strings.ReplaceAll(path, "{vcs}", string(system))
 		path = strings.ReplaceAll(path, "{upload_id}", strings.Repeat("0", 32))
 		path = strings.ReplaceAll(path, "{$}", "") // so http.ServeMux writes that nothing follows
 		path = pathVariable.ReplaceAllString(path, installation)
-		var caller *access.Caller
-		if allowed && !w.route.Rule.Public {
-			caller = callerOf(w.route.Rule)
-		}
 		var log bytes.Buffer
 		l := httpapi.NewLambda([]httpapi.Route{w.route}, slog.New(slog.NewJSONHandler(&log, nil)), time.Now)
 		resp, err := l.Handle(w.t.Context(), httpapitest.Event(w.t, method, path+query, caller, body))
@@ -119,8 +149,8 @@ func callerOf(rule access.Rule) *access.Caller {
 	if len(rule.Kinds) > 0 {
 		c.Kind = rule.Kinds[0]
 	}
-	for _, vcs := range access.VCSNames() {
-		c.Memberships = append(c.Memberships, access.Membership{VCS: vcs, Installation: installation})
+	for _, system := range vcs.All() {
+		c.Memberships = append(c.Memberships, vcs.Installation{VCS: system, ID: installation})
 	}
 	return c
 }

@@ -9,8 +9,8 @@ import (
 	"testing"
 
 	"github.com/opsplane/opsplane/infra/test/template"
-	"github.com/opsplane/opsplane/shared/api/access"
 	"github.com/opsplane/opsplane/shared/api/httpapi"
+	"github.com/opsplane/opsplane/shared/vcs"
 )
 
 // CheckRoutes fails the test unless the routes that a function registers are
@@ -86,8 +86,8 @@ func canonical(pattern string, bare map[string]string) string {
 	}
 	pattern = greedy.ReplaceAllString(pattern, "/{$1}")
 	pattern = strings.TrimSuffix(pattern, "{$}") // http.ServeMux writes so that nothing follows
-	for _, vcs := range access.VCSNames() {
-		pattern = strings.Replace(pattern, "/api/v1/"+vcs+"/", "/api/v1/{vcs}/", 1)
+	for _, system := range vcs.All() {
+		pattern = strings.Replace(pattern, "/api/v1/"+string(system)+"/", "/api/v1/{vcs}/", 1)
 	}
 	return pattern
 }

@@ -19,6 +19,7 @@ import (
 	"github.com/opsplane/opsplane/shared/credential/signing"
 	"github.com/opsplane/opsplane/shared/login/session"
 	"github.com/opsplane/opsplane/shared/login/user"
+	"github.com/opsplane/opsplane/shared/vcs"
 	"github.com/opsplane/opsplane/shared/vcs/installation"
 )
 
@@ -132,9 +133,9 @@ func seed(t *testing.T, env *storagetest.Env) values {
 	check(err)
 	u, err := users.Create(ctx, "admin", author)
 	check(err)
-	member := access.Membership{VCS: "github", Installation: "1"}
+	member := vcs.Installation{VCS: "github", ID: "1"}
 	installations := installation.Store{DB: env.DynamoDB, Table: env.Table("OperationsTable")}
-	_, err = installations.Save(ctx, author, installation.Installation{VCS: member.VCS, ID: member.Installation, Name: "local"})
+	_, err = installations.Save(ctx, author, installation.Installation{VCS: string(member.VCS), ID: string(member.ID), Name: "local"})
 	check(err)
 	check(users.AddMembership(ctx, u.ID, member, author))
 	text, key, err := keys.Create(ctx, apikey.New{User: u.ID, Name: "first", Capabilities: access.Strings()}, author)
@@ -150,7 +151,7 @@ func seed(t *testing.T, env *storagetest.Env) values {
 	}
 	caller := access.Caller{
 		Kind: access.KindAPIKey, User: u.ID, Key: key.ID,
-		Capabilities: key.Capabilities, Memberships: []access.Membership{member},
+		Capabilities: key.Capabilities, Memberships: []vcs.Installation{member},
 	}
 	token, err := domain.Mint(signer.ID, signer.Private, caller, now)
 	check(err)

@@ -1,6 +1,6 @@
-// Package access decides who may do what. A credential becomes a Caller in
-// the authorizer; every route has a Rule; Authorize is the only place where
-// the two meet. Its invariant: a restriction (installation_id, vcs) only ever
+// Package access decides who may do what. The authorizer turns a credential into
+// a Caller, every route has a Rule, and Authorize compares the two. No other
+// place does. Its invariant: a restriction (installation_id, vcs) only ever
 // narrows, and a check that cannot be made refuses.
 package access
 
@@ -9,8 +9,9 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
 	"time"
+
+	"github.com/opsplane/opsplane/shared/vcs"
 )
 
 // Kind is the kind of credential that a request came with.
@@ -19,7 +20,7 @@ type Kind string
 // The kinds of credential.
 const (
 	// KindAPIKey is a long-lived API key. It can be exchanged for an access
-	// token, and say who it belongs to; nothing more.
+	// token, and it can ask who it belongs to. It can do nothing else.
 	KindAPIKey Kind = "api_key"
 	// KindAccessToken is a 60-second token.
 	KindAccessToken Kind = "access_token"
@@ -27,34 +28,9 @@ const (
 	KindSession Kind = "session"
 )
 
-// Membership ties a user to one installation of one VCS. Its text form,
-// "github/42", is what tokens and the authorizer's context carry: both are
-// bounded in size.
-type Membership struct {
-	// VCS is "github" or "gitlab".
-	VCS string
-	// Installation is the installation's id, decimal digits.
-	Installation string
-}
-
-// MarshalText writes the text form.
-func (m Membership) MarshalText() ([]byte, error) {
-	return []byte(m.VCS + "/" + m.Installation), nil
-}
-
-// UnmarshalText reads the text form.
-func (m *Membership) UnmarshalText(text []byte) error {
-	vcs, installation, ok := strings.Cut(string(text), "/")
-	if !ok {
-		return fmt.Errorf("membership %q is not of the form VCS/INSTALLATION", text)
-	}
-	*m = Membership{VCS: vcs, Installation: installation}
-	return nil
-}
-
 // MaxMemberships is how many memberships travel with a caller. The gateway
 // takes at most 8 KB from an authorizer ("Amazon API Gateway quotas", AWS
-// documentation), of which the capabilities may fill half.
+// documentation), and the capabilities may fill half of that.
 const MaxMemberships = 100
 
 // Caller is who makes a request, as the authorizer established it.
@@ -63,21 +39,23 @@ type Caller struct {
 	Kind Kind `json:"kind"`
 	// User is the user's id, a lower-case UUID.
 	User string `json:"user"`
-	// Key is the id of the API key presented, or of the one behind the access
+	// Key is the id of the API key presented, or of the API key behind the access
 	// token, or of the session.
 	Key string `json:"key"`
 	// Capabilities are those stored with the API key, or those of every session.
 	Capabilities Set `json:"capabilities"`
-	// VCS and Account are, of a session, where its person logged in and the id of
-	// the account there. They are good for as long as the account is the user's.
-	VCS     string `json:"vcs,omitempty"`
-	Account string `json:"account,omitempty"`
-	// Memberships are the user's installations, as far as the restrictions
-	// let the caller reach them. The authorizer narrows them to the one that
-	// the request's path names, because the gateway bounds what an authorizer
-	// may hand on.
-	Memberships []Membership `json:"memberships,omitempty"`
-	// Partial says that Memberships were left out, since the user has more than
+	// Account is the account that the person of a session logged in with; zero for
+	// other kinds. The session is good for as long as the account is the user's.
+	Account vcs.Account `json:"account,omitzero"`
+	// FromOwnPage says that the browser of a session states that a page of this
+	// server made the request, with Sec-Fetch-Site or Origin. See Rule.Changes.
+	FromOwnPage bool `json:"from_own_page,omitempty"`
+	// Memberships are the user's installations that the restrictions let the
+	// caller reach. Where the request's path names an installation, the authorizer
+	// keeps that one alone, because the gateway limits what an authorizer may pass
+	// on.
+	Memberships []vcs.Installation `json:"memberships,omitempty"`
+	// Partial says that Memberships were left out: the user has more than
 	// MaxMemberships, or the caller is a session and its path names none.
 	Partial bool `json:"partial,omitempty"`
 	// Expires is when the access token or session ends, or, for an API key, when
@@ -102,7 +80,7 @@ func (c Caller) Context() (map[string]any, error) {
 	return map[string]any{ContextKey: string(b)}, nil
 }
 
-// ErrNoCaller is answered by FromContext when the request has passed no
+// ErrNoCaller is what FromContext returns for a request that has passed no
 // authorizer.
 var ErrNoCaller = errors.New("no caller in the authorizer context")
 
@@ -123,13 +101,13 @@ func FromContext(context map[string]any) (Caller, error) {
 	return c, nil
 }
 
-// Carry returns c with those of the memberships that its restrictions leave,
-// if they are few enough to travel, or else with none and the mark that says
-// so.
-func (c Caller) Carry(memberships []Membership) Caller {
+// Carry returns c with those of the memberships that its restrictions let it
+// reach. If they are more than MaxMemberships, it returns c with none, marked
+// Partial.
+func (c Caller) Carry(memberships []vcs.Installation) Caller {
 	c.Memberships, c.Partial = nil, false
 	for _, m := range memberships {
-		if c.within(m) {
+		if c.Within(m) {
 			c.Memberships = append(c.Memberships, m)
 		}
 	}
@@ -139,13 +117,12 @@ func (c Caller) Carry(memberships []Membership) Caller {
 	return c
 }
 
-// Narrow returns c with at most the one membership that a request to target
-// can make use of. all are the memberships to look among.
-func (c Caller) Narrow(all []Membership, target Target) Caller {
-	wanted := Membership(target)
+// Narrow returns c with the one membership that a request to the target needs,
+// or with none if the target is not among all.
+func (c Caller) Narrow(all []vcs.Installation, target vcs.Installation) Caller {
 	c.Memberships, c.Partial = nil, false
-	if slices.Contains(all, wanted) {
-		c.Memberships = []Membership{wanted}
+	if slices.Contains(all, target) {
+		c.Memberships = []vcs.Installation{target}
 	}
 	return c
 }
@@ -157,23 +134,19 @@ func (c Caller) expired(now time.Time) bool {
 
 // Reaches reports whether c may act on the installation: it is a member, and
 // no restriction excludes it.
-func (c Caller) Reaches(target Target) bool {
-	m := Membership(target)
-	return slices.Contains(c.Memberships, m) && c.within(m)
+func (c Caller) Reaches(i vcs.Installation) bool {
+	return slices.Contains(c.Memberships, i) && c.Within(i)
 }
 
-// Within reports whether no restriction of c excludes the installation, of
-// which c need not be a member.
-func (c Caller) Within(target Target) bool { return c.within(Membership(target)) }
-
-// within reports whether no restriction excludes the installation.
-func (c Caller) within(m Membership) bool {
+// Within reports whether the restrictions of c allow the installation. c need
+// not be a member of it.
+func (c Caller) Within(i vcs.Installation) bool {
 	ids := c.Capabilities.Installations()
-	return c.reachesVCS(m.VCS) && (len(ids) == 0 || slices.Contains(ids, m.Installation))
+	return c.reachesVCS(i.VCS) && (len(ids) == 0 || slices.Contains(ids, i.ID))
 }
 
-// reachesVCS reports whether no restriction excludes the VCS.
-func (c Caller) reachesVCS(vcs string) bool {
+// reachesVCS reports whether the restrictions of c allow the VCS.
+func (c Caller) reachesVCS(v vcs.VCS) bool {
 	allowed := c.Capabilities.VCSs()
-	return len(allowed) == 0 || slices.Contains(allowed, vcs)
+	return len(allowed) == 0 || slices.Contains(allowed, v)
 }

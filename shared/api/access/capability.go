@@ -7,6 +7,7 @@ import (
 
 	"github.com/opsplane/opsplane/shared/api/fault"
 	"github.com/opsplane/opsplane/shared/api/jsonobject"
+	"github.com/opsplane/opsplane/shared/vcs"
 )
 
 // Capability is one thing that a credential may do, or one bound on where it
@@ -42,8 +43,8 @@ const (
 // gateway.
 const MaxCapabilities = 32
 
-// Bounded answers an Invalid fault if caps are more than MaxCapabilities. What
-// would hold them is named in the caller's words, such as "a key".
+// Bounded returns an Invalid fault if caps are more than MaxCapabilities. holder
+// names in the fault's text what would hold them, such as "a key".
 func Bounded(holder string, caps []Capability) error {
 	if len(caps) <= MaxCapabilities {
 		return nil
@@ -54,7 +55,7 @@ func Bounded(holder string, caps []Capability) error {
 // maxValue bounds the value of a restriction, in bytes.
 const maxValue = 64
 
-// Strings lists the capabilities that have no value, in the order in which
+// Strings returns the capabilities that have no value, in the order in which
 // lists show them.
 func Strings() []Capability {
 	return []Capability{
@@ -62,11 +63,14 @@ func Strings() []Capability {
 	}
 }
 
-// Installation returns the restriction to one installation.
-func Installation(id string) Capability { return Capability{Name: nameInstallation, Value: id} }
+// Installation returns the restriction to the installations with an id, whatever
+// their VCS.
+func Installation(id vcs.ID) Capability {
+	return Capability{Name: nameInstallation, Value: string(id)}
+}
 
-// VCS returns the restriction to one VCS, "github" or "gitlab".
-func VCS(vcs string) Capability { return Capability{Name: nameVCS, Value: vcs} }
+// VCS returns the restriction to one VCS.
+func VCS(v vcs.VCS) Capability { return Capability{Name: nameVCS, Value: string(v)} }
 
 // Restricts reports whether c bounds where a credential may act.
 func (c Capability) Restricts() bool { return c.Name == nameInstallation || c.Name == nameVCS }

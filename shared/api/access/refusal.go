@@ -3,10 +3,10 @@ package access
 import (
 	"fmt"
 	"log/slog"
-	"slices"
 	"strings"
 
 	"github.com/opsplane/opsplane/shared/api/fault"
+	"github.com/opsplane/opsplane/shared/vcs"
 )
 
 // Step is the question at which a request was refused.
@@ -32,8 +32,8 @@ const (
 )
 
 // Refusal is a fault.ErrForbidden with its reason. The reason is for the log
-// alone: the answer to the caller is the same for all, and empty. Its text holds
-// no part of a credential and none of a value.
+// alone: every caller gets the same response, which is empty. The reason holds no
+// part of a credential and no value.
 type Refusal struct {
 	// Step is the question at which the request was refused.
 	Step Step
@@ -41,7 +41,7 @@ type Refusal struct {
 	Why string
 }
 
-// Refuse makes a Refusal.
+// Refuse returns a Refusal.
 func Refuse(step Step, format string, args ...any) error {
 	return &Refusal{Step: step, Why: fmt.Sprintf(format, args...)}
 }
@@ -52,28 +52,24 @@ func (r *Refusal) Error() string { return string(r.Step) + ": " + r.Why }
 // Unwrap makes errors.Is and errors.As find fault.ErrForbidden.
 func (r *Refusal) Unwrap() error { return fault.ErrForbidden }
 
-// Attrs is the refusal of a request to target as log lines have it: the
-// attributes step, why, vcs and installation. What a target's parts are not, a
-// VCS and a number, is left out: a path may hold anything.
-func (r *Refusal) Attrs(target Target) []slog.Attr {
-	if !slices.Contains(VCSNames(), target.VCS) {
+// Attrs returns the log attributes of the refusal of a request to the target:
+// step, why, vcs and installation. A VCS that is not supported and an id that is
+// none are left out: a path may hold anything.
+func (r *Refusal) Attrs(target vcs.Installation) []slog.Attr {
+	if !target.VCS.Valid() {
 		target.VCS = ""
 	}
-	if !isID(target.Installation) {
-		target.Installation = ""
+	if !target.ID.Valid() {
+		target.ID = ""
 	}
 	return []slog.Attr{
 		slog.String("step", string(r.Step)), slog.String("why", r.Why),
-		slog.String("vcs", target.VCS), slog.String("installation", target.Installation),
+		slog.String("vcs", string(target.VCS)), slog.String("installation", string(target.ID)),
 	}
 }
 
-// maxID is how many digits an id of a host has at most.
-const maxID = 19
-
-func isID(text string) bool { return len(text) <= maxID && strings.Trim(text, "0123456789") == "" }
-
-// missing names the capabilities that the set lacks, as a list with commas.
+// missing returns the names of the needed capabilities that the set lacks, with
+// commas between them.
 func (s Set) missing(needs []Capability) string {
 	var names []string
 	for _, c := range needs {
@@ -84,11 +80,11 @@ func (s Set) missing(needs []Capability) string {
 	return strings.Join(names, ", ")
 }
 
-// restrictions names where the set may act, as a list with commas.
+// restrictions returns where the set may act, with commas between the places.
 func (s Set) restrictions() string {
 	var places []string
 	for _, c := range s {
-		if c.Restricts() && (isID(c.Value) || slices.Contains(VCSNames(), c.Value)) {
+		if c.Restricts() && (vcs.ID(c.Value).Valid() || vcs.VCS(c.Value).Valid()) {
 			places = append(places, c.Name+" "+c.Value)
 		}
 	}

@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/opsplane/opsplane/shared/api/fault"
+	"github.com/opsplane/opsplane/shared/vcs"
 )
 
 func TestARefusalNamesWhatWasMissing(t *testing.T) {
@@ -21,7 +22,7 @@ func TestARefusalNamesWhatWasMissing(t *testing.T) {
 	for name, c := range map[string]struct {
 		caller Caller
 		rule   Rule
-		target Target
+		target vcs.Installation
 		step   Step
 		why    string
 	}{
@@ -33,7 +34,7 @@ func TestARefusalNamesWhatWasMissing(t *testing.T) {
 		"other places":       {reader(Installation("2"), Installation("7")), one, github1, StepRestriction, "installation_id 2, installation_id 7"},
 		"restricted, hosted": {reader(Installation("2")), hosted, github1, StepRestriction, "installation_id 2"},
 		"not ids":            {reader(Installation("glpat-secret")), one, github1, StepRestriction, "restricted to"},
-		"no member":          {reader(), one, Target{"github", "3"}, StepMembership, "no member"},
+		"no member":          {reader(), one, vcs.Installation{VCS: "github", ID: "3"}, StepMembership, "no member"},
 	} {
 		err := Authorize(c.caller, c.rule, c.target, now)
 		var refused *Refusal
@@ -48,15 +49,15 @@ func TestARefusalNamesWhatWasMissing(t *testing.T) {
 
 func TestLogNamesInstallationsAndNothingElseThatAPathHolds(t *testing.T) {
 	t.Parallel()
-	for target, want := range map[Target]Target{
-		github1: github1, {"gitlab", "77"}: {"gitlab", "77"}, {"", ""}: {}, {"opk_x", "opk_y"}: {}, {"github", "12345678901234567890"}: {VCS: "github"},
-		{"github", "1\n"}: {VCS: "github"},
+	for target, want := range map[vcs.Installation]vcs.Installation{
+		github1: github1, {VCS: "gitlab", ID: "77"}: {VCS: "gitlab", ID: "77"}, {VCS: "", ID: ""}: {}, {VCS: "opk_x", ID: "opk_y"}: {}, {VCS: "github", ID: "12345678901234567890"}: {VCS: "github"},
+		{VCS: "github", ID: "1\n"}: {VCS: "github"},
 	} {
 		got := map[string]string{}
 		for _, a := range (&Refusal{Step: StepHost, Why: "w"}).Attrs(target) {
 			got[a.Key] = a.Value.Resolve().String()
 		}
-		if got["vcs"] != want.VCS || got["installation"] != want.Installation || got["step"] != "host" || got["why"] != "w" {
+		if got["vcs"] != string(want.VCS) || got["installation"] != string(want.ID) || got["step"] != "host" || got["why"] != "w" {
 			t.Errorf("%q: got %v", target, got)
 		}
 	}

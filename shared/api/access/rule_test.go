@@ -6,11 +6,12 @@ import (
 	"time"
 
 	"github.com/opsplane/opsplane/shared/api/fault"
+	"github.com/opsplane/opsplane/shared/vcs"
 )
 
 var (
 	now     = time.Unix(1_750_000_000, 0)
-	github1 = Target{VCS: "github", Installation: "1"}
+	github1 = vcs.Installation{VCS: "github", ID: "1"}
 )
 
 // reader may read the key-value store of installation 1 on both VCSs and 2 on
@@ -19,7 +20,7 @@ func reader(more ...Capability) Caller {
 	return Caller{
 		Kind: KindAccessToken, User: "u", Expires: now.Unix() + 1,
 		Capabilities: Normalize(append(more, KVStoreRead)),
-		Memberships:  []Membership{{"github", "1"}, {"github", "2"}, {"gitlab", "1"}},
+		Memberships:  []vcs.Installation{{VCS: "github", ID: "1"}, {VCS: "github", ID: "2"}, {VCS: "gitlab", ID: "1"}},
 	}
 }
 
@@ -31,23 +32,23 @@ func TestAuthorizeOnAnInstallation(t *testing.T) {
 	key.Kind = KindAPIKey
 	for name, c := range map[string]struct {
 		caller Caller
-		target Target
+		target vcs.Installation
 		want   bool
 	}{
 		"member":                             {reader(), github1, true},
 		"nobody":                             {Caller{}, github1, false},
 		"API key":                            {key, github1, false},
 		"token on its last second":           {expired, github1, false},
-		"stranger to the installation":       {reader(), Target{"github", "3"}, false},
-		"member on the other VCS only":       {reader(), Target{"gitlab", "2"}, false},
+		"stranger to the installation":       {reader(), vcs.Installation{VCS: "github", ID: "3"}, false},
+		"member on the other VCS only":       {reader(), vcs.Installation{VCS: "gitlab", ID: "2"}, false},
 		"restricted to it":                   {reader(Installation("1")), github1, true},
 		"restricted to another":              {reader(Installation("2")), github1, false},
 		"restricted to several":              {reader(Installation("2"), Installation("1")), github1, true},
-		"restriction does not make a member": {reader(Installation("3")), Target{"github", "3"}, false},
+		"restriction does not make a member": {reader(Installation("3")), vcs.Installation{VCS: "github", ID: "3"}, false},
 		"restricted to its VCS":              {reader(VCS("github")), github1, true},
 		"restricted to another VCS":          {reader(VCS("gitlab")), github1, false},
 		"both restrictions, one in the way":  {reader(VCS("gitlab"), Installation("1")), github1, false},
-		"no such installation":               {reader(), Target{"github", ""}, false},
+		"no such installation":               {reader(), vcs.Installation{VCS: "github", ID: ""}, false},
 	} {
 		err := Authorize(c.caller, rule, c.target, now)
 		if (err == nil) != c.want || err != nil && !errors.Is(err, fault.ErrForbidden) {
@@ -69,29 +70,29 @@ func TestAuthorizeNeedsEveryCapability(t *testing.T) {
 func TestZeroRuleAsksForAnAccessTokenOrASession(t *testing.T) {
 	person := reader()
 	person.Kind = KindSession
-	if err := Authorize(person, Rule{}, Target{}, now); err != nil {
+	if err := Authorize(person, Rule{}, vcs.Installation{}, now); err != nil {
 		t.Errorf("session: %v", err)
 	}
-	if err := Authorize(person, Rule{Kinds: []Kind{KindAccessToken}}, Target{}, now); err == nil {
+	if err := Authorize(person, Rule{Kinds: []Kind{KindAccessToken}}, vcs.Installation{}, now); err == nil {
 		t.Error("a session was let through where only access tokens are")
 	}
 	person.Expires = now.Unix()
-	if err := Authorize(person, Rule{}, Target{}, now); err == nil {
+	if err := Authorize(person, Rule{}, vcs.Installation{}, now); err == nil {
 		t.Error("a session was let through after its end")
 	}
-	if err := Authorize(reader(), Rule{}, Target{}, now); err != nil {
+	if err := Authorize(reader(), Rule{}, vcs.Installation{}, now); err != nil {
 		t.Errorf("access token: %v", err)
 	}
-	if err := Authorize(Caller{Kind: KindAPIKey, User: "u"}, Rule{}, Target{}, now); err == nil {
+	if err := Authorize(Caller{Kind: KindAPIKey, User: "u"}, Rule{}, vcs.Installation{}, now); err == nil {
 		t.Error("an API key was let through")
 	}
-	if err := Authorize(Caller{}, Rule{}, Target{}, now); err == nil {
+	if err := Authorize(Caller{}, Rule{}, vcs.Installation{}, now); err == nil {
 		t.Error("nobody was let through")
 	}
 }
 
 func TestPublicRuleAsksForNothing(t *testing.T) {
-	if err := Authorize(Caller{}, Rule{Public: true}, Target{}, now); err != nil {
+	if err := Authorize(Caller{}, Rule{Public: true}, vcs.Installation{}, now); err != nil {
 		t.Error(err)
 	}
 }
@@ -109,6 +110,26 @@ func TestCallerRoundTripsThroughTheAuthorizerContext(t *testing.T) {
 	for _, bad := range []map[string]any{nil, {}, {"caller": 1}, {"caller": "{}"}, {"caller": "["}, {"caller": `{"user":"u"}`}} {
 		if _, err := FromContext(bad); err == nil {
 			t.Errorf("FromContext(%v) made a caller", bad)
+		}
+	}
+}
+
+func TestReadThatChangesNeedsASessionFromOurOwnPage(t *testing.T) {
+	for name, c := range map[string]struct {
+		kind    Kind
+		ownPage bool
+		changes bool
+		want    bool
+	}{
+		"session from our page":                 {KindSession, true, true, true},
+		"session from an unknown page":          {KindSession, false, true, false},
+		"session from an unknown page, to read": {KindSession, false, false, true},
+		"access token":                          {KindAccessToken, false, true, true},
+	} {
+		caller := Caller{Kind: c.kind, User: "u", FromOwnPage: c.ownPage}
+		err := Authorize(caller, Rule{Changes: c.changes}, vcs.Installation{}, now)
+		if (err == nil) != c.want || err != nil && !errors.Is(err, fault.ErrForbidden) {
+			t.Errorf("%s: got %v, want allowed %t", name, err, c.want)
 		}
 	}
 }

@@ -3,6 +3,8 @@ package access
 import (
 	"cmp"
 	"slices"
+
+	"github.com/opsplane/opsplane/shared/vcs"
 )
 
 // Set is a list of capabilities without duplicates, in the order of Normalize.
@@ -38,33 +40,33 @@ func (s Set) HasAll(caps []Capability) bool {
 	return true
 }
 
-// values lists the values of the restrictions with the given name.
-func (s Set) values(name string) []string {
-	var v []string
+// values returns the values of the set's restrictions with the name.
+func values[T ~string](s Set, name string) []T {
+	var v []T
 	for _, c := range s {
 		if c.Name == name {
-			v = append(v, c.Value)
+			v = append(v, T(c.Value))
 		}
 	}
 	return v
 }
 
-// Installations lists the installation ids that the set is restricted to;
-// empty means that it is not.
-func (s Set) Installations() []string { return s.values(nameInstallation) }
+// Installations returns the ids of the installations that the set is restricted
+// to. An empty list means that it is not restricted.
+func (s Set) Installations() []vcs.ID { return values[vcs.ID](s, nameInstallation) }
 
-// VCSs lists the VCSs that the set is restricted to; empty means that it is
-// not.
-func (s Set) VCSs() []string { return s.values(nameVCS) }
+// VCSs returns the VCSs that the set is restricted to. An empty list means that
+// it is not restricted.
+func (s Set) VCSs() []vcs.VCS { return values[vcs.VCS](s, nameVCS) }
 
 // Within reports whether s is restricted at least as much as outer, for
-// installations and for VCSs: whatever s reaches, outer reaches too. What the
-// sets allow plays no part.
+// installations and for VCSs: outer reaches everything that s reaches. What the
+// sets allow does not matter.
 func (s Set) Within(outer Set) bool {
 	return within(s.Installations(), outer.Installations()) && within(s.VCSs(), outer.VCSs())
 }
 
-func within(inner, outer []string) bool {
+func within[T comparable](inner, outer []T) bool {
 	if len(outer) == 0 {
 		return true
 	}

@@ -8,7 +8,6 @@ import (
 	"log/slog"
 	"net/http"
 	"runtime/debug"
-	"slices"
 	"strings"
 	"time"
 
@@ -17,6 +16,7 @@ import (
 
 	"github.com/opsplane/opsplane/shared/api/access"
 	"github.com/opsplane/opsplane/shared/api/fault"
+	"github.com/opsplane/opsplane/shared/vcs"
 )
 
 const contentType = "application/json"
@@ -88,13 +88,16 @@ func answer(route Route, rec *recorder, r *http.Request) (result any, err error)
 			err = fmt.Errorf("panic: %v\n%s", p, debug.Stack())
 		}
 	}()
-	target := access.Target{VCS: r.PathValue("vcs"), Installation: r.PathValue("installation_id")}
-	rec.target = target
+	target := vcs.Installation{VCS: vcs.VCS(r.PathValue("vcs")), ID: vcs.ID(r.PathValue("installation_id"))}
+	rec.target, rec.call.VCS = target, target.VCS
+	if target.ID != "" {
+		rec.call.Installation = target
+	}
 	rec.call.Caller, err = caller(r.Context())
 	if err != nil && !route.Rule.Public {
 		return nil, access.Refuse(access.StepCredential, "the request came with no caller: it passed no authorizer")
 	}
-	if target.VCS != "" && !slices.Contains(access.VCSNames(), target.VCS) {
+	if target.VCS != "" && !target.VCS.Valid() {
 		return nil, fault.ErrNotFound
 	}
 	if err := access.Authorize(rec.call.Caller, route.Rule, target, rec.call.Now); err != nil {
@@ -140,11 +143,11 @@ func writeAnswer(rec *recorder, answer any) {
 	if s, ok := answer.(Statuser); ok {
 		status = s.Status()
 	}
-	rec.Header().Set("Content-Type", contentType)
 	if _, ok := answer.(bodyless); ok {
 		rec.WriteHeader(status)
 		return
 	}
+	rec.Header().Set("Content-Type", contentType)
 	var buf bytes.Buffer
 	enc := json.NewEncoder(&buf)
 	enc.SetEscapeHTML(false)

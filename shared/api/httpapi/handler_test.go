@@ -244,5 +244,8 @@ func TestAnswersMayHaveAStatusOfTheirOwn(t *testing.T) {
 		if resp.StatusCode != c.status || resp.Body != c.body || !strings.Contains(log, fmt.Sprintf(`"status":%d`, c.status)) {
 			t.Errorf("got %d %q, log %s; want %d %q", resp.StatusCode, resp.Body, log, c.status, c.body)
 		}
+		if _, typed := resp.MultiValueHeaders["Content-Type"]; typed != (c.body != "") {
+			t.Errorf("body %q: has a content type: %t; want one with a body alone", c.body, typed)
+		}
 	}
 }

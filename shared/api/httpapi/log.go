@@ -9,6 +9,7 @@ import (
 	"github.com/opsplane/opsplane/shared/api/access"
 	"github.com/opsplane/opsplane/shared/api/fault"
 	"github.com/opsplane/opsplane/shared/telemetry"
+	"github.com/opsplane/opsplane/shared/vcs"
 )
 
 // recorder remembers what the log line needs of a response.
@@ -16,8 +17,8 @@ type recorder struct {
 	http.ResponseWriter
 	status  int
 	call    Call
-	gateway string // the gateway's id of the request
-	target  access.Target
+	gateway string           // the gateway's id of the request
+	target  vcs.Installation // as the path names it
 	err     error
 }
 

@@ -14,6 +14,7 @@ import (
 
 	"github.com/opsplane/opsplane/shared/api/access"
 	"github.com/opsplane/opsplane/shared/audit/change"
+	"github.com/opsplane/opsplane/shared/vcs"
 )
 
 // Route is one method and path of the API.
@@ -38,6 +39,13 @@ type Endpoint func(context.Context, Call, *http.Request) (any, error)
 type Call struct {
 	// Caller is who asks; the zero value on public routes.
 	Caller access.Caller
+	// VCS is the path variable vcs, one of vcs.All; empty on routes without it.
+	VCS vcs.VCS
+	// Installation is what the route acts on: VCS and the path variable
+	// installation_id; zero on routes without that variable. On routes of
+	// access.ScopeInstallation it is one of the caller's installations. On those of
+	// access.ScopeHosted its ID is whatever was sent: check it with vcs.ID.Valid.
+	Installation vcs.Installation
 	// Request is the id of the invocation: given by Lambda, no other request
 	// has it, and no caller can choose it.
 	Request string

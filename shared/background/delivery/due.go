@@ -60,7 +60,7 @@ const (
 // what lies behind them is not seen until they are tried.
 const Seen = pages * page
 
-// Due answers the keys of deliveries that are due: parked ones whose next try
+// Due returns the keys of deliveries that are due: parked ones whose next try
 // has come, and those that arrived, or were begun, a Lease ago, and are not
 // over; at most limit of them. Installations take turns, so that none waits for
 // another that has many: as far as they are among the first Seen that are due of
@@ -147,7 +147,7 @@ func (s Store) between(partition string, from, to int64, limit int) *dynamodb.Qu
 	}
 }
 
-// page reads a page of the index, and answers where the next one begins: empty
+// page reads a page of the index, and returns where the next one begins: empty
 // after the last.
 func (s Store) page(ctx context.Context, in *dynamodb.QueryInput) (list []waiting, next attr.Item, err error) {
 	out, err := s.DB.Query(ctx, in)

@@ -4,32 +4,30 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math/rand/v2"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
+	"github.com/opsplane/opsplane/shared/background/queue"
 	"github.com/opsplane/opsplane/shared/storage/attr"
 )
 
-// ErrOver is answered for a delivery of which nothing is to be processed now:
-// it is over or is not there, another try of it has begun since, or its time
-// has not come.
+// ErrOver says that nothing of a delivery is to be processed now: the delivery is
+// over or is not there, another try of it has begun since, or its time has not come.
 var ErrOver = errors.New("nothing of the delivery is to be processed")
 
-// Begin counts a try of the delivery at a key, of which the table's stream has
-// told, and answers it. ErrOver is answered unless it is Received: one that is
-// parked waits for its next try, however often the stream tells of it. The
-// count is written before the try, so that a delivery that ends the worker's
-// process is known by it; and the delivery is due after a Lease, so that it
-// cannot stay before others that are due.
+// Begin counts a try of the delivery at a key that the table's stream has told, and
+// returns the delivery. It returns ErrOver unless the delivery is Received: a parked
+// one waits for its next try, however often the stream tells of it. The count is
+// written before the try, so that it shows which delivery kills the worker. The
+// delivery is due again after a Lease, so that it does not stay ahead of others.
 func (s Store) Begin(ctx context.Context, k Key, now time.Time) (Delivery, error) {
 	return s.begin(ctx, k, now, "#state = :received", attr.Item{":received": attr.String(string(Received))})
 }
 
-// BeginDue is Begin for a key that Due has answered: ErrOver unless the delivery
+// BeginDue is Begin for a key that Due has returned: ErrOver unless the delivery
 // is still due.
 func (s Store) BeginDue(ctx context.Context, k Key, now time.Time) (Delivery, error) {
 	return s.begin(ctx, k, now, "#state IN (:received, :parked) AND due <= :now", attr.Item{
@@ -55,8 +53,8 @@ func (s Store) begin(ctx context.Context, k Key, now time.Time, condition string
 	return decode(out.Attributes)
 }
 
-// Finish ends a delivery that was begun: Done, or Ignored for a reason. ErrOver
-// is answered, and nothing changed, if another try was begun since, or an
+// Finish ends a delivery that was begun: Done, or Ignored for a reason. It
+// returns ErrOver, and changes nothing, if another try was begun since, or an
 // operator had it redelivered. Repeating it changes nothing.
 func (s Store) Finish(ctx context.Context, d Delivery, to State, problem string, now time.Time) error {
 	d.State, d.Problem, d.NextTry, d.Applied = to, problem, time.Time{}, 0
@@ -65,19 +63,19 @@ func (s Store) Finish(ctx context.Context, d Delivery, to State, problem string,
 
 // Park ends a try that failed: the delivery is tried again after a pause that
 // doubles with each try, or is stuck once it has had MaxTries. What Applied says
-// is kept for the next try. ErrOver is answered as by Finish.
+// is kept for the next try. It returns ErrOver as Finish does.
 func (s Store) Park(ctx context.Context, d Delivery, problem string, now time.Time) (Delivery, error) {
 	if d.Tries >= MaxTries {
 		return s.GiveUp(ctx, d, problem, now)
 	}
 	d.State, d.Problem = Parked, problem
-	d.NextTry = now.Add(pause(d.Tries)).Truncate(time.Millisecond)
+	d.NextTry = now.Add(backoff.Pause(d.Tries)).Truncate(time.Millisecond)
 	return d, s.end(ctx, d, now, parked, d.NextTry.UnixMilli())
 }
 
 // GiveUp ends a try that failed, and would fail however often it is repeated:
 // the delivery is stuck, or is dismissed where its installation has MaxStuck
-// already. ErrOver is answered as by Finish.
+// already. It returns ErrOver as Finish does.
 func (s Store) GiveUp(ctx context.Context, d Delivery, problem string, now time.Time) (Delivery, error) {
 	lane := d.Key().Lane
 	others, err := s.stuckOf(ctx, lane)
@@ -94,7 +92,7 @@ func (s Store) GiveUp(ctx context.Context, d Delivery, problem string, now time.
 
 // Continue ends a try that has not come to its end, but on: what Applied says is
 // kept, and the table's stream wakes the worker for the rest, with as many tries
-// as a new delivery has. ErrOver is answered as by Finish.
+// as a new delivery has. It returns ErrOver as Finish does.
 func (s Store) Continue(ctx context.Context, d Delivery, now time.Time) (Delivery, error) {
 	condition, values := last(d)
 	values[":received"], values[":none"], values[":one"] = attr.String(string(Received)), attr.Int(0), attr.Int(1)
@@ -105,17 +103,8 @@ func (s Store) Continue(ctx context.Context, d Delivery, now time.Time) (Deliver
 		"redelivered = if_not_exists(redelivered, :none) + :one, due_in = :in, due = :due REMOVE begun, problem, next_try")
 }
 
-// pause before the try after the n-th: about a minute, then twice as long each
-// time, at most six hours. Drawn, so that what failed together does not come
-// again together.
-func pause(tries int) time.Duration {
-	const first, most = time.Minute, 6 * time.Hour
-	p := most
-	if doubled := first << min(tries-1, 16); doubled < most {
-		p = max(doubled, first)
-	}
-	return p/2 + rand.N(p) // half to one and a half
-}
+// backoff is how long a delivery that has failed waits before it is tried again.
+var backoff = queue.Backoff{First: time.Minute, Most: 6 * time.Hour}
 
 // end writes what became of a try, and where in the index the delivery lies from
 // now on; nowhere for an empty dueIn.
@@ -149,7 +138,7 @@ func last(d Delivery) (string, attr.Item) {
 	return "tries = :tries AND redelivered = :life", values
 }
 
-// update makes the one write that ends a try, or answers ErrOver.
+// update makes the one write that ends a try, or returns ErrOver.
 func (s Store) update(ctx context.Context, d Delivery, condition *string, values attr.Item, expression string) error {
 	_, err := s.DB.UpdateItem(ctx, &dynamodb.UpdateItemInput{
 		TableName: &s.Table, Key: d.Key().item(), UpdateExpression: &expression, ConditionExpression: condition,

@@ -27,7 +27,8 @@ func (s Store) Bury(ctx context.Context, q Queue, id, problem string, now time.T
 			return err
 		}
 	}
-	return s.forgetAll(ctx, q, id, now)
+	// The task cannot say when it is due.
+	return s.reminders().DropAll(ctx, string(q), id, now)
 }
 
 func (s Store) bury(ctx context.Context, id string, found attr.Item, problem string, now time.Time) error {
@@ -45,28 +46,6 @@ func (s Store) bury(ctx context.Context, id string, found attr.Item, problem str
 	var gone *types.ConditionalCheckFailedException
 	if err != nil && !errors.As(err, &gone) {
 		return fmt.Errorf("bury task %s: %w", id, err)
-	}
-	return nil
-}
-
-// forgetAll removes the reminders of a task that are due: where the task cannot
-// be read, nothing else says which there are.
-func (s Store) forgetAll(ctx context.Context, q Queue, id string, now time.Time) error {
-	in := s.due(q, now)
-	in.FilterExpression = aws.String("id = :id")
-	in.ExpressionAttributeValues[":id"] = attr.String(id)
-	pages := dynamodb.NewQueryPaginator(s.DB, in)
-	for pages.HasMorePages() {
-		out, err := pages.NextPage(ctx)
-		if err != nil {
-			return fmt.Errorf("list reminders: %w", err)
-		}
-		for _, item := range out.Items {
-			at := attr.Item{"pk": item["pk"], "sk": item["sk"]}
-			if _, err := s.DB.DeleteItem(ctx, &dynamodb.DeleteItemInput{TableName: &s.Table, Key: at}); err != nil {
-				return fmt.Errorf("forget task %s: %w", id, err)
-			}
-		}
 	}
 	return nil
 }

@@ -13,20 +13,21 @@ import (
 
 	"github.com/opsplane/opsplane/shared/api/fault"
 	"github.com/opsplane/opsplane/shared/audit/change"
+	"github.com/opsplane/opsplane/shared/background/queue"
 	"github.com/opsplane/opsplane/shared/storage/attr"
 	"github.com/opsplane/opsplane/shared/storage/awsclient"
 )
 
-// ErrNotDue is answered for a task that has ended, is unknown, waits for its
-// time, or is another worker's.
+// ErrNotDue says that a task has ended, is unknown, waits for its time, or is
+// another worker's.
 var ErrNotDue = errors.New("the task is not due")
 
-// ErrLost is answered to a worker whose task was taken up by another one,
-// because its time was over.
+// ErrLost says that another worker has taken up the task, because the lease of the
+// first one was over.
 var ErrLost = errors.New("the task is another worker's")
 
-// ErrUnreadable is answered for a task whose item has not the form of one. It
-// will not have it later either: Bury ends it.
+// ErrUnreadable says that the item of a task cannot be read as one. Trying again is in
+// vain: Bury ends the task.
 var ErrUnreadable = errors.New("the task cannot be read")
 
 // Lease is how long a worker has a task for itself. It must end its part before.
@@ -47,6 +48,8 @@ type Run struct {
 	wake   time.Time
 }
 
+func (r *Run) reminder(at time.Time) queue.Reminder { return reminder(r.Kind.Queue(), r.ID, at) }
+
 // Author is who asked for the task, for what is changed in its course by a
 // request at a time.
 func (r *Run) Author(request string, now time.Time) change.Author {
@@ -55,7 +58,7 @@ func (r *Run) Author(request string, now time.Time) change.Author {
 	return a
 }
 
-// Begin takes up a task that is due, and answers ErrNotDue otherwise, or
+// Begin takes up a task that is due, and returns ErrNotDue otherwise, or
 // ErrUnreadable. Until Lease is over no other worker can.
 func (s Store) Begin(ctx context.Context, id string, now time.Time) (*Run, error) {
 	item, err := s.read(ctx, id)
@@ -93,13 +96,10 @@ func (s Store) Begin(ctx context.Context, id string, now time.Time) (*Run, error
 		names, values[":state"], values[":now"] = map[string]string{"#state": "state"}, attr.String(string(Running)), attr.Time(now)
 	}
 	set += " REMOVE idle"
-	err = s.transact(ctx, []types.TransactWriteItem{
-		{Update: &types.Update{
-			TableName: &s.Table, Key: key(id), UpdateExpression: &set,
-			ConditionExpression: aws.String("wake = :before"), ExpressionAttributeNames: names, ExpressionAttributeValues: values,
-		}},
-		s.forget(run.Kind.Queue(), id, before), s.remind(run.Kind.Queue(), id, until),
-	})
+	err = s.transact(ctx, append([]types.TransactWriteItem{{Update: &types.Update{
+		TableName: &s.Table, Key: key(id), UpdateExpression: &set,
+		ConditionExpression: aws.String("wake = :before"), ExpressionAttributeNames: names, ExpressionAttributeValues: values,
+	}}}, s.reminders().Move(run.reminder(before), run.reminder(until))...))
 	if errors.Is(err, ErrLost) {
 		return nil, ErrNotDue
 	}
@@ -156,11 +156,8 @@ func (s Store) Wait(ctx context.Context, run *Run, until time.Time, problem stri
 	if problem != "" {
 		set, values[":problem"] = "SET wake = :until, idle = :idle, tries = :tries, problem = :problem REMOVE lease", attr.String(problem)
 	}
-	writes := []types.TransactWriteItem{{Update: s.held(run, set, values, nil)}, s.remind(run.Kind.Queue(), run.ID, until)}
-	if !until.Equal(run.wake) {
-		writes = append(writes, s.forget(run.Kind.Queue(), run.ID, run.wake))
-	}
-	return s.transact(ctx, writes)
+	return s.transact(ctx, append([]types.TransactWriteItem{{Update: s.held(run, set, values, nil)}},
+		s.reminders().Move(run.reminder(run.wake), run.reminder(until))...))
 }
 
 // End ends the task as Completed or Failed at a time; the problem is why it
@@ -176,7 +173,7 @@ func (s Store) End(ctx context.Context, run *Run, to State, problem string, now 
 	}
 	err := s.transact(ctx, []types.TransactWriteItem{
 		{Update: s.held(run, set, values, map[string]string{"#state": "state", "#ttl": "ttl"})},
-		s.forget(run.Kind.Queue(), run.ID, run.wake),
+		s.reminders().Delete(run.reminder(run.wake)),
 	})
 	if err == nil {
 		run.State, run.Problem, run.UpdatedAt = to, problem, now.UTC().Truncate(time.Second)

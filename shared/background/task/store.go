@@ -11,6 +11,7 @@ import (
 
 	"github.com/opsplane/opsplane/shared/api/fault"
 	"github.com/opsplane/opsplane/shared/audit/change"
+	"github.com/opsplane/opsplane/shared/background/queue"
 	"github.com/opsplane/opsplane/shared/storage/attr"
 )
 
@@ -30,12 +31,15 @@ func key(id string) attr.Item {
 	return attr.Item{"pk": attr.String(sortKey + "#" + id), "sk": attr.String(sortKey)}
 }
 
-func reminderKey(q Queue, id string, at time.Time) attr.Item {
-	return attr.Item{"pk": attr.String(string(q)), "sk": attr.String(millis(at) + "#" + id)}
+// reminders are the lists of tasks that are due, one for each Queue.
+func (s Store) reminders() queue.Reminders {
+	return queue.Reminders{DB: s.DB, Table: s.Table, ID: "id", Keep: Keep}
 }
 
-// millis sorts as time does.
-func millis(at time.Time) string { return fmt.Sprintf("%013d", at.UnixMilli()) }
+// reminder is that of a task which is due at a time.
+func reminder(q Queue, id string, at time.Time) queue.Reminder {
+	return queue.Reminder{List: string(q), ID: id, At: at}
+}
 
 // Get reads a task, strongly consistent. It answers fault.ErrNotFound for one
 // that is unknown or whose state last changed longer than Keep before now.
@@ -113,44 +117,20 @@ func (s Store) writes(author change.Author, t Task, due time.Time) []types.Trans
 	author.AddTo(item)
 	return []types.TransactWriteItem{
 		{Put: &types.Put{TableName: &s.Table, Item: item, ConditionExpression: aws.String("attribute_not_exists(pk)")}},
-		s.remind(t.Kind.Queue(), t.ID, due),
+		s.reminders().Put(reminder(t.Kind.Queue(), t.ID, due)),
 	}
 }
 
-func (s Store) remind(q Queue, id string, at time.Time) types.TransactWriteItem {
-	item := reminderKey(q, id, at)
-	item["id"], item["ttl"] = attr.String(id), attr.Time(at.Add(Keep))
-	return types.TransactWriteItem{Put: &types.Put{TableName: &s.Table, Item: item}}
-}
-
-func (s Store) forget(q Queue, id string, at time.Time) types.TransactWriteItem {
-	return types.TransactWriteItem{Delete: &types.Delete{TableName: &s.Table, Key: reminderKey(q, id, at)}}
-}
-
-// Due answers the ids of tasks of a queue that a worker should take up, those that wait
-// longest first, at most limit of them.
+// Due returns the ids of tasks of a queue that a worker should take up, those that
+// wait longest first, at most limit of them.
 func (s Store) Due(ctx context.Context, q Queue, now time.Time, limit int) ([]string, error) {
-	in := s.due(q, now)
-	in.Limit = aws.Int32(int32(limit))
-	out, err := s.DB.Query(ctx, in)
+	due, err := s.reminders().Due(ctx, string(q), now, limit)
 	if err != nil {
 		return nil, fmt.Errorf("list tasks that are due: %w", err)
 	}
-	ids := make([]string, len(out.Items))
-	for i, item := range out.Items {
-		r := attr.Read(item)
-		ids[i] = r.String("id")
-		if err := r.Err(); err != nil {
-			return nil, fmt.Errorf("decode reminder: %w", err)
-		}
+	ids := make([]string, len(due))
+	for i, r := range due {
+		ids[i] = r.ID
 	}
 	return ids, nil
-}
-
-func (s Store) due(q Queue, now time.Time) *dynamodb.QueryInput {
-	return &dynamodb.QueryInput{
-		TableName: &s.Table, ConsistentRead: aws.Bool(true),
-		KeyConditionExpression:    aws.String("pk = :pk AND sk < :now"),
-		ExpressionAttributeValues: attr.Item{":pk": attr.String(string(q)), ":now": attr.String(millis(now.Add(time.Millisecond)))},
-	}
 }

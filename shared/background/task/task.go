@@ -13,6 +13,7 @@ import (
 
 	"github.com/opsplane/opsplane/shared/api/access"
 	"github.com/opsplane/opsplane/shared/api/fault"
+	"github.com/opsplane/opsplane/shared/vcs"
 )
 
 // State is how far a task has come.
@@ -135,7 +136,7 @@ func (t Task) VisibleTo(caller access.Caller) bool {
 	}
 	var about access.Set
 	if t.Installation != "" {
-		about = access.Set{access.VCS(t.VCS), access.Installation(t.Installation)}
+		about = access.Set{access.VCS(vcs.VCS(t.VCS)), access.Installation(vcs.ID(t.Installation))}
 	}
 	return about.Within(caller.Capabilities)
 }

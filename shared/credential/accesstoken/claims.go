@@ -6,6 +6,7 @@ import (
 	"github.com/golang-jwt/jwt/v5"
 
 	"github.com/opsplane/opsplane/shared/api/access"
+	"github.com/opsplane/opsplane/shared/vcs"
 )
 
 // claims is the payload of a token. The names of our own members are short:
@@ -18,7 +19,7 @@ type claims struct {
 	// Capabilities are those of the key.
 	Capabilities access.Set `json:"cap"`
 	// Memberships are the user's, at the time of minting.
-	Memberships []access.Membership `json:"mem,omitempty"`
+	Memberships []vcs.Installation `json:"mem,omitempty"`
 	// Partial says that there were too many memberships to carry.
 	Partial bool `json:"many,omitempty"`
 }

@@ -18,6 +18,7 @@ import (
 
 	"github.com/opsplane/opsplane/shared/api/access"
 	"github.com/opsplane/opsplane/shared/credential/accesstoken"
+	"github.com/opsplane/opsplane/shared/vcs"
 )
 
 var (
@@ -53,7 +54,7 @@ func holder() access.Caller {
 	return access.Caller{
 		Kind: access.KindAPIKey, User: uuid.NewString(), Key: uuid.NewString(), LastUsed: 7,
 		Capabilities: access.Set{access.VCS("github"), access.Installation("42"), access.KVStoreRead},
-		Memberships:  []access.Membership{{VCS: "github", Installation: "42"}},
+		Memberships:  []vcs.Installation{{VCS: "github", ID: "42"}},
 	}
 }
 
@@ -279,10 +280,10 @@ func TestLargestTokenFitsIntoAHeader(t *testing.T) {
 	caller := holder()
 	caller.Capabilities, caller.Memberships = nil, nil
 	for i := range access.MaxCapabilities {
-		caller.Capabilities = append(caller.Capabilities, access.Installation(fmt.Sprintf("%019d", i)))
+		caller.Capabilities = append(caller.Capabilities, access.Installation(vcs.ID(fmt.Sprintf("%019d", i))))
 	}
 	for i := range access.MaxMemberships {
-		caller.Memberships = append(caller.Memberships, access.Membership{VCS: "github", Installation: fmt.Sprintf("%019d", i)})
+		caller.Memberships = append(caller.Memberships, vcs.Installation{VCS: "github", ID: vcs.ID(fmt.Sprintf("%019d", i))})
 	}
 	token, err := domain.Mint(uuid.NewString(), private, caller, now)
 	if err != nil {

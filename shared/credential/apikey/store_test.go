@@ -22,6 +22,7 @@ import (
 	"github.com/opsplane/opsplane/shared/credential/apikey"
 	"github.com/opsplane/opsplane/shared/credential/signing"
 	"github.com/opsplane/opsplane/shared/storage/attr"
+	"github.com/opsplane/opsplane/shared/vcs"
 )
 
 var (
@@ -147,7 +148,7 @@ func TestLimitsAreNamed(t *testing.T) {
 	h := newHouse(t)
 	many := make(access.Set, 33)
 	for i := range many {
-		many[i] = access.Installation(fmt.Sprint(i))
+		many[i] = access.Installation(vcs.ID(fmt.Sprint(i)))
 	}
 	for id, n := range map[string]apikey.New{
 		"NAME_TOO_LONG":         {Name: strings.Repeat("é", 101)},

@@ -67,7 +67,7 @@ func fileOf(body []byte) artifact.File {
 
 func (r *rig) create(t *testing.T, n artifact.New) (artifact.Upload, artifact.Page) {
 	t.Helper()
-	u, page, err := r.Create(t.Context(), r.ns, nil, author(), n)
+	u, page, err := r.Create(t.Context(), kv.Caller{Installation: r.ns, Author: author()}, n)
 	if err != nil {
 		t.Fatalf("create: %v", err)
 	}
@@ -76,7 +76,7 @@ func (r *rig) create(t *testing.T, n artifact.New) (artifact.Upload, artifact.Pa
 
 func (r *rig) complete(t *testing.T, id string) artifact.Upload {
 	t.Helper()
-	u, err := r.Complete(t.Context(), r.ns, nil, author(), id)
+	u, err := r.Complete(t.Context(), kv.Caller{Installation: r.ns, Author: author()}, id)
 	if err != nil {
 		t.Fatalf("complete: %v", err)
 	}
@@ -103,7 +103,7 @@ func send(t *testing.T, put *artifact.Put, body []byte) int {
 
 func (r *rig) download(t *testing.T, key string) []byte {
 	t.Helper()
-	d, err := r.Open(t.Context(), r.ns, nil, time.Now(), key, 0, false)
+	d, err := r.Open(t.Context(), kv.Caller{Installation: r.ns, Author: change.Author{At: time.Now()}}, kv.Position{Key: key, Idx: 0}, false)
 	if err != nil {
 		t.Fatalf("open: %v", err)
 	}
@@ -149,7 +149,7 @@ func TestFileInOnePiece(t *testing.T) {
 	r := newRig(t)
 	body := []byte(strings.Repeat("lambda", 1000))
 	u, page := r.create(t, artifact.New{Key: "k", Committed: true, File: fileOf(body)})
-	if _, err := r.Complete(t.Context(), r.ns, nil, author(), u.ID); err == nil {
+	if _, err := r.Complete(t.Context(), kv.Caller{Installation: r.ns, Author: author()}, u.ID); err == nil {
 		t.Error("completed before anything arrived")
 	}
 	for what, wrong := range map[string][]byte{"content": bytes.Repeat([]byte("x"), len(body)), "length": body[1:]} {
@@ -166,7 +166,7 @@ func TestFileInOnePiece(t *testing.T) {
 	if first.State != artifact.Done || first.Record.Version != 0 {
 		t.Errorf("got %+v", first)
 	}
-	rec, err := r.records.Get(t.Context(), r.ns, nil, "k", 0, false, true)
+	rec, err := r.records.Get(t.Context(), kv.Caller{Installation: r.ns}, kv.Position{Key: "k", Idx: 0}, false, true)
 	want := `{"size":6000,"sha256":"` + u.File.SHA256 + `","file_name":"ü x.zip","content_type":"application/zip"}`
 	if err != nil || string(rec.Data) != want || rec.Size != first.Record.Size {
 		t.Errorf("record %s (%d), %v; want %s (%d)", rec.Data, rec.Size, err, want, first.Record.Size)
@@ -178,11 +178,11 @@ func TestFileInOnePiece(t *testing.T) {
 	if again := r.complete(t, u.ID); again.Record.Version != 0 || again.State != artifact.Done {
 		t.Errorf("second completion answers %+v", again)
 	}
-	rec, err = r.records.Get(t.Context(), r.ns, nil, "k", 0, false, true)
+	rec, err = r.records.Get(t.Context(), kv.Caller{Installation: r.ns}, kv.Position{Key: "k", Idx: 0}, false, true)
 	if err != nil || string(rec.Data) != "1" || rec.Version != 1 {
 		t.Errorf("second completion wrote: %+v, %v", rec, err)
 	}
-	_, err = r.Open(t.Context(), r.ns, nil, time.Now(), "k", 0, false)
+	_, err = r.Open(t.Context(), kv.Caller{Installation: r.ns, Author: change.Author{At: time.Now()}}, kv.Position{Key: "k", Idx: 0}, false)
 	wantFault(t, err, "NOT_AN_ARTIFACT")
 }
 
@@ -197,9 +197,9 @@ func TestFileInParts(t *testing.T) {
 	if got := send(t, page.Parts[1].Put, slice(page.Parts[1])); got != http.StatusOK {
 		t.Fatalf("PUT answers %d", got)
 	}
-	_, err := r.Complete(t.Context(), r.ns, nil, author(), u.ID)
+	_, err := r.Complete(t.Context(), kv.Caller{Installation: r.ns, Author: author()}, u.ID)
 	wantFault(t, err, "INCOMPLETE_UPLOAD")
-	_, page, err = r.Show(t.Context(), r.ns, nil, time.Now(), u.ID, 0, 1000)
+	_, page, err = r.Show(t.Context(), kv.Caller{Installation: r.ns, Author: change.Author{At: time.Now()}}, u.ID, 0, 1000)
 	if err != nil || page.Parts[0].Arrived || !page.Parts[1].Arrived || page.Parts[1].Put != nil {
 		t.Fatalf("show: %+v, %v", page, err)
 	}
@@ -210,11 +210,11 @@ func TestFileInParts(t *testing.T) {
 	if done.State != artifact.Done || done.Committed {
 		t.Errorf("got %+v", done)
 	}
-	_, err = r.Open(t.Context(), r.ns, nil, time.Now(), "big", 0, false)
+	_, err = r.Open(t.Context(), kv.Caller{Installation: r.ns, Author: change.Author{At: time.Now()}}, kv.Position{Key: "big", Idx: 0}, false)
 	if !errors.Is(err, fault.ErrNotFound) {
 		t.Errorf("a draft shows before its commit: %v", err)
 	}
-	if _, err := r.records.Commit(t.Context(), r.ns, nil, author(), []kv.Target{{Key: "big"}}); err != nil {
+	if _, err := r.records.Commit(t.Context(), kv.Caller{Installation: r.ns, Author: author()}, []kv.Target{{Key: "big"}}); err != nil {
 		t.Fatal(err)
 	}
 	if !bytes.Equal(r.download(t, "big"), body) {
@@ -232,9 +232,9 @@ func TestPartsOfAnotherFileAreRefusedAtCompletion(t *testing.T) {
 			t.Fatalf("PUT answers %d", got)
 		}
 	}
-	_, err := r.Complete(t.Context(), r.ns, nil, author(), u.ID)
+	_, err := r.Complete(t.Context(), kv.Caller{Installation: r.ns, Author: author()}, u.ID)
 	wantFault(t, err, "WRONG_HASH")
-	if _, err := r.records.Get(t.Context(), r.ns, nil, "big", 0, true, false); !errors.Is(err, fault.ErrNotFound) {
+	if _, err := r.records.Get(t.Context(), kv.Caller{Installation: r.ns}, kv.Position{Key: "big", Idx: 0}, true, false); !errors.Is(err, fault.ErrNotFound) {
 		t.Errorf("the record exists: %v", err)
 	}
 	if used := r.used(t); used != strconv.Itoa(len(body)) {
@@ -258,7 +258,7 @@ func (r *rig) discard(t *testing.T) {
 		if h.Done {
 			continue
 		}
-		if _, _, err := r.Discard(t.Context(), r.ns, author(), h); err != nil {
+		if _, _, err := r.Discard(t.Context(), kv.Caller{Installation: r.ns, Author: author()}, h); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -272,7 +272,7 @@ func TestQuotaIsHeldUnderConcurrentUploads(t *testing.T) {
 	made := make(chan string, 8)
 	for range 8 {
 		wg.Go(func() {
-			u, _, err := r.Create(t.Context(), r.ns, nil, author(), artifact.New{Key: "k", File: file})
+			u, _, err := r.Create(t.Context(), kv.Caller{Installation: r.ns, Author: author()}, artifact.New{Key: "k", File: file})
 			if err == nil {
 				made <- u.ID
 				return
@@ -287,11 +287,11 @@ func TestQuotaIsHeldUnderConcurrentUploads(t *testing.T) {
 	}
 	for id := range made {
 		for range 2 {
-			if err := r.Abort(t.Context(), r.ns, nil, author(), id); err != nil {
+			if err := r.Abort(t.Context(), kv.Caller{Installation: r.ns, Author: author()}, id); err != nil {
 				t.Fatal(err)
 			}
 		}
-		if _, _, err := r.Show(t.Context(), r.ns, nil, time.Now(), id, 0, 1); !errors.Is(err, fault.ErrNotFound) {
+		if _, _, err := r.Show(t.Context(), kv.Caller{Installation: r.ns, Author: change.Author{At: time.Now()}}, id, 0, 1); !errors.Is(err, fault.ErrNotFound) {
 			t.Errorf("an aborted upload answers %v", err)
 		}
 	}
@@ -312,10 +312,10 @@ func TestConditionsHoldAtCreationAndAtCompletion(t *testing.T) {
 	u, page := r.create(t, artifact.New{Key: "k", Committed: true, File: fileOf(body), Absent: true})
 	send(t, page.Put, body)
 	r.set(t, "k", "1")
-	if _, err := r.Complete(t.Context(), r.ns, nil, author(), u.ID); !errors.Is(err, fault.ErrUnmet) {
+	if _, err := r.Complete(t.Context(), kv.Caller{Installation: r.ns, Author: author()}, u.ID); !errors.Is(err, fault.ErrUnmet) {
 		t.Errorf("completion over a newer row: %v", err)
 	}
-	_, _, err := r.Create(t.Context(), r.ns, nil, author(), artifact.New{Key: "k", File: fileOf(body), Absent: true})
+	_, _, err := r.Create(t.Context(), kv.Caller{Installation: r.ns, Author: author()}, artifact.New{Key: "k", File: fileOf(body), Absent: true})
 	if !errors.Is(err, fault.ErrUnmet) {
 		t.Errorf("creation: %v", err)
 	}
@@ -330,12 +330,12 @@ func TestConditionsHoldAtCreationAndAtCompletion(t *testing.T) {
 func TestExpiredUploadIsGone(t *testing.T) {
 	r := newRig(t)
 	u, _ := r.create(t, artifact.New{Key: "k", File: fileOf(nil)})
-	if _, _, err := r.Show(t.Context(), r.ns, nil, u.ExpiresAt, u.ID, 0, 1); !errors.Is(err, fault.ErrNotFound) {
+	if _, _, err := r.Show(t.Context(), kv.Caller{Installation: r.ns, Author: change.Author{At: u.ExpiresAt}}, u.ID, 0, 1); !errors.Is(err, fault.ErrNotFound) {
 		t.Errorf("got %v", err)
 	}
 	other := r.ns
 	other.ID = "2"
-	if _, _, err := r.Show(t.Context(), other, nil, time.Now(), u.ID, 0, 1); !errors.Is(err, fault.ErrNotFound) {
+	if _, _, err := r.Show(t.Context(), kv.Caller{Installation: other, Author: change.Author{At: time.Now()}}, u.ID, 0, 1); !errors.Is(err, fault.ErrNotFound) {
 		t.Errorf("another installation sees it: %v", err)
 	}
 }
@@ -354,11 +354,11 @@ func TestCompletionHappensOnceUnderEveryFault(t *testing.T) {
 			send(t, page.Put, body)
 			var faults storagetest.Faults
 			faults.Add(storagetest.Fault{Operation: "TransactWriteItems", Nth: 1, Kind: kind})
-			done, err := r.failing(&faults).Complete(t.Context(), r.ns, nil, author(), u.ID)
+			done, err := r.failing(&faults).Complete(t.Context(), kv.Caller{Installation: r.ns, Author: author()}, u.ID)
 			if err != nil {
 				t.Fatal(err)
 			}
-			rec, err := r.records.Get(t.Context(), r.ns, nil, "k", 0, false, false)
+			rec, err := r.records.Get(t.Context(), kv.Caller{Installation: r.ns}, kv.Position{Key: "k", Idx: 0}, false, false)
 			if err != nil || rec.Version != 1 || done.Record.Version != 1 {
 				t.Errorf("got version %d and answer %d, %v; want 1", rec.Version, done.Record.Version, err)
 			}
@@ -389,7 +389,7 @@ func TestCompletionOnARowThatItMadeItselfIsDone(t *testing.T) {
 			for _, fault := range faults(t, r, u.ID) {
 				f.Add(fault)
 			}
-			got, err := r.failing(&f).Complete(t.Context(), r.ns, nil, author(), u.ID)
+			got, err := r.failing(&f).Complete(t.Context(), kv.Caller{Installation: r.ns, Author: author()}, u.ID)
 			if err != nil || got.State != artifact.Done || got.Record == nil || got.Record.Version != 0 {
 				t.Errorf("got %+v, %v; want the record that it became", got, err)
 			}
@@ -403,7 +403,7 @@ func (r *rig) set(t *testing.T, key, text string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := r.records.Set(t.Context(), r.ns, nil, author(), kv.Write{Key: key, Value: v, Committed: true}); err != nil {
+	if _, err := r.records.Set(t.Context(), kv.Caller{Installation: r.ns, Author: author()}, kv.Write{Key: key, Value: v, Committed: true}); err != nil {
 		t.Fatal(err)
 	}
 }

@@ -9,6 +9,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 
 	"github.com/opsplane/opsplane/infra/test/storagetest"
+	"github.com/opsplane/opsplane/shared/audit/change"
+	"github.com/opsplane/opsplane/shared/kv"
 	"github.com/opsplane/opsplane/shared/kv/artifact"
 )
 
@@ -28,7 +30,7 @@ func TestCompletionGoesOnWhilePartsArePutTogether(t *testing.T) {
 			}
 			var faults storagetest.Faults
 			faults.Add(storagetest.Fault{Operation: "s3:POST", Kind: kind})
-			got, err := r.failing(&faults).Complete(t.Context(), r.ns, nil, author(), u.ID)
+			got, err := r.failing(&faults).Complete(t.Context(), kv.Caller{Installation: r.ns, Author: author()}, u.ID)
 			want := artifact.Verifying
 			if kind == storagetest.LoseAnswer {
 				want = artifact.Done // the object is there
@@ -59,15 +61,15 @@ func TestPartsThatS3KnowsNoMoreAreBeingPutTogether(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	got, err := r.Complete(t.Context(), r.ns, nil, author(), u.ID)
+	got, err := r.Complete(t.Context(), kv.Caller{Installation: r.ns, Author: author()}, u.ID)
 	if err != nil || got.State != artifact.Verifying {
 		t.Errorf("complete: got %+v, %v; want that it goes on", got, err)
 	}
-	got, page, err := r.Show(t.Context(), r.ns, nil, time.Now(), u.ID, 0, 1000)
+	got, page, err := r.Show(t.Context(), kv.Caller{Installation: r.ns, Author: change.Author{At: time.Now()}}, u.ID, 0, 1000)
 	if err != nil || got.State != artifact.Verifying || len(page.Parts) != 0 {
 		t.Errorf("show: got %+v, %+v, %v; want nothing left to send", got, page, err)
 	}
-	if err := r.Abort(t.Context(), r.ns, nil, author(), u.ID); err != nil {
+	if err := r.Abort(t.Context(), kv.Caller{Installation: r.ns, Author: author()}, u.ID); err != nil {
 		t.Errorf("abort: %v", err)
 	}
 }

@@ -4,14 +4,17 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync/atomic"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
+	"golang.org/x/sync/errgroup"
 
 	"github.com/opsplane/opsplane/shared/api/fault"
 	"github.com/opsplane/opsplane/shared/audit/change"
+	"github.com/opsplane/opsplane/shared/kv"
 	"github.com/opsplane/opsplane/shared/storage/attr"
 	"github.com/opsplane/opsplane/shared/storage/awsclient"
 	"github.com/opsplane/opsplane/shared/vcs"
@@ -37,34 +40,52 @@ type Held struct {
 	upload upload // as far as Held reads it
 }
 
-// Held answers every upload of a namespace that counts, as they stand when it is
-// called or later.
+// Held returns every upload of a namespace that counts against the quota, as they
+// stand when it is called or later.
 func (s *Store) Held(ctx context.Context, ns vcs.Installation) ([]Held, error) {
 	var held []Held
-	pages := dynamodb.NewQueryPaginator(s.db, &dynamodb.QueryInput{
-		TableName: &s.table, ConsistentRead: aws.Bool(true), ProjectionExpression: aws.String("sk, us, fs, ex, mu, da, cb, #ttl"),
-		KeyConditionExpression:    aws.String("pk = :pk"),
-		ExpressionAttributeNames:  map[string]string{"#ttl": "ttl"},
-		ExpressionAttributeValues: attr.Item{":pk": uploadKey(ns, "")["pk"]},
-	})
+	pages := dynamodb.NewQueryPaginator(s.db, s.uploads(ns))
 	for pages.HasMorePages() {
 		out, err := pages.NextPage(ctx)
 		if err != nil {
 			return nil, fmt.Errorf("query uploads: %w", err)
 		}
-		for _, it := range out.Items {
-			r := attr.Read(it)
-			u := upload{
-				id: string(r.Bytes("sk")), state: State(r.String("us")), file: File{Size: r.Int("fs")},
-				multipart: r.String("mu"), by: r.String("cb"),
-			}
-			h := Held{u.id, u.state == Done, r.Time("ex"), time.UnixMilli(r.Int("da")), u}
-			if err := r.Err(); err != nil {
-				return nil, fmt.Errorf("decode upload: %w", err)
-			}
-			if !r.Has("ttl") { // what has a time to live counts no more
-				held = append(held, h)
-			}
+		some, err := counted(out.Items)
+		if err != nil {
+			return nil, err
+		}
+		held = append(held, some...)
+	}
+	return held, nil
+}
+
+// uploads is the query of all uploads of a namespace, with the attributes that
+// Held has.
+func (s *Store) uploads(ns vcs.Installation) *dynamodb.QueryInput {
+	return &dynamodb.QueryInput{
+		TableName: &s.table, ConsistentRead: aws.Bool(true), ProjectionExpression: aws.String("sk, us, fs, ex, mu, da, cb, #ttl"),
+		KeyConditionExpression:    aws.String("pk = :pk"),
+		ExpressionAttributeNames:  map[string]string{"#ttl": "ttl"},
+		ExpressionAttributeValues: attr.Item{":pk": uploadKey(ns, "")["pk"]},
+	}
+}
+
+// counted decodes the uploads that count against the quota. An upload with a time
+// to live does not count any more.
+func counted(items []attr.Item) ([]Held, error) {
+	var held []Held
+	for _, it := range items {
+		r := attr.Read(it)
+		u := upload{
+			id: string(r.Bytes("sk")), state: State(r.String("us")), file: File{Size: r.Int("fs")},
+			multipart: r.String("mu"), by: r.String("cb"),
+		}
+		h := Held{u.id, u.state == Done, r.Time("ex"), time.UnixMilli(r.Int("da")), u}
+		if err := r.Err(); err != nil {
+			return nil, fmt.Errorf("decode upload: %w", err)
+		}
+		if !r.Has("ttl") {
+			held = append(held, h)
 		}
 	}
 	return held, nil
@@ -77,37 +98,37 @@ func (s *Store) Held(ctx context.Context, ns vcs.Installation) ([]Held, error) {
 // the collector's rest. It reports whether the upload was ended
 // and whether it was taken off by this call: neither where it was completed
 // meanwhile. A call that was cut off is made good by the next.
-func (s *Store) Discard(ctx context.Context, ns vcs.Installation, author change.Author, h Held) (ended, freed bool, err error) {
+func (s *Store) Discard(ctx context.Context, by kv.Caller, h Held) (ended, freed bool, err error) {
 	u := h.upload
 	if u.state == Pending {
-		if ended, err = s.end(ctx, ns, author, u.id, Expired, h.Closes); err != nil || !ended {
+		if ended, err = s.end(ctx, by, u.id, Expired, h.Closes); err != nil || !ended {
 			return ended, false, err
 		}
 		u.state = Expired
 	}
-	if err := s.discardParts(ctx, ns, u); err != nil {
+	if err := s.discardParts(ctx, by.Installation, u); err != nil {
 		return ended, false, err
 	}
 	// To delete an object that is not there is a success.
-	if _, err := s.objects.DeleteObject(ctx, &s3.DeleteObjectInput{Bucket: &s.bucket, Key: s.name(ns, u)}); err != nil {
+	if _, err := s.objects.DeleteObject(ctx, &s3.DeleteObjectInput{Bucket: &s.bucket, Key: s.name(by.Installation, u)}); err != nil {
 		return ended, false, fmt.Errorf("delete object of an upload: %w", err)
 	}
-	freed, err = s.free(ctx, ns, author, u, u.state)
+	freed, err = s.free(ctx, by, u, u.state)
 	return ended, freed, err
 }
 
 // Release takes an upload off the quota that became a record, once no row names
 // its file and its object is gone. It reports whether this call did.
-func (s *Store) Release(ctx context.Context, ns vcs.Installation, author change.Author, h Held) (bool, error) {
-	return s.free(ctx, ns, author, h.upload, collected)
+func (s *Store) Release(ctx context.Context, by kv.Caller, h Held) (bool, error) {
+	return s.free(ctx, by, h.upload, collected)
 }
 
-func (s *Store) free(ctx context.Context, ns vcs.Installation, author change.Author, u upload, state State) (bool, error) {
+func (s *Store) free(ctx context.Context, by kv.Caller, u upload, state State) (bool, error) {
 	for n := range tries {
 		if err := awsclient.Pause(ctx, n); err != nil {
 			return false, err
 		}
-		_, err := s.db.TransactWriteItems(ctx, &dynamodb.TransactWriteItemsInput{TransactItems: u.free(s.table, ns, author, state)})
+		_, err := s.db.TransactWriteItems(ctx, &dynamodb.TransactWriteItemsInput{TransactItems: u.free(s.table, by, state)})
 		switch {
 		case err == nil:
 			return true, nil
@@ -121,28 +142,65 @@ func (s *Store) free(ctx context.Context, ns vcs.Installation, author change.Aut
 	return false, errContended
 }
 
-// AbortAll aborts the uploads of a namespace that are under way, and returns how
-// many.
-func (s *Store) AbortAll(ctx context.Context, ns vcs.Installation, author change.Author) (aborted int, err error) {
-	held, err := s.Held(ctx, ns)
-	if err != nil {
-		return 0, err
+// aborters is how many uploads AbortAll aborts at the same time.
+const aborters = 8
+
+// AbortAll aborts the uploads of a namespace that are under way. It looks at most at
+// limit uploads, those whose id follows after, in the order of their ids; after is
+// empty at first. It returns how many it aborted, and the id to go on after; next
+// is empty when there are no more. All of it may be repeated.
+func (s *Store) AbortAll(ctx context.Context, ns vcs.Installation, author change.Author, after string, limit int) (aborted int, next string, err error) {
+	in := s.uploads(ns)
+	in.Limit = aws.Int32(int32(limit))
+	if after != "" {
+		in.KeyConditionExpression = aws.String("pk = :pk AND sk > :after")
+		in.ExpressionAttributeValues[":after"] = attr.Bytes([]byte(after))
 	}
+	out, err := s.db.Query(ctx, in)
+	if err != nil {
+		return 0, "", fmt.Errorf("query uploads: %w", err)
+	}
+	held, err := counted(out.Items)
+	if err != nil {
+		return 0, "", err
+	}
+	var done atomic.Int64
+	group, gctx := errgroup.WithContext(ctx)
+	group.SetLimit(aborters)
 	for _, h := range held {
 		if h.Done {
 			continue
 		}
-		err := s.Abort(ctx, ns, nil, author, h.Object)
-		var refused *fault.Error
-		switch {
-		case errors.As(err, &refused) && refused.ID == "UPLOAD_DONE", errors.Is(err, fault.ErrNotFound):
-			continue // it was completed meanwhile
-		case err != nil:
-			return aborted, err
-		}
-		if h.upload.state == Pending {
-			aborted++
+		group.Go(func() error {
+			ended, err := s.abortHeld(gctx, ns, author, h)
+			if ended {
+				done.Add(1)
+			}
+			return err
+		})
+	}
+	if err := group.Wait(); err != nil {
+		return int(done.Load()), "", err
+	}
+	if last := out.LastEvaluatedKey; len(last) > 0 {
+		r := attr.Read(last)
+		if next = string(r.Bytes("sk")); r.Err() != nil {
+			return 0, "", fmt.Errorf("decode upload: %w", r.Err())
 		}
 	}
-	return aborted, nil
+	return int(done.Load()), next, nil
+}
+
+// abortHeld aborts one upload that is not done, and reports whether it was under
+// way.
+func (s *Store) abortHeld(ctx context.Context, ns vcs.Installation, author change.Author, h Held) (ended bool, err error) {
+	err = s.Abort(ctx, kv.Caller{Installation: ns, Author: author}, h.Object)
+	var refused *fault.Error
+	switch {
+	case errors.As(err, &refused) && refused.ID == "UPLOAD_DONE", errors.Is(err, fault.ErrNotFound):
+		return false, nil // it was completed meanwhile
+	case err != nil:
+		return false, err
+	}
+	return h.upload.state == Pending, nil
 }

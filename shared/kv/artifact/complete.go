@@ -18,9 +18,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	s3types "github.com/aws/aws-sdk-go-v2/service/s3/types"
 
-	"github.com/opsplane/opsplane/shared/api/access"
 	"github.com/opsplane/opsplane/shared/api/fault"
-	"github.com/opsplane/opsplane/shared/audit/change"
 	"github.com/opsplane/opsplane/shared/kv"
 	"github.com/opsplane/opsplane/shared/storage/attr"
 	"github.com/opsplane/opsplane/shared/storage/awsclient"
@@ -42,13 +40,13 @@ var errAssembling = errors.New("the parts are being put together")
 // together. To complete it again answers the same.
 // It fails with INCOMPLETE_UPLOAD, with WRONG_HASH (which ends the upload), and
 // as kv.Store.Set and CompareAndSet do.
-func (s *Store) Complete(ctx context.Context, ns vcs.Installation, caps access.Set, author change.Author, id string) (Upload, error) {
-	u, err := s.find(ctx, ns, author.At, id)
+func (s *Store) Complete(ctx context.Context, by kv.Caller, id string) (Upload, error) {
+	u, err := s.find(ctx, by.Installation, by.Author.At, id)
 	if err != nil || u.state == Done {
 		return u.show(), err
 	}
 	until := time.Now().Add(verifyFor)
-	object, err := s.assemble(ctx, ns, u, until)
+	object, err := s.assemble(ctx, by.Installation, u, until)
 	if errors.Is(err, errAssembling) {
 		shown := u.show()
 		shown.State = Verifying
@@ -57,7 +55,7 @@ func (s *Store) Complete(ctx context.Context, ns vcs.Installation, caps access.S
 	if err != nil {
 		return Upload{}, err
 	}
-	right, err := s.verify(ctx, ns, &u, object, until)
+	right, err := s.verify(ctx, by.Installation, &u, object, until)
 	if err != nil {
 		return Upload{}, err
 	}
@@ -65,7 +63,7 @@ func (s *Store) Complete(ctx context.Context, ns vcs.Installation, caps access.S
 		if u.offset < u.file.Size {
 			return u.show(), nil
 		}
-		if _, err := s.giveUp(ctx, ns, author, u, Refused); err != nil {
+		if _, err := s.giveUp(ctx, by, u, Refused); err != nil {
 			return Upload{}, err
 		}
 		return Upload{}, fault.Invalidf("WRONG_HASH", "the received bytes are not the announced file: the length or the SHA-256 differs; create a new upload")
@@ -78,9 +76,9 @@ func (s *Store) Complete(ctx context.Context, ns vcs.Installation, caps access.S
 		Key: u.new.Key, Idx: u.new.Idx, Value: value, Committed: u.new.Committed,
 		ReadCaps: u.new.ReadCaps, WriteCaps: u.new.WriteCaps,
 	}
-	_, err = s.records.PutFile(ctx, ns, caps, author, w, kv.File{Object: id, ETag: object.etag}, u.new.condition(),
+	_, err = s.records.PutFile(ctx, by, w, kv.File{Object: id, ETag: object.etag}, u.new.condition(),
 		func(rec kv.Record, generation string) []types.TransactWriteItem {
-			return u.done(s.table, ns, author, rec, generation)
+			return u.done(s.table, by, rec, generation)
 		})
 	// Another call, or a try of this one whose answer was lost, may have made the
 	// row meanwhile: on that row, a condition that held before fails.
@@ -89,14 +87,14 @@ func (s *Store) Complete(ctx context.Context, ns vcs.Installation, caps access.S
 		return Upload{}, err
 	}
 	wrote := err == nil
-	u, readErr := s.read(ctx, ns, id)
+	u, readErr := s.read(ctx, by.Installation, id)
 	switch {
 	case readErr != nil:
 		return Upload{}, readErr
 	case u.state == Done && wrote: // PutFile has settled it
 		return u.show(), nil
 	case u.state == Done:
-		if err := s.settle(ctx, ns, author.At, u); err != nil {
+		if err := s.settle(ctx, by.Installation, by.Author.At, u); err != nil {
 			return Upload{}, err
 		}
 		return u.show(), nil

@@ -11,7 +11,6 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
 	"github.com/opsplane/opsplane/shared/api/fault"
-	"github.com/opsplane/opsplane/shared/audit/change"
 	"github.com/opsplane/opsplane/shared/kv"
 	"github.com/opsplane/opsplane/shared/storage/attr"
 	"github.com/opsplane/opsplane/shared/storage/awsclient"
@@ -43,13 +42,13 @@ func principalKey(ns vcs.Installation, principal string) attr.Item {
 }
 
 // reserve writes the upload's item and counts it, or neither.
-func (s *Store) reserve(ctx context.Context, ns vcs.Installation, author change.Author, u upload) error {
-	it, err := u.item(ns)
+func (s *Store) reserve(ctx context.Context, by kv.Caller, u upload) error {
+	it, err := u.item(by.Installation)
 	if err != nil {
 		return err
 	}
-	author.AddTo(it)
-	count, begin := s.countStored(ns, u), s.countUnderWay(ns, u)
+	by.Author.AddTo(it)
+	count, begin := s.countStored(by.Installation, u), s.countUnderWay(by.Installation, u)
 	for n := range tries {
 		if err := awsclient.Pause(ctx, n); err != nil {
 			return err
@@ -67,7 +66,7 @@ func (s *Store) reserve(ctx context.Context, ns vcs.Installation, author change.
 		case awsclient.ConditionFailed(err, 1):
 			return s.overQuota(u.file.Size)
 		case awsclient.ConditionFailed(err, 2):
-			return s.tooManyUnderWay(ctx, ns, u)
+			return s.tooManyUnderWay(ctx, by.Installation, u)
 		case awsclient.Overtaken(err), awsclient.Ambiguous(err) && ctx.Err() == nil:
 		default:
 			return fmt.Errorf("reserve upload: %w", err)
@@ -129,7 +128,7 @@ func (u upload) notUnderWay(table string, ns vcs.Installation) []types.TransactW
 // done turns the upload into one that has become a record: it is no longer under
 // way, and stays counted as stored. Its first item has the condition. It keeps
 // the generation of the row, so that every later call can settle what author wrote.
-func (u upload) done(table string, ns vcs.Installation, author change.Author, rec kv.Record, generation string) []types.TransactWriteItem {
+func (u upload) done(table string, by kv.Caller, rec kv.Record, generation string) []types.TransactWriteItem {
 	values := attr.Item{
 		":done": attr.String(string(Done)), ":pending": attr.String(string(Pending)),
 		":dv": attr.Int(int64(rec.Version)), ":da": attr.Int(rec.CreatedAt.UnixMilli()),
@@ -139,23 +138,23 @@ func (u upload) done(table string, ns vcs.Installation, author change.Author, re
 		values[":gn"], row = attr.String(generation), "gn = :gn, "
 	}
 	return append([]types.TransactWriteItem{{Update: &types.Update{
-		TableName: &table, Key: uploadKey(ns, u.id), ConditionExpression: aws.String("us = :pending"), ExpressionAttributeValues: values,
-		UpdateExpression: aws.String("SET us = :done, dv = :dv, da = :da, " + row + author.Set(values) + " REMOVE hs, ho, mu, uw, ux"),
-	}}}, u.notUnderWay(table, ns)...)
+		TableName: &table, Key: uploadKey(by.Installation, u.id), ConditionExpression: aws.String("us = :pending"), ExpressionAttributeValues: values,
+		UpdateExpression: aws.String("SET us = :done, dv = :dv, da = :da, " + row + by.Author.Set(values) + " REMOVE hs, ho, mu, uw, ux"),
+	}}}, u.notUnderWay(table, by.Installation)...)
 }
 
 // end closes an upload that is pending, as one in a state in which nothing can
 // complete it. It stays counted: its addresses work until closes, so that its
 // bytes may come even now. It reports whether this call ended it.
-func (s *Store) end(ctx context.Context, ns vcs.Installation, author change.Author, id string, state State, closes time.Time) (bool, error) {
+func (s *Store) end(ctx context.Context, by kv.Caller, id string, state State, closes time.Time) (bool, error) {
 	values := attr.Item{":is": attr.String(string(state)), ":pending": attr.String(string(Pending)), ":closes": attr.Time(closes)}
 	for n := range tries {
 		if err := awsclient.Pause(ctx, n); err != nil {
 			return false, err
 		}
 		_, err := s.db.UpdateItem(ctx, &dynamodb.UpdateItemInput{
-			TableName: &s.table, Key: uploadKey(ns, id), ConditionExpression: aws.String("us = :pending"), ExpressionAttributeValues: values,
-			UpdateExpression: aws.String("SET us = :is, ex = :closes, " + author.Set(values) + " REMOVE hs, ho"),
+			TableName: &s.table, Key: uploadKey(by.Installation, id), ConditionExpression: aws.String("us = :pending"), ExpressionAttributeValues: values,
+			UpdateExpression: aws.String("SET us = :is, ex = :closes, " + by.Author.Set(values) + " REMOVE hs, ho"),
 		})
 		var over *types.ConditionalCheckFailedException
 		switch {
@@ -173,26 +172,26 @@ func (s *Store) end(ctx context.Context, ns vcs.Installation, author change.Auth
 
 // free takes an upload off everything that counts it, once; state is what it is
 // from then on. What counts no more has a time to live, and nothing else has.
-func (u upload) free(table string, ns vcs.Installation, author change.Author, state State) []types.TransactWriteItem {
+func (u upload) free(table string, by kv.Caller, state State) []types.TransactWriteItem {
 	values := attr.Item{
-		":was": attr.String(string(u.state)), ":is": attr.String(string(state)), ":ttl": attr.Time(author.At.Add(keep)),
+		":was": attr.String(string(u.state)), ":is": attr.String(string(state)), ":ttl": attr.Time(by.Author.At.Add(keep)),
 	}
 	items := []types.TransactWriteItem{
 		{Update: &types.Update{
-			TableName: &table, Key: uploadKey(ns, u.id), ExpressionAttributeValues: values,
+			TableName: &table, Key: uploadKey(by.Installation, u.id), ExpressionAttributeValues: values,
 			ConditionExpression:      aws.String("us = :was AND attribute_not_exists(#ttl)"),
-			UpdateExpression:         aws.String("SET us = :is, #ttl = :ttl, " + author.Set(values) + " REMOVE uw, ux, mu"),
+			UpdateExpression:         aws.String("SET us = :is, #ttl = :ttl, " + by.Author.Set(values) + " REMOVE uw, ux, mu"),
 			ExpressionAttributeNames: map[string]string{"#ttl": "ttl"},
 		}},
 		{Update: &types.Update{
-			TableName: &table, Key: kv.NamespaceKey(ns), UpdateExpression: aws.String("ADD #by :less"),
+			TableName: &table, Key: kv.NamespaceKey(by.Installation), UpdateExpression: aws.String("ADD #by :less"),
 			ExpressionAttributeNames: map[string]string{"#by": "by"}, ExpressionAttributeValues: attr.Item{":less": attr.Int(-u.file.Size)},
 		}},
 	}
 	if u.state == Done { // its principal had it back when it became a record
 		return items
 	}
-	return append(items, u.notUnderWay(table, ns)...)
+	return append(items, u.notUnderWay(table, by.Installation)...)
 }
 
 func (s *Store) overQuota(size int64) error {

@@ -12,6 +12,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/opsplane/opsplane/shared/audit/change"
+	"github.com/opsplane/opsplane/shared/kv"
 	"github.com/opsplane/opsplane/shared/kv/artifact"
 )
 
@@ -27,7 +29,7 @@ func sendWith(t *testing.T, put *artifact.Put, body []byte, more map[string]stri
 // fetch opens a key and requests its file as "curl --compressed" does.
 func (r *rig) fetch(t *testing.T, key string) (http.Header, []byte) {
 	t.Helper()
-	d, err := r.Open(t.Context(), r.ns, nil, time.Now(), key, 0, false)
+	d, err := r.Open(t.Context(), kv.Caller{Installation: r.ns, Author: change.Author{At: time.Now()}}, kv.Position{Key: key, Idx: 0}, false)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -13,6 +13,7 @@ import (
 	"github.com/opsplane/opsplane/infra/test/storagetest"
 	"github.com/opsplane/opsplane/shared/api/fault"
 	"github.com/opsplane/opsplane/shared/audit/change"
+	"github.com/opsplane/opsplane/shared/kv"
 	"github.com/opsplane/opsplane/shared/kv/artifact"
 	"github.com/opsplane/opsplane/shared/storage/attr"
 )
@@ -67,7 +68,7 @@ func TestPrincipalMayHaveSoMuchUnderWay(t *testing.T) {
 			made := make(chan artifact.Upload, 8)
 			for range 8 {
 				group.Go(func() {
-					u, _, err := r.Create(t.Context(), r.ns, nil, by("ann"), artifact.New{Key: "k", File: fileOf(body), Committed: true})
+					u, _, err := r.Create(t.Context(), kv.Caller{Installation: r.ns, Author: by("ann")}, artifact.New{Key: "k", File: fileOf(body), Committed: true})
 					if err == nil {
 						made <- u
 						return
@@ -80,7 +81,7 @@ func TestPrincipalMayHaveSoMuchUnderWay(t *testing.T) {
 			if len(made) != 4 {
 				t.Errorf("%d uploads fit, want 4", len(made))
 			}
-			_, _, err := r.Create(t.Context(), r.ns, nil, by("ann"), artifact.New{Key: "k", File: fileOf(body)})
+			_, _, err := r.Create(t.Context(), kv.Caller{Installation: r.ns, Author: by("ann")}, artifact.New{Key: "k", File: fileOf(body)})
 			for _, says := range tc.says {
 				if err == nil || !strings.Contains(err.Error(), says) {
 					t.Errorf("got %v, want that it says %q", err, says)
@@ -89,7 +90,7 @@ func TestPrincipalMayHaveSoMuchUnderWay(t *testing.T) {
 			if used := r.used(t); used != "40" {
 				t.Errorf("%s bytes count against the quota, want those of the four", used)
 			}
-			if _, _, err := r.Create(t.Context(), r.ns, nil, by("ben"), artifact.New{Key: "k", File: fileOf(body)}); err != nil {
+			if _, _, err := r.Create(t.Context(), kv.Caller{Installation: r.ns, Author: by("ben")}, artifact.New{Key: "k", File: fileOf(body)}); err != nil {
 				t.Errorf("another principal: %v", err)
 			}
 		})
@@ -99,7 +100,7 @@ func TestPrincipalMayHaveSoMuchUnderWay(t *testing.T) {
 func TestFileThatNoLimitHasRoomForIsRefusedAtOnce(t *testing.T) {
 	r := newLimited(t, artifact.Limits{Stored: 1 << 30, Uploading: 200 << 20})
 	for size, id := range map[int64]string{1<<30 + 1: "QUOTA_EXCEEDED", 200<<20 + 1: "TOO_MANY_UPLOADS"} {
-		_, _, err := r.Create(t.Context(), r.ns, nil, author(), artifact.New{Key: "k", File: artifact.File{Size: size, SHA256: strings.Repeat("0", 64)}})
+		_, _, err := r.Create(t.Context(), kv.Caller{Installation: r.ns, Author: author()}, artifact.New{Key: "k", File: artifact.File{Size: size, SHA256: strings.Repeat("0", 64)}})
 		wantFault(t, err, id)
 	}
 	r.wantUnderWay(t, "refused", "user", 0, 0)
@@ -112,7 +113,7 @@ func TestBoundComesBackExactlyWhenTheUploadEnds(t *testing.T) {
 	body := []byte("0123456789")
 	create := func() (artifact.Upload, artifact.Page) {
 		t.Helper()
-		u, page, err := r.Create(t.Context(), r.ns, nil, by("ann"), artifact.New{Key: "k", File: fileOf(body), Committed: true})
+		u, page, err := r.Create(t.Context(), kv.Caller{Installation: r.ns, Author: by("ann")}, artifact.New{Key: "k", File: fileOf(body), Committed: true})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -124,13 +125,13 @@ func TestBoundComesBackExactlyWhenTheUploadEnds(t *testing.T) {
 	r.wantUnderWay(t, "announced", "ann", 30, 3)
 	send(t, page.Put, body)
 	for range 2 {
-		if _, err := r.Complete(t.Context(), r.ns, nil, by("ben"), completed.ID); err != nil {
+		if _, err := r.Complete(t.Context(), kv.Caller{Installation: r.ns, Author: by("ben")}, completed.ID); err != nil {
 			t.Fatal(err)
 		}
 	}
 	r.wantUnderWay(t, "one completed", "ann", 20, 2)
 	for range 2 {
-		if err := r.Abort(t.Context(), r.ns, nil, by("ben"), aborted.ID); err != nil {
+		if err := r.Abort(t.Context(), kv.Caller{Installation: r.ns, Author: by("ben")}, aborted.ID); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -162,7 +163,7 @@ func TestEveryUploadIsCountedOnceUnderEveryFault(t *testing.T) {
 			create := func() (artifact.Upload, artifact.Page) {
 				t.Helper()
 				limited := rigOf(failing("TransactWriteItems").env, artifact.Limits{Stored: 20, Uploading: 20, Uploads: 2})
-				u, page, err := limited.Create(t.Context(), r.ns, nil, by("ann"), artifact.New{Key: "k", File: fileOf(body), Committed: true})
+				u, page, err := limited.Create(t.Context(), kv.Caller{Installation: r.ns, Author: by("ann")}, artifact.New{Key: "k", File: fileOf(body), Committed: true})
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -172,10 +173,10 @@ func TestEveryUploadIsCountedOnceUnderEveryFault(t *testing.T) {
 			aborted, _ := create()
 			r.wantUnderWay(t, "announced", "ann", 20, 2)
 			send(t, page.Put, body)
-			if _, err := failing("TransactWriteItems").Complete(t.Context(), r.ns, nil, by("ann"), u.ID); err != nil {
+			if _, err := failing("TransactWriteItems").Complete(t.Context(), kv.Caller{Installation: r.ns, Author: by("ann")}, u.ID); err != nil {
 				t.Fatal(err)
 			}
-			if err := failing("UpdateItem").Abort(t.Context(), r.ns, nil, by("ann"), aborted.ID); err != nil {
+			if err := failing("UpdateItem").Abort(t.Context(), kv.Caller{Installation: r.ns, Author: by("ann")}, aborted.ID); err != nil {
 				t.Fatal(err)
 			}
 			r.wantUnderWay(t, "completed and aborted", "ann", 10, 1)
@@ -198,7 +199,7 @@ func TestRefusedCreationLeavesNoPartsBehind(t *testing.T) {
 			file := artifact.File{Size: 101 << 20, SHA256: strings.Repeat("0", 64), ContentType: "a/b"}
 			u, _ := r.create(t, artifact.New{Key: "k", File: file})
 			for range 3 {
-				_, _, err := r.Create(t.Context(), r.ns, nil, author(), artifact.New{Key: "k", File: file})
+				_, _, err := r.Create(t.Context(), kv.Caller{Installation: r.ns, Author: author()}, artifact.New{Key: "k", File: file})
 				var refused *fault.Error
 				if !errors.As(err, &refused) || refused.Kind != fault.Invalid {
 					t.Errorf("got %v, want a refusal", err)

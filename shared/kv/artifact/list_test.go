@@ -8,6 +8,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 
+	"github.com/opsplane/opsplane/shared/kv"
 	"github.com/opsplane/opsplane/shared/kv/artifact"
 	"github.com/opsplane/opsplane/shared/storage/attr"
 )
@@ -40,7 +41,7 @@ func TestUploadsUnderWayAreListedPageByPage(t *testing.T) {
 	for n, key := range []string{"a", "b", "c", "d", "e"} {
 		author := by("ann")
 		author.At = now.Add(time.Duration(n) * time.Second)
-		u, page, err := r.Create(t.Context(), r.ns, nil, author, artifact.New{Key: key, Idx: n, File: fileOf(body), Committed: true})
+		u, page, err := r.Create(t.Context(), kv.Caller{Installation: r.ns, Author: author}, artifact.New{Key: key, Idx: n, File: fileOf(body), Committed: true})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -67,7 +68,7 @@ func TestUploadsUnderWayAreListedPageByPage(t *testing.T) {
 	}
 	r.complete(t, made["a"].ID)
 	ended := by("ben")
-	if err := r.Abort(t.Context(), r.ns, nil, ended, made["b"].ID); err != nil {
+	if err := r.Abort(t.Context(), kv.Caller{Installation: r.ns, Author: ended}, made["b"].ID); err != nil {
 		t.Fatal(err)
 	}
 	got := r.list(t, now, 10)
@@ -121,5 +122,47 @@ func TestOddCursorsAndLimitsOfTheListAreRefused(t *testing.T) {
 	for _, limit := range []int{-1, 0, artifact.MaxList + 1} {
 		_, _, err := r.List(t.Context(), r.ns, time.Now(), "", limit)
 		wantFault(t, err, "INVALID_LIMIT")
+	}
+}
+
+func TestUploadsOfANamespaceAreAbortedPartByPart(t *testing.T) {
+	r := newRig(t)
+	body := []byte("0123456789")
+	for n := range 7 {
+		r.create(t, artifact.New{Key: "k", Idx: n, File: fileOf(body)})
+	}
+	done, page := r.create(t, artifact.New{Key: "done", File: fileOf(body), Committed: true})
+	send(t, page.Put, body)
+	r.complete(t, done.ID)
+	other := *r
+	other.ns.ID = "2"
+	other.create(t, artifact.New{Key: "x", File: fileOf(body)})
+	aborted, calls := 0, 0
+	for after := ""; ; calls++ {
+		n, next, err := r.AbortAll(t.Context(), r.ns, author(), after, 3)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if n > 3 || calls > 8 {
+			t.Fatalf("call %d aborted %d uploads, want at most 3 of 8", calls, n)
+		}
+		if aborted += n; next == "" {
+			break
+		}
+		after = next
+	}
+	if aborted != 7 || calls < 2 {
+		t.Errorf("%d calls aborted %d uploads, want 7", calls+1, aborted)
+	}
+	for _, u := range r.list(t, time.Now(), 10) {
+		if u.State != artifact.Aborted {
+			t.Errorf("an upload is %s", u.State)
+		}
+	}
+	if left := other.list(t, time.Now(), 10); len(left) != 1 || left[0].State != artifact.Pending {
+		t.Errorf("of another namespace there are %+v, want one that is under way", left)
+	}
+	if string(r.download(t, "done")) != string(body) {
+		t.Error("the artifact that was done is gone")
 	}
 }

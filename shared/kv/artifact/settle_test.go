@@ -34,7 +34,7 @@ func newLate(t *testing.T) *late {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := r.records.Set(t.Context(), r.ns, nil, author(), kv.Write{Key: "k", Idx: 1, Value: v, Committed: true}); err != nil {
+	if _, err := r.records.Set(t.Context(), kv.Caller{Installation: r.ns, Author: author()}, kv.Write{Key: "k", Idx: 1, Value: v, Committed: true}); err != nil {
 		t.Fatal(err)
 	}
 	body := []byte("late")
@@ -57,12 +57,12 @@ func (r *rig) item(t *testing.T, pk string, sk []byte) *attr.Reader {
 // complete completes the upload; armed is called once the key is deleted.
 func (l *late) complete(ctx context.Context, t *testing.T, faults *storagetest.Faults, armed func()) error {
 	faults.Add(storagetest.Fault{Operation: "TransactWriteItems", Nth: 1, Before: func() {
-		if _, err := l.records.Delete(t.Context(), l.ns, nil, author(), "k", nil, nil); err != nil {
+		if _, err := l.records.Delete(t.Context(), kv.Caller{Installation: l.ns, Author: author()}, kv.Target{Key: "k"}, nil); err != nil {
 			t.Error(err)
 		}
 		armed()
 	}})
-	_, err := l.failing(faults).Complete(ctx, l.ns, nil, l.writer, l.upload.ID)
+	_, err := l.failing(faults).Complete(ctx, kv.Caller{Installation: l.ns, Author: l.writer}, l.upload.ID)
 	return err
 }
 
@@ -75,15 +75,15 @@ func (l *late) marked(t *testing.T) bool {
 // told are the ways to hear that an upload is done.
 var told = map[string]func(*testing.T, *rig, string) (artifact.State, error){
 	"completed again": func(t *testing.T, r *rig, id string) (artifact.State, error) {
-		u, err := r.Complete(t.Context(), r.ns, nil, author(), id)
+		u, err := r.Complete(t.Context(), kv.Caller{Installation: r.ns, Author: author()}, id)
 		return u.State, err
 	},
 	"shown": func(t *testing.T, r *rig, id string) (artifact.State, error) {
-		u, _, err := r.Show(t.Context(), r.ns, nil, time.Now(), id, 0, 1)
+		u, _, err := r.Show(t.Context(), kv.Caller{Installation: r.ns, Author: change.Author{At: time.Now()}}, id, 0, 1)
 		return u.State, err
 	},
 	"aborted": func(t *testing.T, r *rig, id string) (artifact.State, error) {
-		err := r.Abort(t.Context(), r.ns, nil, author(), id)
+		err := r.Abort(t.Context(), kv.Caller{Installation: r.ns, Author: author()}, id)
 		var f *fault.Error
 		if errors.As(err, &f) && f.ID == "UPLOAD_DONE" {
 			return artifact.Done, nil

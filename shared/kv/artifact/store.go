@@ -10,7 +10,6 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 
-	"github.com/opsplane/opsplane/shared/api/access"
 	"github.com/opsplane/opsplane/shared/api/fault"
 	"github.com/opsplane/opsplane/shared/audit/change"
 	"github.com/opsplane/opsplane/shared/kv"
@@ -43,30 +42,30 @@ var errContended = fault.Busyf("CONTENDED", "the installation's artifacts are be
 // row would refuse now, as kv.Store.Set and CompareAndSet do, what exceeds the
 // quota with QUOTA_EXCEEDED, and what exceeds the limits of its principal with
 // TOO_MANY_UPLOADS.
-func (s *Store) Create(ctx context.Context, ns vcs.Installation, caps access.Set, author change.Author, n New) (Upload, Page, error) {
+func (s *Store) Create(ctx context.Context, by kv.Caller, n New) (Upload, Page, error) {
 	if err := n.File.check(); err != nil {
 		return Upload{}, Page{}, err
 	}
-	if err := s.records.Admits(ctx, ns, caps, n.Key, n.Idx, n.condition()); err != nil {
+	if err := s.records.Admits(ctx, by, kv.Position{Key: n.Key, Idx: n.Idx}, n.condition()); err != nil {
 		return Upload{}, Page{}, err
 	}
 	if err := s.tooLarge(n.File.Size); err != nil {
 		return Upload{}, Page{}, err
 	}
-	u := newUpload(n, author)
+	u := newUpload(n, by.Author)
 	if u.partSize > 0 {
 		out, err := s.objects.CreateMultipartUpload(ctx, &s3.CreateMultipartUploadInput{
-			Bucket: &s.bucket, Key: s.name(ns, u), ContentType: &n.File.ContentType,
+			Bucket: &s.bucket, Key: s.name(by.Installation, u), ContentType: &n.File.ContentType,
 		})
 		if err != nil {
 			return Upload{}, Page{}, fmt.Errorf("begin parts: %w", err)
 		}
 		u.multipart = aws.ToString(out.UploadId)
 	}
-	if err := s.reserve(ctx, ns, author, u); err != nil {
-		return Upload{}, Page{}, s.withoutParts(ctx, ns, u, err)
+	if err := s.reserve(ctx, by, u); err != nil {
+		return Upload{}, Page{}, s.withoutParts(ctx, by.Installation, u, err)
 	}
-	page, err := s.sign(ctx, ns, u, author.At, 0, firstPage, nil)
+	page, err := s.sign(ctx, by.Installation, u, by.Author.At, 0, firstPage, nil)
 	return u.show(), page, err
 }
 
@@ -90,15 +89,15 @@ func (s *Store) withoutParts(ctx context.Context, ns vcs.Installation, u upload,
 // Show answers how far an upload has come, and up to limit of its parts behind
 // number after, with fresh URLs for those that have not arrived. An upload that
 // was aborted or has expired is fault.ErrNotFound.
-func (s *Store) Show(ctx context.Context, ns vcs.Installation, _ access.Set, now time.Time, id string, after, limit int) (Upload, Page, error) {
+func (s *Store) Show(ctx context.Context, by kv.Caller, id string, after, limit int) (Upload, Page, error) {
 	if after < 0 || after > MaxParts || limit < 1 || limit > MaxPage {
 		return Upload{}, Page{}, fault.Invalidf("INVALID_LIMIT", "use after from 0 to %d and limit from 1 to %d", MaxParts, MaxPage)
 	}
-	u, err := s.find(ctx, ns, now, id)
+	u, err := s.find(ctx, by.Installation, by.Author.At, id)
 	if err != nil || u.state == Done {
 		return u.show(), Page{}, err
 	}
-	page, err := s.page(ctx, ns, &u, now, after, limit)
+	page, err := s.page(ctx, by.Installation, &u, by.Author.At, after, limit)
 	return u.show(), page, err
 }
 
@@ -124,8 +123,8 @@ func (s *Store) settle(ctx context.Context, ns vcs.Installation, now time.Time, 
 	if u.state != Done {
 		return nil
 	}
-	writer := change.Author{Request: u.request, Source: u.source, At: now}
-	return s.records.SettleFile(ctx, ns, writer, u.new.Key, u.new.Idx, u.generation)
+	writer := kv.Caller{Installation: ns, Author: change.Author{Request: u.request, Source: u.source, At: now}}
+	return s.records.SettleFile(ctx, writer, kv.Position{Key: u.new.Key, Idx: u.new.Idx}, u.generation)
 }
 
 func (s *Store) read(ctx context.Context, ns vcs.Installation, id string) (upload, error) {
@@ -146,49 +145,49 @@ func (s *Store) read(ctx context.Context, ns vcs.Installation, id string) (uploa
 // to PutLifetime more, and its bytes may lie in the bucket; the collector removes
 // them and then frees it. To abort it again changes nothing; one that is done has
 // to be deleted as a record (UPLOAD_DONE).
-func (s *Store) Abort(ctx context.Context, ns vcs.Installation, _ access.Set, author change.Author, id string) error {
-	u, err := s.read(ctx, ns, id)
+func (s *Store) Abort(ctx context.Context, by kv.Caller, id string) error {
+	u, err := s.read(ctx, by.Installation, id)
 	if err != nil {
 		return err
 	}
 	if u.state == Pending {
-		ended, err := s.giveUp(ctx, ns, author, u, Aborted)
+		ended, err := s.giveUp(ctx, by, u, Aborted)
 		if err != nil || ended {
 			return err
 		}
 		// Somebody was quicker, or an earlier try of this call whose answer was lost.
-		if u, err = s.read(ctx, ns, id); err != nil {
+		if u, err = s.read(ctx, by.Installation, id); err != nil {
 			return err
 		}
 	}
 	if u.state == Done {
-		if err := s.settle(ctx, ns, author.At, u); err != nil {
+		if err := s.settle(ctx, by.Installation, by.Author.At, u); err != nil {
 			return err
 		}
-		return fault.Invalidf("UPLOAD_DONE", "the upload has become a record; delete the record with DELETE .../kv/%s/key/...", ns.ID)
+		return fault.Invalidf("UPLOAD_DONE", "the upload has become a record; delete the record with DELETE .../kv/%s/key/...", by.Installation.ID)
 	}
-	return s.discardParts(ctx, ns, u)
+	return s.discardParts(ctx, by.Installation, u)
 }
 
 // giveUp ends an upload in a state, and lets S3 forget its parts. No address is
 // signed for an upload that is over, so that the last one ends PutLifetime from
 // now, or with the upload's time.
-func (s *Store) giveUp(ctx context.Context, ns vcs.Installation, author change.Author, u upload, state State) (bool, error) {
-	closes := author.At.Add(PutLifetime)
+func (s *Store) giveUp(ctx context.Context, by kv.Caller, u upload, state State) (bool, error) {
+	closes := by.Author.At.Add(PutLifetime)
 	if u.expires.Before(closes) {
 		closes = u.expires
 	}
-	ended, err := s.end(ctx, ns, author, u.id, state, closes)
+	ended, err := s.end(ctx, by, u.id, state, closes)
 	if err != nil || !ended {
 		return ended, err
 	}
-	return true, s.discardParts(ctx, ns, u)
+	return true, s.discardParts(ctx, by.Installation, u)
 }
 
 // Open answers where a file can be downloaded. It fails as kv.Store.GetFile
 // does.
-func (s *Store) Open(ctx context.Context, ns vcs.Installation, caps access.Set, now time.Time, key string, idx int, drafts bool) (Download, error) {
-	rec, at, err := s.records.GetFile(ctx, ns, caps, key, idx, drafts)
+func (s *Store) Open(ctx context.Context, by kv.Caller, at kv.Position, drafts bool) (Download, error) {
+	rec, stored, err := s.records.GetFile(ctx, by, at, drafts)
 	if err != nil {
 		return Download{}, err
 	}
@@ -196,11 +195,11 @@ func (s *Store) Open(ctx context.Context, ns vcs.Installation, caps access.Set, 
 	if err != nil {
 		return Download{}, err
 	}
-	signed, err := s.signer.PresignGetObject(ctx, download(s.bucket, kv.ObjectName(ns, at.Object), file), s3.WithPresignExpires(DownloadLifetime))
+	signed, err := s.signer.PresignGetObject(ctx, download(s.bucket, kv.ObjectName(by.Installation, stored.Object), file), s3.WithPresignExpires(DownloadLifetime))
 	if err != nil {
 		return Download{}, fmt.Errorf("sign download: %w", err)
 	}
-	return Download{rec, file, at.ETag, signed.URL, now.Add(DownloadLifetime)}, nil
+	return Download{rec, file, stored.ETag, signed.URL, by.Author.At.Add(DownloadLifetime)}, nil
 }
 
 func (s *Store) name(ns vcs.Installation, u upload) *string {

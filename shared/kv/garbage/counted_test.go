@@ -17,6 +17,7 @@ import (
 
 	"github.com/opsplane/opsplane/infra/test/storagetest"
 	"github.com/opsplane/opsplane/shared/audit/change"
+	"github.com/opsplane/opsplane/shared/kv"
 	"github.com/opsplane/opsplane/shared/kv/artifact"
 	"github.com/opsplane/opsplane/shared/kv/garbage"
 	"github.com/opsplane/opsplane/shared/storage/attr"
@@ -126,7 +127,7 @@ func (d *day) step(ctx context.Context) {
 	case 0, 1:
 		body := bytes.Repeat([]byte{byte(d.random.IntN(256))}, 1+d.random.IntN(5000))
 		n := artifact.New{Key: d.key(), Committed: true, File: fileOf(body)}
-		u, page, err := d.through().files.Create(ctx, d.ns, nil, d.by("ann"), n)
+		u, page, err := d.through().files.Create(ctx, kv.Caller{Installation: d.ns, Author: d.by("ann")}, n)
 		say("announce %s: %v", u.ID, err)
 		if err == nil {
 			d.bodies[u.ID] = body
@@ -143,19 +144,19 @@ func (d *day) step(ctx context.Context) {
 		say("send %s: %d", a.upload, sendTo(ctx, a.put, a.body))
 	case 5, 6:
 		id := d.any()
-		_, err := d.through().files.Complete(ctx, d.ns, nil, d.by("ann"), id)
+		_, err := d.through().files.Complete(ctx, kv.Caller{Installation: d.ns, Author: d.by("ann")}, id)
 		say("complete %s: %v", id, err)
 	case 7:
 		id := d.any()
-		say("abort %s: %v", id, d.through().files.Abort(ctx, d.ns, nil, d.by("ben"), id))
+		say("abort %s: %v", id, d.through().files.Abort(ctx, kv.Caller{Installation: d.ns, Author: d.by("ben")}, id))
 	case 8:
 		id := d.any()
-		_, page, err := d.files.Show(ctx, d.ns, nil, d.now, id, 0, 1)
+		_, page, err := d.files.Show(ctx, kv.Caller{Installation: d.ns, Author: change.Author{At: d.now}}, id, 0, 1)
 		say("show %s: %v", id, err)
 		d.add(id, page)
 	case 9:
 		key := d.key()
-		_, err := d.records.Delete(ctx, d.ns, nil, d.by("ann"), key, nil, nil)
+		_, err := d.records.Delete(ctx, kv.Caller{Installation: d.ns, Author: d.by("ann")}, kv.Target{Key: key}, nil)
 		say("delete %s: %v", key, err)
 	case 10:
 		pause := []time.Duration{10 * time.Minute, 50 * time.Minute, 3 * time.Hour, 25 * time.Hour}[d.random.IntN(4)]
@@ -230,7 +231,7 @@ func TestBytesOfAnUploadThatIsOverAreCountedUntilTheyAreGone(t *testing.T) {
 		"aborted, in one piece": {false, abort, artifact.PutLifetime},
 		"aborted, in parts":     {true, abort, artifact.PutLifetime},
 		"refused, in parts": {true, func(t *testing.T, r *rig, u artifact.Upload) {
-			if _, err := r.files.Complete(t.Context(), r.ns, nil, author(), u.ID); err == nil || !strings.Contains(err.Error(), "WRONG_HASH") {
+			if _, err := r.files.Complete(t.Context(), kv.Caller{Installation: r.ns, Author: author()}, u.ID); err == nil || !strings.Contains(err.Error(), "WRONG_HASH") {
 				t.Errorf("complete: got %v, want WRONG_HASH", err)
 			}
 		}, artifact.PutLifetime},
@@ -248,7 +249,7 @@ func TestBytesOfAnUploadThatIsOverAreCountedUntilTheyAreGone(t *testing.T) {
 			if tc.parts {
 				file.SHA256 = strings.Repeat("0", 64) // another file's
 			}
-			u, page, err := r.files.Create(t.Context(), r.ns, nil, author(), artifact.New{Key: "k", Committed: true, File: file})
+			u, page, err := r.files.Create(t.Context(), kv.Caller{Installation: r.ns, Author: author()}, artifact.New{Key: "k", Committed: true, File: file})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -286,7 +287,7 @@ func TestBytesOfAnUploadThatIsOverAreCountedUntilTheyAreGone(t *testing.T) {
 }
 
 func abort(t *testing.T, r *rig, u artifact.Upload) {
-	if err := r.files.Abort(t.Context(), r.ns, nil, author(), u.ID); err != nil {
+	if err := r.files.Abort(t.Context(), kv.Caller{Installation: r.ns, Author: author()}, u.ID); err != nil {
 		t.Error(err)
 	}
 }

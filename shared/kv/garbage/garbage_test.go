@@ -10,6 +10,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 
 	"github.com/opsplane/opsplane/infra/test/storagetest"
+	"github.com/opsplane/opsplane/shared/kv"
 )
 
 // litter writes one of everything that becomes garbage, beside what must stay:
@@ -44,7 +45,7 @@ func litter(t testing.TB, r *rig, rows int) {
 	send(t, page, []byte("fourth file"))
 	aborted, page := r.announce(t, "aborted", []byte("fifth file"))
 	send(t, page, []byte("fifth file"))
-	if err := r.files.Abort(t.Context(), r.ns, nil, author(), aborted.ID); err != nil {
+	if err := r.files.Abort(t.Context(), kv.Caller{Installation: r.ns, Author: author()}, aborted.ID); err != nil {
 		t.Error(err)
 	}
 }

@@ -17,6 +17,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 
+	"github.com/opsplane/opsplane/shared/audit/change"
 	"github.com/opsplane/opsplane/shared/kv"
 	"github.com/opsplane/opsplane/shared/storage/attr"
 )
@@ -29,7 +30,7 @@ func (r *rig) content(t testing.TB) map[string]string {
 	seen := map[string]string{}
 	var after *kv.Position
 	for {
-		page, next, err := r.records.Iterate(ctx, r.ns, nil, kv.Range{Inclusive: true, Prefix: true, Drafts: true, WithData: true, Limit: 1000, After: after})
+		page, next, err := r.records.Iterate(ctx, kv.Caller{Installation: r.ns}, kv.Range{Inclusive: true, Prefix: true, Drafts: true, WithData: true, Limit: 1000, After: after})
 		if err != nil {
 			t.Fatalf("read what is left: %v", err)
 		}
@@ -48,7 +49,7 @@ func (r *rig) content(t testing.TB) map[string]string {
 
 func (r *rig) download(t testing.TB, rec kv.Record) string {
 	t.Helper()
-	d, err := r.files.Open(context.Background(), r.ns, nil, time.Now(), rec.Key, rec.Idx, true)
+	d, err := r.files.Open(context.Background(), kv.Caller{Installation: r.ns, Author: change.Author{At: time.Now()}}, kv.Position{Key: rec.Key, Idx: rec.Idx}, true)
 	if err != nil {
 		t.Fatalf("open %s: %v", rec.Key, err)
 	}

@@ -10,6 +10,7 @@ import (
 
 	"github.com/opsplane/opsplane/infra/test/storagetest"
 	"github.com/opsplane/opsplane/shared/audit/change"
+	"github.com/opsplane/opsplane/shared/kv"
 	"github.com/opsplane/opsplane/shared/kv/artifact"
 	"github.com/opsplane/opsplane/shared/kv/garbage"
 )
@@ -181,7 +182,7 @@ func TestReaderOfAnObjectThatIsRemovedReadsWhatReplacedIt(t *testing.T) {
 		r.set(t, "k", 0, large("new"), true)
 		r.collectAll(t)
 	}})
-	rec, err := r.failing(&faults).records.Get(t.Context(), r.ns, nil, "k", 0, false, true)
+	rec, err := r.failing(&faults).records.Get(t.Context(), kv.Caller{Installation: r.ns}, kv.Position{Key: "k", Idx: 0}, false, true)
 	if err != nil || string(rec.Data) != large("new") {
 		t.Errorf("got %.20s, %v", rec.Data, err)
 	}
@@ -199,7 +200,7 @@ func TestUploadIsEitherCompletedOrExpired(t *testing.T) {
 		send(t, page, body)
 		var done bool
 		faults, happened := before(n, func() {
-			_, err := r.files.Complete(t.Context(), r.ns, nil, author(), u.ID)
+			_, err := r.files.Complete(t.Context(), kv.Caller{Installation: r.ns, Author: author()}, u.ID)
 			done = err == nil
 		})
 		if _, err := r.failing(faults).run(t.Context(), 30*time.Hour); err != nil {

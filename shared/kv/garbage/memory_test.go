@@ -11,6 +11,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 
 	"github.com/opsplane/opsplane/infra/test/storagetest"
+	"github.com/opsplane/opsplane/shared/kv"
 	"github.com/opsplane/opsplane/shared/storage/attr"
 )
 
@@ -39,7 +40,7 @@ func TestObjectOfAFileWhoseRowIsSeenLateRestsAnew(t *testing.T) {
 	send(t, page, []byte("file"))
 	by := author()
 	by.At = by.At.Add(3 * time.Hour) // its object is old by then
-	if _, err := r.files.Complete(t.Context(), r.ns, nil, by, u.ID); err != nil {
+	if _, err := r.files.Complete(t.Context(), kv.Caller{Installation: r.ns, Author: by}, u.ID); err != nil {
 		t.Fatal(err)
 	}
 	table := aws.String(r.env.Table("KvTable"))

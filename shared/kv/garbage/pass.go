@@ -137,7 +137,7 @@ func (p *pass) has(x id) bool {
 // discard removes what arrived of uploads that can no longer be completed.
 func (p *pass) discard(ctx context.Context, closed []artifact.Held) error {
 	for _, u := range closed {
-		ended, freed, err := p.artifacts.Discard(ctx, p.ns, p.by(), u)
+		ended, freed, err := p.artifacts.Discard(ctx, p.by(), u)
 		if err != nil {
 			return err
 		}
@@ -159,7 +159,7 @@ func (p *pass) release(ctx context.Context, done []artifact.Held) error {
 		if x, ok := parseID(u.Object); !ok || p.stored[x] {
 			continue
 		}
-		freed, err := p.artifacts.Release(ctx, p.ns, p.by(), u)
+		freed, err := p.artifacts.Release(ctx, p.by(), u)
 		if err != nil {
 			return err
 		}
@@ -170,11 +170,11 @@ func (p *pass) release(ctx context.Context, done []artifact.Held) error {
 	return nil
 }
 
-// by is the author of a change now.
-func (p *pass) by() change.Author {
+// by is the caller of a change that is made now.
+func (p *pass) by() kv.Caller {
 	author := p.author
 	author.At = p.clock.now()
-	return author
+	return kv.Caller{Installation: p.ns, Author: author}
 }
 
 // list answers the objects that nobody names and that were made before a time,

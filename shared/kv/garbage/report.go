@@ -1,10 +1,6 @@
 package garbage
 
-import (
-	"log/slog"
-
-	"github.com/opsplane/opsplane/shared/telemetry"
-)
+import "github.com/opsplane/opsplane/shared/background/frame"
 
 // Report is what a run did.
 type Report struct {
@@ -38,22 +34,23 @@ type Report struct {
 	Bytes   int64 `json:"bytes"`
 }
 
-// Metrics are the attributes of a report that CloudWatch draws. Each is paid
-// for, so they are few: what waits, and what went.
-var Metrics = []telemetry.Metric{
-	{Name: "waiting", Unit: "Count"},
-	{Name: "removed", Unit: "Count"},
-	{Name: "bytes", Unit: "Bytes"},
-}
-
-// Attributes is the report as attributes of a log line.
-func (r Report) Attributes() []slog.Attr {
-	return []slog.Attr{
-		slog.Int("namespaces", r.Namespaces), slog.Int("waiting", r.Waiting),
-		slog.Int("generations", r.Generations), slog.Int("rows", r.Rows),
-		slog.Int("uploads_expired", r.UploadsExpired), slog.Int("uploads_discarded", r.UploadsDiscarded), slog.Int("files_released", r.FilesReleased),
-		slog.Int("objects", r.Objects), slog.Int("named", r.Named), slog.Int("foreign", r.Foreign), slog.Int("resting", r.Resting),
-		slog.Int("removed", r.Removed), slog.Int64("bytes", r.Bytes),
+// Counts are the numbers of a report for a log line. Each metric is paid for, so
+// only what waits and what was removed are metrics.
+func (r Report) Counts() []frame.Count {
+	return []frame.Count{
+		{Name: "namespaces", Value: int64(r.Namespaces)},
+		{Name: "waiting", Unit: frame.Things, Value: int64(r.Waiting)},
+		{Name: "generations", Value: int64(r.Generations)},
+		{Name: "rows", Value: int64(r.Rows)},
+		{Name: "uploads_expired", Value: int64(r.UploadsExpired)},
+		{Name: "uploads_discarded", Value: int64(r.UploadsDiscarded)},
+		{Name: "files_released", Value: int64(r.FilesReleased)},
+		{Name: "objects", Value: int64(r.Objects)},
+		{Name: "named", Value: int64(r.Named)},
+		{Name: "foreign", Value: int64(r.Foreign)},
+		{Name: "resting", Value: int64(r.Resting)},
+		{Name: "removed", Unit: frame.Things, Value: int64(r.Removed)},
+		{Name: "bytes", Unit: frame.Bytes, Value: r.Bytes},
 	}
 }
 

@@ -94,13 +94,13 @@ func (r *rig) set(t testing.TB, key string, idx int, value string, committed boo
 		t.Fatal(err)
 	}
 	w := kv.Write{Key: key, Idx: idx, Value: v, Committed: committed}
-	_, err = r.records.Set(context.Background(), r.ns, nil, author(), w)
+	_, err = r.records.Set(context.Background(), kv.Caller{Installation: r.ns, Author: author()}, w)
 	r.failed(t, "set "+key, err)
 }
 
 func (r *rig) delete(t testing.TB, key string, idx *int) {
 	t.Helper()
-	_, err := r.records.Delete(context.Background(), r.ns, nil, author(), key, idx, nil)
+	_, err := r.records.Delete(context.Background(), kv.Caller{Installation: r.ns, Author: author()}, kv.Target{Key: key, Idx: idx}, nil)
 	r.failed(t, "delete "+key, err)
 }
 
@@ -110,13 +110,13 @@ func (r *rig) commit(t testing.TB, keys ...string) {
 	for i, key := range keys {
 		targets[i].Key = key
 	}
-	_, err := r.records.Commit(context.Background(), r.ns, nil, author(), targets)
+	_, err := r.records.Commit(context.Background(), kv.Caller{Installation: r.ns, Author: author()}, targets)
 	r.failed(t, "commit", err)
 }
 
 func (r *rig) announce(t testing.TB, key string, body []byte) (artifact.Upload, artifact.Page) {
 	t.Helper()
-	u, page, err := r.files.Create(context.Background(), r.ns, nil, author(), artifact.New{Key: key, Committed: true, File: fileOf(body)})
+	u, page, err := r.files.Create(context.Background(), kv.Caller{Installation: r.ns, Author: author()}, artifact.New{Key: key, Committed: true, File: fileOf(body)})
 	r.failed(t, "announce "+key, err)
 	return u, page
 }
@@ -138,7 +138,7 @@ func (r *rig) upload(t testing.TB, key string, body []byte) artifact.Upload {
 
 func (r *rig) complete(t testing.TB, u artifact.Upload) artifact.Upload {
 	t.Helper()
-	done, err := r.files.Complete(context.Background(), r.ns, nil, author(), u.ID)
+	done, err := r.files.Complete(context.Background(), kv.Caller{Installation: r.ns, Author: author()}, u.ID)
 	r.failed(t, "complete", err)
 	return done
 }

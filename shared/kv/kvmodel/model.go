@@ -12,7 +12,6 @@ import (
 
 	"github.com/opsplane/opsplane/shared/api/access"
 	"github.com/opsplane/opsplane/shared/api/fault"
-	"github.com/opsplane/opsplane/shared/audit/change"
 	"github.com/opsplane/opsplane/shared/kv"
 	"github.com/opsplane/opsplane/shared/vcs"
 )
@@ -54,9 +53,9 @@ func visible(r kv.Record, caller access.Set, drafts bool) bool {
 }
 
 // Get answers one visible row, else ErrNotFound.
-func (m *Model) Get(_ context.Context, ns vcs.Installation, caps access.Set, key string, idx int, drafts, withData bool) (kv.Record, error) {
-	r, ok := m.rows[ns][kv.Position{Key: key, Idx: idx}]
-	if !ok || !visible(r, caps, drafts) {
+func (m *Model) Get(_ context.Context, by kv.Caller, at kv.Position, drafts, withData bool) (kv.Record, error) {
+	r, ok := m.rows[by.Installation][at]
+	if !ok || !visible(r, by.Capabilities, drafts) {
 		return kv.Record{}, fault.ErrNotFound
 	}
 	if !withData {
@@ -67,32 +66,32 @@ func (m *Model) Get(_ context.Context, ns vcs.Installation, caps access.Set, key
 
 // Set: "Upsert. Overwrites whatever is there, including an uncommitted row."
 // A row that is not writable is refused with ErrForbidden.
-func (m *Model) Set(_ context.Context, ns vcs.Installation, caps access.Set, author change.Author, w kv.Write) (kv.Record, error) {
-	r, ok := m.rows[ns][kv.Position{Key: w.Key, Idx: w.Idx}]
-	if ok && !allowed(r.WriteCaps, caps) {
+func (m *Model) Set(_ context.Context, by kv.Caller, w kv.Write) (kv.Record, error) {
+	r, ok := m.rows[by.Installation][kv.Position{Key: w.Key, Idx: w.Idx}]
+	if ok && !allowed(r.WriteCaps, by.Capabilities) {
 		return kv.Record{}, fault.ErrForbidden
 	}
-	return m.put(ns, author, w)
+	return m.put(by, w)
 }
 
 // CompareAndSet: "Without version: insert only; fails if a row exists in any
 // form (uncommitted, unreadable). With version: update only; the row must
 // exist with exactly that version and be writable."
-func (m *Model) CompareAndSet(_ context.Context, ns vcs.Installation, caps access.Set, author change.Author, w kv.Write, version *int) (kv.Record, error) {
-	r, ok := m.rows[ns][kv.Position{Key: w.Key, Idx: w.Idx}]
-	if version == nil && ok || version != nil && (!ok || r.Version != *version || !allowed(r.WriteCaps, caps)) {
+func (m *Model) CompareAndSet(_ context.Context, by kv.Caller, w kv.Write, version *int) (kv.Record, error) {
+	r, ok := m.rows[by.Installation][kv.Position{Key: w.Key, Idx: w.Idx}]
+	if version == nil && ok || version != nil && (!ok || r.Version != *version || !allowed(r.WriteCaps, by.Capabilities)) {
 		return kv.Record{}, fault.ErrUnmet
 	}
-	return m.put(ns, author, w)
+	return m.put(by, w)
 }
 
 // put: version "starts at 0 on insert, +1 on every successful overwrite";
 // created_at is the "time of the last set or cas". A write "replaces both
 // lists" of capabilities. The answer carries no data.
-func (m *Model) put(ns vcs.Installation, author change.Author, w kv.Write) (kv.Record, error) {
+func (m *Model) put(by kv.Caller, w kv.Write) (kv.Record, error) {
 	at := kv.Position{Key: w.Key, Idx: w.Idx}
 	version := 0
-	if old, ok := m.rows[ns][at]; ok {
+	if old, ok := m.rows[by.Installation][at]; ok {
 		version = old.Version + 1
 	}
 	if version > kv.MaxVersion {
@@ -101,14 +100,14 @@ func (m *Model) put(ns vcs.Installation, author change.Author, w kv.Write) (kv.R
 	if m.rows == nil {
 		m.rows = map[vcs.Installation]map[kv.Position]kv.Record{}
 	}
-	if m.rows[ns] == nil {
-		m.rows[ns] = map[kv.Position]kv.Record{}
+	if m.rows[by.Installation] == nil {
+		m.rows[by.Installation] = map[kv.Position]kv.Record{}
 	}
 	r := kv.Record{
 		Key: w.Key, Idx: w.Idx, Data: w.Value.Text, Size: w.Value.Size, Version: version, Committed: w.Committed,
-		ReadCaps: w.ReadCaps, WriteCaps: w.WriteCaps, CreatedAt: author.At,
+		ReadCaps: w.ReadCaps, WriteCaps: w.WriteCaps, CreatedAt: by.Author.At,
 	}
-	m.rows[ns][at] = r
+	m.rows[by.Installation][at] = r
 	r.Data = nil
 	return r, nil
 }
@@ -116,11 +115,11 @@ func (m *Model) put(ns vcs.Installation, author change.Author, w kv.Write) (kv.R
 // Delete: "Without idx: deletes all idx of the key. With version: only rows at
 // that version. Result is true if at least one row went." A row that is not
 // writable stays.
-func (m *Model) Delete(_ context.Context, ns vcs.Installation, caps access.Set, _ change.Author, key string, idx, version *int) (bool, error) {
+func (m *Model) Delete(_ context.Context, by kv.Caller, target kv.Target, version *int) (bool, error) {
 	gone := false
-	for at, r := range m.rows[ns] {
-		if at.Key == key && (idx == nil || at.Idx == *idx) && (version == nil || r.Version == *version) && allowed(r.WriteCaps, caps) {
-			delete(m.rows[ns], at)
+	for at, r := range m.rows[by.Installation] {
+		if at.Key == target.Key && (target.Idx == nil || at.Idx == *target.Idx) && (version == nil || r.Version == *version) && allowed(r.WriteCaps, by.Capabilities) {
+			delete(m.rows[by.Installation], at)
 			gone = true
 		}
 	}
@@ -129,9 +128,9 @@ func (m *Model) Delete(_ context.Context, ns vcs.Installation, caps access.Set, 
 
 // Count: "the rows of exactly this key, and the largest visible idx. No
 // visible row: 404."
-func (m *Model) Count(_ context.Context, ns vcs.Installation, caps access.Set, key string, drafts bool) (count, maxIdx int, err error) {
-	for _, r := range m.sorted(ns) {
-		if r.Key == key && visible(r, caps, drafts) {
+func (m *Model) Count(_ context.Context, by kv.Caller, key string, drafts bool) (count, maxIdx int, err error) {
+	for _, r := range m.sorted(by.Installation) {
+		if r.Key == key && visible(r, by.Capabilities, drafts) {
 			count++
 			maxIdx = r.Idx
 		}
@@ -144,10 +143,10 @@ func (m *Model) Count(_ context.Context, ns vcs.Installation, caps access.Set, k
 
 // Size: "the sum of size over the visible rows of exactly this key, or of one
 // idx. No visible row: 404."
-func (m *Model) Size(_ context.Context, ns vcs.Installation, caps access.Set, key string, idx *int, drafts bool) (int, error) {
+func (m *Model) Size(_ context.Context, by kv.Caller, target kv.Target, drafts bool) (int, error) {
 	size, found := 0, false
-	for _, r := range m.rows[ns] {
-		if r.Key == key && (idx == nil || r.Idx == *idx) && visible(r, caps, drafts) {
+	for _, r := range m.rows[by.Installation] {
+		if r.Key == target.Key && (target.Idx == nil || r.Idx == *target.Idx) && visible(r, by.Capabilities, drafts) {
 			size += r.Size
 			found = true
 		}
@@ -187,9 +186,9 @@ func inRange(r kv.Record, q kv.Range) bool {
 
 // Iterate answers the visible rows of the range up to its limit, and where to
 // go on if there are more.
-func (m *Model) Iterate(_ context.Context, ns vcs.Installation, caps access.Set, q kv.Range) (page []kv.Record, next *kv.Position, err error) {
-	for _, r := range m.sorted(ns) {
-		if !inRange(r, q) || !visible(r, caps, q.Drafts) || q.Limit == 0 {
+func (m *Model) Iterate(_ context.Context, by kv.Caller, q kv.Range) (page []kv.Record, next *kv.Position, err error) {
+	for _, r := range m.sorted(by.Installation) {
+		if !inRange(r, q) || !visible(r, by.Capabilities, q.Drafts) || q.Limit == 0 {
 			continue
 		}
 		if len(page) == q.Limit {
@@ -207,18 +206,18 @@ func (m *Model) Iterate(_ context.Context, ns vcs.Installation, caps access.Set,
 // Commit: "An entry without idx covers all idx of the key. The reply lists only
 // rows that changed: already committed, missing or unwritable rows are left
 // out. Each row at most once." Neither version nor created_at changes.
-func (m *Model) Commit(_ context.Context, ns vcs.Installation, caps access.Set, _ change.Author, targets []kv.Target) ([]kv.Position, error) {
+func (m *Model) Commit(_ context.Context, by kv.Caller, targets []kv.Target) ([]kv.Position, error) {
 	var changed []kv.Position
-	for _, r := range m.sorted(ns) {
+	for _, r := range m.sorted(by.Installation) {
 		named := slices.ContainsFunc(targets, func(t kv.Target) bool {
 			return t.Key == r.Key && (t.Idx == nil || *t.Idx == r.Idx)
 		})
-		if !named || r.Committed || !allowed(r.WriteCaps, caps) {
+		if !named || r.Committed || !allowed(r.WriteCaps, by.Capabilities) {
 			continue
 		}
 		at := kv.Position{Key: r.Key, Idx: r.Idx}
 		r.Committed = true
-		m.rows[ns][at] = r
+		m.rows[by.Installation][at] = r
 		changed = append(changed, at)
 	}
 	return changed, nil

@@ -25,14 +25,14 @@ import (
 
 // store is what the model and the store have in common: everything.
 type store interface {
-	Get(context.Context, vcs.Installation, access.Set, string, int, bool, bool) (kv.Record, error)
-	Set(context.Context, vcs.Installation, access.Set, change.Author, kv.Write) (kv.Record, error)
-	CompareAndSet(context.Context, vcs.Installation, access.Set, change.Author, kv.Write, *int) (kv.Record, error)
-	Delete(context.Context, vcs.Installation, access.Set, change.Author, string, *int, *int) (bool, error)
-	Count(context.Context, vcs.Installation, access.Set, string, bool) (int, int, error)
-	Size(context.Context, vcs.Installation, access.Set, string, *int, bool) (int, error)
-	Iterate(context.Context, vcs.Installation, access.Set, kv.Range) ([]kv.Record, *kv.Position, error)
-	Commit(context.Context, vcs.Installation, access.Set, change.Author, []kv.Target) ([]kv.Position, error)
+	Get(context.Context, kv.Caller, kv.Position, bool, bool) (kv.Record, error)
+	Set(context.Context, kv.Caller, kv.Write) (kv.Record, error)
+	CompareAndSet(context.Context, kv.Caller, kv.Write, *int) (kv.Record, error)
+	Delete(context.Context, kv.Caller, kv.Target, *int) (bool, error)
+	Count(context.Context, kv.Caller, string, bool) (int, int, error)
+	Size(context.Context, kv.Caller, kv.Target, bool) (int, error)
+	Iterate(context.Context, kv.Caller, kv.Range) ([]kv.Record, *kv.Position, error)
+	Commit(context.Context, kv.Caller, []kv.Target) ([]kv.Position, error)
 }
 
 // pair makes each call to the store and to the model.
@@ -83,7 +83,7 @@ func normal(r kv.Record) kv.Record {
 func (p pair) iterate(t *rapid.T, c call, q kv.Range) *kv.Position {
 	var next *kv.Position
 	p.both(t, func(s store) (any, error) {
-		page, after, err := s.Iterate(t.Context(), c.ns, c.caps, q)
+		page, after, err := s.Iterate(t.Context(), kv.Caller{Installation: c.ns, Capabilities: c.caps}, q)
 		list := []kv.Record{}
 		for _, r := range page {
 			list = append(list, normal(r))
@@ -100,21 +100,21 @@ func (p pair) actions() map[string]func(*rapid.T) {
 		c, key, idx := p.draw(t), someKeys.Draw(t, "key"), someIdx.Draw(t, "idx")
 		drafts, data := rapid.Bool().Draw(t, "drafts"), rapid.Bool().Draw(t, "data")
 		p.both(t, func(s store) (any, error) {
-			r, err := s.Get(t.Context(), c.ns, c.caps, key, idx, drafts, data)
+			r, err := s.Get(t.Context(), kv.Caller{Installation: c.ns, Capabilities: c.caps}, kv.Position{Key: key, Idx: idx}, drafts, data)
 			return normal(r), err
 		})
 	}
 	set := func(t *rapid.T) {
 		c, w := p.draw(t), drawWrite(t)
 		p.both(t, func(s store) (any, error) {
-			r, err := s.Set(t.Context(), c.ns, c.caps, c.author, w)
+			r, err := s.Set(t.Context(), kv.Caller{Installation: c.ns, Capabilities: c.caps, Author: c.author}, w)
 			return normal(r), err
 		})
 	}
 	cas := func(t *rapid.T) {
 		c, w, version := p.draw(t), drawWrite(t), optional(someVersions).Draw(t, "version")
 		p.both(t, func(s store) (any, error) {
-			r, err := s.CompareAndSet(t.Context(), c.ns, c.caps, c.author, w, version)
+			r, err := s.CompareAndSet(t.Context(), kv.Caller{Installation: c.ns, Capabilities: c.caps, Author: c.author}, w, version)
 			return normal(r), err
 		})
 	}
@@ -122,7 +122,7 @@ func (p pair) actions() map[string]func(*rapid.T) {
 		c, key, idx := p.draw(t), someKeys.Draw(t, "key"), optional(someIdx).Draw(t, "idx")
 		version := optional(someVersions).Draw(t, "version")
 		p.both(t, func(s store) (any, error) {
-			return s.Delete(t.Context(), c.ns, c.caps, c.author, key, idx, version)
+			return s.Delete(t.Context(), kv.Caller{Installation: c.ns, Capabilities: c.caps, Author: c.author}, kv.Target{Key: key, Idx: idx}, version)
 		})
 	}
 	commit := func(t *rapid.T) {
@@ -132,7 +132,7 @@ func (p pair) actions() map[string]func(*rapid.T) {
 			targets = append(targets, kv.Target{Key: someKeys.Draw(t, "key"), Idx: optional(someIdx).Draw(t, "idx")})
 		}
 		p.both(t, func(s store) (any, error) {
-			changed, err := s.Commit(t.Context(), c.ns, c.caps, c.author, targets)
+			changed, err := s.Commit(t.Context(), kv.Caller{Installation: c.ns, Capabilities: c.caps, Author: c.author}, targets)
 			slices.SortFunc(changed, func(a, b kv.Position) int {
 				return cmp.Or(strings.Compare(a.Key, b.Key), cmp.Compare(a.Idx, b.Idx))
 			})
@@ -142,14 +142,14 @@ func (p pair) actions() map[string]func(*rapid.T) {
 	count := func(t *rapid.T) {
 		c, key, drafts := p.draw(t), someKeys.Draw(t, "key"), rapid.Bool().Draw(t, "drafts")
 		p.both(t, func(s store) (any, error) {
-			n, maxIdx, err := s.Count(t.Context(), c.ns, c.caps, key, drafts)
+			n, maxIdx, err := s.Count(t.Context(), kv.Caller{Installation: c.ns, Capabilities: c.caps}, key, drafts)
 			return []int{n, maxIdx}, err
 		})
 	}
 	size := func(t *rapid.T) {
 		c, key, idx, drafts := p.draw(t), someKeys.Draw(t, "key"), optional(someIdx).Draw(t, "idx"), rapid.Bool().Draw(t, "drafts")
 		p.both(t, func(s store) (any, error) {
-			return s.Size(t.Context(), c.ns, c.caps, key, idx, drafts)
+			return s.Size(t.Context(), kv.Caller{Installation: c.ns, Capabilities: c.caps}, kv.Target{Key: key, Idx: idx}, drafts)
 		})
 	}
 	walk := func(t *rapid.T) {
@@ -178,13 +178,13 @@ func (p pair) actions() map[string]func(*rapid.T) {
 			w.Key, w.Idx, w.Committed, w.ReadCaps, w.WriteCaps = key, first+i, false, nil, nil
 			c.author.Request = uuid.NewString()
 			p.both(t, func(s store) (any, error) {
-				r, err := s.Set(t.Context(), c.ns, c.caps, c.author, w)
+				r, err := s.Set(t.Context(), kv.Caller{Installation: c.ns, Capabilities: c.caps, Author: c.author}, w)
 				return normal(r), err
 			})
 		}
 		c.author.Request = uuid.NewString()
 		p.both(t, func(s store) (any, error) {
-			return s.Commit(t.Context(), c.ns, c.caps, c.author, []kv.Target{{Key: key}})
+			return s.Commit(t.Context(), kv.Caller{Installation: c.ns, Capabilities: c.caps, Author: c.author}, []kv.Target{{Key: key}})
 		})
 	}
 	return map[string]func(*rapid.T){

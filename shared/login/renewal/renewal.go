@@ -1,26 +1,25 @@
 // Package renewal remembers when a host is to be asked again which installations
-// a person may act on. Its invariant: of a person and VCS there is one
-// appointment, with one reminder at its time, so that it is found by that time
-// and by the person, and neither is lost or told twice when a worker dies.
+// a person may act on. Its invariant: a person has one appointment for each VCS, and
+// the appointment has one reminder at its time. So it is found by that time and by
+// the person, and it is not lost when a worker dies.
 package renewal
 
 import (
 	"context"
 	"errors"
 	"fmt"
-	"strconv"
-	"strings"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
+	"github.com/opsplane/opsplane/shared/background/queue"
 	"github.com/opsplane/opsplane/shared/storage/attr"
 	"github.com/opsplane/opsplane/shared/storage/awsclient"
 )
 
-// Every is how long after a host's word it is asked again.
+// Every is how long after its last answer a host is asked again.
 const Every = time.Hour
 
 // Appointment is when a host is asked about a person.
@@ -49,8 +48,8 @@ type Store struct {
 	Table string
 }
 
-// ErrMoved is answered for an appointment that another worker has moved or
-// ended, or whose person was here meanwhile.
+// ErrMoved says that another worker has moved or ended the appointment, or that its
+// person was here meanwhile.
 var ErrMoved = errors.New("the appointment was moved")
 
 const (
@@ -66,12 +65,15 @@ func key(user, vcs string) attr.Item {
 	return attr.Item{"pk": attr.String("RENEWAL#" + user), "sk": attr.String(vcs)}
 }
 
-func reminderKey(user, vcs string, at time.Time) attr.Item {
-	return attr.Item{"pk": attr.String("RENEWALS#" + vcs), "sk": attr.String(millis(at) + "#" + user)}
+// reminders are the lists of appointments that are due, one for each VCS.
+func (s Store) reminders() queue.Reminders {
+	return queue.Reminders{DB: s.DB, Table: s.Table, ID: "user", Keep: keep}
 }
 
-// millis sorts as time does.
-func millis(at time.Time) string { return fmt.Sprintf("%013d", at.UnixMilli()) }
+// reminder is that of a person whose host is asked at a time.
+func reminder(user, vcs string, at time.Time) queue.Reminder {
+	return queue.Reminder{List: "RENEWALS#" + vcs, ID: user, At: at}
+}
 
 // Expect makes the appointment of a person who is here now, and whose host is
 // being asked now, if there is none. It costs a read, and a write once an hour,
@@ -95,7 +97,7 @@ func (s Store) Expect(ctx context.Context, user, vcs string, now time.Time) erro
 	item["due"], item["seen_at"], item["ttl"] = attr.Int(due.UnixMilli()), attr.Time(now), attr.Time(due.Add(keep))
 	err = s.transact(ctx, []types.TransactWriteItem{
 		{Put: &types.Put{TableName: &s.Table, Item: item, ConditionExpression: aws.String("attribute_not_exists(pk)")}},
-		s.remind(user, vcs, due),
+		s.reminders().Put(reminder(user, vcs, due)),
 	})
 	if errors.Is(err, ErrMoved) {
 		return nil // another request of the person was first
@@ -118,7 +120,7 @@ func (s Store) see(ctx context.Context, user, vcs string, now time.Time) error {
 	return nil
 }
 
-// Get reads an appointment, with everything that was answered before; ErrMoved
+// Get reads an appointment, strongly consistent; ErrMoved
 // if there is none.
 func (s Store) Get(ctx context.Context, user, vcs string) (Appointment, error) {
 	out, err := s.DB.GetItem(ctx, &dynamodb.GetItemInput{TableName: &s.Table, Key: key(user, vcs), ConsistentRead: aws.Bool(true)})
@@ -150,25 +152,13 @@ type Reminder struct {
 // Due lists reminders of the people about whom a host is to be asked by now,
 // those that wait longest first, at most limit of them.
 func (s Store) Due(ctx context.Context, vcs string, now time.Time, limit int) ([]Reminder, error) {
-	out, err := s.DB.Query(ctx, &dynamodb.QueryInput{
-		TableName: &s.Table, ConsistentRead: aws.Bool(true), Limit: aws.Int32(int32(limit)),
-		KeyConditionExpression: aws.String("pk = :pk AND sk < :now"),
-		ExpressionAttributeValues: attr.Item{
-			":pk": attr.String("RENEWALS#" + vcs), ":now": attr.String(millis(now.Add(time.Millisecond))),
-		},
-	})
+	due, err := s.reminders().Due(ctx, "RENEWALS#"+vcs, now, limit)
 	if err != nil {
 		return nil, fmt.Errorf("list appointments that are due: %w", err)
 	}
-	list := make([]Reminder, len(out.Items))
-	for i, item := range out.Items {
-		r := attr.Read(item)
-		at, _, _ := strings.Cut(r.String("sk"), "#")
-		ms, err := strconv.ParseInt(at, 10, 64)
-		if err := errors.Join(err, r.Err()); err != nil {
-			return nil, fmt.Errorf("decode reminder: %w", err)
-		}
-		list[i] = Reminder{User: r.String("user"), At: time.UnixMilli(ms).UTC()}
+	list := make([]Reminder, len(due))
+	for i, r := range due {
+		list[i] = Reminder{User: r.ID, At: r.At}
 	}
 	return list, nil
 }
@@ -176,10 +166,7 @@ func (s Store) Due(ctx context.Context, vcs string, now time.Time, limit int) ([
 // Drop removes a reminder that no appointment has, as the table may expire the
 // one before the other.
 func (s Store) Drop(ctx context.Context, vcs string, r Reminder) error {
-	if _, err := s.DB.DeleteItem(ctx, &dynamodb.DeleteItemInput{TableName: &s.Table, Key: reminderKey(r.User, vcs, r.At)}); err != nil {
-		return fmt.Errorf("drop reminder: %w", err)
-	}
-	return nil
+	return s.reminders().Drop(ctx, reminder(r.User, vcs, r.At))
 }
 
 // Move moves an appointment, as it was read, to another time, and stores its
@@ -187,21 +174,20 @@ func (s Store) Drop(ctx context.Context, vcs string, r Reminder) error {
 func (s Store) Move(ctx context.Context, a Appointment, to time.Time) error {
 	to = to.Truncate(time.Millisecond)
 	if to.Equal(a.Due) {
-		to = to.Add(time.Millisecond) // its reminder would be put and deleted in one transaction
+		to = to.Add(time.Millisecond) // the time says to other workers that it was moved
 	}
-	return s.transact(ctx, []types.TransactWriteItem{
-		{Update: &types.Update{
-			TableName: &s.Table, Key: key(a.User, a.VCS),
-			UpdateExpression:         aws.String("SET due = :to, tries = :tries, refused = :refused, #ttl = :ttl"),
-			ConditionExpression:      aws.String("due = :due"),
-			ExpressionAttributeNames: map[string]string{"#ttl": "ttl"},
-			ExpressionAttributeValues: attr.Item{
-				":to": attr.Int(to.UnixMilli()), ":due": attr.Int(a.Due.UnixMilli()), ":tries": attr.Int(int64(a.Tries)),
-				":refused": attr.Bool(a.Refused), ":ttl": attr.Time(to.Add(keep)),
-			},
-		}},
-		s.forget(a), s.remind(a.User, a.VCS, to),
-	})
+	update := types.TransactWriteItem{Update: &types.Update{
+		TableName: &s.Table, Key: key(a.User, a.VCS),
+		UpdateExpression:         aws.String("SET due = :to, tries = :tries, refused = :refused, #ttl = :ttl"),
+		ConditionExpression:      aws.String("due = :due"),
+		ExpressionAttributeNames: map[string]string{"#ttl": "ttl"},
+		ExpressionAttributeValues: attr.Item{
+			":to": attr.Int(to.UnixMilli()), ":due": attr.Int(a.Due.UnixMilli()), ":tries": attr.Int(int64(a.Tries)),
+			":refused": attr.Bool(a.Refused), ":ttl": attr.Time(to.Add(keep)),
+		},
+	}}
+	move := s.reminders().Move(reminder(a.User, a.VCS, a.Due), reminder(a.User, a.VCS, to))
+	return s.transact(ctx, append([]types.TransactWriteItem{update}, move...))
 }
 
 // End ends an appointment, as it was read: the host is asked no more until the
@@ -213,7 +199,7 @@ func (s Store) End(ctx context.Context, a Appointment) error {
 			TableName: &s.Table, Key: key(a.User, a.VCS), ConditionExpression: aws.String("due = :due AND seen_at = :seen"),
 			ExpressionAttributeValues: attr.Item{":due": attr.Int(a.Due.UnixMilli()), ":seen": attr.Time(a.SeenAt)},
 		}},
-		s.forget(a),
+		s.reminders().Delete(reminder(a.User, a.VCS, a.Due)),
 	})
 }
 
@@ -240,16 +226,6 @@ func (s Store) Cancel(ctx context.Context, user, vcs string) (bool, error) {
 
 // cancelTries bounds how often Cancel meets a worker that moves the appointment.
 const cancelTries = 5
-
-func (s Store) remind(user, vcs string, at time.Time) types.TransactWriteItem {
-	item := reminderKey(user, vcs, at)
-	item["user"], item["ttl"] = attr.String(user), attr.Time(at.Add(keep))
-	return types.TransactWriteItem{Put: &types.Put{TableName: &s.Table, Item: item}}
-}
-
-func (s Store) forget(a Appointment) types.TransactWriteItem {
-	return types.TransactWriteItem{Delete: &types.Delete{TableName: &s.Table, Key: reminderKey(a.User, a.VCS, a.Due)}}
-}
 
 // transact makes writes of which the first is conditional: ErrMoved if it does
 // not hold.

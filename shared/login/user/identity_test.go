@@ -14,10 +14,11 @@ import (
 	"github.com/opsplane/opsplane/shared/api/fault"
 	"github.com/opsplane/opsplane/shared/audit/change"
 	"github.com/opsplane/opsplane/shared/login/user"
+	"github.com/opsplane/opsplane/shared/vcs"
 )
 
 // ofAccount1 is a caller with a session of account 1 at GitHub.
-var ofAccount1 = access.Caller{Kind: access.KindSession, VCS: "github", Account: "1"}
+var ofAccount1 = access.Caller{Kind: access.KindSession, Account: vcs.Account{VCS: vcs.GitHub, ID: "1"}}
 
 // said is what a VCS says when it is asked.
 func said(asked time.Time, ids ...string) user.Hosted {
@@ -164,14 +165,14 @@ func TestReplaceLeavesNothingOfWhatTheVCSSaidBefore(t *testing.T) {
 	t.Parallel()
 	h := newHouse(t)
 	u := h.signIn(t, "github", "1", "ann")
-	granted := access.Membership{VCS: "github", Installation: "99"}
+	granted := vcs.Installation{VCS: "github", ID: "99"}
 	if err := h.AddMembership(ctx, u.ID, granted, operator()); err != nil {
 		t.Fatal(err)
 	}
-	at := func(ids ...string) []access.Membership {
-		var want []access.Membership
+	at := func(ids ...string) []vcs.Installation {
+		var want []vcs.Installation
 		for _, id := range ids {
-			want = append(want, access.Membership{VCS: "github", Installation: id})
+			want = append(want, vcs.Installation{VCS: "github", ID: vcs.ID(id)})
 		}
 		return want
 	}
@@ -179,7 +180,7 @@ func TestReplaceLeavesNothingOfWhatTheVCSSaidBefore(t *testing.T) {
 		name  string
 		ids   []string
 		asked time.Duration // after now
-		want  []access.Membership
+		want  []vcs.Installation
 	}{
 		{"first", []string{"20", "10", "99"}, 0, at("10", "20", "99")},
 		{"lost one of two", []string{"10"}, time.Minute, at("10", "99")},
@@ -196,7 +197,7 @@ func TestReplaceLeavesNothingOfWhatTheVCSSaidBefore(t *testing.T) {
 		if m := got.MembershipsFor(ofAccount1, now.Add(c.asked)); err != nil || !slices.Equal(m, c.want) {
 			t.Errorf("%s: got %v, %v; want %v", c.name, m, err, c.want)
 		}
-		if !slices.Equal(got.Memberships, []access.Membership{granted}) {
+		if !slices.Equal(got.Memberships, []vcs.Installation{granted}) {
 			t.Errorf("%s: an operator gave %v, want it to stay", c.name, got.Memberships)
 		}
 	}
@@ -303,13 +304,13 @@ func TestSessionIsAdmittedWithItsAccountAlone(t *testing.T) {
 		want   bool
 	}{
 		"its account":           {ofAccount1, true},
-		"another account":       {access.Caller{Kind: access.KindSession, VCS: "github", Account: "2"}, false},
-		"same id, other VCS":    {access.Caller{Kind: access.KindSession, VCS: "gitlab", Account: "1"}, false},
-		"of no account":         {access.Caller{Kind: access.KindSession, VCS: "github"}, false},
+		"another account":       {access.Caller{Kind: access.KindSession, Account: vcs.Account{VCS: "github", ID: "2"}}, false},
+		"same id, other VCS":    {access.Caller{Kind: access.KindSession, Account: vcs.Account{VCS: "gitlab", ID: "1"}}, false},
+		"of no account":         {access.Caller{Kind: access.KindSession, Account: vcs.Account{VCS: "github"}}, false},
 		"of no VCS":             {access.Caller{Kind: access.KindSession}, false},
 		"an API key":            {access.Caller{Kind: access.KindAPIKey}, true},
 		"an access token":       {access.Caller{Kind: access.KindAccessToken}, true},
-		"of a VCS without ties": {access.Caller{Kind: access.KindSession, VCS: "gitlab"}, true},
+		"of a VCS without ties": {access.Caller{Kind: access.KindSession, Account: vcs.Account{VCS: "gitlab"}}, true},
 	} {
 		if got := u.Admits(c.caller); got != c.want {
 			t.Errorf("%s: admitted %t, want %t", name, got, c.want)
@@ -341,7 +342,7 @@ func TestWordOfAVCSLapses(t *testing.T) {
 		{access.KindAPIKey, user.KeyLapse, 0},
 		{access.KindAccessToken, user.KeyLapse, 0},
 	} {
-		if got := u.MembershipsFor(access.Caller{Kind: c.kind, VCS: "github", Account: "1"}, now.Truncate(time.Millisecond).Add(c.after)); len(got) != c.want {
+		if got := u.MembershipsFor(access.Caller{Kind: c.kind, Account: vcs.Account{VCS: vcs.GitHub, ID: "1"}}, now.Truncate(time.Millisecond).Add(c.after)); len(got) != c.want {
 			t.Errorf("%s after %v: got %v, want %d", c.kind, c.after, got, c.want)
 		}
 	}

@@ -8,10 +8,10 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
-	"github.com/opsplane/opsplane/shared/api/access"
 	"github.com/opsplane/opsplane/shared/audit/change"
 	"github.com/opsplane/opsplane/shared/storage/attr"
 	"github.com/opsplane/opsplane/shared/storage/awsclient"
+	"github.com/opsplane/opsplane/shared/vcs"
 )
 
 // ErrConditionFailed says that a condition of another package did not hold, so
@@ -21,14 +21,14 @@ var ErrConditionFailed = errors.New("the condition of the change does not hold")
 // AddMembershipIf is AddMembership in one transaction with a condition on another
 // item: whenever the write arrives, it takes effect only while the condition
 // holds. ErrConditionFailed if it does not.
-func (s *Store) AddMembershipIf(ctx context.Context, id string, m access.Membership, author change.Author, condition types.ConditionCheck) error {
-	if err := validVCS(m.VCS); err != nil {
+func (s *Store) AddMembershipIf(ctx context.Context, id string, m vcs.Installation, author change.Author, condition types.ConditionCheck) error {
+	if err := validVCS(string(m.VCS)); err != nil {
 		return err
 	}
-	values := attr.Item{":id": attr.Strings([]string{m.Installation})}
+	values := attr.Item{":id": attr.Strings([]string{string(m.ID)})}
 	err := awsclient.Transact(ctx, s.DB, []types.TransactWriteItem{{Update: &types.Update{
 		TableName: aws.String(s.Table), Key: ItemKey(id),
-		UpdateExpression:          aws.String("SET " + author.Set(values) + " ADD " + members(m.VCS) + " :id"),
+		UpdateExpression:          aws.String("SET " + author.Set(values) + " ADD " + members(string(m.VCS)) + " :id"),
 		ConditionExpression:       aws.String("attribute_exists(pk)"),
 		ExpressionAttributeValues: values,
 	}}, {ConditionCheck: &condition}})

@@ -4,17 +4,16 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 	"github.com/google/uuid"
 
-	"github.com/opsplane/opsplane/shared/api/access"
 	"github.com/opsplane/opsplane/shared/api/fault"
 	"github.com/opsplane/opsplane/shared/audit/change"
 	"github.com/opsplane/opsplane/shared/storage/attr"
+	"github.com/opsplane/opsplane/shared/vcs"
 )
 
 // Store keeps users in OperationsTable: an item per user, pk USER#<id> and sk
@@ -111,24 +110,24 @@ func (s *Store) item(ctx context.Context, key attr.Item) (attr.Item, error) {
 // AddMembership lets the user act on an installation, whatever the VCS says;
 // adding it again changes nothing but the author. ErrNotFound if there is no such user, an Invalid
 // fault for an unknown VCS.
-func (s *Store) AddMembership(ctx context.Context, id string, m access.Membership, author change.Author) error {
-	if err := validVCS(m.VCS); err != nil {
+func (s *Store) AddMembership(ctx context.Context, id string, m vcs.Installation, author change.Author) error {
+	if err := validVCS(string(m.VCS)); err != nil {
 		return err
 	}
-	values := attr.Item{":id": attr.Strings([]string{m.Installation})}
-	return s.update(ctx, id, "SET "+author.Set(values)+" ADD "+members(m.VCS)+" :id", values)
+	values := attr.Item{":id": attr.Strings([]string{string(m.ID)})}
+	return s.update(ctx, id, "SET "+author.Set(values)+" ADD "+members(string(m.VCS))+" :id", values)
 }
 
 // RemoveMembership takes back what AddMembership gave; what the VCS says stays.
 // Access tokens that were given out before may carry it until they end. Removing
 // what is not there changes nothing but the author. ErrNotFound if there is no such
 // user, an Invalid fault for an unknown VCS.
-func (s *Store) RemoveMembership(ctx context.Context, id string, m access.Membership, author change.Author) error {
-	if err := validVCS(m.VCS); err != nil {
+func (s *Store) RemoveMembership(ctx context.Context, id string, m vcs.Installation, author change.Author) error {
+	if err := validVCS(string(m.VCS)); err != nil {
 		return err
 	}
-	values := attr.Item{":id": attr.Strings([]string{m.Installation})}
-	return s.update(ctx, id, "SET "+author.Set(values)+" DELETE "+members(m.VCS)+" :id", values)
+	values := attr.Item{":id": attr.Strings([]string{string(m.ID)})}
+	return s.update(ctx, id, "SET "+author.Set(values)+" DELETE "+members(string(m.VCS))+" :id", values)
 }
 
 func (s *Store) update(ctx context.Context, id, expression string, values attr.Item) error {
@@ -148,9 +147,9 @@ func (s *Store) update(ctx context.Context, id, expression string, values attr.I
 	return nil
 }
 
-func validVCS(vcs string) error {
-	if !slices.Contains(access.VCSNames(), vcs) {
-		return fault.Invalidf("INVALID_VCS", "%.40q is not a VCS; use github or gitlab", vcs)
+func validVCS(system string) error {
+	if !vcs.VCS(system).Valid() {
+		return fault.Invalidf("INVALID_VCS", "%.40q is not a VCS; use github or gitlab", system)
 	}
 	return nil
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/opsplane/opsplane/shared/api/access"
 	"github.com/opsplane/opsplane/shared/api/fault"
 	"github.com/opsplane/opsplane/shared/storage/attr"
+	"github.com/opsplane/opsplane/shared/vcs"
 )
 
 // User is a person or a machine account.
@@ -28,7 +29,7 @@ type User struct {
 	CreatedAt time.Time
 	// Memberships are the installations that operators let the user act on,
 	// sorted. They stand until an operator takes them back.
-	Memberships []access.Membership
+	Memberships []vcs.Installation
 	// Hosted are the installations that VCSs say the user may act on, by VCS.
 	Hosted map[string]Hosted
 	// Identities are the user's accounts at VCSs, by VCS.
@@ -59,20 +60,20 @@ var (
 // Login answers the user's identity at a VCS. A user whom an operator made and
 // gave a membership there goes by its own name. False if nothing ties the user
 // to the VCS.
-func (u User) Login(vcs string) (Identity, bool) {
-	if identity, ok := u.Identities[vcs]; ok {
+func (u User) Login(vcsName string) (Identity, bool) {
+	if identity, ok := u.Identities[vcsName]; ok {
 		return identity, true
 	}
-	member := slices.ContainsFunc(u.Memberships, func(m access.Membership) bool { return m.VCS == vcs })
+	member := slices.ContainsFunc(u.Memberships, func(m vcs.Installation) bool { return string(m.VCS) == vcsName })
 	return Identity{Login: u.Name}, member
 }
 
-// VCSs lists the VCSs that know the user, in the order of access.VCSNames.
+// VCSs lists the VCSs that know the user, in the order of vcs.All.
 func (u User) VCSs() []string {
 	known := []string{}
-	for _, vcs := range access.VCSNames() {
-		if _, ok := u.Login(vcs); ok {
-			known = append(known, vcs)
+	for _, system := range vcs.All() {
+		if _, ok := u.Login(string(system)); ok {
+			known = append(known, string(system))
 		}
 	}
 	return known
@@ -98,25 +99,25 @@ const (
 // Admits reports whether a credential of the user's is still one: a session ends
 // with the tie between the user and the account that it was made with.
 func (u User) Admits(c access.Caller) bool {
-	return c.Kind != access.KindSession || c.VCS != "" && u.Identities[c.VCS].ID == c.Account
+	return c.Kind != access.KindSession || !c.Account.IsZero() && u.Identities[string(c.Account.VCS)].ID == string(c.Account.ID)
 }
 
 // MembershipsFor answers the installations that the user may act on with a
 // credential: what operators gave, and what VCSs said not too long ago. Sorted,
 // without duplicates; none for a credential that the user does not admit.
-func (u User) MembershipsFor(c access.Caller, now time.Time) []access.Membership {
+func (u User) MembershipsFor(c access.Caller, now time.Time) []vcs.Installation {
 	if !u.Admits(c) {
 		return nil
 	}
 	all := slices.Clone(u.Memberships)
-	for vcs := range u.Hosted {
-		said, _ := u.HostedFor(c, vcs, now)
+	for system := range u.Hosted {
+		said, _ := u.HostedFor(c, system, now)
 		for _, id := range said.Installations {
-			all = append(all, access.Membership{VCS: vcs, Installation: id})
+			all = append(all, vcs.Installation{VCS: vcs.VCS(system), ID: vcs.ID(id)})
 		}
 	}
-	slices.SortFunc(all, func(a, b access.Membership) int {
-		return cmp.Or(strings.Compare(a.VCS, b.VCS), strings.Compare(a.Installation, b.Installation))
+	slices.SortFunc(all, func(a, b vcs.Installation) int {
+		return cmp.Or(cmp.Compare(a.VCS, b.VCS), cmp.Compare(a.ID, b.ID))
 	})
 	return slices.Compact(all)
 }
@@ -179,14 +180,15 @@ func Decode(item attr.Item) (User, error) {
 	}
 	r := attr.Read(item)
 	u := User{ID: r.String("id"), Name: r.String("name"), CreatedAt: r.Time("created_at")}
-	for _, vcs := range access.VCSNames() {
-		ids := r.Strings(members(vcs))
+	for _, system := range vcs.All() {
+		ids := r.Strings(members(string(system)))
 		slices.Sort(ids)
 		for _, id := range ids {
-			u.Memberships = append(u.Memberships, access.Membership{VCS: vcs, Installation: id})
+			u.Memberships = append(u.Memberships, vcs.Installation{VCS: system, ID: vcs.ID(id)})
 		}
 	}
-	for _, vcs := range access.VCSNames() {
+	for _, system := range vcs.All() {
+		vcs := string(system)
 		if r.Has(askedAt(vcs)) {
 			if u.Hosted == nil {
 				u.Hosted = map[string]Hosted{}

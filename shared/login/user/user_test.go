@@ -16,11 +16,11 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/opsplane/opsplane/infra/test/storagetest"
-	"github.com/opsplane/opsplane/shared/api/access"
 	"github.com/opsplane/opsplane/shared/api/fault"
 	"github.com/opsplane/opsplane/shared/audit/change"
 	"github.com/opsplane/opsplane/shared/login/user"
 	"github.com/opsplane/opsplane/shared/storage/attr"
+	"github.com/opsplane/opsplane/shared/vcs"
 )
 
 var (
@@ -143,10 +143,10 @@ func TestMembershipsAddUp(t *testing.T) {
 	t.Parallel()
 	h := newHouse(t)
 	u := h.create(t, "ann")
-	var want []access.Membership
+	var want []vcs.Installation
 	var wg sync.WaitGroup
 	for i := range 10 {
-		m := access.Membership{VCS: access.VCSNames()[i%2], Installation: fmt.Sprint(i)}
+		m := vcs.Installation{VCS: vcs.All()[i%2], ID: vcs.ID(fmt.Sprint(i))}
 		want = append(want, m)
 		for range 2 {
 			wg.Go(func() {
@@ -157,7 +157,7 @@ func TestMembershipsAddUp(t *testing.T) {
 		}
 	}
 	wg.Wait()
-	slices.SortFunc(want, func(a, b access.Membership) int { return strings.Compare(a.VCS+a.Installation, b.VCS+b.Installation) })
+	slices.SortFunc(want, func(a, b vcs.Installation) int { return strings.Compare(a.String(), b.String()) })
 	got, err := h.Get(ctx, u.ID)
 	if err != nil || !slices.Equal(got.Memberships, want) {
 		t.Errorf("got %v, %v; want %v", got.Memberships, err, want)
@@ -165,7 +165,7 @@ func TestMembershipsAddUp(t *testing.T) {
 	if err := h.AddMembership(ctx, uuid.NewString(), want[0], operator()); !errors.Is(err, user.ErrNotFound) {
 		t.Errorf("of nobody: got %v, want ErrNotFound", err)
 	}
-	err = h.AddMembership(ctx, u.ID, access.Membership{VCS: "svn", Installation: "1"}, operator())
+	err = h.AddMembership(ctx, u.ID, vcs.Installation{VCS: "svn", ID: "1"}, operator())
 	if f := new(fault.Error); !errors.As(err, &f) || f.ID != "INVALID_VCS" {
 		t.Errorf("unknown VCS: got %v, want INVALID_VCS", err)
 	}
@@ -178,7 +178,7 @@ func TestIdentityTiesAUserToAVCS(t *testing.T) {
 	if got := u.VCSs(); got == nil || len(got) != 0 {
 		t.Errorf("got %v, want an empty list", got)
 	}
-	if err := h.AddMembership(ctx, u.ID, access.Membership{VCS: "gitlab", Installation: "7"}, operator()); err != nil {
+	if err := h.AddMembership(ctx, u.ID, vcs.Installation{VCS: "gitlab", ID: "7"}, operator()); err != nil {
 		t.Fatal(err)
 	}
 	for _, login := range []string{"old", "ann-at-github"} {
@@ -234,7 +234,7 @@ func TestEveryChangeHasItsAuthor(t *testing.T) {
 	}
 	check("create", author, 2)
 	author = operator()
-	if err := h.AddMembership(ctx, u.ID, access.Membership{VCS: "github", Installation: "1"}, author); err != nil {
+	if err := h.AddMembership(ctx, u.ID, vcs.Installation{VCS: "github", ID: "1"}, author); err != nil {
 		t.Fatal(err)
 	}
 	check("membership", author, 1)

@@ -6,11 +6,10 @@ package installation
 
 import (
 	"regexp"
-	"slices"
 	"time"
 
-	"github.com/opsplane/opsplane/shared/api/access"
 	"github.com/opsplane/opsplane/shared/api/fault"
+	"github.com/opsplane/opsplane/shared/vcs"
 )
 
 // Installation is one organisation or group that the server works for.
@@ -50,9 +49,9 @@ var idForm = regexp.MustCompile(`^[1-9][0-9]{0,18}$`)
 
 // ValidID answers an Invalid fault unless vcs is a known VCS and id has the
 // form of an installation's id.
-func ValidID(vcs, id string) error {
-	if !slices.Contains(access.VCSNames(), vcs) {
-		return fault.Invalidf("INVALID_VCS", "%.40q is not a VCS; use github or gitlab", vcs)
+func ValidID(system, id string) error {
+	if !vcs.VCS(system).Valid() {
+		return fault.Invalidf("INVALID_VCS", "%.40q is not a VCS; use github or gitlab", system)
 	}
 	if !idForm.MatchString(id) {
 		return fault.Invalidf("INVALID_INSTALLATION_ID", "%.40q is not an installation id; it is a number of at most 19 digits, such as 42", id)

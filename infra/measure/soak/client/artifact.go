@@ -11,6 +11,7 @@ import (
 	"github.com/opsplane/opsplane/infra/measure/soak/history"
 	"github.com/opsplane/opsplane/shared/api/fault"
 	"github.com/opsplane/opsplane/shared/audit/change"
+	"github.com/opsplane/opsplane/shared/kv"
 	"github.com/opsplane/opsplane/shared/kv/artifact"
 )
 
@@ -18,7 +19,7 @@ import (
 func (d *Direct) artifact(ctx context.Context, by change.Author, c history.Call) history.Answer {
 	switch c.Action {
 	case history.Create:
-		u, page, err := d.Artifacts.Create(ctx, d.Namespace, nil, by, artifact.New{
+		u, page, err := d.Artifacts.Create(ctx, kv.Caller{Installation: d.Namespace, Author: by}, artifact.New{
 			Key: c.Key, Idx: c.Idx, Committed: c.Committed, Absent: c.Absent, Version: c.Version,
 			File: artifact.File{Size: int64(len(history.File(c.Value))), SHA256: history.FileHash(c.Value), ContentType: history.FileType(c.Value)},
 		})
@@ -30,15 +31,15 @@ func (d *Direct) artifact(ctx context.Context, by change.Author, c history.Call)
 	case history.Put:
 		return send(ctx, d.HTTP, c)
 	case history.Complete:
-		u, err := d.Artifacts.Complete(ctx, d.Namespace, nil, by, c.Upload.ID)
+		u, err := d.Artifacts.Complete(ctx, kv.Caller{Installation: d.Namespace, Author: by}, c.Upload.ID)
 		if err != nil {
 			return refusal(c, err)
 		}
 		return completed(u.State, u.Record != nil, func() int { return u.Record.Version })
 	case history.Abort:
-		return refusal(c, d.Artifacts.Abort(ctx, d.Namespace, nil, by, c.Upload.ID))
+		return refusal(c, d.Artifacts.Abort(ctx, kv.Caller{Installation: d.Namespace, Author: by}, c.Upload.ID))
 	}
-	got, err := d.Artifacts.Open(ctx, d.Namespace, nil, time.Now(), c.Key, c.Idx, c.Drafts)
+	got, err := d.Artifacts.Open(ctx, kv.Caller{Installation: d.Namespace, Author: change.Author{At: time.Now()}}, kv.Position{Key: c.Key, Idx: c.Idx}, c.Drafts)
 	if err != nil {
 		return refusal(c, err)
 	}

@@ -46,24 +46,24 @@ func (d *Direct) do(ctx context.Context, by change.Author, c history.Call) histo
 	case history.Set, history.CAS:
 		return d.write(ctx, by, c)
 	case history.Get:
-		r, err := d.Store.Get(ctx, d.Namespace, nil, c.Key, c.Idx, c.Drafts, true)
+		r, err := d.Store.Get(ctx, kv.Caller{Installation: d.Namespace}, kv.Position{Key: c.Key, Idx: c.Idx}, c.Drafts, true)
 		return d.rows(c, err, r)
 	case history.DeleteRow:
-		found, err := d.Store.Delete(ctx, d.Namespace, nil, by, c.Key, &c.Idx, c.Version)
+		found, err := d.Store.Delete(ctx, kv.Caller{Installation: d.Namespace, Author: by}, kv.Target{Key: c.Key, Idx: &c.Idx}, c.Version)
 		return outcome(c, err, history.Answer{Found: found})
 	case history.DeleteKey:
-		found, err := d.Store.Delete(ctx, d.Namespace, nil, by, c.Key, nil, c.Version)
+		found, err := d.Store.Delete(ctx, kv.Caller{Installation: d.Namespace, Author: by}, kv.Target{Key: c.Key}, c.Version)
 		return outcome(c, err, history.Answer{Found: found})
 	case history.Commit:
 		return d.commit(ctx, by, c)
 	case history.Count:
-		count, last, err := d.Store.Count(ctx, d.Namespace, nil, c.Key, c.Drafts)
+		count, last, err := d.Store.Count(ctx, kv.Caller{Installation: d.Namespace}, c.Key, c.Drafts)
 		return outcome(c, err, history.Answer{Count: count, Max: last})
 	case history.Size:
-		size, err := d.Store.Size(ctx, d.Namespace, nil, c.Key, nil, c.Drafts)
+		size, err := d.Store.Size(ctx, kv.Caller{Installation: d.Namespace}, kv.Target{Key: c.Key}, c.Drafts)
 		return outcome(c, err, history.Answer{Size: size})
 	case history.SizeRow:
-		size, err := d.Store.Size(ctx, d.Namespace, nil, c.Key, &c.Idx, c.Drafts)
+		size, err := d.Store.Size(ctx, kv.Caller{Installation: d.Namespace}, kv.Target{Key: c.Key, Idx: &c.Idx}, c.Drafts)
 		return outcome(c, err, history.Answer{Size: size})
 	case history.Iterate:
 		return d.iterate(ctx, c)
@@ -96,9 +96,9 @@ func (d *Direct) write(ctx context.Context, by change.Author, c history.Call) hi
 	w := kv.Write{Key: c.Key, Idx: c.Idx, Value: value, Committed: c.Committed}
 	var r kv.Record
 	if c.Action == history.Set {
-		r, err = d.Store.Set(ctx, d.Namespace, nil, by, w)
+		r, err = d.Store.Set(ctx, kv.Caller{Installation: d.Namespace, Author: by}, w)
 	} else {
-		r, err = d.Store.CompareAndSet(ctx, d.Namespace, nil, by, w, c.Version)
+		r, err = d.Store.CompareAndSet(ctx, kv.Caller{Installation: d.Namespace, Author: by}, w, c.Version)
 	}
 	return outcome(c, err, history.Answer{Version: r.Version})
 }
@@ -124,7 +124,7 @@ func (d *Direct) iterate(ctx context.Context, c history.Call) history.Answer {
 	if c.After != nil {
 		q.After = &kv.Position{Key: c.After.Key, Idx: c.After.Idx}
 	}
-	records, next, err := d.Store.Iterate(ctx, d.Namespace, nil, q)
+	records, next, err := d.Store.Iterate(ctx, kv.Caller{Installation: d.Namespace}, q)
 	a := d.rows(c, err, records...)
 	if next != nil {
 		a.Next = &history.Row{Key: next.Key, Idx: next.Idx}
@@ -137,7 +137,7 @@ func (d *Direct) commit(ctx context.Context, by change.Author, c history.Call) h
 	for i, t := range c.Targets {
 		targets[i] = kv.Target{Key: t.Key, Idx: t.Idx}
 	}
-	changed, err := d.Store.Commit(ctx, d.Namespace, nil, by, targets)
+	changed, err := d.Store.Commit(ctx, kv.Caller{Installation: d.Namespace, Author: by}, targets)
 	a := history.Answer{}
 	for _, p := range changed {
 		a.Rows = append(a.Rows, history.Seen{Row: history.Row{Key: p.Key, Idx: p.Idx}})

@@ -4,15 +4,14 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"log/slog"
-	"strings"
 	"time"
 
 	"github.com/aws/aws-lambda-go/events"
 
+	"github.com/opsplane/opsplane/shared/background/frame"
+	"github.com/opsplane/opsplane/shared/background/stream"
 	"github.com/opsplane/opsplane/shared/background/task"
-	"github.com/opsplane/opsplane/shared/telemetry"
 )
 
 // Worker works at the tasks of one queue.
@@ -39,102 +38,70 @@ type Worker struct {
 }
 
 const (
-	// AnswerTime is what an invocation leaves of its time, so that it can give
+	// Reserve is how much of its time an invocation keeps back, so that it can give
 	// its task back.
-	AnswerTime = 10 * time.Second
+	Reserve = 10 * time.Second
 	// maxDue is how many tasks a scheduled run takes up.
 	maxDue = 100
 )
 
-// Handle works at the tasks of a stream event, or, woken by the schedule, at
-// those that are due.
+// Handle works at the tasks of a stream event. For an event of the schedule it works
+// at the tasks that are due.
 func (w *Worker) Handle(ctx context.Context, event json.RawMessage) (any, error) {
-	var stream events.DynamoDBEvent
-	if err := json.Unmarshal(event, &stream); err != nil {
-		return nil, fmt.Errorf("read event: %w", err)
+	records, err := stream.Records(event)
+	if err != nil {
+		return nil, err
 	}
-	if end, ok := ctx.Deadline(); ok {
-		var cancel context.CancelFunc
-		ctx, cancel = context.WithDeadline(ctx, end.Add(-AnswerTime))
-		defer cancel()
-	}
+	ctx, cancel := frame.KeepBack(ctx, Reserve)
+	defer cancel()
 	run := &tally{}
-	if len(stream.Records) > 0 {
-		answer, err := w.stream(ctx, run, stream.Records)
+	if len(records) > 0 {
+		response, err := w.stream(ctx, run, records)
 		w.report(ctx, run, err)
-		return answer, nil
+		return response, nil
 	}
 	ids, err := w.Tasks.Due(ctx, w.Queue, w.Now(), maxDue)
 	for i := 0; i < len(ids) && ctx.Err() == nil; i++ {
-		err = errors.Join(err, w.process(ctx, run, ids[i])) // its neighbours can do nothing for it
+		err = errors.Join(err, w.process(ctx, run, ids[i])) // go on with the others
 	}
 	w.report(ctx, run, err)
 	return run, err
 }
 
 // stream works at the tasks of records, and hands back those that could not be
-// taken up or given back. Lambda goes on from the first of them: those behind it
-// are not due then.
-func (w *Worker) stream(ctx context.Context, run *tally, records []events.DynamoDBEventRecord) (answer events.DynamoDBEventResponse, problem error) {
+// taken up or given back. Lambda goes on from the first of them. The tasks behind
+// it that were worked at are not due then.
+func (w *Worker) stream(ctx context.Context, run *tally, records []stream.Record) (response events.DynamoDBEventResponse, problem error) {
+	var failed []stream.Record
 	for _, record := range records {
-		id, ok := w.waiting(record)
+		id, ok := task.Wakes(record, w.Queue, w.Now())
 		if !ok {
 			continue
 		}
 		if err := w.process(ctx, run, id); err != nil {
 			problem = errors.Join(problem, err)
-			answer.BatchItemFailures = append(answer.BatchItemFailures, events.DynamoDBBatchItemFailure{ItemIdentifier: record.Change.SequenceNumber})
+			failed = append(failed, record)
 		}
 	}
-	return answer, problem
-}
-
-// waiting reports whether a change of the table is a task of the queue that nobody
-// works at and whose time has come.
-func (w *Worker) waiting(record events.DynamoDBEventRecord) (id string, ok bool) {
-	now := record.Change.NewImage
-	id, ok = strings.CutPrefix(record.Change.Keys["pk"].String(), "TASK#")
-	wake, waits := now["wake"]
-	if _, held := now["lease"]; !ok || held || !waits || wake.DataType() != events.DataTypeNumber {
-		return "", false
-	}
-	if kind, known := now["kind"]; known && kind.DataType() == events.DataTypeString && task.Kind(kind.String()).Queue() != w.Queue {
-		return "", false
-	}
-	at, err := wake.Integer()
-	return id, err == nil && !time.UnixMilli(at).After(w.Now())
+	return stream.Failures(failed...), problem
 }
 
 // tally is what one invocation has done.
 type tally struct {
-	// Completed, Failed and Waiting count tasks by what became of them; of those
-	// that failed, Unreadable ones were never tried.
+	// Completed, Failed and Waiting count tasks by what became of them. Unreadable
+	// counts those of the failed ones that were never tried.
 	Completed  int `json:"completed"`
 	Failed     int `json:"failed"`
 	Waiting    int `json:"waiting"`
 	Unreadable int `json:"unreadable"`
 }
 
-var metrics = []telemetry.Metric{
-	{Name: "completed", Unit: "Count"},
-	{Name: "failed", Unit: "Count"},
-	{Name: "waiting", Unit: "Count"},
-	{Name: "unreadable", Unit: "Count"},
-}
-
-// report writes the one line of an invocation that did anything.
+// report writes the log line of an invocation that did anything.
 func (w *Worker) report(ctx context.Context, run *tally, err error) {
-	if err == nil && *run == (tally{}) {
-		return
-	}
-	attrs := []slog.Attr{
-		slog.Int("completed", run.Completed), slog.Int("failed", run.Failed), slog.Int("waiting", run.Waiting),
-		slog.Int("unreadable", run.Unreadable), slog.String("request_id", telemetry.Invocation(ctx)), telemetry.Metrics(w.Now(), metrics...),
-	}
-	level := slog.LevelInfo
-	if err != nil {
-		level = slog.LevelError
-		attrs = append(attrs, slog.String("error", err.Error()))
-	}
-	w.Log.LogAttrs(ctx, level, "tasks", attrs...)
+	frame.Line{Message: "tasks", Quiet: true, Counts: []frame.Count{
+		{Name: "completed", Unit: frame.Things, Value: int64(run.Completed)},
+		{Name: "failed", Unit: frame.Things, Value: int64(run.Failed)},
+		{Name: "waiting", Unit: frame.Things, Value: int64(run.Waiting)},
+		{Name: "unreadable", Unit: frame.Things, Value: int64(run.Unreadable)},
+	}}.Write(ctx, w.Log, w.Now(), err)
 }

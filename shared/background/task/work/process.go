@@ -11,10 +11,11 @@ import (
 	"fmt"
 	"log/slog"
 	"math/rand/v2"
-	"runtime/debug"
 	"time"
 
 	"github.com/opsplane/opsplane/shared/audit/change"
+	"github.com/opsplane/opsplane/shared/background/frame"
+	"github.com/opsplane/opsplane/shared/background/queue"
 	"github.com/opsplane/opsplane/shared/background/task"
 	"github.com/opsplane/opsplane/shared/telemetry"
 	"github.com/opsplane/opsplane/shared/vcs/vcshost"
@@ -102,11 +103,7 @@ func (w *Worker) process(ctx context.Context, tally *tally, id string) error {
 // work does steps until the task is done or its slice of time is over. What was
 // done of it is noted behind each.
 func (w *Worker) work(ctx context.Context, run *task.Run) (done bool, err error) {
-	defer func() {
-		if p := recover(); p != nil {
-			err = fmt.Errorf("panic: %v\n%s", p, debug.Stack())
-		}
-	}()
+	defer frame.Guard(&err)
 	step, ok := w.Steps[run.Kind]
 	if !ok {
 		return false, fmt.Errorf("a task of kind %q is unknown", run.Kind)
@@ -164,7 +161,7 @@ func (w *Worker) stumble(ctx context.Context, run *task.Run, problem error) erro
 		run.Tries = 0
 		err = w.Tasks.Wait(ctx, run, now.Add(limited.RetryAfter+rand.N(10*time.Second)), words)
 	default:
-		err = w.Tasks.Wait(ctx, run, now.Add(pause(run.Tries)), words)
+		err = w.Tasks.Wait(ctx, run, now.Add(backoff.Pause(run.Tries)), words)
 	}
 	w.Log.LogAttrs(ctx, slog.LevelError, "task stumbled", slog.String("task", run.ID), slog.String("kind", string(run.Kind)),
 		slog.String("vcs", run.VCS), slog.String("installation", run.Installation), slog.Int("tries", run.Tries),
@@ -180,12 +177,8 @@ func (w *Worker) bury(ctx context.Context, tally *tally, id string, problem erro
 	return w.Tasks.Bury(ctx, w.Queue, id, "what was stored of the task cannot be read: start it again", w.Now())
 }
 
-// pause before the try after the n-th: about five seconds, then twice as long
-// each time.
-func pause(tries int) time.Duration {
-	p := 5 * time.Second << min(max(tries-1, 0), MaxTries)
-	return p/2 + rand.N(p)
-}
+// backoff is how long a task waits before it is tried again.
+var backoff = queue.Backoff{First: 5 * time.Second, Most: 1280 * time.Second}
 
 func (w *Worker) remark(run *task.Run) string {
 	if w.Remark == nil {

@@ -23,6 +23,7 @@ import (
 	"github.com/opsplane/opsplane/shared/background/task"
 	"github.com/opsplane/opsplane/shared/credential/apikey"
 	"github.com/opsplane/opsplane/shared/login/user"
+	"github.com/opsplane/opsplane/shared/vcs"
 	"github.com/opsplane/opsplane/shared/vcs/installation"
 )
 
@@ -80,11 +81,11 @@ func member(ctx context.Context, db *dynamodb.Client, table string) (string, err
 	if err != nil {
 		return "", err
 	}
-	for _, vcs := range []string{"github", "gitlab"} {
-		if _, err := installations.Save(ctx, author(), installation.Installation{VCS: vcs, ID: "1", Name: "conformance"}); err != nil {
+	for _, vcsName := range []string{"github", "gitlab"} {
+		if _, err := installations.Save(ctx, author(), installation.Installation{VCS: vcsName, ID: "1", Name: "conformance"}); err != nil {
 			return "", err
 		}
-		if err := users.AddMembership(ctx, u.ID, access.Membership{VCS: vcs, Installation: "1"}, author()); err != nil {
+		if err := users.AddMembership(ctx, u.ID, vcs.Installation{VCS: vcs.VCS(vcsName), ID: "1"}, author()); err != nil {
 			return "", err
 		}
 	}

@@ -1,0 +1,22 @@
+package delivery
+
+import (
+	"github.com/opsplane/opsplane/shared/background/stream"
+	"github.com/opsplane/opsplane/shared/storage/attr"
+)
+
+// Wakes reports whether a change of DeliveriesTable is a delivery that has arrived,
+// or is to be processed again, and returns its key and the id of its repository, if
+// it names one. What the worker itself writes at a delivery is neither. An attribute
+// of a wrong type counts as absent: Begin reads the item, and reports it.
+func Wakes(record stream.Record) (k Key, repository string, ok bool) {
+	is, was := attr.Read(record.New), attr.Read(record.Old)
+	if is.String("state") != string(Received) {
+		return Key{}, "", false
+	}
+	if was.String("state") == string(Received) && was.Int("redelivered") == is.Int("redelivered") {
+		return Key{}, "", false
+	}
+	key := attr.Read(record.Key)
+	return Key{Lane: key.String("pk"), Place: key.String("sk")}, is.String("repository"), true
+}

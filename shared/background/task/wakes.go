@@ -1,0 +1,29 @@
+package task
+
+import (
+	"strings"
+	"time"
+
+	"github.com/opsplane/opsplane/shared/background/stream"
+	"github.com/opsplane/opsplane/shared/storage/attr"
+)
+
+// Wakes reports whether a change of OperationsTable is a task of a queue that no
+// worker has and whose time has come, and returns the task's id. What cannot be read
+// as a task does not wake a worker: the schedule meets it, and buries it.
+func Wakes(record stream.Record, q Queue, now time.Time) (id string, ok bool) {
+	r := attr.Read(record.New)
+	id, ok = strings.CutPrefix(attr.Read(record.Key).String("pk"), sortKey+"#")
+	if !ok || r.Has("lease") || !r.Has("wake") {
+		return "", false
+	}
+	wake := time.UnixMilli(r.Int("wake"))
+	if r.Err() != nil || wake.After(now) {
+		return "", false
+	}
+	kind := r.String("kind")
+	if r.Has("kind") && r.Err() == nil && Kind(kind).Queue() != q {
+		return "", false
+	}
+	return id, true
+}

@@ -1,0 +1,24 @@
+package user
+
+import (
+	"context"
+	"errors"
+
+	"github.com/opsplane/opsplane/shared/api/access"
+)
+
+// Admitted reads the user behind a caller, with one call. It returns a refusal
+// (*access.Refusal) if the user is gone, as for any credential without an owner,
+// and if the caller is a session of an account that is no longer the user's. An
+// operation whose path names no installation calls it, because the authorizer
+// reads the user only where the path names one.
+func (s *Store) Admitted(ctx context.Context, c access.Caller) (User, error) {
+	u, err := s.Get(ctx, c.User)
+	if errors.Is(err, ErrNotFound) {
+		return User{}, access.Refuse(access.StepAccount, "the user is gone")
+	}
+	if err == nil && !u.Admits(c) {
+		return User{}, access.Refuse(access.StepAccount, "the account of the session is no longer the user's")
+	}
+	return u, err
+}
