@@ -4,7 +4,7 @@ import (
 	"cmp"
 	"strings"
 
-	"github.com/opsplane/opsplane/shared/kv"
+	"github.com/opsplane/opsplane/shared/kv/overlay"
 )
 
 // DiscardWrite is the action of a record that tells what became of one write of a
@@ -33,7 +33,7 @@ func (c changed) kv() (Record, bool) {
 		if len(sort) != 2 {
 			return Record{}, false
 		}
-		idx := (int(sort[0])<<8 | int(sort[1])) + kv.MinIdx
+		idx := (int(sort[0])<<8 | int(sort[1])) + overlay.MinIdx
 		// What is left of a row that was removed names its key no more.
 		r.Installation, r.Subject, r.Idx = installation, cmp.Or(c.after.text("kn"), c.before.text("kn")), &idx
 		if gone := c.after.text("wk"); gone != "" && gone != c.before.text("wk") {
@@ -86,7 +86,7 @@ func (c changed) cell(r Record) (Record, bool) {
 // commit is a publication of drafts.
 func (c changed) commit(r Record) (Record, bool) {
 	r.Action = "key.commit"
-	spans, err := kv.Published([]byte(c.before.text("ov")), []byte(c.after.text("ov")))
+	spans, err := overlay.Published([]byte(c.before.text("ov")), []byte(c.after.text("ov")))
 	if err != nil { // damaged: that there was a commit is to be known all the same
 		return r, true
 	}

@@ -5,10 +5,8 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
-
 	"github.com/opsplane/opsplane/shared/storage/attr"
+	"github.com/opsplane/opsplane/shared/storage/table"
 )
 
 // Query chooses among records. Of Scope, Actor and Topic exactly one is set.
@@ -34,7 +32,7 @@ type Query struct {
 // megabyte.
 const maxRead = 1000
 
-// List answers records by time. More is the cursor to go on behind: with Keep it
+// List returns records by time. More is the cursor to go on behind: with Keep it
 // is set also where fewer than Limit were found, because a call reads no more
 // than maxRead records; empty where there is no more. A record that has just
 // been added may be missing for a moment.
@@ -44,8 +42,7 @@ func (s Store) List(ctx context.Context, q Query) (found []Record, more string, 
 		return nil, "", nil
 	}
 	read, last := 0, ""
-	for pages := dynamodb.NewQueryPaginator(s.DB, q.input(s.Table, from, to)); pages.HasMorePages(); {
-		page, err := pages.NextPage(ctx)
+	for page, err := range s.table().Pages(ctx, q.request(from, to)) {
 		if err != nil {
 			return nil, "", fmt.Errorf("list records: %w", err)
 		}
@@ -66,33 +63,31 @@ func (s Store) List(ctx context.Context, q Query) (found []Record, more string, 
 	return found, "", nil
 }
 
-// input is the query of the table, or of the index, that has what is wanted in
+// request is the query of the table, or of the index, that has what is wanted in
 // its order. It reads one record more than wanted, which shows that there are
 // more.
-func (q Query) input(table, from, to string) *dynamodb.QueryInput {
+func (q Query) request(from, to string) table.Query {
 	limit := q.Limit + 1
 	if q.Keep != nil {
 		limit = maxRead + 1
 	}
-	in := &dynamodb.QueryInput{
-		TableName: &table, Limit: aws.Int32(int32(limit)), ScanIndexForward: &q.Oldest,
-		KeyConditionExpression:    aws.String("pk = :is AND sk BETWEEN :from AND :to"),
-		ExpressionAttributeValues: attr.Item{":is": attr.String(q.Scope), ":from": attr.String(from), ":to": attr.String(to)},
+	index, name, value := "", "pk", q.Scope
+	switch {
+	case q.Actor != "":
+		index, name, value = "by_"+byActor, byActor, q.Actor
+	case q.Topic != "":
+		index, name, value = "by_"+byTopic, byTopic, q.Topic
 	}
-	for index, value := range map[string]string{byActor: q.Actor, byTopic: q.Topic} {
-		if value != "" {
-			in.IndexName = aws.String("by_" + index)
-			in.KeyConditionExpression = aws.String(index + " = :is AND sk BETWEEN :from AND :to")
-			in.ExpressionAttributeValues[":is"] = attr.String(value)
-		}
+	return table.Query{
+		Index: index, Backward: !q.Oldest, Limit: limit, Eventual: true,
+		Key: []table.Condition{table.Equal(name, attr.String(value)), table.Between("sk", attr.String(from), attr.String(to))},
 	}
-	return in
 }
 
 // bounds are the cursors between which the wanted records lie. A cursor is
 // shorter than any text that has another sign behind it.
 func (q Query) bounds() (from, to string) {
-	from, to = place(q.From), place(q.To.Add(-time.Millisecond))+"~"
+	from, to = attr.SortMillis(q.From), attr.SortMillis(q.To.Add(-time.Millisecond))+"~"
 	switch {
 	case q.After == "":
 	case q.Oldest:

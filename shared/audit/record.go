@@ -6,10 +6,10 @@
 package audit
 
 import (
-	"fmt"
-	"strconv"
 	"strings"
 	"time"
+
+	"github.com/opsplane/opsplane/shared/storage/attr"
 )
 
 // Record is one change.
@@ -91,15 +91,12 @@ func Topic(scope, kind, subject string) string { return scope + "#" + kind + "#"
 // Cursor places a record among others: by time, then in the order of the
 // stream, then by id.
 func (r Record) Cursor() string {
-	return place(r.At) + "#" + strings.Repeat("0", max(0, sequenceDigits-len(r.sequence))) + r.sequence + "#" + r.ID
+	return attr.SortMillis(r.At) + "#" + strings.Repeat("0", max(0, sequenceDigits-len(r.sequence))) + r.sequence + "#" + r.ID
 }
 
 // sequenceDigits are more than the sequence numbers of streams have: 40 at most
 // ("StreamRecord", Amazon DynamoDB API reference).
 const sequenceDigits = 40
-
-// place sorts as time does, until the year 2286.
-func place(at time.Time) string { return fmt.Sprintf("%013d", max(at.UnixMilli(), 0)) }
 
 // maxCursor bounds a cursor, in bytes.
 const maxCursor = 128
@@ -107,8 +104,8 @@ const maxCursor = 128
 // ValidCursor reports whether a text has the form of a cursor.
 func ValidCursor(text string) bool {
 	ms, rest, ok := strings.Cut(text, "#")
-	n, err := strconv.ParseInt(ms, 10, 64)
+	_, err := attr.ParseSortMillis(ms)
 	sequence, _, parted := strings.Cut(rest, "#")
-	return ok && parted && err == nil && n >= 0 && len(ms) == len(place(time.Time{})) &&
+	return ok && parted && err == nil &&
 		len(sequence) == sequenceDigits && len(text) <= maxCursor
 }

@@ -8,12 +8,11 @@ import (
 	"strings"
 	"time"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
-	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 	"github.com/aws/smithy-go"
 
 	"github.com/opsplane/opsplane/shared/storage/attr"
+	"github.com/opsplane/opsplane/shared/storage/table"
 )
 
 // Store keeps records in AuditTable: pk the record's scope, sk its cursor; the
@@ -34,9 +33,8 @@ const (
 	byTopic = "topic"
 )
 
-// Put adds a record, and reports whether it is new: the record of a change that
-// was told before is there already. ErrRefused says that the table will never
-// take it.
+// Put adds a record, and reports whether it is new: a change that the stream told
+// before has its record already. ErrRefused says that the table will never take it.
 func (s Store) Put(ctx context.Context, r Record) (bool, error) {
 	text, err := json.Marshal(r)
 	if err != nil {
@@ -49,11 +47,8 @@ func (s Store) Put(ctx context.Context, r Record) (bool, error) {
 	if s.Keep > 0 {
 		item["ttl"] = attr.Time(r.At.Add(s.Keep))
 	}
-	_, err = s.DB.PutItem(ctx, &dynamodb.PutItemInput{
-		TableName: &s.Table, Item: item, ConditionExpression: aws.String("attribute_not_exists(pk)"),
-	})
-	var there *types.ConditionalCheckFailedException
-	if errors.As(err, &there) {
+	err = s.table().Put(ctx, item, table.Absent("pk"))
+	if _, there := table.ConditionFailed(err); there {
 		return false, nil
 	}
 	var api smithy.APIError
@@ -66,8 +61,10 @@ func (s Store) Put(ctx context.Context, r Record) (bool, error) {
 	return true, nil
 }
 
-// ErrRefused is the error of a record that is not one that the table can hold:
-// to try again changes nothing.
+func (s Store) table() table.Table { return table.Table{DB: s.DB, Name: s.Table} }
+
+// ErrRefused is the error of a record that the table can never hold: to try again
+// does not help.
 var ErrRefused = errors.New("the table refuses the record")
 
 func decode(item attr.Item) (Record, error) {

@@ -8,6 +8,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
+	"github.com/opsplane/opsplane/shared/kv/overlay"
 	"github.com/opsplane/opsplane/shared/storage/attr"
 	"github.com/opsplane/opsplane/shared/vcs"
 )
@@ -36,7 +37,7 @@ const withoutValues = "sk, vr, rv, cm, rc, wc, sz, wt, wa"
 func (s *Store) read(ctx context.Context, ns vcs.Installation, h head, e extent, do func(idx int, c cell, committed bool) bool) (end *int, err error) {
 	headDue := e.from <= 0
 	if h.more {
-		published, err := decodeOverlay(h.overlay)
+		published, err := overlay.Decode(h.overlay)
 		if err != nil {
 			return nil, err
 		}
@@ -47,7 +48,7 @@ func (s *Store) read(ctx context.Context, ns vcs.Installation, h head, e extent,
 				stopped = !do(0, h.cell, h.committed)
 			}
 			if !stopped && r.exists() {
-				stopped = !do(r.idx, r.cell, r.committed || published.has(r.idx, *r.revision))
+				stopped = !do(r.idx, r.cell, r.committed || published.Has(r.idx, *r.revision))
 			}
 			return !stopped
 		})

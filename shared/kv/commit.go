@@ -9,6 +9,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/opsplane/opsplane/shared/api/fault"
+	"github.com/opsplane/opsplane/shared/kv/overlay"
 	"github.com/opsplane/opsplane/shared/storage/awsclient"
 	"github.com/opsplane/opsplane/shared/vcs"
 )
@@ -147,21 +148,21 @@ func (s *Store) choose(ctx context.Context, by Caller, w want, budget *Budget) (
 		return publication{}, err
 	}
 	p := publication{head: h}
-	old, err := decodeOverlay(h.overlay)
+	old, err := overlay.Decode(h.overlay)
 	if err != nil {
 		return p, err
 	}
 	// What the overlay named stays, except of rows that were read: of those
 	// only the present revision matters, since revisions never come back.
 	read := map[int]bool{}
-	var marks []mark
+	var marks []overlay.Mark
 	pick := func(idx int, c cell) {
 		read[idx] = true
 		switch {
 		case !c.exists():
 			return
-		case idx != 0 && old.has(idx, *c.revision):
-			marks = append(marks, mark{idx, *c.revision})
+		case idx != 0 && old.Has(idx, *c.revision):
+			marks = append(marks, overlay.Mark{Idx: idx, Rev: *c.revision})
 			return
 		case c.committed || !allowed(c.writeCaps, by.Capabilities):
 			return
@@ -171,18 +172,18 @@ func (s *Store) choose(ctx context.Context, by Caller, w want, budget *Budget) (
 			p.zero = true
 			return
 		}
-		marks = append(marks, mark{idx, *c.revision})
+		marks = append(marks, overlay.Mark{Idx: idx, Rev: *c.revision})
 	}
 	if err := s.candidates(ctx, by.Installation, h, w, budget, pick); err != nil {
 		return p, err
 	}
-	for _, m := range old.marks() {
-		if !read[m.idx] {
+	for _, m := range old.Marks() {
+		if !read[m.Idx] {
 			marks = append(marks, m)
 		}
 	}
-	p.overlay = newOverlay(marks).encode()
-	if len(p.overlay) > maxOverlay && len(p.chosen) > 0 {
+	p.overlay = overlay.New(marks).Encode()
+	if len(p.overlay) > overlay.MaxBytes && len(p.chosen) > 0 {
 		return p, fault.Invalidf("TOO_SCATTERED",
 			"the drafts of key %q are too scattered to be committed together: write them with contiguous idx, or as committed", w.key)
 	}

@@ -3,6 +3,8 @@ package kv
 import (
 	"context"
 	"slices"
+
+	"github.com/opsplane/opsplane/shared/kv/overlay"
 )
 
 // aFew is how many rows are read to find one that exists: almost always the
@@ -38,10 +40,10 @@ func (d removal) look(ctx context.Context, h head, budget *Budget) (found, again
 
 // revisions reads the revisions of the rows of a generation, idx 0 aside, those
 // of removed rows included. It stops at a row that exists.
-func (d removal) revisions(ctx context.Context, h head, budget *Budget) (all []mark, found bool, err error) {
+func (d removal) revisions(ctx context.Context, h head, budget *Budget) (all []overlay.Mark, found bool, err error) {
 	end, err := d.eachRow(ctx, rowPartition(d.Installation, h.generation), extent{from: MinIdx, first: aFew, budget: budget}, func(r row) bool {
 		if found = r.exists(); !found && r.revision != nil {
-			all = append(all, mark{r.idx, *r.revision})
+			all = append(all, overlay.Mark{Idx: r.idx, Rev: *r.revision})
 		}
 		return !found
 	})

@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	"github.com/opsplane/opsplane/shared/api/fault"
+	"github.com/opsplane/opsplane/shared/kv/overlay"
 	"github.com/opsplane/opsplane/shared/storage/awsclient"
 	"github.com/opsplane/opsplane/shared/vcs"
 )
@@ -53,7 +54,7 @@ func (s *Store) find(ctx context.Context, ns vcs.Installation, at Position) (cel
 	case !h.more:
 		return cell{}, false, nil
 	}
-	published, err := decodeOverlay(h.overlay)
+	published, err := overlay.Decode(h.overlay)
 	if err != nil {
 		return cell{}, false, err
 	}
@@ -61,5 +62,5 @@ func (s *Store) find(ctx context.Context, ns vcs.Installation, at Position) (cel
 	if err != nil || !c.exists() {
 		return cell{}, false, err
 	}
-	return c, c.committed || published.has(at.Idx, *c.revision), nil
+	return c, c.committed || published.Has(at.Idx, *c.revision), nil
 }

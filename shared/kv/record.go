@@ -12,6 +12,7 @@ import (
 	"github.com/opsplane/opsplane/shared/api/fault"
 	"github.com/opsplane/opsplane/shared/audit/change"
 	"github.com/opsplane/opsplane/shared/kv/canonical"
+	"github.com/opsplane/opsplane/shared/kv/overlay"
 	"github.com/opsplane/opsplane/shared/vcs"
 )
 
@@ -21,7 +22,7 @@ const (
 	// holds 1,024 bytes.
 	MaxKeyBytes = 1000
 	// MinIdx and MaxIdx bound idx: a 16-bit signed integer on the wire.
-	MinIdx, MaxIdx = -1 << 15, 1<<15 - 1
+	MinIdx, MaxIdx = overlay.MinIdx, overlay.MaxIdx
 	// MaxVersion is the highest version: the write after it is refused.
 	MaxVersion = 1<<15 - 1
 	// MaxCommitKeys is how many keys one commit can make visible together:

@@ -90,3 +90,10 @@ func TestVersionsAreOrderedByTimeThenRankThenArrival(t *testing.T) {
 		t.Errorf("not in order: %q", inOrder)
 	}
 }
+
+func TestSortableIDsHaveTwentyDigits(t *testing.T) {
+	t.Parallel()
+	if got, want := vcs.ID("42").Sortable(), "00000000000000000042"; got != want {
+		t.Errorf("got %q, want %q", got, want)
+	}
+}

@@ -83,3 +83,23 @@ func TestOnlyFunctionsThatReadDeliveriesLinkTheDecoder(t *testing.T) {
 		t.Errorf("the decoder of deliveries is linked by %q, want %q", linking, decoders)
 	}
 }
+
+// withoutObjects are functions that could come to link the S3 client through a
+// package that they use, and do not need it.
+var withoutObjects = []string{"auditor", "audit", "authorizer", "tokens"}
+
+// TestFunctionsThatKeepNoObjectsLinkNoS3Client looks at what the linker is given.
+func TestFunctionsThatKeepNoObjectsLinkNoS3Client(t *testing.T) {
+	t.Parallel()
+	for _, function := range withoutObjects {
+		list := exec.CommandContext(t.Context(), "go", "list", "-deps", "-tags", "lambda.norpc", ".")
+		list.Dir = filepath.Join("../../../functions", function)
+		out, err := list.Output()
+		if err != nil {
+			t.Fatalf("%s: %v", function, err)
+		}
+		if strings.Contains(string(out), "/aws-sdk-go-v2/service/s3\n") {
+			t.Errorf("%s links the S3 client", function)
+		}
+	}
+}

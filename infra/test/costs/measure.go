@@ -122,19 +122,31 @@ func (m *Meter) items(r *http.Request, list []write) ([]attr.Item, error) {
 	return found, nil
 }
 
-var variable = regexp.MustCompile(`:\w+`)
+// placeholder is that of a name or of a value in an expression.
+var placeholder = regexp.MustCompile(`[:#]\w+`)
 
 // whole repeats a query whose answer leaves out something of what it read, and
 // is charged for.
 func (m *Meter) whole(r *http.Request, body []byte) ([]wireItem, error) {
 	plain, err := edited(body, func(members map[string]json.RawMessage) {
-		for _, name := range []string{"Select", "FilterExpression", "ProjectionExpression", "ExpressionAttributeNames"} {
+		for _, name := range []string{"Select", "FilterExpression", "ProjectionExpression"} {
 			delete(members, name)
 		}
-		used := variable.FindAllString(string(members["KeyConditionExpression"]), -1)
-		members["ExpressionAttributeValues"], _ = edited(members["ExpressionAttributeValues"], func(values map[string]json.RawMessage) {
-			maps.DeleteFunc(values, func(name string, _ json.RawMessage) bool { return !slices.Contains(used, name) })
-		})
+		// DynamoDB refuses placeholders that no expression uses, and an empty list of them.
+		used := placeholder.FindAllString(string(members["KeyConditionExpression"]), -1)
+		for _, list := range []string{"ExpressionAttributeNames", "ExpressionAttributeValues"} {
+			if _, there := members[list]; !there {
+				continue
+			}
+			left := 0
+			members[list], _ = edited(members[list], func(known map[string]json.RawMessage) {
+				maps.DeleteFunc(known, func(name string, _ json.RawMessage) bool { return !slices.Contains(used, name) })
+				left = len(known)
+			})
+			if left == 0 {
+				delete(members, list)
+			}
+		}
 	})
 	if err != nil {
 		return nil, err

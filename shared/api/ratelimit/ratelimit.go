@@ -1,22 +1,19 @@
 // Package ratelimit bounds how often something may be done in a span of time.
-// Its invariant: of calls that are made at once, no more are admitted than the
-// limit has room for, whatever instances they run in: each is counted by one
-// conditional write before it is admitted. What GiveBack takes back makes room
-// again.
+// Its invariant: of calls that are made at once, no more are admitted than the limit
+// has room for, in whichever instances they run. Each is counted by one conditional
+// write before it is admitted. What GiveBack takes back makes room again.
 package ratelimit
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"time"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
-	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
 	"github.com/opsplane/opsplane/shared/audit/change"
 	"github.com/opsplane/opsplane/shared/storage/attr"
+	"github.com/opsplane/opsplane/shared/storage/table"
 )
 
 // Limit is how often something may be done. Time is cut into fixed windows, so
@@ -42,15 +39,13 @@ type Store struct {
 }
 
 // Take counts one more at author.At, and returns zero if it is admitted, else
-// how long it is until the next window. A retry by the client, whose first
-// answer was lost, may count twice: an error is on the safe side.
+// how long it is until the next window. A request whose answer is lost, and that the
+// client sends again, may count twice: the limit is then reached too early, never
+// too late.
 func (s *Store) Take(ctx context.Context, pk string, l Limit, author change.Author) (time.Duration, error) {
-	end := l.end(author.At)
-	values := attr.Item{":one": attr.Int(1), ":max": attr.Int(int64(l.Max)), ":ttl": attr.Time(end)}
-	err := s.add(ctx, pk, l, values, "attribute_not_exists(n) OR n < :max", author)
-	var full *types.ConditionalCheckFailedException
-	if errors.As(err, &full) {
-		return end.Sub(author.At), nil
+	err := s.add(ctx, pk, l, 1, table.AbsentOr(attrCount, table.Less(attrCount, attr.Int(int64(l.Max)))), author)
+	if _, full := table.ConditionFailed(err); full {
+		return l.end(author.At).Sub(author.At), nil
 	}
 	return 0, err
 }
@@ -59,24 +54,21 @@ func (s *Store) Take(ctx context.Context, pk string, l Limit, author change.Auth
 // in a later one. A request whose answer is lost, and that the client sends again,
 // may take back two: where that matters, Max must leave room for it.
 func (s *Store) GiveBack(ctx context.Context, pk string, l Limit, author change.Author) error {
-	values := attr.Item{":one": attr.Int(-1), ":none": attr.Int(0), ":ttl": attr.Time(l.end(author.At))}
-	err := s.add(ctx, pk, l, values, "n > :none", author)
-	var none *types.ConditionalCheckFailedException
-	if errors.As(err, &none) {
+	err := s.add(ctx, pk, l, -1, table.Greater(attrCount, attr.Int(0)), author)
+	if _, none := table.ConditionFailed(err); none {
 		return nil
 	}
 	return err
 }
 
-func (s *Store) add(ctx context.Context, pk string, l Limit, values attr.Item, condition string, author change.Author) error {
-	_, err := s.DB.UpdateItem(ctx, &dynamodb.UpdateItemInput{
-		TableName:                 aws.String(s.Table),
-		Key:                       attr.Item{"pk": attr.String(pk), "sk": attr.String(fmt.Sprintf("RATE#%s#%d", l.Name, l.end(author.At).Unix()))},
-		UpdateExpression:          aws.String("ADD n :one SET #ttl = :ttl, " + author.Set(values)),
-		ConditionExpression:       aws.String(condition),
-		ExpressionAttributeNames:  map[string]string{"#ttl": "ttl"},
-		ExpressionAttributeValues: values,
-	})
+// attrCount is the attribute that counts.
+const attrCount = "n"
+
+func (s *Store) add(ctx context.Context, pk string, l Limit, n int64, only table.Condition, author change.Author) error {
+	end := l.end(author.At)
+	key := table.Item{"pk": attr.String(pk), "sk": attr.String(fmt.Sprintf("RATE#%s#%d", l.Name, end.Unix()))}
+	_, err := table.Table{DB: s.DB, Name: s.Table}.Update(ctx,
+		table.Change(key).Add(attrCount, attr.Int(n)).Set("ttl", attr.Time(end)).SetAll(author.All()).If(only))
 	if err != nil {
 		return fmt.Errorf("count %s: %w", l.Name, err)
 	}

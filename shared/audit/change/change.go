@@ -13,17 +13,17 @@ import (
 
 // Author is who changes something, how, and by which request.
 type Author struct {
-	// Principal is the user id of the person or machine account that acts, or
-	// the name of an operator ("operator:NAME") for changes made with AWS
-	// credentials, or "webhook:VCS" for what a host has delivered, or
-	// "collector", or Server.
+	// Principal is the user id of the person or machine account that acts; or
+	// "operator:NAME" for changes that an operator makes with AWS credentials; or
+	// "webhook:VCS" for what a host has delivered; or "collector"; or "anonymous" for
+	// a request without a credential, such as the start of a login; or Server.
 	Principal string
 	// Credential is the id of the API key or the session behind the request, or
 	// of the delivery; empty where there is none, as for operators.
 	Credential string
 	// Request is the id of the function's invocation, or of an operator's
-	// command. It must be unique and nothing that a caller chooses, as it is
-	// the stamp by which a retried write recognises its own effect.
+	// command. It must be unique, and no caller may choose it: a write that is sent
+	// again recognises its own effect by it.
 	Request string
 	// Source is the caller's network address as the gateway saw it; may be
 	// empty.
@@ -32,9 +32,9 @@ type Author struct {
 	At time.Time
 }
 
-// Server is the principal of what the server does of its own accord, in whose
-// request ever: it seals again what an older word of its secret has sealed, and
-// asks hosts anew who their members are.
+// Server is the principal of what the server does by itself, whoever's request it
+// does it in: it seals again what was sealed with an older value of its secret, and
+// asks hosts again who their members are.
 const Server = "server"
 
 // Attribute names on items. Short, because they are paid for on every write.
@@ -67,6 +67,18 @@ func (a Author) Item() map[string]types.AttributeValue {
 func (a Author) AddTo(item map[string]types.AttributeValue) {
 	for k, v := range a.Item() {
 		item[k] = v
+	}
+}
+
+// All returns all five attributes, for an update of an item: an attribute that is
+// empty is written too, so that none of an earlier author stays.
+func (a Author) All() map[string]types.AttributeValue {
+	return map[string]types.AttributeValue{
+		AttrPrincipal:  &types.AttributeValueMemberS{Value: a.Principal},
+		AttrCredential: &types.AttributeValueMemberS{Value: a.Credential},
+		AttrRequest:    &types.AttributeValueMemberS{Value: a.Request},
+		AttrSource:     &types.AttributeValueMemberS{Value: a.Source},
+		AttrAt:         &types.AttributeValueMemberN{Value: millis(a.At)},
 	}
 }
 

@@ -121,10 +121,27 @@ func (n New) valid(now time.Time) error {
 
 // ItemKey is the key of an API key's item in TokensTable.
 func ItemKey(user, id string) attr.Item {
-	return attr.Item{"pk": attr.String("USER#" + user), "sk": attr.String(prefixKey + id)}
+	return attr.Item{"pk": attr.String(prefixUser + user), "sk": attr.String(prefixKey + id)}
 }
 
-const prefixKey = "KEY#"
+const (
+	prefixUser = "USER#"
+	prefixKey  = "KEY#"
+)
+
+// Attributes of an item. Times are Unix seconds.
+const (
+	attrHash         = "hash"
+	attrName         = "name"
+	attrDescription  = "description"
+	attrCapabilities = "capabilities" // JSON
+	attrCreated      = "created_at"
+	attrExpires      = "expires_at"
+	attrUsed         = "last_used_at"
+	attrRevoked      = "revoked_at"
+	attrTTL          = "ttl"
+	attrByName       = "by_name" // the sort key of the index of the same name
+)
 
 // Decode reads the item of an API key. An empty item is ErrNotFound.
 func Decode(item attr.Item) (Key, error) {
@@ -134,19 +151,19 @@ func Decode(item attr.Item) (Key, error) {
 	r := attr.Read(item)
 	k := Key{
 		ID:          strings.TrimPrefix(r.String("sk"), prefixKey),
-		User:        strings.TrimPrefix(r.String("pk"), "USER#"),
-		Name:        r.String("name"),
-		Description: r.String("description"),
-		CreatedAt:   r.Time("created_at"),
-		ExpiresAt:   r.Time("expires_at"),
-		LastUsedAt:  r.Time("last_used_at"),
-		RevokedAt:   r.Time("revoked_at"),
-		hash:        r.Bytes("hash"),
+		User:        strings.TrimPrefix(r.String("pk"), prefixUser),
+		Name:        r.String(attrName),
+		Description: r.String(attrDescription),
+		CreatedAt:   r.Time(attrCreated),
+		ExpiresAt:   r.Time(attrExpires),
+		LastUsedAt:  r.Time(attrUsed),
+		RevokedAt:   r.Time(attrRevoked),
+		hash:        r.Bytes(attrHash),
 	}
 	if err := r.Err(); err != nil {
 		return Key{}, fmt.Errorf("decode API key: %w", err)
 	}
-	if err := json.Unmarshal([]byte(r.String("capabilities")), &k.Capabilities); err != nil {
+	if err := json.Unmarshal([]byte(r.String(attrCapabilities)), &k.Capabilities); err != nil {
 		// Only the message: a fault among the causes would become an answer.
 		return Key{}, fmt.Errorf("decode the capabilities of API key %s: %v", k.ID, err)
 	}
@@ -159,15 +176,15 @@ func (k Key) item() (attr.Item, error) {
 		return nil, fmt.Errorf("encode capabilities: %w", err)
 	}
 	item := ItemKey(k.User, k.ID)
-	item["hash"] = attr.Bytes(k.hash)
-	item["name"] = attr.String(k.Name)
-	item["description"] = attr.String(k.Description)
-	item["capabilities"] = attr.String(string(capabilities))
-	item["created_at"] = attr.Time(k.CreatedAt)
-	item["by_name"] = attr.String(k.Cursor())
+	item[attrHash] = attr.Bytes(k.hash)
+	item[attrName] = attr.String(k.Name)
+	item[attrDescription] = attr.String(k.Description)
+	item[attrCapabilities] = attr.String(string(capabilities))
+	item[attrCreated] = attr.Time(k.CreatedAt)
+	item[attrByName] = attr.String(k.Cursor())
 	if !k.ExpiresAt.IsZero() {
-		item["expires_at"] = attr.Time(k.ExpiresAt)
-		item["ttl"] = attr.Time(k.ExpiresAt.Add(keep))
+		item[attrExpires] = attr.Time(k.ExpiresAt)
+		item[attrTTL] = attr.Time(k.ExpiresAt.Add(keep))
 	}
 	return item, nil
 }

@@ -2,20 +2,17 @@ package apikey
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"time"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
-	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
 	"github.com/opsplane/opsplane/shared/api/access"
 	"github.com/opsplane/opsplane/shared/api/fault"
 	"github.com/opsplane/opsplane/shared/api/ratelimit"
 	"github.com/opsplane/opsplane/shared/audit/change"
 	"github.com/opsplane/opsplane/shared/storage/attr"
-	"github.com/opsplane/opsplane/shared/storage/awsclient"
+	"github.com/opsplane/opsplane/shared/storage/table"
 )
 
 // Store keeps API keys in TokensTable: pk USER#<user id>, sk KEY#<key id>.
@@ -28,11 +25,11 @@ type Store struct {
 	Table string
 }
 
-// Create makes a key and answers its text, which cannot be had again. A limit
+// Create makes a key and returns its text, which cannot be read again later. A limit
 // that is exceeded, or an end that is not in the future, is an Invalid fault; too
 // many keys in a short time are a TooMany fault. ErrRevoked if the parent is not
-// live: of the parent's revocation and a creation at once, the creation comes
-// first and its key can be listed behind the revocation, or it fails.
+// live. If the parent is revoked at the same time, either the creation takes effect
+// first, and a list after the revocation has the new key, or the creation fails.
 func (s *Store) Create(ctx context.Context, n New, author change.Author) (string, Key, error) {
 	if n.Capabilities = access.Normalize(n.Capabilities); n.Capabilities == nil {
 		n.Capabilities = access.Set{}
@@ -40,7 +37,7 @@ func (s *Store) Create(ctx context.Context, n New, author change.Author) (string
 	if err := n.valid(author.At); err != nil {
 		return "", Key{}, err
 	}
-	// Counted first: of a user with many keys, to look for room is what costs.
+	// The count comes first: for a user with many keys, room costs more.
 	if err := s.count(ctx, n.User, author); err != nil {
 		return "", Key{}, err
 	}
@@ -66,35 +63,33 @@ func (s *Store) Create(ctx context.Context, n New, author change.Author) (string
 	return secret.text(), k, nil
 }
 
-// put stores a new key, together with a look at its parent if it has one. The
-// id is random: if it exists, then by an earlier attempt of this call whose answer
-// was lost.
+// put stores a new key, on the condition that its parent is live if it has one. The
+// id is random: if it exists already, an earlier attempt of this call wrote it, and
+// its answer was lost.
 func (s *Store) put(ctx context.Context, item attr.Item, n New, now time.Time) error {
-	const isNew = "attribute_not_exists(pk)"
+	t := s.table()
 	if n.Parent == "" {
-		_, err := s.DB.PutItem(ctx, &dynamodb.PutItemInput{TableName: aws.String(s.Table), Item: item, ConditionExpression: aws.String(isNew)})
-		var exists *types.ConditionalCheckFailedException
-		if err != nil && !errors.As(err, &exists) {
+		err := t.Put(ctx, item, table.Absent("pk"))
+		if _, exists := table.ConditionFailed(err); err != nil && !exists {
 			return fmt.Errorf("create API key: %w", err)
 		}
 		return nil
 	}
-	err := awsclient.Transact(ctx, s.DB, []types.TransactWriteItem{
-		{Put: &types.Put{TableName: aws.String(s.Table), Item: item, ConditionExpression: aws.String(isNew)}},
-		{ConditionCheck: &types.ConditionCheck{
-			TableName: aws.String(s.Table), Key: ItemKey(n.User, n.Parent),
-			ConditionExpression:       aws.String(revocable + " AND (attribute_not_exists(expires_at) OR expires_at > :now)"),
-			ExpressionAttributeValues: attr.Item{":now": attr.Time(now)},
-		}},
-	})
-	switch {
-	case err == nil, awsclient.ConditionFailed(err, 0):
+	conditions := append(revocable(), table.AbsentOr(attrExpires, table.Greater(attrExpires, attr.Time(now))))
+	err := t.Transact(ctx, t.WritePut(item, table.Absent("pk")), t.WriteCheck(ItemKey(n.User, n.Parent), conditions...))
+	if _, exists := table.ConditionFailedAt(err, 0); err == nil || exists {
 		return nil
-	case awsclient.ConditionFailed(err, 1):
+	}
+	if _, dead := table.ConditionFailedAt(err, 1); dead {
 		return ErrRevoked
 	}
 	return fmt.Errorf("create API key: %w", err)
 }
+
+func (s *Store) table() table.Table { return table.Table{DB: s.DB, Name: s.Table} }
+
+// ofUser is the condition of a query for items of a user.
+func ofUser(user string) table.Condition { return table.Equal("pk", attr.String(prefixUser+user)) }
 
 // seconds cuts t to whole seconds, in UTC. The zero time stays zero.
 func seconds(t time.Time) time.Time {
@@ -104,26 +99,22 @@ func seconds(t time.Time) time.Time {
 	return time.Unix(t.Unix(), 0).UTC()
 }
 
-// room answers an Invalid fault if the user can have no further key. Keys that
+// room returns an Invalid fault if the user can have no further key. Keys that
 // have expired do not count, though they are listed until they are removed.
 func (s *Store) room(ctx context.Context, user string, now time.Time) error {
-	pages := dynamodb.NewQueryPaginator(s.DB, &dynamodb.QueryInput{
-		TableName: aws.String(s.Table), IndexName: aws.String("by_name"),
-		ConsistentRead: aws.Bool(true), Select: types.SelectCount,
-		KeyConditionExpression:    aws.String("pk = :pk"),
-		FilterExpression:          aws.String("attribute_not_exists(expires_at) OR expires_at > :now"),
-		ExpressionAttributeValues: attr.Item{":pk": ItemKey(user, "")["pk"], ":now": attr.Time(now)},
-	})
-	for live, listed := 0, 0; pages.HasMorePages(); {
-		page, err := pages.NextPage(ctx)
+	live, listed := 0, 0
+	for page, err := range s.table().Pages(ctx, table.Query{
+		Index: indexName, CountOnly: true, Key: []table.Condition{ofUser(user)},
+		Filter: []table.Condition{table.AbsentOr(attrExpires, table.Greater(attrExpires, attr.Time(now)))},
+	}) {
 		if err != nil {
 			return fmt.Errorf("count API keys: %w", err)
 		}
-		if listed += int(page.ScannedCount); listed >= maxListed {
+		if listed += page.Read; listed >= maxListed {
 			return fault.Invalidf("TOO_MANY_KEYS", "this user has %d API keys; most of them have expired and are still listed: "+
 				"revoke them, or wait until they go, 30 days after their end", listed)
 		}
-		if live += int(page.Count); live >= MaxPerUser {
+		if live += page.Count; live >= MaxPerUser {
 			return fault.Invalidf("TOO_MANY_KEYS", "a user can have %d API keys: revoke one that is no longer used", MaxPerUser)
 		}
 	}
@@ -141,42 +132,30 @@ func (s *Store) count(ctx context.Context, user string, author change.Author) er
 		creations.Max, int(creations.Window.Minutes()), int((wait+time.Second-1)/time.Second)).After(wait)
 }
 
-// Get reads a key, revoked ones too, with everything that was answered before;
-// ErrNotFound if the user has no such key.
+// Get reads a key, strongly consistent, also one that is revoked; ErrNotFound if the user has no such key.
 func (s *Store) Get(ctx context.Context, user, id string) (Key, error) {
-	out, err := s.DB.GetItem(ctx, &dynamodb.GetItemInput{
-		TableName: aws.String(s.Table), Key: ItemKey(user, id), ConsistentRead: aws.Bool(true),
-	})
+	item, err := s.table().Get(ctx, ItemKey(user, id))
 	if err != nil {
 		return Key{}, fmt.Errorf("read API key: %w", err)
 	}
-	return Decode(out.Item)
+	return Decode(item)
 }
 
 // MarkUsed records that the key was used at author.At, unless one of the
 // last UseInterval is recorded. A key that is revoked or gone is ErrRevoked. It is
-// safe to repeat. A token may be made for a key only if a use of it was recorded
-// before (see Revoke).
+// safe to repeat. A token may be made for a key only after a use of it was recorded
+// (see Revoke).
 func (s *Store) MarkUsed(ctx context.Context, user, id string, author change.Author) error {
-	values := attr.Item{
-		":at": attr.Time(author.At), ":before": attr.Time(author.At.Add(-UseInterval)),
-	}
-	_, err := s.DB.UpdateItem(ctx, &dynamodb.UpdateItemInput{
-		TableName: aws.String(s.Table), Key: ItemKey(user, id),
-		UpdateExpression: aws.String("SET last_used_at = :at, " + author.Set(values)),
-		ConditionExpression: aws.String("attribute_exists(pk) AND attribute_not_exists(revoked_at) AND " +
-			"(attribute_not_exists(last_used_at) OR last_used_at <= :before)"),
-		ExpressionAttributeValues:           values,
-		ReturnValuesOnConditionCheckFailure: types.ReturnValuesOnConditionCheckFailureAllOld,
-	})
-	var unmet *types.ConditionalCheckFailedException
-	if !errors.As(err, &unmet) {
+	_, err := s.table().Update(ctx, table.Change(ItemKey(user, id)).Set(attrUsed, attr.Time(author.At)).SetAll(author.All()).
+		If(revocable()...).If(table.AbsentOr(attrUsed, table.AtMost(attrUsed, attr.Time(author.At.Add(-UseInterval))))))
+	old, failed := table.ConditionFailed(err)
+	if !failed {
 		if err != nil {
 			return fmt.Errorf("record the use of an API key: %w", err)
 		}
 		return nil
 	}
-	if k, err := Decode(unmet.Item); err != nil || !k.RevokedAt.IsZero() {
+	if k, err := Decode(old); err != nil || !k.RevokedAt.IsZero() {
 		return ErrRevoked
 	}
 	return nil

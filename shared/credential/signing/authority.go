@@ -33,12 +33,12 @@ type Authority struct {
 	keys   map[string]verification
 }
 
-// FreshAt reports whether the view may be used without another word.
+// FreshAt reports whether the view may be used without reading it again.
 func (a Authority) FreshAt(now time.Time) bool {
 	return a.keys != nil && Within(a.ReadAt, now, SnapshotAge)
 }
 
-// BearableAt reports whether the view may be used where it cannot be read anew.
+// BearableAt reports whether the view may be used while it cannot be read again.
 func (a Authority) BearableAt(now time.Time) bool {
 	return a.keys != nil && Within(a.ReadAt, now, StaleAge)
 }
@@ -52,24 +52,24 @@ func Within(readAt, now time.Time, age time.Duration) bool {
 	return old >= 0 && old < age
 }
 
-// Key answers the verification key with this id, if it is good at now.
+// Key returns the verification key with this id, if it is good at now.
 func (a Authority) Key(kid string, now time.Time) (ed25519.PublicKey, bool) {
 	v, ok := a.keys[kid]
 	return v.public, ok && v.validAt(now)
 }
 
 // Authority reads the verification keys at now, with one query. The reading is
-// strongly consistent: it has every rotation that was answered before it began.
+// strongly consistent: it has every rotation that ended before it began.
 func (s *Store) Authority(ctx context.Context, now time.Time) (Authority, error) {
 	a := Authority{ReadAt: now, keys: map[string]verification{}}
-	items, err := s.query(ctx, s.TokensTable, pkAuthority, prefixVerification)
+	items, err := s.list(ctx, s.TokensTable, pkAuthority, prefixVerification)
 	if err != nil {
 		return Authority{}, fmt.Errorf("read verification keys: %w", err)
 	}
 	for _, item := range items {
 		r := attr.Read(item)
 		kid := strings.TrimPrefix(r.String("sk"), prefixVerification)
-		a.keys[kid] = verification{public: r.Bytes("public"), until: r.Time("verify_until")}
+		a.keys[kid] = verification{public: r.Bytes(attrPublic), until: r.Time(attrUntil)}
 		if err := r.Err(); err != nil {
 			return Authority{}, fmt.Errorf("decode verification key %s: %w", kid, err)
 		}
@@ -83,6 +83,6 @@ func verificationKey(kid string) attr.Item {
 
 func (v verification) item(kid string) attr.Item {
 	item := verificationKey(kid)
-	item["public"] = attr.Bytes(v.public)
+	item[attrPublic] = attr.Bytes(v.public)
 	return item
 }

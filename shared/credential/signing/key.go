@@ -14,10 +14,10 @@ import (
 	"slices"
 	"time"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 
 	"github.com/opsplane/opsplane/shared/storage/attr"
+	"github.com/opsplane/opsplane/shared/storage/table"
 )
 
 // How the keys hand over. Tokens live for 60 s, and a signer may go on with
@@ -69,8 +69,8 @@ type Key struct {
 	RetiredAt time.Time
 }
 
-// Pick answers the key to sign with at now: of those that may sign, the one
-// that began last. False if none may.
+// Pick returns the key to sign with at now: of those that may sign, the one that
+// began last. It returns false if none may.
 func Pick(keys []Key, now time.Time) (Key, bool) {
 	var best Key
 	for _, k := range keys {
@@ -81,6 +81,18 @@ func Pick(keys []Key, now time.Time) (Key, bool) {
 	return best, best.ID != ""
 }
 
+// Attributes of items. Times are Unix seconds.
+const (
+	attrSeed      = "seed" // of a private key
+	attrCreated   = "created_at"
+	attrSigns     = "signs_from"
+	attrRetired   = "retired_at"
+	attrNewest    = "newest" // the id of the newest key, in the item ROTATION
+	attrPublic    = "public" // of a verification key
+	attrUntil     = "verify_until"
+	attrDestroyed = "destroyed_at"
+)
+
 // pkSigning is the partition of all signing keys; the sort key is the kid.
 const pkSigning = "SIGNING"
 
@@ -88,11 +100,11 @@ func decodeKey(item attr.Item) (Key, error) {
 	r := attr.Read(item)
 	k := Key{
 		ID:        r.String("sk"),
-		CreatedAt: r.Time("created_at"),
-		SignsFrom: r.Time("signs_from"),
-		RetiredAt: r.Time("retired_at"),
+		CreatedAt: r.Time(attrCreated),
+		SignsFrom: r.Time(attrSigns),
+		RetiredAt: r.Time(attrRetired),
 	}
-	if seed := r.Bytes("seed"); len(seed) == ed25519.SeedSize {
+	if seed := r.Bytes(attrSeed); len(seed) == ed25519.SeedSize {
 		k.Private = ed25519.NewKeyFromSeed(seed)
 	}
 	return k, r.Err()
@@ -101,9 +113,9 @@ func decodeKey(item attr.Item) (Key, error) {
 func (k Key) item() attr.Item {
 	return attr.Item{
 		"pk": attr.String(pkSigning), "sk": attr.String(k.ID),
-		"seed":       attr.Bytes(k.Private.Seed()),
-		"created_at": attr.Time(k.CreatedAt),
-		"signs_from": attr.Time(k.SignsFrom),
+		attrSeed:    attr.Bytes(k.Private.Seed()),
+		attrCreated: attr.Time(k.CreatedAt),
+		attrSigns:   attr.Time(k.SignsFrom),
 	}
 }
 
@@ -113,7 +125,7 @@ func signingKey(id string) attr.Item {
 
 // Keys reads the signing keys, the newest first.
 func (s *Store) Keys(ctx context.Context) ([]Key, error) {
-	items, err := s.query(ctx, s.KeysTable, pkSigning, " ")
+	items, err := s.list(ctx, s.KeysTable, pkSigning, " ")
 	if err != nil {
 		return nil, fmt.Errorf("read signing keys: %w", err)
 	}
@@ -131,21 +143,11 @@ func (s *Store) Keys(ctx context.Context) ([]Key, error) {
 	return keys, nil
 }
 
-// query reads a partition from the given sort key on, strongly consistent.
-func (s *Store) query(ctx context.Context, table, pk, from string) ([]attr.Item, error) {
-	var items []attr.Item
-	pages := dynamodb.NewQueryPaginator(s.DB, &dynamodb.QueryInput{
-		TableName:                 aws.String(table),
-		ConsistentRead:            aws.Bool(true),
-		KeyConditionExpression:    aws.String("pk = :pk AND sk >= :from"),
-		ExpressionAttributeValues: attr.Item{":pk": attr.String(pk), ":from": attr.String(from)},
+// list reads a partition of a table from the given sort key on.
+func (s *Store) list(ctx context.Context, name, pk, from string) ([]attr.Item, error) {
+	return s.table(name).All(ctx, table.Query{
+		Key: []table.Condition{table.Equal("pk", attr.String(pk)), table.AtLeast("sk", attr.String(from))},
 	})
-	for pages.HasMorePages() {
-		page, err := pages.NextPage(ctx)
-		if err != nil {
-			return nil, err
-		}
-		items = append(items, page.Items...)
-	}
-	return items, nil
 }
+
+func (s *Store) table(name string) table.Table { return table.Table{DB: s.DB, Name: name} }

@@ -6,11 +6,9 @@ import (
 	"hash/fnv"
 	"time"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
-
 	"github.com/opsplane/opsplane/shared/audit/change"
 	"github.com/opsplane/opsplane/shared/storage/attr"
+	"github.com/opsplane/opsplane/shared/storage/table"
 )
 
 // RevocationWindow is how long a revocation is told to verifiers. A token may
@@ -68,23 +66,22 @@ func (l Revocations) FreshAt(now time.Time) bool {
 func (l Revocations) ClearsAt(now time.Time) bool { return l.Complete && l.FreshAt(now) }
 
 // Revocations reads one list at now, with one query of bounded size. The
-// reading is strongly consistent: a complete list has every revocation that was
-// answered before it began.
+// reading is strongly consistent: a complete list has every revocation that ended
+// before it began.
 func (s *Store) Revocations(ctx context.Context, list int, now time.Time) (Revocations, error) {
-	out, err := s.DB.Query(ctx, &dynamodb.QueryInput{
-		TableName: aws.String(s.TokensTable), ConsistentRead: aws.Bool(true), Limit: aws.Int32(maxListed),
-		// The newest first: if there are too many, those that live longest are known.
-		ScanIndexForward:       aws.Bool(false),
-		KeyConditionExpression: aws.String("pk = :pk AND sk >= :from"),
-		ExpressionAttributeValues: attr.Item{
-			":pk": attr.String(revocationsKey(list)), ":from": attr.String(revocationKey(now.Add(-RevocationWindow), "")),
+	page, err := s.table(s.TokensTable).Query(ctx, table.Query{
+		Key: []table.Condition{
+			table.Equal("pk", attr.String(revocationsKey(list))),
+			table.AtLeast("sk", attr.String(revocationKey(now.Add(-RevocationWindow), ""))),
 		},
+		// The newest come first: if there are too many, those that matter longest are known.
+		Backward: true, Limit: maxListed,
 	})
 	if err != nil {
 		return Revocations{}, fmt.Errorf("read revocations: %w", err)
 	}
-	l := Revocations{ReadAt: now, Complete: len(out.LastEvaluatedKey) == 0, revoked: map[string]struct{}{}}
-	for _, item := range out.Items {
+	l := Revocations{ReadAt: now, Complete: page.Next == nil, revoked: map[string]struct{}{}}
+	for _, item := range page.Items {
 		r := attr.Read(item)
 		l.revoked[r.String("key")] = struct{}{}
 		if err := r.Err(); err != nil {
@@ -107,8 +104,7 @@ func Revocation(user, apiKey string, author change.Author) attr.Item {
 	return item
 }
 
-// revocationKey sorts revocations by time. Twelve digits last for 30,000
-// years.
+// revocationKey sorts revocations by time.
 func revocationKey(at time.Time, apiKey string) string {
-	return fmt.Sprintf("%012d#%s", at.Unix(), apiKey)
+	return attr.SortSeconds(at) + "#" + apiKey
 }

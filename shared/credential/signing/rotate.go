@@ -10,13 +10,11 @@ import (
 	"strings"
 	"time"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
-	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 	"github.com/google/uuid"
 
 	"github.com/opsplane/opsplane/shared/audit/change"
 	"github.com/opsplane/opsplane/shared/storage/attr"
+	"github.com/opsplane/opsplane/shared/storage/table"
 )
 
 // Rotation is a reason to change the signing key.
@@ -43,7 +41,7 @@ const maxActive = 48
 // Rotate makes a new signing key and retires the others, in one transaction,
 // so that at no time is there none. The very first key, and one that follows a
 // compromise, signs at once; any other when every verifier knows it. It
-// answers the new key's id.
+// returns the new key's id.
 func (s *Store) Rotate(ctx context.Context, how Rotation, author change.Author) (string, error) {
 	// First, so that a rotation which ends after this reading fails this one.
 	newest, err := s.newest(ctx)
@@ -54,7 +52,7 @@ func (s *Store) Rotate(ctx context.Context, how Rotation, author change.Author) 
 	if err != nil {
 		return "", err
 	}
-	published, err := s.query(ctx, s.TokensTable, pkAuthority, prefixVerification)
+	published, err := s.list(ctx, s.TokensTable, pkAuthority, prefixVerification)
 	if err != nil {
 		return "", fmt.Errorf("read verification keys: %w", err)
 	}
@@ -67,7 +65,7 @@ func (s *Store) Rotate(ctx context.Context, how Rotation, author change.Author) 
 	if _, signs := Pick(old, now); !signs || how == Compromised {
 		next.SignsFrom = now
 	}
-	writes := []types.TransactWriteItem{
+	writes := []table.Write{
 		s.put(s.KeysTable, next.item(), author),
 		s.put(s.TokensTable, verification{public: public}.item(next.ID), author),
 		s.succeed(newest, next.ID, author),
@@ -77,9 +75,8 @@ func (s *Store) Rotate(ctx context.Context, how Rotation, author change.Author) 
 	if len(writes) > 3+2*maxActive {
 		return "", fmt.Errorf("more than %d signing keys are in use: wait until some have expired", maxActive)
 	}
-	_, err = s.DB.TransactWriteItems(ctx, &dynamodb.TransactWriteItemsInput{TransactItems: writes})
-	var canceled *types.TransactionCanceledException
-	if errors.As(err, &canceled) {
+	err = s.table(s.KeysTable).TransactOnce(ctx, "", writes...)
+	if table.Canceled(err) {
 		return "", fmt.Errorf("%w: %w", ErrContended, err)
 	}
 	if err != nil {
@@ -97,51 +94,39 @@ func rotationKey() attr.Item {
 
 // newest is the id of the newest key; empty before the first.
 func (s *Store) newest(ctx context.Context) (string, error) {
-	out, err := s.DB.GetItem(ctx, &dynamodb.GetItemInput{
-		TableName: aws.String(s.KeysTable), Key: rotationKey(), ConsistentRead: aws.Bool(true),
-	})
+	item, err := s.table(s.KeysTable).Get(ctx, rotationKey())
 	if err != nil {
 		return "", fmt.Errorf("read the newest signing key: %w", err)
 	}
-	r := attr.Read(out.Item)
-	return r.String("newest"), r.Err()
+	r := attr.Read(item)
+	return r.String(attrNewest), r.Err()
 }
 
 // succeed makes next the newest key in place of the one that was read.
-func (s *Store) succeed(newest, next string, author change.Author) types.TransactWriteItem {
-	values := attr.Item{":next": attr.String(next)}
-	condition := "attribute_not_exists(newest)"
+func (s *Store) succeed(newest, next string, author change.Author) table.Write {
+	is := table.Absent(attrNewest)
 	if newest != "" {
-		condition = "newest = :newest"
-		values[":newest"] = attr.String(newest)
+		is = table.Equal(attrNewest, attr.String(newest))
 	}
-	return types.TransactWriteItem{Update: &types.Update{
-		TableName: aws.String(s.KeysTable), Key: rotationKey(),
-		UpdateExpression:    aws.String("SET newest = :next, " + author.Set(values)),
-		ConditionExpression: aws.String(condition), ExpressionAttributeValues: values,
-	}}
+	return s.table(s.KeysTable).WriteUpdate(table.Change(rotationKey()).Set(attrNewest, attr.String(next)).SetAll(author.All()).If(is))
 }
 
 // retireKeys ends the keys that sign. A planned rotation leaves them their
 // seed, as they sign until their successor may.
-func (s *Store) retireKeys(old []Key, how Rotation, author change.Author) []types.TransactWriteItem {
-	remove, condition := "", "attribute_exists(seed) AND attribute_not_exists(retired_at)"
-	if how == Compromised {
-		remove, condition = " REMOVE seed", "attribute_exists(seed)"
-	}
-	var writes []types.TransactWriteItem
+func (s *Store) retireKeys(old []Key, how Rotation, author change.Author) []table.Write {
+	var writes []table.Write
 	for _, k := range old {
 		if k.Private == nil || how == Planned && !k.RetiredAt.IsZero() {
 			continue
 		}
-		values := attr.Item{":at": attr.Time(author.At), ":ttl": attr.Time(author.At.Add(overlap))}
-		writes = append(writes, types.TransactWriteItem{Update: &types.Update{
-			TableName: aws.String(s.KeysTable), Key: signingKey(k.ID),
-			UpdateExpression:          aws.String("SET retired_at = :at, #ttl = :ttl, " + author.Set(values) + remove),
-			ConditionExpression:       aws.String(condition),
-			ExpressionAttributeNames:  map[string]string{"#ttl": "ttl"},
-			ExpressionAttributeValues: values,
-		}})
+		u := table.Change(signingKey(k.ID)).Set(attrRetired, attr.Time(author.At)).Set("ttl", attr.Time(author.At.Add(overlap))).
+			SetAll(author.All()).If(table.Exists(attrSeed))
+		if how == Compromised {
+			u.Remove(attrSeed)
+		} else {
+			u.If(table.Absent(attrRetired))
+		}
+		writes = append(writes, s.table(s.KeysTable).WriteUpdate(u))
 	}
 	return writes
 }
@@ -149,15 +134,15 @@ func (s *Store) retireKeys(old []Key, how Rotation, author change.Author) []type
 // retireVerifications ends the keys that verify: after the overlap, or at once
 // if any earlier key may be in other hands. It says so too of a key that verifies
 // no more but whose private half is destroyed now.
-func (s *Store) retireVerifications(published []attr.Item, old []Key, how Rotation, author change.Author) []types.TransactWriteItem {
-	until, condition := author.At.Add(overlap), "attribute_exists(pk) AND attribute_not_exists(verify_until)"
+func (s *Store) retireVerifications(published []attr.Item, old []Key, how Rotation, author change.Author) []table.Write {
+	until := author.At.Add(overlap)
 	if how == Compromised {
-		until, condition = author.At, "attribute_exists(pk)"
+		until = author.At
 	}
-	var writes []types.TransactWriteItem
+	var writes []table.Write
 	for _, item := range published {
 		r := attr.Read(item)
-		kid, end := strings.TrimPrefix(r.String("sk"), prefixVerification), r.Time("verify_until")
+		kid, end := strings.TrimPrefix(r.String("sk"), prefixVerification), r.Time(attrUntil)
 		destroyed := how == Compromised && slices.ContainsFunc(old, func(k Key) bool { return k.ID == kid && k.Private != nil })
 		ends := end.IsZero() || how == Compromised && end.After(until)
 		if !ends && !destroyed {
@@ -167,28 +152,21 @@ func (s *Store) retireVerifications(published []attr.Item, old []Key, how Rotati
 		if !ends {
 			last = end
 		}
-		values := attr.Item{":until": attr.Time(last), ":ttl": attr.Time(last.Add(keepRetired))}
-		set := ""
+		u := table.Change(verificationKey(kid)).Set(attrUntil, attr.Time(last)).Set("ttl", attr.Time(last.Add(keepRetired))).
+			SetAll(author.All()).If(table.Exists("pk"))
 		if destroyed {
-			values[":now"] = attr.Time(author.At)
-			set = "destroyed_at = :now, "
+			u.Set(attrDestroyed, attr.Time(author.At))
 		}
-		writes = append(writes, types.TransactWriteItem{Update: &types.Update{
-			TableName: aws.String(s.TokensTable), Key: verificationKey(kid),
-			UpdateExpression:          aws.String("SET verify_until = :until, #ttl = :ttl, " + set + author.Set(values)),
-			ConditionExpression:       aws.String(condition),
-			ExpressionAttributeNames:  map[string]string{"#ttl": "ttl"},
-			ExpressionAttributeValues: values,
-		}})
+		if how == Planned {
+			u.If(table.Absent(attrUntil))
+		}
+		writes = append(writes, s.table(s.TokensTable).WriteUpdate(u))
 	}
 	return writes
 }
 
 // put creates an item that must not exist.
-func (s *Store) put(table string, item attr.Item, author change.Author) types.TransactWriteItem {
+func (s *Store) put(name string, item attr.Item, author change.Author) table.Write {
 	author.AddTo(item)
-	return types.TransactWriteItem{Put: &types.Put{
-		TableName: aws.String(table), Item: item,
-		ConditionExpression: aws.String("attribute_not_exists(pk)"),
-	}}
+	return s.table(name).WritePut(item, table.Absent("pk"))
 }

@@ -1,4 +1,4 @@
-package kv
+package overlay
 
 import (
 	"bytes"
@@ -9,25 +9,25 @@ import (
 // and then it names the same rows one by one and together.
 func FuzzOverlay(f *testing.F) {
 	f.Fuzz(func(t *testing.T, b []byte, idx int16, rev uint16) {
-		o, err := decodeOverlay(b)
+		o, err := Decode(b)
 		if err != nil {
 			return
 		}
-		if again := o.encode(); !bytes.Equal(again, b) {
+		if again := o.Encode(); !bytes.Equal(again, b) {
 			t.Fatalf("%x was read as %v, which is written %x", b, o, again)
 		}
-		marks := o.marks()
-		named := map[mark]bool{}
+		marks := o.Marks()
+		named := map[Mark]bool{}
 		for _, m := range marks {
-			if m.idx < MinIdx || m.idx > MaxIdx || named[m] || !o.has(m.idx, m.rev) {
+			if m.Idx < MinIdx || m.Idx > MaxIdx || named[m] || !o.Has(m.Idx, m.Rev) {
 				t.Fatalf("%x names %+v twice, or not", b, m)
 			}
 			named[m] = true
 		}
-		if one := (mark{int(idx), int(rev)}); o.has(one.idx, one.rev) != named[one] {
+		if one := (Mark{int(idx), int(rev)}); o.Has(one.Idx, one.Rev) != named[one] {
 			t.Fatalf("%x: has %+v is %v", b, one, !named[one])
 		}
-		if again := newOverlay(marks).encode(); !bytes.Equal(again, b) {
+		if again := New(marks).Encode(); !bytes.Equal(again, b) {
 			t.Fatalf("%x has marks that are written %x", b, again)
 		}
 	})

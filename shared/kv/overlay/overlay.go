@@ -1,4 +1,6 @@
-package kv
+// Package overlay says which rows of a key are published. It has no I/O, so that
+// readers of the table's stream use it too.
+package overlay
 
 import (
 	"cmp"
@@ -8,72 +10,79 @@ import (
 	"sort"
 )
 
-// mark names one revision of one row.
-type mark struct{ idx, rev int }
+// MinIdx and MaxIdx bound the idx of a row, both included: a signed number of 16
+// bits.
+const (
+	MinIdx = -1 << 15
+	MaxIdx = 1<<15 - 1
+)
 
-// overlay is the set of row revisions that commits have published and that
-// the rows themselves do not yet show. It lives in the head, so that one write
-// of the head publishes any number of rows at once. In memory: per revision,
-// the idx values as sorted, disjoint, non-adjacent spans. After a chunked
-// upload that is one span of one revision.
-type overlay map[int][]span
+// Mark names one revision of one row.
+type Mark struct{ Idx, Rev int }
+
+// Overlay is the set of row revisions that commits have published and that the rows
+// themselves do not show yet. It is a part of the head of the key, so that one write
+// of the head publishes any number of rows at once. In memory it has, for each
+// revision, the idx values as sorted, disjoint spans that do not touch. After a
+// chunked upload this is one span of one revision.
+type Overlay map[int][]span
 
 // span is the idx values from first to last, both included.
 type span struct{ first, last int }
 
-// maxOverlay is how large an encoded overlay may become, in bytes. A head is
+// MaxBytes is how large an encoded overlay may become, in bytes. A head is
 // read by every operation on its key, and an item holds at most 400 KB
 // (DynamoDB service quotas). One scattered row costs two to three bytes, a row
 // of its own revision about five.
-const maxOverlay = 64 << 10
+const MaxBytes = 64 << 10
 
 // overlayFormat is the first byte of an encoded overlay.
 const overlayFormat = 1
 
 var errOverlay = errors.New("damaged overlay")
 
-// newOverlay makes the overlay that names exactly marks.
-func newOverlay(marks []mark) overlay {
-	slices.SortFunc(marks, func(a, b mark) int {
-		return cmp.Or(cmp.Compare(a.rev, b.rev), cmp.Compare(a.idx, b.idx))
+// New makes the overlay that names exactly marks.
+func New(marks []Mark) Overlay {
+	slices.SortFunc(marks, func(a, b Mark) int {
+		return cmp.Or(cmp.Compare(a.Rev, b.Rev), cmp.Compare(a.Idx, b.Idx))
 	})
-	o := overlay{}
+	o := Overlay{}
 	for _, m := range marks {
-		spans := o[m.rev]
-		if n := len(spans); n > 0 && m.idx <= spans[n-1].last+1 {
-			spans[n-1].last = max(spans[n-1].last, m.idx)
+		spans := o[m.Rev]
+		if n := len(spans); n > 0 && m.Idx <= spans[n-1].last+1 {
+			spans[n-1].last = max(spans[n-1].last, m.Idx)
 			continue
 		}
-		o[m.rev] = append(spans, span{m.idx, m.idx})
+		o[m.Rev] = append(spans, span{m.Idx, m.Idx})
 	}
 	return o
 }
 
-// has reports whether the overlay names this revision of this row.
-func (o overlay) has(idx, rev int) bool {
+// Has reports whether the overlay names this revision of this row.
+func (o Overlay) Has(idx, rev int) bool {
 	spans := o[rev]
 	i := sort.Search(len(spans), func(i int) bool { return spans[i].last >= idx })
 	return i < len(spans) && spans[i].first <= idx
 }
 
-// marks lists what the overlay names.
-func (o overlay) marks() []mark {
-	var all []mark
+// Marks lists what the overlay names.
+func (o Overlay) Marks() []Mark {
+	var all []Mark
 	for rev, spans := range o {
 		for _, s := range spans {
 			for idx := s.first; idx <= s.last; idx++ {
-				all = append(all, mark{idx, rev})
+				all = append(all, Mark{idx, rev})
 			}
 		}
 	}
 	return all
 }
 
-// encode writes the overlay as bytes: the format, then for every revision in
+// Encode writes the overlay as bytes: the format, then for every revision in
 // ascending order the revision, the number of spans, and for every span its
 // distance from the end of the one before and its length less one, all as
 // unsigned varints. The empty overlay is nil.
-func (o overlay) encode() []byte {
+func (o Overlay) Encode() []byte {
 	if len(o) == 0 {
 		return nil
 	}
@@ -96,10 +105,10 @@ func (o overlay) encode() []byte {
 	return b
 }
 
-// decodeOverlay reads what encode wrote, and nothing else: has would answer
-// wrongly where spans are out of order.
-func decodeOverlay(b []byte) (overlay, error) {
-	o := overlay{}
+// Decode reads what Encode wrote, and nothing else: Has would be wrong where spans
+// are out of order.
+func Decode(b []byte) (Overlay, error) {
+	o := Overlay{}
 	if len(b) == 0 {
 		return o, nil
 	}
@@ -130,9 +139,8 @@ func decodeOverlay(b []byte) (overlay, error) {
 	return o, nil
 }
 
-// uvarints reads unsigned varints one by one; bad stays set after the first
-// that is cut off, longer than it need be, or beyond any number an overlay
-// holds.
+// uvarints reads unsigned varints one by one. bad stays set after the first that is
+// cut off, longer than necessary, or greater than any number of an overlay.
 type uvarints struct {
 	b   []byte
 	bad bool

@@ -1,4 +1,4 @@
-package awsclient_test
+package table_test
 
 import (
 	"errors"
@@ -17,6 +17,7 @@ import (
 	"github.com/opsplane/opsplane/infra/test/storagetest"
 	"github.com/opsplane/opsplane/shared/storage/attr"
 	"github.com/opsplane/opsplane/shared/storage/awsclient"
+	"github.com/opsplane/opsplane/shared/storage/table"
 )
 
 func TestOnlyRefusalsForLoadAreThrottling(t *testing.T) {
@@ -34,17 +35,17 @@ func TestOnlyRefusalsForLoadAreThrottling(t *testing.T) {
 		var f storagetest.Faults
 		f.Add(storagetest.Fault{Kind: c.kind})
 		env := plain.WithFaults(&f)
-		_, table := env.DynamoDB.GetItem(t.Context(), &dynamodb.GetItemInput{
+		_, read := env.DynamoDB.GetItem(t.Context(), &dynamodb.GetItemInput{
 			TableName: aws.String(plain.Table("OperationsTable")), Key: attr.Item{"pk": attr.String("p"), "sk": attr.String("s")},
 		})
 		_, bucket := env.S3.GetObject(t.Context(), &s3.GetObjectInput{Bucket: aws.String(plain.Bucket("KvBucket")), Key: aws.String("k")})
-		for what, err := range map[string]error{"table": table, "bucket": bucket} {
-			if got := awsclient.Throttled(fmt.Errorf("read: %w", err)); err == nil || got != c.want {
+		for what, err := range map[string]error{"table": read, "bucket": bucket} {
+			if got := table.Throttled(fmt.Errorf("read: %w", err)); err == nil || got != c.want {
 				t.Errorf("%s, %s: %v is throttling: %t, want %t", what, name, err, got, c.want)
 			}
 		}
 	}
-	if awsclient.Throttled(nil) || awsclient.Throttled(errors.New("other")) {
+	if table.Throttled(nil) || table.Throttled(errors.New("other")) {
 		t.Error("got throttling without a word from the server")
 	}
 }
@@ -69,10 +70,10 @@ func TestTransactionIsThrottledOrContendedByItsReasons(t *testing.T) {
 			err.CancellationReasons = append(err.CancellationReasons, types.CancellationReason{Code: aws.String(code)})
 		}
 		wrapped := fmt.Errorf("write: %w", err)
-		if got := awsclient.Throttled(wrapped); got != c.throttled {
+		if got := table.Throttled(wrapped); got != c.throttled {
 			t.Errorf("%q throttled: got %t, want %t", c.codes, got, c.throttled)
 		}
-		if got := awsclient.Contended(wrapped); got != c.contended {
+		if got := table.Contended(wrapped); got != c.contended {
 			t.Errorf("%q contended: got %t, want %t", c.codes, got, c.contended)
 		}
 	}
@@ -85,7 +86,7 @@ func TestStatusesThatMeanLoad(t *testing.T) {
 			Response: &smithyhttp.Response{Response: &http.Response{StatusCode: status}},
 			Err:      &smithy.GenericAPIError{Code: "ServiceUnavailable"},
 		}}
-		if got := awsclient.Throttled(fmt.Errorf("put: %w", err)); got != want {
+		if got := table.Throttled(fmt.Errorf("put: %w", err)); got != want {
 			t.Errorf("status %d: got %t, want %t", status, got, want)
 		}
 	}
@@ -97,7 +98,7 @@ func TestWriteThatMeetsATransactionIsTriedAgain(t *testing.T) {
 	t.Setenv("AWS_REGION", "us-east-1")
 	plain := storagetest.New(t)
 	for name, option := range map[string]func(*dynamodb.Options){
-		"client": func(o *dynamodb.Options) { o.Retryer = awsclient.Config().Retryer() }, "definite": awsclient.RetryDefinite,
+		"client": func(o *dynamodb.Options) { o.Retryer = awsclient.Config().Retryer() }, "definite": table.RetryDefinite,
 	} {
 		for _, c := range []struct{ nth, calls int }{{1, 2}, {0, 3}} {
 			var f storagetest.Faults
@@ -105,7 +106,7 @@ func TestWriteThatMeetsATransactionIsTriedAgain(t *testing.T) {
 			_, err := plain.WithFaults(&f).DynamoDB.UpdateItem(t.Context(), &dynamodb.UpdateItemInput{
 				TableName: aws.String(plain.Table("OperationsTable")), Key: attr.Item{"pk": attr.String("p"), "sk": attr.String("s")},
 			}, option)
-			if got := f.Calls("UpdateItem"); got != c.calls || awsclient.Contended(err) != (c.nth == 0) || awsclient.Throttled(err) {
+			if got := f.Calls("UpdateItem"); got != c.calls || table.Contended(err) != (c.nth == 0) || table.Throttled(err) {
 				t.Errorf("%s, conflict at %d: got %d calls, %v; want %d calls", name, c.nth, got, err, c.calls)
 			}
 		}

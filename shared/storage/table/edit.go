@@ -1,0 +1,85 @@
+package table
+
+import (
+	"maps"
+	"slices"
+
+	"github.com/opsplane/opsplane/shared/storage/attr"
+)
+
+// Edit is a change of one item: assignments, removals and sums, and the conditions
+// under which it is made. Each attribute may be named by one of them only. Its
+// methods return the same Edit.
+type Edit struct {
+	key        Item
+	sets       []assignment
+	removes    []string
+	sums       []assignment
+	conditions []Condition
+}
+
+// assignment is one part of a change.
+type assignment struct {
+	name  string
+	value Value
+	first Value // what the attribute counts as while it is absent; nil for a plain value
+	keep  bool  // the value is written only if the attribute is absent
+}
+
+// Change returns a change of the item with a key, which does nothing yet.
+func Change(key Item) *Edit { return &Edit{key: key} }
+
+// Set writes an attribute.
+func (u *Edit) Set(name string, v Value) *Edit {
+	u.sets = append(u.sets, assignment{name: name, value: v})
+	return u
+}
+
+// SetAll writes all attributes of an item, in the order of their names.
+func (u *Edit) SetAll(item Item) *Edit {
+	for _, name := range slices.Sorted(maps.Keys(item)) {
+		u.Set(name, item[name])
+	}
+	return u
+}
+
+// SetFirst writes an attribute if the item lacks it.
+func (u *Edit) SetFirst(name string, v Value) *Edit {
+	u.sets = append(u.sets, assignment{name: name, value: v, keep: true})
+	return u
+}
+
+// Count adds n to a number, which is first where the item lacks it. A change that
+// counts has another effect when it is made twice: see the rule for lost answers in
+// the package comment.
+func (u *Edit) Count(name string, first, n int64) *Edit {
+	u.sets = append(u.sets, assignment{name: name, value: attr.Int(n), first: attr.Int(first)})
+	return u
+}
+
+// Add adds n to a number, which is 0 where the item lacks it, or the members of a
+// set to a set. A sum has another effect when it is made twice, as with Count.
+func (u *Edit) Add(name string, v Value) *Edit {
+	u.sums = append(u.sums, assignment{name: name, value: v})
+	return u
+}
+
+// Remove removes attributes. It is no error if the item lacks one.
+func (u *Edit) Remove(names ...string) *Edit {
+	u.removes = append(u.removes, names...)
+	return u
+}
+
+// SetOrRemove writes an attribute if keep is true, else removes it.
+func (u *Edit) SetOrRemove(keep bool, name string, v Value) *Edit {
+	if keep {
+		return u.Set(name, v)
+	}
+	return u.Remove(name)
+}
+
+// If adds conditions. The change is made only if all hold.
+func (u *Edit) If(conditions ...Condition) *Edit {
+	u.conditions = append(u.conditions, conditions...)
+	return u
+}

@@ -1,0 +1,135 @@
+package table
+
+import (
+	"strconv"
+	"strings"
+)
+
+// expression collects the placeholders of one request: names as #name, values as
+// :0, :1 and so on. The maps stay nil while there are none, as DynamoDB refuses
+// empty ones.
+type expression struct {
+	names  map[string]string
+	values Item
+}
+
+func newExpression() *expression { return &expression{} }
+
+// writeName writes the placeholder of a name, or of each name on a path with dots.
+func (e *expression) writeName(b *strings.Builder, path string) {
+	if e.names == nil {
+		e.names = make(map[string]string, 8)
+	}
+	for name, rest, more := "", path, true; more; {
+		name, rest, more = strings.Cut(rest, ".")
+		placeholder := "#" + name
+		e.names[placeholder] = name
+		b.WriteString(placeholder)
+		if more {
+			b.WriteByte('.')
+		}
+	}
+}
+
+// writeValue writes the placeholder of a value.
+func (e *expression) writeValue(b *strings.Builder, v Value) {
+	if e.values == nil {
+		e.values = make(Item, 8)
+	}
+	placeholder := ":" + strconv.Itoa(len(e.values))
+	e.values[placeholder] = v
+	b.WriteString(placeholder)
+}
+
+func (e *expression) join(b *strings.Builder, operator string, conditions []Condition) {
+	for i, c := range conditions {
+		if i > 0 {
+			b.WriteString(operator)
+		}
+		c.write(e, b)
+	}
+}
+
+// all returns the text of a condition that holds if all hold; nil for none.
+func (e *expression) all(conditions []Condition) *string {
+	if len(conditions) == 0 {
+		return nil
+	}
+	var b strings.Builder
+	e.join(&b, " AND ", conditions)
+	text := b.String()
+	return &text
+}
+
+// projection returns the list of attributes to return; nil for all.
+func (e *expression) projection(names []string) *string {
+	if len(names) == 0 {
+		return nil
+	}
+	var b strings.Builder
+	e.list(&b, names)
+	text := b.String()
+	return &text
+}
+
+func (e *expression) list(b *strings.Builder, names []string) {
+	for i, name := range names {
+		if i > 0 {
+			b.WriteString(", ")
+		}
+		e.writeName(b, name)
+	}
+}
+
+// update returns the text of a change; nil for one that changes nothing, which
+// DynamoDB takes.
+func (e *expression) update(u *Edit) *string {
+	var b strings.Builder
+	for i, s := range u.sets {
+		b.WriteString(clause(i, "SET "))
+		e.assign(&b, s)
+	}
+	if len(u.removes) > 0 {
+		b.WriteString(" REMOVE ")
+		e.list(&b, u.removes)
+	}
+	for i, s := range u.sums {
+		b.WriteString(clause(i, " ADD "))
+		e.writeName(&b, s.name)
+		b.WriteByte(' ')
+		e.writeValue(&b, s.value)
+	}
+	if b.Len() == 0 {
+		return nil
+	}
+	text := b.String()
+	return &text
+}
+
+// clause returns what stands before the i-th part of a clause.
+func clause(i int, keyword string) string {
+	if i == 0 {
+		return keyword
+	}
+	return ", "
+}
+
+func (e *expression) assign(b *strings.Builder, s assignment) {
+	e.writeName(b, s.name)
+	b.WriteString(" = ")
+	if !s.keep && s.first == nil {
+		e.writeValue(b, s.value)
+		return
+	}
+	b.WriteString("if_not_exists(")
+	e.writeName(b, s.name)
+	b.WriteString(", ")
+	if s.keep {
+		e.writeValue(b, s.value)
+		b.WriteByte(')')
+		return
+	}
+	e.writeValue(b, s.first)
+	b.WriteString(") + ")
+	e.writeValue(b, s.value)
+}

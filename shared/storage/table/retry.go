@@ -1,0 +1,138 @@
+package table
+
+import (
+	"context"
+	"errors"
+	"math/rand/v2"
+	"net"
+	"net/http"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/aws/retry"
+	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/smithy-go"
+)
+
+// Limits of the attempts of one request.
+const (
+	// MaxAttempts is how often a client sends a request. A handler has at most 29 s
+	// at the gateway, and the attempts must fit well inside them.
+	MaxAttempts = 3
+	// MaxBackoff bounds the pause between two attempts.
+	MaxBackoff = 500 * time.Millisecond
+)
+
+// NoEffect are the error codes after which DynamoDB certainly has changed nothing
+// ("Error handling with DynamoDB", AWS documentation). The SDK takes some of them
+// for a fault of the caller, and so would not repeat the request.
+var NoEffect = retry.RetryableErrorCode{Codes: map[string]struct{}{
+	"ProvisionedThroughputExceededException": {},
+	"RequestLimitExceeded":                   {},
+	"ThrottlingException":                    {},
+	conflict:                                 {},
+	"TransactionInProgressException":         {},
+}}
+
+const (
+	// conflict refuses a write of an item that a transaction is writing.
+	conflict = "TransactionConflictException"
+	// slowDown is the error code with which S3 refuses for load.
+	slowDown = "SlowDown"
+)
+
+// RetryDefinite is the client option of SentOnce.
+func RetryDefinite(o *dynamodb.Options) {
+	o.Retryer = retry.NewStandard(func(o *retry.StandardOptions) {
+		o.MaxAttempts, o.MaxBackoff = MaxAttempts, MaxBackoff
+		o.Retryables = []retry.IsErrorRetryable{
+			NoEffect,
+			retry.IsErrorRetryableFunc(func(err error) aws.Ternary {
+				return aws.BoolTernary(neverSent(err))
+			}),
+		}
+	})
+}
+
+// neverSent reports whether err arose before there was a connection.
+func neverSent(err error) bool {
+	var op *net.OpError
+	return errors.As(err, &op) && op.Op == "dial"
+}
+
+// Answered reports whether the server answered the call that failed with err. Then
+// its request has ended and cannot take effect later.
+func Answered(err error) bool { return status(err) != 0 }
+
+// Ambiguous reports whether a call that failed with err may have taken effect all
+// the same: the answer was lost, or the server failed while it worked.
+func Ambiguous(err error) bool {
+	if err == nil || neverSent(err) {
+		return false
+	}
+	var api smithy.APIError
+	if errors.As(err, &api) {
+		return api.ErrorFault() == smithy.FaultServer || api.ErrorCode() == "InternalServerError"
+	}
+	return true
+}
+
+// Throttled reports whether the last attempt of a call that failed with err was
+// refused for load: by an error code that says so, or by status 429 or 503. It knows
+// the codes of DynamoDB and of S3. An earlier attempt whose answer was lost may have
+// taken effect all the same.
+func Throttled(err error) bool {
+	if Canceled(err) {
+		return canceledFor(Reasons(err), CodeThrottled, CodeThroughput)
+	}
+	if code := code(err); code == slowDown || code != conflict && NoEffect.IsErrorRetryable(err) == aws.TrueTernary {
+		return true
+	}
+	status := status(err)
+	return status == http.StatusTooManyRequests || status == http.StatusServiceUnavailable
+}
+
+// Contended reports whether the last attempt of a call that failed with err was
+// refused because other transactions write its items, for load as well or not. It
+// changed nothing; an earlier attempt may have.
+func Contended(err error) bool {
+	if Canceled(err) {
+		return !Throttled(err) && canceledFor(Reasons(err), CodeConflict, CodeThrottled, CodeThroughput)
+	}
+	return code(err) == conflict
+}
+
+// code returns the error code of the service's answer; empty if there is none.
+func code(err error) string {
+	var api smithy.APIError
+	if !errors.As(err, &api) {
+		return ""
+	}
+	return api.ErrorCode()
+}
+
+// status returns the HTTP status of the service's answer; 0 if there is none.
+func status(err error) int {
+	var response *awshttp.ResponseError
+	if !errors.As(err, &response) {
+		return 0
+	}
+	return response.HTTPStatusCode()
+}
+
+// Pause waits before the try that follows n lost ones: not at all for n = 0, then a
+// random time that grows with n, at most 200 ms. It returns the error of a context
+// that ends meanwhile.
+func Pause(ctx context.Context, n int) error {
+	if n == 0 {
+		return nil
+	}
+	limit := min(5*time.Millisecond<<n, 200*time.Millisecond)
+	select {
+	case <-time.After(rand.N(limit)):
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}

@@ -1,0 +1,97 @@
+package table
+
+import (
+	"context"
+
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+)
+
+// MaxWrites is how many writes one transaction takes, each of another item
+// ("TransactWriteItems", AWS documentation).
+const MaxWrites = 100
+
+// Write is one write of a transaction. Package table makes writes.
+type Write struct{ item types.TransactWriteItem }
+
+// Writes are writes of the SDK, for stores that make their requests with it.
+func Writes(items []types.TransactWriteItem) []Write {
+	writes := make([]Write, len(items))
+	for i, item := range items {
+		writes[i] = Write{item}
+	}
+	return writes
+}
+
+// WritePut is Put as a part of a transaction.
+func (t Table) WritePut(item Item, conditions ...Condition) Write {
+	e := newExpression()
+	w := &types.Put{TableName: &t.Name, Item: item, ConditionExpression: e.all(conditions)}
+	w.ExpressionAttributeNames, w.ExpressionAttributeValues = e.names, e.values
+	w.ReturnValuesOnConditionCheckFailure = onFailure(conditions)
+	return Write{types.TransactWriteItem{Put: w}}
+}
+
+// WriteUpdate is Update as a part of a transaction. It returns no item.
+func (t Table) WriteUpdate(u *Edit) Write {
+	e := newExpression()
+	w := &types.Update{TableName: &t.Name, Key: u.key, UpdateExpression: e.update(u), ConditionExpression: e.all(u.conditions)}
+	w.ExpressionAttributeNames, w.ExpressionAttributeValues = e.names, e.values
+	w.ReturnValuesOnConditionCheckFailure = onFailure(u.conditions)
+	return Write{types.TransactWriteItem{Update: w}}
+}
+
+// WriteDelete is Delete as a part of a transaction.
+func (t Table) WriteDelete(key Item, conditions ...Condition) Write {
+	e := newExpression()
+	w := &types.Delete{TableName: &t.Name, Key: key, ConditionExpression: e.all(conditions)}
+	w.ExpressionAttributeNames, w.ExpressionAttributeValues = e.names, e.values
+	w.ReturnValuesOnConditionCheckFailure = onFailure(conditions)
+	return Write{types.TransactWriteItem{Delete: w}}
+}
+
+// WriteCheck changes nothing, and cancels the transaction unless all conditions
+// hold for the item with a key. There must be at least one.
+func (t Table) WriteCheck(key Item, conditions ...Condition) Write {
+	e := newExpression()
+	w := &types.ConditionCheck{TableName: &t.Name, Key: key, ConditionExpression: e.all(conditions)}
+	w.ExpressionAttributeNames, w.ExpressionAttributeValues = e.names, e.values
+	w.ReturnValuesOnConditionCheckFailure = onFailure(conditions)
+	return Write{types.TransactWriteItem{ConditionCheck: w}}
+}
+
+// transactTries bounds how often Transact makes a transaction.
+const transactTries = 6
+
+// Transact makes writes in one transaction: all take effect or none. The writes may
+// be of several tables. Where other writers or load cancel it, it is made again
+// after a pause, a few times; not where a condition is the reason. The error is that
+// of the last try: ConditionFailedAt and Reasons say what it was for each write.
+// Where an answer was lost, a condition must tell that the write was made before.
+func (t Table) Transact(ctx context.Context, writes ...Write) error {
+	var err error
+	for n := range transactTries {
+		if paused := Pause(ctx, n); paused != nil {
+			return paused
+		}
+		if err = t.TransactOnce(ctx, "", writes...); err == nil || unmet(err) || !Overtaken(err) && !Throttled(err) {
+			return err
+		}
+	}
+	return err
+}
+
+// TransactOnce is Transact with one try, beside the client's own retries. DynamoDB
+// makes a transaction with the same token once within ten minutes. A token has 1 to
+// 36 characters; with an empty one, the client draws a token.
+func (t Table) TransactOnce(ctx context.Context, token string, writes ...Write) error {
+	in := &dynamodb.TransactWriteItemsInput{TransactItems: make([]types.TransactWriteItem, len(writes))}
+	for i, w := range writes {
+		in.TransactItems[i] = w.item
+	}
+	if token != "" {
+		in.ClientRequestToken = &token
+	}
+	_, err := t.DB.TransactWriteItems(ctx, in, t.options...)
+	return err
+}
