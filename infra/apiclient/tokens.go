@@ -126,11 +126,9 @@ func (c *Client) Exchange(ctx context.Context, key string) (string, error) {
 		err = resp.Want(http.StatusOK)
 	}
 	var body struct{ Token string }
-	if err == nil {
-		err = resp.Decode(&body)
-	}
-	if err == nil && body.Token == "" {
-		err = errors.New("the answer has no token")
+	// An error that quotes the body would show a token.
+	if err == nil && (resp.Decode(&body) != nil || body.Token == "") {
+		err = errors.New("the response has no token that can be read")
 	}
 	if err != nil {
 		return "", fmt.Errorf("exchange the API key: %w", err)

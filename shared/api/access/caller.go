@@ -46,7 +46,7 @@ type Caller struct {
 	Capabilities Set `json:"capabilities"`
 	// Account is the account that the person of a session logged in with; zero for
 	// other kinds. The session is good for as long as the account is the user's.
-	Account vcs.Account `json:"account,omitzero"`
+	Account vcs.Account `json:"-"`
 	// FromOwnPage says that the browser of a session states that a page of this
 	// server made the request, with Sec-Fetch-Site or Origin. See Rule.Changes.
 	FromOwnPage bool `json:"from_own_page,omitempty"`
@@ -71,9 +71,18 @@ type Caller struct {
 // "Output from an API Gateway Lambda authorizer", AWS documentation).
 const ContextKey = "caller"
 
+// passed is the JSON form of a caller. While a new version is deployed, the
+// authorizer and the function behind it are of different versions for some seconds:
+// members keep their names and forms.
+type passed struct {
+	Caller
+	VCS       vcs.VCS `json:"vcs,omitempty"`
+	AccountID vcs.ID  `json:"account,omitempty"`
+}
+
 // Context returns the authorizer context for c.
 func (c Caller) Context() (map[string]any, error) {
-	b, err := json.Marshal(c)
+	b, err := json.Marshal(passed{Caller: c, VCS: c.Account.VCS, AccountID: c.Account.ID})
 	if err != nil {
 		return nil, fmt.Errorf("encode caller: %w", err)
 	}
@@ -91,10 +100,12 @@ func FromContext(context map[string]any) (Caller, error) {
 	if !ok {
 		return Caller{}, ErrNoCaller
 	}
-	var c Caller
-	if err := json.Unmarshal([]byte(text), &c); err != nil {
+	var p passed
+	if err := json.Unmarshal([]byte(text), &p); err != nil {
 		return Caller{}, fmt.Errorf("decode caller: %w", err)
 	}
+	c := p.Caller
+	c.Account = vcs.Account{VCS: p.VCS, ID: p.AccountID}
 	if c.Kind == "" || c.User == "" {
 		return Caller{}, ErrNoCaller
 	}

@@ -67,7 +67,7 @@ const attrCount = "n"
 func (s *Store) add(ctx context.Context, pk string, l Limit, n int64, only table.Condition, author change.Author) error {
 	end := l.end(author.At)
 	key := table.Item{"pk": attr.String(pk), "sk": attr.String(fmt.Sprintf("RATE#%s#%d", l.Name, end.Unix()))}
-	_, err := table.Table{DB: s.DB, Name: s.Table}.Update(ctx,
+	err := table.Table{DB: s.DB, Name: s.Table}.Update(ctx,
 		table.Change(key).Add(attrCount, attr.Int(n)).Set("ttl", attr.Time(end)).SetAll(author.All()).If(only))
 	if err != nil {
 		return fmt.Errorf("count %s: %w", l.Name, err)

@@ -73,7 +73,11 @@ func (s Reminders) Move(from, to Reminder) []types.TransactWriteItem {
 // Drop removes a reminder whose item is not due any more, or is gone: it was left
 // behind, as the table may expire the item before its reminder.
 func (s Reminders) Drop(ctx context.Context, r Reminder) error {
-	if _, err := s.DB.DeleteItem(ctx, &dynamodb.DeleteItemInput{TableName: &s.Table, Key: r.key()}); err != nil {
+	return s.drop(ctx, r.key())
+}
+
+func (s Reminders) drop(ctx context.Context, key attr.Item) error {
+	if _, err := s.DB.DeleteItem(ctx, &dynamodb.DeleteItemInput{TableName: &s.Table, Key: key}); err != nil {
 		return fmt.Errorf("drop reminder: %w", err)
 	}
 	return nil
@@ -89,14 +93,10 @@ func (s Reminders) DropAll(ctx context.Context, list, id string, now time.Time) 
 			return fmt.Errorf("list reminders: %w", err)
 		}
 		for _, item := range page.Items {
-			r, err := s.decode(list, item)
-			if err != nil {
-				return err
-			}
-			if r.ID != id {
+			if attr.Read(item).String(s.ID) != id {
 				continue
 			}
-			if err := s.Drop(ctx, r); err != nil {
+			if err := s.drop(ctx, attr.Item{"pk": item["pk"], "sk": item["sk"]}); err != nil {
 				return err
 			}
 		}

@@ -57,7 +57,7 @@ const clockSkew = time.Minute
 // revoke tries once.
 func (s *Store) revoke(ctx context.Context, user, id string, author change.Author) error {
 	// A key has no token that is valid if it was never used or has ended by itself.
-	_, err := s.table().Update(ctx, revocation(user, id, author).
+	err := s.table().Update(ctx, revocation(user, id, author).
 		If(table.AbsentOr(attrUsed, table.AtMost(attrExpires, attr.Time(author.At.Add(-clockSkew))))))
 	old, failed := table.ConditionFailed(err)
 	switch {
@@ -89,7 +89,7 @@ func (s *Store) revokeAndTell(ctx context.Context, user, id string, author chang
 // revocation is the change that revokes a key.
 func revocation(user, id string, author change.Author) *table.Edit {
 	return table.Change(ItemKey(user, id)).Set(attrRevoked, attr.Time(author.At)).Set(attrTTL, attr.Time(author.At.Add(keep))).
-		SetAll(author.All()).Remove(attrByName).If(revocable()...)
+		SetAll(author.All()).Remove(attrByName).If(revocable()...).KeepOld()
 }
 
 // temporary reports whether a revocation failed only for load or because another

@@ -146,8 +146,8 @@ func (s *Store) Get(ctx context.Context, user, id string) (Key, error) {
 // safe to repeat. A token may be made for a key only after a use of it was recorded
 // (see Revoke).
 func (s *Store) MarkUsed(ctx context.Context, user, id string, author change.Author) error {
-	_, err := s.table().Update(ctx, table.Change(ItemKey(user, id)).Set(attrUsed, attr.Time(author.At)).SetAll(author.All()).
-		If(revocable()...).If(table.AbsentOr(attrUsed, table.AtMost(attrUsed, attr.Time(author.At.Add(-UseInterval))))))
+	err := s.table().Update(ctx, table.Change(ItemKey(user, id)).Set(attrUsed, attr.Time(author.At)).SetAll(author.All()).
+		If(revocable()...).If(table.AbsentOr(attrUsed, table.AtMost(attrUsed, attr.Time(author.At.Add(-UseInterval))))).KeepOld())
 	old, failed := table.ConditionFailed(err)
 	if !failed {
 		if err != nil {

@@ -38,8 +38,8 @@ func Item(ctx context.Context, db *dynamodb.Client, name string, key attr.Item, 
 // Mark marks an item by its author as about to be removed, and returns it as it is
 // then; nil if there is none. An item that is marked already stays as it was.
 func Mark(ctx context.Context, db *dynamodb.Client, name string, key attr.Item, author change.Author) (attr.Item, error) {
-	item, err := table.Table{DB: db, Name: name}.Update(ctx, table.Change(key).Set(Attr, attr.Time(author.At)).SetAll(author.All()).
-		If(table.Exists("pk"), table.Absent(Attr)))
+	item, err := table.Table{DB: db, Name: name}.UpdateReturning(ctx, table.Change(key).Set(Attr, attr.Time(author.At)).SetAll(author.All()).
+		If(table.Exists("pk"), table.Absent(Attr)).KeepOld())
 	if old, failed := table.ConditionFailed(err); failed {
 		return old, nil
 	}

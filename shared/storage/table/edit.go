@@ -4,6 +4,8 @@ import (
 	"maps"
 	"slices"
 
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+
 	"github.com/opsplane/opsplane/shared/storage/attr"
 )
 
@@ -16,6 +18,7 @@ type Edit struct {
 	removes    []string
 	sums       []assignment
 	conditions []Condition
+	keepOld    bool
 }
 
 // assignment is one part of a change.
@@ -76,6 +79,22 @@ func (u *Edit) SetOrRemove(keep bool, name string, v Value) *Edit {
 		return u.Set(name, v)
 	}
 	return u.Remove(name)
+}
+
+// KeepOld asks for the item as it is where a condition does not hold, for
+// ConditionFailed and ConditionFailedAt. It costs no capacity units. Without it, no
+// secret of an item comes into an error.
+func (u *Edit) KeepOld() *Edit {
+	u.keepOld = true
+	return u
+}
+
+// onFailure says what is returned where a condition does not hold.
+func (u *Edit) onFailure() types.ReturnValuesOnConditionCheckFailure {
+	if !u.keepOld {
+		return ""
+	}
+	return types.ReturnValuesOnConditionCheckFailureAllOld
 }
 
 // If adds conditions. The change is made only if all hold.

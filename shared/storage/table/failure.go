@@ -28,7 +28,7 @@ func failure(err error) error {
 
 // ConditionFailed reports whether the write of one item changed nothing because a
 // condition did not hold, and returns the item as it was then; empty if there is
-// none.
+// none, or if the write was no Edit with KeepOld.
 func ConditionFailed(err error) (old Item, failed bool) {
 	var e *conditionError
 	if errors.As(err, &e) {
@@ -39,7 +39,7 @@ func ConditionFailed(err error) (old Item, failed bool) {
 
 // ConditionFailedAt reports whether a transaction changed nothing because a
 // condition of its nth write, counted from 0, did not hold, and returns that item as
-// it was then; empty if there is none.
+// it was then; empty if there is none, or if the write was no Edit with KeepOld.
 func ConditionFailedAt(err error, n int) (old Item, failed bool) {
 	reasons := Reasons(err)
 	if n >= len(reasons) || reasons[n].Code != CodeCondition {

@@ -8,8 +8,8 @@
 // writes one item (Put, Update, Delete). Reads are strongly consistent unless the
 // request says Eventual. A write takes conditions, which must all hold:
 //
-//	_, err := t.Update(ctx, table.Change(key).Set("state", attr.String("done")).
-//		If(table.Exists("pk"), table.Absent("done_at")))
+//	err := t.Update(ctx, table.Change(key).Set("state", attr.String("done")).
+//		If(table.Exists("pk"), table.Absent("done_at")).KeepOld())
 //	if old, failed := table.ConditionFailed(err); failed { … } // old is the item as it is
 //
 // Several writes take effect together with Transact. A Write is opaque, so that a
@@ -97,20 +97,30 @@ func (t Table) Put(ctx context.Context, item Item, conditions ...Condition) erro
 	e := newExpression()
 	in := &dynamodb.PutItemInput{TableName: &t.Name, Item: item, ConditionExpression: e.all(conditions)}
 	in.ExpressionAttributeNames, in.ExpressionAttributeValues = e.names, e.values
-	in.ReturnValuesOnConditionCheckFailure = onFailure(conditions)
 	_, err := t.DB.PutItem(ctx, in, t.options...)
 	return failure(err)
 }
 
-// Update makes a change of one item, and returns the item after it. Where there is
-// no item with the key, the change makes one: add the condition Exists of a key
-// attribute to prevent this. ConditionFailed recognises the error of a condition
-// that does not hold.
-func (t Table) Update(ctx context.Context, u *Edit) (Item, error) {
+// Update makes a change of one item. Where there is no item with the key, the
+// change makes one: add the condition Exists of a key attribute to prevent this.
+// ConditionFailed recognises the error of a condition that does not hold. No item
+// is returned: a function may change items that it must not read, and its role can
+// then demand so ("dynamodb:ReturnValues", AWS documentation).
+func (t Table) Update(ctx context.Context, u *Edit) error {
+	_, err := t.update(ctx, u, "")
+	return err
+}
+
+// UpdateReturning is Update, and returns the item after the change.
+func (t Table) UpdateReturning(ctx context.Context, u *Edit) (Item, error) {
+	return t.update(ctx, u, types.ReturnValueAllNew)
+}
+
+func (t Table) update(ctx context.Context, u *Edit, returned types.ReturnValue) (Item, error) {
 	e := newExpression()
 	in := &dynamodb.UpdateItemInput{TableName: &t.Name, Key: u.key, UpdateExpression: e.update(u), ConditionExpression: e.all(u.conditions)}
 	in.ExpressionAttributeNames, in.ExpressionAttributeValues = e.names, e.values
-	in.ReturnValues, in.ReturnValuesOnConditionCheckFailure = types.ReturnValueAllNew, onFailure(u.conditions)
+	in.ReturnValues, in.ReturnValuesOnConditionCheckFailure = returned, u.onFailure()
 	out, err := t.DB.UpdateItem(ctx, in, t.options...)
 	if err != nil {
 		return nil, failure(err)
@@ -125,16 +135,6 @@ func (t Table) Delete(ctx context.Context, key Item, conditions ...Condition) er
 	e := newExpression()
 	in := &dynamodb.DeleteItemInput{TableName: &t.Name, Key: key, ConditionExpression: e.all(conditions)}
 	in.ExpressionAttributeNames, in.ExpressionAttributeValues = e.names, e.values
-	in.ReturnValuesOnConditionCheckFailure = onFailure(conditions)
 	_, err := t.DB.DeleteItem(ctx, in, t.options...)
 	return failure(err)
-}
-
-// onFailure asks for the old item where a condition may fail. It costs no capacity
-// units.
-func onFailure(conditions []Condition) types.ReturnValuesOnConditionCheckFailure {
-	if len(conditions) == 0 {
-		return ""
-	}
-	return types.ReturnValuesOnConditionCheckFailureAllOld
 }

@@ -28,7 +28,6 @@ func (t Table) WritePut(item Item, conditions ...Condition) Write {
 	e := newExpression()
 	w := &types.Put{TableName: &t.Name, Item: item, ConditionExpression: e.all(conditions)}
 	w.ExpressionAttributeNames, w.ExpressionAttributeValues = e.names, e.values
-	w.ReturnValuesOnConditionCheckFailure = onFailure(conditions)
 	return Write{types.TransactWriteItem{Put: w}}
 }
 
@@ -37,7 +36,7 @@ func (t Table) WriteUpdate(u *Edit) Write {
 	e := newExpression()
 	w := &types.Update{TableName: &t.Name, Key: u.key, UpdateExpression: e.update(u), ConditionExpression: e.all(u.conditions)}
 	w.ExpressionAttributeNames, w.ExpressionAttributeValues = e.names, e.values
-	w.ReturnValuesOnConditionCheckFailure = onFailure(u.conditions)
+	w.ReturnValuesOnConditionCheckFailure = u.onFailure()
 	return Write{types.TransactWriteItem{Update: w}}
 }
 
@@ -46,7 +45,6 @@ func (t Table) WriteDelete(key Item, conditions ...Condition) Write {
 	e := newExpression()
 	w := &types.Delete{TableName: &t.Name, Key: key, ConditionExpression: e.all(conditions)}
 	w.ExpressionAttributeNames, w.ExpressionAttributeValues = e.names, e.values
-	w.ReturnValuesOnConditionCheckFailure = onFailure(conditions)
 	return Write{types.TransactWriteItem{Delete: w}}
 }
 
@@ -56,7 +54,6 @@ func (t Table) WriteCheck(key Item, conditions ...Condition) Write {
 	e := newExpression()
 	w := &types.ConditionCheck{TableName: &t.Name, Key: key, ConditionExpression: e.all(conditions)}
 	w.ExpressionAttributeNames, w.ExpressionAttributeValues = e.names, e.values
-	w.ReturnValuesOnConditionCheckFailure = onFailure(conditions)
 	return Write{types.TransactWriteItem{ConditionCheck: w}}
 }
 

@@ -60,6 +60,9 @@ func configured(read func(context.Context) (string, error)) func(context.Context
 // token is stored for the group.
 func (h *Hosts) Group(ctx context.Context, id vcs.ID) (*gitlabhost.Installation, error) {
 	token, err := h.Tokens.Get(ctx, string(id))
+	if errors.Is(err, secret.ErrNotConfigured) {
+		err = fmt.Errorf("%w: %w", vcshost.ErrNotConfigured, err)
+	}
 	if err != nil {
 		return nil, err
 	}

@@ -62,7 +62,8 @@ func Explain(v vcs.VCS, err error) (Problem, bool) {
 // first.
 func Fault(v vcs.VCS, err error) error {
 	p, ok := Explain(v, err)
-	if !ok {
+	// Of a thing that is gone, only its caller knows what it is.
+	if !ok || errors.Is(err, ErrGone) && p.ID == unavailable.id {
 		p = unavailable.at(v, err)
 	}
 	detail := p.Cause
