@@ -15,8 +15,8 @@ import (
 
 // keyPath splits a path, percent-encoded as it was sent, before the slash in front
 // of the key. The key is empty if that slash is missing or nothing follows it. The
-// gateway has a route of its own for this path, because its documents do not say
-// that a slash at the end reaches the function.
+// gateway has a route of its own for the path without the slash, because its
+// documents do not say that a slash at the end reaches the function.
 var keyPath = regexp.MustCompile(`(?s)^/api/v1/([^/]+)/kv/([^/]+)/(key|cas/key|count/key|size/key|iter|artifact/key)(?:/(.*))?$`)
 
 // keyInOneSegment encodes the key in a request's path as one segment, including

@@ -49,9 +49,10 @@ type limits struct{ reads, units, commitRows, removals, removalUnits int }
 
 var standardLimits = limits{MaxReads, MaxReadUnits, MaxCommitRows, MaxRemovals, MaxRemovalUnits}
 
-// Budget limits what a request reads. It counts pages of rows, whatever the rows
-// contain and whether or not the caller may see them. The last read may go beyond
-// the budget, so that every request makes progress. It is safe for concurrent use.
+// Budget limits what a request reads. It counts the reads and the units that they
+// use, whatever the rows contain and whether or not the caller may see them. The
+// last read may go beyond the budget, so that every request makes progress. It is
+// safe for concurrent use.
 type Budget struct {
 	limits
 	mu   sync.Mutex

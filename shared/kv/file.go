@@ -93,9 +93,9 @@ func (s *Store) PutFile(
 
 // SettleFile ends the write of a row by PutFile. Any process may call it. writer
 // has the request that wrote the row, at is the row, and generation is the one that
-// Beside received. If the key was deleted after the write, SettleFile marks the
-// row, as Set does for its rows. It reads the head. It fails with OUTCOME_UNKNOWN
-// and may be called again. It does nothing for idx 0.
+// Beside received. If the key was deleted meanwhile, SettleFile marks the row, as
+// Set does for its rows. It reads the head. It fails with OUTCOME_UNKNOWN and may
+// be called again. It does nothing for idx 0.
 func (s *Store) SettleFile(ctx context.Context, writer Caller, at Position, generation string) error {
 	if generation == "" {
 		return nil

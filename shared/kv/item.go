@@ -38,7 +38,7 @@ type head struct {
 	key          string // sk, after its first letter
 	generation   string // gn
 	publication  int    // pv: counts commits
-	publishStamp string // ps: the last commit or delete
+	publishStamp string // ps: stamp of the last commit or delete
 	overlay      []byte // ov
 	more         bool   // mr: whether rows other than idx 0 may exist
 	guarded      bool   // gd: whether one of those rows may have write capabilities

@@ -248,7 +248,7 @@ func quiet(c cell, author change.Author) bool {
 // update must not be made again. If the update was conditional on one exact
 // revision, it applies at most once. While that revision stands, it has not
 // applied. If the update was a guess, its effect is known only if its request has
-// ended and nobody wrote since.
+// ended and nobody wrote since author's request began.
 func (o outcome) unknown(exact *cell, now cell, author change.Author) bool {
 	switch {
 	case !o.unsure:
