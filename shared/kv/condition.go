@@ -9,7 +9,8 @@ import (
 // Condition is what a write requires of the row that it replaces. The zero value
 // requires nothing.
 type Condition struct {
-	// Absent requires that the row does not exist, not even as a draft.
+	// Absent requires that the row does not exist in any form, not even as a draft
+	// or as a row that the caller may not read.
 	Absent bool
 	// Version, if not nil, requires that the row is at this version.
 	Version *int

@@ -92,7 +92,7 @@ func (d removal) expire(e *edit) {
 
 // cell removes one cell. The first try guesses what the cell is. Each later try is
 // conditional on the revision that the failed try returned. A cell that shall be
-// removed as the only row stays if the key has other rows; then more is true.
+// removed as the only row stays if the key may have other rows; then more is true.
 func (d removal) cell(ctx context.Context, key attr.Item, place where) (removed, more bool, err error) {
 	e := d.erase()
 	e.require("attribute_exists(vr)")

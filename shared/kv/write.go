@@ -19,9 +19,9 @@ func (s *Store) Set(ctx context.Context, by Caller, w Write) (Record, error) {
 }
 
 // CompareAndSet stores a value if the row is at the given version or, if version is
-// nil, if the row does not exist, not even as a draft. Otherwise it fails with
-// fault.ErrUnmet. It fails in the same way if the caller lacks one of the row's
-// write capabilities.
+// nil, if the row does not exist in any form, not even as a draft or as a row that
+// the caller may not read. Otherwise it fails with fault.ErrUnmet. It fails in the
+// same way if the caller lacks one of the row's write capabilities.
 func (s *Store) CompareAndSet(ctx context.Context, by Caller, w Write, version *int) (Record, error) {
 	return s.write(ctx, by, w, Condition{Absent: version == nil, Version: version}.rule(by.Capabilities))
 }
