@@ -57,17 +57,17 @@ func TestRunsUseWhatTheDocumentSays(t *testing.T) {
 	}, "Garbage")
 }
 
-// stored is what the collector goes through.
+// stored is the data that the collector processes.
 type stored struct {
 	env     *storagetest.Env
 	records *kv.Store
 	files   *artifact.Store
 	handler collector
-	later   *time.Duration // what the collector's clock is ahead
+	later   *time.Duration // how far the collector's clock is ahead
 }
 
-// collecting is a scenario of one run, three hours and a day after what was
-// prepared.
+// collecting returns a scenario of one run, three hours and a day after the data
+// was prepared.
 func collecting(prepare func(*testing.T, stored)) costs.Scenario {
 	return func(t *testing.T) *costs.Meter {
 		env, m := costs.New(t)
@@ -95,8 +95,9 @@ func (s stored) collect(t *testing.T, later time.Duration) {
 	}
 }
 
-// author acts at about this time. Its milliseconds have no zeros at their end:
-// they are no bytes of a number, and a thousand rows would show it.
+// author returns an author at about this time. The milliseconds do not end in
+// zeros: such zeros take no bytes of a DynamoDB number, and a thousand rows would
+// show the difference.
 func author() change.Author {
 	return change.Author{
 		Principal: uuid.NewString(), Credential: uuid.NewString(), Request: uuid.NewString(), Source: "203.0.113.250",
@@ -121,8 +122,8 @@ func (s stored) value(t *testing.T, installation string) {
 	s.set(t, installation, strings.Repeat("k", 40), 0, kv.InlineMax+1)
 }
 
-// many makes one key with n chunks: one is written, the others are copies of
-// its row and its object, as writing takes long.
+// many makes one key with n chunks. It writes one chunk and copies its row and
+// object for the others, because writing takes long.
 func (s stored) many(t *testing.T, n int) {
 	t.Helper()
 	s.set(t, "1", strings.Repeat("k", 40), 1, kv.InlineMax+1)
@@ -144,7 +145,7 @@ func (s stored) many(t *testing.T, n int) {
 	})
 }
 
-// deleteOld deletes the key of many, and forgets its objects.
+// deleteOld deletes the key that many made, and forgets its objects.
 func (s stored) deleteOld(t *testing.T) {
 	t.Helper()
 	ns := vcs.Installation{VCS: "github", ID: "1"}
@@ -165,14 +166,14 @@ func (s stored) deleteOld(t *testing.T) {
 	}
 }
 
-// orphans makes n objects that no row names, in a known installation.
+// orphans makes n objects that no row names, in a registered installation.
 func (s stored) orphans(t *testing.T, n int) {
 	t.Helper()
 	s.set(t, "1", strings.Repeat("k", 40), 1, 10)
 	s.each(t, n, func(ctx context.Context, _ int) error { return s.put(ctx, kv.NewObjectID()) })
 }
 
-// announced announces n files, and sends none.
+// announced announces n files and sends none.
 func (s stored) announced(t *testing.T, n int) {
 	t.Helper()
 	s.each(t, n, func(ctx context.Context, i int) error {

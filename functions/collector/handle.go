@@ -13,11 +13,11 @@ import (
 	"github.com/opsplane/opsplane/shared/telemetry"
 )
 
-// reserve is how much of its time an invocation keeps back, so that it ends what it
-// is at and writes its log line.
+// reserve is the part of its time that an invocation keeps back. In that time it
+// ends its present step and writes its log line.
 const reserve = 20 * time.Second
 
-// principal stands in the items that the collector changes.
+// principal is recorded in the items that the collector changes.
 const principal = "collector"
 
 type collector struct {
@@ -26,12 +26,12 @@ type collector struct {
 	now func() time.Time
 }
 
-// errFailed is all that an invoker is told; the log has the rest.
+// errFailed is the only error that an invoker receives. The log has the reason.
 var errFailed = errors.New("a part of the garbage could not be collected; the function's log says why")
 
-// handle collects once. What it did goes to the log, in a line that has metrics
-// too, and to the invoker. A failure is an error, so that Lambda counts it; the
-// next run goes on where this one failed.
+// handle collects once. The report goes to the invoker and, with metrics, in one
+// line to the log. If something fails, handle returns an error, so that Lambda
+// counts it. The next run continues where this one failed.
 func (c collector) handle(ctx context.Context, _ json.RawMessage) (garbage.Report, error) {
 	ctx, cancel := frame.KeepBack(ctx, reserve)
 	defer cancel()

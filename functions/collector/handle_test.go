@@ -73,7 +73,7 @@ func TestRunEndsBeforeTheInvocation(t *testing.T) {
 	t.Parallel()
 	c := collector{
 		run: func(ctx context.Context, _ change.Author) (garbage.Report, error) {
-			<-ctx.Done() // at once: less time is left than a report takes
+			<-ctx.Done() // at once, because less time is left than the reserve
 			return garbage.Report{Waiting: 1}, nil
 		},
 		log: slog.New(slog.DiscardHandler), now: time.Now,

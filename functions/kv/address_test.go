@@ -7,8 +7,8 @@ import (
 	"github.com/opsplane/opsplane/shared/api/httpapi/httpapitest"
 )
 
-// A proxy may send a Host of its own: what the server hands out must be at the
-// configured address all the same, or a console's next page is another origin.
+// A proxy may send another Host. Links must still begin with the configured
+// address. Otherwise the next page of a console has another origin.
 func TestLinksAreAtTheConfiguredAddress(t *testing.T) {
 	r := newRig(t)
 	const public = "https://ops.example.com/us"

@@ -9,10 +9,11 @@ import (
 	"github.com/opsplane/opsplane/shared/vcs"
 )
 
-// artifacts are the operations on artifacts.
+// artifacts holds the operations on artifacts.
 type artifacts struct{ store artifactStore }
 
-// artifactStore is what they work on; the contract is that of artifact.Store.
+// artifactStore is the store of these operations. The contract is that of
+// artifact.Store.
 type artifactStore interface {
 	Create(ctx context.Context, by kv.Caller, n artifact.New) (artifact.Upload, artifact.Page, error)
 	Show(ctx context.Context, by kv.Caller, id string, after, limit int) (artifact.Upload, artifact.Page, error)

@@ -15,8 +15,8 @@ import (
 	"github.com/opsplane/opsplane/shared/kv/artifact"
 )
 
-// announced is a store that keeps what it is asked to create, and answers
-// these pages.
+// announced is a store that keeps what it is asked to create, and returns these
+// pages.
 type announced struct {
 	artifactStore
 	got  *artifact.New
@@ -136,7 +136,7 @@ func TestConditionNeedsTheRightToRead(t *testing.T) {
 func TestLongestPageOfPartsFitsIntoAnAnswer(t *testing.T) {
 	t.Parallel()
 	at := time.Unix(1_900_000_000, 0)
-	// With a session's token, as a role has one, a URL has about 2 KB.
+	// With the token of a session, as a role has it, a URL has about 2 KB.
 	put := &artifact.Put{URL: "https://example.com/" + strings.Repeat("x", 2500), Headers: map[string]string{"Content-Length": "67108864"}, ExpiresAt: at}
 	page := artifact.Page{Next: artifact.MaxPage}
 	for i := range artifact.MaxPage {

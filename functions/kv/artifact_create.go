@@ -17,7 +17,7 @@ import (
 	"github.com/opsplane/opsplane/shared/vcs"
 )
 
-// creating announces a file and says which row it is to become.
+// creating announces a file and names the row that it shall become.
 type creating struct {
 	ns     vcs.Installation
 	upload artifact.New
@@ -50,7 +50,7 @@ const (
 	maxFileName    = 255
 )
 
-// anyContent is the content type of a file of which none is told.
+// anyContent is the content type of a file if the request does not state one.
 const anyContent = "application/octet-stream"
 
 // file reads the members that describe a file.
@@ -70,14 +70,14 @@ func (b *body) file() artifact.File {
 	return f
 }
 
-// require fails unless a member is there.
+// require fails if a member is missing.
 func (b *body) require(name, must string) {
 	if _, ok := b.members[name]; !ok {
 		b.fail(name, "is required; it "+must)
 	}
 }
 
-// text reads an optional string of a form.
+// text reads an optional string. It fails if form returns false for the string.
 func (b *body) text(name, def string, form func(string) bool, must string) string {
 	raw, ok := b.members[name]
 	if !ok {
@@ -109,8 +109,8 @@ func isFileName(text string) bool {
 	return text != "" && text != "." && text != ".." && len(text) <= maxFileName && !strings.ContainsFunc(text, odd)
 }
 
-// create answers what to send where. A condition tells by the answer what is
-// there, so that it needs the right to read too.
+// create returns the new upload with the first requests to send. The result of a
+// condition shows what the row holds. So a condition also needs the right to read.
 func (a artifacts) create(ctx context.Context, call httpapi.Call, c creating) (created, error) {
 	caps := call.Caller.Capabilities
 	if (c.upload.Absent || c.upload.Version != nil) && !caps.Has(access.KVStoreRead) {
@@ -120,7 +120,7 @@ func (a artifacts) create(ctx context.Context, call httpapi.Call, c creating) (c
 	return created{showUpload(u, page, c.links)}, err
 }
 
-// created is a new upload.
+// created is the response with a new upload.
 type created struct{ upload }
 
 // Status implements httpapi.Statuser.

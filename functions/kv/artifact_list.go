@@ -12,10 +12,10 @@ import (
 	"github.com/opsplane/opsplane/shared/vcs"
 )
 
-// defaultUploads is how many uploads are listed where no limit is given.
+// defaultUploads is how many uploads are listed if the request has no limit.
 const defaultUploads = 100
 
-// listing asks for a page of the uploads that are under way.
+// listing is a request for a page of the uploads that are under way.
 type listing struct {
 	ns    vcs.Installation
 	after string
@@ -48,8 +48,8 @@ func (a artifacts) list(ctx context.Context, call httpapi.Call, l listing) (uplo
 	return page, err
 }
 
-// uploads is a page of the uploads that are under way, with a link to the next
-// page if there is more.
+// uploads is a page of the uploads that are under way, with a link to the next page
+// if there is one.
 type uploads struct {
 	Uploads []upload `json:"uploads"`
 

@@ -70,8 +70,8 @@ func TestListOfUploadsIsForThoseWhoMayWrite(t *testing.T) {
 	}
 }
 
-// longList is a store with as many uploads as a page may have, each as long as it
-// may be.
+// longList is a store with as many uploads as a page may have, each as long as
+// possible.
 type longList struct{ artifactStore }
 
 func (longList) List(_ context.Context, _ vcs.Installation, now time.Time, _ string, limit int) ([]artifact.Upload, string, error) {

@@ -9,12 +9,12 @@ import (
 	"github.com/opsplane/opsplane/shared/kv"
 )
 
-// opening asks for the file of an artifact.
+// opening is a request for the file of an artifact.
 type opening struct {
 	named
 	idx    int
 	drafts bool
-	has    []string // entity tags of what the caller has already
+	has    []string // entity tags of files that the caller already has
 }
 
 func decodeOpen(r *http.Request) (opening, error) {
@@ -32,9 +32,9 @@ func readOpening(row named, p parameters) (opening, error) {
 	return o, p.failure()
 }
 
-// entityTags reads If-None-Match: a list of tags or *. They are compared
-// weakly, so that it does not matter which of them are weak. A tag holds
-// neither quotes nor, where anybody here made it, commas.
+// entityTags reads If-None-Match: a list of tags, or *. Tags are compared weakly,
+// so it does not matter which of them are weak. A tag holds no quotes, and a tag
+// made by this server holds no commas.
 func entityTags(r *http.Request) []string {
 	var tags []string
 	for _, list := range r.Header.Values("If-None-Match") {
@@ -52,30 +52,30 @@ func (a artifacts) open(ctx context.Context, call httpapi.Call, o opening) (redi
 	}
 	to := redirect{tag: `"` + d.File.SHA256 + `"`, location: d.URL}
 	for _, tag := range o.has {
-		// S3's own tag is the one that came with the file itself.
+		// d.ETag is the tag that S3 sent with the file itself.
 		to.same = to.same || tag == "*" || tag == to.tag || tag == quoted(d.ETag)
 	}
 	return to, nil
 }
 
-// fetch is open for a caller who asked with POST.
+// fetch does the same as open for a caller who used POST.
 func (a artifacts) fetch(ctx context.Context, call httpapi.Call, o opening) (redirect, error) {
 	to, err := a.open(ctx, call, o)
 	to.fetch = true
 	return to, err
 }
 
-// quoted is an entity tag with its quotes, which S3 writes and some of its
-// clients take off.
+// quoted returns an entity tag with quotes. S3 writes the quotes, and some of its
+// clients remove them.
 func quoted(tag string) string { return `"` + strings.Trim(tag, `"`) + `"` }
 
-// redirect sends the caller to the file, or tells that it has it.
+// redirect sends the caller to the file, or says that the caller already has it.
 type redirect struct {
 	httpapi.Empty
 
 	tag, location string
 	same          bool
-	fetch         bool // the request was no GET, and the file is to be fetched with one
+	fetch         bool // the request was not a GET, and the file must be fetched with GET
 }
 
 // Status implements httpapi.Statuser.
@@ -89,8 +89,8 @@ func (r redirect) Status() int {
 	return http.StatusFound
 }
 
-// SetHeaders implements httpapi.Headerer. The wrapper forbids to keep the
-// answer, and with it the address, whose signature opens the file to anyone.
+// SetHeaders implements httpapi.Headerer. The wrapper forbids caching of the
+// response, because the signature in its URL opens the file to anybody.
 func (r redirect) SetHeaders(h http.Header) {
 	h.Set("ETag", r.tag)
 	if !r.same {

@@ -10,8 +10,8 @@ import (
 	"github.com/opsplane/opsplane/shared/vcs"
 )
 
-// upload is an upload on the wire. Put is what to send where the file goes in
-// one piece, Parts where it goes in several.
+// upload is an upload on the wire. Put says what to send if the file is sent in one
+// request. Parts says what to send if it is sent in parts.
 type upload struct {
 	ID          string         `json:"id"`
 	State       artifact.State `json:"state"`
@@ -32,7 +32,7 @@ type upload struct {
 	Parts       []part         `json:"parts,omitempty"`
 	Record      *record        `json:"record,omitempty"`
 
-	self, next string // addresses: of the upload, of the next page of parts
+	self, next string // the URL of the upload, and the URL of the next page of parts
 }
 
 // SetHeaders implements httpapi.Headerer.
@@ -44,7 +44,7 @@ func (u upload) SetHeaders(h http.Header) {
 
 var _ httpapi.Headerer = upload{}
 
-// put is one request to storage, with every header that it must have.
+// put is one request to storage, with all headers that it must have.
 type put struct {
 	Method    string            `json:"method"`
 	URL       string            `json:"url"`
@@ -52,7 +52,7 @@ type put struct {
 	ExpiresAt string            `json:"expires_at"`
 }
 
-// part is a piece of the file. Put is there while the part is not.
+// part is one part of the file. Put is set until the part has arrived.
 type part struct {
 	Number  int   `json:"number"`
 	Offset  int64 `json:"offset"`
@@ -79,7 +79,7 @@ func showUpload(u artifact.Upload, page artifact.Page, l links) upload {
 	}
 	if u.Record != nil {
 		rec := show(*u.Record)
-		rec.Data = nil // as in the answer to any write
+		rec.Data = nil // as in the response to any write
 		shown.Record = &rec
 	}
 	return shown
@@ -92,12 +92,12 @@ func showPut(p *artifact.Put) *put {
 	return &put{http.MethodPut, p.URL, p.Headers, when(p.ExpiresAt)}
 }
 
-// when is a time on the wire.
+// when returns a time in the form of the wire.
 func when(t time.Time) string { return t.UTC().Format(time.RFC3339) }
 
-// links makes addresses of uploads for one caller.
+// links makes the URLs of uploads for one caller.
 type links struct {
-	uploads string // what stands before an upload's id
+	uploads string // the part of the URL before an upload's id
 	more    string // parameters to repeat, each with its &
 }
 

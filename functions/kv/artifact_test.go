@@ -19,7 +19,7 @@ import (
 	"github.com/opsplane/opsplane/shared/kv/artifact"
 )
 
-// begun announces content under a key and answers the upload.
+// begun announces content under a key and returns the upload.
 func (r rig) begun(t *testing.T, key, content, more string) upload {
 	t.Helper()
 	sum := sha256.Sum256([]byte(content))
@@ -32,7 +32,7 @@ func (r rig) begun(t *testing.T, key, content, more string) upload {
 	return u
 }
 
-// send sends content as an upload says.
+// send sends content in the way that an upload says.
 func send(t *testing.T, p put, content string) {
 	t.Helper()
 	req, err := http.NewRequestWithContext(t.Context(), p.Method, p.URL, bytes.NewReader([]byte(content)))

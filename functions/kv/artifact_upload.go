@@ -19,7 +19,7 @@ type namedUpload struct {
 	links links
 }
 
-// uploadID is the form of every id; anything else is no upload.
+// uploadID is the form of every id. Anything else names no upload.
 var uploadID = regexp.MustCompile(`^[0-9a-f]{32}$`)
 
 func decodeUpload(r *http.Request) (namedUpload, error) {
@@ -34,12 +34,12 @@ func decodeUpload(r *http.Request) (namedUpload, error) {
 	return namedUpload{ns, id, linksOf(r, ns)}, nil
 }
 
-// defaultParts is how many parts are listed where no limit is given. A URL may
-// have 2 KB, so that the longest page stays well below what a function may
-// answer.
+// defaultParts is how many parts are listed if the request has no limit. A URL may
+// have 2 KB, so the longest page stays well below the maximum response of a
+// function.
 const defaultParts = 100
 
-// showing asks for a page of an upload's parts.
+// showing is a request for a page of an upload's parts.
 type showing struct {
 	namedUpload
 	after, limit int
@@ -63,18 +63,19 @@ func (a artifacts) show(ctx context.Context, call httpapi.Call, s showing) (uplo
 	return showUpload(u, page, s.links), err
 }
 
-// complete goes on with the completion of an upload.
+// complete continues the completion of an upload.
 func (a artifacts) complete(ctx context.Context, call httpapi.Call, n namedUpload) (completing, error) {
 	u, err := a.store.Complete(ctx, caller(call, n.ns), n.id)
 	return completing{showUpload(u, artifact.Page{}, n.links)}, err
 }
 
-// completing is how far the completion of an upload has come.
+// completing is the response to a request for completion.
 type completing struct{ upload }
 
 func (c completing) verifying() bool { return c.State == artifact.Verifying }
 
-// Status implements httpapi.Statuser: the file is not verified to its end yet.
+// Status implements httpapi.Statuser. It returns 202 while the file is being
+// verified.
 func (c completing) Status() int {
 	if c.verifying() {
 		return http.StatusAccepted
@@ -85,7 +86,7 @@ func (c completing) Status() int {
 // SetHeaders implements httpapi.Headerer.
 func (c completing) SetHeaders(h http.Header) {
 	if c.verifying() {
-		// The next call goes on with the work, it does not wait for it.
+		// The next call does a part of the work. It does not only wait.
 		h.Set("Retry-After", "1")
 	}
 }

@@ -17,11 +17,12 @@ import (
 	"github.com/opsplane/opsplane/shared/storage/attr"
 )
 
-// The largest ratio of a whole invocation to the storage call that it makes.
+// handlerGoal is the maximum ratio of the time of a whole invocation to that of its
+// storage call.
 const handlerGoal = 1.15
 
-// benchmarked is the function, its log written to nowhere but written, and
-// what it asks of the table.
+// benchmarked is the function, and the inputs of its calls to the table. Its log is
+// written, but to a writer that discards it.
 type benchmarked struct {
 	*httpapi.Lambda
 	db     *dynamodb.Client
@@ -42,7 +43,7 @@ func newBenchmarked(b *testing.B) *benchmarked {
 	return f
 }
 
-// handler is the function called with an event of events/kv.
+// handler returns the function called with an event of events/kv.
 func (f *benchmarked) handler(b *testing.B, event string) *bench.Handler {
 	b.Helper()
 	h, err := bench.NewHandler(f.Handle, bench.OK, "../../events/kv/"+event+".json", "{{user}}", "user-1", "{{key}}", "key-1")
@@ -52,7 +53,7 @@ func (f *benchmarked) handler(b *testing.B, event string) *bench.Handler {
 	return h
 }
 
-// BenchmarkSet stores a small value over the one before.
+// BenchmarkSet stores a small value over an earlier one.
 func BenchmarkSet(b *testing.B) {
 	f := newBenchmarked(b)
 	set := f.handler(b, "set")

@@ -12,14 +12,14 @@ import (
 	"github.com/opsplane/opsplane/shared/kv/canonical"
 )
 
-// body reads the members of a JSON object by their exact names (a struct would
-// also take DATA for data). The first member that cannot be read is
-// remembered in err, so that a decoder checks once.
+// body reads the members of a JSON object by their exact names. (A struct would
+// also accept DATA for data.) err keeps the first failure, so that a decoder checks
+// only once.
 type body struct {
 	members map[string]json.RawMessage
 	err     error
-	// path stands in front of a member's name in what is said of it: "get." where
-	// the object is the member "get" of the body.
+	// path comes before a member's name in error texts. It is "get." if the object
+	// is the member "get" of the body.
 	path string
 }
 
@@ -35,7 +35,7 @@ func (b *body) fail(name, must string) {
 	}
 }
 
-// value reads a member that may be any JSON value but must be there.
+// value reads a required member that may be any JSON value.
 func (b *body) value(name string) canonical.Value {
 	text, ok := b.members[name]
 	if !ok {
@@ -116,7 +116,7 @@ func (b *body) strings(name string) []string {
 // failure implements parameters.
 func (b *body) failure() error { return b.err }
 
-// caps reads an optional list of capabilities; null is the same as none.
+// caps reads an optional list of capabilities. null means that there is none.
 func (b *body) caps(name string) *access.Set {
 	text, ok := b.members[name]
 	if !ok || string(text) == "null" {

@@ -14,7 +14,7 @@ import (
 	"github.com/opsplane/opsplane/shared/vcs"
 )
 
-// committing names the rows to be committed together.
+// committing names the rows that shall be committed together.
 type committing struct {
 	ns      vcs.Installation
 	targets []kv.Target
@@ -26,8 +26,8 @@ type target struct {
 	idx *int
 }
 
-// UnmarshalJSON reads an entry strictly: a key that cannot be read as it was
-// meant must not become another one.
+// UnmarshalJSON reads an entry strictly: a key that cannot be decoded exactly must
+// not become another key.
 func (t *target) UnmarshalJSON(text []byte) error {
 	b := &body{path: "keys."}
 	if err := json.Unmarshal(text, &b.members); err != nil || b.members == nil {
@@ -70,7 +70,7 @@ func decodeCommit(r *http.Request) (committing, error) {
 	return c, nil
 }
 
-// position is a row in a commit's answer.
+// position is a row in the response to a commit.
 type position struct {
 	Idx int    `json:"idx"`
 	Key string `json:"key"`
@@ -83,8 +83,8 @@ type committed struct {
 	omitted int
 }
 
-// headerOmitted tells how many rows were committed and are not listed, because
-// the list would not fit into a response.
+// headerOmitted says how many rows were committed but are not listed, because the
+// list would not fit into a response.
 const headerOmitted = "Opsplane-Omitted"
 
 // SetHeaders implements httpapi.Headerer.

@@ -15,8 +15,8 @@ import (
 )
 
 const (
-	small    = 1 << 20                   // sent in one piece
-	inParts  = artifact.SinglePutMax + 1 // the smallest that is sent in parts
+	small    = 1 << 20                   // sent in one request
+	inParts  = artifact.SinglePutMax + 1 // the smallest file that is sent in parts
 	gibibyte = 1 << 30
 )
 
@@ -42,14 +42,14 @@ var costsOfArtifacts = map[string]costs.Scenario{
 	"get, description of a file":   carrying(small, completed, func(t *testing.T, c *carried) { c.request(t, 200, "GET", at, "") }),
 }
 
-// carried is a file of zeros on its way.
+// carried is a file of zeros that is uploaded or downloaded.
 type carried struct {
 	metered
 	size int64
 	made upload
 }
 
-// carrying is a scenario of a file of so many bytes.
+// carrying returns a scenario with a file of this size in bytes.
 func carrying(size int64, prepare, do func(*testing.T, *carried)) costs.Scenario {
 	return func(t *testing.T) *costs.Meter {
 		c := &carried{metered: newMetered(t), size: size}
@@ -87,7 +87,7 @@ func completed(t *testing.T, c *carried) {
 
 func (c *carried) create(t *testing.T) {
 	t.Helper()
-	sum := emptySHA256 // of a file that is never sent, it does not matter
+	sum := emptySHA256 // the hash of a file that is never sent does not matter
 	switch c.size {
 	case small:
 		sum = smallSHA256()
@@ -113,7 +113,7 @@ func (c *carried) complete(t *testing.T) {
 	c.request(t, http.StatusOK, "POST", c.path("/complete"), "")
 }
 
-// send is what the client does with an address that it was given.
+// send does what the client does with a URL that it received.
 func (c *carried) send(t *testing.T, p *put, size int64) {
 	t.Helper()
 	r, err := http.NewRequestWithContext(t.Context(), p.Method, p.URL, io.LimitReader(zeros{}, size))
@@ -127,7 +127,7 @@ func (c *carried) send(t *testing.T, p *put, size int64) {
 	c.want200(t, r)
 }
 
-// fetch is what the client does when it is redirected.
+// fetch does what the client does when it is redirected.
 func (c *carried) fetch(t *testing.T) {
 	t.Helper()
 	c.Stop()
@@ -152,7 +152,7 @@ func (c *carried) want200(t *testing.T, r *http.Request) {
 	}
 }
 
-// zeros reads as zeros without end.
+// zeros is a reader of endless zeros.
 type zeros struct{}
 
 // Read implements io.Reader.

@@ -50,7 +50,7 @@ var costsOfWriting = map[string]costs.Scenario{
 	"cas that fails, with a value of 100 KiB":                        after(all(isRegistered, has(0, tiny)), 400, "PUT", "/cas"+at, `{"version":7,"data":`+chunk+`}`),
 }
 
-// guard gives a row write capabilities, of which the caller holds all.
+// guard gives a row write capabilities, all of which the caller holds.
 const guard = `"write_caps":["kv_store_write"],`
 
 func hasGuarded(idx int) func(*testing.T, metered) {
@@ -92,7 +92,8 @@ var costsOfCommitting = map[string]costs.Scenario{
 	"commit, 10 keys with a draft of 100 bytes": committingKeys(10, func(t *testing.T, m metered, name string) { m.put(t, name, 0, false, tiny) }),
 }
 
-// committing1 commits one key, and wants so many rows to change by it.
+// committing1 commits one key, and requires that this changes the given number of
+// rows.
 func committing1(rows int, prepare func(*testing.T, metered), idx string) costs.Scenario {
 	return func(t *testing.T) *costs.Meter {
 		m := newMetered(t)
@@ -106,7 +107,7 @@ func committing1(rows int, prepare func(*testing.T, metered), idx string) costs.
 	}
 }
 
-// committingKeys commits keys of one draft each together.
+// committingKeys commits several keys together, with one draft each.
 func committingKeys(n int, prepare func(*testing.T, metered, string)) costs.Scenario {
 	return func(t *testing.T) *costs.Meter {
 		m := newMetered(t)
@@ -133,8 +134,8 @@ var costsOfIterating = map[string]costs.Scenario{
 	"iterate, past 200 drafts of 8 KiB":            after(hasRows(200, false), 200, "GET", "/iter/k?prefix=true", ""),
 }
 
-// hasRows prepares a key with n values of 8 KiB from idx 1 on, which lie in
-// their rows.
+// hasRows prepares a key with n values of 8 KiB, beginning at idx 1. The values lie
+// in their rows.
 func hasRows(n int, committed bool) func(*testing.T, metered) {
 	return func(t *testing.T, m metered) {
 		m.put(t, "k", 1, committed, inline)
@@ -164,7 +165,7 @@ func iterating30(prepare func(*testing.T, metered), query string) costs.Scenario
 	}
 }
 
-// emptied prepares a key whose one chunk came and went.
+// emptied prepares a key whose only chunk was written and deleted.
 func emptied(t *testing.T, m metered) {
 	m.put(t, "k", 1, true, tiny)
 	m.request(t, 200, "DELETE", at+"?idx=1", "")

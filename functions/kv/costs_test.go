@@ -32,17 +32,17 @@ func TestOperationsUseWhatTheDocumentSays(t *testing.T) {
 	costs.Check(t, "KvFunction", scenarios, "Key-value store", "Artifacts")
 }
 
-// Values as long as the document says, as JSON texts.
+// Values of the lengths that the document states, as JSON texts.
 var (
 	tiny   = value(100)
 	inline = value(kv.InlineMax)
 	larger = value(kv.InlineMax + 1)
-	chunk  = value(136_620) // 100 KiB in base64, and what stands around it
+	chunk  = value(136_620) // 100 KiB in base64, and the members around it
 )
 
 func value(length int) string { return `"` + strings.Repeat("x", length-2) + `"` }
 
-// metered is the function over storage that counts.
+// metered is the function on storage that counts its calls.
 type metered struct {
 	rig
 	*costs.Meter
@@ -59,7 +59,8 @@ func newMetered(t *testing.T) metered {
 	return metered{rig{l, member()}, m, env}
 }
 
-// request asks the function, and fails the test unless it answers a status.
+// request sends a request to the function, and fails the test if the status is
+// another one.
 func (m metered) request(t *testing.T, status int, method, target, body string) string {
 	t.Helper()
 	m.Request(method, base+target)
@@ -70,7 +71,7 @@ func (m metered) request(t *testing.T, status int, method, target, body string) 
 	return answer.Body
 }
 
-// key is of 40 bytes, as keys of real use are about.
+// key returns a key of 40 bytes, about the length of real keys.
 func key(name string) string { return name + strings.Repeat("-", 40-len(name)) }
 
 func (m metered) put(t *testing.T, name string, idx int, committed bool, data string) {
@@ -78,8 +79,8 @@ func (m metered) put(t *testing.T, name string, idx int, committed bool, data st
 	m.request(t, http.StatusOK, "PUT", "/key/"+key(name), fmt.Sprintf(`{"idx":%d,"committed":%t,"data":%s}`, idx, committed, data))
 }
 
-// multiply gives a key that has one row beside idx 0, at idx 1, that row at
-// every idx up to n: one by one would take too long.
+// multiply copies the only row besides idx 0, which is at idx 1, to every idx up to
+// n. Writing the rows one by one would take too long.
 func (m metered) multiply(t *testing.T, n int) {
 	t.Helper()
 	table, items := m.env.Table("KvTable"), []types.WriteRequest{}
@@ -105,7 +106,7 @@ func (m metered) multiply(t *testing.T, n int) {
 	}
 }
 
-// row is the item of the only row beside idx 0.
+// row returns the item of the only row besides idx 0.
 func (m metered) row(t *testing.T) attr.Item {
 	t.Helper()
 	out, err := m.env.DynamoDB.Scan(t.Context(), &dynamodb.ScanInput{TableName: aws.String(m.env.Table("KvTable"))})
@@ -121,7 +122,7 @@ func (m metered) row(t *testing.T) attr.Item {
 	return nil
 }
 
-// after is a scenario that asks one thing, once all is prepared.
+// after returns a scenario that prepares the data and then sends one request.
 func after(prepare func(*testing.T, metered), status int, method, target, body string) costs.Scenario {
 	return func(t *testing.T) *costs.Meter {
 		m := newMetered(t)
@@ -139,7 +140,7 @@ func has(idx int, data string) func(*testing.T, metered) {
 	return func(t *testing.T, m metered) { m.put(t, "k", idx, true, data) }
 }
 
-// hasChunks prepares a key with n chunks from idx 1 on.
+// hasChunks prepares a key with n chunks, beginning at idx 1.
 func hasChunks(n int, committed bool) func(*testing.T, metered) {
 	return func(t *testing.T, m metered) {
 		m.put(t, "k", 1, committed, chunk)
@@ -147,7 +148,7 @@ func hasChunks(n int, committed bool) func(*testing.T, metered) {
 	}
 }
 
-// all prepares one thing after the other.
+// all does several preparations one after the other.
 func all(steps ...func(*testing.T, metered)) func(*testing.T, metered) {
 	return func(t *testing.T, m metered) {
 		for _, step := range steps {
@@ -156,10 +157,11 @@ func all(steps ...func(*testing.T, metered)) func(*testing.T, metered) {
 	}
 }
 
-// isRegistered makes the installation one that the function has written to.
+// isRegistered makes the installation one to which the function has already
+// written.
 func isRegistered(t *testing.T, m metered) { m.put(t, "other", 1, true, tiny) }
 
-// length is how many entries a list of an answer has.
+// length returns how many entries a list in a response has.
 func length(t *testing.T, body, member string) int {
 	t.Helper()
 	var answer map[string][]json.RawMessage

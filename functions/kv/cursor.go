@@ -10,8 +10,8 @@ import (
 	"github.com/opsplane/opsplane/shared/kv"
 )
 
-// cursorText is the text of a cursor: two bytes of idx, then the key. It is
-// opaque to callers, and needs no escape in a URL.
+// cursorText encodes a cursor as text. A cursor is two bytes of idx, then the key.
+// Callers must not interpret it. It needs no escape in a URL.
 var cursorText = base64.RawURLEncoding.Strict()
 
 func encodeCursor(p kv.Position) string {
@@ -22,7 +22,7 @@ func encodeCursor(p kv.Position) string {
 func decodeCursor(text string) (*kv.Position, error) {
 	b, err := cursorText.DecodeString(text)
 	const idxBytes = 2
-	// The decoder passes over line breaks.
+	// The decoder ignores line breaks, so they are refused here.
 	if err != nil || strings.ContainsAny(text, "\r\n") || len(b) < idxBytes || len(b) > idxBytes+kv.MaxKeyBytes || !utf8.Valid(b[idxBytes:]) {
 		return nil, fault.Invalidf("INVALID_CURSOR", "the cursor does not come from an iteration: use the address in the header Link unchanged, or send the cursor of the response")
 	}

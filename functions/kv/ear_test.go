@@ -10,16 +10,16 @@ import (
 	"github.com/opsplane/opsplane/shared/vcs"
 )
 
-// ear is the stores behind the function, and remembers what they were asked.
+// ear takes the place of the stores behind the function, and remembers the calls.
 type ear struct {
-	next *kv.Position // what an iteration answers
+	next *kv.Position // what an iteration returns
 
 	write   *kv.Write
 	version *int
 	targets []kv.Target
 	rows    *kv.Range
 	upload  *artifact.New
-	numbers map[string]any // any other parameters, by their names in the API
+	numbers map[string]any // all other parameters, by their names in the API
 }
 
 func (e *ear) Get(_ context.Context, _ kv.Caller, at kv.Position, drafts, _ bool) (kv.Record, error) {
@@ -95,7 +95,7 @@ func (e *ear) Open(_ context.Context, _ kv.Caller, at kv.Position, drafts bool) 
 	return artifact.Download{}, nil
 }
 
-// anUpload is an id that an upload may have.
+// anUpload is an id in the form of an upload's id.
 var anUpload = strings.Repeat("0123456789abcdef", 2)
 
 func orNil(n *int) any {

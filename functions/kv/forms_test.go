@@ -15,8 +15,8 @@ import (
 	"github.com/opsplane/opsplane/shared/api/httpapi"
 )
 
-// forms are the operations that can be asked for in two forms: where the path
-// names the key, and where the body does.
+// forms are the operations that a request can name in two forms: with the key in
+// the path, and with the key in the body.
 var forms = []struct {
 	method, path, route, operation string
 	query, members                 []string
@@ -34,7 +34,7 @@ var forms = []struct {
 	}},
 }
 
-// drawValue draws a value of a parameter, mostly a good one.
+// drawValue draws a value of a parameter. Most of the values are valid.
 func drawValue(t *rapid.T, name string) any {
 	values := map[string][]any{
 		"idx": {0, 5, -32768, 32767, 40000}, "version": {0, 3, 32767, -1}, "limit": {0, 1, 10000, 10001},
@@ -46,13 +46,13 @@ func drawValue(t *rapid.T, name string) any {
 	return rapid.SampledFrom(values[name]).Draw(t, name)
 }
 
-// listening is the function over an ear.
+// listening returns the function with an ear as its stores.
 func listening(e *ear, caller *access.Caller) rig {
 	return rig{httpapi.NewLambda(routes(e, e), slog.New(slog.DiscardHandler), time.Now, keyInOneSegment), caller}
 }
 
-// TestBothFormsOfAnOperationAskTheSameOfTheStore holds the form in which the
-// body names the key against the one in which the path does.
+// TestBothFormsOfAnOperationAskTheSameOfTheStore compares the form with the key in
+// the body to the form with the key in the path.
 func TestBothFormsOfAnOperationAskTheSameOfTheStore(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(rt *rapid.T) {

@@ -13,9 +13,9 @@ import (
 
 var sumForm = regexp.MustCompile(`^[0-9a-f]{64}$`)
 
-// FuzzArtifactBody: a body that announces an upload is refused, or means what
-// its members say, and the same when what was understood is sent again. What
-// S3 is given as headers can break none.
+// FuzzArtifactBody checks a body that announces an upload. It must be refused, or
+// mean what its members say. The parsed announcement, sent again, must mean the
+// same. No value that S3 receives as a header may break the header.
 func FuzzArtifactBody(f *testing.F) {
 	f.Fuzz(func(t *testing.T, body []byte) {
 		e, ok := tell(t, "POST", "/artifact/key/k", body)
@@ -51,7 +51,7 @@ func FuzzArtifactBody(f *testing.F) {
 	})
 }
 
-// announcement writes what was understood of an announcement as one.
+// announcement returns the body for a parsed announcement.
 func announcement(t *testing.T, n *artifact.New) []byte {
 	t.Helper()
 	m := map[string]any{

@@ -19,8 +19,9 @@ import (
 	"github.com/opsplane/opsplane/shared/kv/canonical"
 )
 
-// tell sends a request with a body to the function over an ear. A refusal must
-// explain itself, and nothing may have been done then.
+// tell sends a request with a body to the function with an ear. If the request is
+// refused, the refusal must explain itself, and the function must not have called
+// the store.
 func tell(t *testing.T, method, target string, body []byte) (*ear, bool) {
 	t.Helper()
 	e := &ear{}
@@ -39,8 +40,8 @@ func tell(t *testing.T, method, target string, body []byte) (*ear, bool) {
 	return e, false
 }
 
-// members are those of a JSON object by their exact names, read by a decoder
-// that is not ours.
+// members returns the members of a JSON object by their exact names, read by a
+// decoder that is not ours.
 func members(t *testing.T, body []byte) map[string]json.RawMessage {
 	t.Helper()
 	var m map[string]json.RawMessage
@@ -50,7 +51,7 @@ func members(t *testing.T, body []byte) map[string]json.RawMessage {
 	return m
 }
 
-// same fails unless two JSON texts have one canonical form.
+// same fails unless two JSON texts have the same canonical form.
 func same(t *testing.T, sent, kept []byte) {
 	t.Helper()
 	v, err := canonical.Parse(sent)
@@ -59,7 +60,7 @@ func same(t *testing.T, sent, kept []byte) {
 	}
 }
 
-// written writes what was understood of a request as a request.
+// written returns the body for a parsed request.
 func written(t *testing.T, w *kv.Write, version *int) []byte {
 	t.Helper()
 	m := map[string]any{"data": json.RawMessage(w.Value.Text), "idx": w.Idx, "committed": w.Committed, "read_caps": w.ReadCaps, "write_caps": w.WriteCaps}
@@ -73,9 +74,9 @@ func written(t *testing.T, w *kv.Write, version *int) []byte {
 	return b
 }
 
-// FuzzSetBody: a body of a set or a compare-and-set is refused, or means what
-// its members say, each read by its exact name; and what was understood means
-// the same when it is sent again.
+// FuzzSetBody checks the body of a set or a compare-and-set. It must be refused, or
+// mean what its members say, each read by its exact name. The parsed request, sent
+// again, must mean the same.
 func FuzzSetBody(f *testing.F) {
 	f.Fuzz(func(t *testing.T, swap bool, body []byte) {
 		target := "/key/k"
@@ -104,7 +105,7 @@ func FuzzSetBody(f *testing.F) {
 	})
 }
 
-// checkMember fails unless a member, or its default, is what was understood.
+// checkMember fails unless the parsed value is that of a member or its default.
 func checkMember(t *testing.T, m map[string]json.RawMessage, name string, got, def any) {
 	t.Helper()
 	text, there := m[name]
@@ -122,7 +123,7 @@ func checkMember(t *testing.T, m map[string]json.RawMessage, name string, got, d
 	same(t, text, want)
 }
 
-// checkCaps fails unless caps are those of a list, null or nothing.
+// checkCaps fails unless caps are those of a list, null or a missing member.
 func checkCaps(t *testing.T, text json.RawMessage, caps *access.Set) {
 	t.Helper()
 	if len(text) == 0 || string(text) == "null" {
@@ -148,8 +149,8 @@ func checkCaps(t *testing.T, text json.RawMessage, caps *access.Set) {
 	}
 }
 
-// FuzzCommitBody: a body of a commit is refused, or names exactly the rows
-// that it lists.
+// FuzzCommitBody checks that the body of a commit is refused, or names exactly the
+// rows that it lists.
 func FuzzCommitBody(f *testing.F) {
 	f.Fuzz(func(t *testing.T, body []byte) {
 		e, ok := tell(t, "POST", "/commit", body)

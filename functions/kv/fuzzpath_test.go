@@ -16,16 +16,15 @@ import (
 	"github.com/opsplane/opsplane/shared/vcs"
 )
 
-// heard is what a route was asked for: which one it is, and the bytes of the
-// key and the installation (JSON writes a []byte in base64: any byte comes
-// through).
+// heard is a request as a route received it: the route, and the bytes of the key
+// and the installation. JSON writes a []byte in base64, so every byte is kept.
 type heard struct {
 	Route             string
 	Installation, Key []byte
 }
 
-// listener is the function's routes with a key, each of which tells what it
-// heard.
+// listener returns the function's routes with a key. Each route returns what it
+// received.
 func listener() *httpapi.Lambda {
 	var list []httpapi.Route
 	for _, route := range routes(nil, nil) {
@@ -42,7 +41,7 @@ func listener() *httpapi.Lambda {
 	return httpapi.NewLambda(list, slog.New(slog.DiscardHandler), time.Now, keyInOneSegment)
 }
 
-// unescape is percent-decoding over again.
+// unescape is a second implementation of percent-decoding.
 func unescape(text string) (string, bool) {
 	const hex = "0123456789abcdef"
 	var b strings.Builder
@@ -64,9 +63,9 @@ func unescape(text string) (string, bool) {
 	return b.String(), true
 }
 
-// FuzzKeyOfPath: whatever stands behind the slash in front of a key, the
-// function answers 200 with exactly the bytes that it stands for, from the
-// route that was asked, or refuses with 400 and an id.
+// FuzzKeyOfPath checks every text after the slash in front of a key. The function
+// must return 200 with exactly the bytes of the text, from the requested route, or
+// refuse with 400 and an id.
 func FuzzKeyOfPath(f *testing.F) {
 	l := listener()
 	asks := []struct{ method, path string }{
@@ -88,7 +87,7 @@ func FuzzKeyOfPath(f *testing.F) {
 		if sent == "" {
 			e.Resource = strings.TrimSuffix(e.Resource, "/{key+}")
 		}
-		if mapped { // by a custom domain, whose base path the gateway leaves in the path
+		if mapped { // by a custom domain; the gateway leaves its base path in the path
 			e.Path = "/api/v1" + e.Path
 		}
 		resp, err := l.Handle(t.Context(), e)
@@ -112,8 +111,7 @@ func FuzzKeyOfPath(f *testing.F) {
 // control reports whether no HTTP request line can hold the character.
 func control(c rune) bool { return c < ' ' || c == 0x7f }
 
-// checkRefusal fails unless the answer is a 400 or 413 with an id and a
-// sentence.
+// checkRefusal fails unless the response is a 400 or 413 with an id and a sentence.
 func checkRefusal(t *testing.T, status int, body string) {
 	t.Helper()
 	var p struct{ ID, Data string }
@@ -123,7 +121,7 @@ func checkRefusal(t *testing.T, status int, body string) {
 	}
 }
 
-// FuzzPath: no path at all makes the function fail, redirect, or read a key or
+// FuzzPath checks that no path makes the function fail, redirect, or read a key or
 // an installation that the path does not hold.
 func FuzzPath(f *testing.F) {
 	l := listener()
@@ -159,8 +157,8 @@ func FuzzPath(f *testing.F) {
 	})
 }
 
-// checkHeard fails unless the path, written out, is that of the route with
-// the installation and the key.
+// checkHeard fails unless the path is the path of the route with this installation
+// and key.
 func checkHeard(t *testing.T, method, path string, got heard) {
 	t.Helper()
 	plain, _ := unescape(path)

@@ -16,14 +16,15 @@ import (
 	"github.com/opsplane/opsplane/shared/kv"
 )
 
-// parameter is what the API document says of a query parameter: a number from
-// low to high, or true or false if both are 0; and what its absence means.
+// parameter is the description of a query parameter in the API document: a number
+// from low to high, or a boolean if both are 0, and the meaning of its absence.
 type parameter struct {
 	low, high int64
 	def       any
 }
 
-// means is what the value of a parameter stands for; false if for nothing.
+// means returns the meaning of the parameter's value; false if the value is not
+// valid.
 func (p parameter) means(query url.Values, name string) (any, bool) {
 	if !query.Has(name) {
 		return p.def, true
@@ -60,7 +61,7 @@ var reads = []struct {
 	{"GET", "/artifact/upload/" + anUpload, map[string]parameter{"after": {0, 10000, 0}, "limit": {1, 1000, 100}}},
 }
 
-// askQuery sends a request with a query to the function over e.
+// askQuery sends a request with a query to the function with e as its stores.
 func askQuery(t *testing.T, e *ear, method, path string, query url.Values) (status int, body string, header http.Header) {
 	t.Helper()
 	l := httpapi.NewLambda(routes(e, e), slog.New(slog.DiscardHandler), time.Now, keyInOneSegment)
@@ -73,12 +74,12 @@ func askQuery(t *testing.T, e *ear, method, path string, query url.Values) (stat
 	return resp.StatusCode, resp.Body, resp.MultiValueHeaders
 }
 
-// FuzzQuery: parameters have the meaning that the API document gives them, or
-// the request is refused and nothing is asked of the store.
+// FuzzQuery checks that parameters mean what the API document says, or that the
+// request is refused and the store is not called.
 func FuzzQuery(f *testing.F) {
 	f.Fuzz(func(t *testing.T, route uint8, raw string) {
 		read := reads[int(route)%len(reads)]
-		query, _ := url.ParseQuery(raw) // what cannot be parsed is left out
+		query, _ := url.ParseQuery(raw) // a part that cannot be parsed is left out
 		want, valid := map[string]any{}, true
 		for name, p := range read.parameters {
 			v, ok := p.means(query, name)
@@ -87,7 +88,7 @@ func FuzzQuery(f *testing.F) {
 		e := &ear{}
 		status, body, _ := askQuery(t, e, read.method, base+read.path, query)
 		if query.Has("select") {
-			// What is selected decides too whether data is read.
+			// The selection also decides whether data is read.
 			delete(want, "include_data")
 			delete(e.numbers, "include_data")
 		}
@@ -107,9 +108,9 @@ func FuzzQuery(f *testing.F) {
 	})
 }
 
-// FuzzCursor: a cursor is one that the function has written, and stands for
-// that place; and the link to the next page asks for what the request asked,
-// from there on.
+// FuzzCursor checks that a cursor is accepted only if the function could have
+// written it, and that it stands for that position. The link to the next page must
+// repeat the request from there on.
 func FuzzCursor(f *testing.F) {
 	f.Fuzz(func(t *testing.T, cursor, key string, idx int16, raw string) {
 		if p, err := decodeCursor(cursor); err == nil && encodeCursor(*p) != cursor {

@@ -14,37 +14,39 @@ import (
 	"github.com/opsplane/opsplane/shared/kv/canonical"
 )
 
-// The routes read and write take the key and all parameters from the body, for
-// keys and selections that fit no path and no query. API Gateway refuses:
+// The routes read and write take the key and all parameters from the body. They are
+// for keys and selections that do not fit into a path or a query. API Gateway
+// refuses:
 //
-//   - a request whose method has an ARN of over 1,600 bytes, the path as it was
-//     sent included ("Quotas for configuring and running a REST API", API Gateway
-//     developer guide). At most 160 bytes stand before the key, with an
-//     installation id of 40 digits; so a key fits of at most 1,440 bytes,
-//     percent-encoded.
-//   - headers and query of over 10,240 bytes together (likewise).
+//   - a request whose method has an ARN of over 1,600 bytes, including the path as it was
+//     sent ("Quotas for configuring and running a REST API", API Gateway developer guide).
+//     At most 160 bytes come before the key if the installation id has 40 digits. So a key
+//     fits if it has at most 1,440 bytes, percent-encoded.
+//   - headers and a query of over 10,240 bytes together (same source).
 //
-// The body is an object with one member, named after the operation: an object
-// with the key and the parameters that the operation has elsewhere in query or
-// body. The answer is that of the operation. But an iteration returns a cursor
-// in place of a link, and a file's address comes with 303: a client would post
-// to that of a 302.
+// The body is an object with one member, named after the operation. The member is
+// an object with the key and the parameters that the operation otherwise has in
+// query or body. The response is that of the operation, with two differences. An
+// iteration returns a cursor instead of a link. The URL of a file comes with 303,
+// because a client would send a POST to the URL of a 302.
 
 // bodyOperation is an operation that a body names.
 type bodyOperation struct {
-	// rule is what the caller needs, at least that of the route.
+	// rule is the rule that the caller must meet. It includes the rule of the
+	// route.
 	rule access.Rule
-	// members are the parameters, without the key.
+	// members are the names of the parameters, without the key.
 	members []string
-	// do runs it.
+	// do runs the operation.
 	do bodyEndpoint
 }
 
-// bodyEndpoint does an operation on the key that was read, with the parameters
-// in b. Links are for addresses in its answer.
+// bodyEndpoint runs an operation on the key that was read, with the parameters in
+// b. l makes the URLs in the response.
 type bodyEndpoint func(ctx context.Context, call httpapi.Call, row named, b *body, l links) (any, error)
 
-// readable are the operations of the route read, writable those of write.
+// readable returns the operations of the route read, writable those of the route
+// write.
 func readable(k keys, a artifacts) map[string]bodyOperation {
 	return map[string]bodyOperation{
 		"get":   {reading, []string{"idx", "committed", "select"}, withParameters(readGetting, k.get)},
@@ -75,13 +77,14 @@ func writable(k keys, a artifacts) map[string]bodyOperation {
 	}
 }
 
-// withParameters makes the endpoint of an operation whose parameters may stand
-// in a query too.
+// withParameters returns the endpoint of an operation whose parameters may also
+// come from a query.
 func withParameters[Q, A any](read func(named, parameters) (Q, error), do func(context.Context, httpapi.Call, Q) (A, error)) bodyEndpoint {
 	return withBody(func(row named, b *body) (Q, error) { return read(row, b) }, do)
 }
 
-// withBody makes that of an operation whose parameters always stand in a body.
+// withBody returns the endpoint of an operation whose parameters always come from a
+// body.
 func withBody[Q, A any](read func(named, *body) (Q, error), do func(context.Context, httpapi.Call, Q) (A, error)) bodyEndpoint {
 	return func(ctx context.Context, call httpapi.Call, row named, b *body, _ links) (any, error) {
 		q, err := read(row, b)
@@ -92,7 +95,7 @@ func withBody[Q, A any](read func(named, *body) (Q, error), do func(context.Cont
 	}
 }
 
-// bodyInput is what a route takes whose body names one of these operations.
+// bodyInput returns the input of a route whose body names one of these operations.
 func bodyInput(operations map[string]bodyOperation) httpapi.Input {
 	var members []string
 	for name, operation := range operations {
@@ -105,8 +108,8 @@ func bodyInput(operations map[string]bodyOperation) httpapi.Input {
 	return httpapi.Input{Members: members}
 }
 
-// inBody is the endpoint of a route whose body names one of these operations.
-// What the caller may do is decided before anything of the operation is read.
+// inBody returns the endpoint of a route whose body names one of these operations.
+// It checks the caller's rights before it reads anything of the operation.
 func inBody(operations map[string]bodyOperation) httpapi.Endpoint {
 	must := "the body must be an object with one member, named after the operation: " +
 		strings.Join(slices.Sorted(maps.Keys(operations)), ", ")
@@ -123,7 +126,7 @@ func inBody(operations map[string]bodyOperation) httpapi.Endpoint {
 			return nil, fault.Invalidf("INVALID_BODY", "%s; this one has %d members", must, len(whole.members))
 		}
 		name := slices.Collect(maps.Keys(whole.members))[0]
-		operation := operations[name] // the route takes no other member
+		operation := operations[name] // the route accepts no other member
 		if err := access.Authorize(call.Caller, operation.rule, call.Installation, call.Now); err != nil {
 			return nil, err
 		}

@@ -14,8 +14,8 @@ import (
 	"github.com/opsplane/opsplane/shared/kv"
 )
 
-// longKeys are keys of every length that is possible, also those that fit no
-// path: a method's ARN has at most 1,600 bytes.
+// longKeys are keys of every possible length, including those that do not fit into
+// a path: a method's ARN has at most 1,600 bytes.
 var longKeys = []string{
 	"", "a/b", strings.Repeat("k", kv.MaxKeyBytes), strings.Repeat("ж", kv.MaxKeyBytes/2), strings.Repeat("\x01", kv.MaxKeyBytes), strings.Repeat("\U0001f680", kv.MaxKeyBytes/4),
 }
@@ -29,7 +29,7 @@ func quote(t testing.TB, text string) string {
 	return string(b)
 }
 
-// announceFile is the body that announces a file of this content.
+// announceFile returns the body that announces a file with this content.
 func announceFile(content, more string) string {
 	sum := sha256.Sum256([]byte(content))
 	return fmt.Sprintf(`{"size":%d,"sha256":"%s"%s}`, len(content), hex.EncodeToString(sum[:]), more)
@@ -155,7 +155,7 @@ func TestOperationInTheBodyNeedsItsOwnCapabilities(t *testing.T) {
 		{"/write", `{"delete":{"key":"a"}}`, 403, 403},
 		{"/write", `{"create_artifact":` + announceFile("x", `,"key":"d"`) + `}`, 403, 201},
 		{"/write", `{"create_artifact":` + announceFile("x", `,"key":"d","if_absent":true`) + `}`, 403, 403},
-		// Who may not, hears nothing of what is wrong.
+		// A caller without the right does not learn what else is wrong.
 		{"/write", `{"delete":{"idx":"x"}}`, 403, 403},
 	} {
 		for who, want := range map[*access.Caller]int{reader: c.reader, writer: c.writer} {

@@ -11,27 +11,27 @@ import (
 	"github.com/opsplane/opsplane/shared/vcs"
 )
 
-// defaultLimit is the page size where none is asked for.
+// defaultLimit is the page size if the request has no limit.
 const defaultLimit = 30
 
-// maxReads bounds how much one request reads of values of which it returns
-// parts only, in pages of the store: each is at most a full response.
+// maxReads is how many pages of the store one request reads at most, if it returns
+// only parts of the values. A page of the store is at most a full response.
 const maxReads = 8
 
-// maxSelecting bounds how much one request looks for selected parts: bytes of
-// values, times the items. One value of the largest size with the most items is
-// all of it. The value that goes beyond it is the last on its page, so that there
-// is always progress.
+// maxSelecting limits how much of the values one request searches for selected
+// parts. The unit is bytes of values times the number of items. One value of the
+// largest size with the most items uses all of it. The value that exceeds the limit
+// is the last on its page, so that there is always progress.
 const maxSelecting = kv.MaxEscapedValue * selection.MaxItems
 
-// iterating asks for one page of rows.
+// iterating is a request for one page of rows.
 type iterating struct {
 	ns    vcs.Installation
 	rows  kv.Range
 	parts selection.Selection
 
-	address string     // of this iteration, for links; empty where the body names the key
-	query   url.Values // likewise, without the cursor
+	address string     // the URL of this iteration, for links; empty if the body names the key
+	query   url.Values // as address, without the cursor
 }
 
 func decodeIterate(r *http.Request) (iterating, error) {
@@ -69,8 +69,9 @@ func readIterating(start named, p parameters) (iterating, error) {
 	return it, p.failure()
 }
 
-// page is a part of an iteration, and where the next part begins if there is
-// more: in a link, or in a cursor where the address does not tell what is asked.
+// page is one page of an iteration. If there are more rows, it says where the next
+// page begins: in a link, or in a cursor if the URL does not contain the whole
+// request.
 type page struct {
 	Results []record `json:"results"`
 	Cursor  string   `json:"cursor,omitempty"`
@@ -87,10 +88,11 @@ func (p page) SetHeaders(h http.Header) {
 
 var _ httpapi.Headerer = page{}
 
-// iterate answers as many rows as were asked for, fewer where they would not
-// fit into a response, where too many are passed over on the way to them, or
-// where parts are sought in too much of their values. Of selected parts more rows
-// fit than of whole values, so that several reads may make up a page.
+// iterate returns as many rows as the request asks for. It returns fewer if they
+// would not fit into a response, if it has to pass over too many rows before them,
+// or if the selection has to search too much of their values. If only parts of the
+// values are selected, more rows fit into a response. So one page may need several
+// reads of the store.
 func (k keys) iterate(ctx context.Context, call httpapi.Call, it iterating) (page, error) {
 	p := page{Results: []record{}}
 	rows := it.rows
@@ -131,7 +133,7 @@ func (k keys) iterate(ctx context.Context, call httpapi.Call, it iterating) (pag
 	return it.until(p, *rows.After), nil
 }
 
-// until ends a page at a position, behind which the next one begins.
+// until ends a page at a position. The next page begins after it.
 func (it iterating) until(p page, end kv.Position) page {
 	cursor := encodeCursor(end)
 	if it.address == "" {

@@ -12,8 +12,8 @@ import (
 	"github.com/opsplane/opsplane/shared/kv"
 )
 
-// listed asks for a page and answers its rows as "key idx" and the path and
-// query of the next page.
+// listed requests a page. It returns the rows as "key idx", and the path and query
+// of the next page.
 func (r rig) listed(t testing.TB, target string) (rows []string, next string) {
 	t.Helper()
 	resp := r.ask(t, "GET", target, "")
@@ -128,7 +128,7 @@ func TestLinkHasThePathAsItWasSent(t *testing.T) {
 		if !strings.HasPrefix(link, before) || path != want {
 			t.Errorf("%.40s: got %d %.200s, link to %.80s, want %.80s", sent, resp.StatusCode, resp.Body, link, want)
 		}
-		// No more than the cursor comes to the request.
+		// The link may add only the cursor to the request.
 		if most := len("cursor=&") + 1344; path == sent && len(link) > len(before)+len(sent)+len(`?limit=1>; rel="next"`)+most {
 			t.Errorf("%.40s: the link has %d bytes", sent, len(link))
 		}

@@ -17,12 +17,13 @@ import (
 	"github.com/opsplane/opsplane/shared/kv/selection"
 )
 
-// maxEvent is what a function's response may hold, in bytes of its JSON.
+// maxEvent is the maximum size of a function's response, in bytes of its JSON.
 const maxEvent = 6 << 20
 
 func TestValueUpToTheLimitRoundTripsWithinALambdaEvent(t *testing.T) {
 	r := newRig(t)
-	// The longest key and list of capabilities that there can be beside it.
+	// This is the longest key and the longest list of capabilities that a record
+	// can have.
 	path := "/key/" + url.PathEscape(strings.Repeat("\x01", kv.MaxKeyBytes))
 	caps := strings.TrimSuffix(strings.Repeat(`{"name":"installation_id","id":"`+strings.Repeat(`\u0001`, 64)+`"},`, 32), ",")
 	for i, c := range []struct {
@@ -77,7 +78,8 @@ func TestNoPageIsLargerThanAFunctionMayAnswer(t *testing.T) {
 	if seen != 3 {
 		t.Errorf("%d pages, want 3", seen)
 	}
-	// Of parts of values all three fit, though they must all be read.
+	// If only parts of the values are selected, all three rows fit. All three must
+	// still be read.
 	r.want(t, "GET", "/iter/big?prefix=true&select=x=small&limit=2", "", 200,
 		`{"results":[`+big(0)+`,`+big(1)+`]}`)
 	if rows, next := r.listed(t, "/iter/big?prefix=true&select=x=small"); len(rows) != 3 || next != "" {
@@ -96,7 +98,7 @@ func TestNoPageIsLargerThanAFunctionMayAnswer(t *testing.T) {
 
 func big(i int) string { return rec(true, `{"x":[1]}`, 0, fmt.Sprint("big", i), 700<<10*3+27, 0) }
 
-// endless is a store of which every page has one record and goes on.
+// endless is a store in which every page has one record and a next page.
 type endless struct {
 	store
 	budgets map[*kv.Budget]int
@@ -116,7 +118,8 @@ func TestPagesOfOneAnswerShareABudget(t *testing.T) {
 		t.Fatal(err)
 	}
 	it := iterating{rows: kv.Range{Limit: 1000, WithData: true}, parts: parts, address: "/iter"}
-	// A store without limits has budgets that are spent at once: then one page must do.
+	// A store without limits has budgets that are spent at once. Then one page must
+	// be enough.
 	e := endless{budgets: map[*kv.Budget]int{}}
 	if p, err := (keys{e}).iterate(t.Context(), httpapi.Call{}, it); err != nil || len(p.Results) != 1 || p.next == "" {
 		t.Errorf("with a spent budget: %d records, next %q, %v; want one record and a link", len(p.Results), p.next, err)
@@ -127,7 +130,7 @@ func TestPagesOfOneAnswerShareABudget(t *testing.T) {
 	}
 }
 
-// large is a store of so many rows, all of one value, on one page.
+// large is a store with this number of rows on one page, all with the same value.
 type large struct {
 	store
 	value []byte
@@ -158,7 +161,7 @@ func TestManySelectionsOfLargeValuesEndAPageByTheirWork(t *testing.T) {
 		parts, rows, limit int
 		pages              int
 	}{
-		{"fifty", selection.MaxItems, 9, 9, 5}, // the second value goes beyond it
+		{"fifty", selection.MaxItems, 9, 9, 5}, // the second value exceeds the limit
 		{"fifty, row by row", selection.MaxItems, 3, 1, 3},
 		{"fifty, and no more rows", selection.MaxItems, 2, 9, 1},
 		{"one", 1, 9, 9, 1},
@@ -200,12 +203,12 @@ func TestManySelectionsOfLargeValuesEndAPageByTheirWork(t *testing.T) {
 	}
 }
 
-// unspent is an endless store whose budgets have no end.
+// unspent is an endless store whose budgets have no limit.
 type unspent struct{ endless }
 
 func (unspent) NewBudget() *kv.Budget { return nil }
 
-// changed is a store whose commits have these results.
+// changed is a store whose commits return these results.
 type changed struct {
 	store
 	rows []kv.Position

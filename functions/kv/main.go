@@ -27,9 +27,9 @@ func main() {
 	httpapi.NewLambda(routes(records, files), telemetry.Logger(), time.Now, keyInOneSegment).Serve()
 }
 
-// limit reads a limit from the environment, from 0 to most. The template sees to
-// it that it is a number; a function that is started with anything else must not
-// run without a limit that somebody believes in.
+// limit reads a limit from the environment, from 0 to most. The template makes sure
+// that it is a number. With any other value the function must not start, because it
+// would run without a limit on which the operator relies.
 func limit(name string, most int64) int64 {
 	text := os.Getenv(name)
 	n, err := strconv.ParseInt(text, 10, 64)

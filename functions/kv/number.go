@@ -9,9 +9,10 @@ import (
 	"github.com/opsplane/opsplane/shared/kv/canonical"
 )
 
-// readInt reads a JSON number that is a whole number from low to high, however
-// it is written: clients that know one kind of number only send 1.0 or 1e0 for
-// 1, and the API document's integers are those of JSON Schema, which are values.
+// readInt reads a JSON number that is a whole number from low to high, in any
+// notation. Clients that have only one kind of number send 1.0 or 1e0 for 1. The
+// integers of the API document are those of JSON Schema, which defines them by
+// their value.
 func readInt(text json.RawMessage, low, high int) (int, bool) {
 	v, err := canonical.Parse(text)
 	if err != nil {
@@ -29,7 +30,7 @@ func mustBeInt(low, high int) string {
 	return fmt.Sprintf("must be a whole number from %d to %d", low, high)
 }
 
-// orZero is the number, or 0 where there is none.
+// orZero returns the number, or 0 if there is none.
 func orZero(n *int) int {
 	if n == nil {
 		return 0

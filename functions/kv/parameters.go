@@ -7,23 +7,23 @@ import (
 	"github.com/opsplane/opsplane/shared/kv"
 )
 
-// parameters are what an operation takes beside its key: the query where the
-// path names the key, else the body. The first that cannot be read is
-// remembered.
+// parameters are the parameters of an operation without its key. They come from the
+// query if the path names the key, otherwise from the body. The first failure is
+// kept.
 type parameters interface {
-	// bool returns def where there is none of this name.
+	// bool returns def if there is no parameter of this name.
 	bool(name string, def bool) bool
-	// int reads a whole number from low to high; nil where there is none.
+	// int reads a whole number from low to high; nil if there is none.
 	int(name string, low, high int) *int
-	// string reads a text; nil where there is none.
+	// string reads a text; nil if there is none.
 	string(name string) *string
 	// strings reads a list of texts.
 	strings(name string) []string
-	// failure is the fault of the first that could not be read.
+	// failure returns the fault of the first parameter that could not be read.
 	failure() error
 }
 
-// query is the query of a request.
+// query holds the parameters of a request's query.
 type query struct{ *httpapi.Query }
 
 func queryOf(r *http.Request) parameters { return query{httpapi.NewQuery(r)} }
@@ -55,5 +55,5 @@ var _, _ parameters = query{}, (*body)(nil)
 // readIdx reads the parameter idx.
 func readIdx(p parameters) *int { return p.int("idx", kv.MinIdx, kv.MaxIdx) }
 
-// readDrafts reads whether drafts are asked for too.
+// readDrafts reports whether the request asks for drafts too.
 func readDrafts(p parameters) bool { return !p.bool("committed", true) }

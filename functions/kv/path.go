@@ -13,15 +13,15 @@ import (
 	"github.com/opsplane/opsplane/shared/vcs"
 )
 
-// keyPath divides a path, percent-encoded as it was sent, before the slash in
-// front of the key. Without that slash the key is empty, as it is with nothing
-// behind it: the gateway has a route of its own for that path, and its documents
-// do not say that a slash at the end reaches the function.
+// keyPath splits a path, percent-encoded as it was sent, before the slash in front
+// of the key. The key is empty if that slash is missing or nothing follows it. The
+// gateway has a route of its own for the path without the slash, because its
+// documents do not say that a slash at the end reaches the function.
 var keyPath = regexp.MustCompile(`(?s)^/api/v1/([^/]+)/kv/([^/]+)/(key|cas/key|count/key|size/key|iter|artifact/key)(?:/(.*))?$`)
 
-// keyInOneSegment encodes the key of a request's path as one segment, slashes
-// and dots included. http.ServeMux takes a path for a file's: it would redirect
-// a//b, a/../b and a/. to what it believes they mean.
+// keyInOneSegment encodes the key in a request's path as one segment, including
+// slashes and dots. http.ServeMux treats a path like a file path: it would redirect
+// a//b, a/../b and a/. to a cleaned path.
 func keyInOneSegment(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if u, ok := rewrite(r.URL); ok {
@@ -49,8 +49,8 @@ func rewrite(sent *url.URL) (*url.URL, bool) {
 	return &u, err == nil
 }
 
-// segment encodes text, which may be encoded already, such that it is one
-// segment of a path and stays one.
+// segment encodes text as one segment of a path that stays one segment. text may
+// already be encoded.
 func segment(text string) string {
 	if decoded, err := url.PathUnescape(text); err == nil {
 		text = decoded
@@ -65,9 +65,10 @@ func segment(text string) string {
 // sentURL is the context key of the URL as it was sent.
 type sentURL struct{}
 
-// linkPath is the path of a link to the next page of a request: as it was sent,
-// so that the link is no longer than it must be. A path with a segment of dots is
-// written with the key as one segment, since most clients would clean it up.
+// linkPath returns the path of a link to the next page of a request. It is the path
+// as it was sent, so that the link is no longer than necessary. If the path has a
+// segment of dots, the key is written as one segment, because most clients would
+// clean the path.
 func linkPath(r *http.Request) string {
 	sent := asSent(r).URL.EscapedPath()
 	if dotSegment.MatchString(sent) {
@@ -76,12 +77,12 @@ func linkPath(r *http.Request) string {
 	return sent
 }
 
-// dotSegment finds a segment that clients take for "here" or "above"
-// ("Remove Dot Segments", RFC 3986, 5.2.4), also if its dots are escaped ("URL
-// parsing", URL Standard).
+// dotSegment finds a segment that clients take for "here" or "above" ("Remove Dot
+// Segments", RFC 3986, 5.2.4). Its dots may be escaped ("URL parsing", URL
+// Standard).
 var dotSegment = regexp.MustCompile(`(?i)/(\.|%2e){1,2}(/|$)`)
 
-// asSent is r with the URL that its sender wrote.
+// asSent returns r with the URL as it was sent.
 func asSent(r *http.Request) *http.Request {
 	u, ok := r.Context().Value(sentURL{}).(*url.URL)
 	if !ok {
@@ -92,8 +93,8 @@ func asSent(r *http.Request) *http.Request {
 	return &sent
 }
 
-// namespace reads the installation from the path. Ids are decimal; any other
-// is unknown, and answered like one.
+// namespace reads the installation from the path. Ids are decimal. Any other id is
+// refused like an unknown installation.
 func namespace(r *http.Request) (vcs.Installation, error) {
 	ns := vcs.Installation{VCS: vcs.VCS(r.PathValue("vcs")), ID: vcs.ID(r.PathValue("installation_id"))}
 	if strings.Trim(string(ns.ID), "0123456789") != "" {

@@ -18,8 +18,8 @@ import (
 	"github.com/opsplane/opsplane/shared/api/httpapi/httpapitest"
 )
 
-// echo is a function whose routes answer the key that they were asked for, in
-// hexadecimal digits.
+// echo returns a function whose routes return the requested key in hexadecimal
+// digits.
 func echo() *httpapi.Lambda {
 	var list []httpapi.Route
 	for _, route := range routes(nil, nil) {
@@ -35,7 +35,7 @@ func echo() *httpapi.Lambda {
 	return httpapi.NewLambda(list, slog.New(slog.DiscardHandler), time.Now, keyInOneSegment)
 }
 
-// asked is the key that the routes read from the path as it was sent.
+// asked returns the key that the routes read from the path as it was sent.
 func asked(t testing.TB, l *httpapi.Lambda, method, sent string) string {
 	t.Helper()
 	resp, err := l.Handle(context.Background(), httpapitest.Event(t, method, sent, nil, ""))
@@ -49,8 +49,8 @@ func asked(t testing.TB, l *httpapi.Lambda, method, sent string) string {
 	return string(key)
 }
 
-// encode writes a key in any of the ways in which a client may: every byte
-// escaped, or as it is where a path allows that.
+// encode writes a key in one of the ways that clients may use: any byte may be
+// escaped, or unescaped if a path allows that.
 func encode(t *rapid.T, key string) string {
 	const raw = "/.+-_~!$&'()*,;=:@ abcxyzABCXYZ0189\"<>[]\\^`{|}"
 	var b strings.Builder

@@ -9,7 +9,7 @@ import (
 	"github.com/opsplane/opsplane/shared/kv/selection"
 )
 
-// getting asks for one row.
+// getting is a request for one row.
 type getting struct {
 	named
 	idx    int
@@ -42,14 +42,15 @@ func (k keys) get(ctx context.Context, call httpapi.Call, g getting) (record, er
 	return showSelected(rec, g.parts)
 }
 
-// counting asks for the rows of one key, or for one of them.
+// counting is a request for the number or the size of the rows of one key, or of
+// one row.
 type counting struct {
 	named
 	idx    *int
 	drafts bool
 }
 
-// count is how many rows a key has, and the largest idx.
+// count is the number of rows of a key and the largest idx.
 type count struct {
 	Count  int `json:"count"`
 	MaxIdx int `json:"max_idx"`

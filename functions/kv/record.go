@@ -11,8 +11,9 @@ import (
 	"github.com/opsplane/opsplane/shared/kv/selection"
 )
 
-// record is a row on the wire. Data is null in the answer to a write, which
-// need not send back what it was sent, and where it was not asked for.
+// record is a row on the wire. Data is null in the response to a write, because the
+// client has just sent the value. It is also null if the request does not ask for
+// it.
 type record struct {
 	Committed bool            `json:"committed"`
 	CreatedAt string          `json:"created_at"`
@@ -25,7 +26,7 @@ type record struct {
 	WriteCaps *access.Set     `json:"write_caps,omitempty"`
 }
 
-// show gives a row its wire form.
+// show returns the wire form of a row.
 func show(r kv.Record) record {
 	return record{
 		Committed: r.Committed, CreatedAt: r.CreatedAt.UTC().Format(time.RFC3339), Data: r.Data,
@@ -33,7 +34,7 @@ func show(r kv.Record) record {
 	}
 }
 
-// list makes an empty set one that is written as [] and not as null.
+// list makes sure that an empty set is written as [] and not as null.
 func list(caps *access.Set) *access.Set {
 	if caps != nil && *caps == nil {
 		return &access.Set{}
@@ -41,7 +42,7 @@ func list(caps *access.Set) *access.Set {
 	return caps
 }
 
-// showSelected is show with the selected parts in place of the value.
+// showSelected does the same as show, with the selected parts instead of the value.
 func showSelected(r kv.Record, s selection.Selection) (record, error) {
 	selected, err := s.Apply(r.Data)
 	if err != nil {
@@ -55,8 +56,8 @@ func showSelected(r kv.Record, s selection.Selection) (record, error) {
 	return show(r), nil
 }
 
-// weight is how many bytes the row takes in a list in a response, which
-// reaches the gateway as a JSON string.
+// weight returns how many bytes the row takes in a list in a response. The gateway
+// receives the response as a JSON string.
 func (r record) weight() (int, error) {
 	value := r.Data
 	r.Data = nil
@@ -64,8 +65,8 @@ func (r record) weight() (int, error) {
 	return n + canonical.EscapedLen(value), err
 }
 
-// weight is that of any other member of a list. Characters that need an escape
-// in HTML are counted as if they had one: a few bytes too many do no harm.
+// weight returns the same for any other member of a list. It counts characters that
+// need an escape in HTML as if they were escaped. A few bytes too many do no harm.
 func weight(v any) (int, error) {
 	b, err := json.Marshal(v)
 	return canonical.EscapedLen(b) + len(","), err

@@ -21,7 +21,7 @@ import (
 
 const base = "/api/v1/github/kv/1"
 
-// rig is the function on real storage, asked through events.
+// rig is the function on real storage, called with events.
 type rig struct {
 	*httpapi.Lambda
 	caller *access.Caller
@@ -37,7 +37,8 @@ func newRig(t *testing.T) rig {
 	return rig{httpapi.NewLambda(routes(s, f), slog.New(slog.DiscardHandler), time.Now, keyInOneSegment), member()}
 }
 
-// member may read and write in GitHub installation 1, and holds caps beside.
+// member returns a caller who may read and write in GitHub installation 1, and who
+// also holds caps.
 func member(caps ...access.Capability) *access.Caller {
 	return &access.Caller{
 		Kind: access.KindAccessToken, User: "u", Key: "k",
@@ -47,10 +48,10 @@ func member(caps ...access.Capability) *access.Caller {
 	}
 }
 
-// as is the same function asked by another caller.
+// as returns the same function, called by another caller.
 func (r rig) as(caller *access.Caller) rig { return rig{r.Lambda, caller} }
 
-// ask sends a request; a target that does not begin with /api is below base.
+// ask sends a request. If target does not begin with /api, base is put before it.
 func (r rig) ask(t testing.TB, method, target, body string) events.APIGatewayProxyResponse {
 	t.Helper()
 	if !strings.HasPrefix(target, "/api") {
@@ -63,7 +64,8 @@ func (r rig) ask(t testing.TB, method, target, body string) events.APIGatewayPro
 	return resp
 }
 
-// want asks and checks status and body; in the body ~ stands for any time.
+// want sends a request and checks the status and body. In the expected body, ~
+// stands for any time.
 func (r rig) want(t testing.TB, method, target, body string, status int, answer string) {
 	t.Helper()
 	resp := r.ask(t, method, target, body)
@@ -72,7 +74,7 @@ func (r rig) want(t testing.TB, method, target, body string, status int, answer 
 	}
 }
 
-// refused asks and checks that the answer is a 400 with this id that says so.
+// refused sends a request and requires a 400 with this id and this text.
 func (r rig) refused(t testing.TB, method, target, body, id, says string) {
 	t.Helper()
 	resp := r.ask(t, method, target, body)
@@ -95,7 +97,7 @@ func timeless(body string) string {
 	return strings.Join(parts, name)
 }
 
-// rec is the wire form of a row.
+// rec returns the wire form of a row.
 func rec(committed bool, data string, idx int, key string, size, version int) string {
 	b, err := json.Marshal(record{Committed: committed, CreatedAt: "~", Data: json.RawMessage(data), Idx: idx, Key: key, Size: size, Version: version})
 	if err != nil {

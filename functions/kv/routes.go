@@ -5,8 +5,9 @@ import (
 	"github.com/opsplane/opsplane/shared/api/httpapi"
 )
 
-// routes lists the function's routes. A key is the whole rest of the path;
-// keyInOneSegment, in front of the routes, sees to it that none of it is lost.
+// routes returns the function's routes. A key is the whole rest of the path.
+// keyInOneSegment runs before the routes and makes sure that no part of the key is
+// lost.
 func routes(s store, f artifactStore) []httpapi.Route {
 	k, a := keys{s}, artifacts{f}
 	return []httpapi.Route{
@@ -29,7 +30,7 @@ func routes(s store, f artifactStore) []httpapi.Route {
 	}
 }
 
-// What several routes or a long list of names take.
+// Inputs that several routes have, or that are long.
 var (
 	recordMembers = []string{"data", "idx", "committed", "read_caps", "write_caps"}
 	iteration     = httpapi.Input{
@@ -40,8 +41,8 @@ var (
 	}}
 )
 
-// The rules of the routes. Compare-and-set and delete tell by their answer
-// what is there, so they need the right to read too.
+// Rules of the routes. The responses of compare-and-set and delete show what the
+// row holds, so they need the right to read too.
 var (
 	reading = rule(access.KVStoreRead)
 	writing = rule(access.KVStoreWrite)

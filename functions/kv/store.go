@@ -8,10 +8,10 @@ import (
 	"github.com/opsplane/opsplane/shared/vcs"
 )
 
-// keys are the operations of this function.
+// keys holds the operations on keys.
 type keys struct{ store store }
 
-// store is what they work on; the contract is that of kv.Store.
+// store is the store of these operations. The contract is that of kv.Store.
 type store interface {
 	Get(ctx context.Context, by kv.Caller, at kv.Position, drafts, withData bool) (kv.Record, error)
 	Set(ctx context.Context, by kv.Caller, w kv.Write) (kv.Record, error)
@@ -24,7 +24,7 @@ type store interface {
 	Commit(ctx context.Context, by kv.Caller, targets []kv.Target) ([]kv.Position, error)
 }
 
-// caller is who calls, for the stores.
+// caller returns the caller of a request in the form that the stores need.
 func caller(call httpapi.Call, in vcs.Installation) kv.Caller {
 	return kv.Caller{Installation: in, Capabilities: call.Caller.Capabilities, Author: call.Author()}
 }

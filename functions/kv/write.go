@@ -9,7 +9,7 @@ import (
 	"github.com/opsplane/opsplane/shared/vcs"
 )
 
-// storing is what a set or a compare-and-set stores, and where.
+// storing is a request to set, or to compare and set.
 type storing struct {
 	ns      vcs.Installation
 	write   kv.Write
@@ -60,14 +60,14 @@ func (k keys) compareAndSet(ctx context.Context, call httpapi.Call, s storing) (
 	return show(rec), err
 }
 
-// deleting names the rows to be deleted: all of the key, one, or those at a
+// deleting names the rows that shall be deleted: all of a key, one, or those at a
 // version.
 type deleting struct {
 	named
 	idx, version *int
 }
 
-// deleted says whether any row went.
+// deleted says whether a row was deleted.
 type deleted struct {
 	Result bool `json:"result"`
 }

@@ -14,12 +14,12 @@ import (
 	"github.com/opsplane/opsplane/shared/vcs"
 )
 
-// batchSize is how many items BatchGetItem takes.
+// batchSize is the maximum number of items in one BatchGetItem call.
 const batchSize = 100
 
-// batchRows calls do for those of the given rows that have an item, in no
-// particular order, without their values. Each read is strongly consistent; together they are no
-// snapshot.
+// batchRows calls do for each of the given rows that has an item. The order is not
+// defined. The cells have no values. Each read is strongly consistent, but the
+// reads together are not a snapshot.
 func (s *Store) batchRows(ctx context.Context, ns vcs.Installation, generation string, idx []int, budget *Budget, do func(int, cell)) error {
 	for chunk := range slices.Chunk(idx, batchSize) {
 		keys := make([]attr.Item, len(chunk))

@@ -17,39 +17,38 @@ import (
 	"github.com/opsplane/opsplane/shared/vcs"
 )
 
-// InlineMax is the largest value kept in its item, in bytes; larger ones are
-// objects in the bucket. At 8 KiB an item costs as much to write as an object,
-// and above it DynamoDB's price grows with every KiB while S3's does not
-// (docs/costs.md).
+// InlineMax is the largest value that is kept in its item, in bytes. A larger value
+// is an object in the bucket. At 8 KiB, writing an item costs as much as writing an
+// object. Above 8 KiB, DynamoDB's price grows with every KiB and S3's price does
+// not (docs/costs.md).
 const InlineMax = 8 << 10
 
-// bodies keeps large values as objects of the bucket. Every write makes an
-// object of its own, under a name that nobody used before, so an object belongs
-// to exactly one write of one row: once no row names it, none ever will.
+// bodies keeps large values as objects of the bucket. Every write makes a new
+// object under a new name. So an object belongs to exactly one write of one row: if
+// no row names the object now, no row will name it later.
 type bodies struct {
 	client *s3.Client
 	bucket string
 }
 
-// errBodyGone is answered when a row's object no longer exists: the row was
-// overwritten and its object collected since the row was read.
+// errBodyGone says that a row's object no longer exists. After the row was read, it
+// was overwritten and its object was collected.
 var errBodyGone = errors.New("body is gone")
 
-// ObjectName is the name, in the bucket, of the object with an id that
-// NewObjectID made.
+// ObjectName returns the name that an object has in the bucket. NewObjectID made
+// the id.
 func ObjectName(ns vcs.Installation, id string) string {
 	return ns.String() + "/" + id
 }
 
-// NewObjectID makes the id of an object: 128 random bits as 32 hexadecimal
-// digits.
+// NewObjectID makes the id of an object: 128 random bits, as 32 hexadecimal digits.
 func NewObjectID() string {
 	b := make([]byte, 16)
 	rand.Read(b)
 	return hex.EncodeToString(b)
 }
 
-// body names the object of a value, and its content.
+// body names the object of a value and holds the hash of its content.
 type body struct {
 	id   string
 	hash string // SHA-256, hexadecimal
@@ -69,7 +68,7 @@ func (b bodies) put(ctx context.Context, ns vcs.Installation, value []byte) (bod
 	return made, nil
 }
 
-// get reads a value and checks it against its hash.
+// get reads a value and compares its hash with the expected hash.
 func (b bodies) get(ctx context.Context, ns vcs.Installation, at body) ([]byte, error) {
 	out, err := b.client.GetObject(ctx, &s3.GetObjectInput{Bucket: &b.bucket, Key: aws.String(ObjectName(ns, at.id))})
 	var missing *types.NoSuchKey
@@ -90,7 +89,7 @@ func (b bodies) get(ctx context.Context, ns vcs.Installation, at body) ([]byte, 
 	return value, nil
 }
 
-// value reads the value of a cell.
+// value returns the value of a cell, from the item or from the bucket.
 func (b bodies) value(ctx context.Context, ns vcs.Installation, c cell) ([]byte, error) {
 	if c.body.hash == "" {
 		return c.inline, nil

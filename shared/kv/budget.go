@@ -10,55 +10,60 @@ import (
 	"github.com/opsplane/opsplane/shared/api/fault"
 )
 
-// Limits of what one request reads or writes, so that it ends well within the
-// 25 seconds that its function has (template.yaml).
+// Limits of what one request reads or writes. They make a request end well within
+// the 25 seconds of its function's timeout (template.yaml).
 const (
-	// MaxReads is how many reads of storage one request makes, beside those of
-	// values in the bucket. A read takes about 10 ms.
+	// MaxReads is the maximum number of storage reads of one request. Reads of
+	// values in the bucket do not count. A read takes about 10 ms.
 	MaxReads = 200
-	// MaxReadUnits is how many read units these use together: 64 MiB of items,
-	// as a strongly consistent unit is 4 KiB. DynamoDB gives 3,000 units a
-	// second of one partition ("Burst and adaptive capacity", DynamoDB developer
-	// guide), so that they take five seconds even where nothing is in reserve.
+	// MaxReadUnits is the maximum number of read units that these reads use
+	// together. They are 64 MiB of items, because a strongly consistent unit is 4
+	// KiB. DynamoDB gives 3,000 units a second for one partition ("Burst and
+	// adaptive capacity", DynamoDB developer guide). So the reads take about five
+	// seconds even without burst capacity.
 	MaxReadUnits = 64 << 20 / unitBytes
-	// MaxCommitRows is how many rows one commit names by their idx: a hundred
-	// reads of a hundred rows. The largest that lie in the table take three units
-	// each: 30,000 together, which are ten seconds of one partition.
+	// MaxCommitRows is the maximum number of rows that one commit names by their
+	// idx. They are read in a hundred reads of a hundred rows. The largest rows in
+	// the table take three units each. That is 30,000 units, or ten seconds of one
+	// partition.
 	MaxCommitRows = 10_000
-	// MaxRemovals is how many rows one delete removes one by one: 16 at once, at
-	// one to two writes of some 10 ms each.
+	// MaxRemovals is the maximum number of rows that one delete removes one by one.
+	// It removes 16 rows at the same time. Each row takes one or two writes of
+	// about 10 ms.
 	MaxRemovals = 5_000
-	// MaxRemovalUnits is how many write units these use together. A write takes a
-	// unit for each KiB that the row had, and all rows of a key lie in one
-	// partition, of which DynamoDB gives 1,000 units a second: fifteen seconds even
-	// where nothing is in reserve.
+	// MaxRemovalUnits is the maximum number of write units that these removals use
+	// together. A removal takes one unit for each KiB that the row had. All rows of
+	// a key are in one partition, and DynamoDB gives 1,000 write units a second for
+	// a partition. So the removals take fifteen seconds even without burst
+	// capacity.
 	MaxRemovalUnits = 15_000
 
 	unitBytes = 4 << 10
-	// pageUnits is what a full page of a query uses: 1 MB ("Quotas", DynamoDB
-	// developer guide).
+	// pageUnits is the number of units that a full page of a query uses. A page is
+	// at most 1 MB ("Quotas", DynamoDB developer guide).
 	pageUnits = 1 << 20 / unitBytes
 )
 
-// limits are those of a store; a test sets lower ones.
+// limits holds the limits of a store. A test sets lower ones.
 type limits struct{ reads, units, commitRows, removals, removalUnits int }
 
 var standardLimits = limits{MaxReads, MaxReadUnits, MaxCommitRows, MaxRemovals, MaxRemovalUnits}
 
-// Budget is what a request may read: pages, whatever the rows on them and
-// whether the caller sees them. The last read may go beyond it, so that there is
-// always progress. It is safe for concurrent use.
+// Budget limits what a request reads. It counts the reads and the units that they
+// use, whatever the rows contain and whether or not the caller may see them. The
+// last read may go beyond the budget, so that every request makes progress. It is
+// safe for concurrent use.
 type Budget struct {
 	limits
 	mu   sync.Mutex
 	used struct{ reads, units, rows int }
 }
 
-// NewBudget makes the budget of one request.
+// NewBudget returns a new budget for one request.
 func (s *Store) NewBudget() *Budget { return &Budget{limits: s.limits} }
 
-// take counts a read that has brought so many rows. A server that does not
-// tell what it used is taken to have used a full page.
+// take counts one read that returned this number of rows. If the server does not
+// report the units that it used, take counts a full page.
 func (b *Budget) take(used *types.ConsumedCapacity, rows int) {
 	if b == nil {
 		return
@@ -74,7 +79,7 @@ func (b *Budget) take(used *types.ConsumedCapacity, rows int) {
 	b.used.rows += rows
 }
 
-// charge takes all that another budget has used.
+// charge adds everything that another budget has used.
 func (b *Budget) charge(other *Budget) {
 	other.mu.Lock()
 	used := other.used
@@ -86,7 +91,7 @@ func (b *Budget) charge(other *Budget) {
 	b.used.rows += used.rows
 }
 
-// Spent reports whether nothing is left. A nil budget has no end.
+// Spent reports whether the budget is used up. A nil budget has no limit.
 func (b *Budget) Spent() bool {
 	if b == nil {
 		return false
@@ -96,8 +101,8 @@ func (b *Budget) Spent() bool {
 	return b.used.reads >= b.reads || b.used.units >= b.units
 }
 
-// exceeded is the refusal of a request that would have to read more. What to
-// do instead is a sentence without its full stop.
+// exceeded returns the error of a request that would have to read more than its
+// budget. The argument instead says what to do: a sentence without its full stop.
 func (b *Budget) exceeded(what, instead string) error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -105,8 +110,8 @@ func (b *Budget) exceeded(what, instead string) error {
 		what, b.used.rows, b.units*unitBytes>>20, instead)
 }
 
-// tooMany is the Invalid fault of a request about more rows than can be handled
-// in its time. Its text names the number.
+// tooMany returns an Invalid fault: the request concerns more rows than can be
+// handled in its time. The text names the number of rows.
 func tooMany(format string, args ...any) error {
 	return fault.Invalidf("TOO_MANY_RECORDS", format, args...)
 }

@@ -18,7 +18,7 @@ import (
 	"github.com/opsplane/opsplane/shared/kv"
 )
 
-// multiply gives a key that has a row at idx 1 that row at every idx up to n:
+// multiply copies the row at idx 1 of a key to every idx up to n. Writing the rows
 // one by one would take too long.
 func (r *rig) multiply(t *testing.T, key string, n int) {
 	t.Helper()
@@ -48,8 +48,8 @@ func (r *rig) multiply(t *testing.T, key string, n int) {
 	}
 }
 
-// wantTooMany asks for a refusal that names a number of records of at least
-// this, and says what to do.
+// wantTooMany requires a refusal that names at least this number of records and
+// says what to do.
 func wantTooMany(t *testing.T, what string, err error, number int, says string) {
 	t.Helper()
 	var f *fault.Error
@@ -67,7 +67,7 @@ func wantTooMany(t *testing.T, what string, err error, number int, says string) 
 
 func TestKeyWithMoreRowsThanARequestReadsIsWalkedPastAndRefusedAsAWhole(t *testing.T) {
 	r := newRig(t)
-	const key, rows, fits = "p/1", 320, 230 // of 8.5 KB, in 2 MiB
+	const key, rows, fits = "p/1", 320, 230 // rows of 8.5 KB; fits is how many of them fit into 2 MiB
 	const commitRows, removals = 321, 200
 	r.Restrict(2, commitRows, removals, kv.MaxRemovalUnits)
 	r.set(t, key, 1, `"`+strings.Repeat("x", kv.InlineMax-2)+`"`, false)
@@ -146,7 +146,7 @@ func TestCommitThatLosesIsNotTriedAgainOnceItHasReadMuch(t *testing.T) {
 	var faults storagetest.Faults
 	faults.Add(storagetest.Fault{Operation: "TransactWriteItems", Kind: storagetest.Conflict})
 	busy := r.failing(&faults)
-	busy.Restrict(0, 2, 2, 2) // what is read is more than may be
+	busy.Restrict(0, 2, 2, 2) // less than what has to be read
 	_, err := busy.Commit(t.Context(), r.caller(nil), []kv.Target{{Key: "a"}, {Key: "b"}})
 	var f *fault.Error
 	if n := faults.Calls("Query"); !errors.As(err, &f) || f.ID != "CONTENDED" || n != 2 {

@@ -13,27 +13,28 @@ import (
 	"github.com/opsplane/opsplane/shared/vcs"
 )
 
-// extent is what is read of a key, and how.
+// extent says which rows of a key are read, and how.
 type extent struct {
 	// from is the first idx.
 	from int
-	// first is how many rows the first read asks for; 0 is as many as fit. What
-	// is read is paid for, also behind the cell at which a caller stops.
+	// first is the maximum number of rows of the first read; 0 means as many as fit
+	// on a page. Every row that is read costs money, also a row after the cell at
+	// which the caller stops.
 	first int
-	// values asks for the values too, where they lie in the rows.
+	// values says that the values in the rows are read too.
 	values bool
-	// budget is what the reads may use; nil has no end.
+	// budget is what the reads may use. A nil budget has no limit.
 	budget *Budget
 }
 
-// withoutValues are the attributes of a row that readers need who do not want
-// its value. DynamoDB reads whole items and is paid for it; what it leaves out
-// need not be sent.
+// withoutValues lists the attributes of a row that a reader needs if it does not
+// want the value. DynamoDB reads whole items and charges for them, but it does not
+// have to send the attributes that are left out.
 const withoutValues = "sk, vr, rv, cm, rc, wc, sz, wt, wa"
 
-// read calls do for the cells of a head in ascending order of idx, until do
-// returns false. Cells that do not exist may be among them. Where the budget is
-// spent before the last cell, end is the idx behind which it did not read.
+// read calls do for the cells of a key in ascending order of idx, until do returns
+// false. Some of these cells may not exist. If the budget is spent before the last
+// cell, end is the last idx that read has covered.
 func (s *Store) read(ctx context.Context, ns vcs.Installation, h head, e extent, do func(idx int, c cell, committed bool) bool) (end *int, err error) {
 	headDue := e.from <= 0
 	if h.more {
@@ -62,9 +63,9 @@ func (s *Store) read(ctx context.Context, ns vcs.Installation, h head, e extent,
 	return nil, nil
 }
 
-// eachRow calls do for the rows of a generation's partition in ascending order
-// of idx, strongly consistent, until do returns false. Where the budget is spent
-// first, end is the last idx that it has read.
+// eachRow calls do for the rows of a generation's partition in ascending order of
+// idx, until do returns false. The reads are strongly consistent. If the budget is
+// spent first, end is the last idx that was read.
 func (s *Store) eachRow(ctx context.Context, partition string, e extent, do func(row) bool) (end *int, err error) {
 	in := &dynamodb.QueryInput{
 		TableName: &s.table, ConsistentRead: aws.Bool(true), ReturnConsumedCapacity: types.ReturnConsumedCapacityTotal,

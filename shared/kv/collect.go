@@ -20,17 +20,18 @@ import (
 )
 
 const (
-	// rowReaders is how many keys' rows the collector reads at once.
+	// rowReaders is how many keys' rows the collector reads at the same time.
 	rowReaders = 32
-	// collectReads and collectWrites are how many read and write units a second
-	// the collector takes of one partition: half of what DynamoDB gives it
-	// ("Burst and adaptive capacity", DynamoDB developer guide: 3,000 and 1,000), so
-	// that callers are not throttled for it.
+	// collectReads and collectWrites are the maximum numbers of read and write
+	// units a second that the collector takes from one partition. They are half of
+	// what DynamoDB gives a partition: 3,000 and 1,000 ("Burst and adaptive
+	// capacity", DynamoDB developer guide). So the collector does not cause
+	// throttling of callers.
 	collectReads, collectWrites = 1500, 500
 )
 
-// Namespaces answers every namespace in which there may be something to
-// collect, the one first that Collecting has seen longest ago.
+// Namespaces returns every namespace in which there may be garbage. The first is
+// the namespace for which Collecting was called longest ago.
 func (s *Store) Namespaces(ctx context.Context) ([]vcs.Installation, error) {
 	type registered struct {
 		in vcs.Installation
@@ -56,8 +57,8 @@ func (s *Store) Namespaces(ctx context.Context) ([]vcs.Installation, error) {
 	return sorted, nil
 }
 
-// Collecting records that a namespace is being collected from now on. It stands
-// before the work: a namespace that is never finished must not hold up the
+// Collecting records that the collection of a namespace starts now. It is called
+// before the work: a namespace whose collection never finishes must not delay the
 // others.
 func (s *Store) Collecting(ctx context.Context, ns vcs.Installation, now time.Time) error {
 	_, err := s.db.UpdateItem(ctx, &dynamodb.UpdateItemInput{
@@ -70,10 +71,10 @@ func (s *Store) Collecting(ctx context.Context, ns vcs.Installation, now time.Ti
 	return nil
 }
 
-// Objects calls do with the id of every object that a row names: a large
-// value's, or an artifact's file. It reads all rows of the namespace, strongly
-// consistent, one after another; the calls of do are one at a time. A row that
-// stands from before the call until after it is not missed.
+// Objects calls do with the id of every object that a row names: the object of a
+// large value or the file of an artifact. It reads all rows of the namespace with
+// strongly consistent reads, one after another. It never runs two calls of do at
+// the same time. It does not miss a row that exists during the whole call.
 func (s *Store) Objects(ctx context.Context, ns vcs.Installation, do func(id string)) error {
 	var one sync.Mutex
 	named := func(r *attr.Reader) {
@@ -100,7 +101,7 @@ func (s *Store) Objects(ctx context.Context, ns vcs.Installation, do func(id str
 		return nil
 	})
 	if rowsErr := group.Wait(); rowsErr != nil {
-		err = rowsErr // the reading of heads then ended because of it
+		err = rowsErr // the reading of heads ended because of this error
 	}
 	if err != nil {
 		return fmt.Errorf("read what rows name: %w", err)
@@ -108,9 +109,9 @@ func (s *Store) Objects(ctx context.Context, ns vcs.Installation, do func(id str
 	return nil
 }
 
-// eachItem calls do for every item of a partition, with the attributes given.
-// An attribute of a wrong type ends it. It leaves room for others who read the
-// partition.
+// eachItem calls do for every item of a partition, with the given attributes. It
+// stops with an error at an attribute of a wrong type. It reads slowly enough to
+// leave capacity for others who read the partition.
 func (s *Store) eachItem(ctx context.Context, partition, attributes string, do func(*attr.Reader) error) error {
 	pages := dynamodb.NewQueryPaginator(s.db, &dynamodb.QueryInput{
 		TableName: &s.table, ConsistentRead: aws.Bool(true), ProjectionExpression: &attributes,
@@ -139,7 +140,7 @@ func (s *Store) eachItem(ctx context.Context, partition, attributes string, do f
 	return nil
 }
 
-// spend waits until the limiter has room for what a call used.
+// spend waits until the limiter has room for the units that a call used.
 func spend(ctx context.Context, room *rate.Limiter, used *types.ConsumedCapacity) error {
 	if used == nil {
 		return nil

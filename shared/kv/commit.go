@@ -14,14 +14,17 @@ import (
 	"github.com/opsplane/opsplane/shared/vcs"
 )
 
-// Commit marks drafts as committed, those of all targets at once: a reader
-// sees none of them or all. It chooses the rows first and publishes them by one
-// write of the heads; a row that is rewritten in between stays as its writer
-// left it. It answers the rows that it changed, by key and idx; rows already
-// committed, missing, or closed to the caller are left out. More than
-// MaxCommitKeys keys are refused, more than MaxCommitRows rows by their idx, keys
-// that have more rows than one request reads (Budget), and more scattered rows
-// than the overlay of a key can name.
+// Commit marks the drafts of all targets as committed at the same time: a reader
+// sees all of them or none. It first chooses the rows and then publishes them with
+// one write of the heads. If a row is rewritten in between, it stays as its writer
+// left it.
+//
+// Commit returns the key and idx of each row that it changed. It leaves out rows
+// that are already committed, that are missing, or that the caller may not write.
+//
+// Commit refuses more than MaxCommitKeys keys, more than MaxCommitRows rows that
+// are named by their idx, keys that have more rows than one request reads (Budget),
+// and more scattered rows than the overlay of a key can name.
 func (s *Store) Commit(ctx context.Context, by Caller, targets []Target) ([]Position, error) {
 	wanted, err := s.group(targets)
 	if err != nil {
@@ -48,14 +51,14 @@ func (s *Store) Commit(ctx context.Context, by Caller, targets []Target) ([]Posi
 	return nil, errContended
 }
 
-// want is what a commit asks of one key: all rows, or those of idx.
+// want is what a commit asks for in one key: all rows, or the rows in idx.
 type want struct {
 	key string
 	all bool
 	idx []int
 }
 
-// group gathers targets by key, in ascending order.
+// group collects the targets of each key, and sorts them by key in ascending order.
 func (s *Store) group(targets []Target) ([]want, error) {
 	byKey := map[string]*want{}
 	for _, t := range targets {
@@ -97,23 +100,23 @@ func (s *Store) group(targets []Target) ([]want, error) {
 type publication struct {
 	head    head
 	chosen  []Position
-	zero    bool // idx 0, which lies in the head itself, is among them
+	zero    bool // whether idx 0, which lies in the head itself, is among the chosen
 	overlay []byte
 }
 
-// keyReaders is how many keys of one commit are read at once.
+// keyReaders is how many keys of one commit are read at the same time.
 const keyReaders = 16
 
-// maxTransaction is how large the heads of one commit may be together, in
-// bytes: a transaction holds 4 MB (DynamoDB service quotas). headBytes is above
-// what a head has beside overlay and value.
+// maxTransaction is the maximum size of the heads of one commit together, in bytes.
+// A transaction holds 4 MB (DynamoDB service quotas). headBytes is more than the
+// size of a head without its overlay and value, in bytes.
 const (
 	maxTransaction = 3_500_000
 	headBytes      = MaxKeyBytes + 8<<10
 )
 
-// chooseAll chooses for every key and answers the publications that have
-// something to publish, with the rows of them all.
+// chooseAll chooses rows for every key. It returns the publications that have
+// something to publish, and the rows of all of them.
 func (s *Store) chooseAll(ctx context.Context, by Caller, wanted []want, budget *Budget) ([]publication, []Position, error) {
 	plans := make([]publication, len(wanted))
 	readers, rctx := errgroup.WithContext(ctx)
@@ -141,7 +144,7 @@ func (s *Store) chooseAll(ctx context.Context, by Caller, wanted []want, budget 
 	return plans, chosen, nil
 }
 
-// choose reads the rows wanted and picks the drafts that the caller may write.
+// choose reads the wanted rows and picks the drafts that the caller may write.
 func (s *Store) choose(ctx context.Context, by Caller, w want, budget *Budget) (publication, error) {
 	h, ok, err := s.getHead(ctx, by.Installation, w.key)
 	if err != nil || !ok {
@@ -152,8 +155,8 @@ func (s *Store) choose(ctx context.Context, by Caller, w want, budget *Budget) (
 	if err != nil {
 		return p, err
 	}
-	// What the overlay named stays, except of rows that were read: of those
-	// only the present revision matters, since revisions never come back.
+	// A mark of the old overlay stays, unless its row was read. For a row that was
+	// read, only the present revision matters, because revisions never come back.
 	read := map[int]bool{}
 	var marks []overlay.Mark
 	pick := func(idx int, c cell) {
@@ -190,8 +193,8 @@ func (s *Store) choose(ctx context.Context, by Caller, w want, budget *Budget) (
 	return p, nil
 }
 
-// candidates calls pick for the cells wanted. The budget ends the reading of
-// whole keys only: how many rows are named by their idx is bounded before.
+// candidates calls pick for the wanted cells. The budget limits only the reading of
+// whole keys. The number of rows that are named by their idx was limited before.
 func (s *Store) candidates(ctx context.Context, ns vcs.Installation, h head, w want, budget *Budget, pick func(int, cell)) error {
 	if w.all {
 		end, err := s.read(ctx, ns, h, extent{from: MinIdx, budget: budget}, func(idx int, c cell, _ bool) bool {

@@ -6,16 +6,17 @@ import (
 	"github.com/opsplane/opsplane/shared/storage/attr"
 )
 
-// Condition is what a write asks of the row that it replaces. The zero value
-// asks nothing.
+// Condition is what a write requires of the row that it replaces. The zero value
+// requires nothing.
 type Condition struct {
-	// Absent asks that there is no such row in any form.
+	// Absent requires that the row does not exist in any form, not even as a draft
+	// or as a row that the caller may not read.
 	Absent bool
-	// Version, if given, asks that the row is at this version.
+	// Version, if not nil, requires that the row is at this version.
 	Version *int
 }
 
-// rule is the condition as a caller with these capabilities has to meet it.
+// rule returns the condition as a rule for a caller with these capabilities.
 func (cond Condition) rule(caps access.Set) rule {
 	switch {
 	case cond.Absent:
@@ -72,11 +73,11 @@ func atVersion(version int, caps access.Set) rule {
 var errVersionLimit = fault.Invalidf("VERSION_LIMIT",
 	"the row is at version %d, the last there is; delete it to start again at 0", MaxVersion)
 
-// rule is what a write asks of the row as it stands.
+// rule is what a write requires of the present row.
 type rule struct {
-	// guess adds conditions that hold in the common case and from which the
-	// rule's consent follows, so that one call does without a read.
+	// guess adds conditions that hold in the common case. If they hold, judge would
+	// allow the write. So the common case needs one call and no read.
 	guess func(*edit)
-	// judge decides on a cell that was read; nil lets the write go on.
+	// judge decides on a cell that was read. It returns nil if the write may go on.
 	judge func(cell) error
 }

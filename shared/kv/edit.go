@@ -10,13 +10,13 @@ import (
 	"github.com/opsplane/opsplane/shared/storage/attr"
 )
 
-// edit collects one conditional update of an item.
+// edit collects the parts of one conditional update of an item.
 type edit struct {
 	sets, removes, conditions []string
 	values                    attr.Item
 }
 
-// newEdit starts an edit by author.
+// newEdit returns an edit that records its author.
 func newEdit(author change.Author) *edit {
 	e := &edit{values: attr.Item{}}
 	e.sets = append(e.sets, author.Set(e.values))
@@ -29,7 +29,7 @@ func (e *edit) set(name string, v types.AttributeValue) {
 	e.sets = append(e.sets, name+" = :"+name)
 }
 
-// setOr assigns a value, or removes the attribute where keep is false.
+// setOr assigns a value if keep is true, and removes the attribute otherwise.
 func (e *edit) setOr(keep bool, name string, v types.AttributeValue) {
 	if keep {
 		e.set(name, v)
@@ -41,26 +41,26 @@ func (e *edit) setOr(keep bool, name string, v types.AttributeValue) {
 // setVersion assigns the version.
 func (e *edit) setVersion(n int) { e.set("vr", attr.Int(int64(n))) }
 
-// count adds one to a counter that begins at first.
+// count adds 1 to a counter. If the counter does not exist, it becomes first.
 func (e *edit) count(name string, first int) {
 	e.values[":one"], e.values[":"+name+"_0"] = attr.Int(1), attr.Int(int64(first-1))
 	e.sets = append(e.sets, name+" = if_not_exists("+name+", :"+name+"_0) + :one")
 }
 
-// require adds a condition. Every condition must hold.
+// require adds a condition. All conditions must hold.
 func (e *edit) require(condition string) { e.conditions = append(e.conditions, condition) }
 
-// requireEqual asks that an attribute has a value.
+// requireEqual requires that an attribute has this value.
 func (e *edit) requireEqual(name string, v types.AttributeValue) {
 	e.values[":is_"+name] = v
 	e.require(name + " = :is_" + name)
 }
 
-// requireAbsent asks that an attribute does not exist.
+// requireAbsent requires that an attribute does not exist.
 func (e *edit) requireAbsent(name string) { e.require("attribute_not_exists(" + name + ")") }
 
-// requireRevision asks that the cell is at the revision of c, or has none as
-// c has none.
+// requireRevision requires that the cell has the revision of c, or no revision if c
+// has none.
 func (e *edit) requireRevision(c cell) {
 	if c.revision == nil {
 		e.requireAbsent("rv")
@@ -77,8 +77,9 @@ func (e *edit) expression() string {
 	return text
 }
 
-// names resolves the one attribute name that is a reserved word of the
-// expression language. DynamoDB refuses a name that is not used.
+// names maps "#ttl" to the attribute ttl, which is a reserved word of the
+// expression language. It returns nil if the edit does not use it, because DynamoDB
+// refuses a name that is not used.
 func (e *edit) names() map[string]string {
 	for _, list := range [][]string{e.sets, e.removes, e.conditions} {
 		for _, s := range list {
@@ -98,8 +99,8 @@ func (e *edit) condition() *string {
 	return &c
 }
 
-// input is the edit as an update that answers the new item, or the item as it
-// stands if the condition fails.
+// input returns the edit as an update of one item. The update returns the new item.
+// If the condition fails, it returns the present item.
 func (e *edit) input(table string, key attr.Item) *dynamodb.UpdateItemInput {
 	expression := e.expression()
 	return &dynamodb.UpdateItemInput{
@@ -109,7 +110,7 @@ func (e *edit) input(table string, key attr.Item) *dynamodb.UpdateItemInput {
 	}
 }
 
-// transact is the edit as a part of a transaction.
+// transact returns the edit as a part of a transaction.
 func (e *edit) transact(table string, key attr.Item) types.TransactWriteItem {
 	expression := e.expression()
 	return types.TransactWriteItem{Update: &types.Update{

@@ -13,18 +13,20 @@ import (
 	"github.com/opsplane/opsplane/shared/storage/attr"
 )
 
-// keyErasers is how many keys Erase handles at once.
+// keyErasers is how many keys Erase handles at the same time.
 const keyErasers = 8
 
-// Erase deletes keys of a namespace with all rows, drafts and what is guarded by
-// write capabilities too: at most limit keys, in the order of their bytes, from
-// behind a cursor (empty: from the first). It returns how many keys had rows, and
-// the cursor to go on behind, empty when it has seen all. Rows and bodies are the
-// collector's from then on. To do it again deletes what was written meanwhile.
+// Erase deletes keys of a namespace with all their rows, including drafts and rows
+// with write capabilities that the caller does not have. It handles at most limit
+// keys, in the order of their bytes. It begins after the cursor; an empty cursor
+// means the first key. It returns how many keys had rows, and the cursor for the
+// next call. The cursor is empty when Erase has seen all keys. The collector
+// removes the rows and bodies later. Another call deletes what was written since.
 //
-// With clean, the items of keys without rows, which hold the keys' names, go as
-// well. That must not be done while a request may be under way that has read one:
-// longer than garbage.WriteRest after nobody can write any more.
+// With clean, Erase also removes the heads of keys without rows, which hold the
+// keys' names. The caller must not do that while a request that has read a head may
+// still run: it must wait longer than garbage.WriteRest after the last moment at
+// which anybody could write.
 func (s *Store) Erase(ctx context.Context, by Caller, after []byte, limit int, clean bool) (erased int, next []byte, err error) {
 	in := &dynamodb.QueryInput{
 		TableName: &s.table, ConsistentRead: aws.Bool(true), Limit: aws.Int32(int32(limit)), ProjectionExpression: aws.String("sk, vr, mr"),
@@ -57,7 +59,7 @@ func (s *Store) Erase(ctx context.Context, by Caller, after []byte, limit int, c
 	return erased, next, group.Wait()
 }
 
-// eraseKey deletes one key, and with clean its head.
+// eraseKey deletes one key and, with clean, also its head.
 func (s *Store) eraseKey(ctx context.Context, by Caller, h head, clean bool) error {
 	if h.exists() || h.more {
 		d := removal{Store: s, Caller: by, key: h.key, force: true}

@@ -2,16 +2,18 @@ package kv
 
 import "github.com/opsplane/opsplane/shared/vcs"
 
-// Known lets the store take the namespace as registered, as one does that has
-// been in use: tests that count or break calls are about the calls behind.
+// Known marks the namespace as registered, as in a store that has been in use.
+// Tests that count or break calls use it if they are about the calls after the
+// registration.
 func (s *Store) Known(ns vcs.Installation) { s.registered.Store(ns, struct{}{}) }
 
-// BudgetOf is a budget of so many reads, for pages that end early.
+// BudgetOf returns a budget of this number of reads, for pages that end early.
 func BudgetOf(reads int) *Budget { return &Budget{limits: limits{reads: reads, units: MaxReadUnits}} }
 
-// Restrict gives the store lower limits, as rows enough for the standard ones take
-// minutes to write: so many MiB that a request reads, rows that a commit names,
-// rows that a delete removes one by one, and write units that it uses for them.
+// Restrict sets lower limits, because writing enough rows for the standard limits
+// takes minutes. The limits are the MiB that a request reads, the rows that a
+// commit names, the rows that a delete removes one by one, and the write units for
+// these removals.
 func (s *Store) Restrict(mib, commitRows, removals, removalUnits int) {
 	s.limits = limits{MaxReads, mib << 20 / unitBytes, commitRows, removals, removalUnits}
 }

@@ -12,12 +12,12 @@ import (
 	"github.com/opsplane/opsplane/shared/kv"
 )
 
-// operations are the writes of the store, each on a key with drafts at idx 0
-// and 1 and a committed row at idx 2, and what must hold after it was applied
-// exactly once.
+// operations are the writes of the store. Each runs on a key with drafts at idx 0
+// and 1 and a committed row at idx 2. They also hold what must be true after the
+// write was applied exactly once.
 var operations = map[string]struct {
-	calls string // of storage, which the faults hit in turn
-	// guesses: the first update is not conditional on one exact revision.
+	calls string // operations of the storage; the faults hit them one after another
+	// guesses says that the first update is not conditional on one exact revision.
 	guesses bool
 	do      func(*testing.T, *rig) error
 	check   func(*testing.T, *rig)
@@ -126,8 +126,8 @@ func (r *rig) wantRow(t *testing.T, key string, idx, version int, value string) 
 
 func (r *rig) fill(t *testing.T) {
 	t.Helper()
-	// Written by requests long past, so that a lost answer can be told from
-	// somebody else's write.
+	// The rows were written by requests that ended long ago. So after a lost
+	// response, the store can exclude a write by somebody else.
 	for _, w := range []kv.Write{
 		{Key: "k", Idx: 0}, {Key: "k", Idx: 1}, {Key: "l", Idx: 0}, {Key: "k", Idx: 2, Committed: true},
 	} {
@@ -158,8 +158,9 @@ func TestEveryWriteAppliesOnceUnderEveryPassingFault(t *testing.T) {
 					faults.Add(storagetest.Fault{Operation: call, Nth: 1, Kind: kind})
 					err := op.do(t, r.failing(&faults))
 					if op.guesses && kind == storagetest.LoseRequest && call == "UpdateItem" {
-						// The request may arrive yet, and a guess would hold again
-						// after somebody else's write: the caller has to decide.
+						// The request may still arrive, and a guess could hold
+						// again after another writer's write. So the caller has to
+						// decide.
 						if !errors.Is(err, unknown) {
 							t.Fatalf("got %v, want OUTCOME_UNKNOWN", err)
 						}
@@ -185,7 +186,8 @@ func TestWriteWhoseFateCannotBeKnownSaysSoAndIsNotRepeated(t *testing.T) {
 			r.fill(t)
 			var faults storagetest.Faults
 			faults.Add(storagetest.Fault{Operation: "UpdateItem", Nth: 1, Kind: storagetest.LoseAnswer})
-			// Another writer comes before the loser of the answer can look.
+			// Another writer writes before the request with the lost response reads
+			// the row.
 			faults.Add(storagetest.Fault{Operation: "GetItem", Nth: 1 + min(idx, 1), Kind: storagetest.Pass, Before: func() {
 				r.set(t, "k", idx, `"other"`, true)
 			}})
@@ -231,7 +233,8 @@ func TestCommitThatArrivesLateIsAnsweredWithItsRows(t *testing.T) {
 				other(t, r)
 			}
 			faults.Add(storagetest.Fault{Operation: "UpdateItem", Nth: 1, Kind: storagetest.Late})
-			// Whatever the second try begins with.
+			// The late request arrives before the first request of the second try,
+			// which may be an update or a read.
 			faults.Add(storagetest.Fault{Operation: "UpdateItem", Nth: 2, Before: arrive})
 			faults.Add(storagetest.Fault{Operation: "GetItem", Nth: 3, Before: arrive})
 			got, err := r.failing(&faults).Commit(t.Context(), r.caller(nil), []kv.Target{{Key: "k"}})

@@ -13,26 +13,28 @@ import (
 	"github.com/opsplane/opsplane/shared/storage/awsclient"
 )
 
-// File is what the row of an artifact refers to beside its value: an object of
-// the bucket. The value describes it (package artifact).
+// File is what the row of an artifact has in addition to its value: a reference to
+// an object of the bucket. The value describes the object (package artifact).
 type File struct {
-	// Object is the id of the object, as NewObjectID made it.
+	// Object is the id of the object, made by NewObjectID.
 	Object string
-	// ETag is S3's name of the object's content.
+	// ETag is the ETag that S3 gave the object's content.
 	ETag string
 }
 
-// ErrSuperseded is answered by PutFile where the condition of the other item
-// did not hold.
+// ErrSuperseded is returned by PutFile if the condition of the first change made by
+// Beside did not hold.
 var ErrSuperseded = errors.New("the item to be changed with the row has changed already")
 
-// Beside makes the changes that stand in one transaction with a row. It is given
-// the row as its readers will see it, and the generation of the key to which it
-// belongs; empty for idx 0, which belongs to none.
+// Beside returns the changes that are made in one transaction with a row. Its
+// arguments are the row as readers will see it, and the generation of the key to
+// which the row belongs. The generation is empty for idx 0, which belongs to no
+// generation.
 type Beside func(rec Record, generation string) []types.TransactWriteItem
 
-// Admits reports, as an error, whether a write on this condition would be
-// refused now. It spares a caller who is about to upload a large file.
+// Admits returns the error with which a write on this condition would be refused
+// now, or nil. It saves the upload of a large file that would be refused at the
+// end.
 func (s *Store) Admits(ctx context.Context, by Caller, at Position, cond Condition) error {
 	if err := checkRow(at.Key, &at.Idx); err != nil {
 		return err
@@ -44,13 +46,16 @@ func (s *Store) Admits(ctx context.Context, by Caller, at Position, cond Conditi
 	return cond.rule(by.Capabilities).judge(c)
 }
 
-// PutFile stores the row of an artifact: w's value and a reference to f. In
-// the same transaction it makes more changes in the table, with. The condition
-// of the first of them must hold only once: so the row is written exactly once,
-// however often PutFile is called and whatever answers are lost. with should keep
-// the generation that it is given: a caller to whom PutFile fails, and who finds
-// these changes made, must call SettleFile before it answers that the row is
-// written. It fails as Set and CompareAndSet do, and with ErrSuperseded.
+// PutFile stores the row of an artifact: the value of w and a reference to f. In
+// the same transaction it makes the changes in the table that with returns. The
+// condition of the first change must hold only once. Then the row is written
+// exactly once, however often PutFile is called and whichever responses are lost.
+//
+// The function with should store the generation that it receives. If PutFile fails
+// and the caller finds that these changes were made, it must call SettleFile before
+// it reports that the row is written.
+//
+// PutFile fails as Set and CompareAndSet do, and with ErrSuperseded.
 func (s *Store) PutFile(
 	ctx context.Context, by Caller, w Write, f File, cond Condition, with Beside,
 ) (Record, error) {
@@ -74,7 +79,7 @@ func (s *Store) PutFile(
 		}
 		done, lost, rec, err := s.putFile(ctx, by.Author, w, c, at, old, with, n)
 		if err != nil {
-			return Record{}, err // the caller settles what an earlier try has written, if any
+			return Record{}, err // if an earlier try has written the row, the caller settles it
 		}
 		if done {
 			return rec, s.settle(ctx, by, w.Key, at)
@@ -86,11 +91,11 @@ func (s *Store) PutFile(
 	return Record{}, end
 }
 
-// SettleFile ends the write of a row by PutFile, whoever called that: writer has the
-// request that wrote the row of key and idx, generation is what Beside was given.
-// Where the key was deleted meanwhile, the row says so, as one that Set has written
-// does. It reads the head, fails with OUTCOME_UNKNOWN, and may be called again. It
-// does nothing for idx 0.
+// SettleFile ends the write of a row by PutFile. Any process may call it. writer
+// has the request that wrote the row, at is the row, and generation is the one that
+// Beside received. If the key was deleted meanwhile, SettleFile marks the row, as
+// Set does for its rows. It reads the head. It fails with OUTCOME_UNKNOWN and may
+// be called again. It does nothing for idx 0.
 func (s *Store) SettleFile(ctx context.Context, writer Caller, at Position, generation string) error {
 	if generation == "" {
 		return nil
@@ -98,8 +103,8 @@ func (s *Store) SettleFile(ctx context.Context, writer Caller, at Position, gene
 	return s.settle(ctx, writer, at.Key, place{key: rowKey(writer.Installation, generation, at.Idx), generation: generation})
 }
 
-// admit finds where w's row lies and reads what is there, if the rule agrees to
-// the write.
+// admit finds the place of w's row and reads the present cell. It returns the
+// rule's error if the rule does not allow the write.
 func (s *Store) admit(ctx context.Context, by Caller, w Write, r rule) (place, cell, error) {
 	at, err := s.locate(ctx, by, w, r)
 	if err != nil {
@@ -112,8 +117,9 @@ func (s *Store) admit(ctx context.Context, by Caller, w Write, r rule) (place, c
 	return at, old, r.judge(old)
 }
 
-// putFile makes one try: onto exactly the revision of old. lost says that it may
-// have taken effect, or may do so yet.
+// putFile makes one try, on the condition that the row still has the revision of
+// old. lost reports whether the write may have taken effect, or may still take
+// effect.
 func (s *Store) putFile(
 	ctx context.Context, author change.Author, w Write, c cell, at place, old cell, with Beside, try int,
 ) (done, lost bool, rec Record, err error) {
@@ -139,14 +145,14 @@ func (s *Store) putFile(
 	case awsclient.Overtaken(err):
 		return false, false, Record{}, nil
 	case awsclient.Ambiguous(err) && ctx.Err() == nil:
-		// If it took effect after all, the next one is superseded.
+		// If it took effect after all, the next try returns ErrSuperseded.
 		return false, true, Record{}, nil
 	}
 	return false, false, Record{}, fmt.Errorf("put file: %w", err)
 }
 
-// GetFile reads the row of an artifact with its description. It fails as Get
-// does, and with NOT_AN_ARTIFACT for a row that holds a value.
+// GetFile reads the row of an artifact with its description. It fails as Get does,
+// and with NOT_AN_ARTIFACT if the row holds a value.
 func (s *Store) GetFile(ctx context.Context, by Caller, at Position, drafts bool) (Record, File, error) {
 	if err := checkRow(at.Key, &at.Idx); err != nil {
 		return Record{}, File{}, err

@@ -18,7 +18,8 @@ import (
 	"github.com/opsplane/opsplane/shared/vcs"
 )
 
-// target is what the store and its sequential model have in common here.
+// target has the methods that the store and its sequential model share in this
+// test.
 type target interface {
 	Set(context.Context, kv.Caller, kv.Write) (kv.Record, error)
 	CompareAndSet(context.Context, kv.Caller, kv.Write, *int) (kv.Record, error)
@@ -26,8 +27,8 @@ type target interface {
 	Iterate(context.Context, kv.Caller, kv.Range) ([]kv.Record, *kv.Position, error)
 }
 
-// step is one call on key "k". Its answer can be compared: "true", "false", the
-// version written, or the error.
+// step is one call on key "k". Its result is text that can be compared: "true",
+// "false", the written version, or the error.
 type step func(testing.TB, target, change.Author) string
 
 var everywhere = vcs.Installation{VCS: "github", ID: "1"}
@@ -53,7 +54,7 @@ func answer(rec kv.Record, err error) string {
 	return fmt.Sprint("version ", rec.Version)
 }
 
-// deletes removes a row, or with nil every row.
+// deletes removes one row or, if idx is nil, every row.
 func deletes(idx *int) step {
 	return func(t testing.TB, s target, a change.Author) string {
 		done, err := s.Delete(t.Context(), kv.Caller{Installation: everywhere, Author: a}, kv.Target{Key: "k", Idx: idx}, nil)
@@ -66,9 +67,10 @@ func deletes(idx *int) step {
 
 func row(idx int) *int { return &idx }
 
-// TestEveryInterleavingWithADeleteOfTheKeyHasAnOrder lets two operations run at
-// once, in every order that their requests to storage can have. Answers and rows
-// must be those of one after the other, and the audit trail must agree.
+// TestEveryInterleavingWithADeleteOfTheKeyHasAnOrder runs two operations at the
+// same time, in every order that their requests to storage can have. The results
+// and rows must be the same as if one ran after the other, and the audit trail must
+// agree.
 func TestEveryInterleavingWithADeleteOfTheKeyHasAnOrder(t *testing.T) {
 	t.Parallel()
 	states := map[string][]step{
@@ -104,7 +106,7 @@ func TestEveryInterleavingWithADeleteOfTheKeyHasAnOrder(t *testing.T) {
 }
 
 // interleaving runs two operations again and again, until their requests have
-// come in every order.
+// arrived in every order.
 type interleaving struct {
 	t      *testing.T
 	rig    *rig
@@ -112,8 +114,9 @@ type interleaving struct {
 	ops    [2]step
 }
 
-// all goes through all orders, and answers how many there are. An order is what
-// was chosen whenever both operations could make a request: true is the second.
+// all runs all orders and returns how many there are. An order is a list of
+// choices: one for each time at which both operations could make a request. true
+// means the second operation.
 func (n *interleaving) all() (runs int) {
 	var prefix []bool
 	for {
@@ -130,8 +133,8 @@ func (n *interleaving) all() (runs int) {
 	}
 }
 
-// run lets both operations run in the order that begins with prefix, and checks
-// what came of it.
+// run runs both operations in the order that begins with prefix, and checks the
+// results.
 func (n *interleaving) run(prefix []bool) (chosen []bool) {
 	n.t.Helper()
 	n.empty()
@@ -172,7 +175,7 @@ func (n *interleaving) run(prefix []bool) (chosen []bool) {
 type actor struct {
 	turn, arrived chan struct{}
 	ended         chan string
-	waits         bool // to make a request; else it has ended
+	waits         bool // whether it waits to make a request; if not, it has ended
 	answer        string
 }
 
@@ -198,7 +201,7 @@ func (a *actor) wait() {
 	}
 }
 
-// request lets the actor make its request, and waits for its next one.
+// request lets the actor make its request, and waits for its next request.
 func (a *actor) request() {
 	a.turn <- struct{}{}
 	a.wait()
@@ -223,7 +226,7 @@ func (n *interleaving) empty() {
 	}
 }
 
-// records are those of the trail since the last call.
+// records returns the records of the audit trail since the last call.
 func (n *interleaving) records(changes *storagetest.Changes) (list []audit.Record) {
 	n.t.Helper()
 	some, err := changes.Since(n.t.Context(), n.rig.env.DynamoDB)
@@ -238,7 +241,7 @@ func (n *interleaving) records(changes *storagetest.Changes) (list []audit.Recor
 	return list
 }
 
-// rows shows all rows, and answers which are committed.
+// rows returns all rows as text, and the idx of those that are committed.
 func rows(t *testing.T, s target) (text string, committed []int) {
 	t.Helper()
 	page, _, err := s.Iterate(t.Context(), kv.Caller{Installation: everywhere}, kv.Range{Inclusive: true, Drafts: true, WithData: true, Limit: 100})
@@ -254,7 +257,7 @@ func rows(t *testing.T, s target) (text string, committed []int) {
 	return text, committed
 }
 
-// explain looks for the order in which the sequential model answers the same
+// explain looks for an order in which the sequential model returns the same results
 // and ends with the same rows.
 func (n *interleaving) explain(past []change.Author, authors [2]change.Author, answers [2]string, chosen []bool) {
 	n.t.Helper()
@@ -273,15 +276,16 @@ func (n *interleaving) explain(past []change.Author, authors [2]change.Author, a
 		left, _ := rows(n.t, m)
 		wanted = append(wanted, fmt.Sprintf("%q%s", want, left))
 	}
-	// Of two deletes at once that both found a row, both may say so (docs/data-model.md).
+	// If two deletes at the same time both found a row, both may report it
+	// (docs/data-model.md).
 	twice := answers == [2]string{"true", "true"} && left == ""
 	if !slices.Contains(wanted, got) && !twice {
 		n.t.Errorf("order %v\n got %s\nwant %s", chosen, got, strings.Join(wanted, "\n  or "))
 	}
 }
 
-// replay goes through the trail: it must have one record for each answer that
-// tells of a change, none for others, and end with the rows that are there.
+// replay checks the audit trail. It must have one record for each result that
+// reports a change, no other records, and it must end with the rows that exist.
 func (n *interleaving) replay(trail []audit.Record, authors [2]change.Author, answers [2]string, chosen []bool) {
 	n.t.Helper()
 	there, by, discarded := map[int]bool{}, map[string]int{}, map[string]bool{}
@@ -307,7 +311,7 @@ func (n *interleaving) replay(trail []audit.Record, authors [2]change.Author, an
 	for i, author := range authors {
 		changed := answers[i] == "true" || strings.HasPrefix(answers[i], "version")
 		got := by[author.Request]
-		// The first draft of a row is nothing that readers come to see.
+		// The first draft of a row is not recorded, because readers do not see it.
 		if !changed && got > 0 || got > 1 || changed && got == 0 && !n.drafts() {
 			n.t.Errorf("order %v: %d records of the operation that was answered %q: %+v", chosen, got, answers[i], trail)
 		}
@@ -324,7 +328,7 @@ func (n *interleaving) replay(trail []audit.Record, authors [2]change.Author, an
 	}
 }
 
-// drafts reports whether the first operation leaves a draft where it runs alone.
+// drafts reports whether the first operation leaves a draft if it runs alone.
 func (n *interleaving) drafts() bool {
 	m := &kvmodel.Model{}
 	n.ops[0](n.t, m, n.rig.author())

@@ -13,35 +13,35 @@ import (
 	"github.com/opsplane/opsplane/shared/vcs"
 )
 
-// cell is the content of one row. The cell of idx 0 lies in the head, every
-// other in an item of its own; the attributes are the same. A cell exists
-// while it has a version: removing a row removes all but revision and stamp.
+// cell is the content of one row. The cell of idx 0 lies in the head. Every other
+// cell has an item of its own, with the same attributes. A cell exists if it has a
+// version: removing a row removes everything but its revision and stamp.
 type cell struct {
 	version   *int   // vr
-	revision  *int   // rv: never goes back within a generation
+	revision  *int   // rv: never decreases within a generation
 	committed bool   // cm
-	readCaps  string // rc: JSON; empty: unrestricted
-	writeCaps string // wc
+	readCaps  string // rc: a JSON list; empty: no restriction
+	writeCaps string // wc: as rc
 	size      int    // sz
-	weight    int    // wt: bytes inside a JSON string
+	weight    int    // wt: bytes of the value inside a JSON string
 	written   int64  // wa: Unix milliseconds
-	stamp     string // st: of the last write
-	inline    []byte // vd: the value, if small; of an artifact, its description
-	body      body   // vo, vh: the value's object, if not; of an artifact, the file's object without vh
-	etag      string // ae: of an artifact, the ETag that S3 gave the file
-	changed   int64  // ch_at: when the request began that changed the item last
+	stamp     string // st: the request of the last write
+	inline    []byte // vd: the value, if it is small; for an artifact, its description
+	body      body   // vo, vh: the object of a large value; for an artifact, the object of the file, without vh
+	etag      string // ae: for an artifact, the ETag that S3 gave the file
+	changed   int64  // ch_at: when the request that last changed the item began, Unix milliseconds
 }
 
 // head is the item of a key.
 type head struct {
 	cell
-	key          string // sk, behind the letter
+	key          string // sk, after its first letter
 	generation   string // gn
 	publication  int    // pv: counts commits
-	publishStamp string // ps: of the last commit or delete
+	publishStamp string // ps: stamp of the last commit or delete
 	overlay      []byte // ov
-	more         bool   // mr: rows beside idx 0 may exist
-	guarded      bool   // gd: one of those may have write capabilities
+	more         bool   // mr: whether rows other than idx 0 may exist
+	guarded      bool   // gd: whether one of those rows may have write capabilities
 }
 
 // row is the item of an idx other than 0.
@@ -99,16 +99,16 @@ func decoded(err error) error {
 	return nil
 }
 
-// headKey is the key of a head. The letter before the key keeps the sort key
-// from being empty.
+// headKey returns the key of a head. A letter stands before the key in the sort
+// key, so that the sort key is never empty.
 func headKey(ns vcs.Installation, key string) attr.Item {
 	return attr.Item{"pk": attr.String(Stored(ns)), "sk": attr.Bytes(headSort(key))}
 }
 
 func headSort(key string) []byte { return append([]byte{'k'}, key...) }
 
-// rowPartition holds the rows of one generation of one key. A generation is a
-// fresh random id, so it needs no key beside it.
+// rowPartition returns the partition of the rows of one generation of one key. A
+// generation is a new random id, so the partition does not need the key.
 func rowPartition(ns vcs.Installation, generation string) string {
 	return Stored(ns) + ":" + generation
 }
@@ -117,14 +117,14 @@ func rowKey(ns vcs.Installation, generation string, idx int) attr.Item {
 	return attr.Item{"pk": attr.String(rowPartition(ns, generation)), "sk": attr.Bytes(rowSort(idx))}
 }
 
-// rowSort orders rows by idx: two bytes, the signed number shifted to begin
-// at zero.
+// rowSort returns the sort key of a row: two bytes, which order rows by idx. They
+// are the signed number, shifted to begin at zero.
 func rowSort(idx int) []byte {
 	u := uint16(idx - MinIdx)
 	return []byte{byte(u >> 8), byte(u)}
 }
 
-// newGeneration makes the id of a generation: 96 random bits.
+// newGeneration returns the id of a new generation: 96 random bits.
 func newGeneration() string {
 	b := make([]byte, 12)
 	rand.Read(b)
@@ -138,8 +138,8 @@ func (c cell) seen(caps access.Set, committed, drafts bool) bool {
 	return c.exists() && (committed || drafts) && allowed(c.readCaps, caps)
 }
 
-// allowed reports whether caps hold all of a row's list. A list that cannot
-// be read allows nobody.
+// allowed reports whether caps contain every capability of a row's list. If the
+// list cannot be decoded, allowed returns false.
 func allowed(list string, caps access.Set) bool {
 	if list == "" {
 		return true
@@ -154,13 +154,14 @@ func decodeCaps(list string) (*access.Set, error) {
 	}
 	set := access.Set{}
 	if err := json.Unmarshal([]byte(list), &set); err != nil {
-		// Only the message: a fault among the causes would become an answer.
+		// Only the message is kept: a fault among the causes would become the
+		// response.
 		return nil, fmt.Errorf("decode row capabilities: %v", err)
 	}
 	return &set, nil
 }
 
-// record is the cell as its reader sees it, without data.
+// record returns the cell as its reader sees it, without data.
 func (c cell) record(key string, idx int, committed bool) (Record, error) {
 	read, err := decodeCaps(c.readCaps)
 	if err != nil {

@@ -16,31 +16,35 @@ import (
 	"github.com/opsplane/opsplane/shared/storage/attr"
 )
 
-// pageWeight is how much the records of one page may weigh, in bytes of the
-// response that carries them; a page ends before the record that would exceed
-// it. It leaves room for what stands around the records.
+// pageWeight is the maximum weight of the records of one page: bytes of the
+// response that carries them. A page ends before the record that would exceed it.
+// It leaves room for what the response has besides the records.
 const pageWeight = MaxEscapedValue
 
-// recordWeight is what a record weighs beside its value, key and capabilities.
+// recordWeight is the weight of a record without its value, key and capabilities,
+// in bytes.
 const recordWeight = 256
 
-// bodyReaders is how many bodies of a page are read at once.
+// bodyReaders is how many bodies of a page are read at the same time.
 const bodyReaders = 32
 
-// headPage bounds how many heads one read asks for.
+// headPage is the maximum number of heads that one read asks for.
 const headPage = 200
 
-// Iterate returns one page of the visible rows of a range, ordered by the
-// bytes of the key, then by idx. next is where to go on, nil at the end. A page
-// ends at the range's limit, or earlier: where its values would not fit into a
-// response, or where the range's budget is spent, then perhaps without any
-// record, and also between two rows of one key that the caller does not see.
-// Following next visits every row that stands throughout exactly once.
+// Iterate returns one page of the visible rows of a range. The rows are ordered by
+// the bytes of the key, then by idx. next is the position at which the next page
+// begins; nil at the end.
 //
-// On one page, the rows of one key show all of a commit or nothing of it.
-// Beside that the rows are read one after another, not at one moment, and
-// several keys or pages are no snapshot: a commit of several keys that is
-// published during the iteration may show on the later keys only.
+// A page ends at the range's limit, or earlier: where more values would not fit
+// into a response, or where the range's budget is spent. If the budget is spent,
+// the page may have no record, and it may end between two rows of one key that the
+// caller does not see. A caller that follows next visits each row that exists the
+// whole time exactly once.
+//
+// On one page, the rows of one key show all of a commit or nothing of it. Apart
+// from that, the rows are read one after another, not at one moment. Several keys
+// or pages are not a snapshot: if a commit of several keys is published during the
+// iteration, only the later keys may show it.
 func (s *Store) Iterate(ctx context.Context, by Caller, r Range) (records []Record, next *Position, err error) {
 	if err := checkRow(r.Key, r.Idx); err != nil {
 		return nil, nil, err
@@ -66,7 +70,7 @@ func (s *Store) Iterate(ctx context.Context, by Caller, r Range) (records []Reco
 	return p.records, p.next, nil
 }
 
-// page gathers the records of one page.
+// page collects the records of one page.
 type page struct {
 	*Store
 	Caller
@@ -74,10 +78,10 @@ type page struct {
 	records []Record
 	cells   []cell
 	weight  int
-	next    *Position // where the next page goes on, once this one has ended
+	next    *Position // the position after which the next page begins; set when this page has ended
 }
 
-// start is where the walk begins: the key and the first idx of it.
+// start returns where the walk begins: the key and its first idx.
 func (p *page) start() (key string, idx int) {
 	key, idx = p.Key, MinIdx
 	switch {
@@ -155,7 +159,7 @@ func (p *page) walk(ctx context.Context) error {
 	}
 }
 
-// rows visits the rows of one key from idx on.
+// rows visits the rows of one key, beginning with the idx from.
 func (p *page) rows(ctx context.Context, h head, from int) error {
 	if from > MaxIdx {
 		return nil
@@ -180,7 +184,7 @@ func (p *page) rows(ctx context.Context, h head, from int) error {
 	return errors.Join(err, damaged)
 }
 
-// add puts a record on the page, or finds the page full.
+// add puts a record on the page. If the page is full, it sets next instead.
 func (p *page) add(rec Record, c cell) {
 	w := recordWeight + 8*len(rec.Key) + 2*(len(c.readCaps)+len(c.writeCaps))
 	if p.WithData {
@@ -212,13 +216,14 @@ func (p *page) load(ctx context.Context) error {
 	return group.Wait()
 }
 
-// errChanged is answered when a row was overwritten, and its body collected,
-// while the page was read.
+// errChanged says that a row was overwritten and its body collected while the page
+// was read.
 var errChanged = fault.Busyf("CHANGED", "the rows changed while they were read; try again")
 
-// headsFrom is the first read of heads from key on, in order: no more than the
-// page may need. With a prefix it also has an upper bound: the prefix's
-// successor, or a key beyond all others.
+// headsFrom returns the first read of heads, in order, beginning with key. It asks
+// for no more heads than the page may need. With a prefix, the read also has an
+// upper bound: the successor of the prefix. For an empty prefix, that is above all
+// keys.
 func (p *page) headsFrom(key string) *dynamodb.QueryInput {
 	in := &dynamodb.QueryInput{
 		TableName: &p.table, ConsistentRead: aws.Bool(true), Limit: aws.Int32(int32(min(p.Limit+1, headPage))),
@@ -238,7 +243,8 @@ func (p *page) headsFrom(key string) *dynamodb.QueryInput {
 	return in
 }
 
-// successor is the least byte string that is above every one with this prefix.
+// successor returns the smallest byte string that is greater than every string with
+// this prefix.
 func successor(prefix []byte) []byte {
 	s := bytes.Clone(prefix)
 	for i := len(s) - 1; i >= 0; i-- {

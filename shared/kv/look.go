@@ -7,17 +7,18 @@ import (
 	"github.com/opsplane/opsplane/shared/kv/overlay"
 )
 
-// aFew is how many rows are read to find one that exists: almost always the
-// first does.
+// aFew is how many rows the first read asks for, to find one that exists. Almost
+// always the first row exists.
 const aFew = 8
 
-// look reports whether the key of h has a row. Rows are read one after another,
-// while others come and go, so that one reading which finds none does not show
-// that there was a moment without any. Two readings do which find the same
-// revisions, and the head as it was before them: a revision never comes back
-// within a generation, so nobody wrote between the end of the first and the
-// beginning of the second. again is true where somebody did. Where the budget does
-// not suffice for both, nobody can tell: TOO_MANY_RECORDS.
+// look reports whether the key of h has a row. It reads rows one after another
+// while other writers add and remove rows. So one reading that finds no row does
+// not prove that there was a moment without rows. look reads twice. There was such
+// a moment if both readings find the same revisions and the head is as it was
+// before them: a revision never comes back within a generation, so nobody wrote
+// between the end of the first reading and the beginning of the second. again is
+// true if somebody wrote. If the budget is too small for both readings, look fails
+// with TOO_MANY_RECORDS.
 func (d removal) look(ctx context.Context, h head, budget *Budget) (found, again bool, err error) {
 	if h.exists() {
 		return true, false, nil
@@ -38,8 +39,8 @@ func (d removal) look(ctx context.Context, h head, budget *Budget) (found, again
 	return false, !same, nil
 }
 
-// revisions reads the revisions of the rows of a generation, idx 0 aside, those
-// of removed rows included. It stops at a row that exists.
+// revisions reads the revisions of the rows of a generation without idx 0.
+// Revisions of removed rows are included. It stops at a row that exists.
 func (d removal) revisions(ctx context.Context, h head, budget *Budget) (all []overlay.Mark, found bool, err error) {
 	end, err := d.eachRow(ctx, rowPartition(d.Installation, h.generation), extent{from: MinIdx, first: aFew, budget: budget}, func(r row) bool {
 		if found = r.exists(); !found && r.revision != nil {

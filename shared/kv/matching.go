@@ -5,9 +5,9 @@ import (
 	"fmt"
 )
 
-// matching lists the rows to which a removal row by row applies. It refuses
-// more than MaxRemovals, or than MaxRemovalUnits suffice for, and a key with more
-// rows than one request reads: before the first is removed.
+// matching lists the rows that a removal removes row by row. Before the first row
+// is removed, it refuses more rows than MaxRemovals, rows that need more than
+// MaxRemovalUnits, and a key with more rows than one request reads.
 func (d removal) matching(ctx context.Context, h head, budget *Budget) ([]int, error) {
 	var idx []int
 	units := 0
@@ -34,19 +34,20 @@ func (d removal) matching(ctx context.Context, h head, budget *Budget) ([]int, e
 }
 
 const (
-	writeUnit = 1 << 10 // bytes, rounded up for each item
-	// rowBytes is about what a row has beside its key, capabilities and value: with
-	// ids as long as they are on AWS, some 450 bytes.
+	writeUnit = 1 << 10 // bytes; DynamoDB rounds up for each item
+	// rowBytes is about the size of a row without its key, capabilities and value,
+	// in bytes. With ids as long as on AWS, a row takes some 450 bytes.
 	rowBytes = 512
 )
 
-// units is about how many write units the removal of a cell takes: those of the
-// item as it was. One with write capabilities refuses the guess first, which is
-// paid for as well.
+// units returns about how many write units the removal of a cell takes: those of
+// the old item. If the cell has write capabilities, the first try fails, and a
+// failed try costs as much.
 func (d removal) units(c cell, idx int, h head) int {
 	size := rowBytes + len(d.key) + len(c.readCaps) + len(c.writeCaps)
-	// The weight of a text is its length, or up to twice that where it has much to
-	// be escaped. So one beyond twice InlineMax lies in the bucket.
+	// The weight of a text is its length, or up to twice its length if many
+	// characters must be escaped. So the value of a cell above twice InlineMax lies
+	// in the bucket.
 	if c.weight <= 2*InlineMax {
 		size += min(c.weight, InlineMax)
 	}

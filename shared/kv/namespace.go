@@ -17,25 +17,27 @@ import (
 // tables have.
 func Stored(in vcs.Installation) string { return string(in.VCS) + ":" + string(in.ID) }
 
-// parseStored reads what Stored wrote.
+// parseStored parses what Stored returned. ok reports whether the text has the form
+// of Stored.
 func parseStored(text string) (in vcs.Installation, ok bool) {
 	system, id, ok := strings.Cut(text, ":")
 	return vcs.Installation{VCS: vcs.VCS(system), ID: vcs.ID(id)}, ok
 }
 
-// namespaces is the partition of the items that name the namespaces. The
-// collector finds there whatever it has to look after.
+// namespaces is the partition of the items that name the namespaces. The collector
+// reads there which namespaces it has to collect.
 const namespaces = "NAMESPACE"
 
-// NamespaceKey is the key of a namespace's item. Beside the key it has "by",
-// how many bytes of artifacts are stored or reserved (package artifact).
+// NamespaceKey returns the key of a namespace's item. The item also has the
+// attribute "by": how many bytes of artifacts are stored or reserved (package
+// artifact).
 func NamespaceKey(ns vcs.Installation) attr.Item {
 	return attr.Item{"pk": attr.String(namespaces), "sk": attr.Bytes([]byte(Stored(ns)))}
 }
 
-// register writes the namespace's item before the first thing in it that the
-// collector may one day have to remove: a body, or a row beside idx 0. It
-// writes once in the life of the store: the item is never removed.
+// register writes the namespace's item. It does so before anything is written that
+// the collector may have to remove later: a body, or a row other than idx 0. The
+// item is never removed, so a Store writes it only once.
 func (s *Store) register(ctx context.Context, ns vcs.Installation) error {
 	if _, ok := s.registered.Load(ns); ok {
 		return nil

@@ -15,8 +15,8 @@ import (
 	"github.com/opsplane/opsplane/shared/storage/awsclient"
 )
 
-// publish writes the heads. It answers false where one of them has changed in
-// a way that matters, or another transaction holds one.
+// publish writes the heads. It returns false if one of them has changed in a way
+// that matters, or if another transaction holds one.
 func (s *Store) publish(ctx context.Context, by Caller, plans []publication, try int) (bool, error) {
 	switch len(plans) {
 	case 0:
@@ -25,9 +25,9 @@ func (s *Store) publish(ctx context.Context, by Caller, plans []publication, try
 		return s.publishOne(ctx, by, plans[0], try)
 	}
 	in := &dynamodb.TransactWriteItemsInput{}
-	// The token makes a repeat by the SDK a no-op (10 minutes, "Idempotency",
-	// TransactWriteItems API reference). A new try has other contents, so it
-	// needs another token.
+	// The token makes a repeat by the SDK have no effect (for 10 minutes,
+	// "Idempotency", TransactWriteItems API reference). A new try has other
+	// contents, so it needs another token.
 	token := newToken(by.Author.Request, try)
 	in.ClientRequestToken = &token
 	for _, p := range plans {
@@ -45,11 +45,12 @@ func (s *Store) publish(ctx context.Context, by Caller, plans []publication, try
 	return false, fmt.Errorf("commit %d keys: %w", len(plans), err)
 }
 
-// publishOne writes one head. Where an answer was lost it makes the very same
-// update again, which applies once only, rather than choose anew: rows that the
-// lost one has published, or publishes later, would be missing from the answer.
+// publishOne writes one head. If a response is lost, it makes exactly the same
+// update again, which can apply only once. It does not choose the rows again: the
+// lost update may have published rows or may publish them later, and the list of
+// changed rows would not have them.
 func (s *Store) publishOne(ctx context.Context, by Caller, p publication, try int) (bool, error) {
-	var lost error // set once an update may have taken effect unseen
+	var lost error // set as soon as an update may have taken effect without a response
 	for n := range tries {
 		if err := awsclient.Pause(ctx, n); err != nil {
 			return false, errors.Join(lost, err)
@@ -65,9 +66,9 @@ func (s *Store) publishOne(ctx context.Context, by Caller, p publication, try in
 		case out.done, now.publishStamp == publishStamp(by.Author, try):
 			return true, nil
 		case (lost != nil || out.unsure) && now.publication != p.head.publication:
-			return false, errUnknown // ours may have been there, under another
+			return false, errUnknown // our update may have taken effect before another one
 		case !out.unsure:
-			return false, nil // refused, and so are ours that are on their way
+			return false, nil // refused; ours that are still on their way are refused too
 		}
 		lost = errUnknown
 	}
@@ -79,7 +80,8 @@ func publishStamp(author change.Author, try int) string {
 	return author.Request + "/" + strconv.Itoa(try)
 }
 
-// edit publishes on exactly the state that was read.
+// edit returns the update that publishes, on the condition that the head is as it
+// was read.
 func (p publication) edit(author change.Author, try int) *edit {
 	e := newEdit(author)
 	e.count("pv", 1)
@@ -98,8 +100,8 @@ func (p publication) edit(author change.Author, try int) *edit {
 	return e
 }
 
-// newToken names one transaction of one request. A token holds at most 36
-// characters.
+// newToken returns the token of one try of one request's transaction. A token holds
+// at most 36 characters.
 func newToken(request string, try int) string {
 	sum := sha256.Sum256(fmt.Appendf(nil, "%s %d", request, try))
 	return hex.EncodeToString(sum[:16])

@@ -16,8 +16,8 @@ import (
 	"github.com/opsplane/opsplane/shared/kv"
 )
 
-// TestRequestThatArrivesLateOverwritesNobody loses a write on its way, lets
-// others write, and then lets it arrive.
+// TestRequestThatArrivesLateOverwritesNobody delays a write on its way, lets others
+// write, and then lets the delayed write arrive.
 func TestRequestThatArrivesLateOverwritesNobody(t *testing.T) {
 	zero := 0
 	for name, do := range map[string]func(*testing.T, *rig) error{
@@ -201,9 +201,10 @@ func (r *rig) emptyBucket(t *testing.T) {
 	}
 }
 
-// TestNoRequestOutlivesTheBoundOnWhichRetriesRest holds the function's timeout
-// to what the store assumes: after a lost answer, a row that was changed last
-// by a request of over 30 s before is known not to have been written since.
+// TestNoRequestOutlivesTheBoundOnWhichRetriesRest compares the function's timeout
+// with what the store assumes after a lost response: if the request that last
+// changed a row began over 30 s before the present request, then nobody has written
+// the row since the present request began.
 func TestNoRequestOutlivesTheBoundOnWhichRetriesRest(t *testing.T) {
 	tpl, err := template.Load("../../template.yaml", template.Options{})
 	if err != nil {

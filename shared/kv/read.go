@@ -11,9 +11,9 @@ import (
 	"github.com/opsplane/opsplane/shared/vcs"
 )
 
-// Get reads one row: a committed one, or with drafts either kind. A row that
-// is absent, not visible, or whose read capabilities exclude the caller is
-// fault.ErrNotFound.
+// Get reads one row: a committed one, or with drafts also a draft. It fails with
+// fault.ErrNotFound if the row does not exist, is not visible, or has read
+// capabilities that the caller does not have.
 func (s *Store) Get(ctx context.Context, by Caller, at Position, drafts, withData bool) (Record, error) {
 	if err := checkRow(at.Key, &at.Idx); err != nil {
 		return Record{}, err
@@ -41,9 +41,10 @@ func (s *Store) Get(ctx context.Context, by Caller, at Position, drafts, withDat
 	return Record{}, fmt.Errorf("get idx %d: %w", at.Idx, errBodyGone)
 }
 
-// find reads one cell and whether it is committed. The head comes first:
-// in the other order a commit published in between could show as committed a
-// revision that was overwritten before its publication.
+// find reads one cell and reports whether it is committed. It must read the head
+// first. If it read the row first, a commit could be published between the two
+// reads: then a revision could seem committed that was overwritten before the
+// commit.
 func (s *Store) find(ctx context.Context, ns vcs.Installation, at Position) (cell, bool, error) {
 	h, ok, err := s.getHead(ctx, ns, at.Key)
 	switch {

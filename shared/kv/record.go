@@ -1,8 +1,10 @@
-// Package kv is the key-value store: records named by installation, key and
-// idx, with versions, drafts, and capabilities of their own. docs/data-model.md
-// describes the items. Its invariants: a single-row operation is linearizable;
-// a commit or a delete of any number of rows becomes visible by one
-// conditional write of the key's head; and no write is applied twice.
+// Package kv is the key-value store. A record is named by installation, key and
+// idx. It has a version and capabilities, and it may be a draft. docs/data-model.md
+// describes the items.
+//
+// The invariants: An operation on a single row is linearizable. A commit or a
+// delete of any number of rows of a key becomes visible with one conditional write
+// of the key's head. No write is applied twice.
 package kv
 
 import (
@@ -18,34 +20,36 @@ import (
 
 // Limits of the store.
 const (
-	// MaxKeyBytes is the longest key, in bytes of UTF-8. DynamoDB's sort key
-	// holds 1,024 bytes.
+	// MaxKeyBytes is the maximum length of a key, in bytes of UTF-8. DynamoDB's
+	// sort key holds 1,024 bytes.
 	MaxKeyBytes = 1000
-	// MinIdx and MaxIdx bound idx: a 16-bit signed integer on the wire.
+	// MinIdx and MaxIdx are the limits of idx. It is a 16-bit signed integer on the
+	// wire.
 	MinIdx, MaxIdx = overlay.MinIdx, overlay.MaxIdx
-	// MaxVersion is the highest version: the write after it is refused.
+	// MaxVersion is the highest version. The write after it is refused.
 	MaxVersion = 1<<15 - 1
-	// MaxCommitKeys is how many keys one commit can make visible together:
-	// DynamoDB's transactions hold 100 items.
+	// MaxCommitKeys is the maximum number of keys that one commit publishes
+	// together. A DynamoDB transaction holds 100 items.
 	MaxCommitKeys = 100
-	// MaxLimit is the longest page of an iteration, in records.
+	// MaxLimit is the maximum number of records on one page of an iteration.
 	MaxLimit = 10000
-	// MaxEscapedValue is the largest value, in bytes of its canonical text as
-	// a JSON string: a Lambda function's request and response hold 6 MB each
-	// (6,291,456 bytes), in which the body stands as an escaped string. The
-	// rest is room for the record's other members and the event's envelope.
+	// MaxEscapedValue is the largest value, in bytes of its canonical text as a
+	// JSON string. The request and the response of a Lambda function hold 6 MB each
+	// (6,291,456 bytes), and the body stands in them as an escaped string. The
+	// remaining 64 KiB are for the other members of the record and the envelope of
+	// the event.
 	MaxEscapedValue = 6<<20 - 64<<10
 )
 
-// Caller is who asks, and for which installation.
+// Caller says who makes a request, and for which installation.
 type Caller struct {
-	// Installation has the keys. Every operation stays within it.
+	// Installation owns the keys. Every operation stays within it.
 	Installation vcs.Installation
-	// Capabilities are those of the credential. They are compared with the rows'
-	// own lists; the store asks for no other.
+	// Capabilities are those of the credential. The store compares them with the
+	// lists of the rows and requires no other capability.
 	Capabilities access.Set
-	// Author stands in the items that the operation changes. The time of the
-	// operation is Author.At. Operations that only read need no author.
+	// Author is recorded in the items that the operation changes. Author.At is the
+	// time of the operation. Operations that only read do not need an author.
 	Author change.Author
 }
 
@@ -54,23 +58,23 @@ type Record struct {
 	// Key and Idx name the row.
 	Key string
 	Idx int
-	// Data is the canonical JSON text; nil where it was not asked for.
+	// Data is the canonical JSON text; nil if it was not requested.
 	Data []byte
-	// Size is in characters of the canonical text with a space after each
-	// colon and comma.
+	// Size is the number of characters of the canonical text with a space after
+	// each colon and comma.
 	Size int
 	// Version counts the overwrites since the row was created, from 0.
 	Version int
 	// Committed is false for a draft.
 	Committed bool
-	// ReadCaps and WriteCaps are the row's own capabilities; nil means
-	// unrestricted.
+	// ReadCaps and WriteCaps are the row's own capabilities. nil means no
+	// restriction.
 	ReadCaps, WriteCaps *access.Set
-	// CreatedAt is when the row was last written; a commit does not change it.
+	// CreatedAt is the time of the row's last write. A commit does not change it.
 	CreatedAt time.Time
 }
 
-// Write is what a set or a compare-and-set stores.
+// Write is what Set or CompareAndSet stores.
 type Write struct {
 	// Key and Idx name the row.
 	Key string
@@ -79,44 +83,45 @@ type Write struct {
 	Value canonical.Value
 	// Committed is false for a draft.
 	Committed bool
-	// ReadCaps and WriteCaps replace those of the row; nil clears them.
+	// ReadCaps and WriteCaps replace those of the row. nil removes them.
 	ReadCaps, WriteCaps *access.Set
 }
 
-// Target names one row, or with a nil Idx every row of a key.
+// Target names one row or, if Idx is nil, every row of a key.
 type Target struct {
 	Key string
 	Idx *int
 }
 
-// Position names one row in the order of iteration: by the bytes of the key,
-// then by idx.
+// Position names one row in the order of iteration: by the bytes of the key, then
+// by idx.
 type Position struct {
 	Key string
 	Idx int
 }
 
-// Range is what an iteration walks over.
+// Range says which rows an iteration visits.
 type Range struct {
-	// Key is where it starts.
+	// Key is the start key.
 	Key string
-	// Idx, if given, bounds the rows of the start key. With Inclusive the
-	// walk then stays on that key; without, it goes on to later keys.
+	// Idx, if not nil, is the first idx of the start key. With Inclusive, the walk
+	// then stays on that key. Without Inclusive, it goes on to later keys.
 	Idx *int
 	// Inclusive includes the start itself.
 	Inclusive bool
-	// Prefix keeps to keys that begin with Key.
+	// Prefix limits the walk to keys that begin with Key.
 	Prefix bool
 	// Drafts includes rows that are not committed.
 	Drafts bool
-	// WithData reads the values.
+	// WithData also reads the values.
 	WithData bool
-	// Limit is how many records a page holds at most, 0 to MaxLimit.
+	// Limit is the maximum number of records on a page: 0 to MaxLimit.
 	Limit int
-	// After continues strictly behind a position that a page gave as its next.
+	// After makes the walk begin after this position, which an earlier page
+	// returned as next.
 	After *Position
-	// Budget is what the walk may read. Pages that make up one answer share
-	// one; nil is a new one.
+	// Budget limits what the walk reads. Pages that form one response share one
+	// budget. nil means a new budget.
 	Budget *Budget
 }
 

@@ -19,7 +19,7 @@ func TestDeleteRowByRowIsRefusedWhereItsWritesWouldTakeTooLong(t *testing.T) {
 	for name, c := range map[string]struct {
 		value   string
 		caps    *access.Set
-		units   int // of all rows together, about
+		units   int // of all rows together, an estimate
 		refused bool
 	}{
 		"small":                              {"1", nil, rows, false},
@@ -63,7 +63,7 @@ func TestDeleteOfAKeyWithTooManyTracesSaysHowToEndThem(t *testing.T) {
 	zero := 0
 	calls := &storagetest.Faults{}
 	counted := r.failing(calls)
-	counted.Restrict(0, rows, rows, rows) // any traces that do not fit one read are too many
+	counted.Restrict(0, rows, rows, rows) // if the tombstones do not fit into one read, they are too many
 	if done, err := r.Delete(t.Context(), r.caller(nil), kv.Target{Key: "k"}, &zero); err != nil || !done {
 		t.Fatalf("rows one by one: %v, %v", done, err)
 	}
@@ -88,10 +88,10 @@ func TestDeleteThatLosesIsNotTriedAgainOnceItHasReadMuch(t *testing.T) {
 	r := newRig(t)
 	r.emptied(t, "k")
 	var faults storagetest.Faults
-	// Before the second reading a row comes and goes.
+	// Before the second reading, a row is written and deleted.
 	faults.Add(storagetest.Fault{Operation: "Query", Nth: 2, Before: func() { r.emptied(t, "k") }})
 	busy := r.failing(&faults)
-	busy.Restrict(0, 1, 1, 1) // what is read is more than may be
+	busy.Restrict(0, 1, 1, 1) // less than what has to be read
 	_, err := busy.Delete(t.Context(), r.caller(nil), kv.Target{Key: "k"}, nil)
 	var f *fault.Error
 	if n := faults.Calls("Query"); !errors.As(err, &f) || f.ID != "CONTENDED" || n != 2 {
@@ -114,7 +114,7 @@ func TestWhatIsLeftOfARemovedRowNamesItsKeyNoMoreAndTheTrailDoes(t *testing.T) {
 	if left == nil || left["kn"] != nil {
 		t.Errorf("left of the row: %v, want an item without its key", left)
 	}
-	r.set(t, key, 1, "2", true) // over what is left
+	r.set(t, key, 1, "2", true) // on top of the removed row
 	told = append(told, r.trail(t, changes)...)
 	var got []string
 	for _, record := range told {

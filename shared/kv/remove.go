@@ -14,22 +14,22 @@ import (
 	"github.com/opsplane/opsplane/shared/storage/awsclient"
 )
 
-// emptyHead is how long the head of a key without rows is kept. It must be
-// longer than any request, so that no writer that has read the head finds it
-// gone; a week also leaves time to read who emptied it.
+// emptyHead is how long the head of a key without rows is kept. It must be longer
+// than any request, so that the head still exists for every writer that has read
+// it. A week also leaves time to read who removed the rows.
 const emptyHead = 7 * 24 * time.Hour
 
-// rowWriters is how many rows a removal row by row handles at once.
+// rowWriters is how many rows a removal row by row handles at the same time.
 const rowWriters = 16
 
-// Delete removes one row, or with a nil idx every row of the key; with a
-// version only rows at that version. Rows whose write capabilities exclude the
-// caller stay. It reports whether any row went.
+// Delete removes one row or, if the target has no idx, every row of the key. With a
+// version, it removes only rows at that version. Rows stay if the caller lacks one
+// of their write capabilities. Delete reports whether it removed any row.
 //
-// Without idx and version, on a key of which the caller may write every row,
-// all rows go by one conditional write, and the answer "none went" holds for one
-// moment. Otherwise rows go one by one: each removal is atomic, all together are
-// not.
+// If the target has no idx, version is nil, and the caller may write every row of
+// the key, one conditional write removes all rows. Then false means that the key
+// had no row at one moment during the call. Otherwise the rows are removed one by
+// one: each removal is atomic, but all of them together are not.
 func (s *Store) Delete(ctx context.Context, by Caller, target Target, version *int) (bool, error) {
 	if err := checkRow(target.Key, target.Idx); err != nil {
 		return false, err
@@ -50,13 +50,13 @@ func (s *Store) Delete(ctx context.Context, by Caller, target Target, version *i
 	return removed, err
 }
 
-// where a cell that is removed lies.
+// where says where a removed cell lies.
 type where int
 
 const (
 	inRow  where = iota // an item of its own
-	inHead              // idx 0, whatever else the key has
-	alone               // idx 0, as the only row that the key has
+	inHead              // idx 0, whatever rows the key has besides
+	alone               // idx 0, as the only row of the key
 )
 
 // removal is one delete.
@@ -65,7 +65,7 @@ type removal struct {
 	Caller
 	key     string
 	version *int
-	force   bool // also rows that nobody may write
+	force   bool // remove also rows that the caller may not write
 }
 
 // matches reports whether the removal applies to the cell.
@@ -73,8 +73,8 @@ func (d removal) matches(c cell) bool {
 	return c.exists() && (d.version == nil || *c.version == *d.version) && (d.force || allowed(c.writeCaps, d.Capabilities))
 }
 
-// erase makes the edit that leaves nothing of a cell but its revision, stamp and
-// author.
+// erase returns the edit that removes everything of a cell but its revision, stamp
+// and author.
 func (d removal) erase() *edit {
 	e := newEdit(d.Author)
 	e.count("rv", 0)
@@ -83,15 +83,16 @@ func (d removal) erase() *edit {
 	return e
 }
 
-// expire lets the head end unless it is written again.
+// expire makes DynamoDB remove the head after emptyHead, unless it is written
+// again.
 func (d removal) expire(e *edit) {
 	e.values[":ttl"] = attr.Int(d.Author.At.Add(emptyHead).Unix())
 	e.sets = append(e.sets, "#ttl = :ttl")
 }
 
-// cell removes one cell: with a guess first, then on exactly what the failure
-// showed. A cell that is to go as the only one, and no longer is, stays; more
-// tells of that.
+// cell removes one cell. The first try guesses what the cell is. Each later try is
+// conditional on the revision that the failed try returned. A cell that shall be
+// removed as the only row stays if the key may have other rows; then more is true.
 func (d removal) cell(ctx context.Context, key attr.Item, place where) (removed, more bool, err error) {
 	e := d.erase()
 	e.require("attribute_exists(vr)")
@@ -103,7 +104,7 @@ func (d removal) cell(ctx context.Context, key attr.Item, place where) (removed,
 		e.requireAbsent("mr")
 		d.expire(e)
 	}
-	var exact *cell // the cell as it was read, on which e is conditional
+	var exact *cell // the cell that was read; e is conditional on its revision
 	for n := range tries {
 		if err := awsclient.Pause(ctx, n); err != nil {
 			return false, false, err
@@ -140,7 +141,7 @@ func (d removal) cell(ctx context.Context, key attr.Item, place where) (removed,
 // all removes every row.
 func (d removal) all(ctx context.Context) (bool, error) {
 	used := d.NewBudget()
-	lost := "" // the generation that a lost update of this delete may replace yet
+	lost := "" // the generation that a lost update of this delete may still replace
 	for n := range tries {
 		if err := awsclient.Pause(ctx, n); err != nil {
 			return false, err
@@ -150,7 +151,7 @@ func (d removal) all(ctx context.Context) (bool, error) {
 		case err != nil || !ok:
 			return false, err
 		case lost != "" && h.generation != lost && h.publishStamp == d.Author.Request:
-			return true, nil // it was not lost
+			return true, nil // the update was not lost
 		case lost != "" && h.generation != lost:
 			return false, errUnknown
 		}
@@ -165,7 +166,7 @@ func (d removal) all(ctx context.Context) (bool, error) {
 		case err != nil || removed:
 			return removed, err
 		case !again && lost != "":
-			return false, errUnknown // what was lost may remove rows after this answer
+			return false, errUnknown // the lost update may remove rows after this returns
 		case !again:
 			return false, nil
 		}
@@ -179,9 +180,9 @@ func (d removal) all(ctx context.Context) (bool, error) {
 	return false, errContended
 }
 
-// once makes one try of all on the head that was read. again is true where
-// another writer came in between, unsure where an update of this try may take
-// effect yet.
+// once makes one try of all on the head that was read. again reports whether
+// another writer came in between. unsure reports whether an update of this try may
+// still take effect.
 func (d removal) once(ctx context.Context, h head, budget *Budget) (removed, again, unsure bool, err error) {
 	switch {
 	case !h.more:
@@ -194,9 +195,10 @@ func (d removal) once(ctx context.Context, h head, budget *Budget) (removed, aga
 	return removed, again, false, err
 }
 
-// generation removes all rows by giving the head a new generation, if there are
-// any; with force also where there are none, as removed rows leave the key's name
-// behind. Else it changes nothing then. again and unsure are those of once.
+// generation removes all rows by giving the head a new generation. If the key has
+// no rows, it changes nothing, unless force is set: removed rows still hold the
+// key's name, so with force it replaces the generation then too. again and unsure
+// are as in once.
 func (d removal) generation(ctx context.Context, h head, budget *Budget) (removed, again, unsure bool, err error) {
 	if !d.force {
 		found, again, err := d.look(ctx, h, budget)
@@ -235,9 +237,9 @@ func (d removal) generation(ctx context.Context, h head, budget *Budget) (remove
 	return false, true, out.unsure, nil
 }
 
-// retire records that a generation may be garbage, before it is: the collector
-// finds it here, compares it with the head, and removes its rows. Without this
-// record nothing would name them any more.
+// retire records that a generation may become garbage, before it does. The
+// collector finds this record, compares it with the head, and removes the
+// generation's rows. Without the record, nothing would name these rows any more.
 func (d removal) retire(ctx context.Context, h head) error {
 	it := attr.Item{
 		"pk": attr.String(retiredPrefix + h.generation[:1]),
@@ -252,7 +254,7 @@ func (d removal) retire(ctx context.Context, h head) error {
 	return nil
 }
 
-// each removes the matching rows one by one, once it knows that they are not
+// each removes the matching rows one by one, after it has checked that they are not
 // too many.
 func (d removal) each(ctx context.Context, h head, budget *Budget) (bool, error) {
 	matching, err := d.matching(ctx, h, budget)

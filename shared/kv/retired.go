@@ -20,41 +20,43 @@ import (
 )
 
 const (
-	// retiredPrefix and the first digit of a generation are the partition of its
-	// item: sixteen, so that deletes of many keys do not meet in one.
+	// retiredPrefix with the first digit of a generation is the partition of its
+	// item. There are sixteen partitions, so that deletes of many keys do not all
+	// write to one.
 	retiredPrefix = "RETIRED:"
 	digits        = "0123456789abcdef"
-	// retiredWorkers is how many generations are removed at once.
+	// retiredWorkers is how many generations are removed at the same time.
 	retiredWorkers = 16
-	// writeBatch is how many items BatchWriteItem takes.
+	// writeBatch is the maximum number of items in one BatchWriteItem call.
 	writeBatch = 25
 )
 
 // Removed counts what RemoveRetired has removed.
 type Removed struct {
-	// Generations is how many deletes of keys were followed up.
+	// Generations is the number of deleted generations that were handled.
 	Generations int
-	// Rows is how many rows of those went.
+	// Rows is the number of rows of these generations that were removed.
 	Rows int
 }
 
-// retired is the item that retire has written.
+// retired is the item that removal.retire has written.
 type retired struct {
 	generation string
 	ns, key    string
 	at         int64 // ch_at, Unix milliseconds
 }
 
-// RemoveRetired removes the rows that deletes of whole keys have put out of
-// reach, if the delete began before a time. That must be so long ago that
-// neither the delete nor any writer who saw the key before it is still under
-// way: over half an hour, as a function runs for seconds and AWS takes a signed
-// request for 15 minutes. What it removed counts also where it fails.
+// RemoveRetired removes the rows of deleted generations, if the delete began before
+// the given time. A delete of a whole key has put these rows out of reach. The time
+// must be so long ago that neither the delete nor a writer that saw the key before
+// it can still be running. That is more than half an hour: a function runs for
+// seconds, and AWS accepts a signed request for 15 minutes. If RemoveRetired fails,
+// Removed still counts what it has removed.
 func (s *Store) RemoveRetired(ctx context.Context, before time.Time) (Removed, error) {
 	var mu sync.Mutex
 	var sum Removed
 	var failures []error
-	var group errgroup.Group // without a context: one that cannot be removed must not hold up the others
+	var group errgroup.Group // without a context: one generation that cannot be removed must not stop the others
 	group.SetLimit(retiredWorkers)
 	for _, digit := range digits {
 		err := s.eachItem(ctx, retiredPrefix+string(digit), "sk, ns, kn, ch_at", func(r *attr.Reader) error {
@@ -85,17 +87,17 @@ func (s *Store) RemoveRetired(ctx context.Context, before time.Time) (Removed, e
 			break
 		}
 	}
-	_ = group.Wait() // failures has what went wrong
+	_ = group.Wait() // the errors are in failures
 	if len(failures) > 0 {
 		return sum, fmt.Errorf("remove retired rows: %w", errors.Join(failures...))
 	}
 	return sum, nil
 }
 
-// removeRetired removes the rows of one generation, then its item. The head
-// decides: a delete that gave up before it changed the head has put nothing out
-// of reach. A generation that the head does not have never comes back, as
-// generations are random.
+// removeRetired removes the rows of one generation, then the generation's item. It
+// compares with the head: if the head still has the generation, the delete gave up
+// before it changed the head, and all rows stay. A generation that the head does
+// not have never comes back, because generations are random.
 func (s *Store) removeRetired(ctx context.Context, x retired) (rows int, err error) {
 	it, err := s.getItem(ctx, attr.Item{"pk": attr.String(x.ns), "sk": attr.Bytes(headSort(x.key))})
 	if err != nil {
@@ -110,8 +112,8 @@ func (s *Store) removeRetired(ctx context.Context, x retired) (rows int, err err
 			return rows, err
 		}
 	}
-	// Another delete may have retired the generation anew since x was read: then
-	// its item stays for that one.
+	// Another delete may have retired the generation again since x was read. Then
+	// the item stays for that delete.
 	_, err = s.db.DeleteItem(ctx, &dynamodb.DeleteItemInput{
 		TableName: &s.table, Key: attr.Item{"pk": attr.String(retiredPrefix + x.generation[:1]), "sk": attr.Bytes([]byte(x.generation))},
 		ConditionExpression: aws.String("ch_at = :at"), ExpressionAttributeValues: attr.Item{":at": attr.Int(x.at)},
@@ -123,7 +125,8 @@ func (s *Store) removeRetired(ctx context.Context, x retired) (rows int, err err
 	return rows, nil
 }
 
-// removePartition removes every item of a partition and answers how many.
+// removePartition removes every item of a partition and returns how many it
+// removed.
 func (s *Store) removePartition(ctx context.Context, partition string) (removed int, err error) {
 	writes := rate.NewLimiter(collectWrites, collectWrites)
 	var batch []types.WriteRequest
@@ -147,7 +150,7 @@ func (s *Store) removePartition(ctx context.Context, partition string) (removed 
 	return removed, err
 }
 
-// removeBatch removes up to writeBatch items; to remove one again changes
+// removeBatch removes up to writeBatch items. To remove an item again changes
 // nothing.
 func (s *Store) removeBatch(ctx context.Context, writes *rate.Limiter, left []types.WriteRequest) error {
 	for n := 0; len(left) > 0; n++ {

@@ -20,7 +20,7 @@ import (
 	"github.com/opsplane/opsplane/shared/vcs"
 )
 
-// rig is a store on real servers, and the shortest words for using it.
+// rig is a store on real servers, with short methods for the tests.
 type rig struct {
 	*kv.Store
 	env *storagetest.Env
@@ -41,19 +41,19 @@ func rigOn(env *storagetest.Env) *rig {
 	}
 }
 
-// failing is the same store behind a network that fails as faults say.
+// failing returns the same store behind a network that fails as faults say.
 func (r *rig) failing(faults *storagetest.Faults) *rig {
 	failing := rigOn(r.env.WithFaults(faults))
 	failing.Known(r.ns)
 	return failing
 }
 
-// author is a new request.
+// author returns the author of a new request.
 func (r *rig) author() change.Author {
 	return change.Author{Principal: "user", Request: uuid.NewString(), At: time.Now()}
 }
 
-// caller is a new request of somebody with these capabilities.
+// caller returns a caller with these capabilities who makes a new request.
 func (r *rig) caller(caps access.Set) kv.Caller {
 	return kv.Caller{Installation: r.ns, Capabilities: caps, Author: r.author()}
 }
@@ -92,7 +92,7 @@ func (r *rig) get(t testing.TB, key string, idx int) kv.Record {
 	return rec
 }
 
-// missing asks that no committed row shows.
+// missing requires that readers see no committed row.
 func (r *rig) missing(t testing.TB, key string, idx int) {
 	t.Helper()
 	if rec, err := r.Get(t.Context(), r.caller(nil), kv.Position{Key: key, Idx: idx}, false, true); !errors.Is(err, fault.ErrNotFound) {
@@ -100,7 +100,7 @@ func (r *rig) missing(t testing.TB, key string, idx int) {
 	}
 }
 
-// emptied makes a key whose one row beside idx 0 came and went.
+// emptied makes a key whose only row besides idx 0 was written and deleted.
 func (r *rig) emptied(t testing.TB, key string) {
 	t.Helper()
 	r.set(t, key, 1, "1", true)
@@ -110,7 +110,7 @@ func (r *rig) emptied(t testing.TB, key string) {
 	}
 }
 
-// patchVersion puts a row at a version without writing it that often.
+// patchVersion sets the version of a row without writing the row that often.
 func (r *rig) patchVersion(t testing.TB, key string, idx, version int) {
 	t.Helper()
 	pk, sk := kv.Stored(r.ns), append([]byte{'k'}, key...)
@@ -127,13 +127,13 @@ func (r *rig) patchVersion(t testing.TB, key string, idx, version int) {
 	}
 }
 
-// generation is that of a key.
+// generation returns the generation of a key.
 func (r *rig) generation(t testing.TB, key string) string {
 	t.Helper()
 	return stringOf(r.item(t, kv.Stored(r.ns), append([]byte{'k'}, key...))["gn"])
 }
 
-// rowSort is the sort key of a row.
+// rowSort returns the sort key of a row.
 func rowSort(idx int) []byte {
 	u := uint16(idx - kv.MinIdx)
 	return []byte{byte(u >> 8), byte(u)}

@@ -10,13 +10,16 @@ import (
 	"github.com/opsplane/opsplane/shared/storage/awsclient"
 )
 
-// settle ends a write beside the head, once its row is written at a place. The
-// writer has read the generation before. If the head still has it, the row is
-// there for all to see. If not, a delete of the key has replaced it meanwhile: then
-// the write is ordered before that delete, and its row is gone with all others of
-// the generation. The row says so, for the audit trail: there the write may stand
-// behind the delete, and must not pass for what became of the row. It must be
-// called only for a write that took effect, as it marks whatever row is there.
+// settle ends a write of a row other than idx 0, after the row is written. The
+// writer has read the generation before it wrote. If the head still has this
+// generation, everybody sees the row. If not, a delete of the key has replaced the
+// generation meanwhile. Then the write is ordered before that delete, and its row
+// is gone with all other rows of the generation. settle marks the row for the audit
+// trail. The trail may list the write after the delete, and nobody must take the
+// write for the row's present state.
+//
+// settle must be called only for a write that took effect, because it marks
+// whatever row is there.
 func (s *Store) settle(ctx context.Context, by Caller, key string, at place) error {
 	if at.inHead {
 		return nil
@@ -31,12 +34,12 @@ func (s *Store) settle(ctx context.Context, by Caller, key string, at place) err
 	return s.concede(ctx, by.Author, at)
 }
 
-// concede marks the row that the author has written: the write went with the
-// generation. Nobody who begins now reads the row any more, and who has begun
-// before is ordered before the delete, as the write is: so nothing else of the row
-// changes. Every such write has its own mark, also where another has written the
-// row since. The collector may have removed the row long ago: then there is none
-// to mark.
+// concede marks a row that the author has written: the row was deleted with its
+// generation. No request that begins now reads the row. A request that began before
+// is ordered before the delete, as the write is. So nothing else of the row
+// changes. Every such write has a mark of its own, even if another request has
+// written the row since. If the collector has already removed the row, there is
+// nothing to mark.
 func (s *Store) concede(ctx context.Context, author change.Author, at place) error {
 	server := change.Author{Principal: change.Server, Request: author.Request, Source: author.Source, At: author.At}
 	e := newEdit(server)

@@ -15,8 +15,8 @@ import (
 	"github.com/opsplane/opsplane/shared/kv"
 )
 
-// writers are the ways to write a row beside idx 0, the request that writes it,
-// and which of its kind that is.
+// writers are the ways to write a row other than idx 0, each with the storage
+// operation that writes the row.
 var writers = map[string]struct {
 	request string
 	write   func(*testing.T, *rig, change.Author) error
@@ -35,7 +35,7 @@ var writers = map[string]struct {
 	}},
 }
 
-// once is a change beside a row that can be made only once.
+// once returns a change in the same transaction as a row. It can be made only once.
 func (r *rig) once(name string) kv.Beside {
 	return func(kv.Record, string) []types.TransactWriteItem {
 		return []types.TransactWriteItem{{Put: &types.Put{
@@ -106,7 +106,8 @@ func TestWriteThatADeleteOvertakesIsToldAsDiscarded(t *testing.T) {
 					t.Errorf("delete answers %v, %v", done, err)
 				}
 				told = append(told, r.trail(t, changes)...)
-				// Armed here, behind the reads that come before the write.
+				// The fault is set here, after the reads that come before the
+				// write.
 				faults.Add(storagetest.Fault{Operation: "GetItem", Nth: 1, Kind: storagetest.Pass, Before: func() {
 					told = append(told, r.trail(t, changes)...)
 				}})
@@ -143,7 +144,8 @@ func TestEveryWriteThatADeleteOvertakesIsToldAsDiscarded(t *testing.T) {
 			first := r.author()
 			var faults storagetest.Faults
 			faults.Add(storagetest.Fault{Operation: w.request, Nth: 1, Kind: storagetest.Pass, Before: func() {
-				// Armed here, behind the reads that come before the write.
+				// The fault is set here, after the reads that come before the
+				// write.
 				faults.Add(storagetest.Fault{Operation: "GetItem", Nth: 1, Kind: storagetest.Pass, Before: func() {
 					r.set(t, "k", 7, `"over it"`, true)
 					if done, err := r.Delete(t.Context(), r.caller(nil), kv.Target{Key: "k"}, nil); err != nil || !done {
@@ -171,7 +173,7 @@ func TestEveryWriteThatADeleteOvertakesIsToldAsDiscarded(t *testing.T) {
 	}
 }
 
-// trail is what the trail has of what happened since the last call.
+// trail returns the records of the audit trail since the last call.
 func (r *rig) trail(t *testing.T, changes *storagetest.Changes) (list []audit.Record) {
 	t.Helper()
 	some, err := changes.Since(t.Context(), r.env.DynamoDB)
@@ -186,8 +188,8 @@ func (r *rig) trail(t *testing.T, changes *storagetest.Changes) (list []audit.Re
 	return list
 }
 
-// TestWriteThatCannotSeeWhatBecameOfItIsNotAcknowledged lets the requests fail
-// that a writer makes once its row is written.
+// TestWriteThatCannotSeeWhatBecameOfItIsNotAcknowledged makes the requests fail
+// that a writer makes after its row is written.
 func TestWriteThatCannotSeeWhatBecameOfItIsNotAcknowledged(t *testing.T) {
 	kinds := map[string]storagetest.Kind{
 		"throttled": storagetest.Throttle, "server error": storagetest.ServerError, "answer lost": storagetest.LoseAnswer,
@@ -233,7 +235,7 @@ func TestLateReplacementOfADeleteIsNeverAnsweredAsNothing(t *testing.T) {
 		meanwhile func(*testing.T, *rig, *storagetest.Faults)
 		done      bool
 		err       error
-		left      bool // row 8, written meanwhile
+		left      bool // whether row 8, written meanwhile, is left
 	}{
 		"the row goes, and the request is still on its way": {func(t *testing.T, r *rig, _ *storagetest.Faults) {
 			if _, err := r.Delete(t.Context(), r.caller(nil), kv.Target{Key: "k", Idx: &seven}, nil); err != nil {
@@ -262,7 +264,8 @@ func TestLateReplacementOfADeleteIsNeverAnsweredAsNothing(t *testing.T) {
 			r.set(t, "k", 7, "7", true)
 			var faults storagetest.Faults
 			faults.Add(storagetest.Fault{Operation: "UpdateItem", Nth: 1, Kind: storagetest.Late})
-			// The head, the look after the update, and the head again.
+			// The three reads are the head, the row after the update, and the head
+			// again.
 			faults.Add(storagetest.Fault{Operation: "GetItem", Nth: 3, Kind: storagetest.Pass, Before: func() { c.meanwhile(t, r, &faults) }})
 			done, err := r.failing(&faults).Delete(t.Context(), r.caller(nil), kv.Target{Key: "k"}, nil)
 			if done != c.done || !errors.Is(err, c.err) {

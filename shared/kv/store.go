@@ -17,36 +17,36 @@ import (
 	"github.com/opsplane/opsplane/shared/vcs"
 )
 
-// Store is the key-value store over one table and one bucket. It is safe for
-// concurrent use, also by other processes.
+// Store is the key-value store in one table and one bucket. It is safe for
+// concurrent use, also by several processes.
 type Store struct {
 	db         *dynamodb.Client
 	table      string
 	bodies     bodies
-	registered sync.Map // of vcs.Installation: what register has written
+	registered sync.Map // keys are vcs.Installation: the namespaces whose item register has written
 	limits     limits
 }
 
-// New makes a store. The table and the bucket are those that template.yaml
-// declares as KvTable and KvBucket.
+// New returns a store. table and bucket are the names of KvTable and KvBucket in
+// template.yaml.
 func New(db *dynamodb.Client, objects *s3.Client, table, bucket string) *Store {
 	return &Store{db: db, table: table, bodies: bodies{objects, bucket}, limits: standardLimits}
 }
 
-// tries bounds how often an operation starts again because another writer came
+// tries is how often an operation is tried. It starts again if another writer came
 // between its read and its write.
 const tries = 10
 
-// errContended is answered when all tries were lost to other writers.
+// errContended is returned if other writers came between in all tries.
 var errContended = fault.Busyf("CONTENDED", "the row is being written by too many callers at once; try again")
 
-// errUnknown is answered when the server's reply to a write was lost and what
-// was read afterwards does not tell whether the write took effect. To write
-// again by ourselves could apply it twice.
+// errUnknown is returned if the response to a write was lost and a read afterwards
+// does not show whether the write took effect. The store does not write again by
+// itself, because that could apply the write twice.
 var errUnknown = fault.Busyf("OUTCOME_UNKNOWN",
 	"storage did not answer, and the write may or may not have taken effect; read the row, then decide whether to write again")
 
-// getItem reads one item, strongly consistent; nil if there is none.
+// getItem reads one item, strongly consistent. It returns nil if there is none.
 func (s *Store) getItem(ctx context.Context, key attr.Item) (attr.Item, error) {
 	out, err := s.db.GetItem(ctx, &dynamodb.GetItemInput{
 		TableName: &s.table, Key: key, ConsistentRead: aws.Bool(true),
@@ -57,7 +57,7 @@ func (s *Store) getItem(ctx context.Context, key attr.Item) (attr.Item, error) {
 	return out.Item, nil
 }
 
-// getHead reads the head of a key; ok is false if there is none.
+// getHead reads the head of a key. ok is false if there is none.
 func (s *Store) getHead(ctx context.Context, ns vcs.Installation, key string) (h head, ok bool, err error) {
 	it, err := s.getItem(ctx, headKey(ns, key))
 	if err != nil || it == nil {
@@ -67,7 +67,8 @@ func (s *Store) getHead(ctx context.Context, ns vcs.Installation, key string) (h
 	return h, true, err
 }
 
-// getCell reads one cell; one that does not exist if there is no item.
+// getCell reads one cell. If there is no item, it returns a cell that does not
+// exist.
 func (s *Store) getCell(ctx context.Context, key attr.Item) (cell, error) {
 	it, err := s.getItem(ctx, key)
 	if err != nil {
@@ -76,22 +77,23 @@ func (s *Store) getCell(ctx context.Context, key attr.Item) (cell, error) {
 	return decodeCell(it)
 }
 
-// outcome is what became of a conditional update.
+// outcome is the result of a conditional update.
 type outcome struct {
-	// item is the item afterwards if done, else as it stands; nil if none.
+	// item is the new item if done is true, otherwise the present item; nil if
+	// there is none.
 	item attr.Item
 	// done reports whether the update took effect.
 	done bool
-	// unsure reports that the server failed or its answer was lost: item was
-	// read afterwards, and the update may have taken effect before.
+	// unsure reports that the server failed or that its response was lost. item was
+	// read afterwards. The update may have taken effect before that read.
 	unsure bool
-	// late reports that the request may still be on its way: it may take
-	// effect after the item was read.
+	// late reports that the request may still be on its way. It may take effect
+	// after item was read.
 	late bool
 }
 
-// update makes one conditional update. It is sent again only when nothing can
-// have happened.
+// update makes one conditional update. It sends the request again only if the first
+// one certainly had no effect.
 func (s *Store) update(ctx context.Context, key attr.Item, e *edit) (outcome, error) {
 	in := e.input(s.table, key)
 	out, err := s.db.UpdateItem(ctx, in, awsclient.RetryDefinite)

@@ -7,9 +7,9 @@ import (
 	"github.com/opsplane/opsplane/shared/api/fault"
 )
 
-// Count counts the visible rows of a key and returns the largest idx among
-// them; fault.ErrNotFound if there are none. It reads every row of the key, and
-// refuses one with more than a request reads (Budget).
+// Count returns the number of visible rows of a key and the largest idx of them. It
+// fails with fault.ErrNotFound if there are none. It reads every row of the key,
+// and refuses a key with more rows than a request reads (Budget).
 func (s *Store) Count(ctx context.Context, by Caller, key string, drafts bool) (count, maxIdx int, err error) {
 	err = s.visible(ctx, by, key, drafts, func(idx int, _ cell) {
 		count++
@@ -21,9 +21,9 @@ func (s *Store) Count(ctx context.Context, by Caller, key string, drafts bool) (
 	return count, maxIdx, err
 }
 
-// Size adds up the sizes of the visible rows of a key, or of the one row idx;
-// fault.ErrNotFound if there are none. Without idx it reads every row of the
-// key, as Count does.
+// Size returns the sum of the sizes of the visible rows of a key, or the size of
+// one row if the target has an idx. It fails with fault.ErrNotFound if there are
+// none. Without idx it reads every row of the key, as Count does.
 func (s *Store) Size(ctx context.Context, by Caller, target Target, drafts bool) (int, error) {
 	if target.Idx != nil {
 		rec, err := s.Get(ctx, by, Position{target.Key, *target.Idx}, drafts, false)

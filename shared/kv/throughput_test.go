@@ -11,8 +11,8 @@ import (
 	"github.com/opsplane/opsplane/shared/vcs"
 )
 
-// TestExhaustedPartitionRefusesTheWriteAndKeepsWhatItAcknowledged writes more
-// than the partition of an installation takes at a time that stands still.
+// TestExhaustedPartitionRefusesTheWriteAndKeepsWhatItAcknowledged writes more than
+// the partition of an installation accepts, at a clock that stands still.
 func TestExhaustedPartitionRefusesTheWriteAndKeepsWhatItAcknowledged(t *testing.T) {
 	r := newRig(t)
 	now := time.Now()

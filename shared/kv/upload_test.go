@@ -9,9 +9,9 @@ import (
 	"github.com/opsplane/opsplane/shared/kv"
 )
 
-// TestReaderNeverSeesHalfAnUpload uploads a file again and again as its
-// chunks, the way clients do: delete, insert drafts in parallel, commit. A
-// reader sees one whole upload or none.
+// TestReaderNeverSeesHalfAnUpload uploads a file in chunks again and again, as
+// clients do: delete, insert drafts in parallel, commit. A reader must see one
+// whole upload or none.
 func TestReaderNeverSeesHalfAnUpload(t *testing.T) {
 	r := newRig(t)
 	const chunks, uploads = 8, 15

@@ -13,7 +13,8 @@ import (
 	"github.com/opsplane/opsplane/shared/vcs"
 )
 
-// oracle says by itself which rows a walk lists: the table of docs/guide-key-value.md.
+// oracle computes which rows a walk lists, from the table in
+// docs/guide-key-value.md.
 func oracle(visible map[kv.Position]bool, r kv.Range) []kv.Position {
 	var list []kv.Position
 	for w := range visible {
@@ -41,9 +42,9 @@ func compare(a, b kv.Position) int {
 	return a.Idx - b.Idx
 }
 
-// TestWalkVisitsEveryRowOnceWhereverItsPagesEnd walks over committed rows,
-// drafts, rows without capability, and what deleted rows and keys leave behind,
-// with pages that end after a read or two, while others write.
+// TestWalkVisitsEveryRowOnceWhereverItsPagesEnd walks over committed rows, drafts,
+// rows that the caller may not see, and the rest of deleted rows and keys. The
+// pages end after a read or two, and others write at the same time.
 func TestWalkVisitsEveryRowOnceWhereverItsPagesEnd(t *testing.T) {
 	r := newRig(t)
 	installation, one := 0, parse(t, "1")
@@ -132,7 +133,7 @@ func TestWalkVisitsEveryRowOnceWhereverItsPagesEnd(t *testing.T) {
 		if !slices.IsSortedFunc(got, compare) || len(slices.Compact(slices.Clone(got))) != len(got) {
 			t.Fatalf("%+v: rows come twice or out of order: %v", walk, got)
 		}
-		// What was written during the walk may be on it or not.
+		// The walk may list, or may not list, what was written during the walk.
 		isDirty := func(w kv.Position) bool { return dirty[w] }
 		want := slices.DeleteFunc(oracle(steady, walk), isDirty)
 		if got := slices.DeleteFunc(got, isDirty); !slices.Equal(got, want) {

@@ -11,22 +11,24 @@ import (
 	"github.com/opsplane/opsplane/shared/storage/awsclient"
 )
 
-// Set stores a value whatever the row held before. It answers
-// fault.ErrForbidden if the row's write capabilities exclude the caller, and
-// VERSION_LIMIT if the row has been written MaxVersion times.
+// Set stores a value, whatever the row held before. It fails with
+// fault.ErrForbidden if the caller lacks one of the row's write capabilities, and
+// with VERSION_LIMIT if the row is at MaxVersion.
 func (s *Store) Set(ctx context.Context, by Caller, w Write) (Record, error) {
 	return s.write(ctx, by, w, Condition{}.rule(by.Capabilities))
 }
 
-// CompareAndSet stores a value if the row is at the version given, or, with a
-// nil version, if there is no such row in any form. Otherwise, and where the
-// row's write capabilities exclude the caller, it answers fault.ErrUnmet.
+// CompareAndSet stores a value if the row is at the given version or, if version is
+// nil, if the row does not exist in any form, not even as a draft or as a row that
+// the caller may not read. Otherwise it fails with fault.ErrUnmet. It fails in the
+// same way if the caller lacks one of the row's write capabilities.
 func (s *Store) CompareAndSet(ctx context.Context, by Caller, w Write, version *int) (Record, error) {
 	return s.write(ctx, by, w, Condition{Absent: version == nil, Version: version}.rule(by.Capabilities))
 }
 
-// write stores w in its row if the rule agrees: with a guess first, then, if
-// that fails, on exactly the row that the failure showed.
+// write stores w in its row if the rule allows it. The first try guesses what the
+// row is. If the guess fails, each later try is conditional on the revision that
+// the failed try returned.
 func (s *Store) write(ctx context.Context, by Caller, w Write, r rule) (Record, error) {
 	if err := checkWrite(w); err != nil {
 		return Record{}, err
@@ -45,7 +47,7 @@ func (s *Store) write(ctx context.Context, by Caller, w Write, r rule) (Record, 
 	e.values[":mine"] = attr.String(by.Author.Request)
 	e.require("(attribute_not_exists(st) OR st <> :mine)")
 	r.guess(e)
-	var exact *cell // the cell as it was read, on which e is conditional
+	var exact *cell // the cell that was read; e is conditional on its revision
 	for n := range tries {
 		if err := awsclient.Pause(ctx, n); err != nil {
 			return Record{}, err
@@ -79,8 +81,8 @@ func (s *Store) write(ctx context.Context, by Caller, w Write, r rule) (Record, 
 	return Record{}, errContended
 }
 
-// prepare makes the cell that w stores, its body written first, so that no row
-// ever points at nothing.
+// prepare returns the cell that w stores. It writes the body first, so that a row
+// never names an object that does not exist.
 func (s *Store) prepare(ctx context.Context, by Caller, w Write) (cell, error) {
 	c, err := newCell(by.Author, w)
 	if err != nil {
@@ -97,7 +99,7 @@ func (s *Store) prepare(ctx context.Context, by Caller, w Write) (cell, error) {
 	return c, err
 }
 
-// newCell is the cell that w stores, still without its value.
+// newCell returns the cell that w stores, without its value.
 func newCell(author change.Author, w Write) (c cell, err error) {
 	c = cell{
 		committed: w.Committed, size: w.Value.Size, weight: w.Value.EscapedLen(),
@@ -124,17 +126,17 @@ func encodeCaps(caps *access.Set) (string, error) {
 	return string(b), nil
 }
 
-// place is where a row lies.
+// place says where a row lies.
 type place struct {
 	key        attr.Item
 	inHead     bool
-	generation string // to which the row belongs; empty in the head
+	generation string // the generation of the row; empty in the head
 }
 
-// locate finds the item of w's row: for idx 0 the head, which the write itself
-// creates, else a row of the head's generation. Where the head must change
-// before the row may be written, the rule is asked first, so that a refused
-// write changes nothing.
+// locate finds the item of w's row. For idx 0 it is the head, which the write
+// itself creates. Otherwise it is a row of the head's generation. If the head must
+// change before the row may be written, locate asks the rule first, so that a
+// refused write changes nothing.
 func (s *Store) locate(ctx context.Context, by Caller, w Write, r rule) (place, error) {
 	if w.Idx == 0 {
 		return place{key: headKey(by.Installation, w.Key), inHead: true}, nil
@@ -161,12 +163,12 @@ func (s *Store) locate(ctx context.Context, by Caller, w Write, r rule) (place, 
 	return place{key: rowKey(by.Installation, h.generation, w.Idx), generation: h.generation}, nil
 }
 
-// announces reports whether the head tells of more rows, and, if guarded, of
-// rows with write capabilities.
+// announces reports whether the head says that the key has more rows and, if
+// guarded is true, rows with write capabilities.
 func (h head) announces(guarded bool) bool { return h.more && (h.guarded || !guarded) }
 
-// openHead makes a key's head announce more rows. The announcement stands
-// before the row, so that no delete can overlook the row.
+// openHead makes a key's head announce more rows. The announcement is written
+// before the row, so that no delete can miss the row.
 func (s *Store) openHead(ctx context.Context, by Caller, key string, guarded bool) (head, error) {
 	if err := s.register(ctx, by.Installation); err != nil {
 		return head{}, err
@@ -198,7 +200,7 @@ func (s *Store) openHead(ctx context.Context, by Caller, key string, guarded boo
 	return head{}, errContended
 }
 
-// edit assigns all of the cell but version and revision.
+// edit returns an edit that sets all of the cell but version and revision.
 func (c cell) edit(author change.Author, w Write, at place) *edit {
 	e := newEdit(author)
 	e.set("cm", attr.Bool(c.committed))
@@ -222,7 +224,7 @@ func (c cell) edit(author change.Author, w Write, at place) *edit {
 	return e
 }
 
-// next is the version that a write gives the cell.
+// next returns the version that the next write gives the cell.
 func (c cell) next() int {
 	if !c.exists() {
 		return 0
@@ -230,22 +232,23 @@ func (c cell) next() int {
 	return *c.version + 1
 }
 
-// longestRequest is longer than any request of this store can run, in
-// milliseconds: the function's timeout in template.yaml, with room for clocks
-// that differ.
+// longestRequest is longer than any request of this store can run, in milliseconds.
+// It is the function's timeout in template.yaml and some time for clocks that
+// differ.
 const longestRequest = 30_000
 
-// quiet reports whether nobody has written the cell since author's request
-// began. Changes carry the time at which their request began, which lies at
-// most a request's length before the write.
+// quiet reports whether nobody has written the cell since author's request began.
+// Every change carries the time at which its request began. A request writes at
+// most its own length after that time.
 func quiet(c cell, author change.Author) bool {
 	return c.changed < author.At.UnixMilli()-longestRequest
 }
 
-// unknown reports whether nobody can tell what became of an update, so that it
-// must not be made again. An update that was conditional on exactly one
-// revision can be: it applies at most once, and has not while that revision
-// stands. A guess can be only if its request has ended and nobody wrote since.
+// unknown reports whether the effect of an update cannot be known, so that the
+// update must not be made again. If the update was conditional on one exact
+// revision, it applies at most once. While that revision stands, it has not
+// applied. If the update was a guess, its effect is known only if its request has
+// ended and nobody wrote since author's request began.
 func (o outcome) unknown(exact *cell, now cell, author change.Author) bool {
 	switch {
 	case !o.unsure:

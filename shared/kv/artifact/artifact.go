@@ -1,14 +1,15 @@
-// Package artifact carries files of any size through the key-value store. A
-// file goes straight from the client to the bucket and back, by presigned URLs;
-// what the store keeps is an ordinary record whose value describes the file.
+// Package artifact stores files of any size in the key-value store. Presigned URLs
+// carry a file directly between the client and the bucket. The store keeps an
+// ordinary record, and its value describes the file.
 //
-// Its invariants: a record of a file stands only for bytes of which length and
-// SHA-256 were verified, never for what a client claimed; an upload becomes a
-// record once, however often it is completed; and its size counts against the
-// installation's quota, from before the first address at which its bytes may be
-// sent until the last one has ended for an hour and its object is gone. So what is
-// counted is never less than what is stored, but for a transfer that somebody
-// stretches beyond that hour: S3 ends none for being slow.
+// The invariants: A record of a file exists only for bytes whose length and SHA-256
+// were verified; a client's claim is never enough. An upload becomes a record once,
+// however often it is completed. The size of an upload counts against the
+// installation's quota: it counts before the first URL exists to which its bytes
+// may be sent, and until the last of these URLs has expired for an hour and the
+// object is gone. So the counted bytes are never fewer than the stored bytes. There
+// is one exception: a transfer that a client stretches beyond that hour, because S3
+// does not end a slow transfer.
 package artifact
 
 import (
@@ -24,21 +25,21 @@ import (
 
 // Limits of artifacts.
 const (
-	// MaxSize is the largest file, in bytes: S3's limit of an object.
+	// MaxSize is the largest file, in bytes. It is S3's limit for an object.
 	MaxSize int64 = 5 << 40
-	// SinglePutMax is the largest file that is sent in one piece, in bytes.
+	// SinglePutMax is the largest file that is sent in one request, in bytes.
 	SinglePutMax int64 = 100 << 20
-	// MinPartSize is the size of the parts of larger files, in bytes, unless
-	// they would be more than MaxParts, which is S3's limit.
+	// MinPartSize is the size of the parts of larger files, in bytes. The parts are
+	// larger if there would be more than MaxParts, which is S3's limit.
 	MinPartSize int64 = 64 << 20
 	MaxParts          = 10_000
-	// MaxPage is how many parts one page lists.
+	// MaxPage is the maximum number of parts on one page.
 	MaxPage = 1000
-	// UploadLifetime is how long an upload may take from its creation to its
+	// UploadLifetime is the maximum time from the creation of an upload to its
 	// completion.
 	UploadLifetime = 24 * time.Hour
-	// PutLifetime and DownloadLifetime are how long presigned URLs work. A
-	// transfer that has begun may take longer.
+	// PutLifetime and DownloadLifetime say how long presigned URLs work. A transfer
+	// that has begun may take longer.
 	PutLifetime      = time.Hour
 	DownloadLifetime = 5 * time.Minute
 )
@@ -51,78 +52,81 @@ type File struct {
 	SHA256 string
 	// ContentType is its media type.
 	ContentType string
-	// Name is what a download is saved as; may be empty.
+	// Name is the file name under which a download is saved. It may be empty.
 	Name string
 }
 
-// New is what an upload is to become.
+// New says what an upload shall become.
 type New struct {
 	// Key and Idx name the row.
 	Key string
 	Idx int
 	// Committed is false for a draft.
 	Committed bool
-	// ReadCaps and WriteCaps replace those of the row; nil clears them.
+	// ReadCaps and WriteCaps replace those of the row. nil removes them.
 	ReadCaps, WriteCaps *access.Set
-	// File is what will be sent.
+	// File describes the file that will be sent.
 	File File
-	// Absent and Version are the condition on the row, checked when the upload
-	// is completed; and when it is created, to spare a hopeless one.
+	// Absent and Version are the condition on the row. It is checked when the
+	// upload is completed. It is also checked when the upload is created, to refuse
+	// one that cannot succeed.
 	Absent  bool
 	Version *int
 }
 
-// State is how far an upload has come.
+// State is the state of an upload.
 type State string
 
 // The states that callers see.
 const (
-	// Pending waits for bytes, or for its completion.
+	// Pending means that bytes or the completion are missing.
 	Pending State = "pending"
-	// Verifying has all its bytes; their SHA-256 is being computed.
+	// Verifying means that all bytes are there and their SHA-256 is being computed.
 	Verifying State = "verifying"
-	// Done has become a record.
+	// Done means that the upload has become a record.
 	Done State = "done"
-	// Aborted was given up by a caller, Refused because of what arrived, Expired
-	// because nobody completed it in time. Such an upload can no longer be completed.
-	// It is listed for as long as its size counts.
+	// Aborted means that a caller gave the upload up. Refused means that the
+	// received bytes were wrong. Expired means that nobody completed the upload in
+	// time. An upload in one of these states can no longer be completed. It is
+	// listed as long as its size counts.
 	Aborted State = "aborted"
 	Refused State = "refused"
 	Expired State = "expired"
 )
 
-// Upload is a file on its way.
+// Upload is an announced file.
 type Upload struct {
 	// ID names the upload, and is the id of its object.
 	ID string
-	// Key and Idx name the row that it becomes.
+	// Key and Idx name the row that the upload becomes.
 	Key string
 	Idx int
 	// Committed is false for a draft.
 	Committed bool
-	// File is what is sent.
+	// File describes the file that is sent.
 	File File
-	// State is how far it has come.
+	// State is the present state.
 	State State
-	// PartSize is the size of every part but the last, in bytes, and PartCount
-	// their number; both 0 if the file is sent in one piece.
+	// PartSize is the size of every part but the last, in bytes. PartCount is the
+	// number of parts. Both are 0 if the file is sent in one request.
 	PartSize  int64
 	PartCount int
-	// Verified is how many bytes have been hashed, while Verifying.
+	// Verified is how many bytes have been hashed, in state Verifying.
 	Verified int64
-	// CreatedBy is the principal that announced it; empty for one that was
-	// announced by a version of this server that did not remember it.
+	// CreatedBy is the principal that announced the upload. It is empty if an
+	// earlier version of this server, which did not store the principal, announced
+	// the upload.
 	CreatedBy string
-	// CreatedAt and ExpiresAt bound the time in which it can be completed. Of an
-	// upload that is over, ExpiresAt is the time from which no address takes its
+	// CreatedAt and ExpiresAt limit the time in which the upload can be completed.
+	// If the upload is over, ExpiresAt is the time from which no URL accepts its
 	// bytes.
 	CreatedAt, ExpiresAt time.Time
-	// Record is the record that it became, without data; nil before.
+	// Record is the record that the upload became, without data; nil before.
 	Record *kv.Record
 }
 
-// Put is a request by which a client sends bytes: PUT on URL with exactly
-// these headers beside Content-Length.
+// Put is a request with which a client sends bytes: PUT to URL, with exactly these
+// headers and Content-Length.
 type Put struct {
 	URL       string
 	Headers   map[string]string
@@ -135,32 +139,31 @@ type Part struct {
 	Number int
 	// Offset and Size say which bytes of the file it holds.
 	Offset, Size int64
-	// Arrived reports that the bucket has it.
+	// Arrived reports whether the bucket has the part.
 	Arrived bool
-	// Put is how to send it; nil once it has arrived.
+	// Put is the request that sends the part; nil if the part has arrived.
 	Put *Put
 }
 
-// Page is what is left to send.
+// Page says what a client still has to send.
 type Page struct {
-	// Put sends the file in one piece; nil for one that is sent in parts.
+	// Put sends the file in one request; nil if the file is sent in parts.
 	Put *Put
-	// Parts are the parts of this page, also those that have arrived.
+	// Parts are the parts of this page, including those that have arrived.
 	Parts []Part
-	// Next is the part number behind which the next page begins; 0 at the end.
+	// Next is the part number after which the next page begins; 0 at the end.
 	Next int
 }
 
-// Download is where a file can be had.
+// Download says where a file can be downloaded.
 type Download struct {
 	// Record is the artifact's record, with its description as data.
 	Record kv.Record
-	// File is what its description says.
+	// File is what the description says.
 	File File
-	// ETag is S3's, in quotes.
+	// ETag is the ETag that S3 gave the object, in quotes.
 	ETag string
-	// URL works until ExpiresAt for any number of requests with GET, also for
-	// ranges.
+	// URL works until ExpiresAt, for any number of GET requests, also for ranges.
 	URL       string
 	ExpiresAt time.Time
 }
@@ -186,7 +189,7 @@ func hexDigits(text string, n int) bool {
 	return len(text) == n
 }
 
-// description is a file as the value of its record.
+// description is the value of a file's record.
 type description struct {
 	ContentType string `json:"content_type"`
 	Name        string `json:"file_name,omitempty"`
@@ -210,7 +213,8 @@ func parseFile(text []byte) (File, error) {
 	return File{d.Size, d.SHA256, d.ContentType, d.Name}, nil
 }
 
-// partSize is the size of a file's parts; 0 for a file that is sent whole.
+// partSize returns the size of a file's parts, in bytes; 0 if the file is sent in
+// one request.
 func partSize(size int64) int64 {
 	if size <= SinglePutMax {
 		return 0
@@ -220,7 +224,7 @@ func partSize(size int64) int64 {
 	return max(MinPartSize, (least+step-1)/step*step)
 }
 
-// partCount is how many parts of a size make up a file.
+// partCount returns the number of parts of a file.
 func partCount(size, part int64) int {
 	if part == 0 {
 		return 0

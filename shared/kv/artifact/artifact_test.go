@@ -83,7 +83,7 @@ func (r *rig) complete(t *testing.T, id string) artifact.Upload {
 	return u
 }
 
-// send does what the answer of Create says, and answers the status.
+// send sends the request that Create returned, and returns the status.
 func send(t *testing.T, put *artifact.Put, body []byte) int {
 	t.Helper()
 	req, err := http.NewRequestWithContext(t.Context(), http.MethodPut, put.URL, bytes.NewReader(body))
@@ -95,7 +95,7 @@ func send(t *testing.T, put *artifact.Put, body []byte) int {
 	}
 	res, err := http.DefaultClient.Do(req)
 	if err != nil {
-		return 0 // the server may close the connection on what it will not take
+		return 0 // the server may close the connection if it refuses the body
 	}
 	defer res.Body.Close()
 	return res.StatusCode
@@ -157,7 +157,7 @@ func TestFileInOnePiece(t *testing.T) {
 			t.Errorf("a body of another %s was taken", what)
 		}
 	}
-	for range 2 { // a repeat after a lost answer
+	for range 2 { // a repeat after a lost response
 		if got := send(t, page.Put, body); got != http.StatusOK {
 			t.Fatalf("PUT answers %d", got)
 		}
@@ -246,8 +246,8 @@ func TestPartsOfAnotherFileAreRefusedAtCompletion(t *testing.T) {
 	}
 }
 
-// discard does with every upload of which no bytes can come any more what the
-// collector does.
+// discard does what the collector does with every upload for which no bytes can
+// arrive any more.
 func (r *rig) discard(t *testing.T) {
 	t.Helper()
 	held, err := r.Held(t.Context(), r.ns)

@@ -14,7 +14,7 @@ import (
 	"github.com/opsplane/opsplane/shared/kv/artifact"
 )
 
-// S3 puts the parts of a large file together in minutes, a call waits seconds.
+// S3 assembles the parts of a large file in minutes, but a call waits only seconds.
 func TestCompletionGoesOnWhilePartsArePutTogether(t *testing.T) {
 	for name, kind := range map[string]storagetest.Kind{
 		"under way": storagetest.Late, "answer lost": storagetest.LoseAnswer,
@@ -33,7 +33,7 @@ func TestCompletionGoesOnWhilePartsArePutTogether(t *testing.T) {
 			got, err := r.failing(&faults).Complete(t.Context(), kv.Caller{Installation: r.ns, Author: author()}, u.ID)
 			want := artifact.Verifying
 			if kind == storagetest.LoseAnswer {
-				want = artifact.Done // the object is there
+				want = artifact.Done // the object exists
 			}
 			if err != nil || got.State != want || got.Record != nil && want != artifact.Done {
 				t.Fatalf("got %+v, %v; want state %s", got, err, want)

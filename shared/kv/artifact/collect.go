@@ -20,28 +20,28 @@ import (
 	"github.com/opsplane/opsplane/shared/vcs"
 )
 
-// collected is the state of an upload that became a record whose file no row
-// names any more and whose object is gone.
+// collected is the state of an upload that became a record, after no row names its
+// file any more and its object is gone.
 const collected State = "collected"
 
 // Held is an upload that counts against the quota, as the collector sees it.
 type Held struct {
 	// Object is the id of its object in the bucket.
 	Object string
-	// Done reports whether it has become a record. Else a row may yet come to name
-	// the object, unless the upload is over.
+	// Done reports whether the upload has become a record. If it has not, a row may
+	// still come to name the object, unless the upload is over.
 	Done bool
-	// Closes is when the addresses of an upload that is not done have ended, and
-	// with them the time to complete it.
+	// Closes is set if the upload is not done. It is the time at which its URLs
+	// have expired and it can no longer be completed.
 	Closes time.Time
-	// Written is when one that is done became a record.
+	// Written is the time at which a done upload became a record.
 	Written time.Time
 
-	upload upload // as far as Held reads it
+	upload upload // only the attributes that Held reads
 }
 
-// Held returns every upload of a namespace that counts against the quota, as they
-// stand when it is called or later.
+// Held returns every upload of a namespace that counts against the quota. Each is
+// as it stands at the time of the call or later.
 func (s *Store) Held(ctx context.Context, ns vcs.Installation) ([]Held, error) {
 	var held []Held
 	pages := dynamodb.NewQueryPaginator(s.db, s.uploads(ns))
@@ -59,8 +59,8 @@ func (s *Store) Held(ctx context.Context, ns vcs.Installation) ([]Held, error) {
 	return held, nil
 }
 
-// uploads is the query of all uploads of a namespace, with the attributes that
-// Held has.
+// uploads returns the query of all uploads of a namespace, with the attributes that
+// Held reads.
 func (s *Store) uploads(ns vcs.Installation) *dynamodb.QueryInput {
 	return &dynamodb.QueryInput{
 		TableName: &s.table, ConsistentRead: aws.Bool(true), ProjectionExpression: aws.String("sk, us, fs, ex, mu, da, cb, #ttl"),
@@ -91,13 +91,15 @@ func counted(items []attr.Item) ([]Held, error) {
 	return held, nil
 }
 
-// Discard removes what has arrived of an upload that is not done and whose
-// addresses have ended, and then takes it off what counts it; an upload that
-// nobody completed in time is ended first. So bytes that are in the bucket, or
-// may come, are counted, but for those of a transfer that somebody stretches beyond
-// the collector's rest. It reports whether the upload was ended
-// and whether it was taken off by this call: neither where it was completed
-// meanwhile. A call that was cut off is made good by the next.
+// Discard removes the received bytes of an upload that is not done and whose URLs
+// have expired. Then it removes the upload from the counters. If the upload is
+// still pending, because nobody completed it in time, Discard ends it first. So
+// bytes that are in the bucket or may still arrive are counted. The exception is a
+// transfer that a client stretches beyond the collector's Rest.Write.
+//
+// Discard reports whether this call ended the upload, and whether this call removed
+// it from the counters. Both are false if the upload was completed meanwhile. If a
+// call is interrupted, the next call does the rest.
 func (s *Store) Discard(ctx context.Context, by kv.Caller, h Held) (ended, freed bool, err error) {
 	u := h.upload
 	if u.state == Pending {
@@ -109,7 +111,7 @@ func (s *Store) Discard(ctx context.Context, by kv.Caller, h Held) (ended, freed
 	if err := s.discardParts(ctx, by.Installation, u); err != nil {
 		return ended, false, err
 	}
-	// To delete an object that is not there is a success.
+	// DeleteObject succeeds also if the object does not exist.
 	if _, err := s.objects.DeleteObject(ctx, &s3.DeleteObjectInput{Bucket: &s.bucket, Key: s.name(by.Installation, u)}); err != nil {
 		return ended, false, fmt.Errorf("delete object of an upload: %w", err)
 	}
@@ -117,8 +119,9 @@ func (s *Store) Discard(ctx context.Context, by kv.Caller, h Held) (ended, freed
 	return ended, freed, err
 }
 
-// Release takes an upload off the quota that became a record, once no row names
-// its file and its object is gone. It reports whether this call did.
+// Release removes an upload that became a record from the quota. The caller must
+// know that no row names its file and that its object is gone. Release reports
+// whether this call removed it.
 func (s *Store) Release(ctx context.Context, by kv.Caller, h Held) (bool, error) {
 	return s.free(ctx, by, h.upload, collected)
 }
@@ -145,10 +148,10 @@ func (s *Store) free(ctx context.Context, by kv.Caller, u upload, state State) (
 // aborters is how many uploads AbortAll aborts at the same time.
 const aborters = 8
 
-// AbortAll aborts the uploads of a namespace that are under way. It looks at most at
-// limit uploads, those whose id follows after, in the order of their ids; after is
-// empty at first. It returns how many it aborted, and the id to go on after; next
-// is empty when there are no more. All of it may be repeated.
+// AbortAll aborts the pending uploads of a namespace. It looks at most at limit
+// uploads, in the order of their ids, beginning after the id after; an empty after
+// means the first. It returns how many uploads it aborted, and the id for the next
+// call. next is empty if there are no more uploads. A call may be repeated.
 func (s *Store) AbortAll(ctx context.Context, ns vcs.Installation, author change.Author, after string, limit int) (aborted int, next string, err error) {
 	in := s.uploads(ns)
 	in.Limit = aws.Int32(int32(limit))
@@ -191,8 +194,7 @@ func (s *Store) AbortAll(ctx context.Context, ns vcs.Installation, author change
 	return int(done.Load()), next, nil
 }
 
-// abortHeld aborts one upload that is not done, and reports whether it was under
-// way.
+// abortHeld aborts one upload that is not done, and reports whether it was pending.
 func (s *Store) abortHeld(ctx context.Context, ns vcs.Installation, author change.Author, h Held) (ended bool, err error) {
 	err = s.Abort(ctx, kv.Caller{Installation: ns, Author: author}, h.Object)
 	var refused *fault.Error

@@ -25,21 +25,22 @@ import (
 	"github.com/opsplane/opsplane/shared/vcs"
 )
 
-// verifyFor is how long one call of Complete waits for parts to be put together
-// and reads a file: well under the function's timeout in template.yaml.
+// verifyFor is how long one call of Complete may wait for S3 to assemble the parts
+// and read a file. It is well below the function's timeout in template.yaml.
 const verifyFor = 12 * time.Second
 
-// errAssembling says that S3 is still putting the parts together. Of a large
-// file that takes longer than a call may; S3 goes on without us.
+// errAssembling says that S3 is still assembling the parts. For a large file this
+// takes longer than one call may. S3 goes on after the call has ended.
 var errAssembling = errors.New("the parts are being put together")
 
-// Complete makes an upload a record, once its bytes are there and have the
-// length and SHA-256 that it was created with. The hash of a file in parts is
-// computed by reading it; where that takes longer than a call may, the state is
-// Verifying and the next call goes on, as it is while S3 puts the parts
-// together. To complete it again answers the same.
-// It fails with INCOMPLETE_UPLOAD, with WRONG_HASH (which ends the upload), and
-// as kv.Store.Set and CompareAndSet do.
+// Complete makes an upload a record if its bytes have arrived and have the
+// announced length and SHA-256. For a file in parts, Complete reads the file to
+// compute the hash. If that takes longer than one call may, the state is Verifying
+// and the next call goes on. The state is also Verifying while S3 assembles the
+// parts. Completing the upload again returns the same result.
+//
+// Complete fails with INCOMPLETE_UPLOAD, with WRONG_HASH (which ends the upload),
+// and as kv.Store.Set and CompareAndSet do.
 func (s *Store) Complete(ctx context.Context, by kv.Caller, id string) (Upload, error) {
 	u, err := s.find(ctx, by.Installation, by.Author.At, id)
 	if err != nil || u.state == Done {
@@ -80,8 +81,8 @@ func (s *Store) Complete(ctx context.Context, by kv.Caller, id string) (Upload, 
 		func(rec kv.Record, generation string) []types.TransactWriteItem {
 			return u.done(s.table, by, rec, generation)
 		})
-	// Another call, or a try of this one whose answer was lost, may have made the
-	// row meanwhile: on that row, a condition that held before fails.
+	// Another call, or a try of this call whose response was lost, may have written
+	// the row meanwhile. A condition that held before fails on that row.
 	var refused *fault.Error
 	if err != nil && !errors.Is(err, kv.ErrSuperseded) && !errors.As(err, &refused) {
 		return Upload{}, err
@@ -104,15 +105,15 @@ func (s *Store) Complete(ctx context.Context, by kv.Caller, id string) (Upload, 
 	return Upload{}, fault.ErrNotFound // aborted or expired meanwhile
 }
 
-// object is what arrived in the bucket.
+// object describes the object that arrived in the bucket.
 type object struct {
 	size   int64
 	etag   string
-	sha256 string // hexadecimal; of a file sent in one piece
+	sha256 string // hexadecimal; only for a file that was sent in one request
 }
 
-// assemble answers the upload's object, put together from its parts if need be;
-// errAssembling while that goes on.
+// assemble returns the upload's object. If the file was sent in parts, it makes S3
+// assemble them first. It fails with errAssembling while S3 is not ready.
 func (s *Store) assemble(ctx context.Context, ns vcs.Installation, u upload, until time.Time) (object, error) {
 	o, ok, err := s.head(ctx, ns, u)
 	if err != nil || ok {
@@ -126,8 +127,8 @@ func (s *Store) assemble(ctx context.Context, ns vcs.Installation, u upload, unt
 	for after := 0; after < count; after += MaxPage {
 		there, err := s.arrived(ctx, ns, u, after, MaxPage)
 		if gone(err) {
-			// An upload that is not over keeps its parts until they are put
-			// together: an earlier call had that begun.
+			// S3 keeps the parts of an upload that is not over until they are
+			// assembled. So an earlier call has started that.
 			return object{}, errAssembling
 		}
 		if err != nil {
@@ -150,7 +151,7 @@ func (s *Store) assemble(ctx context.Context, ns vcs.Installation, u upload, unt
 	if err != nil && !gone(err) && !awsclient.Ambiguous(err) {
 		return object{}, fmt.Errorf("put parts together: %w", err)
 	}
-	// Whatever was answered: the object counts.
+	// Whatever S3 responded, only the object counts.
 	o, ok, err = s.head(ctx, ns, u)
 	if err == nil && !ok {
 		err = errAssembling
@@ -180,10 +181,10 @@ func (s *Store) head(ctx context.Context, ns vcs.Installation, u upload) (object
 	return o, true, nil
 }
 
-// verify reports whether the object is the file announced. Where S3 vouches
-// for its SHA-256 that is a comparison, else the file is read from where the
-// last call stopped. The answer is also no while it is not read to its end:
-// u.offset then tells how far it is.
+// verify reports whether the object is the announced file. If S3 states the
+// object's SHA-256, verify compares it. Otherwise it reads the file, beginning
+// where the last call stopped. It also returns false if it has not read the file to
+// its end; then u.offset says how many bytes were read.
 func (s *Store) verify(ctx context.Context, ns vcs.Installation, u *upload, o object, until time.Time) (bool, error) {
 	if o.size != u.file.Size || o.sha256 != "" {
 		u.offset = u.file.Size
@@ -206,8 +207,7 @@ func (s *Store) verify(ctx context.Context, ns vcs.Installation, u *upload, o ob
 	return hex.EncodeToString(sum.Sum(nil)) == u.file.SHA256, nil
 }
 
-// read256 adds bytes of the object to its hash until the time of this call is
-// over.
+// read256 adds bytes of the object to its hash until the time until.
 func (s *Store) read256(ctx context.Context, ns vcs.Installation, u *upload, o object, sum hash.Hash, until time.Time) error {
 	out, err := s.objects.GetObject(ctx, &s3.GetObjectInput{
 		Bucket: &s.bucket, Key: s.name(ns, *u), IfMatch: &o.etag, Range: aws.String(fmt.Sprintf("bytes=%d-", u.offset)),
@@ -231,8 +231,8 @@ func (s *Store) read256(ctx context.Context, ns vcs.Installation, u *upload, o o
 	return nil
 }
 
-// saveHash keeps how far the file was read. Any state that was ever saved is
-// right for its offset, so calls that run at once cannot harm one another.
+// saveHash stores how far the file was read. Every state that was saved is correct
+// for its offset, so calls that run at the same time cannot harm one another.
 func (s *Store) saveHash(ctx context.Context, ns vcs.Installation, u *upload, sum hash.Hash) error {
 	state, err := sum.(encoding.BinaryMarshaler).MarshalBinary()
 	if err != nil {
@@ -248,7 +248,7 @@ func (s *Store) saveHash(ctx context.Context, ns vcs.Installation, u *upload, su
 	})
 	var over *types.ConditionalCheckFailedException
 	if errors.As(err, &over) {
-		return nil // completed or aborted by another call, which the next one will see
+		return nil // another call completed or aborted it; the next call will see that
 	}
 	if err != nil {
 		return fmt.Errorf("save hash: %w", err)
@@ -256,7 +256,7 @@ func (s *Store) saveHash(ctx context.Context, ns vcs.Installation, u *upload, su
 	return nil
 }
 
-// discardParts lets S3 forget the parts of an upload that is over.
+// discardParts makes S3 delete the parts of an upload that is over.
 func (s *Store) discardParts(ctx context.Context, ns vcs.Installation, u upload) error {
 	if u.multipart == "" {
 		return nil

@@ -17,31 +17,33 @@ import (
 	"github.com/opsplane/opsplane/shared/vcs"
 )
 
-// Limits bound what an installation may hold. 0 is no limit.
+// Limits limits what an installation may hold. 0 means no limit.
 type Limits struct {
-	// Stored is how many bytes of artifacts an installation may hold, uploads
-	// under way included.
+	// Stored is the maximum number of bytes of artifacts in one installation.
+	// Uploads that are under way count.
 	Stored int64
-	// Uploading and Uploads are how many bytes and how many uploads one principal
-	// may have under way in one installation. An upload counts from its
-	// announcement until it has become a record, or until it is over and its bytes
-	// are gone.
+	// Uploading is the maximum number of bytes, and Uploads the maximum number of
+	// uploads, that one principal may have under way in one installation. An upload
+	// counts from its announcement until it has become a record, or until it is
+	// over and its bytes are gone.
 	Uploading int64
 	Uploads   int
 }
 
-// An upload counts twice: in the item of its namespace ("by", bytes), and while
-// it is under way in an item of the principal that announced it ("ub", bytes;
-// "un", uploads). Both are changed only in a transaction that changes the
-// upload's own item too, on a condition that holds once. So each upload is counted
-// once and taken off once, whatever answers are lost.
+// An upload is counted in two items. The item of its namespace ("by", bytes) counts
+// it as stored. While the upload is under way, the item of the principal that
+// announced it also counts it ("ub", bytes; "un", uploads). Both items change only
+// in a transaction that also changes the upload's own item, on a condition that
+// holds once. So each upload is added once and subtracted once, whichever responses
+// are lost.
 
-// principalKey is the key of the item that counts what a principal has under way.
+// principalKey returns the key of the item that counts what a principal has under
+// way.
 func principalKey(ns vcs.Installation, principal string) attr.Item {
 	return attr.Item{"pk": attr.String("UPLOADER:" + kv.Stored(ns)), "sk": attr.Bytes([]byte(principal))}
 }
 
-// reserve writes the upload's item and counts it, or neither.
+// reserve writes the upload's item and counts the upload. It does both or neither.
 func (s *Store) reserve(ctx context.Context, by kv.Caller, u upload) error {
 	it, err := u.item(by.Installation)
 	if err != nil {
@@ -62,7 +64,7 @@ func (s *Store) reserve(ctx context.Context, by kv.Caller, u upload) error {
 		case err == nil:
 			return nil
 		case awsclient.ConditionFailed(err, 0):
-			return nil // an earlier try whose answer was lost: nobody else has this id
+			return nil // an earlier try whose response was lost wrote it: nobody else has this id
 		case awsclient.ConditionFailed(err, 1):
 			return s.overQuota(u.file.Size)
 		case awsclient.ConditionFailed(err, 2):
@@ -75,7 +77,8 @@ func (s *Store) reserve(ctx context.Context, by kv.Caller, u upload) error {
 	return errContended
 }
 
-// countStored adds an upload to what its namespace holds, if there is room.
+// countStored returns the update that adds an upload to what its namespace holds,
+// on the condition that there is room.
 func (s *Store) countStored(ns vcs.Installation, u upload) *types.Update {
 	count := &types.Update{
 		TableName: &s.table, Key: kv.NamespaceKey(ns), UpdateExpression: aws.String("ADD #by :size"),
@@ -88,8 +91,8 @@ func (s *Store) countStored(ns vcs.Installation, u upload) *types.Update {
 	return count
 }
 
-// countUnderWay adds an upload to what its principal has under way, if that stays
-// within the limits.
+// countUnderWay returns the update that adds an upload to what its principal has
+// under way, on the condition that the limits allow it.
 func (s *Store) countUnderWay(ns vcs.Installation, u upload) *types.Update {
 	count := &types.Update{
 		TableName: &s.table, Key: principalKey(ns, u.by), UpdateExpression: aws.String("ADD ub :size, un :one"),
@@ -113,8 +116,9 @@ func (s *Store) countUnderWay(ns vcs.Installation, u upload) *types.Update {
 	return count
 }
 
-// notUnderWay takes an upload off what its principal has under way; nil for one
-// that was announced before principals were counted.
+// notUnderWay returns the update that subtracts an upload from what its principal
+// has under way. It returns nil if the upload was announced before this server
+// counted principals.
 func (u upload) notUnderWay(table string, ns vcs.Installation) []types.TransactWriteItem {
 	if u.by == "" {
 		return nil
@@ -125,9 +129,10 @@ func (u upload) notUnderWay(table string, ns vcs.Installation) []types.TransactW
 	}}}
 }
 
-// done turns the upload into one that has become a record: it is no longer under
-// way, and stays counted as stored. Its first item has the condition. It keeps
-// the generation of the row, so that every later call can settle what author wrote.
+// done returns the changes that mark the upload as a record. It is no longer under
+// way, and it still counts as stored. The first change has the condition. The
+// upload's item keeps the generation of the row, so that every later call can
+// settle what the author of by wrote.
 func (u upload) done(table string, by kv.Caller, rec kv.Record, generation string) []types.TransactWriteItem {
 	values := attr.Item{
 		":done": attr.String(string(Done)), ":pending": attr.String(string(Pending)),
@@ -143,9 +148,9 @@ func (u upload) done(table string, by kv.Caller, rec kv.Record, generation strin
 	}}}, u.notUnderWay(table, by.Installation)...)
 }
 
-// end closes an upload that is pending, as one in a state in which nothing can
-// complete it. It stays counted: its addresses work until closes, so that its
-// bytes may come even now. It reports whether this call ended it.
+// end puts a pending upload into a state in which it can no longer be completed.
+// The upload still counts: its URLs work until closes, so its bytes may still
+// arrive. end reports whether this call ended the upload.
 func (s *Store) end(ctx context.Context, by kv.Caller, id string, state State, closes time.Time) (bool, error) {
 	values := attr.Item{":is": attr.String(string(state)), ":pending": attr.String(string(Pending)), ":closes": attr.Time(closes)}
 	for n := range tries {
@@ -170,8 +175,9 @@ func (s *Store) end(ctx context.Context, by kv.Caller, id string, state State, c
 	return false, errContended
 }
 
-// free takes an upload off everything that counts it, once; state is what it is
-// from then on. What counts no more has a time to live, and nothing else has.
+// free returns the changes that subtract an upload, once, from everything that
+// counts it. state is the upload's state afterwards. An upload that does not count
+// any more has a time to live, and no other upload has one.
 func (u upload) free(table string, by kv.Caller, state State) []types.TransactWriteItem {
 	values := attr.Item{
 		":was": attr.String(string(u.state)), ":is": attr.String(string(state)), ":ttl": attr.Time(by.Author.At.Add(keep)),
@@ -188,7 +194,7 @@ func (u upload) free(table string, by kv.Caller, state State) []types.TransactWr
 			ExpressionAttributeNames: map[string]string{"#by": "by"}, ExpressionAttributeValues: attr.Item{":less": attr.Int(-u.file.Size)},
 		}},
 	}
-	if u.state == Done { // its principal had it back when it became a record
+	if u.state == Done { // it was subtracted from its principal when it became a record
 		return items
 	}
 	return append(items, u.notUnderWay(table, by.Installation)...)
@@ -200,8 +206,9 @@ func (s *Store) overQuota(size int64) error {
 		size, s.limits.Stored)
 }
 
-// tooManyUnderWay says what a principal has under way and what it may have. The
-// numbers are for the reader alone: the transaction has decided.
+// tooManyUnderWay returns the error that says what a principal has under way and
+// what it may have. The numbers are only for the reader: the transaction has
+// already decided.
 func (s *Store) tooManyUnderWay(ctx context.Context, ns vcs.Installation, u upload) error {
 	out, err := s.db.GetItem(ctx, &dynamodb.GetItemInput{TableName: &s.table, Key: principalKey(ns, u.by), ConsistentRead: aws.Bool(true)})
 	if err != nil {
@@ -217,7 +224,7 @@ func (s *Store) tooManyUnderWay(ctx context.Context, ns vcs.Installation, u uplo
 		number, bytes, u.file.Size, s.limits.underWay())
 }
 
-// underWay is the limits of a principal in words.
+// underWay returns the limits of a principal as text.
 func (l Limits) underWay() string {
 	switch {
 	case l.Uploads <= 0:
@@ -228,7 +235,7 @@ func (l Limits) underWay() string {
 	return fmt.Sprintf("%d uploads or %d bytes", l.Uploads, l.Uploading)
 }
 
-// tooLarge refuses a file that no limit can ever have room for.
+// tooLarge refuses a file that is larger than a limit.
 func (s *Store) tooLarge(size int64) error {
 	switch l := s.limits; {
 	case l.Stored > 0 && size > l.Stored:

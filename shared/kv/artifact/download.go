@@ -10,30 +10,31 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 )
 
-// download is the request for a file. It decides every header of the answer that
-// whoever sent the file could decide with a header of the PUT ("GetObject", Amazon
-// S3 API reference, lists what a request can override). Without that a sender
-// could have clients unpack a file into other bytes than its SHA-256 stands for.
-// Headers that begin with x-amz- need no care: S3 refuses those that the address
-// of a PUT did not sign.
+// download returns the request for a file. The request sets every response header
+// that the sender of the file could set with a header of the PUT ("GetObject",
+// Amazon S3 API reference, lists what a request can override). Otherwise a sender
+// could make clients decode a file into other bytes than those of its SHA-256.
+// Headers that begin with x-amz- do not matter: S3 refuses those that the URL of a
+// PUT did not sign.
 func download(bucket, object string, file File) *s3.GetObjectInput {
 	return &s3.GetObjectInput{
 		Bucket: &bucket, Key: &object,
 		ResponseContentType:        &file.ContentType,
 		ResponseContentDisposition: aws.String(disposition(file.Name)),
-		// "No transformation": an empty one would be no override.
+		// "identity" means no transformation. An empty value would override
+		// nothing.
 		ResponseContentEncoding: aws.String("identity"),
-		// Undetermined (RFC 5646): nobody has told.
+		// "und" means undetermined (RFC 5646): nobody has stated the language.
 		ResponseContentLanguage: aws.String("und"),
 		ResponseCacheControl:    aws.String("private, no-store"),
 		ResponseExpires:         aws.Time(time.Unix(0, 0)),
 	}
 }
 
-// disposition makes a browser save the file, under its name, and never show it
-// as a page. A name that is more than ASCII stands there twice: as it is, and for
-// clients that do not read that form, such as "curl -OJ", in ASCII (RFC 6266,
-// section 4.3 and appendix D).
+// disposition returns the header that makes a browser save the file under its name
+// and never show it as a page. A name that is not only ASCII appears twice: as it
+// is, and in ASCII for clients that do not read the first form, such as "curl -OJ"
+// (RFC 6266, section 4.3 and appendix D).
 func disposition(name string) string {
 	switch simple := ascii(name); {
 	case name == "":
@@ -45,9 +46,9 @@ func disposition(name string) string {
 	}
 }
 
-// ascii is a name with an underscore for each sign that is not ASCII or that
-// clients read in different ways where it is quoted: quotes, and the percent sign
-// (RFC 6266, appendix D).
+// ascii returns the name with an underscore for each character that is not
+// printable ASCII, and for quotes, backslashes and percent signs. Clients read
+// these in different ways inside a quoted name (RFC 6266, appendix D).
 func ascii(name string) string {
 	return strings.Map(func(c rune) rune {
 		if c < ' ' || c > '~' || c == '"' || c == '\\' || c == '%' {

@@ -17,7 +17,7 @@ import (
 	"github.com/opsplane/opsplane/shared/kv/artifact"
 )
 
-// sendWith is send with more headers, as a sender may add them.
+// sendWith does the same as send, with more headers, as a sender may add them.
 func sendWith(t *testing.T, put *artifact.Put, body []byte, more map[string]string) int {
 	t.Helper()
 	with := *put
@@ -33,7 +33,8 @@ func (r *rig) fetch(t *testing.T, key string) (http.Header, []byte) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	// A client of Go's asks for gzip, and unpacks what says that it is.
+	// Go's HTTP client asks for gzip, and unpacks a response that says that it is
+	// gzip.
 	res, err := http.Get(d.URL)
 	if err != nil {
 		t.Fatal(err)
@@ -46,11 +47,11 @@ func (r *rig) fetch(t *testing.T, key string) (http.Header, []byte) {
 	return res.Header, got
 }
 
-// gzipped is a file that unpacks into something else.
+// gzipped is a file that unpacks to other bytes.
 var gzipped = func() []byte {
 	var packed bytes.Buffer
 	w := gzip.NewWriter(&packed)
-	_, _ = w.Write([]byte("something else")) // a buffer takes everything
+	_, _ = w.Write([]byte("something else")) // a buffer accepts every write
 	_ = w.Close()
 	return packed.Bytes()
 }()
@@ -73,7 +74,8 @@ func TestSenderDecidesNoHeaderOfTheDownload(t *testing.T) {
 				more[name] = value
 			}
 			if got := sendWith(t, page.Put, gzipped, more); got != http.StatusOK {
-				// What was signed with another value, and what has to be signed, is refused.
+				// S3 refuses a header that was signed with another value, or that
+				// has to be signed.
 				if got != http.StatusForbidden {
 					t.Fatalf("PUT answers %d", got)
 				}
@@ -145,7 +147,8 @@ func TestNameOfADownloadIsReadByEveryClient(t *testing.T) {
 	}
 }
 
-// What a media type says of its own form must not be read as the form of a request.
+// The media type of a file, such as multipart/form-data, must not make the storage
+// parse the body of the request as a form.
 func TestFileOfAnyMediaTypeIsTaken(t *testing.T) {
 	r := newRig(t)
 	for _, kind := range []string{

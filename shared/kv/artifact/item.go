@@ -18,23 +18,24 @@ type upload struct {
 	state     State  // us
 	new       New
 	file      File
-	multipart string    // mu: S3's id of the parts
+	multipart string    // mu: the id that S3 gave the parts
 	partSize  int64     // pz
 	created   time.Time // ca, Unix milliseconds
 	expires   time.Time // ex, Unix seconds
-	hash      []byte    // hs: the state of the SHA-256, once all bytes are there
-	offset    int64     // ho: how many bytes hs has seen
-	version   int       // dv: of the row that it became
-	written   time.Time // da, Unix milliseconds
-	by        string    // cb: the principal that announced it
+	hash      []byte    // hs: the state of the SHA-256, set when all bytes are there
+	offset    int64     // ho: how many bytes hs covers
+	version   int       // dv: the version of the row that the upload became
+	written   time.Time // da: when that row was written, Unix milliseconds
+	by        string    // cb: the principal that announced the upload
 
-	// Of the row that it became, unless that is idx 0: the generation (gn), and
-	// while the upload is done the request that wrote it and where that came from
-	// (ch_req, ch_src).
+	// These describe the row that the upload became, unless the row is idx 0: its
+	// generation (gn), and, while the upload is done, the request that wrote the
+	// row and the source of that request (ch_req, ch_src).
 	generation, request, source string
 }
 
-// keep is how long the item of an upload stays that counts no more.
+// keep is how long the item of an upload stays after the upload has stopped
+// counting.
 const keep = 7 * 24 * time.Hour
 
 func newUpload(n New, author change.Author) upload {
@@ -98,7 +99,8 @@ func decodeUpload(it attr.Item) (upload, error) {
 		}
 		*caps = &access.Set{}
 		if err := json.Unmarshal([]byte(r.String(name)), *caps); err != nil {
-			// Only the message: a fault among the causes would become an answer.
+			// Only the message is kept: a fault among the causes would become the
+			// response.
 			return upload{}, fmt.Errorf("decode row capabilities: %v", err)
 		}
 	}
@@ -108,7 +110,7 @@ func decodeUpload(it attr.Item) (upload, error) {
 	return u, nil
 }
 
-// show is the upload as callers see it.
+// show returns the upload as callers see it.
 func (u upload) show() Upload {
 	if u.id == "" {
 		return Upload{}
@@ -127,7 +129,7 @@ func (u upload) show() Upload {
 		if value, err := u.file.describe(); err == nil {
 			shown.Record.Size = value.Size
 		}
-	case u.state == Pending && (u.hash != nil || u.offset > 0): // the list has the offset alone
+	case u.state == Pending && (u.hash != nil || u.offset > 0): // in the list only the offset is set
 		shown.State, shown.Verified = Verifying, u.offset
 	}
 	return shown

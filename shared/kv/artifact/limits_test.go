@@ -24,14 +24,14 @@ func newLimited(t *testing.T, limits artifact.Limits) *rig {
 	return rigOf(storagetest.New(t), limits)
 }
 
-// by is an author who is this principal.
+// by returns an author with this principal.
 func by(principal string) change.Author {
 	a := author()
 	a.Principal = principal
 	return a
 }
 
-// underWay is what counts as under way of a principal.
+// underWay returns what counts as under way for a principal.
 func (r *rig) underWay(t *testing.T, principal string) (bytes, uploads int64) {
 	t.Helper()
 	out, err := r.env.DynamoDB.GetItem(t.Context(), &dynamodb.GetItemInput{
@@ -106,8 +106,8 @@ func TestFileThatNoLimitHasRoomForIsRefusedAtOnce(t *testing.T) {
 	r.wantUnderWay(t, "refused", "user", 0, 0)
 }
 
-// The bound of whoever announced an upload comes back when it ends, whoever ends
-// it.
+// An upload counts against the limits of the principal that announced it exactly
+// until it is a record or its bytes are gone, whoever completes or aborts it.
 func TestBoundComesBackExactlyWhenTheUploadEnds(t *testing.T) {
 	r := newLimited(t, artifact.Limits{Uploading: 1000, Uploads: 10})
 	body := []byte("0123456789")
@@ -121,7 +121,7 @@ func TestBoundComesBackExactlyWhenTheUploadEnds(t *testing.T) {
 	}
 	completed, page := create()
 	aborted, _ := create()
-	create() // and left alone
+	create() // and do nothing else with it
 	r.wantUnderWay(t, "announced", "ann", 30, 3)
 	send(t, page.Put, body)
 	for range 2 {

@@ -15,24 +15,25 @@ import (
 	"github.com/opsplane/opsplane/shared/vcs"
 )
 
-// MaxList is how many uploads one page lists. With the longest keys and names
-// such a page fits into the answer of a function.
+// MaxList is the maximum number of uploads on one page. A page with the longest
+// keys and names fits into the response of a function.
 const MaxList = 500
 
-// underWay is the index of uploads that are under way or over and still counted,
-// by namespace ("uw") and by creation ("ux"). It is sparse: no other item has
-// these attributes.
+// underWay is the index of the uploads that are under way, or that are over and
+// still counted. Its keys are the namespace ("uw") and the creation ("ux"). The
+// index is sparse: no other item has these attributes.
 const underWay = "uploads"
 
-// place is where the list has an upload: by its creation, then by its id.
+// place returns the position of an upload in the list: by its creation, then by its
+// id.
 func (u upload) place() string { return fmt.Sprintf("%013d-%s", max(u.created.UnixMilli(), 0), u.id) }
 
 var validPlace = regexp.MustCompile(`^[0-9]{13}-[0-9a-f]{32}$`)
 
-// List answers up to limit uploads of a namespace that are not records, the
-// oldest first, behind the cursor that an earlier call has answered; empty for
-// the first. Those that are over are listed while their size counts. More is the
-// cursor to go on behind; empty at the end. An upload that has just begun or
+// List returns up to limit uploads of a namespace that are not records, the oldest
+// first. after is the cursor that an earlier call returned; empty for the first
+// page. Uploads that are over are listed while their size counts. more is the
+// cursor for the next page; empty at the end. An upload that has just begun or
 // ended may be listed as it was a moment before.
 func (s *Store) List(ctx context.Context, ns vcs.Installation, now time.Time, after string, limit int) (found []Upload, more string, err error) {
 	if limit < 1 || limit > MaxList {
@@ -42,7 +43,7 @@ func (s *Store) List(ctx context.Context, ns vcs.Installation, now time.Time, af
 		return nil, "", fault.Invalidf("INVALID_CURSOR", "the cursor does not come from the Link header of this list; start again without a cursor")
 	}
 	in := &dynamodb.QueryInput{
-		TableName: &s.table, IndexName: aws.String(underWay), Limit: aws.Int32(int32(limit + 1)), // one more shows that there are more
+		TableName: &s.table, IndexName: aws.String(underWay), Limit: aws.Int32(int32(limit + 1)), // one more shows whether there is another page
 		KeyConditionExpression:    aws.String("uw = :ns AND ux > :after"),
 		ExpressionAttributeValues: attr.Item{":ns": attr.String(kv.Stored(ns)), ":after": attr.String(after)},
 	}
@@ -65,7 +66,7 @@ func (s *Store) List(ctx context.Context, ns vcs.Installation, now time.Time, af
 				return nil, "", err
 			}
 			if u.state == Pending && !now.Before(u.expires) {
-				u.state = Expired // before the collector has seen it
+				u.state = Expired // the collector has not yet seen that it has expired
 			}
 			found, last = append(found, u.show()), u.place()
 		}

@@ -92,7 +92,8 @@ func TestListSaysWhichUploadsAreBeingVerified(t *testing.T) {
 	r := newRig(t)
 	now := time.Now()
 	u, _ := r.create(t, artifact.New{Key: "k", Committed: true, File: fileOf([]byte("0123456789"))})
-	// As a call leaves it whose time was over.
+	// This is the state in which Complete leaves the item if its time ends before
+	// it has read the whole file.
 	_, err := r.env.DynamoDB.UpdateItem(t.Context(), &dynamodb.UpdateItemInput{
 		TableName:                 aws.String(r.env.Table("KvTable")),
 		Key:                       attr.Item{"pk": attr.String("UPLOAD:github:1"), "sk": attr.Bytes([]byte(u.ID))},

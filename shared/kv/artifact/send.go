@@ -17,7 +17,7 @@ import (
 	"github.com/opsplane/opsplane/shared/vcs"
 )
 
-// page is what is left to send behind part number after.
+// page returns what is still to be sent, beginning after part number after.
 func (s *Store) page(ctx context.Context, ns vcs.Installation, u *upload, now time.Time, after, limit int) (Page, error) {
 	if u.hash != nil {
 		return Page{}, nil
@@ -27,7 +27,7 @@ func (s *Store) page(ctx context.Context, ns vcs.Installation, u *upload, now ti
 	}
 	there, err := s.arrived(ctx, ns, *u, after, limit)
 	if gone(err) {
-		// The parts were put together, and the call that did it was cut off.
+		// An earlier call made S3 assemble the parts and was interrupted.
 		u.hash = []byte{}
 		return Page{}, nil
 	}
@@ -37,8 +37,8 @@ func (s *Store) page(ctx context.Context, ns vcs.Installation, u *upload, now ti
 	return s.sign(ctx, ns, *u, now, after, limit, there)
 }
 
-// sign makes the page of an upload of which some parts are there. It asks
-// nobody.
+// sign returns the page of an upload if the parts in there have arrived. It makes
+// no request.
 func (s *Store) sign(ctx context.Context, ns vcs.Installation, u upload, now time.Time, after, limit int, there map[int]arrival) (Page, error) {
 	life := min(PutLifetime, u.expires.Sub(now))
 	if u.partSize == 0 {
@@ -66,18 +66,19 @@ func (s *Store) sign(ctx context.Context, ns vcs.Installation, u upload, now tim
 	return p, nil
 }
 
-// partLength is the size of part n, in bytes: the last may be shorter.
+// partLength returns the size of part n, in bytes. The last part may be shorter.
 func (u upload) partLength(n int) int64 {
 	return min(u.partSize, u.file.Size-int64(n-1)*u.partSize)
 }
 
-// arrival is a part that the bucket has.
+// arrival describes a part that the bucket has.
 type arrival struct {
 	size int64
 	etag string
 }
 
-// arrived lists the parts that the bucket has of the limit numbers behind after.
+// arrived returns the parts that the bucket has, of the next limit part numbers
+// after after.
 func (s *Store) arrived(ctx context.Context, ns vcs.Installation, u upload, after, limit int) (map[int]arrival, error) {
 	out, err := s.objects.ListParts(ctx, &s3.ListPartsInput{
 		Bucket: &s.bucket, Key: s.name(ns, u), UploadId: &u.multipart,
@@ -93,15 +94,16 @@ func (s *Store) arrived(ctx context.Context, ns vcs.Installation, u upload, afte
 	return there, nil
 }
 
-// gone reports that S3 does not know the parts of an upload (any more).
+// gone reports whether the error says that S3 does not know the parts of an upload
+// (any more).
 func gone(err error) bool {
-	// Most operations have no type of their own for it.
+	// Most operations have no error type of their own for this.
 	var api smithy.APIError
 	return errors.As(err, &api) && api.ErrorCode() == "NoSuchUpload"
 }
 
-// signWhole signs length, type and SHA-256 of the body, so that S3 refuses
-// every other one.
+// signWhole signs the length, type and SHA-256 of the body, so that S3 refuses
+// every other body.
 func (s *Store) signWhole(ctx context.Context, ns vcs.Installation, u upload, now time.Time, life time.Duration) (*Put, error) {
 	sum, err := hex.DecodeString(u.file.SHA256)
 	if err != nil {
@@ -129,8 +131,8 @@ func (s *Store) signPart(ctx context.Context, ns vcs.Installation, u upload, now
 	return &Put{signed.URL, sent(signed.SignedHeader), now.Add(life)}, nil
 }
 
-// sent are the signed headers that a client has to name: those that every
-// client sends by itself are left out.
+// sent returns the signed headers that a client has to set. It leaves out those
+// that every client sends by itself.
 func sent(signed http.Header) map[string]string {
 	headers := map[string]string{}
 	for name := range signed {

@@ -18,12 +18,12 @@ import (
 	"github.com/opsplane/opsplane/shared/storage/attr"
 )
 
-// late is an upload for idx 7 of a key that is deleted right before the
-// transaction which completes it.
+// late is an upload for idx 7 of a key. The key is deleted immediately before the
+// transaction that completes the upload.
 type late struct {
 	*rig
 	upload     artifact.Upload
-	generation string // that the delete replaces
+	generation string // the generation that the delete replaces
 	writer     change.Author
 }
 
@@ -54,7 +54,7 @@ func (r *rig) item(t *testing.T, pk string, sk []byte) *attr.Reader {
 	return attr.Read(out.Item)
 }
 
-// complete completes the upload; armed is called once the key is deleted.
+// complete completes the upload. It calls armed after the key was deleted.
 func (l *late) complete(ctx context.Context, t *testing.T, faults *storagetest.Faults, armed func()) error {
 	faults.Add(storagetest.Fault{Operation: "TransactWriteItems", Nth: 1, Before: func() {
 		if _, err := l.records.Delete(t.Context(), kv.Caller{Installation: l.ns, Author: author()}, kv.Target{Key: "k"}, nil); err != nil {
@@ -66,13 +66,13 @@ func (l *late) complete(ctx context.Context, t *testing.T, faults *storagetest.F
 	return err
 }
 
-// marked reports whether the row says that it went with its key.
+// marked reports whether the row says that it was deleted with its key.
 func (l *late) marked(t *testing.T) bool {
 	t.Helper()
 	return l.item(t, "github:1:"+l.generation, []byte{0x80, 7}).String("wk") == l.writer.Request
 }
 
-// told are the ways to hear that an upload is done.
+// told are the requests whose response says that an upload is done.
 var told = map[string]func(*testing.T, *rig, string) (artifact.State, error){
 	"completed again": func(t *testing.T, r *rig, id string) (artifact.State, error) {
 		u, err := r.Complete(t.Context(), kv.Caller{Installation: r.ns, Author: author()}, id)
@@ -92,8 +92,9 @@ var told = map[string]func(*testing.T, *rig, string) (artifact.State, error){
 	},
 }
 
-// TestCompletionThatCannotSeeWhatBecameOfItsRowIsNotAcknowledged lets the requests
-// fail that follow on the transaction, and then those of whoever asks again.
+// TestCompletionThatCannotSeeWhatBecameOfItsRowIsNotAcknowledged makes the requests
+// fail that follow the transaction, and then those of every later request for the
+// upload.
 func TestCompletionThatCannotSeeWhatBecameOfItsRowIsNotAcknowledged(t *testing.T) {
 	kinds := map[string]storagetest.Kind{
 		"throttled": storagetest.Throttle, "server error": storagetest.ServerError, "answer lost": storagetest.LoseAnswer,
@@ -112,7 +113,7 @@ func TestCompletionThatCannotSeeWhatBecameOfItsRowIsNotAcknowledged(t *testing.T
 						t.Error("the completion is acknowledged, and the trail does not tell that its row is gone")
 					}
 					for name, ask := range told {
-						state, err := ask(t, l.failing(&faults), l.upload.ID) // faults that last go on
+						state, err := ask(t, l.failing(&faults), l.upload.ID) // lasting faults still apply
 						if err == nil && (state != artifact.Done || !l.marked(t)) {
 							t.Errorf("%s while it fails: %s, and the trail does not tell that its row is gone", name, state)
 						}
@@ -136,7 +137,7 @@ func TestWhoAsksAgainSettlesACompletionThatWasCutOff(t *testing.T) {
 				t.Fatalf("got %v and a mark, want a call that was cut off", err)
 			}
 			var unanswered storagetest.Faults
-			// Its own item, then the head.
+			// The two reads are the upload's own item, then the head.
 			unanswered.Add(storagetest.Fault{Operation: "GetItem", Nth: 2, Before: func() {
 				unanswered.Add(storagetest.Fault{Operation: "GetItem", Kind: storagetest.ServerError})
 			}})

@@ -16,8 +16,8 @@ import (
 	"github.com/opsplane/opsplane/shared/vcs"
 )
 
-// Store keeps uploads beside the records of a key-value store. It is safe for
-// concurrent use, also by other processes.
+// Store keeps uploads in addition to the records of a key-value store. It is safe
+// for concurrent use, also by several processes.
 type Store struct {
 	db      *dynamodb.Client
 	objects *s3.Client
@@ -28,20 +28,20 @@ type Store struct {
 	limits  Limits
 }
 
-// NewStore makes a store over the table and bucket of records.
+// NewStore returns a store in the table and bucket of records.
 func NewStore(db *dynamodb.Client, objects *s3.Client, records *kv.Store, table, bucket string, limits Limits) *Store {
 	return &Store{db, objects, s3.NewPresignClient(objects), records, table, bucket, limits}
 }
 
-// tries bounds how often an operation starts again because others came between.
+// tries is how often an operation is tried if other writers come in between.
 const tries = 10
 
 var errContended = fault.Busyf("CONTENDED", "the installation's artifacts are being written by too many callers at once; try again")
 
-// Create begins an upload and answers what to send first. It refuses what the
-// row would refuse now, as kv.Store.Set and CompareAndSet do, what exceeds the
-// quota with QUOTA_EXCEEDED, and what exceeds the limits of its principal with
-// TOO_MANY_UPLOADS.
+// Create begins an upload and returns the first page of what to send. It refuses
+// what the row would refuse now, as kv.Store.Set and CompareAndSet do. It refuses
+// what exceeds the quota with QUOTA_EXCEEDED, and what exceeds the limits of its
+// principal with TOO_MANY_UPLOADS.
 func (s *Store) Create(ctx context.Context, by kv.Caller, n New) (Upload, Page, error) {
 	if err := n.File.check(); err != nil {
 		return Upload{}, Page{}, err
@@ -69,12 +69,12 @@ func (s *Store) Create(ctx context.Context, by kv.Caller, n New) (Upload, Page, 
 	return u.show(), page, err
 }
 
-// firstPage is how many parts the answer of Create lists.
+// firstPage is the maximum number of parts that the response of Create lists.
 const firstPage = 100
 
-// withoutParts answers why an upload was not reserved, and lets S3 forget the
-// parts that were begun for it. Where it may have been reserved after all, they
-// stay: the upload then is one that nobody knows of, and expires.
+// withoutParts returns the reason why an upload was not reserved, and makes S3
+// delete the parts that were begun for it. If the upload may have been reserved
+// after all, the parts stay: nobody knows of such an upload, and it expires.
 func (s *Store) withoutParts(ctx context.Context, ns vcs.Installation, u upload, refusal error) error {
 	var refused *fault.Error
 	if !errors.As(refusal, &refused) || refused == errContended {
@@ -86,9 +86,9 @@ func (s *Store) withoutParts(ctx context.Context, ns vcs.Installation, u upload,
 	return refusal
 }
 
-// Show answers how far an upload has come, and up to limit of its parts behind
-// number after, with fresh URLs for those that have not arrived. An upload that
-// was aborted or has expired is fault.ErrNotFound.
+// Show returns the state of an upload and up to limit of its parts, beginning after
+// the part number after. Parts that have not arrived have new URLs. It fails with
+// fault.ErrNotFound for an upload that was aborted or has expired.
 func (s *Store) Show(ctx context.Context, by kv.Caller, id string, after, limit int) (Upload, Page, error) {
 	if after < 0 || after > MaxParts || limit < 1 || limit > MaxPage {
 		return Upload{}, Page{}, fault.Invalidf("INVALID_LIMIT", "use after from 0 to %d and limit from 1 to %d", MaxParts, MaxPage)
@@ -101,7 +101,7 @@ func (s *Store) Show(ctx context.Context, by kv.Caller, id string, after, limit 
 	return u.show(), page, err
 }
 
-// find reads an upload that is not over. One that is done may be shown as such.
+// find reads an upload that is not over. A done upload that it returns is settled.
 func (s *Store) find(ctx context.Context, ns vcs.Installation, now time.Time, id string) (upload, error) {
 	u, err := s.read(ctx, ns, id)
 	if err != nil {
@@ -116,9 +116,10 @@ func (s *Store) find(ctx context.Context, ns vcs.Installation, now time.Time, id
 	return u, nil
 }
 
-// settle ends the write of the row that an upload became, if it did. It must come
-// before every answer that says so: whoever made the row may have been cut off
-// before that, or have failed at it.
+// settle ends the write of the row that an upload became, if the upload is done. It
+// must come before every response that says that the upload is done: the request
+// that wrote the row may have been interrupted before it settled the row, or may
+// have failed to settle it.
 func (s *Store) settle(ctx context.Context, ns vcs.Installation, now time.Time, u upload) error {
 	if u.state != Done {
 		return nil
@@ -141,10 +142,10 @@ func (s *Store) read(ctx context.Context, ns vcs.Installation, id string) (uploa
 	return decodeUpload(out.Item)
 }
 
-// Abort ends an upload. What it reserved stays counted: its addresses work for up
-// to PutLifetime more, and its bytes may lie in the bucket; the collector removes
-// them and then frees it. To abort it again changes nothing; one that is done has
-// to be deleted as a record (UPLOAD_DONE).
+// Abort ends an upload. Its size still counts: its URLs work for up to PutLifetime
+// more, and its bytes may be in the bucket. The collector removes the bytes and
+// then subtracts the upload. Aborting it again changes nothing. A done upload is
+// refused with UPLOAD_DONE; it has to be deleted as a record.
 func (s *Store) Abort(ctx context.Context, by kv.Caller, id string) error {
 	u, err := s.read(ctx, by.Installation, id)
 	if err != nil {
@@ -155,7 +156,8 @@ func (s *Store) Abort(ctx context.Context, by kv.Caller, id string) error {
 		if err != nil || ended {
 			return err
 		}
-		// Somebody was quicker, or an earlier try of this call whose answer was lost.
+		// Another request ended it first, or an earlier try of this call did and
+		// its response was lost.
 		if u, err = s.read(ctx, by.Installation, id); err != nil {
 			return err
 		}
@@ -169,9 +171,9 @@ func (s *Store) Abort(ctx context.Context, by kv.Caller, id string) error {
 	return s.discardParts(ctx, by.Installation, u)
 }
 
-// giveUp ends an upload in a state, and lets S3 forget its parts. No address is
-// signed for an upload that is over, so that the last one ends PutLifetime from
-// now, or with the upload's time.
+// giveUp puts an upload into a state in which it is over, and makes S3 delete its
+// parts. No URL is signed for an upload that is over. So its last URL expires
+// PutLifetime from now, or when the upload expires, whichever is earlier.
 func (s *Store) giveUp(ctx context.Context, by kv.Caller, u upload, state State) (bool, error) {
 	closes := by.Author.At.Add(PutLifetime)
 	if u.expires.Before(closes) {
@@ -184,8 +186,7 @@ func (s *Store) giveUp(ctx context.Context, by kv.Caller, u upload, state State)
 	return true, s.discardParts(ctx, by.Installation, u)
 }
 
-// Open answers where a file can be downloaded. It fails as kv.Store.GetFile
-// does.
+// Open returns where a file can be downloaded. It fails as kv.Store.GetFile does.
 func (s *Store) Open(ctx context.Context, by kv.Caller, at kv.Position, drafts bool) (Download, error) {
 	rec, stored, err := s.records.GetFile(ctx, by, at, drafts)
 	if err != nil {

@@ -1,11 +1,11 @@
-// Package canonical turns a JSON text into the one form in which the key-value
-// store keeps it, the form that PostgreSQL's jsonb gives the same text: object
-// members without duplicates (the last wins) and ordered by the length of
-// their name, then by its bytes; numbers as exact decimals without an
-// exponent; strings with no escape that they do not need; no white space.
+// Package canonical gives a JSON text the canonical form in which the key-value
+// store keeps it. It is the form that PostgreSQL's jsonb gives the same text.
+// Object members have no duplicates (the last one is kept). They are ordered by the
+// length of their name, then by its bytes. Numbers are exact decimals without an
+// exponent. Strings have no unnecessary escape. There is no white space.
 //
-// Its invariant: equal JSON values have equal texts as far as jsonb calls them
-// equal in writing (1.50 and 1.5 stay apart), and the canonical form of a
+// The invariants: Two JSON values have the same canonical text if and only if jsonb
+// prints them in the same way (1.50 and 1.5 differ). The canonical form of a
 // canonical text is that text.
 package canonical
 
@@ -13,35 +13,36 @@ import (
 	"github.com/opsplane/opsplane/shared/api/fault"
 )
 
-// Limits of a value. Each is named by the fault that refuses what is beyond.
+// Limits of a value. The fault that refuses a larger value names the limit.
 const (
-	// MaxDepth is how deep arrays and objects may be nested. Ordering copies
-	// a member once per object around it, so depth bounds the work per byte.
+	// MaxDepth is the maximum nesting depth of arrays and objects. Ordering copies
+	// a member once for each object around it, so the depth limits the work for
+	// each byte.
 	MaxDepth = 256
-	// MaxDigits is how many digits a number may have once its exponent is
-	// written out: 1e999 is the largest power of ten.
+	// MaxDigits is the maximum number of digits of a number that is written without
+	// an exponent. The largest power of ten is 1e999.
 	MaxDigits = 1000
-	// MaxText is the longest canonical text, in bytes: what one response of a
-	// Lambda function can carry at the very most. It stops a short text of
-	// many exponents from growing without end.
+	// MaxText is the maximum length of a canonical text, in bytes. One response of
+	// a Lambda function cannot carry more. Without this limit, a short text with
+	// many exponents could grow without end.
 	MaxText = 6 << 20
 )
 
-// Value is a JSON value in canonical form. The zero Value is none; make one
-// with Parse.
+// Value is a JSON value in canonical form. The zero Value is not a JSON value; use
+// Parse to make one.
 type Value struct {
 	// Text is the canonical JSON text in UTF-8.
 	Text []byte
-	// Size is what the store shows as the size of the value: the number of
-	// characters (code points) that the text has when a space follows every
-	// ':' and ',' between members and elements, as PostgreSQL prints jsonb.
+	// Size is the size that the store shows for the value: the number of characters
+	// (code points) of the text with a space after every ':' and ',' between
+	// members and elements. PostgreSQL prints jsonb in this way.
 	Size int
 }
 
-// Parse reads exactly one JSON value, with white space around it if need be.
-// It answers an Invalid fault where text is no JSON or breaks a limit, and a
-// TooLarge fault where the canonical text would be longer than MaxText. The
-// value does not share memory with text.
+// Parse reads exactly one JSON value, which may have white space around it. It
+// returns an Invalid fault if text is not JSON or exceeds a limit, and a TooLarge
+// fault if the canonical text would be longer than MaxText. The value does not
+// share memory with text.
 func Parse(text []byte) (Value, error) {
 	p := parser{in: text, out: make([]byte, 0, min(len(text), MaxText))}
 	p.space()
@@ -78,13 +79,13 @@ func size(text []byte) int {
 	return n
 }
 
-// EscapedLen is how many bytes the text takes inside a JSON string as
-// encoding/json writes one without HTML escapes, its quotes not counted. A
-// Lambda function hands its response to the gateway inside such a string, and
-// the limit on that is a limit on what can be read back.
+// EscapedLen returns how many bytes the text takes inside a JSON string, as
+// encoding/json writes it without HTML escapes. The quotes around the string do not
+// count. A Lambda function sends its response to the gateway inside such a string.
+// So the limit of that response limits which values can be read back.
 func (v Value) EscapedLen() int { return EscapedLen(v.Text) }
 
-// EscapedLen is Value.EscapedLen for any valid UTF-8 text.
+// EscapedLen does the same as Value.EscapedLen, for any valid UTF-8 text.
 func EscapedLen(text []byte) int {
 	n := len(text)
 	for i, c := range text {
@@ -100,7 +101,7 @@ func EscapedLen(text []byte) int {
 	return n
 }
 
-// controlLen is how many bytes encoding/json writes for a control character.
+// controlLen returns how many bytes encoding/json writes for a control character.
 func controlLen(c byte) int {
 	switch c {
 	case '\b', '\f', '\n', '\r', '\t':

@@ -26,7 +26,8 @@ func TestTextIsThatOfJSONB(t *testing.T) {
 		{`[ ]`, `[]`, 2},
 		{`{ }`, `{}`, 2},
 		{`[1,2,[3]]`, `[1,2,[3]]`, 11},
-		// Members: by length, then bytes; the last of a name wins.
+		// Members: ordered by length, then by bytes; the last member of a name is
+		// kept.
 		{`{"bb":1,"a":2,"c":3,"aa":4,"":5}`, `{"":5,"a":2,"c":3,"aa":4,"bb":1}`, 41},
 		{`{"a":1,"a":2}`, `{"a":2}`, 8},
 		{`{"a":1,"b":0,"a":3,"a":{"z":1,"y":2,"z":3}}`, `{"a":{"y":2,"z":3},"b":0}`, 31},
@@ -136,7 +137,7 @@ func TestDecodeString(t *testing.T) {
 	}
 }
 
-// TestWorkIsBoundedByDepthTimesLength reads the worst that a caller can send:
+// TestWorkIsBoundedByDepthTimesLength parses the worst text that a caller can send:
 // at every depth an object whose members must all be moved.
 func TestWorkIsBoundedByDepthTimesLength(t *testing.T) {
 	const depth = canonical.MaxDepth - 1

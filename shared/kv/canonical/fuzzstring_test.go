@@ -8,9 +8,9 @@ import (
 	"github.com/opsplane/opsplane/shared/kv/canonical"
 )
 
-// FuzzString: what is read as a string stands for what encoding/json reads,
-// but for halves of surrogate pairs, which are refused; and any string comes
-// back from its canonical text.
+// FuzzString checks that DecodeString returns the same text as encoding/json,
+// except that it refuses halves of surrogate pairs. It also checks that every
+// string can be read back from its canonical text.
 func FuzzString(f *testing.F) {
 	f.Fuzz(func(t *testing.T, text []byte) {
 		if utf8.Valid(text) {

@@ -6,9 +6,9 @@ import (
 	"github.com/opsplane/opsplane/shared/api/fault"
 )
 
-// number reads a number and writes it as PostgreSQL writes a numeric: all its
-// digits, no exponent, as many decimal places as were written (an exponent
-// moves them), and no sign on zero.
+// number reads a number and writes it as PostgreSQL writes a numeric. It keeps all
+// digits and writes no exponent. It writes as many decimal places as the text has;
+// an exponent moves them. Zero has no sign.
 func (p *parser) number() error {
 	start := p.at
 	negative := p.peek() == '-'
@@ -43,10 +43,10 @@ func (p *parser) number() error {
 
 	digits := make([]byte, 0, 64)
 	digits = append(append(digits, whole...), fraction...)
-	point := len(whole) + exponent             // digits before the point; may lie outside
-	places := max(0, len(fraction)-exponent)   // decimal places
+	point := len(whole) + exponent             // number of digits before the point; may be negative or beyond the digits
+	places := max(0, len(fraction)-exponent)   // number of decimal places
 	significant := bytes.TrimLeft(digits, "0") // empty for zero
-	point -= len(digits) - len(significant)    // now relative to them
+	point -= len(digits) - len(significant)    // the point is now counted from the first significant digit
 	if len(significant) == 0 {
 		point, negative = 0, false
 	}
@@ -67,8 +67,8 @@ func (p *parser) number() error {
 	return nil
 }
 
-// appendPlaces appends the digits at the places from up to to, where place 0
-// is that of the first of digits and zeros stand on both sides of them.
+// appendPlaces appends the digits from place from up to, but without, place to.
+// Place 0 is the first of digits. Places before and after digits are zeros.
 func appendPlaces(out, digits []byte, from, to int) []byte {
 	for i := from; i < to; i++ {
 		if i >= 0 && i < len(digits) {
@@ -80,7 +80,7 @@ func appendPlaces(out, digits []byte, from, to int) []byte {
 	return out
 }
 
-// digits reads a possibly empty run of digits.
+// digits reads zero or more digits.
 func (p *parser) digits() []byte {
 	start := p.at
 	for p.at < len(p.in) && p.in[p.at] >= '0' && p.in[p.at] <= '9' {
@@ -89,8 +89,8 @@ func (p *parser) digits() []byte {
 	return p.in[start:p.at]
 }
 
-// exponent reads the exponent, 0 if there is none. It is cut off at a value
-// that is beyond the limit on digits in any number.
+// exponent reads the exponent; 0 if there is none. A very large exponent is reduced
+// to a value that still exceeds the limit on digits for any number.
 func (p *parser) exponent() (int, error) {
 	if c := p.peek(); c != 'e' && c != 'E' {
 		return 0, nil

@@ -8,24 +8,25 @@ import (
 	"github.com/opsplane/opsplane/shared/api/fault"
 )
 
-// parser reads in from at and writes canonical text to the end of out.
+// parser reads the text in, beginning at the offset at, and appends canonical text
+// to out.
 type parser struct {
 	in  []byte
 	at  int
 	out []byte
 
-	// nul allows the character U+0000, which jsonb does not.
+	// nul allows the character U+0000, which jsonb does not allow.
 	nul bool
 
-	members []member // of the objects being read, innermost last
-	names   []byte   // their names, decoded, one after the other
-	scratch []byte   // an object's text while its members change places
+	members []member // of the objects that are being read; the innermost comes last
+	names   []byte   // the decoded names of members, one after the other
+	scratch []byte   // a copy of an object's text while its members are ordered
 }
 
 // member is one member of an object that is being read.
 type member struct {
-	nameStart, nameEnd int // in names
-	start, end         int // in out, name and value without the comma
+	nameStart, nameEnd int // offsets in names
+	start, end         int // offsets in out: name and value without the comma
 }
 
 func (p *parser) syntax(why string) error {
@@ -44,7 +45,7 @@ func (p *parser) space() {
 	}
 }
 
-// peek is the next byte, 0 at the end.
+// peek returns the next byte, or 0 at the end.
 func (p *parser) peek() byte {
 	if p.at < len(p.in) {
 		return p.in[p.at]
@@ -52,7 +53,7 @@ func (p *parser) peek() byte {
 	return 0
 }
 
-// value reads one value that stands inside depth arrays and objects.
+// value reads one value that lies inside depth arrays and objects.
 func (p *parser) value(depth int) error {
 	if len(p.out) > MaxText {
 		return tooLarge()
@@ -81,8 +82,8 @@ func (p *parser) value(depth int) error {
 	return p.syntax("expected a value")
 }
 
-// next steps over a comma, and reports whether the list goes on: it does not
-// when end stands there instead.
+// next skips a comma and returns true if the list continues. If end comes instead,
+// the list does not continue.
 func (p *parser) next(end byte) (bool, error) {
 	p.space()
 	switch p.peek() {
@@ -175,9 +176,9 @@ func (p *parser) member(depth int) error {
 	return nil
 }
 
-// order puts the members from first on, which are those of the object that
-// ends at the end of out, into canonical order. Members that are in order, as
-// in a text that was canonical before, are left where they are.
+// order puts the members of one object into canonical order. They are the members
+// from first on, and the object's text ends at the end of out. If the members are
+// already in order, as in a canonical text, order changes nothing.
 func (p *parser) order(first int) {
 	ms := p.members[first:]
 	inOrder := true
@@ -188,7 +189,8 @@ func (p *parser) order(first int) {
 		return
 	}
 	start := ms[0].start
-	// Of members with one name the one read last comes first, and stays.
+	// If several members have the same name, the one read last comes first and is
+	// kept.
 	slices.SortFunc(ms, func(a, b member) int { return cmp.Or(p.compare(a, b), b.start-a.start) })
 	ms = slices.CompactFunc(ms, func(a, b member) bool { return p.compare(a, b) == 0 })
 	p.scratch = append(p.scratch[:0], p.out[start:]...)

@@ -18,8 +18,7 @@ import (
 	"github.com/opsplane/opsplane/shared/kv/canonical"
 )
 
-// jsonText draws a JSON text: any value, written in any of the ways in which
-// it can be.
+// jsonText draws a JSON text: any value, in any of its notations.
 func jsonText(depth int) *rapid.Generator[string] {
 	return rapid.Custom(func(t *rapid.T) string {
 		space := rapid.SampledFrom([]string{"", "", " ", "\n", " \t\r"})
@@ -47,7 +46,7 @@ func jsonText(depth int) *rapid.Generator[string] {
 	})
 }
 
-// stringText draws a string with any of its characters escaped or not.
+// stringText draws a string. Any of its characters may be escaped.
 func stringText() *rapid.Generator[string] {
 	return rapid.Custom(func(t *rapid.T) string {
 		var b strings.Builder
@@ -66,8 +65,9 @@ func stringText() *rapid.Generator[string] {
 	})
 }
 
-// write is the canonical form over again, slow and plain: from the tree that
-// encoding/json reads, which also lets the last of equal members win.
+// write is a second implementation of the canonical form, slow and simple. It works
+// on the tree that encoding/json reads; that also keeps the last of several equal
+// members.
 func write(b *strings.Builder, v any, comma, colon string) {
 	switch v := v.(type) {
 	case nil:
@@ -91,10 +91,10 @@ func write(b *strings.Builder, v any, comma, colon string) {
 	case json.Number:
 		mantissa, exponent, _ := strings.Cut(strings.ToLower(string(v)), "e")
 		_, fraction, _ := strings.Cut(mantissa, ".")
-		e, _ := strconv.Atoi(exponent) // the nearest int where it is out of range
+		e, _ := strconv.Atoi(exponent) // the nearest int if it is out of range
 		r, ok := new(big.Rat).SetString(string(v))
 		if !ok {
-			r = new(big.Rat) // an exponent beyond big.Rat, which only zero may have
+			r = new(big.Rat) // big.Rat refuses a very large exponent; here only zero has one
 		}
 		b.WriteString(r.FloatString(max(0, len(fraction)-e)))
 	case []any:
@@ -179,8 +179,8 @@ func TestAppendStringWritesWhatParseWrites(t *testing.T) {
 	})
 }
 
-// FuzzParse: no text makes Parse panic; what it takes encoding/json takes
-// too, and its form is canonical.
+// FuzzParse checks that no text makes Parse panic, that encoding/json accepts every
+// text that Parse accepts, and that the result is canonical.
 func FuzzParse(f *testing.F) {
 	for _, s := range []string{
 		`{"b":[1e3,-0.0,{"a":"\ud83d\ude00"}],"a":null,"b":1}`, `"\u2028\u0001"`, `-12.50e-3`, `[[[]]]`, `0e9227000000000000000`, "\"\xff\"", `{"a":1`, `1e1000`,

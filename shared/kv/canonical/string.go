@@ -8,11 +8,11 @@ import (
 	"github.com/opsplane/opsplane/shared/api/fault"
 )
 
-// plain reports whether c stands for itself in a canonical string: any byte
-// but a quote, a backslash and the control characters.
+// plain reports whether a canonical string contains c without an escape. This holds
+// for every byte but the quote, the backslash and the control characters.
 func plain(c byte) bool { return c >= 0x20 && c != '"' && c != '\\' }
 
-// string reads a string. Runs without escapes are copied as they are.
+// string reads a string. It copies runs without escapes unchanged.
 func (p *parser) string() error {
 	p.at++
 	p.out = append(p.out, '"')
@@ -45,7 +45,7 @@ func (p *parser) string() error {
 	}
 }
 
-// escape reads one escape, or the two of a surrogate pair.
+// escape reads one escape, or both escapes of a surrogate pair.
 func (p *parser) escape() error {
 	if p.at+1 == len(p.in) {
 		return p.syntax("a string has no end")
@@ -82,7 +82,7 @@ func (p *parser) escape() error {
 	return nil
 }
 
-// unicode reads the \uXXXX at the front.
+// unicode reads the \uXXXX at the present position.
 func (p *parser) unicode() (rune, bool) {
 	const length = len(`\uXXXX`)
 	if len(p.in)-p.at < length || p.in[p.at] != '\\' || p.in[p.at+1] != 'u' {
@@ -106,12 +106,13 @@ func (p *parser) unicode() (rune, bool) {
 	return r, true
 }
 
-// shortEscapes are the escapes of two characters and what they stand for.
+// shortEscapes maps the second character of each two-character escape to its
+// meaning.
 var shortEscapes = map[byte]byte{
 	'"': '"', '\\': '\\', '/': '/', 'b': '\b', 'f': '\f', 'n': '\n', 'r': '\r', 't': '\t',
 }
 
-// appendEscaped writes an ASCII character as it stands in a canonical string.
+// appendEscaped writes an ASCII character in the form of a canonical string.
 func appendEscaped(out []byte, c byte) []byte {
 	switch c {
 	case '"', '\\':
@@ -134,8 +135,8 @@ func appendEscaped(out []byte, c byte) []byte {
 	return append(out, '\\', 'u', '0', '0', hex[c>>4], hex[c&15])
 }
 
-// AppendString appends s, which must be valid UTF-8, to out as a canonical
-// JSON string, quotes included.
+// AppendString appends s to out as a canonical JSON string with its quotes. s must
+// be valid UTF-8.
 func AppendString(out []byte, s string) []byte {
 	out = append(out, '"')
 	for i := range len(s) {
@@ -148,10 +149,10 @@ func AppendString(out []byte, s string) []byte {
 	return append(out, '"')
 }
 
-// DecodeString answers what a JSON string stands for. Unlike encoding/json it
-// refuses what stands for no character, instead of putting U+FFFD in its
-// place: two texts never become one string by mistake. It is an Invalid fault
-// if text is anything but a string.
+// DecodeString returns the text that a JSON string stands for. If an escape stands
+// for no character, DecodeString refuses the string; encoding/json puts U+FFFD in
+// its place. So two different texts never become one string by mistake.
+// DecodeString returns an Invalid fault if text is not a string.
 func DecodeString(text []byte) (string, error) {
 	p := parser{in: text, nul: true}
 	p.space()
@@ -168,7 +169,7 @@ func DecodeString(text []byte) (string, error) {
 	return string(appendDecoded(nil, p.out[1:len(p.out)-1])), nil
 }
 
-// appendDecoded appends what the inside of a canonical string stands for.
+// appendDecoded appends the text that the inside of a canonical string stands for.
 func appendDecoded(out, inside []byte) []byte {
 	for i := 0; i < len(inside); i++ {
 		c := inside[i]
@@ -183,7 +184,7 @@ func appendDecoded(out, inside []byte) []byte {
 		}
 		n, err := strconv.ParseUint(string(inside[i+1:i+5]), 16, 8)
 		if err != nil {
-			panic("canonical: " + err.Error()) // appendEscaped writes no other
+			panic("canonical: " + err.Error()) // appendEscaped writes no other escapes
 		}
 		out = append(out, byte(n))
 		i += 4

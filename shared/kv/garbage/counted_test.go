@@ -23,8 +23,8 @@ import (
 	"github.com/opsplane/opsplane/shared/storage/attr"
 )
 
-// stored is how many bytes the bucket holds of files: objects, and parts that are
-// not put together.
+// stored returns how many bytes of files the bucket holds: objects, and parts that
+// are not yet assembled.
 func (r *rig) stored(t testing.TB) (bytes int64) {
 	t.Helper()
 	ctx, bucket := context.Background(), aws.String(r.env.Bucket("KvBucket"))
@@ -53,7 +53,7 @@ func (r *rig) stored(t testing.TB) (bytes int64) {
 	return bytes
 }
 
-// counted is how many bytes count against the quota.
+// counted returns how many bytes count against the quota.
 func (r *rig) counted(t testing.TB) (bytes int64) {
 	t.Helper()
 	for _, it := range r.items(t) {
@@ -64,15 +64,16 @@ func (r *rig) counted(t testing.TB) (bytes int64) {
 	return bytes
 }
 
-// address takes the bytes of a file, or of a part of it, for a time.
+// address is a presigned URL. It accepts the bytes of a file, or of a part, until a
+// time.
 type address struct {
 	upload string
 	put    artifact.Put
 	body   []byte
 }
 
-// day is a sequence of what clients, attackers among them, and the collector do
-// with uploads, at a time of its own.
+// day is a sequence of actions on uploads by clients, attackers and the collector.
+// It has a clock of its own.
 type day struct {
 	*rig
 	random    *rand.Rand
@@ -86,7 +87,7 @@ func (d *day) by(principal string) change.Author {
 	return change.Author{Principal: principal, Request: uuid.NewString(), At: d.now}
 }
 
-// through is the rig behind a network that may fail at its next changes.
+// through returns the rig behind a network that may fail at its next changes.
 func (d *day) through() *rig {
 	kinds := []storagetest.Kind{storagetest.LoseAnswer, storagetest.LoseRequest, storagetest.ServerError, storagetest.Throttle, storagetest.Duplicate}
 	kind, after := kinds[d.random.IntN(len(kinds))], 1+d.random.IntN(4)
@@ -119,8 +120,8 @@ func (d *day) add(id string, page artifact.Page) {
 	}
 }
 
-// step does one thing. Errors are no concern of this test: whatever is answered,
-// what is stored has to be counted.
+// step does one action. Errors do not matter for this test: whatever a call
+// returns, the stored bytes must be counted.
 func (d *day) step(ctx context.Context) {
 	say := func(format string, args ...any) { d.did = append(d.did, fmt.Sprintf(format, args...)) }
 	switch d.random.IntN(12) {
@@ -139,7 +140,7 @@ func (d *day) step(ctx context.Context) {
 		}
 		a := d.addresses[d.random.IntN(len(d.addresses))]
 		if !d.now.Before(a.put.ExpiresAt) {
-			return // S3 would refuse it: its clock is not the day's
+			return // S3 would refuse it, but its clock is not the clock of the day
 		}
 		say("send %s: %d", a.upload, sendTo(ctx, a.put, a.body))
 	case 5, 6:
@@ -168,8 +169,8 @@ func (d *day) step(ctx context.Context) {
 	}
 }
 
-// sendTo sends a body as an address says, and answers the status; 0 where the
-// server closed the connection.
+// sendTo sends a body to a presigned URL and returns the status; 0 if the server
+// closed the connection.
 func sendTo(ctx context.Context, put artifact.Put, body []byte) int {
 	request, err := http.NewRequestWithContext(ctx, http.MethodPut, put.URL, bytes.NewReader(body))
 	if err != nil {
@@ -186,10 +187,10 @@ func sendTo(ctx context.Context, put artifact.Put, body []byte) int {
 	return response.StatusCode
 }
 
-// TestWhatIsStoredIsCountedAtEveryStep lets clients, attackers and the collector do
-// what they can in any order, over a network that fails: announce, send late and
-// again, complete, abort, delete, let time pass. No bytes lie in the bucket that
-// nobody counts, and at the end nothing is counted that is not there.
+// TestWhatIsStoredIsCountedAtEveryStep lets clients, attackers and the collector
+// act in any order, over a network that fails. They announce, send late and again,
+// complete, abort, delete, and let time pass. At every step, all bytes in the
+// bucket must be counted. At the end, nothing may be counted that does not exist.
 func TestWhatIsStoredIsCountedAtEveryStep(t *testing.T) {
 	t.Parallel()
 	for seed := range uint64(24) {
@@ -217,15 +218,16 @@ func TestWhatIsStoredIsCountedAtEveryStep(t *testing.T) {
 	}
 }
 
-// TestBytesOfAnUploadThatIsOverAreCountedUntilTheyAreGone walks through the ways in
-// which an upload ends while its addresses work.
+// TestBytesOfAnUploadThatIsOverAreCountedUntilTheyAreGone covers the ways in which
+// an upload ends while its URLs still work.
 func TestBytesOfAnUploadThatIsOverAreCountedUntilTheyAreGone(t *testing.T) {
 	t.Parallel()
 	const size = 101 << 20 // in two parts
 	for name, tc := range map[string]struct {
 		parts bool
 		end   func(t *testing.T, r *rig, u artifact.Upload)
-		// closed is how long after its announcement the upload's bytes may be removed.
+		// closed is the time from the upload's announcement until its bytes may be
+		// removed.
 		closed time.Duration
 	}{
 		"aborted, in one piece": {false, abort, artifact.PutLifetime},
@@ -247,7 +249,7 @@ func TestBytesOfAnUploadThatIsOverAreCountedUntilTheyAreGone(t *testing.T) {
 			}
 			file := fileOf(body)
 			if tc.parts {
-				file.SHA256 = strings.Repeat("0", 64) // another file's
+				file.SHA256 = strings.Repeat("0", 64) // the hash of another file
 			}
 			u, page, err := r.files.Create(t.Context(), kv.Caller{Installation: r.ns, Author: author()}, artifact.New{Key: "k", Committed: true, File: file})
 			if err != nil {

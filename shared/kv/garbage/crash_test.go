@@ -15,9 +15,10 @@ func changes(operation string) bool {
 	return operation != "Query" && operation != "GetItem" && operation != "s3:GET"
 }
 
-// killed loses the answer of the nth call that changes something, and lets every
-// later call fail, as for a process that was killed there. To be killed before a
-// call, or at one that only reads, leaves what the change before it has left.
+// killed loses the response of the nth call that changes something, and makes every
+// later call fail. This is the same as a process that is killed at that call. A
+// kill before a call, or at a call that only reads, leaves the same state as a kill
+// at the change before.
 func killed(n int64) (faults *storagetest.Faults, made *atomic.Int64) {
 	made = &atomic.Int64{}
 	return &storagetest.Faults{Choose: func(operation string) storagetest.Fault {
@@ -41,8 +42,8 @@ func TestRunThatIsKilledAfterAnyChangeIsMadeGoodByTheNext(t *testing.T) {
 		want := r.content(t)
 		faults, made := killed(n)
 		dying := r.failing(faults)
-		// One of two runs is killed. That it answers an error is not asked: there may
-		// have been nothing left to do.
+		// One of two runs is killed. The test does not require that it returns an
+		// error, because there may have been nothing left to do.
 		_, _ = dying.run(t.Context(), 30*time.Hour)
 		_, _ = dying.run(t.Context(), 60*time.Hour)
 		if got := r.content(t); !maps.Equal(got, want) {
@@ -63,8 +64,8 @@ func TestRunThatIsKilledAfterAnyChangeIsMadeGoodByTheNext(t *testing.T) {
 }
 
 // TestCallerThatIsKilledAfterAnyChangeLeavesNothingBehind kills every kind of
-// caller after each of its changes. Readers see all that it wanted or nothing,
-// and the collector removes the rest.
+// caller after each of its changes. Readers must see all of the caller's change or
+// nothing, and the collector must remove the rest.
 func TestCallerThatIsKilledAfterAnyChangeLeavesNothingBehind(t *testing.T) {
 	t.Parallel()
 	for name, operate := range operations {
@@ -105,9 +106,9 @@ func TestCallerThatIsKilledAfterAnyChangeLeavesNothingBehind(t *testing.T) {
 	}
 }
 
-// TestFaultsAreRepeatedOrReported lets a kind of fault happen to every third
-// call: whatever the runs answer, readers see what they saw, and runs without
-// faults finish.
+// TestFaultsAreRepeatedOrReported injects a kind of fault into every third call.
+// Whatever the runs return, readers must see the same as before, and runs without
+// faults must finish the work.
 func TestFaultsAreRepeatedOrReported(t *testing.T) {
 	t.Parallel()
 	kinds := map[string]storagetest.Kind{

@@ -13,8 +13,8 @@ import (
 	"github.com/opsplane/opsplane/shared/kv"
 )
 
-// litter writes one of everything that becomes garbage, beside what must stay:
-// among it a deleted key of so many rows.
+// litter writes one of everything that becomes garbage, and things that must stay.
+// One part of the garbage is a deleted key with this number of rows.
 func litter(t testing.TB, r *rig, rows int) {
 	t.Helper()
 	one := 1
@@ -91,15 +91,15 @@ func TestNothingGoesBeforeItsTime(t *testing.T) {
 	litter(t, r, 3)
 	all := r.objects(t)
 	items := len(r.items(t))
-	// Of what was written within the last hour, any may be part of a write that is
-	// still under way.
+	// Everything that was written within the last hour may be part of a write that
+	// is still under way.
 	if report := r.collect(t, 59*time.Minute); report.Resting+report.Rows+report.UploadsExpired != 0 {
 		t.Errorf("fresh writes are taken for garbage: %+v", report)
 	}
 	if got := len(r.items(t)); got != items {
 		t.Errorf("%d items of %d are left", got, items)
 	}
-	// Then it rests: somebody may be reading it.
+	// Then the object rests, because somebody may be reading it.
 	found := r.collect(t, 2*time.Hour)
 	if found.Resting == 0 || found.UploadsExpired != 0 {
 		t.Errorf("after two hours: %+v", found)
@@ -109,12 +109,13 @@ func TestNothingGoesBeforeItsTime(t *testing.T) {
 			t.Errorf("after %v %d objects are removed, which have not rested", later, report.Removed)
 		}
 	}
-	// What an upload has left that is over was never seen by a reader: it goes when
-	// the last address has ended, of the aborted one and of the expired one.
+	// Readers never saw the objects of uploads that are over. The objects of the
+	// aborted and of the expired upload are removed as soon as the last URL has
+	// expired.
 	if got := r.objects(t); len(got) != len(all)-2 {
 		t.Errorf("%d objects of %d are left, want all but those of two uploads", len(got), len(all))
 	}
-	// Runs in between do not begin the rest anew.
+	// Runs in between do not restart the rest.
 	if report := r.collect(t, 26*time.Hour+time.Minute); report.Removed != found.Resting {
 		t.Errorf("after its rest %d objects of %d are removed", report.Removed, found.Resting)
 	}

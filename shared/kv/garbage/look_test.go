@@ -22,8 +22,8 @@ import (
 	"github.com/opsplane/opsplane/shared/storage/attr"
 )
 
-// content reads all that a reader can see: each row's value, and of an artifact
-// its file. A row whose object is gone is an error.
+// content returns everything that a reader can see: the value of each row or, for
+// an artifact, its file. A row whose object is gone is an error.
 func (r *rig) content(t testing.TB) map[string]string {
 	t.Helper()
 	ctx := context.Background()
@@ -77,7 +77,7 @@ func readAll(t testing.TB, response *http.Response) []byte {
 	return body.Bytes()
 }
 
-// objects lists the ids of the namespace's objects, sorted.
+// objects returns the ids of the namespace's objects, sorted.
 func (r *rig) objects(t testing.TB) []string {
 	t.Helper()
 	var ids []string
@@ -95,7 +95,7 @@ func (r *rig) objects(t testing.TB) []string {
 	return ids
 }
 
-// items reads the whole table.
+// items returns all items of the table.
 func (r *rig) items(t testing.TB) []attr.Item {
 	t.Helper()
 	var items []attr.Item
@@ -110,9 +110,9 @@ func (r *rig) items(t testing.TB) []attr.Item {
 	return items
 }
 
-// exact asks that nothing is left but what a record needs: no object that no
-// row names, no row that no head has, no retired generation, and of the quota
-// just the files that are records.
+// exact requires that only what a record needs is left: every object is named by a
+// row, every row belongs to a head, there is no retired generation, and the quota
+// counts exactly the files that are records.
 func (r *rig) exact(t testing.TB) {
 	t.Helper()
 	named, generations, rows := map[string]struct{}{}, map[string]struct{}{}, map[string]int{}
@@ -159,7 +159,7 @@ func (r *rig) exact(t testing.TB) {
 	}
 }
 
-// damage lets a key's head name an object that cannot be.
+// damage makes a key's head name an object id that is not valid.
 func (r *rig) damage(t testing.TB, key string) {
 	t.Helper()
 	_, err := r.env.DynamoDB.UpdateItem(t.Context(), &dynamodb.UpdateItemInput{

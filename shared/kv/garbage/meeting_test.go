@@ -15,9 +15,10 @@ import (
 	"github.com/opsplane/opsplane/shared/kv/garbage"
 )
 
-// atEveryCall calls do for n = first and so on, each with a rig that was
-// prepared before the time since, until do answers that there was no nth call.
-// Rigs are prepared several at once, as they wait for the same boundary.
+// atEveryCall calls do with n = first, first+1 and so on, until do returns that
+// there was no nth call. Each call gets a rig that was prepared before the time
+// since. Several rigs are prepared at the same time, because they wait for the same
+// boundary.
 func atEveryCall(t *testing.T, first int64, prepare func(*rig), do func(r *rig, n int64, since time.Time) bool) {
 	t.Helper()
 	for n := first; ; {
@@ -39,7 +40,7 @@ func atEveryCall(t *testing.T, first int64, prepare func(*rig), do func(r *rig, 
 	}
 }
 
-// before lets something happen before the nth call.
+// before makes something happen before the nth call.
 func before(n int64, do func()) (faults *storagetest.Faults, happened *atomic.Bool) {
 	var calls atomic.Int64
 	happened = &atomic.Bool{}
@@ -52,9 +53,8 @@ func before(n int64, do func()) (faults *storagetest.Faults, happened *atomic.Bo
 	}}, happened
 }
 
-// TestWritersAtEveryCallOfTheCollectorLoseNothing stops the collector before
-// each of its calls, lets writers do everything that they can do, and lets it go
-// on.
+// TestWritersAtEveryCallOfTheCollectorLoseNothing stops the collector before each
+// of its calls, runs all kinds of writes, and then lets the collector continue.
 func TestWritersAtEveryCallOfTheCollectorLoseNothing(t *testing.T) {
 	t.Parallel()
 	uploads := map[*rig]artifact.Upload{}
@@ -64,8 +64,8 @@ func TestWritersAtEveryCallOfTheCollectorLoseNothing(t *testing.T) {
 		send(t, page, []byte("sixth file"))
 		uploads[r] = u
 	}
-	// Before any of the first 16 calls, which look for retired generations, is the
-	// same as before the last of them.
+	// The first 16 calls look for retired generations. A stop before any of them
+	// has the same effect as a stop before the last of them.
 	atEveryCall(t, 16, prepare, func(r *rig, n int64, since time.Time) bool {
 		u := uploads[r]
 		faults, happened := before(n, func() { meanwhile(t, r, u) })
@@ -87,8 +87,8 @@ func TestWritersAtEveryCallOfTheCollectorLoseNothing(t *testing.T) {
 	})
 }
 
-// meanwhile is what the writers do: overwrite, delete, write again the same
-// content that was deleted, publish, complete, replace a file.
+// meanwhile does what the writers do: overwrite, delete, write deleted content
+// again, publish, complete, replace a file.
 func meanwhile(t testing.TB, r *rig, u artifact.Upload) {
 	r.set(t, "kept", 0, large("overwritten meanwhile"), true)
 	r.delete(t, "published", nil)
@@ -101,8 +101,8 @@ func meanwhile(t testing.TB, r *rig, u artifact.Upload) {
 	r.upload(t, "file gone", []byte("sixth file"))
 }
 
-// operations are what callers do. The collector must be able to run, whole,
-// before any call that they make.
+// operations are the operations of callers. A whole run of the collector must be
+// possible before each of their calls.
 var operations = map[string]func(t testing.TB, r *rig){
 	"overwrite of a value":      func(t testing.TB, r *rig) { r.set(t, "kept", 0, large("new"), true) },
 	"new draft":                 func(t testing.TB, r *rig) { r.set(t, "new", 5, large("new"), false) },
@@ -140,9 +140,9 @@ func TestCollectorAtEveryCallOfACallerHarmsNothing(t *testing.T) {
 	}
 }
 
-// TestWithoutItsRestAWriteUnderWayWouldBeLost shows that the tests above would
-// notice: a collector that lets no time pass takes the object of a write between
-// its two calls.
+// TestWithoutItsRestAWriteUnderWayWouldBeLost shows that the tests above can fail:
+// a collector without a rest removes the object of a write between the two calls of
+// that write.
 func TestWithoutItsRestAWriteUnderWayWouldBeLost(t *testing.T) {
 	t.Parallel()
 	for name, tc := range map[string]struct {
@@ -151,7 +151,7 @@ func TestWithoutItsRestAWriteUnderWayWouldBeLost(t *testing.T) {
 	}{"with its rest": {2 * time.Hour, false}, "without": {0, true}} {
 		t.Run(name, func(t *testing.T) {
 			r := newRig(t)
-			r.set(t, "k", 1, "1", true) // the namespace is known
+			r.set(t, "k", 1, "1", true) // registers the namespace
 			var faults storagetest.Faults
 			faults.Add(storagetest.Fault{Operation: "UpdateItem", Nth: 2, Before: func() {
 				for n := range 2 {
@@ -171,8 +171,8 @@ func TestWithoutItsRestAWriteUnderWayWouldBeLost(t *testing.T) {
 	}
 }
 
-// TestReaderOfAnObjectThatIsRemovedReadsWhatReplacedIt lets a value be replaced
-// and its object be removed between the reader's two calls.
+// TestReaderOfAnObjectThatIsRemovedReadsWhatReplacedIt replaces a value and removes
+// its object between the two calls of a reader.
 func TestReaderOfAnObjectThatIsRemovedReadsWhatReplacedIt(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
@@ -188,8 +188,9 @@ func TestReaderOfAnObjectThatIsRemovedReadsWhatReplacedIt(t *testing.T) {
 	}
 }
 
-// TestUploadIsEitherCompletedOrExpired lets an upload be completed before each
-// call of a collector for which its time is over: somebody wins, nobody half.
+// TestUploadIsEitherCompletedOrExpired completes an upload before each call of a
+// collector that finds it expired. Either the completion or the collector must win
+// completely.
 func TestUploadIsEitherCompletedOrExpired(t *testing.T) {
 	t.Parallel()
 	won := map[bool]int{}

@@ -15,8 +15,8 @@ import (
 	"github.com/opsplane/opsplane/shared/storage/attr"
 )
 
-// restsFrom asks that an object rests from the run that finds it first, at later,
-// and not from any time before.
+// restsFrom requires that the rest of an object begins with the run at later, which
+// finds it first, and not earlier.
 func (r *rig) restsFrom(t *testing.T, later time.Duration, object string) {
 	t.Helper()
 	for _, c := range []struct {
@@ -30,8 +30,8 @@ func (r *rig) restsFrom(t *testing.T, later time.Duration, object string) {
 	}
 }
 
-// TestObjectOfAFileWhoseRowIsSeenLateRestsAnew lets a run see an upload as done
-// before it sees its row, as a query may see one item of a transaction before
+// TestObjectOfAFileWhoseRowIsSeenLateRestsAnew makes a run see an upload as done
+// before it sees the upload's row. A query may see one item of a transaction before
 // another.
 func TestObjectOfAFileWhoseRowIsSeenLateRestsAnew(t *testing.T) {
 	t.Parallel()
@@ -49,7 +49,8 @@ func TestObjectOfAFileWhoseRowIsSeenLateRestsAnew(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	// Behind the lists of retired generations, of namespaces, and of uploads.
+	// The fault comes after the lists of retired generations, of namespaces, and of
+	// uploads.
 	var faults storagetest.Faults
 	faults.Add(storagetest.Fault{Operation: "Query", Nth: 19, Before: func() {
 		if _, err := r.env.DynamoDB.DeleteItem(t.Context(), &dynamodb.DeleteItemInput{TableName: table, Key: head}); err != nil {
@@ -68,8 +69,8 @@ func TestObjectOfAFileWhoseRowIsSeenLateRestsAnew(t *testing.T) {
 	r.restsFrom(t, 80*time.Hour, u.ID)
 }
 
-// TestWhatIsNamedIsForgotten has the collector remember an object that a row
-// names, as an earlier version of it may have.
+// TestWhatIsNamedIsForgotten makes the collector remember an object that a row
+// names, as an earlier version of the collector may have done.
 func TestWhatIsNamedIsForgotten(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)

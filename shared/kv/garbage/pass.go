@@ -17,7 +17,7 @@ import (
 	"github.com/opsplane/opsplane/shared/vcs"
 )
 
-// id is the id of an object, packed: a pass holds one for every object.
+// id is the id of an object in 16 bytes. A pass holds one for every object.
 type id [16]byte
 
 func parseID(text string) (id, bool) {
@@ -40,22 +40,24 @@ type pass struct {
 	report Report
 
 	named map[id]struct{}
-	// stored are the objects in the bucket of uploads that no row names.
+	// stored holds the objects of uploads that no row names and that are in the
+	// bucket.
 	stored map[id]bool
 }
 
-// unnamed is an object that nobody names.
+// unnamed is an object that no row names.
 type unnamed struct {
 	id
 	size int64
 }
 
-// run collects. The order matters: an upload that has not become a record when
-// the uploads are read has its object protected; one that has, had before the
-// rows were read, so that its row shows. (A query may see one item of a
-// transaction before it sees another, "read-committed": so the object of an upload
-// that became a record just now is protected too.) An upload leaves the quota
-// last, when its object is gone.
+// run collects. The order of its steps matters. It reads the uploads first, then
+// the rows. If an upload has not become a record when the uploads are read, its
+// object is protected. If it has become a record, it did so before the rows were
+// read, so its row is found. A query may see one item of a transaction before it
+// sees another ("read-committed"). So the object of an upload that became a record
+// a short time ago is protected too. An upload is subtracted from the quota last,
+// when its object is gone.
 func (p *pass) run(ctx context.Context) error {
 	start := p.author.At
 	if err := p.records.Collecting(ctx, p.ns, start); err != nil {
@@ -102,8 +104,8 @@ func (p *pass) name(object string) error {
 	return nil
 }
 
-// mark finds what rows name. A name that is none must not pass for one: the
-// object that was meant would be taken for garbage.
+// mark finds the objects that rows name. It fails if a name is not an object id.
+// Otherwise the object that was meant would be taken for garbage.
 func (p *pass) mark(ctx context.Context) error {
 	var damaged error
 	err := p.records.Objects(ctx, p.ns, func(object string) {
@@ -117,8 +119,8 @@ func (p *pass) mark(ctx context.Context) error {
 	return damaged
 }
 
-// without answers the uploads whose file no row names: the row that the upload
-// became was overwritten or deleted, so none will again.
+// without returns the uploads whose file no row names. The row that the upload
+// became was overwritten or deleted, so no row will name the file again.
 func (p *pass) without(done []artifact.Held) []artifact.Held {
 	var gone []artifact.Held
 	for _, u := range done {
@@ -134,7 +136,7 @@ func (p *pass) has(x id) bool {
 	return ok
 }
 
-// discard removes what arrived of uploads that can no longer be completed.
+// discard removes the received bytes of uploads that can no longer be completed.
 func (p *pass) discard(ctx context.Context, closed []artifact.Held) error {
 	for _, u := range closed {
 		ended, freed, err := p.artifacts.Discard(ctx, p.by(), u)
@@ -151,9 +153,10 @@ func (p *pass) discard(ctx context.Context, closed []artifact.Held) error {
 	return nil
 }
 
-// release takes those files off the quota whose objects are gone. No address that
-// could bring one back works any more: the last ended PutLifetime after the upload
-// became a record, and the object was left alone for longer.
+// release subtracts those files from the quota whose objects are gone. No URL that
+// could write such an object again works any more: the last URL expired at most
+// PutLifetime after the upload became a record, and the object was left alone for
+// longer.
 func (p *pass) release(ctx context.Context, done []artifact.Held) error {
 	for _, u := range done {
 		if x, ok := parseID(u.Object); !ok || p.stored[x] {
@@ -170,15 +173,16 @@ func (p *pass) release(ctx context.Context, done []artifact.Held) error {
 	return nil
 }
 
-// by is the caller of a change that is made now.
+// by returns the caller of a change that is made now.
 func (p *pass) by() kv.Caller {
 	author := p.author
 	author.At = p.clock.now()
 	return kv.Caller{Installation: p.ns, Author: author}
 }
 
-// list answers the objects that nobody names and that were made before a time,
-// counts the others, and notes which of those uploads have theirs.
+// list returns the objects that nobody names and that were made before the given
+// time. It counts the other objects. It also records in p.stored which of the given
+// uploads still have their object.
 func (p *pass) list(ctx context.Context, before time.Time, uploads []artifact.Held) ([]unnamed, error) {
 	candidates := map[id]struct{}{}
 	for _, u := range uploads {

@@ -2,40 +2,43 @@ package garbage
 
 import "github.com/opsplane/opsplane/shared/background/frame"
 
-// Report is what a run did.
+// Report says what a run did.
 type Report struct {
-	// Namespaces is how many were collected, Waiting how many were not reached
-	// or not finished before the time was over. Those come first the next time,
-	// the unfinished ones last.
+	// Namespaces is the number of namespaces that were collected. Waiting is the
+	// number of those that were not reached or not finished in time. The next run
+	// begins with those that were not reached and ends with those that were not
+	// finished.
 	Namespaces int `json:"namespaces"`
 	Waiting    int `json:"waiting"`
-	// Generations is how many deletes of keys were followed up, Rows how many
-	// rows they had left.
+	// Generations is the number of deletes of keys that were handled. Rows is the
+	// number of rows that they had left and that were removed.
 	Generations int `json:"generations"`
 	Rows        int `json:"rows"`
-	// UploadsExpired counts uploads ended because nobody completed them.
-	// UploadsDiscarded counts uploads that became no record and of which nothing is
-	// left, FilesReleased artifacts whose record and object are gone; both free
-	// quota.
+	// UploadsExpired is the number of uploads that were ended because nobody
+	// completed them. UploadsDiscarded is the number of uploads that became no
+	// record and have nothing left in the bucket. FilesReleased is the number of
+	// artifacts whose record and object are gone. UploadsDiscarded and
+	// FilesReleased free quota.
 	UploadsExpired   int `json:"uploads_expired"`
 	UploadsDiscarded int `json:"uploads_discarded"`
 	FilesReleased    int `json:"files_released"`
-	// Objects is how many objects there were, Named how many of those are named
-	// by a record or belong to an upload under way, Foreign how many have names
-	// that the store does not give; those are never touched.
+	// Objects is the number of objects in the bucket. Named is the number of those
+	// that a record names or that belong to an upload under way. Foreign is the
+	// number of those with a name that the store does not make; they are never
+	// removed.
 	Objects int `json:"objects"`
 	Named   int `json:"named"`
 	Foreign int `json:"foreign"`
-	// Resting counts objects that nobody names and that are kept for now.
+	// Resting is the number of objects that nobody names and that are kept for now.
 	Resting int `json:"resting"`
-	// Removed counts objects that were removed, Bytes is their size; those of
-	// discarded uploads are not among them.
+	// Removed is the number of objects that were removed, and Bytes is their size.
+	// Objects of discarded uploads do not count here.
 	Removed int   `json:"removed"`
 	Bytes   int64 `json:"bytes"`
 }
 
-// Counts are the numbers of a report for a log line. Each metric is paid for, so
-// only what waits and what was removed are metrics.
+// Counts returns the numbers of a report for a log line. Every metric costs money,
+// so only Waiting, Removed and Bytes are metrics.
 func (r Report) Counts() []frame.Count {
 	return []frame.Count{
 		{Name: "namespaces", Value: int64(r.Namespaces)},

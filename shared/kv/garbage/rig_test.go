@@ -21,18 +21,18 @@ import (
 	"github.com/opsplane/opsplane/shared/vcs"
 )
 
-// rig is the stores of one table and bucket, and a collector over them.
+// rig holds the stores of one table and bucket, and a collector for them.
 type rig struct {
 	*garbage.Collector
 	records *kv.Store
 	files   *artifact.Store
 	env     *storagetest.Env
 	ns      vcs.Installation
-	dying   bool // what callers do fails, as it should
+	dying   bool // the operations of callers fail, and the test expects it
 }
 
-// rest is what the tests' collectors leave alone: the clock that a test gives
-// them passes it.
+// rest is the rest of the collectors in tests. It passes on the clock that a test
+// gives them.
 var rest = garbage.Rest{Write: time.Hour, Keep: 24 * time.Hour}
 
 func newRig(t testing.TB) *rig {
@@ -47,7 +47,7 @@ func rigOn(env *storagetest.Env, rest garbage.Rest) *rig {
 	return &rig{garbage.New(records, files, env.S3, bucket, rest), records, files, env, vcs.Installation{VCS: "github", ID: "1"}, false}
 }
 
-// failed fails the test, unless callers are meant to fail.
+// failed fails the test, unless callers are expected to fail.
 func (r *rig) failed(t testing.TB, what string, err error) {
 	t.Helper()
 	if err != nil && !r.dying {
@@ -55,14 +55,14 @@ func (r *rig) failed(t testing.TB, what string, err error) {
 	}
 }
 
-// failing is the same behind a network that fails as faults say.
+// failing returns the same rig behind a network that fails as f says.
 func (r *rig) failing(f *storagetest.Faults) *rig { return rigOn(r.env.WithFaults(f), rest) }
 
 func author() change.Author {
 	return change.Author{Principal: "user", Request: uuid.NewString(), At: time.Now()}
 }
 
-// collect runs the collector as if it were so much later.
+// collect runs the collector as if the time were later by this duration.
 func (r *rig) collect(t testing.TB, later time.Duration) garbage.Report {
 	t.Helper()
 	report, err := r.run(t.Context(), later)
@@ -77,14 +77,15 @@ func (r *rig) run(ctx context.Context, later time.Duration) (garbage.Report, err
 	return r.Run(ctx, by)
 }
 
-// collectAll runs it until what is garbage now has rested.
+// collectAll runs the collector until everything that is garbage now has rested.
 func (r *rig) collectAll(t testing.TB) {
 	t.Helper()
 	r.collect(t, 30*time.Hour)
 	r.collect(t, 60*time.Hour)
 }
 
-// large is a value that becomes an object; distinct texts make distinct ones.
+// large returns a value that becomes an object. Different texts give different
+// objects.
 func large(text string) string { return `"` + text + strings.Repeat("x", 2*kv.InlineMax) + `"` }
 
 func (r *rig) set(t testing.TB, key string, idx int, value string, committed bool) {
@@ -168,17 +169,18 @@ func send(t testing.TB, page artifact.Page, body []byte) {
 	}
 }
 
-// boundary waits for the next full second. Objects carry the second in which
-// they were made, so those made before and after it can be told apart.
+// boundary waits for the next full second. An object carries the second in which it
+// was made. So objects from before and after the boundary can be told apart.
 func boundary() time.Time {
 	second := time.Now().Truncate(time.Second).Add(time.Second)
 	time.Sleep(time.Until(second))
 	return second
 }
 
-// around runs the collector twice, so that what it finds first goes then. It
-// takes what was made before since to be older than any write takes, and all
-// else to be younger. The stores' requests go where r's do.
+// around runs the collector twice, so that the second run removes what the first
+// run finds. It takes everything from before since to be older than any write, and
+// everything else to be younger. The requests of the stores go the same way as
+// those of r.
 func (r *rig) around(t testing.TB, since time.Time) {
 	t.Helper()
 	for _, error := range r.twice(since) {
@@ -190,7 +192,8 @@ func (r *rig) around(t testing.TB, since time.Time) {
 
 func (r *rig) twice(since time.Time) (errs [2]error) {
 	for n := range errs {
-		// The second run is later by more than the times of the first are rounded.
+		// The second run is later by more than the rounding of the first run's
+		// times.
 		later := time.Hour + time.Duration(n)*2*time.Second
 		c := rigOn(r.env, garbage.Rest{Write: later})
 		_, errs[n] = c.Run(context.Background(), change.Author{Principal: "collector", Request: uuid.NewString(), At: since.Add(later)})

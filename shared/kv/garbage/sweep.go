@@ -21,15 +21,15 @@ import (
 )
 
 const (
-	// removeBatch is how many objects DeleteObjects takes.
+	// removeBatch is the maximum number of objects in one DeleteObjects call.
 	removeBatch = 1000
-	// removers is how many of those calls run at once.
+	// removers is how many of these calls run at the same time.
 	removers = 4
 )
 
-// sweep removes the garbage that has rested, and remembers since when the rest
-// of it is known. It forgets what is gone or named: the time at which that was
-// found must never count for it later.
+// sweep removes the garbage that has rested long enough. For the other garbage it
+// remembers since when it is known. It forgets objects that are gone or named: the
+// time at which such an object was found unnamed must never count for it later.
 func (p *pass) sweep(ctx context.Context, garbage []unnamed) error {
 	known, err := p.recall(ctx)
 	if err != nil {
@@ -60,8 +60,8 @@ func (p *pass) sweep(ctx context.Context, garbage []unnamed) error {
 	return errors.Join(err, p.remember(ctx, resting))
 }
 
-// remove deletes objects, and answers those of which it does not know that they
-// are gone. One that was gone already counts as removed.
+// remove deletes objects. It returns the objects that may still exist. An object
+// that was already gone counts as removed.
 func (p *pass) remove(ctx context.Context, rested []unnamed) (kept []id, err error) {
 	var group errgroup.Group
 	group.SetLimit(removers)
@@ -90,7 +90,7 @@ func (p *pass) remove(ctx context.Context, rested []unnamed) (kept []id, err err
 	return kept, err
 }
 
-// removeBatch answers the objects that were not removed.
+// removeBatch deletes one batch and returns the objects that were not removed.
 func (p *pass) removeBatch(ctx context.Context, batch []unnamed) ([]id, error) {
 	names := make([]types.ObjectIdentifier, len(batch))
 	for i, g := range batch {
@@ -120,15 +120,17 @@ func (p *pass) removeBatch(ctx context.Context, batch []unnamed) ([]id, error) {
 	return nil, nil
 }
 
-// memory is the object that remembers the garbage of the namespace. Functions
-// that serve callers name objects below the VCS and never reach it.
+// memory returns the name of the object that remembers the garbage of the
+// namespace. Functions that serve callers use only object names that begin with a
+// VCS, so they never reach it.
 func (p *pass) memory() *string {
 	return aws.String("collector/" + p.ns.String())
 }
 
-// recall reads since when objects are known to be garbage. What it names and is
-// garbage now was garbage all the time in between: nothing ever ceases to be, also
-// if other runs came between, and each run forgets what it finds to be none.
+// recall reads since when objects are known to be garbage. An object that it
+// returns and that is garbage now was garbage the whole time in between: garbage
+// never becomes named again. This holds even if other runs came between, because
+// each run forgets objects that are not garbage.
 func (p *pass) recall(ctx context.Context) (map[id]time.Time, error) {
 	out, err := p.objects.GetObject(ctx, &s3.GetObjectInput{Bucket: &p.bucket, Key: p.memory()})
 	var missing *types.NoSuchKey
@@ -156,8 +158,8 @@ func (p *pass) recall(ctx context.Context) (map[id]time.Time, error) {
 	return known, nil
 }
 
-// remember writes what recall reads: a line for each object, its id and the Unix
-// time in seconds, rounded up so that nothing rests too briefly.
+// remember writes what recall reads. Each object has one line: its id and the Unix
+// time in seconds. The time is rounded up, so that no object rests too briefly.
 func (p *pass) remember(ctx context.Context, resting map[id]time.Time) error {
 	var text bytes.Buffer
 	for x, since := range resting {

@@ -10,8 +10,8 @@ import (
 	"github.com/opsplane/opsplane/shared/kv/canonical"
 )
 
-// What operations are drawn from: few keys and rows, so that they meet. Every
-// key but one is a prefix, a neighbour or a part of another.
+// Operations use few keys and rows, so that they touch the same ones. All keys but
+// one are a prefix, a neighbour or a part of another key.
 var (
 	someKeys = rapid.SampledFrom([]string{"a", "a", "a", "", "a/", "a/b", "ab", "b", "\x00", "é", "\U0010ffff", strings.Repeat("k", kv.MaxKeyBytes)})
 	someIdx  = rapid.SampledFrom([]int{0, 0, 0, 1, 1, 2, 3, -1, -2, kv.MinIdx, kv.MaxIdx})

@@ -1,7 +1,8 @@
-// Package kvmodel says what the key-value store does, in so few words that one
-// can see them to be right: plain maps, one caller at a time, no storage. Its
-// methods are those of kv.Store; tests make the same calls to both and compare
-// the answers. Its invariant: it knows nothing of how the store works.
+// Package kvmodel says what the key-value store does, in code so short that a
+// reader can check it: plain maps, one caller at a time, no storage. Its methods
+// are those of kv.Store. Tests make the same calls to both and compare the results.
+// The invariant: kvmodel knows nothing about how the store works. The quoted
+// sentences are the rules that it implements.
 package kvmodel
 
 import (
@@ -16,19 +17,18 @@ import (
 	"github.com/opsplane/opsplane/shared/vcs"
 )
 
-// Model is a store. The zero Model is empty. It is not safe for concurrent
-// use.
+// Model is a store. The zero Model is empty. It is not safe for concurrent use.
 type Model struct {
-	// rows: "A record is identified by namespace, key and idx. Exactly one row
-	// exists per identity; there are no hidden older versions."
+	// rows implements: "A record is identified by namespace, key and idx. Exactly
+	// one row exists per identity; there are no hidden older versions."
 	rows map[vcs.Installation]map[kv.Position]kv.Record
 }
 
-// ErrVersionLimit refuses to overwrite a row at the last version.
+// ErrVersionLimit refuses the overwrite of a row that is at the last version.
 var ErrVersionLimit = &fault.Error{Kind: fault.Invalid, ID: "VERSION_LIMIT"}
 
-// sorted lists all rows of a namespace. "Results ordered by key (in bytes),
-// then idx."
+// sorted returns all rows of a namespace. "Results ordered by key (in bytes), then
+// idx."
 func (m *Model) sorted(ns vcs.Installation) []kv.Record {
 	var all []kv.Record
 	for _, r := range m.rows[ns] {
@@ -40,19 +40,20 @@ func (m *Model) sorted(ns vcs.Installation) []kv.Record {
 	return all
 }
 
-// allowed: "A row is readable if read_caps is absent or is a subset of the
-// caller's capabilities, writable likewise for write_caps."
+// allowed reports whether the caller has every capability of the row's list. "A row
+// is readable if read_caps is absent or is a subset of the caller's capabilities,
+// writable likewise for write_caps."
 func allowed(row *access.Set, caller access.Set) bool {
 	return row == nil || caller.HasAll(*row)
 }
 
-// visible: "Only committed rows are seen; committed=false means both." And a
-// row that is not readable counts "as if absent".
+// visible reports whether the caller sees the row. "Only committed rows are seen;
+// committed=false means both." A row that is not readable counts "as if absent".
 func visible(r kv.Record, caller access.Set, drafts bool) bool {
 	return (r.Committed || drafts) && allowed(r.ReadCaps, caller)
 }
 
-// Get answers one visible row, else ErrNotFound.
+// Get returns one visible row, or fails with ErrNotFound.
 func (m *Model) Get(_ context.Context, by kv.Caller, at kv.Position, drafts, withData bool) (kv.Record, error) {
 	r, ok := m.rows[by.Installation][at]
 	if !ok || !visible(r, by.Capabilities, drafts) {
@@ -64,8 +65,8 @@ func (m *Model) Get(_ context.Context, by kv.Caller, at kv.Position, drafts, wit
 	return r, nil
 }
 
-// Set: "Upsert. Overwrites whatever is there, including an uncommitted row."
-// A row that is not writable is refused with ErrForbidden.
+// Set stores a row. "Upsert. Overwrites whatever is there, including an uncommitted
+// row." It refuses a row that is not writable with ErrForbidden.
 func (m *Model) Set(_ context.Context, by kv.Caller, w kv.Write) (kv.Record, error) {
 	r, ok := m.rows[by.Installation][kv.Position{Key: w.Key, Idx: w.Idx}]
 	if ok && !allowed(r.WriteCaps, by.Capabilities) {
@@ -74,9 +75,9 @@ func (m *Model) Set(_ context.Context, by kv.Caller, w kv.Write) (kv.Record, err
 	return m.put(by, w)
 }
 
-// CompareAndSet: "Without version: insert only; fails if a row exists in any
-// form (uncommitted, unreadable). With version: update only; the row must
-// exist with exactly that version and be writable."
+// CompareAndSet stores a row on a condition. "Without version: insert only; fails
+// if a row exists in any form (uncommitted, unreadable). With version: update only;
+// the row must exist with exactly that version and be writable."
 func (m *Model) CompareAndSet(_ context.Context, by kv.Caller, w kv.Write, version *int) (kv.Record, error) {
 	r, ok := m.rows[by.Installation][kv.Position{Key: w.Key, Idx: w.Idx}]
 	if version == nil && ok || version != nil && (!ok || r.Version != *version || !allowed(r.WriteCaps, by.Capabilities)) {
@@ -85,9 +86,9 @@ func (m *Model) CompareAndSet(_ context.Context, by kv.Caller, w kv.Write, versi
 	return m.put(by, w)
 }
 
-// put: version "starts at 0 on insert, +1 on every successful overwrite";
-// created_at is the "time of the last set or cas". A write "replaces both
-// lists" of capabilities. The answer carries no data.
+// put stores a row and returns it without data. Its version "starts at 0 on insert,
+// +1 on every successful overwrite"; created_at is the "time of the last set or
+// cas". A write "replaces both lists" of capabilities.
 func (m *Model) put(by kv.Caller, w kv.Write) (kv.Record, error) {
 	at := kv.Position{Key: w.Key, Idx: w.Idx}
 	version := 0
@@ -112,8 +113,8 @@ func (m *Model) put(by kv.Caller, w kv.Write) (kv.Record, error) {
 	return r, nil
 }
 
-// Delete: "Without idx: deletes all idx of the key. With version: only rows at
-// that version. Result is true if at least one row went." A row that is not
+// Delete deletes rows. "Without idx: deletes all idx of the key. With version: only
+// rows at that version. Result is true if at least one row went." A row that is not
 // writable stays.
 func (m *Model) Delete(_ context.Context, by kv.Caller, target kv.Target, version *int) (bool, error) {
 	gone := false
@@ -126,8 +127,8 @@ func (m *Model) Delete(_ context.Context, by kv.Caller, target kv.Target, versio
 	return gone, nil
 }
 
-// Count: "the rows of exactly this key, and the largest visible idx. No
-// visible row: 404."
+// Count counts the visible rows: "the rows of exactly this key, and the largest
+// visible idx. No visible row: 404."
 func (m *Model) Count(_ context.Context, by kv.Caller, key string, drafts bool) (count, maxIdx int, err error) {
 	for _, r := range m.sorted(by.Installation) {
 		if r.Key == key && visible(r, by.Capabilities, drafts) {
@@ -141,8 +142,8 @@ func (m *Model) Count(_ context.Context, by kv.Caller, key string, drafts bool) 
 	return count, maxIdx, nil
 }
 
-// Size: "the sum of size over the visible rows of exactly this key, or of one
-// idx. No visible row: 404."
+// Size returns "the sum of size over the visible rows of exactly this key, or of
+// one idx. No visible row: 404."
 func (m *Model) Size(_ context.Context, by kv.Caller, target kv.Target, drafts bool) (int, error) {
 	size, found := 0, false
 	for _, r := range m.rows[by.Installation] {
@@ -157,7 +158,8 @@ func (m *Model) Size(_ context.Context, by kv.Caller, target kv.Target, drafts b
 	return size, nil
 }
 
-// inRange, with K the start key and I the idx given:
+// inRange reports whether a row is in the range. K is the start key and I the given
+// idx:
 //
 //	inclusive  idx     rows
 //	true       absent  key ≥ K, every idx
@@ -184,8 +186,8 @@ func inRange(r kv.Record, q kv.Range) bool {
 	return r.Key == q.Key && r.Idx > *q.Idx || r.Key > q.Key
 }
 
-// Iterate answers the visible rows of the range up to its limit, and where to
-// go on if there are more.
+// Iterate returns the visible rows of the range up to its limit, and the position
+// at which the next page begins if there are more.
 func (m *Model) Iterate(_ context.Context, by kv.Caller, q kv.Range) (page []kv.Record, next *kv.Position, err error) {
 	for _, r := range m.sorted(by.Installation) {
 		if !inRange(r, q) || !visible(r, by.Capabilities, q.Drafts) || q.Limit == 0 {
@@ -203,9 +205,9 @@ func (m *Model) Iterate(_ context.Context, by kv.Caller, q kv.Range) (page []kv.
 	return page, nil, nil
 }
 
-// Commit: "An entry without idx covers all idx of the key. The reply lists only
-// rows that changed: already committed, missing or unwritable rows are left
-// out. Each row at most once." Neither version nor created_at changes.
+// Commit publishes drafts. "An entry without idx covers all idx of the key. The
+// reply lists only rows that changed: already committed, missing or unwritable rows
+// are left out. Each row at most once." Neither version nor created_at changes.
 func (m *Model) Commit(_ context.Context, by kv.Caller, targets []kv.Target) ([]kv.Position, error) {
 	var changed []kv.Position
 	for _, r := range m.sorted(by.Installation) {

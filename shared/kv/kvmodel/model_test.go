@@ -23,7 +23,7 @@ import (
 	"github.com/opsplane/opsplane/shared/vcs"
 )
 
-// store is what the model and the store have in common: everything.
+// store has all methods that the model and the store have in common.
 type store interface {
 	Get(context.Context, kv.Caller, kv.Position, bool, bool) (kv.Record, error)
 	Set(context.Context, kv.Caller, kv.Write) (kv.Record, error)
@@ -41,7 +41,7 @@ type pair struct {
 	installation vcs.ID
 }
 
-// call is one call with the same arguments for both.
+// call is one call, with the same arguments for both.
 type call struct {
 	ns     vcs.Installation
 	caps   access.Set
@@ -57,7 +57,7 @@ func (p pair) draw(t *rapid.T) call {
 	}
 }
 
-// both makes a call and compares what comes of it.
+// both makes a call to both and compares the results.
 func (p pair) both(t *rapid.T, do func(store) (any, error)) {
 	got, gotErr := do(p.store)
 	want, wantErr := do(p.model)
@@ -69,7 +69,7 @@ func (p pair) both(t *rapid.T, do func(store) (any, error)) {
 	}
 }
 
-// normal brings a record into a form in which equal ones are deeply equal.
+// normal changes the form of a record so that equal records are deeply equal.
 func normal(r kv.Record) kv.Record {
 	r.CreatedAt = r.CreatedAt.UTC()
 	for _, caps := range []**access.Set{&r.ReadCaps, &r.WriteCaps} {
@@ -94,7 +94,7 @@ func (p pair) iterate(t *rapid.T, c call, q kv.Range) *kv.Position {
 	return next
 }
 
-// actions are the steps of the state machine.
+// actions returns the steps of the state machine.
 func (p pair) actions() map[string]func(*rapid.T) {
 	get := func(t *rapid.T) {
 		c, key, idx := p.draw(t), someKeys.Draw(t, "key"), someIdx.Draw(t, "idx")
@@ -168,8 +168,8 @@ func (p pair) actions() map[string]func(*rapid.T) {
 			}
 		}
 	}
-	// upload is what a client does with a file: chunks as drafts, then all of
-	// them committed.
+	// upload does what a client does with a file: it writes chunks as drafts, then
+	// commits all of them.
 	upload := func(t *rapid.T) {
 		c, key := p.draw(t), someKeys.Draw(t, "key")
 		first, n := rapid.IntRange(-1, 2).Draw(t, "first"), rapid.IntRange(1, 4).Draw(t, "chunks")

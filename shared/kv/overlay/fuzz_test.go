@@ -5,8 +5,8 @@ import (
 	"testing"
 )
 
-// FuzzOverlay: bytes are read as an overlay only if an overlay is written so;
-// and then it names the same rows one by one and together.
+// FuzzOverlay checks that Decode accepts only bytes that Encode writes, and that
+// Has and Marks then name the same rows.
 func FuzzOverlay(f *testing.F) {
 	f.Fuzz(func(t *testing.T, b []byte, idx int16, rev uint16) {
 		o, err := Decode(b)

@@ -1,5 +1,5 @@
-// Package overlay says which rows of a key are published. It has no I/O, so that
-// readers of the table's stream use it too.
+// Package overlay says which rows of a key are published. It makes no requests, so
+// that readers of the table's stream can use it too.
 package overlay
 
 import (
@@ -10,8 +10,8 @@ import (
 	"sort"
 )
 
-// MinIdx and MaxIdx bound the idx of a row, both included: a signed number of 16
-// bits.
+// MinIdx and MaxIdx are the lowest and the highest idx of a row: a signed number of
+// 16 bits.
 const (
 	MinIdx = -1 << 15
 	MaxIdx = 1<<15 - 1
@@ -21,19 +21,19 @@ const (
 type Mark struct{ Idx, Rev int }
 
 // Overlay is the set of row revisions that commits have published and that the rows
-// themselves do not show yet. It is a part of the head of the key, so that one write
-// of the head publishes any number of rows at once. In memory it has, for each
-// revision, the idx values as sorted, disjoint spans that do not touch. After a
-// chunked upload this is one span of one revision.
+// themselves do not show yet. It is a part of the head of the key, so that one
+// write of the head publishes any number of rows. In memory it holds, for each
+// revision, the idx values as spans. The spans are sorted and have a gap between
+// them. After a chunked upload there is one span of one revision.
 type Overlay map[int][]span
 
-// span is the idx values from first to last, both included.
+// span is the range of idx values from first to last, both included.
 type span struct{ first, last int }
 
-// MaxBytes is how large an encoded overlay may become, in bytes. A head is
-// read by every operation on its key, and an item holds at most 400 KB
-// (DynamoDB service quotas). One scattered row costs two to three bytes, a row
-// of its own revision about five.
+// MaxBytes is the maximum size of an encoded overlay, in bytes. Every operation on
+// a key reads its head, and an item holds at most 400 KB (DynamoDB service quotas).
+// A scattered row takes two to three bytes. A row with a revision that no other row
+// has takes about five.
 const MaxBytes = 64 << 10
 
 // overlayFormat is the first byte of an encoded overlay.
@@ -41,7 +41,7 @@ const overlayFormat = 1
 
 var errOverlay = errors.New("damaged overlay")
 
-// New makes the overlay that names exactly marks.
+// New returns the overlay that names exactly these marks.
 func New(marks []Mark) Overlay {
 	slices.SortFunc(marks, func(a, b Mark) int {
 		return cmp.Or(cmp.Compare(a.Rev, b.Rev), cmp.Compare(a.Idx, b.Idx))
@@ -65,7 +65,7 @@ func (o Overlay) Has(idx, rev int) bool {
 	return i < len(spans) && spans[i].first <= idx
 }
 
-// Marks lists what the overlay names.
+// Marks lists the revisions that the overlay names.
 func (o Overlay) Marks() []Mark {
 	var all []Mark
 	for rev, spans := range o {
@@ -78,10 +78,10 @@ func (o Overlay) Marks() []Mark {
 	return all
 }
 
-// Encode writes the overlay as bytes: the format, then for every revision in
-// ascending order the revision, the number of spans, and for every span its
-// distance from the end of the one before and its length less one, all as
-// unsigned varints. The empty overlay is nil.
+// Encode returns the overlay as bytes. The first byte is the format. Then each
+// revision follows, in ascending order: the revision, the number of its spans, and
+// for each span its distance from the end of the span before and its length minus
+// 1. All numbers are unsigned varints. The empty overlay is nil.
 func (o Overlay) Encode() []byte {
 	if len(o) == 0 {
 		return nil
@@ -105,8 +105,8 @@ func (o Overlay) Encode() []byte {
 	return b
 }
 
-// Decode reads what Encode wrote, and nothing else: Has would be wrong where spans
-// are out of order.
+// Decode reads only what Encode wrote. Anything else is an error, because Has would
+// be wrong if spans were out of order.
 func Decode(b []byte) (Overlay, error) {
 	o := Overlay{}
 	if len(b) == 0 {
@@ -139,8 +139,9 @@ func Decode(b []byte) (Overlay, error) {
 	return o, nil
 }
 
-// uvarints reads unsigned varints one by one. bad stays set after the first that is
-// cut off, longer than necessary, or greater than any number of an overlay.
+// uvarints reads unsigned varints one by one. bad becomes true, and stays true, at
+// the first varint that is cut off, longer than necessary, or greater than any
+// number of an overlay.
 type uvarints struct {
 	b   []byte
 	bad bool

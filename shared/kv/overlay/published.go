@@ -5,10 +5,10 @@ import (
 	"slices"
 )
 
-// Published compares the encoded overlays of a head before and after a commit, and
-// returns which rows the commit has published: ranges of idx, both ends included, in
-// rising order, which do not touch. Rows that a commit dropped from the overlay,
-// because they were rewritten or removed, are not among them.
+// Published compares the encoded overlays of a head before and after a commit. It
+// returns the rows that the commit published: ranges of idx, both ends included, in
+// ascending order, with a gap between them. It does not return rows that a commit
+// dropped from the overlay because they were rewritten or removed.
 func Published(before, after []byte) ([][2]int, error) {
 	old, err := Decode(before)
 	if err != nil {

@@ -11,7 +11,7 @@ import (
 	"github.com/opsplane/opsplane/shared/kv/canonical"
 )
 
-// print writes a selection as a value of the select parameter.
+// print returns a selection as a value of the select parameter.
 func (s Selection) print() string {
 	var b strings.Builder
 	for i, it := range s {
@@ -35,8 +35,8 @@ func (s Selection) print() string {
 	return b.String()
 }
 
-// find is the meaning of a path over again, on the tree that encoding/json
-// reads: its first match.
+// find is a second implementation of a path: it returns the path's first match in
+// the tree that encoding/json reads.
 func find(v any, steps []step) (any, bool) {
 	if len(steps) == 0 {
 		return v, true
@@ -66,8 +66,9 @@ func find(v any, steps []step) (any, bool) {
 	return nil, false
 }
 
-// FuzzSelect: a selection is what its print says; it selects under each alias
-// what its path means on the decoded tree, and nothing but that.
+// FuzzSelect checks that a selection is the same after print and Parse. It also
+// checks that the selection has, under each alias, what its path means on the
+// decoded tree, and nothing else.
 func FuzzSelect(f *testing.F) {
 	f.Fuzz(func(t *testing.T, first, second string, text []byte) {
 		values := []string{first}
@@ -84,7 +85,7 @@ func FuzzSelect(f *testing.F) {
 		if again, err := Parse([]string{s.print()}); err != nil || !reflect.DeepEqual(again, s) {
 			t.Fatalf("%q was read as %s, and that as %s (%v)", values, s.print(), again.print(), err)
 		}
-		const enough = 4 << 10 // for find, which may go through an array many times
+		const enough = 4 << 10 // for find, which may pass over an array many times
 		v, err := canonical.Parse(text)
 		if err != nil || len(v.Text) > enough || len(s.print()) > 200 {
 			return
@@ -93,7 +94,7 @@ func FuzzSelect(f *testing.F) {
 	})
 }
 
-// checkNothingKept holds a walk that keeps no search against one that does.
+// checkNothingKept compares a walk that keeps no search with a walk that does.
 func checkNothingKept(t *testing.T, s Selection, text []byte) {
 	t.Helper()
 	if len(s) == 0 {

@@ -8,22 +8,23 @@ import (
 	"github.com/opsplane/opsplane/shared/kv/canonical"
 )
 
-// step is one step of a path: to a member if name is set, else to an element,
-// or to every element.
+// step is one step of a path. It goes to a member if name is set. Otherwise it goes
+// to one element, or to every element if every is true.
 type step struct {
-	name  []byte // as a canonical text has it, quotes included
+	name  []byte // in the form of a canonical text, with its quotes
 	every bool
 	index int
-	// alike is how many steps from this one on leave any value but an array
-	// as it is, because lax mode takes it for an array of one. They are passed
-	// over together, or a path of them would cost its length per scalar.
+	// alike is the number of steps, beginning with this one, that do not change a
+	// value that is not an array: lax mode takes such a value for an array of one
+	// element. These steps are skipped together. Otherwise a path of many such
+	// steps would cost its length at each scalar.
 	alike int
 }
 
-// grammar is what an error says of paths.
+// grammar is the description of paths in error texts.
 const grammar = `paths are made of names, "quoted names", [n] and [*], such as items[0].name`
 
-// pathParser reads a path from at on.
+// pathParser reads a path, beginning at the offset at.
 type pathParser struct {
 	path string
 	at   int
@@ -93,8 +94,8 @@ func (p *pathParser) member() (step, error) {
 	return step{name: canonical.AppendString(nil, p.path[start:p.at])}, nil
 }
 
-// isName reports whether c may stand in a name without quotes: at its start,
-// or further inside.
+// isName reports whether c may stand in a name without quotes. inside is false for
+// the first character of the name.
 func isName(c byte, inside bool) bool {
 	return c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c == '_' || c >= utf8.RuneSelf ||
 		inside && c >= '0' && c <= '9'
@@ -120,7 +121,7 @@ func (p *pathParser) quoted() (step, error) {
 	return step{name: canonical.AppendString(nil, name)}, nil
 }
 
-// element reads an index, or a star, in brackets.
+// element reads an index or a star in brackets.
 func (p *pathParser) element() (step, error) {
 	p.at++
 	p.space()

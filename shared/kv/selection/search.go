@@ -2,25 +2,25 @@ package selection
 
 import "slices"
 
-// seeker is an item on its way through the text: what is left of its path. An
-// item has one in a value at most, as a path does not branch.
+// seeker is the state of one item during the walk: the rest of its path. In each
+// value, an item has at most one seeker, because a path does not branch.
 type seeker struct {
 	item  int
 	steps []step
-	// unwrap allows a name to look into the elements of an array, which lax mode
-	// does one level deep.
+	// unwrap says that a name may look into the elements of an array. Lax mode
+	// allows this for one level.
 	unwrap bool
 }
 
-// search is what is sought in a value: the seekers that have come to it. What
-// follows from them for values of a kind is worked out once and kept, so that a
-// walk does not ask fifty seekers at each of a million elements.
+// search is what the walk looks for in a value: the seekers that have reached it.
+// The consequences for each kind of value are computed once and kept. So a walk
+// does not ask fifty seekers at each of a million elements.
 type search struct {
 	seekers []seeker
-	in      [kinds]*place // nil where not worked out or not kept
+	in      [kinds]*place // nil if not yet computed, or not kept
 }
 
-// search is the search for all items of s, in a whole value.
+// search returns the search for all items of s in a whole value.
 func (s Selection) search() *search {
 	n := &search{}
 	for i, it := range s {
@@ -29,7 +29,7 @@ func (s Selection) search() *search {
 	return n
 }
 
-// Kinds of values, as far as paths tell them apart.
+// Kinds of values. Paths do not distinguish more kinds.
 const (
 	scalar = iota
 	object
@@ -37,35 +37,37 @@ const (
 	kinds
 )
 
-// place is what a search comes to in a value of one kind.
+// place is the result of a search in a value of one kind.
 type place struct {
-	// matches are the items that have such a value as a match.
+	// matches are the items that match such a value.
 	matches []int
-	// members are the searches in the members of an object, by their names as a
-	// canonical text has them; nil if there are none.
+	// members are the searches in the members of an object, by the member's name in
+	// the form of a canonical text; nil if there are none.
 	members map[string]*search
 	// every is the search in the elements of an array; nil if there is none. The
-	// elements at indices, which ascend, have searches of their own: see element.
+	// elements at indices, which are in ascending order, have searches of their own
+	// (see element).
 	every    *search
 	indices  []int
 	indexed  []seeker
 	elements map[int]*search
 }
 
-// searches bounds what is kept.
+// searches limits how many searches and places are kept.
 type searches struct{ kept int }
 
-// maxKept is how many seekers are kept in searches together, about 3 MB of
-// them. Texts and paths that are made for it need more; those are worked out again.
+// maxKept is the maximum number of seekers that are kept together, about 3 MB.
+// Texts and paths that are made to exceed it need more; their searches are computed
+// again each time.
 const maxKept = 1 << 16
 
-// keep reports whether a search or place with so many more seekers is kept.
+// keep reports whether a search or place with this number of seekers is kept.
 func (k *searches) keep(seekers int) bool {
 	k.kept += seekers + 1
 	return k.kept <= maxKept
 }
 
-// in works out what a search comes to in a value that begins with c.
+// in returns the result of the search n in a value that begins with the byte c.
 func (k *searches) in(n *search, c byte) *place {
 	kind := scalar
 	switch c {
@@ -124,7 +126,7 @@ func (p *place) addElement(s seeker) {
 	}
 }
 
-// element is the search in the element at one of the indices.
+// element returns the search in the element at one of the indices.
 func (k *searches) element(p *place, index int) *search {
 	if n := p.elements[index]; n != nil {
 		return n

@@ -1,12 +1,14 @@
-// Package selection picks parts out of a stored value: the select parameter
-// of the key-value store's reads. Each item is alias=path, and the selected
-// value is an object with the first match of each path under its alias.
+// Package selection selects parts of a stored value: the select parameter of the
+// key-value store's reads. Each item has the form alias=path. The result is an
+// object that has, under each alias, the first match of its path.
 //
-// Paths are the part of SQL/JSON path language that walks: names joined by
-// dots, names in double quotes, [n] and [*], in lax mode (a name applied to an
-// array looks into its elements, an index applied to anything else takes it
-// for an array of one). Its invariant: all items are found in one pass over the
-// value, whatever the paths and the value.
+// Paths are a part of the SQL/JSON path language: names joined by dots, names in
+// double quotes, [n] and [*]. They work in lax mode: a name applied to an array
+// looks into its elements, and an index applied to anything else takes it for an
+// array of one element.
+//
+// The invariant: all items are found in one pass over the value, whatever the paths
+// and the value are.
 package selection
 
 import (
@@ -19,17 +21,16 @@ import (
 	"github.com/opsplane/opsplane/shared/kv/canonical"
 )
 
-// Limits of a selection. Each is named by the fault that refuses what is
-// beyond.
+// Limits of a selection. The fault that refuses a larger selection names the limit.
 const (
-	// MaxItems is how many items a selection may have.
+	// MaxItems is the maximum number of items of a selection.
 	MaxItems = 50
-	// MaxItemBytes is how long an alias, and how long a path may be.
+	// MaxItemBytes is the maximum length of an alias and of a path, in bytes each.
 	MaxItemBytes = 1 << 10
 )
 
-// Selection is a list of items. A nil Selection selects the whole value, an
-// empty one nothing: its result is the empty object.
+// Selection is a list of items. A nil Selection selects the whole value. An empty
+// Selection selects nothing: its result is the empty object.
 type Selection []item
 
 // item is one alias and its path.
@@ -38,11 +39,11 @@ type item struct {
 	steps []step
 }
 
-// Parse reads the values of the select parameter, percent-decoding done. A
-// value may hold several items between commas; commas inside the quotes and
-// brackets of a path belong to it. Empty items are dropped, so that one empty
-// value makes an empty selection; no value at all makes a nil one. What is no
-// selection, or breaks a limit, is an Invalid fault.
+// Parse reads the values of the select parameter, after percent-decoding. A value
+// may hold several items, separated by commas. A comma inside the quotes or
+// brackets of a path belongs to the path. Empty items are dropped, so one empty
+// value makes an empty selection. No value at all makes a nil selection. Parse
+// returns an Invalid fault if a value is not a selection or exceeds a limit.
 func Parse(values []string) (Selection, error) {
 	if len(values) == 0 {
 		return nil, nil
@@ -110,8 +111,8 @@ func parseItem(text string) (item, error) {
 	return item{alias, steps}, err
 }
 
-// ordered returns the items in the order in which a canonical object has its
-// members. An alias that is there twice is an Invalid fault.
+// ordered returns the items in the order that a canonical object gives its members.
+// It returns an Invalid fault if an alias appears twice.
 func (s Selection) ordered() (Selection, error) {
 	slices.SortFunc(s, func(a, b item) int {
 		return cmp.Or(cmp.Compare(len(a.alias), len(b.alias)), strings.Compare(a.alias, b.alias))
@@ -124,14 +125,14 @@ func (s Selection) ordered() (Selection, error) {
 	return s, nil
 }
 
-// Reads reports whether the result depends on the value: it does not when
-// nothing is selected.
+// Reads reports whether the result depends on the value. It does not if nothing is
+// selected.
 func (s Selection) Reads() bool { return s == nil || len(s) > 0 }
 
-// Apply selects from text, the canonical text of a value; of an empty
-// selection, text may be nil. The result is a canonical text. It is an Invalid
-// fault when the result is longer than canonical.MaxText: a path may be
-// selected many times over.
+// Apply selects from text, the canonical text of a value. text may be nil if the
+// selection is empty. The result is a canonical text. Apply returns an Invalid
+// fault if the result is longer than canonical.MaxText: many items may select the
+// same path.
 func (s Selection) Apply(text []byte) ([]byte, error) {
 	if s == nil {
 		return text, nil
@@ -159,7 +160,7 @@ func invalidf(format string, args ...any) error {
 	return fault.Invalidf("INVALID_SELECT", "select: "+format, args...)
 }
 
-// shorten cuts a caller's text to what an error may show of it.
+// shorten returns the part of a caller's text that an error may show.
 func shorten(text string) string {
 	const shown = 80
 	if len(text) <= shown {

@@ -34,7 +34,7 @@ func TestPathsSelectTheirFirstMatch(t *testing.T) {
 		{`a.missing`, `null`},
 		{`s`, `"te\"xt\\"`},
 		{`s.x`, `null`},
-		{`s[0]`, `"te\"xt\\"`}, // anything is an array of one
+		{`s[0]`, `"te\"xt\\"`}, // anything is taken for an array of one
 		{`s[*][0][*]`, `"te\"xt\\"`},
 		{`s[1]`, `null`},
 		{`"odd-key".x`, `"} ]"`},
@@ -45,7 +45,7 @@ func TestPathsSelectTheirFirstMatch(t *testing.T) {
 		{`items[*].tags[1]`, `"t2"`},
 		{` items [ 1 ] . tags [ * ] `, `"t1"`},
 		{`items[2]`, `7`},
-		{`nested.k`, `2`}, // one level deep only
+		{`nested.k`, `2`}, // only one level deep
 		{`nested[*].k`, `1`},
 		{`[0].s`, `"te\"xt\\"`},
 	}
@@ -168,8 +168,8 @@ func TestAliasThatIsInTwoParametersIsRefused(t *testing.T) {
 	}
 }
 
-// TestCostIsOnePass selects with paths that could go through nested arrays
-// again and again.
+// TestCostIsOnePass selects with paths that could pass over nested arrays again and
+// again.
 func TestCostIsOnePass(t *testing.T) {
 	text := strings.Repeat("[", canonical.MaxDepth) + strings.TrimSuffix(strings.Repeat("0,", 1<<20), ",") + strings.Repeat("]", canonical.MaxDepth)
 	var values []string
@@ -190,8 +190,9 @@ func TestCostIsOnePass(t *testing.T) {
 	t.Logf("%d items over %d bytes: %v", len(values), len(text), time.Since(start))
 }
 
-// matches is the meaning of a path over again, on the decoded tree: every
-// match of steps, a string being a member, an int an element, nil all of them.
+// matches is a second implementation of a path on the decoded tree. It returns
+// every match of steps. A string is a member, an int is an element, and nil is all
+// elements.
 func matches(v any, steps []any) []any {
 	if len(steps) == 0 {
 		return []any{v}
@@ -256,7 +257,7 @@ func TestAnyPathMeansWhatItMeansOnTheTree(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		// Several at once, which are found in one walk.
+		// Several paths at the same time are found in one walk.
 		values, want := []string{}, map[string]any{}
 		for i := range rapid.IntRange(1, 6).Draw(t, "items") {
 			steps, path := drawPath(t, name)
@@ -288,7 +289,7 @@ func TestAnyPathMeansWhatItMeansOnTheTree(t *testing.T) {
 	})
 }
 
-// drawPath draws a path, as matches takes it and as it is written.
+// drawPath draws a path, in the form for matches and as text.
 func drawPath(t *rapid.T, name *rapid.Generator[string]) (steps []any, text string) {
 	var path strings.Builder
 	for i := range rapid.IntRange(1, 5).Draw(t, "steps") {

@@ -2,21 +2,21 @@ package selection
 
 import "bytes"
 
-// walker goes over a canonical text once. Canonical means: valid, without
-// white space, each member name written in one way only.
+// walker passes over a canonical text once. The text must be valid, without white
+// space, and each member name must have its canonical form.
 type walker struct {
 	text []byte
 	at   int
-	// matches are the first matches of the items, nil where there is none so far.
+	// matches are the first matches of the items; nil if an item has none so far.
 	matches [][]byte
 	// open counts the items without a match, and the matches whose end is not
-	// reached: with none, the rest of the text is of no interest.
+	// reached. If open is 0, the rest of the text does not matter.
 	open int
 	searches
 }
 
-// firsts finds the first match of each item of s in a text; nil where there is
-// none. It passes over the text once at most.
+// firsts returns the first match of each item of s in a text; nil for an item
+// without a match. It passes over the text at most once.
 func firsts(text []byte, s Selection) [][]byte {
 	if len(s) == 0 {
 		return nil
@@ -26,11 +26,11 @@ func firsts(text []byte, s Selection) [][]byte {
 	return w.matches
 }
 
-// value looks in the value that begins at at, and goes behind it, unless no item
-// is open.
+// value searches the value that begins at w.at. Then it moves behind the value,
+// unless no item is open any more.
 func (w *walker) value(n *search) {
 	start, p := w.at, w.in(n, w.text[w.at])
-	var begun []int // the items whose first match this value is
+	var begun []int // the items whose first match is this value
 	for _, i := range p.matches {
 		if w.matches[i] == nil {
 			w.matches[i] = w.text[start:]
@@ -51,7 +51,7 @@ func (w *walker) value(n *search) {
 	}
 }
 
-// members looks in the members of an object.
+// members searches the members of an object.
 func (w *walker) members(p *place) {
 	for w.at++; w.text[w.at] != '}'; w.comma() {
 		start := w.at
@@ -69,7 +69,7 @@ func (w *walker) members(p *place) {
 	w.at++
 }
 
-// elements looks in the elements of an array.
+// elements searches the elements of an array.
 func (w *walker) elements(p *place) {
 	w.at++
 	indices := p.indices
@@ -89,14 +89,14 @@ func (w *walker) elements(p *place) {
 	w.at++
 }
 
-// comma steps over a comma if one is next.
+// comma skips a comma if one is next.
 func (w *walker) comma() {
 	if w.text[w.at] == ',' {
 		w.at++
 	}
 }
 
-// skip goes behind the value that begins at at.
+// skip moves behind the value that begins at w.at.
 func (w *walker) skip() {
 	switch w.text[w.at] {
 	case '"':
@@ -110,8 +110,8 @@ func (w *walker) skip() {
 	}
 }
 
-// skipNested goes behind the value that begins at at, or, at depth 1, behind the
-// array or object that at is in.
+// skipNested moves behind the value that begins at w.at. With depth 1, it moves
+// behind the array or object that contains w.at.
 func (w *walker) skipNested(depth int) {
 	for {
 		switch w.text[w.at] {
@@ -130,8 +130,8 @@ func (w *walker) skipNested(depth int) {
 	}
 }
 
-// skipString jumps from quote to quote: one with an even number of backslashes
-// before it ends the string.
+// skipString moves from quote to quote. A quote after an even number of backslashes
+// ends the string.
 func (w *walker) skipString() {
 	for w.at++; ; w.at++ {
 		w.at += bytes.IndexByte(w.text[w.at:], '"')
