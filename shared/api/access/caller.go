@@ -1,7 +1,7 @@
-// Package access decides who may do what. The authorizer turns a credential into
-// a Caller, every route has a Rule, and Authorize compares the two. No other
-// place does. Its invariant: a restriction (installation_id, vcs) only ever
-// narrows, and a check that cannot be made refuses.
+// Package access decides who may do what. The authorizer turns a credential into a
+// Caller, every route has a Rule, and Authorize compares the two. No other place
+// decides this. The package's invariant: a restriction (installation_id, vcs) only
+// ever narrows, and a check that cannot be made refuses the request.
 package access
 
 import (
@@ -28,9 +28,9 @@ const (
 	KindSession Kind = "session"
 )
 
-// MaxMemberships is how many memberships travel with a caller. The gateway
-// takes at most 8 KB from an authorizer ("Amazon API Gateway quotas", AWS
-// documentation), and the capabilities may fill half of that.
+// MaxMemberships is the largest number of memberships that are passed on with a
+// caller. The gateway accepts at most 8 KB from an authorizer ("Amazon API Gateway
+// quotas", AWS documentation), and the capabilities may fill half of that.
 const MaxMemberships = 100
 
 // Caller is who makes a request, as the authorizer established it.
@@ -39,36 +39,39 @@ type Caller struct {
 	Kind Kind `json:"kind"`
 	// User is the user's id, a lower-case UUID.
 	User string `json:"user"`
-	// Key is the id of the API key presented, or of the API key behind the access
-	// token, or of the session.
+	// Key is the id of the API key that was sent, or of the API key from which the
+	// access token was made, or of the session.
 	Key string `json:"key"`
-	// Capabilities are those stored with the API key, or those of every session.
+	// Capabilities are those stored with the API key, or the ones that every
+	// session has.
 	Capabilities Set `json:"capabilities"`
-	// Account is the account that the person of a session logged in with; zero for
-	// other kinds. The session is good for as long as the account is the user's.
+	// Account is the account that the person of a session logged in with. It is
+	// zero for other kinds. The session is valid as long as the account belongs to
+	// the user.
 	Account vcs.Account `json:"account,omitzero"`
-	// FromOwnPage says that the browser of a session states that a page of this
-	// server made the request, with Sec-Fetch-Site or Origin. See Rule.Changes.
+	// FromOwnPage says that, according to the browser of a session, a page of this
+	// server made the request. The browser states that with Sec-Fetch-Site or
+	// Origin. See Rule.Changes.
 	FromOwnPage bool `json:"from_own_page,omitempty"`
-	// Memberships are the user's installations that the restrictions let the
-	// caller reach. Where the request's path names an installation, the authorizer
-	// keeps that one alone, because the gateway limits what an authorizer may pass
-	// on.
+	// Memberships are the user's installations that the restrictions let the caller
+	// reach. If the request's path names an installation, the authorizer passes on
+	// only that one, because the gateway limits what an authorizer may pass on.
 	Memberships []vcs.Installation `json:"memberships,omitempty"`
-	// Partial says that Memberships were left out: the user has more than
-	// MaxMemberships, or the caller is a session and its path names none.
+	// Partial says that Memberships were left out. The user has more than
+	// MaxMemberships, or the caller is a session and its path names no
+	// installation.
 	Partial bool `json:"partial,omitempty"`
-	// Expires is when the access token or session ends, or, for an API key, when
-	// the key itself does (zero: never). Unix seconds.
+	// Expires is when the access token, the session or the API key ends, in Unix
+	// seconds. Zero means an API key that never ends.
 	Expires int64 `json:"expires,omitempty"`
-	// LastUsed is when the API key or session was last recorded as used, Unix
-	// seconds; zero if never, and for access tokens.
+	// LastUsed is when the use of the API key or session was last recorded, in Unix
+	// seconds. It is zero if no use was recorded, and for access tokens.
 	LastUsed int64 `json:"last_used,omitempty"`
 }
 
-// ContextKey is the member of the authorizer's context that holds the caller,
-// as JSON text (the gateway carries only strings, numbers and booleans:
-// "Output from an API Gateway Lambda authorizer", AWS documentation).
+// ContextKey is the member of the authorizer's context that holds the caller as
+// JSON text. The gateway passes on only strings, numbers and booleans ("Output from
+// an API Gateway Lambda authorizer", AWS documentation).
 const ContextKey = "caller"
 
 // Context returns the authorizer context for c.
@@ -80,12 +83,11 @@ func (c Caller) Context() (map[string]any, error) {
 	return map[string]any{ContextKey: string(b)}, nil
 }
 
-// ErrNoCaller is what FromContext returns for a request that has passed no
-// authorizer.
+// ErrNoCaller is what FromContext returns for a request that passed no authorizer.
 var ErrNoCaller = errors.New("no caller in the authorizer context")
 
-// FromContext reads the caller from what the gateway passes on of the
-// authorizer's context.
+// FromContext reads the caller from the authorizer's context that the gateway
+// passes on.
 func FromContext(context map[string]any) (Caller, error) {
 	text, ok := context[ContextKey].(string)
 	if !ok {
@@ -101,9 +103,8 @@ func FromContext(context map[string]any) (Caller, error) {
 	return c, nil
 }
 
-// Carry returns c with those of the memberships that its restrictions let it
-// reach. If they are more than MaxMemberships, it returns c with none, marked
-// Partial.
+// Carry returns c with the memberships that its restrictions let it reach. If they
+// are more than MaxMemberships, it returns c with none, marked Partial.
 func (c Caller) Carry(memberships []vcs.Installation) Caller {
 	c.Memberships, c.Partial = nil, false
 	for _, m := range memberships {
@@ -117,8 +118,8 @@ func (c Caller) Carry(memberships []vcs.Installation) Caller {
 	return c
 }
 
-// Narrow returns c with the one membership that a request to the target needs,
-// or with none if the target is not among all.
+// Narrow returns c with the one membership that a request to the target needs. It
+// returns c with none if all does not contain the target.
 func (c Caller) Narrow(all []vcs.Installation, target vcs.Installation) Caller {
 	c.Memberships, c.Partial = nil, false
 	if slices.Contains(all, target) {
@@ -127,13 +128,13 @@ func (c Caller) Narrow(all []vcs.Installation, target vcs.Installation) Caller {
 	return c
 }
 
-// expired reports whether the credential has ended at now.
+// expired reports whether the credential has ended at the time now.
 func (c Caller) expired(now time.Time) bool {
 	return c.Expires != 0 && now.Unix() >= c.Expires
 }
 
-// Reaches reports whether c may act on the installation: it is a member, and
-// no restriction excludes it.
+// Reaches reports whether c may act on the installation: c is a member, and no
+// restriction excludes the installation.
 func (c Caller) Reaches(i vcs.Installation) bool {
 	return slices.Contains(c.Memberships, i) && c.Within(i)
 }
