@@ -16,11 +16,11 @@ type publicKey struct{}
 // hands out begins with it: in Link and Location, in redirects, at the login and
 // for webhooks. The address is the first of these:
 //
-//    - The configured address (the template's PublicBaseUrl, see Lambda.At), if
-//      there is one. No header changes it.
-//    - X-Forwarded-Base, in which a proxy in front states the address, if it is an
-//      absolute http or https URL. Its query and fragment are left out.
-//    - The address that the request came to.
+//   - The configured address (the template's PublicBaseUrl, see Lambda.At), if
+//     there is one. No header changes it.
+//   - X-Forwarded-Base, in which a proxy in front states the address, if it is an
+//     absolute http or https URL. Its query and fragment are left out.
+//   - The address that the request came to.
 //
 // Without a configured address, a caller can set every header that the address is
 // made from. Such an address may stand only in responses to this caller. It must

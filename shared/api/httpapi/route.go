@@ -3,9 +3,9 @@
 // does not accept, decodes the input, calls the operation, maps its error to a
 // status and writes JSON. The package has three invariants:
 //
-//    - No operation runs before access.Authorize has agreed.
-//    - No operation runs with a parameter or member that its route does not declare.
-//    - Only the text of a fault leaves the process, not the text of any other error.
+//   - No operation runs before access.Authorize has agreed.
+//   - No operation runs with a parameter or member that its route does not declare.
+//   - Only the text of a fault leaves the process, not the text of any other error.
 package httpapi
 
 import (

@@ -12,23 +12,23 @@ import (
 	"github.com/opsplane/opsplane/shared/storage/table"
 )
 
-// A revocation meets other writes to the key: another revocation, or the
-// record of its use. Both are over in milliseconds.
+// A revocation may conflict with another write to the key: another revocation, or
+// the record of its use. Both end within milliseconds.
 const (
 	revokeAttempts = 5
 	revokePause    = 20 * time.Millisecond
 )
 
-// Revoke ends a key: at once for itself, and within signing.SnapshotAge for
-// its access tokens. Revoking it again changes nothing. ErrNotFound if the
-// user has no such key.
+// Revoke ends a key. The key itself ends at once, its access tokens within
+// signing.SnapshotAge. A second revocation changes nothing. Revoke returns
+// ErrNotFound if the user has no such key.
 //
-// Verifiers learn only of keys that may have a token: not of a key that was never
-// exchanged, and not of one that has ended by itself. MarkUsed records the first
-// exchange on the key's own item, before the token is made, and only if the key is
-// not revoked. If a revocation and a first exchange happen at once, there are two
-// cases: the exchange comes first, and the revocation sees its record and tells the
-// verifiers; or the revocation comes first, and the exchange is refused.
+// Verifiers learn only of keys that may have a token. They do not learn of a key
+// that was never exchanged, or of a key that has expired. MarkUsed records the
+// first exchange on the key's own item, before the token is made, and only if the
+// key is not revoked. If a revocation and a first exchange happen at once, there
+// are two cases. If the exchange comes first, the revocation sees its record and
+// informs the verifiers. If the revocation comes first, the exchange is refused.
 func (s *Store) Revoke(ctx context.Context, user, id string, author change.Author) error {
 	for attempt := 1; ; attempt++ {
 		err := s.revoke(ctx, user, id, author)
@@ -46,7 +46,7 @@ func (s *Store) Revoke(ctx context.Context, user, id string, author change.Autho
 	}
 }
 
-// revocable are the conditions that a key exists and is not revoked.
+// revocable returns the conditions that a key exists and is not revoked.
 func revocable() []table.Condition {
 	return []table.Condition{table.Exists("pk"), table.Absent(attrRevoked)}
 }
@@ -54,9 +54,9 @@ func revocable() []table.Condition {
 // clockSkew is how far the clocks of two functions may differ.
 const clockSkew = time.Minute
 
-// revoke tries once.
+// revoke tries to revoke the key once.
 func (s *Store) revoke(ctx context.Context, user, id string, author change.Author) error {
-	// A key has no token that is valid if it was never used or has ended by itself.
+	// A key that was never used or has expired has no valid token.
 	_, err := s.table().Update(ctx, revocation(user, id, author).
 		If(table.AbsentOr(attrUsed, table.AtMost(attrExpires, attr.Time(author.At.Add(-clockSkew))))))
 	old, failed := table.ConditionFailed(err)
@@ -71,8 +71,8 @@ func (s *Store) revoke(ctx context.Context, user, id string, author change.Autho
 	return s.revokeAndTell(ctx, user, id, author)
 }
 
-// revokeAndTell revokes any key, and writes the item by which verifiers learn of it,
-// in one transaction: neither is of use without the other.
+// revokeAndTell revokes any key and writes the item from which verifiers learn of
+// it. Both are in one transaction, because neither is of use without the other.
 func (s *Store) revokeAndTell(ctx context.Context, user, id string, author change.Author) error {
 	t := s.table()
 	err := t.TransactOnce(ctx, "", t.WriteUpdate(revocation(user, id, author)), t.WritePut(signing.Revocation(user, id, author)))
@@ -86,12 +86,12 @@ func (s *Store) revokeAndTell(ctx context.Context, user, id string, author chang
 	return nil // revoked before
 }
 
-// revocation is the change that revokes a key.
+// revocation returns the change that revokes a key.
 func revocation(user, id string, author change.Author) *table.Edit {
 	return table.Change(ItemKey(user, id)).Set(attrRevoked, attr.Time(author.At)).Set(attrTTL, attr.Time(author.At.Add(keep))).
 		SetAll(author.All()).Remove(attrByName).If(revocable()...)
 }
 
-// temporary reports whether a revocation failed only for load or because another
-// write was under way, so that trying again may help.
+// temporary reports whether a revocation failed only because of load or of another
+// write in progress, so that a new try may succeed.
 func temporary(err error) bool { return table.Contended(err) || table.Throttled(err) }
