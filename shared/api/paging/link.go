@@ -58,8 +58,8 @@ func Answer[T any](q Request, rows []T, cursor func(T) []string) Results[T] {
 // because one call looks only at a limited number of rows. There are at most
 // q.Limit rows, in the direction of the request. The cursor on says where to
 // continue in that direction; it is nil at the end of the list. A page without rows
-// links back to on, not to a row that was shown before: none of the rows between
-// that row and on is wanted.
+// has no row of its own to link back from, so it links back from on: no row between
+// on and the page before is wanted.
 func Part[T any](q Request, rows []T, on []string, cursor func(T) []string) Results[T] {
 	next, prev := on, on
 	if len(rows) > 0 {

@@ -37,7 +37,8 @@ const (
 // creations limits how often a user may make a key. A user can still replace every
 // live key right after making them all. It limits revocations too, because a key is
 // revoked only once: there are at most MaxPerUser more, of the keys that live
-// already. So a revocation, which stops a leak, never needs a limit of its own.
+// already. So no revocation, which may stop a leak, is ever refused because of a
+// limit.
 var creations = ratelimit.Limit{Name: "CREATE", Max: 2 * MaxPerUser, Window: 10 * time.Minute}
 
 // How long keys and records of use last.

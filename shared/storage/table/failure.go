@@ -17,7 +17,7 @@ type conditionError struct {
 func (e *conditionError) Error() string { return e.cause.Error() }
 func (e *conditionError) Unwrap() error { return e.cause }
 
-// failure is the error of a write of one item.
+// failure returns the error of a write of one item.
 func failure(err error) error {
 	var failed *types.ConditionalCheckFailedException
 	if errors.As(err, &failed) {
@@ -27,8 +27,8 @@ func failure(err error) error {
 }
 
 // ConditionFailed reports whether the write of one item changed nothing because a
-// condition did not hold, and returns the item as it was then; empty if there is
-// none.
+// condition did not hold. It also returns the item as it was then, which is empty
+// if there is none.
 func ConditionFailed(err error) (old Item, failed bool) {
 	var e *conditionError
 	if errors.As(err, &e) {
@@ -38,8 +38,8 @@ func ConditionFailed(err error) (old Item, failed bool) {
 }
 
 // ConditionFailedAt reports whether a transaction changed nothing because a
-// condition of its nth write, counted from 0, did not hold, and returns that item as
-// it was then; empty if there is none.
+// condition of its nth write, counted from 0, did not hold. It also returns that
+// write's item as it was then, which is empty if there is none.
 func ConditionFailedAt(err error, n int) (old Item, failed bool) {
 	reasons := Reasons(err)
 	if n >= len(reasons) || reasons[n].Code != CodeCondition {
@@ -50,28 +50,29 @@ func ConditionFailedAt(err error, n int) (old Item, failed bool) {
 
 // Codes of reasons ("TransactWriteItems", AWS documentation).
 const (
-	// CodeNone is the code of a write that was not a reason.
+	// CodeNone is the code of a write that did not cancel the transaction.
 	CodeNone = "None"
 	// CodeCondition is the code of a write whose condition did not hold.
 	CodeCondition = "ConditionalCheckFailed"
-	// CodeConflict is the code of a write whose item another transaction writes.
+	// CodeConflict is the code of a write whose item another transaction is
+	// writing.
 	CodeConflict = "TransactionConflict"
 	// CodeThrottled and CodeThroughput are the codes of writes that were refused
-	// for load.
+	// because of load.
 	CodeThrottled  = "ThrottlingError"
 	CodeThroughput = "ProvisionedThroughputExceeded"
 )
 
-// Reason is why one write of a transaction cancelled it.
+// Reason says why one write of a transaction cancelled the transaction.
 type Reason struct {
-	// Code is one of the codes above, or another of DynamoDB.
+	// Code is one of the codes above, or another code of DynamoDB.
 	Code string
-	// Old is the item as it was, for CodeCondition; empty if there is none.
+	// Old is the item as it was, for CodeCondition. It is empty if there is none.
 	Old Item
 }
 
-// Reasons returns a reason for each write of a transaction that was cancelled and
-// changed nothing, in the order of the writes; nil for other errors.
+// Reasons returns one reason for each write of a transaction that was cancelled and
+// changed nothing, in the order of the writes. It returns nil for other errors.
 func Reasons(err error) []Reason {
 	var canceled *types.TransactionCanceledException
 	if !errors.As(err, &canceled) {
@@ -94,7 +95,7 @@ func Canceled(err error) bool {
 }
 
 // Overtaken reports whether a transaction was cancelled only because of other
-// writers or load, so that a new one may succeed.
+// writers or load, so that a new transaction may succeed.
 func Overtaken(err error) bool {
 	return Canceled(err) && !slices.ContainsFunc(Reasons(err), func(r Reason) bool {
 		return !slices.Contains([]string{CodeNone, CodeCondition, CodeConflict, CodeThrottled, CodeThroughput}, r.Code)
@@ -105,8 +106,8 @@ func Overtaken(err error) bool {
 // hold.
 func unmet(err error) bool { return canceledFor(Reasons(err), CodeCondition) }
 
-// canceledFor reports whether there are reasons with some of the codes, and none
-// with another.
+// canceledFor reports whether there are reasons with some of the codes, and no
+// reason with another code.
 func canceledFor(reasons []Reason, codes ...string) bool {
 	found := false
 	for _, r := range reasons {

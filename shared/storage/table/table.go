@@ -1,18 +1,18 @@
-// Package table is the layer between the stores and DynamoDB. A store keeps the
-// keys and the attributes of its items, and this package makes the requests.
-// Types of the SDK stay inside it, except for the values that package attr makes.
+// Package table is the layer between the stores and DynamoDB. A store knows the
+// keys and the attributes of its items, and this package makes the requests. Types
+// of the SDK stay inside it, except for the values that package attr makes.
 //
 // # Requests
 //
 // A Table reads an item (Get, BatchGet), lists items (Query, All, Pages), and
 // writes one item (Put, Update, Delete). Reads are strongly consistent unless the
-// request says Eventual. A write takes conditions, which must all hold:
+// request says Eventual. A write may have conditions, which must all hold:
 //
 //	_, err := t.Update(ctx, table.Change(key).Set("state", attr.String("done")).
 //		If(table.Exists("pk"), table.Absent("done_at")))
 //	if old, failed := table.ConditionFailed(err); failed { … } // old is the item as it is
 //
-// Several writes take effect together with Transact. A Write is opaque, so that a
+// With Transact, several writes take effect together. A Write is opaque, so that a
 // package can return one, and its caller can put it in a transaction with its own
 // writes:
 //
@@ -22,9 +22,9 @@
 // Every attribute name is sent as a placeholder, so that a reserved word of
 // DynamoDB can be a name. A dot in a name leads into a map.
 //
-// # Lost answers
+// # Lost responses
 //
-// The answer to a write can be lost: the connection ends, or the server fails
+// The response to a write can be lost: the connection ends, or the server fails
 // while it works. The write may have taken effect. The SDK's client then sends the
 // request again. So each write must be one of these:
 //
@@ -38,8 +38,8 @@
 //     out what happened.
 //
 // Transact repeats a transaction that was cancelled without effect. The SDK gives
-// each of these a token, by which DynamoDB recognises a request that is sent again
-// within ten minutes ("TransactWriteItems", AWS documentation).
+// each of these a token. By the token DynamoDB recognises a request that is sent
+// again within ten minutes ("TransactWriteItems", AWS documentation).
 package table
 
 import (
@@ -68,17 +68,17 @@ type Table struct {
 	options []func(*dynamodb.Options) // of writes
 }
 
-// SentOnce returns the same table, whose writes are sent again only if they
-// certainly had no effect: the server refused for load or because of a transaction
-// under way, or no connection was made (rule 3 in the package comment).
+// SentOnce returns the same table, but its writes are sent again only if they
+// certainly had no effect: the server refused because of load or of a transaction
+// in progress, or no connection was made (rule 3 in the package comment).
 func (t Table) SentOnce() Table {
 	t.options = []func(*dynamodb.Options){RetryDefinite}
 	return t
 }
 
-// Get reads the item with a key, strongly consistent: every write that was
-// answered before is seen. It returns nil if there is no such item. With names, only
-// those attributes are returned; the cost is that of the whole item.
+// Get reads the item with a key, strongly consistent: it sees every write that
+// ended successfully before. It returns nil if there is no such item. With names,
+// it returns only those attributes; the cost is still that of the whole item.
 func (t Table) Get(ctx context.Context, key Item, names ...string) (Item, error) {
 	e := newExpression()
 	out, err := t.DB.GetItem(ctx, &dynamodb.GetItemInput{
@@ -91,8 +91,9 @@ func (t Table) Get(ctx context.Context, key Item, names ...string) (Item, error)
 	return out.Item, nil
 }
 
-// Put writes an item in place of the one with the same key, if all conditions hold
-// for that one. ConditionFailed recognises the error of a condition that does not.
+// Put writes an item. It replaces an item with the same key, if all conditions hold
+// for that item. ConditionFailed recognises the error of a condition that does not
+// hold.
 func (t Table) Put(ctx context.Context, item Item, conditions ...Condition) error {
 	e := newExpression()
 	in := &dynamodb.PutItemInput{TableName: &t.Name, Item: item, ConditionExpression: e.all(conditions)}
@@ -102,10 +103,10 @@ func (t Table) Put(ctx context.Context, item Item, conditions ...Condition) erro
 	return failure(err)
 }
 
-// Update makes a change of one item, and returns the item after it. Where there is
-// no item with the key, the change makes one: add the condition Exists of a key
-// attribute to prevent this. ConditionFailed recognises the error of a condition
-// that does not hold.
+// Update makes a change of one item, and returns the item after the change. If
+// there is no item with the key, the change creates one. To prevent this, add the
+// condition Exists of a key attribute. ConditionFailed recognises the error of a
+// condition that does not hold.
 func (t Table) Update(ctx context.Context, u *Edit) (Item, error) {
 	e := newExpression()
 	in := &dynamodb.UpdateItemInput{TableName: &t.Name, Key: u.key, UpdateExpression: e.update(u), ConditionExpression: e.all(u.conditions)}
@@ -119,8 +120,8 @@ func (t Table) Update(ctx context.Context, u *Edit) (Item, error) {
 }
 
 // Delete removes the item with a key, if all conditions hold for it. Without
-// conditions, it is no error if there is none. ConditionFailed recognises the error
-// of a condition that does not hold.
+// conditions, it is not an error if there is no such item. ConditionFailed
+// recognises the error of a condition that does not hold.
 func (t Table) Delete(ctx context.Context, key Item, conditions ...Condition) error {
 	e := newExpression()
 	in := &dynamodb.DeleteItemInput{TableName: &t.Name, Key: key, ConditionExpression: e.all(conditions)}
@@ -130,7 +131,7 @@ func (t Table) Delete(ctx context.Context, key Item, conditions ...Condition) er
 	return failure(err)
 }
 
-// onFailure asks for the old item where a condition may fail. It costs no capacity
+// onFailure requests the old item if a condition can fail. That costs no capacity
 // units.
 func onFailure(conditions []Condition) types.ReturnValuesOnConditionCheckFailure {
 	if len(conditions) == 0 {
