@@ -96,7 +96,9 @@ func expiry(asked, own time.Time) (time.Time, error) {
 
 // grant returns the capabilities of the new key, or a fault. Of the requested
 // capabilities that allow something, the new key gets those that the caller has. It
-// gets exactly the requested restrictions. The VCS of the path always restricts it.
+// gets exactly the requested restrictions. If the request names no installation,
+// the key gets the caller's restrictions to installations. The VCS of the path
+// always restricts it.
 func (t *tokens) grant(ctx context.Context, call httpapi.Call, asked []access.Capability) (access.Set, error) {
 	if err := access.Bounded("a key", asked); err != nil {
 		return nil, err
