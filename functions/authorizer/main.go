@@ -1,4 +1,4 @@
-// Command authorizer is the Lambda function that tells the gateway who is calling.
+// Command authorizer is the Lambda function that reports to the gateway who is calling.
 // The gateway invokes it before every request whose route needs a caller. Its
 // invariant: it refuses whatever it cannot establish. A failure of storage lets
 // nobody in.

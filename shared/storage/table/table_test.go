@@ -9,7 +9,7 @@ import (
 	"github.com/opsplane/opsplane/shared/storage/table"
 )
 
-// operations is a table with the string keys pk and sk.
+// operations returns a table with the string keys pk and sk.
 func operations(t *testing.T, f *storagetest.Faults) table.Table {
 	t.Helper()
 	env := storagetest.New(t)
@@ -22,7 +22,7 @@ func operations(t *testing.T, f *storagetest.Faults) table.Table {
 
 func key(sk string) table.Item { return table.Item{"pk": attr.String("p"), "sk": attr.String(sk)} }
 
-// with is an item with more attributes.
+// with returns an item with more attributes.
 func with(item table.Item, names ...string) table.Item {
 	for _, name := range names {
 		item[name] = attr.Int(1)
@@ -86,7 +86,8 @@ func TestEachConditionDecidesAWrite(t *testing.T) {
 		"neither absent nor":     {table.AbsentOr("n", table.Less("n", five)), false},
 		"any binds before every": {table.Any(table.Every(table.Exists("x"), table.Exists("n")), table.Absent("n")), false},
 	} {
-		// The last condition shows that all must hold, however the first is made.
+		// The last condition shows that all conditions must hold, in whatever way
+		// the first one is made.
 		_, err := tab.Update(t.Context(), table.Change(key("a")).Set("seen", five).If(c.condition, table.Exists("pk")))
 		old, failed := table.ConditionFailed(err)
 		if failed == c.holds || (err != nil) == c.holds {
@@ -181,8 +182,8 @@ func TestOnlyTheNamedAttributesAreRead(t *testing.T) {
 	}
 }
 
-// A write whose answer is lost counts twice, unless it is sent once: then the
-// caller is told that it may have taken effect.
+// A write whose response is lost counts twice, unless it is sent once. Then the
+// caller learns that it may have taken effect.
 func TestWriteThatIsSentOnceIsNotRepeatedWhenItsAnswerIsLost(t *testing.T) {
 	t.Setenv("AWS_REGION", "us-east-1")
 	for name, c := range map[string]struct {
