@@ -20,10 +20,10 @@ const (
 	maxBody = 10 << 20
 )
 
-// NewHTTPClient returns an HTTP client that ends a request after 60 seconds,
-// follows no redirect (a redirect leads to a file, outside the API), and keeps open
-// at most the given number of idle connections. It shares no connection with other
-// clients.
+// NewHTTPClient returns an HTTP client. It ends a request after 60 seconds, and
+// keeps open at most the given number of idle connections. It follows no redirect,
+// because a redirect leads to a file, outside the API. It shares no connection with
+// other clients.
 func NewHTTPClient(connections int) *http.Client {
 	return &http.Client{
 		Timeout:       requestTimeout,

@@ -109,10 +109,10 @@ func answer(route Route, rec *recorder, r *http.Request) (result any, err error)
 	return route.Endpoint(r.Context(), rec.call, r)
 }
 
-// receive reads what is known of every request, whoever sends it. It also returns
-// the gateway's id of the request. The call's own id is the id of the invocation,
-// because a client can choose the gateway's id with the header X-Amzn-RequestId,
-// and may use one id twice.
+// receive reads what is known of every request before the caller is. It also
+// returns the gateway's id of the request. The call's own id is the id of the
+// invocation, because a client can choose the gateway's id with the header
+// X-Amzn-RequestId, and may use one id twice.
 func receive(ctx context.Context, now time.Time) (Call, string) {
 	gateway, _ := core.GetAPIGatewayContextFromContext(ctx)
 	call := Call{Source: gateway.Identity.SourceIP, Now: now}

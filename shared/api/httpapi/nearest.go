@@ -3,7 +3,8 @@ package httpapi
 import "strings"
 
 // maxSuggested is the largest length, in bytes, of a name for which the nearest
-// known name is sought. A longer name is no misspelling of a known one.
+// known name is sought. Known names are much shorter, so a longer name is not a
+// misspelling of one.
 const maxSuggested = 64
 
 // nearest returns the known name that the sender most likely meant. At most a third

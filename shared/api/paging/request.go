@@ -30,7 +30,7 @@ type Shape struct {
 	Default, Max int
 }
 
-// Request is the page asked for.
+// Request is the page that a request asks for.
 type Request struct {
 	// Backward asks for the rows before Cursor. Otherwise the request asks for the
 	// rows behind it.

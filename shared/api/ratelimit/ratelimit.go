@@ -1,7 +1,7 @@
 // Package ratelimit limits how often something may be done in a span of time. Its
-// invariant: calls that are made at the same time, in any instances, never exceed
-// the limit together. Each call is counted by one conditional write before it is
-// admitted. GiveBack makes room again.
+// invariant: of calls that are made at the same time, in any instances, no more are
+// admitted than the limit allows. Each call is counted by one conditional write
+// before it is admitted. GiveBack makes room again.
 package ratelimit
 
 import (

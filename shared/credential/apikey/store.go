@@ -26,11 +26,13 @@ type Store struct {
 }
 
 // Create makes a key and returns its text, which cannot be read again later. It
-// returns an Invalid fault if a limit is exceeded or the end is not in the future,
-// a TooMany fault if the user made too many keys in a short time, and ErrRevoked if
-// the parent is not live. The parent may be revoked at the same time. Then either
-// the creation takes effect first, and a list that is read after the revocation has
-// the new key; or the creation fails.
+// returns an Invalid fault if a limit is exceeded or the end is not in the future.
+// It returns a TooMany fault if the user made too many keys in a short time, and
+// ErrRevoked if the parent is not live.
+//
+// The parent may be revoked at the same time. Then either the creation takes effect
+// first, and a list that is read after the revocation has the new key; or the
+// creation fails.
 func (s *Store) Create(ctx context.Context, n New, author change.Author) (string, Key, error) {
 	if n.Capabilities = access.Normalize(n.Capabilities); n.Capabilities == nil {
 		n.Capabilities = access.Set{}
