@@ -30,7 +30,7 @@ const side = 16
 
 // handle writes the records of a batch of changes. If some could not be written,
 // Lambda delivers the batch again from the first of these changes. Records of later
-// changes that were written already are then there, and are not written twice.
+// changes may be written already. They are not written twice.
 func (a *auditor) handle(ctx context.Context, event events.DynamoDBEvent) (events.DynamoDBEventResponse, error) {
 	run := &tally{}
 	failures := make([]error, len(event.Records))

@@ -19,8 +19,8 @@ import (
 
 // each reads all items of OperationsTable with one sort key. It scans the table. No
 // function lists the users or installations of the whole stack, so there is no
-// index for it. An operator who asks only sometimes pays half a read unit for each
-// 4 KiB of the table.
+// index for it. An operator does this rarely, and pays half a read unit for each 4
+// KiB of the table.
 func (o *Operator) each(ctx context.Context, sortKey string, take func(attr.Item) error) error {
 	pages := dynamodb.NewScanPaginator(o.DB, &dynamodb.ScanInput{
 		TableName: &o.Tables.Operations, FilterExpression: pointer("sk = :sk"),

@@ -29,10 +29,10 @@ const (
 	Fresh = 5 * time.Minute
 	// Stale is how long it is used while new readings fail.
 	Stale = time.Hour
-	// Early is how old a reading must be before it may be repeated before its time.
-	// A caller may show something that no known value of the secret explains. An
-	// anonymous caller may have made it up, so it must not cause a reading each
-	// time.
+	// Early is the least age of a reading before the secret may be read again
+	// earlier than Fresh says. A caller may show something that no known value of
+	// the secret explains. An anonymous caller may have invented it, so it must not
+	// cause a reading each time.
 	Early = time.Second
 )
 

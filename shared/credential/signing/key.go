@@ -1,9 +1,12 @@
 // Package signing holds what access tokens depend on: the keys that sign them, the
 // keys that verify them, and the API keys whose tokens must be refused. Private
 // keys are in a table of their own, which verifiers cannot read. The package has
-// two invariants. No token is signed with a key before every verifier has had time
-// to read that key. A key is verified for longer than the last token that it signed
-// is valid.
+// two invariants:
+//
+//   - No token is signed with a key before every verifier has had time to read that
+//     key. Only the first key, and a key that follows a compromise, signs at once.
+//   - A key is verified for longer than the last token that it signed is valid, unless
+//     it is compromised.
 package signing
 
 import (
