@@ -49,7 +49,7 @@ func TestRecordsAreArchivedOnceHoweverOftenTheyAreTold(t *testing.T) {
 	}
 }
 
-// archived are the lines of every object.
+// archived returns the lines of every object.
 func archived(t *testing.T, env *storagetest.Env) (lines []string) {
 	t.Helper()
 	bucket := env.Bucket("AuditBucket")

@@ -27,13 +27,14 @@ type archivist struct {
 	log     *slog.Logger
 }
 
-// handle writes what a batch tells as one object: gzip, a record as JSON on each
-// line. Its name is that of the first, so that a batch that is told again
-// replaces itself; cut otherwise, it leaves a record twice, with the same id.
+// handle writes a batch as one object: gzip, with one record as JSON on each line.
+// The object is named after the first change. So a batch that is delivered again
+// replaces its own object. If the batches are then divided differently, a record
+// may be there twice, with the same id.
 //
-// Records are never changed, and go when their time is over. Where somebody with
-// AWS credentials changes or removes one, the archive says so, and keeps what it
-// was.
+// Records are never changed, and are removed only when their time is over. If
+// somebody with AWS credentials changes or removes a record, the archive records
+// that, and keeps the record as it was.
 func (a *archivist) handle(ctx context.Context, event events.DynamoDBEvent) error {
 	var packed bytes.Buffer
 	w := gzip.NewWriter(&packed)
@@ -81,11 +82,12 @@ func (a *archivist) handle(ctx context.Context, event events.DynamoDBEvent) erro
 	return nil
 }
 
-// errTampered is logged, and is no failure: the archive has it.
+// errTampered is only logged. It is not a failure, because the archive has the
+// records.
 var errTampered = errors.New("somebody with AWS credentials changed or removed records of the audit trail")
 
-// line is what the archive says of a change of the trail's table; false if
-// nothing.
+// line returns the archive's line for a change of the trail's table. It returns
+// false if the change needs none.
 func line(change events.DynamoDBEventRecord) (text []byte, ok bool, err error) {
 	record := func(image map[string]events.DynamoDBAttributeValue) map[string]any {
 		if v, ok := image["record"]; ok && v.DataType() == events.DataTypeString {

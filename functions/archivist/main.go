@@ -1,5 +1,5 @@
-// Command archivist is the Lambda function that copies the audit trail to a
-// bucket, where it stays longer than in its table. The table's stream wakes it.
+// Command archivist is the Lambda function that copies the audit trail to a bucket,
+// which keeps it longer than the table does. The table's stream invokes it.
 package main
 
 import (

@@ -24,8 +24,8 @@ func TestRoutesAgreeWithTemplateAndDocument(t *testing.T) {
 	contract.CheckRoutes(t, "AuditFunction", routes(trail{}))
 }
 
-// rig is the function on storage of its own, asked by Ann, who is a member of an
-// installation.
+// rig is the function with storage of its own. The caller is Ann, who is a member
+// of an installation.
 type rig struct {
 	*functiontest.Rig
 	trail
@@ -43,13 +43,14 @@ func newRig(t testing.TB) *rig {
 	return r
 }
 
-// use serves a trail.
+// use makes the function serve a trail.
 func (r *rig) use(of trail) {
 	r.trail = of
 	r.Serve(routes(r.trail))
 }
 
-// put adds a record of an installation (empty: of none), so long before now.
+// put adds a record that is older than now by ago. An empty installation means
+// none.
 func (r *rig) put(t *testing.T, id, installation, actor, action, subject string, ago time.Duration) {
 	t.Helper()
 	record := audit.Record{ID: id, At: born.Add(-ago), Action: action, Actor: audit.Actor{ID: actor}, Subject: subject}
@@ -78,8 +79,8 @@ func (r *rig) get(t *testing.T, target string) (status int, ids []string, links 
 	return got.StatusCode, ids, got.Links(t)
 }
 
-// walk follows links of one kind to the end and returns every id, and the last
-// page's own target.
+// walk follows links of one kind to the end. It returns every id, the number of
+// pages, and the last page's own target.
 func (r *rig) walk(t *testing.T, target, rel string) (all []string, pages int, last string) {
 	t.Helper()
 	for ; target != "" && pages < 100; pages++ {
@@ -104,7 +105,7 @@ func TestPagesJoinToTheWholeTrailInBothDirections(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
 	var want []string
-	for n := range 700 { // over 60 days: some have many, many have none
+	for n := range 700 { // over 60 days: some days have many records, many days have none
 		id := fmt.Sprintf("%04d", n)
 		day := time.Duration(n*n/8000) * 24 * time.Hour
 		r.put(t, id, "42", []string{"ann", "bob"}[n%2], "key.write", "k", day+time.Duration(n)*time.Second)

@@ -21,7 +21,7 @@ func TestListsUseWhatTheDocumentSays(t *testing.T) {
 	}, "Audit")
 }
 
-// counting counts a page with so many records, of a trail of sixty days.
+// counting counts a page that must have want records, of a trail of sixty days.
 func counting(target string, want int) costs.Scenario {
 	return func(t *testing.T) *costs.Meter {
 		env, m := costs.New(t)
@@ -37,7 +37,7 @@ func counting(target string, want int) costs.Scenario {
 	}
 }
 
-// fill adds so many records, the newest of them now, over sixty days.
+// fill adds n records over sixty days. The newest is from now.
 func fill(t *testing.T, env *storagetest.Env, n int) {
 	t.Helper()
 	records := audit.Store{DB: env.DynamoDB, Table: env.Table("AuditTable")}

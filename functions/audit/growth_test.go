@@ -13,7 +13,7 @@ import (
 	"github.com/opsplane/opsplane/shared/storage/attr"
 )
 
-// grown is a trail of so many records of an installation, one a minute.
+// grown is a trail of n records of an installation, one a minute.
 type grown struct {
 	n           int
 	plain, paid *rig
@@ -51,7 +51,7 @@ func newGrown(b *testing.B, n int) *grown {
 	return g
 }
 
-// lists are targets of requests that answer twenty records.
+// lists are the targets of requests for twenty records.
 var lists = map[string]string{
 	"of an installation": of42 + "&limit=20",
 	"of a key":           of42 + "&key=plan/7&limit=20",
@@ -77,8 +77,8 @@ func (g *grown) uses(b *testing.B, target string) costs.Use {
 	return g.meter.Used()
 }
 
-// BenchmarkGrowthOfTrail compares a page of a long trail with one of a short
-// one: the same calls and units, by the first two sizes.
+// BenchmarkGrowthOfTrail compares a page of a long trail with a page of a short
+// one, for the first two sizes. Both must cost the same calls and units.
 func BenchmarkGrowthOfTrail(b *testing.B) {
 	size := bench.Sizes(b)
 	few, most := newGrown(b, size[0]), newGrown(b, size[1])

@@ -20,7 +20,7 @@ import (
 
 var shape = paging.Shape{Elements: 1, Default: 50, Max: 200}
 
-// query is what is asked of the trail.
+// query is the request for records of the audit trail.
 type query struct {
 	page     paging.Request
 	target   vcs.Installation // both empty: the caller's own actions
@@ -30,7 +30,7 @@ type query struct {
 	hasAction, hasKey, hasRepository bool
 }
 
-// maxText bounds a filter, in bytes: no key is longer.
+// maxText is the largest length of a filter, in bytes. No key is longer.
 const maxText = 1000
 
 func decode(r *http.Request) (query, error) {
@@ -56,8 +56,7 @@ func decode(r *http.Request) (query, error) {
 	return q, cmp.Or(values.Err(), q.valid(values.Has("vcs"), values.Has("installation_id")))
 }
 
-// valid refuses what no record can match, which is a mistake rather than a
-// question.
+// valid refuses filters that no record can match. Such a request is a mistake.
 func (q query) valid(hasVCS, hasInstallation bool) error {
 	for _, text := range []string{q.actor, q.action, q.key} {
 		if len(text) > maxText {
@@ -81,7 +80,7 @@ func (q query) valid(hasVCS, hasInstallation bool) error {
 	return nil
 }
 
-// moment reads a time of RFC 3339; zero if it is not given.
+// moment reads a time of RFC 3339. It returns zero if the parameter is absent.
 func moment(values *httpapi.Query, name string) (time.Time, error) {
 	if !values.Has(name) {
 		return time.Time{}, nil
@@ -93,10 +92,10 @@ func moment(values *httpapi.Query, name string) (time.Time, error) {
 	return at, nil
 }
 
-// list answers records, the newest first: of an installation that the caller
+// list returns records, the newest first: those of an installation that the caller
 // reaches, or else those of the caller's own actions. A caller who may read
-// everything sees any installation, any actor, and, if it names neither, what
-// belongs to no installation.
+// everything sees any installation and any actor. If such a caller names neither,
+// the list has the records that belong to no installation.
 func (t trail) list(ctx context.Context, call httpapi.Call, q query) (paging.Results[audit.Record], error) {
 	ask := audit.Query{From: q.from, To: q.to, Oldest: q.page.Backward, Limit: q.page.Limit}
 	everything := call.Caller.Capabilities.HasAll([]access.Capability{access.AuditReadAll})
@@ -127,7 +126,8 @@ func (t trail) list(ctx context.Context, call httpapi.Call, q query) (paging.Res
 		ask.Actor = call.Caller.User
 	}
 	q.choose(&ask)
-	// Clocks of functions differ a little. Beyond that there is nothing.
+	// The clocks of functions differ a little. There are no records later than
+	// that.
 	if latest := call.Now.Add(time.Minute); ask.To.IsZero() || ask.To.After(latest) {
 		ask.To = latest
 	}
@@ -145,7 +145,8 @@ func (t trail) list(ctx context.Context, call httpapi.Call, q query) (paging.Res
 	return paging.Part(q.page, rows, on, func(r audit.Record) []string { return []string{r.Cursor()} }), nil
 }
 
-// choose has the index answer what it can, and leaves the rest to reading.
+// choose uses an index for the filters that it supports, and filters the rest after
+// reading.
 func (q query) choose(ask *audit.Query) {
 	if ask.Scope != "" {
 		switch {
@@ -161,8 +162,9 @@ func (q query) choose(ask *audit.Query) {
 }
 
 // reaches reports whether the caller is a member of the installation, or may read
-// everything, and its credential is not kept from it. The path names no
-// installation, so that the authorizer may have left memberships out.
+// everything, and no restriction of its credential excludes the installation. The
+// path does not name the installation, so the authorizer may have left out the
+// memberships.
 func (t trail) reaches(ctx context.Context, call httpapi.Call, target vcs.Installation, everything bool) (bool, error) {
 	caller := call.Caller
 	switch {
@@ -181,8 +183,8 @@ func (t trail) reaches(ctx context.Context, call httpapi.Call, target vcs.Instal
 	return caller.Reaches(target), nil
 }
 
-// keep reports whether a record passes the filters. An action that ends with a
-// dot stands for all that begin with it.
+// keep reports whether a record passes the filters. A filter that ends with a dot
+// matches all actions that begin with it.
 func (q query) keep(r audit.Record) bool {
 	kind := r.Kind()
 	switch {

@@ -1,4 +1,4 @@
-// Command audit is the Lambda function that answers the audit trail.
+// Command audit is the Lambda function that serves the audit trail.
 package main
 
 import (

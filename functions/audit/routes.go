@@ -14,11 +14,12 @@ type trail struct {
 	users   *user.Store
 }
 
-// reader is who has the capability, which no session has. Whose records it may
-// see is decided by what it asks for: its own, or those of an installation of its.
+// reader is a caller with the capability, which no session has. What the query
+// names decides whose records the caller may see: its own, or those of an
+// installation that it reaches.
 var reader = access.Rule{Kinds: []access.Kind{access.KindAccessToken}, Needs: []access.Capability{access.AuditRead}}
 
-// filters are what the list takes.
+// filters are the parameters that the list accepts.
 var filters = paging.Input("vcs", "installation_id", "from", "to", "actor", "action", "key", "repository")
 
 // routes lists the function's routes.

@@ -33,14 +33,14 @@ import (
 
 var errDown = errors.New("the host is down")
 
-// did is one thing that is done, and the actions of the records that it leaves.
+// did is one thing that is done, and the actions of its records.
 type did struct {
 	name string
 	do   func() error
 	want string
 }
 
-// life is what can be done to everything that is recorded.
+// life returns what can be done to everything that is recorded.
 func (r *rig) life(t *testing.T) []did {
 	ctx, db := t.Context(), r.env.DynamoDB
 	operations, sessions, projects := r.env.Table("OperationsTable"), r.env.Table("SessionsTable"), r.env.Table("VcsTable")
@@ -109,7 +109,7 @@ func (r *rig) life(t *testing.T) []did {
 		{"rotate it", func() error { _, err := signers.Rotate(ctx, signing.Planned, by("9")); return err }, "signing_key.change signing_key.create"},
 		{"destroy both, one of which signs no more", func() error {
 			later := by("9a")
-			later.At = later.At.Add(time.Hour) // the first key's time to verify is over
+			later.At = later.At.Add(time.Hour) // the time to verify with the first key is over
 			_, err := signers.Rotate(ctx, signing.Compromised, later)
 			return err
 		}, "signing_key.change signing_key.change signing_key.create"},
@@ -208,7 +208,7 @@ func TestEveryChangeHasExactlyOneRecord(t *testing.T) {
 			t.Fatalf("%s: %v", d.name, err)
 		}
 		list := r.changes(t)
-		for range 2 { // the stream repeats itself
+		for range 2 { // the stream delivers twice
 			if n := tell(t, r.auditor, list); n != len(list) {
 				t.Fatalf("%s: %d of %d changes", d.name, n, len(list))
 			}
@@ -225,7 +225,7 @@ func TestEveryChangeHasExactlyOneRecord(t *testing.T) {
 					continue
 				}
 				credential := "key"
-				if record.Action == "session.create" { // a session begins by itself
+				if record.Action == "session.create" { // the credential of a session's start is the session itself
 					credential = record.Subject
 				}
 				want := audit.Actor{ID: "ann", Credential: credential, Source: "192.0.2.1", Request: record.Actor.Request}
@@ -246,7 +246,8 @@ func TestEveryChangeHasExactlyOneRecord(t *testing.T) {
 	r.checkDetails(t)
 }
 
-// checkSecrets looks for what must not be in the trail: secrets, hashes, values.
+// checkSecrets checks that the trail contains nothing forbidden: no secrets, hashes
+// or values.
 func (r *rig) checkSecrets(t *testing.T) {
 	t.Helper()
 	trail, err := json.Marshal(r.all(t))
@@ -295,8 +296,8 @@ func (r *rig) checkDetails(t *testing.T) {
 	}
 }
 
-// TestAuditorThatIsKilledAfterAnyCallLeavesTheSameTrail has every kind of
-// failure happen to each of its writes, and batches told again in other pieces.
+// TestAuditorThatIsKilledAfterAnyCallLeavesTheSameTrail makes each write of the
+// auditor fail in every way, and delivers the batches again, divided differently.
 func TestAuditorThatIsKilledAfterAnyCallLeavesTheSameTrail(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
@@ -325,7 +326,7 @@ func TestAuditorThatIsKilledAfterAnyCallLeavesTheSameTrail(t *testing.T) {
 	}
 	broken := r.all(t)
 	calm := newRig(t)
-	for name := range tables { // the changes are those of the other one's tables
+	for name := range tables { // the changes are those of the other auditor's tables
 		calm.tables[r.env.Table(name)] = tables[name]
 	}
 	tell(t, calm.auditor, list)
@@ -335,7 +336,7 @@ func TestAuditorThatIsKilledAfterAnyCallLeavesTheSameTrail(t *testing.T) {
 	}
 }
 
-// lines are records as JSON.
+// lines returns records as JSON.
 func lines(t *testing.T, list []audit.Record) string {
 	t.Helper()
 	text, err := json.MarshalIndent(list, "", " ")

@@ -20,8 +20,8 @@ func TestRecordsUseWhatTheDocumentSays(t *testing.T) {
 	}, "Audit trail")
 }
 
-// recording counts the last time that a change is told; 0 times is one of an
-// item that is not recorded.
+// recording counts the cost of the last of several deliveries of a change. With 0
+// deliveries, the change is one of an item that is not recorded.
 func recording(times int) costs.Scenario {
 	return func(t *testing.T) *costs.Meter {
 		env, m := costs.New(t)

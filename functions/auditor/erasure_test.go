@@ -21,8 +21,8 @@ import (
 	"github.com/opsplane/opsplane/shared/vcs/repository"
 )
 
-// TestErasureHasOneRecordWithItsAuthor has every kind of item marked, and removed
-// behind that: of both the stream tells.
+// TestErasureHasOneRecordWithItsAuthor marks every kind of item and then removes
+// it. The stream delivers both changes.
 func TestErasureHasOneRecordWithItsAuthor(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
@@ -63,7 +63,7 @@ func TestErasureHasOneRecordWithItsAuthor(t *testing.T) {
 		{func(db *dynamodb.Client) error {
 			_, _, err := (&apikey.Store{DB: db, Table: tokens}).Erase(ctx, u.ID, operator, 10)
 			return err
-		}, "api_key.revoke"}, // mark and revocation are one change between two looks
+		}, "api_key.revoke"}, // mark and revocation are one change between two readings
 		{func(db *dynamodb.Client) error {
 			_, err := session.EraseGrant(ctx, db, sessions, u.ID, "github", operator)
 			return err
@@ -81,7 +81,7 @@ func TestErasureHasOneRecordWithItsAuthor(t *testing.T) {
 			return err
 		}, "installation.erase"},
 	} {
-		// Nothing is removed at first: the worker dies behind the mark.
+		// At first nothing is removed: the worker dies after the mark.
 		dies := &storagetest.Faults{Choose: func(operation string) storagetest.Fault {
 			if operation == "DeleteItem" || operation == "TransactWriteItems" {
 				return storagetest.Fault{Kind: storagetest.Refuse}
@@ -111,7 +111,7 @@ func TestErasureHasOneRecordWithItsAuthor(t *testing.T) {
 	}
 }
 
-// told has the auditor told of what has happened since, and returns the trail.
+// told delivers to the auditor what has happened since, and returns the trail.
 func (r *rig) told(t *testing.T) []audit.Record {
 	t.Helper()
 	list := r.changes(t)

@@ -24,13 +24,13 @@ type auditor struct {
 	now    func() time.Time
 }
 
-// side is how many records are written beside each other. Their order does not
-// matter: a record's place is in the change.
+// side is how many records are written at the same time. Their order does not
+// matter, because the change decides a record's place.
 const side = 16
 
-// handle writes the records of a batch of changes. Lambda goes on from the first
-// of which none could be written; what was written of those behind it is there
-// already when it is told again.
+// handle writes the records of a batch of changes. If some could not be written,
+// Lambda delivers the batch again from the first of these changes. Records of later
+// changes may be written already. They are not written twice.
 func (a *auditor) handle(ctx context.Context, event events.DynamoDBEvent) (events.DynamoDBEventResponse, error) {
 	run := &tally{}
 	failures := make([]error, len(event.Records))
@@ -43,7 +43,7 @@ func (a *auditor) handle(ctx context.Context, event events.DynamoDBEvent) (event
 			return nil
 		})
 	}
-	_ = group.Wait() // failures has what went wrong
+	_ = group.Wait() // failures has the errors
 	var answer events.DynamoDBEventResponse
 	first := slices.IndexFunc(failures, func(err error) bool { return err != nil })
 	if first >= 0 {
@@ -54,14 +54,14 @@ func (a *auditor) handle(ctx context.Context, event events.DynamoDBEvent) (event
 	return answer, nil
 }
 
-// write adds the record of a change, if it is one that is recorded. Its error
-// says that it has to be told again.
+// write adds the record of a change, if it is a change that is recorded. If it
+// returns an error, the stream must deliver the change again.
 func (a *auditor) write(ctx context.Context, run *tally, change events.DynamoDBEventRecord) error {
 	// arn:aws:dynamodb:<region>:<account>:table/<name>/stream/<label>
 	_, rest, _ := strings.Cut(change.EventSourceArn, ":table/")
 	name, _, _ := strings.Cut(rest, "/")
 	table, known := a.tables[name]
-	if !known { // the stack is put together wrongly: nothing of it must be passed over
+	if !known { // the stack is configured wrongly: no change may be skipped
 		return fmt.Errorf("%s is no stream of a table whose changes are recorded", change.EventSourceArn)
 	}
 	r, ok, err := read(table, change)
@@ -74,7 +74,8 @@ func (a *auditor) write(ctx context.Context, run *tally, change events.DynamoDBE
 	if err == nil || !errors.Is(err, audit.ErrRefused) {
 		return err
 	}
-	// It would stop all changes behind it for a day, and then be lost all the same.
+	// Without this, the change would stop all changes behind it for a day, and
+	// would then be lost anyway.
 	run.Unreadable.Add(1)
 	a.log.LogAttrs(ctx, slog.LevelError, "change that no record can be made of", slog.String("table", string(table)),
 		slog.String("sequence_number", change.Change.SequenceNumber), slog.String("error", err.Error()))
@@ -89,8 +90,8 @@ func (a *auditor) put(ctx context.Context, run *tally, r audit.Record) error {
 	return err
 }
 
-// read makes the record of a change. An image of a form that nobody expects is
-// an error, not the end of the process.
+// read makes the record of a change. If an image has an unexpected form, read
+// returns an error and the process does not end.
 func read(table audit.Table, change events.DynamoDBEventRecord) (r audit.Record, ok bool, err error) {
 	defer func() {
 		if err != nil {
@@ -102,19 +103,19 @@ func read(table audit.Table, change events.DynamoDBEventRecord) (r audit.Record,
 	return r, ok, nil
 }
 
-// tally is what one invocation has done.
+// tally counts what one invocation has done.
 type tally struct {
-	// Written counts new records; Unreadable changes whose record says no more
-	// than that they were made.
+	// Written counts new records. Unreadable counts changes whose record says only
+	// that they were made.
 	Written, Unreadable atomic.Int64
-	// Failed counts batches that have to be told again.
+	// Failed counts batches that must be delivered again.
 	Failed atomic.Int64
-	// Lag is the longest time from a change to its arrival here. Streams tell
+	// Lag is the longest time from a change to its arrival here. Streams report
 	// times in whole seconds.
 	Lag time.Duration
 }
 
-// report writes the log line of an invocation that did anything.
+// report writes the log line of an invocation, if the invocation did anything.
 func (a *auditor) report(ctx context.Context, run *tally, err error) {
 	frame.Line{Message: "audit", Quiet: true, Counts: []frame.Count{
 		{Name: "written", Unit: frame.Things, Value: run.Written.Load()},

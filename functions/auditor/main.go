@@ -1,5 +1,5 @@
-// Command auditor is the Lambda function that writes the audit trail. The
-// streams of the tables wake it; its role may add records and do nothing else.
+// Command auditor is the Lambda function that writes the audit trail. The streams
+// of the tables invoke it. Its role may only add records.
 package main
 
 import (

@@ -62,7 +62,7 @@ func TestStreamOfAnotherTableIsHandedBack(t *testing.T) {
 	}
 }
 
-// Records have to stay far below the size of an item.
+// Records must stay far below the limit of an item.
 func TestLargestMembershipsLeaveARecord(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
@@ -80,7 +80,7 @@ func TestLargestMembershipsLeaveARecord(t *testing.T) {
 		t.Fatal(err)
 	}
 	r.takesTruncated(t, "user.change")
-	// Of a set only what differs is shown.
+	// Of a set, only the difference is shown.
 	if err := users.Replace(t.Context(), by("3"), u.ID, "github", "", user.Hosted{Installations: append(ids[1:], "5"), AskedAt: born.Add(time.Second)}); err != nil {
 		t.Fatal(err)
 	}
@@ -123,8 +123,8 @@ func TestCommitOfManyScatteredRowsLeavesARecord(t *testing.T) {
 	}
 }
 
-// takesTruncated answers the record that what happened now leaves, which shows
-// only a part of it.
+// takesTruncated returns the record of the latest change. The record shows only a
+// part of the change.
 func (r *rig) takesTruncated(t *testing.T, action string) audit.Record {
 	t.Helper()
 	list := r.changes(t)

@@ -20,13 +20,13 @@ import (
 	"github.com/opsplane/opsplane/shared/audit/change"
 )
 
-// Requests begin at born, and tables take their changes a moment later.
+// Requests begin at born, and tables make their changes a moment later.
 var (
 	born  = time.UnixMilli(4_000_000_000_123).UTC()
 	taken = born.Truncate(time.Second).Add(time.Second)
 )
 
-// rig is an auditor over tables of its own, and a stream of their changes.
+// rig is an auditor with tables of its own, and a stream of their changes.
 type rig struct {
 	*auditor
 	env     *storagetest.Env
@@ -61,8 +61,8 @@ func (r *rig) over(env *storagetest.Env) *auditor {
 	}
 }
 
-// changes answers what happened to the tables since it was last called, as their
-// streams tell it.
+// changes returns the changes of the tables since the last call, in the form of
+// their streams.
 func (r *rig) changes(t *testing.T) []events.DynamoDBEventRecord {
 	t.Helper()
 	var list []events.DynamoDBEventRecord
@@ -80,7 +80,8 @@ func (r *rig) changes(t *testing.T) []events.DynamoDBEventRecord {
 	return list
 }
 
-// tell hands changes to an auditor, as Lambda does, and answers how many it took.
+// tell delivers changes to an auditor, as Lambda does, and returns how many it
+// processed.
 func tell(t *testing.T, a *auditor, list []events.DynamoDBEventRecord) int {
 	t.Helper()
 	answer, err := a.handle(t.Context(), events.DynamoDBEvent{Records: list})
@@ -95,7 +96,7 @@ func tell(t *testing.T, a *auditor, list []events.DynamoDBEventRecord) int {
 	})
 }
 
-// all is every record, in the order of the trail.
+// all returns every record, in the order of the trail.
 func (r *rig) all(t *testing.T) []audit.Record {
 	t.Helper()
 	name := r.env.Table("AuditTable")

@@ -15,8 +15,9 @@ import (
 	"github.com/opsplane/opsplane/shared/vcs"
 )
 
-// TestUploadsAreInTheTrailFromTheirAnnouncementToTheirEnd asks who announced, who
-// completed, who gave up, and what ended by itself.
+// TestUploadsAreInTheTrailFromTheirAnnouncementToTheirEnd checks that the trail
+// shows who announced, completed or ended an upload, and which uploads ended by
+// themselves.
 func TestUploadsAreInTheTrailFromTheirAnnouncementToTheirEnd(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
@@ -128,7 +129,7 @@ func TestUploadsAreInTheTrailFromTheirAnnouncementToTheirEnd(t *testing.T) {
 	}
 }
 
-// see tells the auditor what has changed, twice, as a stream may.
+// see delivers the changes to the auditor twice, as a stream may do.
 func (r *rig) see(t *testing.T) {
 	t.Helper()
 	list := r.changes(t)

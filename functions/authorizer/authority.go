@@ -12,39 +12,39 @@ import (
 )
 
 const (
-	// earlyReread is how long ago the authority must have been read to be read
-	// again for a key that it does not know: made-up keys must not cost a read
-	// each. What could not be read is left alone for as long.
+	// earlyReread is the least age of a reading of the authority before an unknown
+	// key may cause a new one. Without it, every invented key would cost a read.
+	// After a failed reading, too, the authority is not read again for this time.
 	earlyReread = time.Second
-	// readTimeout bounds one reading of what is remembered. It leaves room in
-	// storageTimeout for what is asked where that fails.
+	// readTimeout limits one reading of the remembered data. It leaves time within
+	// storageTimeout for the read that is made if this one fails.
 	readTimeout = time.Second
 )
 
-// errUnread says that what decides about a token could not be read. It is not
-// let in.
+// errUnread says that the data that decides about a token could not be read. The
+// token is then refused.
 var errUnread = errors.New("what decides about the token cannot be read")
 
-// errUnknownKey refuses a token of a key that the authority does not know, or
-// no longer.
+// errUnknownKey refuses a token of a key that the authority does not know, or no
+// longer knows.
 var errUnknownKey = errors.New("unknown signing key")
 
-// authority remembers what the signing authority last said. It is read again
-// by the request that finds it too old, never in the background: between
-// requests a function is frozen, and a connection that froze with it would be
-// waited for by the next request.
+// authority remembers the verification keys as they were last read. The request
+// that finds them too old reads them again. They are never read in the background:
+// a function is frozen between requests, and the next request would wait for a
+// connection that was frozen too.
 type authority struct {
 	read func(context.Context, time.Time) (signing.Authority, error)
 
-	mu    sync.Mutex // one reader at a time: the others use what it brings
+	mu    sync.Mutex // one reader at a time: the others use what it reads
 	last  signing.Authority
-	tried time.Time // when it was last read, or could not be
-	err   error     // why it could not be
+	tried time.Time // when the last reading was tried, with or without success
+	err   error     // why it failed
 }
 
-// key answers a verification key, on the word of an authority that is fresh,
-// or, while it cannot be read, on its last word for up to signing.StaleAge; a
-// refusal if it knows no such key.
+// key returns a verification key. The last reading must be fresh. While new
+// readings fail, it may be up to signing.StaleAge old. If it has no such key, key
+// returns a refusal.
 func (a *authority) key(ctx context.Context, kid string, now func() time.Time) (ed25519.PublicKey, error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -63,7 +63,7 @@ func (a *authority) key(ctx context.Context, kid string, now func() time.Time) (
 	return nil, fmt.Errorf("%w: %w", errUnread, a.err)
 }
 
-// reread reads the authority. What was known stays where that fails.
+// reread reads the authority. If that fails, the last reading stays.
 func (a *authority) reread(ctx context.Context, at time.Time) {
 	ctx, cancel := context.WithTimeout(ctx, readTimeout)
 	defer cancel()

@@ -38,7 +38,8 @@ func TestAccessTokenNeedsNoCallWhileTheAuthorityIsFresh(t *testing.T) {
 
 func TestTokensOfARevokedKeyEndWithinTheBound(t *testing.T) {
 	t.Parallel()
-	// However old the authorizer's view is at the moment of the revocation.
+	// This holds for every age of the authorizer's view at the moment of the
+	// revocation.
 	for age := time.Duration(0); age < signing.SnapshotAge; age += 700 * time.Millisecond {
 		t.Run(age.String(), func(t *testing.T) {
 			t.Parallel()
@@ -66,8 +67,8 @@ func TestTokensOfARevokedKeyEndWithinTheBound(t *testing.T) {
 	}
 }
 
-// A token that is minted just after its key was revoked, for a refresh that
-// was let in just before, is refused as long as it lives.
+// A refresh may be admitted just before its key is revoked, and make a token just
+// after. That token is refused as long as it lives.
 func TestTokenMintedAcrossARevocationIsRefused(t *testing.T) {
 	t.Parallel()
 	h := newHouse(t)
@@ -125,7 +126,7 @@ func TestForgedTokensAreRefused(t *testing.T) {
 	if _, ok := h.allowed(t, "Bearer "+foreign, nil); ok {
 		t.Error("a token of another deployment is accepted")
 	}
-	// Unknown signing keys cost at most a read a second.
+	// Unknown signing keys cost at most one read a second.
 	h.clock.add(time.Minute)
 	calls := h.count(func() {
 		for range 100 {
@@ -224,14 +225,14 @@ func TestManyRequestsShareOneReading(t *testing.T) {
 	}
 }
 
-// The view's age counts from before it was read: what happens during a slow
-// reading may be missing in it.
+// The age of the view counts from before it was read, because it may lack what
+// happens during a slow reading.
 func TestSlowReadingIsOldWhenItArrives(t *testing.T) {
 	t.Parallel()
 	h := newHouse(t)
 	text, k := h.key(t)
 	token := h.token(t, text)
-	// The second query is that of the list.
+	// The second query reads the list.
 	h.faults.Add(storagetest.Fault{Operation: "Query", Nth: 2, Before: func() { h.clock.add(2 * time.Second) }})
 	if _, ok := h.allowed(t, "Bearer "+token, nil); !ok {
 		t.Fatal("refused")

@@ -18,34 +18,35 @@ import (
 	"github.com/opsplane/opsplane/shared/vcs"
 )
 
-// refusal is why a credential is refused, in words for the log.
+// refusal says why a credential is refused, as a text for the log.
 type refusal string
 
 // Error implements error.
 func (r refusal) Error() string { return string(r) }
 
-// storageTimeout bounds all storage calls for one request, so that an answer
-// is given before the gateway and Lambda lose patience: a function that is
-// killed loses what it remembers.
+// storageTimeout limits all storage calls for one request. So the function responds
+// before the gateway and Lambda end the call: a function that is killed loses what
+// it remembers.
 const storageTimeout = 3 * time.Second
 
-// authorizer tells who holds a credential.
+// authorizer finds out who holds a credential.
 type authorizer struct {
 	domain    accesstoken.Domain
 	directory directory
 	sessions  *session.Store
 	authority authority
 	revoked   revocations
-	// public is the address under which users reach the API; empty when it is
-	// the one that a request came to.
+	// public is the address under which users reach the API. If it is empty, the
+	// address is the one that a request came to.
 	public string
 	log    *slog.Logger
 	now    func() time.Time
 }
 
-// handle answers one request of the gateway: a policy that allows or denies,
-// and if it allows, the caller for the function behind. An error means that
-// the question could not be answered; the gateway then answers 500.
+// handle handles one request of the gateway. It returns a policy that allows or
+// denies. If it allows, it also returns the caller for the function behind. An
+// error means that the caller could not be identified; the gateway then responds
+// with 500.
 func (a *authorizer) handle(ctx context.Context, event request) (events.APIGatewayCustomAuthorizerResponse, error) {
 	ctx, cancel := context.WithTimeout(ctx, storageTimeout)
 	defer cancel()
@@ -68,11 +69,12 @@ func (a *authorizer) handle(ctx context.Context, event request) (events.APIGatew
 	return answer, err
 }
 
-// identify answers who sends the request; a refusal if the credential is not
-// good, another error if that could not be found out.
+// identify returns who sends the request. It returns a refusal if the credential is
+// not valid, and another error if that could not be found out.
 func (a *authorizer) identify(ctx context.Context, event request) (access.Caller, error) {
 	target := targetOf(event)
-	// Where both come, the header decides: a browser sends a cookie unasked.
+	// If a request has both, the header decides, because a browser sends the cookie
+	// without being asked.
 	if len(values(event, "Authorization")) == 0 {
 		return a.session(ctx, event, target)
 	}
@@ -86,13 +88,13 @@ func (a *authorizer) identify(ctx context.Context, event request) (access.Caller
 	return a.accessToken(ctx, credential, target)
 }
 
-// targetOf is what the request acts on.
+// targetOf returns what the request acts on.
 func targetOf(event request) vcs.Installation {
 	return vcs.Installation{VCS: vcs.VCS(event.PathParameters["vcs"]), ID: vcs.ID(event.PathParameters["installation_id"])}
 }
 
-// accessToken makes no storage call while what is remembered is fresh, unless
-// the user has too many memberships for a token.
+// accessToken identifies the caller of a token. It makes no storage call while the
+// remembered data is fresh, unless the user has too many memberships for a token.
 func (a *authorizer) accessToken(ctx context.Context, token string, target vcs.Installation) (access.Caller, error) {
 	caller, err := a.domain.Verify(token, a.now(), func(kid string) (ed25519.PublicKey, error) {
 		return a.authority.key(ctx, kid, a.now)
@@ -122,7 +124,7 @@ func (a *authorizer) accessToken(ctx context.Context, token string, target vcs.I
 	return caller.Narrow(memberships, target), nil
 }
 
-// apiKey makes one storage call.
+// apiKey identifies the caller of an API key, with one storage call.
 func (a *authorizer) apiKey(ctx context.Context, text string, target vcs.Installation) (access.Caller, error) {
 	secret, err := apikey.Parse(text)
 	if err != nil {
@@ -149,9 +151,9 @@ func (a *authorizer) apiKey(ctx context.Context, text string, target vcs.Install
 	return caller.Carry(memberships), nil
 }
 
-// session makes one storage call, and another on a route of an installation.
-// Elsewhere the function behind reads the user, and whether it admits the
-// session's account.
+// session identifies the caller of a session. It makes one storage call, and
+// another one on a route of an installation. On other routes, the function behind
+// reads the user, and checks whether the user still has the session's account.
 func (a *authorizer) session(ctx context.Context, event request, target vcs.Installation) (access.Caller, error) {
 	text, err := cookie(event)
 	if err != nil {
@@ -186,8 +188,9 @@ func (a *authorizer) session(ctx context.Context, event request, target vcs.Inst
 	return caller.Narrow(memberships, target), nil
 }
 
-// memberships reads those of the caller's user, with one call; a refusal if the
-// user is gone, or no longer has the account of the session.
+// memberships reads the memberships of the caller's user, with one call. It returns
+// a refusal if the user does not exist any more, or no longer has the account of
+// the session.
 func (a *authorizer) memberships(ctx context.Context, caller access.Caller) ([]vcs.Installation, error) {
 	u, err := a.directory.user(ctx, caller.User)
 	if err == nil && !u.Admits(caller) {
@@ -196,15 +199,17 @@ func (a *authorizer) memberships(ctx context.Context, caller access.Caller) ([]v
 	return u.MembershipsFor(caller, a.now()), err
 }
 
-// What became of a request that was not let in, as metrics are called.
+// The outcomes of a request that was not let in. They are also the names of
+// metrics.
 const (
 	outcomeRefused = "refused"
 	outcomeFailed  = "failed"
 )
 
-// report logs what was not let in. Who was let in appears in the line of the
-// function behind, with the same gateway_request_id. Neither the credential nor
-// the path is logged, but the route's pattern and the installation are.
+// report logs a request that was not let in. A caller that was let in appears in
+// the log line of the function behind, with the same gateway_request_id. The line
+// has the route's pattern and the installation, but neither the credential nor the
+// path.
 func (a *authorizer) report(ctx context.Context, event request, level slog.Level, outcome, why string) {
 	var said []slog.Attr
 	if outcome == outcomeRefused {

@@ -192,7 +192,7 @@ func TestUserOfManyInstallationsCostsACallAtEach(t *testing.T) {
 	if calls != 1 {
 		t.Errorf("got %d calls, want 1", calls)
 	}
-	// A key restricted to one of them carries it.
+	// A token of a key that is restricted to one of them carries it.
 	narrow := h.token(t, restricted)
 	calls = h.count(func() {
 		if got, ok := h.allowed(t, "Bearer "+narrow, path); !ok || !slices.Equal(got.Memberships, want) {

@@ -8,8 +8,9 @@ import (
 	"github.com/opsplane/opsplane/shared/api/access"
 )
 
-// BenchmarkDecisions are answers about an access token for a path of an
-// installation, from the gateway's event to the policy, on one core and on all.
+// BenchmarkDecisions measures decisions about an access token for a path of an
+// installation, from the gateway's event to the policy, on one core and on all
+// cores.
 func BenchmarkDecisions(b *testing.B) {
 	h := newHouse(b)
 	text, _ := h.key(b, access.VCS("github"), access.KVStoreRead, access.KVStoreWrite)

@@ -51,7 +51,7 @@ func TestDecisionsUseWhatTheDocumentSays(t *testing.T) {
 	}, "Authorizer")
 }
 
-// deciding counts one decision on a credential, at a route of an installation.
+// deciding counts one decision about a credential, at a route of an installation.
 func deciding(allowed bool, credential func(*testing.T, *house) string) costs.Scenario {
 	return func(t *testing.T) *costs.Meter {
 		env, m := costs.New(t)
@@ -67,7 +67,7 @@ func deciding(allowed bool, credential func(*testing.T, *house) string) costs.Sc
 	}
 }
 
-// freshToken is a token on which the authorizer has just decided.
+// freshToken returns a token about which the authorizer has just decided.
 func freshToken(t *testing.T, h *house) string {
 	t.Helper()
 	text, _ := h.key(t, access.KVStoreRead, access.KVStoreWrite)
@@ -78,7 +78,7 @@ func freshToken(t *testing.T, h *house) string {
 	return token
 }
 
-// browsed counts one decision on a session.
+// browsed counts one decision about a session.
 func browsed(allowed bool, path map[string]string, site string) costs.Scenario {
 	return func(t *testing.T) *costs.Meter {
 		env, m := costs.New(t)

@@ -9,14 +9,15 @@ import (
 	"github.com/opsplane/opsplane/shared/login/session"
 )
 
-// maxHeader bounds the header, in bytes. The largest token that is ever minted
-// stays below it, and the gateway takes 10,240 bytes of headers in all.
+// maxHeader is the largest length of the header, in bytes. The largest token that
+// the server makes is shorter, and the gateway accepts 10,240 bytes of headers in
+// all.
 const maxHeader = 8 << 10
 
-// request is what the gateway asks about.
+// request is the gateway's request to the authorizer.
 type request = events.APIGatewayCustomAuthorizerRequestTypeRequest
 
-// values are those of a header, whatever the case of its name.
+// values returns the values of a header. The case of its name does not matter.
 func values(event request, header string) []string {
 	var found []string
 	for name, v := range event.MultiValueHeaders {
@@ -34,11 +35,12 @@ func values(event request, header string) []string {
 	return found
 }
 
-// bearer finds the credential of a request: the one value of its one
-// Authorization header, whose scheme is Bearer in any case.
+// bearer returns the credential of a request. The request must have exactly one
+// Authorization header with one value, whose scheme is Bearer in any case.
 func bearer(event request) (string, error) {
 	authorization := values(event, "Authorization")
-	// With two headers, somebody on the way might have read the other one.
+	// With two headers, a server between the client and this one might have read
+	// the other one.
 	if len(authorization) != 1 {
 		return "", refusal("not exactly one Authorization header")
 	}
@@ -52,13 +54,13 @@ func bearer(event request) (string, error) {
 	return credential, nil
 }
 
-// cookie finds the text of the session in a request without an Authorization
+// cookie returns the text of the session in a request without an Authorization
 // header.
 func cookie(event request) (string, error) {
 	lines := http.Request{Header: http.Header{"Cookie": values(event, "Cookie")}}
 	found := lines.CookiesNamed(session.Cookie)
-	// A neighbour on the same domain can add a cookie of this name, but not
-	// take ours away: of two nobody can tell which is ours.
+	// Another site on the same domain can add a cookie of this name, but cannot
+	// remove ours. If there are two, nobody can know which one is ours.
 	if len(found) > 1 {
 		return "", refusal("more than one session cookie")
 	}

@@ -15,7 +15,7 @@ import (
 	"github.com/opsplane/opsplane/shared/storage/attr"
 )
 
-// A batch may come back in part if the tables are short of throughput.
+// A batch may return only a part if the tables are short of throughput.
 const (
 	batchAttempts = 4
 	batchPause    = 25 * time.Millisecond
@@ -27,9 +27,9 @@ type directory struct {
 	tokens, operations string
 }
 
-// find answers the stored key of the secret and its owner, with one call. It is a refusal if there is no such key, the secret is not its
-// secret, or it has no owner; what is compared takes the same time in each
-// case.
+// find returns the stored key of the secret and its owner, with one call. It
+// returns a refusal if there is no such key, the secret is wrong, or the key has no
+// owner. The comparison takes the same time in each case.
 func (d directory) find(ctx context.Context, secret apikey.Secret) (apikey.Key, user.User, error) {
 	items, err := d.read(ctx, map[string]types.KeysAndAttributes{
 		d.tokens:     {Keys: []attr.Item{apikey.ItemKey(secret.User, secret.ID)}, ConsistentRead: aws.Bool(true)},
@@ -52,7 +52,7 @@ func (d directory) find(ctx context.Context, secret apikey.Secret) (apikey.Key, 
 	return key, owner, nil
 }
 
-// user answers a user, with one call; a refusal if there is none.
+// user returns a user, with one call. It returns a refusal if there is none.
 func (d directory) user(ctx context.Context, id string) (user.User, error) {
 	u, err := (&user.Store{DB: d.db, Table: d.operations}).Get(ctx, id)
 	if errors.Is(err, user.ErrNotFound) {
@@ -61,7 +61,7 @@ func (d directory) user(ctx context.Context, id string) (user.User, error) {
 	return u, err
 }
 
-// read answers at most one item per table.
+// read returns at most one item per table.
 func (d directory) read(ctx context.Context, keys map[string]types.KeysAndAttributes) (map[string]attr.Item, error) {
 	items := map[string]attr.Item{}
 	for attempt := range batchAttempts {

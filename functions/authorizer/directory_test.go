@@ -17,11 +17,11 @@ import (
 	"github.com/opsplane/opsplane/shared/login/user"
 )
 
-// inParts lets a batch be answered in parts: the first attempts get nothing
-// processed, as if the tables were short of throughput.
+// inParts makes a batch come back in parts. The first attempts process nothing, as
+// if the tables were short of throughput.
 type inParts struct {
 	next    aws.HTTPClient
-	nothing int // attempts that get nothing
+	nothing int // attempts that process nothing
 	calls   int
 }
 

@@ -8,8 +8,8 @@ import (
 	"github.com/aws/aws-lambda-go/events"
 )
 
-// FuzzBearer: a credential is found in one header only, whole, without the
-// spaces around it; anything else is a refusal, never another error.
+// FuzzBearer checks that a credential is found only if there is one header, whole,
+// and without the spaces around it. For anything else the error is a refusal.
 func FuzzBearer(f *testing.F) {
 	f.Fuzz(func(t *testing.T, name, value, second string, twice bool) {
 		headers := map[string][]string{name: {value}}

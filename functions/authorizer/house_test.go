@@ -29,7 +29,7 @@ var (
 	start = time.Unix(4_000_000_000, 0).UTC()
 )
 
-// clock is a time that a test sets.
+// clock is a clock that a test sets.
 type clock struct {
 	mu sync.Mutex
 	at time.Time
@@ -47,8 +47,8 @@ func (c *clock) add(d time.Duration) {
 	c.at = c.at.Add(d)
 }
 
-// house is an authorizer over tables of its own, with what it needs to have
-// something to authorize. Its storage calls go through faults and are counted.
+// house is an authorizer with tables of its own, and everything that a test needs
+// to authorize requests. Its storage calls can be made to fail, and are counted.
 type house struct {
 	*authorizer
 	*clock
@@ -67,7 +67,7 @@ func newHouse(t testing.TB) *house {
 	return h
 }
 
-// build makes a house whose authorizer asks storage through db.
+// build makes a house whose authorizer uses storage through db.
 func (h *house) build(t testing.TB, env *storagetest.Env, db *dynamodb.Client) {
 	t.Helper()
 	h.clock = &clock{at: start}
@@ -130,7 +130,7 @@ func (h *house) revoke(t testing.TB, k apikey.Key) {
 	}
 }
 
-// token mints what a refresh with the key would answer.
+// token makes the token that a refresh with the key would return.
 func (h *house) token(t testing.TB, text string) string {
 	t.Helper()
 	caller, ok := h.allowed(t, "Bearer "+text, nil)
@@ -157,7 +157,7 @@ func (h *house) token(t testing.TB, text string) string {
 
 const methodARN = "arn:aws:execute-api:us-east-1:123456789012:abcdef1234/live/GET/api/v1/github/kv/1/key/a+(b"
 
-// event is what the gateway asks.
+// event returns the gateway's request.
 func event(header string, path map[string]string) events.APIGatewayCustomAuthorizerRequestTypeRequest {
 	e := events.APIGatewayCustomAuthorizerRequestTypeRequest{
 		Type: "REQUEST", MethodArn: methodARN, HTTPMethod: "GET", PathParameters: path,
@@ -168,7 +168,8 @@ func event(header string, path map[string]string) events.APIGatewayCustomAuthori
 	return e
 }
 
-// allowed asks for a credential; false if it is refused.
+// allowed asks the authorizer about a credential. It returns false if the
+// credential is refused.
 func (h *house) allowed(t testing.TB, header string, path map[string]string) (access.Caller, bool) {
 	t.Helper()
 	answer, err := h.handle(ctx, event(header, path))
@@ -178,7 +179,7 @@ func (h *house) allowed(t testing.TB, header string, path map[string]string) (ac
 	return verdict(t, answer)
 }
 
-// verdict reads an answer the way the gateway does.
+// verdict reads the authorizer's response as the gateway does.
 func verdict(t testing.TB, answer events.APIGatewayCustomAuthorizerResponse) (access.Caller, bool) {
 	t.Helper()
 	if len(answer.PolicyDocument.Statement) != 1 || answer.PrincipalID == "" {
@@ -209,7 +210,7 @@ func verdict(t testing.TB, answer events.APIGatewayCustomAuthorizerResponse) (ac
 	return caller, true
 }
 
-// count answers how many storage calls f makes.
+// count returns how many storage calls f makes.
 func (h *house) count(f func()) int {
 	before := h.faults.Calls("")
 	f()

@@ -1,6 +1,7 @@
-// Command authorizer is the Lambda function that the gateway asks who is
-// calling, before every request that needs to know. Its invariant: whatever
-// cannot be established is refused; a failure of storage lets nobody in.
+// Command authorizer is the Lambda function that reports to the gateway who is calling.
+// The gateway invokes it before every request whose route needs a caller. Its
+// invariant: it refuses whatever it cannot establish. A failure of storage lets
+// nobody in.
 package main
 
 import (

@@ -12,21 +12,21 @@ import (
 // A browser sends the session's cookie even if a page of another site makes the
 // request. So the browser must also state that the request is ours:
 //
-//   - Sec-Fetch-Site, if present, must be same-origin. For a request that reads
-//     it may also be none: no page made the request, a person typed the address.
-//   - Origin, if present, must be our own.
-//   - A request that changes something needs one of the two headers, and
-//     Sec-Fetch-Site, if present, must be same-origin. Every browser sends Origin
-//     with such requests, and pages can set neither header.
+//  - Sec-Fetch-Site, if present, must be same-origin. For a request that reads
+//    it may also be none: no page made the request, a person typed the address.
+//  - Origin, if present, must be our own.
+//  - A request that changes something needs one of the two headers, and
+//    Sec-Fetch-Site, if present, must be same-origin. Every browser sends Origin
+//    with such requests, and pages can set neither header.
 //
-// The method alone decides here. Some routes change something although their
-// method reads. Their rule says so (access.Rule.Changes), and the function behind
-// refuses a session that is not access.Caller.FromOwnPage.
+// Here only the method decides. Some routes change something although their method
+// only reads. Their rule says so (access.Rule.Changes), and the function behind
+// refuses a session without access.Caller.FromOwnPage.
 //
-// Other sites of our own domain count as foreign. SameSite=Lax, the first line of
-// defence, does not stop those.
+// Other sites of our own domain are treated as foreign. SameSite=Lax, which is the
+// first protection, does not stop them.
 
-// readMethods are the methods that change nothing, as a rule.
+// readMethods are the methods that normally change nothing.
 var readMethods = []string{http.MethodGet, http.MethodHead, http.MethodOptions}
 
 // checkOrigin reports whether the browser states that a page of ours made the
@@ -53,11 +53,11 @@ func checkOrigin(event request, public string) (fromOwnPage bool, err error) {
 	return fromOwnPage, nil
 }
 
-// defaultPorts are those that an origin does not name.
+// defaultPorts are the ports that an origin does not name.
 var defaultPorts = map[string]string{"https": "443", "http": "80"}
 
-// ownOrigin is the origin of the API's own pages. What it is made from is set
-// by the gateway, and Host by the browser, never by a page.
+// ownOrigin returns the origin of the API's own pages. The gateway sets the values
+// that it is made from, and the browser sets Host. A page sets none of them.
 func ownOrigin(event request, public string) string {
 	if u, err := url.Parse(public); public != "" && err == nil {
 		return strings.ToLower(u.Scheme + "://" + strings.TrimSuffix(u.Host, ":"+defaultPorts[u.Scheme]))

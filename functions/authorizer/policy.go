@@ -7,10 +7,10 @@ import (
 	"github.com/aws/aws-lambda-go/events"
 )
 
-// stageARN answers the resource that covers every route of the stage that
-// methodARN belongs to. Policies name the whole stage: what a caller may do
-// there is decided by the function behind, on every route, and the method's
-// own ARN holds a path that is not safe in a pattern.
+// stageARN returns the resource that covers every route of the stage that methodARN
+// belongs to. A policy names the whole stage for two reasons. The function behind
+// decides on every route what a caller may do. And the method's own ARN holds a
+// path, which is not safe in a pattern.
 func stageARN(methodARN string) (string, error) {
 	parts := strings.SplitN(methodARN, "/", 3)
 	if len(parts) != 3 || !strings.HasPrefix(parts[0], "arn:") || parts[1] == "" {

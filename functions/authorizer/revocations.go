@@ -14,17 +14,22 @@ import (
 	"github.com/opsplane/opsplane/shared/telemetry"
 )
 
-// maxChecked bounds the API keys that were asked for one by one and are
-// remembered.
+// maxChecked is the largest number of remembered API keys that were read one by
+// one.
 const maxChecked = 10_000
 
-// revocations tells whether the API key of a token is revoked. One list, read
-// at most once in signing.SnapshotAge, clears all keys of its users that it does
-// not name. Where the list cannot be read, or is too long to be read whole, the
-// key's own item decides, read at most once in signing.SnapshotAge as well: so
-// a list that many revocations fill, or whose partition is throttled, makes
-// tokens cost a read, and refuses none. Either way a token is judged by what was
-// stored less than signing.SnapshotAge ago, or not at all.
+// revocations finds out whether the API key of a token is revoked. There are two
+// ways:
+//
+//   - One list, read at most once in signing.SnapshotAge, clears all keys of its users
+//     that it does not contain.
+//   - If the list cannot be read, or is too long to be read whole, the key's own item
+//     decides. It is also read at most once in signing.SnapshotAge.
+//
+// So if many revocations fill a list, or its partition is throttled, each token
+// costs a read, but no token is refused for that reason. In both cases a token is
+// checked against data that was stored less than signing.SnapshotAge ago, or not at
+// all.
 type revocations struct {
 	read func(ctx context.Context, list int, now time.Time) (signing.Revocations, error)
 	find func(ctx context.Context, user, id string) (apikey.Key, error)
@@ -38,19 +43,19 @@ type revocations struct {
 
 // revocationList is one list as it was last read.
 type revocationList struct {
-	mu    sync.Mutex // one reader at a time: the others use what it brings
+	mu    sync.Mutex // one reader at a time: the others use what it reads
 	last  signing.Revocations
-	tried time.Time // when it was last read, or could not be
+	tried time.Time // when the last reading was tried, with or without success
 }
 
-// finding is what an API key's own item said.
+// finding is what an API key's own item says.
 type finding struct {
 	// at is when the reading began.
 	at      time.Time
 	revoked bool
 }
 
-// has reports whether the API key of a token's holder is revoked; errUnread if
+// has reports whether the API key of a token is revoked. It returns errUnread if
 // that cannot be found out.
 func (r *revocations) has(ctx context.Context, caller access.Caller, now func() time.Time) (bool, error) {
 	l := r.list(ctx, signing.RevocationList(caller.User), now)
@@ -63,8 +68,9 @@ func (r *revocations) has(ctx context.Context, caller access.Caller, now func() 
 	return r.check(ctx, caller, now())
 }
 
-// list is a list as it is known, read again if it is too old. After a failure it
-// is left alone for earlyReread: retries would keep a throttled partition busy.
+// list returns a list, and reads it again if it is too old. After a failure it does
+// not read the list again for earlyReread, because retries would keep a throttled
+// partition busy.
 func (r *revocations) list(ctx context.Context, number int, now func() time.Time) signing.Revocations {
 	l := &r.lists[number]
 	l.mu.Lock()
@@ -86,7 +92,7 @@ func (r *revocations) list(ctx context.Context, number int, now func() time.Time
 	return next
 }
 
-// check asks for the API key itself, unless that was done just now.
+// check reads the API key itself, unless that was done just before.
 func (r *revocations) check(ctx context.Context, caller access.Caller, at time.Time) (bool, error) {
 	r.mu.Lock()
 	known, ok := r.checked[caller.Key]

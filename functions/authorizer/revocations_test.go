@@ -15,7 +15,7 @@ import (
 	"github.com/opsplane/opsplane/shared/credential/signing"
 )
 
-// flood tells verifiers of n revoked keys of a user.
+// flood writes n revocations of a user's keys for verifiers.
 func (h *house) flood(t *testing.T, user string, n int) {
 	t.Helper()
 	for i := range n {
@@ -26,7 +26,8 @@ func (h *house) flood(t *testing.T, user string, n int) {
 	}
 }
 
-// withToken returns a house with an access token of a key, which was let in once.
+// withToken returns a house and an access token of a key. The authorizer admitted
+// the token once.
 func withToken(t *testing.T) (*house, string, apikey.Key) {
 	t.Helper()
 	h := newHouse(t)
@@ -46,14 +47,15 @@ func TestTokensOfOthersAreGoodWhateverOneUserRevokes(t *testing.T) {
 	text, k := h.key(t)
 	token := h.token(t, text)
 	dead := func() string { text, k := h.key(t); token := h.token(t, text); h.revoke(t, k); return token }()
-	// One that shares the list, and fills it: by far more than a reading takes in.
+	// Another user shares the list and fills it with far more revocations than one
+	// reading returns.
 	flooder := uuid.NewString()
 	for signing.RevocationList(flooder) != signing.RevocationList(h.owner.ID) {
 		flooder = uuid.NewString()
 	}
 	h.flood(t, flooder, 300)
 	h.allowed(t, "Bearer "+token, nil)
-	// One reading of each list, and one of the key, in five seconds.
+	// In five seconds each list is read once, and the key is read once.
 	calls := h.count(func() {
 		for range 100 {
 			if _, ok := h.allowed(t, "Bearer "+token, nil); !ok {
@@ -81,7 +83,7 @@ func TestTokensAreJudgedByTheirKeysWhereTheListIsUnread(t *testing.T) {
 			t.Parallel()
 			h, token, k := withToken(t)
 			h.faults.Add(storagetest.Fault{Operation: "Query", Kind: kind})
-			for range 20 { // 20 s: longer than any list is good for
+			for range 20 { // 20 s: longer than any list is valid
 				h.clock.add(time.Second)
 				if _, ok := h.allowed(t, "Bearer "+token, nil); !ok {
 					t.Fatal("a good token is refused")
@@ -96,7 +98,7 @@ func TestTokensAreJudgedByTheirKeysWhereTheListIsUnread(t *testing.T) {
 	}
 }
 
-// What cannot be judged at all is not let in, and nothing else suffers.
+// A token that cannot be checked at all is not let in. Nothing else is affected.
 func TestTokenWhoseKeyIsUnreadTooIsNotLetIn(t *testing.T) {
 	t.Parallel()
 	h, token, _ := withToken(t)
@@ -133,7 +135,7 @@ func TestKeysThatVerifyAreKeptForAWhileWhereTheyAreUnread(t *testing.T) {
 	}
 }
 
-// A partition that throttles is not kept busy by those who cannot read it.
+// A throttled partition is not kept busy by the authorizers that cannot read it.
 func TestWhatCannotBeReadIsAskedForOnceASecond(t *testing.T) {
 	t.Parallel()
 	h, token, _ := withToken(t)

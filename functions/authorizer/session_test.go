@@ -23,7 +23,7 @@ func (h *house) login(t testing.TB) (text, id string) {
 	return text, made.ID
 }
 
-// browsing is the event of a browser's request from our own page.
+// browsing returns the event of a browser's request from our own page.
 func browsing(text string, path map[string]string) request {
 	e := event("", path)
 	e.Headers = nil
@@ -279,7 +279,8 @@ func TestSessionEndsWithTheTieToItsAccount(t *testing.T) {
 	if got, ok := h.decide(t, browsing(text, atInstallation1)); ok {
 		t.Errorf("with another account: got %+v, want a refusal", got)
 	}
-	// Elsewhere the function that reads the user refuses: it is told the account.
+	// On other routes the function that reads the user refuses. It gets the account
+	// from the authorizer.
 	if got, ok := h.decide(t, browsing(text, nil)); !ok || got.Account.VCS != "github" || got.Account.ID != "1" {
 		t.Errorf("got %+v, %t; want the account of the login", got, ok)
 	}
@@ -296,7 +297,7 @@ func TestFailureToReadASessionIsNoRefusal(t *testing.T) {
 			t.Errorf("got %+v, want an error", answer)
 		}
 	}
-	// The session is found, its user is not.
+	// The session is found, but its user is not.
 	h.faults.Clear()
 	h.directory.operations = "no-such-table"
 	if answer, err := h.handle(ctx, browsing(text, atInstallation1)); err == nil {

@@ -20,7 +20,7 @@ func TestRoutesAgreeWithTemplateAndDocument(t *testing.T) {
 	contract.CheckRoutes(t, "IdentityFunction", routes(nil, nil))
 }
 
-// rig is the function on storage of its own. Its users are read without faults.
+// rig is the function with storage of its own. Its users are read without faults.
 type rig struct {
 	*functiontest.Rig
 	users    *user.Store
@@ -32,7 +32,7 @@ func newRig(t *testing.T) *rig {
 	return rigOn(functiontest.New(t))
 }
 
-// rigOn has the sessions of the function go through the rig's faults.
+// rigOn makes the function read its sessions through the rig's faults.
 func rigOn(of *functiontest.Rig) *rig {
 	r := &rig{of, &user.Store{DB: of.Env.DynamoDB, Table: of.Env.Table("OperationsTable")}, &session.Store{DB: of.Env.DynamoDB, Table: of.Env.Table("SessionsTable")}}
 	r.Serve(routes(r.users, &session.Store{DB: of.Faulty.DynamoDB, Table: r.sessions.Table}))

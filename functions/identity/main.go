@@ -1,5 +1,5 @@
-// Command identity is the Lambda function that tells callers who they are, and ends
-// their sessions.
+// Command identity is the Lambda function that returns to callers who they are, and
+// ends their sessions.
 package main
 
 import (

@@ -7,8 +7,8 @@ import (
 	"github.com/opsplane/opsplane/shared/login/user"
 )
 
-// anyone is a caller with a credential of any kind: asking who one is, is how
-// a key is tested.
+// anyone is a caller with a credential of any kind. API keys are included because
+// clients test a key by asking who it belongs to.
 var anyone = append(access.DefaultKinds(), access.KindAPIKey)
 
 // routes lists the function's routes.

@@ -14,8 +14,8 @@ import (
 	"github.com/opsplane/opsplane/shared/vcs"
 )
 
-// login begins a session at a time and returns its caller, as the authorizer
-// would hand it on.
+// login begins a session at a time and returns its caller, as the authorizer would
+// pass it on.
 func (r *rig) login(t *testing.T, u user.User, at time.Time) *access.Caller {
 	t.Helper()
 	_, made, err := r.sessions.Create(t.Context(), session.Holder{User: u.ID, VCS: "github", Account: u.Identities["github"].ID}, change.Author{Principal: u.ID, Request: uuid.NewString(), At: at})
@@ -60,7 +60,7 @@ func TestLogoutEndsTheSessionAndNoOther(t *testing.T) {
 	r := newRig(t)
 	ann := r.person(t, "ann")
 	here, elsewhere := r.login(t, ann, now), r.login(t, ann, now)
-	// A second logout may have been let in before the first was over.
+	// A second logout may have been admitted before the first one ended.
 	for range 2 {
 		got := r.As(t, here, "POST", "/api/v1/logout", "")
 		got.WantBody(t, 200, "")

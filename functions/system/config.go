@@ -9,8 +9,8 @@ import (
 	"github.com/opsplane/opsplane/shared/api/httpapi"
 )
 
-// config is what a client must know to send a person to a VCS and back. A VCS
-// that is not configured is nil, and absent on the wire.
+// config is what a client must know to send a person to a VCS and back. A VCS that
+// is not configured is nil, and absent in the response.
 type config struct {
 	GitHub *github `json:"github,omitempty"`
 	GitLab *gitlab `json:"gitlab,omitempty"`
@@ -30,8 +30,8 @@ type gitlab struct {
 	WebBaseURL  string `json:"web_base_url"`
 }
 
-// configFrom reads the configuration from the function's environment. URLs
-// lose a trailing slash, since clients append paths to them.
+// configFrom reads the configuration from the function's environment. It removes
+// the trailing slash of URLs, because clients append paths to them.
 func configFrom(env func(string) string) config {
 	url := func(name string) string { return strings.TrimRight(env(name), "/") }
 	c := config{}
@@ -42,14 +42,15 @@ func configFrom(env func(string) string) config {
 		}
 	}
 	if id := env("GITLAB_APP_ID"); id != "" {
-		// Clients append paths that begin with /api; the functions' address ends with it.
+		// Clients append paths that begin with /api. The address that the functions
+		// use ends with /api.
 		api := strings.TrimSuffix(url("GITLAB_API_BASE_URL"), "/api")
 		c.GitLab = &gitlab{APIBaseURL: api, AppID: id, WebBaseURL: url("GITLAB_WEB_BASE_URL")}
 	}
 	return c
 }
 
-// addressed reads the address under which the caller reached the API.
+// addressed returns the address under which the caller reached the API.
 func addressed(r *http.Request) (string, error) { return httpapi.Address(r), nil }
 
 func (s system) serverConfig(_ context.Context, _ httpapi.Call, base string) (config, error) {
@@ -62,7 +63,7 @@ func (s system) serverConfig(_ context.Context, _ httpapi.Call, base string) (co
 	return c, nil
 }
 
-// client is the answer of the client id route.
+// client is the response of the client id route.
 type client struct {
 	ID string `json:"client_id"`
 }

@@ -11,12 +11,12 @@ import (
 	"github.com/opsplane/opsplane/shared/api/httpapi"
 )
 
-// pingLimit is how long storage may take to answer before the server counts
-// as unwell.
+// pingLimit is how long storage may take to respond. After that the server reports
+// a failure.
 const pingLimit = 5 * time.Second
 
-// pinger asks storage for an item that does not exist: half a read unit, and
-// the same permission, network path and table that real reads need.
+// pinger reads an item that does not exist from storage. This costs half a read
+// unit, and uses the same permission, network path and table as real reads.
 func pinger(db *dynamodb.Client, table string) func(context.Context) error {
 	nothing := &types.AttributeValueMemberS{Value: "HEALTH"}
 	return func(ctx context.Context) error {

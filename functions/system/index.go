@@ -6,8 +6,8 @@ import (
 	"github.com/opsplane/opsplane/shared/api/httpapi"
 )
 
-// index is the answer at the root: what this server is, for a person who opens
-// its address, and where to go on.
+// index is the response at the root. It says what this server is, for a person who
+// opens its address, and where to continue.
 type index struct {
 	Name     string `json:"name"`
 	About    string `json:"about"`
@@ -17,7 +17,8 @@ type index struct {
 	Next     string `json:"next"`
 }
 
-// index never names a version or what is configured: anyone may ask for it.
+// index never names a version or what is configured, because anybody may request
+// it.
 func (s system) index(_ context.Context, _ httpapi.Call, base string) (index, error) {
 	return index{
 		Name:     "Opsplane",

@@ -1,5 +1,5 @@
-// Command system is the Lambda function that speaks about the server itself:
-// its configuration, health, API document and tasks.
+// Command system is the Lambda function that serves information about the server
+// itself: its configuration, health, API document and tasks.
 package main
 
 import (

@@ -17,17 +17,17 @@ type system struct {
 	ping   func(context.Context) error
 }
 
-// public needs no credential: a client asks before it has one.
+// public needs no credential, because a client asks before it has one.
 var public = access.Rule{Public: true}
 
-// visited is what people come to the root with: logins return here with an
-// installation, and links have whatever their makers add.
+// visited is the input of the root. Logins return here with an installation, and
+// links may have any parameters that their makers add.
 var visited = httpapi.Input{OtherQuery: "a person opens this address, whatever stands behind it"}
 
-// routes lists the function's routes. The client id is asked for by the name
-// of its VCS and not by {vcs}: http.ServeMux refuses {vcs}/client_id beside
-// tasks/{id}, since tasks/client_id would match both. GitLab has no client id,
-// so that its path answers 404 like any unknown one.
+// routes lists the function's routes. The path of the client id has the name of its
+// VCS and not {vcs}: http.ServeMux refuses {vcs}/client_id beside tasks/{id},
+// because both would match tasks/client_id. GitLab has no client id, so its path
+// returns 404 like any unknown path.
 func routes(s system) []httpapi.Route {
 	return []httpapi.Route{
 		{Pattern: "GET /{$}", Rule: public, Input: visited, Endpoint: httpapi.JSON(addressed, s.index)},

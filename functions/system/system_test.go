@@ -25,13 +25,13 @@ import (
 
 var now = time.Unix(4_000_000_000, 0).UTC()
 
-// ask sends one request to the function and answers the response.
+// ask sends one request to the function and returns the response.
 func ask(t *testing.T, s system, target string, caller *access.Caller) events.APIGatewayProxyResponse {
 	t.Helper()
 	return send(t, s, "", "GET", target, caller)
 }
 
-// askAt is ask of a function with a configured address.
+// askAt is ask for a function with a configured address.
 func askAt(t *testing.T, s system, public, target string, caller *access.Caller) events.APIGatewayProxyResponse {
 	t.Helper()
 	return send(t, s, public, "GET", target, caller)

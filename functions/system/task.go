@@ -10,7 +10,7 @@ import (
 	"github.com/opsplane/opsplane/shared/background/task"
 )
 
-// taskAnswer is the wire form of a task.
+// taskAnswer is the JSON form of a task.
 type taskAnswer struct {
 	ID        string     `json:"id"`
 	Name      string     `json:"name"`
@@ -28,7 +28,8 @@ type progress struct {
 
 func taskID(r *http.Request) (string, error) { return task.ParseID(r.PathValue("id")) }
 
-// task answers a task to its owner. To anyone else there is no such task.
+// task returns a task to its owner. For anybody else it returns that there is no
+// such task.
 func (s system) task(ctx context.Context, call httpapi.Call, id string) (taskAnswer, error) {
 	t, err := s.tasks.Get(ctx, id, call.Now)
 	if err != nil {

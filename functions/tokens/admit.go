@@ -6,9 +6,9 @@ import (
 	"github.com/opsplane/opsplane/shared/api/access"
 )
 
-// admit refuses a session of an account that is no longer its user's. It reads
-// the user for sessions alone: API keys and access tokens belong to the user,
-// whatever its accounts.
+// admit refuses a session whose account no longer belongs to the user. It reads the
+// user only for sessions: API keys and access tokens belong to the user, whatever
+// accounts the user has.
 func (t *tokens) admit(ctx context.Context, caller access.Caller) error {
 	if caller.Kind != access.KindSession {
 		return nil

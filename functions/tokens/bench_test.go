@@ -24,8 +24,8 @@ import (
 	"github.com/opsplane/opsplane/shared/storage/attr"
 )
 
-// benchmarked is the function, its log written to nowhere but written, its
-// signing key remembered, and one API key of one user.
+// benchmarked is the function with a log that is written and discarded, a
+// remembered signing key, and one API key of one user.
 type benchmarked struct {
 	*httpapi.Lambda
 	db     *dynamodb.Client
@@ -68,8 +68,8 @@ func newBenchmarked(b *testing.B) *benchmarked {
 	return f
 }
 
-// refresh is the function called by the holder of the key, which was used last
-// at a time; 0 if never.
+// refresh returns the function with a request by the holder of the key. The key was
+// last used at the time used; 0 means never.
 func (f *benchmarked) refresh(b *testing.B, used int64) *bench.Handler {
 	b.Helper()
 	h, err := bench.NewHandler(f.Handle, bench.OK, "../../events/tokens/refresh.json",
@@ -80,8 +80,8 @@ func (f *benchmarked) refresh(b *testing.B, used int64) *bench.Handler {
 	return h
 }
 
-// BenchmarkRefresh is the refresh that records the use of its key, the first
-// in a while.
+// BenchmarkRefresh measures a refresh that records the use of its key, because the
+// last record is old.
 func BenchmarkRefresh(b *testing.B) {
 	f := newBenchmarked(b)
 	later := func() error { f.clock.Add(int64(apikey.UseInterval / time.Second)); return nil }
@@ -112,7 +112,7 @@ func BenchmarkRefresh(b *testing.B) {
 	})
 }
 
-// BenchmarkTokens are the refreshes of a key whose use is recorded already.
+// BenchmarkTokens measures refreshes with a key whose use is recorded already.
 func BenchmarkTokens(b *testing.B) {
 	f := newBenchmarked(b)
 	refresh := f.refresh(b, start.Unix())

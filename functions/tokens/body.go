@@ -12,9 +12,10 @@ import (
 	"github.com/opsplane/opsplane/shared/kv/canonical"
 )
 
-// body reads the members of a JSON object by their exact names (a struct would
-// also take NAME for name); null is the same as none. The first member that
-// cannot be read is remembered in err, so that a decoder checks once.
+// body reads the members of a JSON object by their exact names. (A struct would
+// also accept NAME as name.) A member that is null counts as absent. The error for
+// the first member that cannot be read is kept in err, so that a decoder checks
+// once.
 type body struct {
 	members map[string]json.RawMessage
 	err     error
@@ -26,7 +27,7 @@ func decodeBody(r *http.Request) *body {
 	return b
 }
 
-// Whether a member must be there.
+// Whether a member is required.
 const (
 	required = true
 	optional = false
@@ -38,7 +39,7 @@ func (b *body) fail(err error) {
 	}
 }
 
-// member is the text of a member; false if there is none.
+// member returns the text of a member. It returns false if there is none.
 func (b *body) member(name string, must bool) ([]byte, bool) {
 	text, ok := b.members[name]
 	ok = ok && string(text) != "null"
@@ -61,7 +62,7 @@ func (b *body) text(name string, must bool) string {
 	return text
 }
 
-// time reads an optional time, zero if there is none.
+// time reads an optional time. It returns the zero time if there is none.
 func (b *body) time(name string) time.Time {
 	if _, ok := b.member(name, optional); !ok {
 		return time.Time{}
@@ -74,7 +75,7 @@ func (b *body) time(name string) time.Time {
 	return at
 }
 
-// capabilities reads a list of capabilities that must be there.
+// capabilities reads a list of capabilities. The member is required.
 func (b *body) capabilities(name string) []access.Capability {
 	raw, ok := b.member(name, required)
 	if !ok {

@@ -52,8 +52,8 @@ const (
 	keysPath    = "/api/v1/github/access-token"
 )
 
-// counted makes a request with the rig's key, or for other paths than
-// refresh with a token of it.
+// counted makes a request with the rig's key. For paths other than refresh it uses
+// a token of that key.
 func counted(prepare func(*testing.T, *rig), method, path, body string) costs.Scenario {
 	return func(t *testing.T) *costs.Meter {
 		m, h := newMetered(t)
@@ -71,7 +71,7 @@ func revoking(id func(*testing.T, *rig) string) costs.Scenario {
 	}
 }
 
-// newMetered is a rig with a signing key, over storage that counts.
+// newMetered returns a rig with a signing key, on storage that counts.
 func newMetered(t *testing.T) (*costs.Meter, *rig) {
 	t.Helper()
 	env, m := costs.New(t)
@@ -91,14 +91,15 @@ func (h *rig) count(t *testing.T, m *costs.Meter, method, path, body string) {
 	want(t, h.do(t, method, path, caller, body), 200, "")
 }
 
-// justRefreshed has refreshed the rig's key a second ago.
+// justRefreshed refreshes the rig's key a second before the request.
 func justRefreshed(t *testing.T, h *rig) {
 	t.Helper()
 	want(t, h.refresh(t, h.holder(t, h.key)), 200, "")
 	h.Clock.Add(time.Second)
 }
 
-// hasKeys makes n keys more, as long-named and able as real ones.
+// hasKeys makes n more keys, with names and capabilities as long as those of real
+// keys.
 func hasKeys(n int) func(*testing.T, *rig) {
 	return func(t *testing.T, h *rig) {
 		for i := range n {

@@ -13,18 +13,18 @@ import (
 	"github.com/opsplane/opsplane/shared/vcs"
 )
 
-// createRequest asks for a key.
+// createRequest is the request to create a key.
 type createRequest struct {
 	name        string
 	description string
-	// capabilities are as asked for.
+	// capabilities are those that the request names.
 	capabilities []access.Capability
-	expires      time.Time // zero: not asked for
+	expires      time.Time // zero: the request names none
 }
 
-// created is the answer to a createRequest.
+// created is the response to a createRequest.
 type created struct {
-	// RefreshToken is the key's text. The name is what clients know.
+	// RefreshToken is the key's text. Clients know it by this name.
 	RefreshToken string `json:"refresh_token"`
 }
 
@@ -37,8 +37,8 @@ func decodeCreate(r *http.Request) (createRequest, error) {
 	return q, b.err
 }
 
-// create makes a key that reaches no further and lasts no longer than the
-// caller's own.
+// create makes a key that reaches no further and lasts no longer than the caller's
+// own key.
 func (t *tokens) create(ctx context.Context, call httpapi.Call, q createRequest) (created, error) {
 	end, err := t.parentEnd(ctx, call)
 	if err != nil {
@@ -61,13 +61,14 @@ func (t *tokens) create(ctx context.Context, call httpapi.Call, q createRequest)
 	return created{RefreshToken: text}, err
 }
 
-// errParentOver refuses a token whose key is revoked or over. A token may be used
-// for some seconds after that, which must not be enough to make another key.
+// errParentOver refuses a token whose key is revoked or has ended. Such a token can
+// still be used for some seconds. That must not be enough to make another key.
 var errParentOver = access.Refuse(access.StepCredential, "the API key behind the access token is revoked or over")
 
-// parentEnd answers when the key ends that the caller's token was made with;
-// zero if never, and for a person with a session, who hands on rights of its own
-// and not of a key: the key outlives the session.
+// parentEnd returns when the key ends with which the caller's token was made. It
+// returns zero if that key never ends. For a person with a session it also returns
+// zero: the person passes on own rights, not those of a key, and the new key
+// outlives the session.
 func (t *tokens) parentEnd(ctx context.Context, call httpapi.Call) (time.Time, error) {
 	if call.Caller.Kind == access.KindSession {
 		return time.Time{}, t.admit(ctx, call.Caller)
@@ -79,7 +80,7 @@ func (t *tokens) parentEnd(ctx context.Context, call httpapi.Call) (time.Time, e
 	return own.ExpiresAt, err
 }
 
-// expiry answers when a key ends that is made with a key that ends at own.
+// expiry returns the end of a new key, made with a key that ends at own.
 func expiry(asked, own time.Time) (time.Time, error) {
 	switch {
 	case own.IsZero():
@@ -93,9 +94,11 @@ func expiry(asked, own time.Time) (time.Time, error) {
 	return asked, nil
 }
 
-// grant answers the capabilities of the new key: of what it may do, as much as
-// the caller may; of where, exactly what was asked for, or a fault. The VCS of
-// the path always bounds it.
+// grant returns the capabilities of the new key, or a fault. Of the requested
+// capabilities that allow something, the new key gets those that the caller has. It
+// gets exactly the requested restrictions. If the request names no installation,
+// the key gets the caller's restrictions to installations. The VCS of the path
+// always restricts it.
 func (t *tokens) grant(ctx context.Context, call httpapi.Call, asked []access.Capability) (access.Set, error) {
 	if err := access.Bounded("a key", asked); err != nil {
 		return nil, err
@@ -121,8 +124,8 @@ func (t *tokens) grant(ctx context.Context, call httpapi.Call, asked []access.Ca
 	return access.Normalize(granted), t.reachable(ctx, call, ids)
 }
 
-// reachable answers a fault unless the caller reaches every installation. It
-// asks storage, as the caller may be known to have only some of them.
+// reachable returns a fault unless the caller reaches every installation. It reads
+// the user from storage, because the caller may carry only some of the memberships.
 func (t *tokens) reachable(ctx context.Context, call httpapi.Call, ids []vcs.ID) error {
 	u, err := t.users.Admitted(ctx, call.Caller)
 	if err != nil {

@@ -21,7 +21,7 @@ func (h *rig) post(t *testing.T, vcs string, caller *access.Caller, body string)
 	return h.do(t, "POST", "/api/v1/"+vcs+"/access-token", caller, body)
 }
 
-// made reads the key of the answer to its creation.
+// made reads the key that the response to its creation contains.
 func (h *rig) made(t *testing.T, resp functiontest.Response) apikey.Key {
 	t.Helper()
 	secret, err := apikey.Parse(decode[created](t, resp).RefreshToken)
@@ -47,7 +47,7 @@ func TestMakingKeysInALoopIsRefusedWithTheTimeToWait(t *testing.T) {
 			want(t, h.do(t, "DELETE", "/api/v1/github/access-token?id="+h.made(t, last).ID, caller, ""), 200, "")
 		}
 	}
-	// One of them was made for the house.
+	// One of them was made for the rig.
 	if answers[200] != 199 || answers[429] != 6 {
 		t.Errorf("got answers %v, want 199 keys and 6 refusals", answers)
 	}
@@ -62,7 +62,7 @@ func TestCapabilitiesAreMaskedAndRestrictionsKept(t *testing.T) {
 	h := newRig(t)
 	for _, c := range []struct {
 		name   string
-		held   access.Set // beside access_token_create; the whole of the caller's
+		held   access.Set // besides access_token_create; all capabilities of the caller
 		vcs    string
 		asked  string
 		want   string // of the stored set, as JSON

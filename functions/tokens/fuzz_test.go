@@ -16,8 +16,8 @@ import (
 	"github.com/opsplane/opsplane/shared/api/httpapi/httpapitest"
 )
 
-// understood is what the decoder makes of the body of a request for a key; an
-// answer that is no 200 must be a 400 that explains itself.
+// understood returns what the decoder reads from the body of a request for a key. A
+// response that is not a 200 must be a 400 with an explanation.
 func understood(t *testing.T, body []byte) *createRequest {
 	t.Helper()
 	var q *createRequest
@@ -41,9 +41,9 @@ func understood(t *testing.T, body []byte) *createRequest {
 	return q
 }
 
-// FuzzCreateBody: a request for a key is refused, or means what its members
-// say, and the same when what was understood is sent again. No key is asked
-// for with more capabilities than the request names.
+// FuzzCreateBody checks that a request for a key is refused, or means what its
+// members say. It means the same if what was understood is sent again. The decoded
+// request never has more capabilities than the body names.
 func FuzzCreateBody(f *testing.F) {
 	f.Fuzz(func(t *testing.T, body []byte) {
 		q := understood(t, body)

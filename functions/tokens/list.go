@@ -12,7 +12,7 @@ import (
 	"github.com/opsplane/opsplane/shared/credential/apikey"
 )
 
-// item is a key in the list. Times are absent where nothing has happened.
+// item is a key in the list. A time is absent if the event has not happened.
 type item struct {
 	Capabilities access.Set `json:"capabilities"`
 	CreatedAt    string     `json:"created_at"`
@@ -23,9 +23,9 @@ type item struct {
 	Name         string     `json:"name"`
 }
 
-// shape of the list: a key is placed by its cursor. A page has all keys of a user,
-// unless fewer are asked for: clients written for servers without pages follow no
-// link.
+// shape is the shape of the list: the cursor places a key. A page has all keys of a
+// user, unless the request asks for fewer, because clients that were written for
+// servers without pages follow no link.
 var shape = paging.Shape{Elements: 1, Default: apikey.MaxPerUser, Max: apikey.MaxPerUser}
 
 // maxCursor is the length of the longest cursor, in bytes.
@@ -42,8 +42,8 @@ func decodeList(r *http.Request) (paging.Request, error) {
 	return q, nil
 }
 
-// list answers the caller's keys by name, but for those that reach further
-// than the caller.
+// list returns the caller's keys by name, without those that reach further than the
+// caller.
 func (t *tokens) list(ctx context.Context, call httpapi.Call, q paging.Request) (paging.Results[item], error) {
 	if err := t.admit(ctx, call.Caller); err != nil {
 		return paging.Results[item]{}, err

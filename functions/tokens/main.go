@@ -1,5 +1,5 @@
-// Command tokens is the Lambda function that keeps API keys and gives access
-// tokens in exchange for them.
+// Command tokens is the Lambda function that keeps API keys and exchanges them for
+// access tokens.
 package main
 
 import (

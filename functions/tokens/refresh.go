@@ -14,26 +14,28 @@ import (
 )
 
 const (
-	// markTimeout bounds the record of a key's use. It is a service to the
-	// owner, not worth a caller's wait.
+	// markTimeout limits the time for recording a key's use. The record helps the
+	// owner, but a caller should not wait for it.
 	markTimeout = time.Second
-	// firstMarkTimeout bounds the record of the first, which must be there: it
-	// has the key's revocation told to verifiers.
+	// firstMarkTimeout limits the time for recording the first use. This record is
+	// required: without it, a revocation of the key would not be published to
+	// verifiers.
 	firstMarkTimeout = 4 * time.Second
 )
 
-// errNotRecorded refuses the first exchange of a key whose record failed.
+// errNotRecorded refuses the first exchange of a key if the record of that use
+// failed.
 var errNotRecorded = fault.Busyf("NOT_RECORDED",
 	"the first exchange of this API key could not be recorded, without which no token is made: try again in a moment")
 
-// refreshed is the answer to a refresh.
+// refreshed is the response to a refresh.
 type refreshed struct {
 	Token string `json:"token"`
 }
 
-// refresh answers an access token for the API key that the authorizer has just
-// looked up, which is all that it costs: the signing key is remembered, and the
-// use is recorded at most once in apikey.UseInterval.
+// refresh returns an access token for the API key that the authorizer has just
+// read. Reading the key is the only regular cost: the signing key is remembered,
+// and the use is recorded at most once in apikey.UseInterval.
 func (t *tokens) refresh(ctx context.Context, call httpapi.Call, _ struct{}) (refreshed, error) {
 	key, err := t.signer.key(ctx, call.Now)
 	if err != nil {
@@ -46,10 +48,10 @@ func (t *tokens) refresh(ctx context.Context, call httpapi.Call, _ struct{}) (re
 	return refreshed{Token: token}, err
 }
 
-// markUsed records the use of the caller's key if the last one that the
-// authorizer saw is old enough. It refuses a key that was revoked meanwhile, and
-// one whose first use cannot be recorded: what Revoke tells verifiers rests on
-// that record. Any other failure is logged and passed over.
+// markUsed records the use of the caller's key if the last use that the authorizer
+// saw is old enough. It refuses a key that was revoked meanwhile. It also refuses a
+// key whose first use cannot be recorded, because Revoke depends on that record to
+// inform verifiers. Any other failure is only logged.
 func (t *tokens) markUsed(ctx context.Context, call httpapi.Call) error {
 	if call.Now.Sub(time.Unix(call.Caller.LastUsed, 0)) < apikey.UseInterval {
 		return nil

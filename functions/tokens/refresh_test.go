@@ -104,8 +104,8 @@ func TestUseThatCannotBeRecordedIsNoReasonToRefuse(t *testing.T) {
 	}
 }
 
-// Verifiers are told of the revocation of a key that was exchanged, as its item
-// says. So there is no token before that stands there.
+// Verifiers learn of the revocation of a key only if its item says that it was
+// exchanged. So there must be no token before the item says so.
 func TestFirstExchangeThatCannotBeRecordedMakesNoToken(t *testing.T) {
 	t.Parallel()
 	h := newRig(t)
@@ -137,7 +137,7 @@ func TestKeyRevokedMeanwhileIsNotRefreshed(t *testing.T) {
 	h := newRig(t)
 	h.rotate(t, signing.Planned)
 	holder := h.holder(t, h.key)
-	// The authorizer has let the request in; now, before the use is recorded,
+	// The authorizer has admitted the request. Now, before the use is recorded,
 	// somebody revokes the key.
 	h.Faults.Add(storagetest.Fault{Operation: "UpdateItem", Nth: 1, Before: func() {
 		if err := h.keys.Revoke(ctx, h.owner.ID, h.key.ID, h.Author()); err != nil {
@@ -188,8 +188,8 @@ func TestSignerFollowsRotations(t *testing.T) {
 			t.Fatalf("the old token is refused while it lives: %v", err)
 		}
 	}
-	// Those who hold the old view sign with a key that nobody trusts, until
-	// they read again.
+	// Signers with the old view sign with a key that nobody trusts, until they read
+	// again.
 	h.rotate(t, signing.Compromised)
 	h.Clock.Add(signing.SignerAge)
 	if _, err := h.verify(t, decode[refreshed](t, h.refresh(t, h.holder(t, h.key))).Token); err != nil {

@@ -12,19 +12,19 @@ import (
 	"github.com/opsplane/opsplane/shared/credential/apikey"
 )
 
-// decodeRevoke answers the id of the key to revoke.
+// decodeRevoke returns the id of the key to revoke.
 func decodeRevoke(r *http.Request) (string, error) {
 	text := httpapi.NewQuery(r).String("id", "")
 	id, err := uuid.Parse(text)
-	// The parser also takes forms with braces and prefixes.
+	// The parser also accepts forms with braces and prefixes.
 	if err != nil || len(text) != len(uuid.Nil.String()) {
 		return "", fault.Invalidf("INVALID_PARAMETER", "query parameter id must be the id of a key, as the list shows it")
 	}
 	return id.String(), nil
 }
 
-// revoke ends one of the caller's keys. A key that the caller does not have,
-// or that reaches further than the caller, is passed over in silence.
+// revoke ends one of the caller's keys. If the caller does not have the key, or the
+// key reaches further than the caller, revoke does nothing and reports no error.
 func (t *tokens) revoke(ctx context.Context, call httpapi.Call, id string) (httpapi.Empty, error) {
 	if err := t.admit(ctx, call.Caller); err != nil {
 		return httpapi.Empty{}, err

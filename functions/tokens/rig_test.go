@@ -27,8 +27,8 @@ var (
 	start = functiontest.Start
 )
 
-// rig is the function over tables of its own. Its storage calls go through
-// faults and are counted; the stores' do not.
+// rig is the function with tables of its own. The function's storage calls can be
+// made to fail, and are counted. The calls of the rig's own stores are not.
 type rig struct {
 	*functiontest.Rig
 	lambda  *httpapi.Lambda
@@ -46,7 +46,7 @@ func newRig(t *testing.T) *rig {
 	return rigOn(t, of, of.Faulty.DynamoDB)
 }
 
-// rigOn has the function ask storage through db.
+// rigOn makes the function use storage through db.
 func rigOn(t *testing.T, of *functiontest.Rig, db *dynamodb.Client) *rig {
 	t.Helper()
 	env, h := of.Env, &rig{Rig: of, domain: accesstoken.Domain{Issuer: "opsplane/test", Audience: "opsplane-api"}}
@@ -91,7 +91,7 @@ func (h *rig) rotate(t *testing.T, how signing.Rotation) {
 	}
 }
 
-// holder is the caller as the authorizer makes it of an API key.
+// holder returns the caller that the authorizer makes of an API key.
 func (h *rig) holder(t *testing.T, k apikey.Key) *access.Caller {
 	t.Helper()
 	k, err := h.keys.Get(ctx, k.User, k.ID)
@@ -117,7 +117,7 @@ func (h *rig) memberships(t *testing.T) []vcs.Installation {
 	return u.Memberships
 }
 
-// bearer is the caller as the authorizer makes it of an access token of the
+// bearer returns the caller that the authorizer makes of an access token of the
 // key.
 func (h *rig) bearer(t *testing.T, k apikey.Key) *access.Caller {
 	t.Helper()
@@ -136,7 +136,7 @@ func want(t *testing.T, resp functiontest.Response, status int, id string) {
 	resp.Want(t, status, id)
 }
 
-// told reports whether verifiers are told that a key is revoked.
+// told reports whether verifiers can read that a key is revoked.
 func (h *rig) told(t *testing.T, k apikey.Key) bool {
 	t.Helper()
 	list, err := h.signing.Revocations(ctx, signing.RevocationList(k.User), h.Clock.Now())
@@ -168,13 +168,13 @@ func decode[T any](t *testing.T, resp functiontest.Response) (v T) {
 	return v
 }
 
-// eventOf is a request with a token of the rig's own key.
+// eventOf returns a request with a token of the rig's own key.
 func eventOf(t *testing.T, h *rig, method, target, body string) events.APIGatewayProxyRequest {
 	t.Helper()
 	return httpapitest.Event(t, method, target, h.bearer(t, h.key), body)
 }
 
-// rawItem reads what is stored of a key.
+// rawItem reads the stored item of a key.
 func rawItem(t *testing.T, h *rig, k apikey.Key) attr.Item {
 	t.Helper()
 	out, err := h.keys.DB.GetItem(ctx, &dynamodb.GetItemInput{TableName: aws.String(h.keys.Table), Key: apikey.ItemKey(k.User, k.ID)})

@@ -20,13 +20,13 @@ type tokens struct {
 	log    *slog.Logger
 }
 
-// What the routes ask of their callers.
+// What the routes require of their callers.
 var (
 	holder = access.Rule{Kinds: []access.Kind{access.KindAPIKey}}
 	owner  = access.Rule{Needs: []access.Capability{access.AccessTokenCreate}, Scope: access.ScopeVCS}
 )
 
-// creation is what the creation of a key takes.
+// creation is the input of the route that creates a key.
 var creation = httpapi.Input{Members: []string{"name", "capabilities", "description", "expires_at"}}
 
 // routes lists the function's routes.

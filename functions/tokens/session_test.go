@@ -10,7 +10,7 @@ import (
 	"github.com/opsplane/opsplane/shared/vcs"
 )
 
-// person is the caller as the authorizer makes it of the owner's session.
+// person returns the caller that the authorizer makes of the owner's session.
 func (h *rig) person() *access.Caller {
 	return &access.Caller{
 		Kind: access.KindSession, User: h.owner.ID, Key: "hash-of-a-session", Capabilities: session.Capabilities(),

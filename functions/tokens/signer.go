@@ -13,15 +13,15 @@ import (
 type signer struct {
 	read func(context.Context) ([]signing.Key, error)
 
-	mu     sync.Mutex // one reader at a time: the others use what it brings
+	mu     sync.Mutex // one reader at a time: the others use what it reads
 	keys   []signing.Key
 	readAt time.Time
 }
 
-// key answers the key to sign with at now. It reads the keys again if they
-// were read signing.SignerAge ago, counted on the wall clock: the other one
-// may stand still while a function is frozen. Having none is a Busy fault, and
-// is not remembered.
+// key returns the key to sign with at the time now. It reads the keys again if they
+// were read signing.SignerAge ago or earlier. The age is measured by the wall
+// clock, because the monotonic clock may stop while a function is frozen. If there
+// is no key, that is a Busy fault and is not remembered.
 func (s *signer) key(ctx context.Context, now time.Time) (signing.Key, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -17,7 +17,7 @@ import (
 	"github.com/opsplane/opsplane/shared/login/user"
 )
 
-// rig is an operator on tables of its own.
+// rig is an operator with tables of its own.
 type rig struct {
 	t        *testing.T
 	operator *admin.Operator
@@ -40,7 +40,7 @@ func newRig(t *testing.T) *rig {
 	return r
 }
 
-// run runs a command line and answers what it wrote to Out.
+// run runs a command line and returns what it wrote to Out.
 func (r *rig) run(line string) (string, error) {
 	r.t.Helper()
 	r.out.Reset()
@@ -49,8 +49,8 @@ func (r *rig) run(line string) (string, error) {
 	return strings.TrimSpace(r.out.String()), err
 }
 
-// must runs a command line that has to succeed, and whose answer has to
-// contain some text.
+// must runs a command line that must succeed, and whose result must contain some
+// text.
 func (r *rig) must(line, contains string) string {
 	r.t.Helper()
 	out, err := r.run(line)
@@ -60,8 +60,8 @@ func (r *rig) must(line, contains string) string {
 	return out
 }
 
-// refused runs a command line that has to be refused with a fault, and whose
-// words have to contain some text.
+// refused runs a command line that must be refused with a fault, and whose message
+// must contain some text.
 func (r *rig) refused(line, contains string) {
 	r.t.Helper()
 	out, err := r.run(line)
@@ -201,7 +201,7 @@ func TestRefusalsSayWhatToDo(t *testing.T) {
 
 func TestCommandLinesThatAreNotUnderstood(t *testing.T) {
 	t.Parallel()
-	o := &admin.Operator{Now: time.Now} // without storage: none of these may ask it
+	o := &admin.Operator{Now: time.Now} // without storage: none of these may use it
 	for _, line := range []string{
 		"", "nonsense", "user", "user create", "user create a b", "user create --x y",
 		"installation create --vcs github --id 1", "membership add --user ann", "key create", "key create --user ann --capability fly",

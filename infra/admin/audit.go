@@ -72,7 +72,7 @@ func (o *Operator) auditList(ctx context.Context, args []string) error {
 	return o.sayRecords(ctx, q)
 }
 
-// sayRecords lists as many records as wanted, in as many calls as that takes.
+// sayRecords lists as many records as wanted, in as many calls as needed.
 func (o *Operator) sayRecords(ctx context.Context, q audit.Query) error {
 	trail := audit.Store{DB: o.DB, Table: o.Tables.Audit}
 	said, names := 0, o.names()
@@ -114,8 +114,8 @@ func (o *Operator) sayRecord(r audit.Record, actor string) error {
 	return o.say("%s  %-19s  %s  %s%s  by %s  %s -> %s", shown(r.At), r.Action, r.Scope(), jsonText(r.Subject), row, actor, before, after)
 }
 
-// jsonText quotes what others have chosen, so that it cannot reach a terminal as
-// control characters.
+// jsonText quotes a text that somebody else has chosen, so that no control
+// characters reach a terminal.
 func jsonText(v any) string {
 	text, err := json.Marshal(v)
 	if err != nil {
@@ -124,7 +124,7 @@ func jsonText(v any) string {
 	return string(text)
 }
 
-// moment reads a flag's time; none leaves what is there.
+// moment reads a flag's time into at. If the flag is empty, at stays unchanged.
 func moment(text, name string, at *time.Time) error {
 	if text == "" {
 		return nil

@@ -11,13 +11,13 @@ import (
 	"github.com/opsplane/opsplane/shared/vcs/installation"
 )
 
-// How a command line writes the two restrictions.
+// The forms of the two restrictions on a command line.
 const (
 	formInstallation = "installation_id="
 	formVCS          = "vcs="
 )
 
-// capabilityForms lists how capabilities are written.
+// capabilityForms lists the forms of all capabilities on a command line.
 func capabilityForms() []string {
 	var forms []string
 	for _, c := range access.Strings() {
@@ -32,7 +32,8 @@ type capabilityList access.Set
 // String implements flag.Value.
 func (l *capabilityList) String() string { return "" }
 
-// Set implements flag.Value. It reads one capability, or several between commas.
+// Set implements flag.Value. It reads one capability, or several separated by
+// commas.
 func (l *capabilityList) Set(text string) error {
 	for one := range strings.SplitSeq(text, ",") {
 		if err := l.add(strings.TrimSpace(one)); err != nil {
@@ -58,9 +59,9 @@ func (l *capabilityList) add(text string) error {
 	return nil
 }
 
-// checkRestrictions refuses restrictions under which a key of the user would
-// reach nothing: each installation must be one that the user is a member of,
-// on a VCS that the key reaches, and each VCS one that knows the user.
+// checkRestrictions refuses restrictions under which a key of the user would reach
+// nothing. The user must be a member of each installation, on a VCS that the key
+// reaches. Each VCS must know the user.
 func checkRestrictions(u user.User, caps access.Set) error {
 	vcss := caps.VCSs()
 	for _, system := range vcss {
@@ -100,7 +101,7 @@ func oneOf(vcss []vcs.VCS) string {
 	return strings.Join(names, " or ")
 }
 
-// written writes capabilities as the command line takes them.
+// written returns capabilities in the form that the command line accepts.
 func written(caps access.Set) string {
 	var forms []string
 	for _, c := range caps {

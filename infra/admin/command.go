@@ -10,7 +10,7 @@ import (
 	"strings"
 )
 
-// command is one thing that operators do.
+// command is one thing that an operator can do.
 type command struct {
 	name  string // one or two words, such as "user create"
 	usage string // the arguments after the name
@@ -52,7 +52,7 @@ func commands() []command {
 
 // UsageError says that a command line is wrong.
 type UsageError struct {
-	// Problem is what is wrong with it, and what to write instead.
+	// Problem says what is wrong with it, and what to write instead.
 	Problem string
 }
 
@@ -95,8 +95,8 @@ func Check(args []string) error {
 }
 
 // Run runs one command line, such as "user", "create", "ann". It returns a
-// *UsageError for a command line that it does not understand, a *fault.Error for
-// refused input, and otherwise the error of storage.
+// *UsageError for a command line that it does not understand, and a *fault.Error
+// for refused input. Any other error comes from storage.
 func (o *Operator) Run(ctx context.Context, args []string) error {
 	c, rest, err := find(args)
 	if err != nil {
@@ -120,15 +120,15 @@ func Help(w io.Writer) {
 	fmt.Fprintln(w, "\nCapabilities: "+strings.Join(capabilityForms(), ", ")+".\nThe last two restrict the key: it then reaches nothing else.")
 }
 
-// flags is a flag set that leaves printing to the caller.
+// flags returns a flag set that prints nothing itself.
 func flags(name string) *flag.FlagSet {
 	fs := flag.NewFlagSet(name, flag.ContinueOnError)
 	fs.SetOutput(io.Discard)
 	return fs
 }
 
-// parse reads flags, which may be before or after the arguments, and exactly
-// one argument for each name.
+// parse reads the flags and the arguments. Flags may stand before or after the
+// arguments. There must be exactly one argument for each name.
 func parse(fs *flag.FlagSet, args []string, names ...string) ([]string, error) {
 	var found []string
 	for {
@@ -149,7 +149,7 @@ func parse(fs *flag.FlagSet, args []string, names ...string) ([]string, error) {
 	return found, nil
 }
 
-// required answers a usage error for the first flag that is empty.
+// required returns a usage error for the first flag that is empty.
 func required(fs *flag.FlagSet, names ...string) error {
 	for _, name := range names {
 		if fs.Lookup(name).Value.String() == "" {

@@ -58,8 +58,8 @@ func (o *Operator) deliveryList(ctx context.Context, args []string) error {
 	return nil
 }
 
-// deliveryParked lists what is parked, of all installations in turns: first what
-// nobody tries any more.
+// deliveryParked lists the parked deliveries, the installations in turns.
+// Deliveries that are not tried again come first.
 func (o *Operator) deliveryParked(ctx context.Context, args []string) error {
 	fs := flags("delivery parked")
 	limit := limitFlag(fs)
@@ -92,7 +92,7 @@ func (o *Operator) deliveryParked(ctx context.Context, args []string) error {
 	return nil
 }
 
-// event names what a delivery is about.
+// event returns the name of a delivery's event, with its action if it has one.
 func event(d delivery.Delivery) string {
 	if d.Action == "" {
 		return printable(d.Event)
@@ -100,16 +100,16 @@ func event(d delivery.Delivery) string {
 	return printable(d.Event + "." + d.Action)
 }
 
-// exactly is the form of the time with which a list goes on: deliveries come many
-// in a second.
+// exactly is the form of the time from which a list continues. It has milliseconds,
+// because many deliveries may come in one second.
 const exactly = "2006-01-02T15:04:05.000Z07:00"
 
 func (o *Operator) sayDelivery(d delivery.Delivery) error {
 	return o.say("%s  %-8s  %s  %s  %s", shown(d.ReceivedAt), d.State, printable(d.ID), event(d), printable(d.Problem))
 }
 
-// deliveryShow shows one delivery; with --body, what the host sent and nothing
-// else.
+// deliveryShow shows one delivery. With --body, it shows what the host sent and
+// nothing else.
 func (o *Operator) deliveryShow(ctx context.Context, args []string) error {
 	fs := flags("delivery show")
 	body := fs.Bool("body", false, "")
@@ -144,7 +144,7 @@ func (o *Operator) deliveryShow(ctx context.Context, args []string) error {
 	return nil
 }
 
-// deliveryRedeliver has a delivery processed again.
+// deliveryRedeliver makes the server process a delivery again.
 func (o *Operator) deliveryRedeliver(ctx context.Context, args []string) error {
 	d, err := o.oneDelivery(ctx, flags("delivery redeliver"), args)
 	if err != nil {
@@ -156,7 +156,7 @@ func (o *Operator) deliveryRedeliver(ctx context.Context, args []string) error {
 	return o.say("delivery %s is processed again. To see the outcome: delivery show --vcs %s %[1]s", printable(d.ID), d.Installation.VCS)
 }
 
-// deliveryDismiss ends a delivery that has failed.
+// deliveryDismiss closes a delivery that has failed.
 func (o *Operator) deliveryDismiss(ctx context.Context, args []string) error {
 	d, err := o.oneDelivery(ctx, flags("delivery dismiss"), args)
 	if err != nil {
@@ -172,7 +172,7 @@ func (o *Operator) deliveryDismiss(ctx context.Context, args []string) error {
 	return o.say("delivery %s is dismissed. To process it after all: delivery redeliver --vcs %s %[1]s", printable(d.ID), d.Installation.VCS)
 }
 
-// deliveryDismissStuck ends what is stuck of an installation.
+// deliveryDismissStuck closes the stuck deliveries of an installation.
 func (o *Operator) deliveryDismissStuck(ctx context.Context, args []string) error {
 	fs := flags("delivery dismiss-stuck")
 	vcs, installation := vcsFlag(fs), fs.String("installation", "", "")
@@ -243,7 +243,7 @@ func (v *vcsOption) check() error {
 	return nil
 }
 
-// maxListed is the most that a command lists.
+// maxListed is the largest number of deliveries that a command lists.
 const maxListed = 1000
 
 func limitFlag(fs *flag.FlagSet) *int { return fs.Int("limit", 20, "") }

@@ -126,7 +126,7 @@ func TestTextsOfHostsCannotActOnATerminal(t *testing.T) {
 		{"delivery parked", 1},
 		{"delivery show --vcs gitlab 77.a", 4},
 		{"delivery show --vcs gitlab --body 77.a", 3},
-		{"delivery redeliver --vcs gitlab 77.a", 1}, // it is parked no more
+		{"delivery redeliver --vcs gitlab 77.a", 1}, // it is not parked any more
 	} {
 		line, lines := c.line, c.lines
 		out := r.must(line, "")

@@ -20,9 +20,9 @@ import (
 	"github.com/opsplane/opsplane/shared/vcs/installation"
 )
 
-// settled is how long after the last membership has ended the erasure of an
-// installation begins: access tokens live 60 seconds, and a request that came with
-// one takes 29 at most.
+// settled is the time from the end of the last membership to the beginning of an
+// installation's erasure. Access tokens live 60 seconds, and a request that came
+// with one takes at most 29 seconds.
 const settled = 2 * time.Minute
 
 // eraseInstallation starts the removal of all data of an installation.
@@ -66,7 +66,8 @@ func (o *Operator) eraseInstallation(ctx context.Context, args []string) error {
 	if made, err = o.startErasure(ctx, made); err != nil {
 		return err
 	}
-	// From now on no membership is given; one may have been given just before.
+	// From now on nobody can be given a membership. Somebody may have been given
+	// one just before.
 	if given, _, err = o.reaching(ctx, *system, *id); err != nil {
 		return err
 	}
@@ -76,8 +77,8 @@ func (o *Operator) eraseInstallation(ctx context.Context, args []string) error {
 	return o.say("%s installation %s (%s) is being erased. This takes about two hours. To see its progress: task show %s", i.VCS, i.ID, printable(i.Name), made.ID)
 }
 
-// quiet refuses an installation whose host may deliver what would come back at
-// once.
+// quiet refuses an installation whose host may still send deliveries that would
+// bring the data back at once.
 func quiet(i installation.Installation, silent bool) error {
 	switch {
 	case i.VCS == vcs.GitHub && (i.State == installation.Installed || i.State == installation.Suspended):
@@ -90,7 +91,7 @@ func quiet(i installation.Installation, silent bool) error {
 	return nil
 }
 
-// unreached refuses an installation that people reach because their host says so.
+// unreached refuses an installation that people reach because its host says so.
 func (o *Operator) unreached(i installation.Installation, hosted []user.User) error {
 	if len(hosted) == 0 {
 		return nil
@@ -105,7 +106,7 @@ func (o *Operator) unreached(i installation.Installation, hosted []user.User) er
 		i.VCS, strings.Join(who, ", "))
 }
 
-// confirmed refuses to erase what was not named again.
+// confirmed refuses an erasure if the operator has not repeated the name.
 func confirmed(given, name string) error {
 	switch given {
 	case name:
@@ -116,9 +117,9 @@ func confirmed(given, name string) error {
 	return fault.Invalidf("NOT_CONFIRMED", "nothing was changed: --confirm is not its name, which is '%s'", printable(name))
 }
 
-// reaching lists the users that an operator let act on an installation, and those
-// of whom a host says so. It scans, as the lists of users do. A user that cannot
-// be read is an error: it may be one of them.
+// reaching lists the users whom an operator made members of an installation, and
+// the users who are members because a host says so. It scans, as the lists of users
+// do. A user that cannot be read is an error, because it may be one of them.
 func (o *Operator) reaching(ctx context.Context, system, id string) (given, hosted []user.User, err error) {
 	err = o.each(ctx, user.SortKey, func(item attr.Item) error {
 		u, err := user.Decode(item)
@@ -185,8 +186,8 @@ func (o *Operator) eraseUser(ctx context.Context, args []string) error {
 	return o.say("user %s is being erased. Keys and sessions stop working within about two minutes, and everything is removed in about two hours. To see its progress: task show %s", printable(u.Name), made.ID)
 }
 
-// eraseRest starts the erasure of a person again whose user is gone: an erasure
-// removes the user first, and may have failed behind that.
+// eraseRest starts the erasure of a person again after the user was removed. An
+// erasure removes the user first, and may have failed after that.
 func (o *Operator) eraseRest(ctx context.Context, id, confirm string) error {
 	keys, err := o.keys().List(ctx, id, apikey.Query{})
 	if err != nil {
@@ -203,7 +204,7 @@ func (o *Operator) eraseRest(ctx context.Context, id, confirm string) error {
 	return o.say("what is left of user %s is being erased. This takes about two hours. To see its progress: task show %s", id, made.ID)
 }
 
-// startErasure starts an erasure, or returns the one that is under way.
+// startErasure starts an erasure, or returns the one that is in progress.
 func (o *Operator) startErasure(ctx context.Context, t task.Task) (task.Task, error) {
 	t.ID = uuid.NewString()
 	t.Name = task.Title(t.Kind, t.ID, t.Installation.ID)
@@ -211,7 +212,7 @@ func (o *Operator) startErasure(ctx context.Context, t task.Task) (task.Task, er
 }
 
 // notErasing refuses to let somebody act on an installation that is being erased.
-// It returns the condition, for a transaction, that no erasure has begun since.
+// It also returns a condition for a transaction: that no erasure has begun since.
 func (o *Operator) notErasing(ctx context.Context, m vcs.Installation) (types.ConditionCheck, error) {
 	unerased, t, err := o.tasks().Idle(ctx, task.Task{Kind: task.EraseInstallation, Installation: m}, o.Now())
 	if err != nil || t == nil {

@@ -17,17 +17,18 @@ const (
 	erase42 = "erase installation --vcs github --id 42 --confirm acme"
 )
 
-// beside runs a command whose requests to storage go through faults.
+// beside runs a command whose requests to storage can be made to fail.
 func (r *rig) beside(line string, faults *storagetest.Faults) error {
 	o := *r.operator
 	o.DB, o.Out, o.Notes = r.env.WithFaults(faults).DynamoDB, new(strings.Builder), new(strings.Builder)
 	return o.Run(context.Background(), strings.Fields(line))
 }
 
-// TestMembershipBesideAnErasureEndsWithIt has one of the two commands run whole
-// before each request to storage of the other, so that their requests meet in
-// every order in which one is whole. Whatever happens, nobody is a member of an
-// installation that is being erased: what a member writes would outlive it.
+// TestMembershipBesideAnErasureEndsWithIt runs one of the two commands completely
+// before each request to storage of the other. So it covers every order in which
+// one of them is not interrupted. In every case, nobody is a member of an
+// installation that is being erased, because what a member writes would remain
+// after the erasure.
 func TestMembershipBesideAnErasureEndsWithIt(t *testing.T) {
 	t.Parallel()
 	for _, order := range []struct{ outer, inner string }{{addAnn, erase42}, {erase42, addAnn}} {
@@ -48,7 +49,7 @@ func TestMembershipBesideAnErasureEndsWithIt(t *testing.T) {
 }
 
 // TestMembershipWhoseAnswerIsLostEndsWithTheErasure loses the write of a
-// membership, or its answer, while an erasure begins.
+// membership, or its response, while an erasure begins.
 func TestMembershipWhoseAnswerIsLostEndsWithTheErasure(t *testing.T) {
 	t.Parallel()
 	for name, kind := range map[string]storagetest.Kind{
@@ -75,7 +76,7 @@ func TestMembershipWhoseAnswerIsLostEndsWithTheErasure(t *testing.T) {
 	}
 }
 
-// besideErasure has a user and an installation.
+// besideErasure returns a rig with a user and an installation.
 func besideErasure(t *testing.T) *rig {
 	t.Helper()
 	r := newRig(t)

@@ -20,7 +20,7 @@ func (r *rig) tasks() task.Store {
 	return task.Store{DB: r.env.DynamoDB, Table: r.operator.Tables.Operations}
 }
 
-// due answers the ids of the erasures that a worker takes up at a time.
+// due returns the ids of the erasures that a worker starts at a time.
 func (r *rig) due(at time.Time) []string {
 	r.t.Helper()
 	ids, err := r.tasks().Due(r.t.Context(), task.Erasures, at, 10)
@@ -30,7 +30,7 @@ func (r *rig) due(at time.Time) []string {
 	return ids
 }
 
-// told is an installation's state as its host tells it.
+// told stores an installation's state as its host states it.
 func (r *rig) told(vcs, id string, state installation.State, version string) {
 	r.t.Helper()
 	store := installation.Store{DB: r.env.DynamoDB, Table: r.operator.Tables.Operations}
@@ -40,7 +40,7 @@ func (r *rig) told(vcs, id string, state installation.State, version string) {
 	}
 }
 
-// idOf is the id that an answer ends with.
+// idOf returns the id at the end of a command's result.
 func idOf(t *testing.T, answer string) string {
 	t.Helper()
 	words := strings.Fields(answer)
@@ -195,8 +195,8 @@ func TestErasureOfAPersonBeginsAtOnce(t *testing.T) {
 	}
 }
 
-// TestErasureOfAPersonThatFailedBehindTheUserIsStartedAgain has an erasure fail
-// when the user is gone, and its API keys are not.
+// TestErasureOfAPersonThatFailedBehindTheUserIsStartedAgain makes an erasure fail
+// after the user is removed, and before the API keys are.
 func TestErasureOfAPersonThatFailedBehindTheUserIsStartedAgain(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)

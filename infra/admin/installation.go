@@ -14,7 +14,7 @@ import (
 	"github.com/opsplane/opsplane/shared/vcs/installation"
 )
 
-// installationCreate makes an installation known, or renames one.
+// installationCreate adds an installation, or renames one.
 func (o *Operator) installationCreate(ctx context.Context, args []string) error {
 	fs := flags("installation create")
 	vcs, id, name := fs.String("vcs", "", ""), fs.String("id", "", ""), fs.String("name", "", "")
@@ -43,7 +43,7 @@ func installationOf(system, id string) vcs.Installation {
 	return vcs.Installation{VCS: vcs.VCS(system), ID: vcs.ID(id)}
 }
 
-// membershipFlags reads what both membership commands need.
+// membershipFlags reads the flags of both membership commands.
 func membershipFlags(fs *flag.FlagSet, args []string) (name string, m vcs.Installation, err error) {
 	fs.StringVar(&name, "user", "", "")
 	fs.StringVar((*string)(&m.VCS), "vcs", "", "")
@@ -86,9 +86,9 @@ func (o *Operator) membershipAdd(ctx context.Context, args []string) error {
 	return o.say("user %s is now a member of %s installation %s", u.Name, m.VCS, m.ID)
 }
 
-// join adds a membership and reports whether it is new. An erasure may begin at
-// any time, and looks for members only once it has begun: so the membership is
-// written in one transaction with the condition that none has.
+// join adds a membership and reports whether it is new. An erasure may begin at any
+// time, and looks for members only after it has begun. So the membership is written
+// in one transaction with the condition that no erasure has begun.
 func (o *Operator) join(ctx context.Context, u user.User, m vcs.Installation, unerased types.ConditionCheck) (bool, error) {
 	if slices.Contains(u.Memberships, m) {
 		return false, nil

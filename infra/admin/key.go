@@ -17,7 +17,7 @@ import (
 	"github.com/opsplane/opsplane/shared/login/user"
 )
 
-// firstUser is the user whose keys are meant when none is named.
+// firstUser is the user whose keys a command uses if it names no user.
 const firstUser = "admin"
 
 func (o *Operator) keyCreate(ctx context.Context, args []string) error {
@@ -94,8 +94,8 @@ func (o *Operator) keyList(ctx context.Context, args []string) error {
 	return w.Flush()
 }
 
-// shown writes a time as all commands do: in UTC, whole seconds. It writes a
-// dash where there is none.
+// shown writes a time as all commands do: in UTC, in whole seconds. It writes a
+// dash for the zero time.
 func shown(t time.Time) string {
 	if t.IsZero() {
 		return "-"
@@ -103,7 +103,8 @@ func shown(t time.Time) string {
 	return t.UTC().Format(time.RFC3339)
 }
 
-// keyRevoke ends a key, named by its id or, when it leaked, by its text.
+// keyRevoke ends a key. The operator names the key by its id or, if the key leaked,
+// by its text.
 func (o *Operator) keyRevoke(ctx context.Context, args []string) error {
 	fs := flags("key revoke")
 	name := fs.String("user", firstUser, "")
@@ -132,9 +133,9 @@ func (o *Operator) keyRevoke(ctx context.Context, args []string) error {
 	return o.say("API key %s is revoked; its access tokens are refused within 5 seconds", id)
 }
 
-// keyRevokeAll ends every live key of a user, as after the theft of a laptop. It
-// looks again until there is none: whoever has a key may make another one
-// meanwhile. It can be repeated.
+// keyRevokeAll ends every live key of a user, for example after a laptop was
+// stolen. It looks again until there is none, because anybody who has a key may
+// make another one meanwhile. It can be repeated.
 func (o *Operator) keyRevokeAll(ctx context.Context, args []string) error {
 	fs := flags("key revoke-all")
 	name := fs.String("user", "", "")
@@ -172,8 +173,8 @@ func (o *Operator) liveKeys(ctx context.Context, u user.User) ([]apikey.Key, err
 	return slices.DeleteFunc(keys, func(k apikey.Key) bool { return !k.LiveAt(o.Now()) }), err
 }
 
-// keyOf answers whose key is meant and its id, by the key's text or by its id
-// and the owner's name. The text is never repeated in an error.
+// keyOf returns the owner and the id of a key. The operator gives the key's text,
+// or its id and the owner's name. An error never repeats the text.
 func (o *Operator) keyOf(ctx context.Context, name, given string) (owner, id string, err error) {
 	if strings.HasPrefix(given, apikey.Prefix) {
 		secret, err := apikey.Parse(given)

@@ -6,11 +6,11 @@ import (
 	"time"
 )
 
-// lifetime is a flag: how long from now something lasts. It is written as Go
-// writes durations, or in days: 720h, 30d.
+// lifetime is a flag that says how long something lasts from now. It is written as
+// Go writes durations, or in days: 720h, 30d.
 type lifetime time.Duration
 
-// maxDays keeps days within what a duration can hold, which is some 292 years.
+// maxDays limits the days to what a duration can hold, which is about 292 years.
 const maxDays = 36_500
 
 // String implements flag.Value.

@@ -1,7 +1,7 @@
-// Package admin is what operators do to a stack with rights on its tables: make
-// users, installations, memberships and API keys, and change the signing key.
-// Its invariant: every change is recorded with the operator's name, in the same
-// write, like the changes that come through the API.
+// Package admin contains what operators do to a stack with rights on its tables:
+// they make users, installations, memberships and API keys, and change the signing
+// key. Its invariant: every change is recorded with the operator's name, in the
+// same write, like the changes that come through the API.
 package admin
 
 import (
@@ -27,14 +27,15 @@ type Tables struct {
 	SigningKeys string
 	// Operations is OperationsTable: users, memberships, installations.
 	Operations string
-	// Deliveries is DeliveriesTable: what VCS hosts have delivered.
+	// Deliveries is DeliveriesTable: what hosts have delivered.
 	Deliveries string
 	// Audit is AuditTable: the audit trail.
 	Audit string
 }
 
-// TablesOf picks the tables among names by logical id, as the outputs of a stack
-// and the description of a local one have them. Each must be there.
+// TablesOf takes the tables from names, which are keyed by logical id. The outputs
+// of a stack and the description of a local stack have this form. Every table must
+// be there.
 func TablesOf(names map[string]string) (Tables, error) {
 	var t Tables
 	for _, table := range []struct {
@@ -58,18 +59,20 @@ func TablesOf(names map[string]string) (Tables, error) {
 type Operator struct {
 	// DB is the client of the tables.
 	DB *dynamodb.Client
-	// Tables are the stack's.
+	// Tables are the tables of the stack.
 	Tables Tables
-	// Logs are those of the stack's functions; nil where they are not known.
+	// Logs are the logs of the stack's functions. Nil means that they are not
+	// known.
 	Logs Logs
 	// Now is the clock.
 	Now func() time.Time
-	// Name is recorded with every change, as "operator:" and the name.
+	// Name is the operator's name. Every change is recorded with "operator:" and
+	// this name.
 	Name string
-	// Out gets what a command answers. Of "key create" that is the key alone,
-	// so that it can be piped into a secret store.
+	// Out gets the result of a command. For "key create" the result is only the
+	// key, so that it can be piped into a secret store.
 	Out io.Writer
-	// Notes gets what a person should know beside the answer. Nil discards it.
+	// Notes gets what a person should know besides the result. Nil discards it.
 	Notes io.Writer
 }
 
@@ -89,13 +92,13 @@ func (o *Operator) signing() *signing.Store {
 	return &signing.Store{DB: o.DB, KeysTable: o.Tables.SigningKeys, TokensTable: o.Tables.Tokens}
 }
 
-// author is the operator as the author of a change. Each change has a request
-// of its own, as its stamp.
+// author returns the operator as the author of a change. Each change has a request
+// id of its own.
 func (o *Operator) author() change.Author {
 	return change.Author{Principal: "operator:" + o.Name, Request: "admin-" + uuid.NewString(), At: o.Now()}
 }
 
-// say writes one line of an answer.
+// say writes one line of a command's result.
 func (o *Operator) say(format string, args ...any) error {
 	_, err := fmt.Fprintf(o.Out, format+"\n", args...)
 	return err

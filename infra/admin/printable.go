@@ -7,13 +7,13 @@ import (
 	"unicode/utf16"
 )
 
-// printable writes a text that somebody else has chosen in one line that a
-// terminal only shows: what is no printable character, such as an escape
-// sequence or one that turns the direction of writing, stands there as \uXXXX.
+// printable writes a text that somebody else has chosen as one line that is safe to
+// show in a terminal. A character that is not printable is written as \uXXXX, such
+// as an escape sequence or a character that changes the direction of writing.
 func printable(text string) string { return escaped(text, "") }
 
-// document is printable for a text of several lines. JSON means the same before
-// and behind it, as these characters stand in its strings alone.
+// document is like printable, but for a text of several lines. JSON keeps its
+// meaning, because these characters can stand only inside its strings.
 func document(text string) string {
 	return escaped(strings.ReplaceAll(text, "\r\n", "\n"), "\n\t")
 }

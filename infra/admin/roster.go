@@ -17,10 +17,10 @@ import (
 	"github.com/opsplane/opsplane/shared/vcs/installation"
 )
 
-// each reads all items of OperationsTable with one sort key. It scans: no
-// function lists users or installations of all tenants, so no index is kept for
-// it, and an operator who asks once in a while pays half a read unit for 4 KiB
-// of the table.
+// each reads all items of OperationsTable with one sort key. It scans the table. No
+// function lists the users or installations of the whole stack, so there is no
+// index for it. An operator does this rarely, and pays half a read unit for each 4
+// KiB of the table.
 func (o *Operator) each(ctx context.Context, sortKey string, take func(attr.Item) error) error {
 	pages := dynamodb.NewScanPaginator(o.DB, &dynamodb.ScanInput{
 		TableName: &o.Tables.Operations, FilterExpression: pointer("sk = :sk"),
@@ -69,7 +69,7 @@ func (o *Operator) userList(ctx context.Context, args []string) error {
 	return w.Flush()
 }
 
-// accounts names a user's accounts, as in "github:ann".
+// accounts returns the names of a user's accounts, such as "github:ann".
 func accounts(u user.User) string {
 	var list []string
 	for _, system := range vcs.All() {
@@ -81,8 +81,9 @@ func accounts(u user.User) string {
 	return strings.Join(list, ",")
 }
 
-// reach names the installations that a user may act on, as in "github/42",
-// whoever says so.
+// reach returns the names of the installations that a user may act on, such as
+// "github/42". It includes memberships that an operator gave and those that a host
+// stated.
 func reach(u user.User) string {
 	var list []string
 	for _, m := range u.Memberships {
@@ -128,7 +129,7 @@ func (o *Operator) installationList(ctx context.Context, args []string) error {
 	return w.Flush()
 }
 
-// names finds the names of users by their ids, and asks once for each.
+// names finds the names of users by their ids, and reads each user once.
 type names struct {
 	operator *Operator
 	known    map[string]string
@@ -136,8 +137,8 @@ type names struct {
 
 func (o *Operator) names() names { return names{o, map[string]string{}} }
 
-// of returns an actor of the trail as a person reads it: the id, and behind a
-// user's the name, as in "1d3ae80b-… (ann)".
+// of returns an actor of the audit trail as a person reads it: the id, and the name
+// if it is a user, as in "1d3ae80b-… (ann)".
 func (n names) of(ctx context.Context, actor string) (string, error) {
 	if text, ok := n.known[actor]; ok {
 		return text, nil

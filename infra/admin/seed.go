@@ -15,13 +15,13 @@ import (
 // seedKey is the name of the key that Seed makes.
 const seedKey = "first"
 
-// Seed makes what a new local stack begins with: a signing key, the user
-// "admin", GitHub installation 1 named "local" with that user as member, and an
-// API key of that user with every capability that is not a restriction. It
-// answers the key's text, which cannot be read again.
+// Seed makes what a new local stack begins with: a signing key, the user "admin",
+// GitHub installation 1 named "local" with that user as a member, and an API key of
+// that user with every capability that is not a restriction. It returns the key's
+// text, which cannot be read again.
 //
-// It can be called again, after a crash at any point: what exists stays, except
-// that a key of an earlier call is revoked, as its text was lost.
+// It can be called again, after a crash at any point. What exists stays, except
+// that a key of an earlier call is revoked, because its text was lost.
 func (o *Operator) Seed(ctx context.Context) (string, error) {
 	if err := o.firstSigningKey(ctx); err != nil {
 		return "", err

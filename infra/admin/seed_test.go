@@ -47,8 +47,8 @@ func TestSeedTwiceLeavesOneKey(t *testing.T) {
 	}
 }
 
-// TestSeedAfterACrashAnywhere lets the first run die at each of its writes,
-// both before and after the write took effect, and then runs it again.
+// TestSeedAfterACrashAnywhere makes the first run die at each of its writes, both
+// before and after the write takes effect, and then runs it again.
 func TestSeedAfterACrashAnywhere(t *testing.T) {
 	t.Parallel()
 	for _, operation := range []string{"TransactWriteItems", "UpdateItem", "PutItem"} {
@@ -56,7 +56,7 @@ func TestSeedAfterACrashAnywhere(t *testing.T) {
 			for _, kind := range []storagetest.Kind{storagetest.LoseAnswer, storagetest.LoseRequest} {
 				r := newRig(t)
 				var faults storagetest.Faults
-				// Once it has happened no further request gets through, as in a crash.
+				// After the fault, no further request succeeds, as in a crash.
 				faults.Add(storagetest.Fault{Operation: operation, Nth: n + 1, Kind: kind, Before: func() {
 					faults.Add(storagetest.Fault{Kind: storagetest.Refuse})
 				}})

@@ -63,8 +63,8 @@ func (o *Operator) signingKeyList(ctx context.Context, args []string) error {
 	return w.Flush()
 }
 
-// firstSigningKey makes a signing key if the stack has none that signs: without
-// one no API key is of use.
+// firstSigningKey makes a signing key if the stack has no key that signs. Without
+// one, API keys are of no use.
 func (o *Operator) firstSigningKey(ctx context.Context) error {
 	keys, err := o.signing().Keys(ctx)
 	if err != nil {

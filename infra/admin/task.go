@@ -13,7 +13,7 @@ func (o *Operator) tasks() task.Store {
 	return task.Store{DB: o.DB, Table: o.Tables.Operations}
 }
 
-// taskShow shows how far a task is.
+// taskShow shows the progress of a task.
 func (o *Operator) taskShow(ctx context.Context, args []string) error {
 	ids, err := parse(flags("task show"), args, "ID")
 	if err != nil {

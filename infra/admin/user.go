@@ -13,7 +13,7 @@ import (
 	"github.com/opsplane/opsplane/shared/vcs/installation"
 )
 
-// userCreate makes a user. A user that exists stays as it is.
+// userCreate makes a user. A user that exists stays unchanged.
 func (o *Operator) userCreate(ctx context.Context, args []string) error {
 	names, err := parse(flags("user create"), args, "NAME")
 	if err != nil {
@@ -66,7 +66,7 @@ func (o *Operator) userShow(ctx context.Context, args []string) error {
 	return nil
 }
 
-// accountLink ties an account at a VCS to a user.
+// accountLink links an account at a VCS to a user.
 func (o *Operator) accountLink(ctx context.Context, args []string) error {
 	fs := flags("account link")
 	name, vcs := fs.String("user", "", ""), fs.String("vcs", "", "")
@@ -94,8 +94,8 @@ func (o *Operator) accountLink(ctx context.Context, args []string) error {
 	return o.say("account %s (%s) at %s is user %s now", *id, *login, *vcs, u.Name)
 }
 
-// validAccount returns a fault unless id can be the id of an account at vcs.
-// Accounts are numbered as installations are.
+// validAccount returns a fault unless id can be the id of an account at vcs. The
+// ids of accounts are numbers, as those of installations are.
 func validAccount(vcs, id, login string) error {
 	err := installation.Check(installationOf(vcs, id))
 	var f *fault.Error
@@ -115,7 +115,8 @@ func isUUID(text string) bool {
 	return err == nil && id.String() == text
 }
 
-// user finds a user by name or by id, or says how to make one.
+// user finds a user by name or by id. If there is none, the error says how to make
+// one.
 func (o *Operator) user(ctx context.Context, name string) (user.User, error) {
 	if isUUID(name) {
 		if u, err := o.users().Get(ctx, name); !errors.Is(err, user.ErrNotFound) {

@@ -16,13 +16,13 @@ import (
 
 // Logs finds what the functions of a stack have logged.
 type Logs interface {
-	// Find answers the lines, each a JSON object, that name a request by the id that
-	// the gateway gave it or by that of an invocation, and that are no older than
-	// since, in no order.
+	// Find returns the log lines that name a request, in any order. The id is the
+	// gateway's id of the request, or that of an invocation. Each line is a JSON
+	// object and is not older than since.
 	Find(ctx context.Context, id string, since time.Time) ([]string, error)
 }
 
-// requestLine is what a line of the log says of a request.
+// requestLine is what a line of the log says about a request.
 type requestLine struct {
 	Time         time.Time
 	Function     string
@@ -39,12 +39,13 @@ type requestLine struct {
 	Installation string
 }
 
-// requestID is the form of every id that a gateway or Lambda gives, and of what a
-// caller may send instead. It has no character that means something in a filter
-// of CloudWatch Logs.
+// requestID is the form of every id that a gateway or Lambda gives, and of an id
+// that a caller may send instead. It allows no character that has a meaning in a
+// filter of CloudWatch Logs.
 var requestID = regexp.MustCompile(`^[A-Za-z0-9=_.:-]{1,128}$`)
 
-// lookBack is how far back requests are looked for, unless the operator says.
+// lookBack is how far back the command looks for requests, unless the operator
+// gives another time.
 const lookBack = 24 * time.Hour
 
 func (o *Operator) why(ctx context.Context, args []string) error {
@@ -81,12 +82,13 @@ func (o *Operator) why(ctx context.Context, args []string) error {
 	return nil
 }
 
-// requestLines reads those lines that are of the request, the oldest first.
+// requestLines reads the lines that belong to the request, the oldest first.
 func requestLines(texts []string, id string) []requestLine {
 	var lines []requestLine
 	for _, text := range texts {
 		var line requestLine
-		// A line without a route tells of something else in the course of a request.
+		// A line without a route is about something else that happened during a
+		// request.
 		if json.Unmarshal([]byte(text), &line) == nil && (line.Gateway == id || line.Request == id) && line.Route != "" {
 			lines = append(lines, line)
 		}
@@ -95,10 +97,10 @@ func requestLines(texts []string, id string) []requestLine {
 	return lines
 }
 
-// explain writes one line for a person. What a route or a principal is, may have
-// come from outside.
+// explain writes one log line for a person. A route or a principal may contain text
+// from outside.
 func (o *Operator) explain(ctx context.Context, line requestLine) error {
-	outcome := "failed" // the authorizer could not find out whether to let it in
+	outcome := "failed" // the authorizer could not find out whether to let the request in
 	switch {
 	case line.Step != "":
 		outcome = "refused"
@@ -127,7 +129,7 @@ func (o *Operator) explain(ctx context.Context, line requestLine) error {
 	return o.say("%s", strings.Join(facts, "\n"))
 }
 
-// nameOf is a user's id with its name beside it, where it has one.
+// nameOf returns a user's id, followed by the user's name if there is one.
 func (o *Operator) nameOf(ctx context.Context, id string) (string, error) {
 	if id == "" {
 		return "", nil

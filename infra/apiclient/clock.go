@@ -5,11 +5,12 @@ import (
 	"time"
 )
 
-// Clock tells the time and waits.
+// Clock returns the time and waits.
 type Clock interface {
 	// Now returns the current time.
 	Now() time.Time
-	// Wait returns after d, or with the context's error when that ends first.
+	// Wait returns after d. If the context ends first, it returns the context's
+	// error.
 	Wait(ctx context.Context, d time.Duration) error
 }
 

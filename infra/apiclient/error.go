@@ -5,28 +5,28 @@ import (
 	"fmt"
 )
 
-// Error is an answer with a status that the caller did not want.
+// Error is a response with a status that the caller did not want.
 type Error struct {
 	// Status is the HTTP status.
 	Status int
-	// ID and Data are the members of an error's body; many errors have no body.
+	// ID and Data are the members of an error's body. Many errors have no body.
 	ID, Data string
-	// Request is the request's id at the server. An operator finds the reason of
-	// a refusal with it.
+	// Request is the request's id at the server. With it an operator finds the
+	// reason of a refusal.
 	Request string
 
 	want []int
 }
 
-// problem returns the answer as an error.
+// problem returns the response as an error.
 func (r Response) problem(want []int) *Error {
 	e := &Error{Status: r.Status, Request: r.Header.Get("x-amzn-requestid"), want: want}
 	e.ID, e.Data = r.id()
 	return e
 }
 
-// id returns the members of an error's body. A body that is none, such as a
-// page of a proxy, has neither.
+// id returns the members of an error's body. Both are empty if the body is not that
+// of an error, such as a page of a proxy.
 func (r Response) id() (id, data string) {
 	var body struct{ ID, Data string }
 	if err := json.Unmarshal(r.Body, &body); err != nil {
@@ -35,7 +35,7 @@ func (r Response) id() (id, data string) {
 	return body.ID, body.Data
 }
 
-// ID returns the id of an error; it is empty where the body has none.
+// ID returns the id of an error. It is empty if the body has none.
 func (r Response) ID() string {
 	id, _ := r.id()
 	return id

@@ -10,15 +10,15 @@ import (
 	"strings"
 )
 
-// Links are the addresses in an answer's header Link (RFC 8288). An address that
-// is not there is empty.
+// Links are the addresses in a response's header Link (RFC 8288). An address that
+// is missing is empty.
 type Links struct {
-	// Next and Previous are absolute URLs of the pages of a list behind and
-	// before this one.
+	// Next and Previous are absolute URLs of the next and the previous page of a
+	// list.
 	Next, Previous string
 }
 
-// linkValue matches a target with its relation, as the API writes them.
+// linkValue matches a target with its relation, in the form that the API writes.
 var linkValue = regexp.MustCompile(`<([^>]*)>; *rel="(next|prev)"`)
 
 // Links returns the addresses of the pages beside this one.
@@ -34,8 +34,8 @@ func (r Response) Links() Links {
 	return l
 }
 
-// Follow gets the page at an address from Links. It is an error if the address
-// is one of another server, which must not see the token.
+// Follow gets the page at an address from Links. It returns an error if the address
+// belongs to another server, which must not see the token.
 func (c *Client) Follow(ctx context.Context, name, link string) (Response, error) {
 	path, err := Target(c.BaseURL, link)
 	if err != nil {
@@ -45,7 +45,7 @@ func (c *Client) Follow(ctx context.Context, name, link string) (Response, error
 }
 
 // Target returns the path and the query of a link on the server at baseURL. It
-// is an error if the link leads to another server.
+// returns an error if the link leads to another server.
 func Target(baseURL, link string) (string, error) {
 	base, err := url.Parse(baseURL)
 	if err != nil {
@@ -62,8 +62,8 @@ func Target(baseURL, link string) (string, error) {
 	return target, nil
 }
 
-// Pages returns the pages of a list: that at path, and those behind it. A page
-// with another status than 200 ends it with an *Error.
+// Pages returns the pages of a list: the page at path, and those after it. A page
+// with another status than 200 ends the list with an *Error.
 func (c *Client) Pages(ctx context.Context, name, path string) iter.Seq2[Response, error] {
 	return func(yield func(Response, error) bool) {
 		page, err := c.Do(ctx, Request{Name: name, Method: http.MethodGet, Path: path})

@@ -14,14 +14,15 @@ import (
 const (
 	// requestTimeout ends a request that hangs. The gateway gives up after 29 s.
 	requestTimeout = 60 * time.Second
-	// maxBody is the largest answer that is read. API Gateway sends at most 10 MB:
+	// maxBody is the size of the largest response that is read. API Gateway sends
+	// at most 10 MB:
 	// https://docs.aws.amazon.com/apigateway/latest/developerguide/limits.html
 	maxBody = 10 << 20
 )
 
-// NewHTTPClient returns an HTTP client that ends a request after 60 seconds,
-// follows no redirect (a redirect leads to a file, outside the API), and keeps
-// as many idle connections open as are given. It shares no connection with
+// NewHTTPClient returns an HTTP client. It ends a request after 60 seconds, and
+// keeps open at most the given number of idle connections. It follows no redirect,
+// because a redirect leads to a file, outside the API. It shares no connection with
 // other clients.
 func NewHTTPClient(connections int) *http.Client {
 	return &http.Client{
@@ -31,7 +32,7 @@ func NewHTTPClient(connections int) *http.Client {
 	}
 }
 
-// Response is an answer, read to its end.
+// Response is a response, read to its end.
 type Response struct {
 	// Status is the HTTP status.
 	Status int
@@ -39,14 +40,14 @@ type Response struct {
 	Header http.Header
 	// Body is the whole body, at most 10 MB.
 	Body []byte
-	// Uncertain reports that an earlier attempt of the request may have taken
-	// effect. If so, this answer may be that to a repetition.
+	// Uncertain says that an earlier attempt of the request may have taken effect.
+	// If so, this may be the response to a repetition.
 	Uncertain bool
 }
 
-// Send sends a request once, as it is, and reads its answer. An answer with any
-// status is no error. A body that is cut short or larger than 10 MB is one. The
-// error does not show the URL, which may hold a signature.
+// Send sends a request once, unchanged, and reads its response. A response with any
+// status is not an error. A body that is incomplete or larger than 10 MB is an
+// error. The error does not show the URL, which may contain a signature.
 func Send(via *http.Client, req *http.Request) (Response, error) {
 	resp, err := via.Do(req)
 	var withURL *url.Error
@@ -75,7 +76,7 @@ func (r Response) Decode(into any) error {
 	return nil
 }
 
-// Want returns nil if the answer has one of the statuses, and an *Error
+// Want returns nil if the response has one of the statuses, and an *Error
 // otherwise.
 func (r Response) Want(statuses ...int) error {
 	if slices.Contains(statuses, r.Status) {

@@ -10,8 +10,8 @@ import (
 
 // Retry says how often and how long a request is repeated.
 type Retry struct {
-	// Attempts is how often a request is sent at most. The repetition with a
-	// fresh token, after a 403, begins to count anew.
+	// Attempts is the largest number of times that a request is sent. After a 403,
+	// the repetition with a fresh token starts a new count.
 	Attempts int
 	// LongestWait is the longest time to wait before a repetition. If the server
 	// asks for more, the request is not repeated.
@@ -21,8 +21,8 @@ type Retry struct {
 // DefaultRetry is for a program that a person waits for.
 var DefaultRetry = Retry{Attempts: 5, LongestWait: 30 * time.Second}
 
-// firstWait is the time before the first repetition if the server does not say
-// how long to wait. It doubles with every further one.
+// firstWait is the time before the first repetition if the server does not say how
+// long to wait. It doubles with every further repetition.
 const firstWait = 500 * time.Millisecond
 
 // The ids of the errors that do not say whether a write has taken effect.
@@ -31,23 +31,23 @@ const (
 	idNoAnswer       = "NO_ANSWER"
 )
 
-// effect is what an answer says of the request's effect.
+// effect is what a response says about the request's effect.
 type effect int
 
 const (
-	final    effect = iota // the answer is the last word
+	final    effect = iota // a repetition would not change the response
 	none                   // nothing has happened, and a later attempt may succeed
 	possible               // nobody knows whether it happened
 )
 
-// effectOf returns what an answer says of its request's effect.
+// effectOf returns what a response says about its request's effect.
 //
 //   - 429: the gateway or a limit refused the request before it did anything.
 //   - 503 with an id of the API: nothing has happened, unless the id says that
 //     the outcome is unknown.
-//   - 503 without an id, 502 and 504: a part between the client and the API has
-//     answered in the API's place.
-//   - 500 is a fault of the server's: a repetition would meet it again.
+//   - 503 without an id, 502 and 504: a part between the client and the API
+//     responded in place of the API.
+//   - 500 is a fault of the server: a repetition would fail again.
 func effectOf(r Response) effect {
 	switch r.Status {
 	case http.StatusTooManyRequests:
@@ -64,9 +64,9 @@ func effectOf(r Response) effect {
 	return final
 }
 
-// repeat sends a request until there is an answer that is final or that must
-// not be repeated. A connection that breaks ends a request: nobody knows how
-// far it came, and whoever sends it again should look first.
+// repeat sends a request until there is a response that is final or that must not
+// be repeated. If a connection breaks, the request ends: nobody knows how far it
+// came, and the caller should look before it sends the request again.
 func (c *Client) repeat(ctx context.Context, r Request, credential string) (Response, error) {
 	safe := r.Repeatable || r.Method == http.MethodGet || r.Method == http.MethodHead
 	uncertain := false
@@ -84,8 +84,8 @@ func (c *Client) repeat(ctx context.Context, r Request, credential string) (Resp
 		if pause > c.Retry.LongestWait {
 			return resp, nil
 		}
-		// Some more, drawn at random: requests that were refused together must not
-		// come back together.
+		// Add a random time: requests that were refused together must not come back
+		// together.
 		if err := c.clock().Wait(ctx, pause+rand.N(pause)); err != nil {
 			return Response{}, err
 		}
@@ -93,9 +93,9 @@ func (c *Client) repeat(ctx context.Context, r Request, credential string) (Resp
 	}
 }
 
-// pauseBefore returns how long to wait at least after an attempt: what the
-// header Retry-After says in seconds (RFC 9110, section 10.2.3; the API sends
-// no dates), else a time that doubles with every attempt.
+// pauseBefore returns the least time to wait after an attempt. It is what the
+// header Retry-After says in seconds (RFC 9110, section 10.2.3; the API sends no
+// dates). Without that header, it is a time that doubles with every attempt.
 func pauseBefore(sent int, r Response) time.Duration {
 	if seconds, err := strconv.Atoi(r.Header.Get("Retry-After")); err == nil && seconds > 0 {
 		return time.Duration(seconds) * time.Second

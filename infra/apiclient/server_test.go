@@ -18,10 +18,11 @@ const (
 	exchange = "POST /api/v1/access-token/refresh Bearer " + apiKey
 )
 
-// answer writes an answer of the server.
+// answer writes a response of the server.
 type answer func(http.ResponseWriter)
 
-// says is an answer with a status, a body, and pairs of a header and its value.
+// says returns a response with a status, a body, and pairs of a header and its
+// value.
 func says(status int, body string, headers ...string) answer {
 	return func(w http.ResponseWriter) {
 		for i := 0; i+1 < len(headers); i += 2 {
@@ -32,8 +33,8 @@ func says(status int, body string, headers ...string) answer {
 	}
 }
 
-// server is a server that gives the answers of a script in their order, and
-// tokens t1, t2 and so on for the API key.
+// server is a server that sends the responses of a script in their order. For the
+// API key it sends tokens t1, t2 and so on.
 type server struct {
 	*httptest.Server
 
@@ -41,7 +42,7 @@ type server struct {
 	script   []answer
 	came     []string // method, path with query, and credential
 	tokens   int
-	exchange answer // if set, the answer to the exchange
+	exchange answer // if set, the response to the exchange
 }
 
 func serve(t *testing.T, script ...answer) *server {
@@ -76,14 +77,14 @@ func (s *server) next(r *http.Request) answer {
 	return next
 }
 
-// exchangeWith sets the answer to further exchanges.
+// exchangeWith sets the response to further exchanges.
 func (s *server) exchangeWith(a answer) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.exchange = a
 }
 
-// requests returns what came so far.
+// requests returns the requests that have arrived.
 func (s *server) requests() []string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -99,7 +100,7 @@ func (s *server) client(t *testing.T) (*apiclient.Client, *clock) {
 	return c, now
 }
 
-// clock is a clock that only the test and those who wait move.
+// clock is a clock that only the test and the waiting callers move.
 type clock struct {
 	mu    sync.Mutex
 	now   time.Time

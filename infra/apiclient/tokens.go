@@ -10,16 +10,17 @@ import (
 )
 
 const (
-	// renewAge is the age at which a token that is used is exchanged for the
+	// renewAge is the age at which a token that is in use is exchanged for the
 	// next. A token lives 60 seconds.
 	renewAge = 30 * time.Second
-	// maxAge is the age beyond which a token is not used any more. The rest of
-	// its minute is for the request's way, and for clocks that differ.
+	// maxAge is the age from which a token is not used any more. The rest of its
+	// minute is for the time that the request needs to arrive, and for clocks that
+	// differ.
 	maxAge = 55 * time.Second
-	// failurePause is the time after an exchange that failed before the next is
-	// tried while there is a token to use.
+	// failurePause is the time from a failed exchange to the next try, while there
+	// is still a token to use.
 	failurePause = 5 * time.Second
-	// exchangePath is the route that takes an API key and returns a token.
+	// exchangePath is the route that accepts an API key and returns a token.
 	exchangePath = "/api/v1/access-token/refresh"
 	// ExchangeName is the name of the exchange in Attempt.
 	ExchangeName = "refresh"
@@ -27,9 +28,9 @@ const (
 
 // Tokens keeps an access token of one API key. Several goroutines may use it.
 //
-// One goroutine at a time exchanges the key, whoever asked for it, and a token
-// that is used is renewed before it ends, so that callers do not wait. A token
-// that nobody uses is not renewed: it just ends.
+// Only one goroutine at a time exchanges the key, for all that wait. A token that
+// is in use is renewed before it ends, so that callers do not wait. A token that
+// nobody uses is not renewed: it ends.
 type Tokens struct {
 	exchange func(context.Context) (string, error)
 	clock    Clock
@@ -37,19 +38,19 @@ type Tokens struct {
 	mu      sync.Mutex
 	token   string
 	made    time.Time // when the exchange of token began
-	failed  time.Time // when an exchange failed last
+	failed  time.Time // when the last exchange failed
 	running *pending  // the exchange that runs, or nil
 }
 
-// pending is an exchange that runs. Its result is there when done is closed.
+// pending is an exchange that runs. Its result is ready when done is closed.
 type pending struct {
 	done  chan struct{}
 	token string
 	err   error
 }
 
-// NewTokens returns the tokens that a function gets by an exchange of the API
-// key. A nil clock is the system's.
+// NewTokens returns tokens that the function exchange gets for the API key. A nil
+// clock means the system's clock.
 func NewTokens(exchange func(context.Context) (string, error), clock Clock) *Tokens {
 	if clock == nil {
 		clock = systemClock{}
@@ -57,7 +58,8 @@ func NewTokens(exchange func(context.Context) (string, error), clock Clock) *Tok
 	return &Tokens{exchange: exchange, clock: clock}
 }
 
-// Token returns a token with some time left. It waits only if there is none.
+// Token returns a token that is valid for some more time. It waits only if there is
+// none.
 func (t *Tokens) Token(ctx context.Context) (string, error) {
 	t.mu.Lock()
 	now := t.clock.Now()
@@ -84,10 +86,9 @@ func (t *Tokens) Replace(ctx context.Context, refused string) (string, error) {
 	return t.Token(ctx)
 }
 
-// start starts an exchange unless one runs, and returns it. The caller holds
-// the lock. The exchange is for all who wait for it, so that it does not end
-// with the context of the one that asked for it first; the HTTP client's
-// timeout bounds it.
+// start starts an exchange, unless one runs already, and returns it. The caller
+// holds the lock. The exchange is for all that wait for it. So it does not end with
+// the context of the first caller; the timeout of the HTTP client limits it.
 func (t *Tokens) start(ctx context.Context) *pending {
 	if t.running != nil {
 		return t.running
@@ -118,8 +119,9 @@ func (p *pending) wait(ctx context.Context) (string, error) {
 	}
 }
 
-// Exchange exchanges an API key for an access token. The exchange is repeated as
-// Retry says: it changes nothing. The error is an *Error if the API refused it.
+// Exchange exchanges an API key for an access token. It repeats the exchange as
+// Retry says, because an exchange changes nothing. The error is an *Error if the
+// API refused the exchange.
 func (c *Client) Exchange(ctx context.Context, key string) (string, error) {
 	resp, err := c.repeat(ctx, Request{Name: ExchangeName, Method: http.MethodPost, Path: exchangePath, Repeatable: true}, key)
 	if err == nil {

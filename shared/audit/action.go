@@ -24,12 +24,13 @@ var verbs = map[string][]string{
 	"user":         {"create", "change", "remove", "erase"},
 }
 
-// Kinds are those of all records, in the order of the alphabet.
+// Kinds returns the kinds of all records, in alphabetical order.
 func Kinds() []string { return slices.Sorted(maps.Keys(verbs)) }
 
-// CheckAction returns an error for what can be no filter for actions, as no record
-// matches it: a filter is an action, such as "key.write", or a kind and a dot, for
-// all that is done to things of that kind. The error says what to give instead.
+// CheckAction returns an error for a text that cannot be a filter for actions,
+// because no record matches it. A filter is an action, such as "key.write", or a
+// kind and a dot, for everything that is done to things of that kind. The error
+// says what to write instead.
 func CheckAction(filter string) error {
 	kind, verb, dotted := strings.Cut(filter, ".")
 	switch known := verbs[kind]; {

@@ -11,7 +11,7 @@ import (
 )
 
 // TestEveryActionThatIsRecordedCanBeAskedFor reads the actions that this package
-// writes from its source.
+// writes from the package's source.
 func TestEveryActionThatIsRecordedCanBeAskedFor(t *testing.T) {
 	t.Parallel()
 	files, err := filepath.Glob("*.go")
@@ -31,7 +31,7 @@ func TestEveryActionThatIsRecordedCanBeAskedFor(t *testing.T) {
 		for _, m := range written.FindAllStringSubmatch(string(text), -1) {
 			found++
 			actions := []string{m[1] + m[2]}
-			if m[2] == "" { // the verb comes from what became of the item
+			if m[2] == "" { // what happened to the item decides the verb
 				actions = []string{m[1] + "create", m[1] + "change", m[1] + "remove"}
 			}
 			for _, action := range actions {

@@ -2,12 +2,13 @@ package audit
 
 import "encoding/json"
 
-// maxMember bounds what is shown of one attribute, in bytes of JSON. A record
-// shows at most ten attributes of before and after, so that it stays far below
-// the 400 KB of an item ("Quotas in Amazon DynamoDB", AWS documentation).
+// maxMember is the largest size of one shown attribute, in bytes of JSON. A record
+// shows at most ten attributes of before and after. So it stays far below the 400
+// KB limit of an item ("Quotas in Amazon DynamoDB", AWS documentation).
 const maxMember = 4 << 10
 
-// bounded replaces what is too large to be shown by its size.
+// bounded returns the record with each value that is too large replaced by its
+// size.
 func (r Record) bounded() Record {
 	for _, shown := range []map[string]any{r.Before, r.After} {
 		for name, value := range shown {

@@ -27,12 +27,12 @@ const (
 	VCS        Table = "VcsTable"
 )
 
-// Of makes the record of a change of a table; false for what is none: the
-// tables' own housekeeping, what nobody sees, and what changes nothing that is
-// shown.
+// Of makes the record of a change of a table. It returns false for a change that
+// has no record: the table's own housekeeping, changes that nobody can see, and
+// changes of nothing that is shown.
 func Of(table Table, change events.DynamoDBEventRecord) (Record, bool) {
 	if Expired(change) || erased(change) {
-		return Record{}, false // it was over before, and its tombstone has said so
+		return Record{}, false // the item had ended before, and its tombstone has recorded that
 	}
 	c := changed{
 		pk: change.Change.Keys["pk"].String(), sk: change.Change.Keys["sk"],
@@ -45,15 +45,16 @@ func Of(table Table, change events.DynamoDBEventRecord) (Record, bool) {
 	r = r.placed(table, change)
 	r.RequestedAt, r.Actor = c.author()
 	if r.Kind() == "task" && len(c.before) > 0 {
-		// Workers go on with a task in the name of who asked for it, by requests of their own.
+		// Workers continue a task in the name of the principal that started it,
+		// with requests of their own.
 		r.RequestedAt, r.Actor.Request = time.Time{}, ""
 	}
 	return r.bounded(), true
 }
 
-// Expired reports whether an item is gone because its time was over: the table
-// removed it ("DynamoDB Streams and Time to Live", AWS documentation), or whoever
-// did came later than the table might have.
+// Expired reports whether an item is gone because its time was over. Either the
+// table removed it ("DynamoDB Streams and Time to Live", AWS documentation), or
+// somebody else removed it after the table was allowed to.
 func Expired(change events.DynamoDBEventRecord) bool {
 	if change.Change.NewImage != nil {
 		return false
@@ -69,29 +70,30 @@ func Expired(change events.DynamoDBEventRecord) bool {
 	return err == nil && end <= change.Change.ApproximateCreationDateTime.Unix()
 }
 
-// erased reports whether an item is gone that was marked before, with the author
-// of its removal (package erasure).
+// erased reports whether an item is gone that was marked before with the author of
+// its removal (package erasure).
 func erased(change events.DynamoDBEventRecord) bool {
 	_, marked := change.Change.OldImage[erasure.Attr]
 	return change.Change.NewImage == nil && marked
 }
 
-// Unreadable is the record of a change of which Of could make none: that it was
-// made is to be known all the same.
+// Unreadable returns the record of a change from which Of could not make one. The
+// trail must at least show that the change was made.
 func Unreadable(table Table, change events.DynamoDBEventRecord) Record {
 	r := Record{Action: "unreadable.change", Actor: Actor{ID: Unknown}, Subject: string(table), Truncated: true}
 	return r.placed(table, change)
 }
 
-// placed gives a record its identity and its place, which the change decides.
+// placed gives a record its id and its place, both taken from the change.
 func (r Record) placed(table Table, change events.DynamoDBEventRecord) Record {
 	r.ID, r.sequence = id(table, change), change.Change.SequenceNumber
 	r.At = change.Change.ApproximateCreationDateTime.UTC().Truncate(time.Millisecond)
 	return r
 }
 
-// id is the change's own: a table's sequence numbers rise with each change of an
-// item, and are repeated when the change is told again.
+// id returns the id of the change itself. A table's sequence numbers rise with each
+// change of an item, and the stream repeats the number if it delivers the change
+// again.
 func id(table Table, change events.DynamoDBEventRecord) string {
 	sk := change.Change.Keys["sk"]
 	name := string(table) + "\x00" + change.Change.Keys["pk"].String() + "\x00" + text(sk) + "\x00" + change.Change.SequenceNumber
@@ -106,12 +108,12 @@ type changed struct {
 	before, after image
 }
 
-// image is an item as the stream has it; empty if there is none.
+// image is an item as the stream shows it. It is empty if there is none.
 type image map[string]events.DynamoDBAttributeValue
 
-// text is the value of an attribute; empty if there is none.
+// text returns the value of an attribute. It is empty if there is none.
 func (i image) text(name string) string {
-	if v, ok := i[name]; ok { // the zero attribute takes itself for a binary one
+	if v, ok := i[name]; ok { // the zero attribute has the type binary
 		return text(v)
 	}
 	return ""
@@ -119,7 +121,7 @@ func (i image) text(name string) string {
 
 func (i image) has(name string) bool { _, ok := i[name]; return ok }
 
-// text is the value of a string, number or binary attribute.
+// text returns the value of a string, number, binary or boolean attribute.
 func text(v events.DynamoDBAttributeValue) string {
 	switch v.DataType() {
 	case events.DataTypeString:
@@ -137,7 +139,8 @@ func text(v events.DynamoDBAttributeValue) string {
 	return ""
 }
 
-// author is who made the change and when. Who removed an item no item tells.
+// author returns who made the change and when. If an item was removed, nothing says
+// who removed it.
 func (c changed) author() (at time.Time, who Actor) {
 	i := c.after
 	if !i.has(change.AttrRequest) {
@@ -152,9 +155,9 @@ func (c changed) author() (at time.Time, who Actor) {
 	}
 }
 
-// differ answers those of the shown attributes that a change changes, as they
-// were and as they are; false if it changes none. Of sets it answers the members
-// that went and those that came.
+// differ returns the shown attributes that a change changes, as they were before
+// and as they are after. It returns false if the change changes none of them. For a
+// set it returns only the members that were removed and those that were added.
 func (c changed) differ(shown ...string) (before, after map[string]any, ok bool) {
 	before, after = c.before.show(shown), c.after.show(shown)
 	for _, name := range shown {
@@ -172,8 +175,8 @@ func (c changed) differ(shown ...string) (before, after map[string]any, ok bool)
 	return before, after, len(before)+len(after) > 0
 }
 
-// without leaves those members of a set that another has not; if none is left,
-// not even the set.
+// without keeps only the members of a set that the other set lacks. If no member is
+// left, it removes the attribute.
 func without(shown map[string]any, name string, set, other []string) {
 	rest := slices.DeleteFunc(slices.Clone(set), func(s string) bool {
 		_, both := slices.BinarySearch(other, s)
@@ -197,7 +200,8 @@ func (i image) show(names []string) map[string]any {
 	return shown
 }
 
-// plain is a value as JSON has it. Binary values are never shown.
+// plain returns a value in a form that JSON can show. Binary values are never
+// shown.
 func plain(v events.DynamoDBAttributeValue) any {
 	switch v.DataType() {
 	case events.DataTypeNumber:
@@ -234,8 +238,8 @@ func (c changed) verb() string {
 	return "change"
 }
 
-// erases reports whether a change marks an item, which goes behind that.
+// erases reports whether a change marks an item that will then be removed.
 func (c changed) erases() bool { return c.after.has(erasure.Attr) && !c.before.has(erasure.Attr) }
 
-// cut splits "PREFIX#rest" and answers the rest.
+// cut splits "PREFIX#rest" and returns the rest.
 func cut(key, prefix string) (string, bool) { return strings.CutPrefix(key, prefix+"#") }

@@ -4,8 +4,8 @@ import (
 	"strings"
 )
 
-// record decides what a change of an item is. Each kind of item lists the
-// attributes that are shown of it; an item of another kind has no record.
+// record decides what kind of change was made to an item. Each kind of item lists
+// the attributes that are shown. An item of another kind has no record.
 func (c changed) record(table Table) (Record, bool) {
 	switch table {
 	case Tokens:
@@ -22,16 +22,17 @@ func (c changed) record(table Table) (Record, bool) {
 	return Record{}, false
 }
 
-// shown makes a record of the attributes that may be shown, if one of them
-// changed or the item is new, gone or erased.
+// shown makes a record of the attributes that may be shown, if one of them changed
+// or the item is new, gone or erased.
 func (c changed) shown(action, subject string, names ...string) (Record, bool) {
 	before, after, differ := c.differ(names...)
 	whole := len(c.before) == 0 || len(c.after) == 0 || c.erases()
 	return Record{Action: action, Subject: subject, Before: before, After: after}, differ || whole
 }
 
-// tokens: API keys, and signing keys by their public halves: these are written
-// in one transaction with the private ones, of which nothing is to be known.
+// tokens makes the records of API keys and signing keys. It uses the public half of
+// a signing key, because that is written in one transaction with the private half,
+// and nothing of the private half may be shown.
 func (c changed) tokens() (Record, bool) {
 	sk := text(c.sk)
 	if id, ok := cut(sk, "KEY"); ok && strings.HasPrefix(c.pk, "USER#") {
@@ -72,14 +73,15 @@ func (c changed) operations() (Record, bool) {
 		if r.After != nil {
 			r.After["kind"] = now.text("kind")
 		}
-		// A worker tells of its problems in a task that goes on: only ends and beginnings are changes.
+		// A worker reports its problems in a task that continues. Only a change of
+		// the state is recorded.
 		return r, ok && c.before.text("state") != c.after.text("state")
 	}
 	return Record{}, false
 }
 
-// sessions: logins and their ends, and the tokens of hosts, of which nothing is
-// shown but that they are there.
+// sessions makes the records of logins and their ends, and of the tokens of hosts.
+// Of a token it shows only that it exists.
 func (c changed) sessions() (Record, bool) {
 	if id, ok := cut(c.pk, "SESSION"); ok {
 		action := "session." + c.verb()
@@ -99,9 +101,10 @@ func (c changed) sessions() (Record, bool) {
 	return Record{}, false
 }
 
-// secret reports whether a sealed secret is another than before. Each has a
-// version of its own, which it keeps when the server seals it again with a newer
-// word; a lease of it changes neither. One that is erased is none any more.
+// secret reports whether a sealed secret differs from the one before. Each secret
+// has a version. The version stays the same when the server seals the secret again
+// with a newer secret value, and when a worker takes a lease. An erased secret
+// counts as different.
 func (c changed) secret() bool {
 	if c.erases() {
 		return true
@@ -127,7 +130,7 @@ func (c changed) repository() (Record, bool) {
 	case gone && !c.before.has("gone"):
 		action = "repository.remove"
 	case !gone && c.before.has("gone"):
-		action = "repository.create" // it is there again
+		action = "repository.create" // the repository is there again
 	}
 	r, ok := c.shown(action, now.text("id"), "owner", "name", "branch", "archived", "private", "setup", "gone")
 	r.VCS, r.Installation = vcs, installation

@@ -7,15 +7,16 @@ import (
 	"github.com/opsplane/opsplane/shared/kv/overlay"
 )
 
-// DiscardWrite is the action of a record that tells what became of one write of a
-// row, that of the record's request: it went with its key, which was deleted
-// meanwhile. It tells nothing of the row.
+// DiscardWrite is the action of a record about one write of a row: the write that
+// the record's request made. The write was lost with its key, which was deleted at
+// the same time. The record says nothing about the row.
 const DiscardWrite = "key.discard_write"
 
-// kv: what readers come to see, or see no more. A first draft is not seen until
-// its commit, which is one record for each key with the rows that it published. An
-// upload is recorded from its announcement, as it takes a part of the quota.
-// The table removes items only after a write has said so.
+// kv makes the records of what readers start or stop seeing. A first draft is not
+// visible until its commit. A commit is one record for each key, with the rows that
+// it published. An upload is recorded from its announcement, because it uses a part
+// of the quota. The removal of an item is not recorded: the table removes items
+// only after a write has said so.
 func (c changed) kv() (Record, bool) {
 	if len(c.after) == 0 {
 		return Record{}, false
@@ -34,12 +35,13 @@ func (c changed) kv() (Record, bool) {
 			return Record{}, false
 		}
 		idx := (int(sort[0])<<8 | int(sort[1])) + overlay.MinIdx
-		// What is left of a row that was removed names its key no more.
+		// The remains of a removed row no longer name its key.
 		r.Installation, r.Subject, r.Idx = installation, cmp.Or(c.after.text("kn"), c.before.text("kn")), &idx
 		if gone := c.after.text("wk"); gone != "" && gone != c.before.text("wk") {
-			// A write that went with its key, which was deleted at the same time. It is
-			// no removal of the row: that may have been written again since, as another
-			// item, which this one has no order with.
+			// This write was lost with its key, which was deleted at the same time.
+			// It is not a removal of the row. The row may have been written again
+			// since, as another item, and the order between that item and this one
+			// is not known.
 			r.Action, r.Before = DiscardWrite, c.before.row()
 			return r, true
 		}
@@ -62,7 +64,7 @@ func (c changed) kv() (Record, bool) {
 	return c.cell(r)
 }
 
-// cell is a write or removal of one row.
+// cell makes the record of a write or removal of one row.
 func (c changed) cell(r Record) (Record, bool) {
 	if c.before.text("rv") == c.after.text("rv") {
 		return Record{}, false
@@ -78,16 +80,17 @@ func (c changed) cell(r Record) (Record, bool) {
 		r.Action = "key.write"
 		return r, true
 	}
-	// A draft. What it was written over may have been published, by itself or by a commit: readers see that no more.
+	// A draft. If it replaces something that was published, by itself or by a
+	// commit, readers no longer see that.
 	r.Action = "key.draft"
 	return r, r.Before != nil
 }
 
-// commit is a publication of drafts.
+// commit makes the record of a publication of drafts.
 func (c changed) commit(r Record) (Record, bool) {
 	r.Action = "key.commit"
 	spans, err := overlay.Published([]byte(c.before.text("ov")), []byte(c.after.text("ov")))
-	if err != nil { // damaged: that there was a commit is to be known all the same
+	if err != nil { // damaged: the trail must still show that there was a commit
 		return r, true
 	}
 	if c.before.text("cm") != "true" && c.after.text("cm") == "true" {
@@ -105,10 +108,11 @@ func (c changed) commit(r Record) (Record, bool) {
 	return r, true
 }
 
-// maxSpans bounds how many ranges of rows a commit's record names.
+// maxSpans is the largest number of ranges of rows that a commit's record names.
 const maxSpans = 100
 
-// row is what is shown of a row; nil if there is none. Its value is not.
+// row returns what is shown of a row, without its value. It returns nil if there is
+// no row.
 func (i image) row() map[string]any {
 	if !i.has("vr") {
 		return nil

@@ -9,33 +9,33 @@ import (
 	"github.com/opsplane/opsplane/shared/storage/table"
 )
 
-// Query chooses among records. Of Scope, Actor and Topic exactly one is set.
+// Query selects records. Exactly one of Scope, Actor and Topic is set.
 type Query struct {
-	// Scope leaves the records of an installation, or those of none, as
-	// Record.Scope has it; Actor those of an actor, wherever they are; Topic
-	// those about one thing, as Record.Topic has it.
+	// Scope selects the records of an installation, or those of no installation, as
+	// Record.Scope returns it. Actor selects the records of an actor, in every
+	// scope. Topic selects the records about one thing, as Record.Topic returns it.
 	Scope, Actor, Topic string
-	// From and To bound the time, From included and To not. A zero From leaves
-	// all that are kept.
+	// From and To limit the time. From is included and To is not. A zero From means
+	// the beginning.
 	From, To time.Time
-	// After is the cursor of a record: only what comes behind it is listed.
+	// After is the cursor of a record. Only records behind it are listed.
 	After string
-	// Oldest lists the oldest first, otherwise the newest come first.
+	// Oldest lists the oldest records first. Otherwise the newest come first.
 	Oldest bool
 	// Limit is how many records are wanted.
 	Limit int
-	// Keep chooses among what was read; nil keeps all.
+	// Keep selects among the records that were read. Nil keeps all.
 	Keep func(Record) bool
 }
 
-// maxRead bounds how many records a call reads that chooses among them: about a
+// maxRead is the largest number of records that a call with Keep reads: about a
 // megabyte.
 const maxRead = 1000
 
-// List returns records by time. More is the cursor to go on behind: with Keep it
-// is set also where fewer than Limit were found, because a call reads no more
-// than maxRead records; empty where there is no more. A record that has just
-// been added may be missing for a moment.
+// List returns records by time. More is the cursor to continue from. It is empty if
+// there are no more records. With Keep, it may be set although fewer than Limit
+// records were found, because a call reads at most maxRead records. A record that
+// was just added may be missing for a moment.
 func (s Store) List(ctx context.Context, q Query) (found []Record, more string, err error) {
 	from, to := q.bounds()
 	if !q.From.Before(q.To) || from > to {
@@ -63,9 +63,8 @@ func (s Store) List(ctx context.Context, q Query) (found []Record, more string, 
 	return found, "", nil
 }
 
-// request is the query of the table, or of the index, that has what is wanted in
-// its order. It reads one record more than wanted, which shows that there are
-// more.
+// request returns the query of the table or index that has the wanted records in
+// order. It reads one record more than wanted, which shows that there are more.
 func (q Query) request(from, to string) table.Query {
 	limit := q.Limit + 1
 	if q.Keep != nil {
@@ -84,8 +83,8 @@ func (q Query) request(from, to string) table.Query {
 	}
 }
 
-// bounds are the cursors between which the wanted records lie. A cursor is
-// shorter than any text that has another sign behind it.
+// bounds returns the cursors between which the wanted records lie. A cursor with
+// one more character at its end sorts behind that cursor.
 func (q Query) bounds() (from, to string) {
 	from, to = attr.SortMillis(q.From), attr.SortMillis(q.To.Add(-time.Millisecond))+"~"
 	switch {
@@ -98,8 +97,8 @@ func (q Query) bounds() (from, to string) {
 	return from, to
 }
 
-// prior is a text behind every cursor that is smaller than this one, and before
-// it.
+// prior returns a text that sorts before this cursor and behind every smaller
+// cursor.
 func prior(cursor string) string {
 	last := len(cursor) - 1
 	return cursor[:last] + string(cursor[last]-1) + "~"

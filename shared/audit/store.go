@@ -15,26 +15,27 @@ import (
 	"github.com/opsplane/opsplane/shared/storage/table"
 )
 
-// Store keeps records in AuditTable: pk the record's scope, sk its cursor; the
-// index by_actor has the actor instead of the scope, by_topic what the record is
-// about. It only ever adds.
+// Store keeps records in AuditTable. The pk is the record's scope, the sk its
+// cursor. The index by_actor has the actor in place of the scope, and the index
+// by_topic has the topic. The store only adds records.
 type Store struct {
 	// DB is the table's client.
 	DB *dynamodb.Client
 	// Table is the physical name of AuditTable.
 	Table string
-	// Keep is how long the table keeps a record; 0 is for ever.
+	// Keep is how long the table keeps a record. 0 means for ever.
 	Keep time.Duration
 }
 
-// Attributes of items, after which indexes are named.
+// Attributes of items. The indexes are named after them.
 const (
 	byActor = "actor"
 	byTopic = "topic"
 )
 
-// Put adds a record, and reports whether it is new: a change that the stream told
-// before has its record already. ErrRefused says that the table will never take it.
+// Put adds a record, and reports whether it is new. A change that the stream
+// delivered before has its record already. ErrRefused says that the table will
+// never accept the record.
 func (s Store) Put(ctx context.Context, r Record) (bool, error) {
 	text, err := json.Marshal(r)
 	if err != nil {
@@ -63,8 +64,8 @@ func (s Store) Put(ctx context.Context, r Record) (bool, error) {
 
 func (s Store) table() table.Table { return table.Table{DB: s.DB, Name: s.Table} }
 
-// ErrRefused is the error of a record that the table can never hold: to try again
-// does not help.
+// ErrRefused is the error of a record that the table can never hold. A new try does
+// not help.
 var ErrRefused = errors.New("the table refuses the record")
 
 func decode(item attr.Item) (Record, error) {

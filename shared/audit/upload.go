@@ -2,14 +2,14 @@ package audit
 
 import "strings"
 
-// uploadActions are the records of an upload's states. What comes behind them, that
-// its bytes are gone and its item goes, is housekeeping.
+// uploadActions are the actions for the states of an upload. The later steps, which
+// remove its bytes and its item, are housekeeping and are not recorded.
 var uploadActions = map[string]string{
 	"pending": "upload.create", "done": "upload.complete", "aborted": "upload.abort", "refused": "upload.refuse", "expired": "upload.expire",
 }
 
-// upload is a file on its way: who announced it, and how it ended. That it became a
-// record is told by a record of its key too.
+// upload makes the record of an upload: who announced it, and how it ended. If it
+// became a record of the store, the audit trail also has a record of the key.
 func (c changed) upload(namespace string) (Record, bool) {
 	state := c.after.text("us")
 	if state == c.before.text("us") {

@@ -1,7 +1,6 @@
-// Package telemetry is the form of what functions tell about themselves: JSON
-// log lines, some of which are metrics too. Its invariant: metrics have the
-// function as their one dimension, as each further combination is billed as a
-// metric of its own.
+// Package telemetry defines what functions report about themselves: JSON log lines,
+// some of which are also metrics. Its invariant: the function is the only dimension
+// of a metric, because each further combination is billed as a separate metric.
 package telemetry
 
 import (
@@ -13,7 +12,7 @@ import (
 	"github.com/aws/aws-lambda-go/lambdacontext"
 )
 
-// namespace is where CloudWatch shows the metrics.
+// namespace is the CloudWatch namespace of the metrics.
 const namespace = "Opsplane"
 
 // Metric describes an attribute of a log line that is a metric.
@@ -24,14 +23,14 @@ type Metric struct {
 	Unit string `json:"Unit"`
 }
 
-// Logger is the JSON logger of a function, on standard error as Lambda
-// collects it.
+// Logger returns the JSON logger of a function. It writes to standard error, which
+// Lambda collects.
 func Logger() *slog.Logger {
 	return slog.New(slog.NewJSONHandler(os.Stderr, nil)).With("function", os.Getenv("AWS_LAMBDA_FUNCTION_NAME"))
 }
 
-// Invocation is the id of the function's invocation, which is unique; empty
-// outside of Lambda.
+// Invocation returns the id of the function's invocation, which is unique. It is
+// empty outside of Lambda.
 func Invocation(ctx context.Context) string {
 	if invocation, ok := lambdacontext.FromContext(ctx); ok {
 		return invocation.AwsRequestID
@@ -39,9 +38,8 @@ func Invocation(ctx context.Context) string {
 	return ""
 }
 
-// Metrics is the attribute by which CloudWatch draws metrics from other
-// attributes of the same line (CloudWatch embedded metric format
-// specification).
+// Metrics returns the attribute from which CloudWatch makes metrics of other
+// attributes of the same line (CloudWatch embedded metric format specification).
 func Metrics(at time.Time, metrics ...Metric) slog.Attr {
 	return slog.Any("_aws", map[string]any{
 		"Timestamp": at.UnixMilli(),

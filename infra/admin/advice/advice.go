@@ -1,6 +1,6 @@
-// Package advice tells an operator what an error means and what to do next.
-// The operators' commands print errors through it, because the AWS SDK's own
-// texts do not say what to do.
+// Package advice explains to an operator what an error means and what to do next.
+// The operators' commands print errors through it, because the AWS SDK's own texts
+// do not say what to do.
 package advice
 
 import (

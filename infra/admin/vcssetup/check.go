@@ -21,36 +21,36 @@ import (
 	"github.com/opsplane/opsplane/shared/vcs/vcshost"
 )
 
-// Finding is what one look at the configuration has shown.
+// Finding is the result of one check of the configuration.
 type Finding struct {
-	// Good is false where something is missing.
+	// Good is false if something is missing.
 	Good bool
-	// What was looked at, and what was found.
+	// What says what was checked, and what was found.
 	What string
-	// Do says what to do next; empty if it is good.
+	// Do says what to do next. It is empty if the finding is good.
 	Do string
 }
 
-// Checks looks at what a stack needs at its hosts.
+// Checks checks what a stack needs at its hosts.
 type Checks struct {
-	// Parameters are the stack's; those that are missing have the template's
-	// defaults.
+	// Parameters are the parameters of the stack. Those that are missing have the
+	// template's defaults.
 	Parameters map[string]string
 	// APIURL is the address of the API, without a trailing slash.
 	APIURL string
-	// Secrets has the secrets that the parameters name.
+	// Secrets contains the secrets that the parameters name.
 	Secrets Secrets
-	// Client asks the hosts.
+	// Client sends the requests to the hosts.
 	Client *http.Client
 
 	found []Finding
 }
 
-// patience bounds each question to a host.
+// patience limits the time for each request to a host.
 const patience = 10 * time.Second
 
-// Run looks at both hosts and answers what it found. A host of which nothing is
-// configured is one finding, and a good one: the server does without it.
+// Run checks both hosts and returns what it found. If nothing is configured for a
+// host, that is one finding, and a good one: the server works without that host.
 func (c *Checks) Run(ctx context.Context) []Finding {
 	if c.Client == nil {
 		c.Client = &http.Client{Timeout: patience}
@@ -68,7 +68,8 @@ func (c *Checks) bad(do, format string, args ...any) {
 	c.found = append(c.found, Finding{What: fmt.Sprintf(format, args...), Do: do})
 }
 
-// secret reads the secret that a parameter names; empty if it cannot be had.
+// secret reads the secret that a parameter names. It returns an empty string if it
+// cannot read the secret.
 func (c *Checks) secret(ctx context.Context, parameter, what string) string {
 	name := c.Parameters[parameter]
 	if name == "" {
@@ -119,7 +120,7 @@ func (c *Checks) github(ctx context.Context) {
 	c.app(ctx, n, private)
 }
 
-// app asks GitHub in the App's own name.
+// app checks the App with requests that the App itself signs.
 func (c *Checks) app(ctx context.Context, id int64, key *rsa.PrivateKey) {
 	api := cmp.Or(c.Parameters["GithubApiBaseUrl"], PublicAPI)
 	signed := ghinstallation.NewAppsTransportFromPrivateKey(vcshost.Confined(api, cmp.Or(c.Client.Transport, http.DefaultTransport)), id, key)
@@ -157,8 +158,8 @@ func (c *Checks) identity(app *github.App) {
 	}
 }
 
-// granted are the permissions of an App, or those that an installation has
-// accepted, as far as the server asks for them.
+// granted returns the permissions of an App, or those that an installation has
+// accepted. It returns only permissions that the server uses.
 func granted(p *github.InstallationPermissions) map[string]string {
 	has := map[string]string{}
 	for name, value := range map[string]*string{
@@ -194,9 +195,9 @@ func (c *Checks) hook(ctx context.Context, client *github.Client, app *github.Ap
 	c.deliveries(deliveries, app)
 }
 
-// deliveries judges the last ones, the newest first: once the newest arrived,
-// what failed before was repaired. It is told all the same: it may be worth being
-// delivered again.
+// deliveries checks the last deliveries, the newest first. If the newest arrived,
+// the cause of earlier failures was removed. The finding still mentions the
+// failures, because it may be useful to deliver them again.
 func (c *Checks) deliveries(list []*github.HookDelivery, app *github.App) {
 	failed := 0
 	for _, d := range list {
@@ -230,7 +231,7 @@ func (c *Checks) installations(ctx context.Context, client *github.Client, app *
 	default:
 		c.good("the App is installed %d times", len(list))
 	}
-	asked := lacking(granted(app.GetPermissions()), events()) // of the App: told already
+	asked := lacking(granted(app.GetPermissions()), events()) // what the App itself lacks is reported already
 	for _, i := range list {
 		where := fmt.Sprintf("installation %d (%s)", i.GetID(), i.GetAccount().GetLogin())
 		if i.SuspendedAt != nil {
@@ -276,8 +277,9 @@ func (c *Checks) gitlab(ctx context.Context) {
 		"and api too if a console of yours begins its logins at GitLab itself", api, c.APIURL)
 }
 
-// gitlabAnswers recognises GitLab by how it refuses to tell its version without a
-// token. Any server may answer 401.
+// gitlabAnswers reports whether a response comes from GitLab. It recognises GitLab
+// by the message with which GitLab refuses to show its version without a token. The
+// status alone is not enough, because any server may respond with 401.
 func gitlabAnswers(answer *http.Response) bool {
 	var said struct {
 		Message string `json:"message"`

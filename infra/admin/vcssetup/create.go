@@ -13,16 +13,18 @@ import (
 // Creation makes an App.
 type Creation struct {
 	App App
-	// Organization owns the App; empty for the person at the browser.
+	// Organization owns the App. If it is empty, the owner is the person at the
+	// browser.
 	Organization string
-	// WebURL and HostAPIURL are GitHub's or an Enterprise Server's, without a
-	// trailing slash.
+	// WebURL and HostAPIURL are the addresses of GitHub or of an Enterprise Server,
+	// without a trailing slash.
 	WebURL, HostAPIURL string
-	// Secrets is where its secrets go.
+	// Secrets is where the App's secrets are stored.
 	Secrets Secrets
-	// Prefix begins the names of the secrets.
+	// Prefix is the beginning of the names of the secrets.
 	Prefix string
-	// Replace lets secrets be overwritten that are there: those of another App.
+	// Replace allows the command to overwrite existing secrets, which belong to
+	// another App.
 	Replace bool
 	// Open is called with the address that the operator opens in a browser.
 	Open func(address string)
@@ -32,12 +34,12 @@ type Creation struct {
 type Created struct {
 	ID                      int64
 	Slug, ClientID, HTMLURL string
-	// Parameters are those of the template that name it.
+	// Parameters are the template's parameters that name the App.
 	Parameters map[string]string
 }
 
-// page sends the browser to GitHub with the manifest: by itself, or by the
-// button where scripts are off.
+// page sends the browser to GitHub with the manifest. A script does that, or the
+// person presses the button if scripts are off.
 var page = template.Must(template.New("page").Parse(`<!DOCTYPE html>
 <html lang="en"><head><meta charset="utf-8"><title>Opsplane</title></head>
 <body><form id="f" action="{{.Action}}" method="post">
@@ -47,9 +49,9 @@ var page = template.Must(template.New("page").Parse(`<!DOCTYPE html>
 <script>document.getElementById("f").submit()</script></body></html>
 `))
 
-// Run serves the page on a loopback address until GitHub has sent the browser
-// back and the App's secrets are stored, or ctx ends. Unless they may be
-// replaced, secrets that are there already are an error, before anything happens.
+// Run serves the page on a loopback address. It ends when GitHub has sent the
+// browser back and the App's secrets are stored, or when ctx ends. If secrets exist
+// already and may not be replaced, Run returns an error before anything happens.
 func (c Creation) Run(ctx context.Context) (Created, error) {
 	if err := c.free(ctx); err != nil {
 		return Created{}, err
@@ -79,7 +81,7 @@ func (c Creation) Run(ctx context.Context) (Created, error) {
 	return o.app, o.err
 }
 
-// form is where GitHub takes the manifest.
+// form returns the address to which the manifest is sent at GitHub.
 func (c Creation) form(state string) string {
 	if c.Organization == "" {
 		return c.WebURL + "/settings/apps/new?state=" + state

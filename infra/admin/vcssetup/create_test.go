@@ -16,12 +16,12 @@ import (
 	"github.com/opsplane/opsplane/infra/test/vcstest"
 )
 
-// memory keeps secrets, notes in which order they come, and may fail.
+// memory keeps secrets in memory, records their order, and may fail.
 type memory struct {
 	mu     sync.Mutex
 	texts  map[string]string
 	order  []string
-	before func(ctx context.Context, name string) error // of each Put
+	before func(ctx context.Context, name string) error // called before each Put
 }
 
 func (m *memory) Get(_ context.Context, name string) (string, error) { return m.texts[name], nil }
@@ -46,14 +46,14 @@ func (m *memory) Put(ctx context.Context, name, text string) error {
 	return nil
 }
 
-// creation is one at a host, into secrets.
+// creation returns a creation at a host, which stores into secrets.
 func creation(host *vcstest.GitHub, secrets vcssetup.Secrets) vcssetup.Creation {
 	return vcssetup.Creation{
 		App: vcssetup.App{Name: "Opsplane", APIURL: api}, WebURL: vcssetup.PublicWeb, HostAPIURL: host.API, Secrets: secrets, Prefix: "ops-",
 	}
 }
 
-// back is where GitHub sends the browser, with a code.
+// back returns the address to which GitHub sends the browser, with a code.
 func back(form *url.URL, manifest map[string]any, code string) string {
 	return manifest["redirect_url"].(string) + "?" + url.Values{"state": {form.Query().Get("state")}, "code": {code}}.Encode()
 }
@@ -137,7 +137,7 @@ func TestPageIsServedAtItsOwnAddressAlone(t *testing.T) {
 }
 
 // TestInterruptionTellsTheTruth ends the command before the browser is back, and
-// while the secrets are stored.
+// also while the secrets are being stored.
 func TestInterruptionTellsTheTruth(t *testing.T) {
 	t.Parallel()
 	host := vcstest.NewGitHub(t)

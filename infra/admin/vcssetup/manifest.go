@@ -1,6 +1,6 @@
-// Package vcssetup makes the server known to VCS hosts and checks that it is: it
-// creates our GitHub App from a manifest, with one click of whoever owns it, and
-// says what is missing of an App or a GitLab application.
+// Package vcssetup sets up the server at the hosts and checks the result. It
+// creates our GitHub App from a manifest: the owner of the App needs only one
+// click. It also says what an App or a GitLab application lacks.
 package vcssetup
 
 import (
@@ -10,8 +10,8 @@ import (
 	"strings"
 )
 
-// permissions are what the App asks for, with the reason of each in
-// docs/guide-vcs.md.
+// permissions returns the permissions that the App requests. docs/guide-vcs.md
+// gives the reason for each.
 func permissions() map[string]string {
 	return map[string]string{
 		"actions": "write", "checks": "read", "contents": "write", "issues": "write", "members": "read",
@@ -19,31 +19,31 @@ func permissions() map[string]string {
 	}
 }
 
-// events are what the App delivers beside those of its own installation, which
-// GitHub always delivers.
+// events returns the events that the App delivers, besides those about its own
+// installation, which GitHub always delivers.
 func events() []string {
 	return []string{"issue_comment", "pull_request", "pull_request_review", "push", "repository", "workflow_job"}
 }
 
-// App is what the manifest says of the App to be.
+// App is what the manifest says about the App that will be created.
 type App struct {
-	// Name is shown to users; at most 34 characters (GitHub).
+	// Name is shown to users. It has at most 34 characters (a limit of GitHub).
 	Name string
 	// APIURL is the address of the API, without a trailing slash.
 	APIURL string
-	// ConsoleURL is the App's page; APIURL if empty.
+	// ConsoleURL is the App's page. If it is empty, the page is APIURL.
 	ConsoleURL string
 }
 
-// webhookPath and callbackPath are the server's, at the API's address.
+// webhookPath and callbackPath are paths of the server, below the API's address.
 const (
 	webhookPath  = "/api/github/v1/events"
 	callbackPath = "/api/github/v1/callback"
 )
 
-// manifest is the JSON that GitHub makes an App of ("Registering a GitHub App
-// from a manifest", GitHub documentation). It sends the browser back to an
-// address.
+// manifest returns the JSON from which GitHub makes an App ("Registering a GitHub
+// App from a manifest", GitHub documentation). GitHub then sends the browser to the
+// address back.
 func (a App) manifest(back string) (string, error) {
 	page := a.ConsoleURL
 	if page == "" {
@@ -58,7 +58,7 @@ func (a App) manifest(back string) (string, error) {
 	return string(text), err
 }
 
-// lacking answers which permissions and events an App has not.
+// lacking returns the permissions and events that an App lacks.
 func lacking(has map[string]string, listens []string) (missing []string) {
 	rank := map[string]int{"": 0, "read": 1, "write": 2, "admin": 3}
 	for _, name := range slices.Sorted(maps.Keys(permissions())) {

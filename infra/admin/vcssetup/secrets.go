@@ -14,15 +14,16 @@ import (
 
 // Secrets is where a stack reads its secrets.
 type Secrets interface {
-	// Get answers the text of a secret, by name or ARN.
+	// Get returns the text of a secret, by name or ARN.
 	Get(ctx context.Context, name string) (string, error)
-	// Has reports whether there is a secret of a name.
+	// Has reports whether there is a secret with a name.
 	Has(ctx context.Context, name string) (bool, error)
-	// Put stores a text, in place of an earlier one.
+	// Put stores a text. It replaces an earlier text.
 	Put(ctx context.Context, name, text string) error
 }
 
-// Folder keeps secrets as files, as a local stack does. It is its path.
+// Folder keeps secrets as files, as a local stack does. Its value is the path of
+// the folder.
 type Folder string
 
 // Get implements Secrets.
@@ -43,8 +44,8 @@ func (f Folder) Has(_ context.Context, name string) (bool, error) {
 	return err == nil, err
 }
 
-// Put implements Secrets. Only the user can read the file, whoever could read
-// the one before it; and at no time is there half a text.
+// Put implements Secrets. Only the user can read the file, even if others could
+// read the file before it. There is never a file with only a part of the text.
 func (f Folder) Put(_ context.Context, name, text string) (err error) {
 	if err := os.MkdirAll(string(f), 0o700); err != nil {
 		return err
@@ -75,7 +76,7 @@ func (m Manager) Get(ctx context.Context, name string) (string, error) {
 	return aws.ToString(out.SecretString), nil
 }
 
-// Has implements Secrets. A secret that is to be deleted still has its name.
+// Has implements Secrets. A secret that is marked for deletion still has its name.
 func (m Manager) Has(ctx context.Context, name string) (bool, error) {
 	_, err := m.Client.DescribeSecret(ctx, &secretsmanager.DescribeSecretInput{SecretId: &name})
 	var missing *types.ResourceNotFoundException

@@ -12,14 +12,14 @@ import (
 	"github.com/google/go-github/v88/github"
 )
 
-// exchangeTime is how long it may take to fetch the App's secrets and store them.
+// exchangeTime limits the time for reading the App's secrets and storing them.
 const exchangeTime = 30 * time.Second
 
-// secretNames are those of an App's secrets behind the prefix, in the order in
-// which they are stored: first what GitHub shows never again.
+// secretNames are the names of an App's secrets, without the prefix, in the order
+// in which they are stored. The first is the one that GitHub never shows again.
 var secretNames = []string{"github-app-private-key", "github-webhook-secret", "github-client-secret"}
 
-// free answers an error if a secret of the App to be is there already.
+// free returns an error if a secret of the App exists already.
 func (c Creation) free(ctx context.Context) error {
 	if c.Replace {
 		return nil

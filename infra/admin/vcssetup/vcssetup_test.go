@@ -26,14 +26,14 @@ import (
 
 const api = "https://ops.example.com"
 
-// begin starts a creation and answers where GitHub is asked, with what manifest,
-// and how the creation ends.
+// begin starts a creation. It returns the address at GitHub, the manifest, and a
+// function that returns how the creation ends.
 func begin(t *testing.T, c vcssetup.Creation) (form *url.URL, manifest map[string]any, end func() (vcssetup.Created, error)) {
 	t.Helper()
 	return beginIn(t.Context(), t, c)
 }
 
-// beginIn is begin of a creation that ends with a context.
+// beginIn is begin for a creation that ends with a context.
 func beginIn(ctx context.Context, t *testing.T, c vcssetup.Creation) (form *url.URL, manifest map[string]any, end func() (vcssetup.Created, error)) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(ctx, time.Minute)
@@ -100,7 +100,7 @@ func TestAppIsCreatedWithOneClickAndItsSecretsAreStored(t *testing.T) {
 		t.Errorf("manifest %v", manifest)
 	}
 	back := manifest["redirect_url"].(string)
-	// Another site's code, and one without our state, are not taken.
+	// The page refuses a code without our state, and a code of another site.
 	get(t, back+"?code="+host.Code(), http.StatusBadRequest)
 	get(t, back+"?state=guess&code="+host.Code(), http.StatusBadRequest)
 	get(t, back+"?"+url.Values{"state": {form.Query().Get("state")}, "code": {host.Code()}}.Encode(), http.StatusOK)
@@ -146,7 +146,7 @@ func TestCodeThatGitHubDoesNotKnowMakesNoApp(t *testing.T) {
 	}
 }
 
-// healthy is a configuration of which nothing is missing.
+// healthy returns a complete configuration.
 func healthy(t *testing.T) (*vcssetup.Checks, *vcstest.GitHub, vcstest.App) {
 	t.Helper()
 	host, lab, dir := vcstest.NewGitHub(t), vcstest.NewGitLab(t), vcssetup.Folder(t.TempDir())
@@ -175,7 +175,7 @@ func healthy(t *testing.T) (*vcssetup.Checks, *vcstest.GitHub, vcstest.App) {
 	}, host, app
 }
 
-// missing answers what a check finds missing.
+// missing returns what a check finds missing.
 func missing(t *testing.T, c *vcssetup.Checks) []string {
 	t.Helper()
 	var found []string
@@ -305,7 +305,7 @@ func TestWhatIsMissingIsNamed(t *testing.T) {
 	}
 }
 
-// offline answers no request.
+// offline fails every request.
 type offline struct{}
 
 // RoundTrip implements http.RoundTripper.

@@ -14,15 +14,15 @@ type outcome struct {
 	err error
 }
 
-// visit is the browser's way from the page to GitHub and back.
+// visit is the way of the browser from the page to GitHub and back.
 type visit struct {
 	Creation
-	// host is the address of the page, and path where on it the page is: nobody
-	// else on this machine knows.
+	// host is the address of the page, and path is where the page is at that
+	// address. Nobody else on this machine knows the path.
 	host, path string
-	// state proves that the browser comes back from where it was sent.
+	// state proves that the browser comes back from the place to which it was sent.
 	state string
-	begun chan struct{} // has one when the code is exchanged
+	begun chan struct{} // holds one item while the code is exchanged, and after that
 	done  chan outcome
 }
 
@@ -31,7 +31,8 @@ func (v *visit) handler() http.Handler {
 	mux.HandleFunc("GET "+v.path, v.page)
 	mux.HandleFunc("GET "+v.path+"/created", v.created)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		// A site whose name points here would be asked for by that name.
+		// If the name of another site points to this address, the browser sends
+		// that name as the host.
 		if r.Host != v.host {
 			http.Error(w, "this page has another address", http.StatusMisdirectedRequest)
 			return
@@ -53,18 +54,19 @@ func (v *visit) page(w http.ResponseWriter, _ *http.Request) {
 }
 
 func (v *visit) created(w http.ResponseWriter, r *http.Request) {
-	// Another site may send the browser here, with a code of an App of its own.
+	// Another site may send the browser here with a code of its own App.
 	if subtle.ConstantTimeCompare([]byte(r.FormValue("state")), []byte(v.state)) != 1 || r.FormValue("code") == "" {
 		http.Error(w, "this is not the App that you began to create here", http.StatusBadRequest)
 		return
 	}
 	select {
 	case v.begun <- struct{}{}:
-	default: // GitHub takes a code once, and the first is in work
+	default: // GitHub accepts a code once, and the first one is being exchanged
 		http.Error(w, "the App is being stored: the terminal says how that goes", http.StatusConflict)
 		return
 	}
-	// Who interrupts the command, or closes the browser, must not lose the secrets of an App that is there.
+	// If somebody interrupts the command or closes the browser, the secrets of an
+	// App that exists must not be lost.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(r.Context()), exchangeTime)
 	defer cancel()
 	app, err := v.finish(ctx, r.FormValue("code"))
@@ -76,11 +78,11 @@ func (v *visit) created(w http.ResponseWriter, r *http.Request) {
 	v.done <- outcome{app, err}
 }
 
-// interrupted is the outcome when the command is to end: no App, unless one is
-// just being stored, for which it waits.
+// interrupted returns the outcome if the command is interrupted: no App. If an App
+// is being stored at that moment, it waits for that and returns its outcome.
 func (v *visit) interrupted() outcome {
 	select {
-	case v.begun <- struct{}{}: // from now on none is
+	case v.begun <- struct{}{}: // from now on no App is stored
 		return outcome{err: errors.New("interrupted: no secrets are stored. If GitHub has made an App, delete it there, then start again")}
 	default:
 		return <-v.done

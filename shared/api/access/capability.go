@@ -10,13 +10,14 @@ import (
 	"github.com/opsplane/opsplane/shared/vcs"
 )
 
-// Capability is one thing that a credential may do, or one bound on where it
-// may do it. Exactly ten forms exist: the eight names below without a value,
-// and the two restrictions with one. Compare with ==.
+// Capability is one thing that a credential may do, or one restriction on where it
+// may do it. Exactly ten forms exist: the eight names below, which have no value,
+// and the two restrictions, which have one. Compare capabilities with ==.
 type Capability struct {
 	// Name is the capability's name.
 	Name string
-	// Value is the installation id or the VCS of a restriction, else empty.
+	// Value is the installation id or the VCS of a restriction. Otherwise it is
+	// empty.
 	Value string
 }
 
@@ -38,13 +39,12 @@ const (
 	nameVCS          = "vcs"
 )
 
-// MaxCapabilities is how many capabilities a list may hold: they travel in
-// every token, and a request's headers are limited to 10,240 bytes by the
-// gateway.
+// MaxCapabilities is the largest number of capabilities in a list. Every token
+// carries them, and the gateway limits a request's headers to 10,240 bytes.
 const MaxCapabilities = 32
 
-// Bounded returns an Invalid fault if caps are more than MaxCapabilities. holder
-// names in the fault's text what would hold them, such as "a key".
+// Bounded returns an Invalid fault if caps are more than MaxCapabilities. The
+// holder is named in the fault's text, such as "a key".
 func Bounded(holder string, caps []Capability) error {
 	if len(caps) <= MaxCapabilities {
 		return nil
@@ -52,7 +52,7 @@ func Bounded(holder string, caps []Capability) error {
 	return fault.Invalidf("TOO_MANY_CAPABILITIES", "%s can hold %d capabilities, not %d", holder, MaxCapabilities, len(caps))
 }
 
-// maxValue bounds the value of a restriction, in bytes.
+// maxValue is the largest length of a restriction's value, in bytes.
 const maxValue = 64
 
 // Strings returns the capabilities that have no value, in the order in which
@@ -63,8 +63,7 @@ func Strings() []Capability {
 	}
 }
 
-// Installation returns the restriction to the installations with an id, whatever
-// their VCS.
+// Installation returns the restriction to the installations with an id, at any VCS.
 func Installation(id vcs.ID) Capability {
 	return Capability{Name: nameInstallation, Value: string(id)}
 }
@@ -72,7 +71,7 @@ func Installation(id vcs.ID) Capability {
 // VCS returns the restriction to one VCS.
 func VCS(v vcs.VCS) Capability { return Capability{Name: nameVCS, Value: string(v)} }
 
-// Restricts reports whether c bounds where a credential may act.
+// Restricts reports whether c limits where a credential may act.
 func (c Capability) Restricts() bool { return c.Name == nameInstallation || c.Name == nameVCS }
 
 // MarshalJSON writes a name as a JSON string and a restriction as an object
@@ -93,9 +92,9 @@ func (c Capability) MarshalJSON() ([]byte, error) {
 	return json.Marshal(c.Name)
 }
 
-// UnmarshalJSON reads what MarshalJSON writes: an unknown name, a missing or an
-// extra member, one that is there twice, and a member whose name differs in case,
-// is an error.
+// UnmarshalJSON reads what MarshalJSON writes. It returns an error for an unknown
+// name, a missing or additional member, a member that is there twice, and a member
+// whose name differs in case.
 func (c *Capability) UnmarshalJSON(b []byte) error {
 	var name string
 	if json.Unmarshal(b, &name) == nil {
@@ -105,7 +104,7 @@ func (c *Capability) UnmarshalJSON(b []byte) error {
 		*c = Capability{Name: name}
 		return nil
 	}
-	// A struct would take NAME for name.
+	// Decoding into a struct would accept NAME as name.
 	var members map[string]*string
 	if err := json.Unmarshal(b, &members); err != nil || len(members) != 2 || members["name"] == nil {
 		return invalid(b)

@@ -11,9 +11,9 @@ import (
 	"github.com/opsplane/opsplane/shared/api/fault"
 )
 
-// FuzzCapabilities: a text is refused, or is a list of known capabilities that
-// reads the same when it is written again; put in order it allows and bounds
-// the same.
+// FuzzCapabilities checks that a text is refused, or is a list of known
+// capabilities that is the same after it is written and read again. The list in
+// normal order allows and restricts the same.
 func FuzzCapabilities(f *testing.F) {
 	f.Fuzz(func(t *testing.T, text []byte) {
 		var list []access.Capability

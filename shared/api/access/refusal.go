@@ -9,33 +9,33 @@ import (
 	"github.com/opsplane/opsplane/shared/vcs"
 )
 
-// Step is the question at which a request was refused.
+// Step is the check at which a request was refused.
 type Step string
 
-// The steps, in the order in which they are asked.
+// The steps, in the order in which they are checked.
 const (
-	// StepCredential asks who calls: is the credential good, and of a kind that the
-	// route takes?
+	// StepCredential checks who calls: the credential is valid, and the route
+	// accepts its kind.
 	StepCredential Step = "credential"
-	// StepCapability asks what the credential may do.
+	// StepCapability checks what the credential may do.
 	StepCapability Step = "capability"
-	// StepRestriction asks where the credential may act.
+	// StepRestriction checks where the credential may act.
 	StepRestriction Step = "restriction"
-	// StepMembership asks whether the user belongs to the installation.
+	// StepMembership checks whether the user is a member of the installation.
 	StepMembership Step = "membership"
-	// StepAccount asks for the user, and its account at the VCS.
+	// StepAccount checks the user and the user's account at the VCS.
 	StepAccount Step = "account"
-	// StepHost asks the VCS host.
+	// StepHost asks the host.
 	StepHost Step = "host"
-	// StepSignature asks whether a delivery is its host's.
+	// StepSignature checks whether a delivery comes from its host.
 	StepSignature Step = "signature"
 )
 
-// Refusal is a fault.ErrForbidden with its reason. The reason is for the log
-// alone: every caller gets the same response, which is empty. The reason holds no
-// part of a credential and no value.
+// Refusal is a fault.ErrForbidden with its reason. Only the log shows the reason:
+// every caller gets the same response, which is empty. The reason holds no part of
+// a credential and no stored value.
 type Refusal struct {
-	// Step is the question at which the request was refused.
+	// Step is the check at which the request was refused.
 	Step Step
 	// Why says what was missing, in a sentence.
 	Why string
@@ -52,9 +52,9 @@ func (r *Refusal) Error() string { return string(r.Step) + ": " + r.Why }
 // Unwrap makes errors.Is and errors.As find fault.ErrForbidden.
 func (r *Refusal) Unwrap() error { return fault.ErrForbidden }
 
-// Attrs returns the log attributes of the refusal of a request to the target:
-// step, why, vcs and installation. A VCS that is not supported and an id that is
-// none are left out: a path may hold anything.
+// Attrs returns the log attributes of a refused request to the target: step, why,
+// vcs and installation. It leaves out a VCS that is not supported and an id that is
+// not valid, because a path may hold anything.
 func (r *Refusal) Attrs(target vcs.Installation) []slog.Attr {
 	if !target.VCS.Valid() {
 		target.VCS = ""
@@ -68,8 +68,8 @@ func (r *Refusal) Attrs(target vcs.Installation) []slog.Attr {
 	}
 }
 
-// missing returns the names of the needed capabilities that the set lacks, with
-// commas between them.
+// missing returns the names of the needed capabilities that the set lacks,
+// separated by commas.
 func (s Set) missing(needs []Capability) string {
 	var names []string
 	for _, c := range needs {
@@ -80,7 +80,7 @@ func (s Set) missing(needs []Capability) string {
 	return strings.Join(names, ", ")
 }
 
-// restrictions returns where the set may act, with commas between the places.
+// restrictions returns where the set may act, separated by commas.
 func (s Set) restrictions() string {
 	var places []string
 	for _, c := range s {

@@ -74,7 +74,8 @@ func TestEveryRefusalOfTheServerHasAReason(t *testing.T) {
 			if err != nil || filepath.Ext(path) != ".go" || strings.HasSuffix(path, "_test.go") || strings.HasPrefix(path, filepath.Join("..", "..", "api", "access")) {
 				return err
 			}
-			// The model is what tests compare the store with; nobody reads its reasons.
+			// Tests compare the store with the model. Nobody reads the reasons of
+			// its refusals.
 			if strings.Contains(path, "kvmodel") {
 				return nil
 			}

@@ -8,38 +8,40 @@ import (
 	"github.com/opsplane/opsplane/shared/vcs"
 )
 
-// Scope is what part of the system a route acts on.
+// Scope says on what part of the system a route acts.
 type Scope int
 
 // The scopes.
 const (
-	// ScopeCaller is the caller alone: whoami, logout, the caller's own tasks.
+	// ScopeCaller is only the caller: whoami, logout, the caller's own tasks.
 	ScopeCaller Scope = iota
 	// ScopeVCS is one VCS, named by the path variable vcs.
 	ScopeVCS
 	// ScopeInstallation is one installation, named by the path variables vcs
 	// and installation_id.
 	ScopeInstallation
-	// ScopeHosted is one installation too, but the caller need not be a member: the
-	// installation may not be known yet, and the route asks the host what the caller
-	// may do. The credential's restrictions hold.
+	// ScopeHosted is one installation too, but the caller need not be a member. The
+	// server may not know the installation yet, and the route asks the host what
+	// the caller may do. The credential's restrictions apply.
 	ScopeHosted
 )
 
-// Rule is what a route asks of its caller. The zero Rule asks for a valid
+// Rule is what a route requires of its caller. The zero Rule requires a valid
 // access token or session.
 type Rule struct {
-	// Public routes ask for nothing and know no caller.
+	// Public routes require nothing and know no caller.
 	Public bool
-	// Kinds are the kinds of credential accepted; empty means DefaultKinds.
+	// Kinds are the kinds of credential that the route accepts. Empty means
+	// DefaultKinds.
 	Kinds []Kind
 	// Needs are capabilities. The caller must hold all of them.
 	Needs []Capability
 	// Scope is what the route acts on.
 	Scope Scope
-	// Changes says that the route changes something although its method reads: it
-	// stores what it finds at a host. A session needs Caller.FromOwnPage for it. For
-	// all other methods but GET, HEAD and OPTIONS the authorizer asks that already.
+	// Changes says that the route changes something although its method only reads:
+	// the route stores what it finds at a host. A session needs Caller.FromOwnPage
+	// for such a route. For all methods except GET, HEAD and OPTIONS the authorizer
+	// requires that already.
 	Changes bool
 }
 
@@ -49,9 +51,9 @@ type Rule struct {
 func DefaultKinds() []Kind { return []Kind{KindAccessToken, KindSession} }
 
 // Authorize decides whether the caller may use a route with this rule on this
-// target at a time. The target has the path variables vcs and installation_id as
-// they were sent; each is empty where the route has none. Authorize returns nil,
-// or a *Refusal that names the first thing that is missing.
+// target at the time now. The target holds the path variables vcs and
+// installation_id as they were sent. Each is empty if the route does not have it.
+// Authorize returns nil, or a *Refusal that names the first thing that is missing.
 func Authorize(caller Caller, rule Rule, target vcs.Installation, now time.Time) error {
 	if rule.Public {
 		return nil
@@ -78,7 +80,7 @@ func Authorize(caller Caller, rule Rule, target vcs.Installation, now time.Time)
 	return nil
 }
 
-// list returns the names of kinds of credential, with commas between them.
+// list returns the names of kinds of credential, separated by commas.
 func list(kinds []Kind) string {
 	names := make([]string, len(kinds))
 	for i, kind := range kinds {

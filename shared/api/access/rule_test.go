@@ -14,8 +14,8 @@ var (
 	github1 = vcs.Installation{VCS: "github", ID: "1"}
 )
 
-// reader may read the key-value store of installation 1 on both VCSs and 2 on
-// GitHub.
+// reader returns a caller that may read the key-value store of installation 1 on
+// both VCSs and of installation 2 on GitHub.
 func reader(more ...Capability) Caller {
 	return Caller{
 		Kind: KindAccessToken, User: "u", Expires: now.Unix() + 1,

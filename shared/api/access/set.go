@@ -29,8 +29,8 @@ func Normalize(caps []Capability) Set {
 // Has reports whether c is in the set.
 func (s Set) Has(c Capability) bool { return slices.Contains(s, c) }
 
-// HasAll reports whether every capability of caps is in the set. It is true
-// of an empty list.
+// HasAll reports whether every capability of caps is in the set. For an empty list
+// it returns true.
 func (s Set) HasAll(caps []Capability) bool {
 	for _, c := range caps {
 		if !s.Has(c) {
@@ -40,7 +40,7 @@ func (s Set) HasAll(caps []Capability) bool {
 	return true
 }
 
-// values returns the values of the set's restrictions with the name.
+// values returns the values of the set's restrictions that have the name.
 func values[T ~string](s Set, name string) []T {
 	var v []T
 	for _, c := range s {
@@ -60,8 +60,8 @@ func (s Set) Installations() []vcs.ID { return values[vcs.ID](s, nameInstallatio
 func (s Set) VCSs() []vcs.VCS { return values[vcs.VCS](s, nameVCS) }
 
 // Within reports whether s is restricted at least as much as outer, for
-// installations and for VCSs: outer reaches everything that s reaches. What the
-// sets allow does not matter.
+// installations and for VCSs: outer reaches everything that s reaches. The other
+// capabilities of the sets do not matter.
 func (s Set) Within(outer Set) bool {
 	return within(s.Installations(), outer.Installations()) && within(s.VCSs(), outer.VCSs())
 }

@@ -11,20 +11,20 @@ import (
 // publicKey is the context key of the API's configured address.
 type publicKey struct{}
 
-// Address answers where the caller reaches the API: scheme, host, and what
-// stands before /api in the path, without a trailing slash. Every address that is
-// handed out begins with it: those of Link and Location, of redirects, of login
-// and of webhooks.
+// Address returns where the caller reaches the API: scheme, host, and the part of
+// the path before /api, without a trailing slash. Every address that the server
+// hands out begins with it: in Link and Location, in redirects, at the login and
+// for webhooks. The address is the first of these:
 //
 //   - The configured address (the template's PublicBaseUrl, see Lambda.At), if
 //     there is one. No header changes it.
-//   - Else X-Forwarded-Base, with which a proxy in front says it, if it is an
-//     absolute http or https URL; its query and fragment are left out.
-//   - Else the address that the request came to.
+//   - X-Forwarded-Base, in which a proxy in front states the address, if it is an
+//     absolute http or https URL. Its query and fragment are left out.
+//   - The address that the request came to.
 //
-// Without a configured address a caller can set every header that it is made
-// from. It must then stand in answers to this caller and in nothing else: it is
-// not to be stored.
+// Without a configured address, a caller can set every header that the address is
+// made from. Such an address may stand only in responses to this caller. It must
+// not be stored.
 func Address(r *http.Request) string {
 	if public, _ := r.Context().Value(publicKey{}).(string); public != "" {
 		return public
@@ -40,12 +40,14 @@ func Address(r *http.Request) string {
 	return root.String() + prefix(r)
 }
 
-// prefix is what stands before the function's own path in the path that the
-// caller sent: the stage on the gateway's own domain, which the gateway takes
-// off, and the mapping's base path on a custom one, which Lambda.Handle does.
+// prefix returns what stands before the function's own path in the path that the
+// caller sent. On the gateway's own domain it is the stage, which the gateway cuts
+// off. On a custom domain it is the base path of the mapping, which Lambda.Handle
+// cuts off.
 func prefix(r *http.Request) string {
 	gateway, _ := core.GetAPIGatewayContextFromContext(r.Context())
-	// At the root, a base path may come with a slash behind it or without.
+	// A request for the root of the API may have a slash behind the base path, or
+	// none.
 	before, ok := strings.CutSuffix(strings.TrimRight(gateway.Path, "/"), strings.TrimRight(r.URL.EscapedPath(), "/"))
 	if !ok || !strings.HasPrefix(before, "/") {
 		return ""

@@ -24,7 +24,7 @@ func TestAddress(t *testing.T) {
 	for _, c := range []struct {
 		name    string
 		headers map[string][]string
-		stage   string // what the gateway took off the path
+		stage   string // what the gateway removed from the path
 		public  string // the configured address
 		want    string
 	}{

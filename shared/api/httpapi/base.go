@@ -2,20 +2,20 @@ package httpapi
 
 import "strings"
 
-// withoutBase cuts off path what stands before the resource that the gateway
-// found for it: the base path of a custom domain's mapping, which the gateway
-// leaves in the path (Amazon API Gateway Developer Guide, "API mappings"). A
-// path in which the resource is not found is left as it is.
+// withoutBase removes from path what stands before the resource that the gateway
+// matched: the base path of a custom domain's mapping, which the gateway leaves in
+// the path (Amazon API Gateway Developer Guide, "API mappings"). If the path does
+// not contain the resource, withoutBase returns it unchanged.
 //
-// The whole resource is compared, not its first segments: a base path may have
-// the same ones.
+// It compares the whole resource, not only its first segments, because a base path
+// may contain the same segments.
 func withoutBase(path, resource string) string {
 	if resource == "/" {
-		return resource // all that stands before it is the base path
+		return resource // everything before it is the base path
 	}
 	want := strings.Split(strings.Trim(resource, "/"), "/")
 	if want[0] == "" || strings.Contains(want[0], "{") {
-		return path // no resource is named, or it begins anywhere
+		return path // the resource is unknown, or it matches from any segment
 	}
 	for rest := path; strings.HasPrefix(rest, "/"); {
 		if names(want, strings.Split(rest[1:], "/")) {
@@ -30,8 +30,9 @@ func withoutBase(path, resource string) string {
 	return path
 }
 
-// names reports whether segments are those of a resource, or those and a slash
-// behind them, which the gateway passes over.
+// names reports whether segments match the segments of a resource. One empty
+// segment more, from a slash at the end, is allowed, because the gateway ignores
+// that slash.
 func names(resource, segments []string) bool {
 	for i, want := range resource {
 		switch {

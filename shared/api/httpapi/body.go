@@ -16,15 +16,16 @@ import (
 	"github.com/opsplane/opsplane/shared/kv/canonical"
 )
 
-// jsonTypes are the media types that are read as JSON; parameters such as a
-// charset are accepted with any of them.
+// jsonTypes are the media types that are read as JSON. Each may have parameters,
+// such as a charset.
 var jsonTypes = []string{
 	"application/json", "application/x-javascript", "text/javascript", "text/x-javascript", "text/x-json",
 }
 
-// DecodeBody reads the JSON body of r into v: valid UTF-8, one JSON value,
-// nothing behind it, with members that the request's route declares, each once
-// and by its exact name. Anything else is an Invalid fault that names the member.
+// DecodeBody reads the JSON body of r into v. The body must be valid UTF-8 and hold
+// one JSON value with nothing behind it. Its members must be those that the
+// request's route declares, each once and with its exact name. For any other body
+// DecodeBody returns an Invalid fault that names the member.
 func DecodeBody(r *http.Request, v any) error {
 	media, _, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
 	if err != nil || !slices.Contains(jsonTypes, media) {
@@ -43,7 +44,8 @@ func DecodeBody(r *http.Request, v any) error {
 	err = json.Unmarshal(body, v)
 	var syntax *json.SyntaxError
 	if in := receivedBy(r); in != nil && !errors.As(err, &syntax) {
-		// An unknown member comes first: what v makes of it, nobody meant.
+		// Report an unknown member first: how it would decode into v does not
+		// matter.
 		if err := checkMembers(body, in.input.Members, ""); err != nil {
 			return err
 		}
@@ -59,8 +61,8 @@ func readBody(r *http.Request) ([]byte, error) {
 	return body, nil
 }
 
-// checkNoBody refuses a body that says something where none is read. Clients
-// that cannot send none send {} or null.
+// checkNoBody refuses a body with content if the route reads none. Clients that
+// cannot leave out the body may send {} or null.
 func checkNoBody(r *http.Request) error {
 	body, err := readBody(r)
 	if err != nil {
@@ -75,10 +77,10 @@ func checkNoBody(r *http.Request) error {
 	return fault.Invalidf("INVALID_BODY", "this request takes no body: send none")
 }
 
-// checkMembers names the first member of an object, in the order of the text,
-// that is unknown or there twice. Known are the paths that begin with prefix.
-// Members that have members of their own among the known paths are looked into,
-// and so are the elements of arrays. The text is valid JSON.
+// checkMembers returns a fault for the first member of an object, in the order of
+// the text, that is unknown or there twice. The known members are the paths that
+// begin with prefix. If a known path goes on below a member, checkMembers also
+// checks the object or the array elements in it. The text is valid JSON.
 func checkMembers(text []byte, known []string, prefix string) error {
 	var seen []string
 	for name, value := range jsonobject.Members(text) {
@@ -106,7 +108,7 @@ func checkMembers(text []byte, known []string, prefix string) error {
 	return nil
 }
 
-// siblings are the known paths of one object.
+// siblings returns the known paths of one object.
 func siblings(known []string, prefix string) []string {
 	return slices.DeleteFunc(slices.Clone(known), func(k string) bool {
 		rest, ok := strings.CutPrefix(k, prefix)
@@ -114,10 +116,10 @@ func siblings(known []string, prefix string) []string {
 	})
 }
 
-// maxNesting is how deep encoding/json reads arrays and objects.
+// maxNesting is the deepest nesting of arrays and objects that encoding/json reads.
 const maxNesting = 10000
 
-// describe turns a JSON error into a fault without naming Go types.
+// describe turns a JSON error into a fault that names no Go types.
 func describe(err error, body []byte) error {
 	var (
 		f      *fault.Error

@@ -12,9 +12,9 @@ import (
 	"github.com/opsplane/opsplane/shared/storage/awsclient"
 )
 
-// answers is the one table from kinds of fault to the wire. A kind without
-// words answers with an empty body: clients depend on that for 403 and 404,
-// and it tells strangers nothing.
+// answers is the one table that maps kinds of fault to HTTP responses. A kind
+// without words gets an empty body: clients depend on that for 403 and 404, and it
+// discloses nothing to anonymous callers.
 var answers = map[fault.Kind]struct {
 	status int
 	words  bool
@@ -29,35 +29,36 @@ var answers = map[fault.Kind]struct {
 	fault.TooMany:     {http.StatusTooManyRequests, true},
 }
 
-// retryAfter is what a Busy or TooMany answer asks its caller to wait, in whole
-// seconds: one, where the fault knows no better.
+// retryAfter returns how long a Busy or TooMany response asks its caller to wait,
+// in whole seconds. If the fault does not say it, that is one second.
 func retryAfter(f *fault.Error) string {
 	return strconv.FormatInt(int64(max(time.Second, f.RetryAfter+time.Second-1)/time.Second), 10)
 }
 
-// errorBody is the wire form of a fault.
+// errorBody is the JSON form of a fault.
 type errorBody struct {
 	ID   string `json:"id"`
 	Data string `json:"data,omitempty"`
 }
 
-// Passing states that operations report as errors of storage, not as faults.
+// States that pass, and that operations report as errors of storage, not as faults.
 // The log has the error itself.
 var (
-	// errThrottled answers for storage that refused for load, however often the
-	// client tried.
+	// errThrottled is the fault for storage that refused because of load, at every
+	// try.
 	errThrottled = fault.Busyf("THROTTLED", "storage is overloaded: try again in a moment")
-	// errContended answers for items that were never free of other writers.
+	// errContended is the fault for items that other writers never left free.
 	errContended = fault.Busyf("CONTENDED", "too many callers write the same data at the same time: try again in a moment")
-	// errNoAnswer answers for an operation whose time was over.
+	// errNoAnswer is the fault for an operation that ran out of time.
 	errNoAnswer = fault.Busyf("NO_ANSWER",
 		"the server did not finish in time; a write may or may not have taken effect: read, then decide whether to write again")
 	// errNoReading is errNoAnswer for requests that write nothing.
 	errNoReading = fault.Busyf("NO_ANSWER", "the server did not finish in time: try again, and if that does not help, request less at once")
 )
 
-// passing answers the fault for an error of storage that may be gone at the
-// next attempt, or nil. Reads says that the request writes nothing.
+// passing returns the fault for an error of storage that may be gone at the next
+// try. It returns nil for any other error. The flag reads says that the request
+// writes nothing.
 func passing(err error, reads bool) *fault.Error {
 	switch {
 	case awsclient.Throttled(err):
@@ -72,8 +73,9 @@ func passing(err error, reads bool) *fault.Error {
 	return nil
 }
 
-// writeFailure answers err: faults by the table, what is passing as a fault
-// too, all else 500 with no body. Reads says that the request writes nothing.
+// writeFailure writes the response for err. A fault gets its status from the table
+// answers. An error that may pass becomes a fault first. Any other error is a 500
+// with no body. The flag reads says that the request writes nothing.
 func writeFailure(w http.ResponseWriter, err error, reads bool) {
 	var f *fault.Error
 	if !errors.As(err, &f) {

@@ -21,9 +21,8 @@ import (
 
 const contentType = "application/json"
 
-// Handler serves routes. Requests come with the gateway's request context in
-// their context, as the Lambda adapter puts it there; without it only public
-// routes answer.
+// Handler serves routes. A request has the gateway's request context in its
+// context, where the Lambda adapter puts it. Without it only public routes succeed.
 func Handler(routes []Route, log *slog.Logger, now func() time.Time) http.Handler {
 	mux := http.NewServeMux()
 	for _, route := range routes {
@@ -34,9 +33,9 @@ func Handler(routes []Route, log *slog.Logger, now func() time.Time) http.Handle
 		call, gateway := receive(r.Context(), start)
 		rec := &recorder{ResponseWriter: w, status: http.StatusOK, call: call, gateway: gateway}
 		protect(rec.Header())
-		// The multiplexer would redirect a path that is not clean, and takes HEAD for
-		// GET. None of ours is what such a request means: the gateway compares paths
-		// and methods as they are.
+		// The multiplexer would redirect a path that is not clean, and it serves
+		// HEAD with the route of GET. Neither is a request for one of our routes:
+		// the gateway compares paths and methods exactly.
 		if h, pattern := mux.Handler(r); !ours(h) || r.Method == http.MethodHead && !strings.HasPrefix(pattern, http.MethodHead+" ") {
 			rec.WriteHeader(http.StatusNotFound)
 		} else {
@@ -46,16 +45,16 @@ func Handler(routes []Route, log *slog.Logger, now func() time.Time) http.Handle
 	})
 }
 
-// protect sets the headers of every answer: it is kept nowhere, taken for
-// nothing but what it says it is, and asked for by TLS alone.
+// protect sets the headers of every response. They say: do not store the response,
+// do not guess another content type, and use only TLS for this host.
 func protect(h http.Header) {
 	h.Set("Cache-Control", "no-store")
 	h.Set("X-Content-Type-Options", "nosniff")
 	h.Set("Strict-Transport-Security", "max-age=31536000")
 }
 
-// served is a route behind the multiplexer, as told from the multiplexer's own
-// handlers.
+// served is the handler of a route. The type distinguishes it from the
+// multiplexer's own handlers.
 type served func(http.ResponseWriter, *http.Request)
 
 // ServeHTTP implements http.Handler.
@@ -80,8 +79,8 @@ func serve(route Route) served {
 	}
 }
 
-// answer authorises and runs one request. A panic becomes an error, so that
-// one bad request does not cost the instance its warm state.
+// answer authorises and runs one request. It turns a panic into an error, so that
+// one bad request does not end a warm instance.
 func answer(route Route, rec *recorder, r *http.Request) (result any, err error) {
 	defer func() {
 		if p := recover(); p != nil {
@@ -110,9 +109,10 @@ func answer(route Route, rec *recorder, r *http.Request) (result any, err error)
 	return route.Endpoint(r.Context(), rec.call, r)
 }
 
-// receive reads what is known of a request whoever sends it, and the gateway's
-// id of it. The call's own id is the invocation's: a client can choose the
-// gateway's, with the header X-Amzn-RequestId, and may choose one twice.
+// receive reads what is known of every request before the caller is. It also
+// returns the gateway's id of the request. The call's own id is the id of the
+// invocation, because a client can choose the gateway's id with the header
+// X-Amzn-RequestId, and may use one id twice.
 func receive(ctx context.Context, now time.Time) (Call, string) {
 	gateway, _ := core.GetAPIGatewayContextFromContext(ctx)
 	call := Call{Source: gateway.Identity.SourceIP, Now: now}
@@ -125,7 +125,7 @@ func receive(ctx context.Context, now time.Time) (Call, string) {
 	return call, gateway.RequestID
 }
 
-// caller reads who calls from the gateway's request context.
+// caller reads the caller from the gateway's request context.
 func caller(ctx context.Context) (access.Caller, error) {
 	gateway, ok := core.GetAPIGatewayContextFromContext(ctx)
 	if !ok {
@@ -134,7 +134,7 @@ func caller(ctx context.Context) (access.Caller, error) {
 	return access.FromContext(gateway.Authorizer)
 }
 
-// writeAnswer writes the JSON of an answer, without HTML escapes.
+// writeAnswer writes the result of an operation as JSON, without HTML escapes.
 func writeAnswer(rec *recorder, answer any) {
 	if h, ok := answer.(Headerer); ok {
 		h.SetHeaders(rec.Header())

@@ -28,8 +28,8 @@ type input struct {
 
 func read(r *http.Request) (in input, err error) { return in, httpapi.DecodeBody(r, &in) }
 
-// invoke sends one request to a function with one route, POST /x/{vcs}, that
-// does do, and answers the response and the log.
+// invoke sends one request to a function with one route, POST /x/{vcs}, whose
+// operation is do. It returns the response and the log.
 func invoke(t *testing.T, rule access.Rule, caller *access.Caller, body string, do func(httpapi.Call, input) (any, error)) (events.APIGatewayProxyResponse, string) {
 	t.Helper()
 	var log bytes.Buffer
@@ -46,10 +46,11 @@ func invoke(t *testing.T, rule access.Rule, caller *access.Caller, body string, 
 
 func echo(_ httpapi.Call, in input) (any, error) { return in, nil }
 
-// throttled is what a client answers whose every attempt was refused for load.
+// throttled is the error of a client whose every attempt was refused because of
+// load.
 var throttled = &types.ProvisionedThroughputExceededException{Message: aws.String("table opsplane-secret")}
 
-// conflict is what a client answers whose item was never free of transactions.
+// conflict is the error of a client whose item was always in some transaction.
 var conflict = &types.TransactionConflictException{Message: aws.String("table opsplane-secret")}
 
 func TestErrorsBecomeStatuses(t *testing.T) {
@@ -93,7 +94,7 @@ func TestOnlyAWriteMayHaveTakenEffectOnceTimeIsOver(t *testing.T) {
 	for _, c := range []struct {
 		method   string
 		readOnly bool
-		says     bool // that a write may have taken effect
+		says     bool // the response says that a write may have taken effect
 	}{{"GET", false, false}, {"POST", true, false}, {"POST", false, true}, {"PUT", false, true}, {"DELETE", false, true}} {
 		route := httpapi.Route{Pattern: c.method + " /x", Rule: access.Rule{Public: true}, ReadOnly: c.readOnly, Endpoint: late}
 		l := httpapi.NewLambda([]httpapi.Route{route}, slog.New(slog.DiscardHandler), time.Now)
@@ -104,7 +105,7 @@ func TestOnlyAWriteMayHaveTakenEffectOnceTimeIsOver(t *testing.T) {
 	}
 }
 
-// A call that hangs must not hang its caller, nor cost the instance.
+// A call that hangs must not make its caller hang, and must not cost the instance.
 func TestOperationEndsBeforeItsInvocation(t *testing.T) {
 	l := httpapi.NewLambda([]httpapi.Route{{
 		Pattern: "GET /x", Rule: access.Rule{Public: true},
@@ -222,14 +223,14 @@ func TestUnknownRoutesAre404WithoutBody(t *testing.T) {
 	}
 }
 
-// moved is an answer with a status and a header of its own, and no body.
+// moved is a result with a status and a header of its own, and no body.
 type moved struct{ httpapi.Empty }
 
 func (moved) Status() int              { return http.StatusFound }
 func (moved) SetHeaders(h http.Header) { h.Set("Location", "https://example.com/") }
 func (accepted) Status() int           { return http.StatusAccepted }
 
-// accepted has a body besides.
+// accepted is a result with a status and a body.
 type accepted struct {
 	N int `json:"n"`
 }

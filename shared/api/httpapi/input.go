@@ -11,29 +11,30 @@ import (
 	"github.com/opsplane/opsplane/shared/api/fault"
 )
 
-// Input is what a request may say beside its path. A route declares it once:
-// what is not declared is refused by name, and a decoder cannot read it. The zero
-// Input takes neither parameters nor a body.
+// Input is what a request may contain besides its path. A route declares it once. A
+// parameter or member that is not declared is refused by name, and a decoder cannot
+// read it. The zero Input accepts neither parameters nor a body.
 //
-// Names are compared exactly. A name that was misspelt and passed over would
-// leave its sender with the opposite of what was meant: a draft that is public.
+// Names are compared exactly. If the server ignored a misspelt name, it could do
+// the opposite of what the sender meant: publish a draft.
 type Input struct {
 	// Query are the names of the query parameters that may be given once.
 	Query []string
 	// Lists are the names of the query parameters that may be given several times.
 	Lists []string
-	// Members are the members that the JSON object of the body may have, those of
-	// objects inside it by their path: "keys", "keys.key". Arrays add nothing to a
-	// path. What stands inside a member without such paths is not looked at.
+	// Members are the members that the JSON object of the body may have. A member
+	// of an inner object is named by its path: "keys", "keys.key". Arrays add
+	// nothing to a path. If Members names no path below a member, the content of
+	// that member is not checked.
 	Members []string
 	// OtherQuery, if not empty, says why query parameters of any other name are
-	// passed over.
+	// ignored.
 	OtherQuery string
-	// AnyBody, if not empty, says why the body may be anything.
+	// AnyBody, if not empty, says why the body may hold anything.
 	AnyBody string
 }
 
-// received is the request as its route has received it, for its decoder.
+// received is what the route has accepted of a request. The decoder reads from it.
 type received struct {
 	input Input
 	query url.Values
@@ -43,15 +44,16 @@ type received struct {
 // receivedKey is the context key of *received.
 type receivedKey struct{}
 
-// receivedBy answers what the route of r has received; nil if r came past none.
+// receivedBy returns what the route of r has accepted. It returns nil if r passed
+// no route.
 func receivedBy(r *http.Request) *received {
 	in, _ := r.Context().Value(receivedKey{}).(*received)
 	return in
 }
 
-// admit answers r with what its route takes, or an Invalid fault that names the
-// first thing that it does not take. Members of a body are looked at where it is
-// read: see DecodeBody.
+// admit returns r with what its route accepts. It returns an Invalid fault that
+// names the first thing that the route does not accept. The members of a body are
+// checked where the body is read: see DecodeBody.
 func (i Input) admit(r *http.Request) (*http.Request, error) {
 	query, err := url.ParseQuery(r.URL.RawQuery)
 	if err != nil {
@@ -69,8 +71,8 @@ func (i Input) admit(r *http.Request) (*http.Request, error) {
 	return r.WithContext(context.WithValue(r.Context(), receivedKey{}, in)), nil
 }
 
-// checkQuery names the first parameter, in the order of names, that is unknown
-// or given too often.
+// checkQuery returns a fault for the first parameter, in the order of names, that
+// is unknown or sent too often.
 func (i Input) checkQuery(query url.Values) error {
 	known := slices.Concat(i.Query, i.Lists)
 	for _, name := range sortedNames(query) {
@@ -95,9 +97,9 @@ func sortedNames(query url.Values) []string {
 	return names
 }
 
-// instead says what to send instead of an unknown name: the nearest known one,
-// and which there are. Names are compared without the prefix that all known ones
-// begin with: the longer it is, the nearer they would be to any name.
+// instead says what to send in place of an unknown name: the nearest known name,
+// and the list of known names. The names are compared without the prefix that all
+// known names have. With it, a long prefix would make every name look similar.
 func instead(prefix, name string, known []string, things string) string {
 	if len(known) == 0 {
 		return "this request takes no " + things + ": leave it out"
@@ -113,9 +115,10 @@ func instead(prefix, name string, known []string, things string) string {
 	return list
 }
 
-// unread answers the first parameter that was given and declared, and that the
-// decoder did not ask for; empty if there is none. To take it and not to act on
-// it would be the fault that the declaration is there to end.
+// unread returns the first parameter that was sent and is declared, but that the
+// decoder did not read. It returns an empty string if there is none. The
+// declaration must prevent exactly this: a parameter that is accepted and has no
+// effect.
 func unread(r *http.Request) string {
 	in := receivedBy(r)
 	if in == nil {

@@ -17,7 +17,7 @@ import (
 	"github.com/opsplane/opsplane/shared/api/httpapi/httpapitest"
 )
 
-// taking is a public route with an input, whose decoder reads as it is told.
+// taking returns a public route with an input and a decoder.
 func taking(input httpapi.Input, decode func(*http.Request) (struct{}, error)) httpapi.Route {
 	return httpapi.Route{
 		Pattern: "POST /x", Rule: access.Rule{Public: true}, Input: input,
@@ -25,7 +25,8 @@ func taking(input httpapi.Input, decode func(*http.Request) (struct{}, error)) h
 	}
 }
 
-// reading is a decoder that reads query parameters, and the body if it is to.
+// reading returns a decoder that reads query parameters, and the body if body is
+// true.
 func reading(body bool, names ...string) func(*http.Request) (struct{}, error) {
 	return func(r *http.Request) (struct{}, error) {
 		q := httpapi.NewQuery(r)
@@ -40,7 +41,7 @@ func reading(body bool, names ...string) func(*http.Request) (struct{}, error) {
 	}
 }
 
-// post sends a request to the route alone.
+// post sends a request to a function with only this route.
 func post(t *testing.T, route httpapi.Route, query, body string) events.APIGatewayProxyResponse {
 	t.Helper()
 	l := httpapi.NewLambda([]httpapi.Route{route}, slog.New(slog.DiscardHandler), time.Now)
@@ -89,10 +90,10 @@ func TestWhatARouteDoesNotTakeIsRefusedByName(t *testing.T) {
 	}
 }
 
-// nested is arrays inside each other.
+// nested returns arrays nested inside each other.
 func nested(depth int) string { return strings.Repeat("[", depth) + strings.Repeat("]", depth) }
 
-// quoted is a text as it stands inside a JSON string.
+// quoted returns a text as it appears inside a JSON string.
 func quoted(text string) string { return strings.ReplaceAll(text, `"`, `\"`) }
 
 func TestARouteWithoutABodyTakesNone(t *testing.T) {
@@ -118,8 +119,8 @@ func TestARouteMayTakeWhatOthersDecide(t *testing.T) {
 	}
 }
 
-// A declaration and a decoder that do not agree are a mistake of ours: the
-// request must not go on as if its parameter had been acted upon.
+// If a declaration and a decoder do not agree, that is an error in the program. The
+// request must not continue as if the server had used its parameter.
 func TestADeclarationThatItsDecoderDoesNotKeepToFails(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {

@@ -15,14 +15,14 @@ import (
 	"github.com/awslabs/aws-lambda-go-api-proxy/httpadapter"
 )
 
-// Lambda answers the invocation events of one function.
+// Lambda handles the invocation events of one function.
 type Lambda struct {
 	adapter *httpadapter.HandlerAdapter
 	public  string
 }
 
-// NewLambda makes the handler of a function from its routes. Middleware, if
-// any, stands between the adapter and the routes, the first outermost.
+// NewLambda makes the handler of a function from its routes. The middleware, if
+// any, stands between the adapter and the routes. The first one is the outermost.
 func NewLambda(routes []Route, log *slog.Logger, now func() time.Time, middleware ...func(http.Handler) http.Handler) *Lambda {
 	h := Handler(routes, log, now)
 	for i := len(middleware) - 1; i >= 0; i-- {
@@ -31,29 +31,32 @@ func NewLambda(routes []Route, log *slog.Logger, now func() time.Time, middlewar
 	return &Lambda{adapter: httpadapter.New(h)}
 }
 
-// At sets the address under which users reach the API, without a trailing slash
-// or with one; empty is the address that a request came to. See Address.
+// At sets the address under which users reach the API, with or without a trailing
+// slash. If it is empty, the address is the one that a request came to. See
+// Address.
 func (l *Lambda) At(public string) *Lambda {
 	l.public = strings.TrimRight(public, "/")
 	return l
 }
 
-// ErrNotHTTP is answered to an invocation that is no API Gateway proxy event.
+// ErrNotHTTP is returned for an invocation that is not an API Gateway proxy event.
 var ErrNotHTTP = errors.New("this function answers API Gateway proxy events only")
 
-// answerTime is what an operation leaves of an invocation's time, so that the
-// caller hears that time was over, and the function is not killed for it.
+// answerTime is how long before the invocation's deadline an operation must end.
+// The server can then still respond that the time was over, and Lambda does not
+// kill the function.
 const answerTime = 500 * time.Millisecond
 
-// Handle answers one API Gateway REST proxy event. The operation's context ends
-// a little before the invocation does.
+// Handle handles one API Gateway REST proxy event. The operation's context ends
+// answerTime before the invocation does.
 func (l *Lambda) Handle(ctx context.Context, event events.APIGatewayProxyRequest) (events.APIGatewayProxyResponse, error) {
 	if event.HTTPMethod == "" || event.Path == "" {
 		return events.APIGatewayProxyResponse{}, ErrNotHTTP
 	}
-	// The adapter would print a path that it cannot parse, key and all, and end
-	// the path at a # or ?, which no path has unless it is escaped. Without its
-	// slash a path could pass for a whole URL here, and not there.
+	// The adapter would print a path that it cannot parse, including the key in it.
+	// It would also cut a path at a # or ?; a valid path contains these only
+	// escaped. A path without its first slash could be read as a whole URL here,
+	// and not there.
 	_, err := url.ParseRequestURI(event.Path)
 	if err != nil || !strings.HasPrefix(event.Path, "/") || strings.ContainsAny(event.Path, "#?") {
 		return invalidPath(), nil
@@ -78,6 +81,6 @@ func invalidPath() events.APIGatewayProxyResponse {
 }
 
 // Serve runs the function until its environment ends. It does not return. The
-// address under which users reach the API is the variable PUBLIC_BASE_URL, which
-// the template gives to every function.
+// address under which users reach the API is in the variable PUBLIC_BASE_URL, which
+// the template sets for every function.
 func (l *Lambda) Serve() { lambda.Start(l.At(os.Getenv("PUBLIC_BASE_URL")).Handle) }

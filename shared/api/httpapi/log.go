@@ -12,7 +12,7 @@ import (
 	"github.com/opsplane/opsplane/shared/vcs"
 )
 
-// recorder remembers what the log line needs of a response.
+// recorder keeps what the log line needs from a response.
 type recorder struct {
 	http.ResponseWriter
 	status  int
@@ -28,18 +28,18 @@ func (r *recorder) WriteHeader(status int) {
 	r.ResponseWriter.WriteHeader(status)
 }
 
-// metrics are the attributes of the line that CloudWatch draws.
+// metrics are the attributes of the log line that become CloudWatch metrics.
 var metrics = []telemetry.Metric{
 	{Name: "duration_ms", Unit: "Milliseconds"},
 	{Name: "refused", Unit: "Count"},
 	{Name: "failed", Unit: "Count"},
 }
 
-// logRequest writes the one line of a request. It holds no header, query, path
-// variable or body: those may carry secrets and customers' values. Of a refused
-// request it says why, and names the installation: see access.Refusal. The
-// gateway's id of the request may be the caller's choice; it is there because
-// it is what the caller sees, and what the gateway logs.
+// logRequest writes the one log line of a request. The line holds no header, query,
+// path variable or body, because those may contain secrets and customers' values.
+// For a refused request it says why, and it names the installation: see
+// access.Refusal. The caller can choose the gateway's id of the request. The line
+// holds that id because the caller sees it, and the gateway logs it.
 func logRequest(log *slog.Logger, r *http.Request, rec *recorder, start, end time.Time) {
 	attrs := []slog.Attr{
 		slog.String("request_id", rec.call.Request),
@@ -61,7 +61,8 @@ func logRequest(log *slog.Logger, r *http.Request, rec *recorder, start, end tim
 	switch {
 	case errors.As(rec.err, &f):
 		attrs = append(attrs, slog.String("fault", f.ID))
-		// What was busy is no caller's doing, and its cause has nothing of the request.
+		// A Busy fault is not the caller's fault, and its cause holds nothing of
+		// the request.
 		if caused := rec.err != error(f); caused && (f.Kind == fault.Busy || f.LogCause) {
 			level = slog.LevelError
 			attrs = append(attrs, slog.String("error", rec.err.Error()))

@@ -2,14 +2,15 @@ package httpapi
 
 import "strings"
 
-// maxSuggested bounds the length of a name for which the nearest is sought, in
-// bytes: nobody misspells a name of ours at such a length.
+// maxSuggested is the largest length, in bytes, of a name for which the nearest
+// known name is sought. Known names are much shorter, so a longer name is not a
+// misspelling of one.
 const maxSuggested = 64
 
-// nearest answers the known name that is most likely meant: at most a third of
-// its letters are wrong, missing, added, or swapped with their neighbour, and it
-// is the first of those that differ least. Letter case is no difference. Empty if
-// there is none.
+// nearest returns the known name that the sender most likely meant. At most a third
+// of its letters may be wrong, missing, added, or swapped with their neighbour. If
+// several names differ equally little, nearest returns the first. Letter case does
+// not matter. It returns an empty string if no name is near.
 func nearest(name string, known []string) string {
 	if len(name) > maxSuggested {
 		return ""
@@ -24,8 +25,8 @@ func nearest(name string, known []string) string {
 	return best
 }
 
-// distance is how many letters must be put in, taken out, replaced or swapped
-// with their neighbour to make one name of the other (optimal string alignment).
+// distance returns how many letters must be added, removed, replaced or swapped
+// with their neighbour to turn one name into the other (optimal string alignment).
 func distance(a, b string) int {
 	before, above, row := make([]int, len(b)+1), make([]int, len(b)+1), make([]int, len(b)+1)
 	for j := range row {

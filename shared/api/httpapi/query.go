@@ -10,13 +10,13 @@ import (
 	"github.com/opsplane/opsplane/shared/api/fault"
 )
 
-// Query reads query parameters. The first parameter that cannot be read is
-// remembered; Err answers it, so that a decoder checks once. To read a parameter
-// that the request's route does not declare is a mistake of the decoder, and
-// panics.
+// Query reads query parameters. It keeps the fault of the first parameter that it
+// cannot read, and Err returns that fault, so that a decoder checks once. If a
+// decoder reads a parameter that the request's route does not declare, Query
+// panics, because that is an error in the program.
 type Query struct {
 	values url.Values
-	in     *received // nil: the request came past no route
+	in     *received // nil: the request passed no route
 	err    error
 }
 
@@ -28,10 +28,10 @@ func NewQuery(r *http.Request) *Query {
 	return &Query{values: r.URL.Query()}
 }
 
-// Err is the Invalid fault of the first parameter that could not be read.
+// Err returns the Invalid fault of the first parameter that could not be read.
 func (q *Query) Err() error { return q.err }
 
-// get answers the values of a parameter, and notes that it was asked for.
+// get returns the values of a parameter, and records that the decoder read it.
 func (q *Query) get(name string) []string {
 	if q.in != nil {
 		if !slices.Contains(q.in.input.Query, name) && !slices.Contains(q.in.input.Lists, name) {
@@ -45,7 +45,7 @@ func (q *Query) get(name string) []string {
 // Has reports whether the parameter is present.
 func (q *Query) Has(name string) bool { return len(q.get(name)) > 0 }
 
-// String answers a parameter's value, or def where it is absent.
+// String returns a parameter's value, or def if it is absent.
 func (q *Query) String(name, def string) string {
 	if values := q.get(name); len(values) > 0 {
 		return values[0]
@@ -53,14 +53,14 @@ func (q *Query) String(name, def string) string {
 	return def
 }
 
-// All answers every value of a parameter; nil where it is absent.
+// All returns every value of a parameter. It returns nil if the parameter is
+// absent.
 func (q *Query) All(name string) []string { return q.get(name) }
 
-// Values answers a copy of the whole query, for an address that repeats it.
+// Values returns a copy of the whole query, for an address that repeats it.
 func (q *Query) Values() url.Values { return maps.Clone(q.values) }
 
-// Bool answers a parameter that is exactly true or false, or def where it is
-// absent.
+// Bool returns a parameter that is exactly true or false, or def if it is absent.
 func (q *Query) Bool(name string, def bool) bool {
 	switch q.String(name, strconv.FormatBool(def)) {
 	case "true":
@@ -72,8 +72,8 @@ func (q *Query) Bool(name string, def bool) bool {
 	return def
 }
 
-// Int answers a decimal integer between low and high, or def where the
-// parameter is absent.
+// Int returns a decimal integer between low and high, or def if the parameter is
+// absent.
 func (q *Query) Int(name string, def, low, high int) int {
 	if !q.Has(name) {
 		return def

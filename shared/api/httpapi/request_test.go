@@ -16,8 +16,8 @@ import (
 	"github.com/opsplane/opsplane/shared/api/httpapi/httpapitest"
 )
 
-// A client can send the gateway's request id, and send one twice. It must not
-// be what tells two calls apart.
+// A client can send the gateway's request id, and can send one id twice. So that id
+// must not distinguish two calls.
 func TestACallIsAnInvocationWhateverTheGatewaysRequestID(t *testing.T) {
 	t.Parallel()
 	var seen []httpapi.Call

@@ -1,9 +1,11 @@
-// Package httpapi turns typed operations into the HTTP routes of a Lambda
-// function. One wrapper serves them all: it authorises, refuses what the route
-// does not take, decodes, calls the operation, maps its error to a status and
-// writes JSON. Its invariant: no operation runs before access.Authorize has
-// agreed, none with a parameter or member that its route does not declare, and
-// no text of an error that is not a fault leaves the process.
+// Package httpapi turns typed operations into the HTTP routes of a Lambda function.
+// One wrapper serves all routes. It authorises the request, refuses what the route
+// does not accept, decodes the input, calls the operation, maps its error to a
+// status and writes JSON. The package has three invariants:
+//
+//   - No operation runs before access.Authorize has agreed.
+//   - No operation runs with a parameter or member that its route does not declare.
+//   - Only the text of a fault leaves the process, not the text of any other error.
 package httpapi
 
 import (
@@ -22,32 +24,35 @@ type Route struct {
 	// Pattern is a http.ServeMux pattern with a method, such as
 	// "GET /api/v1/{vcs}/whoami".
 	Pattern string
-	// Rule is what the caller needs.
+	// Rule is what the route requires of the caller.
 	Rule access.Rule
-	// Input is what the request may say beside its path; the zero Input is nothing.
+	// Input is what the request may contain besides its path. The zero Input
+	// accepts nothing.
 	Input Input
-	// ReadOnly says of a route with another method than GET that it writes nothing.
+	// ReadOnly says that the route writes nothing although its method is not GET.
 	ReadOnly bool
-	// Endpoint is what the route does; made by JSON.
+	// Endpoint is what the route does. JSON makes it.
 	Endpoint Endpoint
 }
 
-// Endpoint is an operation bound to its request's form.
+// Endpoint is an operation together with the decoder of its request.
 type Endpoint func(context.Context, Call, *http.Request) (any, error)
 
-// Call is what an operation knows about the request beside its parameters.
+// Call is what an operation knows about the request besides its parameters.
 type Call struct {
-	// Caller is who asks; the zero value on public routes.
+	// Caller is who sends the request. It is the zero value on public routes.
 	Caller access.Caller
-	// VCS is the path variable vcs, one of vcs.All; empty on routes without it.
+	// VCS is the path variable vcs, one of vcs.All. It is empty on routes without
+	// that variable.
 	VCS vcs.VCS
 	// Installation is what the route acts on: VCS and the path variable
-	// installation_id; zero on routes without that variable. On routes of
-	// access.ScopeInstallation it is one of the caller's installations. On those of
-	// access.ScopeHosted its ID is whatever was sent: check it with vcs.ID.Valid.
+	// installation_id. It is zero on routes without that variable. On routes of
+	// access.ScopeInstallation it is one of the caller's installations. On routes
+	// of access.ScopeHosted its ID may be any text that was sent: check it with
+	// vcs.ID.Valid.
 	Installation vcs.Installation
-	// Request is the id of the invocation: given by Lambda, no other request
-	// has it, and no caller can choose it.
+	// Request is the id of the invocation. Lambda gives it. No other request has
+	// it, and no caller can choose it.
 	Request string
 	// Source is the caller's network address.
 	Source string
@@ -55,7 +60,7 @@ type Call struct {
 	Now time.Time
 }
 
-// Author is the call as the author of a change.
+// Author returns the call as the author of a change.
 func (c Call) Author() change.Author {
 	return change.Author{
 		Principal: c.Caller.User, Credential: c.Caller.Key,
@@ -63,29 +68,30 @@ func (c Call) Author() change.Author {
 	}
 }
 
-// Empty is the answer of an operation that has nothing to say: 200 without a
-// body. An answer that embeds it has no body either, whatever its status.
+// Empty is the result of an operation that returns no data: 200 without a body. A
+// result that embeds Empty has no body either, whatever its status.
 type Empty struct{}
 
 func (Empty) bodyless() {}
 
-// bodyless is Empty, and what embeds it.
+// bodyless is implemented by Empty and by every type that embeds it.
 type bodyless interface{ bodyless() }
 
-// Statuser is an answer with a status of its own; that of any other is 200.
+// Statuser is a result with a status of its own. The status of any other result is
+// 200.
 type Statuser interface {
-	// Status is one of 200 to 399: refusals are faults.
+	// Status returns a status from 200 to 399: refusals are faults.
 	Status() int
 }
 
-// Headerer is an answer that also sets response headers.
+// Headerer is a result that also sets response headers.
 type Headerer interface {
 	// SetHeaders adds to the headers of the response.
 	SetHeaders(http.Header)
 }
 
 // JSON makes an endpoint of a decoder and an operation. The decoder reads path,
-// query and body and answers a fault for what it cannot accept.
+// query and body. It returns a fault for input that it cannot accept.
 func JSON[Q, A any](decode func(*http.Request) (Q, error), do func(context.Context, Call, Q) (A, error)) Endpoint {
 	return func(ctx context.Context, call Call, r *http.Request) (any, error) {
 		q, err := decode(r)
@@ -99,5 +105,5 @@ func JSON[Q, A any](decode func(*http.Request) (Q, error), do func(context.Conte
 	}
 }
 
-// NoInput is the decoder of an operation without parameters.
+// NoInput is the decoder of an operation without input.
 func NoInput(*http.Request) (struct{}, error) { return struct{}{}, nil }

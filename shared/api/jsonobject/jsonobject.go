@@ -1,7 +1,8 @@
-// Package jsonobject reads the members of a JSON object as they were written:
-// in their order, by their exact names, and those that are there twice.
-// Decoding into a struct takes NAME for name, and of two members with one name
-// the last. A request must not mean something else than its sender reads in it.
+// Package jsonobject reads the members of a JSON object as they were written: in
+// their order, with their exact names, and including a member that is there twice.
+// Decoding into a struct accepts NAME as name, and uses the last of two members
+// with one name. A request must not mean something other than what its sender reads
+// in it.
 package jsonobject
 
 import (
@@ -11,9 +12,9 @@ import (
 	"unicode/utf8"
 )
 
-// Members yields the name and the value of every member of an object, in the
-// order of the text. The text must be valid JSON; any other value than an object
-// has no members.
+// Members yields the name and the value of every member of an object, in the order
+// of the text. The text must be valid JSON. A value that is not an object has no
+// members.
 func Members(text []byte) iter.Seq2[string, json.RawMessage] {
 	return func(yield func(string, json.RawMessage) bool) {
 		at := space(text, 0)
@@ -33,8 +34,8 @@ func Members(text []byte) iter.Seq2[string, json.RawMessage] {
 	}
 }
 
-// Elements yields the elements of an array. The text must be valid JSON; any
-// other value than an array has no elements.
+// Elements yields the elements of an array. The text must be valid JSON. A value
+// that is not an array has no elements.
 func Elements(text []byte) iter.Seq[json.RawMessage] {
 	return func(yield func(json.RawMessage) bool) {
 		at := space(text, 0)
@@ -54,8 +55,8 @@ func Elements(text []byte) iter.Seq[json.RawMessage] {
 	}
 }
 
-// Depth answers how deep arrays and objects are nested in a text, of which
-// nothing needs to be valid: brackets are counted that stand outside of strings.
+// Depth returns how deep arrays and objects are nested in a text. The text need not
+// be valid JSON: Depth counts the brackets outside of strings.
 func Depth(text []byte) int {
 	depth, deepest := 0, 0
 	for at := 0; at < len(text); at++ {
@@ -72,7 +73,7 @@ func Depth(text []byte) int {
 	return deepest
 }
 
-// decode is the text of a JSON string.
+// decode returns the text of a JSON string.
 func decode(quoted []byte) string {
 	if bytes.IndexByte(quoted, '\\') < 0 && utf8.Valid(quoted) {
 		return string(quoted[1 : len(quoted)-1])
@@ -82,8 +83,8 @@ func decode(quoted []byte) string {
 	return name
 }
 
-// space answers where the white space ends that begins at a place, at most
-// the text's end.
+// space returns where the white space that begins at a place ends. The result is at
+// most the text's end.
 func space(text []byte, at int) int {
 	for at < len(text) && bytes.IndexByte([]byte(" \t\r\n"), text[at]) >= 0 {
 		at++
@@ -91,8 +92,8 @@ func space(text []byte, at int) int {
 	return min(at, len(text))
 }
 
-// stringEnd answers where the string ends that begins with a quote at a place:
-// behind its last quote, or at the end of a text that ends before.
+// stringEnd returns where the string ends that begins with a quote at a place. That
+// is behind its last quote, or at the text's end if the last quote is missing.
 func stringEnd(text []byte, at int) int {
 	for at++; ; at++ {
 		next := bytes.IndexByte(text[at:], '"')
@@ -109,7 +110,7 @@ func stringEnd(text []byte, at int) int {
 	}
 }
 
-// valueEnd answers where the value ends that begins at a place.
+// valueEnd returns where the value that begins at a place ends.
 func valueEnd(text []byte, at int) int {
 	for depth := 0; at < len(text); at++ {
 		switch text[at] {
@@ -121,7 +122,7 @@ func valueEnd(text []byte, at int) int {
 			depth++
 		case '}', ']':
 			if depth == 0 {
-				return at // the end of what a number or word stands in
+				return at // the end of the array or object that holds a number or literal
 			}
 			if depth--; depth == 0 {
 				return at + 1

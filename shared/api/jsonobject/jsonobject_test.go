@@ -59,8 +59,8 @@ func TestDepthCountsWhatStandsOutsideOfStrings(t *testing.T) {
 	}
 }
 
-// FuzzMembers: of an object whose names differ, the members are those that
-// encoding/json finds.
+// FuzzMembers checks that, if the names in an object differ, Members yields the
+// members that encoding/json finds.
 func FuzzMembers(f *testing.F) {
 	for _, seed := range []string{`{"a":1}`, `{"a":{"b":[1,"]"]},"c":"\"}"}`, ` { "" : null , "\n":[{}] } `, "{\"\xa0\":0}"} {
 		f.Add([]byte(seed))

@@ -12,8 +12,9 @@ import (
 	"github.com/opsplane/opsplane/shared/api/paging"
 )
 
-// FuzzPage: what is read as a cursor is one that a link has given: a row at
-// that place has a link with the same text, which is read as the same cursor.
+// FuzzPage checks that a text that is read as a cursor is one that a link can give.
+// A page with a row at that place has a link with the same text, and that text is
+// read as the same cursor.
 func FuzzPage(f *testing.F) {
 	f.Fuzz(func(t *testing.T, raw string) {
 		values, err := url.ParseQuery(raw)
@@ -34,7 +35,7 @@ func FuzzPage(f *testing.F) {
 		}
 		sent := strings.Split(strings.Join(values["page"], ","), ",")
 		place := row{q.Cursor[0], q.Cursor[1]}
-		// A page with this row at its edge links back to this very place.
+		// A page with this row at its edge links back to exactly this place.
 		page := paging.Answer(q, slices.Repeat([]row{place}, q.Limit+1), row.cursor)
 		h := http.Header{}
 		page.SetHeaders(h)

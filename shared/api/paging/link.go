@@ -8,24 +8,24 @@ import (
 	"github.com/opsplane/opsplane/shared/api/httpapi"
 )
 
-// Results is a page of a list, with its links. Made by Answer.
+// Results is a page of a list, with its links. Answer makes it.
 type Results[T any] struct {
-	// Results are the rows, in the order of the list; never null.
+	// Results are the rows, in the order of the list. It is never null.
 	Results []T `json:"results"`
 
 	link string
 }
 
-// SetHeaders sets Link. It is there on every page, empty where there is
-// nothing to link to.
+// SetHeaders sets the header Link on every page. The header is empty if there is no
+// other page.
 func (r Results[T]) SetHeaders(h http.Header) { h.Set("Link", r.link) }
 
 var _ httpapi.Headerer = Results[int]{}
 
-// Answer makes the page of q from rows: at most q.Limit+1 of them, in the
-// direction asked for, the nearest to the cursor first. The one too many shows
-// that there are more. The function cursor answers the q.Cursor that places a
-// row.
+// Answer makes the page of q from rows. There are at most q.Limit+1 rows, in the
+// direction of the request, the row nearest to the cursor first. The row beyond the
+// limit shows that there are more. The function cursor returns the q.Cursor that
+// places a row.
 func Answer[T any](q Request, rows []T, cursor func(T) []string) Results[T] {
 	more := len(rows) > q.Limit
 	if more {
@@ -38,7 +38,8 @@ func Answer[T any](q Request, rows []T, cursor func(T) []string) Results[T] {
 	if q.Backward {
 		slices.Reverse(rows)
 	}
-	// Where we came from there is at least the row of the cursor.
+	// In the direction that the request came from, there is at least the row of the
+	// cursor.
 	next, prev := more, !q.First()
 	if q.Backward {
 		next, prev = true, more
@@ -53,11 +54,12 @@ func Answer[T any](q Request, rows []T, cursor func(T) []string) Results[T] {
 	return Results[T]{Results: rows, link: strings.Join(links, ", ")}
 }
 
-// Part makes the page of q of a list whose pages may end before their limit, as a
-// call looks at so much and no more. Rows are at most q.Limit, in the direction
-// asked for; on places where to go on in that direction, and is nil at the end.
-// A page without rows links back to nothing that was shown before: between on
-// and there, nothing is wanted.
+// Part makes the page of q for a list whose pages may end before their limit,
+// because one call looks only at a limited number of rows. There are at most
+// q.Limit rows, in the direction of the request. The cursor on says where to
+// continue in that direction; it is nil at the end of the list. A page without rows
+// has no row of its own to link back from, so it links back from on: no row between
+// on and the page before is wanted.
 func Part[T any](q Request, rows []T, on []string, cursor func(T) []string) Results[T] {
 	next, prev := on, on
 	if len(rows) > 0 {
@@ -84,7 +86,7 @@ func Part[T any](q Request, rows []T, on []string, cursor func(T) []string) Resu
 	return Results[T]{Results: rows, link: strings.Join(links, ", ")}
 }
 
-// Map answers the page with every row in another form.
+// Map returns the page with every row in another form.
 func Map[T, U any](page Results[T], form func(T) U) Results[U] {
 	rows := make([]U, len(page.Results))
 	for i, row := range page.Results {
@@ -93,8 +95,8 @@ func Map[T, U any](page Results[T], form func(T) U) Results[U] {
 	return Results[U]{Results: rows, link: page.link}
 }
 
-// link formats one entry of the Link header: the new page first, then every
-// other parameter of the request.
+// link formats one entry of the Link header: first the parameter page of the linked
+// page, then every other parameter of the request.
 func (q Request) link(direction string, cursor []string, rel string) string {
 	query := "page=" + direction
 	for _, value := range cursor {

@@ -126,7 +126,7 @@ func TestLinksLeadThroughEveryRowBothWays(t *testing.T) {
 		if len(rows) == 0 {
 			return
 		}
-		// Back from the last page, whose own rows are not visited again.
+		// Go back from the last page. Its own rows are not visited again.
 		last, err := list(rows, httptest.NewRequest("GET", next, nil))
 		if err != nil {
 			t.Fatal(err)
@@ -150,7 +150,7 @@ func TestRowsComeAndGoBetweenPages(t *testing.T) {
 		next := "http://h/list?limit=3"
 		var seen []string
 		for next != "" {
-			// What else there is changes with every page.
+			// The other rows change with every page.
 			all := append(slices.Clone(stay), rapid.SliceOf(name).Draw(t, "come and go")...)
 			slices.Sort(all)
 			var rows []row

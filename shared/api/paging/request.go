@@ -1,8 +1,8 @@
-// Package paging cuts lists into pages. A page is asked for by direction and
-// cursor (the place of the row at the edge of the page before), and an answer
-// links to its neighbours. Its invariant: following the links of one direction
-// visits every row that exists throughout exactly once, whatever else is
-// added or removed meanwhile.
+// Package paging cuts lists into pages. A request names a page by direction and
+// cursor: the cursor is the place of the row at the edge of the page before. A
+// response links to the pages beside it. The package's invariant: a client that
+// follows the links of one direction sees every row that exists the whole time
+// exactly once, whatever else is added or removed meanwhile.
 package paging
 
 import (
@@ -19,32 +19,34 @@ import (
 
 // Shape is what a list allows.
 type Shape struct {
-	// Elements is how many values place a row.
+	// Elements is the number of values that place a row.
 	Elements int
-	// Plain, if not 0, is how many values a cursor has that is written by hand,
-	// as they are: fewer than Elements, so that the two cannot be confused.
+	// Plain, if not 0, is the number of values of a cursor that a person writes by
+	// hand, without encoding. It is less than Elements, so that the two forms
+	// cannot be confused.
 	Plain int
-	// Default is the page size if none is asked for, Max the largest; a
-	// larger one is cut to it silently.
+	// Default is the page size if the request names none. Max is the largest page
+	// size: a larger number is reduced to Max without an error.
 	Default, Max int
 }
 
-// Request is the page asked for.
+// Request is the page that a request asks for.
 type Request struct {
-	// Backward asks for the rows before Cursor, otherwise those behind it.
+	// Backward asks for the rows before Cursor. Otherwise the request asks for the
+	// rows behind it.
 	Backward bool
-	// Cursor places a row; nil asks for the first page.
+	// Cursor places a row. Nil asks for the first page.
 	Cursor []string
-	// Plain says that Cursor has the values of a cursor written by hand.
+	// Plain says that Cursor holds the values of a cursor written by hand.
 	Plain bool
-	// Limit is how many rows a page has at most.
+	// Limit is the largest number of rows of the page.
 	Limit int
 
 	base  string     // of links: scheme, host and path
 	query url.Values // of links, without page
 }
 
-// First reports whether the first page is asked for.
+// First reports whether the request asks for the first page.
 func (q Request) First() bool { return q.Cursor == nil }
 
 // The values of the first element of the parameter page.
@@ -59,22 +61,24 @@ const (
 	paramPage  = "page" // may be given several times
 )
 
-// Input is what the route of a list takes: page, limit, and query parameters of
+// Input is what the route of a list accepts: page, limit, and query parameters of
 // its own.
 func Input(own ...string) httpapi.Input {
 	return httpapi.Input{Query: append(own, paramLimit), Lists: []string{paramPage}}
 }
 
-// Decode reads the parameters page and limit of r. The parameter page is an
-// array, either repeated or joined with commas: the direction, n or p, then
-// the cursor. What cannot be read is an Invalid fault.
+// Decode reads the parameters page and limit of r. The parameter page is an array:
+// the direction (n or p), then the cursor. The array is sent as repeated parameters
+// or joined with commas. Decode returns an Invalid fault for a parameter that it
+// cannot read.
 func Decode(r *http.Request, shape Shape) (Request, error) {
 	query := httpapi.NewQuery(r)
 	q := Request{Limit: shape.Default, base: httpapi.Address(r) + r.URL.EscapedPath(), query: query.Values()}
 	q.query.Del(paramPage)
 	limit, page := query.All(paramLimit), query.All(paramPage)
 	if len(limit) > 0 {
-		// More than an int holds is more than the largest page, like 101.
+		// A number that is too large for an int is above the largest page, as 101
+		// may be.
 		n, err := strconv.Atoi(limit[0])
 		if err != nil && !errors.Is(err, strconv.ErrRange) || n <= 0 {
 			return Request{}, fault.Invalidf("INVALID_PARAMETER", "query parameter limit must be a whole number above 0")
@@ -82,8 +86,8 @@ func Decode(r *http.Request, shape Shape) (Request, error) {
 		q.Limit = min(n, shape.Max)
 	}
 	if len(page) > 0 {
-		// Elements of a cursor have no commas, so that it does not matter
-		// which were escaped: the gateway does not tell.
+		// The elements of a cursor contain no commas. So it does not matter which
+		// commas were escaped: the gateway does not pass that on.
 		elements := strings.Split(strings.Join(page, ","), ",")
 		if err := q.decodePage(elements, shape); err != nil {
 			return Request{}, err
@@ -105,7 +109,7 @@ func (q *Request) decodePage(elements []string, shape Shape) error {
 	}
 	for _, text := range values {
 		value, err := encoding.DecodeString(text)
-		if err != nil || strings.ContainsAny(text, "\r\n") { // the decoder passes over line breaks
+		if err != nil || strings.ContainsAny(text, "\r\n") { // the decoder ignores line breaks
 			return ErrCursor
 		}
 		q.Cursor = append(q.Cursor, string(value))
@@ -113,9 +117,9 @@ func (q *Request) decodePage(elements []string, shape Shape) error {
 	return nil
 }
 
-// ErrCursor is the Invalid fault of a cursor that no page of the list has.
+// ErrCursor is the Invalid fault for a cursor that no page of the list links to.
 var ErrCursor = fault.Invalidf("INVALID_PARAMETER", "query parameter page does not come from a Link header of this list")
 
-// encoding of an element: whatever a row is placed by, its text needs no
-// escape in a URL and has no comma.
+// encoding is the encoding of a cursor's elements. The encoded text needs no escape
+// in a URL and contains no comma, whatever value places the row.
 var encoding = base64.RawURLEncoding.Strict()

@@ -89,7 +89,7 @@ func TestLinksAreAbsolute(t *testing.T) {
 	}
 }
 
-// throughGateway makes the request as the Lambda adapter does.
+// throughGateway makes the request as the Lambda adapter makes it.
 func throughGateway(t *testing.T, path string, gateway events.APIGatewayProxyRequestContext, headers map[string]string) *http.Request {
 	t.Helper()
 	gateway.DomainName = "api.example.com"

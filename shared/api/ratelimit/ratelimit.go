@@ -1,7 +1,7 @@
-// Package ratelimit bounds how often something may be done in a span of time.
-// Its invariant: of calls that are made at once, no more are admitted than the limit
-// has room for, in whichever instances they run. Each is counted by one conditional
-// write before it is admitted. What GiveBack takes back makes room again.
+// Package ratelimit limits how often something may be done in a span of time. Its
+// invariant: of calls that are made at the same time, in any instances, no more are
+// admitted than the limit allows. Each call is counted by one conditional write
+// before it is admitted. GiveBack makes room again.
 package ratelimit
 
 import (
@@ -16,8 +16,8 @@ import (
 	"github.com/opsplane/opsplane/shared/storage/table"
 )
 
-// Limit is how often something may be done. Time is cut into fixed windows, so
-// that a span as long as one may hold up to twice Max.
+// Limit says how often something may be done. Time is divided into fixed windows.
+// So a span as long as one window may contain up to twice Max.
 type Limit struct {
 	// Name says what is counted. It is part of the counter's key.
 	Name string
@@ -27,21 +27,21 @@ type Limit struct {
 	Window time.Duration
 }
 
-// Store keeps counters in a table beside other items: pk that of whoever is
-// counted, sk RATE#<name>#<end of the window, Unix seconds>. A counter is one
-// item, and expires with its window.
+// Store keeps counters in a table beside other items. The pk is that of the counted
+// party. The sk is RATE#<name>#<end of the window, Unix seconds>. A counter is one
+// item, and it expires with its window.
 type Store struct {
 	// DB is the table's client.
 	DB *dynamodb.Client
-	// Table is its physical name. It has the string keys pk and sk, and expires
-	// items by the attribute ttl.
+	// Table is the table's physical name. The table has the string keys pk and sk,
+	// and items expire by the attribute ttl.
 	Table string
 }
 
-// Take counts one more at author.At, and returns zero if it is admitted, else
-// how long it is until the next window. A request whose answer is lost, and that the
-// client sends again, may count twice: the limit is then reached too early, never
-// too late.
+// Take counts one call at author.At. It returns zero if the call is admitted.
+// Otherwise it returns how long it is until the next window. If the response of the
+// write is lost and the client sends the write again, the call may count twice. The
+// limit is then reached too early, never too late.
 func (s *Store) Take(ctx context.Context, pk string, l Limit, author change.Author) (time.Duration, error) {
 	err := s.add(ctx, pk, l, 1, table.AbsentOr(attrCount, table.Less(attrCount, attr.Int(int64(l.Max)))), author)
 	if _, full := table.ConditionFailed(err); full {
@@ -50,9 +50,10 @@ func (s *Store) Take(ctx context.Context, pk string, l Limit, author change.Auth
 	return 0, err
 }
 
-// GiveBack takes back what Take has counted in the same window. It does nothing
-// in a later one. A request whose answer is lost, and that the client sends again,
-// may take back two: where that matters, Max must leave room for it.
+// GiveBack takes back one call that Take counted in the same window. It does
+// nothing in a later window. If the response of the write is lost and the client
+// sends the write again, it may take back two calls. Where that matters, Max must
+// leave room for it.
 func (s *Store) GiveBack(ctx context.Context, pk string, l Limit, author change.Author) error {
 	err := s.add(ctx, pk, l, -1, table.Greater(attrCount, attr.Int(0)), author)
 	if _, none := table.ConditionFailed(err); none {
@@ -75,5 +76,5 @@ func (s *Store) add(ctx context.Context, pk string, l Limit, n int64, only table
 	return nil
 }
 
-// end is when the window of a time ends.
+// end returns when the window that contains a time ends.
 func (l Limit) end(at time.Time) time.Time { return at.Truncate(l.Window).Add(l.Window) }

@@ -89,7 +89,7 @@ func TestWhatIsGivenBackMayBeTakenAgain(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	// More than was taken is not given back.
+	// No more is given back than was taken.
 	for range 2 {
 		if err := s.GiveBack(ctx, "USER#a", limit, author(now)); err != nil {
 			t.Fatal(err)

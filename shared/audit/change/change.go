@@ -1,7 +1,7 @@
-// Package change says who changed an item last and by which request. Its
-// invariant: every item that a caller can change carries these attributes, and
-// they are written in the same storage operation as the change itself, so that
-// the table's stream shows no change without its author.
+// Package change says who changed an item last and by which request. Its invariant:
+// every item that a caller can change carries these attributes, and they are
+// written in the same storage operation as the change itself. So the table's stream
+// shows no change without its author.
 package change
 
 import (
@@ -11,33 +11,35 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 )
 
-// Author is who changes something, how, and by which request.
+// Author says who changes something, how, and by which request.
 type Author struct {
-	// Principal is the user id of the person or machine account that acts; or
-	// "operator:NAME" for changes that an operator makes with AWS credentials; or
-	// "webhook:VCS" for what a host has delivered; or "collector"; or "anonymous" for
-	// a request without a credential, such as the start of a login; or Server.
+	// Principal is one of these: the user id of the person or machine account that
+	// acts; "operator:NAME" for changes that an operator makes with AWS
+	// credentials; "webhook:VCS" for what a host has delivered; "collector";
+	// "anonymous" for a request without a credential, such as the start of a login;
+	// or Server.
 	Principal string
-	// Credential is the id of the API key or the session behind the request, or
-	// of the delivery; empty where there is none, as for operators.
+	// Credential is the id of the API key, the session or the delivery behind the
+	// change. It is empty if there is none, as for operators.
 	Credential string
-	// Request is the id of the function's invocation, or of an operator's
-	// command. It must be unique, and no caller may choose it: a write that is sent
-	// again recognises its own effect by it.
+	// Request is the id of the function's invocation, or of an operator's command.
+	// It must be unique, and no caller may choose it: by it, a write that is sent
+	// again recognises its own effect.
 	Request string
-	// Source is the caller's network address as the gateway saw it; may be
+	// Source is the caller's network address as the gateway saw it. It may be
 	// empty.
 	Source string
 	// At is when the request was made.
 	At time.Time
 }
 
-// Server is the principal of what the server does by itself, whoever's request it
-// does it in: it seals again what was sealed with an older value of its secret, and
-// asks hosts again who their members are.
+// Server is the principal of what the server does by itself, in the request of any
+// principal. The server seals again what was sealed with an older value of its
+// secret, and asks hosts again who their members are.
 const Server = "server"
 
-// Attribute names on items. Short, because they are paid for on every write.
+// Names of the attributes on items. They are short, because they add to the cost of
+// every write.
 const (
 	AttrPrincipal  = "ch_by"
 	AttrCredential = "ch_cred"
@@ -46,8 +48,8 @@ const (
 	AttrAt         = "ch_at"
 )
 
-// Item returns the author as item attributes, empty ones left out. AttrAt is
-// Unix time in milliseconds.
+// Item returns the author as item attributes, without empty ones. AttrAt is Unix
+// time in milliseconds.
 func (a Author) Item() map[string]types.AttributeValue {
 	item := map[string]types.AttributeValue{
 		AttrPrincipal: &types.AttributeValueMemberS{Value: a.Principal},
@@ -70,8 +72,8 @@ func (a Author) AddTo(item map[string]types.AttributeValue) {
 	}
 }
 
-// All returns all five attributes, for an update of an item: an attribute that is
-// empty is written too, so that none of an earlier author stays.
+// All returns all five attributes, for an update of an item. Empty attributes are
+// written too, so that no attribute of an earlier author stays.
 func (a Author) All() map[string]types.AttributeValue {
 	return map[string]types.AttributeValue{
 		AttrPrincipal:  &types.AttributeValueMemberS{Value: a.Principal},
@@ -83,8 +85,8 @@ func (a Author) All() map[string]types.AttributeValue {
 }
 
 // Set returns the assignments of an update expression that record the author,
-// without the leading SET, and adds their values to values. All five are
-// always assigned, so that no attribute of an earlier author stays behind.
+// without the leading SET, and adds their values to values. It always assigns all
+// five, so that no attribute of an earlier author stays.
 func (a Author) Set(values map[string]types.AttributeValue) string {
 	values[":ch_by"] = &types.AttributeValueMemberS{Value: a.Principal}
 	values[":ch_cred"] = &types.AttributeValueMemberS{Value: a.Credential}

@@ -9,8 +9,8 @@ import (
 	"github.com/opsplane/opsplane/shared/vcs"
 )
 
-// claims is the payload of a token. The names of our own members are short:
-// a token travels in every request.
+// claims is the payload of a token. The names of this product's own members are
+// short, because every request carries a token.
 type claims struct {
 	jwt.RegisteredClaims
 	// Key is the id of the API key behind the token. A verifier refuses the
@@ -18,9 +18,9 @@ type claims struct {
 	Key string `json:"key"`
 	// Capabilities are those of the key.
 	Capabilities access.Set `json:"cap"`
-	// Memberships are the user's, at the time of minting.
+	// Memberships are those of the user at the time when the token was made.
 	Memberships []vcs.Installation `json:"mem,omitempty"`
-	// Partial says that there were too many memberships to carry.
+	// Partial says that there were too many memberships for a token.
 	Partial bool `json:"many,omitempty"`
 }
 

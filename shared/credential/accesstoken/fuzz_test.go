@@ -12,12 +12,12 @@ import (
 	"github.com/opsplane/opsplane/shared/api/access"
 )
 
-// fixed is a key that is the same in every run, so that a corpus keeps its
-// meaning.
+// fixed is a key that is the same in every run, so that a stored corpus stays
+// useful.
 var fixed = ed25519.NewKeyFromSeed(bytes.Repeat([]byte{7}, ed25519.SeedSize))
 
-// FuzzForged: no text verifies but the one that was minted, however little of
-// it was changed: bytes of it are replaced, cut out or repeated by the edits.
+// FuzzForged checks that only the token that was made verifies, however small a
+// change is. The edits replace, remove or repeat bytes of it.
 func FuzzForged(f *testing.F) {
 	caller := access.Caller{User: "u", Key: "k", Capabilities: access.Set{access.KVStoreRead}}
 	genuine, err := domain.Mint(kid, fixed, caller, now)
@@ -37,8 +37,9 @@ func FuzzForged(f *testing.F) {
 	})
 }
 
-// FuzzSigned: whatever is signed, with the right key and by the right
-// algorithm, it verifies only as a token of this kind, for as long as it says.
+// FuzzSigned checks anything that is signed with the right key and the right
+// algorithm. It verifies only if it is a token of this kind, and only for the time
+// that it states.
 func FuzzSigned(f *testing.F) {
 	keys := only(fixed.Public().(ed25519.PublicKey))
 	f.Fuzz(func(t *testing.T, header, payload string) {

@@ -1,6 +1,6 @@
-// Package accesstoken mints and verifies the short-lived tokens with which
-// callers use the API: JSON Web Tokens signed with Ed25519. Its invariant:
-// whoever can verify cannot mint, and a token is good for one issuer, one
+// Package accesstoken makes and verifies the short-lived tokens with which callers
+// use the API: JSON Web Tokens signed with Ed25519. Its invariant: a function that
+// can verify tokens cannot make them, and a token is valid for one issuer, one
 // audience, one algorithm and at most Lifetime.
 package accesstoken
 
@@ -16,26 +16,26 @@ import (
 	"github.com/opsplane/opsplane/shared/api/access"
 )
 
-// Lifetime is how long a token lasts at most. Its end is a whole second, so
-// that the real lifetime is between 59 and 60 seconds.
+// Lifetime is the longest time for which a token is valid. Its end is a whole
+// second, so that the real lifetime is between 59 and 60 seconds.
 const Lifetime = 60 * time.Second
 
-// Domain is where tokens are made and where they are good.
+// Domain says where tokens are made and where they are valid.
 type Domain struct {
-	// Issuer names the deployment that mints: a token of one is refused by
-	// every other, even if they shared a key.
+	// Issuer names the deployment that makes the tokens. Every other deployment
+	// refuses them, even if the two shared a key.
 	Issuer string
 	// Audience names what the tokens are for.
 	Audience string
 }
 
-// ErrInvalid refuses a token: malformed, forged, expired or made elsewhere.
-// The wrapped error says which, for the log; the holder is told nothing.
+// ErrInvalid refuses a token that is malformed, forged, expired or made elsewhere.
+// The wrapped error says which of these it is, for the log. The caller does not
+// learn it.
 var ErrInvalid = errors.New("invalid access token")
 
-// Mint makes a token for the holder of an API key, with the rights of caller
-// and no end later than the key's own. The kid tells verifiers which key to
-// use.
+// Mint makes a token for the owner of an API key, with the rights of caller. The
+// token ends no later than the key. The kid says which key verifies it.
 func (d Domain) Mint(kid string, key ed25519.PrivateKey, caller access.Caller, now time.Time) (string, error) {
 	expires := now.Truncate(time.Second).Add(Lifetime)
 	if end := time.Unix(caller.Expires, 0); caller.Expires != 0 && end.Before(expires) {
@@ -57,16 +57,16 @@ func (d Domain) Mint(kid string, key ed25519.PrivateKey, caller access.Caller, n
 	return text, nil
 }
 
-// PublicKeys finds the verification key with the given id. Its error refuses
-// the token and is found in that of Verify.
+// PublicKeys returns the verification key with the given id. If it returns an
+// error, the token is refused, and the error of Verify wraps that error.
 type PublicKeys func(kid string) (ed25519.PublicKey, error)
 
-// Verify answers who holds the token. It looks for a key only once the token
-// has the right form and algorithm. Every error wraps ErrInvalid, and that of
-// keys where it is the cause.
+// Verify returns the caller that a token names. It looks for a key only if the
+// token has the right form and algorithm. Every error wraps ErrInvalid. If keys
+// returned an error, that one is wrapped too.
 func (d Domain) Verify(token string, now time.Time, keys PublicKeys) (access.Caller, error) {
-	// The decoder of base64 passes over line breaks: one token would have many
-	// texts.
+	// The base64 decoder ignores line breaks. If they were allowed, one token would
+	// have many texts.
 	if strings.ContainsAny(token, "\r\n") {
 		return access.Caller{}, fmt.Errorf("%w: %w", ErrInvalid, errForm)
 	}
@@ -106,7 +106,7 @@ var (
 	errForm  = errors.New("not a token of this kind")
 )
 
-// reason cuts an error of the parser down to its kind: its text may quote the
+// reason reduces an error of the parser to its kind, because its text may quote the
 // token.
 func reason(err error) error {
 	for _, kind := range []error{

@@ -37,7 +37,7 @@ func newKey(t testing.TB) (ed25519.PublicKey, ed25519.PrivateKey) {
 	return public, private
 }
 
-// only knows one key.
+// only returns a PublicKeys that knows one key.
 func only(public ed25519.PublicKey) accesstoken.PublicKeys {
 	return func(id string) (ed25519.PublicKey, error) {
 		if id != kid {
@@ -49,7 +49,7 @@ func only(public ed25519.PublicKey) accesstoken.PublicKeys {
 
 var errUnknown = errors.New("unknown key")
 
-// holder is an API key's caller.
+// holder returns the caller of an API key.
 func holder() access.Caller {
 	return access.Caller{
 		Kind: access.KindAPIKey, User: uuid.NewString(), Key: uuid.NewString(), LastUsed: 7,
@@ -164,7 +164,7 @@ func TestHostileTokensAreRefused(t *testing.T) {
 		}
 		return p
 	}
-	// The forge itself makes a good token of the right parts.
+	// The forged token is valid if all of its parts are right.
 	if _, err := domain.Verify(forge(t, header(nil), payload(nil), right), now, only(public)); err != nil {
 		t.Fatalf("a right token is refused: %v", err)
 	}
@@ -273,8 +273,8 @@ func TestFailureToFindTheKeyIsPassedOn(t *testing.T) {
 	}
 }
 
-// A header of more than 8 KiB is refused by the authorizer, and one of more
-// than 10,240 bytes by the gateway.
+// The authorizer refuses a header of more than 8 KiB, and the gateway one of more
+// than 10,240 bytes.
 func TestLargestTokenFitsIntoAHeader(t *testing.T) {
 	_, private := newKey(t)
 	caller := holder()

@@ -13,8 +13,8 @@ import (
 	"github.com/opsplane/opsplane/shared/credential/apikey"
 )
 
-// A person who has nothing but an account makes and revokes keys as fast as it
-// can, from many places.
+// A person who has only an account makes and revokes keys as fast as possible, from
+// many places.
 func TestMakingAndRevokingKeysInALoopIsBounded(t *testing.T) {
 	t.Parallel()
 	h := newHouse(t)

@@ -12,8 +12,9 @@ import (
 	"github.com/opsplane/opsplane/shared/storage/table"
 )
 
-// Erase revokes keys of a user and removes them, revoked ones too: at most limit
-// of them. It returns how many it removed, and whether there may be more.
+// Erase revokes and removes keys of a user, including keys that were revoked
+// before. It removes at most limit of them. It returns how many it removed, and
+// whether there may be more.
 func (s *Store) Erase(ctx context.Context, user string, author change.Author, limit int) (erased int, more bool, err error) {
 	page, err := s.table().Query(ctx, table.Query{
 		Key: []table.Condition{ofUser(user), table.BeginsWith("sk", attr.String(prefixKey))}, Limit: limit, Names: []string{"sk"},

@@ -8,9 +8,10 @@ import (
 	"github.com/google/uuid"
 )
 
-// FuzzParse: what is read as a key is written as the same text, and no text
-// but a key's own is that key. Up to four neighbouring characters changed are
-// found offline: the checksum sees every error of 32 bits or fewer.
+// FuzzParse checks that a text that is read as a key is written as the same text,
+// and that only a key's own text is that key. A change of up to four neighbouring
+// characters is detected offline: the checksum detects every error of 32 bits or
+// fewer.
 func FuzzParse(f *testing.F) {
 	own := Secret{User: uuid.Nil.String(), ID: "0f0e0d0c-0b0a-0908-0706-050403020100"}
 	copy(own.secret[:], "a secret of thirty-two bytes....")
@@ -30,7 +31,7 @@ func FuzzParse(f *testing.F) {
 		if _, err := Parse(damaged); (err == nil) != (damaged == genuine) {
 			t.Fatalf("%q, of %q, is read as a key (%v)", damaged, genuine, err)
 		}
-		// A made-up body with a right checksum is a key of its own, or none.
+		// An invented body with a right checksum is another key, or none.
 		body := Prefix + text
 		if s, err := Parse(body + checksum(body)); err == nil && (s.text() != body+checksum(body) || s.Matches(stored) != strings.HasPrefix(genuine, body)) {
 			t.Fatalf("the body %q makes %+v", body, s)

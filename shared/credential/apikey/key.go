@@ -1,7 +1,7 @@
-// Package apikey holds API keys: the long-lived credentials that are exchanged
-// for access tokens. Its invariant: the secret of a key leaves this package
-// once, in the answer to its creation; what is stored cannot be used to act as
-// its owner.
+// Package apikey holds API keys: the long-lived credentials that are exchanged for
+// access tokens. Its invariant: the secret of a key leaves this package once, in
+// the result of its creation. What is stored cannot be used to act as the key's
+// owner.
 package apikey
 
 import (
@@ -19,37 +19,39 @@ import (
 
 // Limits of a key.
 const (
-	// MaxName bounds a name, in bytes. Keys are sorted by name in an index
-	// whose sort key has 1,024 bytes.
+	// MaxName is the largest length of a name, in bytes. Keys are sorted by name in
+	// an index whose sort key has at most 1,024 bytes.
 	MaxName = 200
-	// MaxDescription bounds a description, in bytes.
+	// MaxDescription is the largest length of a description, in bytes.
 	MaxDescription = 1000
-	// MaxPerUser bounds the live keys of a user. It stops a script that makes
-	// keys and forgets them; keys that are made at the same moment may exceed
-	// it by as many.
+	// MaxPerUser is the largest number of live keys of a user. It stops a script
+	// that makes keys and forgets them. Keys that are made at the same moment may
+	// exceed the limit by their number.
 	MaxPerUser = 100
-	// maxListed bounds those besides that ended by themselves and are listed
-	// still: whoever makes one more has them all read.
+	// maxListed is the largest number of keys in a user's list, together with keys
+	// that have expired and are still listed. To make one more key, the server
+	// reads them all.
 	maxListed = 10_000
 )
 
-// creations bounds how often a user may make a key: often enough to replace
-// every live key at once, right after making them. It bounds revocations as
-// well, since a key is revoked once: at most MaxPerUser more of keys that live.
-// So no revocation is ever refused, by which a leak is stopped.
+// creations limits how often a user may make a key. A user can still replace every
+// live key right after making them all. It limits revocations too, because a key is
+// revoked only once: there are at most MaxPerUser more, of the keys that live
+// already. So no revocation, which may stop a leak, is ever refused because of a
+// limit.
 var creations = ratelimit.Limit{Name: "CREATE", Max: 2 * MaxPerUser, Window: 10 * time.Minute}
 
-// How long things last.
+// How long keys and records of use last.
 const (
 	// keep is how long a key's item remains after the key has ended.
 	keep = 30 * 24 * time.Hour
-	// UseInterval is how much later than the last recorded use a use must be
-	// to be recorded: a token lives for a minute, so that a client that works
-	// without a break is recorded at every tenth exchange.
+	// UseInterval is the least time between two recorded uses. A token lives for a
+	// minute. So for a client that works without a break, about every tenth
+	// exchange is recorded.
 	UseInterval = 10 * time.Minute
 )
 
-// The answers of the store beside faults.
+// The errors of the store besides faults.
 var (
 	// ErrNotFound says that the user has no such key.
 	ErrNotFound = errors.New("no such API key")
@@ -57,13 +59,13 @@ var (
 	ErrRevoked = errors.New("the API key is revoked")
 )
 
-// Key is what is known of an API key. Times are whole seconds, zero where
-// nothing has happened.
+// Key is what is known of an API key. Times are whole seconds. A time is zero if
+// the event has not happened.
 type Key struct {
-	// ID is a lower-case UUID, User the id of the key's owner.
+	// ID is the key's id and User the id of its owner. Both are lower-case UUIDs.
 	ID, User string
-	// Name is what lists show, up to MaxName bytes; may be empty and need not
-	// be unique.
+	// Name is the name that lists show, up to MaxName bytes. It may be empty and
+	// need not be unique.
 	Name string
 	// Description is up to MaxDescription bytes.
 	Description string
@@ -71,24 +73,24 @@ type Key struct {
 	Capabilities access.Set
 	// CreatedAt is when the key was made.
 	CreatedAt time.Time
-	// ExpiresAt is when the key ends by itself; zero means never.
+	// ExpiresAt is when the key ends by itself. Zero means never.
 	ExpiresAt time.Time
-	// LastUsedAt is when the key was last exchanged for a token, to about
-	// UseInterval; zero means never.
+	// LastUsedAt is when the key was last exchanged for a token, exact to about
+	// UseInterval. Zero means never.
 	LastUsedAt time.Time
-	// RevokedAt is when the key was revoked; zero means that it was not.
+	// RevokedAt is when the key was revoked. Zero means that it is not revoked.
 	RevokedAt time.Time
 
 	hash []byte
 }
 
-// LiveAt reports whether the key is good at now.
+// LiveAt reports whether the key is valid at the time now.
 func (k Key) LiveAt(now time.Time) bool {
 	return k.ID != "" && k.RevokedAt.IsZero() && (k.ExpiresAt.IsZero() || now.Before(k.ExpiresAt))
 }
 
-// Cursor is the key's place among its owner's keys as List sorts them: by
-// name, and by id where names are equal.
+// Cursor returns the key's place among its owner's keys as List sorts them: by
+// name, and by id if names are equal.
 func (k Key) Cursor() string { return k.Name + "\x00" + k.ID }
 
 // New is a key to be made.
@@ -99,9 +101,9 @@ type New struct {
 	Name, Description string
 	Capabilities      access.Set
 	ExpiresAt         time.Time
-	// Parent is the id of the user's API key with which it is made. It must be
-	// live when the new one is stored. Empty where no key stands behind it: an
-	// operator or a person's session makes it.
+	// Parent is the id of the user's API key with which the new key is made. It
+	// must be live when the new key is stored. It is empty if no key is used,
+	// because an operator or a person's session makes the new key.
 	Parent string
 }
 
@@ -140,10 +142,10 @@ const (
 	attrUsed         = "last_used_at"
 	attrRevoked      = "revoked_at"
 	attrTTL          = "ttl"
-	attrByName       = "by_name" // the sort key of the index of the same name
+	attrByName       = "by_name" // the sort key of the index with the same name
 )
 
-// Decode reads the item of an API key. An empty item is ErrNotFound.
+// Decode reads the item of an API key. For an empty item it returns ErrNotFound.
 func Decode(item attr.Item) (Key, error) {
 	if len(item) == 0 {
 		return Key{}, ErrNotFound
@@ -164,7 +166,7 @@ func Decode(item attr.Item) (Key, error) {
 		return Key{}, fmt.Errorf("decode API key: %w", err)
 	}
 	if err := json.Unmarshal([]byte(r.String(attrCapabilities)), &k.Capabilities); err != nil {
-		// Only the message: a fault among the causes would become an answer.
+		// Use only the message: a fault in the error chain would become a response.
 		return Key{}, fmt.Errorf("decode the capabilities of API key %s: %v", k.ID, err)
 	}
 	return k, nil

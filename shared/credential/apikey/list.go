@@ -9,22 +9,22 @@ import (
 	"github.com/opsplane/opsplane/shared/storage/table"
 )
 
-// Query chooses among a user's keys. The zero Query takes all.
+// Query selects among a user's keys. The zero Query selects all.
 type Query struct {
 	// After and Before are cursors: only keys strictly after or before them
 	// are listed. At most one is set.
 	After, Before string
-	// Limit is how many keys are wanted; 0 means all.
+	// Limit is the largest number of keys that List returns. 0 means all.
 	Limit int
 	// Within, if it restricts, leaves out the keys that can do more.
 	Within access.Set
 }
 
-// indexName is the index that has the keys that are not revoked.
+// indexName is the index of the keys that are not revoked.
 const indexName = "by_name"
 
-// List returns the user's keys that are not revoked, in the order of their
-// names and then ids, or backwards from Before.
+// List returns the user's keys that are not revoked, in the order of their names
+// and then ids. With Before, the order is reversed.
 func (s *Store) List(ctx context.Context, user string, q Query) ([]Key, error) {
 	ask := table.Query{Index: indexName, Key: []table.Condition{ofUser(user)}, Backward: q.Before != "", Limit: q.Limit}
 	switch {

@@ -111,7 +111,7 @@ func TestRevocationHoldsWhateverFails(t *testing.T) {
 				if errors.Is(err, apikey.ErrNotFound) {
 					t.Errorf("got %v of a key that exists", err)
 				}
-				// After a failure, whoever tries again gets there.
+				// After a failure, a new try succeeds.
 				if err := h.Revoke(ctx, h.user, k.ID, h.author(now)); err != nil {
 					t.Fatal(err)
 				}
@@ -195,9 +195,9 @@ func TestKeyWithoutALivingTokenIsRevokedInSilence(t *testing.T) {
 	}
 }
 
-// Of a first exchange and a revocation that meet, either the exchange is
-// refused, or verifiers are told: at whatever moment the one comes upon the
-// other.
+// If a first exchange and a revocation happen at the same time, either the exchange
+// is refused, or verifiers learn of the revocation. The test lets them meet at
+// every moment.
 func TestFirstExchangeThatMeetsARevocationIsRefusedOrTold(t *testing.T) {
 	t.Parallel()
 	for name, fault := range map[string]storagetest.Fault{
@@ -218,7 +218,7 @@ func TestFirstExchangeThatMeetsARevocationIsRefusedOrTold(t *testing.T) {
 			if err := h.faulty.Revoke(ctx, h.user, k.ID, h.author(now)); err != nil {
 				t.Fatal(err)
 			}
-			mark() // where the revocation never made the second write
+			mark() // if the revocation never made the second write
 			told := h.revocations(t)
 			if exchanged == nil && told != 1 {
 				t.Errorf("the key was exchanged, and %d revocations are told, want 1", told)

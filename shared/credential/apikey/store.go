@@ -15,9 +15,9 @@ import (
 	"github.com/opsplane/opsplane/shared/storage/table"
 )
 
-// Store keeps API keys in TokensTable: pk USER#<user id>, sk KEY#<key id>.
-// The index by_name has the keys that are not revoked. Beside them lie the
-// counters of creations.
+// Store keeps API keys in TokensTable: pk USER#<user id>, sk KEY#<key id>. The
+// index by_name has the keys that are not revoked. The counters of creations are in
+// the same table.
 type Store struct {
 	// DB is the table's client.
 	DB *dynamodb.Client
@@ -25,11 +25,14 @@ type Store struct {
 	Table string
 }
 
-// Create makes a key and returns its text, which cannot be read again later. A limit
-// that is exceeded, or an end that is not in the future, is an Invalid fault; too
-// many keys in a short time are a TooMany fault. ErrRevoked if the parent is not
-// live. If the parent is revoked at the same time, either the creation takes effect
-// first, and a list after the revocation has the new key, or the creation fails.
+// Create makes a key and returns its text, which cannot be read again later. It
+// returns an Invalid fault if a limit is exceeded or the end is not in the future.
+// It returns a TooMany fault if the user made too many keys in a short time, and
+// ErrRevoked if the parent is not live.
+//
+// The parent may be revoked at the same time. Then either the creation takes effect
+// first, and a list that is read after the revocation has the new key; or the
+// creation fails.
 func (s *Store) Create(ctx context.Context, n New, author change.Author) (string, Key, error) {
 	if n.Capabilities = access.Normalize(n.Capabilities); n.Capabilities == nil {
 		n.Capabilities = access.Set{}
@@ -37,7 +40,7 @@ func (s *Store) Create(ctx context.Context, n New, author change.Author) (string
 	if err := n.valid(author.At); err != nil {
 		return "", Key{}, err
 	}
-	// The count comes first: for a user with many keys, room costs more.
+	// The count comes first, because room costs more for a user with many keys.
 	if err := s.count(ctx, n.User, author); err != nil {
 		return "", Key{}, err
 	}
@@ -63,9 +66,9 @@ func (s *Store) Create(ctx context.Context, n New, author change.Author) (string
 	return secret.text(), k, nil
 }
 
-// put stores a new key, on the condition that its parent is live if it has one. The
-// id is random: if it exists already, an earlier attempt of this call wrote it, and
-// its answer was lost.
+// put stores a new key. If the key has a parent, the parent must be live. The id is
+// random. If it exists already, an earlier try of this call wrote it, and the
+// response of that try was lost.
 func (s *Store) put(ctx context.Context, item attr.Item, n New, now time.Time) error {
 	t := s.table()
 	if n.Parent == "" {
@@ -88,7 +91,7 @@ func (s *Store) put(ctx context.Context, item attr.Item, n New, now time.Time) e
 
 func (s *Store) table() table.Table { return table.Table{DB: s.DB, Name: s.Table} }
 
-// ofUser is the condition of a query for items of a user.
+// ofUser returns the condition of a query for items of a user.
 func ofUser(user string) table.Condition { return table.Equal("pk", attr.String(prefixUser+user)) }
 
 // seconds cuts t to whole seconds, in UTC. The zero time stays zero.
@@ -99,8 +102,8 @@ func seconds(t time.Time) time.Time {
 	return time.Unix(t.Unix(), 0).UTC()
 }
 
-// room returns an Invalid fault if the user can have no further key. Keys that
-// have expired do not count, though they are listed until they are removed.
+// room returns an Invalid fault if the user cannot have another key. Expired keys
+// do not count as live, though they are listed until they are removed.
 func (s *Store) room(ctx context.Context, user string, now time.Time) error {
 	live, listed := 0, 0
 	for page, err := range s.table().Pages(ctx, table.Query{
@@ -121,7 +124,7 @@ func (s *Store) room(ctx context.Context, user string, now time.Time) error {
 	return nil
 }
 
-// count counts a creation; a TooMany fault if there were too many.
+// count counts a creation. It returns a TooMany fault if there were too many.
 func (s *Store) count(ctx context.Context, user string, author change.Author) error {
 	counters := ratelimit.Store{DB: s.DB, Table: s.Table}
 	wait, err := counters.Take(ctx, "USER#"+user, creations, author)
@@ -132,7 +135,8 @@ func (s *Store) count(ctx context.Context, user string, author change.Author) er
 		creations.Max, int(creations.Window.Minutes()), int((wait+time.Second-1)/time.Second)).After(wait)
 }
 
-// Get reads a key, strongly consistent, also one that is revoked; ErrNotFound if the user has no such key.
+// Get reads a key, strongly consistent, even if it is revoked. It returns
+// ErrNotFound if the user has no such key.
 func (s *Store) Get(ctx context.Context, user, id string) (Key, error) {
 	item, err := s.table().Get(ctx, ItemKey(user, id))
 	if err != nil {
@@ -141,10 +145,10 @@ func (s *Store) Get(ctx context.Context, user, id string) (Key, error) {
 	return Decode(item)
 }
 
-// MarkUsed records that the key was used at author.At, unless one of the
-// last UseInterval is recorded. A key that is revoked or gone is ErrRevoked. It is
-// safe to repeat. A token may be made for a key only after a use of it was recorded
-// (see Revoke).
+// MarkUsed records that the key was used at author.At, unless a use in the last
+// UseInterval is recorded. It returns ErrRevoked for a key that is revoked or does
+// not exist. It is safe to repeat. A token may be made for a key only after a use
+// of the key was recorded (see Revoke).
 func (s *Store) MarkUsed(ctx context.Context, user, id string, author change.Author) error {
 	err := s.table().Update(ctx, table.Change(ItemKey(user, id)).Set(attrUsed, attr.Time(author.At)).SetAll(author.All()).
 		If(revocable()...).If(table.AbsentOr(attrUsed, table.AtMost(attrUsed, attr.Time(author.At.Add(-UseInterval))))).KeepOld())

@@ -30,8 +30,8 @@ var (
 	now = time.Unix(4_000_000_000, 123_456_789).UTC()
 )
 
-// house is one test's table, its store, and a second store whose calls can be
-// made to fail.
+// house holds the table of one test, its store, and a second store whose calls can
+// be made to fail.
 type house struct {
 	*apikey.Store
 	faulty *apikey.Store
@@ -61,7 +61,7 @@ func (h *house) create(t *testing.T, name string, caps ...access.Capability) (st
 	return text, k
 }
 
-// item reads what is stored.
+// item reads a stored item.
 func (h *house) item(t *testing.T, key attr.Item) attr.Item {
 	t.Helper()
 	out, err := h.DB.GetItem(ctx, &dynamodb.GetItemInput{TableName: aws.String(h.Table), Key: key})
@@ -81,7 +81,7 @@ func (h *house) used(t *testing.T, name string) apikey.Key {
 	return k
 }
 
-// revocations counts what verifiers are told of the user's keys.
+// revocations counts the revocations of the user's keys that verifiers can read.
 func (h *house) revocations(t *testing.T) int {
 	t.Helper()
 	out, err := h.DB.Query(ctx, &dynamodb.QueryInput{

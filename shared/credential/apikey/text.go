@@ -13,11 +13,12 @@ import (
 	"github.com/google/uuid"
 )
 
-// The text of a key: the prefix, then the user's id, the key's id and the
-// secret as one number of 64 bytes in base 62, then the CRC-32 (IEEE) of all
-// before it in base 62. Both numbers have a fixed width. One word, so that a
-// double click selects it, of letters, digits and one underscore, so that a
-// scanner finds it and can tell a real key from a made-up one offline.
+// The text of a key has these parts: the prefix; then the user's id, the key's id
+// and the secret as one number of 64 bytes in base 62; then the CRC-32 (IEEE) of
+// everything before it in base 62. Both numbers have a fixed width. The text has
+// only letters, digits and one underscore. So a double click selects all of it, and
+// a scanner can find it and can distinguish a real key from an invented one
+// offline.
 const (
 	// Prefix begins every API key.
 	Prefix = "opk_"
@@ -38,7 +39,8 @@ var ErrMalformed = errors.New("malformed API key")
 
 // Secret is what the text of a key holds. It must never be stored or logged.
 type Secret struct {
-	// User and ID say whose key it claims to be, and which: lower-case UUIDs.
+	// User and ID are the owner and the key that the text names, as lower-case
+	// UUIDs. They are not verified.
 	User, ID string
 	secret   [secretSize]byte
 }
@@ -54,8 +56,8 @@ func newSecret(user string) (Secret, error) {
 	return s, err
 }
 
-// Parse reads the text of a key, offline: whether such a key exists is
-// another question.
+// Parse reads the text of a key offline. It does not check whether such a key
+// exists.
 func Parse(text string) (Secret, error) {
 	if len(text) != Length || !strings.HasPrefix(text, Prefix) {
 		return Secret{}, ErrMalformed
@@ -76,7 +78,7 @@ func Parse(text string) (Secret, error) {
 	return s, nil
 }
 
-// text is the inverse of Parse.
+// text returns the text of a key. It is the inverse of Parse.
 func (s Secret) text() string {
 	user, id := uuid.MustParse(s.User), uuid.MustParse(s.ID)
 	raw := append(append(user[:], id[:]...), s.secret[:]...)
@@ -84,16 +86,16 @@ func (s Secret) text() string {
 	return body + checksum(body)
 }
 
-// hash is what is stored of the secret. One round of SHA-256 is enough: there
-// is no guessing 256 random bits.
+// hash returns what is stored of the secret. One round of SHA-256 is enough,
+// because nobody can guess 256 random bits.
 func (s Secret) hash() []byte {
 	h := sha256.Sum256(s.secret[:])
 	return h[:]
 }
 
-// Matches reports whether k, as read from storage, is the key of this secret,
-// in a time that does not depend on how much of it is right. It is false of
-// the zero Key, after the same work.
+// Matches reports whether k, as read from storage, is the key of this secret. The
+// time that it takes does not depend on how much of the secret is right. For the
+// zero Key it returns false, after the same work.
 func (s Secret) Matches(k Key) bool {
 	stored := k.hash
 	if len(stored) != sha256.Size {
@@ -118,8 +120,8 @@ func encode(n *big.Int, width int) string {
 	return string(out)
 }
 
-// decode reads the body. A number that 64 bytes cannot hold is none: each key
-// has one text.
+// decode reads the body. It refuses a number that 64 bytes cannot hold, so that
+// each key has only one text.
 func decode(body string) ([]byte, bool) {
 	n, base := new(big.Int), big.NewInt(int64(len(digits)))
 	for _, c := range []byte(body) {

@@ -27,8 +27,8 @@ func TestTextRoundTrips(t *testing.T) {
 	})
 }
 
-// The form is a promise to secret scanners: it may not change. The wanted text
-// was computed apart from this code.
+// Secret scanners depend on the form, so it must not change. The wanted text was
+// computed without this code.
 func TestTextIsStable(t *testing.T) {
 	s := Secret{User: "00112233-4455-6677-8899-aabbccddeeff", ID: "0f0e0d0c-0b0a-0908-0706-050403020100"}
 	copy(s.secret[:], bytes.Repeat([]byte{0x5a}, secretSize))
@@ -77,7 +77,7 @@ func TestOtherTextsAreMalformed(t *testing.T) {
 		t.Fatal(err)
 	}
 	text := s.text()
-	// A body whose number needs more than 64 bytes, with a right checksum.
+	// This body has a number that needs more than 64 bytes, and a right checksum.
 	big62 := Prefix + strings.Repeat("z", bodyWidth)
 	overflow := new(big.Int).Lsh(big.NewInt(1), 8*bodySize)
 	least := Prefix + encode(overflow, bodyWidth)

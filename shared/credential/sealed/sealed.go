@@ -1,12 +1,12 @@
-// Package sealed encrypts small secrets for storage: the tokens of users and
-// groups at their hosts, and what a browser keeps for us between two requests.
-// Its invariant: a sealed text opens only in the place that it was sealed for,
-// and any change of it is noticed.
+// Package sealed encrypts small secrets for storage: the tokens of users and groups
+// at their hosts, and what a browser keeps for this server between two requests.
+// Its invariant: a sealed text opens only in the place for which it was sealed, and
+// any change of it is detected.
 //
 // The cipher is AES-256-GCM with a random nonce. Its key is derived from the
-// server's secret by HKDF-SHA256, so that the secret itself is no cipher's key
-// and may serve other purposes. GCM with random nonces is good for 2^32 texts
-// of one key (NIST SP 800-38D, 8.3), far more than a server has logins.
+// server's secret by HKDF-SHA256. So the secret itself is not a cipher key, and may
+// serve other purposes. GCM with random nonces is safe for 2^32 texts with one key
+// (NIST SP 800-38D, 8.3), which is far more than the number of logins at a server.
 package sealed
 
 import (
@@ -20,21 +20,24 @@ import (
 	"fmt"
 )
 
-// ErrUnsealable says that a text was not sealed by this server for this place:
-// it was changed, moved, or sealed with a secret that the server no longer has.
+// ErrUnsealable says that this server did not seal the text for this place. The
+// text was changed or moved, or it was sealed with a secret value that the server
+// no longer has.
 var ErrUnsealable = errors.New("sealed text cannot be opened")
 
-// MinSecret is the least length of a server secret, in bytes.
+// MinSecret is the least length of a value of the server's secret, in bytes.
 const MinSecret = 32
 
-// Secrets answers the server's secrets, the newest first: it seals, and all
-// open. A secret is rotated by putting a new one before it, and dropped once
-// nothing of value is sealed with it. With latest they are asked for because a
-// text names a key that is not among them: they are then to be those of this
-// very moment, as far as strangers who make such texts up may cost a reading.
+// Secrets returns the values of the server's secret, the newest first. The newest
+// value seals, and every value opens. To rotate the secret, an operator puts a new
+// value before the old one, and removes the old one when nothing that matters is
+// sealed with it any more. The flag latest says that a text names a key that the
+// known values do not give. Then Secrets should return the values as they are at
+// this moment. But it may limit how often it reads them, because anonymous callers
+// can invent such texts.
 type Secrets func(ctx context.Context, latest bool) ([][]byte, error)
 
-// Fixed are secrets that never change, for tools and tests.
+// Fixed returns secret values that never change, for tools and tests.
 func Fixed(secrets ...[]byte) Secrets {
 	return func(context.Context, bool) ([][]byte, error) { return secrets, nil }
 }
@@ -47,7 +50,8 @@ type Box struct {
 // NewBox returns a box. It asks for the secrets on each use.
 func NewBox(secrets Secrets) *Box { return &Box{secrets: secrets} }
 
-// A sealed text is its form, the id of its key, the nonce and the cipher text.
+// A sealed text consists of its form, the id of its key, the nonce and the
+// encrypted text.
 const (
 	form     = 1
 	keyID    = 8
@@ -61,7 +65,7 @@ const (
 	labelID  = "opsplane seal key id 1"
 )
 
-// key is a cipher and the id by which sealed texts name it.
+// key is a cipher and the id by which a sealed text names it.
 type key struct {
 	id     string
 	cipher cipher.AEAD
@@ -87,8 +91,8 @@ func derive(secret []byte) (key, error) {
 	return key{id: string(id), cipher: aead}, err
 }
 
-// Seal encrypts text for a place, such as the key of the item that is to hold
-// it. The same place must be named to open it.
+// Seal encrypts text for a place, such as the key of the item that will hold it.
+// Open needs the same place.
 func (b *Box) Seal(ctx context.Context, place string, text []byte) ([]byte, error) {
 	k, err := b.newest(ctx)
 	if err != nil {
@@ -101,7 +105,7 @@ func (b *Box) Seal(ctx context.Context, place string, text []byte) ([]byte, erro
 	return k.cipher.Seal(out, out[overhead:], text, bound(out[:overhead], place)), nil
 }
 
-// newest is the key that seals.
+// newest returns the key that seals.
 func (b *Box) newest(ctx context.Context) (key, error) {
 	secrets, err := b.secrets(ctx, false)
 	if err != nil {
@@ -113,14 +117,15 @@ func (b *Box) newest(ctx context.Context) (key, error) {
 	return derive(secrets[0])
 }
 
-// Aged reports whether a sealed text that opens was sealed with another secret
-// than the newest, so that it is to be sealed again before that one is dropped.
+// Aged reports whether a sealed text was sealed with an older secret value than the
+// newest. It must then be sealed again before the older value is removed.
 func (b *Box) Aged(ctx context.Context, sealed []byte) (bool, error) {
 	k, err := b.newest(ctx)
 	return err == nil && k.id != id(sealed), err
 }
 
-// id is the id of the key in the head of a sealed text; empty for what is none.
+// id returns the id of the key from the head of a sealed text. It is empty if the
+// text is not a sealed text.
 func id(sealed []byte) string {
 	if len(sealed) < overhead+nonce || sealed[0] != form {
 		return ""
@@ -128,13 +133,14 @@ func id(sealed []byte) string {
 	return string(sealed[1:overhead])
 }
 
-// Open decrypts what Seal made for the place. It answers ErrUnsealable for
-// anything else.
+// Open decrypts what Seal made for the place. It returns ErrUnsealable for anything
+// else.
 func (b *Box) Open(ctx context.Context, place string, sealed []byte) ([]byte, error) {
 	if id(sealed) == "" {
 		return nil, ErrUnsealable
 	}
-	// Another instance may have sealed with a secret that this one has not read yet.
+	// Another instance may have sealed with a secret value that this one has not
+	// read yet.
 	for _, latest := range []bool{false, true} {
 		k, err := b.named(ctx, id(sealed), latest)
 		if errors.Is(err, errNoKey) {
@@ -152,10 +158,10 @@ func (b *Box) Open(ctx context.Context, place string, sealed []byte) ([]byte, er
 	return nil, ErrUnsealable
 }
 
-// errNoKey says that no secret has the id.
+// errNoKey says that no secret value gives the key with the id.
 var errNoKey = errors.New("no secret has this id")
 
-// named finds the key with an id among those of the secrets.
+// named returns the key with an id, derived from one of the secret values.
 func (b *Box) named(ctx context.Context, id string, latest bool) (key, error) {
 	secrets, err := b.secrets(ctx, latest)
 	if err != nil {
@@ -170,7 +176,8 @@ func (b *Box) named(ctx context.Context, id string, latest bool) (key, error) {
 	return key{}, errNoKey
 }
 
-// bound is the additional data: the head of the sealed text, and the place.
+// bound returns the additional data of the cipher: the head of the sealed text, and
+// the place.
 func bound(head []byte, place string) []byte {
 	return append(append(make([]byte, 0, len(head)+len(place)), head...), place...)
 }

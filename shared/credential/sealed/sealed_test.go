@@ -16,7 +16,7 @@ var (
 	newer = bytes.Repeat([]byte{2}, sealed.MinSecret)
 )
 
-// box is one whose server has the secrets.
+// box returns a box whose server has the secret values.
 func box(secrets ...[]byte) *sealed.Box {
 	return sealed.NewBox(sealed.Fixed(secrets...))
 }
@@ -125,7 +125,8 @@ func TestTextOfASecretThatAnotherInstanceHasReadOpens(t *testing.T) {
 	if got, err := late.Open(t.Context(), "p", made); err != nil || string(got) != "text" || asked != 1 {
 		t.Errorf("got %q, %v with %d looks at the latest secrets; want the text with 1", got, err, asked)
 	}
-	// What is no sealed text, or of a secret that is known, costs no look.
+	// A text that is not sealed, or that is sealed with a known secret value, costs
+	// no reading.
 	for _, no := range [][]byte{nil, made[:20], seal(t, box(older), "elsewhere", "text")} {
 		if _, err := late.Open(t.Context(), "p", no); !errors.Is(err, sealed.ErrUnsealable) || asked != 1 {
 			t.Errorf("%x: got %v with %d looks, want ErrUnsealable with no further one", no, err, asked)
@@ -146,7 +147,7 @@ func TestTextOfAnOlderSecretIsAged(t *testing.T) {
 	}
 }
 
-// Operators look for what depends on a secret by these characters.
+// By these characters, operators find what depends on a secret value.
 func TestFirstTwelveCharactersInBase64NameTheSecret(t *testing.T) {
 	t.Parallel()
 	name := func(secret []byte, text string) string {

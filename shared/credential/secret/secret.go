@@ -1,7 +1,7 @@
-// Package secret reads the secrets that a function needs, from AWS Secrets
-// Manager, or from files where SECRETS_DIR names a folder of them, as a local
-// stack has. Its invariant: a secret is read when it is first needed and never
-// shown: errors name the secret, not its text.
+// Package secret reads the secrets that a function needs. It reads them from AWS
+// Secrets Manager. If SECRETS_DIR names a folder, as in a local stack, it reads
+// them from files there. The package's invariant: a secret is read when it is first
+// needed and is never shown. Errors name the secret, not its text.
 package secret
 
 import (
@@ -22,25 +22,26 @@ import (
 	"github.com/opsplane/opsplane/shared/telemetry"
 )
 
-// How long a secret that was read is used.
+// How long a secret is used after it was read.
 const (
-	// Fresh is how long it is used without another look: after a change of the
-	// secret, a function goes on with the old one for as long at most.
+	// Fresh is how long it is used without a new reading. After a change of the
+	// secret, a function uses the old one for at most this time.
 	Fresh = 5 * time.Minute
-	// Stale is how long it is used while it cannot be read again.
+	// Stale is how long it is used while new readings fail.
 	Stale = time.Hour
-	// Early is how old a reading must be to be read again before its time. Who
-	// shows something that no known word explains may be a stranger who made it up,
-	// and must not cost a reading each time.
+	// Early is the least age of a reading before the secret may be read again
+	// earlier than Fresh says. A caller may show something that no known value of
+	// the secret explains. An anonymous caller may have invented it, so it must not
+	// cause a reading each time.
 	Early = time.Second
 )
 
-// MinWord is the least length of a word of a secret that keys are derived from,
-// in bytes.
+// MinWord is the least length, in bytes, of a value of a secret that keys are
+// derived from.
 const MinWord = sealed.MinSecret
 
-// ErrNotConfigured is answered for a secret that has no name: whoever runs the
-// server has not set the parameter of the template.
+// ErrNotConfigured is returned for a secret that has no name: the operator has not
+// set the parameter of the template.
 var ErrNotConfigured = errors.New("the secret is not configured")
 
 // Secret is one secret. Its methods may be called by several goroutines.
@@ -49,14 +50,14 @@ type Secret struct {
 	read func(context.Context, string) (string, error)
 	log  *slog.Logger
 
-	mu    sync.Mutex // one reader at a time: the others use what it brings
+	mu    sync.Mutex // one reader at a time: the others use what it reads
 	text  string
-	at    time.Time // of the text
-	tried time.Time // of the last reading, which may have failed
+	at    time.Time // when the text was read
+	tried time.Time // when the last reading was tried; it may have failed
 }
 
-// New returns the secret of a name or ARN; an empty name is one that is not
-// configured. Nothing is read yet.
+// New returns the secret with a name or ARN. An empty name means that the secret is
+// not configured. New reads nothing yet.
 func New(cfg aws.Config, name string) *Secret {
 	if dir := os.Getenv("SECRETS_DIR"); dir != "" {
 		return &Secret{name: name, read: fromFile(dir), log: telemetry.Logger()}
@@ -84,28 +85,28 @@ func fromFile(dir string) func(context.Context, string) (string, error) {
 // Configured reports whether the secret has a name.
 func (s *Secret) Configured() bool { return s.name != "" }
 
-// Text answers the secret as of at most Fresh before now, without white space
-// around it. It answers ErrNotConfigured for one that has no name or no text.
-// While new readings fail, the last one is used until it is Stale, and the
-// failures are logged.
+// Text returns the secret as it was at most Fresh before now, without white space
+// around it. It returns ErrNotConfigured for a secret that has no name or no text.
+// While new readings fail, the last one is used until it is Stale, and the failures
+// are logged.
 func (s *Secret) Text(ctx context.Context, now time.Time) (string, error) {
 	return s.asOf(ctx, now, Fresh)
 }
 
-// LatestText is Text as of at most Early before now. It is for what Text does not
-// explain.
+// LatestText is like Text, but the secret is as it was at most Early before now.
+// Use it if a caller shows something that the result of Text does not explain.
 func (s *Secret) LatestText(ctx context.Context, now time.Time) (string, error) {
 	return s.asOf(ctx, now, Early)
 }
 
-// asOf answers the secret as it was at most age before now.
+// asOf returns the secret as it was at most age before now.
 func (s *Secret) asOf(ctx context.Context, now time.Time, age time.Duration) (string, error) {
 	if !s.Configured() {
 		return "", ErrNotConfigured
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	// As wall clocks: the monotonic one may stand still while a function is frozen.
+	// Use the wall clock: the monotonic clock may stop while a function is frozen.
 	now = now.Round(0)
 	known := s.text != "" && now.Sub(s.at) < Stale
 	if known && (now.Sub(s.at) < age || now.Sub(s.tried) < Early) {
@@ -128,19 +129,21 @@ func (s *Secret) asOf(ctx context.Context, now time.Time, age time.Duration) (st
 	return text, nil
 }
 
-// Current is Text as of now, for who asks for the secret on each use.
+// Current is Text as of now, for callers that ask for the secret at each use.
 func (s *Secret) Current(ctx context.Context) (string, error) { return s.Text(ctx, time.Now()) }
 
-// Words answers the words of the secret, which is one secret or several: the
-// newest first. It makes what is new, and all tell what is genuine. So a secret
-// is rotated by putting another before it, and dropped once nothing of value is
-// made with it. Words that are shorter than MinWord are an error.
+// Words returns the values of the secret, the newest first. There may be one or
+// several. The newest value makes what is new, and every value verifies. To rotate
+// a secret, an operator puts a new value before the old one, and removes the old
+// one when nothing that matters is made with it any more. A value that is shorter
+// than MinWord is an error.
 func (s *Secret) Words(ctx context.Context, now time.Time) ([]string, error) {
 	return s.words(ctx, now, Fresh)
 }
 
-// LatestWords is Words as of at most Early before now. It is for what no word of
-// Words explains: another instance may have read a newer one.
+// LatestWords is like Words, but the values are as they were at most Early before
+// now. Use it if no value of Words explains what a caller shows: another instance
+// may have read a newer value.
 func (s *Secret) LatestWords(ctx context.Context, now time.Time) ([]string, error) {
 	return s.words(ctx, now, Early)
 }
@@ -156,7 +159,8 @@ func (s *Secret) words(ctx context.Context, now time.Time, age time.Duration) ([
 	return words, err
 }
 
-// Keys is Words as of now, or LatestWords, for who seals and opens.
+// Keys returns Words as of now as byte slices, or LatestWords if latest is true. It
+// is for sealing and opening.
 func (s *Secret) Keys(ctx context.Context, latest bool) ([][]byte, error) {
 	age := Fresh
 	if latest {

@@ -41,7 +41,8 @@ func TestSecretOfAFileIsReadAgainWhenItIsOld(t *testing.T) {
 	if err := os.Remove(filepath.Join(dir, "webhook")); err != nil {
 		t.Fatal(err)
 	}
-	// While it cannot be read, the last text serves for a time that is bounded, and the log says so.
+	// While the secret cannot be read, the last text is used for a limited time,
+	// and the log says so.
 	var log bytes.Buffer
 	s.log = slog.New(slog.NewJSONHandler(&log, nil))
 	read(3*Fresh, "two")
@@ -56,7 +57,7 @@ func TestSecretOfAFileIsReadAgainWhenItIsOld(t *testing.T) {
 	read(Fresh+Stale, "three")
 }
 
-// counted is a secret whose readings are counted.
+// counted returns a secret that counts its readings.
 func counted(texts ...string) (s *Secret, reads *int) {
 	reads = new(int)
 	return &Secret{name: "server", log: slog.New(slog.DiscardHandler), read: func(context.Context, string) (string, error) {
@@ -74,7 +75,7 @@ func TestLatestWordsAreReadOnceASecondAtMost(t *testing.T) {
 	now := time.Unix(4_000_000_000, 0)
 	for name, c := range map[string]struct {
 		texts []string
-		want  string // of the latest words, half a second and a second after the first
+		want  string // the latest values, half a second and a second after the first reading
 	}{
 		"rotated":        {[]string{older, newer + " " + older}, newer + " " + older},
 		"cannot be read": {[]string{older, ""}, older},
@@ -94,7 +95,7 @@ func TestLatestWordsAreReadOnceASecondAtMost(t *testing.T) {
 		words(0, false, older, 1)
 		words(Early-time.Millisecond, true, older, 1)
 		words(Early, true, c.want, 2)
-		for range 100 { // strangers' texts
+		for range 100 { // texts of anonymous callers
 			words(2*Early-time.Millisecond, true, c.want, 2)
 		}
 		words(2*Early-time.Millisecond, false, c.want, 2)

@@ -10,23 +10,23 @@ import (
 	"github.com/opsplane/opsplane/shared/storage/attr"
 )
 
-// The partition of the verification keys, which verifiers read whole. No
-// caller can make it grow.
+// The partition of the verification keys. Verifiers read all of it. No caller can
+// make it grow.
 const (
 	pkAuthority        = "AUTHORITY"
 	prefixVerification = "V#"
 )
 
-// verification is a key that verifies.
+// verification is a key that verifies tokens.
 type verification struct {
 	public ed25519.PublicKey
-	// until is when it stops; zero for the key in use.
+	// until is when the key ends. It is zero for the key in use.
 	until time.Time
 }
 
 func (v verification) validAt(now time.Time) bool { return v.until.IsZero() || now.Before(v.until) }
 
-// Authority is the keys that verify, as they were when the reading began.
+// Authority holds the verification keys as they were when the reading began.
 type Authority struct {
 	// ReadAt is when the reading began.
 	ReadAt time.Time
@@ -38,28 +38,30 @@ func (a Authority) FreshAt(now time.Time) bool {
 	return a.keys != nil && Within(a.ReadAt, now, SnapshotAge)
 }
 
-// BearableAt reports whether the view may be used while it cannot be read again.
+// BearableAt reports whether the view may still be used while it cannot be read
+// again.
 func (a Authority) BearableAt(now time.Time) bool {
 	return a.keys != nil && Within(a.ReadAt, now, StaleAge)
 }
 
-// Within reports whether what was read at a time is less than age old. Times
-// are compared as wall clocks: the monotonic clock may stand still while a
-// function's environment is frozen. What was read in the future is not, as the
-// clock was set back.
+// Within reports whether something that was read at readAt is less than age old.
+// Times are compared by the wall clock, because the monotonic clock may stop while
+// a function's environment is frozen. Within returns false for a reading in the
+// future: the clock was then set back.
 func Within(readAt, now time.Time, age time.Duration) bool {
 	old := now.Round(0).Sub(readAt.Round(0))
 	return old >= 0 && old < age
 }
 
-// Key returns the verification key with this id, if it is good at now.
+// Key returns the verification key with this id, if it is valid at the time now.
 func (a Authority) Key(kid string, now time.Time) (ed25519.PublicKey, bool) {
 	v, ok := a.keys[kid]
 	return v.public, ok && v.validAt(now)
 }
 
-// Authority reads the verification keys at now, with one query. The reading is
-// strongly consistent: it has every rotation that ended before it began.
+// Authority reads the verification keys at the time now, with one query. The
+// reading is strongly consistent: it contains every rotation that ended before it
+// began.
 func (s *Store) Authority(ctx context.Context, now time.Time) (Authority, error) {
 	a := Authority{ReadAt: now, keys: map[string]verification{}}
 	items, err := s.list(ctx, s.TokensTable, pkAuthority, prefixVerification)

@@ -1,9 +1,12 @@
-// Package signing holds what access tokens rest on: the keys that sign them,
-// the keys that verify them, and the API keys whose tokens must be refused.
-// Private keys live in a table of their own, which verifiers cannot read. Its
-// invariant: no token is signed with a key before every verifier has had the
-// time to learn of it, and a key is verified for longer than the last token
-// that it signed lives.
+// Package signing holds what access tokens depend on: the keys that sign them, the
+// keys that verify them, and the API keys whose tokens must be refused. Private
+// keys are in a table of their own, which verifiers cannot read. The package has
+// two invariants:
+//
+//   - No token is signed with a key before every verifier has had time to read that
+//     key. Only the first key, and a key that follows a compromise, signs at once.
+//   - A key is verified for longer than the last token that it signed is valid, unless
+//     it is compromised.
 package signing
 
 import (
@@ -20,27 +23,27 @@ import (
 	"github.com/opsplane/opsplane/shared/storage/table"
 )
 
-// How the keys hand over. Tokens live for 60 s, and a signer may go on with
-// the keys that it read 60 s ago.
+// How one key follows another. Tokens live for 60 s, and a signer may use keys that
+// it read up to 60 s ago.
 const (
-	// SnapshotAge is how old a verifier's view of the Authority, or of
-	// Revocations, may be, counted from before it was read. It is the bound
-	// within which a revoked key's tokens end.
+	// SnapshotAge is the largest age of a verifier's view of the Authority, or of
+	// Revocations, counted from before it was read. A revoked key's tokens end
+	// within this time.
 	SnapshotAge = 5 * time.Second
-	// StaleAge is how old a verifier's view of the Authority may be while it
-	// cannot be read. It is the bound within which tokens of a compromised
-	// signing key end at such a time. There is none for revocations.
+	// StaleAge is the largest age of a verifier's view of the Authority while it
+	// cannot be read. During such a time, tokens of a compromised signing key end
+	// within StaleAge. Revocations have no such time.
 	StaleAge = 30 * time.Second
-	// SignerAge is how old a signer's view of the signing keys may be.
+	// SignerAge is the largest age of a signer's view of the signing keys.
 	SignerAge = 60 * time.Second
 	// lead is the time between publishing a verification key and the first
 	// token signed with it.
 	lead = 2 * SnapshotAge
-	// overlap is how long a key is still verified once its successor is
-	// published: lead, SignerAge and a token's lifetime, with room to spare.
+	// overlap is how long a key is still verified after its successor is published.
+	// It is longer than lead, SignerAge and a token's lifetime together.
 	overlap = 5 * time.Minute
-	// keepRetired is how long a verification key outlives its use, for
-	// whoever looks into what happened.
+	// keepRetired is how long a verification key is kept after its end, so that an
+	// operator can investigate.
 	keepRetired = 24 * time.Hour
 )
 
@@ -59,18 +62,18 @@ type Store struct {
 type Key struct {
 	// ID is the kid of the tokens that it signs.
 	ID string
-	// Private is the key; nil once it was destroyed.
+	// Private is the key. It is nil after the key was destroyed.
 	Private ed25519.PrivateKey
 	// CreatedAt is when it was made.
 	CreatedAt time.Time
 	// SignsFrom is when it may sign for the first time.
 	SignsFrom time.Time
-	// RetiredAt is when its successor was made; zero for the newest.
+	// RetiredAt is when its successor was made. It is zero for the newest key.
 	RetiredAt time.Time
 }
 
-// Pick returns the key to sign with at now: of those that may sign, the one that
-// began last. It returns false if none may.
+// Pick returns the key to sign with at the time now: of the keys that may sign, the
+// one with the latest SignsFrom. It returns false if no key may sign.
 func Pick(keys []Key, now time.Time) (Key, bool) {
 	var best Key
 	for _, k := range keys {
@@ -143,7 +146,7 @@ func (s *Store) Keys(ctx context.Context) ([]Key, error) {
 	return keys, nil
 }
 
-// list reads a partition of a table from the given sort key on.
+// list reads a partition of a table, beginning at the given sort key.
 func (s *Store) list(ctx context.Context, name, pk, from string) ([]attr.Item, error) {
 	return s.table(name).All(ctx, table.Query{
 		Key: []table.Condition{table.Equal("pk", attr.String(pk)), table.AtLeast("sk", attr.String(from))},

@@ -11,23 +11,24 @@ import (
 	"github.com/opsplane/opsplane/shared/storage/table"
 )
 
-// RevocationWindow is how long a revocation is told to verifiers. A token may
-// be minted for a request that was let in just before its key was revoked, at
-// most 29 s later, and lives for 60 s.
+// RevocationWindow is how long verifiers can read a revocation. A token may be made
+// for a request that was admitted just before its key was revoked. Such a token is
+// made at most 29 s later, and it lives for 60 s.
 const RevocationWindow = 120 * time.Second
 
 const (
-	// RevocationLists is how many partitions revocations are spread over, by
-	// their users: whoever revokes much fills one of them.
+	// RevocationLists is the number of partitions that hold revocations. The user
+	// decides the partition, so a user who revokes many keys fills only one of
+	// them.
 	RevocationLists = 16
-	// maxListed bounds the revocations that one reading takes in. A reading
-	// costs at most 200 items of some 350 bytes, 18 read units, however many
-	// there are.
+	// maxListed is the largest number of revocations that one reading returns. A
+	// reading costs at most 200 items of about 350 bytes each, which is 18 read
+	// units, however many revocations there are.
 	maxListed = 200
 )
 
-// RevocationList is the number of the list that has a user's revocations, from 0
-// to RevocationLists-1.
+// RevocationList returns the number of the list that holds a user's revocations,
+// from 0 to RevocationLists-1.
 func RevocationList(user string) int {
 	h := fnv.New32a()
 	_, _ = h.Write([]byte(user)) // never fails
@@ -36,45 +37,47 @@ func RevocationList(user string) int {
 
 func revocationsKey(list int) string { return fmt.Sprintf("REVOKED#%x", list) }
 
-// Revocations is one list of API keys that were revoked within
-// RevocationWindow, as it was when the reading began. A key that was never
-// exchanged for a token, or had ended by itself, may be missing: it has no token
-// that lives.
+// Revocations is one list of API keys that were revoked within RevocationWindow, as
+// it was when the reading began. The list may lack a key that was never exchanged
+// for a token, or that had expired before: such a key has no valid token.
 type Revocations struct {
 	// ReadAt is when the reading began.
 	ReadAt time.Time
-	// Complete says that the list has all; else there were more than one
-	// reading takes in, and a key that is missing may be revoked all the same.
+	// Complete says that the list has every revocation. If it is false, there were
+	// more than one reading returns, and a key that is not in the list may still be
+	// revoked.
 	Complete bool
 	revoked  map[string]struct{}
 }
 
-// Has reports whether the list has the API key. It stays true: a revocation is
-// final.
+// Has reports whether the list has the API key. The result stays true: a revocation
+// is final.
 func (l Revocations) Has(apiKey string) bool {
 	_, ok := l.revoked[apiKey]
 	return ok
 }
 
-// FreshAt reports whether the list need not be read again yet.
+// FreshAt reports whether the list is recent enough to be used without reading it
+// again.
 func (l Revocations) FreshAt(now time.Time) bool {
 	return l.revoked != nil && Within(l.ReadAt, now, SnapshotAge)
 }
 
-// ClearsAt reports whether a key that is missing in the list was good less than
+// ClearsAt reports whether a key that the list does not have was valid less than
 // SnapshotAge before now.
 func (l Revocations) ClearsAt(now time.Time) bool { return l.Complete && l.FreshAt(now) }
 
-// Revocations reads one list at now, with one query of bounded size. The
+// Revocations reads one list at the time now, with one query of limited size. The
 // reading is strongly consistent: a complete list has every revocation that ended
-// before it began.
+// before the reading began.
 func (s *Store) Revocations(ctx context.Context, list int, now time.Time) (Revocations, error) {
 	page, err := s.table(s.TokensTable).Query(ctx, table.Query{
 		Key: []table.Condition{
 			table.Equal("pk", attr.String(revocationsKey(list))),
 			table.AtLeast("sk", attr.String(revocationKey(now.Add(-RevocationWindow), ""))),
 		},
-		// The newest come first: if there are too many, those that matter longest are known.
+		// The newest come first. If there are too many, the list has those that
+		// must be known for the longest time.
 		Backward: true, Limit: maxListed,
 	})
 	if err != nil {
@@ -91,8 +94,8 @@ func (s *Store) Revocations(ctx context.Context, list int, now time.Time) (Revoc
 	return l, nil
 }
 
-// Revocation is the item that tells verifiers of a user's revoked API key. It
-// is to be written in the transaction that revokes the key.
+// Revocation returns the item by which verifiers learn that a user's API key was
+// revoked. It must be written in the transaction that revokes the key.
 func Revocation(user, apiKey string, author change.Author) attr.Item {
 	item := attr.Item{
 		"pk":  attr.String(revocationsKey(RevocationList(user))),
@@ -104,7 +107,7 @@ func Revocation(user, apiKey string, author change.Author) attr.Item {
 	return item
 }
 
-// revocationKey sorts revocations by time.
+// revocationKey returns a sort key that orders revocations by time.
 func revocationKey(at time.Time, apiKey string) string {
 	return attr.SortSeconds(at) + "#" + apiKey
 }

@@ -13,7 +13,7 @@ import (
 	"github.com/opsplane/opsplane/shared/storage/attr"
 )
 
-// tell puts a revocation where verifiers find it, as big as on AWS.
+// tell writes a revocation for verifiers, as large as on AWS.
 func (h *house) tell(t *testing.T, user, key string, at time.Time) {
 	t.Helper()
 	author := operator(at)
@@ -23,7 +23,7 @@ func (h *house) tell(t *testing.T, user, key string, at time.Time) {
 	}
 }
 
-// told reads the list that has a user's revocations.
+// told reads the list that holds a user's revocations.
 func (h *house) told(t *testing.T, user string, at time.Time) signing.Revocations {
 	t.Helper()
 	l, err := h.Revocations(ctx, signing.RevocationList(user), at)

@@ -22,28 +22,29 @@ type Rotation int
 
 // The kinds of rotation.
 const (
-	// Planned lets tokens of the old key live out their time; no caller
-	// notices.
+	// Planned lets the tokens of the old key expire normally. No caller notices.
 	Planned Rotation = iota
-	// Compromised refuses every token of every earlier key within
-	// SnapshotAge and destroys those keys. Callers see refusals until the
-	// signers have read the new key, at most SignerAge.
+	// Compromised refuses every token of every earlier key within SnapshotAge, and
+	// destroys those keys. Callers are refused until the signers have read the new
+	// key, which takes at most SignerAge.
 	Compromised
 )
 
-// ErrContended refuses a rotation because another was made at the same time.
+// ErrContended refuses a rotation because another one was made at the same time.
 var ErrContended = errors.New("another rotation of the signing key took place at the same time")
 
-// maxActive bounds the keys that one rotation can retire: a transaction takes
-// 100 items, of which the new key needs three and each old one two.
+// maxActive is the largest number of keys that one rotation can retire. A
+// transaction has at most 100 items: the new key needs three, and each old key
+// needs two.
 const maxActive = 48
 
-// Rotate makes a new signing key and retires the others, in one transaction,
-// so that at no time is there none. The very first key, and one that follows a
-// compromise, signs at once; any other when every verifier knows it. It
+// Rotate makes a new signing key and retires the others in one transaction, so that
+// there always is a key. The very first key, and a key that follows a compromise,
+// signs at once. Any other key signs only when every verifier knows it. Rotate
 // returns the new key's id.
 func (s *Store) Rotate(ctx context.Context, how Rotation, author change.Author) (string, error) {
-	// First, so that a rotation which ends after this reading fails this one.
+	// This is read first, so that a rotation that ends after this reading makes
+	// this one fail.
 	newest, err := s.newest(ctx)
 	if err != nil {
 		return "", err
@@ -85,14 +86,14 @@ func (s *Store) Rotate(ctx context.Context, how Rotation, author change.Author) 
 	return next.ID, nil
 }
 
-// rotationKey is the item on which rotations contend: it names the newest key.
-// Without it a rotation could not tell that another one, which it did not see,
-// has made a key meanwhile.
+// rotationKey returns the key of the item that names the newest signing key.
+// Rotations compete for it. Without this item, a rotation could not notice that
+// another one made a key meanwhile.
 func rotationKey() attr.Item {
 	return attr.Item{"pk": attr.String("ROTATION"), "sk": attr.String("ROTATION")}
 }
 
-// newest is the id of the newest key; empty before the first.
+// newest returns the id of the newest key. It is empty before the first key.
 func (s *Store) newest(ctx context.Context) (string, error) {
 	item, err := s.table(s.KeysTable).Get(ctx, rotationKey())
 	if err != nil {
@@ -102,7 +103,8 @@ func (s *Store) newest(ctx context.Context) (string, error) {
 	return r.String(attrNewest), r.Err()
 }
 
-// succeed makes next the newest key in place of the one that was read.
+// succeed makes next the newest key, if the newest key is still the one that was
+// read.
 func (s *Store) succeed(newest, next string, author change.Author) table.Write {
 	is := table.Absent(attrNewest)
 	if newest != "" {
@@ -111,8 +113,8 @@ func (s *Store) succeed(newest, next string, author change.Author) table.Write {
 	return s.table(s.KeysTable).WriteUpdate(table.Change(rotationKey()).Set(attrNewest, attr.String(next)).SetAll(author.All()).If(is))
 }
 
-// retireKeys ends the keys that sign. A planned rotation leaves them their
-// seed, as they sign until their successor may.
+// retireKeys ends the keys that sign. After a planned rotation they keep their
+// seed, because they sign until their successor may.
 func (s *Store) retireKeys(old []Key, how Rotation, author change.Author) []table.Write {
 	var writes []table.Write
 	for _, k := range old {
@@ -131,9 +133,10 @@ func (s *Store) retireKeys(old []Key, how Rotation, author change.Author) []tabl
 	return writes
 }
 
-// retireVerifications ends the keys that verify: after the overlap, or at once
-// if any earlier key may be in other hands. It says so too of a key that verifies
-// no more but whose private half is destroyed now.
+// retireVerifications ends the keys that verify: after the overlap, or at once if
+// earlier keys may have leaked. If a compromise destroys a private key now,
+// retireVerifications records that on its verification key too, even if that key
+// has already ended.
 func (s *Store) retireVerifications(published []attr.Item, old []Key, how Rotation, author change.Author) []table.Write {
 	until := author.At.Add(overlap)
 	if how == Compromised {
@@ -165,7 +168,7 @@ func (s *Store) retireVerifications(published []attr.Item, old []Key, how Rotati
 	return writes
 }
 
-// put creates an item that must not exist.
+// put creates an item, on the condition that it does not exist.
 func (s *Store) put(name string, item attr.Item, author change.Author) table.Write {
 	author.AddTo(item)
 	return s.table(name).WritePut(item, table.Absent("pk"))

@@ -14,9 +14,9 @@ import (
 	"github.com/opsplane/opsplane/shared/credential/signing"
 )
 
-// Instances of the signing and of the verifying function, each with a view as
-// old as it may be, over an hour of fake time with a rotation every minute or
-// so: no token may be refused while it lives.
+// The test runs instances of the signing function and of the verifying function,
+// each with a view as old as it may be. During an hour of fake time there is a
+// rotation about every minute. No token may be refused while it is valid.
 func TestNoTokenIsRefusedWhileKeysRotate(t *testing.T) {
 	t.Parallel()
 	seed := rand.Uint64()

@@ -24,8 +24,8 @@ var (
 	now = time.Unix(4_000_000_000, 500_000_000).UTC()
 )
 
-// house is one test's tables, their store, and a second store whose calls can
-// be made to fail.
+// house holds the tables of one test, their store, and a second store whose calls
+// can be made to fail.
 type house struct {
 	*signing.Store
 	faulty *signing.Store
@@ -54,7 +54,8 @@ func (h *house) rotate(t *testing.T, how signing.Rotation, at time.Time) string 
 	return kid
 }
 
-// signs answers the id of the key that signs at a time; empty if none.
+// signs returns the id of the key that signs at a time. It is empty if there is
+// none.
 func (h *house) signs(t *testing.T, at time.Time) string {
 	t.Helper()
 	keys, err := h.Keys(ctx)
@@ -152,7 +153,7 @@ func TestCompromiseEndsEveryEarlierKeyAtOnce(t *testing.T) {
 			t.Errorf("key %s: got retired at %v, private key there: %t; want it destroyed", k.ID, k.RetiredAt, k.Private != nil)
 		}
 	}
-	// And again, over keys that are destroyed already.
+	// Rotate again, with keys that are destroyed already.
 	fourth := h.rotate(t, signing.Compromised, at.Add(time.Second))
 	if got := h.signs(t, at.Add(time.Second)); got != fourth {
 		t.Errorf("got %s, want %s", got, fourth)

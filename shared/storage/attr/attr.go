@@ -1,6 +1,5 @@
-// Package attr reads and writes the attributes of DynamoDB items. Its
-// invariant: an attribute that is present with another type than expected is
-// an error, never a zero value.
+// Package attr reads and writes the attributes of DynamoDB items. Its invariant: an
+// attribute of an unexpected type is an error, never a zero value.
 package attr
 
 import (
@@ -37,9 +36,9 @@ func Strings(s []string) types.AttributeValue { return &types.AttributeValueMemb
 // Map makes a map attribute.
 func Map(m Item) types.AttributeValue { return &types.AttributeValueMemberM{Value: m} }
 
-// Reader reads the attributes of one item. An absent attribute reads as the
-// zero value. The first attribute of a wrong type is remembered; Err answers
-// it, so that a decoder checks once.
+// Reader reads the attributes of one item. An absent attribute reads as the zero
+// value. The reader keeps the error of the first attribute of a wrong type, and Err
+// returns that error, so that a decoder checks once.
 type Reader struct {
 	item Item
 	err  error
@@ -48,7 +47,7 @@ type Reader struct {
 // Read returns a reader of item.
 func Read(item Item) *Reader { return &Reader{item: item} }
 
-// Err is the error of the first attribute that had a wrong type.
+// Err returns the error of the first attribute that had a wrong type.
 func (r *Reader) Err() error { return r.err }
 
 // Has reports whether the attribute is present.
@@ -76,8 +75,8 @@ func (r *Reader) Int(name string) int64 {
 	return n
 }
 
-// Time reads a number attribute of Unix seconds, as UTC. Absent is the zero
-// time.
+// Time reads a number attribute of Unix seconds, as UTC. An absent attribute is the
+// zero time.
 func (r *Reader) Time(name string) time.Time {
 	if !r.Has(name) {
 		return time.Time{}
@@ -94,7 +93,7 @@ func (r *Reader) Bytes(name string) []byte {
 	return v.Value
 }
 
-// Bool reads a boolean attribute. Absent is false.
+// Bool reads a boolean attribute. An absent attribute is false.
 func (r *Reader) Bool(name string) bool {
 	v := typed[*types.AttributeValueMemberBOOL](r, name)
 	return v != nil && v.Value
@@ -118,7 +117,7 @@ func (r *Reader) Map(name string) Item {
 	return v.Value
 }
 
-// typed answers the attribute as a T, or nil if it is absent or is not one.
+// typed returns the attribute as a T, or nil if it is absent or is not a T.
 func typed[T types.AttributeValue](r *Reader, name string) T {
 	value := r.item[name]
 	v, ok := value.(T)

@@ -6,7 +6,8 @@ import (
 	"time"
 )
 
-// Digits of times in sort keys: texts of equal length sort as the numbers do.
+// The number of digits of times in sort keys. Texts of equal length sort as the
+// numbers do.
 const (
 	// MillisDigits is the length of SortMillis. It lasts until the year 2286.
 	MillisDigits = 13
@@ -22,7 +23,7 @@ func SortMillis(t time.Time) string { return fmt.Sprintf("%0*d", MillisDigits, m
 // time before 1970 is written as 1970.
 func SortSeconds(t time.Time) string { return fmt.Sprintf("%0*d", secondsDigits, max(t.Unix(), 0)) }
 
-// ParseSortMillis reads what SortMillis has written, as UTC.
+// ParseSortMillis reads what SortMillis wrote, as UTC.
 func ParseSortMillis(text string) (time.Time, error) {
 	ms, err := strconv.ParseInt(text, 10, 64)
 	if err != nil || ms < 0 || len(text) != MillisDigits {

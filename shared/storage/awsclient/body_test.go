@@ -18,8 +18,8 @@ import (
 	"github.com/opsplane/opsplane/shared/storage/awsclient"
 )
 
-// slowAfterSending is a connection whose sender is put to sleep after each
-// write, as a loaded machine does: until the server's answer has begun.
+// slowAfterSending is a connection whose sender sleeps after each write until the
+// server's response has begun, as on a loaded machine.
 type slowAfterSending struct {
 	net.Conn
 	begun <-chan struct{}

@@ -1,10 +1,11 @@
-// Package awsclient makes the AWS clients of a function from its environment.
-// It leaves out the SDK's config package, with which a function takes about a
-// quarter longer to start (docs/performance.md), for profiles, SSO and instance
-// metadata: none of which a function has.
+// Package awsclient makes the AWS clients of a function from its environment. It
+// does not use the SDK's config package. With that package a function takes about a
+// quarter longer to start (docs/performance.md), because of profiles, SSO and
+// instance metadata, which no function has.
 //
-// A client repeats what failed, also a write whose answer was lost and which may
-// have taken effect: package table says what this asks of a write.
+// A client repeats a request that failed. This includes a write whose response was
+// lost and which may have taken effect: package table says what a write must do
+// about that.
 package awsclient
 
 import (
@@ -22,7 +23,7 @@ import (
 	"github.com/opsplane/opsplane/shared/storage/table"
 )
 
-// Limits of a request. Those of its attempts are in package table.
+// Limits of a request. The limits of its attempts are in package table.
 const (
 	dialTimeout    = time.Second
 	attemptTimeout = 6 * time.Second
@@ -30,8 +31,8 @@ const (
 )
 
 // Config reads region and credentials from the variables that Lambda sets
-// (AWS_REGION, AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_SESSION_TOKEN).
-// Retries are bounded and jittered.
+// (AWS_REGION, AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_SESSION_TOKEN). The
+// number of retries is limited, and the pauses between them vary randomly.
 func Config() aws.Config {
 	return aws.Config{
 		Region: os.Getenv("AWS_REGION"),
@@ -52,8 +53,8 @@ func Config() aws.Config {
 	}
 }
 
-// DynamoDB makes a client. AWS_ENDPOINT_URL_DYNAMODB, if not empty, names
-// another server to talk to.
+// DynamoDB makes a client. If AWS_ENDPOINT_URL_DYNAMODB is not empty, it names
+// another server.
 func DynamoDB(cfg aws.Config) *dynamodb.Client {
 	return dynamodb.NewFromConfig(cfg, func(o *dynamodb.Options) {
 		if url := os.Getenv("AWS_ENDPOINT_URL_DYNAMODB"); url != "" {

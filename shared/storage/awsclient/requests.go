@@ -9,8 +9,8 @@ import (
 	"github.com/opsplane/opsplane/shared/storage/table"
 )
 
-// What follows is for stores that make their requests with the SDK. New code uses
-// package table alone.
+// The following is for stores that make their requests with the SDK. New code uses
+// only package table.
 
 // MaxBatch is table.MaxBatch.
 const MaxBatch = table.MaxBatch

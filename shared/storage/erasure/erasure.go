@@ -1,7 +1,7 @@
-// Package erasure removes items whose removal the audit trail is to record with its
-// author. The stream of a table does not say who removed an item. So the item is
-// first marked by the author, and then removed. Its invariant: no item is removed
-// that was not marked.
+// Package erasure removes items whose removal the audit trail must record with the
+// author. The stream of a table does not say who removed an item. So the author
+// first marks the item, and then removes it. The package's invariant: it removes no
+// item that was not marked.
 package erasure
 
 import (
@@ -15,14 +15,14 @@ import (
 	"github.com/opsplane/opsplane/shared/storage/table"
 )
 
-// Attr is the attribute of an item that is about to be removed: when that was
-// decided, Unix seconds.
+// Attr is the attribute of an item that will be removed. It says when the removal
+// was decided, in Unix seconds.
 const Attr = "erased_at"
 
 // Item removes the item with a key, which has the attribute pk, and reports whether
-// there was one. It is safe to repeat, and then completes a removal that was cut
-// short. An item that another request puts anew between mark and removal stays; an
-// item that it updates is removed.
+// there was one. It is safe to repeat: a repetition completes a removal that was
+// interrupted. If another request puts the item again between mark and removal, the
+// item stays. If another request only updates it, it is removed.
 func Item(ctx context.Context, db *dynamodb.Client, name string, key attr.Item, author change.Author) (bool, error) {
 	marked, err := Mark(ctx, db, name, key, author)
 	if err != nil || marked == nil {
@@ -35,8 +35,8 @@ func Item(ctx context.Context, db *dynamodb.Client, name string, key attr.Item, 
 	return true, nil
 }
 
-// Mark marks an item by its author as about to be removed, and returns it as it is
-// then; nil if there is none. An item that is marked already stays as it was.
+// Mark marks an item as one that its author will remove. It returns the item as it
+// is then, or nil if there is none. An item that is marked already stays unchanged.
 func Mark(ctx context.Context, db *dynamodb.Client, name string, key attr.Item, author change.Author) (attr.Item, error) {
 	item, err := table.Table{DB: db, Name: name}.UpdateReturning(ctx, table.Change(key).Set(Attr, attr.Time(author.At)).SetAll(author.All()).
 		If(table.Exists("pk"), table.Absent(Attr)).KeepOld())

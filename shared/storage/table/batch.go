@@ -8,29 +8,29 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 )
 
-// MaxBatch is how many items BatchGet reads at once ("BatchGetItem", AWS
-// documentation).
+// MaxBatch is the largest number of items that BatchGet reads at once
+// ("BatchGetItem", AWS documentation).
 const MaxBatch = 100
 
-// batchTries bounds how often BatchGet asks for what the table had no throughput
-// for.
+// batchTries is the largest number of tries to read items for which the table had
+// no throughput.
 const batchTries = 5
 
 // Batch names items to read together.
 type Batch struct {
-	// Keys are those of the items: at least one, at most MaxBatch, all different.
+	// Keys are the keys of the items: at least one, at most MaxBatch, all
+	// different.
 	Keys []Item
-	// Names are the attributes to return; empty is all.
+	// Names are the attributes to return. Empty means all.
 	Names []string
-	// Eventual reads at half the cost, and may miss what was written in the last
-	// moments.
+	// Eventual reads at half the cost, and may miss what was written just before.
 	Eventual bool
 }
 
-// BatchGet reads those items that exist, in no particular order. It makes one
-// request, unless the table is short of throughput: then it asks for the rest again
-// after a pause. If the rest is not read in a few tries, the error is one for which
-// Throttled is true.
+// BatchGet reads those of the items that exist, in no particular order. It makes
+// one request, unless the table is short of throughput. Then it requests the rest
+// again after a pause. If the rest is not read after a few tries, it returns an
+// error for which Throttled is true.
 func (t Table) BatchGet(ctx context.Context, b Batch) ([]Item, error) {
 	e := newExpression()
 	asked := types.KeysAndAttributes{Keys: b.Keys, ConsistentRead: aws.Bool(!b.Eventual), ProjectionExpression: e.projection(b.Names)}
@@ -38,8 +38,8 @@ func (t Table) BatchGet(ctx context.Context, b Batch) ([]Item, error) {
 	return t.BatchGetItems(ctx, asked)
 }
 
-// BatchGetItems is BatchGet for a request of the SDK, for stores that make their
-// requests with it.
+// BatchGetItems is BatchGet for a request of the SDK. It is for stores that make
+// their requests with the SDK.
 func (t Table) BatchGetItems(ctx context.Context, asked types.KeysAndAttributes) ([]Item, error) {
 	var items []Item
 	rest := map[string]types.KeysAndAttributes{t.Name: asked}

@@ -2,15 +2,15 @@ package table
 
 import "strings"
 
-// Condition is what an item must be like for a write, or what a query looks for.
+// Condition says what an item must be like for a write, or what a query looks for.
 // The functions below make conditions.
 type Condition struct {
 	// write adds the condition's text to an expression.
 	write func(*expression, *strings.Builder)
 }
 
-// Exists holds if the item has the attribute. Ask for an attribute of the key, such
-// as pk, to learn whether there is an item.
+// Exists holds if the item has the attribute. To find out whether there is an item,
+// use an attribute of the key, such as pk.
 func Exists(name string) Condition { return function("attribute_exists", name) }
 
 // Absent holds if the item lacks the attribute, or if there is no item.
@@ -19,27 +19,26 @@ func Absent(name string) Condition { return function("attribute_not_exists", nam
 // BeginsWith holds if a string attribute begins with a text.
 func BeginsWith(name string, prefix Value) Condition { return function("begins_with", name, prefix) }
 
-// Equal holds if the attribute is there and has the value.
+// Equal holds if the attribute exists and has the value.
 func Equal(name string, v Value) Condition { return comparison(name, " = ", v) }
 
-// Differs holds if the attribute has another value, or is not there.
+// Differs holds if the attribute has another value, or does not exist.
 func Differs(name string, v Value) Condition { return comparison(name, " <> ", v) }
 
-// Less holds if the attribute is there and less than the value: numbers as
-// numbers, texts and binary values byte by byte.
+// Less holds if the attribute exists and is less than the value. Numbers are
+// compared as numbers, texts and binary values byte by byte.
 func Less(name string, v Value) Condition { return comparison(name, " < ", v) }
 
-// AtMost holds if the attribute is there and at most the value.
+// AtMost holds if the attribute exists and is at most the value.
 func AtMost(name string, v Value) Condition { return comparison(name, " <= ", v) }
 
-// Greater holds if the attribute is there and greater than the value.
+// Greater holds if the attribute exists and is greater than the value.
 func Greater(name string, v Value) Condition { return comparison(name, " > ", v) }
 
-// AtLeast holds if the attribute is there and at least the value.
+// AtLeast holds if the attribute exists and is at least the value.
 func AtLeast(name string, v Value) Condition { return comparison(name, " >= ", v) }
 
-// Between holds if the attribute is there and lies between two values, both
-// included.
+// Between holds if the attribute exists and lies between two values, both included.
 func Between(name string, low, high Value) Condition {
 	return Condition{func(e *expression, b *strings.Builder) {
 		e.writeName(b, name)
@@ -50,8 +49,9 @@ func Between(name string, low, high Value) Condition {
 	}}
 }
 
-// In holds if the attribute has one of the values, at least one and at most 100
-// ("Comparison operator and function reference", AWS documentation).
+// In holds if the attribute has one of the values. There must be at least one value
+// and at most 100 ("Comparison operator and function reference", AWS
+// documentation).
 func In(name string, values ...Value) Condition {
 	return Condition{func(e *expression, b *strings.Builder) {
 		e.writeName(b, name)
@@ -69,8 +69,8 @@ func In(name string, values ...Value) Condition {
 // Any holds if at least one of the conditions holds.
 func Any(conditions ...Condition) Condition { return joined(" OR ", conditions) }
 
-// Every holds if all of the conditions hold. Writes and queries take several
-// conditions without it; it is for use inside Any.
+// Every holds if all of the conditions hold. It is needed only inside Any: writes
+// and queries accept several conditions without it.
 func Every(conditions ...Condition) Condition { return joined(" AND ", conditions) }
 
 // AbsentOr holds if the item lacks the attribute or the condition holds.

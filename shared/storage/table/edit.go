@@ -10,7 +10,7 @@ import (
 )
 
 // Edit is a change of one item: assignments, removals and sums, and the conditions
-// under which it is made. Each attribute may be named by one of them only. Its
+// under which the change is made. Each attribute may be in only one of these. The
 // methods return the same Edit.
 type Edit struct {
 	key        Item
@@ -25,7 +25,7 @@ type Edit struct {
 type assignment struct {
 	name  string
 	value Value
-	first Value // what the attribute counts as while it is absent; nil for a plain value
+	first Value // the value of an absent attribute before the sum; nil for a plain value
 	keep  bool  // the value is written only if the attribute is absent
 }
 
@@ -52,28 +52,29 @@ func (u *Edit) SetFirst(name string, v Value) *Edit {
 	return u
 }
 
-// Count adds n to a number, which is first where the item lacks it. A change that
-// counts has another effect when it is made twice: see the rule for lost answers in
-// the package comment.
+// Count adds n to a number. If the item lacks the number, it counts as first. A
+// change that counts has another effect if it is made twice: see "Lost responses"
+// in the package comment.
 func (u *Edit) Count(name string, first, n int64) *Edit {
 	u.sets = append(u.sets, assignment{name: name, value: attr.Int(n), first: attr.Int(first)})
 	return u
 }
 
-// Add adds n to a number, which is 0 where the item lacks it, or the members of a
-// set to a set. A sum has another effect when it is made twice, as with Count.
+// Add adds n to a number, which counts as 0 if the item lacks it, or adds members
+// to a set. A sum has another effect if it is made twice, as with Count.
 func (u *Edit) Add(name string, v Value) *Edit {
 	u.sums = append(u.sums, assignment{name: name, value: v})
 	return u
 }
 
-// Remove removes attributes. It is no error if the item lacks one.
+// Remove removes attributes. It is not an error if the item lacks one.
 func (u *Edit) Remove(names ...string) *Edit {
 	u.removes = append(u.removes, names...)
 	return u
 }
 
-// SetOrRemove writes an attribute if keep is true, else removes it.
+// SetOrRemove writes an attribute if keep is true. Otherwise it removes the
+// attribute.
 func (u *Edit) SetOrRemove(keep bool, name string, v Value) *Edit {
 	if keep {
 		return u.Set(name, v)

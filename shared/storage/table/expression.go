@@ -6,8 +6,8 @@ import (
 )
 
 // expression collects the placeholders of one request: names as #name, values as
-// :0, :1 and so on. The maps stay nil while there are none, as DynamoDB refuses
-// empty ones.
+// :0, :1 and so on. A map stays nil while it would be empty, because DynamoDB
+// refuses empty ones.
 type expression struct {
 	names  map[string]string
 	values Item
@@ -50,7 +50,8 @@ func (e *expression) join(b *strings.Builder, operator string, conditions []Cond
 	}
 }
 
-// all returns the text of a condition that holds if all hold; nil for none.
+// all returns the text of a condition that holds if all conditions hold. It returns
+// nil if there are none.
 func (e *expression) all(conditions []Condition) *string {
 	if len(conditions) == 0 {
 		return nil
@@ -61,7 +62,8 @@ func (e *expression) all(conditions []Condition) *string {
 	return &text
 }
 
-// projection returns the list of attributes to return; nil for all.
+// projection returns the list of attributes to return. It returns nil for all
+// attributes.
 func (e *expression) projection(names []string) *string {
 	if len(names) == 0 {
 		return nil
@@ -81,8 +83,8 @@ func (e *expression) list(b *strings.Builder, names []string) {
 	}
 }
 
-// update returns the text of a change; nil for one that changes nothing, which
-// DynamoDB takes.
+// update returns the text of a change. It returns nil for a change that changes
+// nothing, which DynamoDB accepts.
 func (e *expression) update(u *Edit) *string {
 	var b strings.Builder
 	for i, s := range u.sets {

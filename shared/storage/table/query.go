@@ -9,30 +9,30 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 )
 
-// Query chooses items of one partition of a table or of an index.
+// Query selects items of one partition of a table or of an index.
 type Query struct {
-	// Index is the name of the index; empty is the table itself.
+	// Index is the name of the index. Empty means the table itself.
 	Index string
 	// Key has the condition Equal for the partition key, and may have one more for
 	// the sort key: Equal, Less, AtMost, Greater, AtLeast, Between or BeginsWith.
 	Key []Condition
 	// Filter leaves out items that were read. They count for Limit, and they cost.
 	Filter []Condition
-	// Names are the attributes to return; empty is all. The cost is that of whole
-	// items.
+	// Names are the attributes to return. Empty means all. The cost is that of
+	// whole items.
 	Names []string
-	// Backward lists in falling order of the sort key.
+	// Backward lists in descending order of the sort key.
 	Backward bool
-	// Limit is how many items one page reads; 0 reads up to 1 MB, which is the most
-	// that DynamoDB reads at once.
+	// Limit is the number of items that one page reads. 0 reads up to 1 MB, which
+	// is the most that DynamoDB reads at once.
 	Limit int
-	// After is the Next of an earlier page of the same query; nil begins at the
+	// After is the Next of an earlier page of the same query. Nil starts at the
 	// beginning.
 	After Item
-	// Eventual reads at half the cost, and may miss what was written in the last
-	// moments. A query of a global index must set it.
+	// Eventual reads at half the cost, and may miss what was written just before. A
+	// query of a global index must set it.
 	Eventual bool
-	// CountOnly returns numbers and no items. The cost is the same.
+	// CountOnly returns only numbers, no items. The cost is the same.
 	CountOnly bool
 	// Measure returns what the page cost.
 	Measure bool
@@ -42,13 +42,14 @@ type Query struct {
 type Page struct {
 	// Items are in the order of the sort key.
 	Items []Item
-	// Next is where the query goes on, for After; nil if this is the last page. It
-	// may be set though no more items follow.
+	// Next says where the query continues. Use it as After. It is nil if this is
+	// the last page. It may be set although no more items follow.
 	Next Item
-	// Count is how many items passed the filter, Read how many were read.
+	// Count is the number of items that passed the filter. Read is the number of
+	// items that were read.
 	Count, Read int
-	// Units is how many read capacity units the page took, if the query was to
-	// Measure.
+	// Units is the number of read capacity units of the page. It is set only if the
+	// query has Measure.
 	Units float64
 }
 
@@ -68,8 +69,8 @@ func (t Table) Query(ctx context.Context, q Query) (Page, error) {
 	return page, nil
 }
 
-// Pages reads page after page, in one request each, until the last, or until the
-// caller leaves the loop. An error ends it.
+// Pages reads one page after the other, in one request each. It ends after the last
+// page, when the caller leaves the loop, or at an error.
 func (t Table) Pages(ctx context.Context, q Query) iter.Seq2[Page, error] {
 	return func(yield func(Page, error) bool) {
 		for {
@@ -82,8 +83,8 @@ func (t Table) Pages(ctx context.Context, q Query) iter.Seq2[Page, error] {
 	}
 }
 
-// All reads all pages. It is for partitions that no caller can make grow without a
-// bound.
+// All reads all pages. Use it for partitions that no caller can make grow without
+// limit.
 func (t Table) All(ctx context.Context, q Query) ([]Item, error) {
 	var items []Item
 	for page, err := range t.Pages(ctx, q) {

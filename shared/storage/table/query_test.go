@@ -10,7 +10,7 @@ import (
 	"github.com/opsplane/opsplane/shared/storage/table"
 )
 
-// filled is a table with the items 0 to n-1 in one partition.
+// filled returns a table with the items 0 to n-1 in one partition.
 func filled(t *testing.T, f *storagetest.Faults, n int) table.Table {
 	t.Helper()
 	tab := operations(t, f)

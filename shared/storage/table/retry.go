@@ -18,15 +18,15 @@ import (
 // Limits of the attempts of one request.
 const (
 	// MaxAttempts is how often a client sends a request. A handler has at most 29 s
-	// at the gateway, and the attempts must fit well inside them.
+	// at the gateway, and the attempts must take clearly less.
 	MaxAttempts = 3
-	// MaxBackoff bounds the pause between two attempts.
+	// MaxBackoff is the longest pause between two attempts.
 	MaxBackoff = 500 * time.Millisecond
 )
 
-// NoEffect are the error codes after which DynamoDB certainly has changed nothing
-// ("Error handling with DynamoDB", AWS documentation). The SDK takes some of them
-// for a fault of the caller, and so would not repeat the request.
+// NoEffect contains the error codes after which DynamoDB has certainly changed
+// nothing ("Error handling with DynamoDB", AWS documentation). The SDK treats some
+// of them as a fault of the caller, and so would not repeat the request.
 var NoEffect = retry.RetryableErrorCode{Codes: map[string]struct{}{
 	"ProvisionedThroughputExceededException": {},
 	"RequestLimitExceeded":                   {},
@@ -38,11 +38,11 @@ var NoEffect = retry.RetryableErrorCode{Codes: map[string]struct{}{
 const (
 	// conflict refuses a write of an item that a transaction is writing.
 	conflict = "TransactionConflictException"
-	// slowDown is the error code with which S3 refuses for load.
+	// slowDown is the error code with which S3 refuses because of load.
 	slowDown = "SlowDown"
 )
 
-// RetryDefinite is the client option of SentOnce.
+// RetryDefinite is the client option that SentOnce sets.
 func RetryDefinite(o *dynamodb.Options) {
 	o.Retryer = retry.NewStandard(func(o *retry.StandardOptions) {
 		o.MaxAttempts, o.MaxBackoff = MaxAttempts, MaxBackoff
@@ -55,18 +55,18 @@ func RetryDefinite(o *dynamodb.Options) {
 	})
 }
 
-// neverSent reports whether err arose before there was a connection.
+// neverSent reports whether err happened before there was a connection.
 func neverSent(err error) bool {
 	var op *net.OpError
 	return errors.As(err, &op) && op.Op == "dial"
 }
 
-// Answered reports whether the server answered the call that failed with err. Then
-// its request has ended and cannot take effect later.
+// Answered reports whether the server responded to the call that failed with err.
+// If so, the request has ended and cannot take effect later.
 func Answered(err error) bool { return status(err) != 0 }
 
-// Ambiguous reports whether a call that failed with err may have taken effect all
-// the same: the answer was lost, or the server failed while it worked.
+// Ambiguous reports whether a call that failed with err may still have taken
+// effect, because the response was lost or the server failed while it worked.
 func Ambiguous(err error) bool {
 	if err == nil || neverSent(err) {
 		return false
@@ -79,9 +79,9 @@ func Ambiguous(err error) bool {
 }
 
 // Throttled reports whether the last attempt of a call that failed with err was
-// refused for load: by an error code that says so, or by status 429 or 503. It knows
-// the codes of DynamoDB and of S3. An earlier attempt whose answer was lost may have
-// taken effect all the same.
+// refused because of load. The error code says so, or the status is 429 or 503.
+// Throttled knows the codes of DynamoDB and of S3. An earlier attempt whose
+// response was lost may still have taken effect.
 func Throttled(err error) bool {
 	if Canceled(err) {
 		return canceledFor(Reasons(err), CodeThrottled, CodeThroughput)
@@ -94,8 +94,8 @@ func Throttled(err error) bool {
 }
 
 // Contended reports whether the last attempt of a call that failed with err was
-// refused because other transactions write its items, for load as well or not. It
-// changed nothing; an earlier attempt may have.
+// refused because other transactions write its items. Load may be a second reason.
+// The last attempt changed nothing; an earlier attempt may have changed something.
 func Contended(err error) bool {
 	if Canceled(err) {
 		return !Throttled(err) && canceledFor(Reasons(err), CodeConflict, CodeThrottled, CodeThroughput)
@@ -103,7 +103,8 @@ func Contended(err error) bool {
 	return code(err) == conflict
 }
 
-// code returns the error code of the service's answer; empty if there is none.
+// code returns the error code of the service's response. It is empty if there is
+// none.
 func code(err error) string {
 	var api smithy.APIError
 	if !errors.As(err, &api) {
@@ -112,7 +113,8 @@ func code(err error) string {
 	return api.ErrorCode()
 }
 
-// status returns the HTTP status of the service's answer; 0 if there is none.
+// status returns the HTTP status of the service's response. It is 0 if there is
+// none.
 func status(err error) int {
 	var response *awshttp.ResponseError
 	if !errors.As(err, &response) {
@@ -121,9 +123,9 @@ func status(err error) int {
 	return response.HTTPStatusCode()
 }
 
-// Pause waits before the try that follows n lost ones: not at all for n = 0, then a
-// random time that grows with n, at most 200 ms. It returns the error of a context
-// that ends meanwhile.
+// Pause waits before the next try after n failed tries. For n = 0 it does not wait.
+// Otherwise it waits a random time whose limit grows with n, at most 200 ms. If the
+// context ends meanwhile, it returns the context's error.
 func Pause(ctx context.Context, n int) error {
 	if n == 0 {
 		return nil

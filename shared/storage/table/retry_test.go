@@ -92,8 +92,8 @@ func TestStatusesThatMeanLoad(t *testing.T) {
 	}
 }
 
-// A single write meets another caller's transaction. It did nothing, so both
-// kinds of client try again.
+// A single write conflicts with another caller's transaction. It did nothing, so
+// both kinds of client try again.
 func TestWriteThatMeetsATransactionIsTriedAgain(t *testing.T) {
 	t.Setenv("AWS_REGION", "us-east-1")
 	plain := storagetest.New(t)

@@ -22,7 +22,7 @@
 // Every attribute name is sent as a placeholder, so that a reserved word of
 // DynamoDB can be a name. A dot in a name leads into a map.
 //
-// # Lost answers
+// # Lost responses
 //
 // The answer to a write can be lost: the connection ends, or the server fails
 // while it works. The write may have taken effect. The SDK's client then sends the

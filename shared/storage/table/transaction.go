@@ -7,14 +7,15 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 )
 
-// MaxWrites is how many writes one transaction takes, each of another item
-// ("TransactWriteItems", AWS documentation).
+// MaxWrites is the largest number of writes in one transaction, each of another
+// item ("TransactWriteItems", AWS documentation).
 const MaxWrites = 100
 
 // Write is one write of a transaction. Package table makes writes.
 type Write struct{ item types.TransactWriteItem }
 
-// Writes are writes of the SDK, for stores that make their requests with it.
+// Writes returns writes of the SDK as Writes, for stores that make their requests
+// with the SDK.
 func Writes(items []types.TransactWriteItem) []Write {
 	writes := make([]Write, len(items))
 	for i, item := range items {
@@ -48,8 +49,8 @@ func (t Table) WriteDelete(key Item, conditions ...Condition) Write {
 	return Write{types.TransactWriteItem{Delete: w}}
 }
 
-// WriteCheck changes nothing, and cancels the transaction unless all conditions
-// hold for the item with a key. There must be at least one.
+// WriteCheck changes nothing. It cancels the transaction unless all conditions hold
+// for the item with a key. There must be at least one condition.
 func (t Table) WriteCheck(key Item, conditions ...Condition) Write {
 	e := newExpression()
 	w := &types.ConditionCheck{TableName: &t.Name, Key: key, ConditionExpression: e.all(conditions)}
@@ -57,14 +58,15 @@ func (t Table) WriteCheck(key Item, conditions ...Condition) Write {
 	return Write{types.TransactWriteItem{ConditionCheck: w}}
 }
 
-// transactTries bounds how often Transact makes a transaction.
+// transactTries is how often Transact tries to make a transaction.
 const transactTries = 6
 
-// Transact makes writes in one transaction: all take effect or none. The writes may
-// be of several tables. Where other writers or load cancel it, it is made again
-// after a pause, a few times; not where a condition is the reason. The error is that
-// of the last try: ConditionFailedAt and Reasons say what it was for each write.
-// Where an answer was lost, a condition must tell that the write was made before.
+// Transact makes writes in one transaction: either all take effect or none. The
+// writes may be in several tables. If other writers or load cancel the transaction,
+// Transact makes it again after a pause, a few times. It does not repeat a
+// transaction that a condition cancelled. The error is that of the last try:
+// ConditionFailedAt and Reasons say what happened to each write. If a response was
+// lost, a condition must show that the write was made before.
 func (t Table) Transact(ctx context.Context, writes ...Write) error {
 	var err error
 	for n := range transactTries {
@@ -78,9 +80,9 @@ func (t Table) Transact(ctx context.Context, writes ...Write) error {
 	return err
 }
 
-// TransactOnce is Transact with one try, beside the client's own retries. DynamoDB
-// makes a transaction with the same token once within ten minutes. A token has 1 to
-// 36 characters; with an empty one, the client draws a token.
+// TransactOnce is Transact with one try, besides the client's own retries. DynamoDB
+// makes a transaction with the same token only once within ten minutes. A token has
+// 1 to 36 characters. If it is empty, the client makes a random token.
 func (t Table) TransactOnce(ctx context.Context, token string, writes ...Write) error {
 	in := &dynamodb.TransactWriteItemsInput{TransactItems: make([]types.TransactWriteItem, len(writes))}
 	for i, w := range writes {

@@ -46,8 +46,8 @@ func TestTransactionMakesAllWritesOrNone(t *testing.T) {
 	}
 }
 
-// A cancelled transaction is made again where others or load are the reason, and
-// not where a condition is.
+// A cancelled transaction is made again if others or load are the reason, and not
+// if a condition is.
 func TestTransactionIsRepeatedOnlyWhereThatCanHelp(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {

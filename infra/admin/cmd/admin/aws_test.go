@@ -24,8 +24,8 @@ const (
 	noStack     = `<ErrorResponse><Error><Type>Sender</Type><Code>ValidationError</Code><Message>Stack with id x does not exist</Message></Error></ErrorResponse>`
 )
 
-// fakeAWS answers the two calls that find a stack, for which there is no
-// server to run locally.
+// fakeAWS simulates the two calls that find a stack, for which no local server
+// exists.
 func fakeAWS(t *testing.T, outputs map[string]string) string {
 	t.Helper()
 	var members strings.Builder

@@ -16,10 +16,10 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs"
 )
 
-// fileLogs are the log of a local stack: a file, and the one before it.
+// fileLogs are the logs of a local stack: the current file, and the file before it.
 type fileLogs struct{ path string }
 
-// maxLogLine bounds a line, in bytes.
+// maxLogLine is the largest length of a line, in bytes.
 const maxLogLine = 1 << 20
 
 // Find implements admin.Logs.
@@ -66,8 +66,8 @@ type awsLogs struct {
 	logs      *cloudwatchlogs.Client
 }
 
-// Find implements admin.Logs. It asks every log group of the stack, one after the
-// other: CloudWatch allows few such questions a second.
+// Find implements admin.Logs. It searches the log groups of the stack one after the
+// other, because CloudWatch allows only few searches in a second.
 func (l awsLogs) Find(ctx context.Context, id string, since time.Time) ([]string, error) {
 	groups, err := l.groups(ctx)
 	if err != nil {
@@ -92,7 +92,8 @@ func (l awsLogs) Find(ctx context.Context, id string, since time.Time) ([]string
 	return found, nil
 }
 
-// accessLogs is the log group of the gateway, whose lines say nothing of why.
+// accessLogs is the log group of the gateway. Its lines do not say why a request
+// was refused.
 const accessLogs = "AccessLogGroup"
 
 func (l awsLogs) groups(ctx context.Context) ([]string, error) {

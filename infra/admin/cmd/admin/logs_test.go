@@ -37,8 +37,8 @@ func TestRequestsAreFoundInTheFilesOfALocalStack(t *testing.T) {
 	}
 }
 
-// cloudWatch answers what a stack's log groups hold, for which there is no server
-// to run locally: two groups, of which the second answers in two pages.
+// cloudWatch simulates the log groups of a stack, for which no local server exists.
+// There are two groups, and the second returns two pages.
 func cloudWatch(t *testing.T, asked *[]string) string {
 	t.Helper()
 	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

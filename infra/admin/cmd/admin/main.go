@@ -1,4 +1,4 @@
-// Command admin is the operators' command line for one stack: the local one, or
+// Command admin is the operators' command line for one stack: the local stack, or
 // one on AWS.
 package main
 
@@ -17,7 +17,7 @@ import (
 	"github.com/opsplane/opsplane/infra/admin/advice"
 )
 
-// The exit codes beside 0.
+// The exit codes besides 0.
 const (
 	exitFailed = 1
 	exitUsage  = 2
@@ -30,7 +30,7 @@ func main() {
 	os.Exit(code)
 }
 
-// run runs one command line and answers the exit code.
+// run runs one command line and returns the exit code.
 func run(ctx context.Context, args []string, env func(string) string, out, notes io.Writer) int {
 	fs := flag.NewFlagSet("admin", flag.ContinueOnError)
 	fs.SetOutput(io.Discard)
@@ -60,14 +60,14 @@ func run(ctx context.Context, args []string, env func(string) string, out, notes
 	return 0
 }
 
-// stackBehind takes --stack out of a command line, wherever it stands: no
-// command has a flag of that name. It returns the rest and the stack's name.
+// stackBehind removes --stack from a command line, wherever it stands. No command
+// has a flag with that name. It returns the rest and the stack's name.
 func stackBehind(args []string) (rest []string, name string) {
 	for i := 0; i < len(args); i++ {
 		word := strings.TrimPrefix(strings.TrimPrefix(args[i], "-"), "-")
 		value, assigned := strings.CutPrefix(word, "stack=")
 		switch {
-		case word == args[i]: // no flag
+		case word == args[i]: // not a flag
 			rest = append(rest, args[i])
 		case assigned:
 			name = value

@@ -22,7 +22,7 @@ func ask(t *testing.T, state, line string) (code int, out, notes string) {
 	return code, o.String(), n.String()
 }
 
-// describe writes the description of a local stack and answers its folder.
+// describe writes the description of a local stack and returns its folder.
 func describe(t *testing.T, url string, tables map[string]string) string {
 	t.Helper()
 	state := t.TempDir()
@@ -68,7 +68,7 @@ func TestOnTheLocalStack(t *testing.T) {
 	}
 }
 
-// like reports whether got contains want, and is empty if want is.
+// like reports whether got contains want. If want is empty, got must be empty.
 func like(got, want string) bool {
 	return (got == "") == (want == "") && strings.Contains(got, want)
 }
@@ -78,7 +78,7 @@ func TestWithoutARunningStack(t *testing.T) {
 	if code, _, notes := ask(t, t.TempDir(), "key list"); code != exitFailed || !strings.Contains(notes, "make run") {
 		t.Errorf("no description: code %d, %q; want %d and what to do", code, notes, exitFailed)
 	}
-	// An address that was in use a moment ago, as that of a stopped stack.
+	// This address was in use a moment ago, like that of a stopped stack.
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)

@@ -29,12 +29,13 @@ import (
 type target struct {
 	db     *dynamodb.Client
 	tables admin.Tables
-	// operator names who acts, for the record.
+	// name is the operator's name for the audit trail.
 	name string
-	// skew is how far AWS's clock is ahead of this machine's. A revocation that is
-	// dated wrongly would not be seen by those who verify tokens.
+	// skew is how far the clock of AWS is ahead of this machine's clock. The
+	// functions that verify tokens would not see a revocation with a wrong time.
 	skew time.Duration
-	// logs are those of the stack's functions; nil where they are not known.
+	// logs are the logs of the stack's functions. Nil means that they are not
+	// known.
 	logs admin.Logs
 }
 
@@ -42,8 +43,8 @@ func (t target) operator(out, notes io.Writer) *admin.Operator {
 	return &admin.Operator{DB: t.db, Tables: t.tables, Logs: t.logs, Now: func() time.Time { return time.Now().Add(t.skew) }, Name: t.name, Out: out, Notes: notes}
 }
 
-// onAWS finds a deployed stack's tables in its outputs. The name on record is
-// that under which AWS knows the caller.
+// onAWS finds a deployed stack's tables in its outputs. The name in the audit trail
+// is the one by which AWS knows the caller.
 func onAWS(ctx context.Context, stack string) (target, error) {
 	cfg, err := config.LoadDefaultConfig(ctx)
 	if err != nil {
@@ -67,15 +68,15 @@ func onAWS(ctx context.Context, stack string) (target, error) {
 	if err != nil {
 		return target{}, fmt.Errorf("read your identity from AWS, for the audit trail: %w", err)
 	}
-	skew, _ := middleware.GetAttemptSkew(who.ResultMetadata) // zero where the answer has no date
+	skew, _ := middleware.GetAttemptSkew(who.ResultMetadata) // zero if the response has no date
 	return target{
 		db: dynamodb.NewFromConfig(cfg), tables: tables, name: aws.ToString(who.Arn), skew: skew,
 		logs: awsLogs{stack: stack, resources: cloudformation.NewFromConfig(cfg), logs: cloudwatchlogs.NewFromConfig(cfg)},
 	}, nil
 }
 
-// named takes the tables from the environment, with the SDK's usual way to
-// find their server.
+// named takes the tables from the environment, and finds their server in the SDK's
+// usual way.
 func named(ctx context.Context, env func(string) string) (target, error) {
 	tables, err := admin.TablesOf(map[string]string{
 		"TokensTable": env("TOKENS_TABLE"), "SigningKeysTable": env("SIGNING_KEYS_TABLE"), "OperationsTable": env("OPERATIONS_TABLE"),
@@ -91,7 +92,7 @@ func named(ctx context.Context, env func(string) string) (target, error) {
 	return target{db: dynamodb.NewFromConfig(cfg), tables: tables, name: person(env)}, nil
 }
 
-// person is the operator's name where AWS is not asked.
+// person returns the operator's name on this machine, for stacks without AWS.
 func person(env func(string) string) string {
 	if name := cmp.Or(env("USER"), env("LOGNAME")); name != "" {
 		return name
@@ -102,8 +103,8 @@ func person(env func(string) string) string {
 	return "local"
 }
 
-// local finds the local stack through the description that it leaves in its
-// folder.
+// local finds the local stack through the description that the stack writes into
+// its folder.
 func local(state string, env func(string) string) (target, error) {
 	file := filepath.Join(cmp.Or(state, ".local"), "stack.json")
 	text, err := os.ReadFile(file)
@@ -131,6 +132,6 @@ func local(state string, env func(string) string) (target, error) {
 	return target{db: db, tables: tables, name: person(env), logs: fileLogs{filepath.Join(filepath.Dir(file), requestsFile)}}, nil
 }
 
-// requestsFile is what the functions of a local stack have logged of requests, in
-// its folder.
+// requestsFile is the file, in the folder of a local stack, in which its functions
+// log requests.
 const requestsFile = "requests.log"

@@ -29,7 +29,7 @@ import (
 	"github.com/opsplane/opsplane/shared/vcs/grouptoken"
 )
 
-// Installations of the deliveries.
+// The installations of the deliveries.
 const (
 	githubInstallation = "424242"
 	gitlabInstallation = "77"
@@ -177,7 +177,7 @@ func (s *stack) send(ctx context.Context, p post) error {
 	return resp.Want(http.StatusOK)
 }
 
-// await waits until the worker has ended every delivery.
+// await waits until the worker has processed every delivery.
 func (s *stack) await(ctx context.Context, sent []post, out io.Writer) error {
 	const patience, every = time.Minute, 200 * time.Millisecond
 	ctx, cancel := context.WithTimeout(ctx, patience)
@@ -200,7 +200,8 @@ func (s *stack) await(ctx context.Context, sent []post, out io.Writer) error {
 	return nil
 }
 
-// operate runs an operator's commands. Those that are done change nothing.
+// operate runs an operator's commands. A command that was run before changes
+// nothing.
 func (s *stack) operate(ctx context.Context, out io.Writer, lines ...string) error {
 	o := &admin.Operator{
 		DB: s.db(), Now: time.Now, Name: "demo", Out: out,

@@ -1,5 +1,5 @@
 // Command demo sends the deliveries of events/ to the local stack, through the
-// endpoints that GitHub and GitLab would call, so that there are installations,
+// endpoints that GitHub and GitLab would call. After that there are installations,
 // repositories and pull requests to query.
 package main
 

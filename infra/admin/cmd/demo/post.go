@@ -26,7 +26,7 @@ type post struct {
 	body          []byte
 }
 
-// signer proves deliveries, with the secrets that the stack has drawn.
+// signer signs deliveries with the random secrets that the stack has made.
 type signer struct {
 	github string // webhook secret
 	gitlab string // token
@@ -57,8 +57,9 @@ func (s *stack) secret(name string) (string, error) {
 	return strings.TrimSpace(string(text)), err
 }
 
-// read makes the delivery of a file. Its id is that of the file's content, so
-// that a second demo sends the same deliveries again, as a host would.
+// read makes the delivery of a file. The id of the delivery is computed from the
+// file's content. So a second demo sends the same deliveries again, as a host
+// would.
 func (s signer) read(file string) (post, error) {
 	text, err := os.ReadFile(file)
 	if err != nil {

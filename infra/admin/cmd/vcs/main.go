@@ -1,5 +1,5 @@
-// Command vcs sets up the VCS hosts of a stack: it creates the GitHub App, and
-// checks the configuration of GitHub and GitLab.
+// Command vcs sets up the hosts of a stack: it creates the GitHub App, and checks
+// the configuration of GitHub and GitLab.
 package main
 
 import (
@@ -39,7 +39,7 @@ const usage = `Sets up the VCS hosts of a stack. docs/guide-vcs.md describes eve
 Both: --secrets DIR   use files in a folder instead of AWS Secrets Manager, as in a local stack (.local/secrets)
 `
 
-// The exit codes beside 0.
+// The exit codes besides 0.
 const (
 	exitFailed = 1
 	exitUsage  = 2
@@ -93,7 +93,7 @@ func flags(name string) *flag.FlagSet {
 	return fs
 }
 
-// secrets are those of a folder, or of AWS.
+// secrets returns the secrets of a folder or, if folder is empty, those of AWS.
 func secrets(ctx context.Context, folder string) (vcssetup.Secrets, error) {
 	if folder != "" {
 		return vcssetup.Folder(folder), nil

@@ -38,7 +38,7 @@ func TestCommandLineIsChecked(t *testing.T) {
 	}
 }
 
-// TestCreationPrintsNoSecret plays the browser, which reads the page's address in
+// TestCreationPrintsNoSecret acts as the browser, and reads the page's address from
 // what the command prints.
 func TestCreationPrintsNoSecret(t *testing.T) {
 	t.Parallel()

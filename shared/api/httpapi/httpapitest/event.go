@@ -1,6 +1,6 @@
-// Package httpapitest builds the events with which API Gateway invokes a
-// function, for tests. Its invariant: an event has the shape that the REST API
-// sends, raw path and decoded query included.
+// Package httpapitest builds the events with which API Gateway invokes a function,
+// for tests. Its invariant: an event has the shape that the REST API sends, with
+// the raw path and the decoded query.
 package httpapitest
 
 import (
@@ -14,8 +14,8 @@ import (
 	"github.com/opsplane/opsplane/shared/api/access"
 )
 
-// Event builds the event of one request. The target is a path as sent with an
-// optional query. A nil caller means that the route has no authorizer.
+// Event builds the event of one request. The target is a path as a client sends it,
+// with an optional query. A nil caller means that the route has no authorizer.
 func Event(t testing.TB, method, target string, caller *access.Caller, body string) events.APIGatewayProxyRequest {
 	t.Helper()
 	path, rawQuery, _ := strings.Cut(target, "?")
