@@ -9,7 +9,8 @@ import (
 	"sync"
 )
 
-// nameWidth keeps the lines of the usual names aligned.
+// nameWidth is the minimum width of a name, in characters. It aligns the lines of the usual
+// names.
 const nameWidth = 10
 
 // maxLine is the maximum of bytes that are held back while a line has not ended.

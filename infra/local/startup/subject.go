@@ -17,7 +17,7 @@ import (
 const (
 	hello          = "hello"       // a typed handler, no clients
 	dynamoDBOnly   = "dynamodb"    // an empty HTTP handler with a DynamoDB client
-	dynamoDBWithS3 = "dynamodb-s3" // the same with an S3 client besides
+	dynamoDBWithS3 = "dynamodb-s3" // the same, also with an S3 client
 )
 
 // The maximum of additional time that a function may take to start, compared with its

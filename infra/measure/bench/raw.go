@@ -18,7 +18,7 @@ type Inputs struct {
 	last map[string]any
 }
 
-// Watch is a client option.
+// Watch is an option of a DynamoDB client. The client's inputs are then kept.
 func (i *Inputs) Watch(o *dynamodb.Options) {
 	o.APIOptions = append(o.APIOptions, func(stack *middleware.Stack) error {
 		return stack.Initialize.Add(middleware.InitializeMiddlewareFunc("remember",
