@@ -1,8 +1,8 @@
 //go:build unix
 
-// Package build compiles the functions for this machine, as they are compiled
-// for Lambda but for the processor. A build either replaces what came before
-// or leaves it as it is.
+// Package build compiles the functions for this machine. The flags are those of a build for
+// Lambda; only the processor may differ. A build either replaces the earlier binaries, or fails
+// and leaves them as they are.
 package build
 
 import (
@@ -25,12 +25,12 @@ type Builder struct {
 	Root   string   // the repository
 	Dir    string   // for what is built
 	Groups []string // folders under functions/
-	// Report is told in one line of downloads, and of how far a long build is.
+	// Report receives one line for each download, and lines about the progress of a long build.
 	// It may be nil.
 	Report func(line string)
 }
 
-// Error is source that does not compile.
+// Error says that the source does not compile.
 type Error struct {
 	Output string // what the compiler said
 }
@@ -38,15 +38,15 @@ type Error struct {
 // Error implements error.
 func (e *Error) Error() string { return "the functions do not compile:\n" + e.Output }
 
-// Build compiles every group and returns the path of each one's bootstrap.
-// The path changes exactly when the binary does. Binaries that are returned
-// once stay where they are until Clean.
+// Build compiles every group and returns the path of each group's bootstrap. A path changes
+// exactly when its binary changes. A binary whose path was returned stays at that path until
+// Clean.
 func (b *Builder) Build(ctx context.Context) (map[string]string, error) {
 	compiled := filepath.Join(b.Dir, "compiled")
 	if err := os.MkdirAll(compiled, 0o755); err != nil {
 		return nil, err
 	}
-	// One invocation for all: the compiler's work on shared packages is done once.
+	// One invocation builds all groups, so that the compiler compiles shared packages once.
 	args := []string{"build", "-v", "-trimpath", "-tags", "lambda.norpc", "-ldflags", "-s -w", "-o", compiled + string(filepath.Separator)}
 	for _, group := range b.Groups {
 		args = append(args, "./functions/"+group)
@@ -76,7 +76,8 @@ func (b *Builder) Build(ctx context.Context) (map[string]string, error) {
 	return paths, nil
 }
 
-// environment leaves out what would build for another machine.
+// environment returns this process's environment without the variables that select another
+// machine.
 func environment() []string {
 	env := []string{"CGO_ENABLED=0"}
 	for _, v := range os.Environ() {
@@ -88,8 +89,8 @@ func environment() []string {
 	return env
 }
 
-// keep copies a binary to a folder that is named for its content, so that a
-// later build cannot change it under a running function.
+// keep copies a binary to a folder whose name is derived from the content. So a later build
+// cannot change the binary under a running function.
 func (b *Builder) keep(compiled, group string) (string, error) {
 	source, err := os.Open(compiled)
 	if err != nil {
@@ -125,7 +126,7 @@ func (b *Builder) keep(compiled, group string) (string, error) {
 	return path, os.Rename(part, path)
 }
 
-// Clean removes the builds of earlier sources, all but those given.
+// Clean removes the builds of earlier sources. It keeps the builds in paths.
 func (b *Builder) Clean(paths map[string]string) {
 	for _, group := range b.Groups {
 		versions, err := os.ReadDir(filepath.Join(b.Dir, group))

@@ -12,14 +12,13 @@ import (
 // tellEvery is the time between two lines about a long build.
 const tellEvery = 5 * time.Second
 
-// progress reads what "go build -v" prints: it tells of downloads, and from
-// time to time of how many packages are compiled, and keeps the rest, which is
-// what the compiler has to say.
+// progress reads what "go build -v" prints. It reports downloads, and from time to time how
+// many packages are compiled. It keeps all other lines: they are the compiler's messages.
 type progress struct {
-	report func(line string) // nil: nobody is told
+	report func(line string) // nil: nothing is reported
 	every  time.Duration
 
-	rest     []byte // of a line
+	rest     []byte // the part of a line that has not ended
 	compiled int
 	told     time.Time
 	output   strings.Builder
@@ -60,7 +59,7 @@ func (p *progress) tell(line string) {
 	}
 }
 
-// said returns what the compiler had to say.
+// said returns the compiler's messages.
 func (p *progress) said() string {
 	return strings.TrimSpace(p.output.String() + string(p.rest))
 }

@@ -34,7 +34,7 @@ func TestProgressIsQuietDuringAShortBuild(t *testing.T) {
 		t.Fatal(err)
 	}
 	told = nil
-	// Everything is compiled already.
+	// Everything is compiled already, so this build has nothing to do.
 	if _, err := b.Build(t.Context()); err != nil {
 		t.Fatal(err)
 	}

@@ -1,5 +1,5 @@
-// Package console puts the output of many processes on one screen: a line at
-// a time, each with the name of who wrote it.
+// Package console writes the output of many processes to one screen. It writes whole lines,
+// each with the name of its process.
 package console
 
 import (
@@ -9,10 +9,11 @@ import (
 	"sync"
 )
 
-// nameWidth keeps the lines of the usual names aligned.
+// nameWidth is the minimum width of a name, in characters. It aligns the lines of the usual
+// names.
 const nameWidth = 10
 
-// maxLine is the most bytes held back for the rest of a line.
+// maxLine is the maximum of bytes that are held back while a line has not ended.
 const maxLine = 64 << 10
 
 // Console writes whole lines. It may be used by many goroutines.
@@ -24,20 +25,20 @@ type Console struct {
 // New returns a console on w.
 func New(w io.Writer) *Console { return &Console{w: w} }
 
-// Say writes a line of the stack's own.
+// Say writes a line of the stack itself.
 func (c *Console) Say(format string, args ...any) {
 	c.line("stack", fmt.Appendf(nil, format, args...))
 }
 
-// Print writes text as it is, for what a user will copy.
+// Print writes text without change. It is for text that a user copies.
 func (c *Console) Print(text string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	_, _ = io.WriteString(c.w, text)
 }
 
-// Lines returns a writer for the output of one process. Close writes a last
-// line that has no end.
+// Lines returns a writer for the output of one process. Close writes the last line if that line
+// has no newline.
 func (c *Console) Lines(name string) io.WriteCloser {
 	return &lines{console: c, name: name}
 }

@@ -1,6 +1,6 @@
-// Package demohost stands in for GitHub and GitLab beside a local stack for
-// which nobody has configured them, so that what asks a host can be tried on a
-// laptop. It has the repositories of the deliveries that "make demo" sends.
+// Package demohost stands in for GitHub and GitLab beside a local stack. The stack starts it if
+// the user has configured neither host. So a user can try, on a laptop, the requests that need
+// a host. The stand-ins have the repositories of the deliveries that "make demo" sends.
 package demohost
 
 import (
@@ -16,20 +16,22 @@ import (
 	"github.com/opsplane/opsplane/infra/test/vcstest"
 )
 
-// Hosts are the two, on one address of the loopback interface.
+// Hosts are the stand-ins for GitHub and GitLab. Both have the same address on the loopback
+// interface.
 type Hosts struct {
 	server *http.Server
 	url    string
 }
 
-// Ids of what the hosts have. Ann decides over everything.
+// Ids of what the hosts have. Ann administers everything.
 const (
 	installation = "424242"
 	group        = 77
 	ann, bot     = 7, 9
 )
 
-// Start runs the hosts until Close. GitHub knows the App by the private key.
+// Start runs the hosts until Close. key is the App's private key: with it the stand-in for
+// GitHub verifies the App.
 func Start(key *rsa.PrivateKey) (*Hosts, error) {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -52,8 +54,8 @@ func Start(key *rsa.PrivateKey) (*Hosts, error) {
 // Close ends the hosts.
 func (h *Hosts) Close() { _ = h.server.Shutdown(context.Background()) }
 
-// Parameters are those of the template with which functions ask the hosts. The
-// key's secret goes by a name.
+// Parameters returns the template's parameters that make the functions use these hosts. key is
+// the name of the secret that holds the App's private key.
 func (h *Hosts) Parameters(key string) map[string]string {
 	return map[string]string{
 		"GithubAppId": strconv.Itoa(vcstest.AppID), "GithubAppPrivateKey": key,
@@ -61,8 +63,8 @@ func (h *Hosts) Parameters(key string) map[string]string {
 	}
 }
 
-// fill gives the hosts what the demo's deliveries tell of, and one repository
-// that only a refresh finds.
+// fill gives the hosts everything that the demo's deliveries name, and one more repository that
+// only a refresh finds.
 func fill(github *vcstest.GitHub, gitlab *vcstest.GitLab) {
 	day := time.Date(2026, 11, 3, 9, 0, 0, 0, time.UTC)
 	repository := func(id int64, name string, archived bool, files ...string) vcstest.Repository {

@@ -1,6 +1,6 @@
-// Package expiry deletes items that are past their time, for a server that
-// leaves them. AWS does so within days and no reader may rely on it; here it
-// keeps a folder of data from growing for ever.
+// Package expiry deletes expired items from a server that does not delete them itself. AWS
+// deletes such items within days, and no reader may rely on the deletion. Here it keeps the
+// folder of data from growing without limit.
 package expiry
 
 import (
@@ -16,8 +16,8 @@ import (
 	"github.com/opsplane/opsplane/infra/test/template"
 )
 
-// Sweep deletes the items of a table that expired before now and returns how
-// many. An item whose time was changed meanwhile stays.
+// Sweep deletes the items of a table that expired before now, and returns the number of deleted
+// items. If an item's time changes meanwhile, the item stays.
 func Sweep(ctx context.Context, db *dynamodb.Client, table template.Table, now time.Time) (int, error) {
 	if table.TTLAttribute == "" {
 		return 0, nil

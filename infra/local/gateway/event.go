@@ -15,7 +15,7 @@ import (
 	"unicode/utf8"
 )
 
-// Identity of the local gateway in events and ARNs.
+// The names by which events and ARNs identify the local gateway.
 const (
 	account = "000000000000"
 	apiID   = "local"
@@ -34,7 +34,7 @@ type call struct {
 	body     []byte
 }
 
-// target splits a request's target as it was sent, in origin or absolute form.
+// target splits a request's target as the client sent it, in origin form or absolute form.
 func target(r *http.Request) (path, query string) {
 	uri := r.RequestURI
 	if rest, ok := strings.CutPrefix(uri, r.URL.Scheme+"://"+r.URL.Host); ok && r.URL.Host != "" {
@@ -47,7 +47,7 @@ func target(r *http.Request) (path, query string) {
 	return ascii(path), query
 }
 
-// ascii percent-encodes what may not stand in a path.
+// ascii percent-encodes the characters that must not stand in a path.
 func ascii(path string) string {
 	var b strings.Builder
 	for i := range len(path) {
@@ -60,9 +60,9 @@ func ascii(path string) string {
 	return b.String()
 }
 
-// parameters decodes a query string: a name may have several values, and what
-// cannot be decoded is kept as it is. A ";" splits as "&" does ("Amazon API
-// Gateway important notes", REST APIs).
+// parameters decodes a query string. A name may have several values. Text that cannot be
+// decoded stays as it is. A ";" separates parameters as "&" does ("Amazon API Gateway important
+// notes", REST APIs).
 func parameters(query string) (single map[string]string, multi map[string][]string) {
 	for pair := range strings.FieldsFuncSeq(query, func(r rune) bool { return r == '&' || r == ';' }) {
 		name, value, _ := strings.Cut(pair, "=")
@@ -83,7 +83,7 @@ func decoded(s string) string {
 	return s
 }
 
-// hopHeaders concern one connection and do not reach a function.
+// hopHeaders apply to one connection. The gateway does not pass them to a function.
 var hopHeaders = []string{
 	"Connection", "Content-Length", "Expect", "Keep-Alive", "Proxy-Authenticate", "Proxy-Authorization", "Proxy-Connection",
 	"Te", "Trailer", "Transfer-Encoding", "Upgrade",
@@ -120,7 +120,7 @@ func (c *call) sourceIP() string {
 	return host
 }
 
-// common are the fields that the authorizer's and the function's events share.
+// common returns the fields that the authorizer's event and the function's event share.
 func (c *call) common(stage string) map[string]any {
 	headers, multiHeaders := c.headers()
 	query, multiQuery := parameters(c.rawQuery)
@@ -137,8 +137,9 @@ func (c *call) common(stage string) map[string]any {
 	}
 }
 
-// context is the request's context. Its path has no stage, as behind a custom
-// domain that maps the stage away: this gateway serves the stage at its root.
+// context returns the request context of the event. Its path has no stage. The path is the same
+// behind a custom domain that removes the stage, because this gateway serves the stage at its
+// root.
 func (c *call) context(stage string) map[string]any {
 	host, _, _ := strings.Cut(c.request.Host, ":")
 	return map[string]any{
@@ -156,7 +157,7 @@ func (c *call) context(stage string) map[string]any {
 	}
 }
 
-// authorizerEvent is what a REQUEST authorizer is given.
+// authorizerEvent returns the event for a REQUEST authorizer.
 func (c *call) authorizerEvent(stage string) ([]byte, error) {
 	event := c.common(stage)
 	event["type"], event["methodArn"] = "REQUEST", c.methodARN(stage)
@@ -174,8 +175,8 @@ func (c *call) methodARN(stage string) string {
 	return "arn:aws:execute-api:" + region + ":" + account + ":" + apiID + "/" + stage + "/" + c.method() + c.rawPath
 }
 
-// functionEvent is what a function is given. authorizer is nil on a route
-// without one.
+// functionEvent returns the event for a function. authorizer is nil on a route without an
+// authorizer.
 func (c *call) functionEvent(stage string, authorizer map[string]any, binary bool) ([]byte, error) {
 	event := c.common(stage)
 	event["body"], event["isBase64Encoded"] = nil, false
@@ -192,8 +193,8 @@ func (c *call) functionEvent(stage string, authorizer map[string]any, binary boo
 	return encode(event)
 }
 
-// encode writes JSON without escaping <, > and &, which would make events
-// larger than they are.
+// encode writes JSON and does not escape <, > and &. Escaping would make the events larger than
+// on AWS.
 func encode(v any) ([]byte, error) {
 	var b bytes.Buffer
 	e := json.NewEncoder(&b)

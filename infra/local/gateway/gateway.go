@@ -1,12 +1,12 @@
 //go:build unix
 
-// Package gateway is a stand-in for API Gateway's REST API: it turns HTTP
-// requests into the events that the real one sends, asks the authorizer
-// first, and turns a function's answer back into HTTP.
+// Package gateway stands in for API Gateway's REST API. It turns each HTTP request into the
+// event that API Gateway sends, asks the authorizer first, and turns the function's response
+// back into HTTP.
 //
-// It takes routes, authorizers and its own answers from the template, and
-// nothing from the functions: what passes here passes there. It throttles when
-// it is told to: what it admits is for an account's protection, not a laptop's.
+// It takes routes, authorizers and its own responses from the template, and nothing from the
+// functions. So a request that passes here also passes on AWS. It throttles only if Throttle
+// was called: the template's limits protect an AWS account, and a laptop does not need them.
 package gateway
 
 import (
@@ -23,17 +23,17 @@ import (
 	"github.com/opsplane/opsplane/infra/test/template"
 )
 
-// Limits of the real gateway.
+// Limits of API Gateway.
 const (
-	maxBody        = 10 << 20 // of a request, whatever its function may take
+	maxBody        = 10 << 20 // of a request's body, even if the function accepts more
 	defaultTimeout = 29 * time.Second
-	// drainLimit is how much of a refused body is read, so that a client which
-	// sends before it listens hears the refusal.
+	// drainLimit is how many bytes of a refused body the gateway reads. A client that sends the
+	// whole body before it reads then receives the refusal.
 	drainLimit = 64 << 20
 )
 
-// Invoker delivers an event to a function and returns its answer, or an error
-// of package runtimeapi.
+// Invoker delivers an event to a function and returns its response, or an error of package
+// runtimeapi.
 type Invoker interface {
 	Invoke(ctx context.Context, event []byte) ([]byte, error)
 }
@@ -47,8 +47,8 @@ type Gateway struct {
 	timeout   time.Duration
 }
 
-// New returns a gateway in front of functions, by logical id. report is told
-// in one line why the gateway answered in a function's place.
+// New returns a gateway for the functions, which are keyed by logical id. report receives one
+// line whenever the gateway responds in place of a function, with the reason.
 func New(t *template.Template, functions map[string]Invoker, report func(line string)) *Gateway {
 	return &Gateway{api: t.API, routes: newTable(t.Functions), functions: functions, report: report, timeout: defaultTimeout}
 }
@@ -80,7 +80,7 @@ func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	var err error
 	if c.body, err = io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody)); err != nil {
 		if tooLarge := (*http.MaxBytesError)(nil); !errors.As(err, &tooLarge) {
-			g.refuse(w, c, badBody) // it ended before its length, or is no valid chunk
+			g.refuse(w, c, badBody) // the body ended before its length, or a chunk is invalid
 			return
 		}
 		_, _ = io.Copy(io.Discard, io.LimitReader(r.Body, drainLimit))
@@ -91,7 +91,7 @@ func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		g.refuse(w, c, throttled)
 		return
 	}
-	// The client may go; what its request began goes on, as behind the real gateway.
+	// If the client goes away, the function still finishes the request, as with API Gateway.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(r.Context()), g.timeout)
 	defer cancel()
 	caller, no := g.authorize(ctx, c, m.authorizer)
@@ -102,7 +102,7 @@ func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	g.integrate(ctx, w, c, m.function, caller)
 }
 
-// authorize returns what the authorizer says of the caller, or how to refuse.
+// authorize returns the values that the authorizer states about the caller, or the refusal.
 func (g *Gateway) authorize(ctx context.Context, c *call, name string) (map[string]any, refusal) {
 	if name == "" {
 		return nil, ""
@@ -147,7 +147,7 @@ func (g *Gateway) authorize(ctx context.Context, c *call, name string) (map[stri
 	return values, ""
 }
 
-// integrate calls the function and answers with what it says.
+// integrate calls the function and sends its response.
 func (g *Gateway) integrate(ctx context.Context, w http.ResponseWriter, c *call, function string, authorizer map[string]any) {
 	event, err := c.functionEvent(g.api.Stage, authorizer, isBinary(g.api.BinaryMediaTypes, c.request.Header.Get("Content-Type")))
 	if err != nil {
@@ -161,8 +161,8 @@ func (g *Gateway) integrate(ctx context.Context, w http.ResponseWriter, c *call,
 		g.refuse(w, c, requestTooLarge)
 		return
 	case errors.Is(err, runtimeapi.ErrThrottled):
-		// Not THROTTLED: that is the gateway's own limit, and Lambda's is to it
-		// a function that fails.
+		// Not THROTTLED: that type is for the gateway's own limit. The gateway sees Lambda's
+		// limit as a function that fails.
 		g.refuse(w, c, integrationFailure)
 		return
 	case errors.Is(err, context.DeadlineExceeded):

@@ -50,7 +50,7 @@ func TestLargeBodies(t *testing.T) {
 	}
 }
 
-// stuck never answers.
+// stuck is a function that never returns.
 type stuck struct{}
 
 func (stuck) Invoke(ctx context.Context, _ []byte) ([]byte, error) {

@@ -10,7 +10,7 @@ import (
 	"strings"
 )
 
-// verdict is an authorizer's answer.
+// verdict is an authorizer's response.
 type verdict struct {
 	PrincipalID    string `json:"principalId"`
 	PolicyDocument struct {
@@ -54,8 +54,8 @@ func parseVerdict(answer []byte) (*verdict, error) {
 	return &v, nil
 }
 
-// allows evaluates the policy as IAM does: a matching Deny wins, and without a
-// matching Allow the answer is no.
+// allows evaluates the policy as IAM does: a matching Deny wins, and without a matching Allow
+// it returns false.
 func (v *verdict) allows(methodARN string) bool {
 	allowed := false
 	for _, s := range v.PolicyDocument.Statement {
@@ -79,7 +79,8 @@ func (w words) match(value string) bool {
 	return false
 }
 
-// wildcard matches * to any text, slashes included, and ? to one byte.
+// wildcard reports whether value matches pattern. A * matches any text, slashes included, and a
+// ? matches one byte.
 func wildcard(pattern, value string) bool {
 	star, retry := -1, 0
 	p, v := 0, 0
@@ -101,8 +102,8 @@ func wildcard(pattern, value string) bool {
 	return strings.Trim(pattern[p:], "*") == ""
 }
 
-// values are what the function sees of the verdict: every value as text, as
-// the gateway passes it on.
+// values returns the authorizer's values that the function sees. Each value is text, because
+// the gateway passes them as text.
 func (v *verdict) values() (map[string]any, error) {
 	out := map[string]any{"principalId": v.PrincipalID}
 	for name, value := range v.Context {

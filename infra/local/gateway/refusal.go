@@ -8,10 +8,10 @@ import (
 	"strings"
 )
 
-// refusal is an answer that the gateway makes itself, by its type.
+// refusal is the type of a response that the gateway makes itself.
 type refusal string
 
-// Types of answers, as the template and AWS name them.
+// Types of responses, as the template and AWS name them.
 const (
 	unauthorized         refusal = "UNAUTHORIZED"
 	accessDenied         refusal = "ACCESS_DENIED"
@@ -23,24 +23,23 @@ const (
 	throttled            refusal = "THROTTLED"
 	integrationFailure   refusal = "INTEGRATION_FAILURE" // Lambda did not take the event
 	integrationTimeout   refusal = "INTEGRATION_TIMEOUT"
-	badFunction          refusal = "DEFAULT_5XX" // a crash or a malformed answer has no type of its own
-	defaultClientRefusal refusal = "DEFAULT_4XX" // and so has a request that cannot be read
+	badFunction          refusal = "DEFAULT_5XX" // a crash or a malformed response has no type of its own
+	defaultClientRefusal refusal = "DEFAULT_4XX" // nor has a request that cannot be read
 )
 
-// Answers that AWS has no type for: a template cannot give them a text of their
-// own. The guides say "414 Request URI too long" of the first, and nothing of
-// the status of the others.
+// Responses that have no type at AWS, so that a template cannot change their text. The guides
+// name the first "414 Request URI too long". They do not state the status of the others.
 const (
 	uriTooLong   refusal = "414"
 	headTooLarge refusal = "431"
 	badQuery     refusal = "400"
 )
 
-// builtin is what AWS answers where a template says nothing.
+// builtin holds AWS's response for each type. It applies if the template has none.
 var builtin = map[refusal]struct {
 	status  int
 	message string
-	kind    string // of the header x-amzn-ErrorType
+	kind    string // value of the header x-amzn-ErrorType
 }{
 	unauthorized:       {http.StatusUnauthorized, "Unauthorized", "UnauthorizedException"},
 	accessDenied:       {http.StatusForbidden, "User is not authorized to access this resource", "AccessDeniedException"},
@@ -60,13 +59,14 @@ var builtin = map[refusal]struct {
 	defaultClientRefusal: {http.StatusBadRequest, "Bad Request", "BadRequestException"},
 }
 
-// refuse answers as the template's gateway response of that type says, else
-// as its default for the class of status, else as AWS does.
+// refuse responds with the template's gateway response of that type. If there is none, it uses
+// the template's default for the class of status, and else AWS's response.
 func (g *Gateway) refuse(w http.ResponseWriter, c *call, kind refusal) {
 	g.refuseWith(w, c, kind, builtin[kind].status)
 }
 
-// refuseWith is refuse with a status that the template's response may replace.
+// refuseWith does what refuse does, with a given status. The template's response may replace
+// that status.
 func (g *Gateway) refuseWith(w http.ResponseWriter, c *call, kind refusal, status int) {
 	b := builtin[kind]
 	response, declared := g.api.GatewayResponses[string(kind)]

@@ -10,8 +10,8 @@ import (
 	"testing"
 )
 
-// TestRequestsThatTheRealGatewayDoesNotAdmit holds each limit at its edge: the
-// last that passes, and the first that does not.
+// TestRequestsThatTheRealGatewayDoesNotAdmit checks each limit at its edge: the last request
+// that passes, and the first that does not.
 func TestRequestsThatTheRealGatewayDoesNotAdmit(t *testing.T) {
 	const (
 		arn  = "arn:aws:execute-api:us-east-1:000000000000:abcdefghij/live/"
@@ -92,9 +92,9 @@ func TestSemicolonSplitsAQuery(t *testing.T) {
 	}
 }
 
-// TestWhoeverAsksUsesUpTheMethodsLimit is what a flood without credentials does
-// to those who have one: the real gateway counts before it asks the authorizer
-// ("Throttle requests to your REST APIs", Amazon API Gateway Developer Guide).
+// TestWhoeverAsksUsesUpTheMethodsLimit checks the effect of a flood of requests without
+// credentials on callers that have a credential. API Gateway counts a request before it asks
+// the authorizer ("Throttle requests to your REST APIs", Amazon API Gateway Developer Guide).
 func TestWhoeverAsksUsesUpTheMethodsLimit(t *testing.T) {
 	asked := 0
 	s := serve(t, func(e map[string]any) (string, error) {
@@ -112,7 +112,7 @@ func TestWhoeverAsksUsesUpTheMethodsLimit(t *testing.T) {
 		{"GET", "", http.StatusForbidden},
 		{"GET", credential, http.StatusTooManyRequests},
 		{"GET", "", http.StatusTooManyRequests},
-		{"PUT", credential, http.StatusOK}, // another method, another limit
+		{"PUT", credential, http.StatusOK}, // another method has another limit
 		{"POST", credential + "X-HTTP-Method-Override: GET\r\n", http.StatusTooManyRequests},
 	} {
 		if response, _ := s.raw(t, c.method, "/kv/1/key/a", c.headers, ""); response.StatusCode != c.status {

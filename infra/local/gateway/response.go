@@ -32,7 +32,7 @@ func (s *status) UnmarshalJSON(text []byte) error {
 	return err
 }
 
-// scalar is a header's value: text, number or boolean.
+// scalar is a header's value: a string, a number or a boolean.
 type scalar string
 
 // UnmarshalJSON implements json.Unmarshaler.
@@ -49,8 +49,8 @@ func (s *scalar) UnmarshalJSON(text []byte) error {
 	return nil
 }
 
-// parseAnswer is as strict as the gateway: an unknown field, a body that is
-// not text or a missing status make the answer malformed.
+// parseAnswer is as strict as API Gateway. A response is malformed if it has an unknown field,
+// a body that is not text, or no status.
 func parseAnswer(text []byte) (*answer, error) {
 	d := json.NewDecoder(bytes.NewReader(text))
 	d.DisallowUnknownFields()
@@ -64,7 +64,7 @@ func parseAnswer(text []byte) (*answer, error) {
 	return &a, nil
 }
 
-// remapped are headers that the gateway renames: it sets its own.
+// remapped are headers that the gateway renames, because it sets headers of these names itself.
 var remapped = map[string]struct{}{
 	"Connection": {}, "Content-Length": {}, "Content-Md5": {}, "Date": {}, "Host": {}, "Server": {}, "Www-Authenticate": {},
 }
@@ -91,8 +91,8 @@ func (a *answer) header(into http.Header) {
 	}
 }
 
-// body returns the bytes to send: base64 is taken off when the client accepts
-// a type that the API lists as binary.
+// body returns the bytes to send. It decodes base64 if the client accepts a type that the API
+// lists as binary.
 func (a *answer) body(binary bool) ([]byte, error) {
 	if a.Body == nil {
 		return nil, nil
@@ -120,8 +120,8 @@ func bodyless(c *call, code int) bool {
 	return c.request.Method == http.MethodHead || code == http.StatusNoContent || code == http.StatusNotModified
 }
 
-// isBinary says whether a media type, or the first of a list, is among the
-// API's binary ones.
+// isBinary reports whether the header's media type is one of the API's binary types. If the
+// header has several media types, only the first counts.
 func isBinary(list []string, header string) bool {
 	kind, _, _ := strings.Cut(header, ",")
 	kind, _, _ = strings.Cut(kind, ";")

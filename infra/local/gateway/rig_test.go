@@ -17,7 +17,7 @@ import (
 	"github.com/opsplane/opsplane/infra/test/template"
 )
 
-// invoker is a function whose behaviour a test writes down.
+// invoker is a function whose behaviour a test defines.
 type invoker func(event map[string]any) (string, error)
 
 func (f invoker) Invoke(_ context.Context, event []byte) ([]byte, error) {
@@ -29,7 +29,7 @@ func (f invoker) Invoke(_ context.Context, event []byte) ([]byte, error) {
 	return []byte(text), err
 }
 
-// echo answers with the event it was given.
+// echo returns the event that it received.
 func echo(event map[string]any) (string, error) {
 	body, err := json.Marshal(event)
 	if err != nil {
@@ -93,15 +93,15 @@ func serve(t *testing.T, authorizer, function invoker) *server {
 	return s
 }
 
-// raw sends a request line as it is: Go's client would tidy the path.
+// raw sends a request line without change. Go's client would clean the path.
 func (s *server) raw(t *testing.T, method, target, headers, body string) (*http.Response, string) {
 	t.Helper()
 	return sendRaw(t, s.Listener.Addr().String(), method, fmt.Sprintf("%s %s HTTP/1.1\r\nHost: api.test:3000\r\n%sContent-Length: %d\r\nConnection: close\r\n\r\n%s",
 		method, target, headers, len(body), body), false)
 }
 
-// sendRaw writes bytes and reads one answer. With end, it first ends what the
-// client sends.
+// sendRaw writes bytes and reads one response. With end, it first closes the sending direction
+// of the client.
 func sendRaw(t *testing.T, address, method, bytes string, end bool) (*http.Response, string) {
 	t.Helper()
 	conn, err := net.Dial("tcp", address)
@@ -128,7 +128,7 @@ func sendRaw(t *testing.T, address, method, bytes string, end bool) (*http.Respo
 	return response, string(body)
 }
 
-// event sends a request to a route of the echo function and returns its event.
+// event sends a request to a route of the echo function and returns the function's event.
 func (s *server) event(t *testing.T, method, target, headers, body string) map[string]any {
 	t.Helper()
 	response, text := s.raw(t, method, target, headers, body)

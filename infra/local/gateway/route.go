@@ -24,7 +24,7 @@ type method struct {
 	limit      *limit // nil: none
 }
 
-// table finds the resource for a path.
+// table holds the resources. It finds the resource for a path.
 type table []resource
 
 func newTable(functions []template.Function) table {
@@ -57,8 +57,8 @@ func newResource(path string) *resource {
 	return r
 }
 
-// compare puts the more specific resource first: at the first difference a
-// literal segment before a variable, a variable before a greedy one.
+// compare puts the more specific resource first. The first difference decides: a literal
+// segment comes before a variable, and a variable before a greedy variable.
 func compare(a, b resource) int {
 	for i := range min(len(a.segments), len(b.segments)) {
 		if c := cmp.Compare(rank(a.segments[i]), rank(b.segments[i])); c != 0 {
@@ -81,7 +81,7 @@ func rank(segment string) int {
 	return 0
 }
 
-// variable returns the name in {name}, or nothing for a literal.
+// variable returns the name in {name}, or "" for a literal.
 func variable(segment string) string {
 	if strings.HasPrefix(segment, "{") && strings.HasSuffix(segment, "}") {
 		return segment[1 : len(segment)-1]
@@ -89,9 +89,9 @@ func variable(segment string) string {
 	return ""
 }
 
-// find returns the resource that a raw path belongs to and the values of its
-// variables, as they were sent. The path is neither decoded nor cleaned:
-// "a%2Fb" is one segment, "//" and ".." are segments like others.
+// find returns the resource that a raw path belongs to, and the values of its variables as the
+// client sent them. The path is neither decoded nor cleaned: "a%2Fb" is one segment, and "//"
+// and ".." are ordinary segments.
 func (t table) find(path string) (*resource, map[string]string) {
 	segments := strings.Split(strings.TrimPrefix(path, "/"), "/")
 	for i := range t {
@@ -120,11 +120,11 @@ func (r *resource) match(path []string) (map[string]string, bool) {
 	rest := strings.Join(path[n:], "/")
 	if r.greedy != "" {
 		if rest == "" {
-			return nil, false // a greedy variable wants something to hold
+			return nil, false // a greedy variable needs at least one character
 		}
 		values[r.greedy] = rest
 		return values, true
 	}
-	// One slash at the end makes no difference to the gateway.
+	// The gateway ignores one slash at the end.
 	return values, rest == "" && len(path)-n <= 1
 }

@@ -9,17 +9,17 @@ import (
 	"github.com/opsplane/opsplane/infra/test/template"
 )
 
-// limit admits requests as a token bucket: burst at once, and rate a second in
-// the long run.
+// limit admits requests by a token bucket: up to burst requests at once, and rate requests a
+// second in the long run.
 type limit struct {
 	rate, burst float64
 
 	mu   sync.Mutex
 	left float64
-	at   time.Time // when left was true
+	at   time.Time // the time at which left was counted
 }
 
-// admits takes a token if there is one. A nil limit admits everything.
+// admits takes a token and reports whether there was one. A nil limit admits everything.
 func (l *limit) admits(now time.Time) bool {
 	if l == nil {
 		return true
@@ -37,11 +37,10 @@ func (l *limit) admits(now time.Time) bool {
 	return true
 }
 
-// Throttle makes the gateway keep to the template's method settings from now
-// on. A setting for all methods is a limit for each of them: the real gateway
-// applies what is set for a stage method by method ("Throttle requests to your
-// REST APIs", Amazon API Gateway Developer Guide). It must be called before the
-// first request.
+// Throttle makes the gateway enforce the template's method settings from now on. A setting for
+// all methods limits each method separately: API Gateway applies the settings of a stage method
+// by method ("Throttle requests to your REST APIs", Amazon API Gateway Developer Guide). Call
+// it before the first request.
 func (g *Gateway) Throttle() {
 	for _, r := range g.routes {
 		for name, m := range r.methods {
@@ -53,7 +52,8 @@ func (g *Gateway) Throttle() {
 	}
 }
 
-// setting finds the limits of a method: its own, else those of all methods.
+// setting returns the limits of a method: the method's own setting, or else the setting for all
+// methods.
 func setting(settings []template.MethodSetting, path, method string) (found template.MethodSetting, ok bool) {
 	for _, s := range settings {
 		switch {

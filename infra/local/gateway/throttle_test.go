@@ -24,7 +24,7 @@ func TestLimitAdmitsABurstAndThenItsRate(t *testing.T) {
 		{499 * time.Millisecond, false},
 		{500 * time.Millisecond, true},
 		{500 * time.Millisecond, false},
-		{0, false}, // clocks of two requests may cross
+		{0, false}, // the clock values of two requests may arrive in the wrong order
 		{time.Hour, true},
 		{time.Hour, true},
 		{time.Hour, true},
@@ -36,7 +36,7 @@ func TestLimitAdmitsABurstAndThenItsRate(t *testing.T) {
 	}
 }
 
-// everyMethod is a limit that only its burst admits.
+// everyMethod is a limit that admits only its burst.
 func everyMethod(burst int) template.MethodSetting {
 	return template.MethodSetting{Path: "*", Method: "*", RateLimit: 1e-9, BurstLimit: burst}
 }

@@ -13,22 +13,22 @@ import (
 	"github.com/google/uuid"
 )
 
-// readHeaderTimeout is how long a client may take to send a request's headers.
+// readHeaderTimeout is the maximum time in which a client must send a request's headers.
 const readHeaderTimeout = 30 * time.Second
 
-// Server answers a HTTP server for the gateway. Have it serve what Listen returns.
+// Server returns an HTTP server for the gateway. It must serve the listener that Listen
+// returns.
 func (g *Gateway) Server() *http.Server {
 	return &http.Server{
 		Handler: g, ReadHeaderTimeout: readHeaderTimeout,
-		DisableGeneralOptionsHandler: true, // "OPTIONS *" is no route either
+		DisableGeneralOptionsHandler: true, // "OPTIONS *" has no route either
 	}
 }
 
-// Listen makes the connections of a listener ones on which every answer has the
-// gateway's form. Package net/http answers a request that it cannot read itself,
-// in plain text and before any handler: one with %zz in its path, with a header
-// that is none, or with too many of them. The real gateway answers such a request
-// as the template says for DEFAULT_4XX.
+// Listen returns a listener. On its connections every response has the gateway's form. Package
+// net/http itself refuses a request that it cannot read, in plain text and before it calls a
+// handler. Examples are a request with %zz in its path, with an invalid header, or with too
+// many headers. API Gateway responds to such a request as the template states for DEFAULT_4XX.
 func (g *Gateway) Listen(l net.Listener) net.Listener { return listener{l, g} }
 
 type listener struct {
@@ -45,15 +45,14 @@ func (l listener) Accept() (net.Conn, error) {
 	return &conn{Conn: c, gateway: l.gateway}, nil
 }
 
-// conn is a connection of a client.
+// conn is a connection with a client.
 type conn struct {
 	net.Conn
 	gateway *Gateway
 }
 
-// CloseWrite ends what is sent to the client, as net/http does before it closes
-// a connection on which it has refused a request: the client can read the answer
-// to its end.
+// CloseWrite closes the sending direction. net/http does this after it has refused a request
+// and before it closes the connection, so that the client can read the whole response.
 func (c *conn) CloseWrite() error {
 	if half, ok := c.Conn.(interface{ CloseWrite() error }); ok {
 		return half.CloseWrite()
@@ -61,9 +60,8 @@ func (c *conn) CloseWrite() error {
 	return nil
 }
 
-// The start and the headers of an answer that net/http makes itself. It writes
-// such an answer in one piece. Answers of handlers have a Date, and begin with
-// other headers than these.
+// The start and the headers of a response that net/http makes itself. net/http writes such a
+// response in one call. A handler's response has a Date, and begins with other headers.
 var (
 	plainStart   = []byte("HTTP/1.1 ")
 	plainHeaders = []byte("\r\nContent-Type: text/plain; charset=utf-8\r\nConnection: close\r\n\r\n")
@@ -81,8 +79,8 @@ func (c *conn) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// plainStatus answers the status of an answer that net/http makes itself; false
-// if p is none.
+// plainStatus returns the status of a response that net/http made itself. It returns false if p
+// is not such a response.
 func plainStatus(p []byte) (int, bool) {
 	line, _, found := bytes.Cut(p, plainHeaders)
 	if !found || !bytes.HasPrefix(line, plainStart) || bytes.Contains(line, []byte("\r\n")) {
@@ -91,19 +89,19 @@ func plainStatus(p []byte) (int, bool) {
 	code, _, _ := bytes.Cut(line[len(plainStart):], []byte(" "))
 	status, err := strconv.Atoi(string(code))
 	if status >= http.StatusInternalServerError {
-		status = http.StatusBadRequest // a version or encoding of HTTP that the server does not know
+		status = http.StatusBadRequest // a version or an encoding of HTTP that the server does not know
 	}
 	return status, err == nil && status >= http.StatusBadRequest
 }
 
-// unreadable is the whole answer to a request that cannot be read.
+// unreadable returns the whole response to a request that cannot be read.
 func (g *Gateway) unreadable(status int) []byte {
 	w := &rawAnswer{header: http.Header{"Connection": {"close"}, "Date": {time.Now().UTC().Format(http.TimeFormat)}}}
 	g.refuseWith(w, &call{request: &http.Request{}, id: uuid.NewString()}, defaultClientRefusal, status)
 	return w.bytes()
 }
 
-// rawAnswer is an answer that no http.Server writes.
+// rawAnswer is a response that is written without an http.Server.
 type rawAnswer struct {
 	header http.Header
 	status int

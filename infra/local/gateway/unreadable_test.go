@@ -11,8 +11,8 @@ import (
 	"github.com/opsplane/opsplane/infra/test/template"
 )
 
-// served is the gateway on a server and a listener of its own, with the refusals
-// that the API's template has for requests that cannot be read.
+// served serves the gateway with a server and a listener of its own. Its template has refusals
+// for requests that cannot be read.
 func served(t *testing.T) string {
 	t.Helper()
 	api := testTemplate()
@@ -63,7 +63,8 @@ func TestEveryAnswerHasTheFormOfTheTemplate(t *testing.T) {
 	}
 }
 
-// An answer may hold what net/http would write itself, and is left as it is.
+// A function's response may contain text that net/http would write itself. It must not be
+// changed.
 func TestAnswersOfFunctionsAreLeftAsTheyAre(t *testing.T) {
 	t.Parallel()
 	for text, want := range map[string]int{

@@ -9,7 +9,7 @@ import (
 	"time"
 )
 
-// Keeper keeps one child running: it starts the child again whenever it ends.
+// Keeper keeps one child running: whenever the child ends, it starts the child again.
 type Keeper struct {
 	name    string
 	command func() *exec.Cmd
@@ -21,8 +21,8 @@ type Keeper struct {
 	stopped chan struct{}
 }
 
-// Keep starts the command and keeps it running until Stop. command must return
-// a new exec.Cmd at each call; report is told, in one line, of each restart.
+// Keep starts the command and keeps it running until Stop. command must return a new exec.Cmd
+// at each call. report receives one line for each restart.
 func Keep(name string, command func() *exec.Cmd, report func(string)) (*Keeper, error) {
 	child, err := Start(command())
 	if err != nil {
@@ -33,14 +33,14 @@ func Keep(name string, command func() *exec.Cmd, report func(string)) (*Keeper, 
 	return k, nil
 }
 
-// Child returns the running child; it may be ending.
+// Child returns the running child. The child may be about to end.
 func (k *Keeper) Child() *Child {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	return k.child
 }
 
-// Stop ends the child for good, by force after the grace period.
+// Stop ends the child and does not start it again. After the grace period it kills the child.
 func (k *Keeper) Stop(grace time.Duration) {
 	k.mu.Lock()
 	select {
@@ -57,7 +57,8 @@ func (k *Keeper) Stop(grace time.Duration) {
 const (
 	firstPause   = 50 * time.Millisecond
 	longestPause = 5 * time.Second
-	// A child that ran this long was well: the next restart is quick again.
+	// wellAfter is how long a child must run to count as healthy. After that the next restart
+	// is quick again.
 	wellAfter = 10 * time.Second
 )
 

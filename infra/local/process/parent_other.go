@@ -4,6 +4,6 @@ package process
 
 import "syscall"
 
-// dieWithParent does nothing: only Linux ties a child's life to its parent's.
-// Elsewhere the stack ends its children itself whenever it can still act.
+// dieWithParent does nothing: only Linux can end a child together with its parent. Elsewhere
+// the stack ends its children itself, unless it is killed.
 func dieWithParent(*syscall.SysProcAttr) {}

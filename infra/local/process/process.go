@@ -1,8 +1,8 @@
 //go:build unix
 
-// Package process runs the children of the local stack. Its one promise: no
-// child outlives the stack, not when it hangs, not when it has children of its
-// own, and on Linux not when the stack itself is killed.
+// Package process runs the children of the local stack. Its invariant: no child outlives the
+// stack. This also holds for a child that hangs, and for a child that has children itself. On
+// Linux it also holds if the stack is killed.
 package process
 
 import (
@@ -21,15 +21,14 @@ type Child struct {
 	err  error
 }
 
-// Start starts cmd in a process group of its own. The caller must Stop it or
-// wait for Done.
+// Start starts cmd in a process group of its own. The caller must call Stop, or wait for Done.
 func Start(cmd *exec.Cmd) (*Child, error) {
 	if cmd.SysProcAttr == nil {
 		cmd.SysProcAttr = &syscall.SysProcAttr{}
 	}
 	cmd.SysProcAttr.Setpgid = true
 	dieWithParent(cmd.SysProcAttr)
-	// A grandchild that keeps the output open must not keep Wait from returning.
+	// If a grandchild keeps the output open, Wait must return all the same.
 	cmd.WaitDelay = time.Second
 	if err := spawn(cmd); err != nil {
 		return nil, err
@@ -37,7 +36,7 @@ func Start(cmd *exec.Cmd) (*Child, error) {
 	c := &Child{cmd: cmd, done: make(chan struct{})}
 	go func() {
 		c.err = cmd.Wait()
-		// Whatever the child started goes with it.
+		// Everything that the child started ends with it.
 		_ = syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL)
 		close(c.done)
 	}()
@@ -50,7 +49,7 @@ func (c *Child) PID() int { return c.cmd.Process.Pid }
 // Done is closed when the child has ended.
 func (c *Child) Done() <-chan struct{} { return c.done }
 
-// Err says how the child ended: nil for exit status 0. It waits for the end.
+// Err waits for the end of the child and returns how it ended: nil for exit status 0.
 func (c *Child) Err() error {
 	<-c.done
 	if errors.Is(c.err, exec.ErrWaitDelay) {
@@ -59,8 +58,8 @@ func (c *Child) Err() error {
 	return c.err
 }
 
-// Stop asks the child's whole group to end, and kills what is left of it after
-// the grace period. It returns when the child has ended.
+// Stop asks all processes of the child's group to end. After the grace period it kills those
+// that remain. It returns when the child has ended.
 func (c *Child) Stop(grace time.Duration) {
 	c.signal(syscall.SIGTERM)
 	select {
@@ -71,13 +70,14 @@ func (c *Child) Stop(grace time.Duration) {
 	c.Kill()
 }
 
-// Kill ends the child's whole group at once.
+// Kill ends all processes of the child's group at once.
 func (c *Child) Kill() {
 	c.signal(syscall.SIGKILL)
 	<-c.done
 }
 
-// signal reaches the group; after the leader's end its id may belong to others.
+// signal sends s to the group. It sends nothing after the leader's end, because other processes
+// may then have the group's id.
 func (c *Child) signal(s syscall.Signal) {
 	select {
 	case <-c.done:
@@ -91,9 +91,8 @@ type request struct {
 	err chan error
 }
 
-// spawner returns the queue of the one thread that starts every child. Linux
-// ties "die with the parent" to the thread that forked, so that thread must
-// live as long as the process.
+// spawner returns the queue of the one thread that starts every child. On Linux a child dies
+// when the thread that forked it ends. So that thread must live as long as the process.
 var spawner = sync.OnceValue(func() chan<- request {
 	queue := make(chan request)
 	go func() {

@@ -17,7 +17,7 @@ import (
 
 func shell(script string) *exec.Cmd { return exec.Command("sh", "-c", script) }
 
-// gone waits until no process of a group is left.
+// gone waits until no process of a group exists.
 func gone(t *testing.T, group int) {
 	t.Helper()
 	for deadline := time.Now().Add(time.Minute); time.Now().Before(deadline); time.Sleep(5 * time.Millisecond) {
@@ -39,7 +39,7 @@ func gone(t *testing.T, group int) {
 	t.Errorf("processes of group %d are left", group)
 }
 
-// says is a writer that tells when something was written.
+// says is a writer that signals when something was written.
 type says chan struct{}
 
 func (s says) Write(p []byte) (int, error) {

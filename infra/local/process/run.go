@@ -7,8 +7,8 @@ import (
 	"os/exec"
 )
 
-// Run starts cmd and waits for its end. When ctx ends first, the command and
-// all that it started are killed.
+// Run starts cmd and waits for its end. If ctx ends first, Run kills the command and everything
+// that the command started.
 func Run(ctx context.Context, cmd *exec.Cmd) error {
 	child, err := Start(cmd)
 	if err != nil {

@@ -1,5 +1,5 @@
-// Package provision makes the tables and buckets that a template declares on
-// local servers, and leaves alone what is there.
+// Package provision makes the tables and buckets that a template declares, on local servers. It
+// does not change those that exist.
 package provision
 
 import (
@@ -17,8 +17,8 @@ import (
 	"github.com/opsplane/opsplane/infra/test/template"
 )
 
-// Name is the local name of a table or bucket. The prefix keeps them apart
-// from others on a server that a user brings.
+// Name returns the local name of a table or bucket. The prefix separates them from other tables
+// and buckets on a server of the user's own.
 func Name(logicalID string) string { return "opsplane-" + strings.ToLower(logicalID) }
 
 // Missing returns the tables that do not exist yet.
@@ -37,8 +37,8 @@ func Missing(ctx context.Context, db *dynamodb.Client, t *template.Template) ([]
 	return missing, nil
 }
 
-// Tables makes tables of a template. Another stack on the same server may be
-// faster.
+// Tables makes the given tables of a template. It is no error if another stack on the same
+// server makes a table first.
 func Tables(ctx context.Context, db *dynamodb.Client, t *template.Template, tables []template.Table) error {
 	for _, table := range tables {
 		_, err := db.CreateTable(ctx, t.LocalInput(table))

@@ -1,6 +1,6 @@
-// Package requestlog keeps the lines that functions log of requests in a file of
-// bounded size, so that an operator can look one up by its id. Its invariant:
-// the two files together never grow beyond twice the limit by more than a line.
+// Package requestlog keeps the functions' log lines about requests in a file of bounded size.
+// An operator can look up a request by its id. Invariant: the two files together exceed twice
+// the limit by at most one line.
 package requestlog
 
 import (
@@ -10,18 +10,18 @@ import (
 	"sync"
 )
 
-// Limit is how large the file may become, in bytes, before it takes the place of
-// the one before it: some 25,000 requests.
+// Limit is the maximum size of the file in bytes, enough for some 25,000 requests. When the
+// file reaches it, the file replaces the previous one, and a new file begins.
 const Limit = 16 << 20
 
-// maxLine is the longest line that is kept, in bytes. A longer one is passed over
-// as a whole: no request has one.
+// maxLine is the maximum length, in bytes, of a line that is kept. A longer line is left out as
+// a whole. No request's line is that long.
 const maxLine = 64 << 10
 
-// mark is what every line of a request has, and no other.
+// mark is in every line about a request, and in no other line.
 var mark = []byte(`"gateway_request_id"`)
 
-// Log is the file. It may be used by many goroutines.
+// Log is the log file. It may be used by many goroutines.
 type Log struct {
 	path  string
 	limit int64
@@ -29,11 +29,11 @@ type Log struct {
 	mu   sync.Mutex
 	file *os.File
 	size int64
-	err  error // of the last write: a full disk must not stop a function
+	err  error // of the last write. A full disk must not stop a function
 }
 
-// Open opens the file at path, for its owner alone, and goes on behind what it
-// holds. What came before a limit was reached is in the file path + ".1".
+// Open opens the file at path, readable by its owner only, and appends to it. After the file
+// has reached limit, the earlier lines are in the file path + ".1".
 func Open(path string, limit int64) (*Log, error) {
 	l := &Log{path: path, limit: limit}
 	return l, l.open()
@@ -53,7 +53,7 @@ func (l *Log) open() error {
 	return nil
 }
 
-// line writes a line of a request; others are passed over.
+// line writes a line about a request. It leaves out other lines.
 func (l *Log) line(text []byte) {
 	if !bytes.Contains(text, mark) {
 		return
@@ -81,7 +81,7 @@ func (l *Log) rotate() error {
 	return l.open()
 }
 
-// Close ends the file and answers the last failure to write it.
+// Close closes the file and returns the last error of a write.
 func (l *Log) Close() error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -92,8 +92,8 @@ func (l *Log) Close() error {
 	return l.err
 }
 
-// Tee returns a writer that hands everything on to next, and keeps the lines of
-// requests. It is for the output of one process.
+// Tee returns a writer for the output of one process. It passes everything on to next, and
+// keeps the lines about requests.
 func (l *Log) Tee(next io.WriteCloser) io.WriteCloser { return &tee{log: l, next: next} }
 
 type tee struct {
@@ -101,7 +101,7 @@ type tee struct {
 	next io.WriteCloser
 
 	mu   sync.Mutex
-	rest []byte // of a line that has not ended
+	rest []byte // the part of a line that has not ended
 	long bool   // the line that has not ended is too long already
 }
 

@@ -13,7 +13,7 @@ import (
 	"github.com/opsplane/opsplane/infra/local/requestlog"
 )
 
-// screen is what a process's output goes on to.
+// screen receives the output of a process.
 type screen struct{ bytes.Buffer }
 
 func (*screen) Close() error { return nil }

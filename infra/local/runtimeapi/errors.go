@@ -8,22 +8,21 @@ import (
 	"fmt"
 )
 
-// ErrThrottled means that every instance is busy and no more may be started.
-// The event was not delivered.
+// ErrThrottled says that every instance is busy and that no more may be started. The event was
+// not delivered.
 var ErrThrottled = errors.New("every instance of the function is busy")
 
-// ErrClosed means that the function was closed. The event was not delivered.
+// ErrClosed says that the function is closed. The event was not delivered.
 var ErrClosed = errors.New("the function is closed")
 
-// ErrTooLarge means that the event is larger than Lambda accepts. It was not
-// delivered.
+// ErrTooLarge says that the event is larger than Lambda accepts. It was not delivered.
 var ErrTooLarge = fmt.Errorf("the event is larger than %d bytes", MaxPayload)
 
-// MaxPayload is the most bytes of an event and of an answer.
+// MaxPayload is the maximum size, in bytes, of an event and of a response.
 const MaxPayload = 6 << 20
 
-// FunctionError is an invocation that failed inside the function: it returned
-// an error, crashed, or took too long. The event may have had effects.
+// FunctionError is an invocation that failed inside the function: the function returned an
+// error, crashed, or took too long. The event may have had effects.
 type FunctionError struct {
 	Type    string // as Lambda names it, such as "Runtime.ExitError"
 	Message string
@@ -41,7 +40,7 @@ const (
 // Error implements error.
 func (e *FunctionError) Error() string { return e.Type + ": " + e.Message }
 
-// reported reads the error that a function sent.
+// reported returns the error that a function sent.
 func reported(body []byte) *FunctionError {
 	var e struct {
 		Type    string `json:"errorType"`

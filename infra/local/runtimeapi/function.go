@@ -8,38 +8,38 @@ import (
 	"time"
 )
 
-// Function runs instances of one function: an event goes to an idle one, or to
-// a new one while there are fewer than the limit.
+// Function runs instances of one function. An event goes to an idle instance. If there is none
+// and the limit is not reached, it goes to a new instance.
 type Function struct {
 	max int
 
 	mu      sync.Mutex
 	spec    Spec
 	version int
-	idle    []*member // the last one became idle last
+	idle    []*member // the last one became idle most recently
 	all     map[*member]struct{}
 	closed  bool
 	events  sync.WaitGroup // invocations under way
 }
 
-// member is an instance of some version of the function.
+// member is an instance of one version of the function.
 type member struct {
 	*Instance
 	version int
-	since   time.Time // idle since
+	since   time.Time // the time at which it became idle
 }
 
-// idleLimit is how long surplus instances of a burst are kept.
+// idleLimit is how long an idle instance beyond the first is kept after a burst of events.
 const idleLimit = 5 * time.Minute
 
-// NewFunction returns a function without instances. It runs max at most.
+// NewFunction returns a function without instances. It runs at most max instances.
 func NewFunction(spec Spec, max int) *Function {
 	return &Function{spec: spec, max: max, all: map[*member]struct{}{}}
 }
 
-// Invoke delivers an event and waits for its answer. When ctx ends first the
-// event goes on without its caller, as in Lambda. It fails with ErrThrottled,
-// ErrTooLarge, ErrClosed, a *FunctionError, or the error of ctx.
+// Invoke delivers an event and waits for its response. If ctx ends first, Invoke returns and
+// the function still finishes the event, as in Lambda. It fails with ErrThrottled, ErrTooLarge,
+// ErrClosed, a *FunctionError, or the error of ctx.
 func (f *Function) Invoke(ctx context.Context, payload []byte) ([]byte, error) {
 	if len(payload) > MaxPayload {
 		return nil, ErrTooLarge
@@ -77,7 +77,7 @@ func (f *Function) run(payload []byte) ([]byte, error) {
 			if fresh {
 				return nil, err
 			}
-			continue // an idle instance had died; it has not seen the event
+			continue // an idle instance had died, and it has not seen the event
 		}
 		answer, err := m.await(in)
 		f.release(m)
@@ -103,8 +103,8 @@ func (f *Function) acquire() (m *member, fresh bool, err error) {
 	return m, true, err
 }
 
-// busy counts the instances that the limit is about. Those of an earlier
-// version are ending and make room.
+// busy returns the number of instances that count for the limit. Instances of an earlier
+// version do not count: they are ending.
 func (f *Function) busy() int {
 	n := 0
 	for m := range f.all {
@@ -115,7 +115,7 @@ func (f *Function) busy() int {
 	return n
 }
 
-// start starts an instance of the current version. The lock is held.
+// start starts an instance of the current version. The caller holds the lock.
 func (f *Function) start() (*member, error) {
 	i, err := Start(f.spec)
 	if err != nil {
@@ -149,7 +149,7 @@ func (f *Function) release(m *member) {
 	}
 }
 
-// drop forgets an instance that has ended.
+// drop removes an instance that has ended.
 func (f *Function) drop(m *member) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -162,9 +162,9 @@ func (f *Function) drop(m *member) {
 	}
 }
 
-// Replace starts an instance of another binary and lets it take over once it
-// is ready: events under way finish where they are, no event waits. If the new
-// binary does not get ready the old one stays, and the error says why.
+// Replace starts an instance of another binary. When that instance is ready, it takes over.
+// Events under way finish in their instances, and no event waits. If the new binary does not
+// get ready, the old one stays, and the error gives the reason.
 func (f *Function) Replace(ctx context.Context, binary string) error {
 	f.mu.Lock()
 	spec := f.spec
@@ -226,8 +226,8 @@ func (f *Function) PIDs() []int {
 	return ids
 }
 
-// Close refuses further events, gives those under way the grace period to
-// finish, and ends every process.
+// Close refuses further events, waits up to the grace period for the events under way, and ends
+// every process.
 func (f *Function) Close(grace time.Duration) {
 	f.mu.Lock()
 	f.closed = true

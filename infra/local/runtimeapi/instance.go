@@ -1,11 +1,11 @@
 //go:build unix
 
-// Package runtimeapi runs a function's own bootstrap binary the way Lambda
-// does: under the Runtime API, one event at a time per process, more processes
-// as events come in, with Lambda's limits of time and size.
+// Package runtimeapi runs a function's own bootstrap binary as Lambda does: under the Runtime
+// API, with one event at a time in each process, with more processes when more events arrive,
+// and with Lambda's limits of time and size.
 //
-// An event is delivered to a function at most once: when it may have begun,
-// a failure is the caller's to see.
+// An event is delivered to a function at most once. If the event may have begun, its failure is
+// returned to the caller, and the event is not tried again.
 package runtimeapi
 
 import (
@@ -30,18 +30,18 @@ type Spec struct {
 	Name     string            // the function's name in its environment and ARN
 	Binary   string            // path of its bootstrap
 	Env      map[string]string // added to what Lambda sets itself
-	Timeout  time.Duration     // of one invocation; then the process is killed
-	MemoryMB int               // told to the function, not enforced
-	// Log makes a writer for what one process prints. Nil drops it.
+	Timeout  time.Duration     // of one invocation. After it the process is killed
+	MemoryMB int               // the function sees this number, but nothing enforces it
+	// Log makes a writer for the output of one process. If Log is nil, the output is dropped.
 	Log func() io.WriteCloser
 }
 
-// InitTimeout is how long a process may take until it asks for its first
-// event, as in Lambda.
+// InitTimeout is the maximum time from a process's start to its first request for an event, as
+// in Lambda.
 const InitTimeout = 10 * time.Second
 
-// stopGrace is how long an instance may take to end when it is asked to. An
-// idle one needs none, a busy one is only stopped with the whole stack.
+// stopGrace is how long an instance may take to end after it was asked to end. An idle instance
+// ends at once, and a busy instance is only stopped together with the whole stack.
 const stopGrace = time.Second
 
 // Instance is one process of a function.
@@ -53,7 +53,7 @@ type Instance struct {
 	started  time.Time
 }
 
-// Start starts a process. It does not wait for it: see Ready.
+// Start starts a process. It does not wait until the process is ready: see Ready.
 func Start(spec Spec) (*Instance, error) {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -62,7 +62,7 @@ func Start(spec Spec) (*Instance, error) {
 	i := &Instance{spec: spec, protocol: newProtocol()}
 	i.server = &http.Server{
 		Handler: i.protocol.handler(),
-		// A killed function breaks its connections; that is no news.
+		// A killed function breaks its connections. That is expected and is not logged.
 		ErrorLog: log.New(io.Discard, "", 0),
 	}
 	go func() { _ = i.server.Serve(listener) }()
@@ -89,7 +89,8 @@ func Start(spec Spec) (*Instance, error) {
 	return i, nil
 }
 
-// environment is what Lambda gives a process: nothing of our own shell.
+// environment returns the variables that Lambda gives a process. It takes nothing from our own
+// environment.
 func environment(spec Spec, api string) []string {
 	vars := map[string]string{
 		"AWS_LAMBDA_RUNTIME_API": api, "AWS_LAMBDA_FUNCTION_NAME": spec.Name, "AWS_LAMBDA_FUNCTION_VERSION": "$LATEST",
@@ -107,8 +108,8 @@ func environment(spec Spec, api string) []string {
 	return list
 }
 
-// Ready waits until the process asks for its first event and returns how long
-// after its start that was.
+// Ready waits until the process asks for its first event. It returns the time from the start
+// until then.
 func (i *Instance) Ready(ctx context.Context) (time.Duration, error) {
 	timer := time.NewTimer(InitTimeout)
 	defer timer.Stop()
@@ -134,7 +135,7 @@ func (i *Instance) Done() <-chan struct{} { return i.child.Done() }
 // Stop ends the process.
 func (i *Instance) Stop() { i.child.Stop(stopGrace) }
 
-// ended says why the process is no more.
+// ended returns the reason why the process has ended.
 func (i *Instance) ended() error {
 	i.protocol.mu.Lock()
 	defer i.protocol.mu.Unlock()
@@ -148,8 +149,8 @@ func (i *Instance) ended() error {
 	return &FunctionError{Type: ExitError, Message: message}
 }
 
-// deliver hands an event to the process. An error means that the process has
-// not seen it.
+// deliver gives an event to the process. An error means that the process has not seen the
+// event.
 func (i *Instance) deliver(in *invocation) error {
 	if _, err := i.Ready(context.Background()); err != nil {
 		return err
@@ -168,7 +169,8 @@ func (i *Instance) deliver(in *invocation) error {
 	}
 }
 
-// Invoke delivers one event and waits for its answer. One at a time.
+// Invoke delivers one event and waits for its response. It must not be called again before it
+// returns.
 func (i *Instance) Invoke(payload []byte) ([]byte, error) {
 	in := i.invocation(payload)
 	if err := i.deliver(in); err != nil {
@@ -184,8 +186,8 @@ func (i *Instance) invocation(payload []byte) *invocation {
 	}
 }
 
-// await waits for the answer. A process that takes too long is killed, as
-// Lambda does: nothing else ends a handler that hangs.
+// await waits for the response. It kills a process that takes too long, as Lambda does, because
+// nothing else ends a handler that hangs.
 func (i *Instance) await(in *invocation) ([]byte, error) {
 	timer := time.NewTimer(time.Until(in.deadline))
 	defer timer.Stop()
@@ -198,7 +200,7 @@ func (i *Instance) await(in *invocation) ([]byte, error) {
 		return nil, &FunctionError{Type: TimedOut, Message: fmt.Sprintf("Task timed out after %.2f seconds", i.spec.Timeout.Seconds())}
 	}
 	select {
-	case r := <-in.result: // it answered, then ended
+	case r := <-in.result: // it responded and then ended
 		return r.payload, r.err
 	default:
 		return nil, i.ended()

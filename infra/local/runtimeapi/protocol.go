@@ -18,7 +18,7 @@ type invocation struct {
 	payload  []byte
 	deadline time.Time
 	arn      string
-	result   chan result // buffered: the answer may come when nobody waits
+	result   chan result // buffered: the response may arrive when nobody waits for it
 }
 
 type result struct {
@@ -29,7 +29,7 @@ type result struct {
 // protocol is the server side of the Lambda Runtime API for one instance.
 type protocol struct {
 	work  chan *invocation
-	ready chan struct{} // closed at the first poll
+	ready chan struct{} // closed at the first request for an event
 	once  sync.Once
 
 	mu      sync.Mutex
@@ -89,7 +89,7 @@ func (p *protocol) response(w http.ResponseWriter, r *http.Request) {
 		in.result <- result{err: &FunctionError{Type: ExitError, Message: "the answer broke off"}}
 		return
 	}
-	// A function that fails while it streams its answer says so in a trailer.
+	// A function that fails while it streams its response says so in a trailer.
 	if kind := r.Trailer.Get("Lambda-Runtime-Function-Error-Type"); kind != "" {
 		text, _ := base64.StdEncoding.DecodeString(r.Trailer.Get("Lambda-Runtime-Function-Error-Body"))
 		in.result <- result{err: reported(text)}
@@ -118,7 +118,7 @@ func (p *protocol) initFailure(w http.ResponseWriter, r *http.Request) {
 	accept(w)
 }
 
-// take ends the current invocation if it is the one that is meant.
+// take returns the current invocation if it has this id, and ends it for the protocol.
 func (p *protocol) take(id string) *invocation {
 	p.mu.Lock()
 	defer p.mu.Unlock()

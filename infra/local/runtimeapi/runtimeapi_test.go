@@ -239,7 +239,8 @@ func TestCloseLeavesNoProcessEvenIfItHangs(t *testing.T) {
 	}
 }
 
-// alive takes a zombie for dead: only its parent's attention is missing.
+// alive reports whether a process runs. A zombie counts as dead: it has ended, and only its
+// parent has not read its status.
 func alive(pid int) bool {
 	if syscall.Kill(pid, 0) != nil {
 		return false

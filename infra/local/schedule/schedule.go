@@ -1,5 +1,5 @@
-// Package schedule invokes functions at the times that a template gives them.
-// It knows rates; a cron expression is refused, not ignored.
+// Package schedule invokes functions at the times that a template states. It supports rates. It
+// refuses a cron expression instead of ignoring it.
 package schedule
 
 import (
@@ -15,13 +15,12 @@ import (
 	"github.com/opsplane/opsplane/infra/test/template"
 )
 
-// Invoker delivers an event to a function and returns its answer.
+// Invoker delivers an event to a function and returns its response.
 type Invoker interface {
 	Invoke(ctx context.Context, event []byte) ([]byte, error)
 }
 
-// Every returns the time between two events of an expression such as
-// rate(5 minutes).
+// Every returns the time between two events of a rate expression such as rate(5 minutes).
 func Every(expression string) (time.Duration, error) {
 	inner, ok := strings.CutPrefix(expression, "rate(")
 	inner, closed := strings.CutSuffix(inner, ")")
@@ -38,8 +37,8 @@ func Every(expression string) (time.Duration, error) {
 	return time.Duration(n) * length, nil
 }
 
-// Run invokes the function each time a period is over, until ctx ends. A
-// failure is reported; the next period tries again.
+// Run invokes the function after each period, until ctx ends. It reports a failure, and tries
+// again after the next period.
 func Run(ctx context.Context, s template.Schedule, every time.Duration, function Invoker, report func(line string)) {
 	ticker := time.NewTicker(every)
 	defer ticker.Stop()
@@ -59,7 +58,7 @@ func Run(ctx context.Context, s template.Schedule, every time.Duration, function
 	}
 }
 
-// Event is what a function is given: the input that the template declares, or
+// Event returns the event for the function: the input that the template declares, or else
 // EventBridge's own event.
 func Event(s template.Schedule, at time.Time) ([]byte, error) {
 	if s.Input != "" {

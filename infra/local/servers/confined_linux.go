@@ -11,10 +11,9 @@ import (
 	"unsafe"
 )
 
-// confined returns the command of a relay on addr, behind which the Java
-// server runs in a network namespace of its own. DynamoDB Local listens on
-// every interface and has no option against it; in there, the loopback device
-// is the only one.
+// confined returns the command of a relay on addr. Behind the relay, the Java server runs in a
+// network namespace of its own. DynamoDB Local listens on every interface, and no option
+// changes that. In the namespace the loopback device is the only interface.
 func confined(java string, args []string, dir, addr string) *exec.Cmd {
 	cmd := exec.Command(self(), append([]string{helperRelay, addr, java}, args...)...)
 	cmd.Dir = dir
@@ -23,10 +22,9 @@ func confined(java string, args []string, dir, addr string) *exec.Cmd {
 
 const insidePort = "8000"
 
-// relay listens on addr and hands the listener to a process in a new network
-// namespace: a socket stays in the namespace that it was made in, so that
-// process can take connections out here and make them in there. relay ends
-// with it.
+// relay listens on addr and passes the listener to a process in a new network namespace. A
+// socket stays in the namespace in which it was made. So that process can accept connections
+// outside and open connections inside. relay ends when that process ends.
 func relay(ctx context.Context, addr string, java []string) error {
 	listener, err := net.Listen("tcp", addr)
 	if err != nil {
@@ -41,7 +39,7 @@ func relay(ctx context.Context, addr string, java []string) error {
 	inner.ExtraFiles = []*os.File{file}
 	inner.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL, Cloneflags: syscall.CLONE_NEWNET}
 	if os.Getuid() != 0 {
-		// A user namespace gives an ordinary user the right to a network namespace.
+		// A user namespace gives an ordinary user the right to make a network namespace.
 		inner.SysProcAttr.Cloneflags |= syscall.CLONE_NEWUSER
 		inner.SysProcAttr.UidMappings = []syscall.SysProcIDMap{{ContainerID: 0, HostID: os.Getuid(), Size: 1}}
 		inner.SysProcAttr.GidMappings = []syscall.SysProcIDMap{{ContainerID: 0, HostID: os.Getgid(), Size: 1}}
@@ -52,8 +50,8 @@ func relay(ctx context.Context, addr string, java []string) error {
 	return inner.Wait()
 }
 
-// inside runs within the namespace: it raises the loopback device, starts the
-// server and joins the listener's connections with it.
+// inside runs within the namespace. It raises the loopback device, starts the server, and
+// connects each connection of the listener with the server.
 func inside(ctx context.Context, java []string) error {
 	if err := raiseLoopback(); err != nil {
 		return fmt.Errorf("raise the loopback device: %w", err)
@@ -69,7 +67,7 @@ func inside(ctx context.Context, java []string) error {
 	return cmd.Run()
 }
 
-// raiseLoopback does what "ip link set lo up" does, without that tool.
+// raiseLoopback does what "ip link set lo up" does, without that program.
 func raiseLoopback() error {
 	fd, err := syscall.Socket(syscall.AF_INET, syscall.SOCK_DGRAM, 0)
 	if err != nil {
@@ -89,7 +87,7 @@ func raiseLoopback() error {
 	return nil
 }
 
-// forward joins each connection that comes in with one to the server.
+// forward connects each incoming connection with a new connection to the server.
 func forward(listener net.Listener) {
 	for {
 		client, err := listener.Accept()
@@ -100,7 +98,7 @@ func forward(listener net.Listener) {
 			defer func() { _ = client.Close() }()
 			server, err := net.Dial("tcp", "127.0.0.1:"+insidePort)
 			if err != nil {
-				return // the client sees its connection end: the server is not up yet
+				return // the client's connection ends: the server is not ready yet
 			}
 			defer func() { _ = server.Close() }()
 			done := make(chan struct{}, 2)

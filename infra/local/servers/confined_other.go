@@ -9,8 +9,9 @@ import (
 	"os/exec"
 )
 
-// confined returns the command of the Java server. Without network namespaces
-// it listens on every interface: the machine's firewall has to keep it in.
+// confined returns the command of the Java server. There are no network namespaces on this
+// system, so the server listens on every interface. The machine's firewall must block access
+// from outside.
 func confined(java string, args []string, dir, addr string) *exec.Cmd {
 	_, port, _ := net.SplitHostPort(addr)
 	cmd := exec.Command(java, append(args, "-port", port)...)

@@ -12,8 +12,8 @@ import (
 	"os"
 )
 
-// newDatabase is the empty SQLite file of the pinned dynoxide, and what
-// dynoxide/streams.sql adds to it. dynoxide/make makes it.
+// newDatabase is the empty SQLite file of the pinned dynoxide, with the additions of
+// dynoxide/streams.sql. dynoxide/make makes it.
 //
 //go:embed dynoxide/new.sqlite
 var newDatabase []byte
@@ -21,12 +21,12 @@ var newDatabase []byte
 // databaseVersion is the user_version that streams.sql sets.
 const databaseVersion = 1
 
-// versionOffset is where an SQLite file has its user_version, 4 bytes with the
-// most significant one first ("Database File Format", sqlite.org).
+// versionOffset is the position of the user_version in an SQLite file: 4 bytes, the most
+// significant first ("Database File Format", sqlite.org).
 const versionOffset = 60
 
-// prepareDatabase makes the file for a new server. One that is there is kept;
-// if it lacks what newDatabase has, report is told.
+// prepareDatabase makes the file for a new server. It keeps an existing file. If that file
+// lacks the additions of newDatabase, report receives a line about it.
 func prepareDatabase(path string, report func(string)) error {
 	file, err := os.Open(path)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -47,8 +47,7 @@ func prepareDatabase(path string, report func(string)) error {
 	return nil
 }
 
-// writeWhole makes a file, readable by its owner alone. It is never seen in
-// part.
+// writeWhole makes a file that only its owner can read. No reader ever sees a part of it.
 func writeWhole(path string, content []byte) error {
 	part := path + ".part"
 	if err := os.WriteFile(part, content, 0o600); err != nil {

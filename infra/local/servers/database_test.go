@@ -18,8 +18,8 @@ import (
 	streamtypes "github.com/aws/aws-sdk-go-v2/service/dynamodbstreams/types"
 )
 
-// TestDatabaseIsWhatItsSourceSays compares the file that is not readable with
-// the one that is: SQLite keeps each statement of its schema as it was written.
+// TestDatabaseIsWhatItsSourceSays compares the binary database with its source text. SQLite
+// keeps each statement of its schema as it was written.
 func TestDatabaseIsWhatItsSourceSays(t *testing.T) {
 	t.Parallel()
 	source, err := os.ReadFile("dynoxide/streams.sql")
@@ -28,7 +28,7 @@ func TestDatabaseIsWhatItsSourceSays(t *testing.T) {
 	}
 	statements := 0
 	for part := range strings.SplitSeq(string(source), "CREATE ") {
-		// What stands before the first is a comment.
+		// The text before the first statement is a comment.
 		if !strings.HasPrefix(part, "INDEX") && !strings.HasPrefix(part, "TRIGGER") {
 			continue
 		}
@@ -82,7 +82,7 @@ func TestDataOfAnEarlierVersionIsToldOfAndKept(t *testing.T) {
 	}
 }
 
-// read returns how many bytes a process has read from files and connections.
+// read returns the number of bytes that a process has read from files and connections.
 func read(t *testing.T, pid int) int {
 	t.Helper()
 	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/io", pid))
@@ -98,8 +98,8 @@ func read(t *testing.T, pid int) int {
 	return n
 }
 
-// TestStreamIsNotReadAsAWhole counts the bytes that the server reads to write a
-// change and to give the newest ones, where the stream has 12 MB.
+// TestStreamIsNotReadAsAWhole counts the bytes that the server reads to write a change and to
+// return the newest changes, when the stream holds 12 MB.
 func TestStreamIsNotReadAsAWhole(t *testing.T) {
 	t.Parallel()
 	if !hasDynoxide() || os.Getenv("DYNAMODB") == DynamoDBLocal {

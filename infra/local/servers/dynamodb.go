@@ -15,21 +15,21 @@ import (
 
 // Kinds of DynamoDB server.
 const (
-	// Dynoxide is small and starts in milliseconds. It never expires items and
-	// never throttles.
+	// Dynoxide is small and starts in milliseconds. It never deletes expired items and never
+	// throttles.
 	Dynoxide = "dynoxide"
-	// DynamoDBLocal is AWS's own, in Java: a second opinion, and the server
-	// where dynoxide has no build.
+	// DynamoDBLocal is AWS's own server, in Java. It serves as a second check, and as the
+	// server where dynoxide has no build.
 	DynamoDBLocal = "dynamodb-local"
 )
 
-// dynoxideSHA256 pins the binary itself, whatever the package manager did.
+// dynoxideSHA256 pins the content of the binary, independently of the package manager.
 const dynoxideSHA256 = "be909b7910d3fb552e85db10ef3c8ebae4bd35fee0f26dffdb6dfa5cc656426e"
 
-// hasDynoxide says whether dynoxide's pinned package runs here.
+// hasDynoxide reports whether dynoxide's pinned package runs on this machine.
 func hasDynoxide() bool { return runtime.GOOS == "linux" && runtime.GOARCH == "amd64" }
 
-// choose returns the kind of server to start if none is asked for.
+// choose returns the kind of server to start. If kind is empty, it returns the default.
 func choose(kind string) string {
 	switch {
 	case kind != "":
@@ -40,8 +40,8 @@ func choose(kind string) string {
 	return DynamoDBLocal
 }
 
-// dynamoDB returns what starts the DynamoDB server of a kind on an address.
-// dataDir is empty for a server that keeps nothing.
+// dynamoDB returns a function that makes the command of a DynamoDB server of a kind, for an
+// address. If dataDir is empty, the server keeps nothing.
 func dynamoDB(ctx context.Context, kind, tools, dataDir string, report func(string)) (start func(addr string) *exec.Cmd, err error) {
 	switch kind {
 	case Dynoxide:

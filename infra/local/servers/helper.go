@@ -10,7 +10,7 @@ import (
 	"syscall"
 )
 
-// Ways in which the program that embeds this package is started by itself.
+// The first arguments with which a program that embeds this package starts itself.
 const (
 	helperS3     = "serve-s3"     // DIR ADDRESS
 	helperRelay  = "serve-relay"  // ADDRESS JAVA ARGUMENTS...
@@ -25,10 +25,9 @@ func self() string {
 	return path
 }
 
-// Helper runs the server that this process was started for, if it was, and
-// never returns then. Every main of the local stack calls it first: a server
-// is the same program under another first argument, so that one binary is all
-// there is to build.
+// Helper runs a server if this process was started for that, and then never returns. Every main
+// function of the local stack calls it first. A server is the same program with another first
+// argument, so only one binary has to be built.
 func Helper() {
 	if len(os.Args) < 4 {
 		return
@@ -45,7 +44,8 @@ func Helper() {
 		return
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM)
-	// Ctrl-C reaches the whole terminal; the stack decides when its servers end.
+	// Ctrl-C reaches every process of the terminal. The stack itself decides when its servers
+	// end.
 	signal.Ignore(syscall.SIGINT)
 	err := run(ctx)
 	stop()

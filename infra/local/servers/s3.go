@@ -16,16 +16,15 @@ import (
 	"github.com/versity/versitygw/s3api"
 )
 
-// Credentials that the local servers check and every local client uses.
+// The credentials that the local servers check and that every local client uses.
 const (
 	AccessKey = "local"
 	SecretKey = "localsecret"
 	Region    = "us-east-1"
 )
 
-// serveS3 serves the S3 API on addr from the folder dir until the context
-// ends. It changes the working directory and allows one instance a process,
-// which is why it always runs as a child.
+// serveS3 serves the S3 API on addr from the folder dir until ctx ends. It changes the working
+// directory, and a process can run only one instance. So it always runs in a child process.
 func serveS3(ctx context.Context, dir, addr string) error {
 	dir, err := filepath.Abs(dir)
 	if err != nil {
@@ -41,7 +40,7 @@ func serveS3(ctx context.Context, dir, addr string) error {
 	}
 	var store meta.MetadataStorer = meta.XattrMeta{}
 	if (meta.XattrMeta{}).Test(root) != nil {
-		// This file system has no extended attributes: keep what they would hold in files.
+		// This file system has no extended attributes, so the attributes are kept in files.
 		sidecar := filepath.Join(dir, "attributes")
 		if err := os.MkdirAll(sidecar, 0o700); err != nil {
 			return err
@@ -61,17 +60,16 @@ func serveS3(ctx context.Context, dir, addr string) error {
 		Ports:          []string{addr},
 		MaxConnections: 4096, MaxRequests: 2048, MultipartMaxParts: 10000,
 		KeepAlive: true, Quiet: true,
-		// Tests make many buckets, named as they like.
+		// Tests make many buckets, with names of many forms.
 		DisableStrictBucketNames: true,
 		S3Options:                []s3api.Option{s3api.WithMiddleware("/", takeBodiesAsTheyAre())},
 	})
 }
 
-// takeBodiesAsTheyAre keeps the HTTP server below from reading a body of the type
-// multipart/form-data as a form before anybody asks: an object of that type need
-// not be one, and S3 takes any bytes. The gateway has no option for it, and gives
-// its server away only with a request; the first is the one that finds out whether
-// the server is ready.
+// takeBodiesAsTheyAre keeps the HTTP server from parsing a body of the type multipart/form-data
+// before a handler asks for it. An object of that type need not be a form, and S3 accepts any
+// bytes. The gateway has no option for this. It gives access to its server only in a request,
+// so the first request sets it: the one that checks whether the server is ready.
 func takeBodiesAsTheyAre() fiber.Handler {
 	var once sync.Once
 	return func(c fiber.Ctx) error {

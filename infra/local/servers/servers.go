@@ -1,8 +1,8 @@
 //go:build unix
 
-// Package servers starts the DynamoDB- and S3-compatible servers that the
-// local stack and the tests store in: pinned by version and content, bound to
-// the loopback address, restarted on the same address when they end.
+// Package servers starts the DynamoDB-compatible and S3-compatible servers for the local stack
+// and the tests. They are pinned by version and content, listen on the loopback address only,
+// and are restarted on the same address when they end.
 package servers
 
 import (
@@ -18,40 +18,40 @@ import (
 	"github.com/opsplane/opsplane/infra/local/process"
 )
 
-// Options say which servers to start and where they keep what.
+// Options say which servers to start and where the servers keep their data.
 type Options struct {
-	// DataDir keeps the data between runs. Empty: tables live in memory,
-	// objects in a temporary folder, and Close removes them.
+	// DataDir keeps the data between runs. If it is empty, tables are in memory and objects in
+	// a temporary folder, and Close removes both.
 	DataDir string
-	// ToolsDir is the folder for downloaded servers. It may be shared.
+	// ToolsDir is the folder of downloaded servers. Several stacks may share it.
 	ToolsDir string
-	// DynamoDB chooses the server: Dynoxide, DynamoDBLocal, or empty for the
-	// first of them that has a build for this machine.
+	// DynamoDB chooses the server: Dynoxide or DynamoDBLocal. If it is empty, the first of them
+	// that has a build for this machine is chosen.
 	DynamoDB string
-	// DynamoDBURL and S3URL are servers of the user's own: none is started.
+	// DynamoDBURL and S3URL are addresses of the user's own servers. A server that has an
+	// address here is not started.
 	DynamoDBURL, S3URL string
-	// Report is told in one line of what takes time or goes wrong.
+	// Report receives one line for each step that takes time, and for each failure.
 	Report func(line string)
-	// Log receives what the servers print. Nil drops it.
+	// Log receives what the servers print. If it is nil, the output is dropped.
 	Log *os.File
 }
 
-// Servers are two running servers.
+// Servers are two running servers: DynamoDB and S3.
 type Servers struct {
 	DynamoDBURL, S3URL string
-	// KeepsExpired is true of a DynamoDB server that never deletes an item whose
-	// time to live is over.
+	// KeepsExpired is true if the DynamoDB server never deletes expired items.
 	KeepsExpired bool
 
 	keepers []*process.Keeper
 	scratch string
 }
 
-// readyTimeout bounds the wait for a first answer. Java on a busy machine is
-// the slow one.
+// readyTimeout is the maximum time until a server's first response. Java on a busy machine is
+// the slowest case.
 const readyTimeout = 60 * time.Second
 
-// Start starts the servers and returns when both answer.
+// Start starts the servers and returns when both respond.
 func Start(ctx context.Context, o Options) (*Servers, error) {
 	s := &Servers{DynamoDBURL: o.DynamoDBURL, S3URL: o.S3URL}
 	if err := s.start(ctx, o); err != nil {
@@ -108,9 +108,8 @@ func (s *Servers) Close() {
 	}
 }
 
-// run starts a server on a free port. Between finding a port and using it
-// another process may take it: then the server ends at once, and the next
-// port is tried.
+// run starts a server on a free port. Another process may take the port before the server does.
+// Then the server ends at once, and run tries the next port.
 func (s *Servers) run(ctx context.Context, name string, command func(addr string) *exec.Cmd, o Options) (string, error) {
 	var failed error
 	for range 3 {
@@ -141,7 +140,7 @@ func (s *Servers) run(ctx context.Context, name string, command func(addr string
 	return "", fmt.Errorf("start %s: %w", name, failed)
 }
 
-// ready waits until the server answers HTTP, whatever the answer.
+// ready waits until the server sends any HTTP response.
 func ready(ctx context.Context, addr string, child *process.Child) error {
 	ctx, cancel := context.WithTimeout(ctx, readyTimeout)
 	defer cancel()

@@ -22,7 +22,7 @@ import (
 	"github.com/opsplane/opsplane/infra/test/template"
 )
 
-// TestMain lets the test binary be the S3 server, as the real programs are.
+// TestMain lets the test binary run as the S3 server, as the real programs do.
 func TestMain(m *testing.M) {
 	Helper()
 	os.Exit(m.Run())
@@ -39,7 +39,7 @@ func toolsDir(t *testing.T) string {
 
 func start(t *testing.T, o Options) *Servers {
 	t.Helper()
-	// DYNAMODB chooses the server for these tests as for all others.
+	// DYNAMODB chooses the server for these tests, as for all others.
 	o.DynamoDB = os.Getenv("DYNAMODB")
 	o.ToolsDir, o.Report = toolsDir(t), func(line string) { t.Log(line) }
 	s, err := Start(t.Context(), o)
@@ -142,7 +142,7 @@ func TestChangedBinaryIsRefused(t *testing.T) {
 	}
 }
 
-// S3 takes any bytes of any type; a body of this one is no form of a browser.
+// S3 accepts any bytes with any type. A body of this type need not be a form of a browser.
 func TestObjectOfTheTypeOfFormsIsTakenAsItIs(t *testing.T) {
 	t.Parallel()
 	s := start(t, Options{})

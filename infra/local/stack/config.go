@@ -1,8 +1,7 @@
 //go:build unix
 
-// Package stack is the local stack as a whole: servers, tables, functions and
-// gateway, started in order and ended together. What it serves is what
-// template.yaml declares.
+// Package stack is the local stack as a whole: servers, tables, functions and gateway. It
+// starts them in order and ends them together. It serves what template.yaml declares.
 package stack
 
 import (
@@ -19,19 +18,19 @@ import (
 	"github.com/opsplane/opsplane/infra/test/template"
 )
 
-// Config is what a user may choose.
+// Config holds what a user may choose.
 type Config struct {
 	Root  string // the repository
 	Port  int    // 127.0.0.1 only
 	State string // folder of data, key and builds, as the user wrote it
-	// DynamoDB chooses the server; empty for the default.
+	// DynamoDB chooses the server. Empty means the default.
 	DynamoDB string
-	// DynamoDBURL and S3URL are servers of the user's own.
+	// DynamoDBURL and S3URL are addresses of the user's own servers.
 	DynamoDBURL, S3URL string
-	// Instances is how many of each function run at most. A request beyond
-	// them is answered at once, as by Lambda at its limit.
+	// Instances is the maximum number of processes of each function. A request that needs one
+	// more is refused at once, as by Lambda at its limit.
 	Instances int
-	// Throttle makes the gateway keep to the template's rates.
+	// Throttle makes the gateway enforce the template's rates.
 	Throttle bool
 	// Parameters replace defaults of the template.
 	Parameters map[string]string
@@ -39,7 +38,7 @@ type Config struct {
 	Console *console.Console
 }
 
-// defaultInstances is plenty for a laptop's processors.
+// defaultInstances is enough for the processors of a laptop.
 const defaultInstances = 50
 
 // FromEnvironment reads PORT, STATE, DYNAMODB, DYNAMODB_URL, S3_URL, INSTANCES,
@@ -72,7 +71,7 @@ func FromEnvironment(env func(string) string, c *console.Console) (Config, error
 	}, nil
 }
 
-// assignments reads "Name=value Name=value", as sam deploy takes them.
+// assignments parses "Name=value Name=value", the form that sam deploy accepts.
 func assignments(text string) (map[string]string, error) {
 	values := map[string]string{}
 	for _, word := range strings.Fields(text) {
@@ -94,7 +93,7 @@ func listen(port int) (net.Listener, error) {
 	return listener, err
 }
 
-// requireGo finds the compiler before anything is started.
+// requireGo returns an error if there is no Go compiler. It runs before anything is started.
 func requireGo() error {
 	if _, err := exec.LookPath("go"); err != nil {
 		return errors.New("go is not installed, or not on the PATH: the functions cannot be built")

@@ -16,12 +16,12 @@ import (
 	"github.com/opsplane/opsplane/infra/local/streams"
 )
 
-// sweepEvery is the time between two searches for expired items. Each reads
-// every table as a whole.
+// sweepEvery is the time between two searches for expired items. Each search reads every table
+// completely.
 const sweepEvery = 10 * time.Minute
 
-// startEvents starts what invokes functions beside the gateway: streams,
-// schedules, and the expiry that streams tell of. Each ends with ctx.
+// startEvents starts what invokes functions apart from the gateway: streams and schedules. It
+// also starts the expiry of items, whose deletions streams deliver. All of them end with ctx.
 func (s *stack) startEvents(ctx context.Context, background *sync.WaitGroup) {
 	client := dynamodbstreams.NewFromConfig(s.storage.config, func(o *dynamodbstreams.Options) {
 		o.BaseEndpoint = aws.String(s.servers.DynamoDBURL)

@@ -20,7 +20,7 @@ import (
 	"github.com/opsplane/opsplane/infra/local/servers"
 )
 
-// clients are those of a running stack's servers.
+// clients returns clients of a running stack's servers.
 func clients(t *testing.T, state string) (*dynamodb.Client, *s3.Client) {
 	t.Helper()
 	text, err := os.ReadFile(filepath.Join(state, "stack.json"))
@@ -52,7 +52,7 @@ func TestKilledServersComeBackWithTheirData(t *testing.T) {
 	}
 	const rounds = 3
 	for n := range rounds {
-		// A client that is cut off tries again, as a function does.
+		// A client whose request is interrupted tries again, as a function does.
 		s.await("the item to be written", func() bool {
 			_, err := db.PutItem(t.Context(), &dynamodb.PutItemInput{TableName: table, Item: key(n)})
 			return err == nil

@@ -15,8 +15,8 @@ import (
 	"github.com/opsplane/opsplane/infra/test/template"
 )
 
-// reload builds and swaps in what changed, until ctx ends. Source that does not
-// compile, and a build that does not start, leave the last good one serving.
+// reload builds the source after each change and replaces the functions, until ctx ends. If the
+// source does not compile, or a new binary does not start, the last good one keeps serving.
 func (s *stack) reload(ctx context.Context, changes <-chan watch.Change) {
 	for change := range changes {
 		if change.Template {
@@ -54,7 +54,7 @@ func (s *stack) rebuild(ctx context.Context) {
 	s.builder.Clean(s.built)
 }
 
-// swap replaces the functions whose binary changed and returns their groups.
+// swap replaces the functions whose binary changed, and returns their groups.
 func (s *stack) swap(ctx context.Context, paths map[string]string) []string {
 	changed := slices.DeleteFunc(slices.Clone(s.template.Functions), func(f template.Function) bool {
 		return paths[f.Group] == s.built[f.Group]

@@ -88,7 +88,7 @@ func (r *running) printed() string {
 	return r.screen.String()
 }
 
-// launch starts a stack on an app and a state folder and does not wait.
+// launch starts a stack on an app and a state folder, and does not wait for it.
 func launch(t *testing.T, root, state string, port int, env ...string) *running {
 	t.Helper()
 	r := &running{t: t, url: fmt.Sprintf("http://127.0.0.1:%d", port), state: state, ended: make(chan struct{})}
@@ -123,8 +123,8 @@ func start(t *testing.T, root, state string, env ...string) *running {
 	return r
 }
 
-// await waits until something holds. The limit says that it never will: a
-// loaded machine takes long over a build, and nothing is timed here.
+// await waits until holds returns true. The test fails after a limit that is long enough for
+// any build on a loaded machine. The test measures no times.
 func (r *running) await(what string, holds func() bool) {
 	const limit = 2 * time.Minute
 	r.t.Helper()
@@ -182,8 +182,8 @@ type process struct {
 	command     string
 }
 
-// processes lists all that are alive. A zombie is not: only its parent's
-// attention is missing.
+// processes lists all running processes. A zombie does not count: it has ended, and only its
+// parent has not read its status.
 func processes(t *testing.T) []process {
 	t.Helper()
 	out, err := exec.Command("ps", "-A", "-o", "pid=,ppid=,stat=,args=").Output()
@@ -203,7 +203,7 @@ func processes(t *testing.T) []process {
 	return list
 }
 
-// children lists the stack's children and theirs.
+// children lists the descendants of the stack's process.
 func (r *running) children() []process {
 	family := []int{r.cmd.Process.Pid}
 	var found []process
@@ -218,7 +218,7 @@ func (r *running) children() []process {
 	return found
 }
 
-// awaitGone waits until none of the processes is left.
+// awaitGone waits until all the processes have ended.
 func awaitGone(t *testing.T, family []process) {
 	t.Helper()
 	var left []process

@@ -18,7 +18,7 @@ import (
 	"github.com/opsplane/opsplane/infra/local/state"
 )
 
-// appKey answers the private key, and draws it if it is missing.
+// appKey returns the App's private key, and generates it if it is missing.
 func (s *stack) appKey() (*rsa.PrivateKey, error) {
 	file := filepath.Join(state.Secrets, state.GitHubAppKey)
 	text, err := os.ReadFile(s.Path(file))
@@ -40,8 +40,9 @@ func (s *stack) appKey() (*rsa.PrivateKey, error) {
 	return x509.ParsePKCS1PrivateKey(block.Bytes)
 }
 
-// standIn runs stand-ins for GitHub and GitLab, unless a user has configured one
-// of them: then a refusal of the other is the truth.
+// standIn starts the stand-ins for GitHub and GitLab. It starts neither if the user has
+// configured one of the two hosts: then the other host is really missing, and requests that
+// need it must fail.
 func (s *stack) standIn() error {
 	for name := range s.Parameters {
 		if strings.HasPrefix(name, "Github") || strings.HasPrefix(name, "Gitlab") {
@@ -57,9 +58,8 @@ func (s *stack) standIn() error {
 	return err
 }
 
-// makeSecrets draws the secrets that are missing. The folder is what Secrets
-// Manager is to a stack on AWS: a user may add secrets, and name them in
-// PARAMETERS.
+// makeSecrets generates the secrets that are missing. For a local stack the folder takes the
+// place of Secrets Manager. A user may add secrets to it and name them in PARAMETERS.
 func (s *stack) makeSecrets() error {
 	if err := os.MkdirAll(s.Path(state.Secrets), 0o700); err != nil {
 		return err

@@ -25,10 +25,10 @@ import (
 	"github.com/opsplane/opsplane/infra/test/template"
 )
 
-// requestGrace is how long requests under way may take when the stack ends.
+// requestGrace is how long requests under way may still take when the stack ends.
 const requestGrace = 2 * time.Second
 
-// stack is a stack in the making, and then a running one.
+// stack is a stack that starts or runs.
 type stack struct {
 	Config
 	*state.Folder
@@ -36,23 +36,23 @@ type stack struct {
 	template *template.Template
 	builder  *build.Builder
 	servers  *servers.Servers
-	log      *os.File // of the servers, also of those that are started again
+	log      *os.File // of the servers, restarted ones included
 	requests *requestlog.Log
 	storage  storage
-	hosts    *demohost.Hosts // stand-ins; nil where a user has configured a host
+	hosts    *demohost.Hosts // stand-ins, nil if the user has configured a host
 
 	functions map[string]*runtimeapi.Function // by logical id
 	built     map[string]string               // paths by group
 }
 
-// Run starts a stack and serves until ctx ends. It returns an error only if
-// the stack could not start; when it returns, nothing of it is left running.
+// Run starts a stack and serves until ctx ends. It returns an error only if the stack could not
+// start. When it returns, nothing of the stack is running.
 func Run(ctx context.Context, c Config) error {
 	started := time.Now()
 	if err := requireGo(); err != nil {
 		return err
 	}
-	// First what may be refused, so that a refusal leaves nothing behind.
+	// The steps that can be refused come first, so that a refusal leaves nothing behind.
 	listener, err := listen(c.Port)
 	if err != nil {
 		return err
@@ -81,7 +81,8 @@ func Run(ctx context.Context, c Config) error {
 	if s.requests, err = requestlog.Open(s.Path(state.RequestsLog), requestlog.Limit); err != nil {
 		return err
 	}
-	// Before the source is read for the first time: what is saved from now on is seen.
+	// The watch starts before the source is read for the first time, so that no later save is
+	// missed.
 	changes, err := watch.Watch(ctx, s.Root)
 	if err != nil {
 		s.Console.Say("changes of the source are not seen: %v", err)
@@ -94,15 +95,15 @@ func Run(ctx context.Context, c Config) error {
 	}
 	if err := s.prepare(ctx); err != nil {
 		if ctx.Err() != nil {
-			return nil // the user has seen enough
+			return nil // the user ended it before it had started
 		}
 		return err
 	}
 	return s.serve(ctx, listener, changes, started)
 }
 
-// parameters are the user's, and where the user has none, the stack's own
-// address and the name of its own webhook secret.
+// parameters returns the user's parameters. Where the user gives none, it adds the stack's own
+// address and the name of the stack's own webhook secret.
 func (s *stack) parameters() map[string]string {
 	given := map[string]string{"PublicBaseUrl": s.url, "GithubWebhookSecret": state.GitHubWebhookSecret}
 	if s.hosts != nil {
@@ -112,15 +113,14 @@ func (s *stack) parameters() map[string]string {
 	return given
 }
 
-// forget removes what is true only while the stack runs.
+// forget removes the files that are only true while the stack runs.
 func (s *stack) forget() {
 	for _, name := range []string{state.URL, state.Description} {
 		_ = os.Remove(s.Path(name))
 	}
 }
 
-// prepare builds and starts what the gateway stands on, the slow parts at the
-// same time.
+// prepare builds the functions and starts the servers. It does the slow parts at the same time.
 func (s *stack) prepare(ctx context.Context) error {
 	var groups []string
 	for _, f := range s.template.Functions {
@@ -151,8 +151,8 @@ func (s *stack) prepare(ctx context.Context) error {
 	return nil
 }
 
-// startFunctions starts one instance of each. One that fails shows its log and
-// is tried again with the next request.
+// startFunctions starts one instance of each function. If one fails, its log is shown, and the
+// next request tries again.
 func (s *stack) startFunctions(ctx context.Context) {
 	var wg sync.WaitGroup
 	for _, f := range s.template.Functions {
@@ -183,8 +183,8 @@ func (s *stack) spec(f template.Function) runtimeapi.Spec {
 	}
 }
 
-// serve answers requests until ctx ends, with the source as it changes; no
-// changes are seen of a nil channel.
+// serve serves requests until ctx ends, and reloads the source when it changes. If changes is
+// nil, it does not reload.
 func (s *stack) serve(ctx context.Context, listener net.Listener, changes <-chan watch.Change, started time.Time) error {
 	invokers := map[string]gateway.Invoker{}
 	for id, f := range s.functions {

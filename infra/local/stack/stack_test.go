@@ -36,7 +36,7 @@ func TestStackServesAndCtrlCLeavesNothingBehind(t *testing.T) {
 	if info, err := os.Stat(filepath.Join(folder, "api-key")); err != nil || info.Mode().Perm() != 0o600 {
 		t.Errorf("mode of the key's file: %v, %v", info.Mode(), err)
 	}
-	// Users and the key are changes of a table with a stream.
+	// The first user and the key are changes of a table with a stream.
 	s.await("the changes to be delivered", func() bool { return strings.Contains(s.printed(), "changes") })
 	if !strings.Contains(s.printed(), "cron(0 0 * * ? *)") {
 		t.Error("nothing is said of a schedule that is not run")
@@ -60,7 +60,7 @@ func TestStackServesAndCtrlCLeavesNothingBehind(t *testing.T) {
 	s = start(t, root, folder)
 	limit := 5 * time.Second
 	if os.Getenv("DYNAMODB") == servers.DynamoDBLocal {
-		limit = 20 * time.Second // Java, with other tests beside it
+		limit = 20 * time.Second // Java, while other tests run
 	}
 	if took := time.Since(begun); took > limit {
 		t.Errorf("the second start took %s", took)
@@ -89,7 +89,7 @@ func TestOneClearLineAndExitOne(t *testing.T) {
 	for _, tool := range []string{"go", "java"} {
 		path, err := exec.LookPath(tool)
 		if err != nil {
-			continue // then that is what is missing
+			continue // then this tool is the missing one
 		}
 		if err := os.Symlink(path, filepath.Join(goOnly, tool)); err != nil {
 			t.Fatal(err)

@@ -24,15 +24,15 @@ import (
 	"github.com/opsplane/opsplane/infra/local/state"
 )
 
-// storage are the clients of the stack's servers.
+// storage holds the clients of the stack's servers.
 type storage struct {
 	config   aws.Config
 	dynamoDB *dynamodb.Client
 	s3       *s3.Client
 }
 
-// startStorage starts the servers, makes what the template declares, and fills
-// new tables with what a first user needs.
+// startStorage starts the servers, makes the tables and buckets of the template, and puts the
+// first user and key into new tables.
 func (s *stack) startStorage(ctx context.Context) error {
 	var err error
 	s.log, err = os.OpenFile(s.Path(state.ServersLog), os.O_CREATE|os.O_WRONLY|os.O_TRUNC|os.O_APPEND, 0o600)
@@ -71,7 +71,7 @@ func (s *stack) provision(ctx context.Context) error {
 		return err
 	}
 	if len(missing) > 0 {
-		// A key belongs to the data that it was made with.
+		// A key is only valid for the data that it was made with.
 		if err := os.Remove(s.Path(state.APIKey)); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return err
 		}
@@ -83,7 +83,8 @@ func (s *stack) provision(ctx context.Context) error {
 	return provision.Buckets(ctx, s.storage.s3, s.template)
 }
 
-// describe writes down where the stack keeps what, for the operator's commands.
+// describe writes the addresses of the servers and the names of the tables to a file, for the
+// operator's commands.
 func (s *stack) describe() error {
 	tables, buckets := map[string]string{}, map[string]string{}
 	for _, t := range s.template.Tables {
@@ -101,9 +102,9 @@ func (s *stack) describe() error {
 	return s.Write(state.Description, string(text)+"\n")
 }
 
-// seed makes the first user and key, once. The key's file says that the tables
-// are filled: its text cannot be had a second time. If seed is interrupted the
-// next start does it again.
+// seed makes the first user and the first API key, once. The file of the key says that this is
+// done, because the key's text cannot be read a second time. If seed is interrupted, the next
+// start runs it again.
 func (s *stack) seed(ctx context.Context) error {
 	_, err := os.Stat(s.Path(state.APIKey))
 	if err == nil || !errors.Is(err, fs.ErrNotExist) {

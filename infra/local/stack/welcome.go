@@ -11,8 +11,8 @@ import (
 	"github.com/opsplane/opsplane/infra/local/state"
 )
 
-// welcome tells what to try. Every line of it works when pasted into the shell
-// that started the stack.
+// welcome returns the text that says what to try. Every command in it works in the shell that
+// started the stack.
 func (s *stack) welcome() string {
 	key, err := os.ReadFile(s.Path(state.APIKey))
 	if err != nil {
@@ -33,7 +33,8 @@ func (s *stack) welcome() string {
 `, s.url, filepath.Join(s.State, state.APIKey), strings.TrimSpace(string(key)), quote(s.Path(state.APIKey)), s.State)
 }
 
-// quote makes one word of a path for a shell, also within double quotes' $( ).
+// quote quotes a path as one word for a shell. The result also works in $( ) within double
+// quotes.
 func quote(path string) string {
 	return "'" + strings.ReplaceAll(path, "'", `'\''`) + "'"
 }

@@ -20,20 +20,20 @@ import (
 type binary struct {
 	path   string
 	bytes  int64
-	zipped int64 // as AWS counts a package
+	zipped int64 // the size of the zip file, as AWS counts a package
 }
 
-// recipe builds with the command that the Makefile has for "sam build", for
-// this machine's processor. There is no second list of compiler flags.
+// recipe builds for this machine's processor with the command that the Makefile has for "sam
+// build". So there is no second list of compiler flags.
 type recipe struct {
 	root string // the repository
-	dir  string // for what is built
+	dir  string // folder for what is built
 }
 
-// architectures are the processors of Lambda as the Makefile spells them.
+// architectures maps Go's names of processors to Lambda's names, as the Makefile spells them.
 var architectures = map[string]string{"amd64": "x86_64", "arm64": "arm64"}
 
-// function builds the function with a logical id.
+// function builds the function that has the logical id.
 func (r recipe) function(ctx context.Context, logicalID, group string) (binary, error) {
 	command, err := r.command(ctx, logicalID, group)
 	if err != nil {
@@ -42,12 +42,11 @@ func (r recipe) function(ctx context.Context, logicalID, group string) (binary, 
 	return r.run(ctx, group, command)
 }
 
-// referenceSource is the variable by which the shell is told of a path, so
-// that it needs no quoting.
+// referenceSource is the variable that gives the shell a path. So the path needs no quoting.
 const referenceSource = "BENCH_REFERENCE"
 
-// reference builds a folder of testdata by the command of some function. It is
-// compiled as part of the product's module, and so with the same versions.
+// reference builds a folder of testdata with the command of one of the functions. It is
+// compiled as part of the product's module, and so with the same versions of libraries.
 func (r recipe) reference(ctx context.Context, name, logicalID, group string) (binary, error) {
 	command, err := r.command(ctx, logicalID, group)
 	if err != nil {
@@ -61,10 +60,10 @@ func (r recipe) reference(ctx context.Context, name, logicalID, group string) (b
 	return r.run(ctx, "reference-"+name, before+`"$`+referenceSource+`"`, referenceSource+"="+source)
 }
 
-// artifacts stands for the output folder until a command is run.
+// artifacts takes the place of the output folder until the command is run.
 const artifacts = "$BENCH_ARTIFACTS"
 
-// command asks make what it would do.
+// command returns the command that make would run.
 func (r recipe) command(ctx context.Context, logicalID, group string) (string, error) {
 	arch, ok := architectures[runtime.GOARCH]
 	if runtime.GOOS != "linux" || !ok {
@@ -97,7 +96,7 @@ func (r recipe) run(ctx context.Context, name, command string, env ...string) (b
 	return weigh(filepath.Join(dir, "bootstrap"))
 }
 
-// outsideMake is the environment without what a make above us has put there.
+// outsideMake returns the environment without the variables that an outer make has set.
 func outsideMake() []string {
 	return slices.DeleteFunc(os.Environ(), func(v string) bool {
 		return strings.HasPrefix(v, "MAKE") || strings.HasPrefix(v, "MFLAGS=")
@@ -124,7 +123,7 @@ func weigh(path string) (binary, error) {
 	return binary{path: path, bytes: int64(len(content)), zipped: int64(size)}, nil
 }
 
-// counter counts what is written to it.
+// counter counts the bytes that are written to it.
 type counter int64
 
 var _ io.Writer = (*counter)(nil)

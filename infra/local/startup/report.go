@@ -16,8 +16,8 @@ import (
 	"github.com/opsplane/opsplane/infra/measure/bench"
 )
 
-// write writes every sample as a line of Go's benchmark format, for benchstat,
-// and then the table for a reader.
+// write writes every sample as a line of Go's benchmark format, for benchstat, and then a table
+// for a reader.
 func write(out io.Writer, results []result) error {
 	w := bufio.NewWriter(out)
 	_, _ = fmt.Fprintf(w, "goos: %s\ngoarch: %s\npkg: github.com/opsplane/opsplane/infra/local/startup\n", runtime.GOOS, runtime.GOARCH)
@@ -33,8 +33,8 @@ func write(out io.Writer, results []result) error {
 	return w.Flush()
 }
 
-// writeSamples ends names with the number of processors, as package testing
-// does: tools cut off what looks like it.
+// writeSamples adds the number of processors to the names, as package testing does. Tools
+// remove an ending of that form.
 func writeSamples(w io.Writer, name string, b binary, samples []time.Duration) {
 	for _, s := range samples {
 		_, _ = fmt.Fprintf(w, "BenchmarkStartup/%s-%d\t1\t%d ns/op\n", name, runtime.GOMAXPROCS(0), s.Nanoseconds())
@@ -85,7 +85,7 @@ func milliseconds(d time.Duration) string {
 
 func megabytes(n int64) float64 { return float64(n) / 1e6 }
 
-// processor names the processor, where the system tells.
+// processor returns the name of the processor, if the system states it.
 func processor() string {
 	text, err := os.ReadFile("/proc/cpuinfo")
 	if err != nil {

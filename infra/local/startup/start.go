@@ -14,16 +14,16 @@ import (
 	"github.com/opsplane/opsplane/infra/test/template"
 )
 
-// settings are the environment of every start. Nothing listens on the
-// discard port: a function that needs storage to start fails here, as it
-// would on a day when AWS has trouble.
+// settings are the environment of every start. Nothing listens on the discard port. So a
+// function that needs storage to start fails here, as it would fail on a day when storage at
+// AWS fails.
 var settings = map[string]string{
 	"AWS_ACCESS_KEY_ID": "local", "AWS_SECRET_ACCESS_KEY": "localsecret",
 	"AWS_ENDPOINT_URL_DYNAMODB": "http://127.0.0.1:9", "AWS_ENDPOINT_URL_S3": "http://127.0.0.1:9",
 }
 
-// specification describes a binary with the environment of a function. Its
-// reference gets the same one: variables take time to read.
+// specification describes a binary with the environment of a function. The reference gets the
+// same environment, because reading variables takes time.
 func specification(f template.Function, path string) runtimeapi.Spec {
 	env := map[string]string{}
 	for _, from := range []map[string]string{f.Environment, settings} {
@@ -51,9 +51,9 @@ func start(ctx context.Context, spec runtimeapi.Spec) (time.Duration, error) {
 	return took, nil
 }
 
-// pair starts two binaries in turns, n times each, after one start of each
-// that is not counted: it brings the file into memory. Who begins changes with
-// every turn, so that neither always follows the other.
+// pair starts two binaries in turns, n times each. Before that it starts each once without
+// counting, which brings the file into memory. The order changes with every turn, so that
+// neither binary is always the second.
 func pair(ctx context.Context, n int, a, b runtimeapi.Spec) (as, bs []time.Duration, err error) {
 	for turn := range n + 1 {
 		var took [2]time.Duration

@@ -17,25 +17,25 @@ import (
 type Options struct {
 	// Root is the repository.
 	Root string
-	// Starts is how often each binary is started; 40 or more give an interval
-	// that is worth its name.
+	// Starts is how often each binary is started. From 40 starts on the confidence interval is
+	// useful.
 	Starts int
-	// Out gets the results: samples in the form of Go's benchmarks, then a
-	// table. Progress is told to Report, a line at a time.
+	// Out receives the results: samples in the format of Go's benchmarks, then a table. Report
+	// receives the progress, one line at a time.
 	Out    io.Writer
 	Report func(line string)
 }
 
-// result is what was measured of one function.
+// result holds the measurements of one function.
 type result struct {
 	subject
 	binary, referenceBinary   binary
 	samples, referenceSamples []time.Duration
 }
 
-// Run builds every function that the template declares and the references,
-// measures them, and writes the results. It fails if a function cannot be
-// built or does not start; a goal that is missed is a result, no failure.
+// Run builds the references and every function that the template declares, measures them, and
+// writes the results. It fails if a function cannot be built or does not start. A missed goal
+// is a result and not a failure.
 func Run(ctx context.Context, o Options) error {
 	t, err := template.Load(filepath.Join(o.Root, "template.yaml"), template.Options{})
 	if err != nil {

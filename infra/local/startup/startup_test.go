@@ -12,8 +12,7 @@ import (
 	"github.com/opsplane/opsplane/infra/test/template"
 )
 
-// identity stands for any function: its command is what the references are
-// built with.
+// identity takes the place of any function: the references are built with its command.
 var identity = template.Function{LogicalID: "IdentityFunction", Group: "identity", Timeout: time.Second, MemoryMB: 128}
 
 func newRecipe(t *testing.T) recipe {

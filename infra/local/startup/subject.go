@@ -1,10 +1,9 @@
 //go:build unix
 
-// Package startup measures how long the functions take to start: from exec to
-// the first request for an event, under the same Runtime API as the local
-// stack. Its invariant: a function is only ever compared with a reference that
-// was built by the same command and started in turns with it, so that whatever
-// else the machine does falls on both.
+// Package startup measures how long the functions take to start: from exec to the first request
+// for an event, under the same Runtime API as the local stack. Its invariant: a function is
+// only compared with a reference that the same command built, and the two are started in turns.
+// So other load of the machine affects both.
 package startup
 
 import (
@@ -18,26 +17,26 @@ import (
 const (
 	hello          = "hello"       // a typed handler, no clients
 	dynamoDBOnly   = "dynamodb"    // an empty HTTP handler with a DynamoDB client
-	dynamoDBWithS3 = "dynamodb-s3" // the same with an S3 client besides
+	dynamoDBWithS3 = "dynamodb-s3" // the same, also with an S3 client
 )
 
-// How much longer than its reference a function may take to start. The
-// authorizer is measured against a function that does nothing at all, because
-// every request waits for it.
+// The maximum of additional time that a function may take to start, compared with its
+// reference. The reference of the authorizer is a function that does nothing, because every
+// request waits for the authorizer.
 const (
 	authorizerGoal = 1.5
 	functionGoal   = 1.2
 )
 
-// subject is a function and what it is held to.
+// subject is a function, its reference and its goal.
 type subject struct {
 	function  template.Function
 	reference string
 	goal      float64
 }
 
-// subjects gives each function of the template the reference that has the
-// clients that it has. What a function is told of says what it talks to.
+// subjects returns each function of the template with the reference that has the same clients.
+// A function's environment variables show which services it uses.
 func subjects(t *template.Template) []subject {
 	authorizers := map[string]bool{}
 	for _, a := range t.API.Authorizers {

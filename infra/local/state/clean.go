@@ -12,10 +12,10 @@ import (
 	"syscall"
 )
 
-// Clean removes what a stack made in a folder, and the folder if nothing else is
-// in it. It returns the paths, below the folder, of what it left because no
-// stack made it. It returns an error, and removes nothing, if the folder is not
-// a stack's, or if a stack runs on it. A folder that does not exist is clean.
+// Clean removes what a stack made in a folder, and also the folder if nothing else is in it. It
+// returns the paths, relative to the folder, of what it left because no stack made it. It
+// returns an error, and removes nothing, if the folder does not belong to a stack, or if a
+// stack uses it. If the folder does not exist, Clean does nothing.
 func Clean(dir string) (left []string, err error) {
 	if _, err := os.Stat(dir); errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
@@ -53,12 +53,13 @@ func Clean(dir string) (left []string, err error) {
 		}
 	}
 	for _, path := range folders(dir) {
-		_ = syscall.Rmdir(path) // fails for a file, and where something of the user's lies in it
+		_ = syscall.Rmdir(path) // fails for a file, and for a folder that contains something of the user's
 	}
 	if left, err = remains(dir); err != nil {
 		return nil, err
 	}
-	// The lock carries the mark, so it goes last: a clean that was interrupted can be repeated.
+	// The lock file carries the mark, so it is removed last. So an interrupted clean can be
+	// repeated.
 	if len(left) > 0 {
 		return left, nil
 	}
@@ -70,10 +71,10 @@ func Clean(dir string) (left []string, err error) {
 	return nil, nil
 }
 
-// folders lists the folders that a stack makes below its own, the innermost
-// first. They go once they are empty.
+// folders lists the folders that a stack makes below its own folder, the innermost first. Each
+// is removed when it is empty.
 func folders(dir string) []string {
-	paths, _ := filepath.Glob(filepath.Join(dir, Functions, "*")) // fails for malformed patterns alone
+	paths, _ := filepath.Glob(filepath.Join(dir, Functions, "*")) // fails only for malformed patterns
 	for _, name := range []string{Data, Functions, Streams, Secrets} {
 		paths = append(paths, filepath.Join(dir, name))
 	}
@@ -84,8 +85,8 @@ func notAStacks(dir string) error {
 	return fmt.Errorf("%s is not the folder of a local stack: nothing was removed; remove it yourself if you want to", dir)
 }
 
-// remains lists what is left in a folder beside the lock: files, and folders that
-// hold none of ours.
+// remains lists what is left in a folder apart from the lock: files, and folders that hold
+// nothing of a stack.
 func remains(dir string) ([]string, error) {
 	var left []string
 	err := filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {

@@ -1,9 +1,8 @@
 //go:build unix
 
-// Package state is the folder in which one local stack keeps its data. Its
-// invariant: a stack only uses a folder that is new, empty or its own, and
-// Clean removes only what a stack made, by name. So no file of the user is lost,
-// whatever folder STATE names.
+// Package state is the folder in which one local stack keeps its data. Its invariant: a stack
+// only uses a folder that is new, empty or its own, and Clean removes only the names that a
+// stack made. So no file of the user is lost, whatever folder STATE names.
 package state
 
 import (
@@ -17,25 +16,25 @@ import (
 	"syscall"
 )
 
-// The names of what a stack keeps in its folder. Whoever adds a file adds its
-// name here, and Clean removes it.
+// The names of what a stack keeps in its folder. A new file needs its name in this list, so
+// that Clean removes the file.
 const (
 	// APIKey holds the first API key.
 	APIKey = "api-key"
 	// URL holds the address while the stack serves.
 	URL = "url"
-	// Description says, while the stack runs, where its servers and tables are.
+	// Description says where the stack's servers and tables are, while the stack runs.
 	Description = "stack.json"
 	// ServersLog holds what the DynamoDB and S3 servers print.
 	ServersLog = "servers.log"
-	// RequestsLog holds what functions log of requests, for the operator's command
-	// "why". The file before it has the same name with .1 behind.
+	// RequestsLog holds the functions' log lines about requests, for the operator's command
+	// "why". The previous file has the same name with .1 at the end.
 	RequestsLog = "requests.log"
 	// Data is the folder of the tables and objects.
 	Data = "data"
 	// Functions is the folder of the functions' binaries.
 	Functions = "functions"
-	// Streams is the folder that says how far each stream was read.
+	// Streams is the folder that records how far each stream was read.
 	Streams = "streams"
 	// Secrets is the folder of the secrets. A user may add secrets to it.
 	Secrets = "secrets"
@@ -47,23 +46,24 @@ const (
 	GitHubWebhookSecret = "github-webhook-secret"
 	// GitHubAppKey is the private key of the App at the stand-in for GitHub.
 	GitHubAppKey = "github-app-private-key"
-	// ServerSecret seals what the stack hands out.
+	// ServerSecret is the server's secret: from it the keys are derived that seal what the
+	// stack gives out.
 	ServerSecret = "opsplane-serversecret"
-	// WebhookTokenSecret makes the webhook tokens of GitLab groups.
+	// WebhookTokenSecret is the secret from which the webhook tokens of GitLab groups are made.
 	WebhookTokenSecret = "opsplane-webhooktokensecret"
 )
 
 const (
 	lockFile   = "lock"
 	ignoreFile = ".gitignore"
-	// partial is the ending of a file that is being written.
+	// partial is the end of the name of a file that is being written.
 	partial = ".part"
-	// mark is the content of the lock file. It says that the folder is a stack's.
+	// mark is the content of the lock file. It says that the folder belongs to a stack.
 	mark = "This folder belongs to a local Opsplane stack.\n"
 )
 
-// made lists what a stack makes, in the order in which Clean removes it: paths
-// below the folder, a folder with all that is in it.
+// made lists what a stack makes, in the order in which Clean removes it. The entries are paths
+// below the folder. A folder stands for everything in it.
 func made() []string {
 	paths := []string{
 		filepath.Join(Data, "s3"), filepath.Join(Data, "dynamodb-local"),
@@ -79,22 +79,22 @@ func made() []string {
 	return paths
 }
 
-// patterns are the forms of the names that depend on the product's functions: a
-// binary lies in a folder named for its content, and each event source has a file.
+// patterns match the names that depend on the product's functions. A binary is in a folder
+// whose name is derived from its content, and each event source has a file.
 var patterns = []string{
 	filepath.Join(Functions, "*", strings.Repeat("[0-9a-f]", 16)),
 	filepath.Join(Streams, "*Function-*.json"), filepath.Join(Streams, "*Function-*.json"+partial),
 }
 
-// Folder is the folder of one stack, which no other stack uses meanwhile.
+// Folder is the folder of one stack. While it is open, no other stack uses it.
 type Folder struct {
 	dir  string // absolute
 	lock *os.File
 }
 
-// Open makes the folder, readable by its owner alone, and locks it. It returns
-// an error, and leaves the folder as it is, if the folder holds files that are
-// not a stack's, or if another stack uses it.
+// Open makes the folder, readable by its owner only, and locks it. It returns an error, and
+// leaves the folder as it is, if the folder holds files that do not belong to a stack, or if
+// another stack uses it.
 func Open(dir string) (*Folder, error) {
 	absolute, err := filepath.Abs(dir)
 	if err != nil {
@@ -120,7 +120,7 @@ func Open(dir string) (*Folder, error) {
 	}
 	f := &Folder{dir: absolute, lock: lock}
 	_, err = lock.WriteAt([]byte(mark), 0)
-	// Keys and secrets lie here: no "git add" may take them.
+	// Keys and secrets are in this folder, so "git add" must ignore it.
 	if err = errors.Join(err, f.Write(ignoreFile, "*\n")); err != nil {
 		f.Close()
 		return nil, unusable(dir, err)
@@ -134,10 +134,10 @@ func unusable(dir string, err error) error {
 
 func take(lock *os.File) error { return syscall.Flock(int(lock.Fd()), syscall.LOCK_EX|syscall.LOCK_NB) }
 
-// strangers returns the entries that keep a folder from being a stack's: none
-// if the folder carries the mark. Without the mark it may hold secrets, which a
-// user may bring before the first start, and, beside a lock, what versions
-// before the mark made.
+// strangers returns the entries that show that a folder does not belong to a stack. If the
+// folder has the mark, it returns none. A folder without the mark may hold secrets, because a
+// user may add them before the first start. Beside a lock it may also hold what earlier
+// versions made, which had no mark.
 func strangers(dir string) ([]string, error) {
 	text, err := os.ReadFile(filepath.Join(dir, lockFile))
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
@@ -163,7 +163,7 @@ func strangers(dir string) ([]string, error) {
 	return found, nil
 }
 
-// some names the first of many.
+// some returns the first three names and the number of the others, for a message.
 func some(names []string) string {
 	const shown = 3
 	if len(names) <= shown {
@@ -172,12 +172,12 @@ func some(names []string) string {
 	return fmt.Sprintf("%s and %d more", strings.Join(names[:shown], ", "), len(names)-shown)
 }
 
-// Path returns the absolute path of what the folder holds under names.
+// Path returns the absolute path of the folder's entry under names.
 func (f *Folder) Path(names ...string) string {
 	return filepath.Join(append([]string{f.dir}, names...)...)
 }
 
-// Write replaces a file as a whole, readable by its owner alone.
+// Write replaces a file as a whole. Only its owner can read it.
 func (f *Folder) Write(name, text string) error {
 	part := f.Path(name + partial)
 	if err := os.WriteFile(part, []byte(text), 0o600); err != nil {
@@ -186,5 +186,5 @@ func (f *Folder) Write(name, text string) error {
 	return os.Rename(part, f.Path(name))
 }
 
-// Close releases the folder to other stacks.
+// Close releases the folder, so that other stacks can use it.
 func (f *Folder) Close() { _ = f.lock.Close() }

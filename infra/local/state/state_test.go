@@ -13,7 +13,7 @@ import (
 	"github.com/opsplane/opsplane/infra/local/state"
 )
 
-// fill writes files below a folder, and the folders that they need.
+// fill writes files below a folder, and makes the folders that they need.
 func fill(t *testing.T, dir string, files ...string) {
 	t.Helper()
 	for _, name := range files {
@@ -44,8 +44,8 @@ func files(t *testing.T, dir string) []string {
 	return found
 }
 
-// use opens a folder as a stack does, leaves in it all that a stack leaves, and
-// closes it.
+// use opens a folder as a stack does, leaves in it everything that a stack leaves, and closes
+// it.
 func use(t *testing.T, dir string) {
 	t.Helper()
 	f, err := state.Open(dir)
@@ -149,7 +149,7 @@ func TestCleanKeepsWhatTheUserPutIntoTheFolder(t *testing.T) {
 	if got := files(t, dir); !slices.Equal(got, slices.Insert(slices.Clone(mine), 3, "lock")) {
 		t.Errorf("the folder has %q", got)
 	}
-	use(t, dir) // it is still a stack's
+	use(t, dir) // it still belongs to a stack
 }
 
 func TestRunningStackKeepsItsFolder(t *testing.T) {

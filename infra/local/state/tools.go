@@ -9,11 +9,11 @@ import (
 	"syscall"
 )
 
-// inUse is the file of the folder of tools that every running stack has locked.
+// inUse is a file in the folder of tools. Every running stack holds a lock on it.
 const inUse = "in-use"
 
-// UseTools marks a folder of programs and servers as in use, beside other stacks,
-// until the file that it returns is closed.
+// UseTools marks a folder of programs and servers as in use, until the returned file is closed.
+// Several stacks may use the folder at the same time.
 func UseTools(dir string) (*os.File, error) {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return nil, err
@@ -29,9 +29,9 @@ func UseTools(dir string) (*os.File, error) {
 	return file, nil
 }
 
-// HoldTools keeps stacks from using a folder of tools, until the file that it
-// returns is closed. It returns an error if a running stack uses the folder, and
-// makes the folder if there is none.
+// HoldTools keeps stacks from using a folder of tools, until the returned file is closed. It
+// makes the folder if it does not exist. It returns an error if a running stack uses the
+// folder.
 func HoldTools(dir string) (*os.File, error) {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return nil, err

@@ -9,12 +9,12 @@ import (
 	"path/filepath"
 )
 
-// checkpoint is how far a function has come in a stream. It is written after
-// each batch, so that a restart delivers at most one batch again.
+// checkpoint records how far a function has read a stream. It is written after each batch, so
+// that after a restart at most one batch is delivered again.
 type checkpoint struct {
 	file string
 
-	Stream   string            `json:"stream"`   // its ARN: another stream begins anew
+	Stream   string            `json:"stream"`   // its ARN: for another stream, reading starts at the beginning
 	Position map[string]string `json:"position"` // last sequence number by shard
 	Finished map[string]bool   `json:"finished"` // shards that were read to their end
 }

@@ -15,9 +15,10 @@ const (
 	longestPause = 10 * time.Second
 )
 
-// deliver gives a batch to the function until it is done with it: a failing
-// batch is tried again, halved if the template says so, and given up only
-// after as many attempts as the template allows. It returns early with ctx.
+// deliver gives a batch to the function until the function is done with it. A batch that fails
+// is tried again, and is split into halves if the template says so. After the number of
+// attempts that the template allows, the batch is given up. deliver returns early when ctx
+// ends.
 func (s *Source) deliver(ctx context.Context, streamARN string, records []types.Record) error {
 	pause := firstPause
 	for attempt := 0; len(records) > 0; attempt++ {
@@ -59,8 +60,8 @@ func (s *Source) deliver(ctx context.Context, streamARN string, records []types.
 	return nil
 }
 
-// try delivers records once and returns how many of them, from the first, the
-// function is done with.
+// try delivers records once. It returns how many of them, counted from the first, the function
+// is done with.
 func (s *Source) try(ctx context.Context, streamARN string, records []types.Record) (done int, err error) {
 	payload, err := event(records, streamARN)
 	if err != nil {
@@ -78,7 +79,7 @@ func (s *Source) try(ctx context.Context, streamARN string, records []types.Reco
 			ItemIdentifier string `json:"itemIdentifier"`
 		} `json:"batchItemFailures"`
 	}
-	// An empty answer, or null, means that all went well.
+	// An empty response, or null, means that every record succeeded.
 	if len(answer) > 0 {
 		if err := json.Unmarshal(answer, &report); err != nil {
 			return 0, fmt.Errorf("the function's answer: %w", err)
@@ -91,7 +92,7 @@ func (s *Source) try(ctx context.Context, streamARN string, records []types.Reco
 	for _, f := range report.BatchItemFailures {
 		failed[f.ItemIdentifier] = true
 	}
-	// The first failure stops the batch, as in Lambda: order is kept.
+	// The first failure stops the batch, as in Lambda, to keep the order.
 	for i, r := range records {
 		if failed[aws.ToString(r.Dynamodb.SequenceNumber)] {
 			return i, fmt.Errorf("the function reports change %d of %d as failed", i+1, len(records))

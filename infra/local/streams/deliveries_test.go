@@ -17,8 +17,8 @@ import (
 	"github.com/opsplane/opsplane/shared/vcs"
 )
 
-// worker does with each record what the function worker does: it begins and ends
-// the delivery.
+// worker does the same with each record as the function worker: it begins and ends the
+// delivery.
 type worker struct {
 	function
 	store delivery.Store
@@ -44,9 +44,9 @@ func (w *worker) Invoke(ctx context.Context, event []byte) ([]byte, error) {
 	return answer, err
 }
 
-// TestWorkerIsWokenByArrivalsAndRedeliveriesAlone holds the template's filter to
-// the real stream of the table: one invocation for each delivery that is to be
-// processed, and none for bodies and for what the worker writes.
+// TestWorkerIsWokenByArrivalsAndRedeliveriesAlone checks the template's filter against the real
+// stream of the table. There is one invocation for each delivery that is to be processed, and
+// none for bodies and for the worker's own writes.
 func TestWorkerIsWokenByArrivalsAndRedeliveriesAlone(t *testing.T) {
 	t.Parallel()
 	env := storagetest.New(t)
@@ -59,7 +59,7 @@ func TestWorkerIsWokenByArrivalsAndRedeliveriesAlone(t *testing.T) {
 		t.Fatal(err)
 	}
 	source := tpl.Function("WorkerFunction").Streams[0]
-	source.BatchSize = 1 // each record would be an invocation
+	source.BatchSize = 1 // so that each record would be an invocation
 	store := delivery.Store{DB: env.DynamoDB, Table: env.StreamedTable("DeliveriesTable")}
 	w := &worker{store: store, t: t}
 	stop := start(t, &Source{
@@ -105,7 +105,7 @@ func TestWorkerIsWokenByArrivalsAndRedeliveriesAlone(t *testing.T) {
 	accept("parked")
 	redeliver("parked", delivery.Parked)
 	w.await(t, 5)
-	accept("last") // whatever else would wake the worker comes before it
+	accept("last") // everything else that could wake the worker comes before it
 	got := w.await(t, 6)
 	await("last", delivery.Done)
 	stop()

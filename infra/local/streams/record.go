@@ -10,7 +10,7 @@ import (
 	"github.com/opsplane/opsplane/infra/test/template"
 )
 
-// event is what Lambda gives a function for a batch of changes.
+// event returns the event that Lambda gives a function for a batch of changes.
 func event(records []types.Record, streamARN string) ([]byte, error) {
 	list := make([]map[string]any, len(records))
 	for i, r := range records {
@@ -19,7 +19,7 @@ func event(records []types.Record, streamARN string) ([]byte, error) {
 	return json.Marshal(map[string]any{"Records": list})
 }
 
-// one is a change as a function sees it.
+// one returns a change in the form that a function sees.
 func one(r types.Record, streamARN string) map[string]any {
 	d := r.Dynamodb
 	change := map[string]any{
@@ -45,8 +45,8 @@ func one(r types.Record, streamARN string) map[string]any {
 	return record
 }
 
-// wanted are the changes that match one of the stream's filters: Lambda drops
-// the others, and a batch of which nothing is left wakes nobody.
+// wanted returns the changes that match one of the stream's filters. Lambda drops the others.
+// If no change of a batch matches, the function is not invoked.
 func (s *Source) wanted(records []types.Record) []types.Record {
 	if len(s.Stream.Filters) == 0 {
 		return records

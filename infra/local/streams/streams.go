@@ -1,7 +1,7 @@
-// Package streams gives functions the changes of their tables, as Lambda's
-// event source for DynamoDB does: in order per shard, in batches, at least
-// once, and never the next batch before the last one is done. A batch has only
-// the changes that match a filter of the event source.
+// Package streams gives functions the changes of their tables, as Lambda's event source for
+// DynamoDB does: in order within a shard, in batches, and at least once. The next batch is not
+// delivered before the last one is done. A batch has only the changes that match a filter of
+// the event source.
 package streams
 
 import (
@@ -20,11 +20,10 @@ import (
 	"github.com/opsplane/opsplane/infra/test/template"
 )
 
-// idle is the pause after a round that brought nothing. Lambda polls four
-// times a second.
+// idle is the pause after a round in which nothing was read. Lambda polls four times a second.
 const idle = 250 * time.Millisecond
 
-// Invoker delivers an event to a function and returns its answer.
+// Invoker delivers an event to a function and returns its response.
 type Invoker interface {
 	Invoke(ctx context.Context, event []byte) ([]byte, error)
 }
@@ -37,20 +36,19 @@ type Source struct {
 	Function     Invoker
 	DynamoDB     *dynamodb.Client
 	Streams      *dynamodbstreams.Client
-	// Dir keeps how far the function has come, between runs.
+	// Dir is the folder that keeps, between runs, how far the function has read.
 	Dir string
-	// Report is told in one line of what fails.
+	// Report receives one line for each failure.
 	Report func(line string)
 
 	arn       string
 	position  *checkpoint
-	listed    []types.Shard     // nil: to be asked for
+	listed    []types.Shard     // nil: the shards must be listed again
 	iterators map[string]string // by shard
-	begun     bool              // a round is done: shards found later are new
+	begun     bool              // the first round is done, so shards found later are new
 }
 
-// Run delivers changes until ctx ends. Failures to read are reported and tried
-// again.
+// Run delivers changes until ctx ends. It reports failures to read and tries again.
 func (s *Source) Run(ctx context.Context) {
 	failing := false
 	for ctx.Err() == nil {
@@ -111,9 +109,9 @@ func (s *Source) open(ctx context.Context) error {
 	return err
 }
 
-// shards returns the shards of the stream. New ones come only when one ends, so
-// they are listed again then, and not at each round: the listing is what costs
-// the local server most.
+// shards returns the shards of the stream. New shards appear only when a shard ends. So the
+// shards are listed again only then, and not in each round: listing is the most expensive
+// request for the local server.
 func (s *Source) shards(ctx context.Context) ([]types.Shard, error) {
 	unread := func(shard types.Shard) bool { return !s.position.Finished[aws.ToString(shard.ShardId)] }
 	if slices.ContainsFunc(s.listed, unread) {
@@ -139,7 +137,7 @@ func (s *Source) list(ctx context.Context) ([]types.Shard, error) {
 	}
 }
 
-// read delivers what a shard has now, one batch at most.
+// read delivers what a shard has now, at most one batch.
 func (s *Source) read(ctx context.Context, shard string) (busy bool, err error) {
 	iterator, err := s.iterator(ctx, shard)
 	if err != nil {
@@ -161,7 +159,7 @@ func (s *Source) read(ctx context.Context, shard string) (busy bool, err error) 
 	s.iterators[shard] = next
 	if next == "" {
 		s.position.Finished[shard] = true
-		s.listed = nil // others follow it
+		s.listed = nil // other shards follow it
 	}
 	if len(out.Records) > 0 || next == "" {
 		return len(out.Records) > 0, s.position.save()
@@ -185,7 +183,7 @@ func (s *Source) iterator(ctx context.Context, shard string) (string, error) {
 	out, err := s.Streams.GetShardIterator(ctx, in)
 	var trimmed *types.TrimmedDataAccessException
 	if errors.As(err, &trimmed) {
-		delete(s.position.Position, shard) // older than a day: what came after is gone too
+		delete(s.position.Position, shard) // the position is older than a day, so the changes after it are gone too
 		in.ShardIteratorType, in.SequenceNumber = types.ShardIteratorTypeTrimHorizon, nil
 		out, err = s.Streams.GetShardIterator(ctx, in)
 	}

@@ -32,7 +32,7 @@ type record struct {
 	}
 }
 
-// function records what it is given and answers as a test says.
+// function records the events that it receives, and returns what a test defines.
 type function struct {
 	answer func(call int, records []record) (string, error)
 
@@ -87,7 +87,7 @@ func newSource(t *testing.T, env *storagetest.Env, f *function, stream template.
 	}
 }
 
-// start runs a source and returns what stops it.
+// start runs a source and returns a function that stops it.
 func start(t *testing.T, s *Source) (stop func()) {
 	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())
@@ -151,7 +151,7 @@ func TestRestartGoesOnWhereItWas(t *testing.T) {
 	put(t, env, 1)
 	stop := start(t, s)
 	f.await(t, 1)
-	// The position is written after the function is done; wait for it.
+	// The position is written after the function has ended, so wait for it.
 	for {
 		if _, err := os.Stat(filepath.Join(s.Dir, "F-Changes.json")); err == nil {
 			break

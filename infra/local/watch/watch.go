@@ -1,5 +1,5 @@
-// Package watch tells when the source of the functions changes. A burst of
-// changes, such as a checkout or an editor's save, is one change.
+// Package watch reports when the source of the functions changes. A burst of changes, such as a
+// checkout or an editor's save, counts as one change.
 package watch
 
 import (
@@ -13,17 +13,17 @@ import (
 	"github.com/fsnotify/fsnotify"
 )
 
-// quiet is how long nothing may happen before a change is told.
+// quiet is how long nothing must happen before a change is reported.
 const quiet = 100 * time.Millisecond
 
-// Change is what happened since the last one.
+// Change says what has changed since the last one.
 type Change struct {
-	Source   bool // code, or what is compiled into it
+	Source   bool // code, or a file that is compiled into it
 	Template bool // template.yaml
 }
 
-// Watch tells of changes below the repository root until ctx ends; then it
-// closes the channel. Tests, and what functions are not made of, do not count.
+// Watch reports changes below the repository root until ctx ends. Then it closes the channel.
+// It ignores tests and files that no function is built from.
 func Watch(ctx context.Context, root string) (<-chan Change, error) {
 	watcher, err := fsnotify.NewWatcher()
 	if err != nil {
@@ -52,7 +52,7 @@ func run(ctx context.Context, watcher *fsnotify.Watcher, root string, changes ch
 		case <-ctx.Done():
 			return
 		case <-watcher.Errors:
-			// Events were lost: something changed.
+			// Events were lost, so something has changed.
 			pending.Source = true
 			timer.Reset(quiet)
 			continue
@@ -78,7 +78,7 @@ func run(ctx context.Context, watcher *fsnotify.Watcher, root string, changes ch
 	}
 }
 
-// note adds an event to the pending change and says whether it counts.
+// note adds an event to the pending change and reports whether the event counts.
 func note(pending *Change, watcher *fsnotify.Watcher, root string, event fsnotify.Event) bool {
 	if event.Op == fsnotify.Chmod {
 		return false
@@ -91,7 +91,7 @@ func note(pending *Change, watcher *fsnotify.Watcher, root string, event fsnotif
 		if skipDir(root, event.Name) {
 			return false
 		}
-		// A new folder may have got files before it was watched.
+		// A new folder may have received files before it was watched.
 		_ = add(watcher, root, event.Name)
 	case inRoot && name == "template.yaml":
 		pending.Template = true
@@ -103,14 +103,14 @@ func note(pending *Change, watcher *fsnotify.Watcher, root string, event fsnotif
 	return true
 }
 
-// add watches a folder and those in it.
+// add watches a folder and all folders in it.
 func add(watcher *fsnotify.Watcher, root, dir string) error {
 	return filepath.WalkDir(dir, func(path string, entry fs.DirEntry, err error) error {
 		switch {
 		case err != nil && path == dir:
 			return err
 		case err != nil || !entry.IsDir():
-			return nil // a file, or a folder that went away meanwhile
+			return nil // a file, or a folder that was removed meanwhile
 		case skipDir(root, path):
 			return filepath.SkipDir
 		}
@@ -118,7 +118,7 @@ func add(watcher *fsnotify.Watcher, root, dir string) error {
 	})
 }
 
-// skipDir leaves out what no function is made of.
+// skipDir reports whether no function is built from a folder.
 func skipDir(root, path string) bool {
 	if path == root {
 		return false
@@ -133,7 +133,7 @@ func skipDir(root, path string) bool {
 	return name == "infra" || name == "events" || name == "bin" || name == "web"
 }
 
-// skipFile leaves out tests and what editors leave behind.
+// skipFile reports whether a file is a test or a temporary file of an editor.
 func skipFile(name string) bool {
 	return strings.HasSuffix(name, "_test.go") || strings.HasPrefix(name, ".") || strings.HasPrefix(name, "#") ||
 		strings.HasSuffix(name, "~") || strings.HasSuffix(name, ".swp") || strings.HasSuffix(name, ".tmp") || name == "4913"

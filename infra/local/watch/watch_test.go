@@ -57,7 +57,7 @@ func TestChanges(t *testing.T) {
 					t.Error("no change was told")
 				}
 			}
-			// A folder that is new at the same time may be told once more.
+			// A folder that is new at the same time may be reported a second time.
 			select {
 			case <-changes:
 			case <-time.After(2 * quiet):

@@ -20,14 +20,14 @@ import (
 	"github.com/opsplane/opsplane/shared/kv/artifact"
 )
 
-// fileBytes is the size of the file that is carried.
+// fileBytes is the size of the file.
 const fileBytes = 1 << 30
 
-// artifactGoal is the smallest ratio of an artifact's rate to that of one plain
-// PUT or GET of the same file.
+// artifactGoal is the minimum ratio of an artifact's rate to the rate of one plain PUT or GET
+// of the same file.
 const artifactGoal = 0.95
 
-// carrier carries one file, as an artifact and as a plain object.
+// carrier transfers one file, as an artifact and as a plain object.
 type carrier struct {
 	storage
 	artifacts *artifact.Store
@@ -84,7 +84,7 @@ func (c *carrier) put(url string, headers map[string]string, offset, size int64)
 	return err
 }
 
-// get reads a file to its end.
+// get reads a file completely.
 func (c *carrier) get(url string) error {
 	resp, err := client.Get(url)
 	if err != nil {
@@ -116,7 +116,7 @@ func (c *carrier) upload(connections int) func() error {
 	}
 }
 
-// uploadAndComplete is upload, and the completion with its verification.
+// uploadAndComplete does what upload does, and then completes the upload, which verifies it.
 func (c *carrier) uploadAndComplete(connections int) func() error {
 	upload := c.upload(connections)
 	return func() error {
@@ -132,7 +132,7 @@ func (c *carrier) uploadAndComplete(connections int) func() error {
 	}
 }
 
-// abandon ends the last upload, so that the disk does not fill up.
+// abandon aborts the last upload, so that the disk does not fill up.
 func (c *carrier) abandon() error {
 	if c.uploaded.ID == "" {
 		return nil
@@ -140,7 +140,7 @@ func (c *carrier) abandon() error {
 	return c.artifacts.Abort(ctx, kv.Caller{Installation: ns, Author: author()}, c.uploaded.ID)
 }
 
-// plainPut is one presigned PUT of the whole file.
+// plainPut sends the whole file with one presigned PUT.
 func (c *carrier) plainPut() error {
 	key := "bench/file"
 	signed, err := c.presign.PresignPutObject(ctx, &s3.PutObjectInput{Bucket: &c.bucket, Key: &key, ContentLength: &c.file.Size})
@@ -167,8 +167,8 @@ func (c *carrier) download() error {
 	return c.get(d.URL)
 }
 
-// BenchmarkArtifact carries a file of 1 GiB: its upload alone, with its
-// completion, which computes the SHA-256 of the whole, and its download.
+// BenchmarkArtifact transfers a file of 1 GiB. It measures the upload alone, the upload with
+// its completion, which computes the SHA-256 of the whole file, and the download.
 func BenchmarkArtifact(b *testing.B) {
 	c := newCarrier(b)
 	compare := func(name string, samples int, subject, reference bench.Side) {

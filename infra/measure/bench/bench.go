@@ -1,11 +1,11 @@
-// Package bench measures two ways of doing the same thing beside each other,
-// as Go benchmarks. Its invariant: what is compared is measured in turns in
-// one process and one run, so that whatever else the machine does falls on
-// both, and every sample is kept, so that a ratio comes with its interval.
+// Package bench compares two ways of doing the same thing, as Go benchmarks. Its invariant: the
+// two ways are measured in turns, in one process and one run. So other load of the machine
+// affects both. Every sample is kept, so that a ratio can be reported with its confidence
+// interval.
 //
-// A benchmark prints its medians and their ratio on its own line. Where
-// BENCH_SAMPLES names a file, the samples are appended to it, and command
-// infra/local/cmd/bench prints them for benchstat, with a table.
+// A benchmark prints the medians and their ratio on its own line. If BENCH_SAMPLES names a
+// file, the samples are appended to it. Command infra/local/cmd/bench prints them for
+// benchstat, and as a table.
 package bench
 
 import (
@@ -21,36 +21,36 @@ import (
 
 // Side is one of the two ways.
 type Side struct {
-	// Name tells it from the other, such as "handler" and "raw".
+	// Name names the side, such as "handler" or "raw".
 	Name string
-	// Before makes ready for one call of Do and is not measured; it may be nil.
+	// Before prepares one call of Do. It is not measured. It may be nil.
 	Before func() error
-	// Do is what is measured. Its time is that of one call.
+	// Do is one call, and its time is measured.
 	Do func() error
 }
 
-// Comparison says what is measured and what it is held to.
+// Comparison says what is measured and which goal it has.
 type Comparison struct {
-	// Subject is measured; Reference is what it is measured against. Without
-	// one, of which Do is nil, the subject is measured by itself.
+	// Subject is measured and compared with Reference. If Reference.Do is nil, only the subject
+	// is measured.
 	Subject, Reference Side
-	// Goal is the largest ratio of the subject's time to the reference's; 0
-	// where there is none. With Rate it is the smallest ratio of their rates,
-	// which is the inverse of that.
+	// Goal is the maximum ratio of the subject's time to the reference's time, or 0 if there is
+	// no goal. With Rate it is the minimum ratio of their rates, which is the inverse of the
+	// ratio of the times.
 	Goal float64
 	Rate bool
-	// Samples is how many are taken of each; each is the median of Calls calls,
-	// 1 if that is 0.
+	// Samples is the number of samples of each side. Each sample is the median of Calls calls.
+	// If Calls is 0, a sample is one call.
 	Samples, Calls int
-	// Work is how much one call does, in Unit ("chunk", "token"), for readers
-	// of the table; Bytes is how much data it moves. Either may be 0.
+	// Work is the amount of work in one call, counted in Unit ("chunk", "token"), for readers
+	// of the table. Bytes is the amount of data that one call moves. Either may be 0.
 	Work  int
 	Unit  string
 	Bytes int64
 }
 
-// Compare measures both sides in turns, after one call of each that is not
-// counted. It does so once, however long the benchmark is asked to run.
+// Compare measures both sides in turns, after one call of each side that is not counted. It
+// does so once, regardless of the running time that the benchmark is given.
 func Compare(b *testing.B, c Comparison) {
 	b.Helper()
 	result := Result{
@@ -69,7 +69,7 @@ func Compare(b *testing.B, c Comparison) {
 	Record(b, result)
 }
 
-// run takes the samples. Who begins changes with every call.
+// run takes the samples. The side that begins changes with every call.
 func (c Comparison) run() (subjects, references []time.Duration, err error) {
 	sides := []Side{c.Subject, c.Reference}
 	if c.Reference.Do == nil {
@@ -101,8 +101,8 @@ func (c Comparison) run() (subjects, references []time.Duration, err error) {
 	return samples[0], samples[1], nil
 }
 
-// Together makes one call of many: work calls of do, numbered from 0, by a
-// number of goroutines at once.
+// Together combines many calls in one: a number of goroutines together call do work times, with
+// the numbers from 0 on.
 func Together(goroutines, work int, do func(n int) error) func() error {
 	return func() error {
 		var next atomic.Int64
@@ -124,7 +124,7 @@ func Together(goroutines, work int, do func(n int) error) func() error {
 	}
 }
 
-// time makes one call.
+// time makes one call and returns its time.
 func (s Side) time() (time.Duration, error) {
 	if s.Before != nil {
 		if err := s.Before(); err != nil {
@@ -136,11 +136,11 @@ func (s Side) time() (time.Duration, error) {
 	return time.Since(start), err
 }
 
-// Record reports a result on the benchmark's line, and keeps its samples where
-// BENCH_SAMPLES says.
+// Record reports a result on the benchmark's line, and appends its samples to the file that
+// BENCH_SAMPLES names.
 func Record(b *testing.B, r Result) {
 	b.Helper()
-	b.ReportMetric(0, "ns/op") // the line would show the time of the whole benchmark
+	b.ReportMetric(0, "ns/op") // without this, the line would show the time of the whole benchmark
 	b.ReportMetric(float64(Median(r.Subjects))/float64(r.Work), r.Subject+"-ns/op")
 	if r.Reference != "" {
 		b.ReportMetric(float64(Median(r.References))/float64(r.Work), r.Reference+"-ns/op")

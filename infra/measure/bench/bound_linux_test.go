@@ -5,5 +5,5 @@ import (
 	"syscall"
 )
 
-// bound lets the kernel kill a process when this one dies, however it dies.
+// bound makes the kernel kill a process when this process ends in any way.
 func bound(cmd *exec.Cmd) { cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL} }

@@ -4,5 +4,5 @@ package bench_test
 
 import "os/exec"
 
-// bound does nothing: only Linux ties a process to its parent's life.
+// bound does nothing: only Linux can end a child together with its parent.
 func bound(*exec.Cmd) {}

@@ -18,16 +18,15 @@ import (
 	"github.com/opsplane/opsplane/shared/kv"
 )
 
-// A sample is one upload or download of chunks by so many connections.
+// A sample is one upload or download of chunks with this number of connections.
 const (
 	connections = 10
 	chunks      = 100
-	// ours and theirs are held to the same rate.
+	// etcdGoal means that our rate must reach etcd's rate.
 	etcdGoal = 1.0
 )
 
-// transfer is a way to store and fetch chunks. Every upload gets a name that
-// no other has.
+// transfer is a way to store and fetch chunks. Every upload has a unique name.
 type transfer struct {
 	name string
 	put  func(upload, n int) error
@@ -41,15 +40,15 @@ func (t *transfer) upload() error {
 	return bench.Together(connections, chunks, func(n int) error { return t.put(name, n) })()
 }
 
-// download fetches those of the last one.
+// download fetches the chunks of the last upload.
 func (t *transfer) download() error {
 	name := int(t.made.Load())
 	return bench.Together(connections, chunks, func(n int) error { return t.get(name, n) })()
 }
 
-// BenchmarkChunks stores and fetches chunks through the stack's API and
-// through the store alone, both on the stack's servers, beside etcd and beside
-// plain requests to the stack's S3 server.
+// BenchmarkChunks stores and fetches chunks through the stack's API, and through the store
+// alone. Both use the stack's servers. It compares them with etcd, and with plain requests to
+// the stack's S3 server.
 func BenchmarkChunks(b *testing.B) {
 	h := theStack(b)
 	raw, text := chunk(b)
@@ -76,8 +75,8 @@ func BenchmarkChunks(b *testing.B) {
 	}
 }
 
-// overHTTP is a client of the API: base64 in JSON, through gateway, authorizer
-// and function.
+// overHTTP returns a transfer through the API: base64 in JSON, through gateway, authorizer and
+// function.
 func overHTTP(member *journey.Client, at journey.Installation, raw, text []byte) *transfer {
 	path := func(upload int) string { return at.Path("key", fmt.Sprint("upload-", upload)) }
 	return &transfer{
@@ -109,7 +108,7 @@ func ok(resp journey.Response, err error) error {
 	return err
 }
 
-// direct is the store in this process.
+// direct returns a transfer through the store in this process.
 func direct(b *testing.B, h house, raw, text []byte) *transfer {
 	store, v := h.store(), value(b, text)
 	return &transfer{
@@ -148,7 +147,8 @@ func overEtcd(e *etcd, raw []byte) *transfer {
 	}
 }
 
-// plain puts what the store puts, and nothing else: no record, no condition.
+// plain returns a transfer that puts the same objects as the store, without records and
+// conditions.
 func plain(h house, text []byte) *transfer {
 	key := func(upload, n int) *string { return aws.String(fmt.Sprintf("bench/%d/%d", upload, n)) }
 	return &transfer{

@@ -13,17 +13,17 @@ import (
 	"time"
 )
 
-// etcd is a server of its own, used over its JSON API.
+// etcd is an etcd server, used over its JSON API.
 type etcd struct {
 	url    string
 	served *exec.Cmd
 }
 
-// etcdLimit ends the wait for a server that does not start.
+// etcdLimit is the maximum time to wait for the server's start.
 const etcdLimit = 30 * time.Second
 
-// startEtcd starts one if it is installed; nil, and a line that says so, if
-// not. It ends with the benchmark.
+// startEtcd starts an etcd server that ends with the benchmark. If etcd is not installed, it
+// logs that and returns nil.
 func startEtcd(b *testing.B) *etcd {
 	b.Helper()
 	path, err := exec.LookPath("etcd")
@@ -103,7 +103,7 @@ func (e *etcd) call(path string, body map[string]string, into any) error {
 
 func text64(s string) string { return base64.StdEncoding.EncodeToString([]byte(s)) }
 
-// freeURL is an address on the loopback interface that nobody uses.
+// freeURL returns an address on the loopback interface that nobody uses.
 func freeURL(b *testing.B) string {
 	b.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")

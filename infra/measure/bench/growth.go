@@ -16,12 +16,12 @@ import (
 	"github.com/opsplane/opsplane/shared/storage/attr"
 )
 
-// GrowthGoal is the largest ratio of an operation's time among many items to
-// that among few.
+// GrowthGoal is the maximum ratio of an operation's time with many items to its time with few
+// items.
 const GrowthGoal = 1.2
 
-// Sizes are how many items there are, the fewest first. GROWTH_KEYS names
-// others than a thousand and ten thousand: a million take minutes to load.
+// Sizes returns the numbers of items, in ascending order. The default is a thousand and ten
+// thousand. GROWTH_KEYS names other numbers: a million items take minutes to load.
 func Sizes(b *testing.B) []int {
 	b.Helper()
 	text := os.Getenv("GROWTH_KEYS")
@@ -40,7 +40,7 @@ func Sizes(b *testing.B) []int {
 	return list
 }
 
-// Item reads what a table has at a key, which must be there.
+// Item reads the item of a table at a key. The item must exist.
 func Item(b *testing.B, db *dynamodb.Client, table string, key attr.Item) attr.Item {
 	b.Helper()
 	out, err := db.GetItem(b.Context(), &dynamodb.GetItemInput{TableName: &table, Key: key})
@@ -50,7 +50,7 @@ func Item(b *testing.B, db *dynamodb.Client, table string, key attr.Item) attr.I
 	return out.Item
 }
 
-// Load writes items made from 0 to n-1, many at once.
+// Load writes the items that item returns for 0 to n-1, many at once.
 func Load(ctx context.Context, db *dynamodb.Client, table string, n int, item func(int) attr.Item) error {
 	const batch, writers = 25, 4
 	group, ctx := errgroup.WithContext(ctx)

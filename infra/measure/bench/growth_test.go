@@ -23,7 +23,7 @@ type grown struct {
 	keys  int
 	plain *kv.Store
 	meter *costs.Meter
-	paid  *kv.Store // the same; what it asks of storage is counted
+	paid  *kv.Store // the same store, with its requests to storage counted
 	gone  string    // a key that was made to be deleted
 }
 
@@ -52,16 +52,15 @@ func newGrown(b *testing.B, keys int) *grown {
 	return g
 }
 
-// key is of 40 bytes, as in docs/costs.md.
+// key returns a key of 40 bytes, as in docs/costs.md.
 func (g *grown) key(n int) string { return fmt.Sprintf("runs/%012d/%s", n, strings.Repeat("k", 22)) }
 
-// any is some key, another one that is not there yet, beside it.
+// any returns a random existing key. another returns a new key that sorts beside it.
 func (g *grown) any() string { return g.key(rand.IntN(g.keys)) }
 
 func (g *grown) another() string { return g.any() + "-" + strconv.FormatUint(rand.Uint64(), 36) }
 
-// operation is one thing that is done among the keys, to one that is drawn
-// anew each time.
+// operation is one kind of operation on one key. The key is chosen at random each time.
 type operation struct {
 	name   string
 	before func(g *grown, w kv.Write) error
@@ -109,7 +108,7 @@ var operations = []operation{
 	}},
 }
 
-// uses answers what an operation uses, made once.
+// uses runs an operation once and returns what it uses.
 func (g *grown) uses(b *testing.B, o operation, w kv.Write) costs.Use {
 	b.Helper()
 	if o.before != nil {
@@ -134,14 +133,15 @@ func (g *grown) side(o operation, w kv.Write) bench.Side {
 	return s
 }
 
-// BenchmarkGrowth compares operations among many keys with the same among few:
-// they must make the same calls and use the same units.
+// BenchmarkGrowth compares operations among many keys with the same operations among few keys.
+// Both must make the same calls and use the same units.
 func BenchmarkGrowth(b *testing.B) {
 	list := bench.Sizes(b)
 	w := kv.Write{Value: value(b, []byte(`"`+strings.Repeat("y", 98)+`"`)), Committed: true}
 	for _, n := range list[1:] {
-		// Both anew: what one comparison deletes leaves heads that iterations of the
-		// next would pass over, and among few keys more of them.
+		// Both are made anew. The deletes of one comparison leave heads, which the iterations
+		// of the next comparison would have to skip, and among few keys there would be more of
+		// them.
 		few, many := newGrown(b, list[0]), newGrown(b, n)
 		for _, o := range operations {
 			b.Run(fmt.Sprintf("%s/%d-keys", o.name, n), func(b *testing.B) {

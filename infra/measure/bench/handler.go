@@ -11,17 +11,17 @@ import (
 	"github.com/google/uuid"
 )
 
-// Handler is a Lambda handler in this process, called with one event as Lambda
-// calls it: JSON in, JSON out, each invocation with an id of its own.
+// Handler is a Lambda handler in this process. It is called with one event as Lambda calls it:
+// JSON in, JSON out, and a new id for each invocation.
 type Handler struct {
 	handler lambda.Handler
 	event   []byte
 	want    []byte
 }
 
-// NewHandler makes a handler of a function that package lambda accepts and an
-// event's file, in which each of the texts given (old, new, …) is replaced. An
-// answer that went well has the text want in it.
+// NewHandler makes a handler from a function that package lambda accepts and from the file of
+// an event. In the event, each old text of replace (old, new, …) is replaced by the new one.
+// The response to a successful call contains the text want.
 func NewHandler(function any, want, file string, replace ...string) (*Handler, error) {
 	event, err := os.ReadFile(file)
 	if err != nil {
@@ -33,10 +33,10 @@ func NewHandler(function any, want, file string, replace ...string) (*Handler, e
 	return &Handler{lambda.NewHandler(function), event, []byte(want)}, nil
 }
 
-// OK stands in the answer to a request that went well.
+// OK is a part of the response to a successful request.
 const OK = `"statusCode":200`
 
-// Invoke makes one call; another answer than the one wanted is an error.
+// Invoke makes one call. It returns an error if the response is not the wanted one.
 func (h *Handler) Invoke() error {
 	ctx := lambdacontext.NewContext(context.Background(), &lambdacontext.LambdaContext{AwsRequestID: uuid.NewString()})
 	answer, err := h.handler.Invoke(ctx, h.event)

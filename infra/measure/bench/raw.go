@@ -11,15 +11,14 @@ import (
 	"github.com/aws/smithy-go/middleware"
 )
 
-// Inputs remembers what a DynamoDB client was last asked, by operation
-// ("GetItem"): the raw call that a handler is measured against is the
-// handler's own.
+// Inputs keeps the last input of a DynamoDB client for each operation ("GetItem"). So a handler
+// can be compared with the same raw call that the handler makes.
 type Inputs struct {
 	mu   sync.Mutex
 	last map[string]any
 }
 
-// Watch is a client option.
+// Watch is an option of a DynamoDB client. The client's inputs are then kept.
 func (i *Inputs) Watch(o *dynamodb.Options) {
 	o.APIOptions = append(o.APIOptions, func(stack *middleware.Stack) error {
 		return stack.Initialize.Add(middleware.InitializeMiddlewareFunc("remember",
@@ -35,7 +34,7 @@ func (i *Inputs) Watch(o *dynamodb.Options) {
 	})
 }
 
-// Last answers the last input of an operation; an error if there was none.
+// Last returns the last input of an operation. It returns an error if there was none.
 func Last[T any](i *Inputs, operation string) (T, error) {
 	i.mu.Lock()
 	defer i.mu.Unlock()
@@ -46,9 +45,9 @@ func Last[T any](i *Inputs, operation string) (T, error) {
 	return in, nil
 }
 
-// WithoutStream turns a table's stream off. dynoxide takes longer for every
-// write the more records the table's stream has, since it looks for the last
-// one among all; DynamoDB does not.
+// WithoutStream turns off the stream of a table. dynoxide needs more time for every write when
+// the table's stream has more records, because it searches all of them for the last one.
+// DynamoDB does not.
 func WithoutStream(ctx context.Context, db *dynamodb.Client, table string) error {
 	_, err := db.UpdateTable(ctx, &dynamodb.UpdateTableInput{
 		TableName: &table, StreamSpecification: &types.StreamSpecification{StreamEnabled: aws.Bool(false)},

@@ -7,8 +7,7 @@ import (
 	"time"
 )
 
-// WriteTable writes comparisons with the ratio first, then what was measured
-// by itself.
+// WriteTable writes comparisons with the ratio first, then the results without a reference.
 func WriteTable(w io.Writer, results []Result) {
 	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', tabwriter.AlignRight)
 	_, _ = fmt.Fprintln(table, "ratio\t95 % of\tgoal\t\tof\twhat\tmedian\trate\tbeside\tmedian\trate\t")
@@ -36,7 +35,7 @@ func WriteTable(w io.Writer, results []Result) {
 	_ = table.Flush()
 }
 
-// verdict is the goal and whether it was met, as two columns.
+// verdict returns two columns: the goal, and whether it was met.
 func (r Result) verdict() string {
 	switch {
 	case r.Goal == 0:
@@ -47,8 +46,7 @@ func (r Result) verdict() string {
 	return fmt.Sprintf("%.2f\tMISSED", r.Goal)
 }
 
-// rate is how much is done in a second: of bytes if they are known, else of
-// units if they have a name.
+// rate returns the work in a second: bytes if they are known, else units if they have a name.
 func (r Result) rate(samples []time.Duration) string {
 	took := Median(samples)
 	switch {
@@ -60,7 +58,7 @@ func (r Result) rate(samples []time.Duration) string {
 	return ""
 }
 
-// span writes a time with three digits that count.
+// span formats a time with three significant digits.
 func span(d time.Duration) string {
 	switch {
 	case d < 100*time.Microsecond:

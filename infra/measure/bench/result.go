@@ -12,8 +12,8 @@ import (
 	"time"
 )
 
-// Result is what was measured, and what it is held to: see Comparison. A
-// result without a reference is a rate by itself.
+// Result holds measurements and their goal: see Comparison. A result without a reference is a
+// rate.
 type Result struct {
 	Name, Subject, Reference string
 	Goal                     float64
@@ -21,12 +21,12 @@ type Result struct {
 	Work                     int
 	Unit                     string
 	Bytes                    int64
-	// Samples of one index belong together. Each is the time of Work units.
+	// Samples with the same index belong together. Each is the time of Work units.
 	Subjects, References []time.Duration
 }
 
-// Ratio answers how the subject stands to the reference: of their times, or
-// with Rate of their rates.
+// Ratio returns the ratio of the subject to the reference: of their times, or with Rate of
+// their rates.
 func (r Result) Ratio() Ratio {
 	if r.Rate {
 		return Relate(r.References, r.Subjects)
@@ -42,9 +42,9 @@ func (r Result) Met() bool {
 	return r.Ratio().Value <= r.Goal
 }
 
-// WriteSamples writes every sample as a line of Go's benchmark format. Names
-// end with the number of processors, as package testing writes them: tools cut
-// off what looks like it.
+// WriteSamples writes every sample as a line of Go's benchmark format. The names end with the
+// number of processors, as package testing writes them, because tools remove an ending of that
+// form.
 func (r Result) WriteSamples(w io.Writer) {
 	r.writeSide(w, r.Subject, r.Subjects)
 	if r.Reference != "" {
@@ -66,8 +66,8 @@ func megabytesPerSecond(bytes int64, took time.Duration) float64 {
 	return float64(bytes) / 1e6 / took.Seconds()
 }
 
-// Read reads the results that benchmarks have appended to a file; none if there
-// is no such file.
+// Read reads the results that benchmarks have appended to a file. It returns none if the file
+// does not exist.
 func Read(path string) ([]Result, error) {
 	file, err := os.Open(path)
 	if errors.Is(err, fs.ErrNotExist) {

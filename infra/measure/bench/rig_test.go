@@ -34,19 +34,19 @@ var ctx = context.Background()
 
 var ns = vcs.Installation{VCS: "github", ID: "1"}
 
-// storage is a table, without its stream, and a bucket on some servers.
+// storage is a table without its stream, and a bucket, on some servers.
 type storage struct {
 	db            *dynamodb.Client
 	objects       *s3.Client
 	table, bucket string
 }
 
-// store is a key-value store over it. Options are of its DynamoDB client.
+// store returns a key-value store on the storage. The options are those of its DynamoDB client.
 func (s storage) store(options ...func(*dynamodb.Options)) *kv.Store {
 	return kv.New(dynamodb.New(s.db.Options(), options...), s.objects, s.table, s.bucket)
 }
 
-// newStorage is on servers that keep tables in memory.
+// newStorage returns storage on servers that keep tables in memory.
 func newStorage(b *testing.B) storage {
 	b.Helper()
 	env := storagetest.New(b)
@@ -65,7 +65,7 @@ type house struct {
 
 var launched atomic.Bool
 
-// launch starts the stack with the first benchmark that asks for it.
+// launch starts the stack when the first benchmark needs it.
 var launch = sync.OnceValues(func() (house, error) {
 	state, err := os.MkdirTemp("", "opsplane-bench-")
 	if err != nil {
@@ -100,7 +100,7 @@ func theStack(b *testing.B) house {
 		b.Fatal(err)
 	}
 	if err := bench.WithoutStream(b.Context(), h.db, h.table); err != nil {
-		b.Log(err) // it is off already
+		b.Log(err) // the stream is off already
 	}
 	return h
 }
@@ -121,7 +121,7 @@ func TestMain(m *testing.M) {
 // client keeps a connection open for every goroutine of a benchmark.
 var client = &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 64}}
 
-// author is a new request.
+// author returns an author with a request id of its own.
 func author() change.Author {
 	return change.Author{Principal: "user-1", Credential: "key-1", Request: uuid.NewString(), Source: "192.0.2.1", At: time.Now()}
 }
@@ -129,7 +129,7 @@ func author() change.Author {
 // chunkBytes is the size of a chunk before it is encoded.
 const chunkBytes = 100 << 10
 
-// chunk is random bytes, and the same as a JSON string of base64.
+// chunk returns random bytes, and the same bytes as a JSON string of base64.
 func chunk(b *testing.B) (raw, text []byte) {
 	b.Helper()
 	raw = make([]byte, chunkBytes)
@@ -146,7 +146,7 @@ func value(b *testing.B, text []byte) canonical.Value {
 	return v
 }
 
-// connect makes clients of the servers of a stack.
+// connect returns storage with clients of the servers of a stack.
 func connect(dynamoDBURL, s3URL, table, bucket string) storage {
 	cfg := aws.Config{
 		Region: storagetest.Region, HTTPClient: client,

@@ -14,19 +14,18 @@ import (
 	"github.com/opsplane/opsplane/shared/storage/attr"
 )
 
-// manyRows is about an upload of 1.2 GiB in chunks.
+// manyRows is the number of rows of an upload of about 1.2 GiB in chunks.
 const manyRows = 12_000
 
-// upload is a key with draft rows, idx 1 to a number, which can be put back to
-// where it was.
+// upload is a key with draft rows, from idx 1 on, that can be reset to its first state.
 type upload struct {
 	storage
 	key  string
 	head attr.Item
 }
 
-// newUpload lets the store write the first row, a draft of one chunk, and
-// copies that: every row names the same object, which nothing here reads.
+// newUpload makes an upload. The store writes the first row, a draft of one chunk, and
+// newUpload copies that row. Every row names the same object, which nothing here reads.
 func newUpload(b *testing.B, s storage, key string, rows int) *upload {
 	b.Helper()
 	_, text := chunk(b)
@@ -60,24 +59,25 @@ func newUpload(b *testing.B, s storage, key string, rows int) *upload {
 
 func partition() string { return kv.Stored(ns) }
 
-// item is what the table has at a key.
+// item returns the table's item at a key.
 func (s storage) item(b *testing.B, key attr.Item) attr.Item {
 	b.Helper()
 	return bench.Item(b, s.db, s.table, key)
 }
 
-// load writes items made from 0 to n-1, many at once.
+// load writes the items that item returns for 0 to n-1, many at once.
 func (s storage) load(ctx context.Context, n int, item func(int) attr.Item) error {
 	return bench.Load(ctx, s.db, s.table, n, item)
 }
 
-// restore puts the head back, and with it every row.
+// restore writes the old head again. With it every row exists again.
 func (u *upload) restore() error {
 	_, err := u.db.PutItem(context.Background(), &dynamodb.PutItemInput{TableName: &u.table, Item: u.head})
 	return err
 }
 
-// BenchmarkDelete deletes a key with many rows, beside one with few.
+// BenchmarkDelete compares the delete of a key with many rows with the delete of a key with few
+// rows.
 func BenchmarkDelete(b *testing.B) {
 	s := newStorage(b)
 	store := s.store()
@@ -96,7 +96,7 @@ func BenchmarkDelete(b *testing.B) {
 	})
 }
 
-// BenchmarkCommit commits a key with many rows, beside a query of them and one
+// BenchmarkCommit compares the commit of a key with many rows with a query of the rows and one
 // update of the head, both as the commit itself makes them.
 func BenchmarkCommit(b *testing.B) {
 	s := newStorage(b)

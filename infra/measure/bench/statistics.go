@@ -6,8 +6,8 @@ import (
 	"time"
 )
 
-// Quantile returns the value below which the part q of the sorted samples
-// lies, between two samples in proportion.
+// Quantile returns the value below which the part q of the sorted samples lies. Between two
+// samples it interpolates linearly.
 func Quantile[T ~int64 | ~float64](sorted []T, q float64) T {
 	at := q * float64(len(sorted)-1)
 	low := int(at)
@@ -15,21 +15,20 @@ func Quantile[T ~int64 | ~float64](sorted []T, q float64) T {
 	return sorted[low] + T((at-float64(low))*float64(sorted[high]-sorted[low]))
 }
 
-// Median returns the middle of the samples, which need not be sorted and stay
-// as they are.
+// Median returns the median of the samples. They need not be sorted, and it does not change
+// them.
 func Median(samples []time.Duration) time.Duration {
 	return Quantile(slices.Sorted(slices.Values(samples)), 0.5)
 }
 
-// Ratio is how the medians of paired samples relate, and the interval in
-// which that lies in 95 of 100 repetitions.
+// Ratio is the ratio of the medians of paired samples, with its 95 % confidence interval.
 type Ratio struct{ Value, Low, High float64 }
 
-// resamples is how often the interval's bootstrap draws pairs anew.
+// resamples is how often the bootstrap of the interval draws the pairs.
 const resamples = 2000
 
-// Relate compares as with bs; samples of one index belong together. The draws
-// are the same at every call: equal samples give an equal answer.
+// Relate returns the ratio of as to bs. Samples with the same index belong together. The draws
+// are the same at every call, so equal samples give an equal result.
 func Relate(as, bs []time.Duration) Ratio {
 	random := rand.New(rand.NewPCG(1, 2))
 	values := make([]float64, resamples)

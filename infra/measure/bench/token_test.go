@@ -8,8 +8,8 @@ import (
 	"github.com/opsplane/opsplane/infra/test/journey"
 )
 
-// BenchmarkTokensOverHTTP are the refreshes of one key through gateway,
-// authorizer and function, each a process of its own.
+// BenchmarkTokensOverHTTP measures refreshes with one key through gateway, authorizer and
+// function. Each of these is a process of its own.
 func BenchmarkTokensOverHTTP(b *testing.B) {
 	h := theStack(b)
 	const tokens = 200

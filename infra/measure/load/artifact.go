@@ -13,18 +13,19 @@ import (
 	"github.com/opsplane/opsplane/infra/apiclient"
 )
 
-// artifactSize is that of a small Lambda package.
+// artifactSize is the size of a small Lambda package, in bytes.
 const artifactSize = 1 << 20
 
-// uploading is what the API says of an artifact on its way.
+// uploading is the API's description of an upload.
 type uploading struct {
 	ID    string
 	State string
 	Put   apiclient.Upload
 }
 
-// artifact carries a file past the functions: announced to the API, put into
-// the bucket, completed, fetched from where the API sends us, and deleted.
+// artifact stores a file without passing its bytes through the functions. It announces the file
+// to the API, puts it into the bucket and completes it. Then it fetches the file from the
+// address that the API returns, and deletes it.
 func (w *worker) artifact(ctx context.Context) error {
 	w.files++
 	key := fmt.Sprintf("%s/artifact/%d", w.prefix, w.files)

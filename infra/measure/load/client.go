@@ -13,15 +13,15 @@ import (
 	"github.com/opsplane/opsplane/infra/apiclient"
 )
 
-// installation is the path of the key-value store that holds the records of all
-// connections: that of the installation which a new stack's first key may use.
+// installation is the path of the key-value store that holds the records of all connections. It
+// belongs to the installation that the first key of a new stack may use.
 const installation = "/api/v1/github/kv/1/"
 
-// patient repeats a request for as long as the stack refuses it for load: the
-// load is what this package makes.
+// patient repeats a request as long as the stack refuses it because of load, since this package
+// itself makes the load.
 var patient = apiclient.Retry{Attempts: 1000, LongestWait: 2 * time.Minute}
 
-// client is one connection's client of the API. It notes every answer.
+// client is the API client of one connection. It records every response.
 type client struct {
 	*apiclient.Client
 	ledger *ledger
@@ -38,13 +38,13 @@ func target(operation, key string) string {
 	return installation + operation + "/" + url.PathEscape(key)
 }
 
-// do sends a request until it is not refused for load any more. A write is
-// repeated even if it may have taken effect: Response.Uncertain tells so.
+// do sends a request until it is no longer refused because of load. It repeats a write even if
+// the write may have taken effect: Response.Uncertain reports that.
 func (c *client) do(ctx context.Context, name, method, path string, body []byte) (apiclient.Response, error) {
 	return c.Do(ctx, apiclient.Request{Name: name, Method: method, Path: path, Body: body, Repeatable: true})
 }
 
-// renew exchanges the API key for a fresh token.
+// renew exchanges the API key for a new token.
 func (c *client) renew(ctx context.Context) error {
 	token, err := c.Tokens.Token(ctx)
 	if err == nil {
@@ -53,10 +53,9 @@ func (c *client) renew(ctx context.Context) error {
 	return err
 }
 
-// note notes the time of an answer, or its id if the request was refused for
-// load. The error says what is wrong with the answer: a refusal for load must
-// have an id and say when to come back, and no other status than 500 and 503
-// may tell of a server that failed.
+// note records the time of a response, or its error id if the request was refused because of
+// load. It returns an error if the response is wrong: a refusal because of load must have an id
+// and say when to try again, and a failure of the server must have the status 500 or 503.
 func (c *client) note(a apiclient.Attempt) error {
 	status := a.Response.Status
 	switch {
@@ -75,8 +74,8 @@ func (c *client) note(a apiclient.Attempt) error {
 	return nil
 }
 
-// timed notes the time of a request to the bucket, which is no attempt of the
-// client's.
+// timed records the time of a request to the bucket, because such a request is not an attempt
+// of the client.
 func (c *client) timed(name string, send func() (apiclient.Response, error)) (apiclient.Response, error) {
 	began := time.Now()
 	resp, err := send()

@@ -17,7 +17,7 @@ type now struct{}
 func (now) Now() time.Time                                  { return time.Now() }
 func (now) Wait(ctx context.Context, _ time.Duration) error { return ctx.Err() }
 
-// clientOf returns a client that holds a token of a server.
+// clientOf returns a client that has a token of a server.
 func clientOf(url string, l *ledger) *client {
 	c := newClient(url, "key", apiclient.NewHTTPClient(1), l)
 	c.Clock = now{}
@@ -25,7 +25,7 @@ func clientOf(url string, l *ledger) *client {
 	return c
 }
 
-// play returns a client of a server that gives the answers in their order.
+// play returns a client of a server that sends the given responses in order.
 func play(t *testing.T, answers ...http.HandlerFunc) *client {
 	t.Helper()
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

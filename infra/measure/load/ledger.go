@@ -7,38 +7,38 @@ import (
 	"time"
 )
 
-// ledger is what all connections note.
+// ledger holds what all connections record.
 type ledger struct {
 	mu      sync.Mutex
 	latency map[string][]time.Duration // by operation
 	failed  map[string]int
 	refused map[string]int // by error id
-	first   []string       // the first failures in words
+	first   []string       // the first failures, as text
 }
 
-// shownFailures is how many failures are kept in words: one is enough to begin
-// with, thousands help nobody.
+// shownFailures is the maximum number of failures that are kept as text. A few are enough to
+// begin with, and thousands would help nobody.
 const shownFailures = 20
 
 func newLedger() *ledger {
 	return &ledger{latency: map[string][]time.Duration{}, failed: map[string]int{}, refused: map[string]int{}}
 }
 
-// done notes an answered request.
+// done records a request with a response.
 func (l *ledger) done(operation string, took time.Duration) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.latency[operation] = append(l.latency[operation], took)
 }
 
-// refuse notes a request that was refused for load.
+// refuse records a request that was refused because of load.
 func (l *ledger) refuse(id string) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.refused[id]++
 }
 
-// fail notes an operation that went wrong or was answered wrongly.
+// fail records an operation that failed or had a wrong response.
 func (l *ledger) fail(operation string, err error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -63,7 +63,7 @@ func (l *ledger) failures() []string {
 	return slices.Clone(l.first)
 }
 
-// operations summarises every operation, by name, and refusals by their id.
+// operations summarises all operations by name, and refusals by their id.
 func (l *ledger) operations() []Operation {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -87,8 +87,8 @@ func (l *ledger) operations() []Operation {
 	return list
 }
 
-// quantile answers the smallest value that at least the share q of the sorted
-// values does not exceed; 0 of none.
+// quantile returns the smallest of the sorted values that is not below the share q of them. It
+// returns 0 if there are no values.
 func quantile(sorted []time.Duration, q float64) time.Duration {
 	if len(sorted) == 0 {
 		return 0

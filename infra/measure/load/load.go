@@ -1,10 +1,10 @@
-// Package load drives a running local stack with many connections of mixed
-// traffic, and says how it did: operations, errors, latencies, how far the audit
-// trail is behind, and the memory of the stack's processes over time.
+// Package load drives a running local stack with mixed traffic on many connections. It reports
+// operations, errors, latencies, the delay of the audit trail, and the memory of the stack's
+// processes over time.
 //
-// Its invariant: every answer is checked against what the connection itself
-// wrote, so that an operation counts as done only if its answer was right. A
-// connection repeats a request only where the API's guides tell clients to.
+// Its invariant: every response is checked against what the connection itself wrote. So an
+// operation counts as done only if its response was right. A connection repeats a request only
+// where the API's guides say that clients should.
 package load
 
 import (
@@ -17,30 +17,30 @@ import (
 	"github.com/opsplane/opsplane/infra/apiclient"
 )
 
-// Config says what to drive and how hard.
+// Config says which stack to drive, and how.
 type Config struct {
 	// URL is the stack's address, without a trailing slash.
 	URL string
-	// APIKey is a key that may read and write installation 1 of GitHub, and read
-	// its audit trail.
+	// APIKey is a key that may read and write installation 1 of GitHub and read its audit
+	// trail.
 	APIKey string
-	// Connections work at the same time, each on records of its own; one more
-	// follows the audit trail.
+	// Connections is the number of connections that work at the same time, each on records of
+	// its own. One more connection follows the audit trail.
 	Connections int
-	// Seed chooses the operations of every connection.
+	// Seed determines the operations of every connection.
 	Seed uint64
-	// State is the stack's folder, by which its processes are found; empty
-	// leaves memory out.
+	// State is the stack's folder, by which the stack's processes are found. If it is empty,
+	// the memory is not measured.
 	State string
-	// Progress is told in one line how it goes, every SampleEvery. May be nil.
+	// Progress receives one line about the run every SampleEvery. It may be nil.
 	Progress func(line string)
 }
 
-// SampleEvery is the time between two looks at the stack's memory.
+// SampleEvery is the time between two measurements of the stack's memory.
 const SampleEvery = 10 * time.Second
 
-// Run drives the stack until ctx ends, lets every connection finish what it is
-// at, and reports. The error says why there was nothing to report.
+// Run drives the stack until ctx ends, lets every connection finish its current step, and
+// returns the report. The error says why there is nothing to report.
 func Run(ctx context.Context, c Config) (*Report, error) {
 	artifacts, err := hasArtifacts(ctx, c.URL)
 	if err != nil {

@@ -9,16 +9,16 @@ import (
 	"time"
 )
 
-// sample is a look at the stack's processes.
+// sample is one measurement of the stack's processes.
 type sample struct {
-	at        time.Duration // since the run began
+	at        time.Duration // since the start of the run
 	processes []process
 }
 
 // process is one of the stack's processes.
 type process struct {
 	pid, parent int
-	role        string // what it is: a function's group, or a program
+	role        string // a function's group, or a program
 	resident    int    // bytes
 }
 
@@ -29,9 +29,8 @@ func (s sample) total() (bytes int) {
 	return bytes
 }
 
-// family lists the processes of the stack that works on a state folder: the
-// one that holds the folder's lock, and all that it has started. It needs /proc
-// and is empty without.
+// family lists the processes of the stack that uses a state folder: the process that holds the
+// folder's lock, and all its descendants. It needs /proc. Without /proc it returns nothing.
 func family(state string) []process {
 	lock, err := filepath.Abs(filepath.Join(state, "lock"))
 	if err != nil {
@@ -75,7 +74,7 @@ func holds(pid int, path string) bool {
 	return false
 }
 
-// processes lists what runs on this machine, without what ends meanwhile.
+// processes lists the processes of this machine. It leaves out those that end meanwhile.
 func processes() []process {
 	entries, err := filepath.Glob("/proc/[0-9]*")
 	if err != nil {
@@ -103,8 +102,8 @@ func processes() []process {
 	return all
 }
 
-// role names what a process is: its program and first argument, or the group
-// of a function, in whose folder there is one for each version.
+// role returns the role of a process: its program and first argument, or the group of a
+// function. A group's folder has a folder for each version of the binary.
 func role(dir string) string {
 	line, err := os.ReadFile(filepath.Join(dir, "cmdline"))
 	if err != nil {

@@ -10,20 +10,21 @@ import (
 	"time"
 )
 
-// Report says how a run went.
+// Report holds the results of a run.
 type Report struct {
 	Connections int
 	Duration    time.Duration
-	// Operations are what was done, by name, and then what was refused for load.
+	// Operations are the operations by name, and then the requests that were refused because of
+	// load.
 	Operations []Operation
-	// Failures are the first failed operations in words.
+	// Failures are the first failed operations, as text.
 	Failures []string
 
 	samples []sample
 }
 
-// Operation is one kind of request, or, with Refused alone, one reason why
-// requests were refused for load and sent again.
+// Operation is one kind of request. If only Refused is set, it is one reason for which requests
+// were refused because of load and sent again.
 type Operation struct {
 	Name          string
 	Count, Errors int
@@ -36,7 +37,7 @@ func compare(a, b Operation) int {
 	return cmp.Or(cmp.Compare(a.Refused, b.Refused), cmp.Compare(a.Name, b.Name))
 }
 
-// Errors is how many operations went wrong.
+// Errors returns the number of operations that failed.
 func (r *Report) Errors() (n int) {
 	for _, o := range r.Operations {
 		n += o.Errors
@@ -75,22 +76,23 @@ func (r *Report) Print(w io.Writer) {
 
 func ms(d time.Duration) string { return fmt.Sprintf("%.1f", float64(d.Microseconds())/1000) }
 
-// Memory is how much the processes of one role held at two times.
+// Memory says how much memory the processes of one role held at two times.
 type Memory struct {
 	Role string
-	// Then is about the second minute, Now about the last one.
+	// Then is the second minute of the run, and Now is the last minute.
 	Then, Now Held
 }
 
-// Held is the mean of some samples.
+// Held is the mean of several samples.
 type Held struct {
 	Processes float64
 	Each      float64 // bytes of one process
 	Largest   int     // bytes of the largest process in any sample
 }
 
-// Memory compares the second minute of the run with the last one, or with the
-// same minute where the run ended in it. It is empty for a run without either.
+// Memory compares the second minute of the run with the last minute. If the run ended in its
+// second minute, both are that minute. It returns nothing if the run did not reach its second
+// minute.
 func (r *Report) Memory() []Memory {
 	second := r.between(time.Minute, 2*time.Minute)
 	last := r.between(max(r.Duration-time.Minute, time.Minute), r.Duration)

@@ -29,7 +29,7 @@ func TestQuantileIsAValueThatWasMeasured(t *testing.T) {
 	}
 }
 
-// at makes a sample of two instances of a function and a server.
+// at returns a sample with two instances of a function, and a server.
 func at(minutes float64, instance, server int) sample {
 	return sample{at: time.Duration(minutes * float64(time.Minute)), processes: []process{
 		{pid: 1, role: "function kv", resident: instance}, {pid: 2, role: "function kv", resident: instance + 2}, {pid: 3, role: "server", resident: server},
@@ -75,7 +75,7 @@ func TestReportNamesWhatFailedAndWhatWasRefused(t *testing.T) {
 	}
 }
 
-// This process is the family of a folder whose lock it holds.
+// This process is in the family of a folder, because it holds the folder's lock.
 func TestFamilyIsWhoHoldsTheLock(t *testing.T) {
 	t.Parallel()
 	if _, err := os.Stat("/proc/self/status"); err != nil {

@@ -9,13 +9,14 @@ import (
 )
 
 const (
-	// smallKeys of each connection, so that reads mostly find something.
+	// smallKeys is the number of small records of each connection. It is small, so that reads
+	// mostly find a record.
 	smallKeys = 8
-	// smallValue is the length of their values: a status, a lock, a pointer.
+	// smallValue is the length of their values: about that of a status, a lock or a pointer.
 	smallValue = 200
 )
 
-// small is what a connection knows of one of its small records.
+// small is what a connection knows about one of its small records.
 type small struct {
 	there   bool
 	version int
@@ -46,8 +47,8 @@ func (w *worker) set(ctx context.Context) error {
 	return w.write(ctx, "set", "key", n, nil)
 }
 
-// cas writes on the version that it knows, or, one time in four, on one that
-// the record does not have, which must fail.
+// cas writes with the version that the connection knows. One time in four it uses a version
+// that the record does not have, and then the write must fail.
 func (w *worker) cas(ctx context.Context) error {
 	n := w.rand.IntN(smallKeys)
 	known := w.small[n]
@@ -70,8 +71,8 @@ func (w *worker) cas(ctx context.Context) error {
 	return w.write(ctx, "cas", "cas/key", n, nil)
 }
 
-// write stores a new value and checks the version that it is given. Where an
-// earlier attempt may have taken effect, it reads, as the guides say.
+// write stores a new value and checks the version in the response. If an earlier attempt may
+// have taken effect, it reads the record, as the guides say.
 func (w *worker) write(ctx context.Context, operation, route string, n int, version *int) error {
 	request := map[string]any{"data": w.text(smallValue)}
 	if version != nil {
@@ -103,8 +104,8 @@ func (w *worker) write(ctx context.Context, operation, route string, n int, vers
 	return nil
 }
 
-// learn reads a record after a write that was sent twice: it has the value, at
-// the next version or the one after.
+// learn reads a record after a write that was sent twice. The record must have the value, at
+// the next version or at the one after that.
 func (w *worker) learn(ctx context.Context, n int, want small) error {
 	a, err := w.client.do(ctx, "get", http.MethodGet, target("key", w.name(n)), nil)
 	if err != nil {
@@ -138,8 +139,8 @@ func (w *worker) remove(ctx context.Context) error {
 	return nil
 }
 
-// iterate walks over the connection's small records: those that it knows of,
-// and in their order.
+// iterate iterates over the connection's small records. It expects exactly those that the
+// connection knows, in order.
 func (w *worker) iterate(ctx context.Context) error {
 	a, err := w.client.do(ctx, "iterate", http.MethodGet, target("iter", w.prefix+"/small/")+"?prefix=true&limit=100", nil)
 	if err != nil {

@@ -10,16 +10,17 @@ import (
 )
 
 const (
-	// trailEvery is the time between two writes whose records are waited for.
+	// trailEvery is the time between two writes whose audit records are awaited.
 	trailEvery = time.Second
-	// trailLook is the time between two looks, and so how exact a lag is.
+	// trailLook is the time between two reads of the trail, and so the precision of a measured
+	// delay.
 	trailLook = 50 * time.Millisecond
-	// trailPatience is how long a record is waited for.
+	// trailPatience is the maximum time to wait for a record.
 	trailPatience = 2 * time.Minute
 )
 
-// follow writes a key now and then, beside all other connections, and notes as
-// "audit trail" how long after the answer its record can be read.
+// follow writes a key from time to time, beside all other connections. It records, as "audit
+// trail", how long after the response the audit record can be read.
 func (w *worker) follow(ctx context.Context) {
 	for n := 0; ctx.Err() == nil; n++ {
 		if err := w.trail(context.WithoutCancel(ctx), fmt.Sprintf("%s/trail/%d", w.prefix, n), trailPatience); err != nil {
@@ -32,7 +33,7 @@ func (w *worker) follow(ctx context.Context) {
 	}
 }
 
-// trail writes a key and waits for its record.
+// trail writes a key and waits for its audit record.
 func (w *worker) trail(ctx context.Context, key string, patience time.Duration) error {
 	a, err := w.client.do(ctx, "set", http.MethodPut, target("key", key), []byte(`{"data":"x"}`))
 	if err := errors.Join(err, a.Want(http.StatusOK)); err != nil {

@@ -11,13 +11,12 @@ import (
 const (
 	// chunkSize is the length of the text of one chunk.
 	chunkSize = 100 << 10
-	// chunks of one file.
+	// chunks is the number of chunks of one file.
 	chunks = 3
 )
 
-// upload carries a file as clients carry them: chunks as drafts, which nobody
-// sees, one commit, which everybody does; then it reads the file back, and
-// deletes it.
+// upload stores a file as clients do: it writes chunks as drafts, which nobody sees, and
+// publishes them with one commit. Then it reads the file back and deletes it.
 func (w *worker) upload(ctx context.Context) error {
 	w.files++
 	key := fmt.Sprintf("%s/file/%d", w.prefix, w.files)
@@ -77,7 +76,7 @@ func (w *worker) commit(ctx context.Context, key string) error {
 	return nil
 }
 
-// measure asks for the number of rows and for their size.
+// measure requests the number of rows and their size.
 func (w *worker) measure(ctx context.Context, key string) error {
 	a, err := w.client.do(ctx, "count", http.MethodGet, target("count/key", key), nil)
 	var count struct{ Count int }
@@ -89,7 +88,7 @@ func (w *worker) measure(ctx context.Context, key string) error {
 	if err := errors.Join(err, a.Want(http.StatusOK), a.Decode(&size)); err != nil {
 		return err
 	}
-	// A value's size is that of its JSON text, quotes included.
+	// The size of a value is the size of its JSON text, with the quotes.
 	if want := chunks * (chunkSize + 2); count.Count != chunks || size.Size != want {
 		return fmt.Errorf("got %d rows of %d bytes, want %d of %d", count.Count, size.Size, chunks, want)
 	}

@@ -6,27 +6,27 @@ import (
 	"math/rand/v2"
 )
 
-// worker is one connection at work on keys of its own, so that it knows what
-// every answer must be.
+// worker is one connection. It works on keys of its own, so that it knows what every response
+// must be.
 type worker struct {
 	client    *client
 	rand      *rand.Rand
 	prefix    string // of its keys
-	artifacts bool   // the stack has their routes
+	artifacts bool   // the stack's API has the routes of artifacts
 
 	small [smallKeys]small
 	files int
 }
 
-// step is something that a connection does.
+// step is one kind of work of a connection.
 type step struct {
 	name   string
 	weight int
 	do     func(*worker, context.Context) error
 }
 
-// steps are the mix: mostly small reads and writes, as status and locks are,
-// some uploads in chunks, which are 13 requests each.
+// steps is the mix of work: mostly small reads and writes, such as those of statuses and locks,
+// and some uploads in chunks, each of 13 requests.
 var steps = []step{
 	{"refresh", 4, (*worker).refresh},
 	{"get", 30, (*worker).get},
@@ -38,7 +38,7 @@ var steps = []step{
 	{"artifact", 2, (*worker).artifact},
 }
 
-// run works until ctx ends, and finishes the step it is at.
+// run works until ctx ends. It finishes the current step.
 func (w *worker) run(ctx context.Context) {
 	total := 0
 	for _, s := range steps {
@@ -49,11 +49,11 @@ func (w *worker) run(ctx context.Context) {
 		if s.name == "artifact" && !w.artifacts {
 			continue
 		}
-		// What has begun is finished: a request that is cut off proves nothing.
+		// A step that has begun is finished, because a request that is cut off proves nothing.
 		if err := s.do(w, context.WithoutCancel(ctx)); err != nil {
 			w.client.ledger.fail(s.name, err)
 			w.small = [smallKeys]small{}
-			w.prefix += "+" // keys of which nothing is known are left behind
+			w.prefix += "+" // the state of the old keys is not known, so they are not used again
 		}
 	}
 }
@@ -70,7 +70,7 @@ func (w *worker) choose(total int) step {
 
 func (w *worker) refresh(ctx context.Context) error { return w.client.renew(ctx) }
 
-// text is n letters and digits that no other call answers.
+// text returns n random letters and digits. No other call returns the same text.
 func (w *worker) text(n int) string {
 	b := make([]byte, n)
 	const digits = "0123456789abcdefghijklmnopqrstuvwxyz"
@@ -80,7 +80,7 @@ func (w *worker) text(n int) string {
 	return string(b)
 }
 
-// record is a record of the store in answers.
+// record is a record of the store in a response.
 type record struct {
 	Key     string
 	Idx     int
@@ -88,7 +88,7 @@ type record struct {
 	Version int
 }
 
-// holds is an error unless the record is at the version with this value.
+// holds returns an error unless the record has this version and this value.
 func (r record) holds(version int, value string) error {
 	if r.Version != version || r.Data == nil || *r.Data != value {
 		return fmt.Errorf("got version %d of %.40s, want version %d of %.40s", r.Version, deref(r.Data), version, value)

@@ -10,8 +10,8 @@ import (
 	"testing"
 )
 
-// liar is a key-value store of one installation that answers wrongly where it
-// is told to.
+// liar is a key-value store of one installation. It gives wrong responses where a test wants
+// them.
 type liar struct {
 	lie func(operation string, status int, answer map[string]any) (int, map[string]any)
 
@@ -37,7 +37,7 @@ func (l *liar) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// serve keeps idx 0 alone, which is enough for small records.
+// serve keeps only idx 0, which is enough for small records.
 func (l *liar) serve(operation, key string, r *http.Request) (int, map[string]any) {
 	version, there := l.versions[key]
 	var body struct {

@@ -12,19 +12,19 @@ import (
 	"github.com/opsplane/opsplane/shared/audit"
 )
 
-// auditEvery is how often histories that are over are held against the trail.
+// auditEvery is the time between two checks of the finished histories against the trail.
 const auditEvery = 5 * time.Second
 
-// audited are the rounds that have not been held against the trail yet, by what
-// begins their keys.
+// audited holds the rounds that have not been checked against the trail, by the prefix of their
+// keys.
 type audited struct {
 	mu      sync.Mutex
-	over    map[string][]history.Operation // nil while a round goes on
+	over    map[string][]history.Operation // nil while a round is under way
 	records map[string][]audit.Record
-	checked int // records
+	checked int // number of records
 }
 
-// put says what was done in a round, nil while it goes on.
+// put stores the operations of a round. ops is nil while the round is under way.
 func (a *audited) put(prefix string, ops []history.Operation) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -34,8 +34,8 @@ func (a *audited) put(prefix string, ops []history.Operation) {
 	a.over[prefix] = ops
 }
 
-// auditAll holds rounds against the trail from time to time, until all have
-// ended, and stops them where one does not agree.
+// auditAll checks rounds against the trail from time to time until all rounds have ended. If a
+// round does not agree with the trail, it stops the rounds.
 func (c *Campaign) auditAll(ctx context.Context, ended <-chan struct{}, stop func()) {
 	for {
 		select {
@@ -50,7 +50,7 @@ func (c *Campaign) auditAll(ctx context.Context, ended <-chan struct{}, stop fun
 	}
 }
 
-// audit holds the rounds that are over against the trail.
+// audit checks the finished rounds against the trail.
 func (c *Campaign) audit(ctx context.Context) {
 	a := &c.audited
 	a.mu.Lock()
@@ -70,7 +70,7 @@ func (c *Campaign) audit(ctx context.Context) {
 	defer a.mu.Unlock()
 	for _, r := range records {
 		prefix := r.Subject[:strings.Index(r.Subject, "/")+1]
-		if _, mine := a.over[prefix]; mine { // else a request took effect after its round was checked
+		if _, mine := a.over[prefix]; mine { // if not, a request took effect after its round was checked
 			a.records[prefix] = append(a.records[prefix], r)
 		}
 	}
@@ -85,8 +85,8 @@ func (c *Campaign) audit(ctx context.Context) {
 	}
 }
 
-// last is what a round's last reader saw of committed rows; nil if it could not
-// read.
+// last returns the committed rows that a round's last reader saw. It returns nil if that reader
+// could not read.
 func last(ops []history.Operation) []history.Seen {
 	if len(ops) == 0 {
 		return nil
@@ -101,14 +101,14 @@ func last(ops []history.Operation) []history.Seen {
 	return o.Answer.Rows
 }
 
-// breach notes that the contract was broken.
+// breach records that the contract was broken.
 func (c *Campaign) breach(what string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.broken = append(c.broken, c.Name+": "+what)
 }
 
-// count is how many records were checked.
+// count returns the number of records that were checked.
 func (a *audited) count() int {
 	a.mu.Lock()
 	defer a.mu.Unlock()

@@ -20,8 +20,8 @@ import (
 	"github.com/opsplane/opsplane/shared/kv"
 )
 
-// A checker that never finds anything would pass every store. Each of these
-// breaks one promise around the real store, as a bug would.
+// A checker that never finds anything would pass every store. Each of these clients breaks one
+// promise around the real store, as a bug would do.
 var broken = map[string]func(client.Client) client.Client{
 	"lost update":                       lostUpdate,
 	"half commit":                       halfCommit,
@@ -32,15 +32,15 @@ var broken = map[string]func(client.Client) client.Client{
 	"artifact visible before its bytes": visibleEarly,
 }
 
-// brokenStorage are those that work on storage beside the store.
+// brokenStorage holds the clients that also change storage directly, without the store.
 var brokenStorage = map[string]func(client.Client, *storagetest.Env) client.Client{
 	"delete that found nothing replaces the generation": lookThenReplace,
 }
 
-// between is how long a broken store is in a state that nobody should see.
+// between is how long a broken store stays in a state that nobody should see.
 const between = 10 * time.Millisecond
 
-// lostUpdate compares, then sets.
+// lostUpdate compares first and sets later.
 func lostUpdate(honest client.Client) client.Client {
 	return client.Func(func(ctx context.Context, c history.Call) history.Answer {
 		if c.Action != history.CAS || c.Version == nil {
@@ -56,7 +56,7 @@ func lostUpdate(honest client.Client) client.Client {
 	})
 }
 
-// halfCommit commits one entry after the other.
+// halfCommit commits one target after the other.
 func halfCommit(honest client.Client) client.Client {
 	return client.Func(func(ctx context.Context, c history.Call) history.Answer {
 		if c.Action != history.Commit {
@@ -71,13 +71,13 @@ func halfCommit(honest client.Client) client.Client {
 				return a
 			}
 			all.Rows = append(all.Rows, a.Rows...)
-			time.Sleep(4 * between) // several reads of one client have to come in between
+			time.Sleep(4 * between) // several reads of one client must run in this time
 		}
 		return all
 	})
 }
 
-// staleRead answers what it answered before, now and then.
+// staleRead sometimes returns an earlier answer again.
 func staleRead(honest client.Client) client.Client {
 	type read struct {
 		row    history.Row
@@ -114,8 +114,8 @@ func resurrectedChunk(honest client.Client) client.Client {
 	})
 }
 
-// lookThenReplace replaces the generation of a key also where it found no row:
-// a row that is written between the two is lost.
+// lookThenReplace replaces the generation of a key even if it found no row. A row that is
+// written between the two steps is lost.
 func lookThenReplace(honest client.Client, env *storagetest.Env) client.Client {
 	return client.Func(func(ctx context.Context, c history.Call) history.Answer {
 		if c.Action != history.DeleteKey || c.Version != nil {
@@ -131,7 +131,7 @@ func lookThenReplace(honest client.Client, env *storagetest.Env) client.Client {
 	})
 }
 
-// replace gives the head of a key another generation, whatever its rows.
+// replace gives the head of a key another generation and ignores its rows.
 func replace(ctx context.Context, env *storagetest.Env, key string) {
 	text := func(s string) types.AttributeValue { return &types.AttributeValueMemberS{Value: s} }
 	_, _ = env.DynamoDB.UpdateItem(ctx, &dynamodb.UpdateItemInput{
@@ -144,7 +144,7 @@ func replace(ctx context.Context, env *storagetest.Env, key string) {
 	})
 }
 
-// otherRequest says of some changes that another request made them.
+// otherRequest makes some changes with the id of another request.
 func otherRequest(honest client.Client) client.Client {
 	return client.Func(func(ctx context.Context, c history.Call) history.Answer {
 		a := honest.Do(ctx, c)
@@ -155,7 +155,7 @@ func otherRequest(honest client.Client) client.Client {
 	})
 }
 
-// doubleApply makes a write again whose answer it takes for lost.
+// doubleApply repeats a write as if its response was lost.
 func doubleApply(honest client.Client) client.Client {
 	return client.Func(func(ctx context.Context, c history.Call) history.Answer {
 		if c.Action == history.Set && c.Value%4 == 0 {
@@ -165,7 +165,7 @@ func doubleApply(honest client.Client) client.Client {
 	})
 }
 
-// publish uploads a file and completes it, unseen by the caller.
+// publish uploads a file and completes the upload. The caller does not see it.
 func publish(ctx context.Context, honest client.Client, c history.Call) history.Answer {
 	c.Action, c.Version, c.Absent = history.Create, nil, false
 	a := honest.Do(ctx, c)
@@ -180,7 +180,7 @@ func publish(ctx context.Context, honest client.Client, c history.Call) history.
 	return a
 }
 
-// completedTwice makes the row again when an upload is completed again.
+// completedTwice makes the row again when an upload is completed a second time.
 func completedTwice(honest client.Client) client.Client {
 	var done sync.Map
 	return client.Func(func(ctx context.Context, c history.Call) history.Answer {
@@ -209,10 +209,11 @@ func visibleEarly(honest client.Client) client.Client {
 	})
 }
 
-// Rounds that a broken store may take until it is found out. Most take a few.
+// rounds is the maximum number of rounds until a broken store must be found. Most are found
+// after a few rounds.
 const rounds = 400
 
-// campaign is a soak on storage that does not fail.
+// campaign returns a soak on storage that does not fail.
 func campaign(t *testing.T, name string) (*soak.Campaign, *storagetest.Env) {
 	c := &soak.Campaign{Seed: 1, Lanes: 4, Artifacts: true, Limit: 2 * time.Second, Folder: t.TempDir(), Rounds: rounds}
 	env := soak.Honest(t, c)
@@ -231,7 +232,7 @@ func TestEveryBrokenStoreIsFoundOut(t *testing.T) {
 			t.Parallel()
 			c, env := campaign(t, name)
 			c.Client = wrap(c.Client, env)
-			c.Trail = nil // the answers alone must tell
+			c.Trail = nil // the answers alone must show it
 			c.Run(t.Context())
 			if c.Violations() == 0 {
 				t.Errorf("nothing was found in %s", c.Progress())

@@ -1,6 +1,6 @@
-// Package soak puts the key-value store under fire for a while: many short
-// histories on fresh keys, each checked against the contract as soon as it is
-// complete, while storage fails and processes are killed.
+// Package soak tests the key-value store under load and failures for some time. It runs many
+// short histories on new keys while storage fails and processes are killed. It checks each
+// history against the contract when the history is complete.
 package soak
 
 import (
@@ -19,36 +19,36 @@ import (
 	"github.com/opsplane/opsplane/infra/measure/soak/workload"
 )
 
-// Campaign is one soak of one way to reach the store.
+// Campaign is one soak of the store through one client.
 type Campaign struct {
-	// Name stands in what is printed, and begins every key.
+	// Name appears in the output, and every key begins with it.
 	Name string
 	// Client reaches the store.
 	Client client.Client
-	// Seed is what everything drawn follows from.
+	// Seed determines every random choice.
 	Seed uint64
-	// Lanes is how many rounds go on at once.
+	// Lanes is the number of rounds that run at once.
 	Lanes int
-	// Operations is how many to check, 0 for no such end.
+	// Operations is the number of operations after which the soak ends. 0 means no such limit.
 	Operations int
-	// Rounds is how many rounds to make, 0 for no such end.
+	// Rounds is the number of rounds after which the soak ends. 0 means no such limit.
 	Rounds int
-	// Artifacts lets the clients upload files.
+	// Artifacts says that the clients also upload files.
 	Artifacts bool
-	// Limit is how long the check of one round may take.
+	// Limit is the maximum time for the check of one round.
 	Limit time.Duration
-	// Folder takes the histories that break the contract.
+	// Folder is where histories that break the contract are written.
 	Folder string
-	// Trail reads the audit trail of the store, against which histories are
-	// checked too; nil where nobody can.
+	// Trail reads the store's audit trail. Histories are also checked against it. Nil if the
+	// trail cannot be read.
 	Trail *trail.Reader
-	// Counts is what went wrong by design.
+	// Counts counts the failures that the soak injected.
 	Counts *trouble.Counts
-	// Collected is what the collector did meanwhile; nil where there is none.
+	// Collected counts what the garbage collector did meanwhile. Nil if no collector runs.
 	Collected *trouble.Counts
 
 	audited   audited
-	left      error // what storage holds in the end and should not
+	left      error // what storage holds at the end and should not hold
 	rounds    atomic.Uint64
 	checked   atomic.Int64
 	unknown   atomic.Int64
@@ -58,7 +58,7 @@ type Campaign struct {
 	actions   map[history.Action]int
 }
 
-// Run goes on until ctx ends, enough operations were checked, or a history
+// Run runs rounds until ctx ends, until enough operations were checked, or until a history
 // breaks the contract.
 func (c *Campaign) Run(ctx context.Context) {
 	ctx, stop := context.WithCancel(ctx)
@@ -82,7 +82,8 @@ func (c *Campaign) Run(ctx context.Context) {
 	var auditor sync.WaitGroup
 	ended := make(chan struct{})
 	if c.Trail != nil {
-		// What was read of the trail cannot be read again: ctx must not cut it short.
+		// The part of the trail that was read cannot be read again, so the end of ctx must not
+		// interrupt it.
 		auditor.Go(func() { c.auditAll(context.WithoutCancel(ctx), ended, stop) })
 	}
 	lanes.Wait()
@@ -90,8 +91,8 @@ func (c *Campaign) Run(ctx context.Context) {
 	auditor.Wait()
 }
 
-// round makes one history and checks it. One that the end of ctx cut short is
-// a history all the same.
+// round makes one history and checks it. A history that the end of ctx has cut short is also
+// checked.
 func (c *Campaign) round(ctx context.Context, n uint64) {
 	seed := c.Seed<<24 ^ n
 	random := rand.New(rand.NewPCG(seed, 3))
@@ -152,20 +153,20 @@ func (c *Campaign) count(ops []history.Operation) {
 	c.checked.Add(int64(done))
 }
 
-// Checked is how many operations were checked.
+// Checked returns the number of operations that were checked.
 func (c *Campaign) Checked() int { return int(c.checked.Load()) }
 
-// Violations is how many histories broke the contract.
+// Violations returns the number of histories that broke the contract.
 func (c *Campaign) Violations() int {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return len(c.broken)
 }
 
-// maxUndecided is the share of rounds whose check may run out of time.
+// maxUndecided is the maximum share of rounds whose check may run out of time.
 const maxUndecided = 0.001
 
-// Err is why the soak failed, or nil.
+// Err returns the reason why the soak failed, or nil.
 func (c *Campaign) Err() error {
 	c.mu.Lock()
 	defer c.mu.Unlock()

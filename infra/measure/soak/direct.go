@@ -16,15 +16,15 @@ import (
 	"github.com/opsplane/opsplane/shared/vcs"
 )
 
-// FaultEvery is of how many requests to storage one goes wrong.
+// FaultEvery means that one in so many requests to storage fails.
 const FaultEvery = 60
 
-// lateness is how long a late request takes to arrive, at most.
+// lateness is the maximum delay of a late request.
 const lateness = 40 * time.Millisecond
 
-// Direct prepares a soak of package kv in this process, on local servers
-// whose network fails, while its garbage is collected. It goes on for as long
-// as run does, and then looks what is left.
+// Direct prepares a soak of package kv in this process, on local servers whose network fails,
+// while garbage is collected. The failures and the collection last as long as run. At its end,
+// run checks what is left in storage.
 func Direct(t testing.TB, c *Campaign) (run func(context.Context)) {
 	t.Helper()
 	env := storagetest.New(t)
@@ -46,8 +46,8 @@ func Direct(t testing.TB, c *Campaign) (run func(context.Context)) {
 	}
 }
 
-// Honest prepares a soak of package kv on local servers that do not fail, and
-// answers these.
+// Honest prepares a soak of package kv on local servers that do not fail. It returns the
+// storage.
 func Honest(t testing.TB, c *Campaign) *storagetest.Env {
 	t.Helper()
 	env := storagetest.New(t)
@@ -57,8 +57,8 @@ func Honest(t testing.TB, c *Campaign) *storagetest.Env {
 	return env
 }
 
-// recorded is the audit trail of the tables of env. It must be asked for before
-// anything else of env, as that makes the table without a stream.
+// recorded returns a reader of the audit trail of env's tables. It must be called before
+// anything else uses env, because other calls make the table without a stream.
 func recorded(t testing.TB, env *storagetest.Env) *trail.Reader {
 	t.Helper()
 	r, err := trail.NewReader(context.Background(), env, env.StreamedTable("KvTable"))
@@ -68,7 +68,7 @@ func recorded(t testing.TB, env *storagetest.Env) *trail.Reader {
 	return r
 }
 
-// direct is a client of the tables of env, by way of another network.
+// direct returns a client of env's tables that uses the network of by.
 func direct(env, by *storagetest.Env) *client.Direct {
 	table, bucket := env.Table("KvTable"), env.Bucket("KvBucket")
 	records := kv.New(by.DynamoDB, by.S3, table, bucket)

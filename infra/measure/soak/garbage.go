@@ -21,12 +21,12 @@ import (
 	"github.com/opsplane/opsplane/shared/storage/attr"
 )
 
-// rest is longer than any operation of a soak takes, late requests and a busy
-// machine included.
+// rest is longer than any operation of a soak takes, even with late requests and a busy
+// machine.
 var rest = garbage.Rest{Write: 20 * time.Second, Keep: 20 * time.Second}
 
-// collectEvery is how long the collector pauses, at least: else as long as it
-// ran.
+// collectEvery is the minimum pause of the collector. If a collection took longer, the pause is
+// as long as the collection.
 const collectEvery = 2 * time.Second
 
 // collecting is the garbage collection of a soak.
@@ -43,8 +43,8 @@ func (g collecting) author(later time.Duration) change.Author {
 	return change.Author{Principal: "collector", Request: uuid.NewString(), At: time.Now().Add(later)}
 }
 
-// run collects while clients work, over a network that fails like theirs,
-// until stop is closed. A run that fails is one that the next makes good.
+// run collects while clients work, until stop is closed. Its network fails like that of the
+// clients. A later run repeats what a failed run left.
 func (g collecting) run(by *storagetest.Env, counts *trouble.Counts, stop <-chan struct{}) {
 	c := g.collector(by, rest)
 	pause := collectEvery
@@ -66,14 +66,13 @@ func (g collecting) run(by *storagetest.Env, counts *trouble.Counts, stop <-chan
 	}
 }
 
-// finish collects, once the clients have ended, until nothing is left to
-// collect, and answers what is there although it should not be: objects that no
-// row names and no upload may still become, rows of no head, bytes that count
-// against the quota for no file.
+// finish runs after the clients have ended. It collects until nothing is left to collect, and
+// returns an error about what should not be there: objects that no row and no possible upload
+// names, rows without a head, and bytes that count against the quota but belong to no file.
 func (g collecting) finish() error {
 	ctx := context.Background()
 	for n := range 2 {
-		later := time.Duration(n+1) * 2 * time.Hour // uploads under way have not expired then
+		later := time.Duration(n+1) * 2 * time.Hour // at this time the uploads under way have not expired
 		if _, err := g.collector(g.env, garbage.Rest{Write: garbage.WriteRest, Keep: garbage.MinKeep}).Run(ctx, g.author(later)); err != nil {
 			return fmt.Errorf("collect at the end: %w", err)
 		}
@@ -85,14 +84,14 @@ func (g collecting) finish() error {
 	return l.wrong()
 }
 
-// leftover is what a table and a bucket hold.
+// leftover is the content of a table and a bucket.
 type leftover struct {
 	named, pending, objects map[string]struct{}
-	generations             map[string]struct{} // partitions of rows that a head has
+	generations             map[string]struct{} // partitions of rows that a head names
 	rows                    map[string]int      // by partition
 	retired                 int
 	counted, held           int64 // bytes
-	// countedUnderWay and underWay are bytes of uploads that are no records.
+	// countedUnderWay and underWay are the bytes of uploads that are not records yet.
 	countedUnderWay, underWay int64
 }
 
@@ -140,7 +139,7 @@ func (l *leftover) item(r *attr.Reader, namespace string) {
 		l.countedUnderWay += r.Int("ub")
 	case state == "done" && !r.Has("ttl"):
 		l.held += r.Int("fs")
-	case state != "" && !r.Has("ttl"): // under way, or over and not yet discarded
+	case state != "" && !r.Has("ttl"): // under way, or ended and not yet discarded
 		l.pending[string(r.Bytes("sk"))] = struct{}{}
 		l.held += r.Int("fs")
 		l.underWay += r.Int("fs")

@@ -15,12 +15,12 @@ import (
 	"github.com/opsplane/opsplane/shared/audit"
 )
 
-// drawLimit is how long may be searched for how far the orders get that explain
-// the beginning of a history.
+// drawLimit is the maximum time of the search for the longest explained beginning of a history,
+// for the drawing.
 const drawLimit = 5 * time.Second
 
-// keep writes a history that broke the contract, as data and as a drawing, and
-// answers where.
+// keep writes a history that broke the contract, as data and as a drawing, and returns the
+// path.
 func keep(folder, name string, ops []history.Operation, r model.Result) (string, error) {
 	if err := os.MkdirAll(folder, 0o755); err != nil {
 		return "", err
@@ -36,8 +36,8 @@ func keep(folder, name string, ops []history.Operation, r model.Result) (string,
 	return path + ".{json,html}", r.Draw(path+".html", drawLimit)
 }
 
-// keepTrail writes a history with which the audit trail does not agree, beside its
-// records, and answers where.
+// keepTrail writes a history that does not agree with the audit trail, together with its
+// records, and returns the path.
 func keepTrail(folder, name string, ops []history.Operation, records []audit.Record) (string, error) {
 	if err := os.MkdirAll(folder, 0o755); err != nil {
 		return "", err
@@ -50,7 +50,7 @@ func keepTrail(folder, name string, ops []history.Operation, records []audit.Rec
 	return path, os.WriteFile(path, text, 0o644)
 }
 
-// Progress is one line about how far the soak is.
+// Progress returns one line about the progress of the soak.
 func (c *Campaign) Progress() string {
 	faults := 0
 	for _, n := range c.Counts.Snapshot() {
@@ -60,7 +60,7 @@ func (c *Campaign) Progress() string {
 		c.Name, c.checked.Load(), c.rounds.Load(), c.unknown.Load(), faults, c.Violations(), c.undecided.Load())
 }
 
-// Summary is what the soak came to, in several lines.
+// Summary returns the results of the soak, in several lines.
 func (c *Campaign) Summary() string {
 	c.mu.Lock()
 	actions := map[string]int{}
@@ -78,7 +78,7 @@ func (c *Campaign) Summary() string {
 	return text
 }
 
-// list shows counts, the largest first.
+// list formats counts, the largest first.
 func list(counts map[string]int) string {
 	names := slices.SortedFunc(maps.Keys(counts), func(a, b string) int {
 		if counts[a] != counts[b] {

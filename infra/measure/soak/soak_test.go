@@ -8,7 +8,7 @@ import (
 	"github.com/opsplane/opsplane/infra/measure/soak"
 )
 
-// The seeds are fixed, so that a failure can be made again.
+// The seeds are fixed, so that a failure can be repeated.
 func TestShortSoakOfTheStore(t *testing.T) {
 	t.Parallel()
 	c := &soak.Campaign{Seed: 7, Lanes: 6, Operations: 1500, Artifacts: true, Limit: time.Minute, Folder: t.TempDir()}

@@ -14,21 +14,19 @@ import (
 )
 
 const (
-	// killEvery is the longest time between two kills of processes.
+	// killEvery is the maximum time between two kills of processes.
 	killEvery = 4 * time.Second
-	// giveUpEvery is of how many requests a client gives up on one, giveUp
-	// after how long at most.
+	// A client gives up on one in giveUpEvery requests, after at most giveUp.
 	giveUpEvery = 100
 	giveUp      = 60 * time.Millisecond
-	// connections is how many idle connections to the stack are kept.
+	// connections is the maximum number of idle connections to the stack.
 	connections = 128
 )
 
-// Stack prepares a soak over HTTP of a local stack that it starts on the
-// folder state, whose processes are killed. The answer of run is what went
-// wrong with the stack itself.
+// Stack prepares a soak over HTTP. It starts a local stack on the folder state, and the soak
+// kills processes of that stack. run returns an error if the stack itself failed.
 func Stack(state string, c *Campaign) (run func(context.Context) error, err error) {
-	// All clients are one principal, which gives up more uploads than a real one.
+	// All clients are one principal, which leaves more uploads unfinished than a real one.
 	s, err := journey.Launch(state, "PARAMETERS=ArtifactUploads=0 ArtifactUploadGiB=0")
 	if err != nil {
 		return nil, err
@@ -53,8 +51,7 @@ func Stack(state string, c *Campaign) (run func(context.Context) error, err erro
 	}, nil
 }
 
-// impatient lets clients give up on some requests, which the stack goes on
-// with.
+// impatient makes clients give up on some requests. The stack still processes these requests.
 func impatient(c *Campaign) func(context.Context) (context.Context, context.CancelFunc) {
 	var mu sync.Mutex
 	random := rand.New(rand.NewPCG(c.Seed, 0x9177))

@@ -11,7 +11,7 @@ KEYS = {
     "kvCount": VALUE, "kvSize": VALUE, "kvIterate": VALUE, "artifactOpen": FILE, "artifactCreate": FILE,
 }
 UPLOADS = ("artifactUpload", "artifactAbort", "artifactComplete")
-# An operation that one VCS alone has.
+# Operations that only one VCS has.
 ONLY_OF = {"isGroupMember": "gitlab", "gitlabCallback": "gitlab"}
 
 
@@ -34,7 +34,7 @@ class Aims:
             self.send("POST", f"{kv}/artifact/upload/{self.upload(kv)}/complete", None)
             for operation in UPLOADS:
                 self.uploads[operation, vcs] = self.upload(kv)
-        # The creation shows the key's text, the list its id.
+        # The creation returns the key's text, and the list returns its id.
         name = "to be revoked " + token[-8:]
         self.send("POST", "/api/v1/github/access-token", {"name": name, "capabilities": ["kv_store_read"]})
         listed = self.send("GET", "/api/v1/github/access-token?limit=100", None)["results"]

@@ -3,8 +3,9 @@
 from schemathesis.core.failures import AcceptedNegativeData, MalformedJson
 from schemathesis.openapi.checks import RejectedPositiveData
 
-# What a schema cannot say of a request, so that one which it admits is refused all the same: the id of the refusal, and
-# what its text begins with: the id may have other uses.
+# Rules for requests that a schema cannot express. So a request can satisfy the schema and still
+# be refused. Each entry has the id of the refusal and the possible starts of its text, because
+# the id may have other uses.
 UNSAYABLE = {
     "INVALID_CURSOR": ("",),  # a cursor is one that an answer has given
     "INVALID_PARAMETER": (
@@ -15,7 +16,7 @@ UNSAYABLE = {
         "query parameter from must be before ",
         "query parameter action ",  # the kinds of records, and a dot
     ),
-    # What is there, and what the hosts say of it.
+    # These depend on what exists, and on what the hosts state about it.
     "REPO_NOT_FOUND": ("",),
     "REPO_NOT_ARCHIVED": ("",),
     "VCS_NOT_CONFIGURED": ("",),
@@ -24,7 +25,7 @@ UNSAYABLE = {
     "LOGIN_REFUSED": ("",),
     "LOGIN_NOT_BEGUN": ("",),
     "INVALID_INSTALLATION_ID": ("",),  # a number, of which some are no ids
-    # Letters that cannot be printed, a parameter that is given twice.
+    # Characters that cannot be printed, and a parameter that occurs twice.
     "INVALID_BODY": ('member "file_name" ', 'member "content_type" '),
     "INVALID_SELECT": ("",),  # the grammar of a selection
     "INVALID_EXPIRY": ("",),  # in the future, and not after the end of the caller's own key
@@ -45,23 +46,27 @@ UNSAYABLE = {
 }
 
 
-# What the gateway admits: infra/local/gateway/request.go has the sources. The bytes of a request that are not counted here,
-# as those of the method's ARN before its path, are fewer than SLACK.
+# What the gateway admits: infra/local/gateway/request.go names the sources. SLACK is larger
+# than the number of bytes of a request that are not counted here, such as those of the method's
+# ARN before its path.
 LONGEST_HEAD, LONGEST_ARN, SLACK = 10_240, 1_600, 200
 
 
 def is_right(failure, case, response):
     """Whether the answer is right although a general check takes it for wrong."""
-    # The gateway refuses these before any operation: docs/security.md has them among the limits.
+    # The gateway refuses these before any operation. docs/security.md lists them among the
+    # limits.
     if response.status_code in (414, 431):
         return too_long(response)
     if isinstance(failure, RejectedPositiveData):
         return response.status_code == 400 and (may_be_empty(case, response) or unsayable(response))
     if isinstance(failure, MalformedJson):
-        # A comparison that failed is answered without a body. OpenAPI has no word for that; the document says x-may-be-empty.
+        # The response to a failed comparison has no body. OpenAPI cannot express that, so the
+        # document says x-may-be-empty.
         return may_be_empty(case, response)
     if isinstance(failure, AcceptedNegativeData):
-        # OpenAPI knows no empty value of a path's variable, and so the generator takes it for wrong. The empty key is one.
+        # OpenAPI does not allow an empty value of a variable in a path, so the generator takes
+        # it for wrong. But the empty key is a valid key.
         return case.path_parameters.get("key") == ""
     return False
 

@@ -25,7 +25,7 @@ KEY = os.environ["CONFORMANCE_API_KEY"]
 TOKEN = os.environ["CONFORMANCE_TOKEN"]  # the program that exchanges the key
 REFRESH = "/api/v1/access-token/refresh"
 
-# One request at a time learns and chooses, so that a seed repeats a run.
+# Only one request at a time learns and chooses, so that a seed repeats a run.
 lock = threading.Lock()
 issued = {"Bearer " + KEY}
 memory = Memory(tasks=os.environ["CONFORMANCE_TASKS"].split(), own_key=os.environ["CONFORMANCE_API_KEY_ID"])
@@ -42,7 +42,7 @@ def exchange():
 aims.make(exchange())
 
 
-# A token lives 60 seconds, and the request that it is for may wait a little.
+# A token lives 60 seconds, and the request that uses it may wait a little.
 @schemathesis.auth(refresh_interval=40)
 class Credential:
     """The API key where only that is good, an access token in exchange for it where only that is, else either."""
@@ -60,7 +60,7 @@ class Credential:
 
 @schemathesis.hook
 def before_call(context, case, kwargs):
-    # The answer is what the document describes, not the file behind it.
+    # The document describes the redirect, not the file behind it.
     kwargs["allow_redirects"] = False
     with lock:
         steering.steer(case)
@@ -86,7 +86,7 @@ def credential_is_required(ctx, response, case):
         return
     if response.request.headers.get("Authorization") in issued:
         return
-    # Before anyone asks for a credential the gateway looks for the route.
+    # The gateway looks for the route before it asks for a credential.
     if response.status_code not in (403, 404) or response.content:
         raise Failure(
             operation=case.operation.label, title="Answer without a credential",

@@ -7,7 +7,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import requests
 
-# The files that are sent as artifacts, by their SHA-256.
+# The files that are sent as artifacts, keyed by their SHA-256.
 FILES = {hashlib.sha256(content).hexdigest(): content for content in (b"", b"one line\n", bytes(range(256)) * 64)}
 
 
@@ -58,7 +58,7 @@ class Memory:
         content = FILES.get(upload["sha256"].lower())
         if content is None or len(content) != upload["size"]:
             return
-        # One of four is left incomplete.
+        # One upload of four is left incomplete.
         if len(self.uploads) % 4:
             put = upload["put"]
             requests.put(put["url"], data=content, headers=put["headers"], timeout=30).raise_for_status()

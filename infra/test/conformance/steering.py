@@ -10,9 +10,9 @@ from schemathesis.generation.meta import CoverageScenario, coverage_scenario
 from memory import FILES, operation_id, place
 
 KEYS = ["env/prod", "build/log", "build/log/2", "a", "", "grün/ключ", "a+b c%2F", "..", "k" * 1000]
-# Artifacts have keys of their own, or values would soon be written over them.
+# Artifacts have keys of their own. Otherwise values would soon overwrite them.
 FILE_KEYS = ["file/app.zip", "file/grün"]
-# Records here may lock out the caller who writes them, so they keep to themselves.
+# Records with these keys may lock out their own writer, so no other operation uses these keys.
 LOCKED = ["locked/1", "locked/2"]
 SELECTIONS = [["a=sha"], ["n=items[0].name", "all=items[*].name"], [""], ['odd="odd key".x', "a=a.b"]]
 VALUES = [{"sha": "abc"}, {"items": [{"name": "x"}, {"name": None}]}, "text", None, {"odd key": {"x": [1.5]}, "a": {"b": True}}]
@@ -47,7 +47,7 @@ class Steering:
             body(case)
         if not self.tally.done(case) and valid(case):
             self.aims.aim(case)
-        # Without its key the run would see nothing but 403 from here on.
+        # Without its key, the run would get only 403 from here on.
         if operation_id(case) == "revokeApiKey" and self.memory.own_key in str(case.query.get("id")):
             case.query["id"] = self.memory.tasks[0]
 
@@ -123,7 +123,7 @@ class Steering:
         body = case.body
         if "idx" in body and self.mostly():
             body["idx"] = self.idx()
-        # The caller of the run can do everything, and is restricted to nothing.
+        # The caller of the run has every capability and no restriction.
         if any(isinstance(c, dict) for name in ("read_caps", "write_caps") for c in body.get(name) or []):
             case.path_parameters["key"] = self.random.choice(LOCKED)
         idx = body.get("idx", 0)

@@ -7,7 +7,8 @@ from collections import Counter, defaultdict
 from pathlib import Path
 
 
-# Operations that no request made from the document can do, and why. Tests of the functions do them.
+# Operations that no request made from the document can do, and the reasons. The tests of the
+# functions cover them.
 OUT_OF_REACH = {
     "POST /api/github/v1/events": "a delivery has the host's signature",
     "POST /api/v1/{vcs}/events": "a delivery has the host's token",

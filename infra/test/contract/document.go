@@ -1,7 +1,6 @@
-// Package contract checks that the API document, the template and the
-// functions agree, and that real responses are as the document says. It is for
-// tests: no function imports it. Its invariant: the document that is checked is
-// the embedded one, the very text that the server hands out.
+// Package contract checks that the API document, the template and the functions agree, and that
+// real responses are as the document says. Only tests use it: no function imports it. Its
+// invariant: it checks the embedded document, which is the text that the server serves.
 package contract
 
 import (
@@ -22,10 +21,10 @@ type operation struct {
 	Security []map[string][]string
 	node     object // the operation itself
 	item     object // the path that it belongs to
-	pointer  string // where it stands in the document
+	pointer  string // its place in the document, as a JSON pointer
 }
 
-// String names the operation by its method and path.
+// String returns the operation's method and path.
 func (o operation) String() string { return o.Method + " " + o.Path }
 
 type object = map[string]any
@@ -39,7 +38,7 @@ type document struct {
 // theDocument parses the embedded document, once.
 var theDocument = sync.OnceValues(func() (*document, error) { return parse(docs.OpenAPI) })
 
-// methods are the members of a path that are operations.
+// methods are the members of a path's object that are operations.
 var methods = []string{"get", "put", "post", "delete", "options", "head", "patch", "trace"}
 
 func parse(text []byte) (*document, error) {
@@ -80,14 +79,14 @@ func remarshal(from, to any) error {
 	return json.Unmarshal(b, to)
 }
 
-// escape makes a member's name part of a JSON pointer in a URL fragment (RFC
-// 6901, sections 3 and 6).
+// escape makes a member's name a part of a JSON pointer in a URL fragment (RFC 6901, sections 3
+// and 6).
 func escape(name string) string {
 	return strings.NewReplacer("~", "~0", "/", "~1", "{", "%7B", "}", "%7D", "%", "%25", " ", "%20").Replace(name)
 }
 
-// resolve follows a reference within the document, if node is one, and
-// answers the pointer of what it found.
+// resolve follows a reference within the document, if node is a reference. It returns the
+// object that it found and the pointer of that object.
 func (d *document) resolve(node any, pointer string) (object, string, error) {
 	o, ok := node.(object)
 	if !ok {
@@ -112,8 +111,8 @@ func (d *document) resolve(node any, pointer string) (object, string, error) {
 	return d.resolve(at, ref)
 }
 
-// response finds what the document says of an operation's answer with a
-// status; nil if it says nothing.
+// response returns the document's description of an operation's response with a status. It
+// returns nil if there is none.
 func (d *document) response(op operation, status string) (object, string, error) {
 	responses, _ := op.node["responses"].(object)
 	node, ok := responses[status]

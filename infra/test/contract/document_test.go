@@ -97,7 +97,7 @@ func TestOperationsAreComplete(t *testing.T) {
 			t.Errorf("%s: operationId %q is empty or that of %s", op, id, other)
 		}
 		ids[id] = op
-		// Whoever sends what an operation does not list hears a 400.
+		// A request with anything that an operation does not list gets a 400.
 		want := []string{"400", "429", "500", "504"}
 		if !succeeds(op) {
 			t.Errorf("%s: no answer of success is described", op)
@@ -123,7 +123,7 @@ func TestOperationsAreComplete(t *testing.T) {
 	}
 }
 
-// succeeds reports whether the document describes an answer that is no refusal.
+// succeeds reports whether the document describes a response that is no refusal.
 func succeeds(op operation) bool {
 	responses, _ := op.node["responses"].(object)
 	for status := range responses {
@@ -157,8 +157,8 @@ func checkPathVariables(t *testing.T, d *document, op operation) {
 	}
 }
 
-// TestEverythingIsDescribed walks the whole document: whatever OpenAPI lets
-// carry a description must have one.
+// TestEverythingIsDescribed walks the whole document. Everything that may have a description in
+// OpenAPI must have one.
 func TestEverythingIsDescribed(t *testing.T) {
 	d := loadDocument(t)
 	walk(d.root, "#", func(pointer string, node object) {
@@ -243,7 +243,7 @@ func walk(node any, pointer string, visit func(string, object)) {
 	}
 }
 
-// numbers gives a value the number type that the schemas compare with.
+// numbers converts the numbers in a value to the type that the schemas compare with.
 func numbers(t *testing.T, value any) any {
 	t.Helper()
 	text, err := json.Marshal(value)

@@ -8,10 +8,10 @@ import (
 	"github.com/opsplane/opsplane/shared/api/httpapi"
 )
 
-// checkInput fails the test unless the document lists exactly what a route
-// declares: its query parameters, those that may be repeated as arrays, and the
-// members of its body, none of which may have another name. Where a route takes
-// anything, the document lists what it reads.
+// checkInput fails the test unless the document lists exactly what a route declares: its query
+// parameters, with those that may be repeated as arrays, and the members of its body. The
+// body's schema must allow no other members. If a route accepts any input, the document lists
+// what the route reads.
 func checkInput(t testing.TB, d *document, op operation, input httpapi.Input) {
 	t.Helper()
 	once, lists := d.queryParameters(t, op)
@@ -37,8 +37,8 @@ func checkInput(t testing.TB, d *document, op operation, input httpapi.Input) {
 	}
 }
 
-// queryParameters lists the query parameters of an operation by name: those that
-// are given once, and the arrays.
+// queryParameters returns the names of an operation's query parameters: those that may occur
+// once, and those that are arrays.
 func (d *document) queryParameters(t testing.TB, op operation) (once, lists []string) {
 	t.Helper()
 	for _, of := range []object{op.item, op.node} {
@@ -68,8 +68,8 @@ func (d *document) queryParameters(t testing.TB, op operation) (once, lists []st
 	return once, lists
 }
 
-// members lists the paths of the members that a schema describes, as a route
-// declares them. Every object must refuse members of other names.
+// members returns the paths of the members that a schema describes, in the form in which a
+// route declares them. Every object of the schema must refuse members of other names.
 func (d *document) members(t testing.TB, op operation, node any, prefix string) []string {
 	t.Helper()
 	schema, _, err := d.resolve(node, op.pointer)

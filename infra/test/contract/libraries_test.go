@@ -9,14 +9,14 @@ import (
 	"testing"
 )
 
-// hostLibraries are large: they have types of all that a host can say.
+// hostLibraries are large: they have types for everything that a host can send.
 var hostLibraries = []string{"github.com/google/go-github/", "github.com/bradleyfalzon/ghinstallation/", "gitlab.com/gitlab-org/api/client-go"}
 
-// askers are the functions that ask a host, and so link its libraries.
+// askers are the functions that send requests to a host, and so link its libraries.
 var askers = []string{"hosts", "jobs", "login", "renewer", "repositories"}
 
-// TestOnlyFunctionsThatAskAHostLinkItsLibraries looks at what the linker is given
-// for each function.
+// TestOnlyFunctionsThatAskAHostLinkItsLibraries looks at the packages that the linker gets for
+// each function.
 func TestOnlyFunctionsThatAskAHostLinkItsLibraries(t *testing.T) {
 	t.Parallel()
 	folders, err := os.ReadDir("../../../functions")
@@ -55,11 +55,11 @@ func TestOnlyFunctionsThatAskAHostLinkItsLibraries(t *testing.T) {
 	}
 }
 
-// decoders are the functions that read what hosts deliver to webhooks.
+// decoders are the functions that read the deliveries of hosts.
 var decoders = []string{"webhooks", "worker"}
 
-// TestOnlyFunctionsThatReadDeliveriesLinkTheDecoder holds the rule that the version
-// of a fact is in shared/vcs, so that who makes facts needs no decoder.
+// TestOnlyFunctionsThatReadDeliveriesLinkTheDecoder checks a rule: the version of a fact is in
+// shared/vcs, so that code that makes facts needs no decoder.
 func TestOnlyFunctionsThatReadDeliveriesLinkTheDecoder(t *testing.T) {
 	t.Parallel()
 	const decoder = "github.com/opsplane/opsplane/shared/vcs/vcsevent"
@@ -84,11 +84,11 @@ func TestOnlyFunctionsThatReadDeliveriesLinkTheDecoder(t *testing.T) {
 	}
 }
 
-// withoutObjects are functions that could come to link the S3 client through a
-// package that they use, and do not need it.
+// withoutObjects are functions that do not need the S3 client, but could link it through a
+// package that they use.
 var withoutObjects = []string{"auditor", "audit", "authorizer", "tokens"}
 
-// TestFunctionsThatKeepNoObjectsLinkNoS3Client looks at what the linker is given.
+// TestFunctionsThatKeepNoObjectsLinkNoS3Client looks at the packages that the linker gets.
 func TestFunctionsThatKeepNoObjectsLinkNoS3Client(t *testing.T) {
 	t.Parallel()
 	for _, function := range withoutObjects {

@@ -2,12 +2,12 @@ package contract
 
 import "strings"
 
-// find finds the operation of a request by its escaped path; false if the
-// document has none.
+// find returns the operation of a request by its method and escaped path. It returns false if
+// the document has none.
 func (d *document) find(method, path string) (operation, bool) {
 	best, found := operation{}, false
 	for _, op := range d.operations {
-		// A path with more literal text is the closer one: whoami before {vcs}.
+		// The path with more literal text fits better: whoami is preferred to {vcs}.
 		if op.Method == method && matches(op.Path, path) && (!found || literals(op.Path) > literals(best.Path)) {
 			best, found = op, true
 		}
@@ -15,11 +15,11 @@ func (d *document) find(method, path string) (operation, bool) {
 	return best, found
 }
 
-// keyVariable is the one variable that takes the rest of the path, slashes
-// and nothing at all included.
+// keyVariable is the only variable that takes the rest of the path. The rest may contain
+// slashes, and it may be empty.
 const keyVariable = "{key}"
 
-// matches reports whether a path of a request fits a path of the document.
+// matches reports whether the path of a request fits a path of the document.
 func matches(pattern, path string) bool {
 	want, got := strings.Split(pattern, "/"), strings.Split(path, "/")
 	for i, segment := range want {

@@ -17,9 +17,10 @@ import (
 	"github.com/opsplane/opsplane/shared/vcs"
 )
 
-// checkRefusals sends a route what it does not declare, from a caller who may use
-// it, and fails the test unless each is refused by name, and what it does declare
-// is not. A caller who may not use it must hear an empty 403 first.
+// checkRefusals sends a route input that it does not declare, from a caller who may use the
+// route. It fails the test unless each such request is refused with the name of the wrong
+// input, and unless declared input is accepted. A caller who may not use the route must get an
+// empty 403, whatever the input is.
 func checkRefusals(t testing.TB, route httpapi.Route) {
 	t.Helper()
 	w := walker{t: t, route: route}
@@ -52,8 +53,9 @@ func checkRefusals(t testing.TB, route httpapi.Route) {
 	}
 }
 
-// checkOrigin fails the test unless a route that changes something by a method
-// that reads refuses a session that no page of this server is known to have used.
+// checkOrigin checks a route that changes something although its method is GET. It fails the
+// test unless the route refuses a session if the request is not known to come from a page of
+// this server.
 func (w walker) checkOrigin() {
 	w.t.Helper()
 	rule := w.route.Rule
@@ -74,10 +76,10 @@ func (w walker) checkOrigin() {
 	}
 }
 
-// stranger is a name that nothing has.
+// stranger is a name that no parameter and no member has.
 const stranger = "zzzzz"
 
-// inside puts an object into an array of the member with a path.
+// inside returns a function that puts an object into an array of the member at a path.
 func inside(path string) func(string) string {
 	return func(object string) string {
 		for _, name := range slices.Backward(strings.Split(path, ".")) {
@@ -93,7 +95,7 @@ type walker struct {
 	route httpapi.Route
 }
 
-// said is what a route says, and what it logs.
+// said is what a route responds and logs.
 type said struct {
 	status   int
 	ID, Data string
@@ -102,7 +104,8 @@ type said struct {
 
 var pathVariable = regexp.MustCompile(`\{\w+(\.\.\.)?\}`)
 
-// send sends a request of a caller who may use the route, or else of nobody.
+// send sends a request. If allowed, the caller may use the route. Otherwise the caller is
+// anonymous.
 func (w walker) send(query, body string, allowed bool) said {
 	w.t.Helper()
 	if allowed && !w.route.Rule.Public {
@@ -111,7 +114,7 @@ func (w walker) send(query, body string, allowed bool) said {
 	return w.sendAs(nil, query, body)
 }
 
-// sendAs sends a request of a caller, or of nobody.
+// sendAs sends a request of a caller. A nil caller is anonymous.
 func (w walker) sendAs(caller *access.Caller, query, body string) said {
 	w.t.Helper()
 	var a said
@@ -119,7 +122,7 @@ func (w walker) sendAs(caller *access.Caller, query, body string) said {
 		method, path, _ := strings.Cut(w.route.Pattern, " ")
 		path = strings.ReplaceAll(path, "{vcs}", string(system))
 		path = strings.ReplaceAll(path, "{upload_id}", strings.Repeat("0", 32))
-		path = strings.ReplaceAll(path, "{$}", "") // so http.ServeMux writes that nothing follows
+		path = strings.ReplaceAll(path, "{$}", "") // with {$}, http.ServeMux says that nothing follows
 		path = pathVariable.ReplaceAllString(path, installation)
 		var log bytes.Buffer
 		l := httpapi.NewLambda([]httpapi.Route{w.route}, slog.New(slog.NewJSONHandler(&log, nil)), time.Now)
@@ -134,16 +137,16 @@ func (w walker) sendAs(caller *access.Caller, query, body string) said {
 			}
 		}
 		if a.status != 404 {
-			break // else the route is the other VCS's
+			break // after a 404, the route may belong to the other VCS
 		}
 	}
 	return a
 }
 
-// installation is one that the callers reach.
+// installation is an installation of which the callers are members.
 const installation = "5"
 
-// callerOf is a caller who may use a route with the rule.
+// callerOf returns a caller who may use a route with the rule.
 func callerOf(rule access.Rule) *access.Caller {
 	c := &access.Caller{Kind: access.KindAccessToken, User: "u", Key: "k", Capabilities: slices.Clone(rule.Needs)}
 	if len(rule.Kinds) > 0 {
@@ -155,7 +158,8 @@ func callerOf(rule access.Rule) *access.Caller {
 	return c
 }
 
-// refused expects a 400 with an id, whose text names something.
+// refused expects a 400 with an id and a text that contains named. From an anonymous caller it
+// expects a 403 without a body, unless the route is public.
 func (w walker) refused(query, body, id, named string) {
 	w.t.Helper()
 	if a := w.send(query, body, true); a.status != 400 || a.ID != id || !strings.Contains(a.Data, named) {
@@ -169,8 +173,9 @@ func (w walker) refused(query, body, id, named string) {
 	}
 }
 
-// known expects that a parameter is read: its value may be wrong, and the route's
-// storage is missing, but it is neither unknown nor passed over.
+// known expects that the route reads a parameter. The request may fail, because the value may
+// be wrong and the route has no storage. But the parameter must be neither refused as unknown
+// nor ignored.
 func (w walker) known(name string) {
 	w.t.Helper()
 	a := w.send("?"+name+"=1", "", true)

@@ -13,12 +13,12 @@ import (
 	"github.com/opsplane/opsplane/shared/vcs"
 )
 
-// CheckRoutes fails the test unless the routes that a function registers are
-// those that the template sends to it, the API document describes each, and
-// all three agree on the credentials that each needs, and on what each takes: the
-// document lists the parameters and members that a route declares, and the route
-// refuses every other. The function is named by its logical id, such as KvFunction.
-// Its routes need no storage: what is refused reaches none.
+// CheckRoutes fails the test unless a function's routes, the template and the API document
+// agree. The function registers exactly the routes that the template sends to it, and the
+// document describes each of them. All three agree on the credentials that a route needs and on
+// the input that it accepts: the document lists the parameters and members that a route
+// declares, and the route refuses all others. function is the function's logical id, such as
+// KvFunction. The routes need no storage, because a refused request does not reach it.
 func CheckRoutes(t testing.TB, function string, routes []httpapi.Route) {
 	t.Helper()
 	d, err := theDocument()
@@ -73,27 +73,27 @@ func loadTemplate(t testing.TB) *template.Template {
 	return loaded
 }
 
-// greedy is how the gateway and http.ServeMux write a variable that takes the
-// rest of the path.
+// greedy matches a variable that takes the rest of the path, in the notations of the gateway
+// and of http.ServeMux.
 var greedy = regexp.MustCompile(`/\{(\w+)(\+|\.\.\.)\}$`)
 
-// canonical gives the patterns of one operation one name, that of the
-// document. A pattern that stands for the empty value of a greedy variable is
-// named by bare, and a literal VCS by the variable.
+// canonical returns the document's name of an operation for a pattern of it. bare gives the
+// name if the pattern stands for the empty value of a greedy variable. A literal VCS becomes
+// the variable {vcs}.
 func canonical(pattern string, bare map[string]string) string {
 	if full, ok := bare[pattern]; ok {
 		pattern = full
 	}
 	pattern = greedy.ReplaceAllString(pattern, "/{$1}")
-	pattern = strings.TrimSuffix(pattern, "{$}") // http.ServeMux writes so that nothing follows
+	pattern = strings.TrimSuffix(pattern, "{$}") // with {$}, http.ServeMux says that nothing follows
 	for _, system := range vcs.All() {
 		pattern = strings.Replace(pattern, "/api/v1/"+string(system)+"/", "/api/v1/{vcs}/", 1)
 	}
 	return pattern
 }
 
-// bareForms maps the pattern of a greedy variable's empty value, with and
-// without the slash, to the pattern that has the variable.
+// bareForms maps patterns for the empty value of a greedy variable, with and without the slash,
+// to the pattern that has the variable.
 func bareForms(patterns []string) map[string]string {
 	bare := map[string]string{}
 	for _, p := range patterns {
@@ -104,7 +104,7 @@ func bareForms(patterns []string) map[string]string {
 	return bare
 }
 
-// declaredRoutes names the template's routes and their authorizers.
+// declaredRoutes maps the document's names of the template's routes to their authorizers.
 func declaredRoutes(routes []template.Route) map[string]string {
 	patterns := make([]string, len(routes))
 	for i, r := range routes {
@@ -117,7 +117,7 @@ func declaredRoutes(routes []template.Route) map[string]string {
 	return named
 }
 
-// registeredRoutes names a function's routes.
+// registeredRoutes maps the document's names of a function's routes to the routes.
 func registeredRoutes(routes []httpapi.Route) map[string]httpapi.Route {
 	patterns := make([]string, len(routes))
 	for i, r := range routes {

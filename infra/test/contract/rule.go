@@ -8,15 +8,15 @@ import (
 	"github.com/opsplane/opsplane/shared/api/access"
 )
 
-// schemes are the document's names for the kinds of credential.
+// schemes maps each kind of credential to its name in the document.
 var schemes = map[access.Kind]string{
 	access.KindAPIKey:      "apiKey",
 	access.KindAccessToken: "accessToken",
 	access.KindSession:     "session",
 }
 
-// checkRule fails the test unless a route's rule is what the document says of
-// its operation, and reaches as far as the variables of its path.
+// checkRule fails the test unless a route's rule is what the document says about its operation,
+// and unless the rule's scope fits the variables of the path.
 func checkRule(t testing.TB, op operation, rule access.Rule) {
 	t.Helper()
 	if rule.Public {
@@ -50,7 +50,8 @@ func checkRule(t testing.TB, op operation, rule access.Rule) {
 	case strings.Contains(op.Path, "{vcs}"):
 		scope = access.ScopeVCS
 	}
-	// Which routes ask the host, and so let others through, the walk of the journeys shows.
+	// The walk of package journey checks which routes ask the host and therefore admit other
+	// callers.
 	if rule.Scope != scope && (scope != access.ScopeInstallation || rule.Scope != access.ScopeHosted) {
 		t.Errorf("%s: scope %d, want %d by the variables of its path", op, rule.Scope, scope)
 	}
@@ -64,7 +65,7 @@ func capabilityNames(needs []access.Capability) []string {
 	return names
 }
 
-// credential writes a scheme and what it must carry as one text.
+// credential returns a scheme and the capabilities that it must carry as one text.
 func credential(scheme string, names []string) string {
 	names = slices.Clone(names)
 	slices.Sort(names)

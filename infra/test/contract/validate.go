@@ -16,11 +16,11 @@ import (
 	"github.com/santhosh-tekuri/jsonschema/v6"
 )
 
-// Validate fails the test unless the response to the request is as the API
-// document says: a status that is listed, the headers that are required, an
-// empty body where none is described, and else JSON that satisfies the schema.
-// The body of resp can be read again afterwards. A path that the document does
-// not know must answer 404 without a body.
+// Validate fails the test unless the response to the request is as the API document says: the
+// status is listed, the required headers are there, the body is empty if none is described, and
+// else the body is JSON that satisfies the schema. The body of resp can be read again
+// afterwards. For a path that the document does not have, the response must be a 404 without a
+// body.
 func Validate(t testing.TB, req *http.Request, resp *http.Response) {
 	t.Helper()
 	body, err := io.ReadAll(resp.Body)
@@ -40,7 +40,7 @@ func Validate(t testing.TB, req *http.Request, resp *http.Response) {
 	}
 }
 
-// check is Validate without a test.
+// check does what Validate does, without a test.
 func (d *document) check(method, path string, resp *http.Response, body []byte) error {
 	op, ok := d.find(method, path)
 	if !ok {
@@ -76,7 +76,7 @@ func (d *document) checkHeaders(answer object, pointer string, got http.Header) 
 	return nil
 }
 
-// mayBeEmpty marks an answer that comes with its body or without.
+// mayBeEmpty marks a response that comes with a body or without one.
 const mayBeEmpty = "x-may-be-empty"
 
 func checkBody(answer object, pointer, contentType string, body []byte) error {
@@ -98,7 +98,7 @@ func checkBody(answer object, pointer, contentType string, body []byte) error {
 		return fmt.Errorf("the document does not list content type %q", media)
 	}
 	if media == "text/html" && len(body) > 0 {
-		return nil // for people: no schema says more
+		return nil // the body is for people: no schema describes it further
 	}
 	value, err := jsonschema.UnmarshalJSON(bytes.NewReader(body))
 	if err != nil {
@@ -107,13 +107,13 @@ func checkBody(answer object, pointer, contentType string, body []byte) error {
 	return satisfies(value, pointer+"/content/"+escape(media)+"/schema")
 }
 
-// schemas compiles schemas of the document, each once.
+// schemas compiles each schema of the document once and keeps it.
 var schemas = struct {
 	sync.Mutex
 	compiler *jsonschema.Compiler
 }{}
 
-// documentURL names the document for the compiler; nothing is fetched.
+// documentURL is the name of the document for the compiler. Nothing is fetched from it.
 const documentURL = "https://opsplane.invalid/openapi.json"
 
 func compile(pointer string) (*jsonschema.Schema, error) {
@@ -142,8 +142,8 @@ func compile(pointer string) (*jsonschema.Schema, error) {
 	return schemas.compiler.Compile(documentURL + pointer)
 }
 
-// satisfies reports how a value fails the schema at a pointer of the
-// document, nil if it does not.
+// satisfies returns an error if a value does not satisfy the schema at a pointer of the
+// document.
 func satisfies(value any, pointer string) error {
 	schema, err := compile(pointer)
 	if err != nil {

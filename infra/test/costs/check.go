@@ -12,13 +12,13 @@ import (
 	"github.com/opsplane/opsplane/infra/test/template"
 )
 
-// Scenario prepares an operation, makes it while a meter of its own counts,
-// and answers the meter.
+// Scenario prepares an operation, runs it while a meter of its own counts, and returns the
+// meter.
 type Scenario func(*testing.T) *Meter
 
-// Check fails the test unless the scenarios are exactly the operations of the
-// sections of the document, each uses what its row says, and together they ask
-// every route of the function, which is named by its logical id.
+// Check fails the test unless three things hold. The scenarios are exactly the operations of
+// the sections of the document. Each uses what its row says. Together they use every route of
+// the function. function is its logical id.
 func Check(t *testing.T, function string, scenarios map[string]Scenario, sections ...string) {
 	t.Helper()
 	t.Parallel()
@@ -56,7 +56,7 @@ func Check(t *testing.T, function string, scenarios map[string]Scenario, section
 			maps.Copy(asked, m.asked)
 		})
 	}
-	// The scenarios run in parallel, and are over when this test ends.
+	// The scenarios run in parallel, and all have ended when this test ends.
 	t.Cleanup(func() {
 		for _, route := range d.Template.Function(function).Routes {
 			if _, ok := asked[pattern(route)]; !ok {
@@ -86,8 +86,8 @@ func compare(t *testing.T, got, want Use) {
 	}
 }
 
-// Request counts the invocations that a request to the API costs, by the
-// route of the template that it takes.
+// Request counts the invocations of a request to the API. They depend on the template's route
+// for the request.
 func (m *Meter) Request(method, target string) {
 	m.t.Helper()
 	d, err := Read()
@@ -118,8 +118,8 @@ func (m *Meter) Request(method, target string) {
 	m.asked[pattern(best)] = struct{}{}
 }
 
-// pattern names a route. The gateway needs one more for the empty key, which
-// costs what the other one does.
+// pattern returns the name of a route. The gateway needs a second route for the empty key. It
+// costs the same as the route with a key and gets the same name.
 func pattern(r template.Route) string {
 	return r.Method + " " + strings.TrimSuffix(r.Path, "/{key+}")
 }

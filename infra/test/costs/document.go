@@ -16,18 +16,18 @@ import (
 	"github.com/opsplane/opsplane/infra/test/template"
 )
 
-// Table is one table of the document: cells by the name of their column.
+// Table is one table of the document. Each row maps the name of a column to a cell.
 type Table []map[string]string
 
-// Document is docs/costs.md.
+// Document is the content of docs/costs.md.
 type Document struct {
 	text string
-	// Template is what the product declares.
+	// Template is the product's template.
 	Template *template.Template
 }
 
-// Read reads, once a process, the document and the template of the repository
-// around the working directory.
+// Read reads the document and the template of the repository that contains the working
+// directory. It reads them once in a process.
 var Read = sync.OnceValues(read)
 
 func read() (*Document, error) {
@@ -43,7 +43,7 @@ func read() (*Document, error) {
 	return &Document{string(text), loaded}, err
 }
 
-// Table is the first table below a heading.
+// Table returns the first table below a heading.
 func (d *Document) Table(heading string) (Table, error) {
 	_, below, found := cutHeading(d.text, heading)
 	if !found {
@@ -91,11 +91,11 @@ func cutHeading(text, heading string) (before, after string, found bool) {
 	return "", "", false
 }
 
-// OperationHeading is the heading below which every section has a table of
-// operations.
+// OperationHeading is the heading of the part of the document in which every section has a
+// table of operations.
 const OperationHeading = "What an operation uses"
 
-// Sections are the headings of the tables of operations.
+// Sections returns the headings of the tables of operations.
 func (d *Document) Sections() []string {
 	_, below, _ := cutHeading(d.text, OperationHeading)
 	below, _, _ = strings.Cut(below, "\n## ")
@@ -108,7 +108,7 @@ func (d *Document) Sections() []string {
 	return list
 }
 
-// Operations are the rows of a section by their names.
+// Operations returns the rows of a section by their names.
 func (d *Document) Operations(section string) (map[string]Row, error) {
 	table, err := d.Table(section)
 	if err != nil {
@@ -141,12 +141,12 @@ func (d *Document) Operations(section string) (map[string]Row, error) {
 
 // Row is one operation of the document.
 type Row struct {
-	// Use is what the document says that the operation uses.
+	// Use is what the operation uses, as the document says.
 	Use   Use
 	cells map[string]string
 }
 
-// counts reads a list such as "2 GetItem, UpdateItem".
+// counts parses a list such as "2 GetItem, UpdateItem".
 func counts(cell string) (map[string]int, error) {
 	list := map[string]int{}
 	if cell == "" {
@@ -169,7 +169,7 @@ func counts(cell string) (map[string]int, error) {
 	return list, nil
 }
 
-// list writes counts as the document does, in the order of their names.
+// list formats counts as the document does, ordered by name.
 func list(counts map[string]int) string {
 	var parts []string
 	for _, name := range slices.Sorted(maps.Keys(counts)) {
@@ -184,7 +184,7 @@ func list(counts map[string]int) string {
 
 var figure = regexp.MustCompile(`^\$?[0-9][0-9,]*(\.[0-9]+)?$`)
 
-// number reads a number such as 1,234.5 or $0.13; nothing is 0.
+// number parses a number such as 1,234.5 or $0.13. An empty cell is 0.
 func number(cell string) (float64, error) {
 	if cell == "" {
 		return 0, nil

@@ -11,22 +11,23 @@ import (
 	"github.com/opsplane/opsplane/shared/storage/attr"
 )
 
-// tableInfo is what decides about the copies that indexes keep.
+// tableInfo holds what determines the cost of a table's indexes.
 type tableInfo struct{ indexes []indexInfo }
 
 // indexInfo is one index of a table.
 type indexInfo struct {
-	// keys are the attributes of its key and of the table's.
+	// keys are the attributes of the index's key and of the table's key.
 	keys []string
-	// more are the attributes besides that an entry has; all has every one.
+	// more are the other attributes that an entry has. If all is true, an entry has every
+	// attribute.
 	more []string
 	all  bool
-	// global indexes follow the table by writes of their own, which are never
-	// those of a transaction.
+	// global is true for a global index. DynamoDB writes to it separately, and never as a part
+	// of a transaction.
 	global bool
 }
 
-// entry is an item's copy in the index; nil if it has none.
+// entry returns the copy of an item in the index, or nil if the index has none.
 func (i indexInfo) entry(item attr.Item) attr.Item {
 	entry := attr.Item{}
 	for _, name := range i.keys {
@@ -46,8 +47,8 @@ func (i indexInfo) entry(item attr.Item) attr.Item {
 	return entry
 }
 
-// writes are the units of what a change of an item does to the index: an entry
-// that comes, goes or changes is a write, one whose key changes is two.
+// writes returns the write units that a change of an item costs in the index. An entry that is
+// added, removed or changed is one write. An entry whose key changes is two writes.
 func (i indexInfo) writes(before, after attr.Item) float64 {
 	old, now := i.entry(before), i.entry(after)
 	switch {
@@ -66,7 +67,7 @@ func (i indexInfo) writes(before, after attr.Item) float64 {
 	return writeUnits(max(ItemSize(old), ItemSize(now)))
 }
 
-// indexWrites are the units of the copies that indexes keep.
+// indexWrites returns the write units for the copies in the indexes.
 func (m *Meter) indexWrites(r *http.Request, w write, before, after attr.Item) (float64, error) {
 	info, err := m.describe(r, w.table)
 	if err != nil {

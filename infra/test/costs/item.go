@@ -14,9 +14,9 @@ import (
 	"github.com/opsplane/opsplane/shared/storage/attr"
 )
 
-// ItemSize is what an item counts in bytes: its names and values ("DynamoDB
-// item sizes and formats", AWS documentation). An item of no attributes, which
-// does not exist, has none.
+// ItemSize returns the size of an item in bytes as AWS counts it: its names and values
+// ("DynamoDB item sizes and formats", AWS documentation). The size of an item without
+// attributes, which means that no item exists, is 0.
 func ItemSize(item attr.Item) int {
 	size := 0
 	for name, value := range item {
@@ -36,19 +36,19 @@ func valueSize(value types.AttributeValue) int {
 	case *types.AttributeValueMemberSS:
 		return len(strings.Join(v.Value, ""))
 	case *types.AttributeValueMemberM:
-		return 3 + len(v.Value) + ItemSize(v.Value) // for the map, for each of its pairs, and for what they hold
+		return 3 + len(v.Value) + ItemSize(v.Value) // for the map, for each of its pairs, and for their content
 	}
 	return 1 // boolean or null
 }
 
-// numberSize, of a whole number, is a byte for two digits, and one more; a
-// sign is one too. Zeros on either side do not count.
+// numberSize returns the size of a whole number in bytes: one byte for each two digits, and one
+// more. A sign is one more byte. Zeros at both ends do not count.
 func numberSize(text string) int {
 	digits := strings.TrimRight(strings.TrimLeft(text, "-0"), "0")
 	return (len(digits)+1)/2 + 1 + len(text) - len(strings.TrimLeft(text, "-"))
 }
 
-// wireItem is an item as it is sent.
+// wireItem is an item in the form in which it is sent.
 type wireItem map[string]map[string]json.RawMessage
 
 func (w wireItem) decode() (attr.Item, error) {
@@ -100,10 +100,11 @@ func decodeValue(kind string, raw json.RawMessage) (types.AttributeValue, error)
 	return nil, fmt.Errorf("type %s is not known here", kind)
 }
 
-// writeUnits are of a write that leaves or finds an item of so many bytes.
+// writeUnits returns the units of a write. bytes is the larger size of the item, before or
+// after the write.
 func writeUnits(bytes int) float64 { return max(1, math.Ceil(float64(bytes)/1024)) }
 
-// readUnits are of a read of so many bytes.
+// readUnits returns the units of a read of so many bytes.
 func readUnits(bytes int, consistent bool) float64 {
 	units := max(1, math.Ceil(float64(bytes)/4096))
 	if !consistent {

@@ -15,15 +15,15 @@ import (
 	"github.com/opsplane/opsplane/shared/storage/attr"
 )
 
-// A read unit is 4 KiB, so that the server tells by its bill where an item
-// passes from 4,096 bytes to 4,097.
+// A read unit is 4 KiB. So the server's bill shows where the size of an item passes from 4,096
+// bytes to 4,097.
 const readUnit = 4096
 
 func TestAnItemCountsAsTheServerCountsIt(t *testing.T) {
 	env := storagetest.New(t)
 	table := env.Table("KvTable")
-	// Long numbers that end in zeros are left out: DynamoDB Local drops zeros in
-	// pairs only.
+	// Long numbers that end in zeros are left out, because DynamoDB Local drops zeros only in
+	// pairs.
 	values := map[string]types.AttributeValue{
 		"nought":                   number("0"),
 		"one digit":                number("7"),
@@ -64,7 +64,7 @@ func TestAnItemCountsAsTheServerCountsIt(t *testing.T) {
 
 func number(text string) types.AttributeValue { return &types.AttributeValueMemberN{Value: text} }
 
-// padded is an item with the value and so many bytes of text.
+// padded returns an item with the value and so many bytes of text.
 func padded(value types.AttributeValue, padding int) attr.Item {
 	return attr.Item{
 		"pk": &types.AttributeValueMemberS{Value: "item"}, "sk": &types.AttributeValueMemberB{Value: []byte("row")},

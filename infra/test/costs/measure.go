@@ -13,10 +13,11 @@ import (
 	"github.com/opsplane/opsplane/shared/storage/attr"
 )
 
-// measure makes a request to DynamoDB and answers its units by AWS's
-// documentation ("Read and write operations", "Local secondary indexes",
-// "Using Global Secondary Indexes", "Transactions"). What the server itself reports of the table must agree; of
-// indexes and of items that are missing, local servers report each its own.
+// measure sends a request to DynamoDB and returns its units by AWS's documentation ("Read and
+// write operations", "Local secondary indexes", "Using Global Secondary Indexes",
+// "Transactions"). The units that the server reports for the table must agree. The servers'
+// reports about indexes and about missing items are not compared, because each local server
+// reports something else.
 func (m *Meter) measure(r *http.Request, operation string, body []byte) (reads, writes float64, response *http.Response, err error) {
 	var q request
 	if err := json.Unmarshal(body, &q); err != nil {
@@ -55,7 +56,7 @@ func (m *Meter) measure(r *http.Request, operation string, body []byte) (reads, 
 	for i, w := range list {
 		table += w.factor * writeUnits(max(ItemSize(before[i]), ItemSize(after[i])))
 		if !done {
-			continue // a failed condition is charged, but no index is touched
+			continue // a failed condition is charged, but no index is changed
 		}
 		index, err := m.indexWrites(r, w, before[i], after[i])
 		if err != nil {
@@ -76,7 +77,7 @@ func (m *Meter) measure(r *http.Request, operation string, body []byte) (reads, 
 	return reads, writes, response, err
 }
 
-// agree compares with what a server reports of its tables.
+// agree returns an error if the units differ from those that a server reports for its tables.
 func agree(operation string, report json.RawMessage, units float64) error {
 	type consumed struct {
 		Table struct{ CapacityUnits float64 }
@@ -92,14 +93,14 @@ func agree(operation string, report json.RawMessage, units float64) error {
 	for _, c := range list {
 		total += c.Table.CapacityUnits
 	}
-	// DynamoDB Local counts items with binary keys in a transaction as one.
+	// DynamoDB Local counts the items with binary keys in a transaction as one item.
 	if total != units && (operation != "TransactWriteItems" || total == 0 || total > units) {
 		return fmt.Errorf("computed %v units for %s, the server reports %v", units, operation, total)
 	}
 	return nil
 }
 
-// items reads items as they stand; those that do not exist are empty.
+// items reads the current items. An item that does not exist is empty.
 func (m *Meter) items(r *http.Request, list []write) ([]attr.Item, error) {
 	found := make([]attr.Item, len(list))
 	for i, w := range list {
@@ -122,17 +123,18 @@ func (m *Meter) items(r *http.Request, list []write) ([]attr.Item, error) {
 	return found, nil
 }
 
-// placeholder is that of a name or of a value in an expression.
+// placeholder matches the placeholder of a name or of a value in an expression.
 var placeholder = regexp.MustCompile(`[:#]\w+`)
 
-// whole repeats a query whose answer leaves out something of what it read, and
-// is charged for.
+// whole repeats a query so that its response contains everything that the query read and that
+// is charged. The original response may leave out some of it.
 func (m *Meter) whole(r *http.Request, body []byte) ([]wireItem, error) {
 	plain, err := edited(body, func(members map[string]json.RawMessage) {
 		for _, name := range []string{"Select", "FilterExpression", "ProjectionExpression"} {
 			delete(members, name)
 		}
-		// DynamoDB refuses placeholders that no expression uses, and an empty list of them.
+		// DynamoDB refuses placeholders that no expression uses, and an empty list of
+		// placeholders.
 		used := placeholder.FindAllString(string(members["KeyConditionExpression"]), -1)
 		for _, list := range []string{"ExpressionAttributeNames", "ExpressionAttributeValues"} {
 			if _, there := members[list]; !there {
@@ -162,7 +164,7 @@ func (m *Meter) whole(r *http.Request, body []byte) ([]wireItem, error) {
 	return a.Items, nil
 }
 
-// edited is a JSON object with changed members.
+// edited returns a JSON object after a change of its members.
 func edited(object []byte, change func(map[string]json.RawMessage)) ([]byte, error) {
 	var members map[string]json.RawMessage
 	if err := json.Unmarshal(object, &members); err != nil {

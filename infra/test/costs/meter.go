@@ -1,11 +1,10 @@
 //go:build unix
 
-// Package costs counts what operations cost, and compares it with
-// docs/costs.md. The tables of that document are the input: each row has a
-// scenario in the test of the function that it is about, which makes the
-// operation over real local servers and counts at the transport, below the AWS
-// clients. Its invariant: a number of the document that no test has counted
-// fails a test.
+// Package costs counts what operations cost, and compares the numbers with docs/costs.md. The
+// tables of that document are the input. Each row has a scenario in the tests of its function.
+// A scenario runs the operation against real local servers, and the meter counts at the
+// transport, below the AWS clients. Invariant: if the document states a number that no test has
+// counted, a test fails.
 package costs
 
 import (
@@ -29,9 +28,9 @@ import (
 type Use struct {
 	// DynamoDB counts calls by operation, such as GetItem.
 	DynamoDB map[string]int
-	// Reads and Writes are DynamoDB's units.
+	// Reads and Writes are DynamoDB's read units and write units.
 	Reads, Writes float64
-	// S3 counts requests by what they are charged as: PUT, GET or DELETE.
+	// S3 counts requests by the class in which they are charged: PUT, GET or DELETE.
 	S3 map[string]int
 	// Lambda counts invocations by function, such as kv.
 	Lambda map[string]int
@@ -46,11 +45,11 @@ type Meter struct {
 	mu      sync.Mutex
 	on      bool
 	use     Use
-	asked   map[string]struct{} // routes of the template, while counting
+	asked   map[string]struct{} // routes of the template that were used while counting
 	indexes map[string]*tableInfo
 }
 
-// New makes storage for one scenario, and a meter over it.
+// New makes storage for one scenario, and a meter for that storage.
 func New(t testing.TB) (*storagetest.Env, *Meter) {
 	env := storagetest.New(t)
 	m := &Meter{t: t, next: env.Config.HTTPClient, env: env, asked: map[string]struct{}{}, indexes: map[string]*tableInfo{}}
@@ -58,12 +57,12 @@ func New(t testing.TB) (*storagetest.Env, *Meter) {
 	return env, m
 }
 
-// DynamoDB is a client whose requests are counted.
+// DynamoDB returns a client whose requests are counted.
 func (m *Meter) DynamoDB() *dynamodb.Client {
 	return dynamodb.NewFromConfig(m.config(), func(o *dynamodb.Options) { o.BaseEndpoint = aws.String(m.env.DynamoDBURL) })
 }
 
-// S3 is a client whose requests are counted.
+// S3 returns a client whose requests are counted.
 func (m *Meter) S3() *s3.Client {
 	return s3.NewFromConfig(m.config(), func(o *s3.Options) {
 		o.BaseEndpoint = aws.String(m.env.S3URL)
@@ -71,8 +70,8 @@ func (m *Meter) S3() *s3.Client {
 	})
 }
 
-// HTTP is a client that counts what is sent to signed addresses of S3. It does
-// not follow redirects.
+// HTTP returns a client that counts the requests to signed addresses of S3. It does not follow
+// redirects.
 func (m *Meter) HTTP() *http.Client {
 	return &http.Client{
 		Transport:     transport{m},
@@ -91,35 +90,35 @@ type transport struct{ *Meter }
 // RoundTrip implements http.RoundTripper.
 func (t transport) RoundTrip(r *http.Request) (*http.Response, error) { return t.Do(r) }
 
-// Start begins to count: what was asked before it was preparation.
+// Start starts the counting. Earlier requests are preparation and do not count.
 func (m *Meter) Start() {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.on = true
 }
 
-// Stop ends the counting: what is asked behind it looks at what was done.
+// Stop ends the counting. Later requests check the result and do not count.
 func (m *Meter) Stop() {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.on = false
 }
 
-// Used is what was used since Start.
+// Used returns what was used since Start.
 func (m *Meter) Used() Use {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	return Use{maps.Clone(m.use.DynamoDB), m.use.Reads, m.use.Writes, maps.Clone(m.use.S3), maps.Clone(m.use.Lambda)}
 }
 
-// Reset forgets what was counted.
+// Reset sets all counts to zero.
 func (m *Meter) Reset() {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.use = Use{DynamoDB: map[string]int{}, S3: map[string]int{}, Lambda: map[string]int{}}
 }
 
-// Invoke counts an invocation of a function that is called by no route.
+// Invoke counts an invocation of a function that no route calls.
 func (m *Meter) Invoke(function string) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -128,9 +127,8 @@ func (m *Meter) Invoke(function string) {
 	}
 }
 
-// Do implements aws.HTTPClient. Requests to DynamoDB are made one after
-// another, so that the items that one changes can be looked at before and
-// after.
+// Do implements aws.HTTPClient. It sends one request to DynamoDB at a time, so that it can read
+// the items before and after each change.
 func (m *Meter) Do(r *http.Request) (*http.Response, error) {
 	_, operation, dynamo := strings.Cut(r.Header.Get("X-Amz-Target"), ".")
 	m.mu.Lock()
@@ -159,9 +157,9 @@ func (m *Meter) Do(r *http.Request) (*http.Response, error) {
 	return response, nil
 }
 
-// class is what a request to S3 is charged as. Listings and everything of a
-// multipart upload but its end without a result count as PUT; removing is free,
-// also of many objects by one POST.
+// class returns the class in which a request to S3 is charged. Listings count as PUT. All
+// requests of a multipart upload count as PUT, except the one that aborts it. Removing is free,
+// also the removal of many objects with one POST.
 func class(r *http.Request) string {
 	query := r.URL.Query()
 	lists := query.Has("list-type") || query.Has("uploads") || query.Has("uploadId")
@@ -182,8 +180,8 @@ func class(r *http.Request) string {
 	return "PUT"
 }
 
-// send makes a request like r with another operation and body. The local
-// servers do not check the signature, which is of r.
+// send sends a request like r with another operation and body. The signature is still that of
+// r, but the local servers do not check it.
 func (m *Meter) send(r *http.Request, operation string, body []byte) (*http.Response, []byte, error) {
 	prefix, _, _ := strings.Cut(r.Header.Get("X-Amz-Target"), ".")
 	again := r.Clone(r.Context())

@@ -10,10 +10,10 @@ import (
 	"strings"
 )
 
-// Prices are the document's prices and assumptions.
+// Prices holds the document's prices and assumptions.
 type Prices struct {
 	document *Document
-	each     map[string]float64 // dollars for one
+	each     map[string]float64 // dollars for one unit
 	assumed  map[string]float64 // ms, bytes
 	rows     map[string]Row     // of every section
 }
@@ -53,24 +53,25 @@ func (d *Document) Prices() (*Prices, error) {
 	return p, nil
 }
 
-// price is that of one.
+// price returns the price of one unit.
 func (p *Prices) price(name string) float64 { return named(p.each, name) }
 
 func named(list map[string]float64, name string) float64 {
 	n, ok := list[name]
 	if !ok {
-		return math.NaN() // which equals nothing that the document says
+		return math.NaN() // equals nothing that the document says
 	}
 	return n
 }
 
-// storage is what storage asks for one operation, in dollars.
+// storage returns the price of storage for one operation, in dollars.
 func (p *Prices) storage(u Use) float64 {
 	return u.Reads*p.price("DynamoDB read unit") + u.Writes*p.price("DynamoDB write unit") +
 		float64(u.S3["PUT"])*p.price("S3 PUT") + float64(u.S3["GET"])*p.price("S3 GET")
 }
 
-// all adds what gateway, functions and logs ask.
+// all returns the whole price of one operation, in dollars: storage, gateway, functions and
+// logs.
 func (p *Prices) all(u Use) float64 {
 	sum := p.storage(u)
 	requests := 0
@@ -91,8 +92,8 @@ func (p *Prices) all(u Use) float64 {
 	return sum + float64(requests)*(p.price("gateway request")+named(p.assumed, "log of a request")/1e9*p.price("log GB"))
 }
 
-// time is what a function takes, in milliseconds, if it makes its calls one
-// after another.
+// time returns how long a function takes, in milliseconds, if it makes its calls one after the
+// other.
 func (p *Prices) time(u Use) float64 {
 	ms := named(p.assumed, "time of a function itself")
 	for _, n := range u.DynamoDB {
@@ -104,7 +105,7 @@ func (p *Prices) time(u Use) float64 {
 	return ms
 }
 
-// Wrong lists the prices of operations that do not follow from their units.
+// Wrong lists the operations' prices that do not follow from their units.
 func (p *Prices) Wrong() []string {
 	var wrong []string
 	for name, row := range p.rows {
@@ -118,11 +119,11 @@ func (p *Prices) Wrong() []string {
 	return wrong
 }
 
-// part is one of what a sum is made of: "10,486 × *set, chunk*".
+// part matches one part of a sum: "10,486 × *set, chunk*".
 var part = regexp.MustCompile(`([0-9.,]+) × \*([^*]+)\*`)
 
-// WrongSums lists the sums of a table that do not follow from what they are
-// made of: operations, and prices.
+// WrongSums lists the sums of a table that do not follow from their parts. A part is an
+// operation or a price.
 func (p *Prices) WrongSums(heading string) ([]string, error) {
 	table, err := p.document.Table(heading)
 	if err != nil {
@@ -156,8 +157,8 @@ func (p *Prices) WrongSums(heading string) ([]string, error) {
 	return wrong, nil
 }
 
-// says reports whether a cell is a number of dollars, rounded to as many
-// places as it has.
+// says reports whether a cell states this number of dollars, rounded to the cell's number of
+// decimals.
 func says(cell string, dollars float64) bool {
 	cell = strings.ReplaceAll(cell, "**", "")
 	n, err := number(cell)

@@ -8,7 +8,7 @@ import (
 	"net/http"
 )
 
-// request is what is looked at of a request to DynamoDB.
+// request holds the members of a request to DynamoDB that matter for its cost.
 type request struct {
 	TableName, IndexName                   string
 	Key, Item                              wireItem
@@ -19,13 +19,13 @@ type request struct {
 	TransactItems                          []map[string]target
 }
 
-// target is what a part of a transaction is about.
+// target holds the table and the item of one part of a transaction.
 type target struct {
 	TableName string
 	Key, Item wireItem
 }
 
-// answer is what is looked at of an answer.
+// answer holds the members of a response that matter for the cost.
 type answer struct {
 	Item             wireItem
 	Items            []wireItem
@@ -34,7 +34,7 @@ type answer struct {
 	UnprocessedKeys  map[string]json.RawMessage
 }
 
-// keys are what a batch reads of one table.
+// keys holds the keys that a batch reads from one table.
 type keys struct {
 	Keys           []wireItem
 	ConsistentRead bool
@@ -92,13 +92,13 @@ func (q request) batchWrites() ([]write, error) {
 	return list, nil
 }
 
-// primary is the key of an item. Every table of the template has these two.
+// primary returns the key of an item. Every table of the template has these two key attributes.
 func primary(item wireItem) wireItem {
 	return wireItem{"pk": item["pk"], "sk": item["sk"]}
 }
 
-// reads are the units of a request that reads, from its answer; exact is false
-// where servers are known to report otherwise than AWS's documentation says.
+// reads returns the units of a request that reads, computed from its response. exact is false
+// if local servers are known to report something else than AWS's documentation says.
 func (m *Meter) reads(r *http.Request, operation string, body []byte, q request, a answer) (units float64, exact bool, err error) {
 	switch operation {
 	case "GetItem":
@@ -121,15 +121,15 @@ func (m *Meter) reads(r *http.Request, operation string, body []byte, q request,
 			}
 			sum += size
 		}
-		// Of an answer without items one local server reports no unit, and of
-		// an index they count copies of the key that AWS does not charge.
+		// For a response without items, one local server reports no unit. For an index, local
+		// servers count copies of the key that AWS does not charge.
 		return readUnits(sum, q.ConsistentRead), len(items) > 0 && q.IndexName == "", nil
 	}
 	return 0, false, fmt.Errorf("operation %s is not known here", operation)
 }
 
-// batchReads rounds every item up for itself. One that is missing counts as
-// one of the smallest size.
+// batchReads rounds up the size of every item separately. A missing item counts as one of the
+// smallest size.
 func batchReads(q request, a answer) (units float64, exact bool, err error) {
 	exact = true
 	for table, raw := range q.RequestItems {

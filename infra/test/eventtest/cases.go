@@ -1,6 +1,6 @@
-// Package eventtest runs the invocation events of events/ against the real
-// binaries of the functions. events/README.md describes the files; the same
-// ones are invoked in containers by "make sam-test".
+// Package eventtest sends the invocation events of events/ to the real binaries of the
+// functions. events/README.md describes the files. "make sam-test" sends the same events to the
+// functions in containers.
 package eventtest
 
 import (
@@ -15,20 +15,20 @@ import (
 
 const expectSuffix = ".expect.json"
 
-// testCase is one event and what it expects.
+// testCase is one event and the expected result.
 type testCase struct {
 	folder, name string
 	event        []byte
-	after        []string // cases of the same folder
+	after        []string // names of cases of the same folder that must run first
 	want         any
 }
 
-// values are what the placeholders of a file stand for.
+// values maps the placeholders of a file to their values.
 type values map[string]string
 
 var placeholder = regexp.MustCompile(`\{\{(\w+)\}\}`)
 
-// load reads the cases of one folder, placeholders filled in.
+// load reads the cases of one folder and replaces the placeholders.
 func load(dir string, v values) (map[string]testCase, error) {
 	files, err := filepath.Glob(filepath.Join(dir, "*.json"))
 	if err != nil {
@@ -78,7 +78,7 @@ func (v values) read(file string) ([]byte, error) {
 	return []byte(filled), unknown
 }
 
-// mismatch says what of got does not match want; empty if all of it does.
+// mismatch says which part of got does not match want. It returns "" if everything matches.
 func mismatch(want, got any, where string) string {
 	if pattern, ok := want.(string); ok && strings.HasPrefix(pattern, "~") {
 		text, isText := got.(string)

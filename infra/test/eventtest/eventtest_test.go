@@ -47,7 +47,8 @@ func TestEvents(t *testing.T) {
 			t.Errorf("function %s has no event", f.Name())
 		}
 	}
-	// Before the seed: its access token lives 60 seconds, and compiling may take longer.
+	// Compile before the seed: its access token lives 60 seconds, and compiling may take
+	// longer.
 	binaries := t.TempDir()
 	build(t, root, binaries)
 	env := storagetest.New(t)
@@ -62,7 +63,7 @@ func TestEvents(t *testing.T) {
 	}
 }
 
-// runFolder invokes each case of one function once, after those it names.
+// runFolder invokes each case of one function once. A case runs after the cases that it names.
 func runFolder(t *testing.T, env *storagetest.Env, root, binaries, folder string, known values) {
 	cases, err := load(filepath.Join(root, "events", folder), known)
 	if err != nil {
@@ -115,7 +116,7 @@ func environ(env *storagetest.Env) map[string]string {
 	return e
 }
 
-// seed makes what the placeholders of the events stand for.
+// seed makes what the placeholders of the events name, and returns their values.
 func seed(t *testing.T, env *storagetest.Env) values {
 	t.Helper()
 	ctx, now := context.Background(), time.Now()

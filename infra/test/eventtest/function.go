@@ -17,13 +17,13 @@ import (
 	"github.com/google/uuid"
 )
 
-// The part of Lambda's Runtime API that a function's loop uses.
+// Names of the part of Lambda's Runtime API that a function's loop uses.
 const (
 	invocations = "/2018-06-01/runtime/invocation/"
 	patience    = 30 * time.Second
 )
 
-// function is one running instance: it takes one event at a time.
+// function is one running instance. It takes one event at a time.
 type function struct {
 	events  chan []byte
 	answers chan []byte
@@ -51,8 +51,8 @@ func (l *log) String() string {
 	return l.text.String()
 }
 
-// build compiles every function as it is deployed, each into a file of dir that
-// bears its folder's name.
+// build compiles every function as for a deployment. Each binary is a file in dir that has the
+// name of the function's folder.
 func build(t *testing.T, root, dir string) {
 	t.Helper()
 	build := exec.Command("go", "build", "-trimpath", "-tags", "lambda.norpc", "-o", dir+"/", "./functions/...")
@@ -62,8 +62,7 @@ func build(t *testing.T, root, dir string) {
 	}
 }
 
-// start runs the built function of a folder under a Runtime API until the test
-// ends.
+// start runs a built function under a Runtime API until the test ends.
 func start(t *testing.T, binary, folder string, environ map[string]string) *function {
 	t.Helper()
 	f := &function{events: make(chan []byte), answers: make(chan []byte, 1), ended: make(chan struct{}), log: &log{}}
@@ -98,7 +97,7 @@ func start(t *testing.T, binary, folder string, environ map[string]string) *func
 	return f
 }
 
-// invoke sends an event and returns the decoded answer.
+// invoke sends an event and returns the decoded response.
 func (f *function) invoke(event []byte) (answer any, err error) {
 	select {
 	case f.events <- event:

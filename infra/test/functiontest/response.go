@@ -12,12 +12,12 @@ import (
 	"github.com/opsplane/opsplane/infra/apiclient"
 )
 
-// Response is the answer of a function, as API Gateway gets it.
+// Response is the response of a function, in the form that API Gateway receives.
 type Response struct {
 	events.APIGatewayProxyResponse
 }
 
-// Want reports an error unless the answer has the status and, if it is an error
+// Want reports an error unless the response has the status and, if the response is an error
 // with a body, the id.
 func (r Response) Want(t testing.TB, status int, id string) {
 	t.Helper()
@@ -34,7 +34,7 @@ func (r Response) Want(t testing.TB, status int, id string) {
 	}
 }
 
-// WantBody reports an error unless the answer has the status and this body.
+// WantBody reports an error unless the response has the status and this body.
 func (r Response) WantBody(t testing.TB, status int, body string) {
 	t.Helper()
 	if r.StatusCode != status || r.Body != body {
@@ -42,8 +42,8 @@ func (r Response) WantBody(t testing.TB, status int, body string) {
 	}
 }
 
-// Read decodes the body of an answer with status 200. It ends the test for any
-// other.
+// Read decodes the body of a response with status 200. It ends the test if the response has
+// another status.
 func (r Response) Read(t testing.TB, into any) {
 	t.Helper()
 	if err := json.Unmarshal([]byte(r.Body), into); err != nil || r.StatusCode != http.StatusOK {
@@ -51,8 +51,8 @@ func (r Response) Read(t testing.TB, into any) {
 	}
 }
 
-// Links returns the targets, for Do, of the pages "next" and "prev" to this one;
-// a page that is not there has none. The header has them as URLs below the stage.
+// Links returns the targets, for Do, of the pages "next" and "prev". There is no target for a
+// page that does not exist. The header states the pages as URLs below the stage.
 func (r Response) Links(t testing.TB) map[string]string {
 	t.Helper()
 	links := apiclient.Response{Header: r.MultiValueHeaders}.Links()
@@ -73,8 +73,8 @@ func (r Response) Links(t testing.TB) map[string]string {
 // Location returns the header Location.
 func (r Response) Location() string { return http.Header(r.MultiValueHeaders).Get("Location") }
 
-// The events of package httpapitest come by this host, and by this stage, which
-// API Gateway takes off the paths that functions see.
+// The events of package httpapitest use this host and this stage. API Gateway removes the stage
+// from the paths that functions see.
 const (
 	gateway = "api.example.com"
 	stage   = "/live/"

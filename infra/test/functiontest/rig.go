@@ -1,9 +1,9 @@
-// Package functiontest runs the handler of one function in a test: behind the
-// events of API Gateway, on real storage, with a clock that the test moves, with
-// a caller of any kind, and with storage that fails where the test wants it to.
+// Package functiontest runs the handler of one function in a test. The handler receives API
+// Gateway's events and uses real storage. The test controls the clock, the caller of any kind,
+// and the faults of the storage.
 //
-// It is the rig of one layer. Package storagetest is that of the stores below,
-// package journey that of the whole stack above.
+// It is the rig of one layer. Package storagetest is the rig of the stores below, and package
+// journey is the rig of the whole stack above.
 package functiontest
 
 import (
@@ -24,24 +24,23 @@ import (
 	"github.com/opsplane/opsplane/shared/audit/change"
 )
 
-// Start is the time at which the clock of every rig stands first.
+// Start is the first time of every rig's clock.
 var Start = time.Unix(4_000_000_000, 0).UTC()
 
-// Rig is a function under test and what is around it.
+// Rig is a function under test with its surroundings.
 type Rig struct {
 	// Clock is the clock of the function.
 	Clock Clock
-	// Env is the test's storage. Stores of it never fail: with them a test
-	// prepares and looks.
+	// Env is the test's storage without faults. A test prepares data and checks results with
+	// it.
 	Env *storagetest.Env
-	// Faulty is the same storage with Faults: the function's own stores are of it.
+	// Faulty is the same storage with Faults. The function's own stores use it.
 	Faulty *storagetest.Env
-	// Faults are what goes wrong with the requests of Faulty, and count them.
+	// Faults are the faults of the requests of Faulty. They also count these requests.
 	Faults storagetest.Faults
-	// Log has what was logged through Logger.
+	// Log holds what was logged through Logger.
 	Log Log
-	// Caller sends the requests of Do. It is nil for a caller without a
-	// credential.
+	// Caller is the caller of Do. If it is nil, the request has no credential.
 	Caller *access.Caller
 
 	lambda *httpapi.Lambda
@@ -51,31 +50,31 @@ type Rig struct {
 // first request.
 func New(t testing.TB) *Rig { return On(storagetest.New(t)) }
 
-// On returns a rig on given storage, such as that of a meter.
+// On returns a rig on the given storage, such as the storage of a meter.
 func On(env *storagetest.Env) *Rig {
 	r := &Rig{Env: env, Clock: Clock{at: Start}}
 	r.Faulty = env.WithFaults(&r.Faults)
 	return r
 }
 
-// Serve makes the function's handler, as its main does, and returns it. Serving
-// again replaces the handler.
+// Serve makes the function's handler, as the function's main does, and returns it. Another call
+// replaces the handler.
 func (r *Rig) Serve(routes []httpapi.Route, middleware ...func(http.Handler) http.Handler) *httpapi.Lambda {
 	r.lambda = httpapi.NewLambda(routes, r.Logger(), r.Clock.Now, middleware...)
 	return r.lambda
 }
 
-// Logger returns a logger into Log.
+// Logger returns a logger that writes to Log.
 func (r *Rig) Logger() *slog.Logger { return slog.New(slog.NewJSONHandler(&r.Log, nil)) }
 
-// Author returns the author of a change by an operator, made now by a request of
-// its own.
+// Author returns the principal, request and time of a change that an operator makes now, with a
+// request id of its own.
 func (r *Rig) Author() change.Author {
 	return change.Author{Principal: "operator:test", Request: uuid.NewString(), At: r.Clock.Now()}
 }
 
-// Do sends a request of Caller. The target is a path with an optional query; the
-// body is JSON, or empty.
+// Do sends a request of Caller. target is a path with an optional query. body is JSON, or
+// empty.
 func (r *Rig) Do(t testing.TB, method, target, body string) Response {
 	t.Helper()
 	return r.As(t, r.Caller, method, target, body)
@@ -87,8 +86,8 @@ func (r *Rig) As(t testing.TB, caller *access.Caller, method, target, body strin
 	return r.Send(t, httpapitest.Event(t, method, target, caller, body))
 }
 
-// Send sends an event. An error of the handler's, for which API Gateway has an
-// answer of its own, ends the test.
+// Send sends an event. If the handler returns an error, Send ends the test: API Gateway would
+// replace the response then.
 func (r *Rig) Send(t testing.TB, event events.APIGatewayProxyRequest) Response {
 	t.Helper()
 	resp, err := r.lambda.Handle(t.Context(), event)
@@ -98,12 +97,12 @@ func (r *Rig) Send(t testing.TB, event events.APIGatewayProxyRequest) Response {
 	return Response{resp}
 }
 
-// Token returns a caller with an access token that ends in a minute.
+// Token returns a caller with an access token that expires in a minute.
 func Token(user string, capabilities ...access.Capability) *access.Caller {
 	return &access.Caller{Kind: access.KindAccessToken, User: user, Key: uuid.NewString(), Capabilities: capabilities, Expires: Start.Unix() + 60}
 }
 
-// Clock is a time that only the test moves. Several goroutines may use it.
+// Clock is a clock that only the test changes. Several goroutines may use it.
 type Clock struct {
 	mu sync.Mutex
 	at time.Time
@@ -116,7 +115,7 @@ func (c *Clock) Now() time.Time {
 	return c.at
 }
 
-// Add lets time pass.
+// Add moves the clock forward by d.
 func (c *Clock) Add(d time.Duration) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -150,7 +149,7 @@ func (l *Log) String() string {
 	return l.text.String()
 }
 
-// Reset forgets what was written.
+// Reset removes what was written.
 func (l *Log) Reset() {
 	l.mu.Lock()
 	defer l.mu.Unlock()

@@ -16,7 +16,7 @@ import (
 	"github.com/opsplane/opsplane/infra/apiclient"
 )
 
-// Put is one request to storage, as an answer describes it.
+// Put is one request to storage, as a response of the API describes it.
 type Put struct {
 	Method  string
 	URL     string
@@ -31,7 +31,7 @@ type Part struct {
 	Put          *Put
 }
 
-// Upload is a file on its way into the store.
+// Upload is an upload, as a response of the API describes it.
 type Upload struct {
 	ID, State, SHA256    string
 	Size                 int64
@@ -46,14 +46,14 @@ type Upload struct {
 	next string // target of the next page of parts
 }
 
-// Announcement is the body with which an upload of content is asked for; more
-// are further members, each with a comma in front.
+// Announcement returns the body of a request that announces an upload of content. more holds
+// further members, each with a comma in front.
 func Announcement(content []byte, more string) string {
 	sum := sha256.Sum256(content)
 	return fmt.Sprintf(`{"size":%d,"sha256":"%s"%s}`, len(content), hex.EncodeToString(sum[:]), more)
 }
 
-// upload reads an answer that is an upload.
+// upload decodes a response that describes an upload.
 func (r Response) upload(t testing.TB, status int) Upload {
 	t.Helper()
 	var u Upload
@@ -62,19 +62,19 @@ func (r Response) upload(t testing.TB, status int) Upload {
 	return u
 }
 
-// Announce asks for an upload.
+// Announce announces an upload.
 func (c *Client) Announce(t testing.TB, in Installation, key, body string) Upload {
 	t.Helper()
 	return c.Do(t, "POST", in.Path("artifact/key", key), body).upload(t, http.StatusCreated)
 }
 
-// Look asks how far an upload has come.
+// Look returns the current state of an upload.
 func (c *Client) Look(t testing.TB, in Installation, id string) Upload {
 	t.Helper()
 	return c.Do(t, "GET", in.Base()+"/artifact/upload/"+id, "").upload(t, http.StatusOK)
 }
 
-// Parts answers all parts of an upload, page by page.
+// Parts returns all parts of an upload. It reads them page by page.
 func (c *Client) Parts(t testing.TB, in Installation, id string, limit int) []Part {
 	t.Helper()
 	var all []Part
@@ -88,7 +88,7 @@ func (c *Client) Parts(t testing.TB, in Installation, id string, limit int) []Pa
 	return all
 }
 
-// Complete calls the completion of an upload until it is done.
+// Complete requests the completion of an upload until the upload is done.
 func (c *Client) Complete(t testing.TB, in Installation, id string) Upload {
 	t.Helper()
 	for {
@@ -99,7 +99,7 @@ func (c *Client) Complete(t testing.TB, in Installation, id string) Upload {
 	}
 }
 
-// Store carries content into the store by one upload.
+// Store stores content with one upload.
 func (c *Client) Store(t testing.TB, in Installation, key string, content []byte, more string) Upload {
 	t.Helper()
 	u := c.Announce(t, in, key, Announcement(content, more))
@@ -107,7 +107,7 @@ func (c *Client) Store(t testing.TB, in Installation, key string, content []byte
 	return c.Complete(t, in, u.ID)
 }
 
-// send sends what has not arrived of a file, as the upload says.
+// send sends the parts of a file that have not arrived, as the upload describes them.
 func (u Upload) send(t testing.TB, content []byte) {
 	t.Helper()
 	if u.Put != nil {
@@ -120,7 +120,7 @@ func (u Upload) send(t testing.TB, content []byte) {
 	}
 }
 
-// Send sends a body with exactly the headers that were asked for.
+// Send sends a body with exactly the headers that the response names.
 func (p Put) Send(t testing.TB, body []byte) (status int, answer string) {
 	t.Helper()
 	req, err := http.NewRequest(p.Method, p.URL, bytes.NewReader(body))
@@ -130,7 +130,7 @@ func (p Put) Send(t testing.TB, body []byte) (status int, answer string) {
 	for name, value := range p.Headers {
 		req.Header.Set(name, value)
 	}
-	// The library sends a length of its own, from here, and no header of that name.
+	// The library takes the length from this field and ignores a header of that name.
 	if length := req.Header.Get("Content-Length"); length != "" {
 		if req.ContentLength, err = strconv.ParseInt(length, 10, 64); err != nil {
 			t.Fatal(err)
@@ -147,7 +147,7 @@ func (p Put) Send(t testing.TB, body []byte) (status int, answer string) {
 	return resp.StatusCode, string(text)
 }
 
-// Want ends the test unless storage answers a body with the status.
+// Want sends a body, and ends the test unless storage responds with the status.
 func (p Put) Want(t testing.TB, body []byte, status int) {
 	t.Helper()
 	if got, answer := p.Send(t, body); got != status {
@@ -155,7 +155,7 @@ func (p Put) Want(t testing.TB, body []byte, status int) {
 	}
 }
 
-// storage is a client of storage: without credentials, and following nothing.
+// storage is an HTTP client for storage. It sends no credentials and follows no redirects.
 var storage = apiclient.NewHTTPClient(connections)
 
 func roundTrip(req *http.Request) (*http.Response, []byte, error) {
@@ -168,7 +168,7 @@ func roundTrip(req *http.Request) (*http.Response, []byte, error) {
 	return resp, text, err
 }
 
-// Fetch fetches from an address in storage, with further headers in pairs.
+// Fetch fetches an address in storage. headers are further headers, each a name and a value.
 func Fetch(t testing.TB, address string, headers ...string) (*http.Response, []byte) {
 	t.Helper()
 	req, err := http.NewRequest(http.MethodGet, address, nil)
@@ -185,7 +185,7 @@ func Fetch(t testing.TB, address string, headers ...string) (*http.Response, []b
 	return resp, content
 }
 
-// Open asks for a file, and answers where it is.
+// Open requests a file and returns the address of its bytes.
 func (c *Client) Open(t testing.TB, in Installation, key string) (location string) {
 	t.Helper()
 	resp := c.Do(t, "GET", in.Path("artifact/key", key), "").Want(t, http.StatusFound)

@@ -28,7 +28,7 @@ func TestFileReplacesARecordOnTheVersionAskedFor(t *testing.T) {
 	c, in := theStack(t).Member(t)
 	written(t, c.Do(t, "PUT", in.Path("key", "k"), `{"data":1}`))
 	target := in.Path("artifact/key", "k")
-	// What cannot be met is refused before a byte is sent.
+	// A condition that cannot be met is refused before a byte is sent.
 	for _, condition := range []string{`,"if_absent":true`, `,"version":1`} {
 		if resp := c.Do(t, "POST", target, Announcement([]byte("x"), condition)).Want(t, 400); len(resp.Body) != 0 {
 			t.Errorf("got %v, want 400 without a body, as from cas", resp)
@@ -67,7 +67,7 @@ func TestFileIsOverwrittenAndDeletedLikeAnyRecord(t *testing.T) {
 		c.Do(t, "GET", target, "").Want(t, 302)
 		c.Do(t, "DELETE", in.Path("key", key), "").WantBody(t, `{"result":true}`)
 		c.Do(t, "GET", target, "").Want(t, 404)
-		// The upload remembers what it made, whatever became of it.
+		// The upload keeps the record that it made, even if the record has changed since.
 		if again := c.Complete(t, in, u.ID); string(again.Record) != string(u.Record) {
 			t.Errorf("%q: got record %s again, want %s", key, again.Record, u.Record)
 		}
@@ -88,7 +88,8 @@ func TestCapabilitiesOfAnArtifactKeepOthersOut(t *testing.T) {
 	plain.Do(t, "GET", target, "").Want(t, 404)
 	plain.Do(t, "POST", target, Announcement([]byte("theirs"), "")).WantRefused(t)
 	plain.Do(t, "POST", target, Announcement([]byte("theirs"), `,"version":0`)).Want(t, 400)
-	// Who was let in before the row was guarded is kept out at the completion.
+	// A client that announced an upload before the row was guarded is refused at the
+	// completion.
 	u := plain.Announce(t, in, "later", Announcement([]byte("theirs"), ""))
 	u.send(t, []byte("theirs"))
 	written(t, all.Do(t, "PUT", in.Path("key", "later"), `{"data":1,"write_caps":["kv_store_system_write"]}`))

@@ -103,7 +103,8 @@ func TestUploadsOfOneCallerAreBoundedAndListed(t *testing.T) {
 	announce := func(key string, gib int) Response {
 		return c.Do(t, "POST", in.Path("artifact/key", key), fmt.Sprintf(`{"size":%d,"sha256":"%064d"}`, gib<<30, 0))
 	}
-	// The stack's limits are the template's: a caller may have 25 GiB under way, an installation 100 GiB.
+	// The stack has the template's limits: a caller may have uploads of 25 GiB under way, and
+	// an installation 100 GiB.
 	wantFault(t, announce("a", 101), "QUOTA_EXCEEDED")
 	wantFault(t, announce("a", 26), "TOO_MANY_UPLOADS")
 	first := announce("a", 20).upload(t, 201)
@@ -116,7 +117,8 @@ func TestUploadsOfOneCallerAreBoundedAndListed(t *testing.T) {
 	}
 	c.Do(t, "GET", target, "").Want(t, 404)
 	c.Do(t, "POST", target+"/complete", "").Want(t, 404)
-	// The addresses of the first still work: it counts, and the list says so.
+	// The addresses of the aborted upload still work. So the upload counts, and the list shows
+	// it.
 	wantFault(t, announce("d", 1), "TOO_MANY_UPLOADS")
 	var list struct {
 		Uploads []struct {
@@ -136,7 +138,7 @@ func TestUploadsOfOneCallerAreBoundedAndListed(t *testing.T) {
 			t.Errorf("got %+v, want %+v", got, want)
 		}
 	}
-	// Another installation has its own.
+	// Another installation has its own limit.
 	other, elsewhere := theStack(t).Member(t)
 	other.Do(t, "POST", elsewhere.Path("artifact/key", "a"), fmt.Sprintf(`{"size":%d,"sha256":"%064d"}`, int64(25<<30), 0)).upload(t, 201)
 	other.Do(t, "GET", elsewhere.Base()+"/artifact/upload/"+first.ID, "").Want(t, 404)

@@ -12,7 +12,7 @@ import (
 	"testing"
 )
 
-// random makes content that no two tests share.
+// random returns content that no other test uses.
 func random(size int, seed string) []byte {
 	content := make([]byte, size)
 	source := rand.NewChaCha8([32]byte([]byte(fmt.Sprintf("%-32.32s", seed))))
@@ -20,7 +20,7 @@ func random(size int, seed string) []byte {
 	return content
 }
 
-// large is the size of a file that goes in parts: two of them.
+// large is the size of a file that is sent in two parts.
 const large = 101 << 20
 
 func TestFileInOnePieceComesBackTheSame(t *testing.T) {
@@ -119,7 +119,7 @@ func TestFileInPartsIsResumedWhereItsUploadStopped(t *testing.T) {
 	complete := in.Base() + "/artifact/upload/" + u.ID + "/complete"
 	last := u.Parts[1]
 	last.Put.Want(t, content[last.Offset:], 200)
-	// The client is gone, and with it all that it knew.
+	// From here on the client's knowledge is not used, as if the client had ended.
 	wantFault(t, c.Do(t, "POST", complete, ""), "INCOMPLETE_UPLOAD")
 	now := c.Look(t, in, u.ID)
 	if len(now.Parts) != 2 || now.Parts[0].Arrived || now.Parts[0].Put == nil || !now.Parts[1].Arrived || now.Parts[1].Put != nil {
@@ -162,7 +162,7 @@ func TestPartsAreHandedOutPageByPage(t *testing.T) {
 	c.Do(t, "DELETE", in.Base()+"/artifact/upload/"+u.ID, "").Want(t, 200)
 }
 
-// wantFault ends the test unless the answer is a 400 with this id and a reason.
+// wantFault ends the test unless the response is a 400 with this id and a reason.
 func wantFault(t *testing.T, r Response, id string) {
 	t.Helper()
 	var f struct{ ID, Data string }

@@ -22,18 +22,18 @@ import (
 	"github.com/opsplane/opsplane/shared/credential/signing"
 )
 
-// Authority makes access tokens with the stack's own signing key, read from
-// its storage as only someone who owns the stack can. Tests need it for tokens
-// that the API would not make: without it an expired one takes a minute.
+// Authority makes access tokens with the stack's own signing key. It reads the key from the
+// stack's storage, which only the owner of the stack can do. Tests need it for tokens that the
+// API would not make. For example, without it a test would wait a minute for an expired token.
 type Authority struct {
-	// Domain is where the stack's tokens are good.
+	// Domain is the domain for which the stack's tokens are valid.
 	Domain accesstoken.Domain
-	// Kid and Private are the key that signs now.
+	// Kid and Private are the id and the private part of the current signing key.
 	Kid     string
 	Private ed25519.PrivateKey
 }
 
-// Authority reads the signing key. The token is any that the stack made.
+// Authority reads the signing key. token is any access token of the stack.
 func (s *Stack) Authority(t testing.TB, token string) Authority {
 	t.Helper()
 	store, err := s.signingKeys()
@@ -52,7 +52,7 @@ func (s *Stack) Authority(t testing.TB, token string) Authority {
 	return Authority{Domain: accesstoken.Domain{Issuer: c.Issuer, Audience: c.Audience[0]}, Kid: key.ID, Private: key.Private}
 }
 
-// Mint signs a token for the caller as if it were now.
+// Mint signs a token for the caller, as if the time were now.
 func (a Authority) Mint(t testing.TB, caller access.Caller, now time.Time) string {
 	t.Helper()
 	token, err := a.Domain.Mint(a.Kid, a.Private, caller, now)
@@ -62,7 +62,7 @@ func (a Authority) Mint(t testing.TB, caller access.Caller, now time.Time) strin
 	return token
 }
 
-// Claims is what a token says in clear text. Clients are not to look; tests do.
+// Claims is the readable content of a token. Clients must not depend on it, but tests do.
 type Claims struct {
 	Kid      string   `json:"kid"`
 	Issuer   string   `json:"iss"`
@@ -92,7 +92,8 @@ func Read(t testing.TB, token string) Claims {
 	return c
 }
 
-// signingKeys opens the stack's signing keys where the stack says they are.
+// signingKeys opens the store of the stack's signing keys. The stack's description says where
+// it is.
 func (s *Stack) signingKeys() (*signing.Store, error) {
 	db, tables, err := s.storage()
 	if err != nil {
@@ -101,8 +102,8 @@ func (s *Stack) signingKeys() (*signing.Store, error) {
 	return &signing.Store{DB: db, KeysTable: tables["SigningKeysTable"], TokensTable: tables["TokensTable"]}, nil
 }
 
-// storage opens the stack's database where the stack says it is, and answers
-// the names of its tables by their logical ids.
+// storage opens the stack's database and returns the names of its tables by their logical ids.
+// The stack's description says where they are.
 func (s *Stack) storage() (*dynamodb.Client, map[string]string, error) {
 	b, err := os.ReadFile(filepath.Join(s.State, "stack.json"))
 	if err != nil {

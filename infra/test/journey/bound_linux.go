@@ -6,9 +6,9 @@ import (
 	"syscall"
 )
 
-// startBound starts cmd so that the kernel kills it when this process dies,
-// however it dies: a test that times out cleans nothing up. Linux ties this to
-// the thread that forks, so that thread must live as long as the process.
+// startBound starts cmd so that the kernel kills it when this process ends in any way. It is
+// needed because a test that times out cleans nothing up. On Linux a child dies when the thread
+// that forked it ends. So that thread must live as long as the process.
 func startBound(cmd *exec.Cmd) error {
 	cmd.SysProcAttr.Pdeathsig = syscall.SIGKILL
 	started := make(chan error)

@@ -4,5 +4,5 @@ package journey
 
 import "os/exec"
 
-// startBound starts cmd. Only Linux can tie its life to that of this process.
+// startBound starts cmd. Only Linux can end a child together with its parent.
 func startBound(cmd *exec.Cmd) error { return cmd.Start() }

@@ -13,7 +13,7 @@ import (
 	"github.com/opsplane/opsplane/infra/test/template"
 )
 
-// programs are the binaries that a journey runs.
+// programs holds the paths of the binaries that a journey runs.
 type programs struct {
 	root  string // the repository
 	stack string // the local stack
@@ -21,8 +21,8 @@ type programs struct {
 	demo  string // what "make demo" runs
 }
 
-// build makes the programs, once a process. They belong to modules of their
-// own, so that what they need stays out of the product's.
+// build builds the programs once in a process. They are in modules of their own, so that their
+// dependencies are not dependencies of the product.
 var build = sync.OnceValues(func() (programs, error) {
 	root, err := template.Root(".")
 	if err != nil {
@@ -43,7 +43,8 @@ var build = sync.OnceValues(func() (programs, error) {
 		{"admin", "./cmd/admin", p.admin},
 		{"admin", "./cmd/demo", p.demo},
 	} {
-		// A new file each time: a running program cannot be written over.
+		// Each build writes a new file, because the file of a running program cannot be
+		// overwritten.
 		fresh := fmt.Sprintf("%s.%d", b.binary, os.Getpid())
 		cmd := exec.Command("go", "build", "-o", fresh, b.pkg)
 		cmd.Dir = filepath.Join(root, "infra", b.module)
@@ -57,7 +58,7 @@ var build = sync.OnceValues(func() (programs, error) {
 	return p, nil
 })
 
-// lock keeps other test processes from building the same files.
+// lock keeps other test processes from building the same files at the same time.
 func lock(path string) (unlock func(), err error) {
 	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o644)
 	if err != nil {

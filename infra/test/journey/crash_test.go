@@ -15,11 +15,11 @@ import (
 	"github.com/opsplane/opsplane/infra/test/template"
 )
 
-// What a machine under load may take until the stack serves again.
+// recoveryLimit is the maximum time until the stack serves again, on a machine under load.
 const recoveryLimit = 30 * time.Second
 
-// role names what a process is: its program and first argument, and for a
-// function its group, in whose folder there is one for each version.
+// role returns the role of a process: its program and first argument, or the group of a
+// function. A group's folder has a folder for each version of the binary.
 func role(p Process) string {
 	program, arguments, _ := strings.Cut(p.Command, " ")
 	if path.Base(program) == "bootstrap" {
@@ -29,7 +29,7 @@ func role(p Process) string {
 	return path.Base(program) + " " + first
 }
 
-// roles groups the stack's processes by what they are.
+// roles groups the stack's processes by their roles.
 func roles(t *testing.T, s *Stack) map[string][]Process {
 	t.Helper()
 	all, err := s.Processes()
@@ -43,7 +43,7 @@ func roles(t *testing.T, s *Stack) map[string][]Process {
 	return groups
 }
 
-// crew is a few writers at work.
+// crew is a few writers that work at the same time.
 type crew struct {
 	writers []*writer
 	stop    chan struct{}
@@ -62,7 +62,7 @@ func (c *crew) rest() {
 	c.working.Wait()
 }
 
-// progress waits until every writer has had rounds acknowledged from now on.
+// progress waits until rounds of every writer have been acknowledged, counted from now on.
 func (c *crew) progress(t *testing.T, since string, s *Stack) {
 	t.Helper()
 	const rounds = 3
@@ -87,7 +87,7 @@ func (c *crew) progress(t *testing.T, since string, s *Stack) {
 	}
 }
 
-// A stack of its own: its processes are killed.
+// The test has a stack of its own, because it kills the stack's processes.
 func TestNothingAcknowledgedIsLostWhenAnyProcessIsKilled(t *testing.T) {
 	t.Parallel()
 	s := Start(t)
@@ -104,7 +104,7 @@ func TestNothingAcknowledgedIsLostWhenAnyProcessIsKilled(t *testing.T) {
 	}
 	c.start()
 	c.progress(t, "nothing", s)
-	// Processes of every function.
+	// These requests start processes of every function.
 	client.Do(t, "GET", "/api/v1/whoami", "").Want(t, 200)
 	s.Do(t, Request{Method: "GET", Target: "/health"}).Want(t, 200)
 	groups := roles(t, s)
@@ -118,7 +118,7 @@ func TestNothingAcknowledgedIsLostWhenAnyProcessIsKilled(t *testing.T) {
 			_ = syscall.Kill(p.PID, syscall.SIGKILL)
 		}
 		c.progress(t, name, s)
-		// The first request may meet a function that has just died.
+		// The first request may reach a function that has just died.
 		s.Do(t, Request{Method: "GET", Target: "/health"})
 		s.Do(t, Request{Method: "GET", Target: "/health"}).Want(t, 200)
 		t.Logf("killed %d of %s; every writer wrote again after %v", len(victims), name, time.Since(start).Round(time.Millisecond))

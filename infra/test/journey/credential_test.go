@@ -20,7 +20,7 @@ import (
 	"github.com/opsplane/opsplane/shared/login/user"
 )
 
-// The kinds of credential that open some doors. All others open none.
+// The kinds of credential that some routes admit. Every other kind is always refused.
 const (
 	apiKey            = "API key"
 	rightToken        = "right token"
@@ -34,7 +34,7 @@ const (
 	outsider          = "token of a member of another installation only"
 )
 
-// The sessions among them.
+// The sessions among these kinds.
 const (
 	memberSession   = "session of a member"
 	vouchedSession  = "session of a member by the word of the VCS"
@@ -43,8 +43,8 @@ const (
 	outsiderSession = "session of a member of another installation only"
 )
 
-// proof is what a request carries of a credential: an Authorization header, a
-// session, or both; and what a browser says of where it comes from.
+// proof holds what a request carries: an Authorization header, a session, or both, and the
+// headers in which a browser states where a request comes from.
 type proof struct {
 	header, session string
 	origin, site    string
@@ -104,7 +104,7 @@ func proofsFor(t *testing.T, s *Stack, in Installation) map[string]proof {
 	return made
 }
 
-// hashOf is what the table holds of a session.
+// hashOf returns what the table holds for a session.
 func hashOf(t *testing.T, text string) string {
 	t.Helper()
 	id, ok := session.IDOf(text)
@@ -114,8 +114,7 @@ func hashOf(t *testing.T, text string) string {
 	return id
 }
 
-// headersFor makes one Authorization header of every kind, for an
-// installation of GitHub.
+// headersFor makes one Authorization header of every kind, for an installation of GitHub.
 func headersFor(t *testing.T, s *Stack, in Installation) map[string]string {
 	t.Helper()
 	neighbour := s.Installation(t, "github")
@@ -152,10 +151,10 @@ func quoted(names []string) []any {
 	return list
 }
 
-// only is the capability that restricts to an installation.
+// only returns the capability that restricts to an installation.
 func only(in Installation) any { return map[string]string{"name": "installation_id", "id": in.ID} }
 
-// restricted makes a key through the API, which restricts it to the VCS.
+// restricted makes a key through the API, which restricts the key to the VCS.
 func restricted(t *testing.T, c *Client, vcs string, capabilities []any) *Client {
 	t.Helper()
 	body, err := json.Marshal(map[string]any{"name": "restricted", "capabilities": capabilities})
@@ -169,15 +168,15 @@ func restricted(t *testing.T, c *Client, vcs string, capabilities []any) *Client
 	return c.stack.Client(made.Key)
 }
 
-// forgeries are credentials that must open nothing: what never was one, what
-// no longer is, and what someone made up.
+// forgeries are credentials that must always be refused: texts that were never credentials,
+// credentials that have ended, and forged ones.
 func forgeries(t *testing.T, s *Stack, full *Client) map[string]string {
 	t.Helper()
 	token := full.Token(t)
 	a, claims := s.Authority(t, token), Read(t, token)
 	caller := access.Caller{User: claims.User, Key: claims.Key, Capabilities: access.Normalize(access.Strings())}
 	now := time.Now()
-	// Proof that what follows is refused for its defect alone.
+	// This shows that the tokens below are refused only because of their defect.
 	s.Do(t, Request{Method: "GET", Target: "/api/v1/whoami", Authorization: Bearer(a.Mint(t, caller, now))}).Want(t, 200)
 
 	_, stranger, err := ed25519.GenerateKey(rand.Reader)
@@ -211,7 +210,7 @@ func forgeries(t *testing.T, s *Stack, full *Client) map[string]string {
 	gone := s.Client(s.Key(t, user, Capabilities()...))
 	made["token of a revoked key"], made["revoked key"] = Bearer(gone.Token(t)), Bearer(gone.Key)
 	s.Admin(t, "key", "revoke", gone.Key)
-	// How soon its token is refused is another test's business.
+	// Another test checks how soon the token is refused.
 	time.Sleep(revocationBound)
 	return made
 }
@@ -221,7 +220,7 @@ func parts(token string) (head, payload, signature string) {
 	return p[0], p[1], p[2]
 }
 
-// tamper gives a token the user of somebody else, under the old signature.
+// tamper replaces the user of a token by another user and keeps the old signature.
 func tamper(t *testing.T, token string) string {
 	t.Helper()
 	head, payload, signature := parts(token)

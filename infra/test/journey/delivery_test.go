@@ -14,9 +14,9 @@ import (
 	"testing"
 )
 
-// TestRedeliveryWakesTheWorker sends a delivery that cannot be read and one that
-// can to the real webhook, and has both processed again: an operator sees what
-// came of each, and nobody but the table's stream wakes the worker.
+// TestRedeliveryWakesTheWorker sends an unreadable delivery and a readable one to the real
+// webhook, and has both processed again. An operator sees the result of each. Only the table's
+// stream wakes the worker.
 func TestRedeliveryWakesTheWorker(t *testing.T) {
 	t.Parallel()
 	s := theStack(t)
@@ -49,7 +49,7 @@ func TestRedeliveryWakesTheWorker(t *testing.T) {
 			t.Fatalf("%s: %s", id, resp.Status)
 		}
 		kept := map[string]string{"read-" + in: in + "." + id, "unreadable-" + in: "none." + id}[id]
-		processed := func() bool { // tries are counted anew
+		processed := func() bool { // the count of tries starts again
 			out := s.Admin(t, "delivery", "show", "--vcs", "github", kept)
 			return strings.Contains(out, c.state) && strings.Contains(out, "tries 1")
 		}

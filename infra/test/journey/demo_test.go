@@ -14,10 +14,10 @@ import (
 	"time"
 )
 
-// pause between two looks at something that happens by itself.
+// pause is the time between two checks of something that happens in the background.
 const pause = 100 * time.Millisecond
 
-// await asks until something is so, for a minute at most.
+// await repeats a check until it is true, for at most a minute.
 func await(t *testing.T, what string, so func() bool) {
 	t.Helper()
 	for end := time.Now().Add(time.Minute); !so(); time.Sleep(pause) {
@@ -27,7 +27,7 @@ func await(t *testing.T, what string, so func() bool) {
 	}
 }
 
-// list follows the pages of a list to its end and answers a member of each row.
+// list reads all pages of a list and returns one member of each row.
 func list(t *testing.T, c *Client, target, rows, member string) (found []string) {
 	t.Helper()
 	for target != "" {
@@ -45,8 +45,8 @@ func list(t *testing.T, c *Client, target, rows, member string) (found []string)
 	return found
 }
 
-// TestNewcomerGoesThroughTheDemo does what the README tells after "make demo":
-// lists, a refresh, a deletion, and the trail of it all.
+// TestNewcomerGoesThroughTheDemo does what the README describes after "make demo": lists, a
+// refresh, a deletion, and the audit trail of all of it.
 func TestNewcomerGoesThroughTheDemo(t *testing.T) {
 	t.Parallel()
 	s := theStack(t)
@@ -107,14 +107,14 @@ func TestNewcomerGoesThroughTheDemo(t *testing.T) {
 			return slices.Contains(list(t, c, trail+"&action=repository.remove", "results", "subject"), want.archived)
 		})
 		await(t, "trail of the tasks", func() bool {
-			return len(list(t, c, trail+"&action=task.&limit=1", "results", "id")) >= 6 // made, begun and ended, each
+			return len(list(t, c, trail+"&action=task.&limit=1", "results", "id")) >= 6 // each of the two was made, begun and ended
 		})
 	}
 	pasteDemo(t, s, printed)
 }
 
-// pasteDemo does what the demo tells to paste. The refresh in it finds again
-// what was deleted before.
+// pasteDemo runs the commands that the demo prints for pasting. Its refresh finds again what
+// was deleted before.
 func pasteDemo(t *testing.T, s *Stack, printed string) {
 	t.Helper()
 	_, script, found := strings.Cut(printed, "Try it: paste these lines into a shell in this folder.\n")
@@ -157,8 +157,8 @@ func completed(t *testing.T, c *Client, started Response) {
 	}
 }
 
-// TestTrailHasEachVisibleWriteOnceWithinSeconds reads records through the real
-// stream, and says how long they took.
+// TestTrailHasEachVisibleWriteOnceWithinSeconds reads records through the real stream, and
+// reports how long they took.
 func TestTrailHasEachVisibleWriteOnceWithinSeconds(t *testing.T) {
 	t.Parallel()
 	s := theStack(t)
@@ -176,7 +176,7 @@ func TestTrailHasEachVisibleWriteOnceWithinSeconds(t *testing.T) {
 	c.Do(t, "POST", in.Base()+"/commit", `{"keys":[{"key":"draft"}]}`).Want(t, 200)
 	c.Do(t, "DELETE", in.Path("key", "one"), "").Want(t, 200)
 	var actions []string
-	await(t, "record of each write", func() bool { // they do not come in the order of the writes
+	await(t, "record of each write", func() bool { // they do not arrive in the order of the writes
 		actions = list(t, c, trail+"&limit=20", "results", "action")
 		return len(actions) >= many+3
 	})

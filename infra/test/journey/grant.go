@@ -21,7 +21,7 @@ import (
 	"github.com/opsplane/opsplane/shared/vcs/repository"
 )
 
-// secret reads a secret of the stack's.
+// secret reads one of the stack's secrets.
 func (s *Stack) secret(t testing.TB, name string) string {
 	t.Helper()
 	text, err := os.ReadFile(filepath.Join(s.State, "secrets", name))
@@ -31,7 +31,7 @@ func (s *Stack) secret(t testing.TB, name string) string {
 	return strings.TrimSpace(string(text))
 }
 
-// box seals as the stack does.
+// box returns a box that seals as the stack does.
 func (s *Stack) box(t testing.TB) *sealed.Box {
 	text := s.secret(t, "opsplane-serversecret")
 	return sealed.NewBox(sealed.Fixed([]byte(text)))
@@ -41,8 +41,8 @@ func operator(at time.Time) change.Author {
 	return change.Author{Principal: "operator:journey", Request: uuid.NewString(), At: at}
 }
 
-// Link ties an account at a VCS to a user, and keeps the host's token of it, as a
-// login would.
+// Link connects an account at a VCS with a user, and stores the host's token of the account, as
+// a login would do.
 func (s *Stack) Link(t testing.TB, name, vcs string, account user.Identity, token string) {
 	t.Helper()
 	db, tables, err := s.storage()
@@ -64,7 +64,7 @@ func (s *Stack) Link(t testing.TB, name, vcs string, account user.Identity, toke
 	}
 }
 
-// Expect makes the appointment of a user who was here at a time.
+// Expect sets the renewal of a user who was active at a time.
 func (s *Stack) Expect(t testing.TB, name, vcs string, at time.Time) {
 	t.Helper()
 	db, tables, err := s.storage()
@@ -80,7 +80,7 @@ func (s *Stack) Expect(t testing.TB, name, vcs string, at time.Time) {
 	}
 }
 
-// GroupToken stores the access token of a group of GitLab's.
+// GroupToken stores the access token of a GitLab group.
 func (s *Stack) GroupToken(t testing.TB, group Installation, token string) {
 	t.Helper()
 	db, tables, err := s.storage()
@@ -92,7 +92,7 @@ func (s *Stack) GroupToken(t testing.TB, group Installation, token string) {
 	}
 }
 
-// Repository makes a repository known, as a host would that tells of it.
+// Repository stores a repository as if a host had stated it.
 func (s *Stack) Repository(t testing.TB, in Installation, seen vcs.Description) {
 	t.Helper()
 	db, tables, err := s.storage()

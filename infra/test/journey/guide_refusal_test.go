@@ -16,18 +16,17 @@ import (
 	"testing"
 )
 
-// misuse is a call of a script of the guides that cannot succeed.
+// misuse is a call of a script of the guides that must fail.
 type misuse struct {
 	args []string
-	// kv and key replace the address and the API key; "-" leaves the variable out.
+	// kv and key replace the address and the API key. "-" leaves the variable out.
 	kv, key string
-	// code is the exit code: 2 for a wrong call, else 1. Says is a part of the line
-	// that is printed.
+	// code is the exit code: 2 for a wrong call, else 1. says is a part of the printed line.
 	code int
 	says string
 }
 
-// scriptDir is a folder with the scripts of the guides and some files.
+// scriptDir makes a folder with the scripts of the guides and some files.
 func scriptDir(t *testing.T, s *Stack) string {
 	t.Helper()
 	dir := t.TempDir()
@@ -44,8 +43,8 @@ func scriptDir(t *testing.T, s *Stack) string {
 	return dir
 }
 
-// script runs one, and answers its exit code and what it prints. It has no
-// variables but those that it is given and what every process has.
+// script runs a script, and returns its exit code and its output. The script has only the given
+// variables, and those that every process has.
 func script(t *testing.T, dir, kv, key string, command ...string) (int, string) {
 	t.Helper()
 	cmd := exec.Command(command[0], command[1:]...)
@@ -81,7 +80,7 @@ func (m misuse) check(t *testing.T, dir, kv, key string, command ...string) {
 	}
 }
 
-// elsewhere is a server that is not this one, but answers everything.
+// elsewhere starts a server that is not this product and responds to everything.
 func elsewhere(t *testing.T) string {
 	t.Helper()
 	other := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
@@ -91,8 +90,8 @@ func elsewhere(t *testing.T) string {
 	return other.URL
 }
 
-// TestScriptsOfTheGuidesSayInOneLineWhatIsWrong calls them as people do who make
-// mistakes.
+// TestScriptsOfTheGuidesSayInOneLineWhatIsWrong calls the scripts with mistakes that people
+// make.
 func TestScriptsOfTheGuidesSayInOneLineWhatIsWrong(t *testing.T) {
 	t.Parallel()
 	s := theStack(t)
@@ -153,13 +152,13 @@ func TestScriptsOfTheGuidesSayInOneLineWhatIsWrong(t *testing.T) {
 	}
 }
 
-// TestScriptsOfTheGuidesChangeNothingWhenTheyRefuse asks for a key that is there:
-// to forget the key's name, or to name a file that is not there, must not touch it.
+// TestScriptsOfTheGuidesChangeNothingWhenTheyRefuse uses a key that exists. A call without the
+// key's name, or with a file that does not exist, must not change it.
 func TestScriptsOfTheGuidesChangeNothingWhenTheyRefuse(t *testing.T) {
 	t.Parallel()
 	s := theStack(t)
 	dir := scriptDir(t, s)
-	in := s.Installation(t, "github") // to which nobody else writes
+	in := s.Installation(t, "github") // nobody else writes to it
 	kv, key := s.URL+in.Base(), s.Key(t, s.User(t, in), Capabilities()...)
 	run := func(want int, command ...string) {
 		t.Helper()
@@ -181,8 +180,8 @@ func TestScriptsOfTheGuidesChangeNothingWhenTheyRefuse(t *testing.T) {
 	}
 }
 
-// TestChunkThatIsThereAlreadyIsTakenForOursOnlyIfItIs guards a record so that the
-// script's delete leaves it: its cas then fails as it does where an answer was lost.
+// TestChunkThatIsThereAlreadyIsTakenForOursOnlyIfItIs guards a record so that the script's
+// delete leaves the record. Then the script's cas fails, as it does after a lost response.
 func TestChunkThatIsThereAlreadyIsTakenForOursOnlyIfItIs(t *testing.T) {
 	t.Parallel()
 	s := theStack(t)
@@ -194,7 +193,7 @@ func TestChunkThatIsThereAlreadyIsTakenForOursOnlyIfItIs(t *testing.T) {
 		return fmt.Sprintf(`{"chk": "sha256:%x", "data": %q}`, sha256.Sum256([]byte(text)), text)
 	}
 	for name, c := range map[string]struct {
-		data, guard string // a guard that the key does not hold
+		data, guard string // guard is the member that guards the record with a capability that the key does not have
 		code        int
 	}{
 		"ours":    {chunk("some bytes"), `"write_caps"`, 0},

@@ -10,9 +10,9 @@ import (
 	"testing"
 )
 
-// TestGuideToTheStoreWorksAsWritten runs every command of the guide, with the
-// two functions that it takes from the guide to tokens, in the folder of a stack
-// as "make run" has it. It needs bash, curl and Python 3.
+// TestGuideToTheStoreWorksAsWritten runs every command of the guide, in the folder of a stack
+// as "make run" makes it. It also uses the two functions that the guide takes from the guide to
+// tokens. It needs bash, curl and Python 3.
 func TestGuideToTheStoreWorksAsWritten(t *testing.T) {
 	t.Parallel()
 	s := theStack(t)

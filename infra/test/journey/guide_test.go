@@ -11,10 +11,10 @@ import (
 	"testing"
 )
 
-// fence is a block of code of a guide: its language and its text.
+// fence matches a code block of a guide: its language and its text.
 var fence = regexp.MustCompile("(?ms)^```([a-z]+)\n(.*?)^```$")
 
-// blocks are the blocks of code of a guide in one language, in their order.
+// blocks returns the code blocks of a guide in one language, in their order.
 func blocks(t *testing.T, guide, language string) []string {
 	t.Helper()
 	text, err := os.ReadFile(guide)
@@ -33,8 +33,8 @@ func blocks(t *testing.T, guide, language string) []string {
 	return found
 }
 
-// steps are the commands of a workflow's steps, in their order: the lines that
-// are deeper than a "run: |".
+// steps returns the commands of a workflow's steps, in their order: the lines that are indented
+// below a "run: |".
 func steps(workflow string) string {
 	var out strings.Builder
 	depth := -1
@@ -54,9 +54,8 @@ func steps(workflow string) string {
 	return out.String()
 }
 
-// TestGuideToArtifactsWorksAsWritten runs every command of the guide, in the
-// folder of a stack as "make run" has it. It needs what the guide says: bash,
-// curl, jq and zip.
+// TestGuideToArtifactsWorksAsWritten runs every command of the guide, in the folder of a stack
+// as "make run" makes it. It needs what the guide names: bash, curl, jq and zip.
 func TestGuideToArtifactsWorksAsWritten(t *testing.T) {
 	t.Parallel()
 	s := theStack(t)
@@ -68,7 +67,8 @@ func TestGuideToArtifactsWorksAsWritten(t *testing.T) {
 	}
 	run := func(script string) string {
 		t.Helper()
-		// The script of the guide lies in this folder, so the guide need not change to another one.
+		// The script of the guide is in this folder, so the guide's change to another folder is
+		// left out.
 		cmd := exec.Command("bash", "-eu", "-o", "pipefail", "-c", strings.ReplaceAll(script, `cd "$(mktemp -d)"`, ":"))
 		cmd.Dir = dir
 		cmd.Env = append(os.Environ(), "STATE="+s.State, "GITHUB_SHA=0123abc", "OPSPLANE_KV="+s.URL+"/api/v1/github/kv/1", "OPSPLANE_API_KEY="+s.APIKey)

@@ -18,9 +18,8 @@ import (
 	"github.com/opsplane/opsplane/infra/test/vcstest"
 )
 
-// hosts are stand-ins for both hosts, on one address: GitHub and GitLab as the
-// server asks them for itself, as one person logs in there, and as many others
-// have done.
+// hosts are stand-ins for GitHub and GitLab, on one address. They serve the server's own
+// requests, the login of one person, and accounts of many others who have logged in before.
 type hosts struct {
 	url    string
 	github *vcstest.GitHub
@@ -32,7 +31,7 @@ type hosts struct {
 	crowd map[string]onlooker // by token
 }
 
-// onlooker is an account of GitHub's and the installations that it sees.
+// onlooker is an account at GitHub, and the installations that it sees.
 type onlooker struct {
 	id    int64
 	login string
@@ -73,7 +72,7 @@ func newHosts(t *testing.T) *hosts {
 	return h
 }
 
-// as serves a request of somebody in the crowd, and passes others on.
+// as serves the requests of accounts in the crowd, and passes other requests on.
 func (h *hosts) as(next http.Handler, answer func(onlooker) any) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		h.mu.Lock()
@@ -88,8 +87,8 @@ func (h *hosts) as(next http.Handler, answer func(onlooker) any) http.HandlerFun
 	}
 }
 
-// account makes an account at both hosts that sees installations of GitHub, and
-// answers its tokens by VCS.
+// account makes an account at both hosts that sees installations of GitHub, and returns its
+// tokens by VCS.
 func (h *hosts) account(id int64, login string, sees ...Installation) map[string]string {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -103,7 +102,7 @@ func (h *hosts) account(id int64, login string, sees ...Installation) map[string
 	return tokens
 }
 
-// launch starts a stack of its own that is an application at the hosts.
+// launch starts a stack of its own. The stack is an application at the hosts.
 func (h *hosts) launch(t *testing.T) *Stack {
 	t.Helper()
 	state := t.TempDir()
@@ -139,8 +138,8 @@ func (h *hosts) launch(t *testing.T) *Stack {
 	return s
 }
 
-// consent is the person's yes at the address to which the server sent the
-// browser: the query with which it comes back.
+// consent gives the person's consent at the address to which the server sent the browser. It
+// returns the query with which the browser comes back.
 func (h *hosts) consent(t *testing.T, address string) string {
 	t.Helper()
 	path, ok := strings.CutPrefix(address, h.url)

@@ -10,7 +10,7 @@ import (
 	"testing"
 )
 
-// rows reads an iteration's answer as "key#idx" each.
+// rows returns the rows of an iteration's response, each as "key#idx".
 func rows(t *testing.T, resp Response) []string {
 	t.Helper()
 	var answer struct{ Results []record }
@@ -22,8 +22,8 @@ func rows(t *testing.T, resp Response) []string {
 	return list
 }
 
-// pages follows an iteration to its end as a client does: by the URL of the
-// Link header, as it stands.
+// pages reads an iteration to its end as a client does: it uses the URL of the Link header
+// without change.
 func pages(t *testing.T, c *Client, target string, atMost int) []string {
 	t.Helper()
 	var all []string
@@ -42,7 +42,7 @@ func pages(t *testing.T, c *Client, target string, atMost int) []string {
 	return nil
 }
 
-// shelf fills an installation: a with idx -1, 0 and 7, and some neighbours.
+// shelf fills an installation: the key a with idx -1, 0 and 7, and some neighbouring keys.
 func shelf(t *testing.T) (*Client, Installation) {
 	c, in := theStack(t).Member(t)
 	for _, row := range []string{"Z#0", "a#-1", "a#0", "a#7", "a/#0", "a/b#0", "a/b#1", "ab#0", "b#0", "\u00e9#0"} {

@@ -1,14 +1,14 @@
 //go:build unix
 
-// Package journey starts the local stack and uses it as a client does: over
-// HTTP, with keys that an operator made. Its tests hold the product to what it
-// promises from outside, through the binaries, authorizer, tables and bucket
-// that AWS runs.
+// Package journey starts the local stack and uses it as a client does: over HTTP, with keys
+// that an operator made. Its tests check the product's promises from outside, with the
+// binaries, the authorizer, the tables and the bucket that also run on AWS.
 //
-// Its invariants: a stack gets ports and a state folder of its own, so that
-// any number run side by side; it does not outlive the process that started
-// it; every answer is checked against the API document; and no credential
-// that went over the wire may stand in what the stack printed.
+// Its invariants:
+//   - A stack has ports and a state folder of its own, so any number of stacks can run side by side.
+//   - A stack does not outlive the process that started it.
+//   - Every response is checked against the API document.
+//   - No credential that was sent over the network may be in what the stack printed.
 package journey
 
 import (
@@ -32,14 +32,14 @@ import (
 
 // Stack is a running local stack.
 type Stack struct {
-	// URL is where it serves, without a trailing slash.
+	// URL is the address of the stack, without a trailing slash.
 	URL string
-	// State is its folder. A stack that is started again on it has the data.
+	// State is the stack's folder. A stack that is started again on it has the same data.
 	State string
-	// APIKey is the first key, which the stack made for user admin.
+	// APIKey is the first API key. The stack made it for the user admin.
 	APIKey string
 
-	printed  *os.File // what it prints; the file has no name any more
+	printed  *os.File // the file of what it prints. The file has no name any more
 	programs programs
 	env      []string
 	cmd      *exec.Cmd
@@ -47,15 +47,15 @@ type Stack struct {
 	http     *http.Client
 }
 
-// Limits of what a machine under load may take. They are no promise of the
-// product: they only end a test that would hang.
+// Maximum times on a machine under load. The product does not promise them: they only end a
+// test that would hang.
 const (
 	startLimit = 3 * time.Minute
 	stopLimit  = 20 * time.Second
 )
 
-// Start starts a stack for one test and ends it with the test, which fails if
-// that leaves a process behind. env adds to its environment: "NAME=value".
+// Start starts a stack for one test and stops it when the test ends. The test fails if a
+// process of the stack remains. env adds variables to the stack's environment: "NAME=value".
 func Start(t testing.TB, env ...string) *Stack {
 	t.Helper()
 	s, err := Launch(t.TempDir(), env...)
@@ -73,8 +73,8 @@ func Start(t testing.TB, env ...string) *Stack {
 	return s
 }
 
-// Launch starts a stack on a state folder and returns when it serves. The
-// caller must Stop it.
+// Launch starts a stack on a state folder and returns when it serves. The caller must call
+// Stop.
 func Launch(state string, env ...string) (*Stack, error) {
 	built, err := build()
 	if err != nil {
@@ -84,12 +84,12 @@ func Launch(state string, env ...string) (*Stack, error) {
 	if err != nil {
 		return nil, err
 	}
-	// Without a name, the file ends with the last process that has it open.
+	// A file without a name disappears when the last process that has it open ends.
 	if err := os.Remove(printed.Name()); err != nil {
 		return nil, err
 	}
 	s := &Stack{State: state, printed: printed, programs: built, env: env, http: apiclient.NewHTTPClient(connections)}
-	// Another process may take the port between our finding and its using it.
+	// Another process may take the port after we found it free and before the stack uses it.
 	for range 3 {
 		if err = s.Restart(); err == nil {
 			return s, nil
@@ -101,8 +101,8 @@ func Launch(state string, env ...string) (*Stack, error) {
 	return nil, err
 }
 
-// Restart starts the stack again, on the same data and another port, after its
-// main process has ended.
+// Restart starts the stack again after its main process has ended. The data are the same, the
+// port is another one.
 func (s *Stack) Restart() error {
 	port, err := freePort()
 	if err != nil {
@@ -113,11 +113,13 @@ func (s *Stack) Restart() error {
 	}
 	s.cmd = exec.Command(s.programs.stack)
 	s.cmd.Dir = s.programs.root
-	// Servers of somebody else's could not be killed, nor their data be trusted to be ours.
+	// Servers of the user's own must not be used: a test could not kill them, and could not
+	// know that their data are only its own.
 	s.cmd.Env = append(os.Environ(), "PORT="+port, "STATE="+s.State, "DYNAMODB_URL=", "S3_URL=", "INSTANCES=", "THROTTLE=", "PARAMETERS=")
 	s.cmd.Env = append(s.cmd.Env, s.env...)
 	s.cmd.Stdout, s.cmd.Stderr = s.printed, s.printed
-	// A group of its own: Ctrl-C in a terminal ends the tests, and they end the stack.
+	// The stack is in a process group of its own: Ctrl-C in a terminal ends the tests, and the
+	// tests end the stack.
 	s.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	if err := startBound(s.cmd); err != nil {
 		return fmt.Errorf("start the local stack: %w", err)
@@ -133,7 +135,7 @@ func (s *Stack) Restart() error {
 	return nil
 }
 
-// awaitReady waits for the address that the stack writes once it serves.
+// awaitReady waits for the address. The stack writes it when it serves.
 func (s *Stack) awaitReady() error {
 	deadline := time.Now().Add(startLimit)
 	for time.Now().Before(deadline) {
@@ -152,8 +154,8 @@ func (s *Stack) awaitReady() error {
 	return fmt.Errorf("the local stack was not ready within %v", startLimit)
 }
 
-// Printed is what the stack has printed so far, the last 16 KB of it, without
-// the lines that report success.
+// Printed returns the last 16 KB of what the stack has printed so far, without the lines that
+// report success.
 func (s *Stack) Printed() string {
 	b, err := s.output()
 	if err != nil {
@@ -169,8 +171,8 @@ func (s *Stack) Printed() string {
 	return string(news[max(0, len(news)-shown):])
 }
 
-// output is all that the stack has printed so far. It does not move the place
-// at which the stack's processes write on.
+// output returns everything that the stack has printed so far. It does not move the position at
+// which the stack's processes write.
 func (s *Stack) output() ([]byte, error) {
 	return io.ReadAll(io.NewSectionReader(s.printed, 0, math.MaxInt64))
 }

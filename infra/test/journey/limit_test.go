@@ -14,7 +14,7 @@ import (
 	"time"
 )
 
-// problem is the wire form of an error with words.
+// problem is the JSON form of an error that has a text.
 type problem struct{ ID, Data string }
 
 func TestValueThatIsAcceptedCanBeReadAndALargerOneIsToldWhatToDo(t *testing.T) {
@@ -165,8 +165,8 @@ func TestBadParameterIsNamed(t *testing.T) {
 	}
 }
 
-// slowly writes a request in two halves with a pause between them, or without
-// the second.
+// slowly writes a request in two halves with a pause between them. If whole is false, it leaves
+// out the second half.
 func slowly(s *Stack, token, target, body string, whole bool) (status int, err error) {
 	conn, err := net.Dial("tcp", strings.TrimPrefix(s.URL, "http://"))
 	if err != nil {

@@ -10,7 +10,7 @@ import (
 	"github.com/opsplane/opsplane/infra/measure/load"
 )
 
-// "make load" does the same for longer, with more connections.
+// "make load" does the same for a longer time, with more connections.
 func TestMixedTrafficOfManyConnectionsIsAnsweredRightly(t *testing.T) {
 	t.Parallel()
 	s := theStack(t)

@@ -44,8 +44,7 @@ type visitor struct {
 	cookies map[string]string
 }
 
-// ask sends a request of the stack's own page, and keeps the cookies of the
-// answer.
+// ask sends a request as the stack's own page does, and keeps the cookies of the response.
 func (v visitor) ask(t *testing.T, method, target string) Response {
 	t.Helper()
 	header := http.Header{"Sec-Fetch-Site": {"same-origin"}}
@@ -65,8 +64,8 @@ func (v visitor) ask(t *testing.T, method, target string) Response {
 	return resp
 }
 
-// logIn logs a person in at each host, through the gateway and with nothing but
-// what a browser has, and out again.
+// logIn logs a person in at each host and out again. It uses only what a browser has, and all
+// requests go through the gateway.
 func logIn(t *testing.T, s *Stack, h *hosts) {
 	for vcs, in := range map[string]Installation{"github": s.Installation(t, "github"), "gitlab": s.Installation(t, "gitlab")} {
 		n, _ := strconv.Atoi(in.ID)
@@ -99,8 +98,8 @@ func logIn(t *testing.T, s *Stack, h *hosts) {
 	}
 }
 
-// beFoundOut has a member leave at the host and do nothing here: the schedule
-// alone, which asks an hour after the host's last word, takes the access away.
+// beFoundOut makes a member leave at the host and send no request here. Only the schedule,
+// which asks an hour after the host's last statement, removes the access.
 func beFoundOut(t *testing.T, s *Stack, h *hosts) {
 	in := s.Installation(t, "gitlab")
 	n, _ := strconv.ParseInt(in.ID, 10, 64)
@@ -116,9 +115,9 @@ func beFoundOut(t *testing.T, s *Stack, h *hosts) {
 	repos := Request{Method: "GET", Target: "/api/v1/gitlab/installations/" + in.ID + "/repos", Session: left}
 	s.Do(t, repos).Want(t, 200)
 	h.gitlab.Set(vcstest.Group{ID: n, FullPath: "left", FullName: "Left"})
-	s.Do(t, repos).Want(t, 200) // nobody has asked yet
+	s.Do(t, repos).Want(t, 200) // no renewal has run yet
 	s.Expect(t, name, "gitlab", hourAgo)
-	const limit = 3 * time.Minute // the schedule comes by every minute
+	const limit = 3 * time.Minute // the schedule runs every minute
 	for end := time.Now().Add(limit); ; time.Sleep(100 * time.Millisecond) {
 		if resp := s.Do(t, repos); resp.Status == http.StatusForbidden {
 			return

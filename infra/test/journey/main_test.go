@@ -10,8 +10,8 @@ import (
 	"testing"
 )
 
-// shared is the one stack that all tests use which do not break it. It starts
-// with the first of them.
+// shared is the one stack that all tests use, except tests that break it. It starts with the
+// first test that needs it.
 var shared = sync.OnceValues(func() (*Stack, error) {
 	state, err := os.MkdirTemp("", "journey-")
 	if err != nil {
@@ -20,10 +20,10 @@ var shared = sync.OnceValues(func() (*Stack, error) {
 	return Launch(state)
 })
 
-// started says whether shared has been asked for.
+// started reports whether shared was requested.
 var started atomic.Bool
 
-// theStack is the shared stack.
+// theStack returns the shared stack.
 func theStack(t testing.TB) *Stack {
 	t.Helper()
 	started.Store(true)
@@ -42,7 +42,8 @@ func TestMain(m *testing.M) {
 	os.Exit(code)
 }
 
-// end stops the shared stack and answers the exit code for what that showed.
+// end stops the shared stack and returns the exit code. The code also covers the errors of the
+// stop.
 func end(code int) int {
 	s, err := shared()
 	if err != nil {

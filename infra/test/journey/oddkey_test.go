@@ -11,7 +11,7 @@ import (
 	"testing"
 )
 
-// oddKeys are keys as they may stand in a path, and what they mean.
+// oddKeys maps keys as they may be written in a path to the keys that they mean.
 var oddKeys = map[string]string{
 	"a/b": "a/b", "a//b": "a//b", "//": "//", "/": "/", "a/": "a/", "/a": "/a", "": "",
 	".": ".", "..": "..", "../..": "../..", "a/./b": "a/./b", "a/../b": "a/../b", "../key/x": "../key/x", "%2e%2E": "..",
@@ -106,7 +106,8 @@ func TestKeyAboveTheLimitIsRefusedByName(t *testing.T) {
 	c, in := theStack(t).Member(t)
 	written(t, c.Do(t, "PUT", in.Path("key", strings.Repeat("k", 1000)), `{"data":1}`))
 	written(t, c.Do(t, "PUT", in.Path("key", strings.Repeat("\u00e9", 240)), `{"data":1}`))
-	// As long a key, but 3,000 bytes in the path: more than the gateway takes.
+	// The key is as long, but has 3,000 bytes in the path, which is more than the gateway
+	// accepts.
 	c.Do(t, "PUT", in.Path("key", strings.Repeat("\u00e9", 500)), `{"data":1}`).Want(t, 414)
 	for _, request := range [][2]string{{"PUT", "key"}, {"PUT", "cas/key"}, {"GET", "key"}, {"DELETE", "key"}, {"GET", "count/key"}, {"GET", "size/key"}, {"GET", "iter"}} {
 		body := ""
@@ -120,8 +121,8 @@ func TestKeyAboveTheLimitIsRefusedByName(t *testing.T) {
 	}
 }
 
-// TestKeysThatFitNoPathAreNamedInABody uses keys of the greatest length of
-// which the path would have up to 3,000 bytes. API Gateway takes some 1,440.
+// TestKeysThatFitNoPathAreNamedInABody uses keys of the maximum length. In a path they would
+// have up to 3,000 bytes. API Gateway accepts about 1,440.
 func TestKeysThatFitNoPathAreNamedInABody(t *testing.T) {
 	t.Parallel()
 	c, in := theStack(t).Member(t)

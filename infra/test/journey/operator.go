@@ -14,7 +14,7 @@ import (
 	"testing"
 )
 
-// Admin runs an operator's command on the stack and answers what it printed.
+// Admin runs an operator's command on the stack and returns its output.
 func (s *Stack) Admin(t testing.TB, args ...string) string {
 	t.Helper()
 	out, err := s.TryAdmin(args...)
@@ -24,7 +24,7 @@ func (s *Stack) Admin(t testing.TB, args ...string) string {
 	return out
 }
 
-// TryAdmin is Admin with an error for a command that fails.
+// TryAdmin is Admin, but it returns an error for a command that fails.
 func (s *Stack) TryAdmin(args ...string) (string, error) {
 	cmd := exec.Command(s.programs.admin, args...)
 	cmd.Env = append(os.Environ(), "STATE="+s.State, "STACK=")
@@ -42,7 +42,7 @@ type Installation struct {
 	VCS, ID string
 }
 
-// NewID makes an id for an installation that no other test has.
+// NewID returns an id for an installation that no other test uses.
 func NewID() string {
 	var b [8]byte
 	_, _ = rand.Read(b[:])
@@ -55,25 +55,25 @@ func (s *Stack) Installation(t testing.TB, vcs string) Installation {
 	return s.Named(t, vcs, NewID())
 }
 
-// Named makes an installation with a given id.
+// Named makes an installation with the given id.
 func (s *Stack) Named(t testing.TB, vcs, id string) Installation {
 	t.Helper()
 	s.Admin(t, "installation", "create", "--vcs", vcs, "--id", id, "--name", "journey-"+id)
 	return Installation{VCS: vcs, ID: id}
 }
 
-// Path is the path of a key-value operation, such as "key" or "cas/key", on a
-// key, which is encoded as real clients do it: slashes too.
+// Path returns the path of a key-value operation, such as "key" or "cas/key", on a key. The key
+// is encoded as real clients encode it: slashes too.
 func (i Installation) Path(operation, key string) string {
 	return i.Base() + "/" + operation + "/" + strings.ReplaceAll(url.QueryEscape(key), "+", "%20")
 }
 
-// Base is what the paths of the installation's key-value store begin with.
+// Base returns the start of the paths of the installation's key-value store.
 func (i Installation) Base() string {
 	return fmt.Sprintf("/api/v1/%s/kv/%s", i.VCS, i.ID)
 }
 
-// User makes a user who is a member of the installations, and answers its name.
+// User makes a user who is a member of the installations, and returns the user's name.
 func (s *Stack) User(t testing.TB, of ...Installation) string {
 	t.Helper()
 	name := "user-" + strings.ToLower(rand.Text()[:10])
@@ -84,7 +84,7 @@ func (s *Stack) User(t testing.TB, of ...Installation) string {
 	return name
 }
 
-// Capabilities are the names of all that a key can allow.
+// Capabilities returns the names of all capabilities that a key can have.
 func Capabilities() []string {
 	return []string{
 		"access_token_create", "access_token_refresh", "audit_read", "kv_store_read", "kv_store_write",
@@ -92,7 +92,7 @@ func Capabilities() []string {
 	}
 }
 
-// Key makes an API key of a user with capabilities, and answers its text.
+// Key makes an API key of a user with capabilities, and returns its text.
 func (s *Stack) Key(t testing.TB, user string, capabilities ...string) string {
 	t.Helper()
 	args := []string{"key", "create", "--user", user, "--name", "journey"}
@@ -102,8 +102,8 @@ func (s *Stack) Key(t testing.TB, user string, capabilities ...string) string {
 	return s.Admin(t, args...)
 }
 
-// Member makes an installation and a client of a user who is its member and
-// may do everything.
+// Member makes an installation and a user who is its member. It returns a client of that user
+// with all capabilities, and the installation.
 func (s *Stack) Member(t testing.TB) (*Client, Installation) {
 	t.Helper()
 	i := s.Installation(t, "github")

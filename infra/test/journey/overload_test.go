@@ -13,22 +13,22 @@ import (
 	"time"
 )
 
-// Far more connections than the two instances of each function that the stack
-// of this test may run, and far more exchanges than it admits.
+// The stack of this test may run two instances of each function. The test uses far more
+// connections than that, and far more exchanges than the stack admits.
 const (
 	crowd     = 64
 	rounds    = 10 // requests of each connection
 	exchanges = 100
 )
 
-// busy are the errors that tell a caller to come back, by status.
+// busy holds, by status, the error ids that say that a caller should try again.
 var busy = map[int][]string{
 	http.StatusTooManyRequests:    {"TOO_MANY_REQUESTS"},
 	http.StatusServiceUnavailable: {"UNAVAILABLE", "NO_ANSWER", "CONTENDED", "THROTTLED"},
 }
 
-// wantBusy reports an error unless the answer says by a documented id that the
-// server is busy, and when to come back. It answers the id.
+// wantBusy reports an error unless the response says, with a documented id, that the server is
+// busy and when to try again. It returns the id.
 func (r Response) wantBusy(t *testing.T) string {
 	t.Helper()
 	var p problem
@@ -45,9 +45,8 @@ func (r Response) wantBusy(t *testing.T) string {
 	return ""
 }
 
-// crush sends rounds of writes on every connection of the crowd at once, each
-// to a key of its own, and answers by key what came back. A request that hangs
-// fails by the client's timeout.
+// crush sends rounds of writes on every connection at once, each write to a key of its own, and
+// returns the responses by key. A request that hangs fails with the client's timeout.
 func crush(t *testing.T, c *Client, in Installation) map[string]Response {
 	t.Helper()
 	c.Token(t)
@@ -95,7 +94,7 @@ func TestBeyondItsLimitsTheStackAnswersEveryRequestAndSaysWhenToComeBack(t *test
 	if counts["done"] == 0 || counts["UNAVAILABLE"]+counts["NO_ANSWER"] == 0 || len(answers) != crowd*rounds {
 		t.Errorf("got %d answers, %v; want %d, some done and some refused", len(answers), counts, crowd*rounds)
 	}
-	// The crowd has gone: nothing is left of it but what was acknowledged.
+	// After the requests have ended, only the acknowledged writes exist.
 	for key, resp := range answers {
 		var p problem
 		_ = json.Unmarshal(resp.Body, &p)
@@ -145,13 +144,13 @@ func TestBeyondItsRateTheExchangeRefusesAndThenGoesOn(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		time.Sleep(time.Duration(wait) * time.Second) // as the answer tells its caller
+		time.Sleep(time.Duration(wait) * time.Second) // as the response asks its caller to wait
 	}
 	s.Do(t, refresh).Want(t, http.StatusOK)
 }
 
-// Requests that the authorizer refuses count at the gateway as well. With what
-// the template sets by default, hundreds of them leave room for everybody else.
+// The gateway also counts requests that the authorizer refuses. With the template's defaults,
+// hundreds of them leave enough room for all other callers.
 func TestRefusedExchangesShutNobodyOut(t *testing.T) {
 	t.Parallel()
 	s := Start(t, "THROTTLE=on")

@@ -10,15 +10,15 @@ import (
 	"golang.org/x/sync/errgroup"
 )
 
-// overtaken is a round in which a delete of a key meets a write of its row 7.
+// overtaken is a round in which a delete of a key runs beside a write of the key's row 7.
 type overtaken struct {
 	key     string
-	deleted bool // what the delete has answered
-	there   bool // whether the row is there in the end
+	deleted bool // whether the delete responded that it removed the key
+	there   bool // whether the row exists in the end
 }
 
-// TestDeleteOfAKeyBesideAWriteLosesNothing lets both begin within 20 ms, on keys
-// whose only row came and went, and on keys that have one.
+// TestDeleteOfAKeyBesideAWriteLosesNothing starts both within 20 ms. It uses keys whose only
+// row was removed, and keys that have a row.
 func TestDeleteOfAKeyBesideAWriteLosesNothing(t *testing.T) {
 	t.Parallel()
 	c, in := theStack(t).Member(t)
@@ -63,8 +63,8 @@ func TestDeleteOfAKeyBesideAWriteLosesNothing(t *testing.T) {
 	}
 }
 
-// toldBy reports whether the trail tells last of row 7 what became of it, and of
-// a removal of the key where the delete has answered so.
+// toldBy reports whether the trail agrees with the outcome: its last record of row 7 says
+// whether the row exists, and it has a removal of the key only if the delete responded so.
 func (r overtaken) toldBy(t *testing.T, c *Client, in Installation) bool {
 	t.Helper()
 	var trail struct {

@@ -16,10 +16,11 @@ import (
 	"github.com/opsplane/opsplane/shared/vcs"
 )
 
-// The people of the walk of hosted routes, and what each goes by. All but the
-// last two have an account at both hosts.
+// The people in the walk of the hosted routes, and their names. All except lapsed and stranger
+// have an account at both hosts. lapsed is linked with accounts whose host grants the hosts no
+// longer accept.
 const (
-	maintainer = "maintainer" // of the installation, and a member of its neighbour
+	maintainer = "maintainer" // of the installation, and a member of the neighbouring installation
 	developer  = "developer"  // of the installation
 	former     = "former member"
 	lapsed     = "member by an old word of hosts that take its grants no more"
@@ -27,8 +28,9 @@ const (
 	stranger   = "stranger"
 )
 
-// The credentials of each: a session, an API key with every capability, and its
-// access token. The maintainer has restricted tokens, and one that may nothing.
+// The credentials of each person: a session, an API key with every capability, and an access
+// token of the key. The maintainer also has restricted tokens, and a token without any
+// capability.
 const (
 	asSession, asKey, asToken = "session", "API key", "token"
 	restrictedHere            = "token restricted to the group"
@@ -37,7 +39,7 @@ const (
 	powerless                 = "token without a capability"
 )
 
-// who names a credential of a person's.
+// who returns the name of one of a person's credentials.
 func who(person, credential string) string { return person + ", " + credential }
 
 // scene is two installations of each host, with their people.
@@ -47,16 +49,17 @@ type scene struct {
 	here   map[string]Installation // by VCS
 	beside map[string]Installation
 	proofs map[string]proof
-	tokens map[string]*Client // whose tokens proofs are: they live for a minute
+	tokens map[string]*Client // the keys whose tokens are proofs: a token lives for a minute
 	order  []string           // the names of the proofs
-	task   string             // the maintainer's, at the group
+	task   string             // id of the maintainer's task at the group
 }
 
 const bot = 9
 
 func newScene(t *testing.T, s *Stack, h *hosts) *scene {
 	c := &scene{stack: s, hosts: h, here: map[string]Installation{}, beside: map[string]Installation{}, proofs: map[string]proof{}, tokens: map[string]*Client{}}
-	// Lists are in the order of ids: the neighbour's are the larger ones.
+	// Lists are ordered by id, and the ids of the neighbouring installations are the larger
+	// ones.
 	for n, list := range []map[string]Installation{c.here, c.beside} {
 		for _, system := range []string{"github", "gitlab"} {
 			list[system] = s.Named(t, system, strconv.Itoa(7000+1000*n+len(system)))
@@ -99,13 +102,14 @@ func newScene(t *testing.T, s *Stack, h *hosts) *scene {
 	return c
 }
 
-// of is where the paths of the installation begin.
+// of returns the start of the paths of the installation.
 func (c *scene) of(system string) string {
 	return "/api/v1/" + system + "/installations/" + c.here[system].ID
 }
 
-// person makes a user with accounts at both hosts who sees installations there,
-// and of whom the hosts have said so. The former one has seen one before.
+// person makes a user with accounts at both hosts who sees installations there. The statements
+// of both hosts are stored. A user who sees no installation has an earlier statement about one:
+// that is the former member.
 func (c *scene) person(t *testing.T, name string, id int64, sees ...map[string]Installation) {
 	var github []Installation
 	for _, list := range sees {
@@ -128,8 +132,8 @@ func (c *scene) person(t *testing.T, name string, id int64, sees ...map[string]I
 	c.bearers(t, name, u)
 }
 
-// lapsed makes a user of whom both hosts said long ago that it is a member, and
-// whose grants they take no more.
+// lapsed makes a user whose memberships both hosts stated long ago, and whose host grants they
+// no longer accept.
 func (c *scene) lapsed(t *testing.T, id int64) {
 	u := c.stack.User(t)
 	for _, system := range []string{"github", "gitlab"} {
@@ -181,19 +185,20 @@ func (c *scene) ask(t *testing.T, name, method, target, body string) Response {
 	return c.stack.Do(t, p.onto(Request{Method: method, Target: target, Body: body}))
 }
 
-// cell is what one credential is answered: a status, and of a list the ids.
+// cell is the response to one credential: a status, and for a list also the ids.
 type cell struct {
 	status int
 	sees   string
 }
 
-// hostedRow is a request, and who is answered what; all others are refused.
+// hostedRow is a request with the responses to the credentials that are admitted. All other
+// credentials are refused.
 type hostedRow struct {
 	route, target, body string
 	cells               map[string]cell
 }
 
-// cells says what people are answered with several of their credentials.
+// cells joins the responses of several credentials.
 func cells(lists ...map[string]cell) map[string]cell {
 	all := map[string]cell{}
 	for _, list := range lists {
@@ -204,7 +209,7 @@ func cells(lists ...map[string]cell) map[string]cell {
 	return all
 }
 
-// both are a person's session and token.
+// bearing returns a response for a person's session and token.
 func bearing(person string, c cell) map[string]cell {
 	return map[string]cell{who(person, asSession): c, who(person, asToken): c}
 }
@@ -213,8 +218,8 @@ func with(credential string, c cell) map[string]cell {
 	return map[string]cell{who(maintainer, credential): c}
 }
 
-// rows are the hosted routes. Lists of the two hosts differ in which of the
-// maintainer's restricted tokens reach them.
+// rows returns the hosted routes. The lists of the two hosts differ in which of the
+// maintainer's restricted tokens are admitted.
 func (c *scene) rows() []hostedRow {
 	ok, none := cell{status: 200}, cell{200, ""}
 	gl, gh, glBeside, ghBeside := c.here["gitlab"].ID, c.here["github"].ID, c.beside["gitlab"].ID, c.beside["github"].ID
@@ -255,8 +260,7 @@ func (c *scene) rows() []hostedRow {
 	}
 }
 
-// walk asks every row with every credential, and notes the routes that did what
-// they are for.
+// walk sends every row with every credential, and records the routes that have succeeded.
 func (c *scene) walk(t *testing.T, done map[string]bool) {
 	for _, row := range c.rows() {
 		method, _, _ := strings.Cut(row.route, " ")
@@ -278,12 +282,12 @@ func (c *scene) walk(t *testing.T, done map[string]bool) {
 	}
 }
 
-// lists reports whether a target's answer is a list of installations or groups.
+// lists reports whether the response of a target is a list of installations or groups.
 func lists(target string) bool {
 	return strings.HasSuffix(target, "/installations") || strings.HasSuffix(target, "/groups")
 }
 
-// listed are the ids of such a list.
+// listed returns the ids of such a list.
 func listed(t *testing.T, resp Response) string {
 	t.Helper()
 	type item struct{ ID json.RawMessage }

@@ -9,7 +9,7 @@ import (
 	"strings"
 )
 
-// processes lists what runs on this machine.
+// processes lists the processes of this machine.
 func processes() ([]Process, error) {
 	stats, err := filepath.Glob("/proc/[0-9]*/stat")
 	if err != nil {
@@ -21,8 +21,8 @@ func processes() ([]Process, error) {
 		if err != nil {
 			continue // it has ended
 		}
-		// The name stands in parentheses and may hold anything, so fields are
-		// counted from the last one.
+		// The name is in parentheses and may contain anything. So the fields are counted from
+		// the last parenthesis.
 		end := bytes.LastIndexByte(stat, ')')
 		fields := strings.Fields(string(stat[end+1:]))
 		const state, parent, started = 0, 1, 19

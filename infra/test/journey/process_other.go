@@ -9,7 +9,7 @@ import (
 	"strings"
 )
 
-// processes lists what runs on this machine.
+// processes lists the processes of this machine.
 func processes() ([]Process, error) {
 	out, err := exec.Command("ps", "-A", "-o", "pid=,ppid=,stat=,command=").Output()
 	if err != nil {

@@ -11,8 +11,8 @@ import (
 	"testing"
 )
 
-// paste runs lines in a shell of the project's folder, as a newcomer does who
-// has started a stack there, and returns what it prints.
+// paste runs lines in a shell in the project's folder, as a new user does who has started a
+// stack there. It returns the output.
 func (s *Stack) paste(t *testing.T, script string) string {
 	t.Helper()
 	cmd := exec.Command("bash", "-eu", "-o", "pipefail", "-c", script)
@@ -24,11 +24,11 @@ func (s *Stack) paste(t *testing.T, script string) string {
 	return string(printed)
 }
 
-// varying finds what differs between two runs of the tour.
+// varying matches what differs between two runs of the tour.
 var varying = regexp.MustCompile(`\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}`)
 
-// TestFirstPageWorksAsWritten pastes what the stack prints, and then the tour of
-// README.md, whose answers must be those that the page shows.
+// TestFirstPageWorksAsWritten runs the commands that the stack prints, and then the tour of
+// README.md. The responses must be those that the page shows.
 func TestFirstPageWorksAsWritten(t *testing.T) {
 	t.Parallel()
 	s := Start(t)

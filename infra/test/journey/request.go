@@ -16,45 +16,46 @@ import (
 	"github.com/opsplane/opsplane/shared/login/session"
 )
 
-// Request is one request, sent exactly as it stands.
+// Request is one request. It is sent without any change.
 type Request struct {
 	// Method is the HTTP method.
 	Method string
-	// Target is the path with its query as they go over the wire: no segment
-	// is cleaned away and nothing is encoded.
+	// Target is the path with its query, as they are sent: no segment is removed and nothing is
+	// encoded.
 	Target string
-	// Authorization is the whole header; empty sends none.
+	// Authorization is the whole value of the header. If it is empty, the header is not sent.
 	Authorization string
-	// Session is the text of a session, sent as its cookie with the headers of a
-	// browser's request from the stack's own page; empty sends none.
+	// Session is the text of a session. It is sent as the session's cookie, with the headers
+	// that a browser sends from the stack's own page. If it is empty, no cookie is sent.
 	Session string
-	// Header holds further headers. Without a Content-Type it is JSON, as
-	// real clients send it with every method.
+	// Header holds further headers. Without a Content-Type here, the request's Content-Type is
+	// JSON, because real clients send it with every method.
 	Header http.Header
 	// Body may be empty.
 	Body string
 }
 
-// Response is an answer, read to its end, and the request that it answers.
+// Response is a response that was read completely, with its request.
 type Response struct {
 	apiclient.Response
 
 	request *http.Request
 }
 
-// connections is how many idle connections to a stack are kept for further
+// connections is the maximum number of idle connections to a stack that are kept for further
 // requests.
 const connections = 64
 
-// Try sends a request. The error is one of transport; no status is an error.
+// Try sends a request. An error means that the transport failed. A response of any status is no
+// error.
 func (s *Stack) Try(r Request) (Response, error) {
 	req, err := http.NewRequest(r.Method, s.URL, strings.NewReader(r.Body))
 	if err != nil {
 		return Response{}, err
 	}
 	path, query, _ := strings.Cut(r.Target, "?")
-	// An opaque URL goes out as it is; Path and RawPath tell the document's
-	// check which operation it was.
+	// An opaque URL is sent without change. The check against the document finds the operation
+	// by Path and RawPath.
 	req.URL.Opaque, req.URL.RawQuery = path, query
 	req.URL.Path, req.URL.RawPath = path, path
 	if decoded, err := url.PathUnescape(path); err == nil {
@@ -80,7 +81,7 @@ func (s *Stack) Try(r Request) (Response, error) {
 	return Response{Response: resp, request: req}, err
 }
 
-// Do sends a request and checks the answer against the API document.
+// Do sends a request and checks the response against the API document.
 func (s *Stack) Do(t testing.TB, r Request) Response {
 	t.Helper()
 	resp, err := s.Try(r)
@@ -91,8 +92,8 @@ func (s *Stack) Do(t testing.TB, r Request) Response {
 	return resp
 }
 
-// Next returns the target of the page of a list behind this one, and nothing
-// behind the last. It ends the test if the link leads to another server.
+// Next returns the target of the next page of a list, or "" after the last page. It ends the
+// test if the link leads to another server.
 func (r Response) Next(t testing.TB) (target string) {
 	t.Helper()
 	link := r.Links().Next
@@ -106,7 +107,7 @@ func (r Response) Next(t testing.TB) (target string) {
 	return target
 }
 
-// Validate checks the answer against the API document.
+// Validate checks the response against the API document.
 func (r Response) Validate(t testing.TB) {
 	t.Helper()
 	contract.Validate(t, r.request, &http.Response{
@@ -114,12 +115,12 @@ func (r Response) Validate(t testing.TB) {
 	})
 }
 
-// String is the answer as a failed test shows it.
+// String returns the response in the form in which a failed test shows it.
 func (r Response) String() string {
 	return fmt.Sprintf("%s %.200s: %d %.300q", r.request.Method, r.request.URL.RequestURI(), r.Status, r.Body)
 }
 
-// Want ends the test unless the answer has the status.
+// Want ends the test unless the response has the status.
 func (r Response) Want(t testing.TB, status int) Response {
 	t.Helper()
 	if r.Status != status {
@@ -128,8 +129,8 @@ func (r Response) Want(t testing.TB, status int) Response {
 	return r
 }
 
-// WantRefused reports an error unless the answer is the one refusal there is:
-// 403 without a body.
+// WantRefused reports an error unless the response is a refusal for authority: 403 without a
+// body.
 func (r Response) WantRefused(t testing.TB) {
 	t.Helper()
 	if r.Status != http.StatusForbidden || len(r.Body) != 0 {
@@ -137,7 +138,7 @@ func (r Response) WantRefused(t testing.TB) {
 	}
 }
 
-// WantBody ends the test unless the answer is 200 with exactly this JSON text.
+// WantBody ends the test unless the response is a 200 with exactly this JSON text.
 func (r Response) WantBody(t testing.TB, body string) Response {
 	t.Helper()
 	if r.Status != http.StatusOK || string(r.Body) != body {

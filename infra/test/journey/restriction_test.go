@@ -12,7 +12,7 @@ import (
 	"time"
 )
 
-// listedKey is a key as the list shows it.
+// listedKey is a key in the form of the list.
 type listedKey struct {
 	ID           string          `json:"id"`
 	Name         string          `json:"name"`
@@ -23,7 +23,7 @@ type listedKey struct {
 	LastUsedAt   string          `json:"last_used_at"`
 }
 
-// keysOf follows the list to its end by its links.
+// keysOf reads the whole list by its links.
 func keysOf(t *testing.T, c *Client, target string) (all []listedKey) {
 	t.Helper()
 	for range 20 {
@@ -39,7 +39,7 @@ func keysOf(t *testing.T, c *Client, target string) (all []listedKey) {
 	return nil
 }
 
-// create asks for a key through the API.
+// create makes a key through the API.
 func create(t *testing.T, c *Client, vcs, body string) Response {
 	t.Helper()
 	return c.Do(t, "POST", "/api/v1/"+vcs+"/access-token", body)

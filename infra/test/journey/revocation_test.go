@@ -10,16 +10,16 @@ import (
 	"time"
 )
 
-// revocationBound is what the product publishes: so long after a key has ended
+// revocationBound is the bound that the product publishes: for this long after a key has ended,
 // its access tokens may still be accepted.
 const revocationBound = 5 * time.Second
 
-// pollers is how many requests are in flight at once, so that more than one
-// instance of the authorizer, each with its own view, is asked.
+// pollers is the number of requests in flight. It is larger than one, so that several instances
+// of the authorizer respond, each with its own view.
 const pollers = 4
 
-// poll uses a token until stop is closed, and answers when the last request
-// was sent that was accepted. Every refusal must be a proper one.
+// poll uses a token until stop is closed. It returns the time at which the last accepted
+// request was sent. Every refusal must be a correct one.
 func poll(t *testing.T, s *Stack, token string, stop <-chan struct{}) (last time.Time) {
 	var accepted atomic.Int64
 	var running sync.WaitGroup

@@ -8,8 +8,8 @@ import (
 	"time"
 )
 
-// kids refreshes with several requests at once, so that more than one instance
-// of the signer is asked, and answers the tokens by the key that signed them.
+// kids refreshes with several requests at once, so that several instances of the signer
+// respond. It returns the tokens by the key that signed them.
 func kids(t *testing.T, c *Client) map[string]string {
 	t.Helper()
 	var mu sync.Mutex
@@ -40,7 +40,7 @@ func accepted(t *testing.T, s *Stack, token string) bool {
 	return resp.Status == 200
 }
 
-// A stack of its own: what happens here would disturb every other test.
+// The test has a stack of its own, because it would disturb every other test.
 func TestSigningKeysRotateWithoutARefusalAndCanBeEndedAtOnce(t *testing.T) {
 	t.Parallel()
 	s := Start(t)

@@ -13,8 +13,8 @@ import (
 	"github.com/opsplane/opsplane/shared/login/user"
 )
 
-// Session begins a session of a user as a login at some time would, in the
-// stack's own storage: a login needs a person. It answers the text of its cookie.
+// Session begins a session of a user in the stack's own storage, as a login at that time would
+// do, because a real login needs a person. It returns the text of the cookie.
 func (s *Stack) Session(t testing.TB, name string, at time.Time) string {
 	t.Helper()
 	db, tables, err := s.storage()
@@ -34,8 +34,8 @@ func (s *Stack) Session(t testing.TB, name string, at time.Time) string {
 	return text
 }
 
-// Vouch stores what a VCS says of a user's installations there, in place of what
-// it said before, as a login at some time would.
+// Vouch stores a host's statement about a user's installations, as a login at that time would
+// do. It replaces the host's earlier statement.
 func (s *Stack) Vouch(t testing.TB, name, vcs string, at time.Time, of ...Installation) {
 	t.Helper()
 	db, tables, err := s.storage()

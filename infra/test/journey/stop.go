@@ -20,13 +20,13 @@ type Process struct {
 	Command string
 
 	parent  int
-	started string // tells it from a later process with the same id
+	started string // start time, which distinguishes it from a later process with the same id
 }
 
-// PID is the id of the stack's main process.
+// PID returns the id of the stack's main process.
 func (s *Stack) PID() int { return s.cmd.Process.Pid }
 
-// Processes lists the children of the stack's main process and theirs.
+// Processes lists the descendants of the stack's main process.
 func (s *Stack) Processes() ([]Process, error) {
 	all, err := processes()
 	if err != nil {
@@ -46,8 +46,8 @@ func (s *Stack) Processes() ([]Process, error) {
 	return found, nil
 }
 
-// Stop ends the stack as Ctrl-C does. It is an error if the stack does not end
-// in time, if it leaves a process behind, or if it printed a credential.
+// Stop ends the stack as Ctrl-C does. It returns an error if the stack does not end in time, if
+// a process of it remains, or if it printed a credential.
 func (s *Stack) Stop() error {
 	family, err := s.Processes()
 	if err != nil {
@@ -81,8 +81,8 @@ func (s *Stack) Kill() error {
 	return err
 }
 
-// AwaitGone waits until none of the processes is left. Those that stay are
-// killed and named in the error.
+// AwaitGone waits until all the processes have ended. It kills those that remain, and its error
+// names them.
 func (s *Stack) AwaitGone(family []Process) error {
 	var left []Process
 	for deadline := time.Now().Add(5 * time.Second); time.Now().Before(deadline); time.Sleep(10 * time.Millisecond) {
@@ -105,11 +105,11 @@ func (s *Stack) AwaitGone(family []Process) error {
 	return errors.Join(errs...)
 }
 
-// credential finds what looks like an API key or a token.
+// credential matches text that looks like an API key or a token.
 var credential = regexp.MustCompile(`opk_[0-9A-Za-z]{16,}|eyJ[0-9A-Za-z_-]{16,}`)
 
-// checkPrinted looks for credentials in what the stack printed. The first key
-// is none of them: the stack shows it on purpose.
+// checkPrinted searches what the stack printed for credentials. It accepts the first key,
+// because the stack shows that key on purpose.
 func (s *Stack) checkPrinted() error {
 	printed, err := s.output()
 	if err != nil {

@@ -11,7 +11,7 @@ import (
 	"time"
 )
 
-// record is the wire form of a record.
+// record is the JSON form of a record.
 type record struct {
 	Key       string          `json:"key"`
 	Idx       int             `json:"idx"`
@@ -22,7 +22,7 @@ type record struct {
 	CreatedAt string          `json:"created_at"`
 }
 
-// written reads the answer of a set or compare-and-set.
+// written decodes the response of a set or a compare-and-set.
 func written(t *testing.T, resp Response) record {
 	t.Helper()
 	var r record
@@ -45,12 +45,12 @@ func TestFirstKeyOfAStackIsExchangedForATokenThatKnowsItsUser(t *testing.T) {
 			VCS []string
 		}
 		s.Do(t, Request{Method: "GET", Target: "/api/v1/whoami", Authorization: Bearer(credential)}).Want(t, 200).Read(t, &who)
-		if len(who.ID) != 36 || !slices.Contains(who.VCS, "github") { // the demo may have made it one of gitlab too
+		if len(who.ID) != 36 || !slices.Contains(who.VCS, "github") { // the demo may also have made it a member at gitlab
 			t.Errorf("got %+v, want a user of github", who)
 		}
 		s.Do(t, Request{Method: "GET", Target: "/api/v1/github/whoami", Authorization: "bEaReR  " + credential + " "}).Want(t, 200)
 	}
-	// Installation 1 is the one that the stack makes with the user.
+	// Installation 1 is the installation that the stack makes together with the user.
 	first := Installation{VCS: "github", ID: "1"}
 	c := s.Client(s.APIKey)
 	written(t, c.Do(t, "PUT", first.Path("key", "hello"), `{"data":{"greeting":"world"}}`))
@@ -207,7 +207,7 @@ func TestUnknownPathsAre404WithoutABodyWhateverTheCredential(t *testing.T) {
 			}
 		}
 	}
-	// The gateway lets a slash at the end pass; the function does not.
+	// The gateway admits a slash at the end. The function does not.
 	c.Do(t, "GET", "/api/v1/whoami/", "").Want(t, 404)
 	c.Do(t, "GET", "/api/v1/bitbucket/whoami", "").Want(t, 404)
 	c.Do(t, "PATCH", in.Path("key", "a"), "{}").Want(t, 404)

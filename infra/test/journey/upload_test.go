@@ -16,7 +16,7 @@ import (
 	"golang.org/x/sync/errgroup"
 )
 
-// How real clients carry files: chunks of 100 KiB, ten in flight.
+// How real clients store files: chunks of 100 KiB, ten in flight.
 const (
 	chunkSize = 100 << 10
 	inFlight  = 10
@@ -33,7 +33,7 @@ func checksum(text string) string {
 	return "sha256:" + hex.EncodeToString(sum[:])
 }
 
-// upload writes content as drafts, in any order, insert only.
+// upload writes content as drafts, in any order. It only inserts.
 func upload(c *Client, in Installation, key string, content []byte) error {
 	var writers errgroup.Group
 	writers.SetLimit(inFlight)
@@ -55,7 +55,7 @@ func upload(c *Client, in Installation, key string, content []byte) error {
 	return writers.Wait()
 }
 
-// errEnd is the 404 behind the last chunk.
+// errEnd is the 404 after the last chunk.
 var errEnd = fmt.Errorf("no such chunk")
 
 // readChunk reads one chunk and verifies it.
@@ -79,7 +79,7 @@ func readChunk(c *Client, in Installation, key string, idx int) ([]byte, error) 
 	return base64.StdEncoding.DecodeString(got.Data.Data)
 }
 
-// download reads chunks, ten ahead, to the first 404 in order.
+// download reads chunks, ten ahead, until the first 404 in order.
 func download(c *Client, in Installation, key string) ([]byte, error) {
 	type answer struct {
 		piece []byte
@@ -126,7 +126,7 @@ func TestFileUploadedInChunksAppearsWithItsCommitAndComesBackTheSame(t *testing.
 			_, _ = random.Read(content)
 			key := in.Path("key", name)
 			publish := fmt.Sprintf(`{"keys":[{"key":%q}]}`, name)
-			// An earlier and longer file under the same key must leave no trace.
+			// An earlier and longer file under the same key must not leave any chunk.
 			if err := upload(c, in, name, make([]byte, 3*chunkSize)); err != nil {
 				t.Fatal(err)
 			}
@@ -164,7 +164,7 @@ func TestFileUploadedInChunksAppearsWithItsCommitAndComesBackTheSame(t *testing.
 	}
 }
 
-// nothingSeen reads during an upload of drafts and answers what it saw.
+// nothingSeen reads during an upload of drafts. It returns an error if it sees any of them.
 func nothingSeen(c *Client, in Installation, key string, stop <-chan struct{}) error {
 	for {
 		for _, target := range []string{in.Path("key", key), in.Path("count/key", key)} {

@@ -12,24 +12,24 @@ import (
 	"github.com/opsplane/opsplane/infra/test/template"
 )
 
-// Who may pass, by kind of route. Kinds of credential that are not listed are
-// refused.
+// The credentials that are admitted, by kind of route. Other kinds of credential are refused.
 var (
 	anyToken = []string{
 		rightToken, restrictedToken, weakToken, readToken, writeToken, otherInstallation, otherVCS, otherVCSMember, outsider,
 		memberSession, vouchedSession, formerSession, lapsedSession, outsiderSession,
 	}
-	// A VCS that the route is about lets no token pass that is restricted to another.
+	// A route with a VCS refuses a token that is restricted to another VCS.
 	anyTokenOfVCS = without(anyToken, otherVCS)
-	// Likewise of GitLab, where the installation has a twin of the same id.
+	// The same for GitLab, where an installation with the same id exists.
 	anyGitlabToken = without(anyToken, restrictedToken, otherInstallation)
-	// Nobody here has logged in at a host: for some sessions a host has spoken, and that is all.
+	// No user here has logged in at a host. For some sessions a host's statement is stored, and
+	// nothing else.
 	nobody   = []string{}
 	creators = without(anyTokenOfVCS, weakToken, readToken, writeToken)
 	readers  = []string{rightToken, restrictedToken, readToken, memberSession, vouchedSession}
 	writers  = []string{rightToken, restrictedToken, writeToken, memberSession, vouchedSession}
 	both     = []string{rightToken, restrictedToken, memberSession, vouchedSession}
-	// A token or session of a member reaches the installation, whatever its capabilities.
+	// A token or session of a member reaches the installation, whatever its capabilities are.
 	reaching = []string{rightToken, restrictedToken, weakToken, readToken, writeToken, memberSession, vouchedSession}
 )
 
@@ -37,19 +37,19 @@ func without(list []string, names ...string) []string {
 	return slices.DeleteFunc(slices.Clone(list), func(n string) bool { return slices.Contains(names, n) })
 }
 
-// row is what the walk sends to a route, and who gets what answer.
+// row is a request of the walk to a route, and the expected responses.
 type row struct {
-	// target has {in} for the start of the installation's paths in the store, {of} for that of its lists, {id} for its id, {upload} for
-	// the id of an upload of which nothing has arrived, {sent} for one of which all has, and {who} for a word of
-	// its own for each kind of credential.
+	// target may have placeholders: {in} for the start of the installation's paths in the
+	// store, {of} for the start of the paths of its lists, {id} for its id, {upload} for the id
+	// of an upload of which nothing has arrived, {sent} for the id of an upload of which
+	// everything has arrived, and {who} for a text of its own for each kind of credential.
 	target, body string
-	// passes lists the kinds of credential that are let in; nil is everyone.
+	// passes lists the kinds of credential that are admitted. Nil means all kinds.
 	passes []string
-	// status is the answer to those who are let in.
+	// status is the response to the admitted kinds.
 	status int
-	// good is a request of the right token's that does what the route is for,
-	// where the one above does not; the zero value where people are needed for it,
-	// whom the walk of hosted routes has.
+	// good is a request with the right token that succeeds, if the request above does not. It
+	// is the zero value if success needs people. The walk of the hosted routes has people.
 	good Request
 
 	names *strings.Replacer
@@ -120,12 +120,12 @@ const (
 	ofInstallation = "/api/v1/{vcs}/installations/{installation_id}"
 )
 
-// announcement is the body of a request for an upload.
+// announcement is the body of a request that announces an upload.
 var announcement = Announcement([]byte("walk"), "")
 
-// fill writes what the rows read: key walk and the empty key with idx 0 (and 8,
-// so that an insert fails in form and not in right), a draft and two files. It
-// answers the ids of an upload that nobody sends, and of one that is sent.
+// fill writes what the rows read: the key walk and the empty key with idx 0, a draft and two
+// files. It also writes idx 8, so that an insert fails because of its form and not for
+// authority. It returns the ids of an upload that nobody sends, and of one that is sent.
 func fill(t *testing.T, c *Client, in Installation) (upload, sent string) {
 	t.Helper()
 	for _, body := range []string{`{"data":1}`, `{"data":1,"idx":8}`} {
@@ -140,8 +140,8 @@ func fill(t *testing.T, c *Client, in Installation) (upload, sent string) {
 	return c.Announce(t, in, "unsent", announcement).ID, whole.ID
 }
 
-// TestRoutesOfAStackWithHosts walks every route with every kind of credential,
-// and the hosted ones with people of the hosts, on one stack.
+// TestRoutesOfAStackWithHosts sends requests to every route with every kind of credential, and
+// to the hosted routes as people of the hosts, on one stack.
 func TestRoutesOfAStackWithHosts(t *testing.T) {
 	t.Parallel()
 	h := newHosts(t)
@@ -166,14 +166,14 @@ func TestRoutesOfAStackWithHosts(t *testing.T) {
 	t.Run("a former member is found out by the schedule", func(t *testing.T) { beFoundOut(t, s, h) })
 }
 
-// walkAll sends every row with every kind of credential, and notes the routes
-// that did what they are for.
+// walkAll sends every row with every kind of credential, and records the routes that have
+// succeeded.
 func walkAll(t *testing.T, s *Stack, tmpl *template.Template, done map[string]bool) {
 	c, in := s.Member(t)
 	upload, sent := fill(t, c, in)
 	proofs := proofsFor(t, s, in)
 	walked := map[string]bool{}
-	end := func() {} // what ends sessions comes last
+	end := func() {} // the row that ends sessions runs last
 	for _, f := range tmpl.Functions {
 		for _, r := range f.Routes {
 			route := r.Method + " " + r.Path
@@ -215,9 +215,9 @@ func walkAll(t *testing.T, s *Stack, tmpl *template.Template, done map[string]bo
 	}
 }
 
-// try sends the row's request with every kind of credential, and reports whether
-// one of them succeeded. The refused come first, so that the draft stays one for
-// as long as only they have been here.
+// try sends the row's request with every kind of credential, and reports whether one of them
+// succeeded. The refused kinds come first, so that the draft stays a draft until a kind is
+// admitted.
 func (r row) try(t *testing.T, s *Stack, method string, proofs map[string]proof) (succeeded bool) {
 	names := slices.Sorted(maps.Keys(proofs))
 	slices.SortStableFunc(names, func(a, b string) int { return r.rank(a) - r.rank(b) })
@@ -238,7 +238,7 @@ func (r row) try(t *testing.T, s *Stack, method string, proofs map[string]proof)
 	return succeeded
 }
 
-// rank is 0 for who is refused and 1 for who passes.
+// rank returns 0 for a kind that is refused and 1 for a kind that is admitted.
 func (r row) rank(name string) int {
 	if r.passes == nil || slices.Contains(r.passes, name) {
 		return 1
@@ -246,7 +246,7 @@ func (r row) rank(name string) int {
 	return 0
 }
 
-// checkEffect makes sure that a refused write wrote nothing.
+// checkEffect checks that a refused write wrote nothing.
 func (r row) checkEffect(t *testing.T, s *Stack, name, target string, proofs map[string]proof) {
 	t.Helper()
 	want := 404

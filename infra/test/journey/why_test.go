@@ -7,8 +7,8 @@ import (
 	"testing"
 )
 
-// The answer to a refused request says nothing, but it names the request, and the
-// operator is told the rest.
+// The response to a refused request has no reason, but it has the request's id. With it the
+// operator gets the reason.
 func TestOperatorIsToldWhyARequestWasRefused(t *testing.T) {
 	t.Parallel()
 	s := theStack(t)
@@ -41,8 +41,8 @@ func TestOperatorIsToldWhyARequestWasRefused(t *testing.T) {
 	}
 }
 
-// explained asks why until the function's line has reached the log, which the
-// answer to its request may overtake.
+// explained runs the command until the function's line is in the log. The response to the
+// request may arrive before that line.
 func explained(t *testing.T, s *Stack, id string) string {
 	t.Helper()
 	told := ""

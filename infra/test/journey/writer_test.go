@@ -11,16 +11,15 @@ import (
 	"time"
 )
 
-// writer writes without rest and keeps a book of what was acknowledged. Each
-// round appends a row to a log, insert only, and raises a counter by
-// compare-and-set.
+// writer writes without pauses and records what was acknowledged. Each round appends a row to a
+// log, by insert only, and raises a counter by compare-and-set.
 type writer struct {
 	client *Client
 	in     Installation
 	name   string
-	pad    string // makes rows large enough to leave the table for the bucket
+	pad    string // makes rows large enough to be stored in the bucket
 
-	acknowledged atomic.Int64 // rounds, for whoever waits for progress
+	acknowledged atomic.Int64 // rounds, for code that waits for progress
 	rows         map[int]bool // log rows that were attempted, true if acknowledged
 	next         int
 	count        int // increments of the counter that were acknowledged
@@ -32,8 +31,8 @@ func (w *writer) row(idx int) string { return fmt.Sprintf(`"%s %d %s"`, w.name, 
 func (w *writer) log() string     { return "log-" + w.name }
 func (w *writer) counter() string { return "counter-" + w.name }
 
-// run writes until stop is closed. A failed request proves nothing: its write
-// may have taken effect.
+// run writes until stop is closed. A failed request proves nothing, because its write may have
+// taken effect.
 func (w *writer) run(stop <-chan struct{}) {
 	for {
 		select {
@@ -83,8 +82,8 @@ func (w *writer) raise() bool {
 	return false
 }
 
-// audit reads everything back: what was acknowledged is there as it was
-// written, and nothing is there that nobody wrote.
+// audit reads everything back. Everything acknowledged must exist as it was written, and
+// nothing may exist that nobody wrote.
 func (w *writer) audit(t *testing.T) {
 	t.Helper()
 	found := map[int]bool{}

@@ -21,10 +21,11 @@ from transformed import ROOT, resources, source
 WORK = ROOT / ".tools" / "sam"
 ARCH = os.environ.get("SAM_ARCH", "x86_64")
 
-# What the local servers accept, and every client of them uses.
+# The credentials that the local servers accept and that every client of them uses.
 CREDENTIALS = {"AWS_ACCESS_KEY_ID": "local", "AWS_SECRET_ACCESS_KEY": "localsecret", "AWS_REGION": "us-east-1"}
 
-# "sam local" resolves the Ref of a table to its logical id, so that is what tables are called.
+# "sam local" resolves the Ref of a table to its logical id. So the tables have their logical
+# ids as names.
 TABLES = {"TOKENS_TABLE": "TokensTable", "SIGNING_KEYS_TABLE": "SigningKeysTable", "OPERATIONS_TABLE": "OperationsTable",
           "DELIVERIES_TABLE": "DeliveriesTable", "AUDIT_TABLE": "AuditTable"}
 
@@ -114,7 +115,8 @@ class Servers:
         for container in self.network.containers:
             container.remove(force=True, v=True)
         self.network.remove()
-        # Ours, and what sam has made of the stand-in; layers of AWS's image stay for the next time.
+        # Our images, and the images that sam built from the stand-in. The layers of AWS's image
+        # are kept for the next run.
         for image in self.engine.images.list():
             for tag in image.tags:
                 if tag.startswith(("opsplane-local-", STANDIN_IMAGE.split(":")[0] + ":")):

@@ -15,7 +15,7 @@ from containers import ARCH, BUCKETS, CREDENTIALS, ROOT, WORK, wait_for
 
 SAM = ROOT / ".tools" / "venv" / "bin" / "sam"
 
-# Inside the network of the containers.
+# Addresses inside the network of the containers.
 ENDPOINTS = {"AWS_ENDPOINT_URL_DYNAMODB": "http://dynamodb:8000", "AWS_ENDPOINT_URL_S3": "http://s3:7070", **BUCKETS}
 
 
@@ -24,8 +24,9 @@ def environment():
     kept = {k: v for k, v in os.environ.items() if k in ("PATH", "HOME", "DOCKER_HOST", "TMPDIR", "LANG")}
     return {
         **kept, **CREDENTIALS, "AWS_DEFAULT_REGION": CREDENTIALS["AWS_REGION"], "SAM_CLI_TELEMETRY": "0",
-        # The functions need credentials that the S3 server knows. Having some, sam asks AWS which account they belong to
-        # and waits for the answer: let it ask a closed port.
+        # The functions need credentials that the S3 server knows. When sam has credentials, it
+        # asks AWS for their account and waits for the response. So this address is a closed
+        # port.
         "AWS_ENDPOINT_URL_STS": "http://127.0.0.1:9", "AWS_MAX_ATTEMPTS": "1",
     }
 
@@ -46,8 +47,8 @@ def variables_file():
         yield f.name
 
 
-# The emulator starts a function at times before it listens itself. Such a function could not fetch its first event; that
-# says nothing about it.
+# The emulator sometimes starts a function before the emulator itself listens. Such a function
+# cannot fetch its first event. That is not a fault of the function.
 EMULATOR_LATE = re.compile(r"failed to get the next invoke: .*connection refused[\s\S]*Init failed")
 
 
@@ -107,7 +108,7 @@ def start_api(servers, port, log, key):
             warm(url, key)
             yield url
         finally:
-            # It ignores Ctrl-C, and removes its containers on SIGTERM.
+            # It ignores Ctrl-C. On SIGTERM it removes its containers.
             process.send_signal(signal.SIGTERM)
             try:
                 process.wait(20)

@@ -26,7 +26,7 @@ GREETING = """
 
 
 def main():
-    # A shell starts its background jobs with SIGINT ignored: ask for it.
+    # A shell starts its background jobs with SIGINT ignored, so the handler must be set.
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: sys.exit(0))
     with containers.servers() as servers:

@@ -4,7 +4,7 @@ import re
 
 from transformed import resources
 
-# The routes that answer without a credential. Every other one has the authorizer.
+# The routes that respond without a credential. Every other route has the authorizer.
 PUBLIC = {
     ("get", "/"),
     ("get", "/api/v1/server/config"),
@@ -15,7 +15,7 @@ PUBLIC = {
     ("get", "/api/github/v1/callback"),
     ("get", "/health"),
     ("head", "/health"),
-    # Deliveries prove where they come from themselves.
+    # A delivery itself proves where it comes from.
     ("post", "/api/github/v1/events"),
     ("post", "/api/v1/{vcs}/events"),
 }
@@ -25,7 +25,8 @@ TOO_MANY = '{"id":"TOO_MANY_REQUESTS","data":'
 UNAVAILABLE = '{"id":"UNAVAILABLE","data":'
 NO_ANSWER = '{"id":"NO_ANSWER","data":'
 
-# Every response type of the gateway: its status (None: the gateway's own for the case) and how its body begins.
+# Every response type of the gateway, with its status (None: the gateway's own status) and the
+# start of its body.
 RESPONSES = {
     "UNAUTHORIZED": ("403", EMPTY),
     "ACCESS_DENIED": ("403", EMPTY),
@@ -54,11 +55,12 @@ FUNCTIONS = {"AuthorizerFunction", "TokensFunction", "IdentityFunction", "LoginF
              "WebhooksFunction", "WorkerFunction", "InstallationsFunction", "HostsFunction", "RepositoriesFunction", "JobsFunction",
              "AuditorFunction", "AuditFunction", "ArchivistFunction", "RenewerFunction", "EraserFunction"}
 
-# Functions for which nobody waits at the gateway.
+# Functions for whose result nobody waits at the gateway.
 UNATTENDED = {"CollectorFunction", "WorkerFunction", "JobsFunction", "AuditorFunction", "ArchivistFunction", "RenewerFunction",
               "EraserFunction"}
 
-# What each function may do beyond writing its own log: (action, resource, leading keys of the items or None for all).
+# What each function may do apart from writing its own log: (action, resource, leading keys of
+# the items, or None for all keys).
 GRANTS = {
     "AuthorizerFunction": {
         ("dynamodb:GetItem", "TokensTable.Arn", ("USER#*",)),
@@ -266,18 +268,19 @@ GRANTS = {
     },
 }
 
-# Writes that must not hand back the item as it was: of functions that may not read it. (function, table)
+# Writes that must not return the old item, because the function may not read it. (function,
+# table)
 BLIND_WRITES = {
     ("IdentityFunction", "SessionsTable.Arn"), ("LoginFunction", "SessionsTable.Arn"), ("WebhooksFunction", "DeliveriesTable.Arn"),
     ("WorkerFunction", "VcsTable.Arn"), ("AuditorFunction", "AuditTable.Arn"),
 }
 
-# What a function may name of an item that it updates, where that is less than all of it.
+# The attributes that a function may name in an update, if they are not all attributes.
 ATTRIBUTES = {
     ("IdentityFunction", "SessionsTable.Arn"): ["pk", "sk", "seen_at", "ended_at", "ttl", "ch_by", "ch_cred", "ch_req", "ch_src", "ch_at"],
 }
 
-# Who may remove anything at all.
+# The functions that may remove anything at all.
 REMOVERS = {"CollectorFunction", "JobsFunction", "RenewerFunction", "EraserFunction"}
 
 TABLES = {
@@ -312,7 +315,8 @@ def authorizer_asks_each_time(template):
     authorizer = scheme["x-amazon-apigateway-authorizer"]
     equal(authorizer["type"], "request", "authorizer type")
     equal(authorizer["authorizerResultTtlInSeconds"], 0, "seconds that an answer is reused")
-    # A source that is named must be there, and a credential comes as a header or as a cookie.
+    # A source of identity that is named must be in every request. But a credential may be in a
+    # header or in a cookie.
     equal(authorizer.get("identitySource"), None, "identity source")
     assert "AuthorizerFunction" in str(authorizer["authorizerUri"]), "another function authorizes"
 
@@ -500,7 +504,7 @@ def tables_keep_data(template):
         equal(p["DeletionProtectionEnabled"], True, f"deletion protection of {name}")
         equal({a["AttributeName"]: a["AttributeType"] for a in p["AttributeDefinitions"]}, TABLES[name], f"attributes of {name}")
         equal(p["BillingMode"], "PAY_PER_REQUEST", f"billing of {name}")
-        # Private signing keys that are removed must be gone at once.
+        # A private signing key must not be recoverable after its removal.
         forgets = name == "SigningKeysTable"
         equal(p["PointInTimeRecoverySpecification"], {"PointInTimeRecoveryEnabled": not forgets}, f"recovery of {name}")
         equal(p["SSESpecification"], {"SSEEnabled": True, "SSEType": "KMS"}, f"encryption of {name}")

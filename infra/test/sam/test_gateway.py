@@ -73,8 +73,8 @@ def test_file_goes_straight_to_the_bucket(call, servers, seeded):
     token, content, kv = answer["token"], b"a file", "/api/v1/github/kv/1/artifact"
     status, upload = call("POST", kv + "/key/file", token, {"size": len(content), "sha256": hashlib.sha256(content).hexdigest()})
     assert status == 201, upload
-    # The address names the server as the functions see it. From here it has another one, and the same name to sign for:
-    # what "curl --connect-to" does.
+    # The address names the server as the functions see it. From here the server has another
+    # address, but the signature needs the same name. "curl --connect-to" does the same.
     address = urllib.parse.urlsplit(upload["put"]["url"])
     s3 = http.client.HTTPConnection(urllib.parse.urlsplit(servers.s3).netloc, timeout=30)
     s3.request("PUT", f"{address.path}?{address.query}", content, {"Host": address.netloc, **upload["put"]["headers"]})

@@ -55,7 +55,7 @@ API = "Resources/Api/Properties"
 AUTHORIZER = API + "/Auth/Authorizers/Credentials"
 KV = "Resources/KvRole/Properties/Policies/0/PolicyDocument/Statement"
 
-# One mistake each, the rule that must notice it, and how it is made.
+# One mistake each: the rule that must find it, and how it is made.
 MISTAKES = {
     "cached authorizer": (rules.authorizer_asks_each_time, put(AUTHORIZER + "/Identity/ReauthorizeEvery", 300)),
     "cache left at its default": (rules.authorizer_asks_each_time, drop(AUTHORIZER + "/Identity/ReauthorizeEvery")),

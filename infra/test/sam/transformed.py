@@ -29,7 +29,7 @@ def source():
 def transformed(document):
     """What SAM makes of a template, every parameter at its default."""
     document = copy.deepcopy(document)
-    # The transform wants to know where the packaged code is, and a region. It calls nobody.
+    # The transform needs the location of the packaged code, and a region. It sends no requests.
     document["Globals"]["Function"]["CodeUri"] = "s3://bucket/key"
     os.environ.setdefault("AWS_DEFAULT_REGION", "us-east-1")
     values = {name: p.get("Default") for name, p in document["Parameters"].items()}

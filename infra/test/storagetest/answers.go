@@ -10,7 +10,7 @@ import (
 	"strings"
 )
 
-// answer makes the answer that AWS gives for a kind of failure.
+// answer returns the response that AWS sends for a kind of failure.
 func answer(r *http.Request, kind Kind) (*http.Response, error) {
 	defer func() {
 		if r.Body != nil {
@@ -52,7 +52,7 @@ func dynamoError(name, message string) map[string]any {
 	return map[string]any{"__type": "com.amazonaws.dynamodb.v20120810#" + name, "message": message}
 }
 
-// cancelled is how a transaction of n items reports a conflict on its first.
+// cancelled returns how a transaction of n items reports a conflict on its first item.
 func cancelled(n int) map[string]any {
 	reasons := make([]map[string]string, n)
 	for i := range reasons {

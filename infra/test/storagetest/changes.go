@@ -18,21 +18,20 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 )
 
-// Changes tells what happened to a table as its stream would, by comparing what
-// the table holds from time to time. Of several changes of an item between two
-// calls it tells one.
+// Changes reports the changes of a table as its stream would. For that it compares the content
+// of the table from time to time. If an item changes several times between two calls, Changes
+// reports one change.
 type Changes struct {
 	// Table is the physical name.
 	Table string
-	// At is when the table is said to have taken the changes.
+	// At is the time that is reported as the time of the changes.
 	At time.Time
 
 	was  map[string]map[string]events.DynamoDBAttributeValue
 	next int // sequence number
 }
 
-// Since answers what happened since it was called last, ordered by the items'
-// keys.
+// Since returns the changes since its last call, ordered by the items' keys.
 func (c *Changes) Since(ctx context.Context, db *dynamodb.Client) ([]events.DynamoDBEventRecord, error) {
 	now := map[string]map[string]events.DynamoDBAttributeValue{}
 	pages := dynamodb.NewScanPaginator(db, &dynamodb.ScanInput{TableName: &c.Table, ConsistentRead: aws.Bool(true)})
@@ -75,7 +74,7 @@ func (c *Changes) Since(ctx context.Context, db *dynamodb.Client) ([]events.Dyna
 	return list, nil
 }
 
-// ordered is an item with its sets in order, so that items can be compared.
+// ordered returns an item with the members of its sets in order, so that items can be compared.
 func ordered(item map[string]events.DynamoDBAttributeValue) map[string]events.DynamoDBAttributeValue {
 	same := maps.Clone(item)
 	for name, value := range same {
@@ -86,8 +85,8 @@ func ordered(item map[string]events.DynamoDBAttributeValue) map[string]events.Dy
 	return same
 }
 
-// Image is an item as a stream tells it. Members of sets come in any order. It
-// fails for types of attributes that no table here has.
+// Image returns an item in the form in which a stream reports it. The members of sets come in
+// any order. It fails for types of attributes that no table here uses.
 func Image(item map[string]types.AttributeValue) (map[string]events.DynamoDBAttributeValue, error) {
 	found := map[string]events.DynamoDBAttributeValue{}
 	for name, value := range item {

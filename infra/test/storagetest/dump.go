@@ -13,9 +13,9 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 )
 
-// Dump answers all that a table of the test holds, as text: a line for each
-// item, with names and values as they are. Binary values are not encoded, so
-// that a test that looks for a secret finds it in them too.
+// Dump returns the whole content of one of the test's tables as text. There is one line for
+// each item, with unchanged names and values. Binary values are not encoded, so that a test
+// that searches for a secret also finds it in them.
 func (e *Env) Dump(logicalID string) string {
 	e.names.t.Helper()
 	name := e.Table(logicalID)

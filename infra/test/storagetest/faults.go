@@ -16,61 +16,60 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 )
 
-// Kind is what goes wrong with a request.
+// Kind is the way in which a request fails.
 type Kind int
 
-// What can go wrong. The local servers never throttle and never see a
-// conflict, so that code for these can be tried with faults alone.
+// The ways in which a request can fail. The local servers never throttle and never report a
+// conflict. So the code for these cases can only be tested with faults.
 const (
-	// Pass lets the request through: for Delay and Before alone.
+	// Pass lets the request through. Use it if only Delay and Before are needed.
 	Pass Kind = iota
-	// Throttle answers that the table is over its throughput (S3: SlowDown).
-	// Nothing happened.
+	// Throttle responds that the table is over its throughput (S3: SlowDown). The request had
+	// no effect.
 	Throttle
-	// Conflict answers that another transaction is under way on the item.
-	// Nothing happened. DynamoDB only.
+	// Conflict responds that another transaction is changing the item. The request had no
+	// effect. Only for DynamoDB.
 	Conflict
-	// ServerError answers 500. Nothing happened, but the client cannot know.
+	// ServerError responds with 500. The request had no effect, but the client cannot know
+	// that.
 	ServerError
-	// LoseAnswer lets the request take effect and then times out.
+	// LoseAnswer loses the response: the request takes effect, and then the client times out.
 	LoseAnswer
-	// LoseRequest times out before the server has seen the request. The client
-	// cannot tell it from LoseAnswer.
+	// LoseRequest loses the request: the client times out, and the server never sees the
+	// request. The client cannot distinguish this from LoseAnswer.
 	LoseRequest
-	// Late times out as LoseRequest does, but the request is still on its way:
-	// it reaches the server when Faults.Deliver is called.
+	// Late times out as LoseRequest does, but the request is not lost. It reaches the server
+	// when Faults.Deliver is called.
 	Late
-	// Refuse fails to connect. The client knows that nothing happened.
+	// Refuse refuses the connection. The client knows that the request had no effect.
 	Refuse
-	// Duplicate delivers the request twice, one right behind the other with no
-	// request of these clients in between, and answers what the second was
-	// answered.
+	// Duplicate delivers the request twice, directly one after the other. No other request of
+	// these clients comes in between. The client gets the second response.
 	Duplicate
 )
 
 // Fault says which request fails and how.
 type Fault struct {
-	// Operation is a DynamoDB operation ("PutItem"), or "s3:" and an HTTP method
-	// ("s3:PUT"). Empty means any request.
+	// Operation is a DynamoDB operation ("PutItem"), or "s3:" and an HTTP method ("s3:PUT").
+	// Empty matches every request.
 	Operation string
-	// Nth is which matching request fails, counted from 1 when the fault is
-	// added. 0 means every one. A retry by the client is a request of its own.
+	// Nth says which matching request fails, counted from 1 after the fault is added. 0 means
+	// every matching request. A client's retry counts as a request.
 	Nth int
-	// Kind is what happens to it.
+	// Kind is the way in which the request fails.
 	Kind Kind
-	// Delay passes before anything else.
+	// Delay is waited before anything else.
 	Delay time.Duration
-	// Before is called before the request is sent or fails: a test lets another
-	// writer in there. It may use clients without faults.
+	// Before is called before the request is sent or fails. In it, a test can let another
+	// writer act. It may use clients without faults.
 	Before func()
 }
 
-// Faults injects failures into requests and counts them. The zero value lets
-// everything through. It may be used by several clients at once.
+// Faults injects failures into requests and counts the requests. The zero value injects
+// nothing. Several clients may use it at once.
 type Faults struct {
-	// Choose, if set, decides about every request for which no added fault
-	// does. It may be called by several requests at once, and must be set before
-	// the first.
+	// Choose, if it is set, chooses the fault of every request that no added fault applies to.
+	// Several requests may call it at once. It must be set before the first request.
 	Choose func(operation string) Fault
 
 	wire   sync.RWMutex // held while a request is delivered twice
@@ -85,31 +84,31 @@ type activeFault struct {
 	seen int
 }
 
-// Add makes a fault active. Several may be; the first that matches a request
-// is the one that happens to it.
+// Add adds a fault. There may be several faults. The first one that matches a request applies
+// to it.
 func (f *Faults) Add(fault Fault) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.active = append(f.active, &activeFault{Fault: fault})
 }
 
-// Clear removes every fault and sets the counts back to zero.
+// Clear removes every fault and sets the counts to zero.
 func (f *Faults) Clear() {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.active, f.calls = nil, nil
 }
 
-// Calls returns how many requests of an operation were made, failed ones and
-// retries included; "" counts all.
+// Calls returns the number of requests of an operation, with failed requests and retries. ""
+// counts all operations.
 func (f *Faults) Calls(operation string) int {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	return f.calls[operation]
 }
 
-// Deliver lets the requests that are on their way reach the server, in their
-// order, and forgets their answers. It answers the first failure to send one.
+// Deliver sends the requests that Late has kept to the server, in their order, and ignores the
+// responses. It returns the first failure to send a request.
 func (f *Faults) Deliver() error {
 	f.mu.Lock()
 	late := f.late
@@ -123,7 +122,7 @@ func (f *Faults) Deliver() error {
 	return nil
 }
 
-// next counts a request and returns what happens to it.
+// next counts a request and returns its fault.
 func (f *Faults) next(operation string) Fault {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -137,7 +136,7 @@ func (f *Faults) next(operation string) Fault {
 		if a.Operation != "" && a.Operation != operation {
 			continue
 		}
-		a.seen++ // every fault counts, also one that another forestalls
+		a.seen++ // every fault counts the request, even if another fault applies to it
 		if found == nil && (a.Nth == 0 || a.Nth == a.seen) {
 			found = a
 		}
@@ -151,7 +150,7 @@ func (f *Faults) next(operation string) Fault {
 	return Fault{}
 }
 
-// faultyClient is the HTTP client of an AWS client.
+// faultyClient is the HTTP client of an AWS client with faults.
 type faultyClient struct {
 	faults *Faults
 	next   aws.HTTPClient
@@ -216,7 +215,7 @@ func (c *faultyClient) twice(r *http.Request) (*http.Response, error) {
 	return c.next.Do(second)
 }
 
-// split makes two requests of one, whose body can be read only once.
+// split returns two requests that are copies of one, because a body can be read only once.
 func split(r *http.Request) (first, second *http.Request, err error) {
 	if r.Body == nil {
 		return r, r.Clone(r.Context()), nil
@@ -230,10 +229,10 @@ func split(r *http.Request) (first, second *http.Request, err error) {
 	return first, second, nil
 }
 
-// hold keeps a request for Deliver.
+// hold keeps a request until Deliver.
 func (c *faultyClient) hold(r *http.Request) error {
 	if r.Body == nil {
-		r.Body = http.NoBody // of a read
+		r.Body = http.NoBody // a request that reads has no body
 	}
 	body, err := io.ReadAll(r.Body)
 	if err != nil {
@@ -257,7 +256,7 @@ func lost() error {
 	return &net.OpError{Op: "read", Net: "tcp", Err: timeout{}}
 }
 
-// timeout is what the network library reports when time is up.
+// timeout is the error that the network library returns after a timeout.
 type timeout struct{}
 
 func (timeout) Error() string   { return "i/o timeout" }

@@ -9,30 +9,30 @@ import (
 	"strings"
 )
 
-// query is a request to DynamoDB and the partitions that it is about.
+// query is a request to DynamoDB and the partitions that it uses.
 type query struct {
 	operation string
 	members   map[string]json.RawMessage
-	tables    map[string]json.RawMessage // of a batch, as it came
+	tables    map[string]json.RawMessage // of a batch, as the client sent them
 	items     []touched
-	held      []touched // not sent: of a batch
+	held      []touched // items of a batch that are not sent
 }
 
-// touched is one item of a request, or what a Query reads.
+// touched is one item of a request, or the partition that a Query reads.
 type touched struct {
 	table     string
 	partition string          // table, index and key
-	entry     json.RawMessage // as it stands in a batch
+	entry     json.RawMessage // the item's text in a batch
 }
 
-// writes says whether the request takes write units.
+// writes reports whether the request uses write units.
 func (q *query) writes() bool {
 	return slices.Contains([]string{"PutItem", "UpdateItem", "DeleteItem", "BatchWriteItem", "TransactWriteItems"}, q.operation)
 }
 
 func (q *query) batch() bool { return strings.HasPrefix(q.operation, "Batch") }
 
-// keyed is where a request names an item.
+// keyed holds the members in which a request names an item.
 type keyed struct {
 	TableName, IndexName string
 	Key, Item            map[string]json.RawMessage
@@ -46,10 +46,10 @@ func (k keyed) touched(keys map[string]string) touched {
 	return touched{table: k.TableName, partition: k.TableName + " " + string(attributes[keys[k.TableName]])}
 }
 
-// condition is a comparison for equality in a key condition.
+// condition matches a comparison for equality in a key condition.
 var condition = regexp.MustCompile(`([#\w]+)\s*=\s*(:\w+)`)
 
-// parseQuery finds the partitions of a request. keys are the names of partition
+// parseQuery parses a request and finds its partitions. keys are the names of the partition
 // keys.
 func parseQuery(operation string, text []byte, keys map[string]string) (*query, error) {
 	q := &query{operation: operation}
@@ -132,7 +132,7 @@ func (q *query) unfold(tables map[string]json.RawMessage, keys map[string]string
 	return items, nil
 }
 
-// hold takes items out of a batch.
+// hold removes the refused items from a batch and keeps them in held.
 func (q *query) hold(refused map[int]bool) {
 	var sent []touched
 	for i, item := range q.items {
@@ -145,7 +145,7 @@ func (q *query) hold(refused map[int]bool) {
 	q.items = sent
 }
 
-// encode writes the request, so that the answer names what it consumed.
+// encode encodes the request. It asks the server to report the consumed units.
 func (q *query) encode() ([]byte, error) {
 	members := q.members
 	members["ReturnConsumedCapacity"] = json.RawMessage(`"TOTAL"`)
@@ -159,7 +159,7 @@ func (q *query) encode() ([]byte, error) {
 	return json.Marshal(members)
 }
 
-// fold writes items of a batch as the request has them, table by table.
+// fold encodes items of a batch, table by table, in the form of the request.
 func (q *query) fold(items []touched) (json.RawMessage, error) {
 	folded := map[string]any{}
 	for table, text := range q.tables {
@@ -186,8 +186,8 @@ func (q *query) fold(items []touched) (json.RawMessage, error) {
 	return json.Marshal(folded)
 }
 
-// unprocessed adds to the answer of a batch what was held, beside what the
-// server itself left.
+// unprocessed adds the held items to the response of a batch. The response also names the items
+// that the server itself did not process.
 func (q *query) unprocessed(answer []byte) ([]byte, error) {
 	var out map[string]json.RawMessage
 	if err := json.Unmarshal(answer, &out); err != nil {

@@ -22,10 +22,10 @@ type servers struct {
 	owned    bool
 	DynamoDB string    `json:"dynamodb_url"`
 	S3       string    `json:"s3_url"`
-	stdin    io.Closer // held for ever: a finalizer would close it, and end the servers
+	stdin    io.Closer // kept forever: a finalizer would close it, and that would end the servers
 }
 
-// addresses finds or starts the servers, once a process.
+// addresses finds or starts the servers, once in a process.
 var addresses = sync.OnceValues(func() (servers, error) {
 	root, err := template.Root(".")
 	if err != nil {
@@ -35,7 +35,7 @@ var addresses = sync.OnceValues(func() (servers, error) {
 	if s.DynamoDB != "" && s.S3 != "" {
 		return s, nil
 	}
-	// A server that was given is not ours, whoever started the other one.
+	// We own the servers only if we started both. A server that the user named is not ours.
 	s.owned = s.DynamoDB == "" && s.S3 == ""
 	binary, err := build(root)
 	if err != nil {
@@ -44,14 +44,14 @@ var addresses = sync.OnceValues(func() (servers, error) {
 	return s, s.start(binary)
 })
 
-// build makes the program that starts the servers. It belongs to a module of
-// its own, so that what it needs stays out of the product's.
+// build builds the program that starts the servers. It is in a module of its own, so that its
+// dependencies are not dependencies of the product.
 func build(root string) (string, error) {
 	dir := filepath.Join(root, ".tools")
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return "", err
 	}
-	// The packages of one test run ask for it at the same time.
+	// The packages of one test run may build it at the same time.
 	lock, err := os.OpenFile(filepath.Join(dir, "storage.lock"), os.O_CREATE|os.O_RDWR, 0o644)
 	if err != nil {
 		return "", err
@@ -69,8 +69,8 @@ func build(root string) (string, error) {
 	return binary, nil
 }
 
-// start runs the program until this process ends: it watches its standard
-// input, whose other end only we hold.
+// start runs the program until this process ends. The program ends when its standard input
+// closes, and only this process holds the other end.
 func (s *servers) start(binary string) error {
 	cmd := exec.Command(binary)
 	cmd.Env = append(os.Environ(), "TOOLS="+filepath.Dir(binary))

@@ -1,14 +1,14 @@
 //go:build unix
 
-// Package storagetest gives a test real storage: a DynamoDB- and an
-// S3-compatible server, and tables and buckets of its own, made as
-// template.yaml declares them. Tests share servers but never data, so they may
-// run in parallel, and twice at once.
+// Package storagetest gives a test real storage: a DynamoDB-compatible and an S3-compatible
+// server, with tables and buckets that only this test uses. They are made as template.yaml
+// declares them. Tests share servers but never data. So tests may run in parallel, and the same
+// test may run twice at once.
 //
-// DYNAMODB_URL and S3_URL name servers to use; without them the test process
-// starts its own. DYNAMODB=dynamodb-local chooses AWS's server, which removes
-// expired items while a test runs: a test that sets its own clock sets it to a
-// time that is yet to come, so that nothing it writes has expired.
+// DYNAMODB_URL and S3_URL name the servers to use. Without them the test process starts its own
+// servers. DYNAMODB=dynamodb-local chooses AWS's server. That server removes expired items
+// while a test runs. So a test that sets its own clock sets it to a time in the future, so that
+// nothing that it writes has expired.
 package storagetest
 
 import (
@@ -30,7 +30,7 @@ import (
 	"github.com/opsplane/opsplane/shared/storage/awsclient"
 )
 
-// Credentials of the local servers. The S3 server checks them.
+// Credentials for the local servers. The S3 server checks them.
 const (
 	AccessKey = "local"
 	SecretKey = "localsecret"
@@ -39,8 +39,8 @@ const (
 
 // Env is one test's storage.
 type Env struct {
-	// Config has region, credentials, retries and transport, but no endpoint:
-	// the two services have different ones.
+	// Config has the region, the credentials, the retries and the transport. It has no
+	// endpoint, because the two services have different endpoints.
 	Config   aws.Config
 	DynamoDB *dynamodb.Client
 	S3       *s3.Client
@@ -51,8 +51,7 @@ type Env struct {
 	client aws.HTTPClient
 }
 
-// New returns storage for a test. Tables and buckets come into being when
-// they are first asked for.
+// New returns storage for a test. A table or bucket is made when it is first requested.
 func New(t testing.TB) *Env {
 	t.Helper()
 	a, err := addresses()
@@ -70,35 +69,35 @@ func New(t testing.TB) *Env {
 	return e
 }
 
-// WithFaults returns clients of the same tables and buckets whose requests go
-// through f.
+// WithFaults returns clients of the same tables and buckets whose requests go through f.
 func (e *Env) WithFaults(f *Faults) *Env {
 	return newEnv(e.DynamoDBURL, e.S3URL, e.names, &faultyClient{faults: f, next: sharedClient()})
 }
 
-// Table returns the name of this test's own table for a logical id of
-// template.yaml, such as "KvTable". The first call makes it, empty, and without
-// a stream that no function reads.
+// Table returns the name of this test's own table for a logical id of template.yaml, such as
+// "KvTable". The first call makes the table. It is empty, and it has a stream only if a
+// function reads the stream.
 func (e *Env) Table(logicalID string) string {
 	e.names.t.Helper()
 	return e.names.table(logicalID, e.names.template.LocalInput)
 }
 
-// StreamedTable is Table for a test that reads the table's stream itself.
+// StreamedTable is like Table, but the table always has its stream. It is for a test that reads
+// the stream itself.
 func (e *Env) StreamedTable(logicalID string) string {
 	e.names.t.Helper()
 	return e.names.table(logicalID, template.Table.CreateInput)
 }
 
-// Bucket returns the name of this test's own bucket for a logical id of
-// template.yaml, such as "KvBucket". The first call makes it, empty.
+// Bucket returns the name of this test's own bucket for a logical id of template.yaml, such as
+// "KvBucket". The first call makes the bucket, without objects.
 func (e *Env) Bucket(logicalID string) string {
 	e.names.t.Helper()
 	return e.names.bucket(logicalID)
 }
 
-// Environ returns the variables with which a process, or package awsclient,
-// finds these servers.
+// Environ returns the environment variables with which a process, or package awsclient, finds
+// these servers.
 func (e *Env) Environ() map[string]string {
 	return map[string]string{
 		"AWS_ACCESS_KEY_ID": AccessKey, "AWS_SECRET_ACCESS_KEY": SecretKey, "AWS_SESSION_TOKEN": "", "AWS_REGION": Region,
@@ -111,7 +110,7 @@ func newEnv(dynamoDBURL, s3URL string, n *names, client aws.HTTPClient) *Env {
 		Region:      Region,
 		Credentials: credentials.NewStaticCredentialsProvider(AccessKey, SecretKey, ""),
 		HTTPClient:  awsclient.WithPlainBodies(client),
-		// As often as a function retries, but without its patience.
+		// It retries as often as a function does, but waits less between the tries.
 		Retryer: func() aws.Retryer {
 			return retry.NewStandard(func(o *retry.StandardOptions) { o.MaxAttempts, o.MaxBackoff = 3, 20*time.Millisecond })
 		},
@@ -126,21 +125,21 @@ func newEnv(dynamoDBURL, s3URL string, n *names, client aws.HTTPClient) *Env {
 	}
 }
 
-// sharedClient keeps connections open across the tests of a process: a test
-// with a hundred goroutines would otherwise use up the machine's ports.
+// sharedClient keeps connections open across the tests of a process. Otherwise a test with a
+// hundred goroutines would use up the machine's ports.
 var sharedClient = sync.OnceValue(func() *http.Client {
 	transport := http.DefaultTransport.(*http.Transport).Clone()
 	transport.MaxIdleConns, transport.MaxIdleConnsPerHost = 512, 256
 	return &http.Client{Transport: transport, Timeout: time.Minute}
 })
 
-// names makes and remembers one test's tables and buckets.
+// names makes one test's tables and buckets, and keeps their names.
 type names struct {
 	t        testing.TB
 	suffix   string
 	template *template.Template
 	plain    *Env // no faults
-	owned    bool // the servers end with this process, and the data with them
+	owned    bool // the servers and their data end with this process
 
 	mu   sync.Mutex
 	made map[string]struct{}
@@ -198,7 +197,7 @@ func (n *names) once(logicalID string, create func(context.Context) error) {
 	n.made[logicalID] = struct{}{}
 }
 
-// remove deletes what the test made on servers that are not ours.
+// remove deletes the test's tables and buckets from servers that are not ours.
 func (n *names) remove() {
 	if n.owned {
 		return

@@ -71,8 +71,8 @@ func TestFaults(t *testing.T) {
 	plain := New(t)
 	for name, c := range map[string]struct {
 		kind     Kind
-		code     string // of the API error when every attempt fails
-		effect   bool   // the item is there afterwards
+		code     string // of the API error if every attempt fails
+		effect   bool   // whether the item exists afterwards
 		attempts int
 	}{
 		"throttle":     {Throttle, "ProvisionedThroughputExceededException", false, 3},

@@ -15,28 +15,28 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 )
 
-// PartitionThroughput is what one partition of DynamoDB gives: "Amazon DynamoDB
+// PartitionThroughput is the throughput of one partition of DynamoDB: "Amazon DynamoDB
 // Developer Guide", "Designing partition keys".
 var PartitionThroughput = Throughput{WriteUnits: 1000, ReadUnits: 3000}
 
-// Throughput bounds each partition key of each table and index: it admits a
-// second's units at once, and as many a second in the long run. A request is
-// charged, when it is answered, with what the server says it consumed, and with
-// one unit for each item if the server says nothing, as of a failed condition.
-// So one request may overdraw a partition, and the next ones wait.
+// Throughput limits each partition key of each table and index. It admits the units of one
+// second at once, and that many units a second in the long run. A request is charged when its
+// response arrives, with the units that the server reports as consumed. If the server reports
+// nothing, as for a failed condition, the charge is one unit for each item. So one request may
+// use more units than a partition has left, and then the next requests are throttled.
 //
-// A real partition holds several keys, and may be split; a key is the smallest
-// that it can hold. What a write consumes in indexes is charged to its table,
-// and scans are not bounded.
+// A real partition holds several keys and may be split. A key is the smallest unit that a
+// partition can hold. The units that a write consumes in indexes are charged to the table.
+// Scans are not limited.
 type Throughput struct {
 	WriteUnits, ReadUnits float64
-	// Now is the time by which units come back. Nil is time.Now.
+	// Now returns the time that determines how many units have come back. Nil means time.Now.
 	Now func() time.Time
 }
 
-// WithThroughput returns clients of the same tables and buckets whose requests
-// share partitions with a bounded throughput, beyond which they are throttled
-// as by DynamoDB. Requests that are admitted go on as those of e.
+// WithThroughput returns clients of the same tables and buckets whose partitions have a limited
+// throughput, which the clients share. A request above the limit is throttled as DynamoDB does
+// it. An admitted request continues as a request of e.
 func (e *Env) WithThroughput(t Throughput) *Env {
 	if t.Now == nil {
 		t.Now = time.Now
@@ -52,7 +52,7 @@ func (e *Env) WithThroughput(t Throughput) *Env {
 	return newEnv(e.DynamoDBURL, e.S3URL, e.names, &boundedClient{Throughput: t, keys: keys, next: e.client, left: map[string]*units{}})
 }
 
-// boundedClient is the HTTP client of an AWS client.
+// boundedClient is the HTTP client of an AWS client with a limited throughput.
 type boundedClient struct {
 	Throughput
 	keys map[string]string // name of the partition key, by table or table/index
@@ -62,8 +62,8 @@ type boundedClient struct {
 	left map[string]*units // by partition, of reads and of writes
 }
 
-// units are what is left of a partition at a time; less than none if a request
-// overdrew it.
+// units holds how many units a partition has left at a time. The number is negative if a
+// request used more than there were.
 type units struct {
 	left float64
 	at   time.Time
@@ -120,8 +120,7 @@ func (c *boundedClient) Do(r *http.Request) (*http.Response, error) {
 	return response, nil
 }
 
-// exhausted returns the items of a request, by their place, whose partitions
-// have nothing left.
+// exhausted returns the indexes of a request's items whose partitions have no units left.
 func (c *boundedClient) exhausted(q *query) map[int]bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -134,7 +133,8 @@ func (c *boundedClient) exhausted(q *query) map[int]bool {
 	return refused
 }
 
-// charge takes from each partition its share of what was consumed in its table.
+// charge subtracts the consumed units from the partitions. All items of a table get the same
+// share.
 func (c *boundedClient) charge(q *query, byTable map[string]float64) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -151,7 +151,7 @@ func (c *boundedClient) charge(q *query, byTable map[string]float64) {
 	}
 }
 
-// bucket returns the units of an item's partition as they are now.
+// bucket returns the current units of an item's partition.
 func (c *boundedClient) bucket(q *query, item touched) *units {
 	name, rate := "read "+item.partition, c.ReadUnits
 	if q.writes() {
@@ -169,7 +169,7 @@ func (c *boundedClient) bucket(q *query, item touched) *units {
 	return u
 }
 
-// consumed returns the units that an answer names, by table.
+// consumed returns the units that a response reports, by table.
 func consumed(answer []byte) map[string]float64 {
 	type capacity struct {
 		TableName     string
@@ -194,8 +194,8 @@ func consumed(answer []byte) map[string]float64 {
 	return byTable
 }
 
-// throttledTransaction is how DynamoDB reports the items of a transaction that
-// it throttled: it did nothing.
+// throttledTransaction returns DynamoDB's response to a transaction of which it throttled some
+// items. Such a transaction has no effect.
 func throttledTransaction(r *http.Request, q *query, refused map[int]bool) (*http.Response, error) {
 	body := cancelled(len(q.items))
 	reasons := body["CancellationReasons"].([]map[string]string)

@@ -19,7 +19,7 @@ import (
 	"github.com/opsplane/opsplane/shared/storage/awsclient"
 )
 
-// clock is a time that a test moves.
+// clock is a clock that a test moves.
 type clock struct {
 	mu sync.Mutex
 	at time.Time
@@ -37,14 +37,14 @@ func (c *clock) pass(d time.Duration) {
 	c.at = c.at.Add(d)
 }
 
-// bounded returns clients with few units, by a clock that stands still.
+// bounded returns clients with few units and a clock that does not move by itself.
 func bounded(t *testing.T, e *Env, write, read float64) (*Env, *clock) {
 	t.Helper()
 	c := &clock{at: time.Date(2030, 1, 1, 0, 0, 0, 0, time.UTC)}
 	return e.WithThroughput(Throughput{WriteUnits: write, ReadUnits: read, Now: c.now}), c
 }
 
-// of returns an item of a partition with some bytes in it.
+// of returns an item of a partition with a size in bytes.
 func of(partition string, n, size int) map[string]types.AttributeValue {
 	return map[string]types.AttributeValue{
 		"pk": &types.AttributeValueMemberS{Value: partition}, "sk": &types.AttributeValueMemberS{Value: fmt.Sprint(n)},
@@ -56,14 +56,14 @@ func keyOf(item map[string]types.AttributeValue) map[string]types.AttributeValue
 	return map[string]types.AttributeValue{"pk": item["pk"], "sk": item["sk"]}
 }
 
-// TestPartitionAdmitsItsUnits makes each kind of request six times on a
-// partition of 6 write and 6 read units, and then once on another partition.
+// TestPartitionAdmitsItsUnits makes each kind of request six times on a partition of 6 write
+// and 6 read units, and then once on another partition.
 func TestPartitionAdmitsItsUnits(t *testing.T) {
 	t.Parallel()
 	const table = "OperationsTable"
 	for name, c := range map[string]struct {
 		do   func(ctx context.Context, e *Env, partition string, n int) error
-		want int // of 6
+		want int // requests of 6 that are admitted
 	}{
 		"writes of a kilobyte": {func(ctx context.Context, e *Env, p string, n int) error {
 			_, err := e.DynamoDB.PutItem(ctx, &dynamodb.PutItemInput{TableName: aws.String(e.Table(table)), Item: of(p, n, 500)})
@@ -130,7 +130,7 @@ func TestPartitionAdmitsItsUnits(t *testing.T) {
 			}
 			want := c.want
 			if strings.HasPrefix(name, "transactions") && os.Getenv("DYNAMODB") == "dynamodb-local" {
-				want = 6 // that server says that a transaction uses what a single write uses, and it is believed
+				want = 6 // that server reports the units of a single write for a transaction, and the report is used
 			}
 			if admitted != want {
 				t.Errorf("got %d of 6 admitted, want %d", admitted, want)
@@ -163,14 +163,14 @@ func TestUnitsComeBackWithTime(t *testing.T) {
 		{0, false},
 		{time.Hour, true},
 		{0, true},
-		{0, false}, // an hour brings no more than a second
+		{0, false}, // an hour brings back no more than a second
 	} {
 		clock.pass(c.after)
 		if got := write(); got != c.want {
 			t.Errorf("write %d: admitted %t, want %t", i+1, got, c.want)
 		}
 	}
-	// What writes take is not taken from readers.
+	// Writes do not use the units of reads.
 	_, err := e.DynamoDB.GetItem(t.Context(), &dynamodb.GetItemInput{TableName: aws.String(e.Table("OperationsTable")), Key: keyOf(of("hot", 0, 0))})
 	if err != nil {
 		t.Errorf("a read: %v", err)
@@ -205,7 +205,7 @@ func TestBatchLeavesTheItemsOfAnExhaustedPartition(t *testing.T) {
 	if err != nil || len(read.Responses[table]) != 1 || len(read.UnprocessedKeys[table].Keys) != 1 {
 		t.Fatalf("reading: got %+v, %v, want one item and one key back", read, err)
 	}
-	// None of the keys has anything left.
+	// None of the keys has any units left.
 	if _, err := e.DynamoDB.BatchGetItem(t.Context(), get("hot", "cold")); !awsclient.Throttled(err) {
 		t.Errorf("reading again: got %v, want it throttled", err)
 	}

@@ -12,7 +12,7 @@ import (
 type API struct {
 	LogicalID         string
 	Stage             string
-	DefaultAuthorizer string // empty: a route without its own has none
+	DefaultAuthorizer string // if empty, a route without an authorizer of its own has none
 	Authorizers       map[string]Authorizer
 	GatewayResponses  map[string]GatewayResponse // by type: UNAUTHORIZED, ACCESS_DENIED, ...
 	MethodSettings    []MethodSetting
@@ -22,18 +22,18 @@ type API struct {
 // Authorizer is a REQUEST authorizer.
 type Authorizer struct {
 	Function        string   // logical id
-	IdentityHeaders []string // a request that lacks one is refused unasked
+	IdentityHeaders []string // the gateway refuses a request that lacks one, and does not call the function
 	CacheTTL        time.Duration
 }
 
-// GatewayResponse is an answer that the gateway makes without a function.
+// GatewayResponse is a response that the gateway makes without a function.
 type GatewayResponse struct {
-	StatusCode int               // 0: the gateway's own
+	StatusCode int               // 0: the gateway's own status
 	Templates  map[string]string // by media type
-	Headers    map[string]string // static values, quotes taken off
+	Headers    map[string]string // static values, without their quotes
 }
 
-// MethodSetting limits the rate of a method; Path and Method may be "*".
+// MethodSetting limits the rate of a method. Path and Method may be "*".
 type MethodSetting struct {
 	Path, Method string
 	RateLimit    float64 // requests a second
@@ -74,7 +74,7 @@ func parseAPI(id string, globals, properties any) (API, error) {
 	if err := decode(section(globals, "Api"), &p); err != nil {
 		return API{}, fmt.Errorf("in Globals: %w", err)
 	}
-	// Decoding on top of the globals keeps what the resource does not name.
+	// The struct holds the global values. Decoding keeps those that the resource does not set.
 	if err := decode(properties, &p); err != nil {
 		return API{}, err
 	}
@@ -105,7 +105,7 @@ func parseAPI(id string, globals, properties any) (API, error) {
 		api.GatewayResponses[kind] = GatewayResponse{StatusCode: g.StatusCode, Templates: g.ResponseTemplates, Headers: headers}
 	}
 	for _, m := range p.MethodSettings {
-		// A leading slash, then the path with its own slashes written ~1.
+		// A leading slash, then the path, in which each slash is written as ~1.
 		path := strings.ReplaceAll(strings.TrimPrefix(m.ResourcePath, "/"), "~1", "/")
 		api.MethodSettings = append(api.MethodSettings, MethodSetting{
 			Path: path, Method: m.HTTPMethod, RateLimit: m.ThrottlingRateLimit, BurstLimit: m.ThrottlingBurstLimit,

@@ -15,10 +15,10 @@ const (
 	functionsEnd   = "<!-- end of the functions -->\n"
 )
 
-// access says how a role uses a table, bucket or secret.
+// access says how a role uses a table, a bucket or a secret.
 type access struct{ reads, writes bool }
 
-// add adds what one action of IAM lets a role do.
+// add adds what one action of IAM allows.
 func (a *access) add(action string) {
 	_, name, _ := strings.Cut(action, ":")
 	for _, verb := range []string{"Put", "Update", "Delete", "BatchWrite", "Abort"} {
@@ -41,7 +41,7 @@ func (a access) String() string {
 	}
 }
 
-// wakes says what invokes a function, as the template declares it.
+// wakes returns what invokes a function, as the template declares it.
 func wakes(t *testing.T, loaded *Template, f Function) string {
 	t.Helper()
 	var parts []string
@@ -62,7 +62,7 @@ func wakes(t *testing.T, loaded *Template, f Function) string {
 		parts = append(parts, "schedule `"+s.Expression+"`")
 	}
 	if len(parts) == 0 {
-		// The template names one function that has no event: the gateway's authorizer.
+		// One function of the template has no event: the gateway's authorizer.
 		if f.Group != "authorizer" {
 			t.Fatalf("nothing wakes %s", f.LogicalID)
 		}
@@ -71,7 +71,7 @@ func wakes(t *testing.T, loaded *Template, f Function) string {
 	return strings.Join(parts, "; ")
 }
 
-// uses says which resources of one kind the grants of a function reach.
+// uses returns the resources of one kind that the grants of a function cover.
 func uses(grants []Grant, function string, kind func(name string) bool) string {
 	found := map[string]*access{}
 	var order []string

@@ -2,8 +2,8 @@ package template
 
 import "fmt"
 
-// choose evaluates only the branch that is taken: the other may name what
-// does not exist under these parameters.
+// choose evaluates only the chosen branch. The other branch may name something that does not
+// exist with these parameters.
 func (r *resolver) choose(arg any) (any, error) {
 	args, ok := arg.([]any)
 	if !ok || len(args) != 3 {
@@ -19,7 +19,7 @@ func (r *resolver) choose(arg any) (any, error) {
 	return r.resolve(args[2])
 }
 
-// holds says whether the named condition of the template is true.
+// holds reports whether the named condition of the template is true.
 func (r *resolver) holds(name string) (bool, error) {
 	expression, ok := r.conditions[name]
 	if !ok {

@@ -7,9 +7,9 @@ import (
 	"gopkg.in/yaml.v3"
 )
 
-// plain turns a YAML node into maps, lists and scalars, with every
-// CloudFormation short tag rewritten to its long form, so that the resolver
-// sees one spelling only (!Ref X becomes {"Ref": "X"}).
+// plain turns a YAML node into maps, lists and scalars. It rewrites every short tag of
+// CloudFormation to the long form, so that the resolver sees only one form (!Ref X becomes
+// {"Ref": "X"}).
 func plain(n *yaml.Node) (any, error) {
 	switch n.Kind {
 	case yaml.DocumentNode:
@@ -69,14 +69,14 @@ func content(n *yaml.Node) (any, error) {
 			err := n.Decode(&v)
 			return v, err
 		}
-		// Dates stay text: a policy's Version must not become a time.
+		// A date stays text: a policy's Version must not become a time.
 		return n.Value, nil
 	}
 	return nil, fmt.Errorf("line %d: unexpected YAML node", n.Line)
 }
 
-// decode reads a resolved value into a typed struct by its YAML form, which
-// lets a number stand where a string is wanted, as CloudFormation does.
+// decode converts a resolved value to a typed struct by its YAML form. As in CloudFormation, a
+// number is accepted where a string is needed.
 func decode(value, into any) error {
 	text, err := yaml.Marshal(value)
 	if err != nil {

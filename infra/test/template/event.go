@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// noAuthorizer is how SAM writes a route that needs no credential.
+// noAuthorizer is SAM's value for a route that needs no credential.
 const noAuthorizer = "NONE"
 
 func (f *Function) addEvent(name, kind string, properties any) error {
@@ -99,8 +99,8 @@ func (f *Function) addStream(name string, properties any) error {
 	return nil
 }
 
-// authorize gives each route the API's default authorizer unless it names its
-// own, and checks that every name exists.
+// authorize gives the API's default authorizer to each route that names none. It checks that
+// every named authorizer exists.
 func (t *Template) authorize() error {
 	for i := range t.Functions {
 		f := &t.Functions[i]

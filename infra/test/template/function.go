@@ -13,8 +13,8 @@ import (
 type Function struct {
 	LogicalID   string
 	Group       string            // its folder under functions/
-	Environment map[string]string // with names of tables and buckets filled in
-	Timeout     time.Duration     // AWS stops an invocation after it
+	Environment map[string]string // with the names of tables and buckets filled in
+	Timeout     time.Duration     // AWS stops an invocation after this time
 	MemoryMB    int
 	Routes      []Route
 	Streams     []Stream
@@ -28,25 +28,25 @@ type Route struct {
 	Authorizer string // name of the API's authorizer, empty for none
 }
 
-// Stream is a table whose changes a function is given.
+// Stream is a table whose changes a function receives.
 type Stream struct {
 	Name                  string // the event's name in the template
 	Table                 string // logical id
-	BatchSize             int    // most records of one invocation
-	StartAtTrimHorizon    bool   // else the function sees only what changes after its first poll
-	BisectOnError         bool   // halve a failing batch
-	ReportsBatchFailures  bool   // the function's answer names the items that failed
-	MaximumRetryAttempts  int    // -1: until it works
+	BatchSize             int    // maximum of records in one invocation
+	StartAtTrimHorizon    bool   // if false, the function sees only changes after its first poll
+	BisectOnError         bool   // split a failing batch into halves
+	ReportsBatchFailures  bool   // the function's response names the items that failed
+	MaximumRetryAttempts  int    // -1: no limit
 	MaximumBatchingWindow time.Duration
-	ParallelizationFactor int       // batches of a shard that are processed at once
-	Filters               []Pattern // of records; a function sees those that match one, or all if there is none
+	ParallelizationFactor int       // number of batches of a shard that are processed at once
+	Filters               []Pattern // of records. A function sees the records that match at least one. Without filters it sees all
 }
 
-// Schedule is a time event of a function.
+// Schedule is an event that invokes a function at fixed times.
 type Schedule struct {
 	Name       string // the event's name in the template
 	Expression string // rate(5 minutes), cron(...)
-	Input      string // the event's JSON, empty for EventBridge's own
+	Input      string // the event's JSON. If it is empty, the event is EventBridge's own
 }
 
 type functionProperties struct {
@@ -61,8 +61,8 @@ type functionProperties struct {
 	} `yaml:"Events"`
 }
 
-// Group returns the folder under functions/ of a function's logical id. The
-// Makefile builds by the same rule: KvFunction is functions/kv.
+// Group returns the folder under functions/ for a function's logical id. The Makefile builds by
+// the same rule: KvFunction is functions/kv.
 func Group(logicalID string) string {
 	return strings.ToLower(strings.TrimSuffix(logicalID, "Function"))
 }
@@ -93,7 +93,7 @@ func parseFunction(id string, globals, properties any) (Function, error) {
 	return f, nil
 }
 
-// section returns one resource type's part of Globals.
+// section returns the part of Globals for one type of resource.
 func section(globals any, kind string) any {
 	m, _ := globals.(map[string]any)
 	return m[kind]

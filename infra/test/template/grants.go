@@ -9,25 +9,24 @@ import (
 	"gopkg.in/yaml.v3"
 )
 
-// Grant is what a function's role lets it do with one resource, by one statement
-// of its policy.
+// Grant is what one statement of a policy lets a function's role do with one resource.
 type Grant struct {
 	// Function is the logical id of the function.
 	Function string
 	// Sid names the statement within the role.
 	Sid string
-	// Actions are those of IAM, such as dynamodb:GetItem.
+	// Actions are actions of IAM, such as dynamodb:GetItem.
 	Actions []string
-	// Resource is the logical id of a resource of the template, or the name of
-	// a parameter's, with what stands behind its ARN: TokensTable/index/by_name,
-	// OperationsTable.StreamArn, KvBucket/github/*. "*" is every resource.
+	// Resource is the logical id of a resource of the template, or the name of the parameter
+	// that names a resource, with the text after its ARN: TokensTable/index/by_name,
+	// OperationsTable.StreamArn, KvBucket/github/*. "*" means every resource.
 	Resource string
-	// LeadingKeys are patterns of the partition keys that a request may name;
-	// nil is any.
+	// LeadingKeys are patterns of the partition keys that a request may name. Nil means any
+	// key.
 	LeadingKeys []string
-	// Attributes are those that a request may name; nil is any.
+	// Attributes are the attributes that a request may name. Nil means any attribute.
 	Attributes []string
-	// ReturnValues are what a write may ask to be handed back; nil is anything.
+	// ReturnValues are the values that a write may request to get back. Nil means any.
 	ReturnValues []string
 }
 
@@ -40,7 +39,7 @@ type statement struct {
 	Rest      map[string]any            `yaml:",inline"`
 }
 
-// oneOrMore is a text, or a list of texts.
+// oneOrMore is one text or a list of texts.
 type oneOrMore []string
 
 // UnmarshalYAML implements yaml.Unmarshaler.
@@ -52,10 +51,9 @@ func (o *oneOrMore) UnmarshalYAML(n *yaml.Node) error {
 	return n.Decode((*[]string)(o))
 }
 
-// Grants evaluates the text of a template and returns what the roles of its
-// functions allow, by function and in the order of the statements. A role that
-// says anything else than to allow some actions, under the conditions that Grant
-// has, is an error.
+// Grants evaluates the text of a template. It returns what the roles of the functions allow, by
+// function and in the order of the statements. It returns an error if a statement of a role
+// does anything except allow actions under the conditions that Grant describes.
 func Grants(yamlText []byte, o Options) ([]Grant, error) {
 	d, r, err := read(yamlText, o)
 	if err != nil {
@@ -119,7 +117,7 @@ func (d *document) granted(r *resolver, id string, function map[string]any) ([]G
 	return grants, nil
 }
 
-// grants is a statement, resource by resource.
+// grants returns the grants of a statement, one for each resource.
 func (s statement) grants(function string) ([]Grant, error) {
 	if s.Effect != "Allow" || len(s.Rest) > 0 || len(s.Action) == 0 || len(s.Resource) == 0 {
 		return nil, fmt.Errorf("not a plain permission")
@@ -155,13 +153,13 @@ func (s statement) grants(function string) ([]Grant, error) {
 	return grants, nil
 }
 
-// named is the name of a resource in a policy, as Grant writes it.
+// named returns the name of a resource of a policy in the form of Grant.Resource.
 func named(resource string) string {
 	if rest, ok := strings.CutPrefix(resource, attributePrefix); ok {
 		id, behind, _ := strings.Cut(rest, ".")
 		return id + strings.TrimPrefix("."+behind, ".Arn")
 	}
-	// A secret that a parameter names: six signs behind it are Secrets Manager's.
+	// A secret that a parameter names. Secrets Manager adds six characters to the ARN.
 	if _, name, ok := strings.Cut(resource, ":secret:"); ok {
 		return strings.TrimSuffix(name, "-??????")
 	}

@@ -13,14 +13,14 @@ import (
 
 var update = flag.Bool("update", false, "write the table of grants of docs/security.md anew")
 
-// What stands around the table in the document.
+// The lines around the table in the document.
 const (
 	tableBegin = "<!-- grants: written by \"go test ./infra/test/template -update\" -->\n"
 	tableEnd   = "<!-- end of the grants -->\n"
 )
 
-// granted is what the product's functions may do where both hosts are
-// configured, less what all may: to write their own log and their traces.
+// granted returns what the product's functions may do if both hosts are configured. It leaves
+// out what all functions may do: write their own log and their traces.
 func granted(t *testing.T) []Grant {
 	t.Helper()
 	grants, err := Grants(fileOfProduct(t, "template.yaml"), Options{Parameters: map[string]string{
@@ -43,7 +43,7 @@ func granted(t *testing.T) []Grant {
 	return grants
 }
 
-// rendered is the table of the document.
+// rendered returns the table of the document.
 func rendered(grants []Grant) string {
 	var b strings.Builder
 	b.WriteString("| Function | Of | May | Partition keys | Bounds |\n|---|---|---|---|---|\n")
@@ -110,15 +110,15 @@ func TestDocumentSaysWhatTheTemplateAllows(t *testing.T) {
 	}
 }
 
-// like reports whether two patterns of IAM can mean one key.
+// like reports whether two patterns of IAM can match the same key.
 func like(pattern, key string) bool {
 	ok, err := path.Match(strings.ReplaceAll(pattern, "/", "|"), strings.ReplaceAll(key, "/", "|"))
 	return ok && err == nil
 }
 
-// reaches reports whether a grant has one of some actions on a resource, for a key.
+// reaches reports whether a grant allows one of some actions on a resource, for a key.
 func (g Grant) reaches(resource, key string, actions ...string) bool {
-	// What may be read of an index is read of its table.
+	// A right to read an index is a right to read its table.
 	table, _, _ := strings.Cut(g.Resource, "/index/")
 	if table != resource && !like(table, resource) {
 		return false

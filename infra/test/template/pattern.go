@@ -8,16 +8,15 @@ import (
 	"io"
 )
 
-// Pattern is a filter of an event source ("Lambda event filtering", AWS
-// documentation): of its language, texts alone.
+// Pattern is a filter of an event source ("Lambda event filtering", AWS documentation). Of that
+// language it supports only texts.
 type Pattern struct {
 	members map[string]Pattern
-	texts   []string // instead of members, at a leaf: any of these
+	texts   []string // at a leaf, in place of members: any of these texts matches
 }
 
-// ParsePattern reads a pattern: an object whose members are objects or lists of
-// texts. Everything else that AWS knows, such as numbers, prefixes and
-// "exists", is refused.
+// ParsePattern parses a pattern: an object whose members are objects or lists of texts. It
+// refuses everything else that AWS supports, such as numbers, prefixes and "exists".
 func ParsePattern(text string) (Pattern, error) {
 	d := json.NewDecoder(bytes.NewReader([]byte(text)))
 	var v any
@@ -65,8 +64,8 @@ func pattern(v any) (Pattern, error) {
 	return Pattern{}, fmt.Errorf("%v: only objects, and lists of texts, are supported", v)
 }
 
-// Matches reports whether a record has all members of the pattern, and at each
-// leaf one of its texts. The record is as encoding/json reads it.
+// Matches reports whether a record has all members of the pattern, and at each leaf one of the
+// leaf's texts. The record must have the form that encoding/json decodes to.
 func (p Pattern) Matches(record any) bool {
 	if p.members == nil {
 		text, ok := record.(string)

@@ -9,14 +9,14 @@ import (
 	"strings"
 )
 
-// absent stands for AWS::NoValue: the property that holds it is left out.
+// absent stands for AWS::NoValue: a property with this value is left out.
 type absent struct{}
 
-// attributePrefix begins the stand-in for an attribute that only AWS can know.
+// attributePrefix is the start of the placeholder for an attribute that only AWS knows.
 const attributePrefix = "arn:aws:local:us-east-1:000000000000:"
 
-// resolver evaluates intrinsic functions. Resources are named by the caller,
-// attributes become opaque text that [attribute] can take apart again.
+// resolver evaluates intrinsic functions. The caller names the resources. An attribute becomes
+// a placeholder text that [attribute] can parse.
 type resolver struct {
 	values     map[string]any // parameters and pseudo parameters
 	resources  map[string]any
@@ -25,7 +25,7 @@ type resolver struct {
 	name       func(logicalID string) string
 }
 
-// attribute takes apart the stand-in for a resource's attribute.
+// attribute parses the placeholder of a resource's attribute.
 func attribute(value string) (logicalID, name string, ok bool) {
 	rest, ok := strings.CutPrefix(value, attributePrefix)
 	if !ok {
@@ -128,7 +128,7 @@ func (r *resolver) apply(fn string, args []any) (any, error) {
 	return value, nil
 }
 
-// list resolves the arguments of a function that takes at least n of them.
+// list resolves the arguments of a function that needs at least n of them.
 func (r *resolver) list(fn string, arg any, n int) ([]any, error) {
 	value, err := r.resolve(arg)
 	if err != nil {

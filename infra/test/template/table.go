@@ -8,8 +8,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 )
 
-// Table is a DynamoDB table that the template declares: its keys, indexes and
-// stream. Encryption, backups and deletion policies are for AWS alone.
+// Table is a DynamoDB table that the template declares: its keys, indexes and stream. It leaves
+// out encryption, backups and deletion policies, because only AWS uses them.
 type Table struct {
 	LogicalID    string
 	Name         string
@@ -67,7 +67,7 @@ func parseTable(id, name string, properties any) (Table, error) {
 	return t, nil
 }
 
-// CreateInput returns the request that makes the table, new at each call.
+// CreateInput returns the request that makes the table. Each call returns a new request.
 func (t Table) CreateInput() *dynamodb.CreateTableInput {
 	p := t.create
 	in := &dynamodb.CreateTableInput{
@@ -96,10 +96,10 @@ func (t Table) CreateInput() *dynamodb.CreateTableInput {
 	return in
 }
 
-// LocalInput returns the request that makes a table on a local server: as
-// CreateInput, but without a stream that no function reads. A server in memory
-// goes through all changes of all streams at every write, so that it would get
-// slower with each change, for nobody.
+// LocalInput returns the request that makes a table on a local server. It differs from
+// CreateInput in one point: it leaves out a stream that no function reads. An in-memory server
+// goes through all changes of all streams at every write. So an unused stream would make the
+// server slower with each change.
 func (t *Template) LocalInput(table Table) *dynamodb.CreateTableInput {
 	in := table.CreateInput()
 	for _, f := range t.Functions {
@@ -113,8 +113,8 @@ func (t *Template) LocalInput(table Table) *dynamodb.CreateTableInput {
 	return in
 }
 
-// TTLInput returns the request that turns expiry on, or nil for a table whose
-// items never expire.
+// TTLInput returns the request that enables expiry, or nil for a table whose items never
+// expire.
 func (t Table) TTLInput() *dynamodb.UpdateTimeToLiveInput {
 	if t.TTLAttribute == "" {
 		return nil

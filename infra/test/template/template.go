@@ -1,9 +1,8 @@
-// Package template reads the product's SAM template into typed values, so
-// that the local stack, the tests and the tools take routes, functions,
-// tables and buckets from the one place that AWS takes them from.
+// Package template reads the product's SAM template into typed values. So the local stack, the
+// tests and the tools take routes, functions, tables and buckets from the same place as AWS.
 //
-// It understands the part of CloudFormation that the template uses and
-// refuses the rest with an error: nothing is guessed or dropped in silence.
+// It understands the part of CloudFormation that the template uses, and returns an error for
+// anything else. It never guesses and never drops anything silently.
 package template
 
 import (
@@ -17,24 +16,24 @@ import (
 	"gopkg.in/yaml.v3"
 )
 
-// Template is what the product's template declares, with intrinsic functions
-// evaluated for one set of parameters.
+// Template is the content of the product's template. Its intrinsic functions are evaluated for
+// one set of parameters.
 type Template struct {
 	API       API
 	Functions []Function // by logical id
 	Tables    []Table    // by logical id
 	Buckets   []Bucket   // by logical id
-	// Defaults are the parameters' default values, as text.
+	// Defaults are the default values of the parameters, as text.
 	Defaults map[string]string
 }
 
-// Options say for whom a template is evaluated.
+// Options say with which parameters and names a template is evaluated.
 type Options struct {
-	// Parameters override the template's defaults. A name that the template
-	// does not declare is an error.
+	// Parameters replace the template's defaults. A name that the template does not declare is
+	// an error.
 	Parameters map[string]string
-	// Name gives the physical name that Ref answers for a resource, such as
-	// the name of a table. Nil answers the logical id.
+	// Name returns the physical name of a resource, such as the name of a table. Ref evaluates
+	// to it. If Name is nil, Ref evaluates to the logical id.
 	Name func(logicalID string) string
 }
 
@@ -64,8 +63,8 @@ func (t *Template) Table(logicalID string) *Table {
 	return nil
 }
 
-// Root finds the repository that holds dir: the nearest folder upwards that
-// has the product's template.yaml and go.mod.
+// Root returns the repository that contains dir: the nearest folder upwards that has the
+// product's template.yaml and go.mod.
 func Root(dir string) (string, error) {
 	dir, err := filepath.Abs(dir)
 	if err != nil {
@@ -83,7 +82,7 @@ func Root(dir string) (string, error) {
 	}
 }
 
-// Load reads and evaluates the template in a file.
+// Load reads and evaluates a template file.
 func Load(path string, o Options) (*Template, error) {
 	text, err := os.ReadFile(path)
 	if err != nil {
@@ -112,7 +111,7 @@ type resource struct {
 	Properties any
 }
 
-// read decodes the text of a template, and makes the resolver of its functions.
+// read decodes the text of a template, and makes the resolver of its intrinsic functions.
 func read(yamlText []byte, o Options) (*document, *resolver, error) {
 	var node yaml.Node
 	if err := yaml.Unmarshal(yamlText, &node); err != nil {
@@ -182,8 +181,8 @@ func (d *document) resolver(o Options) (*resolver, error) {
 	return r, nil
 }
 
-// resolved returns the resources whose condition holds. Only the types that
-// build reads are evaluated: policies and alarms are no business of ours.
+// resolved returns the resources whose condition is true. It evaluates only the types that
+// build reads. Other types, such as policies and alarms, do not matter here.
 func (d *document) resolved(r *resolver) (map[string]resource, error) {
 	out := map[string]resource{}
 	for id, raw := range d.Resources {

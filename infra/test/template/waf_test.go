@@ -11,7 +11,7 @@ import (
 	"testing"
 )
 
-// webACL is what the product's web ACL says, for one set of parameters.
+// webACL is the product's web ACL, for one set of parameters.
 type webACL struct {
 	Rules []struct {
 		Name      string `yaml:"Name"`
@@ -47,7 +47,8 @@ func fileOfProduct(t *testing.T, name string) []byte {
 	return text
 }
 
-// product is the product's template, and its web ACL; false where it makes none.
+// product returns the product's template and its web ACL. It returns false if the template
+// makes no web ACL.
 func product(t *testing.T, parameters map[string]string) (*Template, webACL, bool) {
 	t.Helper()
 	text := fileOfProduct(t, "template.yaml")
@@ -75,7 +76,7 @@ func product(t *testing.T, parameters map[string]string) (*Template, webACL, boo
 	return parsed, acl, true
 }
 
-// transformed is a path as AWS WAF sees it after the named transformation.
+// transformed returns a path as AWS WAF sees it after the named transformation.
 func transformed(t *testing.T, kind, text string) string {
 	t.Helper()
 	switch kind {
@@ -129,8 +130,8 @@ func TestWebACLCountsEveryFormOfTheExchange(t *testing.T) {
 	}
 }
 
-// The gateway counts what is refused as well, and for all callers together. So
-// an address must be stopped long before it has used up what is there for all.
+// The gateway also counts refused requests, and it counts all callers together. So WAF must
+// stop an address long before the address has used up the limit of all callers.
 func TestNoFewAddressesUseUpWhatTheGatewayAdmits(t *testing.T) {
 	const addresses = 5
 	parsed, acl, ok := product(t, nil)

@@ -11,7 +11,7 @@ import (
 	"github.com/golang-jwt/jwt/v5"
 )
 
-// App is what the stand-in's App is like, as its owner set it.
+// App is the configuration of the stand-in's App.
 type App struct {
 	Slug, ClientID string
 	Permissions    map[string]string
@@ -22,22 +22,22 @@ type App struct {
 	Deliveries []int
 }
 
-// SetApp changes the App.
+// SetApp replaces the App's configuration.
 func (g *GitHub) SetApp(app App) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.app = app
 }
 
-// Accept sets the permissions that installations have accepted; those of the App
-// until it is called.
+// Accept sets the permissions that the installations have accepted. Until it is called, these
+// are the App's permissions.
 func (g *GitHub) Accept(permissions map[string]string) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.accepted = permissions
 }
 
-// Code makes a code that the conversion of a manifest takes once.
+// Code makes a code that the conversion of a manifest accepts once.
 func (g *GitHub) Code() string {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -46,13 +46,13 @@ func (g *GitHub) Code() string {
 	return code
 }
 
-// WebhookSecret and ClientSecret are those of an App made from a manifest.
+// WebhookSecret and ClientSecret are the secrets of an App that was made from a manifest.
 const (
 	WebhookSecret = "webhook-secret-of-the-new-app"
 	ClientSecret  = "client-secret-of-the-new-app"
 )
 
-// appRoutes are the endpoints of an App about itself.
+// appRoutes are the endpoints about the App itself.
 func (g *GitHub) appRoutes(mux *http.ServeMux) {
 	mux.HandleFunc("POST /api/v3/app-manifests/{code}/conversions", g.convert)
 	mux.HandleFunc("GET /api/v3/repos/{owner}/{name}/installation", g.asApp(g.installationOf))
@@ -91,7 +91,7 @@ func (g *GitHub) appRoutes(mux *http.ServeMux) {
 	}))
 }
 
-// signed reports whether a request is signed as the App.
+// signed reports whether a request has a valid signature of the App.
 func (g *GitHub) signed(r *http.Request) bool {
 	text, _ := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
 	claims := jwt.RegisteredClaims{}
@@ -118,7 +118,7 @@ func (g *GitHub) asApp(answer func(*http.Request) any) http.HandlerFunc {
 	}
 }
 
-// convert gives the App for a code, once.
+// convert returns the App for a code. A code works once.
 func (g *GitHub) convert(w http.ResponseWriter, r *http.Request) {
 	g.mu.Lock()
 	defer g.mu.Unlock()

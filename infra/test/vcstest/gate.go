@@ -7,22 +7,22 @@ import (
 	"sync"
 )
 
-// Failure is what happens to requests instead of an answer.
+// Failure says what happens to a request in place of the normal response.
 type Failure struct {
-	// Match is a part of the method and path, such as "GET /repos/"; empty is
-	// every request but those for tokens.
+	// Match is a part of the method and path, such as "GET /repos/". If it is empty, it matches
+	// every request except those for tokens.
 	Match string
-	// Times is how many requests fail; 0 is every one.
+	// Times is the number of requests that fail. 0 means every request.
 	Times int
-	// Status and Header answer the request; Status 0 ends the connection.
+	// Status and Header are the status and the headers of the response. Status 0 closes the
+	// connection.
 	Status int
 	Header http.Header
-	// Body is what is answered; it may be cut JSON.
+	// Body is the body of the response. It may be incomplete JSON.
 	Body string
 }
 
-// gate stands before a stand-in's endpoints: it remembers what was asked, and
-// lets requests fail.
+// gate is in front of a stand-in's endpoints. It records the requests and makes requests fail.
 type gate struct {
 	door     sync.Mutex
 	failures []*Failure
@@ -30,24 +30,24 @@ type gate struct {
 	choose   func(line string) *Failure
 }
 
-// Choose has a function decide about every request, by its method and path, for
-// which no failure does: nil lets it pass. It is called before the request is
-// answered, by several at once.
+// Choose sets a function that decides about every request to which no failure of Fail applies.
+// It receives the method and path. If it returns nil, the request passes. It is called before
+// the response, and several requests may call it at once.
 func (g *gate) Choose(choose func(line string) *Failure) {
 	g.door.Lock()
 	defer g.door.Unlock()
 	g.choose = choose
 }
 
-// Fail lets requests fail; the first failure that matches happens.
+// Fail makes requests fail. If several failures match a request, the first one applies.
 func (g *gate) Fail(f Failure) {
 	g.door.Lock()
 	defer g.door.Unlock()
 	g.failures = append(g.failures, &f)
 }
 
-// Asked counts the requests whose method and path begin with a text. Requests
-// that were answered 304 have " 304" behind.
+// Asked returns the number of requests whose recorded line (method and path) begins with
+// prefix. The line of a request with response 304 ends with " 304".
 func (g *gate) Asked(prefix string) int {
 	g.door.Lock()
 	defer g.door.Unlock()
@@ -60,14 +60,14 @@ func (g *gate) Asked(prefix string) int {
 	return n
 }
 
-// unchanged notes that the last request was answered 304.
+// unchanged records that the response to the last request was 304.
 func (g *gate) unchanged() {
 	g.door.Lock()
 	defer g.door.Unlock()
 	g.asked[len(g.asked)-1] += " 304"
 }
 
-// failure notes a request and answers what is to happen to it, or nil.
+// failure records a request and returns its failure, or nil.
 func (g *gate) failure(line string) *Failure {
 	found, choose := g.added(line)
 	if found == nil && choose != nil {
@@ -94,7 +94,7 @@ func (g *gate) added(line string) (*Failure, func(string) *Failure) {
 	return f, nil
 }
 
-// behind serves endpoints below a path behind the gate.
+// behind serves endpoints below a path, with the gate in front.
 func (g *gate) behind(base string, next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		f := g.failure(r.Method + " " + strings.TrimPrefix(r.URL.Path, base))

@@ -1,7 +1,6 @@
-// Package vcstest stands in for the VCS hosts in tests: the endpoints that the
-// product calls, over HTTP on the loopback interface, with the paging, limits,
-// entity tags and errors that the hosts document. Tests change its state by
-// methods, and let requests fail.
+// Package vcstest stands in for the VCS hosts in tests. It serves the endpoints that the
+// product calls, over HTTP on the loopback interface, with the paging, limits, entity tags and
+// errors that the hosts document. Tests change its state with methods, and make requests fail.
 package vcstest
 
 import (
@@ -38,7 +37,7 @@ type Repository struct {
 
 // GitHub is a stand-in for GitHub, or, by its path, for an Enterprise Server.
 type GitHub struct {
-	// API is its address for an App: that of an Enterprise Server, with a path.
+	// API is the address that the App uses. It has a path, as that of an Enterprise Server.
 	API string
 	// Key is the App's private key, in PEM.
 	Key string
@@ -52,16 +51,16 @@ type GitHub struct {
 	installations map[string][]Repository
 	outside       []Repository
 	suspended     map[string]bool
-	withheld      map[string]string // what installations do not grant, by id
+	withheld      map[string]string // path text that is forbidden to an installation, by id
 	limits        rates
 	members       map[string]member // by organisation/login
-	tokens        map[string]string // to installation
+	tokens        map[string]string // token to installation
 	app           App
 	accepted      map[string]string
-	codes         []string // of manifests
+	codes         []string // codes of manifests
 }
 
-// NewGitHub starts one that ends with the test.
+// NewGitHub starts a stand-in that ends with the test.
 func NewGitHub(t testing.TB) *GitHub {
 	t.Helper()
 	private, err := rsa.GenerateKey(rand.Reader, 2048)
@@ -75,12 +74,11 @@ func NewGitHub(t testing.TB) *GitHub {
 	return g
 }
 
-// GitHubPath is where the API begins below an address: as that of an Enterprise
-// Server.
+// GitHubPath is the path at which the API begins, as on an Enterprise Server.
 const GitHubPath = "/api/v3"
 
-// MakeGitHub makes one that knows the App by its private key. It is an
-// http.Handler, for whoever runs a server of its own.
+// MakeGitHub makes a stand-in. It verifies the App by its private key. It is an http.Handler,
+// for a caller that runs its own server.
 func MakeGitHub(private *rsa.PrivateKey) *GitHub {
 	g := &GitHub{
 		public: &private.PublicKey, installations: map[string][]Repository{}, members: map[string]member{}, tokens: map[string]string{},
@@ -101,22 +99,22 @@ func MakeGitHub(private *rsa.PrivateKey) *GitHub {
 // ServeHTTP implements http.Handler.
 func (g *GitHub) ServeHTTP(w http.ResponseWriter, r *http.Request) { g.handler.ServeHTTP(w, r) }
 
-// Install gives an installation its repositories, in place of earlier ones.
+// Install sets the repositories of an installation. It replaces earlier ones.
 func (g *GitHub) Install(installation string, repositories ...Repository) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.installations[installation] = repositories
 }
 
-// Uninstall takes an installation away.
+// Uninstall removes an installation.
 func (g *GitHub) Uninstall(installation string) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	delete(g.installations, installation)
 }
 
-// Publish sets the public repositories that no installation has. Who has a token
-// can see them, as well as the public ones of others.
+// Publish sets the public repositories that belong to no installation. A caller with a token
+// can see them, and also the public repositories of other installations.
 func (g *GitHub) Publish(repositories ...Repository) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -136,7 +134,7 @@ func (g *GitHub) Role(organisation, login string, account int64, role string) {
 	g.members[organisation+"/"+login] = member{account, role}
 }
 
-// token sells a token of an hour to whoever signs as the App.
+// token returns a token that is valid for an hour, to a caller that signs as the App.
 func (g *GitHub) token(w http.ResponseWriter, r *http.Request) {
 	if !g.signed(r) {
 		refuse(w, http.StatusUnauthorized, "A JSON web token could not be decoded")
@@ -158,8 +156,8 @@ func (g *GitHub) token(w http.ResponseWriter, r *http.Request) {
 	_ = json.NewEncoder(w).Encode(map[string]any{"token": token, "expires_at": time.Now().Add(time.Hour).UTC().Format(time.RFC3339)})
 }
 
-// of serves a request of an installation: with its token, and with an entity
-// tag.
+// of serves a request of an installation. It checks the installation's token and handles the
+// entity tag.
 func (g *GitHub) of(serve func(http.ResponseWriter, *http.Request, []Repository) any) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		token := strings.TrimPrefix(strings.TrimPrefix(r.Header.Get("Authorization"), "token "), "Bearer ")
@@ -246,7 +244,7 @@ func (g *GitHub) byID(_ http.ResponseWriter, r *http.Request, all []Repository) 
 	return nil
 }
 
-// published are the repositories that everybody can see.
+// published returns the repositories that everybody can see.
 func (g *GitHub) published() []Repository {
 	all := slices.Clone(g.outside)
 	for _, list := range g.installations {

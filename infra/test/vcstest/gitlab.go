@@ -17,7 +17,7 @@ import (
 // Group is a group at the stand-in for GitLab.
 type Group struct {
 	ID int64
-	// FullPath is "group-" and the id if empty: no group of GitLab is without one.
+	// FullPath defaults to "group-" and the id, because every group of GitLab has a path.
 	FullPath, FullName string
 	// Direct and Inherited are the access levels of members, by account.
 	Direct, Inherited map[int64]int
@@ -35,7 +35,7 @@ type Project struct {
 
 // GitLab is a stand-in for GitLab.
 type GitLab struct {
-	// API is its address, without the version.
+	// API is the address, without the version.
 	API string
 
 	gate
@@ -43,13 +43,13 @@ type GitLab struct {
 	handler http.Handler
 
 	mu     sync.Mutex
-	tokens map[string]int64 // to account
-	limits map[string]limit // by token: of those that are no plain ones
-	names  map[int64]string // of accounts
+	tokens map[string]int64 // token to account
+	limits map[string]limit // by token. Tokens without a limit are not in it
+	names  map[int64]string // account to name
 	groups []Group
 }
 
-// NewGitLab starts one that ends with the test.
+// NewGitLab starts a stand-in that ends with the test.
 func NewGitLab(t testing.TB) *GitLab {
 	t.Helper()
 	g := MakeGitLab()
@@ -59,11 +59,10 @@ func NewGitLab(t testing.TB) *GitLab {
 	return g
 }
 
-// GitLabPath is where the API begins below an address, without the version.
+// GitLabPath is the path at which the API begins, without the version.
 const GitLabPath = "/api"
 
-// MakeGitLab makes one. It is an http.Handler, for whoever runs a server of its
-// own.
+// MakeGitLab makes a stand-in. It is an http.Handler, for a caller that runs its own server.
 func MakeGitLab() *GitLab {
 	g := &GitLab{tokens: map[string]int64{}, limits: map[string]limit{}, names: map[int64]string{}}
 	mux := http.NewServeMux()
@@ -83,7 +82,7 @@ func MakeGitLab() *GitLab {
 // ServeHTTP implements http.Handler.
 func (g *GitLab) ServeHTTP(w http.ResponseWriter, r *http.Request) { g.handler.ServeHTTP(w, r) }
 
-// Account makes an account and answers a token of it.
+// Account makes an account and returns a token of it.
 func (g *GitLab) Account(id int64, username string) (token string) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -92,21 +91,21 @@ func (g *GitLab) Account(id int64, username string) (token string) {
 	return token
 }
 
-// limit is what an access token may do, and until which day.
+// limit holds the scopes of an access token and the day on which it expires.
 type limit struct {
 	scopes  []string
 	expires string
 }
 
-// Limit makes a token an access token of a scope that ends on a day; one of an
-// Account is a login's until then.
+// Limit makes a token an access token with scopes that expires on a day. Before that, a token
+// of Account is a login's token.
 func (g *GitLab) Limit(token string, expires time.Time, scopes ...string) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.limits[token] = limit{scopes, expires.Format(time.DateOnly)}
 }
 
-// self answers what an access token is. Tokens of logins are none.
+// self describes an access token. A login's token is not an access token.
 func (g *GitLab) self(w http.ResponseWriter, r *http.Request) {
 	g.as(func(_ http.ResponseWriter, _ *http.Request, account int64) any {
 		l, ok := g.limits[strings.TrimPrefix(r.Header.Get("Authorization"), "Bearer ")]
@@ -117,7 +116,7 @@ func (g *GitLab) self(w http.ResponseWriter, r *http.Request) {
 	})(w, r)
 }
 
-// Set makes a group, in place of one with its id.
+// Set makes a group. It replaces a group with the same id.
 func (g *GitLab) Set(group Group) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -131,8 +130,8 @@ func (g *GitLab) Set(group Group) {
 	g.groups = append(g.groups, group)
 }
 
-// as serves a request with an account's token, which may not exist: then what is
-// asked for does not either.
+// as serves a request with an account's token. The response to an unknown token is a 401. If
+// serve returns nil, the response is a 404.
 func (g *GitLab) as(serve func(http.ResponseWriter, *http.Request, int64) any) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		g.mu.Lock()
@@ -161,7 +160,7 @@ func (g *GitLab) whoami(_ http.ResponseWriter, _ *http.Request, account int64) a
 	return map[string]any{"id": account, "username": g.names[account], "state": "active"}
 }
 
-// cut answers a page of a list, and says in headers which it is.
+// cut returns one page of a list, and sets the headers that say which page it is.
 func cut[T any](w http.ResponseWriter, r *http.Request, all []T) []T {
 	size, page := 20, 1
 	if n, err := strconv.Atoi(r.FormValue("per_page")); err == nil && n > 0 {
@@ -198,8 +197,8 @@ func (g *GitLab) listGroups(w http.ResponseWriter, r *http.Request, account int6
 	return cut(w, r, list)
 }
 
-// visible finds a group, by id or path, of which the account is a member. As
-// GitLab does, it takes a path of digits alone for an id.
+// visible finds a group of which the account is a member, by id or path. As GitLab does, it
+// takes a path that has only digits as an id.
 func (g *GitLab) visible(r *http.Request, account int64) *Group {
 	name := r.PathValue("group")
 	id, err := strconv.ParseInt(name, 10, 64)

@@ -6,30 +6,29 @@ import (
 	"time"
 )
 
-// Suspend has the owner suspend an installation, or take that back.
+// Suspend suspends an installation, or ends the suspension, as its owner would do.
 func (g *GitHub) Suspend(installation string, suspended bool) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.suspended[installation] = suspended
 }
 
-// Withhold takes a permission from an installation: whatever has the text in its
-// path is forbidden to it, such as "/memberships/".
+// Withhold removes a permission from an installation: every request whose path contains the
+// text, such as "/memberships/", is forbidden.
 func (g *GitHub) Withhold(installation, path string) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.withheld[installation] = path
 }
 
-// Allow sets how many requests an installation may make until the hour is over,
-// and forgets those that were made.
+// Allow sets how many requests an installation may make within the hour, and resets the counts.
 func (g *GitHub) Allow(requests int) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.limits.hourly, g.limits.used = requests, map[string]int{}
 }
 
-// installationOf answers to the App which installation has a repository.
+// installationOf returns the installation that has a repository. Only the App may request it.
 func (g *GitHub) installationOf(r *http.Request) any {
 	for id, list := range g.installations {
 		for _, repo := range list {
@@ -41,18 +40,18 @@ func (g *GitHub) installationOf(r *http.Request) any {
 	return nil
 }
 
-// rates are the limits of installations: so many requests an hour, of which those
-// answered 304 do not count. Every answer tells what remains.
+// rates holds the limits of installations: a number of requests an hour. Requests with the
+// response 304 do not count. Every response states how many remain.
 type rates struct {
 	hourly int
 	used   map[string]int
 	until  time.Time
 }
 
-// hourly is the least that GitHub gives an installation.
+// hourly is the smallest limit that GitHub gives an installation.
 const hourly = 5000
 
-// take counts a request, and reports whether it may be made.
+// take counts a request and reports whether it is within the limit.
 func (l *rates) take(w http.ResponseWriter, installation string) bool {
 	if now := time.Now(); now.After(l.until) {
 		l.until, l.used = now.Add(time.Hour), map[string]int{}
@@ -65,7 +64,7 @@ func (l *rates) take(w http.ResponseWriter, installation string) bool {
 	return allowed
 }
 
-// give takes the last request back.
+// give takes back the count of the last request.
 func (l *rates) give(w http.ResponseWriter, installation string) {
 	l.used[installation]--
 	l.tell(w, installation)

@@ -14,32 +14,31 @@ import (
 	"testing"
 )
 
-// People is GitHub and GitLab on one server, as far as people log in there: it
-// gives codes to browsers, takes each once with the verifier of its challenge,
-// and says who the person is. For a refresh token it gives another grant, and
-// ends that token and the access token which it came with, as both hosts do
-// ("Refreshing user access tokens", GitHub documentation; "OAuth 2.0 identity
-// provider API", GitLab documentation). Fields are set before requests or between
-// them.
+// People is GitHub and GitLab on one server, for logins of people. It gives codes to browsers,
+// accepts each code once and only with the verifier of its challenge, and says who the person
+// is. For a refresh token it returns another grant. Then that refresh token and its access
+// token are no longer valid, as at both hosts ("Refreshing user access tokens", GitHub
+// documentation; "OAuth 2.0 identity provider API", GitLab documentation). Set the fields only
+// while no request runs.
 type People struct {
 	*httptest.Server
-	// Person is who is at the browser.
+	// Person is the person who uses the browser.
 	Person Person
-	// Down makes the API fail, but not the exchange of codes.
+	// Down makes the API fail. The exchange of codes still works.
 	Down bool
-	// Refreshed is called, if it is set, when a grant was refreshed and before
-	// that is answered: a test lets others in there.
+	// Refreshed, if it is set, is called after a grant was refreshed and before the response is
+	// sent. In it, a test can let others act.
 	Refreshed func()
 
 	gate
 
 	mu      sync.Mutex
 	codes   map[string]granted
-	refresh string // the refresh token that is good
-	token   string // the access token that is
+	refresh string // the valid refresh token
+	token   string // the valid access token
 }
 
-// Person is an account and what it can see.
+// Person is an account and what the account can see.
 type Person struct {
 	ID            int
 	Login         string
@@ -48,14 +47,14 @@ type Person struct {
 
 type granted struct{ challenge, redirect string }
 
-// PersonToken is the first token of the person, PersonRefresh the token to
-// refresh it with. All later ones begin with them.
+// PersonToken is the first token of the person. PersonRefresh is its refresh token. All later
+// tokens begin with these texts.
 const (
 	PersonToken   = "host-token-of-the-person"
 	PersonRefresh = "host-refresh-token"
 )
 
-// NewPeople starts one that ends with the test.
+// NewPeople starts a server that ends with the test.
 func NewPeople(t testing.TB) *People {
 	t.Helper()
 	v := &People{codes: map[string]granted{}, Person: Person{ID: 583231, Login: "ann", Installations: []int{1, 2}}, refresh: PersonRefresh, token: PersonToken}
@@ -77,8 +76,8 @@ func NewPeople(t testing.TB) *People {
 	return v
 }
 
-// page answers a page of the person's installations, and says in the headers of
-// both hosts which comes next.
+// page returns one page of the person's installations, and states the next page in the headers
+// of both hosts.
 func (v *People) page(w http.ResponseWriter, r *http.Request) []map[string]int {
 	list := []map[string]int{}
 	for _, id := range cut(w, r, v.Person.Installations) {
@@ -104,8 +103,8 @@ func (v *People) answer(what func(http.ResponseWriter, *http.Request) any) http.
 	}
 }
 
-// Consent is the person's yes at the address to which the browser was sent. It
-// answers the query with which the browser comes back.
+// Consent gives the person's consent at the address to which the browser was sent. It returns
+// the query with which the browser comes back.
 func (v *People) Consent(t testing.TB, address string) url.Values {
 	t.Helper()
 	u, err := url.Parse(address)

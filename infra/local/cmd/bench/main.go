@@ -1,9 +1,8 @@
 //go:build unix
 
-// Command bench reports what Go benchmarks compared, from the file of their
-// samples, and measures how fast the functions start, against functions that do
-// nothing. Samples that benchstat reads and tables go to standard output,
-// progress to standard error.
+// Command bench compares Go benchmarks from the file of their samples. It also measures how
+// fast the functions start, and compares them with functions that do nothing. Samples (which
+// benchstat reads) and tables go to standard output, progress to standard error.
 package main
 
 import (

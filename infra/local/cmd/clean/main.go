@@ -1,9 +1,8 @@
 //go:build unix
 
-// Command clean removes the data of a local stack: what a stack made in its
-// folder, and nothing else; and the folder of tools, in which all is downloaded or
-// built. It fails, and removes nothing, if a stack runs on the one or from the
-// other.
+// Command clean removes the data of a local stack: only the files that a stack made in its
+// folder. It also removes the folder of tools, into which everything is downloaded or built. If
+// a stack uses one of the two folders, the command fails and removes nothing.
 package main
 
 import (

@@ -1,14 +1,14 @@
 //go:build unix
 
-// Command opsplane-local runs the whole product on this machine: its
-// functions' own binaries, the gateway before them, and the servers that they
-// store in. It needs Go and npm, no container engine and no AWS account.
+// Command opsplane-local runs the whole product on this machine: the functions' own binaries,
+// the gateway before them, and the servers that store their data. It needs Go and npm, but no
+// container engine and no AWS account.
 //
-// PORT (3000) and STATE (.local) set the port and the folder of the data;
-// DYNAMODB_URL and S3_URL bring servers of the user's own; DYNAMODB chooses
-// among ours (dynoxide, dynamodb-local). INSTANCES (50) bounds the processes of
-// each function, THROTTLE=on makes the gateway keep to the template's rates,
-// and PARAMETERS="Name=value …" replaces the template's defaults.
+// PORT (default 3000) sets the port, and STATE (default .local) sets the folder of the data.
+// DYNAMODB_URL and S3_URL name servers of the user's own. DYNAMODB chooses one of our servers
+// (dynoxide, dynamodb-local). INSTANCES (default 50) limits the processes of each function.
+// With THROTTLE=on the gateway enforces the template's rates. PARAMETERS="Name=value …"
+// replaces the template's defaults.
 package main
 
 import (
@@ -25,7 +25,7 @@ import (
 
 func main() {
 	servers.Helper()
-	// The first signal stops the stack, a second one the waiting for it.
+	// The first signal stops the stack. A second signal stops the waiting for that.
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
 	context.AfterFunc(ctx, stop)
 	config, err := stack.FromEnvironment(os.Getenv, console.New(os.Stdout))

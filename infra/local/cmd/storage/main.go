@@ -1,12 +1,11 @@
 //go:build unix
 
-// Command storage starts a DynamoDB- and an S3-compatible server with empty
-// data for tests. It prints one JSON line with their addresses and ends, with
-// them and their data, when its standard input closes: a test process that
-// dies leaves nothing behind.
+// Command storage starts a DynamoDB-compatible and an S3-compatible server with empty data for
+// tests. It prints one JSON line with their addresses. When its standard input closes, it stops
+// both servers, removes their data and ends. So a test process that dies leaves nothing behind.
 //
-// DYNAMODB chooses the server (dynoxide, dynamodb-local), TOOLS the folder
-// where downloaded servers are kept.
+// DYNAMODB chooses the server (dynoxide, dynamodb-local). TOOLS is the folder of downloaded
+// servers.
 package main
 
 import (
@@ -36,7 +35,8 @@ func run() error {
 	defer stop()
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	// A dead test process reads no output either; that must not keep us from tidying up.
+	// A dead test process does not read our output. A failed write must not keep us from
+	// removing the data.
 	signal.Ignore(syscall.SIGPIPE)
 	go func() {
 		_, _ = io.Copy(io.Discard, os.Stdin)

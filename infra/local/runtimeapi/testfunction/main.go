@@ -45,7 +45,7 @@ func handle(ctx context.Context, e event) (map[string]any, error) {
 	case "exit":
 		os.Exit(7)
 	case "fork":
-		// A grandchild that ignores polite requests and holds our output open.
+		// A grandchild that ignores SIGTERM and keeps our output open.
 		cmd := exec.Command("sh", "-c", "trap '' TERM; while :; do sleep 1; done")
 		cmd.Stdout = os.Stdout
 		if err := cmd.Start(); err != nil {

@@ -8,7 +8,7 @@ import (
 	"github.com/opsplane/opsplane/infra/measure/soak/history"
 )
 
-// refusal understands a status of 400 and above.
+// refusal interprets a response with a status of 400 or above.
 func (m *Remote) refusal(c history.Call, resp apiclient.Response) history.Answer {
 	status, id := resp.Status, resp.ID()
 	if a, ok := refused(c, id); ok {
@@ -16,7 +16,7 @@ func (m *Remote) refusal(c history.Call, resp apiclient.Response) history.Answer
 	}
 	switch {
 	case status == http.StatusForbidden, status == http.StatusUnauthorized, status == http.StatusTooManyRequests:
-		// The gateway let nothing through.
+		// The gateway did not pass the request on.
 		return history.Answer{Outcome: history.Void, Note: http.StatusText(status)}
 	case id == idContended:
 		return contended(c)
@@ -32,7 +32,7 @@ func (m *Remote) refusal(c history.Call, resp apiclient.Response) history.Answer
 	return impossible("%s was refused: %v", c.Action, resp)
 }
 
-// understand reads the body of an answer with 200.
+// understand interprets the body of a response with status 200.
 func (m *Remote) understand(c history.Call, resp apiclient.Response) history.Answer {
 	var w answer
 	a := history.Answer{Outcome: history.Done}
@@ -78,8 +78,8 @@ func (m *Remote) understand(c history.Call, resp apiclient.Response) history.Ans
 	return a
 }
 
-// open follows the redirect to a file. It carries the file's hash, which tells
-// together with the file which artifact it is; its version it does not tell.
+// open follows the redirect to a file. The redirect states the hash of the file. Hash and file
+// together identify the artifact, but they do not state its version.
 func (m *Remote) open(ctx context.Context, c history.Call, resp apiclient.Response) history.Answer {
 	if resp.Status != http.StatusFound {
 		return impossible("an artifact is opened with %v", resp)

@@ -57,8 +57,8 @@ func (d *Direct) artifact(ctx context.Context, by change.Author, c history.Call)
 	return shown
 }
 
-// refusal understands an error as outcome does, and the refusals that only
-// uploads and artifacts know.
+// refusal interprets an error as outcome does, and also the refusals that only uploads and
+// artifacts have.
 func refusal(c history.Call, err error) history.Answer {
 	var f *fault.Error
 	if !errors.As(err, &f) {
@@ -70,8 +70,7 @@ func refusal(c history.Call, err error) history.Answer {
 	return outcome(c, err, history.Answer{})
 }
 
-// refused understands the id of a refusal that only uploads and artifacts
-// know.
+// refused interprets the id of a refusal that only uploads and artifacts have.
 func refused(c history.Call, id string) (history.Answer, bool) {
 	a := history.Answer{Outcome: history.Refused}
 	switch {
@@ -88,7 +87,7 @@ func refused(c history.Call, id string) (history.Answer, bool) {
 	return a, true
 }
 
-// completed is the answer to a completion that succeeded.
+// completed returns the answer to a completion that succeeded.
 func completed(state artifact.State, has bool, version func() int) history.Answer {
 	if state != artifact.Done || !has {
 		return impossible("a small file is %s after its completion, with a record: %t", state, has)
@@ -96,7 +95,7 @@ func completed(state artifact.State, has bool, version func() int) history.Answe
 	return history.Answer{Outcome: history.Done, Version: version()}
 }
 
-// send sends a file to where its upload says.
+// send sends a file to the address of its upload.
 func send(ctx context.Context, via *http.Client, c history.Call) history.Answer {
 	file, to := history.File(c.Value), apiclient.Upload{URL: c.Upload.URL, Headers: c.Upload.Header}
 	resp, err := apiclient.PutFile(ctx, via, to, bytes.NewReader(file), int64(len(file)))
@@ -111,8 +110,7 @@ func send(ctx context.Context, via *http.Client, c history.Call) history.Answer 
 	return impossible("the bucket refused a file: %v", resp)
 }
 
-// fetch gets the file of an artifact that was opened, and finds which it is,
-// down to its last byte.
+// fetch fetches the file of an artifact and finds which artifact it is. It checks every byte.
 func fetch(ctx context.Context, via *http.Client, url string) (value int, a history.Answer) {
 	resp, err := apiclient.GetFile(ctx, via, url)
 	switch {

@@ -1,9 +1,9 @@
-// Package client makes the operations of a history on a key-value store: on
-// package kv directly, or over HTTP on a running stack.
+// Package client makes the operations of a history on a key-value store: on package kv
+// directly, or over HTTP on a running stack.
 //
-// Its one rule is how an error is understood. A refusal by comparison is an
-// answer. An error of a read tells nothing. An error of a write leaves open
-// whether it took effect, unless it says for certain that it did not.
+// It has one rule for the meaning of errors. A refusal because a comparison failed is an
+// answer. A failed read says nothing. After a failed write it is open whether the write took
+// effect, unless the error says with certainty that it did not.
 package client
 
 import (
@@ -13,12 +13,12 @@ import (
 	"github.com/opsplane/opsplane/infra/measure/soak/history"
 )
 
-// Client makes operations, one at a time or many at once.
+// Client makes operations. It may be used one call at a time, or by many goroutines at once.
 type Client interface {
 	Do(ctx context.Context, c history.Call) history.Answer
 }
 
-// Func is a client that is a function.
+// Func is a function that is a Client.
 type Func func(ctx context.Context, c history.Call) history.Answer
 
 // Do implements Client.
@@ -29,17 +29,17 @@ var reads = map[history.Action]bool{
 	history.Get: true, history.Count: true, history.Size: true, history.SizeRow: true, history.Iterate: true, history.Open: true,
 }
 
-// failed is the answer for an error that is no refusal.
+// failed returns the answer for an error that is not a refusal.
 func failed(c history.Call, why string) history.Answer {
-	// An upload that nobody can name is never completed.
+	// An upload whose id nobody knows is never completed.
 	if reads[c.Action] || c.Action == history.Create {
 		return history.Answer{Outcome: history.Void, Note: why}
 	}
 	return history.Answer{Outcome: history.Unknown, Note: why}
 }
 
-// contended is the answer for a refusal because others were quicker. One that
-// works row by row may have removed some of the rows by then.
+// contended returns the answer for a refusal because other writers were faster. An operation
+// that works row by row may have removed some of the rows before.
 func contended(c history.Call) history.Answer {
 	if c.Action == history.DeleteKey && c.Version != nil {
 		return history.Answer{Outcome: history.Unknown, Note: "contended"}
@@ -47,18 +47,18 @@ func contended(c history.Call) history.Answer {
 	return history.Answer{Outcome: history.Void, Note: "contended"}
 }
 
-// impossible is the answer for what no store may answer.
+// impossible returns the answer for a response that no correct store gives.
 func impossible(format string, args ...any) history.Answer {
 	return history.Answer{Outcome: history.Impossible, Note: fmt.Sprintf(format, args...)}
 }
 
-// ids of refusals that tell more than their kind.
+// ids of refusals that say more than their kind does.
 const (
 	idContended = "CONTENDED"
 )
 
-// record turns what is known of a row into what was seen, or says what is wrong
-// with it. text is nil where the value was not asked for.
+// record converts a row of a response to what was seen, or says what is wrong with the row.
+// text is nil if the value was not requested.
 func record(row history.Row, version int, committed bool, size int, text []byte) (history.Seen, error) {
 	seen := history.Seen{Row: row, Version: version, Committed: committed}
 	if text == nil {

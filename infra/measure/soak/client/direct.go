@@ -22,13 +22,13 @@ type Direct struct {
 	Store     *kv.Store
 	Artifacts *artifact.Store
 	Namespace vcs.Installation
-	// HTTP sends files to the bucket, and gets them.
+	// HTTP sends files to the bucket and fetches them.
 	HTTP *http.Client
 }
 
 var _ Client = (*Direct)(nil)
 
-// author is a new request of its own.
+// author returns an author with a request id of its own.
 func author() change.Author {
 	return change.Author{Principal: "soak", Request: uuid.NewString(), At: time.Now()}
 }
@@ -71,7 +71,7 @@ func (d *Direct) do(ctx context.Context, by change.Author, c history.Call) histo
 	return d.artifact(ctx, by, c)
 }
 
-// outcome understands an error, and else answers a as done.
+// outcome interprets an error. Without an error it returns a with the outcome Done.
 func outcome(c history.Call, err error, a history.Answer) history.Answer {
 	var f *fault.Error
 	switch {
@@ -103,7 +103,7 @@ func (d *Direct) write(ctx context.Context, by change.Author, c history.Call) hi
 	return outcome(c, err, history.Answer{Version: r.Version})
 }
 
-// rows answers what a read showed.
+// rows returns the answer for the records that a read returned.
 func (d *Direct) rows(c history.Call, err error, records ...kv.Record) history.Answer {
 	a := outcome(c, err, history.Answer{})
 	if a.Outcome != history.Done {

@@ -22,15 +22,14 @@ type Remote struct {
 	Token func() (string, error)
 	// HTTP sends requests. It must not follow redirects.
 	HTTP *http.Client
-	// Patience, if set, draws how long a request may take before the client
-	// gives up on it; 0 means as long as HTTP lets it.
+	// Patience, if it is set, chooses at random how long a request may take before the client
+	// gives up. A nil Patience leaves the limit to HTTP.
 	Patience func(context.Context) (context.Context, context.CancelFunc)
 }
 
 var _ Client = (*Remote)(nil)
 
-// answer has the members of the bodies that any route returns with 200, as far
-// as they are looked at.
+// answer has the members that are used of the bodies with status 200, for all routes.
 type answer struct {
 	wireRecord
 	Result  bool         `json:"result"`
@@ -92,14 +91,14 @@ func (m *Remote) Do(ctx context.Context, c history.Call) history.Answer {
 		return m.open(ctx, c, resp)
 	}
 	a := m.understand(c, resp)
-	// A page ends behind its last row.
+	// The next page begins after the last row of this page.
 	if next := resp.Links().Next; c.Action == history.Iterate && next != "" && len(a.Rows) > 0 {
 		a.Link, a.Next = next, &a.Rows[len(a.Rows)-1].Row
 	}
 	return a
 }
 
-// request says what to send.
+// request returns the request to send.
 func (m *Remote) request(c history.Call) (method, target, body string) {
 	at := func(operation string, query ...string) string {
 		return m.Base + "/" + operation + "/" + url.PathEscape(c.Key) + "?" + strings.Join(query, "&")
@@ -167,7 +166,7 @@ func wireTargets(targets []history.Target) []wireTarget {
 func encode(v any) string {
 	text, err := json.Marshal(v)
 	if err != nil {
-		return fmt.Sprint(err) // which no route takes for a body
+		return fmt.Sprint(err) // no route accepts this as a body
 	}
 	return string(text)
 }

@@ -1,10 +1,10 @@
-// Package history records what clients asked of a key-value store and what
-// they were answered, each with the moments of call and return, so that
-// package model can decide whether the store kept its contract.
+// Package history records the operations that clients call on a key-value store and the
+// answers, each with the times of call and return. Package model uses this to decide whether
+// the store kept its contract.
 //
-// Its invariants: an operation whose outcome is not known is recorded as such
-// and never guessed; and every value written has a number of its own, so that
-// who reads it knows which write it came from.
+// Its invariants: an operation with an unknown outcome is recorded as unknown, and its outcome
+// is never guessed. Every written value has a number of its own, so that a reader of the value
+// knows which write made it.
 package history
 
 import (
@@ -18,10 +18,10 @@ type Row struct {
 	Idx int
 }
 
-// Action is what an operation does.
+// Action says what an operation does.
 type Action string
 
-// The actions. Those of artifacts follow one upload from Create on.
+// The actions. From Create on, the actions of artifacts are the steps of one upload.
 const (
 	Set       Action = "set"
 	CAS       Action = "cas"
@@ -40,34 +40,34 @@ const (
 	Open      Action = "open artifact"
 )
 
-// Call is what was asked.
+// Call is what a client requests.
 type Call struct {
 	Action Action `json:"action"`
-	// Row is the row, or with Key alone the key, that is acted on. An
-	// iteration walks over the keys that begin with its Key.
+	// Row is the row that the operation acts on. If only Key is set, it acts on the key. An
+	// iteration visits the keys that begin with its Key.
 	Row
 	// Value is the number of the value that is written.
 	Value int `json:",omitempty"`
-	// Committed is false for the write of a draft.
+	// Committed is false if the write makes a draft.
 	Committed bool `json:",omitempty"`
 	// Drafts makes a read see drafts too.
 	Drafts bool `json:",omitempty"`
-	// Version is the condition of a cas, a delete, or an upload; nil for none.
+	// Version is the condition of a cas, a delete, or an upload. Nil means no condition.
 	Version *int `json:",omitempty"`
-	// Absent is the condition of an upload that its row must not exist.
+	// Absent is the condition of an upload that its row does not exist.
 	Absent bool `json:",omitempty"`
-	// Targets is what a commit names; an entry with a nil Idx is every row.
+	// Targets are what a commit names. A target with a nil Idx is every row of its key.
 	Targets []Target `json:",omitempty"`
-	// Limit and After are the page of an iteration; Link is where the page
-	// before said that this one is.
+	// Limit and After define the page of an iteration. Link is the address of this page, as the
+	// page before it stated.
 	Limit int    `json:",omitempty"`
 	After *Row   `json:",omitempty"`
 	Link  string `json:"-"`
-	// Upload is the upload that is acted on.
+	// Upload is the upload that the operation acts on.
 	Upload Upload `json:",omitzero"`
 }
 
-// Target names one row for a commit, or with a nil Idx every row of a key.
+// Target is one row of a commit, or with a nil Idx every row of a key.
 type Target struct {
 	Key string
 	Idx *int `json:",omitempty"`
@@ -75,82 +75,83 @@ type Target struct {
 
 // Upload is an upload of an artifact as its creator knows it.
 type Upload struct {
-	// ID is the store's name for it.
+	// ID is the store's id of the upload.
 	ID string
-	// URL and Header are what the file's bytes are sent with.
+	// URL and Header are used to send the file's bytes.
 	URL    string            `json:"-"`
 	Header map[string]string `json:"-"`
 }
 
-// Outcome is how an operation ended.
+// Outcome says how an operation ended.
 type Outcome string
 
 // The outcomes.
 const (
-	// Done: it took effect, or answered.
+	// Done: the operation took effect, or returned what it read.
 	Done Outcome = "done"
-	// Refused: a comparison failed, the thing is not there, or the operation
-	// says for certain that it changed nothing.
+	// Refused: a comparison failed, the thing does not exist, or the operation says with
+	// certainty that it changed nothing.
 	Refused Outcome = "refused"
-	// Unknown: it may have taken effect, or may still do so.
+	// Unknown: the operation may have taken effect, or may still do so.
 	Unknown Outcome = "unknown"
-	// Void: it had no effect and tells nothing, as a read that failed.
+	// Void: the operation had no effect and says nothing. An example is a failed read.
 	Void Outcome = "void"
-	// Impossible: it answered what no store may answer, such as a value that
-	// nobody wrote. Note says what.
+	// Impossible: the operation returned what no correct store returns, such as a value that
+	// nobody wrote. Note describes it.
 	Impossible Outcome = "impossible"
 )
 
-// Why an upload is not completed or not aborted, as an answer's Note.
+// Reasons why an upload is not completed or not aborted. They are the Note of an answer.
 const (
 	Incomplete = "the file's bytes are not there"
 	Gone       = "there is no such upload, or no more"
 	Unmet      = "the condition on the row does not hold"
 )
 
-// Seen is a row as a read showed it.
+// Seen is a row as a read returned it.
 type Seen struct {
 	Row
 	Version   int
 	Committed bool
-	// Value is the number of the value, 0 where the value was not asked for.
+	// Value is the number of the value, or 0 if the value was not requested.
 	Value int
-	// ValueOnly says that the read tells neither Version nor Committed.
+	// ValueOnly says that the read returned neither Version nor Committed.
 	ValueOnly bool `json:",omitempty"`
 }
 
-// Answer is what came back.
+// Answer is the result of a call.
 type Answer struct {
 	Outcome Outcome `json:"outcome"`
 	// Version is the version that a write made.
 	Version int `json:",omitempty"`
-	// Rows is what a read showed, or in a commit's answer what it changed.
+	// Rows are the rows that a read returned or that a commit changed.
 	Rows []Seen `json:",omitempty"`
-	// Found says whether a delete removed a row.
+	// Found is true if a delete removed a row.
 	Found bool `json:",omitempty"`
-	// Count and Max answer Count; Size answers Size and SizeRow.
+	// Count and Max are the result of the action Count. Size is the result of the actions Size
+	// and SizeRow.
 	Count, Max, Size int `json:",omitempty"`
-	// Next is where an iteration goes on, nil at the end; Link is the address,
-	// where there is one.
+	// Next is where an iteration continues, or nil at the end. Link is the address of the next
+	// page, if there is one.
 	Next *Row   `json:",omitempty"`
 	Link string `json:"-"`
-	// Upload is what Create made.
+	// Upload is the upload that Create made.
 	Upload Upload `json:",omitzero"`
-	// Request is the id under which the audit trail has the operation; empty
-	// where the client is not told.
+	// Request is the request id with which the audit trail records the operation. It is empty
+	// if the client does not know it.
 	Request string `json:",omitempty"`
-	// Note is the reason, for whoever reads the history.
+	// Note is the reason, for a person who reads the history.
 	Note string `json:",omitempty"`
 }
 
 // Operation is one call and its answer.
 type Operation struct {
-	// Client is who called: a client does one thing after another.
+	// Client is the number of the client that called. A client makes one call at a time.
 	Client int
 	Call   Call
 	Answer Answer
-	// Start and End are when it was called and when it returned, in
-	// nanoseconds of one clock that only goes forward.
+	// Start and End are the times of the call and of its return, in nanoseconds of one
+	// monotonic clock.
 	Start, End int64
 }
 
@@ -164,7 +165,7 @@ type Recorder struct {
 // NewRecorder starts an empty history.
 func NewRecorder() *Recorder { return &Recorder{began: time.Now()} }
 
-// Do records one operation by calling do.
+// Do records one operation. It calls do.
 func (r *Recorder) Do(client int, c Call, do func(Call) Answer) Answer {
 	op := Operation{Client: client, Call: c, Start: int64(time.Since(r.began))}
 	op.Answer = do(c)
@@ -175,7 +176,7 @@ func (r *Recorder) Do(client int, c Call, do func(Call) Answer) Answer {
 	return op.Answer
 }
 
-// Operations returns what was recorded, in the order of return.
+// Operations returns the recorded operations, in the order of their returns.
 func (r *Recorder) Operations() []Operation {
 	r.mu.Lock()
 	defer r.mu.Unlock()

@@ -8,15 +8,16 @@ import (
 	"strings"
 )
 
-// A value is a JSON object with its number, padded so that some values stay
-// in their row and some become objects in the bucket. Everything about it
-// follows from the number, so that whoever reads it can check every byte.
+// A value is a JSON object that contains its number and padding. The padding has several
+// lengths, so that some values stay in their row and others become objects in the bucket. The
+// number determines the whole value, so that a reader can check every byte.
 
-// inlineMax is just what stays in a row (kv.InlineMax), so that values on both
-// sides of the limit occur.
+// inlineMax is the maximum size of a value that stays in a row, in bytes (kv.InlineMax). Values
+// on both sides of the limit occur.
 const inlineMax = 8 << 10
 
-// kinds of values by their number: most are small.
+// kinds is the number of kinds of values. A value's number determines its kind. Most values are
+// small.
 const kinds = 32
 
 func pad(value int) int {
@@ -24,14 +25,14 @@ func pad(value int) int {
 	case 1:
 		return 12 << 10
 	case 2:
-		return inlineMax - len(ValueText(0)) - len(fmt.Sprint(value)) + 1 // just fits
+		return inlineMax - len(ValueText(0)) - len(fmt.Sprint(value)) + 1 // just fits into the row
 	case 3:
-		return inlineMax - len(ValueText(0)) - len(fmt.Sprint(value)) + 2 // just does not
+		return inlineMax - len(ValueText(0)) - len(fmt.Sprint(value)) + 2 // just does not fit
 	}
 	return value % 7
 }
 
-// ValueText is the canonical JSON text of the value with a number.
+// ValueText returns the canonical JSON text of the value with a number.
 func ValueText(value int) string {
 	if value == 0 {
 		return `{"id":0,"pad":""}`
@@ -39,12 +40,12 @@ func ValueText(value int) string {
 	return fmt.Sprintf(`{"id":%d,"pad":"%s"}`, value, strings.Repeat(string(rune('a'+value%26)), pad(value)))
 }
 
-// File is the content of the artifact with a number.
+// File returns the content of the artifact with a number.
 func File(value int) []byte {
 	return []byte(strings.Repeat(fmt.Sprintf("%d;", value), 1+value%5))
 }
 
-// FileIn finds which artifact's file some bytes are.
+// FileIn returns the number of the artifact whose file these bytes are.
 func FileIn(file []byte) (int, error) {
 	value := 0
 	if _, err := fmt.Sscanf(string(file), "%d;", &value); err != nil || string(file) != string(File(value)) {
@@ -53,29 +54,28 @@ func FileIn(file []byte) (int, error) {
 	return value, nil
 }
 
-// FileHash is the SHA-256 of File, in hex.
+// FileHash returns the SHA-256 of File, in hex.
 func FileHash(value int) string {
 	sum := sha256.Sum256(File(value))
 	return hex.EncodeToString(sum[:])
 }
 
-// FileType is the content type of the artifact with a number.
+// FileType returns the content type of the artifact with a number.
 func FileType(value int) string { return fmt.Sprintf("application/x-soak-%d", value) }
 
-// FileText is the description that a record has for data, when it is the
-// artifact with a number.
+// FileText returns the description that a record has as its data if the record is the artifact
+// with a number.
 func FileText(value int) string {
 	return fmt.Sprintf(`{"size":%d,"sha256":"%s","content_type":"%s"}`, len(File(value)), FileHash(value), FileType(value))
 }
 
-// firstFile is where the numbers of artifacts begin; below are values.
+// firstFile is the first number of artifacts. Smaller numbers are values.
 const firstFile = 1 << 24
 
-// FileNumber turns a number into that of an artifact.
+// FileNumber converts a number to the number of an artifact.
 func FileNumber(value int) int { return firstFile + value }
 
-// Text is what a record with the value, or the artifact, of a number has for
-// data.
+// Text returns the data of a record that holds the value or the artifact with a number.
 func Text(value int) string {
 	if value >= firstFile {
 		return FileText(value)
@@ -83,8 +83,8 @@ func Text(value int) string {
 	return ValueText(value)
 }
 
-// SizeOf is the size that the store must show for a number: characters of
-// Text with a space after each colon and comma outside of strings.
+// SizeOf returns the size that the store must report for a number: the characters of Text, with
+// one space after each colon and comma outside of strings.
 func SizeOf(value int) int {
 	if value >= firstFile {
 		return len(FileText(value)) + 5
@@ -92,8 +92,8 @@ func SizeOf(value int) int {
 	return len(ValueText(value)) + 3
 }
 
-// Number finds which value or artifact a text is. It is an error if it is
-// none, down to the last byte.
+// Number returns the number of the value or artifact that a text is. It checks every byte, and
+// returns an error if the text is neither.
 func Number(text []byte) (int, error) {
 	var v struct {
 		ID   int    `json:"id"`

@@ -11,31 +11,31 @@ import (
 	"github.com/opsplane/opsplane/infra/measure/soak/history"
 )
 
-// Verdict is what a check found.
+// Verdict is the result of a check.
 type Verdict string
 
 // The verdicts.
 const (
 	// Kept: some order of the operations explains every answer.
 	Kept Verdict = "kept"
-	// Broken: no order does.
+	// Broken: no order of the operations explains every answer.
 	Broken Verdict = "broken"
-	// Undecided: the time was up first.
+	// Undecided: the time limit ended the check first.
 	Undecided Verdict = "undecided"
 )
 
-// Result is what a check found, with what shows it.
+// Result is the result of a check and what shows it.
 type Result struct {
 	Verdict Verdict
-	// Reason says in words what is broken; it may be empty.
+	// Reason says as text what is broken. It may be empty.
 	Reason string
 
 	model porcupine.Model
 	steps []porcupine.Operation
 }
 
-// Check decides whether a history keeps the contract. Each group of keys that
-// must be looked at together gets limit at most.
+// Check decides whether a history keeps the contract. limit is the maximum time for each group
+// of keys that must be checked together.
 func Check(ops []history.Operation, limit time.Duration) Result {
 	for _, o := range ops {
 		if o.Answer.Outcome == history.Impossible {
@@ -56,11 +56,11 @@ func Check(ops []history.Operation, limit time.Duration) Result {
 	return result
 }
 
-// patience is how long porcupine searches alone.
+// patience is how long porcupine searches before witness helps.
 const patience = 100 * time.Millisecond
 
-// check lets porcupine search for an order. Where that takes long it is given
-// one to check.
+// check lets porcupine search for an order. If that takes long, witness searches for an order,
+// and porcupine checks the order.
 func (g *group) check(limit time.Duration) porcupine.CheckResult {
 	found := porcupine.CheckOperationsTimeout(g.model(), g.steps, min(patience, limit))
 	if found != porcupine.Unknown {
@@ -80,8 +80,8 @@ func (g *group) check(limit time.Duration) porcupine.CheckResult {
 	return porcupine.CheckOperationsTimeout(g.model(), steps, limit)
 }
 
-// Draw writes the history of the group of keys that is to blame, as a page
-// for a browser. It does nothing where no group is.
+// Draw writes the history of the group of keys that broke the contract, as a page for a
+// browser. It does nothing if there is no such group.
 func (r Result) Draw(path string, limit time.Duration) error {
 	if r.steps == nil {
 		return nil
@@ -107,7 +107,7 @@ func (g *group) model() porcupine.Model {
 		DescribeOperation: func(in, _ any) string {
 			p, ok := in.(*step)
 			if !ok {
-				// The library draws an end before its beginning where both have one time.
+				// The library draws the end before the start if both have the same time.
 				return "began and ended at one time"
 			}
 			return p.String()
@@ -116,12 +116,12 @@ func (g *group) model() porcupine.Model {
 	}
 }
 
-// initial is the state of keys that nobody has used.
+// initial returns the state of keys that nobody has used.
 func (g *group) initial() *state {
 	return &state{rows: make([]cell, len(g.rows)), files: make([]file, len(g.files))}
 }
 
-// groups divides a history by the keys that have to be looked at together.
+// groups divides a history into groups of keys that must be checked together.
 func groups(ops []history.Operation) []*group {
 	leader := map[string]string{}
 	var find func(string) string
@@ -167,7 +167,7 @@ func groups(ops []history.Operation) []*group {
 	return list
 }
 
-// fill takes what was done to the keys of the group, and splits it.
+// fill takes the operations on the keys of the group, and splits them into steps.
 func (g *group) fill(ops []history.Operation) {
 	for _, o := range ops {
 		key := o.Call.Key
@@ -186,7 +186,7 @@ func (g *group) fill(ops []history.Operation) {
 	g.split()
 }
 
-// describe is a state as the drawing shows it.
+// describe returns the text of a state in the drawing.
 func (g *group) describe(s *state) string {
 	var b strings.Builder
 	for i, c := range s.rows {

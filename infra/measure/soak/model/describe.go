@@ -7,7 +7,7 @@ import (
 	"github.com/opsplane/opsplane/infra/measure/soak/history"
 )
 
-// String is a step as the drawing shows it.
+// String returns the text of a step in the drawing.
 func (p *step) String() string {
 	return fmt.Sprintf("%s of %s → %s", p.name, describeCall(p.call), describeAnswer(p.call, p.answer))
 }

@@ -8,7 +8,7 @@ import (
 	"github.com/opsplane/opsplane/infra/measure/soak/model"
 )
 
-// said is one operation of a history made by hand: from and to are its moments.
+// said returns one operation of a history made by hand. from and to are its start and end.
 func said(client int, from, to int64, c history.Call, a history.Answer) history.Operation {
 	if a.Outcome == "" {
 		a.Outcome = history.Done
@@ -59,7 +59,7 @@ var (
 	count     = history.Call{Action: history.Count, Row: a}
 )
 
-// step is one step of an upload of file 1 to row a.
+// step returns the call of one step of an upload of file 1 to row a.
 func step(action history.Action) history.Call {
 	return history.Call{Action: action, Row: a, Value: history.FileNumber(1), Committed: true, Upload: history.Upload{ID: "u"}}
 }
@@ -204,7 +204,7 @@ func TestImpossibleAnswerNeedsNoSearch(t *testing.T) {
 
 func TestCheckThatTakesTooLongDecidesNothing(t *testing.T) {
 	t.Parallel()
-	// Twelve writes at once, and reads that no order explains.
+	// Twelve writes at the same time, and reads that no order explains.
 	var ops []history.Operation
 	for n := range 12 {
 		ops = append(ops, said(n, 0, 99, set(a, n+1), made(11-n/2)))

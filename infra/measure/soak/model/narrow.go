@@ -2,13 +2,13 @@ package model
 
 import "github.com/opsplane/opsplane/infra/measure/soak/history"
 
-// narrow shortens intervals by what reads tell: a value is read after its
-// write began, and was written before the read returned. (A read of several
-// rows may have seen others of them before that.) No order is lost or
-// gained by that, but less is to be searched; above all, a write whose outcome
-// nobody told its client, and whose value somebody saw, has an end.
+// narrow shortens the intervals of operations by what reads show. A value is read after its
+// write began, and it was written before the read returned. (A read of several rows may have
+// seen its other rows before that.) This removes no valid order and adds none, but it reduces
+// the search. The main effect: if a write's outcome is unknown and a reader saw its value, the
+// write gets an end.
 func narrow(ops []history.Operation) {
-	written := map[int]*history.Operation{} // by value; nil for one of several
+	written := map[int]*history.Operation{} // by value; nil if several operations may write it
 	for i := range ops {
 		o := &ops[i]
 		if o.Answer.Outcome == history.Unknown {
@@ -17,7 +17,7 @@ func narrow(ops []history.Operation) {
 		switch o.Call.Action {
 		case history.Set, history.CAS, history.Complete:
 			if _, twice := written[o.Call.Value]; twice {
-				o = nil // an upload may be completed by any of several calls
+				o = nil // any of several calls may complete an upload
 			}
 			written[ops[i].Call.Value] = o
 		}

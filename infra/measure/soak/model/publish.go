@@ -2,7 +2,7 @@ package model
 
 import "slices"
 
-// choose is the moment in which a commit looks at rows.
+// choose is the moment at which a commit looks at rows.
 func choose(s *state, p *step) *state {
 	o := s.progress(p.op)
 	o.done |= 1 << p.bit
@@ -12,8 +12,8 @@ func choose(s *state, p *step) *state {
 	return s.keep(o)
 }
 
-// choose marks the drafts among the rows of the step, and reports whether they
-// are those that the commit answered.
+// choose marks the drafts among the rows of the step. It reports whether they are the rows that
+// the commit's answer names.
 func (p *step) choose(s *state, o *open) bool {
 	for _, row := range p.rows {
 		c := s.rows[row]
@@ -28,9 +28,9 @@ func (p *step) choose(s *state, o *open) bool {
 	return true
 }
 
-// publish is the moment in which everything that was chosen becomes visible.
-// What has been written again since stays as its writer left it. Rows that
-// nobody else changes meanwhile are chosen in this moment too.
+// publish is the moment at which everything that was chosen becomes visible. A row that was
+// written again after the choice stays as its writer left it. Rows that nobody else changes
+// meanwhile are also chosen at this moment.
 func publish(s *state, p *step) *state {
 	o := s.progress(p.op)
 	if o.done&p.others() != p.others() || !p.choose(s, &o) {
@@ -46,7 +46,7 @@ func publish(s *state, p *step) *state {
 	return s
 }
 
-// settled is the choose of a commit that chose nothing at all.
+// settled takes the place of choose for a commit that chose no row.
 func settled(s *state, p *step) *state {
 	for _, row := range p.rows {
 		if c := s.rows[row]; c.exists() && !c.shows() {

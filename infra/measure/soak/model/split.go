@@ -11,22 +11,21 @@ import (
 	"github.com/opsplane/opsplane/infra/measure/soak/history"
 )
 
-// Never is the end of an operation whose outcome is not known: it may take
-// effect at any time.
+// Never is the end of an operation whose outcome is unknown: it may take effect at any time.
 const Never = math.MaxInt64 / 2
 
-// group is keys that must be checked together, because some commit named more
-// than one of them, and what was done to them.
+// group is a set of keys and the operations on them. The keys must be checked together, because
+// some commit named more than one of them.
 type group struct {
-	rows  []history.Row // by key and idx; a row's place is its index
-	files []string      // uploads; likewise
+	rows  []history.Row // sorted by key and idx. A row's place is its index
+	files []string      // uploads. An upload's place is its index
 	ops   []history.Operation
 	steps []porcupine.Operation
-	// writers are, for each row, the operations that may change it.
+	// writers lists, for each row, the operations that may change it.
 	writers [][]int
 }
 
-// place finds a row; -1 if no operation ever named it.
+// place returns the place of a row, or -1 if no operation named it.
 func (g *group) place(r history.Row) int {
 	at, ok := slices.BinarySearchFunc(g.rows, r, compareRows)
 	if !ok {
@@ -39,7 +38,7 @@ func compareRows(a, b history.Row) int {
 	return cmp.Or(cmp.Compare(a.Key, b.Key), cmp.Compare(a.Idx, b.Idx))
 }
 
-// of lists the places of a key's rows.
+// of returns the places of a key's rows.
 func (g *group) of(key string) []int {
 	var places []int
 	for i, r := range g.rows {
@@ -50,7 +49,7 @@ func (g *group) of(key string) []int {
 	return places
 }
 
-// add appends the steps of one operation: they all have its interval.
+// add appends the steps of one operation. All have the interval of the operation.
 func (g *group) add(o *history.Operation, steps ...step) {
 	op := len(g.steps)
 	for bit := range steps {
@@ -60,7 +59,7 @@ func (g *group) add(o *history.Operation, steps ...step) {
 	}
 }
 
-// split turns operations into steps.
+// split splits operations into steps.
 func (g *group) split() {
 	g.writers = make([][]int, len(g.rows))
 	for i := range g.ops {
@@ -89,18 +88,16 @@ func (g *group) changes(o *history.Operation) []int {
 	return nil
 }
 
-// contested reports whether another operation may change a row while the ith
-// is under way. Where none may, it does not matter in which moment of the ith
-// the row is looked at, and the moment is left out: fewer steps are less to be
-// searched.
+// contested reports whether another operation may change a row while operation i is under way.
+// If none may, it does not matter at which moment operation i looks at the row. Then that
+// moment is left out, because fewer steps reduce the search.
 func (g *group) contested(row, i int) bool {
 	return slices.ContainsFunc(g.writers[row], func(w int) bool {
 		return w != i && g.ops[w].Start <= g.ops[i].End && g.ops[i].Start <= g.ops[w].End
 	})
 }
 
-// quiet divides rows into those that may be looked at in any moment, and the
-// others.
+// quiet divides rows into those that may be looked at in any moment, and the contested ones.
 func (g *group) quiet(rows []int, i int) (quiet, contested []int) {
 	for _, row := range rows {
 		if g.contested(row, i) {
@@ -158,7 +155,7 @@ func fileID(o *history.Operation) string {
 	return o.Call.Upload.ID
 }
 
-// read is what an operation was shown, by place.
+// read returns the rows that an operation was shown, by place.
 func (g *group) read(o *history.Operation) map[int]history.Seen {
 	read := map[int]history.Seen{}
 	for _, r := range o.Answer.Rows {
@@ -189,7 +186,7 @@ func (g *group) splitDelete(i int) {
 	for _, row := range contested {
 		switch {
 		case g.rows[row].Idx == 0:
-			quiet = append(quiet, row) // it goes on exactly the revision that was seen
+			quiet = append(quiet, row) // the delete removes exactly the revision of this row that it saw
 		case o.Answer.Outcome != history.Unknown:
 			steps = append(steps, step{name: "look", row: row, do: look})
 		}
@@ -197,8 +194,7 @@ func (g *group) splitDelete(i int) {
 	g.add(o, append(steps, step{name: "remove", row: -1, rows: quiet, all: all, do: remove})...)
 }
 
-// foundNone reports whether an operation is a delete of a whole key that removed
-// nothing.
+// foundNone reports whether an operation is a delete of a whole key that removed nothing.
 func foundNone(o *history.Operation) bool {
 	return o.Call.Action == history.DeleteKey && o.Call.Version == nil && o.Answer.Outcome == history.Done && !o.Answer.Found
 }
@@ -217,8 +213,7 @@ func (g *group) named(o *history.Operation) []int {
 	return slices.Compact(rows)
 }
 
-// splitCommit splits a commit into the choice of the rows that it names and
-// the publication.
+// splitCommit splits a commit into the choice of the rows that it names, and the publication.
 func (g *group) splitCommit(i int) {
 	o := &g.ops[i]
 	var chosen []int
@@ -251,7 +246,7 @@ func (g *group) splitRead(i int, key string, rows []int) {
 	var others []step
 	for _, row := range contested {
 		if g.rows[row].Idx == 0 {
-			quiet = append(quiet, row) // it lies in the head
+			quiet = append(quiet, row) // this row is in the head
 			continue
 		}
 		others = append(others, step{name: "visit", row: -1, rows: []int{row}, read: shown, last: last, do: visit})
@@ -259,7 +254,7 @@ func (g *group) splitRead(i int, key string, rows []int) {
 	g.add(o, append([]step{{name: "enter", row: -1, rows: quiet, all: rows, read: shown, last: last, do: enter}}, others...)...)
 }
 
-// covered lists the rows of a key that a page of an iteration tells about.
+// covered lists the rows of a key that a page of an iteration covers.
 func (g *group) covered(o *history.Operation, key string) []int {
 	return slices.DeleteFunc(g.of(key), func(row int) bool {
 		r := g.rows[row]

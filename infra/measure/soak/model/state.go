@@ -1,34 +1,33 @@
-// Package model is the contract of the key-value store under concurrency
-// (docs/data-model.md), as a model that the porcupine checker can run
-// histories against.
+// Package model is the contract of the key-value store under concurrency (docs/data-model.md).
+// It is a model against which the porcupine checker can check histories.
 //
-// Porcupine gives every operation one moment. The contract gives some of them
-// several: a commit chooses rows and later publishes them; an iteration reads a
-// head and then row after row. Such an operation becomes several steps with the
-// same beginning and end, and the state remembers what was done so far: the
-// steps of one operation that must come in order refuse to come in another.
+// Porcupine gives every operation one moment. In the contract some operations have several
+// moments: a commit chooses rows and publishes them later, and an iteration reads a head and
+// then row after row. Such an operation becomes several steps with the same start and end. The
+// state keeps which steps were done. Steps of one operation that have a fixed order refuse to
+// run in another order.
 //
-// Its invariants: the model knows nothing of how the store works; an operation
-// whose outcome is not known may take effect at any moment from its call on,
-// also after the end of the history, which stands for never.
+// Its invariants: the model knows nothing about how the store works. An operation with an
+// unknown outcome may take effect at any moment after its call. That includes moments after the
+// end of the history, which means that it never takes effect.
 package model
 
 import "slices"
 
-// cell is a row as it stands. Its value tells its revision too, since no two
-// writes have the same.
+// cell is the current content of a row. Its value also identifies its revision, because no two
+// writes have the same value.
 type cell struct {
-	value     int // 0: no such row
+	value     int // 0: the row does not exist
 	version   int
 	committed bool // as it was written
-	published bool // by a commit, since
+	published bool // by a commit, after it was written
 }
 
 func (c cell) exists() bool     { return c.value != 0 }
 func (c cell) shows() bool      { return c.committed || c.published }
 func (c cell) seen(d bool) bool { return c.exists() && (d || c.shows()) }
 
-// next is the version that a write gives.
+// next returns the version that the next write gives.
 func (c cell) next() int {
 	if !c.exists() {
 		return 0
@@ -36,21 +35,21 @@ func (c cell) next() int {
 	return c.version + 1
 }
 
-// matches reports whether a condition on the version holds.
+// matches reports whether a condition on the version is true.
 func (c cell) matches(version *int) bool {
 	return c.exists() && (version == nil || *version == c.version)
 }
 
 // open is an operation of several steps that is under way.
 type open struct {
-	op   int    // which operation
-	done uint64 // which of its steps came
-	// marks holds a value for each row: the revision that a commit chose, or
+	op   int    // number of the operation
+	done uint64 // the steps that were done, as bits
+	// marks holds one value for each row: the revision that a commit chose, or the revision
 	// that was published when a read saw the head.
 	marks []int
 	count int // rows that a read saw, or a delete found
 	last  int // the largest idx that a read saw, as the place of the row
-	size  int // of the rows that a read saw
+	size  int // total size of the rows that a read saw
 }
 
 func (o open) clone() open {
@@ -62,24 +61,23 @@ func (o open) equal(p open) bool {
 	return o.op == p.op && o.done == p.done && o.count == p.count && o.last == p.last && o.size == p.size && slices.Equal(o.marks, p.marks)
 }
 
-// file is how far an upload has come.
+// file is the progress of an upload.
 type file struct {
 	made, sent, gone bool
 	done             bool
-	version          int // that it gave its row
+	version          int // that the completion gave the row
 }
 
-// state is what a group of keys holds at one moment. It is never changed, only
-// copied.
+// state is the content of a group of keys at one moment. It is never changed, only copied.
 type state struct {
 	rows  []cell
 	files []file
 	open  []open // ordered by op
 }
 
-// with returns a copy in which one row is another. What was marked of a row
-// that is written again can no longer matter, and is forgotten: so more states
-// are equal, and less is to be searched.
+// with returns a copy in which one row has another content. Marks of that row no longer matter
+// after it is written again, so they are removed. Then more states are equal, which reduces the
+// search.
 func (s *state) with(row int, c cell) *state {
 	next := &state{slices.Clone(s.rows), s.files, s.open}
 	next.rows[row] = c
@@ -98,7 +96,7 @@ func (s *state) with(row int, c cell) *state {
 	return next
 }
 
-// withFile returns a copy in which one upload has come further.
+// withFile returns a copy in which one upload has made progress.
 func (s *state) withFile(at int, f file) *state {
 	files := slices.Clone(s.files)
 	files[at] = f
@@ -109,7 +107,7 @@ func (s *state) place(op int) (int, bool) {
 	return slices.BinarySearchFunc(s.open, op, func(o open, op int) int { return o.op - op })
 }
 
-// progress returns what was done of an operation, to be changed at will.
+// progress returns a copy of an operation's progress, which the caller may change.
 func (s *state) progress(op int) open {
 	if at, ok := s.place(op); ok {
 		return s.open[at].clone()
@@ -117,7 +115,7 @@ func (s *state) progress(op int) open {
 	return open{op: op, marks: make([]int, len(s.rows)), last: -1}
 }
 
-// keep returns a copy that remembers an operation's progress.
+// keep returns a copy of the state that includes an operation's progress.
 func (s *state) keep(o open) *state {
 	list := slices.Clone(s.open)
 	at, ok := s.place(o.op)
@@ -129,7 +127,7 @@ func (s *state) keep(o open) *state {
 	return &state{s.rows, s.files, list}
 }
 
-// forget returns a copy without an operation.
+// forget returns a copy of the state without an operation's progress.
 func (s *state) forget(op int) *state {
 	at, ok := s.place(op)
 	if !ok {
@@ -143,7 +141,7 @@ func equal(a, b any) bool {
 	return s == t || slices.Equal(s.rows, t.rows) && slices.Equal(s.files, t.files) && slices.EqualFunc(s.open, t.open, open.equal)
 }
 
-// hash spreads states over buckets: equal ones have one hash.
+// hash returns a hash of a state. Equal states have the same hash.
 func hash(a any) uint64 {
 	s := a.(*state)
 	h := uint64(14695981039346656037)

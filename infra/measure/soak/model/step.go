@@ -4,36 +4,36 @@ import "github.com/opsplane/opsplane/infra/measure/soak/history"
 
 // step is one moment of an operation.
 type step struct {
-	op     int // which operation
+	op     int // number of the operation
 	call   history.Call
 	answer history.Answer
-	// row is the place of the one row that this step is about; -1 for none.
+	// row is the place of the row that this step acts on, or -1 if there is not exactly one.
 	row int
 	// rows are the places of the rows that this step looks at.
 	rows []int
-	// all are the places of all rows of the key, or of those that a commit
-	// answered to have chosen.
+	// all are the places of all rows of the key. For a commit they are the rows that its answer
+	// names as chosen.
 	all []int
-	// read is what a read showed, by place.
+	// read holds the rows that a read returned, by place.
 	read  map[int]history.Seen
-	last  int // place of the largest idx that a count answered
+	last  int // place of the largest idx that the answer to a count names
 	file  int // place of the upload
-	bit   int // which of the operation's steps this is
-	steps int // how many it has
+	bit   int // number of this step in the operation
+	steps int // number of steps in the operation
 	do    func(*state, *step) *state
 	name  string
 }
 
-// known reports whether the answer tells what happened, so that it can be held
-// against the state.
+// known reports whether the answer says what happened, so that it can be compared with the
+// state.
 func (p *step) known() bool { return p.answer.Outcome != history.Unknown }
 
 func (p *step) done() bool { return p.answer.Outcome == history.Done }
 
-// others are the bits of all steps of the operation but this one.
+// others returns the bits of all other steps of the operation.
 func (p *step) others() uint64 { return (1<<p.steps - 1) &^ (1 << p.bit) }
 
-// write is a set or a cas: nil where the answer cannot be.
+// write is a set or a cas. It returns nil if the answer is not possible in this state.
 func write(s *state, p *step) *state {
 	c := s.rows[p.row]
 	holds := true
@@ -49,8 +49,8 @@ func write(s *state, p *step) *state {
 	return s.with(p.row, cell{p.call.Value, c.next(), p.call.Committed, false})
 }
 
-// shows reports whether a row, committed or not as the reader sees it, is shown
-// as it must be: not at all where it is not to be seen.
+// shows reports whether the read returned a row correctly. committed says whether the reader
+// sees the row as committed. A row that the reader must not see must be missing.
 func (p *step) shows(row int, c cell, committed bool) bool {
 	r, shown := p.read[row]
 	if visible := c.exists() && (p.call.Drafts || committed); !visible || !shown {
@@ -62,7 +62,7 @@ func (p *step) shows(row int, c cell, committed bool) bool {
 	return r.Version == c.version && r.Committed == committed && (r.Value == 0 || r.Value == c.value)
 }
 
-// get reads one row, also as an artifact that is opened.
+// get reads one row. It also opens a row that is an artifact.
 func get(s *state, p *step) *state {
 	c := s.rows[p.row]
 	if p.call.Action == history.Open && !history.IsFile(c.value) {
@@ -74,7 +74,7 @@ func get(s *state, p *step) *state {
 	return s
 }
 
-// sizeRow asks for the size of one row.
+// sizeRow reads the size of one row.
 func sizeRow(s *state, p *step) *state {
 	c := s.rows[p.row]
 	if c.seen(p.call.Drafts) != p.done() || p.done() && p.answer.Size != history.SizeOf(c.value) {
@@ -95,7 +95,7 @@ func deleteRow(s *state, p *step) *state {
 	return s.with(p.row, cell{})
 }
 
-// drop is a deleteRow as a part of a delete of the key's rows at one version.
+// drop removes one row as a part of a delete of the key's rows at one version.
 func drop(s *state, p *step) *state {
 	gone := s.rows[p.row].matches(p.call.Version)
 	if p.known() && gone && !p.answer.Found {
@@ -122,8 +122,8 @@ func drop(s *state, p *step) *state {
 	return s.forget(p.op)
 }
 
-// none is the moment in which a delete of a key that removed nothing found no
-// row at all.
+// none is the moment at which a delete of a key found no row at all. The delete removed
+// nothing.
 func none(s *state, p *step) *state {
 	for _, row := range p.all {
 		if s.rows[row].exists() {
@@ -133,8 +133,8 @@ func none(s *state, p *step) *state {
 	return s
 }
 
-// look is how a delete of a key that removed something may have found a row:
-// before it took all that there were.
+// look is the moment at which a delete of a key looks at one row, before it removes all rows
+// that exist. The delete may have found this row.
 func look(s *state, p *step) *state {
 	o := s.progress(p.op)
 	o.done |= 1 << p.bit
@@ -144,8 +144,8 @@ func look(s *state, p *step) *state {
 	return s.keep(o)
 }
 
-// remove is the moment in which a delete of a key takes every row of it. It
-// looks at rows that nobody else changes meanwhile in this moment too.
+// remove is the moment at which a delete of a key removes all its rows. At this moment it also
+// looks at the rows that nobody else changes meanwhile.
 func remove(s *state, p *step) *state {
 	if p.known() {
 		o := s.progress(p.op)

@@ -2,7 +2,7 @@ package model
 
 import "github.com/opsplane/opsplane/infra/measure/soak/history"
 
-// met reports whether the condition that an upload puts on its row holds.
+// met reports whether the upload's condition on its row is true.
 func (p *step) met(c cell) bool {
 	switch {
 	case p.call.Absent:
@@ -24,7 +24,7 @@ func create(s *state, p *step) *state {
 	return s.withFile(p.file, file{made: true})
 }
 
-// send is the moment in which the file's bytes are there.
+// send is the moment at which the file's bytes have arrived.
 func send(s *state, p *step) *state {
 	f := s.files[p.file]
 	if f.sent {
@@ -34,8 +34,7 @@ func send(s *state, p *step) *state {
 	return s.withFile(p.file, f)
 }
 
-// complete makes the file a row, once: whoever completes again is told the
-// same.
+// complete makes the file a row, once. Further completions return the same answer.
 func complete(s *state, p *step) *state {
 	f, c := s.files[p.file], s.rows[p.row]
 	met := p.met(c)
@@ -65,7 +64,7 @@ func complete(s *state, p *step) *state {
 	return s.withFile(p.file, f)
 }
 
-// abort ends an upload that is not complete. One that is stays.
+// abort ends an upload that is not complete. A complete one stays.
 func abort(s *state, p *step) *state {
 	f := s.files[p.file]
 	if p.known() && p.done() == f.done {

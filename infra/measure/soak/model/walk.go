@@ -2,9 +2,9 @@ package model
 
 import "github.com/opsplane/opsplane/infra/measure/soak/history"
 
-// enter is the moment in which a read of a key's rows learns what commits have
-// published: all rows show all of a commit, or nothing of it. The row of idx 0
-// shows as it is at this moment.
+// enter is the moment at which a read of a key's rows learns what commits have published. So
+// the rows show a commit either completely or not at all. The row of idx 0 is read at this
+// moment.
 func enter(s *state, p *step) *state {
 	o := s.progress(p.op)
 	for _, row := range p.all {
@@ -15,7 +15,7 @@ func enter(s *state, p *step) *state {
 	return see(s, p, o)
 }
 
-// visit is the moment in which such a read sees other rows.
+// visit is the moment at which such a read reads other rows.
 func visit(s *state, p *step) *state {
 	o := s.progress(p.op)
 	if o.done&1 == 0 {
@@ -29,7 +29,7 @@ func see(s *state, p *step, o open) *state {
 	for _, row := range p.rows {
 		c := s.rows[row]
 		committed := c.committed || c.published && o.marks[row] == c.value
-		o.marks[row] = 0 // so that states which can no longer differ are equal
+		o.marks[row] = 0 // so that states become equal when they can no longer differ
 		if p.call.Action == history.Iterate {
 			if !p.shows(row, c, committed) {
 				return nil
@@ -43,8 +43,7 @@ func see(s *state, p *step, o open) *state {
 	return leave(s, p, o)
 }
 
-// leave ends a read once every row was seen, and holds what it added up
-// against its answer.
+// leave ends a read after it has seen every row, and compares its sums with its answer.
 func leave(s *state, p *step, o open) *state {
 	if o.done != 1<<p.steps-1 {
 		return s.keep(o)

@@ -9,11 +9,11 @@ import (
 	"github.com/anishathalye/porcupine"
 )
 
-// witness looks for an order of steps that explains every answer, for
-// histories on which porcupine takes too long. It is quicker since it takes a
-// read as soon as it fits: a read that fits now can be taken now, whatever
-// comes later, as it changes nothing. What it finds is no verdict: porcupine
-// checks the order. decided is false if the time was up first.
+// witness searches for an order of steps that explains every answer. It is for histories on
+// which porcupine takes too long. It is faster because it takes a read as soon as the read
+// fits. That is always right: a read changes nothing, so a read that fits now can be taken now.
+// The order that it finds is not a verdict, because porcupine checks the order. decided is
+// false if the time limit ended the search.
 func witness(g *group, limit time.Duration) (order []int, decided bool) {
 	w := &search{steps: g.steps, until: time.Now().Add(limit), tried: map[uint64][]visited{}}
 	for i := range g.steps {
@@ -34,7 +34,7 @@ type visited struct {
 
 type search struct {
 	steps    []porcupine.Operation
-	byReturn []int // what has to be taken first, first
+	byReturn []int // steps in the order in which they must be taken
 	order    []int
 	tried    map[uint64][]visited
 	until    time.Time
@@ -42,8 +42,8 @@ type search struct {
 	count    int
 }
 
-// from takes the steps that are left, beginning in a state. It reports whether
-// that is possible, and then order has them all.
+// from takes the remaining steps, beginning in a state. It reports whether that is possible. If
+// it is, order holds all the steps.
 func (w *search) from(s *state, taken []bool) bool {
 	if w.count++; w.count%256 == 0 && time.Now().After(w.until) {
 		w.late = true
@@ -77,15 +77,15 @@ func (w *search) from(s *state, taken []bool) bool {
 	return false
 }
 
-// reads takes every step that fits and changes nothing, and answers the steps
-// that may come next then.
+// reads takes every step that fits and changes nothing. It returns the steps that may come
+// next.
 func (w *search) reads(s *state, taken []bool) []int {
 	for {
 		candidates := w.candidates(taken)
 		again := false
 		for _, i := range candidates {
 			p := w.steps[i].Input.(*step)
-			// One whose outcome is not known may have an effect later.
+			// A step with an unknown outcome may have an effect later, so it is not taken here.
 			if p.known() && p.do(s, p) == s {
 				taken[i], again = true, true
 				w.order = append(w.order, i)
@@ -97,7 +97,7 @@ func (w *search) reads(s *state, taken []bool) []int {
 	}
 }
 
-// candidates are the steps that began before any that is left ended.
+// candidates returns the steps that began before the first end of a remaining step.
 func (w *search) candidates(taken []bool) []int {
 	end := int64(math.MaxInt64)
 	var list []int
@@ -113,7 +113,7 @@ func (w *search) candidates(taken []bool) []int {
 	return list
 }
 
-// seen reports whether the search has been here, and remembers that it has.
+// seen reports whether the search was in this state before, and records the state.
 func (w *search) seen(s *state, taken []bool) bool {
 	h := hash(s)
 	for i, t := range taken {
@@ -130,8 +130,8 @@ func (w *search) seen(s *state, taken []bool) bool {
 	return false
 }
 
-// inOrder is the steps with nothing left open: each has a moment of its own,
-// within its interval.
+// inOrder returns the steps with a fixed order: each has one moment of its own within its
+// interval.
 func inOrder(steps []porcupine.Operation, order []int) ([]porcupine.Operation, bool) {
 	list := make([]porcupine.Operation, len(order))
 	latest := int64(math.MinInt64)

@@ -10,10 +10,10 @@ import (
 	"github.com/opsplane/opsplane/shared/audit/change"
 )
 
-// Check holds one history against the records of its keys, which are in the
-// order of the changes, and answers what does not agree. last is what a reader
-// saw of the committed rows when all was over, nil where nobody could read. An
-// operation whose outcome is not known may have a record or not.
+// Check compares one history with the records of its keys, which are in the order of the
+// changes. It returns what does not agree. last holds the committed rows that a reader saw at
+// the end, or nil if nobody could read. An operation with an unknown outcome may have a record
+// or not.
 func Check(ops []history.Operation, records []audit.Record, last []history.Seen) []string {
 	c := check{by: map[string][]audit.Record{}, ops: map[string]history.Operation{}, uploads: map[string]*completion{}}
 	for _, o := range ops {
@@ -42,7 +42,7 @@ func Check(ops []history.Operation, records []audit.Record, last []history.Seen)
 	return c.wrong
 }
 
-// check is one check.
+// check is the state of one check.
 type check struct {
 	by      map[string][]audit.Record // by request
 	ops     map[string]history.Operation
@@ -50,8 +50,8 @@ type check struct {
 	wrong   []string
 }
 
-// completion is what completions of one upload came to: any of them may have
-// made the row, and the others answer the same.
+// completion holds the result of all completions of one upload. Any of them may have made the
+// row, and the others return the same answer.
 type completion struct {
 	records, want int
 	known         bool
@@ -102,7 +102,7 @@ func (c *check) operation(o history.Operation) {
 	}
 }
 
-// most is how many records an operation can have at most; 0 for any number.
+// most returns the maximum number of records of an operation, or 0 if there is no maximum.
 func (c *check) most(o history.Operation) int {
 	if o.Call.Action == history.Commit || o.Call.Action == history.DeleteKey {
 		return 0
@@ -110,8 +110,8 @@ func (c *check) most(o history.Operation) int {
 	return 1
 }
 
-// written is how many records an acknowledged write has: the first draft of a row
-// is nothing that readers come to see.
+// written returns how many records an acknowledged write has. The first draft of a row has
+// none, because readers cannot see it.
 func written(o history.Operation) int {
 	if !o.Call.Committed && o.Answer.Version == 0 {
 		return 0
@@ -119,7 +119,7 @@ func written(o history.Operation) int {
 	return 1
 }
 
-// fits reports whether a record tells of the change that an operation made.
+// fits reports whether a record describes the change that an operation made.
 func (c *check) fits(o history.Operation, r audit.Record) bool {
 	if r.Subject != o.Call.Key {
 		return false
@@ -158,7 +158,7 @@ func (c *check) complete(o history.Operation, records []audit.Record) {
 	}
 }
 
-// commit compares a commit with its records: one for each key, with the rows
+// commit compares a commit with its records. There is one record for each key, with the rows
 // that the answer has.
 func (c *check) commit(o history.Operation, records []audit.Record) {
 	want := map[string][]int{}
@@ -183,7 +183,7 @@ func (c *check) commit(o history.Operation, records []audit.Record) {
 	}
 }
 
-// published are the rows that a commit's record names, in ascending order.
+// published returns the rows that a commit's record names, in ascending order.
 func published(r audit.Record) (rows []int) {
 	spans, _ := r.After["rows"].([]any)
 	for _, s := range spans {

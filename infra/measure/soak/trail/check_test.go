@@ -9,7 +9,7 @@ import (
 	"github.com/opsplane/opsplane/shared/audit/change"
 )
 
-// did is an operation on key "a" that a request made.
+// did returns an operation on key "a" that a request made.
 func did(request string, action history.Action, idx int, a history.Answer) history.Operation {
 	if a.Outcome == "" {
 		a.Outcome = history.Done
@@ -18,13 +18,13 @@ func did(request string, action history.Action, idx int, a history.Answer) histo
 	return history.Operation{Call: history.Call{Action: action, Row: history.Row{Key: "a", Idx: idx}, Committed: true}, Answer: a}
 }
 
-// during gives an operation its interval.
+// during sets the start and the end of an operation.
 func during(from, to int64, o history.Operation) history.Operation {
 	o.Start, o.End = from, to
 	return o
 }
 
-// told is a record of what a request did.
+// told returns an audit record of a change that a request made.
 func told(request, action string, idx *int, after map[string]any) audit.Record {
 	return audit.Record{Action: action, Subject: "a", Idx: idx, After: after, Actor: audit.Actor{ID: "soak", Request: request}}
 }

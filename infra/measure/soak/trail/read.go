@@ -1,6 +1,6 @@
-// Package trail holds a history against the audit trail: every change that was
-// acknowledged has its record, every record its change, and the records tell of
-// each row last what is there.
+// Package trail checks a history against the audit trail. Every acknowledged change has its
+// record, and every record has its change. The last record of each row agrees with the row's
+// final state.
 package trail
 
 import (
@@ -17,15 +17,15 @@ import (
 	"github.com/opsplane/opsplane/shared/audit"
 )
 
-// Reader reads the stream of a table of the key-value store, and makes the
-// records that the auditor makes of it.
+// Reader reads the stream of a table of the key-value store, and makes the records that the
+// auditor makes from that stream.
 type Reader struct {
 	streams *dynamodbstreams.Client
 	next    *string // shard iterator
 }
 
-// NewReader begins at the beginning of the stream of a table. The local server
-// keeps a stream in one shard, so that its order is that of the changes.
+// NewReader returns a reader that begins at the start of a table's stream. The local server
+// keeps a stream in one shard, so that its order is the order of the changes.
 func NewReader(ctx context.Context, env *storagetest.Env, table string) (*Reader, error) {
 	about, err := env.DynamoDB.DescribeTable(ctx, &dynamodb.DescribeTableInput{TableName: &table})
 	if err != nil {
@@ -49,8 +49,7 @@ func NewReader(ctx context.Context, env *storagetest.Env, table string) (*Reader
 	return &Reader{streams, begin.ShardIterator}, nil
 }
 
-// Records answers the records of all changes since the last call, in the order
-// of the changes.
+// Records returns the records of all changes since the last call, in the order of the changes.
 func (r *Reader) Records(ctx context.Context) (list []audit.Record, err error) {
 	for r.next != nil {
 		page, err := r.streams.GetRecords(ctx, &dynamodbstreams.GetRecordsInput{ShardIterator: r.next})
@@ -74,7 +73,7 @@ func (r *Reader) Records(ctx context.Context) (list []audit.Record, err error) {
 	return list, nil
 }
 
-// changed is a change as Lambda gives it to the auditor.
+// changed returns a change in the form in which Lambda gives it to the auditor.
 func changed(r types.Record) (events.DynamoDBEventRecord, error) {
 	c := events.DynamoDBEventRecord{Change: events.DynamoDBStreamRecord{SequenceNumber: aws.ToString(r.Dynamodb.SequenceNumber)}}
 	if at := r.Dynamodb.ApproximateCreationDateTime; at != nil {

@@ -5,14 +5,14 @@ import (
 	"github.com/opsplane/opsplane/shared/audit"
 )
 
-// replay goes through the trail as somebody would who wants to know from it
-// which rows are committed, and compares that with what is there.
+// replay derives from the trail which rows are committed, and compares that with the rows that
+// exist.
 func (c *check) replay(records []audit.Record, last []history.Seen) {
 	there := map[history.Row]bool{}
-	by := map[history.Row]string{} // whose record was last
-	keys := map[string]string{}    // likewise, of removals of keys
-	open := map[history.Row]bool{} // what the trail leaves open
-	discarded := map[string]bool{} // writes that went with their key, by request
+	by := map[history.Row]string{} // the request of the last record, by row
+	keys := map[string]string{}    // the request of the last removal of a key, by key
+	open := map[history.Row]bool{} // rows whose state the trail does not decide
+	discarded := map[string]bool{} // writes that were discarded together with their key, by request
 	for _, r := range records {
 		if r.Action == audit.DiscardWrite {
 			discarded[r.Actor.Request] = true
@@ -69,10 +69,10 @@ func (c *check) replay(records []audit.Record, last []history.Seen) {
 	}
 }
 
-// contested reports whether another operation wrote or removed a row while a
-// commit was under way. The commit's record names the row that it chose; if the
-// other came between the choice and the publication, the row is as that left it
-// (docs/data-model.md, "Contract under concurrency").
+// contested reports whether another operation wrote or removed a row while a commit was under
+// way. The commit's record names the row that it chose. If the other operation came between
+// choice and publication, the row stays as that operation left it (docs/data-model.md,
+// "Contract under concurrency").
 func (c *check) contested(commit string, row history.Row) bool {
 	o, ok := c.ops[commit]
 	for _, other := range c.ops {
@@ -92,8 +92,8 @@ var changes = map[history.Action]bool{
 	history.Set: true, history.CAS: true, history.DeleteRow: true, history.DeleteKey: true, history.Complete: true,
 }
 
-// told reports whether a request's caller knows what became of it. Another may
-// have taken effect late, or never come to its end.
+// told reports whether the outcome of a request is known to its caller. A request with an
+// unknown outcome may have taken effect late, or may have ended halfway.
 func (c *check) told(request string) bool {
 	return c.ops[request].Answer.Outcome != history.Unknown
 }

@@ -1,5 +1,5 @@
-// Package trouble makes storage and functions fail at random while clients
-// work, and counts what it did.
+// Package trouble makes storage and functions fail at random while clients work, and counts the
+// failures.
 package trouble
 
 import (
@@ -11,17 +11,16 @@ import (
 	"github.com/opsplane/opsplane/infra/test/storagetest"
 )
 
-// Counts says how often each thing went wrong. It may be used by several
-// goroutines at once.
+// Counts counts the failures by kind. Several goroutines may use it at once.
 type Counts struct {
 	mu   sync.Mutex
 	seen map[string]int
 }
 
-// Add counts one.
+// Add adds one to a count.
 func (c *Counts) Add(what string) { c.Count(what, 1) }
 
-// Count counts n.
+// Count adds n to a count.
 func (c *Counts) Count(what string, n int) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -31,20 +30,20 @@ func (c *Counts) Count(what string, n int) {
 	c.seen[what] += n
 }
 
-// Snapshot returns what was counted so far.
+// Snapshot returns a copy of the counts.
 func (c *Counts) Snapshot() map[string]int {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return maps.Clone(c.seen)
 }
 
-// mishap is a kind of fault and how often it comes among faults.
+// mishap is a kind of fault, and its frequency among the faults.
 type mishap struct {
 	name   string
 	kind   storagetest.Kind
 	weight int
-	writes bool // reads are left alone: it would mean nothing for them
-	table  bool // the bucket is left alone: it does not know this
+	writes bool // only for writes, because the fault has no meaning for reads
+	table  bool // only for tables, because the bucket does not have this fault
 }
 
 var mishaps = []mishap{
@@ -65,10 +64,10 @@ var writes = map[string]bool{
 	"s3:PUT": true, "s3:POST": true, "s3:DELETE": true,
 }
 
-// Slow is how long a slow reply takes at most.
+// Slow is the maximum time of a slow response.
 const Slow = 60 * time.Millisecond
 
-// Random returns faults of which one in every so many requests meets one.
+// Random returns faults that affect, at random, one in every so many requests.
 func Random(seed uint64, every int, counts *Counts) *storagetest.Faults {
 	var mu sync.Mutex
 	random := rand.New(rand.NewPCG(seed, 0xfa17))
@@ -104,15 +103,14 @@ func pick(at int) mishap {
 	return mishaps[0]
 }
 
-// Deliver lets requests that are late arrive after pauses of at most the given
-// length, until stop is closed.
+// Deliver lets late requests arrive after pauses of at most longest, until stop is closed.
 func Deliver(f *storagetest.Faults, longest time.Duration, stop <-chan struct{}) {
 	for {
 		select {
 		case <-stop:
 			return
 		case <-time.After(rand.N(longest)):
-			// One that cannot be sent is one that never arrives.
+			// A request that cannot be sent counts as one that never arrives.
 			_ = f.Deliver()
 		}
 	}

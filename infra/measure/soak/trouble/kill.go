@@ -12,10 +12,10 @@ import (
 	"github.com/opsplane/opsplane/infra/test/journey"
 )
 
-// Kill kills processes of a stack with a signal that they cannot see coming,
-// one group at a time after pauses of at most the given length, until ctx ends:
-// the functions that work on keys and on tokens, the authorizer, the database
-// and the bucket. The stack starts them again.
+// Kill kills processes of a stack with a signal that they cannot catch, until ctx ends. It
+// kills one group at a time, after pauses of at most longest. The groups are the functions that
+// work on keys and on tokens, the authorizer, the database and the bucket. The stack starts the
+// processes again.
 func Kill(ctx context.Context, s *journey.Stack, longest time.Duration, random *rand.Rand, counts *Counts) error {
 	for {
 		select {
@@ -36,8 +36,8 @@ func Kill(ctx context.Context, s *journey.Stack, longest time.Duration, random *
 	}
 }
 
-// The roles that are killed. The functions of keys come more often: a write is
-// cut off between two of its steps.
+// The roles that are killed. The functions of keys are killed more often, so that writes are
+// interrupted between two of their steps.
 const (
 	dynamoDB = "DynamoDB"
 	s3       = "S3"
@@ -45,8 +45,8 @@ const (
 
 var victims = []string{"kv", "kv", "kv", "authorizer", "tokens", dynamoDB, s3}
 
-// role names what a process of a stack is: its function, or its server; empty
-// for one that only starts others.
+// role returns the role of a process of a stack: its function or its server. It is empty for a
+// process that only starts others.
 func role(p journey.Process) string {
 	words := strings.Fields(p.Command)
 	if len(words) == 0 {

@@ -14,19 +14,19 @@ type actor struct {
 	*plan
 	number   int
 	random   *rand.Rand
-	written  int                 // values so far
+	written  int                 // number of values so far
 	versions map[history.Row]int // as last seen
-	failures int                 // in a row
+	failures int                 // number of failures without a success in between
 }
 
 func newActor(p *plan, number int, random *rand.Rand) *actor {
 	return &actor{plan: p, number: number, random: random, versions: map[history.Row]int{}}
 }
 
-// valuesEach is how many values a client may write in a round.
+// valuesEach is the maximum number of values that a client writes in a round.
 const valuesEach = 4096
 
-// value takes the next number. Numbers begin at 1: 0 means none.
+// value returns the next number. Numbers begin at 1, because 0 means none.
 func (a *actor) value() int {
 	a.written++
 	return a.number*valuesEach + a.written
@@ -38,9 +38,9 @@ func (a *actor) row() history.Row {
 
 func (a *actor) one(in int) bool { return a.random.IntN(in) == 0 }
 
-// act makes one operation. After one that failed, reads come first until the
-// store answers again: a writer that goes on into a store that is down makes
-// nothing but writes of which nobody knows whether they happened.
+// act makes one operation. After a failed operation it only reads until the store responds
+// again. If it kept writing while the store is down, it would only make writes with unknown
+// outcomes.
 func (a *actor) act(ctx context.Context, c client.Client, rec *history.Recorder) {
 	if a.failures > 0 {
 		wait := min(time.Millisecond<<a.failures, 250*time.Millisecond)
@@ -97,7 +97,7 @@ func (a *actor) do(ctx context.Context, c client.Client, rec *history.Recorder, 
 	return answer
 }
 
-// page walks over the round's keys, page by page.
+// page iterates over the round's keys, page by page.
 func (a *actor) page(ctx context.Context, c client.Client, rec *history.Recorder, drafts bool, limit int) {
 	call := history.Call{Action: history.Iterate, Row: history.Row{Key: a.prefix}, Drafts: drafts, Limit: limit}
 	for {
@@ -109,7 +109,7 @@ func (a *actor) page(ctx context.Context, c client.Client, rec *history.Recorder
 	}
 }
 
-// guess is a version to put as a condition: mostly the one last seen.
+// guess returns a version for a condition. Mostly it is the version that the client saw last.
 func (a *actor) guess(r history.Row) *int {
 	v, ok := a.versions[r]
 	if !ok || a.one(8) {
@@ -118,7 +118,7 @@ func (a *actor) guess(r history.Row) *int {
 	return &v
 }
 
-// draw chooses an operation.
+// draw chooses an operation at random.
 func (a *actor) draw() history.Call {
 	c := history.Call{Row: a.row(), Drafts: a.one(2), Committed: a.one(2)}
 	switch n := a.random.IntN(100); {
@@ -158,8 +158,8 @@ func (a *actor) draw() history.Call {
 	return c
 }
 
-// churn chooses an operation of a round of churn: as many rows go as come, and
-// every other one is read.
+// churn chooses an operation for a round of churn. As many rows are removed as are written, and
+// every second operation is a read.
 func (a *actor) churn() history.Call {
 	c := history.Call{Row: a.row(), Drafts: true, Committed: true}
 	switch n := a.random.IntN(100); {
@@ -179,8 +179,8 @@ func (a *actor) churn() history.Call {
 	return c
 }
 
-// publication chooses an operation of a round of publication. The first client
-// writes a draft of each row and then commits them together. All others read.
+// publication chooses an operation for a round of publication. The first client writes a draft
+// of each row and then commits them together. All other clients read.
 func (a *actor) publication() history.Call {
 	if a.number > 0 {
 		c := history.Call{Action: history.Get, Row: a.row()}
@@ -201,7 +201,7 @@ func (a *actor) publication() history.Call {
 	return c
 }
 
-// targets chooses what to commit: a row, rows, a key, or several keys.
+// targets chooses what to commit: one row, several rows, a key, or several keys.
 func (a *actor) targets(r history.Row) []history.Target {
 	switch n := a.random.IntN(4); {
 	case a.joined && n < 2:

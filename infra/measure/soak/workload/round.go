@@ -1,8 +1,7 @@
-// Package workload draws what the clients of a soak do, and lets them do it.
-// A round is one short history on keys that nobody used before: a few clients
-// at once, then one that reads everything back. Its invariant: what a client
-// asks for follows from the seed and from what it was answered, so a seed
-// repeats a soak as far as the machine's timing lets it.
+// Package workload chooses what the clients of a soak do, and runs it. A round is one short
+// history on new keys: a few clients work at once, and then one client reads everything back.
+// Its invariant: a client's calls depend only on the seed and on the answers that the client
+// got. So a seed repeats a soak, as far as the timing of the machine allows.
 package workload
 
 import (
@@ -15,13 +14,13 @@ import (
 	"github.com/opsplane/opsplane/infra/measure/soak/history"
 )
 
-// Shape is how large a round is.
+// Shape says how large a round is and what its clients do.
 type Shape struct {
-	// Clients work at once, each making Operations.
+	// Clients is the number of clients that work at once. Each makes Operations operations.
 	Clients, Operations int
-	// Artifacts lets them upload files too.
+	// Artifacts says that the clients also upload files.
 	Artifacts bool
-	// Mix is what they do most of the time.
+	// Mix is the main kind of operations of the clients.
 	Mix Mix
 }
 
@@ -29,17 +28,17 @@ type Shape struct {
 type Mix int
 
 const (
-	// Everything draws from all operations.
+	// Everything chooses from all operations.
 	Everything Mix = iota
-	// Churn lets the clients meet on one key beside idx 0: rows come and go,
-	// by themselves and with the key.
+	// Churn lets the clients work on one key, on rows with an idx other than 0. Rows are
+	// written and removed, alone and together with the key.
 	Churn
-	// Publication lets one client write drafts and commit several rows with
-	// one request, again and again, while the others read what is committed.
+	// Publication lets one client write drafts and commit several rows with one request, again
+	// and again. The other clients read the committed rows.
 	Publication
 )
 
-// Round makes one history. prefix begins every key and must be new.
+// Round makes one history. Every key begins with prefix, which must be new.
 func Round(ctx context.Context, c client.Client, s Shape, seed uint64, prefix string) []history.Operation {
 	r := newPlan(rand.New(rand.NewPCG(seed, 1)), s, prefix)
 	recorder := history.NewRecorder()
@@ -63,7 +62,7 @@ func Round(ctx context.Context, c client.Client, s Shape, seed uint64, prefix st
 	return recorder.Operations()
 }
 
-// plan is what all clients of a round have in common.
+// plan is what all clients of a round share.
 type plan struct {
 	shape  Shape
 	prefix string
@@ -73,10 +72,11 @@ type plan struct {
 	files  uploads
 }
 
-// indices are the rows that a round's keys have: few, so that clients meet.
+// indices are the sets of rows that a round's keys can have. They are small, so that clients
+// work on the same rows.
 var indices = [][]int{{0}, {0, 1}, {0, 1, 2}, {-1, 0, 1}, {1, 2}, {0, 1}}
 
-// churned are the rows that come and go in rounds of churn.
+// churned are the rows that are written and removed in rounds of churn.
 var churned = [][]int{{1}, {1, 7}, {1, 2, 7}}
 
 func newPlan(random *rand.Rand, s Shape, prefix string) *plan {

@@ -9,13 +9,14 @@ import (
 	"github.com/opsplane/opsplane/infra/measure/soak/history"
 )
 
-// upload is an artifact on its way.
+// upload is an artifact that is being uploaded.
 type upload struct {
-	call history.Call // with which it was created
+	call history.Call // the call that created it
 	made history.Upload
 }
 
-// uploads are those of all clients of a round: several may complete one.
+// uploads holds the uploads of all clients of a round. Several clients may complete the same
+// upload.
 type uploads struct {
 	mu   sync.Mutex
 	list []upload
@@ -27,7 +28,7 @@ func (u *uploads) add(one upload) {
 	u.list = append(u.list, one)
 }
 
-// any chooses one of the last few; ok is false where there is none.
+// any returns one of the last few uploads. ok is false if there is none.
 func (u *uploads) any(random *rand.Rand) (one upload, ok bool) {
 	const few = 2
 	u.mu.Lock()
@@ -38,8 +39,8 @@ func (u *uploads) any(random *rand.Rand) (one upload, ok bool) {
 	return u.list[len(u.list)-1-random.IntN(min(few, len(u.list)))], true
 }
 
-// upload begins an artifact, or makes the next step with one: clients also
-// complete before the bytes are there, complete again, and give up.
+// upload begins an upload, or makes the next step of one. Clients also complete an upload
+// before the bytes have arrived, complete it again, and abort it.
 func (a *actor) upload(ctx context.Context, c client.Client, rec *history.Recorder) {
 	u, ok := a.files.any(a.random)
 	if !ok || a.one(4) {

@@ -1,6 +1,6 @@
-// Command dynamodb-s3 is an HTTP function with a DynamoDB and an S3 client
-// that does nothing with them. It is written without the product's packages,
-// so that what these cost shows.
+// Command dynamodb-s3 is an HTTP function with a DynamoDB and an S3 client that does nothing
+// with them. It uses none of the product's packages, so that the comparison shows what these
+// cost.
 package main
 
 import (

@@ -1,6 +1,5 @@
-// Command dynamodb is an HTTP function with a DynamoDB client that does
-// nothing with it. It is written without the product's packages, so that what
-// these cost shows.
+// Command dynamodb is an HTTP function with a DynamoDB client that does nothing with it. It
+// uses none of the product's packages, so that the comparison shows what these cost.
 package main
 
 import (

@@ -1,5 +1,5 @@
-// Command load drives a running local stack and reports how it did. It exits
-// with 1 if an operation went wrong. Ctrl-C ends the run and prints what it has.
+// Command load drives a running local stack and reports the results. It exits with 1 if an
+// operation failed. Ctrl-C ends the run, and the command prints the results so far.
 package main
 
 import (
@@ -38,7 +38,7 @@ func run(state string, duration time.Duration, connections int, seed uint64) err
 	defer cancel()
 	ctx, stop := signal.NotifyContext(ctx, os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	context.AfterFunc(ctx, stop) // a second Ctrl-C ends the waiting for the last answers
+	context.AfterFunc(ctx, stop) // a second Ctrl-C ends the waiting for the last responses
 	report, err := load.Run(ctx, load.Config{
 		URL: url, APIKey: key, Connections: connections, Seed: seed, State: state,
 		Progress: func(line string) { fmt.Println(line) },
@@ -54,7 +54,7 @@ func run(state string, duration time.Duration, connections int, seed uint64) err
 	return nil
 }
 
-// running finds the stack that works on a folder.
+// running returns the address and the first key of the stack that uses a folder.
 func running(state string) (url, key string, err error) {
 	text, err := os.ReadFile(filepath.Join(state, "stack.json"))
 	if err != nil {

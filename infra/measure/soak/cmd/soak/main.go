@@ -1,6 +1,6 @@
-// Command soak puts the key-value store under fire for a given time and
-// checks every history of it; "make soak" runs it. It prints what it did and
-// ends with status 1 if the contract was broken.
+// Command soak tests the key-value store under load and failures for a given time, and checks
+// every history. "make soak" runs it. It prints the results, and exits with status 1 if the
+// contract was broken.
 package main
 
 import (
@@ -19,7 +19,7 @@ import (
 	"github.com/opsplane/opsplane/infra/test/template"
 )
 
-// options are the command line.
+// options are the options of the command line.
 type options struct {
 	duration   time.Duration
 	seed       uint64
@@ -47,10 +47,10 @@ func main() {
 	}
 }
 
-// checkLimit is how long one history may be searched.
+// checkLimit is the maximum time for the check of one history.
 const checkLimit = 10 * time.Second
 
-// soakAll soaks the store directly, then over HTTP.
+// soakAll runs a soak of the store directly, and then one over HTTP.
 func soakAll(ctx context.Context, o options) error {
 	root, err := template.Root(".")
 	if err != nil {
@@ -94,7 +94,7 @@ func soakAll(ctx context.Context, o options) error {
 
 func share(d time.Duration, part float64) time.Duration { return time.Duration(part * float64(d)) }
 
-// watch runs a soak for a time and prints how it goes.
+// watch runs a soak for a given time and prints its progress.
 func watch(ctx context.Context, c *soak.Campaign, long time.Duration, run func(context.Context) error) error {
 	ctx, cancel := context.WithTimeout(ctx, long)
 	defer cancel()
@@ -114,7 +114,7 @@ func watch(ctx context.Context, c *soak.Campaign, long time.Duration, run func(c
 	}
 }
 
-// process stands in for a test where storage is asked for outside of one.
+// process takes the place of a test for the packages that need one to make storage.
 type process struct {
 	testing.TB
 	after []func()

@@ -1,7 +1,6 @@
-// Command seed makes in a running local stack what infra/test/conformance asks for
-// and what the API cannot make: a user with an API key, installations of both
-// VCSs of which it is a member, and tasks. It prints them as assignments for a
-// shell.
+// Command seed makes, in a running local stack, the data that infra/test/conformance needs and
+// that the API cannot make: a user with an API key, installations of both VCSs of which the
+// user is a member, and tasks. It prints their ids as assignments for a shell.
 package main
 
 import (
@@ -73,8 +72,7 @@ func run(ctx context.Context, state string) error {
 	return nil
 }
 
-// member makes a user who may act on installation 1 of both VCSs, and returns
-// its id.
+// member makes a user who may act on installation 1 of both VCSs, and returns the user's id.
 func member(ctx context.Context, db *dynamodb.Client, table string) (string, error) {
 	users, installations := user.Store{DB: db, Table: table}, installation.Store{DB: db, Table: table}
 	u, err := users.Create(ctx, "conformance", author())
@@ -92,8 +90,8 @@ func member(ctx context.Context, db *dynamodb.Client, table string) (string, err
 	return u.ID, nil
 }
 
-// tasks makes one task in each state that a task can have, and returns their ids.
-// They are not due for an hour, so that the stack's worker does not end them.
+// tasks makes one task in each state that a task can have, and returns their ids. The tasks are
+// due in an hour, so that the stack's worker does not end them before.
 func tasks(ctx context.Context, store task.Store, owner string) ([]string, error) {
 	var ids []string
 	later := author()

@@ -1,7 +1,6 @@
-// Command token prints an access token of the server CONFORMANCE_URL, in
-// exchange for the API key CONFORMANCE_API_KEY. The conformance run, which is
-// written in Python, takes its tokens from it, so that one client alone knows
-// how an exchange is made and when it may be repeated.
+// Command token prints an access token. It exchanges the API key CONFORMANCE_API_KEY at the
+// server CONFORMANCE_URL. The conformance run is written in Python and takes its tokens from
+// this command. So only one client implements the exchange and the rules for repeating it.
 package main
 
 import (

@@ -1,5 +1,5 @@
-// Command echo is a Lambda function without dependencies. Its path says what
-// it does.
+// Command echo is a Lambda function without dependencies. The path of a request says what it
+// does.
 package main
 
 import (
@@ -21,7 +21,7 @@ type event struct {
 }
 
 func main() {
-	signal.Ignore(syscall.SIGTERM) // a function that does not listen must not keep the stack
+	signal.Ignore(syscall.SIGTERM) // a function that ignores signals must not keep the stack from ending
 	api := "http://" + os.Getenv("AWS_LAMBDA_RUNTIME_API") + "/2018-06-01/runtime/invocation/"
 	for {
 		response, err := http.Get(api + "next")
