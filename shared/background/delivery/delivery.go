@@ -4,10 +4,13 @@
 // package:
 //
 //   - A delivery is stored once, however often the host sends it.
-//   - A stored delivery is processed until it is done. If a try fails, it is parked with its error and tried again.
+//   - A stored delivery is processed until it is done. If a try fails, it is parked
+//     with its error and tried again.
 //   - No delivery waits for another that is parked.
-//   - The due deliveries of installations take turns, among the first Seen of a partition of the index.
-//   - A delivery that is received or parked is in that index, so that none is forgotten.
+//   - The due deliveries of installations take turns, among the first Seen of a
+//     partition of the index.
+//   - A delivery that is received or parked is in that index, so that none is
+//     forgotten.
 package delivery
 
 import (

@@ -90,9 +90,9 @@ func (s Store) GiveUp(ctx context.Context, d Delivery, problem string, now time.
 	return d, s.end(ctx, d, now, stuck, stuckAt(lane, now))
 }
 
-// Continue ends a try that has not come to its end, but on: what Applied says is
-// kept, and the table's stream wakes the worker for the rest, with as many tries
-// as a new delivery has. It returns ErrOver as Finish does.
+// Continue ends a try that stored only a part of the facts. Applied is kept. The
+// table's stream wakes the worker for the rest, with as many tries as a new
+// delivery has. Continue returns ErrOver in the same cases as Finish.
 func (s Store) Continue(ctx context.Context, d Delivery, now time.Time) (Delivery, error) {
 	condition, values := last(d)
 	values[":received"], values[":none"], values[":one"] = attr.String(string(Received)), attr.Int(0), attr.Int(1)

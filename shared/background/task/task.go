@@ -2,7 +2,8 @@
 // request that asked for it. The invariants of the package:
 //
 //   - A task that has ended (completed, failed, aborted) never changes again.
-//   - A task that has not ended belongs to one worker, or has a time at which a worker begins it. So none is forgotten when a worker dies.
+//   - A task that has not ended belongs to one worker, or has a time at which a
+//     worker begins it. So none is forgotten when a worker dies.
 //   - What a worker stores of its progress is there for the next worker.
 package task
 

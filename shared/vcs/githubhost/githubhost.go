@@ -2,10 +2,12 @@
 // sends requests in the name of our GitHub App. People sends them with the tokens
 // of people. The invariants of the package:
 //
-//   - No error holds a token or a key. Of the text of a response, an error holds only the text of a vcshost.Refusal.
+//   - No error holds a token or a key. Of the text of a response, an error holds
+//     only the text of a vcshost.Refusal.
 //   - No token is sent to another origin.
 //   - No call waits longer than its context.
-//   - If GitHub limits requests, the error says for how long, and the package sends nothing until then.
+//   - If GitHub limits requests, the error says for how long, and the package sends
+//     nothing until then.
 package githubhost
 
 import (

@@ -2,7 +2,8 @@
 // Client sends requests with the token of a person or a group. Installation sends
 // them with the token of its group. The invariants of the package:
 //
-//   - No error holds a token. Of the text of a response, an error holds only the text of a vcshost.Refusal.
+//   - No error holds a token. Of the text of a response, an error holds only the
+//     text of a vcshost.Refusal.
 //   - No token is sent to another origin.
 //   - No call waits longer than its context.
 //   - If GitLab limits requests, the error says for how long.
