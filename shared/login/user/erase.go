@@ -39,7 +39,7 @@ func (s *Store) Erase(ctx context.Context, id string, author change.Author) (boo
 		if err == nil {
 			return true, nil
 		}
-		if !awsclient.ConditionFailed(err, 0) { // the condition of the user's item is the first: if it fails, the item has changed and may have another account
+		if !awsclient.ConditionFailed(err, 0) { // unless part 0, the user's item, has changed: then read it again
 			return false, fmt.Errorf("erase user: %w", err)
 		}
 	}
