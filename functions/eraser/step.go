@@ -12,8 +12,8 @@ import (
 	"github.com/opsplane/opsplane/shared/kv/artifact"
 )
 
-// rest is the time between the first pass and the second. After it, no request that
-// began before the first pass can still write: the address of an upload is valid
+// rest is the time between the first pass and the second. After it, no earlier
+// request can still write: the address of an upload is valid
 // for an hour, a function runs for 25 seconds at most (template.yaml), and AWS
 // accepts a signed request for 15 minutes (Signature Version 4).
 const rest = artifact.PutLifetime + 30*time.Minute

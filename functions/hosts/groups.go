@@ -90,7 +90,7 @@ type membership struct {
 	Result bool `json:"result"`
 }
 
-// isMember returns whether the account of the group's stored token is a member of
+// isMember reports whether the account of the group's stored token is a member of
 // the group, direct or through a parent group. A caller who is not a member of the
 // group is refused and learns nothing about it.
 func (h *hosts) isMember(ctx context.Context, call httpapi.Call, id string) (membership, error) {
