@@ -48,8 +48,8 @@ func worker(tasks task.Store, data stores, limit int, log *slog.Logger, now func
 	}
 }
 
-// explain says for operators why an erasure failed. No failure is final, because
-// only the storage can fail, and it is tried again.
+// explain says for operators why a try of an erasure failed. Its second result is
+// always false: only the storage can fail, and a later try may succeed.
 func explain(run *task.Run, problem error) (words string, forGood bool) {
 	switch {
 	case errors.Is(problem, work.ErrTired):

@@ -67,7 +67,8 @@ type Line struct {
 	Quiet bool
 }
 
-// Write writes the line with its time, as an error if err is not nil.
+// Write writes the line, as an error if err is not nil. at is the time of its
+// metrics.
 func (l Line) Write(ctx context.Context, log *slog.Logger, at time.Time, err error) {
 	if l.Quiet && err == nil && l.empty() {
 		return
