@@ -96,9 +96,9 @@ func unanswered(err error) bool {
 	return errors.Is(err, vcshost.ErrNoAnswer) || errors.Is(err, session.ErrRefreshing)
 }
 
-// outward turns an error of renew into one for the caller. An error that comes
-// neither from the host nor from a refusal comes from the storage. It is returned
-// unchanged.
+// outward turns an error of renew that comes from the host, or from a missing grant,
+// into one for the caller. Other errors, such as those of the storage and
+// session.ErrRefreshing, are returned unchanged.
 func outward(name string, err error) error {
 	switch {
 	case errors.Is(err, session.ErrNoGrant):
