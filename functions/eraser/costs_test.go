@@ -30,8 +30,8 @@ func TestErasuresUseWhatTheDocumentSays(t *testing.T) {
 	}, "Erasures")
 }
 
-// working counts what the first pass of an erasure takes that was prepared; nil stands
-// for a run that has nothing to do.
+// working counts the cost of the first pass of an erasure. prepare returns the
+// erasure's task. If it is nil, the run has nothing to do.
 func working(prepare func(*testing.T, *rig) task.Task) costs.Scenario {
 	return func(t *testing.T) *costs.Meter {
 		env, m := costs.New(t)

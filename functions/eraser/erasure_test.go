@@ -20,7 +20,7 @@ import (
 	"github.com/opsplane/opsplane/shared/vcs"
 )
 
-// without answers those of the lines that are not among others.
+// without returns the lines that are not among others.
 func without(lines, others []string) []string {
 	return slices.DeleteFunc(slices.Clone(lines), func(line string) bool {
 		_, there := slices.BinarySearch(others, line)
@@ -28,8 +28,8 @@ func without(lines, others []string) []string {
 	})
 }
 
-// ofCollector reports whether a line is what an erasure leaves to the collector,
-// or to the end of its time.
+// ofCollector reports whether an erasure leaves a line to the collector, or until
+// it expires.
 func ofCollector(line, vcs, id string) bool {
 	ns := vcs + ":" + id
 	if strings.Contains(line, "pk=NAMESPACE ") && strings.Contains(line, "sk="+ns+" ") {
@@ -50,8 +50,8 @@ func TestAllOfAnInstallationGoesAndNothingOfAnother(t *testing.T) {
 			t.Parallel()
 			r := newRig(t)
 			twin := map[string]string{"github": "gitlab", "gitlab": "github"}[system]
-			r.settleIn(t, system, "7700") // a number that begins alike
-			r.settleIn(t, twin, "77")     // the same number elsewhere
+			r.settleIn(t, system, "7700") // a number with the same beginning
+			r.settleIn(t, twin, "77")     // the same number at the other VCS
 			r.person(t, "77")
 			before, objects := r.lines(), r.objects(t)
 			r.settleIn(t, system, "77")
@@ -77,7 +77,7 @@ func TestAllOfAnInstallationGoesAndNothingOfAnother(t *testing.T) {
 			if got := r.task(t, id); got.Progress.Done != got.Progress.Total || got.Progress.Done < 17 {
 				t.Errorf("progress %+v", got.Progress)
 			}
-			// What is left is nothing but garbage.
+			// All that is left is garbage.
 			collector := garbage.New(r.records, r.files, r.env.S3, r.env.Bucket("KvBucket"), garbage.Rest{Write: garbage.WriteRest, Keep: garbage.MinKeep})
 			for _, later := range []time.Duration{2 * time.Hour, 4 * time.Hour} {
 				by := change.Author{Principal: "collector", Request: uuid.NewString(), At: r.clock.Add(later)}
@@ -113,7 +113,7 @@ func TestAllOfAPersonGoesAndNothingOfAnother(t *testing.T) {
 		t.Errorf("of others is gone or changed: %v", lost)
 	}
 	for _, line := range without(after, before) {
-		// Both are over within minutes: the table removes them.
+		// Both expire within minutes, and then the table removes them.
 		if !strings.Contains(line, "pk=REVOKED#") && !strings.Contains(line, "sk=RATE#") {
 			t.Errorf("left: %s", line)
 		}
@@ -124,8 +124,8 @@ func TestAllOfAPersonGoesAndNothingOfAnother(t *testing.T) {
 	}
 }
 
-// TestErasureThatFailedBehindTheUserIsMadeGoodByAnother has the first erasure end
-// when the user is gone, and nothing else is.
+// TestErasureThatFailedBehindTheUserIsMadeGoodByAnother makes the first erasure end
+// when only the user is removed.
 func TestErasureThatFailedBehindTheUserIsMadeGoodByAnother(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
@@ -144,8 +144,8 @@ func TestErasureThatFailedBehindTheUserIsMadeGoodByAnother(t *testing.T) {
 	}
 }
 
-// TestWhatIsWrittenDuringAnErasureGoesToo has requests that were under way write
-// behind the first pass.
+// TestWhatIsWrittenDuringAnErasureGoesToo lets earlier requests write after the
+// first pass.
 func TestWhatIsWrittenDuringAnErasureGoesToo(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
@@ -172,7 +172,7 @@ func TestWhatIsWrittenDuringAnErasureGoesToo(t *testing.T) {
 	r.settleIn(t, "gitlab", "77")
 	r.credentials(t, ann.ID)
 	if !send(t, page, body) {
-		t.Error("the address did not live as long as it may") // else this shows nothing
+		t.Error("the address did not live as long as it may") // otherwise the test shows nothing
 	}
 	for _, id := range ids {
 		r.finish(t, id)
@@ -200,12 +200,12 @@ func TestErasureThatIsAskedForAgainIsOne(t *testing.T) {
 	if again := r.start(t, ofInstallation("github", "77")); again == first {
 		t.Error("what has ended is answered for a new erasure")
 	} else {
-		r.finish(t, again) // of nothing
+		r.finish(t, again) // nothing is left to erase
 	}
 }
 
-// killing is an env whose worker is killed at its nth call: that takes effect, but
-// nobody hears of it, and no later one does.
+// killing returns an env whose worker is killed at its nth call. That call takes
+// effect, but its response is lost. Later calls are refused.
 func (r *rig) killing(nth int) (ctx context.Context, env *storagetest.Env, calls *int) {
 	calls = new(int)
 	ctx, kill := context.WithCancel(context.Background())
@@ -224,8 +224,8 @@ func (r *rig) killing(nth int) (ctx context.Context, env *storagetest.Env, calls
 	}}), calls
 }
 
-// TestErasureThatIsKilledAnywhereIsMadeGood kills a worker at each of its calls in
-// turn, in the first pass and in the second.
+// TestErasureThatIsKilledAnywhereIsMadeGood kills a worker at each of its calls,
+// one after the other, in the first pass and in the second.
 func TestErasureThatIsKilledAnywhereIsMadeGood(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
@@ -264,7 +264,7 @@ func TestErasureThatIsKilledAnywhereIsMadeGood(t *testing.T) {
 					}
 					ctx, env, calls := r.killing(n)
 					dying, _ := r.over(env)
-					_, _ = dying.Handle(ctx, []byte(`{}`)) // nobody hears of its error
+					_, _ = dying.Handle(ctx, []byte(`{}`)) // the worker is killed, so its error does not matter
 					if ended = *calls < n; ended && n < 15 {
 						t.Errorf("an undisturbed pass makes %d calls: that is not all of it", *calls)
 					}

@@ -15,8 +15,8 @@ import (
 	"github.com/opsplane/opsplane/shared/vcs"
 )
 
-// TestTasksWakeTheFunctionOfTheirKindAlone has the filter of the template and the
-// lists of what is due decide about a task of each kind.
+// TestTasksWakeTheFunctionOfTheirKindAlone checks the filter of the template and
+// the lists of due tasks with a task of each kind.
 func TestTasksWakeTheFunctionOfTheirKindAlone(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
@@ -50,7 +50,7 @@ func TestTasksWakeTheFunctionOfTheirKindAlone(t *testing.T) {
 		must(t, r.Tasks.Wait(t.Context(), run, r.clock.Add(time.Minute), "words"))
 		check("given back")
 	}
-	// What a filter lets through by mistake is left alone.
+	// If a filter passes a task by mistake, the function does not begin it.
 	id := r.start(t, task.Task{Kind: task.RefreshRepositories, Installation: vcs.Installation{VCS: "github", ID: "2"}, Owner: "ann"})
 	event := `{"Records":[{"dynamodb":{"Keys":{"pk":{"S":"TASK#` + id + `"},"sk":{"S":"TASK"}},"NewImage":{"kind":{"S":"REPO_REFRESH"},"wake":{"N":"1"}},"SequenceNumber":"1"}}]}`
 	_, err = r.Handle(t.Context(), []byte(event))
@@ -60,7 +60,8 @@ func TestTasksWakeTheFunctionOfTheirKindAlone(t *testing.T) {
 	}
 }
 
-// wakes reports whether the stream tells the function of other tasks of an item.
+// wakes reports whether the stream sends an item to the function of the other
+// tasks.
 func wakes(stack *template.Template, item attr.Item) bool {
 	i := slices.IndexFunc(stack.Functions, func(f template.Function) bool { return f.LogicalID == "JobsFunction" })
 	image := map[string]any{}

@@ -1,5 +1,6 @@
-// Command eraser is the Lambda function that removes all data of an installation
-// or of a person, as tasks that operators start. A schedule wakes it.
+// Command eraser is the Lambda function that removes all data of an installation or
+// of a person. The erasures are tasks that operators start. A schedule wakes the
+// function.
 package main
 
 import (
@@ -28,14 +29,15 @@ func main() {
 	lambda.Start(worker(task.Store{DB: db, Table: os.Getenv("OPERATIONS_TABLE")}, data, part, telemetry.Logger(), time.Now).Handle)
 }
 
-// slice is how long a task is worked at in a run. The next run is due in a minute,
-// and takes up what this one does not reach.
+// slice is how long a task is worked at in a run. The next run begins a minute
+// later and continues with what is left.
 const slice = time.Minute
 
-// part is how many things are removed in a step: some seconds' work.
+// part is how many things are removed in a step. This takes some seconds.
 const part = 100
 
-// worker makes a worker over stores, which removes so many things in a step.
+// worker returns a worker over the stores. It removes at most limit things in a
+// step.
 func worker(tasks task.Store, data stores, limit int, log *slog.Logger, now func() time.Time) *work.Worker {
 	return &work.Worker{
 		Tasks: tasks, Queue: task.Erasures, Slice: slice, Explain: explain, Log: log, Now: now,
@@ -46,8 +48,8 @@ func worker(tasks task.Store, data stores, limit int, log *slog.Logger, now func
 	}
 }
 
-// explain says to operators why an erasure stumbled. None fails for good: what is
-// tried again and again is the storage.
+// explain says for operators why a try of an erasure failed. Its second result is
+// always false: only the storage can fail, and a later try may succeed.
 func explain(run *task.Run, problem error) (words string, forGood bool) {
 	switch {
 	case errors.Is(problem, work.ErrTired):
@@ -58,8 +60,8 @@ func explain(run *task.Run, problem error) (words string, forGood bool) {
 	return "this server had an error: see the log of EraserFunction; where the erasure has failed, give the command again" + again(run), false
 }
 
-// again says what the command needs that starts an erasure again: the user is the
-// first thing that goes, so that its name may be gone.
+// again returns the arguments of the command that starts an erasure again. The user
+// is removed first, so the user's name may no longer exist.
 func again(run *task.Run) string {
 	if run.Kind == task.EraseUser {
 		return " with the id, which \"task show\" prints"

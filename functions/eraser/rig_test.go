@@ -35,7 +35,7 @@ import (
 	"github.com/opsplane/opsplane/shared/vcs/pullrequest"
 )
 
-// rig is a worker over tables of its own.
+// rig is a worker over its own tables.
 type rig struct {
 	*work.Worker
 	stores
@@ -54,7 +54,7 @@ func rigOn(env *storagetest.Env, limit int) *rig {
 	return r
 }
 
-// over is a worker of the rig whose calls go through another env.
+// over returns a worker of the rig whose calls go through another env.
 func (r *rig) over(env *storagetest.Env) (*work.Worker, stores) {
 	data := open(env.DynamoDB, env.S3, places{
 		operations: env.Table("OperationsTable"), tokens: env.Table("TokensTable"), sessions: env.Table("SessionsTable"), vcs: env.Table("VcsTable"),
@@ -74,7 +74,7 @@ func must(t *testing.T, err error) {
 	}
 }
 
-// set writes a row; one of a large value has an object.
+// set writes a row. A large value gets an object.
 func (r *rig) set(t *testing.T, ns vcs.Installation, key string, idx int, value string, committed bool, guard *access.Set) {
 	t.Helper()
 	v, err := canonical.Parse([]byte(value))
@@ -96,7 +96,8 @@ func (r *rig) announce(t *testing.T, ns vcs.Installation, key string, body []byt
 // large is a value that becomes an object.
 var large = `"` + strings.Repeat("x", 2*kv.InlineMax) + `"`
 
-// settleIn makes an installation with some of everything that one can have.
+// settleIn creates an installation with some of everything that an installation can
+// have.
 func (r *rig) settleIn(t *testing.T, system, id string) {
 	t.Helper()
 	ns := vcs.Installation{VCS: vcs.VCS(system), ID: vcs.ID(id)}
@@ -113,7 +114,8 @@ func (r *rig) settleIn(t *testing.T, system, id string) {
 	r.discover(t, system, id)
 }
 
-// discover tells of repositories, pull requests and deliveries of an installation.
+// discover stores facts about repositories, pull requests and deliveries of an
+// installation.
 func (r *rig) discover(t *testing.T, system, id string) {
 	t.Helper()
 	for _, n := range []string{"1", "2", "3"} {
@@ -134,7 +136,7 @@ func (r *rig) discover(t *testing.T, system, id string) {
 
 func box() *sealed.Box { return sealed.NewBox(sealed.Fixed(bytes.Repeat([]byte("s"), 40))) }
 
-// person makes a user with some of everything that one can have.
+// person creates a user with some of everything that a user can have.
 func (r *rig) person(t *testing.T, account string) user.User {
 	t.Helper()
 	u, err := r.users.SignIn(t.Context(), "github", user.Identity{ID: account, Login: "login-" + account}, r.author())
@@ -147,7 +149,7 @@ func (r *rig) person(t *testing.T, account string) user.User {
 	return u
 }
 
-// credentials gives a user keys, tokens of hosts, and appointments.
+// credentials gives a user keys, host grants and renewals.
 func (r *rig) credentials(t *testing.T, id string) {
 	t.Helper()
 	for n := range 3 {
@@ -167,7 +169,7 @@ func (r *rig) credentials(t *testing.T, id string) {
 	}
 }
 
-// start begins an erasure as operators' commands do.
+// start begins an erasure as the operators' commands do.
 func (r *rig) start(t *testing.T, made task.Task) string {
 	t.Helper()
 	made.ID = uuid.NewString()
@@ -182,14 +184,14 @@ func ofInstallation(system, id string) task.Task {
 
 func ofUser(id string) task.Task { return task.Task{Kind: task.EraseUser, Subject: id} }
 
-// run has the schedule wake a worker once.
+// run wakes a worker once, as the schedule does.
 func (r *rig) run(t *testing.T) {
 	t.Helper()
 	_, err := r.Handle(t.Context(), []byte(`{"source":"aws.events"}`))
 	must(t, err)
 }
 
-// finish lets scheduled workers run until the task has ended.
+// finish runs scheduled workers until the task has ended.
 func (r *rig) finish(t *testing.T, id string) {
 	t.Helper()
 	for range 60 {
@@ -214,7 +216,8 @@ func (r *rig) task(t *testing.T, id string) task.Task {
 
 var tables = []string{"OperationsTable", "TokensTable", "SessionsTable", "VcsTable", "DeliveriesTable", "KvTable"}
 
-// lines are all items of all tables as text, but for tasks, with their table.
+// lines returns all items of all tables as text, with their table. Tasks are left
+// out.
 func (r *rig) lines() []string {
 	var all []string
 	for _, table := range tables {
@@ -228,7 +231,7 @@ func (r *rig) lines() []string {
 	return all
 }
 
-// objects are the names of all objects of the bucket.
+// objects returns the names of all objects of the bucket.
 func (r *rig) objects(t *testing.T) []string {
 	t.Helper()
 	out, err := r.env.S3.ListObjectsV2(t.Context(), &s3.ListObjectsV2Input{Bucket: aws.String(r.env.Bucket("KvBucket"))})
@@ -240,7 +243,7 @@ func (r *rig) objects(t *testing.T) []string {
 	return names
 }
 
-// send sends a file to its address, and reports whether it was taken.
+// send sends a file to its address, and reports whether it was accepted.
 func send(t *testing.T, page artifact.Page, body []byte) bool {
 	t.Helper()
 	request, err := http.NewRequestWithContext(t.Context(), http.MethodPut, page.Put.URL, bytes.NewReader(body))

@@ -12,41 +12,41 @@ import (
 	"github.com/opsplane/opsplane/shared/kv/artifact"
 )
 
-// rest is how long after the first pass the second one begins: by then nothing is
-// under way that could still write. The address of an upload lives an hour, a
-// function runs for 25 seconds at most (template.yaml), and AWS takes a signed
-// request for 15 minutes (Signature Version 4).
+// rest is the time between the first pass and the second. After it, no earlier
+// request can still write: the address of an upload is valid
+// for an hour, a function runs for 25 seconds at most (template.yaml), and AWS
+// accepts a signed request for 15 minutes (Signature Version 4).
 const rest = artifact.PutLifetime + 30*time.Minute
 
-// stage is one kind of things that goes. It removes at most limit of them, from
-// behind a cursor, and returns how many it removed, and the cursor to go on behind;
-// with more, there may be others. All of it may be done again.
+// stage removes one kind of things. A call removes at most limit of them, after a
+// cursor. It returns how many it removed, and the cursor after which to continue.
+// It also reports whether there may be more. A call may be repeated.
 type stage struct {
 	name string
-	// last says that it belongs to the second pass alone: what the command is found
-	// by again until then.
+	// last says that the stage belongs only to the second pass. Until then the
+	// command finds the installation or the person by what this stage removes.
 	last bool
 	do   func(ctx context.Context, run *task.Run, author change.Author, how how) (erased int, next string, more bool, err error)
 }
 
-// how is what a stage is called with.
+// how holds the arguments of a stage.
 type how struct {
 	after string
 	limit int
-	// final says that nobody can write any more.
+	// final says that no request can write any more.
 	final bool
 }
 
-// place is where an erasure stands.
+// place says how far an erasure is.
 type place struct {
-	// Pass is 1 or 2: the second one removes what was still being written during the
+	// Pass is 1 or 2. The second pass removes what was still written during the
 	// first.
 	Pass int `json:"pass"`
-	// Stage is the name of the one that it is at; empty before the first.
+	// Stage is the name of the current stage. It is empty before the first.
 	Stage string `json:"stage,omitempty"`
 	// After is the cursor of the stage.
 	After string `json:"after,omitempty"`
-	// Rests is until when the second pass waits.
+	// Rests is the time until which the second pass waits.
 	Rests time.Time `json:"rests,omitzero"`
 }
 
@@ -56,7 +56,7 @@ type erasing struct {
 	limit  int
 }
 
-// step does a part of the stage at which the erasure is.
+// step does a part of the erasure's current stage.
 func (e erasing) step(ctx context.Context, run *task.Run, author change.Author) (bool, error) {
 	at := place{Pass: 1}
 	if run.Note != "" {

@@ -24,7 +24,7 @@ import (
 	"github.com/opsplane/opsplane/shared/vcs/repository"
 )
 
-// stores are where data of installations and persons lies.
+// stores hold the data of installations and persons.
 type stores struct {
 	db *dynamodb.Client
 	// sessions is the physical name of SessionsTable.
@@ -40,14 +40,14 @@ type stores struct {
 	renewals      renewal.Store
 }
 
-// places are the physical names of tables and of the bucket.
+// places are the physical names of the tables and of the bucket.
 type places struct{ operations, tokens, sessions, vcs, deliveries, kv, bucket string }
 
 func open(db *dynamodb.Client, objects *s3.Client, at places) stores {
 	records := kv.New(db, objects, at.kv, at.bucket)
 	return stores{
 		db: db, sessions: at.sessions,
-		// Without limits: nothing is announced here.
+		// The store has no limits, because nothing is uploaded here.
 		records: records, files: artifact.NewStore(db, objects, records, at.kv, at.bucket, artifact.Limits{}),
 		repositories: repository.Store{DB: db, Table: at.vcs}, pullRequests: pullrequest.Store{DB: db, Table: at.vcs},
 		deliveries:    delivery.Store{DB: db, Table: at.deliveries},
@@ -57,7 +57,8 @@ func open(db *dynamodb.Client, objects *s3.Client, at places) stores {
 	}
 }
 
-// ofInstallation are the stages of an installation. Its own item is the last to go.
+// ofInstallation returns the stages of an installation. Its own item is removed
+// last.
 func (s stores) ofInstallation() []stage {
 	return []stage{
 		{name: "group token", do: func(ctx context.Context, run *task.Run, author change.Author, _ how) (int, string, bool, error) {
@@ -71,7 +72,7 @@ func (s stores) ofInstallation() []stage {
 			return n, next, next != "", err
 		}},
 		{name: "keys", do: func(ctx context.Context, run *task.Run, author change.Author, h how) (int, string, bool, error) {
-			after, err := base64.StdEncoding.DecodeString(h.after) // keys are any bytes
+			after, err := base64.StdEncoding.DecodeString(h.after) // keys may hold any bytes
 			if err != nil {
 				return 0, "", false, fmt.Errorf("read cursor: %w", err)
 			}
@@ -93,8 +94,8 @@ func (s stores) ofInstallation() []stage {
 	}
 }
 
-// ofUser are the stages of a person. The user's own item is the first to go: no
-// credential is admitted from then on.
+// ofUser returns the stages of a person. The user's own item is removed first: from
+// then on no credential of the user is accepted.
 func (s stores) ofUser() []stage {
 	return []stage{
 		{name: "user", do: func(ctx context.Context, run *task.Run, author change.Author, _ how) (int, string, bool, error) {
@@ -131,7 +132,7 @@ func namespace(run *task.Run) vcs.Installation {
 	return run.Installation
 }
 
-// whole is the answer of a stage that removes one thing.
+// whole returns the results of a stage that removes one thing.
 func whole(there bool, err error) (int, string, bool, error) {
 	if there {
 		return 1, "", false, err
@@ -139,7 +140,8 @@ func whole(there bool, err error) (int, string, bool, error) {
 	return 0, "", false, err
 }
 
-// remaining is the answer of a stage that begins with the first of what is left.
+// remaining returns the results of a stage that always begins with the first thing
+// that is left.
 func remaining(erased int, more bool, err error) (int, string, bool, error) {
 	return erased, "", more, err
 }

@@ -15,11 +15,11 @@ import (
 	"github.com/opsplane/opsplane/shared/vcs/vcshost"
 )
 
-// tokenRequest is a group and the token that the server is to use for it.
+// tokenRequest holds a group and the token that the server is to use for it.
 type tokenRequest struct{ group, token string }
 
-// maxToken is the length of the longest token that is accepted, in bytes. GitLab's have 26 to 64 characters, and
-// administrators may put words before them.
+// maxToken is the maximum length of a token, in bytes. GitLab's tokens have 26 to
+// 64 characters, and administrators may add a prefix.
 const maxToken = 500
 
 func decodeAccessToken(r *http.Request) (tokenRequest, error) {
@@ -46,8 +46,9 @@ func unusable(why string) error {
 	return fault.Invalidf("INVALID_ACCESS_TOKEN", "the token is not stored: %s", why)
 }
 
-// putAccessToken stores a group's token in place of an earlier one, after GitLab
-// has shown that the server can work with it. Nobody can read it back.
+// putAccessToken stores a group's token and replaces an earlier one. First it
+// checks at GitLab that the server can work with the token. Nobody can read the
+// token back.
 func (h *hosts) putAccessToken(ctx context.Context, call httpapi.Call, q tokenRequest) (httpapi.Empty, error) {
 	g, err := h.maintained(ctx, call, q.group)
 	if err != nil {
@@ -62,15 +63,15 @@ func (h *hosts) putAccessToken(ctx context.Context, call httpapi.Call, q tokenRe
 	return httpapi.Empty{}, h.vcs.Tokens.Put(ctx, q.group, q.token, call.Author())
 }
 
-// minAccessLevel is the lowest access level with which this server can do its
-// work. It is the level of a developer, who starts pipelines, sets statuses and
+// minAccessLevel is the lowest access level with which this server can do its work.
+// It is the level of a developer, who starts pipelines, sets statuses and writes
 // comments ("Roles and permissions", GitLab documentation).
 const minAccessLevel = 30
 
-// minRemainingLife is how long a token must live when it is stored.
+// minRemainingLife is how long a token must still be valid when it is stored.
 const minRemainingLife = 24 * time.Hour
 
-// try uses the token at GitLab to check whether the server can work with it.
+// try uses the token at GitLab, to check that the server can work with it.
 func (h *hosts) try(ctx context.Context, now time.Time, q tokenRequest) error {
 	client, err := h.vcs.GitLab.As(q.token)
 	if err != nil {

@@ -13,15 +13,15 @@ import (
 )
 
 // allowed are the groups that may become installations, with all groups within
-// them. On a GitLab where anybody can have an account and make a group, an empty
-// list would let anybody in.
+// them. An empty list allows every group. On a GitLab where anybody can create an
+// account and a group, an empty list would let anybody in.
 type allowed struct {
 	paths []string // in lower case
 	ids   []string
 }
 
-// readAllowed reads a list of full paths and ids, separated by commas; an empty
-// one allows every group.
+// readAllowed reads a list of full paths and ids, separated by commas. An empty
+// list allows every group.
 func readAllowed(list string) allowed {
 	var a allowed
 	for entry := range strings.SplitSeq(list, ",") {
@@ -37,8 +37,9 @@ func readAllowed(list string) allowed {
 	return a
 }
 
-// check answers an Invalid fault unless the group, or one around it, is allowed.
-// For a list of ids it asks GitLab for those around it, with the client.
+// check returns an Invalid fault unless the group, or one of its parent groups, is
+// allowed. If the list has ids, it asks GitLab for the parent groups, with the
+// client.
 func (a allowed) check(ctx context.Context, client *gitlabhost.Client, g gitlabhost.Group) error {
 	if len(a.paths)+len(a.ids) == 0 || slices.Contains(a.ids, strconv.FormatInt(g.ID, 10)) {
 		return nil
@@ -51,12 +52,13 @@ func (a allowed) check(ctx context.Context, client *gitlabhost.Client, g gitlabh
 	for path := around(g.FullPath); path != "" && len(a.ids) > 0; path = around(path) {
 		outer, err := client.Group(ctx, path)
 		if errors.Is(err, vcshost.ErrGone) {
-			continue // one that the caller does not see, and so may not speak for
+			continue // a group that the caller does not see, and so may not act for
 		}
 		if err != nil {
 			return err
 		}
-		// GitLab takes a path of digits alone for an id, which may be anybody's.
+		// GitLab reads a path of digits as an id, which may be the id of any group.
+		// So the path is compared, too.
 		if strings.EqualFold(outer.FullPath, path) && slices.Contains(a.ids, strconv.FormatInt(outer.ID, 10)) {
 			return nil
 		}
@@ -65,5 +67,5 @@ func (a allowed) check(ctx context.Context, client *gitlabhost.Client, g gitlabh
 		"nor within one: ask the operator to add it to the parameter GitlabGroups", g.FullPath)
 }
 
-// around is the path of the group around one; empty for a group at the top.
+// around returns the path of the parent group. It is empty for a top-level group.
 func around(path string) string { return path[:max(0, strings.LastIndexByte(path, '/'))] }

@@ -16,7 +16,7 @@ import (
 	"github.com/opsplane/opsplane/shared/vcs/installation"
 )
 
-// askedAt answers when the host was asked, as the list tells it.
+// askedAt returns the time at which the host was asked, as the list states it.
 func (r *rig) askedAt(t *testing.T) string {
 	t.Helper()
 	_, body := r.ask(t, "GET", "/api/v1/github/installations", "")
@@ -29,7 +29,7 @@ func (r *rig) askedAt(t *testing.T) string {
 	return answer.AskedAt
 }
 
-// ofSession makes the caller a session, as a console has it.
+// ofSession makes the caller a session, as in a console.
 func (r *rig) ofSession() {
 	r.caller.Kind, r.caller.Account, r.caller.Capabilities = access.KindSession, vcs.Account{VCS: vcs.GitHub, ID: "5"}, session.Capabilities()
 	r.caller.FromOwnPage = true
@@ -39,7 +39,7 @@ func TestHostThatIsAwayLeavesWhatItSaidLast(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
 		away    func(*rig)
-		without string // what is answered where nothing is remembered
+		without string // the error's id or text if no statement is stored
 	}{
 		"down": {func(r *rig) {
 			r.github.Fail(vcstest.Failure{Match: "GET ", Status: http.StatusBadGateway, Body: "words of the host"})
@@ -114,7 +114,7 @@ func TestWhatIsRememberedIsNoMoreThanTheHostAllows(t *testing.T) {
 	if got := r.list(t, "github"); got != "1 acme active; 2 left active; " {
 		t.Fatalf("got %s", got)
 	}
-	r.github.Person.Installations = []int{1} // the person leaves 2, and the host says so
+	r.github.Person.Installations = []int{1} // the person leaves 2, and the host states so
 	r.list(t, "github")
 	r.github.Fail(vcstest.Failure{Match: "GET ", Status: http.StatusServiceUnavailable})
 	if got := r.list(t, "github"); got != "1 acme active; " {
@@ -124,7 +124,8 @@ func TestWhatIsRememberedIsNoMoreThanTheHostAllows(t *testing.T) {
 	if status, body := r.ask(t, "GET", "/api/v1/github/installations", ""); status != 503 || !strings.Contains(body, "HOST_UNAVAILABLE") {
 		t.Errorf("when it lapsed for sessions: %d %s", status, body)
 	}
-	// What operators gave holds on; when the host was asked is not said: it says nothing that holds.
+	// Operator memberships stay. The list does not state when the host was asked,
+	// because no statement of the host is valid.
 	given := vcs.Installation{VCS: "github", ID: "2"}
 	if err := r.people.Users.AddMembership(t.Context(), r.caller.User, given, author()); err != nil {
 		t.Fatal(err)
@@ -148,7 +149,8 @@ func TestStorageThatFailsIsNoHostThatIsAway(t *testing.T) {
 	}
 }
 
-// TestStorageThatIsSlowIsNoHostThatIsAway has storage take longer than the VCS may.
+// TestStorageThatIsSlowIsNoHostThatIsAway makes the storage take longer than a VCS
+// is allowed to take.
 func TestStorageThatIsSlowIsNoHostThatIsAway(t *testing.T) {
 	t.Parallel()
 	env := storagetest.New(t)

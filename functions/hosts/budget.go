@@ -11,13 +11,13 @@ import (
 	"github.com/opsplane/opsplane/shared/vcs/vcshost"
 )
 
-// budget is how much longer a VCS may take, in all its answers of a call together.
-// What storage takes does not count: that it is slow says nothing of the VCS. It
-// is used by one goroutine.
+// budget is the time that a VCS may still take, for all its responses of a call
+// together. The time of the storage does not count, because it says nothing about
+// the VCS. A budget is used by one goroutine.
 type budget struct{ left time.Duration }
 
-// spend calls a VCS within the budget; vcshost.ErrNoAnswer, wrapped, when that is
-// used up before the VCS has answered.
+// spend calls a VCS within the budget. It returns vcshost.ErrNoAnswer, wrapped, if
+// the budget is used up before the VCS has responded.
 func (b *budget) spend(ctx context.Context, ask func(context.Context) error) error {
 	asking, cancel := context.WithTimeout(ctx, b.left)
 	defer cancel()
@@ -30,7 +30,7 @@ func (b *budget) spend(ctx context.Context, ask func(context.Context) error) err
 	return err
 }
 
-// refresher refreshes grants within the budget.
+// refresher returns a refresher that works within the budget.
 func (b *budget) refresher(refresh session.Refresher) session.Refresher {
 	return func(ctx context.Context, token string) (next session.Grant, err error) {
 		err = b.spend(ctx, func(ctx context.Context) error { next, err = refresh(ctx, token); return err })
@@ -38,7 +38,7 @@ func (b *budget) refresher(refresh session.Refresher) session.Refresher {
 	}
 }
 
-// timed is a host that is asked within a budget.
+// timed is a host whose requests have a budget.
 type timed struct {
 	person.Host
 	budget *budget

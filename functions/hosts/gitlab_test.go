@@ -22,7 +22,7 @@ const (
 	tokenPath = "/api/v1/gitlab/installations/77/access-token"
 )
 
-// expect asks and compares.
+// expect sends a request and compares the response.
 func (r *rig) expect(t *testing.T, method, path, body string, status int, want string) {
 	t.Helper()
 	if got, text := r.ask(t, method, path, body); got != status || want == "" && text != "" || !strings.Contains(text, want) {
@@ -30,7 +30,7 @@ func (r *rig) expect(t *testing.T, method, path, body string, status int, want s
 	}
 }
 
-// bot makes an access token of the group's own account.
+// bot creates an access token of the group's own account.
 func (r *rig) bot(scopes ...string) string {
 	token := r.gitlab.Account(9, "acme-bot")
 	r.gitlab.Limit(token, born.AddDate(1, 0, 0), scopes...)
@@ -117,12 +117,12 @@ func TestGroupThatTheOperatorHasNotNamedBecomesNoInstallation(t *testing.T) {
 				t.Errorf("made an installation: %t", made)
 			}
 			r.gitlab.Set(vcstest.Group{ID: 77, FullPath: "acme/platform/network", Inherited: map[int64]int{ann: 30}})
-			r.expect(t, "GET", hookPath, "", 403, "") // who is no maintainer learns nothing of the list
+			r.expect(t, "GET", hookPath, "", 403, "") // a caller who is not a maintainer learns nothing about the list
 		})
 	}
 }
 
-// GitLab takes a path of digits alone for an id.
+// GitLab reads a path of digits as an id.
 func TestGroupWhosePathIsAnAllowedIdBecomesNoInstallation(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
@@ -205,7 +205,7 @@ func TestGroupIsItsMaintainersAlone(t *testing.T) {
 	}
 }
 
-// nobody is a user without accounts.
+// nobody returns the id of a user without accounts.
 func (r *rig) nobody() string {
 	u, err := r.people.Users.Create(context.Background(), "machine", author())
 	if err != nil {
@@ -293,7 +293,7 @@ func TestServersOwnAccountIsShownToMembers(t *testing.T) {
 	r.expect(t, "GET", member, "", 403, "")
 	r.expect(t, "GET", who, "", 404, "")
 	r.expect(t, "GET", hookPath, "", 200, "pending")
-	r.list(t, "gitlab") // makes the caller a member
+	r.list(t, "gitlab") // stores the caller's membership
 	r.expect(t, "GET", member, "", 200, `{"result":false}`)
 	r.expect(t, "GET", who, "", 404, "")
 	r.expect(t, "PUT", tokenPath, `{"access_token":"`+r.bot("api")+`"}`, 200, "")
@@ -312,5 +312,5 @@ func TestServersOwnAccountIsShownToMembers(t *testing.T) {
 	r.caller.Capabilities = nil
 	r.clock = born.Add(8 * 24 * time.Hour)
 	r.caller.Expires = r.clock.Unix() + 60
-	r.expect(t, "GET", member, "", 403, "") // the host's word has lapsed
+	r.expect(t, "GET", member, "", 403, "") // the host's statement has lapsed
 }

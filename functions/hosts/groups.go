@@ -26,8 +26,9 @@ type group struct {
 	Name string `json:"name"`
 }
 
-// listGroups answers the groups of which the caller is a member at GitLab and
-// which its credential reaches, by full name, known here or not.
+// listGroups returns the groups of which the caller is a member at GitLab and which
+// its credential reaches, sorted by full name. The groups do not have to be known
+// to this server.
 func (h *hosts) listGroups(ctx context.Context, call httpapi.Call, _ struct{}) ([]group, error) {
 	var list []group
 	err := h.asCaller(ctx, call, func(client *gitlabhost.Client, _ user.Identity) error {
@@ -43,9 +44,9 @@ func (h *hosts) listGroups(ctx context.Context, call httpapi.Call, _ struct{}) (
 	return list, err
 }
 
-// asCaller asks GitLab in the name of the caller, who must have logged in there:
-// others are refused. What do answers is explained to the caller; it may be called
-// a second time.
+// asCaller asks GitLab in the name of the caller. The caller must have logged in
+// there; others are refused. Errors of do are turned into errors for the caller. do
+// may be called a second time.
 func (h *hosts) asCaller(ctx context.Context, call httpapi.Call, do func(*gitlabhost.Client, user.Identity) error) error {
 	u, err := h.people.Users.Admitted(ctx, call.Caller)
 	if err != nil {
@@ -68,9 +69,9 @@ func (h *hosts) asCaller(ctx context.Context, call httpapi.Call, do func(*gitlab
 	}))
 }
 
-// explain makes of an error of GitLab's, asked in the name of the caller, one
-// for the caller: a grant that was taken back is no credential, nor is one of an
-// account that is blocked, or that does not reach so far.
+// explain turns an error of GitLab into one for the caller. The request was made in
+// the caller's name. A grant that was revoked, that belongs to a blocked account,
+// or that does not allow the request is no valid credential.
 func explain(err error) error {
 	var refusal *fault.Error
 	switch {
@@ -89,9 +90,9 @@ type membership struct {
 	Result bool `json:"result"`
 }
 
-// isMember answers whether the account whose token the group has stored is a
-// member of the group, by the groups around it too. Who is no member of the
-// group is told nothing of it.
+// isMember reports whether the account of the group's stored token is a member of
+// the group, direct or through a parent group. A caller who is not a member of the
+// group is refused and learns nothing about it.
 func (h *hosts) isMember(ctx context.Context, call httpapi.Call, id string) (membership, error) {
 	reaches, err := h.reaches(ctx, call, id)
 	if err != nil {
@@ -125,7 +126,7 @@ func (h *hosts) reaches(ctx context.Context, call httpapi.Call, id string) (bool
 	return caller.Reaches(vcs.Installation{VCS: vcs.GitLab, ID: vcs.ID(id)}), nil
 }
 
-// botOf returns the account whose token a group has stored.
+// botOf returns the account of a group's stored token.
 func (h *hosts) botOf(ctx context.Context, id string) (vcshost.Profile, error) {
 	client, err := h.vcs.Group(ctx, vcs.ID(id))
 	if err != nil {
@@ -152,16 +153,17 @@ func decodeWhoareyou(r *http.Request) (string, error) {
 	return id, nil
 }
 
-// Bounds of where whoareyou looks: how many groups' tokens it reads, and how
-// many of them it tries at GitLab.
+// Limits of whoareyou: how many groups' tokens it reads, and how many of them it
+// tries at GitLab.
 const (
 	maxLooked = 100
 	maxTried  = 5
 )
 
-// whoareyou answers the account whose token a group of the caller has stored:
-// the group that is named, or the first one by number that has a token which
-// GitLab takes. Each group has a token of its own.
+// whoareyou returns the account of the token that a group of the caller has stored.
+// It is the group that the request names. If the request names none, it is the
+// first group, by number, with a token that GitLab accepts. Each group has its own
+// token.
 func (h *hosts) whoareyou(ctx context.Context, call httpapi.Call, id string) (bot, error) {
 	groups, err := h.groupsOf(ctx, call, id)
 	if err != nil {
@@ -188,8 +190,8 @@ func (h *hosts) whoareyou(ctx context.Context, call httpapi.Call, id string) (bo
 	return bot{}, answer
 }
 
-// groupsOf lists the ids of the groups that the caller reaches, by number; with
-// an id that one alone, if it is among them.
+// groupsOf returns the ids of the groups that the caller reaches, sorted by number.
+// If id is not empty, it returns only that one, if it is among them.
 func (h *hosts) groupsOf(ctx context.Context, call httpapi.Call, id string) ([]string, error) {
 	u, err := h.people.Users.Admitted(ctx, call.Caller)
 	if err != nil {

@@ -26,24 +26,25 @@ type shown struct {
 	Tier          tier   `json:"tier"`
 }
 
-// tier is there because clients ask for it: this server sells none.
+// tier exists because clients expect it. This server sells no tiers.
 type tier struct {
 	Features struct{} `json:"features"`
 	Name     string   `json:"name"`
 }
 
-// list of the caller's installations.
+// installationList holds the caller's installations.
 type installationList struct {
 	Installations []shown `json:"installations"`
-	// AskedAt is when the VCS was asked for what it says of the caller; empty where
-	// nothing that it said holds.
+	// AskedAt is the time at which the VCS was asked about the caller's
+	// installations. It is empty if no statement of the VCS is valid.
 	AskedAt string `json:"asked_at,omitempty"`
 }
 
-// list answers the installations of a VCS that the caller is a member of and
-// its credential reaches, by id, but for those that are unknown here or were
-// uninstalled. Of a caller who has logged in at the VCS it asks the VCS first. If
-// that gives no answer, what it said last is answered for as long as it holds.
+// list returns the installations of a VCS that the caller is a member of and its
+// credential reaches, sorted by id. It leaves out those that are unknown here or
+// were uninstalled. If the caller has logged in at the VCS, it asks the VCS first.
+// If the VCS gives no response, it uses the VCS's last statement while that is
+// valid.
 func (h *hosts) list(ctx context.Context, call httpapi.Call, vcs string) (installationList, error) {
 	u, err := h.people.Users.Admitted(ctx, call.Caller)
 	if err != nil {
@@ -89,14 +90,15 @@ func (h *hosts) list(ctx context.Context, call httpapi.Call, vcs string) (instal
 	return answer, nil
 }
 
-// unanswered reports whether an error of renew says that the VCS gave no answer,
+// unanswered reports whether an error of renew says that the VCS gave no response,
 // or none in time.
 func unanswered(err error) bool {
 	return errors.Is(err, vcshost.ErrNoAnswer) || errors.Is(err, session.ErrRefreshing)
 }
 
-// outward makes of an error of renew one for the caller. What is neither the
-// host's nor a refusal is storage's, and stays as it is.
+// outward turns an error of renew that comes from the host, or from a missing grant,
+// into one for the caller. Other errors, such as those of the storage and
+// session.ErrRefreshing, are returned unchanged.
 func outward(name string, err error) error {
 	switch {
 	case errors.Is(err, session.ErrNoGrant):
@@ -107,15 +109,16 @@ func outward(name string, err error) error {
 	return err
 }
 
-// askTime is how long a VCS may take, all its answers together, to say what the
-// caller may act on. It leaves time, of what the gateway gives the function, to
-// answer what is remembered.
+// askTime is how long a VCS may take, for all its responses together, to state the
+// caller's installations. The gateway gives the function more time, and the rest is
+// enough to return what is stored.
 const askTime = 18 * time.Second
 
-// renew has the VCS say anew what the user may act on, in u too, if the user has
-// ever logged in there. session.ErrNoGrant if the grant of that login is lost,
-// vcshost.ErrNoAnswer if the VCS says nothing: then what it said before holds for
-// a while.
+// renew asks the VCS again which installations the user may act on, if the user has
+// ever logged in there. It stores the statement in the table and in u. It returns
+// session.ErrNoGrant if there is no valid grant of that login, and
+// vcshost.ErrNoAnswer if the VCS gives no usable response. Then the earlier
+// statement stays valid for some time.
 func (h *hosts) renew(ctx context.Context, call httpapi.Call, vcs string, u user.User) error {
 	provider, ok := h.providers[vcs]
 	account, person := u.Identities[vcs]
@@ -143,8 +146,8 @@ func show(i installation.Installation) shown {
 	}
 }
 
-// status is what clients call an installation's state: on GitHub that of an
-// account, on GitLab that of the webhook.
+// status returns the client's name of an installation's state. On GitHub it is the
+// state of an account, on GitLab that of the webhook.
 func status(i installation.Installation) string {
 	if i.VCS == nouns.GitLab {
 		if i.State == installation.Installed {

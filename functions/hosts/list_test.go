@@ -77,14 +77,15 @@ func TestGrantIsRefreshedAndOneThatIsRefusedAsksForALogin(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
 	r.know(t, installation.Installation{VCS: "github", ID: "1", Name: "acme", State: installation.Installed})
-	r.clock = born.Add(2 * time.Hour) // the grant is of one
+	r.clock = born.Add(2 * time.Hour) // a grant lives for one hour
 	if got := r.list(t, "github"); got != "1 acme active; " {
 		t.Errorf("with a grant to refresh: %s", got)
 	}
 	if n := r.github.Asked("POST /login/oauth/access_token"); n != 1 {
 		t.Errorf("%d grants were asked for, want 1", n)
 	}
-	// The person takes the grant back: what the host said before holds for a while.
+	// The person revokes the grant. The host's earlier statement stays valid for
+	// some time.
 	r.github.Down = true
 	if got := r.list(t, "github"); got != "1 acme active; " {
 		t.Errorf("with a grant that was taken back: %s", got)
@@ -107,7 +108,7 @@ func TestUserWhoNeverLoggedInHasWhatOperatorsGave(t *testing.T) {
 	if got := r.list(t, "github"); got != "" {
 		t.Errorf("of none: %s", got)
 	}
-	const many = 130 // more than travel with a caller, and than one batch reads
+	const many = 130 // more than a caller carries, and more than one batch reads
 	var want strings.Builder
 	for n := 1; n <= many; n++ {
 		i := installation.Installation{VCS: "github", ID: vcs.ID(fmt.Sprint(n)), Name: "acme", State: installation.Installed}

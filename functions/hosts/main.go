@@ -1,6 +1,6 @@
 // Command hosts is the Lambda function that asks VCS hosts in the name of its
-// caller: for the installations that the caller can see, and for what GitLab
-// groups need to become installations.
+// caller. It asks for the installations that the caller can see, and for what
+// GitLab groups need to become installations.
 package main
 
 import (

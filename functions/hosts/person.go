@@ -9,11 +9,11 @@ import (
 	"github.com/opsplane/opsplane/shared/vcs/vcshost"
 )
 
-// asPerson asks a VCS with the holder's own token, in the name of the caller.
-// Hosts end a token when its grant is refreshed, which another call may do
-// meanwhile: so do is called once more with the next token, where there is one.
-// session.ErrNoGrant if the person has to log in again, or took the grant back.
-// The grant is refreshed by refresh.
+// asPerson calls do with the holder's own token, in the name of the caller. refresh
+// refreshes the grant. Hosts end a token when its grant is refreshed, and another
+// call may refresh the grant at the same time. So if the host refuses the token, do
+// is called once more with the next token, if there is one. asPerson returns
+// session.ErrNoGrant if the person must log in again, or has revoked the grant.
 func (h *hosts) asPerson(ctx context.Context, call httpapi.Call, of session.Holder, refresh session.Refresher, do func(token string) error) error {
 	author := call.Author()
 	token, err := h.grants.Token(ctx, of, refresh, author)

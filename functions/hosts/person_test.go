@@ -14,8 +14,8 @@ import (
 	"github.com/opsplane/opsplane/shared/vcs/installation"
 )
 
-// overtaken is a rig whose next call finds the grant of a VCS as it was before
-// another call refreshed it, and its successor when it looks again.
+// overtaken returns a rig whose next call first finds the grant of a VCS as it was
+// before another call refreshed it. When it reads again, it finds the new grant.
 func overtaken(t *testing.T, vcs string, next func(*rig) session.Grant) *rig {
 	t.Helper()
 	env, faults := storagetest.New(t), new(storagetest.Faults)
@@ -57,7 +57,7 @@ func TestTokenThatAnotherCallsRefreshEndedIsNoLostGrant(t *testing.T) {
 	r.expect(t, "GET", "/api/v1/gitlab/groups", "", 200, `[{"id":77,"name":"Acme"}]`)
 	r = overtaken(t, "gitlab", atGitLab)
 	r.expect(t, "GET", hookPath, "", 200, `"state":"pending"`)
-	// Refused with the new token too, the person has taken the grant back.
+	// If the host refuses the new token too, the person has revoked the grant.
 	r = overtaken(t, "gitlab", atGitLab)
 	r.gitlab.Fail(vcstest.Failure{Match: "GET ", Status: http.StatusUnauthorized})
 	r.expect(t, "GET", "/api/v1/gitlab/groups", "", 403, "")
@@ -74,7 +74,7 @@ func TestTwoCallsAtTheEndOfAGrantBothSucceed(t *testing.T) {
 	r.github.Refreshed = func() { // the host has ended the tokens that the table still has
 		reads := faults.Calls("GetItem")
 		go func() { second <- r.list(t, "github") }()
-		// It has read its user, and the grant more than once.
+		// The second call has read its user, and the grant more than once.
 		for end := time.Now().Add(5 * time.Second); faults.Calls("GetItem") < reads+3; time.Sleep(5 * time.Millisecond) {
 			if time.Now().After(end) {
 				t.Error("the second call does not wait for the first")
@@ -110,7 +110,7 @@ func TestAnotherAccountOfTheUserIsNotAskedForWithTheGrantOfTheFirst(t *testing.T
 		t.Errorf("got %s with %d requests of GitHub, want 403 with none", got, r.github.Asked("GET ")-asked)
 	}
 	r.expect(t, "GET", "/api/v1/gitlab/groups", "", 403, "")
-	// A session that was made with the former account is nobody's.
+	// A session that was made with the former account is no longer valid.
 	if err := r.people.Users.AddMembership(t.Context(), r.caller.User, vcs.Installation{VCS: "github", ID: "1"}, author()); err != nil {
 		t.Fatal(err)
 	}

@@ -32,15 +32,15 @@ import (
 	"github.com/opsplane/opsplane/shared/vcs/installation"
 )
 
-// The libraries know the real time alone.
+// The libraries use the real time.
 var born = time.Now().UTC().Truncate(time.Second)
 
 func TestRoutesAgreeWithTemplateAndDocument(t *testing.T) {
 	contract.CheckRoutes(t, "HostsFunction", routes(&hosts{}))
 }
 
-// rig is the function over tables and hosts of its own. Its caller is Ann, who
-// has logged in at both hosts.
+// rig is the function over its own tables and hosts. Its caller is Ann, who has
+// logged in at both hosts.
 type rig struct {
 	*hosts
 	env    *storagetest.Env
@@ -61,7 +61,7 @@ func newRig(t *testing.T) *rig {
 	return newRigOn(t, storagetest.New(t), nil)
 }
 
-// newRigOn has the function ask storage through db, if that is given.
+// newRigOn makes the function use db for its storage, if db is not nil.
 func newRigOn(t *testing.T, env *storagetest.Env, db *dynamodb.Client) *rig {
 	t.Helper()
 	r := &rig{env: env, github: vcstest.NewPeople(t), gitlab: vcstest.NewGitLab(t), clock: born}
@@ -120,7 +120,7 @@ func author() change.Author {
 	return change.Author{Principal: "test", Request: uuid.NewString(), At: born}
 }
 
-// ask answers the status and the body.
+// ask returns the status and the body of a response.
 func (r *rig) ask(t *testing.T, method, path, body string) (int, string) {
 	t.Helper()
 	got, err := r.lambda.Handle(t.Context(), httpapitest.Event(t, method, path, &r.caller, body))
@@ -130,7 +130,7 @@ func (r *rig) ask(t *testing.T, method, path, body string) (int, string) {
 	return got.StatusCode, got.Body
 }
 
-// list answers the ids of the caller's installations, or the status.
+// list returns the ids of the caller's installations, or the status.
 func (r *rig) list(t *testing.T, vcs string) string {
 	t.Helper()
 	var text string
@@ -151,7 +151,7 @@ func (r *rig) list(t *testing.T, vcs string) string {
 	return text
 }
 
-// know makes installations known.
+// know stores installations.
 func (r *rig) know(t *testing.T, list ...installation.Installation) {
 	t.Helper()
 	for _, i := range list {

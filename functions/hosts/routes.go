@@ -16,34 +16,35 @@ import (
 	"github.com/opsplane/opsplane/shared/vcs/installation"
 )
 
-// hosts is what the operations need.
+// hosts holds what the operations need.
 type hosts struct {
 	people    person.Memberships
-	providers map[string]person.Provider // by VCS: those that are configured
+	providers map[string]person.Provider // by VCS; only those that are configured
 	grants    *session.Grants
 	vcs       *hostclient.Hosts
 	allowed   allowed
-	words     func(context.Context, time.Time) ([]string, error) // of the secret of webhook tokens, the newest first
-	patience  time.Duration                                      // of a list for its VCS; 0 is askTime
+	words     func(context.Context, time.Time) ([]string, error) // values of the secret of webhook tokens, the newest first
+	patience  time.Duration                                      // time that a VCS may take for a list; 0 means askTime
 	log       *slog.Logger
 }
 
-// token of the VCS. What its person may do with a group that need not be known
-// here, GitLab says; but a token that a run has may not give a group's webhook or
-// token away, and so these need the capability that people's credentials have.
+// token requires a credential for the VCS. hosted is for groups that need not be
+// known here: GitLab says what the person may do with such a group. A run must not
+// give away a group's webhook or token. So hosted also requires the capability that
+// people's credentials have and the credentials of runs do not have.
 var (
 	token  = access.Rule{Scope: access.ScopeVCS}
 	hosted = access.Rule{Needs: []access.Capability{access.AccessTokenCreate}, Scope: access.ScopeHosted}
 )
 
-// changes returns the rule of a read that stores what it finds at the host.
+// changes returns a rule for a read that also stores what it finds at the host.
 func changes(rule access.Rule) access.Rule {
 	rule.Changes = true
 	return rule
 }
 
 // routes lists the function's routes. The list of installations has two paths:
-// one is what clients of GitHub ask for, the other what those of GitLab do.
+// clients of GitHub use one, and clients of GitLab the other.
 func routes(h *hosts) []httpapi.Route {
 	list := httpapi.JSON(vcsOf, h.list)
 	return []httpapi.Route{
@@ -59,7 +60,8 @@ func routes(h *hosts) []httpapi.Route {
 
 func vcsOf(r *http.Request) (string, error) { return r.PathValue("vcs"), nil }
 
-// gitlabOnly lets routes through that GitHub does not have.
+// gitlabOnly refuses requests of a VCS other than GitLab, for routes that only
+// GitLab has.
 func gitlabOnly(r *http.Request) (struct{}, error) {
 	if r.PathValue("vcs") != gitlab {
 		return struct{}{}, fault.ErrNotFound

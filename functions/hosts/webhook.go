@@ -18,7 +18,7 @@ import (
 	"github.com/opsplane/opsplane/shared/vcs/webhook"
 )
 
-// webhookRequest names a group, and where the API is.
+// webhookRequest names a group and the address of the API.
 type webhookRequest struct{ group, base string }
 
 func (h *hosts) decodeWebhook(r *http.Request) (webhookRequest, error) {
@@ -26,16 +26,16 @@ func (h *hosts) decodeWebhook(r *http.Request) (webhookRequest, error) {
 	return webhookRequest{id, httpapi.Address(r)}, err
 }
 
-// webhookAnswer is what an owner of a group enters at GitLab.
+// webhookAnswer holds what an owner of a group enters at GitLab.
 type webhookAnswer struct {
 	State  string `json:"state"`
 	Secret string `json:"webhook_secret"`
 	URL    string `json:"webhook_url"`
 }
 
-// webhook answers the webhook of a group and makes the group an installation,
-// if it is none: pending until GitLab delivers. The secret of a group is the
-// same each time, until the secret that it is derived from is rotated.
+// webhook returns the webhook of a group. If the group is not an installation, it
+// makes it one, in the state pending until GitLab delivers. The secret of a group's
+// webhook stays the same until the secret that it is derived from is rotated.
 func (h *hosts) webhook(ctx context.Context, call httpapi.Call, q webhookRequest) (webhookAnswer, error) {
 	g, err := h.maintained(ctx, call, q.group)
 	if err != nil {
@@ -60,8 +60,9 @@ func (h *hosts) webhook(ctx context.Context, call httpapi.Call, q webhookRequest
 	return webhookAnswer{State: status(known), Secret: token, URL: q.base + "/api/v1/gitlab/events"}, nil
 }
 
-// maintained reads a group that the caller maintains at GitLab, by the groups
-// around it too, and that may be an installation. Others are refused.
+// maintained reads a group from GitLab. The caller must be a maintainer of the
+// group, direct or through a parent group, and the group must be allowed to be an
+// installation. Otherwise the request is refused.
 func (h *hosts) maintained(ctx context.Context, call httpapi.Call, id string) (g gitlabhost.Group, err error) {
 	err = h.asCaller(ctx, call, func(client *gitlabhost.Client, account user.Identity) error {
 		level, err := client.Level(ctx, vcs.ID(id), vcs.ID(account.ID))
@@ -83,10 +84,10 @@ func (h *hosts) maintained(ctx context.Context, call httpapi.Call, id string) (g
 	return g, err
 }
 
-// know makes a group an installation, or gives a known one its present name,
-// and answers it.
+// know makes a group an installation, or stores the present name of a known one. It
+// returns the installation.
 func (h *hosts) know(ctx context.Context, call httpapi.Call, id string, g gitlabhost.Group) (installation.Installation, error) {
-	name := shorten.Tail(g.FullName, installation.MaxName) // parents have names of 255 characters each
+	name := shorten.Tail(g.FullName, installation.MaxName) // each parent group's name may have 255 characters
 	store, of := h.people.Installations, vcs.Installation{VCS: vcs.GitLab, ID: vcs.ID(id)}
 	known, err := store.Get(ctx, of)
 	if err == nil && known.Name == name || err != nil && !errors.Is(err, fault.ErrNotFound) {

@@ -27,7 +27,7 @@ func TestOperationsUseWhatTheDocumentSays(t *testing.T) {
 	}, "Lists")
 }
 
-// counting counts one page among a hundred.
+// counting counts the cost of one page of a list of a hundred.
 func counting(path string, add func(*testing.T, *rig, int)) costs.Scenario {
 	return func(t *testing.T) *costs.Meter {
 		env, m := costs.New(t)

@@ -18,11 +18,11 @@ import (
 	"github.com/opsplane/opsplane/shared/vcs/repository"
 )
 
-// grown is an installation with so many repositories, and as many pull requests.
+// grown is an installation with n repositories and n pull requests.
 type grown struct {
 	n     int
 	plain *rig
-	paid  *rig // the same; what it asks of storage is counted
+	paid  *rig // the same, with its storage costs counted
 	meter *costs.Meter
 }
 
@@ -64,7 +64,8 @@ func pull(i int) pullrequest.PullRequest {
 	}
 }
 
-// copies loads items 2 to n, which are like the first but for what differs.
+// copies loads items 2 to n. They are like the first, except for what differ
+// changes.
 func copies(b *testing.B, db *dynamodb.Client, table string, n int, key attr.Item, differ func(int, attr.Item)) {
 	b.Helper()
 	first := bench.Item(b, db, table, key)
@@ -86,10 +87,10 @@ func cursor(direction string, elements ...string) string {
 	return text
 }
 
-// any is some place with a page on either side.
+// any returns a random place that has a page before it and after it.
 func (g *grown) any() int { return 22 + rand.IntN(g.n-44) }
 
-// pages are targets of requests, drawn anew each time.
+// pages are targets of requests. Each call returns a new random one.
 var pages = map[string]func(g *grown) string{
 	"repositories, first page":       func(*grown) string { return repos },
 	"repositories, next page":        func(g *grown) string { i := g.any(); return repos + cursor("n", name(i), fmt.Sprint(i)) },
@@ -110,7 +111,7 @@ func (g *grown) ask(b *testing.B, r *rig, target string) error {
 	return nil
 }
 
-// uses is what a page uses.
+// uses returns what the request for a page uses.
 func (g *grown) uses(b *testing.B, target string) costs.Use {
 	b.Helper()
 	g.meter.Reset()
@@ -122,8 +123,9 @@ func (g *grown) uses(b *testing.B, target string) costs.Use {
 	return g.meter.Used()
 }
 
-// BenchmarkGrowthOfLists compares a page among many repositories and pull
-// requests with one among few: the same calls and units, by the first two sizes.
+// BenchmarkGrowthOfLists compares a page of a long list of repositories and pull
+// requests with a page of a short list. For the first two sizes, the calls and
+// units must be the same.
 func BenchmarkGrowthOfLists(b *testing.B) {
 	size := bench.Sizes(b)
 	few, most := newGrown(b, size[0]), newGrown(b, size[1])

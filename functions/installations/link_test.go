@@ -11,7 +11,7 @@ import (
 	"github.com/opsplane/opsplane/shared/vcs/pullrequest"
 )
 
-// link returns the header Link of the answer to a request that came through a
+// link returns the header Link of the response to a request that came through a
 // proxy.
 func (r *rig) link(t *testing.T, target, forwarded string) string {
 	t.Helper()
@@ -29,8 +29,8 @@ func (r *rig) link(t *testing.T, target, forwarded string) string {
 }
 
 // TestLinkHeaderIsWrittenAsClientsReadIt compares the header byte for byte: next
-// before prev, joined by comma and space, the page first and the other
-// parameters kept, at the address that a proxy says.
+// comes before prev, joined by comma and space. The page is the first parameter and
+// the others are kept. The address is the one that the proxy states.
 func TestLinkHeaderIsWrittenAsClientsReadIt(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)

@@ -16,7 +16,7 @@ import (
 	"github.com/opsplane/opsplane/shared/vcs/repository"
 )
 
-// rig is the function on storage of its own, asked by a member of three
+// rig is the function on its own storage. The caller is a member of three
 // installations.
 type rig struct {
 	*functiontest.Rig
@@ -28,7 +28,7 @@ func newRig(t *testing.T) *rig {
 	return newRigOn(env, env.DynamoDB)
 }
 
-// newRigOn has the function ask storage through db.
+// newRigOn makes the function use db for its storage.
 func newRigOn(env *storagetest.Env, db *dynamodb.Client) *rig {
 	vcsTable := env.Table("VcsTable")
 	r := &rig{functiontest.On(env), &installations{
@@ -40,8 +40,8 @@ func newRigOn(env *storagetest.Env, db *dynamodb.Client) *rig {
 	return r
 }
 
-// get returns the status and the targets of the page's links, and reads the body
-// of an answer with status 200.
+// get returns the status and the targets of the page's links. If the status is 200,
+// it also decodes the body.
 func (r *rig) get(t *testing.T, target string, into any) (status int, links map[string]string) {
 	t.Helper()
 	got := r.Do(t, "GET", target, "")
@@ -63,7 +63,7 @@ func (r *rig) repository(t *testing.T, in, id, name string) {
 	}
 }
 
-// walk follows links of one kind and returns what each page has.
+// walk follows links of one kind and returns the content of each page.
 func walk(t *testing.T, r *rig, target, rel string, read func(json.RawMessage) []string) (pages [][]string, last string) {
 	t.Helper()
 	for target != "" {
@@ -228,7 +228,7 @@ func TestPullRequestShowsWhatTheHostTold(t *testing.T) {
 func TestPullRequestListLeavesOutWhatItsHostHasNotTold(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
-	p := pullrequest.PullRequest{Repository: "7", Number: 17, State: pullrequest.Open, BaseBranch: "main", Branch: "topic"} // GitLab's, without a commit
+	p := pullrequest.PullRequest{Repository: "7", Number: 17, State: pullrequest.Open, BaseBranch: "main", Branch: "topic"} // as GitLab sends it, without a commit
 	if err := r.pullRequests.Apply(t.Context(), r.Author(), vcs.Installation{VCS: "github", ID: "42"}, p, "1", r.repositories.NotEmptied(vcs.Installation{VCS: "github", ID: "42"}.Repository(vcs.ID(p.Repository)), "1")); err != nil {
 		t.Fatal(err)
 	}

@@ -14,7 +14,7 @@ import (
 	"github.com/opsplane/opsplane/shared/vcs/pullrequest"
 )
 
-// pullRequestRow is a pull request in the list. What the host has not told is
+// pullRequestRow is a pull request in the list. What the host has not stated is
 // left out.
 type pullRequestRow struct {
 	BaseBranch string      `json:"base_branch"`
@@ -57,7 +57,7 @@ func decodePullRequests(r *http.Request) (listQuery, error) {
 	return q, nil
 }
 
-// number reads a pull request's number: decimal, from 1 on.
+// number reads a pull request's number: decimal, 1 or more.
 func number(text string) (int64, bool) {
 	n, err := strconv.ParseInt(text, 10, 64)
 	return n, err == nil && n > 0 && n < math.MaxInt64
@@ -68,7 +68,7 @@ func number(text string) (int64, bool) {
 func (i *installations) listPullRequests(ctx context.Context, _ httpapi.Call, q listQuery) (pullRequestPage, error) {
 	query := pullrequest.Query{Number: q.number, Limit: q.page.Limit + 1}
 	if !q.page.First() {
-		n, _ := number(q.page.Cursor[0]) // decoding has made sure
+		n, _ := number(q.page.Cursor[0]) // decoding has checked it
 		switch {
 		case q.page.Plain && q.page.Backward:
 			query.BeforeNumber = n

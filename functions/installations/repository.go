@@ -11,8 +11,9 @@ import (
 	"github.com/opsplane/opsplane/shared/vcs/repository"
 )
 
-// Shapes of the lists. What clients write by hand is the last row's name, or
-// its number. The cursors of this server also tell rows with the same one apart.
+// The forms of the lists' cursors. A client may write the last row's name or number
+// as a cursor by hand. The cursors of this server hold more, to distinguish rows
+// with the same name or number.
 var (
 	repositoryShape  = paging.Shape{Elements: 2, Plain: 1, Default: 20, Max: 100}
 	pullRequestShape = paging.Shape{Elements: 2, Plain: 1, Default: 20, Max: 100}
@@ -36,7 +37,7 @@ type repositoryPage struct {
 type listQuery struct {
 	in     vcs.Installation
 	page   paging.Request
-	number int64 // of pull requests; 0 for all
+	number int64 // of pull requests; 0 selects all
 }
 
 func installationOf(r *http.Request) vcs.Installation {
@@ -57,7 +58,7 @@ func decodeRepositories(r *http.Request) (listQuery, error) {
 	return listQuery{in: installationOf(r), page: page}, nil
 }
 
-// listRepositories returns an installation's repositories by name.
+// listRepositories returns an installation's repositories, sorted by name.
 func (i *installations) listRepositories(ctx context.Context, _ httpapi.Call, q listQuery) (repositoryPage, error) {
 	query := repository.Query{Limit: q.page.Limit + 1}
 	switch {
@@ -80,7 +81,7 @@ func (i *installations) listRepositories(ctx context.Context, _ httpapi.Call, q 
 	for n, r := range page.Results {
 		answer.Repositories[n] = repositoryRow{
 			ID: r.ID, InstallationID: q.in.ID, Name: r.Name, UpdatedAt: stamp(r.KnownSince),
-			// GitLab is never asked whether the pipeline's file is there.
+			// GitLab is never asked whether the pipeline's file exists.
 			Setup: r.Setup || q.in.VCS == vcs.GitLab,
 		}
 	}

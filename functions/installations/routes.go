@@ -10,13 +10,13 @@ import (
 	"github.com/opsplane/opsplane/shared/vcs/repository"
 )
 
-// installations is what the operations need.
+// installations holds what the operations need.
 type installations struct {
 	repositories repository.Store
 	pullRequests pullrequest.Store
 }
 
-// member of the installation.
+// member allows members of the installation.
 var member = access.Rule{Scope: access.ScopeInstallation}
 
 // routes lists the function's routes.
@@ -27,7 +27,7 @@ func routes(i *installations) []httpapi.Route {
 	}
 }
 
-// stamp formats a time to the second; the zero time is empty.
+// stamp formats a time to the second. The zero time gives an empty text.
 func stamp(t time.Time) string {
 	if t.IsZero() {
 		return ""

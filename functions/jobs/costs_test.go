@@ -36,7 +36,7 @@ func TestTasksUseWhatTheDocumentSays(t *testing.T) {
 	}, "Tasks")
 }
 
-// working counts what a task takes that was prepared.
+// working counts the cost of a task. prepare returns the task's id.
 func working(prepare func(*testing.T, *rig) string) costs.Scenario {
 	return func(t *testing.T) *costs.Meter {
 		env, m := costs.New(t)

@@ -16,18 +16,18 @@ import (
 	"github.com/opsplane/opsplane/shared/vcs/repository"
 )
 
-// disturbance counts the calls of a worker, those to storage and those to the
-// host, one at a time, and does something at one of them.
+// disturbance counts the calls of a worker to the storage and to the host, one at a
+// time. At one of them it does something.
 type disturbance struct {
 	mu    sync.Mutex
 	calls int
 	nth   int
-	kill  context.CancelFunc // ends the worker at the nth call; nil lets it live
-	act   func()             // happens before the nth call, if the worker lives
+	kill  context.CancelFunc // ends the worker at the nth call; nil does not end it
+	act   func()             // runs before the nth call, if the worker is not ended
 }
 
-// next reports whether this call is the last one of a worker that is killed, or
-// comes after it.
+// next returns whether this call is the last one of a worker that is killed, and
+// whether it comes after the last one.
 func (d *disturbance) next() (last, dead bool) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -45,8 +45,8 @@ func (d *disturbance) next() (last, dead bool) {
 	return false, true
 }
 
-// storage has what happens to calls to tables: the last one takes effect, but
-// nobody hears of it.
+// storage returns the faults of calls to tables: the last call takes effect, but
+// its response is lost.
 func (d *disturbance) storage() *storagetest.Faults {
 	return &storagetest.Faults{Choose: func(string) storagetest.Fault {
 		switch last, dead := d.next(); {
@@ -59,7 +59,7 @@ func (d *disturbance) storage() *storagetest.Faults {
 	}}
 }
 
-// host has what happens to requests to a host.
+// host returns the failure of a request to a host.
 func (d *disturbance) host(string) *vcstest.Failure {
 	if last, dead := d.next(); last || dead {
 		d.kill()
@@ -68,7 +68,7 @@ func (d *disturbance) host(string) *vcstest.Failure {
 	return nil
 }
 
-// disturb has a worker of its own take up a task, and answers how many calls it
+// disturb makes a new worker work at a task. It returns how many calls the worker
 // made.
 func (r *rig) disturb(t *testing.T, d *disturbance, kills bool, ids ...string) int {
 	t.Helper()
@@ -83,8 +83,8 @@ func (r *rig) disturb(t *testing.T, d *disturbance, kills bool, ids ...string) i
 	return d.calls
 }
 
-// scene is an installation before a refresh that has three pages, finds one
-// repository that is new, and two that are gone, of which one is public.
+// scene prepares an installation for a refresh with three pages. The refresh finds
+// one new repository, and two that are gone, one of them public.
 func (r *rig) scene(t *testing.T, installation string) (there []vcstest.Repository, id string) {
 	t.Helper()
 	before := vcs.Moment{At: r.clock.Add(-time.Hour)}.Version(r.clock, "before")
@@ -106,7 +106,7 @@ func (r *rig) scene(t *testing.T, installation string) (there []vcstest.Reposito
 }
 
 // TestRefreshThatIsKilledAnywhereEndsAsAnUndisturbedOne kills a worker at each of
-// its calls in turn, to storage and to the host.
+// its calls to the storage and to the host, one after the other.
 func TestRefreshThatIsKilledAnywhereEndsAsAnUndisturbedOne(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
@@ -133,8 +133,8 @@ func TestRefreshThatIsKilledAnywhereEndsAsAnUndisturbedOne(t *testing.T) {
 	}
 }
 
-// TestRefreshLetsDeletionsAndEventsStand has something happen before each call of
-// a refresh in turn.
+// TestRefreshLetsDeletionsAndEventsStand lets something happen before each call of
+// a refresh, one after the other.
 func TestRefreshLetsDeletionsAndEventsStand(t *testing.T) {
 	t.Parallel()
 	later := func(r *rig) vcs.Version { return vcs.Moment{At: r.clock}.Version(r.clock, "later") }
@@ -196,7 +196,7 @@ func has(list []string, prefix string) bool {
 }
 
 // TestRemovalThatIsKilledAnywhereRemovesWhatIsOld kills a worker at each of its
-// calls in turn.
+// calls, one after the other.
 func TestRemovalThatIsKilledAnywhereRemovesWhatIsOld(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)

@@ -9,8 +9,8 @@ import (
 	"github.com/opsplane/opsplane/shared/vcs/vcshost"
 )
 
-// explain returns why a task failed to go on, in words for its owner, and whether
-// trying again by itself is of no use.
+// explain returns why a task failed, in words for its owner, and whether the task
+// must not be tried again by itself.
 func explain(run *task.Run, err error) (words string, permanent bool) {
 	switch {
 	case errors.Is(err, work.ErrTired):

@@ -15,8 +15,8 @@ import (
 	"github.com/opsplane/opsplane/shared/storage/attr"
 )
 
-// TestStreamTellsOfTasksThatNobodyWorksAt has the filter of the template decide
-// about what a task is stored as in the course of its life.
+// TestStreamTellsOfTasksThatNobodyWorksAt checks the filter of the template with a
+// task's item in each state of its life.
 func TestStreamTellsOfTasksThatNobodyWorksAt(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)

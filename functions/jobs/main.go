@@ -1,7 +1,7 @@
 // Command jobs is the Lambda function that works at tasks: it refreshes the
-// repositories of installations, and removes what belongs to those that are
-// gone. The stream of OperationsTable wakes it, and a schedule for tasks that
-// wait or whose worker died.
+// repositories of installations, and removes what belongs to repositories that are
+// gone. The stream of OperationsTable wakes it. A schedule wakes it too, for tasks
+// that wait or whose worker died.
 package main
 
 import (
@@ -21,7 +21,7 @@ import (
 	"github.com/opsplane/opsplane/shared/vcs/repository"
 )
 
-// slice is how long a task is worked at before another has its turn.
+// slice is how long a task is worked at before the next task gets its turn.
 const slice = 20 * time.Second
 
 func main() {

@@ -11,7 +11,7 @@ import (
 )
 
 // TestProjectOfANestedGroupBelongsToTheGroupAtTheTop refreshes a group within a
-// group, of which a project was kept with its path parted before the last
+// group. One of its projects was stored with its path split before the last
 // element.
 func TestProjectOfANestedGroupBelongsToTheGroupAtTheTop(t *testing.T) {
 	t.Parallel()

@@ -12,7 +12,7 @@ import (
 )
 
 // TestAnswerThatSaysNothingOfARepositoryRemovesNone refreshes a group and an
-// installation of which one repository is no longer listed, but there.
+// installation. One of their repositories is no longer listed, but still exists.
 func TestAnswerThatSaysNothingOfARepositoryRemovesNone(t *testing.T) {
 	t.Parallel()
 	const (
@@ -64,8 +64,8 @@ func TestAnswerThatSaysNothingOfARepositoryRemovesNone(t *testing.T) {
 	}
 }
 
-// failExactly lets requests fail whose method and path are those of the failure,
-// and none that merely begin so.
+// failExactly makes requests fail whose method and path are equal to those of the
+// failure. Requests that only begin like them do not fail.
 func (r *rig) failExactly(f vcstest.Failure) {
 	choose := func(line string) *vcstest.Failure {
 		if line == f.Match {

@@ -21,7 +21,7 @@ func TestRefreshGoesOnAsSoonAsTheHostAllows(t *testing.T) {
 	r.github.Install("42", many(40)...)
 	r.github.Fail(vcstest.Failure{Match: "GET /installation", Times: 2, Status: http.StatusTooManyRequests, Header: http.Header{"Retry-After": {"1"}}})
 	id := r.start(t, "github", "42")
-	r.wake(t, r.Worker, id) // once: no schedule takes it up
+	r.wake(t, r.Worker, id) // only once: the schedule does not run
 	if got := r.task(t, id); got.State != task.Completed || got.Problem != "" {
 		t.Errorf("task %+v", got)
 	}
@@ -36,9 +36,9 @@ func TestRefreshGoesOnAsSoonAsTheHostAllows(t *testing.T) {
 func TestShortPatienceHasAnEnd(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
-		wait   time.Duration // what the host asks for
-		within time.Duration // time of the invocation; 0 is enough
-		asked  int           // by one worker, at most
+		wait   time.Duration // the wait that the host asks for
+		within time.Duration // time of the invocation; 0 means no limit
+		asked  int           // maximum number of requests of one worker
 	}{
 		"a host that never allows it":      {5 * time.Second, 0, int(work.ShortWait/(5*time.Second)) + 1},
 		"longer than a worker waits":       {work.ShortWait + time.Second, 0, 1},
@@ -81,7 +81,8 @@ func TestEntryThatCannotBeReadCostsNoOther(t *testing.T) {
 	r.github.Install("42", there...)
 	r.settleAfter(t, r.start(t, "github", "42"))
 	known := r.listed(t, "github", "42")
-	// The host tells of repository 2 in a form that nobody knows, in the list and by itself.
+	// The host states repository 2 in a form that cannot be read, in the list and
+	// on its own.
 	r.clock = r.clock.Add(time.Hour)
 	const odd = `{"id":2,"name":"r2","owner":"acme"}`
 	r.github.Fail(vcstest.Failure{

@@ -17,12 +17,13 @@ import (
 	"github.com/opsplane/opsplane/shared/vcs/vcshost"
 )
 
-// refresh lists the repositories of an installation and removes those that are
-// not there any more.
+// refresh lists the repositories of an installation and removes those that no
+// longer exist there.
 //
-// A host's list changes while it is read, page by page: what goes from the first
-// page moves the first of the second one there, where nobody looks again. So the
-// host is asked for each that was not listed, by its id: it may be there still.
+// A host's list changes while it is read, page by page. If a repository disappears
+// from the first page, the first one of the second page moves to the first page,
+// which is not read again. So the host is asked, by id, for each repository that
+// was not listed: it may still exist.
 type refresh struct {
 	repositories repository.Store
 	tasks        task.Store
@@ -31,18 +32,18 @@ type refresh struct {
 	log          *slog.Logger
 }
 
-// place is where a refresh stands.
+// place says how far a refresh is.
 type place struct {
-	// Began is the version of what is listed first: all that the list has is known
-	// as of it, or of a later one.
+	// Began is the version of what is listed first. Every repository of the list is
+	// then known as of this version or a later one.
 	Began vcs.Version `json:"began"`
-	// Page is the next to be listed; 0 when all are, and what is known is
-	// compared.
+	// Page is the next page to list. It is 0 when all pages are listed, and the
+	// comparison with the known repositories goes on.
 	Page int `json:"page"`
 	// After is the id of the repository that was compared last.
 	After vcs.ID `json:"after,omitempty"`
-	// Odd counts the entries of the host's list that could not be read, and Why is
-	// the first of them in words.
+	// Odd counts the entries of the host's list that could not be read. Why
+	// describes the first of them.
 	Odd int    `json:"odd,omitempty"`
 	Why string `json:"why,omitempty"`
 }
@@ -50,8 +51,8 @@ type place struct {
 const (
 	// maxParallelWrites is how many repositories are written at the same time.
 	maxParallelWrites = 10
-	// compared is how many are compared in a step, and missed how many of them the
-	// host is asked for, at most.
+	// compared is the maximum number of repositories that are compared in a step.
+	// missed is the maximum number of them for which the host is asked.
 	compared = 500
 	missed   = 16
 )
@@ -68,7 +69,8 @@ func (r *refresh) step(ctx context.Context, run *task.Run, author change.Author)
 			return false, fmt.Errorf("read note: %w", err)
 		}
 	}
-	// Clocks of two workers differ. What the host answers is never older than the beginning.
+	// The clocks of two workers differ. But the host's response is never older than
+	// the beginning of the refresh.
 	look := looker{refresh: r, source: source{client, run.Installation, r.pageSizes[run.Installation.VCS], r.log}, run: run, author: author, version: max(asked, at.Began)}
 	var done bool
 	if at.Page > 0 {
@@ -84,15 +86,16 @@ func (r *refresh) step(ctx context.Context, run *task.Run, author change.Author)
 	return done, err
 }
 
-// askedAt is the version of what a host answers now. Events have the second in
-// which they happened: what happened in this second comes behind it, so that an
-// answer that is a moment older does not hide it.
+// askedAt returns the version of what a host states now. Events have the second in
+// which they happened. What happened in the present second must get a larger
+// version, so that a response that is slightly older does not hide it.
 func askedAt(now time.Time, task string) vcs.Version {
 	at := now.Truncate(time.Second).Add(-time.Millisecond)
 	return vcs.Moment{At: at}.Version(at, task)
 }
 
-// looker is one step of a refresh. What the host answers in it has a version.
+// looker is one step of a refresh. What the host states in this step has the
+// version.
 type looker struct {
 	*refresh
 	source  source
@@ -101,7 +104,7 @@ type looker struct {
 	version vcs.Version
 }
 
-// list takes in one page.
+// list reads and stores one page.
 func (l looker) list(ctx context.Context, at *place) error {
 	page, err := l.source.page(ctx, at.Page)
 	if err != nil {
@@ -122,8 +125,9 @@ func (l looker) list(ctx context.Context, at *place) error {
 	return nil
 }
 
-// skip notes the entries of a page that cannot be read. What is known of them
-// stays: they are not listed, and so the host is asked for each by its id.
+// skip records the entries of a page that cannot be read. What is known of their
+// repositories stays. They count as not listed, so the host is asked for each by
+// its id.
 func (l looker) skip(ctx context.Context, odd []vcshost.Odd, at *place) {
 	for _, each := range odd {
 		if at.Odd++; at.Odd == 1 {
@@ -134,8 +138,8 @@ func (l looker) skip(ctx context.Context, odd []vcshost.Odd, at *place) {
 	}
 }
 
-// leftOut says to a task's owner what a refresh that is done could not read; empty
-// if that is nothing.
+// leftOut returns, for a task's owner, what a completed refresh could not read. It
+// is empty if there is nothing.
 func leftOut(run *task.Run) string {
 	var at place
 	if run.Kind != task.RefreshRepositories || json.Unmarshal([]byte(run.Note), &at) != nil || at.Odd == 0 {
@@ -148,7 +152,8 @@ func (l looker) apply(ctx context.Context, seen vcs.Description) error {
 	return l.repositories.Apply(ctx, l.author, l.run.Installation, seen, l.version)
 }
 
-// compare looks for what is known by older facts alone: it was not listed.
+// compare finds the repositories that are known only by older facts, because they
+// were not listed.
 func (l looker) compare(ctx context.Context, at *place) (done bool, err error) {
 	known, next, err := l.repositories.Live(ctx, l.run.Installation, at.After, compared)
 	if err != nil {
@@ -160,7 +165,7 @@ func (l looker) compare(ctx context.Context, at *place) (done bool, err error) {
 			continue
 		}
 		if len(ids) == missed {
-			next = ids[missed-1] // the others are for the next step
+			next = ids[missed-1] // the rest is for the next step
 			break
 		}
 		ids = append(ids, k.ID)
@@ -177,9 +182,10 @@ func (l looker) compare(ctx context.Context, at *place) (done bool, err error) {
 	return next == "", nil
 }
 
-// doubt asks the host for a repository that was not listed. What it has is taken
-// in. What it has not is gone as of the beginning: whatever has told of it since
-// then stands. If it cannot say, the repository stays, for the next refresh.
+// doubt asks the host for a repository that was not listed. If the host has it, it
+// is stored. If not, it is gone as of the beginning of the refresh, unless a newer
+// fact about it is known. If the host cannot say, the repository stays, and the
+// next refresh asks again.
 func (l looker) doubt(ctx context.Context, id vcs.ID, began vcs.Version) error {
 	seen, err := l.source.one(ctx, id)
 	switch {

@@ -76,7 +76,7 @@ func TestWhatTheHostHasNoLongerIsRemovedWithItsPullRequests(t *testing.T) {
 	}
 	r.clock = r.clock.Add(time.Hour)
 	there := many(5)
-	r.github.Publish(there[1]) // 2 left the installation, but is public
+	r.github.Publish(there[1]) // 2 has left the installation, but is public
 	there = append(there[:1], there[3:]...)
 	r.github.Install("42", there...)
 	r.settleAfter(t, r.start(t, "github", "42"))
@@ -86,7 +86,7 @@ func TestWhatTheHostHasNoLongerIsRemovedWithItsPullRequests(t *testing.T) {
 	if got := r.pulls(t); !slices.Equal(got, []string{"4/5"}) {
 		t.Errorf("pull requests %v", got)
 	}
-	// What is told late of the time before changes nothing.
+	// An older fact that arrives late changes nothing.
 	r.pull(t, "2", 9, "1")
 	if got := r.pulls(t); !slices.Equal(got, []string{"4/5"}) {
 		t.Errorf("pull requests after a late fact: %v", got)
@@ -121,7 +121,7 @@ func TestNothingIsKeptOfARepositoryThatIsGoneButThatItIs(t *testing.T) {
 	}
 }
 
-// settleAfter wakes the worker for a task and lets all that follows end.
+// settleAfter wakes the worker for a task, and then lets all later work end.
 func (r *rig) settleAfter(t *testing.T, id string) {
 	t.Helper()
 	r.wake(t, r.Worker, id)
@@ -141,7 +141,8 @@ func TestRepositoryThatMovesBetweenPagesIsNotRemoved(t *testing.T) {
 	r.pull(t, "25", 1, "1")
 	id := r.start(t, "github", "42")
 	r.step(t, id)
-	// Between two pages one goes from the first: number 25 moves there, and no page has it.
+	// Between two pages one repository of the first page disappears. Number 25
+	// moves to that page, so no page that is read has it.
 	r.github.Install("42", there[1:]...)
 	r.settleAfter(t, id)
 	if got := r.listed(t, "github", "42"); !slices.Equal(got, want(there)) {
@@ -160,7 +161,7 @@ func TestRepositoryThatMovesBetweenPagesIsNotRemoved(t *testing.T) {
 	}
 }
 
-// step does one step of a task, and notes where it stands.
+// step does one step of a task, and stores the progress.
 func (r *rig) step(t *testing.T, id string) {
 	t.Helper()
 	run, err := r.Tasks.Begin(t.Context(), id, r.clock)
@@ -240,7 +241,7 @@ func TestHostThatAsksForPatienceIsAskedLater(t *testing.T) {
 	if r.schedule(t); r.github.Asked("GET ") != asked {
 		t.Error("the host was asked although it asks for patience")
 	}
-	r.Worker = r.over(r.env) // the library counts the host's minutes by a clock of its own
+	r.Worker = r.over(r.env) // the library measures the host's minutes by its own clock
 	r.settle(t)
 	if got := r.task(t, id); got.State != task.Completed || got.Problem != "" {
 		t.Errorf("task %+v", got)

@@ -14,11 +14,12 @@ import (
 // removal removes the pull requests of a repository that is gone.
 type removal struct {
 	pullRequests pullrequest.Store
-	// part is how many are removed in a step.
+	// part is the maximum number of pull requests that are removed in a step.
 	part int
 }
 
-// removalPart is how many pull requests are removed in a step: some seconds' work.
+// removalPart is the number of pull requests that are removed in a step. This takes
+// some seconds.
 const removalPart = 200
 
 func (r removal) step(ctx context.Context, run *task.Run, _ change.Author) (bool, error) {

@@ -32,7 +32,7 @@ import (
 
 var born = time.UnixMilli(4_000_000_000_000).UTC()
 
-// rig is a worker over tables and hosts of its own.
+// rig is a worker over its own tables and hosts.
 type rig struct {
 	*work.Worker
 	env          *storagetest.Env
@@ -43,7 +43,7 @@ type rig struct {
 	groups       *grouptoken.Store
 	clock        time.Time
 	log          bytes.Buffer
-	part         int // of the workers made from now on; 0 is that of the function
+	part         int // of the workers made from now on; 0 means the function's own size
 }
 
 func newRig(t *testing.T) *rig {
@@ -61,7 +61,7 @@ func (r *rig) tokens(env *storagetest.Env) *grouptoken.Store {
 	return grouptoken.New(env.DynamoDB, env.Table("SessionsTable"), box)
 }
 
-// over is a worker of the rig whose calls go through another env.
+// over returns a worker of the rig whose calls go through another env.
 func (r *rig) over(env *storagetest.Env) *work.Worker {
 	repositories := repository.Store{DB: env.DynamoDB, Table: env.Table("VcsTable")}
 	tasks := task.Store{DB: env.DynamoDB, Table: env.Table("OperationsTable")}
@@ -84,7 +84,7 @@ func (r *rig) author() change.Author {
 	return change.Author{Principal: "ann", Request: uuid.NewString(), At: r.clock}
 }
 
-// start makes a task that refreshes an installation.
+// start creates a task that refreshes an installation.
 func (r *rig) start(t *testing.T, system, installation string) string {
 	t.Helper()
 	made := task.Task{ID: uuid.NewString(), Kind: task.RefreshRepositories, Owner: "ann", Installation: vcs.Installation{VCS: vcs.VCS(system), ID: vcs.ID(installation)}}
@@ -94,7 +94,7 @@ func (r *rig) start(t *testing.T, system, installation string) string {
 	return made.ID
 }
 
-// woken is the change of the table that tells of a task.
+// woken returns the stream record that reports a task.
 func woken(id string, at time.Time) events.DynamoDBEventRecord {
 	return events.DynamoDBEventRecord{Change: events.DynamoDBStreamRecord{
 		Keys: map[string]events.DynamoDBAttributeValue{
@@ -105,8 +105,8 @@ func woken(id string, at time.Time) events.DynamoDBEventRecord {
 	}}
 }
 
-// wake hands a task to a worker, as the stream does, and reports whether it was
-// handed back.
+// wake gives a task to a worker, as the stream does, and reports whether the worker
+// gave it back.
 func (r *rig) wake(t *testing.T, j *work.Worker, id string) (back bool) {
 	t.Helper()
 	return r.wakeIn(t.Context(), t, j, id)
@@ -129,7 +129,7 @@ func (r *rig) wakeIn(ctx context.Context, t *testing.T, j *work.Worker, ids ...s
 	return len(answer.(events.DynamoDBEventResponse).BatchItemFailures) > 0
 }
 
-// schedule wakes a worker by its schedule.
+// schedule wakes a worker as the schedule does.
 func (r *rig) schedule(t *testing.T) {
 	t.Helper()
 	if _, err := r.Handle(t.Context(), []byte(`{"source":"aws.events"}`)); err != nil {
@@ -137,7 +137,7 @@ func (r *rig) schedule(t *testing.T) {
 	}
 }
 
-// settle lets scheduled workers run, minute by minute, until nothing is due.
+// settle runs scheduled workers, minute by minute, until nothing is due.
 func (r *rig) settle(t *testing.T) {
 	t.Helper()
 	for range 200 {
@@ -163,7 +163,8 @@ func (r *rig) task(t *testing.T, id string) task.Task {
 	return got
 }
 
-// listed answers what is known of the repositories, but for when it was learned.
+// listed returns what is known about the repositories, without the time at which
+// they became known.
 func (r *rig) listed(t *testing.T, system, installation string) []string {
 	t.Helper()
 	var lines []string
@@ -201,7 +202,7 @@ func (r *rig) pullOf(t *testing.T, installation, repo string, number int64, vers
 	}
 }
 
-// pulls answers the pull requests that are known, as "number/repository".
+// pulls returns the known pull requests, as "number/repository".
 func (r *rig) pulls(t *testing.T) []string { return r.pullsOf(t, "42") }
 
 func (r *rig) pullsOf(t *testing.T, installation string) []string {
@@ -217,7 +218,7 @@ func (r *rig) pullsOf(t *testing.T, installation string) []string {
 	return found
 }
 
-// many are repositories at the host, of which every second is set up.
+// many returns repositories at the host. Every second one is set up.
 func many(n int) []vcstest.Repository {
 	list := make([]vcstest.Repository, n)
 	for i := range list {
@@ -231,7 +232,7 @@ func many(n int) []vcstest.Repository {
 	return list
 }
 
-// want is how repositories of the host are listed here.
+// want returns repositories of the host in the form in which they are listed here.
 func want(list []vcstest.Repository) []string {
 	var lines []string
 	for _, repo := range list {

@@ -15,7 +15,7 @@ import (
 	"github.com/opsplane/opsplane/shared/vcs/vcshost"
 )
 
-// host is what a refresh asks of the host of an installation. githubhost and
+// host is what a refresh needs of the client of an installation. githubhost and
 // gitlabhost document the methods.
 type host interface {
 	Repositories(ctx context.Context, page, size int) (vcshost.RepositoryPage, error)
@@ -23,14 +23,15 @@ type host interface {
 	HasWorkflow(ctx context.Context, r vcs.Description) (*bool, error)
 }
 
-// opener opens hosts.
+// opener returns the opener of such clients.
 func opener(h *hostclient.Hosts) hostclient.Opener[host] {
 	return hostclient.For(h, func(i *githubhost.Installation) host { return i }, func(i *gitlabhost.Installation) host { return i })
 }
 
-// pageSizes are how many repositories are listed at once. A repository of GitHub
-// costs a request for its workflow file, and a slow host must answer all of them
-// within the time of an invocation: the progress is stored only after them.
+// pageSizes are how many repositories are listed at once. Each repository of GitHub
+// costs a request for its workflow file. Also a slow host must respond to all these
+// requests within the time of an invocation, because the progress is stored only
+// after them.
 var pageSizes = map[vcs.VCS]int{vcs.GitHub: 24, vcs.GitLab: 100}
 
 const (
@@ -38,7 +39,7 @@ const (
 	// GitHub limits parallel requests ("Rate limits for the REST API", GitHub
 	// documentation: at most 100).
 	maxParallelLooks = 8
-	// lookTime is how long the request for a workflow file may take.
+	// lookTime is the maximum time of the request for a workflow file.
 	lookTime = 10 * time.Second
 )
 
@@ -55,13 +56,14 @@ type listed struct {
 	seen []vcs.Description
 	// odd are the entries of the page that cannot be read.
 	odd []vcshost.Odd
-	// next is the number of the next page; 0 after the last one.
+	// next is the number of the next page. It is 0 after the last one.
 	next int
-	// total is how many repositories there are; 0 if the host does not say.
+	// total is the number of all repositories. It is 0 if the host does not state
+	// it.
 	total int
 }
 
-// page returns a page, from number 1 on.
+// page returns a page. The first has number 1.
 func (s source) page(ctx context.Context, number int) (listed, error) {
 	page, err := s.host.Repositories(ctx, number, s.size)
 	if err != nil {
@@ -79,8 +81,8 @@ func (s source) page(ctx context.Context, number int) (listed, error) {
 	return found, group.Wait()
 }
 
-// one returns a repository by its id, and nil if the installation does not have
-// it at the host.
+// one returns a repository by its id. It returns nil if the installation does not
+// have it at the host.
 func (s source) one(ctx context.Context, id vcs.ID) (*vcs.Description, error) {
 	r, err := s.host.OwnRepository(ctx, id)
 	if errors.Is(err, vcshost.ErrGone) && !vcshost.ConcernsInstallation(err) {
@@ -93,8 +95,8 @@ func (s source) one(ctx context.Context, id vcs.ID) (*vcs.Description, error) {
 	return &seen, err
 }
 
-// look returns what is to be stored of a repository, with whether it has the
-// workflow file. Setup is nil if that cannot be found out.
+// look returns what is to be stored about a repository. It finds out whether the
+// repository has the workflow file. Setup is nil if that is not possible.
 func (s source) look(ctx context.Context, r vcs.Description) (vcs.Description, error) {
 	seen := r
 	seen.Setup = nil

@@ -24,10 +24,10 @@ import (
 	"github.com/opsplane/opsplane/shared/vcs/vcshost"
 )
 
-// stepIs makes all refreshes do a step.
+// stepIs replaces the step of all refreshes.
 func (r *rig) stepIs(s work.Step) { r.Steps[task.RefreshRepositories] = s }
 
-// again asks for a refresh as a user does who has one under way, or not.
+// again asks for a refresh, as a user does, whether one is running or not.
 func (r *rig) again(t *testing.T) string {
 	t.Helper()
 	made, err := r.Tasks.CreateOnce(t.Context(), r.author(), task.Task{
@@ -74,7 +74,7 @@ func TestTimeThatIsOverBehindProgressIsNoFailure(t *testing.T) {
 	steps := 0
 	var over context.CancelFunc
 	r.stepIs(func(ctx context.Context, _ *task.Run, _ change.Author) (bool, error) {
-		if steps++; steps%2 == 0 { // every second one outlasts the invocation
+		if steps++; steps%2 == 0 { // every second step takes longer than the invocation
 			over()
 			return false, ctx.Err()
 		}
@@ -154,8 +154,8 @@ func TestTaskThatWaitsADayForItsHostFails(t *testing.T) {
 	}
 }
 
-// TestSlowHostIsListedBitByBit has invocations whose time is over after forty
-// requests to the host.
+// TestSlowHostIsListedBitByBit has invocations that end after forty requests to the
+// host.
 func TestSlowHostIsListedBitByBit(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
@@ -198,7 +198,9 @@ func TestRepositoryWithAnOddAnswerHoldsUpNoOther(t *testing.T) {
 			r.github.Install("42", before...)
 			r.settleAfter(t, r.start(t, "github", "42"))
 			r.clock = r.clock.Add(time.Hour)
-			// Of 3 the file is known, of 6 not; 5 is not listed, and nobody can say whether it is there.
+			// The host does not say whether 3 and 6 have the workflow file: for 3 it
+			// is known from before, for 6 it is not. 5 is not listed, and the host does not say
+			// whether it exists.
 			r.github.Install("42", append(many(6)[:4], many(6)[5])...)
 			for _, match := range []string{"GET /repos/acme/r3/contents", "GET /repos/acme/r6/contents", "GET /repositories/5"} {
 				r.github.Fail(vcstest.Failure{Match: match, Status: status, Body: `{"message":"words of the host"}`})
@@ -285,7 +287,7 @@ func TestTaskThatCannotBeTakenUpHoldsUpNoOther(t *testing.T) {
 		if operation == "GetItem" {
 			reads++
 		}
-		if operation == "GetItem" && reads <= 3 { // all attempts of the first task
+		if operation == "GetItem" && reads <= 3 { // all attempts for the first task
 			return storagetest.Fault{Kind: storagetest.ServerError}
 		}
 		return storagetest.Fault{}

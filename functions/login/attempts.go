@@ -11,32 +11,33 @@ import (
 	"github.com/opsplane/opsplane/shared/audit/change"
 )
 
-// attempts bounds the logins of one address whose code the host refuses, or that
-// are under way. Anybody may begin a login, which costs nothing, and end it with a
-// code of their own making, which has the server ask the host. A login that
-// succeeds, or fails for another reason, is taken out of the count: many people
-// may sit behind one address. A Max of 0 is no limit: behind a proxy all callers
-// have one address.
+// attempts limits the logins of one address whose code the host refuses, or which
+// are in progress. Anybody may begin a login, which costs nothing, and end it with
+// an invented code, which makes the server send a request to the host. A login that
+// succeeds, or fails for another reason, does not count, because many people may
+// share one address. A Max of 0 means no limit: behind a proxy all callers have the
+// same address.
 func attempts(most int) ratelimit.Limit {
 	return ratelimit.Limit{Name: "LOGIN", Max: most, Window: 10 * time.Minute}
 }
 
-// site is the part of an address that is one caller's: an IPv6 address by its
-// first 64 bits, as a caller has all of the others.
+// site returns the part of an address that belongs to one caller. For an IPv6
+// address these are the first 64 bits, because a caller has all addresses with
+// them.
 func site(address string) string {
 	ip, err := netip.ParseAddr(address)
 	if err != nil {
 		return "unknown"
 	}
 	if ip = ip.Unmap(); ip.Is6() {
-		prefix, _ := ip.WithZone("").Prefix(64) // fails for wrong lengths only
+		prefix, _ := ip.WithZone("").Prefix(64) // fails only for wrong lengths
 		return prefix.String()
 	}
 	return ip.String()
 }
 
-// count counts an attempt before the host is asked; a TooMany fault if there were
-// too many.
+// count counts an attempt before the host is asked. It returns a TooMany fault if
+// there were too many.
 func (l *login) count(ctx context.Context, author change.Author) error {
 	if l.failures == 0 {
 		return nil
@@ -49,7 +50,7 @@ func (l *login) count(ctx context.Context, author change.Author) error {
 		int((wait+time.Second-1)/time.Second)).After(wait)
 }
 
-// uncount takes out of the count an attempt whose code the host did not refuse.
+// uncount removes an attempt from the count, if the host did not refuse its code.
 func (l *login) uncount(ctx context.Context, author change.Author) {
 	if l.failures == 0 {
 		return

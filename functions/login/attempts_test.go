@@ -22,8 +22,7 @@ func (h *rig) countHost() *atomic.Int32 {
 	return &asked
 }
 
-// from ends a login of its own making with a code of its own making, from an
-// address, and answers the status.
+// from ends a login, from an address, with an invented code. It returns the status.
 func (h *rig) from(t *testing.T, address string) int {
 	t.Helper()
 	b := h.browser()
@@ -108,7 +107,7 @@ func TestOneAddressAsksTheHostABoundedNumberOfTimes(t *testing.T) {
 	}
 }
 
-// Whoever logs in takes no room from others behind the same address.
+// A login that succeeds does not count against others with the same address.
 func TestLoginsThatSucceedAreNotCounted(t *testing.T) {
 	t.Parallel()
 	h := newRig(t)

@@ -18,23 +18,25 @@ import (
 	"github.com/opsplane/opsplane/shared/login/user"
 )
 
-// callbackRequest is a browser that comes back from a VCS.
+// callbackRequest is the request of a browser that comes back from a VCS.
 type callbackRequest struct {
 	vcs, base, code, state, installation string
-	// refused is the VCS's error, where there is no grant; "" if there may be one.
+	// refused is the VCS's error if there is no grant. It is empty if there may be
+	// one.
 	refused string
-	// cookie is the login that the browser has under way; empty without one.
+	// cookie is the browser's cookie of the login in progress. It is empty if there
+	// is none.
 	cookie string
-	// former are the ids of the sessions that the browser has had until now.
+	// former are the ids of the sessions that the browser had before.
 	former []string
 }
 
-// maxFormer bounds how many sessions a login ends. A browser has one; a second
-// one is what a hostile site beside ours has put there.
+// maxFormer is the maximum number of sessions that a login ends. A browser has one
+// session. A second one can only come from a hostile site in our domain.
 const maxFormer = 2
 
-// consoleState is what a console sends as state that begins a login at GitLab
-// itself. It is the same for everybody, and so tells nothing.
+// consoleState is the state that a console sends if it begins a login at GitLab
+// itself. It is the same for everybody, so it proves nothing.
 const consoleState = "gitlab_login"
 
 // decodeCallback reads a request of the VCS's callback.
@@ -65,7 +67,7 @@ var (
 	errRefused  = fault.Invalidf("LOGIN_REFUSED", "the VCS gave no access to your account; log in again")
 )
 
-// refusalIn is the error with which a VCS sends the browser back.
+// refusalIn returns the error with which a VCS sends the browser back.
 func refusalIn(query *httpapi.Query) string {
 	if !query.Has("error") {
 		return ""
@@ -73,9 +75,9 @@ func refusalIn(query *httpapi.Query) string {
 	return cmp.Or(query.String("error", ""), "unnamed")
 }
 
-// refusals are errors that say more than that the person gave no access: of OAuth
-// (RFC 6749, section 4.1.2.1), and of GitHub ("Troubleshooting authorization
-// request errors", GitHub documentation).
+// refusals are errors that say more than that the person gave no access. They come
+// from OAuth (RFC 6749, section 4.1.2.1) and from GitHub ("Troubleshooting
+// authorization request errors", GitHub documentation).
 var refusals = map[string]*fault.Error{
 	"access_denied": fault.Invalidf("LOGIN_REFUSED", "this server got no access to your account, from you or from the VCS; log in again to allow it"),
 	"invalid_scope": fault.Invalidf("LOGIN_REFUSED", "the application at the VCS lacks the scope that a login requests: "+
@@ -92,10 +94,11 @@ func (l *login) callback(ctx context.Context, call httpapi.Call, q callbackReque
 	if q.refused != "" {
 		return redirect{}, cmp.Or(refusals[q.refused], errRefused)
 	}
-	// Whoever makes a person's browser call this with a code of their own would
-	// have that person work in their account. So a code without our state is
-	// never used: the login begins anew, here. The VCS knows the person by now: it
-	// needs no further click, but at GitLab, which may ask for this login's scope.
+	// An attacker could make a person's browser send this request with the
+	// attacker's code. Then the person would work in the attacker's account. So a
+	// code without our state is never used: the login begins again here. The VCS
+	// knows the person by now, so no further click is needed. Only GitLab may ask
+	// the person to allow this login's scope.
 	if q.state == "" || q.state == consoleState {
 		return redirect{to: l.again(q)}, nil
 	}
@@ -120,7 +123,7 @@ func (l *login) callback(ctx context.Context, call httpapi.Call, q callbackReque
 	}
 	of, text, err := l.signIn(ctx, q, begun, author)
 	if !errors.Is(err, errRefused) {
-		l.uncount(ctx, author) // of what fails otherwise, the caller is not to blame
+		l.uncount(ctx, author) // the other failures are not the caller's fault
 	}
 	if err != nil {
 		return redirect{}, err
@@ -134,7 +137,7 @@ func (l *login) callback(ctx context.Context, call httpapi.Call, q callbackReque
 	return redirect{to: to, cookies: []*http.Cookie{session.Remember(text), session.Private(loginCookie, "", -1)}}, nil
 }
 
-// again is where the login begins anew.
+// again returns the address at which the login begins again.
 func (l *login) again(q callbackRequest) string {
 	to := q.base + "/api/v1/" + q.vcs + "/login"
 	if q.installation != "" {
@@ -143,7 +146,7 @@ func (l *login) again(q callbackRequest) string {
 	return to
 }
 
-// signIn exchanges the code, and answers who has logged in and the text of a new
+// signIn exchanges the code. It returns who has logged in, and the text of a new
 // session.
 func (l *login) signIn(ctx context.Context, q callbackRequest, begun pending, author change.Author) (of session.Holder, text string, err error) {
 	p := l.providers[q.vcs]
@@ -169,7 +172,7 @@ func (l *login) signIn(ctx context.Context, q callbackRequest, begun pending, au
 		return of, "", err
 	}
 	if _, err := l.people.Renew(ctx, author, p.Host, of, grant.Access); err != nil {
-		// The console lists installations next, which does the same.
+		// The console lists the installations next, and that asks the host again.
 		l.log.LogAttrs(ctx, slog.LevelWarn, "memberships not read at login",
 			slog.String("request_id", author.Request), slog.String("error", err.Error()))
 	}
@@ -177,8 +180,9 @@ func (l *login) signIn(ctx context.Context, q callbackRequest, begun pending, au
 	return of, text, err
 }
 
-// endFormer ends the sessions that the browser had before: it forgets them, and
-// nobody could log them out any more. The new one is good even where that fails.
+// endFormer ends the sessions that the browser had before. The browser forgets
+// them, so nobody could log them out later. If that fails, the new session is valid
+// all the same.
 func (l *login) endFormer(ctx context.Context, ids []string, author change.Author) {
 	for _, id := range ids {
 		if err := l.sessions.End(ctx, id, author); err != nil && !errors.Is(err, session.ErrNotFound) {

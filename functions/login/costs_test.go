@@ -22,7 +22,7 @@ func TestOperationsUseWhatTheDocumentSays(t *testing.T) {
 	}, "Login")
 }
 
-// counting counts one request, for the target that prepare answers.
+// counting counts the cost of one request. prepare returns its target.
 func counting(path string, prepare func(*testing.T, *browser) string) costs.Scenario {
 	return func(t *testing.T) *costs.Meter {
 		env, m := costs.New(t)

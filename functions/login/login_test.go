@@ -14,7 +14,7 @@ import (
 	"github.com/opsplane/opsplane/shared/vcs"
 )
 
-// ofSession is a caller with a session of the person's.
+// ofSession is a caller with a session of the person.
 var ofSession = access.Caller{Kind: access.KindSession, Account: vcs.Account{VCS: vcs.GitHub, ID: "583231"}}
 
 func TestPersonLogsIn(t *testing.T) {
@@ -37,7 +37,7 @@ func TestPersonLogsIn(t *testing.T) {
 			if !ok || u.Name != c.vcs+":583231" || u.Identities[c.vcs].Login != "ann" || b.cookies[loginCookie] != "" {
 				t.Errorf("got user %+v, %t and cookies %v; want ann, and the login's cookie gone", u, ok, b.cookies)
 			}
-			// The person sees 1 and 2, and the server knows 1.
+			// The person can see 1 and 2, and the server knows 1.
 			want := []vcs.Installation{{VCS: vcs.VCS(c.vcs), ID: "1"}}
 			if m := u.MembershipsFor(access.Caller{Kind: access.KindSession, Account: vcs.Account{VCS: vcs.VCS(c.vcs), ID: "583231"}}, h.Clock.Now()); !slices.Equal(m, want) {
 				t.Errorf("got memberships %v, want %v", m, want)
@@ -96,7 +96,8 @@ func TestLoginWorksWhereMembershipsCannotBeRead(t *testing.T) {
 func TestCallbackThatThisBrowserDidNotBeginLogsNobodyIn(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
-		// do sends the browser to the callback, given the victim's and the attacker's.
+		// do sends the browser to the callback. It gets the browsers of the victim
+		// and the attacker.
 		do     func(t *testing.T, h *rig, victim, attacker *browser) (status int)
 		status int
 	}{
@@ -213,20 +214,21 @@ func TestLoginEndsTheSessionThatTheBrowserHad(t *testing.T) {
 	if !live(elsewhere.cookies[session.Cookie]) {
 		t.Error("the session of another browser has ended")
 	}
-	// A login that fails ends nothing.
+	// A login that fails ends no session.
 	if got := b.get(t, "/api/github/v1/callback?code=x&state=y"); got.StatusCode != 400 || !live(b.cookies[session.Cookie]) {
 		t.Errorf("got %d, and the session lives: %t; want 400, and that it lives", got.StatusCode, live(b.cookies[session.Cookie]))
 	}
-	// What is no session, or one that is gone, is no hindrance.
+	// A text that is no session, and a session that no longer exists, do not
+	// disturb a login.
 	for _, odd := range []string{"garbage", session.NewState()} {
 		b.cookies[session.Cookie] = odd
 		ends(b)
 	}
-	// Nor is a table that cannot be written.
+	// A table that cannot be written does not disturb it either.
 	var faults storagetest.Faults
 	h.build(h.Env.WithFaults(&faults).DynamoDB)
 	back := b.start(t, "github", "")
-	for n := range 30 { // all but the first, which counts the attempt
+	for n := range 30 { // all writes except the first, which counts the attempt
 		faults.Add(storagetest.Fault{Operation: "UpdateItem", Nth: n + 2, Kind: storagetest.ServerError})
 	}
 	if got := b.get(t, back); got.StatusCode != 303 || !strings.Contains(h.Log.String(), "former session not ended") {
@@ -236,15 +238,16 @@ func TestLoginEndsTheSessionThatTheBrowserHad(t *testing.T) {
 
 func TestCookieOfALoginIsThisHostsAlone(t *testing.T) {
 	t.Parallel()
-	// Browsers keep what begins so only from its host itself, secure and for all paths: the browser of these tests
-	// checks the rest of each cookie.
+	// Browsers accept a cookie with this prefix only from its own host, secure and
+	// for all paths. The browser of these tests checks the other attributes of each
+	// cookie.
 	if !strings.HasPrefix(loginCookie, "__Host-") {
 		t.Errorf("the cookie is called %s", loginCookie)
 	}
 	h := newRig(t)
 	victim, attacker := h.browser(), h.browser()
 	back := attacker.start(t, "github", "")
-	victim.cookies["login"] = attacker.cookies[loginCookie] // planted for the whole domain, under the name without the prefix
+	victim.cookies["login"] = attacker.cookies[loginCookie] // set for the whole domain, under the name without the prefix
 	if got := victim.get(t, back); got.StatusCode != 400 || victim.cookies[session.Cookie] != "" {
 		t.Errorf("got %d and session %q, want 400 and none", got.StatusCode, victim.cookies[session.Cookie])
 	}
@@ -259,7 +262,8 @@ func TestStateIsGoodOnce(t *testing.T) {
 	if got := b.get(t, back); got.StatusCode != 303 {
 		t.Fatalf("got %d %s, want 303", got.StatusCode, got.Body)
 	}
-	// Even with a fresh code, and the cookie that the browser should have dropped.
+	// Also with a new code, and with the cookie that the browser should have
+	// dropped.
 	again := h.browser()
 	fresh := query(t, again.start(t, "github", ""))
 	again.cookies = kept

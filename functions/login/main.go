@@ -1,6 +1,6 @@
 // Command login is the Lambda function that logs people in at their VCS. Its
-// invariant: nobody is logged in by a request that was not begun by the same
-// browser here, and no token of a host leaves the function but sealed.
+// invariants: a request logs a person in only if the same browser began the login
+// here, and a token of a host leaves the function only sealed.
 package main
 
 import (
@@ -40,8 +40,8 @@ func main() {
 	httpapi.NewLambda(routes(l), telemetry.Logger(), time.Now, l.pages).Serve()
 }
 
-// failures reads how many logins of an address may fail. The template lets nothing
-// else through than a number from 0 on.
+// failures reads how many logins of an address may fail. The template allows only a
+// number, 0 or more.
 func failures(text string) int {
 	n, err := strconv.Atoi(text)
 	if err != nil || n < 0 {

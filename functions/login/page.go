@@ -13,9 +13,9 @@ import (
 	"github.com/opsplane/opsplane/shared/api/httpapi"
 )
 
-// pages answers a browser that comes to a failure of the function with a page: a
-// person reads it, who has to be told what to do. It has the status and the words
-// of the JSON form, which all others get.
+// pages responds to a browser with a page if a request fails. A person reads it and
+// must learn what to do. The page has the status and the text of the JSON form,
+// which all other clients get.
 func (l *login) pages(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if !wantsPage(r.Header) {
@@ -32,7 +32,7 @@ func (l *login) pages(next http.Handler) http.Handler {
 	})
 }
 
-// heldBack holds an answer back until its status is known.
+// heldBack keeps a response until its status is known.
 type heldBack struct {
 	http.ResponseWriter
 	status int
@@ -50,8 +50,8 @@ func (h *heldBack) release() {
 	_, _ = h.ResponseWriter.Write(h.body.Bytes())
 }
 
-// wantsPage reports whether a request asks for HTML by name before JSON, as
-// browsers do when they go to an address, and no other client does.
+// wantsPage reports whether a request prefers HTML to JSON and names HTML in its
+// Accept header. Browsers do so when they go to an address; no other client does.
 func wantsPage(h http.Header) bool {
 	page, json := -1, -1
 	for i, entry := range strings.Split(strings.Join(h.Values("Accept"), ","), ",") {
@@ -65,36 +65,36 @@ func wantsPage(h http.Header) bool {
 	return page >= 0 && (json < 0 || page < json)
 }
 
-// explanation is what the page says.
+// explanation is the content of the page.
 type explanation struct {
-	// What happened, in a sentence or two.
+	// What says what happened, in one or two sentences.
 	What string
-	// ID is what the JSON form has as its id; may be empty.
+	// ID is the id of the JSON form. It may be empty.
 	ID string
-	// Again is the http or https address where the login begins anew; empty where
-	// that is of no use.
+	// Again is the http or https address at which the login begins again. It is
+	// empty if that does not help.
 	Again string
 }
 
 func (l *login) explanation(r *http.Request, status int, body []byte) explanation {
-	vcs := cmp.Or(r.PathValue("vcs"), "github") // GitHub's callback has it not
+	vcs := cmp.Or(r.PathValue("vcs"), "github") // GitHub's callback has no such path value
 	again := httpapi.Address(r) + "/api/v1/" + vcs + "/login"
 	var told struct{ ID, Data string }
-	_ = json.Unmarshal(body, &told) // empty where it is no JSON
+	_ = json.Unmarshal(body, &told) // empty if it is not JSON
 	switch {
 	case told.Data != "":
-		return explanation{strings.ToUpper(told.Data[:1]) + told.Data[1:] + ".", told.ID, again} // its first letter is ASCII, as of all faults
+		return explanation{strings.ToUpper(told.Data[:1]) + told.Data[1:] + ".", told.ID, again} // the first letter of every fault is ASCII
 	case status == http.StatusNotFound:
 		return explanation{"This server does not log people in there: it is not configured for it. Its operator can set it up.", "", ""}
 	}
 	return explanation{"This server or the VCS had an error. Log in again in a moment. If that does not help, tell the operator of this server: its log says why.", "", again}
 }
 
-// policy lets the page do nothing: it is text and a link.
+// policy allows the page nothing: it is only text and a link.
 const policy = "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 
-// html is the page. It is put together by hand: the library's templates would
-// make the function half as large again, which each cold start pays for.
+// html returns the page. The code writes the HTML itself: the library's templates
+// would make the function half as large again, and so each cold start slower.
 func (e explanation) html() string {
 	var b strings.Builder
 	b.WriteString("<!doctype html>\n<html lang=\"en\">\n<meta charset=\"utf-8\">\n<meta name=\"viewport\" content=\"width=device-width\">\n" +
@@ -116,5 +116,5 @@ func page(w http.ResponseWriter, status int, e explanation) {
 	h.Set("Referrer-Policy", "no-referrer")
 	h.Set("X-Frame-Options", "DENY")
 	w.WriteHeader(status)
-	_, _ = io.WriteString(w, e.html()) // fails only if nobody listens any more
+	_, _ = io.WriteString(w, e.html()) // fails only if the caller is gone
 }

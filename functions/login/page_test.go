@@ -9,14 +9,14 @@ import (
 	"github.com/opsplane/opsplane/shared/login/session"
 )
 
-// navigation is what browsers ask for when they go to an address.
+// navigation is the Accept header of browsers when they go to an address.
 const navigation = "text/html,application/xhtml+xml,application/xml;q=0.9,image/avif,image/webp,*/*;q=0.8"
 
 func TestBrowserIsToldOfAFailureInAPage(t *testing.T) {
 	t.Parallel()
 	const again = `<a href="` + address + `/api/v1/github/login">Log in again</a>`
 	for name, c := range map[string]struct {
-		do     func(t *testing.T, b *browser) string // answers the target
+		do     func(t *testing.T, b *browser) string // returns the target
 		status int
 		want   []string
 	}{
@@ -37,7 +37,7 @@ func TestBrowserIsToldOfAFailureInAPage(t *testing.T) {
 		}, 400, []string{"gave no access to your account", again}},
 		"login that was begun at another origin": {func(t *testing.T, b *browser) string {
 			target := b.start(t, "github", "")
-			b.cookies = map[string]string{} // the other origin has them
+			b.cookies = map[string]string{} // the cookies belong to the other origin
 			return target
 		}, 400, []string{"at another address of this server", "LOGIN_NOT_BEGUN", again}},
 		"installation that is no number": {func(*testing.T, *browser) string {
@@ -127,7 +127,8 @@ func TestOnlyWhoAsksForAPageGetsOne(t *testing.T) {
 			t.Errorf("%q: got %d %s %s", accept, got.StatusCode, kind, got.Body)
 		}
 	}
-	// What succeeds is no page: the browser goes on, with its cookies.
+	// A request that succeeds gets no page: the browser continues, with its
+	// cookies.
 	b := h.browser()
 	b.accept = navigation
 	if got := b.get(t, b.start(t, "github", "")); got.StatusCode != 303 || got.Body != "" || b.cookies[session.Cookie] == "" {

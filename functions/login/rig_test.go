@@ -28,7 +28,7 @@ import (
 
 const address = "https://ops.example.com"
 
-// rig is the function over tables of its own, and a host.
+// rig is the function over its own tables, and a host.
 type rig struct {
 	*functiontest.Rig
 	*login
@@ -53,7 +53,7 @@ func newRigOn(t *testing.T, env *storagetest.Env) *rig {
 	return h
 }
 
-// build makes the function ask storage through db.
+// build makes the function use db for its storage.
 func (h *rig) build(db *dynamodb.Client) {
 	operations, sessions := h.Env.Table("OperationsTable"), h.Env.Table("SessionsTable")
 	secret := func(context.Context) (string, error) { return "s3cret", nil }
@@ -86,12 +86,12 @@ func TestRoutesAgreeWithTemplateAndDocument(t *testing.T) {
 type browser struct {
 	*rig
 	cookies map[string]string
-	accept  string // what it asks for; empty is what curl does
+	accept  string // the Accept header; empty sends what curl sends
 }
 
 func (h *rig) browser() *browser { return &browser{h, map[string]string{}, ""} }
 
-// get asks for a target, and keeps the cookies of the answer.
+// get sends a request for a target, and keeps the cookies of the response.
 func (b *browser) get(t *testing.T, target string) functiontest.Response {
 	t.Helper()
 	e := httpapitest.Event(t, "GET", target, nil, "")
@@ -115,7 +115,8 @@ func (b *browser) get(t *testing.T, target string) functiontest.Response {
 	return got
 }
 
-// start begins a login, and returns the target to which the host sends the browser back.
+// start begins a login. It returns the target to which the host sends the browser
+// back.
 func (b *browser) start(t *testing.T, vcs, query string) string {
 	t.Helper()
 	got := b.get(t, "/api/v1/"+vcs+"/login"+query)
@@ -125,7 +126,8 @@ func (b *browser) start(t *testing.T, vcs, query string) string {
 	return callbacks[vcs] + "?" + b.vcs.Consent(t, got.Location()).Encode()
 }
 
-// user is who the browser's session belongs to; false without one that lives.
+// user returns the user of the browser's session. It returns false if there is no
+// valid session.
 func (b *browser) user(t *testing.T) (user.User, bool) {
 	t.Helper()
 	id, ok := session.IDOf(b.cookies[session.Cookie])

@@ -18,31 +18,31 @@ import (
 // callbacks are the paths to which the VCSs send browsers back.
 var callbacks = map[string]string{"github": "/api/github/v1/callback", "gitlab": "/api/v1/gitlab/callback"}
 
-// login is what the routes work with.
+// login holds what the routes need.
 type login struct {
-	providers map[string]person.Provider // by VCS: those that are configured
+	providers map[string]person.Provider // by VCS; only those that are configured
 	box       *sealed.Box
 	people    person.Memberships
 	sessions  *session.Store
 	grants    *session.Grants
 	attempts  *ratelimit.Store
-	failures  int // logins of an address that may fail in ten minutes; 0 is no limit
+	failures  int // maximum failed logins of an address in ten minutes; 0 means no limit
 	log       *slog.Logger
 }
 
-// public needs no credential: a login is how one gets it.
+// public needs no credential, because a login is the way to get one.
 var public = access.Rule{Public: true}
 
-// callback is what a VCS sends back through the browser. It adds parameters of its
-// own making, such as iss, scope, setup_action, error_description and error_uri, and
-// a client must pass over those that it does not know (RFC 6749, section 4.1.2).
+// callback is what a VCS sends back through the browser. A VCS adds parameters of
+// its own, such as iss, scope, setup_action, error_description and error_uri. A
+// client must ignore parameters that it does not know (RFC 6749, section 4.1.2).
 var callback = httpapi.Input{
 	Query:      []string{"code", "state", "error", "installation_id"},
 	OtherQuery: "RFC 6749, section 4.1.2: the client must ignore unrecognized response parameters",
 }
 
-// routes lists the function's routes. GitHub's callback is where Apps of this
-// kind have always had it, outside of /api/v1.
+// routes lists the function's routes. GitHub's callback is outside of /api/v1,
+// where Apps of this kind have always had it.
 func routes(l *login) []httpapi.Route {
 	return []httpapi.Route{
 		{Pattern: "GET /api/v1/{vcs}/login", Rule: public, Input: httpapi.Input{Query: []string{"installation_id"}}, Endpoint: httpapi.JSON(l.decodeStart, l.start)},
@@ -51,7 +51,7 @@ func routes(l *login) []httpapi.Route {
 	}
 }
 
-// redirect sends a browser on.
+// redirect sends a browser to another address.
 type redirect struct {
 	httpapi.Empty
 	to      string
@@ -61,8 +61,8 @@ type redirect struct {
 // Status implements httpapi.Statuser.
 func (redirect) Status() int { return http.StatusSeeOther }
 
-// SetHeaders implements httpapi.Headerer. The next site is told nothing of the
-// address that this one had.
+// SetHeaders implements httpapi.Headerer. The next site must not learn the address
+// of this one.
 func (r redirect) SetHeaders(h http.Header) {
 	h.Set("Location", r.to)
 	h.Set("Referrer-Policy", "no-referrer")
@@ -71,7 +71,7 @@ func (r redirect) SetHeaders(h http.Header) {
 	}
 }
 
-// installationOf reads the id of an installation that the person has just made.
+// installationOf reads the id of an installation that the person has just created.
 func installationOf(r *http.Request, system string) (string, error) {
 	query := httpapi.NewQuery(r)
 	id := query.String("installation_id", "")

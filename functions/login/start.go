@@ -16,15 +16,16 @@ import (
 const (
 	// loginTime is how long a person may take at the VCS.
 	loginTime = 10 * time.Minute
-	// loginCookie holds a login under way, sealed. With this prefix browsers take
-	// it from this very host alone ("Cookies: HTTP State Management Mechanism", RFC
-	// 6265bis, section 4.1.3): another host of the domain could put its own login
-	// there else, and have a person end it.
+	// loginCookie holds a login in progress, sealed. With this prefix browsers
+	// accept the cookie only from this host ("Cookies: HTTP State Management
+	// Mechanism", RFC 6265bis, section 4.1.3). Without it, another host of the
+	// domain could set the cookie of its own login, and the person would end that
+	// login.
 	loginCookie = "__Host-login"
 )
 
-// pending is a login under way, as the browser's cookie holds it. No table has
-// it: a start costs no storage, whoever asks for it and however often.
+// pending is a login in progress, as the browser's cookie holds it. No table holds
+// it. So the start of a login costs no storage, however often anybody asks for it.
 type pending struct {
 	VCS          string `json:"vcs"`
 	State        string `json:"state"`
@@ -34,7 +35,7 @@ type pending struct {
 	Expires      int64  `json:"expires"` // Unix seconds
 }
 
-// place binds the sealed cookie to its use.
+// place is the text that binds the sealed cookie to its use.
 const place = "cookie login"
 
 // startRequest asks to begin a login.
@@ -72,7 +73,8 @@ func (l *login) start(ctx context.Context, call httpapi.Call, q startRequest) (r
 	}, nil
 }
 
-// underWay opens the browser's login; false if it has none that is good.
+// underWay opens the cookie of the browser's login in progress. It returns false if
+// there is none that is valid.
 func (l *login) underWay(ctx context.Context, cookie string, now time.Time) (pending, bool, error) {
 	sealed, err := base64.RawURLEncoding.DecodeString(cookie)
 	if err != nil || cookie == "" {

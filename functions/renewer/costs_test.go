@@ -27,8 +27,7 @@ func TestRenewalsUseWhatTheDocumentSays(t *testing.T) {
 	}, "Renewals")
 }
 
-// running counts what one run takes, of a person whose hour is over at GitLab
-// alone.
+// running counts the cost of one run. A person's renewal is due at GitLab only.
 func running(want tally, prepare func(*testing.T, *rig)) costs.Scenario {
 	return func(t *testing.T) *costs.Meter {
 		env, m := costs.New(t)

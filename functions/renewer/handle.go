@@ -20,10 +20,10 @@ import (
 	"github.com/opsplane/opsplane/shared/telemetry"
 )
 
-// renewer keeps appointments.
+// renewer does the renewals that are due.
 type renewer struct {
 	people    person.Memberships
-	providers map[string]person.Provider // by VCS: those that are configured
+	providers map[string]person.Provider // by VCS; only those that are configured
 	grants    *session.Grants
 	keys      *apikey.Store
 	log       *slog.Logger
@@ -31,32 +31,33 @@ type renewer struct {
 }
 
 const (
-	// reserve is how much of its time an invocation keeps back, so that it can write
-	// what became of the last people, and its log line.
+	// reserve is the time that an invocation keeps back, so that it can write the
+	// outcome of the last renewals, and its log line.
 	reserve = 10 * time.Second
-	// batch is how many appointments are read at a time.
+	// batch is how many renewals are read at a time.
 	batch = 100
-	// side is how many people are asked about beside each other at one host.
+	// side is how many people one host is asked about at the same time.
 	side = 10
-	// enough is after how many failures of a host in a row a run leaves it alone.
+	// enough is how many failures of a host in a row end the work on this host in a
+	// run.
 	enough = 5
 )
 
-// tally is what one run has done.
+// tally counts what one run has done.
 type tally struct {
-	// Renewed counts people whose word of the host is fresh, Ended those whose
-	// appointment ended, Failed those about whom the host or storage gave no
-	// answer.
+	// Renewed counts people about whom the host made a new statement, or a recent
+	// one was known. Ended counts people whose renewals ended. Failed counts people
+	// about whom the host or the storage gave no usable response.
 	Renewed int64 `json:"renewed"`
 	Ended   int64 `json:"ended"`
 	Failed  int64 `json:"failed"`
 }
 
-// errFailed is all that an invoker is told; the log has the rest.
+// errFailed is all that the invoker sees. The log has the details.
 var errFailed = errors.New("not all appointments that are due could be looked at; the function's log says why")
 
-// handle keeps the appointments that are due, of all hosts beside each other.
-// What it does not reach the next run does, a minute later.
+// handle does the renewals that are due, of all hosts at the same time. The next
+// run, a minute later, does those that are left.
 func (r *renewer) handle(ctx context.Context, _ json.RawMessage) (tally, error) {
 	ctx, cancel := frame.KeepBack(ctx, reserve)
 	defer cancel()
@@ -82,15 +83,15 @@ func (r *renewer) handle(ctx context.Context, _ json.RawMessage) (tally, error) 
 	return done, err
 }
 
-// run is one run in the making.
+// run is one run of the function.
 type run struct {
 	*renewer
 	request                string
 	renewed, ended, failed atomic.Int64
 }
 
-// all keeps the appointments of one host, until none is due, time is over, or
-// the host has failed too often. Its error is of storage.
+// all does the renewals of one host, until none is due, the time is over, or the
+// host has failed too often. Its error comes from the storage.
 func (r *run) all(ctx context.Context, vcs string, provider person.Provider) error {
 	var inARow atomic.Int64
 	for ctx.Err() == nil {
@@ -99,7 +100,7 @@ func (r *run) all(ctx context.Context, vcs string, provider person.Provider) err
 			return err
 		}
 		failures := make([]error, len(due))
-		var group errgroup.Group // without a context: one that cannot be kept must not hold up the others
+		var group errgroup.Group // without a context: a renewal that fails must not stop the others
 		group.SetLimit(side)
 		for i, of := range due {
 			group.Go(func() error {
@@ -115,7 +116,7 @@ func (r *run) all(ctx context.Context, vcs string, provider person.Provider) err
 				return nil
 			})
 		}
-		_ = group.Wait() // failures has what went wrong
+		_ = group.Wait() // failures holds the errors
 		if err := errors.Join(failures...); err != nil || inARow.Load() >= enough {
 			return err
 		}
@@ -123,7 +124,7 @@ func (r *run) all(ctx context.Context, vcs string, provider person.Provider) err
 	return nil
 }
 
-// report writes the log line of a run that did anything.
+// report writes the log line of a run that did something.
 func (r *renewer) report(ctx context.Context, request string, done tally, err error) {
 	frame.Line{Message: "renewals", Request: request, Quiet: true, Counts: []frame.Count{
 		{Name: "renewed", Unit: frame.Things, Value: done.Renewed},

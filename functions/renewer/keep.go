@@ -19,28 +19,32 @@ import (
 )
 
 const (
-	// again is how long after a refusal the host is asked once more: one may be an
-	// accident of the host's, or of a login that is under way.
+	// again is the time after a refusal until the host is asked once more. The
+	// refusal may be an error of the host, or come from a login that is in
+	// progress.
 	again = 5 * time.Minute
-	// away is after how long without its person and without a key in use the host
-	// is asked no more. No session lives as long after its login.
+	// away is the time without use by the person, and without a key in use, after
+	// which the host is not asked again. No session lives longer than this after
+	// its login.
 	away = session.Lifetime
-	// settle is how long it may take to move an appointment when time is over.
+	// settle is the maximum time for moving a renewal when the invocation's time is
+	// over.
 	settle = 3 * time.Second
 )
 
-// errAbsent says that nobody would use the host's word.
+// errAbsent says that nobody would use the host's statement.
 var errAbsent = errors.New("nobody uses the host's word")
 
-// keep keeps one appointment and moves or ends it. It reports whether the host
-// gave no answer; its error is of storage: then the appointment is due still.
+// keep does one renewal and moves or ends it. It reports whether the host gave no
+// usable response. Its error comes from the storage. Then the renewal is still due.
 //
-// Nothing is noted before the end, so that a worker that dies leaves an
-// appointment that is due; and nothing that is done is wrong to be done twice.
+// Nothing is stored before the end. So if a worker dies, the renewal is still due.
+// All steps may be done twice.
 func (r *run) keep(ctx context.Context, vcs string, provider person.Provider, of renewal.Reminder) (failed bool, err error) {
 	a, err := r.people.Appointments.Get(ctx, of.User, vcs)
 	if errors.Is(err, renewal.ErrMoved) || err == nil && !a.Due.Equal(of.At) {
-		// Another worker was first, and took the reminder along; or it was left behind.
+		// Another worker was first and moved the reminder, or the reminder was left
+		// behind.
 		return false, r.people.Appointments.Drop(ctx, vcs, of)
 	}
 	if err != nil {
@@ -55,7 +59,7 @@ func (r *run) keep(ctx context.Context, vcs string, provider person.Provider, of
 		r.renewed.Add(1)
 		err = r.people.Appointments.Move(after, a, word.asked.Add(renewal.Every-rand.N(renewal.Every/10)))
 	case ctx.Err() != nil:
-		return false, nil // time is over: it is due still
+		return false, nil // the time is over: the renewal is still due
 	case errors.Is(err, errAbsent):
 		r.ended.Add(1)
 		err = r.people.Appointments.End(after, a)
@@ -75,19 +79,21 @@ func (r *run) keep(ctx context.Context, vcs string, provider person.Provider, of
 	return failed, err
 }
 
-// refused reports whether the host, or what we have of its grant, says that it
-// may not be asked about the person any more.
+// refused reports whether the host may no longer be asked about the person: because
+// the host says so, or because there is no valid grant.
 func refused(err error) bool {
 	return errors.Is(err, session.ErrNoGrant) || errors.Is(err, vcshost.ErrRefused)
 }
 
-// word is when a host was asked about a person, by which account of its.
+// word says when a host was asked about a person, and for which of the person's
+// accounts.
 type word struct {
 	asked   time.Time
 	account string
 }
 
-// ask has the host say what the person may act on, unless it did not long ago.
+// ask asks the host which installations the person may act on, unless the last
+// statement is recent.
 func (r *run) ask(ctx context.Context, provider person.Provider, a renewal.Appointment) (said word, err error) {
 	defer frame.Guard(&err)
 	now := r.now()
@@ -104,7 +110,7 @@ func (r *run) ask(ctx context.Context, provider person.Provider, a renewal.Appoi
 	}
 	said = word{asked: now, account: account.ID}
 	if last, ok := u.Hosted[a.VCS]; ok && now.Sub(last.AskedAt) < renewal.Every*9/10 {
-		said.asked = last.AskedAt // the person has listed them
+		said.asked = last.AskedAt // the person has listed the installations, which asked the host
 		return said, nil
 	}
 	if now.Sub(a.SeenAt) > away {
@@ -119,9 +125,9 @@ func (r *run) ask(ctx context.Context, provider person.Provider, a renewal.Appoi
 	return said, r.renew(ctx, provider, session.Holder{User: a.User, VCS: a.VCS, Account: account.ID}, r.author(now))
 }
 
-// renew has the host say anew what the holder may act on. A host ends a token when
-// its grant is refreshed, which another call may do meanwhile: then it is asked
-// once more with the next one.
+// renew asks the host which installations the holder may act on. A host ends a
+// token when its grant is refreshed, and another call may refresh the grant at the
+// same time. Then the host is asked once more, with the next token.
 func (r *run) renew(ctx context.Context, provider person.Provider, of session.Holder, author change.Author) error {
 	token, err := r.grants.Token(ctx, of, provider.OAuth.Refresh, author)
 	if err != nil {
@@ -137,8 +143,8 @@ func (r *run) renew(ctx context.Context, provider person.Provider, of session.Ho
 	return err
 }
 
-// keyInUse reports whether the user has an API key that is live and was made or
-// used not long ago.
+// keyInUse reports whether the user has a valid API key that was created or used
+// recently.
 func (r *run) keyInUse(ctx context.Context, id string, now time.Time) (bool, error) {
 	keys, err := r.keys.List(ctx, id, apikey.Query{})
 	for _, k := range keys {
@@ -149,7 +155,7 @@ func (r *run) keyInUse(ctx context.Context, id string, now time.Time) (bool, err
 	return false, err
 }
 
-// author is who stands in what a renewal changes.
+// author returns the author of the changes that a renewal makes.
 func (r *run) author(now time.Time) change.Author {
 	return change.Author{Principal: change.Server, Request: r.request, At: now}
 }
@@ -157,9 +163,9 @@ func (r *run) author(now time.Time) change.Author {
 // underWay is how long before its grant is stored a login may have begun.
 const underWay = 30 * time.Second
 
-// disown takes away what the host said of the person's account, and ends the
-// appointment. What a login brings that was under way when the host was asked
-// stands: it is as of the login's beginning.
+// disown removes the host's statement about the person's account, and ends the
+// renewal. If a login was in progress when the host was asked, the statement that
+// it brings stays, because its time is the login's beginning.
 func (r *run) disown(ctx context.Context, a renewal.Appointment, said word) error {
 	asked := user.Hosted{AskedAt: said.asked.Add(-underWay)}
 	if err := r.people.Users.Replace(ctx, r.author(r.now()), a.User, a.VCS, said.account, asked); err != nil {
@@ -170,8 +176,8 @@ func (r *run) disown(ctx context.Context, a renewal.Appointment, said word) erro
 	return r.people.Appointments.End(ctx, a)
 }
 
-// stumble moves an appointment for which the host or storage gave no answer:
-// what the host said last holds until it lapses.
+// stumble moves a renewal for which the host or the storage gave no usable
+// response. The host's last statement stays valid until it lapses.
 func (r *run) stumble(ctx context.Context, a renewal.Appointment, problem error) error {
 	a.Tries++
 	wait := backoff.Pause(a.Tries)
@@ -185,6 +191,6 @@ func (r *run) stumble(ctx context.Context, a renewal.Appointment, problem error)
 	return r.people.Appointments.Move(ctx, a, r.now().Add(wait))
 }
 
-// backoff is how long an appointment waits before its host is asked again. What the
-// host said last lapses only later.
+// backoff is how long a renewal waits before its host is asked again. The host's
+// last statement lapses later than that.
 var backoff = queue.Backoff{First: 5 * time.Minute, Most: 80 * time.Minute}

@@ -1,6 +1,7 @@
-// Command renewer is the Lambda function that asks VCS hosts again, hour by
-// hour, which installations people may act on: who left a group or organisation
-// loses it here without being asked. A schedule wakes it. Nobody calls it.
+// Command renewer is the Lambda function that asks VCS hosts every hour which
+// installations people may act on. So a person who leaves a group or organisation
+// loses the membership here too, without doing anything here. A schedule wakes the
+// function. It has no caller.
 package main
 
 import (

@@ -21,7 +21,8 @@ import (
 	"github.com/opsplane/opsplane/shared/vcs"
 )
 
-// bound is the promise: who was taken out at the host has lost access here.
+// bound is the promised time: after it, a person who was removed at the host has
+// lost access here.
 const bound = renewal.Every + time.Minute
 
 func TestFormerMemberLosesAccessWithinTheBoundWithoutDoingAnything(t *testing.T) {
@@ -93,7 +94,8 @@ func TestWordHoldsWhileAHostIsDownUntilItLapses(t *testing.T) {
 			sum := r.pass(t, 11*time.Hour)
 			r.expect(t, "a host that fails", "gitlab", true)
 			r.expect(t, "the other host", "github", true)
-			// About 5, 10, 20, 40 minutes, then 80 again and again.
+			// The pauses are about 5, 10, 20 and 40 minutes, and then 80 minutes
+			// each time.
 			if sum.Failed < 7 || sum.Failed > 18 {
 				t.Errorf("tried %d times in ten hours", sum.Failed)
 			}
@@ -111,7 +113,7 @@ func TestWordHoldsWhileAHostIsDownUntilItLapses(t *testing.T) {
 func TestHostThatComesBackIsAskedSoon(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
-	r.gitlab.Fail(vcstest.Failure{Match: "GET /groups", Status: http.StatusBadGateway, Times: 6}) // each question is tried thrice
+	r.gitlab.Fail(vcstest.Failure{Match: "GET /groups", Status: http.StatusBadGateway, Times: 6}) // each request is tried three times
 	r.pass(t, bound)
 	r.member(0)
 	r.pass(t, 25*time.Minute)
@@ -200,7 +202,7 @@ func TestRenewalStopsForWhoIsAwayAndUsesNoKey(t *testing.T) {
 					t.Fatal(err)
 				}
 			}
-			// GitHub's grant has ended long ago: this is about the group.
+			// The grant of GitHub ended long ago. This test is about the group.
 			r.clock = end
 			r.pass(t, time.Minute)
 			if got := slices.Contains(r.waiting(t), "gitlab"); got != c.stays {
@@ -241,8 +243,8 @@ func TestAppointmentOfWhoIsGoneEnds(t *testing.T) {
 	}
 }
 
-// TestWorkerThatIsKilledAnywhereIsMadeUpForByTheNext kills a worker after each
-// of its calls in turn.
+// TestWorkerThatIsKilledAnywhereIsMadeUpForByTheNext kills a worker after each of
+// its calls, one after the other.
 func TestWorkerThatIsKilledAnywhereIsMadeUpForByTheNext(t *testing.T) {
 	t.Parallel()
 	for n := 1; ; n++ {
@@ -286,7 +288,7 @@ func TestWorkerThatIsKilledAnywhereIsMadeUpForByTheNext(t *testing.T) {
 func TestWorkersAtTheSameTimeDoNoHarm(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
-	r.clock = born.Add(9 * time.Hour) // GitHub's grant has to be refreshed, which takes each refresh token once
+	r.clock = born.Add(9 * time.Hour) // GitHub's grant must be refreshed, and each refresh token works once
 	var wg sync.WaitGroup
 	for range 4 {
 		wg.Go(func() {

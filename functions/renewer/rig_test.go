@@ -32,8 +32,8 @@ var born = time.Unix(4_000_000_000, 0).UTC()
 
 const ann = 5
 
-// rig is the function over tables and hosts of its own. Ann has logged in at
-// both hosts, and is a member of installation 1 of GitHub and group 77 of GitLab.
+// rig is the function over its own tables and hosts. Ann has logged in at both
+// hosts. She is a member of installation 1 of GitHub and group 77 of GitLab.
 type rig struct {
 	*renewer
 	env    *storagetest.Env
@@ -42,7 +42,7 @@ type rig struct {
 	ann    string
 	clock  time.Time
 	log    bytes.Buffer
-	logger *slog.Logger // to log
+	logger *slog.Logger // writes to log
 }
 
 func newRig(t *testing.T) *rig {
@@ -66,12 +66,12 @@ func newRigOn(t *testing.T, env *storagetest.Env) *rig {
 	return r
 }
 
-// member gives Ann a level in group 77; 0 takes her out.
+// member gives Ann a level in group 77. Level 0 removes her.
 func (r *rig) member(level int) {
 	r.gitlab.Set(vcstest.Group{ID: 77, FullPath: "acme", FullName: "Acme", Inherited: map[int64]int{ann: level}})
 }
 
-// over is a worker of the rig whose calls go through another env.
+// over returns a worker of the rig whose calls go through another env.
 func (r *rig) over(env *storagetest.Env) *renewer {
 	operations := env.Table("OperationsTable")
 	client := func(context.Context) (string, error) { return "s3cret", nil }
@@ -95,7 +95,7 @@ func (r *rig) author() change.Author {
 	return change.Author{Principal: "test", Request: uuid.NewString(), At: r.clock}
 }
 
-// login has Ann log in at both hosts now, as the function login would.
+// login logs Ann in at both hosts now, as the function login does.
 func (r *rig) login(t *testing.T) {
 	t.Helper()
 	identity := user.Identity{ID: strconv.Itoa(ann), Login: "ann"}
@@ -121,12 +121,12 @@ func (r *rig) login(t *testing.T) {
 	}
 }
 
-// holder is Ann with her account at a VCS.
+// holder returns Ann with her account at a VCS.
 func (r *rig) holder(system string) session.Holder {
 	return session.Holder{User: r.ann, VCS: system, Account: strconv.Itoa(ann)}
 }
 
-// pass lets minutes pass, the schedule waking a worker in each.
+// pass lets minutes pass. The schedule wakes a worker in each minute.
 func (r *rig) pass(t *testing.T, d time.Duration) tally {
 	t.Helper()
 	var sum tally
@@ -141,8 +141,8 @@ func (r *rig) pass(t *testing.T, d time.Duration) tally {
 	return sum
 }
 
-// allowed reports whether a credential of Ann's is let in at her installation of
-// a VCS, by the rule that all routes of installations have.
+// allowed reports whether a credential of Ann is accepted at her installation of a
+// VCS, by the rule that all routes of installations have.
 func (r *rig) allowed(t *testing.T, system string, kind access.Kind) bool {
 	t.Helper()
 	u, err := r.people.Users.Get(t.Context(), r.ann)
@@ -155,7 +155,8 @@ func (r *rig) allowed(t *testing.T, system string, kind access.Kind) bool {
 	return access.Authorize(caller, access.Rule{Scope: access.ScopeInstallation}, target, r.clock) == nil
 }
 
-// expect compares who is let in with what is wanted, for all kinds of credential.
+// expect compares, for all kinds of credential, whether Ann is allowed with what is
+// wanted.
 func (r *rig) expect(t *testing.T, when, system string, want bool) {
 	t.Helper()
 	for _, kind := range access.DefaultKinds() {
@@ -165,7 +166,7 @@ func (r *rig) expect(t *testing.T, when, system string, want bool) {
 	}
 }
 
-// waiting answers the VCSs at which Ann has an appointment.
+// waiting returns the VCSs at which Ann has a renewal.
 func (r *rig) waiting(t *testing.T) []string {
 	t.Helper()
 	var found []string

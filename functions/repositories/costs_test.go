@@ -19,7 +19,7 @@ func TestOperationsUseWhatTheDocumentSays(t *testing.T) {
 	}, "Repositories")
 }
 
-// counting counts one request, after what is prepared.
+// counting counts the cost of one request, after the preparation.
 func counting(method, path string, prepare func(*testing.T, *rig)) costs.Scenario {
 	return func(t *testing.T) *costs.Meter {
 		env, m := costs.New(t)

@@ -23,10 +23,10 @@ func decodeRepository(r *http.Request) (vcs.Repository, error) {
 	return of, err
 }
 
-// delete removes a repository and all that belongs to it. It must be archived at
-// the host, and the caller's account must be allowed to decide over it there. The
-// task that is returned removes what belongs to it. The repository itself is no
-// longer listed from now on.
+// delete removes a repository and all that belongs to it. The repository must be
+// archived at the host, and the caller's account must be allowed to decide about it
+// there. From now on the repository is not listed. The returned task removes what
+// belongs to it.
 func (r *repositories) delete(ctx context.Context, call httpapi.Call, of vcs.Repository) (started, error) {
 	if _, err := r.known.Get(ctx, of); errors.Is(err, fault.ErrNotFound) {
 		return started{}, fault.Invalidf("REPO_NOT_FOUND", "installation %s has no repository %s; if the repository is new, refresh the installation's repositories", of.Installation.ID, of.ID)
@@ -50,8 +50,8 @@ func (r *repositories) delete(ctx context.Context, call httpapi.Call, of vcs.Rep
 	return started{removal.ID}, err
 }
 
-// account returns the caller's own account at the host. A caller who has none is
-// refused.
+// account returns the caller's own account at the host. A caller without an account
+// there is refused.
 func (r *repositories) account(ctx context.Context, call httpapi.Call, system vcs.VCS) (user.Identity, error) {
 	u, err := r.users.Get(ctx, call.Caller.User)
 	if errors.Is(err, user.ErrNotFound) {
@@ -67,8 +67,9 @@ func (r *repositories) account(ctx context.Context, call httpapi.Call, system vc
 	return account, nil
 }
 
-// allowed asks the host whether the account may delete the repository. A caller
-// who may not decide about the repository is not told whether it is archived.
+// allowed asks the host whether the account may delete the repository. The right is
+// checked first, so that a caller without it does not learn whether the repository
+// is archived.
 func (r *repositories) allowed(ctx context.Context, of vcs.Repository, account user.Identity) error {
 	in := of.Installation
 	client, err := r.openHost(ctx, in)

@@ -19,9 +19,10 @@ import (
 	"github.com/opsplane/opsplane/shared/vcs/hostclient"
 )
 
-// TestDeletionThatIsKilledAnywhereIsDoneOnce ends the function at each of its
-// calls in turn, to storage and to the host, reads too: the last one takes
-// effect, but nobody hears of it. Whoever asks again has it done, once.
+// TestDeletionThatIsKilledAnywhereIsDoneOnce ends the function at each of its calls
+// to the storage and to the host, one after the other, reads included. The last
+// call takes effect, but its response is lost. A second request completes the
+// deletion, and it is done once.
 func TestDeletionThatIsKilledAnywhereIsDoneOnce(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
@@ -36,7 +37,7 @@ func TestDeletionThatIsKilledAnywhereIsDoneOnce(t *testing.T) {
 			t.Fatal("it was not killed")
 		}
 		switch _, err := r.known.Get(t.Context(), vcs.Installation{VCS: "github", ID: "42"}.Repository(vcs.ID(id))); {
-		case err == nil: // nothing has happened
+		case err == nil: // nothing was changed
 			if made := len(r.due(t)) - before; made != 0 {
 				t.Fatalf("killed at call %d: %d tasks, and the repository is there", n, made)
 			}
@@ -75,8 +76,8 @@ func (r *rig) due(t *testing.T) []string {
 	return ids
 }
 
-// killAt asks for a deletion of a function of its own, which ends at its nth
-// call, and answers how many it made.
+// killAt sends a deletion to a new function, which ends at its nth call. It returns
+// how many calls the function made.
 func (r *rig) killAt(t *testing.T, n int, path string) (calls int) {
 	t.Helper()
 	ctx, kill := context.WithCancel(t.Context())
@@ -114,7 +115,7 @@ func (r *rig) killAt(t *testing.T, n int, path string) (calls int) {
 		return nil
 	})
 	defer r.github.Choose(nil)
-	// What the function answers, nobody hears.
+	// The function is killed, so its response does not matter.
 	if _, err := r.lambdaOf(dying).Handle(ctx, httpapitest.Event(t, "DELETE", path, &r.caller, "")); err != nil {
 		t.Fatal(err)
 	}

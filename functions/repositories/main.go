@@ -1,6 +1,6 @@
-// Command repositories is the Lambda function that refreshes the repositories of
-// an installation and deletes one of them. It asks the hosts, and leaves what
-// takes long to tasks.
+// Command repositories is the Lambda function that refreshes the repositories of an
+// installation and deletes one of them. It asks the hosts. It starts tasks for the
+// work that takes long.
 package main
 
 import (

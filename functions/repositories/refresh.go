@@ -11,7 +11,7 @@ import (
 	"github.com/opsplane/opsplane/shared/vcs"
 )
 
-// started names the task that does what was asked for.
+// started names the task that does what the request asked for.
 type started struct {
 	ID string `json:"id"`
 }
@@ -20,8 +20,8 @@ func decodeInstallation(r *http.Request) (vcs.Installation, error) {
 	return vcs.Installation{VCS: vcs.VCS(r.PathValue("vcs")), ID: vcs.ID(r.PathValue("installation_id"))}, nil
 }
 
-// refresh starts the task that lists the installation's repositories at its
-// host, or returns the one that the caller has under way.
+// refresh starts the task that lists the installation's repositories at its host.
+// If such a task of the caller is running, it returns that one.
 func (r *repositories) refresh(ctx context.Context, call httpapi.Call, in vcs.Installation) (started, error) {
 	if _, err := r.openHost(ctx, in); err != nil {
 		return started{}, err

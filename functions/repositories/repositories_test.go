@@ -137,7 +137,7 @@ func TestDeletionIsRefused(t *testing.T) {
 	}
 }
 
-// group sets who are direct members of the group.
+// group sets the direct members of the group.
 func (r *rig) group(direct map[int64]int) {
 	r.gitlab.Set(vcstest.Group{
 		ID: 77, FullPath: "acme", Direct: direct, Inherited: map[int64]int{ann: 40, 9: 30},
@@ -161,7 +161,7 @@ func TestRefreshIsRefused(t *testing.T) {
 	}
 }
 
-// TestDeletionWhoseAnswerIsLostIsDoneOnce has the transaction fail in all ways.
+// TestDeletionWhoseAnswerIsLostIsDoneOnce makes the transaction fail in all ways.
 func TestDeletionWhoseAnswerIsLostIsDoneOnce(t *testing.T) {
 	t.Parallel()
 	for _, kind := range []storagetest.Kind{

@@ -38,8 +38,8 @@ func TestRoutesAgreeWithTemplateAndDocument(t *testing.T) {
 	contract.CheckRoutes(t, "RepositoriesFunction", routes(&repositories{}))
 }
 
-// rig is the function over tables and hosts of its own. Its caller is Ann, who
-// has an account at both hosts.
+// rig is the function over its own tables and hosts. Its caller is Ann, who has an
+// account at both hosts.
 type rig struct {
 	*repositories
 	env          *storagetest.Env
@@ -51,7 +51,7 @@ type rig struct {
 	caller       access.Caller
 }
 
-// lambdaOf is the function as the gateway calls it.
+// lambdaOf returns the function in the form in which the gateway calls it.
 func (r *rig) lambdaOf(of *repositories) *httpapi.Lambda {
 	return httpapi.NewLambda(routes(of), slog.New(slog.NewJSONHandler(io.Discard, nil)), func() time.Time { return born })
 }
@@ -63,7 +63,7 @@ func newRig(t *testing.T) *rig {
 	return newRigOn(t, env, env.DynamoDB)
 }
 
-// newRigOn has the function ask storage through db.
+// newRigOn makes the function use db for its storage.
 func newRigOn(t *testing.T, env *storagetest.Env, db *dynamodb.Client) *rig {
 	t.Helper()
 	r := &rig{env: env, github: vcstest.NewGitHub(t), gitlab: vcstest.NewGitLab(t)}
@@ -94,8 +94,8 @@ func newRigOn(t *testing.T, env *storagetest.Env, db *dynamodb.Client) *rig {
 	return r
 }
 
-// arrange gives each host an archived and a live repository, 7 and 8, which are
-// known here too.
+// arrange gives each host two repositories: 7, which is archived, and 8, which is
+// not. Both are known here too.
 func (r *rig) arrange(t *testing.T) {
 	t.Helper()
 	r.github.Install("42", vcstest.Repository{ID: 7, Owner: "acme", Name: "old", Archived: true}, vcstest.Repository{ID: 8, Owner: "acme", Name: "live"})
@@ -114,7 +114,7 @@ func (r *rig) arrange(t *testing.T) {
 	}
 }
 
-// tell has a host tell of a repository.
+// tell stores a fact of a host about a repository.
 func (r *rig) tell(t *testing.T, system, installation, id, name, version string) {
 	t.Helper()
 	if err := r.known.Apply(t.Context(), author(), vcs.Installation{VCS: vcs.VCS(system), ID: vcs.ID(installation)}, vcs.Description{ID: vcs.ID(id), Owner: "acme", Name: name}, vcs.Version(version)); err != nil {
@@ -126,7 +126,7 @@ func author() change.Author {
 	return change.Author{Principal: "test", Request: uuid.NewString(), At: born}
 }
 
-// ask answers the status and the body.
+// ask returns the status and the body of a response.
 func (r *rig) ask(t *testing.T, method, path string) (int, string) {
 	t.Helper()
 	got, err := r.lambda.Handle(t.Context(), httpapitest.Event(t, method, path, &r.caller, ""))
@@ -136,7 +136,7 @@ func (r *rig) ask(t *testing.T, method, path string) (int, string) {
 	return got.StatusCode, got.Body
 }
 
-// start asks for something that a task does, and answers that task.
+// start sends a request that starts a task, and returns the task.
 func (r *rig) start(t *testing.T, method, path string) task.Task {
 	t.Helper()
 	status, body := r.ask(t, method, path)

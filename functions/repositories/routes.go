@@ -9,7 +9,7 @@ import (
 	"github.com/opsplane/opsplane/shared/vcs/repository"
 )
 
-// repositories is what the operations need.
+// repositories holds what the operations need.
 type repositories struct {
 	users *user.Store
 	tasks task.Store
@@ -17,9 +17,9 @@ type repositories struct {
 	open  hostclient.Opener[host]
 }
 
-// member of the installation. A deletion destroys what is known here, and so
-// needs besides the capability that people's credentials have and those of runs
-// do not.
+// The rules require a membership in the installation. A deletion destroys data of
+// this server. So it also requires the capability that people's credentials have
+// and the credentials of runs do not have.
 var (
 	member   = access.Rule{Scope: access.ScopeInstallation}
 	deciding = access.Rule{Needs: []access.Capability{access.AccessTokenCreate}, Scope: access.ScopeInstallation}

@@ -24,14 +24,15 @@ import (
 // post is a delivery as it was sent.
 type post struct {
 	event string
-	// id is the host's; proof its signature or token.
+	// id is the host's id. proof is the signature or the token.
 	id, proof string
-	// media and encoding are what the host says of the body.
+	// media and encoding are the host's content type and content encoding of the
+	// body.
 	media, encoding string
 	body            []byte
 }
 
-// maxEvent bounds the name of an event, in bytes.
+// maxEvent is the maximum length of an event's name, in bytes.
 const maxEvent = 100
 
 func decodeGitHub(r *http.Request) (post, error) {
@@ -40,17 +41,17 @@ func decodeGitHub(r *http.Request) (post, error) {
 	})
 }
 
-// decodeGitLab takes the id that stays the same when GitLab sends a delivery
-// again. Versions before 17.4 send none: what they call X-Gitlab-Event-UUID is one
-// for all events that a request or job at GitLab causes.
+// decodeGitLab reads the id that stays the same when GitLab sends a delivery again.
+// Versions before 17.4 send no such id: their X-Gitlab-Event-UUID is the same for
+// all events that one request or job at GitLab causes.
 func decodeGitLab(r *http.Request) (post, error) {
 	return decode(r, post{
 		event: r.Header.Get("X-Gitlab-Event"), id: r.Header.Get("Idempotency-Key"), proof: r.Header.Get("X-Gitlab-Token"),
 	})
 }
 
-// decode reads the body. What else is missing is told after the proof, to
-// nobody but the host.
+// decode reads the body. Other missing parts are reported only after the proof is
+// checked, so that only the host learns of them.
 func decode(r *http.Request, p post) (post, error) {
 	var err error
 	p.media, p.encoding = r.Header.Get("Content-Type"), r.Header.Get("Content-Encoding")
@@ -64,7 +65,7 @@ func decode(r *http.Request, p post) (post, error) {
 func (w *webhooks) acceptGitHub(ctx context.Context, call httpapi.Call, p post) (httpapi.Empty, error) {
 	err := w.signed(ctx, call.Now, p)
 	if errors.Is(err, fault.ErrForbidden) && p.packed() {
-		return httpapi.Empty{}, errPacked // what is compressed may arrive otherwise than it was signed
+		return httpapi.Empty{}, errPacked // a compressed body may arrive in another form than was signed
 	}
 	if err == nil {
 		err = p.plain()
@@ -73,9 +74,10 @@ func (w *webhooks) acceptGitHub(ctx context.Context, call httpapi.Call, p post) 
 		return httpapi.Empty{}, err
 	}
 	if p.event == "ping" {
-		return httpapi.Empty{}, nil // GitHub asks whether somebody is here
+		return httpapi.Empty{}, nil // GitHub checks whether the webhook exists
 	}
-	// What cannot be read is kept all the same: the worker says why.
+	// A body that cannot be read is stored too. The worker says what is wrong with
+	// it.
 	e, _ := vcsevent.GitHub(p.event, p.body)
 	if p.id != "" {
 		p.id = delivery.ID(e.Installation, p.id)
@@ -83,9 +85,9 @@ func (w *webhooks) acceptGitHub(ctx context.Context, call httpapi.Call, p post) 
 	return httpapi.Empty{}, w.accept(ctx, call, vcs.GitHub, e, p, e.Timeless())
 }
 
-// signed refuses a delivery that is not signed with any word of GitHub's webhook
-// secret: while it is rotated, it is two. What no known word has signed is tried
-// with the latest ones, as the secret may just have been changed.
+// signed refuses a delivery that is not signed with a value of GitHub's webhook
+// secret. During a rotation the secret has two values. If no known value fits, the
+// latest values are read and tried, because the secret may just have been changed.
 func (w *webhooks) signed(ctx context.Context, now time.Time, p post) error {
 	for _, read := range []func(context.Context, time.Time) (string, error){w.github.Text, w.github.LatestText} {
 		text, err := read(ctx, now)
@@ -118,22 +120,24 @@ func (w *webhooks) acceptGitLab(ctx context.Context, call httpapi.Call, p post) 
 	}
 	p.id = delivery.ID(installation, p.id)
 	e, _ := vcsevent.GitLab(p.event, installation, p.body)
-	// Who can send a copy has the group's token, and needs none.
+	// A sender of copies is no special danger here: it has the group's token, and
+	// so can send any delivery.
 	return httpapi.Empty{}, w.accept(ctx, call, vcs.GitLab, e, p, false)
 }
 
-// contentID is the id of a delivery that comes without one: it is known by its
+// contentID returns the id of a delivery that comes without one: a hash of its
 // event and body.
 func contentID(p post) string {
 	h := sha256.New()
-	h.Write([]byte(p.event + "\n")) // a header has one line
+	h.Write([]byte(p.event + "\n")) // a header has only one line
 	h.Write(p.body)
 	return hex.EncodeToString(h.Sum(nil))
 }
 
-// installation answers whose webhook a token is for: one that was made with any
-// word of the secret of these tokens. What no known word explains is tried with the
-// latest ones: another instance may have given out a token of a newer one.
+// installation returns the installation that a token belongs to. The token must be
+// made with a value of the secret of these tokens. If no known value fits, the
+// latest values are read and tried, because another instance may have given out a
+// token of a newer value.
 func (w *webhooks) installation(ctx context.Context, now time.Time, token string) (vcs.ID, error) {
 	for _, words := range []func(context.Context, time.Time) ([]string, error){w.tokens.Words, w.tokens.LatestWords} {
 		known, err := words(ctx, now)
@@ -148,9 +152,9 @@ func (w *webhooks) installation(ctx context.Context, now time.Time, token string
 	return "", access.Refuse(access.StepSignature, "the delivery's token is no group's")
 }
 
-// explain answers whose token it is by the words; empty if by none. A token of
-// another word than the newest is told to the operator, who has to have it
-// replaced before that word is dropped.
+// explain returns the installation of a token that is made with one of the values.
+// It is empty if no value fits. If the value is not the newest, the log says so,
+// because the operator must have the token replaced before that value is dropped.
 func (w *webhooks) explain(ctx context.Context, words []string, token string) (vcs.ID, error) {
 	for i, word := range words {
 		key, err := secret.Derive(word, webhook.Purpose)
@@ -169,8 +173,8 @@ func (w *webhooks) explain(ctx context.Context, words []string, token string) (v
 	return "", nil
 }
 
-// configured turns the error of a secret that is not there into a fault: a host
-// that is not configured has no webhook.
+// configured turns the error of a secret that is not set into a fault: a host that
+// is not configured has no webhook.
 func configured(err error) error {
 	if errors.Is(err, secret.ErrNotConfigured) {
 		return fault.ErrNotFound
@@ -178,8 +182,9 @@ func configured(err error) error {
 	return err
 }
 
-// accept stores a delivery. One that is stored already is acknowledged again,
-// and tried again if it is stuck. A timeless one is told from a copy by its body.
+// accept stores a delivery. One that is stored already is acknowledged again, and
+// tried again if it is stuck. If a delivery is timeless, its body shows whether it
+// is a copy.
 func (w *webhooks) accept(ctx context.Context, call httpapi.Call, system vcs.VCS, e vcsevent.Event, p post, timeless bool) error {
 	if p.event == "" || len(p.event) > maxEvent {
 		return fault.Invalidf("INVALID_HEADER", "the header that names the event is missing or longer than %d bytes", maxEvent)

@@ -13,7 +13,8 @@ import (
 )
 
 func TestOperationsUseWhatTheDocumentSays(t *testing.T) {
-	// Scenarios run side by side, so that none can set a variable of its own.
+	// Scenarios run in parallel, so none can set an environment variable for
+	// itself.
 	dir := t.TempDir()
 	for name, text := range map[string]string{"github": githubSecret, "server": serverSecret} {
 		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
@@ -23,7 +24,7 @@ func TestOperationsUseWhatTheDocumentSays(t *testing.T) {
 	if err := os.Setenv("SECRETS_DIR", dir); err != nil {
 		t.Fatal(err)
 	}
-	// A real one compresses to about a tenth.
+	// A real body compresses to about a tenth.
 	body := `{"action":"opened","installation":{"id":42},"repository":{"id":7,"name":"infra","owner":{"login":"acme"}},"pull_request":{"title":"` +
 		strings.Repeat("Lorem ipsum dolor sit amet. ", 500) + `"}}`
 	signed := map[string]string{
@@ -44,7 +45,7 @@ func TestOperationsUseWhatTheDocumentSays(t *testing.T) {
 	}, "Webhooks")
 }
 
-// delivering counts the last of several times that a delivery comes.
+// delivering sends a delivery several times and counts the cost of the last time.
 func delivering(path, body string, headers map[string]string, status, times int) costs.Scenario {
 	return func(t *testing.T) *costs.Meter {
 		env, m := costs.New(t)

@@ -12,12 +12,12 @@ import (
 	"github.com/opsplane/opsplane/shared/background/delivery"
 )
 
-// appBody is what the App's webhook sends of the event of which a webhook of the
-// repository sends the same without the installation.
+// appBody is what the App's webhook sends for an event. A repository's webhook
+// sends the same event without the installation.
 const appBody = `{"action":"opened","installation":{"id":42},"repository":{"id":7,"name":"infra","owner":{"login":"acme"}}}`
 
-// TestEachHookHasIDsOfItsOwn sends one event as GitHub does it to two webhooks:
-// under one id.
+// TestEachHookHasIDsOfItsOwn sends one event to two webhooks under one id, as
+// GitHub does.
 func TestEachHookHasIDsOfItsOwn(t *testing.T) {
 	const repositoryBody = `{"action":"opened","repository":{"id":7,"name":"infra","owner":{"login":"acme"}}}`
 	const otherApp = `{"action":"opened","installation":{"id":43},"repository":{"id":7,"name":"infra","owner":{"login":"acme"}}}`
@@ -41,8 +41,8 @@ func TestEachHookHasIDsOfItsOwn(t *testing.T) {
 	}
 }
 
-// TestIDsOfAnotherHookCannotBeTaken sends, without an installation, the id that
-// the App's next delivery will have here.
+// TestIDsOfAnotherHookCannotBeTaken sends a delivery without an installation. It
+// has the id that the App's next delivery will have here.
 func TestIDsOfAnotherHookCannotBeTaken(t *testing.T) {
 	r := newRig(t, "github", "server")
 	const none = `{"action":"opened"}`
@@ -66,8 +66,8 @@ func packed(t *testing.T, text string) string {
 	return out.String()
 }
 
-// TestBodiesThatAreNotPlainJSONAreRefusedVisibly sends what could be stored and
-// never be read.
+// TestBodiesThatAreNotPlainJSONAreRefusedVisibly sends bodies that could be stored
+// but never be read.
 func TestBodiesThatAreNotPlainJSONAreRefusedVisibly(t *testing.T) {
 	r := newRig(t, "github", "server")
 	form := "payload=" + url.QueryEscape(appBody)
@@ -108,14 +108,15 @@ func TestBodiesThatAreNotPlainJSONAreRefusedVisibly(t *testing.T) {
 			t.Errorf("%s without a token: got %d %s", name, answer.StatusCode, answer.Body)
 		}
 		if strings.Contains(name, "compressed") {
-			continue // it may have arrived otherwise than it was signed
+			continue // it may have arrived in another form than was signed
 		}
 		headers["X-Hub-Signature-256"] = signature("another", c.body)
 		if answer := r.post(t, githubEvents, c.body, headers); answer.StatusCode != 403 || answer.Body != "" {
 			t.Errorf("%s with another signature: got %d %s", name, answer.StatusCode, answer.Body)
 		}
 	}
-	// GitHub asks with a form whether somebody is here: the answer must be no.
+	// GitHub checks with a form whether the webhook exists. The response must be a
+	// refusal.
 	const ping = "payload=%7B%22zen%22%3A%22x%22%7D"
 	headers := fromGitHub(ping, "ping")
 	headers["X-GitHub-Event"], headers["Content-Type"] = "ping", formType
@@ -169,8 +170,8 @@ func TestDeliveryThatIsStuckIsTriedAgainWhenItsHostSendsItAgain(t *testing.T) {
 	}
 }
 
-// FuzzPost sends anything as a body of a kind: it is stored or refused, and what
-// is refused as unreadable is not JSON.
+// FuzzPost sends any bytes as a body of a content type. The body is stored or
+// refused. A body that is refused as unreadable is not JSON.
 func FuzzPost(f *testing.F) {
 	for _, body := range []string{appBody, "payload=%7B%7D", "\x1f\x8b\x08", "", "{}", "null"} {
 		for _, media := range []string{"application/json", "application/x-www-form-urlencoded", "", "text/plain;", "application/x+json; a=b"} {
@@ -193,7 +194,7 @@ func FuzzPost(f *testing.F) {
 	})
 }
 
-// TestCopyOfALossIsToldFromTheHostsOwn sends what GitHub has signed once again
+// TestCopyOfALossIsToldFromTheHostsOwn sends what GitHub has signed a second time,
 // under another id.
 func TestCopyOfALossIsToldFromTheHostsOwn(t *testing.T) {
 	r := newRig(t, "github", "server")

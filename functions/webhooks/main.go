@@ -1,5 +1,5 @@
-// Command webhooks is the Lambda function that takes what VCS hosts deliver. It
-// stores each delivery before it acknowledges it, and processes none: the
+// Command webhooks is the Lambda function that receives the deliveries of VCS
+// hosts. It stores each delivery before it acknowledges it. It processes none: the
 // table's stream wakes the worker.
 package main
 

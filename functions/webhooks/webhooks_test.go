@@ -40,7 +40,8 @@ type rig struct {
 	secrets    string // the folder of the secrets
 }
 
-// newRig serves the routes; names are those of GitHub's and the server's secret.
+// newRig serves the routes. github and server are the names of GitHub's secret and
+// the server's secret.
 func newRig(t *testing.T, github, server string) *rig {
 	dir := t.TempDir()
 	t.Setenv("SECRETS_DIR", dir)
@@ -55,7 +56,7 @@ func newRig(t *testing.T, github, server string) *rig {
 	return r
 }
 
-// rigOn has the function ask storage through db.
+// rigOn makes the function use db for its storage.
 func rigOn(of *functiontest.Rig, db *dynamodb.Client, github, server string) *rig {
 	r := &rig{Rig: of, deliveries: delivery.Store{DB: db, Table: of.Env.Table("DeliveriesTable")}}
 	r.Clock.Set(born)
@@ -170,7 +171,7 @@ func TestGitLabsTokenNamesTheInstallation(t *testing.T) {
 		return map[string]string{"X-Gitlab-Event": "Push Hook", "X-Gitlab-Token": token, "Idempotency-Key": id}
 	}
 	const body = `{"project":{"id":501,"path_with_namespace":"acme/infra"}}`
-	for _, id := range []string{"a", "a", "b", "", ""} { // without an id it is known by its content
+	for _, id := range []string{"a", "a", "b", "", ""} { // without an id, its content identifies it
 		if answer := r.post(t, gitlabEvents, body, headers(token(t, "77"), id)); answer.StatusCode != 200 || answer.Body != "" {
 			t.Fatalf("got %+v", answer)
 		}
@@ -226,7 +227,7 @@ func TestProvenDeliveryWithoutNamesIsToldWhatIsMissing(t *testing.T) {
 		"no delivery":    {"X-GitHub-Delivery": ""},
 		"long delivery":  {"X-GitHub-Delivery": strings.Repeat("d", delivery.MaxID+1)},
 		"odd delivery":   {"X-GitHub-Delivery": "a#b"},
-		"odd as a whole": {"X-GitHub-Delivery": strings.Repeat("d", delivery.MaxID-2)}, // the installation counts
+		"odd as a whole": {"X-GitHub-Delivery": strings.Repeat("d", delivery.MaxID-2)}, // the text for the installation counts, too
 	} {
 		all := fromGitHub(body, "a")
 		for name, value := range headers {
@@ -261,7 +262,7 @@ func TestHostThatIsNotConfiguredHasNoWebhook(t *testing.T) {
 }
 
 // TestGitLabsEventUUIDIsNoDeliveryID sends what one merge causes at a GitLab that
-// names no delivery.
+// sends no delivery id.
 func TestGitLabsEventUUIDIsNoDeliveryID(t *testing.T) {
 	r := newRig(t, "github", "server")
 	for _, d := range []struct{ event, body string }{
@@ -269,9 +270,9 @@ func TestGitLabsEventUUIDIsNoDeliveryID(t *testing.T) {
 		{"Merge Request Hook", `{"object_kind":"merge_request","project":{"id":501,"path_with_namespace":"acme/infra"},"object_attributes":{"iid":3}}`},
 		{"Merge Request Hook", `{"object_kind":"merge_request","project":{"id":501,"path_with_namespace":"acme/infra"},"object_attributes":{"iid":4}}`},
 		{"Push Hook", `{}`},
-		{"Note Hook", `{}`}, // the same body of another event
+		{"Note Hook", `{}`}, // the same body with another event
 	} {
-		for range 2 { // each comes again
+		for range 2 { // each arrives again
 			if answer := r.post(t, gitlabEvents, d.body, map[string]string{
 				"X-Gitlab-Event": d.event, "X-Gitlab-Token": token(t, "77"), "X-Gitlab-Event-UUID": "13792a34-cac6-4fda-95a8-c58e00a3954e",
 			}); answer.StatusCode != 200 {
@@ -291,8 +292,8 @@ func TestReplayUnderAnotherIDIsAnotherDelivery(t *testing.T) {
 			t.Fatalf("got %+v", answer)
 		}
 	}
-	// What it tells has a version, and what it is its body says: see the tests of
-	// the worker and of the decoders.
+	// The delivery's facts have versions, and its body states its kind: see the
+	// tests of the worker and of the decoders.
 	if list := r.stored(t, "github", "42"); len(list) != 2 {
 		t.Errorf("stored %+v", list)
 	}
@@ -316,7 +317,8 @@ func TestDeliveryThatComesSeveralTimesAtOnceIsStoredOnce(t *testing.T) {
 
 func TestLargestBodiesAreStoredOrRefusedVisibly(t *testing.T) {
 	r := newRig(t, "github", "server")
-	// As large as an invocation may be, and as it is sent: JSON that compresses.
+	// The body is as large as an invocation may be. It is JSON that compresses, as
+	// hosts send it.
 	var large strings.Builder
 	large.WriteString(`{"action":"created","installation":{"id":42,"account":{"login":"acme"}},"repositories":[`)
 	for n := 1; large.Len() < 5_900_000; n++ {
@@ -333,7 +335,7 @@ func TestLargestBodiesAreStoredOrRefusedVisibly(t *testing.T) {
 	if kept, err := r.deliveries.Body(t.Context(), list[0]); err != nil || string(kept) != text {
 		t.Errorf("%d of %d bytes are kept, %v", len(kept), len(text), err)
 	}
-	// Random texts do not compress below three quarters.
+	// Random texts do not compress to less than three quarters.
 	random := make([]byte, 3_600_000)
 	_, _ = rand.NewChaCha8([32]byte{}).Read(random)
 	dense := `{"installation":{"id":43},"x":"` + base64.StdEncoding.EncodeToString(random) + `"}`

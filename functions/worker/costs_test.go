@@ -35,11 +35,11 @@ func installationOf(n int) string {
 		second(0), strings.Join(list, ","))
 }
 
-// processing counts the last of several deliveries.
+// processing counts the cost of the last of several deliveries.
 func processing(event string, bodies ...string) costs.Scenario {
 	return func(t *testing.T) *costs.Meter {
 		env, m := costs.New(t)
-		r := &rig{env: env, clock: born.Add(time.Minute)} // later than it arrived
+		r := &rig{env: env, clock: born.Add(time.Minute)} // later than the arrival
 		metered := *env
 		metered.DynamoDB = m.DynamoDB()
 		r.worker = r.over(&metered)
@@ -61,7 +61,7 @@ func processing(event string, bodies ...string) costs.Scenario {
 	}
 }
 
-// sweeping counts a scheduled run beside a delivery that is not due.
+// sweeping counts the cost of a scheduled run with one delivery that is not due.
 func sweeping(t *testing.T) *costs.Meter {
 	env, m := costs.New(t)
 	r := &rig{env: env, clock: born.Add(time.Minute)}

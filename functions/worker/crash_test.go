@@ -21,14 +21,15 @@ import (
 	"github.com/opsplane/opsplane/shared/vcs/installation"
 )
 
-// invokeAs invokes a worker under a request id, which is in all that it changes.
+// invokeAs invokes a worker with a request id. All that the worker changes holds
+// this id.
 func invokeAs(t *testing.T, w *worker, request string, event json.RawMessage) {
 	t.Helper()
 	ctx := lambdacontext.NewContext(t.Context(), &lambdacontext.LambdaContext{AwsRequestID: request})
-	_, _ = w.handle(ctx, event) // what is left undone is looked at in the tables
+	_, _ = w.handle(ctx, event) // the tables show what was not done
 }
 
-// left are all items that deliveries have left, by their keys.
+// left returns all items that deliveries have left, by their keys.
 func (r *rig) left(t *testing.T) map[string]attr.Item {
 	t.Helper()
 	all := map[string]attr.Item{}
@@ -45,7 +46,7 @@ func (r *rig) left(t *testing.T) map[string]attr.Item {
 	return all
 }
 
-// same reports whether items are the same, whoever wrote them.
+// same reports whether two items are equal, except for their author.
 func same(a, b attr.Item) bool {
 	a, b = maps.Clone(a), maps.Clone(b)
 	delete(a, change.AttrRequest)
@@ -53,8 +54,8 @@ func same(a, b attr.Item) bool {
 	return reflect.DeepEqual(a, b)
 }
 
-// killedAt makes a fault of every call from the n-th on: of that one the answer
-// is lost, the others are not made. calls counts them.
+// killedAt makes every call from the n-th on fail. The response of the n-th call is
+// lost. The later calls are not made. calls counts them.
 func killedAt(n int, calls *atomic.Int32) *storagetest.Faults {
 	return &storagetest.Faults{Choose: func(string) storagetest.Fault {
 		switch c := int(calls.Add(1)); {
@@ -71,16 +72,16 @@ func killedAt(n int, calls *atomic.Int32) *storagetest.Faults {
 type crash struct {
 	d    delivery.Delivery
 	body string
-	// swept ones are processed by the schedule, others by the stream.
+	// swept says that the schedule wakes the workers, and not the stream.
 	swept bool
-	// broken workers cannot keep facts: the delivery is parked.
+	// broken says that the workers cannot store facts, so the delivery is parked.
 	broken bool
 	want   delivery.State
-	calls  int // at least
+	calls  int // minimum
 }
 
 // TestWorkerThatIsKilledAfterAnyCallLosesNothingAndDoesNothingTwice kills the
-// worker at each of its calls in turn, and wakes the next one.
+// worker at each of its calls, one after the other, and wakes the next one.
 func TestWorkerThatIsKilledAfterAnyCallLosesNothingAndDoesNothingTwice(t *testing.T) {
 	t.Parallel()
 	const merge = `{"object_kind":"merge_request","user":{"username":"ann"},"project":{"id":501,"path_with_namespace":"acme/infra","visibility_level":0,"default_branch":"main"},
@@ -113,8 +114,8 @@ func TestWorkerThatIsKilledAfterAnyCallLosesNothingAndDoesNothingTwice(t *testin
 	}
 }
 
-// arrive has the delivery arrive at a new rig, where GitLab's group is pending,
-// and answers the event that wakes a worker.
+// arrive stores the delivery in a new rig, where GitLab's group is pending. It
+// returns the event that wakes a worker.
 func (c crash) arrive(t *testing.T) (*rig, json.RawMessage) {
 	t.Helper()
 	r := newRig(t)
@@ -133,7 +134,7 @@ func (c crash) arrive(t *testing.T) (*rig, json.RawMessage) {
 	return r, event
 }
 
-// undisturbed answers what the delivery leaves when nobody is killed.
+// undisturbed returns what the delivery leaves if no worker is killed.
 func (c crash) undisturbed(t *testing.T) map[string]attr.Item {
 	t.Helper()
 	r, event := c.arrive(t)
@@ -157,8 +158,8 @@ func (c crash) ended(t *testing.T, r *rig, when string) {
 	}
 }
 
-// killed kills the first worker at its n-th call, and reports whether it made
-// fewer.
+// killed kills the first worker at its n-th call, and reports whether the worker
+// made fewer calls.
 func (c crash) killed(t *testing.T, n int, reference map[string]attr.Item) bool {
 	t.Helper()
 	r, event := c.arrive(t)
@@ -168,7 +169,7 @@ func (c crash) killed(t *testing.T, n int, reference map[string]attr.Item) bool 
 	r.clock = r.clock.Add(delivery.Lease)
 	invokeAs(t, c.worker(r, r.env), "second", event)
 	when := fmt.Sprintf("killed at call %d", n)
-	if c.want != delivery.Parked || !c.swept { // a parked one may have been due again
+	if c.want != delivery.Parked || !c.swept { // a parked delivery may have been due again
 		c.ended(t, r, when)
 	} else if got := r.state(t, c.d); got.State != delivery.Parked {
 		t.Errorf("%s: %+v", when, got)
@@ -178,7 +179,7 @@ func (c crash) killed(t *testing.T, n int, reference map[string]attr.Item) bool 
 		if !same(after[key], want) {
 			t.Errorf("%s: %s is %v, want %v", when, key, after[key], want)
 		}
-		// What the first had done to its end, the second does not touch.
+		// The second worker does not write again what the first one had finished.
 		if same(before[key], want) && !reflect.DeepEqual(before[key], after[key]) {
 			t.Errorf("%s: %s is written twice", when, key)
 		}
@@ -190,7 +191,8 @@ func (c crash) killed(t *testing.T, n int, reference map[string]attr.Item) bool 
 }
 
 // TestRedeliveryThatIsKilledAfterAnyCallIsProcessedInTheEnd kills the operator's
-// command at each of its calls, has it repeated, and the worker woken by either.
+// command at each of its calls, one after the other. Then the command is repeated,
+// or not, and the scheduled worker runs.
 func TestRedeliveryThatIsKilledAfterAnyCallIsProcessedInTheEnd(t *testing.T) {
 	t.Parallel()
 	for n := 1; ; n++ {
@@ -201,12 +203,12 @@ func TestRedeliveryThatIsKilledAfterAnyCallIsProcessedInTheEnd(t *testing.T) {
 		var calls atomic.Int32
 		operator := r.over(r.env.WithFaults(killedAt(n, &calls))).deliveries
 		_, err := operator.Redeliver(t.Context(), "github", "a", r.clock)
-		if err != nil && n%2 == 0 { // repeated, or found by the schedule if it had been done
+		if err != nil && n%2 == 0 { // every second time the operator repeats it
 			if _, err := r.deliveries.Redeliver(t.Context(), "github", "a", r.clock); err != nil {
 				t.Fatal(err)
 			}
 		}
-		r.clock = r.clock.Add(7 * time.Hour) // nobody was woken
+		r.clock = r.clock.Add(7 * time.Hour) // the stream wakes nobody
 		if r.sweepOnce(t, r.worker); r.state(t, d).State != delivery.Done {
 			t.Errorf("killed at call %d: %+v", n, r.state(t, d))
 		}

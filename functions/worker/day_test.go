@@ -20,7 +20,7 @@ import (
 	"github.com/opsplane/opsplane/shared/vcs/repository"
 )
 
-// pull is the body of an event about a pull request of the repository.
+// pull returns the body of an event about a pull request of the repository.
 func pull(number int, state, title string, at time.Time) string {
 	merged := ""
 	if state == "merged" {
@@ -31,25 +31,26 @@ func pull(number int, state, title string, at time.Time) string {
 		"base":{"ref":"main","sha":"aa"},"head":{"ref":"topic","sha":"bb"}}}`, at.Format(time.RFC3339), number, state, title, merged)
 }
 
-// end does what the removals of a rig's tasks do, and answers the installation's
+// end does what the removal tasks of a rig do, and returns the installation's
 // state.
 func (r *rig) end(t *testing.T, system, id string) []string {
 	t.Helper()
-	r.remove(t, map[string]bool{}) // a task may be done again
+	r.remove(t, map[string]bool{}) // a task may run more than once
 	var lines []string
 	for _, line := range r.stored(t, vcs.Installation{VCS: vcs.VCS(system), ID: vcs.ID(id)}) {
-		if !strings.HasPrefix(line, "task REPO_REFRESH") || !slices.Contains(lines, line) { // how many there are is a matter of time
+		if !strings.HasPrefix(line, "task REPO_REFRESH") || !slices.Contains(lines, line) { // their number depends on the timing
 			lines = append(lines, line)
 		}
 	}
 	return lines
 }
 
-// TestDayInAnyOrderEndsWithTheTruth has a day's deliveries arrive crossed, some
-// much later than others, and a tenth of them twice, to workers of which twenty
-// are killed. In the end what is stored is what is true at the simulated hosts,
-// as it is after a day on which all arrives at once and nobody is killed.
-// DELIVERIES says how many they are ("make busy-day": 10,000).
+// TestDayInAnyOrderEndsWithTheTruth processes the deliveries of a day. They arrive
+// in a wrong order, some much later than others, and a tenth of them twice. Twenty
+// of the workers are killed. In the end, the stored state must equal the state of
+// the simulated hosts. It must also equal the stored state after a day on which
+// everything arrives at once and no worker is killed. DELIVERIES is the number of
+// deliveries ("make busy-day": 10,000).
 func TestDayInAnyOrderEndsWithTheTruth(t *testing.T) {
 	t.Parallel()
 	const batch, deaths = 25, 20
@@ -74,7 +75,8 @@ func TestDayInAnyOrderEndsWithTheTruth(t *testing.T) {
 	for _, d := range calmly {
 		d.ReceivedAt = d.calm
 		record := calm.arrive(t, d.Delivery, d.body)
-		// A worker hands back what storage does not take on a machine that is too busy.
+		// On a busy machine the storage may fail. Then the worker gives the record
+		// back.
 		for tries := 1; invoke(t, calm.worker, record) != 1; tries++ {
 			if tries == 5 {
 				t.Fatalf("%s %s is not done", d.Event, d.ID)
@@ -100,7 +102,7 @@ func TestDayInAnyOrderEndsWithTheTruth(t *testing.T) {
 	}
 }
 
-// aDay is a rig with the group that an operator has made known.
+// aDay returns a rig with the group that an operator has added.
 func aDay(t *testing.T) *rig {
 	r := newRig(t)
 	if _, err := r.facts.installations.Save(t.Context(), author, installation.Installation{VCS: "gitlab", ID: acmeGroup, Name: "acme-group"}); err != nil {
@@ -109,8 +111,8 @@ func aDay(t *testing.T) *rig {
 	return r
 }
 
-// live processes the deliveries of a wild day: a tenth of them much later than
-// they arrive, as parked ones are, and a tenth twice.
+// live processes the deliveries of a wild day. A tenth of them is processed much
+// later than it arrives, as parked ones are, and a tenth twice.
 func (r *rig) live(t *testing.T, w *world, random *rand.Rand, batch, deaths int) {
 	t.Helper()
 	type turn struct {
@@ -128,7 +130,7 @@ func (r *rig) live(t *testing.T, w *world, random *rand.Rand, batch, deaths int)
 		if random.IntN(10) > 0 {
 			continue
 		}
-		turns = append(turns, turn{at.Add(time.Duration(random.IntN(3600)) * time.Second), told(d.Delivery)}) // the stream repeats itself
+		turns = append(turns, turn{at.Add(time.Duration(random.IntN(3600)) * time.Second), told(d.Delivery)}) // the stream may send a record again
 		again := d.Delivery
 		again.ReceivedAt = again.ReceivedAt.Add(time.Hour)
 		if fresh, err := r.deliveries.Accept(t.Context(), again, []byte(d.body)); err != nil || fresh {
@@ -159,8 +161,8 @@ func (r *rig) live(t *testing.T, w *world, random *rand.Rand, batch, deaths int)
 	}
 }
 
-// remove does what the tasks do that remove pull requests, but for those that
-// were done. They do not end, so that stored tells of them.
+// remove does what the tasks do that remove pull requests, except for those in
+// done. The tasks do not end, so stored still lists them.
 func (r *rig) remove(t *testing.T, done map[string]bool) {
 	t.Helper()
 	for _, made := range r.tasksOf(t) {

@@ -11,20 +11,20 @@ import (
 	"github.com/opsplane/opsplane/shared/vcs"
 )
 
-// delayed is a delivery, what it carries, and when it arrives on a calm day and
-// on a wild one.
+// delayed is a delivery with its body, and the times at which it arrives on a calm
+// day and on a wild day.
 type delayed struct {
 	delivery.Delivery
 	body       string
 	calm, wild time.Time
 }
 
-// world is both hosts with one clock, and what is true at them. What happens, a
-// host tells late, by up to five minutes, and crossed. Hosts tell time by the
-// second. Two facts about one thing that contradict each other, of one second and
-// crossed, are undecidable for whoever is told: so such pairs have different
-// seconds here, or arrive in their order. The same holds for what hosts tell
-// without a time, that an installation was given a repository and has lost it.
+// world is both hosts with one clock, and their true state. A host reports what
+// happens up to five minutes late and in any order. Hosts state times in whole
+// seconds. If two facts about one thing contradict each other, have the same second
+// and arrive in the wrong order, no receiver can find their order. So in this world
+// such pairs have different seconds, or arrive in their order. The same holds for
+// facts without a time: that an installation was given a repository or has lost it.
 type world struct {
 	random *rand.Rand
 	now    time.Time
@@ -40,17 +40,17 @@ type world struct {
 type repo struct {
 	system, id, name, branch string
 	archived, there          bool
-	updated, pushed          time.Time // seconds
-	lost                     time.Time // when the last loss, or being given, arrives
+	updated, pushed          time.Time // whole seconds
+	lost                     time.Time // arrival of the last fact that it was lost or given
 	pulls                    map[int]*simulated
 	busy                     int // number of the pull request that somebody works at
 }
 
-// simulated is a pull request, as it was told since its repository was there.
+// simulated is a pull request, as the host reported it since its repository exists.
 type simulated struct {
 	state, title, merged string
 	updated              time.Time
-	last                 *delayed // tells what it is now
+	last                 *delayed // states its present form
 }
 
 func newWorld(seed uint64) *world {
@@ -72,7 +72,7 @@ func newWorld(seed uint64) *world {
 
 func stamp(at time.Time) string { return at.Truncate(time.Second).Format(time.RFC3339) }
 
-// tell makes a delivery of what has just happened.
+// tell makes a delivery about what has just happened.
 func (w *world) tell(system, event, repository, body string, args ...any) *delayed {
 	id := fmt.Sprintf("%016x", w.random.Uint64())
 	d := &delayed{body: fmt.Sprintf(body, args...), calm: w.now.Add(100 * time.Millisecond)}
@@ -85,15 +85,15 @@ func (w *world) tell(system, event, repository, body string, args ...any) *delay
 	return d
 }
 
-// behind lets a delivery arrive behind another.
+// behind makes a delivery arrive after another one.
 func (d *delayed) behind(other *delayed) {
 	if other != nil && !d.wild.After(other.wild) {
 		d.wild = other.wild.Add(time.Millisecond)
 	}
 }
 
-// nextSecond lets the second pass, unless it is another than that of the last
-// fact about a thing.
+// nextSecond moves the clock to the next second, unless the present second is later
+// than that of the last fact about a thing.
 func (w *world) nextSecond(last time.Time) time.Time {
 	if second := w.now.Truncate(time.Second); !second.After(last) {
 		w.now = second.Add(time.Second)
@@ -129,8 +129,8 @@ func (w *world) live() {
 	}
 }
 
-// suspend begins or ends a suspension. The end has the time of the beginning, as
-// GitHub has it, and may be told before it.
+// suspend begins or ends a suspension. The end has the time of the beginning, as at
+// GitHub, and may be delivered before it.
 func (w *world) suspend() {
 	if w.state == "installed" {
 		w.suspended, w.state = w.nextSecond(w.suspended), "suspended"
@@ -143,8 +143,8 @@ func (w *world) suspend() {
 		w.account, stamp(w.suspended))
 }
 
-// giveOrTake takes the repository from the installation, or gives it back some
-// time after the loss has been told.
+// giveOrTake takes the repository from the installation. Or it gives it back, some
+// time after the loss was delivered.
 func (w *world) giveOrTake(r *repo) {
 	event, list := "removed", "repositories_removed"
 	if !r.there {
@@ -212,7 +212,7 @@ func later(a, b time.Time) time.Time {
 	return a
 }
 
-// json is the repository as payloads have it.
+// json returns the repository as payloads have it.
 func (r *repo) json() string {
 	if r.system == "gitlab" {
 		return fmt.Sprintf(`"project":{"id":%s,"path_with_namespace":"acme/%s","default_branch":%q,"visibility_level":0}`, r.id, r.name, r.branch)
@@ -221,8 +221,8 @@ func (r *repo) json() string {
 		r.id, r.name, r.branch, r.archived, stamp(r.updated), stamp(later(r.pushed, r.updated)))
 }
 
-// pull opens a pull request, or lets something happen to one, often to the same
-// as before: somebody is at work.
+// pull opens a pull request, or changes one. Often it is the same one as before, as
+// if somebody works at it.
 func (w *world) pull(r *repo) {
 	number := 1 + w.random.IntN(40)
 	if w.random.IntN(2) == 0 {
@@ -283,7 +283,7 @@ func (w *world) tellPull(r *repo, number int, p *simulated, action string) *dela
 		action, r.json(), number, state, p.title, merged, stamp(p.updated))
 }
 
-// truth is what is to be stored, in the form of stored, but for the tasks.
+// truth returns what must be stored, in the form of stored, without the tasks.
 func (w *world) truth(system string) (lines []string) {
 	lines = []string{"installation acme-group installed"}
 	if system == "github" {
@@ -318,10 +318,10 @@ func (w *world) truth(system string) (lines []string) {
 	return lines
 }
 
-// evening is an hour later. There is a push to each project: what deliveries
-// without a time tell counts as ten minutes older than they are. And what else
-// must not be masked by later facts happens last: a suspension whose end is told
-// before its beginning, and a repository that comes back with another name.
+// evening moves the clock by an hour and pushes to each project, because deliveries
+// without a time count as ten minutes older than they are. Then come events that no
+// later fact must hide: a suspension whose end is delivered before its beginning,
+// and a repository that comes back with another name.
 func (w *world) evening() {
 	w.now = w.now.Add(time.Hour)
 	for _, id := range []string{"501", "502"} {

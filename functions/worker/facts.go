@@ -19,7 +19,7 @@ import (
 	"github.com/opsplane/opsplane/shared/vcs/vcsevent"
 )
 
-// facts are what deliveries tell, kept.
+// facts stores the facts of deliveries.
 type facts struct {
 	installations installation.Store
 	repositories  repository.Store
@@ -30,16 +30,17 @@ type facts struct {
 
 const (
 	// maxParallelWrites is how many repositories of one delivery are written at the
-	// same time: about as many as a partition takes.
+	// same time. A partition of the table takes about as many.
 	maxParallelWrites = 16
-	// lateness is how late a delivery may be, at most, that does not tell when it
-	// was made. So what it tells is taken to be that old, and hides nothing that
-	// happened since.
+	// lateness is the maximum delay of a delivery that does not state when it was
+	// made. Its facts count as this much older than its arrival, so that they hide
+	// nothing that happened since.
 	lateness = 10 * time.Minute
 )
 
-// doubted are the facts of a delivery that may be a copy of an older one: which
-// repositories the installation has is asked of the host, and not taken from it.
+// doubted returns the facts of a delivery that may be a copy of an older one. Its
+// lists of repositories are not used. A refresh asks the host instead which
+// repositories the installation has.
 func doubted(facts []vcsevent.Fact) []vcsevent.Fact {
 	kept := slices.DeleteFunc(slices.Clone(facts), func(c vcsevent.Fact) bool {
 		switch c.(type) {
@@ -51,8 +52,8 @@ func doubted(facts []vcsevent.Fact) []vcsevent.Fact {
 	return append(kept, &vcsevent.ProjectsMoved{})
 }
 
-// version is the version of a fact that a delivery tells. A fact without a time
-// came about when the delivery arrived.
+// version returns the version of a delivery's fact. A fact without a time gets the
+// time at which the delivery arrived.
 func version(m vcs.Moment, d delivery.Delivery) vcs.Version {
 	if m.At.IsZero() {
 		m.At = d.ReceivedAt
@@ -60,9 +61,10 @@ func version(m vcs.Moment, d delivery.Delivery) vcs.Version {
 	return m.Version(d.ReceivedAt, d.ID)
 }
 
-// final is the version of a fact that ends a thing. The host's time of such a
-// fact is that of the last change before the end, so the fact came about when the
-// delivery arrived, unless the host's time is later.
+// final returns the version of a fact that says that something has ended. The
+// host's time of such a fact is the time of the last change before the end. So the
+// fact gets the time at which the delivery arrived, unless the host's time is
+// later.
 func final(m vcs.Moment, d delivery.Delivery) vcs.Version {
 	if m.At.Before(d.ReceivedAt) {
 		m.At = d.ReceivedAt
@@ -70,8 +72,7 @@ func final(m vcs.Moment, d delivery.Delivery) vcs.Version {
 	return m.Version(d.ReceivedAt, d.ID)
 }
 
-// apply keeps a fact, unless a newer one is kept. Doing it again changes
-// nothing.
+// apply stores a fact, unless a newer one is stored. A second call changes nothing.
 func (f facts) apply(ctx context.Context, author change.Author, d delivery.Delivery, c vcsevent.Fact) error {
 	switch c := c.(type) {
 	case *vcsevent.InstallationSeen:
@@ -102,8 +103,9 @@ func (f facts) apply(ctx context.Context, author change.Author, d delivery.Deliv
 	return fmt.Errorf("a fact of type %T is not kept", c)
 }
 
-// making is the author of a task that is made now. A task lives from its making
-// on, however long ago the delivery arrived: author.At is that.
+// making returns the author of a task that is created now. author.At is the present
+// time, because a task's age counts from its creation and not from the delivery's
+// arrival.
 func (f facts) making(author change.Author) change.Author {
 	author.At = f.now()
 	return author
@@ -120,7 +122,7 @@ func (f facts) installation(ctx context.Context, author change.Author, d deliver
 	return f.installations.Apply(ctx, author, i, version(c.Moment, d))
 }
 
-// repository keeps what a delivery says of a repository.
+// repository stores what a delivery states about a repository.
 func (f facts) repository(ctx context.Context, author change.Author, d delivery.Delivery, c *vcsevent.RepositorySeen) error {
 	described, there := c.Moment, vcs.Version("")
 	if described.At.IsZero() {
@@ -141,8 +143,8 @@ func (f facts) pullRequest(ctx context.Context, author change.Author, d delivery
 	}, at, f.repositories.NotEmptied(d.Installation.Repository(c.Repository), at))
 }
 
-// beside does something with each entry of a list, some at a time, until one
-// fails.
+// beside calls a function for each entry of a list, several at a time, until one
+// call fails.
 func beside[T any](ctx context.Context, list []T, do func(context.Context, T) error) error {
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(maxParallelWrites)

@@ -19,25 +19,25 @@ type worker struct {
 	facts      facts
 	log        *slog.Logger
 	now        func() time.Time
-	// share bounds the time of one try.
+	// share is the maximum time of one try.
 	share time.Duration
 }
 
-// reserve is how much of its time an invocation keeps back, so that it hands back
-// what it has not begun.
+// reserve is the time that an invocation keeps back, so that it can give back what
+// it has not begun.
 const reserve = 5 * time.Second
 
-// share is how much of an invocation's minute one delivery may use up: what
-// takes longer must not keep the time from its neighbours.
+// share is how much of an invocation's minute one delivery may use. A delivery that
+// takes longer must not take the time of the others.
 const share = 20 * time.Second
 
-// maxDue is how many deliveries a scheduled run tries.
+// maxDue is the maximum number of deliveries that a scheduled run tries.
 const maxDue = 100
 
-// handle processes the deliveries of a stream event, those of a repository in
-// their order, or, woken by the schedule, those that are due. A delivery that
-// fails is parked and holds up nobody; what could not even be parked is handed
-// back to the stream.
+// handle processes the deliveries of a stream event. Deliveries of one repository
+// are processed in their order. For an event of the schedule it processes the
+// deliveries that are due. A delivery that fails is parked and does not hold up the
+// others. If it could not be parked, its record is given back to the stream.
 func (w *worker) handle(ctx context.Context, event json.RawMessage) (any, error) {
 	records, err := stream.Records(event)
 	if err != nil {
@@ -56,9 +56,9 @@ func (w *worker) handle(ctx context.Context, event json.RawMessage) (any, error)
 	return response, nil
 }
 
-// stream processes the deliveries that records tell of. It names the first one that
-// could not be ended: Lambda then goes on from there. Those behind it that were ended
-// are over by then.
+// stream processes the deliveries in records. It returns the first record whose
+// delivery could not be ended, and Lambda continues from there. Deliveries after it
+// that were ended are not processed again, because they are over.
 func (w *worker) stream(ctx context.Context, run *tally, records []stream.Record) (events.DynamoDBEventResponse, error) {
 	list := arrivals(records)
 	failed := inOrder(ctx, list, func(e errand) error {
@@ -67,7 +67,7 @@ func (w *worker) stream(ctx context.Context, run *tally, records []stream.Record
 	return handedBack(list, failed)
 }
 
-// arrivals are the deliveries that records tell of, in their order.
+// arrivals returns the deliveries in records, in their order.
 func arrivals(records []stream.Record) []errand {
 	var list []errand
 	for _, record := range records {
@@ -78,8 +78,8 @@ func arrivals(records []stream.Record) []errand {
 	return list
 }
 
-// handedBack is the function's response where some errands have failed, with the
-// error of the first of them.
+// handedBack returns the function's response. If errands have failed, the response
+// names the record of the first one, and its error is returned.
 func handedBack(list []errand, failed []error) (events.DynamoDBEventResponse, error) {
 	for i, err := range failed {
 		if err != nil {
@@ -89,10 +89,10 @@ func handedBack(list []errand, failed []error) (events.DynamoDBEventResponse, er
 	return stream.Failures(), nil
 }
 
-// sweep processes what is due: parked deliveries whose next try has come, and
-// those that the stream has lost, or whose worker died and was not woken again.
-// It goes on where one cannot be ended. Then it counts what is stuck, and what waits
-// for its next try.
+// sweep processes the deliveries that are due: parked ones at or after their next
+// try, those that the stream has lost, and those whose worker died without another
+// one being woken. If one cannot be ended, it continues with the others. Then it
+// counts the stuck deliveries and those that wait for their next try.
 func (w *worker) sweep(ctx context.Context, run *tally) error {
 	keys, err := w.deliveries.Due(ctx, w.now(), maxDue)
 	if err != nil {
@@ -101,7 +101,7 @@ func (w *worker) sweep(ctx context.Context, run *tally) error {
 	run.Due = len(keys)
 	list := make([]errand, len(keys))
 	for i, key := range keys {
-		list[i].key = key // one of an installation after the other
+		list[i].key = key // no repository: those of one installation run one after the other
 	}
 	failures := make(chan error, len(list)+2)
 	inOrder(ctx, list, func(e errand) error {

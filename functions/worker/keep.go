@@ -9,14 +9,14 @@ import (
 	"github.com/opsplane/opsplane/shared/vcs/vcsevent"
 )
 
-// slice is how many repositories of a list are kept between two looks at how far
-// a delivery is. Only one whose list is longer, of an installation of very many
-// repositories, goes on behind what its earlier tries have kept; all else is kept
-// anew.
+// slice is how many repositories of a list are stored before the progress of the
+// delivery is counted. Only a delivery with a longer list, of an installation with
+// very many repositories, continues after the slices that earlier tries have
+// stored. Other deliveries are stored from the beginning again.
 const slice = 1000
 
-// keep keeps the facts that a delivery tells, one after the other, and counts
-// them in d.Applied where a list among them is longer than a slice.
+// keep stores the facts of a delivery, one after the other. If it contains a list
+// that is longer than a slice, keep counts the stored facts in d.Applied.
 func (w *worker) keep(ctx context.Context, author change.Author, d *delivery.Delivery, facts []vcsevent.Fact) error {
 	parts := sliced(facts)
 	long := len(parts) > len(facts)
@@ -31,7 +31,7 @@ func (w *worker) keep(ctx context.Context, author change.Author, d *delivery.Del
 	return nil
 }
 
-// sliced are the facts with lists cut to slices.
+// sliced returns the facts with lists cut into slices.
 func sliced(facts []vcsevent.Fact) (parts []vcsevent.Fact) {
 	for _, c := range facts {
 		switch c := c.(type) {

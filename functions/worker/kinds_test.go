@@ -11,9 +11,10 @@ import (
 	"github.com/opsplane/opsplane/shared/vcs/installation"
 )
 
-// kind is a delivery behind others, and what it changes of what they have left.
+// kind is a delivery that follows others, and the changes that it makes to what
+// they have left.
 type kind struct {
-	// after are payloads that come before, with spaces between.
+	// after are the payloads that come before, separated by spaces.
 	after, name   string
 	gone, instead []string
 }
@@ -37,7 +38,7 @@ var kinds = []kind{
 	{"", "01", nil, []string{account, shortly, platform, legacy}},
 	{"01", "kinds/github-installation-suspend", []string{account}, []string{"installation acme suspended Organization"}},
 	{"01 kinds/github-installation-suspend", "kinds/github-installation-unsuspend", []string{"installation acme suspended Organization"}, []string{account}},
-	{"01 kinds/github-installation-unsuspend", "kinds/github-installation-suspend", nil, nil}, // it was over before it was told
+	{"01 kinds/github-installation-unsuspend", "kinds/github-installation-suspend", nil, nil}, // the suspension had ended before this delivery arrived
 	{"01", "kinds/github-installation-new-permissions-accepted", nil, nil},
 	{"01 kinds/github-installation-suspend", "kinds/github-installation-deleted", []string{"installation acme suspended Organization"}, []string{"installation acme uninstalled Organization"}},
 	{"01", "kinds/github-installation-deleted", []string{account}, []string{"installation acme uninstalled Organization"}},
@@ -104,7 +105,8 @@ var kinds = []kind{
 	{"14 kinds/gitlab-subgroup-create", "kinds/gitlab-subgroup-destroy", nil, nil}, // one refresh for both
 }
 
-// begin is a rig after the payloads of a kind that come before its own.
+// begin returns a rig that has processed the payloads that come before the kind's
+// own.
 func (k kind) begin(t *testing.T) (r *rig, next int) {
 	t.Helper()
 	r = newRig(t)
@@ -142,7 +144,7 @@ func TestEachKindOfEventChangesWhatItTells(t *testing.T) {
 			r.process(t, k.name, n)
 			after := r.stored(t, d.Installation)
 			gone, instead := lack(before, after), lack(after, before)
-			if d.Installation.VCS == "gitlab" { // that its webhook works
+			if d.Installation.VCS == "gitlab" { // the worker records that its webhook works
 				gone = slices.DeleteFunc(gone, func(l string) bool { return l == "installation acme-group" })
 				instead = slices.DeleteFunc(instead, func(l string) bool { return l == "installation acme-group installed" })
 			}
@@ -167,9 +169,9 @@ func TestEachPayloadIsOfAKind(t *testing.T) {
 	}
 }
 
-// TestWorkerThatIsKilledAfterAnyCallOfAnyKind has a worker die after each of its
-// calls, and another one go on: what is kept is the same, and each task is there
-// once.
+// TestWorkerThatIsKilledAfterAnyCallOfAnyKind kills a worker after each of its
+// calls, and another one continues. What is stored is the same, and each task
+// exists once.
 func TestWorkerThatIsKilledAfterAnyCallOfAnyKind(t *testing.T) {
 	t.Parallel()
 	for _, k := range []kind{
@@ -208,9 +210,9 @@ func TestWorkerThatIsKilledAfterAnyCallOfAnyKind(t *testing.T) {
 	}
 }
 
-// killed are the faults of a worker that dies when its nth call has taken
-// effect, and how many calls it made. Calls that are made beside each other are
-// let through one by one.
+// killed returns the faults of a worker that dies when its nth call has taken
+// effect, and a function that returns how many calls it made. Parallel calls run
+// one by one.
 func killed(n int) (*storagetest.Faults, func() int) {
 	turn := make(chan int, 1)
 	turn <- 0

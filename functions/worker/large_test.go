@@ -12,8 +12,8 @@ import (
 	"github.com/opsplane/opsplane/shared/vcs/repository"
 )
 
-// installed is the body that tells of an installation of n repositories, as
-// GitHub shapes it.
+// installed returns the body of a delivery about an installation of n repositories,
+// in GitHub's form.
 func installed(n int) string {
 	var b strings.Builder
 	b.WriteString(`{"action":"created","installation":{"id":42,"account":{"login":"acme-corp","type":"Organization"},"updated_at":"2026-11-02T08:00:00Z"},"repositories":[`)
@@ -43,8 +43,8 @@ func TestLargestBodyIsProcessed(t *testing.T) {
 	}
 }
 
-// TestInstallationOfVeryManyRepositoriesGoesOnWhereItWas has the first try fail
-// behind a slice: the next one keeps only what is left.
+// TestInstallationOfVeryManyRepositoriesGoesOnWhereItWas makes the first try fail
+// after a slice. The next try stores only the rest.
 func TestInstallationOfVeryManyRepositoriesGoesOnWhereItWas(t *testing.T) {
 	t.Parallel()
 	const n = 2*slice + slice/2
@@ -69,7 +69,7 @@ func TestInstallationOfVeryManyRepositoriesGoesOnWhereItWas(t *testing.T) {
 	var counted storagetest.Faults
 	second := r.over(r.env)
 	second.facts.repositories.DB = r.env.WithFaults(&counted).DynamoDB
-	// The stream tells of it as of a redelivery.
+	// The stream reports it again, as after a redelivery.
 	if invoke(t, second, record); r.state(t, d).State != delivery.Done {
 		t.Fatalf("after the second try: %+v", r.state(t, d))
 	}

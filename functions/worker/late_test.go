@@ -8,8 +8,8 @@ import (
 	"github.com/opsplane/opsplane/shared/background/task"
 )
 
-// A delivery may be processed days after it arrived. The task that it makes has
-// a whole life before it all the same.
+// A delivery may be processed days after it arrived. The age of the task that it
+// creates must count from the task's creation.
 func TestTaskOfALateDeliveryLivesFromItsMaking(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)

@@ -1,5 +1,5 @@
-// Command worker is the Lambda function that processes what VCS hosts have
-// delivered. The stream of DeliveriesTable wakes it, and a schedule for those
+// Command worker is the Lambda function that processes the deliveries of VCS hosts.
+// The stream of DeliveriesTable wakes it. A schedule wakes it too, for deliveries
 // that have failed.
 package main
 

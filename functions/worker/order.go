@@ -9,29 +9,31 @@ import (
 	"github.com/opsplane/opsplane/shared/background/stream"
 )
 
-// errand is a delivery that an invocation is to process.
+// errand is a delivery that an invocation must process.
 type errand struct {
 	key delivery.Key
-	// repository is the id of the one that it is about; empty where it is about
-	// the installation, or is not known to be about less.
+	// repository is the id of the repository that the delivery is about. It is
+	// empty if the delivery is about the whole installation, or if that is not
+	// known.
 	repository string
-	// record is the stream's record of it; none where it was found due.
+	// record is the stream's record of the delivery. It is empty if the delivery
+	// was found because it was due.
 	record stream.Record
 }
 
-// atOnce is how many deliveries are processed beside each other. A repository's own are
-// not: each waits for the one before it.
+// atOnce is how many deliveries are processed at the same time. Two deliveries of
+// one repository are not: each waits for the one before it.
 const atOnce = 8
 
-// earlier returns, for each errand, the errands before it that it must wait for:
-// the last one of its repository, and the last one of its installation as a
-// whole. One that is about an installation waits for all before it of that
-// installation, and all behind it wait for that one, as it may tell of any of its
-// repositories.
+// earlier returns, for each errand, the earlier errands that it must wait for: the
+// last one of its repository, and the last one about its whole installation. An
+// errand about a whole installation may hold facts about any of its repositories.
+// So it waits for all earlier ones of the installation, and all later ones wait for
+// it.
 func earlier(list []errand) [][]int {
 	type lane struct {
-		whole []int          // the last about the installation, if any
-		of    map[string]int // the last of each repository, behind that one
+		whole []int          // the last one about the whole installation, if any
+		of    map[string]int // the last one of each repository, after that
 	}
 	lanes := map[string]*lane{}
 	waits := make([][]int, len(list))
@@ -57,9 +59,9 @@ func earlier(list []errand) [][]int {
 	return waits
 }
 
-// inOrder does errands beside each other, each behind those that it waits for,
-// and returns what became of each. One that waits for what has failed is not
-// begun, and fails with it.
+// inOrder processes errands at the same time, but each after those that it must
+// wait for. It returns the error of each. An errand that waits for a failed one is
+// not begun, and fails too.
 func inOrder(ctx context.Context, list []errand, do func(errand) error) []error {
 	failed := make([]error, len(list))
 	over := make([]chan struct{}, len(list))

@@ -20,8 +20,8 @@ import (
 	"github.com/opsplane/opsplane/shared/background/stream"
 )
 
-// errands reads "1.7 1.8 1 2.7": deliveries of installations, and of which
-// repositories.
+// errands reads a text such as "1.7 1.8 1 2.7": deliveries of installations, and
+// the repositories that they are about.
 func errands(text string) (list []errand) {
 	for word := range strings.FieldsSeq(text) {
 		lane, repository, _ := strings.Cut(word, ".")
@@ -52,8 +52,8 @@ func TestDeliveryWaitsForThoseBeforeItThatItMayContradict(t *testing.T) {
 	}
 }
 
-// TestRepositoriesAreProcessedBesideEachOther has each wait until all are under
-// way: one after the other, it would never end.
+// TestRepositoriesAreProcessedBesideEachOther makes each delivery wait until all
+// have begun. If they ran one after the other, the test would never end.
 func TestRepositoriesAreProcessedBesideEachOther(t *testing.T) {
 	t.Parallel()
 	list := errands("1.1 1.2 1.3 2.1 3.1 4.1 5.1 5.2")
@@ -111,8 +111,8 @@ func TestNothingIsBegunWhenTimeIsOver(t *testing.T) {
 }
 
 // TestOrderIsKeptWhateverTakesLong begins and ends random deliveries in random
-// turns: of two that may contradict each other, the first has ended before the
-// second is begun.
+// order. If two of them may contradict each other, the first must end before the
+// second begins.
 func TestOrderIsKeptWhateverTakesLong(t *testing.T) {
 	t.Parallel()
 	random := rand.New(rand.NewPCG(1, 2))
@@ -181,8 +181,8 @@ func TestFirstThatCouldNotBeEndedIsHandedBack(t *testing.T) {
 	}
 }
 
-// TestOneInvocationAtATimeReadsAShard holds the template to what the order of a
-// repository rests on.
+// TestOneInvocationAtATimeReadsAShard checks that the template has the settings
+// that the order of a repository's deliveries depends on.
 func TestOneInvocationAtATimeReadsAShard(t *testing.T) {
 	t.Parallel()
 	root, err := template.Root(".")

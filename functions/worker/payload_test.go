@@ -18,18 +18,18 @@ import (
 	"github.com/opsplane/opsplane/shared/vcs/vcsevent"
 )
 
-// Installations of the payloads.
+// The installations of the payloads.
 const (
 	acme      = "424242"
 	acmeGroup = "77"
 )
 
-// arrival is when the first of the payloads' deliveries arrives: behind all that
-// they tell.
+// arrival is the time at which the first of the payloads' deliveries arrives. It is
+// later than all times in the payloads.
 var arrival = time.Date(2026, 11, 6, 0, 0, 0, 0, time.UTC)
 
-// read answers a payload as a delivery: the nth that arrives, a minute behind the
-// one before. The name is of a file of events/webhooks/payloads.
+// read returns a payload as a delivery: the nth that arrives, a minute after the
+// one before. name is the name of a file in events/webhooks/payloads.
 func read(t *testing.T, name string, n int) (delivery.Delivery, string) {
 	t.Helper()
 	files, err := filepath.Glob("../../events/webhooks/payloads/" + name + "*.json")
@@ -47,7 +47,7 @@ func read(t *testing.T, name string, n int) (delivery.Delivery, string) {
 	if err := json.Unmarshal(text, &p); err != nil {
 		t.Fatal(err)
 	}
-	// Ids that do not ascend with the arrivals.
+	// The order of the ids differs from the order of arrival.
 	d := delivery.Delivery{Installation: vcs.Installation{VCS: vcs.GitHub}, ID: fmt.Sprintf("%02d-delivery", 99-n), ReceivedAt: arrival.Add(time.Duration(n) * time.Minute)}
 	var e vcsevent.Event
 	if strings.Contains(files[0], "gitlab-") {
@@ -63,8 +63,8 @@ func read(t *testing.T, name string, n int) (delivery.Delivery, string) {
 	return d, string(p.Body)
 }
 
-// stored is all that deliveries have left at an installation, but for when it
-// was learned and what identifies tasks, one thing in a line.
+// stored returns all that deliveries have left at an installation, one thing in a
+// line. The time at which it became known and the ids of tasks are left out.
 func (r *rig) stored(t *testing.T, in vcs.Installation) []string {
 	t.Helper()
 	var lines []string
@@ -110,7 +110,7 @@ func (r *rig) stored(t *testing.T, in vcs.Installation) []string {
 	return lines
 }
 
-// tasksOf answers the tasks that have not ended.
+// tasksOf returns the tasks that have not ended.
 func (r *rig) tasksOf(t *testing.T) []task.Task {
 	t.Helper()
 	ids, err := r.facts.tasks.Due(t.Context(), task.Hosts, born.Add(1000*time.Hour), 10_000)
@@ -126,7 +126,7 @@ func (r *rig) tasksOf(t *testing.T) []task.Task {
 	return list
 }
 
-// lack answers which lines one list has that the other lacks.
+// lack returns the lines of one that other does not have.
 func lack(one, other []string) (missing []string) {
 	for _, line := range one {
 		if !slices.Contains(other, line) {

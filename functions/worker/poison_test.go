@@ -36,7 +36,7 @@ func about(id, installation, repository string, after time.Duration) delivery.De
 	return d
 }
 
-// failing is a worker whose writes of facts are refused.
+// failing returns a worker whose writes of facts are refused.
 func (r *rig) failing() *worker {
 	broken := r.over(r.env)
 	broken.facts.installations.Table = "no-such-table"
@@ -91,7 +91,7 @@ func TestDeliveryThatTheStreamLostIsSwept(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
 	d := github("a", "push", 0)
-	r.arrive(t, d, push("infra", born)) // nobody is told
+	r.arrive(t, d, push("infra", born)) // the stream's record is not used
 	r.clock = born.Add(48 * time.Hour)
 	if run := r.sweepOnce(t, r.worker); run.Due != 1 || run.Done != 1 {
 		t.Errorf("swept: %+v", run)
@@ -104,9 +104,9 @@ func TestDeliveryThatTheStreamLostIsSwept(t *testing.T) {
 	}
 }
 
-// TestDeadlyDeliveryComesToAnEndAndStarvesNobody lets the worker die of one
-// delivery each time it is begun, first through the stream and then through the
-// schedule, where others of its installation are due too.
+// TestDeadlyDeliveryComesToAnEndAndStarvesNobody makes the worker die each time it
+// begins one delivery. First the stream wakes the worker, and then the schedule,
+// when other deliveries of the installation are due too.
 func TestDeadlyDeliveryComesToAnEndAndStarvesNobody(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
@@ -156,12 +156,12 @@ func TestDeadlyDeliveryComesToAnEndAndStarvesNobody(t *testing.T) {
 	}
 }
 
-// slow is a worker whose n-th reading of a body never ends.
+// slow returns a worker whose n-th read of a body never ends.
 func (r *rig) slow(n int) *worker {
 	var f storagetest.Faults
 	f.Add(storagetest.Fault{Operation: "GetItem", Nth: n, Delay: 24 * time.Hour})
 	w := r.over(r.env.WithFaults(&f))
-	w.share = 5 * time.Second // a neighbour must get by on it, on a machine that is busy
+	w.share = 5 * time.Second // enough for the other deliveries, also on a busy machine
 	return w
 }
 
@@ -193,8 +193,8 @@ func TestDeliveryUsesUpNoMoreThanItsShareOfTime(t *testing.T) {
 	}
 }
 
-// TestScheduleGoesOnBehindWhatCannotBeEnded has no outcome of the first delivery
-// written.
+// TestScheduleGoesOnBehindWhatCannotBeEnded makes each write of the first
+// delivery's outcome fail.
 func TestScheduleGoesOnBehindWhatCannotBeEnded(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
@@ -202,7 +202,7 @@ func TestScheduleGoesOnBehindWhatCannotBeEnded(t *testing.T) {
 	r.arrive(t, bad, `{"action":"created"}`)
 	r.arrive(t, good, `{"action":"created"}`)
 	r.clock = born.Add(time.Hour)
-	var updates atomic.Int32 // the first begins the bad one; the next ones, with the client's own retries, end it
+	var updates atomic.Int32 // the first update begins the bad delivery; the next ones, with the client's own retries, end it
 	faults := &storagetest.Faults{Choose: func(operation string) storagetest.Fault {
 		if operation == "UpdateItem" {
 			if n := updates.Add(1); n > 1 && n < 5 {

@@ -16,33 +16,34 @@ import (
 	"github.com/opsplane/opsplane/shared/vcs/vcsevent"
 )
 
-// maxDeaths is how often a delivery may have been begun without any end before
-// it is taken for what ends the worker.
+// maxDeaths is how often a delivery may be begun without an end. Above it, the
+// delivery is considered to be the reason why the worker dies.
 const maxDeaths = 5
 
-// Why a delivery is not even tried.
+// The reasons why a delivery is not tried at all.
 var (
 	errDeadly = errors.New("it was begun several times and never ended: the worker has crashed or run out of time on it, or on its neighbours")
 	errTried  = errors.New("it has been begun too often")
 )
 
-// nothing is said of deliveries that tell nothing.
+// nothing is the text for deliveries without facts.
 const nothing = "it tells nothing that this server keeps"
 
-// asked is said of deliveries that may be copies.
+// asked is the text for deliveries that may be copies.
 const asked = "its body came before: the installation is refreshed instead"
 
-// outcome is what a try has come to.
+// outcome is the outcome of a try.
 type outcome struct {
-	// concerned says that the delivery told something.
+	// concerned says that the delivery had facts.
 	concerned bool
-	// skipped is what of it was left out, and why.
+	// skipped says what was left out of the delivery, and why.
 	skipped []string
-	// repeated says that the host is asked for what it told, as it may be a copy.
+	// repeated says that the delivery may be a copy, and so the host is asked
+	// instead.
 	repeated bool
 }
 
-// text is what is kept of the outcome for operators.
+// text returns the text about the outcome that is stored for operators.
 func (o outcome) text() string {
 	var parts []string
 	if !o.concerned {
@@ -58,8 +59,8 @@ func (o outcome) text() string {
 	return text[:min(len(text), maxProblem)]
 }
 
-// process does one delivery, whatever was done of it before. Its error is that
-// the outcome could not be written.
+// process processes one delivery, even if earlier tries have done a part of it. It
+// returns an error if the outcome could not be written.
 func (w *worker) process(ctx context.Context, run *tally, begin func(context.Context, delivery.Key, time.Time) (delivery.Delivery, error), key delivery.Key) error {
 	d, err := begin(ctx, key, w.now())
 	if errors.Is(err, delivery.ErrOver) {
@@ -79,20 +80,20 @@ func (w *worker) process(ctx context.Context, run *tally, begin func(context.Con
 		o, err = w.within(ctx, &d)
 	}
 	if ctx.Err() != nil {
-		return ctx.Err() // time is over: it is not the delivery's fault
+		return ctx.Err() // the time is over: that is not the delivery's fault
 	}
-	if err != nil && d.Applied > applied { // a list that is too long for one try
+	if err != nil && d.Applied > applied { // the list is too long for one try
 		_, err = w.deliveries.Continue(ctx, d, w.now())
 	} else if d, err = w.end(ctx, d, o, err); err == nil {
 		run.count(d, w.now())
 	}
 	if errors.Is(err, delivery.ErrOver) {
-		return nil // another try has begun since, and writes the outcome
+		return nil // another try has begun since and writes the outcome
 	}
 	return err
 }
 
-// end writes what became of a try.
+// end writes the outcome of a try.
 func (w *worker) end(ctx context.Context, d delivery.Delivery, o outcome, problem error) (delivery.Delivery, error) {
 	if problem != nil {
 		return w.park(ctx, d, problem)
@@ -107,11 +108,11 @@ func (w *worker) end(ctx context.Context, d delivery.Delivery, o outcome, proble
 	return d, w.deliveries.Finish(ctx, d, d.State, o.text(), w.now())
 }
 
-// maxProblem bounds what is kept of an error, in bytes.
+// maxProblem is the maximum length of a stored error, in bytes.
 const maxProblem = 1000
 
-// park ends a try that failed. What cannot be read will not be readable in a
-// minute either, but perhaps after a deployment.
+// park ends a try that failed. A delivery that cannot be read will fail again in a
+// minute. It may become readable after a deployment.
 func (w *worker) park(ctx context.Context, d delivery.Delivery, problem error) (delivery.Delivery, error) {
 	park := w.deliveries.Park
 	if unreadable := (*vcsevent.Undecodable)(nil); errors.As(problem, &unreadable) {
@@ -128,7 +129,7 @@ func (w *worker) park(ctx context.Context, d delivery.Delivery, problem error) (
 	return parked, err
 }
 
-// within tries a delivery for its share of time.
+// within tries a delivery, for its share of the time.
 func (w *worker) within(ctx context.Context, d *delivery.Delivery) (o outcome, err error) {
 	own, cancel := context.WithTimeout(ctx, w.share)
 	defer cancel()
@@ -138,11 +139,11 @@ func (w *worker) within(ctx context.Context, d *delivery.Delivery) (o outcome, e
 	return o, err
 }
 
-// try has a delivery's effect.
+// try stores the facts of a delivery.
 func (w *worker) try(ctx context.Context, d *delivery.Delivery) (o outcome, err error) {
 	defer frame.Guard(&err)
 	author := change.Author{Principal: "webhook:" + string(d.Installation.VCS), Credential: d.ID, Request: telemetry.Invocation(ctx), At: d.ReceivedAt}
-	if d.Installation.VCS == vcs.GitLab { // nothing else tells that the group's webhook works, whatever it has sent
+	if d.Installation.VCS == vcs.GitLab { // any delivery shows that the group's webhook works; nothing else does
 		if err := w.facts.installations.Delivered(ctx, author, d.Installation); err != nil {
 			return outcome{}, err
 		}

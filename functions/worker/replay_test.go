@@ -13,15 +13,15 @@ import (
 	"github.com/opsplane/opsplane/shared/vcs"
 )
 
-// day are the payloads of GitHub of one day, in their order.
+// day are GitHub's payloads of one day, in their order.
 var day = []string{
 	"01", "02", "03", "kinds/github-pull-request-edited", "kinds/github-pull-request-closed", "kinds/github-pull-request-reopened", "07", "08", "09", "10", "06",
 	"kinds/github-repository-renamed", "kinds/github-installation-suspend", "kinds/github-installation-unsuspend", "kinds/github-installation-target-renamed",
 }
 
 // TestReplayOfADayUnderOtherIDsAndNamesChangesNothing sends each body of a day
-// again when the day is over, under another id, and under the name of each event
-// that the server handles: the signature covers neither.
+// again at the end of the day: under another id, and under the name of each event
+// that the server handles. The signature covers neither id nor name.
 func TestReplayOfADayUnderOtherIDsAndNamesChangesNothing(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
@@ -50,8 +50,8 @@ func TestReplayOfADayUnderOtherIDsAndNamesChangesNothing(t *testing.T) {
 	}
 }
 
-// TestDeletionOfAStarRemovesNoRepository sends what GitHub signs when somebody
-// takes a star away as if the repository had been deleted.
+// TestDeletionOfAStarRemovesNoRepository sends the body that GitHub signs when
+// somebody removes a star. It sends it as the event of a deleted repository.
 func TestDeletionOfAStarRemovesNoRepository(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
@@ -88,8 +88,8 @@ func TestDeletionOfAStarRemovesNoRepository(t *testing.T) {
 	}
 }
 
-// TestCopyOfALossIsAskedOfTheHostInsteadOfBelieved sends again what once took a
-// repository and what once gave it: a refresh is to say what is true.
+// TestCopyOfALossIsAskedOfTheHostInsteadOfBelieved sends again the deliveries that
+// took a repository away and that gave it. A refresh must ask the host.
 func TestCopyOfALossIsAskedOfTheHostInsteadOfBelieved(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct{ first, then, event string }{

@@ -10,27 +10,26 @@ import (
 	"github.com/opsplane/opsplane/shared/background/frame"
 )
 
-// tally is what one invocation has done.
+// tally counts what one invocation has done.
 type tally struct {
 	mu sync.Mutex
 
-	// Done, Ignored, Parked and Dismissed count deliveries by what became of them.
+	// Done, Ignored, Parked and Dismissed count deliveries by their outcome.
 	Done      int `json:"done"`
 	Ignored   int `json:"ignored"`
 	Parked    int `json:"parked"`
 	Dismissed int `json:"dismissed"`
-	// Due is how many were found due, Stuck how many wait for an operator, and
-	// Waiting how many are parked until their next try; they are counted by
-	// scheduled runs alone. StuckOf and WaitingOf say of which installations these
-	// are.
+	// Due is how many deliveries were found due. Stuck is how many wait for an
+	// operator. Waiting is how many are parked until their next try. Only scheduled
+	// runs count them. StuckOf and WaitingOf name the installations.
 	Due       int      `json:"due"`
 	Stuck     int      `json:"stuck"`
 	Waiting   int      `json:"waiting"`
 	StuckOf   []string `json:"stuck_of,omitempty"`
 	WaitingOf []string `json:"waiting_of,omitempty"`
-	// NewlyStuck is how many installations an operator is to be told of: those whose
-	// first stuck delivery was given up a moment ago, or that ago and a number of
-	// days.
+	// NewlyStuck is the number of installations that operators must be notified of:
+	// those whose first stuck delivery became stuck a moment ago, or a moment and a
+	// whole number of days ago.
 	NewlyStuck int `json:"newly_stuck"`
 	// Lag is the longest time from a delivery's arrival to its end.
 	Lag time.Duration `json:"-"`
@@ -54,16 +53,17 @@ func (t *tally) count(d delivery.Delivery, end time.Time) {
 }
 
 const (
-	// named is how many installations a run names.
+	// named is the maximum number of installations that a run names.
 	named = 20
-	// moment is how long an installation counts as newly stuck: two periods of the
-	// alarm, so that one run in it has certainly counted it.
+	// moment is how long an installation counts as newly stuck. It is two periods
+	// of the alarm, so that at least one run within it counts the installation.
 	moment = 10 * time.Minute
-	// reminder is after what time it counts again.
+	// reminder is the time after which the installation counts as newly stuck
+	// again.
 	reminder = 24 * time.Hour
 )
 
-// stuck notes what is stuck as of a time.
+// stuck records the stuck deliveries at a time.
 func (t *tally) stuck(list []delivery.Backlog, now time.Time) {
 	t.Stuck, t.StuckOf = sum(list)
 	for _, b := range list {
@@ -73,11 +73,10 @@ func (t *tally) stuck(list []delivery.Backlog, now time.Time) {
 	}
 }
 
-// waiting notes what waits for its next try.
+// waiting records the deliveries that wait for their next try.
 func (t *tally) waiting(list []delivery.Backlog) { t.Waiting, t.WaitingOf = sum(list) }
 
-// sum is how many deliveries there are, and of which installations: the first of
-// the list.
+// sum returns the number of deliveries and the first installations of the list.
 func sum(list []delivery.Backlog) (count int, of []string) {
 	for _, b := range list {
 		if count += b.Count; len(of) < named {
@@ -87,7 +86,7 @@ func sum(list []delivery.Backlog) (count int, of []string) {
 	return count, of
 }
 
-// counts are the numbers of the log line.
+// counts returns the numbers of the log line.
 func (t *tally) counts() []frame.Count {
 	return []frame.Count{
 		{Name: "done", Unit: frame.Things, Value: int64(t.Done)},

@@ -24,7 +24,7 @@ var born = time.UnixMilli(4_000_000_000_000).UTC()
 
 var author = change.Author{Principal: "test", Request: "1", At: born}
 
-// rig is a worker over tables of its own.
+// rig is a worker over its own tables.
 type rig struct {
 	*worker
 	env   *storagetest.Env
@@ -37,7 +37,7 @@ func newRig(t *testing.T) *rig {
 	return r
 }
 
-// over is a worker of the rig whose calls go through another env.
+// over returns a worker of the rig whose calls go through another env.
 func (r *rig) over(env *storagetest.Env) *worker {
 	system := env.Table("VcsTable")
 	return &worker{
@@ -53,7 +53,7 @@ func (r *rig) over(env *storagetest.Env) *worker {
 	}
 }
 
-// arrive stores a delivery and answers the change of the table that tells of it.
+// arrive stores a delivery and returns the stream record that reports it.
 func (r *rig) arrive(t *testing.T, d delivery.Delivery, body string) events.DynamoDBEventRecord {
 	t.Helper()
 	if _, err := r.deliveries.Accept(t.Context(), d, []byte(body)); err != nil {
@@ -75,7 +75,8 @@ func told(d delivery.Delivery) events.DynamoDBEventRecord {
 	}}
 }
 
-// invoke hands records to the worker, as Lambda does, until none is handed back.
+// invoke gives records to the worker, as Lambda does, until the worker gives none
+// back.
 func invoke(t *testing.T, w *worker, records ...events.DynamoDBEventRecord) (done int) {
 	t.Helper()
 	event, err := json.Marshal(events.DynamoDBEvent{Records: records})
@@ -105,7 +106,7 @@ func github(id, event string, after time.Duration) delivery.Delivery {
 	}
 }
 
-// push is the body of a push to the repository of an installation.
+// push returns the body of a push to the repository of an installation.
 func push(name string, at time.Time) string {
 	return fmt.Sprintf(`{"installation":{"id":42},"repository":{"id":7,"name":%q,"owner":{"login":"acme"},"default_branch":"main","pushed_at":%d}}`,
 		name, at.Unix())

@@ -15,8 +15,8 @@ import (
 	"github.com/opsplane/opsplane/shared/vcs"
 )
 
-// unreadable has deliveries of a GitLab group or a GitHub installation arrive
-// that cannot be read, and processes them.
+// unreadable stores and processes deliveries of a GitLab group or a GitHub
+// installation that cannot be read.
 func (r *rig) unreadable(t *testing.T, system, installation string, ids ...string) {
 	t.Helper()
 	for _, id := range ids {
@@ -28,9 +28,9 @@ func (r *rig) unreadable(t *testing.T, system, installation string, ids ...strin
 	}
 }
 
-// TestAlarmTellsOfEachInstallationOnceAndDaily has deliveries of one group stuck,
-// then one of another installation: the second is told of while the first are
-// still there.
+// TestAlarmTellsOfEachInstallationOnceAndDaily makes deliveries of one group stuck,
+// and then one of another installation. The second is reported while the first are
+// still stuck.
 func TestAlarmTellsOfEachInstallationOnceAndDaily(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
@@ -78,7 +78,7 @@ func TestAlarmTellsOfEachInstallationOnceAndDaily(t *testing.T) {
 	expect("when the group has one again", 1, "github 42: 1", "gitlab 77: 1")
 }
 
-// TestAlarmsWatchWhatTheWorkerCounts holds the template to the names of metrics.
+// TestAlarmsWatchWhatTheWorkerCounts checks the names of metrics in the template.
 func TestAlarmsWatchWhatTheWorkerCounts(t *testing.T) {
 	t.Parallel()
 	root, err := template.Root(".")
@@ -100,8 +100,8 @@ func TestAlarmsWatchWhatTheWorkerCounts(t *testing.T) {
 	}
 }
 
-// TestAlarmOfWhatIsSentAgainAndAgainEnds has a group send a delivery again each
-// quarter of an hour that cannot be read.
+// TestAlarmOfWhatIsSentAgainAndAgainEnds makes a group send an unreadable delivery
+// again every quarter of an hour.
 func TestAlarmOfWhatIsSentAgainAndAgainEnds(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)

@@ -19,8 +19,8 @@ type post struct {
 	body      string
 }
 
-// keep processes deliveries in their order and answers what is stored then of
-// the installation of the first.
+// keep processes deliveries in their order. It returns what is then stored of the
+// installation of the first delivery.
 func keep(t *testing.T, posts ...post) []string {
 	t.Helper()
 	r := newRig(t)
@@ -48,8 +48,8 @@ func repositoryEvent(action, name string, updated int) string {
 		action, name, second(updated))
 }
 
-// pullEvent is of a pull request that was updated at a second, in a repository
-// whose settings were last changed when the test began.
+// pullEvent returns the body of an event about a pull request that was updated at a
+// second. The settings of its repository were last changed when the test began.
 func pullEvent(number int, state, title string, updated int) string {
 	return strings.Replace(pull(number, state, title, born.Add(time.Duration(updated)*time.Second)),
 		fmt.Sprintf(`"default_branch":"main","updated_at":%q`, second(updated)), fmt.Sprintf(`"default_branch":"main","updated_at":%q`, second(0)), 1)
@@ -138,7 +138,7 @@ func TestWhatIsKeptIsTheTruth(t *testing.T) {
 		},
 		"a push from before the loss": {
 			[]post{{"a", "installation_repositories", 10 * minute, taken("infra")}, {"b", "push", 11 * minute, push("infra", born.Add(9*minute))}},
-			[]string{known}, // of what was never known, nothing is there to remove
+			[]string{known}, // the repository was never known, so there is nothing to remove
 		},
 		"a push from behind the loss": {
 			[]post{{"a", "installation_repositories", 10 * minute, taken("infra")}, {"b", "push", 12 * minute, push("infra", born.Add(11*minute))}},
@@ -186,7 +186,7 @@ func TestWhatIsKeptIsTheTruth(t *testing.T) {
 	}
 }
 
-// TestLargeListIsWrittenOnceAndCheaplyAgain has a worker die within a list.
+// TestLargeListIsWrittenOnceAndCheaplyAgain kills a worker within a list.
 func TestLargeListIsWrittenOnceAndCheaplyAgain(t *testing.T) {
 	t.Parallel()
 	const n = 400
@@ -206,7 +206,7 @@ func TestLargeListIsWrittenOnceAndCheaplyAgain(t *testing.T) {
 			if invoke(t, r.over(r.env.WithFaults(faults)), record) != 0 {
 				t.Fatal("the worker did not die")
 			}
-			// What was written is found so by one write each.
+			// One write for each repository finds that it is stored already.
 			var f storagetest.Faults
 			if invoke(t, r.over(r.env.WithFaults(&f)), record) != 1 {
 				t.Fatal("not done")

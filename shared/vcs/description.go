@@ -1,14 +1,14 @@
 package vcs
 
-// Description is what a host or a delivery says of a repository.
+// Description is what a host or a delivery states about a repository.
 type Description struct {
-	// ID, Owner and Name are always told. Owner is the account, or the group at
-	// the top; Name is the rest of the path, which has slashes where a GitLab
-	// project lies in a group within a group.
+	// ID, Owner and Name are always stated. Owner is the account, or the top-level
+	// group. Name is the rest of the path. It has slashes if a GitLab project lies
+	// in a group within a group.
 	ID          ID
 	Owner, Name string
-	// Private, Archived and Setup are nil, and DefaultBranch is empty, where they
-	// are not told. Setup says that the workflow file of the runs is there.
+	// Private, Archived and Setup are nil, and DefaultBranch is empty, if they are
+	// not stated. Setup says that the repository has the workflow file of the runs.
 	Private, Archived, Setup *bool
 	DefaultBranch            string
 }

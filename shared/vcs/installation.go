@@ -5,8 +5,8 @@ import (
 	"strings"
 )
 
-// Installation names one installation: the GitHub App's in an account, or one
-// GitLab group. The zero Installation names none.
+// Installation names one installation: the GitHub App's installation in one
+// account, or one GitLab group. The zero Installation names none.
 type Installation struct {
 	VCS VCS
 	ID  ID
@@ -21,9 +21,9 @@ func (i Installation) IsZero() bool { return i == Installation{} }
 // MarshalText implements encoding.TextMarshaler with the text form.
 func (i Installation) MarshalText() ([]byte, error) { return []byte(i.String()), nil }
 
-// UnmarshalText implements encoding.TextUnmarshaler. It checks the form, not
-// whether the VCS is supported and the ID valid: texts come from this server's
-// own tokens and items.
+// UnmarshalText implements encoding.TextUnmarshaler. It checks the form only. It
+// does not check that the VCS is supported and the id is valid, because the texts
+// come from this server's own tokens and items.
 func (i *Installation) UnmarshalText(text []byte) error {
 	system, id, ok := strings.Cut(string(text), "/")
 	if !ok {
@@ -50,17 +50,17 @@ func (r Repository) PullRequest(number int64) PullRequest {
 	return PullRequest{Repository: r, Number: number}
 }
 
-// PullRequest names one pull or merge request.
+// PullRequest names one pull request or merge request.
 type PullRequest struct {
 	Repository Repository
-	// Number counts within the repository, from 1.
+	// Number is the number within the repository. The first is 1.
 	Number int64
 }
 
 // String returns the text form, such as "github/42/7/1".
 func (p PullRequest) String() string { return fmt.Sprintf("%s/%d", p.Repository, p.Number) }
 
-// Account names a person's or machine's account at a VCS.
+// Account names the account of a person or a machine at a VCS.
 type Account struct {
 	VCS VCS
 	ID  ID
@@ -72,9 +72,9 @@ func (a Account) String() string { return string(a.VCS) + "/" + string(a.ID) }
 // MarshalText implements encoding.TextMarshaler with the text form.
 func (a Account) MarshalText() ([]byte, error) { return []byte(a.String()), nil }
 
-// UnmarshalText implements encoding.TextUnmarshaler. It checks the form, not
-// whether the VCS is supported and the ID valid: texts come from this server's
-// own requests and items.
+// UnmarshalText implements encoding.TextUnmarshaler. It checks the form only. It
+// does not check that the VCS is supported and the id is valid, because the texts
+// come from this server's own requests and items.
 func (a *Account) UnmarshalText(text []byte) error {
 	system, id, ok := strings.Cut(string(text), "/")
 	if !ok {

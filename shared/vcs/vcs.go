@@ -1,8 +1,8 @@
-// Package vcs holds the nouns of version control systems: which one, an
-// account there, an installation, a repository, a pull request, and the version
-// of a fact that is told of one of these. The package is pure: no I/O, no AWS,
-// no client of a host. Its invariant: the types differ, so that no two ids can
-// be exchanged by mistake, and each has exactly one text form.
+// Package vcs holds the basic types of version control systems: the kind of system,
+// an account, an installation, a repository, a pull request, and the version of a
+// fact about one of these. The package is pure: no I/O, no AWS, no client of a
+// host. Its invariants: the types differ, so that the compiler finds an id in a
+// wrong place, and each type has exactly one text form.
 package vcs
 
 import (
@@ -10,7 +10,7 @@ import (
 	"slices"
 )
 
-// VCS names a version control system, as it stands in paths and in stored items.
+// VCS names a version control system, as paths and stored items do.
 type VCS string
 
 // The version control systems that are supported.
@@ -28,8 +28,8 @@ func All() []VCS { return []VCS{GitHub, GitLab} }
 // Valid reports whether v is supported.
 func (v VCS) Valid() bool { return slices.Contains(All(), v) }
 
-// Label returns the name that people read, such as "GitHub"; of one that is not
-// supported its text.
+// Label returns the name that people read, such as "GitHub". For a VCS that is not
+// supported it returns the text of v.
 func (v VCS) Label() string {
 	if label, ok := labels[v]; ok {
 		return label
@@ -37,15 +37,15 @@ func (v VCS) Label() string {
 	return string(v)
 }
 
-// MaxID is the largest number of digits that an ID has: hosts count in signed
-// 64-bit integers.
+// MaxID is the maximum number of digits of an ID. Hosts count in signed 64-bit
+// integers.
 const MaxID = 19
 
-// ID is the number that a host gave to an account, an installation or a
-// repository: 1 to MaxID decimal digits, the first of which is not 0.
+// ID is the number that a host gave to an account, an installation or a repository:
+// 1 to MaxID decimal digits. The first digit is not 0.
 type ID string
 
-// ParseID returns the ID that a text is, or an error that says what an ID is.
+// ParseID returns a text as an ID, or an error that says what an ID is.
 func ParseID(text string) (ID, error) {
 	if !ID(text).Valid() {
 		return "", fmt.Errorf("%.40q is not an id of a host; it is a number of at most %d digits that begins with none of 0, + and -", text, MaxID)
@@ -53,7 +53,7 @@ func ParseID(text string) (ID, error) {
 	return ID(text), nil
 }
 
-// Valid reports whether id has the form of one.
+// Valid reports whether id has the form of an ID.
 func (id ID) Valid() bool {
 	if id == "" || len(id) > MaxID || id[0] == '0' {
 		return false
@@ -69,11 +69,11 @@ func (id ID) Valid() bool {
 // sortableDigits is the width of Sortable. Stored keys have it.
 const sortableDigits = 20
 
-// Sortable returns the id with leading zeros, so that the order of texts is that
-// of numbers.
+// Sortable returns the id with leading zeros, so that texts sort as the numbers do.
 func (id ID) Sortable() string { return fmt.Sprintf("%0*s", sortableDigits, string(id)) }
 
-// Compare orders ids as numbers: negative if id is smaller than other.
+// Compare compares ids as numbers. It returns a negative number if id is smaller
+// than other, 0 if they are equal, and a positive number otherwise.
 func (id ID) Compare(other ID) int {
 	if len(id) != len(other) {
 		return len(id) - len(other)

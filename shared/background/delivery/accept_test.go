@@ -28,7 +28,7 @@ func TestCancelledAcceptanceIsMadeAgain(t *testing.T) {
 			t.Errorf("%s: %+v", id, got)
 		}
 	}
-	// It ends: GitHub waits for seconds alone.
+	// The retries end: GitHub waits only for some seconds.
 	var f storagetest.Faults
 	f.Add(storagetest.Fault{Operation: "TransactWriteItems", Kind: storagetest.Conflict})
 	busy := delivery.Store{DB: env.WithFaults(&f).DynamoDB, Table: s.Table}

@@ -15,9 +15,10 @@ import (
 	"github.com/opsplane/opsplane/shared/vcs"
 )
 
-// Redeliver has a delivery processed again, whatever came of it, with as many
-// tries as a new one; fault.ErrNotFound if there is none. The table's stream
-// wakes the worker. A try that is under way ends without a say.
+// Redeliver makes the worker process a delivery again, whatever its state, with as
+// many tries as a new one. It returns fault.ErrNotFound if there is no such
+// delivery. The table's stream wakes the worker. The result of a try that is
+// running now is ignored.
 func (s Store) Redeliver(ctx context.Context, system vcs.VCS, id string, now time.Time) (Delivery, error) {
 	d, err := s.Get(ctx, system, id)
 	if err != nil {
@@ -36,10 +37,11 @@ func (s Store) Redeliver(ctx context.Context, system vcs.VCS, id string, now tim
 	return d, nil
 }
 
-// again has a delivery processed again that the host has sent a second time, if
-// nobody would try it otherwise, and its host had it tried again less than
-// MaxRedelivered times. refused is the error of the transaction that found its id
-// taken, and holds where it lies.
+// again makes the worker process a delivery again that the host has sent a second
+// time. It does so only if nothing else would try the delivery again, and if its
+// host has caused fewer than MaxRedelivered such repetitions. refused is the error
+// of the transaction that found the id taken. It holds the key of the stored
+// delivery.
 func (s Store) again(ctx context.Context, d Delivery, refused error) error {
 	var canceled *types.TransactionCanceledException
 	if !errors.As(refused, &canceled) {
@@ -60,8 +62,9 @@ func (s Store) again(ctx context.Context, d Delivery, refused error) error {
 	return err
 }
 
-// revive makes a delivery a new one, but for when it arrived; ErrOver where the
-// condition does not hold. What hosts revive is counted apart from other lives.
+// revive gives a delivery the state of a new one; only its time of arrival stays.
+// It returns ErrOver if the condition does not hold. Repetitions that a host caused
+// are counted separately, too.
 func (s Store) revive(ctx context.Context, key Key, id string, now time.Time, condition string, byHost bool, values attr.Item) error {
 	values[":received"], values[":none"], values[":one"] = attr.String(string(Received)), attr.Int(0), attr.Int(1)
 	values[":in"], values[":due"] = attr.String(received(id)), attr.Int(now.Add(Lease).UnixMilli())
@@ -84,13 +87,13 @@ func (s Store) revive(ctx context.Context, key Key, id string, now time.Time, co
 	return nil
 }
 
-// ErrNotParked is answered for a delivery that cannot be dismissed.
+// ErrNotParked is the error for a delivery that cannot be dismissed.
 var ErrNotParked = errors.New("the delivery is not parked: only what has failed, and is not being tried, can be dismissed")
 
-// Dismiss ends a parked delivery that nobody is to try again, and keeps its
-// problem; by is who says so. It is still listed, and can be redelivered.
-// ErrNotParked is answered for one that is not parked, or was tried since d was
-// read.
+// Dismiss closes a parked delivery that nobody is to try again, and keeps its
+// problem. by is the principal who dismisses it. The delivery is still listed and
+// can be redelivered. Dismiss returns ErrNotParked if the delivery is not parked,
+// or was tried since d was read.
 func (s Store) Dismiss(ctx context.Context, d Delivery, by string) error {
 	condition, values := last(d)
 	condition += " AND #state = :parked"

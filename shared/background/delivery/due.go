@@ -16,20 +16,21 @@ import (
 	"github.com/opsplane/opsplane/shared/storage/attr"
 )
 
-// index sorts what is not over by when it is due. It has the keys alone, and is
-// a moment behind the table: the condition of BeginDue decides.
+// index sorts the deliveries that are not over by the time at which they are due.
+// It holds only keys, and it is a little behind the table. So the condition of
+// BeginDue decides.
 const index = "by_due"
 
-// The partitions of the index. Each delivery passes through those of what has
-// arrived, and one partition takes a thousand writes a second ("Partitions and
-// data distribution", AWS documentation): so these are several.
+// The partitions of the index. Each delivery first enters a partition of received
+// deliveries. One partition takes a thousand writes a second ("Partitions and data
+// distribution", AWS documentation), so there are several.
 const (
 	groups = 4
-	parked = "parked" // tried again when they are due
-	stuck  = "stuck"  // by installation: see stuckAt
+	parked = "parked" // deliveries that are tried again when they are due
+	stuck  = "stuck"  // stuck deliveries, by installation: see stuckAt
 )
 
-// received is the partition of a delivery that has arrived.
+// received returns the partition of a delivery that has arrived.
 func received(id string) string {
 	return receivedGroup(int(hashed(id) % groups))
 }
@@ -42,30 +43,32 @@ func hashed(text string) uint32 {
 
 func receivedGroup(n int) string { return string(Received) + "-" + strconv.Itoa(n) }
 
-// waiting is a delivery in the index.
+// waiting is a delivery as the index holds it.
 type waiting struct {
 	key Key
 	due int64
 }
 
-// What is looked at of a partition to choose some of each installation.
+// How much of a partition is read, to select some deliveries of each installation.
 const (
-	// page is how many deliveries are read at once.
+	// page is the number of deliveries that are read at once.
 	page = 1000
-	// pages bounds how many pages are read, so that a reading stays short.
+	// pages is the maximum number of pages that are read, so that a read stays
+	// short.
 	pages = 10
 )
 
-// Seen is how many deliveries of a partition of the index are looked at, at most:
-// what lies behind them is not seen until they are tried.
+// Seen is the maximum number of deliveries of a partition of the index that are
+// read. Those after them are not seen until the first ones are tried.
 const Seen = pages * page
 
-// Due returns the keys of deliveries that are due: parked ones whose next try
-// has come, and those that arrived, or were begun, a Lease ago, and are not
-// over; at most limit of them. Installations take turns, so that none waits for
-// another that has many: as far as they are among the first Seen that are due of
-// each partition of the index, which one that has more of them fills alone. Of an
-// installation, those that wait longest come first.
+// Due returns the keys of deliveries that are due, at most limit of them. These are
+// parked deliveries at or after their next try, and deliveries that arrived or were
+// begun a Lease ago and are not over. Installations take turns, so that none waits
+// for another that has many. This holds among the first Seen due deliveries of each
+// partition of the index: an installation with more than that can fill a
+// partition's Seen alone. Within an installation, the deliveries that have waited
+// longest come first.
 func (s Store) Due(ctx context.Context, now time.Time, limit int) ([]Key, error) {
 	partitions := []string{parked}
 	for n := range groups {
@@ -85,8 +88,8 @@ func (s Store) Due(ctx context.Context, now time.Time, limit int) ([]Key, error)
 	return keys(inTurns(all, limit)), nil
 }
 
-// inTurns chooses from a list: the first of each lane, in the order of the list,
-// then the second of each, and so on.
+// inTurns selects from a list: the first delivery of each lane, in the order of the
+// list, then the second of each, and so on.
 func inTurns(list []waiting, limit int) []waiting {
 	type choice struct {
 		waiting
@@ -106,12 +109,12 @@ func inTurns(list []waiting, limit int) []waiting {
 	return chosen
 }
 
-// forever is later than any delivery is due.
+// forever is later than every due time.
 const forever = math.MaxInt64
 
-// candidates reads the first of a partition of the index, those that are due until
-// a time: page by page, until they are of so many lanes, there are no more, or Seen
-// are read.
+// candidates reads the first deliveries of a partition of the index that are due
+// until a time. It reads page by page, until it has found deliveries of lanes
+// lanes, until there are no more, or until it has read Seen.
 func (s Store) candidates(ctx context.Context, partition string, to int64, lanes int) (list []waiting, err error) {
 	found := map[string]bool{}
 	in := s.between(partition, 0, to, page)
@@ -130,8 +133,8 @@ func (s Store) candidates(ctx context.Context, partition string, to int64, lanes
 	return list, nil
 }
 
-// waiting reads a partition of the index between two values of due, both
-// included: at most limit deliveries.
+// waiting reads the deliveries of a partition of the index between two values of
+// due, both included: at most limit deliveries.
 func (s Store) waiting(ctx context.Context, partition string, from, to int64, limit int) ([]waiting, error) {
 	list, _, err := s.page(ctx, s.between(partition, from, to, limit))
 	return list, err
@@ -147,8 +150,8 @@ func (s Store) between(partition string, from, to int64, limit int) *dynamodb.Qu
 	}
 }
 
-// page reads a page of the index, and returns where the next one begins: empty
-// after the last.
+// page reads a page of the index. It returns the key at which the next page begins;
+// empty after the last one.
 func (s Store) page(ctx context.Context, in *dynamodb.QueryInput) (list []waiting, next attr.Item, err error) {
 	out, err := s.DB.Query(ctx, in)
 	if err != nil {

@@ -12,13 +12,13 @@ import (
 	"github.com/opsplane/opsplane/shared/vcs"
 )
 
-// erasers is how many deliveries Erase removes at once.
+// erasers is the number of deliveries that Erase removes at once.
 const erasers = 8
 
-// Erase removes deliveries of an installation with their bodies, whatever their
-// state: at most limit, the oldest first. It returns how many it removed, and
-// whether there may be more. What Timeless bodies are recognised by stays until its
-// time is over: it is a hash, and nothing of the body.
+// Erase removes deliveries of an installation with their bodies, in any state: at
+// most limit, the oldest first. It returns how many it removed, and whether there
+// may be more. The items that recognise Timeless bodies stay until they expire:
+// they hold a hash, and nothing of the body.
 func (s Store) Erase(ctx context.Context, installation vcs.Installation, limit int) (erased int, more bool, err error) {
 	out, err := s.DB.Query(ctx, &dynamodb.QueryInput{
 		TableName: &s.Table, ConsistentRead: aws.Bool(true), Limit: aws.Int32(int32(limit)), ProjectionExpression: aws.String("pk, sk, id, parts"),
@@ -35,7 +35,8 @@ func (s Store) Erase(ctx context.Context, installation vcs.Installation, limit i
 	return len(out.Items), len(out.LastEvaluatedKey) > 0, group.Wait()
 }
 
-// erase removes one delivery, which is found as long as any of its body is there.
+// erase removes one delivery. It removes the delivery's own item last, so that
+// Erase still finds the delivery while a part of its body exists.
 func (s Store) erase(ctx context.Context, system vcs.VCS, found attr.Item) error {
 	r := attr.Read(found)
 	id, parts := r.String("id"), int(r.Int("parts"))

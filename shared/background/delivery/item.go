@@ -16,11 +16,12 @@ import (
 	"github.com/opsplane/opsplane/shared/vcs"
 )
 
-// The items of DeliveriesTable: a delivery at its lane and place, and the parts
-// of its body at ID#<vcs>#<id>, the first of which is also what makes its id
-// taken. What a Timeless delivery's body is known by lies at
-// ID#<vcs>#<installation>.<its SHA-256>. A delivery that is not over has the attributes due_in and due (Unix
-// milliseconds), which put it into the index by_due.
+// The items of DeliveriesTable. A delivery is stored under its lane and place. The
+// parts of its body are stored under ID#<vcs>#<id>; the first part also reserves
+// the id. The hash that recognises the body of a Timeless delivery is stored under
+// ID#<vcs>#<installation>.<its SHA-256>. A delivery that is not over has the
+// attributes due_in and due (Unix milliseconds), which put it into the index
+// by_due.
 const idPrefix = "ID#"
 
 func (k Key) item() attr.Item {
@@ -31,13 +32,14 @@ func partKey(system vcs.VCS, id string, part int) attr.Item {
 	return attr.Item{"pk": attr.String(idPrefix + string(system) + "#" + id), "sk": attr.String(fmt.Sprintf("BODY#%02d", part))}
 }
 
-// bodyKey is where the body of a Timeless delivery is remembered.
+// bodyKey is the key of the item that recognises the body of a Timeless delivery.
 func (d Delivery) bodyKey(body []byte) attr.Item {
 	sum := sha256.Sum256(body)
 	return attr.Item{"pk": attr.String(idPrefix + string(d.Installation.VCS) + "#" + ID(d.Installation.ID, hex.EncodeToString(sum[:]))), "sk": attr.String("SEEN")}
 }
 
-// millis writes a time so that texts sort as times do, until the year 2286.
+// millis writes a time so that texts sort as times do. It works until the year
+// 2286.
 func millis(t time.Time) string { return fmt.Sprintf("%013d", t.UnixMilli()) }
 
 func (d Delivery) item() attr.Item {

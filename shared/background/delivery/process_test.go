@@ -39,7 +39,7 @@ func get(t *testing.T, s delivery.Store, id string) delivery.Delivery {
 	return d
 }
 
-const never = 100_000 * time.Hour // from any test's now
+const never = 100_000 * time.Hour // later than the time of any test
 
 func TestFailedDeliveryIsParkedUntilItSucceeds(t *testing.T) {
 	t.Parallel()
@@ -99,7 +99,7 @@ func TestDeliveryThatNobodyWasWokenForIsDue(t *testing.T) {
 	if err != nil || len(keys) != 2 || keys[0] != arrived("c", 0).Key() || keys[1] != arrived("a", time.Second).Key() {
 		t.Fatalf("not the two that wait longest, in their order: %v, %v", keys, err)
 	}
-	// One that was begun, and whose worker ended, lets the others go first.
+	// A delivery that was begun, and whose worker died, comes after the others.
 	got, err := s.BeginDue(t.Context(), keys[0], now.Add(time.Minute))
 	if err != nil || got.State != delivery.Received || got.Tries != 1 {
 		t.Fatalf("begin what is due: %+v, %v", got, err)
@@ -192,7 +192,7 @@ func TestOutcomeOfAnOlderTryChangesNothing(t *testing.T) {
 	slow := begin(t, s, d)
 	redeliver(t, s)
 	refused("a try from before the redelivery", slow)
-	second := begin(t, s, d) // counted 1 again
+	second := begin(t, s, d) // counted from 1 again
 	refused("a try with the same count from before the redelivery", slow)
 	redeliver(t, s)
 	begin(t, s, d)
@@ -216,9 +216,9 @@ func redeliver(t *testing.T, s delivery.Store) {
 	}
 }
 
-// TestLostAnswersLoseNothing loses, in turn, the answer and the request of each
-// call that moves a delivery: whatever came of it, the delivery is still found
-// by what is due, and can be ended.
+// TestLostAnswersLoseNothing loses the response, and then the request, of each call
+// that changes a delivery's state. In each case the delivery is still found when it
+// is due, and can be ended.
 func TestLostAnswersLoseNothing(t *testing.T) {
 	t.Parallel()
 	ctx := context.Background()

@@ -23,13 +23,13 @@ type Store struct {
 	Table string
 }
 
-// Accept stores a delivery that has just arrived, and its body, in one
-// transaction. It reports whether the delivery is new. One whose id is stored
-// already changes nothing, unless that one is stuck or was dismissed: then it is
-// processed again, as the host has sent it again for that, up to MaxRedelivered
-// times. A Timeless one whose
-// body came before, under another id, is stored as Repeated. A body that
-// compresses to more than MaxBody is a TooLarge fault.
+// Accept stores a delivery that has just arrived, and its body, in one transaction.
+// It reports whether the delivery is new. If its id is stored already, nothing
+// changes, unless the stored delivery is stuck or dismissed. Then the stored
+// delivery is processed again, up to MaxRedelivered times, because the host has
+// sent it again for that. If the body of a Timeless delivery arrived before, under
+// another id, the delivery is stored as Repeated. If a body compresses to more than
+// MaxBody, Accept returns a TooLarge fault.
 func (s Store) Accept(ctx context.Context, d Delivery, body []byte) (bool, error) {
 	packed, err := pack(body)
 	if err != nil {
@@ -56,7 +56,7 @@ func (s Store) Accept(ctx context.Context, d Delivery, body []byte) (bool, error
 		item["ttl"] = attr.Time(d.ReceivedAt.Add(Remember))
 		puts = append(puts, s.put(item, unknown))
 	}
-	// GitHub sends nothing a second time by itself.
+	// GitHub never sends a delivery a second time by itself.
 	switch err := awsclient.Transact(ctx, s.DB, puts); {
 	case awsclient.ConditionFailed(err, 1):
 		return false, s.again(ctx, d, err)
@@ -81,8 +81,7 @@ func (s Store) put(item attr.Item, condition string) types.TransactWriteItem {
 	return types.TransactWriteItem{Put: put}
 }
 
-// Get reads a delivery by the host's id of it; fault.ErrNotFound if there is
-// none.
+// Get reads a delivery by its id. It returns fault.ErrNotFound if there is none.
 func (s Store) Get(ctx context.Context, system vcs.VCS, id string) (Delivery, error) {
 	item, err := s.read(ctx, partKey(system, id, 0))
 	if err != nil {
@@ -124,18 +123,18 @@ func (s Store) read(ctx context.Context, key attr.Item) (attr.Item, error) {
 	return out.Item, nil
 }
 
-// Query says which deliveries of an installation List returns.
+// Query selects the deliveries of an installation that List returns.
 type Query struct {
 	// Before is the time before which they arrived.
 	Before time.Time
-	// State is theirs; empty is any.
+	// State is their state. Empty selects every state.
 	State State
-	// Limit is how many at most, from 1 on.
+	// Limit is the maximum number of deliveries. It is 1 or more.
 	Limit int
 }
 
-// List returns the newest deliveries of an installation, newest first. An
-// installation without an id lists those that name none.
+// List returns the newest deliveries of an installation, the newest first. If the
+// installation has no id, it returns deliveries that name none.
 func (s Store) List(ctx context.Context, installation vcs.Installation, q Query) ([]Delivery, error) {
 	in := &dynamodb.QueryInput{
 		TableName: &s.Table, ConsistentRead: aws.Bool(true), ScanIndexForward: aws.Bool(false),
@@ -146,7 +145,7 @@ func (s Store) List(ctx context.Context, installation vcs.Installation, q Query)
 	}
 	if q.State == "" {
 		in.Limit = aws.Int32(int32(q.Limit))
-	} else { // those of another state are read all the same: whole pages
+	} else { // the filter runs after the read, so whole pages are read
 		in.FilterExpression, in.ExpressionAttributeNames = aws.String("#state = :state"), map[string]string{"#state": "state"}
 		in.ExpressionAttributeValues[":state"] = attr.String(string(q.State))
 	}

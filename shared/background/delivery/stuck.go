@@ -17,55 +17,56 @@ import (
 	"github.com/opsplane/opsplane/shared/vcs"
 )
 
-// MaxStuck is how many deliveries of an installation may be stuck. Who has the
-// secret of a group's webhook can send any number of deliveries that cannot be
-// read: those beyond are dismissed at once. A few more may be kept where several
-// get stuck at the same moment.
+// MaxStuck is how many deliveries of an installation may be stuck. Somebody who has
+// the secret of a group's webhook can send any number of deliveries that cannot be
+// read. Above MaxStuck they are dismissed at once. If several get stuck at the same
+// moment, a few more than MaxStuck may stay.
 const MaxStuck = 100
 
-// The partition of what is stuck has the installations one behind the other, so
-// that one can be passed over, however many it has: due is the bucket of the
-// installation's lane, and behind it the time at which the delivery was given up.
+// The partition of stuck deliveries sorts them by installation. So a query can pass
+// over one installation, however many it has. due consists of the bucket of the
+// installation's lane and, after it, the time at which the delivery became stuck.
 const (
 	span    = 10_000_000_000_000 // milliseconds until the year 2286
-	buckets = 900_000            // as many as an int64 holds
+	buckets = 900_000            // as many as fit into an int64
 )
 
-// rounds bounds how many queries look for installations with stuck deliveries.
+// rounds is the maximum number of queries that look for installations with stuck
+// deliveries.
 const rounds = 50
 
 func bucket(lane string) int64 { return 1 + int64(hashed(lane)%buckets) }
 
-// stuckAt is what due is of a delivery that was given up at a time.
+// stuckAt returns the value of due for a delivery that becomes stuck at a time.
 func stuckAt(lane string, now time.Time) int64 { return bucket(lane)*span + now.UnixMilli() }
 
-// Backlog is how many deliveries of an installation are parked.
+// Backlog says how many deliveries of an installation are parked.
 type Backlog struct {
-	// Installation says whose they are. Without an id it stands for those that
-	// name none.
+	// Installation is their installation. Without an id it means the deliveries
+	// that name none.
 	Installation vcs.Installation
-	// Count is how many there are. Stuck ones are counted up to MaxStuck.
+	// Count is their number. Stuck deliveries are counted up to MaxStuck.
 	Count int
-	// Since is when the first of them was given up; of those that are tried again,
-	// when the first is.
+	// Since is the time at which the first of them became stuck. For those that are
+	// tried again, it is the time of the first next try.
 	Since time.Time
 }
 
-// String is the backlog in words for operators.
+// String describes the backlog for operators.
 func (b Backlog) String() string {
 	return fmt.Sprintf("%s %s: %d", b.Installation.VCS, hook(b.Installation.ID), b.Count)
 }
 
-// Stuck answers which installations have deliveries that are not tried again by
-// themselves, those that have had some for longest first. However many one has,
-// it hides no other; of thousands of installations not all are seen.
+// Stuck returns the installations that have stuck deliveries. Those whose
+// deliveries have been stuck longest come first. An installation with many does not
+// hide another one. If thousands of installations have some, not all are returned.
 func (s Store) Stuck(ctx context.Context) ([]Backlog, error) {
 	list, err := s.stuck(ctx, MaxStuck)
 	return backlogs(list), err
 }
 
-// Waiting answers which installations have parked deliveries that are tried again
-// by themselves, as far as they are among the first Seen.
+// Waiting returns the installations that have parked deliveries which are tried
+// again by themselves. It counts only the first Seen deliveries.
 func (s Store) Waiting(ctx context.Context) ([]Backlog, error) {
 	list, err := s.candidates(ctx, parked, forever, Seen)
 	return backlogs(list), err
@@ -86,20 +87,21 @@ func backlogs(list []waiting) (found []Backlog) {
 	return found
 }
 
-// stuck reads which deliveries are stuck, by when they were given up: of each
-// installation at most so many.
+// stuck returns the stuck deliveries in the order in which they became stuck: at
+// most each of one installation.
 func (s Store) stuck(ctx context.Context, each int) (list []waiting, err error) {
 	for from, n := int64(0), 0; n < rounds; n++ {
 		some, err := s.waiting(ctx, stuck, from, forever, each)
 		if err != nil {
 			return nil, err
 		}
-		if len(some) < each { // all that is left
+		if len(some) < each { // the last page
 			list = append(list, some...)
 			break
 		}
-		// The last installation may have more than were read. It is read again, or
-		// passed over where it has filled the page.
+		// The last installation may have more deliveries than were read. If the
+		// page has other installations too, the last one is read again. If it
+		// filled the page, the next query passes over it.
 		last := some[len(some)-1].due / span
 		if from = last * span; some[0].due/span == last {
 			from += span
@@ -114,8 +116,9 @@ func (s Store) stuck(ctx context.Context, each int) (list []waiting, err error) 
 	return list, nil
 }
 
-// stuckOf answers the keys of an installation's stuck deliveries, those that were
-// given up first, as far as a page of the index has them: more than MaxStuck.
+// stuckOf returns the keys of an installation's stuck deliveries, in the order in
+// which they became stuck. It reads one page of the index, which holds more than
+// MaxStuck.
 func (s Store) stuckOf(ctx context.Context, lane string) ([]Key, error) {
 	out, err := s.DB.Query(ctx, &dynamodb.QueryInput{
 		TableName: &s.Table, IndexName: aws.String(index),
@@ -134,8 +137,8 @@ func (s Store) stuckOf(ctx context.Context, lane string) ([]Key, error) {
 	return found, nil
 }
 
-// StuckOf returns an installation's stuck deliveries, those that were given up
-// first. An installation without an id stands for those that name none.
+// StuckOf returns an installation's stuck deliveries, in the order in which they
+// became stuck. An installation without an id means the deliveries that name none.
 func (s Store) StuckOf(ctx context.Context, installation vcs.Installation) ([]Delivery, error) {
 	some, err := s.stuckOf(ctx, Lane(installation))
 	if err != nil {
@@ -144,10 +147,10 @@ func (s Store) StuckOf(ctx context.Context, installation vcs.Installation) ([]De
 	return s.parkedAt(ctx, some)
 }
 
-// Parked answers the parked deliveries of all installations: the stuck ones,
-// then the others by their next try, at most limit of them. Of each kind
-// installations take turns, so that one with many hides no other: of those that
-// are tried again, as far as they are among the first Seen.
+// Parked returns the parked deliveries of all installations, at most limit of them:
+// the stuck ones first, then the others by their next try. In both parts
+// installations take turns, so that one with many hides no other. For those that
+// are tried again, this holds among the first Seen.
 func (s Store) Parked(ctx context.Context, limit int) ([]Delivery, error) {
 	found, err := s.stuck(ctx, limit)
 	if err != nil {
@@ -164,8 +167,8 @@ func (s Store) Parked(ctx context.Context, limit int) ([]Delivery, error) {
 	return s.parkedAt(ctx, keys(found))
 }
 
-// parkedAt reads the deliveries at some keys that are parked, in their order: the
-// index is a moment behind.
+// parkedAt reads the deliveries at some keys, in the order of the keys. It leaves
+// out those that are not parked any more, because the index is a little behind.
 func (s Store) parkedAt(ctx context.Context, all []Key) ([]Delivery, error) {
 	var list []Delivery
 	for some := range slices.Chunk(all, awsclient.MaxBatch) {
@@ -178,8 +181,8 @@ func (s Store) parkedAt(ctx context.Context, all []Key) ([]Delivery, error) {
 	return slices.DeleteFunc(list, func(d Delivery) bool { return d.State != Parked }), nil
 }
 
-// at reads the deliveries at some keys, in their order; those that are gone are
-// left out.
+// at reads the deliveries at some keys, in the order of the keys. It leaves out
+// those that no longer exist.
 func (s Store) at(ctx context.Context, some []Key) ([]Delivery, error) {
 	asked := types.KeysAndAttributes{ConsistentRead: aws.Bool(true)}
 	for _, k := range some {
@@ -199,7 +202,7 @@ func (s Store) at(ctx context.Context, some []Key) ([]Delivery, error) {
 	return list, nil
 }
 
-// ofLane reads what Lane has written.
+// ofLane returns the installation of a lane that Lane has written.
 func ofLane(lane string) vcs.Installation {
 	system, id, _ := strings.Cut(lane, "#")
 	if id == noInstallation {

@@ -19,15 +19,15 @@ import (
 	"github.com/opsplane/opsplane/shared/vcs"
 )
 
-// of is a delivery of an installation, which arrived a number of seconds after
-// the test began.
+// of returns a delivery of an installation that arrived n seconds after the test
+// began.
 func of(installation string, n int) delivery.Delivery {
 	d := arrived(delivery.ID(vcs.ID(installation), fmt.Sprintf("%03d", n)), time.Duration(n)*time.Second)
 	d.Installation.ID = vcs.ID(installation)
 	return d
 }
 
-// giveUp has deliveries stuck, in the seconds in which they arrived.
+// giveUp makes deliveries stuck, each in the second in which it arrived.
 func giveUp(t *testing.T, s delivery.Store, list ...delivery.Delivery) {
 	t.Helper()
 	for _, d := range list {
@@ -38,7 +38,7 @@ func giveUp(t *testing.T, s delivery.Store, list ...delivery.Delivery) {
 	}
 }
 
-// ids are the ids of deliveries, with spaces between.
+// ids returns the ids of deliveries, separated by spaces.
 func ids(list []delivery.Delivery) string {
 	var all []string
 	for _, d := range list {
@@ -113,8 +113,9 @@ func TestDueDeliveriesOfAnInstallationWaitForNoOther(t *testing.T) {
 	}
 }
 
-// TestManyDeliveriesOfAnInstallationHideNoOther has more of one than a page of the
-// index has, all before that of another.
+// TestManyDeliveriesOfAnInstallationHideNoOther has more stuck deliveries of one
+// installation than a page of the index holds. All of them come before that of
+// another installation.
 func TestManyDeliveriesOfAnInstallationHideNoOther(t *testing.T) {
 	t.Parallel()
 	s, _ := store(t)
@@ -295,8 +296,8 @@ func TestHostsRedeliverySurvivesLostAnswers(t *testing.T) {
 	}
 }
 
-// TestStuckDeliveriesOfBeforeAreFound has one lie in the index as it did when
-// installations had no order there: by its time alone.
+// TestStuckDeliveriesOfBeforeAreFound stores a delivery in the index in the older
+// form, by its time only: earlier, the index did not sort by installation.
 func TestStuckDeliveriesOfBeforeAreFound(t *testing.T) {
 	t.Parallel()
 	s, _ := store(t)

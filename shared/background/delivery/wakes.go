@@ -5,10 +5,11 @@ import (
 	"github.com/opsplane/opsplane/shared/storage/attr"
 )
 
-// Wakes reports whether a change of DeliveriesTable is a delivery that has arrived,
-// or is to be processed again, and returns its key and the id of its repository, if
-// it names one. What the worker itself writes at a delivery is neither. An attribute
-// of a wrong type counts as absent: Begin reads the item, and reports it.
+// Wakes reports whether a change of DeliveriesTable must wake the worker: a
+// delivery has arrived, or is to be processed again. It returns the delivery's key,
+// and the id of its repository if it names one. The worker's own writes wake
+// nobody. An attribute of a wrong type counts as absent, because Begin reads the
+// item and reports it.
 func Wakes(record stream.Record) (k Key, repository string, ok bool) {
 	is, was := attr.Read(record.New), attr.Read(record.Old)
 	if is.String("state") != string(Received) {

@@ -1,6 +1,6 @@
-// Package frame is what surrounds the work of every function that runs in the
-// background: time kept back before the invocation's deadline, a guard against
-// panics, and the one log line that says what an invocation did.
+// Package frame holds what every function that runs in the background needs around
+// its work: time reserved before the invocation's deadline, a guard against panics,
+// and the log line that says what an invocation did.
 package frame
 
 import (
@@ -13,9 +13,10 @@ import (
 	"github.com/opsplane/opsplane/shared/telemetry"
 )
 
-// KeepBack returns a context that ends earlier than ctx by a reserve. The function
-// uses the reserve to hand back what it has not done and to write its log line,
-// before Lambda kills it at the deadline. A ctx without a deadline gets none.
+// KeepBack returns a context that ends earlier than ctx, by a reserve. In the
+// reserve, the function gives back the work that it has not done and writes its log
+// line, before Lambda kills it at the deadline. If ctx has no deadline, the result
+// has none.
 func KeepBack(ctx context.Context, reserve time.Duration) (context.Context, context.CancelFunc) {
 	end, ok := ctx.Deadline()
 	if !ok {
@@ -24,8 +25,8 @@ func KeepBack(ctx context.Context, reserve time.Duration) (context.Context, cont
 	return context.WithDeadline(ctx, end.Add(-reserve))
 }
 
-// Guard is for defer: it turns a panic into an error with the stack, so that one
-// piece of work that panics does not end the others of the invocation. err is the
+// Guard is for defer. It turns a panic into an error with the stack. So a panic in
+// one piece of work does not end the others of the invocation. err is the
 // function's named result.
 func Guard(err *error) {
 	if p := recover(); p != nil {
@@ -37,9 +38,9 @@ func Guard(err *error) {
 type Count struct {
 	// Name is the name of the attribute in the log line.
 	Name string
-	// Unit is CloudWatch's name of the unit, such as "Count": then the number is a
-	// metric too. Empty for a number that only the log line has, as each metric is
-	// billed.
+	// Unit is CloudWatch's name of the unit, such as "Count". Then the number is a
+	// metric too. If Unit is empty, only the log line has the number, because each
+	// metric costs money.
 	Unit  string
 	Value int64
 }
@@ -55,18 +56,19 @@ const (
 type Line struct {
 	// Message says which work the function does, such as "tasks".
 	Message string
-	// Request is the id of the invocation; empty stands for the one that ctx has.
+	// Request is the id of the invocation. If it is empty, the id in ctx is used.
 	Request string
-	// Counts are what the invocation did, in the order of the line.
+	// Counts say what the invocation did, in the order of the line.
 	Counts []Count
 	// Details are other attributes.
 	Details []slog.Attr
-	// Quiet says that there is no line if there is no error and all counts but
+	// Quiet says that no line is written if there is no error and all counts except
 	// those of time are 0: most invocations of a schedule find nothing to do.
 	Quiet bool
 }
 
-// Write writes the line at a time, as an error if err is not nil.
+// Write writes the line, as an error if err is not nil. at is the time of its
+// metrics.
 func (l Line) Write(ctx context.Context, log *slog.Logger, at time.Time, err error) {
 	if l.Quiet && err == nil && l.empty() {
 		return

@@ -1,11 +1,12 @@
-// Package queue has what everything shares that is to be done at a time: the list
-// of what is due, and the pause before the next try.
+// Package queue holds what all work that is due at a time shares: the list of what
+// is due, and the pause before the next try.
 //
-// Its contract: a Reminder is written in the transaction that makes its owner's item
-// due, or moves it, so that no crash parts them. A reminder is a hint. The owner's
-// item decides, by a conditional write, whether a worker may take it up: a worker
-// that was woken twice, or by an old reminder, finds the item not due and drops the
-// reminder. So a reminder may be one too many, and never one too few.
+// Its contract: a Reminder is written in the transaction that makes its owner's
+// item due, or changes its due time. So no crash can separate the two. A reminder
+// is a hint. A conditional write of the owner's item decides whether a worker may
+// begin it. If a worker was woken twice, or by an old reminder, it finds that the
+// item is not due, and drops the reminder. So there may be too many reminders, but
+// never too few.
 package queue
 
 import (
@@ -13,7 +14,7 @@ import (
 	"time"
 )
 
-// Backoff is how long something waits that has failed.
+// Backoff says how long work waits after a failure.
 type Backoff struct {
 	// First is the pause after the first try; each later one is twice as long.
 	First time.Duration
@@ -21,9 +22,10 @@ type Backoff struct {
 	Most time.Duration
 }
 
-// Pause returns the pause before the try after the n-th, n from 1 on; less counts as
-// 1. It is drawn between a half and one and a half of First × 2^(n-1), or of Most
-// where that is less, so that what failed together does not come back together.
+// Pause returns the pause after the n-th try. n counts from 1, and a smaller n
+// counts as 1. The pause is random: 0.5 to 1.5 times First × 2^(n-1), or 0.5 to 1.5
+// times Most if that is less. So what failed at the same time is not tried again at
+// the same time.
 func (b Backoff) Pause(n int) time.Duration {
 	p := min(b.First, b.Most)
 	for i := 1; i < n && p < b.Most; i++ {

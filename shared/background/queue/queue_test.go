@@ -28,8 +28,8 @@ func TestPauseDoublesAndIsBounded(t *testing.T) {
 	}
 }
 
-// TestRemindersAreThoseOfAModel makes random moves of the reminders of a few ids in
-// two lists, and compares what is due with a map.
+// TestRemindersAreThoseOfAModel makes random changes to the reminders of a few ids
+// in two lists, and compares what is due with a map.
 func TestRemindersAreThoseOfAModel(t *testing.T) {
 	t.Parallel()
 	env := storagetest.New(t)

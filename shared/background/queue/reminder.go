@@ -16,53 +16,56 @@ import (
 )
 
 // Reminders are the lists of what is due, in a table with the keys pk and sk. A
-// reminder is an item of its own: pk is its list, sk is <when, Unix milliseconds, 13
-// digits>#<id>. So what is due of a list is one query of its first keys, strongly
-// consistent, and never a scan.
+// reminder is an item of its own: pk is its list, sk is <when, Unix milliseconds,
+// 13 digits>#<id>. So one strongly consistent query of the list's first keys finds
+// what is due. A scan is never needed.
 type Reminders struct {
 	// DB is the table's client.
 	DB *dynamodb.Client
 	// Table is the physical name of the table.
 	Table string
-	// ID is the name of the attribute that has the id again.
+	// ID is the name of the attribute that also holds the id.
 	ID string
-	// Keep is how long after its time a reminder stays that nobody drops.
+	// Keep is how long a reminder stays after its time if nobody drops it.
 	Keep time.Duration
 }
 
 // Reminder says that something is due.
 type Reminder struct {
-	// List is the partition: what one kind of worker takes up.
+	// List is the partition. It holds the work of one kind of worker.
 	List string
-	// ID says of what; it is unique in the list.
+	// ID names the work that is due. It is unique in the list.
 	ID string
-	// At is when it is due. Fractions of a millisecond are cut off.
+	// At is the time at which the work is due. Fractions of a millisecond are cut
+	// off.
 	At time.Time
 }
 
-// key is where a reminder lies. 13 digits sort as times do until the year 2286.
+// key returns the key of a reminder. 13 digits sort as times do until the year
+// 2286.
 func (r Reminder) key() attr.Item {
 	return attr.Item{"pk": attr.String(r.List), "sk": attr.String(millis(r.At) + "#" + r.ID)}
 }
 
 func millis(at time.Time) string { return fmt.Sprintf("%013d", at.UnixMilli()) }
 
-// Put is the write that adds a reminder, for the transaction that makes the owner's
-// item due.
+// Put returns the write that adds a reminder. It belongs in the transaction that
+// makes the owner's item due.
 func (s Reminders) Put(r Reminder) types.TransactWriteItem {
 	item := r.key()
 	item[s.ID], item["ttl"] = attr.String(r.ID), attr.Time(r.At.Add(s.Keep))
 	return types.TransactWriteItem{Put: &types.Put{TableName: &s.Table, Item: item}}
 }
 
-// Delete is the write that removes a reminder, for the transaction in which the
-// owner's item is over.
+// Delete returns the write that removes a reminder. It belongs in the transaction
+// that ends the owner's item.
 func (s Reminders) Delete(r Reminder) types.TransactWriteItem {
 	return types.TransactWriteItem{Delete: &types.Delete{TableName: &s.Table, Key: r.key()}}
 }
 
-// Move is the writes that replace one reminder by another. DynamoDB refuses two
-// writes of one item in a transaction, so that two of the same time are one write.
+// Move returns the writes that replace one reminder by another. DynamoDB refuses
+// two writes of one item in a transaction. So if both reminders have the same time,
+// there is only one write.
 func (s Reminders) Move(from, to Reminder) []types.TransactWriteItem {
 	if from.List == to.List && from.ID == to.ID && from.At.UnixMilli() == to.At.UnixMilli() {
 		return []types.TransactWriteItem{s.Put(to)}
@@ -70,8 +73,8 @@ func (s Reminders) Move(from, to Reminder) []types.TransactWriteItem {
 	return []types.TransactWriteItem{s.Delete(from), s.Put(to)}
 }
 
-// Drop removes a reminder whose item is not due any more, or is gone: it was left
-// behind, as the table may expire the item before its reminder.
+// Drop removes a reminder if its item is no longer due, or no longer exists. Such a
+// reminder can stay because the table may expire the item before its reminder.
 func (s Reminders) Drop(ctx context.Context, r Reminder) error {
 	return s.drop(ctx, r.key())
 }
@@ -83,9 +86,9 @@ func (s Reminders) drop(ctx context.Context, key attr.Item) error {
 	return nil
 }
 
-// DropAll removes all reminders of an id that are due by now, for an item that
-// cannot be read, and so cannot say when it is due. It reads the whole list of what
-// is due.
+// DropAll removes all reminders of an id that are due by now. It is for an item
+// that cannot be read, because such an item cannot say when it is due. It reads the
+// whole list of what is due.
 func (s Reminders) DropAll(ctx context.Context, list, id string, now time.Time) error {
 	for pages := dynamodb.NewQueryPaginator(s.DB, s.query(list, now)); pages.HasMorePages(); {
 		page, err := pages.NextPage(ctx)
@@ -104,8 +107,8 @@ func (s Reminders) DropAll(ctx context.Context, list, id string, now time.Time) 
 	return nil
 }
 
-// Due returns the reminders of a list whose time has come by now, those that wait
-// longest first, at most limit of them.
+// Due returns the reminders of a list that are due by now, at most limit of them.
+// Those that have waited longest come first.
 func (s Reminders) Due(ctx context.Context, list string, now time.Time, limit int) ([]Reminder, error) {
 	in := s.query(list, now)
 	in.Limit = aws.Int32(int32(limit))

@@ -1,6 +1,7 @@
-// Package stream reads what a DynamoDB stream tells a function: records with the
-// old and the new item, in the form in which items are read from a table, so that
-// the package that owns an item decodes both in the same way (package attr).
+// Package stream reads the events that a DynamoDB stream sends to a function. A
+// record holds the old and the new item in the form in which items are read from a
+// table. So the package that owns an item decodes both in the same way (package
+// attr).
 package stream
 
 import (
@@ -18,17 +19,18 @@ import (
 type Record struct {
 	// Key is the item's key.
 	Key attr.Item
-	// Old is the item before the change, nil for a new one; New is the item after
-	// it, nil for one that was removed. Both have what the stream is told to show.
+	// Old is the item before the change, nil for a new item. New is the item after
+	// the change, nil for an item that was removed. Both hold what the stream is
+	// configured to show.
 	Old, New attr.Item
 	// Sequence is the number of the record in its shard.
 	Sequence string
-	// At is when the item changed, to the second.
+	// At is the time of the change, to the second.
 	At time.Time
 }
 
-// Records returns the records of an event of a stream, in their order. An event of
-// a schedule has none.
+// Records returns the records of a stream's event, in their order. An event of a
+// schedule has none.
 func Records(event json.RawMessage) ([]Record, error) {
 	var told events.DynamoDBEvent
 	if err := json.Unmarshal(event, &told); err != nil {
@@ -41,7 +43,7 @@ func Records(event json.RawMessage) ([]Record, error) {
 	return list, nil
 }
 
-// Of reads one record.
+// Of converts one record.
 func Of(r events.DynamoDBEventRecord) Record {
 	return Record{
 		Key: item(r.Change.Keys), Old: item(r.Change.OldImage), New: item(r.Change.NewImage),
@@ -49,10 +51,10 @@ func Of(r events.DynamoDBEventRecord) Record {
 	}
 }
 
-// Failures is the function's response that names the records to be told again.
-// Lambda goes on from the first of them in the stream, so those behind it are told
+// Failures returns the function's response that names the records to send again.
+// Lambda continues from the first of them in the stream, so those after it are sent
 // again too ("Configuring partial batch response with DynamoDB", AWS
-// documentation). Without records all of the batch is done.
+// documentation). Without records the whole batch is done.
 func Failures(records ...Record) events.DynamoDBEventResponse {
 	var response events.DynamoDBEventResponse
 	for _, r := range records {

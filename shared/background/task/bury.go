@@ -14,9 +14,10 @@ import (
 	"github.com/opsplane/opsplane/shared/storage/attr"
 )
 
-// Bury ends a task of a queue that cannot be read as Failed, and forgets it, so that no
-// worker meets it again. Of its item what has the right form is kept, for its
-// owner to see; the problem says why, in words for the owner.
+// Bury ends a task of a queue whose item cannot be read. The task becomes Failed,
+// and its reminders are removed, so that no worker finds it again. The attributes
+// of the item that have the right form are kept, so that its owner can see them.
+// problem says why, in words for the owner.
 func (s Store) Bury(ctx context.Context, q Queue, id, problem string, now time.Time) error {
 	found, err := s.read(ctx, id)
 	if err != nil && !errors.Is(err, fault.ErrNotFound) {
@@ -27,7 +28,8 @@ func (s Store) Bury(ctx context.Context, q Queue, id, problem string, now time.T
 			return err
 		}
 	}
-	// The task cannot say when it is due.
+	// An unreadable task cannot say when it is due, so all its reminders are
+	// removed.
 	return s.reminders().DropAll(ctx, string(q), id, now)
 }
 

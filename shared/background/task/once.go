@@ -17,9 +17,9 @@ import (
 	"github.com/opsplane/opsplane/shared/storage/attr"
 )
 
-// slotKey is that of the item that names the last task of a kind that an owner
-// asked for at an installation; or that operators asked for, about an
-// installation or a person.
+// slotKey returns the key of the item that names the last task of a kind. There is
+// one such item for each owner and installation. For tasks that operators started,
+// there is one for each installation or person that the task is about.
 func slotKey(t Task) attr.Item {
 	return attr.Item{
 		"pk": attr.String("LAST#" + string(t.Kind) + "#" + string(t.Installation.VCS) + "#" + string(t.Installation.ID)),
@@ -27,10 +27,10 @@ func slotKey(t Task) attr.Item {
 	}
 }
 
-// Idle returns a condition for a transaction of another package: that no task
-// like t has been started with CreateOnce since this call. Of t its Kind, Owner,
-// Subject and Installation count. If such a task runs already, it returns
-// that task, and no condition.
+// Idle returns a condition for a transaction of another package: no task like t was
+// started with CreateOnce since this call. A task is like t if it has the same
+// Kind, Owner, Subject and Installation. If such a task is running, Idle returns
+// that task and no condition.
 func (s Store) Idle(ctx context.Context, t Task, now time.Time) (condition types.ConditionCheck, running *Task, err error) {
 	last, there, err := s.slot(ctx, t)
 	if err != nil {
@@ -52,7 +52,7 @@ func (s Store) Idle(ctx context.Context, t Task, now time.Time) (condition types
 	return condition, nil, nil
 }
 
-// slot reads which task a slot names.
+// slot returns the id of the task that a slot names.
 func (s Store) slot(ctx context.Context, t Task) (last string, there bool, err error) {
 	out, err := s.DB.GetItem(ctx, &dynamodb.GetItemInput{TableName: &s.Table, Key: slotKey(t), ConsistentRead: aws.Bool(true)})
 	if err != nil {
@@ -61,9 +61,9 @@ func (s Store) slot(ctx context.Context, t Task) (last string, there bool, err e
 	return attr.Read(out.Item).String("id"), len(out.Item) > 0, nil
 }
 
-// CreateOnce is Create, unless the owner's last task of the kind at the
-// installation has not ended yet: then it answers that one. So whoever asks
-// again and again has one at a time.
+// CreateOnce does what Create does, unless the owner's last task of the kind at the
+// installation has not ended yet. Then it returns that task. So repeated requests
+// have one task at a time.
 func (s Store) CreateOnce(ctx context.Context, author change.Author, t Task, now time.Time) (Task, error) {
 	slot := slotKey(t)
 	last, there, err := s.slot(ctx, t)
@@ -95,24 +95,25 @@ func (s Store) CreateOnce(ctx context.Context, author change.Author, t Task, now
 	return t, nil
 }
 
-// quiet is how long a task of Gather waits for more that asks for it.
+// quiet is how long a task of Gather waits for more requests of the same kind.
 const quiet = 5 * time.Minute
 
-// Gather makes a task of the server's own that something asks for at author.At,
-// which is now: the task's age counts from then on. What asks for the same kind at the same installation within the
-// same five minutes gets one task, which begins when they are over: so whatever
-// asks, and however often, is followed by a task, and by at most one in five
-// minutes. The id of t is ignored.
+// Gather creates a task of the server itself, which is requested at author.At.
+// author.At is the present time, because the task's age counts from then. All
+// requests for the same kind at the same installation within the same five minutes
+// get one task. It begins when the five minutes are over. So each request is
+// followed by a task, and there is at most one task in five minutes. The id of t is
+// ignored.
 func (s Store) Gather(ctx context.Context, author change.Author, t Task) error {
 	due := author.At.Truncate(quiet).Add(quiet)
 	t.ID = uuid.NewSHA1(gathered, fmt.Appendf(nil, "%s#%s#%s#%d", t.Kind, t.Installation.VCS, t.Installation.ID, due.UnixMilli())).String()
 	t.Name = Title(t.Kind, t.ID, t.Installation.ID)
 	err := s.transact(ctx, s.writes(author, t, due))
 	if errors.Is(err, ErrLost) {
-		return nil // it is there
+		return nil // the task exists already
 	}
 	return err
 }
 
-// gathered is the name space of the ids of such tasks.
+// gathered is the UUID namespace of the ids of such tasks.
 var gathered = uuid.MustParse("5f6e2b0c-9f0e-4d0a-8f53-3c1f6f0a7f21")

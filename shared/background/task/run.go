@@ -18,29 +18,30 @@ import (
 	"github.com/opsplane/opsplane/shared/storage/awsclient"
 )
 
-// ErrNotDue says that a task has ended, is unknown, waits for its time, or is
-// another worker's.
+// ErrNotDue says that a task has ended, is unknown, is not due yet, or belongs to
+// another worker.
 var ErrNotDue = errors.New("the task is not due")
 
-// ErrLost says that another worker has taken up the task, because the lease of the
-// first one was over.
+// ErrLost says that the first worker's lease is over and another worker has begun
+// the task.
 var ErrLost = errors.New("the task is another worker's")
 
-// ErrUnreadable says that the item of a task cannot be read as one. Trying again is in
-// vain: Bury ends the task.
+// ErrUnreadable says that the item of a task cannot be read as a task. Trying again
+// does not help. Bury ends the task.
 var ErrUnreadable = errors.New("the task cannot be read")
 
-// Lease is how long a worker has a task for itself. It must end its part before.
+// Lease is how long one worker has the exclusive right to a task. It must end its
+// part before that.
 const Lease = 2 * time.Minute
 
-// Run is a task in the hands of one worker.
+// Run is a task that one worker has begun.
 type Run struct {
 	Task
-	// Tries counts how often the task was taken up since it last made progress,
-	// this time included.
+	// Tries counts how often the task was begun since it last made progress. It
+	// includes this time.
 	Tries int
-	// MovedAt is when the task last made progress, or was made; whole seconds. Its
-	// worker sets it before Save.
+	// MovedAt is the time at which the task last made progress, or was created, in
+	// whole seconds. Its worker sets it before Save.
 	MovedAt time.Time
 
 	author change.Author
@@ -50,16 +51,16 @@ type Run struct {
 
 func (r *Run) reminder(at time.Time) queue.Reminder { return reminder(r.Kind.Queue(), r.ID, at) }
 
-// Author is who asked for the task, for what is changed in its course by a
-// request at a time.
+// Author returns the principal who asked for the task, as the author of changes
+// that the task makes in a request at a time.
 func (r *Run) Author(request string, now time.Time) change.Author {
 	a := r.author
 	a.Request, a.At = request, now
 	return a
 }
 
-// Begin takes up a task that is due, and returns ErrNotDue otherwise, or
-// ErrUnreadable. Until Lease is over no other worker can.
+// Begin begins a task that is due. Otherwise it returns ErrNotDue, or
+// ErrUnreadable. No other worker can begin the task until the Lease is over.
 func (s Store) Begin(ctx context.Context, id string, now time.Time) (*Run, error) {
 	item, err := s.read(ctx, id)
 	if errors.Is(err, fault.ErrNotFound) {
@@ -107,8 +108,8 @@ func (s Store) Begin(ctx context.Context, id string, now time.Time) (*Run, error
 	return run, err
 }
 
-// transact makes writes of which the first is conditional: ErrLost if it does
-// not hold.
+// transact makes writes. Only the first is conditional. It returns ErrLost if the
+// condition does not hold.
 func (s Store) transact(ctx context.Context, writes []types.TransactWriteItem) error {
 	switch err := awsclient.Transact(ctx, s.DB, writes); {
 	case awsclient.ConditionFailed(err, 0):
@@ -119,8 +120,8 @@ func (s Store) transact(ctx context.Context, writes []types.TransactWriteItem) e
 	return nil
 }
 
-// Save notes where the task stands: Note, Progress and MovedAt of the run. That
-// is progress, and so the count of tries begins anew.
+// Save stores how far the task is: Note, Progress and MovedAt of the run. That is
+// progress, so the count of tries begins anew.
 func (s Store) Save(ctx context.Context, run *Run) error {
 	_, err := s.DB.UpdateItem(ctx, &dynamodb.UpdateItemInput{
 		TableName: &s.Table, Key: key(run.ID),
@@ -143,9 +144,9 @@ func (s Store) Save(ctx context.Context, run *Run) error {
 	return nil
 }
 
-// Wait gives the task back, to be taken up at a time: by the table's stream if
-// it is over, by a schedule otherwise. Tries of the run counts on. The problem is
-// why it waits, in words for the owner, and may be empty.
+// Wait gives the task back until a time. If that time is over, the table's stream
+// wakes a worker for it; otherwise the schedule does. Tries of the run is kept.
+// problem says why the task waits, in words for the owner. It may be empty.
 func (s Store) Wait(ctx context.Context, run *Run, until time.Time, problem string) error {
 	until = until.Truncate(time.Millisecond)
 	values := attr.Item{
@@ -160,8 +161,8 @@ func (s Store) Wait(ctx context.Context, run *Run, until time.Time, problem stri
 		s.reminders().Move(run.reminder(run.wake), run.reminder(until))...))
 }
 
-// End ends the task as Completed or Failed at a time; the problem is why it
-// failed, in words for the owner.
+// End ends the task as Completed or Failed at a time. problem says why it failed,
+// in words for the owner.
 func (s Store) End(ctx context.Context, run *Run, to State, problem string, now time.Time) error {
 	set := "SET #state = :to, updated_at = :now, #ttl = :ttl REMOVE lease, wake, note, tries, moved_at, problem"
 	values := attr.Item{

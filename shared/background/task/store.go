@@ -16,8 +16,8 @@ import (
 	"github.com/opsplane/opsplane/shared/vcs"
 )
 
-// Store keeps tasks in OperationsTable, one item each (pk TASK#<id>, sk TASK),
-// and for each that has not ended a reminder (pk the Queue of its kind, sk <when,
+// Store keeps tasks in OperationsTable, one item each (pk TASK#<id>, sk TASK). Each
+// task that has not ended also has a reminder (pk the Queue of its kind, sk <when,
 // Unix milliseconds, 13 digits>#<id>).
 type Store struct {
 	// DB is the table's client.
@@ -32,18 +32,18 @@ func key(id string) attr.Item {
 	return attr.Item{"pk": attr.String(sortKey + "#" + id), "sk": attr.String(sortKey)}
 }
 
-// reminders are the lists of tasks that are due, one for each Queue.
+// reminders returns the lists of tasks that are due, one for each Queue.
 func (s Store) reminders() queue.Reminders {
 	return queue.Reminders{DB: s.DB, Table: s.Table, ID: "id", Keep: Keep}
 }
 
-// reminder is that of a task which is due at a time.
+// reminder returns the reminder of a task that is due at a time.
 func reminder(q Queue, id string, at time.Time) queue.Reminder {
 	return queue.Reminder{List: string(q), ID: id, At: at}
 }
 
-// Get reads a task, strongly consistent. It answers fault.ErrNotFound for one
-// that is unknown or whose state last changed longer than Keep before now.
+// Get reads a task with a strongly consistent read. It returns fault.ErrNotFound if
+// the task is unknown, or if its state last changed longer than Keep before now.
 func (s Store) Get(ctx context.Context, id string, now time.Time) (Task, error) {
 	item, err := s.read(ctx, id)
 	if err != nil {
@@ -83,9 +83,9 @@ func decode(id string, r *attr.Reader) Task {
 	}
 }
 
-// Create stores a new task as Pending, by author at author.At; State, Progress,
-// Problem and UpdatedAt of t are ignored. The table's stream wakes a worker. An
-// id that is taken is an error.
+// Create stores a new task as Pending, in the name of author at author.At. State,
+// Progress, Problem and UpdatedAt of t are ignored. The table's stream wakes a
+// worker. If the id is taken, Create returns an error.
 func (s Store) Create(ctx context.Context, author change.Author, t Task) error {
 	if _, err := s.DB.TransactWriteItems(ctx, &dynamodb.TransactWriteItemsInput{TransactItems: s.Writes(author, t)}); err != nil {
 		return fmt.Errorf("create task %s: %w", t.ID, err)
@@ -93,7 +93,7 @@ func (s Store) Create(ctx context.Context, author change.Author, t Task) error {
 	return nil
 }
 
-// Writes are the two writes of Create, for a transaction that makes a task
+// Writes returns the two writes of Create, for a transaction that creates a task
 // together with what it is about.
 func (s Store) Writes(author change.Author, t Task) []types.TransactWriteItem {
 	due := author.At
@@ -103,7 +103,7 @@ func (s Store) Writes(author change.Author, t Task) []types.TransactWriteItem {
 	return s.writes(author, t, due)
 }
 
-// writes are those of a task that is due at a time.
+// writes returns the writes of a task that is due at a time.
 func (s Store) writes(author change.Author, t Task, due time.Time) []types.TransactWriteItem {
 	item := key(t.ID)
 	for name, value := range map[string]string{
@@ -123,8 +123,8 @@ func (s Store) writes(author change.Author, t Task, due time.Time) []types.Trans
 	}
 }
 
-// Due returns the ids of tasks of a queue that a worker should take up, those that
-// wait longest first, at most limit of them.
+// Due returns the ids of the tasks of a queue that are due, at most limit of them.
+// Those that have waited longest come first.
 func (s Store) Due(ctx context.Context, q Queue, now time.Time, limit int) ([]string, error) {
 	due, err := s.reminders().Due(ctx, string(q), now, limit)
 	if err != nil {

@@ -31,7 +31,7 @@ func over(env *storagetest.Env) task.Store {
 	return task.Store{DB: env.DynamoDB, Table: env.Table("OperationsTable")}
 }
 
-// create stores a task and answers it as it is then read.
+// create stores a task and returns it as it is read back.
 func create(t *testing.T, s task.Store) task.Task {
 	t.Helper()
 	made := task.Task{
@@ -44,7 +44,7 @@ func create(t *testing.T, s task.Store) task.Task {
 	return made
 }
 
-// due answers the tasks that are due at a time.
+// due returns the tasks that are due at a time.
 func due(t *testing.T, s task.Store, after time.Duration) []string {
 	t.Helper()
 	ids, err := s.Due(t.Context(), task.Hosts, born.Add(after), 100)
@@ -173,8 +173,8 @@ func TestUnknownAndExpiredTasksDoNotExist(t *testing.T) {
 	}
 }
 
-// TestTaskIsNeverForgotten has every kind of failure happen to every call of a
-// task's life: a later worker always ends it, and nothing stays behind.
+// TestTaskIsNeverForgotten makes every call of a task's life fail in every way. A
+// later worker always ends the task, and no item stays behind.
 func TestTaskIsNeverForgotten(t *testing.T) {
 	t.Parallel()
 	env, s := open(t)
@@ -250,7 +250,7 @@ func TestWhatAsksWithinFiveMinutesGetsOneTaskBehindAllOfIt(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	first := 5*time.Minute - time.Duration(born.Unix()%300)*time.Second // when the next five minutes begin
+	first := 5*time.Minute - time.Duration(born.Unix()%300)*time.Second // the time at which the next five minutes begin
 	for _, after := range []time.Duration{0, time.Second, 4*time.Minute + 59*time.Second, 0} {
 		refresh(s, "77", first+after)
 	}

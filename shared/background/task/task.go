@@ -1,9 +1,10 @@
-// Package task holds the tasks: work that goes on after the request that asked
-// for it was answered. Its invariants: a task that has ended (completed, failed,
-// aborted) never changes again; one that has not is either being worked at, by
-// one worker, or has a time at which a worker takes it up, so that none is
-// forgotten when a worker dies; and what a worker notes of its progress is
-// there for the next one.
+// Package task holds the tasks: work that continues after the response to the
+// request that asked for it. The invariants of the package:
+//
+//   - A task that has ended (completed, failed, aborted) never changes again.
+//   - A task that has not ended belongs to one worker, or has a time at which a
+//     worker begins it. So none is forgotten when a worker dies.
+//   - What a worker stores of its progress is there for the next worker.
 package task
 
 import (
@@ -16,11 +17,11 @@ import (
 	"github.com/opsplane/opsplane/shared/vcs"
 )
 
-// State is how far a task has come.
+// State is the state of a task.
 type State string
 
-// The states. A task begins as Pending and goes on to Running; the other three
-// are ends. Aborted is one that clients know and that nothing sets.
+// The states. A task begins as Pending and becomes Running. The other three are
+// final. Clients know Aborted, but no code sets it.
 const (
 	Pending   State = "pending"
 	Running   State = "running"
@@ -29,15 +30,14 @@ const (
 	Aborted   State = "aborted"
 )
 
-// Kind is what a task does.
+// Kind says what a task does.
 type Kind string
 
 // The kinds.
 const (
-	// RefreshRepositories asks the host for all repositories of an
-	// installation.
+	// RefreshRepositories asks the host for all repositories of an installation.
 	RefreshRepositories Kind = "REPO_REFRESH"
-	// RemovePullRequests removes those of a repository that is gone.
+	// RemovePullRequests removes the pull requests of a repository that is gone.
 	RemovePullRequests Kind = "REPO_REMOVAL"
 	// EraseInstallation removes all data of an installation.
 	EraseInstallation Kind = "INSTALLATION_ERASURE"
@@ -45,20 +45,21 @@ const (
 	EraseUser Kind = "USER_ERASURE"
 )
 
-// Queue is which function works at a task: each is woken for those of its own. It
-// is the partition of their reminders.
+// Queue says which function works at a task. Each function is woken for the tasks
+// of its own queue. A queue is the partition of its tasks' reminders.
 type Queue string
 
 // The queues.
 const (
-	// Hosts has what is done at hosts and with what they told.
+	// Hosts is the queue of tasks that ask hosts, or that follow from what hosts
+	// stated.
 	Hosts Queue = "TASKS"
-	// Erasures has what removes all data of somebody.
+	// Erasures is the queue of tasks that remove all data of an installation or a
+	// person.
 	Erasures Queue = "ERASURES"
 )
 
-// Queue returns where tasks of a kind wait; those of an unknown kind wait in
-// Hosts.
+// Queue returns the queue of a kind. An unknown kind has the queue Hosts.
 func (k Kind) Queue() Queue {
 	if k == EraseInstallation || k == EraseUser {
 		return Erasures
@@ -66,8 +67,8 @@ func (k Kind) Queue() Queue {
 	return Hosts
 }
 
-// idle marks a task that nobody works at: by it the filters of the stream choose
-// which function a task wakes.
+// idle returns the value that marks a task that no worker has. By it the filters of
+// the stream choose the function that a task wakes.
 func (q Queue) idle() string {
 	if q == Erasures {
 		return "erasure"
@@ -79,40 +80,41 @@ func (q Queue) idle() string {
 type Task struct {
 	// ID is a lower-case UUID.
 	ID string
-	// Kind is what it does.
+	// Kind says what the task does.
 	Kind Kind
-	// Owner is the id of the user who asked for it: the only one who may see
-	// it. Empty for what the server does by itself, and for what operators asked for.
+	// Owner is the id of the user who asked for the task. Only this user may see
+	// it. It is empty if the server or an operator started the task.
 	Owner string
-	// Installation is what the task is about; zero for one about a user.
+	// Installation is the installation that the task is about. It is zero if the
+	// task is about a user.
 	Installation vcs.Installation
-	// Subject is the id of the user whom the task is about; empty for one about an
-	// installation.
+	// Subject is the id of the user that the task is about. It is empty if the task
+	// is about an installation.
 	Subject string
-	// NotBefore is when a new task is to be begun, for those that create it; zero
-	// is at once.
+	// NotBefore is the time before which a new task must not begin. Only the
+	// creation of a task uses it. Zero means at once.
 	NotBefore time.Time
 	// Name says what the task does, for people.
 	Name string
-	// Note is what its worker has noted of where it stands, and at first what it
-	// has to know; the form is the worker's.
+	// Note is what the task's worker stores about how far it is. At first it holds
+	// the input of the task. The worker chooses its form.
 	Note string
-	// State is how far it has come.
+	// State is the task's state.
 	State State
 	// Progress counts what was done.
 	Progress Progress
-	// Problem is why the last try failed, in words for the owner; empty where
-	// none did.
+	// Problem says why the last try failed, in words for the owner. It is empty if
+	// no try failed.
 	Problem string
-	// UpdatedAt is when State was last set, whole seconds.
+	// UpdatedAt is the time at which State was last set, in whole seconds.
 	UpdatedAt time.Time
 }
 
 // Progress is how much of a task is done.
 type Progress struct {
-	// Done counts things, such as repositories.
+	// Done is the number of things that are done, such as repositories.
 	Done int64
-	// Total is how many there are; 0 while nobody knows.
+	// Total is the number of all things. It is 0 until it is known.
 	Total int64
 }
 
@@ -122,14 +124,14 @@ func (t Task) Ended() bool { return t.State != Pending && t.State != Running }
 // Keep is how long a task can be read after its state last changed.
 const Keep = 30 * 24 * time.Hour
 
-// Title is the name of a task of a request.
+// Title returns the name of a task that a request started.
 func Title(kind Kind, request string, installation vcs.ID) string {
 	return "INSTALLATION : " + request + " : " + string(kind) + " : " + string(installation)
 }
 
-// VisibleTo reports whether caller may see the task: its owner alone, and with
-// a restricted credential only a task of an installation within the
-// restriction.
+// VisibleTo reports whether caller may see the task. Only its owner may. With a
+// restricted credential, the owner may see only a task of an installation within
+// the restriction.
 func (t Task) VisibleTo(caller access.Caller) bool {
 	if t.Owner == "" || t.Owner != caller.User {
 		return false
@@ -141,8 +143,8 @@ func (t Task) VisibleTo(caller access.Caller) bool {
 	return about.Within(caller.Capabilities)
 }
 
-// ParseID reads a task id as a client sends it and returns its lower-case
-// form, or an Invalid fault. Only the plain form of 36 characters is accepted.
+// ParseID returns the lower-case form of a task id that a client sent, or an
+// Invalid fault. Only the plain form of 36 characters is accepted.
 func ParseID(text string) (string, error) {
 	const length = 36
 	id, err := uuid.Parse(text)

@@ -9,8 +9,9 @@ import (
 )
 
 // Wakes reports whether a change of OperationsTable is a task of a queue that no
-// worker has and whose time has come, and returns the task's id. What cannot be read
-// as a task does not wake a worker: the schedule meets it, and buries it.
+// worker has and that is due. It returns the task's id. An item that cannot be read
+// as a task does not wake a worker: the scheduled run finds it and ends it with
+// Bury.
 func Wakes(record stream.Record, q Queue, now time.Time) (id string, ok bool) {
 	r := attr.Read(record.New)
 	id, ok = strings.CutPrefix(attr.Read(record.Key).String("pk"), sortKey+"#")

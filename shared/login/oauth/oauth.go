@@ -1,7 +1,7 @@
-// Package oauth speaks the OAuth 2.0 of GitHub Apps and GitLab applications:
+// Package oauth implements the OAuth 2.0 of GitHub Apps and GitLab applications:
 // the authorization code grant with PKCE, and refresh tokens. Its invariant: no
-// error holds a token, a code, a secret, or a word of a host's answer beside the
-// error's code.
+// error holds a token, a code or a secret. Of a host's response, an error holds
+// only the error code.
 package oauth
 
 import (
@@ -18,7 +18,7 @@ import (
 	"github.com/opsplane/opsplane/shared/vcs/vcshost"
 )
 
-// Timeout bounds one request to a host.
+// Timeout is the maximum time of one request to a host.
 const Timeout = 8 * time.Second
 
 // Client is our application at one host.
@@ -31,10 +31,10 @@ type Client struct {
 	http      *http.Client
 }
 
-// GitHub is our GitHub App at the web address of GitHub or of a GitHub
-// Enterprise Server, without a trailing slash. The secret is asked for on each
-// use. An App's rights are its own, so that it asks for no scope. GitHub knows
-// PKCE since 2025; a server that does not ignores it.
+// GitHub returns the client of our GitHub App. web is the web address of GitHub or
+// of a GitHub Enterprise Server, without a trailing slash. secret is called for
+// each use. The client requests no scope, because an App has its own permissions.
+// GitHub supports PKCE since 2025; a server that does not support it ignores it.
 func GitHub(web, id string, secret func(context.Context) (string, error)) *Client {
 	return &Client{
 		id: id, secret: secret, authorize: web + "/login/oauth/authorize", token: web + "/login/oauth/access_token",
@@ -42,9 +42,10 @@ func GitHub(web, id string, secret func(context.Context) (string, error)) *Clien
 	}
 }
 
-// GitLab is our application at the web address of a GitLab, without a trailing
-// slash. It asks for the scope read_api: in the person's name the server only reads,
-// namely who the person is and which groups it has what role in.
+// GitLab returns the client of our application. web is the web address of a GitLab,
+// without a trailing slash. The client requests the scope read_api, because the
+// server only reads in the person's name: who the person is, and which role the
+// person has in which groups.
 func GitLab(web, id string, secret func(context.Context) (string, error)) *Client {
 	return &Client{
 		id: id, secret: secret, authorize: web + "/oauth/authorize", token: web + "/oauth/token", scopes: []string{"read_api"},
@@ -52,8 +53,9 @@ func GitLab(web, id string, secret func(context.Context) (string, error)) *Clien
 	}
 }
 
-// client asks one host alone: what it is sent has our secret, which follows a
-// redirect that keeps the body.
+// client returns an HTTP client that sends requests to one host only. A request
+// holds our secret, and a redirect that keeps the body would send the secret to
+// another host.
 func client(web string) *http.Client {
 	return &http.Client{Timeout: Timeout, Transport: vcshost.Confined(web, http.DefaultTransport)}
 }
@@ -65,24 +67,27 @@ func (c *Client) config(redirect string) *oauth2.Config {
 	}
 }
 
-// AuthorizeURL is where a browser asks its person for a grant. The host sends it
-// back to redirect, with the state. The verifier has 43 to 128 letters, digits,
-// or one of "-._~"; its hash goes with the address.
+// AuthorizeURL returns the address at which a browser asks its person to authorize
+// our application. The host sends the browser back to redirect, with the state.
+// verifier has 43 to 128 characters: letters, digits and "-._~". Its hash is a part
+// of the address.
 func (c *Client) AuthorizeURL(state, verifier, redirect string) string {
 	return c.config(redirect).AuthCodeURL(state, oauth2.S256ChallengeOption(verifier))
 }
 
-// Exchange answers the grant for a code. Verifier and redirect are those of its
-// AuthorizeURL. session.ErrRefused, wrapped, if the host does not take them.
+// Exchange returns the grant for a code. verifier and redirect are those of the
+// call of AuthorizeURL. It returns session.ErrRefused, wrapped, if the host does
+// not accept them.
 func (c *Client) Exchange(ctx context.Context, code, verifier, redirect string) (session.Grant, error) {
 	return c.ask(ctx, redirect, func(ctx context.Context, config *oauth2.Config) (*oauth2.Token, error) {
 		return config.Exchange(ctx, code, oauth2.VerifierOption(verifier))
 	})
 }
 
-// Refresh answers the next grant for a refresh token, which is good for nothing
-// afterwards. It is a session.Refresher. Its errors are session.ErrRefused or
-// vcshost.ErrNoAnswer, wrapped, but for those of reading our own secret.
+// Refresh returns the next grant for a refresh token. After that the refresh token
+// is no longer valid. Refresh is a session.Refresher. Its errors are
+// session.ErrRefused or vcshost.ErrNoAnswer, wrapped, or the error of reading our
+// own secret.
 func (c *Client) Refresh(ctx context.Context, refresh string) (session.Grant, error) {
 	return c.ask(ctx, "", func(ctx context.Context, config *oauth2.Config) (*oauth2.Token, error) {
 		return config.TokenSource(ctx, &oauth2.Token{RefreshToken: refresh}).Token()
@@ -107,13 +112,13 @@ func (c *Client) ask(ctx context.Context, redirect string, do func(context.Conte
 	return grant, nil
 }
 
-// refused are the codes of errors that say that what was sent is not, or no
-// longer, good; all others say that something is wrong with the application.
-// invalid_grant is of RFC 6749, the others are GitHub's.
+// refused are the error codes that say that the code or token in the request is not
+// valid, or no longer valid. All other codes say that something is wrong with the
+// application. invalid_grant is from RFC 6749, the others are GitHub's.
 var refused = []string{"invalid_grant", "bad_verification_code", "bad_refresh_token", "expired_token", "unauthorized"}
 
-// describe turns an error of the library into one without a host's own text,
-// which might repeat what was sent.
+// describe turns an error of the library into one without the host's own text,
+// because that text might repeat what was sent.
 func (c *Client) describe(ctx context.Context, err error) error {
 	var answer *oauth2.RetrieveError
 	why := "no usable answer"

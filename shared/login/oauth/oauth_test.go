@@ -22,8 +22,8 @@ const verifier = "0123456789012345678901234567890123456789012"
 
 func secret(context.Context) (string, error) { return "s3cret", nil }
 
-// host answers at every path with the status, type and body, and remembers what
-// it was asked.
+// host responds at every path with the status, type and body. It keeps the form of
+// the last request.
 func host(t *testing.T, status int, kind, body string) (address string, asked *url.Values) {
 	t.Helper()
 	asked = &url.Values{}

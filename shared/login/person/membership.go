@@ -15,18 +15,19 @@ import (
 	"github.com/opsplane/opsplane/shared/vcs/vcshost"
 )
 
-// Memberships keeps which installations people may act on.
+// Memberships stores which installations people may act on.
 type Memberships struct {
-	// Users has the people.
+	// Users is the store of the users.
 	Users *user.Store
-	// Installations are those that the server knows.
+	// Installations is the store of the installations that the server knows.
 	Installations installation.Store
-	// Appointments are when hosts are asked again.
+	// Appointments is the store of renewals: when hosts are asked again.
 	Appointments renewal.Store
 }
 
-// Renew is Ask for a holder who is here. It makes sure first that the host will be
-// asked again when it is not: no word is stored that nobody looks after.
+// Renew does what Ask does, for a holder who uses the server now. First it makes
+// sure that a renewal is due later. So no statement of a host is stored that is
+// never renewed.
 func (m Memberships) Renew(ctx context.Context, author change.Author, host Host, of session.Holder, token string) ([]string, error) {
 	if err := m.Appointments.Expect(ctx, of.User, of.VCS, author.At); err != nil {
 		return nil, err
@@ -34,11 +35,12 @@ func (m Memberships) Renew(ctx context.Context, author change.Author, host Host,
 	return m.Ask(ctx, author, host, of, token)
 }
 
-// Ask asks a host which installations the holder of a token can see, and stores
-// those that the server knows in place of all that the host said before. It
-// answers their ids. The host is asked as of author.At. vcshost.ErrRefused if the
-// host does not take the token, or lets it not read which those are;
-// vcshost.ErrNoAnswer if it says nothing: then what it said before stands.
+// Ask asks a host which installations the holder of a token can see. It stores
+// those that the server knows, and replaces all that the host stated before. It
+// returns their ids. author.At is the time of the question. It returns
+// vcshost.ErrRefused if the host does not accept the token, or does not allow the
+// token to read the list. It returns vcshost.ErrNoAnswer if the host gives no
+// usable response. Then the host's earlier statement stays.
 func (m Memberships) Ask(ctx context.Context, author change.Author, host Host, of session.Holder, token string) ([]string, error) {
 	seen, err := host.Installations(ctx, token)
 	if err != nil {
@@ -56,13 +58,14 @@ func (m Memberships) Ask(ctx context.Context, author change.Author, host Host, o
 	return ids, m.Users.Replace(ctx, author, of.User, of.VCS, of.Account, user.Hosted{Installations: ids, AskedAt: author.At})
 }
 
-// meaning is what a host's error says of the person.
+// meaning returns what a host's error says about the person.
 func meaning(err error) error {
 	switch {
 	case vcshost.RefusesAddress(err):
-		return vcshost.ErrNoAnswer // whoever is asked about
+		return vcshost.ErrNoAnswer // it would be the same for any person
 	case errors.Is(err, vcshost.ErrRefused), errors.Is(err, vcshost.ErrForbidden), errors.Is(err, vcshost.ErrGone):
-		// Whose own list is hidden from it: an account that is blocked, or a grant that may not read it.
+		// The person's own list is not shown to the token: the account is blocked,
+		// or the grant may not read the list.
 		return vcshost.ErrRefused
 	}
 	return vcshost.ErrNoAnswer

@@ -1,6 +1,6 @@
 // Package person asks VCS hosts, with the tokens of people who logged in, who they
-// are and which installations they can see. Its invariant: an answer of a host
-// replaces all its earlier answers.
+// are and which installations they can see. Its invariant: a newer statement of a
+// host replaces all its earlier ones.
 package person
 
 import (
@@ -17,7 +17,7 @@ import (
 	"github.com/opsplane/opsplane/shared/vcs/vcshost"
 )
 
-// Host is a VCS host that is asked with a person's own token. githubhost.People and
+// Host is a VCS host that accepts a person's own token. githubhost.People and
 // gitlabhost.People are Hosts. Their errors are those of package vcshost.
 type Host interface {
 	// Whoami returns the account that the token belongs to.
@@ -29,17 +29,17 @@ type Host interface {
 
 // Provider is a VCS where people log in.
 type Provider struct {
-	// OAuth gets and refreshes their tokens.
+	// OAuth gets and refreshes the tokens of people.
 	OAuth *oauth.Client
-	// Host is asked with them.
+	// Host is the host's API. Requests to it have these tokens.
 	Host Host
 }
 
-// Providers returns the VCSs where this server is an application, by VCS. It reads
-// the environment: GITHUB_APP_CLIENT_ID, GITHUB_WEB_BASE_URL,
+// Providers returns the VCSs at which this server has an application, by VCS. It
+// reads the environment: GITHUB_APP_CLIENT_ID, GITHUB_WEB_BASE_URL,
 // GITHUB_API_BASE_URL, GITHUB_CLIENT_SECRET, and GITLAB_APP_ID,
-// GITLAB_WEB_BASE_URL, GITLAB_API_BASE_URL, GITLAB_APP_SECRET. One without an id
-// is left out.
+// GITLAB_WEB_BASE_URL, GITLAB_API_BASE_URL, GITLAB_APP_SECRET. A VCS without an id
+// of the application is left out.
 func Providers(cfg aws.Config, env func(string) string) map[string]Provider {
 	url := func(name string) string { return strings.TrimRight(env(name), "/") }
 	found := map[string]Provider{}

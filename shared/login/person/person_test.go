@@ -29,7 +29,7 @@ func author(after time.Duration) change.Author {
 	return change.Author{Principal: "ann", Request: uuid.NewString(), At: now.Add(after)}
 }
 
-// hosts are both, asked on one server.
+// hosts returns both hosts, on one server.
 func hosts(v *vcstest.People) map[string]person.Host {
 	return map[string]person.Host{"github": githubhost.NewPeople(v.URL), "gitlab": gitlabhost.NewPeople(v.URL + "/api")}
 }
@@ -92,7 +92,7 @@ func TestRenewStoresWhatTheServerKnowsOfWhatTheHostSays(t *testing.T) {
 		renew(2*time.Minute, "583231", "3")
 		v.Person.Installations = []int{1}
 		renew(time.Minute, "583231", "3") // asked for before
-		renew(3*time.Minute, "1000", "3") // asked with an account that is not the user's
+		renew(3*time.Minute, "1000", "3") // asked with an account that the user does not have
 		renew(3*time.Minute, "583231", "1")
 		v.Down = true
 		of := session.Holder{User: u.ID, VCS: system, Account: "583231"}

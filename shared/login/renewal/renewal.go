@@ -1,7 +1,8 @@
-// Package renewal remembers when a host is to be asked again which installations
-// a person may act on. Its invariant: a person has one appointment for each VCS, and
-// the appointment has one reminder at its time. So it is found by that time and by
-// the person, and it is not lost when a worker dies.
+// Package renewal stores the time at which a host is asked again which
+// installations a person may act on. Its invariant: a person has one Appointment
+// for each VCS, and each Appointment has one reminder at its due time. So a renewal
+// can be found by its time and by the person, and it is not lost when a worker
+// dies.
 package renewal
 
 import (
@@ -19,28 +20,30 @@ import (
 	"github.com/opsplane/opsplane/shared/storage/awsclient"
 )
 
-// Every is how long after its last answer a host is asked again.
+// Every is the time from a host's last response to the next renewal.
 const Every = time.Hour
 
-// Appointment is when a host is asked about a person.
+// Appointment is the renewal of one person at one VCS.
 type Appointment struct {
-	// User is the id of the user, VCS where the person has an account.
+	// User is the id of the user. VCS is the VCS at which the person has an
+	// account.
 	User, VCS string
-	// Due is when the host is asked, whole milliseconds.
+	// Due is the time at which the host is asked, in whole milliseconds.
 	Due time.Time
-	// SeenAt is when the person last logged in or listed installations, to about
-	// an hour; whole seconds.
+	// SeenAt is the time at which the person last logged in or listed
+	// installations, in whole seconds. It may be up to an hour too old.
 	SeenAt time.Time
-	// Tries counts how often the host was asked in vain since it last answered.
+	// Tries counts how often the host was asked without success since its last good
+	// response.
 	Tries int
-	// Refused says that the host did not take the person's grant when it was last
+	// Refused says that the host did not accept the person's grant when it was last
 	// asked.
 	Refused bool
 }
 
-// Store keeps appointments in OperationsTable: an item per user and VCS (pk
-// RENEWAL#<user id>, sk the VCS), and a reminder (pk RENEWALS#<vcs>, sk <when,
-// Unix milliseconds, 13 digits>#<user id>).
+// Store keeps renewals in OperationsTable: an item for each user and VCS (pk
+// RENEWAL#<user id>, sk the VCS), and a reminder (pk RENEWALS#<vcs>, sk <when, Unix
+// milliseconds, 13 digits>#<user id>).
 type Store struct {
 	// DB is the table's client.
 	DB *dynamodb.Client
@@ -48,16 +51,16 @@ type Store struct {
 	Table string
 }
 
-// ErrMoved says that another worker has moved or ended the appointment, or that its
-// person was here meanwhile.
+// ErrMoved says that another worker has moved or ended the renewal, or that its
+// person has used the server in the meantime.
 var ErrMoved = errors.New("the appointment was moved")
 
 const (
-	// seenEvery is how old the record of a person's presence must be to be
-	// written again: lists that follow one another do not each cost a write.
+	// seenEvery is how old SeenAt must be before it is written again. So many lists
+	// in a short time do not cost a write each.
 	seenEvery = time.Hour
-	// keep is how long an appointment stays that nobody keeps, as of a VCS that
-	// is configured no more.
+	// keep is how long after its due time a renewal stays if no worker moves it,
+	// for example because its VCS is no longer configured.
 	keep = 90 * 24 * time.Hour
 )
 
@@ -65,20 +68,20 @@ func key(user, vcs string) attr.Item {
 	return attr.Item{"pk": attr.String("RENEWAL#" + user), "sk": attr.String(vcs)}
 }
 
-// reminders are the lists of appointments that are due, one for each VCS.
+// reminders returns the lists of renewals that are due, one for each VCS.
 func (s Store) reminders() queue.Reminders {
 	return queue.Reminders{DB: s.DB, Table: s.Table, ID: "user", Keep: keep}
 }
 
-// reminder is that of a person whose host is asked at a time.
+// reminder returns the reminder of a person whose host is asked at a time.
 func reminder(user, vcs string, at time.Time) queue.Reminder {
 	return queue.Reminder{List: "RENEWALS#" + vcs, ID: user, At: at}
 }
 
-// Expect makes the appointment of a person who is here now, and whose host is
-// being asked now, if there is none. It costs a read, and a write once an hour,
-// or where the host has refused the person's grant: who logs in again keeps the
-// appointment that is about to end.
+// Expect creates the renewal of a person, if there is none. The person uses the
+// server now, and the host is asked now. It costs a read. It also costs a write
+// once an hour, or if the host has refused the person's grant: if that person logs
+// in again, the write stops End from ending the renewal.
 func (s Store) Expect(ctx context.Context, user, vcs string, now time.Time) error {
 	known, err := s.Get(ctx, user, vcs)
 	switch {
@@ -120,8 +123,8 @@ func (s Store) see(ctx context.Context, user, vcs string, now time.Time) error {
 	return nil
 }
 
-// Get reads an appointment, strongly consistent; ErrMoved
-// if there is none.
+// Get reads a renewal with a strongly consistent read. It returns ErrMoved if there
+// is none.
 func (s Store) Get(ctx context.Context, user, vcs string) (Appointment, error) {
 	out, err := s.DB.GetItem(ctx, &dynamodb.GetItemInput{TableName: &s.Table, Key: key(user, vcs), ConsistentRead: aws.Bool(true)})
 	if err != nil {
@@ -141,16 +144,16 @@ func (s Store) Get(ctx context.Context, user, vcs string) (Appointment, error) {
 	return a, nil
 }
 
-// Reminder tells of an appointment that is due.
+// Reminder says that a renewal is due.
 type Reminder struct {
-	// User is the id of the person's user.
+	// User is the id of the user.
 	User string
-	// At is when it is due.
+	// At is the time at which it is due.
 	At time.Time
 }
 
-// Due lists reminders of the people about whom a host is to be asked by now,
-// those that wait longest first, at most limit of them.
+// Due returns reminders of the people about whom a host is to be asked by now, at
+// most limit of them. Those that have waited longest come first.
 func (s Store) Due(ctx context.Context, vcs string, now time.Time, limit int) ([]Reminder, error) {
 	due, err := s.reminders().Due(ctx, "RENEWALS#"+vcs, now, limit)
 	if err != nil {
@@ -163,18 +166,19 @@ func (s Store) Due(ctx context.Context, vcs string, now time.Time, limit int) ([
 	return list, nil
 }
 
-// Drop removes a reminder that no appointment has, as the table may expire the
-// one before the other.
+// Drop removes a reminder that has no renewal. This can happen because the table
+// may expire the renewal before its reminder.
 func (s Store) Drop(ctx context.Context, vcs string, r Reminder) error {
 	return s.reminders().Drop(ctx, reminder(r.User, vcs, r.At))
 }
 
-// Move moves an appointment, as it was read, to another time, and stores its
-// Tries and Refused. ErrMoved if it is not there any more.
+// Move moves a renewal, as it was read, to another time, and stores its Tries and
+// Refused. It returns ErrMoved if the stored renewal has changed or no longer
+// exists.
 func (s Store) Move(ctx context.Context, a Appointment, to time.Time) error {
 	to = to.Truncate(time.Millisecond)
 	if to.Equal(a.Due) {
-		to = to.Add(time.Millisecond) // the time says to other workers that it was moved
+		to = to.Add(time.Millisecond) // by the new time other workers see that it was moved
 	}
 	update := types.TransactWriteItem{Update: &types.Update{
 		TableName: &s.Table, Key: key(a.User, a.VCS),
@@ -190,9 +194,9 @@ func (s Store) Move(ctx context.Context, a Appointment, to time.Time) error {
 	return s.transact(ctx, append([]types.TransactWriteItem{update}, move...))
 }
 
-// End ends an appointment, as it was read: the host is asked no more until the
-// person is here again. ErrMoved if it is not there any more, or the person was
-// here meanwhile.
+// End ends a renewal, as it was read. The host is not asked again until the person
+// uses the server. It returns ErrMoved if the stored renewal has changed or no
+// longer exists, or if the person has used the server in the meantime.
 func (s Store) End(ctx context.Context, a Appointment) error {
 	return s.transact(ctx, []types.TransactWriteItem{
 		{Delete: &types.Delete{
@@ -203,7 +207,7 @@ func (s Store) End(ctx context.Context, a Appointment) error {
 	})
 }
 
-// Cancel ends the appointment of a person, whatever else happens to it, and
+// Cancel ends the renewal of a person, also if it was changed in the meantime. It
 // reports whether there was one.
 func (s Store) Cancel(ctx context.Context, user, vcs string) (bool, error) {
 	for n := range cancelTries {
@@ -224,11 +228,12 @@ func (s Store) Cancel(ctx context.Context, user, vcs string) (bool, error) {
 	return false, ErrMoved
 }
 
-// cancelTries bounds how often Cancel meets a worker that moves the appointment.
+// cancelTries is how often Cancel tries again when a worker moves the renewal at
+// the same time.
 const cancelTries = 5
 
-// transact makes writes of which the first is conditional: ErrMoved if it does
-// not hold.
+// transact makes writes. Only the first is conditional. It returns ErrMoved if the
+// condition does not hold.
 func (s Store) transact(ctx context.Context, writes []types.TransactWriteItem) error {
 	switch err := awsclient.Transact(ctx, s.DB, writes); {
 	case awsclient.ConditionFailed(err, 0):

@@ -16,7 +16,7 @@ import (
 
 var now = time.Unix(4_000_000_000, 0).UTC()
 
-// house is the table, once with faults on the way.
+// house is the table, and the table with faults.
 type house struct {
 	renewal.Store
 	faulty renewal.Store
@@ -32,7 +32,7 @@ func newHouse(t *testing.T) *house {
 	return h
 }
 
-// expect makes an appointment of ann at GitHub, and answers it.
+// expect creates a renewal of ann at GitHub, and returns it.
 func (h *house) expect(t *testing.T, at time.Time) renewal.Appointment {
 	t.Helper()
 	if err := h.Expect(t.Context(), "ann", "github", at); err != nil {
@@ -45,7 +45,7 @@ func (h *house) expect(t *testing.T, at time.Time) renewal.Appointment {
 	return a
 }
 
-// due lists who is to be asked about at a time.
+// due returns the people about whom a host is to be asked at a time.
 func (h *house) due(t *testing.T, at time.Time) []string {
 	t.Helper()
 	list, err := h.Due(t.Context(), "github", at, 10)
@@ -59,7 +59,7 @@ func (h *house) due(t *testing.T, at time.Time) []string {
 	return users
 }
 
-// items counts those of the table.
+// items returns the number of the table's items.
 func (h *house) items(t *testing.T) int {
 	t.Helper()
 	out, err := h.env.DynamoDB.Scan(t.Context(), &dynamodb.ScanInput{TableName: &h.Table})

@@ -9,8 +9,8 @@ import (
 	"github.com/opsplane/opsplane/shared/storage/erasure"
 )
 
-// EraseGrant removes the sealed token of a user at a VCS from a table by its
-// author, and reports whether there was one. It needs no secret.
+// EraseGrant removes the host grant of a user at a VCS from a table, in the name of
+// its author, and reports whether there was one. It needs no secret.
 func EraseGrant(ctx context.Context, db *dynamodb.Client, table, user, vcs string, author change.Author) (bool, error) {
 	return erasure.Item(ctx, db, table, Holder{User: user, VCS: vcs}.key(), author)
 }

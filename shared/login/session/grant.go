@@ -17,58 +17,60 @@ import (
 	"github.com/opsplane/opsplane/shared/storage/attr"
 )
 
-// Grant is what a host gave us to act for a person there.
+// Grant holds the tokens with which a host lets us act for a person there.
 type Grant struct {
 	// Access is the token for requests.
 	Access string `json:"access"`
-	// Refresh is exchanged for the next grant; empty if the host gives none.
+	// Refresh is exchanged for the next grant. It is empty if the host gives none.
 	Refresh string `json:"refresh,omitempty"`
-	// ExpiresAt is when Access ends; zero if it does not.
+	// ExpiresAt is the time at which Access ends. It is zero if Access does not
+	// end.
 	ExpiresAt time.Time `json:"expires_at,omitzero"`
 }
 
 // String hides the tokens from logs.
 func (Grant) String() string { return "(grant)" }
 
-// slack is how long before its end a grant is no longer used: it has to last
-// for the requests that it is fetched for.
+// slack is how long before its end a grant is no longer used, because it must last
+// for the caller's requests.
 const slack = 2 * time.Minute
 
 func (g Grant) freshAt(now time.Time) bool {
 	return g.ExpiresAt.IsZero() || now.Add(slack).Before(g.ExpiresAt)
 }
 
-// grantLife is after how long without a new grant the table forgets one. A
-// refresh token of GitHub's lives six months.
+// grantLife is how long the table keeps a grant that is not replaced by a new one.
+// A refresh token of GitHub lives six months.
 const grantLife = 180 * 24 * time.Hour
 
 var (
-	// ErrNoGrant says that the person has to log in at the host again: it never
-	// did, it did so with another account, its grant has ended, or the host took it
-	// back.
+	// ErrNoGrant says that the person must log in at the host again: the person
+	// never did, did so with another account, the grant has ended, or the host
+	// revoked it.
 	ErrNoGrant = errors.New("no valid grant of the host: log in again")
-	// ErrRefused is what a Refresher answers where the host says that the
-	// refresh token is not, or no longer, good.
+	// ErrRefused is the error of a Refresher if the host says that the refresh
+	// token is not valid, or no longer valid.
 	ErrRefused = errors.New("the host refused the refresh token")
-	// ErrRefreshing says that another call refreshes the grant and has not come to
-	// an end in all the time that this one waited: a later one may succeed.
+	// ErrRefreshing says that another call was refreshing the grant, and had not
+	// ended when this call stopped waiting. A later call may succeed.
 	ErrRefreshing = errors.New("another call refreshes the grant")
 )
 
-// Refresher exchanges a refresh token at a host. It answers ErrRefused, wrapped
-// or not, for one that the host refuses.
+// Refresher exchanges a refresh token at a host. It returns ErrRefused, wrapped or
+// not, if the host refuses the token.
 type Refresher func(ctx context.Context, refresh string) (Grant, error)
 
-// Holder is whose grant or session it is, and of which account at which VCS.
+// Holder says who has a grant or a session: the user, and the user's account at a
+// VCS.
 type Holder struct {
-	// User is the id of the user, VCS "github" or "gitlab".
+	// User is the id of the user. VCS is "github" or "gitlab".
 	User, VCS string
-	// Account is the id of the user's account there. A grant of another account
-	// that the user had before opens nothing.
+	// Account is the id of the user's account there. The grant of an account that
+	// the user had before cannot be opened with this one.
 	Account string
 }
 
-// place binds a sealed grant to its holder.
+// place returns the text that binds a sealed grant to its holder.
 func (h Holder) place() string {
 	return "SessionsTable|USER#" + h.User + "|TOKEN#" + h.VCS + "|" + h.Account
 }
@@ -77,40 +79,40 @@ func (h Holder) key() attr.Item {
 	return attr.Item{"pk": attr.String("USER#" + h.User), "sk": attr.String("TOKEN#" + h.VCS)}
 }
 
-// Grants keeps hosts' grants in SessionsTable: pk USER#<user id>, sk
-// TOKEN#<vcs>. Each is sealed for its own place in the table.
+// Grants keeps host grants in SessionsTable: pk USER#<user id>, sk TOKEN#<vcs>.
+// Each is sealed for its own place in the table.
 type Grants struct {
 	// DB is the table's client.
 	DB *dynamodb.Client
 	// Table is the physical name of SessionsTable.
 	Table string
-	// Box seals for storage.
+	// Box seals grants before they are stored.
 	Box *sealed.Box
-	// Log gets what goes wrong where the caller is served all the same; nil
-	// discards it.
+	// Log gets failures that do not stop the caller's request. Nil discards them.
 	Log *slog.Logger
-	// Patience is how long a call waits for another one that refreshes the same
-	// grant; zero is three seconds.
+	// Patience is how long a call waits for another call that refreshes the same
+	// grant. Zero means three seconds.
 	Patience time.Duration
 }
 
 // stored is a grant as the table has it.
 type stored struct {
 	Grant
-	// version is drawn anew with each grant, and stays when the same one is sealed
-	// again.
+	// version is a new random text for each grant. It stays the same when the same
+	// grant is sealed again.
 	version string
 	sealed  []byte
-	// refreshing is until when a call has the grant for itself, to refresh it.
+	// refreshing is the end of the lease of a call that refreshes the grant.
 	refreshing time.Time
 }
 
-// Put keeps a grant in place of an earlier one.
+// Put stores a grant and replaces an earlier one.
 func (g *Grants) Put(ctx context.Context, of Holder, grant Grant, author change.Author) error {
 	return g.put(ctx, of, grant, author, "")
 }
 
-// put writes the grant; onto exactly the version was, if that is given.
+// put writes the grant. If was is not empty, it replaces only the grant of that
+// version.
 func (g *Grants) put(ctx context.Context, of Holder, grant Grant, author change.Author, was string) error {
 	text, err := json.Marshal(grant)
 	if err != nil {
@@ -126,7 +128,8 @@ func (g *Grants) put(ctx context.Context, of Holder, grant Grant, author change.
 	author.AddTo(item)
 	in := &dynamodb.PutItemInput{TableName: &g.Table, Item: item}
 	if was != "" {
-		// Its own version lets a write recognise itself, if its answer was lost and it is sent again.
+		// If the response to a write was lost and the write is sent again, it finds
+		// its own version.
 		in.ConditionExpression = aws.String("version = :was OR version = :version")
 		in.ExpressionAttributeValues = attr.Item{":was": attr.String(was), ":version": attr.String(version)}
 	}
@@ -136,7 +139,7 @@ func (g *Grants) put(ctx context.Context, of Holder, grant Grant, author change.
 	return nil
 }
 
-// get reads a grant; ErrNoGrant if there is none that can be opened.
+// get reads a grant. It returns ErrNoGrant if there is none that can be opened.
 func (g *Grants) get(ctx context.Context, of Holder) (stored, error) {
 	out, err := g.DB.GetItem(ctx, &dynamodb.GetItemInput{TableName: &g.Table, Key: of.key(), ConsistentRead: aws.Bool(true)})
 	if err != nil {
@@ -155,7 +158,7 @@ func (g *Grants) get(ctx context.Context, of Holder) (stored, error) {
 	}
 	text, err := g.Box.Open(ctx, of.place(), found.sealed)
 	if errors.Is(err, sealed.ErrUnsealable) {
-		return stored{}, ErrNoGrant // of another account, or the server's secret was replaced: a new login mends it
+		return stored{}, ErrNoGrant // sealed for another account, or with a secret that was replaced: a new login helps
 	}
 	if err != nil {
 		return stored{}, err
@@ -166,9 +169,9 @@ func (g *Grants) get(ctx context.Context, of Holder) (stored, error) {
 	return found, nil
 }
 
-// sealAgain seals a grant with the newest word of the server's secret, if an
-// older one has sealed it: that word can then be dropped. The grant stays the
-// same, and so does its version.
+// sealAgain seals a grant with the newest value of the server's secret, if it is
+// sealed with an older one. Then the older value can be dropped. The grant and its
+// version stay the same.
 func (g *Grants) sealAgain(ctx context.Context, of Holder, s stored, author change.Author) error {
 	aged, err := g.Box.Aged(ctx, s.sealed)
 	if err != nil || !aged {
@@ -198,7 +201,7 @@ func (g *Grants) update(ctx context.Context, of Holder, expression, condition st
 	return nil
 }
 
-// report logs a failure that its caller is not told of.
+// report logs a failure that the caller does not see.
 func (g *Grants) report(ctx context.Context, of Holder, what string, err error) {
 	if g.Log != nil {
 		g.Log.LogAttrs(ctx, slog.LevelError, what, slog.String("user", of.User), slog.String("vcs", of.VCS), slog.String("error", err.Error()))

@@ -22,12 +22,12 @@ import (
 	"github.com/opsplane/opsplane/shared/storage/attr"
 )
 
-// host is one that takes each refresh token once, as real ones do.
+// host accepts each refresh token once, as real hosts do.
 type host struct {
 	mu    sync.Mutex
 	good  string
-	asked int // refreshes that were asked for
-	n     int // and given
+	asked int // refreshes that were requested
+	n     int // and granted
 }
 
 func (h *host) refresh(_ context.Context, refresh string) (session.Grant, error) {
@@ -42,7 +42,7 @@ func (h *host) refresh(_ context.Context, refresh string) (session.Grant, error)
 	return session.Grant{Access: fmt.Sprintf("ghu_%d", h.n), Refresh: h.good, ExpiresAt: now.Add(8 * time.Hour)}, nil
 }
 
-// u1 is who the tests' grants are of, unless they say otherwise.
+// u1 is the holder of the tests' grants, unless a test names another.
 var u1 = session.Holder{User: "u1", VCS: "github", Account: "1"}
 
 func (h *house) put(t *testing.T, of session.Holder, g session.Grant) {
@@ -93,7 +93,7 @@ func TestGrantOpensInItsPlaceOnly(t *testing.T) {
 	}
 }
 
-// item is the stored grant of a holder.
+// item returns the stored grant of a holder.
 func (h *house) item(t *testing.T, of session.Holder) attr.Item {
 	t.Helper()
 	key := attr.Item{"pk": attr.String("USER#" + of.User), "sk": attr.String("TOKEN#" + of.VCS)}
@@ -121,7 +121,8 @@ func TestGrantOfAnOlderSecretIsSealedAgain(t *testing.T) {
 	if n := h.faults.Calls("UpdateItem"); n != 0 {
 		t.Errorf("before the rotation: %d writes, want none", n)
 	}
-	// A write that fails is no hindrance, and made up for by the next call.
+	// If the write fails, the caller still gets the token, and the next call
+	// writes.
 	h.faults.Add(storagetest.Fault{Operation: "UpdateItem", Kind: storagetest.ServerError})
 	var log bytes.Buffer
 	h.grants.Log = slog.New(slog.NewJSONHandler(&log, nil))
@@ -146,7 +147,7 @@ func TestGrantIsRefreshedWhenItEnds(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
 		grant session.Grant
-		good  string // the refresh token that the host takes
+		good  string // the refresh token that the host accepts
 		want  string // empty: log in again
 	}{
 		"never ends":              {session.Grant{Access: "ghu_0"}, "", "ghu_0"},

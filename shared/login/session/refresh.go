@@ -13,32 +13,35 @@ import (
 	"github.com/opsplane/opsplane/shared/storage/attr"
 )
 
-// How long a refresh takes at most.
+// The maximum times of a refresh.
 const (
-	// leaseTime is how long a call has a grant for itself. Whoever dies with it
-	// holds nobody up for longer.
+	// leaseTime is the lease of the call that refreshes a grant. If that call dies,
+	// the others wait no longer than this.
 	leaseTime = 15 * time.Second
-	// askTime is how long the host may take of it.
+	// askTime is the part of it that the host may take.
 	askTime = 10 * time.Second
-	// keepTime is how long it may take to store what the host has answered. The
-	// request may be over by then: a refresh token that is lost cannot be had again.
+	// keepTime is the maximum time for storing what the host has returned. The
+	// request may be over by then. The grant must still be stored, because the host
+	// does not give a lost refresh token again.
 	keepTime = 4 * time.Second
 )
 
-// Token answers an access token of the holder that is good for some minutes,
-// and refreshes the grant for it where need be. ErrNoGrant if the person has to
-// log in again, ErrRefreshing if another call takes too long to refresh it.
+// Token returns an access token of the holder that is valid for some minutes. It
+// refreshes the grant if that is needed. It returns ErrNoGrant if the person must
+// log in again, and ErrRefreshing if another call takes too long to refresh the
+// grant.
 //
-// Hosts take a refresh token once, and end the access token that belongs to it.
-// So one call at a time refreshes a grant, and the others wait for what it
-// stores. A caller whose token the host refuses asks Renewed.
+// Hosts accept a refresh token once, and then end the access token that belongs to
+// it. So one call at a time refreshes a grant. The others wait for what it stores.
+// If the host refuses the token, the caller must call Renewed.
 func (g *Grants) Token(ctx context.Context, of Holder, refresh Refresher, author change.Author) (string, error) {
 	return g.token(ctx, of, refresh, author, "")
 }
 
-// Renewed answers another access token than one that Token gave and that the
-// host refuses: another call may have refreshed the grant since, which ends the
-// token. ErrNoGrant if nobody did: then the person took the grant back.
+// Renewed returns another access token, if the host refuses one that Token has
+// returned: another call may have refreshed the grant since, which ends the token.
+// It returns ErrNoGrant if no call has refreshed it: then the person has revoked
+// the grant.
 func (g *Grants) Renewed(ctx context.Context, of Holder, refused string, refresh Refresher, author change.Author) (string, error) {
 	return g.token(ctx, of, refresh, author, refused)
 }
@@ -53,7 +56,7 @@ func (g *Grants) token(ctx context.Context, of Holder, refresh Refresher, author
 		taken := now.Before(found.refreshing)
 		switch {
 		case found.freshAt(now) && found.Access != refused:
-			// Not to seal it again costs nothing now: the next call will.
+			// A failure does no harm here: the next call seals the grant again.
 			if err := g.sealAgain(ctx, of, found, author); err != nil && !overtaken(err) {
 				g.report(ctx, of, "grant not sealed again", err)
 			}
@@ -75,13 +78,13 @@ func (g *Grants) token(ctx context.Context, of Holder, refresh Refresher, author
 	}
 }
 
-// overtaken reports whether a write was refused because another was first.
+// overtaken reports whether a write was refused because another write was first.
 func overtaken(err error) bool {
 	var changed *types.ConditionalCheckFailedException
 	return errors.As(err, &changed)
 }
 
-// lease gives the grant to this call alone, until the lease ends.
+// lease gives this call the lease of the grant.
 func (g *Grants) lease(ctx context.Context, of Holder, found stored, author change.Author, now time.Time) error {
 	values := attr.Item{
 		":version": attr.String(found.version), ":now": attr.Int(now.UnixMilli()), ":until": attr.Int(now.Add(leaseTime).UnixMilli()),
@@ -91,8 +94,8 @@ func (g *Grants) lease(ctx context.Context, of Holder, found stored, author chan
 		"refreshing_until = :until AND ch_req = :ch_req)", values)
 }
 
-// release ends the lease of a call that got nothing of the host, so that the
-// next one need not wait for its end.
+// release ends the lease of a call that got no grant from the host, so that the
+// next call does not have to wait for its end.
 func (g *Grants) release(ctx context.Context, of Holder, found stored, author change.Author) {
 	values := attr.Item{":version": attr.String(found.version)}
 	err := g.update(ctx, of, "SET "+author.Set(values)+" REMOVE refreshing_until", "version = :version AND ch_req = :ch_req", values)
@@ -101,8 +104,8 @@ func (g *Grants) release(ctx context.Context, of Holder, found stored, author ch
 	}
 }
 
-// refresh asks the host for the next grant, and stores it. Once the host has
-// answered, the caller has its token whatever becomes of that.
+// refresh asks the host for the next grant and stores it. Once the host has given
+// the grant, the caller gets its token, even if storing fails.
 func (g *Grants) refresh(ctx context.Context, of Holder, found stored, refresh Refresher, author change.Author) (string, error) {
 	asking, cancel := context.WithTimeout(ctx, askTime)
 	next, err := refresh(asking, found.Refresh)
@@ -117,7 +120,7 @@ func (g *Grants) refresh(ctx context.Context, of Holder, found stored, refresh R
 		return "", fmt.Errorf("refresh grant: %w", err)
 	}
 	err = g.put(keeping, of, next, author, found.version)
-	if overtaken(err) { // by another login
+	if overtaken(err) { // another login was first
 		return g.other(keeping, of, found, author.At)
 	}
 	if err != nil {
@@ -126,7 +129,7 @@ func (g *Grants) refresh(ctx context.Context, of Holder, found stored, refresh R
 	return next.Access, nil
 }
 
-// other answers the token of the grant that somebody has stored instead.
+// other returns the token of the grant that another call has stored instead.
 func (g *Grants) other(ctx context.Context, of Holder, was stored, now time.Time) (string, error) {
 	found, err := g.get(ctx, of)
 	if err != nil {
@@ -138,15 +141,15 @@ func (g *Grants) other(ctx context.Context, of Holder, was stored, now time.Time
 	return found.Access, nil
 }
 
-// waiting is a call that waits for another one to refresh a grant.
+// waiting is a call that waits for another call to refresh a grant.
 type waiting struct {
-	asked    time.Time // when the call was made, by its own clock
+	asked    time.Time // the time of the call, by the caller's clock
 	began    time.Time
 	patience time.Duration
 	next     time.Duration
 }
 
-// Bounds of a wait. Pauses are drawn, so that calls do not meet again.
+// Limits of a wait. Pauses are random, so that calls do not meet again.
 const (
 	patience   = 3 * time.Second
 	firstPause = 100 * time.Millisecond
@@ -161,10 +164,11 @@ func (g *Grants) waiting(asked time.Time) *waiting {
 	return w
 }
 
-// now is the time by the clock of the call.
+// now returns the time by the clock of the call.
 func (w *waiting) now() time.Time { return w.asked.Add(time.Since(w.began)) }
 
-// pause waits a while; ErrRefreshing if the call has waited long enough.
+// pause waits for a short time. It returns ErrRefreshing if the call has waited
+// long enough.
 func (w *waiting) pause(ctx context.Context) error {
 	if time.Since(w.began) >= w.patience {
 		return ErrRefreshing

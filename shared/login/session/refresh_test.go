@@ -20,13 +20,13 @@ import (
 // ended is a grant whose access token has just ended.
 var ended = session.Grant{Access: "ghu_0", Refresh: "ghr_0", ExpiresAt: now}
 
-// answer is what a call for a token was answered.
+// answer is the result of a call for a token.
 type answer struct {
 	token string
 	err   error
 }
 
-// begin asks for a token beside the test.
+// ask asks for a token in another goroutine.
 func (h *house) ask(ctx context.Context, refresh session.Refresher, at time.Time) <-chan answer {
 	done := make(chan answer, 1)
 	go func() {
@@ -36,7 +36,7 @@ func (h *house) ask(ctx context.Context, refresh session.Refresher, at time.Time
 	return done
 }
 
-// until waits for something to come true.
+// until waits until something becomes true.
 func until(t *testing.T, what string, is func() bool) {
 	t.Helper()
 	for end := time.Now().Add(time.Minute); !is(); time.Sleep(5 * time.Millisecond) {
@@ -55,7 +55,7 @@ func TestOthersWaitWhileOneRefreshes(t *testing.T) {
 	taken, late := make(chan struct{}), make(chan struct{})
 	first := h.ask(t.Context(), func(ctx context.Context, refresh string) (session.Grant, error) {
 		next, err := remote.refresh(ctx, refresh)
-		close(taken) // the host has ended the old tokens, and its answer is on its way
+		close(taken) // the host has ended the old tokens, and its response is on its way
 		<-late
 		return next, err
 	}, now)
@@ -138,7 +138,7 @@ func TestGrantThatTheHostGaveIsUsedAndKept(t *testing.T) {
 	h := newHouse(t)
 	h.put(t, u1, ended)
 	remote := &host{good: "ghr_0"}
-	// The request is over when the host answers: the grant is stored all the same.
+	// The request is over when the host responds. The grant is stored all the same.
 	ctx, over := context.WithCancel(t.Context())
 	got := <-h.ask(ctx, func(ctx context.Context, refresh string) (session.Grant, error) {
 		defer over()
@@ -150,7 +150,8 @@ func TestGrantThatTheHostGaveIsUsedAndKept(t *testing.T) {
 	if got := <-h.ask(t.Context(), remote.refresh, now); got.err != nil || got.token != "ghu_1" || remote.asked != 1 {
 		t.Errorf("the next call: got %q, %v and %d requests of the host; want ghu_1 and one", got.token, got.err, remote.asked)
 	}
-	// Where it cannot be stored, the caller has its token, and the log says so without it.
+	// If the grant cannot be stored, the caller still gets its token. The log
+	// reports it without the token.
 	h.put(t, u1, session.Grant{Access: "ghu_1", Refresh: "ghr_1", ExpiresAt: now})
 	var log bytes.Buffer
 	h.grants.Log = slog.New(slog.NewJSONHandler(&log, nil))
@@ -176,7 +177,8 @@ func TestTokenThatARefreshEndedIsReplaced(t *testing.T) {
 	if got, err := renewed("ghu_0", now); !errors.Is(err, session.ErrNoGrant) || remote.asked != 0 {
 		t.Errorf("nobody refreshed: got %q, %v; want ErrNoGrant, and the host not asked", got, err)
 	}
-	// This call finds the token fresh; two seconds on, another one refreshes the grant.
+	// This call finds a valid token. Two seconds later another call refreshes the
+	// grant.
 	if got, err := h.grants.Token(t.Context(), u1, remote.refresh, author(now)); err != nil || got != "ghu_0" {
 		t.Fatalf("got %q, %v", got, err)
 	}
@@ -230,7 +232,8 @@ func TestFailureAtTheHostIsNoRefusal(t *testing.T) {
 	if !errors.Is(err, down) || errors.Is(err, session.ErrNoGrant) {
 		t.Errorf("got %v, want the host's failure", err)
 	}
-	// The next call need not wait for it, and recognises what it wrote itself.
+	// The next call does not have to wait for the first, and recognises its own
+	// writes.
 	for i, operation := range []string{"UpdateItem", "PutItem"} {
 		h.faults.Clear()
 		h.put(t, u1, ended)

@@ -1,7 +1,7 @@
-// Package session holds what a person's browser is known by after a login, and
-// the tokens that the host gave for it. Its invariant: the table holds nothing
-// that opens a session or a host: of a session its hash alone, of a host's
-// token what the server's secret alone can open.
+// Package session holds the sessions of people's browsers after a login, and the
+// tokens that the host gave for them. Its invariant: the table holds nothing that
+// gives access to a session or a host. Of a session it holds only the hash. A
+// host's token is sealed, and only the server's secret can open it.
 package session
 
 import (
@@ -15,17 +15,17 @@ import (
 	"github.com/opsplane/opsplane/shared/api/access"
 )
 
-// How long a session lives.
+// The times of a session's life.
 const (
-	// Lifetime ends a session after its login, whatever it did since.
+	// Lifetime is the maximum time from the login to the end of a session.
 	Lifetime = 30 * 24 * time.Hour
-	// Idle ends a session that nobody used for as long.
+	// Idle is the time without use after which a session ends.
 	Idle = 7 * 24 * time.Hour
-	// SeenInterval is how old the record of a session's use may be before the
-	// next use writes it again: at most one write a session and day.
+	// SeenInterval is how old the recorded time of last use must be before it is
+	// written again. So there is at most one write for each session and day.
 	SeenInterval = 24 * time.Hour
-	// keep is how long an ended session's item stays, for whoever asks what
-	// happened.
+	// keep is how long the item of an ended session stays, so that one can find out
+	// what happened.
 	keep = 30 * 24 * time.Hour
 )
 
@@ -37,21 +37,21 @@ var ErrNotFound = errors.New("no such session")
 
 // Session is a login of a person in one browser.
 type Session struct {
-	// ID is the hash of the text that the browser holds. It opens nothing, and
+	// ID is the hash of the text that the browser holds. It gives no access. It
 	// names the session in logs and as the author of changes.
 	ID string
 	// User is the id of the user who logged in.
 	User string
-	// VCS is where, Account the id of the account there. The session is good for
-	// as long as the account is the user's.
+	// VCS is where the user logged in. Account is the id of the account there. The
+	// session is valid only while the account belongs to the user.
 	VCS, Account string
-	// CreatedAt is the login, SeenAt the last recorded use.
+	// CreatedAt is the time of the login. SeenAt is the last recorded use.
 	CreatedAt, SeenAt time.Time
-	// EndedAt is the logout; zero before.
+	// EndedAt is the time of the logout. It is zero before.
 	EndedAt time.Time
 }
 
-// Expires is when the session ends by itself.
+// Expires returns the time at which the session ends by itself.
 func (s Session) Expires() time.Time {
 	last, idle := s.CreatedAt.Add(Lifetime), s.SeenAt.Add(Idle)
 	if idle.Before(last) {
@@ -60,13 +60,13 @@ func (s Session) Expires() time.Time {
 	return last
 }
 
-// LiveAt reports whether the session lets its user in.
+// LiveAt reports whether the session is valid at a time.
 func (s Session) LiveAt(now time.Time) bool {
 	return s.User != "" && s.EndedAt.IsZero() && now.Before(s.Expires())
 }
 
-// Capabilities are what every session may do: what its person can see and hand
-// on, and nothing that runs of a plan keep for themselves.
+// Capabilities returns the capabilities of every session: all that its person may
+// see and pass on. The capabilities that are only for runs are not among them.
 func Capabilities() access.Set {
 	return access.Normalize([]access.Capability{access.AccessTokenCreate, access.KVStoreRead, access.KVStoreWrite})
 }
@@ -74,18 +74,19 @@ func Capabilities() access.Set {
 // random is the length of a session's text before it is encoded, in bytes.
 const random = 32
 
-// newText makes the text of a session, or of a login's state: 256 random bits.
+// newText returns a new text for a session, or for a login's state: 256 random
+// bits.
 func newText() string {
 	var b [random]byte
-	_, _ = rand.Read(b[:]) // never fails: crypto/rand
+	_, _ = rand.Read(b[:]) // crypto/rand never fails
 	return base64.RawURLEncoding.EncodeToString(b[:])
 }
 
-// NewState makes the state of a login: 256 random bits as text.
+// NewState returns a new state of a login: 256 random bits as text.
 func NewState() string { return newText() }
 
-// IDOf answers the id of the session that text opens, if there is one; false
-// for what never was a session's text, so that it costs no read.
+// IDOf returns the id of the session that a text opens. It returns false if the
+// text does not have the form of a session's text. That costs no read.
 func IDOf(text string) (string, bool) {
 	b, err := base64.RawURLEncoding.Strict().DecodeString(text)
 	if err != nil || len(b) != random || strings.ContainsAny(text, "\r\n") {

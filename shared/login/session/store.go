@@ -14,8 +14,8 @@ import (
 	"github.com/opsplane/opsplane/shared/storage/attr"
 )
 
-// Store keeps sessions in SessionsTable: pk SESSION#<id>, sk SESSION. Beside
-// them lie the states of logins that were used: pk STATE#<hash>, sk STATE.
+// Store keeps sessions in SessionsTable: pk SESSION#<id>, sk SESSION. It also keeps
+// the states of logins that were used: pk STATE#<hash>, sk STATE.
 type Store struct {
 	// DB is the table's client.
 	DB *dynamodb.Client
@@ -27,8 +27,8 @@ func sessionKey(id string) attr.Item {
 	return attr.Item{"pk": attr.String("SESSION#" + id), "sk": attr.String("SESSION")}
 }
 
-// Create begins a session of whoever logged in, and answers the text that opens
-// it, which is stored nowhere.
+// Create begins a session of the user who has logged in. It returns the text that
+// opens the session. The text itself is not stored.
 func (s *Store) Create(ctx context.Context, of Holder, author change.Author) (string, Session, error) {
 	text := newText()
 	at := author.At.UTC().Truncate(time.Second)
@@ -45,8 +45,8 @@ func (s *Store) Create(ctx context.Context, of Holder, author change.Author) (st
 	return text, made, nil
 }
 
-// Get reads a session, with everything that was answered before, whether it
-// lives or not; ErrNotFound if there is none.
+// Get reads a session, valid or not, with a strongly consistent read. It returns
+// ErrNotFound if there is none.
 func (s *Store) Get(ctx context.Context, id string) (Session, error) {
 	out, err := s.DB.GetItem(ctx, &dynamodb.GetItemInput{
 		TableName: &s.Table, Key: sessionKey(id), ConsistentRead: aws.Bool(true),
@@ -68,23 +68,23 @@ func (s *Store) Get(ctx context.Context, id string) (Session, error) {
 	return found, nil
 }
 
-// See records that the session is in use at author.At, which puts off its end
-// for lack of use. ErrNotFound if there is no such session, or it was ended.
+// See records that the session is in use at author.At. So its end by Idle is later.
+// It returns ErrNotFound if there is no such session, or if it was ended.
 func (s *Store) See(ctx context.Context, id string, author change.Author) error {
 	values := attr.Item{":at": attr.Time(author.At), ":ttl": attr.Time(author.At.Add(Idle + keep))}
 	return s.update(ctx, id, "SET seen_at = :at, #ttl = :ttl, "+author.Set(values), values)
 }
 
-// End ends the session. From then on it opens nothing. ErrNotFound if there is
-// no such session, or it was ended before.
+// End ends the session. From then on it gives no access. It returns ErrNotFound if
+// there is no such session, or if it was ended before.
 func (s *Store) End(ctx context.Context, id string, author change.Author) error {
 	values := attr.Item{":at": attr.Time(author.At), ":ttl": attr.Time(author.At.Add(keep))}
 	return s.update(ctx, id, "SET ended_at = :at, #ttl = :ttl, "+author.Set(values), values)
 }
 
 func (s *Store) update(ctx context.Context, id, expression string, values attr.Item) error {
-	// The request's own stamp lets it recognise its own effect, if its answer
-	// was lost and it is sent again.
+	// The item holds the request's id. If the response was lost and the request is
+	// sent again, it finds that it has ended the session itself.
 	_, err := s.DB.UpdateItem(ctx, &dynamodb.UpdateItemInput{
 		TableName: &s.Table, Key: sessionKey(id), UpdateExpression: &expression,
 		ConditionExpression:       aws.String("attribute_exists(pk) AND (attribute_not_exists(ended_at) OR ch_req = :ch_req)"),
@@ -104,9 +104,9 @@ func (s *Store) update(ctx context.Context, id, expression string, values attr.I
 // ErrSpent says that a login's state was used before.
 var ErrSpent = errors.New("the state of this login was used before")
 
-// Spend uses up a login's state: of all calls with one state, the first
-// succeeds and the others are ErrSpent. The state must be good until a time at
-// which it is refused for its age, when the table may forget it.
+// Spend marks a login's state as used. Of all calls with one state, the first
+// succeeds. The others return ErrSpent. until must be a time at which the state is
+// already refused for its age: after it, the table may forget the state.
 func (s *Store) Spend(ctx context.Context, state string, until time.Time, author change.Author) error {
 	item := attr.Item{"pk": attr.String("STATE#" + hash(state)), "sk": attr.String("STATE"), "ttl": attr.Time(until)}
 	author.AddTo(item)

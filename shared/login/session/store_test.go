@@ -18,7 +18,7 @@ import (
 
 var now = time.Unix(4_000_000_000, 0).UTC()
 
-// house is the table, once with faults on the way.
+// house is the table, and the table with faults.
 type house struct {
 	*session.Store
 	faulty *session.Store
@@ -43,7 +43,7 @@ func author(at time.Time) change.Author {
 	return change.Author{Principal: "u1", Request: uuid.NewString(), At: at}
 }
 
-// begin makes a session at now.
+// begin creates a session at now.
 func (h *house) begin(t *testing.T) (text, id string) {
 	t.Helper()
 	text, made, err := h.Create(t.Context(), session.Holder{User: "u1", VCS: "github", Account: "1"}, author(now))

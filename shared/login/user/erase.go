@@ -13,13 +13,15 @@ import (
 	"github.com/opsplane/opsplane/shared/storage/erasure"
 )
 
-// eraseTries bounds how often Erase meets another write to the user.
+// eraseTries is how often Erase tries again when another call writes the user at
+// the same time.
 const eraseTries = 5
 
-// Erase removes a user by its author, with its memberships, its name and its ties
-// to accounts, and reports whether there was one. From then on no credential of
-// the user's is admitted, and who logs in with one of the accounts is a new user.
-// A failure leaves the user marked and whole: doing it again finishes it.
+// Erase removes a user, in the name of its author, with its memberships, its name
+// and the items of its accounts. It reports whether there was one. From then on no
+// credential of the user is accepted, and a login with one of the accounts creates
+// a new user. If Erase fails, the user is marked but complete. A second call
+// finishes the work.
 func (s *Store) Erase(ctx context.Context, id string, author change.Author) (bool, error) {
 	for n := range eraseTries {
 		if err := awsclient.Pause(ctx, n); err != nil {
@@ -27,7 +29,7 @@ func (s *Store) Erase(ctx context.Context, id string, author change.Author) (boo
 		}
 		item, err := erasure.Mark(ctx, s.DB, s.Table, ItemKey(id), author)
 		if err != nil || item == nil {
-			return n > 0, err // an answer may have been lost
+			return n > 0, err // the response of an earlier attempt may have been lost
 		}
 		u, err := Decode(item)
 		if err != nil {
@@ -37,15 +39,15 @@ func (s *Store) Erase(ctx context.Context, id string, author change.Author) (boo
 		if err == nil {
 			return true, nil
 		}
-		if !awsclient.ConditionFailed(err, 0) { // of the user's item: it was changed meanwhile, and may have another account
+		if !awsclient.ConditionFailed(err, 0) { // unless part 0, the user's item, has changed: then read it again
 			return false, fmt.Errorf("erase user: %w", err)
 		}
 	}
 	return false, fmt.Errorf("erase user %s: it is changed again and again", id)
 }
 
-// removes are the writes that remove a user, as its item was read, and what lies
-// beside it.
+// removes returns the writes that remove a user, as its item was read, and the
+// user's other items.
 func (s *Store) removes(u User, item attr.Item) []types.TransactWriteItem {
 	writes := []types.TransactWriteItem{{Delete: &types.Delete{
 		TableName: &s.Table, Key: ItemKey(u.ID), ConditionExpression: aws.String(change.AttrRequest + " = :request AND " + change.AttrAt + " = :at"),

@@ -15,19 +15,21 @@ import (
 	"github.com/opsplane/opsplane/shared/storage/attr"
 )
 
-// MaxHosted bounds a user's installations of one VCS: they lie in one item.
+// MaxHosted is the maximum number of a user's installations at one VCS. They are
+// stored in one item.
 const MaxHosted = 10_000
 
-// Replace stores which installations a VCS says that the user may act on, in
-// place of what it said before; what operators gave stays. account is the id of
-// the user's account that asked, said.AskedAt when it did, taken before the
-// request: of two lists that overtake each other the one asked for later stands,
-// and one of an account that the user no longer has is dropped. Ids are those of
-// installations that the server knows, without duplicates.
+// Replace stores which installations the user may act on, as a VCS states it. It
+// replaces what the VCS stated before. Operator memberships stay. accountID is the
+// id of the user's account that asked. said.AskedAt is the time of the question,
+// taken before the request. If two lists arrive in the wrong order, the one that
+// was asked for later stays. A list for an account that the user no longer has is
+// dropped. Ids must be those of installations that the server knows, without
+// duplicates.
 //
-// It costs one read, and a write unless a later word is known. ErrNotFound if
-// there is no such user, an Invalid fault for an unknown VCS or more than
-// MaxHosted ids.
+// It costs one read, and a write unless a later statement is known. It returns
+// ErrNotFound if there is no such user, and an Invalid fault for an unknown VCS or
+// more than MaxHosted ids.
 func (s *Store) Replace(ctx context.Context, author change.Author, id, vcs, accountID string, said Hosted) error {
 	if err := validVCS(vcs); err != nil {
 		return err
@@ -44,8 +46,8 @@ func (s *Store) Replace(ctx context.Context, author change.Author, id, vcs, acco
 		return nil
 	}
 	values := attr.Item{":asked": attr.Int(asked)}
-	// The time moves on with the same word too: else an older word, answered later,
-	// would stand before it.
+	// The time is written also if the list is the same. Otherwise an older list
+	// that arrives later would replace this one.
 	expression := "SET " + askedAt(vcs) + " = :asked, " + author.Set(values)
 	if ids := slices.Sorted(slices.Values(said.Installations)); len(ids) > 0 {
 		expression += ", " + hosted(vcs) + " = :ids"
@@ -66,7 +68,7 @@ func (s *Store) Replace(ctx context.Context, author change.Author, id, vcs, acco
 	})
 	var overtaken *types.ConditionalCheckFailedException
 	if errors.As(err, &overtaken) {
-		return nil // a later list stands, or the user or its account is gone
+		return nil // a later list is stored, or the user or its account is gone
 	}
 	if err != nil {
 		return fmt.Errorf("replace memberships: %w", err)

@@ -18,27 +18,27 @@ import (
 // ErrLinked says that an account at a VCS belongs to another user.
 var ErrLinked = errors.New("the account belongs to another user")
 
-// identityKey is the key of the item that ties an account at a VCS to a user.
-// The account's id decides, never its login: a login can be changed, and then
-// taken by somebody else.
+// identityKey is the key of the item that links an account at a VCS to a user. The
+// account's id decides, never its login: a login can be changed, and then another
+// account can take it.
 func identityKey(vcs, account string) attr.Item {
 	return attr.Item{"pk": attr.String("IDENTITY#" + vcs + "#" + account), "sk": attr.String("IDENTITY")}
 }
 
-// owned is the item that ties the account to the user.
+// owned returns the item that links the account to the user.
 func owned(vcs, account, id string) attr.Item {
 	item := identityKey(vcs, account)
 	item["user"] = attr.String(id)
 	return item
 }
 
-// signInAttempts bounds how often a login looks again because another one of
-// the same account got ahead of it.
+// signInAttempts is how often a login tries again when another login of the same
+// account is first.
 const signInAttempts = 3
 
-// SignIn answers the user whose account at the VCS this is, and makes one for
-// an account that nobody has. Login and picture of the account are stored as
-// they are now. The author is the user itself.
+// SignIn returns the user whose account at the VCS this is. If no user has the
+// account, it creates one. It stores the account's present login and picture. The
+// author is the user itself.
 func (s *Store) SignIn(ctx context.Context, vcs string, identity Identity, author change.Author) (User, error) {
 	if err := validVCS(vcs); err != nil {
 		return User{}, err
@@ -71,11 +71,12 @@ func (s *Store) SignIn(ctx context.Context, vcs string, identity Identity, autho
 	return User{}, fault.Busyf("CONTENDED", "too many logins of one account at the same time: try again in a moment")
 }
 
-// errUntied says that an account is not, or no longer, the user's.
+// errUntied says that an account does not belong, or no longer belongs, to the
+// user.
 var errUntied = errors.New("the account is not the user's")
 
-// describe stores login and picture of the user's account as they are now;
-// errUntied if an operator has tied the user to another one meanwhile.
+// describe stores the present login and picture of the user's account. It returns
+// errUntied if an operator has linked the user to another account in the meantime.
 func (s *Store) describe(ctx context.Context, id, vcs string, identity Identity, author change.Author) error {
 	values := attr.Item{":identity": attr.Map(identity.value()), ":account": attr.String(identity.ID)}
 	_, err := s.DB.UpdateItem(ctx, &dynamodb.UpdateItemInput{
@@ -93,7 +94,7 @@ func (s *Store) describe(ctx context.Context, id, vcs string, identity Identity,
 	return nil
 }
 
-// byIdentity finds the user of an account; ErrNotFound if nobody has it.
+// byIdentity returns the user of an account, or ErrNotFound if no user has it.
 func (s *Store) byIdentity(ctx context.Context, vcs, account string) (User, error) {
 	item, err := s.item(ctx, identityKey(vcs, account))
 	if err != nil {
@@ -110,12 +111,14 @@ func (s *Store) byIdentity(ctx context.Context, vcs, account string) (User, erro
 	return s.Get(ctx, id)
 }
 
-// join makes a user of an account; ErrLinked if somebody has it meanwhile.
+// join creates a user for an account. It returns ErrLinked if another user has the
+// account in the meantime.
 func (s *Store) join(ctx context.Context, vcs string, identity Identity, author change.Author) (User, error) {
 	id, name := uuid.NewString(), vcs+":"+identity.ID
 	u, err := s.create(ctx, id, name, vcs, identity, author)
 	if errors.Is(err, ErrExists) {
-		// Its first user was given another account by an operator, and keeps the name.
+		// An operator has given the account's first user another account. That user
+		// keeps the name.
 		u, err = s.create(ctx, id, name+":"+id[:8], vcs, identity, author)
 	}
 	return u, err
@@ -140,11 +143,12 @@ func (s *Store) create(ctx context.Context, id, name, vcs string, identity Ident
 	return Decode(item)
 }
 
-// PutIdentity ties an account at a VCS to the user, in place of an earlier one
-// there: whoever logs in with the account is this user. What the VCS said of an
-// earlier account goes with it, and so do that one's sessions and grants, which
-// are good with their account alone. ErrNotFound if there is no such user, ErrLinked if the account is another user's, an Invalid fault
-// for an unknown VCS.
+// PutIdentity links an account at a VCS to the user, in place of an earlier account
+// there. From then on, a login with the account is a login of this user.
+// PutIdentity also removes what the VCS stated about the earlier account. The
+// sessions and grants of that account stop working, because they are valid only
+// with their account. It returns ErrNotFound if there is no such user, ErrLinked if
+// the account belongs to another user, and an Invalid fault for an unknown VCS.
 func (s *Store) PutIdentity(ctx context.Context, id, vcs string, identity Identity, author change.Author) error {
 	if err := validVCS(vcs); err != nil {
 		return err

@@ -20,7 +20,7 @@ import (
 // ofAccount1 is a caller with a session of account 1 at GitHub.
 var ofAccount1 = access.Caller{Kind: access.KindSession, Account: vcs.Account{VCS: vcs.GitHub, ID: "1"}}
 
-// said is what a VCS says when it is asked.
+// said returns a statement of a VCS.
 func said(asked time.Time, ids ...string) user.Hosted {
 	return user.Hosted{Installations: ids, AskedAt: asked}
 }
@@ -63,7 +63,8 @@ func TestAccountIsKnownByItsIDAndNotByItsLogin(t *testing.T) {
 	}
 }
 
-// A login reads whose the account is, then stores how it is called now.
+// A login reads which user has the account, and then stores the account's present
+// login and picture.
 func TestLoginNeverTakesBackAnAccountThatAnOperatorHasUnlinked(t *testing.T) {
 	t.Parallel()
 	h := newHouse(t)
@@ -142,7 +143,8 @@ func TestOperatorTiesAnAccountToAUser(t *testing.T) {
 	if err := link(ann, "2"); !errors.Is(err, user.ErrLinked) {
 		t.Errorf("of an account that has logged in: got %v, want ErrLinked", err)
 	}
-	// ann gets another account: the one before is a stranger's from then on.
+	// ann gets another account. From then on the former account belongs to a new
+	// user.
 	if err := link(ann, "3"); err != nil {
 		t.Fatal(err)
 	}
@@ -152,7 +154,8 @@ func TestOperatorTiesAnAccountToAUser(t *testing.T) {
 	if got := h.signIn(t, "github", "1", "was-anns"); got.ID == ann.ID || got.ID == stranger.ID {
 		t.Error("the former account is still somebody's")
 	}
-	// So does a user whom a login made, and keeps its name.
+	// A user that a login has created can get another account, too, and keeps its
+	// name.
 	if err := link(stranger, "4"); err != nil {
 		t.Fatal(err)
 	}
@@ -237,7 +240,7 @@ func TestOverlappingListsEndWithTheLatestWord(t *testing.T) {
 	t.Parallel()
 	h := newHouse(t)
 	u := h.signIn(t, "github", "1", "ann")
-	// Between an older list's read and its write a newer one is stored.
+	// Between the read and the write of an older list, a newer one is stored.
 	h.faults.Add(storagetest.Fault{Operation: "UpdateItem", Nth: 1, Before: func() {
 		if err := h.Replace(ctx, operator(), u.ID, "github", "1", said(now.Add(time.Minute))); err != nil {
 			t.Error(err)
@@ -277,7 +280,8 @@ func TestAnotherAccountOfTheUserTakesNothingOver(t *testing.T) {
 	if _, said := got.Hosted["github"]; said || len(got.MembershipsFor(key, now)) > 0 || got.Admits(ofAccount1) || !got.Admits(key) {
 		t.Errorf("got %+v, want nothing of the former account", got)
 	}
-	// A list that the former account began is answered now; so is one that had read the user before.
+	// A list that the former account asked for arrives now. So does one of a call
+	// that had read the user before.
 	if err := h.Replace(ctx, operator(), u.ID, "github", "1", said(now.Add(time.Hour), "42")); err != nil {
 		t.Fatal(err)
 	}

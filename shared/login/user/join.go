@@ -14,13 +14,13 @@ import (
 	"github.com/opsplane/opsplane/shared/vcs"
 )
 
-// ErrConditionFailed says that a condition of another package did not hold, so
-// that nothing changed.
+// ErrConditionFailed says that a condition of another package did not hold. So
+// nothing was changed.
 var ErrConditionFailed = errors.New("the condition of the change does not hold")
 
-// AddMembershipIf is AddMembership in one transaction with a condition on another
-// item: whenever the write arrives, it takes effect only while the condition
-// holds. ErrConditionFailed if it does not.
+// AddMembershipIf does what AddMembership does, in one transaction with a condition
+// on another item. So the write takes effect only if the condition holds at that
+// moment. It returns ErrConditionFailed if the condition does not hold.
 func (s *Store) AddMembershipIf(ctx context.Context, id string, m vcs.Installation, author change.Author, condition types.ConditionCheck) error {
 	if err := validVCS(string(m.VCS)); err != nil {
 		return err

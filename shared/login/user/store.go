@@ -16,9 +16,9 @@ import (
 	"github.com/opsplane/opsplane/shared/vcs"
 )
 
-// Store keeps users in OperationsTable: an item per user, pk USER#<id> and sk
-// USER; one per name, pk USERNAME#<name> and sk USERNAME; and one per account
-// at a VCS, pk IDENTITY#<vcs>#<account id> and sk IDENTITY.
+// Store keeps users in OperationsTable. There is one item for each user (pk
+// USER#<id>, sk USER), one for each name (pk USERNAME#<name>, sk USERNAME), and one
+// for each account at a VCS (pk IDENTITY#<vcs>#<account id>, sk IDENTITY).
 type Store struct {
 	// DB is the table's client.
 	DB *dynamodb.Client
@@ -26,8 +26,8 @@ type Store struct {
 	Table string
 }
 
-// Create makes a user without memberships. A name that is taken is ErrExists,
-// one that cannot be a name is an Invalid fault.
+// Create creates a user without memberships. It returns ErrExists if the name is
+// taken, and an Invalid fault if the text cannot be a name.
 func (s *Store) Create(ctx context.Context, name string, author change.Author) (User, error) {
 	if err := validName(name); err != nil {
 		return User{}, err
@@ -47,7 +47,7 @@ func (s *Store) Create(ctx context.Context, name string, author change.Author) (
 	return Decode(item)
 }
 
-// put is the part of a transaction that makes an item.
+// put returns the part of a transaction that creates an item.
 func (s *Store) put(item attr.Item, author change.Author) types.TransactWriteItem {
 	author.AddTo(item)
 	return types.TransactWriteItem{Put: &types.Put{
@@ -55,23 +55,23 @@ func (s *Store) put(item attr.Item, author change.Author) types.TransactWriteIte
 	}}
 }
 
-// reservation is the item that gives a name to a user.
+// reservation returns the item that reserves a name for a user.
 func reservation(name, id string) attr.Item {
 	item := nameKey(name)
 	item["user"] = attr.String(id)
 	return item
 }
 
-// failed reports whether a transaction was refused for the condition of its
-// nth part.
+// failed reports whether a transaction was refused because the condition of its nth
+// part did not hold.
 func failed(err error, nth int) bool {
 	var canceled *types.TransactionCanceledException
 	return errors.As(err, &canceled) && len(canceled.CancellationReasons) > nth &&
 		aws.ToString(canceled.CancellationReasons[nth].Code) == "ConditionalCheckFailed"
 }
 
-// Get reads a user, with everything that was answered before; ErrNotFound if
-// there is none.
+// Get reads a user with a strongly consistent read. It returns ErrNotFound if there
+// is none.
 func (s *Store) Get(ctx context.Context, id string) (User, error) {
 	item, err := s.item(ctx, ItemKey(id))
 	if err != nil {
@@ -80,7 +80,8 @@ func (s *Store) Get(ctx context.Context, id string) (User, error) {
 	return Decode(item)
 }
 
-// ByName finds a user by name in any case; ErrNotFound if there is none.
+// ByName returns the user with a name, in upper or lower case. It returns
+// ErrNotFound if there is none.
 func (s *Store) ByName(ctx context.Context, name string) (User, error) {
 	item, err := s.item(ctx, nameKey(name))
 	if err != nil {
@@ -107,9 +108,10 @@ func (s *Store) item(ctx context.Context, key attr.Item) (attr.Item, error) {
 	return out.Item, nil
 }
 
-// AddMembership lets the user act on an installation, whatever the VCS says;
-// adding it again changes nothing but the author. ErrNotFound if there is no such user, an Invalid
-// fault for an unknown VCS.
+// AddMembership gives the user an operator membership in an installation. The
+// statements of the VCS do not matter. If the user has it already, only the author
+// changes. It returns ErrNotFound if there is no such user, and an Invalid fault
+// for an unknown VCS.
 func (s *Store) AddMembership(ctx context.Context, id string, m vcs.Installation, author change.Author) error {
 	if err := validVCS(string(m.VCS)); err != nil {
 		return err
@@ -118,10 +120,10 @@ func (s *Store) AddMembership(ctx context.Context, id string, m vcs.Installation
 	return s.update(ctx, id, "SET "+author.Set(values)+" ADD "+members(string(m.VCS))+" :id", values)
 }
 
-// RemoveMembership takes back what AddMembership gave; what the VCS says stays.
-// Access tokens that were given out before may carry it until they end. Removing
-// what is not there changes nothing but the author. ErrNotFound if there is no such
-// user, an Invalid fault for an unknown VCS.
+// RemoveMembership removes an operator membership. A host membership stays. Access
+// tokens that were issued before may carry the membership until they end. If there
+// is no such membership, only the author changes. It returns ErrNotFound if there
+// is no such user, and an Invalid fault for an unknown VCS.
 func (s *Store) RemoveMembership(ctx context.Context, id string, m vcs.Installation, author change.Author) error {
 	if err := validVCS(string(m.VCS)); err != nil {
 		return err

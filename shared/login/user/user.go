@@ -1,6 +1,6 @@
-// Package user holds the people and machine accounts that own API keys, and
-// which installations each may act on. Its invariant: a user's name is unique
-// among users, whatever its case.
+// Package user holds the people and machine accounts that own API keys, and the
+// installations that each may act on. Its invariant: a user's name is unique among
+// users. Upper and lower case count as the same.
 package user
 
 import (
@@ -20,17 +20,19 @@ import (
 type User struct {
 	// ID is a lower-case UUID.
 	ID string
-	// Name is what operators call the user: 1 to MaxName letters, digits, or
-	// one of "._-", starting with a letter or digit. A user who was made by a
-	// login is called after its account, such as "github:583231": a colon stands
-	// in no other name, and the account's id never changes, as its login does.
+	// Name is the name that operators use for the user: 1 to MaxName letters,
+	// digits, or one of "._-", starting with a letter or digit. A user that a login
+	// has created is named by its account, such as "github:583231". No other name
+	// has a colon. The account's id never changes, but its login can.
 	Name string
-	// CreatedAt is when the user was made, whole seconds.
+	// CreatedAt is the time at which the user was created, in whole seconds.
 	CreatedAt time.Time
-	// Memberships are the installations that operators let the user act on,
-	// sorted. They stand until an operator takes them back.
+	// Memberships are the user's operator memberships: the installations that
+	// operators let the user act on, sorted. They stay until an operator removes
+	// them.
 	Memberships []vcs.Installation
-	// Hosted are the installations that VCSs say the user may act on, by VCS.
+	// Hosted are the user's host memberships by VCS: the installations that the VCS
+	// states.
 	Hosted map[string]Hosted
 	// Identities are the user's accounts at VCSs, by VCS.
 	Identities map[string]Identity
@@ -38,18 +40,18 @@ type User struct {
 
 // Identity is a user's account at a VCS.
 type Identity struct {
-	// ID is the account's own id there, which never changes.
+	// ID is the account's id there. It never changes.
 	ID string
-	// Login is the account's name there, which may change.
+	// Login is the account's name there. It may change.
 	Login string
-	// AvatarURL is its picture; may be empty.
+	// AvatarURL is the address of the account's picture. It may be empty.
 	AvatarURL string
 }
 
-// MaxName bounds a user's name, in bytes.
+// MaxName is the maximum length of a user's name, in bytes.
 const MaxName = 64
 
-// The answers of the store beside faults.
+// The errors of the store that are not faults.
 var (
 	// ErrNotFound says that there is no such user.
 	ErrNotFound = errors.New("no such user")
@@ -57,9 +59,9 @@ var (
 	ErrExists = errors.New("a user of this name exists")
 )
 
-// Login answers the user's identity at a VCS. A user whom an operator made and
-// gave a membership there goes by its own name. False if nothing ties the user
-// to the VCS.
+// Login returns the user's identity at a VCS. A user that an operator created and
+// gave a membership at the VCS has its own name as the login there. Login returns
+// false if the user has neither an account nor a membership at the VCS.
 func (u User) Login(vcsName string) (Identity, bool) {
 	if identity, ok := u.Identities[vcsName]; ok {
 		return identity, true
@@ -68,7 +70,7 @@ func (u User) Login(vcsName string) (Identity, bool) {
 	return Identity{Login: u.Name}, member
 }
 
-// VCSs lists the VCSs that know the user, in the order of vcs.All.
+// VCSs returns the VCSs at which the user has an identity, in the order of vcs.All.
 func (u User) VCSs() []string {
 	known := []string{}
 	for _, system := range vcs.All() {
@@ -79,32 +81,33 @@ func (u User) VCSs() []string {
 	return known
 }
 
-// Hosted is what a VCS said of a user's installations when it was last asked.
+// Hosted holds a VCS's last statement about a user's installations.
 type Hosted struct {
 	// Installations are ids, sorted.
 	Installations []string
-	// AskedAt is when the VCS was asked, whole milliseconds.
+	// AskedAt is the time at which the VCS was asked, in whole milliseconds.
 	AskedAt time.Time
 }
 
-// How long a VCS's word holds. Whoever lists the installations has it asked
-// again; a console does so on every start.
+// How long a VCS's statement is valid. Listing the installations asks the VCS
+// again, and a console does this at every start.
 const (
 	// SessionLapse is for sessions.
 	SessionLapse = 12 * time.Hour
-	// KeyLapse is for API keys, which work while their owner is away.
+	// KeyLapse is for API keys, which also work while their owner is away.
 	KeyLapse = 7 * 24 * time.Hour
 )
 
-// Admits reports whether a credential of the user's is still one: a session ends
-// with the tie between the user and the account that it was made with.
+// Admits reports whether a credential of the user is still valid. A session ends
+// when the account that it was made with no longer belongs to the user.
 func (u User) Admits(c access.Caller) bool {
 	return c.Kind != access.KindSession || !c.Account.IsZero() && u.Identities[string(c.Account.VCS)].ID == string(c.Account.ID)
 }
 
-// MembershipsFor answers the installations that the user may act on with a
-// credential: what operators gave, and what VCSs said not too long ago. Sorted,
-// without duplicates; none for a credential that the user does not admit.
+// MembershipsFor returns the installations that the user may act on with a
+// credential: operator memberships, and host memberships whose statement is not too
+// old. They are sorted and without duplicates. There are none if the user does not
+// admit the credential.
 func (u User) MembershipsFor(c access.Caller, now time.Time) []vcs.Installation {
 	if !u.Admits(c) {
 		return nil
@@ -122,8 +125,9 @@ func (u User) MembershipsFor(c access.Caller, now time.Time) []vcs.Installation 
 	return slices.Compact(all)
 }
 
-// HostedFor is what a VCS said, as far as it holds for a credential that the user
-// admits; false if it said nothing, or too long ago.
+// HostedFor returns a VCS's statement if it is valid for a credential. The user
+// must admit the credential. It returns false if there is no statement, or if it is
+// too old.
 func (u User) HostedFor(c access.Caller, vcs string, now time.Time) (Hosted, bool) {
 	lapse := KeyLapse
 	if c.Kind == access.KindSession {
@@ -136,7 +140,7 @@ func (u User) HostedFor(c access.Caller, vcs string, now time.Time) (Hosted, boo
 	return said, true
 }
 
-// validName answers an Invalid fault for what cannot be a name.
+// validName returns an Invalid fault if the text cannot be a name.
 func validName(name string) error {
 	const first = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
 	bad := func(r rune) bool { return !strings.ContainsRune(first+"._-", r) }
@@ -157,17 +161,18 @@ func nameKey(name string) attr.Item {
 	return attr.Item{"pk": attr.String("USERNAME#" + strings.ToLower(name)), "sk": attr.String("USERNAME")}
 }
 
-// members is the attribute that holds the ids of a user's installations at a
-// VCS. A set of its own per VCS lets one call add or take an id, without
-// reading the item first.
+// members returns the name of the attribute that holds the ids of a user's operator
+// memberships at a VCS. Each VCS has its own set. So one call can add or remove an
+// id without reading the item first.
 func members(vcs string) string { return "member_" + vcs }
 
-// hosted is the attribute that holds the ids of a user's installations as the
-// VCS last said; askedAt that of the time it was asked, Unix milliseconds.
+// hosted returns the name of the attribute that holds the ids of a user's
+// installations as the VCS last stated them. askedAt returns the name of the
+// attribute that holds the time of the question, in Unix milliseconds.
 func hosted(vcs string) string  { return "hosted_" + vcs }
 func askedAt(vcs string) string { return "hosted_" + vcs + "_at" }
 
-// account is the attribute that holds a user's identity at a VCS.
+// account returns the name of the attribute that holds a user's identity at a VCS.
 func account(vcs string) string { return "identity_" + vcs }
 
 // SortKey is the sort key of every user's item, and of no other item.

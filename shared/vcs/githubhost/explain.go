@@ -15,8 +15,8 @@ import (
 	"github.com/opsplane/opsplane/shared/vcs/vcshost"
 )
 
-// explain turns an error of the libraries into one of package vcshost. It has no
-// more of the host's answer than vcshost.ReadRefusal keeps.
+// explain turns an error of the libraries into one of package vcshost. Of the
+// host's response it keeps only what vcshost.ReadRefusal keeps.
 func explain(doing string, err error) error {
 	var (
 		primary   *github.RateLimitError
@@ -51,8 +51,8 @@ func explain(doing string, err error) error {
 	return fmt.Errorf("%s: no usable answer", doing)
 }
 
-// first returns the limit that the answer itself states; otherwise the one that
-// the library has read or remembers.
+// first returns the limit that the response itself states. If the response states
+// none, it returns the limit that the library has read or remembers.
 func first(doing string, answer *http.Response, otherwise *vcshost.Limited) error {
 	var told *vcshost.Limited
 	if answer != nil && errors.As(vcshost.ReadRefusal(doing, answer, nil), &told) {
@@ -61,8 +61,8 @@ func first(doing string, answer *http.Response, otherwise *vcshost.Limited) erro
 	return otherwise
 }
 
-// ofToken explains why GitHub gave no token of the installation. The library
-// leaves the answer as it is. A missing answer means a missing installation.
+// ofToken explains why GitHub gave no token of the installation. The library does
+// not change the response. A nil response means that there is no such installation.
 func ofToken(answer *http.Response) error {
 	err := vcshost.ReadRefusal("github: fetch a token of the installation", answer, bodyOf(answer))
 	if errors.Is(err, vcshost.ErrGone) {
@@ -71,8 +71,8 @@ func ofToken(answer *http.Response) error {
 	return err
 }
 
-// bodyOf returns the body of a refusal. The transport has read and closed it, and
-// it can be read again.
+// bodyOf returns the body of a refusal. The transport has read and closed the body,
+// and it can be read again.
 func bodyOf(answer *http.Response) []byte {
 	body, _ := io.ReadAll(io.LimitReader(answer.Body, maxRefusal))
 	answer.Body = io.NopCloser(bytes.NewReader(body))

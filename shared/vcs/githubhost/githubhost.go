@@ -1,9 +1,13 @@
-// Package githubhost is the client of GitHub, or of a GitHub Enterprise Server.
-// App asks in the name of our GitHub App, and People with the tokens of people.
-// Its invariants: no error holds a token or a key, or a word of an answer except
-// the words of a vcshost.Refusal; no token goes to another origin; no call waits
-// longer than its context; and where GitHub limits requests the caller is told for
-// how long, and nothing is sent meanwhile.
+// Package githubhost is the client of GitHub, or of a GitHub Enterprise Server. App
+// sends requests in the name of our GitHub App. People sends them with the tokens
+// of people. The invariants of the package:
+//
+//   - No error holds a token or a key. Of the text of a response, an error holds
+//     only the text of a vcshost.Refusal.
+//   - No token is sent to another origin.
+//   - No call waits longer than its context.
+//   - If GitHub limits requests, the error says for how long, and the package sends
+//     nothing until then.
 package githubhost
 
 import (
@@ -30,15 +34,15 @@ type App struct {
 	transport http.RoundTripper
 
 	mu      sync.Mutex
-	text    string // of the key
+	text    string // text of the key
 	signer  *rsa.PrivateKey
 	itself  *github.Client
-	clients map[vcs.ID]*github.Client // by installation
+	clients map[vcs.ID]*github.Client // by id of the installation
 }
 
 // New returns the App with an id at an API address, such as
 // "https://api.github.com" or "https://github.example.com/api/v3". key returns the
-// text of the private key, in a form that ReadKey accepts; it is called for each
+// text of the private key, in a form that ReadKey accepts. It is called for each
 // Open. When the text changes, new tokens are signed with the new key. An id that
 // is not a number means that no App is configured.
 func New(id string, key func(context.Context) (string, error), api string) *App {
@@ -60,10 +64,11 @@ type Installation struct {
 	client *github.Client
 }
 
-// Open returns the client of an installation. It sends no request: whether the
-// installation exists, the first request says. It returns
-// vcshost.ErrNotConfigured if there is no App, a vcshost.KeyError if its key cannot
-// be read, or the error of reading it.
+// Open returns the client of an installation. It sends no request: only the first
+// request shows whether the installation exists. It returns
+// vcshost.ErrNotConfigured if there is no App, a vcshost.KeyError if the private
+// key is in no form that ReadKey accepts, or the error of the function that reads
+// the key.
 func (a *App) Open(ctx context.Context, id vcs.ID) (*Installation, error) {
 	n, err := strconv.ParseInt(string(id), 10, 64)
 	if err != nil {
@@ -81,11 +86,12 @@ func (a *App) Open(ctx context.Context, id vcs.ID) (*Installation, error) {
 	if c := a.clients[id]; c != nil {
 		return &Installation{a, id, c}, nil
 	}
-	signer := a.signer // as of now: the function below runs without the lock
+	signer := a.signer // a copy: the function below runs without the lock
 	signed := newRenewed(func() http.RoundTripper {
 		return ghinstallation.NewFromAppsTransport(a.signed(signer), n)
 	})
-	// The answers are remembered above the token: they are of this installation alone.
+	// The responses are remembered above the transport that adds the token: each
+	// client remembers the responses of one installation only.
 	c, err := a.newClient(newTagged(signed))
 	if err != nil {
 		return nil, err
@@ -97,8 +103,8 @@ func (a *App) Open(ctx context.Context, id vcs.ID) (*Installation, error) {
 	return &Installation{a, id, c}, nil
 }
 
-// useKey reads the key if its text has changed, and forgets the clients of the
-// earlier key.
+// useKey reads the key if its text has changed. Then it also removes the clients of
+// the earlier key.
 func (a *App) useKey(text string) error {
 	if text == a.text && a.signer != nil {
 		return nil
@@ -142,5 +148,6 @@ func (a *App) own(ctx context.Context) (*github.Client, error) {
 	return a.itself, err
 }
 
-// maxClients is of how many installations the tokens and answers are remembered.
+// maxClients is the number of installations whose tokens and responses are
+// remembered.
 const maxClients = 50

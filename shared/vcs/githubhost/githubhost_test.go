@@ -35,7 +35,7 @@ func open(t *testing.T, app *githubhost.App, id vcs.ID) *githubhost.Installation
 	return client
 }
 
-// ann is the account of a person, and ofAcme a repository of an organisation.
+// ann is the account of a person. ofAcme is a repository of an organisation.
 var (
 	ann    = vcshost.Profile{ID: "1", Login: "ann"}
 	ofAcme = vcshost.Repository{Namespace: "acme", Description: vcs.Description{ID: "1", Owner: "acme", Name: "r1"}}
@@ -217,8 +217,9 @@ func TestTokenThatGitHubTakesNoLongerIsReplacedOnce(t *testing.T) {
 	}
 }
 
-// TestKeyMayChangeWhileRequestsAreUnderWay has tokens refused, so that they are
-// made anew, while others find another key. The race detector watches.
+// TestKeyMayChangeWhileRequestsAreUnderWay makes the host refuse tokens, so that
+// new ones are needed, while other requests find another key. The race detector
+// finds mistakes.
 func TestKeyMayChangeWhileRequestsAreUnderWay(t *testing.T) {
 	t.Parallel()
 	host := vcstest.NewGitHub(t)

@@ -19,9 +19,9 @@ const hint = "store the .pem file that GitHub gives for a new private key, whole
 
 // ReadKey reads a private key in any form in which it may be stored: the PEM file
 // that GitHub gives, or a form that other tools make of it and that is not
-// ambiguous. Such a form has "\n" as two characters in place of line ends, or is
-// in one line, in quotation marks, or in base64 (the file, or only the key). It
-// returns a vcshost.KeyError for anything else.
+// ambiguous. Such a form has "\n" as two characters in place of line ends, is in
+// one line, is in quotation marks, or is in base64 (the file, or only the key).
+// ReadKey returns a vcshost.KeyError for anything else.
 func ReadKey(text string) (*rsa.PrivateKey, error) {
 	text = plain(text)
 	if text == "" {
@@ -47,7 +47,7 @@ func bad(format string, args ...any) error {
 	return &vcshost.KeyError{Why: fmt.Sprintf(format, args...)}
 }
 
-// plain removes quotation marks, and restores the ends of lines.
+// plain removes quotation marks and restores line ends.
 func plain(text string) string {
 	text = strings.TrimSpace(strings.TrimPrefix(text, "\ufeff"))
 	var unquoted string
@@ -93,8 +93,8 @@ func readPEM(text string) (*rsa.PrivateKey, error) {
 // damaged describes a PEM block that holds no key.
 const damaged = "damaged, or not whole"
 
-// parse reads both forms of a key in DER. otherwise describes the text if it is
-// neither.
+// parse reads both forms of a key in DER. otherwise describes the text in the error
+// if the key has neither form.
 func parse(der []byte, otherwise string) (*rsa.PrivateKey, error) {
 	if key, err := x509.ParsePKCS1PrivateKey(der); err == nil {
 		return key, nil

@@ -20,7 +20,7 @@ import (
 	"github.com/opsplane/opsplane/shared/vcs/vcshost"
 )
 
-// lines joins the lines of a text by another text.
+// lines replaces the line ends of a text by another text.
 func lines(text, by string) string {
 	return strings.ReplaceAll(strings.TrimSpace(text), "\n", by)
 }
@@ -79,7 +79,7 @@ func TestKeyIsReadInEveryFormThatMeansOneThing(t *testing.T) {
 	}
 }
 
-// wrapped puts a text into lines, as the program base64 does.
+// wrapped splits a text into lines, as the program base64 does.
 func wrapped(text string) string {
 	var b strings.Builder
 	for ; len(text) > 76; text = text[76:] {

@@ -15,8 +15,8 @@ import (
 )
 
 // Repositories returns a page of the repositories of the installation. page counts
-// from 1; size is how many repositories a page has at most, 1 to 100. It returns
-// vcshost.ErrEndless, wrapped, if the list leads back.
+// from 1. size is the maximum number of repositories on a page, 1 to 100. It
+// returns vcshost.ErrEndless, wrapped, if the list leads back to an earlier page.
 func (i *Installation) Repositories(ctx context.Context, page, size int) (vcshost.RepositoryPage, error) {
 	var list struct {
 		Total        json.RawMessage   `json:"total_count"`
@@ -30,7 +30,7 @@ func (i *Installation) Repositories(ctx context.Context, page, size int) (vcshos
 		return vcshost.RepositoryPage{}, errors.New("github: list repositories: the answer has no list")
 	}
 	found := vcshost.RepositoryPage{Next: next}
-	_ = json.Unmarshal(list.Total, &found.Total) // a total that cannot be read counts as none
+	_ = json.Unmarshal(list.Total, &found.Total) // a total that cannot be read counts as 0
 	entries, odd := vcshost.Entries(list.Repositories, repository.complete)
 	found.Odd = odd
 	for _, r := range entries {
@@ -39,8 +39,8 @@ func (i *Installation) Repositories(ctx context.Context, page, size int) (vcshos
 	return found, nil
 }
 
-// pageOf decodes a page of a list into a value, and returns the number of the next
-// page; 0 after the last one.
+// pageOf decodes a page of a list into a value. It returns the number of the next
+// page, or 0 after the last one.
 func pageOf(ctx context.Context, c *github.Client, doing, path string, page, size int, into any) (next int, err error) {
 	answer, err := get(ctx, c, doing, fmt.Sprintf("%s?page=%d&per_page=%d", path, page, size), into)
 	if err != nil {
@@ -52,8 +52,8 @@ func pageOf(ctx context.Context, c *github.Client, doing, path string, page, siz
 	return next, nil
 }
 
-// get decodes an answer into a value that has only the members which we need, so
-// that an unusual value of another member does no harm.
+// get decodes a response into a value that has only the members that we need. So an
+// unusual value of another member does no harm.
 func get(ctx context.Context, c *github.Client, doing, path string, into any) (*github.Response, error) {
 	request, err := c.NewRequest(ctx, http.MethodGet, path, nil)
 	if err != nil {
@@ -66,7 +66,7 @@ func get(ctx context.Context, c *github.Client, doing, path string, into any) (*
 	return answer, nil
 }
 
-// repository is what GitHub tells of a repository.
+// repository is what GitHub states about a repository.
 type repository struct {
 	ID    int64  `json:"id"`
 	Name  string `json:"name"`

@@ -30,8 +30,8 @@ func NewPeople(api string) *People {
 	return &People{api: strings.TrimRight(api, "/") + "/", transport: vcshost.Transport(api), log: telemetry.Logger()}
 }
 
-// as returns a client with a token. It is used for one call: the limits that the
-// library remembers are those of one person.
+// as returns a client with a token. It is used for one call, because the library
+// remembers limits, and these limits are those of one person.
 func (p *People) as(token string) (*github.Client, error) {
 	c, err := github.NewClient(github.WithTransport(p.transport), github.WithURLs(&p.api, &p.api), github.WithAuthToken(token))
 	if err != nil {
@@ -62,10 +62,11 @@ func (p *People) Whoami(ctx context.Context, token string) (vcshost.Profile, err
 	return found, nil
 }
 
-// pageSize is how many entries GitHub's largest page has.
+// pageSize is the number of entries on GitHub's largest page.
 const pageSize = 100
 
-// MaxInstallations is how many installations of a person are listed at most.
+// MaxInstallations is the maximum number of installations that are listed for a
+// person.
 const MaxInstallations = 10_000
 
 // reached is an installation that a person can see.
@@ -82,7 +83,8 @@ func (i reached) complete() error {
 
 // Installations returns the ids of our App's installations that a person can see.
 // Entries that cannot be read are left out and logged: the person may not act on
-// them. It returns vcshost.ErrEndless, wrapped, if the list leads back.
+// them. It returns vcshost.ErrEndless, wrapped, if the list leads back to an
+// earlier page.
 func (p *People) Installations(ctx context.Context, token string) ([]vcs.ID, error) {
 	c, err := p.as(token)
 	if err != nil {

@@ -19,8 +19,9 @@ import (
 	"github.com/opsplane/opsplane/shared/vcs/vcshost"
 )
 
-// TestRefusalsAreToldApart has every shape of refusal answer the request for a
-// token, and one with it: the host is asked once, and its patience is told.
+// TestRefusalsAreToldApart sends every form of refusal as the response to the
+// request for a token, and to a request with a token. The host is asked once, and
+// the error states the host's wait.
 func TestRefusalsAreToldApart(t *testing.T) {
 	t.Parallel()
 	reset := strconv.FormatInt(time.Now().Add(time.Hour).Unix(), 10)
@@ -59,7 +60,7 @@ func TestRefusalsAreToldApart(t *testing.T) {
 				t.Parallel()
 				app, host := newApp(t)
 				host.Install("42", repositories(1)...)
-				answer := c.answer // of this subtest alone: the other one runs beside it
+				answer := c.answer // a copy for this subtest: the other one runs in parallel
 				answer.Match = match
 				host.Fail(answer)
 				if _, err := open(t, app, "42").Repositories(t.Context(), 1, 100); err == nil || !c.check(err) {
@@ -139,7 +140,7 @@ func TestHoursLimitIsTold(t *testing.T) {
 	app, host := newApp(t)
 	host.Install("42", repositories(1)...)
 	host.Allow(2)
-	for range 3 { // the answers after the first are the same, and do not count
+	for range 3 { // the responses after the first are the same and do not count
 		if _, err := open(t, app, "42").Repositories(t.Context(), 1, 100); err != nil {
 			t.Fatal(err)
 		}

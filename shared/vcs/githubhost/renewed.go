@@ -5,10 +5,11 @@ import (
 	"sync"
 )
 
-// renewed sends an installation's requests with a remembered token, and drops the
-// token when the host no longer accepts it: GitHub ends the tokens of an
-// installation before their hour is over when it is suspended or its permissions
-// change. A read that was refused for its token is sent once more with a new one.
+// renewed sends an installation's requests with a remembered token. It drops the
+// token when the host no longer accepts it. GitHub ends the tokens of an
+// installation before their hour is over when the installation is suspended or its
+// permissions change. If the host refuses the token of a read, the read is sent
+// once more with a new token.
 type renewed struct {
 	make func() http.RoundTripper
 

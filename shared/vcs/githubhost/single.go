@@ -10,12 +10,14 @@ import (
 	"github.com/opsplane/opsplane/shared/vcs/vcshost"
 )
 
-// Workflow is the path of the file that makes a repository set up.
+// Workflow is the path of the workflow file. A repository is set up if it has this
+// file.
 const Workflow = ".github/workflows/terrateam.yml"
 
 // Repository returns a repository by its id. It may be a public repository of
-// somebody else: OwnRepository returns those of the installation alone. It returns
-// vcshost.ErrGone if the installation can see no such repository.
+// another account. OwnRepository returns only repositories of the installation.
+// Repository returns vcshost.ErrGone if the installation can see no such
+// repository.
 func (i *Installation) Repository(ctx context.Context, id vcs.ID) (vcshost.Repository, error) {
 	n, err := strconv.ParseInt(string(id), 10, 64)
 	if err != nil {
@@ -37,7 +39,7 @@ func (i *Installation) Repository(ctx context.Context, id vcs.ID) (vcshost.Repos
 func (i *Installation) OwnRepository(ctx context.Context, id vcs.ID) (vcshost.Repository, error) {
 	r, err := i.Repository(ctx, id)
 	if err != nil || *r.Private {
-		return r, err // the installation can see no private repository of others
+		return r, err // the installation cannot see private repositories of others
 	}
 	c, err := i.app.own(ctx)
 	if err != nil {
@@ -57,8 +59,8 @@ func (i *Installation) OwnRepository(ctx context.Context, id vcs.ID) (vcshost.Re
 	return r, nil
 }
 
-// HasWorkflow returns whether the repository has the Workflow file on its
-// default branch. It never returns nil without an error.
+// HasWorkflow reports whether the repository has the Workflow file on its default
+// branch. It never returns nil without an error.
 func (i *Installation) HasWorkflow(ctx context.Context, r vcs.Description) (*bool, error) {
 	_, _, _, err := i.client.Repositories.GetContents(ctx, r.Owner, r.Name, Workflow, nil)
 	err = explain("look for the workflow file", err)
@@ -69,10 +71,10 @@ func (i *Installation) HasWorkflow(ctx context.Context, r vcs.Description) (*boo
 	return &has, nil
 }
 
-// MayDecide reports whether an account is an active owner of the organisation in
-// whose namespace a repository lies. GitHub finds members by their login, which
-// may belong to somebody else by now. So the account's id decides. It is false for
-// a personal account, which is no organisation.
+// MayDecide reports whether an account is an active owner of the organisation that
+// has the repository. GitHub finds members by their login, and a login may belong
+// to another account by now. So the account's id decides. MayDecide returns false
+// if a personal account has the repository: such an account is not an organisation.
 func (i *Installation) MayDecide(ctx context.Context, r vcshost.Repository, account vcshost.Profile) (bool, error) {
 	const doing = "read membership"
 	m, _, err := i.client.Organizations.GetOrgMembership(ctx, account.Login, r.Namespace)

@@ -7,9 +7,9 @@ import (
 	"sync"
 )
 
-// tagged remembers one installation's answers with their entity tags, and asks
-// GitHub whether they have changed. GitHub does not count a request whose answer is
-// 304 ("Best practices for using the REST API", GitHub documentation).
+// tagged remembers one installation's responses with their entity tags, and asks
+// GitHub whether they have changed. GitHub does not count a request if the response
+// is 304 ("Best practices for using the REST API", GitHub documentation).
 type tagged struct {
 	next http.RoundTripper
 
@@ -24,13 +24,14 @@ type remembered struct {
 	body   []byte
 }
 
-// Bounds, in bytes of bodies.
+// Limits, in bytes of bodies.
 const (
-	// maxKept is how much is remembered. Beyond it, all is forgotten.
+	// maxKept is the total size of the bodies that are remembered. Above it, all
+	// are forgotten.
 	maxKept = 2 << 20
-	// maxAnswer is the size of an answer that is remembered.
+	// maxAnswer is the maximum size of a response that is remembered.
 	maxAnswer = 1 << 18
-	// maxBody is how much of an answer is read.
+	// maxBody is the maximum that is read of a response.
 	maxBody = 16 << 20
 )
 
@@ -69,8 +70,8 @@ func (t *tagged) RoundTrip(r *http.Request) (*http.Response, error) {
 	return t.remember(name, answer)
 }
 
-// remember keeps an answer if it has a tag and is small enough. It reads no more
-// than maxBody of it.
+// remember keeps a response if it has a tag and is small enough. It reads at most
+// maxBody of it.
 func (t *tagged) remember(name string, answer *http.Response) (*http.Response, error) {
 	defer func() { _ = answer.Body.Close() }()
 	body, err := io.ReadAll(io.LimitReader(answer.Body, maxBody))
@@ -92,11 +93,12 @@ func (t *tagged) remember(name string, answer *http.Response) (*http.Response, e
 	return answer, nil
 }
 
-// drained reads and closes the answers that are no success. The library that
-// fetches tokens leaves them open, and their connections with them.
+// drained reads and closes the responses that are not a success. The library that
+// fetches tokens does not close them, and so their connections would stay open.
 type drained struct{ next http.RoundTripper }
 
-// maxRefusal is how much of an answer that is no success is read, in bytes.
+// maxRefusal is the maximum that is read of a response that is not a success, in
+// bytes.
 const maxRefusal = 1 << 16
 
 // RoundTrip implements http.RoundTripper.
@@ -105,7 +107,7 @@ func (d drained) RoundTrip(r *http.Request) (*http.Response, error) {
 	if err != nil || answer.StatusCode < http.StatusBadRequest {
 		return answer, err
 	}
-	body, _ := io.ReadAll(io.LimitReader(answer.Body, maxRefusal)) // a part of it is enough
+	body, _ := io.ReadAll(io.LimitReader(answer.Body, maxRefusal)) // an error may leave a part of the body, which is enough
 	_ = answer.Body.Close()
 	answer.Body = io.NopCloser(bytes.NewReader(body))
 	return answer, nil

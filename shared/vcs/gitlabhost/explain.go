@@ -15,8 +15,8 @@ import (
 	"github.com/opsplane/opsplane/shared/vcs/vcshost"
 )
 
-// explain turns an error of the library into one of package vcshost. It has no
-// more of the host's answer than vcshost.ReadRefusal keeps.
+// explain turns an error of the libraries into one of package vcshost. Of the
+// host's response it keeps only what vcshost.ReadRefusal keeps.
 func explain(ctx context.Context, doing string, err error) error {
 	if err == nil {
 		return nil
@@ -48,10 +48,10 @@ func sortByName(groups []Group) {
 	})
 }
 
-// maxBody is how much of an answer is read, in bytes.
+// maxBody is the maximum that is read of a response, in bytes.
 const maxBody = 16 << 20
 
-// bounded cuts answers that are too large for the memory of a function.
+// bounded cuts responses that are too large for the memory of a function.
 type bounded struct{ next http.RoundTripper }
 
 // RoundTrip implements http.RoundTripper.

@@ -1,9 +1,12 @@
-// Package gitlabhost is the client of GitLab: gitlab.com, or an instance that
-// somebody runs. Client asks with the token of a person or a group, Installation
-// with the token of its group. Its invariants: no error holds a token, or a word
-// of an answer except the words of a vcshost.Refusal; no token goes to another
-// origin; no call waits longer than its context; and where GitLab limits requests
-// the caller is told for how long.
+// Package gitlabhost is the client of GitLab: gitlab.com, or another instance.
+// Client sends requests with the token of a person or a group. Installation sends
+// them with the token of its group. The invariants of the package:
+//
+//   - No error holds a token. Of the text of a response, an error holds only the
+//     text of a vcshost.Refusal.
+//   - No token is sent to another origin.
+//   - No call waits longer than its context.
+//   - If GitLab limits requests, the error says for how long.
 package gitlabhost
 
 import (
@@ -23,7 +26,7 @@ import (
 	"github.com/opsplane/opsplane/shared/vcs/vcshost"
 )
 
-// Maintainer is the lowest access level with which a member may change what this
+// Maintainer is the lowest access level that allows a member to change what this
 // server does for a group ("Roles and permissions", GitLab documentation).
 const Maintainer = 40
 
@@ -48,8 +51,8 @@ type Client struct {
 	log    *slog.Logger
 }
 
-// As returns the client for a token of any kind: of a login, a group, a project or
-// a person. GitLab accepts all of them as bearer tokens.
+// As returns the client for a token of any kind: a token of a login, a group, a
+// project or a person. GitLab accepts all of them as bearer tokens.
 func (h *Host) As(token string) (*Client, error) {
 	source := gitlab.OAuthTokenSource{TokenSource: oauth2.StaticTokenSource(&oauth2.Token{AccessToken: token})}
 	c, err := gitlab.NewAuthSourceClient(source, gitlab.WithBaseURL(h.api), gitlab.WithHTTPClient(h.http),
@@ -61,7 +64,7 @@ func (h *Host) As(token string) (*Client, error) {
 }
 
 // unlimited replaces the library's limiter, which would first ask the host for its
-// limits. The host's answers tell them well enough.
+// limits. That request is not needed: the host's responses state the limits.
 type unlimited struct{}
 
 // Wait implements gitlab.RateLimiter.
@@ -85,17 +88,18 @@ func (c *Client) Whoami(ctx context.Context) (vcshost.Profile, error) {
 	return found, nil
 }
 
-// Token is what GitLab tells of an access token.
+// Token is what GitLab states about an access token.
 type Token struct {
 	// Scopes say what the token may be used for, such as "api".
 	Scopes []string
-	// ExpiresAt is the beginning of the day on which the token ends; zero if it does
-	// not end.
+	// ExpiresAt is the beginning of the day on which the token ends. It is zero if
+	// the token does not end.
 	ExpiresAt time.Time
 }
 
-// Self returns what the client's own token is: an access token of a person, a
-// group or a project. It returns vcshost.ErrGone for a token of another kind.
+// Self returns what GitLab states about the client's own token: an access token of
+// a person, a group or a project. It returns vcshost.ErrGone for a token of another
+// kind.
 func (c *Client) Self(ctx context.Context) (Token, error) {
 	const doing = "ask what the token is"
 	t, _, err := c.gitlab.PersonalAccessTokens.GetSinglePersonalAccessToken(gitlab.WithContext(ctx))
@@ -112,8 +116,8 @@ func (c *Client) Self(ctx context.Context) (Token, error) {
 	return found, nil
 }
 
-// Level returns the access level of an account in a group, direct or through the
-// groups around it. It is 0 for an account that is no member, or no active one.
+// Level returns the access level of an account in a group, direct or through a
+// parent group. It is 0 if the account is not a member, or not an active one.
 func (c *Client) Level(ctx context.Context, group, account vcs.ID) (int, error) {
 	return c.level(ctx, c.gitlab.GroupMembers.GetInheritedGroupMember, group, account)
 }

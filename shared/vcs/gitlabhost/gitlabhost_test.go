@@ -26,7 +26,7 @@ func newClient(t *testing.T) (*gitlabhost.Client, *vcstest.GitLab) {
 	return c, host
 }
 
-// open returns the client of group 77, with a token of bob's.
+// open returns the client of group 77, with a token of bob.
 func open(t *testing.T, host *vcstest.GitLab) *gitlabhost.Installation {
 	t.Helper()
 	i, err := gitlabhost.New(host.API).Open("77", host.Account(8, "bob"))

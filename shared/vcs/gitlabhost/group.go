@@ -15,9 +15,9 @@ import (
 // Group is a GitLab group.
 type Group struct {
 	ID int64 `json:"id"`
-	// FullName begins with the names of the groups around it: "Acme / Platform".
+	// FullName begins with the names of the parent groups: "Acme / Platform".
 	FullName string `json:"full_name"`
-	// FullPath begins with their paths: "acme/platform".
+	// FullPath begins with the paths of the parent groups: "acme/platform".
 	FullPath string `json:"full_path"`
 }
 
@@ -29,12 +29,12 @@ func (g Group) complete() error {
 	return nil
 }
 
-// MaxGroups is how many groups of a person are listed at most.
+// MaxGroups is the maximum number of groups that are listed for a person.
 const MaxGroups = 10_000
 
 // Groups returns the groups that the token's owner is a member of, sorted by full
 // name. Entries that cannot be read are left out and logged. It returns
-// vcshost.ErrEndless, wrapped, if the list leads back.
+// vcshost.ErrEndless, wrapped, if the list leads back to an earlier page.
 func (c *Client) Groups(ctx context.Context) ([]Group, error) {
 	const doing = "list groups"
 	guest := gitlab.GuestPermissions
@@ -64,8 +64,8 @@ func (c *Client) Groups(ctx context.Context) ([]Group, error) {
 }
 
 // Group returns a group by its id or full path. It returns vcshost.ErrGone if the
-// token can see no such group. An answer without an id or a full path is an error:
-// without the path, projects of the group would be taken for those of others.
+// token can see no such group. A response without an id or a full path is an error:
+// without the path, projects of the group would look like projects of others.
 func (c *Client) Group(ctx context.Context, id string) (Group, error) {
 	const doing = "read group"
 	var g Group

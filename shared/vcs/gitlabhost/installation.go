@@ -12,15 +12,15 @@ import (
 	"github.com/opsplane/opsplane/shared/vcs/vcshost"
 )
 
-// Installation is the client of one installation: of a group, with the group's
-// own token. It may be used by several goroutines.
+// Installation is the client of one installation: one group, with the group's own
+// token. It may be used by several goroutines.
 type Installation struct {
 	*Client
 	group vcs.ID
 }
 
 // Open returns the client of a group with the group's token. It sends no request:
-// whether the group exists and the token is good, the first request says.
+// only the first request shows whether the group exists and the token is good.
 func (h *Host) Open(group vcs.ID, token string) (*Installation, error) {
 	c, err := h.As(token)
 	if err != nil {
@@ -29,9 +29,10 @@ func (h *Host) Open(group vcs.ID, token string) (*Installation, error) {
 	return &Installation{c, group}, nil
 }
 
-// Repositories returns a page of the projects of the group and the groups within
-// it. page counts from 1; size is how many projects a page has at most, 1 to 100.
-// It returns vcshost.ErrEndless, wrapped, if the list leads back.
+// Repositories returns a page of the projects of the group and of the groups within
+// it. page counts from 1. size is the maximum number of projects on a page, 1 to
+// 100. It returns vcshost.ErrEndless, wrapped, if the list leads back to an earlier
+// page.
 func (i *Installation) Repositories(ctx context.Context, page, size int) (vcshost.RepositoryPage, error) {
 	options := &gitlab.ListGroupProjectsOptions{
 		ListOptions:      gitlab.ListOptions{PerPage: int64(size), Page: int64(page)},
@@ -42,16 +43,16 @@ func (i *Installation) Repositories(ctx context.Context, page, size int) (vcshos
 		return vcshost.RepositoryPage{}, err
 	}
 	entries, odd := vcshost.Entries(list, project.complete)
-	found := vcshost.RepositoryPage{Next: next, Total: total, Odd: odd} // GitLab counts no more than 10,000
+	found := vcshost.RepositoryPage{Next: next, Total: total, Odd: odd} // 0 above 10,000 projects: GitLab does not count further
 	for _, p := range entries {
 		found.Repositories = append(found.Repositories, p.read())
 	}
 	return found, nil
 }
 
-// Repository returns a project by its id. It may be a public project of somebody
-// else: OwnRepository returns those of the group alone. It returns vcshost.ErrGone
-// if the token can see no such project.
+// Repository returns a project by its id. It may be a public project of another
+// account. OwnRepository returns only projects of the group. Repository returns
+// vcshost.ErrGone if the token can see no such project.
 func (i *Installation) Repository(ctx context.Context, id vcs.ID) (vcshost.Repository, error) {
 	const doing = "read project"
 	var p project
@@ -64,10 +65,10 @@ func (i *Installation) Repository(ctx context.Context, id vcs.ID) (vcshost.Repos
 	return p.read(), nil
 }
 
-// OwnRepository returns a project of the group, or of a group within it, by its
-// id. It returns vcshost.ErrGone if there is no such project. It returns
-// vcshost.ErrUnreachable, wrapped, if the token cannot read the group itself: a
-// project that it cannot see may then exist.
+// OwnRepository returns a project of the group, or of a group within it, by its id.
+// It returns vcshost.ErrGone if there is no such project. It returns
+// vcshost.ErrUnreachable, wrapped, if the token cannot read the group itself: then
+// a project that the token cannot see may exist.
 func (i *Installation) OwnRepository(ctx context.Context, id vcs.ID) (vcshost.Repository, error) {
 	group, err := i.Group(ctx, string(i.group))
 	if err != nil {
@@ -83,9 +84,8 @@ func (i *Installation) OwnRepository(ctx context.Context, id vcs.ID) (vcshost.Re
 // HasWorkflow returns nil: GitLab has no workflow file.
 func (i *Installation) HasWorkflow(context.Context, vcs.Description) (*bool, error) { return nil, nil }
 
-// MayDecide reports whether an account is a direct member of the group that a
-// project lies in, as its maintainer or owner. It is false for a project of a
-// person.
+// MayDecide reports whether an account is a direct member, as maintainer or owner,
+// of the group that a project lies in. It returns false for a project of a person.
 func (i *Installation) MayDecide(ctx context.Context, r vcshost.Repository, account vcshost.Profile) (bool, error) {
 	if r.Namespace == "" {
 		return false, nil
@@ -95,7 +95,7 @@ func (i *Installation) MayDecide(ctx context.Context, r vcshost.Repository, acco
 }
 
 // IsMember reports whether the account that the group's token belongs to is a
-// member of the group, direct or through the groups around it.
+// member of the group, direct or through a parent group.
 func (i *Installation) IsMember(ctx context.Context) (bool, error) {
 	account, err := i.Whoami(ctx)
 	if err != nil {
@@ -105,7 +105,7 @@ func (i *Installation) IsMember(ctx context.Context) (bool, error) {
 	return level > 0, err
 }
 
-// project is what GitLab tells of a project.
+// project is what GitLab states about a project.
 type project struct {
 	ID                int64  `json:"id"`
 	PathWithNamespace string `json:"path_with_namespace"`
@@ -130,8 +130,8 @@ func (p project) complete() error {
 	return nil
 }
 
-// read returns the project as a repository. Its owner is the group at the top, or
-// the person, and its name is the rest of the path.
+// read returns the project as a repository. Its owner is the top-level group or the
+// person. Its name is the rest of the path.
 func (p project) read() vcshost.Repository {
 	owner, name, _ := strings.Cut(p.PathWithNamespace, "/")
 	private := p.Visibility != string(gitlab.PublicVisibility)

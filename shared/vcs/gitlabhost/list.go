@@ -11,11 +11,11 @@ import (
 	"github.com/opsplane/opsplane/shared/vcs/vcshost"
 )
 
-// pageSize is how many entries GitLab's largest page has.
+// pageSize is the number of entries on GitLab's largest page.
 const pageSize = 100
 
-// get decodes an answer into a value that has only the members which we need, so
-// that an unusual value of another member does no harm. The path has no secret.
+// get decodes a response into a value that has only the members that we need. So an
+// unusual value of another member does no harm. The path must hold no secret.
 func (c *Client) get(ctx context.Context, doing, path string, options, into any) (*gitlab.Response, error) {
 	request, err := c.gitlab.NewRequest(http.MethodGet, path, options, []gitlab.RequestOptionFunc{gitlab.WithContext(ctx)})
 	if err != nil {
@@ -28,9 +28,9 @@ func (c *Client) get(ctx context.Context, doing, path string, options, into any)
 	return answer, nil
 }
 
-// pageOf reads a page of a list, entry by entry. It returns the number of the next
-// page, 0 after the last one, and how many entries all pages have, 0 if GitLab does
-// not say.
+// pageOf reads a page of a list and decodes its entries one by one. It returns the
+// number of the next page, 0 after the last one. It also returns the number of
+// entries of all pages, 0 if GitLab does not state it.
 func (c *Client) pageOf(ctx context.Context, doing, path string, options any, page int) (list []json.RawMessage, next, total int, err error) {
 	answer, err := c.get(ctx, doing, path, options, &list)
 	if err != nil {

@@ -12,7 +12,8 @@ import (
 // several goroutines.
 type People struct{ host *Host }
 
-// NewPeople returns the client of the GitLab at an API address, as New takes it.
+// NewPeople returns the client of the GitLab at an API address, in the form that
+// New accepts.
 func NewPeople(api string) *People { return &People{New(api)} }
 
 // Whoami returns the account that a token belongs to.

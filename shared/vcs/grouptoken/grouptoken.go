@@ -1,6 +1,6 @@
-// Package grouptoken keeps the access tokens of GitLab groups. The server uses
-// them to act for a group. Its invariants: a token is stored sealed for its own
-// group, and no caller of the API can read it.
+// Package grouptoken keeps the access tokens of GitLab groups. The server uses a
+// token to act for a group. The invariants of the package: a token is sealed for
+// its own group when it is stored, and no caller of the API can read it.
 package grouptoken
 
 import (
@@ -29,10 +29,10 @@ type Store struct {
 	table string
 	box   *sealed.Box
 	log   *slog.Logger
-	now   func() time.Time // stamps a token that is sealed again
+	now   func() time.Time // the time that is stored when a token is sealed again
 }
 
-// New returns the store of a table, given by its physical name.
+// New returns the store in a table. The table is given by its physical name.
 func New(db *dynamodb.Client, table string, box *sealed.Box) *Store {
 	return &Store{db: db, table: table, box: box, log: telemetry.Logger(), now: time.Now}
 }
@@ -44,8 +44,8 @@ func key(installation string) attr.Item {
 // place returns the text that binds a sealed token to its item.
 func place(installation string) string { return "SessionsTable|GROUP#" + installation + "|TOKEN" }
 
-// Put stores a group's token in place of an earlier one. Each token gets a version
-// of its own, which stays when the same token is sealed again.
+// Put stores a group's token and replaces an earlier one. Each token gets its own
+// version. The version stays the same when the same token is sealed again.
 func (s *Store) Put(ctx context.Context, installation, token string, author change.Author) error {
 	box, err := s.box.Seal(ctx, place(installation), []byte(token))
 	if err != nil {
@@ -60,9 +60,9 @@ func (s *Store) Put(ctx context.Context, installation, token string, author chan
 	return nil
 }
 
-// Get returns a group's token, or vcshost.ErrNoToken. A token that is sealed with
-// an older value of the server's secret is sealed again with the newest one, so
-// that the older one can be dropped.
+// Get returns a group's token, or vcshost.ErrNoToken. If a token is sealed with an
+// older value of the server's secret, Get seals it again with the newest one, so
+// that the older value can be dropped.
 func (s *Store) Get(ctx context.Context, installation string) (string, error) {
 	out, err := s.db.GetItem(ctx, &dynamodb.GetItemInput{TableName: &s.table, Key: key(installation), ConsistentRead: aws.Bool(true)})
 	if err != nil {
@@ -80,20 +80,21 @@ func (s *Store) Get(ctx context.Context, installation string) (string, error) {
 		return "", fmt.Errorf("open token of group %s: %w", installation, err)
 	}
 	if err := s.sealAgain(ctx, installation, token, was); err != nil {
-		// The caller gets the token all the same, and the next call tries again.
+		// The token is good, so the caller gets it. The next call tries to seal it
+		// again.
 		s.log.LogAttrs(ctx, slog.LevelError, "group token not sealed again", slog.String("installation", installation), slog.String("error", err.Error()))
 	}
 	return string(token), nil
 }
 
-// Erase removes a group's token from a table by its author, and reports whether
-// there was one. It needs no secret.
+// Erase removes a group's token from a table, in the name of its author. It reports
+// whether there was one. It needs no secret.
 func Erase(ctx context.Context, db *dynamodb.Client, table, installation string, author change.Author) (bool, error) {
 	return erasure.Item(ctx, db, table, key(installation), author)
 }
 
-// sealAgain seals the token with the newest value of the secret, if was is sealed
-// with an older one.
+// sealAgain seals the token with the newest value of the secret, if the stored text
+// was is sealed with an older value.
 func (s *Store) sealAgain(ctx context.Context, installation string, token, was []byte) error {
 	aged, err := s.box.Aged(ctx, was)
 	if err != nil || !aged {
@@ -112,7 +113,7 @@ func (s *Store) sealAgain(ctx context.Context, installation string, token, was [
 	})
 	var changed *types.ConditionalCheckFailedException
 	if errors.As(err, &changed) {
-		return nil // another has sealed it, or stored another token
+		return nil // another request has sealed it, or has stored another token
 	}
 	return err
 }

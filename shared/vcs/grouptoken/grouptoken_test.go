@@ -25,7 +25,7 @@ var (
 	newer = []byte(strings.Repeat("n", sealed.MinSecret))
 )
 
-// house is the table, with faults on the way.
+// house is the table, with faults.
 type house struct {
 	env    *storagetest.Env
 	faults storagetest.Faults
@@ -33,7 +33,7 @@ type house struct {
 
 func newHouse(t *testing.T) *house { return &house{env: storagetest.New(t)} }
 
-// store is one whose server has the secrets.
+// store returns the store of a server that has the secrets.
 func (h *house) store(secrets ...[]byte) *Store {
 	return New(h.env.WithFaults(&h.faults).DynamoDB, h.env.Table("SessionsTable"), sealed.NewBox(sealed.Fixed(secrets...)))
 }
@@ -122,7 +122,8 @@ func TestTokenOutlivesTheRotationOfTheSecret(t *testing.T) {
 	if n := h.faults.Calls("UpdateItem"); n != 1 {
 		t.Errorf("%d writes, want one", n)
 	}
-	// The older secret is dropped: what nobody has read since is lost, as it can only be.
+	// The older secret is dropped. A token that was not read since then cannot be
+	// opened any more.
 	alone := h.store(newer)
 	expect(t, alone, "77", "glpat-x")
 	if got, err := alone.Get(t.Context(), "78"); !errors.Is(err, vcshost.ErrNoToken) {
@@ -142,7 +143,7 @@ func TestTokenThatCannotBeSealedAgainServesAllTheSame(t *testing.T) {
 	if !strings.Contains(log.String(), "group token not sealed again") || strings.Contains(log.String(), "glpat") {
 		t.Errorf("the log has %s", log.String())
 	}
-	// Somebody stores another token meanwhile: that one stands.
+	// Somebody stores another token at the same time. That token stays.
 	h.faults.Clear()
 	h.faults.Add(storagetest.Fault{Operation: "UpdateItem", Nth: 1, Before: func() { put(t, h.store(newer, older), "77", "glpat-y") }})
 	expect(t, rotated, "77", "glpat-x")

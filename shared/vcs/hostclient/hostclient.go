@@ -1,7 +1,7 @@
-// Package hostclient opens the client of an installation at its VCS host. It is
-// the one place that knows the addresses and the credentials of the hosts. It
-// links the libraries of the hosts: a function that asks no host does not import
-// it.
+// Package hostclient opens the client of an installation at its VCS host. It is the
+// only package that knows the addresses and the credentials of the hosts. It links
+// the libraries of the hosts, so a function that sends no request to a host does
+// not import it.
 package hostclient
 
 import (
@@ -21,12 +21,12 @@ import (
 	"github.com/opsplane/opsplane/shared/vcs/vcshost"
 )
 
-// Hosts are the VCS hosts that this server is set up for. They may be used by
+// Hosts are the VCS hosts that this server is configured for. They may be used by
 // several goroutines.
 type Hosts struct {
 	// App is our GitHub App.
 	App *githubhost.App
-	// GitLab is the GitLab, for the tokens of any account.
+	// GitLab is the GitLab host. It opens clients for any token.
 	GitLab *gitlabhost.Host
 	// Tokens are the access tokens of GitLab groups.
 	Tokens *grouptoken.Store
@@ -57,7 +57,7 @@ func configured(read func(context.Context) (string, error)) func(context.Context
 }
 
 // Group returns the client of a GitLab group. It returns vcshost.ErrNoToken if no
-// token is stored for the group.
+// token of the group is stored.
 func (h *Hosts) Group(ctx context.Context, id vcs.ID) (*gitlabhost.Installation, error) {
 	token, err := h.Tokens.Get(ctx, string(id))
 	if errors.Is(err, secret.ErrNotConfigured) {
@@ -70,14 +70,14 @@ func (h *Hosts) Group(ctx context.Context, id vcs.ID) (*gitlabhost.Installation,
 }
 
 // Opener opens the client of an installation, as the interface C that its caller
-// needs. Opening sends no request to the host. It returns the errors of
-// githubhost.App.Open and of Hosts.Group: then the installation cannot be asked
-// at all.
+// needs. It sends no request to the host. It returns the errors of
+// githubhost.App.Open and of Hosts.Group. After such an error, no request can be
+// sent for the installation.
 type Opener[C any] func(ctx context.Context, of vcs.Installation) (C, error)
 
 // For returns the Opener for an interface of its caller. asGitHub and asGitLab
-// return their argument: the compiler so checks that both clients have the methods
-// of the interface.
+// return their argument. With them the compiler checks that both clients have the
+// methods of the interface.
 func For[C any](h *Hosts, asGitHub func(*githubhost.Installation) C, asGitLab func(*gitlabhost.Installation) C) Opener[C] {
 	return func(ctx context.Context, of vcs.Installation) (none C, err error) {
 		switch of.VCS {

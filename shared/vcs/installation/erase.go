@@ -8,8 +8,9 @@ import (
 	"github.com/opsplane/opsplane/shared/vcs"
 )
 
-// Erase removes an installation by its author, and reports whether there was one.
-// What belongs to it lies elsewhere and stays.
+// Erase removes an installation, in the name of its author, and reports whether
+// there was one. It removes nothing of what belongs to the installation: that is
+// stored elsewhere.
 func (s Store) Erase(ctx context.Context, author change.Author, i vcs.Installation) (bool, error) {
 	if err := Check(i); err != nil {
 		return false, err

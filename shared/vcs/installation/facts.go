@@ -16,11 +16,12 @@ import (
 	"github.com/opsplane/opsplane/shared/vcs"
 )
 
-// Apply takes in what a host told of an installation: its name, and its state
-// with the target type, each as of a version unless a newer one is known, so
-// that facts may come in any order and again. The
-// name may be empty, where the host did not tell it: one that was not known is
-// called by its id then, until a fact names it.
+// Apply stores what a host stated about an installation. It stores two parts: the
+// name, and the state with the target type. Each part has the version of the fact
+// and is stored unless a newer one is known. So facts may arrive in any order and
+// more than once. The name may be empty if the host did not state it. Then an
+// installation that was not known gets its id as its name, until a fact states the
+// name.
 func (s Store) Apply(ctx context.Context, author change.Author, i Installation, version vcs.Version) error {
 	if i.Name == "" {
 		i.Name = string(i.ID)
@@ -32,7 +33,7 @@ func (s Store) Apply(ctx context.Context, author change.Author, i Installation, 
 	if newest || err != nil {
 		return err
 	}
-	// One of the two is known better: each for itself.
+	// A newer fact of one part is known, or of both: write each part on its own.
 	for _, part := range []func(*fact){named, state} {
 		if _, err := s.take(ctx, author, i, part); err != nil {
 			return err
@@ -41,8 +42,8 @@ func (s Store) Apply(ctx context.Context, author change.Author, i Installation, 
 	return nil
 }
 
-// Rename takes in what an installation is called as of a version, unless a newer
-// name is known. One that was not known is Installed.
+// Rename stores the name of an installation as of a version, unless a newer name is
+// known. An installation that was not known gets the state Installed.
 func (s Store) Rename(ctx context.Context, author change.Author, i Installation, version vcs.Version) error {
 	_, err := s.take(ctx, author, i, func(u *fact) { u.named(i, version) }, func(u *fact) {
 		u.sets = append(u.sets, "#state = if_not_exists(#state, :installed)")
@@ -51,7 +52,7 @@ func (s Store) Rename(ctx context.Context, author change.Author, i Installation,
 	return err
 }
 
-// fact is the write of what is told of an installation.
+// fact is the write of what a host stated about an installation.
 type fact struct {
 	sets, conditions []string
 	names            map[string]string
@@ -64,7 +65,7 @@ func (u *fact) named(i Installation, version vcs.Version) {
 	u.conditions = append(u.conditions, "(attribute_not_exists(seen_name) OR seen_name < :version)")
 }
 
-// called gives an installation without a name one, which any fact replaces.
+// called sets a name if the installation has none. Any fact replaces that name.
 func (u *fact) called(i Installation) {
 	u.sets = append(u.sets, "#name = if_not_exists(#name, :name)")
 	u.names["#name"], u.values[":name"] = "name", attr.String(i.Name)
@@ -74,14 +75,14 @@ func (u *fact) state(i Installation, version vcs.Version) {
 	u.sets = append(u.sets, "#state = :state", "seen = :version")
 	u.names["#state"] = "state"
 	u.values[":state"], u.values[":version"] = attr.String(string(i.State)), attr.String(string(version))
-	if i.TargetType != "" { // never another one
+	if i.TargetType != "" { // it never changes to another one
 		u.sets, u.values[":target"] = append(u.sets, "target_type = :target"), attr.String(i.TargetType)
 	}
 	u.conditions = append(u.conditions, "(attribute_not_exists(seen) OR seen < :version)")
 }
 
-// take writes parts of what is told, unless one of them is known as of that
-// version or a newer one. It reports whether it did.
+// take writes parts of a fact in one write. It writes nothing if one of the parts
+// is known as of that version or a newer one. It reports whether it wrote.
 func (s Store) take(ctx context.Context, author change.Author, i Installation, parts ...func(*fact)) (bool, error) {
 	if err := i.valid(); err != nil {
 		return false, err
@@ -99,8 +100,8 @@ func (s Store) take(ctx context.Context, author change.Author, i Installation, p
 	})
 }
 
-// Ensure makes an installation known that a host only mentioned. One that is
-// known stays as it is.
+// Ensure stores an installation that a host only mentioned. It changes nothing if
+// the installation is known.
 func (s Store) Ensure(ctx context.Context, author change.Author, i Installation) error {
 	if err := i.valid(); err != nil {
 		return err
@@ -116,8 +117,8 @@ func (s Store) Ensure(ctx context.Context, author change.Author, i Installation)
 	return err
 }
 
-// Delivered takes in that an installation's webhook has delivered something: one
-// that is known and was in no state before is Installed from then on.
+// Delivered records that the installation's webhook has delivered something. An
+// installation that is known and has no state gets the state Installed.
 func (s Store) Delivered(ctx context.Context, author change.Author, i vcs.Installation) error {
 	if err := Check(i); err != nil {
 		return err
@@ -133,8 +134,8 @@ func (s Store) Delivered(ctx context.Context, author change.Author, i vcs.Instal
 	return err
 }
 
-// write makes a write whose failed condition means that there is nothing to do.
-// It reports whether it holds.
+// write makes a write. If its condition fails, there is nothing to do. It reports
+// whether the write was made.
 func (s Store) write(ctx context.Context, in *dynamodb.UpdateItemInput) (bool, error) {
 	_, err := s.DB.UpdateItem(ctx, in)
 	var failed *types.ConditionalCheckFailedException
@@ -147,7 +148,8 @@ func (s Store) write(ctx context.Context, in *dynamodb.UpdateItemInput) (bool, e
 	return true, nil
 }
 
-// Known reads those of a VCS's installations that are known, in the order of ids.
+// Known returns the installations with the ids at a VCS, in the order of ids. It
+// leaves out those that are not known.
 func (s Store) Known(ctx context.Context, system vcs.VCS, ids []vcs.ID) ([]Installation, error) {
 	found := map[vcs.ID]Installation{}
 	for start := 0; start < len(ids); start += awsclient.MaxBatch {

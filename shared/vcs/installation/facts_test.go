@@ -23,7 +23,7 @@ func TestNewestFactOfAnInstallationWinsInAnyOrder(t *testing.T) {
 	}
 	facts := []struct {
 		installation.Installation
-		version string // empty: named in passing
+		version string // empty: only mentioned
 	}{
 		{at("", "passing"), ""}, {at(installation.Installed, "one"), "1"}, {at(installation.Suspended, "two"), "2"}, {at(installation.Uninstalled, "three"), "3"},
 	}
@@ -97,8 +97,8 @@ func TestFirstDeliveryInstallsAPendingInstallation(t *testing.T) {
 	}
 }
 
-// TestNameAndStateAreToldApart has an account renamed: that has a version of its
-// own among the facts that tell the name.
+// TestNameAndStateAreToldApart renames an account. The name gets its own version
+// among the facts that also state the name.
 func TestNameAndStateAreToldApart(t *testing.T) {
 	t.Parallel()
 	env := storagetest.New(t)
@@ -117,7 +117,7 @@ func TestNameAndStateAreToldApart(t *testing.T) {
 			case 1:
 				i.Name = "renamed"
 				err = s.Rename(t.Context(), author, i, "3")
-			default: // suspended before, as of a later change, and called by the old name
+			default: // suspended before, with a later version, and with the old name
 				i.Name, i.State = "one", installation.Suspended
 				err = s.Apply(t.Context(), author, i, "2")
 			}

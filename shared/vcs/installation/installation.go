@@ -1,7 +1,6 @@
-// Package installation holds the installations: the GitHub organisations and
-// GitLab groups that this server works for. Its invariant: an installation is
-// identified by VCS and id together, so that equal ids on two VCSs are two
-// installations.
+// Package installation holds the installations: the GitHub organisations and GitLab
+// groups that this server works for. Its invariant: VCS and id together identify an
+// installation. So equal ids at two VCSs are two installations.
 package installation
 
 import (
@@ -13,24 +12,24 @@ import (
 
 // Installation is one organisation or group that the server works for.
 type Installation struct {
-	// VCS is where it is, and ID is the number that the VCS gave it.
+	// VCS is the installation's VCS. ID is the number that the VCS gave it.
 	VCS vcs.VCS
 	ID  vcs.ID
-	// Name is what people call it: 1 to MaxName bytes.
+	// Name is the name that people read: 1 to MaxName bytes.
 	Name string
-	// CreatedAt is when it became known, whole seconds.
+	// CreatedAt is the time when the installation became known, in whole seconds.
 	CreatedAt time.Time
-	// State is what its host has told of it.
+	// State is the state that the host stated.
 	State State
-	// TargetType is "Organization", "User" or "Enterprise" on GitHub; empty where
-	// the host has told nothing.
+	// TargetType is "Organization", "User" or "Enterprise" on GitHub. It is empty
+	// if the host has not stated it.
 	TargetType string
 }
 
-// State is whether the host delivers what happens at an installation.
+// State says whether the host sends deliveries about an installation.
 type State string
 
-// The states. An installation that only an operator has made known is Unknown.
+// The states. An installation that only an operator has added is Unknown.
 const (
 	Unknown     State = ""
 	Installed   State = "installed"
@@ -38,10 +37,11 @@ const (
 	Uninstalled State = "uninstalled"
 )
 
-// MaxName bounds a name, in bytes. GitHub allows 39 characters and GitLab 255.
+// MaxName is the maximum length of a name, in bytes. GitHub allows 39 characters
+// and GitLab 255.
 const MaxName = 255
 
-// Key returns what names the installation.
+// Key returns the VCS and the id, which identify the installation.
 func (i Installation) Key() vcs.Installation { return vcs.Installation{VCS: i.VCS, ID: i.ID} }
 
 // Check returns an Invalid fault unless the VCS of i is supported and its id is

@@ -25,15 +25,15 @@ type Store struct {
 	Table string
 }
 
-// SortKey is the sort key of every installation's item, and of no other item.
+// SortKey is the sort key of every installation's item. No other item has it.
 const SortKey = "INSTALLATION"
 
 func key(i vcs.Installation) attr.Item {
 	return attr.Item{"pk": attr.String(SortKey + "#" + string(i.VCS) + "#" + string(i.ID)), "sk": attr.String(SortKey)}
 }
 
-// Get reads an installation, strongly consistent. It returns
-// fault.ErrNotFound for one that is not known.
+// Get reads an installation with a strongly consistent read. It returns
+// fault.ErrNotFound if the installation is not known.
 func (s Store) Get(ctx context.Context, i vcs.Installation) (Installation, error) {
 	if err := Check(i); err != nil {
 		return Installation{}, err
@@ -50,7 +50,8 @@ func (s Store) Get(ctx context.Context, i vcs.Installation) (Installation, error
 	return decode(i, out.Item)
 }
 
-// Decode reads the item of an installation that is named by its key alone.
+// Decode reads the item of an installation. It takes VCS and id from the item's
+// key.
 func Decode(item attr.Item) (Installation, error) {
 	r := attr.Read(item)
 	parts := strings.SplitN(r.String("pk"), "#", 3)
@@ -75,21 +76,21 @@ func decode(key vcs.Installation, item attr.Item) (Installation, error) {
 	return i, nil
 }
 
-// Outcome is what Save did.
+// Outcome says what Save did.
 type Outcome int
 
 // The outcomes.
 const (
-	// Unchanged: it was known by this name. Nothing was written.
+	// Unchanged: the installation was known with this name. Nothing was written.
 	Unchanged Outcome = iota
-	// Created: it was not known.
+	// Created: the installation was not known.
 	Created
-	// Renamed: it was known by another name.
+	// Renamed: the installation was known with another name.
 	Renamed
 )
 
-// Save makes an installation known, or renames a known one, in one write by
-// author. CreatedAt is ignored: a new one is created at author.At.
+// Save adds an installation, or renames a known one, in one write in the name of
+// author. It ignores CreatedAt: a new installation gets author.At.
 func (s Store) Save(ctx context.Context, author change.Author, i Installation) (Outcome, error) {
 	if err := i.valid(); err != nil {
 		return Unchanged, err
@@ -118,10 +119,10 @@ func (s Store) Save(ctx context.Context, author change.Author, i Installation) (
 	return Renamed, nil
 }
 
-// before is what a request did to an item that has the wanted name already:
-// nothing, unless an earlier attempt of its own gave it that name and the
-// answer was lost. It takes an installation for created that was created and
-// renamed within one second.
+// before returns what a request did to an item that has the wanted name already.
+// The outcome is Unchanged, unless an earlier attempt of the same request wrote the
+// name and its response was lost. If an installation was created and renamed within
+// one second, before returns Created for the rename.
 func before(item attr.Item, author change.Author) Outcome {
 	r := attr.Read(item)
 	switch {

@@ -55,7 +55,7 @@ func TestSaveCreatesRenamesAndLeavesAlone(t *testing.T) {
 	}
 }
 
-// requestOf reads which request changed installation github/42 last.
+// requestOf returns the request that last changed installation github/42.
 func requestOf(t *testing.T, env *storagetest.Env, table string) string {
 	t.Helper()
 	out, err := env.DynamoDB.GetItem(context.Background(), &dynamodb.GetItemInput{
@@ -77,7 +77,7 @@ func requestOf(t *testing.T, env *storagetest.Env, table string) string {
 
 func TestImpossibleInstallationsAreRefused(t *testing.T) {
 	t.Parallel()
-	var s installation.Store // refused before storage is asked
+	var s installation.Store // refused without a call to the storage
 	for _, i := range []installation.Installation{
 		{VCS: "bitbucket", ID: "1", Name: "x"},
 		{VCS: "github", ID: "", Name: "x"},

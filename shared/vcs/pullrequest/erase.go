@@ -12,8 +12,8 @@ import (
 	"github.com/opsplane/opsplane/shared/vcs"
 )
 
-// Erase removes pull requests of an installation, whatever is known of them: at
-// most limit. It returns how many it removed, and whether there may be more.
+// Erase removes pull requests of an installation, of any version: at most limit. It
+// returns how many it removed, and whether there may be more.
 func (s Store) Erase(ctx context.Context, in vcs.Installation, limit int) (erased int, more bool, err error) {
 	out, err := s.DB.Query(ctx, &dynamodb.QueryInput{
 		TableName: &s.Table, ConsistentRead: aws.Bool(true), Limit: aws.Int32(int32(limit)), ProjectionExpression: aws.String("pk, sk"),

@@ -11,23 +11,25 @@ import (
 	"github.com/opsplane/opsplane/shared/vcs"
 )
 
-// Query chooses among an installation's pull requests. The newest numbers come
-// first, so that what is after a place has smaller cursors.
+// Query selects pull requests of an installation. The list begins with the largest
+// numbers. So what comes later in the list has a smaller cursor.
 type Query struct {
-	// Number, if not 0, leaves only pull requests of that number: one for each
+	// Number, if not 0, selects the pull requests with that number: one for each
 	// repository that has it.
 	Number int64
-	// After and Before are cursors: only pull requests strictly behind or
-	// before them are listed. At most one is set.
+	// After and Before are cursors. Only pull requests that come later than After,
+	// or earlier than Before, in the list are returned; the one at the cursor is
+	// not. At most one of the two is set.
 	After, Before string
-	// AfterNumber and BeforeNumber are the same by number alone; 0 if not set.
+	// AfterNumber and BeforeNumber do the same with a number in place of a cursor;
+	// 0 if not set.
 	AfterNumber, BeforeNumber int64
-	// Limit is how many pull requests are wanted.
+	// Limit is the maximum number of pull requests.
 	Limit int
 }
 
-// List returns pull requests, the largest number first and within a number the
-// largest repository id; the other way round from Before or BeforeNumber.
+// List returns pull requests. The largest number comes first, and within a number
+// the largest repository id. With Before or BeforeNumber the order is reversed.
 func (s Store) List(ctx context.Context, in vcs.Installation, q Query) ([]PullRequest, error) {
 	from, to := q.interval()
 	if from > to {
@@ -53,16 +55,17 @@ func (s Store) List(ctx context.Context, in vcs.Installation, q Query) ([]PullRe
 	return list, nil
 }
 
-// Places of a number lie between "<number>#" and "<number>$": the sign that
-// follows # in ASCII. Cursors have a fixed length, so that a place with a sign
-// behind it is the next one, and one without its last sign lies before all that
-// begin with it.
+// All places of a number lie between "<number>#" and "<number>$", because $ follows
+// # in ASCII. Cursors have a fixed length. So the text that follows a place
+// directly is the place with one more character. And a place without its last
+// character sorts before all places that begin with it.
 const (
 	firstPlace = "0"
-	lastPlace  = ":" // behind every digit
+	lastPlace  = ":" // sorts after every digit
 )
 
-// interval is what the query's bounds leave of the places, both ends included.
+// interval returns the range of places that the query's limits leave, both ends
+// included.
 func (q Query) interval() (from, to string) {
 	from, to = firstPlace, lastPlace
 	number := func(n int64, end string) string { return fmt.Sprintf("%0*d", numberDigits, n) + end }
@@ -82,8 +85,8 @@ func (q Query) interval() (from, to string) {
 	return from, to
 }
 
-// before is a text behind every place that is smaller than a cursor, and before
-// the cursor itself.
+// before returns a text that sorts after every place smaller than a cursor, and
+// before the cursor itself.
 func before(cursor string) string {
 	last := len(cursor) - 1
 	return cursor[:last] + string(cursor[last]-1) + "~"

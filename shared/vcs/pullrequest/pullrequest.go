@@ -1,7 +1,7 @@
-// Package pullrequest keeps the pull requests (GitHub) and merge requests
-// (GitLab) of the installations, as far as the VCS hosts have told. Its
-// invariant: what is stored is the newest fact that was told, in whatever order
-// and however often facts arrive.
+// Package pullrequest keeps the pull requests (GitHub) and merge requests (GitLab)
+// of the installations, as the VCS hosts have stated them. Its invariant: the
+// newest fact is stored. The order in which facts arrive, and how often they
+// arrive, does not matter.
 package pullrequest
 
 import (
@@ -11,7 +11,7 @@ import (
 	"github.com/opsplane/opsplane/shared/vcs"
 )
 
-// State is whether a pull request is open, or how it ended.
+// State says whether a pull request is open, or how it ended.
 type State string
 
 // The states.
@@ -21,34 +21,36 @@ const (
 	Merged State = "merged"
 )
 
-// PullRequest is one pull or merge request.
+// PullRequest is one pull request or merge request.
 type PullRequest struct {
-	// Repository is the host's id of its repository.
+	// Repository is the host's id of the repository.
 	Repository vcs.ID
-	// Number is what the host calls it within the repository, from 1 on.
+	// Number is the host's number within the repository. The first is 1.
 	Number int64
-	// Title and User, the author's login, may be empty.
+	// Title and User may be empty. User is the login of the person who opened it.
 	Title, User string
-	// State is whether it is open, or how it ended.
+	// State says whether it is open, or how it ended.
 	State State
-	// BaseBranch is where it is to be merged, as it was at the commit BaseSHA;
-	// Branch is what is to be merged, at the commit SHA.
+	// BaseBranch is the branch to merge into, as it was at the commit BaseSHA.
+	// Branch is the branch to merge, at the commit SHA.
 	BaseBranch, BaseSHA, Branch, SHA string
-	// MergedSHA and MergedAt (whole seconds) are empty unless it was merged.
+	// MergedSHA and MergedAt (whole seconds) are empty unless the pull request was
+	// merged.
 	MergedSHA string
 	MergedAt  time.Time
-	// Draft ones are not to be reviewed yet.
+	// Draft says that the pull request is not ready for review.
 	Draft bool
 }
 
-// Cursor places the pull request in a list: the newest numbers come first.
+// Cursor returns the pull request's place in a list. The largest numbers come
+// first.
 func (p PullRequest) Cursor() string { return place(p.Number, p.Repository) }
 
-// place sorts by number, then by repository, as numbers do. Numbers repeat
-// across repositories.
+// place sorts by number, then by repository id, both in numeric order. Two
+// repositories may have pull requests with the same number.
 func place(number int64, repository vcs.ID) string {
 	return fmt.Sprintf("%0*d#", numberDigits, number) + repository.Sortable()
 }
 
-// numberDigits are those of the largest 63-bit number.
+// numberDigits is the number of digits of the largest 63-bit number.
 const numberDigits = 19

@@ -14,14 +14,14 @@ import (
 	"github.com/opsplane/opsplane/shared/vcs"
 )
 
-// side is how many pull requests are removed beside each other.
+// side is how many pull requests are removed at the same time.
 const side = 10
 
 // Remove removes the pull requests of a repository whose newest fact has the
-// version or an older one. It looks at no more than limit of them, beginning
-// after a cursor (empty: with the first). It returns how many it looked at, and
-// the cursor to continue after; that is empty when it has looked at all. Doing it
-// again removes nothing more.
+// version or an older one. It looks at no more than limit pull requests. It begins
+// after a cursor, or with the first one if the cursor is empty. It returns how many
+// it looked at, and the cursor after which to continue; the cursor is empty after
+// the last one. A second call removes nothing more.
 func (s Store) Remove(ctx context.Context, of vcs.Repository, version vcs.Version, after string, limit int) (seen int, next string, err error) {
 	prefix := of.ID.Sortable() + "#"
 	in := &dynamodb.QueryInput{

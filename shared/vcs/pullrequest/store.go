@@ -28,13 +28,12 @@ func partition(in vcs.Installation) attr.Item {
 	return attr.Item{"pk": attr.String("PULLS#" + string(in.VCS) + "#" + string(in.ID))}
 }
 
-// Apply takes in what a fact of a version tells of a pull request, unless a
-// newer one is known, so that facts may come in any order and again. Author,
-// time and commit of the merge stay where a fact does not tell them; no two facts
-// tell them differently. NotEmptied is the check
-// of the pull request's repository, as of the version, that the transaction is
-// made with (repository.Store.NotEmptied): where it does not hold, nothing is
-// changed.
+// Apply stores what a fact states about a pull request, unless a newer fact is
+// known. So facts may arrive in any order and more than once. User, time and commit
+// of the merge stay if a fact does not state them; no two facts state different
+// values of these. notEmptied is a check in the same transaction
+// (repository.Store.NotEmptied): it checks the pull request's repository, as of the
+// version. If it fails, nothing is changed.
 func (s Store) Apply(ctx context.Context, author change.Author, in vcs.Installation, p PullRequest, version vcs.Version, notEmptied types.TransactWriteItem) error {
 	at := partition(in)
 	at["sk"] = attr.String(p.Cursor())
@@ -63,8 +62,8 @@ func (s Store) Apply(ctx context.Context, author change.Author, in vcs.Installat
 	return nil
 }
 
-// complete adds what only an older fact tells, to a pull request that is still
-// there.
+// complete adds the attributes that only an older fact states, to a pull request
+// that still exists.
 func (s Store) complete(ctx context.Context, author change.Author, at attr.Item, p PullRequest) error {
 	for name, value := range p.rare() {
 		values := attr.Item{":value": value}
@@ -81,7 +80,7 @@ func (s Store) complete(ctx context.Context, author change.Author, at attr.Item,
 	return nil
 }
 
-// rare are the attributes that not every fact tells, as far as this one does.
+// rare returns the attributes that not every fact states, if this fact states them.
 func (p PullRequest) rare() attr.Item {
 	item := attr.Item{}
 	if !p.MergedAt.IsZero() {
@@ -96,7 +95,7 @@ func (p PullRequest) rare() attr.Item {
 	return item
 }
 
-// attributes are those of the item beside its key.
+// attributes returns the attributes of the item, without its key.
 func (p PullRequest) attributes() attr.Item {
 	item := p.rare()
 	item["number"], item["draft"] = attr.Int(p.Number), attr.Bool(p.Draft)

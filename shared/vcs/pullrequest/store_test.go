@@ -28,8 +28,8 @@ func open(t *testing.T) (*storagetest.Env, Store) {
 	return env, Store{DB: env.DynamoDB, Table: env.Table("VcsTable")}
 }
 
-// check is one of a repository that was emptied as of a version; never, if that
-// is empty.
+// check returns the check of a repository that was emptied as of a version. If the
+// version is empty, it was never emptied.
 func (s Store) check(t testing.TB, repository, emptied, version string) types.TransactWriteItem {
 	key := attr.Item{"pk": attr.String("REPOSITORIES"), "sk": attr.String(repository + "#" + emptied)}
 	if emptied != "" {
@@ -44,7 +44,7 @@ func (s Store) check(t testing.TB, repository, emptied, version string) types.Tr
 	}}
 }
 
-// fact is what a delivery tells of a pull request.
+// fact is what a delivery states about a pull request.
 type fact struct {
 	PullRequest
 	version string
@@ -59,9 +59,9 @@ type host struct {
 	known  time.Time // when the last delivery arrived
 }
 
-// live lets some time pass and something happen. Deliveries arrive late and
-// crossed, but for those of one second: which of two such came last, only their
-// arrival tells, unless one is the merge.
+// live lets some time pass and something happen. Deliveries arrive late and in any
+// order, except those of one second. Only their arrival shows which of two such
+// deliveries is newer, unless one of them is the merge.
 func (h *host) live() {
 	h.now = h.now.Add(time.Duration(1+h.random.IntN(900)) * time.Millisecond)
 	second := h.now.Truncate(time.Second)
@@ -69,7 +69,7 @@ func (h *host) live() {
 	final := p.State == Merged
 	rank := 0
 	switch what := h.random.IntN(8); {
-	case final && what > 0: // people read it
+	case final && what > 0: // a merged pull request seldom changes
 		return
 	case what < 3:
 		p.Title = fmt.Sprint("title ", len(h.told))
@@ -92,13 +92,13 @@ func (h *host) live() {
 		arrived = h.known.Add(time.Millisecond)
 	}
 	h.known = arrived
-	// Ids do not ascend.
+	// The order of the ids differs from the order of the facts.
 	id := fmt.Sprintf("%08x", h.random.Uint32())
 	h.told = append(h.told, fact{*p, fmt.Sprintf("%013d.%02d.%013d.%s", second.UnixMilli(), rank, arrived.UnixMilli(), id)})
 }
 
-// TestAnyOrderEndsWithTheTruth has what a simulated host tells arrive in any
-// order, and again.
+// TestAnyOrderEndsWithTheTruth stores the facts of a simulated host in any order,
+// and some of them again.
 func TestAnyOrderEndsWithTheTruth(t *testing.T) {
 	t.Parallel()
 	_, s := open(t)
@@ -115,7 +115,8 @@ func TestAnyOrderEndsWithTheTruth(t *testing.T) {
 		if len(h.told) == 0 {
 			return
 		}
-		// As on GitLab, only the first fact tells the author, and only the merge what it became.
+		// As on GitLab, only the first fact states the author, and only the merge
+		// states its commit and time.
 		merged := false
 		for i := range h.told {
 			if i > 0 {
@@ -139,8 +140,8 @@ func TestAnyOrderEndsWithTheTruth(t *testing.T) {
 	})
 }
 
-// TestWhatWasEmptiedDoesNotComeBack has the removal come before, between and
-// behind the facts.
+// TestWhatWasEmptiedDoesNotComeBack stores the removal before, between and after
+// the facts.
 func TestWhatWasEmptiedDoesNotComeBack(t *testing.T) {
 	t.Parallel()
 	_, s := open(t)

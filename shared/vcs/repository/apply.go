@@ -12,15 +12,15 @@ import (
 	"github.com/opsplane/opsplane/shared/vcs"
 )
 
-// Apply takes in that a repository is there, and what it is like, both as of a
-// version.
+// Apply stores that a repository exists, and its description, both as of a version.
 func (s Store) Apply(ctx context.Context, author change.Author, in vcs.Installation, seen vcs.Description, version vcs.Version) error {
 	return s.Describe(ctx, author, in, seen, version, version)
 }
 
-// Describe takes in what a repository is like as of a version, and that it was
-// there as of another one. With an empty one nobody knows when it was there:
-// then it comes to be known if nothing was, and what is gone stays gone.
+// Describe stores the description of a repository as of version, and that the
+// repository existed as of there. If there is empty, nobody knows when it existed.
+// Then a repository that was not known becomes known, and a repository that is gone
+// stays gone.
 func (s Store) Describe(ctx context.Context, author change.Author, in vcs.Installation, seen vcs.Description, version, there vcs.Version) error {
 	fact := known{there: there, named: part[FullName]{version, FullName{seen.Owner, seen.Name}}}
 	first := []string{"seen_name"}
@@ -49,10 +49,10 @@ func (s Store) Describe(ctx context.Context, author change.Author, in vcs.Instal
 	return s.apply(ctx, author, at, seen.ID, fact, u)
 }
 
-// Given takes in that the installation was given a repository, as of a version.
-// What it is called is believed where nothing was told of it since it was gone
-// last: that it was given may be told after it was renamed. Of seen, only names
-// and Private count, which is false if nil.
+// Given stores that the installation was given a repository, as of a version. Its
+// names are used only if no fact has described the repository since it was last
+// gone, because this fact may arrive after a rename. Of seen, only the names and
+// Private are used. A nil Private counts as false.
 func (s Store) Given(ctx context.Context, author change.Author, in vcs.Installation, seen vcs.Description, version vcs.Version) error {
 	fact := known{there: version, listed: part[listing]{version, listing{
 		FullName: FullName{seen.Owner, seen.Name}, private: seen.Private != nil && *seen.Private,
@@ -71,8 +71,8 @@ func (s Store) apply(ctx context.Context, author change.Author, at attr.Item, id
 	return err
 }
 
-// update makes one update. Where its condition does not hold, it answers the
-// item.
+// update makes one update. If its condition does not hold, it returns the item and
+// errCondition.
 func (s Store) update(ctx context.Context, w *types.Update) (attr.Item, error) {
 	_, err := s.DB.UpdateItem(ctx, &dynamodb.UpdateItemInput{
 		TableName: w.TableName, Key: w.Key, UpdateExpression: w.UpdateExpression, ConditionExpression: w.ConditionExpression,

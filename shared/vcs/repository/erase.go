@@ -14,13 +14,13 @@ import (
 	"github.com/opsplane/opsplane/shared/vcs"
 )
 
-// erasers is how many repositories Erase removes at once.
+// erasers is the number of repositories that Erase removes at once.
 const erasers = 10
 
-// Erase removes repositories of an installation by its author, those that are gone
-// too, of which else something would be remembered: at most limit. It returns how
-// many it removed, and whether there may be more. What is told of one later makes
-// it known again.
+// Erase removes repositories of an installation, in the name of its author, at most
+// limit. It also removes those that are gone, because their items still hold data.
+// It returns how many it removed, and whether there may be more. A later fact about
+// a removed repository makes it known again.
 func (s Store) Erase(ctx context.Context, author change.Author, in vcs.Installation, limit int) (erased int, more bool, err error) {
 	out, err := s.DB.Query(ctx, &dynamodb.QueryInput{
 		TableName: &s.Table, ConsistentRead: aws.Bool(true), Limit: aws.Int32(int32(limit)), ProjectionExpression: aws.String("pk, sk"),

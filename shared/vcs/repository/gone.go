@@ -18,51 +18,53 @@ import (
 	"github.com/opsplane/opsplane/shared/vcs"
 )
 
-// Removal is what a task notes that removes the pull requests of a repository:
+// Removal is the input of the task that removes the pull requests of a repository:
 // those that are known as of Version or an older one.
 type Removal struct {
 	Repository vcs.ID      `json:"repository"`
 	Version    vcs.Version `json:"version"`
-	// After is the cursor behind which it goes on.
+	// After is the cursor after which the task continues.
 	After string `json:"after,omitempty"`
 }
 
-// RemovalTask is the task that removes what belongs to a repository that is
-// gone as of a version: the same task, by its id, however often the loss is taken
-// in. The owner is who asked for it, a user's id; empty where a host told it.
+// RemovalTask returns the task that removes what belongs to a repository that is
+// gone as of a version. If the same loss is stored more than once, the task has the
+// same id each time. owner is the id of the user who asked for the removal. It is
+// empty if a host stated the loss.
 func RemovalTask(owner string, of vcs.Repository, version vcs.Version) task.Task {
 	t := task.Task{ID: removalID(of, version), Kind: task.RemovePullRequests, Owner: owner, Installation: of.Installation}
 	t.Name = task.Title(t.Kind, t.ID, of.Installation.ID)
 	note, err := json.Marshal(Removal{Repository: of.ID, Version: version})
 	if err != nil {
-		panic(err) // texts alone
+		panic(err) // cannot happen: it holds texts only
 	}
 	t.Note = string(note)
 	return t
 }
 
-// removals is the name space of the ids of such tasks.
+// removals is the UUID namespace of the ids of such tasks.
 var removals = uuid.MustParse("0c3f7f5e-6a52-4b0b-9c5e-2f2a4d1b8e67")
 
 func removalID(of vcs.Repository, version vcs.Version) string {
 	return uuid.NewSHA1(removals, fmt.Appendf(nil, "%s#%s#%s#%s", of.Installation.VCS, of.Installation.ID, of.ID, version)).String()
 }
 
-// Gone takes in that a repository no longer belongs to the installation, as of
-// a version, in one transaction with the writes that make its RemovalTask. A
-// repository that is there as of a later version stays, but without what it had
-// before. Of one of which nothing but losses was ever told, the loss is remembered,
-// and no task is made: nothing belongs to it. Doing it again, or as of an older
-// version, changes nothing.
+// Gone stores that a repository no longer belongs to the installation, as of a
+// version. writes create its RemovalTask, in the same transaction. A repository
+// that exists as of a later version stays, but loses what it held before this
+// version. If all facts about a repository said only that it is gone, Gone stores
+// the loss and creates no task, because nothing belongs to the repository. A second
+// call, or a call with an older version, changes nothing.
 func (s Store) Gone(ctx context.Context, author change.Author, of vcs.Repository, version vcs.Version, writes []types.TransactWriteItem) error {
 	_, err := s.gone(ctx, author, of, version, writes, taking{wanted: func(known) bool { return true }})
 	return err
 }
 
-// Remove is Gone where it is decided here, because of what is known of the
-// repository. It reports whether it is gone by that: false if something newer is
-// known by now, and so nothing was changed. What the repository was like is
-// forgotten with it: of what a host told, that must wait until all has arrived.
+// Remove does what Gone does, but this server decides it, from what is known about
+// the repository. It reports whether the repository is gone because of this call.
+// It returns false if a newer fact is known; then it has changed nothing. Remove
+// also deletes the description of the repository. For a loss that a host stated,
+// the description must stay until all older facts have arrived.
 func (s Store) Remove(ctx context.Context, author change.Author, of vcs.Repository, version vcs.Version, writes []types.TransactWriteItem) (bool, error) {
 	return s.gone(ctx, author, of, version, writes, taking{
 		wanted: func(before known) bool { return max(before.there, before.emptied) < version }, erase: true,
@@ -80,7 +82,7 @@ func (s Store) gone(ctx context.Context, author change.Author, of vcs.Repository
 	first.only(first.older("emptied", version))
 	first.only(first.older("seen", version))
 	first.only("(attribute_exists(seen) OR attribute_exists(seen_name))")
-	known := true // by more than losses
+	known := true // some fact says more than that it is gone
 	how.write = func(ctx context.Context, u *types.Update) (attr.Item, error) {
 		all := []types.TransactWriteItem{{Update: u}}
 		if known {
@@ -98,11 +100,12 @@ func (s Store) gone(ctx context.Context, author change.Author, of vcs.Repository
 	return s.take(ctx, author, at, of.ID, fact, first, how)
 }
 
-// NotEmptied is the check of a transaction that writes a fact of a version about
-// something within the repository: what was removed with the repository does not
-// come back by a fact that is older, also if the repository is back. When it was
-// given back, hosts do not say: of what happened in between, and is told only
-// after the loss, nothing is kept.
+// NotEmptied returns the check of a transaction that writes a fact of a version
+// about something within the repository. Items that were removed with the
+// repository must not come back by an older fact, even if the repository is back.
+// Hosts do not say when a repository was given back. So if something happened
+// between the loss and the return, and its fact arrives after the loss, the fact is
+// not stored.
 func (s Store) NotEmptied(of vcs.Repository, version vcs.Version) types.TransactWriteItem {
 	return types.TransactWriteItem{ConditionCheck: &types.ConditionCheck{
 		TableName: &s.Table, Key: key(of),
@@ -111,17 +114,18 @@ func (s Store) NotEmptied(of vcs.Repository, version vcs.Version) types.Transact
 	}}
 }
 
-// Known is a repository as a refresh compares it with what the host lists.
+// Known is a repository in the form that a refresh compares with the host's list.
 type Known struct {
 	ID vcs.ID
-	// Version is that of the newest fact that proves that it is there; empty if
-	// none had a time.
+	// Version is the version of the newest fact that proves that the repository
+	// exists. It is empty if no such fact had a time.
 	Version vcs.Version
 }
 
-// Live returns the repositories of an installation that are not gone, in the
-// order of their ids, beginning after one of them (empty: with the first), at
-// most limit of them. next is the id to continue after; empty behind the last.
+// Live returns the repositories of an installation that are not gone, in the order
+// of their ids, at most limit of them. It begins after the id after, or with the
+// first if after is empty. next is the id after which to continue; empty after the
+// last one.
 func (s Store) Live(ctx context.Context, in vcs.Installation, after vcs.ID, limit int) (list []Known, next vcs.ID, err error) {
 	query := &dynamodb.QueryInput{
 		TableName: &s.Table, ConsistentRead: aws.Bool(true), Limit: aws.Int32(int32(limit)),

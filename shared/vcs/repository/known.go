@@ -5,32 +5,33 @@ import (
 	"github.com/opsplane/opsplane/shared/vcs"
 )
 
-// known is what is kept of one repository, and also what one fact tells of it:
-// each part with the version of the newest fact that told it. To take a fact in
-// is to join the two, part by part: so the order of facts does not matter, nor
-// how often they come.
+// known is what is stored about one repository, and also what one fact states about
+// it. Each part has the version of the newest fact that stated it. To store a fact
+// is to join the two, part by part. So the order of facts does not matter, and it
+// does not matter how often they arrive.
 type known struct {
-	// there is the largest version that proves that it exists, emptied the largest
-	// that says that it was gone, and all within it.
+	// there is the largest version that proves that the repository exists. emptied
+	// is the largest version that says that the repository, with all within it, was
+	// gone.
 	there, emptied vcs.Version
-	// What facts describe.
+	// The parts that facts describe.
 	named    part[FullName]
 	private  part[bool]
 	branch   part[string]
 	archived part[bool]
 	setup    part[bool]
-	// listed is what it was called when the installation was given it: as of any
-	// time since it was gone last.
+	// listed is the repository's name when the installation was given it. It is as
+	// of any time since the repository was last gone.
 	listed part[listing]
 }
 
-// part is a value as of a version; empty while no fact has told it.
+// part is a value as of a version. It is empty until a fact states it.
 type part[T any] struct {
 	version vcs.Version
 	value   T
 }
 
-// listing is what is told of a repository that an installation is given.
+// listing is what a fact states about a repository that an installation is given.
 type listing struct {
 	FullName
 	private bool
@@ -51,25 +52,25 @@ func (k known) join(fact known) known {
 	}
 }
 
-// gone reports whether it is not there any more.
+// gone reports whether the repository no longer exists for the installation.
 func (k known) gone() bool { return k.emptied > k.there }
 
-// erased is what stays where all that it was like is to be forgotten.
+// erased returns what stays when the description is deleted.
 func (k known) erased() known { return known{there: k.there, emptied: k.emptied} }
 
-// described are the attributes that say what a repository is like, where it was
-// not listed.
+// described are the attributes of the description. The attributes of listed are not
+// among them.
 var described = []string{
 	"by_name", "owner", "name", "private", "branch", "archived", "setup", "seen_name", "seen_private", "seen_branch", "seen_archived", "seen_setup",
 }
 
-// outdated reports whether what was described as of a version is from before
-// the repository was gone and was given again.
+// outdated reports whether a description of a version is too old to use: the
+// repository was gone after it, and was given again since.
 func (k known) outdated(version vcs.Version) bool {
 	return k.listed.version != "" && (version == "" || version < k.emptied && k.emptied < k.listed.version)
 }
 
-// name is what it is called, as far as is known.
+// name returns the repository's newest known name.
 func (k known) name() FullName {
 	if k.outdated(k.named.version) {
 		return k.listed.value.FullName
@@ -77,7 +78,7 @@ func (k known) name() FullName {
 	return k.named.value
 }
 
-// isPrivate is whether it is private, as far as is known.
+// isPrivate reports whether the repository is private, as far as is known.
 func (k known) isPrivate() bool {
 	if k.outdated(k.private.version) {
 		return k.listed.value.private
@@ -85,8 +86,9 @@ func (k known) isPrivate() bool {
 	return k.private.value
 }
 
-// attributes of the item beside its key and its author: those that readers see,
-// and behind "listed" and "before" what may come to be seen.
+// attributes returns the attributes of the item, without its key and its author.
+// Readers see most of them. The attributes whose names begin with "listed" or
+// "before" are not shown, but a later fact may need them.
 func (k known) attributes(id vcs.ID) attr.Item {
 	item := attr.Item{"id": attr.String(string(id))}
 	version := func(name string, version vcs.Version) bool {

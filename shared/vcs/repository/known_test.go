@@ -12,7 +12,8 @@ import (
 	"github.com/opsplane/opsplane/shared/vcs"
 )
 
-// told is one fact as a store takes it in, and what it adds to what is known.
+// told is one fact in the form that a store receives, and what it adds to what is
+// known.
 type told struct {
 	kind           string // seen, given or gone
 	seen           vcs.Description
@@ -43,7 +44,7 @@ func (f told) known() known {
 	return k
 }
 
-// anyFacts draws facts of different versions, also such as no host would tell.
+// anyFacts draws facts of different versions, also facts that no host would state.
 func anyFacts(t *rapid.T) []told {
 	optional := rapid.Ptr(rapid.Bool(), true)
 	times := rapid.IntRange(1, 9)
@@ -68,7 +69,7 @@ func anyFacts(t *rapid.T) []told {
 	return facts
 }
 
-// disorder draws an order in which facts come, some of them again.
+// disorder draws an order in which facts arrive, some of them more than once.
 func disorder(t *rapid.T, facts []told, name string) []told {
 	again := rapid.SliceOfN(rapid.SampledFrom(facts), 0, 3).Draw(t, name+" again")
 	return rapid.Permutation(slices.Concat(facts, again)).Draw(t, name)
@@ -97,7 +98,7 @@ func TestFactsJoinToTheSameInAnyOrder(t *testing.T) {
 	})
 }
 
-// normal is without the values that no version has.
+// normal removes the values that have no version.
 func normal(k known) known {
 	if k.private.version == "" {
 		k.private.value = false
@@ -105,8 +106,8 @@ func normal(k known) known {
 	return k
 }
 
-// TestStoreKeepsWhatFactsJoinTo has a store take in facts in any order and
-// again: what it keeps, and what readers see, is what the facts join to.
+// TestStoreKeepsWhatFactsJoinTo stores facts in any order, and some of them again.
+// What is stored, and what readers see, must equal the joined facts.
 func TestStoreKeepsWhatFactsJoinTo(t *testing.T) {
 	t.Parallel()
 	_, s := open(t)
@@ -153,7 +154,7 @@ func TestStoreKeepsWhatFactsJoinTo(t *testing.T) {
 	})
 }
 
-// read answers what is kept of a repository.
+// read returns what is stored about a repository.
 func read(t *testing.T, s Store, installation, id string) known {
 	t.Helper()
 	r := attr.Read(item(t, s, installation, id))
@@ -164,8 +165,8 @@ func read(t *testing.T, s Store, installation, id string) known {
 	return k
 }
 
-// TestAnyOrderEndsWithTheTruth simulates a host with a clock, whose deliveries
-// are late by up to ten minutes and are processed in any order.
+// TestAnyOrderEndsWithTheTruth simulates a host with a clock. Its deliveries are up
+// to ten minutes late and are processed in any order.
 func TestAnyOrderEndsWithTheTruth(t *testing.T) {
 	t.Parallel()
 	for seed := range uint64(3000) {
@@ -191,28 +192,28 @@ func TestAnyOrderEndsWithTheTruth(t *testing.T) {
 	}
 }
 
-// host is one repository at a host that tells of it.
+// host is one repository, and the host that reports it.
 type host struct {
 	random                   *rand.Rand
 	clock, updated           int // seconds
 	renamed                  int
 	private, archived, there bool
-	tellsAll                 bool // since it was given last
+	tellsAll                 bool // since it was last given
 	deleted                  bool
-	lost                     int // when the last loss, or being given, arrived: milliseconds
+	lost                     int // arrival of the last fact that it was lost or given, in milliseconds
 	told                     []known
 }
 
 func (h *host) name() FullName { return FullName{"acme", fmt.Sprint("name", h.renamed)} }
 
-// version is that of a fact as of a time in seconds, which arrives at another in
-// milliseconds.
+// version returns the version of a fact of a time in seconds. The fact arrives at a
+// time in milliseconds.
 func version(at, arrived int) string { return fmt.Sprintf("%013d.00.%013d", at*1000, arrived) }
 
-// arrival is the version of a fact as of its arrival.
+// arrival returns the version of a fact whose time is its arrival.
 func arrival(at int) string { return fmt.Sprintf("%013d.00.%013d", at, at) }
 
-// late is when a delivery arrives that is made now.
+// late returns the arrival time of a delivery that is made now.
 func (h *host) late() int { return h.clock*1000 + 1 + h.random.IntN(600_000) }
 
 // live lets a second or some minutes pass, and then something happen.
@@ -222,7 +223,7 @@ func (h *host) live() {
 		return
 	}
 	switch what := h.random.IntN(12); {
-	case what < 3: // its settings change; the host tells who has it
+	case what < 3: // its settings change; the host states the owner
 		h.updated = h.clock
 		switch h.random.IntN(3) {
 		case 0:
@@ -233,11 +234,13 @@ func (h *host) live() {
 			h.archived = !h.archived
 		}
 		h.tell(h.updated)
-	case what < 8: // it is mentioned, by a pull request that was updated just now
+	case what < 8: // an event mentions it: a pull request was updated just now
 		h.tell(h.clock)
 	case what < 11:
-		// When what it has lost or was given happened, the host does not tell. These arrive in order, and it is given back only when the loss
-		// has arrived: otherwise nobody can know.
+		// The host does not state the time at which the repository was lost or
+		// given. So in this test these facts arrive in order, and the repository is
+		// given back only after the fact of the loss has arrived. Otherwise nobody
+		// can know the order.
 		h.clock = max(h.clock, h.lost/1000+1)
 		h.lost = h.late()
 		if h.there {
@@ -248,7 +251,7 @@ func (h *host) live() {
 		}
 		h.there = !h.there
 		h.tellsAll = false
-	default: // for good
+	default: // never given back
 		if h.there {
 			h.lost = max(h.lost+1, h.late())
 			h.told = append(h.told, known{emptied: vcs.Version(arrival(h.lost))})

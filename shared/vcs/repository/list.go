@@ -14,21 +14,22 @@ import (
 	"github.com/opsplane/opsplane/shared/vcs"
 )
 
-// Query chooses among an installation's repositories. At most one of After,
-// Before, AfterName and BeforeName is set.
+// Query selects repositories of an installation. At most one of After, Before,
+// AfterName and BeforeName is set.
 type Query struct {
-	// After and Before are cursors: only repositories strictly behind or before
-	// them are listed.
+	// After and Before are cursors. Only repositories that come later than After,
+	// or earlier than Before, in the list are returned; the one at the cursor is
+	// not.
 	After, Before string
-	// AfterName and BeforeName are names: only repositories with larger or
-	// smaller names are listed.
+	// AfterName and BeforeName are names. Only repositories with a larger name, or
+	// with a smaller name, are returned.
 	AfterName, BeforeName string
-	// Limit is how many repositories are wanted.
+	// Limit is the maximum number of repositories.
 	Limit int
 }
 
-// List returns repositories in the order of their names, byte by byte, and then
-// of their ids; backwards from Before or BeforeName.
+// List returns repositories in the order of their names, byte by byte, and then of
+// their ids. With Before or BeforeName the order is reversed.
 func (s Store) List(ctx context.Context, in vcs.Installation, q Query) ([]Repository, error) {
 	condition, values := "pk = :pk", attr.Item{":pk": partition(in)["pk"]}
 	bound := func(comparison, value string) {
@@ -40,7 +41,7 @@ func (s Store) List(ctx context.Context, in vcs.Installation, q Query) ([]Reposi
 		bound(">", q.After)
 	case q.Before != "":
 		bound("<", q.Before)
-	case q.AfterName != "": // the first text behind every cursor of the name
+	case q.AfterName != "": // the first text that sorts after every cursor of the name
 		bound(">=", q.AfterName+"\x01")
 	case q.BeforeName != "":
 		bound("<", q.BeforeName+"\x00")
@@ -62,11 +63,12 @@ func (s Store) List(ctx context.Context, in vcs.Installation, q Query) ([]Reposi
 	return list, nil
 }
 
-// FullName is what people call a repository.
+// FullName is the owner and the name of a repository.
 type FullName struct{ Owner, Name string }
 
-// Names returns what repositories are called now, by their ids, also those that
-// are gone but remembered. At most awsclient.MaxBatch ids may be different.
+// Names returns the present names of repositories by their ids. It also returns the
+// names of those that are gone, if they are still stored. ids may hold at most
+// awsclient.MaxBatch different ids.
 func (s Store) Names(ctx context.Context, in vcs.Installation, ids []vcs.ID) (map[vcs.ID]FullName, error) {
 	names := map[vcs.ID]FullName{}
 	asked := types.KeysAndAttributes{

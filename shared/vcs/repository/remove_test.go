@@ -7,7 +7,7 @@ import (
 	"github.com/opsplane/opsplane/shared/vcs"
 )
 
-// TestWhatIsRemovedHereIsForgotten looks at the items, whichever way facts came.
+// TestWhatIsRemovedHereIsForgotten checks the items, for each order of the facts.
 func TestWhatIsRemovedHereIsForgotten(t *testing.T) {
 	t.Parallel()
 	_, s := open(t)
@@ -36,7 +36,7 @@ func TestWhatIsRemovedHereIsForgotten(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		for n, want := range []bool{true, false} { // the second time it is gone
+		for n, want := range []bool{true, false} { // the second time it is gone already
 			if done, err := s.Remove(t.Context(), author, vcs.Installation{VCS: "github", ID: "42"}.Repository(vcs.ID(id)), "5", nil); err != nil || done != want {
 				t.Errorf("repository %s, removal %d: %t, %v", id, n, done, err)
 			}

@@ -31,8 +31,8 @@ func key(of vcs.Repository) attr.Item {
 	return item
 }
 
-// Get reads a repository, strongly consistent; fault.ErrNotFound for one that
-// is not known or is gone.
+// Get reads a repository with a strongly consistent read. It returns
+// fault.ErrNotFound if the repository is not known or is gone.
 func (s Store) Get(ctx context.Context, of vcs.Repository) (Repository, error) {
 	out, err := s.DB.GetItem(ctx, &dynamodb.GetItemInput{
 		TableName: &s.Table, Key: key(of), ConsistentRead: aws.Bool(true),

@@ -33,7 +33,7 @@ func open(t *testing.T) (*storagetest.Env, Store) {
 	return env, Store{DB: env.DynamoDB, Table: env.Table("VcsTable")}
 }
 
-// over is the store whose calls go through faults.
+// over returns the store with faults in its calls.
 func over(env *storagetest.Env, f *storagetest.Faults) Store {
 	return Store{DB: env.WithFaults(f).DynamoDB, Table: env.Table("VcsTable")}
 }
@@ -74,7 +74,7 @@ func TestRepeatedFactTakesOneCall(t *testing.T) {
 	}
 }
 
-// TestFactsThatMeetAreAllKept lets another writer in before each call.
+// TestFactsThatMeetAreAllKept lets another writer write before each call.
 func TestFactsThatMeetAreAllKept(t *testing.T) {
 	t.Parallel()
 	env, s := open(t)
@@ -173,7 +173,7 @@ func TestLossMakesATaskWhereTheRepositoryWasKnown(t *testing.T) {
 		"5": {func(id string) error {
 			return s.Gone(t.Context(), author, vcs.Installation{VCS: "github", ID: "42"}.Repository(vcs.ID(id)), "1", nil)
 		}, 0},
-		"6": {func(id string) error { // what it was like is told late, of a loss before
+		"6": {func(id string) error { // a late description of the time before a loss
 			return errors.Join(s.Gone(t.Context(), author, vcs.Installation{VCS: "github", ID: "42"}.Repository(vcs.ID(id)), "1", nil), s.Describe(t.Context(), author, vcs.Installation{VCS: "github", ID: "42"}, seen(id), "2", ""))
 		}, 2},
 	} {

@@ -17,30 +17,31 @@ import (
 	"github.com/opsplane/opsplane/shared/vcs"
 )
 
-// attempts bounds how often a fact is joined with what others write meanwhile.
+// attempts is the maximum number of writes of one fact, when others write the same
+// item at the same time.
 const attempts = 6
 
 var (
-	// errCondition is that the condition of a write did not hold.
+	// errCondition says that the condition of a write did not hold.
 	errCondition = errors.New("the condition does not hold")
 	errContended = errors.New("others write it at the same time, again and again")
 )
 
-// taking is how a fact is taken in.
+// taking says how a fact is stored.
 type taking struct {
 	// wanted reports whether the fact is to be joined with what was known before.
 	wanted func(before known) bool
-	// write makes an update; errCondition and the item where its condition does not
-	// hold.
+	// write makes an update. If its condition does not hold, it returns
+	// errCondition and the item.
 	write func(context.Context, *types.Update) (attr.Item, error)
-	// erase forgets what it was like.
+	// erase says that the description is deleted.
 	erase bool
 }
 
-// take writes what a fact makes of a repository. The first update is for when
-// all of the fact is newer than what is known, which then needs no reading; where
-// its condition does not hold, the fact is joined with the item. It reports
-// whether anything was changed.
+// take stores a fact about a repository. It tries the first update without reading
+// the item: that succeeds if all of the fact is newer than what is known. If its
+// condition does not hold, take joins the fact with the item. It reports whether
+// anything was changed.
 func (s Store) take(ctx context.Context, author change.Author, at attr.Item, id vcs.ID, fact known, first *update, how taking) (bool, error) {
 	err := errContended
 	for n, u := 0, first; n < attempts; n++ {
@@ -80,7 +81,7 @@ type update struct {
 	sets, removes, conditions []string
 }
 
-// set is the write of attributes, and the removal of others.
+// set returns the write that sets attributes and removes others.
 func (s Store) set(author change.Author, at, item attr.Item, removes ...string) *update {
 	u := &update{Update: types.Update{
 		TableName: &s.Table, Key: at, ExpressionAttributeNames: map[string]string{},
@@ -102,7 +103,8 @@ func (s Store) set(author change.Author, at, item attr.Item, removes ...string) 
 	return u
 }
 
-// replace is the write of all that is known, if the item is still the old one.
+// replace returns the write of all that is known. Its condition is that the item is
+// still the old one.
 func (s Store) replace(author change.Author, at attr.Item, id vcs.ID, old attr.Item, after known) *update {
 	item := after.attributes(id)
 	var removes []string
@@ -127,15 +129,15 @@ func (s Store) replace(author change.Author, at attr.Item, id vcs.ID, old attr.I
 // only adds a condition.
 func (u *update) only(condition string) { u.conditions = append(u.conditions, condition) }
 
-// older is the condition that an attribute is absent or smaller than a version.
+// older adds the condition that an attribute is absent or smaller than a version.
 func (u *update) older(name string, version vcs.Version) string {
 	value := ":below_" + name
 	u.ExpressionAttributeValues[value] = attr.String(string(version))
 	return "(attribute_not_exists(" + name + ") OR " + name + " < " + value + ")"
 }
 
-// expression is the update as DynamoDB takes it. Each counts the item's
-// revision.
+// expression returns the update in DynamoDB's form. Each update increments the
+// item's revision.
 func (u *update) expression() *types.Update {
 	e := u.Update
 	text := "SET " + strings.Join(u.sets, ", ")

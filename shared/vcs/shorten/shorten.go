@@ -1,10 +1,10 @@
-// Package shorten cuts texts that are longer than there is room for. Its
-// invariant: what is left is whole characters, if the text was.
+// Package shorten cuts texts that are too long. Its invariant: it never cuts a
+// character in two, so a valid text stays valid.
 package shorten
 
 import "unicode/utf8"
 
-// Head keeps the beginning of a text, at most so many bytes.
+// Head returns the beginning of a text. most is the maximum number of bytes.
 func Head(text string, most int) string {
 	if len(text) <= most {
 		return text
@@ -15,7 +15,7 @@ func Head(text string, most int) string {
 	return text[:most]
 }
 
-// Tail keeps the end of a text, at most so many bytes.
+// Tail returns the end of a text. most is the maximum number of bytes.
 func Tail(text string, most int) string {
 	if len(text) <= most {
 		return text

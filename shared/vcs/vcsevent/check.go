@@ -11,9 +11,10 @@ import (
 	"github.com/opsplane/opsplane/shared/vcs/repository"
 )
 
-// Undecodable is the error of a delivery that is not what its event should be.
+// Undecodable is the error for a delivery whose body does not have the form of its
+// event.
 type Undecodable struct {
-	// Reason names the member that is wrong, and the type that it has. It has no
+	// Reason names the member that is wrong and the type that it has. It holds no
 	// text of the delivery.
 	Reason string
 }
@@ -25,26 +26,26 @@ func undecodable(format string, args ...any) *Undecodable {
 	return &Undecodable{Reason: fmt.Sprintf(format, args...)}
 }
 
-// Limits of texts, in bytes. Longer names are refused, as nothing that a host
-// sends has them; longer titles are cut.
+// Limits of texts, in bytes. Longer names are refused, because no host sends them.
+// Longer titles are cut.
 const (
 	maxName   = 255
 	maxBranch = 1024
 	maxTitle  = 1024
 	maxSHA    = 64
-	// maxPath is for a project's path within its top group.
+	// maxPath is the limit of a project's path within its top-level group.
 	maxPath = repository.MaxName
 )
 
-// maxSkipped bounds how many entries that are left out are told one by one.
+// maxSkipped is the maximum number of skipped entries that are listed one by one.
 const maxSkipped = 10
 
-// checker reads what an event needs within limits, and remembers the first
-// member that is wrong, and what was left out.
+// checker reads the members that an event needs and checks their limits. It
+// remembers the first member that is wrong, and the entries that were left out.
 type checker struct {
 	err     error
 	skipped []string
-	more    int // left out beside those
+	more    int // how many more were left out
 }
 
 func (c *checker) fail(format string, args ...any) {
@@ -53,7 +54,7 @@ func (c *checker) fail(format string, args ...any) {
 	}
 }
 
-// skip notes why something is left out.
+// skip records why an entry is left out.
 func (c *checker) skip(reason string) {
 	if len(c.skipped) < maxSkipped {
 		c.skipped = append(c.skipped, reason)
@@ -62,7 +63,7 @@ func (c *checker) skip(reason string) {
 	c.more++
 }
 
-// left is what was left out, in words.
+// left returns texts that describe what was left out.
 func (c *checker) left() []string {
 	if c.more > 0 {
 		return append(c.skipped, fmt.Sprintf("%d more", c.more))
@@ -70,8 +71,8 @@ func (c *checker) left() []string {
 	return c.skipped
 }
 
-// part reads a member that has others within it. One that is absent has none of
-// them.
+// part reads a member that has members of its own. If it is absent, the zero value
+// is returned.
 func part[T any](c *checker, path string, m member[T]) T {
 	if m.wrong != "" {
 		c.fail("%s is %s, not %s", path, m.wrong, m.wanted())
@@ -79,13 +80,13 @@ func part[T any](c *checker, path string, m member[T]) T {
 	return m.value
 }
 
-// usable reports whether a text has at most so many bytes, is not empty, and can
+// usable reports whether a text is not empty, has no more than most bytes, and can
 // be stored and shown.
 func usable(text string, most int) bool {
 	return text != "" && len(text) <= most && utf8.ValidString(text) && !strings.Contains(text, "\x00")
 }
 
-// text reads a text that must be there, of at most so many bytes.
+// text reads a text that must be there. It may have no more than most bytes.
 func (c *checker) text(path string, m member[string], most int) string {
 	if m.wrong != "" {
 		c.fail("%s is %s, not a string", path, m.wrong)
@@ -93,7 +94,7 @@ func (c *checker) text(path string, m member[string], most int) string {
 	return c.name(path, m.value, most)
 }
 
-// name checks a text that must be there, of at most so many bytes.
+// name checks a text that must be there. It may have no more than most bytes.
 func (c *checker) name(path, text string, most int) string {
 	if !usable(text, most) {
 		c.fail("%s is missing, longer than %d bytes, or no text", path, most)
@@ -101,7 +102,8 @@ func (c *checker) name(path, text string, most int) string {
 	return text
 }
 
-// optional returns a text that no event needs; empty where it cannot be used.
+// optional returns a text that no event needs. It returns an empty text if the text
+// cannot be used.
 func optional(m member[string], most int) string {
 	if !usable(m.value, most) {
 		return ""
@@ -137,8 +139,8 @@ func (c *checker) time(path string, t hostTime) time.Time {
 	return t.Time
 }
 
-// actionOf is what an event calls itself; empty if it is none of the short plain
-// words that hosts have.
+// actionOf returns the action of an event. It returns an empty text if the text is
+// not a short plain word, as hosts' actions are.
 func actionOf(text string) string {
 	if len(text) > maxName || strings.ContainsFunc(text, func(r rune) bool { return r < '!' || r > '~' }) {
 		return ""
@@ -146,7 +148,7 @@ func actionOf(text string) string {
 	return text
 }
 
-// later is the later of two times.
+// later returns the later of two times.
 func later(a, b time.Time) time.Time {
 	if b.After(a) {
 		return b

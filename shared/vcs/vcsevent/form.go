@@ -5,11 +5,11 @@ import (
 	"slices"
 )
 
-// names are those of a payload's members, at its top.
+// names are the names of a payload's top-level members.
 type names []string
 
-// UnmarshalJSON implements json.Unmarshaler: beside the members, it keeps what
-// all of them are called.
+// UnmarshalJSON implements json.Unmarshaler. It also keeps the names of all
+// members.
 func (p *githubPayload) UnmarshalJSON(body []byte) error {
 	type plain githubPayload
 	var members map[string]json.RawMessage
@@ -22,10 +22,10 @@ func (p *githubPayload) UnmarshalJSON(body []byte) error {
 	return json.Unmarshal(body, (*plain)(p))
 }
 
-// form fails unless a payload has no other members than those of an event, as the
-// host documents it. It is asked where another event's body would be taken for a
-// loss: what GitHub tells of a star or a comment that was deleted has an action
-// and a repository, too, and may be sent again under another name.
+// form fails if a payload has a member that the host's documentation of the event
+// does not list. It is used where the body of another event could be read as a
+// loss. For example, GitHub's event of a deleted star or comment also has an action
+// and a repository. Somebody could send such a body again under another event name.
 func (c *checker) form(found names, event string, members ...string) {
 	for _, name := range found {
 		if !slices.Contains(members, name) {

@@ -14,8 +14,9 @@ import (
 
 var idForm = regexp.MustCompile(`^[1-9][0-9]{0,18}$`)
 
-// FuzzDelivery reads anything as a delivery of each host: nothing panics, what
-// is told has well-formed ids and bounded texts, and an error tells no fact.
+// FuzzDelivery reads any bytes as a delivery of each host. Nothing panics. Facts
+// have valid ids and texts within the limits. If there is an error, there are no
+// facts.
 func FuzzDelivery(f *testing.F) {
 	for _, p := range payloads(f) {
 		f.Add(p.Event, []byte(p.Body))
@@ -98,7 +99,7 @@ func check(t *testing.T, c vcsevent.Fact) {
 	switch c := c.(type) {
 	case *vcsevent.InstallationSeen:
 		ids(string(c.ID))
-		if c.Name != "" || c.State == "" { // what is only mentioned has a name
+		if c.Name != "" || c.State == "" { // an installation that is only mentioned has a name
 			need(255, c.Name)
 		}
 	case *vcsevent.InstallationRenamed:

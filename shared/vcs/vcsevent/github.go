@@ -2,8 +2,8 @@ package vcsevent
 
 import "github.com/opsplane/opsplane/shared/vcs"
 
-// What is read of GitHub's payloads ("Webhook events and payloads", GitHub
-// documentation).
+// githubPayload has the members of GitHub's payloads that are read ("Webhook events
+// and payloads", GitHub documentation).
 type githubPayload struct {
 	Action              member[string]                `json:"action"`
 	Account             member[githubAccount]         `json:"account"`
@@ -14,17 +14,18 @@ type githubPayload struct {
 	RepositoriesAdded   member[[]member[githubShort]] `json:"repositories_added"`
 	RepositoriesRemoved member[[]member[githubShort]] `json:"repositories_removed"`
 
-	names names // of its members
+	names names // the names of all members
 }
 
-// GitHub reads a delivery of an event, the value of the header X-GitHub-Event.
-// Events that are of no concern tell nothing more than which repository they are
-// about, and are no error whatever else they hold. A body that is not what the
-// event should be is *Undecodable; the ids are then as far as they could be read.
+// GitHub reads a delivery of an event. event is the value of the header
+// X-GitHub-Event. For an event that this server does not use, GitHub returns only
+// the repository that it is about. The rest of such a body does not matter, and is
+// never an error. The error is *Undecodable if a body does not have the form of its
+// event. Then the ids are set as far as they could be read.
 //
-// The signature of a delivery does not cover the event's name. So what a body
-// tells does not depend on the name alone: it must also have the form of that
-// event, where another event's body would tell of a loss.
+// The signature of a delivery does not cover the event's name. So the name alone
+// must not decide what a body means. Where the body of another event could be read
+// as a loss, the body must also have the form of the event that is named.
 func GitHub(event string, body []byte) (Event, error) {
 	e := Event{Name: event}
 	p, err := decode[githubPayload](body)
@@ -39,7 +40,7 @@ func GitHub(event string, body []byte) (Event, error) {
 	}
 	e.Repository = new(checker).id("", p.Repository.value.ID)
 	if c.err != nil || e.Installation == "" {
-		return e, c.err // without an installation nothing here is concerned
+		return e, c.err // without an installation there is nothing to store
 	}
 	switch event {
 	case "installation":
@@ -67,8 +68,9 @@ func GitHub(event string, body []byte) (Event, error) {
 	return e, nil
 }
 
-// mention tells that the installation exists that a delivery names, called as
-// the account that owns the repository where it names no account.
+// mention returns the fact that the installation named in a delivery exists. Its
+// name is the name of its account. If the delivery does not state that, the name is
+// the login of the repository's owner.
 func (p *githubPayload) mention(c *checker) []Fact {
 	name := p.Installation.value.Account.value.name()
 	if name == "" {
@@ -80,8 +82,8 @@ func (p *githubPayload) mention(c *checker) []Fact {
 	return []Fact{&InstallationSeen{ID: c.id("installation.id", p.Installation.value.ID), Name: name}}
 }
 
-// repository reads what a delivery tells of its repository and pull request. A
-// pull request that was updated says that its repository was there then.
+// repository reads what a delivery states about its repository and pull request. An
+// update of a pull request proves that its repository existed then.
 func (p *githubPayload) repository(c *checker, event string) []Fact {
 	repository := part(c, "repository", p.Repository)
 	if !p.Repository.has() {
@@ -110,7 +112,7 @@ func (p *githubPayload) repository(c *checker, event string) []Fact {
 	return []Fact{r}
 }
 
-// action reads what happened, where that decides what the event tells.
+// action reads the action of an event whose meaning depends on it.
 func (p *githubPayload) action(c *checker) string {
 	if p.Action.wrong != "" {
 		c.fail("action is %s, not a string", p.Action.wrong)

@@ -7,8 +7,9 @@ import (
 	"github.com/opsplane/opsplane/shared/vcs"
 )
 
-// githubAccount is an organisation, a user or an enterprise, which has a slug
-// instead of a login. Only events about accounts tell when it was updated.
+// githubAccount is an organisation, a user or an enterprise. An enterprise has a
+// slug instead of a login. Only events about accounts state when the account was
+// updated.
 type githubAccount struct {
 	Login     member[string] `json:"login"`
 	Slug      member[string] `json:"slug"`
@@ -16,7 +17,7 @@ type githubAccount struct {
 	UpdatedAt hostTime       `json:"updated_at"`
 }
 
-// name is what the account is called; empty where the payload does not tell.
+// name returns the account's name. It is empty if the payload does not state it.
 func (a githubAccount) name() string {
 	if login := optional(a.Login, maxName); login != "" {
 		return login
@@ -25,7 +26,7 @@ func (a githubAccount) name() string {
 }
 
 // githubInstallation is an installation. Events that are not about installations
-// tell its id alone.
+// state only its id.
 type githubInstallation struct {
 	ID          member[int64]         `json:"id"`
 	Account     member[githubAccount] `json:"account"`
@@ -35,16 +36,17 @@ type githubInstallation struct {
 	SuspendedAt hostTime              `json:"suspended_at"`
 }
 
-// githubShort is a repository as installation events list it.
+// githubShort is a repository in the form that installation events list.
 type githubShort struct {
 	ID       member[int64]  `json:"id"`
 	FullName member[string] `json:"full_name"`
 	Private  member[bool]   `json:"private"`
 }
 
-// installation reads what the event of that name tells. GitHub moves updated_at
-// when an installation is suspended, and leaves it there when the suspension
-// ends. The account may be null, as when it is gone itself: the id is enough.
+// installation reads the facts of the event "installation". GitHub changes
+// updated_at when an installation is suspended, but not when the suspension ends.
+// The account may be null, for example if the account itself is deleted. The id is
+// enough.
 func (p *githubPayload) installation(c *checker) []Fact {
 	told := p.Installation.value
 	if !told.Account.there && !told.AppID.there && !told.TargetType.there {
@@ -62,7 +64,7 @@ func (p *githubPayload) installation(c *checker) []Fact {
 	action := p.action(c)
 	switch action {
 	case "deleted":
-		i.State, i.Rank = "uninstalled", vcs.RankEnded // for good: who installs again gets another id
+		i.State, i.Rank = "uninstalled", vcs.RankEnded // final: a new installation of the App gets another id
 	case "unsuspend":
 		i.Rank = vcs.RankResumed
 	case "suspend":
@@ -81,7 +83,7 @@ func (p *githubPayload) installation(c *checker) []Fact {
 	return facts
 }
 
-// renamed reads that the account was renamed that has the installation.
+// renamed reads that the account of the installation was renamed.
 func (p *githubPayload) renamed(c *checker) []Fact {
 	if p.action(c) != "renamed" {
 		return nil
@@ -96,8 +98,8 @@ func (p *githubPayload) renamed(c *checker) []Fact {
 	}}
 }
 
-// givenAndTaken reads which repositories the installation was given and has
-// lost. The payload does not tell when.
+// givenAndTaken reads which repositories the installation was given and which it
+// has lost. The payload does not state when.
 func (p *githubPayload) givenAndTaken(c *checker) (facts []Fact) {
 	if action := p.action(c); action != "added" && action != "removed" {
 		return nil
@@ -117,7 +119,7 @@ func (p *githubPayload) givenAndTaken(c *checker) (facts []Fact) {
 	return facts
 }
 
-// listed reads repositories as installation events list them.
+// listed reads repositories in the form that installation events list.
 func listed(c *checker, path string, list member[[]member[githubShort]]) []vcs.Description {
 	found := []vcs.Description{}
 	each(c, path, list, func(c *checker, path string, r githubShort) {
@@ -134,8 +136,8 @@ func listed(c *checker, path string, list member[[]member[githubShort]]) []vcs.D
 	return found
 }
 
-// each reads the entries of a list. One that cannot be read is left out: it must
-// not keep the others from being known.
+// each reads the entries of a list. An entry that cannot be read is left out, so
+// that the others are still used.
 func each[T any](c *checker, path string, list member[[]member[T]], read func(c *checker, path string, entry T)) {
 	for n, entry := range part(c, path, list) {
 		var own checker
@@ -150,8 +152,8 @@ func each[T any](c *checker, path string, list member[[]member[T]], read func(c 
 	}
 }
 
-// told is what a payload tells of a yes or no; nil where its member is none.
-// Where it is absent, GitHub's default holds: false.
+// told returns a boolean that a payload states. It returns nil if the member is not
+// a boolean. If the member is absent, GitHub's default holds: false.
 func told(m member[bool]) *bool {
 	if m.wrong != "" || m.null {
 		return nil

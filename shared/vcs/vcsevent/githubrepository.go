@@ -16,10 +16,10 @@ type githubRepository struct {
 	PushedAt      hostTime              `json:"pushed_at"`
 }
 
-// seen reads a whole repository. GitHub sets updated_at when its settings
-// change and pushed_at when it is pushed to; both describe the same state. That
-// it was transferred is told to the account that has it from then on, and to
-// nobody else. A repository without a commit may have no default branch.
+// seen reads a whole repository. GitHub sets updated_at when the repository's
+// settings change, and pushed_at when somebody pushes to it. Both describe the same
+// state. GitHub reports a transfer only to the account that receives the
+// repository. A repository without a commit may have no default branch.
 func (r *githubRepository) seen(c *checker) *RepositorySeen {
 	at := later(r.UpdatedAt.Time, r.PushedAt.Time)
 	owner := part(c, "repository.owner", r.Owner)
@@ -53,7 +53,8 @@ type githubPull struct {
 }
 
 // seen reads a whole pull request, which GitHub sends with every action. Title,
-// author and draft are not needed: what is no text or no boolean is not told.
+// user and draft are optional: a title or user that is not a text, or a draft that
+// is not a boolean, counts as not stated.
 func (p *githubPull) seen(c *checker, repository vcs.ID) *PullRequestSeen {
 	base, head := part(c, "pull_request.base", p.Base), part(c, "pull_request.head", p.Head)
 	seen := &PullRequestSeen{

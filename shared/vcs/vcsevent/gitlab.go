@@ -7,9 +7,10 @@ import (
 	"github.com/opsplane/opsplane/shared/vcs"
 )
 
-// What is read of GitLab's payloads ("Webhook events", "Group webhooks", "System
-// hooks", GitLab documentation). Where a project's id stands depends on the event
-// and on GitLab's version: id finds it.
+// gitlabPayload has the members of GitLab's payloads that are read ("Webhook
+// events", "Group webhooks", "System hooks", GitLab documentation). The member that
+// holds the project's id depends on the event and on GitLab's version. Method id
+// finds it.
 type gitlabPayload struct {
 	ObjectKind        member[string]        `json:"object_kind"`
 	EventName         member[string]        `json:"event_name"`
@@ -26,20 +27,21 @@ type gitlabUser struct {
 	Username member[string] `json:"username"`
 }
 
-// projectKinds are the events about projects themselves, groupKinds those of
-// system hooks after which projects of a group may be elsewhere or gone.
+// projectKinds are the events about projects themselves. groupKinds are the system
+// hooks after which projects of a group may have moved or may be gone.
 var (
 	projectKinds = []string{"project_create", "project_destroy", "project_rename", "project_transfer", "project_update"}
 	groupKinds   = []string{"group_rename", "group_destroy"}
 )
 
-// GitLab reads a delivery of an event, the value of the header X-Gitlab-Event,
-// to the webhook of an installation: payloads do not name the group. What it
-// tells is decided by the body, which says itself what it is: a system hook sends
-// all kinds of events under one name. Events that are of no concern tell nothing
-// more than which project they are about, and are no error whatever else they
-// hold. A body that is not what the event should be is *Undecodable; the ids are
-// then as far as they could be read.
+// GitLab reads a delivery of an event to the webhook of an installation. event is
+// the value of the header X-Gitlab-Event. installation is needed because payloads
+// do not name the group. The body decides what the delivery means, because it
+// states its own kind: a system hook sends all kinds of events under one name. For
+// an event that this server does not use, GitLab returns only the project that it
+// is about. The rest of such a body does not matter, and is never an error. The
+// error is *Undecodable if a body does not have the form of its event. Then the ids
+// are set as far as they could be read.
 func GitLab(event string, installation vcs.ID, body []byte) (Event, error) {
 	e := Event{Name: event, Installation: installation}
 	p, err := decode[gitlabPayload](body)
@@ -70,8 +72,8 @@ func GitLab(event string, installation vcs.ID, body []byte) (Event, error) {
 	return e, nil
 }
 
-// kind is what the body says that it is. The name of the event counts where it
-// does not say it.
+// kind returns the kind that the body states. If the body states none, it returns
+// the kind that the event's name means.
 func (p *gitlabPayload) kind(event string) string {
 	switch {
 	case p.ObjectKind.value != "":
@@ -84,7 +86,7 @@ func (p *gitlabPayload) kind(event string) string {
 	return ""
 }
 
-// id finds the project's id, and says where.
+// id finds the project's id. It also returns the path of the member that holds it.
 func (p *gitlabPayload) id() (path string, id member[int64]) {
 	object := p.ObjectAttributes.value
 	path, id = "project.id", p.Project.value.ID
@@ -104,8 +106,8 @@ func (p *gitlabPayload) id() (path string, id member[int64]) {
 	return path, id
 }
 
-// merge reads what a delivery tells of a merge request, and of its project. The
-// project's description has no time of its own: it is no older than the merge
+// merge reads what a delivery states about a merge request and its project. The
+// project's description has no time of its own. It is at least as new as the merge
 // request.
 func (p *gitlabPayload) merge(c *checker) []Fact {
 	part(c, "project", p.Project)
@@ -120,11 +122,11 @@ func (p *gitlabPayload) merge(c *checker) []Fact {
 	return []Fact{r, merge}
 }
 
-// mention reads which project a delivery is about. One that is not described as
-// it should be is left out: the event is of no concern otherwise.
+// mention reads which project a delivery is about. A project that is not described
+// correctly is left out, because the event has no other use here.
 func (p *gitlabPayload) mention(c *checker) []Fact {
 	if !p.Project.there || p.Project.null {
-		return nil // it is about a group, or about no project
+		return nil // the event is about a group, or about no project
 	}
 	var own checker
 	part(&own, "project", p.Project)

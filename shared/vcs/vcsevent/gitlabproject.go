@@ -14,14 +14,15 @@ type gitlabProject struct {
 	VisibilityLevel   member[int64]  `json:"visibility_level"`
 }
 
-// gitlabPublic is the visibility level of projects that everybody sees, and
-// gitlabPublicName what events of projects call it.
+// gitlabPublic is the visibility level of public projects. gitlabPublicName is its
+// name in events about projects.
 const (
 	gitlabPublic     = 20
 	gitlabPublicName = "public"
 )
 
-// gitlabObject is what an event is about, as far as a merge request has it.
+// gitlabObject is the object that an event is about, with the members of a merge
+// request.
 type gitlabObject struct {
 	ProjectID       member[int64]         `json:"project_id"`
 	TargetProjectID member[int64]         `json:"target_project_id"`
@@ -42,8 +43,9 @@ type gitlabCommit struct {
 	ID member[string] `json:"id"`
 }
 
-// described reads the project that a delivery is about. Where a merge request's
-// delivery does not describe it, the merge request does.
+// described reads the project that a delivery is about. If the delivery of a merge
+// request does not describe the project, it reads the project that the merge
+// request describes.
 func (p *gitlabPayload) described(c *checker) *RepositorySeen {
 	project, path := p.Project.value, "project.path_with_namespace"
 	if target := p.ObjectAttributes.value.Target.value; !project.PathWithNamespace.has() && target.PathWithNamespace.has() {
@@ -58,8 +60,8 @@ func (p *gitlabPayload) described(c *checker) *RepositorySeen {
 	return r
 }
 
-// moved reads the events about projects. GitLab does not tell there what the
-// default branch is, nor whether the project is archived.
+// moved reads the events about projects. In them GitLab does not state the default
+// branch, nor whether the project is archived.
 func (p *gitlabPayload) moved(c *checker, kind string) []Fact {
 	id := c.id("project_id", p.ProjectID)
 	if kind == "project_destroy" {
@@ -75,16 +77,17 @@ func (p *gitlabPayload) moved(c *checker, kind string) []Fact {
 	return []Fact{seen}
 }
 
-// parted parts a path such as "acme/platform/infra" behind its first element: the
-// owner is the group at the top, and the rest is the name.
+// parted splits a path such as "acme/platform/infra" after its first element. The
+// owner is the top-level group. The rest is the name.
 func parted(c *checker, path string, full member[string]) (owner, name string) {
 	owner, name, _ = strings.Cut(c.text(path, full, maxName+1+maxPath), "/")
 	return c.name(path+" (owner)", owner, maxName), c.name(path+" (name)", name, maxPath)
 }
 
-// seen reads a merge request. Its base commit is not in the payload. GitLab
-// sends only the author's id, and no time of the merge: who opens it is its
-// author, and when it is merged is the time.
+// seen reads a merge request. Its base commit is not in the payload. GitLab sends
+// only the author's id, and no time of the merge. So when the action is "open", the
+// user of the event is the author. When the action is "merge",
+// updated_at is the time of the merge.
 func (m *gitlabObject) seen(c *checker, repository vcs.ID, user member[string]) *PullRequestSeen {
 	seen := &PullRequestSeen{
 		Repository: repository, Number: c.whole("object_attributes.iid", m.IID), Title: shorten.Head(m.Title.value, maxTitle), Draft: m.Draft.value,

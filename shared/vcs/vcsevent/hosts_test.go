@@ -9,7 +9,7 @@ import (
 	"github.com/opsplane/opsplane/shared/vcs/vcsevent"
 )
 
-// facts are those of an event, in one line.
+// facts returns the facts of an event in one line.
 func facts(e vcsevent.Event) string {
 	var list []string
 	for _, c := range e.Facts {
@@ -49,7 +49,7 @@ func TestInstallationsWhoseAccountHasNoLogin(t *testing.T) {
 			"installation", `{"action":"suspend","installation":{"id":42,"account":null,"target_type":"Organization","updated_at":"2026-11-02T08:00:00Z"}}`,
 			"installation 42  Organization suspended @02T08:00.0",
 		},
-		{ // an account of a wrong type is none
+		{ // an account of a wrong type counts as no account
 			"installation", `{"action":"deleted","installation":{"id":42,"account":{"login":5},"updated_at":"2026-11-02T08:00:00Z"}}`,
 			"installation 42   uninstalled @02T08:00.2",
 		},
@@ -128,10 +128,10 @@ func TestBodiesThatAreNoJSONObjectSayWhatTheyAre(t *testing.T) {
 	}
 }
 
-// TestBodyUnderAnotherEventsNameTellsNothingWrong sends what GitHub has signed
-// under each other name: the name is not signed. A body may tell under another
-// name what it describes; it must tell no loss and no end that it does not tell
-// under its own.
+// TestBodyUnderAnotherEventsNameTellsNothingWrong sends bodies that GitHub has
+// signed under each other event name, because the signature does not cover the
+// name. Under another name, a body may still describe things. It must not state a
+// loss or an end that it does not state under its own name.
 func TestBodyUnderAnotherEventsNameTellsNothingWrong(t *testing.T) {
 	t.Parallel()
 	bodies := map[string][]byte{}
@@ -198,8 +198,8 @@ func TestBodyUnderAnotherEventsNameTellsNothingWrong(t *testing.T) {
 const aProject = `"name":"deep","web_url":"https://gitlab.example.com/acme/platform/deep","visibility_level":0,"path_with_namespace":"acme/platform/deep","default_branch":"main"`
 
 // TestKindsOfGitLabsEvents reads a body of each kind that GitLab documents
-// ("Webhook events", "Group webhooks", "System hooks"), with the project's id
-// where one version or another has it.
+// ("Webhook events", "Group webhooks", "System hooks"). The project's id is in the
+// member in which one version of GitLab or another has it.
 func TestKindsOfGitLabsEvents(t *testing.T) {
 	t.Parallel()
 	const (
@@ -251,7 +251,7 @@ func TestKindsOfGitLabsEvents(t *testing.T) {
 		{"System Hook", merge + `,` + without, "501", merged},
 		{"System Hook", merge, "501", merged},
 		{"Merge Request Hook", merge + `,` + withID, "501", merged},
-		{"Push Hook", merge + `,` + withID, "501", merged}, // the body says what it is
+		{"Push Hook", merge + `,` + withID, "501", merged}, // the body states its kind
 		{"Merge Request Hook", `"object_kind":"push","event_name":"push","project_id":501,` + withID, "501", known},
 	} {
 		e, err := gitlab(c.event, []byte("{"+c.members+"}"))

@@ -7,15 +7,16 @@ import (
 	"reflect"
 )
 
-// member is a member of a payload, read as a T where it is one. A member of
-// another type is no error of the payload: most events do not need it. Who needs
-// it asks the checker, which then names the member and the type that it has.
+// member is a member of a payload. It is read as a T if it is a T. A member of
+// another type does not make the payload wrong, because most events do not need the
+// member. Code that needs it calls the checker, which then names the member and the
+// type that it has.
 type member[T any] struct {
 	value T
-	// there says that the member is in the payload, null included.
+	// there says that the payload has the member, also if it is null.
 	there, null bool
-	// wrong is the JSON type that stands in the place of a T, such as "an array";
-	// empty otherwise.
+	// wrong is the JSON type of a member that is not a T, such as "an array".
+	// Otherwise it is empty.
 	wrong string
 }
 
@@ -34,7 +35,7 @@ func (m *member[T]) UnmarshalJSON(text []byte) error {
 // has reports whether the member is a T.
 func (m member[T]) has() bool { return m.there && !m.null && m.wrong == "" }
 
-// wanted is the JSON type that a T is read from.
+// wanted returns the JSON type that a T is read from.
 func (m member[T]) wanted() string {
 	switch reflect.TypeFor[T]().Kind() {
 	case reflect.String:

@@ -6,15 +6,16 @@ import (
 	"time"
 )
 
-// hostTime reads the forms in which hosts write times: RFC 3339, GitLab's
-// older form, and Unix seconds, which GitHub's pushes have. Anything else, null
-// included, is the zero time.
+// hostTime reads the forms in which hosts write times: RFC 3339, GitLab's older
+// form, and Unix seconds, which GitHub's pushes have. Anything else, also null,
+// becomes the zero time.
 type hostTime struct{ time.Time }
 
-// forms are the texts that hosts write.
+// forms are the text forms that hosts write.
 var forms = []string{time.RFC3339Nano, "2006-01-02 15:04:05 MST", "2006-01-02 15:04:05 -0700"}
 
-// latest bounds what is believed: later times would sort before all others.
+// latest is the limit of the times that are accepted. The versions of later times
+// would have more digits, and so would sort wrongly.
 var latest = time.Date(2286, 1, 1, 0, 0, 0, 0, time.UTC)
 
 // UnmarshalJSON implements json.Unmarshaler.

@@ -1,10 +1,10 @@
-// Package vcsevent reads what GitHub and GitLab deliver to webhooks: the facts
-// that a delivery tells about installations, repositories and pull requests. It
-// is pure, and reads only the members that are used: what the event does not need
-// may be anything, and an entry of a list that cannot be read is left out alone.
-// Its invariant: a fact is told with its moment, so that whoever keeps the fact
-// with the largest version knows the truth, whatever the order in which
-// deliveries are processed (see vcs.Version).
+// Package vcsevent reads what GitHub and GitLab deliver to webhooks. It returns the
+// facts that a delivery states about installations, repositories and pull requests.
+// The package is pure. It reads only the members that it uses: a member that the
+// event does not need may have any form, and an entry of a list that cannot be read
+// is left out without the rest. Its invariant: each fact has its moment. So a store
+// that keeps the fact with the largest version has the newest state, in whatever
+// order deliveries are processed (see vcs.Version).
 package vcsevent
 
 import (
@@ -16,20 +16,21 @@ import (
 // Event is one delivery.
 type Event struct {
 	// Name is the host's name of the event, such as "pull_request" or "Merge
-	// Request Hook"; Action what happened, empty where the event has none.
+	// Request Hook". Action says what happened; it is empty if the event has none.
 	Name, Action string
-	// Installation and Repository are empty where the delivery names none.
+	// Installation and Repository are empty if the delivery names none.
 	Installation, Repository vcs.ID
-	// Facts are what it tells; none if it is of no concern.
+	// Facts are the facts that the delivery states. There are none if this server
+	// does not use the event.
 	Facts []Fact
-	// Skipped says what of it was left out, as it could not be read, and why: the
-	// first ten, and how many more.
+	// Skipped describes the entries that could not be read and were left out, and
+	// why: the first ten, and how many more.
 	Skipped []string
 }
 
-// Timeless reports whether the event gives repositories or takes them without
-// telling when: it counts as of its arrival, and so would a copy of it that is
-// sent later.
+// Timeless reports whether the event gives or takes repositories but does not state
+// when. Such an event counts as of its arrival. So would a copy of it that is sent
+// later.
 func (e Event) Timeless() bool {
 	for _, c := range e.Facts {
 		switch c := c.(type) {
@@ -48,69 +49,70 @@ func (e Event) Timeless() bool {
 // *RepositoriesListed, *RepositoriesGone, *ProjectsMoved or *PullRequestSeen.
 type Fact interface{ fact() }
 
-// InstallationSeen tells of an installation.
+// InstallationSeen states facts about an installation.
 type InstallationSeen struct {
 	ID vcs.ID
-	// Name is the account's; empty where the delivery does not tell it.
+	// Name is the name of the account. It is empty if the delivery does not state
+	// it.
 	Name string
 	// TargetType is "Organization", "User" or "Enterprise"; it may be empty.
 	TargetType string
-	// State is "installed", "suspended" or "uninstalled"; empty where the
-	// delivery only mentions the installation, and tells no more than that it
+	// State is "installed", "suspended" or "uninstalled". It is empty if the
+	// delivery only mentions the installation, and so proves no more than that it
 	// exists.
 	State string
 	vcs.Moment
 }
 
-// InstallationRenamed tells how the account of an installation is called now.
+// InstallationRenamed states the new name of an installation's account.
 type InstallationRenamed struct {
 	ID   vcs.ID
 	Name string
 	vcs.Moment
 }
 
-// RepositorySeen describes a repository as of its moment; without a time, as it
-// was some while before the delivery arrived.
+// RepositorySeen describes a repository as of its moment. If the moment has no
+// time, the description is from some time before the delivery arrived.
 type RepositorySeen struct {
 	vcs.Description
-	// There is the latest time of the host at which it certainly was there; zero
-	// where the delivery does not tell. A repository that is gone may be gone
-	// since the delivery was made.
+	// There is the latest time of the host at which the repository certainly
+	// existed. It is zero if the delivery does not state one. The repository may be
+	// gone since the host made the delivery.
 	There time.Time
 	vcs.Moment
 }
 
-// RepositoriesListed tells which repositories an installation was given. With a
-// time it also describes them as of it. Without one they are there since the
-// delivery arrived, and are described as of any time before.
+// RepositoriesListed states which repositories an installation was given. If it has
+// a time, it also describes them as of that time. If not, the repositories exist as
+// of the delivery's arrival, and the description counts as older than any other.
 type RepositoriesListed struct {
 	List []vcs.Description
 	vcs.Moment
 }
 
-// RepositoriesGone tells which repositories the installation no longer has: they
-// were deleted, or taken from it. Hosts do not tell when: it is as of the
-// delivery's arrival, or of the host's last time of the repository if that is
+// RepositoriesGone states which repositories the installation no longer has: they
+// were deleted, or taken from it. Hosts do not state when. So the fact is as of the
+// delivery's arrival, or as of the host's last time of the repository if that is
 // later.
 type RepositoriesGone struct {
 	IDs []vcs.ID
 	vcs.Moment
 }
 
-// ProjectsMoved tells that projects of a group may have come, gone or moved, and
-// not which ones.
+// ProjectsMoved states that projects of a group may have been added, removed or
+// moved. It does not state which ones.
 type ProjectsMoved struct{}
 
-// PullRequestSeen tells all of a pull or merge request.
+// PullRequestSeen states all about a pull request or merge request.
 type PullRequestSeen struct {
 	Repository vcs.ID
 	Number     int64
-	// User is the author's login. GitLab tells it only when one is opened, and
-	// MergedAt only when it is merged.
+	// User is the author's login. GitLab states it only when a merge request is
+	// opened, and MergedAt only when it is merged.
 	Title, User string
 	// State is "open", "closed" or "merged".
 	State string
-	// BaseSHA is empty on GitLab, and SHA where a merge request has no commit.
+	// BaseSHA is empty on GitLab. SHA is empty if a merge request has no commit.
 	BaseBranch, BaseSHA, Branch, SHA string
 	MergedSHA                        string
 	MergedAt                         time.Time // zero unless merged

@@ -63,7 +63,7 @@ func gitlab(event string, body []byte) (vcsevent.Event, error) {
 	return vcsevent.GitLab(event, "77", body)
 }
 
-// text is a fact in one line.
+// text returns a fact in one line.
 func text(c vcsevent.Fact) string {
 	at := func(v vcs.Moment) string {
 		if v.At.IsZero() {
@@ -146,7 +146,7 @@ func TestDeliveriesTellTheirFacts(t *testing.T) {
 	}
 }
 
-// with is the JSON of GitHub's payload with members replaced.
+// with returns the JSON of GitHub's payload with some members replaced.
 func with(members string) []byte {
 	return []byte(`{"installation":{"id":42,"account":{"login":"acme","type":"Organization"},"updated_at":"2026-11-02T08:00:00Z"},` + members + `}`)
 }

@@ -9,10 +9,10 @@ import (
 	"time"
 )
 
-// BrowserPage is the error for a refusal that came as a page for browsers. The
-// APIs of hosts answer with JSON or plain text. So the page comes from a proxy, a
-// firewall, or a host under maintenance, and says nothing about the request. It
-// is an ErrNoAnswer.
+// BrowserPage is the error for a refusal that came as a page for browsers. The APIs
+// of hosts respond with JSON or plain text. So the page comes from a proxy, a
+// firewall, or a host under maintenance, and says nothing about the request. A
+// BrowserPage is an ErrNoAnswer.
 type BrowserPage struct {
 	// Status is the page's HTTP status.
 	Status int
@@ -27,7 +27,7 @@ func (p *BrowserPage) Error() string {
 func (p *BrowserPage) Is(target error) bool { return target == ErrNoAnswer }
 
 // noPages turns a refusal that is a page for browsers into a BrowserPage, so that
-// nobody takes it for a refusal of the host.
+// no caller takes it for a refusal of the host.
 type noPages struct{ next http.RoundTripper }
 
 // RoundTrip implements http.RoundTripper.
@@ -46,7 +46,8 @@ func (n noPages) RoundTrip(r *http.Request) (*http.Response, error) {
 		_ = answer.Body.Close()
 		return nil, err
 	}
-	// A page may be a limit all the same, by its header or its text: ReadRefusal reads both.
+	// A page can still be a limit. Its header or its text says so, and ReadRefusal
+	// reads both.
 	limit := answer.StatusCode == http.StatusForbidden && asksForPatience(head)
 	if _, told := patience(answer.StatusCode, answer.Header, time.Now()); isPage(answer.Header, head) && !told && !limit {
 		_ = answer.Body.Close()
@@ -59,14 +60,14 @@ func (n noPages) RoundTrip(r *http.Request) (*http.Response, error) {
 	return answer, nil
 }
 
-// isPage reports whether an answer is HTML, by its type or its beginning.
+// isPage reports whether a response is HTML, by its type or its beginning.
 func isPage(header http.Header, head []byte) bool {
 	kind, _, _ := mime.ParseMediaType(header.Get("Content-Type"))
 	return kind == "text/html" || kind == "application/xhtml+xml" || beginsAsPage(head)
 }
 
-// beginsAsPage reports whether a body begins with "<", as HTML does, and JSON
-// and plain text do not.
+// beginsAsPage reports whether a body begins with "<". HTML does. JSON and plain
+// text do not.
 func beginsAsPage(body []byte) bool {
 	return bytes.HasPrefix(bytes.TrimSpace(bytes.TrimPrefix(body, []byte("\ufeff"))), []byte("<"))
 }

@@ -12,7 +12,8 @@ import (
 // Odd is an entry of a host's list that is left out because it does not have the
 // form of an entry.
 type Odd struct {
-	// ID is the host's id of the entry, decimal digits; empty if it cannot be read.
+	// ID is the host's id of the entry, in decimal digits. It is empty if it cannot
+	// be read.
 	ID string
 	// Why says which member is wrong, without its value.
 	Why string
@@ -26,9 +27,9 @@ func (o Odd) String() string {
 	return o.ID + ": " + o.Why
 }
 
-// Entries decodes the entries of a host's list one by one, so that an odd entry
-// does not cost the others. complete returns an error for an entry that lacks
-// something that is needed.
+// Entries decodes the entries of a host's list one by one. So an odd entry does not
+// make the others unreadable. complete returns an error for an entry that lacks a
+// member that is needed.
 func Entries[T any](list []json.RawMessage, complete func(T) error) (entries []T, odd []Odd) {
 	entries = make([]T, 0, len(list))
 	for _, text := range list {
@@ -46,7 +47,7 @@ func Entries[T any](list []json.RawMessage, complete func(T) error) (entries []T
 	return entries, odd
 }
 
-// id returns the id of an odd entry; empty if it cannot be read.
+// id returns the id of an odd entry. It is empty if it cannot be read.
 func id(text json.RawMessage) string {
 	var entry struct {
 		ID uint64 `json:"id"`
@@ -57,7 +58,7 @@ func id(text json.RawMessage) string {
 	return fmt.Sprint(entry.ID)
 }
 
-// why says what is wrong with an entry. It has no value of the host.
+// why says what is wrong with an entry. The text holds no value that the host sent.
 func why(err error) string {
 	var member *json.UnmarshalTypeError
 	if !errors.As(err, &member) {

@@ -7,20 +7,20 @@ import (
 	"time"
 )
 
-// defaultPatience is the wait for a limit that does not say when it ends. It is
-// the least that GitHub asks for ("Best practices for using the REST API", GitHub
-// documentation).
+// defaultPatience is the wait for a limit if the host does not say when the limit
+// ends. It is the shortest wait that GitHub asks for ("Best practices for using the
+// REST API", GitHub documentation).
 const defaultPatience = time.Minute
 
-// LimitOfUnknownLength returns the Limited of a host that does not say when its
+// LimitOfUnknownLength returns the Limited for a host that does not say when its
 // limit ends.
 func LimitOfUnknownLength() *Limited { return Limit(defaultPatience) }
 
-// ReadRefusal returns the error of an answer that is not a success, by its status,
-// header and body: Limited if the host asks to wait, ErrGone, ErrRefused, a
-// Refusal, or an error with the status. The error begins with doing, which says
-// what the request was for. Of the host's words it has only those of a refusal,
-// in the form of Refusal.Words.
+// ReadRefusal returns the error of a response that is not a success. The error
+// depends on the response's status, header and body: Limited if the host asks to
+// wait, ErrGone, ErrRefused, a Refusal, or an error with the status. The error
+// begins with doing, which says what the request was for. Of the host's text, the
+// error holds only the message of a refusal, in the form of Refusal.Words.
 func ReadRefusal(doing string, answer *http.Response, body []byte) error {
 	status := answer.StatusCode
 	if wait, ok := patience(status, answer.Header, time.Now()); ok {
@@ -43,10 +43,10 @@ func ReadRefusal(doing string, answer *http.Response, body []byte) error {
 	return fmt.Errorf("%s: status %d", doing, status)
 }
 
-// patience returns how long a host asks to wait, and false if it does not. A
-// refusal (403) or a failure (503) needs a header that says so: GitHub sends the
-// headers of limits with every answer, so that they count only when nothing
-// remains.
+// patience returns how long a host asks to wait, and false if it does not ask. A
+// refusal (403) or a failure (503) counts as a limit only if a header says so.
+// GitHub sends the headers of limits with every response, so they count only if no
+// requests remain.
 func patience(status int, header http.Header, now time.Time) (time.Duration, bool) {
 	switch status {
 	case http.StatusForbidden, http.StatusTooManyRequests, http.StatusServiceUnavailable:
@@ -62,7 +62,7 @@ func patience(status int, header http.Header, now time.Time) (time.Duration, boo
 		}
 		return defaultPatience, true
 	}
-	for _, prefix := range []string{"X-RateLimit-", "RateLimit-"} { // GitHub; GitLab
+	for _, prefix := range []string{"X-RateLimit-", "RateLimit-"} { // of GitHub; of GitLab
 		if header.Get(prefix+"Remaining") != "0" {
 			continue
 		}

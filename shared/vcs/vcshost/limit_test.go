@@ -18,8 +18,8 @@ func TestAnswersAreExplainedByStatusAndHeader(t *testing.T) {
 	for name, c := range map[string]struct {
 		status int
 		header map[string]string
-		is     error         // nil: a limit, or one with the status
-		wait   time.Duration // of a limit, give or take two seconds
+		is     error         // nil: a limit, or an error with the status
+		wait   time.Duration // of a limit; it may differ by two seconds
 	}{
 		"missing":                        {404, nil, vcshost.ErrGone, 0},
 		"missing for good":               {410, nil, vcshost.ErrGone, 0},

@@ -7,14 +7,14 @@ import (
 	"strings"
 )
 
-// ErrElsewhere says that the host redirects to another origin than its own. No
+// ErrElsewhere says that the host redirects to an origin other than its own. No
 // request and no token was sent there.
 var ErrElsewhere = errors.New("the host sends this server on to another address than the one that is configured")
 
-// Confined returns a transport that reaches a single origin, that of an address
-// such as "https://api.github.com/v3". Tokens are added to a request after the
-// client has followed a redirect. Without this transport, a host, or a server in
-// its place, could redirect them to any address.
+// Confined returns a transport that sends requests to a single origin only: that of
+// an address such as "https://api.github.com/v3". The client adds the token to a
+// request after it has followed a redirect. Without this transport, a host, or a
+// server in its place, could make the client send the token to any address.
 func Confined(address string, next http.RoundTripper) http.RoundTripper {
 	u, err := url.Parse(address)
 	if err != nil {
@@ -39,7 +39,7 @@ func (c confined) RoundTrip(r *http.Request) (*http.Response, error) {
 	return nil, ErrElsewhere
 }
 
-// origin returns scheme, host and port of an address, in one form.
+// origin returns scheme, host and port of an address, always in the same form.
 func origin(u *url.URL) string {
 	port := u.Port()
 	if port == "" {

@@ -10,7 +10,7 @@ import (
 	"github.com/opsplane/opsplane/shared/vcs/vcshost"
 )
 
-// bearer puts a token into every request, below the client that follows redirects.
+// bearer adds a token to every request, below the client that follows redirects.
 type bearer struct{ next http.RoundTripper }
 
 func (b bearer) RoundTrip(r *http.Request) (*http.Response, error) {
@@ -22,7 +22,8 @@ func (b bearer) RoundTrip(r *http.Request) (*http.Response, error) {
 func TestNoTokenLeavesTheHost(t *testing.T) {
 	t.Parallel()
 	asked := 0
-	// It differs from the host in its port alone; TestOriginIsComparedInOneForm has other names.
+	// Only its port differs from the host's. TestOriginIsComparedInOneForm has
+	// other names.
 	stranger := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { asked++ }))
 	defer stranger.Close()
 	var host *httptest.Server

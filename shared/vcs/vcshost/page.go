@@ -15,18 +15,18 @@ import (
 // the next one, or there are more pages than any list of its kind has.
 var ErrEndless = errors.New("the host's list does not end")
 
-// ErrCursor says that the next part of a host's list has a cursor in place of the
-// number of a page.
+// ErrCursor says that a host names the next part of a list by a cursor and not by
+// the number of a page.
 var ErrCursor = errors.New("the host's list goes on with a cursor, which this server does not follow")
 
-// MaxPages bounds how many pages of a list are read.
+// MaxPages is the maximum number of pages of a list that are read.
 const MaxPages = 10_000
 
-// NextPage returns the number of the page after the present one, from the header
-// of the present one's answer; 0 after the last. The number must be larger than
-// the present one, so that no list is read in a circle. Only the number of a link
-// is used: the next page is read at the address of the first one, whatever
-// address the link has. It returns ErrEndless or ErrCursor, wrapped.
+// NextPage returns the number of the page after the present one, or 0 after the
+// last one. header is the header of the present page's response. The number must be
+// larger than the present one, so that no list is read in a circle. Of a link, only
+// the number is used: the next page is read at the address of the first one, not at
+// the address of the link. It returns ErrEndless or ErrCursor, wrapped.
 func NextPage(present int, header http.Header) (int, error) {
 	next, err := named(header)
 	switch {
@@ -40,8 +40,8 @@ func NextPage(present int, header http.Header) (int, error) {
 	return next, nil
 }
 
-// named returns the page that a header names: GitLab's own header, or a link; 0 if
-// it names none.
+// named returns the page that a header names, in GitLab's own header or in a link.
+// It returns 0 if the header names none.
 func named(header http.Header) (int, error) {
 	if text := header.Get("X-Next-Page"); text != "" {
 		return number(text)
@@ -68,7 +68,8 @@ func number(text string) (int, error) {
 	return int(n), nil
 }
 
-// The links of a header, and the relation of one ("Web Linking", RFC 8288, section 3).
+// links finds the links of a header. relation finds the relation of one link ("Web
+// Linking", RFC 8288, section 3).
 var (
 	links    = regexp.MustCompile(`<([^>]*)>([^<]*)`)
 	relation = regexp.MustCompile(`(?i);\s*rel\s*=\s*"?([^",;]*)`)

@@ -10,30 +10,32 @@ import (
 	"github.com/opsplane/opsplane/shared/vcs"
 )
 
-// Problem says what an error of a host means to people. Its texts have no full
+// Problem says what an error of a host means for people. Its texts have no full
 // stop at the end.
 type Problem struct {
 	// ID names the problem for programs, such as "HOST_LIMIT".
 	ID string
-	// Kind is the kind of the fault: Busy if the same request may succeed later,
-	// Invalid if somebody has to do something first.
+	// Kind is the kind of the fault. It is Busy if the same request may succeed
+	// later, and Invalid if somebody has to do something first.
 	Kind fault.Kind
-	// Permanent says that a task is not to be tried again by itself: somebody has to
-	// do something first.
+	// Permanent says that a task must not repeat the request by itself: somebody
+	// has to do something first.
 	Permanent bool
-	// Cause says what is wrong. It has no words of the host.
+	// Cause says what is wrong. It holds no text of the host.
 	Cause string
-	// Remedy says who has to do what. It is empty if it is enough to wait.
+	// Remedy says who has to do what. It is empty if waiting is enough.
 	Remedy string
-	// Detail has the host's own words, clean and bounded, or says what is wrong with
-	// the key. It is for the owner of a task and for the log, not for other callers.
+	// Detail is the host's own message, without secrets and with a limited length,
+	// or says what is wrong with the key. Only the owner of a task and the log may
+	// have it, no other caller.
 	Detail string
-	// RetryAfter is how long the host asks to wait; 0 if it does not say.
+	// RetryAfter is how long the host asks to wait. It is 0 if the host does not
+	// say.
 	RetryAfter time.Duration
 }
 
-// Explain returns what an error of a VCS host means, and false for an error that
-// no client of a host makes.
+// Explain returns what an error of a VCS host means. It returns false for an error
+// that does not come from a client of a host.
 func Explain(v vcs.VCS, err error) (Problem, bool) {
 	var limited *Limited
 	if errors.As(err, &limited) {
@@ -56,10 +58,10 @@ func Explain(v vcs.VCS, err error) (Problem, bool) {
 	return Problem{}, false
 }
 
-// Fault returns the error as one that a caller may see: the Problem that Explain
-// returns, or HOST_UNAVAILABLE. It wraps the error, for the log. A caller to
-// which ErrGone, ErrRefused or ErrForbidden mean something special looks for them
-// first.
+// Fault returns the error in a form that a caller may see: the Problem that Explain
+// returns, or HOST_UNAVAILABLE. It wraps the error, for the log. If ErrGone,
+// ErrRefused or ErrForbidden have a special meaning for the code that calls Fault,
+// that code must check for them first.
 func Fault(v vcs.VCS, err error) error {
 	p, ok := Explain(v, err)
 	// Of a thing that is gone, only its caller knows what it is.
@@ -79,15 +81,15 @@ func Fault(v vcs.VCS, err error) error {
 	return fmt.Errorf("%w: %w", f, err)
 }
 
-// row is what some errors mean. "HOST" stands for the host's name.
+// row says what some errors mean. In its texts, "HOST" stands for the host's name.
 type row struct {
 	errs []error
 	problem
-	// ofHost has what differs at a VCS.
+	// ofHost has the texts that differ by VCS.
 	ofHost map[vcs.VCS]problem
 }
 
-// problem is the part of a Problem that a row of the table has.
+// problem is the part of a Problem that comes from a row of the table.
 type problem struct {
 	id        string
 	kind      fault.Kind
@@ -96,7 +98,7 @@ type problem struct {
 	remedy    string
 }
 
-// The rows that are not found by comparing errors.
+// The rows that are chosen by code, and not by a comparison of errors.
 var (
 	badKey = row{problem: problem{
 		"VCS_NOT_CONFIGURED", fault.Invalid, true, "this server cannot read the private key of its GitHub App",
@@ -105,7 +107,7 @@ var (
 	unavailable = row{problem: problem{"HOST_UNAVAILABLE", fault.Busy, false, "HOST does not answer as it should", ""}}
 )
 
-// problems is the table of errors. The first row that has an error decides.
+// problems is the table of errors. The first row that matches an error is used.
 var problems = []row{
 	{errs: []error{ErrNotConfigured}, ofHost: map[vcs.VCS]problem{
 		vcs.GitHub: {"VCS_NOT_CONFIGURED", fault.Invalid, true, "this server has no GitHub App", "its operator sets GithubAppId and GithubAppPrivateKey"},
@@ -137,7 +139,7 @@ var problems = []row{
 	{errs: []error{ErrNoAnswer, ErrUnreachable}, problem: unavailable.problem},
 }
 
-// is reports whether an error is one of the row's.
+// is reports whether an error matches the row.
 func (r row) is(err error) bool {
 	for _, target := range r.errs {
 		if errors.Is(err, target) {
@@ -164,8 +166,8 @@ func (r row) at(v vcs.VCS, err error) Problem {
 	return p
 }
 
-// remedyOf says why a host forbids something, and what somebody has to do about
-// it there. It has no words of the host.
+// remedyOf says why a host forbids something, and what somebody has to do about it
+// at the host. The text holds no text of the host.
 func remedyOf(v vcs.VCS, err error) string {
 	var refusal *Refusal
 	if errors.As(err, &refusal) {
@@ -180,8 +182,8 @@ func remedyOf(v vcs.VCS, err error) string {
 	return usualReasons[v] + "; change that there"
 }
 
-// usualReasons are the most frequent reasons of a refusal for which the host
-// gives none.
+// usualReasons are the most frequent reasons for a refusal. They are used if the
+// host states no reason.
 var usualReasons = map[vcs.VCS]string{
 	vcs.GitHub: "the installation of its GitHub App is suspended or gone, or has not accepted a permission that the App asks for",
 	vcs.GitLab: "the token that it has for the group lacks a scope, or its account lacks a role",

@@ -18,7 +18,7 @@ func TestEachErrorOfAHostHasOneMeaning(t *testing.T) {
 		err       error
 		id        string
 		kind      fault.Kind
-		permanent string // the VCSs at which it is
+		permanent string // the VCSs at which the error is permanent
 	}{
 		"limit":                   {vcshost.Limit(time.Minute), "HOST_LIMIT", fault.Busy, ""},
 		"not configured":          {vcshost.ErrNotConfigured, "VCS_NOT_CONFIGURED", fault.Invalid, "github gitlab"},

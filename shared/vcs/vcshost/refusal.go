@@ -12,30 +12,32 @@ import (
 	"github.com/opsplane/opsplane/shared/vcs/shorten"
 )
 
-// Reason is why a host refuses a request, as far as its text says so.
+// Reason is the reason why a host refuses a request, as far as the response states
+// it.
 type Reason int
 
 // The reasons.
 const (
-	// Unstated is for a text that only people understand, or none.
+	// Unstated: there is no text, or only people can understand it.
 	Unstated Reason = iota
-	// ByAddress says that the host refuses this server's network address. It says
-	// nothing about the token.
+	// ByAddress: the host refuses this server's network address. This says nothing
+	// about the token.
 	ByAddress
-	// BySAML says that the organisation asks for single sign-on, which the token lacks.
+	// BySAML: the organisation requires single sign-on, and the token does not have
+	// it.
 	BySAML
 )
 
-// Refusal is an ErrForbidden with the reason that the host gives.
+// Refusal is an ErrForbidden with the reason that the host states.
 type Refusal struct {
 	Reason Reason
-	// Words is the host's own text in one line: at most MaxWords bytes, without
-	// control characters. "***" replaces the token of the request, and whatever looks
-	// like a secret. It is empty if the host sent no text for people.
+	// Words is the host's own message in one line: at most MaxWords bytes, without
+	// control characters. "***" replaces the token of the request, and every text
+	// that looks like a secret. Words is empty if the host sent no text for people.
 	Words string
 }
 
-// MaxWords is the length of a host's text that is kept, in bytes.
+// MaxWords is the maximum length of a host's message that is kept, in bytes.
 const MaxWords = 300
 
 // Error implements error.
@@ -63,10 +65,11 @@ func RefusesAddress(err error) bool {
 	return errors.As(err, &refusal) && refusal.Reason == ByAddress
 }
 
-// refusal reads the reason of a refusal. GitHub says it in its text, and for SAML
-// in a header too ("Authenticating to the REST API", GitHub documentation). GitLab
-// answers a banned address with one word that is not JSON ("User and IP rate
-// limits", GitLab documentation: Rack Attack), and everything else with JSON.
+// refusal reads the reason of a refusal. GitHub states it in its text, and for SAML
+// also in a header ("Authenticating to the REST API", GitHub documentation). GitLab
+// responds to a banned address with a single word that is not JSON ("User and IP
+// rate limits", GitLab documentation: Rack Attack). All its other responses are
+// JSON.
 func refusal(answer *http.Response, body []byte) *Refusal {
 	r := &Refusal{Words: said(answer, body)}
 	words := strings.ToLower(r.Words)
@@ -80,8 +83,8 @@ func refusal(answer *http.Response, body []byte) *Refusal {
 }
 
 // limits are the texts of refusals that are in fact limits. GitHub documents some
-// of them ("Rate limits for the REST API", GitHub documentation). Those about
-// abuse detection are of older Enterprise Servers.
+// of them ("Rate limits for the REST API", GitHub documentation). The texts about
+// abuse detection come from older Enterprise Servers.
 var limits = []string{
 	"secondary rate limit", "secondary-rate-limits", "api rate limit exceeded", "abuse detection mechanism", "abuse-rate-limits",
 	"temporarily blocked from content creation", "too many requests", "requested too many times",
@@ -92,7 +95,7 @@ func asksForPatience(body []byte) bool {
 	return containsAny(strings.ToLower(shorten.Head(string(body), maxRefusal)), limits...)
 }
 
-// maxRefusal is how much of a refusal is read, in bytes.
+// maxRefusal is the maximum that is read of a refusal, in bytes.
 const maxRefusal = 1 << 16
 
 func containsAny(text string, parts ...string) bool {
@@ -104,7 +107,8 @@ func containsAny(text string, parts ...string) bool {
 	return false
 }
 
-// said returns the text for people of an answer, in the form of Refusal.Words.
+// said returns the text of a response that is meant for people, in the form of
+// Refusal.Words.
 func said(answer *http.Response, body []byte) string {
 	body = body[:min(len(body), maxRefusal)]
 	if answer.Request != nil {
@@ -116,8 +120,8 @@ func said(answer *http.Response, body []byte) string {
 	return clean(message(body))
 }
 
-// message returns the text for people of a body: a member of the JSON of GitHub,
-// GitLab or OAuth, or the body itself if it is plain text.
+// message returns the text of a body that is meant for people: a member of the JSON
+// of GitHub, GitLab or OAuth, or the body itself if it is plain text.
 func message(body []byte) string {
 	var object map[string]json.RawMessage
 	if err := json.Unmarshal(body, &object); err == nil {
@@ -126,7 +130,7 @@ func message(body []byte) string {
 			if value, ok := object[name]; !ok {
 				continue
 			} else if json.Unmarshal(value, &text) != nil {
-				text = string(value) // GitLab's may be an object
+				text = string(value) // GitLab's message may be an object
 			}
 			return text
 		}
@@ -140,14 +144,14 @@ func message(body []byte) string {
 
 const masked = "***"
 
-// secrets matches what a host's text may repeat of a request: tokens by their
-// prefixes, the text after the name of a secret, names and passwords in addresses,
-// and long texts of letters and digits.
+// secrets matches the parts of a request that a host's text may repeat: tokens by
+// their prefixes, the text after the name of a secret, user names and passwords in
+// addresses, and long texts of letters and digits.
 var secrets = regexp.MustCompile(`(?i)\b(?:gh[a-z]|github_pat|gl[a-z]{2,8})[_-][\w.-]{8,}|\beyJ[\w.-]{8,}|` +
 	`\b(?:bearer|basic)\s+[\w.~+/=-]{8,}|\b(?:[a-z_]*token|secret|password|code)["']?\s*[=:]\s*["']?[^\s"',;&]+|` +
 	`://[^\s/@]+@|[A-Za-z0-9_+/=-]{32,}`)
 
-// clean returns a host's text as one bounded line without secrets.
+// clean returns a host's text as one line without secrets, cut to MaxWords bytes.
 func clean(text string) string {
 	text = strings.ToValidUTF8(text, "")
 	text = strings.Map(func(c rune) rune {

@@ -6,32 +6,34 @@ import (
 	"github.com/opsplane/opsplane/shared/vcs"
 )
 
-// Repository is what a host tells of a repository.
+// Repository is what a host states about a repository.
 type Repository struct {
 	vcs.Description
-	// Namespace names who may decide about the repository, as MayDecide takes it:
-	// at GitHub the login of its owner, at GitLab the id of the group that it lies
-	// in. It is empty for a GitLab project of a person.
+	// Namespace names who may decide about the repository, in the form that
+	// MayDecide accepts. At GitHub it is the login of the owner. At GitLab it is
+	// the id of the group that the project lies in, and it is empty for a project
+	// of a person.
 	Namespace string
 }
 
 // RepositoryPage is a page of the repositories of an installation.
 type RepositoryPage struct {
 	Repositories []Repository
-	// Odd are the entries of the page that cannot be read.
+	// Odd are the entries of the page that could not be read.
 	Odd []Odd
-	// Next is the number of the next page; 0 after the last one.
+	// Next is the number of the next page. It is 0 after the last one.
 	Next int
-	// Total is how many repositories all pages have; 0 if the host does not say.
+	// Total is the number of repositories on all pages. It is 0 if the host does
+	// not state it.
 	Total int
 }
 
-// Profile is what a host tells of the account of a person, a bot or an
+// Profile is what a host states about the account of a person, a bot or an
 // organisation.
 type Profile struct {
 	// ID never changes.
 	ID vcs.ID
-	// Login is the name, which may change.
+	// Login is the account's name. It may change.
 	Login string
 	// AvatarURL is the address of the picture; it may be empty.
 	AvatarURL string

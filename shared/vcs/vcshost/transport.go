@@ -6,15 +6,15 @@ import (
 	"time"
 )
 
-// answerTime is how long a host may take until its answer begins. Three attempts
-// fit into the 25 seconds that the gateway gives the functions that ask hosts.
+// answerTime is the maximum time until a host's response begins. Three attempts fit
+// into the 25 seconds that the gateway gives to the functions that ask hosts.
 const answerTime = 7500 * time.Millisecond
 
-// Transport returns a transport to the host at an address, Confined to its
-// origin. It repeats a read that failed at the host or on the way: at most twice,
-// each time after a random pause. It repeats nothing else, and nothing if the
-// host says when to ask again. It returns a BrowserPage in place of a refusal
-// that is a page for browsers.
+// Transport returns a transport to the host at an address, Confined to its origin.
+// It repeats a read that failed at the host or on the way: at most twice, each time
+// after a random pause. It repeats no other request. It also does not repeat a read
+// if the host says when to ask again. If a refusal is a page for browsers, it
+// returns a BrowserPage.
 func Transport(address string) http.RoundTripper {
 	t := http.DefaultTransport.(*http.Transport).Clone()
 	t.ResponseHeaderTimeout = answerTime
@@ -25,7 +25,7 @@ func Transport(address string) http.RoundTripper {
 type repeating struct{ next http.RoundTripper }
 
 const (
-	// attempts is how often a read is sent at most.
+	// attempts is the maximum number of times that a read is sent.
 	attempts = 3
 	// basePause is half of the longest pause before the second attempt.
 	basePause = 300 * time.Millisecond

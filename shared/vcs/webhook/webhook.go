@@ -1,5 +1,6 @@
-// Package webhook tells deliveries of VCS hosts from forgeries. Its invariant:
-// texts are compared in constant time, and nothing of a secret is stored.
+// Package webhook checks that deliveries come from VCS hosts and are not forged.
+// Its invariants: it compares texts in constant time, and it stores nothing of a
+// secret.
 package webhook
 
 import (
@@ -13,10 +14,10 @@ import (
 	"github.com/opsplane/opsplane/shared/vcs"
 )
 
-// Signed reports whether a signature, the value of GitHub's header
-// X-Hub-Signature-256, is that of a body: "sha256=" and the HMAC-SHA256 of the
-// bytes as they were sent, in hexadecimal ("Validating webhook deliveries",
-// GitHub documentation). The older SHA-1 is not accepted.
+// Signed reports whether a signature is that of a body. The signature is the value
+// of GitHub's header X-Hub-Signature-256: "sha256=" and the HMAC-SHA256 of the
+// bytes as they were sent, in hexadecimal ("Validating webhook deliveries", GitHub
+// documentation). The older SHA-1 is not accepted.
 func Signed(secret string, body []byte, signature string) bool {
 	text, ok := strings.CutPrefix(signature, "sha256=")
 	sum, err := hex.DecodeString(text)
@@ -26,14 +27,15 @@ func Signed(secret string, body []byte, signature string) bool {
 	return hmac.Equal(sum, mac([]byte(secret), body))
 }
 
-// Purpose is what the key of GitLab's tokens is derived for (secret.Derive).
+// Purpose is the purpose for which the key of GitLab's webhook tokens is derived
+// (secret.Derive).
 const Purpose = "gitlab-webhook"
 
-// Token returns the secret token of a GitLab installation's webhook: 64
-// hexadecimal digits, of which the first 16 are the installation and the others
-// an HMAC of it. So a token names whom it is for, and no table of tokens is
-// kept. key is derived from the secret of these tokens; installation is a positive
-// 63-bit number. Another text gives no token.
+// Token returns the secret token of a GitLab installation's webhook: 64 hexadecimal
+// digits. The first 16 are the installation, and the others are an HMAC of it. So a
+// token names its installation, and no table of tokens is needed. key is derived
+// from the secret of these tokens. installation must be a positive 63-bit number;
+// for another text Token returns false.
 func Token(key []byte, installation vcs.ID) (string, bool) {
 	id, err := strconv.ParseInt(string(installation), 10, 64)
 	if err != nil || id <= 0 {
@@ -44,8 +46,9 @@ func Token(key []byte, installation vcs.ID) (string, bool) {
 	return hex.EncodeToString(token), true
 }
 
-// Installation returns the installation whose webhook a token, the value of GitLab's header
-// X-Gitlab-Token, is for; false for one that Token has not made with the key.
+// Installation returns the installation that a token belongs to. The token is the
+// value of GitLab's header X-Gitlab-Token. It returns false for a token that Token
+// has not made with the key.
 func Installation(key []byte, token string) (vcs.ID, bool) {
 	const idSize = 8
 	raw, err := hex.DecodeString(token)

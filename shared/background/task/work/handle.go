@@ -16,37 +16,38 @@ import (
 
 // Worker works at the tasks of one queue.
 type Worker struct {
-	// Tasks is where they lie.
+	// Tasks is the store of the tasks.
 	Tasks task.Store
-	// Queue is whose tasks it takes up.
+	// Queue is the queue whose tasks the worker works at.
 	Queue task.Queue
-	// Steps are what is done for each kind of the queue.
+	// Steps has the step for each kind of the queue.
 	Steps map[task.Kind]Step
-	// Slice is how long a task is worked at before it is given back, so that others
-	// have their turn; well below task.Lease.
+	// Slice is how long a task is worked at before it is given back, so that other
+	// tasks get their turn. It must be well below task.Lease.
 	Slice time.Duration
-	// Explain says to a task's owner why a step failed, and whether trying again
-	// would be in vain.
+	// Explain says for a task's owner why a step failed, and whether trying again
+	// would not help.
 	Explain func(run *task.Run, problem error) (words string, forGood bool)
-	// Remark is what the owner of a task that is done should know; empty if that is
-	// nothing. Nil stands for none.
+	// Remark returns what the owner of a completed task should know. It is empty if
+	// there is nothing. A nil Remark means no remarks.
 	Remark func(*task.Run) string
-	// Log takes a line for each invocation that did something, and for what failed.
+	// Log gets a line for each invocation that did something, and a line for each
+	// failure.
 	Log *slog.Logger
 	// Now is the clock.
 	Now func() time.Time
 }
 
 const (
-	// Reserve is how much of its time an invocation keeps back, so that it can give
-	// its task back.
+	// Reserve is the time that an invocation keeps back, so that it can give its
+	// task back.
 	Reserve = 10 * time.Second
-	// maxDue is how many tasks a scheduled run takes up.
+	// maxDue is the maximum number of tasks that a scheduled run works at.
 	maxDue = 100
 )
 
-// Handle works at the tasks of a stream event. For an event of the schedule it works
-// at the tasks that are due.
+// Handle works at the tasks of a stream event. For an event of the schedule it
+// works at the tasks that are due.
 func (w *Worker) Handle(ctx context.Context, event json.RawMessage) (any, error) {
 	records, err := stream.Records(event)
 	if err != nil {
@@ -62,15 +63,15 @@ func (w *Worker) Handle(ctx context.Context, event json.RawMessage) (any, error)
 	}
 	ids, err := w.Tasks.Due(ctx, w.Queue, w.Now(), maxDue)
 	for i := 0; i < len(ids) && ctx.Err() == nil; i++ {
-		err = errors.Join(err, w.process(ctx, run, ids[i])) // go on with the others
+		err = errors.Join(err, w.process(ctx, run, ids[i])) // continue with the others
 	}
 	w.report(ctx, run, err)
 	return run, err
 }
 
-// stream works at the tasks of records, and hands back those that could not be
-// taken up or given back. Lambda goes on from the first of them. The tasks behind
-// it that were worked at are not due then.
+// stream works at the tasks of records. It returns the records whose tasks could
+// not be begun or given back, so that Lambda continues from the first of them.
+// Tasks after it that were worked at are not due then.
 func (w *Worker) stream(ctx context.Context, run *tally, records []stream.Record) (response events.DynamoDBEventResponse, problem error) {
 	var failed []stream.Record
 	for _, record := range records {
@@ -86,17 +87,17 @@ func (w *Worker) stream(ctx context.Context, run *tally, records []stream.Record
 	return stream.Failures(failed...), problem
 }
 
-// tally is what one invocation has done.
+// tally counts what one invocation has done.
 type tally struct {
-	// Completed, Failed and Waiting count tasks by what became of them. Unreadable
-	// counts those of the failed ones that were never tried.
+	// Completed, Failed and Waiting count tasks by their outcome. Unreadable counts
+	// the failed ones whose item could not be read, and which were never tried.
 	Completed  int `json:"completed"`
 	Failed     int `json:"failed"`
 	Waiting    int `json:"waiting"`
 	Unreadable int `json:"unreadable"`
 }
 
-// report writes the log line of an invocation that did anything.
+// report writes the log line of an invocation that did something.
 func (w *Worker) report(ctx context.Context, run *tally, err error) {
 	frame.Line{Message: "tasks", Quiet: true, Counts: []frame.Count{
 		{Name: "completed", Unit: frame.Things, Value: int64(run.Completed)},

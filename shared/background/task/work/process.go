@@ -1,8 +1,8 @@
-// Package work is the frame of functions that work at tasks: the table's stream
-// or a schedule wakes them, and they work at each task for a slice of time. Its
-// invariants: what was done of a task is noted behind each step, so that a worker
-// may be killed anywhere; a task that makes no progress ends, with the reason; and
-// none holds up another.
+// Package work is the frame of functions that work at tasks. The table's stream or
+// a schedule wakes such a function, and it works at each task for a slice of time.
+// The invariants of the package: progress is stored after each step, so that a
+// worker may be killed at any point; a task that makes no progress ends, with the
+// reason; and no task holds up another.
 package work
 
 import (
@@ -21,41 +21,42 @@ import (
 	"github.com/opsplane/opsplane/shared/vcs/vcshost"
 )
 
-// Step does a part of a task that may be done again, and notes in the run where
-// the task then stands. It reports whether that was the last part.
+// Step does a part of a task, and stores in the run how far the task is. A step may
+// be done more than once. It reports whether that was the last part.
 type Step func(context.Context, *task.Run, change.Author) (done bool, err error)
 
-// Bounds of a task.
+// Limits of a task.
 const (
-	// MaxTries is how often a task is tried that makes no progress.
+	// MaxTries is how often a task is tried without progress.
 	MaxTries = 8
-	// MaxAge is how long a task may wait for its host without making progress. It
-	// is judged behind a try, so that none fails because nobody tried.
+	// MaxAge is how long a task may wait for its host without progress. It is
+	// checked after a try, so that no task fails without a try.
 	MaxAge = 24 * time.Hour
-	// giveBack is how long it may take to give a task back when time is over.
+	// giveBack is the maximum time for giving a task back when the invocation's
+	// time is over.
 	giveBack = 5 * time.Second
-	// ShortWait is how long a worker waits in all, in a slice, for hosts that allow
-	// no more requests for a moment. For longer a task is given back, to be taken up
-	// by the schedule, which comes once a minute.
+	// ShortWait is the total time that a worker waits in a slice for hosts that
+	// limit requests for a short time. If the wait is longer, the task is given
+	// back. The schedule, which runs once a minute, begins it again.
 	ShortWait = 15 * time.Second
 )
 
-// ErrTired says that a task is not to be tried once more: the workers that took
-// it up were killed, and so said nothing.
+// ErrTired says that a task is not tried again: the workers that began it were
+// killed, and so reported no error.
 var ErrTired = errors.New("its workers were killed")
 
-// Later is the error of a step before which a task has to wait for a time, and
-// which has done nothing yet. That is no failure.
+// Later is the error of a step that has done nothing yet, because the task has to
+// wait until a time. It is not a failure.
 type Later struct {
-	// Until is when the task is taken up again.
+	// Until is the time at which the task is begun again.
 	Until time.Time
 }
 
 // Error implements error.
 func (l *Later) Error() string { return "the task waits until " + l.Until.UTC().Format(time.RFC3339) }
 
-// process works at one task for a slice of time. Its error is that the task
-// could not be taken up or given back: then it is due again after its lease.
+// process works at one task for a slice of time. It returns an error if the task
+// could not be begun or given back. Then the task is due again after its lease.
 func (w *Worker) process(ctx context.Context, tally *tally, id string) error {
 	run, err := w.Tasks.Begin(ctx, id, w.Now())
 	switch {
@@ -78,7 +79,7 @@ func (w *Worker) process(ctx context.Context, tally *tally, id string) error {
 		return nil
 	case done:
 		err = w.Tasks.End(after, run, task.Completed, w.remark(run), w.Now())
-	case err == nil, ctx.Err() != nil && run.Tries == 0: // time is over, but was not in vain
+	case err == nil, ctx.Err() != nil && run.Tries == 0: // the time is over, but the task made progress
 		err = w.Tasks.Wait(after, run, w.Now(), "")
 	case errors.As(err, &later):
 		run.Tries = 0
@@ -95,13 +96,13 @@ func (w *Worker) process(ctx context.Context, tally *tally, id string) error {
 		tally.Waiting++
 	}
 	if errors.Is(err, task.ErrLost) {
-		return nil // another worker has it, and says what becomes of it
+		return nil // another worker has the task and decides its outcome
 	}
 	return err
 }
 
-// work does steps until the task is done or its slice of time is over. What was
-// done of it is noted behind each.
+// work does steps until the task is done or its slice of time is over. It stores
+// the progress after each step.
 func (w *Worker) work(ctx context.Context, run *task.Run) (done bool, err error) {
 	defer frame.Guard(&err)
 	step, ok := w.Steps[run.Kind]
@@ -127,14 +128,15 @@ func (w *Worker) work(ctx context.Context, run *task.Run) (done bool, err error)
 	}
 }
 
-// waited waits for a host that allows no more requests for a moment, if patience
-// and time are long enough for it, and reports whether the host may be asked again.
+// waited waits for a host that limits requests for a short time, if patience and
+// the deadline allow the wait. It reports whether the host may be asked again.
 func waited(ctx context.Context, problem error, patience *time.Duration) bool {
 	var limited *vcshost.Limited
 	if !errors.As(problem, &limited) {
 		return false
 	}
-	// Drawn, so that what waits for one host does not come back together.
+	// The wait is random, so that what waits for one host does not come back at the
+	// same time.
 	wait := limited.RetryAfter + rand.N(limited.RetryAfter/2)
 	if end, ok := ctx.Deadline(); wait > *patience || ok && time.Until(end) < wait {
 		return false
@@ -148,7 +150,7 @@ func waited(ctx context.Context, problem error, patience *time.Duration) bool {
 	}
 }
 
-// stumble decides what becomes of a task whose step failed.
+// stumble decides what happens to a task whose step failed.
 func (w *Worker) stumble(ctx context.Context, run *task.Run, problem error) error {
 	words, forGood := w.Explain(run, problem)
 	var limited *vcshost.Limited
@@ -157,7 +159,8 @@ func (w *Worker) stumble(ctx context.Context, run *task.Run, problem error) erro
 	case forGood, run.Tries >= MaxTries, now.Sub(run.MovedAt) > MaxAge:
 		err = w.Tasks.End(ctx, run, task.Failed, words, now)
 	case errors.As(problem, &limited):
-		// Patience is no failure. Drawn, so that what waits for one host does not come back together.
+		// A limit of the host is not a failure. The wait is random, so that what
+		// waits for one host does not come back at the same time.
 		run.Tries = 0
 		err = w.Tasks.Wait(ctx, run, now.Add(limited.RetryAfter+rand.N(10*time.Second)), words)
 	default:
@@ -169,7 +172,7 @@ func (w *Worker) stumble(ctx context.Context, run *task.Run, problem error) erro
 	return err
 }
 
-// bury ends a task that cannot be read, so that it holds up no other.
+// bury ends a task that cannot be read, so that it does not hold up the others.
 func (w *Worker) bury(ctx context.Context, tally *tally, id string, problem error) error {
 	tally.Failed++
 	tally.Unreadable++
