@@ -96,14 +96,14 @@ func unanswered(err error) bool {
 	return errors.Is(err, vcshost.ErrNoAnswer) || errors.Is(err, session.ErrRefreshing)
 }
 
-// outward turns an error of renew that comes from the host, or from a missing grant,
-// into one for the caller. Other errors, such as those of the storage and
-// session.ErrRefreshing, are returned unchanged.
+// outward turns an error of renew into one for the caller, if it comes from the
+// host, from a missing grant, or from a grant that another call refreshes now. Other
+// errors, such as those of the storage, are returned unchanged.
 func outward(name string, err error) error {
 	switch {
 	case errors.Is(err, session.ErrNoGrant):
 		return access.Refuse(access.StepHost, "the grant of the login at %s is lost: the person has to log in again", name)
-	case errors.Is(err, vcshost.ErrNoAnswer):
+	case unanswered(err):
 		return vcshost.Fault(nouns.VCS(name), err)
 	}
 	return err
