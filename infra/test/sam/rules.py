@@ -291,6 +291,7 @@ TABLES = {
     "KvTable": {"pk": "S", "sk": "B", "uw": "S", "ux": "S"},
     "DeliveriesTable": {"pk": "S", "sk": "S", "due_in": "S", "due": "N"},
     "VcsTable": {"pk": "S", "sk": "S", "by_name": "S", "by_repository": "S"},
+    "RunsTable": {"pk": "S", "sk": "S"},
     "AuditTable": {"pk": "S", "sk": "S", "actor": "S", "topic": "S"},
 }
 

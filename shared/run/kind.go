@@ -1,0 +1,59 @@
+package run
+
+import (
+	"fmt"
+	"strconv"
+)
+
+// KindName says what a run belongs to.
+type KindName string
+
+// The names of kinds.
+const (
+	// PullRequest is the kind of runs of a pull request.
+	PullRequest KindName = "pr"
+	// Drift is the kind of runs that compare infrastructure with a branch.
+	Drift KindName = "drift"
+	// Branch is the kind of runs that somebody starts by API on a branch.
+	Branch KindName = "branch"
+)
+
+// Kind is what a run belongs to.
+type Kind struct {
+	Name KindName
+	// Number and Title are those of the pull request, at the time when the run was
+	// created. They are zero for other kinds. The title may be empty.
+	Number int64
+	Title  string
+}
+
+// valid returns an error for a kind that no run may have.
+func (k Kind) valid() error {
+	switch k.Name {
+	case PullRequest:
+		if k.Number <= 0 {
+			return fmt.Errorf("a run of a pull request has the number %d; the first number is 1", k.Number)
+		}
+	case Drift, Branch:
+		if k.Number != 0 || k.Title != "" {
+			return fmt.Errorf("a run of kind %q names the pull request %d", k.Name, k.Number)
+		}
+	default:
+		return fmt.Errorf("a run has the unknown kind %q", k.Name)
+	}
+	return nil
+}
+
+// Scope names the runs of a repository that one unlock ends together: those of a
+// pull request, those of a branch, or those that look for drift. Stored keys
+// contain it.
+type Scope string
+
+// ScopeOfPullRequest returns the scope of the runs of a pull request.
+func ScopeOfPullRequest(number int64) Scope { return Scope(strconv.FormatInt(number, 10)) }
+
+// ScopeOfBranch returns the scope of the runs that were started by API on a branch.
+func ScopeOfBranch(branch string) Scope { return Scope("BRANCH#" + branch) }
+
+// ScopeOfDrift is the scope of the runs that look for drift.
+const ScopeOfDrift Scope = "DRIFT"
