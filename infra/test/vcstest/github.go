@@ -33,6 +33,8 @@ type Repository struct {
 	UpdatedAt                  time.Time
 	// Files are the paths that exist on the default branch.
 	Files []string
+	// Branches are the branches beside the default branch.
+	Branches []string
 }
 
 // GitHub is a stand-in for GitHub, or, by its path, for an Enterprise Server.
@@ -41,6 +43,8 @@ type GitHub struct {
 	API string
 	// Key is the App's private key, in PEM.
 	Key string
+	// CI has the workflow runs.
+	CI CI
 
 	public  *rsa.PublicKey
 	handler http.Handler
@@ -91,6 +95,10 @@ func MakeGitHub(private *rsa.PrivateKey) *GitHub {
 	mux.HandleFunc("GET /api/v3/repositories/{id}", g.of(g.byID))
 	mux.HandleFunc("GET /api/v3/repos/{owner}/{name}/contents/{path...}", g.of(g.contents))
 	mux.HandleFunc("GET /api/v3/orgs/{org}/memberships/{login}", g.of(g.membership))
+	mux.HandleFunc("GET /api/v3/repos/{owner}/{name}/actions/workflows", g.of(g.workflows))
+	mux.HandleFunc("POST /api/v3/repos/{owner}/{name}/actions/workflows/{workflow}/dispatches", g.of(g.dispatch))
+	mux.HandleFunc("GET /api/v3/repos/{owner}/{name}/actions/runs/{run}", g.of(g.workflowRun))
+	mux.HandleFunc("POST /api/v3/repos/{owner}/{name}/actions/runs/{run}/cancel", g.of(g.cancelRun))
 	g.appRoutes(mux)
 	g.handler = g.behind(GitHubPath, mux)
 	return g
@@ -182,6 +190,10 @@ func (g *GitHub) of(serve func(http.ResponseWriter, *http.Request, []Repository)
 		answer := serve(w, r, g.installations[installation])
 		if answer == nil {
 			refuse(w, http.StatusNotFound, "Not Found")
+			return
+		}
+		if other, ok := answer.(reply); ok {
+			other.write(w)
 			return
 		}
 		body, err := json.Marshal(answer)
