@@ -64,7 +64,7 @@ func (g *GitHub) dispatch(_ http.ResponseWriter, r *http.Request, all []Reposito
 	if body.Details != nil && g.CI.WithoutDetails {
 		return refused(http.StatusBadRequest, "Invalid request. \"return_run_details\" is not a permitted key.")
 	}
-	if body.Ref != repo.DefaultBranch && !slices.Contains(repo.Branches, body.Ref) {
+	if repo.Branches[body.Ref] == "" {
 		return refused(http.StatusUnprocessableEntity, "No ref found for: "+body.Ref)
 	}
 	if name, ok := g.CI.undeclared(body.Inputs); ok {

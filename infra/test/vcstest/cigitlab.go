@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
-	"slices"
 	"strconv"
 )
 
@@ -35,7 +34,7 @@ func (g *GitLab) createPipeline(_ http.ResponseWriter, r *http.Request, account 
 	if err := json.NewDecoder(r.Body).Decode(&body); err != nil {
 		return refused("the body cannot be read")
 	}
-	if body.Ref != p.DefaultBranch && !slices.Contains(p.Branches, body.Ref) {
+	if p.Branches[body.Ref] == "" {
 		return refused("Reference not found")
 	}
 	if name, ok := g.CI.undeclared(body.Inputs); ok {

@@ -16,7 +16,7 @@ var infra = vcs.Description{ID: "7", Owner: "acme", Name: "infra"}
 
 // withWorkflow installs a repository with a workflow file and a branch.
 func withWorkflow(host *vcstest.GitHub, files ...string) {
-	host.Install("42", vcstest.Repository{ID: 7, Owner: "acme", Name: "infra", DefaultBranch: "main", Files: files, Branches: []string{"feature"}})
+	host.Install("42", vcstest.Repository{ID: 7, Owner: "acme", Name: "infra", DefaultBranch: "main", Files: files, Branches: map[string]string{"main": "b0", "feature": "c1"}})
 }
 
 var start = vcshost.CIStart{Branch: "feature", WorkToken: "token-1", APIBaseURL: "https://ops.example.com/api/github"}

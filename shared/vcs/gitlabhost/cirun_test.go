@@ -18,7 +18,7 @@ var infra = vcs.Description{ID: "7", Owner: "acme", Name: "infra"}
 func withProject(t *testing.T) (*gitlabhost.Installation, *vcstest.GitLab) {
 	host := vcstest.NewGitLab(t)
 	host.Set(vcstest.Group{ID: 77, FullPath: "acme", Inherited: member(40), Projects: []vcstest.Project{
-		{ID: 7, PathWithNamespace: "acme/infra", DefaultBranch: "main", Branches: []string{"feature"}},
+		{ID: 7, PathWithNamespace: "acme/infra", DefaultBranch: "main", Branches: map[string]string{"main": "b0", "feature": "c1", "a/b": "d2"}},
 	}})
 	return open(t, host), host
 }
