@@ -33,6 +33,10 @@ type Repository struct {
 	UpdatedAt                  time.Time
 	// Files are the paths that exist on the default branch.
 	Files []string
+	// Branches are the commits of the branches, by name.
+	Branches map[string]string
+	// Changes are the pull requests or merge requests.
+	Changes []Change
 }
 
 // GitHub is a stand-in for GitHub, or, by its path, for an Enterprise Server.
@@ -41,6 +45,8 @@ type GitHub struct {
 	API string
 	// Key is the App's private key, in PEM.
 	Key string
+	// CI has the workflow runs.
+	CI CI
 
 	public  *rsa.PublicKey
 	handler http.Handler
@@ -53,8 +59,10 @@ type GitHub struct {
 	suspended     map[string]bool
 	withheld      map[string]string // path text that is forbidden to an installation, by id
 	limits        rates
-	members       map[string]member // by organisation/login
-	tokens        map[string]string // token to installation
+	members       map[string]member            // by organisation/login
+	tokens        map[string]string            // token to installation
+	reduced       map[string]map[string]string // permissions of tokens that were asked for with fewer
+	collaborators map[string]member            // by owner/name/login; the role is the permission
 	app           App
 	accepted      map[string]string
 	codes         []string // codes of manifests
@@ -82,6 +90,7 @@ const GitHubPath = "/api/v3"
 func MakeGitHub(private *rsa.PrivateKey) *GitHub {
 	g := &GitHub{
 		public: &private.PublicKey, installations: map[string][]Repository{}, members: map[string]member{}, tokens: map[string]string{},
+		reduced: map[string]map[string]string{}, collaborators: map[string]member{},
 		suspended: map[string]bool{}, withheld: map[string]string{}, limits: rates{hourly: hourly, used: map[string]int{}},
 		Key: string(pem.EncodeToMemory(&pem.Block{Type: "RSA PRIVATE KEY", Bytes: x509.MarshalPKCS1PrivateKey(private)})),
 	}
@@ -91,6 +100,13 @@ func MakeGitHub(private *rsa.PrivateKey) *GitHub {
 	mux.HandleFunc("GET /api/v3/repositories/{id}", g.of(g.byID))
 	mux.HandleFunc("GET /api/v3/repos/{owner}/{name}/contents/{path...}", g.of(g.contents))
 	mux.HandleFunc("GET /api/v3/orgs/{org}/memberships/{login}", g.of(g.membership))
+	mux.HandleFunc("GET /api/v3/repos/{owner}/{name}/branches/{branch}", g.of(g.branch))
+	mux.HandleFunc("GET /api/v3/repos/{owner}/{name}/pulls/{number}", g.of(g.pullRequest))
+	mux.HandleFunc("GET /api/v3/repos/{owner}/{name}/collaborators/{login}/permission", g.of(g.permission))
+	mux.HandleFunc("GET /api/v3/repos/{owner}/{name}/actions/workflows", g.of(g.workflows))
+	mux.HandleFunc("POST /api/v3/repos/{owner}/{name}/actions/workflows/{workflow}/dispatches", g.of(g.dispatch))
+	mux.HandleFunc("GET /api/v3/repos/{owner}/{name}/actions/runs/{run}", g.of(g.workflowRun))
+	mux.HandleFunc("POST /api/v3/repos/{owner}/{name}/actions/runs/{run}/cancel", g.of(g.cancelRun))
 	g.appRoutes(mux)
 	g.handler = g.behind(GitHubPath, mux)
 	return g
@@ -134,6 +150,21 @@ func (g *GitHub) Role(organisation, login string, account int64, role string) {
 	g.members[organisation+"/"+login] = member{account, role}
 }
 
+// Permit gives an account a permission in a repository, "read", "write" or "admin".
+func (g *GitHub) Permit(owner, name, login string, account int64, permission string) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.collaborators[owner+"/"+name+"/"+login] = member{account, permission}
+}
+
+// Permissions returns the permissions that a token was asked for with. They are nil for a
+// token with all permissions of the App.
+func (g *GitHub) Permissions(token string) map[string]string {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.reduced[token]
+}
+
 // token returns a token that is valid for an hour, to a caller that signs as the App.
 func (g *GitHub) token(w http.ResponseWriter, r *http.Request) {
 	if !g.signed(r) {
@@ -152,6 +183,12 @@ func (g *GitHub) token(w http.ResponseWriter, r *http.Request) {
 	}
 	token := "ghs_" + rand.Text()
 	g.tokens[token] = r.PathValue("id")
+	var body struct {
+		Permissions map[string]string `json:"permissions"`
+	}
+	if err := json.NewDecoder(r.Body).Decode(&body); err == nil {
+		g.reduced[token] = body.Permissions
+	}
 	w.WriteHeader(http.StatusCreated)
 	_ = json.NewEncoder(w).Encode(map[string]any{"token": token, "expires_at": time.Now().Add(time.Hour).UTC().Format(time.RFC3339)})
 }
@@ -182,6 +219,10 @@ func (g *GitHub) of(serve func(http.ResponseWriter, *http.Request, []Repository)
 		answer := serve(w, r, g.installations[installation])
 		if answer == nil {
 			refuse(w, http.StatusNotFound, "Not Found")
+			return
+		}
+		if other, ok := answer.(reply); ok {
+			other.write(w)
 			return
 		}
 		body, err := json.Marshal(answer)

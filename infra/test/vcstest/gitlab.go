@@ -31,12 +31,18 @@ type Project struct {
 	DefaultBranch     string
 	Archived, Public  bool
 	UpdatedAt         time.Time
+	// Branches are the commits of the branches, by name.
+	Branches map[string]string
+	// Changes are the pull requests or merge requests.
+	Changes []Change
 }
 
 // GitLab is a stand-in for GitLab.
 type GitLab struct {
 	// API is the address, without the version.
 	API string
+	// CI has the pipelines.
+	CI CI
 
 	gate
 
@@ -75,6 +81,12 @@ func MakeGitLab() *GitLab {
 	mux.HandleFunc("GET /api/v4/groups/{group}/members/all/{account}", g.as(g.member(func(m Group) map[int64]int { return m.Inherited })))
 	mux.HandleFunc("GET /api/v4/groups/{group}/projects", g.as(g.listProjects))
 	mux.HandleFunc("GET /api/v4/projects/{project}", g.as(g.showProject))
+	mux.HandleFunc("GET /api/v4/projects/{project}/repository/branches/{branch}", g.as(g.branch))
+	mux.HandleFunc("GET /api/v4/projects/{project}/merge_requests/{number}", g.as(g.mergeRequest))
+	mux.HandleFunc("GET /api/v4/projects/{project}/members/all/{account}", g.as(g.projectMember))
+	mux.HandleFunc("POST /api/v4/projects/{project}/pipeline", g.as(g.createPipeline))
+	mux.HandleFunc("GET /api/v4/projects/{project}/pipelines/{run}", g.as(g.pipeline))
+	mux.HandleFunc("POST /api/v4/projects/{project}/pipelines/{run}/cancel", g.as(g.cancelPipeline))
 	g.handler = g.behind("/api/v4", mux)
 	return g
 }
@@ -150,6 +162,10 @@ func (g *GitLab) as(serve func(http.ResponseWriter, *http.Request, int64) any) h
 		if answer == nil {
 			w.WriteHeader(http.StatusNotFound)
 			_, _ = w.Write([]byte(`{"message":"404 Not Found"}`))
+			return
+		}
+		if other, ok := answer.(reply); ok {
+			other.write(w)
 			return
 		}
 		_ = json.NewEncoder(w).Encode(answer)

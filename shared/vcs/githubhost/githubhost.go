@@ -18,6 +18,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 
 	"github.com/bradleyfalzon/ghinstallation/v2"
 	"github.com/google/go-github/v88/github"
@@ -38,6 +39,10 @@ type App struct {
 	signer  *rsa.PrivateKey
 	itself  *github.Client
 	clients map[vcs.ID]*github.Client // by id of the installation
+
+	// withoutDetails says that the host does not know the member
+	// return_run_details of a dispatch.
+	withoutDetails atomic.Bool
 }
 
 // New returns the App with an id at an API address, such as

@@ -18,9 +18,10 @@ func LimitOfUnknownLength() *Limited { return Limit(defaultPatience) }
 
 // ReadRefusal returns the error of a response that is not a success. The error
 // depends on the response's status, header and body: Limited if the host asks to
-// wait, ErrGone, ErrRefused, a Refusal, or an error with the status. The error
+// wait, ErrGone, ErrRefused, a Refusal, a Rejection, or an error with the status. The error
 // begins with doing, which says what the request was for. Of the host's text, the
-// error holds only the message of a refusal, in the form of Refusal.Words.
+// error holds only the message of a refusal or rejection, in the form of
+// Refusal.Words.
 func ReadRefusal(doing string, answer *http.Response, body []byte) error {
 	status := answer.StatusCode
 	if wait, ok := patience(status, answer.Header, time.Now()); ok {
@@ -39,6 +40,9 @@ func ReadRefusal(doing string, answer *http.Response, body []byte) error {
 			return LimitOfUnknownLength()
 		}
 		return fmt.Errorf("%s: %w", doing, refusal(answer, body))
+	}
+	if rejected := rejection(answer, body); rejected != nil {
+		return fmt.Errorf("%s: %w", doing, rejected)
 	}
 	return fmt.Errorf("%s: status %d", doing, status)
 }
