@@ -87,7 +87,7 @@ func (s Store) clear(ctx context.Context, rec record, before Before) error {
 		}
 	}
 	if rec.Seq > 0 {
-		keys = append(keys, activeKey(rec.Repository, rec.Seq), in(history(rec.Repository), sortableSeq(rec.Seq)))
+		keys = append(keys, activeKey(rec.Repository, rec.Seq))
 	}
 	if err := s.deleteAll(ctx, keys); err != nil {
 		return err
@@ -106,7 +106,11 @@ func (s Store) clear(ctx context.Context, rec record, before Before) error {
 	if _, done := table.ConditionFailed(err); err != nil && !done {
 		return fmt.Errorf("remove run: %w", err)
 	}
-	return nil
+	if rec.Seq == 0 {
+		return nil
+	}
+	// It goes last, because RemoveRepository finds the run by it.
+	return s.deleteAll(ctx, []attr.Item{in(history(rec.Repository), sortableSeq(rec.Seq))})
 }
 
 // unlink removes the item that leads from what a host started to the run, unless it

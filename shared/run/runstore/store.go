@@ -56,9 +56,9 @@ var (
 	ErrLost = errors.New("the run was changed by another writer")
 	// ErrAborted refuses the result of a run that was aborted.
 	ErrAborted = errors.New("the run was aborted")
-	// ErrContended says that other writers kept a change from being made. Nothing
-	// was changed. Another try may succeed.
-	ErrContended = errors.New("other writers change the same runs: try again")
+	// ErrContended is a Busy fault: other writers kept a change from being made.
+	// Nothing was changed. Another try may succeed.
+	ErrContended = fault.Busyf("CONTENDED", "too many requests change the runs of this repository at the same time: try again")
 )
 
 func (s Store) table() table.Table { return table.Table{DB: s.DB, Name: s.Table} }

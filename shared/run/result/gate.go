@@ -1,0 +1,67 @@
+package result
+
+import (
+	"encoding/json"
+	"strconv"
+	"strings"
+)
+
+// Gate is an approval that a step asks for.
+type Gate struct {
+	// AllOf and AnyOf name who must approve. Of AnyOf, AnyOfCount are needed.
+	AllOf, AnyOf []string
+	AnyOfCount   int
+	// Token and Name are empty if the gate has none. Dir and Workspace are empty
+	// for a gate of a hook.
+	Token, Name, Dir, Workspace string
+}
+
+// decodeGates reads the gates. Every member of a gate may be null or absent.
+func (r *Result) decodeGates(gates json.RawMessage) error {
+	err := elements(gates, func(_ int, text json.RawMessage) error {
+		gate, err := decodeGate(text)
+		r.Gates = append(r.Gates, gate)
+		return err
+	})
+	if err != nil {
+		return in("gates", err)
+	}
+	return nil
+}
+
+func decodeGate(text json.RawMessage) (Gate, error) {
+	names := []string{"token", "name", "dir", "workspace", "all_of", "any_of", "any_of_count"}
+	m, err := pick(text, names...)
+	if err != nil {
+		return Gate{}, err
+	}
+	var g Gate
+	for n, to := range []*string{&g.Token, &g.Name, &g.Dir, &g.Workspace} {
+		if isNull(m[n]) {
+			continue
+		}
+		if *to, err = decodeText(m[n]); err != nil {
+			return Gate{}, in(names[n], err)
+		}
+	}
+	for n, to := range []*[]string{&g.AllOf, &g.AnyOf} {
+		if isNull(m[4+n]) {
+			continue
+		}
+		err := elements(m[4+n], func(_ int, element json.RawMessage) error {
+			text, err := decodeText(element)
+			*to = append(*to, text)
+			return err
+		})
+		if err != nil {
+			return Gate{}, in(names[4+n], err)
+		}
+	}
+	if isNull(m[6]) {
+		return g, nil
+	}
+	if g.AnyOfCount, err = strconv.Atoi(strings.TrimSpace(string(m[6]))); err != nil || g.AnyOfCount < 0 {
+		return Gate{}, problemf("any_of_count", "must be a whole number that is not negative")
+	}
+	return g, nil
+}
