@@ -1,0 +1,99 @@
+package runstore_test
+
+import (
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/opsplane/opsplane/shared/run"
+	"github.com/opsplane/opsplane/shared/run/runstore"
+	"github.com/opsplane/opsplane/shared/storage/attr"
+	"github.com/opsplane/opsplane/shared/storage/table"
+)
+
+// lists are all lists of what is due.
+var lists = []runstore.List{runstore.CreatingList, runstore.DispatchList, runstore.StartList, runstore.ReportList}
+
+// consistent checks that all that is stored of the runs of the repository agrees with
+// the runs' own items. It returns the visible runs in the order of their Seq.
+func consistent(t testing.TB, s runstore.Store) []run.Run {
+	t.Helper()
+	ctx := t.Context()
+	items, err := runstoreTable(s).All(ctx, table.Query{Key: []table.Condition{table.Equal("pk", attr.String("RUNS#github#7"))}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var runs []run.Run
+	for _, item := range items {
+		r, err := s.Get(ctx, run.ID(attr.Read(item).String("id")))
+		if err != nil {
+			t.Fatalf("a run that got a place in the order is lost: %v", err)
+		}
+		if r.Seq != int64(len(runs)+1) {
+			t.Errorf("the run after place %d has the place %d", len(runs), r.Seq)
+		}
+		runs = append(runs, r)
+	}
+	rows, err := s.Active(ctx, repository)
+	if err != nil {
+		t.Fatal(err)
+	}
+	held := map[run.Dirspace]run.ID{}
+	for _, r := range runs {
+		at := slices.IndexFunc(rows, func(a runstore.Active) bool { return a.ID == r.ID })
+		if (at >= 0) != (r.State.Active() || r.State == run.Completed || r.Type.IsApply() && r.Dispatch.Claimed()) {
+			t.Errorf("a run that is %s is among the active runs: %t", r.State, at >= 0)
+		}
+		if at >= 0 {
+			a := rows[at]
+			if a.Seq != r.Seq || a.State != r.State || a.Blocks() != r.Blocks() || a.Attempt != r.Dispatch.Attempt || !a.Lease.Equal(r.Dispatch.Lease) ||
+				a.Dispatched != r.Dispatch.Dispatched() || a.Type != r.Type || a.Scope != r.Scope() || a.CIRun != r.CIRun {
+				t.Errorf("the row %+v is not that of %+v", a, r)
+			}
+		}
+		if r.Blocks() {
+			for _, d := range r.Dirspaces {
+				if other, twice := held[d]; twice {
+					t.Errorf("two applies of %s are under way: %s and %s", d, other, r.ID)
+				}
+				held[d] = r.ID
+			}
+		}
+		if r.State == run.Aborted && r.Reason.Text == "" || r.State != run.Aborted && r.Reason != (run.Reason{}) || (r.State == run.Completed) != (r.Result != nil) {
+			t.Errorf("a run that is %s has the reason %q and the result %v", r.State, r.Reason.Code, r.Result)
+		}
+	}
+	reminded(t, s, runs)
+	return runs
+}
+
+// reminded checks that each run that has not ended has exactly one reminder that is
+// not stale.
+func reminded(t testing.TB, s runstore.Store, runs []run.Run) {
+	t.Helper()
+	live := map[run.ID]int{}
+	for _, list := range lists {
+		entries, err := s.Due(t.Context(), list, born.Add(10_000*time.Hour), 1000)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, d := range entries {
+			_, stale, err := s.Stale(t.Context(), d)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if !stale {
+				live[d.ID]++
+			}
+		}
+	}
+	for _, r := range runs {
+		want := 1
+		if r.State.Ended() {
+			want = 0
+		}
+		if live[r.ID] != want {
+			t.Errorf("a run that is %s has %d reminders, want %d", r.State, live[r.ID], want)
+		}
+	}
+}
