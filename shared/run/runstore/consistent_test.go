@@ -15,8 +15,9 @@ import (
 var lists = []runstore.List{runstore.CreatingList, runstore.DispatchList, runstore.StartList, runstore.ReportList}
 
 // consistent checks that all that is stored of the runs of the repository agrees with
-// the runs' own items. It returns the visible runs in the order of their Seq.
-func consistent(t testing.TB, s runstore.Store) []run.Run {
+// the runs' own items. It returns the visible runs in the order of their Seq. folded
+// are the runs whose row was removed because their results were folded in.
+func consistent(t testing.TB, s runstore.Store, folded ...run.ID) []run.Run {
 	t.Helper()
 	ctx := t.Context()
 	items, err := runstoreTable(s).All(ctx, table.Query{Key: []table.Condition{table.Equal("pk", attr.String("RUNS#github#7"))}})
@@ -41,13 +42,19 @@ func consistent(t testing.TB, s runstore.Store) []run.Run {
 	held := map[run.Dirspace]run.ID{}
 	for _, r := range runs {
 		at := slices.IndexFunc(rows, func(a runstore.Active) bool { return a.ID == r.ID })
-		if (at >= 0) != (r.State.Active() || r.State == run.Completed || r.Type.IsApply() && r.Dispatch.Claimed()) {
+		stays := r.State.Active() || !slices.Contains(folded, r.ID) && (r.State == run.Completed || r.Type.IsApply() && r.Dispatch.Claimed())
+		if (at >= 0) != stays {
 			t.Errorf("a run that is %s is among the active runs: %t", r.State, at >= 0)
 		}
 		if at >= 0 {
 			a := rows[at]
-			if a.Seq != r.Seq || a.State != r.State || a.Blocks() != r.Blocks() || a.Attempt != r.Dispatch.Attempt || !a.Lease.Equal(r.Dispatch.Lease) ||
-				a.Dispatched != r.Dispatch.Dispatched() || a.Type != r.Type || a.Scope != r.Scope() || a.CIRun != r.CIRun {
+			same := a.Seq == r.Seq && a.State == r.State && a.Blocks() == r.Blocks() && a.Type == r.Type && a.Scope == r.Scope() && (a.Dirspaces == nil || slices.Equal(a.Dirspaces, r.Dirspaces))
+			// A completion depends on the state alone, so these may be a moment older in
+			// its row. Nobody needs them then.
+			if !r.State.Ended() {
+				same = same && a.Attempt == r.Dispatch.Attempt && a.Lease.Equal(r.Dispatch.Lease) && a.Dispatched == r.Dispatch.Dispatched() && a.CIRun == r.CIRun
+			}
+			if !same {
 				t.Errorf("the row %+v is not that of %+v", a, r)
 			}
 		}
