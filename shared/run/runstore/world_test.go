@@ -113,7 +113,11 @@ func (w *world) step() {
 		if w.draw.IntN(10) == 0 {
 			j.Commit = "cc"
 		}
-		_, _ = s.Initiate(ctx, w.any(), j, w.author())
+		id := w.any()
+		if len(w.claims) > 0 && w.draw.IntN(4) > 0 {
+			id = w.claims[w.draw.IntN(len(w.claims))].ID
+		}
+		_, _ = s.Initiate(ctx, id, j, w.author())
 	case n < 16 && w.any() != "":
 		w.complete(s, w.any())
 	case n < 17 && w.any() != "":
