@@ -25,6 +25,10 @@ func TestRoutesAgreeWithTemplateAndDocument(t *testing.T) {
 	contract.CheckRoutes(t, function, routes(trail{}))
 }
 
+// keep is how long the table keeps a record. It is much longer than the age of the
+// oldest record of a test, because DynamoDB Local removes expired items.
+const keep = 365 * 24 * time.Hour
+
 // rig is the function with storage of its own. The caller is Ann, who is a member
 // of an installation.
 type rig struct {
@@ -47,7 +51,7 @@ func rigOn(of *functiontest.Rig) *rig {
 // over returns the trail with the clients of an env.
 func over(env *storagetest.Env) trail {
 	return trail{
-		records: audit.Store{DB: env.DynamoDB, Table: env.Table("AuditTable"), Keep: time.Hour},
+		records: audit.Store{DB: env.DynamoDB, Table: env.Table("AuditTable"), Keep: keep},
 		users:   &user.Store{DB: env.DynamoDB, Table: env.Table("OperationsTable")},
 	}
 }
