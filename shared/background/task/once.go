@@ -7,8 +7,6 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 	"github.com/google/uuid"
 
 	"github.com/opsplane/opsplane/shared/api/fault"
@@ -31,25 +29,22 @@ func slotKey(t Task) attr.Item {
 // started with CreateOnce since this call. A task is like t if it has the same
 // Kind, Owner, Subject and Installation. If such a task is running, Idle returns
 // that task and no condition.
-func (s Store) Idle(ctx context.Context, t Task, now time.Time) (condition types.ConditionCheck, running *Task, err error) {
+func (s Store) Idle(ctx context.Context, t Task, now time.Time) (condition table.Write, running *Task, err error) {
 	last, there, err := s.slot(ctx, t)
 	if err != nil {
-		return types.ConditionCheck{}, nil, err
+		return table.Write{}, nil, err
 	}
-	condition = types.ConditionCheck{TableName: &s.Table, Key: slotKey(t), ConditionExpression: aws.String("attribute_not_exists(pk)")}
 	if !there {
-		return condition, nil, nil
+		return s.table().WriteCheck(slotKey(t), table.Absent("pk")), nil, nil
 	}
 	known, err := s.Get(ctx, last, now)
 	if err != nil && !errors.Is(err, fault.ErrNotFound) {
-		return types.ConditionCheck{}, nil, err
+		return table.Write{}, nil, err
 	}
 	if err == nil && !known.Ended() {
-		return types.ConditionCheck{}, &known, nil
+		return table.Write{}, &known, nil
 	}
-	condition.ConditionExpression = aws.String("id = :last")
-	condition.ExpressionAttributeValues = attr.Item{":last": attr.String(last)}
-	return condition, nil, nil
+	return s.table().WriteCheck(slotKey(t), table.Equal("id", attr.String(last))), nil, nil
 }
 
 // slot returns the id of the task that a slot names.
