@@ -60,7 +60,7 @@ func (h *hosts) putAccessToken(ctx context.Context, call httpapi.Call, q tokenRe
 	if _, err := h.know(ctx, call, q.group, g); err != nil {
 		return httpapi.Empty{}, err
 	}
-	return httpapi.Empty{}, h.vcs.Tokens.Put(ctx, q.group, q.token, call.Author())
+	return httpapi.Empty{}, h.vcs.Tokens.Put(ctx, vcs.ID(q.group), q.token, call.Author())
 }
 
 // minAccessLevel is the lowest access level with which this server can do its work.
