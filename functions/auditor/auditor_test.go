@@ -25,7 +25,6 @@ import (
 	"github.com/opsplane/opsplane/shared/kv/canonical"
 	"github.com/opsplane/opsplane/shared/login/session"
 	"github.com/opsplane/opsplane/shared/login/user"
-	"github.com/opsplane/opsplane/shared/storage/table"
 	"github.com/opsplane/opsplane/shared/vcs"
 	"github.com/opsplane/opsplane/shared/vcs/grouptoken"
 	"github.com/opsplane/opsplane/shared/vcs/installation"
@@ -129,7 +128,7 @@ func (r *rig) life(t *testing.T) []did {
 		{"hear of its new name", func() error { return seen("15", "platform", "3") }, "repository.change"},
 		{"remove it", func() error {
 			removal := repository.RemovalTask(u.ID, vcs.Installation{VCS: "github", ID: "42"}.Repository("7"), "4")
-			err := repositories.Gone(ctx, by("16"), vcs.Installation{VCS: "github", ID: "42"}.Repository("7"), "4", table.Writes(tasks.Writes(by("16"), removal)))
+			err := repositories.Gone(ctx, by("16"), vcs.Installation{VCS: "github", ID: "42"}.Repository("7"), "4", tasks.Writes(by("16"), removal))
 			if err == nil {
 				run, err = tasks.Begin(ctx, removal.ID, born)
 			}

@@ -12,7 +12,6 @@ import (
 	"github.com/opsplane/opsplane/infra/test/storagetest"
 	"github.com/opsplane/opsplane/infra/test/vcstest"
 	"github.com/opsplane/opsplane/shared/background/task"
-	"github.com/opsplane/opsplane/shared/storage/table"
 	"github.com/opsplane/opsplane/shared/vcs"
 	"github.com/opsplane/opsplane/shared/vcs/repository"
 )
@@ -145,7 +144,7 @@ func TestRefreshLetsDeletionsAndEventsStand(t *testing.T) {
 	}{
 		"deletion": {func(t *testing.T, r *rig, installation string) {
 			removal := repository.RemovalTask("ann", vcs.Installation{VCS: "github", ID: vcs.ID(installation)}.Repository("9"), later(r))
-			done, err := r.repositories.Remove(t.Context(), r.author(), vcs.Installation{VCS: "github", ID: vcs.ID(installation)}.Repository("9"), later(r), table.Writes(r.Tasks.Writes(r.author(), removal)))
+			done, err := r.repositories.Remove(t.Context(), r.author(), vcs.Installation{VCS: "github", ID: vcs.ID(installation)}.Repository("9"), later(r), r.Tasks.Writes(r.author(), removal))
 			if err != nil || !done {
 				t.Errorf("deletion: %t, %v", done, err)
 			}

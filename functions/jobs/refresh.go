@@ -11,7 +11,6 @@ import (
 
 	"github.com/opsplane/opsplane/shared/audit/change"
 	"github.com/opsplane/opsplane/shared/background/task"
-	"github.com/opsplane/opsplane/shared/storage/table"
 	"github.com/opsplane/opsplane/shared/vcs"
 	"github.com/opsplane/opsplane/shared/vcs/hostclient"
 	"github.com/opsplane/opsplane/shared/vcs/repository"
@@ -195,7 +194,7 @@ func (l looker) doubt(ctx context.Context, id vcs.ID, began vcs.Version) error {
 	case err == nil:
 		gone := l.run.Installation.Repository(id)
 		removal := repository.RemovalTask("", gone, began)
-		_, err = l.repositories.Remove(ctx, l.author, gone, began, table.Writes(l.tasks.Writes(l.author, removal)))
+		_, err = l.repositories.Remove(ctx, l.author, gone, began, l.tasks.Writes(l.author, removal))
 		return err
 	case ctx.Err() != nil || vcshost.ConcernsInstallation(err):
 		return err

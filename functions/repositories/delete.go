@@ -9,7 +9,6 @@ import (
 	"github.com/opsplane/opsplane/shared/api/fault"
 	"github.com/opsplane/opsplane/shared/api/httpapi"
 	"github.com/opsplane/opsplane/shared/login/user"
-	"github.com/opsplane/opsplane/shared/storage/table"
 	"github.com/opsplane/opsplane/shared/vcs"
 	"github.com/opsplane/opsplane/shared/vcs/repository"
 	"github.com/opsplane/opsplane/shared/vcs/vcshost"
@@ -45,7 +44,7 @@ func (r *repositories) delete(ctx context.Context, call httpapi.Call, id vcs.ID)
 	author := call.Author()
 	version := vcs.Moment{At: call.Now, Rank: vcs.RankRemoved}.Version(call.Now, author.Request)
 	removal := repository.RemovalTask(call.Caller.User, of, version)
-	done, err := r.known.Remove(ctx, author, of, version, table.Writes(r.tasks.Writes(author, removal)))
+	done, err := r.known.Remove(ctx, author, of, version, r.tasks.Writes(author, removal))
 	if err == nil && !done {
 		err = fault.Busyf("CONTENDED", "the host has just sent news about the repository: try again")
 	}

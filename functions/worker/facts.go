@@ -12,7 +12,6 @@ import (
 	"github.com/opsplane/opsplane/shared/background/delivery"
 	"github.com/opsplane/opsplane/shared/background/frame"
 	"github.com/opsplane/opsplane/shared/background/task"
-	"github.com/opsplane/opsplane/shared/storage/table"
 	"github.com/opsplane/opsplane/shared/vcs"
 	"github.com/opsplane/opsplane/shared/vcs/installation"
 	"github.com/opsplane/opsplane/shared/vcs/pullrequest"
@@ -94,7 +93,7 @@ func (f facts) apply(ctx context.Context, author change.Author, d delivery.Deliv
 		return beside(ctx, c.IDs, func(ctx context.Context, id vcs.ID) error {
 			gone, at := d.Installation.Repository(id), final(c.Moment, d)
 			removal := repository.RemovalTask("", gone, at)
-			return f.repositories.Gone(ctx, author, gone, at, table.Writes(f.tasks.Writes(f.making(author), removal)))
+			return f.repositories.Gone(ctx, author, gone, at, f.tasks.Writes(f.making(author), removal))
 		})
 	case *vcsevent.ProjectsMoved:
 		return f.tasks.Gather(ctx, f.making(author), task.Task{Kind: task.RefreshRepositories, Installation: d.Installation})

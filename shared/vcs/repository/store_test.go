@@ -13,7 +13,6 @@ import (
 	"github.com/opsplane/opsplane/shared/audit/change"
 	"github.com/opsplane/opsplane/shared/background/task"
 	"github.com/opsplane/opsplane/shared/storage/attr"
-	"github.com/opsplane/opsplane/shared/storage/table"
 	"github.com/opsplane/opsplane/shared/vcs"
 )
 
@@ -119,7 +118,7 @@ func TestLossMakesOneTaskHoweverItIsInterrupted(t *testing.T) {
 		f.Add(storagetest.Fault{Nth: 1, Kind: kind})
 		for n, store := range []Store{over(env, &f), s, s} {
 			removal := RemovalTask("", vcs.Installation{VCS: "github", ID: "42"}.Repository(vcs.ID(id)), "2")
-			if err := store.Gone(t.Context(), author, vcs.Installation{VCS: "github", ID: "42"}.Repository(vcs.ID(id)), "2", table.Writes(tasks.Writes(author, removal))); err != nil && n > 0 {
+			if err := store.Gone(t.Context(), author, vcs.Installation{VCS: "github", ID: "42"}.Repository(vcs.ID(id)), "2", tasks.Writes(author, removal)); err != nil && n > 0 {
 				t.Fatal(err)
 			}
 		}
@@ -184,7 +183,7 @@ func TestLossMakesATaskWhereTheRepositoryWasKnown(t *testing.T) {
 		others := waiting()
 		for _, version := range []string{"5", "6", "6", "4"} {
 			removal := RemovalTask("", vcs.Installation{VCS: "github", ID: "42"}.Repository(vcs.ID(id)), vcs.Version(version))
-			if err := s.Gone(t.Context(), author, vcs.Installation{VCS: "github", ID: "42"}.Repository(vcs.ID(id)), vcs.Version(version), table.Writes(tasks.Writes(author, removal))); err != nil {
+			if err := s.Gone(t.Context(), author, vcs.Installation{VCS: "github", ID: "42"}.Repository(vcs.ID(id)), vcs.Version(version), tasks.Writes(author, removal)); err != nil {
 				t.Fatal(err)
 			}
 		}
