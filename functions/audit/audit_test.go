@@ -24,6 +24,10 @@ func TestRoutesAgreeWithTemplateAndDocument(t *testing.T) {
 	contract.CheckRoutes(t, "AuditFunction", routes(trail{}))
 }
 
+// keep is how long the table keeps a record. It is much longer than the age of the
+// oldest record of a test, because DynamoDB Local removes expired items.
+const keep = 365 * 24 * time.Hour
+
 // rig is the function with storage of its own. The caller is Ann, who is a member
 // of an installation.
 type rig struct {
@@ -35,7 +39,7 @@ func newRig(t testing.TB) *rig {
 	r := &rig{Rig: functiontest.New(t)}
 	db := r.Env.DynamoDB
 	r.use(trail{
-		records: audit.Store{DB: db, Table: r.Env.Table("AuditTable"), Keep: time.Hour},
+		records: audit.Store{DB: db, Table: r.Env.Table("AuditTable"), Keep: keep},
 		users:   &user.Store{DB: db, Table: r.Env.Table("OperationsTable")},
 	})
 	r.Caller = functiontest.Token("ann", access.AuditRead)

@@ -286,6 +286,21 @@ func TestServersOwnAccountIsLookedForByNumberBehindTokensThatEnded(t *testing.T)
 	r.expect(t, "GET", who, "", 503, "HOST_LIMIT")
 }
 
+func TestGroupTokenThatEndsBetweenTwoRequestsSaysNothingAboutTheMembership(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	const member = "/api/v1/gitlab/groups/77/is-member"
+	r.expect(t, "GET", hookPath, "", 200, "pending")
+	r.list(t, "gitlab") // stores the caller's membership
+	r.expect(t, "PUT", tokenPath, `{"access_token":"`+r.bot("api")+`"}`, 200, "")
+	r.gitlab.Fail(vcstest.Failure{Match: "GET /groups/77/members", Status: http.StatusUnauthorized, Times: 1})
+	r.expect(t, "GET", member, "", 503, "HOST_UNAVAILABLE")
+	r.expect(t, "GET", member, "", 200, `{"result":true}`)
+	// A token that GitLab refuses from the first request on is not that of a member.
+	r.gitlab.Fail(vcstest.Failure{Match: "GET ", Status: http.StatusUnauthorized})
+	r.expect(t, "GET", member, "", 200, `{"result":false}`)
+}
+
 func TestServersOwnAccountIsShownToMembers(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)

@@ -13,6 +13,10 @@ import (
 	"github.com/opsplane/opsplane/shared/storage/awsclient"
 )
 
+// born is the time of the tests' reminders. It lies in the future, because DynamoDB
+// Local removes expired items.
+var born = time.UnixMilli(4_000_000_000_000).UTC()
+
 func TestPauseDoublesAndIsBounded(t *testing.T) {
 	t.Parallel()
 	b := queue.Backoff{First: time.Minute, Most: 10 * time.Minute}
@@ -37,7 +41,7 @@ func TestRemindersAreThoseOfAModel(t *testing.T) {
 	seed := rand.Uint64()
 	t.Logf("seed %d", seed)
 	draw := rand.New(rand.NewPCG(seed, 0))
-	start := time.UnixMilli(1_750_000_000_000).UTC()
+	start := born
 	model := map[string]queue.Reminder{}
 	for step := range 200 {
 		list, id := fmt.Sprint("LIST", draw.IntN(2)), fmt.Sprint("id", draw.IntN(5))
@@ -80,7 +84,7 @@ func TestAllRemindersOfAnIDAreDropped(t *testing.T) {
 	t.Parallel()
 	env := storagetest.New(t)
 	s := queue.Reminders{DB: env.DynamoDB, Table: env.Table("OperationsTable"), ID: "id", Keep: time.Hour}
-	now := time.UnixMilli(1_750_000_000_000).UTC()
+	now := born
 	other := queue.Reminder{List: "LIST", ID: "b", At: now}
 	elsewhere := queue.Reminder{List: "OTHER", ID: "a", At: now}
 	for _, r := range []queue.Reminder{{List: "LIST", ID: "a", At: now}, {List: "LIST", ID: "a", At: now.Add(-time.Hour)}, other, elsewhere} {
