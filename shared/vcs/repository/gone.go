@@ -3,7 +3,6 @@ package repository
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -14,7 +13,7 @@ import (
 	"github.com/opsplane/opsplane/shared/audit/change"
 	"github.com/opsplane/opsplane/shared/background/task"
 	"github.com/opsplane/opsplane/shared/storage/attr"
-	"github.com/opsplane/opsplane/shared/storage/awsclient"
+	"github.com/opsplane/opsplane/shared/storage/table"
 	"github.com/opsplane/opsplane/shared/vcs"
 )
 
@@ -55,7 +54,7 @@ func removalID(of vcs.Repository, version vcs.Version) string {
 // version. If all facts about a repository said only that it is gone, Gone stores
 // the loss and creates no task, because nothing belongs to the repository. A second
 // call, or a call with an older version, changes nothing.
-func (s Store) Gone(ctx context.Context, author change.Author, of vcs.Repository, version vcs.Version, writes []types.TransactWriteItem) error {
+func (s Store) Gone(ctx context.Context, author change.Author, of vcs.Repository, version vcs.Version, writes []table.Write) error {
 	_, err := s.gone(ctx, author, of, version, writes, taking{wanted: func(known) bool { return true }})
 	return err
 }
@@ -65,13 +64,13 @@ func (s Store) Gone(ctx context.Context, author change.Author, of vcs.Repository
 // It returns false if a newer fact is known; then it has changed nothing. Remove
 // also deletes the description of the repository. For a loss that a host stated,
 // the description must stay until all older facts have arrived.
-func (s Store) Remove(ctx context.Context, author change.Author, of vcs.Repository, version vcs.Version, writes []types.TransactWriteItem) (bool, error) {
+func (s Store) Remove(ctx context.Context, author change.Author, of vcs.Repository, version vcs.Version, writes []table.Write) (bool, error) {
 	return s.gone(ctx, author, of, version, writes, taking{
 		wanted: func(before known) bool { return max(before.there, before.emptied) < version }, erase: true,
 	})
 }
 
-func (s Store) gone(ctx context.Context, author change.Author, of vcs.Repository, version vcs.Version, writes []types.TransactWriteItem, how taking) (bool, error) {
+func (s Store) gone(ctx context.Context, author change.Author, of vcs.Repository, version vcs.Version, writes []table.Write, how taking) (bool, error) {
 	at, fact := key(of), known{emptied: version}
 	removes := []string{"by_name"}
 	if how.erase {
@@ -84,14 +83,12 @@ func (s Store) gone(ctx context.Context, author change.Author, of vcs.Repository
 	first.only("(attribute_exists(seen) OR attribute_exists(seen_name))")
 	known := true // some fact says more than that it is gone
 	how.write = func(ctx context.Context, u *types.Update) (attr.Item, error) {
-		all := []types.TransactWriteItem{{Update: u}}
+		all := table.Writes([]types.TransactWriteItem{{Update: u}})
 		if known {
 			all = append(all, writes...)
 		}
-		_, err := s.DB.TransactWriteItems(ctx, &dynamodb.TransactWriteItemsInput{TransactItems: all})
-		var canceled *types.TransactionCanceledException
-		if errors.As(err, &canceled) && awsclient.ConditionFailed(err, 0) {
-			item := canceled.CancellationReasons[0].Item
+		err := table.Table{DB: s.DB}.TransactOnce(ctx, "", all...)
+		if item, failed := table.ConditionFailedAt(err, 0); failed {
 			known = item["seen"] != nil || item["seen_name"] != nil
 			return item, errCondition
 		}
