@@ -516,12 +516,16 @@ def tables_keep_data(template):
 def buckets_are_private(template):
     """Nobody reads a bucket but through the functions, and never in the clear."""
     buckets = resources(template, "AWS::S3::Bucket")
-    equal(set(buckets), {"KvBucket", "AuditBucket"}, "buckets")
+    equal(set(buckets), {"KvBucket", "RunsBucket", "AuditBucket"}, "buckets")
     for name, bucket in buckets.items():
         bucket_is_private(template, name, bucket)
     rules = [r for r in buckets["KvBucket"]["Properties"]["LifecycleConfiguration"]["Rules"] if r["Status"] == "Enabled"]
     equal([r["AbortIncompleteMultipartUpload"]["DaysAfterInitiation"] for r in rules], [{"Ref": "UnfinishedUploadDays"}],
           "days that an unfinished upload is kept")
+    runs = buckets["RunsBucket"]["Properties"]
+    equal("VersioningConfiguration" in runs, False, "versions of plans, which must not outlive their removal")
+    equal({r.get("Prefix", ""): r["ExpirationInDays"] for r in runs["LifecycleConfiguration"]["Rules"] if r["Status"] == "Enabled"},
+          {"": {"Ref": "RunRetentionDays"}, "plans/": {"Ref": "PlanRetentionDays"}, "texts/": 1}, "days of runs")
     archive = buckets["AuditBucket"]["Properties"]
     equal(archive["VersioningConfiguration"], {"Status": "Enabled"}, "versions of the archive")
     equal([r["ExpirationInDays"] for r in archive["LifecycleConfiguration"]["Rules"]], [{"Ref": "AuditArchiveDays"}], "days of the archive")

@@ -106,6 +106,8 @@ MISTAKES = {
     "public bucket": (rules.buckets_are_private,
                       put("Resources/KvBucket/Properties/PublicAccessBlockConfiguration/BlockPublicPolicy", False)),
     "plain HTTP": (rules.buckets_are_private, drop("Resources/KvBucketPolicy/Properties/PolicyDocument/Statement/0")),
+    "plans with versions": (rules.buckets_are_private, put("Resources/RunsBucket/Properties/VersioningConfiguration", {"Status": "Enabled"})),
+    "plans for ever": (rules.buckets_are_private, drop("Resources/RunsBucket/Properties/LifecycleConfiguration/Rules/1")),
     "archive without versions": (rules.buckets_are_private, drop("Resources/AuditBucket/Properties/VersioningConfiguration")),
     "function that crashes unnoticed": (rules.somebody_is_told, drop("Resources/JobsErrorsAlarm")),
     "stream that nobody follows": (rules.somebody_is_told, put("Resources/AuditorBehindAlarm/Properties/MetricName", "Duration")),
