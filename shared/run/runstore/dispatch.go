@@ -1,0 +1,80 @@
+package runstore
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/opsplane/opsplane/shared/audit/change"
+	"github.com/opsplane/opsplane/shared/run"
+	"github.com/opsplane/opsplane/shared/storage/table"
+	"github.com/opsplane/opsplane/shared/vcs/shorten"
+)
+
+// HostRun is what the host started for a dispatch.
+type HostRun struct {
+	// ID is the id of the host's run, if the host said it. GitHub: the workflow run,
+	// which is also the id with which the runner asks for its work. GitLab: the
+	// pipeline, written in a form that differs from the id of a job.
+	ID string
+	// URL leads to it. It may be empty.
+	URL string
+}
+
+// Dispatched records that the host accepted the dispatch of a claim. The run stays
+// Queued until its runner asks for its work, which may have happened already. It is
+// safe to repeat. It returns ErrLost, with the run as it is, if the run has ended or
+// was claimed again: then what the host started is not needed.
+func (s Store) Dispatched(ctx context.Context, claim run.Run, started HostRun, author change.Author) (run.Run, error) {
+	if len(started.ID) > run.MaxText || len(started.URL) > run.MaxText {
+		return run.Run{}, fmt.Errorf("the host names its run with %d bytes and an address of %d bytes; at most %d are possible",
+			len(started.ID), len(started.URL), run.MaxText)
+	}
+	return s.dispatched(ctx, claim, author, func(r *record) ([]table.Write, error) {
+		if r.Dispatch.Dispatched() {
+			return nil, errStop
+		}
+		r.Dispatch.At, r.Dispatch.ID, r.Dispatch.Problem = time.UnixMilli(author.At.UnixMilli()).UTC(), started.ID, ""
+		if r.URL == "" {
+			r.URL = started.URL
+		}
+		if r.State == run.Queued {
+			r.dueAt(StartList, author.At.Add(s.Limits.Start))
+		}
+		if started.ID == "" || started.ID == r.CIRun {
+			return nil, nil
+		}
+		return []table.Write{s.link(r, started.ID)}, nil
+	})
+}
+
+// DispatchFailed records that the dispatch of a claim failed for a time, and when it
+// is to be tried again. The run stays claimed: the host may have started the CI job
+// all the same. It does nothing if the run's runner has asked for its work. It
+// returns ErrLost, with the run as it is, if the run has ended or was claimed again.
+func (s Store) DispatchFailed(ctx context.Context, claim run.Run, problem string, retry time.Time, author change.Author) (run.Run, error) {
+	return s.dispatched(ctx, claim, author, func(r *record) ([]table.Write, error) {
+		if r.State != run.Queued || r.Dispatch.Dispatched() {
+			return nil, errStop
+		}
+		r.Dispatch.Problem, r.Dispatch.Lease = shorten.Head(problem, run.MaxReason), time.UnixMilli(retry.UnixMilli()).UTC()
+		r.dueAt(DispatchList, retry)
+		return nil, nil
+	})
+}
+
+// dispatched makes a transition if the claim is still the last one of its run.
+func (s Store) dispatched(ctx context.Context, claim run.Run, author change.Author, decide func(*record) ([]table.Write, error)) (run.Run, error) {
+	var found run.Run
+	rec, _, err := s.transition(ctx, claim.ID, author, func(r *record) ([]table.Write, error) {
+		found = r.Run
+		if r.State.Ended() || r.Dispatch.Attempt != claim.Dispatch.Attempt {
+			return nil, ErrLost
+		}
+		return decide(r)
+	})
+	if err != nil {
+		return found, err
+	}
+	return rec.Run, nil
+}

@@ -1,0 +1,56 @@
+package runstore
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/opsplane/opsplane/shared/storage/attr"
+	"github.com/opsplane/opsplane/shared/storage/table"
+	"github.com/opsplane/opsplane/shared/vcs"
+)
+
+// A lane's item has two counters. seq is the last Seq that a run of the repository
+// got. claims counts the claims of its runs. The item never expires, so that a Seq
+// is never given twice.
+func laneKey(r vcs.Repository) attr.Item { return in(lane(r), "LANE") }
+
+const (
+	attrSeq    = "seq"
+	attrClaims = "claims"
+)
+
+// lastSeq returns the last Seq of a repository's runs; 0 if it never had one.
+func (s Store) lastSeq(ctx context.Context, r vcs.Repository) (int64, error) {
+	return s.counter(ctx, r, attrSeq)
+}
+
+func (s Store) counter(ctx context.Context, r vcs.Repository, name string) (int64, error) {
+	item, err := s.table().Get(ctx, laneKey(r))
+	if err != nil {
+		return 0, fmt.Errorf("read lane: %w", err)
+	}
+	read := attr.Read(item)
+	n := read.Int(name)
+	if err := read.Err(); err != nil {
+		return 0, fmt.Errorf("decode lane of %s: %w", r, err)
+	}
+	return n, nil
+}
+
+// takeSeq returns the write that takes the Seq after the one that was read.
+func (s Store) takeSeq(r vcs.Repository, was int64) table.Write { return s.raise(r, attrSeq, was) }
+
+// countClaim returns the write that counts a claim. It cancels the transaction if
+// another claim was made since the count was read.
+func (s Store) countClaim(r vcs.Repository, was int64) table.Write {
+	return s.raise(r, attrClaims, was)
+}
+
+// raise returns the write that raises a counter by one, if it is as it was read.
+func (s Store) raise(r vcs.Repository, name string, was int64) table.Write {
+	same := table.Equal(name, attr.Int(was))
+	if was == 0 {
+		same = table.Absent(name)
+	}
+	return s.table().WriteUpdate(table.Change(laneKey(r)).Set(name, attr.Int(was+1)).If(same))
+}

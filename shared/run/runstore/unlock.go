@@ -1,0 +1,128 @@
+package runstore
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/opsplane/opsplane/shared/audit/change"
+	"github.com/opsplane/opsplane/shared/run"
+	"github.com/opsplane/opsplane/shared/storage/attr"
+	"github.com/opsplane/opsplane/shared/storage/table"
+	"github.com/opsplane/opsplane/shared/vcs"
+	"github.com/opsplane/opsplane/shared/vcs/shorten"
+)
+
+// Unlocked is the last unlock of a scope. Runs of the scope whose Seq is at most Seq
+// are void: what they planned does not count any more. The zero Unlocked ends none.
+type Unlocked struct {
+	Seq int64
+	// At is when it was asked for.
+	At time.Time
+	// By is the name of the person who asked.
+	By string
+}
+
+// Ends reports whether the unlock makes a run of its scope void.
+func (u Unlocked) Ends(seq int64) bool { return seq <= u.Seq }
+
+func (u Unlocked) reason() run.Reason { return run.ReasonUnlocked(u.By) }
+
+func unlockKey(r vcs.Repository, scope run.Scope) attr.Item {
+	return in(lane(r), "UNLOCK#"+string(scope))
+}
+
+// Unlock makes all runs of a scope void that exist now, and aborts those that are
+// queued or running. by is the name that is shown. It returns the runs that it
+// aborted. It is safe to repeat: a repetition continues what was interrupted, and
+// makes those runs void too that were created in between.
+func (s Store) Unlock(ctx context.Context, r vcs.Repository, scope run.Scope, by string, author change.Author) ([]run.Run, error) {
+	seq, err := s.lastSeq(ctx, r)
+	if err != nil {
+		return nil, err
+	}
+	u := Unlocked{Seq: seq, At: author.At, By: shorten.Head(by, run.MaxText)}
+	err = s.table().Update(ctx, table.Change(unlockKey(r, scope)).Set(attrSeq, attr.Int(u.Seq)).Set("at", attr.Int(u.At.UnixMilli())).
+		Set("by", attr.String(u.By)).Set("installation", attr.String(string(r.Installation.ID))).SetAll(author.All()).
+		If(table.AbsentOr(attrSeq, table.AtMost(attrSeq, attr.Int(u.Seq)))))
+	// If the condition does not hold, a later unlock was stored at the same time. It
+	// ends these runs too.
+	if _, later := table.ConditionFailed(err); err != nil && !later {
+		return nil, fmt.Errorf("store unlock: %w", err)
+	}
+	rows, err := s.Active(ctx, r)
+	if err != nil {
+		return nil, err
+	}
+	var aborted []run.Run
+	for _, a := range rows {
+		if a.Scope != scope || !a.State.Active() || !u.Ends(a.Seq) {
+			continue
+		}
+		found, changed, err := s.Abort(ctx, a.ID, Abortion{Reason: u.reason()}, author)
+		if err != nil && !gone(err) {
+			return aborted, err
+		}
+		if changed {
+			aborted = append(aborted, found)
+		}
+	}
+	return aborted, nil
+}
+
+// Unlocked reads the last unlock of a scope, strongly consistent.
+func (s Store) Unlocked(ctx context.Context, r vcs.Repository, scope run.Scope) (Unlocked, error) {
+	item, err := s.table().Get(ctx, unlockKey(r, scope))
+	if err != nil {
+		return Unlocked{}, fmt.Errorf("read unlock: %w", err)
+	}
+	read := attr.Read(item)
+	u := Unlocked{Seq: read.Int(attrSeq), At: millis(read, "at"), By: read.String("by")}
+	if err := read.Err(); err != nil {
+		return Unlocked{}, fmt.Errorf("decode unlock of %s: %w", r, err)
+	}
+	return u, nil
+}
+
+// void reports whether an unlock has made a run void.
+func (s Store) void(ctx context.Context, r run.Run) (Unlocked, bool, error) {
+	u, err := s.Unlocked(ctx, r.Repository, r.Scope())
+	return u, err == nil && u.Ends(r.Seq), err
+}
+
+// unlockReader reads the unlocks of a repository, each scope once.
+type unlockReader struct {
+	store      Store
+	repository vcs.Repository
+	known      map[run.Scope]Unlocked
+}
+
+func (u *unlockReader) of(ctx context.Context, scope run.Scope) (Unlocked, error) {
+	if found, ok := u.known[scope]; ok {
+		return found, nil
+	}
+	found, err := u.store.Unlocked(ctx, u.repository, scope)
+	if err != nil {
+		return Unlocked{}, err
+	}
+	if u.known == nil {
+		u.known = map[run.Scope]Unlocked{}
+	}
+	u.known[scope] = found
+	return found, nil
+}
+
+// endVoid aborts a queued run that an unlock has made void, and reports whether it
+// is void. The unlock itself may have been interrupted before it did so.
+func (s Store) endVoid(ctx context.Context, unlocks *unlockReader, a Active, author change.Author) (bool, error) {
+	u, err := unlocks.of(ctx, a.Scope)
+	if err != nil || !u.Ends(a.Seq) {
+		return false, err
+	}
+	_, _, err = s.Abort(ctx, a.ID, Abortion{Reason: u.reason(), OnlyQueued: true}, author)
+	if errors.Is(err, ErrLost) || gone(err) {
+		err = nil
+	}
+	return true, err
+}
