@@ -15,31 +15,25 @@ import (
 	"github.com/opsplane/opsplane/shared/vcs/vcshost"
 )
 
-// tokenRequest holds a group and the token that the server is to use for it.
-type tokenRequest struct{ group, token string }
-
 // maxToken is the maximum length of a token, in bytes. GitLab's tokens have 26 to
 // 64 characters, and administrators may add a prefix.
 const maxToken = 500
 
-func decodeAccessToken(r *http.Request) (tokenRequest, error) {
-	id, err := groupOf("installation_id")(r)
-	if err != nil {
-		return tokenRequest{}, err
-	}
+// decodeAccessToken reads the token that the server is to use for the group.
+func decodeAccessToken(r *http.Request) (string, error) {
 	var body struct {
 		Token *string `json:"access_token"`
 	}
 	if err := httpapi.DecodeBody(r, &body); err != nil {
-		return tokenRequest{}, err
+		return "", err
 	}
 	if body.Token == nil {
-		return tokenRequest{}, fault.Invalidf("INVALID_BODY", "access_token is missing")
+		return "", fault.Invalidf("INVALID_BODY", "access_token is missing")
 	}
 	if *body.Token == "" || len(*body.Token) > maxToken || strings.ContainsFunc(*body.Token, func(c rune) bool { return c <= ' ' || c > '~' }) {
-		return tokenRequest{}, unusable("it is not 1 to 500 printable characters without spaces")
+		return "", unusable("it is not 1 to 500 printable characters without spaces")
 	}
-	return tokenRequest{id, *body.Token}, nil
+	return *body.Token, nil
 }
 
 func unusable(why string) error {
@@ -49,18 +43,18 @@ func unusable(why string) error {
 // putAccessToken stores a group's token and replaces an earlier one. First it
 // checks at GitLab that the server can work with the token. Nobody can read the
 // token back.
-func (h *hosts) putAccessToken(ctx context.Context, call httpapi.Call, q tokenRequest) (httpapi.Empty, error) {
-	g, err := h.maintained(ctx, call, q.group)
+func (h *hosts) putAccessToken(ctx context.Context, call httpapi.Call, token string) (httpapi.Empty, error) {
+	g, err := h.maintained(ctx, call)
 	if err != nil {
 		return httpapi.Empty{}, err
 	}
-	if err := h.try(ctx, call.Now, q); err != nil {
+	if err := h.try(ctx, call, token); err != nil {
 		return httpapi.Empty{}, err
 	}
-	if _, err := h.know(ctx, call, q.group, g); err != nil {
+	if _, err := h.know(ctx, call, g); err != nil {
 		return httpapi.Empty{}, err
 	}
-	return httpapi.Empty{}, h.vcs.Tokens.Put(ctx, q.group, q.token, call.Author())
+	return httpapi.Empty{}, h.vcs.Tokens.Put(ctx, call.Installation.ID, token, call.Author())
 }
 
 // minAccessLevel is the lowest access level with which this server can do its work.
@@ -71,9 +65,10 @@ const minAccessLevel = 30
 // minRemainingLife is how long a token must still be valid when it is stored.
 const minRemainingLife = 24 * time.Hour
 
-// try uses the token at GitLab, to check that the server can work with it.
-func (h *hosts) try(ctx context.Context, now time.Time, q tokenRequest) error {
-	client, err := h.vcs.GitLab.As(q.token)
+// try uses the token at GitLab, to check that the server can work with it for the
+// group of the call.
+func (h *hosts) try(ctx context.Context, call httpapi.Call, token string) error {
+	client, err := h.vcs.GitLab.As(token)
 	if err != nil {
 		return err
 	}
@@ -89,25 +84,25 @@ func (h *hosts) try(ctx context.Context, now time.Time, q tokenRequest) error {
 		return vcshost.Fault(vcs.GitLab, err)
 	case !slices.Contains(self.Scopes, "api"):
 		return unusable("it lacks the scope api, and has " + strings.Join(self.Scopes, ", "))
-	case !self.ExpiresAt.IsZero() && self.ExpiresAt.Before(now.Add(minRemainingLife)):
+	case !self.ExpiresAt.IsZero() && self.ExpiresAt.Before(call.Now.Add(minRemainingLife)):
 		return unusable("it expires within a day")
 	}
-	return h.tryGroup(ctx, client, q.group)
+	return h.tryGroup(ctx, client, call.Installation.ID)
 }
 
-func (h *hosts) tryGroup(ctx context.Context, client *gitlabhost.Client, group string) error {
+func (h *hosts) tryGroup(ctx context.Context, client *gitlabhost.Client, group vcs.ID) error {
 	account, err := client.Whoami(ctx)
 	if err != nil {
 		return vcshost.Fault(vcs.GitLab, err)
 	}
-	_, err = client.Group(ctx, group)
+	_, err = client.Group(ctx, string(group))
 	if errors.Is(err, vcshost.ErrGone) || errors.Is(err, vcshost.ErrForbidden) && !vcshost.RefusesAddress(err) {
 		return unusable("it does not reach the group")
 	}
 	if err != nil {
 		return vcshost.Fault(vcs.GitLab, err)
 	}
-	level, err := client.Level(ctx, vcs.ID(group), account.ID)
+	level, err := client.Level(ctx, group, account.ID)
 	if err != nil {
 		return vcshost.Fault(vcs.GitLab, err)
 	}

@@ -17,9 +17,6 @@ import (
 	"github.com/opsplane/opsplane/shared/vcs/vcshost"
 )
 
-// gitlab is the VCS of all groups, in the form of stored items.
-const gitlab = string(vcs.GitLab)
-
 // group is a group that the caller can see.
 type group struct {
 	ID   int64  `json:"id"`
@@ -35,7 +32,7 @@ func (h *hosts) listGroups(ctx context.Context, call httpapi.Call, _ struct{}) (
 		found, err := client.Groups(ctx)
 		list = []group{}
 		for _, g := range found {
-			if call.Caller.Within(vcs.Installation{VCS: vcs.GitLab, ID: vcs.ID(strconv.FormatInt(g.ID, 10))}) {
+			if call.Caller.Within(groupOf(vcs.ID(strconv.FormatInt(g.ID, 10)))) {
 				list = append(list, group{g.ID, g.FullName})
 			}
 		}
@@ -52,8 +49,8 @@ func (h *hosts) asCaller(ctx context.Context, call httpapi.Call, do func(*gitlab
 	if err != nil {
 		return err
 	}
-	account, person := u.Identities[gitlab]
-	if _, configured := h.providers[gitlab]; !configured {
+	account, person := u.Identities[string(vcs.GitLab)]
+	if _, configured := h.providers[string(vcs.GitLab)]; !configured {
 		return fault.Invalidf("VCS_NOT_CONFIGURED", "this server has no application at GitLab: its operator must set GitlabAppId")
 	}
 	if !person {
@@ -93,8 +90,8 @@ type membership struct {
 // isMember reports whether the account of the group's stored token is a member of
 // the group, direct or through a parent group. A caller who is not a member of the
 // group is refused and learns nothing about it.
-func (h *hosts) isMember(ctx context.Context, call httpapi.Call, id string) (membership, error) {
-	reaches, err := h.reaches(ctx, call, id)
+func (h *hosts) isMember(ctx context.Context, call httpapi.Call, of vcs.Installation) (membership, error) {
+	reaches, err := h.reaches(ctx, call, of)
 	if err != nil {
 		return membership{}, err
 	}
@@ -102,7 +99,7 @@ func (h *hosts) isMember(ctx context.Context, call httpapi.Call, id string) (mem
 		return membership{}, access.Refuse(access.StepMembership, "the credential does not reach the group's installation, by membership and restrictions")
 	}
 	var member bool
-	client, err := h.vcs.Group(ctx, vcs.ID(id))
+	client, err := h.vcs.Group(ctx, of.ID)
 	if err == nil {
 		member, err = client.IsMember(ctx)
 	}
@@ -116,19 +113,19 @@ func (h *hosts) isMember(ctx context.Context, call httpapi.Call, id string) (mem
 }
 
 // reaches reports whether the caller is a member of the group's installation.
-func (h *hosts) reaches(ctx context.Context, call httpapi.Call, id string) (bool, error) {
+func (h *hosts) reaches(ctx context.Context, call httpapi.Call, of vcs.Installation) (bool, error) {
 	u, err := h.people.Users.Admitted(ctx, call.Caller)
 	if err != nil {
 		return false, err
 	}
 	caller := call.Caller
 	caller.Memberships = u.MembershipsFor(caller, call.Now)
-	return caller.Reaches(vcs.Installation{VCS: vcs.GitLab, ID: vcs.ID(id)}), nil
+	return caller.Reaches(of), nil
 }
 
 // botOf returns the account of a group's stored token.
-func (h *hosts) botOf(ctx context.Context, id string) (vcshost.Profile, error) {
-	client, err := h.vcs.Group(ctx, vcs.ID(id))
+func (h *hosts) botOf(ctx context.Context, id vcs.ID) (vcshost.Profile, error) {
+	client, err := h.vcs.Group(ctx, id)
 	if err != nil {
 		return vcshost.Profile{}, err
 	}
@@ -141,13 +138,12 @@ type bot struct {
 	Username string `json:"username"`
 }
 
-func decodeWhoareyou(r *http.Request) (string, error) {
-	if _, err := gitlabOnly(r); err != nil {
-		return "", err
-	}
+// decodeWhoareyou returns the id of the group that the request names. It is empty
+// if the request names none.
+func decodeWhoareyou(r *http.Request) (vcs.ID, error) {
 	query := httpapi.NewQuery(r)
-	id := query.String("installation_id", "")
-	if query.Has("installation_id") && !vcs.ID(id).Valid() {
+	id := vcs.ID(query.String("installation_id", ""))
+	if query.Has("installation_id") && !id.Valid() {
 		return "", fault.Invalidf("INVALID_PARAMETER", "query parameter installation_id must be the id of a group")
 	}
 	return id, nil
@@ -164,7 +160,7 @@ const (
 // It is the group that the request names. If the request names none, it is the
 // first group, by number, with a token that GitLab accepts. Each group has its own
 // token.
-func (h *hosts) whoareyou(ctx context.Context, call httpapi.Call, id string) (bot, error) {
+func (h *hosts) whoareyou(ctx context.Context, call httpapi.Call, id vcs.ID) (bot, error) {
 	groups, err := h.groupsOf(ctx, call, id)
 	if err != nil {
 		return bot{}, err
@@ -192,19 +188,19 @@ func (h *hosts) whoareyou(ctx context.Context, call httpapi.Call, id string) (bo
 
 // groupsOf returns the ids of the groups that the caller reaches, sorted by number.
 // If id is not empty, it returns only that one, if it is among them.
-func (h *hosts) groupsOf(ctx context.Context, call httpapi.Call, id string) ([]string, error) {
+func (h *hosts) groupsOf(ctx context.Context, call httpapi.Call, id vcs.ID) ([]vcs.ID, error) {
 	u, err := h.people.Users.Admitted(ctx, call.Caller)
 	if err != nil {
 		return nil, err
 	}
 	caller := call.Caller
 	caller.Memberships = u.MembershipsFor(caller, call.Now)
-	var ids []string
+	var ids []vcs.ID
 	for _, m := range caller.Memberships {
-		if m.VCS == vcs.GitLab && (id == "" || string(m.ID) == id) && caller.Reaches(m) {
-			ids = append(ids, string(m.ID))
+		if m.VCS == vcs.GitLab && (id == "" || m.ID == id) && caller.Reaches(m) {
+			ids = append(ids, m.ID)
 		}
 	}
-	slices.SortFunc(ids, func(a, b string) int { return vcs.ID(a).Compare(vcs.ID(b)) })
+	slices.SortFunc(ids, vcs.ID.Compare)
 	return ids, nil
 }

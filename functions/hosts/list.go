@@ -12,7 +12,7 @@ import (
 	"github.com/opsplane/opsplane/shared/api/httpapi"
 	"github.com/opsplane/opsplane/shared/login/session"
 	"github.com/opsplane/opsplane/shared/login/user"
-	nouns "github.com/opsplane/opsplane/shared/vcs"
+	"github.com/opsplane/opsplane/shared/vcs"
 	"github.com/opsplane/opsplane/shared/vcs/installation"
 	"github.com/opsplane/opsplane/shared/vcs/vcshost"
 )
@@ -45,7 +45,7 @@ type installationList struct {
 // were uninstalled. If the caller has logged in at the VCS, it asks the VCS first.
 // If the VCS gives no response, it uses the VCS's last statement while that is
 // valid.
-func (h *hosts) list(ctx context.Context, call httpapi.Call, vcs string) (installationList, error) {
+func (h *hosts) list(ctx context.Context, call httpapi.Call, _ struct{}) (installationList, error) {
 	u, err := h.people.Users.Admitted(ctx, call.Caller)
 	if err != nil {
 		return installationList{}, err
@@ -53,23 +53,23 @@ func (h *hosts) list(ctx context.Context, call httpapi.Call, vcs string) (instal
 	if u.Hosted == nil {
 		u.Hosted = map[string]user.Hosted{}
 	}
-	renewed := h.renew(ctx, call, vcs, u)
+	renewed := h.renew(ctx, call, u)
 	if renewed != nil && !errors.Is(renewed, session.ErrNoGrant) && !unanswered(renewed) {
-		return installationList{}, outward(vcs, renewed)
+		return installationList{}, outward(call.VCS, renewed)
 	}
 	reached := call.Caller
 	reached.Memberships = u.MembershipsFor(call.Caller, call.Now)
-	var ids []nouns.ID
+	var ids []vcs.ID
 	for _, m := range reached.Memberships {
-		if m.VCS == nouns.VCS(vcs) && reached.Reaches(m) {
+		if m.VCS == call.VCS && reached.Reaches(m) {
 			ids = append(ids, m.ID)
 		}
 	}
 	if renewed != nil && len(ids) == 0 {
-		return installationList{}, outward(vcs, renewed)
+		return installationList{}, outward(call.VCS, renewed)
 	}
-	slices.SortFunc(ids, nouns.ID.Compare)
-	found, err := h.people.Installations.Known(ctx, nouns.VCS(vcs), ids)
+	slices.SortFunc(ids, vcs.ID.Compare)
+	found, err := h.people.Installations.Known(ctx, call.VCS, ids)
 	if err != nil {
 		return installationList{}, err
 	}
@@ -79,13 +79,13 @@ func (h *hosts) list(ctx context.Context, call httpapi.Call, vcs string) (instal
 			answer.Installations = append(answer.Installations, show(each))
 		}
 	}
-	said, holds := u.HostedFor(call.Caller, vcs, call.Now)
+	said, holds := u.HostedFor(call.Caller, string(call.VCS), call.Now)
 	if holds {
 		answer.AskedAt = stamp(said.AskedAt)
 	}
 	if unanswered(renewed) {
 		h.log.LogAttrs(ctx, slog.LevelWarn, "installations listed as the host last said", slog.String("request_id", call.Request),
-			slog.String("vcs", vcs), slog.String("asked_at", answer.AskedAt), slog.String("error", renewed.Error()))
+			slog.String("vcs", string(call.VCS)), slog.String("asked_at", answer.AskedAt), slog.String("error", renewed.Error()))
 	}
 	return answer, nil
 }
@@ -99,12 +99,12 @@ func unanswered(err error) bool {
 // outward turns an error of renew into one for the caller, if it comes from the
 // host, from a missing grant, or from a grant that another call refreshes now. Other
 // errors, such as those of the storage, are returned unchanged.
-func outward(name string, err error) error {
+func outward(of vcs.VCS, err error) error {
 	switch {
 	case errors.Is(err, session.ErrNoGrant):
-		return access.Refuse(access.StepHost, "the grant of the login at %s is lost: the person has to log in again", name)
+		return access.Refuse(access.StepHost, "the grant of the login at %s is lost: the person has to log in again", of)
 	case unanswered(err):
-		return vcshost.Fault(nouns.VCS(name), err)
+		return vcshost.Fault(of, err)
 	}
 	return err
 }
@@ -119,13 +119,14 @@ const askTime = 18 * time.Second
 // session.ErrNoGrant if there is no valid grant of that login, and
 // vcshost.ErrNoAnswer if the VCS gives no usable response. Then the earlier
 // statement stays valid for some time.
-func (h *hosts) renew(ctx context.Context, call httpapi.Call, vcs string, u user.User) error {
-	provider, ok := h.providers[vcs]
-	account, person := u.Identities[vcs]
+func (h *hosts) renew(ctx context.Context, call httpapi.Call, u user.User) error {
+	name := string(call.VCS)
+	provider, ok := h.providers[name]
+	account, person := u.Identities[name]
 	if !ok || !person {
 		return nil
 	}
-	of := session.Holder{User: u.ID, VCS: vcs, Account: account.ID}
+	of := session.Holder{User: u.ID, VCS: name, Account: account.ID}
 	wait := &budget{left: cmp.Or(h.patience, askTime)}
 	var ids []string
 	err := h.asPerson(ctx, call, of, wait.refresher(provider.OAuth.Refresh), func(token string) (err error) {
@@ -136,7 +137,7 @@ func (h *hosts) renew(ctx context.Context, call httpapi.Call, vcs string, u user
 		return err
 	}
 	slices.Sort(ids)
-	u.Hosted[vcs] = user.Hosted{Installations: ids, AskedAt: call.Now}
+	u.Hosted[name] = user.Hosted{Installations: ids, AskedAt: call.Now}
 	return nil
 }
 
@@ -149,7 +150,7 @@ func show(i installation.Installation) shown {
 // status returns the client's name of an installation's state. On GitHub it is the
 // state of an account, on GitLab that of the webhook.
 func status(i installation.Installation) string {
-	if i.VCS == nouns.GitLab {
+	if i.VCS == vcs.GitLab {
 		if i.State == installation.Installed {
 			return "installed"
 		}

@@ -7,13 +7,11 @@ import (
 	"time"
 
 	"github.com/opsplane/opsplane/shared/api/access"
-	"github.com/opsplane/opsplane/shared/api/fault"
 	"github.com/opsplane/opsplane/shared/api/httpapi"
 	"github.com/opsplane/opsplane/shared/login/person"
 	"github.com/opsplane/opsplane/shared/login/session"
 	"github.com/opsplane/opsplane/shared/vcs"
 	"github.com/opsplane/opsplane/shared/vcs/hostclient"
-	"github.com/opsplane/opsplane/shared/vcs/installation"
 )
 
 // hosts holds what the operations need.
@@ -46,36 +44,23 @@ func changes(rule access.Rule) access.Rule {
 // routes lists the function's routes. The list of installations has two paths:
 // clients of GitHub use one, and clients of GitLab the other.
 func routes(h *hosts) []httpapi.Route {
-	list := httpapi.JSON(vcsOf, h.list)
+	list := httpapi.JSON(httpapi.NoInput, h.list)
 	return []httpapi.Route{
 		{Pattern: "GET /api/v1/user/{vcs}/installations", Rule: changes(token), Endpoint: list},
 		{Pattern: "GET /api/v1/{vcs}/installations", Rule: changes(token), Endpoint: list},
-		{Pattern: "GET /api/v1/{vcs}/groups", Rule: token, Endpoint: httpapi.JSON(gitlabOnly, h.listGroups)},
-		{Pattern: "GET /api/v1/{vcs}/groups/{id}/is-member", Rule: token, Endpoint: httpapi.JSON(groupOf("id"), h.isMember)},
-		{Pattern: "GET /api/v1/{vcs}/whoareyou", Rule: token, Input: httpapi.Input{Query: []string{"installation_id"}}, Endpoint: httpapi.JSON(decodeWhoareyou, h.whoareyou)},
-		{Pattern: "GET /api/v1/{vcs}/installations/{installation_id}/webhook", Rule: changes(hosted), Endpoint: httpapi.JSON(h.decodeWebhook, h.webhook)},
-		{Pattern: "PUT /api/v1/{vcs}/installations/{installation_id}/access-token", Rule: hosted, Input: httpapi.Input{Members: []string{"access_token"}}, Endpoint: httpapi.JSON(decodeAccessToken, h.putAccessToken)},
+		{Pattern: "GET /api/v1/{vcs}/groups", Rule: token, VCS: vcs.GitLab, Endpoint: httpapi.JSON(httpapi.NoInput, h.listGroups)},
+		{Pattern: "GET /api/v1/{vcs}/groups/{id}/is-member", Rule: token, VCS: vcs.GitLab, Endpoint: httpapi.JSON(decodeGroup, h.isMember)},
+		{Pattern: "GET /api/v1/{vcs}/whoareyou", Rule: token, VCS: vcs.GitLab, Input: httpapi.Input{Query: []string{"installation_id"}}, Endpoint: httpapi.JSON(decodeWhoareyou, h.whoareyou)},
+		{Pattern: "GET /api/v1/{vcs}/installations/{installation_id}/webhook", Rule: changes(hosted), VCS: vcs.GitLab, Endpoint: httpapi.JSON(decodeAddress, h.webhook)},
+		{Pattern: "PUT /api/v1/{vcs}/installations/{installation_id}/access-token", Rule: hosted, VCS: vcs.GitLab, Input: httpapi.Input{Members: []string{"access_token"}}, Endpoint: httpapi.JSON(decodeAccessToken, h.putAccessToken)},
 	}
 }
 
-func vcsOf(r *http.Request) (string, error) { return r.PathValue("vcs"), nil }
-
-// gitlabOnly refuses requests of a VCS other than GitLab, for routes that only
-// GitLab has.
-func gitlabOnly(r *http.Request) (struct{}, error) {
-	if r.PathValue("vcs") != gitlab {
-		return struct{}{}, fault.ErrNotFound
-	}
-	return struct{}{}, nil
+// decodeGroup reads the group that the path variable id names.
+func decodeGroup(r *http.Request) (vcs.Installation, error) {
+	of := groupOf(vcs.ID(r.PathValue("id")))
+	return of, access.CheckInstallation(of)
 }
 
-// groupOf reads a group's id from a path variable.
-func groupOf(name string) func(*http.Request) (string, error) {
-	return func(r *http.Request) (string, error) {
-		if _, err := gitlabOnly(r); err != nil {
-			return "", err
-		}
-		id := r.PathValue(name)
-		return id, installation.Check(vcs.Installation{VCS: vcs.GitLab, ID: vcs.ID(id)})
-	}
-}
+// groupOf returns the installation of a group.
+func groupOf(id vcs.ID) vcs.Installation { return vcs.Installation{VCS: vcs.GitLab, ID: id} }

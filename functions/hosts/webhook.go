@@ -13,18 +13,12 @@ import (
 	"github.com/opsplane/opsplane/shared/vcs"
 	"github.com/opsplane/opsplane/shared/vcs/gitlabhost"
 	"github.com/opsplane/opsplane/shared/vcs/installation"
-	"github.com/opsplane/opsplane/shared/vcs/shorten"
 	"github.com/opsplane/opsplane/shared/vcs/vcshost"
 	"github.com/opsplane/opsplane/shared/vcs/webhook"
 )
 
-// webhookRequest names a group and the address of the API.
-type webhookRequest struct{ group, base string }
-
-func (h *hosts) decodeWebhook(r *http.Request) (webhookRequest, error) {
-	id, err := groupOf("installation_id")(r)
-	return webhookRequest{id, httpapi.Address(r)}, err
-}
+// decodeAddress returns the address of the API.
+func decodeAddress(r *http.Request) (string, error) { return httpapi.Address(r), nil }
 
 // webhookAnswer holds what an owner of a group enters at GitLab.
 type webhookAnswer struct {
@@ -36,8 +30,8 @@ type webhookAnswer struct {
 // webhook returns the webhook of a group. If the group is not an installation, it
 // makes it one, in the state pending until GitLab delivers. The secret of a group's
 // webhook stays the same until the secret that it is derived from is rotated.
-func (h *hosts) webhook(ctx context.Context, call httpapi.Call, q webhookRequest) (webhookAnswer, error) {
-	g, err := h.maintained(ctx, call, q.group)
+func (h *hosts) webhook(ctx context.Context, call httpapi.Call, base string) (webhookAnswer, error) {
+	g, err := h.maintained(ctx, call)
 	if err != nil {
 		return webhookAnswer{}, err
 	}
@@ -49,30 +43,30 @@ func (h *hosts) webhook(ctx context.Context, call httpapi.Call, q webhookRequest
 	if err != nil {
 		return webhookAnswer{}, err
 	}
-	token, ok := webhook.Token(key, vcs.ID(q.group))
+	token, ok := webhook.Token(key, call.Installation.ID)
 	if !ok {
 		return webhookAnswer{}, access.Refuse(access.StepHost, "the id is none that a group can have")
 	}
-	known, err := h.know(ctx, call, q.group, g)
+	known, err := h.know(ctx, call, g)
 	if err != nil {
 		return webhookAnswer{}, err
 	}
-	return webhookAnswer{State: status(known), Secret: token, URL: q.base + "/api/v1/gitlab/events"}, nil
+	return webhookAnswer{State: status(known), Secret: token, URL: base + "/api/v1/gitlab/events"}, nil
 }
 
-// maintained reads a group from GitLab. The caller must be a maintainer of the
+// maintained reads the group of the call from GitLab. The caller must be a maintainer of the
 // group, direct or through a parent group, and the group must be allowed to be an
 // installation. Otherwise the request is refused.
-func (h *hosts) maintained(ctx context.Context, call httpapi.Call, id string) (g gitlabhost.Group, err error) {
+func (h *hosts) maintained(ctx context.Context, call httpapi.Call) (g gitlabhost.Group, err error) {
 	err = h.asCaller(ctx, call, func(client *gitlabhost.Client, account user.Identity) error {
-		level, err := client.Level(ctx, vcs.ID(id), vcs.ID(account.ID))
+		level, err := client.Level(ctx, call.Installation.ID, vcs.ID(account.ID))
 		if err != nil {
 			return err
 		}
 		if level < gitlabhost.Maintainer {
 			return access.Refuse(access.StepHost, "the user's access level at gitlab is %d in the group, and %d is needed", level, gitlabhost.Maintainer)
 		}
-		g, err = client.Group(ctx, id)
+		g, err = client.Group(ctx, string(call.Installation.ID))
 		if errors.Is(err, vcshost.ErrGone) {
 			return access.Refuse(access.StepHost, "gitlab does not show the group to the user's account")
 		}
@@ -84,11 +78,11 @@ func (h *hosts) maintained(ctx context.Context, call httpapi.Call, id string) (g
 	return g, err
 }
 
-// know makes a group an installation, or stores the present name of a known one. It
+// know makes the group of the call an installation, or stores the present name of a known one. It
 // returns the installation.
-func (h *hosts) know(ctx context.Context, call httpapi.Call, id string, g gitlabhost.Group) (installation.Installation, error) {
-	name := shorten.Tail(g.FullName, installation.MaxName) // each parent group's name may have 255 characters
-	store, of := h.people.Installations, vcs.Installation{VCS: vcs.GitLab, ID: vcs.ID(id)}
+func (h *hosts) know(ctx context.Context, call httpapi.Call, g gitlabhost.Group) (installation.Installation, error) {
+	name := installation.NameOfGroup(g.FullName)
+	store, of := h.people.Installations, call.Installation
 	known, err := store.Get(ctx, of)
 	if err == nil && known.Name == name || err != nil && !errors.Is(err, fault.ErrNotFound) {
 		return known, err

@@ -47,7 +47,7 @@ func decodePullRequests(r *http.Request) (listQuery, error) {
 			return listQuery{}, paging.ErrCursor
 		}
 	}
-	q := listQuery{in: installationOf(r), page: page}
+	q := listQuery{page: page}
 	if query := httpapi.NewQuery(r); query.Has("pr") {
 		var ok bool
 		if q.number, ok = number(query.String("pr", "")); !ok {
@@ -65,7 +65,7 @@ func number(text string) (int64, bool) {
 
 // listPullRequests returns an installation's pull requests, the largest number
 // first.
-func (i *installations) listPullRequests(ctx context.Context, _ httpapi.Call, q listQuery) (pullRequestPage, error) {
+func (i *installations) listPullRequests(ctx context.Context, call httpapi.Call, q listQuery) (pullRequestPage, error) {
 	query := pullrequest.Query{Number: q.number, Limit: q.page.Limit + 1}
 	if !q.page.First() {
 		n, _ := number(q.page.Cursor[0]) // decoding has checked it
@@ -80,7 +80,7 @@ func (i *installations) listPullRequests(ctx context.Context, _ httpapi.Call, q 
 			query.After = pullrequest.PullRequest{Number: n, Repository: vcs.ID(q.page.Cursor[1])}.Cursor()
 		}
 	}
-	rows, err := i.pullRequests.List(ctx, q.in, query)
+	rows, err := i.pullRequests.List(ctx, call.Installation, query)
 	if err != nil {
 		return pullRequestPage{}, err
 	}
@@ -91,7 +91,7 @@ func (i *installations) listPullRequests(ctx context.Context, _ httpapi.Call, q 
 	for _, p := range page.Results {
 		ids = append(ids, p.Repository)
 	}
-	names, err := i.repositories.Names(ctx, q.in, ids)
+	names, err := i.repositories.Names(ctx, call.Installation, ids)
 	if err != nil {
 		return pullRequestPage{}, err
 	}

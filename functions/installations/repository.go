@@ -35,13 +35,8 @@ type repositoryPage struct {
 
 // listQuery is a page of an installation's list.
 type listQuery struct {
-	in     vcs.Installation
 	page   paging.Request
 	number int64 // of pull requests; 0 selects all
-}
-
-func installationOf(r *http.Request) vcs.Installation {
-	return vcs.Installation{VCS: vcs.VCS(r.PathValue("vcs")), ID: vcs.ID(r.PathValue("installation_id"))}
 }
 
 func decodeRepositories(r *http.Request) (listQuery, error) {
@@ -55,11 +50,11 @@ func decodeRepositories(r *http.Request) (listQuery, error) {
 			return listQuery{}, paging.ErrCursor
 		}
 	}
-	return listQuery{in: installationOf(r), page: page}, nil
+	return listQuery{page: page}, nil
 }
 
 // listRepositories returns an installation's repositories, sorted by name.
-func (i *installations) listRepositories(ctx context.Context, _ httpapi.Call, q listQuery) (repositoryPage, error) {
+func (i *installations) listRepositories(ctx context.Context, call httpapi.Call, q listQuery) (repositoryPage, error) {
 	query := repository.Query{Limit: q.page.Limit + 1}
 	switch {
 	case q.page.First():
@@ -72,7 +67,7 @@ func (i *installations) listRepositories(ctx context.Context, _ httpapi.Call, q 
 	default:
 		query.After = placeOf(q.page)
 	}
-	rows, err := i.repositories.List(ctx, q.in, query)
+	rows, err := i.repositories.List(ctx, call.Installation, query)
 	if err != nil {
 		return repositoryPage{}, err
 	}
@@ -80,9 +75,9 @@ func (i *installations) listRepositories(ctx context.Context, _ httpapi.Call, q 
 	answer := repositoryPage{Links: page.Links(), Repositories: make([]repositoryRow, len(page.Results))}
 	for n, r := range page.Results {
 		answer.Repositories[n] = repositoryRow{
-			ID: r.ID, InstallationID: q.in.ID, Name: r.Name, UpdatedAt: stamp(r.KnownSince),
+			ID: r.ID, InstallationID: call.Installation.ID, Name: r.Name, UpdatedAt: stamp(r.KnownSince),
 			// GitLab is never asked whether the pipeline's file exists.
-			Setup: r.Setup || q.in.VCS == vcs.GitLab,
+			Setup: r.Setup || call.VCS == vcs.GitLab,
 		}
 	}
 	return answer, nil

@@ -14,34 +14,32 @@ import (
 	"github.com/opsplane/opsplane/shared/kv"
 	"github.com/opsplane/opsplane/shared/kv/artifact"
 	"github.com/opsplane/opsplane/shared/kv/canonical"
-	"github.com/opsplane/opsplane/shared/vcs"
 )
 
 // creating announces a file and names the row that it shall become.
 type creating struct {
-	ns     vcs.Installation
-	upload artifact.New
-	links  links
+	upload  artifact.New
+	address string // of the API
 }
 
 func decodeCreate(r *http.Request) (creating, error) {
-	row, err := decodeKey(r)
+	key, err := decodeKey(r)
 	if err != nil {
 		return creating{}, err
 	}
-	return readCreating(row, decodeBody(r), linksOf(r, row.ns))
+	return readCreating(key, decodeBody(r), httpapi.Address(asSent(r)))
 }
 
-func readCreating(row named, b *body, l links) (creating, error) {
+func readCreating(key string, b *body, address string) (creating, error) {
 	n := artifact.New{
-		Key: row.key, Idx: orZero(b.int("idx", kv.MinIdx, kv.MaxIdx)), Committed: b.bool("committed", true),
+		Key: key, Idx: orZero(b.int("idx", kv.MinIdx, kv.MaxIdx)), Committed: b.bool("committed", true),
 		ReadCaps: b.caps("read_caps"), WriteCaps: b.caps("write_caps"), File: b.file(),
 		Absent: b.bool("if_absent", false), Version: b.int("version", 0, kv.MaxVersion),
 	}
 	if n.Absent && n.Version != nil {
 		b.fail("if_absent", "and "+strconv.Quote(b.path+"version")+" exclude each other; send one of them")
 	}
-	return creating{row.ns, n, l}, b.err
+	return creating{n, address}, b.err
 }
 
 // Limits of a file's description, in bytes.
@@ -116,8 +114,8 @@ func (a artifacts) create(ctx context.Context, call httpapi.Call, c creating) (c
 	if (c.upload.Absent || c.upload.Version != nil) && !caps.Has(access.KVStoreRead) {
 		return created{}, access.Refuse(access.StepCapability, "the credential lacks %s, which a condition needs", access.KVStoreRead.Name)
 	}
-	u, page, err := a.store.Create(ctx, caller(call, c.ns), c.upload)
-	return created{showUpload(u, page, c.links)}, err
+	u, page, err := a.store.Create(ctx, caller(call), c.upload)
+	return created{showUpload(u, page, linksOf(c.address, call, ""))}, err
 }
 
 // created is the response with a new upload.

@@ -9,7 +9,6 @@ import (
 
 	"github.com/opsplane/opsplane/shared/api/httpapi"
 	"github.com/opsplane/opsplane/shared/kv/artifact"
-	"github.com/opsplane/opsplane/shared/vcs"
 )
 
 // defaultUploads is how many uploads are listed if the request has no limit.
@@ -17,33 +16,30 @@ const defaultUploads = 100
 
 // listing is a request for a page of the uploads that are under way.
 type listing struct {
-	ns    vcs.Installation
-	after string
-	limit int
-	links links
+	after   string
+	limit   int
+	address string // of the API
+	more    string // parameters to repeat in links, each with its &
 }
 
 func decodeList(r *http.Request) (listing, error) {
-	ns, err := namespace(r)
-	if err != nil {
-		return listing{}, err
-	}
 	q := httpapi.NewQuery(r)
-	l := listing{ns, q.String("cursor", ""), q.Int("limit", defaultUploads, 1, artifact.MaxList), linksOf(r, ns)}
+	l := listing{after: q.String("cursor", ""), limit: q.Int("limit", defaultUploads, 1, artifact.MaxList), address: httpapi.Address(asSent(r))}
 	if q.Has("limit") {
-		l.links.more = "&limit=" + strconv.Itoa(l.limit)
+		l.more = "&limit=" + strconv.Itoa(l.limit)
 	}
 	return l, q.Err()
 }
 
 func (a artifacts) list(ctx context.Context, call httpapi.Call, l listing) (uploads, error) {
-	found, more, err := a.store.List(ctx, l.ns, call.Now, l.after, l.limit)
+	links := linksOf(l.address, call, l.more)
+	found, more, err := a.store.List(ctx, call.Installation, call.Now, l.after, l.limit)
 	page := uploads{Uploads: []upload{}}
 	for _, u := range found {
-		page.Uploads = append(page.Uploads, showUpload(u, artifact.Page{}, l.links))
+		page.Uploads = append(page.Uploads, showUpload(u, artifact.Page{}, links))
 	}
 	if more != "" {
-		page.next = strings.TrimSuffix(l.links.uploads, "/") + "?cursor=" + url.QueryEscape(more) + l.links.more
+		page.next = strings.TrimSuffix(links.uploads, "/") + "?cursor=" + url.QueryEscape(more) + links.more
 	}
 	return page, err
 }

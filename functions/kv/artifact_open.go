@@ -11,24 +11,24 @@ import (
 
 // opening is a request for the file of an artifact.
 type opening struct {
-	named
+	key    string
 	idx    int
 	drafts bool
 	has    []string // entity tags of files that the caller already has
 }
 
 func decodeOpen(r *http.Request) (opening, error) {
-	row, err := decodeKey(r)
+	key, err := decodeKey(r)
 	if err != nil {
 		return opening{}, err
 	}
-	o, err := readOpening(row, queryOf(r))
+	o, err := readOpening(key, queryOf(r))
 	o.has = entityTags(r)
 	return o, err
 }
 
-func readOpening(row named, p parameters) (opening, error) {
-	o := opening{named: row, idx: orZero(readIdx(p)), drafts: readDrafts(p)}
+func readOpening(key string, p parameters) (opening, error) {
+	o := opening{key: key, idx: orZero(readIdx(p)), drafts: readDrafts(p)}
 	return o, p.failure()
 }
 
@@ -46,7 +46,7 @@ func entityTags(r *http.Request) []string {
 }
 
 func (a artifacts) open(ctx context.Context, call httpapi.Call, o opening) (redirect, error) {
-	d, err := a.store.Open(ctx, caller(call, o.ns), kv.Position{Key: o.key, Idx: o.idx}, o.drafts)
+	d, err := a.store.Open(ctx, caller(call), kv.Position{Key: o.key, Idx: o.idx}, o.drafts)
 	if err != nil {
 		return redirect{}, err
 	}

@@ -7,7 +7,6 @@ import (
 
 	"github.com/opsplane/opsplane/shared/api/httpapi"
 	"github.com/opsplane/opsplane/shared/kv/artifact"
-	"github.com/opsplane/opsplane/shared/vcs"
 )
 
 // upload is an upload on the wire. Put says what to send if the file is sent in one
@@ -101,8 +100,10 @@ type links struct {
 	more    string // parameters to repeat, each with its &
 }
 
-func linksOf(r *http.Request, ns vcs.Installation) links {
-	return links{uploads: httpapi.Address(asSent(r)) + "/api/v1/" + string(ns.VCS) + "/kv/" + string(ns.ID) + "/artifact/upload/"}
+// linksOf returns the links of the call's installation. The API has this address.
+func linksOf(address string, call httpapi.Call, more string) links {
+	of := call.Installation
+	return links{address + "/api/v1/" + string(of.VCS) + "/kv/" + string(of.ID) + "/artifact/upload/", more}
 }
 
 func (l links) to(id string) string { return l.uploads + id }

@@ -9,29 +9,26 @@ import (
 	"github.com/opsplane/opsplane/shared/api/fault"
 	"github.com/opsplane/opsplane/shared/api/httpapi"
 	"github.com/opsplane/opsplane/shared/kv/artifact"
-	"github.com/opsplane/opsplane/shared/vcs"
 )
 
 // namedUpload is the upload that a path names.
 type namedUpload struct {
-	ns    vcs.Installation
-	id    string
-	links links
+	id      string
+	address string // of the API
+	more    string // parameters to repeat in links, each with its &
 }
+
+func (n namedUpload) links(call httpapi.Call) links { return linksOf(n.address, call, n.more) }
 
 // uploadID is the form of every id. Anything else names no upload.
 var uploadID = regexp.MustCompile(`^[0-9a-f]{32}$`)
 
 func decodeUpload(r *http.Request) (namedUpload, error) {
-	ns, err := namespace(r)
-	if err != nil {
-		return namedUpload{}, err
-	}
 	id := r.PathValue("upload_id")
 	if !uploadID.MatchString(id) {
 		return namedUpload{}, fault.ErrNotFound
 	}
-	return namedUpload{ns, id, linksOf(r, ns)}, nil
+	return namedUpload{id: id, address: httpapi.Address(asSent(r))}, nil
 }
 
 // defaultParts is how many parts are listed if the request has no limit. A URL may
@@ -53,20 +50,20 @@ func decodeShow(r *http.Request) (showing, error) {
 	q := httpapi.NewQuery(r)
 	s := showing{u, q.Int("after", 0, 0, artifact.MaxParts), q.Int("limit", defaultParts, 1, artifact.MaxPage)}
 	if q.Has("limit") {
-		s.links.more = "&limit=" + strconv.Itoa(s.limit)
+		s.more = "&limit=" + strconv.Itoa(s.limit)
 	}
 	return s, q.Err()
 }
 
 func (a artifacts) show(ctx context.Context, call httpapi.Call, s showing) (upload, error) {
-	u, page, err := a.store.Show(ctx, caller(call, s.ns), s.id, s.after, s.limit)
-	return showUpload(u, page, s.links), err
+	u, page, err := a.store.Show(ctx, caller(call), s.id, s.after, s.limit)
+	return showUpload(u, page, s.links(call)), err
 }
 
 // complete continues the completion of an upload.
 func (a artifacts) complete(ctx context.Context, call httpapi.Call, n namedUpload) (completing, error) {
-	u, err := a.store.Complete(ctx, caller(call, n.ns), n.id)
-	return completing{showUpload(u, artifact.Page{}, n.links)}, err
+	u, err := a.store.Complete(ctx, caller(call), n.id)
+	return completing{showUpload(u, artifact.Page{}, n.links(call))}, err
 }
 
 // completing is the response to a request for completion.
@@ -97,5 +94,5 @@ var (
 )
 
 func (a artifacts) abort(ctx context.Context, call httpapi.Call, n namedUpload) (httpapi.Empty, error) {
-	return httpapi.Empty{}, a.store.Abort(ctx, caller(call, n.ns), n.id)
+	return httpapi.Empty{}, a.store.Abort(ctx, caller(call), n.id)
 }

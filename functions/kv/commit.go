@@ -11,14 +11,7 @@ import (
 	"github.com/opsplane/opsplane/shared/api/httpapi"
 	"github.com/opsplane/opsplane/shared/kv"
 	"github.com/opsplane/opsplane/shared/kv/canonical"
-	"github.com/opsplane/opsplane/shared/vcs"
 )
-
-// committing names the rows that shall be committed together.
-type committing struct {
-	ns      vcs.Installation
-	targets []kv.Target
-}
 
 // target is one entry of a commit's body.
 type target struct {
@@ -45,29 +38,26 @@ func (t *target) UnmarshalJSON(text []byte) error {
 	return b.err
 }
 
-func decodeCommit(r *http.Request) (committing, error) {
-	ns, err := namespace(r)
-	if err != nil {
-		return committing{}, err
-	}
+// decodeCommit returns the rows that shall be committed together.
+func decodeCommit(r *http.Request) ([]kv.Target, error) {
 	b := decodeBody(r)
 	if b.err != nil {
-		return committing{}, b.err
+		return nil, b.err
 	}
 	var entries []target
-	err = json.Unmarshal(b.members["keys"], &entries)
+	err := json.Unmarshal(b.members["keys"], &entries)
 	var f *fault.Error
 	switch {
 	case errors.As(err, &f):
-		return committing{}, f
+		return nil, f
 	case err != nil || entries == nil:
-		return committing{}, fault.Invalidf("INVALID_BODY", `member "keys" is required: a list of objects with "key" and, for one row of it, "idx"`)
+		return nil, fault.Invalidf("INVALID_BODY", `member "keys" is required: a list of objects with "key" and, for one row of it, "idx"`)
 	}
-	c := committing{ns: ns, targets: make([]kv.Target, len(entries))}
+	targets := make([]kv.Target, len(entries))
 	for i, e := range entries {
-		c.targets[i] = kv.Target{Key: *e.key, Idx: e.idx}
+		targets[i] = kv.Target{Key: *e.key, Idx: e.idx}
 	}
-	return c, nil
+	return targets, nil
 }
 
 // position is a row in the response to a commit.
@@ -96,8 +86,8 @@ func (c committed) SetHeaders(h http.Header) {
 
 var _ httpapi.Headerer = committed{}
 
-func (k keys) commit(ctx context.Context, call httpapi.Call, c committing) (committed, error) {
-	changed, err := k.store.Commit(ctx, caller(call, c.ns), c.targets)
+func (k keys) commit(ctx context.Context, call httpapi.Call, targets []kv.Target) (committed, error) {
+	changed, err := k.store.Commit(ctx, caller(call), targets)
 	if err != nil {
 		return committed{}, err
 	}

@@ -32,8 +32,8 @@ func listener() *httpapi.Lambda {
 			pattern := route.Pattern
 			list = append(list, httpapi.Route{
 				Pattern: pattern, Rule: access.Rule{Public: true},
-				Endpoint: httpapi.JSON(decodeKey, func(_ context.Context, _ httpapi.Call, n named) (heard, error) {
-					return heard{pattern, []byte(n.ns.ID), []byte(n.key)}, nil
+				Endpoint: httpapi.JSON(decodeKey, func(_ context.Context, call httpapi.Call, key string) (heard, error) {
+					return heard{pattern, []byte(call.Installation.ID), []byte(key)}, nil
 				}),
 			})
 		}

@@ -42,8 +42,8 @@ type bodyOperation struct {
 }
 
 // bodyEndpoint runs an operation on the key that was read, with the parameters in
-// b. l makes the URLs in the response.
-type bodyEndpoint func(ctx context.Context, call httpapi.Call, row named, b *body, l links) (any, error)
+// b. URLs in the response begin with the address of the API.
+type bodyEndpoint func(ctx context.Context, call httpapi.Call, key string, b *body, address string) (any, error)
 
 // readable returns the operations of the route read, writable those of the route
 // write.
@@ -67,8 +67,8 @@ func writable(k keys, a artifacts) map[string]bodyOperation {
 		"delete": {both, []string{"idx", "version"}, withParameters(readDeleting, k.delete)},
 		"create_artifact": {writing, []string{
 			"size", "sha256", "content_type", "file_name", "idx", "committed", "read_caps", "write_caps", "if_absent", "version",
-		}, func(ctx context.Context, call httpapi.Call, row named, b *body, l links) (any, error) {
-			c, err := readCreating(row, b, l)
+		}, func(ctx context.Context, call httpapi.Call, key string, b *body, address string) (any, error) {
+			c, err := readCreating(key, b, address)
 			if err != nil {
 				return nil, err
 			}
@@ -79,15 +79,15 @@ func writable(k keys, a artifacts) map[string]bodyOperation {
 
 // withParameters returns the endpoint of an operation whose parameters may also
 // come from a query.
-func withParameters[Q, A any](read func(named, parameters) (Q, error), do func(context.Context, httpapi.Call, Q) (A, error)) bodyEndpoint {
-	return withBody(func(row named, b *body) (Q, error) { return read(row, b) }, do)
+func withParameters[Q, A any](read func(string, parameters) (Q, error), do func(context.Context, httpapi.Call, Q) (A, error)) bodyEndpoint {
+	return withBody(func(key string, b *body) (Q, error) { return read(key, b) }, do)
 }
 
 // withBody returns the endpoint of an operation whose parameters always come from a
 // body.
-func withBody[Q, A any](read func(named, *body) (Q, error), do func(context.Context, httpapi.Call, Q) (A, error)) bodyEndpoint {
-	return func(ctx context.Context, call httpapi.Call, row named, b *body, _ links) (any, error) {
-		q, err := read(row, b)
+func withBody[Q, A any](read func(string, *body) (Q, error), do func(context.Context, httpapi.Call, Q) (A, error)) bodyEndpoint {
+	return func(ctx context.Context, call httpapi.Call, key string, b *body, _ string) (any, error) {
+		q, err := read(key, b)
 		if err != nil {
 			return nil, err
 		}
@@ -114,10 +114,6 @@ func inBody(operations map[string]bodyOperation) httpapi.Endpoint {
 	must := "the body must be an object with one member, named after the operation: " +
 		strings.Join(slices.Sorted(maps.Keys(operations)), ", ")
 	return func(ctx context.Context, call httpapi.Call, r *http.Request) (any, error) {
-		ns, err := namespace(r)
-		if err != nil {
-			return nil, err
-		}
 		whole := decodeBody(r)
 		if whole.err != nil {
 			return nil, whole.err
@@ -134,7 +130,7 @@ func inBody(operations map[string]bodyOperation) httpapi.Endpoint {
 		if err != nil {
 			return nil, err
 		}
-		return operation.do(ctx, call, named{ns, key}, b, linksOf(r, ns))
+		return operation.do(ctx, call, key, b, httpapi.Address(asSent(r)))
 	}
 }
 

@@ -8,7 +8,6 @@ import (
 	"github.com/opsplane/opsplane/shared/api/httpapi"
 	"github.com/opsplane/opsplane/shared/kv"
 	"github.com/opsplane/opsplane/shared/kv/selection"
-	"github.com/opsplane/opsplane/shared/vcs"
 )
 
 // defaultLimit is the page size if the request has no limit.
@@ -26,7 +25,6 @@ const maxSelecting = kv.MaxEscapedValue * selection.MaxItems
 
 // iterating is a request for one page of rows.
 type iterating struct {
-	ns    vcs.Installation
 	rows  kv.Range
 	parts selection.Selection
 
@@ -45,13 +43,13 @@ func decodeIterate(r *http.Request) (iterating, error) {
 	return it, err
 }
 
-func readIterating(start named, p parameters) (iterating, error) {
+func readIterating(start string, p parameters) (iterating, error) {
 	parts, err := selection.Parse(p.strings("select"))
 	if err != nil {
 		return iterating{}, err
 	}
-	it := iterating{ns: start.ns, parts: parts, rows: kv.Range{
-		Key: start.key, Idx: readIdx(p), Inclusive: p.bool("inclusive", true), Prefix: p.bool("prefix", false),
+	it := iterating{parts: parts, rows: kv.Range{
+		Key: start, Idx: readIdx(p), Inclusive: p.bool("inclusive", true), Prefix: p.bool("prefix", false),
 		Drafts: readDrafts(p), WithData: p.bool("include_data", true), Limit: defaultLimit,
 	}}
 	if n := p.int("limit", 0, kv.MaxLimit); n != nil {
@@ -99,7 +97,7 @@ func (k keys) iterate(ctx context.Context, call httpapi.Call, it iterating) (pag
 	rows.Budget = k.store.NewBudget()
 	total, selecting := 0, 0
 	for range maxReads {
-		found, next, err := k.store.Iterate(ctx, caller(call, it.ns), rows)
+		found, next, err := k.store.Iterate(ctx, caller(call), rows)
 		if err != nil {
 			return page{}, err
 		}

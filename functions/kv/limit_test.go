@@ -225,7 +225,7 @@ func TestCommitListsWhatFitsAndCountsTheRest(t *testing.T) {
 		rows[i] = kv.Position{Key: strings.Repeat(`"`, kv.MaxKeyBytes), Idx: i}
 	}
 	for _, n := range []int{0, 1000, len(rows)} {
-		got, err := keys{changed{rows: rows[:n]}}.commit(t.Context(), httpapi.Call{}, committing{})
+		got, err := keys{changed{rows: rows[:n]}}.commit(t.Context(), httpapi.Call{}, nil)
 		if err != nil {
 			t.Fatal(err)
 		}

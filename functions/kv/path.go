@@ -8,9 +8,7 @@ import (
 	"strings"
 	"unicode/utf8"
 
-	"github.com/opsplane/opsplane/shared/api/access"
 	"github.com/opsplane/opsplane/shared/api/fault"
-	"github.com/opsplane/opsplane/shared/vcs"
 )
 
 // keyPath splits a path, percent-encoded as it was sent, before the slash in front
@@ -93,30 +91,11 @@ func asSent(r *http.Request) *http.Request {
 	return &sent
 }
 
-// namespace reads the installation from the path. Ids are decimal. Any other id is
-// refused like an unknown installation.
-func namespace(r *http.Request) (vcs.Installation, error) {
-	ns := vcs.Installation{VCS: vcs.VCS(r.PathValue("vcs")), ID: vcs.ID(r.PathValue("installation_id"))}
-	if strings.Trim(string(ns.ID), "0123456789") != "" {
-		return vcs.Installation{}, access.Refuse(access.StepMembership, "the installation of the path is not a number")
-	}
-	return ns, nil
-}
-
-// named is the key that a path names.
-type named struct {
-	ns  vcs.Installation
-	key string
-}
-
-func decodeKey(r *http.Request) (named, error) {
-	ns, err := namespace(r)
-	if err != nil {
-		return named{}, err
-	}
+// decodeKey returns the key that a path names.
+func decodeKey(r *http.Request) (string, error) {
 	key := r.PathValue("key")
 	if !utf8.ValidString(key) {
-		return named{}, fault.Invalidf("INVALID_KEY", "the key is not valid UTF-8")
+		return "", fault.Invalidf("INVALID_KEY", "the key is not valid UTF-8")
 	}
-	return named{ns, key}, nil
+	return key, nil
 }

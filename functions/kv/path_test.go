@@ -26,8 +26,8 @@ func echo() *httpapi.Lambda {
 		if strings.Contains(route.Pattern, "{key...}") {
 			list = append(list, httpapi.Route{
 				Pattern: route.Pattern, Rule: access.Rule{Public: true},
-				Endpoint: httpapi.JSON(decodeKey, func(_ context.Context, _ httpapi.Call, n named) (string, error) {
-					return hex.EncodeToString([]byte(n.key)), nil
+				Endpoint: httpapi.JSON(decodeKey, func(_ context.Context, _ httpapi.Call, key string) (string, error) {
+					return hex.EncodeToString([]byte(key)), nil
 				}),
 			})
 		}

@@ -11,31 +11,31 @@ import (
 
 // getting is a request for one row.
 type getting struct {
-	named
+	key    string
 	idx    int
 	drafts bool
 	parts  selection.Selection
 }
 
 func decodeGet(r *http.Request) (getting, error) {
-	row, err := decodeKey(r)
+	key, err := decodeKey(r)
 	if err != nil {
 		return getting{}, err
 	}
-	return readGetting(row, queryOf(r))
+	return readGetting(key, queryOf(r))
 }
 
-func readGetting(row named, p parameters) (getting, error) {
+func readGetting(key string, p parameters) (getting, error) {
 	parts, err := selection.Parse(p.strings("select"))
 	if err != nil {
 		return getting{}, err
 	}
-	g := getting{named: row, idx: orZero(readIdx(p)), drafts: readDrafts(p), parts: parts}
+	g := getting{key: key, idx: orZero(readIdx(p)), drafts: readDrafts(p), parts: parts}
 	return g, p.failure()
 }
 
 func (k keys) get(ctx context.Context, call httpapi.Call, g getting) (record, error) {
-	rec, err := k.store.Get(ctx, caller(call, g.ns), kv.Position{Key: g.key, Idx: g.idx}, g.drafts, g.parts.Reads())
+	rec, err := k.store.Get(ctx, caller(call), kv.Position{Key: g.key, Idx: g.idx}, g.drafts, g.parts.Reads())
 	if err != nil {
 		return record{}, err
 	}
@@ -45,7 +45,7 @@ func (k keys) get(ctx context.Context, call httpapi.Call, g getting) (record, er
 // counting is a request for the number or the size of the rows of one key, or of
 // one row.
 type counting struct {
-	named
+	key    string
 	idx    *int
 	drafts bool
 }
@@ -57,20 +57,20 @@ type count struct {
 }
 
 func decodeCount(r *http.Request) (counting, error) {
-	row, err := decodeKey(r)
+	key, err := decodeKey(r)
 	if err != nil {
 		return counting{}, err
 	}
-	return readCounting(row, queryOf(r))
+	return readCounting(key, queryOf(r))
 }
 
-func readCounting(row named, p parameters) (counting, error) {
-	c := counting{named: row, drafts: readDrafts(p)}
+func readCounting(key string, p parameters) (counting, error) {
+	c := counting{key: key, drafts: readDrafts(p)}
 	return c, p.failure()
 }
 
 func (k keys) count(ctx context.Context, call httpapi.Call, c counting) (count, error) {
-	n, maxIdx, err := k.store.Count(ctx, caller(call, c.ns), c.key, c.drafts)
+	n, maxIdx, err := k.store.Count(ctx, caller(call), c.key, c.drafts)
 	return count{n, maxIdx}, err
 }
 
@@ -80,19 +80,19 @@ type size struct {
 }
 
 func decodeSize(r *http.Request) (counting, error) {
-	row, err := decodeKey(r)
+	key, err := decodeKey(r)
 	if err != nil {
 		return counting{}, err
 	}
-	return readSizing(row, queryOf(r))
+	return readSizing(key, queryOf(r))
 }
 
-func readSizing(row named, p parameters) (counting, error) {
-	c := counting{named: row, idx: readIdx(p), drafts: readDrafts(p)}
+func readSizing(key string, p parameters) (counting, error) {
+	c := counting{key: key, idx: readIdx(p), drafts: readDrafts(p)}
 	return c, p.failure()
 }
 
 func (k keys) size(ctx context.Context, call httpapi.Call, c counting) (size, error) {
-	n, err := k.store.Size(ctx, caller(call, c.ns), kv.Target{Key: c.key, Idx: c.idx}, c.drafts)
+	n, err := k.store.Size(ctx, caller(call), kv.Target{Key: c.key, Idx: c.idx}, c.drafts)
 	return size{n}, err
 }

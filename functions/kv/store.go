@@ -5,7 +5,6 @@ import (
 
 	"github.com/opsplane/opsplane/shared/api/httpapi"
 	"github.com/opsplane/opsplane/shared/kv"
-	"github.com/opsplane/opsplane/shared/vcs"
 )
 
 // keys holds the operations on keys.
@@ -25,8 +24,8 @@ type store interface {
 }
 
 // caller returns the caller of a request in the form that the stores need.
-func caller(call httpapi.Call, in vcs.Installation) kv.Caller {
-	return kv.Caller{Installation: in, Capabilities: call.Caller.Capabilities, Author: call.Author()}
+func caller(call httpapi.Call) kv.Caller {
+	return kv.Caller{Installation: call.Installation, Capabilities: call.Caller.Capabilities, Author: call.Author()}
 }
 
 var _ store = (*kv.Store)(nil)

@@ -14,20 +14,21 @@ import (
 	"github.com/opsplane/opsplane/shared/vcs/vcshost"
 )
 
-func decodeRepository(r *http.Request) (vcs.Repository, error) {
-	in, err := decodeInstallation(r)
-	of := in.Repository(vcs.ID(r.PathValue("repo_id")))
-	if err == nil && !of.ID.Valid() {
-		err = fault.Invalidf("INVALID_REPO_ID", "%.40q is not a repository's id; it is a number, as the list of repositories has it", of.ID)
+// decodeRepository returns the repository's id.
+func decodeRepository(r *http.Request) (vcs.ID, error) {
+	id := vcs.ID(r.PathValue("repo_id"))
+	if !id.Valid() {
+		return "", fault.Invalidf("INVALID_REPO_ID", "%.40q is not a repository's id; it is a number, as the list of repositories has it", id)
 	}
-	return of, err
+	return id, nil
 }
 
 // delete removes a repository and all that belongs to it. The repository must be
 // archived at the host, and the caller's account must be allowed to decide about it
 // there. From now on the repository is not listed. The returned task removes what
 // belongs to it.
-func (r *repositories) delete(ctx context.Context, call httpapi.Call, of vcs.Repository) (started, error) {
+func (r *repositories) delete(ctx context.Context, call httpapi.Call, id vcs.ID) (started, error) {
+	of := call.Installation.Repository(id)
 	if _, err := r.known.Get(ctx, of); errors.Is(err, fault.ErrNotFound) {
 		return started{}, fault.Invalidf("REPO_NOT_FOUND", "installation %s has no repository %s; if the repository is new, refresh the installation's repositories", of.Installation.ID, of.ID)
 	} else if err != nil {

@@ -2,13 +2,11 @@ package main
 
 import (
 	"context"
-	"net/http"
 
 	"github.com/google/uuid"
 
 	"github.com/opsplane/opsplane/shared/api/httpapi"
 	"github.com/opsplane/opsplane/shared/background/task"
-	"github.com/opsplane/opsplane/shared/vcs"
 )
 
 // started names the task that does what the request asked for.
@@ -16,13 +14,10 @@ type started struct {
 	ID string `json:"id"`
 }
 
-func decodeInstallation(r *http.Request) (vcs.Installation, error) {
-	return vcs.Installation{VCS: vcs.VCS(r.PathValue("vcs")), ID: vcs.ID(r.PathValue("installation_id"))}, nil
-}
-
 // refresh starts the task that lists the installation's repositories at its host.
 // If such a task of the caller is running, it returns that one.
-func (r *repositories) refresh(ctx context.Context, call httpapi.Call, in vcs.Installation) (started, error) {
+func (r *repositories) refresh(ctx context.Context, call httpapi.Call, _ struct{}) (started, error) {
+	in := call.Installation
 	if _, err := r.openHost(ctx, in); err != nil {
 		return started{}, err
 	}

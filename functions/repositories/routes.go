@@ -28,7 +28,7 @@ var (
 // routes lists the function's routes.
 func routes(r *repositories) []httpapi.Route {
 	return []httpapi.Route{
-		{Pattern: "POST /api/v1/{vcs}/installations/{installation_id}/repos/refresh", Rule: member, Endpoint: httpapi.JSON(decodeInstallation, r.refresh)},
+		{Pattern: "POST /api/v1/{vcs}/installations/{installation_id}/repos/refresh", Rule: member, Endpoint: httpapi.JSON(httpapi.NoInput, r.refresh)},
 		{Pattern: "DELETE /api/v1/{vcs}/installations/{installation_id}/repos/{repo_id}", Rule: deciding, Endpoint: httpapi.JSON(decodeRepository, r.delete)},
 	}
 }

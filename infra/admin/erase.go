@@ -8,7 +8,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 	"github.com/google/uuid"
 
 	"github.com/opsplane/opsplane/shared/api/fault"
@@ -16,6 +15,7 @@ import (
 	"github.com/opsplane/opsplane/shared/credential/apikey"
 	"github.com/opsplane/opsplane/shared/login/user"
 	"github.com/opsplane/opsplane/shared/storage/attr"
+	"github.com/opsplane/opsplane/shared/storage/table"
 	"github.com/opsplane/opsplane/shared/vcs"
 	"github.com/opsplane/opsplane/shared/vcs/installation"
 )
@@ -213,10 +213,13 @@ func (o *Operator) startErasure(ctx context.Context, t task.Task) (task.Task, er
 
 // notErasing refuses to let somebody act on an installation that is being erased.
 // It also returns a condition for a transaction: that no erasure has begun since.
-func (o *Operator) notErasing(ctx context.Context, m vcs.Installation) (types.ConditionCheck, error) {
-	unerased, t, err := o.tasks().Idle(ctx, task.Task{Kind: task.EraseInstallation, Installation: m}, o.Now())
-	if err != nil || t == nil {
-		return unerased, err
+func (o *Operator) notErasing(ctx context.Context, m vcs.Installation) (table.Write, error) {
+	condition, t, err := o.tasks().Idle(ctx, task.Task{Kind: task.EraseInstallation, Installation: m}, o.Now())
+	if err != nil {
+		return table.Write{}, err
 	}
-	return unerased, fault.Invalidf("BEING_ERASED", "%s installation %s is being erased: wait until that is over, and make it anew; how far it is: task show %s", m.VCS, m.ID, t.ID)
+	if t == nil {
+		return condition, nil
+	}
+	return table.Write{}, fault.Invalidf("BEING_ERASED", "%s installation %s is being erased: wait until that is over, and make it anew; how far it is: task show %s", m.VCS, m.ID, t.ID)
 }

@@ -6,10 +6,9 @@ import (
 	"flag"
 	"slices"
 
-	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
-
 	"github.com/opsplane/opsplane/shared/api/fault"
 	"github.com/opsplane/opsplane/shared/login/user"
+	"github.com/opsplane/opsplane/shared/storage/table"
 	"github.com/opsplane/opsplane/shared/vcs"
 	"github.com/opsplane/opsplane/shared/vcs/installation"
 )
@@ -89,7 +88,7 @@ func (o *Operator) membershipAdd(ctx context.Context, args []string) error {
 // join adds a membership and reports whether it is new. An erasure may begin at any
 // time, and looks for members only after it has begun. So the membership is written
 // in one transaction with the condition that no erasure has begun.
-func (o *Operator) join(ctx context.Context, u user.User, m vcs.Installation, unerased types.ConditionCheck) (bool, error) {
+func (o *Operator) join(ctx context.Context, u user.User, m vcs.Installation, unerased table.Write) (bool, error) {
 	if slices.Contains(u.Memberships, m) {
 		return false, nil
 	}

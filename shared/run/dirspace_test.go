@@ -25,8 +25,19 @@ func TestDirectoriesHaveOneForm(t *testing.T) {
 func TestDirspacesThatCannotBeAreRefused(t *testing.T) {
 	t.Parallel()
 	for _, c := range [][2]string{
-		{"..", "w"}, {"a/../b", "w"}, {"../a", "w"}, {"/", "w"}, {"/a", "w"}, {"a\x00", "w"}, {"a\nb", "w"}, {"\xff", "w"},
-		{strings.Repeat("d", run.MaxDir+1), "w"}, {"a", ""}, {"a", strings.Repeat("w", run.MaxWorkspace+1)}, {"a", "w\x7f"}, {"a", "\xc3"},
+		{"..", "w"},
+		{"a/../b", "w"},
+		{"../a", "w"},
+		{"/", "w"},
+		{"/a", "w"},
+		{"a\x00", "w"},
+		{"a\nb", "w"},
+		{"\xff", "w"},
+		{strings.Repeat("d", run.MaxDir+1), "w"},
+		{"a", ""},
+		{"a", strings.Repeat("w", run.MaxWorkspace+1)},
+		{"a", "w\x7f"},
+		{"a", "\xc3"},
 	} {
 		if got, err := run.NewDirspace(c[0], c[1]); err == nil {
 			t.Errorf("%q with %q became %v", c[0], c[1], got)

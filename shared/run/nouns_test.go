@@ -111,9 +111,13 @@ func TestApplyBlocksOnlyWhileItMayRun(t *testing.T) {
 		dispatch run.Dispatch
 		want     bool
 	}{
-		{run.Apply, run.Queued, run.Dispatch{}, false}, {run.Apply, run.Queued, claimed, true}, {run.Apply, run.Running, claimed, true},
-		{run.AutoApply, run.Running, claimed, true}, {run.Plan, run.Running, claimed, false},
-		{run.Apply, run.Completed, claimed, false}, {run.Apply, run.Aborted, claimed, false},
+		{run.Apply, run.Queued, run.Dispatch{}, false},
+		{run.Apply, run.Queued, claimed, true},
+		{run.Apply, run.Running, claimed, true},
+		{run.AutoApply, run.Running, claimed, true},
+		{run.Plan, run.Running, claimed, false},
+		{run.Apply, run.Completed, claimed, false},
+		{run.Apply, run.Aborted, claimed, false},
 	} {
 		r := run.Run{Spec: run.Spec{Type: c.of}, State: c.state, Dispatch: c.dispatch}
 		if got := r.Blocks(); got != c.want {

@@ -2,9 +2,8 @@ package run
 
 import (
 	"fmt"
+	"strings"
 	"time"
-
-	"github.com/opsplane/opsplane/shared/vcs/shorten"
 )
 
 // ReasonCode says why a run was aborted, in a form that programs can compare.
@@ -44,10 +43,15 @@ type Reason struct {
 func reason(code ReasonCode, format string, args ...any) Reason {
 	for i, arg := range args {
 		if text, ok := arg.(string); ok {
-			args[i] = shorten.Head(text, MaxReason/2)
+			args[i] = cut(text, MaxReason/2)
 		}
 	}
-	return Reason{Code: code, Text: shorten.Head(fmt.Sprintf(format, args...), MaxReason)}
+	return Reason{Code: code, Text: cut(fmt.Sprintf(format, args...), MaxReason)}
+}
+
+// cut returns the first bytes of a text, without a part of a character at the end.
+func cut(text string, most int) string {
+	return strings.ToValidUTF8(text[:min(len(text), most)], "")
 }
 
 // ReasonByPerson is the reason of a run that a person aborted.

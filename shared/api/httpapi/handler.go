@@ -89,9 +89,6 @@ func answer(route Route, rec *recorder, r *http.Request) (result any, err error)
 	}()
 	target := vcs.Installation{VCS: vcs.VCS(r.PathValue("vcs")), ID: vcs.ID(r.PathValue("installation_id"))}
 	rec.target, rec.call.VCS = target, target.VCS
-	if target.ID != "" {
-		rec.call.Installation = target
-	}
 	rec.call.Caller, err = caller(r.Context())
 	if err != nil && !route.Rule.Public {
 		return nil, access.Refuse(access.StepCredential, "the request came with no caller: it passed no authorizer")
@@ -105,6 +102,15 @@ func answer(route Route, rec *recorder, r *http.Request) (result any, err error)
 	r, err = route.Input.admit(r)
 	if err != nil {
 		return nil, err
+	}
+	if route.VCS != "" && route.VCS != target.VCS {
+		return nil, fault.ErrNotFound
+	}
+	if target.ID != "" {
+		if err := access.CheckInstallation(target); err != nil {
+			return nil, err
+		}
+		rec.call.Installation = target
 	}
 	return route.Endpoint(r.Context(), rec.call, r)
 }

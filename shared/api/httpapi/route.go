@@ -29,6 +29,9 @@ type Route struct {
 	// Input is what the request may contain besides its path. The zero Input
 	// accepts nothing.
 	Input Input
+	// VCS, if not empty, is the only VCS that has the route. A request for another
+	// one gets 404.
+	VCS vcs.VCS
 	// ReadOnly says that the route writes nothing although its method is not GET.
 	ReadOnly bool
 	// Endpoint is what the route does. JSON makes it.
@@ -46,10 +49,9 @@ type Call struct {
 	// that variable.
 	VCS vcs.VCS
 	// Installation is what the route acts on: VCS and the path variable
-	// installation_id. It is zero on routes without that variable. On routes of
-	// access.ScopeInstallation it is one of the caller's installations. On routes
-	// of access.ScopeHosted its ID may be any text that was sent: check it with
-	// vcs.ID.Valid.
+	// installation_id, which is valid. It is zero on routes without that variable.
+	// On routes of access.ScopeInstallation it is one of the caller's installations.
+	// On routes of access.ScopeHosted the server may not know it.
 	Installation vcs.Installation
 	// Request is the id of the invocation. Lambda gives it. No other request has
 	// it, and no caller can choose it.

@@ -11,13 +11,11 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
-	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
 	"github.com/opsplane/opsplane/shared/background/queue"
 	"github.com/opsplane/opsplane/shared/storage/attr"
-	"github.com/opsplane/opsplane/shared/storage/awsclient"
+	"github.com/opsplane/opsplane/shared/storage/table"
 )
 
 // Every is the time from a host's last response to the next renewal.
@@ -64,13 +62,15 @@ const (
 	keep = 90 * 24 * time.Hour
 )
 
+func (s Store) table() table.Table { return table.Table{DB: s.DB, Name: s.Table} }
+
 func key(user, vcs string) attr.Item {
 	return attr.Item{"pk": attr.String("RENEWAL#" + user), "sk": attr.String(vcs)}
 }
 
 // reminders returns the lists of renewals that are due, one for each VCS.
 func (s Store) reminders() queue.Reminders {
-	return queue.Reminders{DB: s.DB, Table: s.Table, ID: "user", Keep: keep}
+	return queue.Reminders{Table: s.table(), ID: "user", Keep: keep}
 }
 
 // reminder returns the reminder of a person whose host is asked at a time.
@@ -98,10 +98,7 @@ func (s Store) Expect(ctx context.Context, user, vcs string, now time.Time) erro
 	due := now.Add(Every).Truncate(time.Millisecond)
 	item := key(user, vcs)
 	item["due"], item["seen_at"], item["ttl"] = attr.Int(due.UnixMilli()), attr.Time(now), attr.Time(due.Add(keep))
-	err = s.transact(ctx, []types.TransactWriteItem{
-		{Put: &types.Put{TableName: &s.Table, Item: item, ConditionExpression: aws.String("attribute_not_exists(pk)")}},
-		s.reminders().Put(reminder(user, vcs, due)),
-	})
+	err = s.transact(ctx, s.table().WritePut(item, table.Absent("pk")), s.reminders().Put(reminder(user, vcs, due)))
 	if errors.Is(err, ErrMoved) {
 		return nil // another request of the person was first
 	}
@@ -109,12 +106,8 @@ func (s Store) Expect(ctx context.Context, user, vcs string, now time.Time) erro
 }
 
 func (s Store) see(ctx context.Context, user, vcs string, now time.Time) error {
-	_, err := s.DB.UpdateItem(ctx, &dynamodb.UpdateItemInput{
-		TableName: &s.Table, Key: key(user, vcs), UpdateExpression: aws.String("SET seen_at = :now"),
-		ConditionExpression: aws.String("attribute_exists(pk)"), ExpressionAttributeValues: attr.Item{":now": attr.Time(now)},
-	})
-	var gone *types.ConditionalCheckFailedException
-	if errors.As(err, &gone) {
+	err := s.table().Update(ctx, table.Change(key(user, vcs)).Set("seen_at", attr.Time(now)).If(table.Exists("pk")))
+	if _, gone := table.ConditionFailed(err); gone {
 		return ErrMoved
 	}
 	if err != nil {
@@ -126,14 +119,14 @@ func (s Store) see(ctx context.Context, user, vcs string, now time.Time) error {
 // Get reads a renewal with a strongly consistent read. It returns ErrMoved if there
 // is none.
 func (s Store) Get(ctx context.Context, user, vcs string) (Appointment, error) {
-	out, err := s.DB.GetItem(ctx, &dynamodb.GetItemInput{TableName: &s.Table, Key: key(user, vcs), ConsistentRead: aws.Bool(true)})
+	item, err := s.table().Get(ctx, key(user, vcs))
 	if err != nil {
 		return Appointment{}, fmt.Errorf("read appointment: %w", err)
 	}
-	if len(out.Item) == 0 {
+	if len(item) == 0 {
 		return Appointment{}, ErrMoved
 	}
-	r := attr.Read(out.Item)
+	r := attr.Read(item)
 	a := Appointment{
 		User: user, VCS: vcs, Due: time.UnixMilli(r.Int("due")).UTC(), SeenAt: r.Time("seen_at"),
 		Tries: int(r.Int("tries")), Refused: r.Bool("refused"),
@@ -153,17 +146,18 @@ type Reminder struct {
 }
 
 // Due returns reminders of the people about whom a host is to be asked by now, at
-// most limit of them. Those that have waited longest come first.
+// most limit of them. Those that have waited longest come first. If some reminders
+// cannot be decoded, Due returns the others, and an error that names the bad ones.
 func (s Store) Due(ctx context.Context, vcs string, now time.Time, limit int) ([]Reminder, error) {
 	due, err := s.reminders().Due(ctx, "RENEWALS#"+vcs, now, limit)
-	if err != nil {
-		return nil, fmt.Errorf("list appointments that are due: %w", err)
-	}
 	list := make([]Reminder, len(due))
 	for i, r := range due {
 		list[i] = Reminder{User: r.ID, At: r.At}
 	}
-	return list, nil
+	if err != nil {
+		err = fmt.Errorf("list appointments that are due: %w", err)
+	}
+	return list, err
 }
 
 // Drop removes a reminder that has no renewal. This can happen because the table
@@ -180,38 +174,26 @@ func (s Store) Move(ctx context.Context, a Appointment, to time.Time) error {
 	if to.Equal(a.Due) {
 		to = to.Add(time.Millisecond) // by the new time other workers see that it was moved
 	}
-	update := types.TransactWriteItem{Update: &types.Update{
-		TableName: &s.Table, Key: key(a.User, a.VCS),
-		UpdateExpression:         aws.String("SET due = :to, tries = :tries, refused = :refused, #ttl = :ttl"),
-		ConditionExpression:      aws.String("due = :due"),
-		ExpressionAttributeNames: map[string]string{"#ttl": "ttl"},
-		ExpressionAttributeValues: attr.Item{
-			":to": attr.Int(to.UnixMilli()), ":due": attr.Int(a.Due.UnixMilli()), ":tries": attr.Int(int64(a.Tries)),
-			":refused": attr.Bool(a.Refused), ":ttl": attr.Time(to.Add(keep)),
-		},
-	}}
-	move := s.reminders().Move(reminder(a.User, a.VCS, a.Due), reminder(a.User, a.VCS, to))
-	return s.transact(ctx, append([]types.TransactWriteItem{update}, move...))
+	update := s.table().WriteUpdate(table.Change(key(a.User, a.VCS)).
+		Set("due", attr.Int(to.UnixMilli())).Set("tries", attr.Int(int64(a.Tries))).
+		Set("refused", attr.Bool(a.Refused)).Set("ttl", attr.Time(to.Add(keep))).
+		If(table.Equal("due", attr.Int(a.Due.UnixMilli()))))
+	return s.transact(ctx, update, s.reminders().Move(reminder(a.User, a.VCS, a.Due), reminder(a.User, a.VCS, to))...)
 }
 
 // End ends a renewal, as it was read. The host is not asked again until the person
 // uses the server. It returns ErrMoved if the stored renewal has changed or no
 // longer exists, or if the person has used the server in the meantime.
 func (s Store) End(ctx context.Context, a Appointment) error {
-	return s.transact(ctx, []types.TransactWriteItem{
-		{Delete: &types.Delete{
-			TableName: &s.Table, Key: key(a.User, a.VCS), ConditionExpression: aws.String("due = :due AND seen_at = :seen"),
-			ExpressionAttributeValues: attr.Item{":due": attr.Int(a.Due.UnixMilli()), ":seen": attr.Time(a.SeenAt)},
-		}},
-		s.reminders().Delete(reminder(a.User, a.VCS, a.Due)),
-	})
+	end := s.table().WriteDelete(key(a.User, a.VCS), table.Equal("due", attr.Int(a.Due.UnixMilli())), table.Equal("seen_at", attr.Time(a.SeenAt)))
+	return s.transact(ctx, end, s.reminders().Delete(reminder(a.User, a.VCS, a.Due)))
 }
 
 // Cancel ends the renewal of a person, also if it was changed in the meantime. It
 // reports whether there was one.
 func (s Store) Cancel(ctx context.Context, user, vcs string) (bool, error) {
 	for n := range cancelTries {
-		if err := awsclient.Pause(ctx, n); err != nil {
+		if err := table.Pause(ctx, n); err != nil {
 			return false, err
 		}
 		known, err := s.Get(ctx, user, vcs)
@@ -232,13 +214,14 @@ func (s Store) Cancel(ctx context.Context, user, vcs string) (bool, error) {
 // the same time.
 const cancelTries = 5
 
-// transact makes writes. Only the first is conditional. It returns ErrMoved if the
-// condition does not hold.
-func (s Store) transact(ctx context.Context, writes []types.TransactWriteItem) error {
-	switch err := awsclient.Transact(ctx, s.DB, writes); {
-	case awsclient.ConditionFailed(err, 0):
+// transact makes the write of a renewal, and those of its reminders. It returns
+// ErrMoved if a condition of the first does not hold. The others have none.
+func (s Store) transact(ctx context.Context, renewal table.Write, reminders ...table.Write) error {
+	err := s.table().Transact(ctx, append([]table.Write{renewal}, reminders...)...)
+	if _, moved := table.ConditionFailedAt(err, 0); moved {
 		return ErrMoved
-	case err != nil:
+	}
+	if err != nil {
 		return fmt.Errorf("write appointment: %w", err)
 	}
 	return nil

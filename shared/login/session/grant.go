@@ -8,13 +8,13 @@ import (
 	"log/slog"
 	"time"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/google/uuid"
 
 	"github.com/opsplane/opsplane/shared/audit/change"
 	"github.com/opsplane/opsplane/shared/credential/sealed"
 	"github.com/opsplane/opsplane/shared/storage/attr"
+	"github.com/opsplane/opsplane/shared/storage/table"
 )
 
 // Grant holds the tokens with which a host lets us act for a person there.
@@ -95,6 +95,10 @@ type Grants struct {
 	Patience time.Duration
 }
 
+// attrRefreshing is the end of the lease of a call that refreshes the grant, in Unix
+// milliseconds.
+const attrRefreshing = "refreshing_until"
+
 // stored is a grant as the table has it.
 type stored struct {
 	Grant
@@ -126,32 +130,33 @@ func (g *Grants) put(ctx context.Context, of Holder, grant Grant, author change.
 	item := of.key()
 	item["sealed"], item["version"], item["ttl"] = attr.Bytes(sealedText), attr.String(version), attr.Time(author.At.Add(grantLife))
 	author.AddTo(item)
-	in := &dynamodb.PutItemInput{TableName: &g.Table, Item: item}
+	var conditions []table.Condition
 	if was != "" {
 		// If the response to a write was lost and the write is sent again, it finds
 		// its own version.
-		in.ConditionExpression = aws.String("version = :was OR version = :version")
-		in.ExpressionAttributeValues = attr.Item{":was": attr.String(was), ":version": attr.String(version)}
+		conditions = append(conditions, table.In("version", attr.String(was), attr.String(version)))
 	}
-	if _, err := g.DB.PutItem(ctx, in); err != nil {
+	if err := g.table().Put(ctx, item, conditions...); err != nil {
 		return fmt.Errorf("write grant: %w", err)
 	}
 	return nil
 }
 
+func (g *Grants) table() table.Table { return table.Table{DB: g.DB, Name: g.Table} }
+
 // get reads a grant. It returns ErrNoGrant if there is none that can be opened.
 func (g *Grants) get(ctx context.Context, of Holder) (stored, error) {
-	out, err := g.DB.GetItem(ctx, &dynamodb.GetItemInput{TableName: &g.Table, Key: of.key(), ConsistentRead: aws.Bool(true)})
+	item, err := g.table().Get(ctx, of.key())
 	if err != nil {
 		return stored{}, fmt.Errorf("read grant: %w", err)
 	}
-	if len(out.Item) == 0 {
+	if len(item) == 0 {
 		return stored{}, ErrNoGrant
 	}
-	r := attr.Read(out.Item)
+	r := attr.Read(item)
 	found := stored{version: r.String("version"), sealed: r.Bytes("sealed")}
-	if r.Has("refreshing_until") {
-		found.refreshing = time.UnixMilli(r.Int("refreshing_until"))
+	if r.Has(attrRefreshing) {
+		found.refreshing = time.UnixMilli(r.Int(attrRefreshing))
 	}
 	if err := r.Err(); err != nil {
 		return stored{}, fmt.Errorf("decode grant: %w", err)
@@ -186,16 +191,12 @@ func (g *Grants) sealAgain(ctx context.Context, of Holder, s stored, author chan
 		return fmt.Errorf("seal grant: %w", err)
 	}
 	author.Principal, author.Credential = change.Server, ""
-	values := attr.Item{":sealed": attr.Bytes(sealedText), ":was": attr.Bytes(s.sealed)}
-	return g.update(ctx, of, "SET sealed = :sealed, "+author.Set(values), "sealed = :was", values)
+	return g.update(ctx, table.Change(of.key()).Set("sealed", attr.Bytes(sealedText)).SetAll(author.All()).
+		If(table.Equal("sealed", attr.Bytes(s.sealed))))
 }
 
-func (g *Grants) update(ctx context.Context, of Holder, expression, condition string, values attr.Item) error {
-	_, err := g.DB.UpdateItem(ctx, &dynamodb.UpdateItemInput{
-		TableName: &g.Table, Key: of.key(), UpdateExpression: &expression,
-		ConditionExpression: &condition, ExpressionAttributeValues: values,
-	})
-	if err != nil {
+func (g *Grants) update(ctx context.Context, edit *table.Edit) error {
+	if err := g.table().Update(ctx, edit); err != nil {
 		return fmt.Errorf("write grant: %w", err)
 	}
 	return nil

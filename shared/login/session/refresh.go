@@ -7,10 +7,9 @@ import (
 	"math/rand/v2"
 	"time"
 
-	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
-
 	"github.com/opsplane/opsplane/shared/audit/change"
 	"github.com/opsplane/opsplane/shared/storage/attr"
+	"github.com/opsplane/opsplane/shared/storage/table"
 )
 
 // The maximum times of a refresh.
@@ -80,25 +79,27 @@ func (g *Grants) token(ctx context.Context, of Holder, refresh Refresher, author
 
 // overtaken reports whether a write was refused because another write was first.
 func overtaken(err error) bool {
-	var changed *types.ConditionalCheckFailedException
-	return errors.As(err, &changed)
+	_, failed := table.ConditionFailed(err)
+	return failed
 }
 
 // lease gives this call the lease of the grant.
 func (g *Grants) lease(ctx context.Context, of Holder, found stored, author change.Author, now time.Time) error {
-	values := attr.Item{
-		":version": attr.String(found.version), ":now": attr.Int(now.UnixMilli()), ":until": attr.Int(now.Add(leaseTime).UnixMilli()),
-	}
-	set := "SET refreshing_until = :until, " + author.Set(values)
-	return g.update(ctx, of, set, "version = :version AND (attribute_not_exists(refreshing_until) OR refreshing_until <= :now OR "+
-		"refreshing_until = :until AND ch_req = :ch_req)", values)
+	until := attr.Int(now.Add(leaseTime).UnixMilli())
+	return g.update(ctx, table.Change(of.key()).Set(attrRefreshing, until).SetAll(author.All()).
+		If(table.Equal("version", attr.String(found.version)), table.Any(
+			table.Absent(attrRefreshing),
+			table.AtMost(attrRefreshing, attr.Int(now.UnixMilli())),
+			// The response to an earlier attempt was lost.
+			table.Every(table.Equal(attrRefreshing, until), table.Equal(change.AttrRequest, attr.String(author.Request))),
+		)))
 }
 
 // release ends the lease of a call that got no grant from the host, so that the
 // next call does not have to wait for its end.
 func (g *Grants) release(ctx context.Context, of Holder, found stored, author change.Author) {
-	values := attr.Item{":version": attr.String(found.version)}
-	err := g.update(ctx, of, "SET "+author.Set(values)+" REMOVE refreshing_until", "version = :version AND ch_req = :ch_req", values)
+	err := g.update(ctx, table.Change(of.key()).SetAll(author.All()).Remove(attrRefreshing).
+		If(table.Equal("version", attr.String(found.version)), table.Equal(change.AttrRequest, attr.String(author.Request))))
 	if err != nil && !overtaken(err) {
 		g.report(ctx, of, "lease of a grant not ended", err)
 	}

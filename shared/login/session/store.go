@@ -6,12 +6,11 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
-	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
 	"github.com/opsplane/opsplane/shared/audit/change"
 	"github.com/opsplane/opsplane/shared/storage/attr"
+	"github.com/opsplane/opsplane/shared/storage/table"
 )
 
 // Store keeps sessions in SessionsTable: pk SESSION#<id>, sk SESSION. It also keeps
@@ -22,6 +21,8 @@ type Store struct {
 	// Table is the physical name of SessionsTable.
 	Table string
 }
+
+func (s *Store) table() table.Table { return table.Table{DB: s.DB, Name: s.Table} }
 
 func sessionKey(id string) attr.Item {
 	return attr.Item{"pk": attr.String("SESSION#" + id), "sk": attr.String("SESSION")}
@@ -39,7 +40,7 @@ func (s *Store) Create(ctx context.Context, of Holder, author change.Author) (st
 	item["created_at"], item["seen_at"] = attr.Time(at), attr.Time(at)
 	item["ttl"] = attr.Time(made.Expires().Add(keep))
 	author.AddTo(item)
-	if _, err := s.DB.PutItem(ctx, &dynamodb.PutItemInput{TableName: &s.Table, Item: item}); err != nil {
+	if err := s.table().Put(ctx, item); err != nil {
 		return "", Session{}, fmt.Errorf("write session: %w", err)
 	}
 	return text, made, nil
@@ -48,16 +49,14 @@ func (s *Store) Create(ctx context.Context, of Holder, author change.Author) (st
 // Get reads a session, valid or not, with a strongly consistent read. It returns
 // ErrNotFound if there is none.
 func (s *Store) Get(ctx context.Context, id string) (Session, error) {
-	out, err := s.DB.GetItem(ctx, &dynamodb.GetItemInput{
-		TableName: &s.Table, Key: sessionKey(id), ConsistentRead: aws.Bool(true),
-	})
+	item, err := s.table().Get(ctx, sessionKey(id))
 	if err != nil {
 		return Session{}, fmt.Errorf("read session: %w", err)
 	}
-	if len(out.Item) == 0 {
+	if len(item) == 0 {
 		return Session{}, ErrNotFound
 	}
-	r := attr.Read(out.Item)
+	r := attr.Read(item)
 	found := Session{
 		ID: id, User: r.String("user"), VCS: r.String("vcs"), Account: r.String("account"),
 		CreatedAt: r.Time("created_at"), SeenAt: r.Time("seen_at"), EndedAt: r.Time("ended_at"),
@@ -71,28 +70,21 @@ func (s *Store) Get(ctx context.Context, id string) (Session, error) {
 // See records that the session is in use at author.At. So its end by Idle is later.
 // It returns ErrNotFound if there is no such session, or if it was ended.
 func (s *Store) See(ctx context.Context, id string, author change.Author) error {
-	values := attr.Item{":at": attr.Time(author.At), ":ttl": attr.Time(author.At.Add(Idle + keep))}
-	return s.update(ctx, id, "SET seen_at = :at, #ttl = :ttl, "+author.Set(values), values)
+	return s.update(ctx, author, table.Change(sessionKey(id)).Set("seen_at", attr.Time(author.At)).Set("ttl", attr.Time(author.At.Add(Idle+keep))))
 }
 
 // End ends the session. From then on it gives no access. It returns ErrNotFound if
 // there is no such session, or if it was ended before.
 func (s *Store) End(ctx context.Context, id string, author change.Author) error {
-	values := attr.Item{":at": attr.Time(author.At), ":ttl": attr.Time(author.At.Add(keep))}
-	return s.update(ctx, id, "SET ended_at = :at, #ttl = :ttl, "+author.Set(values), values)
+	return s.update(ctx, author, table.Change(sessionKey(id)).Set("ended_at", attr.Time(author.At)).Set("ttl", attr.Time(author.At.Add(keep))))
 }
 
-func (s *Store) update(ctx context.Context, id, expression string, values attr.Item) error {
+func (s *Store) update(ctx context.Context, author change.Author, edit *table.Edit) error {
 	// The item holds the request's id. If the response was lost and the request is
 	// sent again, it finds that it has ended the session itself.
-	_, err := s.DB.UpdateItem(ctx, &dynamodb.UpdateItemInput{
-		TableName: &s.Table, Key: sessionKey(id), UpdateExpression: &expression,
-		ConditionExpression:       aws.String("attribute_exists(pk) AND (attribute_not_exists(ended_at) OR ch_req = :ch_req)"),
-		ExpressionAttributeNames:  map[string]string{"#ttl": "ttl"},
-		ExpressionAttributeValues: values,
-	})
-	var missing *types.ConditionalCheckFailedException
-	if errors.As(err, &missing) {
+	err := s.table().Update(ctx, edit.SetAll(author.All()).
+		If(table.Exists("pk"), table.AbsentOr("ended_at", table.Equal(change.AttrRequest, attr.String(author.Request)))))
+	if _, missing := table.ConditionFailed(err); missing {
 		return ErrNotFound
 	}
 	if err != nil {
@@ -110,13 +102,8 @@ var ErrSpent = errors.New("the state of this login was used before")
 func (s *Store) Spend(ctx context.Context, state string, until time.Time, author change.Author) error {
 	item := attr.Item{"pk": attr.String("STATE#" + hash(state)), "sk": attr.String("STATE"), "ttl": attr.Time(until)}
 	author.AddTo(item)
-	_, err := s.DB.PutItem(ctx, &dynamodb.PutItemInput{
-		TableName: &s.Table, Item: item,
-		ConditionExpression:       aws.String("attribute_not_exists(pk) OR ch_req = :req"),
-		ExpressionAttributeValues: attr.Item{":req": attr.String(author.Request)},
-	})
-	var taken *types.ConditionalCheckFailedException
-	if errors.As(err, &taken) {
+	err := s.table().Put(ctx, item, table.AbsentOr("pk", table.Equal(change.AttrRequest, attr.String(author.Request))))
+	if _, taken := table.ConditionFailed(err); taken {
 		return ErrSpent
 	}
 	if err != nil {

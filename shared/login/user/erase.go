@@ -4,13 +4,10 @@ import (
 	"context"
 	"fmt"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
-
 	"github.com/opsplane/opsplane/shared/audit/change"
 	"github.com/opsplane/opsplane/shared/storage/attr"
-	"github.com/opsplane/opsplane/shared/storage/awsclient"
 	"github.com/opsplane/opsplane/shared/storage/erasure"
+	"github.com/opsplane/opsplane/shared/storage/table"
 )
 
 // eraseTries is how often Erase tries again when another call writes the user at
@@ -24,7 +21,7 @@ const eraseTries = 5
 // finishes the work.
 func (s *Store) Erase(ctx context.Context, id string, author change.Author) (bool, error) {
 	for n := range eraseTries {
-		if err := awsclient.Pause(ctx, n); err != nil {
+		if err := table.Pause(ctx, n); err != nil {
 			return false, err
 		}
 		item, err := erasure.Mark(ctx, s.DB, s.Table, ItemKey(id), author)
@@ -35,11 +32,11 @@ func (s *Store) Erase(ctx context.Context, id string, author change.Author) (boo
 		if err != nil {
 			return false, err
 		}
-		err = awsclient.Transact(ctx, s.DB, s.removes(u, item))
+		err = s.table().Transact(ctx, s.removes(u, item)...)
 		if err == nil {
 			return true, nil
 		}
-		if !awsclient.ConditionFailed(err, 0) { // unless part 0, the user's item, has changed: then read it again
+		if _, changed := table.ConditionFailedAt(err, 0); !changed { // if the user's item has changed, it is read again
 			return false, fmt.Errorf("erase user: %w", err)
 		}
 	}
@@ -48,20 +45,16 @@ func (s *Store) Erase(ctx context.Context, id string, author change.Author) (boo
 
 // removes returns the writes that remove a user, as its item was read, and the
 // user's other items.
-func (s *Store) removes(u User, item attr.Item) []types.TransactWriteItem {
-	writes := []types.TransactWriteItem{{Delete: &types.Delete{
-		TableName: &s.Table, Key: ItemKey(u.ID), ConditionExpression: aws.String(change.AttrRequest + " = :request AND " + change.AttrAt + " = :at"),
-		ExpressionAttributeValues: attr.Item{":request": item[change.AttrRequest], ":at": item[change.AttrAt]},
-	}}}
+func (s *Store) removes(u User, item attr.Item) []table.Write {
+	t := s.table()
+	writes := []table.Write{t.WriteDelete(ItemKey(u.ID),
+		table.Equal(change.AttrRequest, item[change.AttrRequest]), table.Equal(change.AttrAt, item[change.AttrAt]))}
 	beside := []attr.Item{nameKey(u.Name)}
 	for vcs, known := range u.Identities {
 		beside = append(beside, identityKey(vcs, known.ID))
 	}
 	for _, key := range beside {
-		writes = append(writes, types.TransactWriteItem{Delete: &types.Delete{
-			TableName: &s.Table, Key: key, ConditionExpression: aws.String("attribute_not_exists(pk) OR #user = :user"),
-			ExpressionAttributeNames: map[string]string{"#user": "user"}, ExpressionAttributeValues: attr.Item{":user": attr.String(u.ID)},
-		}})
+		writes = append(writes, t.WriteDelete(key, ownedBy(u.ID)))
 	}
 	return writes
 }

@@ -2,17 +2,13 @@ package user
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"slices"
-
-	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
-	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
 	"github.com/opsplane/opsplane/shared/api/fault"
 	"github.com/opsplane/opsplane/shared/audit/change"
 	"github.com/opsplane/opsplane/shared/storage/attr"
+	"github.com/opsplane/opsplane/shared/storage/table"
 )
 
 // MaxHosted is the maximum number of a user's installations at one VCS. They are
@@ -45,29 +41,17 @@ func (s *Store) Replace(ctx context.Context, author change.Author, id, vcs, acco
 	if before, known := u.Hosted[vcs]; known && before.AskedAt.UnixMilli() > asked || u.Identities[vcs].ID != accountID {
 		return nil
 	}
-	values := attr.Item{":asked": attr.Int(asked)}
+	is := table.Absent(account(vcs))
+	if accountID != "" {
+		is = table.Equal(account(vcs)+".id", attr.String(accountID))
+	}
+	ids := slices.Sorted(slices.Values(said.Installations))
 	// The time is written also if the list is the same. Otherwise an older list
 	// that arrives later would replace this one.
-	expression := "SET " + askedAt(vcs) + " = :asked, " + author.Set(values)
-	if ids := slices.Sorted(slices.Values(said.Installations)); len(ids) > 0 {
-		expression += ", " + hosted(vcs) + " = :ids"
-		values[":ids"] = attr.Strings(ids)
-	} else {
-		expression += " REMOVE " + hosted(vcs)
-	}
-	condition := "attribute_exists(pk) AND (attribute_not_exists(" + askedAt(vcs) + ") OR " + askedAt(vcs) + " <= :asked) AND "
-	if accountID == "" {
-		condition += "attribute_not_exists(" + account(vcs) + ")"
-	} else {
-		condition += account(vcs) + ".id = :account"
-		values[":account"] = attr.String(accountID)
-	}
-	_, err = s.DB.UpdateItem(ctx, &dynamodb.UpdateItemInput{
-		TableName: aws.String(s.Table), Key: ItemKey(id), UpdateExpression: &expression,
-		ConditionExpression: &condition, ExpressionAttributeValues: values,
-	})
-	var overtaken *types.ConditionalCheckFailedException
-	if errors.As(err, &overtaken) {
+	err = s.table().Update(ctx, table.Change(ItemKey(id)).Set(askedAt(vcs), attr.Int(asked)).SetAll(author.All()).
+		SetOrRemove(len(ids) > 0, hosted(vcs), attr.Strings(ids)).
+		If(table.Exists("pk"), table.AbsentOr(askedAt(vcs), table.AtMost(askedAt(vcs), attr.Int(asked))), is))
+	if _, overtaken := table.ConditionFailed(err); overtaken {
 		return nil // a later list is stored, or the user or its account is gone
 	}
 	if err != nil {

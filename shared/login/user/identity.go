@@ -5,14 +5,12 @@ import (
 	"errors"
 	"fmt"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
-	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 	"github.com/google/uuid"
 
 	"github.com/opsplane/opsplane/shared/api/fault"
 	"github.com/opsplane/opsplane/shared/audit/change"
 	"github.com/opsplane/opsplane/shared/storage/attr"
+	"github.com/opsplane/opsplane/shared/storage/table"
 )
 
 // ErrLinked says that an account at a VCS belongs to another user.
@@ -30,6 +28,11 @@ func owned(vcs, account, id string) attr.Item {
 	item := identityKey(vcs, account)
 	item["user"] = attr.String(id)
 	return item
+}
+
+// ownedBy holds for an item that names the user, and where there is no item.
+func ownedBy(id string) table.Condition {
+	return table.AbsentOr("pk", table.Equal("user", attr.String(id)))
 }
 
 // signInAttempts is how often a login tries again when another login of the same
@@ -78,14 +81,9 @@ var errUntied = errors.New("the account is not the user's")
 // describe stores the present login and picture of the user's account. It returns
 // errUntied if an operator has linked the user to another account in the meantime.
 func (s *Store) describe(ctx context.Context, id, vcs string, identity Identity, author change.Author) error {
-	values := attr.Item{":identity": attr.Map(identity.value()), ":account": attr.String(identity.ID)}
-	_, err := s.DB.UpdateItem(ctx, &dynamodb.UpdateItemInput{
-		TableName: aws.String(s.Table), Key: ItemKey(id), ExpressionAttributeValues: values,
-		UpdateExpression:    aws.String("SET " + account(vcs) + " = :identity, " + author.Set(values)),
-		ConditionExpression: aws.String(account(vcs) + ".id = :account"),
-	})
-	var untied *types.ConditionalCheckFailedException
-	if errors.As(err, &untied) {
+	err := s.table().Update(ctx, table.Change(ItemKey(id)).Set(account(vcs), attr.Map(identity.value())).SetAll(author.All()).
+		If(table.Equal(account(vcs)+".id", attr.String(identity.ID))))
+	if _, untied := table.ConditionFailed(err); untied {
 		return errUntied
 	}
 	if err != nil {
@@ -96,7 +94,7 @@ func (s *Store) describe(ctx context.Context, id, vcs string, identity Identity,
 
 // byIdentity returns the user of an account, or ErrNotFound if no user has it.
 func (s *Store) byIdentity(ctx context.Context, vcs, account string) (User, error) {
-	item, err := s.item(ctx, identityKey(vcs, account))
+	item, err := s.table().Get(ctx, identityKey(vcs, account))
 	if err != nil {
 		return User{}, fmt.Errorf("find account: %w", err)
 	}
@@ -129,15 +127,14 @@ func (s *Store) create(ctx context.Context, id, name, vcs string, identity Ident
 	item := ItemKey(id)
 	item["id"], item["name"], item["created_at"] = attr.String(id), attr.String(name), attr.Time(author.At)
 	item[account(vcs)] = attr.Map(identity.value())
-	_, err := s.DB.TransactWriteItems(ctx, &dynamodb.TransactWriteItemsInput{TransactItems: []types.TransactWriteItem{
-		s.put(item, author), s.put(reservation(name, id), author), s.put(owned(vcs, identity.ID, id), author),
-	}})
-	switch {
-	case failed(err, 2):
+	err := s.table().Transact(ctx, s.put(item, author), s.put(reservation(name, id), author), s.put(owned(vcs, identity.ID, id), author))
+	if _, linked := table.ConditionFailedAt(err, 2); linked {
 		return User{}, ErrLinked
-	case failed(err, 1):
+	}
+	if _, exists := table.ConditionFailedAt(err, 1); exists {
 		return User{}, ErrExists
-	case err != nil:
+	}
+	if err != nil {
 		return User{}, fmt.Errorf("create user: %w", err)
 	}
 	return Decode(item)
@@ -157,34 +154,25 @@ func (s *Store) PutIdentity(ctx context.Context, id, vcs string, identity Identi
 	if err != nil {
 		return err
 	}
-	values := attr.Item{":identity": attr.Map(identity.value())}
-	condition := "attribute_exists(pk) AND attribute_not_exists(" + account(vcs) + ")"
+	t := s.table()
+	edit := table.Change(ItemKey(id)).Set(account(vcs), attr.Map(identity.value())).SetAll(author.All())
 	before, had := u.Identities[vcs]
 	if had {
-		condition = account(vcs) + ".id = :before"
-		values[":before"] = attr.String(before.ID)
+		edit.If(table.Equal(account(vcs)+".id", attr.String(before.ID)))
+	} else {
+		edit.If(table.Exists("pk"), table.Absent(account(vcs)))
 	}
-	tie := s.put(owned(vcs, identity.ID, id), author)
-	tie.Put.ConditionExpression = aws.String("attribute_not_exists(pk) OR #user = :user")
-	tie.Put.ExpressionAttributeNames = map[string]string{"#user": "user"}
-	tie.Put.ExpressionAttributeValues = attr.Item{":user": attr.String(id)}
-	set := "SET " + account(vcs) + " = :identity, " + author.Set(values)
 	if before.ID != identity.ID {
-		set += " REMOVE " + hosted(vcs) + ", " + askedAt(vcs)
+		edit.Remove(hosted(vcs), askedAt(vcs))
 	}
-	parts := []types.TransactWriteItem{
-		{Update: &types.Update{
-			TableName: aws.String(s.Table), Key: ItemKey(id),
-			UpdateExpression:    &set,
-			ConditionExpression: aws.String(condition), ExpressionAttributeValues: values,
-		}},
-		tie,
-	}
+	link := owned(vcs, identity.ID, id)
+	author.AddTo(link)
+	writes := []table.Write{t.WriteUpdate(edit), t.WritePut(link, ownedBy(id))}
 	if had && before.ID != identity.ID {
-		parts = append(parts, types.TransactWriteItem{Delete: &types.Delete{TableName: aws.String(s.Table), Key: identityKey(vcs, before.ID)}})
+		writes = append(writes, t.WriteDelete(identityKey(vcs, before.ID)))
 	}
-	_, err = s.DB.TransactWriteItems(ctx, &dynamodb.TransactWriteItemsInput{TransactItems: parts})
-	if failed(err, 1) {
+	err = t.Transact(ctx, writes...)
+	if _, linked := table.ConditionFailedAt(err, 1); linked {
 		return ErrLinked
 	}
 	if err != nil {

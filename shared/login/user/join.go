@@ -5,12 +5,8 @@ import (
 	"errors"
 	"fmt"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
-
 	"github.com/opsplane/opsplane/shared/audit/change"
-	"github.com/opsplane/opsplane/shared/storage/attr"
-	"github.com/opsplane/opsplane/shared/storage/awsclient"
+	"github.com/opsplane/opsplane/shared/storage/table"
 	"github.com/opsplane/opsplane/shared/vcs"
 )
 
@@ -19,25 +15,22 @@ import (
 var ErrConditionFailed = errors.New("the condition of the change does not hold")
 
 // AddMembershipIf does what AddMembership does, in one transaction with a condition
-// on another item. So the write takes effect only if the condition holds at that
-// moment. It returns ErrConditionFailed if the condition does not hold.
-func (s *Store) AddMembershipIf(ctx context.Context, id string, m vcs.Installation, author change.Author, condition types.ConditionCheck) error {
+// on another item, which is a table.WriteCheck of the package that owns that item. So
+// the membership is written only if the condition holds at that moment. It returns
+// ErrConditionFailed if the condition does not hold.
+func (s *Store) AddMembershipIf(ctx context.Context, id string, m vcs.Installation, author change.Author, condition table.Write) error {
 	if err := validVCS(string(m.VCS)); err != nil {
 		return err
 	}
-	values := attr.Item{":id": attr.Strings([]string{string(m.ID)})}
-	err := awsclient.Transact(ctx, s.DB, []types.TransactWriteItem{{Update: &types.Update{
-		TableName: aws.String(s.Table), Key: ItemKey(id),
-		UpdateExpression:          aws.String("SET " + author.Set(values) + " ADD " + members(string(m.VCS)) + " :id"),
-		ConditionExpression:       aws.String("attribute_exists(pk)"),
-		ExpressionAttributeValues: values,
-	}}, {ConditionCheck: &condition}})
-	switch {
-	case awsclient.ConditionFailed(err, 0):
+	t := s.table()
+	err := t.Transact(ctx, t.WriteUpdate(join(id, m, author)), condition)
+	if _, missing := table.ConditionFailedAt(err, 0); missing {
 		return ErrNotFound
-	case awsclient.ConditionFailed(err, 1):
+	}
+	if _, failed := table.ConditionFailedAt(err, 1); failed {
 		return ErrConditionFailed
-	case err != nil:
+	}
+	if err != nil {
 		return fmt.Errorf("update user: %w", err)
 	}
 	return nil

@@ -2,17 +2,15 @@ package user
 
 import (
 	"context"
-	"errors"
 	"fmt"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
-	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 	"github.com/google/uuid"
 
 	"github.com/opsplane/opsplane/shared/api/fault"
 	"github.com/opsplane/opsplane/shared/audit/change"
 	"github.com/opsplane/opsplane/shared/storage/attr"
+	"github.com/opsplane/opsplane/shared/storage/table"
 	"github.com/opsplane/opsplane/shared/vcs"
 )
 
@@ -26,6 +24,8 @@ type Store struct {
 	Table string
 }
 
+func (s *Store) table() table.Table { return table.Table{DB: s.DB, Name: s.Table} }
+
 // Create creates a user without memberships. It returns ErrExists if the name is
 // taken, and an Invalid fault if the text cannot be a name.
 func (s *Store) Create(ctx context.Context, name string, author change.Author) (User, error) {
@@ -35,10 +35,8 @@ func (s *Store) Create(ctx context.Context, name string, author change.Author) (
 	id := uuid.NewString()
 	item := ItemKey(id)
 	item["id"], item["name"], item["created_at"] = attr.String(id), attr.String(name), attr.Time(author.At)
-	_, err := s.DB.TransactWriteItems(ctx, &dynamodb.TransactWriteItemsInput{
-		TransactItems: []types.TransactWriteItem{s.put(item, author), s.put(reservation(name, id), author)},
-	})
-	if failed(err, 1) {
+	err := s.table().Transact(ctx, s.put(item, author), s.put(reservation(name, id), author))
+	if _, taken := table.ConditionFailedAt(err, 1); taken {
 		return User{}, ErrExists
 	}
 	if err != nil {
@@ -47,12 +45,10 @@ func (s *Store) Create(ctx context.Context, name string, author change.Author) (
 	return Decode(item)
 }
 
-// put returns the part of a transaction that creates an item.
-func (s *Store) put(item attr.Item, author change.Author) types.TransactWriteItem {
+// put returns the write that creates an item.
+func (s *Store) put(item attr.Item, author change.Author) table.Write {
 	author.AddTo(item)
-	return types.TransactWriteItem{Put: &types.Put{
-		TableName: aws.String(s.Table), Item: item, ConditionExpression: aws.String("attribute_not_exists(pk)"),
-	}}
+	return s.table().WritePut(item, table.Absent("pk"))
 }
 
 // reservation returns the item that reserves a name for a user.
@@ -62,18 +58,10 @@ func reservation(name, id string) attr.Item {
 	return item
 }
 
-// failed reports whether a transaction was refused because the condition of its nth
-// part did not hold.
-func failed(err error, nth int) bool {
-	var canceled *types.TransactionCanceledException
-	return errors.As(err, &canceled) && len(canceled.CancellationReasons) > nth &&
-		aws.ToString(canceled.CancellationReasons[nth].Code) == "ConditionalCheckFailed"
-}
-
 // Get reads a user with a strongly consistent read. It returns ErrNotFound if there
 // is none.
 func (s *Store) Get(ctx context.Context, id string) (User, error) {
-	item, err := s.item(ctx, ItemKey(id))
+	item, err := s.table().Get(ctx, ItemKey(id))
 	if err != nil {
 		return User{}, fmt.Errorf("read user: %w", err)
 	}
@@ -83,7 +71,7 @@ func (s *Store) Get(ctx context.Context, id string) (User, error) {
 // ByName returns the user with a name, in upper or lower case. It returns
 // ErrNotFound if there is none.
 func (s *Store) ByName(ctx context.Context, name string) (User, error) {
-	item, err := s.item(ctx, nameKey(name))
+	item, err := s.table().Get(ctx, nameKey(name))
 	if err != nil {
 		return User{}, fmt.Errorf("find user: %w", err)
 	}
@@ -98,16 +86,6 @@ func (s *Store) ByName(ctx context.Context, name string) (User, error) {
 	return s.Get(ctx, id)
 }
 
-func (s *Store) item(ctx context.Context, key attr.Item) (attr.Item, error) {
-	out, err := s.DB.GetItem(ctx, &dynamodb.GetItemInput{
-		TableName: aws.String(s.Table), Key: key, ConsistentRead: aws.Bool(true),
-	})
-	if err != nil {
-		return nil, err
-	}
-	return out.Item, nil
-}
-
 // AddMembership gives the user an operator membership in an installation. The
 // statements of the VCS do not matter. If the user has it already, only the author
 // changes. It returns ErrNotFound if there is no such user, and an Invalid fault
@@ -116,8 +94,7 @@ func (s *Store) AddMembership(ctx context.Context, id string, m vcs.Installation
 	if err := validVCS(string(m.VCS)); err != nil {
 		return err
 	}
-	values := attr.Item{":id": attr.Strings([]string{string(m.ID)})}
-	return s.update(ctx, id, "SET "+author.Set(values)+" ADD "+members(string(m.VCS))+" :id", values)
+	return s.update(ctx, join(id, m, author))
 }
 
 // RemoveMembership removes an operator membership. A host membership stays. Access
@@ -128,19 +105,17 @@ func (s *Store) RemoveMembership(ctx context.Context, id string, m vcs.Installat
 	if err := validVCS(string(m.VCS)); err != nil {
 		return err
 	}
-	values := attr.Item{":id": attr.Strings([]string{string(m.ID)})}
-	return s.update(ctx, id, "SET "+author.Set(values)+" DELETE "+members(string(m.VCS))+" :id", values)
+	return s.update(ctx, table.Change(ItemKey(id)).SetAll(author.All()).Subtract(members(string(m.VCS)), attr.Strings([]string{string(m.ID)})).If(table.Exists("pk")))
 }
 
-func (s *Store) update(ctx context.Context, id, expression string, values attr.Item) error {
-	_, err := s.DB.UpdateItem(ctx, &dynamodb.UpdateItemInput{
-		TableName: aws.String(s.Table), Key: ItemKey(id),
-		UpdateExpression:          aws.String(expression),
-		ConditionExpression:       aws.String("attribute_exists(pk)"),
-		ExpressionAttributeValues: values,
-	})
-	var missing *types.ConditionalCheckFailedException
-	if errors.As(err, &missing) {
+// join returns the change that adds an operator membership to a user who exists.
+func join(id string, m vcs.Installation, author change.Author) *table.Edit {
+	return table.Change(ItemKey(id)).SetAll(author.All()).Add(members(string(m.VCS)), attr.Strings([]string{string(m.ID)})).If(table.Exists("pk"))
+}
+
+func (s *Store) update(ctx context.Context, edit *table.Edit) error {
+	err := s.table().Update(ctx, edit)
+	if _, missing := table.ConditionFailed(err); missing {
 		return ErrNotFound
 	}
 	if err != nil {

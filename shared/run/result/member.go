@@ -9,7 +9,6 @@ import (
 	"strings"
 
 	"github.com/opsplane/opsplane/shared/api/jsonobject"
-	"github.com/opsplane/opsplane/shared/vcs/shorten"
 )
 
 // problem says what is wrong with a member. Each caller puts the place of the
@@ -117,5 +116,5 @@ func message(text string) string {
 	if text = strings.TrimSpace(text); text == "" {
 		return "no reason was given"
 	}
-	return shorten.Tail(text, MaxMessage)
+	return strings.ToValidUTF8(text[max(0, len(text)-MaxMessage):], "")
 }

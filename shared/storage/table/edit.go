@@ -9,14 +9,15 @@ import (
 	"github.com/opsplane/opsplane/shared/storage/attr"
 )
 
-// Edit is a change of one item: assignments, removals and sums, and the conditions
-// under which the change is made. Each attribute may be in only one of these. The
+// Edit is a change of one item: assignments, removals, sums and differences, and the
+// conditions under which the change is made. Each attribute may be in only one of these. The
 // methods return the same Edit.
 type Edit struct {
 	key        Item
 	sets       []assignment
 	removes    []string
 	sums       []assignment
+	takes      []assignment
 	conditions []Condition
 	keepOld    bool
 }
@@ -64,6 +65,13 @@ func (u *Edit) Count(name string, first, n int64) *Edit {
 // to a set. A sum has another effect if it is made twice, as with Count.
 func (u *Edit) Add(name string, v Value) *Edit {
 	u.sums = append(u.sums, assignment{name: name, value: v})
+	return u
+}
+
+// Subtract removes members from a set. It is not an error if the item lacks one. A
+// set that has no members left is removed.
+func (u *Edit) Subtract(name string, v Value) *Edit {
+	u.takes = append(u.takes, assignment{name: name, value: v})
 	return u
 }
 

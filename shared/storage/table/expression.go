@@ -95,17 +95,23 @@ func (e *expression) update(u *Edit) *string {
 		b.WriteString(" REMOVE ")
 		e.list(&b, u.removes)
 	}
-	for i, s := range u.sums {
-		b.WriteString(clause(i, " ADD "))
-		e.writeName(&b, s.name)
-		b.WriteByte(' ')
-		e.writeValue(&b, s.value)
-	}
+	e.pairs(&b, " ADD ", u.sums)
+	e.pairs(&b, " DELETE ", u.takes)
 	if b.Len() == 0 {
 		return nil
 	}
 	text := b.String()
 	return &text
+}
+
+// pairs writes a clause whose parts are a name and a value.
+func (e *expression) pairs(b *strings.Builder, keyword string, list []assignment) {
+	for i, s := range list {
+		b.WriteString(clause(i, keyword))
+		e.writeName(b, s.name)
+		b.WriteByte(' ')
+		e.writeValue(b, s.value)
+	}
 }
 
 // clause returns what stands before the i-th part of a clause.

@@ -2,6 +2,7 @@ package table_test
 
 import (
 	"errors"
+	"slices"
 	"testing"
 
 	"github.com/opsplane/opsplane/infra/test/storagetest"
@@ -128,6 +129,34 @@ func TestChangeDoesAllItsParts(t *testing.T) {
 	for _, name := range []string{"plain", "kept"} {
 		if attr.Read(read).Has(name) {
 			t.Errorf("%s is still there", name)
+		}
+	}
+}
+
+func TestMembersOfASetAreAddedAndSubtracted(t *testing.T) {
+	t.Parallel()
+	tab := operations(t, nil)
+	set := func(members ...string) table.Value { return attr.Strings(members) }
+	for _, c := range []struct {
+		name   string
+		change *table.Edit
+		want   []string // nil: the item lacks the set
+	}{
+		{"subtracted from no set", table.Change(key("a")).Subtract("s", set("x")), nil},
+		{"added", table.Change(key("a")).Add("s", set("x", "y", "z")), []string{"x", "y", "z"}},
+		{"subtracted", table.Change(key("a")).Set("n", attr.Int(1)).Subtract("s", set("x", "other")), []string{"y", "z"}},
+		{"none left", table.Change(key("a")).Subtract("s", set("y", "z")), nil},
+	} {
+		if err := tab.Update(t.Context(), c.change); err != nil {
+			t.Fatalf("%s: %v", c.name, err)
+		}
+		item, err := tab.Get(t.Context(), key("a"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		got := attr.Read(item).Strings("s")
+		if slices.Sort(got); !slices.Equal(got, c.want) || attr.Read(item).Has("s") != (c.want != nil) {
+			t.Errorf("%s: got %v, want %v", c.name, got, c.want)
 		}
 	}
 }

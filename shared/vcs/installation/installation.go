@@ -4,8 +4,10 @@
 package installation
 
 import (
+	"strings"
 	"time"
 
+	"github.com/opsplane/opsplane/shared/api/access"
 	"github.com/opsplane/opsplane/shared/api/fault"
 	"github.com/opsplane/opsplane/shared/vcs"
 )
@@ -41,19 +43,21 @@ const (
 // and GitLab 255.
 const MaxName = 255
 
+// NameOfGroup returns the name of an installation that is a GitLab group: the last
+// MaxName bytes of the group's full name, or less, so that no character is cut in
+// two. The full name begins with the names of all parent groups, each of up to 255
+// characters.
+func NameOfGroup(fullName string) string {
+	return strings.ToValidUTF8(fullName[max(0, len(fullName)-MaxName):], "")
+}
+
 // Key returns the VCS and the id, which identify the installation.
 func (i Installation) Key() vcs.Installation { return vcs.Installation{VCS: i.VCS, ID: i.ID} }
 
 // Check returns an Invalid fault unless the VCS of i is supported and its id is
 // valid.
 func Check(i vcs.Installation) error {
-	if !i.VCS.Valid() {
-		return fault.Invalidf("INVALID_VCS", "%.40q is not a VCS; use github or gitlab", i.VCS)
-	}
-	if !i.ID.Valid() {
-		return fault.Invalidf("INVALID_INSTALLATION_ID", "%.40q is not an installation id; it is a number of at most %d digits, such as 42", i.ID, vcs.MaxID)
-	}
-	return nil
+	return access.CheckInstallation(i)
 }
 
 func (i Installation) valid() error {
