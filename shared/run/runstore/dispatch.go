@@ -3,12 +3,12 @@ package runstore
 import (
 	"context"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/opsplane/opsplane/shared/audit/change"
 	"github.com/opsplane/opsplane/shared/run"
 	"github.com/opsplane/opsplane/shared/storage/table"
-	"github.com/opsplane/opsplane/shared/vcs/shorten"
 )
 
 // HostRun is what the host started for a dispatch.
@@ -57,7 +57,7 @@ func (s Store) DispatchFailed(ctx context.Context, claim run.Run, problem string
 		if r.State != run.Queued || r.Dispatch.Dispatched() {
 			return nil, errStop
 		}
-		r.Dispatch.Problem, r.Dispatch.Lease = shorten.Head(problem, run.MaxReason), time.UnixMilli(retry.UnixMilli()).UTC()
+		r.Dispatch.Problem, r.Dispatch.Lease = strings.ToValidUTF8(problem[:min(len(problem), run.MaxReason)], ""), time.UnixMilli(retry.UnixMilli()).UTC()
 		r.dueAt(DispatchList, retry)
 		return nil, nil
 	})

@@ -5,8 +5,6 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
-
 	"github.com/opsplane/opsplane/shared/audit/change"
 	"github.com/opsplane/opsplane/shared/background/queue"
 	"github.com/opsplane/opsplane/shared/run"
@@ -95,10 +93,10 @@ func (s Store) remind(from, to queue.Reminder) []table.Write {
 	case from == to:
 		return nil
 	case from.List == "":
-		return table.Writes([]types.TransactWriteItem{reminders.Put(to)})
+		return []table.Write{reminders.Put(to)}
 	case to.List == "":
-		return table.Writes([]types.TransactWriteItem{reminders.Delete(from)})
+		return []table.Write{reminders.Delete(from)}
 	default:
-		return table.Writes(reminders.Move(from, to))
+		return reminders.Move(from, to)
 	}
 }

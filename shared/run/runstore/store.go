@@ -65,7 +65,7 @@ func (s Store) table() table.Table { return table.Table{DB: s.DB, Name: s.Table}
 
 // reminders returns the lists of runs that are due.
 func (s Store) reminders() queue.Reminders {
-	return queue.Reminders{DB: s.DB, Table: s.Table, ID: "id", Keep: s.Limits.Keep}
+	return queue.Reminders{Table: s.table(), ID: "id", Keep: s.Limits.Keep}
 }
 
 // gone reports whether err says that a run does not exist, or is not visible.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/opsplane/opsplane/shared/audit/change"
@@ -11,7 +12,6 @@ import (
 	"github.com/opsplane/opsplane/shared/storage/attr"
 	"github.com/opsplane/opsplane/shared/storage/table"
 	"github.com/opsplane/opsplane/shared/vcs"
-	"github.com/opsplane/opsplane/shared/vcs/shorten"
 )
 
 // Unlocked is the last unlock of a scope. Runs of the scope whose Seq is at most Seq
@@ -42,7 +42,7 @@ func (s Store) Unlock(ctx context.Context, r vcs.Repository, scope run.Scope, by
 	if err != nil {
 		return nil, err
 	}
-	u := Unlocked{Seq: seq, At: author.At, By: shorten.Head(by, run.MaxText)}
+	u := Unlocked{Seq: seq, At: author.At, By: strings.ToValidUTF8(by[:min(len(by), run.MaxText)], "")}
 	err = s.table().Update(ctx, table.Change(unlockKey(r, scope)).Set(attrSeq, attr.Int(u.Seq)).Set("at", attr.Int(u.At.UnixMilli())).
 		Set("by", attr.String(u.By)).Set("installation", attr.String(string(r.Installation.ID))).SetAll(author.All()).
 		If(table.AbsentOr(attrSeq, table.AtMost(attrSeq, attr.Int(u.Seq)))))
