@@ -6,14 +6,18 @@ import (
 	"strings"
 )
 
-// Gate is an approval that a step asks for.
+// Gate is an approval that a step asks for. Its JSON form is the one that is stored.
 type Gate struct {
 	// AllOf and AnyOf name who must approve. Of AnyOf, AnyOfCount are needed.
-	AllOf, AnyOf []string
-	AnyOfCount   int
-	// Token and Name are empty if the gate has none. Dir and Workspace are empty
-	// for a gate of a hook.
-	Token, Name, Dir, Workspace string
+	AllOf      []string `json:"all_of,omitempty"`
+	AnyOf      []string `json:"any_of,omitempty"`
+	AnyOfCount int      `json:"any_of_count,omitempty"`
+	// Token and Name are empty if the gate has none.
+	Token string `json:"token,omitempty"`
+	Name  string `json:"name,omitempty"`
+	// Dir and Workspace are empty for a gate of a hook.
+	Dir       string `json:"dir,omitempty"`
+	Workspace string `json:"workspace,omitempty"`
 }
 
 // decodeGates reads the gates. Every member of a gate may be null or absent.

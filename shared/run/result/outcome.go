@@ -84,3 +84,18 @@ func both(so *bool, passed bool) *bool {
 	passed = passed && (so == nil || *so)
 	return &passed
 }
+
+// Outcomes returns the outcomes of the dirspaces of a run, in their order. A
+// dirspace without a step has no result. Dirspaces that the run does not have are
+// left out.
+func (r *Result) Outcomes(of []run.Dirspace) []run.Outcome {
+	known := make(map[run.Dirspace]run.Outcome, len(r.Dirspaces))
+	for _, d := range r.Dirspaces {
+		known[d.Dirspace] = d.Outcome()
+	}
+	list := make([]run.Outcome, len(of))
+	for n, d := range of {
+		list[n] = known[d]
+	}
+	return list
+}

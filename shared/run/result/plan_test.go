@@ -3,6 +3,7 @@ package result_test
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
@@ -180,5 +181,17 @@ func TestBitsOfAnOutcomeAreSetOnlyForWhatTheResultSays(t *testing.T) {
 	}
 	if got := decode(t, body(step("tf/plan", net, false, `{}`))).Dirspaces[0].Outcome(); got != run.HasResult {
 		t.Errorf("got %05b", got)
+	}
+}
+
+func TestOutcomesHaveTheOrderOfTheRun(t *testing.T) {
+	t.Parallel()
+	other := `{"type":"dirspace","dir":"other","workspace":"default"}`
+	app := `{"type":"dirspace","dir":"app","workspace":"default"}`
+	r := decode(t, body(step("a", app, false, `{}`), step("a", other, true, `{}`), step("tf/plan", net, true, `{"has_changes":true}`)))
+	got := r.Outcomes([]run.Dirspace{{Dir: "net", Workspace: "default"}, {Dir: "net", Workspace: "prod"}, {Dir: "app", Workspace: "default"}})
+	want := []run.Outcome{run.HasResult | run.Succeeded | run.HasChanges, 0, run.HasResult}
+	if !slices.Equal(got, want) {
+		t.Errorf("got %05b, want %05b", got, want)
 	}
 }
