@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"math/rand/v2"
 	"reflect"
 	"slices"
 	"strings"
@@ -392,5 +393,29 @@ func TestRemovedRunHasNoObjects(t *testing.T) {
 	}
 	if left := slices.Collect(maps.Keys(h.objects(t))); !slices.Equal(left, []string{kept.Payload}) {
 		t.Errorf("left are %q, want only %q", left, kept.Payload)
+	}
+}
+
+// TestLongestNamesFitIntoTheIndex has names that do not compress.
+func TestLongestNamesFitIntoTheIndex(t *testing.T) {
+	t.Parallel()
+	h := newRig(t)
+	random := rand.New(rand.NewPCG(1, 2))
+	name := func(bytes int) string {
+		var b strings.Builder
+		for range bytes / 2 {
+			b.WriteRune(rune(0x80 + random.IntN(0x700))) // two bytes each
+		}
+		return b.String()
+	}
+	var steps []string
+	for range 256 {
+		steps = append(steps, fmt.Sprintf(`{"step":"%s","success":true,"scope":{"type":"dirspace","dir":"%s","workspace":"%s","flow":"%s","subflow":"%s"}}`,
+			name(result.MaxName), name(run.MaxDir), name(run.MaxWorkspace), name(result.MaxName), name(result.MaxName)))
+	}
+	r := decode(t, `{"steps":[`+strings.Join(steps, ",")+`]}`)
+	page := h.page(t, h.put(t, r), output.Request{Limit: 1, Descending: true, Lite: true})
+	if last := page.Steps[0]; last.Dir != r.Steps[255].Scope.Dir || last.Subflow != r.Steps[255].Scope.Subflow {
+		t.Errorf("got %+v", last)
 	}
 }

@@ -102,8 +102,11 @@ func (s *Store) RunText(ctx context.Context, id run.ID, of run.Result) (Text, er
 
 // writeStep writes a step as people read it.
 func writeStep(b *bytes.Buffer, e found, text string) {
-	where := e.Dir + " (" + e.Workspace + ")"
-	if e.Type != result.ScopeDirspace {
+	where := e.Type
+	switch e.Type {
+	case result.ScopeDirspace:
+		where = e.Dir + " (" + e.Workspace + ")"
+	case result.ScopeRun:
 		where = e.Flow + " " + e.Subflow
 	}
 	fmt.Fprintf(b, "==> %d %s, %s: %s <==\n%s", e.idx, e.Name, where, state(e.Success), text)

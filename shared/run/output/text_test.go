@@ -34,9 +34,10 @@ func TestTextOfARunNamesItsSteps(t *testing.T) {
 	of := h.put(t, decode(t, `{"steps":[
 		{"step":"env","success":true,"scope":{"type":"run","flow":"hooks","subflow":"pre"},"payload":{}},
 		{"step":"tf/plan","success":true,"scope":{"type":"dirspace","dir":"net","workspace":"default"},"payload":{"text":"a\nb\n","plan":"c"}},
-		{"step":"run","success":false,"scope":{"type":"dirspace","dir":"net","workspace":"default"},"payload":{"text":"x","stderr":"y"}}]}`))
+		{"step":"run","success":false,"scope":{"type":"dirspace","dir":"net","workspace":"default"},"payload":{"text":"x","stderr":"y"}},
+		{"step":"odd","success":true,"scope":{"type":"stack"},"payload":{}}]}`))
 	text, err := h.RunText(t.Context(), h.id, of)
-	want := "==> 0 env, hooks pre: success <==\n==> 1 tf/plan, net (default): success <==\na\nb\n==> 2 run, net (default): failure <==\nxy\n"
+	want := "==> 0 env, hooks pre: success <==\n==> 1 tf/plan, net (default): success <==\na\nb\n==> 2 run, net (default): failure <==\nxy\n==> 3 odd, stack: success <==\n"
 	if err != nil || string(text.Body) != want {
 		t.Errorf("got %q, %v", text.Body, err)
 	}

@@ -74,10 +74,10 @@ func (s *stepReader) dirspace(text json.RawMessage) (Dirspace, error) {
 		return Dirspace{}, err
 	}
 	var d Dirspace
-	if d.Dir, err = s.text(m[0]); err != nil {
+	if d.Dir, err = s.text(m[0], run.MaxDir); err != nil {
 		return d, in("path", err)
 	}
-	if d.Workspace, err = s.text(m[1]); err != nil {
+	if d.Workspace, err = s.text(m[1], run.MaxWorkspace); err != nil {
 		return d, in("workspace", err)
 	}
 	if d.Success, err = decodeTruth(m[2]); err != nil {
@@ -129,7 +129,7 @@ func (s *stepReader) stepName(step json.RawMessage) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	name, err := s.text(m[0])
+	name, err := s.text(m[0], MaxName)
 	if err != nil {
 		return "", in("type", err)
 	}

@@ -88,8 +88,7 @@ func sum(text json.RawMessage, planned bool) *Counts {
 	var c Counts
 	found, pulumi, replaced := false, false, 0
 	for raw := range lines(text[1 : len(text)-1]) {
-		if !interesting(raw) {
-			pulumi = pulumi && bytes.HasPrefix(raw, []byte("    "))
+		if pulumi = pulumi && bytes.HasPrefix(raw, []byte("    ")); !pulumi && !interesting(raw) {
 			continue
 		}
 		line := plainLine(raw)
@@ -162,10 +161,8 @@ func interesting(raw []byte) bool {
 	if before, _, ok := bytes.Cut(raw, []byte("resource ")); ok && bytes.IndexByte(before, '/') >= 0 {
 		return true
 	}
-	return bytes.HasPrefix(raw, []byte("    ")) && len(raw) < 200 && pulumiVerb.Match(raw)
+	return false
 }
-
-var pulumiVerb = regexp.MustCompile(`(?:create|update|delete|replace)d?(?:\\r|\\u001b\[[0-9;]*m)*$`)
 
 // plainLine decodes a line and takes the colours off.
 func plainLine(raw []byte) string {

@@ -72,6 +72,9 @@ const (
 	// MaxDepth is the maximum nesting depth of a payload and of a configuration.
 	// Readers of the API must be able to parse what is stored here.
 	MaxDepth = 256
+	// MaxName is the maximum length of the name of a step, and of the type, the flow
+	// and the subflow of a scope, in bytes.
+	MaxName = 100
 	// MaxMessage is the maximum length of Message in bytes. The runner sends the
 	// whole output of an indexer that failed.
 	MaxMessage = 4 << 10

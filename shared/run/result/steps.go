@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 
 	"github.com/opsplane/opsplane/shared/api/jsonobject"
+	"github.com/opsplane/opsplane/shared/run"
 )
 
 // Step is one step that the runner has made.
@@ -81,7 +82,7 @@ func (s *stepReader) step(text json.RawMessage) error {
 		return err
 	}
 	var step Step
-	if step.Name, err = s.text(m[0]); err != nil {
+	if step.Name, err = s.text(m[0], MaxName); err != nil {
 		return in("step", err)
 	}
 	if step.Scope, err = s.scope(m[1]); err != nil {
@@ -129,11 +130,18 @@ func (s *stepReader) scope(text json.RawMessage) (Scope, error) {
 	for n, to := range []struct {
 		name string
 		text *string
-	}{{"type", &scope.Type}, {"dir", &scope.Dir}, {"workspace", &scope.Workspace}, {"flow", &scope.Flow}, {"subflow", &scope.Subflow}} {
+		most int
+	}{
+		{"type", &scope.Type, MaxName},
+		{"dir", &scope.Dir, run.MaxDir},
+		{"workspace", &scope.Workspace, run.MaxWorkspace},
+		{"flow", &scope.Flow, MaxName},
+		{"subflow", &scope.Subflow, MaxName},
+	} {
 		if isNull(m[n]) {
 			continue
 		}
-		if *to.text, err = s.text(m[n]); err != nil {
+		if *to.text, err = s.text(m[n], to.most); err != nil {
 			return Scope{}, in(to.name, err)
 		}
 	}
@@ -153,15 +161,19 @@ func (s *stepReader) scope(text json.RawMessage) (Scope, error) {
 	return scope, nil
 }
 
-// text reads a text that many steps have.
-func (s *stepReader) text(value json.RawMessage) (string, error) {
-	if known, ok := s.known[string(value)]; ok {
-		return known, nil
+// text reads a text that many steps have. most is its maximum length in bytes: the
+// items that hold the names of many steps have a limit.
+func (s *stepReader) text(value json.RawMessage, most int) (string, error) {
+	text, known := s.known[string(value)]
+	if !known {
+		var err error
+		if text, err = decodeText(value); err != nil {
+			return "", err
+		}
+		s.known[string(value)] = text
 	}
-	text, err := decodeText(value)
-	if err != nil {
-		return "", err
+	if len(text) > most {
+		return "", problemf("", "has %d bytes; at most %d are possible", len(text), most)
 	}
-	s.known[string(value)] = text
 	return text, nil
 }
