@@ -113,7 +113,7 @@ var operations = map[string]operation{
 			return id
 		},
 		call: func(ctx context.Context, s runstore.Store, _ run.ID) error {
-			_, err := s.Unlock(ctx, repository, run.ScopeOfPullRequest(17), "bob", at(0))
+			_, err := s.Unlock(ctx, repository, run.OriginOfPullRequest(17), "bob", at(0))
 			return err
 		},
 		want: run.Aborted,
