@@ -269,7 +269,7 @@ func TestServersOwnAccountIsLookedForByNumberBehindTokensThatEnded(t *testing.T)
 	}
 	r.list(t, "gitlab")
 	store := func(group, token string) {
-		if err := r.vcs.Tokens.Put(t.Context(), group, token, author()); err != nil {
+		if err := r.vcs.Tokens.Put(t.Context(), vcs.ID(group), token, author()); err != nil {
 			t.Fatal(err)
 		}
 	}
