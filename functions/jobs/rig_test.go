@@ -68,7 +68,7 @@ func (r *rig) over(env *storagetest.Env) *work.Worker {
 	app := githubhost.New(strconv.Itoa(vcstest.AppID), func(context.Context) (string, error) { return r.github.Key, nil }, r.github.API)
 	log := slog.New(slog.NewJSONHandler(&r.log, nil))
 	return &work.Worker{
-		Tasks: tasks, Queue: task.Hosts, Slice: slice, Explain: explain, Remark: leftOut, Log: log, Now: func() time.Time { return r.clock },
+		Tasks: tasks, Queue: task.Hosts, Turn: turn, Explain: explain, Remark: leftOut, Log: log, Now: func() time.Time { return r.clock },
 		Steps: map[task.Kind]work.Step{
 			task.RefreshRepositories: (&refresh{
 				repositories: repositories, tasks: tasks, log: log,
