@@ -25,6 +25,7 @@ import (
 	"github.com/opsplane/opsplane/shared/login/renewal"
 	"github.com/opsplane/opsplane/shared/login/session"
 	"github.com/opsplane/opsplane/shared/login/user"
+	"github.com/opsplane/opsplane/shared/vcs"
 	"github.com/opsplane/opsplane/shared/vcs/githubhost"
 	"github.com/opsplane/opsplane/shared/vcs/gitlabhost"
 	"github.com/opsplane/opsplane/shared/vcs/grouptoken"
@@ -76,7 +77,7 @@ func newRigOn(t *testing.T, env *storagetest.Env, db *dynamodb.Client) *rig {
 			Users: &user.Store{DB: db, Table: operations}, Installations: installation.Store{DB: db, Table: operations},
 			Appointments: renewal.Store{DB: db, Table: operations},
 		},
-		providers: map[string]person.Provider{
+		providers: map[vcs.VCS]person.Provider{
 			"github": {OAuth: oauth.GitHub(r.github.URL, "Iv1.x", client), Host: githubhost.NewPeople(r.github.URL)},
 			"gitlab": {OAuth: oauth.GitLab(r.github.URL, "abc", client), Host: gitlabhost.NewPeople(r.gitlab.API)},
 		},
@@ -98,7 +99,7 @@ func newRigOn(t *testing.T, env *storagetest.Env, db *dynamodb.Client) *rig {
 // person logs somebody in at both hosts.
 func (r *rig) person(t *testing.T, id int, login, gitlabToken string) user.User {
 	t.Helper()
-	identity := user.Identity{ID: strconv.Itoa(id), Login: login}
+	identity := user.Identity{ID: vcs.ID(strconv.Itoa(id)), Login: login}
 	u, err := r.people.Users.SignIn(t.Context(), "github", identity, author())
 	if err != nil {
 		t.Fatal(err)
@@ -106,10 +107,10 @@ func (r *rig) person(t *testing.T, id int, login, gitlabToken string) user.User 
 	if err := r.people.Users.PutIdentity(t.Context(), u.ID, "gitlab", identity, author()); err != nil {
 		t.Fatal(err)
 	}
-	for vcs, grant := range map[string]session.Grant{
+	for system, grant := range map[vcs.VCS]session.Grant{
 		"github": {Access: vcstest.PersonToken, Refresh: vcstest.PersonRefresh, ExpiresAt: born.Add(time.Hour)}, "gitlab": {Access: gitlabToken},
 	} {
-		if err := r.grants.Put(t.Context(), session.Holder{User: u.ID, VCS: vcs, Account: identity.ID}, grant, author()); err != nil {
+		if err := r.grants.Put(t.Context(), session.Holder{User: u.ID, Account: vcs.Account{VCS: system, ID: identity.ID}}, grant, author()); err != nil {
 			t.Fatal(err)
 		}
 	}

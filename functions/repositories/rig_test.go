@@ -78,11 +78,11 @@ func newRigOn(t *testing.T, env *storagetest.Env, db *dynamodb.Client) *rig {
 	}
 	r.pullRequests = pullrequest.Store{DB: env.DynamoDB, Table: env.Table("VcsTable")}
 	r.lambda = r.lambdaOf(r.repositories)
-	u, err := r.users.SignIn(t.Context(), "github", user.Identity{ID: strconv.Itoa(ann), Login: "ann"}, author())
+	u, err := r.users.SignIn(t.Context(), "github", user.Identity{ID: vcs.ID(strconv.Itoa(ann)), Login: "ann"}, author())
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := r.users.PutIdentity(t.Context(), u.ID, "gitlab", user.Identity{ID: strconv.Itoa(ann), Login: "ann"}, author()); err != nil {
+	if err := r.users.PutIdentity(t.Context(), u.ID, "gitlab", user.Identity{ID: vcs.ID(strconv.Itoa(ann)), Login: "ann"}, author()); err != nil {
 		t.Fatal(err)
 	}
 	r.caller = access.Caller{
