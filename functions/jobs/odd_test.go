@@ -50,7 +50,7 @@ func TestAnswerThatSaysNothingOfARepositoryRemovesNone(t *testing.T) {
 			}
 			r.settleAfter(t, r.start(t, c.vcs, c.installation))
 			before := r.listed(t, c.vcs, c.installation)
-			r.clock = r.clock.Add(time.Hour)
+			r.Clock.Add(time.Hour)
 			host(1)
 			r.github.Publish(many(2)[1])
 			r.failExactly(c.failure)
@@ -59,8 +59,8 @@ func TestAnswerThatSaysNothingOfARepositoryRemovesNone(t *testing.T) {
 			if got := r.listed(t, c.vcs, c.installation); len(before) != 2 || !slices.Equal(got, before) {
 				t.Errorf("listed %q, want %q; the task %+v", got, before, r.task(t, id))
 			}
-			if got := r.task(t, id); got.State == task.Completed && !strings.Contains(r.log.String(), "repository in doubt") {
-				t.Errorf("the refresh ended as if it had looked: %+v, %s", got, r.log.String())
+			if got := r.task(t, id); got.State == task.Completed && !strings.Contains(r.Rig.Log.String(), "repository in doubt") {
+				t.Errorf("the refresh ended as if it had looked: %+v, %s", got, r.Rig.Log.String())
 			}
 		})
 	}
@@ -74,16 +74,16 @@ func TestReminderThatCannotBeReadHoldsUpNoTask(t *testing.T) {
 	r.github.Install("42", many(1)...)
 	id := r.start(t, "github", "42")
 	for _, sk := range []string{"0000000000000#no-id", "0000000000001x#bad-time"} {
-		if err := (table.Table{DB: r.env.DynamoDB, Name: r.env.Table("OperationsTable")}).Put(t.Context(), attr.Item{
-			"pk": attr.String(string(task.Hosts)), "sk": attr.String(sk), "ttl": attr.Time(r.clock.Add(time.Hour)),
+		if err := (table.Table{DB: r.Env.DynamoDB, Name: r.Env.Table("OperationsTable")}).Put(t.Context(), attr.Item{
+			"pk": attr.String(string(task.Hosts)), "sk": attr.String(sk), "ttl": attr.Time(r.Clock.Now().Add(time.Hour)),
 		}); err != nil {
 			t.Fatal(err)
 		}
 	}
 	_, err := r.Handle(t.Context(), []byte(`{"source":"aws.events"}`))
 	for _, name := range []string{"no-id", "bad-time"} {
-		if err == nil || !strings.Contains(err.Error(), name) || !strings.Contains(r.log.String(), name) {
-			t.Errorf("%s is not reported: %v; log %s", name, err, r.log.String())
+		if err == nil || !strings.Contains(err.Error(), name) || !strings.Contains(r.Rig.Log.String(), name) {
+			t.Errorf("%s is not reported: %v; log %s", name, err, r.Rig.Log.String())
 		}
 	}
 	if got := r.task(t, id); got.State != task.Completed {

@@ -22,12 +22,12 @@ func TestFirstThatCouldNotBeEndedIsHandedBack(t *testing.T) {
 		d := about(fmt.Sprint(i), "42", repository, time.Duration(i)*time.Second)
 		records = append(records, r.arrive(t, d, push("infra", born)))
 	}
-	w := r.over(r.env)
-	process := func(e pending) error {
-		if e.record.Sequence == "1" {
+	w := r.over(r.Role)
+	process := func(p pending) error {
+		if p.record.Sequence == "1" {
 			return errors.New("storage")
 		}
-		return w.process(t.Context(), &tally{}, w.deliveries.Begin, e.key)
+		return w.process(t.Context(), &tally{}, w.deliveries.Begin, p.key)
 	}
 	var changes []stream.Record
 	for _, record := range records {
