@@ -12,6 +12,7 @@ import (
 	"github.com/opsplane/opsplane/shared/api/fault"
 	"github.com/opsplane/opsplane/shared/api/httpapi"
 	"github.com/opsplane/opsplane/shared/api/paging"
+	"github.com/opsplane/opsplane/shared/api/timestamp"
 	"github.com/opsplane/opsplane/shared/audit"
 	"github.com/opsplane/opsplane/shared/login/user"
 	"github.com/opsplane/opsplane/shared/vcs"
@@ -85,9 +86,9 @@ func moment(values *httpapi.Query, name string) (time.Time, error) {
 	if !values.Has(name) {
 		return time.Time{}, nil
 	}
-	at, err := time.Parse(time.RFC3339, values.String(name, ""))
+	at, err := timestamp.Parse(values.String(name, ""))
 	if err != nil {
-		return time.Time{}, fault.Invalidf("INVALID_PARAMETER", "query parameter %s must be a time such as 2026-11-24T12:00:00Z", name)
+		return time.Time{}, fault.Invalidf("INVALID_PARAMETER", "query parameter %s must be a time such as %s", name, timestamp.Example)
 	}
 	return at, nil
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/opsplane/opsplane/infra/test/storagetest"
 	"github.com/opsplane/opsplane/infra/test/vcstest"
 	"github.com/opsplane/opsplane/shared/api/access"
+	"github.com/opsplane/opsplane/shared/api/timestamp"
 	"github.com/opsplane/opsplane/shared/login/session"
 	"github.com/opsplane/opsplane/shared/login/user"
 	"github.com/opsplane/opsplane/shared/vcs"
@@ -77,7 +78,7 @@ func TestHostThatIsAwayLeavesWhatItSaidLast(t *testing.T) {
 			r.list(t, "github")
 			stranger := r.person(t, 6, "ben", r.gitlab.Account(6, "ben"))
 			r.clock = r.clock.Add(10 * time.Minute)
-			if got := r.askedAt(t); got != stamp(r.clock) {
+			if got := r.askedAt(t); got != timestamp.Format(r.clock) {
 				t.Errorf("asked at %s, want now", got)
 			}
 			last := r.clock
@@ -86,8 +87,8 @@ func TestHostThatIsAwayLeavesWhatItSaidLast(t *testing.T) {
 			if got := r.list(t, "github"); got != "1 acme active; " {
 				t.Errorf("got %s, want what the host said last", got)
 			}
-			if got := r.askedAt(t); got != stamp(last) {
-				t.Errorf("asked at %s, want %s", got, stamp(last))
+			if got := r.askedAt(t); got != timestamp.Format(last) {
+				t.Errorf("asked at %s, want %s", got, timestamp.Format(last))
 			}
 			if log := r.log.String(); !strings.Contains(log, "installations listed as the host last said") || strings.Contains(log, "words of the host") {
 				t.Errorf("log %s", log)
@@ -161,7 +162,7 @@ func TestStorageThatIsSlowIsNoHostThatIsAway(t *testing.T) {
 	r.clock = r.clock.Add(10 * time.Minute)
 	r.patience = 2 * time.Second
 	f.Add(storagetest.Fault{Delay: 700 * time.Millisecond})
-	if got := r.askedAt(t); got != stamp(r.clock) {
+	if got := r.askedAt(t); got != timestamp.Format(r.clock) {
 		t.Errorf("asked at %s, want now; the log %s", got, r.log.String())
 	}
 }

@@ -10,6 +10,7 @@ import (
 
 	"github.com/opsplane/opsplane/shared/api/access"
 	"github.com/opsplane/opsplane/shared/api/httpapi"
+	"github.com/opsplane/opsplane/shared/api/timestamp"
 	"github.com/opsplane/opsplane/shared/login/session"
 	"github.com/opsplane/opsplane/shared/login/user"
 	"github.com/opsplane/opsplane/shared/vcs"
@@ -81,7 +82,7 @@ func (h *hosts) list(ctx context.Context, call httpapi.Call, _ struct{}) (instal
 	}
 	said, holds := u.HostedFor(call.Caller, string(call.VCS), call.Now)
 	if holds {
-		answer.AskedAt = stamp(said.AskedAt)
+		answer.AskedAt = timestamp.Format(said.AskedAt)
 	}
 	if unanswered(renewed) {
 		h.log.LogAttrs(ctx, slog.LevelWarn, "installations listed as the host last said", slog.String("request_id", call.Request),
@@ -143,7 +144,7 @@ func (h *hosts) renew(ctx context.Context, call httpapi.Call, u user.User) error
 
 func show(i installation.Installation) shown {
 	return shown{
-		ID: string(i.ID), Name: i.Name, CreatedAt: stamp(i.CreatedAt), AccountStatus: status(i), Tier: tier{Name: "Unknown"},
+		ID: string(i.ID), Name: i.Name, CreatedAt: timestamp.Format(i.CreatedAt), AccountStatus: status(i), Tier: tier{Name: "Unknown"},
 	}
 }
 
@@ -161,6 +162,3 @@ func status(i installation.Installation) string {
 	}
 	return "active"
 }
-
-// stamp formats a time to the second.
-func stamp(t time.Time) string { return t.UTC().Format(time.RFC3339) }

@@ -10,6 +10,7 @@ import (
 	"github.com/opsplane/opsplane/shared/api/fault"
 	"github.com/opsplane/opsplane/shared/api/httpapi"
 	"github.com/opsplane/opsplane/shared/api/paging"
+	"github.com/opsplane/opsplane/shared/api/timestamp"
 	"github.com/opsplane/opsplane/shared/vcs"
 	"github.com/opsplane/opsplane/shared/vcs/pullrequest"
 )
@@ -98,7 +99,7 @@ func (i *installations) listPullRequests(ctx context.Context, call httpapi.Call,
 	answer := pullRequestPage{Links: page.Links(), PullRequests: make([]pullRequestRow, len(page.Results))}
 	for n, p := range page.Results {
 		answer.PullRequests[n] = pullRequestRow{
-			BaseBranch: p.BaseBranch, BaseSHA: p.BaseSHA, Branch: p.Branch, MergedAt: stamp(p.MergedAt), MergedSHA: p.MergedSHA,
+			BaseBranch: p.BaseBranch, BaseSHA: p.BaseSHA, Branch: p.Branch, MergedAt: timestamp.Format(p.MergedAt), MergedSHA: p.MergedSHA,
 			Name: names[p.Repository].Name, Owner: names[p.Repository].Owner, PullNumber: p.Number, Repository: json.Number(p.Repository), SHA: p.SHA,
 			State: string(p.State), Title: p.Title, User: p.User,
 		}

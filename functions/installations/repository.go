@@ -7,6 +7,7 @@ import (
 
 	"github.com/opsplane/opsplane/shared/api/httpapi"
 	"github.com/opsplane/opsplane/shared/api/paging"
+	"github.com/opsplane/opsplane/shared/api/timestamp"
 	"github.com/opsplane/opsplane/shared/vcs"
 	"github.com/opsplane/opsplane/shared/vcs/repository"
 )
@@ -75,7 +76,7 @@ func (i *installations) listRepositories(ctx context.Context, call httpapi.Call,
 	answer := repositoryPage{Links: page.Links(), Repositories: make([]repositoryRow, len(page.Results))}
 	for n, r := range page.Results {
 		answer.Repositories[n] = repositoryRow{
-			ID: r.ID, InstallationID: call.Installation.ID, Name: r.Name, UpdatedAt: stamp(r.KnownSince),
+			ID: r.ID, InstallationID: call.Installation.ID, Name: r.Name, UpdatedAt: timestamp.Format(r.KnownSince),
 			// GitLab is never asked whether the pipeline's file exists.
 			Setup: r.Setup || call.VCS == vcs.GitLab,
 		}

@@ -22,14 +22,14 @@ func decodeOpen(r *http.Request) (opening, error) {
 	if err != nil {
 		return opening{}, err
 	}
-	o, err := readOpening(key, queryOf(r))
+	o, err := readOpening(key, httpapi.NewQuery(r))
 	o.has = entityTags(r)
 	return o, err
 }
 
 func readOpening(key string, p parameters) (opening, error) {
 	o := opening{key: key, idx: orZero(readIdx(p)), drafts: readDrafts(p)}
-	return o, p.failure()
+	return o, p.Err()
 }
 
 // entityTags reads If-None-Match: a list of tags, or *. Tags are compared weakly,

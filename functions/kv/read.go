@@ -22,16 +22,16 @@ func decodeGet(r *http.Request) (getting, error) {
 	if err != nil {
 		return getting{}, err
 	}
-	return readGetting(key, queryOf(r))
+	return readGetting(key, httpapi.NewQuery(r))
 }
 
 func readGetting(key string, p parameters) (getting, error) {
-	parts, err := selection.Parse(p.strings("select"))
+	parts, err := selection.Parse(p.All("select"))
 	if err != nil {
 		return getting{}, err
 	}
 	g := getting{key: key, idx: orZero(readIdx(p)), drafts: readDrafts(p), parts: parts}
-	return g, p.failure()
+	return g, p.Err()
 }
 
 func (k keys) get(ctx context.Context, call httpapi.Call, g getting) (record, error) {
@@ -61,12 +61,12 @@ func decodeCount(r *http.Request) (counting, error) {
 	if err != nil {
 		return counting{}, err
 	}
-	return readCounting(key, queryOf(r))
+	return readCounting(key, httpapi.NewQuery(r))
 }
 
 func readCounting(key string, p parameters) (counting, error) {
 	c := counting{key: key, drafts: readDrafts(p)}
-	return c, p.failure()
+	return c, p.Err()
 }
 
 func (k keys) count(ctx context.Context, call httpapi.Call, c counting) (count, error) {
@@ -84,12 +84,12 @@ func decodeSize(r *http.Request) (counting, error) {
 	if err != nil {
 		return counting{}, err
 	}
-	return readSizing(key, queryOf(r))
+	return readSizing(key, httpapi.NewQuery(r))
 }
 
 func readSizing(key string, p parameters) (counting, error) {
 	c := counting{key: key, idx: readIdx(p), drafts: readDrafts(p)}
-	return c, p.failure()
+	return c, p.Err()
 }
 
 func (k keys) size(ctx context.Context, call httpapi.Call, c counting) (size, error) {

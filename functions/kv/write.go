@@ -19,7 +19,7 @@ func decodeSet(r *http.Request) (storing, error) {
 	if err != nil {
 		return storing{}, err
 	}
-	return readSet(key, decodeBody(r))
+	return readSet(key, httpapi.NewBody(r))
 }
 
 func decodeCompareAndSet(r *http.Request) (storing, error) {
@@ -27,25 +27,25 @@ func decodeCompareAndSet(r *http.Request) (storing, error) {
 	if err != nil {
 		return storing{}, err
 	}
-	return readCompareAndSet(key, decodeBody(r))
+	return readCompareAndSet(key, httpapi.NewBody(r))
 }
 
-func readCompareAndSet(key string, b *body) (storing, error) {
+func readCompareAndSet(key string, b *httpapi.Body) (storing, error) {
 	s, err := readSet(key, b)
 	if err != nil {
 		return storing{}, err
 	}
-	s.version = b.int("version", 0, kv.MaxVersion)
-	return s, b.err
+	s.version = b.OptionalInt("version", 0, kv.MaxVersion)
+	return s, b.Err()
 }
 
-func readSet(key string, b *body) (storing, error) {
+func readSet(key string, b *httpapi.Body) (storing, error) {
 	w := kv.Write{
-		Key: key, Idx: orZero(b.int("idx", kv.MinIdx, kv.MaxIdx)), Committed: b.bool("committed", true),
-		ReadCaps: b.caps("read_caps"), WriteCaps: b.caps("write_caps"),
+		Key: key, Idx: orZero(b.OptionalInt("idx", kv.MinIdx, kv.MaxIdx)), Committed: b.Bool("committed", true),
+		ReadCaps: b.CapabilitySet("read_caps"), WriteCaps: b.CapabilitySet("write_caps"),
 	}
-	w.Value = b.value("data")
-	return storing{write: w}, b.err
+	w.Value = b.Value("data")
+	return storing{write: w}, b.Err()
 }
 
 func (k keys) set(ctx context.Context, call httpapi.Call, s storing) (record, error) {
@@ -75,12 +75,12 @@ func decodeDelete(r *http.Request) (deleting, error) {
 	if err != nil {
 		return deleting{}, err
 	}
-	return readDeleting(key, queryOf(r))
+	return readDeleting(key, httpapi.NewQuery(r))
 }
 
 func readDeleting(key string, p parameters) (deleting, error) {
-	d := deleting{key, readIdx(p), p.int("version", 0, kv.MaxVersion)}
-	return d, p.failure()
+	d := deleting{key, readIdx(p), p.OptionalInt("version", 0, kv.MaxVersion)}
+	return d, p.Err()
 }
 
 func (k keys) delete(ctx context.Context, call httpapi.Call, d deleting) (deleted, error) {

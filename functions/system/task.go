@@ -3,10 +3,10 @@ package main
 import (
 	"context"
 	"net/http"
-	"time"
 
 	"github.com/opsplane/opsplane/shared/api/fault"
 	"github.com/opsplane/opsplane/shared/api/httpapi"
+	"github.com/opsplane/opsplane/shared/api/timestamp"
 	"github.com/opsplane/opsplane/shared/background/task"
 )
 
@@ -38,7 +38,7 @@ func (s system) task(ctx context.Context, call httpapi.Call, id string) (taskAns
 	if !t.VisibleTo(call.Caller) {
 		return taskAnswer{}, fault.ErrNotFound
 	}
-	answer := taskAnswer{ID: t.ID, Name: t.Name, State: t.State, UpdatedAt: t.UpdatedAt.Format(time.RFC3339), Problem: t.Problem}
+	answer := taskAnswer{ID: t.ID, Name: t.Name, State: t.State, UpdatedAt: timestamp.Format(t.UpdatedAt), Problem: t.Problem}
 	if t.Progress != (task.Progress{}) {
 		answer.Progress = &progress{Done: t.Progress.Done, Total: t.Progress.Total}
 	}

@@ -26,7 +26,13 @@ type input struct {
 	N int `json:"n"`
 }
 
-func read(r *http.Request) (in input, err error) { return in, httpapi.DecodeBody(r, &in) }
+func read(r *http.Request) (in input, err error) {
+	b := httpapi.NewBody(r)
+	if n := b.OptionalInt("n", 0, 1_000_000); n != nil {
+		in.N = *n
+	}
+	return in, b.Err()
+}
 
 // invoke sends one request to a function with one route, POST /x/{vcs}, whose
 // operation is do. It returns the response and the log.

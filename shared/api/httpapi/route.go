@@ -101,7 +101,7 @@ func JSON[Q, A any](decode func(*http.Request) (Q, error), do func(context.Conte
 			return nil, err
 		}
 		if name := unread(r); name != "" {
-			return nil, fmt.Errorf("query parameter %s is declared by the route and not read by its decoder", name)
+			return nil, fmt.Errorf("%s is declared by the route and not read by its decoder", name)
 		}
 		return do(ctx, call, q)
 	}
