@@ -54,28 +54,16 @@ func readFile(b *httpapi.Body) artifact.File {
 	b.Require("size", httpapi.MustBeInt(0, int(artifact.MaxSize)))
 	b.Require("sha256", mustBeSHA256)
 	f := artifact.File{
-		SHA256: strings.ToLower(text(b, "sha256", "", isSHA256, mustBeSHA256)),
-		ContentType: text(b, "content_type", anyContent, isContentType,
+		SHA256: strings.ToLower(b.Text("sha256", "", isSHA256, mustBeSHA256)),
+		ContentType: b.Text("content_type", anyContent, isContentType,
 			"must be a media type, such as application/zip, of at most 255 printable ASCII characters"),
-		Name: text(b, "file_name", "", isFileName,
+		Name: b.Text("file_name", "", isFileName,
 			"must be the plain name of a file: 1 to 255 bytes, without slashes and characters that cannot be printed"),
 	}
 	if size := b.OptionalInt("size", 0, int(artifact.MaxSize)); size != nil {
 		f.Size = int64(*size)
 	}
 	return f
-}
-
-// text reads an optional string. It fails if form returns false for the string.
-func text(b *httpapi.Body, name, def string, form func(string) bool, must string) string {
-	sent := b.OptionalString(name)
-	if sent == nil {
-		return def
-	}
-	if !form(*sent) {
-		b.Fail(name, must)
-	}
-	return *sent
 }
 
 const mustBeSHA256 = "must be the file's SHA-256: 64 hexadecimal digits"

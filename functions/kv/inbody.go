@@ -41,7 +41,7 @@ type bodyOperation struct {
 
 // bodyEndpoint runs an operation on the key that was read, with the parameters in
 // b. URLs in the response begin with the address of the API.
-type bodyEndpoint func(ctx context.Context, call httpapi.Call, key string, b *httpapi.Body, address string) (any, error)
+type bodyEndpoint func(ctx context.Context, call httpapi.Call, key string, b *httpapi.Body, address string) (httpapi.Response, error)
 
 // readable returns the operations of the route read, writable those of the route
 // write.
@@ -65,12 +65,13 @@ func writable(k keys, a artifacts) map[string]bodyOperation {
 		"delete": {both, []string{"idx", "version"}, withParameters(readDeleting, k.delete)},
 		"create_artifact": {writing, []string{
 			"size", "sha256", "content_type", "file_name", "idx", "committed", "read_caps", "write_caps", "if_absent", "version",
-		}, func(ctx context.Context, call httpapi.Call, key string, b *httpapi.Body, address string) (any, error) {
+		}, func(ctx context.Context, call httpapi.Call, key string, b *httpapi.Body, address string) (httpapi.Response, error) {
 			c, err := readCreating(key, b, address)
 			if err != nil {
 				return nil, err
 			}
-			return a.create(ctx, call, c)
+			result, err := a.create(ctx, call, c)
+			return httpapi.ResponseOf(result), err
 		}},
 	}
 }
@@ -84,12 +85,13 @@ func withParameters[Q, A any](read func(string, parameters) (Q, error), do func(
 // withBody returns the endpoint of an operation whose parameters always come from a
 // body.
 func withBody[Q, A any](read func(string, *httpapi.Body) (Q, error), do func(context.Context, httpapi.Call, Q) (A, error)) bodyEndpoint {
-	return func(ctx context.Context, call httpapi.Call, key string, b *httpapi.Body, _ string) (any, error) {
+	return func(ctx context.Context, call httpapi.Call, key string, b *httpapi.Body, _ string) (httpapi.Response, error) {
 		q, err := read(key, b)
 		if err != nil {
 			return nil, err
 		}
-		return do(ctx, call, q)
+		result, err := do(ctx, call, q)
+		return httpapi.ResponseOf(result), err
 	}
 }
 
@@ -111,7 +113,7 @@ func bodyInput(operations map[string]bodyOperation) httpapi.Input {
 func inBody(operations map[string]bodyOperation) httpapi.Endpoint {
 	must := "the body must be an object with one member, named after the operation: " +
 		strings.Join(slices.Sorted(maps.Keys(operations)), ", ")
-	return func(ctx context.Context, call httpapi.Call, r *http.Request) (any, error) {
+	return func(ctx context.Context, call httpapi.Call, r *http.Request) (httpapi.Response, error) {
 		whole := httpapi.NewBody(r)
 		if err := whole.Err(); err != nil {
 			return nil, err

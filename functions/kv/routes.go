@@ -22,7 +22,7 @@ func routes(s store, f artifactStore) []httpapi.Route {
 		{Pattern: "POST /api/v1/{vcs}/kv/{installation_id}/read", Rule: reading, ReadOnly: true, Input: bodyInput(readable(k, a)), Endpoint: inBody(readable(k, a))},
 		{Pattern: "POST /api/v1/{vcs}/kv/{installation_id}/write", Rule: writing, Input: bodyInput(writable(k, a)), Endpoint: inBody(writable(k, a))},
 		{Pattern: "POST /api/v1/{vcs}/kv/{installation_id}/artifact/key/{key...}", Rule: writing, Input: announcing, Endpoint: httpapi.JSON(decodeCreate, a.create)},
-		{Pattern: "GET /api/v1/{vcs}/kv/{installation_id}/artifact/key/{key...}", Rule: reading, Input: httpapi.Input{Query: []string{"idx", "committed"}}, Endpoint: httpapi.JSON(decodeOpen, a.open)},
+		{Pattern: "GET /api/v1/{vcs}/kv/{installation_id}/artifact/key/{key...}", Rule: reading, Input: httpapi.Input{Query: []string{"idx", "committed"}}, Endpoint: httpapi.Respond(decodeOpen, a.open)},
 		{Pattern: "GET /api/v1/{vcs}/kv/{installation_id}/artifact/upload", Rule: writing, Input: httpapi.Input{Query: []string{"cursor", "limit"}}, Endpoint: httpapi.JSON(decodeList, a.list)},
 		{Pattern: "GET /api/v1/{vcs}/kv/{installation_id}/artifact/upload/{upload_id}", Rule: writing, Input: httpapi.Input{Query: []string{"after", "limit"}}, Endpoint: httpapi.JSON(decodeShow, a.show)},
 		{Pattern: "POST /api/v1/{vcs}/kv/{installation_id}/artifact/upload/{upload_id}/complete", Rule: writing, Endpoint: httpapi.JSON(decodeUpload, a.complete)},

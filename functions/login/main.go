@@ -37,7 +37,7 @@ func main() {
 		grants:   &session.Grants{DB: db, Table: sessions, Box: box},
 		attempts: &ratelimit.Store{DB: db, Table: sessions}, failures: failures(os.Getenv("LOGIN_FAILURE_LIMIT")),
 	}
-	httpapi.NewLambda(routes(l), telemetry.Logger(), time.Now, l.pages).Serve()
+	httpapi.NewLambda(routes(l), telemetry.Logger(), time.Now).Serve()
 }
 
 // failures reads how many logins of an address may fail. The template allows only a

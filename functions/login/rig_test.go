@@ -71,7 +71,7 @@ func (h *rig) build(db *dynamodb.Client) {
 		sessions: &session.Store{DB: db, Table: sessions}, grants: &session.Grants{DB: db, Table: sessions, Box: box},
 		attempts: &ratelimit.Store{DB: db, Table: sessions}, failures: failuresInTests,
 	}
-	h.Serve(routes(h.login), h.login.pages).At(address)
+	h.Serve(routes(h.login)).At(address)
 }
 
 // failuresInTests is how many logins of an address may fail in ten minutes.

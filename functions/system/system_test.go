@@ -184,4 +184,12 @@ func TestDocumentIsServedAsItIs(t *testing.T) {
 	if got.StatusCode != 200 || string(a) != string(b) {
 		t.Errorf("status %d; the served document is not the embedded one", got.StatusCode)
 	}
+	// A client that holds the document does not get it again.
+	e := httpapitest.Event(t, "GET", "/api/v1/openapi.json", nil, "")
+	e.MultiValueHeaders["If-None-Match"] = got.MultiValueHeaders["Etag"]
+	l := httpapi.NewLambda(routes(system{}), slog.New(slog.DiscardHandler), func() time.Time { return now })
+	again, err := l.Handle(t.Context(), e)
+	if err != nil || again.StatusCode != 304 || again.Body != "" || len(e.MultiValueHeaders["If-None-Match"]) != 1 {
+		t.Errorf("with the tag %q: got %d %.100s, %v; want 304", e.MultiValueHeaders["If-None-Match"], again.StatusCode, again.Body, err)
+	}
 }

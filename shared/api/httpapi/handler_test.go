@@ -96,7 +96,9 @@ func TestErrorsBecomeStatuses(t *testing.T) {
 }
 
 func TestOnlyAWriteMayHaveTakenEffectOnceTimeIsOver(t *testing.T) {
-	late := func(context.Context, httpapi.Call, *http.Request) (any, error) { return nil, context.DeadlineExceeded }
+	late := func(context.Context, httpapi.Call, *http.Request) (httpapi.Response, error) {
+		return nil, context.DeadlineExceeded
+	}
 	for _, c := range []struct {
 		method   string
 		readOnly bool

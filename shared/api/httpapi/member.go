@@ -68,6 +68,20 @@ func (b *Body) OptionalString(name string) *string {
 	return &text
 }
 
+// Text reads a string of a form. It returns def if the member is absent. must says
+// what the string must be if valid returns false for it.
+func (b *Body) Text(name, def string, valid func(string) bool, must string) string {
+	raw, ok := b.get(name)
+	if !ok {
+		return def
+	}
+	text, err := canonical.DecodeString(raw)
+	if err != nil || !valid(text) {
+		b.Fail(name, must)
+	}
+	return text
+}
+
 // All reads a list of strings. It returns nil if the member is absent.
 func (b *Body) All(name string) []string {
 	raw, ok := b.get(name)
