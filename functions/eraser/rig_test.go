@@ -130,7 +130,7 @@ func (r *rig) discover(t *testing.T, system, id string) {
 	}
 	must(t, r.repositories.Gone(t.Context(), r.author(), vcs.Installation{VCS: vcs.VCS(system), ID: vcs.ID(id)}.Repository("3"), "9", nil))
 	if system == "gitlab" {
-		must(t, grouptoken.New(r.env.DynamoDB, r.env.Table("SessionsTable"), box()).Put(t.Context(), id, "glpat-of-the-group", r.author()))
+		must(t, grouptoken.New(r.env.DynamoDB, r.env.Table("SessionsTable"), box()).Put(t.Context(), vcs.ID(id), "glpat-of-the-group", r.author()))
 	}
 }
 

@@ -65,7 +65,7 @@ func (s stores) ofInstallation() []stage {
 			if run.Installation.VCS != vcs.GitLab {
 				return 0, "", false, nil
 			}
-			return whole(grouptoken.Erase(ctx, s.db, s.sessions, string(run.Installation.ID), author))
+			return whole(grouptoken.Erase(ctx, s.db, s.sessions, run.Installation.ID, author))
 		}},
 		{name: "uploads", do: func(ctx context.Context, run *task.Run, author change.Author, h how) (int, string, bool, error) {
 			n, next, err := s.files.AbortAll(ctx, namespace(run), author, h.after, h.limit)

@@ -50,7 +50,7 @@ func (h *hosts) putAccessToken(ctx context.Context, call httpapi.Call, token str
 	if _, err := h.know(ctx, call, g); err != nil {
 		return httpapi.Empty{}, err
 	}
-	return httpapi.Empty{}, h.vcs.Tokens.Put(ctx, string(call.Installation.ID), token, call.Author())
+	return httpapi.Empty{}, h.vcs.Tokens.Put(ctx, call.Installation.ID, token, call.Author())
 }
 
 // minAccessLevel is the lowest access level with which this server can do its work.

@@ -269,7 +269,7 @@ func TestServersOwnAccountIsLookedForByNumberBehindTokensThatEnded(t *testing.T)
 	}
 	r.list(t, "gitlab")
 	store := func(group, token string) {
-		if err := r.vcs.Tokens.Put(t.Context(), group, token, author()); err != nil {
+		if err := r.vcs.Tokens.Put(t.Context(), vcs.ID(group), token, author()); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -284,6 +284,21 @@ func TestServersOwnAccountIsLookedForByNumberBehindTokensThatEnded(t *testing.T)
 	r.expect(t, "GET", who, "", 200, "next-bot")
 	r.gitlab.Fail(vcstest.Failure{Match: "GET /user", Status: http.StatusTooManyRequests})
 	r.expect(t, "GET", who, "", 503, "HOST_LIMIT")
+}
+
+func TestGroupTokenThatEndsBetweenTwoRequestsSaysNothingAboutTheMembership(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	const member = "/api/v1/gitlab/groups/77/is-member"
+	r.expect(t, "GET", hookPath, "", 200, "pending")
+	r.list(t, "gitlab") // stores the caller's membership
+	r.expect(t, "PUT", tokenPath, `{"access_token":"`+r.bot("api")+`"}`, 200, "")
+	r.gitlab.Fail(vcstest.Failure{Match: "GET /groups/77/members", Status: http.StatusUnauthorized, Times: 1})
+	r.expect(t, "GET", member, "", 503, "HOST_UNAVAILABLE")
+	r.expect(t, "GET", member, "", 200, `{"result":true}`)
+	// A token that GitLab refuses from the first request on is not that of a member.
+	r.gitlab.Fail(vcstest.Failure{Match: "GET ", Status: http.StatusUnauthorized})
+	r.expect(t, "GET", member, "", 200, `{"result":false}`)
 }
 
 func TestServersOwnAccountIsShownToMembers(t *testing.T) {

@@ -13,7 +13,6 @@ import (
 	"github.com/opsplane/opsplane/shared/vcs"
 	"github.com/opsplane/opsplane/shared/vcs/gitlabhost"
 	"github.com/opsplane/opsplane/shared/vcs/installation"
-	"github.com/opsplane/opsplane/shared/vcs/shorten"
 	"github.com/opsplane/opsplane/shared/vcs/vcshost"
 	"github.com/opsplane/opsplane/shared/vcs/webhook"
 )
@@ -82,7 +81,7 @@ func (h *hosts) maintained(ctx context.Context, call httpapi.Call) (g gitlabhost
 // know makes the group of the call an installation, or stores the present name of a known one. It
 // returns the installation.
 func (h *hosts) know(ctx context.Context, call httpapi.Call, g gitlabhost.Group) (installation.Installation, error) {
-	name := shorten.Tail(g.FullName, installation.MaxName) // each parent group's name may have 255 characters
+	name := installation.NameOfGroup(g.FullName)
 	store, of := h.people.Installations, call.Installation
 	known, err := store.Get(ctx, of)
 	if err == nil && known.Name == name || err != nil && !errors.Is(err, fault.ErrNotFound) {

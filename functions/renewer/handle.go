@@ -91,12 +91,13 @@ type run struct {
 }
 
 // all does the renewals of one host, until none is due, the time is over, or the
-// host has failed too often. Its error comes from the storage.
+// host has failed too often. Its error comes from the storage. A reminder that cannot
+// be decoded does not stop the others.
 func (r *run) all(ctx context.Context, vcs string, provider person.Provider) error {
 	var inARow atomic.Int64
 	for ctx.Err() == nil {
 		due, err := r.people.Appointments.Due(ctx, vcs, r.now(), batch)
-		if err != nil || len(due) == 0 {
+		if len(due) == 0 {
 			return err
 		}
 		failures := make([]error, len(due))

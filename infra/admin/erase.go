@@ -8,7 +8,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 	"github.com/google/uuid"
 
 	"github.com/opsplane/opsplane/shared/api/fault"
@@ -220,7 +219,7 @@ func (o *Operator) notErasing(ctx context.Context, m vcs.Installation) (table.Wr
 		return table.Write{}, err
 	}
 	if t == nil {
-		return table.Writes([]types.TransactWriteItem{{ConditionCheck: &condition}})[0], nil
+		return condition, nil
 	}
 	return table.Write{}, fault.Invalidf("BEING_ERASED", "%s installation %s is being erased: wait until that is over, and make it anew; how far it is: task show %s", m.VCS, m.ID, t.ID)
 }

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
 	"github.com/opsplane/opsplane/infra/test/storagetest"
 	"github.com/opsplane/opsplane/shared/audit"
@@ -93,7 +94,7 @@ func TestEveryInterleavingWithADeleteOfTheKeyHasAnOrder(t *testing.T) {
 		"delete of row 7":   {deletes(row(7)), []string{"row 7", "row 1"}},
 		"delete of the key": {deletes(nil), []string{"row 7", "row 1 that was"}},
 	} {
-		for _, from := range pair.from {
+		for _, from := range pair.from[:storagetest.Sample(len(pair.from), 1)] {
 			t.Run(name+" on "+from, func(t *testing.T) {
 				r := newRig(t)
 				n := &interleaving{t: t, rig: r, before: states[from], ops: [2]step{pair.op, deletes(nil)}}
@@ -214,15 +215,17 @@ func (n *interleaving) empty() {
 	if err != nil {
 		n.t.Fatal(err)
 	}
+	if len(out.Items) == 0 {
+		return
+	}
+	var deletes []types.WriteRequest
 	for _, it := range out.Items {
-		for name := range it {
-			if name != "pk" && name != "sk" {
-				delete(it, name)
-			}
-		}
-		if _, err := n.rig.env.DynamoDB.DeleteItem(n.t.Context(), &dynamodb.DeleteItemInput{TableName: &table, Key: it}); err != nil {
-			n.t.Fatal(err)
-		}
+		key := map[string]types.AttributeValue{"pk": it["pk"], "sk": it["sk"]}
+		deletes = append(deletes, types.WriteRequest{DeleteRequest: &types.DeleteRequest{Key: key}})
+	}
+	done, err := n.rig.env.DynamoDB.BatchWriteItem(n.t.Context(), &dynamodb.BatchWriteItemInput{RequestItems: map[string][]types.WriteRequest{table: deletes}})
+	if err != nil || len(done.UnprocessedItems) > 0 {
+		n.t.Fatalf("empty the table: %v, %d items are left", err, len(done.UnprocessedItems))
 	}
 }
 

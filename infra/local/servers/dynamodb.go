@@ -100,7 +100,9 @@ func dynamoDBLocal(ctx context.Context, tools, dataDir string, report func(strin
 		"-sharedDb", "-disableTelemetry",
 	}
 	if dataDir == "" {
-		args = append(args, "-inMemory")
+		// A server without data lives for one test run. The second compiler of the Java machine
+		// would take half of the processor time and would pay off only later.
+		args = append([]string{"-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC"}, append(args, "-inMemory")...)
 	} else {
 		folder := filepath.Join(dataDir, "dynamodb-local")
 		if err := os.MkdirAll(folder, 0o700); err != nil {

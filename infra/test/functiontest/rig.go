@@ -1,6 +1,7 @@
 // Package functiontest runs the handler of one function in a test. The handler receives API
 // Gateway's events and uses real storage. The test controls the clock, the caller of any kind,
-// and the faults of the storage.
+// and the faults of the storage. The function has its role: a request to storage that the
+// function's policies in template.yaml do not allow fails the test.
 //
 // It is the rig of one layer. Package storagetest is the rig of the stores below, and package
 // journey is the rig of the whole stack above.
@@ -31,12 +32,13 @@ var Start = time.Unix(4_000_000_000, 0).UTC()
 type Rig struct {
 	// Clock is the clock of the function.
 	Clock Clock
-	// Env is the test's storage without faults. A test prepares data and checks results with
-	// it.
+	// Env is the test's storage without a role and without faults. A test prepares data and
+	// checks results with it.
 	Env *storagetest.Env
-	// Faulty is the same storage with Faults. The function's own stores use it.
-	Faulty *storagetest.Env
-	// Faults are the faults of the requests of Faulty. They also count these requests.
+	// Role is the same storage with the role of the function and with Faults. The function's
+	// own stores use it. For other faults, use Role.WithFaults.
+	Role *storagetest.Env
+	// Faults are the faults of the requests of Role. They also count these requests.
 	Faults storagetest.Faults
 	// Log holds what was logged through Logger.
 	Log Log
@@ -46,14 +48,14 @@ type Rig struct {
 	lambda *httpapi.Lambda
 }
 
-// New returns a rig with storage of its own. The test calls Serve before the
-// first request.
-func New(t testing.TB) *Rig { return On(storagetest.New(t)) }
+// New returns a rig of a function with storage of its own. function is the function's logical
+// id in template.yaml, such as KvFunction. The test calls Serve before the first request.
+func New(t testing.TB, function string) *Rig { return On(storagetest.New(t), function) }
 
-// On returns a rig on the given storage, such as the storage of a meter.
-func On(env *storagetest.Env) *Rig {
+// On returns a rig of a function on the given storage, such as the storage of a meter.
+func On(env *storagetest.Env, function string) *Rig {
 	r := &Rig{Env: env, Clock: Clock{at: Start}}
-	r.Faulty = env.WithFaults(&r.Faults)
+	r.Role = env.WithRole(function).WithFaults(&r.Faults)
 	return r
 }
 

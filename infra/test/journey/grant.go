@@ -87,7 +87,7 @@ func (s *Stack) GroupToken(t testing.TB, group Installation, token string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := grouptoken.New(db, tables["SessionsTable"], s.box(t)).Put(t.Context(), group.ID, token, operator(time.Now())); err != nil {
+	if err := grouptoken.New(db, tables["SessionsTable"], s.box(t)).Put(t.Context(), vcs.ID(group.ID), token, operator(time.Now())); err != nil {
 		t.Fatal(err)
 	}
 }

@@ -1,12 +1,3 @@
-// Package queue holds what all work that is due at a time shares: the list of what
-// is due, and the pause before the next try.
-//
-// Its contract: a Reminder is written in the transaction that makes its owner's
-// item due, or changes its due time. So no crash can separate the two. A reminder
-// is a hint. A conditional write of the owner's item decides whether a worker may
-// begin it. If a worker was woken twice, or by an old reminder, it finds that the
-// item is not due, and drops the reminder. So there may be too many reminders, but
-// never too few.
 package queue
 
 import (
@@ -20,6 +11,8 @@ type Backoff struct {
 	First time.Duration
 	// Most is the longest pause.
 	Most time.Duration
+	// Tries is the maximum number of tries. 0 means no maximum.
+	Tries int
 }
 
 // Pause returns the pause after the n-th try. n counts from 1, and a smaller n
@@ -32,4 +25,13 @@ func (b Backoff) Pause(n int) time.Duration {
 		p = min(2*p, b.Most)
 	}
 	return p/2 + rand.N(p)
+}
+
+// Next returns the time of the next try after n tries, the last of which failed now.
+// It reports false if there is no next try.
+func (b Backoff) Next(n int, now time.Time) (at time.Time, again bool) {
+	if b.Tries > 0 && n >= b.Tries {
+		return time.Time{}, false
+	}
+	return now.Add(b.Pause(n)).Truncate(time.Millisecond), true
 }

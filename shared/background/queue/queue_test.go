@@ -5,17 +5,23 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
 	"github.com/opsplane/opsplane/infra/test/storagetest"
 	"github.com/opsplane/opsplane/shared/background/queue"
-	"github.com/opsplane/opsplane/shared/storage/awsclient"
+	"github.com/opsplane/opsplane/shared/storage/attr"
+	"github.com/opsplane/opsplane/shared/storage/table"
 )
 
 // born is the time of the tests' reminders. It lies in the future, because DynamoDB
 // Local removes expired items.
 var born = time.UnixMilli(4_000_000_000_000).UTC()
+
+func reminders(env *storagetest.Env) queue.Reminders {
+	return queue.Reminders{Table: table.Table{DB: env.DynamoDB, Name: env.Table("OperationsTable")}, ID: "id", Keep: time.Hour}
+}
 
 func TestPauseDoublesAndIsBounded(t *testing.T) {
 	t.Parallel()
@@ -37,7 +43,7 @@ func TestPauseDoublesAndIsBounded(t *testing.T) {
 func TestRemindersAreThoseOfAModel(t *testing.T) {
 	t.Parallel()
 	env := storagetest.New(t)
-	s := queue.Reminders{DB: env.DynamoDB, Table: env.Table("OperationsTable"), ID: "id", Keep: time.Hour}
+	s := reminders(env)
 	seed := rand.Uint64()
 	t.Logf("seed %d", seed)
 	draw := rand.New(rand.NewPCG(seed, 0))
@@ -47,16 +53,14 @@ func TestRemindersAreThoseOfAModel(t *testing.T) {
 		list, id := fmt.Sprint("LIST", draw.IntN(2)), fmt.Sprint("id", draw.IntN(5))
 		next := queue.Reminder{List: list, ID: id, At: start.Add(time.Duration(draw.IntN(20)) * time.Millisecond)}
 		was, there := model[list+id]
-		writes := s.Move(was, next)
+		writes, gone := s.Move(was, next), false
 		switch {
 		case !there:
 			writes = writes[len(writes)-1:]
 		case draw.IntN(4) == 0:
-			writes = writes[:0]
-			writes = append(writes, s.Delete(was))
+			writes, gone = []table.Write{s.Delete(was)}, true
 		}
-		gone := there && len(writes) == 1 && writes[0].Delete != nil
-		if err := awsclient.Transact(t.Context(), env.DynamoDB, writes); err != nil {
+		if err := s.Table.Transact(t.Context(), writes...); err != nil {
 			t.Fatal(err)
 		}
 		if model[list+id] = next; gone {
@@ -83,12 +87,12 @@ func TestRemindersAreThoseOfAModel(t *testing.T) {
 func TestAllRemindersOfAnIDAreDropped(t *testing.T) {
 	t.Parallel()
 	env := storagetest.New(t)
-	s := queue.Reminders{DB: env.DynamoDB, Table: env.Table("OperationsTable"), ID: "id", Keep: time.Hour}
+	s := reminders(env)
 	now := born
 	other := queue.Reminder{List: "LIST", ID: "b", At: now}
 	elsewhere := queue.Reminder{List: "OTHER", ID: "a", At: now}
 	for _, r := range []queue.Reminder{{List: "LIST", ID: "a", At: now}, {List: "LIST", ID: "a", At: now.Add(-time.Hour)}, other, elsewhere} {
-		if err := awsclient.Transact(t.Context(), env.DynamoDB, s.Move(queue.Reminder{List: r.List, ID: r.ID, At: r.At}, r)); err != nil {
+		if err := s.Table.Transact(t.Context(), s.Put(r)); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -105,5 +109,71 @@ func TestAllRemindersOfAnIDAreDropped(t *testing.T) {
 	}
 	if err := s.Drop(t.Context(), other); err != nil {
 		t.Errorf("one that is gone: %v", err)
+	}
+}
+
+// TestReminderThatCannotBeDecodedHoldsUpNoOther puts a bad reminder before, between
+// and after good ones. More bad ones than the limit must not fill the list.
+func TestReminderThatCannotBeDecodedHoldsUpNoOther(t *testing.T) {
+	t.Parallel()
+	env := storagetest.New(t)
+	s := reminders(env)
+	key := func(sk string) attr.Item { return attr.Item{"pk": attr.String("LIST"), "sk": attr.String(sk)} }
+	with := func(item attr.Item, name string, v table.Value) attr.Item {
+		item[name] = v
+		return item
+	}
+	bad := map[string]attr.Item{
+		"no time":       with(key("#x"), "id", attr.String("x")),
+		"text as time":  with(key("00000000000z0#y"), "id", attr.String("y")),
+		"no id":         key("3999999999000#z"),
+		"number as id":  with(key("4000000000000#b1"), "id", attr.Int(7)),
+		"another as id": with(key("4000000000001#b2"), "id", attr.Strings([]string{"b2"})),
+	}
+	for _, item := range bad {
+		if err := s.Table.Put(t.Context(), item); err != nil {
+			t.Fatal(err)
+		}
+	}
+	var want []string
+	for n := range 5 {
+		r := queue.Reminder{List: "LIST", ID: fmt.Sprint("a", n), At: born.Add(time.Duration(n) * time.Millisecond)}
+		if err := s.Table.Transact(t.Context(), s.Put(r)); err != nil {
+			t.Fatal(err)
+		}
+		want = append(want, r.ID)
+	}
+	for limit := 1; limit <= 6; limit++ {
+		got, err := s.Due(t.Context(), "LIST", born.Add(time.Second), limit)
+		ids := make([]string, len(got))
+		for i, r := range got {
+			ids[i] = r.ID
+		}
+		if !slices.Equal(ids, want[:min(limit, len(want))]) {
+			t.Errorf("at most %d: got %v", limit, ids)
+		}
+		if err == nil {
+			t.Fatalf("at most %d: no error names the bad reminders", limit)
+		}
+		for what, item := range bad {
+			sk := attr.Read(item).String("sk")
+			if last := got[len(got)-1]; sk < fmt.Sprintf("%013d#%s", last.At.UnixMilli(), last.ID) && !strings.Contains(err.Error(), sk) {
+				t.Errorf("at most %d: the error does not name %s: %v", limit, what, err)
+			}
+		}
+	}
+}
+
+func TestNextTryIsAfterThePauseUntilTheTriesAreOver(t *testing.T) {
+	t.Parallel()
+	b := queue.Backoff{First: time.Minute, Most: time.Hour, Tries: 3}
+	for n, again := range map[int]bool{0: true, 1: true, 2: true, 3: false, 4: false} {
+		at, ok := b.Next(n, born)
+		if ok != again || ok == at.IsZero() || ok && (at.Sub(born) < 30*time.Second || at.Sub(born) > 3*time.Minute) {
+			t.Errorf("after %d tries: %v, %t", n, at, ok)
+		}
+	}
+	if _, ok := (queue.Backoff{First: 1, Most: 1}).Next(1<<40, born); !ok {
+		t.Error("tries without a maximum are over")
 	}
 }

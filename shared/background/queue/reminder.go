@@ -8,11 +8,8 @@ import (
 	"strings"
 	"time"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
-	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
-
 	"github.com/opsplane/opsplane/shared/storage/attr"
+	"github.com/opsplane/opsplane/shared/storage/table"
 )
 
 // Reminders are the lists of what is due, in a table with the keys pk and sk. A
@@ -20,10 +17,8 @@ import (
 // 13 digits>#<id>. So one strongly consistent query of the list's first keys finds
 // what is due. A scan is never needed.
 type Reminders struct {
-	// DB is the table's client.
-	DB *dynamodb.Client
-	// Table is the physical name of the table.
-	Table string
+	// Table is the table of the reminders.
+	Table table.Table
 	// ID is the name of the attribute that also holds the id.
 	ID string
 	// Keep is how long a reminder stays after its time if nobody drops it.
@@ -51,26 +46,24 @@ func millis(at time.Time) string { return fmt.Sprintf("%013d", at.UnixMilli()) }
 
 // Put returns the write that adds a reminder. It belongs in the transaction that
 // makes the owner's item due.
-func (s Reminders) Put(r Reminder) types.TransactWriteItem {
+func (s Reminders) Put(r Reminder) table.Write {
 	item := r.key()
 	item[s.ID], item["ttl"] = attr.String(r.ID), attr.Time(r.At.Add(s.Keep))
-	return types.TransactWriteItem{Put: &types.Put{TableName: &s.Table, Item: item}}
+	return s.Table.WritePut(item)
 }
 
 // Delete returns the write that removes a reminder. It belongs in the transaction
 // that ends the owner's item.
-func (s Reminders) Delete(r Reminder) types.TransactWriteItem {
-	return types.TransactWriteItem{Delete: &types.Delete{TableName: &s.Table, Key: r.key()}}
-}
+func (s Reminders) Delete(r Reminder) table.Write { return s.Table.WriteDelete(r.key()) }
 
 // Move returns the writes that replace one reminder by another. DynamoDB refuses
 // two writes of one item in a transaction. So if both reminders have the same time,
 // there is only one write.
-func (s Reminders) Move(from, to Reminder) []types.TransactWriteItem {
+func (s Reminders) Move(from, to Reminder) []table.Write {
 	if from.List == to.List && from.ID == to.ID && from.At.UnixMilli() == to.At.UnixMilli() {
-		return []types.TransactWriteItem{s.Put(to)}
+		return []table.Write{s.Put(to)}
 	}
-	return []types.TransactWriteItem{s.Delete(from), s.Put(to)}
+	return []table.Write{s.Delete(from), s.Put(to)}
 }
 
 // Drop removes a reminder if its item is no longer due, or no longer exists. Such a
@@ -80,7 +73,7 @@ func (s Reminders) Drop(ctx context.Context, r Reminder) error {
 }
 
 func (s Reminders) drop(ctx context.Context, key attr.Item) error {
-	if _, err := s.DB.DeleteItem(ctx, &dynamodb.DeleteItemInput{TableName: &s.Table, Key: key}); err != nil {
+	if err := s.Table.Delete(ctx, key); err != nil {
 		return fmt.Errorf("drop reminder: %w", err)
 	}
 	return nil
@@ -90,8 +83,7 @@ func (s Reminders) drop(ctx context.Context, key attr.Item) error {
 // that cannot be read, because such an item cannot say when it is due. It reads the
 // whole list of what is due.
 func (s Reminders) DropAll(ctx context.Context, list, id string, now time.Time) error {
-	for pages := dynamodb.NewQueryPaginator(s.DB, s.query(list, now)); pages.HasMorePages(); {
-		page, err := pages.NextPage(ctx)
+	for page, err := range s.Table.Pages(ctx, query(list, now)) {
 		if err != nil {
 			return fmt.Errorf("list reminders: %w", err)
 		}
@@ -108,37 +100,48 @@ func (s Reminders) DropAll(ctx context.Context, list, id string, now time.Time) 
 }
 
 // Due returns the reminders of a list that are due by now, at most limit of them.
-// Those that have waited longest come first.
+// Those that have waited longest come first. If some reminders cannot be decoded,
+// Due returns the others, and an error that names the key of each bad one. So one
+// bad item does not hold up the work of a whole list.
 func (s Reminders) Due(ctx context.Context, list string, now time.Time, limit int) ([]Reminder, error) {
-	in := s.query(list, now)
-	in.Limit = aws.Int32(int32(limit))
-	out, err := s.DB.Query(ctx, in)
-	if err != nil {
-		return nil, fmt.Errorf("list reminders: %w", err)
-	}
-	due := make([]Reminder, len(out.Items))
-	for i, item := range out.Items {
-		if due[i], err = s.decode(list, item); err != nil {
-			return nil, err
+	q := query(list, now)
+	q.Limit = limit
+	var due []Reminder
+	var bad []error
+	for page, err := range s.Table.Pages(ctx, q) {
+		if err != nil {
+			return due, errors.Join(append(bad, fmt.Errorf("list reminders: %w", err))...)
+		}
+		for _, item := range page.Items {
+			r, err := s.decode(list, item)
+			if err != nil {
+				bad = append(bad, err)
+				continue
+			}
+			if due = append(due, r); len(due) == limit {
+				return due, errors.Join(bad...)
+			}
 		}
 	}
-	return due, nil
+	return due, errors.Join(bad...)
 }
 
-func (s Reminders) query(list string, now time.Time) *dynamodb.QueryInput {
-	return &dynamodb.QueryInput{
-		TableName: &s.Table, ConsistentRead: aws.Bool(true), KeyConditionExpression: aws.String("pk = :pk AND sk < :end"),
-		ExpressionAttributeValues: attr.Item{":pk": attr.String(list), ":end": attr.String(millis(now.Add(time.Millisecond)))},
-	}
+func query(list string, now time.Time) table.Query {
+	end := attr.String(millis(now.Add(time.Millisecond)))
+	return table.Query{Key: []table.Condition{table.Equal("pk", attr.String(list)), table.Less("sk", end)}}
 }
 
 func (s Reminders) decode(list string, item attr.Item) (Reminder, error) {
 	r := attr.Read(item)
-	at, _, _ := strings.Cut(r.String("sk"), "#")
+	sk := r.String("sk")
+	at, _, _ := strings.Cut(sk, "#")
 	ms, err := strconv.ParseInt(at, 10, 64)
 	found := Reminder{List: list, ID: r.String(s.ID), At: time.UnixMilli(ms).UTC()}
+	if err == nil && found.ID == "" {
+		err = fmt.Errorf("it has no attribute %s", s.ID)
+	}
 	if err := errors.Join(err, r.Err()); err != nil {
-		return Reminder{}, fmt.Errorf("decode reminder: %w", err)
+		return Reminder{}, fmt.Errorf("decode reminder %q %q: %w", list, sk, err)
 	}
 	return found, nil
 }

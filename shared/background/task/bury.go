@@ -6,12 +6,11 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
 	"github.com/opsplane/opsplane/shared/api/fault"
 	"github.com/opsplane/opsplane/shared/storage/attr"
+	"github.com/opsplane/opsplane/shared/storage/table"
 )
 
 // Bury ends a task of a queue whose item cannot be read. The task becomes Failed,
@@ -30,7 +29,7 @@ func (s Store) Bury(ctx context.Context, q Queue, id, problem string, now time.T
 	}
 	// An unreadable task cannot say when it is due, so all its reminders are
 	// removed.
-	return s.reminders().DropAll(ctx, string(q), id, now)
+	return s.queue().Reminders.DropAll(ctx, string(q), id, now)
 }
 
 func (s Store) bury(ctx context.Context, id string, found attr.Item, problem string, now time.Time) error {
@@ -42,11 +41,8 @@ func (s Store) bury(ctx context.Context, id string, found attr.Item, problem str
 	}
 	item["state"], item["problem"] = attr.String(string(Failed)), attr.String(problem)
 	item["updated_at"], item["ttl"] = attr.Time(now), attr.Time(now.Add(Keep))
-	_, err := s.DB.PutItem(ctx, &dynamodb.PutItemInput{
-		TableName: &s.Table, Item: item, ConditionExpression: aws.String("attribute_exists(pk)"),
-	})
-	var gone *types.ConditionalCheckFailedException
-	if err != nil && !errors.As(err, &gone) {
+	err := s.table().Put(ctx, item, table.Exists("pk"))
+	if _, gone := table.ConditionFailed(err); err != nil && !gone {
 		return fmt.Errorf("bury task %s: %w", id, err)
 	}
 	return nil

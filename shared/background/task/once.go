@@ -7,14 +7,12 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
-	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 	"github.com/google/uuid"
 
 	"github.com/opsplane/opsplane/shared/api/fault"
 	"github.com/opsplane/opsplane/shared/audit/change"
 	"github.com/opsplane/opsplane/shared/storage/attr"
+	"github.com/opsplane/opsplane/shared/storage/table"
 )
 
 // slotKey returns the key of the item that names the last task of a kind. There is
@@ -31,34 +29,31 @@ func slotKey(t Task) attr.Item {
 // started with CreateOnce since this call. A task is like t if it has the same
 // Kind, Owner, Subject and Installation. If such a task is running, Idle returns
 // that task and no condition.
-func (s Store) Idle(ctx context.Context, t Task, now time.Time) (condition types.ConditionCheck, running *Task, err error) {
+func (s Store) Idle(ctx context.Context, t Task, now time.Time) (condition table.Write, running *Task, err error) {
 	last, there, err := s.slot(ctx, t)
 	if err != nil {
-		return types.ConditionCheck{}, nil, err
+		return table.Write{}, nil, err
 	}
-	condition = types.ConditionCheck{TableName: &s.Table, Key: slotKey(t), ConditionExpression: aws.String("attribute_not_exists(pk)")}
 	if !there {
-		return condition, nil, nil
+		return s.table().WriteCheck(slotKey(t), table.Absent("pk")), nil, nil
 	}
 	known, err := s.Get(ctx, last, now)
 	if err != nil && !errors.Is(err, fault.ErrNotFound) {
-		return types.ConditionCheck{}, nil, err
+		return table.Write{}, nil, err
 	}
 	if err == nil && !known.Ended() {
-		return types.ConditionCheck{}, &known, nil
+		return table.Write{}, &known, nil
 	}
-	condition.ConditionExpression = aws.String("id = :last")
-	condition.ExpressionAttributeValues = attr.Item{":last": attr.String(last)}
-	return condition, nil, nil
+	return s.table().WriteCheck(slotKey(t), table.Equal("id", attr.String(last))), nil, nil
 }
 
 // slot returns the id of the task that a slot names.
 func (s Store) slot(ctx context.Context, t Task) (last string, there bool, err error) {
-	out, err := s.DB.GetItem(ctx, &dynamodb.GetItemInput{TableName: &s.Table, Key: slotKey(t), ConsistentRead: aws.Bool(true)})
+	item, err := s.table().Get(ctx, slotKey(t))
 	if err != nil {
 		return "", false, fmt.Errorf("read last task: %w", err)
 	}
-	return attr.Read(out.Item).String("id"), len(out.Item) > 0, nil
+	return attr.Read(item).String("id"), len(item) > 0, nil
 }
 
 // CreateOnce does what Create does, unless the owner's last task of the kind at the
@@ -70,11 +65,11 @@ func (s Store) CreateOnce(ctx context.Context, author change.Author, t Task, now
 	if err != nil {
 		return Task{}, err
 	}
-	condition, values := "attribute_not_exists(pk)", attr.Item(nil)
+	condition := table.Absent("pk")
 	if there {
-		condition, values = "id = :last", attr.Item{":last": attr.String(last)}
+		condition = table.Equal("id", attr.String(last))
 		known, err := s.Get(ctx, last, now)
-		if err == nil && (!known.Ended()) {
+		if err == nil && !known.Ended() {
 			return known, nil
 		}
 		if err != nil && !errors.Is(err, fault.ErrNotFound) {
@@ -82,10 +77,8 @@ func (s Store) CreateOnce(ctx context.Context, author change.Author, t Task, now
 		}
 	}
 	slot["id"], slot["ttl"] = attr.String(t.ID), attr.Time(author.At.Add(Keep))
-	err = s.transact(ctx, append([]types.TransactWriteItem{{Put: &types.Put{
-		TableName: &s.Table, Item: slot, ConditionExpression: &condition, ExpressionAttributeValues: values,
-	}}}, s.Writes(author, t)...))
-	if errors.Is(err, ErrLost) {
+	err = s.create(ctx, append([]table.Write{s.table().WritePut(slot, condition)}, s.Writes(author, t)...))
+	if errors.Is(err, errExists) {
 		return Task{}, fault.Busyf("CONTENDED", "another request has just started the same: try again")
 	}
 	if err != nil {
@@ -93,6 +86,23 @@ func (s Store) CreateOnce(ctx context.Context, author change.Author, t Task, now
 	}
 	t.State, t.UpdatedAt = Pending, author.At.UTC().Truncate(time.Second)
 	return t, nil
+}
+
+// errExists says that the first item of a transaction exists already, or has another
+// task.
+var errExists = errors.New("another request was first")
+
+// create makes the writes of a new task. It returns errExists if the condition of
+// the first does not hold.
+func (s Store) create(ctx context.Context, writes []table.Write) error {
+	err := s.table().Transact(ctx, writes...)
+	if _, exists := table.ConditionFailedAt(err, 0); exists {
+		return errExists
+	}
+	if err != nil {
+		return fmt.Errorf("create task: %w", err)
+	}
+	return nil
 }
 
 // quiet is how long a task of Gather waits for more requests of the same kind.
@@ -108,8 +118,8 @@ func (s Store) Gather(ctx context.Context, author change.Author, t Task) error {
 	due := author.At.Truncate(quiet).Add(quiet)
 	t.ID = uuid.NewSHA1(gathered, fmt.Appendf(nil, "%s#%s#%s#%d", t.Kind, t.Installation.VCS, t.Installation.ID, due.UnixMilli())).String()
 	t.Name = Title(t.Kind, t.ID, t.Installation.ID)
-	err := s.transact(ctx, s.writes(author, t, due))
-	if errors.Is(err, ErrLost) {
+	err := s.create(ctx, s.writes(author, t, due))
+	if errors.Is(err, errExists) {
 		return nil // the task exists already
 	}
 	return err

@@ -2,20 +2,15 @@ package task
 
 import (
 	"context"
-	"crypto/rand"
 	"errors"
 	"fmt"
 	"time"
-
-	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
-	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
 	"github.com/opsplane/opsplane/shared/api/fault"
 	"github.com/opsplane/opsplane/shared/audit/change"
 	"github.com/opsplane/opsplane/shared/background/queue"
 	"github.com/opsplane/opsplane/shared/storage/attr"
-	"github.com/opsplane/opsplane/shared/storage/awsclient"
+	"github.com/opsplane/opsplane/shared/storage/table"
 )
 
 // ErrNotDue says that a task has ended, is unknown, is not due yet, or belongs to
@@ -45,11 +40,8 @@ type Run struct {
 	MovedAt time.Time
 
 	author change.Author
-	lease  string
-	wake   time.Time
+	work   queue.Work
 }
-
-func (r *Run) reminder(at time.Time) queue.Reminder { return reminder(r.Kind.Queue(), r.ID, at) }
 
 // Author returns the principal who asked for the task, as the author of changes
 // that the task makes in a request at a time.
@@ -71,48 +63,36 @@ func (s Store) Begin(ctx context.Context, id string, now time.Time) (*Run, error
 	}
 	r := attr.Read(item)
 	run := &Run{
-		Task: decode(id, r), Tries: int(r.Int("tries")) + 1, MovedAt: r.Time("created_at"), lease: rand.Text(),
+		Task: decode(id, r), MovedAt: r.Time("created_at"),
 		author: change.Author{Principal: r.String(change.AttrPrincipal), Credential: r.String(change.AttrCredential), Source: r.String(change.AttrSource)},
-		wake:   time.UnixMilli(r.Int("wake")),
 	}
 	if moved := r.Time("moved_at"); !moved.IsZero() {
 		run.MovedAt = moved
 	}
+	work := s.queue().Read(key(id), id, string(run.Kind.Queue()), r)
 	if err := r.Err(); err != nil {
 		return nil, fmt.Errorf("%w: task %s: %w", ErrUnreadable, id, err)
 	}
-	if run.State != Pending && run.State != Running || run.wake.After(now) {
+	if run.Ended() || work.Place.Due > now.UnixMilli() {
 		return nil, ErrNotDue
 	}
-	before, until := run.wake, now.Add(Lease).Truncate(time.Millisecond)
-	set := "SET wake = :until, lease = :lease, tries = :tries"
-	values := attr.Item{
-		":until": attr.Int(until.UnixMilli()), ":before": attr.Int(before.UnixMilli()),
-		":lease": attr.String(run.lease), ":tries": attr.Int(int64(run.Tries)),
-	}
-	var names map[string]string
+	u := table.Change(key(id)).Remove(attrIdle)
 	if run.State == Pending {
 		run.State, run.UpdatedAt = Running, now.UTC().Truncate(time.Second)
-		set += ", #state = :state, updated_at = :now"
-		names, values[":state"], values[":now"] = map[string]string{"#state": "state"}, attr.String(string(Running)), attr.Time(now)
+		u.Set("state", attr.String(string(Running))).Set("updated_at", attr.Time(now))
 	}
-	set += " REMOVE idle"
-	err = s.transact(ctx, append([]types.TransactWriteItem{{Update: &types.Update{
-		TableName: &s.Table, Key: key(id), UpdateExpression: &set,
-		ConditionExpression: aws.String("wake = :before"), ExpressionAttributeNames: names, ExpressionAttributeValues: values,
-	}}}, s.reminders().Move(run.reminder(before), run.reminder(until))...))
-	if errors.Is(err, ErrLost) {
+	if run.work, err = s.queue().Take(ctx, work, u, now); errors.Is(err, queue.ErrLost) {
 		return nil, ErrNotDue
 	}
-	run.wake = until
-	return run, err
+	run.Tries = run.work.Tries
+	return run, written(err)
 }
 
-// transact makes writes. Only the first is conditional. It returns ErrLost if the
-// condition does not hold.
-func (s Store) transact(ctx context.Context, writes []types.TransactWriteItem) error {
-	switch err := awsclient.Transact(ctx, s.DB, writes); {
-	case awsclient.ConditionFailed(err, 0):
+// written returns the error of a write of a task. It is ErrLost if the worker no
+// longer has the task.
+func written(err error) error {
+	switch {
+	case errors.Is(err, queue.ErrLost):
 		return ErrLost
 	case err != nil:
 		return fmt.Errorf("write task: %w", err)
@@ -123,22 +103,10 @@ func (s Store) transact(ctx context.Context, writes []types.TransactWriteItem) e
 // Save stores how far the task is: Note, Progress and MovedAt of the run. That is
 // progress, so the count of tries begins anew.
 func (s Store) Save(ctx context.Context, run *Run) error {
-	_, err := s.DB.UpdateItem(ctx, &dynamodb.UpdateItemInput{
-		TableName: &s.Table, Key: key(run.ID),
-		UpdateExpression:         aws.String("SET note = :note, done = :done, #total = :total, tries = :none, moved_at = :moved REMOVE problem"),
-		ConditionExpression:      aws.String("lease = :lease"),
-		ExpressionAttributeNames: map[string]string{"#total": "total"},
-		ExpressionAttributeValues: attr.Item{
-			":note": attr.String(run.Note), ":done": attr.Int(run.Progress.Done), ":total": attr.Int(run.Progress.Total),
-			":none": attr.Int(0), ":moved": attr.Time(run.MovedAt), ":lease": attr.String(run.lease),
-		},
-	})
-	var lost *types.ConditionalCheckFailedException
-	if errors.As(err, &lost) {
-		return ErrLost
-	}
-	if err != nil {
-		return fmt.Errorf("save task %s: %w", run.ID, err)
+	u := table.Change(key(run.ID)).Set("note", attr.String(run.Note)).Set("done", attr.Int(run.Progress.Done)).
+		Set("total", attr.Int(run.Progress.Total)).Set(attrTries, attr.Int(0)).Set("moved_at", attr.Time(run.MovedAt)).Remove("problem")
+	if err := s.queue().Save(ctx, run.work, u); err != nil {
+		return written(err)
 	}
 	run.Tries, run.Problem = 0, ""
 	return nil
@@ -148,43 +116,22 @@ func (s Store) Save(ctx context.Context, run *Run) error {
 // wakes a worker for it; otherwise the schedule does. Tries of the run is kept.
 // problem says why the task waits, in words for the owner. It may be empty.
 func (s Store) Wait(ctx context.Context, run *Run, until time.Time, problem string) error {
-	until = until.Truncate(time.Millisecond)
-	values := attr.Item{
-		":until": attr.Int(until.UnixMilli()), ":lease": attr.String(run.lease), ":tries": attr.Int(int64(run.Tries)),
-		":idle": attr.String(run.Kind.Queue().idle()),
-	}
-	set := "SET wake = :until, idle = :idle, tries = :tries REMOVE lease"
+	q := run.Kind.Queue()
+	u := table.Change(key(run.ID)).Set(attrIdle, attr.String(q.idle())).Set(attrTries, attr.Int(int64(run.Tries)))
 	if problem != "" {
-		set, values[":problem"] = "SET wake = :until, idle = :idle, tries = :tries, problem = :problem REMOVE lease", attr.String(problem)
+		u.Set("problem", attr.String(problem))
 	}
-	return s.transact(ctx, append([]types.TransactWriteItem{{Update: s.held(run, set, values, nil)}},
-		s.reminders().Move(run.reminder(run.wake), run.reminder(until))...))
+	return written(s.queue().Move(ctx, run.work, u, q.at(until)))
 }
 
 // End ends the task as Completed or Failed at a time. problem says why it failed,
 // in words for the owner.
 func (s Store) End(ctx context.Context, run *Run, to State, problem string, now time.Time) error {
-	set := "SET #state = :to, updated_at = :now, #ttl = :ttl REMOVE lease, wake, note, tries, moved_at, problem"
-	values := attr.Item{
-		":to": attr.String(string(to)), ":now": attr.Time(now), ":ttl": attr.Time(now.Add(Keep)), ":lease": attr.String(run.lease),
-	}
-	if problem != "" {
-		set = "SET #state = :to, updated_at = :now, #ttl = :ttl, problem = :problem REMOVE lease, wake, note, tries, moved_at"
-		values[":problem"] = attr.String(problem)
-	}
-	err := s.transact(ctx, []types.TransactWriteItem{
-		{Update: s.held(run, set, values, map[string]string{"#state": "state", "#ttl": "ttl"})},
-		s.reminders().Delete(run.reminder(run.wake)),
-	})
+	u := table.Change(key(run.ID)).Set("state", attr.String(string(to))).Set("updated_at", attr.Time(now)).Set("ttl", attr.Time(now.Add(Keep))).
+		SetOrRemove(problem != "", "problem", attr.String(problem)).Remove("note", attrTries, "moved_at")
+	err := s.queue().Move(ctx, run.work, u, queue.Place{})
 	if err == nil {
 		run.State, run.Problem, run.UpdatedAt = to, problem, now.UTC().Truncate(time.Second)
 	}
-	return err
-}
-
-func (s Store) held(run *Run, set string, values attr.Item, names map[string]string) *types.Update {
-	return &types.Update{
-		TableName: &s.Table, Key: key(run.ID), UpdateExpression: &set, ConditionExpression: aws.String("lease = :lease"),
-		ExpressionAttributeNames: names, ExpressionAttributeValues: values,
-	}
+	return written(err)
 }

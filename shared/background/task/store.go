@@ -5,14 +5,13 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
-	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
 	"github.com/opsplane/opsplane/shared/api/fault"
 	"github.com/opsplane/opsplane/shared/audit/change"
 	"github.com/opsplane/opsplane/shared/background/queue"
 	"github.com/opsplane/opsplane/shared/storage/attr"
+	"github.com/opsplane/opsplane/shared/storage/table"
 	"github.com/opsplane/opsplane/shared/vcs"
 )
 
@@ -32,15 +31,23 @@ func key(id string) attr.Item {
 	return attr.Item{"pk": attr.String(sortKey + "#" + id), "sk": attr.String(sortKey)}
 }
 
-// reminders returns the lists of tasks that are due, one for each Queue.
-func (s Store) reminders() queue.Reminders {
-	return queue.Reminders{DB: s.DB, Table: s.Table, ID: "id", Keep: Keep}
+func (s Store) table() table.Table { return table.Table{DB: s.DB, Name: s.Table} }
+
+// queue returns the queue of the tasks. A Queue of this package is a list of it.
+func (s Store) queue() queue.Queue {
+	return queue.Queue{
+		Table: s.table(), Lease: Lease, Names: queue.Names{Due: attrWake, Tries: attrTries, Holder: attrLease},
+		Reminders: queue.Reminders{Table: s.table(), ID: "id", Keep: Keep},
+	}
 }
 
-// reminder returns the reminder of a task that is due at a time.
-func reminder(q Queue, id string, at time.Time) queue.Reminder {
-	return queue.Reminder{List: string(q), ID: id, At: at}
-}
+// Names of attributes that have a meaning for the queue or for the stream's filters.
+const (
+	attrWake  = "wake"  // the time at which the task is due, in Unix milliseconds
+	attrTries = "tries" // how often it was begun without progress
+	attrLease = "lease" // the number of its worker's lease
+	attrIdle  = "idle"  // present if no worker has it; names its Queue
+)
 
 // Get reads a task with a strongly consistent read. It returns fault.ErrNotFound if
 // the task is unknown, or if its state last changed longer than Keep before now.
@@ -62,16 +69,14 @@ func (s Store) Get(ctx context.Context, id string, now time.Time) (Task, error) 
 }
 
 func (s Store) read(ctx context.Context, id string) (attr.Item, error) {
-	out, err := s.DB.GetItem(ctx, &dynamodb.GetItemInput{
-		TableName: &s.Table, Key: key(id), ConsistentRead: aws.Bool(true),
-	})
+	item, err := s.table().Get(ctx, key(id))
 	if err != nil {
 		return nil, fmt.Errorf("read task: %w", err)
 	}
-	if len(out.Item) == 0 {
+	if len(item) == 0 {
 		return nil, fault.ErrNotFound
 	}
-	return out.Item, nil
+	return item, nil
 }
 
 func decode(id string, r *attr.Reader) Task {
@@ -87,7 +92,7 @@ func decode(id string, r *attr.Reader) Task {
 // Progress, Problem and UpdatedAt of t are ignored. The table's stream wakes a
 // worker. If the id is taken, Create returns an error.
 func (s Store) Create(ctx context.Context, author change.Author, t Task) error {
-	if _, err := s.DB.TransactWriteItems(ctx, &dynamodb.TransactWriteItemsInput{TransactItems: s.Writes(author, t)}); err != nil {
+	if err := s.table().TransactOnce(ctx, "", s.Writes(author, t)...); err != nil {
 		return fmt.Errorf("create task %s: %w", t.ID, err)
 	}
 	return nil
@@ -95,7 +100,7 @@ func (s Store) Create(ctx context.Context, author change.Author, t Task) error {
 
 // Writes returns the two writes of Create, for a transaction that creates a task
 // together with what it is about.
-func (s Store) Writes(author change.Author, t Task) []types.TransactWriteItem {
+func (s Store) Writes(author change.Author, t Task) []table.Write {
 	due := author.At
 	if t.NotBefore.After(due) {
 		due = t.NotBefore
@@ -104,7 +109,7 @@ func (s Store) Writes(author change.Author, t Task) []types.TransactWriteItem {
 }
 
 // writes returns the writes of a task that is due at a time.
-func (s Store) writes(author change.Author, t Task, due time.Time) []types.TransactWriteItem {
+func (s Store) writes(author change.Author, t Task, due time.Time) []table.Write {
 	item := key(t.ID)
 	for name, value := range map[string]string{
 		"kind": string(t.Kind), "owner": t.Owner, "name": t.Name, "note": t.Note, "state": string(Pending),
@@ -115,24 +120,22 @@ func (s Store) writes(author change.Author, t Task, due time.Time) []types.Trans
 		}
 	}
 	item["created_at"], item["updated_at"], item["ttl"] = attr.Time(author.At), attr.Time(author.At), attr.Time(author.At.Add(Keep))
-	item["wake"], item["idle"] = attr.Int(due.UnixMilli()), attr.String(t.Kind.Queue().idle())
+	item[attrIdle] = attr.String(t.Kind.Queue().idle())
 	author.AddTo(item)
-	return []types.TransactWriteItem{
-		{Put: &types.Put{TableName: &s.Table, Item: item, ConditionExpression: aws.String("attribute_not_exists(pk)")}},
-		s.reminders().Put(reminder(t.Kind.Queue(), t.ID, due)),
-	}
+	return s.queue().Add(item, t.ID, t.Kind.Queue().at(due), table.Absent("pk"))
 }
 
 // Due returns the ids of the tasks of a queue that are due, at most limit of them.
-// Those that have waited longest come first.
+// Those that have waited longest come first. If some reminders cannot be decoded,
+// Due returns the other ids, and an error that names the bad ones.
 func (s Store) Due(ctx context.Context, q Queue, now time.Time, limit int) ([]string, error) {
-	due, err := s.reminders().Due(ctx, string(q), now, limit)
-	if err != nil {
-		return nil, fmt.Errorf("list tasks that are due: %w", err)
-	}
+	due, err := s.queue().Reminders.Due(ctx, string(q), now, limit)
 	ids := make([]string, len(due))
 	for i, r := range due {
 		ids[i] = r.ID
 	}
-	return ids, nil
+	if err != nil {
+		err = fmt.Errorf("list tasks that are due: %w", err)
+	}
+	return ids, err
 }

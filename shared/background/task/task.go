@@ -14,6 +14,7 @@ import (
 
 	"github.com/opsplane/opsplane/shared/api/access"
 	"github.com/opsplane/opsplane/shared/api/fault"
+	"github.com/opsplane/opsplane/shared/background/queue"
 	"github.com/opsplane/opsplane/shared/vcs"
 )
 
@@ -75,6 +76,9 @@ func (q Queue) idle() string {
 	}
 	return "yes"
 }
+
+// at returns the place of a task of the queue that is due at a time.
+func (q Queue) at(due time.Time) queue.Place { return queue.At(string(q), due) }
 
 // Task is one piece of work.
 type Task struct {

@@ -15,10 +15,10 @@ import (
 func Wakes(record stream.Record, q Queue, now time.Time) (id string, ok bool) {
 	r := attr.Read(record.New)
 	id, ok = strings.CutPrefix(attr.Read(record.Key).String("pk"), sortKey+"#")
-	if !ok || r.Has("lease") || !r.Has("wake") {
+	if !ok || r.Has(attrLease) || !r.Has(attrWake) {
 		return "", false
 	}
-	wake := time.UnixMilli(r.Int("wake"))
+	wake := time.UnixMilli(r.Int(attrWake))
 	if r.Err() != nil || wake.After(now) {
 		return "", false
 	}

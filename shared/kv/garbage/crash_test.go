@@ -36,9 +36,8 @@ func killed(n int64) (faults *storagetest.Faults, made *atomic.Int64) {
 
 func TestRunThatIsKilledAfterAnyChangeIsMadeGoodByTheNext(t *testing.T) {
 	t.Parallel()
-	r := newRig(t)
-	for n := int64(1); ; n++ {
-		litter(t, r, 2)
+	for n := int64(1); ; n += everyNth() {
+		r := littered(t)
 		want := r.content(t)
 		faults, made := killed(n)
 		dying := r.failing(faults)
@@ -71,14 +70,12 @@ func TestCallerThatIsKilledAfterAnyChangeLeavesNothingBehind(t *testing.T) {
 	for name, operate := range operations {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			undisturbed := newRig(t)
-			litter(t, undisturbed, 2)
+			undisturbed := littered(t)
 			nothing := undisturbed.content(t)
 			operate(t, undisturbed)
 			all := undisturbed.content(t)
-			for n := int64(1); ; n++ {
-				r := newRig(t)
-				litter(t, r, 2)
+			for n := int64(1); ; n += everyNth() {
+				r := littered(t)
 				faults, made := killed(n)
 				dying := r.failing(faults)
 				dying.dying = true
@@ -118,8 +115,7 @@ func TestFaultsAreRepeatedOrReported(t *testing.T) {
 	for name, kind := range kinds {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			r := newRig(t)
-			litter(t, r, 2)
+			r := littered(t)
 			want := r.content(t)
 			var calls atomic.Int64
 			failing := r.failing(&storagetest.Faults{Choose: func(operation string) storagetest.Fault {

@@ -15,16 +15,19 @@ import (
 	"github.com/opsplane/opsplane/shared/kv/garbage"
 )
 
-// atEveryCall calls do with n = first, first+1 and so on, until do returns that
-// there was no nth call. Each call gets a rig that was prepared before the time
-// since. Several rigs are prepared at the same time, because they wait for the same
-// boundary.
+// everyNth is the distance of the calls at which the tests stop or kill somebody.
+func everyNth() int64 { return int64(storagetest.Sample(1, 5)) }
+
+// atEveryCall calls do with n = first, first+1 and so on (or with fewer calls:
+// everyNth), until do returns that there was no nth call. Each call gets a rig with
+// litter that was prepared before the time since. Several rigs are prepared at the
+// same time, because they wait for the same boundary.
 func atEveryCall(t *testing.T, first int64, prepare func(*rig), do func(r *rig, n int64, since time.Time) bool) {
 	t.Helper()
 	for n := first; ; {
-		var rigs [8]*rig
+		rigs := make([]*rig, storagetest.Sample(4, 2))
 		for i := range rigs {
-			rigs[i] = newRig(t)
+			rigs[i] = littered(t)
 			prepare(rigs[i])
 		}
 		since := boundary()
@@ -35,7 +38,7 @@ func atEveryCall(t *testing.T, first int64, prepare func(*rig), do func(r *rig, 
 			if t.Failed() {
 				t.Fatalf("at call %d", n)
 			}
-			n++
+			n += everyNth()
 		}
 	}
 }
@@ -59,7 +62,6 @@ func TestWritersAtEveryCallOfTheCollectorLoseNothing(t *testing.T) {
 	t.Parallel()
 	uploads := map[*rig]artifact.Upload{}
 	prepare := func(r *rig) {
-		litter(t, r, 2)
 		u, page := r.announce(t, "completed meanwhile", []byte("sixth file"))
 		send(t, page, []byte("sixth file"))
 		uploads[r] = u
@@ -122,11 +124,10 @@ func TestCollectorAtEveryCallOfACallerHarmsNothing(t *testing.T) {
 	for name, operate := range operations {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			undisturbed := newRig(t)
-			litter(t, undisturbed, 2)
+			undisturbed := littered(t)
 			operate(t, undisturbed)
 			want := undisturbed.content(t)
-			atEveryCall(t, 1, func(r *rig) { litter(t, r, 2) }, func(r *rig, n int64, since time.Time) bool {
+			atEveryCall(t, 1, func(*rig) {}, func(r *rig, n int64, since time.Time) bool {
 				faults, happened := before(n, func() { r.around(t, since) })
 				operate(t, r.failing(faults))
 				if got := r.content(t); !maps.Equal(got, want) {
@@ -194,7 +195,7 @@ func TestReaderOfAnObjectThatIsRemovedReadsWhatReplacedIt(t *testing.T) {
 func TestUploadIsEitherCompletedOrExpired(t *testing.T) {
 	t.Parallel()
 	won := map[bool]int{}
-	for n := int64(1); ; n++ {
+	for n := int64(1); ; n += everyNth() {
 		r := newRig(t)
 		body := bytes.Repeat([]byte("x"), 1000)
 		u, page := r.announce(t, "k", body)

@@ -12,7 +12,6 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
-	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
 	"github.com/opsplane/opsplane/shared/background/queue"
 	"github.com/opsplane/opsplane/shared/storage/attr"
@@ -71,7 +70,7 @@ func key(user, vcs string) attr.Item {
 
 // reminders returns the lists of renewals that are due, one for each VCS.
 func (s Store) reminders() queue.Reminders {
-	return queue.Reminders{DB: s.DB, Table: s.Table, ID: "user", Keep: keep}
+	return queue.Reminders{Table: s.table(), ID: "user", Keep: keep}
 }
 
 // reminder returns the reminder of a person whose host is asked at a time.
@@ -99,7 +98,7 @@ func (s Store) Expect(ctx context.Context, user, vcs string, now time.Time) erro
 	due := now.Add(Every).Truncate(time.Millisecond)
 	item := key(user, vcs)
 	item["due"], item["seen_at"], item["ttl"] = attr.Int(due.UnixMilli()), attr.Time(now), attr.Time(due.Add(keep))
-	err = s.transact(ctx, s.table().WritePut(item, table.Absent("pk")), table.Writes([]types.TransactWriteItem{s.reminders().Put(reminder(user, vcs, due))})...)
+	err = s.transact(ctx, s.table().WritePut(item, table.Absent("pk")), s.reminders().Put(reminder(user, vcs, due)))
 	if errors.Is(err, ErrMoved) {
 		return nil // another request of the person was first
 	}
@@ -147,17 +146,18 @@ type Reminder struct {
 }
 
 // Due returns reminders of the people about whom a host is to be asked by now, at
-// most limit of them. Those that have waited longest come first.
+// most limit of them. Those that have waited longest come first. If some reminders
+// cannot be decoded, Due returns the others, and an error that names the bad ones.
 func (s Store) Due(ctx context.Context, vcs string, now time.Time, limit int) ([]Reminder, error) {
 	due, err := s.reminders().Due(ctx, "RENEWALS#"+vcs, now, limit)
-	if err != nil {
-		return nil, fmt.Errorf("list appointments that are due: %w", err)
-	}
 	list := make([]Reminder, len(due))
 	for i, r := range due {
 		list[i] = Reminder{User: r.ID, At: r.At}
 	}
-	return list, nil
+	if err != nil {
+		err = fmt.Errorf("list appointments that are due: %w", err)
+	}
+	return list, err
 }
 
 // Drop removes a reminder that has no renewal. This can happen because the table
@@ -178,7 +178,7 @@ func (s Store) Move(ctx context.Context, a Appointment, to time.Time) error {
 		Set("due", attr.Int(to.UnixMilli())).Set("tries", attr.Int(int64(a.Tries))).
 		Set("refused", attr.Bool(a.Refused)).Set("ttl", attr.Time(to.Add(keep))).
 		If(table.Equal("due", attr.Int(a.Due.UnixMilli()))))
-	return s.transact(ctx, update, table.Writes(s.reminders().Move(reminder(a.User, a.VCS, a.Due), reminder(a.User, a.VCS, to)))...)
+	return s.transact(ctx, update, s.reminders().Move(reminder(a.User, a.VCS, a.Due), reminder(a.User, a.VCS, to))...)
 }
 
 // End ends a renewal, as it was read. The host is not asked again until the person
@@ -186,7 +186,7 @@ func (s Store) Move(ctx context.Context, a Appointment, to time.Time) error {
 // longer exists, or if the person has used the server in the meantime.
 func (s Store) End(ctx context.Context, a Appointment) error {
 	end := s.table().WriteDelete(key(a.User, a.VCS), table.Equal("due", attr.Int(a.Due.UnixMilli())), table.Equal("seen_at", attr.Time(a.SeenAt)))
-	return s.transact(ctx, end, table.Writes([]types.TransactWriteItem{s.reminders().Delete(reminder(a.User, a.VCS, a.Due))})...)
+	return s.transact(ctx, end, s.reminders().Delete(reminder(a.User, a.VCS, a.Due)))
 }
 
 // Cancel ends the renewal of a person, also if it was changed in the meantime. It

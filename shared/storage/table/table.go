@@ -116,6 +116,12 @@ func (t Table) UpdateReturning(ctx context.Context, u *Edit) (Item, error) {
 	return t.update(ctx, u, types.ReturnValueAllNew)
 }
 
+// UpdateReturningOld is Update, and returns the item before the change. It returns
+// an empty item if there was none.
+func (t Table) UpdateReturningOld(ctx context.Context, u *Edit) (Item, error) {
+	return t.update(ctx, u, types.ReturnValueAllOld)
+}
+
 func (t Table) update(ctx context.Context, u *Edit, returned types.ReturnValue) (Item, error) {
 	e := newExpression()
 	in := &dynamodb.UpdateItemInput{TableName: &t.Name, Key: u.key, UpdateExpression: e.update(u), ConditionExpression: e.all(u.conditions)}

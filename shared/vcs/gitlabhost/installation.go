@@ -95,13 +95,20 @@ func (i *Installation) MayDecide(ctx context.Context, r vcshost.Repository, acco
 }
 
 // IsMember reports whether the account that the group's token belongs to is a
-// member of the group, direct or through a parent group.
+// member of the group, direct or through a parent group. It returns
+// vcshost.ErrRefused if GitLab does not accept the token. If GitLab accepts the token
+// for the first request and refuses it for the second, the token ended in between.
+// Another one may be stored by then, so IsMember returns vcshost.ErrNoAnswer: the
+// caller may ask again.
 func (i *Installation) IsMember(ctx context.Context) (bool, error) {
 	account, err := i.Whoami(ctx)
 	if err != nil {
 		return false, err
 	}
 	level, err := i.Level(ctx, i.group, account.ID)
+	if errors.Is(err, vcshost.ErrRefused) {
+		return false, fmt.Errorf("%w: the token ended between two requests: %v", vcshost.ErrNoAnswer, err)
+	}
 	return level > 0, err
 }
 

@@ -17,6 +17,7 @@ import (
 	"github.com/opsplane/opsplane/shared/audit/change"
 	"github.com/opsplane/opsplane/shared/credential/sealed"
 	"github.com/opsplane/opsplane/shared/storage/attr"
+	"github.com/opsplane/opsplane/shared/vcs"
 	"github.com/opsplane/opsplane/shared/vcs/vcshost"
 )
 
@@ -25,37 +26,37 @@ var (
 	newer = []byte(strings.Repeat("n", sealed.MinSecret))
 )
 
-// house is the table, with faults.
-type house struct {
+// rig is the table, with faults.
+type rig struct {
 	env    *storagetest.Env
 	faults storagetest.Faults
 }
 
-func newHouse(t *testing.T) *house { return &house{env: storagetest.New(t)} }
+func newRig(t *testing.T) *rig { return &rig{env: storagetest.New(t)} }
 
 // store returns the store of a server that has the secrets.
-func (h *house) store(secrets ...[]byte) *Store {
-	return New(h.env.WithFaults(&h.faults).DynamoDB, h.env.Table("SessionsTable"), sealed.NewBox(sealed.Fixed(secrets...)))
+func (r *rig) store(secrets ...[]byte) *Store {
+	return New(r.env.WithFaults(&r.faults).DynamoDB, r.env.Table("SessionsTable"), sealed.NewBox(sealed.Fixed(secrets...)))
 }
 
-func put(t *testing.T, s *Store, group, token string) {
+func put(t *testing.T, s *Store, group vcs.ID, token string) {
 	t.Helper()
 	if err := s.Put(t.Context(), group, token, change.Author{Principal: "ann", Credential: "key", Request: uuid.NewString(), At: time.Now()}); err != nil {
 		t.Fatal(err)
 	}
 }
 
-func expect(t *testing.T, s *Store, group, want string) {
+func expect(t *testing.T, s *Store, group vcs.ID, want string) {
 	t.Helper()
 	if got, err := s.Get(t.Context(), group); err != nil || got != want {
 		t.Errorf("token of group %s: got %q, %v; want %q", group, got, err, want)
 	}
 }
 
-func (h *house) item(t *testing.T, group string) attr.Item {
+func (r *rig) item(t *testing.T, group vcs.ID) attr.Item {
 	t.Helper()
-	out, err := h.env.DynamoDB.GetItem(t.Context(), &dynamodb.GetItemInput{
-		TableName: aws.String(h.env.Table("SessionsTable")), Key: key(group), ConsistentRead: aws.Bool(true),
+	out, err := r.env.DynamoDB.GetItem(t.Context(), &dynamodb.GetItemInput{
+		TableName: aws.String(r.env.Table("SessionsTable")), Key: key(group), ConsistentRead: aws.Bool(true),
 	})
 	if err != nil || len(out.Item) == 0 {
 		t.Fatalf("got %v, %v", out, err)
@@ -65,34 +66,34 @@ func (h *house) item(t *testing.T, group string) attr.Item {
 
 func TestTokenIsStoredSealed(t *testing.T) {
 	t.Parallel()
-	h := newHouse(t)
-	s := h.store(older)
+	r := newRig(t)
+	s := r.store(older)
 	if got, err := s.Get(t.Context(), "77"); !errors.Is(err, vcshost.ErrNoToken) {
 		t.Errorf("before any: got %q, %v; want vcshost.ErrNoToken", got, err)
 	}
 	put(t, s, "77", "glpat-first")
 	expect(t, s, "77", "glpat-first")
-	first := h.item(t, "77")
+	first := r.item(t, "77")
 	put(t, s, "77", "glpat-second")
 	expect(t, s, "77", "glpat-second")
-	if second := h.item(t, "77"); reflect.DeepEqual(first["version"], second["version"]) {
+	if second := r.item(t, "77"); reflect.DeepEqual(first["version"], second["version"]) {
 		t.Error("another token has the version of the one before")
 	}
-	if text := h.env.Dump("SessionsTable"); strings.Contains(text, "glpat-") || !strings.Contains(text, "GROUP#77") {
+	if text := r.env.Dump("SessionsTable"); strings.Contains(text, "glpat-") || !strings.Contains(text, "GROUP#77") {
 		t.Errorf("the table holds a token: %q", text)
 	}
 }
 
-func TestTokenOpensForItsOwnGroupAlone(t *testing.T) {
+func TestTokenOpensOnlyForItsOwnGroup(t *testing.T) {
 	t.Parallel()
-	h := newHouse(t)
-	s := h.store(older)
+	r := newRig(t)
+	s := r.store(older)
 	put(t, s, "77", "glpat-of-77")
-	moved := h.item(t, "77")
+	moved := r.item(t, "77")
 	for name, value := range key("78") {
 		moved[name] = value
 	}
-	if _, err := h.env.DynamoDB.PutItem(t.Context(), &dynamodb.PutItemInput{TableName: aws.String(h.env.Table("SessionsTable")), Item: moved}); err != nil {
+	if _, err := r.env.DynamoDB.PutItem(t.Context(), &dynamodb.PutItemInput{TableName: aws.String(r.env.Table("SessionsTable")), Item: moved}); err != nil {
 		t.Fatal(err)
 	}
 	if got, err := s.Get(t.Context(), "78"); !errors.Is(err, vcshost.ErrNoToken) {
@@ -103,28 +104,29 @@ func TestTokenOpensForItsOwnGroupAlone(t *testing.T) {
 
 func TestTokenOutlivesTheRotationOfTheSecret(t *testing.T) {
 	t.Parallel()
-	h := newHouse(t)
-	put(t, h.store(older), "77", "glpat-x")
-	put(t, h.store(older), "78", "glpat-unread")
-	before := h.item(t, "77")
-	expect(t, h.store(older), "77", "glpat-x")
-	if n := h.faults.Calls("UpdateItem"); n != 0 {
+	r := newRig(t)
+	put(t, r.store(older), "77", "glpat-x")
+	put(t, r.store(older), "78", "glpat-unread")
+	before := r.item(t, "77")
+	expect(t, r.store(older), "77", "glpat-x")
+	if n := r.faults.Calls("UpdateItem"); n != 0 {
 		t.Errorf("before the rotation: %d writes, want none", n)
 	}
-	rotated := h.store(newer, older)
+	rotated := r.store(newer, older)
 	expect(t, rotated, "77", "glpat-x")
-	after, r := h.item(t, "77"), attr.Read(h.item(t, "77"))
+	after := r.item(t, "77")
+	read := attr.Read(after)
 	if !reflect.DeepEqual(before["version"], after["version"]) || reflect.DeepEqual(before["sealed"], after["sealed"]) ||
-		r.String(change.AttrPrincipal) != change.Server || r.String(change.AttrCredential) != "" || r.String(change.AttrRequest) == "" {
+		read.String(change.AttrPrincipal) != change.Server || read.String(change.AttrCredential) != "" || read.String(change.AttrRequest) == "" {
 		t.Errorf("got %v, want the same token sealed again, by the server", after)
 	}
 	expect(t, rotated, "77", "glpat-x")
-	if n := h.faults.Calls("UpdateItem"); n != 1 {
+	if n := r.faults.Calls("UpdateItem"); n != 1 {
 		t.Errorf("%d writes, want one", n)
 	}
 	// The older secret is dropped. A token that was not read since then cannot be
 	// opened any more.
-	alone := h.store(newer)
+	alone := r.store(newer)
 	expect(t, alone, "77", "glpat-x")
 	if got, err := alone.Get(t.Context(), "78"); !errors.Is(err, vcshost.ErrNoToken) {
 		t.Errorf("a token that was never sealed again: got %q, %v; want vcshost.ErrNoToken", got, err)
@@ -133,19 +135,19 @@ func TestTokenOutlivesTheRotationOfTheSecret(t *testing.T) {
 
 func TestTokenThatCannotBeSealedAgainServesAllTheSame(t *testing.T) {
 	t.Parallel()
-	h := newHouse(t)
-	put(t, h.store(older), "77", "glpat-x")
-	rotated := h.store(newer, older)
+	r := newRig(t)
+	put(t, r.store(older), "77", "glpat-x")
+	rotated := r.store(newer, older)
 	var log bytes.Buffer
 	rotated.log = slog.New(slog.NewJSONHandler(&log, nil))
-	h.faults.Add(storagetest.Fault{Operation: "UpdateItem", Kind: storagetest.ServerError})
+	r.faults.Add(storagetest.Fault{Operation: "UpdateItem", Kind: storagetest.ServerError})
 	expect(t, rotated, "77", "glpat-x")
 	if !strings.Contains(log.String(), "group token not sealed again") || strings.Contains(log.String(), "glpat") {
 		t.Errorf("the log has %s", log.String())
 	}
 	// Somebody stores another token at the same time. That token stays.
-	h.faults.Clear()
-	h.faults.Add(storagetest.Fault{Operation: "UpdateItem", Nth: 1, Before: func() { put(t, h.store(newer, older), "77", "glpat-y") }})
+	r.faults.Clear()
+	r.faults.Add(storagetest.Fault{Operation: "UpdateItem", Nth: 1, Before: func() { put(t, r.store(newer, older), "77", "glpat-y") }})
 	expect(t, rotated, "77", "glpat-x")
 	expect(t, rotated, "77", "glpat-y")
 }

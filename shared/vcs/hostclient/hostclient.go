@@ -59,7 +59,7 @@ func configured(read func(context.Context) (string, error)) func(context.Context
 // Group returns the client of a GitLab group. It returns vcshost.ErrNoToken if no
 // token of the group is stored.
 func (h *Hosts) Group(ctx context.Context, id vcs.ID) (*gitlabhost.Installation, error) {
-	token, err := h.Tokens.Get(ctx, string(id))
+	token, err := h.Tokens.Get(ctx, id)
 	if errors.Is(err, secret.ErrNotConfigured) {
 		err = fmt.Errorf("%w: %w", vcshost.ErrNotConfigured, err)
 	}

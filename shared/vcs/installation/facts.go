@@ -2,17 +2,12 @@ package installation
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"strings"
-
-	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
-	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+	"slices"
 
 	"github.com/opsplane/opsplane/shared/audit/change"
 	"github.com/opsplane/opsplane/shared/storage/attr"
-	"github.com/opsplane/opsplane/shared/storage/awsclient"
+	"github.com/opsplane/opsplane/shared/storage/table"
 	"github.com/opsplane/opsplane/shared/vcs"
 )
 
@@ -23,19 +18,21 @@ import (
 // installation that was not known gets its id as its name, until a fact states the
 // name.
 func (s Store) Apply(ctx context.Context, author change.Author, i Installation, version vcs.Version) error {
+	state := stateOf(i, version)
 	if i.Name == "" {
 		i.Name = string(i.ID)
-		_, err := s.take(ctx, author, i, func(u *fact) { u.called(i) }, func(u *fact) { u.state(i, version) })
+		// The name gets no version, so that any fact that states one replaces it.
+		_, err := s.take(ctx, author, i, func(u *table.Edit) { u.SetFirst(attrName, attr.String(i.Name)) }, state)
 		return err
 	}
-	named, state := func(u *fact) { u.named(i, version) }, func(u *fact) { u.state(i, version) }
+	named := nameOf(i, version)
 	newest, err := s.take(ctx, author, i, named, state)
 	if newest || err != nil {
 		return err
 	}
 	// A newer fact of one part is known, or of both: write each part on its own.
-	for _, part := range []func(*fact){named, state} {
-		if _, err := s.take(ctx, author, i, part); err != nil {
+	for _, one := range []part{named, state} {
+		if _, err := s.take(ctx, author, i, one); err != nil {
 			return err
 		}
 	}
@@ -45,59 +42,51 @@ func (s Store) Apply(ctx context.Context, author change.Author, i Installation, 
 // Rename stores the name of an installation as of a version, unless a newer name is
 // known. An installation that was not known gets the state Installed.
 func (s Store) Rename(ctx context.Context, author change.Author, i Installation, version vcs.Version) error {
-	_, err := s.take(ctx, author, i, func(u *fact) { u.named(i, version) }, func(u *fact) {
-		u.sets = append(u.sets, "#state = if_not_exists(#state, :installed)")
-		u.names["#state"], u.values[":installed"] = "state", attr.String(string(Installed))
+	_, err := s.take(ctx, author, i, nameOf(i, version), func(u *table.Edit) {
+		u.SetFirst(attrState, attr.String(string(Installed)))
 	})
 	return err
 }
 
-// fact is the write of what a host stated about an installation.
-type fact struct {
-	sets, conditions []string
-	names            map[string]string
-	values           attr.Item
-}
+// part adds one part of what a host stated to the write of an installation.
+type part func(*table.Edit)
 
-func (u *fact) named(i Installation, version vcs.Version) {
-	u.sets = append(u.sets, "#name = :name", "seen_name = :version")
-	u.names["#name"], u.values[":name"], u.values[":version"] = "name", attr.String(i.Name), attr.String(string(version))
-	u.conditions = append(u.conditions, "(attribute_not_exists(seen_name) OR seen_name < :version)")
-}
-
-// called sets a name if the installation has none. Any fact replaces that name.
-func (u *fact) called(i Installation) {
-	u.sets = append(u.sets, "#name = if_not_exists(#name, :name)")
-	u.names["#name"], u.values[":name"] = "name", attr.String(i.Name)
-}
-
-func (u *fact) state(i Installation, version vcs.Version) {
-	u.sets = append(u.sets, "#state = :state", "seen = :version")
-	u.names["#state"] = "state"
-	u.values[":state"], u.values[":version"] = attr.String(string(i.State)), attr.String(string(version))
-	if i.TargetType != "" { // it never changes to another one
-		u.sets, u.values[":target"] = append(u.sets, "target_type = :target"), attr.String(i.TargetType)
+// nameOf is the name as of a version.
+func nameOf(i Installation, version vcs.Version) part {
+	return func(u *table.Edit) {
+		u.Set(attrName, attr.String(i.Name)).Set(attrSeenName, attr.String(string(version)))
+		u.If(olderThan(attrSeenName, version))
 	}
-	u.conditions = append(u.conditions, "(attribute_not_exists(seen) OR seen < :version)")
+}
+
+// stateOf is the state with the target type as of a version.
+func stateOf(i Installation, version vcs.Version) part {
+	return func(u *table.Edit) {
+		u.Set(attrState, attr.String(string(i.State))).Set(attrSeen, attr.String(string(version)))
+		if i.TargetType != "" { // it never changes to another one
+			u.Set(attrTargetType, attr.String(i.TargetType))
+		}
+		u.If(olderThan(attrSeen, version))
+	}
+}
+
+// olderThan holds if the version in an attribute is older than a version, or if
+// there is none.
+func olderThan(name string, version vcs.Version) table.Condition {
+	return table.AbsentOr(name, table.Less(name, attr.String(string(version))))
 }
 
 // take writes parts of a fact in one write. It writes nothing if one of the parts
 // is known as of that version or a newer one. It reports whether it wrote.
-func (s Store) take(ctx context.Context, author change.Author, i Installation, parts ...func(*fact)) (bool, error) {
+func (s Store) take(ctx context.Context, author change.Author, i Installation, parts ...part) (bool, error) {
 	if err := i.valid(); err != nil {
 		return false, err
 	}
-	u := fact{names: map[string]string{}, values: attr.Item{":now": attr.Time(author.At)}}
-	u.sets = []string{"created_at = if_not_exists(created_at, :now)", author.Set(u.values)}
-	for _, part := range parts {
-		part(&u)
+	u := table.Change(key(i.Key())).SetFirst(attrCreated, attr.Time(author.At)).SetAll(author.All())
+	for _, add := range parts {
+		add(u)
 	}
-	return s.write(ctx, &dynamodb.UpdateItemInput{
-		TableName: &s.Table, Key: key(i.Key()),
-		UpdateExpression:         aws.String("SET " + strings.Join(u.sets, ", ")),
-		ConditionExpression:      aws.String(strings.Join(u.conditions, " AND ")),
-		ExpressionAttributeNames: u.names, ExpressionAttributeValues: u.values,
-	})
+	return s.write(ctx, u)
 }
 
 // Ensure stores an installation that a host only mentioned. It changes nothing if
@@ -106,14 +95,9 @@ func (s Store) Ensure(ctx context.Context, author change.Author, i Installation)
 	if err := i.valid(); err != nil {
 		return err
 	}
-	values := attr.Item{":name": attr.String(i.Name), ":installed": attr.String(string(Installed)), ":now": attr.Time(author.At)}
-	_, err := s.write(ctx, &dynamodb.UpdateItemInput{
-		TableName: &s.Table, Key: key(i.Key()),
-		UpdateExpression:          aws.String("SET #name = :name, #state = :installed, created_at = :now, " + author.Set(values)),
-		ConditionExpression:       aws.String("attribute_not_exists(pk)"),
-		ExpressionAttributeNames:  map[string]string{"#name": "name", "#state": "state"},
-		ExpressionAttributeValues: values,
-	})
+	_, err := s.write(ctx, table.Change(key(i.Key())).
+		Set(attrName, attr.String(i.Name)).Set(attrState, attr.String(string(Installed))).Set(attrCreated, attr.Time(author.At)).
+		SetAll(author.All()).If(table.Absent("pk")))
 	return err
 }
 
@@ -123,23 +107,16 @@ func (s Store) Delivered(ctx context.Context, author change.Author, i vcs.Instal
 	if err := Check(i); err != nil {
 		return err
 	}
-	values := attr.Item{":installed": attr.String(string(Installed))}
-	_, err := s.write(ctx, &dynamodb.UpdateItemInput{
-		TableName: &s.Table, Key: key(i),
-		UpdateExpression:          aws.String("SET #state = :installed, " + author.Set(values)),
-		ConditionExpression:       aws.String("attribute_exists(pk) AND attribute_not_exists(#state)"),
-		ExpressionAttributeNames:  map[string]string{"#state": "state"},
-		ExpressionAttributeValues: values,
-	})
+	_, err := s.write(ctx, table.Change(key(i)).Set(attrState, attr.String(string(Installed))).SetAll(author.All()).
+		If(table.Exists("pk"), table.Absent(attrState)))
 	return err
 }
 
 // write makes a write. If its condition fails, there is nothing to do. It reports
 // whether the write was made.
-func (s Store) write(ctx context.Context, in *dynamodb.UpdateItemInput) (bool, error) {
-	_, err := s.DB.UpdateItem(ctx, in)
-	var failed *types.ConditionalCheckFailedException
-	if errors.As(err, &failed) {
+func (s Store) write(ctx context.Context, u *table.Edit) (bool, error) {
+	err := s.table().Update(ctx, u)
+	if _, failed := table.ConditionFailed(err); failed {
 		return false, nil
 	}
 	if err != nil {
@@ -149,12 +126,24 @@ func (s Store) write(ctx context.Context, in *dynamodb.UpdateItemInput) (bool, e
 }
 
 // Known returns the installations with the ids at a VCS, in the order of ids. It
-// leaves out those that are not known.
+// leaves out those that are not known. The ids are different.
 func (s Store) Known(ctx context.Context, system vcs.VCS, ids []vcs.ID) ([]Installation, error) {
 	found := map[vcs.ID]Installation{}
-	for start := 0; start < len(ids); start += awsclient.MaxBatch {
-		if err := s.readSome(ctx, system, ids[start:min(start+awsclient.MaxBatch, len(ids))], found); err != nil {
-			return nil, err
+	for some := range slices.Chunk(ids, table.MaxBatch) {
+		batch := table.Batch{}
+		for _, id := range some {
+			batch.Keys = append(batch.Keys, key(vcs.Installation{VCS: system, ID: id}))
+		}
+		items, err := s.table().BatchGet(ctx, batch)
+		if err != nil {
+			return nil, fmt.Errorf("read installations: %w", err)
+		}
+		for _, item := range items {
+			i, err := Decode(item)
+			if err != nil {
+				return nil, err
+			}
+			found[i.ID] = i
 		}
 	}
 	list := make([]Installation, 0, len(found))
@@ -164,26 +153,4 @@ func (s Store) Known(ctx context.Context, system vcs.VCS, ids []vcs.ID) ([]Insta
 		}
 	}
 	return list, nil
-}
-
-func (s Store) readSome(ctx context.Context, system vcs.VCS, ids []vcs.ID, found map[vcs.ID]Installation) error {
-	keys := map[string]vcs.Installation{}
-	asked := types.KeysAndAttributes{ConsistentRead: aws.Bool(true)}
-	for _, id := range ids {
-		i := vcs.Installation{VCS: system, ID: id}
-		k := key(i)
-		keys[attr.Read(k).String("pk")] = i
-		asked.Keys = append(asked.Keys, k)
-	}
-	items, err := awsclient.BatchGet(ctx, s.DB, s.Table, asked)
-	if err != nil {
-		return fmt.Errorf("read installations: %w", err)
-	}
-	for _, item := range items {
-		i := keys[attr.Read(item).String("pk")]
-		if found[i.ID], err = decode(i, item); err != nil {
-			return err
-		}
-	}
-	return nil
 }

@@ -4,6 +4,7 @@
 package installation
 
 import (
+	"strings"
 	"time"
 
 	"github.com/opsplane/opsplane/shared/api/access"
@@ -41,6 +42,14 @@ const (
 // MaxName is the maximum length of a name, in bytes. GitHub allows 39 characters
 // and GitLab 255.
 const MaxName = 255
+
+// NameOfGroup returns the name of an installation that is a GitLab group: the last
+// MaxName bytes of the group's full name, or less, so that no character is cut in
+// two. The full name begins with the names of all parent groups, each of up to 255
+// characters.
+func NameOfGroup(fullName string) string {
+	return strings.ToValidUTF8(fullName[max(0, len(fullName)-MaxName):], "")
+}
 
 // Key returns the VCS and the id, which identify the installation.
 func (i Installation) Key() vcs.Installation { return vcs.Installation{VCS: i.VCS, ID: i.ID} }

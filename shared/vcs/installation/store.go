@@ -2,17 +2,15 @@ package installation
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"strings"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
-	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
 	"github.com/opsplane/opsplane/shared/api/fault"
 	"github.com/opsplane/opsplane/shared/audit/change"
 	"github.com/opsplane/opsplane/shared/storage/attr"
+	"github.com/opsplane/opsplane/shared/storage/table"
 	"github.com/opsplane/opsplane/shared/vcs"
 )
 
@@ -28,9 +26,32 @@ type Store struct {
 // SortKey is the sort key of every installation's item. No other item has it.
 const SortKey = "INSTALLATION"
 
+// prefix begins the partition key of every installation.
+const prefix = SortKey + "#"
+
+// Attributes of an item. Times are Unix seconds.
+const (
+	attrName       = "name"
+	attrCreated    = "created_at"
+	attrState      = "state"
+	attrTargetType = "target_type"
+	attrSeen       = "seen"      // the version of the state
+	attrSeenName   = "seen_name" // the version of the name
+)
+
 func key(i vcs.Installation) attr.Item {
-	return attr.Item{"pk": attr.String(SortKey + "#" + string(i.VCS) + "#" + string(i.ID)), "sk": attr.String(SortKey)}
+	return attr.Item{"pk": attr.String(prefix + string(i.VCS) + "#" + string(i.ID)), "sk": attr.String(SortKey)}
 }
+
+// parseKey returns the installation of a partition key, and false for the key of
+// another item.
+func parseKey(pk string) (vcs.Installation, bool) {
+	rest, mine := strings.CutPrefix(pk, prefix)
+	system, id, parted := strings.Cut(rest, "#")
+	return vcs.Installation{VCS: vcs.VCS(system), ID: vcs.ID(id)}, mine && parted
+}
+
+func (s Store) table() table.Table { return table.Table{DB: s.DB, Name: s.Table} }
 
 // Get reads an installation with a strongly consistent read. It returns
 // fault.ErrNotFound if the installation is not known.
@@ -38,40 +59,31 @@ func (s Store) Get(ctx context.Context, i vcs.Installation) (Installation, error
 	if err := Check(i); err != nil {
 		return Installation{}, err
 	}
-	out, err := s.DB.GetItem(ctx, &dynamodb.GetItemInput{
-		TableName: &s.Table, Key: key(i), ConsistentRead: aws.Bool(true),
-	})
+	item, err := s.table().Get(ctx, key(i))
 	if err != nil {
 		return Installation{}, fmt.Errorf("read installation: %w", err)
 	}
-	if len(out.Item) == 0 {
+	if item == nil {
 		return Installation{}, fault.ErrNotFound
 	}
-	return decode(i, out.Item)
+	return Decode(item)
 }
 
 // Decode reads the item of an installation. It takes VCS and id from the item's
 // key.
 func Decode(item attr.Item) (Installation, error) {
 	r := attr.Read(item)
-	parts := strings.SplitN(r.String("pk"), "#", 3)
-	if err := r.Err(); err != nil {
-		return Installation{}, fmt.Errorf("decode installation: %w", err)
-	}
-	if len(parts) != 3 || parts[0] != SortKey {
-		return Installation{}, fmt.Errorf("decode installation: %q is no key of one", parts)
-	}
-	return decode(vcs.Installation{VCS: vcs.VCS(parts[1]), ID: vcs.ID(parts[2])}, item)
-}
-
-func decode(key vcs.Installation, item attr.Item) (Installation, error) {
-	r := attr.Read(item)
+	pk := r.String("pk")
+	key, ok := parseKey(pk)
 	i := Installation{
-		VCS: key.VCS, ID: key.ID, Name: r.String("name"), CreatedAt: r.Time("created_at"),
-		State: State(r.String("state")), TargetType: r.String("target_type"),
+		VCS: key.VCS, ID: key.ID, Name: r.String(attrName), CreatedAt: r.Time(attrCreated),
+		State: State(r.String(attrState)), TargetType: r.String(attrTargetType),
 	}
 	if err := r.Err(); err != nil {
 		return Installation{}, fmt.Errorf("decode installation %s: %w", key, err)
+	}
+	if !ok {
+		return Installation{}, fmt.Errorf("decode installation: %q is not the key of an installation", pk)
 	}
 	return i, nil
 }
@@ -95,25 +107,16 @@ func (s Store) Save(ctx context.Context, author change.Author, i Installation) (
 	if err := i.valid(); err != nil {
 		return Unchanged, err
 	}
-	values := attr.Item{":name": attr.String(i.Name), ":now": attr.Time(author.At)}
-	out, err := s.DB.UpdateItem(ctx, &dynamodb.UpdateItemInput{
-		TableName: &s.Table,
-		Key:       key(i.Key()),
-		UpdateExpression: aws.String("SET #name = :name, created_at = if_not_exists(created_at, :now), " +
-			author.Set(values)),
-		ConditionExpression:                 aws.String("attribute_not_exists(pk) OR #name <> :name"),
-		ExpressionAttributeNames:            map[string]string{"#name": "name"},
-		ExpressionAttributeValues:           values,
-		ReturnValues:                        types.ReturnValueAllOld,
-		ReturnValuesOnConditionCheckFailure: types.ReturnValuesOnConditionCheckFailureAllOld,
-	})
-	var same *types.ConditionalCheckFailedException
+	old, err := s.table().UpdateReturningOld(ctx, table.Change(key(i.Key())).
+		Set(attrName, attr.String(i.Name)).SetFirst(attrCreated, attr.Time(author.At)).SetAll(author.All()).
+		If(table.Differs(attrName, attr.String(i.Name))).KeepOld())
+	same, failed := table.ConditionFailed(err)
 	switch {
-	case errors.As(err, &same):
-		return before(same.Item, author), nil
+	case failed:
+		return before(same, author), nil
 	case err != nil:
 		return Unchanged, fmt.Errorf("write installation: %w", err)
-	case !attr.Read(out.Attributes).Has("name"):
+	case old[attrName] == nil:
 		return Created, nil
 	}
 	return Renamed, nil
@@ -128,7 +131,7 @@ func before(item attr.Item, author change.Author) Outcome {
 	switch {
 	case r.String(change.AttrRequest) != author.Request:
 		return Unchanged
-	case r.Time("created_at").Unix() == author.At.Unix():
+	case r.Time(attrCreated).Unix() == author.At.Unix():
 		return Created
 	}
 	return Renamed

@@ -4,10 +4,8 @@ import (
 	"context"
 	"fmt"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
-
 	"github.com/opsplane/opsplane/shared/storage/attr"
+	"github.com/opsplane/opsplane/shared/storage/table"
 	"github.com/opsplane/opsplane/shared/vcs"
 )
 
@@ -35,19 +33,15 @@ func (s Store) List(ctx context.Context, in vcs.Installation, q Query) ([]PullRe
 	if from > to {
 		return nil, nil
 	}
-	out, err := s.DB.Query(ctx, &dynamodb.QueryInput{
-		TableName: &s.Table, ConsistentRead: aws.Bool(true), Limit: aws.Int32(int32(q.Limit)),
-		KeyConditionExpression: aws.String("pk = :pk AND sk BETWEEN :from AND :to"),
-		ExpressionAttributeValues: attr.Item{
-			":pk": partition(in)["pk"], ":from": attr.String(from), ":to": attr.String(to),
-		},
-		ScanIndexForward: aws.Bool(q.Before != "" || q.BeforeNumber != 0),
+	page, err := s.table().Query(ctx, table.Query{
+		Key:      []table.Condition{of(in), table.Between("sk", attr.String(from), attr.String(to))},
+		Backward: q.Before == "" && q.BeforeNumber == 0, Limit: q.Limit,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("list pull requests: %w", err)
 	}
-	list := make([]PullRequest, len(out.Items))
-	for i, item := range out.Items {
+	list := make([]PullRequest, len(page.Items))
+	for i, item := range page.Items {
 		if list[i], err = decode(item); err != nil {
 			return nil, err
 		}

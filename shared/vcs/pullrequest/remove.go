@@ -2,62 +2,63 @@ package pullrequest
 
 import (
 	"context"
-	"errors"
 	"fmt"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
-	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 	"golang.org/x/sync/errgroup"
 
 	"github.com/opsplane/opsplane/shared/storage/attr"
+	"github.com/opsplane/opsplane/shared/storage/table"
 	"github.com/opsplane/opsplane/shared/vcs"
 )
 
-// side is how many pull requests are removed at the same time.
-const side = 10
+// maxParallelRemovals is how many pull requests are removed at the same time.
+const maxParallelRemovals = 10
 
 // Remove removes the pull requests of a repository whose newest fact has the
 // version or an older one. It looks at no more than limit pull requests. It begins
 // after a cursor, or with the first one if the cursor is empty. It returns how many
 // it looked at, and the cursor after which to continue; the cursor is empty after
 // the last one. A second call removes nothing more.
-func (s Store) Remove(ctx context.Context, of vcs.Repository, version vcs.Version, after string, limit int) (seen int, next string, err error) {
-	prefix := of.ID.Sortable() + "#"
-	in := &dynamodb.QueryInput{
-		TableName: &s.Table, IndexName: aws.String("by_repository"), ConsistentRead: aws.Bool(true), Limit: aws.Int32(int32(limit)),
-		KeyConditionExpression: aws.String("pk = :pk AND by_repository BETWEEN :from AND :to"),
-		ExpressionAttributeValues: attr.Item{
-			":pk": partition(of.Installation)["pk"], ":from": attr.String(prefix), ":to": attr.String(prefix + lastPlace),
-		},
-	}
+func (s Store) Remove(ctx context.Context, repository vcs.Repository, version vcs.Version, after string, limit int) (seen int, next string, err error) {
+	prefix := repository.ID.Sortable() + "#"
+	from := prefix
 	if after != "" {
-		in.ExpressionAttributeValues[":from"] = attr.String(after + " ")
+		from = after + " " // sorts directly after the cursor
 	}
-	out, err := s.DB.Query(ctx, in)
+	page, err := s.table().Query(ctx, table.Query{Index: indexByRepository, Limit: limit, Key: []table.Condition{
+		of(repository.Installation), table.Between(attrByRepository, attr.String(from), attr.String(prefix+lastPlace)),
+	}})
 	if err != nil {
 		return 0, "", fmt.Errorf("list pull requests of a repository: %w", err)
 	}
-	group, ctx := errgroup.WithContext(ctx)
-	group.SetLimit(side)
-	for _, item := range out.Items {
-		group.Go(func() error { return s.remove(ctx, attr.Item{"pk": item["pk"], "sk": item["sk"]}, version) })
-		next = attr.Read(item).String("by_repository")
+	if page.Next != nil {
+		next = attr.Read(page.Next).String(attrByRepository)
 	}
-	if len(out.LastEvaluatedKey) == 0 {
-		next = ""
-	}
-	return len(out.Items), next, group.Wait()
+	return len(page.Items), next, s.removeAll(ctx, page.Items, table.AtMost(attrSeen, attr.String(string(version))))
 }
 
-func (s Store) remove(ctx context.Context, key attr.Item, version vcs.Version) error {
-	_, err := s.DB.DeleteItem(ctx, &dynamodb.DeleteItemInput{
-		TableName: &s.Table, Key: key, ConditionExpression: aws.String("seen <= :version"),
-		ExpressionAttributeValues: attr.Item{":version": attr.String(string(version))},
-	})
-	var newer *types.ConditionalCheckFailedException
-	if err != nil && !errors.As(err, &newer) {
-		return fmt.Errorf("remove pull request: %w", err)
+// Erase removes pull requests of an installation, of any version: at most limit. It
+// returns how many it removed, and whether there may be more.
+func (s Store) Erase(ctx context.Context, in vcs.Installation, limit int) (erased int, more bool, err error) {
+	page, err := s.table().Query(ctx, table.Query{Key: []table.Condition{of(in)}, Names: []string{"pk", "sk"}, Limit: limit})
+	if err != nil {
+		return 0, false, fmt.Errorf("list pull requests: %w", err)
 	}
-	return nil
+	return len(page.Items), page.Next != nil, s.removeAll(ctx, page.Items)
+}
+
+// removeAll removes those of the items for which all conditions hold.
+func (s Store) removeAll(ctx context.Context, items []attr.Item, conditions ...table.Condition) error {
+	group, ctx := errgroup.WithContext(ctx)
+	group.SetLimit(maxParallelRemovals)
+	for _, item := range items {
+		group.Go(func() error {
+			err := s.table().Delete(ctx, attr.Item{"pk": item["pk"], "sk": item["sk"]}, conditions...)
+			if _, failed := table.ConditionFailed(err); err != nil && !failed {
+				return fmt.Errorf("remove pull request: %w", err)
+			}
+			return nil
+		})
+	}
+	return group.Wait()
 }

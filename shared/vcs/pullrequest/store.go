@@ -2,16 +2,15 @@ package pullrequest
 
 import (
 	"context"
-	"errors"
 	"fmt"
+	"maps"
+	"slices"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
-	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
 	"github.com/opsplane/opsplane/shared/audit/change"
 	"github.com/opsplane/opsplane/shared/storage/attr"
-	"github.com/opsplane/opsplane/shared/storage/awsclient"
+	"github.com/opsplane/opsplane/shared/storage/table"
 	"github.com/opsplane/opsplane/shared/vcs"
 )
 
@@ -24,9 +23,36 @@ type Store struct {
 	Table string
 }
 
-func partition(in vcs.Installation) attr.Item {
-	return attr.Item{"pk": attr.String("PULLS#" + string(in.VCS) + "#" + string(in.ID))}
+// Attributes of an item. Times are Unix seconds.
+const (
+	attrRepository   = "repository"
+	attrNumber       = "number"
+	attrTitle        = "title"
+	attrUser         = "user"
+	attrState        = "state"
+	attrBaseBranch   = "base_branch"
+	attrBaseSHA      = "base_sha"
+	attrBranch       = "branch"
+	attrSHA          = "sha"
+	attrMergedSHA    = "merged_sha"
+	attrMergedAt     = "merged_at"
+	attrDraft        = "draft"
+	attrSeen         = "seen"          // the version of the newest fact
+	attrByRepository = "by_repository" // the sort key of the index with the same name
+)
+
+// indexByRepository is the index that lists the pull requests of one repository. It
+// holds only keys.
+const indexByRepository = attrByRepository
+
+func partition(in vcs.Installation) table.Value {
+	return attr.String("PULLS#" + string(in.VCS) + "#" + string(in.ID))
 }
+
+// of returns the condition of a query for the pull requests of an installation.
+func of(in vcs.Installation) table.Condition { return table.Equal("pk", partition(in)) }
+
+func (s Store) table() table.Table { return table.Table{DB: s.DB, Name: s.Table} }
 
 // Apply stores what a fact states about a pull request, unless a newer fact is
 // known. So facts may arrive in any order and more than once. User, time and commit
@@ -34,29 +60,19 @@ func partition(in vcs.Installation) attr.Item {
 // values of these. notEmptied is a check in the same transaction
 // (repository.Store.NotEmptied): it checks the pull request's repository, as of the
 // version. If it fails, nothing is changed.
-func (s Store) Apply(ctx context.Context, author change.Author, in vcs.Installation, p PullRequest, version vcs.Version, notEmptied types.TransactWriteItem) error {
-	at := partition(in)
-	at["sk"] = attr.String(p.Cursor())
-	values, names := attr.Item{":version": attr.String(string(version))}, map[string]string{}
-	set := "SET seen = :version, " + author.Set(values)
-	for name, value := range p.attributes() {
-		names["#"+name], values[":"+name] = name, value
-		set += ", #" + name + " = :" + name
-	}
-	writes := []types.TransactWriteItem{
-		{Update: &types.Update{
-			TableName: &s.Table, Key: at, UpdateExpression: &set,
-			ConditionExpression:      aws.String("attribute_not_exists(seen) OR seen < :version"),
-			ExpressionAttributeNames: names, ExpressionAttributeValues: values,
-		}},
-		notEmptied,
-	}
-	switch err := awsclient.Transact(ctx, s.DB, writes); {
-	case awsclient.ConditionFailed(err, 1):
+func (s Store) Apply(ctx context.Context, author change.Author, in vcs.Installation, p PullRequest, version vcs.Version, notEmptied table.Write) error {
+	at, seen := attr.Item{"pk": partition(in), "sk": attr.String(p.Cursor())}, attr.String(string(version))
+	err := s.table().Transact(ctx,
+		s.table().WriteUpdate(table.Change(at).Set(attrSeen, seen).SetAll(p.attributes()).SetAll(author.All()).
+			If(table.AbsentOr(attrSeen, table.Less(attrSeen, seen)))),
+		notEmptied)
+	if _, emptied := table.ConditionFailedAt(err, 1); emptied {
 		return nil
-	case awsclient.ConditionFailed(err, 0):
+	}
+	if _, newer := table.ConditionFailedAt(err, 0); newer {
 		return s.complete(ctx, author, at, p)
-	case err != nil:
+	}
+	if err != nil {
 		return fmt.Errorf("write pull request: %w", err)
 	}
 	return nil
@@ -65,15 +81,11 @@ func (s Store) Apply(ctx context.Context, author change.Author, in vcs.Installat
 // complete adds the attributes that only an older fact states, to a pull request
 // that still exists.
 func (s Store) complete(ctx context.Context, author change.Author, at attr.Item, p PullRequest) error {
-	for name, value := range p.rare() {
-		values := attr.Item{":value": value}
-		_, err := s.DB.UpdateItem(ctx, &dynamodb.UpdateItemInput{
-			TableName: &s.Table, Key: at, UpdateExpression: aws.String("SET #name = :value, " + author.Set(values)),
-			ConditionExpression:      aws.String("attribute_exists(seen) AND attribute_not_exists(#name)"),
-			ExpressionAttributeNames: map[string]string{"#name": name}, ExpressionAttributeValues: values,
-		})
-		var known *types.ConditionalCheckFailedException
-		if err != nil && !errors.As(err, &known) {
+	rare := p.rare()
+	for _, name := range slices.Sorted(maps.Keys(rare)) {
+		err := s.table().Update(ctx, table.Change(at).Set(name, rare[name]).SetAll(author.All()).
+			If(table.Exists(attrSeen), table.Absent(name)))
+		if _, known := table.ConditionFailed(err); err != nil && !known {
 			return fmt.Errorf("write pull request: %w", err)
 		}
 	}
@@ -84,13 +96,13 @@ func (s Store) complete(ctx context.Context, author change.Author, at attr.Item,
 func (p PullRequest) rare() attr.Item {
 	item := attr.Item{}
 	if !p.MergedAt.IsZero() {
-		item["merged_at"] = attr.Time(p.MergedAt)
+		item[attrMergedAt] = attr.Time(p.MergedAt)
 	}
 	if p.User != "" {
-		item["user"] = attr.String(p.User)
+		item[attrUser] = attr.String(p.User)
 	}
 	if p.MergedSHA != "" {
-		item["merged_sha"] = attr.String(p.MergedSHA)
+		item[attrMergedSHA] = attr.String(p.MergedSHA)
 	}
 	return item
 }
@@ -98,11 +110,11 @@ func (p PullRequest) rare() attr.Item {
 // attributes returns the attributes of the item, without its key.
 func (p PullRequest) attributes() attr.Item {
 	item := p.rare()
-	item["number"], item["draft"] = attr.Int(p.Number), attr.Bool(p.Draft)
+	item[attrNumber], item[attrDraft] = attr.Int(p.Number), attr.Bool(p.Draft)
 	for name, value := range map[string]string{
-		"repository": string(p.Repository), "title": p.Title, "state": string(p.State),
-		"base_branch": p.BaseBranch, "base_sha": p.BaseSHA, "branch": p.Branch, "sha": p.SHA,
-		"by_repository": p.Repository.Sortable() + "#" + fmt.Sprintf("%0*d", numberDigits, p.Number),
+		attrRepository: string(p.Repository), attrTitle: p.Title, attrState: string(p.State),
+		attrBaseBranch: p.BaseBranch, attrBaseSHA: p.BaseSHA, attrBranch: p.Branch, attrSHA: p.SHA,
+		attrByRepository: p.Repository.Sortable() + "#" + fmt.Sprintf("%0*d", numberDigits, p.Number),
 	} {
 		item[name] = attr.String(value)
 	}
@@ -112,10 +124,10 @@ func (p PullRequest) attributes() attr.Item {
 func decode(item attr.Item) (PullRequest, error) {
 	r := attr.Read(item)
 	p := PullRequest{
-		Repository: vcs.ID(r.String("repository")), Number: r.Int("number"), Draft: r.Bool("draft"),
-		Title: r.String("title"), User: r.String("user"), State: State(r.String("state")),
-		BaseBranch: r.String("base_branch"), BaseSHA: r.String("base_sha"), Branch: r.String("branch"), SHA: r.String("sha"),
-		MergedSHA: r.String("merged_sha"), MergedAt: r.Time("merged_at"),
+		Repository: vcs.ID(r.String(attrRepository)), Number: r.Int(attrNumber), Draft: r.Bool(attrDraft),
+		Title: r.String(attrTitle), User: r.String(attrUser), State: State(r.String(attrState)),
+		BaseBranch: r.String(attrBaseBranch), BaseSHA: r.String(attrBaseSHA), Branch: r.String(attrBranch), SHA: r.String(attrSHA),
+		MergedSHA: r.String(attrMergedSHA), MergedAt: r.Time(attrMergedAt),
 	}
 	if err := r.Err(); err != nil {
 		return PullRequest{}, fmt.Errorf("decode pull request %d of repository %s: %w", p.Number, p.Repository, err)

@@ -7,14 +7,13 @@ import (
 	"testing"
 	"time"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
-	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 	"pgregory.net/rapid"
 
 	"github.com/opsplane/opsplane/infra/test/storagetest"
 	"github.com/opsplane/opsplane/shared/audit/change"
 	"github.com/opsplane/opsplane/shared/storage/attr"
+	"github.com/opsplane/opsplane/shared/storage/table"
 	"github.com/opsplane/opsplane/shared/vcs"
 )
 
@@ -30,7 +29,7 @@ func open(t *testing.T) (*storagetest.Env, Store) {
 
 // check returns the check of a repository that was emptied as of a version. If the
 // version is empty, it was never emptied.
-func (s Store) check(t testing.TB, repository, emptied, version string) types.TransactWriteItem {
+func (s Store) check(t testing.TB, repository, emptied, version string) table.Write {
 	key := attr.Item{"pk": attr.String("REPOSITORIES"), "sk": attr.String(repository + "#" + emptied)}
 	if emptied != "" {
 		item := attr.Item{"pk": key["pk"], "sk": key["sk"], "emptied": attr.String(emptied)}
@@ -38,10 +37,7 @@ func (s Store) check(t testing.TB, repository, emptied, version string) types.Tr
 			t.Fatal(err)
 		}
 	}
-	return types.TransactWriteItem{ConditionCheck: &types.ConditionCheck{
-		TableName: &s.Table, Key: key, ConditionExpression: aws.String("attribute_not_exists(emptied) OR emptied < :version"),
-		ExpressionAttributeValues: attr.Item{":version": attr.String(version)},
-	}}
+	return s.table().WriteCheck(key, table.AbsentOr("emptied", table.Less("emptied", attr.String(version))))
 }
 
 // fact is what a delivery states about a pull request.

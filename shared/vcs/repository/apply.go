@@ -2,13 +2,10 @@ package repository
 
 import (
 	"context"
-	"errors"
-
-	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
-	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
 	"github.com/opsplane/opsplane/shared/audit/change"
 	"github.com/opsplane/opsplane/shared/storage/attr"
+	"github.com/opsplane/opsplane/shared/storage/table"
 	"github.com/opsplane/opsplane/shared/vcs"
 )
 
@@ -23,30 +20,29 @@ func (s Store) Apply(ctx context.Context, author change.Author, in vcs.Installat
 // stays gone.
 func (s Store) Describe(ctx context.Context, author change.Author, in vcs.Installation, seen vcs.Description, version, there vcs.Version) error {
 	fact := known{there: there, named: part[FullName]{version, FullName{seen.Owner, seen.Name}}}
-	first := []string{"seen_name"}
-	told := func(name string, value *bool, p *part[bool]) {
+	stated := []string{attrSeenName}
+	flag := func(name string, value *bool, p *part[bool]) {
 		if value != nil {
-			*p, first = part[bool]{version, *value}, append(first, name)
+			*p, stated = part[bool]{version, *value}, append(stated, name)
 		}
 	}
-	told("seen_private", seen.Private, &fact.private)
-	told("seen_archived", seen.Archived, &fact.archived)
-	told("seen_setup", seen.Setup, &fact.setup)
+	flag(attrSeenPrivate, seen.Private, &fact.private)
+	flag(attrSeenArchived, seen.Archived, &fact.archived)
+	flag(attrSeenSetup, seen.Setup, &fact.setup)
 	if seen.DefaultBranch != "" {
-		fact.branch, first = part[string]{version, seen.DefaultBranch}, append(first, "seen_branch")
+		fact.branch, stated = part[string]{version, seen.DefaultBranch}, append(stated, attrSeenBranch)
 	}
-	at := key(in.Repository(seen.ID))
-	u := s.set(author, at, fact.attributes(seen.ID), "gone", "ttl")
-	for _, name := range first {
-		u.only(u.older(name, version))
+	of := in.Repository(seen.ID)
+	u := set(author, of, fact.attributes(of.ID), attrGone, attrTTL)
+	for _, name := range stated {
+		u.If(olderThan(name, version))
 	}
 	if there == "" {
-		u.only("attribute_not_exists(emptied)")
+		u.If(table.Absent(attrEmptied))
 	} else {
-		u.only(u.older("seen", there))
-		u.only(u.older("emptied", min(version, there)))
+		u.If(olderThan(attrSeen, there), olderThan(attrEmptied, min(version, there)))
 	}
-	return s.apply(ctx, author, at, seen.ID, fact, u)
+	return s.apply(ctx, author, of, fact, u)
 }
 
 // Given stores that the installation was given a repository, as of a version. Its
@@ -57,31 +53,18 @@ func (s Store) Given(ctx context.Context, author change.Author, in vcs.Installat
 	fact := known{there: version, listed: part[listing]{version, listing{
 		FullName: FullName{seen.Owner, seen.Name}, private: seen.Private != nil && *seen.Private,
 	}}}
-	at := key(in.Repository(seen.ID))
-	u := s.set(author, at, fact.attributes(seen.ID))
-	u.only("attribute_not_exists(pk)")
-	return s.apply(ctx, author, at, seen.ID, fact, u)
+	of := in.Repository(seen.ID)
+	return s.apply(ctx, author, of, fact, set(author, of, fact.attributes(of.ID)).If(table.Absent("pk")))
 }
 
-func (s Store) apply(ctx context.Context, author change.Author, at attr.Item, id vcs.ID, fact known, first *update) error {
-	_, err := s.take(ctx, author, at, id, fact, first, taking{
+func (s Store) apply(ctx context.Context, author change.Author, of vcs.Repository, fact known, first *table.Edit) error {
+	_, err := s.take(ctx, author, of, fact, first, taking{
 		wanted: func(known) bool { return true },
-		write:  s.update,
+		write: func(ctx context.Context, u *table.Edit) (attr.Item, bool, error) {
+			err := s.table().Update(ctx, u)
+			old, failed := table.ConditionFailed(err)
+			return old, failed, err
+		},
 	})
 	return err
-}
-
-// update makes one update. If its condition does not hold, it returns the item and
-// errCondition.
-func (s Store) update(ctx context.Context, w *types.Update) (attr.Item, error) {
-	_, err := s.DB.UpdateItem(ctx, &dynamodb.UpdateItemInput{
-		TableName: w.TableName, Key: w.Key, UpdateExpression: w.UpdateExpression, ConditionExpression: w.ConditionExpression,
-		ExpressionAttributeNames: w.ExpressionAttributeNames, ExpressionAttributeValues: w.ExpressionAttributeValues,
-		ReturnValuesOnConditionCheckFailure: w.ReturnValuesOnConditionCheckFailure,
-	})
-	var failed *types.ConditionalCheckFailedException
-	if errors.As(err, &failed) {
-		return failed.Item, errCondition
-	}
-	return nil, err
 }

@@ -58,12 +58,6 @@ func (k known) gone() bool { return k.emptied > k.there }
 // erased returns what stays when the description is deleted.
 func (k known) erased() known { return known{there: k.there, emptied: k.emptied} }
 
-// described are the attributes of the description. The attributes of listed are not
-// among them.
-var described = []string{
-	"by_name", "owner", "name", "private", "branch", "archived", "setup", "seen_name", "seen_private", "seen_branch", "seen_archived", "seen_setup",
-}
-
 // outdated reports whether a description of a version is too old to use: the
 // repository was gone after it, and was given again since.
 func (k known) outdated(version vcs.Version) bool {
@@ -90,44 +84,44 @@ func (k known) isPrivate() bool {
 // Readers see most of them. The attributes whose names begin with "listed" or
 // "before" are not shown, but a later fact may need them.
 func (k known) attributes(id vcs.ID) attr.Item {
-	item := attr.Item{"id": attr.String(string(id))}
+	item := attr.Item{attrID: attr.String(string(id))}
 	version := func(name string, version vcs.Version) bool {
 		if version != "" {
 			item[name] = attr.String(string(version))
 		}
 		return version != ""
 	}
-	version("seen", k.there)
-	version("emptied", k.emptied)
+	version(attrSeen, k.there)
+	version(attrEmptied, k.emptied)
 	if name := k.name(); name != (FullName{}) {
-		item["owner"], item["name"] = attr.String(name.Owner), attr.String(name.Name)
+		item[attrOwner], item[attrName] = attr.String(name.Owner), attr.String(name.Name)
 	}
-	if version("seen_name", k.named.version) && k.outdated(k.named.version) {
-		item["before_owner"], item["before_name"] = attr.String(k.named.value.Owner), attr.String(k.named.value.Name)
+	if version(attrSeenName, k.named.version) && k.outdated(k.named.version) {
+		item[attrBeforeOwner], item[attrBeforeName] = attr.String(k.named.value.Owner), attr.String(k.named.value.Name)
 	}
 	if k.private.version != "" || k.listed.version != "" {
-		item["private"] = attr.Bool(k.isPrivate())
+		item[attrPrivate] = attr.Bool(k.isPrivate())
 	}
-	if version("seen_private", k.private.version) && k.outdated(k.private.version) {
-		item["before_private"] = attr.Bool(k.private.value)
+	if version(attrSeenPrivate, k.private.version) && k.outdated(k.private.version) {
+		item[attrBeforePrivate] = attr.Bool(k.private.value)
 	}
-	if version("seen_branch", k.branch.version) {
-		item["branch"] = attr.String(k.branch.value)
+	if version(attrSeenBranch, k.branch.version) {
+		item[attrBranch] = attr.String(k.branch.value)
 	}
-	if version("seen_archived", k.archived.version) {
-		item["archived"] = attr.Bool(k.archived.value)
+	if version(attrSeenArchived, k.archived.version) {
+		item[attrArchived] = attr.Bool(k.archived.value)
 	}
-	if version("seen_setup", k.setup.version) {
-		item["setup"] = attr.Bool(k.setup.value)
+	if version(attrSeenSetup, k.setup.version) {
+		item[attrSetup] = attr.Bool(k.setup.value)
 	}
-	if version("listed", k.listed.version) {
-		item["listed_owner"], item["listed_name"] = attr.String(k.listed.value.Owner), attr.String(k.listed.value.Name)
-		item["listed_private"] = attr.Bool(k.listed.value.private)
+	if version(attrListed, k.listed.version) {
+		item[attrListedOwner], item[attrListedName] = attr.String(k.listed.value.Owner), attr.String(k.listed.value.Name)
+		item[attrListedPrivate] = attr.Bool(k.listed.value.private)
 	}
 	if k.gone() {
-		item["gone"] = attr.Bool(true)
+		item[attrGone] = attr.Bool(true)
 	} else {
-		item["by_name"] = attr.String(cursor(k.name().Name, id))
+		item[attrByName] = attr.String(cursor(k.name().Name, id))
 	}
 	return item
 }
@@ -135,27 +129,27 @@ func (k known) attributes(id vcs.ID) attr.Item {
 // knownOf reads what attributes has written.
 func knownOf(r *attr.Reader) known {
 	version := func(name string) vcs.Version { return vcs.Version(r.String(name)) }
-	k := known{there: version("seen"), emptied: version("emptied")}
-	k.listed = part[listing]{version("listed"), listing{
-		FullName{r.String("listed_owner"), r.String("listed_name")}, r.Bool("listed_private"),
+	k := known{there: version(attrSeen), emptied: version(attrEmptied)}
+	k.listed = part[listing]{version(attrListed), listing{
+		FullName{r.String(attrListedOwner), r.String(attrListedName)}, r.Bool(attrListedPrivate),
 	}}
-	k.named.version, k.private.version = version("seen_name"), version("seen_private")
+	k.named.version, k.private.version = version(attrSeenName), version(attrSeenPrivate)
 	switch {
 	case k.named.version == "":
 	case k.outdated(k.named.version):
-		k.named.value = FullName{r.String("before_owner"), r.String("before_name")}
+		k.named.value = FullName{r.String(attrBeforeOwner), r.String(attrBeforeName)}
 	default:
-		k.named.value = FullName{r.String("owner"), r.String("name")}
+		k.named.value = FullName{r.String(attrOwner), r.String(attrName)}
 	}
 	switch {
 	case k.private.version == "":
 	case k.outdated(k.private.version):
-		k.private.value = r.Bool("before_private")
+		k.private.value = r.Bool(attrBeforePrivate)
 	default:
-		k.private.value = r.Bool("private")
+		k.private.value = r.Bool(attrPrivate)
 	}
-	k.branch = part[string]{version("seen_branch"), r.String("branch")}
-	k.archived = part[bool]{version("seen_archived"), r.Bool("archived")}
-	k.setup = part[bool]{version("seen_setup"), r.Bool("setup")}
+	k.branch = part[string]{version(attrSeenBranch), r.String(attrBranch)}
+	k.archived = part[bool]{version(attrSeenArchived), r.Bool(attrArchived)}
+	k.setup = part[bool]{version(attrSeenSetup), r.Bool(attrSetup)}
 	return k
 }

@@ -5,12 +5,8 @@ import (
 	"fmt"
 	"slices"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
-	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
-
 	"github.com/opsplane/opsplane/shared/storage/attr"
-	"github.com/opsplane/opsplane/shared/storage/awsclient"
+	"github.com/opsplane/opsplane/shared/storage/table"
 	"github.com/opsplane/opsplane/shared/vcs"
 )
 
@@ -30,32 +26,26 @@ type Query struct {
 
 // List returns repositories in the order of their names, byte by byte, and then of
 // their ids. With Before or BeforeName the order is reversed.
-func (s Store) List(ctx context.Context, in vcs.Installation, q Query) ([]Repository, error) {
-	condition, values := "pk = :pk", attr.Item{":pk": partition(in)["pk"]}
-	bound := func(comparison, value string) {
-		condition += " AND by_name " + comparison + " :cursor"
-		values[":cursor"] = attr.String(value)
+func (s Store) List(ctx context.Context, of vcs.Installation, q Query) ([]Repository, error) {
+	query := table.Query{
+		Index: indexByName, Key: []table.Condition{in(of)}, Limit: q.Limit, Backward: q.Before != "" || q.BeforeName != "",
 	}
 	switch {
 	case q.After != "":
-		bound(">", q.After)
+		query.Key = append(query.Key, table.Greater(attrByName, attr.String(q.After)))
 	case q.Before != "":
-		bound("<", q.Before)
+		query.Key = append(query.Key, table.Less(attrByName, attr.String(q.Before)))
 	case q.AfterName != "": // the first text that sorts after every cursor of the name
-		bound(">=", q.AfterName+"\x01")
+		query.Key = append(query.Key, table.AtLeast(attrByName, attr.String(q.AfterName+"\x01")))
 	case q.BeforeName != "":
-		bound("<", q.BeforeName+"\x00")
+		query.Key = append(query.Key, table.Less(attrByName, attr.String(q.BeforeName+"\x00")))
 	}
-	out, err := s.DB.Query(ctx, &dynamodb.QueryInput{
-		TableName: &s.Table, IndexName: aws.String("by_name"), ConsistentRead: aws.Bool(true), Limit: aws.Int32(int32(q.Limit)),
-		KeyConditionExpression: &condition, ExpressionAttributeValues: values,
-		ScanIndexForward: aws.Bool(q.Before == "" && q.BeforeName == ""),
-	})
+	page, err := s.table().Query(ctx, query)
 	if err != nil {
 		return nil, fmt.Errorf("list repositories: %w", err)
 	}
-	list := make([]Repository, len(out.Items))
-	for i, item := range out.Items {
+	list := make([]Repository, len(page.Items))
+	for i, item := range page.Items {
 		if list[i], err = decode(item); err != nil {
 			return nil, err
 		}
@@ -68,25 +58,23 @@ type FullName struct{ Owner, Name string }
 
 // Names returns the present names of repositories by their ids. It also returns the
 // names of those that are gone, if they are still stored. ids may hold at most
-// awsclient.MaxBatch different ids.
-func (s Store) Names(ctx context.Context, in vcs.Installation, ids []vcs.ID) (map[vcs.ID]FullName, error) {
+// table.MaxBatch different ids.
+func (s Store) Names(ctx context.Context, of vcs.Installation, ids []vcs.ID) (map[vcs.ID]FullName, error) {
 	names := map[vcs.ID]FullName{}
-	asked := types.KeysAndAttributes{
-		ProjectionExpression: aws.String("id, #owner, #name"), ExpressionAttributeNames: map[string]string{"#owner": "owner", "#name": "name"},
-	}
+	batch := table.Batch{Names: []string{attrID, attrOwner, attrName}, Eventual: true}
 	for _, id := range slices.Compact(slices.Sorted(slices.Values(ids))) {
-		asked.Keys = append(asked.Keys, key(in.Repository(id)))
+		batch.Keys = append(batch.Keys, key(of.Repository(id)))
 	}
-	if len(asked.Keys) == 0 {
+	if len(batch.Keys) == 0 {
 		return names, nil
 	}
-	items, err := awsclient.BatchGet(ctx, s.DB, s.Table, asked)
+	items, err := s.table().BatchGet(ctx, batch)
 	if err != nil {
 		return nil, fmt.Errorf("read names of repositories: %w", err)
 	}
 	for _, item := range items {
 		r := attr.Read(item)
-		names[vcs.ID(r.String("id"))] = FullName{Owner: r.String("owner"), Name: r.String("name")}
+		names[vcs.ID(r.String(attrID))] = FullName{Owner: r.String(attrOwner), Name: r.String(attrName)}
 		if err := r.Err(); err != nil {
 			return nil, fmt.Errorf("decode repository: %w", err)
 		}

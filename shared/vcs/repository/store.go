@@ -4,11 +4,11 @@ import (
 	"context"
 	"fmt"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 
 	"github.com/opsplane/opsplane/shared/api/fault"
 	"github.com/opsplane/opsplane/shared/storage/attr"
+	"github.com/opsplane/opsplane/shared/storage/table"
 	"github.com/opsplane/opsplane/shared/vcs"
 )
 
@@ -21,36 +21,39 @@ type Store struct {
 	Table string
 }
 
-func partition(in vcs.Installation) attr.Item {
-	return attr.Item{"pk": attr.String("REPOSITORIES#" + string(in.VCS) + "#" + string(in.ID))}
+func partition(in vcs.Installation) table.Value {
+	return attr.String(prefix + string(in.VCS) + "#" + string(in.ID))
+}
+
+// in returns the condition of a query for the repositories of an installation.
+func in(installation vcs.Installation) table.Condition {
+	return table.Equal("pk", partition(installation))
 }
 
 func key(of vcs.Repository) attr.Item {
-	item := partition(of.Installation)
-	item["sk"] = attr.String(of.ID.Sortable())
-	return item
+	return attr.Item{"pk": partition(of.Installation), "sk": attr.String(of.ID.Sortable())}
 }
+
+func (s Store) table() table.Table { return table.Table{DB: s.DB, Name: s.Table} }
 
 // Get reads a repository with a strongly consistent read. It returns
 // fault.ErrNotFound if the repository is not known or is gone.
 func (s Store) Get(ctx context.Context, of vcs.Repository) (Repository, error) {
-	out, err := s.DB.GetItem(ctx, &dynamodb.GetItemInput{
-		TableName: &s.Table, Key: key(of), ConsistentRead: aws.Bool(true),
-	})
+	item, err := s.table().Get(ctx, key(of))
 	if err != nil {
 		return Repository{}, fmt.Errorf("read repository: %w", err)
 	}
-	if len(out.Item) == 0 || attr.Read(out.Item).Bool("gone") {
+	if item == nil || attr.Read(item).Bool(attrGone) {
 		return Repository{}, fault.ErrNotFound
 	}
-	return decode(out.Item)
+	return decode(item)
 }
 
 func decode(item attr.Item) (Repository, error) {
 	r := attr.Read(item)
 	found := Repository{
-		ID: vcs.ID(r.String("id")), Owner: r.String("owner"), Name: r.String("name"), DefaultBranch: r.String("branch"),
-		Archived: r.Bool("archived"), Private: r.Bool("private"), Setup: r.Bool("setup"), KnownSince: r.Time("created_at"),
+		ID: vcs.ID(r.String(attrID)), Owner: r.String(attrOwner), Name: r.String(attrName), DefaultBranch: r.String(attrBranch),
+		Archived: r.Bool(attrArchived), Private: r.Bool(attrPrivate), Setup: r.Bool(attrSetup), KnownSince: r.Time(attrCreated),
 	}
 	if err := r.Err(); err != nil {
 		return Repository{}, fmt.Errorf("decode repository %s: %w", found.ID, err)

@@ -6,62 +6,56 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"strings"
-
-	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
 	"github.com/opsplane/opsplane/shared/audit/change"
 	"github.com/opsplane/opsplane/shared/storage/attr"
-	"github.com/opsplane/opsplane/shared/storage/awsclient"
+	"github.com/opsplane/opsplane/shared/storage/table"
 	"github.com/opsplane/opsplane/shared/vcs"
 )
 
-// attempts is the maximum number of writes of one fact, when others write the same
+// maxTries is the maximum number of writes of one fact, when others write the same
 // item at the same time.
-const attempts = 6
+const maxTries = 6
 
-var (
-	// errCondition says that the condition of a write did not hold.
-	errCondition = errors.New("the condition does not hold")
-	errContended = errors.New("others write it at the same time, again and again")
-)
+var errContended = errors.New("others write it at the same time, again and again")
 
 // taking says how a fact is stored.
 type taking struct {
 	// wanted reports whether the fact is to be joined with what was known before.
 	wanted func(before known) bool
-	// write makes an update. If its condition does not hold, it returns
-	// errCondition and the item.
-	write func(context.Context, *types.Update) (attr.Item, error)
+	// write makes a change of the item. If a condition of the change does not hold,
+	// it returns the item, and true.
+	write func(context.Context, *table.Edit) (old attr.Item, failed bool, err error)
 	// erase says that the description is deleted.
 	erase bool
 }
 
-// take stores a fact about a repository. It tries the first update without reading
+// take stores a fact about a repository. It tries the first change without reading
 // the item: that succeeds if all of the fact is newer than what is known. If its
 // condition does not hold, take joins the fact with the item. It reports whether
 // anything was changed.
-func (s Store) take(ctx context.Context, author change.Author, at attr.Item, id vcs.ID, fact known, first *update, how taking) (bool, error) {
+func (s Store) take(ctx context.Context, author change.Author, of vcs.Repository, fact known, first *table.Edit, how taking) (bool, error) {
 	err := errContended
-	for n, u := 0, first; n < attempts; n++ {
-		if err := awsclient.Pause(ctx, max(0, n-1)); err != nil {
+	for n, u := 0, first; n < maxTries; n++ {
+		if err := table.Pause(ctx, max(0, n-1)); err != nil {
 			return false, err
 		}
 		var old attr.Item
-		old, err = how.write(ctx, u.expression())
+		var failed bool
+		old, failed, err = how.write(ctx, u)
 		switch {
+		case failed:
 		case err == nil:
 			return true, nil
-		case awsclient.Overtaken(err):
+		case table.Overtaken(err):
 			continue
-		case !errors.Is(err, errCondition):
+		default:
 			return false, fmt.Errorf("write repository: %w", err)
 		}
 		r := attr.Read(old)
 		before := knownOf(r)
 		if err := r.Err(); err != nil {
-			return false, fmt.Errorf("decode repository %s: %w", id, err)
+			return false, fmt.Errorf("decode repository %s: %w", of.ID, err)
 		}
 		after := before.join(fact)
 		if how.erase {
@@ -70,81 +64,48 @@ func (s Store) take(ctx context.Context, author change.Author, at attr.Item, id 
 		if after == before || !how.wanted(before) {
 			return false, nil
 		}
-		u, err = s.replace(author, at, id, old, after), errContended
+		u, err = replace(author, of, old, after), errContended
 	}
 	return false, fmt.Errorf("write repository: %w", err)
 }
 
-// update is a write of a repository's item.
-type update struct {
-	types.Update
-	sets, removes, conditions []string
-}
-
-// set returns the write that sets attributes and removes others.
-func (s Store) set(author change.Author, at, item attr.Item, removes ...string) *update {
-	u := &update{Update: types.Update{
-		TableName: &s.Table, Key: at, ExpressionAttributeNames: map[string]string{},
-		ExpressionAttributeValues:           attr.Item{":now": attr.Time(author.At), ":one": attr.Int(1)},
-		ReturnValuesOnConditionCheckFailure: types.ReturnValuesOnConditionCheckFailureAllOld,
-	}}
-	u.sets = []string{"created_at = if_not_exists(created_at, :now)", author.Set(u.ExpressionAttributeValues)}
-	if _, gone := item["gone"]; gone {
-		item["ttl"] = attr.Time(author.At.Add(Keep))
-	}
-	for _, name := range slices.Sorted(maps.Keys(item)) {
-		u.ExpressionAttributeNames["#"+name], u.ExpressionAttributeValues[":"+name] = name, item[name]
-		u.sets = append(u.sets, "#"+name+" = :"+name)
-	}
-	for _, name := range removes {
-		u.ExpressionAttributeNames["#"+name] = name
-		u.removes = append(u.removes, "#"+name)
+// set returns the change that sets attributes of a repository's item and removes
+// others. Each change increments the item's revision.
+func set(author change.Author, of vcs.Repository, item attr.Item, removes ...string) *table.Edit {
+	u := table.Change(key(of)).SetFirst(attrCreated, attr.Time(author.At)).SetAll(author.All()).SetAll(item).
+		Remove(removes...).Add(attrRevision, attr.Int(1)).KeepOld()
+	if item[attrGone] != nil {
+		u.Set(attrTTL, attr.Time(author.At.Add(Keep)))
 	}
 	return u
 }
 
-// replace returns the write of all that is known. Its condition is that the item is
-// still the old one.
-func (s Store) replace(author change.Author, at attr.Item, id vcs.ID, old attr.Item, after known) *update {
-	item := after.attributes(id)
+// replace returns the change that writes all that is known. Its condition is that
+// the item is still the old one.
+func replace(author change.Author, of vcs.Repository, old attr.Item, after known) *table.Edit {
+	item := after.attributes(of.ID)
+	kept := attr.Item{attrRevision: nil, attrCreated: nil}
+	if item[attrGone] != nil {
+		kept[attrTTL] = nil // set gives it a new value
+	}
+	for _, others := range []attr.Item{key(of), author.All(), item} {
+		maps.Copy(kept, others)
+	}
 	var removes []string
 	for _, name := range slices.Sorted(maps.Keys(old)) {
-		if own := item[name] != nil || at[name] != nil || name == "rev" || name == "created_at" || strings.HasPrefix(name, "ch_"); !own {
+		if _, keep := kept[name]; !keep {
 			removes = append(removes, name)
 		}
 	}
-	if item["gone"] != nil {
-		removes = slices.DeleteFunc(removes, func(name string) bool { return name == "ttl" })
+	u := set(author, of, item, removes...)
+	if revision := old[attrRevision]; revision != nil {
+		return u.If(table.Equal(attrRevision, revision))
 	}
-	u := s.set(author, at, item, removes...)
-	if rev, ok := old["rev"]; ok {
-		u.ExpressionAttributeValues[":rev"] = rev
-		u.only("rev = :rev")
-	} else {
-		u.only("attribute_not_exists(rev)")
-	}
-	return u
+	return u.If(table.Absent(attrRevision))
 }
 
-// only adds a condition.
-func (u *update) only(condition string) { u.conditions = append(u.conditions, condition) }
-
-// older adds the condition that an attribute is absent or smaller than a version.
-func (u *update) older(name string, version vcs.Version) string {
-	value := ":below_" + name
-	u.ExpressionAttributeValues[value] = attr.String(string(version))
-	return "(attribute_not_exists(" + name + ") OR " + name + " < " + value + ")"
-}
-
-// expression returns the update in DynamoDB's form. Each update increments the
-// item's revision.
-func (u *update) expression() *types.Update {
-	e := u.Update
-	text := "SET " + strings.Join(u.sets, ", ")
-	if len(u.removes) > 0 {
-		text += " REMOVE " + strings.Join(u.removes, ", ")
-	}
-	text += " ADD rev :one"
-	e.UpdateExpression, e.ConditionExpression = &text, aws.String(strings.Join(u.conditions, " AND "))
-	return &e
+// olderThan holds if the version in an attribute is older than a version, or if
+// there is none.
+func olderThan(name string, version vcs.Version) table.Condition {
+	return table.AbsentOr(name, table.Less(name, attr.String(string(version))))
 }

@@ -111,6 +111,12 @@ func optional(m member[string], most int) string {
 	return m.value
 }
 
+// title returns a title, cut to the first maxTitle bytes, or less, so that no
+// character is cut in two. It is empty if it is not a text.
+func title(m member[string]) string {
+	return strings.ToValidUTF8(m.value[:min(len(m.value), maxTitle)], "")
+}
+
 // whole reads a number that must be there and above 0.
 func (c *checker) whole(path string, m member[int64]) int64 {
 	switch {

@@ -2,7 +2,6 @@ package vcsevent
 
 import (
 	"github.com/opsplane/opsplane/shared/vcs"
-	"github.com/opsplane/opsplane/shared/vcs/shorten"
 )
 
 type githubRepository struct {
@@ -58,7 +57,7 @@ type githubPull struct {
 func (p *githubPull) seen(c *checker, repository vcs.ID) *PullRequestSeen {
 	base, head := part(c, "pull_request.base", p.Base), part(c, "pull_request.head", p.Head)
 	seen := &PullRequestSeen{
-		Repository: repository, Number: c.whole("pull_request.number", p.Number), Title: shorten.Head(p.Title.value, maxTitle), Draft: p.Draft.value,
+		Repository: repository, Number: c.whole("pull_request.number", p.Number), Title: title(p.Title), Draft: p.Draft.value,
 		User:   optional(p.User.value.Login, maxName),
 		State:  "open",
 		Moment: vcs.Moment{At: c.time("pull_request.updated_at", p.UpdatedAt)},

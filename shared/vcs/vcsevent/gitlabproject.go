@@ -4,7 +4,6 @@ import (
 	"strings"
 
 	"github.com/opsplane/opsplane/shared/vcs"
-	"github.com/opsplane/opsplane/shared/vcs/shorten"
 )
 
 type gitlabProject struct {
@@ -90,7 +89,7 @@ func parted(c *checker, path string, full member[string]) (owner, name string) {
 // updated_at is the time of the merge.
 func (m *gitlabObject) seen(c *checker, repository vcs.ID, user member[string]) *PullRequestSeen {
 	seen := &PullRequestSeen{
-		Repository: repository, Number: c.whole("object_attributes.iid", m.IID), Title: shorten.Head(m.Title.value, maxTitle), Draft: m.Draft.value,
+		Repository: repository, Number: c.whole("object_attributes.iid", m.IID), Title: title(m.Title), Draft: m.Draft.value,
 		BaseBranch: c.text("object_attributes.target_branch", m.TargetBranch, maxBranch),
 		Branch:     c.text("object_attributes.source_branch", m.SourceBranch, maxBranch),
 		SHA:        optional(m.LastCommit.value.ID, maxSHA),

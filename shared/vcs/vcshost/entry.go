@@ -5,8 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"strings"
-
-	"github.com/opsplane/opsplane/shared/vcs/shorten"
 )
 
 // Odd is an entry of a host's list that is left out because it does not have the
@@ -62,7 +60,7 @@ func id(text json.RawMessage) string {
 func why(err error) string {
 	var member *json.UnmarshalTypeError
 	if !errors.As(err, &member) {
-		return shorten.Head(err.Error(), MaxWords)
+		return shortened(err.Error())
 	}
 	kind, _, _ := strings.Cut(member.Value, " ") // after "number" comes the number itself
 	if member.Field == "" {

@@ -8,8 +8,6 @@ import (
 	"regexp"
 	"strings"
 	"unicode"
-
-	"github.com/opsplane/opsplane/shared/vcs/shorten"
 )
 
 // Reason is the reason why a host refuses a request, as far as the response states
@@ -92,7 +90,7 @@ var limits = []string{
 
 // asksForPatience reports whether the text of a refusal says that it is a limit.
 func asksForPatience(body []byte) bool {
-	return containsAny(strings.ToLower(shorten.Head(string(body), maxRefusal)), limits...)
+	return containsAny(strings.ToLower(string(body[:min(len(body), maxRefusal)])), limits...)
 }
 
 // maxRefusal is the maximum that is read of a refusal, in bytes.
@@ -151,7 +149,7 @@ var secrets = regexp.MustCompile(`(?i)\b(?:gh[a-z]|github_pat|gl[a-z]{2,8})[_-][
 	`\b(?:bearer|basic)\s+[\w.~+/=-]{8,}|\b(?:[a-z_]*token|secret|password|code)["']?\s*[=:]\s*["']?[^\s"',;&]+|` +
 	`://[^\s/@]+@|[A-Za-z0-9_+/=-]{32,}`)
 
-// clean returns a host's text as one line without secrets, cut to MaxWords bytes.
+// clean returns a host's text as one line without secrets, shortened.
 func clean(text string) string {
 	text = strings.ToValidUTF8(text, "")
 	text = strings.Map(func(c rune) rune {
@@ -161,5 +159,11 @@ func clean(text string) string {
 		return c
 	}, text)
 	text = strings.Join(strings.Fields(text), " ")
-	return shorten.Head(secrets.ReplaceAllString(text, masked), MaxWords)
+	return shortened(secrets.ReplaceAllString(text, masked))
+}
+
+// shortened returns the first MaxWords bytes of a text, or less, so that no
+// character is cut in two.
+func shortened(text string) string {
+	return strings.ToValidUTF8(text[:min(len(text), MaxWords)], "")
 }
