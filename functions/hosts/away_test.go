@@ -45,7 +45,7 @@ func TestHostThatIsAwayLeavesWhatItSaidLast(t *testing.T) {
 		"down": {func(r *rig) {
 			r.github.Fail(vcstest.Failure{Match: "GET ", Status: http.StatusBadGateway, Body: "words of the host"})
 		}, "HOST_UNAVAILABLE"},
-		"patience": {func(r *rig) { r.github.Fail(vcstest.Failure{Match: "GET ", Status: http.StatusTooManyRequests}) }, "HOST_LIMIT"},
+		"askTime": {func(r *rig) { r.github.Fail(vcstest.Failure{Match: "GET ", Status: http.StatusTooManyRequests}) }, "HOST_LIMIT"},
 		"limit by its text": {func(r *rig) {
 			r.github.Fail(vcstest.Failure{Match: "GET ", Status: http.StatusForbidden, Body: `{"message":"You have exceeded a secondary rate limit."}`})
 		}, "HOST_LIMIT"},
@@ -63,7 +63,7 @@ func TestHostThatIsAwayLeavesWhatItSaidLast(t *testing.T) {
 			})
 		}, "HOST_UNAVAILABLE"},
 		"slower than the caller is": {func(r *rig) {
-			r.patience = 50 * time.Millisecond
+			r.askTime = 50 * time.Millisecond
 			r.github.Choose(func(string) *vcstest.Failure { time.Sleep(time.Second); return &vcstest.Failure{} })
 		}, "HOST_UNAVAILABLE"},
 		"down when the grant is to be refreshed": {func(r *rig) {
@@ -160,7 +160,7 @@ func TestStorageThatIsSlowIsNoHostThatIsAway(t *testing.T) {
 	r.know(t, installation.Installation{VCS: "github", ID: "1", Name: "acme", State: installation.Installed})
 	r.list(t, "github")
 	r.clock = r.clock.Add(10 * time.Minute)
-	r.patience = 2 * time.Second
+	r.askTime = 2 * time.Second
 	f.Add(storagetest.Fault{Delay: 700 * time.Millisecond})
 	if got := r.askedAt(t); got != timestamp.Format(r.clock) {
 		t.Errorf("asked at %s, want now; the log %s", got, r.log.String())

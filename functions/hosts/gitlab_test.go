@@ -147,8 +147,8 @@ func TestLongNameOfAGroupIsCutBetweenTwoCharacters(t *testing.T) {
 func TestWebhookMakesAnInstallationThatIsPendingUntilItDelivers(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
-	var first, later webhookAnswer
-	for _, answer := range []*webhookAnswer{&first, &later} {
+	var first, later webhookResponse
+	for _, answer := range []*webhookResponse{&first, &later} {
 		status, body := r.ask(t, "GET", hookPath, "")
 		if err := json.Unmarshal([]byte(body), answer); err != nil || status != 200 {
 			t.Fatalf("%d %s", status, body)

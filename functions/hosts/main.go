@@ -30,9 +30,9 @@ func main() {
 			Appointments: renewal.Store{DB: db, Table: operations},
 		},
 		providers: person.Providers(cfg, os.Getenv), grants: &session.Grants{DB: db, Table: sessions, Box: box, Log: telemetry.Logger()},
-		vcs:     hostclient.FromEnv(cfg, db, box, os.Getenv),
-		allowed: readAllowed(os.Getenv("GITLAB_GROUPS")),
-		words:   secret.New(cfg, os.Getenv("WEBHOOK_TOKEN_SECRET")).Words, log: telemetry.Logger(),
+		vcs:            hostclient.FromEnv(cfg, db, box, os.Getenv),
+		allowed:        readAllowed(os.Getenv("GITLAB_GROUPS")),
+		webhookSecrets: secret.New(cfg, os.Getenv("WEBHOOK_TOKEN_SECRET")).Words, log: telemetry.Logger(),
 	}
 	httpapi.NewLambda(routes(h), telemetry.Logger(), time.Now).Serve()
 }

@@ -80,10 +80,10 @@ func newRigOn(t *testing.T, env *storagetest.Env, db *dynamodb.Client) *rig {
 			"github": {OAuth: oauth.GitHub(r.github.URL, "Iv1.x", client), Host: githubhost.NewPeople(r.github.URL)},
 			"gitlab": {OAuth: oauth.GitLab(r.github.URL, "abc", client), Host: gitlabhost.NewPeople(r.gitlab.API)},
 		},
-		grants: &session.Grants{DB: db, Table: sessions, Box: box},
-		vcs:    &hostclient.Hosts{App: githubhost.New("", nil, ""), GitLab: gitlabhost.New(r.gitlab.API), Tokens: grouptoken.New(db, sessions, box)},
-		words:  func(context.Context, time.Time) ([]string, error) { return []string{serverSecret}, nil },
-		log:    slog.New(slog.NewJSONHandler(&r.log, nil)),
+		grants:         &session.Grants{DB: db, Table: sessions, Box: box},
+		vcs:            &hostclient.Hosts{App: githubhost.New("", nil, ""), GitLab: gitlabhost.New(r.gitlab.API), Tokens: grouptoken.New(db, sessions, box)},
+		webhookSecrets: func(context.Context, time.Time) ([]string, error) { return []string{serverSecret}, nil },
+		log:            slog.New(slog.NewJSONHandler(&r.log, nil)),
 	}
 	r.lambda = httpapi.NewLambda(routes(r.hosts), r.hosts.log, func() time.Time { return r.clock }).At("https://ops.example.com")
 	u := r.person(t, ann, "ann", r.gitlab.Account(ann, "ann"))

@@ -15,14 +15,6 @@ type opening struct {
 	drafts bool
 }
 
-func decodeOpen(r *http.Request) (opening, error) {
-	key, err := decodeKey(r)
-	if err != nil {
-		return opening{}, err
-	}
-	return readOpening(key, httpapi.NewQuery(r))
-}
-
 func readOpening(key string, p parameters) (opening, error) {
 	o := opening{key: key, idx: orZero(readIdx(p)), drafts: readDrafts(p)}
 	return o, p.Err()

@@ -36,9 +36,7 @@ type upload struct {
 
 // SetHeaders implements httpapi.Headerer.
 func (u upload) SetHeaders(h http.Header) {
-	if u.next != "" {
-		h.Set("Link", "<"+u.next+`>; rel="next"`)
-	}
+	setNext(h, u.next)
 }
 
 var _ httpapi.Headerer = upload{}
@@ -89,6 +87,14 @@ func showPut(p *artifact.Put) *put {
 		return nil
 	}
 	return &put{http.MethodPut, p.URL, p.Headers, timestamp.Format(p.ExpiresAt)}
+}
+
+// setNext sets the header Link to the URL of the next page. An empty URL means that
+// there is none.
+func setNext(h http.Header, next string) {
+	if next != "" {
+		h.Set("Link", "<"+next+`>; rel="next"`)
+	}
 }
 
 // links makes the URLs of uploads for one caller.

@@ -56,7 +56,7 @@ func (k keys) commit(ctx context.Context, call httpapi.Call, targets []kv.Target
 	if err != nil {
 		return committed{}, err
 	}
-	answer := committed{Keys: make([]position, 0, len(changed))}
+	response := committed{Keys: make([]position, 0, len(changed))}
 	total := 0
 	for i, at := range changed {
 		p := position{at.Idx, at.Key}
@@ -65,10 +65,10 @@ func (k keys) commit(ctx context.Context, call httpapi.Call, targets []kv.Target
 			return committed{}, err
 		}
 		if total += w; total > kv.MaxEscapedValue {
-			answer.omitted = len(changed) - i
+			response.omitted = len(changed) - i
 			break
 		}
-		answer.Keys = append(answer.Keys, p)
+		response.Keys = append(response.Keys, p)
 	}
-	return answer, nil
+	return response, nil
 }

@@ -79,9 +79,7 @@ type page struct {
 
 // SetHeaders implements httpapi.Headerer.
 func (p page) SetHeaders(h http.Header) {
-	if p.next != "" {
-		h.Set("Link", "<"+p.next+`>; rel="next"`)
-	}
+	setNext(h, p.next)
 }
 
 var _ httpapi.Headerer = page{}

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"net/http"
 
 	"github.com/opsplane/opsplane/shared/api/httpapi"
 	"github.com/opsplane/opsplane/shared/kv"
@@ -15,14 +14,6 @@ type getting struct {
 	idx    int
 	drafts bool
 	parts  selection.Selection
-}
-
-func decodeGet(r *http.Request) (getting, error) {
-	key, err := decodeKey(r)
-	if err != nil {
-		return getting{}, err
-	}
-	return readGetting(key, httpapi.NewQuery(r))
 }
 
 func readGetting(key string, p parameters) (getting, error) {
@@ -56,14 +47,6 @@ type count struct {
 	MaxIdx int `json:"max_idx"`
 }
 
-func decodeCount(r *http.Request) (counting, error) {
-	key, err := decodeKey(r)
-	if err != nil {
-		return counting{}, err
-	}
-	return readCounting(key, httpapi.NewQuery(r))
-}
-
 func readCounting(key string, p parameters) (counting, error) {
 	c := counting{key: key, drafts: readDrafts(p)}
 	return c, p.Err()
@@ -77,14 +60,6 @@ func (k keys) count(ctx context.Context, call httpapi.Call, c counting) (count, 
 // size is the sum of the sizes of rows.
 type size struct {
 	Size int `json:"size"`
-}
-
-func decodeSize(r *http.Request) (counting, error) {
-	key, err := decodeKey(r)
-	if err != nil {
-		return counting{}, err
-	}
-	return readSizing(key, httpapi.NewQuery(r))
 }
 
 func readSizing(key string, p parameters) (counting, error) {

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"net/http"
 
 	"github.com/opsplane/opsplane/shared/api/httpapi"
 	"github.com/opsplane/opsplane/shared/kv"
@@ -12,22 +11,6 @@ import (
 type storing struct {
 	write   kv.Write
 	version *int
-}
-
-func decodeSet(r *http.Request) (storing, error) {
-	key, err := decodeKey(r)
-	if err != nil {
-		return storing{}, err
-	}
-	return readSet(key, httpapi.NewBody(r))
-}
-
-func decodeCompareAndSet(r *http.Request) (storing, error) {
-	key, err := decodeKey(r)
-	if err != nil {
-		return storing{}, err
-	}
-	return readCompareAndSet(key, httpapi.NewBody(r))
 }
 
 func readCompareAndSet(key string, b *httpapi.Body) (storing, error) {
@@ -68,14 +51,6 @@ type deleting struct {
 // deleted says whether a row was deleted.
 type deleted struct {
 	Result bool `json:"result"`
-}
-
-func decodeDelete(r *http.Request) (deleting, error) {
-	key, err := decodeKey(r)
-	if err != nil {
-		return deleting{}, err
-	}
-	return readDeleting(key, httpapi.NewQuery(r))
 }
 
 func readDeleting(key string, p parameters) (deleting, error) {

@@ -60,7 +60,7 @@ func (t *tokens) list(ctx context.Context, call httpapi.Call, q paging.Request) 
 	if err != nil {
 		return paging.Results[item]{}, err
 	}
-	page := paging.Answer(q, keys, func(k apikey.Key) []string { return []string{k.Cursor()} })
+	page := paging.PageOf(q, keys, func(k apikey.Key) []string { return []string{k.Cursor()} })
 	return paging.Map(page, show), nil
 }
 

@@ -44,11 +44,11 @@ var (
 	errThrottled = fault.Busyf("THROTTLED", "storage is overloaded: try again in a moment")
 	// errContended is the fault for items that other writers never left free.
 	errContended = fault.Busyf("CONTENDED", "too many callers write the same data at the same time: try again in a moment")
-	// errNoAnswer is the fault for an operation that ran out of time.
-	errNoAnswer = fault.Busyf("NO_ANSWER",
+	// errOutOfTime is the fault for an operation that ran out of time.
+	errOutOfTime = fault.Busyf("NO_ANSWER",
 		"the server did not finish in time; a write may or may not have taken effect: read, then decide whether to write again")
-	// errNoReading is errNoAnswer for requests that write nothing.
-	errNoReading = fault.Busyf("NO_ANSWER", "the server did not finish in time: try again, and if that does not help, request less at once")
+	// errReadOutOfTime is errOutOfTime for requests that write nothing.
+	errReadOutOfTime = fault.Busyf("NO_ANSWER", "the server did not finish in time: try again, and if that does not help, request less at once")
 )
 
 // passing returns the fault for an error of storage that may be gone at the next
@@ -61,9 +61,9 @@ func passing(err error, reads bool) *fault.Error {
 	case awsclient.Contended(err):
 		return errContended
 	case errors.Is(err, context.DeadlineExceeded) && reads:
-		return errNoReading
+		return errReadOutOfTime
 	case errors.Is(err, context.DeadlineExceeded):
-		return errNoAnswer
+		return errOutOfTime
 	}
 	return nil
 }

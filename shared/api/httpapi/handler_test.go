@@ -136,7 +136,7 @@ func TestOperationEndsBeforeItsInvocation(t *testing.T) {
 	}
 }
 
-func TestPanicAnswers500AndTheFunctionGoesOn(t *testing.T) {
+func TestAPanicBecomes500AndTheFunctionContinues(t *testing.T) {
 	resp, log := invoke(t, access.Rule{Public: true}, nil, `{}`, func(httpapi.Call, input) (any, error) { panic("boom") })
 	if resp.StatusCode != 500 || resp.Body != "" || !strings.Contains(log, "boom") {
 		t.Errorf("got %d %q, log %s", resp.StatusCode, resp.Body, log)
@@ -169,7 +169,7 @@ func TestBadBodiesNameWhatIsWrong(t *testing.T) {
 	}
 }
 
-func TestAnswerIsCompactJSONWithoutHTMLEscapes(t *testing.T) {
+func TestResponseIsCompactJSONWithoutHTMLEscapes(t *testing.T) {
 	resp, _ := invoke(t, access.Rule{Public: true}, nil, `{}`, func(httpapi.Call, input) (any, error) {
 		return map[string]string{"a": "<&>"}, nil
 	})
@@ -243,18 +243,18 @@ type accepted struct {
 	N int `json:"n"`
 }
 
-func TestAnswersMayHaveAStatusOfTheirOwn(t *testing.T) {
+func TestResultsMayHaveAStatusOfTheirOwn(t *testing.T) {
 	for _, c := range []struct {
-		answer any
+		result any
 		status int
 		body   string
 	}{{moved{}, 302, ""}, {accepted{7}, 202, `{"n":7}`}, {httpapi.Empty{}, 200, ""}} {
-		resp, log := invoke(t, access.Rule{Public: true}, nil, `{}`, func(httpapi.Call, input) (any, error) { return c.answer, nil })
+		resp, log := invoke(t, access.Rule{Public: true}, nil, `{}`, func(httpapi.Call, input) (any, error) { return c.result, nil })
 		if resp.StatusCode != c.status || resp.Body != c.body || !strings.Contains(log, fmt.Sprintf(`"status":%d`, c.status)) {
 			t.Errorf("got %d %q, log %s; want %d %q", resp.StatusCode, resp.Body, log, c.status, c.body)
 		}
 		if _, typed := resp.MultiValueHeaders["Content-Type"]; typed != (c.body != "") {
-			t.Errorf("body %q: has a content type: %t; want one with a body alone", c.body, typed)
+			t.Errorf("body %q: has a content type: %t; want one only with a body", c.body, typed)
 		}
 	}
 }

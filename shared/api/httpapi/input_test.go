@@ -66,7 +66,7 @@ func TestWhatARouteDoesNotTakeIsRefusedByName(t *testing.T) {
 		{"misspelt parameter", "?comitted=false", `{}`, "UNKNOWN_PARAMETER", `"comitted" is unknown here; did you mean committed? (known parameters are committed, idx, select)`},
 		{"swapped letters", "?ixd=1", `{}`, "UNKNOWN_PARAMETER", "did you mean idx?"},
 		{"another case", "?IDX=1", `{}`, "UNKNOWN_PARAMETER", "did you mean idx?"},
-		{"a stranger", "?zzz=1", `{}`, "UNKNOWN_PARAMETER", `"zzz" is unknown here; known parameters are committed, idx, select`},
+		{"like no known name", "?zzz=1", `{}`, "UNKNOWN_PARAMETER", `"zzz" is unknown here; known parameters are committed, idx, select`},
 		{"no name", "?=1", `{}`, "UNKNOWN_PARAMETER", `"" is unknown here`},
 		{"given twice", "?idx=1&idx=1", `{}`, "INVALID_PARAMETER", "idx is there 2 times"},
 		{"misspelt member", "", `{"data":1,"comitted":false}`, "UNKNOWN_MEMBER", `"comitted" is unknown here; did you mean committed?`},
