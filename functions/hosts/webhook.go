@@ -45,7 +45,7 @@ func (h *hosts) webhook(ctx context.Context, call httpapi.Call, base string) (we
 	}
 	token, ok := webhook.Token(key, call.Installation.ID)
 	if !ok {
-		return webhookResponse{}, access.Refuse(access.StepHost, "the id is none that a group can have")
+		return webhookResponse{}, access.Refuse(access.StepHost, "no group can have this id")
 	}
 	known, err := h.know(ctx, call, g)
 	if err != nil {
