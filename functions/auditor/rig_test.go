@@ -5,7 +5,6 @@ import (
 	"cmp"
 	"encoding/json"
 	"log/slog"
-	"maps"
 	"slices"
 	"strconv"
 	"testing"
@@ -35,29 +34,22 @@ type rig struct {
 	next    int // sequence number
 }
 
-var tables = map[string]audit.Table{
-	"TokensTable": audit.Tokens, "OperationsTable": audit.Operations, "SessionsTable": audit.Sessions, "KvTable": audit.KV, "VcsTable": audit.VCS,
-}
-
 func newRig(t *testing.T) *rig { return rigOn(storagetest.New(t)) }
 
 func rigOn(env *storagetest.Env) *rig {
 	r := &rig{env: env}
 	r.auditor = r.over(r.env)
-	for _, name := range slices.Sorted(maps.Keys(tables)) {
-		r.streams = append(r.streams, &storagetest.Changes{Table: r.env.Table(name), At: taken})
+	for _, source := range sources {
+		r.streams = append(r.streams, &storagetest.Changes{Table: r.env.Table(string(source.Table)), At: taken})
 	}
 	return r
 }
 
 func (r *rig) over(env *storagetest.Env) *auditor {
-	known := map[string]audit.Table{}
-	for name, table := range tables {
-		known[env.Table(name)] = table
-	}
 	return &auditor{
-		trail:  audit.Store{DB: env.DynamoDB, Table: env.Table("AuditTable"), Keep: time.Hour},
-		tables: known, log: slog.New(slog.NewJSONHandler(&r.log, nil)), now: func() time.Time { return born },
+		trail:   audit.Store{DB: env.DynamoDB, Table: env.Table("AuditTable"), Keep: time.Hour},
+		sources: byName(func(t audit.Table) string { return env.Table(string(t)) }),
+		log:     slog.New(slog.NewJSONHandler(&r.log, nil)), now: func() time.Time { return born },
 	}
 }
 
