@@ -110,7 +110,7 @@ func (t trail) list(ctx context.Context, call httpapi.Call, q query) (paging.Res
 			return paging.Results[audit.Record]{}, access.Refuse(access.StepMembership,
 				"the credential does not reach the installation that the query names, by membership and restrictions")
 		}
-		ask.Scope = audit.Record{VCS: string(q.target.VCS), Installation: string(q.target.ID)}.Scope()
+		ask.Scope = audit.Scope(q.target)
 	case !unrestricted:
 		return paging.Results[audit.Record]{}, access.Refuse(access.StepRestriction, "a restricted credential reads records of an installation only, and the query names none")
 	case !everything && q.actor != "" && q.actor != call.Caller.User:
