@@ -15,7 +15,7 @@ func AuditRecord(c audit.Change) (audit.Record, bool) {
 	}
 	shown := []string{"name"}
 	for _, system := range vcs.All() {
-		shown = append(shown, members(string(system)), hosted(string(system)), account(string(system)))
+		shown = append(shown, members(system), hosted(system), account(system))
 	}
 	return c.Shown("user."+c.Verb(), id, shown...)
 }
