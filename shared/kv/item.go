@@ -56,13 +56,17 @@ func readCell(r *attr.Reader) cell {
 		size: int(r.Int("sz")), weight: int(r.Int("wt")), written: r.Int("wa"), stamp: r.String("st"),
 		inline: r.Bytes("vd"), body: body{r.String("vo"), r.String("vh")}, etag: r.String("ae"), changed: r.Int(change.AttrAt),
 	}
-	for name, field := range map[string]**int{"vr": &c.version, "rv": &c.revision} {
-		if r.Has(name) {
-			n := int(r.Int(name))
-			*field = &n
-		}
-	}
+	c.version, c.revision = number(r, "vr"), number(r, "rv")
 	return c
+}
+
+// number reads a number, or nil if there is none.
+func number(r *attr.Reader, name string) *int {
+	if !r.Has(name) {
+		return nil
+	}
+	n := int(r.Int(name))
+	return &n
 }
 
 func decodeCell(it attr.Item) (cell, error) {
