@@ -12,6 +12,7 @@ import (
 
 	"github.com/opsplane/opsplane/infra/test/contract"
 	"github.com/opsplane/opsplane/infra/test/functiontest"
+	"github.com/opsplane/opsplane/infra/test/storagetest"
 	"github.com/opsplane/opsplane/shared/api/access"
 	"github.com/opsplane/opsplane/shared/audit"
 	"github.com/opsplane/opsplane/shared/login/user"
@@ -21,7 +22,7 @@ import (
 var born = functiontest.Start
 
 func TestRoutesAgreeWithTemplateAndDocument(t *testing.T) {
-	contract.CheckRoutes(t, "AuditFunction", routes(trail{}))
+	contract.CheckRoutes(t, function, routes(trail{}))
 }
 
 // keep is how long the table keeps a record. It is much longer than the age of the
@@ -32,25 +33,27 @@ const keep = 365 * 24 * time.Hour
 // of an installation.
 type rig struct {
 	*functiontest.Rig
-	trail
+	trail // of the test, which also writes
 }
 
-func newRig(t testing.TB) *rig {
-	r := &rig{Rig: functiontest.New(t)}
-	db := r.Env.DynamoDB
-	r.use(trail{
-		records: audit.Store{DB: db, Table: r.Env.Table("AuditTable"), Keep: keep},
-		users:   &user.Store{DB: db, Table: r.Env.Table("OperationsTable")},
-	})
+const function = "AuditFunction"
+
+func newRig(t testing.TB) *rig { return rigOn(functiontest.New(t, function)) }
+
+func rigOn(of *functiontest.Rig) *rig {
+	r := &rig{of, over(of.Env)}
+	r.Serve(routes(over(r.Role)))
 	r.Caller = functiontest.Token("ann", access.AuditRead)
 	r.Caller.Memberships = []vcs.Installation{{VCS: "github", ID: "42"}}
 	return r
 }
 
-// use makes the function serve a trail.
-func (r *rig) use(of trail) {
-	r.trail = of
-	r.Serve(routes(r.trail))
+// over returns the trail with the clients of an env.
+func over(env *storagetest.Env) trail {
+	return trail{
+		records: audit.Store{DB: env.DynamoDB, Table: env.Table("AuditTable"), Keep: keep},
+		users:   &user.Store{DB: env.DynamoDB, Table: env.Table("OperationsTable")},
+	}
 }
 
 // put adds a record that is older than now by ago. An empty installation means

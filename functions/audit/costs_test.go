@@ -8,12 +8,13 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/opsplane/opsplane/infra/test/costs"
+	"github.com/opsplane/opsplane/infra/test/functiontest"
 	"github.com/opsplane/opsplane/infra/test/storagetest"
 	"github.com/opsplane/opsplane/shared/audit"
 )
 
 func TestListsUseWhatTheDocumentSays(t *testing.T) {
-	costs.Check(t, "AuditFunction", map[string]costs.Scenario{
+	costs.Check(t, function, map[string]costs.Scenario{
 		"records of an installation, page of 50":             counting(of42, 50),
 		"records of a key, page of 50":                       counting(of42+"&key=plan/1", 50),
 		"the caller's own records, page of 50":               counting(path, 50),
@@ -25,9 +26,9 @@ func TestListsUseWhatTheDocumentSays(t *testing.T) {
 func counting(target string, want int) costs.Scenario {
 	return func(t *testing.T) *costs.Meter {
 		env, m := costs.New(t)
-		r := newRig(t)
+		r := rigOn(functiontest.On(env, function))
 		fill(t, env, 1200)
-		r.use(trail{records: audit.Store{DB: m.DynamoDB(), Table: env.Table("AuditTable")}, users: r.users})
+		r.Serve(routes(over(m.Role(function))))
 		m.Start()
 		m.Request("GET", target)
 		if status, ids, _ := r.get(t, target); status != 200 || len(ids) != want {

@@ -9,6 +9,7 @@ import (
 
 	"github.com/opsplane/opsplane/infra/measure/bench"
 	"github.com/opsplane/opsplane/infra/test/costs"
+	"github.com/opsplane/opsplane/infra/test/functiontest"
 	"github.com/opsplane/opsplane/shared/audit"
 	"github.com/opsplane/opsplane/shared/storage/attr"
 )
@@ -27,9 +28,8 @@ func newGrown(b *testing.B, n int) *grown {
 	if err := bench.WithoutStream(b.Context(), env.DynamoDB, table); err != nil {
 		b.Fatal(err)
 	}
-	g := &grown{n: n, plain: newRig(b), paid: newRig(b), meter: m}
-	g.plain.use(trail{records: audit.Store{DB: env.DynamoDB, Table: table}, users: g.plain.users})
-	g.paid.use(trail{records: audit.Store{DB: m.DynamoDB(), Table: table}, users: g.paid.users})
+	g := &grown{n: n, plain: rigOn(functiontest.On(env, function)), paid: rigOn(functiontest.On(env, function)), meter: m}
+	g.paid.Serve(routes(over(m.Role(function))))
 	record := func(i int) audit.Record {
 		return audit.Record{
 			ID: fmt.Sprintf("%032d", i), At: born.Add(-time.Duration(i) * time.Minute), Action: "key.write", Subject: fmt.Sprintf("plan/%d", i%(n/25)),

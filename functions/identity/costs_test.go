@@ -35,10 +35,10 @@ func browsing(method, path string) costs.Scenario {
 func use(method, path string, by func(*testing.T, *rig, user.User) *access.Caller) costs.Scenario {
 	return func(t *testing.T) *costs.Meter {
 		env, m := costs.New(t)
-		r := rigOn(functiontest.On(env))
+		r := rigOn(functiontest.On(env, "IdentityFunction"))
 		ann := r.person(t, "ann", vcs.Installation{VCS: "github", ID: "12345678"})
 		caller := by(t, r, ann)
-		r.Serve(routes(&user.Store{DB: m.DynamoDB(), Table: r.users.Table}, &session.Store{DB: m.DynamoDB(), Table: r.sessions.Table}))
+		r.use(m.Role("IdentityFunction"))
 		m.Start()
 		m.Request(method, path)
 		if got := r.As(t, caller, method, path, ""); got.StatusCode != 200 {

@@ -7,6 +7,7 @@ import (
 
 	"github.com/opsplane/opsplane/infra/test/contract"
 	"github.com/opsplane/opsplane/infra/test/functiontest"
+	"github.com/opsplane/opsplane/infra/test/storagetest"
 	"github.com/opsplane/opsplane/shared/api/access"
 	"github.com/opsplane/opsplane/shared/login/session"
 	"github.com/opsplane/opsplane/shared/login/user"
@@ -20,7 +21,7 @@ func TestRoutesAgreeWithTemplateAndDocument(t *testing.T) {
 	contract.CheckRoutes(t, "IdentityFunction", routes(nil, nil))
 }
 
-// rig is the function with storage of its own. Its users are read without faults.
+// rig is the function with storage of its own. The stores are those of the test.
 type rig struct {
 	*functiontest.Rig
 	users    *user.Store
@@ -29,14 +30,18 @@ type rig struct {
 
 func newRig(t *testing.T) *rig {
 	t.Helper()
-	return rigOn(functiontest.New(t))
+	return rigOn(functiontest.New(t, "IdentityFunction"))
 }
 
-// rigOn makes the function read its sessions through the rig's faults.
 func rigOn(of *functiontest.Rig) *rig {
 	r := &rig{of, &user.Store{DB: of.Env.DynamoDB, Table: of.Env.Table("OperationsTable")}, &session.Store{DB: of.Env.DynamoDB, Table: of.Env.Table("SessionsTable")}}
-	r.Serve(routes(r.users, &session.Store{DB: of.Faulty.DynamoDB, Table: r.sessions.Table}))
+	r.use(of.Role)
 	return r
+}
+
+// use makes the function use the clients of an env.
+func (r *rig) use(env *storagetest.Env) {
+	r.Serve(routes(&user.Store{DB: env.DynamoDB, Table: r.users.Table}, &session.Store{DB: env.DynamoDB, Table: r.sessions.Table}))
 }
 
 // person makes a user with the memberships.
@@ -97,8 +102,8 @@ func TestIdentity(t *testing.T) {
 
 func TestStorageFailureIsNoRefusal(t *testing.T) {
 	t.Parallel()
-	r := functiontest.New(t)
-	r.Serve(routes(&user.Store{DB: r.Env.DynamoDB, Table: "no-such-table"}, nil))
+	r := newRig(t)
+	r.Faults.Add(storagetest.Fault{Operation: "GetItem", Kind: storagetest.ServerError})
 	r.As(t, token(user.User{ID: uuid.NewString()}), "GET", "/api/v1/whoami", "").WantBody(t, 500, "")
 }
 

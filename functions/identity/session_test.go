@@ -106,8 +106,9 @@ func TestUseOfASessionIsRecordedOnceADay(t *testing.T) {
 		}
 		r.Faults.Clear()
 		got := r.As(t, caller, "GET", "/api/v1/whoami", "")
-		if got.StatusCode != c.status || r.Faults.Calls("") != c.writes {
-			t.Errorf("%s: got %d with %d writes, want %d with %d", name, got.StatusCode, r.Faults.Calls(""), c.status, c.writes)
+		writes := r.Faults.Calls("") - r.Faults.Calls("GetItem")
+		if got.StatusCode != c.status || writes != c.writes {
+			t.Errorf("%s: got %d with %d writes, want %d with %d", name, got.StatusCode, writes, c.status, c.writes)
 		}
 		if found, err := r.sessions.Get(t.Context(), caller.Key); err != nil || c.writes == 1 && !c.ended && !found.SeenAt.Equal(now) {
 			t.Errorf("%s: got %+v, %v; want seen now", name, found, err)

@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"github.com/opsplane/opsplane/infra/test/costs"
+	"github.com/opsplane/opsplane/infra/test/functiontest"
 	"github.com/opsplane/opsplane/shared/vcs"
 	"github.com/opsplane/opsplane/shared/vcs/pullrequest"
 )
@@ -31,7 +32,8 @@ func TestOperationsUseWhatTheDocumentSays(t *testing.T) {
 func counting(path string, add func(*testing.T, *rig, int)) costs.Scenario {
 	return func(t *testing.T) *costs.Meter {
 		env, m := costs.New(t)
-		r := newRigOn(env, m.DynamoDB())
+		r := rigOn(functiontest.On(env, function))
+		r.Serve(routes(over(m.Role(function))))
 		for n := 1; n <= 100; n++ {
 			add(t, r, n)
 		}

@@ -12,6 +12,7 @@ import (
 
 	"github.com/opsplane/opsplane/infra/measure/bench"
 	"github.com/opsplane/opsplane/infra/test/costs"
+	"github.com/opsplane/opsplane/infra/test/functiontest"
 	"github.com/opsplane/opsplane/shared/storage/attr"
 	"github.com/opsplane/opsplane/shared/vcs"
 	"github.com/opsplane/opsplane/shared/vcs/pullrequest"
@@ -33,7 +34,8 @@ func newGrown(b *testing.B, n int) *grown {
 	if err := bench.WithoutStream(b.Context(), env.DynamoDB, table); err != nil {
 		b.Fatal(err)
 	}
-	g := &grown{n: n, plain: newRigOn(env, env.DynamoDB), paid: newRigOn(env, m.DynamoDB()), meter: m}
+	g := &grown{n: n, plain: rigOn(functiontest.On(env, function)), paid: rigOn(functiontest.On(env, function)), meter: m}
+	g.paid.Serve(routes(over(m.Role(function))))
 	const version = "4000000000000.00.72d3162e-cc78-11e3-81ab-4c9367dc0958"
 	seen := vcs.Description{ID: "1", Owner: "acme", Name: name(1)}
 	if err := g.plain.repositories.Apply(b.Context(), g.plain.Author(), vcs.Installation{VCS: "github", ID: "42"}, seen, version); err != nil {

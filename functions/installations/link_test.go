@@ -74,7 +74,7 @@ func TestLinkHeaderIsWrittenAsClientsReadIt(t *testing.T) {
 			t.Errorf("%s of %q:\n got %s\nwant %s", c.target, c.forwarded, got, want)
 		}
 	}
-	r.Serve(routes(r.installations)).At("https://ops.example.com/us")
+	r.Serve(routes(over(r.Role))).At("https://ops.example.com/us")
 	want := "<https://ops.example.com/us" + repos + "?page=n&page=" + place("b", 2) + `&limit=2>; rel="next"`
 	if got := r.link(t, repos+"?limit=2", ui); got != want {
 		t.Errorf("at a configured address, of a proxy that says another:\n got %s\nwant %s", got, want)

@@ -6,7 +6,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/google/uuid"
 
 	"github.com/opsplane/opsplane/infra/test/functiontest"
@@ -20,24 +19,27 @@ import (
 // installations.
 type rig struct {
 	*functiontest.Rig
-	*installations
+	*installations // of the test, which also writes
 }
 
-func newRig(t *testing.T) *rig {
-	env := storagetest.New(t)
-	return newRigOn(env, env.DynamoDB)
-}
+func newRig(t *testing.T) *rig { return rigOn(functiontest.New(t, function)) }
 
-// newRigOn makes the function use db for its storage.
-func newRigOn(env *storagetest.Env, db *dynamodb.Client) *rig {
-	vcsTable := env.Table("VcsTable")
-	r := &rig{functiontest.On(env), &installations{
-		repositories: repository.Store{DB: db, Table: vcsTable}, pullRequests: pullrequest.Store{DB: db, Table: vcsTable},
-	}}
-	r.Serve(routes(r.installations))
+const function = "InstallationsFunction"
+
+func rigOn(of *functiontest.Rig) *rig {
+	r := &rig{of, over(of.Env)}
+	r.Serve(routes(over(of.Role)))
 	r.Caller = functiontest.Token(uuid.NewString())
 	r.Caller.Memberships = []vcs.Installation{{VCS: "github", ID: "42"}, {VCS: "gitlab", ID: "42"}, {VCS: "github", ID: "5"}}
 	return r
+}
+
+// over returns the function with the clients of an env.
+func over(env *storagetest.Env) *installations {
+	vcsTable := env.Table("VcsTable")
+	return &installations{
+		repositories: repository.Store{DB: env.DynamoDB, Table: vcsTable}, pullRequests: pullrequest.Store{DB: env.DynamoDB, Table: vcsTable},
+	}
 }
 
 // get returns the status and the targets of the page's links. If the status is 200,

@@ -126,7 +126,7 @@ func TestLoginStandsWhereItCannotBeTakenOutOfTheCount(t *testing.T) {
 	for n := range 30 {
 		faults.Add(storagetest.Fault{Operation: "UpdateItem", Nth: n + 2, Kind: storagetest.ServerError})
 	}
-	h.build(h.Env.WithFaults(&faults).DynamoDB)
+	h.build(h.Role.WithFaults(&faults).DynamoDB)
 	b := h.browser()
 	if got := b.get(t, b.start(t, "github", "")); got.StatusCode != http.StatusSeeOther || !strings.Contains(h.Log.String(), "login counted as failed") {
 		t.Errorf("got %d %s, want 303 and a line of the log: %s", got.StatusCode, got.Body, h.Log.String())

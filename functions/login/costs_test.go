@@ -27,7 +27,7 @@ func counting(path string, prepare func(*testing.T, *browser) string) costs.Scen
 	return func(t *testing.T) *costs.Meter {
 		env, m := costs.New(t)
 		h := newRigOn(t, env)
-		h.build(m.DynamoDB())
+		h.build(m.Role("LoginFunction").DynamoDB)
 		b := h.browser()
 		target := prepare(t, b)
 		m.Start()

@@ -199,7 +199,7 @@ func TestLoginEndsTheSessionThatTheBrowserHad(t *testing.T) {
 	live := func(text string) bool {
 		t.Helper()
 		id, _ := session.IDOf(text)
-		found, err := h.sessions.Get(t.Context(), id)
+		found, err := h.tests.sessions.Get(t.Context(), id)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -226,7 +226,7 @@ func TestLoginEndsTheSessionThatTheBrowserHad(t *testing.T) {
 	}
 	// A table that cannot be written does not disturb it either.
 	var faults storagetest.Faults
-	h.build(h.Env.WithFaults(&faults).DynamoDB)
+	h.build(h.Role.WithFaults(&faults).DynamoDB)
 	back := b.start(t, "github", "")
 	for n := range 30 { // all writes except the first, which counts the attempt
 		faults.Add(storagetest.Fault{Operation: "UpdateItem", Nth: n + 2, Kind: storagetest.ServerError})
@@ -318,7 +318,7 @@ func TestStorageFailureOnTheWayLogsNobodyIn(t *testing.T) {
 		h := newRig(t)
 		var faults storagetest.Faults
 		faults.Add(storagetest.Fault{Operation: operation, Kind: storagetest.ServerError})
-		h.build(h.Env.WithFaults(&faults).DynamoDB)
+		h.build(h.Role.WithFaults(&faults).DynamoDB)
 		b := h.browser()
 		got := b.get(t, b.start(t, "github", ""))
 		if got.StatusCode != 500 && got.StatusCode != 503 || b.cookies[session.Cookie] != "" {

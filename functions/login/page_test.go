@@ -55,7 +55,7 @@ func TestBrowserIsToldOfAFailureInAPage(t *testing.T) {
 			target := b.start(t, "github", "")
 			var faults storagetest.Faults
 			faults.Choose = func(string) storagetest.Fault { return storagetest.Fault{Kind: storagetest.Throttle} }
-			b.build(b.Env.WithFaults(&faults).DynamoDB)
+			b.build(b.Role.WithFaults(&faults).DynamoDB)
 			return target
 		}, 503, []string{"THROTTLED", again}},
 		"VCS that is not configured": {func(_ *testing.T, b *browser) string {

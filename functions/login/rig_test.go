@@ -32,7 +32,8 @@ const address = "https://ops.example.com"
 type rig struct {
 	*functiontest.Rig
 	*login
-	vcs *vcstest.People
+	tests *login // the same, of the test, which also prepares and reads
+	vcs   *vcstest.People
 }
 
 func newRig(t *testing.T) *rig {
@@ -42,11 +43,12 @@ func newRig(t *testing.T) *rig {
 
 func newRigOn(t *testing.T, env *storagetest.Env) *rig {
 	t.Helper()
-	h := &rig{Rig: functiontest.On(env), vcs: vcstest.NewPeople(t)}
-	h.build(h.Env.DynamoDB)
+	h := &rig{Rig: functiontest.On(env, "LoginFunction"), vcs: vcstest.NewPeople(t)}
+	h.build(h.Role.DynamoDB)
+	h.tests = h.over(h.Env.DynamoDB)
 	for _, vcs := range []string{"github", "gitlab"} {
 		known := installation.Installation{VCS: nouns.VCS(vcs), ID: "1", Name: "known"}
-		if _, err := h.people.Installations.Save(t.Context(), h.Author(), known); err != nil {
+		if _, err := h.tests.people.Installations.Save(t.Context(), h.Author(), known); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -55,10 +57,16 @@ func newRigOn(t *testing.T, env *storagetest.Env) *rig {
 
 // build makes the function use db for its storage.
 func (h *rig) build(db *dynamodb.Client) {
+	h.login = h.over(db)
+	h.Serve(routes(h.login), h.login.pages).At(address)
+}
+
+// over returns the function with db for its storage.
+func (h *rig) over(db *dynamodb.Client) *login {
 	operations, sessions := h.Env.Table("OperationsTable"), h.Env.Table("SessionsTable")
 	secret := func(context.Context) (string, error) { return "s3cret", nil }
 	box := sealed.NewBox(sealed.Fixed([]byte(strings.Repeat("k", 32))))
-	h.login = &login{
+	return &login{
 		providers: map[string]person.Provider{
 			"github": {OAuth: oauth.GitHub(h.vcs.URL, "Iv1.x", secret), Host: githubhost.NewPeople(h.vcs.URL)},
 			"gitlab": {OAuth: oauth.GitLab(h.vcs.URL, "abc", secret), Host: gitlabhost.NewPeople(h.vcs.URL + "/api")},
@@ -71,7 +79,6 @@ func (h *rig) build(db *dynamodb.Client) {
 		sessions: &session.Store{DB: db, Table: sessions}, grants: &session.Grants{DB: db, Table: sessions, Box: box},
 		attempts: &ratelimit.Store{DB: db, Table: sessions}, failures: failuresInTests,
 	}
-	h.Serve(routes(h.login), h.login.pages).At(address)
 }
 
 // failuresInTests is how many logins of an address may fail in ten minutes.
@@ -134,11 +141,11 @@ func (b *browser) user(t *testing.T) (user.User, bool) {
 	if !ok {
 		return user.User{}, false
 	}
-	found, err := b.sessions.Get(t.Context(), id)
+	found, err := b.tests.sessions.Get(t.Context(), id)
 	if err != nil || !found.LiveAt(b.Clock.Now()) {
 		return user.User{}, false
 	}
-	u, err := b.people.Users.Get(t.Context(), found.User)
+	u, err := b.tests.people.Users.Get(t.Context(), found.User)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -3,7 +3,6 @@ package main
 import (
 	"bytes"
 	"context"
-	"log/slog"
 	"slices"
 	"strconv"
 	"testing"
@@ -11,6 +10,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/opsplane/opsplane/infra/test/functiontest"
 	"github.com/opsplane/opsplane/infra/test/storagetest"
 	"github.com/opsplane/opsplane/infra/test/vcstest"
 	"github.com/opsplane/opsplane/shared/api/access"
@@ -28,35 +28,39 @@ import (
 	"github.com/opsplane/opsplane/shared/vcs/installation"
 )
 
-var born = time.Unix(4_000_000_000, 0).UTC()
+var born = functiontest.Start
 
 const ann = 5
 
 // rig is the function over its own tables and hosts. Ann has logged in at both
 // hosts. She is a member of installation 1 of GitHub and group 77 of GitLab.
 type rig struct {
+	*functiontest.Rig
 	*renewer
-	env    *storagetest.Env
 	github *vcstest.People
 	gitlab *vcstest.GitLab
 	ann    string
-	clock  time.Time
-	log    bytes.Buffer
-	logger *slog.Logger // writes to log
+	// The stores of the test, which also writes what the renewer may not.
+	people person.Memberships
+	grants *session.Grants
+	keys   *apikey.Store
 }
+
+const function = "RenewerFunction"
 
 func newRig(t *testing.T) *rig {
 	t.Helper()
-	return newRigOn(t, storagetest.New(t))
+	return rigOn(t, functiontest.New(t, function))
 }
 
-func newRigOn(t *testing.T, env *storagetest.Env) *rig {
+func rigOn(t *testing.T, of *functiontest.Rig) *rig {
 	t.Helper()
-	r := &rig{env: env, github: vcstest.NewPeople(t), gitlab: vcstest.NewGitLab(t), clock: born}
-	r.logger = slog.New(slog.NewJSONHandler(&r.log, nil))
+	r := &rig{Rig: of, github: vcstest.NewPeople(t), gitlab: vcstest.NewGitLab(t)}
 	r.github.Person = vcstest.Person{ID: ann, Login: "ann", Installations: []int{1}}
 	r.member(30)
-	r.renewer = r.over(env)
+	r.renewer = r.over(r.Role)
+	tests := r.over(r.Env)
+	r.people, r.grants, r.keys = tests.people, tests.grants, tests.keys
 	for system, id := range map[string]string{"github": "1", "gitlab": "77"} {
 		if _, err := r.people.Installations.Save(t.Context(), r.author(), installation.Installation{VCS: vcs.VCS(system), ID: vcs.ID(id), Name: "acme"}); err != nil {
 			t.Fatal(err)
@@ -87,12 +91,12 @@ func (r *rig) over(env *storagetest.Env) *renewer {
 		},
 		grants: &session.Grants{DB: env.DynamoDB, Table: env.Table("SessionsTable"), Box: box},
 		keys:   &apikey.Store{DB: env.DynamoDB, Table: env.Table("TokensTable")},
-		log:    r.logger, now: func() time.Time { return r.clock },
+		log:    r.Logger(), now: r.Clock.Now,
 	}
 }
 
 func (r *rig) author() change.Author {
-	return change.Author{Principal: "test", Request: uuid.NewString(), At: r.clock}
+	return change.Author{Principal: "test", Request: uuid.NewString(), At: r.Clock.Now()}
 }
 
 // login logs Ann in at both hosts now, as the function login does.
@@ -108,7 +112,7 @@ func (r *rig) login(t *testing.T) {
 	}
 	r.ann = u.ID
 	for system, grant := range map[string]session.Grant{
-		"github": {Access: vcstest.PersonToken, Refresh: vcstest.PersonRefresh, ExpiresAt: r.clock.Add(8 * time.Hour)},
+		"github": {Access: vcstest.PersonToken, Refresh: vcstest.PersonRefresh, ExpiresAt: r.Clock.Now().Add(8 * time.Hour)},
 		"gitlab": {Access: r.gitlab.Account(ann, "ann")},
 	} {
 		of := r.holder(system)
@@ -130,11 +134,11 @@ func (r *rig) holder(system string) session.Holder {
 func (r *rig) pass(t *testing.T, d time.Duration) tally {
 	t.Helper()
 	var sum tally
-	for end := r.clock.Add(d); r.clock.Before(end); {
-		r.clock = r.clock.Add(time.Minute)
+	for end := r.Clock.Now().Add(d); r.Clock.Now().Before(end); {
+		r.Clock.Add(time.Minute)
 		got, err := r.handle(t.Context(), nil)
 		if err != nil {
-			t.Fatalf("%v: %s", err, r.log.String())
+			t.Fatalf("%v: %s", err, r.Log.String())
 		}
 		sum = tally{sum.Renewed + got.Renewed, sum.Ended + got.Ended, sum.Failed + got.Failed}
 	}
@@ -151,8 +155,8 @@ func (r *rig) allowed(t *testing.T, system string, kind access.Kind) bool {
 	}
 	target := vcs.Installation{VCS: vcs.VCS(system), ID: map[string]vcs.ID{"github": "1", "gitlab": "77"}[system]}
 	caller := access.Caller{Kind: kind, User: u.ID, Account: vcs.Account{VCS: target.VCS, ID: vcs.ID(strconv.Itoa(ann))}}
-	caller = caller.Narrow(u.MembershipsFor(caller, r.clock), target)
-	return access.Authorize(caller, access.Rule{Scope: access.ScopeInstallation}, target, r.clock) == nil
+	caller = caller.Narrow(u.MembershipsFor(caller, r.Clock.Now()), target)
+	return access.Authorize(caller, access.Rule{Scope: access.ScopeInstallation}, target, r.Clock.Now()) == nil
 }
 
 // expect compares, for all kinds of credential, whether Ann is allowed with what is
@@ -171,7 +175,7 @@ func (r *rig) waiting(t *testing.T) []string {
 	t.Helper()
 	var found []string
 	for _, system := range vcs.All() {
-		due, err := r.people.Appointments.Due(t.Context(), string(system), r.clock.AddDate(1, 0, 0), 10)
+		due, err := r.people.Appointments.Due(t.Context(), string(system), r.Clock.Now().AddDate(1, 0, 0), 10)
 		if err != nil {
 			t.Fatal(err)
 		}

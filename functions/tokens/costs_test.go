@@ -75,7 +75,7 @@ func revoking(id func(*testing.T, *rig) string) costs.Scenario {
 func newMetered(t *testing.T) (*costs.Meter, *rig) {
 	t.Helper()
 	env, m := costs.New(t)
-	h := rigOn(t, functiontest.On(env), m.DynamoDB())
+	h := rigOn(t, functiontest.On(env, function), m.Role(function).DynamoDB)
 	h.rotate(t, signing.Planned)
 	return m, h
 }

@@ -40,10 +40,12 @@ type rig struct {
 	key     apikey.Key
 }
 
+const function = "TokensFunction"
+
 func newRig(t *testing.T) *rig {
 	t.Helper()
-	of := functiontest.New(t)
-	return rigOn(t, of, of.Faulty.DynamoDB)
+	of := functiontest.New(t, function)
+	return rigOn(t, of, of.Role.DynamoDB)
 }
 
 // rigOn makes the function use storage through db.

@@ -49,7 +49,7 @@ func TestOperationsUseWhatTheDocumentSays(t *testing.T) {
 func delivering(path, body string, headers map[string]string, status, times int) costs.Scenario {
 	return func(t *testing.T) *costs.Meter {
 		env, m := costs.New(t)
-		r := rigOn(functiontest.On(env), m.DynamoDB(), "github", "server")
+		r := rigOn(functiontest.On(env, function), m.Role(function).DynamoDB, "github", "server")
 		for n := 1; n <= times; n++ {
 			if n == times {
 				m.Start()

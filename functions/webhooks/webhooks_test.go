@@ -36,9 +36,11 @@ const (
 
 type rig struct {
 	*functiontest.Rig
-	deliveries delivery.Store
-	secrets    string // the folder of the secrets
+	deliveries delivery.Store // of the test
+	secrets    string         // the folder of the secrets
 }
+
+const function = "WebhooksFunction"
 
 // newRig serves the routes. github and server are the names of GitHub's secret and
 // the server's secret.
@@ -50,18 +52,19 @@ func newRig(t *testing.T, github, server string) *rig {
 			t.Fatal(err)
 		}
 	}
-	of := functiontest.New(t)
-	r := rigOn(of, of.Env.DynamoDB, github, server)
+	of := functiontest.New(t, function)
+	r := rigOn(of, of.Role.DynamoDB, github, server)
 	r.secrets = dir
 	return r
 }
 
 // rigOn makes the function use db for its storage.
 func rigOn(of *functiontest.Rig, db *dynamodb.Client, github, server string) *rig {
-	r := &rig{Rig: of, deliveries: delivery.Store{DB: db, Table: of.Env.Table("DeliveriesTable")}}
+	table := of.Env.Table("DeliveriesTable")
+	r := &rig{Rig: of, deliveries: delivery.Store{DB: of.Env.DynamoDB, Table: table}}
 	r.Clock.Set(born)
 	r.Serve(routes(&webhooks{
-		deliveries: r.deliveries, github: secret.New(of.Env.Config, github), tokens: secret.New(of.Env.Config, server), log: r.Logger(),
+		deliveries: delivery.Store{DB: db, Table: table}, github: secret.New(of.Env.Config, github), tokens: secret.New(of.Env.Config, server), log: r.Logger(),
 	}))
 	return r
 }

@@ -91,19 +91,17 @@ func handedBack(list []errand, failed []error) (events.DynamoDBEventResponse, er
 
 // sweep processes the deliveries that are due: parked ones at or after their next
 // try, those that the stream has lost, and those whose worker died without another
-// one being woken. If one cannot be ended, it continues with the others. Then it
-// counts the stuck deliveries and those that wait for their next try.
+// one being woken. If one cannot be listed or ended, it continues with the others.
+// Then it counts the stuck deliveries and those that wait for their next try.
 func (w *worker) sweep(ctx context.Context, run *tally) error {
-	keys, err := w.deliveries.Due(ctx, w.now(), maxDue)
-	if err != nil {
-		return err
-	}
+	keys, unlisted := w.deliveries.Due(ctx, w.now(), maxDue)
 	run.Due = len(keys)
 	list := make([]errand, len(keys))
 	for i, key := range keys {
 		list[i].key = key // no repository: those of one installation run one after the other
 	}
-	failures := make(chan error, len(list)+2)
+	failures := make(chan error, len(list)+3)
+	failures <- unlisted
 	inOrder(ctx, list, func(e errand) error {
 		failures <- w.process(ctx, run, w.deliveries.BeginDue, e.key)
 		return nil

@@ -70,6 +70,12 @@ func (m *Meter) S3() *s3.Client {
 	})
 }
 
+// Role returns the clients of a function, which is given by its logical id. Their requests are
+// counted, and fail the test if the role of the function forbids them.
+func (m *Meter) Role(function string) *storagetest.Env {
+	return m.env.WithRole(function).WithClient(m)
+}
+
 // HTTP returns a client that counts the requests to signed addresses of S3. It does not follow
 // redirects.
 func (m *Meter) HTTP() *http.Client {

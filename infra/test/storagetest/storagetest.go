@@ -39,8 +39,8 @@ const (
 
 // Env is one test's storage.
 type Env struct {
-	// Config has the region, the credentials, the retries and the transport. It has no
-	// endpoint, because the two services have different endpoints.
+	// Config has the region, the credentials, the retries, the transport and the role. It has
+	// no endpoint, because the two services have different endpoints.
 	Config   aws.Config
 	DynamoDB *dynamodb.Client
 	S3       *s3.Client
@@ -49,6 +49,7 @@ type Env struct {
 
 	names  *names
 	client aws.HTTPClient
+	role   *role // nil: every request is allowed
 }
 
 // New returns storage for a test. A table or bucket is made when it is first requested.
@@ -63,15 +64,22 @@ func New(t testing.TB) *Env {
 	if err != nil {
 		t.Fatal(err)
 	}
-	e := newEnv(a.DynamoDB, a.S3, n, sharedClient())
+	e := newEnv(a.DynamoDB, a.S3, n, sharedClient(), nil)
 	n.plain = e
 	t.Cleanup(n.remove)
 	return e
 }
 
-// WithFaults returns clients of the same tables and buckets whose requests go through f.
+// WithFaults returns clients of the same tables and buckets whose requests go through f. They
+// have the role of e.
 func (e *Env) WithFaults(f *Faults) *Env {
-	return newEnv(e.DynamoDBURL, e.S3URL, e.names, &faultyClient{faults: f, next: sharedClient()})
+	return newEnv(e.DynamoDBURL, e.S3URL, e.names, &faultyClient{faults: f, next: sharedClient()}, e.role)
+}
+
+// WithClient returns clients of the same tables and buckets that send their requests through
+// client, such as one that counts them. They have the role of e.
+func (e *Env) WithClient(client aws.HTTPClient) *Env {
+	return newEnv(e.DynamoDBURL, e.S3URL, e.names, client, e.role)
 }
 
 // Table returns the name of this test's own table for a logical id of template.yaml, such as
@@ -105,7 +113,7 @@ func (e *Env) Environ() map[string]string {
 	}
 }
 
-func newEnv(dynamoDBURL, s3URL string, n *names, client aws.HTTPClient) *Env {
+func newEnv(dynamoDBURL, s3URL string, n *names, client aws.HTTPClient, of *role) *Env {
 	cfg := aws.Config{
 		Region:      Region,
 		Credentials: credentials.NewStaticCredentialsProvider(AccessKey, SecretKey, ""),
@@ -115,8 +123,11 @@ func newEnv(dynamoDBURL, s3URL string, n *names, client aws.HTTPClient) *Env {
 			return retry.NewStandard(func(o *retry.StandardOptions) { o.MaxAttempts, o.MaxBackoff = 3, 20*time.Millisecond })
 		},
 	}
+	if of != nil {
+		cfg.APIOptions = append(cfg.APIOptions, of.attach)
+	}
 	return &Env{
-		Config: cfg, DynamoDBURL: dynamoDBURL, S3URL: s3URL, names: n, client: client,
+		Config: cfg, DynamoDBURL: dynamoDBURL, S3URL: s3URL, names: n, client: client, role: of,
 		DynamoDB: dynamodb.NewFromConfig(cfg, func(o *dynamodb.Options) { o.BaseEndpoint = aws.String(dynamoDBURL) }),
 		S3: s3.NewFromConfig(cfg, func(o *s3.Options) {
 			o.BaseEndpoint = aws.String(s3URL)

@@ -49,7 +49,7 @@ func (e *Env) WithThroughput(t Throughput) *Env {
 			keys[table.Name+"/"+aws.ToString(i.IndexName)] = aws.ToString(i.KeySchema[0].AttributeName)
 		}
 	}
-	return newEnv(e.DynamoDBURL, e.S3URL, e.names, &boundedClient{Throughput: t, keys: keys, next: e.client, left: map[string]*units{}})
+	return newEnv(e.DynamoDBURL, e.S3URL, e.names, &boundedClient{Throughput: t, keys: keys, next: e.client, left: map[string]*units{}}, e.role)
 }
 
 // boundedClient is the HTTP client of an AWS client with a limited throughput.

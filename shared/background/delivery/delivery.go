@@ -7,8 +7,8 @@
 //   - A stored delivery is processed until it is done. If a try fails, it is parked
 //     with its error and tried again.
 //   - No delivery waits for another that is parked.
-//   - The due deliveries of installations take turns, among the first Seen of a
-//     partition of the index.
+//   - The due deliveries of installations take turns, among the first queue.Seen of
+//     a list of the index.
 //   - A delivery that is received or parked is in that index, so that none is
 //     forgotten.
 package delivery

@@ -69,7 +69,7 @@ func (s Store) Begin(ctx context.Context, id string, now time.Time) (*Run, error
 	if moved := r.Time("moved_at"); !moved.IsZero() {
 		run.MovedAt = moved
 	}
-	work := s.queue().Read(key(id), id, string(run.Kind.Queue()), r)
+	work := s.queue().Read(id, string(run.Kind.Queue()), r)
 	if err := r.Err(); err != nil {
 		return nil, fmt.Errorf("%w: task %s: %w", ErrUnreadable, id, err)
 	}

@@ -155,8 +155,10 @@ func (w *Worker) stumble(ctx context.Context, run *task.Run, problem error) erro
 	words, forGood := w.Explain(run, problem)
 	var limited *vcshost.Limited
 	var err error
-	switch now := w.Now(); {
-	case forGood, run.Tries >= MaxTries, now.Sub(run.MovedAt) > MaxAge:
+	now := w.Now()
+	next, again := backoff.Next(run.Tries, now)
+	switch {
+	case forGood, !again, now.Sub(run.MovedAt) > MaxAge:
 		err = w.Tasks.End(ctx, run, task.Failed, words, now)
 	case errors.As(problem, &limited):
 		// A limit of the host is not a failure. The wait is random, so that what
@@ -164,7 +166,7 @@ func (w *Worker) stumble(ctx context.Context, run *task.Run, problem error) erro
 		run.Tries = 0
 		err = w.Tasks.Wait(ctx, run, now.Add(limited.RetryAfter+rand.N(10*time.Second)), words)
 	default:
-		err = w.Tasks.Wait(ctx, run, now.Add(backoff.Pause(run.Tries)), words)
+		err = w.Tasks.Wait(ctx, run, next, words)
 	}
 	w.Log.LogAttrs(ctx, slog.LevelError, "task stumbled", slog.String("task", run.ID), slog.String("kind", string(run.Kind)),
 		slog.String("vcs", string(run.Installation.VCS)), slog.String("installation", string(run.Installation.ID)), slog.Int("tries", run.Tries),
@@ -181,7 +183,7 @@ func (w *Worker) bury(ctx context.Context, tally *tally, id string, problem erro
 }
 
 // backoff is how long a task waits before it is tried again.
-var backoff = queue.Backoff{First: 5 * time.Second, Most: 1280 * time.Second}
+var backoff = queue.Backoff{First: 5 * time.Second, Most: 1280 * time.Second, Tries: MaxTries}
 
 func (w *Worker) remark(run *task.Run) string {
 	if w.Remark == nil {
