@@ -60,7 +60,7 @@ func (r *rig) life(t *testing.T) []did {
 	var u user.User
 	var key apikey.Key
 
-	ann := func() session.Holder { return session.Holder{User: u.ID, VCS: "github", Account: "5"} }
+	ann := func() session.Holder { return session.Holder{User: u.ID, Account: vcs.Account{VCS: "github", ID: "5"}} }
 	token := func(of *session.Grants, request string, refused error) error {
 		_, err := of.Token(ctx, ann(), func(context.Context, string) (session.Grant, error) {
 			return session.Grant{Access: "host-secret-5", ExpiresAt: born.Add(time.Hour)}, refused
@@ -94,10 +94,10 @@ func (r *rig) life(t *testing.T) []did {
 			return users.PutIdentity(ctx, u.ID, "github", user.Identity{ID: "5", Login: "ann"}, by("3"))
 		}, "user.change"},
 		{"hear of memberships", func() error {
-			return users.Replace(ctx, by("4"), u.ID, "github", "5", user.Hosted{Installations: []string{"42"}, AskedAt: born})
+			return users.Replace(ctx, by("4"), u.ID, vcs.Account{VCS: "github", ID: "5"}, user.Hosted{Installations: []vcs.ID{"42"}, AskedAt: born})
 		}, "user.change"},
 		{"hear the same later", func() error {
-			return users.Replace(ctx, by("5"), u.ID, "github", "5", user.Hosted{Installations: []string{"42"}, AskedAt: born.Add(time.Hour)})
+			return users.Replace(ctx, by("5"), u.ID, vcs.Account{VCS: "github", ID: "5"}, user.Hosted{Installations: []vcs.ID{"42"}, AskedAt: born.Add(time.Hour)})
 		}, ""},
 		{"make a key", func() (err error) {
 			_, key, err = keys.Create(ctx, apikey.New{User: u.ID, Name: "ci", Capabilities: everything}, by("6"))

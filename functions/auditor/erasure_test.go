@@ -40,7 +40,7 @@ func TestErasureHasOneRecordWithItsAuthor(t *testing.T) {
 	if _, _, err = (&apikey.Store{DB: db, Table: tokens}).Create(ctx, apikey.New{User: u.ID, Name: "ci", Capabilities: access.Set{}}, by("3")); err != nil {
 		t.Fatal(err)
 	}
-	if err = (&session.Grants{DB: db, Table: sessions, Box: box}).Put(ctx, session.Holder{User: u.ID, VCS: "github", Account: "5"}, session.Grant{Access: "a"}, by("4")); err != nil {
+	if err = (&session.Grants{DB: db, Table: sessions, Box: box}).Put(ctx, session.Holder{User: u.ID, Account: vcs.Account{VCS: "github", ID: "5"}}, session.Grant{Access: "a"}, by("4")); err != nil {
 		t.Fatal(err)
 	}
 	if err = grouptoken.New(db, sessions, box).Put(ctx, "42", "token", by("5")); err != nil {

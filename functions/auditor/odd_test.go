@@ -72,16 +72,16 @@ func TestLargestMembershipsLeaveARecord(t *testing.T) {
 		t.Fatal(err)
 	}
 	tell(t, r.auditor, r.changes(t))
-	var ids []string
+	var ids []vcs.ID
 	for n := range user.MaxHosted {
-		ids = append(ids, fmt.Sprint(10_000_000+n))
+		ids = append(ids, vcs.ID(fmt.Sprint(10_000_000+n)))
 	}
-	if err := users.Replace(t.Context(), by("2"), u.ID, "github", "", user.Hosted{Installations: ids, AskedAt: born}); err != nil {
+	if err := users.Replace(t.Context(), by("2"), u.ID, vcs.Account{VCS: "github", ID: ""}, user.Hosted{Installations: ids, AskedAt: born}); err != nil {
 		t.Fatal(err)
 	}
 	r.takesTruncated(t, "user.change")
 	// Of a set, only the difference is shown.
-	if err := users.Replace(t.Context(), by("3"), u.ID, "github", "", user.Hosted{Installations: append(ids[1:], "5"), AskedAt: born.Add(time.Second)}); err != nil {
+	if err := users.Replace(t.Context(), by("3"), u.ID, vcs.Account{VCS: "github", ID: ""}, user.Hosted{Installations: append(ids[1:], "5"), AskedAt: born.Add(time.Second)}); err != nil {
 		t.Fatal(err)
 	}
 	tell(t, r.auditor, r.changes(t))

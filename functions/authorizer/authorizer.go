@@ -176,7 +176,7 @@ func (a *authorizer) session(ctx context.Context, event request, target vcs.Inst
 	}
 	caller := access.Caller{
 		Kind: access.KindSession, User: found.User, Key: found.ID, Capabilities: session.Capabilities(),
-		Account: vcs.Account{VCS: vcs.VCS(found.VCS), ID: vcs.ID(found.Account)}, Expires: found.Expires().Unix(), LastUsed: found.SeenAt.Unix(), Partial: true, FromOwnPage: fromOwnPage,
+		Account: found.Account, Expires: found.Expires().Unix(), LastUsed: found.SeenAt.Unix(), Partial: true, FromOwnPage: fromOwnPage,
 	}
 	if target.ID == "" {
 		return caller, nil

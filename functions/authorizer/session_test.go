@@ -16,7 +16,7 @@ import (
 // login begins a session of the owner.
 func (h *rig) login(t testing.TB) (text, id string) {
 	t.Helper()
-	text, made, err := h.logins.Create(ctx, session.Holder{User: h.owner.ID, VCS: "github", Account: h.owner.Identities["github"].ID}, h.Author())
+	text, made, err := h.logins.Create(ctx, session.Holder{User: h.owner.ID, Account: vcs.Account{VCS: "github", ID: h.owner.Identities["github"].ID}}, h.Author())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -230,7 +230,7 @@ func TestCallerOfASessionTellsWhetherAPageOfOursAsked(t *testing.T) {
 func TestMembershipThatAVCSVouchedForLapses(t *testing.T) {
 	t.Parallel()
 	h := newRig(t)
-	if err := h.users.Replace(ctx, h.Author(), h.owner.ID, "github", "", user.Hosted{Installations: []string{"2"}, AskedAt: h.Clock.Now()}); err != nil {
+	if err := h.users.Replace(ctx, h.Author(), h.owner.ID, vcs.Account{VCS: vcs.GitHub}, user.Hosted{Installations: []vcs.ID{"2"}, AskedAt: h.Clock.Now()}); err != nil {
 		t.Fatal(err)
 	}
 	at2 := map[string]string{"vcs": "github", "installation_id": "2"}
@@ -265,12 +265,12 @@ func TestSessionEndsWithTheTieToItsAccount(t *testing.T) {
 	h := newRig(t)
 	link := func(id string) {
 		t.Helper()
-		if err := h.users.PutIdentity(ctx, h.owner.ID, "github", user.Identity{ID: id, Login: "x"}, h.Author()); err != nil {
+		if err := h.users.PutIdentity(ctx, h.owner.ID, "github", user.Identity{ID: vcs.ID(id), Login: "x"}, h.Author()); err != nil {
 			t.Fatal(err)
 		}
 	}
 	link("1")
-	h.owner.Identities = map[string]user.Identity{"github": {ID: "1"}}
+	h.owner.Identities = map[vcs.VCS]user.Identity{"github": {ID: "1"}}
 	text, _ := h.login(t)
 	if got, ok := h.decide(t, browsing(text, atInstallation1)); !ok || len(got.Memberships) != 1 || got.Account.ID != "1" {
 		t.Errorf("got %+v, %t; want the owner, with account 1", got, ok)

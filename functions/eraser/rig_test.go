@@ -139,9 +139,9 @@ func box() *sealed.Box { return sealed.NewBox(sealed.Fixed(bytes.Repeat([]byte("
 // person creates a user with some of everything that a user can have.
 func (r *rig) person(t *testing.T, account string) user.User {
 	t.Helper()
-	u, err := r.users.SignIn(t.Context(), "github", user.Identity{ID: account, Login: "login-" + account}, r.author())
+	u, err := r.users.SignIn(t.Context(), "github", user.Identity{ID: vcs.ID(account), Login: "login-" + account}, r.author())
 	must(t, err)
-	must(t, r.users.PutIdentity(t.Context(), u.ID, "gitlab", user.Identity{ID: account, Login: "lab-" + account}, r.author()))
+	must(t, r.users.PutIdentity(t.Context(), u.ID, "gitlab", user.Identity{ID: vcs.ID(account), Login: "lab-" + account}, r.author()))
 	must(t, r.users.AddMembership(t.Context(), u.ID, vcs.Installation{VCS: "github", ID: "1"}, r.author()))
 	r.credentials(t, u.ID)
 	u, err = r.users.Get(t.Context(), u.ID)
@@ -164,8 +164,8 @@ func (r *rig) credentials(t *testing.T, id string) {
 	}
 	grants := session.Grants{DB: r.env.DynamoDB, Table: r.env.Table("SessionsTable"), Box: box()}
 	for _, system := range vcs.All() {
-		must(t, grants.Put(t.Context(), session.Holder{User: id, VCS: string(system), Account: "1"}, session.Grant{Access: "secret"}, r.author()))
-		must(t, r.renewals.Expect(t.Context(), id, string(system), r.clock))
+		must(t, grants.Put(t.Context(), session.Holder{User: id, Account: vcs.Account{VCS: system, ID: "1"}}, session.Grant{Access: "secret"}, r.author()))
+		must(t, r.renewals.Expect(t.Context(), id, system, r.clock))
 	}
 }
 

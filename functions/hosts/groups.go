@@ -49,15 +49,15 @@ func (h *hosts) asCaller(ctx context.Context, call httpapi.Call, do func(*gitlab
 	if err != nil {
 		return err
 	}
-	account, person := u.Identities[string(vcs.GitLab)]
-	if _, configured := h.providers[string(vcs.GitLab)]; !configured {
+	account, person := u.Identities[vcs.GitLab]
+	if _, configured := h.providers[vcs.GitLab]; !configured {
 		return fault.Invalidf("VCS_NOT_CONFIGURED", "this server has no application at GitLab: its operator must set GitlabAppId")
 	}
 	if !person {
 		return access.Refuse(access.StepAccount, "the user has never logged in at gitlab")
 	}
-	of := session.Holder{User: u.ID, VCS: string(vcs.GitLab), Account: account.ID}
-	return explain(h.asPerson(ctx, call, of, h.providers[of.VCS].OAuth.Refresh, func(token string) error {
+	of := session.Holder{User: u.ID, Account: vcs.Account{VCS: vcs.GitLab, ID: account.ID}}
+	return explain(h.asPerson(ctx, call, of, h.providers[vcs.GitLab].OAuth.Refresh, func(token string) error {
 		client, err := h.vcs.GitLab.As(token)
 		if err != nil {
 			return err

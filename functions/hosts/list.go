@@ -51,7 +51,7 @@ func (h *hosts) list(ctx context.Context, call httpapi.Call, _ struct{}) (instal
 		return installationList{}, err
 	}
 	if u.Hosted == nil {
-		u.Hosted = map[string]user.Hosted{}
+		u.Hosted = map[vcs.VCS]user.Hosted{}
 	}
 	renewed := h.renew(ctx, call, u)
 	if renewed != nil && !errors.Is(renewed, session.ErrNoGrant) && !unanswered(renewed) {
@@ -79,7 +79,7 @@ func (h *hosts) list(ctx context.Context, call httpapi.Call, _ struct{}) (instal
 			answer.Installations = append(answer.Installations, show(each))
 		}
 	}
-	said, holds := u.HostedFor(call.Caller, string(call.VCS), call.Now)
+	said, holds := u.HostedFor(call.Caller, call.VCS, call.Now)
 	if holds {
 		answer.AskedAt = stamp(said.AskedAt)
 	}
@@ -120,15 +120,14 @@ const askTime = 18 * time.Second
 // vcshost.ErrNoAnswer if the VCS gives no usable response. Then the earlier
 // statement stays valid for some time.
 func (h *hosts) renew(ctx context.Context, call httpapi.Call, u user.User) error {
-	name := string(call.VCS)
-	provider, ok := h.providers[name]
-	account, person := u.Identities[name]
-	if !ok || !person {
+	provider, configured := h.providers[call.VCS]
+	account, person := u.Identities[call.VCS]
+	if !configured || !person {
 		return nil
 	}
-	of := session.Holder{User: u.ID, VCS: name, Account: account.ID}
+	of := session.Holder{User: u.ID, Account: vcs.Account{VCS: call.VCS, ID: account.ID}}
 	wait := &budget{left: cmp.Or(h.patience, askTime)}
-	var ids []string
+	var ids []vcs.ID
 	err := h.asPerson(ctx, call, of, wait.refresher(provider.OAuth.Refresh), func(token string) (err error) {
 		ids, err = h.people.Renew(ctx, call.Author(), timed{provider.Host, wait}, of, token)
 		return err
@@ -137,7 +136,7 @@ func (h *hosts) renew(ctx context.Context, call httpapi.Call, u user.User) error
 		return err
 	}
 	slices.Sort(ids)
-	u.Hosted[name] = user.Hosted{Installations: ids, AskedAt: call.Now}
+	u.Hosted[call.VCS] = user.Hosted{Installations: ids, AskedAt: call.Now}
 	return nil
 }
 

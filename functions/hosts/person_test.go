@@ -16,12 +16,12 @@ import (
 
 // overtaken returns a rig whose next call first finds the grant of a VCS as it was
 // before another call refreshed it. When it reads again, it finds the new grant.
-func overtaken(t *testing.T, vcs string, next func(*rig) session.Grant) *rig {
+func overtaken(t *testing.T, system vcs.VCS, next func(*rig) session.Grant) *rig {
 	t.Helper()
 	r := newRig(t)
 	r.know(t, installation.Installation{VCS: "github", ID: "1", Name: "acme", State: installation.Installed})
 	grant := next(r)
-	of := session.Holder{User: r.Caller.User, VCS: vcs, Account: "5"}
+	of := session.Holder{User: r.Caller.User, Account: vcs.Account{VCS: system, ID: "5"}}
 	// The user is read first, then the grant, then the grant again.
 	r.Faults.Add(storagetest.Fault{Operation: "GetItem", Nth: 3, Before: func() {
 		if err := r.grants.Put(t.Context(), of, grant, author()); err != nil {
@@ -41,7 +41,7 @@ func TestTokenThatAnotherCallsRefreshEndedIsNoLostGrant(t *testing.T) {
 		return next
 	}
 	atGitLab := func(r *rig) session.Grant {
-		of := session.Holder{User: r.Caller.User, VCS: "gitlab", Account: "5"}
+		of := session.Holder{User: r.Caller.User, Account: vcs.Account{VCS: "gitlab", ID: "5"}}
 		if err := r.grants.Put(t.Context(), of, session.Grant{Access: "ended"}, author()); err != nil {
 			t.Fatal(err)
 		}
@@ -99,8 +99,8 @@ func TestAnotherAccountOfTheUserIsNotAskedForWithTheGrantOfTheFirst(t *testing.T
 		t.Fatalf("got %s", got)
 	}
 	asked := r.github.Asked("GET ")
-	for _, vcs := range []string{"github", "gitlab"} {
-		if err := r.people.Users.PutIdentity(t.Context(), r.Caller.User, vcs, user.Identity{ID: "6", Login: "ben"}, author()); err != nil {
+	for _, system := range vcs.All() {
+		if err := r.people.Users.PutIdentity(t.Context(), r.Caller.User, system, user.Identity{ID: "6", Login: "ben"}, author()); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -23,6 +23,7 @@ import (
 	"github.com/opsplane/opsplane/shared/login/renewal"
 	"github.com/opsplane/opsplane/shared/login/session"
 	"github.com/opsplane/opsplane/shared/login/user"
+	"github.com/opsplane/opsplane/shared/vcs"
 	"github.com/opsplane/opsplane/shared/vcs/githubhost"
 	"github.com/opsplane/opsplane/shared/vcs/gitlabhost"
 	"github.com/opsplane/opsplane/shared/vcs/grouptoken"
@@ -74,7 +75,7 @@ func rigOn(t *testing.T, of *functiontest.Rig, db *dynamodb.Client) *rig {
 	people, grants, tokens := stores(of.Env, db, box)
 	r.hosts = &hosts{
 		people: people,
-		providers: map[string]person.Provider{
+		providers: map[vcs.VCS]person.Provider{
 			"github": {OAuth: oauth.GitHub(r.github.URL, "Iv1.x", client), Host: githubhost.NewPeople(r.github.URL)},
 			"gitlab": {OAuth: oauth.GitLab(r.github.URL, "abc", client), Host: gitlabhost.NewPeople(r.gitlab.API)},
 		},
@@ -105,7 +106,7 @@ func stores(env *storagetest.Env, db *dynamodb.Client, box *sealed.Box) (person.
 // person logs somebody in at both hosts.
 func (r *rig) person(t *testing.T, id int, login, gitlabToken string) user.User {
 	t.Helper()
-	identity := user.Identity{ID: strconv.Itoa(id), Login: login}
+	identity := user.Identity{ID: vcs.ID(strconv.Itoa(id)), Login: login}
 	u, err := r.people.Users.SignIn(t.Context(), "github", identity, author())
 	if err != nil {
 		t.Fatal(err)
@@ -113,10 +114,10 @@ func (r *rig) person(t *testing.T, id int, login, gitlabToken string) user.User 
 	if err := r.people.Users.PutIdentity(t.Context(), u.ID, "gitlab", identity, author()); err != nil {
 		t.Fatal(err)
 	}
-	for vcs, grant := range map[string]session.Grant{
+	for system, grant := range map[vcs.VCS]session.Grant{
 		"github": {Access: vcstest.PersonToken, Refresh: vcstest.PersonRefresh, ExpiresAt: born.Add(time.Hour)}, "gitlab": {Access: gitlabToken},
 	} {
-		if err := r.grants.Put(t.Context(), session.Holder{User: u.ID, VCS: vcs, Account: identity.ID}, grant, author()); err != nil {
+		if err := r.grants.Put(t.Context(), session.Holder{User: u.ID, Account: vcs.Account{VCS: system, ID: identity.ID}}, grant, author()); err != nil {
 			t.Fatal(err)
 		}
 	}

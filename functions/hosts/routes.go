@@ -17,7 +17,7 @@ import (
 // hosts holds what the operations need.
 type hosts struct {
 	people    person.Memberships
-	providers map[string]person.Provider // by VCS; only those that are configured
+	providers map[vcs.VCS]person.Provider // by VCS; only those that are configured
 	grants    *session.Grants
 	vcs       *hostclient.Hosts
 	allowed   allowed

@@ -10,7 +10,6 @@ import (
 	"github.com/opsplane/opsplane/shared/api/httpapi"
 	"github.com/opsplane/opsplane/shared/credential/secret"
 	"github.com/opsplane/opsplane/shared/login/user"
-	"github.com/opsplane/opsplane/shared/vcs"
 	"github.com/opsplane/opsplane/shared/vcs/gitlabhost"
 	"github.com/opsplane/opsplane/shared/vcs/installation"
 	"github.com/opsplane/opsplane/shared/vcs/vcshost"
@@ -59,7 +58,7 @@ func (h *hosts) webhook(ctx context.Context, call httpapi.Call, base string) (we
 // installation. Otherwise the request is refused.
 func (h *hosts) maintained(ctx context.Context, call httpapi.Call) (g gitlabhost.Group, err error) {
 	err = h.asCaller(ctx, call, func(client *gitlabhost.Client, account user.Identity) error {
-		level, err := client.Level(ctx, call.Installation.ID, vcs.ID(account.ID))
+		level, err := client.Level(ctx, call.Installation.ID, account.ID)
 		if err != nil {
 			return err
 		}

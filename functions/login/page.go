@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"github.com/opsplane/opsplane/shared/api/httpapi"
+	"github.com/opsplane/opsplane/shared/vcs"
 )
 
 // pages responds to a browser with a page if a request fails. A person reads it and
@@ -77,8 +78,8 @@ type explanation struct {
 }
 
 func (l *login) explanation(r *http.Request, status int, body []byte) explanation {
-	vcs := cmp.Or(r.PathValue("vcs"), "github") // GitHub's callback has no such path value
-	again := httpapi.Address(r) + "/api/v1/" + vcs + "/login"
+	system := cmp.Or(vcs.VCS(r.PathValue("vcs")), vcs.GitHub) // GitHub's callback has no such path value
+	again := httpapi.Address(r) + "/api/v1/" + string(system) + "/login"
 	var told struct{ ID, Data string }
 	_ = json.Unmarshal(body, &told) // empty if it is not JSON
 	switch {

@@ -28,14 +28,14 @@ const bound = renewal.Every + time.Minute
 func TestFormerMemberLosesAccessWithinTheBoundWithoutDoingAnything(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
-	for _, vcs := range []string{"github", "gitlab"} {
-		r.expect(t, "a member", vcs, true)
+	for _, system := range vcs.All() {
+		r.expect(t, "a member", system, true)
 	}
 	r.github.Person.Installations = nil
 	r.member(0)
 	r.pass(t, bound)
-	for _, vcs := range []string{"github", "gitlab"} {
-		r.expect(t, "a former member", vcs, false)
+	for _, system := range vcs.All() {
+		r.expect(t, "a former member", system, false)
 	}
 	r.github.Person.Installations = []int{1}
 	r.pass(t, bound)
@@ -123,7 +123,7 @@ func TestHostThatComesBackIsAskedSoon(t *testing.T) {
 func TestGrantThatTheHostTakesNoMoreEndsMembershipAtTheSecondLook(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
-		vcs     string
+		vcs     vcs.VCS
 		failure func(*rig)
 	}{
 		"token refused":   {"gitlab", func(r *rig) { r.gitlab.Fail(vcstest.Failure{Match: "GET /groups", Status: http.StatusUnauthorized}) }},
@@ -210,8 +210,7 @@ func TestRenewalStopsForWhoIsAwayAndUsesNoKey(t *testing.T) {
 			}
 			r.Clock.Set(end.Add(time.Hour))
 			for _, system := range vcs.All() {
-				vcs := string(system)
-				if err := r.people.Appointments.Expect(t.Context(), r.ann, vcs, r.Clock.Now()); err != nil {
+				if err := r.people.Appointments.Expect(t.Context(), r.ann, system, r.Clock.Now()); err != nil {
 					t.Fatal(err)
 				}
 			}
@@ -270,7 +269,7 @@ func TestWorkerThatIsKilledAnywhereIsMadeUpForByTheNext(t *testing.T) {
 		r.pass(t, 2*again)
 		r.expect(t, "after the next", "github", false)
 		r.expect(t, "after the next", "gitlab", false)
-		if got := r.waiting(t); !slices.Equal(got, []string{"github"}) {
+		if got := r.waiting(t); !slices.Equal(got, []vcs.VCS{vcs.GitHub}) {
 			t.Fatalf("killed at call %d: appointments at %v", n, got)
 		}
 		mu.Lock()
@@ -310,11 +309,11 @@ func TestRunLeavesAHostAloneThatFailsAndGoesOnWithTheOther(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
 	for n := range 60 {
-		u, err := r.people.Users.SignIn(t.Context(), "gitlab", user.Identity{ID: strconv.Itoa(1000 + n), Login: "x"}, r.author())
+		u, err := r.people.Users.SignIn(t.Context(), "gitlab", user.Identity{ID: vcs.ID(strconv.Itoa(1000 + n)), Login: "x"}, r.author())
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := r.grants.Put(t.Context(), session.Holder{User: u.ID, VCS: "gitlab", Account: strconv.Itoa(1000 + n)}, session.Grant{Access: "x"}, r.author()); err != nil {
+		if err := r.grants.Put(t.Context(), session.Holder{User: u.ID, Account: vcs.Account{VCS: "gitlab", ID: vcs.ID(strconv.Itoa(1000 + n))}}, session.Grant{Access: "x"}, r.author()); err != nil {
 			t.Fatal(err)
 		}
 		if err := r.people.Appointments.Expect(t.Context(), u.ID, "gitlab", r.Clock.Now()); err != nil {

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"slices"
-	"strconv"
 	"testing"
 	"time"
 
@@ -30,7 +29,11 @@ import (
 
 var born = functiontest.Start
 
-const ann = 5
+// ann is the number of Ann's account at both hosts, and ofAnn is its id.
+const (
+	ann          = 5
+	ofAnn vcs.ID = "5"
+)
 
 // rig is the function over its own tables and hosts. Ann has logged in at both
 // hosts. She is a member of installation 1 of GitHub and group 77 of GitLab.
@@ -61,8 +64,8 @@ func rigOn(t *testing.T, of *functiontest.Rig) *rig {
 	r.renewer = r.over(r.Role)
 	tests := r.over(r.Env)
 	r.people, r.grants, r.keys = tests.people, tests.grants, tests.keys
-	for system, id := range map[string]string{"github": "1", "gitlab": "77"} {
-		if _, err := r.people.Installations.Save(t.Context(), r.author(), installation.Installation{VCS: vcs.VCS(system), ID: vcs.ID(id), Name: "acme"}); err != nil {
+	for system, id := range map[vcs.VCS]vcs.ID{vcs.GitHub: "1", vcs.GitLab: "77"} {
+		if _, err := r.people.Installations.Save(t.Context(), r.author(), installation.Installation{VCS: system, ID: id, Name: "acme"}); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -85,7 +88,7 @@ func (r *rig) over(env *storagetest.Env) *renewer {
 			Users: &user.Store{DB: env.DynamoDB, Table: operations}, Installations: installation.Store{DB: env.DynamoDB, Table: operations},
 			Appointments: renewal.Store{DB: env.DynamoDB, Table: operations},
 		},
-		providers: map[string]person.Provider{
+		providers: map[vcs.VCS]person.Provider{
 			"github": {OAuth: oauth.GitHub(r.github.URL, "Iv1.x", client), Host: githubhost.NewPeople(r.github.URL)},
 			"gitlab": {OAuth: oauth.GitLab(r.github.URL, "abc", client), Host: gitlabhost.NewPeople(r.gitlab.API)},
 		},
@@ -102,7 +105,7 @@ func (r *rig) author() change.Author {
 // login logs Ann in at both hosts now, as the function login does.
 func (r *rig) login(t *testing.T) {
 	t.Helper()
-	identity := user.Identity{ID: strconv.Itoa(ann), Login: "ann"}
+	identity := user.Identity{ID: ofAnn, Login: "ann"}
 	u, err := r.people.Users.SignIn(t.Context(), "github", identity, r.author())
 	if err != nil {
 		t.Fatal(err)
@@ -111,7 +114,7 @@ func (r *rig) login(t *testing.T) {
 		t.Fatal(err)
 	}
 	r.ann = u.ID
-	for system, grant := range map[string]session.Grant{
+	for system, grant := range map[vcs.VCS]session.Grant{
 		"github": {Access: vcstest.PersonToken, Refresh: vcstest.PersonRefresh, ExpiresAt: r.Clock.Now().Add(8 * time.Hour)},
 		"gitlab": {Access: r.gitlab.Account(ann, "ann")},
 	} {
@@ -126,8 +129,8 @@ func (r *rig) login(t *testing.T) {
 }
 
 // holder returns Ann with her account at a VCS.
-func (r *rig) holder(system string) session.Holder {
-	return session.Holder{User: r.ann, VCS: system, Account: strconv.Itoa(ann)}
+func (r *rig) holder(system vcs.VCS) session.Holder {
+	return session.Holder{User: r.ann, Account: vcs.Account{VCS: system, ID: ofAnn}}
 }
 
 // pass lets minutes pass. The schedule wakes a worker in each minute.
@@ -147,21 +150,21 @@ func (r *rig) pass(t *testing.T, d time.Duration) tally {
 
 // allowed reports whether a credential of Ann is accepted at her installation of a
 // VCS, by the rule that all routes of installations have.
-func (r *rig) allowed(t *testing.T, system string, kind access.Kind) bool {
+func (r *rig) allowed(t *testing.T, system vcs.VCS, kind access.Kind) bool {
 	t.Helper()
 	u, err := r.people.Users.Get(t.Context(), r.ann)
 	if err != nil {
 		t.Fatal(err)
 	}
-	target := vcs.Installation{VCS: vcs.VCS(system), ID: map[string]vcs.ID{"github": "1", "gitlab": "77"}[system]}
-	caller := access.Caller{Kind: kind, User: u.ID, Account: vcs.Account{VCS: target.VCS, ID: vcs.ID(strconv.Itoa(ann))}}
+	target := vcs.Installation{VCS: system, ID: map[vcs.VCS]vcs.ID{"github": "1", "gitlab": "77"}[system]}
+	caller := access.Caller{Kind: kind, User: u.ID, Account: vcs.Account{VCS: target.VCS, ID: ofAnn}}
 	caller = caller.Narrow(u.MembershipsFor(caller, r.Clock.Now()), target)
 	return access.Authorize(caller, access.Rule{Scope: access.ScopeInstallation}, target, r.Clock.Now()) == nil
 }
 
 // expect compares, for all kinds of credential, whether Ann is allowed with what is
 // wanted.
-func (r *rig) expect(t *testing.T, when, system string, want bool) {
+func (r *rig) expect(t *testing.T, when string, system vcs.VCS, want bool) {
 	t.Helper()
 	for _, kind := range access.DefaultKinds() {
 		if got := r.allowed(t, system, kind); got != want {
@@ -171,11 +174,11 @@ func (r *rig) expect(t *testing.T, when, system string, want bool) {
 }
 
 // waiting returns the VCSs at which Ann has a renewal.
-func (r *rig) waiting(t *testing.T) []string {
+func (r *rig) waiting(t *testing.T) []vcs.VCS {
 	t.Helper()
-	var found []string
+	var found []vcs.VCS
 	for _, system := range vcs.All() {
-		due, err := r.people.Appointments.Due(t.Context(), string(system), r.Clock.Now().AddDate(1, 0, 0), 10)
+		due, err := r.people.Appointments.Due(t.Context(), system, r.Clock.Now().AddDate(1, 0, 0), 10)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -183,11 +186,11 @@ func (r *rig) waiting(t *testing.T) []string {
 		for _, reminder := range due {
 			users = append(users, reminder.User)
 		}
-		if _, err := r.people.Appointments.Get(t.Context(), r.ann, string(system)); (err == nil) != slices.Contains(users, r.ann) || len(users) > 1 {
+		if _, err := r.people.Appointments.Get(t.Context(), r.ann, system); (err == nil) != slices.Contains(users, r.ann) || len(users) > 1 {
 			t.Fatalf("%s: the appointment is %v, the reminders are %v", system, err, users)
 		}
 		if len(users) == 1 {
-			found = append(found, string(system))
+			found = append(found, system)
 		}
 	}
 	return found

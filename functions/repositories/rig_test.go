@@ -72,11 +72,11 @@ func rigOn(t *testing.T, of *functiontest.Rig, db *dynamodb.Client) *rig {
 	own := r.over(tests, nil)
 	r.users, r.tasks, r.known = &user.Store{DB: tests, Table: of.Env.Table("OperationsTable")}, own.tasks, own.known
 	r.pullRequests, r.tokens = pullrequest.Store{DB: tests, Table: of.Env.Table("VcsTable")}, grouptoken.New(tests, sessions, box)
-	u, err := r.users.SignIn(t.Context(), "github", user.Identity{ID: strconv.Itoa(ann), Login: "ann"}, author())
+	u, err := r.users.SignIn(t.Context(), "github", user.Identity{ID: vcs.ID(strconv.Itoa(ann)), Login: "ann"}, author())
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := r.users.PutIdentity(t.Context(), u.ID, "gitlab", user.Identity{ID: strconv.Itoa(ann), Login: "ann"}, author()); err != nil {
+	if err := r.users.PutIdentity(t.Context(), u.ID, "gitlab", user.Identity{ID: vcs.ID(strconv.Itoa(ann)), Login: "ann"}, author()); err != nil {
 		t.Fatal(err)
 	}
 	r.Caller = &access.Caller{
