@@ -29,15 +29,15 @@ func TestTasksWakeTheFunctionOfTheirKindAlone(t *testing.T) {
 		id := r.start(t, task.Task{Kind: kind, Installation: vcs.Installation{VCS: "github", ID: "1"}, Owner: "ann"})
 		check := func(state string) {
 			t.Helper()
-			out, err := r.env.DynamoDB.GetItem(t.Context(), &dynamodb.GetItemInput{
-				TableName: aws.String(r.env.Table("OperationsTable")), Key: attr.Item{"pk": attr.String("TASK#" + id), "sk": attr.String("TASK")},
+			out, err := r.Env.DynamoDB.GetItem(t.Context(), &dynamodb.GetItemInput{
+				TableName: aws.String(r.Env.Table("OperationsTable")), Key: attr.Item{"pk": attr.String("TASK#" + id), "sk": attr.String("TASK")},
 			})
 			must(t, err)
 			if got := wakes(stack, out.Item); got != (want == task.Hosts) {
 				t.Errorf("%s that is %s: the stream wakes JobsFunction: %t", kind, state, got)
 			}
 			for _, queue := range []task.Queue{task.Erasures, task.Hosts} {
-				due, err := r.Tasks.Due(t.Context(), queue, r.clock.Add(time.Hour), 10)
+				due, err := r.Tasks.Due(t.Context(), queue, r.Clock.Now().Add(time.Hour), 10)
 				must(t, err)
 				if got := slices.Contains(due, id); got != (queue == want) {
 					t.Errorf("%s that is %s: is due in %s: %t", kind, state, queue, got)
@@ -45,9 +45,9 @@ func TestTasksWakeTheFunctionOfTheirKindAlone(t *testing.T) {
 			}
 		}
 		check("new")
-		run, err := r.Tasks.Begin(t.Context(), id, r.clock)
+		run, err := r.Tasks.Begin(t.Context(), id, r.Clock.Now())
 		must(t, err)
-		must(t, r.Tasks.Wait(t.Context(), run, r.clock.Add(time.Minute), "words"))
+		must(t, r.Tasks.Wait(t.Context(), run, r.Clock.Now().Add(time.Minute), "words"))
 		check("given back")
 	}
 	// If a filter passes a task by mistake, the function does not begin it.

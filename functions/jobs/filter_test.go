@@ -39,8 +39,8 @@ func TestStreamTellsOfTasksThatNobodyWorksAt(t *testing.T) {
 	id := r.start(t, "github", "42")
 	check := func(what string, want bool) {
 		t.Helper()
-		out, err := r.env.DynamoDB.GetItem(t.Context(), &dynamodb.GetItemInput{
-			TableName: aws.String(r.env.Table("OperationsTable")), Key: attr.Item{"pk": attr.String("TASK#" + id), "sk": attr.String("TASK")},
+		out, err := r.Env.DynamoDB.GetItem(t.Context(), &dynamodb.GetItemInput{
+			TableName: aws.String(r.Env.Table("OperationsTable")), Key: attr.Item{"pk": attr.String("TASK#" + id), "sk": attr.String("TASK")},
 		})
 		if err != nil {
 			t.Fatal(err)
@@ -50,7 +50,7 @@ func TestStreamTellsOfTasksThatNobodyWorksAt(t *testing.T) {
 		}
 	}
 	check("new", true)
-	run, err := r.Tasks.Begin(t.Context(), id, r.clock)
+	run, err := r.Tasks.Begin(t.Context(), id, r.Clock.Now())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -64,14 +64,14 @@ func TestStreamTellsOfTasksThatNobodyWorksAt(t *testing.T) {
 		t.Fatal(err)
 	}
 	check("in progress", false)
-	if err := r.Tasks.Wait(t.Context(), run, r.clock, "words"); err != nil {
+	if err := r.Tasks.Wait(t.Context(), run, r.Clock.Now(), "words"); err != nil {
 		t.Fatal(err)
 	}
 	check("given back", true)
-	if run, err = r.Tasks.Begin(t.Context(), id, r.clock.Add(time.Second)); err != nil {
+	if run, err = r.Tasks.Begin(t.Context(), id, r.Clock.Now().Add(time.Second)); err != nil {
 		t.Fatal(err)
 	}
-	if err := r.Tasks.End(t.Context(), run, task.Completed, "", r.clock); err != nil {
+	if err := r.Tasks.End(t.Context(), run, task.Completed, "", r.Clock.Now()); err != nil {
 		t.Fatal(err)
 	}
 	check("ended", false)

@@ -48,7 +48,7 @@ func TestAnswerThatSaysNothingOfARepositoryRemovesNone(t *testing.T) {
 			}
 			r.settleAfter(t, r.start(t, c.vcs, c.installation))
 			before := r.listed(t, c.vcs, c.installation)
-			r.clock = r.clock.Add(time.Hour)
+			r.Clock.Add(time.Hour)
 			host(1)
 			r.github.Publish(many(2)[1])
 			r.failExactly(c.failure)
@@ -57,8 +57,8 @@ func TestAnswerThatSaysNothingOfARepositoryRemovesNone(t *testing.T) {
 			if got := r.listed(t, c.vcs, c.installation); len(before) != 2 || !slices.Equal(got, before) {
 				t.Errorf("listed %q, want %q; the task %+v", got, before, r.task(t, id))
 			}
-			if got := r.task(t, id); got.State == task.Completed && !strings.Contains(r.log.String(), "repository in doubt") {
-				t.Errorf("the refresh ended as if it had looked: %+v, %s", got, r.log.String())
+			if got := r.task(t, id); got.State == task.Completed && !strings.Contains(r.Rig.Log.String(), "repository in doubt") {
+				t.Errorf("the refresh ended as if it had looked: %+v, %s", got, r.Rig.Log.String())
 			}
 		})
 	}

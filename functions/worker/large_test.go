@@ -5,6 +5,7 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/opsplane/opsplane/infra/test/storagetest"
 	"github.com/opsplane/opsplane/shared/background/delivery"
@@ -59,16 +60,18 @@ func TestInstallationOfVeryManyRepositoriesGoesOnWhereItWas(t *testing.T) {
 		}
 		return storagetest.Fault{}
 	}}
-	first := r.over(r.env)
-	first.facts.repositories.DB = r.env.WithFaults(&f).DynamoDB
+	first := r.over(r.Role)
+	first.share = time.Hour // this many writes take long on a busy machine
+	first.facts.repositories.DB = r.Role.WithFaults(&f).DynamoDB
 	invoke(t, first, record)
 	got := r.state(t, d)
 	if got.State != delivery.Received || got.Applied != 2 || got.Tries != 0 {
 		t.Fatalf("after the first try: %+v", got)
 	}
 	var counted storagetest.Faults
-	second := r.over(r.env)
-	second.facts.repositories.DB = r.env.WithFaults(&counted).DynamoDB
+	second := r.over(r.Role)
+	second.share = time.Hour
+	second.facts.repositories.DB = r.Role.WithFaults(&counted).DynamoDB
 	// The stream reports it again, as after a redelivery.
 	if invoke(t, second, record); r.state(t, d).State != delivery.Done {
 		t.Fatalf("after the second try: %+v", r.state(t, d))

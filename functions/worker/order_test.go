@@ -158,7 +158,7 @@ func TestFirstThatCouldNotBeEndedIsHandedBack(t *testing.T) {
 		d := about(fmt.Sprint(i), "42", repository, time.Duration(i)*time.Second)
 		records = append(records, r.arrive(t, d, push("infra", born)))
 	}
-	w := r.over(r.env)
+	w := r.over(r.Role)
 	process := func(e errand) error {
 		if e.record.Sequence == "1" {
 			return errors.New("storage")
