@@ -3,7 +3,6 @@ package main
 import (
 	"cmp"
 	"encoding/json"
-	"maps"
 	"slices"
 	"strconv"
 	"testing"
@@ -35,31 +34,24 @@ type rig struct {
 
 const function = "AuditorFunction"
 
-var tables = map[string]audit.Table{
-	"TokensTable": audit.Tokens, "OperationsTable": audit.Operations, "SessionsTable": audit.Sessions, "KvTable": audit.KV, "VcsTable": audit.VCS,
-}
-
 func newRig(t *testing.T) *rig { return rigOn(functiontest.New(t, function)) }
 
 func rigOn(of *functiontest.Rig) *rig {
 	r := &rig{Rig: of}
 	r.Clock.Set(born)
 	r.auditor = r.over(r.Role)
-	for _, name := range slices.Sorted(maps.Keys(tables)) {
-		r.streams = append(r.streams, &storagetest.Changes{Table: r.Env.Table(name), At: taken})
+	for _, source := range sources {
+		r.streams = append(r.streams, &storagetest.Changes{Table: r.Env.Table(string(source.Table)), At: taken})
 	}
 	return r
 }
 
 // over returns an auditor of the rig with the clients of an env.
 func (r *rig) over(env *storagetest.Env) *auditor {
-	known := map[string]audit.Table{}
-	for name, table := range tables {
-		known[env.Table(name)] = table
-	}
 	return &auditor{
-		trail:  audit.Store{DB: env.DynamoDB, Table: env.Table("AuditTable"), Keep: time.Hour},
-		tables: known, log: r.Logger(), now: r.Clock.Now,
+		trail:   audit.Store{DB: env.DynamoDB, Table: env.Table("AuditTable"), Keep: time.Hour},
+		sources: byName(func(t audit.Table) string { return env.Table(string(t)) }),
+		log:     r.Logger(), now: r.Clock.Now,
 	}
 }
 

@@ -10,6 +10,7 @@ import (
 	"github.com/opsplane/opsplane/infra/test/storagetest"
 	"github.com/opsplane/opsplane/infra/test/vcstest"
 	"github.com/opsplane/opsplane/shared/api/access"
+	"github.com/opsplane/opsplane/shared/api/timestamp"
 	"github.com/opsplane/opsplane/shared/login/renewal"
 	"github.com/opsplane/opsplane/shared/login/session"
 	"github.com/opsplane/opsplane/shared/login/user"
@@ -45,7 +46,7 @@ func TestHostThatIsAwayLeavesWhatItSaidLast(t *testing.T) {
 		"down": {func(r *rig) {
 			r.github.Fail(vcstest.Failure{Match: "GET ", Status: http.StatusBadGateway, Body: "words of the host"})
 		}, "HOST_UNAVAILABLE"},
-		"patience": {func(r *rig) { r.github.Fail(vcstest.Failure{Match: "GET ", Status: http.StatusTooManyRequests}) }, "HOST_LIMIT"},
+		"askTime": {func(r *rig) { r.github.Fail(vcstest.Failure{Match: "GET ", Status: http.StatusTooManyRequests}) }, "HOST_LIMIT"},
 		"limit by its text": {func(r *rig) {
 			r.github.Fail(vcstest.Failure{Match: "GET ", Status: http.StatusForbidden, Body: `{"message":"You have exceeded a secondary rate limit."}`})
 		}, "HOST_LIMIT"},
@@ -63,7 +64,7 @@ func TestHostThatIsAwayLeavesWhatItSaidLast(t *testing.T) {
 			})
 		}, "HOST_UNAVAILABLE"},
 		"slower than the caller is": {func(r *rig) {
-			r.patience = 50 * time.Millisecond
+			r.askTime = 50 * time.Millisecond
 			r.github.Choose(func(string) *vcstest.Failure { time.Sleep(time.Second); return &vcstest.Failure{} })
 		}, "HOST_UNAVAILABLE"},
 		"down when the grant is to be refreshed": {func(r *rig) {
@@ -78,7 +79,7 @@ func TestHostThatIsAwayLeavesWhatItSaidLast(t *testing.T) {
 			r.list(t, "github")
 			stranger := r.person(t, 6, "ben", r.gitlab.Account(6, "ben"))
 			r.Clock.Add(10 * time.Minute)
-			if got := r.askedAt(t); got != stamp(r.Clock.Now()) {
+			if got := r.askedAt(t); got != timestamp.Format(r.Clock.Now()) {
 				t.Errorf("asked at %s, want now", got)
 			}
 			last := r.Clock.Now()
@@ -87,8 +88,8 @@ func TestHostThatIsAwayLeavesWhatItSaidLast(t *testing.T) {
 			if got := r.list(t, "github"); got != "1 acme active; " {
 				t.Errorf("got %s, want what the host said last", got)
 			}
-			if got := r.askedAt(t); got != stamp(last) {
-				t.Errorf("asked at %s, want %s", got, stamp(last))
+			if got := r.askedAt(t); got != timestamp.Format(last) {
+				t.Errorf("asked at %s, want %s", got, timestamp.Format(last))
 			}
 			if log := r.Log.String(); !strings.Contains(log, "installations listed as the host last said") || strings.Contains(log, "words of the host") {
 				t.Errorf("log %s", log)
@@ -158,9 +159,9 @@ func TestStorageThatIsSlowIsNoHostThatIsAway(t *testing.T) {
 	r.know(t, installation.Installation{VCS: "github", ID: "1", Name: "acme", State: installation.Installed})
 	r.list(t, "github")
 	r.Clock.Add(10 * time.Minute)
-	r.patience = 2 * time.Second
+	r.askTime = 2 * time.Second
 	r.Faults.Add(storagetest.Fault{Delay: 700 * time.Millisecond})
-	if got := r.askedAt(t); got != stamp(r.Clock.Now()) {
+	if got := r.askedAt(t); got != timestamp.Format(r.Clock.Now()) {
 		t.Errorf("asked at %s, want now; the log %s", got, r.Log.String())
 	}
 }

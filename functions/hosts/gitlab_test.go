@@ -147,8 +147,8 @@ func TestLongNameOfAGroupIsCutBetweenTwoCharacters(t *testing.T) {
 func TestWebhookMakesAnInstallationThatIsPendingUntilItDelivers(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
-	var first, later webhookAnswer
-	for _, answer := range []*webhookAnswer{&first, &later} {
+	var first, later webhookResponse
+	for _, answer := range []*webhookResponse{&first, &later} {
 		status, body := r.ask(t, "GET", hookPath, "")
 		if err := json.Unmarshal([]byte(body), answer); err != nil || status != 200 {
 			t.Fatalf("%d %s", status, body)
@@ -222,7 +222,7 @@ func TestAccessTokenIsTriedBeforeItIsStoredAndNeverReadBack(t *testing.T) {
 	for name, c := range map[string]struct{ body, want string }{
 		"unknown to GitLab": {put("glpat-wrong"), "GitLab does not take it"},
 		"a login's":         {put(r.gitlab.Account(8, "eve")), "make a group access token"},
-		"no token":          {`{}`, "access_token is missing"},
+		"no token":          {`{}`, `\"access_token\" is required`},
 		"empty":             {put(""), "printable"},
 		"two lines":         {put(`a\nb`), "printable"},
 		"too long":          {put(strings.Repeat("x", 501)), "printable"},

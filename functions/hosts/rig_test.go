@@ -79,10 +79,10 @@ func rigOn(t *testing.T, of *functiontest.Rig, db *dynamodb.Client) *rig {
 			"github": {OAuth: oauth.GitHub(r.github.URL, "Iv1.x", client), Host: githubhost.NewPeople(r.github.URL)},
 			"gitlab": {OAuth: oauth.GitLab(r.github.URL, "abc", client), Host: gitlabhost.NewPeople(r.gitlab.API)},
 		},
-		grants: grants,
-		vcs:    &hostclient.Hosts{App: githubhost.New("", nil, ""), GitLab: gitlabhost.New(r.gitlab.API), Tokens: tokens},
-		words:  func(context.Context, time.Time) ([]string, error) { return []string{serverSecret}, nil },
-		log:    r.Logger(),
+		grants:         grants,
+		vcs:            &hostclient.Hosts{App: githubhost.New("", nil, ""), GitLab: gitlabhost.New(r.gitlab.API), Tokens: tokens},
+		webhookSecrets: func(context.Context, time.Time) ([]string, error) { return []string{serverSecret}, nil },
+		log:            r.Logger(),
 	}
 	r.Serve(routes(r.hosts)).At("https://ops.example.com")
 	u := r.person(t, ann, "ann", r.gitlab.Account(ann, "ann"))

@@ -93,9 +93,9 @@ var refusals = map[string]*fault.Error{
 }
 
 // callback ends a login.
-func (l *login) callback(ctx context.Context, call httpapi.Call, q callbackRequest) (redirect, error) {
+func (l *login) callback(ctx context.Context, call httpapi.Call, q callbackRequest) (httpapi.Redirect, error) {
 	if q.refused != "" {
-		return redirect{}, cmp.Or(refusals[q.refused], errRefused)
+		return httpapi.Redirect{}, cmp.Or(refusals[q.refused], errRefused)
 	}
 	// An attacker could make a person's browser send this request with the
 	// attacker's code. Then the person would work in the attacker's account. So a
@@ -103,33 +103,33 @@ func (l *login) callback(ctx context.Context, call httpapi.Call, q callbackReque
 	// knows the person by now, so no further click is needed. Only GitLab may ask
 	// the person to allow this login's scope.
 	if q.state == "" || q.state == consoleState {
-		return redirect{to: l.again(q)}, nil
+		return redirect(l.again(q)), nil
 	}
 	begun, ok, err := l.underWay(ctx, q.cookie, call.Now)
 	if err != nil {
-		return redirect{}, err
+		return httpapi.Redirect{}, err
 	}
 	if !ok || begun.VCS != q.vcs || subtle.ConstantTimeCompare([]byte(begun.State), []byte(q.state)) != 1 || q.code == "" {
-		return redirect{}, errNotBegun
+		return httpapi.Redirect{}, errNotBegun
 	}
 	author := call.Author()
 	author.Principal = "anonymous"
 	err = l.sessions.Spend(ctx, begun.State, time.Unix(begun.Expires, 0), author)
 	if errors.Is(err, session.ErrSpent) {
-		return redirect{}, errNotBegun
+		return httpapi.Redirect{}, errNotBegun
 	}
 	if err != nil {
-		return redirect{}, err
+		return httpapi.Redirect{}, err
 	}
 	if err := l.count(ctx, author); err != nil {
-		return redirect{}, err
+		return httpapi.Redirect{}, err
 	}
 	of, text, err := l.signIn(ctx, q, begun, author)
 	if !errors.Is(err, errRefused) {
 		l.uncount(ctx, author) // the other failures are not the caller's fault
 	}
 	if err != nil {
-		return redirect{}, err
+		return httpapi.Redirect{}, err
 	}
 	author.Principal = of.User
 	l.endFormer(ctx, q.former, author)
@@ -137,7 +137,7 @@ func (l *login) callback(ctx context.Context, call httpapi.Call, q callbackReque
 	if id := cmp.Or(q.installation, begun.Installation); id != "" {
 		to += "?installation_id=" + string(id)
 	}
-	return redirect{to: to, cookies: []*http.Cookie{session.Remember(text), session.Private(loginCookie, "", -1)}}, nil
+	return redirect(to, session.Remember(text), session.Private(loginCookie, "", -1)), nil
 }
 
 // again returns the address at which the login begins again.

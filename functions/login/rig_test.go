@@ -58,7 +58,7 @@ func newRigOn(t *testing.T, env *storagetest.Env) *rig {
 // build makes the function use db for its storage.
 func (h *rig) build(db *dynamodb.Client) {
 	h.login = h.over(db)
-	h.Serve(routes(h.login), h.login.pages).At(address)
+	h.Serve(routes(h.login)).At(address)
 }
 
 // over returns the function with db for its storage.

@@ -45,30 +45,15 @@ var callback = httpapi.Input{
 // where Apps of this kind have always had it.
 func routes(l *login) []httpapi.Route {
 	return []httpapi.Route{
-		{Pattern: "GET /api/v1/{vcs}/login", Rule: public, Input: httpapi.Input{Query: []string{"installation_id"}}, Endpoint: httpapi.JSON(l.decodeStart, l.start)},
-		{Pattern: "GET /api/v1/{vcs}/callback", Rule: public, Input: callback, Endpoint: httpapi.JSON(l.decodeCallback(vcs.GitLab), l.callback)},
-		{Pattern: "GET /api/github/v1/callback", Rule: public, Input: callback, Endpoint: httpapi.JSON(l.decodeCallback(vcs.GitHub), l.callback)},
+		{Pattern: "GET /api/v1/{vcs}/login", Rule: public, Input: httpapi.Input{Query: []string{"installation_id"}}, Endpoint: httpapi.Respond(l.decodeStart, l.start), ErrorPage: errorPage},
+		{Pattern: "GET /api/v1/{vcs}/callback", Rule: public, Input: callback, Endpoint: httpapi.Respond(l.decodeCallback(vcs.GitLab), l.callback), ErrorPage: errorPage},
+		{Pattern: "GET /api/github/v1/callback", Rule: public, Input: callback, Endpoint: httpapi.Respond(l.decodeCallback(vcs.GitHub), l.callback), ErrorPage: errorPage},
 	}
 }
 
-// redirect sends a browser to another address.
-type redirect struct {
-	httpapi.Empty
-	to      string
-	cookies []*http.Cookie
-}
-
-// Status implements httpapi.Statuser.
-func (redirect) Status() int { return http.StatusSeeOther }
-
-// SetHeaders implements httpapi.Headerer. The next site must not learn the address
-// of this one.
-func (r redirect) SetHeaders(h http.Header) {
-	h.Set("Location", r.to)
-	h.Set("Referrer-Policy", "no-referrer")
-	for _, c := range r.cookies {
-		h.Add("Set-Cookie", c.String())
-	}
+// redirect sends a browser to another address, with cookies.
+func redirect(to string, cookies ...*http.Cookie) httpapi.Redirect {
+	return httpapi.Redirect{Status: http.StatusSeeOther, Location: to, Cookies: cookies}
 }
 
 // installationOf reads the id of an installation that the person has just created. It

@@ -56,7 +56,7 @@ func (l *login) decodeStart(r *http.Request) (startRequest, error) {
 }
 
 // start sends the browser to the VCS.
-func (l *login) start(ctx context.Context, call httpapi.Call, q startRequest) (redirect, error) {
+func (l *login) start(ctx context.Context, call httpapi.Call, q startRequest) (httpapi.Redirect, error) {
 	p := l.providers[q.vcs]
 	begun := pending{
 		VCS: q.vcs, State: session.NewState(), Verifier: session.NewState(), Redirect: q.base + callbacks[q.vcs],
@@ -64,16 +64,14 @@ func (l *login) start(ctx context.Context, call httpapi.Call, q startRequest) (r
 	}
 	text, err := json.Marshal(begun)
 	if err != nil {
-		return redirect{}, fmt.Errorf("encode login: %w", err)
+		return httpapi.Redirect{}, fmt.Errorf("encode login: %w", err)
 	}
 	sealed, err := l.box.Seal(ctx, place, text)
 	if err != nil {
-		return redirect{}, err
+		return httpapi.Redirect{}, err
 	}
-	return redirect{
-		to:      p.OAuth.AuthorizeURL(begun.State, begun.Verifier, begun.Redirect),
-		cookies: []*http.Cookie{session.Private(loginCookie, base64.RawURLEncoding.EncodeToString(sealed), loginTime)},
-	}, nil
+	return redirect(p.OAuth.AuthorizeURL(begun.State, begun.Verifier, begun.Redirect),
+		session.Private(loginCookie, base64.RawURLEncoding.EncodeToString(sealed), loginTime)), nil
 }
 
 // underWay opens the cookie of the browser's login in progress. It returns false if

@@ -14,6 +14,7 @@ import (
 	"github.com/opsplane/opsplane/infra/test/functiontest"
 	"github.com/opsplane/opsplane/infra/test/storagetest"
 	"github.com/opsplane/opsplane/shared/api/access"
+	"github.com/opsplane/opsplane/shared/api/httpapi/httpapitest"
 	"github.com/opsplane/opsplane/shared/audit/change"
 	"github.com/opsplane/opsplane/shared/background/task"
 	"github.com/opsplane/opsplane/shared/vcs"
@@ -162,16 +163,22 @@ func TestHealthIsBounded(t *testing.T) {
 func TestDocumentIsServedAsItIs(t *testing.T) {
 	t.Parallel()
 	got := get(t, system{}, "/api/v1/openapi.json", nil)
-	var served, embedded any
-	if err := json.Unmarshal([]byte(got.Body), &served); err != nil {
+	var sent, embedded any
+	if err := json.Unmarshal([]byte(got.Body), &sent); err != nil {
 		t.Fatal(err)
 	}
 	if err := json.Unmarshal(docs.OpenAPI, &embedded); err != nil {
 		t.Fatal(err)
 	}
-	a, _ := json.Marshal(served)
+	a, _ := json.Marshal(sent)
 	b, _ := json.Marshal(embedded)
 	if got.StatusCode != 200 || string(a) != string(b) {
 		t.Errorf("status %d; the served document is not the embedded one", got.StatusCode)
+	}
+	// A client that holds the document does not get it again.
+	e := httpapitest.Event(t, "GET", "/api/v1/openapi.json", nil, "")
+	e.MultiValueHeaders["If-None-Match"] = got.MultiValueHeaders["Etag"]
+	if again := served(t, system{}).Send(t, e); again.StatusCode != 304 || again.Body != "" || len(e.MultiValueHeaders["If-None-Match"]) != 1 {
+		t.Errorf("with the tag %q: got %d %.100s; want 304", e.MultiValueHeaders["If-None-Match"], again.StatusCode, again.Body)
 	}
 }

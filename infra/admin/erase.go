@@ -83,10 +83,10 @@ func quiet(i installation.Installation, silent bool) error {
 	switch {
 	case i.VCS == vcs.GitHub && (i.State == installation.Installed || i.State == installation.Suspended):
 		return fault.Invalidf("STILL_INSTALLED", "the GitHub App is %s there: what is erased would come back with the next delivery. Have it uninstalled first, "+
-			"in the settings of %s at GitHub. If it is, this server was not told: redeliver the event \"installation\" with the action \"deleted\" from the App's page", i.State, printable(i.Name))
+			"in the settings of %s at GitHub. If it is, this server did not get the delivery: redeliver the event \"installation\" with the action \"deleted\" from the App's page", i.State, printable(i.Name))
 	case i.VCS == vcs.GitLab && !silent:
 		return fault.Invalidf("STILL_DELIVERS", "GitLab may deliver from that group: what is erased would come back with the next delivery. "+
-			"Remove the webhook at GitLab, take the group out of GitlabGroups, and say that both are done with --webhook-removed: GitLab does not tell")
+			"Remove the webhook at GitLab, take the group out of GitlabGroups, and say with --webhook-removed that both are done: GitLab does not report it")
 	}
 	return nil
 }
@@ -161,7 +161,7 @@ func (o *Operator) eraseUser(ctx context.Context, args []string) error {
 		if isUUID(names[0]) {
 			return o.eraseRest(ctx, names[0], *confirm)
 		}
-		return fault.Invalidf("NO_SUCH_USER", "there is no user %q: nothing was changed; \"user list\" shows all; of an erasure that was started \"task show\" tells; "+
+		return fault.Invalidf("NO_SUCH_USER", "there is no user %q: nothing was changed; \"user list\" shows all; \"task show\" shows an erasure that was started; "+
 			"one that has failed is started again with the user's id, which \"task show\" prints", printable(names[0]))
 	}
 	if err != nil {

@@ -10,6 +10,7 @@ import (
 	"github.com/opsplane/opsplane/shared/audit"
 	"github.com/opsplane/opsplane/shared/audit/change"
 	"github.com/opsplane/opsplane/shared/kv"
+	"github.com/opsplane/opsplane/shared/kv/kvitem"
 	"github.com/opsplane/opsplane/shared/storage/table"
 )
 
@@ -116,7 +117,7 @@ func TestWriteThatADeleteOvertakesIsToldAsDiscarded(t *testing.T) {
 			want := []audit.Record{
 				{Action: "key.remove", Actor: audit.Actor{ID: "user", Request: deleter.Request}},
 				{Action: "key.write", Actor: audit.Actor{ID: "user", Request: writer.Request}, Idx: row(7)},
-				{Action: audit.DiscardWrite, Actor: audit.Actor{ID: change.Server, Request: writer.Request}, Idx: row(7)},
+				{Action: kvitem.DiscardWrite, Actor: audit.Actor{ID: change.Server, Request: writer.Request}, Idx: row(7)},
 			}
 			if len(told) != len(want) {
 				t.Fatalf("the trail has %d records, want %d: %+v", len(told), len(want), told)
@@ -155,7 +156,7 @@ func TestEveryWriteThatADeleteOvertakesIsToldAsDiscarded(t *testing.T) {
 			}
 			var discarded []string
 			for _, one := range r.trail(t, changes) {
-				if one.Action == audit.DiscardWrite {
+				if one.Action == kvitem.DiscardWrite {
 					discarded = append(discarded, one.Actor.Request)
 				}
 			}
@@ -169,6 +170,9 @@ func TestEveryWriteThatADeleteOvertakesIsToldAsDiscarded(t *testing.T) {
 	}
 }
 
+// recorded makes records of the changes of the store, as the auditor does.
+var recorded = audit.Source{Table: audit.KV, Owners: kvitem.Owners()}
+
 // trail returns the records of the audit trail since the last call.
 func (r *rig) trail(t *testing.T, changes *storagetest.Changes) (list []audit.Record) {
 	t.Helper()
@@ -177,7 +181,7 @@ func (r *rig) trail(t *testing.T, changes *storagetest.Changes) (list []audit.Re
 		t.Fatal(err)
 	}
 	for _, c := range some {
-		if one, ok := audit.Of(audit.KV, c); ok {
+		if one, ok := recorded.Record(c); ok {
 			list = append(list, one)
 		}
 	}

@@ -115,7 +115,7 @@ func TestProvidersAreTheVCSsThatHaveAnID(t *testing.T) {
 		"GitHub": {map[string]string{"GITHUB_APP_CLIENT_ID": "Iv1.x"}, []vcs.VCS{vcs.GitHub}},
 		"both":   {map[string]string{"GITHUB_APP_CLIENT_ID": "Iv1.x", "GITLAB_APP_ID": "abc"}, vcs.All()},
 	} {
-		got := person.Providers(aws.Config{}, func(name string) string { return c.env[name] })
+		got := person.Providers(aws.Config{}, func(name string) string { return c.env[name] }, time.Now)
 		for _, system := range vcs.All() {
 			p, ok := got[system]
 			if ok != slices.Contains(c.want, system) || ok && (p.OAuth == nil || p.Host == nil) {
