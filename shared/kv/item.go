@@ -58,13 +58,17 @@ func readCell(r *attr.Reader) cell {
 		inline: r.Bytes(kvitem.Value), body: body{r.String(kvitem.Object), r.String(kvitem.ObjectHash)}, etag: r.String(kvitem.ETag),
 		changed: r.Int(change.AttrAt),
 	}
-	for name, field := range map[string]**int{kvitem.Version: &c.version, kvitem.Revision: &c.revision} {
-		if r.Has(name) {
-			n := int(r.Int(name))
-			*field = &n
-		}
-	}
+	c.version, c.revision = number(r, kvitem.Version), number(r, kvitem.Revision)
 	return c
+}
+
+// number reads a number, or nil if there is none.
+func number(r *attr.Reader, name string) *int {
+	if !r.Has(name) {
+		return nil
+	}
+	n := int(r.Int(name))
+	return &n
 }
 
 func decodeCell(it attr.Item) (cell, error) {

@@ -6,14 +6,12 @@ import (
 	"testing"
 	"time"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
-
 	"github.com/opsplane/opsplane/infra/test/storagetest"
 	"github.com/opsplane/opsplane/shared/audit"
 	"github.com/opsplane/opsplane/shared/audit/change"
 	"github.com/opsplane/opsplane/shared/kv"
 	"github.com/opsplane/opsplane/shared/kv/kvitem"
+	"github.com/opsplane/opsplane/shared/storage/table"
 )
 
 // writers are the ways to write a row other than idx 0, each with the storage
@@ -38,11 +36,9 @@ var writers = map[string]struct {
 
 // once returns a change in the same transaction as a row. It can be made only once.
 func (r *rig) once(name string) kv.Beside {
-	return func(kv.Record, string) []types.TransactWriteItem {
-		return []types.TransactWriteItem{{Put: &types.Put{
-			TableName: aws.String(r.env.Table("KvTable")), Item: tableKey("BESIDE", []byte(name)),
-			ConditionExpression: aws.String("attribute_not_exists(pk)"),
-		}}}
+	t := table.Table{DB: r.env.DynamoDB, Name: r.env.Table("KvTable")}
+	return func(kv.Record, string) []table.Write {
+		return []table.Write{t.WritePut(tableKey("BESIDE", []byte(name)), table.Absent("pk"))}
 	}
 }
 
