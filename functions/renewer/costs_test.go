@@ -14,7 +14,7 @@ func TestRenewalsUseWhatTheDocumentSays(t *testing.T) {
 	costs.Check(t, function, map[string]costs.Scenario{
 		"a run, nobody is due":         running(tally{}, func(_ *testing.T, r *rig) { r.Clock.Set(born) }),
 		"a run that renews one person": running(tally{Renewed: 1}, func(*testing.T, *rig) {}),
-		"a run in which the host does not answer": running(tally{Failed: 1}, func(_ *testing.T, r *rig) {
+		"a run in which the host does not respond": running(tally{Failed: 1}, func(_ *testing.T, r *rig) {
 			r.gitlab.Fail(vcstest.Failure{Match: "GET ", Status: http.StatusTooManyRequests})
 		}),
 		"a run that ends a membership": running(tally{Ended: 1}, func(t *testing.T, r *rig) {
