@@ -21,6 +21,7 @@ import (
 	"github.com/opsplane/opsplane/shared/credential/signing"
 	"github.com/opsplane/opsplane/shared/login/session"
 	"github.com/opsplane/opsplane/shared/login/user"
+	"github.com/opsplane/opsplane/shared/run/runstore"
 	"github.com/opsplane/opsplane/shared/vcs"
 )
 
@@ -56,6 +57,7 @@ type house struct {
 	keys    *apikey.Store
 	users   *user.Store
 	logins  *session.Store
+	runs    runstore.Store
 	signing *signing.Store
 	owner   user.User
 }
@@ -76,6 +78,7 @@ func (h *house) build(t testing.TB, env *storagetest.Env, db *dynamodb.Client) {
 	h.users = &user.Store{DB: env.DynamoDB, Table: operations}
 	h.logins = &session.Store{DB: env.DynamoDB, Table: env.Table("SessionsTable")}
 	h.signing = &signing.Store{DB: env.DynamoDB, KeysTable: env.Table("SigningKeysTable"), TokensTable: tokens}
+	h.runs = runstore.Store{DB: env.DynamoDB, Table: env.Table("RunsTable"), Limits: runstore.Limits{Keep: 24 * time.Hour, Start: time.Minute, Report: time.Hour}}
 	h.authorizer = &authorizer{
 		domain:    accesstoken.Domain{Issuer: "opsplane/test", Audience: "opsplane-api"},
 		directory: directory{db: db, tokens: tokens, operations: operations},
@@ -85,8 +88,9 @@ func (h *house) build(t testing.TB, env *storagetest.Env, db *dynamodb.Client) {
 			read: (&signing.Store{DB: db, TokensTable: tokens}).Revocations, find: (&apikey.Store{DB: db, Table: tokens}).Get,
 			log: slog.New(slog.NewTextHandler(io.Discard, nil)),
 		},
-		log: slog.New(slog.NewTextHandler(io.Discard, nil)),
-		now: h.clock.now,
+		runs: runstore.Store{DB: db, Table: env.Table("RunsTable")}.Bearer,
+		log:  slog.New(slog.NewTextHandler(io.Discard, nil)),
+		now:  h.clock.now,
 	}
 	var err error
 	if h.owner, err = h.users.Create(ctx, "ann", h.author()); err != nil {
