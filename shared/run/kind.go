@@ -44,16 +44,16 @@ func (k Kind) valid() error {
 	return nil
 }
 
-// Scope names the runs of a repository that one unlock ends together: those of a
-// pull request, those of a branch, or those that look for drift. Stored keys
-// contain it.
-type Scope string
+// Origin names what runs of a repository came from. An unlock ends all runs of one
+// origin: those of a pull request, those of a branch, or those that look for drift.
+// Stored keys contain it.
+type Origin string
 
-// ScopeOfPullRequest returns the scope of the runs of a pull request.
-func ScopeOfPullRequest(number int64) Scope { return Scope(strconv.FormatInt(number, 10)) }
+// OriginOfPullRequest returns the origin of the runs of a pull request.
+func OriginOfPullRequest(number int64) Origin { return Origin(strconv.FormatInt(number, 10)) }
 
-// ScopeOfBranch returns the scope of the runs that were started by API on a branch.
-func ScopeOfBranch(branch string) Scope { return Scope("BRANCH#" + branch) }
+// OriginOfBranch returns the origin of the runs that were started by API on a branch.
+func OriginOfBranch(branch string) Origin { return Origin("BRANCH#" + branch) }
 
-// ScopeOfDrift is the scope of the runs that look for drift.
-const ScopeOfDrift Scope = "DRIFT"
+// OriginOfDrift is the origin of the runs that look for drift.
+const OriginOfDrift Origin = "DRIFT"

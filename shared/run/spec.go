@@ -52,15 +52,15 @@ type Spec struct {
 	DirspaceCount int
 }
 
-// Scope returns the scope of the unlocks that end the run.
-func (s Spec) Scope() Scope {
+// Origin returns what the run came from.
+func (s Spec) Origin() Origin {
 	switch s.Kind.Name {
 	case PullRequest:
-		return ScopeOfPullRequest(s.Kind.Number)
+		return OriginOfPullRequest(s.Kind.Number)
 	case Drift:
-		return ScopeOfDrift
+		return OriginOfDrift
 	default:
-		return ScopeOfBranch(s.Source.Branch)
+		return OriginOfBranch(s.Source.Branch)
 	}
 }
 

@@ -57,18 +57,18 @@ func TestOnlyCompleteSpecsAreValid(t *testing.T) {
 	}
 }
 
-func TestScopeOfARunIsThatOfItsUnlock(t *testing.T) {
+func TestOriginOfARunIsThatOfItsUnlock(t *testing.T) {
 	t.Parallel()
 	s := spec()
-	scopes := map[run.Scope]bool{s.Scope(): true}
-	if s.Scope() != run.ScopeOfPullRequest(17) {
-		t.Errorf("pull request: got %q", s.Scope())
+	origins := map[run.Origin]bool{s.Origin(): true}
+	if s.Origin() != run.OriginOfPullRequest(17) {
+		t.Errorf("pull request: got %q", s.Origin())
 	}
-	if s.Kind = (run.Kind{Name: run.Drift}); s.Scope() != run.ScopeOfDrift || scopes[s.Scope()] {
-		t.Errorf("drift: got %q", s.Scope())
+	if s.Kind = (run.Kind{Name: run.Drift}); s.Origin() != run.OriginOfDrift || origins[s.Origin()] {
+		t.Errorf("drift: got %q", s.Origin())
 	}
-	if s.Kind = (run.Kind{Name: run.Branch}); s.Scope() != run.ScopeOfBranch("feature") || scopes[s.Scope()] {
-		t.Errorf("branch: got %q", s.Scope())
+	if s.Kind = (run.Kind{Name: run.Branch}); s.Origin() != run.OriginOfBranch("feature") || origins[s.Origin()] {
+		t.Errorf("branch: got %q", s.Origin())
 	}
 }
 

@@ -18,7 +18,7 @@ type Active struct {
 	Repository vcs.Repository
 	Seq        int64
 	Type       run.Type
-	Scope      run.Scope
+	Origin     run.Origin
 	Source     run.Ref
 	CreatedAt  time.Time
 	State      run.State
@@ -52,7 +52,7 @@ func (s Store) active(r *record) table.Write {
 	}
 	item := key
 	for name, value := range map[string]string{
-		attrID: string(r.ID), "installation": string(r.Repository.Installation.ID), "type": string(r.Type), "scope": string(r.Scope()),
+		attrID: string(r.ID), "installation": string(r.Repository.Installation.ID), "type": string(r.Type), "origin": string(r.Origin()),
 		"branch": r.Source.Branch, "branch_ref": r.Source.Commit, "state": string(r.State), "ci_run": r.CIRun,
 	} {
 		setText(item, name, value)
@@ -90,7 +90,7 @@ func decodeActive(of vcs.Repository, item attr.Item) (Active, error) {
 	_, err := fmt.Sscanf(r.String("sk"), "ACTIVE#%d", &seq)
 	of.Installation.ID = vcs.ID(r.String("installation")) // the one that the run belongs to
 	a := Active{
-		ID: run.ID(r.String(attrID)), Repository: of, Seq: seq, Type: run.Type(r.String("type")), Scope: run.Scope(r.String("scope")),
+		ID: run.ID(r.String(attrID)), Repository: of, Seq: seq, Type: run.Type(r.String("type")), Origin: run.Origin(r.String("origin")),
 		Source: run.Ref{Branch: r.String("branch"), Commit: r.String("branch_ref")}, CreatedAt: time.Unix(0, r.Int("created")).UTC(),
 		State: run.State(r.String("state")), Attempt: int(r.Int("attempt")), Lease: millis(r, "lease"), Dispatched: r.Has("dispatched_at"),
 		CIRun: r.String("ci_run"), DirspaceCount: int(r.Int("dir_count")),

@@ -48,7 +48,7 @@ func consistent(t testing.TB, s runstore.Store, folded ...run.ID) []run.Run {
 		}
 		if at >= 0 {
 			a := rows[at]
-			same := a.Seq == r.Seq && a.State == r.State && a.Blocks() == r.Blocks() && a.Type == r.Type && a.Scope == r.Scope() && (a.Dirspaces == nil || slices.Equal(a.Dirspaces, r.Dirspaces))
+			same := a.Seq == r.Seq && a.State == r.State && a.Blocks() == r.Blocks() && a.Type == r.Type && a.Origin == r.Origin() && (a.Dirspaces == nil || slices.Equal(a.Dirspaces, r.Dirspaces))
 			// A completion depends on the state alone, so these may be a moment older in
 			// its row. Nobody needs them then.
 			if !r.State.Ended() {

@@ -78,7 +78,7 @@ var counted = map[string]func(*testing.T, runstore.Store) func() error{
 	"unlock, with one run to abort": func(t *testing.T, s runstore.Store) func() error {
 		plan(t, s, small)
 		return func() error {
-			_, err := s.Unlock(t.Context(), repository, run.ScopeOfPullRequest(17), "ann", at(0))
+			_, err := s.Unlock(t.Context(), repository, run.OriginOfPullRequest(17), "ann", at(0))
 			return err
 		}
 	},

@@ -60,7 +60,7 @@ func (s Store) Stale(ctx context.Context, d Due) (run.Run, bool, error) {
 	if err != nil && !gone(err) {
 		return run.Run{}, false, err
 	}
-	if err == nil && rec.due == d.reminder && !rec.leaving {
+	if err == nil && rec.due == d.reminder {
 		return rec.Run, false, nil
 	}
 	return run.Run{}, true, s.reminders().Drop(ctx, d.reminder)

@@ -231,7 +231,7 @@ func TestUnlockEndsWhatExistsAndNothingLater(t *testing.T) {
 	if _, err := s.Complete(ctx, completed, done(1), at(0)); err != nil {
 		t.Fatal(err)
 	}
-	aborted, err := s.Unlock(ctx, repository, run.ScopeOfPullRequest(17), "bob", at(time.Minute))
+	aborted, err := s.Unlock(ctx, repository, run.OriginOfPullRequest(17), "bob", at(time.Minute))
 	if err != nil || len(aborted) != 2 {
 		t.Fatalf("aborted %v, %v", aborted, err)
 	}
@@ -245,10 +245,10 @@ func TestUnlockEndsWhatExistsAndNothingLater(t *testing.T) {
 	}
 	for _, id := range others {
 		if got := state(t, s, id); got != run.Queued {
-			t.Errorf("a run of another scope is %s", got)
+			t.Errorf("a run of another origin is %s", got)
 		}
 	}
-	u, err := s.Unlocked(ctx, repository, run.ScopeOfPullRequest(17))
+	u, err := s.Unlocked(ctx, repository, run.OriginOfPullRequest(17))
 	if err != nil || u.Seq != 6 || !u.At.Equal(born.Add(time.Minute)) || u.By != "bob" {
 		t.Errorf("%+v, %v", u, err)
 	}
@@ -259,7 +259,7 @@ func TestUnlockEndsWhatExistsAndNothingLater(t *testing.T) {
 	if got, want := claimAll(t, s, time.Minute), []string{"d", "e", "f", "a"}; !slices.Equal(got, want) {
 		t.Errorf("claimed %v, want %v", got, want)
 	}
-	if u, err := s.Unlocked(ctx, repository, run.ScopeOfDrift); err != nil || u != (runstore.Unlocked{}) {
+	if u, err := s.Unlocked(ctx, repository, run.OriginOfDrift); err != nil || u != (runstore.Unlocked{}) {
 		t.Errorf("drift: %+v, %v", u, err)
 	}
 }
@@ -275,7 +275,7 @@ func TestRunOfAnInterruptedUnlockIsNeitherClaimedNorBegun(t *testing.T) {
 			claim(t, s, id, 0)
 		}
 		interrupted(t, env, func(s runstore.Store) error {
-			_, err := s.Unlock(t.Context(), repository, run.ScopeOfPullRequest(17), "bob", at(0))
+			_, err := s.Unlock(t.Context(), repository, run.OriginOfPullRequest(17), "bob", at(0))
 			return err
 		}, "UpdateItem", 1)
 		if got := state(t, s, id); got != run.Queued {

@@ -2,6 +2,7 @@ package runstore_test
 
 import (
 	"context"
+	"errors"
 	"strings"
 	"testing"
 	"time"
@@ -44,7 +45,7 @@ func full(t *testing.T, s runstore.Store) {
 		}
 		ended(id)
 	}
-	if _, err := s.Unlock(t.Context(), repository, run.ScopeOfDrift, "bob", at(0)); err != nil {
+	if _, err := s.Unlock(t.Context(), repository, run.OriginOfDrift, "bob", at(0)); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -141,6 +142,34 @@ func TestUnfinishedCreationIsRemoved(t *testing.T) {
 	list[0].ID = finished.ID
 	if err := s.RemoveUnfinished(t.Context(), list[0], nil, at(time.Hour)); err != nil || state(t, s, finished.ID) != run.Queued {
 		t.Errorf("a finished run: %v", err)
+	}
+}
+
+// TestInterruptedRemovalOfAnUnfinishedCreationIsContinued kills the sweep after each
+// of its calls, one after the other.
+func TestInterruptedRemovalOfAnUnfinishedCreationIsContinued(t *testing.T) {
+	t.Parallel()
+	env, s := open(t)
+	c := creation(run.Plan, many(601))
+	c.Before = func(context.Context) error { return context.DeadlineExceeded }
+	if made, err := s.Create(t.Context(), c, at(0)); err == nil {
+		t.Fatalf("created %+v", made)
+	}
+	sweep := func(s runstore.Store) error {
+		list, err := s.Due(t.Context(), runstore.CreatingList, born.Add(time.Hour), 10)
+		for _, d := range list {
+			if _, stale, found := s.Stale(t.Context(), d); found != nil || stale {
+				err = errors.Join(err, found)
+				continue
+			}
+			err = errors.Join(err, s.RemoveUnfinished(t.Context(), d, nil, at(time.Hour)))
+		}
+		return err
+	}
+	for nth := 1; interrupted(t, env, sweep, "", nth); nth++ {
+	}
+	if left := env.Dump("RunsTable"); left != "" {
+		t.Errorf("left:\n%s", left)
 	}
 }
 

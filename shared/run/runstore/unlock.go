@@ -14,7 +14,7 @@ import (
 	"github.com/opsplane/opsplane/shared/vcs"
 )
 
-// Unlocked is the last unlock of a scope. Runs of the scope whose Seq is at most Seq
+// Unlocked is the last unlock of an origin. Runs of the origin whose Seq is at most Seq
 // are void: what they planned does not count any more. The zero Unlocked ends none.
 type Unlocked struct {
 	Seq int64
@@ -24,26 +24,26 @@ type Unlocked struct {
 	By string
 }
 
-// Ends reports whether the unlock makes a run of its scope void.
+// Ends reports whether the unlock makes a run of its origin void.
 func (u Unlocked) Ends(seq int64) bool { return seq <= u.Seq }
 
 func (u Unlocked) reason() run.Reason { return run.ReasonUnlocked(u.By) }
 
-func unlockKey(r vcs.Repository, scope run.Scope) attr.Item {
-	return in(lane(r), "UNLOCK#"+string(scope))
+func unlockKey(r vcs.Repository, origin run.Origin) attr.Item {
+	return in(lane(r), "UNLOCK#"+string(origin))
 }
 
-// Unlock makes all runs of a scope void that exist now, and aborts those that are
+// Unlock makes all runs of an origin void that exist now, and aborts those that are
 // queued or running. by is the name that is shown. It returns the runs that it
 // aborted. It is safe to repeat: a repetition continues what was interrupted, and
 // makes those runs void too that were created in between.
-func (s Store) Unlock(ctx context.Context, r vcs.Repository, scope run.Scope, by string, author change.Author) ([]run.Run, error) {
+func (s Store) Unlock(ctx context.Context, r vcs.Repository, origin run.Origin, by string, author change.Author) ([]run.Run, error) {
 	seq, err := s.lastSeq(ctx, r)
 	if err != nil {
 		return nil, err
 	}
 	u := Unlocked{Seq: seq, At: author.At, By: strings.ToValidUTF8(by[:min(len(by), run.MaxText)], "")}
-	err = s.table().Update(ctx, table.Change(unlockKey(r, scope)).Set(attrSeq, attr.Int(u.Seq)).Set("at", attr.Int(u.At.UnixMilli())).
+	err = s.table().Update(ctx, table.Change(unlockKey(r, origin)).Set(attrSeq, attr.Int(u.Seq)).Set("at", attr.Int(u.At.UnixMilli())).
 		Set("by", attr.String(u.By)).Set("installation", attr.String(string(r.Installation.ID))).SetAll(author.All()).
 		If(table.AbsentOr(attrSeq, table.AtMost(attrSeq, attr.Int(u.Seq)))))
 	// If the condition does not hold, a later unlock was stored at the same time. It
@@ -57,7 +57,7 @@ func (s Store) Unlock(ctx context.Context, r vcs.Repository, scope run.Scope, by
 	}
 	var aborted []run.Run
 	for _, a := range rows {
-		if a.Scope != scope || !a.State.Active() || !u.Ends(a.Seq) {
+		if a.Origin != origin || !a.State.Active() || !u.Ends(a.Seq) {
 			continue
 		}
 		found, changed, err := s.Abort(ctx, a.ID, Abortion{Reason: u.reason()}, author)
@@ -71,9 +71,9 @@ func (s Store) Unlock(ctx context.Context, r vcs.Repository, scope run.Scope, by
 	return aborted, nil
 }
 
-// Unlocked reads the last unlock of a scope, strongly consistent.
-func (s Store) Unlocked(ctx context.Context, r vcs.Repository, scope run.Scope) (Unlocked, error) {
-	item, err := s.table().Get(ctx, unlockKey(r, scope))
+// Unlocked reads the last unlock of an origin, strongly consistent.
+func (s Store) Unlocked(ctx context.Context, r vcs.Repository, origin run.Origin) (Unlocked, error) {
+	item, err := s.table().Get(ctx, unlockKey(r, origin))
 	if err != nil {
 		return Unlocked{}, fmt.Errorf("read unlock: %w", err)
 	}
@@ -87,36 +87,36 @@ func (s Store) Unlocked(ctx context.Context, r vcs.Repository, scope run.Scope) 
 
 // void reports whether an unlock has made a run void.
 func (s Store) void(ctx context.Context, r run.Run) (Unlocked, bool, error) {
-	u, err := s.Unlocked(ctx, r.Repository, r.Scope())
+	u, err := s.Unlocked(ctx, r.Repository, r.Origin())
 	return u, err == nil && u.Ends(r.Seq), err
 }
 
-// unlockReader reads the unlocks of a repository, each scope once.
+// unlockReader reads the unlocks of a repository, each origin once.
 type unlockReader struct {
 	store      Store
 	repository vcs.Repository
-	known      map[run.Scope]Unlocked
+	known      map[run.Origin]Unlocked
 }
 
-func (u *unlockReader) of(ctx context.Context, scope run.Scope) (Unlocked, error) {
-	if found, ok := u.known[scope]; ok {
+func (u *unlockReader) of(ctx context.Context, origin run.Origin) (Unlocked, error) {
+	if found, ok := u.known[origin]; ok {
 		return found, nil
 	}
-	found, err := u.store.Unlocked(ctx, u.repository, scope)
+	found, err := u.store.Unlocked(ctx, u.repository, origin)
 	if err != nil {
 		return Unlocked{}, err
 	}
 	if u.known == nil {
-		u.known = map[run.Scope]Unlocked{}
+		u.known = map[run.Origin]Unlocked{}
 	}
-	u.known[scope] = found
+	u.known[origin] = found
 	return found, nil
 }
 
 // endVoid aborts a queued run that an unlock has made void, and reports whether it
 // is void. The unlock itself may have been interrupted before it did so.
 func (s Store) endVoid(ctx context.Context, unlocks *unlockReader, a Active, author change.Author) (bool, error) {
-	u, err := unlocks.of(ctx, a.Scope)
+	u, err := unlocks.of(ctx, a.Origin)
 	if err != nil || !u.Ends(a.Seq) {
 		return false, err
 	}

@@ -123,7 +123,7 @@ func (w *world) step() {
 	case n < 17 && w.any() != "":
 		_, _, _ = s.Abort(ctx, w.any(), runstore.Abortion{Reason: run.ReasonByPerson("ann"), OnlyQueued: w.draw.IntN(2) == 0}, w.author())
 	case n < 18 && w.draw.IntN(3) == 0:
-		_, _ = s.Unlock(ctx, repository, []run.Scope{run.ScopeOfPullRequest(1), run.ScopeOfDrift}[w.draw.IntN(2)], "bob", w.author())
+		_, _ = s.Unlock(ctx, repository, []run.Origin{run.OriginOfPullRequest(1), run.OriginOfDrift}[w.draw.IntN(2)], "bob", w.author())
 	case n < 19:
 		w.fold(s)
 	default:

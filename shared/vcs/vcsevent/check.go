@@ -33,6 +33,7 @@ const (
 	maxBranch = 1024
 	maxTitle  = 1024
 	maxSHA    = 64
+	maxURL    = 2048
 	// maxPath is the limit of a project's path within its top-level group.
 	maxPath = repository.MaxName
 )

@@ -13,6 +13,8 @@ type githubPayload struct {
 	Repositories        member[[]member[githubShort]] `json:"repositories"`
 	RepositoriesAdded   member[[]member[githubShort]] `json:"repositories_added"`
 	RepositoriesRemoved member[[]member[githubShort]] `json:"repositories_removed"`
+	WorkflowJob         member[githubCI]              `json:"workflow_job"`
+	WorkflowRun         member[githubCI]              `json:"workflow_run"`
 
 	names names // the names of all members
 }
@@ -51,6 +53,9 @@ func GitHub(event string, body []byte) (Event, error) {
 		e.Facts = append(p.mention(&c), p.givenAndTaken(&c)...)
 	case "repository", "pull_request":
 		e.Facts = append(p.mention(&c), p.repository(&c, event)...)
+	case "workflow_job", "workflow_run":
+		e.Facts = append(p.mention(&c), p.repository(&c, event)...)
+		e.Facts = append(e.Facts, p.ci(&c, event, e.Repository)...)
 	default:
 		var own checker
 		found := p.repository(&own, event)
@@ -87,7 +92,8 @@ func (p *githubPayload) mention(c *checker) []Fact {
 func (p *githubPayload) repository(c *checker, event string) []Fact {
 	repository := part(c, "repository", p.Repository)
 	if !p.Repository.has() {
-		if event == "repository" || event == "pull_request" {
+		switch event {
+		case "repository", "pull_request", "workflow_job", "workflow_run":
 			c.fail("repository is missing")
 		}
 		return nil

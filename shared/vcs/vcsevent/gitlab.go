@@ -21,6 +21,12 @@ type gitlabPayload struct {
 	PathWithNamespace member[string]        `json:"path_with_namespace"`
 	ProjectVisibility member[string]        `json:"project_visibility"`
 	UpdatedAt         hostTime              `json:"updated_at"`
+
+	// Members of a job.
+	BuildID           member[int64]  `json:"build_id"`
+	BuildStatus       member[string] `json:"build_status"`
+	BuildAllowFailure member[bool]   `json:"build_allow_failure"`
+	PipelineID        member[int64]  `json:"pipeline_id"`
 }
 
 type gitlabUser struct {
@@ -57,6 +63,10 @@ func GitLab(event string, installation vcs.ID, body []byte) (Event, error) {
 	switch kind := p.kind(event); {
 	case kind == "merge_request":
 		e.Facts = p.merge(&c)
+	case kind == "build":
+		e.Facts = append(p.mention(&c), lenient(&c, p.build)...)
+	case kind == "pipeline":
+		e.Facts = append(p.mention(&c), lenient(&c, p.pipeline)...)
 	case slices.Contains(projectKinds, kind):
 		e.Facts = p.moved(&c, kind)
 	case strings.HasPrefix(kind, "subgroup_") || slices.Contains(groupKinds, kind):

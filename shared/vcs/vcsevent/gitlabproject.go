@@ -11,6 +11,7 @@ type gitlabProject struct {
 	PathWithNamespace member[string] `json:"path_with_namespace"`
 	DefaultBranch     member[string] `json:"default_branch"`
 	VisibilityLevel   member[int64]  `json:"visibility_level"`
+	WebURL            member[string] `json:"web_url"`
 }
 
 // gitlabPublic is the visibility level of public projects. gitlabPublicName is its
@@ -21,8 +22,11 @@ const (
 )
 
 // gitlabObject is the object that an event is about, with the members of a merge
-// request.
+// request. ID, Status and URL are those of a pipeline.
 type gitlabObject struct {
+	ID              member[int64]         `json:"id"`
+	Status          member[string]        `json:"status"`
+	URL             member[string]        `json:"url"`
 	ProjectID       member[int64]         `json:"project_id"`
 	TargetProjectID member[int64]         `json:"target_project_id"`
 	Target          member[gitlabProject] `json:"target"`

@@ -46,7 +46,8 @@ func (e Event) Timeless() bool {
 }
 
 // Fact is one of *InstallationSeen, *InstallationRenamed, *RepositorySeen,
-// *RepositoriesListed, *RepositoriesGone, *ProjectsMoved or *PullRequestSeen.
+// *RepositoriesListed, *RepositoriesGone, *ProjectsMoved, *PullRequestSeen or
+// *CIEnded.
 type Fact interface{ fact() }
 
 // InstallationSeen states facts about an installation.
@@ -120,6 +121,26 @@ type PullRequestSeen struct {
 	vcs.Moment
 }
 
+// CIEnded states that a job or a run of a host's CI ended without success. If it
+// ran for this server, its run gets no result any more. A delivery about a success
+// states nothing: such a job has sent its result, or will never send one, and then
+// the run ends by its time limit.
+type CIEnded struct {
+	Repository vcs.ID
+	// Run is the id of GitHub's workflow run or of GitLab's pipeline, in decimal
+	// digits.
+	Run string
+	// Job is the id of GitLab's job. It is empty if the whole run ended, and for
+	// GitHub, whose runner names its workflow run.
+	Job string
+	// Conclusion is the host's word for the end, such as "failure", "cancelled" or
+	// "timed_out".
+	Conclusion string
+	// URL is the page of the job or run, for people. It may be empty.
+	URL string
+}
+
+func (*CIEnded) fact()             {}
 func (*InstallationSeen) fact()    {}
 func (*InstallationRenamed) fact() {}
 func (*RepositorySeen) fact()      {}

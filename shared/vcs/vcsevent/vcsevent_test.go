@@ -92,6 +92,8 @@ func text(c vcsevent.Fact) string {
 		return "installation " + string(c.ID) + " is called " + c.Name + at(c.Moment)
 	case *vcsevent.ProjectsMoved:
 		return "projects moved"
+	case *vcsevent.CIEnded:
+		return strings.TrimSpace(fmt.Sprintf("CI of %s: run %s job %s %s %s", c.Repository, c.Run, c.Job, c.Conclusion, c.URL))
 	case *vcsevent.PullRequestSeen:
 		s := fmt.Sprintf("pull %s#%d %s %q by %s, %s@%.4s to %s@%.4s", c.Repository, c.Number, c.State, c.Title, c.User, c.Branch, c.SHA, c.BaseBranch, c.BaseSHA)
 		if !c.MergedAt.IsZero() {
