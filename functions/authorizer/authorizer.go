@@ -70,9 +70,9 @@ func (a *authorizer) handle(ctx context.Context, event request) (events.APIGatew
 		a.report(ctx, event, slog.LevelError, outcomeFailed, err.Error())
 		return events.APIGatewayCustomAuthorizerResponse{}, errors.New("the caller could not be identified")
 	}
-	answer := policy("Allow", stage, caller.User)
-	answer.Context, err = caller.Context()
-	return answer, err
+	response := policy("Allow", stage, caller.User)
+	response.Context, err = caller.Context()
+	return response, err
 }
 
 // identify returns who sends the request. It returns a refusal if the credential is
@@ -192,18 +192,18 @@ func (a *authorizer) session(ctx context.Context, event request, target vcs.Inst
 	}
 	id, ok := session.IDOf(text)
 	if !ok {
-		return access.Caller{}, refusal("the cookie is no session's")
+		return access.Caller{}, refusal("the cookie is not the cookie of a session")
 	}
 	found, err := a.sessions.Get(ctx, id)
 	if errors.Is(err, session.ErrNotFound) || err == nil && !found.LiveAt(a.now()) {
-		return access.Caller{}, refusal("the session is unknown or over")
+		return access.Caller{}, refusal("the session is unknown or has ended")
 	}
 	if err != nil {
 		return access.Caller{}, err
 	}
 	caller := access.Caller{
 		Kind: access.KindSession, User: found.User, Key: found.ID, Capabilities: session.Capabilities(),
-		Account: vcs.Account{VCS: vcs.VCS(found.VCS), ID: vcs.ID(found.Account)}, Expires: found.Expires().Unix(), LastUsed: found.SeenAt.Unix(), Partial: true, FromOwnPage: fromOwnPage,
+		Account: found.Account, Expires: found.Expires().Unix(), LastUsed: found.SeenAt.Unix(), Partial: true, FromOwnPage: fromOwnPage,
 	}
 	if target.ID == "" {
 		return caller, nil

@@ -1,7 +1,7 @@
 // Command authorizer is the Lambda function that reports to the gateway who is calling.
 // The gateway invokes it before every request whose route needs a caller. Its
-// invariant: it refuses whatever it cannot establish. A failure of storage lets
-// nobody in.
+// invariant: it refuses a request if it cannot find out who is calling. So a failure
+// of storage admits no caller.
 package main
 
 import (

@@ -15,7 +15,7 @@ import (
 )
 
 // run creates a queued run of an installation and returns its id and its token.
-func (h *house) run(t testing.TB, in vcs.Installation) (run.ID, string) {
+func (h *rig) run(t testing.TB, in vcs.Installation) (run.ID, string) {
 	t.Helper()
 	id := run.NewID()
 	token := runtoken.New(id)
@@ -26,7 +26,7 @@ func (h *house) run(t testing.TB, in vcs.Installation) (run.ID, string) {
 			Base: main, Source: main, Principal: h.owner.ID, Dirspaces: []run.Dirspace{{Dir: ".", Workspace: "default"}},
 		},
 		Token: runstore.Token{Hash: runtoken.Digest(token), Sealed: []byte("sealed")}, Manifest: runstore.Manifest{Body: []byte("{}")},
-	}, h.author())
+	}, h.Author())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -37,7 +37,7 @@ var github1 = vcs.Installation{VCS: vcs.GitHub, ID: "1"}
 
 func TestTokenOfARunStandsForTheRunInEachState(t *testing.T) {
 	t.Parallel()
-	h := newHouse(t)
+	h := newRig(t)
 	id, token := h.run(t, github1)
 	check := func(state run.State, active bool) {
 		t.Helper()
@@ -53,19 +53,19 @@ func TestTokenOfARunStandsForTheRunInEachState(t *testing.T) {
 		}
 	}
 	check(run.Queued, true)
-	if _, ok, err := h.runs.Claim(ctx, github1.Repository("7"), time.Minute, h.author()); err != nil || !ok {
+	if _, ok, err := h.runs.Claim(ctx, github1.Repository("7"), time.Minute, h.Author()); err != nil || !ok {
 		t.Fatal(ok, err)
 	}
-	if _, err := h.runs.Initiate(ctx, id, runstore.CIJob{Run: "1", Commit: "aa"}, h.author()); err != nil {
+	if _, err := h.runs.Initiate(ctx, id, runstore.CIJob{Run: "1", Commit: "aa"}, h.Author()); err != nil {
 		t.Fatal(err)
 	}
 	check(run.Running, true)
-	if _, err := h.runs.Complete(ctx, id, run.Result{Outcomes: make([]run.Outcome, 1)}, h.author()); err != nil {
+	if _, err := h.runs.Complete(ctx, id, run.Result{Outcomes: make([]run.Outcome, 1)}, h.Author()); err != nil {
 		t.Fatal(err)
 	}
 	check(run.Completed, false)
 	id, token = h.run(t, github1)
-	if _, _, err := h.runs.Abort(ctx, id, runstore.Abortion{Reason: run.ReasonByPerson("ann")}, h.author()); err != nil {
+	if _, _, err := h.runs.Abort(ctx, id, runstore.Abortion{Reason: run.ReasonByPerson("ann")}, h.Author()); err != nil {
 		t.Fatal(err)
 	}
 	check(run.Aborted, false)
@@ -73,7 +73,7 @@ func TestTokenOfARunStandsForTheRunInEachState(t *testing.T) {
 
 func TestOtherTokensOfRunsAreRefused(t *testing.T) {
 	t.Parallel()
-	h := newHouse(t)
+	h := newRig(t)
 	id, token := h.run(t, github1)
 	_, other := h.run(t, github1)
 	const secret = 43 // characters
@@ -96,9 +96,9 @@ func TestOtherTokensOfRunsAreRefused(t *testing.T) {
 
 func TestRunWhoseTokenCannotBeReadIsNotLetIn(t *testing.T) {
 	t.Parallel()
-	h := newHouse(t)
+	h := newRig(t)
 	_, token := h.run(t, github1)
-	h.faults.Add(storagetest.Fault{Operation: "GetItem", Kind: storagetest.ServerError})
+	h.Faults.Add(storagetest.Fault{Operation: "GetItem", Kind: storagetest.ServerError})
 	if answer, err := h.handle(ctx, event("Bearer "+token, atInstallation1)); err == nil {
 		t.Errorf("got %+v, want a failure", answer)
 	}

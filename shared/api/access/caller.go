@@ -56,7 +56,7 @@ type Caller struct {
 	FromOwnPage bool `json:"from_own_page,omitempty"`
 	// Memberships are the user's installations that the restrictions let the
 	// caller reach. Where the request's path names an installation, the authorizer
-	// keeps that one alone, because the gateway limits what an authorizer may pass
+	// keeps only that one, because the gateway limits what an authorizer may pass
 	// on.
 	Memberships []vcs.Installation `json:"memberships,omitempty"`
 	// Active says that the run of a run's token is queued or running. It is false
