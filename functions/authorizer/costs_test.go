@@ -45,6 +45,10 @@ func TestDecisionsUseWhatTheDocumentSays(t *testing.T) {
 			text, _ := newRig(t).key(t)
 			return text
 		}),
+		"token of a run": deciding(true, func(t *testing.T, h *rig) string {
+			_, token := h.run(t, github1)
+			return token
+		}),
 		"session":                           browsed(true, nil, "same-origin"),
 		"session, at an installation":       browsed(true, atInstallation1, "same-origin"),
 		"session of another site's request": browsed(false, atInstallation1, "cross-site"),

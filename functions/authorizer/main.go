@@ -14,6 +14,7 @@ import (
 	"github.com/opsplane/opsplane/shared/credential/apikey"
 	"github.com/opsplane/opsplane/shared/credential/signing"
 	"github.com/opsplane/opsplane/shared/login/session"
+	"github.com/opsplane/opsplane/shared/run/runstore"
 	"github.com/opsplane/opsplane/shared/storage/awsclient"
 	"github.com/opsplane/opsplane/shared/telemetry"
 )
@@ -28,6 +29,7 @@ func main() {
 		public:    os.Getenv("PUBLIC_BASE_URL"),
 		authority: authority{read: published.Authority},
 		revoked:   revocations{read: published.Revocations, find: (&apikey.Store{DB: db, Table: tokens}).Get, log: log},
+		runs:      runstore.Store{DB: db, Table: os.Getenv("RUNS_TABLE")}.Bearer,
 		log:       log,
 		now:       time.Now,
 	}

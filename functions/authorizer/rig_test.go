@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"testing"
+	"time"
 
 	"github.com/aws/aws-lambda-go/events"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
@@ -16,6 +17,7 @@ import (
 	"github.com/opsplane/opsplane/shared/credential/signing"
 	"github.com/opsplane/opsplane/shared/login/session"
 	"github.com/opsplane/opsplane/shared/login/user"
+	"github.com/opsplane/opsplane/shared/run/runstore"
 	"github.com/opsplane/opsplane/shared/vcs"
 )
 
@@ -34,6 +36,7 @@ type rig struct {
 	keys    *apikey.Store
 	users   *user.Store
 	logins  *session.Store
+	runs    runstore.Store
 	signing *signing.Store
 	owner   user.User
 }
@@ -53,6 +56,7 @@ func rigOn(t testing.TB, of *functiontest.Rig, db *dynamodb.Client) *rig {
 	r.users = &user.Store{DB: env.DynamoDB, Table: operations}
 	r.logins = &session.Store{DB: env.DynamoDB, Table: sessions}
 	r.signing = &signing.Store{DB: env.DynamoDB, KeysTable: env.Table("SigningKeysTable"), TokensTable: tokens}
+	r.runs = runstore.Store{DB: env.DynamoDB, Table: env.Table("RunsTable"), Limits: runstore.Limits{Keep: 24 * time.Hour, Start: time.Minute, Report: time.Hour}}
 	r.authorizer = &authorizer{
 		domain:    accesstoken.Domain{Issuer: "opsplane/test", Audience: "opsplane-api"},
 		directory: directory{db: db, tokens: tokens, operations: operations},
@@ -62,8 +66,9 @@ func rigOn(t testing.TB, of *functiontest.Rig, db *dynamodb.Client) *rig {
 			read: (&signing.Store{DB: db, TokensTable: tokens}).Revocations, find: (&apikey.Store{DB: db, Table: tokens}).Get,
 			log: of.Logger(),
 		},
-		log: of.Logger(),
-		now: of.Clock.Now,
+		runs: runstore.Store{DB: db, Table: env.Table("RunsTable")}.Bearer,
+		log:  of.Logger(),
+		now:  of.Clock.Now,
 	}
 	var err error
 	if r.owner, err = r.users.Create(ctx, "ann", r.Author()); err != nil {

@@ -41,7 +41,8 @@ var (
 	}}
 )
 
-// Rules of the routes. The responses of compare-and-set and delete show what the
+// Rules of the routes. A run uses the store too, while it is queued or running: files
+// go from a plan to its apply through it. The responses of compare-and-set and delete show what the
 // row holds, so they need the right to read too.
 var (
 	reading = rule(access.KVStoreRead)
@@ -50,5 +51,5 @@ var (
 )
 
 func rule(needs ...access.Capability) access.Rule {
-	return access.Rule{Needs: needs, Scope: access.ScopeInstallation}
+	return access.Rule{Kinds: append(access.DefaultKinds(), access.KindRun), Needs: needs, Scope: access.ScopeInstallation}
 }
