@@ -131,7 +131,7 @@ func (d Dispatcher) start(ctx context.Context, r run.Run) error {
 	started, err := d.call(ctx, client, r, in)
 	switch {
 	case err == nil:
-		return d.accepted(ctx, client, r, started)
+		return d.accepted(ctx, r, started)
 	case vcshost.NothingDone(err):
 		return d.refused(ctx, r, err)
 	}
@@ -147,7 +147,7 @@ func (d Dispatcher) call(ctx context.Context, client Host, r run.Run, in vcshost
 
 // accepted records what the host has started. If the run has ended meanwhile, it
 // cancels the CI run.
-func (d Dispatcher) accepted(ctx context.Context, client Host, r run.Run, started vcshost.CIRun) error {
+func (d Dispatcher) accepted(ctx context.Context, r run.Run, started vcshost.CIRun) error {
 	id := started.ID
 	if id != "" && r.Repository.Installation.VCS == vcs.GitLab {
 		id = run.PipelineID(id)
@@ -155,8 +155,8 @@ func (d Dispatcher) accepted(ctx context.Context, client Host, r run.Run, starte
 	found, err := d.Runs.Dispatched(ctx, r, runstore.HostRun{ID: id, URL: started.URL}, d.author())
 	switch {
 	case errors.Is(err, runstore.ErrLost) && found.State == run.Aborted && started.ID != "":
-		d.Tally.Cancelled.Add(1)
-		return client.CancelCI(ctx, described(r), started.ID)
+		d.cancel(ctx, r, started.ID) // once: its runner gets no work in any case
+		return nil
 	case errors.Is(err, runstore.ErrLost):
 		return nil
 	case err != nil:

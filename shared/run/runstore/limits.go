@@ -7,7 +7,7 @@ import (
 )
 
 // LimitsFromEnv returns the limits that the environment names: RUN_RETENTION_DAYS,
-// RUN_START_SECONDS and RUN_REPORT_SECONDS, each a whole number from 1.
+// RUN_START_MINUTES and RUN_REPORT_HOURS, each a whole number from 1.
 func LimitsFromEnv(env func(string) string) (Limits, error) {
 	var l Limits
 	for name, of := range map[string]struct {
@@ -15,8 +15,8 @@ func LimitsFromEnv(env func(string) string) (Limits, error) {
 		unit  time.Duration
 	}{
 		"RUN_RETENTION_DAYS": {&l.Keep, 24 * time.Hour},
-		"RUN_START_SECONDS":  {&l.Start, time.Second},
-		"RUN_REPORT_SECONDS": {&l.Report, time.Second},
+		"RUN_START_MINUTES":  {&l.Start, time.Minute},
+		"RUN_REPORT_HOURS":   {&l.Report, time.Hour},
 	} {
 		n, err := strconv.ParseUint(env(name), 10, 31)
 		if err != nil || n == 0 {
