@@ -148,6 +148,11 @@ GRANTS = {
         ("dynamodb:PutItem", "OperationsTable.Arn", ("TASK#*", "TASKS")),
         ("dynamodb:UpdateItem", "VcsTable.Arn", ("REPOSITORIES#*", "PULLS#*")),
         ("dynamodb:ConditionCheckItem", "VcsTable.Arn", ("REPOSITORIES#*", "PULLS#*")),
+        ("dynamodb:GetItem", "RunsTable.Arn", ("CI#*", "RUN#*")),
+        ("dynamodb:Query", "RunsTable.Arn", ("RUN#*",)),
+        ("dynamodb:UpdateItem", "RunsTable.Arn", ("RUN#*",)),
+        ("dynamodb:PutItem", "RunsTable.Arn", ("REPO#*", "DUE#*")),
+        ("dynamodb:DeleteItem", "RunsTable.Arn", ("REPO#*", "DUE#*")),
     },
     "InstallationsFunction": {
         ("dynamodb:Query", "VcsTable.Arn", None),
@@ -222,6 +227,7 @@ GRANTS = {
         ("dynamodb:PutItem", "OperationsTable.Arn", ("TASK#*", "TASKS")),
         ("dynamodb:Query", "OperationsTable.Arn", ("TASKS",)),
         ("dynamodb:DeleteItem", "OperationsTable.Arn", ("TASKS",)),
+        ("dynamodb:GetItem", "VcsTable.Arn", ("REPOSITORIES#*",)),
         ("dynamodb:Query", "VcsTable.Arn", ("REPOSITORIES#*",)),
         ("dynamodb:UpdateItem", "VcsTable.Arn", ("REPOSITORIES#*",)),
         ("dynamodb:DeleteItem", "VcsTable.Arn", ("PULLS#*",)),
@@ -230,6 +236,15 @@ GRANTS = {
         ("dynamodb:UpdateItem", "SessionsTable.Arn", ("GROUP#*",)),
         ("secretsmanager:GetSecretValue", "ServerSecret", None),
         ("secretsmanager:GetSecretValue", "GithubAppPrivateKey", None),
+        *((f"dynamodb:{action}", "RunsTable.Arn", ("RUN#*",)) for action in ("GetItem", "Query", "UpdateItem", "DeleteItem")),
+        *((f"dynamodb:{action}", "RunsTable.Arn", ("REPO#*",)) for action in ("Query", "PutItem", "UpdateItem", "DeleteItem")),
+        ("dynamodb:Query", "RunsTable.Arn", ("RUNS#*", "RUNREPOS#*")),
+        ("dynamodb:DeleteItem", "RunsTable.Arn", ("RUNS#*", "RUNREPOS#*")),
+        ("dynamodb:PutItem", "RunsTable.Arn", ("DUE#*",)),
+        ("dynamodb:DeleteItem", "RunsTable.Arn", ("DUE#*",)),
+        ("dynamodb:DeleteItem", "RunsTable.Arn", ("CI#*",)),
+        ("s3:ListBucket", "RunsBucket.Arn", None),
+        *(("s3:DeleteObject", f"${{RunsBucket.Arn}}/{folder}/*", None) for folder in ("plans", "results", "texts")),
     },
     "DispatcherFunction": {
         ("dynamodb:DescribeStream", "RunsTable.StreamArn", None),
@@ -290,6 +305,15 @@ GRANTS = {
         ("dynamodb:UpdateItem", "KvTable.Arn", ("UPLOAD:*",)),
         ("s3:AbortMultipartUpload", "${KvBucket.Arn}/github/*", None),
         ("s3:AbortMultipartUpload", "${KvBucket.Arn}/gitlab/*", None),
+        *((f"dynamodb:{action}", "RunsTable.Arn", ("RUN#*",)) for action in ("GetItem", "Query", "UpdateItem", "DeleteItem")),
+        *((f"dynamodb:{action}", "RunsTable.Arn", ("REPO#*",)) for action in ("Query", "PutItem", "UpdateItem", "DeleteItem")),
+        ("dynamodb:Query", "RunsTable.Arn", ("RUNS#*", "RUNREPOS#*")),
+        ("dynamodb:DeleteItem", "RunsTable.Arn", ("RUNS#*", "RUNREPOS#*")),
+        ("dynamodb:PutItem", "RunsTable.Arn", ("DUE#*",)),
+        ("dynamodb:DeleteItem", "RunsTable.Arn", ("DUE#*",)),
+        ("dynamodb:DeleteItem", "RunsTable.Arn", ("CI#*",)),
+        ("s3:ListBucket", "RunsBucket.Arn", None),
+        *(("s3:DeleteObject", f"${{RunsBucket.Arn}}/{folder}/*", None) for folder in ("plans", "results", "texts")),
     },
 }
 
@@ -306,7 +330,7 @@ ATTRIBUTES = {
 }
 
 # The functions that may remove anything at all.
-REMOVERS = {"CollectorFunction", "JobsFunction", "RenewerFunction", "EraserFunction", "DispatcherFunction"}
+REMOVERS = {"CollectorFunction", "JobsFunction", "RenewerFunction", "EraserFunction", "DispatcherFunction", "WorkerFunction"}
 
 TABLES = {
     "TokensTable": {"pk": "S", "sk": "S", "by_name": "S"},
