@@ -62,7 +62,7 @@ func (r *rig) put(t *testing.T, id, installation, actor, action, subject string,
 	t.Helper()
 	record := audit.Record{ID: id, At: born.Add(-ago), Action: action, Actor: audit.Actor{ID: actor}, Subject: subject}
 	if installation != "" {
-		record.VCS, record.Installation = "github", installation
+		record = record.In(vcs.Installation{VCS: vcs.GitHub, ID: vcs.ID(installation)})
 	}
 	if fresh, err := r.records.Put(t.Context(), record); err != nil || !fresh {
 		t.Fatalf("%t, %v", fresh, err)

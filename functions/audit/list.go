@@ -12,6 +12,7 @@ import (
 	"github.com/opsplane/opsplane/shared/api/fault"
 	"github.com/opsplane/opsplane/shared/api/httpapi"
 	"github.com/opsplane/opsplane/shared/api/paging"
+	"github.com/opsplane/opsplane/shared/api/timestamp"
 	"github.com/opsplane/opsplane/shared/audit"
 	"github.com/opsplane/opsplane/shared/login/user"
 	"github.com/opsplane/opsplane/shared/vcs"
@@ -85,9 +86,9 @@ func moment(values *httpapi.Query, name string) (time.Time, error) {
 	if !values.Has(name) {
 		return time.Time{}, nil
 	}
-	at, err := time.Parse(time.RFC3339, values.String(name, ""))
+	at, err := timestamp.Parse(values.String(name, ""))
 	if err != nil {
-		return time.Time{}, fault.Invalidf("INVALID_PARAMETER", "query parameter %s must be a time such as 2026-11-24T12:00:00Z", name)
+		return time.Time{}, fault.Invalidf("INVALID_PARAMETER", "query parameter %s must be a time such as %s", name, timestamp.Example)
 	}
 	return at, nil
 }
@@ -110,7 +111,7 @@ func (t trail) list(ctx context.Context, call httpapi.Call, q query) (paging.Res
 			return paging.Results[audit.Record]{}, access.Refuse(access.StepMembership,
 				"the credential does not reach the installation that the query names, by membership and restrictions")
 		}
-		ask.Scope = audit.Record{VCS: string(q.target.VCS), Installation: string(q.target.ID)}.Scope()
+		ask.Scope = audit.Scope(q.target)
 	case !unrestricted:
 		return paging.Results[audit.Record]{}, access.Refuse(access.StepRestriction, "a restricted credential reads records of an installation only, and the query names none")
 	case !everything && q.actor != "" && q.actor != call.Caller.User:

@@ -7,13 +7,14 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/opsplane/opsplane/infra/test/costs"
+	"github.com/opsplane/opsplane/infra/test/functiontest"
 	"github.com/opsplane/opsplane/shared/audit/change"
 	"github.com/opsplane/opsplane/shared/vcs"
 	"github.com/opsplane/opsplane/shared/vcs/repository"
 )
 
 func TestRecordsUseWhatTheDocumentSays(t *testing.T) {
-	costs.Check(t, "AuditorFunction", map[string]costs.Scenario{
+	costs.Check(t, function, map[string]costs.Scenario{
 		"record of a change":           recording(1),
 		"change that is told again":    recording(2),
 		"change that leaves no record": recording(0),
@@ -25,10 +26,8 @@ func TestRecordsUseWhatTheDocumentSays(t *testing.T) {
 func recording(times int) costs.Scenario {
 	return func(t *testing.T) *costs.Meter {
 		env, m := costs.New(t)
-		r := rigOn(env)
-		metered := *env
-		metered.DynamoDB = m.DynamoDB()
-		r.auditor = r.over(&metered)
+		r := rigOn(functiontest.On(env, function))
+		r.auditor = r.over(m.Role(function))
 		author := change.Author{
 			Principal: uuid.NewString(), Credential: uuid.NewString(), Request: uuid.NewString(), Source: "203.0.113.250", At: born,
 		}

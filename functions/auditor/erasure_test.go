@@ -26,8 +26,8 @@ import (
 func TestErasureHasOneRecordWithItsAuthor(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
-	ctx, db := t.Context(), r.env.DynamoDB
-	operations, tokens, sessions, facts := r.env.Table("OperationsTable"), r.env.Table("TokensTable"), r.env.Table("SessionsTable"), r.env.Table("VcsTable")
+	ctx, db := t.Context(), r.Env.DynamoDB
+	operations, tokens, sessions, facts := r.Env.Table("OperationsTable"), r.Env.Table("TokensTable"), r.Env.Table("SessionsTable"), r.Env.Table("VcsTable")
 	u, err := (&user.Store{DB: db, Table: operations}).SignIn(ctx, "github", user.Identity{ID: "5", Login: "ann"}, by("1"))
 	if err != nil {
 		t.Fatal(err)
@@ -40,7 +40,7 @@ func TestErasureHasOneRecordWithItsAuthor(t *testing.T) {
 	if _, _, err = (&apikey.Store{DB: db, Table: tokens}).Create(ctx, apikey.New{User: u.ID, Name: "ci", Capabilities: access.Set{}}, by("3")); err != nil {
 		t.Fatal(err)
 	}
-	if err = (&session.Grants{DB: db, Table: sessions, Box: box}).Put(ctx, session.Holder{User: u.ID, VCS: "github", Account: "5"}, session.Grant{Access: "a"}, by("4")); err != nil {
+	if err = (&session.Grants{DB: db, Table: sessions, Box: box}).Put(ctx, session.Holder{User: u.ID, Account: vcs.Account{VCS: "github", ID: "5"}}, session.Grant{Access: "a"}, by("4")); err != nil {
 		t.Fatal(err)
 	}
 	if err = grouptoken.New(db, sessions, box).Put(ctx, "42", "token", by("5")); err != nil {
@@ -88,7 +88,7 @@ func TestErasureHasOneRecordWithItsAuthor(t *testing.T) {
 			}
 			return storagetest.Fault{}
 		}}
-		if err := c.erase(r.env.WithFaults(dies).DynamoDB); err == nil {
+		if err := c.erase(r.Env.WithFaults(dies).DynamoDB); err == nil {
 			t.Errorf("%s: the worker did not die", c.want)
 		}
 		list := r.told(t)

@@ -18,15 +18,15 @@ import (
 )
 
 type auditor struct {
-	trail  audit.Store
-	tables map[string]audit.Table // by physical name
-	log    *slog.Logger
-	now    func() time.Time
+	trail   audit.Store
+	sources map[string]audit.Source // by the physical name of the table
+	log     *slog.Logger
+	now     func() time.Time
 }
 
-// side is how many records are written at the same time. Their order does not
-// matter, because the change decides a record's place.
-const side = 16
+// maxParallelWrites is how many records are written at the same time. Their order
+// does not matter, because the change decides a record's place.
+const maxParallelWrites = 16
 
 // handle writes the records of a batch of changes. If some could not be written,
 // Lambda delivers the batch again from the first of these changes. Records of later
@@ -35,7 +35,7 @@ func (a *auditor) handle(ctx context.Context, event events.DynamoDBEvent) (event
 	run := &tally{}
 	failures := make([]error, len(event.Records))
 	var group errgroup.Group
-	group.SetLimit(side)
+	group.SetLimit(maxParallelWrites)
 	for i, change := range event.Records {
 		run.Lag = max(run.Lag, a.now().Sub(change.Change.ApproximateCreationDateTime.Time))
 		group.Go(func() error {
@@ -60,11 +60,11 @@ func (a *auditor) write(ctx context.Context, run *tally, change events.DynamoDBE
 	// arn:aws:dynamodb:<region>:<account>:table/<name>/stream/<label>
 	_, rest, _ := strings.Cut(change.EventSourceArn, ":table/")
 	name, _, _ := strings.Cut(rest, "/")
-	table, known := a.tables[name]
+	source, known := a.sources[name]
 	if !known { // the stack is configured wrongly: no change may be skipped
 		return fmt.Errorf("%s is no stream of a table whose changes are recorded", change.EventSourceArn)
 	}
-	r, ok, err := read(table, change)
+	r, ok, err := read(source, change)
 	if err == nil && !ok {
 		return nil
 	}
@@ -77,9 +77,9 @@ func (a *auditor) write(ctx context.Context, run *tally, change events.DynamoDBE
 	// Without this, the change would stop all changes behind it for a day, and
 	// would then be lost anyway.
 	run.Unreadable.Add(1)
-	a.log.LogAttrs(ctx, slog.LevelError, "change that no record can be made of", slog.String("table", string(table)),
+	a.log.LogAttrs(ctx, slog.LevelError, "change that no record can be made of", slog.String("table", string(source.Table)),
 		slog.String("sequence_number", change.Change.SequenceNumber), slog.String("error", err.Error()))
-	return a.put(ctx, run, audit.Unreadable(table, change))
+	return a.put(ctx, run, source.Unreadable(change))
 }
 
 func (a *auditor) put(ctx context.Context, run *tally, r audit.Record) error {
@@ -92,14 +92,14 @@ func (a *auditor) put(ctx context.Context, run *tally, r audit.Record) error {
 
 // read makes the record of a change. If an image has an unexpected form, read
 // returns an error and the process does not end.
-func read(table audit.Table, change events.DynamoDBEventRecord) (r audit.Record, ok bool, err error) {
+func read(source audit.Source, change events.DynamoDBEventRecord) (r audit.Record, ok bool, err error) {
 	defer func() {
 		if err != nil {
 			err = fmt.Errorf("%w: %w", audit.ErrRefused, err)
 		}
 	}()
 	defer frame.Guard(&err)
-	r, ok = audit.Of(table, change)
+	r, ok = source.Record(change)
 	return r, ok, nil
 }
 

@@ -14,6 +14,12 @@ import (
 	"github.com/opsplane/opsplane/shared/telemetry"
 )
 
+// variables are the environment variables with the physical names of the tables.
+var variables = map[audit.Table]string{
+	audit.Tokens: "TOKENS_TABLE", audit.Operations: "OPERATIONS_TABLE", audit.Sessions: "SESSIONS_TABLE",
+	audit.KV: "KV_TABLE", audit.VCS: "VCS_TABLE",
+}
+
 func main() {
 	days, err := strconv.Atoi(os.Getenv("AUDIT_RETENTION_DAYS"))
 	if err != nil {
@@ -23,11 +29,8 @@ func main() {
 		trail: audit.Store{
 			DB: awsclient.DynamoDB(awsclient.Config()), Table: os.Getenv("AUDIT_TABLE"), Keep: time.Duration(days) * 24 * time.Hour,
 		},
-		tables: map[string]audit.Table{
-			os.Getenv("TOKENS_TABLE"): audit.Tokens, os.Getenv("OPERATIONS_TABLE"): audit.Operations,
-			os.Getenv("SESSIONS_TABLE"): audit.Sessions, os.Getenv("KV_TABLE"): audit.KV, os.Getenv("VCS_TABLE"): audit.VCS,
-		},
-		log: telemetry.Logger(), now: time.Now,
+		sources: byName(func(t audit.Table) string { return os.Getenv(variables[t]) }),
+		log:     telemetry.Logger(), now: time.Now,
 	}
 	lambda.Start(a.handle)
 }

@@ -25,7 +25,7 @@ import (
 func TestChangeThatCannotBeReadHasARecordAndHoldsUpNobody(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
-	users := &user.Store{DB: r.env.DynamoDB, Table: r.env.Table("OperationsTable")}
+	users := &user.Store{DB: r.Env.DynamoDB, Table: r.Env.Table("OperationsTable")}
 	if _, err := users.Create(t.Context(), "ann", by("1")); err != nil {
 		t.Fatal(err)
 	}
@@ -43,15 +43,15 @@ func TestChangeThatCannotBeReadHasARecordAndHoldsUpNobody(t *testing.T) {
 	if len(got) != 2 || got[0].Action != "user.create" || got[1].Action != "unreadable.change" || got[1].Subject != "OperationsTable" || !got[1].Truncated {
 		t.Errorf("trail %+v", got)
 	}
-	if n := strings.Count(r.log.String(), `"sequence_number":"77"`); n != 2 {
-		t.Errorf("%d lines of the log tell of it: %s", n, r.log.String())
+	if n := strings.Count(r.Log.String(), `"sequence_number":"77"`); n != 2 {
+		t.Errorf("%d lines of the log tell of it: %s", n, r.Log.String())
 	}
 }
 
 func TestStreamOfAnotherTableIsHandedBack(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
-	users := &user.Store{DB: r.env.DynamoDB, Table: r.env.Table("OperationsTable")}
+	users := &user.Store{DB: r.Env.DynamoDB, Table: r.Env.Table("OperationsTable")}
 	if _, err := users.Create(t.Context(), "ann", by("1")); err != nil {
 		t.Fatal(err)
 	}
@@ -66,22 +66,22 @@ func TestStreamOfAnotherTableIsHandedBack(t *testing.T) {
 func TestLargestMembershipsLeaveARecord(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
-	users := &user.Store{DB: r.env.DynamoDB, Table: r.env.Table("OperationsTable")}
+	users := &user.Store{DB: r.Env.DynamoDB, Table: r.Env.Table("OperationsTable")}
 	u, err := users.Create(t.Context(), "ann", by("1"))
 	if err != nil {
 		t.Fatal(err)
 	}
 	tell(t, r.auditor, r.changes(t))
-	var ids []string
+	var ids []vcs.ID
 	for n := range user.MaxHosted {
-		ids = append(ids, fmt.Sprint(10_000_000+n))
+		ids = append(ids, vcs.ID(fmt.Sprint(10_000_000+n)))
 	}
-	if err := users.Replace(t.Context(), by("2"), u.ID, "github", "", user.Hosted{Installations: ids, AskedAt: born}); err != nil {
+	if err := users.Replace(t.Context(), by("2"), u.ID, vcs.Account{VCS: "github", ID: ""}, user.Hosted{Installations: ids, AskedAt: born}); err != nil {
 		t.Fatal(err)
 	}
 	r.takesTruncated(t, "user.change")
 	// Of a set, only the difference is shown.
-	if err := users.Replace(t.Context(), by("3"), u.ID, "github", "", user.Hosted{Installations: append(ids[1:], "5"), AskedAt: born.Add(time.Second)}); err != nil {
+	if err := users.Replace(t.Context(), by("3"), u.ID, vcs.Account{VCS: "github", ID: ""}, user.Hosted{Installations: append(ids[1:], "5"), AskedAt: born.Add(time.Second)}); err != nil {
 		t.Fatal(err)
 	}
 	tell(t, r.auditor, r.changes(t))
@@ -95,7 +95,7 @@ func TestLargestMembershipsLeaveARecord(t *testing.T) {
 func TestCommitOfManyScatteredRowsLeavesARecord(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
-	records := kv.New(r.env.DynamoDB, r.env.S3, r.env.Table("KvTable"), r.env.Bucket("KvBucket"))
+	records := kv.New(r.Env.DynamoDB, r.Env.S3, r.Env.Table("KvTable"), r.Env.Bucket("KvBucket"))
 	ns, everything := vcs.Installation{VCS: "github", ID: "42"}, access.Normalize(access.Strings())
 	value, err := canonical.Parse([]byte("1"))
 	if err != nil {
@@ -129,7 +129,7 @@ func (r *rig) takesTruncated(t *testing.T, action string) audit.Record {
 	t.Helper()
 	list := r.changes(t)
 	if n := tell(t, r.auditor, list); n != len(list) {
-		t.Fatalf("%d of %d changes were taken: %s", n, len(list), r.log.String())
+		t.Fatalf("%d of %d changes were taken: %s", n, len(list), r.Log.String())
 	}
 	all := r.all(t)
 	i := slices.IndexFunc(all, func(r audit.Record) bool { return r.Action == action && r.Truncated })
@@ -145,7 +145,7 @@ func (r *rig) takesTruncated(t *testing.T, action string) audit.Record {
 func TestWhatExpiresLeavesNoRecord(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
-	users := &user.Store{DB: r.env.DynamoDB, Table: r.env.Table("OperationsTable")}
+	users := &user.Store{DB: r.Env.DynamoDB, Table: r.Env.Table("OperationsTable")}
 	if _, err := users.Create(t.Context(), "ann", by("1")); err != nil {
 		t.Fatal(err)
 	}
@@ -164,19 +164,19 @@ func TestWhatExpiresLeavesNoRecord(t *testing.T) {
 func TestLagIsToldWhileNothingCanBeWritten(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
-	users := &user.Store{DB: r.env.DynamoDB, Table: r.env.Table("OperationsTable")}
+	users := &user.Store{DB: r.Env.DynamoDB, Table: r.Env.Table("OperationsTable")}
 	if _, err := users.Create(t.Context(), "ann", by("1")); err != nil {
 		t.Fatal(err)
 	}
 	list := r.changes(t)
-	broken := r.over(r.env.WithFaults(&storagetest.Faults{Choose: func(string) storagetest.Fault { return storagetest.Fault{Kind: storagetest.Refuse} }}))
+	broken := r.over(r.Role.WithFaults(&storagetest.Faults{Choose: func(string) storagetest.Fault { return storagetest.Fault{Kind: storagetest.Refuse} }}))
 	broken.now = func() time.Time { return taken.Add(23 * time.Hour) }
 	if n := tell(t, broken, list); n != 0 {
 		t.Errorf("%d changes were taken", n)
 	}
 	for _, want := range []string{`"lag_ms":82800000`, `"failed":1`, `"level":"ERROR"`} {
-		if !strings.Contains(r.log.String(), want) {
-			t.Errorf("the log has no %s: %s", want, r.log.String())
+		if !strings.Contains(r.Log.String(), want) {
+			t.Errorf("the log has no %s: %s", want, r.Log.String())
 		}
 	}
 }

@@ -1,11 +1,8 @@
 package main
 
 import (
-	"bytes"
 	"cmp"
 	"encoding/json"
-	"log/slog"
-	"maps"
 	"slices"
 	"strconv"
 	"testing"
@@ -15,6 +12,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
+	"github.com/opsplane/opsplane/infra/test/functiontest"
 	"github.com/opsplane/opsplane/infra/test/storagetest"
 	"github.com/opsplane/opsplane/shared/audit"
 	"github.com/opsplane/opsplane/shared/audit/change"
@@ -28,36 +26,32 @@ var (
 
 // rig is an auditor with tables of its own, and a stream of their changes.
 type rig struct {
+	*functiontest.Rig
 	*auditor
-	env     *storagetest.Env
-	log     bytes.Buffer
 	streams []*storagetest.Changes
 	next    int // sequence number
 }
 
-var tables = map[string]audit.Table{
-	"TokensTable": audit.Tokens, "OperationsTable": audit.Operations, "SessionsTable": audit.Sessions, "KvTable": audit.KV, "VcsTable": audit.VCS,
-}
+const function = "AuditorFunction"
 
-func newRig(t *testing.T) *rig { return rigOn(storagetest.New(t)) }
+func newRig(t *testing.T) *rig { return rigOn(functiontest.New(t, function)) }
 
-func rigOn(env *storagetest.Env) *rig {
-	r := &rig{env: env}
-	r.auditor = r.over(r.env)
-	for _, name := range slices.Sorted(maps.Keys(tables)) {
-		r.streams = append(r.streams, &storagetest.Changes{Table: r.env.Table(name), At: taken})
+func rigOn(of *functiontest.Rig) *rig {
+	r := &rig{Rig: of}
+	r.Clock.Set(born)
+	r.auditor = r.over(r.Role)
+	for _, source := range sources {
+		r.streams = append(r.streams, &storagetest.Changes{Table: r.Env.Table(string(source.Table)), At: taken})
 	}
 	return r
 }
 
+// over returns an auditor of the rig with the clients of an env.
 func (r *rig) over(env *storagetest.Env) *auditor {
-	known := map[string]audit.Table{}
-	for name, table := range tables {
-		known[env.Table(name)] = table
-	}
 	return &auditor{
-		trail:  audit.Store{DB: env.DynamoDB, Table: env.Table("AuditTable"), Keep: time.Hour},
-		tables: known, log: slog.New(slog.NewJSONHandler(&r.log, nil)), now: func() time.Time { return born },
+		trail:   audit.Store{DB: env.DynamoDB, Table: env.Table("AuditTable"), Keep: time.Hour},
+		sources: byName(func(t audit.Table) string { return env.Table(string(t)) }),
+		log:     r.Logger(), now: r.Clock.Now,
 	}
 }
 
@@ -67,7 +61,7 @@ func (r *rig) changes(t *testing.T) []events.DynamoDBEventRecord {
 	t.Helper()
 	var list []events.DynamoDBEventRecord
 	for _, table := range r.streams {
-		some, err := table.Since(t.Context(), r.env.DynamoDB)
+		some, err := table.Since(t.Context(), r.Env.DynamoDB)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -84,23 +78,14 @@ func (r *rig) changes(t *testing.T) []events.DynamoDBEventRecord {
 // processed.
 func tell(t *testing.T, a *auditor, list []events.DynamoDBEventRecord) int {
 	t.Helper()
-	answer, err := a.handle(t.Context(), events.DynamoDBEvent{Records: list})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if len(answer.BatchItemFailures) == 0 {
-		return len(list)
-	}
-	return slices.IndexFunc(list, func(r events.DynamoDBEventRecord) bool {
-		return r.Change.SequenceNumber == answer.BatchItemFailures[0].ItemIdentifier
-	})
+	return functiontest.Stream(t.Context(), t, a.handle, list...)
 }
 
 // all returns every record, in the order of the trail.
 func (r *rig) all(t *testing.T) []audit.Record {
 	t.Helper()
-	name := r.env.Table("AuditTable")
-	out, err := r.env.DynamoDB.Scan(t.Context(), &dynamodb.ScanInput{TableName: &name})
+	name := r.Env.Table("AuditTable")
+	out, err := r.Env.DynamoDB.Scan(t.Context(), &dynamodb.ScanInput{TableName: &name})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -21,9 +21,9 @@ import (
 func TestUploadsAreInTheTrailFromTheirAnnouncementToTheirEnd(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
-	table, bucket := r.env.Table("KvTable"), r.env.Bucket("KvBucket")
-	records := kv.New(r.env.DynamoDB, r.env.S3, table, bucket)
-	files := artifact.NewStore(r.env.DynamoDB, r.env.S3, records, table, bucket, artifact.Limits{})
+	table, bucket := r.Env.Table("KvTable"), r.Env.Bucket("KvBucket")
+	records := kv.New(r.Env.DynamoDB, r.Env.S3, table, bucket)
+	files := artifact.NewStore(r.Env.DynamoDB, r.Env.S3, records, table, bucket, artifact.Limits{})
 	ns := vcs.Installation{VCS: "github", ID: "42"}
 	ben, collector := by("2"), by("3")
 	ben.Principal, collector.Principal = "ben", "collector"

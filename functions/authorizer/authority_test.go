@@ -13,7 +13,7 @@ import (
 
 func TestAccessTokenNeedsNoCallWhileTheAuthorityIsFresh(t *testing.T) {
 	t.Parallel()
-	h := newHouse(t)
+	h := newRig(t)
 	text, _ := h.key(t, access.KVStoreRead)
 	token := h.token(t, text)
 	if calls := h.count(func() { h.allowed(t, "Bearer "+token, nil) }); calls != 2 {
@@ -21,7 +21,7 @@ func TestAccessTokenNeedsNoCallWhileTheAuthorityIsFresh(t *testing.T) {
 	}
 	calls := h.count(func() {
 		for range 49 {
-			h.clock.add(100 * time.Millisecond)
+			h.Clock.Add(100 * time.Millisecond)
 			if _, ok := h.allowed(t, "Bearer "+token, atInstallation1); !ok {
 				t.Fatal("the token is refused")
 			}
@@ -30,7 +30,7 @@ func TestAccessTokenNeedsNoCallWhileTheAuthorityIsFresh(t *testing.T) {
 	if calls != 0 {
 		t.Errorf("got %d calls within 4.9 s, want none", calls)
 	}
-	h.clock.add(100 * time.Millisecond)
+	h.Clock.Add(100 * time.Millisecond)
 	if calls := h.count(func() { h.allowed(t, "Bearer "+token, nil) }); calls != 2 {
 		t.Errorf("got %d calls after 5 s, want 2", calls)
 	}
@@ -43,22 +43,22 @@ func TestTokensOfARevokedKeyEndWithinTheBound(t *testing.T) {
 	for age := time.Duration(0); age < signing.SnapshotAge; age += 700 * time.Millisecond {
 		t.Run(age.String(), func(t *testing.T) {
 			t.Parallel()
-			h := newHouse(t)
+			h := newRig(t)
 			text, k := h.key(t)
 			token := h.token(t, text)
 			h.allowed(t, "Bearer "+token, nil)
-			h.clock.add(age)
+			h.Clock.Add(age)
 			h.revoke(t, k)
 			if _, ok := h.allowed(t, "Bearer "+text, nil); ok {
 				t.Error("the key is accepted after its revocation")
 			}
-			revoked := h.clock.now()
+			revoked := h.Clock.Now()
 			var lasted time.Duration
-			for h.clock.now().Sub(revoked) <= time.Minute {
+			for h.Clock.Now().Sub(revoked) <= time.Minute {
 				if _, ok := h.allowed(t, "Bearer "+token, nil); ok {
-					lasted = h.clock.now().Sub(revoked)
+					lasted = h.Clock.Now().Sub(revoked)
 				}
-				h.clock.add(250 * time.Millisecond)
+				h.Clock.Add(250 * time.Millisecond)
 			}
 			if lasted >= signing.SnapshotAge {
 				t.Errorf("the token was accepted %v after the revocation", lasted)
@@ -71,32 +71,32 @@ func TestTokensOfARevokedKeyEndWithinTheBound(t *testing.T) {
 // after. That token is refused as long as it lives.
 func TestTokenMintedAcrossARevocationIsRefused(t *testing.T) {
 	t.Parallel()
-	h := newHouse(t)
+	h := newRig(t)
 	text, k := h.key(t)
 	h.token(t, text) // its use was recorded
 	h.revoke(t, k)
-	h.clock.add(29 * time.Second)
+	h.Clock.Add(29 * time.Second)
 	keys, err := h.signing.Keys(ctx)
 	if err != nil {
 		t.Fatal(err)
 	}
 	late := access.Caller{Kind: access.KindAPIKey, User: h.owner.ID, Key: k.ID}
-	token, err := h.domain.Mint(keys[0].ID, keys[0].Private, late, h.clock.now())
+	token, err := h.domain.Mint(keys[0].ID, keys[0].Private, late, h.Clock.Now())
 	if err != nil {
 		t.Fatal(err)
 	}
 	for range 60 {
 		if _, ok := h.allowed(t, "Bearer "+token, nil); ok {
-			t.Fatalf("the token is accepted %v after the revocation", h.clock.now().Sub(start))
+			t.Fatalf("the token is accepted %v after the revocation", h.Clock.Now().Sub(start))
 		}
-		h.clock.add(time.Second)
+		h.Clock.Add(time.Second)
 	}
 }
 
 func TestKeyAndItsTokensEndWithItsExpiry(t *testing.T) {
 	t.Parallel()
-	h := newHouse(t)
-	text, _, err := h.keys.Create(ctx, apikey.New{User: h.owner.ID, ExpiresAt: start.Add(10 * time.Second)}, h.author())
+	h := newRig(t)
+	text, _, err := h.keys.Create(ctx, apikey.New{User: h.owner.ID, ExpiresAt: start.Add(10 * time.Second)}, h.Author())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -104,13 +104,13 @@ func TestKeyAndItsTokensEndWithItsExpiry(t *testing.T) {
 		t.Errorf("got %+v, %t; want the key's end", got, ok)
 	}
 	token := h.token(t, text)
-	h.clock.add(10*time.Second - time.Millisecond)
+	h.Clock.Add(10*time.Second - time.Millisecond)
 	for _, credential := range []string{text, token} {
 		if _, ok := h.allowed(t, "Bearer "+credential, nil); !ok {
 			t.Errorf("%.8s is refused before the end", credential)
 		}
 	}
-	h.clock.add(time.Millisecond)
+	h.Clock.Add(time.Millisecond)
 	for _, credential := range []string{text, token} {
 		if _, ok := h.allowed(t, "Bearer "+credential, nil); ok {
 			t.Errorf("%.8s is accepted at the end", credential)
@@ -120,17 +120,17 @@ func TestKeyAndItsTokensEndWithItsExpiry(t *testing.T) {
 
 func TestForgedTokensAreRefused(t *testing.T) {
 	t.Parallel()
-	h, other := newHouse(t), newHouse(t)
+	h, other := newRig(t), newRig(t)
 	text, _ := other.key(t)
 	foreign := other.token(t, text)
 	if _, ok := h.allowed(t, "Bearer "+foreign, nil); ok {
 		t.Error("a token of another deployment is accepted")
 	}
 	// Unknown signing keys cost at most one read a second.
-	h.clock.add(time.Minute)
+	h.Clock.Add(time.Minute)
 	calls := h.count(func() {
 		for range 100 {
-			h.clock.add(100 * time.Millisecond)
+			h.Clock.Add(100 * time.Millisecond)
 			h.allowed(t, "Bearer "+foreign, nil)
 		}
 	})
@@ -141,16 +141,16 @@ func TestForgedTokensAreRefused(t *testing.T) {
 
 func TestRotationGoesUnnoticed(t *testing.T) {
 	t.Parallel()
-	h := newHouse(t)
+	h := newRig(t)
 	text, _ := h.key(t)
 	token := h.token(t, text)
-	ends := h.clock.now().Add(time.Minute)
+	ends := h.Clock.Now().Add(time.Minute)
 	h.rotate(t, signing.Planned)
-	for h.clock.now().Before(ends) {
+	for h.Clock.Now().Before(ends) {
 		if _, ok := h.allowed(t, "Bearer "+token, nil); !ok {
 			t.Fatal("the token of the old key is refused while it lives")
 		}
-		h.clock.add(time.Second)
+		h.Clock.Add(time.Second)
 		if _, ok := h.allowed(t, "Bearer "+h.token(t, text), nil); !ok {
 			t.Fatal("a new token is refused")
 		}
@@ -159,13 +159,13 @@ func TestRotationGoesUnnoticed(t *testing.T) {
 
 func TestCompromiseRefusesTheOldAndTakesTheNewAtOnce(t *testing.T) {
 	t.Parallel()
-	h := newHouse(t)
+	h := newRig(t)
 	text, _ := h.key(t)
 	old := h.token(t, text)
 	if _, ok := h.allowed(t, "Bearer "+old, nil); !ok {
 		t.Fatal("the token is refused")
 	}
-	h.clock.add(time.Second)
+	h.Clock.Add(time.Second)
 	h.rotate(t, signing.Compromised)
 	if _, ok := h.allowed(t, "Bearer "+h.token(t, text), nil); !ok {
 		t.Error("a token of the new key is refused, though it is news")
@@ -177,26 +177,26 @@ func TestCompromiseRefusesTheOldAndTakesTheNewAtOnce(t *testing.T) {
 
 func TestStorageFailureLetsNobodyIn(t *testing.T) {
 	t.Parallel()
-	h := newHouse(t)
+	h := newRig(t)
 	text, _ := h.key(t)
 	token := h.token(t, text)
 	h.allowed(t, "Bearer "+token, nil)
 	for name, kind := range map[string]storagetest.Kind{
 		"throttled": storagetest.Throttle, "server error": storagetest.ServerError, "no answer": storagetest.LoseRequest, "unreachable": storagetest.Refuse,
 	} {
-		h.faults.Clear()
-		h.faults.Add(storagetest.Fault{Kind: kind})
+		h.Faults.Clear()
+		h.Faults.Add(storagetest.Fault{Kind: kind})
 		if _, err := h.handle(ctx, event("Bearer "+text, nil)); err == nil {
 			t.Errorf("%s, API key: got an answer", name)
 		}
 		if _, ok := h.allowed(t, "Bearer "+token, nil); !ok {
 			t.Errorf("%s, token, fresh authority: refused", name)
 		}
-		h.clock.add(signing.SnapshotAge)
+		h.Clock.Add(signing.SnapshotAge)
 		if _, err := h.handle(ctx, event("Bearer "+token, nil)); err == nil {
 			t.Errorf("%s, token, authority too old: got an answer", name)
 		}
-		h.faults.Clear()
+		h.Faults.Clear()
 		if _, ok := h.allowed(t, "Bearer "+token, nil); !ok {
 			t.Errorf("after %s: refused", name)
 		}
@@ -205,10 +205,10 @@ func TestStorageFailureLetsNobodyIn(t *testing.T) {
 
 func TestManyRequestsShareOneReading(t *testing.T) {
 	t.Parallel()
-	h := newHouse(t)
+	h := newRig(t)
 	text, _ := h.key(t)
 	token := h.token(t, text)
-	h.faults.Add(storagetest.Fault{Operation: "Query", Delay: 50 * time.Millisecond})
+	h.Faults.Add(storagetest.Fault{Operation: "Query", Delay: 50 * time.Millisecond})
 	calls := h.count(func() {
 		var wg sync.WaitGroup
 		for range 20 {
@@ -229,16 +229,16 @@ func TestManyRequestsShareOneReading(t *testing.T) {
 // happens during a slow reading.
 func TestSlowReadingIsOldWhenItArrives(t *testing.T) {
 	t.Parallel()
-	h := newHouse(t)
+	h := newRig(t)
 	text, k := h.key(t)
 	token := h.token(t, text)
 	// The second query reads the list.
-	h.faults.Add(storagetest.Fault{Operation: "Query", Nth: 2, Before: func() { h.clock.add(2 * time.Second) }})
+	h.Faults.Add(storagetest.Fault{Operation: "Query", Nth: 2, Before: func() { h.Clock.Add(2 * time.Second) }})
 	if _, ok := h.allowed(t, "Bearer "+token, nil); !ok {
 		t.Fatal("refused")
 	}
 	h.revoke(t, k)
-	h.clock.add(3 * time.Second)
+	h.Clock.Add(3 * time.Second)
 	if _, ok := h.allowed(t, "Bearer "+token, nil); ok {
 		t.Error("the token is accepted on a view that was begun 5 s ago")
 	}

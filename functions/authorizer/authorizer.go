@@ -11,9 +11,13 @@ import (
 	"github.com/aws/aws-lambda-go/events"
 
 	"github.com/opsplane/opsplane/shared/api/access"
+	"github.com/opsplane/opsplane/shared/api/fault"
 	"github.com/opsplane/opsplane/shared/credential/accesstoken"
 	"github.com/opsplane/opsplane/shared/credential/apikey"
 	"github.com/opsplane/opsplane/shared/login/session"
+	"github.com/opsplane/opsplane/shared/run"
+	"github.com/opsplane/opsplane/shared/run/runstore"
+	"github.com/opsplane/opsplane/shared/run/runtoken"
 	"github.com/opsplane/opsplane/shared/telemetry"
 	"github.com/opsplane/opsplane/shared/vcs"
 )
@@ -36,6 +40,8 @@ type authorizer struct {
 	sessions  *session.Store
 	authority authority
 	revoked   revocations
+	// runs reads what decides about the token of a run: runstore.Store.Bearer.
+	runs func(context.Context, run.ID) (runstore.Bearer, error)
 	// public is the address under which users reach the API. If it is empty, the
 	// address is the one that a request came to.
 	public string
@@ -64,9 +70,9 @@ func (a *authorizer) handle(ctx context.Context, event request) (events.APIGatew
 		a.report(ctx, event, slog.LevelError, outcomeFailed, err.Error())
 		return events.APIGatewayCustomAuthorizerResponse{}, errors.New("the caller could not be identified")
 	}
-	answer := policy("Allow", stage, caller.User)
-	answer.Context, err = caller.Context()
-	return answer, err
+	response := policy("Allow", stage, caller.User)
+	response.Context, err = caller.Context()
+	return response, err
 }
 
 // identify returns who sends the request. It returns a refusal if the credential is
@@ -82,8 +88,11 @@ func (a *authorizer) identify(ctx context.Context, event request) (access.Caller
 	if err != nil {
 		return access.Caller{}, err
 	}
-	if strings.HasPrefix(credential, apikey.Prefix) {
+	switch {
+	case strings.HasPrefix(credential, apikey.Prefix):
 		return a.apiKey(ctx, credential, target)
+	case strings.HasPrefix(credential, runtoken.Prefix):
+		return a.runToken(ctx, credential)
 	}
 	return a.accessToken(ctx, credential, target)
 }
@@ -151,6 +160,24 @@ func (a *authorizer) apiKey(ctx context.Context, text string, target vcs.Install
 	return caller.Carry(memberships), nil
 }
 
+// runToken identifies the caller of a run's token, with one storage call. The token
+// stays valid when the run has ended, because a runner may repeat its last request.
+// The caller says whether the run has ended, and each route decides.
+func (a *authorizer) runToken(ctx context.Context, token string) (access.Caller, error) {
+	id, ok := runtoken.RunOf(token)
+	if !ok {
+		return access.Caller{}, refusal("not the form of a run's token")
+	}
+	bearer, err := a.runs(ctx, id)
+	if errors.Is(err, fault.ErrNotFound) || err == nil && !runtoken.Matches(token, bearer.Hash) {
+		return access.Caller{}, refusal("unknown token of a run")
+	}
+	if err != nil {
+		return access.Caller{}, err
+	}
+	return access.OfRun(string(id), bearer.Installation, bearer.State.Active()), nil
+}
+
 // session identifies the caller of a session. It makes one storage call, and
 // another one on a route of an installation. On other routes, the function behind
 // reads the user, and checks whether the user still has the session's account.
@@ -165,18 +192,18 @@ func (a *authorizer) session(ctx context.Context, event request, target vcs.Inst
 	}
 	id, ok := session.IDOf(text)
 	if !ok {
-		return access.Caller{}, refusal("the cookie is no session's")
+		return access.Caller{}, refusal("the cookie is not the cookie of a session")
 	}
 	found, err := a.sessions.Get(ctx, id)
 	if errors.Is(err, session.ErrNotFound) || err == nil && !found.LiveAt(a.now()) {
-		return access.Caller{}, refusal("the session is unknown or over")
+		return access.Caller{}, refusal("the session is unknown or has ended")
 	}
 	if err != nil {
 		return access.Caller{}, err
 	}
 	caller := access.Caller{
 		Kind: access.KindSession, User: found.User, Key: found.ID, Capabilities: session.Capabilities(),
-		Account: vcs.Account{VCS: vcs.VCS(found.VCS), ID: vcs.ID(found.Account)}, Expires: found.Expires().Unix(), LastUsed: found.SeenAt.Unix(), Partial: true, FromOwnPage: fromOwnPage,
+		Account: found.Account, Expires: found.Expires().Unix(), LastUsed: found.SeenAt.Unix(), Partial: true, FromOwnPage: fromOwnPage,
 	}
 	if target.ID == "" {
 		return caller, nil

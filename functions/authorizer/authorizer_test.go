@@ -23,7 +23,7 @@ var atInstallation1 = map[string]string{"vcs": "github", "installation_id": "1"}
 
 func TestAPIKeyIsLookedUpWithOneCall(t *testing.T) {
 	t.Parallel()
-	h := newHouse(t)
+	h := newRig(t)
 	text, k := h.key(t, access.KVStoreRead)
 	want := access.Caller{
 		Kind: access.KindAPIKey, User: h.owner.ID, Key: k.ID, Capabilities: access.Set{access.KVStoreRead},
@@ -34,10 +34,10 @@ func TestAPIKeyIsLookedUpWithOneCall(t *testing.T) {
 			t.Errorf("got %+v, %t; want %+v", got, ok, want)
 		}
 	})
-	if calls != 1 || h.faults.Calls("BatchGetItem") != 1 {
+	if calls != 1 || h.Faults.Calls("BatchGetItem") != 1 {
 		t.Errorf("got %d calls, want one BatchGetItem", calls)
 	}
-	if err := h.keys.MarkUsed(ctx, h.owner.ID, k.ID, h.author()); err != nil {
+	if err := h.keys.MarkUsed(ctx, h.owner.ID, k.ID, h.Author()); err != nil {
 		t.Fatal(err)
 	}
 	if got, _ := h.allowed(t, "Bearer "+text, nil); got.LastUsed != start.Unix() {
@@ -47,14 +47,14 @@ func TestAPIKeyIsLookedUpWithOneCall(t *testing.T) {
 
 func TestOtherCredentialsAreRefusedWithoutACall(t *testing.T) {
 	t.Parallel()
-	h := newHouse(t)
+	h := newRig(t)
 	text, _ := h.key(t)
 	token := h.token(t, text)
 	flipped := "A"
 	if strings.HasSuffix(text, "A") {
 		flipped = "B"
 	}
-	h.faults.Clear()
+	h.Faults.Clear()
 	for name, header := range map[string]string{
 		"nothing":                 "",
 		"scheme alone":            "Bearer",
@@ -75,14 +75,14 @@ func TestOtherCredentialsAreRefusedWithoutACall(t *testing.T) {
 			t.Errorf("%s: got %+v, want a refusal", name, got)
 		}
 	}
-	if n := h.faults.Calls(""); n != 0 {
+	if n := h.Faults.Calls(""); n != 0 {
 		t.Errorf("got %d storage calls, want none", n)
 	}
 }
 
 func TestSchemeAndHeaderMayBeInAnyCase(t *testing.T) {
 	t.Parallel()
-	h := newHouse(t)
+	h := newRig(t)
 	text, _ := h.key(t)
 	for _, header := range []string{"Bearer " + text, "bearer " + text, "BEARER   " + text + "  ", " Bearer " + text} {
 		if _, ok := h.allowed(t, header, nil); !ok {
@@ -123,10 +123,10 @@ func TestSchemeAndHeaderMayBeInAnyCase(t *testing.T) {
 
 func TestUnknownAPIKeysAreRefused(t *testing.T) {
 	t.Parallel()
-	h := newHouse(t)
-	other := newHouse(t)
+	h := newRig(t)
+	other := newRig(t)
 	foreign, _ := other.key(t)
-	nobody, _, err := h.keys.Create(ctx, apikey.New{User: uuid.NewString()}, h.author())
+	nobody, _, err := h.keys.Create(ctx, apikey.New{User: uuid.NewString()}, h.Author())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -143,7 +143,7 @@ func TestUnknownAPIKeysAreRefused(t *testing.T) {
 
 func TestMembershipsAreNarrowedToThePath(t *testing.T) {
 	t.Parallel()
-	h := newHouse(t)
+	h := newRig(t)
 	h.join(t, "gitlab", "1")
 	h.join(t, "github", "2")
 	text, _ := h.key(t)
@@ -172,7 +172,7 @@ func TestMembershipsAreNarrowedToThePath(t *testing.T) {
 
 func TestUserOfManyInstallationsCostsACallAtEach(t *testing.T) {
 	t.Parallel()
-	h := newHouse(t)
+	h := newRig(t)
 	for i := range access.MaxMemberships {
 		h.join(t, "github", vcs.ID(fmt.Sprint(100+i)))
 	}
@@ -206,11 +206,11 @@ func TestUserOfManyInstallationsCostsACallAtEach(t *testing.T) {
 
 func TestOneThrottledCallIsTriedAgain(t *testing.T) {
 	t.Parallel()
-	h := newHouse(t)
+	h := newRig(t)
 	text, _ := h.key(t)
 	for _, kind := range []storagetest.Kind{storagetest.Throttle, storagetest.ServerError, storagetest.LoseAnswer} {
-		h.faults.Clear()
-		h.faults.Add(storagetest.Fault{Operation: "BatchGetItem", Nth: 1, Kind: kind})
+		h.Faults.Clear()
+		h.Faults.Add(storagetest.Fault{Operation: "BatchGetItem", Nth: 1, Kind: kind})
 		if _, ok := h.allowed(t, "Bearer "+text, nil); !ok {
 			t.Errorf("fault %d: refused", kind)
 		}
@@ -219,13 +219,13 @@ func TestOneThrottledCallIsTriedAgain(t *testing.T) {
 
 func TestNeitherCredentialNorPathIsLogged(t *testing.T) {
 	t.Parallel()
-	h := newHouse(t)
+	h := newRig(t)
 	text, k := h.key(t)
 	token := h.token(t, text)
 	var log bytes.Buffer
 	h.authorizer.log = slog.New(slog.NewJSONHandler(&log, nil))
 	h.revoke(t, k)
-	h.clock.add(10 * time.Second)
+	h.Clock.Add(10 * time.Second)
 	credentials := []string{text, token, token[:len(token)-4] + "AAAA", "secret-garbage", "eyJhbGciOiJub25lIn0.eyJjYXAiOlsic2VjcmV0LWdhcmJhZ2UiXX0."}
 	for _, c := range credentials {
 		e := event("Bearer "+c, nil)
@@ -249,7 +249,7 @@ func TestNeitherCredentialNorPathIsLogged(t *testing.T) {
 
 func TestLogSaysWhyACredentialIsRefused(t *testing.T) {
 	t.Parallel()
-	h := newHouse(t)
+	h := newRig(t)
 	text, k := h.key(t)
 	h.revoke(t, k)
 	var log bytes.Buffer
@@ -287,7 +287,7 @@ func TestOtherEventsAreErrors(t *testing.T) {
 }
 
 func BenchmarkAccessToken(b *testing.B) {
-	h := newHouse(b)
+	h := newRig(b)
 	text, _ := h.key(b, access.VCS("github"), access.KVStoreRead, access.KVStoreWrite)
 	e := event("Bearer "+h.token(b, text), atInstallation1)
 	for b.Loop() {

@@ -12,7 +12,7 @@ import (
 // installation, from the gateway's event to the policy, on one core and on all
 // cores.
 func BenchmarkDecisions(b *testing.B) {
-	h := newHouse(b)
+	h := newRig(b)
 	text, _ := h.key(b, access.VCS("github"), access.KVStoreRead, access.KVStoreWrite)
 	decide, err := bench.NewHandler(h.handle, `"Effect":"Allow"`,
 		"../../events/authorizer/access-token-of-installation.json", "{{access_token}}", h.token(b, text))

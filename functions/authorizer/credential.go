@@ -60,7 +60,7 @@ func cookie(event request) (string, error) {
 	lines := http.Request{Header: http.Header{"Cookie": values(event, "Cookie")}}
 	found := lines.CookiesNamed(session.Cookie)
 	// Another site on the same domain can add a cookie of this name, but cannot
-	// remove ours. If there are two, nobody can know which one is ours.
+	// remove ours. If there are two, the server cannot find out which one is ours.
 	if len(found) > 1 {
 		return "", refusal("more than one session cookie")
 	}

@@ -1,7 +1,7 @@
 // Command authorizer is the Lambda function that reports to the gateway who is calling.
 // The gateway invokes it before every request whose route needs a caller. Its
-// invariant: it refuses whatever it cannot establish. A failure of storage lets
-// nobody in.
+// invariant: it refuses a request if it cannot find out who is calling. So a failure
+// of storage admits no caller.
 package main
 
 import (
@@ -14,6 +14,7 @@ import (
 	"github.com/opsplane/opsplane/shared/credential/apikey"
 	"github.com/opsplane/opsplane/shared/credential/signing"
 	"github.com/opsplane/opsplane/shared/login/session"
+	"github.com/opsplane/opsplane/shared/run/runstore"
 	"github.com/opsplane/opsplane/shared/storage/awsclient"
 	"github.com/opsplane/opsplane/shared/telemetry"
 )
@@ -28,6 +29,7 @@ func main() {
 		public:    os.Getenv("PUBLIC_BASE_URL"),
 		authority: authority{read: published.Authority},
 		revoked:   revocations{read: published.Revocations, find: (&apikey.Store{DB: db, Table: tokens}).Get, log: log},
+		runs:      runstore.Store{DB: db, Table: os.Getenv("RUNS_TABLE")}.Bearer,
 		log:       log,
 		now:       time.Now,
 	}

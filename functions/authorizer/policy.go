@@ -14,7 +14,7 @@ import (
 func stageARN(methodARN string) (string, error) {
 	parts := strings.SplitN(methodARN, "/", 3)
 	if len(parts) != 3 || !strings.HasPrefix(parts[0], "arn:") || parts[1] == "" {
-		return "", fmt.Errorf("this function answers the authorizer requests of a REST API only")
+		return "", fmt.Errorf("this function serves only authorizer requests of a REST API")
 	}
 	return parts[0] + "/" + parts[1] + "/*", nil
 }

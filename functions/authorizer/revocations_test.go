@@ -16,21 +16,21 @@ import (
 )
 
 // flood writes n revocations of a user's keys for verifiers.
-func (h *house) flood(t *testing.T, user string, n int) {
+func (h *rig) flood(t *testing.T, user string, n int) {
 	t.Helper()
 	for i := range n {
-		item := signing.Revocation(user, fmt.Sprint("flood-", i), h.author())
+		item := signing.Revocation(user, fmt.Sprint("flood-", i), h.Author())
 		if _, err := h.keys.DB.PutItem(ctx, &dynamodb.PutItemInput{TableName: aws.String(h.keys.Table), Item: item}); err != nil {
 			t.Fatal(err)
 		}
 	}
 }
 
-// withToken returns a house and an access token of a key. The authorizer admitted
+// withToken returns a rig and an access token of a key. The authorizer admitted
 // the token once.
-func withToken(t *testing.T) (*house, string, apikey.Key) {
+func withToken(t *testing.T) (*rig, string, apikey.Key) {
 	t.Helper()
-	h := newHouse(t)
+	h := newRig(t)
 	text, k := h.key(t)
 	token := h.token(t, text)
 	h.allowed(t, "Bearer "+token, nil)
@@ -43,7 +43,7 @@ var unreadable = map[string]storagetest.Kind{
 
 func TestTokensOfOthersAreGoodWhateverOneUserRevokes(t *testing.T) {
 	t.Parallel()
-	h := newHouse(t)
+	h := newRig(t)
 	text, k := h.key(t)
 	token := h.token(t, text)
 	dead := func() string { text, k := h.key(t); token := h.token(t, text); h.revoke(t, k); return token }()
@@ -70,7 +70,7 @@ func TestTokensOfOthersAreGoodWhateverOneUserRevokes(t *testing.T) {
 		t.Error("a revoked key's token is accepted, since the list is too long")
 	}
 	h.revoke(t, k)
-	h.clock.add(signing.SnapshotAge)
+	h.Clock.Add(signing.SnapshotAge)
 	if _, ok := h.allowed(t, "Bearer "+token, nil); ok {
 		t.Error("a token is accepted 5 s after its key was revoked, since the list is too long")
 	}
@@ -82,15 +82,15 @@ func TestTokensAreJudgedByTheirKeysWhereTheListIsUnread(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			h, token, k := withToken(t)
-			h.faults.Add(storagetest.Fault{Operation: "Query", Kind: kind})
+			h.Faults.Add(storagetest.Fault{Operation: "Query", Kind: kind})
 			for range 20 { // 20 s: longer than any list is valid
-				h.clock.add(time.Second)
+				h.Clock.Add(time.Second)
 				if _, ok := h.allowed(t, "Bearer "+token, nil); !ok {
 					t.Fatal("a good token is refused")
 				}
 			}
 			h.revoke(t, k)
-			h.clock.add(signing.SnapshotAge)
+			h.Clock.Add(signing.SnapshotAge)
 			if _, ok := h.allowed(t, "Bearer "+token, nil); ok {
 				t.Error("the token is accepted 5 s after its key was revoked")
 			}
@@ -102,9 +102,9 @@ func TestTokensAreJudgedByTheirKeysWhereTheListIsUnread(t *testing.T) {
 func TestTokenWhoseKeyIsUnreadTooIsNotLetIn(t *testing.T) {
 	t.Parallel()
 	h, token, _ := withToken(t)
-	h.clock.add(signing.SnapshotAge)
-	h.faults.Add(storagetest.Fault{Operation: "Query", Kind: storagetest.Throttle})
-	h.faults.Add(storagetest.Fault{Operation: "GetItem", Kind: storagetest.Throttle})
+	h.Clock.Add(signing.SnapshotAge)
+	h.Faults.Add(storagetest.Fault{Operation: "Query", Kind: storagetest.Throttle})
+	h.Faults.Add(storagetest.Fault{Operation: "GetItem", Kind: storagetest.Throttle})
 	if _, err := h.handle(ctx, event("Bearer "+token, nil)); err == nil {
 		t.Error("got an answer about a token of which nothing can be read")
 	}
@@ -117,17 +117,17 @@ func TestKeysThatVerifyAreKeptForAWhileWhereTheyAreUnread(t *testing.T) {
 			t.Parallel()
 			h, token, _ := withToken(t)
 			h.rotate(t, signing.Compromised)
-			h.faults.Add(storagetest.Fault{Operation: "Query", Kind: kind})
-			h.clock.add(signing.StaleAge - time.Millisecond)
+			h.Faults.Add(storagetest.Fault{Operation: "Query", Kind: kind})
+			h.Clock.Add(signing.StaleAge - time.Millisecond)
 			if _, ok := h.allowed(t, "Bearer "+token, nil); !ok {
 				t.Error("a token is refused on a word of 30 s ago, while no other can be had")
 			}
-			h.clock.add(time.Second)
+			h.Clock.Add(time.Second)
 			if _, err := h.handle(ctx, event("Bearer "+token, nil)); err == nil {
 				t.Error("got an answer on a word of over 30 s ago")
 			}
-			h.faults.Clear()
-			h.clock.add(time.Second)
+			h.Faults.Clear()
+			h.Clock.Add(time.Second)
 			if _, ok := h.allowed(t, "Bearer "+token, nil); ok {
 				t.Error("a token of a compromised key is accepted, though the new word can be read")
 			}
@@ -139,9 +139,9 @@ func TestKeysThatVerifyAreKeptForAWhileWhereTheyAreUnread(t *testing.T) {
 func TestWhatCannotBeReadIsAskedForOnceASecond(t *testing.T) {
 	t.Parallel()
 	h, token, _ := withToken(t)
-	h.clock.add(signing.SnapshotAge)
-	h.faults.Clear()
-	h.faults.Add(storagetest.Fault{Operation: "Query", Kind: storagetest.Throttle})
+	h.Clock.Add(signing.SnapshotAge)
+	h.Faults.Clear()
+	h.Faults.Add(storagetest.Fault{Operation: "Query", Kind: storagetest.Throttle})
 	const attempts = 3 // of the client
 	for second := range 3 {
 		for range 50 {
@@ -149,16 +149,16 @@ func TestWhatCannotBeReadIsAskedForOnceASecond(t *testing.T) {
 				t.Fatal("a good token is refused")
 			}
 		}
-		if got, most := h.faults.Calls("Query"), 2*attempts*(second+1); got > most {
+		if got, most := h.Faults.Calls("Query"), 2*attempts*(second+1); got > most {
 			t.Errorf("got %d queries after %d s, want at most %d", got, second+1, most)
 		}
-		h.clock.add(time.Second)
+		h.Clock.Add(time.Second)
 	}
 }
 
 func TestKeysThatWereAskedForAreForgottenInTime(t *testing.T) {
 	t.Parallel()
-	h := newHouse(t)
+	h := newRig(t)
 	_, k := h.key(t)
 	caller := access.Caller{User: k.User, Key: k.ID}
 	full := map[string]finding{}
@@ -166,13 +166,13 @@ func TestKeysThatWereAskedForAreForgottenInTime(t *testing.T) {
 		full[fmt.Sprint(i)] = finding{}
 	}
 	h.revoked.checked = full
-	if revoked, err := h.revoked.check(ctx, caller, h.clock.now()); revoked || err != nil {
+	if revoked, err := h.revoked.check(ctx, caller, h.Clock.Now()); revoked || err != nil {
 		t.Errorf("got %t, %v; want a good key", revoked, err)
 	}
 	if n := len(h.revoked.checked); n > maxChecked {
 		t.Errorf("got %d keys remembered, want at most %d", n, maxChecked)
 	}
-	if revoked, err := h.revoked.check(ctx, access.Caller{User: k.User, Key: uuid.NewString()}, h.clock.now()); !revoked || err != nil {
+	if revoked, err := h.revoked.check(ctx, access.Caller{User: k.User, Key: uuid.NewString()}, h.Clock.Now()); !revoked || err != nil {
 		t.Errorf("got %t, %v of a key that does not exist; want it refused", revoked, err)
 	}
 }

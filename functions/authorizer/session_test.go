@@ -14,9 +14,9 @@ import (
 )
 
 // login begins a session of the owner.
-func (h *house) login(t testing.TB) (text, id string) {
+func (h *rig) login(t testing.TB) (text, id string) {
 	t.Helper()
-	text, made, err := h.logins.Create(ctx, session.Holder{User: h.owner.ID, VCS: "github", Account: h.owner.Identities["github"].ID}, h.author())
+	text, made, err := h.logins.Create(ctx, session.Holder{User: h.owner.ID, Account: vcs.Account{VCS: "github", ID: h.owner.Identities["github"].ID}}, h.Author())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -34,7 +34,7 @@ func browsing(text string, path map[string]string) request {
 	return e
 }
 
-func (h *house) decide(t testing.TB, e request) (access.Caller, bool) {
+func (h *rig) decide(t testing.TB, e request) (access.Caller, bool) {
 	t.Helper()
 	answer, err := h.handle(ctx, e)
 	if err != nil {
@@ -45,7 +45,7 @@ func (h *house) decide(t testing.TB, e request) (access.Caller, bool) {
 
 func TestSessionIsLookedUpWithOneCallAndAnotherAtAnInstallation(t *testing.T) {
 	t.Parallel()
-	h := newHouse(t)
+	h := newRig(t)
 	text, id := h.login(t)
 	member := []vcs.Installation{{VCS: "github", ID: "1"}}
 	for name, c := range map[string]struct {
@@ -76,10 +76,10 @@ func TestSessionIsLookedUpWithOneCallAndAnotherAtAnInstallation(t *testing.T) {
 
 func TestSessionThatIsNoneIsRefused(t *testing.T) {
 	t.Parallel()
-	h := newHouse(t)
+	h := newRig(t)
 	text, id := h.login(t)
 	ended, endedID := h.login(t)
-	if err := h.logins.End(ctx, endedID, h.author()); err != nil {
+	if err := h.logins.End(ctx, endedID, h.Author()); err != nil {
 		t.Fatal(err)
 	}
 	for name, c := range map[string]struct {
@@ -111,7 +111,7 @@ func TestSessionThatIsNoneIsRefused(t *testing.T) {
 			t.Errorf("%s: got %d calls, want %d", name, calls, c.calls)
 		}
 	}
-	h.add(session.Idle)
+	h.Clock.Add(session.Idle)
 	if got, ok := h.decide(t, browsing(text, nil)); ok {
 		t.Errorf("idle for too long: got %+v, want a refusal", got)
 	}
@@ -119,7 +119,7 @@ func TestSessionThatIsNoneIsRefused(t *testing.T) {
 
 func TestAuthorizationDecidesWhereACookieComesToo(t *testing.T) {
 	t.Parallel()
-	h := newHouse(t)
+	h := newRig(t)
 	text, _ := h.login(t)
 	key, k := h.key(t, access.KVStoreRead)
 	for name, c := range map[string]struct {
@@ -139,7 +139,7 @@ func TestAuthorizationDecidesWhereACookieComesToo(t *testing.T) {
 
 func TestSessionWorksFromOurOwnPagesOnly(t *testing.T) {
 	t.Parallel()
-	h := newHouse(t)
+	h := newRig(t)
 	text, _ := h.login(t)
 	const own = "https://api.example.com"
 	for name, c := range map[string]struct {
@@ -201,7 +201,7 @@ func TestSessionWorksFromOurOwnPagesOnly(t *testing.T) {
 
 func TestCallerOfASessionTellsWhetherAPageOfOursAsked(t *testing.T) {
 	t.Parallel()
-	h := newHouse(t)
+	h := newRig(t)
 	text, _ := h.login(t)
 	for name, c := range map[string]struct {
 		site, origin string
@@ -229,8 +229,8 @@ func TestCallerOfASessionTellsWhetherAPageOfOursAsked(t *testing.T) {
 
 func TestMembershipThatAVCSVouchedForLapses(t *testing.T) {
 	t.Parallel()
-	h := newHouse(t)
-	if err := h.users.Replace(ctx, h.author(), h.owner.ID, "github", "", user.Hosted{Installations: []string{"2"}, AskedAt: h.clock.now()}); err != nil {
+	h := newRig(t)
+	if err := h.users.Replace(ctx, h.Author(), h.owner.ID, vcs.Account{VCS: vcs.GitHub}, user.Hosted{Installations: []vcs.ID{"2"}, AskedAt: h.Clock.Now()}); err != nil {
 		t.Fatal(err)
 	}
 	at2 := map[string]string{"vcs": "github", "installation_id": "2"}
@@ -244,7 +244,7 @@ func TestMembershipThatAVCSVouchedForLapses(t *testing.T) {
 	if !reaches(browsing(text, at2)) || !reaches(event("Bearer "+key, at2)) || !reaches(event("Bearer "+token, at2)) {
 		t.Error("a member is refused")
 	}
-	h.add(user.SessionLapse)
+	h.Clock.Add(user.SessionLapse)
 	if reaches(browsing(text, at2)) {
 		t.Error("the session goes on with old news of the VCS")
 	}
@@ -254,7 +254,7 @@ func TestMembershipThatAVCSVouchedForLapses(t *testing.T) {
 	if got, ok := h.decide(t, browsing(text, atInstallation1)); !ok || len(got.Memberships) != 1 {
 		t.Error("what an operator gave lapsed too")
 	}
-	h.add(user.KeyLapse - user.SessionLapse)
+	h.Clock.Add(user.KeyLapse - user.SessionLapse)
 	if reaches(event("Bearer "+key, at2)) {
 		t.Error("the key goes on with old news of the VCS")
 	}
@@ -262,15 +262,15 @@ func TestMembershipThatAVCSVouchedForLapses(t *testing.T) {
 
 func TestSessionEndsWithTheTieToItsAccount(t *testing.T) {
 	t.Parallel()
-	h := newHouse(t)
+	h := newRig(t)
 	link := func(id string) {
 		t.Helper()
-		if err := h.users.PutIdentity(ctx, h.owner.ID, "github", user.Identity{ID: id, Login: "x"}, h.author()); err != nil {
+		if err := h.users.PutIdentity(ctx, h.owner.ID, "github", user.Identity{ID: vcs.ID(id), Login: "x"}, h.Author()); err != nil {
 			t.Fatal(err)
 		}
 	}
 	link("1")
-	h.owner.Identities = map[string]user.Identity{"github": {ID: "1"}}
+	h.owner.Identities = map[vcs.VCS]user.Identity{"github": {ID: "1"}}
 	text, _ := h.login(t)
 	if got, ok := h.decide(t, browsing(text, atInstallation1)); !ok || len(got.Memberships) != 1 || got.Account.ID != "1" {
 		t.Errorf("got %+v, %t; want the owner, with account 1", got, ok)
@@ -288,18 +288,18 @@ func TestSessionEndsWithTheTieToItsAccount(t *testing.T) {
 
 func TestFailureToReadASessionIsNoRefusal(t *testing.T) {
 	t.Parallel()
-	h := newHouse(t)
+	h := newRig(t)
 	text, _ := h.login(t)
 	for _, path := range []map[string]string{nil, atInstallation1} {
-		h.faults.Clear()
-		h.faults.Add(storagetest.Fault{Operation: "GetItem", Kind: storagetest.ServerError})
+		h.Faults.Clear()
+		h.Faults.Add(storagetest.Fault{Operation: "GetItem", Kind: storagetest.ServerError})
 		if answer, err := h.handle(ctx, browsing(text, path)); err == nil {
 			t.Errorf("got %+v, want an error", answer)
 		}
 	}
 	// The session is found, but its user is not.
-	h.faults.Clear()
-	h.directory.operations = "no-such-table"
+	h.Faults.Clear()
+	h.directory.db, h.directory.operations = h.Env.DynamoDB, "no-such-table"
 	if answer, err := h.handle(ctx, browsing(text, atInstallation1)); err == nil {
 		t.Errorf("without users: got %+v, want an error", answer)
 	}

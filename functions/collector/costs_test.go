@@ -6,7 +6,6 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
-	"log/slog"
 	"maps"
 	"net/http"
 	"strings"
@@ -21,6 +20,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/opsplane/opsplane/infra/test/costs"
+	"github.com/opsplane/opsplane/infra/test/functiontest"
 	"github.com/opsplane/opsplane/infra/test/storagetest"
 	"github.com/opsplane/opsplane/shared/audit/change"
 	"github.com/opsplane/opsplane/shared/kv"
@@ -32,7 +32,7 @@ import (
 )
 
 func TestRunsUseWhatTheDocumentSays(t *testing.T) {
-	costs.Check(t, "CollectorFunction", map[string]costs.Scenario{
+	costs.Check(t, function, map[string]costs.Scenario{
 		"a run, nothing stored": collecting(func(*testing.T, stored) {}),
 		"a run, 1 installation": collecting(func(t *testing.T, s stored) { s.value(t, "1") }),
 		"a run, 2 installations": collecting(func(t *testing.T, s stored) {
@@ -59,11 +59,19 @@ func TestRunsUseWhatTheDocumentSays(t *testing.T) {
 
 // stored is the data that the collector processes.
 type stored struct {
-	env     *storagetest.Env
-	records *kv.Store
-	files   *artifact.Store
+	*functiontest.Rig
+	records *kv.Store       // of the test, which also writes
+	files   *artifact.Store // of the test
 	handler collector
-	later   *time.Duration // how far the collector's clock is ahead
+}
+
+const function = "CollectorFunction"
+
+// stores returns the stores with the clients of an env.
+func stores(env *storagetest.Env) (*kv.Store, *artifact.Store) {
+	table, bucket := env.Table("KvTable"), env.Bucket("KvBucket")
+	records := kv.New(env.DynamoDB, env.S3, table, bucket)
+	return records, artifact.NewStore(env.DynamoDB, env.S3, records, table, bucket, artifact.Limits{})
 }
 
 // collecting returns a scenario of one run, three hours and a day after the data
@@ -71,13 +79,14 @@ type stored struct {
 func collecting(prepare func(*testing.T, stored)) costs.Scenario {
 	return func(t *testing.T) *costs.Meter {
 		env, m := costs.New(t)
-		table, bucket := env.Table("KvTable"), env.Bucket("KvBucket")
-		records := kv.New(m.DynamoDB(), m.S3(), table, bucket)
-		files := artifact.NewStore(m.DynamoDB(), m.S3(), records, table, bucket, artifact.Limits{})
-		s := stored{env: env, records: records, files: files, later: new(time.Duration)}
+		of := functiontest.On(env, function)
+		s := stored{Rig: of}
+		s.records, s.files = stores(env)
+		role := m.Role(function)
+		records, files := stores(role)
 		s.handler = collector{
-			run: garbage.New(records, files, m.S3(), bucket, garbage.Rest{Write: garbage.WriteRest, Keep: 24 * time.Hour}).Run,
-			log: slog.New(slog.DiscardHandler), now: func() time.Time { return time.Now().Add(*s.later) },
+			run: garbage.New(records, files, role.S3, role.Bucket("KvBucket"), garbage.Rest{Write: garbage.WriteRest, Keep: 24 * time.Hour}).Run,
+			log: of.Logger(), now: of.Clock.Now,
 		}
 		prepare(t, s)
 		m.Start()
@@ -87,9 +96,10 @@ func collecting(prepare func(*testing.T, stored)) costs.Scenario {
 	}
 }
 
+// collect runs the collector at a time that is later than now.
 func (s stored) collect(t *testing.T, later time.Duration) {
 	t.Helper()
-	*s.later = later
+	s.Clock.Set(time.Now().Add(later))
 	if _, err := s.handler.handle(t.Context(), nil); err != nil {
 		t.Fatal(err)
 	}
@@ -140,7 +150,7 @@ func (s stored) many(t *testing.T, n int) {
 		}
 		another := maps.Clone(row)
 		another["vo"], another["sk"] = attr.String(id), attr.Bytes([]byte{0x80 + byte((i+2)>>8), byte(i + 2)})
-		_, err := s.env.DynamoDB.PutItem(ctx, &dynamodb.PutItemInput{TableName: aws.String(s.env.Table("KvTable")), Item: another})
+		_, err := s.Env.DynamoDB.PutItem(ctx, &dynamodb.PutItemInput{TableName: aws.String(s.Env.Table("KvTable")), Item: another})
 		return err
 	})
 }
@@ -152,14 +162,14 @@ func (s stored) deleteOld(t *testing.T) {
 	if _, err := s.records.Delete(t.Context(), kv.Caller{Installation: ns, Author: author()}, kv.Target{Key: strings.Repeat("k", 40)}, nil); err != nil {
 		t.Fatal(err)
 	}
-	pages := s3.NewListObjectsV2Paginator(s.env.S3, &s3.ListObjectsV2Input{Bucket: aws.String(s.env.Bucket("KvBucket"))})
+	pages := s3.NewListObjectsV2Paginator(s.Env.S3, &s3.ListObjectsV2Input{Bucket: aws.String(s.Env.Bucket("KvBucket"))})
 	for pages.HasMorePages() {
 		page, err := pages.NextPage(t.Context())
 		if err != nil {
 			t.Fatal(err)
 		}
 		for _, o := range page.Contents {
-			if _, err := s.env.S3.DeleteObject(t.Context(), &s3.DeleteObjectInput{Bucket: aws.String(s.env.Bucket("KvBucket")), Key: o.Key}); err != nil {
+			if _, err := s.Env.S3.DeleteObject(t.Context(), &s3.DeleteObjectInput{Bucket: aws.String(s.Env.Bucket("KvBucket")), Key: o.Key}); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -225,7 +235,7 @@ func (s stored) deletedFiles(t *testing.T, n int) {
 
 func (s stored) put(ctx context.Context, id string) error {
 	name := kv.ObjectName(vcs.Installation{VCS: "github", ID: "1"}, id)
-	_, err := s.env.S3.PutObject(ctx, &s3.PutObjectInput{Bucket: aws.String(s.env.Bucket("KvBucket")), Key: &name})
+	_, err := s.Env.S3.PutObject(ctx, &s3.PutObjectInput{Bucket: aws.String(s.Env.Bucket("KvBucket")), Key: &name})
 	return err
 }
 
@@ -243,7 +253,7 @@ func (s stored) each(t *testing.T, n int, do func(context.Context, int) error) {
 
 func (s stored) items(t *testing.T) []map[string]types.AttributeValue {
 	t.Helper()
-	out, err := s.env.DynamoDB.Scan(t.Context(), &dynamodb.ScanInput{TableName: aws.String(s.env.Table("KvTable"))})
+	out, err := s.Env.DynamoDB.Scan(t.Context(), &dynamodb.ScanInput{TableName: aws.String(s.Env.Table("KvTable"))})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"github.com/opsplane/opsplane/infra/test/costs"
+	"github.com/opsplane/opsplane/infra/test/functiontest"
 	"github.com/opsplane/opsplane/shared/background/task"
 	"github.com/opsplane/opsplane/shared/login/user"
 	"github.com/opsplane/opsplane/shared/vcs"
@@ -12,7 +13,7 @@ import (
 )
 
 func TestErasuresUseWhatTheDocumentSays(t *testing.T) {
-	costs.Check(t, "EraserFunction", map[string]costs.Scenario{
+	costs.Check(t, function, map[string]costs.Scenario{
 		"a run, nothing is due": working(nil),
 		"first pass over a person without API keys": working(func(t *testing.T, r *rig) task.Task {
 			u, err := r.users.SignIn(t.Context(), "github", user.Identity{ID: "2", Login: "ann"}, r.author())
@@ -35,13 +36,11 @@ func TestErasuresUseWhatTheDocumentSays(t *testing.T) {
 func working(prepare func(*testing.T, *rig) task.Task) costs.Scenario {
 	return func(t *testing.T) *costs.Meter {
 		env, m := costs.New(t)
-		r := rigOn(env, part)
+		r := rigOn(functiontest.On(env, function), part)
 		if prepare != nil {
 			r.start(t, prepare(t, r))
 		}
-		metered := *env
-		metered.DynamoDB = m.DynamoDB()
-		counted, _ := r.over(&metered)
+		counted := r.over(m.Role(function))
 		m.Start()
 		m.Invoke("eraser")
 		_, err := counted.Handle(t.Context(), []byte(`{}`))

@@ -10,6 +10,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/opsplane/opsplane/infra/test/functiontest"
 	"github.com/opsplane/opsplane/infra/test/storagetest"
 	"github.com/opsplane/opsplane/shared/audit/change"
 	"github.com/opsplane/opsplane/shared/background/task"
@@ -78,9 +79,9 @@ func TestAllOfAnInstallationGoesAndNothingOfAnother(t *testing.T) {
 				t.Errorf("progress %+v", got.Progress)
 			}
 			// All that is left is garbage.
-			collector := garbage.New(r.records, r.files, r.env.S3, r.env.Bucket("KvBucket"), garbage.Rest{Write: garbage.WriteRest, Keep: garbage.MinKeep})
+			collector := garbage.New(r.records, r.files, r.Env.S3, r.Env.Bucket("KvBucket"), garbage.Rest{Write: garbage.WriteRest, Keep: garbage.MinKeep})
 			for _, later := range []time.Duration{2 * time.Hour, 4 * time.Hour} {
-				by := change.Author{Principal: "collector", Request: uuid.NewString(), At: r.clock.Add(later)}
+				by := change.Author{Principal: "collector", Request: uuid.NewString(), At: r.Clock.Now().Add(later)}
 				if _, err := collector.Run(t.Context(), by); err != nil {
 					t.Fatal(err)
 				}
@@ -133,9 +134,9 @@ func TestErasureThatFailedBehindTheUserIsMadeGoodByAnother(t *testing.T) {
 	failed := r.start(t, ofUser(ann.ID))
 	_, err := r.users.Erase(t.Context(), ann.ID, r.author())
 	must(t, err)
-	run, err := r.Tasks.Begin(t.Context(), failed, r.clock)
+	run, err := r.Tasks.Begin(t.Context(), failed, r.Clock.Now())
 	must(t, err)
-	must(t, r.Tasks.End(t.Context(), run, task.Failed, "words", r.clock))
+	must(t, r.Tasks.End(t.Context(), run, task.Failed, "words", r.Clock.Now()))
 	r.finish(t, r.start(t, ofUser(ann.ID)))
 	for _, line := range r.lines() {
 		if !strings.Contains(line, "pk=REVOKED#") && !strings.Contains(line, "sk=RATE#") {
@@ -168,7 +169,7 @@ func TestWhatIsWrittenDuringAnErasureGoesToo(t *testing.T) {
 	if _, err := r.users.Get(t.Context(), ann.ID); err == nil {
 		t.Error("the person's credentials are admitted until the end")
 	}
-	r.clock = r.clock.Add(artifact.PutLifetime)
+	r.Clock.Add(artifact.PutLifetime)
 	r.settleIn(t, "gitlab", "77")
 	r.credentials(t, ann.ID)
 	if !send(t, page, body) {
@@ -210,7 +211,7 @@ func (r *rig) killing(nth int) (ctx context.Context, env *storagetest.Env, calls
 	calls = new(int)
 	ctx, kill := context.WithCancel(context.Background())
 	gate := make(chan struct{}, 1)
-	return ctx, r.env.WithFaults(&storagetest.Faults{Choose: func(string) storagetest.Fault {
+	return ctx, r.Role.WithFaults(&storagetest.Faults{Choose: func(string) storagetest.Fault {
 		gate <- struct{}{}
 		defer func() { <-gate }()
 		switch *calls++; {
@@ -247,7 +248,7 @@ func TestErasureThatIsKilledAnywhereIsMadeGood(t *testing.T) {
 		for _, pass := range []int{1, 2} {
 			t.Run(fmt.Sprintf("%s, pass %d", name, pass), func(t *testing.T) {
 				t.Parallel()
-				r := rigOn(storagetest.New(t), 100)
+				r := rigOn(functiontest.New(t, function), 100)
 				var all []task.Task
 				for n, ended := 1, false; !ended; n++ {
 					about := c.make(t, r, n)
@@ -255,7 +256,7 @@ func TestErasureThatIsKilledAnywhereIsMadeGood(t *testing.T) {
 					id := r.start(t, about)
 					if pass == 2 {
 						r.run(t)
-						r.clock = r.clock.Add(rest)
+						r.Clock.Add(rest)
 						if about.Subject != "" {
 							r.credentials(t, about.Subject)
 						} else {
@@ -263,7 +264,7 @@ func TestErasureThatIsKilledAnywhereIsMadeGood(t *testing.T) {
 						}
 					}
 					ctx, env, calls := r.killing(n)
-					dying, _ := r.over(env)
+					dying := r.over(env)
 					_, _ = dying.Handle(ctx, []byte(`{}`)) // the worker is killed, so its error does not matter
 					if ended = *calls < n; ended && n < 15 {
 						t.Errorf("an undisturbed pass makes %d calls: that is not all of it", *calls)

@@ -16,6 +16,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/google/uuid"
 
+	"github.com/opsplane/opsplane/infra/test/functiontest"
 	"github.com/opsplane/opsplane/infra/test/storagetest"
 	"github.com/opsplane/opsplane/shared/api/access"
 	"github.com/opsplane/opsplane/shared/audit/change"
@@ -35,36 +36,46 @@ import (
 	"github.com/opsplane/opsplane/shared/vcs/pullrequest"
 )
 
-// rig is a worker over its own tables.
+// rig is a worker over its own tables. The stores are those of the test, which also
+// writes and reads what the worker may not.
 type rig struct {
+	*functiontest.Rig
 	*work.Worker
 	stores
-	env   *storagetest.Env
+	Tasks task.Store
 	limit int
-	clock time.Time
 }
+
+const function = "EraserFunction"
 
 func newRig(t *testing.T) *rig {
-	return rigOn(storagetest.New(t), 2)
+	return rigOn(functiontest.New(t, function), 2)
 }
 
-func rigOn(env *storagetest.Env, limit int) *rig {
-	r := &rig{env: env, clock: time.Now().UTC(), limit: limit}
-	r.Worker, r.stores = r.over(env)
+func rigOn(of *functiontest.Rig, limit int) *rig {
+	r := &rig{Rig: of, limit: limit}
+	r.Clock.Set(time.Now().UTC())
+	r.Worker = r.over(of.Role)
+	r.stores = opened(of.Env)
+	r.Tasks = task.Store{DB: of.Env.DynamoDB, Table: of.Env.Table("OperationsTable")}
 	return r
 }
 
-// over returns a worker of the rig whose calls go through another env.
-func (r *rig) over(env *storagetest.Env) (*work.Worker, stores) {
-	data := open(env.DynamoDB, env.S3, places{
+// opened returns the stores with the clients of an env.
+func opened(env *storagetest.Env) stores {
+	return open(env.DynamoDB, env.S3, places{
 		operations: env.Table("OperationsTable"), tokens: env.Table("TokensTable"), sessions: env.Table("SessionsTable"), vcs: env.Table("VcsTable"),
 		deliveries: env.Table("DeliveriesTable"), kv: env.Table("KvTable"), bucket: env.Bucket("KvBucket"),
 	})
-	return worker(task.Store{DB: env.DynamoDB, Table: env.Table("OperationsTable")}, data, r.limit, slog.New(slog.DiscardHandler), func() time.Time { return r.clock }), data
+}
+
+// over returns a worker of the rig with the clients of an env.
+func (r *rig) over(env *storagetest.Env) *work.Worker {
+	return worker(task.Store{DB: env.DynamoDB, Table: env.Table("OperationsTable")}, opened(env), r.limit, slog.New(slog.DiscardHandler), r.Clock.Now)
 }
 
 func (r *rig) author() change.Author {
-	return change.Author{Principal: "operator:tester", Request: uuid.NewString(), At: r.clock}
+	return change.Author{Principal: "operator:tester", Request: uuid.NewString(), At: r.Clock.Now()}
 }
 
 func must(t *testing.T, err error) {
@@ -124,13 +135,13 @@ func (r *rig) discover(t *testing.T, system, id string) {
 		must(t, err)
 		p := pullrequest.PullRequest{Repository: vcs.ID(n), Number: number, State: pullrequest.Open}
 		must(t, r.pullRequests.Apply(t.Context(), r.author(), vcs.Installation{VCS: vcs.VCS(system), ID: vcs.ID(id)}, p, "2", r.repositories.NotEmptied(vcs.Installation{VCS: vcs.VCS(system), ID: vcs.ID(id)}.Repository(vcs.ID(n)), "2")))
-		d := delivery.Delivery{ID: delivery.ID(vcs.ID(id), uuid.NewString()), Event: "push", Installation: vcs.Installation{VCS: vcs.VCS(system), ID: vcs.ID(id)}, ReceivedAt: r.clock}
+		d := delivery.Delivery{ID: delivery.ID(vcs.ID(id), uuid.NewString()), Event: "push", Installation: vcs.Installation{VCS: vcs.VCS(system), ID: vcs.ID(id)}, ReceivedAt: r.Clock.Now()}
 		_, err = r.deliveries.Accept(t.Context(), d, []byte(`{"commit":"of acme"}`))
 		must(t, err)
 	}
 	must(t, r.repositories.Gone(t.Context(), r.author(), vcs.Installation{VCS: vcs.VCS(system), ID: vcs.ID(id)}.Repository("3"), "9", nil))
 	if system == "gitlab" {
-		must(t, grouptoken.New(r.env.DynamoDB, r.env.Table("SessionsTable"), box()).Put(t.Context(), vcs.ID(id), "glpat-of-the-group", r.author()))
+		must(t, grouptoken.New(r.Env.DynamoDB, r.Env.Table("SessionsTable"), box()).Put(t.Context(), vcs.ID(id), "glpat-of-the-group", r.author()))
 	}
 }
 
@@ -139,9 +150,9 @@ func box() *sealed.Box { return sealed.NewBox(sealed.Fixed(bytes.Repeat([]byte("
 // person creates a user with some of everything that a user can have.
 func (r *rig) person(t *testing.T, account string) user.User {
 	t.Helper()
-	u, err := r.users.SignIn(t.Context(), "github", user.Identity{ID: account, Login: "login-" + account}, r.author())
+	u, err := r.users.SignIn(t.Context(), "github", user.Identity{ID: vcs.ID(account), Login: "login-" + account}, r.author())
 	must(t, err)
-	must(t, r.users.PutIdentity(t.Context(), u.ID, "gitlab", user.Identity{ID: account, Login: "lab-" + account}, r.author()))
+	must(t, r.users.PutIdentity(t.Context(), u.ID, "gitlab", user.Identity{ID: vcs.ID(account), Login: "lab-" + account}, r.author()))
 	must(t, r.users.AddMembership(t.Context(), u.ID, vcs.Installation{VCS: "github", ID: "1"}, r.author()))
 	r.credentials(t, u.ID)
 	u, err = r.users.Get(t.Context(), u.ID)
@@ -162,10 +173,10 @@ func (r *rig) credentials(t *testing.T, id string) {
 			must(t, r.keys.Revoke(t.Context(), id, key.ID, r.author()))
 		}
 	}
-	grants := session.Grants{DB: r.env.DynamoDB, Table: r.env.Table("SessionsTable"), Box: box()}
+	grants := session.Grants{DB: r.Env.DynamoDB, Table: r.Env.Table("SessionsTable"), Box: box()}
 	for _, system := range vcs.All() {
-		must(t, grants.Put(t.Context(), session.Holder{User: id, VCS: string(system), Account: "1"}, session.Grant{Access: "secret"}, r.author()))
-		must(t, r.renewals.Expect(t.Context(), id, string(system), r.clock))
+		must(t, grants.Put(t.Context(), session.Holder{User: id, Account: vcs.Account{VCS: system, ID: "1"}}, session.Grant{Access: "secret"}, r.author()))
+		must(t, r.renewals.Expect(t.Context(), id, system, r.Clock.Now()))
 	}
 }
 
@@ -173,7 +184,7 @@ func (r *rig) credentials(t *testing.T, id string) {
 func (r *rig) start(t *testing.T, made task.Task) string {
 	t.Helper()
 	made.ID = uuid.NewString()
-	made, err := r.Tasks.CreateOnce(t.Context(), r.author(), made, r.clock)
+	made, err := r.Tasks.CreateOnce(t.Context(), r.author(), made, r.Clock.Now())
 	must(t, err)
 	return made.ID
 }
@@ -202,14 +213,14 @@ func (r *rig) finish(t *testing.T, id string) {
 			}
 			return
 		}
-		r.clock = r.clock.Add(10 * time.Minute)
+		r.Clock.Add(10 * time.Minute)
 	}
 	t.Fatalf("it never ends: %+v", r.task(t, id))
 }
 
 func (r *rig) task(t *testing.T, id string) task.Task {
 	t.Helper()
-	got, err := r.Tasks.Get(t.Context(), id, r.clock)
+	got, err := r.Tasks.Get(t.Context(), id, r.Clock.Now())
 	must(t, err)
 	return got
 }
@@ -221,7 +232,7 @@ var tables = []string{"OperationsTable", "TokensTable", "SessionsTable", "VcsTab
 func (r *rig) lines() []string {
 	var all []string
 	for _, table := range tables {
-		for line := range strings.Lines(r.env.Dump(table)) {
+		for line := range strings.Lines(r.Env.Dump(table)) {
 			if !strings.Contains(line, "pk=TASK#") && !strings.Contains(line, "pk=LAST#") && !strings.Contains(line, "pk=ERASURES") {
 				all = append(all, table+" "+line)
 			}
@@ -234,7 +245,7 @@ func (r *rig) lines() []string {
 // objects returns the names of all objects of the bucket.
 func (r *rig) objects(t *testing.T) []string {
 	t.Helper()
-	out, err := r.env.S3.ListObjectsV2(t.Context(), &s3.ListObjectsV2Input{Bucket: aws.String(r.env.Bucket("KvBucket"))})
+	out, err := r.Env.S3.ListObjectsV2(t.Context(), &s3.ListObjectsV2Input{Bucket: aws.String(r.Env.Bucket("KvBucket"))})
 	must(t, err)
 	var names []string
 	for _, o := range out.Contents {

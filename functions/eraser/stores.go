@@ -105,19 +105,19 @@ func (s stores) ofUser() []stage {
 			return remaining(s.keys.Erase(ctx, run.Subject, author, h.limit))
 		}},
 		{name: "tokens of hosts", do: func(ctx context.Context, run *task.Run, author change.Author, _ how) (int, string, bool, error) {
-			return s.ofEachVCS(func(system string) (bool, error) {
+			return s.ofEachVCS(func(system vcs.VCS) (bool, error) {
 				return session.EraseGrant(ctx, s.db, s.sessions, run.Subject, system, author)
 			})
 		}},
-		{name: "appointments", do: func(ctx context.Context, run *task.Run, _ change.Author, _ how) (int, string, bool, error) {
-			return s.ofEachVCS(func(system string) (bool, error) { return s.renewals.Cancel(ctx, run.Subject, system) })
+		{name: "renewals", do: func(ctx context.Context, run *task.Run, _ change.Author, _ how) (int, string, bool, error) {
+			return s.ofEachVCS(func(system vcs.VCS) (bool, error) { return s.renewals.Cancel(ctx, run.Subject, system) })
 		}},
 	}
 }
 
-func (stores) ofEachVCS(erase func(system string) (bool, error)) (erased int, next string, more bool, err error) {
+func (stores) ofEachVCS(erase func(system vcs.VCS) (bool, error)) (erased int, next string, more bool, err error) {
 	for _, system := range vcs.All() {
-		there, err := erase(string(system))
+		there, err := erase(system)
 		if err != nil {
 			return erased, "", false, err
 		}

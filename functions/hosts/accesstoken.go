@@ -21,19 +21,15 @@ const maxToken = 500
 
 // decodeAccessToken reads the token that the server is to use for the group.
 func decodeAccessToken(r *http.Request) (string, error) {
-	var body struct {
-		Token *string `json:"access_token"`
-	}
-	if err := httpapi.DecodeBody(r, &body); err != nil {
+	b := httpapi.NewBody(r)
+	token := b.String("access_token")
+	if err := b.Err(); err != nil {
 		return "", err
 	}
-	if body.Token == nil {
-		return "", fault.Invalidf("INVALID_BODY", "access_token is missing")
-	}
-	if *body.Token == "" || len(*body.Token) > maxToken || strings.ContainsFunc(*body.Token, func(c rune) bool { return c <= ' ' || c > '~' }) {
+	if token == "" || len(token) > maxToken || strings.ContainsFunc(token, func(c rune) bool { return c <= ' ' || c > '~' }) {
 		return "", unusable("it is not 1 to 500 printable characters without spaces")
 	}
-	return *body.Token, nil
+	return token, nil
 }
 
 func unusable(why string) error {

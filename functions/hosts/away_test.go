@@ -10,6 +10,8 @@ import (
 	"github.com/opsplane/opsplane/infra/test/storagetest"
 	"github.com/opsplane/opsplane/infra/test/vcstest"
 	"github.com/opsplane/opsplane/shared/api/access"
+	"github.com/opsplane/opsplane/shared/api/timestamp"
+	"github.com/opsplane/opsplane/shared/login/renewal"
 	"github.com/opsplane/opsplane/shared/login/session"
 	"github.com/opsplane/opsplane/shared/login/user"
 	"github.com/opsplane/opsplane/shared/vcs"
@@ -31,8 +33,8 @@ func (r *rig) askedAt(t *testing.T) string {
 
 // ofSession makes the caller a session, as in a console.
 func (r *rig) ofSession() {
-	r.caller.Kind, r.caller.Account, r.caller.Capabilities = access.KindSession, vcs.Account{VCS: vcs.GitHub, ID: "5"}, session.Capabilities()
-	r.caller.FromOwnPage = true
+	r.Caller.Kind, r.Caller.Account, r.Caller.Capabilities = access.KindSession, vcs.Account{VCS: vcs.GitHub, ID: "5"}, session.Capabilities()
+	r.Caller.FromOwnPage = true
 }
 
 func TestHostThatIsAwayLeavesWhatItSaidLast(t *testing.T) {
@@ -44,7 +46,7 @@ func TestHostThatIsAwayLeavesWhatItSaidLast(t *testing.T) {
 		"down": {func(r *rig) {
 			r.github.Fail(vcstest.Failure{Match: "GET ", Status: http.StatusBadGateway, Body: "words of the host"})
 		}, "HOST_UNAVAILABLE"},
-		"patience": {func(r *rig) { r.github.Fail(vcstest.Failure{Match: "GET ", Status: http.StatusTooManyRequests}) }, "HOST_LIMIT"},
+		"askTime": {func(r *rig) { r.github.Fail(vcstest.Failure{Match: "GET ", Status: http.StatusTooManyRequests}) }, "HOST_LIMIT"},
 		"limit by its text": {func(r *rig) {
 			r.github.Fail(vcstest.Failure{Match: "GET ", Status: http.StatusForbidden, Body: `{"message":"You have exceeded a secondary rate limit."}`})
 		}, "HOST_LIMIT"},
@@ -62,11 +64,11 @@ func TestHostThatIsAwayLeavesWhatItSaidLast(t *testing.T) {
 			})
 		}, "HOST_UNAVAILABLE"},
 		"slower than the caller is": {func(r *rig) {
-			r.patience = 50 * time.Millisecond
+			r.askTime = 50 * time.Millisecond
 			r.github.Choose(func(string) *vcstest.Failure { time.Sleep(time.Second); return &vcstest.Failure{} })
 		}, "HOST_UNAVAILABLE"},
 		"down when the grant is to be refreshed": {func(r *rig) {
-			r.clock = r.clock.Add(2 * time.Hour)
+			r.Clock.Add(2 * time.Hour)
 			r.github.Fail(vcstest.Failure{Match: "POST ", Status: http.StatusBadGateway, Body: "words of the host"})
 		}, "HOST_UNAVAILABLE"},
 	} {
@@ -76,27 +78,27 @@ func TestHostThatIsAwayLeavesWhatItSaidLast(t *testing.T) {
 			r.know(t, installation.Installation{VCS: "github", ID: "1", Name: "acme", State: installation.Installed})
 			r.list(t, "github")
 			stranger := r.person(t, 6, "ben", r.gitlab.Account(6, "ben"))
-			r.clock = r.clock.Add(10 * time.Minute)
-			if got := r.askedAt(t); got != stamp(r.clock) {
+			r.Clock.Add(10 * time.Minute)
+			if got := r.askedAt(t); got != timestamp.Format(r.Clock.Now()) {
 				t.Errorf("asked at %s, want now", got)
 			}
-			last := r.clock
-			r.clock = r.clock.Add(20 * time.Minute)
+			last := r.Clock.Now()
+			r.Clock.Add(20 * time.Minute)
 			c.away(r)
 			if got := r.list(t, "github"); got != "1 acme active; " {
 				t.Errorf("got %s, want what the host said last", got)
 			}
-			if got := r.askedAt(t); got != stamp(last) {
-				t.Errorf("asked at %s, want %s", got, stamp(last))
+			if got := r.askedAt(t); got != timestamp.Format(last) {
+				t.Errorf("asked at %s, want %s", got, timestamp.Format(last))
 			}
-			if log := r.log.String(); !strings.Contains(log, "installations listed as the host last said") || strings.Contains(log, "words of the host") {
+			if log := r.Log.String(); !strings.Contains(log, "installations listed as the host last said") || strings.Contains(log, "words of the host") {
 				t.Errorf("log %s", log)
 			}
-			u, err := r.people.Users.Get(t.Context(), r.caller.User)
+			u, err := r.people.Users.Get(t.Context(), r.Caller.User)
 			if err != nil || len(u.Hosted["github"].Installations) != 1 || !u.Hosted["github"].AskedAt.Equal(last) {
 				t.Errorf("memberships %v, %v", u.Hosted, err)
 			}
-			r.caller.User = stranger.ID
+			r.Caller.User = stranger.ID
 			if status, body := r.ask(t, "GET", "/api/v1/github/installations", ""); status/100 == 2 || status == 403 || !strings.Contains(body, c.without) {
 				t.Errorf("who is remembered nowhere: %d %s, want %s", status, body, c.without)
 			}
@@ -120,14 +122,14 @@ func TestWhatIsRememberedIsNoMoreThanTheHostAllows(t *testing.T) {
 	if got := r.list(t, "github"); got != "1 acme active; " {
 		t.Errorf("a former member gains: %s", got)
 	}
-	r.clock = r.clock.Add(user.SessionLapse)
+	r.Clock.Add(user.SessionLapse)
 	if status, body := r.ask(t, "GET", "/api/v1/github/installations", ""); status != 503 || !strings.Contains(body, "HOST_UNAVAILABLE") {
 		t.Errorf("when it lapsed for sessions: %d %s", status, body)
 	}
 	// Operator memberships stay. The list does not state when the host was asked,
 	// because no statement of the host is valid.
 	given := vcs.Installation{VCS: "github", ID: "2"}
-	if err := r.people.Users.AddMembership(t.Context(), r.caller.User, given, author()); err != nil {
+	if err := r.people.Users.AddMembership(t.Context(), r.Caller.User, given, author()); err != nil {
 		t.Fatal(err)
 	}
 	if got := r.list(t, "github"); got != "2 left active; " {
@@ -143,7 +145,7 @@ func TestStorageThatFailsIsNoHostThatIsAway(t *testing.T) {
 	r := newRig(t)
 	r.know(t, installation.Installation{VCS: "github", ID: "1", Name: "acme", State: installation.Installed})
 	r.list(t, "github")
-	r.people.Appointments.Table = "none"
+	r.hosts.people.Appointments = renewal.Store{DB: r.Env.DynamoDB, Table: "none"}
 	if status, body := r.ask(t, "GET", "/api/v1/github/installations", ""); status != 500 || body != "" {
 		t.Errorf("got %d %s, want a failure that blames no host", status, body)
 	}
@@ -153,16 +155,14 @@ func TestStorageThatFailsIsNoHostThatIsAway(t *testing.T) {
 // is allowed to take.
 func TestStorageThatIsSlowIsNoHostThatIsAway(t *testing.T) {
 	t.Parallel()
-	env := storagetest.New(t)
-	var f storagetest.Faults
-	r := newRigOn(t, env, env.WithFaults(&f).DynamoDB)
+	r := newRig(t)
 	r.know(t, installation.Installation{VCS: "github", ID: "1", Name: "acme", State: installation.Installed})
 	r.list(t, "github")
-	r.clock = r.clock.Add(10 * time.Minute)
-	r.patience = 2 * time.Second
-	f.Add(storagetest.Fault{Delay: 700 * time.Millisecond})
-	if got := r.askedAt(t); got != stamp(r.clock) {
-		t.Errorf("asked at %s, want now; the log %s", got, r.log.String())
+	r.Clock.Add(10 * time.Minute)
+	r.askTime = 2 * time.Second
+	r.Faults.Add(storagetest.Fault{Delay: 700 * time.Millisecond})
+	if got := r.askedAt(t); got != timestamp.Format(r.Clock.Now()) {
+		t.Errorf("asked at %s, want now; the log %s", got, r.Log.String())
 	}
 }
 
@@ -173,7 +173,7 @@ func TestAddressThatGitLabRefusesIsNoLackOfTheCallers(t *testing.T) {
 	for path, body := range map[string]string{"/api/v1/gitlab/groups": "", hookPath: ""} {
 		r.expect(t, "GET", path, body, 400, "network address")
 	}
-	if !strings.Contains(r.log.String(), `it says \"Forbidden\"`) {
-		t.Errorf("the log has not the host's words: %s", r.log.String())
+	if !strings.Contains(r.Log.String(), `it says \"Forbidden\"`) {
+		t.Errorf("the log has not the host's words: %s", r.Log.String())
 	}
 }

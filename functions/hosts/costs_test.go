@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/opsplane/opsplane/infra/test/costs"
+	"github.com/opsplane/opsplane/infra/test/functiontest"
 	"github.com/opsplane/opsplane/shared/vcs/installation"
 )
 
@@ -15,14 +16,14 @@ func TestOperationsUseWhatTheDocumentSays(t *testing.T) {
 		r.list(t, "gitlab")
 	}
 	nothing := func(*testing.T, *rig) {}
-	costs.Check(t, "HostsFunction", map[string]costs.Scenario{
+	costs.Check(t, function, map[string]costs.Scenario{
 		"list of installations, first of a person": counting("GET", "/api/v1/user/github/installations", func(t *testing.T, r *rig) {
 			r.know(t, installation.Installation{VCS: "github", ID: "1", Name: "acme", State: installation.Installed})
 		}),
 		"list of installations": counting("GET", "/api/v1/gitlab/installations", member),
 		"list of installations, with a refresh of the grant": counting("GET", "/api/v1/user/github/installations", func(t *testing.T, r *rig) {
 			r.list(t, "github")
-			r.clock = born.Add(2 * time.Hour)
+			r.Clock.Set(born.Add(2 * time.Hour))
 		}),
 		"groups":                    counting("GET", "/api/v1/gitlab/groups", nothing),
 		"is-member":                 counting("GET", "/api/v1/gitlab/groups/77/is-member", member),
@@ -31,7 +32,7 @@ func TestOperationsUseWhatTheDocumentSays(t *testing.T) {
 		"webhook":                   counting("GET", hookPath, member),
 		"access token of a group": func(t *testing.T) *costs.Meter {
 			env, m := costs.New(t)
-			r := newRigOn(t, env, m.DynamoDB())
+			r := rigOn(t, functiontest.On(env, function), m.Role(function).DynamoDB)
 			member(t, r)
 			body := `{"access_token":"` + r.bot("api") + `"}`
 			m.Start()
@@ -46,7 +47,7 @@ func TestOperationsUseWhatTheDocumentSays(t *testing.T) {
 func counting(method, path string, prepare func(*testing.T, *rig)) costs.Scenario {
 	return func(t *testing.T) *costs.Meter {
 		env, m := costs.New(t)
-		r := newRigOn(t, env, m.DynamoDB())
+		r := rigOn(t, functiontest.On(env, function), m.Role(function).DynamoDB)
 		prepare(t, r)
 		m.Start()
 		m.Request(method, path)

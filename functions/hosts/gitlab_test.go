@@ -60,7 +60,7 @@ func TestRestrictedCredentialSeesItsGroupsAlone(t *testing.T) {
 		`[{"id":78,"name":"Beta"}]`:                         {access.Installation("78")},
 		`[]`:                                                {access.Installation("79")},
 	} {
-		r.caller.Capabilities = capabilities
+		r.Caller.Capabilities = capabilities
 		if status, body := r.ask(t, "GET", "/api/v1/gitlab/groups", ""); status != 200 || body != want {
 			t.Errorf("%v: got %d %s, want %s", capabilities, status, body, want)
 		}
@@ -112,7 +112,7 @@ func TestGroupThatTheOperatorHasNotNamedBecomesNoInstallation(t *testing.T) {
 				t.Errorf("token: %d %s", status, text)
 			}
 			_, err := r.people.Installations.Get(t.Context(), vcs.Installation{VCS: "gitlab", ID: "77"})
-			_, tokenErr := r.vcs.Tokens.Get(t.Context(), "77")
+			_, tokenErr := r.tokens.Get(t.Context(), "77")
 			if made := err == nil || tokenErr == nil; made != (c.status == 200) {
 				t.Errorf("made an installation: %t", made)
 			}
@@ -147,8 +147,8 @@ func TestLongNameOfAGroupIsCutBetweenTwoCharacters(t *testing.T) {
 func TestWebhookMakesAnInstallationThatIsPendingUntilItDelivers(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
-	var first, later webhookAnswer
-	for _, answer := range []*webhookAnswer{&first, &later} {
+	var first, later webhookResponse
+	for _, answer := range []*webhookResponse{&first, &later} {
 		status, body := r.ask(t, "GET", hookPath, "")
 		if err := json.Unmarshal([]byte(body), answer); err != nil || status != 200 {
 			t.Fatalf("%d %s", status, body)
@@ -181,15 +181,15 @@ func TestGroupIsItsMaintainersAlone(t *testing.T) {
 		"developer": func(r *rig) { r.gitlab.Set(vcstest.Group{ID: 77, Inherited: map[int64]int{ann: 30}}) },
 		"stranger":  func(r *rig) { r.gitlab.Set(vcstest.Group{ID: 77}) },
 		"credential for another installation": func(r *rig) {
-			r.caller.Capabilities = access.Set{access.AccessTokenCreate, access.Installation("78")}
+			r.Caller.Capabilities = access.Set{access.AccessTokenCreate, access.Installation("78")}
 		},
-		"credential for another VCS":  func(r *rig) { r.caller.Capabilities = access.Set{access.AccessTokenCreate, access.VCS("github")} },
-		"person who never logged in":  func(r *rig) { r.caller.User = r.nobody() },
-		"user who is gone":            func(r *rig) { r.caller.User = "gone" },
+		"credential for another VCS":  func(r *rig) { r.Caller.Capabilities = access.Set{access.AccessTokenCreate, access.VCS("github")} },
+		"person who never logged in":  func(r *rig) { r.Caller.User = r.nobody() },
+		"user who is gone":            func(r *rig) { r.Caller.User = "gone" },
 		"grant that was taken back":   func(r *rig) { r.gitlab.Fail(vcstest.Failure{Match: "GET ", Status: http.StatusUnauthorized}) },
-		"API key instead of a token":  func(r *rig) { r.caller.Kind = access.KindAPIKey },
-		"token of a run":              func(r *rig) { r.caller.Capabilities = access.Set{access.KVStoreRead, access.KVStoreWrite} },
-		"no credential that is alive": func(r *rig) { r.caller.Expires = born.Unix() - 1 },
+		"API key instead of a token":  func(r *rig) { r.Caller.Kind = access.KindAPIKey },
+		"token of a run":              func(r *rig) { r.Caller.Capabilities = access.Set{access.KVStoreRead, access.KVStoreWrite} },
+		"no credential that is alive": func(r *rig) { r.Caller.Expires = born.Unix() - 1 },
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -222,7 +222,7 @@ func TestAccessTokenIsTriedBeforeItIsStoredAndNeverReadBack(t *testing.T) {
 	for name, c := range map[string]struct{ body, want string }{
 		"unknown to GitLab": {put("glpat-wrong"), "GitLab does not take it"},
 		"a login's":         {put(r.gitlab.Account(8, "eve")), "make a group access token"},
-		"no token":          {`{}`, "access_token is missing"},
+		"no token":          {`{}`, `\"access_token\" is required`},
 		"empty":             {put(""), "printable"},
 		"two lines":         {put(`a\nb`), "printable"},
 		"too long":          {put(strings.Repeat("x", 501)), "printable"},
@@ -241,19 +241,19 @@ func TestAccessTokenIsTriedBeforeItIsStoredAndNeverReadBack(t *testing.T) {
 	r.expect(t, "PUT", tokenPath, put(narrow), 400, "does not reach the group")
 	r.gitlab.Set(vcstest.Group{ID: 77, FullName: "Acme", Inherited: map[int64]int{ann: 40, 12: 20, 9: 30}})
 	r.expect(t, "PUT", tokenPath, put(narrow), 400, "developer of the group")
-	if _, err := r.vcs.Tokens.Get(t.Context(), "77"); err == nil {
+	if _, err := r.tokens.Get(t.Context(), "77"); err == nil {
 		t.Fatal("a token that was refused is stored")
 	}
 	r.expect(t, "PUT", tokenPath, put(good), 200, "")
-	if got, err := r.vcs.Tokens.Get(t.Context(), "77"); err != nil || got != good {
+	if got, err := r.tokens.Get(t.Context(), "77"); err != nil || got != good {
 		t.Errorf("stored %v", err)
 	}
 	if known, err := r.people.Installations.Get(t.Context(), vcs.Installation{VCS: "gitlab", ID: "77"}); err != nil || known.Name != "Acme" {
 		t.Errorf("installation %+v, %v", known, err)
 	}
-	stored := r.env.Dump("SessionsTable")
+	stored := r.Env.Dump("SessionsTable")
 	for _, text := range []string{good, "glpat-"} {
-		if strings.Contains(stored, text) || strings.Contains(r.log.String(), text) {
+		if strings.Contains(stored, text) || strings.Contains(r.Log.String(), text) {
 			t.Errorf("the table or the log has %s", text)
 		}
 	}
@@ -269,7 +269,7 @@ func TestServersOwnAccountIsLookedForByNumberBehindTokensThatEnded(t *testing.T)
 	}
 	r.list(t, "gitlab")
 	store := func(group, token string) {
-		if err := r.vcs.Tokens.Put(t.Context(), vcs.ID(group), token, author()); err != nil {
+		if err := r.tokens.Put(t.Context(), vcs.ID(group), token, author()); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -321,11 +321,11 @@ func TestServersOwnAccountIsShownToMembers(t *testing.T) {
 	r.expect(t, "GET", "/api/v1/gitlab/groups/x/is-member", "", 400, "INVALID_INSTALLATION_ID")
 	r.gitlab.Set(vcstest.Group{ID: 77, FullName: "Acme", Inherited: map[int64]int{ann: 40}})
 	r.expect(t, "GET", member, "", 200, `{"result":false}`)
-	r.caller.Capabilities = access.Set{access.AccessTokenCreate, access.Installation("78")}
+	r.Caller.Capabilities = access.Set{access.AccessTokenCreate, access.Installation("78")}
 	r.expect(t, "GET", member, "", 403, "")
 	r.expect(t, "GET", who, "", 404, "")
-	r.caller.Capabilities = nil
-	r.clock = born.Add(8 * 24 * time.Hour)
-	r.caller.Expires = r.clock.Unix() + 60
+	r.Caller.Capabilities = nil
+	r.Clock.Set(born.Add(8 * 24 * time.Hour))
+	r.Caller.Expires = r.Clock.Now().Unix() + 60
 	r.expect(t, "GET", member, "", 403, "") // the host's statement has lapsed
 }

@@ -49,15 +49,15 @@ func (h *hosts) asCaller(ctx context.Context, call httpapi.Call, do func(*gitlab
 	if err != nil {
 		return err
 	}
-	account, person := u.Identities[string(vcs.GitLab)]
-	if _, configured := h.providers[string(vcs.GitLab)]; !configured {
+	account, person := u.Identities[vcs.GitLab]
+	if _, configured := h.providers[vcs.GitLab]; !configured {
 		return fault.Invalidf("VCS_NOT_CONFIGURED", "this server has no application at GitLab: its operator must set GitlabAppId")
 	}
 	if !person {
 		return access.Refuse(access.StepAccount, "the user has never logged in at gitlab")
 	}
-	of := session.Holder{User: u.ID, VCS: string(vcs.GitLab), Account: account.ID}
-	return explain(h.asPerson(ctx, call, of, h.providers[of.VCS].OAuth.Refresh, func(token string) error {
+	of := session.Holder{User: u.ID, Account: vcs.Account{VCS: vcs.GitLab, ID: account.ID}}
+	return explain(h.asPerson(ctx, call, of, h.providers[vcs.GitLab].OAuth.Refresh, func(token string) error {
 		client, err := h.vcs.GitLab.As(token)
 		if err != nil {
 			return err
@@ -91,11 +91,11 @@ type membership struct {
 // the group, direct or through a parent group. A caller who is not a member of the
 // group is refused and learns nothing about it.
 func (h *hosts) isMember(ctx context.Context, call httpapi.Call, of vcs.Installation) (membership, error) {
-	reaches, err := h.reaches(ctx, call, of)
+	groups, err := h.groupsOf(ctx, call, of.ID)
 	if err != nil {
 		return membership{}, err
 	}
-	if !reaches {
+	if len(groups) == 0 {
 		return membership{}, access.Refuse(access.StepMembership, "the credential does not reach the group's installation, by membership and restrictions")
 	}
 	var member bool
@@ -110,17 +110,6 @@ func (h *hosts) isMember(ctx context.Context, call httpapi.Call, of vcs.Installa
 		return membership{}, vcshost.Fault(vcs.GitLab, err)
 	}
 	return membership{member}, nil
-}
-
-// reaches reports whether the caller is a member of the group's installation.
-func (h *hosts) reaches(ctx context.Context, call httpapi.Call, of vcs.Installation) (bool, error) {
-	u, err := h.people.Users.Admitted(ctx, call.Caller)
-	if err != nil {
-		return false, err
-	}
-	caller := call.Caller
-	caller.Memberships = u.MembershipsFor(caller, call.Now)
-	return caller.Reaches(of), nil
 }
 
 // botOf returns the account of a group's stored token.
@@ -165,7 +154,7 @@ func (h *hosts) whoareyou(ctx context.Context, call httpapi.Call, id vcs.ID) (bo
 	if err != nil {
 		return bot{}, err
 	}
-	var answer error = fault.ErrNotFound
+	var refused error = fault.ErrNotFound
 	tried := 0
 	for _, group := range groups[:min(len(groups), maxLooked)] {
 		account, err := h.botOf(ctx, group)
@@ -178,12 +167,12 @@ func (h *hosts) whoareyou(ctx context.Context, call httpapi.Call, id vcs.ID) (bo
 		case vcshost.RefusesAddress(err), !slices.ContainsFunc([]error{vcshost.ErrRefused, vcshost.ErrForbidden, vcshost.ErrGone}, func(ends error) bool { return errors.Is(err, ends) }):
 			return bot{}, vcshost.Fault(vcs.GitLab, err)
 		}
-		answer = vcshost.Fault(vcs.GitLab, vcshost.ErrRefused)
+		refused = vcshost.Fault(vcs.GitLab, vcshost.ErrRefused)
 		if tried++; tried == maxTried {
 			break
 		}
 	}
-	return bot{}, answer
+	return bot{}, refused
 }
 
 // groupsOf returns the ids of the groups that the caller reaches, sorted by number.
@@ -193,14 +182,12 @@ func (h *hosts) groupsOf(ctx context.Context, call httpapi.Call, id vcs.ID) ([]v
 	if err != nil {
 		return nil, err
 	}
-	caller := call.Caller
-	caller.Memberships = u.MembershipsFor(caller, call.Now)
-	var ids []vcs.ID
-	for _, m := range caller.Memberships {
-		if m.VCS == vcs.GitLab && (id == "" || m.ID == id) && caller.Reaches(m) {
-			ids = append(ids, m.ID)
-		}
+	ids := reached(call, u)
+	if id != "" && !slices.Contains(ids, id) {
+		return nil, nil
 	}
-	slices.SortFunc(ids, vcs.ID.Compare)
+	if id != "" {
+		return []vcs.ID{id}, nil
+	}
 	return ids, nil
 }

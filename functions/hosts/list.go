@@ -10,6 +10,7 @@ import (
 
 	"github.com/opsplane/opsplane/shared/api/access"
 	"github.com/opsplane/opsplane/shared/api/httpapi"
+	"github.com/opsplane/opsplane/shared/api/timestamp"
 	"github.com/opsplane/opsplane/shared/login/session"
 	"github.com/opsplane/opsplane/shared/login/user"
 	"github.com/opsplane/opsplane/shared/vcs"
@@ -51,48 +52,55 @@ func (h *hosts) list(ctx context.Context, call httpapi.Call, _ struct{}) (instal
 		return installationList{}, err
 	}
 	if u.Hosted == nil {
-		u.Hosted = map[string]user.Hosted{}
+		u.Hosted = map[vcs.VCS]user.Hosted{}
 	}
 	renewed := h.renew(ctx, call, u)
-	if renewed != nil && !errors.Is(renewed, session.ErrNoGrant) && !unanswered(renewed) {
+	if renewed != nil && !errors.Is(renewed, session.ErrNoGrant) && !noResponse(renewed) {
 		return installationList{}, outward(call.VCS, renewed)
 	}
-	reached := call.Caller
-	reached.Memberships = u.MembershipsFor(call.Caller, call.Now)
-	var ids []vcs.ID
-	for _, m := range reached.Memberships {
-		if m.VCS == call.VCS && reached.Reaches(m) {
-			ids = append(ids, m.ID)
-		}
-	}
+	ids := reached(call, u)
 	if renewed != nil && len(ids) == 0 {
 		return installationList{}, outward(call.VCS, renewed)
 	}
-	slices.SortFunc(ids, vcs.ID.Compare)
 	found, err := h.people.Installations.Known(ctx, call.VCS, ids)
 	if err != nil {
 		return installationList{}, err
 	}
-	answer := installationList{Installations: []shown{}}
+	response := installationList{Installations: []shown{}}
 	for _, each := range found {
 		if each.State != installation.Uninstalled {
-			answer.Installations = append(answer.Installations, show(each))
+			response.Installations = append(response.Installations, show(each))
 		}
 	}
-	said, holds := u.HostedFor(call.Caller, string(call.VCS), call.Now)
+	said, holds := u.HostedFor(call.Caller, call.VCS, call.Now)
 	if holds {
-		answer.AskedAt = stamp(said.AskedAt)
+		response.AskedAt = timestamp.Format(said.AskedAt)
 	}
-	if unanswered(renewed) {
+	if noResponse(renewed) {
 		h.log.LogAttrs(ctx, slog.LevelWarn, "installations listed as the host last said", slog.String("request_id", call.Request),
-			slog.String("vcs", string(call.VCS)), slog.String("asked_at", answer.AskedAt), slog.String("error", renewed.Error()))
+			slog.String("vcs", string(call.VCS)), slog.String("asked_at", response.AskedAt), slog.String("error", renewed.Error()))
 	}
-	return answer, nil
+	return response, nil
 }
 
-// unanswered reports whether an error of renew says that the VCS gave no response,
+// reached returns the ids of the installations at the call's VCS that the caller is
+// a member of and its credential reaches, sorted by number.
+func reached(call httpapi.Call, u user.User) []vcs.ID {
+	caller := call.Caller
+	caller.Memberships = u.MembershipsFor(caller, call.Now)
+	var ids []vcs.ID
+	for _, m := range caller.Memberships {
+		if m.VCS == call.VCS && caller.Reaches(m) {
+			ids = append(ids, m.ID)
+		}
+	}
+	slices.SortFunc(ids, vcs.ID.Compare)
+	return ids
+}
+
+// noResponse reports whether an error of renew says that the VCS gave no response,
 // or none in time.
-func unanswered(err error) bool {
+func noResponse(err error) bool {
 	return errors.Is(err, vcshost.ErrNoAnswer) || errors.Is(err, session.ErrRefreshing)
 }
 
@@ -103,16 +111,16 @@ func outward(of vcs.VCS, err error) error {
 	switch {
 	case errors.Is(err, session.ErrNoGrant):
 		return access.Refuse(access.StepHost, "the grant of the login at %s is lost: the person has to log in again", of)
-	case unanswered(err):
+	case noResponse(err):
 		return vcshost.Fault(of, err)
 	}
 	return err
 }
 
-// askTime is how long a VCS may take, for all its responses together, to state the
-// caller's installations. The gateway gives the function more time, and the rest is
-// enough to return what is stored.
-const askTime = 18 * time.Second
+// maxAskTime is how long a VCS may take, for all its responses together, to state the
+// caller's installations. The gateway gives the function more time. In the rest of it
+// the function returns what is stored.
+const maxAskTime = 18 * time.Second
 
 // renew asks the VCS again which installations the user may act on, if the user has
 // ever logged in there. It stores the statement in the table and in u. It returns
@@ -120,15 +128,14 @@ const askTime = 18 * time.Second
 // vcshost.ErrNoAnswer if the VCS gives no usable response. Then the earlier
 // statement stays valid for some time.
 func (h *hosts) renew(ctx context.Context, call httpapi.Call, u user.User) error {
-	name := string(call.VCS)
-	provider, ok := h.providers[name]
-	account, person := u.Identities[name]
-	if !ok || !person {
+	provider, configured := h.providers[call.VCS]
+	account, person := u.Identities[call.VCS]
+	if !configured || !person {
 		return nil
 	}
-	of := session.Holder{User: u.ID, VCS: name, Account: account.ID}
-	wait := &budget{left: cmp.Or(h.patience, askTime)}
-	var ids []string
+	of := session.Holder{User: u.ID, Account: vcs.Account{VCS: call.VCS, ID: account.ID}}
+	wait := &budget{left: cmp.Or(h.askTime, maxAskTime)}
+	var ids []vcs.ID
 	err := h.asPerson(ctx, call, of, wait.refresher(provider.OAuth.Refresh), func(token string) (err error) {
 		ids, err = h.people.Renew(ctx, call.Author(), timed{provider.Host, wait}, of, token)
 		return err
@@ -137,13 +144,13 @@ func (h *hosts) renew(ctx context.Context, call httpapi.Call, u user.User) error
 		return err
 	}
 	slices.Sort(ids)
-	u.Hosted[name] = user.Hosted{Installations: ids, AskedAt: call.Now}
+	u.Hosted[call.VCS] = user.Hosted{Installations: ids, AskedAt: call.Now}
 	return nil
 }
 
 func show(i installation.Installation) shown {
 	return shown{
-		ID: string(i.ID), Name: i.Name, CreatedAt: stamp(i.CreatedAt), AccountStatus: status(i), Tier: tier{Name: "Unknown"},
+		ID: string(i.ID), Name: i.Name, CreatedAt: timestamp.Format(i.CreatedAt), AccountStatus: status(i), Tier: tier{Name: "Unknown"},
 	}
 }
 
@@ -161,6 +168,3 @@ func status(i installation.Installation) string {
 	}
 	return "active"
 }
-
-// stamp formats a time to the second.
-func stamp(t time.Time) string { return t.UTC().Format(time.RFC3339) }

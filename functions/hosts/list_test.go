@@ -30,11 +30,11 @@ func TestListIsWhatTheHostSaysNow(t *testing.T) {
 		t.Errorf("GitLab: %s", got)
 	}
 	member := func() []vcs.Installation {
-		u, err := r.people.Users.Get(t.Context(), r.caller.User)
+		u, err := r.people.Users.Get(t.Context(), r.Caller.User)
 		if err != nil {
 			t.Fatal(err)
 		}
-		return u.MembershipsFor(r.caller, r.clock)
+		return u.MembershipsFor(*r.Caller, r.Clock.Now())
 	}
 	if got := member(); !slices.Contains(got, vcs.Installation{VCS: "github", ID: "10"}) {
 		t.Errorf("memberships %v", got)
@@ -50,11 +50,11 @@ func TestListIsWhatTheHostSaysNow(t *testing.T) {
 	if got := r.list(t, "github"); got != "" {
 		t.Errorf("of none: %s", got)
 	}
-	r.caller.Capabilities = access.Set{access.AccessTokenCreate, access.Installation("5")}
+	r.Caller.Capabilities = access.Set{access.AccessTokenCreate, access.Installation("5")}
 	if got := r.list(t, "gitlab"); got != "" {
 		t.Errorf("restricted to another: %s", got)
 	}
-	r.caller.Capabilities = access.Set{access.AccessTokenCreate, access.VCS("github")}
+	r.Caller.Capabilities = access.Set{access.AccessTokenCreate, access.VCS("github")}
 	if got := r.list(t, "gitlab"); got != "403" {
 		t.Errorf("restricted to another VCS: %s", got)
 	}
@@ -77,7 +77,7 @@ func TestGrantIsRefreshedAndOneThatIsRefusedAsksForALogin(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
 	r.know(t, installation.Installation{VCS: "github", ID: "1", Name: "acme", State: installation.Installed})
-	r.clock = born.Add(2 * time.Hour) // a grant lives for one hour
+	r.Clock.Set(born.Add(2 * time.Hour)) // a grant lives for one hour
 	if got := r.list(t, "github"); got != "1 acme active; " {
 		t.Errorf("with a grant to refresh: %s", got)
 	}
@@ -90,8 +90,8 @@ func TestGrantIsRefreshedAndOneThatIsRefusedAsksForALogin(t *testing.T) {
 	if got := r.list(t, "github"); got != "1 acme active; " {
 		t.Errorf("with a grant that was taken back: %s", got)
 	}
-	r.clock = r.clock.Add(user.KeyLapse + time.Hour)
-	r.caller.Expires = r.clock.Unix() + 60
+	r.Clock.Add(user.KeyLapse + time.Hour)
+	r.Caller.Expires = r.Clock.Now().Unix() + 60
 	if got := r.list(t, "github"); got != "403" {
 		t.Errorf("when it lapsed: %s", got)
 	}
@@ -104,7 +104,7 @@ func TestUserWhoNeverLoggedInHasWhatOperatorsGave(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	r.caller.User = u.ID
+	r.Caller.User = u.ID
 	if got := r.list(t, "github"); got != "" {
 		t.Errorf("of none: %s", got)
 	}
@@ -124,7 +124,7 @@ func TestUserWhoNeverLoggedInHasWhatOperatorsGave(t *testing.T) {
 	if n := r.github.Asked("GET "); n != 0 {
 		t.Errorf("the host was asked %d times", n)
 	}
-	r.caller.User = "somebody who is gone"
+	r.Caller.User = "somebody who is gone"
 	if got := r.list(t, "github"); got != "403" {
 		t.Errorf("a user who is gone: %s", got)
 	}

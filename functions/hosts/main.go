@@ -23,16 +23,16 @@ import (
 func main() {
 	cfg := awsclient.Config()
 	db, operations, sessions := awsclient.DynamoDB(cfg), os.Getenv("OPERATIONS_TABLE"), os.Getenv("SESSIONS_TABLE")
-	box := sealed.NewBox(secret.New(cfg, os.Getenv("SERVER_SECRET")).Keys)
+	box := sealed.NewBox(secret.New(cfg, os.Getenv("SERVER_SECRET"), time.Now).Keys)
 	h := &hosts{
 		people: person.Memberships{
 			Users: &user.Store{DB: db, Table: operations}, Installations: installation.Store{DB: db, Table: operations},
 			Appointments: renewal.Store{DB: db, Table: operations},
 		},
-		providers: person.Providers(cfg, os.Getenv), grants: &session.Grants{DB: db, Table: sessions, Box: box, Log: telemetry.Logger()},
-		vcs:     hostclient.FromEnv(cfg, db, box, os.Getenv),
-		allowed: readAllowed(os.Getenv("GITLAB_GROUPS")),
-		words:   secret.New(cfg, os.Getenv("WEBHOOK_TOKEN_SECRET")).Words, log: telemetry.Logger(),
+		providers: person.Providers(cfg, os.Getenv, time.Now), grants: &session.Grants{DB: db, Table: sessions, Box: box, Log: telemetry.Logger()},
+		vcs:            hostclient.FromEnv(cfg, db, box, os.Getenv, time.Now),
+		allowed:        readAllowed(os.Getenv("GITLAB_GROUPS")),
+		webhookSecrets: secret.New(cfg, os.Getenv("WEBHOOK_TOKEN_SECRET"), time.Now).Values, log: telemetry.Logger(),
 	}
 	httpapi.NewLambda(routes(h), telemetry.Logger(), time.Now).Serve()
 }

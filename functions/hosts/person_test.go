@@ -16,15 +16,14 @@ import (
 
 // overtaken returns a rig whose next call first finds the grant of a VCS as it was
 // before another call refreshed it. When it reads again, it finds the new grant.
-func overtaken(t *testing.T, vcs string, next func(*rig) session.Grant) *rig {
+func overtaken(t *testing.T, system vcs.VCS, next func(*rig) session.Grant) *rig {
 	t.Helper()
-	env, faults := storagetest.New(t), new(storagetest.Faults)
-	r := newRigOn(t, env, env.WithFaults(faults).DynamoDB)
+	r := newRig(t)
 	r.know(t, installation.Installation{VCS: "github", ID: "1", Name: "acme", State: installation.Installed})
 	grant := next(r)
-	of := session.Holder{User: r.caller.User, VCS: vcs, Account: "5"}
+	of := session.Holder{User: r.Caller.User, Account: vcs.Account{VCS: system, ID: "5"}}
 	// The user is read first, then the grant, then the grant again.
-	faults.Add(storagetest.Fault{Operation: "GetItem", Nth: 3, Before: func() {
+	r.Faults.Add(storagetest.Fault{Operation: "GetItem", Nth: 3, Before: func() {
 		if err := r.grants.Put(t.Context(), of, grant, author()); err != nil {
 			t.Error(err)
 		}
@@ -42,7 +41,7 @@ func TestTokenThatAnotherCallsRefreshEndedIsNoLostGrant(t *testing.T) {
 		return next
 	}
 	atGitLab := func(r *rig) session.Grant {
-		of := session.Holder{User: r.caller.User, VCS: "gitlab", Account: "5"}
+		of := session.Holder{User: r.Caller.User, Account: vcs.Account{VCS: "gitlab", ID: "5"}}
 		if err := r.grants.Put(t.Context(), of, session.Grant{Access: "ended"}, author()); err != nil {
 			t.Fatal(err)
 		}
@@ -65,17 +64,16 @@ func TestTokenThatAnotherCallsRefreshEndedIsNoLostGrant(t *testing.T) {
 
 func TestTwoCallsAtTheEndOfAGrantBothSucceed(t *testing.T) {
 	t.Parallel()
-	env, faults := storagetest.New(t), new(storagetest.Faults)
-	r := newRigOn(t, env, env.WithFaults(faults).DynamoDB)
+	r := newRig(t)
 	r.know(t, installation.Installation{VCS: "github", ID: "1", Name: "acme", State: installation.Installed})
-	r.clock = born.Add(2 * time.Hour)
-	r.grants.Patience = time.Minute
+	r.Clock.Set(born.Add(2 * time.Hour))
+	r.hosts.grants.Patience = time.Minute
 	second := make(chan string, 1)
 	r.github.Refreshed = func() { // the host has ended the tokens that the table still has
-		reads := faults.Calls("GetItem")
+		reads := r.Faults.Calls("GetItem")
 		go func() { second <- r.list(t, "github") }()
 		// The second call has read its user, and the grant more than once.
-		for end := time.Now().Add(5 * time.Second); faults.Calls("GetItem") < reads+3; time.Sleep(5 * time.Millisecond) {
+		for end := time.Now().Add(5 * time.Second); r.Faults.Calls("GetItem") < reads+3; time.Sleep(5 * time.Millisecond) {
 			if time.Now().After(end) {
 				t.Error("the second call does not wait for the first")
 				return
@@ -101,8 +99,8 @@ func TestAnotherAccountOfTheUserIsNotAskedForWithTheGrantOfTheFirst(t *testing.T
 		t.Fatalf("got %s", got)
 	}
 	asked := r.github.Asked("GET ")
-	for _, vcs := range []string{"github", "gitlab"} {
-		if err := r.people.Users.PutIdentity(t.Context(), r.caller.User, vcs, user.Identity{ID: "6", Login: "ben"}, author()); err != nil {
+	for _, system := range vcs.All() {
+		if err := r.people.Users.PutIdentity(t.Context(), r.Caller.User, system, user.Identity{ID: "6", Login: "ben"}, author()); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -111,13 +109,13 @@ func TestAnotherAccountOfTheUserIsNotAskedForWithTheGrantOfTheFirst(t *testing.T
 	}
 	r.expect(t, "GET", "/api/v1/gitlab/groups", "", 403, "")
 	// A session that was made with the former account is no longer valid.
-	if err := r.people.Users.AddMembership(t.Context(), r.caller.User, vcs.Installation{VCS: "github", ID: "1"}, author()); err != nil {
+	if err := r.people.Users.AddMembership(t.Context(), r.Caller.User, vcs.Installation{VCS: "github", ID: "1"}, author()); err != nil {
 		t.Fatal(err)
 	}
-	r.caller.Kind, r.caller.Account.VCS, r.caller.Capabilities = access.KindSession, vcs.GitHub, session.Capabilities()
-	r.caller.FromOwnPage = true
+	r.Caller.Kind, r.Caller.Account.VCS, r.Caller.Capabilities = access.KindSession, vcs.GitHub, session.Capabilities()
+	r.Caller.FromOwnPage = true
 	for account, want := range map[string]string{"5": "403", "6": "1 acme active; "} {
-		if r.caller.Account.ID = vcs.ID(account); r.list(t, "github") != want {
+		if r.Caller.Account.ID = vcs.ID(account); r.list(t, "github") != want {
 			t.Errorf("with a session of account %s: got %s, want %s", account, r.list(t, "github"), want)
 		}
 	}

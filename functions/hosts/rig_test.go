@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
-	"log/slog"
 	"strconv"
 	"testing"
 	"time"
@@ -13,11 +12,10 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/opsplane/opsplane/infra/test/contract"
+	"github.com/opsplane/opsplane/infra/test/functiontest"
 	"github.com/opsplane/opsplane/infra/test/storagetest"
 	"github.com/opsplane/opsplane/infra/test/vcstest"
 	"github.com/opsplane/opsplane/shared/api/access"
-	"github.com/opsplane/opsplane/shared/api/httpapi"
-	"github.com/opsplane/opsplane/shared/api/httpapi/httpapitest"
 	"github.com/opsplane/opsplane/shared/audit/change"
 	"github.com/opsplane/opsplane/shared/credential/sealed"
 	"github.com/opsplane/opsplane/shared/login/oauth"
@@ -25,6 +23,7 @@ import (
 	"github.com/opsplane/opsplane/shared/login/renewal"
 	"github.com/opsplane/opsplane/shared/login/session"
 	"github.com/opsplane/opsplane/shared/login/user"
+	"github.com/opsplane/opsplane/shared/vcs"
 	"github.com/opsplane/opsplane/shared/vcs/githubhost"
 	"github.com/opsplane/opsplane/shared/vcs/gitlabhost"
 	"github.com/opsplane/opsplane/shared/vcs/grouptoken"
@@ -42,15 +41,17 @@ func TestRoutesAgreeWithTemplateAndDocument(t *testing.T) {
 // rig is the function over its own tables and hosts. Its caller is Ann, who has
 // logged in at both hosts.
 type rig struct {
+	*functiontest.Rig
 	*hosts
-	env    *storagetest.Env
 	github *vcstest.People
 	gitlab *vcstest.GitLab
-	lambda *httpapi.Lambda
-	caller access.Caller
-	clock  time.Time
-	log    bytes.Buffer
+	// The stores of the test, which also writes what the function may not.
+	people person.Memberships
+	grants *session.Grants
+	tokens *grouptoken.Store
 }
+
+const function = "HostsFunction"
 
 const (
 	ann          = 5
@@ -58,36 +59,34 @@ const (
 )
 
 func newRig(t *testing.T) *rig {
-	return newRigOn(t, storagetest.New(t), nil)
+	t.Helper()
+	of := functiontest.New(t, function)
+	return rigOn(t, of, of.Role.DynamoDB)
 }
 
-// newRigOn makes the function use db for its storage, if db is not nil.
-func newRigOn(t *testing.T, env *storagetest.Env, db *dynamodb.Client) *rig {
+// rigOn makes the function use db for its storage.
+func rigOn(t *testing.T, of *functiontest.Rig, db *dynamodb.Client) *rig {
 	t.Helper()
-	r := &rig{env: env, github: vcstest.NewPeople(t), gitlab: vcstest.NewGitLab(t), clock: born}
-	if db == nil {
-		db = env.DynamoDB
-	}
-	operations, sessions := env.Table("OperationsTable"), env.Table("SessionsTable")
+	r := &rig{Rig: of, github: vcstest.NewPeople(t), gitlab: vcstest.NewGitLab(t)}
+	r.Clock.Set(born)
 	box := sealed.NewBox(sealed.Fixed(bytes.Repeat([]byte("s"), 40)))
 	client := func(context.Context) (string, error) { return "s3cret", nil }
+	r.people, r.grants, r.tokens = stores(of.Env, of.Env.DynamoDB, box)
+	people, grants, tokens := stores(of.Env, db, box)
 	r.hosts = &hosts{
-		people: person.Memberships{
-			Users: &user.Store{DB: db, Table: operations}, Installations: installation.Store{DB: db, Table: operations},
-			Appointments: renewal.Store{DB: db, Table: operations},
-		},
-		providers: map[string]person.Provider{
+		people: people,
+		providers: map[vcs.VCS]person.Provider{
 			"github": {OAuth: oauth.GitHub(r.github.URL, "Iv1.x", client), Host: githubhost.NewPeople(r.github.URL)},
 			"gitlab": {OAuth: oauth.GitLab(r.github.URL, "abc", client), Host: gitlabhost.NewPeople(r.gitlab.API)},
 		},
-		grants: &session.Grants{DB: db, Table: sessions, Box: box},
-		vcs:    &hostclient.Hosts{App: githubhost.New("", nil, ""), GitLab: gitlabhost.New(r.gitlab.API), Tokens: grouptoken.New(db, sessions, box)},
-		words:  func(context.Context, time.Time) ([]string, error) { return []string{serverSecret}, nil },
-		log:    slog.New(slog.NewJSONHandler(&r.log, nil)),
+		grants:         grants,
+		vcs:            &hostclient.Hosts{App: githubhost.New("", nil, ""), GitLab: gitlabhost.New(r.gitlab.API), Tokens: tokens},
+		webhookSecrets: func(context.Context, time.Time) ([]string, error) { return []string{serverSecret}, nil },
+		log:            r.Logger(),
 	}
-	r.lambda = httpapi.NewLambda(routes(r.hosts), r.hosts.log, func() time.Time { return r.clock }).At("https://ops.example.com")
+	r.Serve(routes(r.hosts)).At("https://ops.example.com")
 	u := r.person(t, ann, "ann", r.gitlab.Account(ann, "ann"))
-	r.caller = access.Caller{
+	r.Caller = &access.Caller{
 		Kind: access.KindAccessToken, User: u.ID, Key: uuid.NewString(), Expires: born.Unix() + 1e6,
 		Capabilities: access.Set{access.AccessTokenCreate},
 	}
@@ -95,10 +94,19 @@ func newRigOn(t *testing.T, env *storagetest.Env, db *dynamodb.Client) *rig {
 	return r
 }
 
+// stores returns stores of the tables of env, which they reach through db.
+func stores(env *storagetest.Env, db *dynamodb.Client, box *sealed.Box) (person.Memberships, *session.Grants, *grouptoken.Store) {
+	operations, sessions := env.Table("OperationsTable"), env.Table("SessionsTable")
+	return person.Memberships{
+		Users: &user.Store{DB: db, Table: operations}, Installations: installation.Store{DB: db, Table: operations},
+		Appointments: renewal.Store{DB: db, Table: operations},
+	}, &session.Grants{DB: db, Table: sessions, Box: box}, grouptoken.New(db, sessions, box)
+}
+
 // person logs somebody in at both hosts.
 func (r *rig) person(t *testing.T, id int, login, gitlabToken string) user.User {
 	t.Helper()
-	identity := user.Identity{ID: strconv.Itoa(id), Login: login}
+	identity := user.Identity{ID: vcs.ID(strconv.Itoa(id)), Login: login}
 	u, err := r.people.Users.SignIn(t.Context(), "github", identity, author())
 	if err != nil {
 		t.Fatal(err)
@@ -106,10 +114,10 @@ func (r *rig) person(t *testing.T, id int, login, gitlabToken string) user.User 
 	if err := r.people.Users.PutIdentity(t.Context(), u.ID, "gitlab", identity, author()); err != nil {
 		t.Fatal(err)
 	}
-	for vcs, grant := range map[string]session.Grant{
+	for system, grant := range map[vcs.VCS]session.Grant{
 		"github": {Access: vcstest.PersonToken, Refresh: vcstest.PersonRefresh, ExpiresAt: born.Add(time.Hour)}, "gitlab": {Access: gitlabToken},
 	} {
-		if err := r.grants.Put(t.Context(), session.Holder{User: u.ID, VCS: vcs, Account: identity.ID}, grant, author()); err != nil {
+		if err := r.grants.Put(t.Context(), session.Holder{User: u.ID, Account: vcs.Account{VCS: system, ID: identity.ID}}, grant, author()); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -123,10 +131,7 @@ func author() change.Author {
 // ask returns the status and the body of a response.
 func (r *rig) ask(t *testing.T, method, path, body string) (int, string) {
 	t.Helper()
-	got, err := r.lambda.Handle(t.Context(), httpapitest.Event(t, method, path, &r.caller, body))
-	if err != nil {
-		t.Fatal(err)
-	}
+	got := r.Do(t, method, path, body)
 	return got.StatusCode, got.Body
 }
 

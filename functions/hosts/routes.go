@@ -17,13 +17,15 @@ import (
 // hosts holds what the operations need.
 type hosts struct {
 	people    person.Memberships
-	providers map[string]person.Provider // by VCS; only those that are configured
+	providers map[vcs.VCS]person.Provider // by VCS; only those that are configured
 	grants    *session.Grants
 	vcs       *hostclient.Hosts
 	allowed   allowed
-	words     func(context.Context, time.Time) ([]string, error) // values of the secret of webhook tokens, the newest first
-	patience  time.Duration                                      // time that a VCS may take for a list; 0 means askTime
-	log       *slog.Logger
+	// webhookSecrets returns the values of the secret of webhook tokens, the newest
+	// first.
+	webhookSecrets func(context.Context, time.Time) ([]string, error)
+	askTime        time.Duration // time that a VCS may take for a list; 0 means maxAskTime
+	log            *slog.Logger
 }
 
 // token requires a credential for the VCS. hosted is for groups that need not be

@@ -10,7 +10,6 @@ import (
 	"github.com/opsplane/opsplane/shared/api/httpapi"
 	"github.com/opsplane/opsplane/shared/credential/secret"
 	"github.com/opsplane/opsplane/shared/login/user"
-	"github.com/opsplane/opsplane/shared/vcs"
 	"github.com/opsplane/opsplane/shared/vcs/gitlabhost"
 	"github.com/opsplane/opsplane/shared/vcs/installation"
 	"github.com/opsplane/opsplane/shared/vcs/vcshost"
@@ -20,8 +19,8 @@ import (
 // decodeAddress returns the address of the API.
 func decodeAddress(r *http.Request) (string, error) { return httpapi.Address(r), nil }
 
-// webhookAnswer holds what an owner of a group enters at GitLab.
-type webhookAnswer struct {
+// webhookResponse holds what an owner of a group enters at GitLab.
+type webhookResponse struct {
 	State  string `json:"state"`
 	Secret string `json:"webhook_secret"`
 	URL    string `json:"webhook_url"`
@@ -30,28 +29,28 @@ type webhookAnswer struct {
 // webhook returns the webhook of a group. If the group is not an installation, it
 // makes it one, in the state pending until GitLab delivers. The secret of a group's
 // webhook stays the same until the secret that it is derived from is rotated.
-func (h *hosts) webhook(ctx context.Context, call httpapi.Call, base string) (webhookAnswer, error) {
+func (h *hosts) webhook(ctx context.Context, call httpapi.Call, base string) (webhookResponse, error) {
 	g, err := h.maintained(ctx, call)
 	if err != nil {
-		return webhookAnswer{}, err
+		return webhookResponse{}, err
 	}
-	words, err := h.words(ctx, call.Now)
+	values, err := h.webhookSecrets(ctx, call.Now)
 	if err != nil {
-		return webhookAnswer{}, err
+		return webhookResponse{}, err
 	}
-	key, err := secret.Derive(words[0], webhook.Purpose)
+	key, err := secret.Derive(values[0], webhook.Purpose)
 	if err != nil {
-		return webhookAnswer{}, err
+		return webhookResponse{}, err
 	}
 	token, ok := webhook.Token(key, call.Installation.ID)
 	if !ok {
-		return webhookAnswer{}, access.Refuse(access.StepHost, "the id is none that a group can have")
+		return webhookResponse{}, access.Refuse(access.StepHost, "no group can have this id")
 	}
 	known, err := h.know(ctx, call, g)
 	if err != nil {
-		return webhookAnswer{}, err
+		return webhookResponse{}, err
 	}
-	return webhookAnswer{State: status(known), Secret: token, URL: base + "/api/v1/gitlab/events"}, nil
+	return webhookResponse{State: status(known), Secret: token, URL: base + "/api/v1/gitlab/events"}, nil
 }
 
 // maintained reads the group of the call from GitLab. The caller must be a maintainer of the
@@ -59,7 +58,7 @@ func (h *hosts) webhook(ctx context.Context, call httpapi.Call, base string) (we
 // installation. Otherwise the request is refused.
 func (h *hosts) maintained(ctx context.Context, call httpapi.Call) (g gitlabhost.Group, err error) {
 	err = h.asCaller(ctx, call, func(client *gitlabhost.Client, account user.Identity) error {
-		level, err := client.Level(ctx, call.Installation.ID, vcs.ID(account.ID))
+		level, err := client.Level(ctx, call.Installation.ID, account.ID)
 		if err != nil {
 			return err
 		}

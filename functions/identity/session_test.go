@@ -18,14 +18,14 @@ import (
 // pass it on.
 func (r *rig) login(t *testing.T, u user.User, at time.Time) *access.Caller {
 	t.Helper()
-	_, made, err := r.sessions.Create(t.Context(), session.Holder{User: u.ID, VCS: "github", Account: u.Identities["github"].ID}, change.Author{Principal: u.ID, Request: uuid.NewString(), At: at})
+	_, made, err := r.sessions.Create(t.Context(), session.Holder{User: u.ID, Account: vcs.Account{VCS: "github", ID: u.Identities["github"].ID}}, change.Author{Principal: u.ID, Request: uuid.NewString(), At: at})
 	if err != nil {
 		t.Fatal(err)
 	}
 	return &access.Caller{
 		Kind: access.KindSession, User: u.ID, Key: made.ID, Capabilities: session.Capabilities(),
 		Expires: made.Expires().Unix(), LastUsed: made.SeenAt.Unix(), Partial: true,
-		Account: vcs.Account{VCS: vcs.VCS(made.VCS), ID: vcs.ID(made.Account)},
+		Account: made.Account,
 	}
 }
 
@@ -33,17 +33,17 @@ func TestSessionOfAnAccountThatIsNoLongerTheUsersIsNobodys(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
 	ann := r.person(t, "ann")
-	link := func(id string) {
+	link := func(id vcs.ID) {
 		t.Helper()
 		if err := r.users.PutIdentity(t.Context(), ann.ID, "github", user.Identity{ID: id, Login: "ann"}, r.Author()); err != nil {
 			t.Fatal(err)
 		}
-		ann.Identities = map[string]user.Identity{"github": {ID: id}}
+		ann.Identities = map[vcs.VCS]user.Identity{"github": {ID: id}}
 	}
 	link("1")
 	caller := r.login(t, ann, now)
 	for _, c := range []struct {
-		account string
+		account vcs.ID
 		status  int
 	}{{"1", 200}, {"2", 403}} {
 		link(c.account)

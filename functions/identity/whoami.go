@@ -19,8 +19,8 @@ type identity struct {
 
 // self is who the caller is.
 type self struct {
-	ID  string   `json:"id"`
-	VCS []string `json:"vcs"`
+	ID  string    `json:"id"`
+	VCS []vcs.VCS `json:"vcs"`
 }
 
 // account is who the caller is at a VCS.
@@ -42,7 +42,7 @@ func (i identity) whoami(ctx context.Context, call httpapi.Call, _ struct{}) (se
 	}
 	vcss := u.VCSs()
 	if allowed := call.Caller.Capabilities.VCSs(); len(allowed) > 0 {
-		vcss = slices.DeleteFunc(vcss, func(known string) bool { return !slices.Contains(allowed, vcs.VCS(known)) })
+		vcss = slices.DeleteFunc(vcss, func(known vcs.VCS) bool { return !slices.Contains(allowed, known) })
 	}
 	return self{ID: u.ID, VCS: vcss}, nil
 }
@@ -54,7 +54,7 @@ func (i identity) whoamiAt(ctx context.Context, call httpapi.Call, _ struct{}) (
 	if err != nil {
 		return account{}, err
 	}
-	known, ok := u.Login(string(call.VCS))
+	known, ok := u.Login(call.VCS)
 	if !ok {
 		return account{}, access.Refuse(access.StepAccount, "the user has no account at %s", call.VCS)
 	}

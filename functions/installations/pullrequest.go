@@ -10,6 +10,7 @@ import (
 	"github.com/opsplane/opsplane/shared/api/fault"
 	"github.com/opsplane/opsplane/shared/api/httpapi"
 	"github.com/opsplane/opsplane/shared/api/paging"
+	"github.com/opsplane/opsplane/shared/api/timestamp"
 	"github.com/opsplane/opsplane/shared/vcs"
 	"github.com/opsplane/opsplane/shared/vcs/pullrequest"
 )
@@ -84,7 +85,7 @@ func (i *installations) listPullRequests(ctx context.Context, call httpapi.Call,
 	if err != nil {
 		return pullRequestPage{}, err
 	}
-	page := paging.Answer(q.page, rows, func(p pullrequest.PullRequest) []string {
+	page := paging.PageOf(q.page, rows, func(p pullrequest.PullRequest) []string {
 		return []string{strconv.FormatInt(p.Number, 10), string(p.Repository)}
 	})
 	var ids []vcs.ID
@@ -95,13 +96,13 @@ func (i *installations) listPullRequests(ctx context.Context, call httpapi.Call,
 	if err != nil {
 		return pullRequestPage{}, err
 	}
-	answer := pullRequestPage{Links: page.Links(), PullRequests: make([]pullRequestRow, len(page.Results))}
+	response := pullRequestPage{Links: page.Links(), PullRequests: make([]pullRequestRow, len(page.Results))}
 	for n, p := range page.Results {
-		answer.PullRequests[n] = pullRequestRow{
-			BaseBranch: p.BaseBranch, BaseSHA: p.BaseSHA, Branch: p.Branch, MergedAt: stamp(p.MergedAt), MergedSHA: p.MergedSHA,
+		response.PullRequests[n] = pullRequestRow{
+			BaseBranch: p.BaseBranch, BaseSHA: p.BaseSHA, Branch: p.Branch, MergedAt: timestamp.Format(p.MergedAt), MergedSHA: p.MergedSHA,
 			Name: names[p.Repository].Name, Owner: names[p.Repository].Owner, PullNumber: p.Number, Repository: json.Number(p.Repository), SHA: p.SHA,
 			State: string(p.State), Title: p.Title, User: p.User,
 		}
 	}
-	return answer, nil
+	return response, nil
 }

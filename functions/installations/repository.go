@@ -7,6 +7,7 @@ import (
 
 	"github.com/opsplane/opsplane/shared/api/httpapi"
 	"github.com/opsplane/opsplane/shared/api/paging"
+	"github.com/opsplane/opsplane/shared/api/timestamp"
 	"github.com/opsplane/opsplane/shared/vcs"
 	"github.com/opsplane/opsplane/shared/vcs/repository"
 )
@@ -71,16 +72,16 @@ func (i *installations) listRepositories(ctx context.Context, call httpapi.Call,
 	if err != nil {
 		return repositoryPage{}, err
 	}
-	page := paging.Answer(q.page, rows, func(r repository.Repository) []string { return []string{r.Name, string(r.ID)} })
-	answer := repositoryPage{Links: page.Links(), Repositories: make([]repositoryRow, len(page.Results))}
+	page := paging.PageOf(q.page, rows, func(r repository.Repository) []string { return []string{r.Name, string(r.ID)} })
+	response := repositoryPage{Links: page.Links(), Repositories: make([]repositoryRow, len(page.Results))}
 	for n, r := range page.Results {
-		answer.Repositories[n] = repositoryRow{
-			ID: r.ID, InstallationID: call.Installation.ID, Name: r.Name, UpdatedAt: stamp(r.KnownSince),
+		response.Repositories[n] = repositoryRow{
+			ID: r.ID, InstallationID: call.Installation.ID, Name: r.Name, UpdatedAt: timestamp.Format(r.KnownSince),
 			// GitLab is never asked whether the pipeline's file exists.
 			Setup: r.Setup || call.VCS == vcs.GitLab,
 		}
 	}
-	return answer, nil
+	return response, nil
 }
 
 func placeOf(q paging.Request) string {

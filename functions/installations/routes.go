@@ -1,8 +1,6 @@
 package main
 
 import (
-	"time"
-
 	"github.com/opsplane/opsplane/shared/api/access"
 	"github.com/opsplane/opsplane/shared/api/httpapi"
 	"github.com/opsplane/opsplane/shared/api/paging"
@@ -25,12 +23,4 @@ func routes(i *installations) []httpapi.Route {
 		{Pattern: "GET /api/v1/{vcs}/installations/{installation_id}/repos", Rule: member, Input: paging.Input(), Endpoint: httpapi.JSON(decodeRepositories, i.listRepositories)},
 		{Pattern: "GET /api/v1/{vcs}/installations/{installation_id}/pull-requests", Rule: member, Input: paging.Input("pr"), Endpoint: httpapi.JSON(decodePullRequests, i.listPullRequests)},
 	}
-}
-
-// stamp formats a time to the second. The zero time gives an empty text.
-func stamp(t time.Time) string {
-	if t.IsZero() {
-		return ""
-	}
-	return t.UTC().Format(time.RFC3339)
 }

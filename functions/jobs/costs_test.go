@@ -5,9 +5,8 @@ import (
 	"time"
 
 	"github.com/opsplane/opsplane/infra/test/costs"
-	"github.com/opsplane/opsplane/infra/test/vcstest"
+	"github.com/opsplane/opsplane/infra/test/functiontest"
 	"github.com/opsplane/opsplane/shared/vcs"
-	"github.com/opsplane/opsplane/shared/vcs/pullrequest"
 	"github.com/opsplane/opsplane/shared/vcs/repository"
 )
 
@@ -16,11 +15,11 @@ func TestTasksUseWhatTheDocumentSays(t *testing.T) {
 		r.github.Install("42", many(100)...)
 		return r.start(t, "github", "42")
 	}
-	costs.Check(t, "JobsFunction", map[string]costs.Scenario{
+	costs.Check(t, function, map[string]costs.Scenario{
 		"refresh of 100 repositories, all new": working(refreshed),
 		"refresh of the same again": working(func(t *testing.T, r *rig) string {
-			r.wake(t, r.over(r.env), refreshed(t, r))
-			r.clock = r.clock.Add(time.Hour)
+			r.wake(t, r.over(r.Role), refreshed(t, r))
+			r.Clock.Add(time.Hour)
 			return refreshed(t, r)
 		}),
 		"removal of 200 pull requests": working(func(t *testing.T, r *rig) string {
@@ -28,7 +27,7 @@ func TestTasksUseWhatTheDocumentSays(t *testing.T) {
 				r.pull(t, "7", n, "1")
 			}
 			removal := repository.RemovalTask("", vcs.Installation{VCS: "github", ID: "42"}.Repository("7"), "2")
-			if err := r.over(r.env).Tasks.Create(t.Context(), r.author(), removal); err != nil {
+			if err := r.Tasks.Create(t.Context(), r.author(), removal); err != nil {
 				t.Fatal(err)
 			}
 			return removal.ID
@@ -40,12 +39,9 @@ func TestTasksUseWhatTheDocumentSays(t *testing.T) {
 func working(prepare func(*testing.T, *rig) string) costs.Scenario {
 	return func(t *testing.T) *costs.Meter {
 		env, m := costs.New(t)
-		r := &rig{env: env, github: vcstest.NewGitHub(t), gitlab: vcstest.NewGitLab(t), clock: born.Add(123 * time.Millisecond)}
-		system := env.Table("VcsTable")
-		r.repositories, r.pullRequests = repository.Store{DB: env.DynamoDB, Table: system}, pullrequest.Store{DB: env.DynamoDB, Table: system}
-		metered := *env
-		metered.DynamoDB = m.DynamoDB()
-		r.Worker = r.over(&metered)
+		r := rigOn(t, functiontest.On(env, function))
+		r.Clock.Add(123 * time.Millisecond)
+		r.Worker = r.over(m.Role(function))
 		id := prepare(t, r)
 		m.Start()
 		m.Invoke("jobs")

@@ -78,7 +78,7 @@ func (r *rig) disturb(t *testing.T, d *disturbance, kills bool, ids ...string) i
 		d.kill = cancel
 	}
 	r.github.Choose(d.host)
-	r.wakeIn(ctx, t, r.over(r.env.WithFaults(d.storage())), ids...)
+	r.wakeIn(ctx, t, r.over(r.Role.WithFaults(d.storage())), ids...)
 	r.github.Choose(nil)
 	return d.calls
 }
@@ -87,7 +87,7 @@ func (r *rig) disturb(t *testing.T, d *disturbance, kills bool, ids ...string) i
 // one new repository, and two that are gone, one of them public.
 func (r *rig) scene(t *testing.T, installation string) (there []vcstest.Repository, id string) {
 	t.Helper()
-	before := vcs.Moment{At: r.clock.Add(-time.Hour)}.Version(r.clock, "before")
+	before := vcs.Moment{At: r.Clock.Now().Add(-time.Hour)}.Version(r.Clock.Now(), "before")
 	all := many(9)
 	for _, repo := range all {
 		seen := vcs.Description{ID: vcs.ID(fmt.Sprint(repo.ID)), Owner: repo.Owner, Name: "before-" + repo.Name}
@@ -111,7 +111,7 @@ func TestRefreshThatIsKilledAnywhereEndsAsAnUndisturbedOne(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
 	r.part = 3
-	r.Worker = r.over(r.env)
+	r.Worker = r.over(r.Role)
 	for n, ended := 1, false; !ended; n++ {
 		installation := fmt.Sprint(1000 + n)
 		there, id := r.scene(t, installation)
@@ -137,7 +137,7 @@ func TestRefreshThatIsKilledAnywhereEndsAsAnUndisturbedOne(t *testing.T) {
 // a refresh, one after the other.
 func TestRefreshLetsDeletionsAndEventsStand(t *testing.T) {
 	t.Parallel()
-	later := func(r *rig) vcs.Version { return vcs.Moment{At: r.clock}.Version(r.clock, "later") }
+	later := func(r *rig) vcs.Version { return vcs.Moment{At: r.Clock.Now()}.Version(r.Clock.Now(), "later") }
 	for name, c := range map[string]struct {
 		act   func(*testing.T, *rig, string)
 		check func(listed, pulls []string) bool
@@ -169,7 +169,7 @@ func TestRefreshLetsDeletionsAndEventsStand(t *testing.T) {
 			t.Parallel()
 			r := newRig(t)
 			r.part = 3
-			r.Worker = r.over(r.env)
+			r.Worker = r.over(r.Role)
 			for n, ended := 1, false; !ended; n++ {
 				installation := fmt.Sprint(1000 + n)
 				_, id := r.scene(t, installation)
@@ -201,7 +201,7 @@ func TestRemovalThatIsKilledAnywhereRemovesWhatIsOld(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
 	r.part = 3
-	r.Worker = r.over(r.env)
+	r.Worker = r.over(r.Role)
 	for n, ended := 1, false; !ended; n++ {
 		installation := fmt.Sprint(1000 + n)
 		for number := int64(1); number <= 8; number++ {
@@ -236,7 +236,7 @@ func TestRemovalOfManyGoesOnBehindAPart(t *testing.T) {
 	}
 	for _, n := range []int{removalPart / 2, removalPart + 12} { // in the first part, and in the second
 		r.disturb(t, &disturbance{nth: n}, true, removal.ID)
-		r.clock = r.clock.Add(task.Lease + time.Second)
+		r.Clock.Add(task.Lease + time.Second)
 	}
 	r.settle(t)
 	if got := r.pulls(t); !slices.Equal(got, []string{fmt.Sprintf("%d/7", removalPart+31)}) {

@@ -21,22 +21,22 @@ import (
 	"github.com/opsplane/opsplane/shared/vcs/repository"
 )
 
-// slice is how long a task is worked at before the next task gets its turn.
-const slice = 20 * time.Second
+// turn is how long a task is worked at before the next task gets its turn.
+const turn = 20 * time.Second
 
 func main() {
 	cfg := awsclient.Config()
 	db, facts := awsclient.DynamoDB(cfg), os.Getenv("VCS_TABLE")
 	repositories := repository.Store{DB: db, Table: facts}
 	tasks := task.Store{DB: db, Table: os.Getenv("OPERATIONS_TABLE")}
-	box := sealed.NewBox(secret.New(cfg, os.Getenv("SERVER_SECRET")).Keys)
+	box := sealed.NewBox(secret.New(cfg, os.Getenv("SERVER_SECRET"), time.Now).Keys)
 	log := telemetry.Logger()
 	w := &work.Worker{
-		Tasks: tasks, Queue: task.Hosts, Slice: slice, Explain: explain, Remark: leftOut, Log: log, Now: time.Now,
+		Tasks: tasks, Queue: task.Hosts, Turn: turn, Explain: explain, Remark: leftOut, Log: log, Now: time.Now,
 		Steps: map[task.Kind]work.Step{
 			task.RefreshRepositories: (&refresh{
 				repositories: repositories, tasks: tasks, log: log,
-				open: opener(hostclient.FromEnv(cfg, db, box, os.Getenv)), pageSizes: pageSizes,
+				open: opener(hostclient.FromEnv(cfg, db, box, os.Getenv, time.Now)), pageSizes: pageSizes,
 			}).step,
 			task.RemovePullRequests: removal{pullrequest.Store{DB: db, Table: facts}, removalPart}.step,
 		},

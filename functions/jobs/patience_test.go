@@ -28,8 +28,8 @@ func TestRefreshGoesOnAsSoonAsTheHostAllows(t *testing.T) {
 	if got := r.listed(t, "github", "42"); !slices.Equal(got, want(many(40))) {
 		t.Errorf("%d are listed", len(got))
 	}
-	if strings.Contains(r.log.String(), "stumbled") {
-		t.Errorf("a moment's patience is told as a failure: %s", r.log.String())
+	if strings.Contains(r.Rig.Log.String(), "stumbled") {
+		t.Errorf("a moment's patience is told as a failure: %s", r.Rig.Log.String())
 	}
 }
 
@@ -66,7 +66,7 @@ func TestShortPatienceHasAnEnd(t *testing.T) {
 			if asked > c.asked {
 				t.Errorf("the host was asked %d times, want %d at most", asked, c.asked)
 			}
-			again, err := r.Tasks.Due(t.Context(), task.Hosts, r.clock.Add(c.wait+11*time.Second), 10)
+			again, err := r.Tasks.Due(t.Context(), task.Hosts, r.Clock.Now().Add(c.wait+11*time.Second), 10)
 			if err != nil || !slices.Contains(again, id) {
 				t.Errorf("it is not taken up again: %v, %v", again, err)
 			}
@@ -83,7 +83,7 @@ func TestEntryThatCannotBeReadCostsNoOther(t *testing.T) {
 	known := r.listed(t, "github", "42")
 	// The host states repository 2 in a form that cannot be read, in the list and
 	// on its own.
-	r.clock = r.clock.Add(time.Hour)
+	r.Clock.Add(time.Hour)
 	const odd = `{"id":2,"name":"r2","owner":"acme"}`
 	r.github.Fail(vcstest.Failure{
 		Match: "GET /installation", Times: 1, Status: http.StatusOK,
@@ -101,7 +101,7 @@ func TestEntryThatCannotBeReadCostsNoOther(t *testing.T) {
 	if got := r.listed(t, "github", "42"); !slices.Equal(got, want) {
 		t.Errorf("listed %v, want %v: what is known of the odd one stays", got, want)
 	}
-	if !strings.Contains(r.log.String(), "repository left out of the host's list") {
+	if !strings.Contains(r.Rig.Log.String(), "repository left out of the host's list") {
 		t.Error("nothing is logged")
 	}
 }

@@ -74,7 +74,7 @@ func TestWhatTheHostHasNoLongerIsRemovedWithItsPullRequests(t *testing.T) {
 	for n, repo := range []string{"2", "3", "2", "5"} {
 		r.pull(t, repo, int64(n+1), "1")
 	}
-	r.clock = r.clock.Add(time.Hour)
+	r.Clock.Add(time.Hour)
 	there := many(5)
 	r.github.Publish(there[1]) // 2 has left the installation, but is public
 	there = append(there[:1], there[3:]...)
@@ -91,7 +91,7 @@ func TestWhatTheHostHasNoLongerIsRemovedWithItsPullRequests(t *testing.T) {
 	if got := r.pulls(t); !slices.Equal(got, []string{"4/5"}) {
 		t.Errorf("pull requests after a late fact: %v", got)
 	}
-	r.clock = r.clock.Add(time.Hour)
+	r.Clock.Add(time.Hour)
 	r.github.Install("42", many(5)...)
 	r.settleAfter(t, r.start(t, "github", "42"))
 	if got := r.listed(t, "github", "42"); !slices.Equal(got, want(many(5))) {
@@ -104,11 +104,11 @@ func TestNothingIsKeptOfARepositoryThatIsGoneButThatItIs(t *testing.T) {
 	r := newRig(t)
 	r.github.Install("42", many(2)...)
 	r.settleAfter(t, r.start(t, "github", "42"))
-	r.clock = r.clock.Add(time.Hour)
+	r.Clock.Add(time.Hour)
 	r.github.Install("42", many(1)...)
 	r.settleAfter(t, r.start(t, "github", "42"))
-	out, err := r.env.DynamoDB.GetItem(t.Context(), &dynamodb.GetItemInput{
-		TableName: aws.String(r.env.Table("VcsTable")),
+	out, err := r.Env.DynamoDB.GetItem(t.Context(), &dynamodb.GetItemInput{
+		TableName: aws.String(r.Env.Table("VcsTable")),
 		Key:       attr.Item{"pk": attr.String("REPOSITORIES#github#42"), "sk": attr.String(fmt.Sprintf("%020d", 2))},
 	})
 	if err != nil || !attr.Read(out.Item).Bool("gone") || out.Item["ttl"] == nil {
@@ -137,7 +137,7 @@ func TestRepositoryThatMovesBetweenPagesIsNotRemoved(t *testing.T) {
 	there := many(150)
 	r.github.Install("42", there...)
 	r.settleAfter(t, r.start(t, "github", "42"))
-	r.clock = r.clock.Add(time.Hour)
+	r.Clock.Add(time.Hour)
 	r.pull(t, "25", 1, "1")
 	id := r.start(t, "github", "42")
 	r.step(t, id)
@@ -154,7 +154,7 @@ func TestRepositoryThatMovesBetweenPagesIsNotRemoved(t *testing.T) {
 	if n := r.github.Asked("GET /repositories/"); n != 1 {
 		t.Errorf("the host was asked for %d repositories, want the one that was not listed", n)
 	}
-	r.clock = r.clock.Add(time.Hour)
+	r.Clock.Add(time.Hour)
 	r.settleAfter(t, r.start(t, "github", "42"))
 	if got := r.listed(t, "github", "42"); !slices.Equal(got, want(there[1:])) {
 		t.Errorf("%d are listed after the next refresh, want %d", len(got), len(there)-1)
@@ -164,7 +164,7 @@ func TestRepositoryThatMovesBetweenPagesIsNotRemoved(t *testing.T) {
 // step does one step of a task, and stores the progress.
 func (r *rig) step(t *testing.T, id string) {
 	t.Helper()
-	run, err := r.Tasks.Begin(t.Context(), id, r.clock)
+	run, err := r.Tasks.Begin(t.Context(), id, r.Clock.Now())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -174,7 +174,7 @@ func (r *rig) step(t *testing.T, id string) {
 	if err := r.Tasks.Save(t.Context(), run); err != nil {
 		t.Fatal(err)
 	}
-	if err := r.Tasks.Wait(t.Context(), run, r.clock, ""); err != nil {
+	if err := r.Tasks.Wait(t.Context(), run, r.Clock.Now(), ""); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -193,7 +193,7 @@ func TestProjectOutsideItsGroupIsGone(t *testing.T) {
 	deleted := vcstest.Project{ID: 3, PathWithNamespace: "acme/deleted"}
 	set(stays, leaves, deleted)
 	r.settleAfter(t, r.start(t, "gitlab", "77"))
-	r.clock = r.clock.Add(time.Hour)
+	r.Clock.Add(time.Hour)
 	set(stays)
 	leaves.PathWithNamespace = "acme-labs/leaves"
 	r.gitlab.Set(vcstest.Group{ID: 78, FullPath: "acme-labs", Projects: []vcstest.Project{leaves}})
@@ -207,7 +207,7 @@ func TestNewerEventsStandAgainstARefresh(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
 	r.github.Install("42", many(2)...)
-	later := vcs.Moment{At: r.clock.Truncate(time.Second)}.Version(r.clock, "delivery")
+	later := vcs.Moment{At: r.Clock.Now().Truncate(time.Second)}.Version(r.Clock.Now(), "delivery")
 	seen := vcs.Description{ID: "1", Owner: "acme", Name: "renamed"}
 	if err := r.repositories.Apply(t.Context(), r.author(), vcs.Installation{VCS: "github", ID: "42"}, seen, later); err != nil {
 		t.Fatal(err)
@@ -237,11 +237,11 @@ func TestHostThatAsksForPatienceIsAskedLater(t *testing.T) {
 		t.Fatalf("task %+v", got)
 	}
 	asked := r.github.Asked("GET ")
-	r.clock = r.clock.Add(9 * time.Minute)
+	r.Clock.Add(9 * time.Minute)
 	if r.schedule(t); r.github.Asked("GET ") != asked {
 		t.Error("the host was asked although it asks for patience")
 	}
-	r.Worker = r.over(r.env) // the library measures the host's minutes by its own clock
+	r.Worker = r.over(r.Role) // the library measures the host's minutes by its own clock
 	r.settle(t)
 	if got := r.task(t, id); got.State != task.Completed || got.Problem != "" {
 		t.Errorf("task %+v", got)
@@ -333,10 +333,10 @@ func TestRefreshSaysWhyItFails(t *testing.T) {
 			if got := r.task(t, id); got.State != task.Failed || !strings.Contains(got.Problem, c.words) {
 				t.Errorf("task %+v", got)
 			}
-			if tries := strings.Count(r.log.String(), "task stumbled"); c.forGood && tries != 1 {
+			if tries := strings.Count(r.Rig.Log.String(), "task stumbled"); c.forGood && tries != 1 {
 				t.Errorf("%d tries of what cannot succeed", tries)
 			}
-			for where, text := range map[string]string{"log": r.log.String(), "task": r.task(t, id).Problem} {
+			for where, text := range map[string]string{"log": r.Rig.Log.String(), "task": r.task(t, id).Problem} {
 				if strings.Contains(text, "secret-text") || strings.Contains(text, "glpat-") || strings.Contains(text, "ghs_") || strings.Contains(text, "\x1b") {
 					t.Errorf("the %s has what it must not: %s", where, text)
 				}

@@ -4,9 +4,7 @@ import (
 	"bytes"
 	"cmp"
 	"context"
-	"encoding/json"
 	"fmt"
-	"log/slog"
 	"slices"
 	"strconv"
 	"testing"
@@ -15,6 +13,7 @@ import (
 	"github.com/aws/aws-lambda-go/events"
 	"github.com/google/uuid"
 
+	"github.com/opsplane/opsplane/infra/test/functiontest"
 	"github.com/opsplane/opsplane/infra/test/storagetest"
 	"github.com/opsplane/opsplane/infra/test/vcstest"
 	"github.com/opsplane/opsplane/shared/audit/change"
@@ -34,25 +33,30 @@ var born = time.UnixMilli(4_000_000_000_000).UTC()
 
 // rig is a worker over its own tables and hosts.
 type rig struct {
+	*functiontest.Rig
 	*work.Worker
-	env          *storagetest.Env
-	github       *vcstest.GitHub
-	gitlab       *vcstest.GitLab
+	github *vcstest.GitHub
+	gitlab *vcstest.GitLab
+	part   int // of the workers made from now on; 0 means the function's own size
+	// The stores of the test, which also writes what the worker may not.
+	Tasks        task.Store
 	repositories repository.Store
 	pullRequests pullrequest.Store
 	groups       *grouptoken.Store
-	clock        time.Time
-	log          bytes.Buffer
-	part         int // of the workers made from now on; 0 means the function's own size
 }
 
-func newRig(t *testing.T) *rig {
-	env := storagetest.New(t)
-	r := &rig{env: env, github: vcstest.NewGitHub(t), gitlab: vcstest.NewGitLab(t), clock: born}
-	known := env.Table("VcsTable")
-	r.repositories, r.pullRequests = repository.Store{DB: env.DynamoDB, Table: known}, pullrequest.Store{DB: env.DynamoDB, Table: known}
-	r.groups = r.tokens(env)
-	r.Worker = r.over(env)
+const function = "JobsFunction"
+
+func newRig(t *testing.T) *rig { return rigOn(t, functiontest.New(t, function)) }
+
+func rigOn(t *testing.T, of *functiontest.Rig) *rig {
+	r := &rig{Rig: of, github: vcstest.NewGitHub(t), gitlab: vcstest.NewGitLab(t)}
+	r.Clock.Set(born)
+	known, db := of.Env.Table("VcsTable"), of.Env.DynamoDB
+	r.Tasks = task.Store{DB: db, Table: of.Env.Table("OperationsTable")}
+	r.repositories, r.pullRequests = repository.Store{DB: db, Table: known}, pullrequest.Store{DB: db, Table: known}
+	r.groups = r.tokens(of.Env)
+	r.Worker = r.over(of.Role)
 	return r
 }
 
@@ -66,9 +70,9 @@ func (r *rig) over(env *storagetest.Env) *work.Worker {
 	repositories := repository.Store{DB: env.DynamoDB, Table: env.Table("VcsTable")}
 	tasks := task.Store{DB: env.DynamoDB, Table: env.Table("OperationsTable")}
 	app := githubhost.New(strconv.Itoa(vcstest.AppID), func(context.Context) (string, error) { return r.github.Key, nil }, r.github.API)
-	log := slog.New(slog.NewJSONHandler(&r.log, nil))
+	log := r.Logger()
 	return &work.Worker{
-		Tasks: tasks, Queue: task.Hosts, Slice: slice, Explain: explain, Remark: leftOut, Log: log, Now: func() time.Time { return r.clock },
+		Tasks: tasks, Queue: task.Hosts, Turn: turn, Explain: explain, Remark: leftOut, Log: log, Now: r.Clock.Now,
 		Steps: map[task.Kind]work.Step{
 			task.RefreshRepositories: (&refresh{
 				repositories: repositories, tasks: tasks, log: log,
@@ -81,7 +85,7 @@ func (r *rig) over(env *storagetest.Env) *work.Worker {
 }
 
 func (r *rig) author() change.Author {
-	return change.Author{Principal: "ann", Request: uuid.NewString(), At: r.clock}
+	return change.Author{Principal: "ann", Request: uuid.NewString(), At: r.Clock.Now()}
 }
 
 // start creates a task that refreshes an installation.
@@ -116,17 +120,9 @@ func (r *rig) wakeIn(ctx context.Context, t *testing.T, j *work.Worker, ids ...s
 	t.Helper()
 	var records []events.DynamoDBEventRecord
 	for _, id := range ids {
-		records = append(records, woken(id, r.clock))
+		records = append(records, woken(id, r.Clock.Now()))
 	}
-	event, err := json.Marshal(events.DynamoDBEvent{Records: records})
-	if err != nil {
-		t.Fatal(err)
-	}
-	answer, err := j.Handle(ctx, event)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return len(answer.(events.DynamoDBEventResponse).BatchItemFailures) > 0
+	return functiontest.Stream(ctx, t, j.Handle, records...) < len(records)
 }
 
 // schedule wakes a worker as the schedule does.
@@ -141,9 +137,9 @@ func (r *rig) schedule(t *testing.T) {
 func (r *rig) settle(t *testing.T) {
 	t.Helper()
 	for range 200 {
-		r.clock = r.clock.Add(time.Minute)
+		r.Clock.Add(time.Minute)
 		r.schedule(t)
-		ids, err := r.Tasks.Due(t.Context(), task.Hosts, r.clock.Add(work.MaxAge), 1)
+		ids, err := r.Tasks.Due(t.Context(), task.Hosts, r.Clock.Now().Add(work.MaxAge), 1)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -156,7 +152,7 @@ func (r *rig) settle(t *testing.T) {
 
 func (r *rig) task(t *testing.T, id string) task.Task {
 	t.Helper()
-	got, err := r.Tasks.Get(t.Context(), id, r.clock)
+	got, err := r.Tasks.Get(t.Context(), id, r.Clock.Now())
 	if err != nil {
 		t.Fatal(err)
 	}

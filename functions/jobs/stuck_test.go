@@ -32,7 +32,7 @@ func (r *rig) again(t *testing.T) string {
 	t.Helper()
 	made, err := r.Tasks.CreateOnce(t.Context(), r.author(), task.Task{
 		ID: uuid.NewString(), Kind: task.RefreshRepositories, Owner: "ann", Installation: vcs.Installation{VCS: "github", ID: "42"},
-	}, r.clock)
+	}, r.Clock.Now())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -55,12 +55,12 @@ func TestTaskThatTakesAllTimeInVainFails(t *testing.T) {
 		ctx, over = context.WithCancel(t.Context())
 		r.wakeIn(ctx, t, r.Worker, id)
 		over()
-		r.clock = r.clock.Add(time.Hour)
+		r.Clock.Add(time.Hour)
 	}
 	if got := r.task(t, id); got.State != task.Failed || got.Problem == "" || tries != work.MaxTries {
 		t.Errorf("after %d tries: %+v", tries, got)
 	}
-	if n := strings.Count(r.log.String(), "task stumbled"); n != work.MaxTries {
+	if n := strings.Count(r.Rig.Log.String(), "task stumbled"); n != work.MaxTries {
 		t.Errorf("%d lines of %d tries", n, tries)
 	}
 	if r.again(t) == id {
@@ -90,7 +90,7 @@ func TestTimeThatIsOverBehindProgressIsNoFailure(t *testing.T) {
 			t.Fatalf("step %d: %+v", steps, r.task(t, id))
 		}
 	}
-	if strings.Contains(r.log.String(), "stumbled") {
+	if strings.Contains(r.Rig.Log.String(), "stumbled") {
 		t.Error("the log tells of failures")
 	}
 }
@@ -104,10 +104,10 @@ func TestTaskThatKillsItsWorkersFails(t *testing.T) {
 	})
 	id := r.again(t)
 	for range work.MaxTries {
-		if _, err := r.Tasks.Begin(t.Context(), id, r.clock); err != nil {
+		if _, err := r.Tasks.Begin(t.Context(), id, r.Clock.Now()); err != nil {
 			t.Fatal(err)
 		}
-		r.clock = r.clock.Add(task.Lease + time.Second)
+		r.Clock.Add(task.Lease + time.Second)
 	}
 	r.settle(t)
 	if got := r.task(t, id); got.State != task.Failed || !strings.Contains(got.Problem, "operator") {
@@ -121,7 +121,7 @@ func TestTaskThatKillsItsWorkersFails(t *testing.T) {
 func TestTaskMayTakeDaysWhileItMakesProgress(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
-	begun, steps := r.clock, 0
+	begun, steps := r.Clock.Now(), 0
 	r.stepIs(func(context.Context, *task.Run, change.Author) (bool, error) {
 		if steps++; steps%2 == 0 {
 			return false, vcshost.Limit(time.Hour)
@@ -131,10 +131,10 @@ func TestTaskMayTakeDaysWhileItMakesProgress(t *testing.T) {
 	id := r.start(t, "github", "42")
 	for r.task(t, id).State != task.Completed && r.task(t, id).State != task.Failed {
 		r.schedule(t)
-		r.clock = r.clock.Add(61 * time.Minute)
+		r.Clock.Add(61 * time.Minute)
 	}
-	if got := r.task(t, id); got.State != task.Completed || r.clock.Sub(begun) < 2*work.MaxAge {
-		t.Errorf("after %s: %+v", r.clock.Sub(begun), got)
+	if got := r.task(t, id); got.State != task.Completed || r.Clock.Now().Sub(begun) < 2*work.MaxAge {
+		t.Errorf("after %s: %+v", r.Clock.Now().Sub(begun), got)
 	}
 }
 
@@ -142,14 +142,14 @@ func TestTaskThatWaitsADayForItsHostFails(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
 	r.stepIs(func(context.Context, *task.Run, change.Author) (bool, error) { return false, vcshost.Limit(time.Hour) })
-	id, begun := r.start(t, "github", "42"), r.clock
+	id, begun := r.start(t, "github", "42"), r.Clock.Now()
 	for r.task(t, id).State != task.Failed {
 		r.schedule(t)
-		if r.clock = r.clock.Add(61 * time.Minute); r.clock.Sub(begun) > 2*work.MaxAge {
+		if r.Clock.Add(61 * time.Minute); r.Clock.Now().Sub(begun) > 2*work.MaxAge {
 			t.Fatalf("task %+v", r.task(t, id))
 		}
 	}
-	if age := r.clock.Sub(begun); age < work.MaxAge {
+	if age := r.Clock.Now().Sub(begun); age < work.MaxAge {
 		t.Errorf("given up after %s", age)
 	}
 }
@@ -177,9 +177,9 @@ func TestSlowHostIsListedBitByBit(t *testing.T) {
 			over()
 			return &vcstest.Failure{}
 		})
-		r.wakeIn(ctx, t, r.over(r.env), id)
+		r.wakeIn(ctx, t, r.over(r.Role), id)
 		over()
-		r.clock = r.clock.Add(time.Hour)
+		r.Clock.Add(time.Hour)
 	}
 	if got := r.listed(t, "github", "42"); !slices.Equal(got, want(many(120))) {
 		t.Errorf("%d are listed", len(got))
@@ -197,7 +197,7 @@ func TestRepositoryWithAnOddAnswerHoldsUpNoOther(t *testing.T) {
 			before := many(5)
 			r.github.Install("42", before...)
 			r.settleAfter(t, r.start(t, "github", "42"))
-			r.clock = r.clock.Add(time.Hour)
+			r.Clock.Add(time.Hour)
 			// The host does not say whether 3 and 6 have the workflow file: for 3 it
 			// is known from before, for 6 it is not. 5 is not listed, and the host does not say
 			// whether it exists.
@@ -211,7 +211,7 @@ func TestRepositoryWithAnOddAnswerHoldsUpNoOther(t *testing.T) {
 			if got := r.listed(t, "github", "42"); !slices.Equal(got, want(known)) {
 				t.Errorf("listed %v", got)
 			}
-			log := r.log.String()
+			log := r.Rig.Log.String()
 			if strings.Count(log, "workflow file unknown") != 2 || strings.Count(log, "repository in doubt") != 1 ||
 				strings.Contains(log, "words of the host") != (status == http.StatusForbidden) {
 				t.Errorf("log %s", log)
@@ -235,8 +235,8 @@ func TestTokenThatIsRefusedWhileFilesAreLookedForFailsTheRefresh(t *testing.T) {
 // spoil makes a task unreadable.
 func (r *rig) spoil(t *testing.T, id string) {
 	t.Helper()
-	_, err := r.env.DynamoDB.UpdateItem(t.Context(), &dynamodb.UpdateItemInput{
-		TableName: aws.String(r.env.Table("OperationsTable")), Key: attr.Item{"pk": attr.String("TASK#" + id), "sk": attr.String("TASK")},
+	_, err := r.Env.DynamoDB.UpdateItem(t.Context(), &dynamodb.UpdateItemInput{
+		TableName: aws.String(r.Env.Table("OperationsTable")), Key: attr.Item{"pk": attr.String("TASK#" + id), "sk": attr.String("TASK")},
 		UpdateExpression: aws.String("SET tries = :n"), ExpressionAttributeValues: attr.Item{":n": attr.String("many")},
 	})
 	if err != nil {
@@ -267,10 +267,10 @@ func TestUnreadableTaskIsEndedAndHoldsUpNoOther(t *testing.T) {
 			if got := r.task(t, bad); got.State != task.Failed || got.Owner != "ann" || !strings.Contains(got.Problem, "cannot be read") {
 				t.Errorf("task %+v", got)
 			}
-			if ids, err := r.Tasks.Due(t.Context(), task.Hosts, r.clock.Add(work.MaxAge), 10); err != nil || len(ids) > 0 {
+			if ids, err := r.Tasks.Due(t.Context(), task.Hosts, r.Clock.Now().Add(work.MaxAge), 10); err != nil || len(ids) > 0 {
 				t.Errorf("due %v, %v", ids, err)
 			}
-			if log := r.log.String(); !strings.Contains(log, "task unreadable") || !strings.Contains(log, `"unreadable":1`) {
+			if log := r.Rig.Log.String(); !strings.Contains(log, "task unreadable") || !strings.Contains(log, `"unreadable":1`) {
 				t.Errorf("log %s", log)
 			}
 		})
@@ -292,7 +292,7 @@ func TestTaskThatCannotBeTakenUpHoldsUpNoOther(t *testing.T) {
 		}
 		return storagetest.Fault{}
 	}}
-	worker := r.over(r.env.WithFaults(faults))
+	worker := r.over(r.Role.WithFaults(faults))
 	if !r.wakeIn(t.Context(), t, worker, ids...) {
 		t.Error("what could not be read was not handed back")
 	}

@@ -4,13 +4,11 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"log/slog"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/opsplane/opsplane/shared/api/access"
-	"github.com/opsplane/opsplane/shared/api/httpapi"
 	"github.com/opsplane/opsplane/shared/kv"
 	"github.com/opsplane/opsplane/shared/kv/artifact"
 )
@@ -31,7 +29,7 @@ func (a announced) Create(_ context.Context, _ kv.Caller, n artifact.New) (artif
 func newAnnounced(page artifact.Page) (rig, *artifact.New) {
 	got := &artifact.New{}
 	list := routes(nil, announced{got: got, page: page})
-	return rig{httpapi.NewLambda(list, slog.New(slog.DiscardHandler), time.Now, keyInOneSegment), member()}, got
+	return served(list, member()), got
 }
 
 const emptySum = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"

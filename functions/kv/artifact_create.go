@@ -5,7 +5,6 @@ import (
 	"encoding/hex"
 	"mime"
 	"net/http"
-	"strconv"
 	"strings"
 	"unicode"
 
@@ -13,7 +12,6 @@ import (
 	"github.com/opsplane/opsplane/shared/api/httpapi"
 	"github.com/opsplane/opsplane/shared/kv"
 	"github.com/opsplane/opsplane/shared/kv/artifact"
-	"github.com/opsplane/opsplane/shared/kv/canonical"
 )
 
 // creating announces a file and names the row that it shall become.
@@ -27,19 +25,19 @@ func decodeCreate(r *http.Request) (creating, error) {
 	if err != nil {
 		return creating{}, err
 	}
-	return readCreating(key, decodeBody(r), httpapi.Address(asSent(r)))
+	return readCreating(key, httpapi.NewBody(r), httpapi.Address(asSent(r)))
 }
 
-func readCreating(key string, b *body, address string) (creating, error) {
+func readCreating(key string, b *httpapi.Body, address string) (creating, error) {
 	n := artifact.New{
-		Key: key, Idx: orZero(b.int("idx", kv.MinIdx, kv.MaxIdx)), Committed: b.bool("committed", true),
-		ReadCaps: b.caps("read_caps"), WriteCaps: b.caps("write_caps"), File: b.file(),
-		Absent: b.bool("if_absent", false), Version: b.int("version", 0, kv.MaxVersion),
+		Key: key, Idx: orZero(b.OptionalInt("idx", kv.MinIdx, kv.MaxIdx)), Committed: b.Bool("committed", true),
+		ReadCaps: b.CapabilitySet("read_caps"), WriteCaps: b.CapabilitySet("write_caps"), File: readFile(b),
+		Absent: b.Bool("if_absent", false), Version: b.OptionalInt("version", 0, kv.MaxVersion),
 	}
 	if n.Absent && n.Version != nil {
-		b.fail("if_absent", "and "+strconv.Quote(b.path+"version")+" exclude each other; send one of them")
+		b.Fail("if_absent", `and "version" exclude each other; send one of them`)
 	}
-	return creating{n, address}, b.err
+	return creating{n, address}, b.Err()
 }
 
 // Limits of a file's description, in bytes.
@@ -51,41 +49,21 @@ const (
 // anyContent is the content type of a file if the request does not state one.
 const anyContent = "application/octet-stream"
 
-// file reads the members that describe a file.
-func (b *body) file() artifact.File {
-	b.require("size", mustBeInt(0, int(artifact.MaxSize)))
-	b.require("sha256", mustBeSHA256)
+// readFile reads the members that describe a file.
+func readFile(b *httpapi.Body) artifact.File {
+	b.Require("size", httpapi.MustBeInt(0, int(artifact.MaxSize)))
+	b.Require("sha256", mustBeSHA256)
 	f := artifact.File{
-		SHA256: strings.ToLower(b.text("sha256", "", isSHA256, mustBeSHA256)),
-		ContentType: b.text("content_type", anyContent, isContentType,
+		SHA256: strings.ToLower(b.Text("sha256", "", isSHA256, mustBeSHA256)),
+		ContentType: b.Text("content_type", anyContent, isContentType,
 			"must be a media type, such as application/zip, of at most 255 printable ASCII characters"),
-		Name: b.text("file_name", "", isFileName,
+		Name: b.Text("file_name", "", isFileName,
 			"must be the plain name of a file: 1 to 255 bytes, without slashes and characters that cannot be printed"),
 	}
-	if size := b.int("size", 0, int(artifact.MaxSize)); size != nil {
+	if size := b.OptionalInt("size", 0, int(artifact.MaxSize)); size != nil {
 		f.Size = int64(*size)
 	}
 	return f
-}
-
-// require fails if a member is missing.
-func (b *body) require(name, must string) {
-	if _, ok := b.members[name]; !ok {
-		b.fail(name, "is required; it "+must)
-	}
-}
-
-// text reads an optional string. It fails if form returns false for the string.
-func (b *body) text(name, def string, form func(string) bool, must string) string {
-	raw, ok := b.members[name]
-	if !ok {
-		return def
-	}
-	text, err := canonical.DecodeString(raw)
-	if err != nil || !form(text) {
-		b.fail(name, must)
-	}
-	return text
 }
 
 const mustBeSHA256 = "must be the file's SHA-256: 64 hexadecimal digits"

@@ -54,9 +54,7 @@ type uploads struct {
 
 // SetHeaders implements httpapi.Headerer.
 func (u uploads) SetHeaders(h http.Header) {
-	if u.next != "" {
-		h.Set("Link", "<"+u.next+`>; rel="next"`)
-	}
+	setNext(h, u.next)
 }
 
 var _ httpapi.Headerer = uploads{}

@@ -4,13 +4,11 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"log/slog"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/opsplane/opsplane/shared/api/access"
-	"github.com/opsplane/opsplane/shared/api/httpapi"
 	"github.com/opsplane/opsplane/shared/kv"
 	"github.com/opsplane/opsplane/shared/kv/artifact"
 	"github.com/opsplane/opsplane/shared/vcs"
@@ -61,7 +59,7 @@ func TestListOfUploadsSaysWhoAnnouncedWhatAndLeadsToThem(t *testing.T) {
 
 func TestListOfUploadsIsForThoseWhoMayWrite(t *testing.T) {
 	t.Parallel()
-	r := rig{httpapi.NewLambda(routes(nil, longList{}), slog.New(slog.DiscardHandler), time.Now, keyInOneSegment), member()}
+	r := served(routes(nil, longList{}), member())
 	readOnly, key := member(), member()
 	readOnly.Capabilities = access.Set{access.KVStoreRead}
 	key.Kind = access.KindAPIKey
@@ -89,7 +87,7 @@ func (longList) List(_ context.Context, _ vcs.Installation, now time.Time, _ str
 
 func TestLongestListOfUploadsFitsIntoAnAnswer(t *testing.T) {
 	t.Parallel()
-	r := rig{httpapi.NewLambda(routes(nil, longList{}), slog.New(slog.DiscardHandler), time.Now, keyInOneSegment), member()}
+	r := served(routes(nil, longList{}), member())
 	resp := r.ask(t, "GET", "/artifact/upload?limit=500", "")
 	event, err := json.Marshal(resp)
 	if err != nil || resp.StatusCode != 200 || len(event) > maxEvent {

@@ -3,9 +3,9 @@ package main
 import (
 	"net/http"
 	"strconv"
-	"time"
 
 	"github.com/opsplane/opsplane/shared/api/httpapi"
+	"github.com/opsplane/opsplane/shared/api/timestamp"
 	"github.com/opsplane/opsplane/shared/kv/artifact"
 )
 
@@ -36,9 +36,7 @@ type upload struct {
 
 // SetHeaders implements httpapi.Headerer.
 func (u upload) SetHeaders(h http.Header) {
-	if u.next != "" {
-		h.Set("Link", "<"+u.next+`>; rel="next"`)
-	}
+	setNext(h, u.next)
 }
 
 var _ httpapi.Headerer = upload{}
@@ -64,7 +62,7 @@ func showUpload(u artifact.Upload, page artifact.Page, l links) upload {
 	shown := upload{
 		ID: u.ID, State: u.State, Key: u.Key, Idx: u.Idx, Committed: u.Committed,
 		Size: u.File.Size, SHA256: u.File.SHA256, ContentType: u.File.ContentType, FileName: u.File.Name,
-		CreatedAt: when(u.CreatedAt), CreatedBy: u.CreatedBy, ExpiresAt: when(u.ExpiresAt),
+		CreatedAt: timestamp.Format(u.CreatedAt), CreatedBy: u.CreatedBy, ExpiresAt: timestamp.Format(u.ExpiresAt),
 		Put: showPut(page.Put), PartSize: u.PartSize, PartCount: u.PartCount, self: l.to(u.ID),
 	}
 	if u.State == artifact.Verifying {
@@ -88,11 +86,16 @@ func showPut(p *artifact.Put) *put {
 	if p == nil {
 		return nil
 	}
-	return &put{http.MethodPut, p.URL, p.Headers, when(p.ExpiresAt)}
+	return &put{http.MethodPut, p.URL, p.Headers, timestamp.Format(p.ExpiresAt)}
 }
 
-// when returns a time in the form of the wire.
-func when(t time.Time) string { return t.UTC().Format(time.RFC3339) }
+// setNext sets the header Link to the URL of the next page. An empty URL means that
+// there is none.
+func setNext(h http.Header, next string) {
+	if next != "" {
+		h.Set("Link", "<"+next+`>; rel="next"`)
+	}
+}
 
 // links makes the URLs of uploads for one caller.
 type links struct {

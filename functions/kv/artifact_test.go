@@ -6,16 +6,13 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
-	"log/slog"
 	"net/http"
 	"strings"
 	"testing"
 	"time"
 
-	"github.com/opsplane/opsplane/infra/test/storagetest"
+	"github.com/opsplane/opsplane/infra/test/functiontest"
 	"github.com/opsplane/opsplane/shared/api/access"
-	"github.com/opsplane/opsplane/shared/api/httpapi"
-	"github.com/opsplane/opsplane/shared/kv"
 	"github.com/opsplane/opsplane/shared/kv/artifact"
 )
 
@@ -80,24 +77,19 @@ func TestUploadBecomesARecordThatDescribesTheFile(t *testing.T) {
 
 func TestUploadEndsWithItsTime(t *testing.T) {
 	t.Parallel()
-	env := storagetest.New(t)
-	table, bucket := env.Table("KvTable"), env.Bucket("KvBucket")
-	records := kv.New(env.DynamoDB, env.S3, table, bucket)
-	list := routes(records, artifact.NewStore(env.DynamoDB, env.S3, records, table, bucket, artifact.Limits{}))
-	now := time.Now()
-	caller := member()
-	caller.Expires = now.Add(48 * time.Hour).Unix()
-	r := rig{httpapi.NewLambda(list, slog.New(slog.DiscardHandler), func() time.Time { return now }, keyInOneSegment), caller}
+	of := functiontest.New(t, function)
+	r := servedOn(of, of.Role, artifact.Limits{})
+	r.caller.Expires = of.Clock.Now().Add(48 * time.Hour).Unix()
 	u := r.begun(t, "a", "content", "")
 	send(t, *u.Put, "content")
 	target := "/artifact/upload/" + u.ID
-	now = now.Add(artifact.UploadLifetime - time.Minute)
+	of.Clock.Add(artifact.UploadLifetime - time.Minute)
 	resp := r.ask(t, "GET", target, "")
 	var late upload
 	if err := json.Unmarshal([]byte(resp.Body), &late); err != nil || late.Put == nil || late.Put.ExpiresAt > u.ExpiresAt {
 		t.Errorf("got %d %s, want an address that ends with the upload, at %s", resp.StatusCode, resp.Body, u.ExpiresAt)
 	}
-	now = now.Add(2 * time.Minute)
+	of.Clock.Add(2 * time.Minute)
 	r.want(t, "GET", target, "", 404, "")
 	r.want(t, "POST", target+"/complete", "", 404, "")
 	r.want(t, "GET", "/key/a?committed=false", "", 404, "")

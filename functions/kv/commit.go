@@ -2,62 +2,27 @@ package main
 
 import (
 	"context"
-	"encoding/json"
-	"errors"
 	"net/http"
 	"strconv"
 
-	"github.com/opsplane/opsplane/shared/api/fault"
 	"github.com/opsplane/opsplane/shared/api/httpapi"
 	"github.com/opsplane/opsplane/shared/kv"
-	"github.com/opsplane/opsplane/shared/kv/canonical"
 )
 
-// target is one entry of a commit's body.
-type target struct {
-	key *string
-	idx *int
-}
-
-// UnmarshalJSON reads an entry strictly: a key that cannot be decoded exactly must
-// not become another key.
-func (t *target) UnmarshalJSON(text []byte) error {
-	b := &body{path: "keys."}
-	if err := json.Unmarshal(text, &b.members); err != nil || b.members == nil {
-		return fault.Invalidf("INVALID_BODY", `an entry of "keys" must be an object with the member "key"`)
-	}
-	raw, ok := b.members["key"]
-	if !ok {
-		return fault.Invalidf("INVALID_BODY", `an entry of "keys" has no member "key"`)
-	}
-	key, err := canonical.DecodeString(raw)
-	if err != nil {
-		return fault.Invalidf("INVALID_BODY", `member "key" of an entry of "keys" must be a string of valid characters`)
-	}
-	t.key, t.idx = &key, b.int("idx", kv.MinIdx, kv.MaxIdx)
-	return b.err
-}
-
-// decodeCommit returns the rows that shall be committed together.
+// decodeCommit returns the rows that shall be committed together. A key that cannot
+// be decoded exactly is refused: it must not become another key.
 func decodeCommit(r *http.Request) ([]kv.Target, error) {
-	b := decodeBody(r)
-	if b.err != nil {
-		return nil, b.err
+	b := httpapi.NewBody(r)
+	if err := b.Err(); err != nil {
+		return nil, err
 	}
-	var entries []target
-	err := json.Unmarshal(b.members["keys"], &entries)
-	var f *fault.Error
-	switch {
-	case errors.As(err, &f):
-		return nil, f
-	case err != nil || entries == nil:
-		return nil, fault.Invalidf("INVALID_BODY", `member "keys" is required: a list of objects with "key" and, for one row of it, "idx"`)
-	}
+	entries := b.Objects("keys",
+		`is required: a list of objects with "key" and, for one row of it, "idx"`, `must be a list of objects: an entry must be an object with the member "key"`)
 	targets := make([]kv.Target, len(entries))
-	for i, e := range entries {
-		targets[i] = kv.Target{Key: *e.key, Idx: e.idx}
+	for i, entry := range entries {
+		targets[i] = kv.Target{Key: entry.String("key"), Idx: readIdx(entry)}
 	}
-	return targets, nil
+	return targets, b.Err()
 }
 
 // position is a row in the response to a commit.
@@ -91,7 +56,7 @@ func (k keys) commit(ctx context.Context, call httpapi.Call, targets []kv.Target
 	if err != nil {
 		return committed{}, err
 	}
-	answer := committed{Keys: make([]position, 0, len(changed))}
+	response := committed{Keys: make([]position, 0, len(changed))}
 	total := 0
 	for i, at := range changed {
 		p := position{at.Idx, at.Key}
@@ -100,10 +65,10 @@ func (k keys) commit(ctx context.Context, call httpapi.Call, targets []kv.Target
 			return committed{}, err
 		}
 		if total += w; total > kv.MaxEscapedValue {
-			answer.omitted = len(changed) - i
+			response.omitted = len(changed) - i
 			break
 		}
-		answer.Keys = append(answer.Keys, p)
+		response.Keys = append(response.Keys, p)
 	}
-	return answer, nil
+	return response, nil
 }

@@ -5,20 +5,18 @@ import (
 	"encoding/binary"
 	"encoding/json"
 	"fmt"
-	"log/slog"
 	"maps"
 	"net/http"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
 	"github.com/opsplane/opsplane/infra/test/costs"
+	"github.com/opsplane/opsplane/infra/test/functiontest"
 	"github.com/opsplane/opsplane/infra/test/storagetest"
-	"github.com/opsplane/opsplane/shared/api/httpapi"
 	"github.com/opsplane/opsplane/shared/kv"
 	"github.com/opsplane/opsplane/shared/kv/artifact"
 	"github.com/opsplane/opsplane/shared/storage/attr"
@@ -52,11 +50,8 @@ type metered struct {
 func newMetered(t *testing.T) metered {
 	t.Helper()
 	env, m := costs.New(t)
-	table, bucket := env.Table("KvTable"), env.Bucket("KvBucket")
-	records := kv.New(m.DynamoDB(), m.S3(), table, bucket)
-	files := artifact.NewStore(m.DynamoDB(), m.S3(), records, table, bucket, artifact.Limits{Stored: 100 << 30, Uploading: 25 << 30, Uploads: 1000})
-	l := httpapi.NewLambda(routes(records, files), slog.New(slog.DiscardHandler), time.Now, keyInOneSegment)
-	return metered{rig{l, member()}, m, env}
+	limits := artifact.Limits{Stored: 100 << 30, Uploading: 25 << 30, Uploads: 1000}
+	return metered{servedOn(functiontest.On(env, function), m.Role(function), limits), m, env}
 }
 
 // request sends a request to the function, and fails the test if the status is

@@ -3,16 +3,13 @@ package main
 import (
 	"encoding/json"
 	"fmt"
-	"log/slog"
 	"net/url"
 	"reflect"
 	"testing"
-	"time"
 
 	"pgregory.net/rapid"
 
 	"github.com/opsplane/opsplane/shared/api/access"
-	"github.com/opsplane/opsplane/shared/api/httpapi"
 )
 
 // forms are the operations that a request can name in two forms: with the key in
@@ -48,7 +45,7 @@ func drawValue(t *rapid.T, name string) any {
 
 // listening returns the function with an ear as its stores.
 func listening(e *ear, caller *access.Caller) rig {
-	return rig{httpapi.NewLambda(routes(e, e), slog.New(slog.DiscardHandler), time.Now, keyInOneSegment), caller}
+	return served(routes(e, e), caller)
 }
 
 // TestBothFormsOfAnOperationAskTheSameOfTheStore compares the form with the key in

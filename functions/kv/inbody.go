@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"maps"
 	"net/http"
 	"slices"
@@ -11,7 +10,6 @@ import (
 	"github.com/opsplane/opsplane/shared/api/access"
 	"github.com/opsplane/opsplane/shared/api/fault"
 	"github.com/opsplane/opsplane/shared/api/httpapi"
-	"github.com/opsplane/opsplane/shared/kv/canonical"
 )
 
 // The routes read and write take the key and all parameters from the body. They are
@@ -43,7 +41,7 @@ type bodyOperation struct {
 
 // bodyEndpoint runs an operation on the key that was read, with the parameters in
 // b. URLs in the response begin with the address of the API.
-type bodyEndpoint func(ctx context.Context, call httpapi.Call, key string, b *body, address string) (any, error)
+type bodyEndpoint func(ctx context.Context, call httpapi.Call, key string, b *httpapi.Body, address string) (httpapi.Response, error)
 
 // readable returns the operations of the route read, writable those of the route
 // write.
@@ -67,12 +65,13 @@ func writable(k keys, a artifacts) map[string]bodyOperation {
 		"delete": {both, []string{"idx", "version"}, withParameters(readDeleting, k.delete)},
 		"create_artifact": {writing, []string{
 			"size", "sha256", "content_type", "file_name", "idx", "committed", "read_caps", "write_caps", "if_absent", "version",
-		}, func(ctx context.Context, call httpapi.Call, key string, b *body, address string) (any, error) {
+		}, func(ctx context.Context, call httpapi.Call, key string, b *httpapi.Body, address string) (httpapi.Response, error) {
 			c, err := readCreating(key, b, address)
 			if err != nil {
 				return nil, err
 			}
-			return a.create(ctx, call, c)
+			result, err := a.create(ctx, call, c)
+			return httpapi.ResponseOf(result), err
 		}},
 	}
 }
@@ -80,18 +79,19 @@ func writable(k keys, a artifacts) map[string]bodyOperation {
 // withParameters returns the endpoint of an operation whose parameters may also
 // come from a query.
 func withParameters[Q, A any](read func(string, parameters) (Q, error), do func(context.Context, httpapi.Call, Q) (A, error)) bodyEndpoint {
-	return withBody(func(key string, b *body) (Q, error) { return read(key, b) }, do)
+	return withBody(func(key string, b *httpapi.Body) (Q, error) { return read(key, b) }, do)
 }
 
 // withBody returns the endpoint of an operation whose parameters always come from a
 // body.
-func withBody[Q, A any](read func(string, *body) (Q, error), do func(context.Context, httpapi.Call, Q) (A, error)) bodyEndpoint {
-	return func(ctx context.Context, call httpapi.Call, key string, b *body, _ string) (any, error) {
+func withBody[Q, A any](read func(string, *httpapi.Body) (Q, error), do func(context.Context, httpapi.Call, Q) (A, error)) bodyEndpoint {
+	return func(ctx context.Context, call httpapi.Call, key string, b *httpapi.Body, _ string) (httpapi.Response, error) {
 		q, err := read(key, b)
 		if err != nil {
 			return nil, err
 		}
-		return do(ctx, call, q)
+		result, err := do(ctx, call, q)
+		return httpapi.ResponseOf(result), err
 	}
 }
 
@@ -113,40 +113,25 @@ func bodyInput(operations map[string]bodyOperation) httpapi.Input {
 func inBody(operations map[string]bodyOperation) httpapi.Endpoint {
 	must := "the body must be an object with one member, named after the operation: " +
 		strings.Join(slices.Sorted(maps.Keys(operations)), ", ")
-	return func(ctx context.Context, call httpapi.Call, r *http.Request) (any, error) {
-		whole := decodeBody(r)
-		if whole.err != nil {
-			return nil, whole.err
+	return func(ctx context.Context, call httpapi.Call, r *http.Request) (httpapi.Response, error) {
+		whole := httpapi.NewBody(r)
+		if err := whole.Err(); err != nil {
+			return nil, err
 		}
-		if len(whole.members) != 1 {
-			return nil, fault.Invalidf("INVALID_BODY", "%s; this one has %d members", must, len(whole.members))
+		names := whole.Names()
+		if len(names) != 1 {
+			return nil, fault.Invalidf("INVALID_BODY", "%s; this one has %d members", must, len(names))
 		}
-		name := slices.Collect(maps.Keys(whole.members))[0]
-		operation := operations[name] // the route accepts no other member
+		operation := operations[names[0]] // the route accepts no other member
 		if err := access.Authorize(call.Caller, operation.rule, call.Installation, call.Now); err != nil {
 			return nil, err
 		}
-		b, key, err := operation.read(name, whole.members[name])
-		if err != nil {
+		b := whole.Object(names[0], `must be an object with the member "key"`)
+		b.Require("key", "may be any text of valid characters, also the empty one")
+		key := b.String("key")
+		if err := b.Err(); err != nil {
 			return nil, err
 		}
 		return operation.do(ctx, call, key, b, httpapi.Address(asSent(r)))
 	}
-}
-
-// read reads the key.
-func (bodyOperation) read(name string, text json.RawMessage) (b *body, key string, err error) {
-	b = &body{path: name + "."}
-	if err := json.Unmarshal(text, &b.members); err != nil || b.members == nil {
-		return nil, "", fault.Invalidf("INVALID_BODY", `member %q must be an object with the member "key"`, name)
-	}
-	b.require("key", "may be any text of valid characters, also the empty one")
-	if b.err != nil {
-		return nil, "", b.err
-	}
-	if key, err = canonical.DecodeString(b.members["key"]); err != nil {
-		b.fail("key", "must be a string of valid characters")
-		return nil, "", b.err
-	}
-	return b, key, nil
 }

@@ -37,34 +37,34 @@ func decodeIterate(r *http.Request) (iterating, error) {
 	if err != nil {
 		return iterating{}, err
 	}
-	it, err := readIterating(start, queryOf(r))
+	it, err := readIterating(start, httpapi.NewQuery(r))
 	it.address, it.query = httpapi.Address(asSent(r))+linkPath(r), httpapi.NewQuery(r).Values()
 	it.query.Del("cursor")
 	return it, err
 }
 
 func readIterating(start string, p parameters) (iterating, error) {
-	parts, err := selection.Parse(p.strings("select"))
+	parts, err := selection.Parse(p.All("select"))
 	if err != nil {
 		return iterating{}, err
 	}
 	it := iterating{parts: parts, rows: kv.Range{
-		Key: start, Idx: readIdx(p), Inclusive: p.bool("inclusive", true), Prefix: p.bool("prefix", false),
-		Drafts: readDrafts(p), WithData: p.bool("include_data", true), Limit: defaultLimit,
+		Key: start, Idx: readIdx(p), Inclusive: p.Bool("inclusive", true), Prefix: p.Bool("prefix", false),
+		Drafts: readDrafts(p), WithData: p.Bool("include_data", true), Limit: defaultLimit,
 	}}
-	if n := p.int("limit", 0, kv.MaxLimit); n != nil {
+	if n := p.OptionalInt("limit", 0, kv.MaxLimit); n != nil {
 		it.rows.Limit = *n
 	}
 	if !it.rows.WithData {
 		it.parts = nil
 	}
 	it.rows.WithData = it.rows.WithData && it.parts.Reads()
-	if cursor := p.string("cursor"); cursor != nil {
+	if cursor := p.OptionalString("cursor"); cursor != nil {
 		if it.rows.After, err = decodeCursor(*cursor); err != nil {
 			return iterating{}, err
 		}
 	}
-	return it, p.failure()
+	return it, p.Err()
 }
 
 // page is one page of an iteration. If there are more rows, it says where the next
@@ -79,9 +79,7 @@ type page struct {
 
 // SetHeaders implements httpapi.Headerer.
 func (p page) SetHeaders(h http.Header) {
-	if p.next != "" {
-		h.Set("Link", "<"+p.next+`>; rel="next"`)
-	}
+	setNext(h, p.next)
 }
 
 var _ httpapi.Headerer = page{}

@@ -176,7 +176,7 @@ func TestBadInputIsRefusedWithItsReason(t *testing.T) {
 		{"POST", "/commit", `{"keys":{}}`, "INVALID_BODY", `"keys" is required`},
 		{"POST", "/commit", `{"keys":[null]}`, "INVALID_BODY", "must be an object"},
 		{"POST", "/commit", `{"keys":["a"]}`, "INVALID_BODY", "must be an object"},
-		{"POST", "/commit", `{"keys":[{"idx":1}]}`, "INVALID_BODY", `no member "key"`},
+		{"POST", "/commit", `{"keys":[{"idx":1}]}`, "INVALID_BODY", `"keys.key" is required`},
 		{"POST", "/commit", `{"keys":[{"key":1}]}`, "INVALID_BODY", "must be a string"},
 		{"POST", "/commit", `{"keys":[{"key":"\ud800"}]}`, "INVALID_BODY", "valid characters"},
 		{"POST", "/commit", `{"keys":[{"key":"a","idx":40000}]}`, "INVALID_BODY", "idx"},

@@ -1,8 +1,6 @@
 package main
 
 import (
-	"net/http"
-
 	"github.com/opsplane/opsplane/shared/api/httpapi"
 	"github.com/opsplane/opsplane/shared/kv"
 )
@@ -11,49 +9,30 @@ import (
 // query if the path names the key, otherwise from the body. The first failure is
 // kept.
 type parameters interface {
-	// bool returns def if there is no parameter of this name.
-	bool(name string, def bool) bool
-	// int reads a whole number from low to high; nil if there is none.
-	int(name string, low, high int) *int
-	// string reads a text; nil if there is none.
-	string(name string) *string
-	// strings reads a list of texts.
-	strings(name string) []string
-	// failure returns the fault of the first parameter that could not be read.
-	failure() error
+	// Bool returns def if there is no parameter of this name.
+	Bool(name string, def bool) bool
+	// OptionalInt reads a whole number from low to high; nil if there is none.
+	OptionalInt(name string, low, high int) *int
+	// OptionalString reads a text; nil if there is none.
+	OptionalString(name string) *string
+	// All reads a list of texts.
+	All(name string) []string
+	// Err returns the fault of the first parameter that could not be read.
+	Err() error
 }
 
-// query holds the parameters of a request's query.
-type query struct{ *httpapi.Query }
-
-func queryOf(r *http.Request) parameters { return query{httpapi.NewQuery(r)} }
-
-func (q query) bool(name string, def bool) bool { return q.Bool(name, def) }
-
-func (q query) int(name string, low, high int) *int {
-	if !q.Has(name) {
-		return nil
-	}
-	n := q.Int(name, 0, low, high)
-	return &n
-}
-
-func (q query) string(name string) *string {
-	if !q.Has(name) {
-		return nil
-	}
-	text := q.String(name, "")
-	return &text
-}
-
-func (q query) strings(name string) []string { return q.All(name) }
-
-func (q query) failure() error { return q.Err() }
-
-var _, _ parameters = query{}, (*body)(nil)
+var _, _ parameters = (*httpapi.Query)(nil), (*httpapi.Body)(nil)
 
 // readIdx reads the parameter idx.
-func readIdx(p parameters) *int { return p.int("idx", kv.MinIdx, kv.MaxIdx) }
+func readIdx(p parameters) *int { return p.OptionalInt("idx", kv.MinIdx, kv.MaxIdx) }
 
 // readDrafts reports whether the request asks for drafts too.
-func readDrafts(p parameters) bool { return !p.bool("committed", true) }
+func readDrafts(p parameters) bool { return !p.Bool("committed", true) }
+
+// orZero returns the number, or 0 if there is none.
+func orZero(n *int) int {
+	if n == nil {
+		return 0
+	}
+	return *n
+}

@@ -9,6 +9,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/opsplane/opsplane/shared/api/fault"
+	"github.com/opsplane/opsplane/shared/api/httpapi"
 )
 
 // keyPath splits a path, percent-encoded as it was sent, before the slash in front
@@ -98,4 +99,28 @@ func decodeKey(r *http.Request) (string, error) {
 		return "", fault.Invalidf("INVALID_KEY", "the key is not valid UTF-8")
 	}
 	return key, nil
+}
+
+// fromQuery returns the decoder of an operation whose key is in the path, and whose
+// parameters are in the query.
+func fromQuery[Q any](read func(key string, p parameters) (Q, error)) func(*http.Request) (Q, error) {
+	return func(r *http.Request) (q Q, err error) {
+		key, err := decodeKey(r)
+		if err != nil {
+			return q, err
+		}
+		return read(key, httpapi.NewQuery(r))
+	}
+}
+
+// fromBody returns the decoder of an operation whose key is in the path, and whose
+// parameters are in the body.
+func fromBody[Q any](read func(key string, b *httpapi.Body) (Q, error)) func(*http.Request) (Q, error) {
+	return func(r *http.Request) (q Q, err error) {
+		key, err := decodeKey(r)
+		if err != nil {
+			return q, err
+		}
+		return read(key, httpapi.NewBody(r))
+	}
 }

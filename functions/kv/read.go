@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"net/http"
 
 	"github.com/opsplane/opsplane/shared/api/httpapi"
 	"github.com/opsplane/opsplane/shared/kv"
@@ -17,21 +16,13 @@ type getting struct {
 	parts  selection.Selection
 }
 
-func decodeGet(r *http.Request) (getting, error) {
-	key, err := decodeKey(r)
-	if err != nil {
-		return getting{}, err
-	}
-	return readGetting(key, queryOf(r))
-}
-
 func readGetting(key string, p parameters) (getting, error) {
-	parts, err := selection.Parse(p.strings("select"))
+	parts, err := selection.Parse(p.All("select"))
 	if err != nil {
 		return getting{}, err
 	}
 	g := getting{key: key, idx: orZero(readIdx(p)), drafts: readDrafts(p), parts: parts}
-	return g, p.failure()
+	return g, p.Err()
 }
 
 func (k keys) get(ctx context.Context, call httpapi.Call, g getting) (record, error) {
@@ -56,17 +47,9 @@ type count struct {
 	MaxIdx int `json:"max_idx"`
 }
 
-func decodeCount(r *http.Request) (counting, error) {
-	key, err := decodeKey(r)
-	if err != nil {
-		return counting{}, err
-	}
-	return readCounting(key, queryOf(r))
-}
-
 func readCounting(key string, p parameters) (counting, error) {
 	c := counting{key: key, drafts: readDrafts(p)}
-	return c, p.failure()
+	return c, p.Err()
 }
 
 func (k keys) count(ctx context.Context, call httpapi.Call, c counting) (count, error) {
@@ -79,17 +62,9 @@ type size struct {
 	Size int `json:"size"`
 }
 
-func decodeSize(r *http.Request) (counting, error) {
-	key, err := decodeKey(r)
-	if err != nil {
-		return counting{}, err
-	}
-	return readSizing(key, queryOf(r))
-}
-
 func readSizing(key string, p parameters) (counting, error) {
 	c := counting{key: key, idx: readIdx(p), drafts: readDrafts(p)}
-	return c, p.failure()
+	return c, p.Err()
 }
 
 func (k keys) size(ctx context.Context, call httpapi.Call, c counting) (size, error) {

@@ -2,10 +2,10 @@ package main
 
 import (
 	"encoding/json"
-	"time"
 
 	"github.com/opsplane/opsplane/shared/api/access"
 	"github.com/opsplane/opsplane/shared/api/fault"
+	"github.com/opsplane/opsplane/shared/api/timestamp"
 	"github.com/opsplane/opsplane/shared/kv"
 	"github.com/opsplane/opsplane/shared/kv/canonical"
 	"github.com/opsplane/opsplane/shared/kv/selection"
@@ -29,7 +29,7 @@ type record struct {
 // show returns the wire form of a row.
 func show(r kv.Record) record {
 	return record{
-		Committed: r.Committed, CreatedAt: r.CreatedAt.UTC().Format(time.RFC3339), Data: r.Data,
+		Committed: r.Committed, CreatedAt: timestamp.Format(r.CreatedAt), Data: r.Data,
 		Idx: r.Idx, Key: r.Key, ReadCaps: list(r.ReadCaps), Size: r.Size, Version: r.Version, WriteCaps: list(r.WriteCaps),
 	}
 }

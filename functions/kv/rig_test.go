@@ -10,6 +10,7 @@ import (
 
 	"github.com/aws/aws-lambda-go/events"
 
+	"github.com/opsplane/opsplane/infra/test/functiontest"
 	"github.com/opsplane/opsplane/infra/test/storagetest"
 	"github.com/opsplane/opsplane/shared/api/access"
 	"github.com/opsplane/opsplane/shared/api/httpapi"
@@ -21,20 +22,32 @@ import (
 
 const base = "/api/v1/github/kv/1"
 
-// rig is the function on real storage, called with events.
+const function = "KvFunction"
+
+// rig is the function, called with events of a caller.
 type rig struct {
 	*httpapi.Lambda
 	caller *access.Caller
 }
 
+// served returns a rig of routes over stores that need no storage.
+func served(list []httpapi.Route, caller *access.Caller) rig {
+	return rig{httpapi.NewLambda(list, slog.New(slog.DiscardHandler), time.Now, keyInOneSegment), caller}
+}
+
+// servedOn returns a rig of the function with the clients of role.
+func servedOn(of *functiontest.Rig, role *storagetest.Env, limits artifact.Limits) rig {
+	of.Clock.Set(time.Now())
+	table, bucket := role.Table("KvTable"), role.Bucket("KvBucket")
+	records := kv.New(role.DynamoDB, role.S3, table, bucket)
+	return rig{of.Serve(routes(records, artifact.NewStore(role.DynamoDB, role.S3, records, table, bucket, limits)), keyInOneSegment), member()}
+}
+
 func newRig(t *testing.T) rig {
 	t.Helper()
 	t.Parallel()
-	env := storagetest.New(t)
-	table, bucket := env.Table("KvTable"), env.Bucket("KvBucket")
-	s := kv.New(env.DynamoDB, env.S3, table, bucket)
-	f := artifact.NewStore(env.DynamoDB, env.S3, s, table, bucket, artifact.Limits{Stored: 1 << 30, Uploading: 1 << 30, Uploads: 1000})
-	return rig{httpapi.NewLambda(routes(s, f), slog.New(slog.DiscardHandler), time.Now, keyInOneSegment), member()}
+	of := functiontest.New(t, function)
+	return servedOn(of, of.Role, artifact.Limits{Stored: 1 << 30, Uploading: 1 << 30, Uploads: 1000})
 }
 
 // member returns a caller who may read and write in GitHub installation 1, and who
@@ -84,13 +97,14 @@ func (r rig) refused(t testing.TB, method, target, body, id, says string) {
 	}
 }
 
-// timeless replaces the values of created_at that have the right form.
+// timeless replaces the values of created_at that have the right form and are about
+// now.
 func timeless(body string) string {
 	const name = `"created_at":"`
 	parts := strings.Split(body, name)
 	for i, part := range parts[1:] {
 		text, rest, _ := strings.Cut(part, `"`)
-		if at, err := time.Parse("2006-01-02T15:04:05Z", text); err == nil && time.Since(at).Abs() < time.Minute {
+		if at, err := time.Parse("2006-01-02T15:04:05Z", text); err == nil && time.Since(at).Abs() < time.Hour {
 			parts[i+1] = `~"` + rest
 		}
 	}

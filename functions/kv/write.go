@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"net/http"
 
 	"github.com/opsplane/opsplane/shared/api/httpapi"
 	"github.com/opsplane/opsplane/shared/kv"
@@ -14,38 +13,22 @@ type storing struct {
 	version *int
 }
 
-func decodeSet(r *http.Request) (storing, error) {
-	key, err := decodeKey(r)
-	if err != nil {
-		return storing{}, err
-	}
-	return readSet(key, decodeBody(r))
-}
-
-func decodeCompareAndSet(r *http.Request) (storing, error) {
-	key, err := decodeKey(r)
-	if err != nil {
-		return storing{}, err
-	}
-	return readCompareAndSet(key, decodeBody(r))
-}
-
-func readCompareAndSet(key string, b *body) (storing, error) {
+func readCompareAndSet(key string, b *httpapi.Body) (storing, error) {
 	s, err := readSet(key, b)
 	if err != nil {
 		return storing{}, err
 	}
-	s.version = b.int("version", 0, kv.MaxVersion)
-	return s, b.err
+	s.version = b.OptionalInt("version", 0, kv.MaxVersion)
+	return s, b.Err()
 }
 
-func readSet(key string, b *body) (storing, error) {
+func readSet(key string, b *httpapi.Body) (storing, error) {
 	w := kv.Write{
-		Key: key, Idx: orZero(b.int("idx", kv.MinIdx, kv.MaxIdx)), Committed: b.bool("committed", true),
-		ReadCaps: b.caps("read_caps"), WriteCaps: b.caps("write_caps"),
+		Key: key, Idx: orZero(b.OptionalInt("idx", kv.MinIdx, kv.MaxIdx)), Committed: b.Bool("committed", true),
+		ReadCaps: b.CapabilitySet("read_caps"), WriteCaps: b.CapabilitySet("write_caps"),
 	}
-	w.Value = b.value("data")
-	return storing{write: w}, b.err
+	w.Value = b.Value("data")
+	return storing{write: w}, b.Err()
 }
 
 func (k keys) set(ctx context.Context, call httpapi.Call, s storing) (record, error) {
@@ -70,17 +53,9 @@ type deleted struct {
 	Result bool `json:"result"`
 }
 
-func decodeDelete(r *http.Request) (deleting, error) {
-	key, err := decodeKey(r)
-	if err != nil {
-		return deleting{}, err
-	}
-	return readDeleting(key, queryOf(r))
-}
-
 func readDeleting(key string, p parameters) (deleting, error) {
-	d := deleting{key, readIdx(p), p.int("version", 0, kv.MaxVersion)}
-	return d, p.failure()
+	d := deleting{key, readIdx(p), p.OptionalInt("version", 0, kv.MaxVersion)}
+	return d, p.Err()
 }
 
 func (k keys) delete(ctx context.Context, call httpapi.Call, d deleting) (deleted, error) {

@@ -16,11 +16,14 @@ import (
 	"github.com/opsplane/opsplane/shared/credential/sealed"
 	"github.com/opsplane/opsplane/shared/login/session"
 	"github.com/opsplane/opsplane/shared/login/user"
+	"github.com/opsplane/opsplane/shared/vcs"
 )
 
 // callbackRequest is the request of a browser that comes back from a VCS.
 type callbackRequest struct {
-	vcs, base, code, state, installation string
+	vcs               vcs.VCS
+	installation      vcs.ID // empty if the request names none
+	base, code, state string
 	// refused is the VCS's error if there is no grant. It is empty if there may be
 	// one.
 	refused string
@@ -40,14 +43,14 @@ const maxFormer = 2
 const consoleState = "gitlab_login"
 
 // decodeCallback reads a request of the VCS's callback.
-func (l *login) decodeCallback(vcs string) func(*http.Request) (callbackRequest, error) {
+func (l *login) decodeCallback(system vcs.VCS) func(*http.Request) (callbackRequest, error) {
 	return func(r *http.Request) (callbackRequest, error) {
-		_, configured := l.providers[vcs]
-		if named := r.PathValue("vcs"); !configured || named != "" && named != vcs {
+		_, configured := l.providers[system]
+		if named := vcs.VCS(r.PathValue("vcs")); !configured || named != "" && named != system {
 			return callbackRequest{}, fault.ErrNotFound
 		}
 		query := httpapi.NewQuery(r)
-		q := callbackRequest{vcs: vcs, base: httpapi.Address(r), code: query.String("code", ""), state: query.String("state", ""), refused: refusalIn(query)}
+		q := callbackRequest{vcs: system, base: httpapi.Address(r), code: query.String("code", ""), state: query.String("state", ""), refused: refusalIn(query)}
 		if cookies := r.CookiesNamed(loginCookie); len(cookies) == 1 {
 			q.cookie = cookies[0].Value
 		}
@@ -57,7 +60,7 @@ func (l *login) decodeCallback(vcs string) func(*http.Request) (callbackRequest,
 			}
 		}
 		var err error
-		q.installation, err = installationOf(r, vcs)
+		q.installation, err = installationOf(r, system)
 		return q, err
 	}
 }
@@ -90,9 +93,9 @@ var refusals = map[string]*fault.Error{
 }
 
 // callback ends a login.
-func (l *login) callback(ctx context.Context, call httpapi.Call, q callbackRequest) (redirect, error) {
+func (l *login) callback(ctx context.Context, call httpapi.Call, q callbackRequest) (httpapi.Redirect, error) {
 	if q.refused != "" {
-		return redirect{}, cmp.Or(refusals[q.refused], errRefused)
+		return httpapi.Redirect{}, cmp.Or(refusals[q.refused], errRefused)
 	}
 	// An attacker could make a person's browser send this request with the
 	// attacker's code. Then the person would work in the attacker's account. So a
@@ -100,48 +103,48 @@ func (l *login) callback(ctx context.Context, call httpapi.Call, q callbackReque
 	// knows the person by now, so no further click is needed. Only GitLab may ask
 	// the person to allow this login's scope.
 	if q.state == "" || q.state == consoleState {
-		return redirect{to: l.again(q)}, nil
+		return redirect(l.again(q)), nil
 	}
 	begun, ok, err := l.underWay(ctx, q.cookie, call.Now)
 	if err != nil {
-		return redirect{}, err
+		return httpapi.Redirect{}, err
 	}
 	if !ok || begun.VCS != q.vcs || subtle.ConstantTimeCompare([]byte(begun.State), []byte(q.state)) != 1 || q.code == "" {
-		return redirect{}, errNotBegun
+		return httpapi.Redirect{}, errNotBegun
 	}
 	author := call.Author()
 	author.Principal = "anonymous"
 	err = l.sessions.Spend(ctx, begun.State, time.Unix(begun.Expires, 0), author)
 	if errors.Is(err, session.ErrSpent) {
-		return redirect{}, errNotBegun
+		return httpapi.Redirect{}, errNotBegun
 	}
 	if err != nil {
-		return redirect{}, err
+		return httpapi.Redirect{}, err
 	}
 	if err := l.count(ctx, author); err != nil {
-		return redirect{}, err
+		return httpapi.Redirect{}, err
 	}
 	of, text, err := l.signIn(ctx, q, begun, author)
 	if !errors.Is(err, errRefused) {
 		l.uncount(ctx, author) // the other failures are not the caller's fault
 	}
 	if err != nil {
-		return redirect{}, err
+		return httpapi.Redirect{}, err
 	}
 	author.Principal = of.User
 	l.endFormer(ctx, q.former, author)
 	to := q.base + "/"
 	if id := cmp.Or(q.installation, begun.Installation); id != "" {
-		to += "?installation_id=" + id
+		to += "?installation_id=" + string(id)
 	}
-	return redirect{to: to, cookies: []*http.Cookie{session.Remember(text), session.Private(loginCookie, "", -1)}}, nil
+	return redirect(to, session.Remember(text), session.Private(loginCookie, "", -1)), nil
 }
 
 // again returns the address at which the login begins again.
 func (l *login) again(q callbackRequest) string {
-	to := q.base + "/api/v1/" + q.vcs + "/login"
+	to := q.base + "/api/v1/" + string(q.vcs) + "/login"
 	if q.installation != "" {
-		to += "?" + url.Values{"installation_id": {q.installation}}.Encode()
+		to += "?" + url.Values{"installation_id": {string(q.installation)}}.Encode()
 	}
 	return to
 }
@@ -161,13 +164,13 @@ func (l *login) signIn(ctx context.Context, q callbackRequest, begun pending, au
 	if err != nil {
 		return of, "", err
 	}
-	identity := user.Identity{ID: string(account.ID), Login: account.Login, AvatarURL: account.AvatarURL}
+	identity := user.Identity{ID: account.ID, Login: account.Login, AvatarURL: account.AvatarURL}
 	u, err := l.people.Users.SignIn(ctx, q.vcs, identity, author)
 	if err != nil {
 		return of, "", err
 	}
 	author.Principal = u.ID
-	of = session.Holder{User: u.ID, VCS: q.vcs, Account: identity.ID}
+	of = session.Holder{User: u.ID, Account: vcs.Account{VCS: q.vcs, ID: identity.ID}}
 	if err := l.grants.Put(ctx, of, grant, author); err != nil {
 		return of, "", err
 	}

@@ -19,7 +19,10 @@ var ofSession = access.Caller{Kind: access.KindSession, Account: vcs.Account{VCS
 
 func TestPersonLogsIn(t *testing.T) {
 	t.Parallel()
-	for name, c := range map[string]struct{ vcs, query, back, want string }{
+	for name, c := range map[string]struct {
+		vcs               vcs.VCS
+		query, back, want string
+	}{
 		"GitHub":                            {"github", "", "", address + "/"},
 		"GitLab":                            {"gitlab", "", "", address + "/"},
 		"with an installation at the start": {"github", "?installation_id=7", "", address + "/?installation_id=7"},
@@ -34,12 +37,12 @@ func TestPersonLogsIn(t *testing.T) {
 				t.Fatalf("got %d to %q %s, want 303 to %q", got.StatusCode, got.Location(), got.Body, c.want)
 			}
 			u, ok := b.user(t)
-			if !ok || u.Name != c.vcs+":583231" || u.Identities[c.vcs].Login != "ann" || b.cookies[loginCookie] != "" {
+			if !ok || u.Name != string(c.vcs)+":583231" || u.Identities[c.vcs].Login != "ann" || b.cookies[loginCookie] != "" {
 				t.Errorf("got user %+v, %t and cookies %v; want ann, and the login's cookie gone", u, ok, b.cookies)
 			}
 			// The person can see 1 and 2, and the server knows 1.
-			want := []vcs.Installation{{VCS: vcs.VCS(c.vcs), ID: "1"}}
-			if m := u.MembershipsFor(access.Caller{Kind: access.KindSession, Account: vcs.Account{VCS: vcs.VCS(c.vcs), ID: "583231"}}, h.Clock.Now()); !slices.Equal(m, want) {
+			want := []vcs.Installation{{VCS: c.vcs, ID: "1"}}
+			if m := u.MembershipsFor(access.Caller{Kind: access.KindSession, Account: vcs.Account{VCS: c.vcs, ID: "583231"}}, h.Clock.Now()); !slices.Equal(m, want) {
 				t.Errorf("got memberships %v, want %v", m, want)
 			}
 			for _, table := range []string{"SessionsTable", "OperationsTable"} {
@@ -288,9 +291,9 @@ func TestLoginThatTheConsoleBeganBeginsAnewHere(t *testing.T) {
 			t.Errorf("%s: got %d to %q and cookies %v, want 303 to %q and none", name, got.StatusCode, got.Location(), b.cookies, address+c.want)
 			continue
 		}
-		vcs := strings.Split(c.want, "/")[3]
+		system := vcs.VCS(strings.Split(c.want, "/")[3])
 		_, rest, _ := strings.Cut(c.want, "login")
-		b.get(t, b.start(t, vcs, rest))
+		b.get(t, b.start(t, system, rest))
 		if _, ok := b.user(t); !ok {
 			t.Errorf("%s: begun anew, it logs nobody in", name)
 		}

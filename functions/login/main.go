@@ -24,10 +24,10 @@ import (
 func main() {
 	config := awsclient.Config()
 	db := awsclient.DynamoDB(config)
-	box := sealed.NewBox(secret.New(config, os.Getenv("SERVER_SECRET")).Keys)
+	box := sealed.NewBox(secret.New(config, os.Getenv("SERVER_SECRET"), time.Now).Keys)
 	operations, sessions := os.Getenv("OPERATIONS_TABLE"), os.Getenv("SESSIONS_TABLE")
 	l := &login{
-		providers: person.Providers(config, os.Getenv),
+		providers: person.Providers(config, os.Getenv, time.Now),
 		log:       telemetry.Logger(), box: box,
 		people: person.Memberships{
 			Users: &user.Store{DB: db, Table: operations}, Installations: installation.Store{DB: db, Table: operations},
@@ -37,7 +37,7 @@ func main() {
 		grants:   &session.Grants{DB: db, Table: sessions, Box: box},
 		attempts: &ratelimit.Store{DB: db, Table: sessions}, failures: failures(os.Getenv("LOGIN_FAILURE_LIMIT")),
 	}
-	httpapi.NewLambda(routes(l), telemetry.Logger(), time.Now, l.pages).Serve()
+	httpapi.NewLambda(routes(l), telemetry.Logger(), time.Now).Serve()
 }
 
 // failures reads how many logins of an address may fail. The template allows only a

@@ -80,7 +80,7 @@ func TestBrowserIsToldOfAFailureInAPage(t *testing.T) {
 				t.Errorf("the page repeats what came with the address: %s", got.Body)
 			}
 			for name, want := range map[string]string{
-				"Content-Type": "text/html; charset=utf-8", "Content-Security-Policy": policy, "X-Content-Type-Options": "nosniff",
+				"Content-Type": "text/html; charset=utf-8", "Content-Security-Policy": "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'", "X-Content-Type-Options": "nosniff",
 				"Cache-Control": "no-store", "Referrer-Policy": "no-referrer", "X-Frame-Options": "DENY",
 			} {
 				if got := http.Header(got.MultiValueHeaders).Values(name); len(got) != 1 || got[0] != want {

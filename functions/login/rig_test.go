@@ -20,7 +20,7 @@ import (
 	"github.com/opsplane/opsplane/shared/login/renewal"
 	"github.com/opsplane/opsplane/shared/login/session"
 	"github.com/opsplane/opsplane/shared/login/user"
-	nouns "github.com/opsplane/opsplane/shared/vcs"
+	"github.com/opsplane/opsplane/shared/vcs"
 	"github.com/opsplane/opsplane/shared/vcs/githubhost"
 	"github.com/opsplane/opsplane/shared/vcs/gitlabhost"
 	"github.com/opsplane/opsplane/shared/vcs/installation"
@@ -46,8 +46,8 @@ func newRigOn(t *testing.T, env *storagetest.Env) *rig {
 	h := &rig{Rig: functiontest.On(env, "LoginFunction"), vcs: vcstest.NewPeople(t)}
 	h.build(h.Role.DynamoDB)
 	h.tests = h.over(h.Env.DynamoDB)
-	for _, vcs := range []string{"github", "gitlab"} {
-		known := installation.Installation{VCS: nouns.VCS(vcs), ID: "1", Name: "known"}
+	for _, system := range vcs.All() {
+		known := installation.Installation{VCS: system, ID: "1", Name: "known"}
 		if _, err := h.tests.people.Installations.Save(t.Context(), h.Author(), known); err != nil {
 			t.Fatal(err)
 		}
@@ -58,7 +58,7 @@ func newRigOn(t *testing.T, env *storagetest.Env) *rig {
 // build makes the function use db for its storage.
 func (h *rig) build(db *dynamodb.Client) {
 	h.login = h.over(db)
-	h.Serve(routes(h.login), h.login.pages).At(address)
+	h.Serve(routes(h.login)).At(address)
 }
 
 // over returns the function with db for its storage.
@@ -67,7 +67,7 @@ func (h *rig) over(db *dynamodb.Client) *login {
 	secret := func(context.Context) (string, error) { return "s3cret", nil }
 	box := sealed.NewBox(sealed.Fixed([]byte(strings.Repeat("k", 32))))
 	return &login{
-		providers: map[string]person.Provider{
+		providers: map[vcs.VCS]person.Provider{
 			"github": {OAuth: oauth.GitHub(h.vcs.URL, "Iv1.x", secret), Host: githubhost.NewPeople(h.vcs.URL)},
 			"gitlab": {OAuth: oauth.GitLab(h.vcs.URL, "abc", secret), Host: gitlabhost.NewPeople(h.vcs.URL + "/api")},
 		},
@@ -124,13 +124,13 @@ func (b *browser) get(t *testing.T, target string) functiontest.Response {
 
 // start begins a login. It returns the target to which the host sends the browser
 // back.
-func (b *browser) start(t *testing.T, vcs, query string) string {
+func (b *browser) start(t *testing.T, system vcs.VCS, query string) string {
 	t.Helper()
-	got := b.get(t, "/api/v1/"+vcs+"/login"+query)
+	got := b.get(t, "/api/v1/"+string(system)+"/login"+query)
 	if got.StatusCode != http.StatusSeeOther || b.cookies[loginCookie] == "" {
 		t.Fatalf("start: got %d %s", got.StatusCode, got.Body)
 	}
-	return callbacks[vcs] + "?" + b.vcs.Consent(t, got.Location()).Encode()
+	return callbacks[system] + "?" + b.vcs.Consent(t, got.Location()).Encode()
 }
 
 // user returns the user of the browser's session. It returns false if there is no

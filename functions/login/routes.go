@@ -16,11 +16,11 @@ import (
 )
 
 // callbacks are the paths to which the VCSs send browsers back.
-var callbacks = map[string]string{"github": "/api/github/v1/callback", "gitlab": "/api/v1/gitlab/callback"}
+var callbacks = map[vcs.VCS]string{vcs.GitHub: "/api/github/v1/callback", vcs.GitLab: "/api/v1/gitlab/callback"}
 
 // login holds what the routes need.
 type login struct {
-	providers map[string]person.Provider // by VCS; only those that are configured
+	providers map[vcs.VCS]person.Provider // by VCS; only those that are configured
 	box       *sealed.Box
 	people    person.Memberships
 	sessions  *session.Store
@@ -45,37 +45,23 @@ var callback = httpapi.Input{
 // where Apps of this kind have always had it.
 func routes(l *login) []httpapi.Route {
 	return []httpapi.Route{
-		{Pattern: "GET /api/v1/{vcs}/login", Rule: public, Input: httpapi.Input{Query: []string{"installation_id"}}, Endpoint: httpapi.JSON(l.decodeStart, l.start)},
-		{Pattern: "GET /api/v1/{vcs}/callback", Rule: public, Input: callback, Endpoint: httpapi.JSON(l.decodeCallback("gitlab"), l.callback)},
-		{Pattern: "GET /api/github/v1/callback", Rule: public, Input: callback, Endpoint: httpapi.JSON(l.decodeCallback("github"), l.callback)},
+		{Pattern: "GET /api/v1/{vcs}/login", Rule: public, Input: httpapi.Input{Query: []string{"installation_id"}}, Endpoint: httpapi.Respond(l.decodeStart, l.start), ErrorPage: errorPage},
+		{Pattern: "GET /api/v1/{vcs}/callback", Rule: public, Input: callback, Endpoint: httpapi.Respond(l.decodeCallback(vcs.GitLab), l.callback), ErrorPage: errorPage},
+		{Pattern: "GET /api/github/v1/callback", Rule: public, Input: callback, Endpoint: httpapi.Respond(l.decodeCallback(vcs.GitHub), l.callback), ErrorPage: errorPage},
 	}
 }
 
-// redirect sends a browser to another address.
-type redirect struct {
-	httpapi.Empty
-	to      string
-	cookies []*http.Cookie
+// redirect sends a browser to another address, with cookies.
+func redirect(to string, cookies ...*http.Cookie) httpapi.Redirect {
+	return httpapi.Redirect{Status: http.StatusSeeOther, Location: to, Cookies: cookies}
 }
 
-// Status implements httpapi.Statuser.
-func (redirect) Status() int { return http.StatusSeeOther }
-
-// SetHeaders implements httpapi.Headerer. The next site must not learn the address
-// of this one.
-func (r redirect) SetHeaders(h http.Header) {
-	h.Set("Location", r.to)
-	h.Set("Referrer-Policy", "no-referrer")
-	for _, c := range r.cookies {
-		h.Add("Set-Cookie", c.String())
-	}
-}
-
-// installationOf reads the id of an installation that the person has just created.
-func installationOf(r *http.Request, system string) (string, error) {
+// installationOf reads the id of an installation that the person has just created. It
+// is empty if the request names none.
+func installationOf(r *http.Request, system vcs.VCS) (vcs.ID, error) {
 	query := httpapi.NewQuery(r)
-	id := query.String("installation_id", "")
-	if query.Has("installation_id") && installation.Check(vcs.Installation{VCS: vcs.VCS(system), ID: vcs.ID(id)}) != nil {
+	id := vcs.ID(query.String("installation_id", ""))
+	if query.Has("installation_id") && installation.Check(vcs.Installation{VCS: system, ID: id}) != nil {
 		return "", fault.Invalidf("INVALID_PARAMETER", "query parameter installation_id must be the number of an installation")
 	}
 	return id, nil

@@ -11,6 +11,7 @@ import (
 	"github.com/opsplane/opsplane/shared/api/fault"
 	"github.com/opsplane/opsplane/shared/api/httpapi"
 	"github.com/opsplane/opsplane/shared/login/session"
+	"github.com/opsplane/opsplane/shared/vcs"
 )
 
 const (
@@ -27,12 +28,12 @@ const (
 // pending is a login in progress, as the browser's cookie holds it. No table holds
 // it. So the start of a login costs no storage, however often anybody asks for it.
 type pending struct {
-	VCS          string `json:"vcs"`
-	State        string `json:"state"`
-	Verifier     string `json:"verifier"`
-	Redirect     string `json:"redirect"`
-	Installation string `json:"installation,omitempty"`
-	Expires      int64  `json:"expires"` // Unix seconds
+	VCS          vcs.VCS `json:"vcs"`
+	State        string  `json:"state"`
+	Verifier     string  `json:"verifier"`
+	Redirect     string  `json:"redirect"`
+	Installation vcs.ID  `json:"installation,omitempty"`
+	Expires      int64   `json:"expires"` // Unix seconds
 }
 
 // place is the text that binds the sealed cookie to its use.
@@ -40,20 +41,22 @@ const place = "cookie login"
 
 // startRequest asks to begin a login.
 type startRequest struct {
-	vcs, base, installation string
+	vcs          vcs.VCS
+	installation vcs.ID // empty if the request names none
+	base         string
 }
 
 func (l *login) decodeStart(r *http.Request) (startRequest, error) {
-	vcs := r.PathValue("vcs")
-	if _, ok := l.providers[vcs]; !ok {
+	system := vcs.VCS(r.PathValue("vcs"))
+	if _, ok := l.providers[system]; !ok {
 		return startRequest{}, fault.ErrNotFound
 	}
-	id, err := installationOf(r, vcs)
-	return startRequest{vcs: vcs, base: httpapi.Address(r), installation: id}, err
+	id, err := installationOf(r, system)
+	return startRequest{vcs: system, base: httpapi.Address(r), installation: id}, err
 }
 
 // start sends the browser to the VCS.
-func (l *login) start(ctx context.Context, call httpapi.Call, q startRequest) (redirect, error) {
+func (l *login) start(ctx context.Context, call httpapi.Call, q startRequest) (httpapi.Redirect, error) {
 	p := l.providers[q.vcs]
 	begun := pending{
 		VCS: q.vcs, State: session.NewState(), Verifier: session.NewState(), Redirect: q.base + callbacks[q.vcs],
@@ -61,16 +64,14 @@ func (l *login) start(ctx context.Context, call httpapi.Call, q startRequest) (r
 	}
 	text, err := json.Marshal(begun)
 	if err != nil {
-		return redirect{}, fmt.Errorf("encode login: %w", err)
+		return httpapi.Redirect{}, fmt.Errorf("encode login: %w", err)
 	}
 	sealed, err := l.box.Seal(ctx, place, text)
 	if err != nil {
-		return redirect{}, err
+		return httpapi.Redirect{}, err
 	}
-	return redirect{
-		to:      p.OAuth.AuthorizeURL(begun.State, begun.Verifier, begun.Redirect),
-		cookies: []*http.Cookie{session.Private(loginCookie, base64.RawURLEncoding.EncodeToString(sealed), loginTime)},
-	}, nil
+	return redirect(p.OAuth.AuthorizeURL(begun.State, begun.Verifier, begun.Redirect),
+		session.Private(loginCookie, base64.RawURLEncoding.EncodeToString(sealed), loginTime)), nil
 }
 
 // underWay opens the cookie of the browser's login in progress. It returns false if

@@ -6,23 +6,24 @@ import (
 	"time"
 
 	"github.com/opsplane/opsplane/infra/test/costs"
+	"github.com/opsplane/opsplane/infra/test/functiontest"
 	"github.com/opsplane/opsplane/infra/test/vcstest"
 )
 
 func TestRenewalsUseWhatTheDocumentSays(t *testing.T) {
-	costs.Check(t, "RenewerFunction", map[string]costs.Scenario{
-		"a run, nobody is due":         running(tally{}, func(_ *testing.T, r *rig) { r.clock = born }),
+	costs.Check(t, function, map[string]costs.Scenario{
+		"a run, nobody is due":         running(tally{}, func(_ *testing.T, r *rig) { r.Clock.Set(born) }),
 		"a run that renews one person": running(tally{Renewed: 1}, func(*testing.T, *rig) {}),
-		"a run in which the host does not answer": running(tally{Failed: 1}, func(_ *testing.T, r *rig) {
+		"a run in which the host does not respond": running(tally{Failed: 1}, func(_ *testing.T, r *rig) {
 			r.gitlab.Fail(vcstest.Failure{Match: "GET ", Status: http.StatusTooManyRequests})
 		}),
 		"a run that ends a membership": running(tally{Ended: 1}, func(t *testing.T, r *rig) {
 			r.gitlab.Fail(vcstest.Failure{Match: "GET ", Status: http.StatusUnauthorized})
-			r.clock = born.Add(time.Hour)
-			if _, err := r.over(r.env).handle(t.Context(), nil); err != nil {
+			r.Clock.Set(born.Add(time.Hour))
+			if _, err := r.over(r.Role).handle(t.Context(), nil); err != nil {
 				t.Fatal(err)
 			}
-			r.clock = r.clock.Add(again)
+			r.Clock.Add(again)
 		}),
 	}, "Renewals")
 }
@@ -31,7 +32,7 @@ func TestRenewalsUseWhatTheDocumentSays(t *testing.T) {
 func running(want tally, prepare func(*testing.T, *rig)) costs.Scenario {
 	return func(t *testing.T) *costs.Meter {
 		env, m := costs.New(t)
-		r := newRigOn(t, env)
+		r := rigOn(t, functiontest.On(env, function))
 		a, err := r.people.Appointments.Get(t.Context(), r.ann, "github")
 		if err != nil {
 			t.Fatal(err)
@@ -39,11 +40,9 @@ func running(want tally, prepare func(*testing.T, *rig)) costs.Scenario {
 		if err := r.people.Appointments.End(t.Context(), a); err != nil {
 			t.Fatal(err)
 		}
-		r.clock = born.Add(time.Hour)
+		r.Clock.Set(born.Add(time.Hour))
 		prepare(t, r)
-		metered := *env
-		metered.DynamoDB = m.DynamoDB()
-		worker := r.over(&metered)
+		worker := r.over(m.Role(function))
 		m.Start()
 		m.Invoke("renewer")
 		if got, err := worker.handle(t.Context(), nil); err != nil || got != want {

@@ -18,12 +18,13 @@ import (
 	"github.com/opsplane/opsplane/shared/login/person"
 	"github.com/opsplane/opsplane/shared/login/session"
 	"github.com/opsplane/opsplane/shared/telemetry"
+	"github.com/opsplane/opsplane/shared/vcs"
 )
 
 // renewer does the renewals that are due.
 type renewer struct {
 	people    person.Memberships
-	providers map[string]person.Provider // by VCS; only those that are configured
+	providers map[vcs.VCS]person.Provider // by VCS; only those that are configured
 	grants    *session.Grants
 	keys      *apikey.Store
 	log       *slog.Logger
@@ -65,9 +66,9 @@ func (r *renewer) handle(ctx context.Context, _ json.RawMessage) (tally, error) 
 	failures := make([]error, 0, len(r.providers))
 	var mu sync.Mutex
 	var hosts sync.WaitGroup
-	for vcs, provider := range r.providers {
+	for system, provider := range r.providers {
 		hosts.Go(func() {
-			err := run.all(ctx, vcs, provider)
+			err := run.all(ctx, system, provider)
 			mu.Lock()
 			defer mu.Unlock()
 			failures = append(failures, err)
@@ -93,10 +94,10 @@ type run struct {
 // all does the renewals of one host, until none is due, the time is over, or the
 // host has failed too often. Its error comes from the storage. A reminder that cannot
 // be decoded does not stop the others.
-func (r *run) all(ctx context.Context, vcs string, provider person.Provider) error {
+func (r *run) all(ctx context.Context, system vcs.VCS, provider person.Provider) error {
 	var inARow atomic.Int64
 	for ctx.Err() == nil {
-		due, err := r.people.Appointments.Due(ctx, vcs, r.now(), batch)
+		due, err := r.people.Appointments.Due(ctx, system, r.now(), batch)
 		if len(due) == 0 {
 			return err
 		}
@@ -109,7 +110,7 @@ func (r *run) all(ctx context.Context, vcs string, provider person.Provider) err
 					return nil
 				}
 				var failed bool
-				if failed, failures[i] = r.keep(ctx, vcs, provider, of); failed {
+				if failed, failures[i] = r.keep(ctx, system, provider, of); failed {
 					inARow.Add(1)
 				} else {
 					inARow.Store(0)

@@ -15,6 +15,7 @@ import (
 	"github.com/opsplane/opsplane/shared/login/renewal"
 	"github.com/opsplane/opsplane/shared/login/session"
 	"github.com/opsplane/opsplane/shared/login/user"
+	"github.com/opsplane/opsplane/shared/vcs"
 	"github.com/opsplane/opsplane/shared/vcs/vcshost"
 )
 
@@ -40,12 +41,12 @@ var errAbsent = errors.New("nobody uses the host's word")
 //
 // Nothing is stored before the end. So if a worker dies, the renewal is still due.
 // All steps may be done twice.
-func (r *run) keep(ctx context.Context, vcs string, provider person.Provider, of renewal.Reminder) (failed bool, err error) {
-	a, err := r.people.Appointments.Get(ctx, of.User, vcs)
+func (r *run) keep(ctx context.Context, system vcs.VCS, provider person.Provider, of renewal.Reminder) (failed bool, err error) {
+	a, err := r.people.Appointments.Get(ctx, of.User, system)
 	if errors.Is(err, renewal.ErrMoved) || err == nil && !a.Due.Equal(of.At) {
 		// Another worker was first and moved the reminder, or the reminder was left
 		// behind.
-		return false, r.people.Appointments.Drop(ctx, vcs, of)
+		return false, r.people.Appointments.Drop(ctx, system, of)
 	}
 	if err != nil {
 		return false, err
@@ -89,7 +90,7 @@ func refused(err error) bool {
 // accounts.
 type word struct {
 	asked   time.Time
-	account string
+	account vcs.Account
 }
 
 // ask asks the host which installations the person may act on, unless the last
@@ -104,11 +105,11 @@ func (r *run) ask(ctx context.Context, provider person.Provider, a renewal.Appoi
 	if err != nil {
 		return word{}, err
 	}
-	account, person := u.Identities[a.VCS]
-	if !person {
+	identity, known := u.Identities[a.VCS]
+	if !known {
 		return word{}, errAbsent
 	}
-	said = word{asked: now, account: account.ID}
+	said = word{asked: now, account: vcs.Account{VCS: a.VCS, ID: identity.ID}}
 	if last, ok := u.Hosted[a.VCS]; ok && now.Sub(last.AskedAt) < renewal.Every*9/10 {
 		said.asked = last.AskedAt // the person has listed the installations, which asked the host
 		return said, nil
@@ -122,7 +123,7 @@ func (r *run) ask(ctx context.Context, provider person.Provider, a renewal.Appoi
 			return said, errAbsent
 		}
 	}
-	return said, r.renew(ctx, provider, session.Holder{User: a.User, VCS: a.VCS, Account: account.ID}, r.author(now))
+	return said, r.renew(ctx, provider, session.Holder{User: a.User, Account: said.account}, r.author(now))
 }
 
 // renew asks the host which installations the holder may act on. A host ends a
@@ -168,10 +169,10 @@ const underWay = 30 * time.Second
 // it brings stays, because its time is the login's beginning.
 func (r *run) disown(ctx context.Context, a renewal.Appointment, said word) error {
 	asked := user.Hosted{AskedAt: said.asked.Add(-underWay)}
-	if err := r.people.Users.Replace(ctx, r.author(r.now()), a.User, a.VCS, said.account, asked); err != nil {
+	if err := r.people.Users.Replace(ctx, r.author(r.now()), a.User, said.account, asked); err != nil {
 		return err
 	}
-	r.log.LogAttrs(ctx, slog.LevelInfo, "memberships ended", slog.String("user", a.User), slog.String("vcs", a.VCS),
+	r.log.LogAttrs(ctx, slog.LevelInfo, "memberships ended", slog.String("user", a.User), slog.String("vcs", string(a.VCS)),
 		slog.String("why", "the host takes the person's grant no more"))
 	return r.people.Appointments.End(ctx, a)
 }
@@ -186,7 +187,7 @@ func (r *run) stumble(ctx context.Context, a renewal.Appointment, problem error)
 		wait = max(wait, min(limited.RetryAfter, renewal.Every)+rand.N(time.Minute))
 	}
 	r.failed.Add(1)
-	r.log.LogAttrs(ctx, slog.LevelWarn, "memberships not renewed", slog.String("user", a.User), slog.String("vcs", a.VCS),
+	r.log.LogAttrs(ctx, slog.LevelWarn, "memberships not renewed", slog.String("user", a.User), slog.String("vcs", string(a.VCS)),
 		slog.Int("tries", a.Tries), slog.String("error", problem.Error()))
 	return r.people.Appointments.Move(ctx, a, r.now().Add(wait))
 }

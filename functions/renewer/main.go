@@ -30,9 +30,9 @@ func main() {
 			Users: &user.Store{DB: db, Table: operations}, Installations: installation.Store{DB: db, Table: operations},
 			Appointments: renewal.Store{DB: db, Table: operations},
 		},
-		providers: person.Providers(cfg, os.Getenv),
+		providers: person.Providers(cfg, os.Getenv, time.Now),
 		grants: &session.Grants{
-			DB: db, Table: os.Getenv("SESSIONS_TABLE"), Box: sealed.NewBox(secret.New(cfg, os.Getenv("SERVER_SECRET")).Keys), Log: telemetry.Logger(),
+			DB: db, Table: os.Getenv("SESSIONS_TABLE"), Box: sealed.NewBox(secret.New(cfg, os.Getenv("SERVER_SECRET"), time.Now).Keys), Log: telemetry.Logger(),
 		},
 		keys: &apikey.Store{DB: db, Table: os.Getenv("TOKENS_TABLE")},
 		log:  telemetry.Logger(), now: time.Now,

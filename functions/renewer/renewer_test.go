@@ -28,14 +28,14 @@ const bound = renewal.Every + time.Minute
 func TestFormerMemberLosesAccessWithinTheBoundWithoutDoingAnything(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
-	for _, vcs := range []string{"github", "gitlab"} {
-		r.expect(t, "a member", vcs, true)
+	for _, system := range vcs.All() {
+		r.expect(t, "a member", system, true)
 	}
 	r.github.Person.Installations = nil
 	r.member(0)
 	r.pass(t, bound)
-	for _, vcs := range []string{"github", "gitlab"} {
-		r.expect(t, "a former member", vcs, false)
+	for _, system := range vcs.All() {
+		r.expect(t, "a former member", system, false)
 	}
 	r.github.Person.Installations = []int{1}
 	r.pass(t, bound)
@@ -103,7 +103,7 @@ func TestWordHoldsWhileAHostIsDownUntilItLapses(t *testing.T) {
 			if r.allowed(t, "gitlab", access.KindSession) || !r.allowed(t, "gitlab", access.KindAccessToken) {
 				t.Error("the old word does not lapse as it should")
 			}
-			if !strings.Contains(r.log.String(), "memberships not renewed") {
+			if !strings.Contains(r.Log.String(), "memberships not renewed") {
 				t.Error("nothing is logged")
 			}
 		})
@@ -123,7 +123,7 @@ func TestHostThatComesBackIsAskedSoon(t *testing.T) {
 func TestGrantThatTheHostTakesNoMoreEndsMembershipAtTheSecondLook(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
-		vcs     string
+		vcs     vcs.VCS
 		failure func(*rig)
 	}{
 		"token refused":   {"gitlab", func(r *rig) { r.gitlab.Fail(vcstest.Failure{Match: "GET /groups", Status: http.StatusUnauthorized}) }},
@@ -149,7 +149,7 @@ func TestGrantThatTheHostTakesNoMoreEndsMembershipAtTheSecondLook(t *testing.T) 
 					r.expect(t, "at the first refusal", c.vcs, true)
 					break
 				}
-				if r.clock.Sub(a) > bound {
+				if r.Clock.Now().Sub(a) > bound {
 					t.Fatal("no refusal was noted within the bound")
 				}
 			}
@@ -158,7 +158,7 @@ func TestGrantThatTheHostTakesNoMoreEndsMembershipAtTheSecondLook(t *testing.T) 
 			if got := r.waiting(t); slices.Contains(got, c.vcs) || len(got) != 1 {
 				t.Errorf("appointments at %v", got)
 			}
-			if !strings.Contains(r.log.String(), "memberships ended") {
+			if !strings.Contains(r.Log.String(), "memberships ended") {
 				t.Error("nothing is logged")
 			}
 		})
@@ -197,21 +197,20 @@ func TestRenewalStopsForWhoIsAwayAndUsesNoKey(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				r.clock = end.Add(-c.used)
+				r.Clock.Set(end.Add(-c.used))
 				if err := r.keys.MarkUsed(t.Context(), r.ann, k.ID, r.author()); err != nil {
 					t.Fatal(err)
 				}
 			}
 			// The grant of GitHub ended long ago. This test is about the group.
-			r.clock = end
+			r.Clock.Set(end)
 			r.pass(t, time.Minute)
 			if got := slices.Contains(r.waiting(t), "gitlab"); got != c.stays {
 				t.Errorf("goes on: %t, want %t", got, c.stays)
 			}
-			r.clock = end.Add(time.Hour)
+			r.Clock.Set(end.Add(time.Hour))
 			for _, system := range vcs.All() {
-				vcs := string(system)
-				if err := r.people.Appointments.Expect(t.Context(), r.ann, vcs, r.clock); err != nil {
+				if err := r.people.Appointments.Expect(t.Context(), r.ann, system, r.Clock.Now()); err != nil {
 					t.Fatal(err)
 				}
 			}
@@ -225,14 +224,14 @@ func TestRenewalStopsForWhoIsAwayAndUsesNoKey(t *testing.T) {
 func TestAppointmentOfWhoIsGoneEnds(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
-	if err := r.people.Appointments.Expect(t.Context(), "nobody", "gitlab", r.clock); err != nil {
+	if err := r.people.Appointments.Expect(t.Context(), "nobody", "gitlab", r.Clock.Now()); err != nil {
 		t.Fatal(err)
 	}
 	machine, err := r.people.Users.Create(t.Context(), "machine", r.author())
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := r.people.Appointments.Expect(t.Context(), machine.ID, "gitlab", r.clock); err != nil {
+	if err := r.people.Appointments.Expect(t.Context(), machine.ID, "gitlab", r.Clock.Now()); err != nil {
 		t.Fatal(err)
 	}
 	if sum := r.pass(t, bound); sum.Ended != 2 || sum.Renewed < 2 {
@@ -251,7 +250,7 @@ func TestWorkerThatIsKilledAnywhereIsMadeUpForByTheNext(t *testing.T) {
 		r := newRig(t)
 		r.github.Person.Installations = nil
 		r.gitlab.Fail(vcstest.Failure{Match: "GET /groups", Status: http.StatusUnauthorized})
-		r.clock = born.Add(bound)
+		r.Clock.Set(born.Add(bound))
 		var faults storagetest.Faults
 		ctx, kill := context.WithCancel(t.Context())
 		call := 0
@@ -265,12 +264,12 @@ func TestWorkerThatIsKilledAnywhereIsMadeUpForByTheNext(t *testing.T) {
 			kill()
 			return storagetest.Fault{Kind: storagetest.LoseAnswer}
 		}
-		_, _ = r.over(r.env.WithFaults(&faults)).handle(ctx, nil)
+		_, _ = r.over(r.Role.WithFaults(&faults)).handle(ctx, nil)
 		kill()
 		r.pass(t, 2*again)
 		r.expect(t, "after the next", "github", false)
 		r.expect(t, "after the next", "gitlab", false)
-		if got := r.waiting(t); !slices.Equal(got, []string{"github"}) {
+		if got := r.waiting(t); !slices.Equal(got, []vcs.VCS{vcs.GitHub}) {
 			t.Fatalf("killed at call %d: appointments at %v", n, got)
 		}
 		mu.Lock()
@@ -288,11 +287,11 @@ func TestWorkerThatIsKilledAnywhereIsMadeUpForByTheNext(t *testing.T) {
 func TestWorkersAtTheSameTimeDoNoHarm(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
-	r.clock = born.Add(9 * time.Hour) // GitHub's grant must be refreshed, and each refresh token works once
+	r.Clock.Set(born.Add(9 * time.Hour)) // GitHub's grant must be refreshed, and each refresh token works once
 	var wg sync.WaitGroup
 	for range 4 {
 		wg.Go(func() {
-			if _, err := r.over(r.env).handle(t.Context(), nil); err != nil {
+			if _, err := r.over(r.Role).handle(t.Context(), nil); err != nil {
 				t.Error(err)
 			}
 		})
@@ -310,19 +309,19 @@ func TestRunLeavesAHostAloneThatFailsAndGoesOnWithTheOther(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
 	for n := range 60 {
-		u, err := r.people.Users.SignIn(t.Context(), "gitlab", user.Identity{ID: strconv.Itoa(1000 + n), Login: "x"}, r.author())
+		u, err := r.people.Users.SignIn(t.Context(), "gitlab", user.Identity{ID: vcs.ID(strconv.Itoa(1000 + n)), Login: "x"}, r.author())
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := r.grants.Put(t.Context(), session.Holder{User: u.ID, VCS: "gitlab", Account: strconv.Itoa(1000 + n)}, session.Grant{Access: "x"}, r.author()); err != nil {
+		if err := r.grants.Put(t.Context(), session.Holder{User: u.ID, Account: vcs.Account{VCS: "gitlab", ID: vcs.ID(strconv.Itoa(1000 + n))}}, session.Grant{Access: "x"}, r.author()); err != nil {
 			t.Fatal(err)
 		}
-		if err := r.people.Appointments.Expect(t.Context(), u.ID, "gitlab", r.clock); err != nil {
+		if err := r.people.Appointments.Expect(t.Context(), u.ID, "gitlab", r.Clock.Now()); err != nil {
 			t.Fatal(err)
 		}
 	}
 	r.gitlab.Fail(vcstest.Failure{Match: "GET ", Status: http.StatusTooManyRequests})
-	r.clock = born.Add(bound)
+	r.Clock.Set(born.Add(bound))
 	got, err := r.handle(t.Context(), nil)
 	if err != nil || got.Renewed != 1 || got.Failed < enough || got.Failed > enough+side {
 		t.Errorf("got %+v, %v: want GitHub's renewed, and GitLab left alone after %d failures", got, err, enough)
@@ -334,10 +333,10 @@ func TestStorageThatFailsIsAnErrorThatSaysNothing(t *testing.T) {
 	r := newRig(t)
 	var faults storagetest.Faults
 	faults.Add(storagetest.Fault{Operation: "Query", Kind: storagetest.ServerError})
-	if _, err := r.over(r.env.WithFaults(&faults)).handle(t.Context(), nil); !errors.Is(err, errFailed) {
+	if _, err := r.over(r.Role.WithFaults(&faults)).handle(t.Context(), nil); !errors.Is(err, errFailed) {
 		t.Errorf("got %v", err)
 	}
-	if !strings.Contains(r.log.String(), `"level":"ERROR"`) {
+	if !strings.Contains(r.Log.String(), `"level":"ERROR"`) {
 		t.Error("nothing is logged")
 	}
 }

@@ -3,14 +3,13 @@ package main
 import (
 	"bytes"
 	"context"
-	"log/slog"
 	"slices"
-	"strconv"
 	"testing"
 	"time"
 
 	"github.com/google/uuid"
 
+	"github.com/opsplane/opsplane/infra/test/functiontest"
 	"github.com/opsplane/opsplane/infra/test/storagetest"
 	"github.com/opsplane/opsplane/infra/test/vcstest"
 	"github.com/opsplane/opsplane/shared/api/access"
@@ -28,37 +27,45 @@ import (
 	"github.com/opsplane/opsplane/shared/vcs/installation"
 )
 
-var born = time.Unix(4_000_000_000, 0).UTC()
+var born = functiontest.Start
 
-const ann = 5
+// ann is the number of Ann's account at both hosts, and ofAnn is its id.
+const (
+	ann          = 5
+	ofAnn vcs.ID = "5"
+)
 
 // rig is the function over its own tables and hosts. Ann has logged in at both
 // hosts. She is a member of installation 1 of GitHub and group 77 of GitLab.
 type rig struct {
+	*functiontest.Rig
 	*renewer
-	env    *storagetest.Env
 	github *vcstest.People
 	gitlab *vcstest.GitLab
 	ann    string
-	clock  time.Time
-	log    bytes.Buffer
-	logger *slog.Logger // writes to log
+	// The stores of the test, which also writes what the renewer may not.
+	people person.Memberships
+	grants *session.Grants
+	keys   *apikey.Store
 }
+
+const function = "RenewerFunction"
 
 func newRig(t *testing.T) *rig {
 	t.Helper()
-	return newRigOn(t, storagetest.New(t))
+	return rigOn(t, functiontest.New(t, function))
 }
 
-func newRigOn(t *testing.T, env *storagetest.Env) *rig {
+func rigOn(t *testing.T, of *functiontest.Rig) *rig {
 	t.Helper()
-	r := &rig{env: env, github: vcstest.NewPeople(t), gitlab: vcstest.NewGitLab(t), clock: born}
-	r.logger = slog.New(slog.NewJSONHandler(&r.log, nil))
+	r := &rig{Rig: of, github: vcstest.NewPeople(t), gitlab: vcstest.NewGitLab(t)}
 	r.github.Person = vcstest.Person{ID: ann, Login: "ann", Installations: []int{1}}
 	r.member(30)
-	r.renewer = r.over(env)
-	for system, id := range map[string]string{"github": "1", "gitlab": "77"} {
-		if _, err := r.people.Installations.Save(t.Context(), r.author(), installation.Installation{VCS: vcs.VCS(system), ID: vcs.ID(id), Name: "acme"}); err != nil {
+	r.renewer = r.over(r.Role)
+	tests := r.over(r.Env)
+	r.people, r.grants, r.keys = tests.people, tests.grants, tests.keys
+	for system, id := range map[vcs.VCS]vcs.ID{vcs.GitHub: "1", vcs.GitLab: "77"} {
+		if _, err := r.people.Installations.Save(t.Context(), r.author(), installation.Installation{VCS: system, ID: id, Name: "acme"}); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -81,24 +88,24 @@ func (r *rig) over(env *storagetest.Env) *renewer {
 			Users: &user.Store{DB: env.DynamoDB, Table: operations}, Installations: installation.Store{DB: env.DynamoDB, Table: operations},
 			Appointments: renewal.Store{DB: env.DynamoDB, Table: operations},
 		},
-		providers: map[string]person.Provider{
+		providers: map[vcs.VCS]person.Provider{
 			"github": {OAuth: oauth.GitHub(r.github.URL, "Iv1.x", client), Host: githubhost.NewPeople(r.github.URL)},
 			"gitlab": {OAuth: oauth.GitLab(r.github.URL, "abc", client), Host: gitlabhost.NewPeople(r.gitlab.API)},
 		},
 		grants: &session.Grants{DB: env.DynamoDB, Table: env.Table("SessionsTable"), Box: box},
 		keys:   &apikey.Store{DB: env.DynamoDB, Table: env.Table("TokensTable")},
-		log:    r.logger, now: func() time.Time { return r.clock },
+		log:    r.Logger(), now: r.Clock.Now,
 	}
 }
 
 func (r *rig) author() change.Author {
-	return change.Author{Principal: "test", Request: uuid.NewString(), At: r.clock}
+	return change.Author{Principal: "test", Request: uuid.NewString(), At: r.Clock.Now()}
 }
 
 // login logs Ann in at both hosts now, as the function login does.
 func (r *rig) login(t *testing.T) {
 	t.Helper()
-	identity := user.Identity{ID: strconv.Itoa(ann), Login: "ann"}
+	identity := user.Identity{ID: ofAnn, Login: "ann"}
 	u, err := r.people.Users.SignIn(t.Context(), "github", identity, r.author())
 	if err != nil {
 		t.Fatal(err)
@@ -107,8 +114,8 @@ func (r *rig) login(t *testing.T) {
 		t.Fatal(err)
 	}
 	r.ann = u.ID
-	for system, grant := range map[string]session.Grant{
-		"github": {Access: vcstest.PersonToken, Refresh: vcstest.PersonRefresh, ExpiresAt: r.clock.Add(8 * time.Hour)},
+	for system, grant := range map[vcs.VCS]session.Grant{
+		"github": {Access: vcstest.PersonToken, Refresh: vcstest.PersonRefresh, ExpiresAt: r.Clock.Now().Add(8 * time.Hour)},
 		"gitlab": {Access: r.gitlab.Account(ann, "ann")},
 	} {
 		of := r.holder(system)
@@ -122,19 +129,19 @@ func (r *rig) login(t *testing.T) {
 }
 
 // holder returns Ann with her account at a VCS.
-func (r *rig) holder(system string) session.Holder {
-	return session.Holder{User: r.ann, VCS: system, Account: strconv.Itoa(ann)}
+func (r *rig) holder(system vcs.VCS) session.Holder {
+	return session.Holder{User: r.ann, Account: vcs.Account{VCS: system, ID: ofAnn}}
 }
 
 // pass lets minutes pass. The schedule wakes a worker in each minute.
 func (r *rig) pass(t *testing.T, d time.Duration) tally {
 	t.Helper()
 	var sum tally
-	for end := r.clock.Add(d); r.clock.Before(end); {
-		r.clock = r.clock.Add(time.Minute)
+	for end := r.Clock.Now().Add(d); r.Clock.Now().Before(end); {
+		r.Clock.Add(time.Minute)
 		got, err := r.handle(t.Context(), nil)
 		if err != nil {
-			t.Fatalf("%v: %s", err, r.log.String())
+			t.Fatalf("%v: %s", err, r.Log.String())
 		}
 		sum = tally{sum.Renewed + got.Renewed, sum.Ended + got.Ended, sum.Failed + got.Failed}
 	}
@@ -143,21 +150,21 @@ func (r *rig) pass(t *testing.T, d time.Duration) tally {
 
 // allowed reports whether a credential of Ann is accepted at her installation of a
 // VCS, by the rule that all routes of installations have.
-func (r *rig) allowed(t *testing.T, system string, kind access.Kind) bool {
+func (r *rig) allowed(t *testing.T, system vcs.VCS, kind access.Kind) bool {
 	t.Helper()
 	u, err := r.people.Users.Get(t.Context(), r.ann)
 	if err != nil {
 		t.Fatal(err)
 	}
-	target := vcs.Installation{VCS: vcs.VCS(system), ID: map[string]vcs.ID{"github": "1", "gitlab": "77"}[system]}
-	caller := access.Caller{Kind: kind, User: u.ID, Account: vcs.Account{VCS: target.VCS, ID: vcs.ID(strconv.Itoa(ann))}}
-	caller = caller.Narrow(u.MembershipsFor(caller, r.clock), target)
-	return access.Authorize(caller, access.Rule{Scope: access.ScopeInstallation}, target, r.clock) == nil
+	target := vcs.Installation{VCS: system, ID: map[vcs.VCS]vcs.ID{"github": "1", "gitlab": "77"}[system]}
+	caller := access.Caller{Kind: kind, User: u.ID, Account: vcs.Account{VCS: target.VCS, ID: ofAnn}}
+	caller = caller.Narrow(u.MembershipsFor(caller, r.Clock.Now()), target)
+	return access.Authorize(caller, access.Rule{Scope: access.ScopeInstallation}, target, r.Clock.Now()) == nil
 }
 
 // expect compares, for all kinds of credential, whether Ann is allowed with what is
 // wanted.
-func (r *rig) expect(t *testing.T, when, system string, want bool) {
+func (r *rig) expect(t *testing.T, when string, system vcs.VCS, want bool) {
 	t.Helper()
 	for _, kind := range access.DefaultKinds() {
 		if got := r.allowed(t, system, kind); got != want {
@@ -167,11 +174,11 @@ func (r *rig) expect(t *testing.T, when, system string, want bool) {
 }
 
 // waiting returns the VCSs at which Ann has a renewal.
-func (r *rig) waiting(t *testing.T) []string {
+func (r *rig) waiting(t *testing.T) []vcs.VCS {
 	t.Helper()
-	var found []string
+	var found []vcs.VCS
 	for _, system := range vcs.All() {
-		due, err := r.people.Appointments.Due(t.Context(), string(system), r.clock.AddDate(1, 0, 0), 10)
+		due, err := r.people.Appointments.Due(t.Context(), system, r.Clock.Now().AddDate(1, 0, 0), 10)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -179,11 +186,11 @@ func (r *rig) waiting(t *testing.T) []string {
 		for _, reminder := range due {
 			users = append(users, reminder.User)
 		}
-		if _, err := r.people.Appointments.Get(t.Context(), r.ann, string(system)); (err == nil) != slices.Contains(users, r.ann) || len(users) > 1 {
+		if _, err := r.people.Appointments.Get(t.Context(), r.ann, system); (err == nil) != slices.Contains(users, r.ann) || len(users) > 1 {
 			t.Fatalf("%s: the appointment is %v, the reminders are %v", system, err, users)
 		}
 		if len(users) == 1 {
-			found = append(found, string(system))
+			found = append(found, system)
 		}
 	}
 	return found

@@ -4,11 +4,12 @@ import (
 	"testing"
 
 	"github.com/opsplane/opsplane/infra/test/costs"
+	"github.com/opsplane/opsplane/infra/test/functiontest"
 )
 
 func TestOperationsUseWhatTheDocumentSays(t *testing.T) {
 	nothing := func(*testing.T, *rig) {}
-	costs.Check(t, "RepositoriesFunction", map[string]costs.Scenario{
+	costs.Check(t, function, map[string]costs.Scenario{
 		"start of a refresh at GitHub": counting("POST", githubRepos+"refresh", nothing),
 		"start of a refresh at GitLab": counting("POST", gitlabRepos+"refresh", nothing),
 		"start of a refresh that is under way": counting("POST", githubRepos+"refresh", func(t *testing.T, r *rig) {
@@ -23,7 +24,7 @@ func TestOperationsUseWhatTheDocumentSays(t *testing.T) {
 func counting(method, path string, prepare func(*testing.T, *rig)) costs.Scenario {
 	return func(t *testing.T) *costs.Meter {
 		env, m := costs.New(t)
-		r := newRigOn(t, env, m.DynamoDB())
+		r := rigOn(t, functiontest.On(env, function), m.Role(function).DynamoDB)
 		prepare(t, r)
 		m.Start()
 		m.Request(method, path)

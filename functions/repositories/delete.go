@@ -61,7 +61,7 @@ func (r *repositories) account(ctx context.Context, call httpapi.Call, system vc
 	if err != nil {
 		return user.Identity{}, err
 	}
-	account, ok := u.Identities[string(system)]
+	account, ok := u.Identities[system]
 	if !ok {
 		return user.Identity{}, access.Refuse(access.StepAccount, "the user has no account at %s", system)
 	}
@@ -85,7 +85,7 @@ func (r *repositories) allowed(ctx context.Context, of vcs.Repository, account u
 	if err != nil {
 		return vcshost.Fault(in.VCS, err)
 	}
-	decides, err := client.MayDecide(ctx, found, vcshost.Profile{ID: vcs.ID(account.ID), Login: account.Login})
+	decides, err := client.MayDecide(ctx, found, vcshost.Profile{ID: account.ID, Login: account.Login})
 	if err != nil {
 		return vcshost.Fault(in.VCS, err)
 	}

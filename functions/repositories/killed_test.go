@@ -13,7 +13,6 @@ import (
 	"github.com/opsplane/opsplane/shared/api/fault"
 	"github.com/opsplane/opsplane/shared/api/httpapi/httpapitest"
 	"github.com/opsplane/opsplane/shared/background/task"
-	"github.com/opsplane/opsplane/shared/login/user"
 	"github.com/opsplane/opsplane/shared/vcs"
 	"github.com/opsplane/opsplane/shared/vcs/githubhost"
 	"github.com/opsplane/opsplane/shared/vcs/hostclient"
@@ -100,13 +99,10 @@ func (r *rig) killAt(t *testing.T, n int, path string) (calls int) {
 		}
 		return storagetest.Fault{}
 	}}
-	db := r.env.WithFaults(faults).DynamoDB
+	db := r.Role.WithFaults(faults).DynamoDB
 	app := githubhost.New(strconv.Itoa(vcstest.AppID), func(context.Context) (string, error) { return r.github.Key, nil }, r.github.API)
-	dying := &repositories{
-		users: &user.Store{DB: db, Table: r.users.Table}, tasks: task.Store{DB: db, Table: r.tasks.Table},
-		known: r.known, open: opener(&hostclient.Hosts{App: app}),
-	}
-	dying.known.DB = db
+	dying := r.Serve(routes(r.over(db, &hostclient.Hosts{App: app})))
+	defer r.Serve(routes(r.repositories))
 	r.github.Choose(func(string) *vcstest.Failure {
 		if last, dead := next(); last || dead {
 			kill()
@@ -116,7 +112,7 @@ func (r *rig) killAt(t *testing.T, n int, path string) (calls int) {
 	})
 	defer r.github.Choose(nil)
 	// The function is killed, so its response does not matter.
-	if _, err := r.lambdaOf(dying).Handle(ctx, httpapitest.Event(t, "DELETE", path, &r.caller, "")); err != nil {
+	if _, err := dying.Handle(ctx, httpapitest.Event(t, "DELETE", path, r.Caller, "")); err != nil {
 		t.Fatal(err)
 	}
 	return calls

@@ -24,7 +24,7 @@ func main() {
 	r := &repositories{
 		users: &user.Store{DB: db, Table: operations}, tasks: task.Store{DB: db, Table: operations},
 		known: repository.Store{DB: db, Table: os.Getenv("VCS_TABLE")},
-		open:  opener(hostclient.FromEnv(cfg, db, sealed.NewBox(secret.New(cfg, os.Getenv("SERVER_SECRET")).Keys), os.Getenv)),
+		open:  opener(hostclient.FromEnv(cfg, db, sealed.NewBox(secret.New(cfg, os.Getenv("SERVER_SECRET"), time.Now).Keys), os.Getenv, time.Now)),
 	}
 	httpapi.NewLambda(routes(r), telemetry.Logger(), time.Now).Serve()
 }

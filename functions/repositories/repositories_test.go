@@ -28,7 +28,7 @@ func TestRefreshStartsOneTaskOfItsCallers(t *testing.T) {
 	r := newRig(t)
 	for path, system := range map[string]string{githubRepos: "github", gitlabRepos: "gitlab"} {
 		made := r.start(t, "POST", path+"refresh")
-		if made.State != task.Pending || made.Kind != task.RefreshRepositories || string(made.Installation.VCS) != system || !made.VisibleTo(r.caller) {
+		if made.State != task.Pending || made.Kind != task.RefreshRepositories || string(made.Installation.VCS) != system || !made.VisibleTo(*r.Caller) {
 			t.Errorf("task %+v", made)
 		}
 		if want := "INSTALLATION : " + made.ID + " : REPO_REFRESH : " + string(made.Installation.ID); made.Name != want {
@@ -47,7 +47,7 @@ func TestArchivedRepositoryIsDeletedByWhoRulesOverIt(t *testing.T) {
 		githubRepos: {VCS: "github", ID: "42"}, gitlabRepos: {VCS: "gitlab", ID: "77"},
 	} {
 		made := r.start(t, "DELETE", path+"7")
-		if made.Kind != task.RemovePullRequests || !made.VisibleTo(r.caller) || !strings.Contains(made.Note, `"repository":"7"`) {
+		if made.Kind != task.RemovePullRequests || !made.VisibleTo(*r.Caller) || !strings.Contains(made.Note, `"repository":"7"`) {
 			t.Errorf("task %+v", made)
 		}
 		if _, err := r.known.Get(t.Context(), in.Repository("7")); !errors.Is(err, fault.ErrNotFound) {
@@ -69,7 +69,7 @@ func TestDeletionIsRefused(t *testing.T) {
 		if err != nil {
 			panic(err)
 		}
-		r.caller.User = u.ID
+		r.Caller.User = u.ID
 	}
 	for name, c := range map[string]struct {
 		path    string
@@ -88,11 +88,11 @@ func TestDeletionIsRefused(t *testing.T) {
 		"login that is somebody else's by now":  {githubRepos + "7", func(r *rig) { r.github.Role("acme", "ann", 99, "admin") }, 403, ""},
 		"account that is no member":             {githubRepos + "7", stranger, 403, ""},
 		"account at the other host alone":       {gitlabRepos + "7", stranger, 403, ""},
-		"user who is gone":                      {githubRepos + "7", func(r *rig) { r.caller.User = "nobody" }, 403, ""},
+		"user who is gone":                      {githubRepos + "7", func(r *rig) { r.Caller.User = "nobody" }, 403, ""},
 		"not archived, and not theirs to know":  {githubRepos + "8", stranger, 403, ""},
 		"maintainer of a group around it alone": {gitlabRepos + "7", func(r *rig) { r.group(map[int64]int{}) }, 403, ""},
 		"token of a run": {githubRepos + "7", func(r *rig) {
-			r.caller.Capabilities = access.Set{access.KVStoreRead, access.KVStoreWrite}
+			r.Caller.Capabilities = access.Set{access.KVStoreRead, access.KVStoreWrite}
 		}, 403, ""},
 		"developer": {gitlabRepos + "7", func(r *rig) { r.group(map[int64]int{ann: 30}) }, 403, ""},
 		"gone at the host": {githubRepos + "7", func(r *rig) {
@@ -148,7 +148,7 @@ func (r *rig) group(direct map[int64]int) {
 func TestRefreshIsRefused(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
-	r.caller.Memberships = append(r.caller.Memberships, vcs.Installation{VCS: "gitlab", ID: "78"})
+	r.Caller.Memberships = append(r.Caller.Memberships, vcs.Installation{VCS: "gitlab", ID: "78"})
 	if status, body := r.ask(t, "POST", "/api/v1/gitlab/installations/78/repos/refresh"); status != 400 || !strings.Contains(body, "NO_ACCESS_TOKEN") {
 		t.Errorf("group without a token: %d %s", status, body)
 	}
@@ -168,9 +168,7 @@ func TestDeletionWhoseAnswerIsLostIsDoneOnce(t *testing.T) {
 		storagetest.Throttle, storagetest.Conflict, storagetest.ServerError, storagetest.LoseAnswer, storagetest.LoseRequest, storagetest.Duplicate,
 	} {
 		r := newRig(t)
-		var f storagetest.Faults
-		f.Add(storagetest.Fault{Operation: "TransactWriteItems", Nth: 1, Kind: kind})
-		r.known.DB = r.env.WithFaults(&f).DynamoDB
+		r.Faults.Add(storagetest.Fault{Operation: "TransactWriteItems", Nth: 1, Kind: kind})
 		r.start(t, "DELETE", githubRepos+"7")
 		ids, err := r.tasks.Due(t.Context(), task.Hosts, born.Add(1), 10)
 		if err != nil || len(ids) != 1 {

@@ -4,21 +4,16 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
-	"io"
-	"log/slog"
 	"strconv"
 	"testing"
-	"time"
 
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/google/uuid"
 
 	"github.com/opsplane/opsplane/infra/test/contract"
-	"github.com/opsplane/opsplane/infra/test/storagetest"
+	"github.com/opsplane/opsplane/infra/test/functiontest"
 	"github.com/opsplane/opsplane/infra/test/vcstest"
 	"github.com/opsplane/opsplane/shared/api/access"
-	"github.com/opsplane/opsplane/shared/api/httpapi"
-	"github.com/opsplane/opsplane/shared/api/httpapi/httpapitest"
 	"github.com/opsplane/opsplane/shared/audit/change"
 	"github.com/opsplane/opsplane/shared/background/task"
 	"github.com/opsplane/opsplane/shared/credential/sealed"
@@ -32,66 +27,74 @@ import (
 	"github.com/opsplane/opsplane/shared/vcs/repository"
 )
 
-var born = time.Unix(4_000_000_000, 0).UTC()
+var born = functiontest.Start
 
 func TestRoutesAgreeWithTemplateAndDocument(t *testing.T) {
-	contract.CheckRoutes(t, "RepositoriesFunction", routes(&repositories{}))
+	contract.CheckRoutes(t, function, routes(&repositories{}))
 }
 
 // rig is the function over its own tables and hosts. Its caller is Ann, who has an
 // account at both hosts.
 type rig struct {
+	*functiontest.Rig
 	*repositories
-	env          *storagetest.Env
-	github       *vcstest.GitHub
-	gitlab       *vcstest.GitLab
+	github *vcstest.GitHub
+	gitlab *vcstest.GitLab
+	hosts  *hostclient.Hosts // of the function
+	// The stores of the test, which also writes what the function may not.
+	users        *user.Store
+	tasks        task.Store
+	known        repository.Store
 	pullRequests pullrequest.Store
-	hosts        *hostclient.Hosts
-	lambda       *httpapi.Lambda
-	caller       access.Caller
+	tokens       *grouptoken.Store
 }
 
-// lambdaOf returns the function in the form in which the gateway calls it.
-func (r *rig) lambdaOf(of *repositories) *httpapi.Lambda {
-	return httpapi.NewLambda(routes(of), slog.New(slog.NewJSONHandler(io.Discard, nil)), func() time.Time { return born })
-}
-
-const ann = 5
+const (
+	ann      = 5
+	function = "RepositoriesFunction"
+)
 
 func newRig(t *testing.T) *rig {
-	env := storagetest.New(t)
-	return newRigOn(t, env, env.DynamoDB)
+	of := functiontest.New(t, function)
+	return rigOn(t, of, of.Role.DynamoDB)
 }
 
-// newRigOn makes the function use db for its storage.
-func newRigOn(t *testing.T, env *storagetest.Env, db *dynamodb.Client) *rig {
+// rigOn makes the function use db for its storage.
+func rigOn(t *testing.T, of *functiontest.Rig, db *dynamodb.Client) *rig {
 	t.Helper()
-	r := &rig{env: env, github: vcstest.NewGitHub(t), gitlab: vcstest.NewGitLab(t)}
-	operations := env.Table("OperationsTable")
+	r := &rig{Rig: of, github: vcstest.NewGitHub(t), gitlab: vcstest.NewGitLab(t)}
 	box := sealed.NewBox(sealed.Fixed(bytes.Repeat([]byte("s"), 40)))
 	app := githubhost.New(strconv.Itoa(vcstest.AppID), func(context.Context) (string, error) { return r.github.Key, nil }, r.github.API)
-	r.hosts = &hostclient.Hosts{App: app, GitLab: gitlabhost.New(r.gitlab.API), Tokens: grouptoken.New(db, env.Table("SessionsTable"), box)}
-	r.repositories = &repositories{
-		users: &user.Store{DB: db, Table: operations}, tasks: task.Store{DB: db, Table: operations},
-		known: repository.Store{DB: db, Table: env.Table("VcsTable")},
-		open:  opener(r.hosts),
-	}
-	r.pullRequests = pullrequest.Store{DB: env.DynamoDB, Table: env.Table("VcsTable")}
-	r.lambda = r.lambdaOf(r.repositories)
-	u, err := r.users.SignIn(t.Context(), "github", user.Identity{ID: strconv.Itoa(ann), Login: "ann"}, author())
+	sessions, tests := of.Env.Table("SessionsTable"), of.Env.DynamoDB
+	r.hosts = &hostclient.Hosts{App: app, GitLab: gitlabhost.New(r.gitlab.API), Tokens: grouptoken.New(db, sessions, box)}
+	r.repositories = r.over(db, r.hosts)
+	r.Serve(routes(r.repositories))
+	own := r.over(tests, nil)
+	r.users, r.tasks, r.known = &user.Store{DB: tests, Table: of.Env.Table("OperationsTable")}, own.tasks, own.known
+	r.pullRequests, r.tokens = pullrequest.Store{DB: tests, Table: of.Env.Table("VcsTable")}, grouptoken.New(tests, sessions, box)
+	u, err := r.users.SignIn(t.Context(), "github", user.Identity{ID: vcs.ID(strconv.Itoa(ann)), Login: "ann"}, author())
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := r.users.PutIdentity(t.Context(), u.ID, "gitlab", user.Identity{ID: strconv.Itoa(ann), Login: "ann"}, author()); err != nil {
+	if err := r.users.PutIdentity(t.Context(), u.ID, "gitlab", user.Identity{ID: vcs.ID(strconv.Itoa(ann)), Login: "ann"}, author()); err != nil {
 		t.Fatal(err)
 	}
-	r.caller = access.Caller{
+	r.Caller = &access.Caller{
 		Kind: access.KindAccessToken, User: u.ID, Key: uuid.NewString(), Expires: born.Unix() + 60,
 		Capabilities: access.Set{access.AccessTokenCreate},
 		Memberships:  []vcs.Installation{{VCS: "github", ID: "42"}, {VCS: "gitlab", ID: "77"}},
 	}
 	r.arrange(t)
 	return r
+}
+
+// over returns the function with db for its storage.
+func (r *rig) over(db *dynamodb.Client, hosts *hostclient.Hosts) *repositories {
+	operations := r.Env.Table("OperationsTable")
+	return &repositories{
+		users: &user.Store{DB: db, Table: operations}, tasks: task.Store{DB: db, Table: operations},
+		known: repository.Store{DB: db, Table: r.Env.Table("VcsTable")}, open: opener(hosts),
+	}
 }
 
 // arrange gives each host two repositories: 7, which is archived, and 8, which is
@@ -104,7 +107,7 @@ func (r *rig) arrange(t *testing.T) {
 		ID: 77, FullPath: "acme", Direct: map[int64]int{ann: 40}, Inherited: map[int64]int{ann: 40, 9: 30},
 		Projects: []vcstest.Project{{ID: 7, PathWithNamespace: "acme/old", Archived: true}, {ID: 8, PathWithNamespace: "acme/live"}},
 	})
-	if err := r.hosts.Tokens.Put(t.Context(), "77", r.gitlab.Account(9, "bot"), author()); err != nil {
+	if err := r.tokens.Put(t.Context(), "77", r.gitlab.Account(9, "bot"), author()); err != nil {
 		t.Fatal(err)
 	}
 	for system, installation := range map[string]string{"github": "42", "gitlab": "77"} {
@@ -129,10 +132,7 @@ func author() change.Author {
 // ask returns the status and the body of a response.
 func (r *rig) ask(t *testing.T, method, path string) (int, string) {
 	t.Helper()
-	got, err := r.lambda.Handle(t.Context(), httpapitest.Event(t, method, path, &r.caller, ""))
-	if err != nil {
-		t.Fatal(err)
-	}
+	got := r.Do(t, method, path, "")
 	return got.StatusCode, got.Body
 }
 

@@ -32,7 +32,7 @@ func (s system) health(ctx context.Context, _ httpapi.Call, _ struct{}) (httpapi
 	ctx, cancel := context.WithTimeout(ctx, pingLimit)
 	defer cancel()
 	if err := s.ping(ctx); err != nil {
-		return httpapi.Empty{}, fmt.Errorf("storage does not answer: %w", err)
+		return httpapi.Empty{}, fmt.Errorf("storage does not respond: %w", err)
 	}
 	return httpapi.Empty{}, nil
 }

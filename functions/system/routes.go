@@ -2,9 +2,7 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 
-	"github.com/opsplane/opsplane/docs"
 	"github.com/opsplane/opsplane/shared/api/access"
 	"github.com/opsplane/opsplane/shared/api/httpapi"
 	"github.com/opsplane/opsplane/shared/background/task"
@@ -36,10 +34,6 @@ func routes(s system) []httpapi.Route {
 		{Pattern: "GET /api/v1/tasks/{id}", Rule: access.Rule{}, Endpoint: httpapi.JSON(taskID, s.task)},
 		{Pattern: "GET /health", Rule: public, Endpoint: httpapi.JSON(httpapi.NoInput, s.health)},
 		{Pattern: "HEAD /health", Rule: public, Endpoint: httpapi.JSON(httpapi.NoInput, s.health)},
-		{Pattern: "GET /api/v1/openapi.json", Rule: public, Endpoint: httpapi.JSON(httpapi.NoInput, apiDocument)},
+		{Pattern: "GET /api/v1/openapi.json", Rule: public, Endpoint: httpapi.Tagged(httpapi.NoInput, documentTag, apiDocument)},
 	}
-}
-
-func apiDocument(context.Context, httpapi.Call, struct{}) (json.RawMessage, error) {
-	return docs.OpenAPI, nil
 }

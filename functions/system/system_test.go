@@ -4,54 +4,38 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"io"
-	"log/slog"
 	"strings"
 	"testing"
 	"time"
 
-	"github.com/aws/aws-lambda-go/events"
 	"github.com/google/uuid"
 
 	"github.com/opsplane/opsplane/docs"
+	"github.com/opsplane/opsplane/infra/test/functiontest"
 	"github.com/opsplane/opsplane/infra/test/storagetest"
 	"github.com/opsplane/opsplane/shared/api/access"
-	"github.com/opsplane/opsplane/shared/api/httpapi"
 	"github.com/opsplane/opsplane/shared/api/httpapi/httpapitest"
 	"github.com/opsplane/opsplane/shared/audit/change"
 	"github.com/opsplane/opsplane/shared/background/task"
 	"github.com/opsplane/opsplane/shared/vcs"
 )
 
-var now = time.Unix(4_000_000_000, 0).UTC()
+var now = functiontest.Start
 
-// ask sends one request to the function and returns the response.
-func ask(t *testing.T, s system, target string, caller *access.Caller) events.APIGatewayProxyResponse {
+const function = "SystemFunction"
+
+// served returns a rig that serves s.
+func served(t *testing.T, s system) *functiontest.Rig {
 	t.Helper()
-	return send(t, s, "", "GET", target, caller)
+	r := functiontest.New(t, function)
+	r.Serve(routes(s))
+	return r
 }
 
-// askAt is ask for a function with a configured address.
-func askAt(t *testing.T, s system, public, target string, caller *access.Caller) events.APIGatewayProxyResponse {
+// get sends a request of a caller for a target to s.
+func get(t *testing.T, s system, target string, caller *access.Caller) functiontest.Response {
 	t.Helper()
-	return send(t, s, public, "GET", target, caller)
-}
-
-func send(t *testing.T, s system, public, method, target string, caller *access.Caller) events.APIGatewayProxyResponse {
-	t.Helper()
-	l := httpapi.NewLambda(routes(s), slog.New(slog.NewTextHandler(io.Discard, nil)), func() time.Time { return now }).At(public)
-	resp, err := l.Handle(context.Background(), httpapitest.Event(t, method, target, caller, ""))
-	if err != nil {
-		t.Fatal(err)
-	}
-	return resp
-}
-
-func expect(t *testing.T, got events.APIGatewayProxyResponse, status int, body string) {
-	t.Helper()
-	if got.StatusCode != status || got.Body != body {
-		t.Errorf("got %d %s, want %d %s", got.StatusCode, got.Body, status, body)
-	}
+	return served(t, s).As(t, caller, "GET", target, "")
 }
 
 func token(user string, caps ...access.Capability) *access.Caller {
@@ -84,14 +68,16 @@ func TestServerConfig(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			s := system{config: configFrom(func(name string) string { return c.env[name] })}
-			expect(t, askAt(t, s, c.base, "/api/v1/server/config", nil), 200, c.want)
+			r := functiontest.New(t, function)
+			r.Serve(routes(s)).At(c.base)
+			r.Do(t, "GET", "/api/v1/server/config", "").WantBody(t, 200, c.want)
 		})
 	}
 }
 
 func TestRootSaysWhereToGoOn(t *testing.T) {
 	t.Parallel()
-	got := ask(t, system{}, "/", nil)
+	got := get(t, system{}, "/", nil)
 	var page map[string]string
 	if err := json.Unmarshal([]byte(got.Body), &page); err != nil || got.StatusCode != 200 {
 		t.Fatalf("got %d %s, %v", got.StatusCode, got.Body, err)
@@ -107,54 +93,59 @@ func TestRootSaysWhereToGoOn(t *testing.T) {
 func TestClientID(t *testing.T) {
 	t.Parallel()
 	configured := system{config: config{GitHub: &github{AppClientID: "Iv1.x"}}}
-	expect(t, ask(t, configured, "/api/v1/github/client_id", nil), 200, `{"client_id":"Iv1.x"}`)
-	expect(t, ask(t, configured, "/api/v1/gitlab/client_id", nil), 404, "")
-	expect(t, ask(t, configured, "/api/v1/bitbucket/client_id", nil), 404, "")
-	expect(t, ask(t, system{}, "/api/v1/github/client_id", nil), 404, "")
+	get(t, configured, "/api/v1/github/client_id", nil).WantBody(t, 200, `{"client_id":"Iv1.x"}`)
+	get(t, configured, "/api/v1/gitlab/client_id", nil).WantBody(t, 404, "")
+	get(t, configured, "/api/v1/bitbucket/client_id", nil).WantBody(t, 404, "")
+	get(t, system{}, "/api/v1/github/client_id", nil).WantBody(t, 404, "")
 }
 
 func TestTaskIsShownToItsOwnerAlone(t *testing.T) {
 	t.Parallel()
-	env := storagetest.New(t)
-	s := system{tasks: task.Store{DB: env.DynamoDB, Table: env.Table("OperationsTable")}}
+	r := functiontest.New(t, function)
+	tasks := task.Store{DB: r.Env.DynamoDB, Table: r.Env.Table("OperationsTable")}
+	r.Serve(routes(system{tasks: task.Store{DB: r.Role.DynamoDB, Table: tasks.Table}}))
+	ask := func(target string, caller *access.Caller) functiontest.Response {
+		return r.As(t, caller, "GET", target, "")
+	}
 	id, owner := uuid.NewString(), uuid.NewString()
 	author := change.Author{Principal: owner, Request: uuid.NewString(), At: now}
-	err := s.tasks.Create(context.Background(), author, task.Task{ID: id, Owner: owner, Name: "refresh", Installation: vcs.Installation{VCS: "github", ID: "42"}})
+	err := tasks.Create(context.Background(), author, task.Task{ID: id, Owner: owner, Name: "refresh", Installation: vcs.Installation{VCS: "github", ID: "42"}})
 	if err != nil {
 		t.Fatal(err)
 	}
 	const at = "/api/v1/tasks/"
 	want := `{"id":"` + id + `","name":"refresh","state":"pending","updated_at":"2096-10-02T07:06:40Z"}`
-	expect(t, ask(t, s, at+id, token(owner)), 200, want)
-	expect(t, ask(t, s, at+id, token(owner, access.Installation("42"))), 200, want)
-	expect(t, ask(t, s, at+id, token(owner, access.Installation("43"))), 404, "")
-	run, err := s.tasks.Begin(context.Background(), id, now)
+	ask(at+id, token(owner)).WantBody(t, 200, want)
+	ask(at+id, token(owner, access.Installation("42"))).WantBody(t, 200, want)
+	ask(at+id, token(owner, access.Installation("43"))).WantBody(t, 404, "")
+	run, err := tasks.Begin(context.Background(), id, now)
 	if err != nil {
 		t.Fatal(err)
 	}
 	run.Progress = task.Progress{Done: 100, Total: 340}
-	if err := s.tasks.Save(context.Background(), run); err != nil {
+	if err := tasks.Save(context.Background(), run); err != nil {
 		t.Fatal(err)
 	}
-	if err := s.tasks.Wait(context.Background(), run, now, "the host asks for patience"); err != nil {
+	if err := tasks.Wait(context.Background(), run, now, "the host asks for patience"); err != nil {
 		t.Fatal(err)
 	}
 	want = `{"id":"` + id + `","name":"refresh","state":"running","updated_at":"2096-10-02T07:06:40Z",` +
 		`"progress":{"done":100,"total":340},"problem":"the host asks for patience"}`
-	expect(t, ask(t, s, at+id, token(owner)), 200, want)
-	expect(t, ask(t, s, at+id, token(uuid.NewString())), 404, "")
-	expect(t, ask(t, s, at+uuid.NewString(), token(owner)), 404, "")
-	expect(t, ask(t, s, at+"client_id", token(owner)), 400,
-		`{"id":"INVALID_ID","data":"a task id is a UUID, such as 0b6e1f9e-6f0c-4c49-9a9d-5d8f6a3f7b11"}`)
-	expect(t, ask(t, s, at+id, &access.Caller{Kind: access.KindAPIKey, User: owner}), 403, "")
-	expect(t, ask(t, s, at+id, nil), 403, "")
+	ask(at+id, token(owner)).WantBody(t, 200, want)
+	ask(at+id, token(uuid.NewString())).WantBody(t, 404, "")
+	ask(at+uuid.NewString(), token(owner)).WantBody(t, 404, "")
+	ask(at+"client_id", token(owner)).WantBody(t, 400, `{"id":"INVALID_ID","data":"a task id is a UUID, such as 0b6e1f9e-6f0c-4c49-9a9d-5d8f6a3f7b11"}`)
+	ask(at+id, &access.Caller{Kind: access.KindAPIKey, User: owner}).WantBody(t, 403, "")
+	ask(at+id, nil).WantBody(t, 403, "")
 }
 
 func TestHealthAsksStorage(t *testing.T) {
 	t.Parallel()
-	env := storagetest.New(t)
-	expect(t, ask(t, system{ping: pinger(env.DynamoDB, env.Table("OperationsTable"))}, "/health", nil), 200, "")
-	expect(t, ask(t, system{ping: pinger(env.DynamoDB, "no-such-table")}, "/health", nil), 500, "")
+	r := functiontest.New(t, function)
+	r.Serve(routes(system{ping: pinger(r.Role.DynamoDB, r.Env.Table("OperationsTable"))}))
+	r.Do(t, "GET", "/health", "").WantBody(t, 200, "")
+	r.Faults.Add(storagetest.Fault{Operation: "GetItem", Kind: storagetest.ServerError})
+	r.Do(t, "GET", "/health", "").WantBody(t, 500, "")
 }
 
 func TestHealthIsBounded(t *testing.T) {
@@ -166,22 +157,28 @@ func TestHealthIsBounded(t *testing.T) {
 		}
 		return nil
 	}}
-	expect(t, ask(t, stuck, "/health", nil), 200, "")
+	get(t, stuck, "/health", nil).WantBody(t, 200, "")
 }
 
 func TestDocumentIsServedAsItIs(t *testing.T) {
 	t.Parallel()
-	got := ask(t, system{}, "/api/v1/openapi.json", nil)
-	var served, embedded any
-	if err := json.Unmarshal([]byte(got.Body), &served); err != nil {
+	got := get(t, system{}, "/api/v1/openapi.json", nil)
+	var sent, embedded any
+	if err := json.Unmarshal([]byte(got.Body), &sent); err != nil {
 		t.Fatal(err)
 	}
 	if err := json.Unmarshal(docs.OpenAPI, &embedded); err != nil {
 		t.Fatal(err)
 	}
-	a, _ := json.Marshal(served)
+	a, _ := json.Marshal(sent)
 	b, _ := json.Marshal(embedded)
 	if got.StatusCode != 200 || string(a) != string(b) {
 		t.Errorf("status %d; the served document is not the embedded one", got.StatusCode)
+	}
+	// A client that holds the document does not get it again.
+	e := httpapitest.Event(t, "GET", "/api/v1/openapi.json", nil, "")
+	e.MultiValueHeaders["If-None-Match"] = got.MultiValueHeaders["Etag"]
+	if again := served(t, system{}).Send(t, e); again.StatusCode != 304 || again.Body != "" || len(e.MultiValueHeaders["If-None-Match"]) != 1 {
+		t.Errorf("with the tag %q: got %d %.100s; want 304", e.MultiValueHeaders["If-None-Match"], again.StatusCode, again.Body)
 	}
 }

@@ -3,15 +3,15 @@ package main
 import (
 	"context"
 	"net/http"
-	"time"
 
 	"github.com/opsplane/opsplane/shared/api/fault"
 	"github.com/opsplane/opsplane/shared/api/httpapi"
+	"github.com/opsplane/opsplane/shared/api/timestamp"
 	"github.com/opsplane/opsplane/shared/background/task"
 )
 
-// taskAnswer is the JSON form of a task.
-type taskAnswer struct {
+// taskResponse is the JSON form of a task.
+type taskResponse struct {
 	ID        string     `json:"id"`
 	Name      string     `json:"name"`
 	State     task.State `json:"state"`
@@ -30,17 +30,17 @@ func taskID(r *http.Request) (string, error) { return task.ParseID(r.PathValue("
 
 // task returns a task to its owner. For anybody else it returns that there is no
 // such task.
-func (s system) task(ctx context.Context, call httpapi.Call, id string) (taskAnswer, error) {
+func (s system) task(ctx context.Context, call httpapi.Call, id string) (taskResponse, error) {
 	t, err := s.tasks.Get(ctx, id, call.Now)
 	if err != nil {
-		return taskAnswer{}, err
+		return taskResponse{}, err
 	}
 	if !t.VisibleTo(call.Caller) {
-		return taskAnswer{}, fault.ErrNotFound
+		return taskResponse{}, fault.ErrNotFound
 	}
-	answer := taskAnswer{ID: t.ID, Name: t.Name, State: t.State, UpdatedAt: t.UpdatedAt.Format(time.RFC3339), Problem: t.Problem}
+	response := taskResponse{ID: t.ID, Name: t.Name, State: t.State, UpdatedAt: timestamp.Format(t.UpdatedAt), Problem: t.Problem}
 	if t.Progress != (task.Progress{}) {
-		answer.Progress = &progress{Done: t.Progress.Done, Total: t.Progress.Total}
+		response.Progress = &progress{Done: t.Progress.Done, Total: t.Progress.Total}
 	}
-	return answer, nil
+	return response, nil
 }

@@ -9,6 +9,7 @@ import (
 	"github.com/opsplane/opsplane/shared/api/access"
 	"github.com/opsplane/opsplane/shared/api/fault"
 	"github.com/opsplane/opsplane/shared/api/httpapi"
+	"github.com/opsplane/opsplane/shared/api/timestamp"
 	"github.com/opsplane/opsplane/shared/credential/apikey"
 	"github.com/opsplane/opsplane/shared/vcs"
 )
@@ -29,12 +30,23 @@ type created struct {
 }
 
 func decodeCreate(r *http.Request) (createRequest, error) {
-	b := decodeBody(r)
-	q := createRequest{
-		name: b.text("name", required), capabilities: b.capabilities("capabilities"),
-		description: b.text("description", optional), expires: b.time("expires_at"),
+	b := httpapi.NewBody(r).IgnoreNull()
+	b.Require("name", "must be the key's name")
+	b.Require("capabilities", "must be a list of capabilities")
+	q := createRequest{name: b.String("name")}
+	q.capabilities, _ = b.Capabilities("capabilities")
+	if text := b.OptionalString("description"); text != nil {
+		q.description = *text
 	}
-	return q, b.err
+	expires := b.OptionalString("expires_at")
+	if err := b.Err(); err != nil || expires == nil {
+		return q, err
+	}
+	var err error
+	if q.expires, err = timestamp.Parse(*expires); err != nil {
+		return q, fault.Invalidf("INVALID_EXPIRY", "member %q must be a time such as %s", "expires_at", timestamp.Example)
+	}
+	return q, nil
 }
 
 // create makes a key that reaches no further and lasts no longer than the caller's
@@ -89,7 +101,7 @@ func expiry(asked, own time.Time) (time.Time, error) {
 		return own, nil
 	case asked.After(own):
 		return time.Time{}, fault.Invalidf("INVALID_EXPIRY",
-			"expires_at is later than the end of the key that you use, %s", own.Format(time.RFC3339))
+			"expires_at is later than the end of the key that you use, %s", timestamp.Format(own))
 	}
 	return asked, nil
 }

@@ -3,12 +3,12 @@ package main
 import (
 	"context"
 	"net/http"
-	"time"
 	"unicode/utf8"
 
 	"github.com/opsplane/opsplane/shared/api/access"
 	"github.com/opsplane/opsplane/shared/api/httpapi"
 	"github.com/opsplane/opsplane/shared/api/paging"
+	"github.com/opsplane/opsplane/shared/api/timestamp"
 	"github.com/opsplane/opsplane/shared/credential/apikey"
 )
 
@@ -60,21 +60,13 @@ func (t *tokens) list(ctx context.Context, call httpapi.Call, q paging.Request) 
 	if err != nil {
 		return paging.Results[item]{}, err
 	}
-	page := paging.Answer(q, keys, func(k apikey.Key) []string { return []string{k.Cursor()} })
+	page := paging.PageOf(q, keys, func(k apikey.Key) []string { return []string{k.Cursor()} })
 	return paging.Map(page, show), nil
 }
 
 func show(k apikey.Key) item {
 	return item{
 		Capabilities: k.Capabilities, ID: k.ID, Name: k.Name, Description: k.Description,
-		CreatedAt: stamp(k.CreatedAt), ExpiresAt: stamp(k.ExpiresAt), LastUsedAt: stamp(k.LastUsedAt),
+		CreatedAt: timestamp.Format(k.CreatedAt), ExpiresAt: timestamp.Format(k.ExpiresAt), LastUsedAt: timestamp.Format(k.LastUsedAt),
 	}
-}
-
-// stamp formats a time to the second; the zero time is empty.
-func stamp(t time.Time) string {
-	if t.IsZero() {
-		return ""
-	}
-	return t.UTC().Format(time.RFC3339)
 }

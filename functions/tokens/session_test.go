@@ -74,7 +74,7 @@ func TestSessionOfAnAccountThatIsNoLongerTheUsersManagesNoKeys(t *testing.T) {
 func TestPersonRestrictsKeysToInstallationsThatTheVCSVouchesFor(t *testing.T) {
 	t.Parallel()
 	h := newRig(t)
-	if err := h.users.Replace(ctx, h.Author(), h.owner.ID, "github", "", user.Hosted{Installations: []string{"77"}, AskedAt: h.Clock.Now()}); err != nil {
+	if err := h.users.Replace(ctx, h.Author(), h.owner.ID, vcs.Account{VCS: "github", ID: ""}, user.Hosted{Installations: []vcs.ID{"77"}, AskedAt: h.Clock.Now()}); err != nil {
 		t.Fatal(err)
 	}
 	body := `{"name":"ci","capabilities":["kv_store_read",{"name":"installation_id","id":"77"}]}`

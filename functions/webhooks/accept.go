@@ -139,7 +139,7 @@ func contentID(p post) string {
 // latest values are read and tried, because another instance may have given out a
 // token of a newer value.
 func (w *webhooks) installation(ctx context.Context, now time.Time, token string) (vcs.ID, error) {
-	for _, words := range []func(context.Context, time.Time) ([]string, error){w.tokens.Words, w.tokens.LatestWords} {
+	for _, words := range []func(context.Context, time.Time) ([]string, error){w.tokens.Values, w.tokens.LatestValues} {
 		known, err := words(ctx, now)
 		if err != nil {
 			return "", configured(err)

@@ -18,8 +18,8 @@ func main() {
 	cfg := awsclient.Config()
 	w := &webhooks{
 		deliveries: delivery.Store{DB: awsclient.DynamoDB(cfg), Table: os.Getenv("DELIVERIES_TABLE")},
-		github:     secret.New(cfg, os.Getenv("GITHUB_WEBHOOK_SECRET")),
-		tokens:     secret.New(cfg, os.Getenv("WEBHOOK_TOKEN_SECRET")),
+		github:     secret.New(cfg, os.Getenv("GITHUB_WEBHOOK_SECRET"), time.Now),
+		tokens:     secret.New(cfg, os.Getenv("WEBHOOK_TOKEN_SECRET"), time.Now),
 		log:        telemetry.Logger(),
 	}
 	httpapi.NewLambda(routes(w), telemetry.Logger(), time.Now).Serve()

@@ -64,7 +64,7 @@ func rigOn(of *functiontest.Rig, db *dynamodb.Client, github, server string) *ri
 	r := &rig{Rig: of, deliveries: delivery.Store{DB: of.Env.DynamoDB, Table: table}}
 	r.Clock.Set(born)
 	r.Serve(routes(&webhooks{
-		deliveries: delivery.Store{DB: db, Table: table}, github: secret.New(of.Env.Config, github), tokens: secret.New(of.Env.Config, server), log: r.Logger(),
+		deliveries: delivery.Store{DB: db, Table: table}, github: secret.New(of.Env.Config, github, time.Now), tokens: secret.New(of.Env.Config, server, time.Now), log: r.Logger(),
 	}))
 	return r
 }

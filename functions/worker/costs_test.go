@@ -9,12 +9,12 @@ import (
 	"github.com/aws/aws-lambda-go/events"
 
 	"github.com/opsplane/opsplane/infra/test/costs"
-	"github.com/opsplane/opsplane/shared/background/delivery"
+	"github.com/opsplane/opsplane/infra/test/functiontest"
 )
 
 func TestDeliveriesUseWhatTheDocumentSays(t *testing.T) {
 	open := func(title string, after time.Duration) string { return pull(17, "open", title, born.Add(after)) }
-	costs.Check(t, "WorkerFunction", map[string]costs.Scenario{
+	costs.Check(t, function, map[string]costs.Scenario{
 		"delivery, first of a pull request":             processing("pull_request", open("One", 0)),
 		"delivery that changes one":                     processing("pull_request", open("One", 0), open("Two", time.Minute)),
 		"delivery of a change older than what is known": processing("pull_request", open("Two", time.Minute), open("One", 0)),
@@ -39,19 +39,17 @@ func installationOf(n int) string {
 func processing(event string, bodies ...string) costs.Scenario {
 	return func(t *testing.T) *costs.Meter {
 		env, m := costs.New(t)
-		r := &rig{env: env, clock: born.Add(time.Minute)} // later than the arrival
-		metered := *env
-		metered.DynamoDB = m.DynamoDB()
-		r.worker = r.over(&metered)
+		r := rigOn(functiontest.On(env, function))
+		r.Clock.Add(time.Minute) // later than the arrival
+		r.worker = r.over(m.Role(function))
 		var last events.DynamoDBEventRecord
 		for i, body := range bodies {
 			d := github(string(rune('a'+i))+"2d3162e-cc78-11e3-81ab-4c9367dc0958", event, time.Duration(i)*time.Second)
-			stored := delivery.Store{DB: env.DynamoDB, Table: env.Table("DeliveriesTable")}
-			if _, err := stored.Accept(t.Context(), d, []byte(body)); err != nil {
+			if _, err := r.deliveries.Accept(t.Context(), d, []byte(body)); err != nil {
 				t.Fatal(err)
 			}
 			if last = told(d); i < len(bodies)-1 {
-				invoke(t, r.over(env), last)
+				invoke(t, r.over(r.Role), last)
 			}
 		}
 		m.Start()
@@ -64,13 +62,11 @@ func processing(event string, bodies ...string) costs.Scenario {
 // sweeping counts the cost of a scheduled run with one delivery that is not due.
 func sweeping(t *testing.T) *costs.Meter {
 	env, m := costs.New(t)
-	r := &rig{env: env, clock: born.Add(time.Minute)}
-	r.worker = r.over(env)
+	r := rigOn(functiontest.On(env, function))
+	r.Clock.Add(time.Minute)
 	r.arrive(t, github("a", "push", 0), push("infra", born))
-	metered := *env
-	metered.DynamoDB = m.DynamoDB()
 	m.Start()
 	m.Invoke("worker")
-	r.sweepOnce(t, r.over(&metered))
+	r.sweepOnce(t, r.over(m.Role(function)))
 	return m
 }

@@ -34,7 +34,7 @@ func (r *rig) left(t *testing.T) map[string]attr.Item {
 	t.Helper()
 	all := map[string]attr.Item{}
 	for _, table := range []string{"VcsTable", "OperationsTable"} {
-		out, err := r.env.DynamoDB.Scan(t.Context(), &dynamodb.ScanInput{TableName: aws.String(r.env.Table(table)), ConsistentRead: aws.Bool(true)})
+		out, err := r.Env.DynamoDB.Scan(t.Context(), &dynamodb.ScanInput{TableName: aws.String(r.Env.Table(table)), ConsistentRead: aws.Bool(true)})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -124,7 +124,7 @@ func (c crash) arrive(t *testing.T) (*rig, json.RawMessage) {
 	}
 	record := r.arrive(t, c.d, c.body)
 	if c.swept {
-		r.clock = born.Add(time.Hour)
+		r.Clock.Set(born.Add(time.Hour))
 		return r, wake
 	}
 	event, err := json.Marshal(events.DynamoDBEvent{Records: []events.DynamoDBEventRecord{record}})
@@ -138,15 +138,15 @@ func (c crash) arrive(t *testing.T) (*rig, json.RawMessage) {
 func (c crash) undisturbed(t *testing.T) map[string]attr.Item {
 	t.Helper()
 	r, event := c.arrive(t)
-	invokeAs(t, c.worker(r, r.env), "only", event)
+	invokeAs(t, c.worker(r, new(storagetest.Faults)), "only", event)
 	c.ended(t, r, "undisturbed")
 	return r.left(t)
 }
 
-func (c crash) worker(r *rig, env *storagetest.Env) *worker {
-	w := r.over(env)
-	if c.broken {
-		w.facts.installations.Table = "no-such-table"
+func (c crash) worker(r *rig, f *storagetest.Faults) *worker {
+	w := r.over(r.Role.WithFaults(f))
+	if c.broken { // no role names such a table
+		w.facts.installations.DB, w.facts.installations.Table = r.Env.WithFaults(f).DynamoDB, "no-such-table"
 	}
 	return w
 }
@@ -164,10 +164,10 @@ func (c crash) killed(t *testing.T, n int, reference map[string]attr.Item) bool 
 	t.Helper()
 	r, event := c.arrive(t)
 	var calls atomic.Int32
-	invokeAs(t, c.worker(r, r.env.WithFaults(killedAt(n, &calls))), "first", event)
+	invokeAs(t, c.worker(r, killedAt(n, &calls)), "first", event)
 	before := r.left(t)
-	r.clock = r.clock.Add(delivery.Lease)
-	invokeAs(t, c.worker(r, r.env), "second", event)
+	r.Clock.Add(delivery.Lease)
+	invokeAs(t, c.worker(r, new(storagetest.Faults)), "second", event)
 	when := fmt.Sprintf("killed at call %d", n)
 	if c.want != delivery.Parked || !c.swept { // a parked delivery may have been due again
 		c.ended(t, r, when)
@@ -201,14 +201,14 @@ func TestRedeliveryThatIsKilledAfterAnyCallIsProcessedInTheEnd(t *testing.T) {
 		record := r.arrive(t, d, push("infra", born))
 		invoke(t, r.failing(), record)
 		var calls atomic.Int32
-		operator := r.over(r.env.WithFaults(killedAt(n, &calls))).deliveries
-		_, err := operator.Redeliver(t.Context(), "github", "a", r.clock)
+		operator := r.over(r.Env.WithFaults(killedAt(n, &calls))).deliveries
+		_, err := operator.Redeliver(t.Context(), "github", "a", r.Clock.Now())
 		if err != nil && n%2 == 0 { // every second time the operator repeats it
-			if _, err := r.deliveries.Redeliver(t.Context(), "github", "a", r.clock); err != nil {
+			if _, err := r.deliveries.Redeliver(t.Context(), "github", "a", r.Clock.Now()); err != nil {
 				t.Fatal(err)
 			}
 		}
-		r.clock = r.clock.Add(7 * time.Hour) // the stream wakes nobody
+		r.Clock.Add(7 * time.Hour) // the stream wakes nobody
 		if r.sweepOnce(t, r.worker); r.state(t, d).State != delivery.Done {
 			t.Errorf("killed at call %d: %+v", n, r.state(t, d))
 		}

@@ -148,7 +148,7 @@ func (r *rig) live(t *testing.T, w *world, random *rand.Rand, batch, deaths int)
 		if died < deaths {
 			died++
 			faults, _ := killed(1 + random.IntN(4*batch))
-			worker = r.over(r.env.WithFaults(faults))
+			worker = r.over(r.Role.WithFaults(faults))
 		}
 		done := invoke(t, worker, records[:min(batch, len(records))]...)
 		records = records[done:]

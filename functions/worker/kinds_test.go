@@ -195,7 +195,7 @@ func TestWorkerThatIsKilledAfterAnyCallOfAnyKind(t *testing.T) {
 				d, body := read(t, k.name, next)
 				record := r.arrive(t, d, body)
 				faults, calls := killed(n)
-				survived = invoke(t, r.over(r.env.WithFaults(faults)), record) == 1 && calls() < n
+				survived = invoke(t, r.over(r.Role.WithFaults(faults)), record) == 1 && calls() < n
 				if !survived && invoke(t, r.worker, record) != 1 {
 					t.Fatalf("killed at call %d: the next worker does not end it", n)
 				}

@@ -16,18 +16,18 @@ func TestTaskOfALateDeliveryLivesFromItsMaking(t *testing.T) {
 	invoke(t, r.worker, r.arrive(t, github("a", "installation_repositories", 0), given("infra")))
 	d := github("b", "installation_repositories", time.Second)
 	record := r.arrive(t, d, taken("infra"))
-	r.clock = born.Add(3 * 24 * time.Hour)
+	r.Clock.Set(born.Add(3 * 24 * time.Hour))
 	invoke(t, r.worker, record)
-	ids, err := r.facts.tasks.Due(t.Context(), task.Hosts, r.clock, 10)
+	ids, err := r.facts.tasks.Due(t.Context(), task.Hosts, r.Clock.Now(), 10)
 	if err != nil || len(ids) != 1 {
 		t.Fatalf("tasks %v, %v", ids, err)
 	}
-	run, err := r.facts.tasks.Begin(t.Context(), ids[0], r.clock)
+	run, err := r.facts.tasks.Begin(t.Context(), ids[0], r.Clock.Now())
 	if err != nil {
 		t.Fatal(err)
 	}
-	if !run.MovedAt.Equal(r.clock) {
-		t.Errorf("it counts its age from %s, want from %s", run.MovedAt, r.clock)
+	if !run.MovedAt.Equal(r.Clock.Now()) {
+		t.Errorf("it counts its age from %s, want from %s", run.MovedAt, r.Clock.Now())
 	}
 }
 
@@ -49,16 +49,16 @@ func TestRefreshOfALateDeliveryLivesFromItsMaking(t *testing.T) {
 				invoke(t, r.worker, r.arrive(t, first, c.body)) // of an unknown repository: no task
 			}
 			record := r.arrive(t, c.d, c.body)
-			r.clock = born.Add(3 * 24 * time.Hour)
+			r.Clock.Set(born.Add(3 * 24 * time.Hour))
 			invoke(t, r.worker, record)
-			r.clock = r.clock.Add(time.Hour)
-			ids, err := r.facts.tasks.Due(t.Context(), task.Hosts, r.clock, 10)
+			r.Clock.Add(time.Hour)
+			ids, err := r.facts.tasks.Due(t.Context(), task.Hosts, r.Clock.Now(), 10)
 			if err != nil || len(ids) != 1 {
 				t.Fatalf("tasks %v, %v; the delivery: %+v", ids, err, r.state(t, c.d))
 			}
-			made, err := r.facts.tasks.Begin(t.Context(), ids[0], r.clock)
-			if err != nil || made.Kind != task.RefreshRepositories || !made.MovedAt.Equal(r.clock.Add(-time.Hour)) {
-				t.Errorf("%s counts its age from %s, %v; want from %s", made.Kind, made.MovedAt, err, r.clock.Add(-time.Hour))
+			made, err := r.facts.tasks.Begin(t.Context(), ids[0], r.Clock.Now())
+			if err != nil || made.Kind != task.RefreshRepositories || !made.MovedAt.Equal(r.Clock.Now().Add(-time.Hour)) {
+				t.Errorf("%s counts its age from %s, %v; want from %s", made.Kind, made.MovedAt, err, r.Clock.Now().Add(-time.Hour))
 			}
 		})
 	}

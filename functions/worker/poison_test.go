@@ -38,8 +38,8 @@ func about(id, installation, repository string, after time.Duration) delivery.De
 
 // failing returns a worker whose writes of facts are refused.
 func (r *rig) failing() *worker {
-	broken := r.over(r.env)
-	broken.facts.installations.Table = "no-such-table"
+	broken := r.over(r.Role)
+	broken.facts.installations.DB, broken.facts.installations.Table = r.Env.DynamoDB, "no-such-table" // no role names it
 	return broken
 }
 
@@ -60,7 +60,7 @@ func TestUnreadableDeliveryIsStuckAtOnceAndHoldsUpNobody(t *testing.T) {
 	if got := r.state(t, good); got.State != delivery.Done {
 		t.Errorf("its neighbour: %+v", got)
 	}
-	r.clock = born.Add(1000 * time.Hour)
+	r.Clock.Set(born.Add(1000 * time.Hour))
 	if run := r.sweepOnce(t, r.worker); run.Stuck != 1 || run.Due != 0 || r.state(t, bad).Tries != 1 {
 		t.Errorf("the schedule: %+v, %+v", run, r.state(t, bad))
 	}
@@ -77,11 +77,11 @@ func TestFailedDeliveryIsTriedAgainByTheSchedule(t *testing.T) {
 	if got.State != delivery.Parked || got.NextTry.IsZero() {
 		t.Fatalf("got %+v", got)
 	}
-	r.clock = got.NextTry.Add(-time.Second)
+	r.Clock.Set(got.NextTry.Add(-time.Second))
 	if run := r.sweepOnce(t, r.worker); run.Due != 0 {
 		t.Errorf("tried before its time: %+v", run)
 	}
-	r.clock = got.NextTry
+	r.Clock.Set(got.NextTry)
 	if run := r.sweepOnce(t, r.worker); run.Done != 1 || r.state(t, d).State != delivery.Done {
 		t.Errorf("after the schedule: %+v, %+v", run, r.state(t, d))
 	}
@@ -92,7 +92,7 @@ func TestDeliveryThatTheStreamLostIsSwept(t *testing.T) {
 	r := newRig(t)
 	d := github("a", "push", 0)
 	r.arrive(t, d, push("infra", born)) // the stream's record is not used
-	r.clock = born.Add(48 * time.Hour)
+	r.Clock.Set(born.Add(48 * time.Hour))
 	if run := r.sweepOnce(t, r.worker); run.Due != 1 || run.Done != 1 {
 		t.Errorf("swept: %+v", run)
 	}
@@ -113,7 +113,7 @@ func TestDeadlyDeliveryComesToAnEndAndStarvesNobody(t *testing.T) {
 	bad := github("bad", "push", 0)
 	record := r.arrive(t, bad, push("infra", born))
 	die := func(begin func(context.Context, delivery.Key, time.Time) (delivery.Delivery, error)) {
-		if _, err := begin(t.Context(), bad.Key(), r.clock); err != nil {
+		if _, err := begin(t.Context(), bad.Key(), r.Clock.Now()); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -129,7 +129,7 @@ func TestDeadlyDeliveryComesToAnEndAndStarvesNobody(t *testing.T) {
 	}
 	good := github("good", "push", time.Second)
 	r.arrive(t, good, push("infra", born.Add(time.Second)))
-	r.clock = born.Add(24 * time.Hour)
+	r.Clock.Set(born.Add(24 * time.Hour))
 	die(r.deliveries.BeginDue) // it is the first that is due
 	if r.sweepOnce(t, r.worker); r.state(t, good).State != delivery.Done {
 		t.Fatalf("its neighbour waits for it: %+v", r.state(t, good))
@@ -141,7 +141,7 @@ func TestDeadlyDeliveryComesToAnEndAndStarvesNobody(t *testing.T) {
 		if n > 2*delivery.MaxTries {
 			t.Fatalf("it never ends: %+v", got)
 		}
-		r.clock = r.clock.Add(24 * time.Hour)
+		r.Clock.Add(24 * time.Hour)
 		if got.Begun < maxDeaths && got.Tries < delivery.MaxTries {
 			die(r.deliveries.BeginDue)
 			continue
@@ -160,7 +160,7 @@ func TestDeadlyDeliveryComesToAnEndAndStarvesNobody(t *testing.T) {
 func (r *rig) slow(n int) *worker {
 	var f storagetest.Faults
 	f.Add(storagetest.Fault{Operation: "GetItem", Nth: n, Delay: 24 * time.Hour})
-	w := r.over(r.env.WithFaults(&f))
+	w := r.over(r.Role.WithFaults(&f))
 	w.share = 5 * time.Second // enough for the other deliveries, also on a busy machine
 	return w
 }
@@ -174,7 +174,7 @@ func TestDeliveryUsesUpNoMoreThanItsShareOfTime(t *testing.T) {
 			}
 		},
 		"schedule": func(t *testing.T, r *rig, _ ...events.DynamoDBEventRecord) {
-			r.clock = born.Add(time.Hour)
+			r.Clock.Set(born.Add(time.Hour))
 			r.sweepOnce(t, r.slow(1))
 		},
 	} {
@@ -201,7 +201,7 @@ func TestScheduleGoesOnBehindWhatCannotBeEnded(t *testing.T) {
 	bad, good := github("bad", "star", 0), github("good", "star", time.Second)
 	r.arrive(t, bad, `{"action":"created"}`)
 	r.arrive(t, good, `{"action":"created"}`)
-	r.clock = born.Add(time.Hour)
+	r.Clock.Set(born.Add(time.Hour))
 	var updates atomic.Int32 // the first update begins the bad delivery; the next ones, with the client's own retries, end it
 	faults := &storagetest.Faults{Choose: func(operation string) storagetest.Fault {
 		if operation == "UpdateItem" {
@@ -211,7 +211,7 @@ func TestScheduleGoesOnBehindWhatCannotBeEnded(t *testing.T) {
 		}
 		return storagetest.Fault{}
 	}}
-	answer, err := r.over(r.env.WithFaults(faults)).handle(t.Context(), wake)
+	answer, err := r.over(r.Role.WithFaults(faults)).handle(t.Context(), wake)
 	if err == nil {
 		t.Error("nothing is said of what could not be written")
 	}

@@ -1,15 +1,13 @@
 package main
 
 import (
-	"encoding/json"
 	"fmt"
-	"io"
-	"log/slog"
 	"testing"
 	"time"
 
 	"github.com/aws/aws-lambda-go/events"
 
+	"github.com/opsplane/opsplane/infra/test/functiontest"
 	"github.com/opsplane/opsplane/infra/test/storagetest"
 	"github.com/opsplane/opsplane/shared/audit/change"
 	"github.com/opsplane/opsplane/shared/background/delivery"
@@ -24,16 +22,25 @@ var born = time.UnixMilli(4_000_000_000_000).UTC()
 
 var author = change.Author{Principal: "test", Request: "1", At: born}
 
+const function = "WorkerFunction"
+
 // rig is a worker over its own tables.
 type rig struct {
+	*functiontest.Rig
 	*worker
-	env   *storagetest.Env
-	clock time.Time
+	// The stores of the test, which also writes and reads what the worker may not.
+	deliveries delivery.Store
+	facts      facts
 }
 
-func newRig(t *testing.T) *rig {
-	r := &rig{env: storagetest.New(t), clock: born}
-	r.worker = r.over(r.env)
+func newRig(t *testing.T) *rig { return rigOn(functiontest.New(t, function)) }
+
+func rigOn(of *functiontest.Rig) *rig {
+	r := &rig{Rig: of}
+	r.Clock.Set(born)
+	r.worker = r.over(r.Role)
+	tests := r.over(r.Env)
+	r.deliveries, r.facts = tests.deliveries, tests.facts
 	return r
 }
 
@@ -47,9 +54,9 @@ func (r *rig) over(env *storagetest.Env) *worker {
 			repositories:  repository.Store{DB: env.DynamoDB, Table: system},
 			pullRequests:  pullrequest.Store{DB: env.DynamoDB, Table: system},
 			tasks:         task.Store{DB: env.DynamoDB, Table: env.Table("OperationsTable")},
-			now:           func() time.Time { return r.clock },
+			now:           r.Clock.Now,
 		},
-		log: slog.New(slog.NewJSONHandler(io.Discard, nil)), now: func() time.Time { return r.clock }, share: share,
+		log: r.Logger(), now: r.Clock.Now, share: share,
 	}
 }
 
@@ -75,29 +82,11 @@ func told(d delivery.Delivery) events.DynamoDBEventRecord {
 	}}
 }
 
-// invoke gives records to the worker, as Lambda does, until the worker gives none
-// back.
+// invoke gives records to a worker, as Lambda does, and returns how many it
+// processed.
 func invoke(t *testing.T, w *worker, records ...events.DynamoDBEventRecord) (done int) {
 	t.Helper()
-	event, err := json.Marshal(events.DynamoDBEvent{Records: records})
-	if err != nil {
-		t.Fatal(err)
-	}
-	answer, err := w.handle(t.Context(), event)
-	if err != nil {
-		t.Fatal(err)
-	}
-	failures := answer.(events.DynamoDBEventResponse).BatchItemFailures
-	if len(failures) == 0 {
-		return len(records)
-	}
-	for i, record := range records {
-		if record.Change.SequenceNumber == failures[0].ItemIdentifier {
-			return i
-		}
-	}
-	t.Fatalf("handed back %v, which was not given", failures)
-	return 0
+	return functiontest.Stream(t.Context(), t, w.handle, records...)
 }
 
 func github(id, event string, after time.Duration) delivery.Delivery {

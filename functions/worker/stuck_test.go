@@ -20,11 +20,11 @@ import (
 func (r *rig) unreadable(t *testing.T, system, installation string, ids ...string) {
 	t.Helper()
 	for _, id := range ids {
-		d := delivery.Delivery{ID: delivery.ID(vcs.ID(installation), id), Event: "Push Hook", Installation: vcs.Installation{VCS: vcs.VCS(system), ID: vcs.ID(installation)}, ReceivedAt: r.clock}
+		d := delivery.Delivery{ID: delivery.ID(vcs.ID(installation), id), Event: "Push Hook", Installation: vcs.Installation{VCS: vcs.VCS(system), ID: vcs.ID(installation)}, ReceivedAt: r.Clock.Now()}
 		if invoke(t, r.worker, r.arrive(t, d, "not JSON")) != 1 {
 			t.Fatal("not done")
 		}
-		r.clock = r.clock.Add(time.Second)
+		r.Clock.Add(time.Second)
 	}
 }
 
@@ -55,13 +55,13 @@ func TestAlarmTellsOfEachInstallationOnceAndDaily(t *testing.T) {
 	expect("before", 0)
 	r.unreadable(t, "gitlab", "77", "a", "b", "c", "d")
 	expect("when the first are stuck", 1, "gitlab 77: 4")
-	r.clock = r.clock.Add(time.Hour)
+	r.Clock.Add(time.Hour)
 	expect("an hour later", 0, "gitlab 77: 4")
 	r.unreadable(t, "gitlab", "77", "e")
 	expect("when the same group has one more", 0, "gitlab 77: 5")
 	r.unreadable(t, "github", "42", "a")
 	expect("when another installation has one", 1, "gitlab 77: 5", "github 42: 1")
-	r.clock = born.Add(24*time.Hour + time.Minute)
+	r.Clock.Set(born.Add(24*time.Hour + time.Minute))
 	expect("a day after the first", 1, "gitlab 77: 5", "github 42: 1")
 	list, err := r.deliveries.StuckOf(t.Context(), vcs.Installation{VCS: "gitlab", ID: "77"})
 	if err != nil || len(list) != 5 {
@@ -73,7 +73,7 @@ func TestAlarmTellsOfEachInstallationOnceAndDaily(t *testing.T) {
 		}
 	}
 	expect("when those of the group are dismissed", 0, "github 42: 1")
-	r.clock = r.clock.Add(2 * time.Hour)
+	r.Clock.Add(2 * time.Hour)
 	r.unreadable(t, "gitlab", "77", "f")
 	expect("when the group has one again", 1, "github 42: 1", "gitlab 77: 1")
 }
@@ -105,12 +105,12 @@ func TestAlarmsWatchWhatTheWorkerCounts(t *testing.T) {
 func TestAlarmOfWhatIsSentAgainAndAgainEnds(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
-	d := delivery.Delivery{ID: delivery.ID("77", "a"), Event: "Push Hook", Installation: vcs.Installation{VCS: "gitlab", ID: "77"}, ReceivedAt: r.clock}
+	d := delivery.Delivery{ID: delivery.ID("77", "a"), Event: "Push Hook", Installation: vcs.Installation{VCS: "gitlab", ID: "77"}, ReceivedAt: r.Clock.Now()}
 	told := 0
 	for range 3 * delivery.MaxRedelivered {
 		invoke(t, r.worker, r.arrive(t, d, "not JSON"))
 		told += r.sweepOnce(t, r.worker).NewlyStuck
-		r.clock = r.clock.Add(15 * time.Minute)
+		r.Clock.Add(15 * time.Minute)
 	}
 	if told != 1+delivery.MaxRedelivered {
 		t.Errorf("told of %d times, want once and at %d redeliveries", told, delivery.MaxRedelivered)

@@ -203,12 +203,12 @@ func TestLargeListIsWrittenOnceAndCheaplyAgain(t *testing.T) {
 			r := newRig(t)
 			record := r.arrive(t, github("a", event, 0), fmt.Sprintf(body, strings.Join(list, ",")))
 			faults, _ := killed(n / 2)
-			if invoke(t, r.over(r.env.WithFaults(faults)), record) != 0 {
+			if invoke(t, r.over(r.Role.WithFaults(faults)), record) != 0 {
 				t.Fatal("the worker did not die")
 			}
 			// One write for each repository finds that it is stored already.
 			var f storagetest.Faults
-			if invoke(t, r.over(r.env.WithFaults(&f)), record) != 1 {
+			if invoke(t, r.over(r.Role.WithFaults(&f)), record) != 1 {
 				t.Fatal("not done")
 			}
 			if calls := f.Calls(""); calls > n+10 {

@@ -10,6 +10,7 @@ import (
 	"github.com/opsplane/opsplane/shared/api/fault"
 	"github.com/opsplane/opsplane/shared/audit/change"
 	"github.com/opsplane/opsplane/shared/login/user"
+	"github.com/opsplane/opsplane/shared/vcs"
 )
 
 func TestAccountIsTiedToAUser(t *testing.T) {
@@ -18,7 +19,7 @@ func TestAccountIsTiedToAUser(t *testing.T) {
 	users := &user.Store{DB: r.env.DynamoDB, Table: r.env.Table("OperationsTable")}
 	login := func(id string) user.User {
 		t.Helper()
-		u, err := users.SignIn(t.Context(), "github", user.Identity{ID: id, Login: "ann-at-github"}, change.Author{Request: uuid.NewString(), At: time.Now()})
+		u, err := users.SignIn(t.Context(), "github", user.Identity{ID: vcs.ID(id), Login: "ann-at-github"}, change.Author{Request: uuid.NewString(), At: time.Now()})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -47,8 +48,8 @@ func TestAccountIsTiedToAUser(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := users.Replace(t.Context(), change.Author{Principal: u.ID, Request: uuid.NewString(), At: time.Now()}, u.ID, "github", "583231", user.Hosted{Installations: []string{"42"}, AskedAt: time.Now()}); err != nil {
+	if err := users.Replace(t.Context(), change.Author{Principal: u.ID, Request: uuid.NewString(), At: time.Now()}, u.ID, vcs.Account{VCS: "github", ID: "583231"}, user.Hosted{Installations: []vcs.ID{"42"}, AskedAt: time.Now()}); err != nil {
 		t.Fatal(err)
 	}
-	r.must("user show ann", "member   of github installation 42, says github of ")
+	r.must("user show ann", "member   of github installation 42, stated by github at ")
 }

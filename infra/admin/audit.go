@@ -48,7 +48,7 @@ func (o *Operator) auditList(ctx context.Context, args []string) error {
 		if err := installation.Check(installationOf(*vcs, *id)); err != nil {
 			return err
 		}
-		q.Scope = audit.Record{VCS: *vcs, Installation: *id}.Scope()
+		q.Scope = audit.Scope(installationOf(*vcs, *id))
 	}
 	switch about := *key + *repository; {
 	case *key != "" && *repository != "":

@@ -68,7 +68,7 @@ func checkRestrictions(u user.User, caps access.Set) error {
 		if !system.Valid() {
 			return fault.Invalidf("INVALID_VCS", "%.40q is not a VCS; use %sgithub or %sgitlab", system, formVCS, formVCS)
 		}
-		if _, known := u.Login(string(system)); !known {
+		if _, known := u.Login(system); !known {
 			return fault.Invalidf("NOT_A_MEMBER",
 				"user %[1]s is a member of no %[2]s installation; add one first: membership add --user %[1]s --vcs %[2]s --installation N", u.Name, system)
 		}

@@ -43,7 +43,7 @@ func (o *Operator) eraseInstallation(ctx context.Context, args []string) error {
 	if err != nil {
 		return err
 	}
-	given, hosted, err := o.reaching(ctx, *system, *id)
+	given, hosted, err := o.reaching(ctx, i.Key())
 	if err != nil {
 		return err
 	}
@@ -68,7 +68,7 @@ func (o *Operator) eraseInstallation(ctx context.Context, args []string) error {
 	}
 	// From now on nobody can be given a membership. Somebody may have been given
 	// one just before.
-	if given, _, err = o.reaching(ctx, *system, *id); err != nil {
+	if given, _, err = o.reaching(ctx, i.Key()); err != nil {
 		return err
 	}
 	if err := o.endMemberships(ctx, given, m); err != nil {
@@ -83,10 +83,10 @@ func quiet(i installation.Installation, silent bool) error {
 	switch {
 	case i.VCS == vcs.GitHub && (i.State == installation.Installed || i.State == installation.Suspended):
 		return fault.Invalidf("STILL_INSTALLED", "the GitHub App is %s there: what is erased would come back with the next delivery. Have it uninstalled first, "+
-			"in the settings of %s at GitHub. If it is, this server was not told: redeliver the event \"installation\" with the action \"deleted\" from the App's page", i.State, printable(i.Name))
+			"in the settings of %s at GitHub. If it is, this server did not get the delivery: redeliver the event \"installation\" with the action \"deleted\" from the App's page", i.State, printable(i.Name))
 	case i.VCS == vcs.GitLab && !silent:
 		return fault.Invalidf("STILL_DELIVERS", "GitLab may deliver from that group: what is erased would come back with the next delivery. "+
-			"Remove the webhook at GitLab, take the group out of GitlabGroups, and say that both are done with --webhook-removed: GitLab does not tell")
+			"Remove the webhook at GitLab, take the group out of GitlabGroups, and say with --webhook-removed that both are done: GitLab does not report it")
 	}
 	return nil
 }
@@ -98,7 +98,7 @@ func (o *Operator) unreached(i installation.Installation, hosted []user.User) er
 	}
 	var who []string
 	for _, u := range hosted {
-		ends := u.Hosted[string(i.VCS)].AskedAt.Add(user.KeyLapse)
+		ends := u.Hosted[i.VCS].AskedAt.Add(user.KeyLapse)
 		who = append(who, fmt.Sprintf("%s (until %s)", printable(u.Name), shown(ends)))
 	}
 	return fault.Invalidf("STILL_REACHED", "%s says that these users may act on it, and what they write would stay: %s. "+
@@ -120,16 +120,16 @@ func confirmed(given, name string) error {
 // reaching lists the users whom an operator made members of an installation, and
 // the users who are members because a host says so. It scans, as the lists of users
 // do. A user that cannot be read is an error, because it may be one of them.
-func (o *Operator) reaching(ctx context.Context, system, id string) (given, hosted []user.User, err error) {
+func (o *Operator) reaching(ctx context.Context, m vcs.Installation) (given, hosted []user.User, err error) {
 	err = o.each(ctx, user.SortKey, func(item attr.Item) error {
 		u, err := user.Decode(item)
 		if err != nil {
 			return fmt.Errorf("a user cannot be read: %w", err)
 		}
-		if slices.Contains(u.Memberships, vcs.Installation{VCS: vcs.VCS(system), ID: vcs.ID(id)}) {
+		if slices.Contains(u.Memberships, m) {
 			given = append(given, u)
 		}
-		if said := u.Hosted[system]; slices.Contains(said.Installations, id) && o.Now().Sub(said.AskedAt) < user.KeyLapse {
+		if said := u.Hosted[m.VCS]; slices.Contains(said.Installations, m.ID) && o.Now().Sub(said.AskedAt) < user.KeyLapse {
 			hosted = append(hosted, u)
 		}
 		return nil
@@ -161,7 +161,7 @@ func (o *Operator) eraseUser(ctx context.Context, args []string) error {
 		if isUUID(names[0]) {
 			return o.eraseRest(ctx, names[0], *confirm)
 		}
-		return fault.Invalidf("NO_SUCH_USER", "there is no user %q: nothing was changed; \"user list\" shows all; of an erasure that was started \"task show\" tells; "+
+		return fault.Invalidf("NO_SUCH_USER", "there is no user %q: nothing was changed; \"user list\" shows all; \"task show\" shows an erasure that was started; "+
 			"one that has failed is started again with the user's id, which \"task show\" prints", printable(names[0]))
 	}
 	if err != nil {

@@ -12,7 +12,7 @@ import (
 	"github.com/opsplane/opsplane/shared/audit/change"
 	"github.com/opsplane/opsplane/shared/background/task"
 	"github.com/opsplane/opsplane/shared/login/user"
-	nouns "github.com/opsplane/opsplane/shared/vcs"
+	"github.com/opsplane/opsplane/shared/vcs"
 	"github.com/opsplane/opsplane/shared/vcs/installation"
 )
 
@@ -31,11 +31,11 @@ func (r *rig) due(at time.Time) []string {
 }
 
 // told stores an installation's state as its host states it.
-func (r *rig) told(vcs, id string, state installation.State, version string) {
+func (r *rig) told(system, id string, state installation.State, version string) {
 	r.t.Helper()
 	store := installation.Store{DB: r.env.DynamoDB, Table: r.operator.Tables.Operations}
-	author := change.Author{Principal: "webhook:" + vcs, Request: uuid.NewString(), At: time.Now()}
-	if err := store.Apply(r.t.Context(), author, installation.Installation{VCS: nouns.VCS(vcs), ID: nouns.ID(id), Name: "acme", State: state}, nouns.Version(version)); err != nil {
+	author := change.Author{Principal: "webhook:" + system, Request: uuid.NewString(), At: time.Now()}
+	if err := store.Apply(r.t.Context(), author, installation.Installation{VCS: vcs.VCS(system), ID: vcs.ID(id), Name: "acme", State: state}, vcs.Version(version)); err != nil {
 		r.t.Fatal(err)
 	}
 }
@@ -125,10 +125,10 @@ func TestErasureThatWouldBeUndoneAtOnceIsRefused(t *testing.T) {
 	r.must("account link --user ann --vcs github --id 9 --login ann", "")
 	ann := r.user("ann")
 	users := &user.Store{DB: r.env.DynamoDB, Table: r.operator.Tables.Operations}
-	said := func(at time.Time, ids ...string) {
+	said := func(at time.Time, ids ...vcs.ID) {
 		t.Helper()
 		author := change.Author{Principal: ann.ID, Request: uuid.NewString(), At: at}
-		if err := users.Replace(t.Context(), author, ann.ID, "github", "9", user.Hosted{Installations: ids, AskedAt: at}); err != nil {
+		if err := users.Replace(t.Context(), author, ann.ID, vcs.Account{VCS: "github", ID: "9"}, user.Hosted{Installations: ids, AskedAt: at}); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -151,7 +151,7 @@ func TestWordOfAHostThatHasLapsedHoldsUpNoErasure(t *testing.T) {
 	r.told("github", "42", installation.Uninstalled, "1")
 	long := time.Now().Add(-user.KeyLapse - time.Minute)
 	err := (&user.Store{DB: r.env.DynamoDB, Table: r.operator.Tables.Operations}).Replace(t.Context(),
-		change.Author{Principal: ann.ID, Request: uuid.NewString(), At: long}, ann.ID, "github", "9", user.Hosted{Installations: []string{"42"}, AskedAt: long})
+		change.Author{Principal: ann.ID, Request: uuid.NewString(), At: long}, ann.ID, vcs.Account{VCS: "github", ID: "9"}, user.Hosted{Installations: []vcs.ID{"42"}, AskedAt: long})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -171,7 +171,7 @@ func TestErasureOfAPersonBeginsAtOnce(t *testing.T) {
 			t.Errorf("%s: it says %s", wrong, r.notes.String())
 		}
 	}
-	if len(r.due(time.Now().Add(time.Hour))) != 0 || !slices.Equal(r.user("ann").VCSs(), []string{"github"}) || len(r.keys("ann")) != 1 {
+	if len(r.due(time.Now().Add(time.Hour))) != 0 || !slices.Equal(r.user("ann").VCSs(), []vcs.VCS{vcs.GitHub}) || len(r.keys("ann")) != 1 {
 		t.Error("a refused command has changed something")
 	}
 	id := idOf(t, r.must("erase user ann --confirm ann", "is being erased"))

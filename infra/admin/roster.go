@@ -73,9 +73,8 @@ func (o *Operator) userList(ctx context.Context, args []string) error {
 func accounts(u user.User) string {
 	var list []string
 	for _, system := range vcs.All() {
-		vcs := string(system)
-		if known, ok := u.Identities[vcs]; ok {
-			list = append(list, vcs+":"+printable(known.Login))
+		if known, ok := u.Identities[system]; ok {
+			list = append(list, string(system)+":"+printable(known.Login))
 		}
 	}
 	return strings.Join(list, ",")
@@ -89,9 +88,9 @@ func reach(u user.User) string {
 	for _, m := range u.Memberships {
 		list = append(list, m.String())
 	}
-	for vcs, said := range u.Hosted {
+	for system, said := range u.Hosted {
 		for _, id := range said.Installations {
-			list = append(list, vcs+"/"+id)
+			list = append(list, vcs.Installation{VCS: system, ID: id}.String())
 		}
 	}
 	slices.Sort(list)

@@ -9,6 +9,7 @@ import (
 	"github.com/opsplane/opsplane/shared/api/access"
 	"github.com/opsplane/opsplane/shared/credential/apikey"
 	"github.com/opsplane/opsplane/shared/login/user"
+	"github.com/opsplane/opsplane/shared/vcs"
 	"github.com/opsplane/opsplane/shared/vcs/installation"
 )
 
@@ -33,7 +34,7 @@ func (o *Operator) Seed(ctx context.Context) (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("seed user: %w", err)
 	}
-	local := installation.Installation{VCS: "github", ID: "1", Name: "local"}
+	local := installation.Installation{VCS: vcs.GitHub, ID: "1", Name: "local"}
 	if _, err := o.installations().Save(ctx, o.author(), local); err != nil {
 		return "", fmt.Errorf("seed installation: %w", err)
 	}

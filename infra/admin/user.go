@@ -43,9 +43,9 @@ func (o *Operator) userShow(ctx context.Context, args []string) error {
 	if err := o.say("name     %s\nid       %s\ncreated  %s", u.Name, u.ID, shown(u.CreatedAt)); err != nil {
 		return err
 	}
-	for _, vcs := range u.VCSs() {
-		if known, ok := u.Identities[vcs]; ok {
-			if err := o.say("account  %s at %s", known.Login, vcs); err != nil {
+	for _, system := range u.VCSs() {
+		if known, ok := u.Identities[system]; ok {
+			if err := o.say("account  %s at %s", known.Login, system); err != nil {
 				return err
 			}
 		}
@@ -56,9 +56,8 @@ func (o *Operator) userShow(ctx context.Context, args []string) error {
 		}
 	}
 	for _, system := range vcs.All() {
-		vcs := string(system)
-		for _, id := range u.Hosted[vcs].Installations {
-			if err := o.say("member   of %s installation %s, says %[1]s of %[3]s", vcs, id, shown(u.Hosted[vcs].AskedAt)); err != nil {
+		for _, id := range u.Hosted[system].Installations {
+			if err := o.say("member   of %s installation %s, stated by %[1]s at %[3]s", system, id, shown(u.Hosted[system].AskedAt)); err != nil {
 				return err
 			}
 		}
@@ -69,42 +68,44 @@ func (o *Operator) userShow(ctx context.Context, args []string) error {
 // accountLink links an account at a VCS to a user.
 func (o *Operator) accountLink(ctx context.Context, args []string) error {
 	fs := flags("account link")
-	name, vcs := fs.String("user", "", ""), fs.String("vcs", "", "")
-	id, login := fs.String("id", "", ""), fs.String("login", "", "")
+	var a vcs.Account
+	fs.StringVar((*string)(&a.VCS), "vcs", "", "")
+	fs.StringVar((*string)(&a.ID), "id", "", "")
+	name, login := fs.String("user", "", ""), fs.String("login", "", "")
 	if _, err := parse(fs, args); err != nil {
 		return err
 	}
 	if err := required(fs, "user", "vcs", "id", "login"); err != nil {
 		return err
 	}
-	if err := validAccount(*vcs, *id, *login); err != nil {
+	if err := validAccount(a, *login); err != nil {
 		return err
 	}
 	u, err := o.user(ctx, *name)
 	if err != nil {
 		return err
 	}
-	err = o.users().PutIdentity(ctx, u.ID, *vcs, user.Identity{ID: *id, Login: *login}, o.author())
+	err = o.users().PutIdentity(ctx, u.ID, a.VCS, user.Identity{ID: a.ID, Login: *login}, o.author())
 	if errors.Is(err, user.ErrLinked) {
-		return fault.Invalidf("ACCOUNT_TAKEN", "account %s at %s belongs to another user; it may have logged in before, and is then called %[2]s:%[1]s", *id, *vcs)
+		return fault.Invalidf("ACCOUNT_TAKEN", "account %s at %s belongs to another user; it may have logged in before, and is then called %[2]s:%[1]s", a.ID, a.VCS)
 	}
 	if err != nil {
 		return err
 	}
-	return o.say("account %s (%s) at %s is user %s now", *id, *login, *vcs, u.Name)
+	return o.say("account %s (%s) at %s is user %s now", a.ID, *login, a.VCS, u.Name)
 }
 
-// validAccount returns a fault unless id can be the id of an account at vcs. The
-// ids of accounts are numbers, as those of installations are.
-func validAccount(vcs, id, login string) error {
-	err := installation.Check(installationOf(vcs, id))
+// validAccount returns a fault unless a can be an account. The ids of accounts are
+// numbers, as those of installations are.
+func validAccount(a vcs.Account, login string) error {
+	err := installation.Check(vcs.Installation{VCS: a.VCS, ID: a.ID})
 	var f *fault.Error
 	if errors.As(err, &f) && f.ID == "INVALID_INSTALLATION_ID" {
 		where := "https://api.github.com/users/" + login
-		if vcs == "gitlab" {
+		if a.VCS == vcs.GitLab {
 			where = "/api/v4/users?username=" + login + " of your GitLab"
 		}
-		return fault.Invalidf("INVALID_ACCOUNT_ID", "%.40q is not the id of an account; it is a number, which %s shows as \"id\"", id, where)
+		return fault.Invalidf("INVALID_ACCOUNT_ID", "%.40q is not the id of an account; it is a number, which %s shows as \"id\"", a.ID, where)
 	}
 	return err
 }

@@ -57,7 +57,7 @@ func (o *Operator) why(ctx context.Context, args []string) error {
 	}
 	id := found[0]
 	if !requestID.MatchString(id) {
-		return usagef("%q is no request's id: it stands in the header x-amzn-requestid of the answer", printable(id))
+		return usagef("%q is not the id of a request: the id is in the header x-amzn-requestid of the response", printable(id))
 	}
 	if *back <= 0 {
 		return usagef("--since is how far back to look, such as 72h")
@@ -105,7 +105,7 @@ func (o *Operator) explain(ctx context.Context, line requestLine) error {
 	case line.Step != "":
 		outcome = "refused"
 	case line.Status != 0:
-		outcome = fmt.Sprintf("answered %d", line.Status)
+		outcome = fmt.Sprintf("response %d", line.Status)
 	}
 	facts := []string{line.Time.UTC().Format(time.RFC3339) + " " + line.Function + ", " + line.Route + ": " + outcome}
 	add := func(name, value string) {

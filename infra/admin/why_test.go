@@ -47,7 +47,7 @@ func TestWhyExplainsARefusal(t *testing.T) {
   installation: github 42
   user:         ANN (ann)
   credential:   key-1
-2026-11-30T02:41:03Z KvFunction, GET /x: answered 400
+2026-11-30T02:41:03Z KvFunction, GET /x: response 400
   fault:        INVALID_BODY
   user:         anonymous`
 	if got := r.must("why gw-1", ""); got != strings.ReplaceAll(want, "ANN", ann) {

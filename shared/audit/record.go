@@ -4,7 +4,7 @@
 //
 //   - A change has one record, however often the stream delivers it.
 //   - A record is never changed.
-//   - A record holds no secret, because only attributes that are listed here are copied.
+//   - A record holds no secret, because an Owner names each attribute that is shown.
 package audit
 
 import (
@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/opsplane/opsplane/shared/storage/attr"
+	"github.com/opsplane/opsplane/shared/vcs"
 )
 
 // Record is one change.
@@ -33,8 +34,8 @@ type Record struct {
 	Actor Actor `json:"actor"`
 	// VCS and Installation are where the change was made. They are empty for a
 	// thing that belongs to no installation.
-	VCS          string `json:"vcs,omitempty"`
-	Installation string `json:"installation_id,omitempty"`
+	VCS          vcs.VCS `json:"vcs,omitempty"`
+	Installation vcs.ID  `json:"installation_id,omitempty"`
 	// Subject is what was changed: a key of the key-value store, or an id.
 	Subject string `json:"subject"`
 	// Idx is the row of a key. It is nil if the record is about all rows, or about
@@ -68,12 +69,22 @@ type Actor struct {
 // Unknown is the actor of a change that no request of this server made.
 const Unknown = "unknown"
 
+// In returns the record as one of a change in an installation.
+func (r Record) In(in vcs.Installation) Record {
+	r.VCS, r.Installation = in.VCS, in.ID
+	return r
+}
+
 // Scope returns what a record belongs to: an installation, or none.
-func (r Record) Scope() string {
-	if r.Installation == "" {
+func (r Record) Scope() string { return Scope(vcs.Installation{VCS: r.VCS, ID: r.Installation}) }
+
+// Scope returns the scope of an installation's records, for Query.Scope. It returns
+// NoInstallation if in has no id.
+func Scope(in vcs.Installation) string {
+	if in.ID == "" {
 		return NoInstallation
 	}
-	return r.VCS + "/" + r.Installation
+	return in.String()
 }
 
 // NoInstallation is the scope of things that belong to no installation: users, API

@@ -4,9 +4,6 @@ import (
 	"math"
 	"sync"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
-
 	"github.com/opsplane/opsplane/shared/api/fault"
 )
 
@@ -62,15 +59,16 @@ type Budget struct {
 // NewBudget returns a new budget for one request.
 func (s *Store) NewBudget() *Budget { return &Budget{limits: s.limits} }
 
-// take counts one read that returned this number of rows. If the server does not
-// report the units that it used, take counts a full page.
-func (b *Budget) take(used *types.ConsumedCapacity, rows int) {
+// take counts one read that used these units and returned this number of rows. A
+// read always uses some units. If the server does not report them, take counts a
+// full page.
+func (b *Budget) take(used float64, rows int) {
 	if b == nil {
 		return
 	}
 	units := pageUnits
-	if used != nil {
-		units = int(math.Ceil(aws.ToFloat64(used.CapacityUnits)))
+	if used > 0 {
+		units = int(math.Ceil(used))
 	}
 	b.mu.Lock()
 	defer b.mu.Unlock()

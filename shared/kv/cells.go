@@ -4,12 +4,9 @@ import (
 	"context"
 	"fmt"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
-	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
-
 	"github.com/opsplane/opsplane/shared/kv/overlay"
 	"github.com/opsplane/opsplane/shared/storage/attr"
+	"github.com/opsplane/opsplane/shared/storage/table"
 	"github.com/opsplane/opsplane/shared/vcs"
 )
 
@@ -30,7 +27,7 @@ type extent struct {
 // withoutValues lists the attributes of a row that a reader needs if it does not
 // want the value. DynamoDB reads whole items and charges for them, but it does not
 // have to send the attributes that are left out.
-const withoutValues = "sk, vr, rv, cm, rc, wc, sz, wt, wa"
+var withoutValues = []string{"sk", "vr", "rv", "cm", "rc", "wc", "sz", "wt", "wa"}
 
 // read calls do for the cells of a key in ascending order of idx, until do returns
 // false. Some of these cells may not exist. If the budget is spent before the last
@@ -67,36 +64,32 @@ func (s *Store) read(ctx context.Context, ns vcs.Installation, h head, e extent,
 // idx, until do returns false. The reads are strongly consistent. If the budget is
 // spent first, end is the last idx that was read.
 func (s *Store) eachRow(ctx context.Context, partition string, e extent, do func(row) bool) (end *int, err error) {
-	in := &dynamodb.QueryInput{
-		TableName: &s.table, ConsistentRead: aws.Bool(true), ReturnConsumedCapacity: types.ReturnConsumedCapacityTotal,
-		KeyConditionExpression:    aws.String("pk = :pk AND sk >= :from"),
-		ExpressionAttributeValues: attr.Item{":pk": attr.String(partition), ":from": attr.Bytes(rowSort(e.from))},
-	}
-	if e.first > 0 {
-		in.Limit = aws.Int32(int32(e.first))
+	q := table.Query{
+		Key:   []table.Condition{table.Equal("pk", attr.String(partition)), table.AtLeast("sk", attr.Bytes(rowSort(e.from)))},
+		Limit: e.first, Measure: true,
 	}
 	if !e.values {
-		in.ProjectionExpression = aws.String(withoutValues)
+		q.Names = withoutValues
 	}
 	for {
-		out, err := s.db.Query(ctx, in)
+		found, err := s.table.Query(ctx, q)
 		if err != nil {
 			return nil, fmt.Errorf("query rows: %w", err)
 		}
-		e.budget.take(out.ConsumedCapacity, len(out.Items))
-		for _, it := range out.Items {
+		e.budget.take(found.Units, len(found.Items))
+		for _, it := range found.Items {
 			r, err := decodeRow(it)
 			if err != nil || !do(r) {
 				return nil, err
 			}
 		}
-		if len(out.LastEvaluatedKey) == 0 {
+		if found.Next == nil {
 			return nil, nil
 		}
 		if e.budget.Spent() {
-			last, err := decodeRow(out.LastEvaluatedKey)
+			last, err := decodeRow(found.Next)
 			return &last.idx, err
 		}
-		in.ExclusiveStartKey, in.Limit = out.LastEvaluatedKey, nil
+		q.After, q.Limit = found.Next, 0
 	}
 }

@@ -8,14 +8,11 @@ import (
 	"sync"
 	"time"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
-	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 	"golang.org/x/sync/errgroup"
 	"golang.org/x/time/rate"
 
 	"github.com/opsplane/opsplane/shared/storage/attr"
-	"github.com/opsplane/opsplane/shared/storage/awsclient"
+	"github.com/opsplane/opsplane/shared/storage/table"
 	"github.com/opsplane/opsplane/shared/vcs"
 )
 
@@ -38,7 +35,7 @@ func (s *Store) Namespaces(ctx context.Context) ([]vcs.Installation, error) {
 		at int64
 	}
 	var all []registered
-	err := s.eachItem(ctx, namespaces, "sk, gc", func(r *attr.Reader) error {
+	err := s.eachItem(ctx, namespaces, []string{"sk", "gc"}, func(r *attr.Reader) error {
 		in, ok := parseStored(string(r.Bytes("sk")))
 		if !ok {
 			return fmt.Errorf("namespace %q is none", r.Bytes("sk"))
@@ -61,11 +58,7 @@ func (s *Store) Namespaces(ctx context.Context) ([]vcs.Installation, error) {
 // before the work: a namespace whose collection never finishes must not delay the
 // others.
 func (s *Store) Collecting(ctx context.Context, ns vcs.Installation, now time.Time) error {
-	_, err := s.db.UpdateItem(ctx, &dynamodb.UpdateItemInput{
-		TableName: &s.table, Key: NamespaceKey(ns), UpdateExpression: aws.String("SET gc = :now"),
-		ExpressionAttributeValues: attr.Item{":now": attr.Int(now.UnixMilli())},
-	}, awsclient.RetryDefinite)
-	if err != nil {
+	if err := s.once.Update(ctx, table.Change(NamespaceKey(ns)).Set("gc", attr.Int(now.UnixMilli()))); err != nil {
 		return fmt.Errorf("note collection: %w", err)
 	}
 	return nil
@@ -86,14 +79,14 @@ func (s *Store) Objects(ctx context.Context, ns vcs.Installation, do func(id str
 	}
 	group, gctx := errgroup.WithContext(ctx)
 	group.SetLimit(rowReaders)
-	err := s.eachItem(gctx, Stored(ns), "gn, mr, vo", func(head *attr.Reader) error {
+	err := s.eachItem(gctx, Stored(ns), []string{"gn", "mr", "vo"}, func(head *attr.Reader) error {
 		named(head)
 		generation, more := head.String("gn"), head.Bool("mr")
 		if err := head.Err(); err != nil || !more {
 			return err
 		}
 		group.Go(func() error {
-			return s.eachItem(gctx, rowPartition(ns, generation), "vo", func(row *attr.Reader) error {
+			return s.eachItem(gctx, rowPartition(ns, generation), []string{"vo"}, func(row *attr.Reader) error {
 				named(row)
 				return nil
 			})
@@ -112,22 +105,17 @@ func (s *Store) Objects(ctx context.Context, ns vcs.Installation, do func(id str
 // eachItem calls do for every item of a partition, with the given attributes. It
 // stops with an error at an attribute of a wrong type. It reads slowly enough to
 // leave capacity for others who read the partition.
-func (s *Store) eachItem(ctx context.Context, partition, attributes string, do func(*attr.Reader) error) error {
-	pages := dynamodb.NewQueryPaginator(s.db, &dynamodb.QueryInput{
-		TableName: &s.table, ConsistentRead: aws.Bool(true), ProjectionExpression: &attributes,
-		ReturnConsumedCapacity: types.ReturnConsumedCapacityTotal,
-		KeyConditionExpression: aws.String("pk = :pk"), ExpressionAttributeValues: attr.Item{":pk": attr.String(partition)},
-	})
+func (s *Store) eachItem(ctx context.Context, partition string, names []string, do func(*attr.Reader) error) error {
 	reads := rate.NewLimiter(collectReads, collectReads)
-	for pages.HasMorePages() {
-		out, err := pages.NextPage(ctx)
+	all := table.Query{Key: []table.Condition{table.Equal("pk", attr.String(partition))}, Names: names, Measure: true}
+	for page, err := range s.table.Pages(ctx, all) {
 		if err != nil {
 			return fmt.Errorf("query items: %w", err)
 		}
-		if err := spend(ctx, reads, out.ConsumedCapacity); err != nil {
+		if err := spend(ctx, reads, page.Units); err != nil {
 			return err
 		}
-		for _, it := range out.Items {
+		for _, it := range page.Items {
 			r := attr.Read(it)
 			if err := do(r); err != nil {
 				return err
@@ -141,12 +129,8 @@ func (s *Store) eachItem(ctx context.Context, partition, attributes string, do f
 }
 
 // spend waits until the limiter has room for the units that a call used.
-func spend(ctx context.Context, room *rate.Limiter, used *types.ConsumedCapacity) error {
-	if used == nil {
-		return nil
-	}
-	units := int(math.Ceil(aws.ToFloat64(used.CapacityUnits)))
-	if err := room.WaitN(ctx, min(units, room.Burst())); err != nil {
+func spend(ctx context.Context, room *rate.Limiter, units float64) error {
+	if err := room.WaitN(ctx, min(int(math.Ceil(units)), room.Burst())); err != nil {
 		return fmt.Errorf("wait for capacity: %w", err)
 	}
 	return nil

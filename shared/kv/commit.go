@@ -10,7 +10,7 @@ import (
 
 	"github.com/opsplane/opsplane/shared/api/fault"
 	"github.com/opsplane/opsplane/shared/kv/overlay"
-	"github.com/opsplane/opsplane/shared/storage/awsclient"
+	"github.com/opsplane/opsplane/shared/storage/table"
 	"github.com/opsplane/opsplane/shared/vcs"
 )
 
@@ -31,10 +31,7 @@ func (s *Store) Commit(ctx context.Context, by Caller, targets []Target) ([]Posi
 		return nil, err
 	}
 	all := s.NewBudget()
-	for n := range tries {
-		if err := awsclient.Pause(ctx, n); err != nil {
-			return nil, err
-		}
+	for n := range table.Tries(ctx, tries) {
 		budget := s.NewBudget()
 		plans, chosen, err := s.chooseAll(ctx, by, wanted, budget)
 		if err != nil {
@@ -48,7 +45,7 @@ func (s *Store) Commit(ctx context.Context, by Caller, targets []Target) ([]Posi
 			break // another try would take too long
 		}
 	}
-	return nil, errContended
+	return nil, contended(ctx)
 }
 
 // want is what a commit asks for in one key: all rows, or the rows in idx.

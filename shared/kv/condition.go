@@ -4,6 +4,7 @@ import (
 	"github.com/opsplane/opsplane/shared/api/access"
 	"github.com/opsplane/opsplane/shared/api/fault"
 	"github.com/opsplane/opsplane/shared/storage/attr"
+	"github.com/opsplane/opsplane/shared/storage/table"
 )
 
 // Condition is what a write requires of the row that it replaces. The zero value
@@ -21,7 +22,7 @@ func (cond Condition) rule(caps access.Set) rule {
 	switch {
 	case cond.Absent:
 		return rule{
-			guess: func(e *edit) { e.requireAbsent("vr") },
+			guess: []table.Condition{table.Absent("vr")},
 			judge: func(c cell) error {
 				if c.exists() {
 					return fault.ErrUnmet
@@ -33,11 +34,7 @@ func (cond Condition) rule(caps access.Set) rule {
 		return atVersion(*cond.Version, caps)
 	}
 	return rule{
-		guess: func(e *edit) {
-			e.requireAbsent("wc")
-			e.values[":max"] = attr.Int(MaxVersion)
-			e.require("(attribute_not_exists(vr) OR vr < :max)")
-		},
+		guess: []table.Condition{table.Absent("wc"), table.AbsentOr("vr", table.Less("vr", attr.Int(MaxVersion)))},
 		judge: func(c cell) error {
 			switch {
 			case c.exists() && !allowed(c.writeCaps, caps):
@@ -52,11 +49,8 @@ func (cond Condition) rule(caps access.Set) rule {
 
 func atVersion(version int, caps access.Set) rule {
 	return rule{
-		guess: func(e *edit) {
-			e.requireAbsent("wc")
-			e.requireEqual("vr", attr.Int(int64(version)))
-			e.values[":max"] = attr.Int(MaxVersion)
-			e.require("vr < :max")
+		guess: []table.Condition{
+			table.Absent("wc"), table.Equal("vr", attr.Int(int64(version))), table.Less("vr", attr.Int(MaxVersion)),
 		},
 		judge: func(c cell) error {
 			switch {
@@ -75,9 +69,9 @@ var errVersionLimit = fault.Invalidf("VERSION_LIMIT",
 
 // rule is what a write requires of the present row.
 type rule struct {
-	// guess adds conditions that hold in the common case. If they hold, judge would
+	// guess holds in the common case. If all of these conditions hold, judge would
 	// allow the write. So the common case needs one call and no read.
-	guess func(*edit)
+	guess []table.Condition
 	// judge decides on a cell that was read. It returns nil if the write may go on.
 	judge func(cell) error
 }

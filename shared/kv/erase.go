@@ -5,12 +5,10 @@ import (
 	"errors"
 	"fmt"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
-	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 	"golang.org/x/sync/errgroup"
 
 	"github.com/opsplane/opsplane/shared/storage/attr"
+	"github.com/opsplane/opsplane/shared/storage/table"
 )
 
 // keyErasers is how many keys Erase handles at the same time.
@@ -28,21 +26,19 @@ const keyErasers = 8
 // still run: it must wait longer than garbage.WriteRest after the last moment at
 // which anybody could write.
 func (s *Store) Erase(ctx context.Context, by Caller, after []byte, limit int, clean bool) (erased int, next []byte, err error) {
-	in := &dynamodb.QueryInput{
-		TableName: &s.table, ConsistentRead: aws.Bool(true), Limit: aws.Int32(int32(limit)), ProjectionExpression: aws.String("sk, vr, mr"),
-		KeyConditionExpression: aws.String("pk = :pk"), ExpressionAttributeValues: attr.Item{":pk": attr.String(Stored(by.Installation))},
+	q := table.Query{
+		Key: []table.Condition{table.Equal("pk", attr.String(Stored(by.Installation)))}, Names: []string{"sk", "vr", "mr"}, Limit: limit,
 	}
 	if len(after) > 0 {
-		in.KeyConditionExpression = aws.String("pk = :pk AND sk > :after")
-		in.ExpressionAttributeValues[":after"] = attr.Bytes(after)
+		q.Key = append(q.Key, table.Greater("sk", attr.Bytes(after)))
 	}
-	out, err := s.db.Query(ctx, in)
+	found, err := s.table.Query(ctx, q)
 	if err != nil {
 		return 0, nil, fmt.Errorf("query heads: %w", err)
 	}
 	group, gctx := errgroup.WithContext(ctx)
 	group.SetLimit(keyErasers)
-	for _, it := range out.Items {
+	for _, it := range found.Items {
 		h, err := decodeHead(it)
 		if err != nil {
 			return 0, nil, errors.Join(err, group.Wait())
@@ -53,7 +49,7 @@ func (s *Store) Erase(ctx context.Context, by Caller, after []byte, limit int, c
 		group.Go(func() error { return s.eraseKey(gctx, by, h, clean) })
 		next = headSort(h.key)
 	}
-	if len(out.LastEvaluatedKey) == 0 {
+	if found.Next == nil {
 		next = nil
 	}
 	return erased, next, group.Wait()
@@ -70,11 +66,8 @@ func (s *Store) eraseKey(ctx context.Context, by Caller, h head, clean bool) err
 	if !clean {
 		return nil
 	}
-	_, err := s.db.DeleteItem(ctx, &dynamodb.DeleteItemInput{
-		TableName: &s.table, Key: headKey(by.Installation, h.key), ConditionExpression: aws.String("attribute_not_exists(vr) AND attribute_not_exists(mr)"),
-	})
-	var written *types.ConditionalCheckFailedException
-	if err != nil && !errors.As(err, &written) {
+	err := s.table.Delete(ctx, headKey(by.Installation, h.key), table.Absent("vr"), table.Absent("mr"))
+	if _, written := table.ConditionFailed(err); err != nil && !written {
 		return fmt.Errorf("remove head: %w", err)
 	}
 	return nil

@@ -5,12 +5,10 @@ import (
 	"errors"
 	"fmt"
 
-	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
-	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
-
 	"github.com/opsplane/opsplane/shared/api/fault"
 	"github.com/opsplane/opsplane/shared/audit/change"
-	"github.com/opsplane/opsplane/shared/storage/awsclient"
+	"github.com/opsplane/opsplane/shared/storage/attr"
+	"github.com/opsplane/opsplane/shared/storage/table"
 )
 
 // File is what the row of an artifact has in addition to its value: a reference to
@@ -30,7 +28,7 @@ var ErrSuperseded = errors.New("the item to be changed with the row has changed 
 // arguments are the row as readers will see it, and the generation of the key to
 // which the row belongs. The generation is empty for idx 0, which belongs to no
 // generation.
-type Beside func(rec Record, generation string) []types.TransactWriteItem
+type Beside func(rec Record, generation string) []table.Write
 
 // Admits returns the error with which a write on this condition would be refused
 // now, or nil. It saves the upload of a large file that would be refused at the
@@ -69,10 +67,7 @@ func (s *Store) PutFile(
 	c.inline, c.body.id, c.etag = w.Value.Text, f.Object, f.ETag
 	r := cond.rule(by.Capabilities)
 	end := errContended
-	for n := range tries {
-		if err := awsclient.Pause(ctx, n); err != nil {
-			return Record{}, err
-		}
+	for n := range table.Tries(ctx, tries) {
 		at, old, err := s.admit(ctx, by, w, r)
 		if err != nil {
 			return Record{}, err
@@ -87,6 +82,9 @@ func (s *Store) PutFile(
 		if lost {
 			end = errUnknown
 		}
+	}
+	if err := ctx.Err(); err != nil {
+		return Record{}, err
 	}
 	return Record{}, end
 }
@@ -128,23 +126,18 @@ func (s *Store) putFile(
 	if rec, err = c.record(w.Key, w.Idx, w.Committed); err != nil {
 		return false, false, Record{}, err
 	}
-	e := c.edit(author, w, at)
-	e.setVersion(version)
-	e.count("rv", 0)
-	e.requireRevision(old)
-	token := newToken(author.Request, try)
-	_, err = s.db.TransactWriteItems(ctx, &dynamodb.TransactWriteItemsInput{
-		ClientRequestToken: &token,
-		TransactItems:      append([]types.TransactWriteItem{e.transact(s.table, at.key)}, with(rec, at.generation)...),
-	})
+	e := c.edit(author, w, at).Set("vr", attr.Int(int64(version))).If(atRevision(old))
+	writes := append([]table.Write{s.table.WriteUpdate(e)}, with(rec, at.generation)...)
+	err = s.table.TransactOnce(ctx, newToken(author.Request, try), writes...)
+	_, superseded := table.ConditionFailedAt(err, 1)
 	switch {
 	case err == nil:
 		return true, false, rec, nil
-	case awsclient.ConditionFailed(err, 1):
+	case superseded:
 		return false, false, Record{}, ErrSuperseded
-	case awsclient.Overtaken(err):
+	case table.Overtaken(err):
 		return false, false, Record{}, nil
-	case awsclient.Ambiguous(err) && ctx.Err() == nil:
+	case table.Ambiguous(err) && ctx.Err() == nil:
 		// If it took effect after all, the next try returns ErrSuperseded.
 		return false, true, Record{}, nil
 	}

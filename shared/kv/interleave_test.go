@@ -15,6 +15,7 @@ import (
 	"github.com/opsplane/opsplane/shared/audit"
 	"github.com/opsplane/opsplane/shared/audit/change"
 	"github.com/opsplane/opsplane/shared/kv"
+	"github.com/opsplane/opsplane/shared/kv/kvitem"
 	"github.com/opsplane/opsplane/shared/kv/kvmodel"
 	"github.com/opsplane/opsplane/shared/vcs"
 )
@@ -237,7 +238,7 @@ func (n *interleaving) records(changes *storagetest.Changes) (list []audit.Recor
 		n.t.Fatal(err)
 	}
 	for _, c := range some {
-		if r, ok := audit.Of(audit.KV, c); ok {
+		if r, ok := recorded.Record(c); ok {
 			list = append(list, r)
 		}
 	}
@@ -293,7 +294,7 @@ func (n *interleaving) replay(trail []audit.Record, authors [2]change.Author, an
 	n.t.Helper()
 	there, by, discarded := map[int]bool{}, map[string]int{}, map[string]bool{}
 	for _, r := range trail {
-		if r.Action == audit.DiscardWrite {
+		if r.Action == kvitem.DiscardWrite {
 			discarded[r.Actor.Request] = true
 		}
 	}

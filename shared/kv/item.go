@@ -9,6 +9,7 @@ import (
 
 	"github.com/opsplane/opsplane/shared/api/access"
 	"github.com/opsplane/opsplane/shared/audit/change"
+	"github.com/opsplane/opsplane/shared/kv/kvitem"
 	"github.com/opsplane/opsplane/shared/storage/attr"
 	"github.com/opsplane/opsplane/shared/vcs"
 )
@@ -52,17 +53,22 @@ type row struct {
 
 func readCell(r *attr.Reader) cell {
 	c := cell{
-		committed: r.Bool("cm"), readCaps: r.String("rc"), writeCaps: r.String("wc"),
-		size: int(r.Int("sz")), weight: int(r.Int("wt")), written: r.Int("wa"), stamp: r.String("st"),
-		inline: r.Bytes("vd"), body: body{r.String("vo"), r.String("vh")}, etag: r.String("ae"), changed: r.Int(change.AttrAt),
+		committed: r.Bool(kvitem.Committed), readCaps: r.String(kvitem.ReadCaps), writeCaps: r.String(kvitem.WriteCaps),
+		size: int(r.Int(kvitem.Size)), weight: int(r.Int(kvitem.Weight)), written: r.Int(kvitem.WrittenAt), stamp: r.String(kvitem.Stamp),
+		inline: r.Bytes(kvitem.Value), body: body{r.String(kvitem.Object), r.String(kvitem.ObjectHash)}, etag: r.String(kvitem.ETag),
+		changed: r.Int(change.AttrAt),
 	}
-	for name, field := range map[string]**int{"vr": &c.version, "rv": &c.revision} {
-		if r.Has(name) {
-			n := int(r.Int(name))
-			*field = &n
-		}
-	}
+	c.version, c.revision = number(r, kvitem.Version), number(r, kvitem.Revision)
 	return c
+}
+
+// number reads a number, or nil if there is none.
+func number(r *attr.Reader, name string) *int {
+	if !r.Has(name) {
+		return nil
+	}
+	n := int(r.Int(name))
+	return &n
 }
 
 func decodeCell(it attr.Item) (cell, error) {
@@ -74,8 +80,8 @@ func decodeCell(it attr.Item) (cell, error) {
 func decodeHead(it attr.Item) (head, error) {
 	r := attr.Read(it)
 	h := head{
-		cell: readCell(r), generation: r.String("gn"), publication: int(r.Int("pv")), publishStamp: r.String("ps"),
-		overlay: r.Bytes("ov"), more: r.Bool("mr"), guarded: r.Bool("gd"),
+		cell: readCell(r), generation: r.String(kvitem.Generation), publication: int(r.Int(kvitem.Publication)),
+		publishStamp: r.String(kvitem.PublishStamp), overlay: r.Bytes(kvitem.Overlay), more: r.Bool(kvitem.More), guarded: r.Bool(kvitem.Guarded),
 	}
 	if sort := r.Bytes("sk"); len(sort) > 0 {
 		h.key = string(sort[1:])

@@ -7,13 +7,11 @@ import (
 	"fmt"
 	"strings"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
-	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 	"golang.org/x/sync/errgroup"
 
 	"github.com/opsplane/opsplane/shared/api/fault"
 	"github.com/opsplane/opsplane/shared/storage/attr"
+	"github.com/opsplane/opsplane/shared/storage/table"
 )
 
 // pageWeight is the maximum weight of the records of one page: bytes of the
@@ -120,15 +118,15 @@ func (p *page) walk(ctx context.Context) error {
 		}
 		return p.rows(ctx, h, idx)
 	}
-	in := p.headsFrom(key)
+	q := p.headsFrom(key)
 	for {
-		out, err := p.db.Query(ctx, in)
+		found, err := p.table.Query(ctx, q)
 		if err != nil {
 			return fmt.Errorf("query heads: %w", err)
 		}
-		p.Budget.take(out.ConsumedCapacity, len(out.Items))
+		p.Budget.take(found.Units, len(found.Items))
 		last := ""
-		for _, it := range out.Items {
+		for _, it := range found.Items {
 			h, err := decodeHead(it)
 			if err != nil {
 				return err
@@ -148,14 +146,14 @@ func (p *page) walk(ctx context.Context) error {
 				return nil
 			}
 		}
-		if len(out.LastEvaluatedKey) == 0 {
+		if found.Next == nil {
 			return nil
 		}
 		if p.Budget.Spent() {
 			p.next = &Position{last, MaxIdx}
 			return nil
 		}
-		in.ExclusiveStartKey, in.Limit = out.LastEvaluatedKey, aws.Int32(headPage)
+		q.After, q.Limit = found.Next, headPage
 	}
 }
 
@@ -224,23 +222,20 @@ var errChanged = fault.Busyf("CHANGED", "the rows changed while they were read; 
 // for no more heads than the page may need. With a prefix, the read also has an
 // upper bound: the successor of the prefix. For an empty prefix, that is above all
 // keys.
-func (p *page) headsFrom(key string) *dynamodb.QueryInput {
-	in := &dynamodb.QueryInput{
-		TableName: &p.table, ConsistentRead: aws.Bool(true), Limit: aws.Int32(int32(min(p.Limit+1, headPage))),
-		ReturnConsumedCapacity: types.ReturnConsumedCapacityTotal,
-		KeyConditionExpression: aws.String("pk = :pk AND sk >= :from"),
-		ExpressionAttributeValues: attr.Item{
-			":pk": attr.String(Stored(p.Installation)), ":from": attr.Bytes(headSort(key)),
-		},
-	}
+func (p *page) headsFrom(key string) table.Query {
+	from := headSort(key)
+	heads := table.AtLeast("sk", attr.Bytes(from))
 	if p.Prefix {
-		in.KeyConditionExpression = aws.String("pk = :pk AND sk BETWEEN :from AND :to")
-		in.ExpressionAttributeValues[":to"] = attr.Bytes(successor(headSort(p.Key)))
-		if bytes.Compare(headSort(key), successor(headSort(p.Key))) > 0 {
-			in.ExpressionAttributeValues[":from"] = in.ExpressionAttributeValues[":to"]
+		to := successor(headSort(p.Key))
+		if bytes.Compare(from, to) > 0 {
+			from = to
 		}
+		heads = table.Between("sk", attr.Bytes(from), attr.Bytes(to))
 	}
-	return in
+	return table.Query{
+		Key:   []table.Condition{table.Equal("pk", attr.String(Stored(p.Installation))), heads},
+		Limit: min(p.Limit+1, headPage), Measure: true,
+	}
 }
 
 // successor returns the smallest byte string that is greater than every string with

@@ -5,10 +5,8 @@ import (
 	"fmt"
 	"strings"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
-
 	"github.com/opsplane/opsplane/shared/storage/attr"
+	"github.com/opsplane/opsplane/shared/storage/table"
 	"github.com/opsplane/opsplane/shared/vcs"
 )
 
@@ -42,11 +40,7 @@ func (s *Store) register(ctx context.Context, ns vcs.Installation) error {
 	if _, ok := s.registered.Load(ns); ok {
 		return nil
 	}
-	_, err := s.db.UpdateItem(ctx, &dynamodb.UpdateItemInput{
-		TableName: &s.table, Key: NamespaceKey(ns), UpdateExpression: aws.String("SET rg = :yes"),
-		ExpressionAttributeValues: attr.Item{":yes": attr.Bool(true)},
-	})
-	if err != nil {
+	if err := s.table.Update(ctx, table.Change(NamespaceKey(ns)).Set("rg", attr.Bool(true))); err != nil {
 		return fmt.Errorf("register namespace: %w", err)
 	}
 	s.registered.Store(ns, struct{}{})

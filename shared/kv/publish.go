@@ -8,11 +8,9 @@ import (
 	"fmt"
 	"strconv"
 
-	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
-
 	"github.com/opsplane/opsplane/shared/audit/change"
 	"github.com/opsplane/opsplane/shared/storage/attr"
-	"github.com/opsplane/opsplane/shared/storage/awsclient"
+	"github.com/opsplane/opsplane/shared/storage/table"
 )
 
 // publish writes the heads. It returns false if one of them has changed in a way
@@ -24,25 +22,23 @@ func (s *Store) publish(ctx context.Context, by Caller, plans []publication, try
 	case 1:
 		return s.publishOne(ctx, by, plans[0], try)
 	}
-	in := &dynamodb.TransactWriteItemsInput{}
+	writes := make([]table.Write, len(plans))
+	for i, p := range plans {
+		writes[i] = s.table.WriteUpdate(p.edit(by, try))
+	}
 	// The token makes a repeat by the SDK have no effect (for 10 minutes,
 	// "Idempotency", TransactWriteItems API reference). A new try has other
 	// contents, so it needs another token.
-	token := newToken(by.Author.Request, try)
-	in.ClientRequestToken = &token
-	for _, p := range plans {
-		in.TransactItems = append(in.TransactItems, p.edit(by.Author, try).transact(s.table, headKey(by.Installation, p.head.key)))
-	}
-	_, err := s.db.TransactWriteItems(ctx, in)
-	switch {
+	switch err := s.table.TransactOnce(ctx, newToken(by.Author.Request, try), writes...); {
 	case err == nil:
 		return true, nil
-	case awsclient.Overtaken(err):
+	case table.Overtaken(err):
 		return false, nil
-	case awsclient.Ambiguous(err):
+	case table.Ambiguous(err):
 		return false, errors.Join(errUnknown, err)
+	default:
+		return false, fmt.Errorf("commit %d keys: %w", len(plans), err)
 	}
-	return false, fmt.Errorf("commit %d keys: %w", len(plans), err)
 }
 
 // publishOne writes one head. If a response is lost, it makes exactly the same
@@ -51,11 +47,8 @@ func (s *Store) publish(ctx context.Context, by Caller, plans []publication, try
 // changed rows would not have them.
 func (s *Store) publishOne(ctx context.Context, by Caller, p publication, try int) (bool, error) {
 	var lost error // set as soon as an update may have taken effect without a response
-	for n := range tries {
-		if err := awsclient.Pause(ctx, n); err != nil {
-			return false, errors.Join(lost, err)
-		}
-		out, err := s.update(ctx, headKey(by.Installation, p.head.key), p.edit(by.Author, try))
+	for range table.Tries(ctx, tries) {
+		out, err := s.update(ctx, headKey(by.Installation, p.head.key), p.edit(by, try))
 		if err != nil {
 			return false, errors.Join(lost, err)
 		}
@@ -72,7 +65,7 @@ func (s *Store) publishOne(ctx context.Context, by Caller, p publication, try in
 		}
 		lost = errUnknown
 	}
-	return false, lost
+	return false, errors.Join(lost, ctx.Err())
 }
 
 // publishStamp names one try of one commit.
@@ -82,20 +75,19 @@ func publishStamp(author change.Author, try int) string {
 
 // edit returns the update that publishes, on the condition that the head is as it
 // was read.
-func (p publication) edit(author change.Author, try int) *edit {
-	e := newEdit(author)
-	e.count("pv", 1)
-	e.set("ps", attr.String(publishStamp(author, try)))
-	e.setOr(p.overlay != nil, "ov", attr.Bytes(p.overlay))
-	e.requireEqual("gn", attr.String(p.head.generation))
+func (p publication) edit(by Caller, try int) *table.Edit {
+	e := newEdit(headKey(by.Installation, p.head.key), by.Author).
+		Count("pv", 0, 1).
+		Set("ps", attr.String(publishStamp(by.Author, try))).
+		SetOrRemove(p.overlay != nil, "ov", attr.Bytes(p.overlay)).
+		If(table.Equal("gn", attr.String(p.head.generation)))
 	if p.head.publication == 0 {
-		e.requireAbsent("pv")
+		e.If(table.Absent("pv"))
 	} else {
-		e.requireEqual("pv", attr.Int(int64(p.head.publication)))
+		e.If(table.Equal("pv", attr.Int(int64(p.head.publication))))
 	}
 	if p.zero {
-		e.set("cm", attr.Bool(true))
-		e.requireRevision(p.head.cell)
+		e.Set("cm", attr.Bool(true)).If(atRevision(p.head.cell))
 	}
 	return e
 }

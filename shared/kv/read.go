@@ -7,7 +7,7 @@ import (
 
 	"github.com/opsplane/opsplane/shared/api/fault"
 	"github.com/opsplane/opsplane/shared/kv/overlay"
-	"github.com/opsplane/opsplane/shared/storage/awsclient"
+	"github.com/opsplane/opsplane/shared/storage/table"
 	"github.com/opsplane/opsplane/shared/vcs"
 )
 
@@ -18,10 +18,7 @@ func (s *Store) Get(ctx context.Context, by Caller, at Position, drafts, withDat
 	if err := checkRow(at.Key, &at.Idx); err != nil {
 		return Record{}, err
 	}
-	for n := range tries {
-		if err := awsclient.Pause(ctx, n); err != nil {
-			return Record{}, err
-		}
+	for range table.Tries(ctx, tries) {
 		c, committed, err := s.find(ctx, by.Installation, at)
 		if err != nil {
 			return Record{}, err
@@ -38,7 +35,7 @@ func (s *Store) Get(ctx context.Context, by Caller, at Position, drafts, withDat
 			return rec, err
 		}
 	}
-	return Record{}, fmt.Errorf("get idx %d: %w", at.Idx, errBodyGone)
+	return Record{}, fmt.Errorf("get idx %d: %w", at.Idx, errors.Join(errBodyGone, ctx.Err()))
 }
 
 // find reads one cell and reports whether it is committed. It must read the head

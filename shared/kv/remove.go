@@ -7,11 +7,10 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"golang.org/x/sync/errgroup"
 
 	"github.com/opsplane/opsplane/shared/storage/attr"
-	"github.com/opsplane/opsplane/shared/storage/awsclient"
+	"github.com/opsplane/opsplane/shared/storage/table"
 )
 
 // emptyHead is how long the head of a key without rows is kept. It must be longer
@@ -73,42 +72,33 @@ func (d removal) matches(c cell) bool {
 	return c.exists() && (d.version == nil || *c.version == *d.version) && (d.force || allowed(c.writeCaps, d.Capabilities))
 }
 
-// erase returns the edit that removes everything of a cell but its revision, stamp
-// and author.
-func (d removal) erase() *edit {
-	e := newEdit(d.Author)
-	e.count("rv", 0)
-	e.set("st", attr.String(d.Author.Request))
-	e.removes = append(e.removes, "vr", "cm", "rc", "wc", "sz", "wt", "wa", "vd", "vo", "vh", "ae", "kn")
-	return e
+// erase returns the edit that removes everything of the cell with a key but its
+// revision, stamp and author.
+func (d removal) erase(key attr.Item) *table.Edit {
+	e := newEdit(key, d.Author)
+	nextRevision(e)
+	return e.Set("st", attr.String(d.Author.Request)).
+		Remove("vr", "cm", "rc", "wc", "sz", "wt", "wa", "vd", "vo", "vh", "ae", "kn")
 }
 
 // expire makes DynamoDB remove the head after emptyHead, unless it is written
 // again.
-func (d removal) expire(e *edit) {
-	e.values[":ttl"] = attr.Int(d.Author.At.Add(emptyHead).Unix())
-	e.sets = append(e.sets, "#ttl = :ttl")
-}
+func (d removal) expire(e *table.Edit) { e.Set("ttl", attr.Time(d.Author.At.Add(emptyHead))) }
 
 // cell removes one cell. The first try guesses what the cell is. Each later try is
 // conditional on the revision that the failed try returned. A cell that shall be
 // removed as the only row stays if the key may have other rows; then more is true.
 func (d removal) cell(ctx context.Context, key attr.Item, place where) (removed, more bool, err error) {
-	e := d.erase()
-	e.require("attribute_exists(vr)")
-	e.requireAbsent("wc")
+	e := d.erase(key).If(table.Exists("vr"), table.Absent("wc"))
 	if d.version != nil {
-		e.requireEqual("vr", attr.Int(int64(*d.version)))
+		e.If(table.Equal("vr", attr.Int(int64(*d.version))))
 	}
 	if place != inRow {
-		e.requireAbsent("mr")
+		e.If(table.Absent("mr"))
 		d.expire(e)
 	}
 	var exact *cell // the cell that was read; e is conditional on its revision
-	for n := range tries {
-		if err := awsclient.Pause(ctx, n); err != nil {
-			return false, false, err
-		}
+	for range table.Tries(ctx, tries) {
 		out, err := d.update(ctx, key, e)
 		if err != nil || out.done {
 			return out.done, false, err
@@ -128,24 +118,20 @@ func (d removal) cell(ctx context.Context, key attr.Item, place where) (removed,
 			return false, false, nil
 		}
 		exact = &old.cell
-		e = d.erase()
-		e.requireRevision(old.cell)
+		e = d.erase(key).If(atRevision(old.cell))
 		if place != inRow && !old.more {
-			e.requireAbsent("mr")
+			e.If(table.Absent("mr"))
 			d.expire(e)
 		}
 	}
-	return false, false, errContended
+	return false, false, contended(ctx)
 }
 
 // all removes every row.
 func (d removal) all(ctx context.Context) (bool, error) {
 	used := d.NewBudget()
 	lost := "" // the generation that a lost update of this delete may still replace
-	for n := range tries {
-		if err := awsclient.Pause(ctx, n); err != nil {
-			return false, err
-		}
+	for range table.Tries(ctx, tries) {
 		h, ok, err := d.getHead(ctx, d.Installation, d.key)
 		switch {
 		case err != nil || !ok:
@@ -175,9 +161,9 @@ func (d removal) all(ctx context.Context) (bool, error) {
 		}
 	}
 	if lost != "" {
-		return false, errUnknown
+		return false, errors.Join(errUnknown, ctx.Err())
 	}
-	return false, errContended
+	return false, contended(ctx)
 }
 
 // once makes one try of all on the head that was read. again reports whether
@@ -209,19 +195,19 @@ func (d removal) generation(ctx context.Context, h head, budget *Budget) (remove
 	if err := d.retire(ctx, h); err != nil {
 		return false, false, false, err
 	}
-	e := d.erase()
-	e.set("gn", attr.String(newGeneration()))
-	e.set("ps", attr.String(d.Author.Request))
-	e.removes = append(e.removes, "mr", "ov")
-	e.requireEqual("gn", attr.String(h.generation))
+	key := headKey(d.Installation, d.key)
+	e := d.erase(key).
+		Set("gn", attr.String(newGeneration())).
+		Set("ps", attr.String(d.Author.Request)).
+		Remove("mr", "ov").
+		If(table.Equal("gn", attr.String(h.generation)), atRevision(h.cell))
 	if d.force {
-		e.removes = append(e.removes, "gd")
+		e.Remove("gd")
 	} else {
-		e.requireAbsent("gd")
+		e.If(table.Absent("gd"))
 	}
-	e.requireRevision(h.cell)
 	d.expire(e)
-	out, err := d.update(ctx, headKey(d.Installation, d.key), e)
+	out, err := d.update(ctx, key, e)
 	if err != nil || out.done {
 		return out.done, false, false, err
 	}
@@ -248,7 +234,7 @@ func (d removal) retire(ctx context.Context, h head) error {
 		"kn": attr.Bytes([]byte(d.key)),
 	}
 	d.Author.AddTo(it)
-	if _, err := d.db.PutItem(ctx, &dynamodb.PutItemInput{TableName: &d.table, Item: it}); err != nil {
+	if err := d.table.Put(ctx, it); err != nil {
 		return fmt.Errorf("retire generation: %w", err)
 	}
 	return nil

@@ -8,15 +8,12 @@ import (
 	"sync"
 	"time"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
-	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 	"golang.org/x/sync/errgroup"
 	"golang.org/x/time/rate"
 
 	"github.com/opsplane/opsplane/shared/audit/change"
 	"github.com/opsplane/opsplane/shared/storage/attr"
-	"github.com/opsplane/opsplane/shared/storage/awsclient"
+	"github.com/opsplane/opsplane/shared/storage/table"
 )
 
 const (
@@ -27,8 +24,6 @@ const (
 	digits        = "0123456789abcdef"
 	// retiredWorkers is how many generations are removed at the same time.
 	retiredWorkers = 16
-	// writeBatch is the maximum number of items in one BatchWriteItem call.
-	writeBatch = 25
 )
 
 // Removed counts what RemoveRetired has removed.
@@ -59,7 +54,7 @@ func (s *Store) RemoveRetired(ctx context.Context, before time.Time) (Removed, e
 	var group errgroup.Group // without a context: one generation that cannot be removed must not stop the others
 	group.SetLimit(retiredWorkers)
 	for _, digit := range digits {
-		err := s.eachItem(ctx, retiredPrefix+string(digit), "sk, ns, kn, ch_at", func(r *attr.Reader) error {
+		err := s.eachItem(ctx, retiredPrefix+string(digit), []string{"sk", "ns", "kn", change.AttrAt}, func(r *attr.Reader) error {
 			x := retired{string(r.Bytes("sk")), r.String("ns"), string(r.Bytes("kn")), r.Int(change.AttrAt)}
 			if err := r.Err(); err != nil || x.at >= before.UnixMilli() {
 				return err
@@ -114,32 +109,32 @@ func (s *Store) removeRetired(ctx context.Context, x retired) (rows int, err err
 	}
 	// Another delete may have retired the generation again since x was read. Then
 	// the item stays for that delete.
-	_, err = s.db.DeleteItem(ctx, &dynamodb.DeleteItemInput{
-		TableName: &s.table, Key: attr.Item{"pk": attr.String(retiredPrefix + x.generation[:1]), "sk": attr.Bytes([]byte(x.generation))},
-		ConditionExpression: aws.String("ch_at = :at"), ExpressionAttributeValues: attr.Item{":at": attr.Int(x.at)},
-	})
-	var anew *types.ConditionalCheckFailedException
-	if err != nil && !errors.As(err, &anew) {
+	key := attr.Item{"pk": attr.String(retiredPrefix + x.generation[:1]), "sk": attr.Bytes([]byte(x.generation))}
+	err = s.table.Delete(ctx, key, table.Equal(change.AttrAt, attr.Int(x.at)))
+	if _, anew := table.ConditionFailed(err); err != nil && !anew {
 		return rows, fmt.Errorf("forget generation: %w", err)
 	}
 	return rows, nil
 }
 
 // removePartition removes every item of a partition and returns how many it
-// removed.
+// removed. To remove an item again changes nothing.
 func (s *Store) removePartition(ctx context.Context, partition string) (removed int, err error) {
 	writes := rate.NewLimiter(collectWrites, collectWrites)
-	var batch []types.WriteRequest
+	var batch []attr.Item
 	flush := func() error {
-		removed += len(batch)
-		left := batch
+		keys := batch
 		batch = nil
-		return s.removeBatch(ctx, writes, left)
+		removed += len(keys)
+		used, err := s.table.BatchDelete(ctx, keys)
+		if err != nil {
+			return fmt.Errorf("remove rows: %w", err)
+		}
+		return spend(ctx, writes, used)
 	}
-	err = s.eachItem(ctx, partition, "pk, sk", func(r *attr.Reader) error {
-		key := attr.Item{"pk": attr.String(partition), "sk": attr.Bytes(slices.Clone(r.Bytes("sk")))}
-		batch = append(batch, types.WriteRequest{DeleteRequest: &types.DeleteRequest{Key: key}})
-		if len(batch) < writeBatch {
+	err = s.eachItem(ctx, partition, []string{"pk", "sk"}, func(r *attr.Reader) error {
+		batch = append(batch, attr.Item{"pk": attr.String(partition), "sk": attr.Bytes(slices.Clone(r.Bytes("sk")))})
+		if len(batch) < table.MaxDeletes {
 			return nil
 		}
 		return flush()
@@ -148,30 +143,4 @@ func (s *Store) removePartition(ctx context.Context, partition string) (removed 
 		err = flush()
 	}
 	return removed, err
-}
-
-// removeBatch removes up to writeBatch items. To remove an item again changes
-// nothing.
-func (s *Store) removeBatch(ctx context.Context, writes *rate.Limiter, left []types.WriteRequest) error {
-	for n := 0; len(left) > 0; n++ {
-		if n == tries {
-			return errContended
-		}
-		if err := awsclient.Pause(ctx, n); err != nil {
-			return err
-		}
-		out, err := s.db.BatchWriteItem(ctx, &dynamodb.BatchWriteItemInput{
-			RequestItems: map[string][]types.WriteRequest{s.table: left}, ReturnConsumedCapacity: types.ReturnConsumedCapacityTotal,
-		})
-		if err != nil {
-			return fmt.Errorf("remove rows: %w", err)
-		}
-		for _, used := range out.ConsumedCapacity {
-			if err := spend(ctx, writes, &used); err != nil {
-				return err
-			}
-		}
-		left = out.UnprocessedItems[s.table]
-	}
-	return nil
 }

@@ -7,7 +7,7 @@ import (
 
 	"github.com/opsplane/opsplane/shared/audit/change"
 	"github.com/opsplane/opsplane/shared/storage/attr"
-	"github.com/opsplane/opsplane/shared/storage/awsclient"
+	"github.com/opsplane/opsplane/shared/storage/table"
 )
 
 // settle ends a write of a row other than idx 0, after the row is written. The
@@ -42,13 +42,8 @@ func (s *Store) settle(ctx context.Context, by Caller, key string, at place) err
 // nothing to mark.
 func (s *Store) concede(ctx context.Context, author change.Author, at place) error {
 	server := change.Author{Principal: change.Server, Request: author.Request, Source: author.Source, At: author.At}
-	e := newEdit(server)
-	e.set("wk", attr.String(author.Request))
-	e.require("attribute_exists(rv)")
-	for n := range tries {
-		if err := awsclient.Pause(ctx, n); err != nil {
-			return errors.Join(errUnknown, err)
-		}
+	e := newEdit(at.key, server).Set("wk", attr.String(author.Request)).If(table.Exists("rv"))
+	for range table.Tries(ctx, tries) {
 		out, err := s.update(ctx, at.key, e)
 		if err != nil {
 			return errors.Join(errUnknown, fmt.Errorf("mark row of a deleted key: %w", err))
@@ -65,5 +60,5 @@ func (s *Store) concede(ctx context.Context, author change.Author, at place) err
 			return nil
 		}
 	}
-	return errUnknown
+	return errors.Join(errUnknown, ctx.Err())
 }

@@ -6,13 +6,12 @@ import (
 	"testing"
 	"time"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
-
 	"github.com/opsplane/opsplane/infra/test/storagetest"
 	"github.com/opsplane/opsplane/shared/audit"
 	"github.com/opsplane/opsplane/shared/audit/change"
 	"github.com/opsplane/opsplane/shared/kv"
+	"github.com/opsplane/opsplane/shared/kv/kvitem"
+	"github.com/opsplane/opsplane/shared/storage/table"
 )
 
 // writers are the ways to write a row other than idx 0, each with the storage
@@ -37,11 +36,9 @@ var writers = map[string]struct {
 
 // once returns a change in the same transaction as a row. It can be made only once.
 func (r *rig) once(name string) kv.Beside {
-	return func(kv.Record, string) []types.TransactWriteItem {
-		return []types.TransactWriteItem{{Put: &types.Put{
-			TableName: aws.String(r.env.Table("KvTable")), Item: tableKey("BESIDE", []byte(name)),
-			ConditionExpression: aws.String("attribute_not_exists(pk)"),
-		}}}
+	t := table.Table{DB: r.env.DynamoDB, Name: r.env.Table("KvTable")}
+	return func(kv.Record, string) []table.Write {
+		return []table.Write{t.WritePut(tableKey("BESIDE", []byte(name)), table.Absent("pk"))}
 	}
 }
 
@@ -120,7 +117,7 @@ func TestWriteThatADeleteOvertakesIsToldAsDiscarded(t *testing.T) {
 			want := []audit.Record{
 				{Action: "key.remove", Actor: audit.Actor{ID: "user", Request: deleter.Request}},
 				{Action: "key.write", Actor: audit.Actor{ID: "user", Request: writer.Request}, Idx: row(7)},
-				{Action: audit.DiscardWrite, Actor: audit.Actor{ID: change.Server, Request: writer.Request}, Idx: row(7)},
+				{Action: kvitem.DiscardWrite, Actor: audit.Actor{ID: change.Server, Request: writer.Request}, Idx: row(7)},
 			}
 			if len(told) != len(want) {
 				t.Fatalf("the trail has %d records, want %d: %+v", len(told), len(want), told)
@@ -159,7 +156,7 @@ func TestEveryWriteThatADeleteOvertakesIsToldAsDiscarded(t *testing.T) {
 			}
 			var discarded []string
 			for _, one := range r.trail(t, changes) {
-				if one.Action == audit.DiscardWrite {
+				if one.Action == kvitem.DiscardWrite {
 					discarded = append(discarded, one.Actor.Request)
 				}
 			}
@@ -173,6 +170,9 @@ func TestEveryWriteThatADeleteOvertakesIsToldAsDiscarded(t *testing.T) {
 	}
 }
 
+// recorded makes records of the changes of the store, as the auditor does.
+var recorded = audit.Source{Table: audit.KV, Owners: kvitem.Owners()}
+
 // trail returns the records of the audit trail since the last call.
 func (r *rig) trail(t *testing.T, changes *storagetest.Changes) (list []audit.Record) {
 	t.Helper()
@@ -181,7 +181,7 @@ func (r *rig) trail(t *testing.T, changes *storagetest.Changes) (list []audit.Re
 		t.Fatal(err)
 	}
 	for _, c := range some {
-		if one, ok := audit.Of(audit.KV, c); ok {
+		if one, ok := recorded.Record(c); ok {
 			list = append(list, one)
 		}
 	}

@@ -6,36 +6,44 @@ import (
 	"fmt"
 	"sync"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
-	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 
 	"github.com/opsplane/opsplane/shared/api/fault"
 	"github.com/opsplane/opsplane/shared/storage/attr"
-	"github.com/opsplane/opsplane/shared/storage/awsclient"
+	"github.com/opsplane/opsplane/shared/storage/table"
 	"github.com/opsplane/opsplane/shared/vcs"
 )
 
 // Store is the key-value store in one table and one bucket. It is safe for
 // concurrent use, also by several processes.
 type Store struct {
-	db         *dynamodb.Client
-	table      string
+	table      table.Table
+	once       table.Table // the same table, for writes whose response must not be lost unnoticed
 	bodies     bodies
 	registered sync.Map // keys are vcs.Installation: the namespaces whose item register has written
 	limits     limits
 }
 
-// New returns a store. table and bucket are the names of KvTable and KvBucket in
+// New returns a store. tableName and bucket are the names of KvTable and KvBucket in
 // template.yaml.
-func New(db *dynamodb.Client, objects *s3.Client, table, bucket string) *Store {
-	return &Store{db: db, table: table, bodies: bodies{objects, bucket}, limits: standardLimits}
+func New(db *dynamodb.Client, objects *s3.Client, tableName, bucket string) *Store {
+	t := table.Table{DB: db, Name: tableName}
+	return &Store{table: t, once: t.SentOnce(), bodies: bodies{objects, bucket}, limits: standardLimits}
 }
 
 // tries is how often an operation is tried. It starts again if another writer came
 // between its read and its write.
 const tries = 10
+
+// contended is the error after the last try: that of the context, if it ended
+// during the tries.
+func contended(ctx context.Context) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	return errContended
+}
 
 // errContended is returned if other writers came between in all tries.
 var errContended = fault.Busyf("CONTENDED", "the row is being written by too many callers at once; try again")
@@ -48,13 +56,11 @@ var errUnknown = fault.Busyf("OUTCOME_UNKNOWN",
 
 // getItem reads one item, strongly consistent. It returns nil if there is none.
 func (s *Store) getItem(ctx context.Context, key attr.Item) (attr.Item, error) {
-	out, err := s.db.GetItem(ctx, &dynamodb.GetItemInput{
-		TableName: &s.table, Key: key, ConsistentRead: aws.Bool(true),
-	})
+	it, err := s.table.Get(ctx, key)
 	if err != nil {
 		return nil, fmt.Errorf("get item: %w", err)
 	}
-	return out.Item, nil
+	return it, nil
 }
 
 // getHead reads the head of a key. ok is false if there is none.
@@ -92,23 +98,22 @@ type outcome struct {
 	late bool
 }
 
-// update makes one conditional update. It sends the request again only if the first
-// one certainly had no effect.
-func (s *Store) update(ctx context.Context, key attr.Item, e *edit) (outcome, error) {
-	in := e.input(s.table, key)
-	out, err := s.db.UpdateItem(ctx, in, awsclient.RetryDefinite)
-	var failed *types.ConditionalCheckFailedException
-	switch {
-	case err == nil:
-		return outcome{item: out.Attributes, done: true}, nil
-	case errors.As(err, &failed):
-		return outcome{item: failed.Item}, nil
-	case awsclient.Ambiguous(err) && ctx.Err() == nil:
-		it, readErr := s.getItem(ctx, key)
-		if readErr != nil {
-			return outcome{}, errors.Join(errUnknown, err, readErr)
-		}
-		return outcome{item: it, unsure: true, late: !awsclient.Answered(err)}, nil
+// update makes one conditional update of the item with a key. It sends the request
+// again only if the first one certainly had no effect.
+func (s *Store) update(ctx context.Context, key attr.Item, e *table.Edit) (outcome, error) {
+	it, err := s.once.UpdateReturning(ctx, e.KeepOld())
+	if err == nil {
+		return outcome{item: it, done: true}, nil
 	}
-	return outcome{}, fmt.Errorf("update item: %w", err)
+	if old, failed := table.ConditionFailed(err); failed {
+		return outcome{item: old}, nil
+	}
+	if !table.Ambiguous(err) || ctx.Err() != nil {
+		return outcome{}, fmt.Errorf("update item: %w", err)
+	}
+	it, readErr := s.getItem(ctx, key)
+	if readErr != nil {
+		return outcome{}, errors.Join(errUnknown, err, readErr)
+	}
+	return outcome{item: it, unsure: true, late: !table.Answered(err)}, nil
 }

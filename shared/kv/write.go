@@ -8,7 +8,7 @@ import (
 	"github.com/opsplane/opsplane/shared/api/access"
 	"github.com/opsplane/opsplane/shared/audit/change"
 	"github.com/opsplane/opsplane/shared/storage/attr"
-	"github.com/opsplane/opsplane/shared/storage/awsclient"
+	"github.com/opsplane/opsplane/shared/storage/table"
 )
 
 // Set stores a value, whatever the row held before. It fails with
@@ -42,16 +42,10 @@ func (s *Store) write(ctx context.Context, by Caller, w Write, r rule) (Record, 
 		return Record{}, err
 	}
 	e := c.edit(by.Author, w, at)
-	e.count("vr", 0)
-	e.count("rv", 0)
-	e.values[":mine"] = attr.String(by.Author.Request)
-	e.require("(attribute_not_exists(st) OR st <> :mine)")
-	r.guess(e)
+	e.Count("vr", -1, 1)
+	e.If(table.Differs("st", attr.String(by.Author.Request))).If(r.guess...)
 	var exact *cell // the cell that was read; e is conditional on its revision
-	for n := range tries {
-		if err := awsclient.Pause(ctx, n); err != nil {
-			return Record{}, err
-		}
+	for range table.Tries(ctx, tries) {
 		out, err := s.update(ctx, at.key, e)
 		if err != nil {
 			return Record{}, err
@@ -74,11 +68,9 @@ func (s *Store) write(ctx context.Context, by Caller, w Write, r rule) (Record, 
 		}
 		exact = &old
 		e = c.edit(by.Author, w, at)
-		e.setVersion(old.next())
-		e.count("rv", 0)
-		e.requireRevision(old)
+		e.Set("vr", attr.Int(int64(old.next()))).If(atRevision(old))
 	}
-	return Record{}, errContended
+	return Record{}, contended(ctx)
 }
 
 // prepare returns the cell that w stores. It writes the body first, so that a row
@@ -173,19 +165,13 @@ func (s *Store) openHead(ctx context.Context, by Caller, key string, guarded boo
 	if err := s.register(ctx, by.Installation); err != nil {
 		return head{}, err
 	}
-	e := newEdit(by.Author)
-	e.values[":gn"] = attr.String(newGeneration())
-	e.sets = append(e.sets, "gn = if_not_exists(gn, :gn)")
-	e.set("mr", attr.Bool(true))
+	at := headKey(by.Installation, key)
+	e := newEdit(at, by.Author).SetFirst("gn", attr.String(newGeneration())).Set("mr", attr.Bool(true)).Remove("ttl")
 	if guarded {
-		e.set("gd", attr.Bool(true))
+		e.Set("gd", attr.Bool(true))
 	}
-	e.removes = append(e.removes, "#ttl")
-	for n := range tries {
-		if err := awsclient.Pause(ctx, n); err != nil {
-			return head{}, err
-		}
-		out, err := s.update(ctx, headKey(by.Installation, key), e)
+	for range table.Tries(ctx, tries) {
+		out, err := s.update(ctx, at, e)
 		if err != nil {
 			return head{}, err
 		}
@@ -197,31 +183,29 @@ func (s *Store) openHead(ctx context.Context, by Caller, key string, guarded boo
 			return h, nil
 		}
 	}
-	return head{}, errContended
+	return head{}, contended(ctx)
 }
 
-// edit returns an edit that sets all of the cell but version and revision.
-func (c cell) edit(author change.Author, w Write, at place) *edit {
-	e := newEdit(author)
-	e.set("cm", attr.Bool(c.committed))
-	e.set("sz", attr.Int(int64(c.size)))
-	e.set("wt", attr.Int(int64(c.weight)))
-	e.set("wa", attr.Int(c.written))
-	e.set("st", attr.String(c.stamp))
-	e.setOr(c.readCaps != "", "rc", attr.String(c.readCaps))
-	e.setOr(c.writeCaps != "", "wc", attr.String(c.writeCaps))
-	e.setOr(c.body.hash == "", "vd", attr.Bytes(c.inline))
-	e.setOr(c.body.hash != "", "vh", attr.String(c.body.hash))
-	e.setOr(c.body.id != "", "vo", attr.String(c.body.id))
-	e.setOr(c.etag != "", "ae", attr.String(c.etag))
+// edit returns an edit that sets all of the cell but its version, and increases the
+// revision.
+func (c cell) edit(author change.Author, w Write, at place) *table.Edit {
+	e := newEdit(at.key, author)
+	nextRevision(e)
+	e.Set("cm", attr.Bool(c.committed)).
+		Set("sz", attr.Int(int64(c.size))).
+		Set("wt", attr.Int(int64(c.weight))).
+		Set("wa", attr.Int(c.written)).
+		Set("st", attr.String(c.stamp)).
+		SetOrRemove(c.readCaps != "", "rc", attr.String(c.readCaps)).
+		SetOrRemove(c.writeCaps != "", "wc", attr.String(c.writeCaps)).
+		SetOrRemove(c.body.hash == "", "vd", attr.Bytes(c.inline)).
+		SetOrRemove(c.body.hash != "", "vh", attr.String(c.body.hash)).
+		SetOrRemove(c.body.id != "", "vo", attr.String(c.body.id)).
+		SetOrRemove(c.etag != "", "ae", attr.String(c.etag))
 	if at.inHead {
-		e.values[":gn"] = attr.String(newGeneration())
-		e.sets = append(e.sets, "gn = if_not_exists(gn, :gn)")
-		e.removes = append(e.removes, "#ttl")
-	} else {
-		e.set("kn", attr.Bytes([]byte(w.Key)))
+		return e.SetFirst("gn", attr.String(newGeneration())).Remove("ttl")
 	}
-	return e
+	return e.Set("kn", attr.Bytes([]byte(w.Key)))
 }
 
 // next returns the version that the next write gives the cell.

@@ -256,34 +256,34 @@ func (c *Checks) gitlab(ctx context.Context) {
 	const everybodys = "https://gitlab.com/api"
 	api := cmp.Or(c.Parameters["GitlabApiBaseUrl"], everybodys)
 	if strings.TrimRight(api, "/") == everybodys && c.Parameters["GitlabGroups"] == "" {
-		c.bad("deploy with GitlabGroups=IDS-OF-YOUR-GROUPS", "anybody with an account at gitlab.com can have this server work for a group of theirs")
+		c.bad("deploy with GitlabGroups=IDS-OF-YOUR-GROUPS", "anybody with an account at gitlab.com can make this server work for their own group")
 	}
 	r, err := http.NewRequestWithContext(ctx, http.MethodGet, strings.TrimRight(api, "/")+"/v4/version", nil)
 	if err != nil {
-		c.bad("deploy with the address of the API without the version, such as https://gitlab.com/api", "GitlabApiBaseUrl %s is no address", api)
+		c.bad("deploy with the address of the API without the version, such as https://gitlab.com/api", "GitlabApiBaseUrl %s is not an address", api)
 		return
 	}
-	answer, err := c.Client.Do(r)
+	response, err := c.Client.Do(r)
 	if err != nil {
-		c.bad("let the functions reach it, and compare GitlabApiBaseUrl", "GitLab does not answer at %s", api)
+		c.bad("let the functions reach it, and compare GitlabApiBaseUrl", "GitLab does not respond at %s", api)
 		return
 	}
-	defer func() { _ = answer.Body.Close() }()
-	if !gitlabAnswers(answer) {
-		c.bad("deploy with the address of the API without the version, such as https://gitlab.com/api", "what answers at %s is no GitLab: status %d", api, answer.StatusCode)
+	defer func() { _ = response.Body.Close() }()
+	if !comesFromGitLab(response) {
+		c.bad("deploy with the address of the API without the version, such as https://gitlab.com/api", "the server at %s is not a GitLab: status %d", api, response.StatusCode)
 		return
 	}
-	c.good("GitLab answers at %s; let its application send browsers back to %s/api/v1/gitlab/callback, and give it the scope read_api, "+
+	c.good("GitLab responds at %s; let its application send browsers back to %s/api/v1/gitlab/callback, and give it the scope read_api, "+
 		"and api too if a console of yours begins its logins at GitLab itself", api, c.APIURL)
 }
 
-// gitlabAnswers reports whether a response comes from GitLab. It recognises GitLab
+// comesFromGitLab reports whether a response comes from GitLab. It recognises GitLab
 // by the message with which GitLab refuses to show its version without a token. The
 // status alone is not enough, because any server may respond with 401.
-func gitlabAnswers(answer *http.Response) bool {
+func comesFromGitLab(response *http.Response) bool {
 	var said struct {
 		Message string `json:"message"`
 	}
-	err := json.NewDecoder(io.LimitReader(answer.Body, 1<<16)).Decode(&said)
-	return err == nil && answer.StatusCode == http.StatusUnauthorized && said.Message == "401 Unauthorized"
+	err := json.NewDecoder(io.LimitReader(response.Body, 1<<16)).Decode(&said)
+	return err == nil && response.StatusCode == http.StatusUnauthorized && said.Message == "401 Unauthorized"
 }

@@ -287,11 +287,11 @@ func TestWhatIsMissingIsNamed(t *testing.T) {
 			}))
 			t.Cleanup(server.Close)
 			c.Parameters["GitlabApiBaseUrl"] = server.URL
-		}, "is no GitLab: status 401"},
-		"GitLab elsewhere": {func(c *vcssetup.Checks, h *vcstest.GitHub, _ vcstest.App) { c.Parameters["GitlabApiBaseUrl"] = h.API }, "is no GitLab: status 404"},
+		}, "is not a GitLab: status 401"},
+		"GitLab elsewhere": {func(c *vcssetup.Checks, h *vcstest.GitHub, _ vcstest.App) { c.Parameters["GitlabApiBaseUrl"] = h.API }, "is not a GitLab: status 404"},
 		"GitLab down": {func(c *vcssetup.Checks, _ *vcstest.GitHub, _ vcstest.App) {
 			c.Parameters["GitlabApiBaseUrl"] = "http://127.0.0.1:1"
-		}, "GitLab does not answer"},
+		}, "GitLab does not respond"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -13,6 +13,7 @@ var schemes = map[access.Kind]string{
 	access.KindAPIKey:      "apiKey",
 	access.KindAccessToken: "accessToken",
 	access.KindSession:     "session",
+	access.KindRun:         "runToken",
 }
 
 // checkRule fails the test unless a route's rule is what the document says about its operation,

@@ -19,6 +19,9 @@ import (
 	"github.com/opsplane/opsplane/shared/credential/signing"
 	"github.com/opsplane/opsplane/shared/login/session"
 	"github.com/opsplane/opsplane/shared/login/user"
+	"github.com/opsplane/opsplane/shared/run"
+	"github.com/opsplane/opsplane/shared/run/runstore"
+	"github.com/opsplane/opsplane/shared/run/runtoken"
 	"github.com/opsplane/opsplane/shared/vcs"
 	"github.com/opsplane/opsplane/shared/vcs/installation"
 )
@@ -26,7 +29,7 @@ import (
 var domain = accesstoken.Domain{Issuer: "eventtest", Audience: "opsplane-api"}
 
 // secrets are the values that no function may print.
-var secrets = []string{"api_key", "revoked_key", "access_token", "expired_token", "session"}
+var secrets = []string{"api_key", "revoked_key", "access_token", "expired_token", "session", "run_token"}
 
 func TestEvents(t *testing.T) {
 	t.Parallel()
@@ -108,6 +111,8 @@ func environ(env *storagetest.Env) map[string]string {
 		"TOKENS_TABLE": env.Table("TokensTable"), "SIGNING_KEYS_TABLE": env.Table("SigningKeysTable"),
 		"OPERATIONS_TABLE": env.Table("OperationsTable"), "KV_TABLE": env.Table("KvTable"), "KV_BUCKET": env.Bucket("KvBucket"),
 		"DELIVERIES_TABLE": env.Table("DeliveriesTable"), "VCS_TABLE": env.Table("VcsTable"),
+		"RUNS_TABLE": env.Table("RunsTable"), "RUNS_BUCKET": env.Bucket("RunsBucket"), "RUN_RETENTION_DAYS": "400", "PLAN_RETENTION_DAYS": "14",
+		"RUN_START_MINUTES": "15", "RUN_REPORT_HOURS": "24",
 		"AUDIT_TABLE": env.Table("AuditTable"), "AUDIT_BUCKET": env.Bucket("AuditBucket"), "AUDIT_RETENTION_DAYS": "400",
 		"GITHUB_APP_CLIENT_ID": "Iv1.events", "GITHUB_WEBHOOK_SECRET": "", "SERVER_SECRET": "", "WEBHOOK_TOKEN_SECRET": "", "SECRETS_DIR": "/nonexistent",
 		"LOGIN_FAILURE_LIMIT": "30", "ARTIFACT_QUOTA_GIB": "1", "ARTIFACT_UPLOAD_GIB": "1", "ARTIFACT_UPLOADS": "1000", "GARBAGE_KEEP_HOURS": "24",
@@ -158,13 +163,34 @@ func seed(t *testing.T, env *storagetest.Env) values {
 	check(err)
 	expired, err := domain.Mint(signer.ID, signer.Private, caller, now.Add(-2*time.Minute))
 	check(err)
-	session, _, err := (&session.Store{DB: env.DynamoDB, Table: env.Table("SessionsTable")}).Create(ctx, session.Holder{User: u.ID, VCS: "github"}, author)
+	session, _, err := (&session.Store{DB: env.DynamoDB, Table: env.Table("SessionsTable")}).Create(ctx, session.Holder{User: u.ID, Account: vcs.Account{VCS: vcs.GitHub}}, author)
 	check(err)
+	id, runToken := seedRun(t, env, member, author)
 	return values{
+		"run": string(id), "run_token": runToken,
 		"session": session, "operations_table": env.Table("OperationsTable"),
 		"user": u.ID, "key": key.ID, "api_key": text, "revoked_key": revoked,
 		"access_token": token, "expired_token": expired,
 	}
+}
+
+// seedRun makes a queued run of an installation. It returns the run's id and its token.
+func seedRun(t *testing.T, env *storagetest.Env, in vcs.Installation, author change.Author) (run.ID, string) {
+	t.Helper()
+	id := run.NewID()
+	token, main := runtoken.New(id), run.Ref{Branch: "main", Commit: "73e3d2f426ea2670d37c4d6b146f0e20cbc65399"}
+	runs := runstore.Store{DB: env.DynamoDB, Table: env.Table("RunsTable"), Limits: runstore.Limits{Keep: 24 * time.Hour, Start: time.Minute, Report: time.Hour}}
+	_, err := runs.Create(context.Background(), runstore.Creation{
+		Spec: run.Spec{
+			ID: id, Repository: in.Repository("7"), Owner: "local", Name: "infra", Type: run.Plan, Kind: run.Kind{Name: run.Branch},
+			Base: main, Source: main, Principal: author.Principal, Dirspaces: []run.Dirspace{{Dir: "net", Workspace: "default"}},
+		},
+		Token: runstore.Token{Hash: runtoken.Digest(token), Sealed: []byte("sealed")}, Manifest: runstore.Manifest{Body: []byte("{}")},
+	}, author)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return id, token
 }
 
 func TestMismatch(t *testing.T) {

@@ -1,5 +1,5 @@
-// Package functiontest runs the handler of one function in a test. The handler receives API
-// Gateway's events and uses real storage. The test controls the clock, the caller of any kind,
+// Package functiontest runs the handler of one function in a test. The handler receives the
+// events of API Gateway, or of a table's stream, and uses real storage. The test controls the clock, the caller of any kind,
 // and the faults of the storage. The function has its role: a request to storage that the
 // function's policies in template.yaml do not allow fails the test.
 //
@@ -19,6 +19,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/opsplane/opsplane/infra/test/storagetest"
+	"github.com/opsplane/opsplane/infra/test/testclock"
 	"github.com/opsplane/opsplane/shared/api/access"
 	"github.com/opsplane/opsplane/shared/api/httpapi"
 	"github.com/opsplane/opsplane/shared/api/httpapi/httpapitest"
@@ -31,7 +32,7 @@ var Start = time.Unix(4_000_000_000, 0).UTC()
 // Rig is a function under test with its surroundings.
 type Rig struct {
 	// Clock is the clock of the function.
-	Clock Clock
+	Clock *testclock.Clock
 	// Env is the test's storage without a role and without faults. A test prepares data and
 	// checks results with it.
 	Env *storagetest.Env
@@ -54,7 +55,7 @@ func New(t testing.TB, function string) *Rig { return On(storagetest.New(t), fun
 
 // On returns a rig of a function on the given storage, such as the storage of a meter.
 func On(env *storagetest.Env, function string) *Rig {
-	r := &Rig{Env: env, Clock: Clock{at: Start}}
+	r := &Rig{Env: env, Clock: testclock.At(Start)}
 	r.Role = env.WithRole(function).WithFaults(&r.Faults)
 	return r
 }
@@ -102,33 +103,6 @@ func (r *Rig) Send(t testing.TB, event events.APIGatewayProxyRequest) Response {
 // Token returns a caller with an access token that expires in a minute.
 func Token(user string, capabilities ...access.Capability) *access.Caller {
 	return &access.Caller{Kind: access.KindAccessToken, User: user, Key: uuid.NewString(), Capabilities: capabilities, Expires: Start.Unix() + 60}
-}
-
-// Clock is a clock that only the test changes. Several goroutines may use it.
-type Clock struct {
-	mu sync.Mutex
-	at time.Time
-}
-
-// Now returns the time.
-func (c *Clock) Now() time.Time {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.at
-}
-
-// Add moves the clock forward by d.
-func (c *Clock) Add(d time.Duration) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.at = c.at.Add(d)
-}
-
-// Set sets the time.
-func (c *Clock) Set(at time.Time) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.at = at
 }
 
 // Log is text that several goroutines may write.

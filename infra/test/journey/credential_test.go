@@ -18,6 +18,8 @@ import (
 	"github.com/opsplane/opsplane/shared/api/access"
 	"github.com/opsplane/opsplane/shared/login/session"
 	"github.com/opsplane/opsplane/shared/login/user"
+	"github.com/opsplane/opsplane/shared/run"
+	"github.com/opsplane/opsplane/shared/run/runtoken"
 )
 
 // The kinds of credential that some routes admit. Every other kind is always refused.
@@ -32,6 +34,12 @@ const (
 	otherVCS          = "token restricted to another VCS of the user"
 	otherVCSMember    = "token of a member of the same installation id on another VCS"
 	outsider          = "token of a member of another installation only"
+)
+
+// The tokens of runs among these kinds.
+const (
+	runToken      = "token of a run that is queued"
+	endedRunToken = "token of a run that has ended"
 )
 
 // The sessions among these kinds.
@@ -140,7 +148,29 @@ func headersFor(t *testing.T, s *Stack, in Installation) map[string]string {
 	for name, header := range forgeries(t, s, full) {
 		made[name] = header
 	}
+	for name, header := range runTokens(t, s, in, neighbour, twin) {
+		made[name] = header
+	}
 	return made
+}
+
+// runTokens makes tokens of runs: two of the installation, and others that never reach it.
+func runTokens(t *testing.T, s *Stack, in, neighbour, twin Installation) map[string]string {
+	t.Helper()
+	queued, ended := s.Run(t, in), s.Run(t, in)
+	s.AbortRun(t, ended.ID)
+	return map[string]string{
+		runToken:                                  Bearer(queued.Token),
+		endedRunToken:                             Bearer(ended.Token),
+		"token of a run of another installation":  Bearer(s.Run(t, neighbour).Token),
+		"token of a run on another VCS":           Bearer(s.Run(t, twin).Token),
+		"token of a run that does not exist":      Bearer(runtoken.New(run.NewID())),
+		"token of a run with another secret":      Bearer(runtoken.New(queued.ID)),
+		"token of a run cut short":                Bearer(queued.Token[:len(queued.Token)-1]),
+		"id of a run in place of its token":       Bearer(string(queued.ID)),
+		"token of a run in a session's name":      "session=" + queued.Token,
+		"token of a run that is still being made": Bearer(s.UnfinishedRun(t, in).Token),
+	}
 }
 
 func quoted(names []string) []any {

@@ -43,7 +43,7 @@ func operator(at time.Time) change.Author {
 
 // Link connects an account at a VCS with a user, and stores the host's token of the account, as
 // a login would do.
-func (s *Stack) Link(t testing.TB, name, vcs string, account user.Identity, token string) {
+func (s *Stack) Link(t testing.TB, name string, at vcs.VCS, account user.Identity, token string) {
 	t.Helper()
 	db, tables, err := s.storage()
 	if err != nil {
@@ -55,17 +55,17 @@ func (s *Stack) Link(t testing.TB, name, vcs string, account user.Identity, toke
 		t.Fatal(err)
 	}
 	now := time.Now()
-	if err := users.PutIdentity(t.Context(), u.ID, vcs, account, operator(now)); err != nil {
+	if err := users.PutIdentity(t.Context(), u.ID, at, account, operator(now)); err != nil {
 		t.Fatal(err)
 	}
 	grants := session.Grants{DB: db, Table: tables["SessionsTable"], Box: s.box(t)}
-	if err := grants.Put(t.Context(), session.Holder{User: u.ID, VCS: vcs, Account: account.ID}, session.Grant{Access: token}, operator(now)); err != nil {
+	if err := grants.Put(t.Context(), session.Holder{User: u.ID, Account: vcs.Account{VCS: at, ID: account.ID}}, session.Grant{Access: token}, operator(now)); err != nil {
 		t.Fatal(err)
 	}
 }
 
-// Expect sets the renewal of a user who was active at a time.
-func (s *Stack) Expect(t testing.TB, name, vcs string, at time.Time) {
+// Expect sets the renewal at a VCS of a user who was active at a time.
+func (s *Stack) Expect(t testing.TB, name string, system vcs.VCS, at time.Time) {
 	t.Helper()
 	db, tables, err := s.storage()
 	if err != nil {
@@ -75,7 +75,7 @@ func (s *Stack) Expect(t testing.TB, name, vcs string, at time.Time) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := (renewal.Store{DB: db, Table: tables["OperationsTable"]}).Expect(t.Context(), u.ID, vcs, at); err != nil {
+	if err := (renewal.Store{DB: db, Table: tables["OperationsTable"]}).Expect(t.Context(), u.ID, system, at); err != nil {
 		t.Fatal(err)
 	}
 }

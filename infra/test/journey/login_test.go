@@ -16,6 +16,7 @@ import (
 	"github.com/opsplane/opsplane/infra/test/vcstest"
 	"github.com/opsplane/opsplane/shared/login/session"
 	"github.com/opsplane/opsplane/shared/login/user"
+	"github.com/opsplane/opsplane/shared/vcs"
 )
 
 // deliver sends a delivery of each host with its proof.
@@ -109,7 +110,7 @@ func beFoundOut(t *testing.T, s *Stack, h *hosts) {
 	token := h.gitlab.Account(account, "leaver")
 	name := s.User(t)
 	hourAgo := time.Now().Add(-time.Hour)
-	s.Link(t, name, "gitlab", user.Identity{ID: strconv.Itoa(account), Login: "leaver"}, token)
+	s.Link(t, name, "gitlab", user.Identity{ID: vcs.ID(strconv.Itoa(account)), Login: "leaver"}, token)
 	s.Vouch(t, name, "gitlab", hourAgo, in)
 	left := s.Session(t, name, time.Now())
 	repos := Request{Method: "GET", Target: "/api/v1/gitlab/installations/" + in.ID + "/repos", Session: left}

@@ -119,15 +119,15 @@ func (c *scene) person(t *testing.T, name string, id int64, sees ...map[string]I
 	u := c.stack.User(t)
 	now := time.Now()
 	for system, token := range tokens {
-		c.stack.Link(t, u, system, user.Identity{ID: strconv.FormatInt(id, 10), Login: strings.ReplaceAll(name, " ", "-")}, token)
+		c.stack.Link(t, u, vcs.VCS(system), user.Identity{ID: vcs.ID(strconv.FormatInt(id, 10)), Login: strings.ReplaceAll(name, " ", "-")}, token)
 		if len(sees) == 0 {
-			c.stack.Vouch(t, u, system, now.Add(-time.Hour), c.here[system])
+			c.stack.Vouch(t, u, vcs.VCS(system), now.Add(-time.Hour), c.here[system])
 		}
 		var present []Installation
 		for _, list := range sees {
 			present = append(present, list[system])
 		}
-		c.stack.Vouch(t, u, system, now, present...)
+		c.stack.Vouch(t, u, vcs.VCS(system), now, present...)
 	}
 	c.bearers(t, name, u)
 }
@@ -137,8 +137,8 @@ func (c *scene) person(t *testing.T, name string, id int64, sees ...map[string]I
 func (c *scene) lapsed(t *testing.T, id int64) {
 	u := c.stack.User(t)
 	for _, system := range []string{"github", "gitlab"} {
-		c.stack.Link(t, u, system, user.Identity{ID: strconv.FormatInt(id, 10), Login: "lapsed"}, "taken back")
-		c.stack.Vouch(t, u, system, time.Now().Add(-user.KeyLapse), c.here[system])
+		c.stack.Link(t, u, vcs.VCS(system), user.Identity{ID: vcs.ID(strconv.FormatInt(id, 10)), Login: "lapsed"}, "taken back")
+		c.stack.Vouch(t, u, vcs.VCS(system), time.Now().Add(-user.KeyLapse), c.here[system])
 	}
 	c.bearers(t, lapsed, u)
 }

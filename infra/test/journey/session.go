@@ -11,6 +11,7 @@ import (
 	"github.com/opsplane/opsplane/shared/audit/change"
 	"github.com/opsplane/opsplane/shared/login/session"
 	"github.com/opsplane/opsplane/shared/login/user"
+	"github.com/opsplane/opsplane/shared/vcs"
 )
 
 // Session begins a session of a user in the stack's own storage, as a login at that time would
@@ -26,7 +27,7 @@ func (s *Stack) Session(t testing.TB, name string, at time.Time) string {
 		t.Fatal(err)
 	}
 	author := change.Author{Principal: u.ID, Request: uuid.NewString(), At: at}
-	of := session.Holder{User: u.ID, VCS: "github", Account: u.Identities["github"].ID}
+	of := session.Holder{User: u.ID, Account: vcs.Account{VCS: vcs.GitHub, ID: u.Identities[vcs.GitHub].ID}}
 	text, _, err := (&session.Store{DB: db, Table: tables["SessionsTable"]}).Create(t.Context(), of, author)
 	if err != nil {
 		t.Fatal(err)
@@ -36,7 +37,7 @@ func (s *Stack) Session(t testing.TB, name string, at time.Time) string {
 
 // Vouch stores a host's statement about a user's installations, as a login at that time would
 // do. It replaces the host's earlier statement.
-func (s *Stack) Vouch(t testing.TB, name, vcs string, at time.Time, of ...Installation) {
+func (s *Stack) Vouch(t testing.TB, name string, system vcs.VCS, at time.Time, of ...Installation) {
 	t.Helper()
 	db, tables, err := s.storage()
 	if err != nil {
@@ -47,18 +48,18 @@ func (s *Stack) Vouch(t testing.TB, name, vcs string, at time.Time, of ...Instal
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, known := u.Identities[vcs]; !known {
-		account := user.Identity{ID: NewID(), Login: name}
-		u.Identities = map[string]user.Identity{vcs: account}
-		if err := users.PutIdentity(t.Context(), u.ID, vcs, account, change.Author{Principal: "operator:journey", Request: uuid.NewString(), At: at}); err != nil {
+	if _, known := u.Identities[system]; !known {
+		account := user.Identity{ID: vcs.ID(NewID()), Login: name}
+		u.Identities = map[vcs.VCS]user.Identity{system: account}
+		if err := users.PutIdentity(t.Context(), u.ID, system, account, change.Author{Principal: "operator:journey", Request: uuid.NewString(), At: at}); err != nil {
 			t.Fatal(err)
 		}
 	}
-	var ids []string
+	var ids []vcs.ID
 	for _, i := range of {
-		ids = append(ids, i.ID)
+		ids = append(ids, vcs.ID(i.ID))
 	}
-	if err := users.Replace(t.Context(), change.Author{Principal: u.ID, Request: uuid.NewString(), At: at}, u.ID, vcs, u.Identities[vcs].ID, user.Hosted{Installations: ids, AskedAt: at}); err != nil {
+	if err := users.Replace(t.Context(), change.Author{Principal: u.ID, Request: uuid.NewString(), At: at}, u.ID, vcs.Account{VCS: system, ID: u.Identities[system].ID}, user.Hosted{Installations: ids, AskedAt: at}); err != nil {
 		t.Fatal(err)
 	}
 }

@@ -26,9 +26,11 @@ var (
 	// nothing else.
 	nobody   = []string{}
 	creators = without(anyTokenOfVCS, weakToken, readToken, writeToken)
-	readers  = []string{rightToken, restrictedToken, readToken, memberSession, vouchedSession}
-	writers  = []string{rightToken, restrictedToken, writeToken, memberSession, vouchedSession}
-	both     = []string{rightToken, restrictedToken, memberSession, vouchedSession}
+	readers  = []string{rightToken, restrictedToken, readToken, memberSession, vouchedSession, runToken}
+	writers  = []string{rightToken, restrictedToken, writeToken, memberSession, vouchedSession, runToken}
+	both     = []string{rightToken, restrictedToken, memberSession, vouchedSession, runToken}
+	// Members who may read and write.
+	members = without(both, runToken)
 	// A token or session of a member reaches the installation, whatever its capabilities are.
 	reaching = []string{rightToken, restrictedToken, weakToken, readToken, writeToken, memberSession, vouchedSession}
 )
@@ -68,7 +70,7 @@ var walk = map[string]row{
 	"GET /api/v1/{vcs}/callback":                              {target: "/api/v1/gitlab/callback?code=x", status: 303},
 	"GET /api/github/v1/callback":                             {target: "/api/github/v1/callback?code=x", status: 303},
 	"GET /api/v1/tasks/{id}":                                  {target: "/api/v1/tasks/5b0e7f7a-8b1c-4f57-9d0e-0f8e1a2b3c4d", passes: anyToken, status: 404},
-	"GET /api/v1/audit":                                       {target: "/api/v1/audit?vcs=github&installation_id={id}", passes: without(both, memberSession, vouchedSession), status: 200},
+	"GET /api/v1/audit":                                       {target: "/api/v1/audit?vcs=github&installation_id={id}", passes: without(members, memberSession, vouchedSession), status: 200},
 	"GET /api/v1/server/config":                               {target: "/api/v1/server/config", status: 200},
 	"GET /api/v1/{vcs}/client_id":                             {target: "/api/v1/github/client_id", status: 200},
 	"GET /":                                                   {target: "/", status: 200},
@@ -85,7 +87,7 @@ var walk = map[string]row{
 	"GET " + ofInstallation + "/webhook":                      {target: "/api/v1/gitlab/installations/5/webhook", passes: nobody, status: 0},
 	"PUT " + ofInstallation + "/access-token":                 {target: "/api/v1/gitlab/installations/5/access-token", body: `{"access_token":"x"}`, passes: nobody, status: 0},
 	"POST " + ofInstallation + "/repos/refresh":               {target: "{of}/repos/refresh", passes: reaching, status: 200},
-	"DELETE " + ofInstallation + "/repos/{repo_id}":           {target: "{of}/repos/7", passes: both, status: 400},
+	"DELETE " + ofInstallation + "/repos/{repo_id}":           {target: "{of}/repos/7", passes: members, status: 400},
 	"POST /api/github/v1/events":                              {target: "/api/github/v1/events", body: "{}", status: 403},
 	"POST /api/v1/{vcs}/events":                               {target: "/api/v1/gitlab/events", body: "{}", status: 403},
 	"GET " + store + "/key/{key+}":                            {target: "{in}/key/walk", passes: readers, status: 200},

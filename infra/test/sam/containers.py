@@ -27,7 +27,7 @@ CREDENTIALS = {"AWS_ACCESS_KEY_ID": "local", "AWS_SECRET_ACCESS_KEY": "localsecr
 # "sam local" resolves the Ref of a table to its logical id. So the tables have their logical
 # ids as names.
 TABLES = {"TOKENS_TABLE": "TokensTable", "SIGNING_KEYS_TABLE": "SigningKeysTable", "OPERATIONS_TABLE": "OperationsTable",
-          "DELIVERIES_TABLE": "DeliveriesTable", "AUDIT_TABLE": "AuditTable"}
+          "DELIVERIES_TABLE": "DeliveriesTable", "AUDIT_TABLE": "AuditTable", "RUNS_TABLE": "RunsTable"}
 
 # A bucket's name must be in lower case.
 BUCKETS = {"KV_BUCKET": "kv-bucket", "AUDIT_BUCKET": "audit-bucket"}
@@ -160,6 +160,17 @@ class Servers:
         db.put_item(TableName="SessionsTable", Item={
             "pk": {"S": name}, "sk": {"S": "SESSION"}, "user": {"S": user}, "vcs": {"S": "github"}, "created_at": now, "seen_at": now})
         return text
+
+    def run(self):
+        """Puts what the authorizer reads of a queued run; answers its id and its token."""
+        run = str(uuid.uuid4())
+        token = "opsr_" + run + "_" + base64.urlsafe_b64encode(os.urandom(32)).rstrip(b"=").decode()
+        db = boto3.client("dynamodb", endpoint_url=self.dynamodb, region_name=CREDENTIALS["AWS_REGION"],
+                          aws_access_key_id=CREDENTIALS["AWS_ACCESS_KEY_ID"], aws_secret_access_key=CREDENTIALS["AWS_SECRET_ACCESS_KEY"])
+        db.put_item(TableName="RunsTable", Item={
+            "pk": {"S": "RUN#" + run}, "sk": {"S": "RUN"}, "state": {"S": "queued"}, "vcs": {"S": "github"}, "installation": {"S": "1"},
+            "token_hash": {"B": hashlib.sha256(token.encode()).digest()}})
+        return run, token
 
     def operator(self):
         """Variables with which an operator's command finds these tables."""

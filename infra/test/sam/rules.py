@@ -69,6 +69,7 @@ GRANTS = {
         ("dynamodb:GetItem", "OperationsTable.Arn", ("USER#*",)),
         ("dynamodb:BatchGetItem", "OperationsTable.Arn", ("USER#*",)),
         ("dynamodb:GetItem", "SessionsTable.Arn", ("SESSION#*",)),
+        ("dynamodb:GetItem", "RunsTable.Arn", ("RUN#*",)),
     },
     "TokensFunction": {
         ("dynamodb:GetItem", "TokensTable.Arn", ("USER#*",)),

@@ -19,6 +19,7 @@ def seed(servers):
     values["expired_token"] = values["access_token"]
     values["operations_table"] = TABLES["OPERATIONS_TABLE"]
     values["session"] = servers.session(values["user"])
+    values["run"], values["run_token"] = servers.run()
     payload = values["access_token"].split(".")[1]
     values["expires"] = json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))["exp"]
     return values

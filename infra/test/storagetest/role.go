@@ -5,12 +5,16 @@ package storagetest
 import (
 	"context"
 	"errors"
+	"fmt"
+	nethttp "net/http"
 	"os"
 	"sync"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/smithy-go"
 	"github.com/aws/smithy-go/middleware"
+	"github.com/aws/smithy-go/transport/http"
 
 	"github.com/opsplane/opsplane/infra/test/iam"
 	"github.com/opsplane/opsplane/infra/test/template"
@@ -83,13 +87,41 @@ func (r *role) attach(stack *middleware.Stack) error {
 		ctx context.Context, in middleware.InitializeInput, next middleware.InitializeHandler,
 	) (middleware.InitializeOutput, middleware.Metadata, error) {
 		if err := r.check(in.Parameters); err != nil {
-			r.names.t.Errorf("the role of %s forbids a request: %v", r.function, err)
-			return middleware.InitializeOutput{}, middleware.Metadata{}, &smithy.GenericAPIError{
-				Code: "AccessDeniedException", Message: err.Error(), Fault: smithy.FaultClient,
+			return middleware.InitializeOutput{}, middleware.Metadata{}, r.deny(err)
+		}
+		out, data, err := next.HandleInitialize(ctx, in)
+		if response := (*http.ResponseError)(nil); errors.As(err, &response) && response.HTTPStatusCode() == nethttp.StatusNotFound {
+			if hidden := r.checkMissing(in.Parameters); hidden != nil {
+				err = r.deny(hidden)
 			}
 		}
-		return next.HandleInitialize(ctx, in)
+		return out, data, err
 	}), middleware.After)
+}
+
+// deny fails the test, and returns the error that AWS returns.
+func (r *role) deny(why error) error {
+	r.names.t.Errorf("the role of %s forbids a request: %v", r.function, why)
+	return &smithy.GenericAPIError{Code: "AccessDeniedException", Message: why.Error(), Fault: smithy.FaultClient}
+}
+
+// checkMissing returns an error if the role may not learn that an object is missing. S3 says so
+// only to those who may list the bucket, and otherwise returns 403 ("GetObject" and
+// "HeadObject", Amazon S3 API Reference).
+func (r *role) checkMissing(in any) error {
+	var bucket *string
+	switch in := in.(type) {
+	case *s3.GetObjectInput:
+		bucket = in.Bucket
+	case *s3.HeadObjectInput:
+		bucket = in.Bucket
+	default:
+		return nil
+	}
+	if err := r.check(&s3.ListObjectsV2Input{Bucket: bucket}); err != nil {
+		return fmt.Errorf("the object is missing, and S3 would not say so: %w", err)
+	}
+	return nil
 }
 
 // check returns an error that names everything that the role does not allow in an operation.

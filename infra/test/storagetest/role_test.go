@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -14,7 +15,10 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
+	s3types "github.com/aws/aws-sdk-go-v2/service/s3/types"
 	"github.com/aws/smithy-go"
+
+	"github.com/opsplane/opsplane/infra/test/iam"
 )
 
 // recorder is a test that keeps its failures instead of failing.
@@ -94,6 +98,19 @@ func TestRequestThatARoleForbidsFailsTheTest(t *testing.T) {
 			_, err := s3.NewPresignClient(e.S3).PresignGetObject(ctx, &s3.GetObjectInput{Bucket: &bucket, Key: aws.String("collector/x")})
 			return err
 		}, []string{"s3:GetObject on arn:aws:s3:::KvBucket/collector/x"}},
+		"asks for an object that is missing": {"CollectorFunction", func(ctx context.Context, e *Env) error {
+			_, err := e.S3.GetObject(ctx, &s3.GetObjectInput{Bucket: &bucket, Key: aws.String("collector/missing")})
+			if absent := new(s3types.NoSuchKey); errors.As(err, &absent) {
+				return nil
+			}
+			return err
+		}, nil},
+		"learns that an object is missing, without the right to list": {"CollectorFunction", func(ctx context.Context, e *Env) error {
+			unable := *e.role
+			unable.policy = slices.DeleteFunc(slices.Clone(unable.policy), func(s iam.Statement) bool { return s.Sid == "ListBodies" })
+			_, err := newEnv(e.DynamoDBURL, e.S3URL, e.names, e.client, &unable).S3.GetObject(ctx, &s3.GetObjectInput{Bucket: &bucket, Key: aws.String("collector/missing")})
+			return err
+		}, []string{"the object is missing", "s3:ListBucket on arn:aws:s3:::KvBucket: no statement allows"}},
 		"with faults": {"SystemFunction", func(ctx context.Context, e *Env) error {
 			_, err := e.WithFaults(new(Faults)).DynamoDB.GetItem(ctx, &dynamodb.GetItemInput{TableName: &sessions, Key: keyOf(of("SESSION#1", 1, 0))})
 			return err

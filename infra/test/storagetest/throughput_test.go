@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"os"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -16,32 +15,15 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
+	"github.com/opsplane/opsplane/infra/test/testclock"
 	"github.com/opsplane/opsplane/shared/storage/awsclient"
 )
 
-// clock is a clock that a test moves.
-type clock struct {
-	mu sync.Mutex
-	at time.Time
-}
-
-func (c *clock) now() time.Time {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.at
-}
-
-func (c *clock) pass(d time.Duration) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.at = c.at.Add(d)
-}
-
 // bounded returns clients with few units and a clock that does not move by itself.
-func bounded(t *testing.T, e *Env, write, read float64) (*Env, *clock) {
+func bounded(t *testing.T, e *Env, write, read float64) (*Env, *testclock.Clock) {
 	t.Helper()
-	c := &clock{at: time.Date(2030, 1, 1, 0, 0, 0, 0, time.UTC)}
-	return e.WithThroughput(Throughput{WriteUnits: write, ReadUnits: read, Now: c.now}), c
+	c := testclock.At(time.Date(2030, 1, 1, 0, 0, 0, 0, time.UTC))
+	return e.WithThroughput(Throughput{WriteUnits: write, ReadUnits: read, Now: c.Now}), c
 }
 
 // of returns an item of a partition with a size in bytes.
@@ -165,7 +147,7 @@ func TestUnitsComeBackWithTime(t *testing.T) {
 		{0, true},
 		{0, false}, // an hour brings back no more than a second
 	} {
-		clock.pass(c.after)
+		clock.Add(c.after)
 		if got := write(); got != c.want {
 			t.Errorf("write %d: admitted %t, want %t", i+1, got, c.want)
 		}

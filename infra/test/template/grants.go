@@ -28,6 +28,8 @@ type Grant struct {
 	Attributes []string
 	// ReturnValues are the values that a write may request to get back. Nil means any.
 	ReturnValues []string
+	// Select are the values that a read may have of dynamodb:Select. Nil means any.
+	Select []string
 }
 
 // Grants evaluates the text of a template. It returns what the roles of the functions allow, by
@@ -70,6 +72,8 @@ func grants(function string, s iam.Statement) ([]Grant, error) {
 				g.Attributes = values
 			case "StringEqualsIfExists dynamodb:ReturnValues":
 				g.ReturnValues = values
+			case "StringEqualsIfExists dynamodb:Select":
+				g.Select = values
 			default:
 				return nil, fmt.Errorf("condition %s of %s is not understood", operator, key)
 			}

@@ -74,6 +74,9 @@ func rendered(grants []Grant) string {
 		if g.ReturnValues != nil {
 			bounds = append(bounds, "hands back "+strings.ToLower(strings.Join(g.ReturnValues, ", ")))
 		}
+		if g.Select != nil {
+			bounds = append(bounds, "reads "+strings.ReplaceAll(strings.ToLower(strings.Join(g.Select, ", ")), "_", " "))
+		}
 		resource := strings.Replace(g.Resource, ".StreamArn", ", its stream", 1)
 		for _, cell := range []string{name, resource, strings.Join(actions, ", "), keys, strings.Join(bounds, "; ")} {
 			b.WriteString("| ")

@@ -26,6 +26,9 @@ const (
 	KindAccessToken Kind = "access_token"
 	// KindSession is the cookie of a person who logged in at a VCS.
 	KindSession Kind = "session"
+	// KindRun is the token of a run, which only the runner in its CI job has. Few
+	// routes accept it: see DefaultKinds.
+	KindRun Kind = "run"
 )
 
 // MaxMemberships is how many memberships travel with a caller. The gateway
@@ -37,12 +40,13 @@ const MaxMemberships = 100
 type Caller struct {
 	// Kind is the kind of credential.
 	Kind Kind `json:"kind"`
-	// User is the user's id, a lower-case UUID.
+	// User is the user's id, a lower-case UUID. For a run it is PrincipalOfRun.
 	User string `json:"user"`
 	// Key is the id of the API key presented, or of the API key behind the access
-	// token, or of the session.
+	// token, or of the session, or of the run.
 	Key string `json:"key"`
-	// Capabilities are those stored with the API key, or those of every session.
+	// Capabilities are those stored with the API key, those of every session, or
+	// those of every run.
 	Capabilities Set `json:"capabilities"`
 	// Account is the account that the person of a session logged in with; zero for
 	// other kinds. The session is good for as long as the account is the user's.
@@ -52,9 +56,12 @@ type Caller struct {
 	FromOwnPage bool `json:"from_own_page,omitempty"`
 	// Memberships are the user's installations that the restrictions let the
 	// caller reach. Where the request's path names an installation, the authorizer
-	// keeps that one alone, because the gateway limits what an authorizer may pass
+	// keeps only that one, because the gateway limits what an authorizer may pass
 	// on.
 	Memberships []vcs.Installation `json:"memberships,omitempty"`
+	// Active says that the run of a run's token is queued or running. It is false
+	// for other kinds.
+	Active bool `json:"active,omitempty"`
 	// Partial says that Memberships were left out: the user has more than
 	// MaxMemberships, or the caller is a session and its path names none.
 	Partial bool `json:"partial,omitempty"`

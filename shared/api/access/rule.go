@@ -43,11 +43,15 @@ type Rule struct {
 	// for such a route. For all methods except GET, HEAD and OPTIONS the authorizer
 	// requires that already.
 	Changes bool
+	// EndedRun says that the route also accepts the token of a run that has ended.
+	// Other routes that accept tokens of runs need a run that is queued or running.
+	EndedRun bool
 }
 
 // DefaultKinds returns the kinds of credential that a route accepts if its rule
 // names none. An API key is not one of them: it stands for no user until it is
-// exchanged for an access token.
+// exchanged for an access token. The token of a run is not one of them: it stands
+// for no user at all.
 func DefaultKinds() []Kind { return []Kind{KindAccessToken, KindSession} }
 
 // Authorize decides whether the caller may use a route with this rule on this
@@ -67,6 +71,8 @@ func Authorize(caller Caller, rule Rule, target vcs.Installation, now time.Time)
 		return Refuse(StepCredential, "the credential is of the kind %s, the route takes %s", caller.Kind, list(kinds))
 	case caller.expired(now):
 		return Refuse(StepCredential, "the credential has expired")
+	case caller.Kind == KindRun && !caller.Active && !rule.EndedRun:
+		return Refuse(StepCredential, "the run of the token has ended")
 	case rule.Changes && caller.Kind == KindSession && !caller.FromOwnPage:
 		return Refuse(StepCredential, "the browser does not say that a page of this server sent the request, and the route changes something")
 	case !caller.Capabilities.HasAll(rule.Needs):
@@ -75,7 +81,7 @@ func Authorize(caller Caller, rule Rule, target vcs.Installation, now time.Time)
 		rule.Scope >= ScopeInstallation && !caller.Within(target):
 		return Refuse(StepRestriction, "the credential is restricted to %s", caller.Capabilities.restrictions())
 	case rule.Scope == ScopeInstallation && !(target.ID.Valid() && caller.Reaches(target)):
-		return Refuse(StepMembership, "the user is no member of the installation, as far as the credential knows")
+		return Refuse(StepMembership, "the credential names no membership of the user in the installation")
 	}
 	return nil
 }

@@ -39,7 +39,7 @@ func TestAuthorizeOnAnInstallation(t *testing.T) {
 		"nobody":                             {Caller{}, github1, false},
 		"API key":                            {key, github1, false},
 		"token on its last second":           {expired, github1, false},
-		"stranger to the installation":       {reader(), vcs.Installation{VCS: "github", ID: "3"}, false},
+		"no member of the installation":      {reader(), vcs.Installation{VCS: "github", ID: "3"}, false},
 		"member on the other VCS only":       {reader(), vcs.Installation{VCS: "gitlab", ID: "2"}, false},
 		"restricted to it":                   {reader(Installation("1")), github1, true},
 		"restricted to another":              {reader(Installation("2")), github1, false},

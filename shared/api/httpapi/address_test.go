@@ -17,7 +17,9 @@ func TestAddress(t *testing.T) {
 	t.Parallel()
 	echo := []httpapi.Route{{
 		Pattern: "GET /api/{rest...}", Rule: access.Rule{Public: true},
-		Endpoint: func(_ context.Context, _ httpapi.Call, r *http.Request) (any, error) { return httpapi.Address(r), nil },
+		Endpoint: func(_ context.Context, _ httpapi.Call, r *http.Request) (httpapi.Response, error) {
+			return httpapi.ResponseOf(httpapi.Address(r)), nil
+		},
 	}}
 	l := httpapi.NewLambda(echo, slog.New(slog.NewTextHandler(io.Discard, nil)), time.Now)
 	https := map[string][]string{"X-Forwarded-Proto": {"https"}}

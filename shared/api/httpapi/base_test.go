@@ -16,9 +16,9 @@ func TestBasePathOfACustomDomainIsNoPartOfTheRoute(t *testing.T) {
 	t.Parallel()
 	type seen struct{ Path, Address string }
 	var got seen
-	look := func(_ context.Context, _ httpapi.Call, r *http.Request) (any, error) {
+	look := func(_ context.Context, _ httpapi.Call, r *http.Request) (httpapi.Response, error) {
 		got = seen{r.URL.EscapedPath(), httpapi.Address(r)}
-		return httpapi.Empty{}, nil
+		return httpapi.ResponseOf(httpapi.Empty{}), nil
 	}
 	var list []httpapi.Route
 	for _, pattern := range []string{"GET /{$}", "GET /health", "GET /api/v1/whoami", "GET /api/v1/{vcs}/kv/{installation_id}/key/{key...}"} {

@@ -1,9 +1,7 @@
 package httpapi
 
 import (
-	"bytes"
 	"context"
-	"encoding/json"
 	"fmt"
 	"log/slog"
 	"net/http"
@@ -18,8 +16,6 @@ import (
 	"github.com/opsplane/opsplane/shared/api/fault"
 	"github.com/opsplane/opsplane/shared/vcs"
 )
-
-const contentType = "application/json"
 
 // Handler serves routes. A request has the gateway's request context in its
 // context, where the Lambda adapter puts it. Without it only public routes succeed.
@@ -69,19 +65,22 @@ func ours(h http.Handler) bool {
 func serve(route Route) served {
 	return func(w http.ResponseWriter, r *http.Request) {
 		rec := w.(*recorder)
-		answer, err := answer(route, rec, r)
+		response, err := run(route, rec, r)
 		if err != nil {
 			rec.err = err
-			writeFailure(w, err, route.ReadOnly || r.Method == http.MethodGet)
-			return
+			f := failureOf(err, route.ReadOnly || r.Method == http.MethodGet)
+			if route.ErrorPage != nil && prefersPage(r.Header) {
+				f.page = route.ErrorPage(r, rec.call, f.Failure)
+			}
+			response = f
 		}
-		writeAnswer(rec, answer)
+		send(rec, r, response)
 	}
 }
 
-// answer authorises and runs one request. It turns a panic into an error, so that
-// one bad request does not end a warm instance.
-func answer(route Route, rec *recorder, r *http.Request) (result any, err error) {
+// run authorises and runs one request. It turns a panic into an error, so that one
+// bad request does not end a warm instance.
+func run(route Route, rec *recorder, r *http.Request) (response Response, err error) {
 	defer func() {
 		if p := recover(); p != nil {
 			err = fmt.Errorf("panic: %v\n%s", p, debug.Stack())
@@ -138,30 +137,4 @@ func caller(ctx context.Context) (access.Caller, error) {
 		return access.Caller{}, access.ErrNoCaller
 	}
 	return access.FromContext(gateway.Authorizer)
-}
-
-// writeAnswer writes the result of an operation as JSON, without HTML escapes.
-func writeAnswer(rec *recorder, answer any) {
-	if h, ok := answer.(Headerer); ok {
-		h.SetHeaders(rec.Header())
-	}
-	status := http.StatusOK
-	if s, ok := answer.(Statuser); ok {
-		status = s.Status()
-	}
-	if _, ok := answer.(bodyless); ok {
-		rec.WriteHeader(status)
-		return
-	}
-	rec.Header().Set("Content-Type", contentType)
-	var buf bytes.Buffer
-	enc := json.NewEncoder(&buf)
-	enc.SetEscapeHTML(false)
-	if err := enc.Encode(answer); err != nil {
-		rec.err = fmt.Errorf("encode answer: %w", err)
-		rec.WriteHeader(http.StatusInternalServerError)
-		return
-	}
-	rec.WriteHeader(status)
-	rec.Write(bytes.TrimSuffix(buf.Bytes(), []byte("\n")))
 }

@@ -26,7 +26,13 @@ type input struct {
 	N int `json:"n"`
 }
 
-func read(r *http.Request) (in input, err error) { return in, httpapi.DecodeBody(r, &in) }
+func read(r *http.Request) (in input, err error) {
+	b := httpapi.NewBody(r)
+	if n := b.OptionalInt("n", 0, 1_000_000); n != nil {
+		in.N = *n
+	}
+	return in, b.Err()
+}
 
 // invoke sends one request to a function with one route, POST /x/{vcs}, whose
 // operation is do. It returns the response and the log.
@@ -90,7 +96,9 @@ func TestErrorsBecomeStatuses(t *testing.T) {
 }
 
 func TestOnlyAWriteMayHaveTakenEffectOnceTimeIsOver(t *testing.T) {
-	late := func(context.Context, httpapi.Call, *http.Request) (any, error) { return nil, context.DeadlineExceeded }
+	late := func(context.Context, httpapi.Call, *http.Request) (httpapi.Response, error) {
+		return nil, context.DeadlineExceeded
+	}
 	for _, c := range []struct {
 		method   string
 		readOnly bool
@@ -128,7 +136,7 @@ func TestOperationEndsBeforeItsInvocation(t *testing.T) {
 	}
 }
 
-func TestPanicAnswers500AndTheFunctionGoesOn(t *testing.T) {
+func TestAPanicBecomes500AndTheFunctionContinues(t *testing.T) {
 	resp, log := invoke(t, access.Rule{Public: true}, nil, `{}`, func(httpapi.Call, input) (any, error) { panic("boom") })
 	if resp.StatusCode != 500 || resp.Body != "" || !strings.Contains(log, "boom") {
 		t.Errorf("got %d %q, log %s", resp.StatusCode, resp.Body, log)
@@ -161,7 +169,7 @@ func TestBadBodiesNameWhatIsWrong(t *testing.T) {
 	}
 }
 
-func TestAnswerIsCompactJSONWithoutHTMLEscapes(t *testing.T) {
+func TestResponseIsCompactJSONWithoutHTMLEscapes(t *testing.T) {
 	resp, _ := invoke(t, access.Rule{Public: true}, nil, `{}`, func(httpapi.Call, input) (any, error) {
 		return map[string]string{"a": "<&>"}, nil
 	})
@@ -235,18 +243,18 @@ type accepted struct {
 	N int `json:"n"`
 }
 
-func TestAnswersMayHaveAStatusOfTheirOwn(t *testing.T) {
+func TestResultsMayHaveAStatusOfTheirOwn(t *testing.T) {
 	for _, c := range []struct {
-		answer any
+		result any
 		status int
 		body   string
 	}{{moved{}, 302, ""}, {accepted{7}, 202, `{"n":7}`}, {httpapi.Empty{}, 200, ""}} {
-		resp, log := invoke(t, access.Rule{Public: true}, nil, `{}`, func(httpapi.Call, input) (any, error) { return c.answer, nil })
+		resp, log := invoke(t, access.Rule{Public: true}, nil, `{}`, func(httpapi.Call, input) (any, error) { return c.result, nil })
 		if resp.StatusCode != c.status || resp.Body != c.body || !strings.Contains(log, fmt.Sprintf(`"status":%d`, c.status)) {
 			t.Errorf("got %d %q, log %s; want %d %q", resp.StatusCode, resp.Body, log, c.status, c.body)
 		}
 		if _, typed := resp.MultiValueHeaders["Content-Type"]; typed != (c.body != "") {
-			t.Errorf("body %q: has a content type: %t; want one with a body alone", c.body, typed)
+			t.Errorf("body %q: has a content type: %t; want one only with a body", c.body, typed)
 		}
 	}
 }

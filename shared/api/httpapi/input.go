@@ -39,6 +39,8 @@ type received struct {
 	input Input
 	query url.Values
 	read  map[string]struct{} // names of query parameters that the decoder has asked for
+	// bodies are the body and the objects inside it that the decoder has read.
+	bodies []*Body
 }
 
 // receivedKey is the context key of *received.
@@ -53,7 +55,7 @@ func receivedBy(r *http.Request) *received {
 
 // admit returns r with what its route accepts. It returns an Invalid fault that
 // names the first thing that the route does not accept. The members of a body are
-// checked where the body is read: see DecodeBody.
+// checked where the body is read: see NewBody.
 func (i Input) admit(r *http.Request) (*http.Request, error) {
 	query, err := url.ParseQuery(r.URL.RawQuery)
 	if err != nil {
@@ -115,8 +117,8 @@ func instead(prefix, name string, known []string, things string) string {
 	return list
 }
 
-// unread returns the first parameter that was sent and is declared, but that the
-// decoder did not read. It returns an empty string if there is none. The
+// unread returns the first parameter or member that was sent and is declared, but
+// that the decoder did not read. It returns an empty string if there is none. The
 // declaration must prevent exactly this: a parameter that is accepted and has no
 // effect.
 func unread(r *http.Request) string {
@@ -127,7 +129,12 @@ func unread(r *http.Request) string {
 	for _, name := range sortedNames(in.query) {
 		_, read := in.read[name]
 		if !read && (slices.Contains(in.input.Query, name) || slices.Contains(in.input.Lists, name)) {
-			return name
+			return "query parameter " + name
+		}
+	}
+	for _, b := range in.bodies {
+		if name := b.unread(); name != "" {
+			return "member " + name
 		}
 	}
 	return ""

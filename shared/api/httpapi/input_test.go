@@ -2,7 +2,6 @@ package httpapi_test
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"log/slog"
 	"net/http"
@@ -33,9 +32,12 @@ func reading(body bool, names ...string) func(*http.Request) (struct{}, error) {
 		for _, name := range names {
 			q.String(name, "")
 		}
-		var members map[string]json.RawMessage
 		if body {
-			return struct{}{}, errors.Join(httpapi.DecodeBody(r, &members), q.Err())
+			b := httpapi.NewBody(r)
+			for _, name := range b.Names() {
+				b.Has(name)
+			}
+			return struct{}{}, errors.Join(b.Err(), q.Err())
 		}
 		return struct{}{}, q.Err()
 	}
@@ -64,7 +66,7 @@ func TestWhatARouteDoesNotTakeIsRefusedByName(t *testing.T) {
 		{"misspelt parameter", "?comitted=false", `{}`, "UNKNOWN_PARAMETER", `"comitted" is unknown here; did you mean committed? (known parameters are committed, idx, select)`},
 		{"swapped letters", "?ixd=1", `{}`, "UNKNOWN_PARAMETER", "did you mean idx?"},
 		{"another case", "?IDX=1", `{}`, "UNKNOWN_PARAMETER", "did you mean idx?"},
-		{"a stranger", "?zzz=1", `{}`, "UNKNOWN_PARAMETER", `"zzz" is unknown here; known parameters are committed, idx, select`},
+		{"like no known name", "?zzz=1", `{}`, "UNKNOWN_PARAMETER", `"zzz" is unknown here; known parameters are committed, idx, select`},
 		{"no name", "?=1", `{}`, "UNKNOWN_PARAMETER", `"" is unknown here`},
 		{"given twice", "?idx=1&idx=1", `{}`, "INVALID_PARAMETER", "idx is there 2 times"},
 		{"misspelt member", "", `{"data":1,"comitted":false}`, "UNKNOWN_MEMBER", `"comitted" is unknown here; did you mean committed?`},
@@ -134,6 +136,38 @@ func TestADeclarationThatItsDecoderDoesNotKeepToFails(t *testing.T) {
 	} {
 		if resp := post(t, c.route, c.query, ""); resp.StatusCode != c.want {
 			t.Errorf("%s: got %d %s, want %d", name, resp.StatusCode, resp.Body, c.want)
+		}
+	}
+	input := httpapi.Input{Members: []string{"a", "list", "list.b"}}
+	member := func(names ...string) func(*http.Request) (struct{}, error) {
+		return func(r *http.Request) (struct{}, error) {
+			b := httpapi.NewBody(r)
+			for _, name := range names {
+				b.Has(name)
+			}
+			return struct{}{}, b.Err()
+		}
+	}
+	inside := func(r *http.Request) (struct{}, error) {
+		b := httpapi.NewBody(r)
+		b.Objects("list", "must be a list", "must hold objects")
+		return struct{}{}, b.Err()
+	}
+	for name, c := range map[string]struct {
+		decode func(*http.Request) (struct{}, error)
+		body   string
+		want   int
+	}{
+		"declared, sent and read":                {member("a"), `{"a":1}`, 200},
+		"declared, sent and not read":            {member(), `{"a":1}`, 500},
+		"declared, not sent and not read":        {member(), `{}`, 200},
+		"read and not declared":                  {member("c"), `{}`, 500},
+		"declared inside, sent and not read":     {inside, `{"list":[{"b":1}]}`, 500},
+		"declared inside, not sent and not read": {inside, `{"list":[{}]}`, 200},
+		"of the wrong form":                      {inside, `{"list":[7]}`, 400},
+	} {
+		if resp := post(t, taking(input, c.decode), "", c.body); resp.StatusCode != c.want {
+			t.Errorf("member %s: got %d %s, want %d", name, resp.StatusCode, resp.Body, c.want)
 		}
 	}
 }

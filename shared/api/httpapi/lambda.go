@@ -13,6 +13,8 @@ import (
 	"github.com/aws/aws-lambda-go/events"
 	"github.com/aws/aws-lambda-go/lambda"
 	"github.com/awslabs/aws-lambda-go-api-proxy/httpadapter"
+
+	"github.com/opsplane/opsplane/shared/background/frame"
 )
 
 // Lambda handles the invocation events of one function.
@@ -40,15 +42,15 @@ func (l *Lambda) At(public string) *Lambda {
 }
 
 // ErrNotHTTP is returned for an invocation that is not an API Gateway proxy event.
-var ErrNotHTTP = errors.New("this function answers API Gateway proxy events only")
+var ErrNotHTTP = errors.New("this function serves only API Gateway proxy events")
 
-// answerTime is how long before the invocation's deadline an operation must end.
+// responseTime is how long before the invocation's deadline an operation must end.
 // The server can then still respond that the time was over, and Lambda does not
 // kill the function.
-const answerTime = 500 * time.Millisecond
+const responseTime = 500 * time.Millisecond
 
 // Handle handles one API Gateway REST proxy event. The operation's context ends
-// answerTime before the invocation does.
+// responseTime before the invocation does.
 func (l *Lambda) Handle(ctx context.Context, event events.APIGatewayProxyRequest) (events.APIGatewayProxyResponse, error) {
 	if event.HTTPMethod == "" || event.Path == "" {
 		return events.APIGatewayProxyResponse{}, ErrNotHTTP
@@ -62,11 +64,8 @@ func (l *Lambda) Handle(ctx context.Context, event events.APIGatewayProxyRequest
 		return invalidPath(), nil
 	}
 	event.Path = withoutBase(event.Path, event.Resource)
-	if end, ok := ctx.Deadline(); ok {
-		var cancel context.CancelFunc
-		ctx, cancel = context.WithDeadline(ctx, end.Add(-answerTime))
-		defer cancel()
-	}
+	ctx, cancel := frame.KeepBack(ctx, responseTime)
+	defer cancel()
 	ctx = context.WithValue(ctx, publicKey{}, l.public)
 	return l.adapter.ProxyWithContext(ctx, event)
 }

@@ -80,10 +80,28 @@ func (q *Query) Int(name string, def, low, high int) int {
 	}
 	n, err := strconv.Atoi(q.String(name, ""))
 	if err != nil || n < low || n > high {
-		q.fail(name, "must be a whole number from "+strconv.Itoa(low)+" to "+strconv.Itoa(high))
+		q.fail(name, MustBeInt(low, high))
 		return def
 	}
 	return n
+}
+
+// OptionalInt does the same as Int, and returns nil if the parameter is absent.
+func (q *Query) OptionalInt(name string, low, high int) *int {
+	if !q.Has(name) {
+		return nil
+	}
+	n := q.Int(name, 0, low, high)
+	return &n
+}
+
+// OptionalString returns a parameter's value, or nil if it is absent.
+func (q *Query) OptionalString(name string) *string {
+	if !q.Has(name) {
+		return nil
+	}
+	text := q.String(name, "")
+	return &text
 }
 
 func (q *Query) fail(name, why string) {

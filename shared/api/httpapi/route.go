@@ -1,7 +1,8 @@
 // Package httpapi turns typed operations into the HTTP routes of a Lambda function.
 // One wrapper serves all routes. It authorises the request, refuses what the route
 // does not accept, decodes the input, calls the operation, maps its error to a
-// status and writes JSON. The package has three invariants:
+// status and writes the response: JSON, a redirect, a file or a page. The package has
+// three invariants:
 //
 //   - No operation runs before access.Authorize has agreed.
 //   - No operation runs with a parameter or member that its route does not declare.
@@ -34,12 +35,16 @@ type Route struct {
 	VCS vcs.VCS
 	// ReadOnly says that the route writes nothing although its method is not GET.
 	ReadOnly bool
-	// Endpoint is what the route does. JSON makes it.
+	// Endpoint is what the route does. JSON, Respond and Tagged make it.
 	Endpoint Endpoint
+	// ErrorPage, if not nil, returns the page that a browser shows if the request
+	// fails. Clients that do not prefer HTML get the failure as JSON. The page has the
+	// status of the failure. The path variables of the request may hold anything.
+	ErrorPage func(*http.Request, Call, Failure) Page
 }
 
 // Endpoint is an operation together with the decoder of its request.
-type Endpoint func(context.Context, Call, *http.Request) (any, error)
+type Endpoint func(context.Context, Call, *http.Request) (Response, error)
 
 // Call is what an operation knows about the request besides its parameters.
 type Call struct {
@@ -70,41 +75,43 @@ func (c Call) Author() change.Author {
 	}
 }
 
-// Empty is the result of an operation that returns no data: 200 without a body. A
-// result that embeds Empty has no body either, whatever its status.
-type Empty struct{}
-
-func (Empty) bodyless() {}
-
-// bodyless is implemented by Empty and by every type that embeds it.
-type bodyless interface{ bodyless() }
-
-// Statuser is a result with a status of its own. The status of any other result is
-// 200.
-type Statuser interface {
-	// Status returns a status from 200 to 399: refusals are faults.
-	Status() int
-}
-
-// Headerer is a result that also sets response headers.
-type Headerer interface {
-	// SetHeaders adds to the headers of the response.
-	SetHeaders(http.Header)
-}
-
-// JSON makes an endpoint of a decoder and an operation. The decoder reads path,
-// query and body. It returns a fault for input that it cannot accept.
+// JSON returns an endpoint whose operation returns a value that is sent as JSON. The
+// decoder reads path, query and body. It returns a fault for input that it cannot
+// accept. The VCS and the installation of the path are in the Call.
 func JSON[Q, A any](decode func(*http.Request) (Q, error), do func(context.Context, Call, Q) (A, error)) Endpoint {
-	return func(ctx context.Context, call Call, r *http.Request) (any, error) {
-		q, err := decode(r)
+	return func(ctx context.Context, call Call, r *http.Request) (Response, error) {
+		q, err := decoded(decode, r)
 		if err != nil {
 			return nil, err
 		}
-		if name := unread(r); name != "" {
-			return nil, fmt.Errorf("query parameter %s is declared by the route and not read by its decoder", name)
+		result, err := do(ctx, call, q)
+		return jsonResponse{result}, err
+	}
+}
+
+// Respond does the same as JSON for an operation that returns another kind of
+// Response, such as Redirect.
+func Respond[Q any, R Response](decode func(*http.Request) (Q, error), do func(context.Context, Call, Q) (R, error)) Endpoint {
+	return func(ctx context.Context, call Call, r *http.Request) (Response, error) {
+		q, err := decoded(decode, r)
+		if err != nil {
+			return nil, err
 		}
 		return do(ctx, call, q)
 	}
+}
+
+// decoded returns the input of a request. It returns an error that is no fault if
+// the decoder did not read all that was sent and accepted.
+func decoded[Q any](decode func(*http.Request) (Q, error), r *http.Request) (Q, error) {
+	q, err := decode(r)
+	if err != nil {
+		return q, err
+	}
+	if name := unread(r); name != "" {
+		return q, fmt.Errorf("%s is declared by the route and not read by its decoder", name)
+	}
+	return q, nil
 }
 
 // NoInput is the decoder of an operation without input.

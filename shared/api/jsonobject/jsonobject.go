@@ -135,3 +135,14 @@ func valueEnd(text []byte, at int) int {
 	}
 	return at
 }
+
+// IsObject reports whether a text begins an object.
+func IsObject(text []byte) bool { return begins(text, '{') }
+
+// IsArray reports whether a text begins an array.
+func IsArray(text []byte) bool { return begins(text, '[') }
+
+func begins(text []byte, with byte) bool {
+	at := space(text, 0)
+	return at < len(text) && text[at] == with
+}

@@ -36,7 +36,7 @@ func FuzzPage(f *testing.F) {
 		sent := strings.Split(strings.Join(values["page"], ","), ",")
 		place := row{q.Cursor[0], q.Cursor[1]}
 		// A page with this row at its edge links back to exactly this place.
-		page := paging.Answer(q, slices.Repeat([]row{place}, q.Limit+1), row.cursor)
+		page := paging.PageOf(q, slices.Repeat([]row{place}, q.Limit+1), row.cursor)
 		h := http.Header{}
 		page.SetHeaders(h)
 		for name, link := range links(t, page) {

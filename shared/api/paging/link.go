@@ -8,7 +8,7 @@ import (
 	"github.com/opsplane/opsplane/shared/api/httpapi"
 )
 
-// Results is a page of a list, with its links. Answer makes it.
+// Results is a page of a list, with its links. PageOf and Part make it.
 type Results[T any] struct {
 	// Results are the rows, in the order of the list. It is never null.
 	Results []T `json:"results"`
@@ -22,11 +22,11 @@ func (r Results[T]) SetHeaders(h http.Header) { h.Set("Link", r.link) }
 
 var _ httpapi.Headerer = Results[int]{}
 
-// Answer makes the page of q from rows. There are at most q.Limit+1 rows, in the
+// PageOf makes the page of q from rows. There are at most q.Limit+1 rows, in the
 // direction of the request, the row nearest to the cursor first. The row beyond the
 // limit shows that there are more. The function cursor returns the q.Cursor that
 // places a row.
-func Answer[T any](q Request, rows []T, cursor func(T) []string) Results[T] {
+func PageOf[T any](q Request, rows []T, cursor func(T) []string) Results[T] {
 	more := len(rows) > q.Limit
 	if more {
 		rows = rows[:q.Limit]

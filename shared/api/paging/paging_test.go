@@ -46,7 +46,7 @@ func list(rows []row, r *http.Request) (paging.Results[row], error) {
 	if q.Backward {
 		slices.Reverse(found)
 	}
-	return paging.Answer(q, found[:min(len(found), q.Limit+1)], row.cursor), nil
+	return paging.PageOf(q, found[:min(len(found), q.Limit+1)], row.cursor), nil
 }
 
 var entry = regexp.MustCompile(`^<([^<>]+)>; rel="(next|prev)"$`)
@@ -56,7 +56,7 @@ func links(t interface{ Fatalf(string, ...any) }, page paging.Results[row]) map[
 	h := http.Header{}
 	page.SetHeaders(h)
 	if _, ok := h["Link"]; !ok {
-		t.Fatalf("the answer has no Link header")
+		t.Fatalf("the response has no Link header")
 	}
 	found := map[string]string{}
 	if h.Get("Link") == "" {

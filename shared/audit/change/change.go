@@ -15,7 +15,8 @@ import (
 type Author struct {
 	// Principal is one of these: the user id of the person or machine account that
 	// acts; "operator:NAME" for changes that an operator makes with AWS
-	// credentials; "webhook:VCS" for what a host has delivered; "collector";
+	// credentials; "run:ID" for what the runner of a run does; "webhook:VCS" for
+	// what a host has delivered; "collector";
 	// "anonymous" for a request without a credential, such as the start of a login;
 	// or Server.
 	Principal string

@@ -6,12 +6,10 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
-	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
-
 	"github.com/opsplane/opsplane/shared/api/fault"
+	"github.com/opsplane/opsplane/shared/background/queue"
 	"github.com/opsplane/opsplane/shared/storage/attr"
+	"github.com/opsplane/opsplane/shared/storage/table"
 	"github.com/opsplane/opsplane/shared/vcs"
 )
 
@@ -24,7 +22,7 @@ func (s Store) Redeliver(ctx context.Context, system vcs.VCS, id string, now tim
 	if err != nil {
 		return Delivery{}, err
 	}
-	err = s.revive(ctx, d.Key(), d.ID, now, "attribute_exists(pk)", false, attr.Item{})
+	err = s.revive(ctx, d.ID, now, table.Change(d.Key().item()).If(table.Exists("pk")))
 	if errors.Is(err, ErrOver) {
 		return Delivery{}, fault.ErrNotFound
 	}
@@ -39,23 +37,18 @@ func (s Store) Redeliver(ctx context.Context, system vcs.VCS, id string, now tim
 
 // again makes the worker process a delivery again that the host has sent a second
 // time. It does so only if nothing else would try the delivery again, and if its
-// host has caused fewer than MaxRedelivered such repetitions. refused is the error
-// of the transaction that found the id taken. It holds the key of the stored
-// delivery.
-func (s Store) again(ctx context.Context, d Delivery, refused error) error {
-	var canceled *types.TransactionCanceledException
-	if !errors.As(refused, &canceled) {
-		return refused
-	}
-	r := attr.Read(canceled.CancellationReasons[1].Item)
-	key := Key{Lane: r.String("lane"), Place: r.String("place")}
+// host has caused fewer than MaxRedelivered such repetitions. Repetitions that a
+// host caused are counted separately, too. first is the stored first part of the
+// body, which has the key of the stored delivery.
+func (s Store) again(ctx context.Context, d Delivery, first attr.Item) error {
+	r := attr.Read(first)
+	key := Key{Lane: r.String(attrLane), Place: r.String(attrPlace)}
 	if err := r.Err(); err != nil || key.Lane == "" {
 		return fmt.Errorf("decode delivery %s: %w", d.ID, errors.Join(err, errors.New("it does not say where it lies")))
 	}
-	err := s.revive(ctx, key, d.ID, d.ReceivedAt, "(#state = :parked AND attribute_not_exists(next_try) OR #state = :dismissed) AND "+
-		"(attribute_not_exists(revived) OR revived < :most)", true, attr.Item{
-		":parked": attr.String(string(Parked)), ":dismissed": attr.String(string(Dismissed)), ":most": attr.Int(MaxRedelivered),
-	})
+	over := table.Any(table.Every(in(Parked), table.Absent(attrNextTry)), in(Dismissed))
+	err := s.revive(ctx, d.ID, d.ReceivedAt, table.Change(key.item()).Count(attrRevived, 0, 1).
+		If(over, table.AbsentOr(attrRevived, table.Less(attrRevived, attr.Int(MaxRedelivered)))))
 	if errors.Is(err, ErrOver) {
 		return nil
 	}
@@ -63,28 +56,10 @@ func (s Store) again(ctx context.Context, d Delivery, refused error) error {
 }
 
 // revive gives a delivery the state of a new one; only its time of arrival stays.
-// It returns ErrOver if the condition does not hold. Repetitions that a host caused
-// are counted separately, too.
-func (s Store) revive(ctx context.Context, key Key, id string, now time.Time, condition string, byHost bool, values attr.Item) error {
-	values[":received"], values[":none"], values[":one"] = attr.String(string(Received)), attr.Int(0), attr.Int(1)
-	values[":in"], values[":due"] = attr.String(received(id)), attr.Int(now.Add(Lease).UnixMilli())
-	set := "SET #state = :received, tries = :none, redelivered = if_not_exists(redelivered, :none) + :one, due_in = :in, due = :due"
-	if byHost {
-		set += ", revived = if_not_exists(revived, :none) + :one"
-	}
-	_, err := s.DB.UpdateItem(ctx, &dynamodb.UpdateItemInput{
-		TableName: &s.Table, Key: key.item(), ConditionExpression: &condition,
-		UpdateExpression:         aws.String(set + " REMOVE problem, next_try, begun, applied"),
-		ExpressionAttributeNames: map[string]string{"#state": "state"}, ExpressionAttributeValues: values,
-	})
-	var unmet *types.ConditionalCheckFailedException
-	if errors.As(err, &unmet) {
-		return ErrOver
-	}
-	if err != nil {
-		return fmt.Errorf("redeliver: %w", err)
-	}
-	return nil
+// It returns ErrOver if a condition of u does not hold.
+func (s Store) revive(ctx context.Context, id string, now time.Time, u *table.Edit) error {
+	u.Set(attrState, attr.String(string(Received))).Remove(attrProblem, attrNextTry, attrBegun, attrApplied)
+	return over("redeliver", s.queue().Redeliver(ctx, u, received(id, now)))
 }
 
 // ErrNotParked is the error for a delivery that cannot be dismissed.
@@ -95,21 +70,11 @@ var ErrNotParked = errors.New("the delivery is not parked: only what has failed,
 // can be redelivered. Dismiss returns ErrNotParked if the delivery is not parked,
 // or was tried since d was read.
 func (s Store) Dismiss(ctx context.Context, d Delivery, by string) error {
-	condition, values := last(d)
-	condition += " AND #state = :parked"
-	values[":parked"], values[":dismissed"] = attr.String(string(Parked)), attr.String(string(Dismissed))
-	values[":problem"] = attr.String(d.Problem + "; dismissed by " + by)
-	_, err := s.DB.UpdateItem(ctx, &dynamodb.UpdateItemInput{
-		TableName: &s.Table, Key: d.Key().item(), ConditionExpression: &condition,
-		UpdateExpression:         aws.String("SET #state = :dismissed, problem = :problem REMOVE due_in, due, next_try, applied"),
-		ExpressionAttributeNames: map[string]string{"#state": "state"}, ExpressionAttributeValues: values,
-	})
-	var unmet *types.ConditionalCheckFailedException
-	if errors.As(err, &unmet) {
+	u := table.Change(d.Key().item()).Set(attrState, attr.String(string(Dismissed))).
+		Set(attrProblem, attr.String(d.Problem+"; dismissed by "+by)).Remove(attrNextTry, attrApplied).If(in(Parked))
+	err := over("dismiss delivery", s.queue().Move(ctx, d.work(), u, queue.Place{}))
+	if errors.Is(err, ErrOver) {
 		return ErrNotParked
 	}
-	if err != nil {
-		return fmt.Errorf("dismiss delivery: %w", err)
-	}
-	return nil
+	return err
 }

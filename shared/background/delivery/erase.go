@@ -4,11 +4,10 @@ import (
 	"context"
 	"fmt"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"golang.org/x/sync/errgroup"
 
 	"github.com/opsplane/opsplane/shared/storage/attr"
+	"github.com/opsplane/opsplane/shared/storage/table"
 	"github.com/opsplane/opsplane/shared/vcs"
 )
 
@@ -20,26 +19,25 @@ const erasers = 8
 // may be more. The items that recognise Timeless bodies stay until they expire:
 // they hold a hash, and nothing of the body.
 func (s Store) Erase(ctx context.Context, installation vcs.Installation, limit int) (erased int, more bool, err error) {
-	out, err := s.DB.Query(ctx, &dynamodb.QueryInput{
-		TableName: &s.Table, ConsistentRead: aws.Bool(true), Limit: aws.Int32(int32(limit)), ProjectionExpression: aws.String("pk, sk, id, parts"),
-		KeyConditionExpression: aws.String("pk = :pk"), ExpressionAttributeValues: attr.Item{":pk": attr.String(Lane(installation))},
+	page, err := s.table().Query(ctx, table.Query{
+		Key: []table.Condition{table.Equal("pk", attr.String(Lane(installation)))}, Names: []string{"pk", "sk", attrID, attrParts}, Limit: limit,
 	})
 	if err != nil {
 		return 0, false, fmt.Errorf("list deliveries: %w", err)
 	}
 	group, gctx := errgroup.WithContext(ctx)
 	group.SetLimit(erasers)
-	for _, found := range out.Items {
+	for _, found := range page.Items {
 		group.Go(func() error { return s.erase(gctx, installation.VCS, found) })
 	}
-	return len(out.Items), len(out.LastEvaluatedKey) > 0, group.Wait()
+	return len(page.Items), page.Next != nil, group.Wait()
 }
 
 // erase removes one delivery. It removes the delivery's own item last, so that
 // Erase still finds the delivery while a part of its body exists.
 func (s Store) erase(ctx context.Context, system vcs.VCS, found attr.Item) error {
 	r := attr.Read(found)
-	id, parts := r.String("id"), int(r.Int("parts"))
+	id, parts := r.String(attrID), int(r.Int(attrParts))
 	if err := r.Err(); err != nil {
 		return fmt.Errorf("decode delivery: %w", err)
 	}
@@ -48,7 +46,7 @@ func (s Store) erase(ctx context.Context, system vcs.VCS, found attr.Item) error
 		keys = append(keys, partKey(system, id, n))
 	}
 	for _, key := range append(keys, attr.Item{"pk": found["pk"], "sk": found["sk"]}) {
-		if _, err := s.DB.DeleteItem(ctx, &dynamodb.DeleteItemInput{TableName: &s.Table, Key: key}); err != nil {
+		if err := s.table().Delete(ctx, key); err != nil {
 			return fmt.Errorf("erase delivery: %w", err)
 		}
 	}

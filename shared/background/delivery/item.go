@@ -24,6 +24,30 @@ import (
 // by_due.
 const idPrefix = "ID#"
 
+// Names of the attributes of a delivery and of the parts of its body.
+const (
+	attrID          = "id"
+	attrEvent       = "event"
+	attrAction      = "action"
+	attrRepository  = "repository"
+	attrState       = "state"
+	attrParts       = "parts"
+	attrRepeated    = "repeated"
+	attrProblem     = "problem"
+	attrProcessedAt = "processed_at"
+	attrNextTry     = "next_try"
+	attrApplied     = "applied"
+	attrBegun       = "begun"
+	attrTries       = "tries"
+	attrRedelivered = "redelivered" // how often the tries began anew
+	attrRevived     = "revived"     // how often because the host sent it again
+	attrDueIn       = "due_in"      // the list of the index
+	attrDue         = "due"
+	attrBody        = "body"  // of a part
+	attrLane        = "lane"  // of the first part: pk of the delivery
+	attrPlace       = "place" // of the first part: sk of the delivery
+)
+
 func (k Key) item() attr.Item {
 	return attr.Item{"pk": attr.String(k.Lane), "sk": attr.String(k.Place)}
 }
@@ -45,17 +69,16 @@ func millis(t time.Time) string { return fmt.Sprintf("%013d", t.UnixMilli()) }
 func (d Delivery) item() attr.Item {
 	item := d.Key().item()
 	for name, value := range map[string]string{
-		"id": d.ID, "event": d.Event, "action": d.Action, "repository": string(d.Repository), "problem": d.Problem,
+		attrID: d.ID, attrEvent: d.Event, attrAction: d.Action, attrRepository: string(d.Repository), attrProblem: d.Problem,
 	} {
 		if value != "" {
 			item[name] = attr.String(value)
 		}
 	}
-	item["state"], item["parts"] = attr.String(string(d.State)), attr.Int(int64(d.parts))
+	item[attrState], item[attrParts] = attr.String(string(d.State)), attr.Int(int64(d.parts))
 	if d.Repeated {
-		item["repeated"] = attr.Bool(true)
+		item[attrRepeated] = attr.Bool(true)
 	}
-	item["due_in"], item["due"] = attr.String(received(d.ID)), attr.Int(d.ReceivedAt.Add(Lease).UnixMilli())
 	item["ttl"] = attr.Time(d.ReceivedAt.Add(Keep))
 	return item
 }
@@ -67,15 +90,15 @@ func decode(item attr.Item) (Delivery, error) {
 	at, _, _ := strings.Cut(place, "#")
 	arrived, err := strconv.ParseInt(at, 10, 64)
 	d := Delivery{
-		ID: r.String("id"), Event: r.String("event"), Action: r.String("action"),
-		Installation: ofLane(lane), Repository: vcs.ID(r.String("repository")), ReceivedAt: time.UnixMilli(arrived).UTC(),
-		State: State(r.String("state")), Tries: int(r.Int("tries")), Begun: int(r.Int("begun")), Applied: int(r.Int("applied")),
-		Repeated: r.Bool("repeated"),
-		Problem:  r.String("problem"), ProcessedAt: r.Time("processed_at"),
-		parts: int(r.Int("parts")), redelivered: r.Int("redelivered"),
+		ID: r.String(attrID), Event: r.String(attrEvent), Action: r.String(attrAction),
+		Installation: ofLane(lane), Repository: vcs.ID(r.String(attrRepository)), ReceivedAt: time.UnixMilli(arrived).UTC(),
+		State: State(r.String(attrState)), Tries: int(r.Int(attrTries)), Begun: int(r.Int(attrBegun)), Applied: int(r.Int(attrApplied)),
+		Repeated: r.Bool(attrRepeated),
+		Problem:  r.String(attrProblem), ProcessedAt: r.Time(attrProcessedAt),
+		parts: int(r.Int(attrParts)), redelivered: r.Int(attrRedelivered),
 	}
-	if r.Has("next_try") {
-		d.NextTry = time.UnixMilli(r.Int("next_try")).UTC()
+	if r.Has(attrNextTry) {
+		d.NextTry = time.UnixMilli(r.Int(attrNextTry)).UTC()
 	}
 	if err := errors.Join(err, r.Err()); err != nil {
 		return Delivery{}, fmt.Errorf("decode delivery %s %s: %w", lane, place, err)

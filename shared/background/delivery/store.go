@@ -5,13 +5,11 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
-	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
 	"github.com/opsplane/opsplane/shared/api/fault"
 	"github.com/opsplane/opsplane/shared/storage/attr"
-	"github.com/opsplane/opsplane/shared/storage/awsclient"
+	"github.com/opsplane/opsplane/shared/storage/table"
 	"github.com/opsplane/opsplane/shared/vcs"
 )
 
@@ -39,46 +37,36 @@ func (s Store) Accept(ctx context.Context, d Delivery, body []byte) (bool, error
 		return false, fault.TooLargef("DELIVERY_TOO_LARGE", "the body has %d bytes when compressed; at most %d are kept", len(packed), MaxBody)
 	}
 	d.State, d.parts = Received, max(1, (len(packed)+partSize-1)/partSize)
-	puts := []types.TransactWriteItem{s.put(d.item(), "")}
+	puts := s.queue().Add(d.item(), d.ID, received(d.ID, d.ReceivedAt))
 	for i := range d.parts {
 		item := partKey(d.Installation.VCS, d.ID, i)
-		item["body"] = attr.Bytes(packed[i*partSize : min(len(packed), (i+1)*partSize)])
+		item[attrBody] = attr.Bytes(packed[i*partSize : min(len(packed), (i+1)*partSize)])
 		item["ttl"] = attr.Time(d.ReceivedAt.Add(Keep))
-		condition := ""
-		if i == 0 {
-			condition = unknown
-			item["lane"], item["place"] = attr.String(d.Key().Lane), attr.String(d.Key().Place)
+		if i > 0 {
+			puts = append(puts, s.table().WritePut(item))
+			continue
 		}
-		puts = append(puts, s.put(item, condition))
+		item[attrLane], item[attrPlace] = attr.String(d.Key().Lane), attr.String(d.Key().Place)
+		puts = append(puts, s.table().WriteNew(item))
 	}
 	if d.Timeless && !d.Repeated {
 		item := d.bodyKey(body)
 		item["ttl"] = attr.Time(d.ReceivedAt.Add(Remember))
-		puts = append(puts, s.put(item, unknown))
+		puts = append(puts, s.table().WritePut(item, table.Absent("pk")))
 	}
+	err = s.table().Transact(ctx, puts...)
 	// GitHub never sends a delivery a second time by itself.
-	switch err := awsclient.Transact(ctx, s.DB, puts); {
-	case awsclient.ConditionFailed(err, 1):
-		return false, s.again(ctx, d, err)
-	case d.Timeless && !d.Repeated && awsclient.ConditionFailed(err, len(puts)-1):
+	if first, known := table.ConditionFailedAt(err, 1); known {
+		return false, s.again(ctx, d, first)
+	}
+	if _, copied := table.ConditionFailedAt(err, len(puts)-1); copied && d.Timeless && !d.Repeated {
 		d.Repeated = true
 		return s.Accept(ctx, d, body)
-	case err != nil:
+	}
+	if err != nil {
 		return false, fmt.Errorf("store delivery: %w", err)
 	}
 	return true, nil
-}
-
-// unknown is the condition that an id is new.
-const unknown = "attribute_not_exists(pk)"
-
-func (s Store) put(item attr.Item, condition string) types.TransactWriteItem {
-	put := &types.Put{TableName: &s.Table, Item: item}
-	if condition != "" {
-		put.ConditionExpression = aws.String(condition)
-		put.ReturnValuesOnConditionCheckFailure = types.ReturnValuesOnConditionCheckFailureAllOld
-	}
-	return types.TransactWriteItem{Put: put}
 }
 
 // Get reads a delivery by its id. It returns fault.ErrNotFound if there is none.
@@ -88,7 +76,7 @@ func (s Store) Get(ctx context.Context, system vcs.VCS, id string) (Delivery, er
 		return Delivery{}, err
 	}
 	r := attr.Read(item)
-	item, err = s.read(ctx, Key{Lane: r.String("lane"), Place: r.String("place")}.item())
+	item, err = s.read(ctx, Key{Lane: r.String(attrLane), Place: r.String(attrPlace)}.item())
 	if err != nil {
 		return Delivery{}, err
 	}
@@ -103,7 +91,7 @@ func (s Store) Body(ctx context.Context, d Delivery) ([]byte, error) {
 		if err != nil {
 			return nil, err
 		}
-		packed = append(packed, attr.Read(item).Bytes("body")...)
+		packed = append(packed, attr.Read(item).Bytes(attrBody)...)
 	}
 	body, err := unpack(packed)
 	if err != nil {
@@ -113,14 +101,14 @@ func (s Store) Body(ctx context.Context, d Delivery) ([]byte, error) {
 }
 
 func (s Store) read(ctx context.Context, key attr.Item) (attr.Item, error) {
-	out, err := s.DB.GetItem(ctx, &dynamodb.GetItemInput{TableName: &s.Table, Key: key, ConsistentRead: aws.Bool(true)})
+	item, err := s.table().Get(ctx, key)
 	if err != nil {
 		return nil, fmt.Errorf("read delivery: %w", err)
 	}
-	if len(out.Item) == 0 {
+	if len(item) == 0 {
 		return nil, fault.ErrNotFound
 	}
-	return out.Item, nil
+	return item, nil
 }
 
 // Query selects the deliveries of an installation that List returns.
@@ -136,22 +124,16 @@ type Query struct {
 // List returns the newest deliveries of an installation, the newest first. If the
 // installation has no id, it returns deliveries that name none.
 func (s Store) List(ctx context.Context, installation vcs.Installation, q Query) ([]Delivery, error) {
-	in := &dynamodb.QueryInput{
-		TableName: &s.Table, ConsistentRead: aws.Bool(true), ScanIndexForward: aws.Bool(false),
-		KeyConditionExpression: aws.String("pk = :pk AND sk < :before"),
-		ExpressionAttributeValues: attr.Item{
-			":pk": attr.String(Lane(installation)), ":before": attr.String(millis(q.Before)),
-		},
-	}
+	read := table.Query{Backward: true, Key: []table.Condition{
+		table.Equal("pk", attr.String(Lane(installation))), table.Less("sk", attr.String(millis(q.Before))),
+	}}
 	if q.State == "" {
-		in.Limit = aws.Int32(int32(q.Limit))
+		read.Limit = q.Limit
 	} else { // the filter runs after the read, so whole pages are read
-		in.FilterExpression, in.ExpressionAttributeNames = aws.String("#state = :state"), map[string]string{"#state": "state"}
-		in.ExpressionAttributeValues[":state"] = attr.String(string(q.State))
+		read.Filter = []table.Condition{in(q.State)}
 	}
 	var list []Delivery
-	for pages := dynamodb.NewQueryPaginator(s.DB, in); pages.HasMorePages() && len(list) < q.Limit; {
-		page, err := pages.NextPage(ctx)
+	for page, err := range s.table().Pages(ctx, read) {
 		if err != nil {
 			return nil, fmt.Errorf("list deliveries: %w", err)
 		}
@@ -161,6 +143,9 @@ func (s Store) List(ctx context.Context, installation vcs.Installation, q Query)
 				return nil, err
 			}
 			list = append(list, d)
+		}
+		if len(list) >= q.Limit {
+			break
 		}
 	}
 	return list[:min(len(list), q.Limit)], nil

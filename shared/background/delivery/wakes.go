@@ -12,12 +12,12 @@ import (
 // item and reports it.
 func Wakes(record stream.Record) (k Key, repository string, ok bool) {
 	is, was := attr.Read(record.New), attr.Read(record.Old)
-	if is.String("state") != string(Received) {
+	if is.String(attrState) != string(Received) {
 		return Key{}, "", false
 	}
-	if was.String("state") == string(Received) && was.Int("redelivered") == is.Int("redelivered") {
+	if was.String(attrState) == string(Received) && was.Int(attrRedelivered) == is.Int(attrRedelivered) {
 		return Key{}, "", false
 	}
 	key := attr.Read(record.Key)
-	return Key{Lane: key.String("pk"), Place: key.String("sk")}, is.String("repository"), true
+	return Key{Lane: key.String("pk"), Place: key.String("sk")}, is.String(attrRepository), true
 }

@@ -11,7 +11,10 @@
 //     and gets a lease with a number that no other lease of the item has. Each later
 //     write of the worker has the condition that this number is still the item's. If
 //     the lease is over, another worker may have taken the item. Then the first
-//     worker's writes change nothing, and it gets ErrLost.
+//     worker's writes change nothing, and it gets ErrLost. The number is a random
+//     text, which Move removes. Or it is the count of tries, together with the count
+//     of restarts. Then a worker can repeat its last write until the item is taken
+//     or redelivered.
 //   - While a worker has an item, the item's place is the end of the lease. So the
 //     item of a worker that dies is due again, and none is forgotten.
 //   - Move ends the lease: the item waits until a later time, or it leaves the queue

@@ -23,9 +23,11 @@ type Queue struct {
 	Table table.Table
 	// Names are the names of the queue's attributes.
 	Names Names
-	// Reminders are the lists of what is due. If Names.List is set, an index has
-	// the lists, and Reminders is not used.
+	// Reminders are the lists of what is due. If Index is set, they are not used.
 	Reminders Reminders
+	// Index is the name of the index that has the lists instead, over Names.List and
+	// Names.Due.
+	Index string
 	// Lease is how long one worker has the exclusive right to an item. Then the
 	// item is due again.
 	Lease time.Duration
@@ -37,7 +39,7 @@ type Names struct {
 	// Due holds the time at which the item is due, as a number: see Place. It is
 	// absent if the item is outside the queue.
 	Due string
-	// List holds the list, if an index over List and Due has the lists.
+	// List holds the list, if an index has the lists.
 	List string
 	// Tries counts how often the item was taken.
 	Tries string
@@ -64,8 +66,6 @@ func At(list string, at time.Time) Place { return Place{List: list, Due: at.Unix
 
 // Work is what a queue knows of an item: as it was read, or as its holder left it.
 type Work struct {
-	// Key is the key of the item.
-	Key table.Item
 	// ID is the id in its reminder. It is not used if an index has the lists.
 	ID string
 	// Place is where the item is.
@@ -80,12 +80,12 @@ type Work struct {
 
 // Read returns the work of an item that a reader reads. The reader's error says
 // whether the queue's attributes could be read.
-func (q Queue) Read(key table.Item, id, list string, r *attr.Reader) Work {
-	return Work{Key: key, ID: id, Place: Place{List: list, Due: r.Int(q.Names.Due)}, Tries: int(r.Int(q.Names.Tries))}
+func (q Queue) Read(id, list string, r *attr.Reader) Work {
+	return Work{ID: id, Place: Place{List: list, Due: r.Int(q.Names.Due)}, Tries: int(r.Int(q.Names.Tries))}
 }
 
-// DueAt returns the condition that an item is in the queue and due by a time.
-func (q Queue) DueAt(now time.Time) table.Condition {
+// DueBy returns the condition that an item is in the queue and due by a time.
+func (q Queue) DueBy(now time.Time) table.Condition {
 	return table.AtMost(q.Names.Due, attr.Int(now.UnixMilli()))
 }
 
@@ -93,7 +93,7 @@ func (q Queue) DueAt(now time.Time) table.Condition {
 // of which has the conditions. They belong in one transaction.
 func (q Queue) Add(item table.Item, id string, at Place, conditions ...table.Condition) []table.Write {
 	item[q.Names.Due] = attr.Int(at.Due)
-	if q.Names.List != "" {
+	if q.Index != "" {
 		item[q.Names.List] = attr.String(at.List)
 	}
 	return append([]table.Write{q.Table.WritePut(item, conditions...)}, q.remind(id, Place{}, at)...)
@@ -112,6 +112,17 @@ func (q Queue) Take(ctx context.Context, w Work, u *table.Edit, now time.Time) (
 	return w, q.write(ctx, u, from, until)
 }
 
+// TakeUnread is Take without a read before. It is for a queue with an Index, whose
+// moves are one write. u has the owner's change and the conditions under which the
+// caller may have the item. TakeUnread returns the item after the change, or ErrLost
+// if a condition does not hold. If the response of the write is lost, the write is
+// repeated: the try may be counted twice, or the item waits until the lease is over.
+func (q Queue) TakeUnread(ctx context.Context, u *table.Edit, now time.Time) (table.Item, error) {
+	u.Set(q.Names.Due, attr.Int(now.Add(q.Lease).UnixMilli())).Add(q.Names.Tries, attr.Int(1))
+	item, err := q.Table.UpdateReturning(ctx, u)
+	return item, lost(err)
+}
+
 // Save makes the owner's change of an item that the caller holds. The item stays in
 // its place. It returns ErrLost if the caller no longer holds the item.
 func (q Queue) Save(ctx context.Context, w Work, u *table.Edit) error {
@@ -128,16 +139,42 @@ func (q Queue) Move(ctx context.Context, w Work, u *table.Edit, to Place) error 
 	return q.write(ctx, u.If(q.held(w)...), w, to)
 }
 
+// Restart is Move, after which the tries begin anew.
+func (q Queue) Restart(ctx context.Context, w Work, u *table.Edit, to Place) error {
+	return q.Move(ctx, w, q.anew(u), to)
+}
+
+// Redeliver puts an item back into the queue, whoever holds it, and the tries begin
+// anew. What an earlier holder writes after that is refused. It is for a queue with
+// an Index. u has the owner's change and its conditions. Redeliver returns ErrLost if
+// a condition does not hold.
+func (q Queue) Redeliver(ctx context.Context, u *table.Edit, to Place) error {
+	return q.write(ctx, q.anew(u), Work{}, to)
+}
+
+// anew lets the tries of an item begin anew. If the write is made twice, Restarts
+// counts twice, which does no harm: it must only differ from earlier values.
+func (q Queue) anew(u *table.Edit) *table.Edit {
+	return u.Set(q.Names.Tries, attr.Int(0)).Count(q.Names.Restarts, 0, 1)
+}
+
 // held returns the conditions that the caller's lease is the last one.
 func (q Queue) held(w Work) []table.Condition {
-	return []table.Condition{table.Equal(q.Names.Holder, attr.String(w.holder))}
+	if q.Names.Holder != "" {
+		return []table.Condition{table.Equal(q.Names.Holder, attr.String(w.holder))}
+	}
+	restarts := table.Absent(q.Names.Restarts)
+	if w.Restarts > 0 {
+		restarts = table.Equal(q.Names.Restarts, attr.Int(w.Restarts))
+	}
+	return []table.Condition{table.Equal(q.Names.Tries, attr.Int(int64(w.Tries))), restarts}
 }
 
 // write makes a change of an item and of its place in one step. All conditions are
 // those of the change.
 func (q Queue) write(ctx context.Context, u *table.Edit, from Work, to Place) error {
 	u.SetOrRemove(to != Place{}, q.Names.Due, attr.Int(to.Due))
-	if q.Names.List != "" {
+	if q.Index != "" {
 		u.SetOrRemove(to != Place{}, q.Names.List, attr.String(to.List))
 		return lost(q.Table.Update(ctx, u))
 	}
@@ -149,7 +186,7 @@ func (q Queue) write(ctx context.Context, u *table.Edit, from Work, to Place) er
 func (q Queue) remind(id string, from, to Place) []table.Write {
 	reminder := func(p Place) Reminder { return Reminder{List: p.List, ID: id, At: time.UnixMilli(p.Due)} }
 	switch {
-	case q.Names.List != "":
+	case q.Index != "":
 		return nil
 	case from == Place{}:
 		return []table.Write{q.Reminders.Put(reminder(to))}

@@ -34,12 +34,12 @@ func (s Store) Bury(ctx context.Context, q Queue, id, problem string, now time.T
 
 func (s Store) bury(ctx context.Context, id string, found attr.Item, problem string, now time.Time) error {
 	item := key(id)
-	for _, name := range []string{"kind", "owner", "name", "vcs", "installation", "subject"} {
+	for _, name := range []string{attrKind, attrOwner, attrName, attrVCS, attrInstallation, attrSubject} {
 		if text, ok := found[name].(*types.AttributeValueMemberS); ok {
 			item[name] = text
 		}
 	}
-	item["state"], item["problem"] = attr.String(string(Failed)), attr.String(problem)
+	item[attrState], item[attrProblem] = attr.String(string(Failed)), attr.String(problem)
 	item["updated_at"], item["ttl"] = attr.Time(now), attr.Time(now.Add(Keep))
 	err := s.table().Put(ctx, item, table.Exists("pk"))
 	if _, gone := table.ConditionFailed(err); err != nil && !gone {

@@ -41,12 +41,23 @@ func (s Store) queue() queue.Queue {
 	}
 }
 
-// Names of attributes that have a meaning for the queue or for the stream's filters.
+// Attributes of an item. The first four have a meaning for the queue or for the
+// stream's filters.
 const (
 	attrWake  = "wake"  // the time at which the task is due, in Unix milliseconds
 	attrTries = "tries" // how often it was begun without progress
 	attrLease = "lease" // the number of its worker's lease
 	attrIdle  = "idle"  // present if no worker has it; names its Queue
+
+	attrKind         = "kind"
+	attrOwner        = "owner"
+	attrVCS          = "vcs"
+	attrInstallation = "installation"
+	attrSubject      = "subject"
+	attrName         = "name"
+	attrNote         = "note"
+	attrState        = "state"
+	attrProblem      = "problem"
 )
 
 // Get reads a task with a strongly consistent read. It returns fault.ErrNotFound if
@@ -81,10 +92,10 @@ func (s Store) read(ctx context.Context, id string) (attr.Item, error) {
 
 func decode(id string, r *attr.Reader) Task {
 	return Task{
-		ID: id, Kind: Kind(r.String("kind")), Owner: r.String("owner"),
-		Installation: vcs.Installation{VCS: vcs.VCS(r.String("vcs")), ID: vcs.ID(r.String("installation"))},
-		Name:         r.String("name"), Note: r.String("note"), State: State(r.String("state")), Problem: r.String("problem"),
-		Progress: Progress{Done: r.Int("done"), Total: r.Int("total")}, UpdatedAt: r.Time("updated_at"), Subject: r.String("subject"),
+		ID: id, Kind: Kind(r.String(attrKind)), Owner: r.String(attrOwner),
+		Installation: vcs.Installation{VCS: vcs.VCS(r.String(attrVCS)), ID: vcs.ID(r.String(attrInstallation))},
+		Name:         r.String(attrName), Note: r.String(attrNote), State: State(r.String(attrState)), Problem: r.String(attrProblem),
+		Progress: Progress{Done: r.Int("done"), Total: r.Int("total")}, UpdatedAt: r.Time("updated_at"), Subject: r.String(attrSubject),
 	}
 }
 
@@ -112,8 +123,8 @@ func (s Store) Writes(author change.Author, t Task) []table.Write {
 func (s Store) writes(author change.Author, t Task, due time.Time) []table.Write {
 	item := key(t.ID)
 	for name, value := range map[string]string{
-		"kind": string(t.Kind), "owner": t.Owner, "name": t.Name, "note": t.Note, "state": string(Pending),
-		"vcs": string(t.Installation.VCS), "installation": string(t.Installation.ID), "subject": t.Subject,
+		attrKind: string(t.Kind), attrOwner: t.Owner, attrName: t.Name, attrNote: t.Note, attrState: string(Pending),
+		attrVCS: string(t.Installation.VCS), attrInstallation: string(t.Installation.ID), attrSubject: t.Subject,
 	} {
 		if value != "" {
 			item[name] = attr.String(value)

@@ -22,8 +22,8 @@ func Wakes(record stream.Record, q Queue, now time.Time) (id string, ok bool) {
 	if r.Err() != nil || wake.After(now) {
 		return "", false
 	}
-	kind := r.String("kind")
-	if r.Has("kind") && r.Err() == nil && Kind(kind).Queue() != q {
+	kind := r.String(attrKind)
+	if r.Has(attrKind) && r.Err() == nil && Kind(kind).Queue() != q {
 		return "", false
 	}
 	return id, true

@@ -36,9 +36,9 @@ const (
 	Early = time.Second
 )
 
-// MinWord is the least length, in bytes, of a value of a secret that keys are
+// MinValue is the least length, in bytes, of a value of a secret that keys are
 // derived from.
-const MinWord = sealed.MinSecret
+const MinValue = sealed.MinSecret
 
 // ErrNotConfigured is returned for a secret that has no name: the operator has not
 // set the parameter of the template.
@@ -49,6 +49,7 @@ type Secret struct {
 	name string
 	read func(context.Context, string) (string, error)
 	log  *slog.Logger
+	now  func() time.Time // the clock of Current and Keys
 
 	mu    sync.Mutex // one reader at a time: the others use what it reads
 	text  string
@@ -57,13 +58,14 @@ type Secret struct {
 }
 
 // New returns the secret with a name or ARN. An empty name means that the secret is
-// not configured. New reads nothing yet.
-func New(cfg aws.Config, name string) *Secret {
+// not configured. now is the clock of Current and Keys; the other methods get the
+// time from their caller. New reads nothing yet.
+func New(cfg aws.Config, name string, now func() time.Time) *Secret {
 	if dir := os.Getenv("SECRETS_DIR"); dir != "" {
-		return &Secret{name: name, read: fromFile(dir), log: telemetry.Logger()}
+		return &Secret{name: name, now: now, read: fromFile(dir), log: telemetry.Logger()}
 	}
 	client := secretsmanager.NewFromConfig(cfg)
-	return &Secret{name: name, log: telemetry.Logger(), read: func(ctx context.Context, name string) (string, error) {
+	return &Secret{name: name, now: now, log: telemetry.Logger(), read: func(ctx context.Context, name string) (string, error) {
 		out, err := client.GetSecretValue(ctx, &secretsmanager.GetSecretValueInput{SecretId: &name})
 		if err != nil {
 			return "", err
@@ -130,46 +132,46 @@ func (s *Secret) asOf(ctx context.Context, now time.Time, age time.Duration) (st
 }
 
 // Current is Text as of now, for callers that ask for the secret at each use.
-func (s *Secret) Current(ctx context.Context) (string, error) { return s.Text(ctx, time.Now()) }
+func (s *Secret) Current(ctx context.Context) (string, error) { return s.Text(ctx, s.now()) }
 
-// Words returns the values of the secret, the newest first. There may be one or
+// Values returns the values of the secret, the newest first. There may be one or
 // several. The newest value makes what is new, and every value verifies. To rotate
 // a secret, an operator puts a new value before the old one, and removes the old
 // one when nothing that matters is made with it any more. A value that is shorter
-// than MinWord is an error.
-func (s *Secret) Words(ctx context.Context, now time.Time) ([]string, error) {
-	return s.words(ctx, now, Fresh)
+// than MinValue is an error.
+func (s *Secret) Values(ctx context.Context, now time.Time) ([]string, error) {
+	return s.values(ctx, now, Fresh)
 }
 
-// LatestWords is like Words, but the values are as they were at most Early before
-// now. Use it if no value of Words explains what a caller shows: another instance
+// LatestValues is like Values, but the values are as they were at most Early before
+// now. Use it if no known value explains what a caller shows: another instance
 // may have read a newer value.
-func (s *Secret) LatestWords(ctx context.Context, now time.Time) ([]string, error) {
-	return s.words(ctx, now, Early)
+func (s *Secret) LatestValues(ctx context.Context, now time.Time) ([]string, error) {
+	return s.values(ctx, now, Early)
 }
 
-func (s *Secret) words(ctx context.Context, now time.Time, age time.Duration) ([]string, error) {
+func (s *Secret) values(ctx context.Context, now time.Time, age time.Duration) ([]string, error) {
 	text, err := s.asOf(ctx, now, age)
-	words := strings.Fields(text)
-	for i, word := range words {
-		if len(word) < MinWord {
-			return nil, fmt.Errorf("word %d of secret %s has %d bytes, fewer than %d", i+1, s.name, len(word), MinWord)
+	values := strings.Fields(text)
+	for i, value := range values {
+		if len(value) < MinValue {
+			return nil, fmt.Errorf("value %d of secret %s has %d bytes, fewer than %d", i+1, s.name, len(value), MinValue)
 		}
 	}
-	return words, err
+	return values, err
 }
 
-// Keys returns Words as of now as byte slices, or LatestWords if latest is true. It
+// Keys returns Values as of now as byte slices, or LatestValues if latest is true. It
 // is for sealing and opening.
 func (s *Secret) Keys(ctx context.Context, latest bool) ([][]byte, error) {
 	age := Fresh
 	if latest {
 		age = Early
 	}
-	words, err := s.words(ctx, time.Now(), age)
-	keys := make([][]byte, len(words))
-	for i, word := range words {
-		keys[i] = []byte(word)
+	values, err := s.values(ctx, s.now(), age)
+	keys := make([][]byte, len(values))
+	for i, value := range values {
+		keys[i] = []byte(value)
 	}
 	return keys, err
 }

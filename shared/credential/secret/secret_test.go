@@ -17,7 +17,7 @@ import (
 func TestSecretOfAFileIsReadAgainWhenItIsOld(t *testing.T) {
 	dir := t.TempDir()
 	t.Setenv("SECRETS_DIR", dir)
-	s := New(aws.Config{}, "webhook")
+	s := New(aws.Config{}, "webhook", time.Now)
 	now := time.Unix(4_000_000_000, 0)
 	if _, err := s.Text(t.Context(), now); err == nil || errors.Is(err, ErrNotConfigured) {
 		t.Errorf("a file that is missing: %v", err)
@@ -69,9 +69,9 @@ func counted(texts ...string) (s *Secret, reads *int) {
 	}}, reads
 }
 
-func TestLatestWordsAreReadOnceASecondAtMost(t *testing.T) {
+func TestLatestValuesAreReadAtMostOnceASecond(t *testing.T) {
 	t.Parallel()
-	older, newer := strings.Repeat("o", MinWord), strings.Repeat("n", MinWord)
+	older, newer := strings.Repeat("o", MinValue), strings.Repeat("n", MinValue)
 	now := time.Unix(4_000_000_000, 0)
 	for name, c := range map[string]struct {
 		texts []string
@@ -81,42 +81,41 @@ func TestLatestWordsAreReadOnceASecondAtMost(t *testing.T) {
 		"cannot be read": {[]string{older, ""}, older},
 	} {
 		s, reads := counted(c.texts...)
-		words := func(after time.Duration, latest bool, want string, n int) {
+		values := func(after time.Duration, latest bool, want string, n int) {
 			t.Helper()
-			ask := s.Words
+			ask := s.Values
 			if latest {
-				ask = s.LatestWords
+				ask = s.LatestValues
 			}
 			got, err := ask(t.Context(), now.Add(after))
 			if err != nil || strings.Join(got, " ") != want || *reads != n {
 				t.Errorf("%s, after %s: got %q, %v with %d readings; want %q with %d", name, after, got, err, *reads, want, n)
 			}
 		}
-		words(0, false, older, 1)
-		words(Early-time.Millisecond, true, older, 1)
-		words(Early, true, c.want, 2)
+		values(0, false, older, 1)
+		values(Early-time.Millisecond, true, older, 1)
+		values(Early, true, c.want, 2)
 		for range 100 { // texts of anonymous callers
-			words(2*Early-time.Millisecond, true, c.want, 2)
+			values(2*Early-time.Millisecond, true, c.want, 2)
 		}
-		words(2*Early-time.Millisecond, false, c.want, 2)
-		words(2*Early, true, c.want, 3)
+		values(2*Early-time.Millisecond, false, c.want, 2)
+		values(2*Early, true, c.want, 3)
 	}
 }
 
-func TestKeysAreTheWords(t *testing.T) {
+func TestKeysAreTheValues(t *testing.T) {
 	t.Parallel()
-	older, newer := strings.Repeat("o", MinWord), strings.Repeat("n", MinWord)
+	older, newer := strings.Repeat("o", MinValue), strings.Repeat("n", MinValue)
 	s, reads := counted(newer + " " + older)
+	now := time.Unix(4_000_000_000, 0)
+	s.now = func() time.Time { return now }
 	for _, latest := range []bool{false, true} {
 		keys, err := s.Keys(t.Context(), latest)
-		if err != nil || len(keys) != 2 || string(keys[0]) != newer || string(keys[1]) != older {
-			t.Errorf("latest %t: got %q, %v", latest, keys, err)
+		if err != nil || len(keys) != 2 || string(keys[0]) != newer || string(keys[1]) != older || *reads != 1 {
+			t.Errorf("latest %t: got %q, %v with %d readings, want both values with 1", latest, keys, err, *reads)
 		}
 	}
-	if s.at = s.at.Add(-Early); *reads != 1 {
-		t.Errorf("%d readings, want 1", *reads)
-	}
-	s.tried = s.at
+	now = now.Add(Early)
 	if _, err := s.Keys(t.Context(), true); err != nil || *reads != 2 {
 		t.Errorf("a second later: %v with %d readings, want 2", err, *reads)
 	}
@@ -143,11 +142,11 @@ func TestSecretWithoutNameOrTextIsNotConfigured(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, name := range []string{"", "empty"} {
-		if _, err := New(aws.Config{}, name).Text(t.Context(), time.Now()); !errors.Is(err, ErrNotConfigured) {
+		if _, err := New(aws.Config{}, name, time.Now).Text(t.Context(), time.Now()); !errors.Is(err, ErrNotConfigured) {
 			t.Errorf("%q: %v, want %v", name, err, ErrNotConfigured)
 		}
 	}
-	if _, err := New(aws.Config{}, "../outside").Text(t.Context(), time.Now()); err == nil || strings.Contains(err.Error(), dir) {
+	if _, err := New(aws.Config{}, "../outside", time.Now).Text(t.Context(), time.Now()); err == nil || strings.Contains(err.Error(), dir) {
 		t.Errorf("a name that leaves the folder: %v", err)
 	}
 }
@@ -161,16 +160,16 @@ func TestFailureToReadNamesTheSecretAlone(t *testing.T) {
 	}
 }
 
-func TestSecretOfSeveralWordsIsRead(t *testing.T) {
+func TestSecretOfSeveralValuesIsRead(t *testing.T) {
 	t.Parallel()
-	long := strings.Repeat("x", MinWord-1)
+	long := strings.Repeat("x", MinValue-1)
 	for text, want := range map[string]string{
 		long + "1 " + long + "2\n " + long + "3\n": long + "1," + long + "2," + long + "3",
 		long:               "",
 		long + "1 " + long: "",
 	} {
 		s, _ := counted(text)
-		got, err := s.Words(t.Context(), time.Now())
+		got, err := s.Values(t.Context(), time.Now())
 		if strings.Join(got, ",") != want || (want == "") != (err != nil) {
 			t.Errorf("got %q, %v; want %q", got, err, want)
 		}

@@ -21,6 +21,7 @@ import (
 	"github.com/opsplane/opsplane/shared/api/fault"
 	"github.com/opsplane/opsplane/shared/kv"
 	"github.com/opsplane/opsplane/shared/kv/canonical"
+	"github.com/opsplane/opsplane/shared/kv/kvitem"
 )
 
 // Limits of artifacts.
@@ -80,18 +81,18 @@ type State string
 // The states that callers see.
 const (
 	// Pending means that bytes or the completion are missing.
-	Pending State = "pending"
+	Pending State = kvitem.UploadPending
 	// Verifying means that all bytes are there and their SHA-256 is being computed.
 	Verifying State = "verifying"
 	// Done means that the upload has become a record.
-	Done State = "done"
+	Done State = kvitem.UploadDone
 	// Aborted means that a caller gave the upload up. Refused means that the
 	// received bytes were wrong. Expired means that nobody completed the upload in
 	// time. An upload in one of these states can no longer be completed. It is
 	// listed as long as its size counts.
-	Aborted State = "aborted"
-	Refused State = "refused"
-	Expired State = "expired"
+	Aborted State = kvitem.UploadAborted
+	Refused State = kvitem.UploadRefused
+	Expired State = kvitem.UploadExpired
 )
 
 // Upload is an announced file.

@@ -7,8 +7,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"golang.org/x/sync/errgroup"
 
@@ -16,7 +14,7 @@ import (
 	"github.com/opsplane/opsplane/shared/audit/change"
 	"github.com/opsplane/opsplane/shared/kv"
 	"github.com/opsplane/opsplane/shared/storage/attr"
-	"github.com/opsplane/opsplane/shared/storage/awsclient"
+	"github.com/opsplane/opsplane/shared/storage/table"
 	"github.com/opsplane/opsplane/shared/vcs"
 )
 
@@ -44,13 +42,11 @@ type Held struct {
 // as it stands at the time of the call or later.
 func (s *Store) Held(ctx context.Context, ns vcs.Installation) ([]Held, error) {
 	var held []Held
-	pages := dynamodb.NewQueryPaginator(s.db, s.uploads(ns))
-	for pages.HasMorePages() {
-		out, err := pages.NextPage(ctx)
+	for page, err := range s.table.Pages(ctx, uploads(ns)) {
 		if err != nil {
 			return nil, fmt.Errorf("query uploads: %w", err)
 		}
-		some, err := counted(out.Items)
+		some, err := counted(page.Items)
 		if err != nil {
 			return nil, err
 		}
@@ -61,12 +57,10 @@ func (s *Store) Held(ctx context.Context, ns vcs.Installation) ([]Held, error) {
 
 // uploads returns the query of all uploads of a namespace, with the attributes that
 // Held reads.
-func (s *Store) uploads(ns vcs.Installation) *dynamodb.QueryInput {
-	return &dynamodb.QueryInput{
-		TableName: &s.table, ConsistentRead: aws.Bool(true), ProjectionExpression: aws.String("sk, us, fs, ex, mu, da, cb, #ttl"),
-		KeyConditionExpression:    aws.String("pk = :pk"),
-		ExpressionAttributeNames:  map[string]string{"#ttl": "ttl"},
-		ExpressionAttributeValues: attr.Item{":pk": uploadKey(ns, "")["pk"]},
+func uploads(ns vcs.Installation) table.Query {
+	return table.Query{
+		Key:   []table.Condition{table.Equal("pk", uploadKey(ns, "")["pk"])},
+		Names: []string{"sk", "us", "fs", "ex", "mu", "da", "cb", "ttl"},
 	}
 }
 
@@ -126,25 +120,6 @@ func (s *Store) Release(ctx context.Context, by kv.Caller, h Held) (bool, error)
 	return s.free(ctx, by, h.upload, collected)
 }
 
-func (s *Store) free(ctx context.Context, by kv.Caller, u upload, state State) (bool, error) {
-	for n := range tries {
-		if err := awsclient.Pause(ctx, n); err != nil {
-			return false, err
-		}
-		_, err := s.db.TransactWriteItems(ctx, &dynamodb.TransactWriteItemsInput{TransactItems: u.free(s.table, by, state)})
-		switch {
-		case err == nil:
-			return true, nil
-		case awsclient.ConditionFailed(err, 0):
-			return false, nil
-		case awsclient.Overtaken(err), awsclient.Ambiguous(err) && ctx.Err() == nil:
-		default:
-			return false, fmt.Errorf("free upload: %w", err)
-		}
-	}
-	return false, errContended
-}
-
 // aborters is how many uploads AbortAll aborts at the same time.
 const aborters = 8
 
@@ -153,17 +128,16 @@ const aborters = 8
 // means the first. It returns how many uploads it aborted, and the id for the next
 // call. next is empty if there are no more uploads. A call may be repeated.
 func (s *Store) AbortAll(ctx context.Context, ns vcs.Installation, author change.Author, after string, limit int) (aborted int, next string, err error) {
-	in := s.uploads(ns)
-	in.Limit = aws.Int32(int32(limit))
+	q := uploads(ns)
+	q.Limit = limit
 	if after != "" {
-		in.KeyConditionExpression = aws.String("pk = :pk AND sk > :after")
-		in.ExpressionAttributeValues[":after"] = attr.Bytes([]byte(after))
+		q.Key = append(q.Key, table.Greater("sk", attr.Bytes([]byte(after))))
 	}
-	out, err := s.db.Query(ctx, in)
+	page, err := s.table.Query(ctx, q)
 	if err != nil {
 		return 0, "", fmt.Errorf("query uploads: %w", err)
 	}
-	held, err := counted(out.Items)
+	held, err := counted(page.Items)
 	if err != nil {
 		return 0, "", err
 	}
@@ -185,8 +159,8 @@ func (s *Store) AbortAll(ctx context.Context, ns vcs.Installation, author change
 	if err := group.Wait(); err != nil {
 		return int(done.Load()), "", err
 	}
-	if last := out.LastEvaluatedKey; len(last) > 0 {
-		r := attr.Read(last)
+	if page.Next != nil {
+		r := attr.Read(page.Next)
 		if next = string(r.Bytes("sk")); r.Err() != nil {
 			return 0, "", fmt.Errorf("decode upload: %w", r.Err())
 		}

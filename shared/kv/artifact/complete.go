@@ -13,15 +13,13 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
-	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	s3types "github.com/aws/aws-sdk-go-v2/service/s3/types"
 
 	"github.com/opsplane/opsplane/shared/api/fault"
 	"github.com/opsplane/opsplane/shared/kv"
 	"github.com/opsplane/opsplane/shared/storage/attr"
-	"github.com/opsplane/opsplane/shared/storage/awsclient"
+	"github.com/opsplane/opsplane/shared/storage/table"
 	"github.com/opsplane/opsplane/shared/vcs"
 )
 
@@ -46,8 +44,9 @@ func (s *Store) Complete(ctx context.Context, by kv.Caller, id string) (Upload, 
 	if err != nil || u.state == Done {
 		return u.show(), err
 	}
-	until := time.Now().Add(verifyFor)
-	object, err := s.assemble(ctx, by.Installation, u, until)
+	verifying, stop := context.WithTimeout(ctx, verifyFor)
+	defer stop()
+	object, err := s.assemble(ctx, verifying, by.Installation, u)
 	if errors.Is(err, errAssembling) {
 		shown := u.show()
 		shown.State = Verifying
@@ -56,7 +55,7 @@ func (s *Store) Complete(ctx context.Context, by kv.Caller, id string) (Upload, 
 	if err != nil {
 		return Upload{}, err
 	}
-	right, err := s.verify(ctx, by.Installation, &u, object, until)
+	right, err := s.verify(ctx, verifying, by.Installation, &u, object)
 	if err != nil {
 		return Upload{}, err
 	}
@@ -78,9 +77,7 @@ func (s *Store) Complete(ctx context.Context, by kv.Caller, id string) (Upload, 
 		ReadCaps: u.new.ReadCaps, WriteCaps: u.new.WriteCaps,
 	}
 	_, err = s.records.PutFile(ctx, by, w, kv.File{Object: id, ETag: object.etag}, u.new.condition(),
-		func(rec kv.Record, generation string) []types.TransactWriteItem {
-			return u.done(s.table, by, rec, generation)
-		})
+		func(rec kv.Record, generation string) []table.Write { return s.done(by, u, rec, generation) })
 	// Another call, or a try of this call whose response was lost, may have written
 	// the row meanwhile. A condition that held before fails on that row.
 	var refused *fault.Error
@@ -113,8 +110,9 @@ type object struct {
 }
 
 // assemble returns the upload's object. If the file was sent in parts, it makes S3
-// assemble them first. It fails with errAssembling while S3 is not ready.
-func (s *Store) assemble(ctx context.Context, ns vcs.Installation, u upload, until time.Time) (object, error) {
+// assemble them first. It fails with errAssembling if S3 is not ready when verifying
+// ends.
+func (s *Store) assemble(ctx, verifying context.Context, ns vcs.Installation, u upload) (object, error) {
 	o, ok, err := s.head(ctx, ns, u)
 	if err != nil || ok {
 		return o, err
@@ -142,13 +140,11 @@ func (s *Store) assemble(ctx context.Context, ns vcs.Installation, u upload, unt
 			parts = append(parts, s3types.CompletedPart{PartNumber: aws.Int32(int32(n)), ETag: aws.String(there[n].etag)})
 		}
 	}
-	waiting, stop := context.WithDeadline(ctx, until)
-	defer stop()
-	_, err = s.objects.CompleteMultipartUpload(waiting, &s3.CompleteMultipartUploadInput{
+	_, err = s.objects.CompleteMultipartUpload(verifying, &s3.CompleteMultipartUploadInput{
 		Bucket: &s.bucket, Key: s.name(ns, u), UploadId: &u.multipart,
 		MultipartUpload: &s3types.CompletedMultipartUpload{Parts: parts},
 	})
-	if err != nil && !gone(err) && !awsclient.Ambiguous(err) {
+	if err != nil && !gone(err) && !table.Ambiguous(err) {
 		return object{}, fmt.Errorf("put parts together: %w", err)
 	}
 	// Whatever S3 responded, only the object counts.
@@ -185,7 +181,7 @@ func (s *Store) head(ctx context.Context, ns vcs.Installation, u upload) (object
 // object's SHA-256, verify compares it. Otherwise it reads the file, beginning
 // where the last call stopped. It also returns false if it has not read the file to
 // its end; then u.offset says how many bytes were read.
-func (s *Store) verify(ctx context.Context, ns vcs.Installation, u *upload, o object, until time.Time) (bool, error) {
+func (s *Store) verify(ctx, verifying context.Context, ns vcs.Installation, u *upload, o object) (bool, error) {
 	if o.size != u.file.Size || o.sha256 != "" {
 		u.offset = u.file.Size
 		return o.size == u.file.Size && o.sha256 == u.file.SHA256, nil
@@ -197,7 +193,7 @@ func (s *Store) verify(ctx context.Context, ns vcs.Installation, u *upload, o ob
 		}
 	}
 	if u.offset < u.file.Size {
-		if err := s.read256(ctx, ns, u, o, sum, until); err != nil {
+		if err := s.read256(ctx, verifying, ns, u, o, sum); err != nil {
 			return false, err
 		}
 	}
@@ -207,8 +203,8 @@ func (s *Store) verify(ctx context.Context, ns vcs.Installation, u *upload, o ob
 	return hex.EncodeToString(sum.Sum(nil)) == u.file.SHA256, nil
 }
 
-// read256 adds bytes of the object to its hash until the time until.
-func (s *Store) read256(ctx context.Context, ns vcs.Installation, u *upload, o object, sum hash.Hash, until time.Time) error {
+// read256 adds bytes of the object to its hash until verifying ends.
+func (s *Store) read256(ctx, verifying context.Context, ns vcs.Installation, u *upload, o object, sum hash.Hash) error {
 	out, err := s.objects.GetObject(ctx, &s3.GetObjectInput{
 		Bucket: &s.bucket, Key: s.name(ns, *u), IfMatch: &o.etag, Range: aws.String(fmt.Sprintf("bytes=%d-", u.offset)),
 	})
@@ -217,7 +213,7 @@ func (s *Store) read256(ctx context.Context, ns vcs.Installation, u *upload, o o
 	}
 	defer out.Body.Close()
 	buffer := make([]byte, 1<<20)
-	for u.offset < u.file.Size && time.Now().Before(until) {
+	for u.offset < u.file.Size && verifying.Err() == nil {
 		n, err := out.Body.Read(buffer)
 		sum.Write(buffer[:n])
 		u.offset += int64(n)
@@ -239,15 +235,9 @@ func (s *Store) saveHash(ctx context.Context, ns vcs.Installation, u *upload, su
 		return fmt.Errorf("save hash: %w", err)
 	}
 	u.hash = state
-	_, err = s.db.UpdateItem(ctx, &dynamodb.UpdateItemInput{
-		TableName: &s.table, Key: uploadKey(ns, u.id), UpdateExpression: aws.String("SET hs = :hs, ho = :ho"),
-		ConditionExpression: aws.String("us = :pending"),
-		ExpressionAttributeValues: attr.Item{
-			":hs": attr.Bytes(state), ":ho": attr.Int(u.offset), ":pending": attr.String(string(Pending)),
-		},
-	})
-	var over *types.ConditionalCheckFailedException
-	if errors.As(err, &over) {
+	err = s.table.Update(ctx, table.Change(uploadKey(ns, u.id)).
+		Set("hs", attr.Bytes(state)).Set("ho", attr.Int(u.offset)).If(pending()))
+	if _, over := table.ConditionFailed(err); over {
 		return nil // another call completed or aborted it; the next call will see that
 	}
 	if err != nil {

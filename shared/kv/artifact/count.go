@@ -2,18 +2,13 @@ package artifact
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"time"
-
-	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
-	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
 	"github.com/opsplane/opsplane/shared/api/fault"
 	"github.com/opsplane/opsplane/shared/kv"
 	"github.com/opsplane/opsplane/shared/storage/attr"
-	"github.com/opsplane/opsplane/shared/storage/awsclient"
+	"github.com/opsplane/opsplane/shared/storage/table"
 	"github.com/opsplane/opsplane/shared/vcs"
 )
 
@@ -50,154 +45,147 @@ func (s *Store) reserve(ctx context.Context, by kv.Caller, u upload) error {
 		return err
 	}
 	by.Author.AddTo(it)
-	count, begin := s.countStored(by.Installation, u), s.countUnderWay(by.Installation, u)
-	for n := range tries {
-		if err := awsclient.Pause(ctx, n); err != nil {
-			return err
-		}
-		_, err := s.db.TransactWriteItems(ctx, &dynamodb.TransactWriteItemsInput{TransactItems: []types.TransactWriteItem{
-			{Put: &types.Put{TableName: &s.table, Item: it, ConditionExpression: aws.String("attribute_not_exists(pk)")}},
-			{Update: count},
-			{Update: begin},
-		}})
-		switch {
-		case err == nil:
-			return nil
-		case awsclient.ConditionFailed(err, 0):
-			return nil // an earlier try whose response was lost wrote it: nobody else has this id
-		case awsclient.ConditionFailed(err, 1):
-			return s.overQuota(u.file.Size)
-		case awsclient.ConditionFailed(err, 2):
-			return s.tooManyUnderWay(ctx, by.Installation, u)
-		case awsclient.Overtaken(err), awsclient.Ambiguous(err) && ctx.Err() == nil:
-		default:
-			return fmt.Errorf("reserve upload: %w", err)
-		}
+	failed, err := s.transact(ctx,
+		s.table.WritePut(it, table.Absent("pk")),
+		s.table.WriteUpdate(s.countStored(by.Installation, u)),
+		s.table.WriteUpdate(s.countUnderWay(by.Installation, u)),
+	)
+	switch {
+	case err != nil:
+		return fmt.Errorf("reserve upload: %w", err)
+	case failed == 1:
+		return s.overQuota(u.file.Size)
+	case failed == 2:
+		return s.tooManyUnderWay(ctx, by.Installation, u)
 	}
-	return errContended
+	return nil // failed is 0 if an earlier try whose response was lost wrote the item: nobody else has this id
 }
 
-// countStored returns the update that adds an upload to what its namespace holds,
-// on the condition that there is room.
-func (s *Store) countStored(ns vcs.Installation, u upload) *types.Update {
-	count := &types.Update{
-		TableName: &s.table, Key: kv.NamespaceKey(ns), UpdateExpression: aws.String("ADD #by :size"),
-		ExpressionAttributeNames: map[string]string{"#by": "by"}, ExpressionAttributeValues: attr.Item{":size": attr.Int(u.file.Size)},
+// made says that a transaction took effect.
+const made = -1
+
+// transact makes writes together. It tries again if others came between, or if the
+// response was lost. A condition of the first write must hold only once, so that
+// the writes take effect at most once. failed is the number of the first write
+// whose condition did not hold, or made.
+func (s *Store) transact(ctx context.Context, writes ...table.Write) (failed int, err error) {
+	for range table.Tries(ctx, tries) {
+		err := s.table.TransactOnce(ctx, "", writes...)
+		if err == nil {
+			return made, nil
+		}
+		for n := range writes {
+			if _, failed := table.ConditionFailedAt(err, n); failed {
+				return n, nil
+			}
+		}
+		if !table.Overtaken(err) && (!table.Ambiguous(err) || ctx.Err() != nil) {
+			return made, err
+		}
 	}
+	return made, contended(ctx)
+}
+
+// countStored returns the change that adds an upload to what its namespace holds,
+// on the condition that there is room.
+func (s *Store) countStored(ns vcs.Installation, u upload) *table.Edit {
+	count := table.Change(kv.NamespaceKey(ns)).Add("by", attr.Int(u.file.Size))
 	if s.limits.Stored > 0 {
-		count.ConditionExpression = aws.String("attribute_not_exists(#by) OR #by <= :room")
-		count.ExpressionAttributeValues[":room"] = attr.Int(s.limits.Stored - u.file.Size)
+		count.If(table.AbsentOr("by", table.AtMost("by", attr.Int(s.limits.Stored-u.file.Size))))
 	}
 	return count
 }
 
-// countUnderWay returns the update that adds an upload to what its principal has
+// countUnderWay returns the change that adds an upload to what its principal has
 // under way, on the condition that the limits allow it.
-func (s *Store) countUnderWay(ns vcs.Installation, u upload) *types.Update {
-	count := &types.Update{
-		TableName: &s.table, Key: principalKey(ns, u.by), UpdateExpression: aws.String("ADD ub :size, un :one"),
-		ExpressionAttributeValues: attr.Item{":size": attr.Int(u.file.Size), ":one": attr.Int(1)},
-	}
-	var bytes, number string
+func (s *Store) countUnderWay(ns vcs.Installation, u upload) *table.Edit {
+	count := table.Change(principalKey(ns, u.by)).Add("ub", attr.Int(u.file.Size)).Add("un", attr.Int(1))
 	if s.limits.Uploading > 0 {
-		bytes = "(attribute_not_exists(ub) OR ub <= :room)"
-		count.ExpressionAttributeValues[":room"] = attr.Int(s.limits.Uploading - u.file.Size)
+		count.If(table.AbsentOr("ub", table.AtMost("ub", attr.Int(s.limits.Uploading-u.file.Size))))
 	}
 	if s.limits.Uploads > 0 {
-		number = "(attribute_not_exists(un) OR un < :most)"
-		count.ExpressionAttributeValues[":most"] = attr.Int(int64(s.limits.Uploads))
-	}
-	switch {
-	case bytes != "" && number != "":
-		count.ConditionExpression = aws.String(bytes + " AND " + number)
-	case bytes+number != "":
-		count.ConditionExpression = aws.String(bytes + number)
+		count.If(table.AbsentOr("un", table.Less("un", attr.Int(int64(s.limits.Uploads)))))
 	}
 	return count
 }
 
-// notUnderWay returns the update that subtracts an upload from what its principal
+// notUnderWay returns the write that subtracts an upload from what its principal
 // has under way. It returns nil if the upload was announced before this server
 // counted principals.
-func (u upload) notUnderWay(table string, ns vcs.Installation) []types.TransactWriteItem {
+func (s *Store) notUnderWay(ns vcs.Installation, u upload) []table.Write {
 	if u.by == "" {
 		return nil
 	}
-	return []types.TransactWriteItem{{Update: &types.Update{
-		TableName: &table, Key: principalKey(ns, u.by), UpdateExpression: aws.String("ADD ub :less, un :one"),
-		ExpressionAttributeValues: attr.Item{":less": attr.Int(-u.file.Size), ":one": attr.Int(-1)},
-	}}}
+	less := table.Change(principalKey(ns, u.by)).Add("ub", attr.Int(-u.file.Size)).Add("un", attr.Int(-1))
+	return []table.Write{s.table.WriteUpdate(less)}
 }
 
-// done returns the changes that mark the upload as a record. It is no longer under
-// way, and it still counts as stored. The first change has the condition. The
+// done returns the writes that mark the upload as a record. It is no longer under
+// way, and it still counts as stored. The first write has the condition. The
 // upload's item keeps the generation of the row, so that every later call can
 // settle what the author of by wrote.
-func (u upload) done(table string, by kv.Caller, rec kv.Record, generation string) []types.TransactWriteItem {
-	values := attr.Item{
-		":done": attr.String(string(Done)), ":pending": attr.String(string(Pending)),
-		":dv": attr.Int(int64(rec.Version)), ":da": attr.Int(rec.CreatedAt.UnixMilli()),
-	}
-	row := ""
+func (s *Store) done(by kv.Caller, u upload, rec kv.Record, generation string) []table.Write {
+	e := table.Change(uploadKey(by.Installation, u.id)).
+		Set("us", attr.String(string(Done))).
+		Set("dv", attr.Int(int64(rec.Version))).
+		Set("da", attr.Int(rec.CreatedAt.UnixMilli())).
+		SetAll(by.Author.All()).
+		Remove("hs", "ho", "mu", "uw", "ux").
+		If(pending())
 	if generation != "" {
-		values[":gn"], row = attr.String(generation), "gn = :gn, "
+		e.Set("gn", attr.String(generation))
 	}
-	return append([]types.TransactWriteItem{{Update: &types.Update{
-		TableName: &table, Key: uploadKey(by.Installation, u.id), ConditionExpression: aws.String("us = :pending"), ExpressionAttributeValues: values,
-		UpdateExpression: aws.String("SET us = :done, dv = :dv, da = :da, " + row + by.Author.Set(values) + " REMOVE hs, ho, mu, uw, ux"),
-	}}}, u.notUnderWay(table, by.Installation)...)
+	return append([]table.Write{s.table.WriteUpdate(e)}, s.notUnderWay(by.Installation, u)...)
 }
+
+// pending holds while an upload is pending.
+func pending() table.Condition { return table.Equal("us", attr.String(string(Pending))) }
 
 // end puts a pending upload into a state in which it can no longer be completed.
 // The upload still counts: its URLs work until closes, so its bytes may still
 // arrive. end reports whether this call ended the upload.
 func (s *Store) end(ctx context.Context, by kv.Caller, id string, state State, closes time.Time) (bool, error) {
-	values := attr.Item{":is": attr.String(string(state)), ":pending": attr.String(string(Pending)), ":closes": attr.Time(closes)}
-	for n := range tries {
-		if err := awsclient.Pause(ctx, n); err != nil {
-			return false, err
-		}
-		_, err := s.db.UpdateItem(ctx, &dynamodb.UpdateItemInput{
-			TableName: &s.table, Key: uploadKey(by.Installation, id), ConditionExpression: aws.String("us = :pending"), ExpressionAttributeValues: values,
-			UpdateExpression: aws.String("SET us = :is, ex = :closes, " + by.Author.Set(values) + " REMOVE hs, ho"),
-		})
-		var over *types.ConditionalCheckFailedException
-		switch {
-		case err == nil:
+	e := table.Change(uploadKey(by.Installation, id)).
+		Set("us", attr.String(string(state))).
+		Set("ex", attr.Time(closes)).
+		SetAll(by.Author.All()).
+		Remove("hs", "ho").
+		If(pending())
+	for range table.Tries(ctx, tries) {
+		err := s.table.Update(ctx, e)
+		if err == nil {
 			return true, nil
-		case errors.As(err, &over):
+		}
+		if _, over := table.ConditionFailed(err); over {
 			return false, nil
-		case awsclient.Contended(err), awsclient.Ambiguous(err) && ctx.Err() == nil:
-		default:
+		}
+		if !table.Contended(err) && (!table.Ambiguous(err) || ctx.Err() != nil) {
 			return false, fmt.Errorf("end upload: %w", err)
 		}
 	}
-	return false, errContended
+	return false, contended(ctx)
 }
 
-// free returns the changes that subtract an upload, once, from everything that
-// counts it. state is the upload's state afterwards. An upload that does not count
-// any more has a time to live, and no other upload has one.
-func (u upload) free(table string, by kv.Caller, state State) []types.TransactWriteItem {
-	values := attr.Item{
-		":was": attr.String(string(u.state)), ":is": attr.String(string(state)), ":ttl": attr.Time(by.Author.At.Add(keep)),
+// free subtracts an upload, once, from everything that counts it. state is the
+// upload's state afterwards. An upload that does not count any more has a time to
+// live, and no other upload has one. free reports whether this call subtracted it.
+func (s *Store) free(ctx context.Context, by kv.Caller, u upload, state State) (bool, error) {
+	e := table.Change(uploadKey(by.Installation, u.id)).
+		Set("us", attr.String(string(state))).
+		Set("ttl", attr.Time(by.Author.At.Add(keep))).
+		SetAll(by.Author.All()).
+		Remove("uw", "ux", "mu").
+		If(table.Equal("us", attr.String(string(u.state))), table.Absent("ttl"))
+	less := table.Change(kv.NamespaceKey(by.Installation)).Add("by", attr.Int(-u.file.Size))
+	writes := []table.Write{s.table.WriteUpdate(e), s.table.WriteUpdate(less)}
+	if u.state != Done { // a done upload was subtracted from its principal when it became a record
+		writes = append(writes, s.notUnderWay(by.Installation, u)...)
 	}
-	items := []types.TransactWriteItem{
-		{Update: &types.Update{
-			TableName: &table, Key: uploadKey(by.Installation, u.id), ExpressionAttributeValues: values,
-			ConditionExpression:      aws.String("us = :was AND attribute_not_exists(#ttl)"),
-			UpdateExpression:         aws.String("SET us = :is, #ttl = :ttl, " + by.Author.Set(values) + " REMOVE uw, ux, mu"),
-			ExpressionAttributeNames: map[string]string{"#ttl": "ttl"},
-		}},
-		{Update: &types.Update{
-			TableName: &table, Key: kv.NamespaceKey(by.Installation), UpdateExpression: aws.String("ADD #by :less"),
-			ExpressionAttributeNames: map[string]string{"#by": "by"}, ExpressionAttributeValues: attr.Item{":less": attr.Int(-u.file.Size)},
-		}},
+	failed, err := s.transact(ctx, writes...)
+	if err != nil {
+		return false, fmt.Errorf("free upload: %w", err)
 	}
-	if u.state == Done { // it was subtracted from its principal when it became a record
-		return items
-	}
-	return append(items, u.notUnderWay(table, by.Installation)...)
+	return failed == made, nil
 }
 
 func (s *Store) overQuota(size int64) error {
@@ -210,11 +198,11 @@ func (s *Store) overQuota(size int64) error {
 // what it may have. The numbers are only for the reader: the transaction has
 // already decided.
 func (s *Store) tooManyUnderWay(ctx context.Context, ns vcs.Installation, u upload) error {
-	out, err := s.db.GetItem(ctx, &dynamodb.GetItemInput{TableName: &s.table, Key: principalKey(ns, u.by), ConsistentRead: aws.Bool(true)})
+	it, err := s.table.Get(ctx, principalKey(ns, u.by))
 	if err != nil {
 		return fmt.Errorf("get what is under way: %w", err)
 	}
-	r := attr.Read(out.Item)
+	r := attr.Read(it)
 	bytes, number := r.Int("ub"), r.Int("un")
 	if err := r.Err(); err != nil {
 		return fmt.Errorf("decode what is under way: %w", err)

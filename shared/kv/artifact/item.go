@@ -8,6 +8,7 @@ import (
 	"github.com/opsplane/opsplane/shared/api/access"
 	"github.com/opsplane/opsplane/shared/audit/change"
 	"github.com/opsplane/opsplane/shared/kv"
+	"github.com/opsplane/opsplane/shared/kv/kvitem"
 	"github.com/opsplane/opsplane/shared/storage/attr"
 	"github.com/opsplane/opsplane/shared/vcs"
 )
@@ -48,16 +49,16 @@ func newUpload(n New, author change.Author) upload {
 func (n New) condition() kv.Condition { return kv.Condition{Absent: n.Absent, Version: n.Version} }
 
 func uploadKey(ns vcs.Installation, id string) attr.Item {
-	return attr.Item{"pk": attr.String("UPLOAD:" + kv.Stored(ns)), "sk": attr.Bytes([]byte(id))}
+	return attr.Item{"pk": attr.String(kvitem.UploadPrefix + kv.Stored(ns)), "sk": attr.Bytes([]byte(id))}
 }
 
 func (u upload) item(ns vcs.Installation) (attr.Item, error) {
 	it := uploadKey(ns, u.id)
-	it["us"], it["kn"], it["ix"] = attr.String(string(u.state)), attr.Bytes([]byte(u.new.Key)), attr.Int(int64(u.new.Idx))
-	it["cm"], it["ab"] = attr.Bool(u.new.Committed), attr.Bool(u.new.Absent)
-	it["fs"], it["fh"], it["ft"] = attr.Int(u.file.Size), attr.String(u.file.SHA256), attr.String(u.file.ContentType)
+	it[kvitem.UploadState], it[kvitem.KeyName], it[kvitem.UploadIdx] = attr.String(string(u.state)), attr.Bytes([]byte(u.new.Key)), attr.Int(int64(u.new.Idx))
+	it[kvitem.Committed], it["ab"] = attr.Bool(u.new.Committed), attr.Bool(u.new.Absent)
+	it[kvitem.FileSize], it[kvitem.FileHash], it["ft"] = attr.Int(u.file.Size), attr.String(u.file.SHA256), attr.String(u.file.ContentType)
 	it["pz"], it["ca"], it["ex"] = attr.Int(u.partSize), attr.Int(u.created.UnixMilli()), attr.Time(u.expires)
-	it["cb"], it["uw"], it["ux"] = attr.String(u.by), attr.String(kv.Stored(ns)), attr.String(u.place())
+	it[kvitem.CreatedBy], it["uw"], it["ux"] = attr.String(u.by), attr.String(kv.Stored(ns)), attr.String(u.place())
 	if u.new.Version != nil {
 		it["cv"] = attr.Int(int64(*u.new.Version))
 	}
@@ -82,13 +83,13 @@ func (u upload) item(ns vcs.Installation) (attr.Item, error) {
 func decodeUpload(it attr.Item) (upload, error) {
 	r := attr.Read(it)
 	u := upload{
-		id: string(r.Bytes("sk")), state: State(r.String("us")), multipart: r.String("mu"), partSize: r.Int("pz"),
-		file:    File{r.Int("fs"), r.String("fh"), r.String("ft"), r.String("fn")},
+		id: string(r.Bytes("sk")), state: State(r.String(kvitem.UploadState)), multipart: r.String("mu"), partSize: r.Int("pz"),
+		file:    File{r.Int(kvitem.FileSize), r.String(kvitem.FileHash), r.String("ft"), r.String("fn")},
 		created: time.UnixMilli(r.Int("ca")).UTC(), expires: r.Time("ex"),
 		hash: r.Bytes("hs"), offset: r.Int("ho"), version: int(r.Int("dv")), written: time.UnixMilli(r.Int("da")).UTC(),
-		by: r.String("cb"), generation: r.String("gn"), request: r.String(change.AttrRequest), source: r.String(change.AttrSource),
+		by: r.String(kvitem.CreatedBy), generation: r.String(kvitem.Generation), request: r.String(change.AttrRequest), source: r.String(change.AttrSource),
 	}
-	u.new = New{Key: string(r.Bytes("kn")), Idx: int(r.Int("ix")), Committed: r.Bool("cm"), File: u.file, Absent: r.Bool("ab")}
+	u.new = New{Key: string(r.Bytes(kvitem.KeyName)), Idx: int(r.Int(kvitem.UploadIdx)), Committed: r.Bool(kvitem.Committed), File: u.file, Absent: r.Bool("ab")}
 	if r.Has("cv") {
 		v := int(r.Int("cv"))
 		u.new.Version = &v

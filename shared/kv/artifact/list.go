@@ -6,12 +6,10 @@ import (
 	"regexp"
 	"time"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
-
 	"github.com/opsplane/opsplane/shared/api/fault"
 	"github.com/opsplane/opsplane/shared/kv"
 	"github.com/opsplane/opsplane/shared/storage/attr"
+	"github.com/opsplane/opsplane/shared/storage/table"
 	"github.com/opsplane/opsplane/shared/vcs"
 )
 
@@ -42,18 +40,15 @@ func (s *Store) List(ctx context.Context, ns vcs.Installation, now time.Time, af
 	if after != "" && !validPlace.MatchString(after) {
 		return nil, "", fault.Invalidf("INVALID_CURSOR", "the cursor does not come from the Link header of this list; start again without a cursor")
 	}
-	in := &dynamodb.QueryInput{
-		TableName: &s.table, IndexName: aws.String(underWay), Limit: aws.Int32(int32(limit + 1)), // one more shows whether there is another page
-		KeyConditionExpression:    aws.String("uw = :ns AND ux > :after"),
-		ExpressionAttributeValues: attr.Item{":ns": attr.String(kv.Stored(ns)), ":after": attr.String(after)},
+	q := table.Query{
+		Index: underWay, Eventual: true, Limit: limit + 1, // one more shows whether there is another page
+		Key: []table.Condition{table.Equal("uw", attr.String(kv.Stored(ns)))},
 	}
-	if after == "" {
-		in.KeyConditionExpression = aws.String("uw = :ns")
-		delete(in.ExpressionAttributeValues, ":after")
+	if after != "" {
+		q.Key = append(q.Key, table.Greater("ux", attr.String(after)))
 	}
 	last := ""
-	for pages := dynamodb.NewQueryPaginator(s.db, in); pages.HasMorePages(); {
-		page, err := pages.NextPage(ctx)
+	for page, err := range s.table.Pages(ctx, q) {
 		if err != nil {
 			return nil, "", fmt.Errorf("list uploads: %w", err)
 		}

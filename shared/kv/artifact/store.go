@@ -13,28 +13,37 @@ import (
 	"github.com/opsplane/opsplane/shared/api/fault"
 	"github.com/opsplane/opsplane/shared/audit/change"
 	"github.com/opsplane/opsplane/shared/kv"
+	"github.com/opsplane/opsplane/shared/storage/table"
 	"github.com/opsplane/opsplane/shared/vcs"
 )
 
 // Store keeps uploads in addition to the records of a key-value store. It is safe
 // for concurrent use, also by several processes.
 type Store struct {
-	db      *dynamodb.Client
+	table   table.Table
 	objects *s3.Client
 	signer  *s3.PresignClient
 	records *kv.Store
-	table   string
 	bucket  string
 	limits  Limits
 }
 
 // NewStore returns a store in the table and bucket of records.
-func NewStore(db *dynamodb.Client, objects *s3.Client, records *kv.Store, table, bucket string, limits Limits) *Store {
-	return &Store{db, objects, s3.NewPresignClient(objects), records, table, bucket, limits}
+func NewStore(db *dynamodb.Client, objects *s3.Client, records *kv.Store, tableName, bucket string, limits Limits) *Store {
+	return &Store{table.Table{DB: db, Name: tableName}, objects, s3.NewPresignClient(objects), records, bucket, limits}
 }
 
 // tries is how often an operation is tried if other writers come in between.
 const tries = 10
+
+// contended is the error after the last try: that of the context, if it ended
+// during the tries.
+func contended(ctx context.Context) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	return errContended
+}
 
 var errContended = fault.Busyf("CONTENDED", "the installation's artifacts are being written by too many callers at once; try again")
 
@@ -132,14 +141,14 @@ func (s *Store) read(ctx context.Context, ns vcs.Installation, id string) (uploa
 	if !hexDigits(id, 32) {
 		return upload{}, fault.ErrNotFound
 	}
-	out, err := s.db.GetItem(ctx, &dynamodb.GetItemInput{TableName: &s.table, Key: uploadKey(ns, id), ConsistentRead: aws.Bool(true)})
+	it, err := s.table.Get(ctx, uploadKey(ns, id))
 	if err != nil {
 		return upload{}, fmt.Errorf("get upload: %w", err)
 	}
-	if out.Item == nil {
+	if it == nil {
 		return upload{}, fault.ErrNotFound
 	}
-	return decodeUpload(out.Item)
+	return decodeUpload(it)
 }
 
 // Abort ends an upload. Its size still counts: its URLs work for up to PutLifetime

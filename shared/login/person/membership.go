@@ -28,8 +28,8 @@ type Memberships struct {
 // Renew does what Ask does, for a holder who uses the server now. First it makes
 // sure that a renewal is due later. So no statement of a host is stored that is
 // never renewed.
-func (m Memberships) Renew(ctx context.Context, author change.Author, host Host, of session.Holder, token string) ([]string, error) {
-	if err := m.Appointments.Expect(ctx, of.User, of.VCS, author.At); err != nil {
+func (m Memberships) Renew(ctx context.Context, author change.Author, host Host, of session.Holder, token string) ([]vcs.ID, error) {
+	if err := m.Appointments.Expect(ctx, of.User, of.Account.VCS, author.At); err != nil {
 		return nil, err
 	}
 	return m.Ask(ctx, author, host, of, token)
@@ -41,21 +41,21 @@ func (m Memberships) Renew(ctx context.Context, author change.Author, host Host,
 // vcshost.ErrRefused if the host does not accept the token, or does not allow the
 // token to read the list. It returns vcshost.ErrNoAnswer if the host gives no
 // usable response. Then the host's earlier statement stays.
-func (m Memberships) Ask(ctx context.Context, author change.Author, host Host, of session.Holder, token string) ([]string, error) {
+func (m Memberships) Ask(ctx context.Context, author change.Author, host Host, of session.Holder, token string) ([]vcs.ID, error) {
 	seen, err := host.Installations(ctx, token)
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", meaning(err), err)
 	}
 	slices.Sort(seen)
-	known, err := m.Installations.Known(ctx, vcs.VCS(of.VCS), slices.Compact(seen))
+	known, err := m.Installations.Known(ctx, of.Account.VCS, slices.Compact(seen))
 	if err != nil {
 		return nil, err
 	}
-	ids := make([]string, len(known))
+	ids := make([]vcs.ID, len(known))
 	for i, k := range known {
-		ids[i] = string(k.ID)
+		ids[i] = k.ID
 	}
-	return ids, m.Users.Replace(ctx, author, of.User, of.VCS, of.Account, user.Hosted{Installations: ids, AskedAt: author.At})
+	return ids, m.Users.Replace(ctx, author, of.User, of.Account, user.Hosted{Installations: ids, AskedAt: author.At})
 }
 
 // meaning returns what a host's error says about the person.

@@ -6,6 +6,7 @@ package person
 import (
 	"context"
 	"strings"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 
@@ -39,19 +40,19 @@ type Provider struct {
 // reads the environment: GITHUB_APP_CLIENT_ID, GITHUB_WEB_BASE_URL,
 // GITHUB_API_BASE_URL, GITHUB_CLIENT_SECRET, and GITLAB_APP_ID,
 // GITLAB_WEB_BASE_URL, GITLAB_API_BASE_URL, GITLAB_APP_SECRET. A VCS without an id
-// of the application is left out.
-func Providers(cfg aws.Config, env func(string) string) map[string]Provider {
+// of the application is left out. now is the clock of their secrets.
+func Providers(cfg aws.Config, env func(string) string, now func() time.Time) map[vcs.VCS]Provider {
 	url := func(name string) string { return strings.TrimRight(env(name), "/") }
-	found := map[string]Provider{}
+	found := map[vcs.VCS]Provider{}
 	if id := env("GITHUB_APP_CLIENT_ID"); id != "" {
-		found["github"] = Provider{
-			OAuth: oauth.GitHub(url("GITHUB_WEB_BASE_URL"), id, secret.New(cfg, env("GITHUB_CLIENT_SECRET")).Current),
+		found[vcs.GitHub] = Provider{
+			OAuth: oauth.GitHub(url("GITHUB_WEB_BASE_URL"), id, secret.New(cfg, env("GITHUB_CLIENT_SECRET"), now).Current),
 			Host:  githubhost.NewPeople(url("GITHUB_API_BASE_URL")),
 		}
 	}
 	if id := env("GITLAB_APP_ID"); id != "" {
-		found["gitlab"] = Provider{
-			OAuth: oauth.GitLab(url("GITLAB_WEB_BASE_URL"), id, secret.New(cfg, env("GITLAB_APP_SECRET")).Current),
+		found[vcs.GitLab] = Provider{
+			OAuth: oauth.GitLab(url("GITLAB_WEB_BASE_URL"), id, secret.New(cfg, env("GITLAB_APP_SECRET"), now).Current),
 			Host:  gitlabhost.NewPeople(url("GITLAB_API_BASE_URL")),
 		}
 	}

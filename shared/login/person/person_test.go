@@ -30,8 +30,8 @@ func author(after time.Duration) change.Author {
 }
 
 // hosts returns both hosts, on one server.
-func hosts(v *vcstest.People) map[string]person.Host {
-	return map[string]person.Host{"github": githubhost.NewPeople(v.URL), "gitlab": gitlabhost.NewPeople(v.URL + "/api")}
+func hosts(v *vcstest.People) map[vcs.VCS]person.Host {
+	return map[vcs.VCS]person.Host{"github": githubhost.NewPeople(v.URL), "gitlab": gitlabhost.NewPeople(v.URL + "/api")}
 }
 
 func TestHostSaysWhoThePersonIs(t *testing.T) {
@@ -59,15 +59,15 @@ func TestHostSaysWhoThePersonIs(t *testing.T) {
 
 func TestRenewStoresWhatTheServerKnowsOfWhatTheHostSays(t *testing.T) {
 	t.Parallel()
-	for _, system := range []string{"github", "gitlab"} {
+	for _, system := range vcs.All() {
 		env, v := storagetest.New(t), vcstest.NewPeople(t)
 		table := env.Table("OperationsTable")
 		m := person.Memberships{
 			Users: &user.Store{DB: env.DynamoDB, Table: table}, Installations: installation.Store{DB: env.DynamoDB, Table: table},
 			Appointments: renewal.Store{DB: env.DynamoDB, Table: table},
 		}
-		for _, id := range []string{"1", "3"} {
-			if _, err := m.Installations.Save(t.Context(), author(0), installation.Installation{VCS: vcs.VCS(system), ID: vcs.ID(id), Name: "known"}); err != nil {
+		for _, id := range []vcs.ID{"1", "3"} {
+			if _, err := m.Installations.Save(t.Context(), author(0), installation.Installation{VCS: system, ID: id, Name: "known"}); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -75,9 +75,9 @@ func TestRenewStoresWhatTheServerKnowsOfWhatTheHostSays(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		renew := func(after time.Duration, account string, want ...string) {
+		renew := func(after time.Duration, account vcs.ID, want ...vcs.ID) {
 			t.Helper()
-			of := session.Holder{User: u.ID, VCS: system, Account: account}
+			of := session.Holder{User: u.ID, Account: vcs.Account{VCS: system, ID: account}}
 			if _, err := m.Renew(t.Context(), author(after), hosts(v)[system], of, vcstest.PersonToken); err != nil {
 				t.Fatal(err)
 			}
@@ -95,11 +95,11 @@ func TestRenewStoresWhatTheServerKnowsOfWhatTheHostSays(t *testing.T) {
 		renew(3*time.Minute, "1000", "3") // asked with an account that the user does not have
 		renew(3*time.Minute, "583231", "1")
 		v.Down = true
-		of := session.Holder{User: u.ID, VCS: system, Account: "583231"}
+		of := session.Holder{User: u.ID, Account: vcs.Account{VCS: system, ID: "583231"}}
 		if got, err := m.Renew(t.Context(), author(time.Hour), hosts(v)[system], of, vcstest.PersonToken); err == nil {
 			t.Errorf("%s, a host that is down: got %v", system, got)
 		}
-		if stored, err := m.Users.Get(t.Context(), u.ID); err != nil || !slices.Equal(stored.Hosted[system].Installations, []string{"1"}) {
+		if stored, err := m.Users.Get(t.Context(), u.ID); err != nil || !slices.Equal(stored.Hosted[system].Installations, []vcs.ID{"1"}) {
 			t.Errorf("%s: a host that is down changed %v, %v", system, stored.Hosted, err)
 		}
 	}
@@ -109,14 +109,14 @@ func TestProvidersAreTheVCSsThatHaveAnID(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
 		env  map[string]string
-		want []string
+		want []vcs.VCS
 	}{
 		"none":   {nil, nil},
-		"GitHub": {map[string]string{"GITHUB_APP_CLIENT_ID": "Iv1.x"}, []string{"github"}},
-		"both":   {map[string]string{"GITHUB_APP_CLIENT_ID": "Iv1.x", "GITLAB_APP_ID": "abc"}, []string{"github", "gitlab"}},
+		"GitHub": {map[string]string{"GITHUB_APP_CLIENT_ID": "Iv1.x"}, []vcs.VCS{vcs.GitHub}},
+		"both":   {map[string]string{"GITHUB_APP_CLIENT_ID": "Iv1.x", "GITLAB_APP_ID": "abc"}, vcs.All()},
 	} {
-		got := person.Providers(aws.Config{}, func(name string) string { return c.env[name] })
-		for _, system := range []string{"github", "gitlab"} {
+		got := person.Providers(aws.Config{}, func(name string) string { return c.env[name] }, time.Now)
+		for _, system := range vcs.All() {
 			p, ok := got[system]
 			if ok != slices.Contains(c.want, system) || ok && (p.OAuth == nil || p.Host == nil) {
 				t.Errorf("%s: got %s %+v, %t", name, system, p, ok)

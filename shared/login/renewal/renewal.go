@@ -16,6 +16,7 @@ import (
 	"github.com/opsplane/opsplane/shared/background/queue"
 	"github.com/opsplane/opsplane/shared/storage/attr"
 	"github.com/opsplane/opsplane/shared/storage/table"
+	"github.com/opsplane/opsplane/shared/vcs"
 )
 
 // Every is the time from a host's last response to the next renewal.
@@ -23,9 +24,10 @@ const Every = time.Hour
 
 // Appointment is the renewal of one person at one VCS.
 type Appointment struct {
-	// User is the id of the user. VCS is the VCS at which the person has an
-	// account.
-	User, VCS string
+	// User is the id of the user.
+	User string
+	// VCS is the VCS at which the person has an account.
+	VCS vcs.VCS
 	// Due is the time at which the host is asked, in whole milliseconds.
 	Due time.Time
 	// SeenAt is the time at which the person last logged in or listed
@@ -64,8 +66,8 @@ const (
 
 func (s Store) table() table.Table { return table.Table{DB: s.DB, Name: s.Table} }
 
-func key(user, vcs string) attr.Item {
-	return attr.Item{"pk": attr.String("RENEWAL#" + user), "sk": attr.String(vcs)}
+func key(user string, system vcs.VCS) attr.Item {
+	return attr.Item{"pk": attr.String("RENEWAL#" + user), "sk": attr.String(string(system))}
 }
 
 // reminders returns the lists of renewals that are due, one for each VCS.
@@ -73,22 +75,25 @@ func (s Store) reminders() queue.Reminders {
 	return queue.Reminders{Table: s.table(), ID: "user", Keep: keep}
 }
 
+// list returns the partition of the reminders of a VCS.
+func list(system vcs.VCS) string { return "RENEWALS#" + string(system) }
+
 // reminder returns the reminder of a person whose host is asked at a time.
-func reminder(user, vcs string, at time.Time) queue.Reminder {
-	return queue.Reminder{List: "RENEWALS#" + vcs, ID: user, At: at}
+func reminder(user string, system vcs.VCS, at time.Time) queue.Reminder {
+	return queue.Reminder{List: list(system), ID: user, At: at}
 }
 
 // Expect creates the renewal of a person, if there is none. The person uses the
 // server now, and the host is asked now. It costs a read. It also costs a write
 // once an hour, or if the host has refused the person's grant: if that person logs
 // in again, the write stops End from ending the renewal.
-func (s Store) Expect(ctx context.Context, user, vcs string, now time.Time) error {
-	known, err := s.Get(ctx, user, vcs)
+func (s Store) Expect(ctx context.Context, user string, system vcs.VCS, now time.Time) error {
+	known, err := s.Get(ctx, user, system)
 	switch {
 	case err == nil && now.Sub(known.SeenAt) < seenEvery && !known.Refused:
 		return nil
 	case err == nil:
-		err = s.see(ctx, user, vcs, now)
+		err = s.see(ctx, user, system, now)
 		if !errors.Is(err, ErrMoved) {
 			return err
 		}
@@ -96,17 +101,17 @@ func (s Store) Expect(ctx context.Context, user, vcs string, now time.Time) erro
 		return err
 	}
 	due := now.Add(Every).Truncate(time.Millisecond)
-	item := key(user, vcs)
+	item := key(user, system)
 	item["due"], item["seen_at"], item["ttl"] = attr.Int(due.UnixMilli()), attr.Time(now), attr.Time(due.Add(keep))
-	err = s.transact(ctx, s.table().WritePut(item, table.Absent("pk")), s.reminders().Put(reminder(user, vcs, due)))
+	err = s.transact(ctx, s.table().WritePut(item, table.Absent("pk")), s.reminders().Put(reminder(user, system, due)))
 	if errors.Is(err, ErrMoved) {
 		return nil // another request of the person was first
 	}
 	return err
 }
 
-func (s Store) see(ctx context.Context, user, vcs string, now time.Time) error {
-	err := s.table().Update(ctx, table.Change(key(user, vcs)).Set("seen_at", attr.Time(now)).If(table.Exists("pk")))
+func (s Store) see(ctx context.Context, user string, system vcs.VCS, now time.Time) error {
+	err := s.table().Update(ctx, table.Change(key(user, system)).Set("seen_at", attr.Time(now)).If(table.Exists("pk")))
 	if _, gone := table.ConditionFailed(err); gone {
 		return ErrMoved
 	}
@@ -118,8 +123,8 @@ func (s Store) see(ctx context.Context, user, vcs string, now time.Time) error {
 
 // Get reads a renewal with a strongly consistent read. It returns ErrMoved if there
 // is none.
-func (s Store) Get(ctx context.Context, user, vcs string) (Appointment, error) {
-	item, err := s.table().Get(ctx, key(user, vcs))
+func (s Store) Get(ctx context.Context, user string, system vcs.VCS) (Appointment, error) {
+	item, err := s.table().Get(ctx, key(user, system))
 	if err != nil {
 		return Appointment{}, fmt.Errorf("read appointment: %w", err)
 	}
@@ -128,7 +133,7 @@ func (s Store) Get(ctx context.Context, user, vcs string) (Appointment, error) {
 	}
 	r := attr.Read(item)
 	a := Appointment{
-		User: user, VCS: vcs, Due: time.UnixMilli(r.Int("due")).UTC(), SeenAt: r.Time("seen_at"),
+		User: user, VCS: system, Due: time.UnixMilli(r.Int("due")).UTC(), SeenAt: r.Time("seen_at"),
 		Tries: int(r.Int("tries")), Refused: r.Bool("refused"),
 	}
 	if err := r.Err(); err != nil {
@@ -148,22 +153,22 @@ type Reminder struct {
 // Due returns reminders of the people about whom a host is to be asked by now, at
 // most limit of them. Those that have waited longest come first. If some reminders
 // cannot be decoded, Due returns the others, and an error that names the bad ones.
-func (s Store) Due(ctx context.Context, vcs string, now time.Time, limit int) ([]Reminder, error) {
-	due, err := s.reminders().Due(ctx, "RENEWALS#"+vcs, now, limit)
-	list := make([]Reminder, len(due))
+func (s Store) Due(ctx context.Context, system vcs.VCS, now time.Time, limit int) ([]Reminder, error) {
+	due, err := s.reminders().Due(ctx, list(system), now, limit)
+	found := make([]Reminder, len(due))
 	for i, r := range due {
-		list[i] = Reminder{User: r.ID, At: r.At}
+		found[i] = Reminder{User: r.ID, At: r.At}
 	}
 	if err != nil {
 		err = fmt.Errorf("list appointments that are due: %w", err)
 	}
-	return list, err
+	return found, err
 }
 
 // Drop removes a reminder that has no renewal. This can happen because the table
 // may expire the renewal before its reminder.
-func (s Store) Drop(ctx context.Context, vcs string, r Reminder) error {
-	return s.reminders().Drop(ctx, reminder(r.User, vcs, r.At))
+func (s Store) Drop(ctx context.Context, system vcs.VCS, r Reminder) error {
+	return s.reminders().Drop(ctx, reminder(r.User, system, r.At))
 }
 
 // Move moves a renewal, as it was read, to another time, and stores its Tries and
@@ -191,12 +196,12 @@ func (s Store) End(ctx context.Context, a Appointment) error {
 
 // Cancel ends the renewal of a person, also if it was changed in the meantime. It
 // reports whether there was one.
-func (s Store) Cancel(ctx context.Context, user, vcs string) (bool, error) {
+func (s Store) Cancel(ctx context.Context, user string, system vcs.VCS) (bool, error) {
 	for n := range cancelTries {
 		if err := table.Pause(ctx, n); err != nil {
 			return false, err
 		}
-		known, err := s.Get(ctx, user, vcs)
+		known, err := s.Get(ctx, user, system)
 		if errors.Is(err, ErrMoved) {
 			return false, nil
 		}

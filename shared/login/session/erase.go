@@ -7,10 +7,11 @@ import (
 
 	"github.com/opsplane/opsplane/shared/audit/change"
 	"github.com/opsplane/opsplane/shared/storage/erasure"
+	"github.com/opsplane/opsplane/shared/vcs"
 )
 
 // EraseGrant removes the host grant of a user at a VCS from a table, in the name of
 // its author, and reports whether there was one. It needs no secret.
-func EraseGrant(ctx context.Context, db *dynamodb.Client, table, user, vcs string, author change.Author) (bool, error) {
-	return erasure.Item(ctx, db, table, Holder{User: user, VCS: vcs}.key(), author)
+func EraseGrant(ctx context.Context, db *dynamodb.Client, table, user string, at vcs.VCS, author change.Author) (bool, error) {
+	return erasure.Item(ctx, db, table, Holder{User: user, Account: vcs.Account{VCS: at}}.key(), author)
 }

@@ -15,6 +15,7 @@ import (
 	"github.com/opsplane/opsplane/shared/credential/sealed"
 	"github.com/opsplane/opsplane/shared/storage/attr"
 	"github.com/opsplane/opsplane/shared/storage/table"
+	"github.com/opsplane/opsplane/shared/vcs"
 )
 
 // Grant holds the tokens with which a host lets us act for a person there.
@@ -63,20 +64,20 @@ type Refresher func(ctx context.Context, refresh string) (Grant, error)
 // Holder says who has a grant or a session: the user, and the user's account at a
 // VCS.
 type Holder struct {
-	// User is the id of the user. VCS is "github" or "gitlab".
-	User, VCS string
-	// Account is the id of the user's account there. The grant of an account that
-	// the user had before cannot be opened with this one.
-	Account string
+	// User is the id of the user.
+	User string
+	// Account is the user's account at the VCS. The grant of an account that the user
+	// had before cannot be opened with this one.
+	Account vcs.Account
 }
 
 // place returns the text that binds a sealed grant to its holder.
 func (h Holder) place() string {
-	return "SessionsTable|USER#" + h.User + "|TOKEN#" + h.VCS + "|" + h.Account
+	return "SessionsTable|USER#" + h.User + "|TOKEN#" + string(h.Account.VCS) + "|" + string(h.Account.ID)
 }
 
 func (h Holder) key() attr.Item {
-	return attr.Item{"pk": attr.String("USER#" + h.User), "sk": attr.String("TOKEN#" + h.VCS)}
+	return attr.Item{"pk": attr.String("USER#" + h.User), "sk": attr.String("TOKEN#" + string(h.Account.VCS))}
 }
 
 // Grants keeps host grants in SessionsTable: pk USER#<user id>, sk TOKEN#<vcs>.
@@ -205,6 +206,6 @@ func (g *Grants) update(ctx context.Context, edit *table.Edit) error {
 // report logs a failure that the caller does not see.
 func (g *Grants) report(ctx context.Context, of Holder, what string, err error) {
 	if g.Log != nil {
-		g.Log.LogAttrs(ctx, slog.LevelError, what, slog.String("user", of.User), slog.String("vcs", of.VCS), slog.String("error", err.Error()))
+		g.Log.LogAttrs(ctx, slog.LevelError, what, slog.String("user", of.User), slog.String("vcs", string(of.Account.VCS)), slog.String("error", err.Error()))
 	}
 }

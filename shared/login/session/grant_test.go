@@ -20,6 +20,7 @@ import (
 	"github.com/opsplane/opsplane/shared/credential/sealed"
 	"github.com/opsplane/opsplane/shared/login/session"
 	"github.com/opsplane/opsplane/shared/storage/attr"
+	"github.com/opsplane/opsplane/shared/vcs"
 )
 
 // host accepts each refresh token once, as real hosts do.
@@ -43,7 +44,7 @@ func (h *host) refresh(_ context.Context, refresh string) (session.Grant, error)
 }
 
 // u1 is the holder of the tests' grants, unless a test names another.
-var u1 = session.Holder{User: "u1", VCS: "github", Account: "1"}
+var u1 = session.Holder{User: "u1", Account: vcs.Account{VCS: "github", ID: "1"}}
 
 func (h *house) put(t *testing.T, of session.Holder, g session.Grant) {
 	t.Helper()
@@ -74,13 +75,15 @@ func TestTableHoldsNoTokenOfAHost(t *testing.T) {
 func TestGrantOpensInItsPlaceOnly(t *testing.T) {
 	t.Parallel()
 	h := newHouse(t)
-	victim := session.Holder{User: "victim", VCS: "github", Account: "1"}
+	victim := session.Holder{User: "victim", Account: vcs.Account{VCS: "github", ID: "1"}}
 	h.put(t, victim, session.Grant{Access: "ghu_victims"})
 	item := h.item(t, victim)
 	for _, other := range []session.Holder{
-		{User: "thief", VCS: "github", Account: "1"}, {User: "victim", VCS: "gitlab", Account: "1"}, {User: "victim", VCS: "github", Account: "2"},
+		{User: "thief", Account: vcs.Account{VCS: vcs.GitHub, ID: "1"}},
+		{User: "victim", Account: vcs.Account{VCS: vcs.GitLab, ID: "1"}},
+		{User: "victim", Account: vcs.Account{VCS: vcs.GitHub, ID: "2"}},
 	} {
-		item["pk"], item["sk"] = attr.String("USER#"+other.User), attr.String("TOKEN#"+other.VCS)
+		item["pk"], item["sk"] = attr.String("USER#"+other.User), attr.String("TOKEN#"+string(other.Account.VCS))
 		if _, err := h.env.DynamoDB.PutItem(t.Context(), &dynamodb.PutItemInput{TableName: &h.Table, Item: item}); err != nil {
 			t.Fatal(err)
 		}
@@ -96,7 +99,7 @@ func TestGrantOpensInItsPlaceOnly(t *testing.T) {
 // item returns the stored grant of a holder.
 func (h *house) item(t *testing.T, of session.Holder) attr.Item {
 	t.Helper()
-	key := attr.Item{"pk": attr.String("USER#" + of.User), "sk": attr.String("TOKEN#" + of.VCS)}
+	key := attr.Item{"pk": attr.String("USER#" + of.User), "sk": attr.String("TOKEN#" + string(of.Account.VCS))}
 	out, err := h.env.DynamoDB.GetItem(t.Context(), &dynamodb.GetItemInput{TableName: &h.Table, Key: key, ConsistentRead: aws.Bool(true)})
 	if err != nil || len(out.Item) == 0 {
 		t.Fatalf("got %d attributes, %v", len(out.Item), err)

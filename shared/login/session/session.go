@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/opsplane/opsplane/shared/api/access"
+	"github.com/opsplane/opsplane/shared/vcs"
 )
 
 // The times of a session's life.
@@ -42,9 +43,9 @@ type Session struct {
 	ID string
 	// User is the id of the user who logged in.
 	User string
-	// VCS is where the user logged in. Account is the id of the account there. The
-	// session is valid only while the account belongs to the user.
-	VCS, Account string
+	// Account is the account with which the user logged in. The session is valid only
+	// while the account belongs to the user.
+	Account vcs.Account
 	// CreatedAt is the time of the login. SeenAt is the last recorded use.
 	CreatedAt, SeenAt time.Time
 	// EndedAt is the time of the logout. It is zero before.

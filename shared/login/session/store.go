@@ -11,6 +11,7 @@ import (
 	"github.com/opsplane/opsplane/shared/audit/change"
 	"github.com/opsplane/opsplane/shared/storage/attr"
 	"github.com/opsplane/opsplane/shared/storage/table"
+	"github.com/opsplane/opsplane/shared/vcs"
 )
 
 // Store keeps sessions in SessionsTable: pk SESSION#<id>, sk SESSION. It also keeps
@@ -33,10 +34,10 @@ func sessionKey(id string) attr.Item {
 func (s *Store) Create(ctx context.Context, of Holder, author change.Author) (string, Session, error) {
 	text := newText()
 	at := author.At.UTC().Truncate(time.Second)
-	made := Session{ID: hash(text), User: of.User, VCS: of.VCS, Account: of.Account, CreatedAt: at, SeenAt: at}
+	made := Session{ID: hash(text), User: of.User, Account: of.Account, CreatedAt: at, SeenAt: at}
 	author.Credential = made.ID
 	item := sessionKey(made.ID)
-	item["user"], item["vcs"], item["account"] = attr.String(of.User), attr.String(of.VCS), attr.String(of.Account)
+	item["user"], item["vcs"], item["account"] = attr.String(of.User), attr.String(string(of.Account.VCS)), attr.String(string(of.Account.ID))
 	item["created_at"], item["seen_at"] = attr.Time(at), attr.Time(at)
 	item["ttl"] = attr.Time(made.Expires().Add(keep))
 	author.AddTo(item)
@@ -58,7 +59,7 @@ func (s *Store) Get(ctx context.Context, id string) (Session, error) {
 	}
 	r := attr.Read(item)
 	found := Session{
-		ID: id, User: r.String("user"), VCS: r.String("vcs"), Account: r.String("account"),
+		ID: id, User: r.String("user"), Account: vcs.Account{VCS: vcs.VCS(r.String("vcs")), ID: vcs.ID(r.String("account"))},
 		CreatedAt: r.Time("created_at"), SeenAt: r.Time("seen_at"), EndedAt: r.Time("ended_at"),
 	}
 	if err := r.Err(); err != nil {

@@ -46,14 +46,14 @@ func author(at time.Time) change.Author {
 // begin creates a session at now.
 func (h *house) begin(t *testing.T) (text, id string) {
 	t.Helper()
-	text, made, err := h.Create(t.Context(), session.Holder{User: "u1", VCS: "github", Account: "1"}, author(now))
+	text, made, err := h.Create(t.Context(), u1, author(now))
 	if err != nil {
 		t.Fatal(err)
 	}
 	if id, ok := session.IDOf(text); !ok || id != made.ID {
 		t.Fatalf("got id %q, %t of the text; want %q", id, ok, made.ID)
 	}
-	if stored, err := h.Get(t.Context(), made.ID); err != nil || stored != made || made.Account != "1" {
+	if stored, err := h.Get(t.Context(), made.ID); err != nil || stored != made || made.Account != u1.Account {
 		t.Errorf("stored is %+v, %v; want %+v", stored, err, made)
 	}
 	return text, made.ID

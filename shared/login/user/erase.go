@@ -8,6 +8,7 @@ import (
 	"github.com/opsplane/opsplane/shared/storage/attr"
 	"github.com/opsplane/opsplane/shared/storage/erasure"
 	"github.com/opsplane/opsplane/shared/storage/table"
+	"github.com/opsplane/opsplane/shared/vcs"
 )
 
 // eraseTries is how often Erase tries again when another call writes the user at
@@ -50,8 +51,8 @@ func (s *Store) removes(u User, item attr.Item) []table.Write {
 	writes := []table.Write{t.WriteDelete(ItemKey(u.ID),
 		table.Equal(change.AttrRequest, item[change.AttrRequest]), table.Equal(change.AttrAt, item[change.AttrAt]))}
 	beside := []attr.Item{nameKey(u.Name)}
-	for vcs, known := range u.Identities {
-		beside = append(beside, identityKey(vcs, known.ID))
+	for system, known := range u.Identities {
+		beside = append(beside, identityKey(vcs.Account{VCS: system, ID: known.ID}))
 	}
 	for _, key := range beside {
 		writes = append(writes, t.WriteDelete(key, ownedBy(u.ID)))

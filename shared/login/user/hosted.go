@@ -9,6 +9,7 @@ import (
 	"github.com/opsplane/opsplane/shared/audit/change"
 	"github.com/opsplane/opsplane/shared/storage/attr"
 	"github.com/opsplane/opsplane/shared/storage/table"
+	"github.com/opsplane/opsplane/shared/vcs"
 )
 
 // MaxHosted is the maximum number of a user's installations at one VCS. They are
@@ -16,9 +17,9 @@ import (
 const MaxHosted = 10_000
 
 // Replace stores which installations the user may act on, as a VCS states it. It
-// replaces what the VCS stated before. Operator memberships stay. accountID is the
-// id of the user's account that asked. said.AskedAt is the time of the question,
-// taken before the request. If two lists arrive in the wrong order, the one that
+// replaces what the VCS stated before. Operator memberships stay. of is the user's
+// account that asked. It has no ID if the user must have no account at the VCS.
+// said.AskedAt is the time of the question, taken before the request. If two lists arrive in the wrong order, the one that
 // was asked for later stays. A list for an account that the user no longer has is
 // dropped. Ids must be those of installations that the server knows, without
 // duplicates.
@@ -26,8 +27,8 @@ const MaxHosted = 10_000
 // It costs one read, and a write unless a later statement is known. It returns
 // ErrNotFound if there is no such user, and an Invalid fault for an unknown VCS or
 // more than MaxHosted ids.
-func (s *Store) Replace(ctx context.Context, author change.Author, id, vcs, accountID string, said Hosted) error {
-	if err := validVCS(vcs); err != nil {
+func (s *Store) Replace(ctx context.Context, author change.Author, id string, of vcs.Account, said Hosted) error {
+	if err := validVCS(of.VCS); err != nil {
 		return err
 	}
 	if len(said.Installations) > MaxHosted {
@@ -38,19 +39,19 @@ func (s *Store) Replace(ctx context.Context, author change.Author, id, vcs, acco
 		return err
 	}
 	asked := said.AskedAt.UnixMilli()
-	if before, known := u.Hosted[vcs]; known && before.AskedAt.UnixMilli() > asked || u.Identities[vcs].ID != accountID {
+	if before, known := u.Hosted[of.VCS]; known && before.AskedAt.UnixMilli() > asked || u.Identities[of.VCS].ID != of.ID {
 		return nil
 	}
-	is := table.Absent(account(vcs))
-	if accountID != "" {
-		is = table.Equal(account(vcs)+".id", attr.String(accountID))
+	is := table.Absent(account(of.VCS))
+	if of.ID != "" {
+		is = has(of)
 	}
 	ids := slices.Sorted(slices.Values(said.Installations))
 	// The time is written also if the list is the same. Otherwise an older list
 	// that arrives later would replace this one.
-	err = s.table().Update(ctx, table.Change(ItemKey(id)).Set(askedAt(vcs), attr.Int(asked)).SetAll(author.All()).
-		SetOrRemove(len(ids) > 0, hosted(vcs), attr.Strings(ids)).
-		If(table.Exists("pk"), table.AbsentOr(askedAt(vcs), table.AtMost(askedAt(vcs), attr.Int(asked))), is))
+	err = s.table().Update(ctx, table.Change(ItemKey(id)).Set(askedAt(of.VCS), attr.Int(asked)).SetAll(author.All()).
+		SetOrRemove(len(ids) > 0, hosted(of.VCS), idSet(ids...)).
+		If(table.Exists("pk"), table.AbsentOr(askedAt(of.VCS), table.AtMost(askedAt(of.VCS), attr.Int(asked))), is))
 	if _, overtaken := table.ConditionFailed(err); overtaken {
 		return nil // a later list is stored, or the user or its account is gone
 	}

@@ -21,18 +21,18 @@ import (
 var ofAccount1 = access.Caller{Kind: access.KindSession, Account: vcs.Account{VCS: vcs.GitHub, ID: "1"}}
 
 // said returns a statement of a VCS.
-func said(asked time.Time, ids ...string) user.Hosted {
+func said(asked time.Time, ids ...vcs.ID) user.Hosted {
 	return user.Hosted{Installations: ids, AskedAt: asked}
 }
 
-func (h *house) signIn(t *testing.T, vcs, id, login string) user.User {
+func (h *house) signIn(t *testing.T, system vcs.VCS, id vcs.ID, login string) user.User {
 	t.Helper()
-	u, err := h.SignIn(ctx, vcs, user.Identity{ID: id, Login: login}, change.Author{Principal: "anonymous", Request: uuid.NewString(), At: now})
+	u, err := h.SignIn(ctx, system, user.Identity{ID: id, Login: login}, change.Author{Principal: "anonymous", Request: uuid.NewString(), At: now})
 	if err != nil {
 		t.Fatal(err)
 	}
 	stored, err := h.Get(ctx, u.ID)
-	if got := stored.Identities[vcs]; err != nil || got.ID != id || got.Login != login || u.Identities[vcs] != got {
+	if got := stored.Identities[system]; err != nil || got.ID != id || got.Login != login || u.Identities[system] != got {
 		t.Errorf("stored is %+v, %v; want account %s with login %s", stored, err, id, login)
 	}
 	return u
@@ -127,7 +127,7 @@ func TestOperatorTiesAnAccountToAUser(t *testing.T) {
 	t.Parallel()
 	h := newHouse(t)
 	ann, ben := h.create(t, "ann"), h.create(t, "ben")
-	link := func(u user.User, id string) error {
+	link := func(u user.User, id vcs.ID) error {
 		return h.PutIdentity(ctx, u.ID, "github", user.Identity{ID: id, Login: "x"}, operator())
 	}
 	if err := link(ann, "1"); err != nil {
@@ -172,28 +172,28 @@ func TestReplaceLeavesNothingOfWhatTheVCSSaidBefore(t *testing.T) {
 	if err := h.AddMembership(ctx, u.ID, granted, operator()); err != nil {
 		t.Fatal(err)
 	}
-	at := func(ids ...string) []vcs.Installation {
+	at := func(ids ...vcs.ID) []vcs.Installation {
 		var want []vcs.Installation
 		for _, id := range ids {
-			want = append(want, vcs.Installation{VCS: "github", ID: vcs.ID(id)})
+			want = append(want, vcs.Installation{VCS: "github", ID: id})
 		}
 		return want
 	}
 	for _, c := range []struct {
 		name  string
-		ids   []string
+		ids   []vcs.ID
 		asked time.Duration // after now
 		want  []vcs.Installation
 	}{
-		{"first", []string{"20", "10", "99"}, 0, at("10", "20", "99")},
-		{"lost one of two", []string{"10"}, time.Minute, at("10", "99")},
-		{"asked before, answered after", []string{"10", "20"}, 30 * time.Second, at("10", "99")},
-		{"another", []string{"30"}, 2 * time.Minute, at("30", "99")},
+		{"first", []vcs.ID{"20", "10", "99"}, 0, at("10", "20", "99")},
+		{"lost one of two", []vcs.ID{"10"}, time.Minute, at("10", "99")},
+		{"asked before, answered after", []vcs.ID{"10", "20"}, 30 * time.Second, at("10", "99")},
+		{"another", []vcs.ID{"30"}, 2 * time.Minute, at("30", "99")},
 		{"lost all", nil, 3 * time.Minute, at("99")},
-		{"asked before, answered after all were lost", []string{"30"}, time.Minute, at("99")},
-		{"back again", []string{"30"}, 4 * time.Minute, at("30", "99")},
+		{"asked before, answered after all were lost", []vcs.ID{"30"}, time.Minute, at("99")},
+		{"back again", []vcs.ID{"30"}, 4 * time.Minute, at("30", "99")},
 	} {
-		if err := h.Replace(ctx, operator(), u.ID, "github", "1", said(now.Add(c.asked), c.ids...)); err != nil {
+		if err := h.Replace(ctx, operator(), u.ID, vcs.Account{VCS: "github", ID: "1"}, said(now.Add(c.asked), c.ids...)); err != nil {
 			t.Fatal(err)
 		}
 		got, err := h.Get(ctx, u.ID)
@@ -204,11 +204,11 @@ func TestReplaceLeavesNothingOfWhatTheVCSSaidBefore(t *testing.T) {
 			t.Errorf("%s: an operator gave %v, want it to stay", c.name, got.Memberships)
 		}
 	}
-	if err := h.Replace(ctx, operator(), uuid.NewString(), "github", "1", said(now)); !errors.Is(err, user.ErrNotFound) {
+	if err := h.Replace(ctx, operator(), uuid.NewString(), vcs.Account{VCS: vcs.GitHub, ID: "1"}, said(now)); !errors.Is(err, user.ErrNotFound) {
 		t.Errorf("of nobody: got %v, want ErrNotFound", err)
 	}
 	f := new(fault.Error)
-	if err := h.Replace(ctx, operator(), u.ID, "github", "1", said(now, make([]string, user.MaxHosted+1)...)); !errors.As(err, &f) || f.ID != "TOO_MANY_INSTALLATIONS" {
+	if err := h.Replace(ctx, operator(), u.ID, vcs.Account{VCS: "github", ID: "1"}, said(now, make([]vcs.ID, user.MaxHosted+1)...)); !errors.As(err, &f) || f.ID != "TOO_MANY_INSTALLATIONS" {
 		t.Errorf("of too many: got %v, want TOO_MANY_INSTALLATIONS", err)
 	}
 }
@@ -226,7 +226,7 @@ func TestOlderWordNeverReplacesANewerOneThatIsTheSame(t *testing.T) {
 		{"another word, asked for between them and answered late", said(now.Add(time.Minute), "42")},
 		{"the same, asked for before all", said(now.Add(-time.Minute), "42")},
 	} {
-		if err := h.Replace(ctx, operator(), u.ID, "github", "1", c.said); err != nil {
+		if err := h.Replace(ctx, operator(), u.ID, vcs.Account{VCS: "github", ID: "1"}, c.said); err != nil {
 			t.Fatal(err)
 		}
 		got, err := h.Get(ctx, u.ID)
@@ -242,11 +242,11 @@ func TestOverlappingListsEndWithTheLatestWord(t *testing.T) {
 	u := h.signIn(t, "github", "1", "ann")
 	// Between the read and the write of an older list, a newer one is stored.
 	h.faults.Add(storagetest.Fault{Operation: "UpdateItem", Nth: 1, Before: func() {
-		if err := h.Replace(ctx, operator(), u.ID, "github", "1", said(now.Add(time.Minute))); err != nil {
+		if err := h.Replace(ctx, operator(), u.ID, vcs.Account{VCS: "github", ID: "1"}, said(now.Add(time.Minute))); err != nil {
 			t.Error(err)
 		}
 	}})
-	if err := h.faulty.Replace(ctx, operator(), u.ID, "github", "1", said(now, "42")); err != nil {
+	if err := h.faulty.Replace(ctx, operator(), u.ID, vcs.Account{VCS: "github", ID: "1"}, said(now, "42")); err != nil {
 		t.Fatal(err)
 	}
 	if got, err := h.Get(ctx, u.ID); err != nil || len(got.Hosted["github"].Installations) > 0 {
@@ -258,10 +258,10 @@ func TestAnotherAccountOfTheUserTakesNothingOver(t *testing.T) {
 	t.Parallel()
 	h := newHouse(t)
 	u := h.signIn(t, "github", "1", "ann")
-	if err := h.Replace(ctx, operator(), u.ID, "github", "1", said(now, "42")); err != nil {
+	if err := h.Replace(ctx, operator(), u.ID, vcs.Account{VCS: "github", ID: "1"}, said(now, "42")); err != nil {
 		t.Fatal(err)
 	}
-	link := func(id, login string) user.User {
+	link := func(id vcs.ID, login string) user.User {
 		t.Helper()
 		if err := h.PutIdentity(ctx, u.ID, "github", user.Identity{ID: id, Login: login}, operator()); err != nil {
 			t.Fatal(err)
@@ -282,27 +282,27 @@ func TestAnotherAccountOfTheUserTakesNothingOver(t *testing.T) {
 	}
 	// A list that the former account asked for arrives now. So does one of a call
 	// that had read the user before.
-	if err := h.Replace(ctx, operator(), u.ID, "github", "1", said(now.Add(time.Hour), "42")); err != nil {
+	if err := h.Replace(ctx, operator(), u.ID, vcs.Account{VCS: "github", ID: "1"}, said(now.Add(time.Hour), "42")); err != nil {
 		t.Fatal(err)
 	}
 	h.faults.Add(storagetest.Fault{Operation: "UpdateItem", Nth: 1, Before: func() { link("3", "carl") }})
-	if err := h.faulty.Replace(ctx, operator(), u.ID, "github", "2", said(now.Add(time.Hour), "42")); err != nil {
+	if err := h.faulty.Replace(ctx, operator(), u.ID, vcs.Account{VCS: "github", ID: "2"}, said(now.Add(time.Hour), "42")); err != nil {
 		t.Fatal(err)
 	}
 	if got := link("3", "carl"); len(got.Hosted) > 0 {
 		t.Errorf("got %+v, want no word of a former account's", got.Hosted)
 	}
-	if err := h.Replace(ctx, operator(), u.ID, "github", "3", said(now.Add(time.Hour), "7")); err != nil {
+	if err := h.Replace(ctx, operator(), u.ID, vcs.Account{VCS: "github", ID: "3"}, said(now.Add(time.Hour), "7")); err != nil {
 		t.Fatal(err)
 	}
-	if got := link("3", "carl"); !slices.Equal(got.Hosted["github"].Installations, []string{"7"}) {
+	if got := link("3", "carl"); !slices.Equal(got.Hosted["github"].Installations, []vcs.ID{"7"}) {
 		t.Errorf("got %+v, want the word of the present account", got.Hosted)
 	}
 }
 
 func TestSessionIsAdmittedWithItsAccountAlone(t *testing.T) {
 	t.Parallel()
-	u := user.User{Identities: map[string]user.Identity{"github": {ID: "1"}}}
+	u := user.User{Identities: map[vcs.VCS]user.Identity{"github": {ID: "1"}}}
 	for name, c := range map[string]struct {
 		caller access.Caller
 		want   bool
@@ -326,7 +326,7 @@ func TestWordOfAVCSLapses(t *testing.T) {
 	t.Parallel()
 	h := newHouse(t)
 	u := h.signIn(t, "github", "1", "ann")
-	if err := h.Replace(ctx, operator(), u.ID, "github", "1", said(now, "1")); err != nil {
+	if err := h.Replace(ctx, operator(), u.ID, vcs.Account{VCS: "github", ID: "1"}, said(now, "1")); err != nil {
 		t.Fatal(err)
 	}
 	u, err := h.Get(ctx, u.ID)

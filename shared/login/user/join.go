@@ -19,7 +19,7 @@ var ErrConditionFailed = errors.New("the condition of the change does not hold")
 // the membership is written only if the condition holds at that moment. It returns
 // ErrConditionFailed if the condition does not hold.
 func (s *Store) AddMembershipIf(ctx context.Context, id string, m vcs.Installation, author change.Author, condition table.Write) error {
-	if err := validVCS(string(m.VCS)); err != nil {
+	if err := validVCS(m.VCS); err != nil {
 		return err
 	}
 	t := s.table()

@@ -91,7 +91,7 @@ func (s *Store) ByName(ctx context.Context, name string) (User, error) {
 // changes. It returns ErrNotFound if there is no such user, and an Invalid fault
 // for an unknown VCS.
 func (s *Store) AddMembership(ctx context.Context, id string, m vcs.Installation, author change.Author) error {
-	if err := validVCS(string(m.VCS)); err != nil {
+	if err := validVCS(m.VCS); err != nil {
 		return err
 	}
 	return s.update(ctx, join(id, m, author))
@@ -102,15 +102,15 @@ func (s *Store) AddMembership(ctx context.Context, id string, m vcs.Installation
 // is no such membership, only the author changes. It returns ErrNotFound if there
 // is no such user, and an Invalid fault for an unknown VCS.
 func (s *Store) RemoveMembership(ctx context.Context, id string, m vcs.Installation, author change.Author) error {
-	if err := validVCS(string(m.VCS)); err != nil {
+	if err := validVCS(m.VCS); err != nil {
 		return err
 	}
-	return s.update(ctx, table.Change(ItemKey(id)).SetAll(author.All()).Subtract(members(string(m.VCS)), attr.Strings([]string{string(m.ID)})).If(table.Exists("pk")))
+	return s.update(ctx, table.Change(ItemKey(id)).SetAll(author.All()).Subtract(members(m.VCS), idSet(m.ID)).If(table.Exists("pk")))
 }
 
 // join returns the change that adds an operator membership to a user who exists.
 func join(id string, m vcs.Installation, author change.Author) *table.Edit {
-	return table.Change(ItemKey(id)).SetAll(author.All()).Add(members(string(m.VCS)), attr.Strings([]string{string(m.ID)})).If(table.Exists("pk"))
+	return table.Change(ItemKey(id)).SetAll(author.All()).Add(members(m.VCS), idSet(m.ID)).If(table.Exists("pk"))
 }
 
 func (s *Store) update(ctx context.Context, edit *table.Edit) error {
@@ -124,8 +124,8 @@ func (s *Store) update(ctx context.Context, edit *table.Edit) error {
 	return nil
 }
 
-func validVCS(system string) error {
-	if !vcs.VCS(system).Valid() {
+func validVCS(system vcs.VCS) error {
+	if !system.Valid() {
 		return fault.Invalidf("INVALID_VCS", "%.40q is not a VCS; use github or gitlab", system)
 	}
 	return nil

@@ -13,6 +13,7 @@ import (
 	"github.com/opsplane/opsplane/shared/api/access"
 	"github.com/opsplane/opsplane/shared/api/fault"
 	"github.com/opsplane/opsplane/shared/storage/attr"
+	"github.com/opsplane/opsplane/shared/storage/table"
 	"github.com/opsplane/opsplane/shared/vcs"
 )
 
@@ -33,15 +34,15 @@ type User struct {
 	Memberships []vcs.Installation
 	// Hosted are the user's host memberships by VCS: the installations that the VCS
 	// states.
-	Hosted map[string]Hosted
+	Hosted map[vcs.VCS]Hosted
 	// Identities are the user's accounts at VCSs, by VCS.
-	Identities map[string]Identity
+	Identities map[vcs.VCS]Identity
 }
 
 // Identity is a user's account at a VCS.
 type Identity struct {
 	// ID is the account's id there. It never changes.
-	ID string
+	ID vcs.ID
 	// Login is the account's name there. It may change.
 	Login string
 	// AvatarURL is the address of the account's picture. It may be empty.
@@ -62,20 +63,21 @@ var (
 // Login returns the user's identity at a VCS. A user that an operator created and
 // gave a membership at the VCS has its own name as the login there. Login returns
 // false if the user has neither an account nor a membership at the VCS.
-func (u User) Login(vcsName string) (Identity, bool) {
-	if identity, ok := u.Identities[vcsName]; ok {
+func (u User) Login(system vcs.VCS) (Identity, bool) {
+	if identity, ok := u.Identities[system]; ok {
 		return identity, true
 	}
-	member := slices.ContainsFunc(u.Memberships, func(m vcs.Installation) bool { return string(m.VCS) == vcsName })
+	member := slices.ContainsFunc(u.Memberships, func(m vcs.Installation) bool { return m.VCS == system })
 	return Identity{Login: u.Name}, member
 }
 
 // VCSs returns the VCSs at which the user has an identity, in the order of vcs.All.
-func (u User) VCSs() []string {
-	known := []string{}
+// It is never nil.
+func (u User) VCSs() []vcs.VCS {
+	known := []vcs.VCS{}
 	for _, system := range vcs.All() {
-		if _, ok := u.Login(string(system)); ok {
-			known = append(known, string(system))
+		if _, ok := u.Login(system); ok {
+			known = append(known, system)
 		}
 	}
 	return known
@@ -84,7 +86,7 @@ func (u User) VCSs() []string {
 // Hosted holds a VCS's last statement about a user's installations.
 type Hosted struct {
 	// Installations are ids, sorted.
-	Installations []string
+	Installations []vcs.ID
 	// AskedAt is the time at which the VCS was asked, in whole milliseconds.
 	AskedAt time.Time
 }
@@ -101,7 +103,7 @@ const (
 // Admits reports whether a credential of the user is still valid. A session ends
 // when the account that it was made with no longer belongs to the user.
 func (u User) Admits(c access.Caller) bool {
-	return c.Kind != access.KindSession || !c.Account.IsZero() && u.Identities[string(c.Account.VCS)].ID == string(c.Account.ID)
+	return c.Kind != access.KindSession || !c.Account.IsZero() && u.Identities[c.Account.VCS].ID == c.Account.ID
 }
 
 // MembershipsFor returns the installations that the user may act on with a
@@ -116,7 +118,7 @@ func (u User) MembershipsFor(c access.Caller, now time.Time) []vcs.Installation 
 	for system := range u.Hosted {
 		said, _ := u.HostedFor(c, system, now)
 		for _, id := range said.Installations {
-			all = append(all, vcs.Installation{VCS: vcs.VCS(system), ID: vcs.ID(id)})
+			all = append(all, vcs.Installation{VCS: system, ID: id})
 		}
 	}
 	slices.SortFunc(all, func(a, b vcs.Installation) int {
@@ -128,12 +130,12 @@ func (u User) MembershipsFor(c access.Caller, now time.Time) []vcs.Installation 
 // HostedFor returns a VCS's statement if it is valid for a credential. The user
 // must admit the credential. It returns false if there is no statement, or if it is
 // too old.
-func (u User) HostedFor(c access.Caller, vcs string, now time.Time) (Hosted, bool) {
+func (u User) HostedFor(c access.Caller, system vcs.VCS, now time.Time) (Hosted, bool) {
 	lapse := KeyLapse
 	if c.Kind == access.KindSession {
 		lapse = SessionLapse
 	}
-	said, ok := u.Hosted[vcs]
+	said, ok := u.Hosted[system]
 	if !ok || now.Sub(said.AskedAt) >= lapse {
 		return Hosted{}, false
 	}
@@ -164,16 +166,16 @@ func nameKey(name string) attr.Item {
 // members returns the name of the attribute that holds the ids of a user's operator
 // memberships at a VCS. Each VCS has its own set. So one call can add or remove an
 // id without reading the item first.
-func members(vcs string) string { return "member_" + vcs }
+func members(system vcs.VCS) string { return "member_" + string(system) }
 
 // hosted returns the name of the attribute that holds the ids of a user's
 // installations as the VCS last stated them. askedAt returns the name of the
 // attribute that holds the time of the question, in Unix milliseconds.
-func hosted(vcs string) string  { return "hosted_" + vcs }
-func askedAt(vcs string) string { return "hosted_" + vcs + "_at" }
+func hosted(system vcs.VCS) string  { return "hosted_" + string(system) }
+func askedAt(system vcs.VCS) string { return hosted(system) + "_at" }
 
 // account returns the name of the attribute that holds a user's identity at a VCS.
-func account(vcs string) string { return "identity_" + vcs }
+func account(system vcs.VCS) string { return "identity_" + string(system) }
 
 // SortKey is the sort key of every user's item, and of no other item.
 const SortKey = "USER"
@@ -186,30 +188,23 @@ func Decode(item attr.Item) (User, error) {
 	r := attr.Read(item)
 	u := User{ID: r.String("id"), Name: r.String("name"), CreatedAt: r.Time("created_at")}
 	for _, system := range vcs.All() {
-		ids := r.Strings(members(string(system)))
-		slices.Sort(ids)
-		for _, id := range ids {
-			u.Memberships = append(u.Memberships, vcs.Installation{VCS: system, ID: vcs.ID(id)})
+		for _, id := range readIDs(r, members(system)) {
+			u.Memberships = append(u.Memberships, vcs.Installation{VCS: system, ID: id})
 		}
-	}
-	for _, system := range vcs.All() {
-		vcs := string(system)
-		if r.Has(askedAt(vcs)) {
+		if r.Has(askedAt(system)) {
 			if u.Hosted == nil {
-				u.Hosted = map[string]Hosted{}
+				u.Hosted = map[vcs.VCS]Hosted{}
 			}
-			ids := r.Strings(hosted(vcs))
-			slices.Sort(ids)
-			u.Hosted[vcs] = Hosted{Installations: ids, AskedAt: time.UnixMilli(r.Int(askedAt(vcs))).UTC()}
+			u.Hosted[system] = Hosted{Installations: readIDs(r, hosted(system)), AskedAt: time.UnixMilli(r.Int(askedAt(system))).UTC()}
 		}
-		if !r.Has(account(vcs)) {
+		if !r.Has(account(system)) {
 			continue
 		}
-		i := attr.Read(r.Map(account(vcs)))
+		i := attr.Read(r.Map(account(system)))
 		if u.Identities == nil {
-			u.Identities = map[string]Identity{}
+			u.Identities = map[vcs.VCS]Identity{}
 		}
-		u.Identities[vcs] = Identity{ID: i.String("id"), Login: i.String("login"), AvatarURL: i.String("avatar_url")}
+		u.Identities[system] = Identity{ID: vcs.ID(i.String("id")), Login: i.String("login"), AvatarURL: i.String("avatar_url")}
 		if err := i.Err(); err != nil {
 			return User{}, err
 		}
@@ -217,6 +212,25 @@ func Decode(item attr.Item) (User, error) {
 	return u, r.Err()
 }
 
+// readIDs reads a set of ids, sorted as texts. It returns nil if the set is absent.
+func readIDs(r *attr.Reader, name string) []vcs.ID {
+	var ids []vcs.ID
+	for _, id := range r.Strings(name) {
+		ids = append(ids, vcs.ID(id))
+	}
+	slices.Sort(ids)
+	return ids
+}
+
+// idSet makes a set of ids. There must be at least one.
+func idSet(ids ...vcs.ID) table.Value {
+	texts := make([]string, len(ids))
+	for i, id := range ids {
+		texts[i] = string(id)
+	}
+	return attr.Strings(texts)
+}
+
 func (i Identity) value() attr.Item {
-	return attr.Item{"id": attr.String(i.ID), "login": attr.String(i.Login), "avatar_url": attr.String(i.AvatarURL)}
+	return attr.Item{"id": attr.String(string(i.ID)), "login": attr.String(i.Login), "avatar_url": attr.String(i.AvatarURL)}
 }

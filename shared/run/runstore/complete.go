@@ -34,6 +34,7 @@ func (s Store) Complete(ctx context.Context, id run.ID, result run.Result, autho
 		return Completion{}, fmt.Errorf("complete run: the names of its objects have %d and %d bytes; at most %d are possible",
 			len(result.Payload), len(result.Gates), run.MaxText)
 	}
+	failed := error(ErrContended)
 	for n := range maxTries {
 		if err := table.Pause(ctx, n); err != nil {
 			return Completion{}, err
@@ -57,11 +58,13 @@ func (s Store) Complete(ctx context.Context, id run.ID, result run.Result, autho
 			return Completion{Run: rec.Run}, nil
 		}
 		// The next reading tells a lost response and another writer apart.
-		if !unmet(err) && !table.Contended(err) && !table.Ambiguous(err) {
+		if table.Ambiguous(err) {
+			failed = err
+		} else if !unmet(err) && !table.Contended(err) {
 			return Completion{}, fmt.Errorf("complete run: %w", err)
 		}
 	}
-	return Completion{}, ErrContended
+	return Completion{}, fmt.Errorf("complete run: %w", failed)
 }
 
 // completed returns the record as the results leave it.

@@ -195,3 +195,37 @@ func TestOperationIsRepeatedAfterADeathAtEachRequest(t *testing.T) {
 		})
 	}
 }
+
+// TestOperationNeedsNoResponseToItsTransactions loses every response to a
+// transaction. The operation finds out by reading that it took effect.
+func TestOperationNeedsNoResponseToItsTransactions(t *testing.T) {
+	t.Parallel()
+	for name, o := range operations {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			env, s := open(t)
+			id := o.prepare(t, s)
+			var f storagetest.Faults
+			f.Add(storagetest.Fault{Operation: "TransactWriteItems", Kind: storagetest.LoseAnswer})
+			if err := o.call(t.Context(), over(env.WithFaults(&f)), id); err != nil {
+				t.Error(err)
+			}
+			o.after(t, s)
+		})
+	}
+}
+
+func TestFirstResultIsNoRepetitionAlthoughItsResponseWasLost(t *testing.T) {
+	t.Parallel()
+	env, s := open(t)
+	id := create(t, s, creation(run.Plan, dirs("a")), 0).ID
+	start(t, s, id, "1", 0)
+	var f storagetest.Faults
+	f.Add(storagetest.Fault{Operation: "TransactWriteItems", Kind: storagetest.LoseAnswer})
+	if c, err := over(env.WithFaults(&f)).Complete(t.Context(), id, done(1), at(0)); err != nil || c.Repeated {
+		t.Errorf("got %+v, %v", c, err)
+	}
+	if c, err := s.Complete(t.Context(), id, done(1), at(0)); err != nil || !c.Repeated {
+		t.Errorf("again: got %+v, %v", c, err)
+	}
+}

@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/opsplane/opsplane/infra/test/storagetest"
 	"github.com/opsplane/opsplane/shared/run"
 	"github.com/opsplane/opsplane/shared/run/runstore"
 )
@@ -146,4 +147,28 @@ func TestWorkersAtTheSameTimeShareTheQueue(t *testing.T) {
 	if runs := consistent(t, s); len(runs) != workers*each {
 		t.Errorf("%d runs, want %d", len(runs), workers*each)
 	}
+}
+
+// TestClaimSeesEveryClaimBeforeIt lets a second worker claim an apply of the same
+// directory after a first worker has chosen one, and before it claims that one.
+func TestClaimSeesEveryClaimBeforeIt(t *testing.T) {
+	t.Parallel()
+	env, s := open(t)
+	ahead := create(t, s, creation(run.Apply, dirs("b")), 0)
+	first := create(t, s, creation(run.Apply, dirs("a", "b")), 0)
+	second := create(t, s, creation(run.Apply, dirs("a")), 0)
+	start(t, s, ahead.ID, "1", 0)
+	// The first worker chooses the second run, because the first one waits for the
+	// run ahead. Then that one ends, and the second worker claims the first run.
+	var f storagetest.Faults
+	f.Add(storagetest.Fault{Operation: "TransactWriteItems", Nth: 1, Before: func() {
+		if _, err := s.Complete(t.Context(), ahead.ID, done(1), at(0)); err != nil {
+			t.Error(err)
+		}
+		claim(t, s, first.ID, 0)
+	}})
+	if got, ok, err := over(env.WithFaults(&f)).Claim(t.Context(), repository, lease, at(0)); ok || err != nil {
+		t.Errorf("claimed %s, %t, %v beside %s; the second run is %s", got.ID, ok, err, first.ID, second.ID)
+	}
+	consistent(t, s)
 }

@@ -36,6 +36,11 @@ func New(id run.ID) string {
 	return Prefix + string(id) + "_" + base64.RawURLEncoding.EncodeToString(secret[:])
 }
 
+// Place returns the place for which the token of a run is sealed: who creates the run
+// seals the token there, and the response to the runner opens it there (package
+// sealed).
+func Place(id run.ID) string { return "token of run " + string(id) }
+
 // RunOf returns the id of the run that a token names. It returns false for a text
 // that does not have the form of a token. It does not say whether the token is
 // right: compare its digest.

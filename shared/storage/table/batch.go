@@ -8,13 +8,17 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 )
 
-// MaxBatch is the largest number of items that BatchGet reads at once
-// ("BatchGetItem", AWS documentation).
-const MaxBatch = 100
-
-// batchTries is the largest number of tries to read items for which the table had
-// no throughput.
-const batchTries = 5
+const (
+	// MaxBatch is the largest number of items that BatchGet reads at once
+	// ("BatchGetItem", AWS documentation).
+	MaxBatch = 100
+	// MaxDeletes is the largest number of items that BatchDelete removes at once
+	// ("BatchWriteItem", AWS documentation).
+	MaxDeletes = 25
+	// batchTries is the largest number of tries to read or remove items for which
+	// the table had no throughput.
+	batchTries = 5
+)
 
 // Batch names items to read together.
 type Batch struct {
@@ -25,6 +29,8 @@ type Batch struct {
 	Names []string
 	// Eventual reads at half the cost, and may miss what was written just before.
 	Eventual bool
+	// Used, if not nil, is increased by the read capacity units of the requests.
+	Used *float64
 }
 
 // BatchGet reads those of the items that exist, in no particular order. It makes
@@ -35,26 +41,74 @@ func (t Table) BatchGet(ctx context.Context, b Batch) ([]Item, error) {
 	e := newExpression()
 	asked := types.KeysAndAttributes{Keys: b.Keys, ConsistentRead: aws.Bool(!b.Eventual), ProjectionExpression: e.projection(b.Names)}
 	asked.ExpressionAttributeNames = e.names
-	return t.BatchGetItems(ctx, asked)
+	return t.batchGet(ctx, asked, b.Used)
 }
 
 // BatchGetItems is BatchGet for a request of the SDK. It is for stores that make
 // their requests with the SDK.
 func (t Table) BatchGetItems(ctx context.Context, asked types.KeysAndAttributes) ([]Item, error) {
+	return t.batchGet(ctx, asked, nil)
+}
+
+func (t Table) batchGet(ctx context.Context, asked types.KeysAndAttributes, used *float64) ([]Item, error) {
 	var items []Item
 	rest := map[string]types.KeysAndAttributes{t.Name: asked}
-	for n := range batchTries {
-		if err := Pause(ctx, n); err != nil {
-			return nil, err
+	for range Tries(ctx, batchTries) {
+		in := &dynamodb.BatchGetItemInput{RequestItems: rest}
+		if used != nil {
+			in.ReturnConsumedCapacity = types.ReturnConsumedCapacityTotal
 		}
-		out, err := t.DB.BatchGetItem(ctx, &dynamodb.BatchGetItemInput{RequestItems: rest})
+		out, err := t.DB.BatchGetItem(ctx, in)
 		if err != nil {
 			return nil, err
+		}
+		if used != nil {
+			*used += units(out.ConsumedCapacity)
 		}
 		items = append(items, out.Responses[t.Name]...)
 		if rest = out.UnprocessedKeys; len(rest) == 0 {
 			return items, nil
 		}
 	}
-	return nil, &types.ProvisionedThroughputExceededException{}
+	return nil, unprocessed(ctx)
+}
+
+// BatchDelete removes items by their keys: at least one, at most MaxDeletes, all
+// different. It is no error if an item does not exist. It removes the items one by
+// one, and repeats as BatchGet does. It returns the write capacity units that it
+// used, also if it fails.
+func (t Table) BatchDelete(ctx context.Context, keys []Item) (used float64, err error) {
+	deletes := make([]types.WriteRequest, len(keys))
+	for i, key := range keys {
+		deletes[i].DeleteRequest = &types.DeleteRequest{Key: key}
+	}
+	rest := map[string][]types.WriteRequest{t.Name: deletes}
+	for range Tries(ctx, batchTries) {
+		out, err := t.DB.BatchWriteItem(ctx, &dynamodb.BatchWriteItemInput{
+			RequestItems: rest, ReturnConsumedCapacity: types.ReturnConsumedCapacityTotal,
+		})
+		if err != nil {
+			return used, err
+		}
+		used += units(out.ConsumedCapacity)
+		if rest = out.UnprocessedItems; len(rest) == 0 {
+			return used, nil
+		}
+	}
+	return used, unprocessed(ctx)
+}
+
+func units(list []types.ConsumedCapacity) (sum float64) {
+	for _, c := range list {
+		sum += aws.ToFloat64(c.CapacityUnits)
+	}
+	return sum
+}
+
+// unprocessed returns the error of a batch of which a part was never handled.
+func unprocessed(ctx context.Context) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	return &types.ProvisionedThroughputExceededException{}
 }

@@ -41,7 +41,10 @@ func (u *Edit) Set(name string, v Value) *Edit {
 
 // SetAll writes all attributes of an item, in the order of their names.
 func (u *Edit) SetAll(item Item) *Edit {
-	for _, name := range slices.Sorted(maps.Keys(item)) {
+	names := slices.AppendSeq(make([]string, 0, len(item)), maps.Keys(item))
+	slices.Sort(names)
+	u.sets = slices.Grow(u.sets, len(names))
+	for _, name := range names {
 		u.Set(name, item[name])
 	}
 	return u

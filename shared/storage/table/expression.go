@@ -16,15 +16,18 @@ type expression struct {
 func newExpression() *expression { return &expression{} }
 
 // writeName writes the placeholder of a name, or of each name on a path with dots.
+// A placeholder is a part of the text that has been written, so it takes no memory
+// of its own.
 func (e *expression) writeName(b *strings.Builder, path string) {
 	if e.names == nil {
 		e.names = make(map[string]string, 8)
 	}
 	for name, rest, more := "", path, true; more; {
 		name, rest, more = strings.Cut(rest, ".")
-		placeholder := "#" + name
-		e.names[placeholder] = name
-		b.WriteString(placeholder)
+		start := b.Len()
+		b.WriteByte('#')
+		b.WriteString(name)
+		e.names[b.String()[start:]] = name
 		if more {
 			b.WriteByte('.')
 		}
@@ -36,9 +39,10 @@ func (e *expression) writeValue(b *strings.Builder, v Value) {
 	if e.values == nil {
 		e.values = make(Item, 8)
 	}
-	placeholder := ":" + strconv.Itoa(len(e.values))
-	e.values[placeholder] = v
-	b.WriteString(placeholder)
+	start := b.Len()
+	b.WriteByte(':')
+	b.WriteString(strconv.Itoa(len(e.values)))
+	e.values[b.String()[start:]] = v
 }
 
 func (e *expression) join(b *strings.Builder, operator string, conditions []Condition) {
@@ -83,10 +87,16 @@ func (e *expression) list(b *strings.Builder, names []string) {
 	}
 }
 
+// partBytes is about how many bytes one part of an update takes in its text.
+const partBytes = 12
+
 // update returns the text of a change. It returns nil for a change that changes
 // nothing, which DynamoDB accepts.
 func (e *expression) update(u *Edit) *string {
 	var b strings.Builder
+	parts := len(u.sets) + len(u.removes) + len(u.sums) + len(u.takes) + len(u.conditions)
+	b.Grow(partBytes * parts)
+	e.names, e.values = make(map[string]string, parts), make(Item, parts)
 	for i, s := range u.sets {
 		b.WriteString(clause(i, "SET "))
 		e.assign(&b, s)
@@ -97,6 +107,12 @@ func (e *expression) update(u *Edit) *string {
 	}
 	e.pairs(&b, " ADD ", u.sums)
 	e.pairs(&b, " DELETE ", u.takes)
+	if len(e.names) == 0 {
+		e.names = nil
+	}
+	if len(e.values) == 0 {
+		e.values = nil
+	}
 	if b.Len() == 0 {
 		return nil
 	}

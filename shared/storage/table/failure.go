@@ -39,7 +39,8 @@ func ConditionFailed(err error) (old Item, failed bool) {
 
 // ConditionFailedAt reports whether a transaction changed nothing because a
 // condition of its nth write, counted from 0, did not hold, and returns that item as
-// it was then; empty if there is none, or if the write was no Edit with KeepOld.
+// it was then; empty if there is none, or if the write was neither an Edit with
+// KeepOld nor a WriteNew.
 func ConditionFailedAt(err error, n int) (old Item, failed bool) {
 	reasons := Reasons(err)
 	if n >= len(reasons) || reasons[n].Code != CodeCondition {

@@ -3,12 +3,15 @@ package table
 import (
 	"context"
 	"errors"
+	"iter"
 	"math/rand/v2"
 	"net"
 	"net/http"
+	"sync"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/aws/ratelimit"
 	"github.com/aws/aws-sdk-go-v2/aws/retry"
 	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
@@ -43,9 +46,14 @@ const (
 )
 
 // RetryDefinite is the client option that SentOnce sets.
-func RetryDefinite(o *dynamodb.Options) {
-	o.Retryer = retry.NewStandard(func(o *retry.StandardOptions) {
-		o.MaxAttempts, o.MaxBackoff = MaxAttempts, MaxBackoff
+func RetryDefinite(o *dynamodb.Options) { o.Retryer = definite() }
+
+// definite returns the retryer of RetryDefinite. All requests share it, because it
+// costs more to make than a request without retries does otherwise. So it keeps no
+// count of the retries of all requests.
+var definite = sync.OnceValue(func() aws.Retryer {
+	return retry.NewStandard(func(o *retry.StandardOptions) {
+		o.MaxAttempts, o.MaxBackoff, o.RateLimiter = MaxAttempts, MaxBackoff, ratelimit.None
 		o.Retryables = []retry.IsErrorRetryable{
 			NoEffect,
 			retry.IsErrorRetryableFunc(func(err error) aws.Ternary {
@@ -53,7 +61,7 @@ func RetryDefinite(o *dynamodb.Options) {
 			}),
 		}
 	})
-}
+})
 
 // neverSent reports whether err happened before there was a connection.
 func neverSent(err error) bool {
@@ -121,6 +129,19 @@ func status(err error) int {
 		return 0
 	}
 	return response.HTTPStatusCode()
+}
+
+// Tries yields the numbers of up to limit tries, from 0, and pauses before each but
+// the first. A loop over it ends after the last try, or in a pause if the context
+// ends: then ctx.Err is not nil.
+func Tries(ctx context.Context, limit int) iter.Seq[int] {
+	return func(yield func(int) bool) {
+		for n := range limit {
+			if Pause(ctx, n) != nil || !yield(n) {
+				return
+			}
+		}
+	}
 }
 
 // Pause waits before the next try after n failed tries. For n = 0 it does not wait.

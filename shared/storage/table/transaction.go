@@ -32,6 +32,14 @@ func (t Table) WritePut(item Item, conditions ...Condition) Write {
 	return Write{types.TransactWriteItem{Put: w}}
 }
 
+// WriteNew puts an item if there is none with the key. If there is one, then
+// ConditionFailedAt returns it.
+func (t Table) WriteNew(item Item) Write {
+	w := t.WritePut(item, Absent("pk"))
+	w.item.Put.ReturnValuesOnConditionCheckFailure = types.ReturnValuesOnConditionCheckFailureAllOld
+	return w
+}
+
 // WriteUpdate is Update as a part of a transaction. It returns no item.
 func (t Table) WriteUpdate(u *Edit) Write {
 	e := newExpression()

@@ -102,3 +102,20 @@ func TestTransactionWithATokenIsMadeOnce(t *testing.T) {
 		t.Errorf("got %v, %v; want that it counts once", item, err)
 	}
 }
+
+func TestNewItemReplacesNoneAndReturnsTheOneThereIs(t *testing.T) {
+	t.Parallel()
+	tab := operations(t, nil)
+	write := func(n int64) error {
+		item := key("a")
+		item["n"] = attr.Int(n)
+		return tab.Transact(t.Context(), tab.WritePut(key("b")), tab.WriteNew(item))
+	}
+	if err := write(1); err != nil {
+		t.Fatal(err)
+	}
+	old, failed := table.ConditionFailedAt(write(2), 1)
+	if !failed || attr.Read(old).Int("n") != 1 {
+		t.Errorf("failed %t with %v, want the item with n = 1", failed, old)
+	}
+}

@@ -8,6 +8,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
@@ -34,9 +35,10 @@ type Hosts struct {
 
 // FromEnv returns the hosts that the environment names: GITHUB_APP_ID,
 // GITHUB_APP_PRIVATE_KEY (the name or ARN of a secret), GITHUB_API_BASE_URL,
-// GITLAB_API_BASE_URL and SESSIONS_TABLE. box opens the tokens of groups.
-func FromEnv(cfg aws.Config, db *dynamodb.Client, box *sealed.Box, env func(string) string) *Hosts {
-	key := secret.New(cfg, env("GITHUB_APP_PRIVATE_KEY"))
+// GITLAB_API_BASE_URL and SESSIONS_TABLE. box opens the tokens of groups. now is the
+// clock of the secret.
+func FromEnv(cfg aws.Config, db *dynamodb.Client, box *sealed.Box, env func(string) string, now func() time.Time) *Hosts {
+	key := secret.New(cfg, env("GITHUB_APP_PRIVATE_KEY"), now)
 	return &Hosts{
 		App:    githubhost.New(env("GITHUB_APP_ID"), configured(key.Current), env("GITHUB_API_BASE_URL")),
 		GitLab: gitlabhost.New(env("GITLAB_API_BASE_URL")),

@@ -44,7 +44,7 @@ func TestClientsOfBothHostsAreOpenedFromTheEnvironment(t *testing.T) {
 	}
 	open := func() (*hostclient.Hosts, hostclient.Opener[lister]) {
 		box := sealed.NewBox(sealed.Fixed(bytes.Repeat([]byte("s"), 40)))
-		hosts := hostclient.FromEnv(aws.Config{}, storage.DynamoDB, box, func(name string) string { return env[name] })
+		hosts := hostclient.FromEnv(aws.Config{}, storage.DynamoDB, box, func(name string) string { return env[name] }, time.Now)
 		return hosts, hostclient.For(hosts, func(i *githubhost.Installation) lister { return i }, func(i *gitlabhost.Installation) lister { return i })
 	}
 	hosts, opener := open()

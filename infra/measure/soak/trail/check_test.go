@@ -7,6 +7,7 @@ import (
 	"github.com/opsplane/opsplane/infra/measure/soak/trail"
 	"github.com/opsplane/opsplane/shared/audit"
 	"github.com/opsplane/opsplane/shared/audit/change"
+	"github.com/opsplane/opsplane/shared/kv/kvitem"
 )
 
 // did returns an operation on key "a" that a request made.
@@ -55,7 +56,7 @@ var (
 	set7      = did("w", history.Set, 7, history.Answer{})
 	wrote7    = told("w", "key.write", at(7), version(0))
 	removed   = told("d", "key.remove", nil, nil)
-	discarded = by(change.Server, told("w", audit.DiscardWrite, at(7), nil))
+	discarded = by(change.Server, told("w", kvitem.DiscardWrite, at(7), nil))
 	draft7    = history.Operation{Call: history.Call{Action: history.Set, Row: history.Row{Key: "a", Idx: 7}}, Answer: history.Answer{Outcome: history.Done, Request: "w"}}
 	commit    = did("c", history.Commit, 0, history.Answer{Rows: []history.Seen{{Row: history.Row{Key: "a", Idx: 7}}}})
 )

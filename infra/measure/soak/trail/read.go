@@ -15,7 +15,11 @@ import (
 
 	"github.com/opsplane/opsplane/infra/test/storagetest"
 	"github.com/opsplane/opsplane/shared/audit"
+	"github.com/opsplane/opsplane/shared/kv/kvitem"
 )
+
+// recorded makes records of the changes of the key-value store, as the auditor does.
+var recorded = audit.Source{Table: audit.KV, Owners: kvitem.Owners()}
 
 // Reader reads the stream of a table of the key-value store, and makes the records that the
 // auditor makes from that stream.
@@ -65,7 +69,7 @@ func (r *Reader) Records(ctx context.Context) (list []audit.Record, err error) {
 			if err != nil {
 				return nil, err
 			}
-			if one, ok := audit.Of(audit.KV, c); ok {
+			if one, ok := recorded.Record(c); ok {
 				list = append(list, one)
 			}
 		}

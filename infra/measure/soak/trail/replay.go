@@ -3,6 +3,7 @@ package trail
 import (
 	"github.com/opsplane/opsplane/infra/measure/soak/history"
 	"github.com/opsplane/opsplane/shared/audit"
+	"github.com/opsplane/opsplane/shared/kv/kvitem"
 )
 
 // replay derives from the trail which rows are committed, and compares that with the rows that
@@ -14,7 +15,7 @@ func (c *check) replay(records []audit.Record, last []history.Seen) {
 	open := map[history.Row]bool{} // rows whose state the trail does not decide
 	discarded := map[string]bool{} // writes that were discarded together with their key, by request
 	for _, r := range records {
-		if r.Action == audit.DiscardWrite {
+		if r.Action == kvitem.DiscardWrite {
 			discarded[r.Actor.Request] = true
 		}
 	}

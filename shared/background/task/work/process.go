@@ -1,5 +1,5 @@
 // Package work is the frame of functions that work at tasks. The table's stream or
-// a schedule wakes such a function, and it works at each task for a slice of time.
+// a schedule wakes such a function, and it works at each task for one turn.
 // The invariants of the package: progress is stored after each step, so that a
 // worker may be killed at any point; a task that makes no progress ends, with the
 // reason; and no task holds up another.
@@ -35,7 +35,7 @@ const (
 	// giveBack is the maximum time for giving a task back when the invocation's
 	// time is over.
 	giveBack = 5 * time.Second
-	// ShortWait is the total time that a worker waits in a slice for hosts that
+	// ShortWait is the total time that a worker waits in a turn for hosts that
 	// limit requests for a short time. If the wait is longer, the task is given
 	// back. The schedule, which runs once a minute, begins it again.
 	ShortWait = 15 * time.Second
@@ -55,7 +55,7 @@ type Later struct {
 // Error implements error.
 func (l *Later) Error() string { return "the task waits until " + l.Until.UTC().Format(time.RFC3339) }
 
-// process works at one task for a slice of time. It returns an error if the task
+// process works at one task for one turn. It returns an error if the task
 // could not be begun or given back. Then the task is due again after its lease.
 func (w *Worker) process(ctx context.Context, tally *tally, id string) error {
 	run, err := w.Tasks.Begin(ctx, id, w.Now())
@@ -101,7 +101,7 @@ func (w *Worker) process(ctx context.Context, tally *tally, id string) error {
 	return err
 }
 
-// work does steps until the task is done or its slice of time is over. It stores
+// work does steps until the task is done or its turn is over. It stores
 // the progress after each step.
 func (w *Worker) work(ctx context.Context, run *task.Run) (done bool, err error) {
 	defer frame.Guard(&err)
@@ -110,7 +110,7 @@ func (w *Worker) work(ctx context.Context, run *task.Run) (done bool, err error)
 		return false, fmt.Errorf("a task of kind %q is unknown", run.Kind)
 	}
 	patience := ShortWait
-	for end := w.Now().Add(w.Slice); ; {
+	for end := w.Now().Add(w.Turn); ; {
 		done, err = step(ctx, run, run.Author(telemetry.Invocation(ctx), w.Now()))
 		if err != nil && waited(ctx, err, &patience) {
 			continue
@@ -155,8 +155,10 @@ func (w *Worker) stumble(ctx context.Context, run *task.Run, problem error) erro
 	words, forGood := w.Explain(run, problem)
 	var limited *vcshost.Limited
 	var err error
-	switch now := w.Now(); {
-	case forGood, run.Tries >= MaxTries, now.Sub(run.MovedAt) > MaxAge:
+	now := w.Now()
+	next, again := backoff.Next(run.Tries, now)
+	switch {
+	case forGood, !again, now.Sub(run.MovedAt) > MaxAge:
 		err = w.Tasks.End(ctx, run, task.Failed, words, now)
 	case errors.As(problem, &limited):
 		// A limit of the host is not a failure. The wait is random, so that what
@@ -164,7 +166,7 @@ func (w *Worker) stumble(ctx context.Context, run *task.Run, problem error) erro
 		run.Tries = 0
 		err = w.Tasks.Wait(ctx, run, now.Add(limited.RetryAfter+rand.N(10*time.Second)), words)
 	default:
-		err = w.Tasks.Wait(ctx, run, now.Add(backoff.Pause(run.Tries)), words)
+		err = w.Tasks.Wait(ctx, run, next, words)
 	}
 	w.Log.LogAttrs(ctx, slog.LevelError, "task stumbled", slog.String("task", run.ID), slog.String("kind", string(run.Kind)),
 		slog.String("vcs", string(run.Installation.VCS)), slog.String("installation", string(run.Installation.ID)), slog.Int("tries", run.Tries),
@@ -181,7 +183,7 @@ func (w *Worker) bury(ctx context.Context, tally *tally, id string, problem erro
 }
 
 // backoff is how long a task waits before it is tried again.
-var backoff = queue.Backoff{First: 5 * time.Second, Most: 1280 * time.Second}
+var backoff = queue.Backoff{First: 5 * time.Second, Most: 1280 * time.Second, Tries: MaxTries}
 
 func (w *Worker) remark(run *task.Run) string {
 	if w.Remark == nil {

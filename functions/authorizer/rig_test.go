@@ -3,9 +3,6 @@ package main
 import (
 	"context"
 	"encoding/json"
-	"io"
-	"log/slog"
-	"sync"
 	"testing"
 	"time"
 
@@ -13,142 +10,124 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/google/uuid"
 
-	"github.com/opsplane/opsplane/infra/test/storagetest"
+	"github.com/opsplane/opsplane/infra/test/functiontest"
 	"github.com/opsplane/opsplane/shared/api/access"
-	"github.com/opsplane/opsplane/shared/audit/change"
 	"github.com/opsplane/opsplane/shared/credential/accesstoken"
 	"github.com/opsplane/opsplane/shared/credential/apikey"
 	"github.com/opsplane/opsplane/shared/credential/signing"
 	"github.com/opsplane/opsplane/shared/login/session"
 	"github.com/opsplane/opsplane/shared/login/user"
+	"github.com/opsplane/opsplane/shared/run/runstore"
 	"github.com/opsplane/opsplane/shared/vcs"
 )
 
 var (
 	ctx   = context.Background()
-	start = time.Unix(4_000_000_000, 0).UTC()
+	start = functiontest.Start
 )
 
-// clock is a clock that a test sets.
-type clock struct {
-	mu sync.Mutex
-	at time.Time
-}
+const function = "AuthorizerFunction"
 
-func (c *clock) now() time.Time {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.at
-}
-
-func (c *clock) add(d time.Duration) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.at = c.at.Add(d)
-}
-
-// house is an authorizer with tables of its own, and everything that a test needs
-// to authorize requests. Its storage calls can be made to fail, and are counted.
-type house struct {
+// rig is an authorizer with tables of its own, and everything that a test needs to
+// authorize requests. The stores are those of the test.
+type rig struct {
+	*functiontest.Rig
 	*authorizer
-	*clock
-	faults  storagetest.Faults
 	keys    *apikey.Store
 	users   *user.Store
 	logins  *session.Store
+	runs    runstore.Store
 	signing *signing.Store
 	owner   user.User
 }
 
-func newHouse(t testing.TB) *house {
+func newRig(t testing.TB) *rig {
 	t.Helper()
-	env, h := storagetest.New(t), &house{}
-	h.build(t, env, env.WithFaults(&h.faults).DynamoDB)
-	return h
+	of := functiontest.New(t, function)
+	return rigOn(t, of, of.Role.DynamoDB)
 }
 
-// build makes a house whose authorizer uses storage through db.
-func (h *house) build(t testing.TB, env *storagetest.Env, db *dynamodb.Client) {
+// rigOn makes the authorizer use db for its storage.
+func rigOn(t testing.TB, of *functiontest.Rig, db *dynamodb.Client) *rig {
 	t.Helper()
-	h.clock = &clock{at: start}
-	tokens, operations := env.Table("TokensTable"), env.Table("OperationsTable")
-	h.keys = &apikey.Store{DB: env.DynamoDB, Table: tokens}
-	h.users = &user.Store{DB: env.DynamoDB, Table: operations}
-	h.logins = &session.Store{DB: env.DynamoDB, Table: env.Table("SessionsTable")}
-	h.signing = &signing.Store{DB: env.DynamoDB, KeysTable: env.Table("SigningKeysTable"), TokensTable: tokens}
-	h.authorizer = &authorizer{
+	env, r := of.Env, &rig{Rig: of}
+	tokens, operations, sessions := env.Table("TokensTable"), env.Table("OperationsTable"), env.Table("SessionsTable")
+	r.keys = &apikey.Store{DB: env.DynamoDB, Table: tokens}
+	r.users = &user.Store{DB: env.DynamoDB, Table: operations}
+	r.logins = &session.Store{DB: env.DynamoDB, Table: sessions}
+	r.signing = &signing.Store{DB: env.DynamoDB, KeysTable: env.Table("SigningKeysTable"), TokensTable: tokens}
+	r.runs = runstore.Store{DB: env.DynamoDB, Table: env.Table("RunsTable"), Limits: runstore.Limits{Keep: 24 * time.Hour, Start: time.Minute, Report: time.Hour}}
+	r.authorizer = &authorizer{
 		domain:    accesstoken.Domain{Issuer: "opsplane/test", Audience: "opsplane-api"},
 		directory: directory{db: db, tokens: tokens, operations: operations},
-		sessions:  &session.Store{DB: db, Table: env.Table("SessionsTable")},
+		sessions:  &session.Store{DB: db, Table: sessions},
 		authority: authority{read: (&signing.Store{DB: db, TokensTable: tokens}).Authority},
 		revoked: revocations{
 			read: (&signing.Store{DB: db, TokensTable: tokens}).Revocations, find: (&apikey.Store{DB: db, Table: tokens}).Get,
-			log: slog.New(slog.NewTextHandler(io.Discard, nil)),
+			log: of.Logger(),
 		},
-		log: slog.New(slog.NewTextHandler(io.Discard, nil)),
-		now: h.clock.now,
+		runs: runstore.Store{DB: db, Table: env.Table("RunsTable")}.Bearer,
+		log:  of.Logger(),
+		now:  of.Clock.Now,
 	}
 	var err error
-	if h.owner, err = h.users.Create(ctx, "ann", h.author()); err != nil {
+	if r.owner, err = r.users.Create(ctx, "ann", r.Author()); err != nil {
 		t.Fatal(err)
 	}
-	h.join(t, "github", "1")
-	h.rotate(t, signing.Planned)
+	r.join(t, "github", "1")
+	r.rotate(t, signing.Planned)
+	return r
 }
 
-func (h *house) author() change.Author {
-	return change.Author{Principal: "operator:test", Request: uuid.NewString(), At: h.clock.now()}
-}
-
-func (h *house) join(t testing.TB, system vcs.VCS, id vcs.ID) {
+func (h *rig) join(t testing.TB, system vcs.VCS, id vcs.ID) {
 	t.Helper()
-	if err := h.users.AddMembership(ctx, h.owner.ID, vcs.Installation{VCS: system, ID: id}, h.author()); err != nil {
+	if err := h.users.AddMembership(ctx, h.owner.ID, vcs.Installation{VCS: system, ID: id}, h.Author()); err != nil {
 		t.Fatal(err)
 	}
 }
 
-func (h *house) rotate(t testing.TB, how signing.Rotation) {
+func (h *rig) rotate(t testing.TB, how signing.Rotation) {
 	t.Helper()
-	if _, err := h.signing.Rotate(ctx, how, h.author()); err != nil {
+	if _, err := h.signing.Rotate(ctx, how, h.Author()); err != nil {
 		t.Fatal(err)
 	}
 }
 
-func (h *house) key(t testing.TB, caps ...access.Capability) (string, apikey.Key) {
+func (h *rig) key(t testing.TB, caps ...access.Capability) (string, apikey.Key) {
 	t.Helper()
-	text, k, err := h.keys.Create(ctx, apikey.New{User: h.owner.ID, Name: "n", Capabilities: caps}, h.author())
+	text, k, err := h.keys.Create(ctx, apikey.New{User: h.owner.ID, Name: "n", Capabilities: caps}, h.Author())
 	if err != nil {
 		t.Fatal(err)
 	}
 	return text, k
 }
 
-func (h *house) revoke(t testing.TB, k apikey.Key) {
+func (h *rig) revoke(t testing.TB, k apikey.Key) {
 	t.Helper()
-	if err := h.keys.Revoke(ctx, k.User, k.ID, h.author()); err != nil {
+	if err := h.keys.Revoke(ctx, k.User, k.ID, h.Author()); err != nil {
 		t.Fatal(err)
 	}
 }
 
 // token makes the token that a refresh with the key would return.
-func (h *house) token(t testing.TB, text string) string {
+func (h *rig) token(t testing.TB, text string) string {
 	t.Helper()
 	caller, ok := h.allowed(t, "Bearer "+text, nil)
 	if !ok {
 		t.Fatal("the key is refused")
 	}
-	if err := h.keys.MarkUsed(ctx, caller.User, caller.Key, h.author()); err != nil {
+	if err := h.keys.MarkUsed(ctx, caller.User, caller.Key, h.Author()); err != nil {
 		t.Fatal(err)
 	}
 	keys, err := h.signing.Keys(ctx)
 	if err != nil {
 		t.Fatal(err)
 	}
-	signer, ok := signing.Pick(keys, h.clock.now())
+	signer, ok := signing.Pick(keys, h.Clock.Now())
 	if !ok {
 		t.Fatal("there is no signing key")
 	}
-	token, err := h.domain.Mint(signer.ID, signer.Private, caller, h.clock.now())
+	token, err := h.domain.Mint(signer.ID, signer.Private, caller, h.Clock.Now())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -170,7 +149,7 @@ func event(header string, path map[string]string) events.APIGatewayCustomAuthori
 
 // allowed asks the authorizer about a credential. It returns false if the
 // credential is refused.
-func (h *house) allowed(t testing.TB, header string, path map[string]string) (access.Caller, bool) {
+func (h *rig) allowed(t testing.TB, header string, path map[string]string) (access.Caller, bool) {
 	t.Helper()
 	answer, err := h.handle(ctx, event(header, path))
 	if err != nil {
@@ -211,8 +190,8 @@ func verdict(t testing.TB, answer events.APIGatewayCustomAuthorizerResponse) (ac
 }
 
 // count returns how many storage calls f makes.
-func (h *house) count(f func()) int {
-	before := h.faults.Calls("")
+func (h *rig) count(f func()) int {
+	before := h.Faults.Calls("")
 	f()
-	return h.faults.Calls("") - before
+	return h.Faults.Calls("") - before
 }

@@ -1,4 +1,4 @@
-package main
+package httpapi
 
 import (
 	"encoding/json"
@@ -9,11 +9,11 @@ import (
 	"github.com/opsplane/opsplane/shared/kv/canonical"
 )
 
-// readInt reads a JSON number that is a whole number from low to high, in any
+// wholeNumber reads a JSON number that is a whole number from low to high, in any
 // notation. Clients that have only one kind of number send 1.0 or 1e0 for 1. The
 // integers of the API document are those of JSON Schema, which defines them by
 // their value.
-func readInt(text json.RawMessage, low, high int) (int, bool) {
+func wholeNumber(text json.RawMessage, low, high int) (int, bool) {
 	v, err := canonical.Parse(text)
 	if err != nil {
 		return 0, false
@@ -26,14 +26,7 @@ func readInt(text json.RawMessage, low, high int) (int, bool) {
 	return n, true
 }
 
-func mustBeInt(low, high int) string {
+// MustBeInt says in an error text what a whole number must be.
+func MustBeInt(low, high int) string {
 	return fmt.Sprintf("must be a whole number from %d to %d", low, high)
-}
-
-// orZero returns the number, or 0 if there is none.
-func orZero(n *int) int {
-	if n == nil {
-		return 0
-	}
-	return *n
 }
