@@ -121,7 +121,6 @@ func change(t table.Table, r *run.Run, at time.Time) table.Write {
 }
 
 // Keys returns the keys of the rows of a run with all its dirspaces, in any state.
-// The rows of its changes are left: they hold only its id.
 func Keys(r run.Run) []attr.Item {
 	var keys []attr.Item
 	for _, item := range Early(r) {
@@ -129,6 +128,13 @@ func Keys(r run.Run) []attr.Item {
 	}
 	for _, w := range append(lasting(&r), walk{active, ""}, walk{failed, ""}, walk{aborted, ""}) {
 		keys = append(keys, w.key(&r, r.CreatedAt))
+	}
+	var seconds []int64
+	for _, at := range []time.Time{r.CreatedAt, r.Dispatch.At, r.StartedAt, r.EndedAt} {
+		if !at.IsZero() && !slices.Contains(seconds, at.Unix()) {
+			seconds = append(seconds, at.Unix())
+			keys = append(keys, walk{changed, ""}.key(&r, at))
+		}
 	}
 	return keys
 }

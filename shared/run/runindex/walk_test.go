@@ -91,7 +91,7 @@ func filled(t testing.TB, seed uint64, runs int) *world {
 // both directions, with a filter over all runs.
 func TestPagesShowWhatANaiveFilterFinds(t *testing.T) {
 	t.Parallel()
-	for seed := range uint64(3) {
+	for seed := range uint64(2) {
 		t.Run(fmt.Sprint(seed), func(t *testing.T) {
 			t.Parallel()
 			w := filled(t, seed, 25)
@@ -127,7 +127,7 @@ func TestPagesShowWhatANaiveFilterFinds(t *testing.T) {
 func TestWalkWhileRunsAreCreatedAndChangeNeitherLosesNorRepeats(t *testing.T) {
 	t.Parallel()
 	w := filled(t, 77, 15)
-	for range 25 {
+	for range 15 {
 		for name, l := range w.lists() {
 			text, q := l.query()
 			stay := l.want(q)
