@@ -8,9 +8,7 @@ from transformed import resources
 PUBLIC = {
     ("get", "/"),
     ("get", "/api/v1/server/config"),
-    ("get", "/api/v1/{vcs,
-    ("post", "/api/github/v1/work-manifests/{work_manifest_id}/initiate"), ("post", "/api/gitlab/v1/work-manifests/{work_manifest_id}/initiate"),
-}/client_id"),
+    ("get", "/api/v1/{vcs}/client_id"),
     ("get", "/api/v1/openapi.json"),
     ("get", "/api/v1/{vcs}/login"),
     ("get", "/api/v1/{vcs}/callback"),
@@ -20,6 +18,9 @@ PUBLIC = {
     # A delivery itself proves where it comes from.
     ("post", "/api/github/v1/events"),
     ("post", "/api/v1/{vcs}/events"),
+    # The id of a run, which only its CI job has, is the credential.
+    ("post", "/api/github/v1/work-manifests/{work_manifest_id}/initiate"),
+    ("post", "/api/gitlab/v1/work-manifests/{work_manifest_id}/initiate"),
 }
 
 EMPTY = ""
