@@ -24,6 +24,9 @@ const (
 	JobFailed         ReasonCode = "ci_job_failed"
 	JobCancelled      ReasonCode = "ci_job_cancelled"
 	JobTimedOut       ReasonCode = "ci_job_timed_out"
+	JobNotStarted     ReasonCode = "ci_job_not_started"
+	JobWithoutResult  ReasonCode = "ci_job_without_result"
+	NotConfigured     ReasonCode = "not_configured"
 	ResultRefused     ReasonCode = "result_refused"
 	RepositoryRemoved ReasonCode = "repository_removed"
 )
@@ -87,21 +90,43 @@ func ReasonDispatchRefused(message string) Reason {
 	return reason(DispatchRefused, "The host refused to start the run: %s. Correct the workflow file or the settings of the repository, then start the run again.", message)
 }
 
+// ReasonNotConfigured is the reason of a run that this server cannot start until its
+// operator changes its settings. remedy says what the operator does.
+func ReasonNotConfigured(problem, remedy string) Reason {
+	return reason(NotConfigured, "This server cannot start runs: %s. Its operator has to act: %s. Then start the run again.", problem, remedy)
+}
+
+// ReasonCannotStart is the reason of a run that could not be started, where the cause
+// is neither the workflow file nor the branch. remedy may be empty.
+func ReasonCannotStart(problem, remedy string) Reason {
+	if remedy == "" {
+		return reason(DispatchRefused, "The run could not be started: %s. Start the run again when that has changed.", problem)
+	}
+	return reason(DispatchRefused, "The run could not be started: %s. What to do: %s. Then start the run again.", problem, remedy)
+}
+
 // ReasonBranchMissing is the reason of a run whose branch is gone.
 func ReasonBranchMissing(branch string) Reason {
 	return reason(BranchMissing, "The branch %s does not exist any more. Start the run again on a branch that exists.", branch)
 }
 
 // ReasonHostUnavailable is the reason of a run that could not be started because the
-// host did not respond for some time.
-func ReasonHostUnavailable(after time.Duration) Reason {
-	return reason(HostUnavailable, "The host was not available for %s. Start the run again when the host works.", after)
+// host did not accept requests for some time. problem is that of the last attempt.
+func ReasonHostUnavailable(after time.Duration, problem string) Reason {
+	return reason(HostUnavailable, "The host was not available for %s: %s. Start the run again when the host works.", after, problem)
 }
 
 // ReasonNeverStarted is the reason of a run whose runner did not ask for its work in
 // time.
 func ReasonNeverStarted(after time.Duration) Reason {
 	return reason(NeverStarted, "No runner began the run within %s after the host was asked to start it. Check that the host has a free runner and that the CI job did not fail early, then start the run again.", after)
+}
+
+// ReasonMaybeNeverStarted is the reason of a run whose runner did not ask for its work
+// in time, where it is not known whether the host started a CI job. problem says why
+// it is not known.
+func ReasonMaybeNeverStarted(after time.Duration, problem string) Reason {
+	return reason(NeverStarted, "No runner began the run within %s. It is not known whether the host started the CI job: %s. Look at the CI jobs of the repository, then start the run again.", after, problem)
 }
 
 // ReasonNeverReported is the reason of a run whose runner sent no result in time.
@@ -124,6 +149,39 @@ func ReasonJobCancelled(url string) Reason {
 // limit.
 func ReasonJobTimedOut(url string) Reason {
 	return reason(JobTimedOut, "The CI job reached its time limit: %s. Raise the limit in the workflow file, or run fewer directories at once.", url)
+}
+
+// ReasonJobNotStarted is the reason of a run whose CI job the host could not start, or
+// skipped.
+func ReasonJobNotStarted(url string) Reason {
+	return reason(JobNotStarted, "The host did not start the CI job: %s. The workflow file is not valid there, or its conditions leave the job out. Correct it, then start the run again.", url)
+}
+
+// ReasonJobWithoutResult is the reason of a run whose CI job ended without failure at
+// the host, and without a result here.
+func ReasonJobWithoutResult(url string) Reason {
+	return reason(JobWithoutResult, "The CI job ended, but it sent no result: %s. Read its log: it may not have called the runner, or the runner could not reach this server. Then start the run again.", url)
+}
+
+// ReasonOfJob returns the reason of a run whose CI job ended at the host without a
+// result. conclusion is the host's word for how the job ended. url leads to the job.
+// If it is empty, the text says so.
+func ReasonOfJob(conclusion, url string) Reason {
+	if url == "" {
+		url = "its address is not known"
+	}
+	switch conclusion {
+	case "success", "neutral":
+		return ReasonJobWithoutResult(url)
+	case "cancelled", "canceled":
+		return ReasonJobCancelled(url)
+	case "timed_out":
+		return ReasonJobTimedOut(url)
+	case "startup_failure", "skipped", "action_required":
+		return ReasonJobNotStarted(url)
+	default:
+		return ReasonJobFailed(url)
+	}
 }
 
 // ReasonResultRefused is the reason of a run whose result could not be stored.

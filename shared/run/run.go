@@ -42,21 +42,35 @@ type Dispatch struct {
 	// Lease is the time until which the claim's owner alone may ask the host. After
 	// it, a run that is not Dispatched can be claimed again.
 	Lease time.Time
-	// At is when the host accepted the last attempt. It is zero before.
+	// AskedAt is when a worker was about to ask the host. It is zero if the host was
+	// not asked, or if it is certain that it started nothing. If it is set and the
+	// outcome is not known, the CI job may have been started.
+	AskedAt time.Time
+	// At is when the host accepted the last attempt, or when it was found that it may
+	// have accepted it. It is zero before.
 	At time.Time
 	// ID is what the host started: on GitHub the workflow run, on GitLab the
 	// pipeline. It is empty if the host did not say.
 	ID string
-	// Problem says why the last attempt failed for a time. It is empty otherwise.
+	// Problem says why the last attempt failed for a time, or why it is not known
+	// whether the host accepted it. It is empty otherwise.
 	Problem string
+	// FailingSince is when the first of the attempts failed that have failed one
+	// after the other. It is zero otherwise.
+	FailingSince time.Time
 }
 
 // Claimed reports whether the run was claimed: its CI job may have been started. A
 // claimed run counts as running where two runs exclude each other.
 func (d Dispatch) Claimed() bool { return d.Attempt > 0 }
 
-// Dispatched reports whether the host accepted the last attempt.
+// Dispatched reports whether the host accepted the last attempt, or may have done so:
+// nobody asks the host again.
 func (d Dispatch) Dispatched() bool { return !d.At.IsZero() }
+
+// Unknown reports whether the host was asked to start the CI job, and no outcome was
+// recorded.
+func (d Dispatch) Unknown() bool { return !d.AskedAt.IsZero() && d.At.IsZero() }
 
 // Result is what a completed run has.
 type Result struct {

@@ -91,7 +91,7 @@ func TestReasonsSayWhatAPersonCanDo(t *testing.T) {
 	for _, r := range []run.Reason{
 		run.ReasonByPerson("ann"), run.ReasonUnlocked("ann"), run.ReasonSuperseded(run.NewID()), run.ReasonWrongCommit("aa", "bb"),
 		run.ReasonWorkflowMissing(".github/workflows/terrateam.yml"), run.ReasonDispatchRefused(long), run.ReasonBranchMissing(long),
-		run.ReasonHostUnavailable(time.Hour), run.ReasonNeverStarted(15 * time.Minute), run.ReasonNeverReported(24 * time.Hour),
+		run.ReasonHostUnavailable(time.Hour, "status 502"), run.ReasonNeverStarted(15 * time.Minute), run.ReasonNeverReported(24 * time.Hour),
 		run.ReasonJobFailed("https://host/1"), run.ReasonJobCancelled("https://host/1"), run.ReasonJobTimedOut("https://host/1"),
 		run.ReasonResultRefused("it is too large"), run.ReasonRepositoryRemoved(),
 	} {

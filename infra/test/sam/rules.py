@@ -56,12 +56,12 @@ RESPONSES = {
 
 FUNCTIONS = {"AuthorizerFunction", "TokensFunction", "IdentityFunction", "LoginFunction", "SystemFunction", "KvFunction", "CollectorFunction",
              "WebhooksFunction", "WorkerFunction", "InstallationsFunction", "HostsFunction", "RepositoriesFunction", "JobsFunction",
-             "AuditorFunction", "AuditFunction", "ArchivistFunction", "RenewerFunction", "EraserFunction",
+             "AuditorFunction", "AuditFunction", "ArchivistFunction", "RenewerFunction", "EraserFunction", "DispatcherFunction",
              "RunnerFunction"}
 
 # Functions for whose result nobody waits at the gateway.
 UNATTENDED = {"CollectorFunction", "WorkerFunction", "JobsFunction", "AuditorFunction", "ArchivistFunction", "RenewerFunction",
-              "EraserFunction"}
+              "EraserFunction", "DispatcherFunction"}
 
 # What each function may do apart from writing its own log: (action, resource, leading keys of
 # the items, or None for all keys).
@@ -250,6 +250,30 @@ GRANTS = {
         ("secretsmanager:GetSecretValue", "ServerSecret", None),
         ("secretsmanager:GetSecretValue", "GithubAppPrivateKey", None),
     },
+    "DispatcherFunction": {
+        ("dynamodb:DescribeStream", "RunsTable.StreamArn", None),
+        ("dynamodb:GetRecords", "RunsTable.StreamArn", None),
+        ("dynamodb:GetShardIterator", "RunsTable.StreamArn", None),
+        ("dynamodb:ListStreams", "*", None),
+        ("dynamodb:GetItem", "RunsTable.Arn", ("RUN#*",)),
+        ("dynamodb:Query", "RunsTable.Arn", ("RUN#*",)),
+        ("dynamodb:UpdateItem", "RunsTable.Arn", ("RUN#*",)),
+        ("dynamodb:DeleteItem", "RunsTable.Arn", ("RUN#*",)),
+        ("dynamodb:GetItem", "RunsTable.Arn", ("REPO#*",)),
+        ("dynamodb:Query", "RunsTable.Arn", ("REPO#*",)),
+        ("dynamodb:PutItem", "RunsTable.Arn", ("REPO#*",)),
+        ("dynamodb:UpdateItem", "RunsTable.Arn", ("REPO#*",)),
+        ("dynamodb:DeleteItem", "RunsTable.Arn", ("REPO#*",)),
+        ("dynamodb:Query", "RunsTable.Arn", ("DUE#*",)),
+        ("dynamodb:PutItem", "RunsTable.Arn", ("DUE#*",)),
+        ("dynamodb:DeleteItem", "RunsTable.Arn", ("DUE#*",)),
+        ("dynamodb:PutItem", "RunsTable.Arn", ("CI#*",)),
+        ("s3:DeleteObject", "${RunsBucket.Arn}/plans/*", None),
+        ("dynamodb:GetItem", "SessionsTable.Arn", ("GROUP#*",)),
+        ("dynamodb:UpdateItem", "SessionsTable.Arn", ("GROUP#*",)),
+        ("secretsmanager:GetSecretValue", "ServerSecret", None),
+        ("secretsmanager:GetSecretValue", "GithubAppPrivateKey", None),
+    },
     "EraserFunction": {
         ("dynamodb:GetItem", "OperationsTable.Arn", ("TASK#*",)),
         ("dynamodb:UpdateItem", "OperationsTable.Arn", ("TASK#*",)),
@@ -305,7 +329,7 @@ ATTRIBUTES = {
 CHOSEN_READS = {("AuthorizerFunction", "RunsTable.Arn")}
 
 # The functions that may remove anything at all.
-REMOVERS = {"CollectorFunction", "JobsFunction", "RenewerFunction", "EraserFunction", "RunnerFunction"}
+REMOVERS = {"CollectorFunction", "JobsFunction", "RenewerFunction", "EraserFunction", "DispatcherFunction", "RunnerFunction"}
 
 TABLES = {
     "TokensTable": {"pk": "S", "sk": "S", "by_name": "S"},

@@ -46,6 +46,13 @@ func (g *gate) Fail(f Failure) {
 	g.failures = append(g.failures, &f)
 }
 
+// Heal removes the failures of Fail.
+func (g *gate) Heal() {
+	g.door.Lock()
+	defer g.door.Unlock()
+	g.failures = nil
+}
+
 // Asked returns the number of requests whose recorded line (method and path) begins with
 // prefix. The line of a request with response 304 ends with " 304".
 func (g *gate) Asked(prefix string) int {

@@ -13,15 +13,15 @@ import (
 
 // Claim takes the next run of a repository that may be dispatched, and reports
 // whether there is one. Call it until there is none. The caller then asks the host to
-// start the run's CI job, and calls Dispatched, DispatchFailed or Abort. Until the
-// lease ends, nobody else claims the run. After that, the run can be claimed again:
-// what became of the attempt is not known then, and the new claim has a higher
-// Attempt.
+// start the run's CI job: it calls Asking first, and Dispatched, DispatchFailed or Abort
+// afterwards. Until the lease ends, nobody else claims the run. After that, the run
+// can be claimed again, with a higher Attempt. If Dispatch.Unknown is true then, an
+// earlier claim may have started the CI job.
 //
 // A run is left out while a claimed or running apply holds one of its dirspaces. A
 // claimed run counts as running here until it has ended, whatever becomes of its
 // claim. So at most one apply of a dirspace may run. A run that an unlock has ended
-// is aborted.
+// is aborted. Nothing is claimed before the time that DispatchFailed was given.
 //
 // The run comes without dirspaces that are in chunks.
 func (s Store) Claim(ctx context.Context, r vcs.Repository, lease time.Duration, author change.Author) (run.Run, bool, error) {
@@ -31,15 +31,15 @@ func (s Store) Claim(ctx context.Context, r vcs.Repository, lease time.Duration,
 		}
 		// The count is read before the rows: if another claim is made after it, the
 		// transaction fails.
-		claims, err := s.counter(ctx, r, attrClaims)
-		if err != nil {
+		lane, err := s.counters(ctx, r)
+		if err != nil || author.At.Before(lane.hold) {
 			return run.Run{}, false, err
 		}
 		next, err := s.next(ctx, r, author)
 		if err != nil || next == nil {
 			return run.Run{}, false, err
 		}
-		rec, err := s.claim(ctx, next, claims, lease, author)
+		rec, err := s.claim(ctx, next, lane.claims, lease, author)
 		if !errors.Is(err, errStale) {
 			return rec.Run, err == nil, err
 		}
@@ -113,7 +113,7 @@ func (s Store) claim(ctx context.Context, a *Active, claims int64, lease time.Du
 			return nil, errStale
 		}
 		until := time.UnixMilli(author.At.Add(lease).UnixMilli()).UTC()
-		rec.Dispatch = run.Dispatch{Attempt: a.Attempt + 1, Lease: until}
+		rec.Dispatch.Attempt, rec.Dispatch.Lease, rec.Dispatch.Problem = a.Attempt+1, until, ""
 		rec.dueAt(DispatchList, until)
 		return []table.Write{s.countClaim(rec.Repository, claims)}, nil
 	})

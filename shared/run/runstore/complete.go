@@ -80,11 +80,18 @@ func (r record) completed(result run.Result, at time.Time) record {
 // it drops it.
 func completion(rec record, author change.Author) *table.Edit {
 	status := rec.status()
-	edit := table.Change(Key(rec.ID)).Count("version", 0, 1).SetAll(author.All()).Remove("due_in", "due").SetFirst("started_at", status["started_at"]).
+	edit := table.Change(Key(rec.ID)).Count("version", 0, 1).SetAll(author.All()).SetFirst("started_at", status["started_at"]).
 		If(table.In("state", attr.String(string(run.Queued)), attr.String(string(run.Running))))
 	for _, name := range []string{"state", "ended_at", "outcomes", "success", "steps", "payload", "gates"} {
 		if status[name] != nil {
 			edit.Set(name, status[name])
+		}
+	}
+	for _, name := range []string{"due_in", "due"} {
+		if status[name] != nil {
+			edit.Set(name, status[name])
+		} else {
+			edit.Remove(name)
 		}
 	}
 	return edit

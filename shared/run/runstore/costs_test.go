@@ -47,6 +47,10 @@ var counted = map[string]func(*testing.T, runstore.Store) func() error{
 		claim(t, s, plan(t, s, small).ID, 0)
 		return func() error { _, _, err := s.Claim(t.Context(), repository, lease, at(0)); return err }
 	},
+	"record that the host is asked": func(t *testing.T, s runstore.Store) func() error {
+		got := claim(t, s, plan(t, s, small).ID, 0)
+		return func() error { _, err := s.Asking(t.Context(), got, at(0)); return err }
+	},
 	"record a dispatch": func(t *testing.T, s runstore.Store) func() error {
 		got := claim(t, s, plan(t, s, small).ID, 0)
 		return func() error {

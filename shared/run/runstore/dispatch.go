@@ -19,9 +19,31 @@ type HostRun struct {
 	ID string
 	// URL leads to it. It may be empty.
 	URL string
+	// Doubt says why it is not known whether the host started anything. It is empty if
+	// it is known.
+	Doubt string
 }
 
-// Dispatched records that the host accepted the dispatch of a claim. The run stays
+// firstLook is when the schedule looks first at a dispatched run whose id at the host
+// is known (orchestration, 28).
+const firstLook = 2 * time.Minute
+
+// Asking records that the holder of a claim is about to ask the host. From then on
+// the CI job may have been started, whatever becomes of the claim's holder. It is
+// safe to repeat. It returns ErrLost, with the run as it is, if the run has ended or
+// was claimed again.
+func (s Store) Asking(ctx context.Context, claim run.Run, author change.Author) (run.Run, error) {
+	return s.dispatched(ctx, claim, author, func(r *record) ([]table.Write, error) {
+		if r.State != run.Queued || !r.Dispatch.AskedAt.IsZero() {
+			return nil, errStop
+		}
+		r.Dispatch.AskedAt = time.UnixMilli(author.At.UnixMilli()).UTC()
+		return nil, nil
+	})
+}
+
+// Dispatched records that the host accepted the dispatch of a claim, or that it may
+// have accepted it. Nobody asks the host again. The run stays
 // Queued until its runner asks for its work, which may have happened already. It is
 // safe to repeat. It returns ErrLost, with the run as it is, if the run has ended or
 // was claimed again: then what the host started is not needed.
@@ -34,12 +56,17 @@ func (s Store) Dispatched(ctx context.Context, claim run.Run, started HostRun, a
 		if r.Dispatch.Dispatched() {
 			return nil, errStop
 		}
-		r.Dispatch.At, r.Dispatch.ID, r.Dispatch.Problem = time.UnixMilli(author.At.UnixMilli()).UTC(), started.ID, ""
+		r.Dispatch.At, r.Dispatch.ID, r.Dispatch.Problem = time.UnixMilli(author.At.UnixMilli()).UTC(), started.ID, limited(started.Doubt)
+		r.Dispatch.FailingSince = time.Time{}
 		if r.URL == "" {
 			r.URL = started.URL
 		}
 		if r.State == run.Queued {
-			r.dueAt(StartList, author.At.Add(s.Limits.Start))
+			after := s.Limits.Start
+			if started.ID != "" {
+				after = min(after, firstLook)
+			}
+			r.dueAt(StartList, author.At.Add(after))
 		}
 		if started.ID == "" || started.ID == r.CIRun {
 			return nil, nil
@@ -49,18 +76,28 @@ func (s Store) Dispatched(ctx context.Context, claim run.Run, started HostRun, a
 }
 
 // DispatchFailed records that the dispatch of a claim failed for a time, and when it
-// is to be tried again. The run stays claimed: the host may have started the CI job
-// all the same. It does nothing if the run's runner has asked for its work. It
+// is to be tried again. The caller knows that the host has started nothing. Until
+// then, no other run of the repository is claimed: the host would refuse it too. The
+// run stays claimed. It does nothing if the run's runner has asked for its work. It
 // returns ErrLost, with the run as it is, if the run has ended or was claimed again.
 func (s Store) DispatchFailed(ctx context.Context, claim run.Run, problem string, retry time.Time, author change.Author) (run.Run, error) {
 	return s.dispatched(ctx, claim, author, func(r *record) ([]table.Write, error) {
 		if r.State != run.Queued || r.Dispatch.Dispatched() {
 			return nil, errStop
 		}
-		r.Dispatch.Problem, r.Dispatch.Lease = strings.ToValidUTF8(problem[:min(len(problem), run.MaxReason)], ""), time.UnixMilli(retry.UnixMilli()).UTC()
+		r.Dispatch.Problem, r.Dispatch.Lease = limited(problem), time.UnixMilli(retry.UnixMilli()).UTC()
+		r.Dispatch.AskedAt = time.Time{}
+		if r.Dispatch.FailingSince.IsZero() {
+			r.Dispatch.FailingSince = time.UnixMilli(author.At.UnixMilli()).UTC()
+		}
 		r.dueAt(DispatchList, retry)
-		return nil, nil
+		return []table.Write{s.hold(r.Repository, retry)}, nil
 	})
+}
+
+// limited returns a text for people, cut to the length that is stored.
+func limited(text string) string {
+	return strings.ToValidUTF8(text[:min(len(text), run.MaxReason)], "")
 }
 
 // dispatched makes a transition if the claim is still the last one of its run.

@@ -12,6 +12,7 @@ import (
 )
 
 // List is a list of runs that are due. Each run that has not ended is in one list.
+// A run that has ended is in EndedList for a while, or in none.
 type List string
 
 // The lists.
@@ -23,11 +24,22 @@ const (
 	// wake the dispatcher, the dispatcher died, or the host was not available. Claim
 	// takes them.
 	DispatchList List = "DUE#DISPATCH"
-	// StartList has dispatched runs whose runner did not ask for its work in time.
+	// StartList has dispatched runs whose runner has not asked for its work. Those
+	// whose id at the host is known are due after two minutes, to be asked for there.
+	// Others are due when their time is over (Limits.Start).
 	StartList List = "DUE#START"
-	// ReportList has running runs whose runner sent no result in time.
+	// ReportList has running runs whose runner has sent no result. They are due now
+	// and then, to be asked for at the host, and when their time is over
+	// (Limits.Report).
 	ReportList List = "DUE#REPORT"
+	// EndedList has runs that have ended and that may leave something behind: a CI
+	// job that works for nobody, plans that were used. Done takes them out.
+	EndedList List = "DUE#ENDED"
 )
+
+// endedWake is when the schedule looks at a run that has ended and that the stream has
+// not shown to the dispatcher.
+const endedWake = time.Minute
 
 // Due is an entry of a list. It is a hint: the run's own item decides.
 type Due struct {
@@ -66,12 +78,15 @@ func (s Store) Stale(ctx context.Context, d Due) (run.Run, bool, error) {
 	return run.Run{}, true, s.reminders().Drop(ctx, d.reminder)
 }
 
+// Done takes a run out of EndedList. It is safe to repeat.
+func (s Store) Done(ctx context.Context, d Due) error { return s.reminders().Drop(ctx, d.reminder) }
+
 // Postpone makes a run due at a later time in its list. It is for a sweep that has
 // found out that the CI job lives. It returns ErrLost if the run is not as the caller
 // saw it.
 func (s Store) Postpone(ctx context.Context, seen run.Run, until time.Time, author change.Author) error {
 	_, _, err := s.transition(ctx, seen.ID, author, func(r *record) ([]table.Write, error) {
-		if r.Version != seen.Version || r.due.List == "" {
+		if r.Version != seen.Version || r.State.Ended() {
 			return nil, ErrLost
 		}
 		r.dueAt(List(r.due.List), until)

@@ -10,6 +10,10 @@ import (
 	"github.com/opsplane/opsplane/shared/storage/table"
 )
 
+// NextLook is the time between two looks at the CI job of a running run. A host
+// reports the end of a job by itself. The looks find those whose report was lost.
+const NextLook = 10 * time.Minute
+
 // CIJob is what a runner says of itself when it asks for its work.
 type CIJob struct {
 	// Run is the id of the CI run. It is needed. GitHub: the workflow run. GitLab: the
@@ -72,7 +76,7 @@ func (s Store) Initiate(ctx context.Context, id run.ID, job CIJob, author change
 			return []table.Write{s.link(r, job.Run)}, nil
 		}
 		r.State, r.StartedAt = run.Running, time.UnixMilli(author.At.UnixMilli()).UTC()
-		r.dueAt(ReportList, author.At.Add(s.Limits.Report))
+		r.dueAt(ReportList, author.At.Add(min(s.Limits.Report, NextLook)))
 		return []table.Write{s.link(r, job.Run)}, nil
 	})
 	if err != nil {

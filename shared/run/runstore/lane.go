@@ -3,6 +3,7 @@ package runstore
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"github.com/opsplane/opsplane/shared/storage/attr"
 	"github.com/opsplane/opsplane/shared/storage/table"
@@ -10,31 +11,47 @@ import (
 )
 
 // A lane's item has two counters. seq is the last Seq that a run of the repository
-// got. claims counts the claims of its runs. The item never expires, so that a Seq
-// is never given twice.
+// got. claims counts the claims of its runs. hold is the time until which nobody
+// claims a run, because the host does not take requests. The item never expires, so
+// that a Seq is never given twice.
 func laneKey(r vcs.Repository) attr.Item { return in(lane(r), "LANE") }
 
 const (
 	attrSeq    = "seq"
 	attrClaims = "claims"
+	attrHold   = "hold"
 )
 
 // lastSeq returns the last Seq of a repository's runs; 0 if it never had one.
 func (s Store) lastSeq(ctx context.Context, r vcs.Repository) (int64, error) {
-	return s.counter(ctx, r, attrSeq)
+	found, err := s.counters(ctx, r)
+	return found.seq, err
 }
 
-func (s Store) counter(ctx context.Context, r vcs.Repository, name string) (int64, error) {
+// counters is what a lane's item holds.
+type counters struct {
+	seq, claims int64
+	hold        time.Time
+}
+
+// counters reads a lane's item. All is zero if the repository never had a run.
+func (s Store) counters(ctx context.Context, r vcs.Repository) (counters, error) {
 	item, err := s.table().Get(ctx, laneKey(r))
 	if err != nil {
-		return 0, fmt.Errorf("read lane: %w", err)
+		return counters{}, fmt.Errorf("read lane: %w", err)
 	}
 	read := attr.Read(item)
-	n := read.Int(name)
+	found := counters{seq: read.Int(attrSeq), claims: read.Int(attrClaims), hold: millis(read, attrHold)}
 	if err := read.Err(); err != nil {
-		return 0, fmt.Errorf("decode lane of %s: %w", r, err)
+		return counters{}, fmt.Errorf("decode lane of %s: %w", r, err)
 	}
-	return n, nil
+	return found, nil
+}
+
+// hold returns the write that keeps everybody from claiming runs of a repository
+// until a time.
+func (s Store) hold(r vcs.Repository, until time.Time) table.Write {
+	return s.table().WriteUpdate(table.Change(laneKey(r)).Set(attrHold, attr.Int(until.UnixMilli())))
 }
 
 // takeSeq returns the write that takes the Seq after the one that was read.

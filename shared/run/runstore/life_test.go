@@ -57,7 +57,7 @@ func TestRunLivesFromCreationToCompletion(t *testing.T) {
 	if want, err = s.Dispatched(t.Context(), want, runstore.HostRun{ID: "900", URL: "https://host/900"}, at(2*time.Second)); err != nil {
 		t.Fatal(err)
 	}
-	check("dispatched", map[runstore.List]time.Duration{runstore.StartList: 2*time.Second + 15*time.Minute})
+	check("dispatched", map[runstore.List]time.Duration{runstore.StartList: 2*time.Second + 2*time.Minute})
 
 	i, err := s.Initiate(t.Context(), want.ID, job("900"), at(time.Minute))
 	if err != nil || !i.Work || i.Aborted || !bytes.Equal(i.Manifest.Body, c.Manifest.Body) || string(i.Sealed) != "sealed" {
@@ -67,7 +67,7 @@ func TestRunLivesFromCreationToCompletion(t *testing.T) {
 	if want.State != run.Running || want.CIRun != "900" || !want.StartedAt.Equal(born.Add(time.Minute)) {
 		t.Errorf("running %+v", want)
 	}
-	check("running", map[runstore.List]time.Duration{runstore.ReportList: time.Minute + 24*time.Hour})
+	check("running", map[runstore.List]time.Duration{runstore.ReportList: time.Minute + runstore.NextLook})
 
 	result := run.Result{Outcomes: []run.Outcome{run.HasResult | run.Succeeded | run.PlanStored | run.HasChanges, run.HasResult}, Steps: 7, Payload: "p", Gates: "g"}
 	completion, err := s.Complete(t.Context(), want.ID, result, at(time.Hour))

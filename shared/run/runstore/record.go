@@ -23,7 +23,7 @@ type record struct {
 	// is an item.
 	manifest string
 	token    Token
-	// due is the run's reminder. It is zero for a run that has ended.
+	// due is the run's reminder. That of a run that has ended may be gone.
 	due queue.Reminder
 	ttl time.Time
 	// request is the id of the request that changed the item last.
@@ -57,7 +57,7 @@ func (r *record) static() attr.Item {
 // changing has the names of the attributes that transitions change, except those of
 // the author and the version.
 var changing = []string{
-	"seq", "state", "attempt", "lease", "dispatched_at", "dispatch_id", "problem", "ci_run", "url", "started_at", "ended_at",
+	"seq", "state", "attempt", "lease", "asked_at", "dispatched_at", "dispatch_id", "problem", "failing_since", "ci_run", "url", "started_at", "ended_at",
 	"reason", "reason_text", "outcomes", "success", "steps", "payload", "gates", "due_in", "due", attrTTL,
 }
 
@@ -67,9 +67,11 @@ func (r *record) status() attr.Item {
 	setInt(item, "seq", r.Seq)
 	setInt(item, "attempt", int64(r.Dispatch.Attempt))
 	setMillis(item, "lease", r.Dispatch.Lease)
+	setMillis(item, "asked_at", r.Dispatch.AskedAt)
 	setMillis(item, "dispatched_at", r.Dispatch.At)
 	setText(item, "dispatch_id", r.Dispatch.ID)
 	setText(item, "problem", r.Dispatch.Problem)
+	setMillis(item, "failing_since", r.Dispatch.FailingSince)
 	setText(item, "ci_run", r.CIRun)
 	setText(item, "url", r.URL)
 	setMillis(item, "started_at", r.StartedAt)
@@ -110,7 +112,8 @@ func decode(item attr.Item) (record, error) {
 			},
 			Seq: r.Int("seq"), CreatedAt: time.Unix(0, r.Int("created")).UTC(), Version: r.Int("version"), State: run.State(r.String("state")),
 			Dispatch: run.Dispatch{
-				Attempt: int(r.Int("attempt")), Lease: millis(r, "lease"), At: millis(r, "dispatched_at"), ID: r.String("dispatch_id"), Problem: r.String("problem"),
+				Attempt: int(r.Int("attempt")), Lease: millis(r, "lease"), AskedAt: millis(r, "asked_at"), At: millis(r, "dispatched_at"),
+				ID: r.String("dispatch_id"), Problem: r.String("problem"), FailingSince: millis(r, "failing_since"),
 			},
 			CIRun: r.String("ci_run"), URL: r.String("url"), StartedAt: millis(r, "started_at"), EndedAt: millis(r, "ended_at"),
 			Reason: run.Reason{Code: run.ReasonCode(r.String("reason")), Text: r.String("reason_text")},

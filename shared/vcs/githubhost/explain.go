@@ -41,6 +41,8 @@ func explain(doing string, err error) error {
 		return fmt.Errorf("%s: %w", doing, page)
 	case errors.As(err, &token) && token.Response != nil:
 		return ofToken(token.Response)
+	case errors.As(err, &token): // the request itself was not sent
+		return fmt.Errorf("github: fetch a token of the installation: no usable answer: %w", vcshost.ErrUnreachable)
 	case errors.As(err, &answer) && answer.Response != nil:
 		return vcshost.ReadRefusal(doing, answer.Response, bodyOf(answer.Response))
 	case errors.Is(err, vcshost.ErrElsewhere):
@@ -67,6 +69,9 @@ func ofToken(answer *http.Response) error {
 	err := vcshost.ReadRefusal("github: fetch a token of the installation", answer, bodyOf(answer))
 	if errors.Is(err, vcshost.ErrGone) {
 		return fmt.Errorf("github: fetch a token: %w", vcshost.ErrNoInstallation)
+	}
+	if answer.StatusCode >= http.StatusInternalServerError && !vcshost.NothingDone(err) {
+		return fmt.Errorf("%w: %w", vcshost.ErrUnreachable, err)
 	}
 	return err
 }

@@ -64,7 +64,8 @@ var (
 	// ErrNoInstallation says that the host has no such installation of our App.
 	// It says nothing about the repositories that the installation had.
 	ErrNoInstallation = errors.New("the host has no such installation")
-	// ErrUnreachable says that the installation itself could not be read. It says
+	// ErrUnreachable says that the installation itself could not be read, or that its
+	// token could not be fetched. The request itself was not sent. The error says
 	// nothing about the repositories that the installation has.
 	ErrUnreachable = errors.New("the installation cannot be read at the host")
 	// ErrNoAnswer says that the host gave no usable response about the person or

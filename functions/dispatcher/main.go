@@ -1,0 +1,44 @@
+// Command dispatcher is the Lambda function that asks hosts to start the CI jobs of
+// runs, ends the runs whose jobs do not do their work, and does what follows the end of
+// runs. The stream of RunsTable wakes it when a run is queued and when a run has ended.
+// A schedule wakes it too, for all that is due at a time.
+package main
+
+import (
+	"os"
+	"time"
+
+	"github.com/aws/aws-lambda-go/lambda"
+
+	"github.com/opsplane/opsplane/shared/credential/sealed"
+	"github.com/opsplane/opsplane/shared/credential/secret"
+	"github.com/opsplane/opsplane/shared/run/dispatch"
+	"github.com/opsplane/opsplane/shared/run/planstore"
+	"github.com/opsplane/opsplane/shared/run/runstore"
+	"github.com/opsplane/opsplane/shared/storage/awsclient"
+	"github.com/opsplane/opsplane/shared/storage/s3client"
+	"github.com/opsplane/opsplane/shared/telemetry"
+	"github.com/opsplane/opsplane/shared/vcs/hostclient"
+)
+
+func main() {
+	cfg := awsclient.Config()
+	db, table := awsclient.DynamoDB(cfg), os.Getenv("RUNS_TABLE")
+	box := sealed.NewBox(secret.New(cfg, os.Getenv("SERVER_SECRET"), time.Now).Keys)
+	limits, err := runstore.LimitsFromEnv(os.Getenv)
+	if err != nil {
+		panic(err) // the template sets these
+	}
+	plans := planstore.Store{DB: db, Objects: s3client.New(cfg), Table: table, Bucket: os.Getenv("RUNS_BUCKET")}
+	d := &dispatcher{
+		dispatch: dispatch.Dispatcher{
+			Runs:          runstore.Store{DB: db, Table: table, Limits: limits},
+			Plans:         plans,
+			Open:          dispatch.Opener(hostclient.FromEnv(cfg, db, box, os.Getenv, time.Now)),
+			PublicBaseURL: os.Getenv("PUBLIC_BASE_URL"),
+			Log:           telemetry.Logger(), Now: time.Now,
+		},
+		log: telemetry.Logger(), now: time.Now,
+	}
+	lambda.Start(d.handle)
+}

@@ -1,0 +1,72 @@
+package dispatch
+
+import (
+	"context"
+	"log/slog"
+
+	"github.com/opsplane/opsplane/shared/run"
+	"github.com/opsplane/opsplane/shared/run/runstore"
+	"github.com/opsplane/opsplane/shared/vcs/vcshost"
+)
+
+func (d Dispatcher) sweepEnded(ctx context.Context, entry runstore.Due) error {
+	r, stale, err := d.Runs.Stale(ctx, entry)
+	if err != nil || stale {
+		return err
+	}
+	return d.Ended(ctx, r, entry)
+}
+
+// Ended does what follows the end of a run: it removes the plans that an apply has
+// used, and cancels the CI job of a run that was aborted. entry is the run's entry of
+// runstore.EndedList, which goes last. It is safe to repeat.
+func (d Dispatcher) Ended(ctx context.Context, r run.Run, entry runstore.Due) error {
+	if entry.IsZero() {
+		return nil
+	}
+	if r.Type.IsApply() {
+		if err := d.Plans.RemoveUsed(ctx, r.ID); err != nil {
+			return err
+		}
+	}
+	if id := r.HostID(); id != "" && cancels(r) {
+		if again := d.cancel(ctx, r, id); again && d.Now().Sub(r.EndedAt) < cancelFor {
+			return nil // the schedule finds the entry again
+		}
+	}
+	return d.Runs.Done(ctx, entry)
+}
+
+// cancels reports whether the CI job of a run is to be cancelled. An apply that is
+// under way is cancelled only if a person asked for that: its state may stay locked
+// (orchestration, 28). A job that the host has ended needs no request.
+func cancels(r run.Run) bool {
+	if r.State != run.Aborted {
+		return false
+	}
+	switch r.Reason.Code {
+	case run.ByPerson, run.Unlocked:
+		return true
+	case run.Superseded, run.NeverStarted, run.NeverReported, run.RepositoryRemoved:
+		return !r.Type.IsApply() || r.StartedAt.IsZero()
+	default:
+		return false
+	}
+}
+
+// cancel asks the host to cancel a CI run. It reports whether another try may help.
+func (d Dispatcher) cancel(ctx context.Context, r run.Run, id string) (again bool) {
+	own, stop := context.WithTimeout(ctx, callTime)
+	defer stop()
+	client, err := d.Open(own, r.Repository.Installation)
+	if err == nil {
+		err = client.CancelCI(own, described(r), id)
+	}
+	if err == nil {
+		d.Tally.Cancelled.Add(1)
+		return false
+	}
+	d.Log.LogAttrs(ctx, slog.LevelWarn, "a CI run could not be cancelled", slog.String("run", string(r.ID)), slog.String("error", err.Error()))
+	problem, known := vcshost.Explain(r.Repository.Installation.VCS, err)
+	return !known || !problem.Permanent
+}
