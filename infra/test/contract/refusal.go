@@ -122,6 +122,7 @@ func (w walker) sendAs(caller *access.Caller, query, body string) said {
 		method, path, _ := strings.Cut(w.route.Pattern, " ")
 		path = strings.ReplaceAll(path, "{vcs}", string(system))
 		path = strings.ReplaceAll(path, "{upload_id}", strings.Repeat("0", 32))
+		path = strings.ReplaceAll(path, "{work_manifest_id}", run)
 		path = strings.ReplaceAll(path, "{$}", "") // with {$}, http.ServeMux says that nothing follows
 		path = pathVariable.ReplaceAllString(path, installation)
 		var log bytes.Buffer
@@ -146,11 +147,17 @@ func (w walker) sendAs(caller *access.Caller, query, body string) said {
 // installation is an installation of which the callers are members.
 const installation = "5"
 
+// run is the run whose runner the callers of routes for runners are.
+const run = "5b0e7f7a-8b1c-4f57-9d0e-0f8e1a2b3c4d"
+
 // callerOf returns a caller who may use a route with the rule.
 func callerOf(rule access.Rule) *access.Caller {
 	c := &access.Caller{Kind: access.KindAccessToken, User: "u", Key: "k", Capabilities: slices.Clone(rule.Needs)}
 	if len(rule.Kinds) > 0 {
 		c.Kind = rule.Kinds[0]
+	}
+	if c.Kind == access.KindRun {
+		c.Key, c.Active = run, true
 	}
 	for _, system := range vcs.All() {
 		c.Memberships = append(c.Memberships, vcs.Installation{VCS: system, ID: installation})

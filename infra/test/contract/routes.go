@@ -88,6 +88,8 @@ func canonical(pattern string, bare map[string]string) string {
 	pattern = strings.TrimSuffix(pattern, "{$}") // with {$}, http.ServeMux says that nothing follows
 	for _, system := range vcs.All() {
 		pattern = strings.Replace(pattern, "/api/v1/"+string(system)+"/", "/api/v1/{vcs}/", 1)
+		// The template has the routes of runners once for each VCS.
+		pattern = strings.Replace(pattern, "/api/"+string(system)+"/v1/work-manifests/", "/api/{vcs}/v1/work-manifests/", 1)
 	}
 	return pattern
 }

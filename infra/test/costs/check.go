@@ -119,9 +119,11 @@ func (m *Meter) Request(method, target string) {
 }
 
 // pattern returns the name of a route. The gateway needs a second route for the empty key. It
-// costs the same as the route with a key and gets the same name.
+// costs the same as the route with a key and gets the same name. So do the routes of runners at
+// the two hosts.
 func pattern(r template.Route) string {
-	return r.Method + " " + strings.TrimSuffix(r.Path, "/{key+}")
+	path := strings.TrimSuffix(r.Path, "/{key+}")
+	return r.Method + " " + strings.Replace(path, "/api/gitlab/v1/work-manifests/", "/api/github/v1/work-manifests/", 1)
 }
 
 func takes(pattern, path string) bool {

@@ -38,8 +38,10 @@ const (
 
 // The tokens of runs among these kinds.
 const (
-	runToken      = "token of a run that is queued"
-	endedRunToken = "token of a run that has ended"
+	runToken       = "token of a plan that is queued"
+	applyToken     = "token of an apply that is running"
+	twinRunToken   = "token of a plan on another VCS"
+	twinApplyToken = "token of an apply on another VCS"
 )
 
 // The sessions among these kinds.
@@ -154,22 +156,24 @@ func headersFor(t *testing.T, s *Stack, in Installation) map[string]string {
 	return made
 }
 
-// runTokens makes tokens of runs: two of the installation, and others that never reach it.
+// runTokens makes tokens of runs: of the installation, of others that never reach it, and some
+// that are refused everywhere.
 func runTokens(t *testing.T, s *Stack, in, neighbour, twin Installation) map[string]string {
 	t.Helper()
 	queued, ended := s.Run(t, in), s.Run(t, in)
 	s.AbortRun(t, ended.ID)
 	return map[string]string{
-		runToken:                                  Bearer(queued.Token),
-		endedRunToken:                             Bearer(ended.Token),
-		"token of a run of another installation":  Bearer(s.Run(t, neighbour).Token),
-		"token of a run on another VCS":           Bearer(s.Run(t, twin).Token),
-		"token of a run that does not exist":      Bearer(runtoken.New(run.NewID())),
-		"token of a run with another secret":      Bearer(runtoken.New(queued.ID)),
-		"token of a run cut short":                Bearer(queued.Token[:len(queued.Token)-1]),
-		"id of a run in place of its token":       Bearer(string(queued.ID)),
-		"token of a run in a session's name":      "session=" + queued.Token,
-		"token of a run that is still being made": Bearer(s.UnfinishedRun(t, in).Token),
+		runToken:                                 Bearer(queued.Token),
+		applyToken:                               Bearer(s.ApplyRun(t, in).Token),
+		twinRunToken:                             Bearer(s.Run(t, twin).Token),
+		twinApplyToken:                           Bearer(s.ApplyRun(t, twin).Token),
+		"token of a run that has ended":          Bearer(ended.Token),
+		"token of a run of another installation": Bearer(s.Run(t, neighbour).Token),
+		"token of a run that does not exist":     Bearer(runtoken.New(run.NewID())),
+		"token of a run with another secret":     Bearer(runtoken.New(queued.ID)),
+		"token of a run cut short":               Bearer(queued.Token[:len(queued.Token)-1]),
+		"id of a run in place of its token":      Bearer(string(queued.ID)),
+		"token of a run that is being made":      Bearer(s.UnfinishedRun(t, in).Token),
 	}
 }
 

@@ -4,12 +4,14 @@ package journey
 
 import (
 	"context"
+	"encoding/base64"
 	"errors"
 	"testing"
 	"time"
 
 	"github.com/opsplane/opsplane/shared/run"
 	"github.com/opsplane/opsplane/shared/run/manifest"
+	"github.com/opsplane/opsplane/shared/run/planstore"
 	"github.com/opsplane/opsplane/shared/run/runstore"
 	"github.com/opsplane/opsplane/shared/run/runtoken"
 	"github.com/opsplane/opsplane/shared/vcs"
@@ -52,6 +54,7 @@ func (s *Stack) creation(t testing.TB, in Installation) (runstore.Creation, Run)
 	}
 	return runstore.Creation{
 		Spec: run.Spec{
+			// Each run has a repository of its own, so that none waits for another.
 			ID: made.ID, Repository: of.Repository(vcs.ID(NewID())), Owner: "journey", Name: "infra", Type: run.Plan, Kind: run.Kind{Name: run.Branch},
 			Base: main, Source: main, Principal: operator(time.Now()).Principal, Dirspaces: []run.Dirspace{net},
 		},
@@ -59,11 +62,18 @@ func (s *Stack) creation(t testing.TB, in Installation) (runstore.Creation, Run)
 	}, made
 }
 
-// Run makes a queued run of an installation, in a repository of its own. Its dispatch is
-// claimed, so that a runner may ask for the work.
+// Run makes a queued plan of an installation. Its dispatch is claimed, so that a runner may ask
+// for the work.
 func (s *Stack) Run(t testing.TB, in Installation) Run {
 	t.Helper()
 	c, made := s.creation(t, in)
+	s.queue(t, c)
+	return made
+}
+
+// queue creates a run and claims its dispatch.
+func (s *Stack) queue(t testing.TB, c runstore.Creation) {
+	t.Helper()
 	runs := s.runs(t)
 	if _, err := runs.Create(t.Context(), c, operator(time.Now())); err != nil {
 		t.Fatal(err)
@@ -71,7 +81,45 @@ func (s *Stack) Run(t testing.TB, in Installation) Run {
 	if _, ok, err := runs.Claim(t.Context(), c.Spec.Repository, time.Hour, operator(time.Now())); err != nil || !ok {
 		t.Fatalf("claim: %t, %v", ok, err)
 	}
+}
+
+// Texts that the runner of ApplyRun sends, and that no reader of the API may find.
+const (
+	SecretOfPlan   = "planted-in-a-plan-4c1f"
+	SecretOfOutput = "planted-in-an-output-9b27"
+)
+
+// ApplyRun makes an apply that is running, with the plan of a run that its runner has completed.
+// The runner does its part over HTTP.
+func (s *Stack) ApplyRun(t testing.TB, in Installation) Run {
+	t.Helper()
+	plan := s.Run(t, in)
+	data := base64.StdEncoding.EncodeToString([]byte(SecretOfPlan))
+	s.Runner(t, in, plan, "POST", "/initiate", `{"run_id":"1","sha":"`+Commit+`"}`).Want(t, 200)
+	s.Runner(t, in, plan, "POST", "/plans", `{"path":"net","workspace":"default","plan_data":"`+data+`"}`).Want(t, 200)
+	s.Runner(t, in, plan, "PUT", "", `{"steps":[{"step":"tf/apply","success":true,"ignore_errors":false,"scope":{"type":"dirspace","dir":"net","workspace":"default"},
+		"payload":{"text":"done","outputs":{"password":{"sensitive":true,"type":"string","value":"`+SecretOfOutput+`"}}}}]}`).Want(t, 200)
+	c, made := s.creation(t, in)
+	c.Spec.Type = run.Apply
+	runs := s.runs(t)
+	plans := planstore.Store{DB: runs.DB, Table: runs.Table, Keep: time.Hour}
+	found, err := plans.Of(t.Context(), plan.ID, time.Now())
+	if err != nil || len(found) != 1 {
+		t.Fatalf("got the plans %+v, %v", found, err)
+	}
+	c.Before = func(ctx context.Context) error {
+		return plans.Choose(ctx, made.ID, []planstore.Use{{Dirspace: found[0].Dirspace, Plan: plan.ID, Digest: found[0].Digest}}, time.Now().Add(time.Hour))
+	}
+	s.queue(t, c)
+	s.Runner(t, in, made, "POST", "/initiate", `{"run_id":"2","sha":"`+Commit+`"}`).Want(t, 200)
 	return made
+}
+
+// Runner sends a request of the runner of a run. rest is the path below that of the run.
+func (s *Stack) Runner(t testing.TB, in Installation, of Run, method, rest, body string) Response {
+	t.Helper()
+	target := "/api/" + in.VCS + "/v1/work-manifests/" + string(of.ID) + rest
+	return s.Do(t, Request{Method: method, Target: target, Authorization: Bearer(of.Token), Body: body})
 }
 
 // UnfinishedRun makes a run whose creation ends before anybody can see the run.

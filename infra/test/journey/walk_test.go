@@ -3,6 +3,8 @@
 package journey
 
 import (
+	"bytes"
+	"encoding/base64"
 	"maps"
 	"net/url"
 	"slices"
@@ -10,6 +12,7 @@ import (
 	"testing"
 
 	"github.com/opsplane/opsplane/infra/test/template"
+	"github.com/opsplane/opsplane/shared/run/runtoken"
 )
 
 // The credentials that are admitted, by kind of route. Other kinds of credential are refused.
@@ -26,11 +29,11 @@ var (
 	// nothing else.
 	nobody   = []string{}
 	creators = without(anyTokenOfVCS, weakToken, readToken, writeToken)
-	readers  = []string{rightToken, restrictedToken, readToken, memberSession, vouchedSession, runToken}
-	writers  = []string{rightToken, restrictedToken, writeToken, memberSession, vouchedSession, runToken}
-	both     = []string{rightToken, restrictedToken, memberSession, vouchedSession, runToken}
+	readers  = []string{rightToken, restrictedToken, readToken, memberSession, vouchedSession, runToken, applyToken}
+	writers  = []string{rightToken, restrictedToken, writeToken, memberSession, vouchedSession, runToken, applyToken}
+	both     = []string{rightToken, restrictedToken, memberSession, vouchedSession, runToken, applyToken}
 	// Members who may read and write.
-	members = without(both, runToken)
+	members = without(both, runToken, applyToken)
 	// A token or session of a member reaches the installation, whatever its capabilities are.
 	reaching = []string{rightToken, restrictedToken, weakToken, readToken, writeToken, memberSession, vouchedSession}
 )
@@ -53,19 +56,21 @@ type row struct {
 	// good is a request with the right token that succeeds, if the request above does not. It
 	// is the zero value if success needs people. The walk of the hosted routes has people.
 	good Request
+	// ends says that the request ends a session or a run, so that the row comes last.
+	ends bool
 
 	names *strings.Replacer
 }
 
 // walk has a row for every route of template.yaml.
-var walk = map[string]row{
+var walk = withRunners(map[string]row{
 	"POST /api/v1/access-token/refresh":                       {target: "/api/v1/access-token/refresh", passes: []string{apiKey}, status: 200},
 	"GET /api/v1/{vcs}/access-token":                          {target: "/api/v1/github/access-token", passes: creators, status: 200},
 	"POST /api/v1/{vcs}/access-token":                         {target: "/api/v1/github/access-token", body: `{"name":"walk","capabilities":[]}`, passes: creators, status: 200},
 	"DELETE /api/v1/{vcs}/access-token":                       {target: "/api/v1/github/access-token?id=5b0e7f7a-8b1c-4f57-9d0e-0f8e1a2b3c4d", passes: creators, status: 200},
 	"GET /api/v1/whoami":                                      {target: "/api/v1/whoami", passes: append(anyToken, apiKey), status: 200},
 	"GET /api/v1/{vcs}/whoami":                                {target: "/api/v1/github/whoami", passes: append(without(anyTokenOfVCS, otherVCSMember), apiKey), status: 200},
-	"POST /api/v1/logout":                                     {target: "/api/v1/logout", passes: anyToken, status: 200},
+	"POST /api/v1/logout":                                     {target: "/api/v1/logout", passes: anyToken, status: 200, ends: true},
 	"GET /api/v1/{vcs}/login":                                 {target: "/api/v1/gitlab/login", status: 303},
 	"GET /api/v1/{vcs}/callback":                              {target: "/api/v1/gitlab/callback?code=x", status: 303},
 	"GET /api/github/v1/callback":                             {target: "/api/github/v1/callback?code=x", status: 303},
@@ -115,6 +120,26 @@ var walk = map[string]row{
 	"GET " + store + "/artifact/upload/{upload_id}":           {target: "{in}/artifact/upload/{upload}", passes: writers, status: 200},
 	"DELETE " + store + "/artifact/upload/{upload_id}":        {target: "{in}/artifact/upload/00000000000000000000000000000000", passes: writers, status: 404, good: Request{Target: "{in}/artifact/upload/{upload}"}},
 	"POST " + store + "/artifact/upload/{upload_id}/complete": {target: "{in}/artifact/upload/{upload}/complete", passes: writers, status: 400, good: Request{Target: "{in}/artifact/upload/{sent}/complete"}},
+})
+
+// withRunners adds the rows of the routes that runners call, for each host. Each route is for the
+// run of the token only. The apply fetches a plan, and the plan does all else.
+func withRunners(rows map[string]row) map[string]row {
+	start := `{"run_id":"77","sha":"` + Commit + `"}`
+	for _, at := range []struct{ vcs, plan, apply, id, applyID string }{
+		{"github", runToken, applyToken, "{run}", "{apply}"}, {"gitlab", twinRunToken, twinApplyToken, "{twin run}", "{twin apply}"},
+	} {
+		pattern, target := "/api/"+at.vcs+"/v1/work-manifests/{work_manifest_id}", "/api/"+at.vcs+"/v1/work-manifests/"+at.id
+		plan, apply := []string{at.plan}, []string{at.apply}
+		rows["POST "+pattern+"/initiate"] = row{target: target + "/initiate", body: start, status: 200}
+		rows["POST "+pattern+"/plans"] = row{target: target + "/plans", body: `{"path":"net","workspace":"default","plan_data":""}`, passes: plan, status: 200}
+		rows["GET "+pattern+"/plans"] = row{target: strings.Replace(target, at.id, at.applyID, 1) + "/plans?path=net&workspace=default", passes: apply, status: 200}
+		rows["PUT "+pattern] = row{target: target, body: `{"steps":[]}`, passes: plan, status: 200, ends: true}
+		rows["GET "+pattern+"/workspaces"] = row{target: target + "/workspaces", passes: plan, status: 200}
+		rows["POST "+pattern+"/workspaces"] = row{target: target + "/workspaces", passes: plan, status: 200}
+	}
+	rows["POST /api/github/v1/work-manifests/{work_manifest_id}/access-token"] = row{target: "/api/github/v1/work-manifests/{run}/access-token", passes: []string{runToken}, status: 200}
+	return rows
 }
 
 const (
@@ -153,7 +178,7 @@ func TestRoutesOfAStackWithHosts(t *testing.T) {
 		t.Fatal(err)
 	}
 	done := map[string]bool{}
-	t.Run("every route answers every kind of credential as its row says", func(t *testing.T) { walkAll(t, s, tmpl, done) })
+	t.Run("every route answers every kind of credential as its row says", func(t *testing.T) { walkAll(t, s, h, tmpl, done) })
 	t.Run("hosted routes answer people as the hosts say", func(t *testing.T) {
 		c := newScene(t, s, h)
 		c.walk(t, done)
@@ -170,12 +195,13 @@ func TestRoutesOfAStackWithHosts(t *testing.T) {
 
 // walkAll sends every row with every kind of credential, and records the routes that have
 // succeeded.
-func walkAll(t *testing.T, s *Stack, tmpl *template.Template, done map[string]bool) {
+func walkAll(t *testing.T, s *Stack, h *hosts, tmpl *template.Template, done map[string]bool) {
 	c, in := s.Member(t)
+	h.github.Install(in.ID)
 	upload, sent := fill(t, c, in)
 	proofs := proofsFor(t, s, in)
 	walked := map[string]bool{}
-	end := func() {} // the row that ends sessions runs last
+	var last []func()
 	for _, f := range tmpl.Functions {
 		for _, r := range f.Routes {
 			route := r.Method + " " + r.Path
@@ -189,18 +215,24 @@ func walkAll(t *testing.T, s *Stack, tmpl *template.Template, done map[string]bo
 				t.Errorf("%s: the template lets everyone pass = %v, its row %v", route, public, row.passes == nil)
 			}
 			row.names = strings.NewReplacer("{in}", in.Base(), "{of}", strings.Replace(in.Base(), "/kv/", "/installations/", 1),
-				"{id}", in.ID, "{upload}", upload, "{sent}", sent)
+				"{id}", in.ID, "{upload}", upload, "{sent}", sent, "{run}", runOf(t, proofs[runToken]), "{apply}", runOf(t, proofs[applyToken]),
+				"{twin run}", runOf(t, proofs[twinRunToken]), "{twin apply}", runOf(t, proofs[twinApplyToken]))
 			try := func() {
 				t.Run(strings.ReplaceAll(route, "/", "|"), func(t *testing.T) { done[route] = row.try(t, s, r.Method, proofs) })
 			}
-			if r.Path == "/api/v1/logout" {
-				end = try
+			if row.ends {
+				last = append(last, try)
 				continue
 			}
 			try()
 		}
 	}
-	end()
+	for _, try := range last {
+		try()
+	}
+	if printed, err := s.output(); err != nil || bytes.Contains(printed, []byte(SecretOfPlan)) || bytes.Contains(printed, []byte(SecretOfOutput)) {
+		t.Errorf("the stack printed a secret of a run (%v)", err)
+	}
 	for route := range walk {
 		if !walked[route] {
 			t.Errorf("%s has a row in this test and is not in the template", route)
@@ -232,12 +264,35 @@ func (r row) try(t *testing.T, s *Stack, method string, proofs map[string]proof)
 		case r.rank(name) == 1 && resp.Status != r.status:
 			t.Errorf("%s: got %v, want status %d", name, resp, r.status)
 		}
+		checkSecrets(t, name, resp)
 		succeeded = succeeded || resp.Status < 400
 		if strings.Contains(r.target, "{who}") {
 			r.checkEffect(t, s, name, strings.Replace(target, "/cas/key/", "/key/", 1), proofs)
 		}
 	}
 	return succeeded
+}
+
+// checkSecrets fails the test if a response has what the runners of runs have planted: the plan,
+// unless the response is that to the runner of its apply, or the sensitive output.
+func checkSecrets(t *testing.T, name string, resp Response) {
+	t.Helper()
+	fetches := (name == applyToken || name == twinApplyToken) && strings.HasSuffix(resp.request.URL.Path, "/plans")
+	for _, secret := range []string{SecretOfPlan, base64.StdEncoding.EncodeToString([]byte(SecretOfPlan)), SecretOfOutput} {
+		if strings.Contains(string(resp.Body), secret) && !(fetches && secret != SecretOfOutput) {
+			t.Errorf("%s: got %v, which has a secret of a run", name, resp)
+		}
+	}
+}
+
+// runOf returns the id of the run to which a proof belongs.
+func runOf(t *testing.T, p proof) string {
+	t.Helper()
+	id, ok := runtoken.RunOf(strings.TrimPrefix(p.header, "Bearer "))
+	if !ok {
+		t.Fatal("the proof is not the token of a run")
+	}
+	return string(id)
 }
 
 // rank returns 0 for a kind that is refused and 1 for a kind that is admitted.

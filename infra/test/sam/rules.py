@@ -18,6 +18,9 @@ PUBLIC = {
     # A delivery itself proves where it comes from.
     ("post", "/api/github/v1/events"),
     ("post", "/api/v1/{vcs}/events"),
+    # The id of a run, which only its CI job has, is the credential.
+    ("post", "/api/github/v1/work-manifests/{work_manifest_id}/initiate"),
+    ("post", "/api/gitlab/v1/work-manifests/{work_manifest_id}/initiate"),
 }
 
 EMPTY = ""
@@ -53,7 +56,8 @@ RESPONSES = {
 
 FUNCTIONS = {"AuthorizerFunction", "TokensFunction", "IdentityFunction", "LoginFunction", "SystemFunction", "KvFunction", "CollectorFunction",
              "WebhooksFunction", "WorkerFunction", "InstallationsFunction", "HostsFunction", "RepositoriesFunction", "JobsFunction",
-             "AuditorFunction", "AuditFunction", "ArchivistFunction", "RenewerFunction", "EraserFunction", "DispatcherFunction"}
+             "AuditorFunction", "AuditFunction", "ArchivistFunction", "RenewerFunction", "EraserFunction", "DispatcherFunction",
+             "RunnerFunction"}
 
 # Functions for whose result nobody waits at the gateway.
 UNATTENDED = {"CollectorFunction", "WorkerFunction", "JobsFunction", "AuditorFunction", "ArchivistFunction", "RenewerFunction",
@@ -130,6 +134,21 @@ GRANTS = {
         ("s3:PutObject", "${KvBucket.Arn}/collector/*", None),
         ("s3:ListBucket", "KvBucket.Arn", None),
     },
+    "RunnerFunction": {
+        ("dynamodb:GetItem", "RunsTable.Arn", ("RUN#*",)),
+        ("dynamodb:Query", "RunsTable.Arn", ("RUN#*",)),
+        ("dynamodb:GetItem", "RunsTable.Arn", ("REPO#*",)),
+        ("dynamodb:UpdateItem", "RunsTable.Arn", ("RUN#*",)),
+        ("dynamodb:ConditionCheckItem", "RunsTable.Arn", ("RUN#*",)),
+        ("dynamodb:PutItem", "RunsTable.Arn", ("RUN#*", "REPO#*", "CI#*", "DUE#*", "IDX#*")),
+        ("dynamodb:DeleteItem", "RunsTable.Arn", ("REPO#*", "DUE#*", "IDX#*")),
+        ("s3:GetObject", "${RunsBucket.Arn}/manifests/*", None),
+        ("s3:GetObject", "${RunsBucket.Arn}/plans/*", None),
+        ("s3:PutObject", "${RunsBucket.Arn}/plans/*", None),
+        ("s3:PutObject", "${RunsBucket.Arn}/results/*", None),
+        ("secretsmanager:GetSecretValue", "ServerSecret", None),
+        ("secretsmanager:GetSecretValue", "GithubAppPrivateKey", None),
+    },
     "WebhooksFunction": {
         ("dynamodb:PutItem", "DeliveriesTable.Arn", ("ID#*", "github#*", "gitlab#*")),
         ("dynamodb:UpdateItem", "DeliveriesTable.Arn", ("github#*", "gitlab#*")),
@@ -151,8 +170,8 @@ GRANTS = {
         ("dynamodb:GetItem", "RunsTable.Arn", ("CI#*", "RUN#*")),
         ("dynamodb:Query", "RunsTable.Arn", ("RUN#*",)),
         ("dynamodb:UpdateItem", "RunsTable.Arn", ("RUN#*",)),
-        ("dynamodb:PutItem", "RunsTable.Arn", ("REPO#*", "DUE#*")),
-        ("dynamodb:DeleteItem", "RunsTable.Arn", ("REPO#*", "DUE#*")),
+        ("dynamodb:PutItem", "RunsTable.Arn", ("REPO#*", "DUE#*", "IDX#*")),
+        ("dynamodb:DeleteItem", "RunsTable.Arn", ("REPO#*", "DUE#*", "IDX#*")),
     },
     "InstallationsFunction": {
         ("dynamodb:Query", "VcsTable.Arn", None),
@@ -240,8 +259,8 @@ GRANTS = {
         *((f"dynamodb:{action}", "RunsTable.Arn", ("REPO#*",)) for action in ("Query", "PutItem", "UpdateItem", "DeleteItem")),
         ("dynamodb:Query", "RunsTable.Arn", ("RUNS#*", "RUNREPOS#*")),
         ("dynamodb:DeleteItem", "RunsTable.Arn", ("RUNS#*", "RUNREPOS#*")),
-        ("dynamodb:PutItem", "RunsTable.Arn", ("DUE#*",)),
-        ("dynamodb:DeleteItem", "RunsTable.Arn", ("DUE#*",)),
+        ("dynamodb:PutItem", "RunsTable.Arn", ("DUE#*", "IDX#*")),
+        ("dynamodb:DeleteItem", "RunsTable.Arn", ("DUE#*", "IDX#*")),
         ("dynamodb:DeleteItem", "RunsTable.Arn", ("CI#*",)),
         ("s3:ListBucket", "RunsBucket.Arn", None),
         *(("s3:DeleteObject", f"${{RunsBucket.Arn}}/{folder}/*", None) for folder in ("plans", "results", "texts")),
@@ -263,6 +282,8 @@ GRANTS = {
         ("dynamodb:Query", "RunsTable.Arn", ("DUE#*",)),
         ("dynamodb:PutItem", "RunsTable.Arn", ("DUE#*",)),
         ("dynamodb:DeleteItem", "RunsTable.Arn", ("DUE#*",)),
+        ("dynamodb:PutItem", "RunsTable.Arn", ("IDX#*",)),
+        ("dynamodb:DeleteItem", "RunsTable.Arn", ("IDX#*",)),
         ("dynamodb:PutItem", "RunsTable.Arn", ("CI#*",)),
         ("s3:DeleteObject", "${RunsBucket.Arn}/plans/*", None),
         ("dynamodb:GetItem", "SessionsTable.Arn", ("GROUP#*",)),
@@ -309,8 +330,8 @@ GRANTS = {
         *((f"dynamodb:{action}", "RunsTable.Arn", ("REPO#*",)) for action in ("Query", "PutItem", "UpdateItem", "DeleteItem")),
         ("dynamodb:Query", "RunsTable.Arn", ("RUNS#*", "RUNREPOS#*")),
         ("dynamodb:DeleteItem", "RunsTable.Arn", ("RUNS#*", "RUNREPOS#*")),
-        ("dynamodb:PutItem", "RunsTable.Arn", ("DUE#*",)),
-        ("dynamodb:DeleteItem", "RunsTable.Arn", ("DUE#*",)),
+        ("dynamodb:PutItem", "RunsTable.Arn", ("DUE#*", "IDX#*")),
+        ("dynamodb:DeleteItem", "RunsTable.Arn", ("DUE#*", "IDX#*")),
         ("dynamodb:DeleteItem", "RunsTable.Arn", ("CI#*",)),
         ("s3:ListBucket", "RunsBucket.Arn", None),
         *(("s3:DeleteObject", f"${{RunsBucket.Arn}}/{folder}/*", None) for folder in ("plans", "results", "texts")),
@@ -327,10 +348,14 @@ BLIND_WRITES = {
 # The attributes that a function may name in an update, if they are not all attributes.
 ATTRIBUTES = {
     ("IdentityFunction", "SessionsTable.Arn"): ["pk", "sk", "seen_at", "ended_at", "ttl", "ch_by", "ch_cred", "ch_req", "ch_src", "ch_at"],
+    ("AuthorizerFunction", "RunsTable.Arn"): ["pk", "sk", "token_hash", "state", "vcs", "installation"],
 }
 
+# Reads that must name the attributes. (function, table)
+CHOSEN_READS = {("AuthorizerFunction", "RunsTable.Arn")}
+
 # The functions that may remove anything at all.
-REMOVERS = {"CollectorFunction", "JobsFunction", "RenewerFunction", "EraserFunction", "DispatcherFunction", "WorkerFunction"}
+REMOVERS = {"CollectorFunction", "JobsFunction", "RenewerFunction", "EraserFunction", "DispatcherFunction", "RunnerFunction", "WorkerFunction"}
 
 TABLES = {
     "TokensTable": {"pk": "S", "sk": "S", "by_name": "S"},
@@ -498,7 +523,9 @@ def grants(template, function):
                   f"attributes of {at}")
             writes = {"dynamodb:PutItem", "dynamodb:UpdateItem"} & set(listed(statement["Action"]))
             returns = conditions.pop("StringEqualsIfExists", None)
-            if returns or writes and at in BLIND_WRITES:
+            if at in CHOSEN_READS:
+                equal(returns, {"dynamodb:Select": ["SPECIFIC_ATTRIBUTES"]}, f"what a read selects of {at}")
+            elif returns or writes and at in BLIND_WRITES:
                 equal(returns, {"dynamodb:ReturnValues": ["NONE"]}, f"what a write hands back of {at}")
             equal(conditions, {}, f"other conditions of {at}")
             for action in listed(statement["Action"]):

@@ -12,6 +12,10 @@ import (
 // bytes. A larger one is an object.
 const MaxManifest = 32 << 10
 
+// ManifestPrefix is the beginning of the names of all objects of manifests. The
+// function of runners may read only these.
+const ManifestPrefix = "manifests/"
+
 // Manifest is the document that the runner of a run gets. Either Body or Object is
 // set.
 type Manifest struct {

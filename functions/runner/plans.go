@@ -1,0 +1,117 @@
+package main
+
+import (
+	"context"
+	"encoding/base64"
+	"errors"
+	"net/http"
+	"slices"
+
+	"github.com/opsplane/opsplane/shared/api/access"
+	"github.com/opsplane/opsplane/shared/api/fault"
+	"github.com/opsplane/opsplane/shared/api/httpapi"
+	"github.com/opsplane/opsplane/shared/run"
+	"github.com/opsplane/opsplane/shared/run/planstore"
+)
+
+// plan is a plan that a runner stores. What the bytes are is the runner's business.
+type plan struct {
+	of         run.Dirspace
+	bytes      []byte
+	hasChanges bool
+}
+
+// maxPlan is the largest plan, in bytes. In base64, with what is around it, its
+// response just fits into the 6 MB that a Lambda function can return ("Lambda
+// quotas", AWS documentation).
+const maxPlan = (6<<20 - 8<<10) / 4 * 3
+
+func decodePlan(r *http.Request) (plan, error) {
+	var body struct {
+		Path, Workspace *string
+		PlanData        *string `json:"plan_data"`
+		HasChanges      *bool   `json:"has_changes"`
+	}
+	if err := decodeBody(r, &body); err != nil {
+		return plan{}, err
+	}
+	if body.Path == nil || body.Workspace == nil || body.PlanData == nil {
+		return plan{}, fault.Invalidf("INVALID_BODY", "the members path, workspace and plan_data are needed")
+	}
+	p := plan{hasChanges: body.HasChanges == nil || *body.HasChanges}
+	var err error
+	if p.of, err = dirspace(*body.Path, *body.Workspace); err != nil {
+		return plan{}, err
+	}
+	// The decoder ignores line breaks.
+	if p.bytes, err = base64.StdEncoding.DecodeString(*body.PlanData); err != nil {
+		return plan{}, fault.Invalidf("INVALID_BODY", `member "plan_data" is not base64`)
+	}
+	if len(p.bytes) > maxPlan {
+		return plan{}, fault.TooLargef("PLAN_TOO_LARGE", "the plan has %d bytes; this server keeps at most %d. "+
+			"Let the runner keep plans itself: set storage.plans to the method s3 in the configuration of the repository", len(p.bytes), maxPlan)
+	}
+	return p, nil
+}
+
+// dirspace returns the dirspace that a runner names.
+func dirspace(dir, workspace string) (run.Dirspace, error) {
+	d, err := run.NewDirspace(dir, workspace)
+	if err != nil {
+		return d, fault.Invalidf("INVALID_DIRSPACE", "%v", err)
+	}
+	return d, nil
+}
+
+// storePlan stores a plan. A repeated request replaces it.
+func (s *runner) storePlan(ctx context.Context, call httpapi.Call, p plan) (httpapi.Empty, error) {
+	r, err := s.runs.Get(ctx, idOf(call))
+	if err != nil {
+		return httpapi.Empty{}, err
+	}
+	if !r.Type.IsPlan() {
+		return httpapi.Empty{}, access.Refuse(access.StepRestriction, "the run makes no plans")
+	}
+	if !slices.Contains(r.Dirspaces, p.of) {
+		return httpapi.Empty{}, fault.Invalidf("INVALID_DIRSPACE", "the run does not work on %s", p.of)
+	}
+	err = s.plans.Put(ctx, r.ID, p.of, p.bytes, p.hasChanges, call.Now)
+	if errors.Is(err, planstore.ErrInactive) {
+		err = ended()
+	}
+	return httpapi.Empty{}, err
+}
+
+// ended refuses a request of a run that ended after the authorizer had read it.
+func ended() error { return access.Refuse(access.StepCredential, "the run of the token has ended") }
+
+// decodeFetch reads the dirspace whose plan is wanted. The contract names the
+// directory dir, and the runner sends path (runner protocol, 5.4).
+func decodeFetch(r *http.Request) (run.Dirspace, error) {
+	q := httpapi.NewQuery(r)
+	dir := q.String("dir", "")
+	dir = q.String("path", dir)
+	if !q.Has("path") && !q.Has("dir") || !q.Has("workspace") {
+		return run.Dirspace{}, fault.Invalidf("INVALID_PARAMETER", "the query parameters path and workspace are needed")
+	}
+	return dirspace(dir, q.String("workspace", ""))
+}
+
+// fetched is the response with a plan.
+type fetched struct {
+	Data []byte `json:"data"` // base64 in JSON
+}
+
+// fetchPlan returns the plan that was chosen for a running apply. It may be fetched
+// again until the apply ends, because a response can be lost.
+func (s *runner) fetchPlan(ctx context.Context, call httpapi.Call, of run.Dirspace) (fetched, error) {
+	r, err := s.runs.Get(ctx, idOf(call))
+	if err != nil {
+		return fetched{}, err
+	}
+	if !r.Type.IsApply() || r.State != run.Running {
+		return fetched{}, access.Refuse(access.StepRestriction, "the run is not a running apply")
+	}
+	bytes, err := s.plans.Read(ctx, r.ID, of, call.Now)
+	return fetched{bytes}, err
+}
