@@ -108,7 +108,7 @@ func number(key, value string) (node, error) {
 	if err != nil {
 		return nil, &Error{ID: "INVALID_NUMBER", Data: value}
 	}
-	return test{term: []Term{{Key: key, Value: strconv.FormatInt(want, 10)}}, compare: func(r Row) truth {
+	return test{key: key, term: []Term{{Key: key, Value: strconv.FormatInt(want, 10)}}, compare: func(r Row) truth {
 		found, ok := r.Number(key)
 		if !ok {
 			return unknown
@@ -134,7 +134,7 @@ func durations(key, value string) (node, error) {
 		}
 		bounds[i] = bound
 	}
-	return test{compare: func(r Row) truth {
+	return test{key: key, compare: func(r Row) truth {
 		seconds, ok := r.Number(key)
 		if !ok {
 			return unknown

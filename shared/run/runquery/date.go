@@ -28,7 +28,7 @@ func (i Interval) Contains(at time.Time) bool {
 // seconds are left out of account. The empty value matches nothing.
 func (c *compiler) times(key, value string) (node, error) {
 	if value == "" {
-		return test{compare: func(Row) truth { return no }}, nil
+		return test{key: key, compare: func(Row) truth { return no }}, nil
 	}
 	zone, err := time.LoadLocation(c.zone)
 	if err != nil || c.zone == "Local" {
@@ -38,7 +38,7 @@ func (c *compiler) times(key, value string) (node, error) {
 	if !ok {
 		return nil, &Error{ID: "BAD_DATE_FORMAT", Data: value}
 	}
-	return test{term: []Term{{Key: key, Times: interval}}, compare: func(r Row) truth {
+	return test{key: key, term: []Term{{Key: key, Times: interval}}, compare: func(r Row) truth {
 		at, ok := r.Time(key)
 		if !ok {
 			return unknown

@@ -22,6 +22,9 @@ func truthOf(b bool) truth {
 // node is a part of a query.
 type node interface {
 	truth(r Row) truth
+	// bounds returns the smallest and the largest truth that the part can have, by
+	// what is known of a row.
+	bounds(r PartialRow) (low, high truth)
 	// needs returns the terms that every row has of which the part is true.
 	needs() []Term
 }
@@ -34,6 +37,8 @@ type (
 	always struct{}
 	// test is a comparison with one key of a row.
 	test struct {
+		key     string
+		some    bool // one of several values is enough
 		compare func(r Row) truth
 		term    []Term // none or one
 	}
@@ -44,6 +49,37 @@ func (n orNode) truth(r Row) truth  { return max(n.left.truth(r), n.right.truth(
 func (n notNode) truth(r Row) truth { return yes - n.of.truth(r) }
 func (always) truth(Row) truth      { return yes }
 func (n test) truth(r Row) truth    { return n.compare(r) }
+
+func (n andNode) bounds(r PartialRow) (low, high truth) {
+	leftLow, leftHigh := n.left.bounds(r)
+	rightLow, rightHigh := n.right.bounds(r)
+	return min(leftLow, rightLow), min(leftHigh, rightHigh)
+}
+
+func (n orNode) bounds(r PartialRow) (low, high truth) {
+	leftLow, leftHigh := n.left.bounds(r)
+	rightLow, rightHigh := n.right.bounds(r)
+	return max(leftLow, rightLow), max(leftHigh, rightHigh)
+}
+
+func (n notNode) bounds(r PartialRow) (low, high truth) {
+	low, high = n.of.bounds(r)
+	return yes - high, yes - low
+}
+
+func (always) bounds(PartialRow) (low, high truth) { return yes, yes }
+
+func (n test) bounds(r PartialRow) (low, high truth) {
+	known := r.Known(n.key)
+	if !known && !n.some {
+		return no, yes
+	}
+	found := n.compare(r)
+	if known || found == yes {
+		return found, found
+	}
+	return no, yes
+}
 
 func (n andNode) needs() []Term { return append(n.left.needs(), n.right.needs()...) }
 func (orNode) needs() []Term    { return nil }
@@ -76,12 +112,12 @@ func (q Query) Terms() []Term {
 // one compares a text that may be absent.
 func one(key, value string, prefix bool) test {
 	if value == "" && !prefix {
-		return test{compare: func(r Row) truth {
+		return test{key: key, compare: func(r Row) truth {
 			found := r.Texts(key)
 			return truthOf(len(found) == 0 || found[0] == "")
 		}}
 	}
-	return test{term: []Term{{Key: key, Value: value, Prefix: prefix}}, compare: func(r Row) truth {
+	return test{key: key, term: []Term{{Key: key, Value: value, Prefix: prefix}}, compare: func(r Row) truth {
 		found := r.Texts(key)
 		if len(found) == 0 {
 			return unknown
@@ -92,7 +128,7 @@ func one(key, value string, prefix bool) test {
 
 // many looks for a text among those of a row.
 func many(key, value string, prefix bool) test {
-	return test{term: []Term{{Key: key, Value: value, Prefix: prefix}}, compare: func(r Row) truth {
+	return test{key: key, some: true, term: []Term{{Key: key, Value: value, Prefix: prefix}}, compare: func(r Row) truth {
 		for _, found := range r.Texts(key) {
 			if matches(found, value, prefix) {
 				return yes
@@ -108,7 +144,7 @@ func matches(found, value string, prefix bool) bool {
 
 // flag is a value that is written bare.
 func flag(key string) test {
-	return test{compare: func(r Row) truth {
+	return test{key: key, compare: func(r Row) truth {
 		value, ok := r.Flag(key)
 		if !ok {
 			return unknown

@@ -7,6 +7,7 @@ import (
 
 	"github.com/opsplane/opsplane/shared/audit/change"
 	"github.com/opsplane/opsplane/shared/run"
+	"github.com/opsplane/opsplane/shared/run/runindex"
 	"github.com/opsplane/opsplane/shared/storage/attr"
 	"github.com/opsplane/opsplane/shared/storage/table"
 )
@@ -50,7 +51,9 @@ func (s Store) Complete(ctx context.Context, id run.ID, result run.Result, autho
 			return Completion{}, fmt.Errorf("complete run: it has %d dirspaces, but %d outcomes", was.DirspaceCount, len(outcomes))
 		}
 		rec := was.completed(result, author.At)
-		err = s.table().Transact(ctx, append([]table.Write{s.table().WriteUpdate(completion(rec, author)), s.active(&rec)}, s.remind(was.due, rec.due)...)...)
+		writes := append([]table.Write{s.table().WriteUpdate(completion(rec, author)), s.active(&rec)}, s.remind(was.due, rec.due)...)
+		writes = append(writes, runindex.Transition(s.table(), was.Run, rec.Run, author.At, rec.ttl)...)
+		err = s.table().Transact(ctx, writes...)
 		if err == nil {
 			return Completion{Run: rec.Run}, nil
 		}

@@ -19,7 +19,11 @@ const (
 
 // plan creates a run of n directories, whose ids are as long as on AWS.
 func plan(t *testing.T, s runstore.Store, n int) run.Run {
-	c := creation(run.Plan, many(n))
+	return planOf(t, s, many(n))
+}
+
+func planOf(t *testing.T, s runstore.Store, list []run.Dirspace) run.Run {
+	c := creation(run.Plan, list)
 	c.Token = runstore.Token{Hash: make([]byte, 32), Sealed: make([]byte, 130)}
 	c.Manifest.Body = make([]byte, 2000)
 	return create(t, s, c, 0)
@@ -29,10 +33,10 @@ func plan(t *testing.T, s runstore.Store, n int) run.Run {
 // returns it.
 var counted = map[string]func(*testing.T, runstore.Store) func() error{
 	"create a run of 1 directory": func(t *testing.T, s runstore.Store) func() error {
-		return func() error { plan(t, s, small); return nil }
+		return func() error { planOf(t, s, directories(small)); return nil }
 	},
 	"create a run of 5,000 directories": func(t *testing.T, s runstore.Store) func() error {
-		return func() error { plan(t, s, large); return nil }
+		return func() error { planOf(t, s, directories(large)); return nil }
 	},
 	"claim": func(t *testing.T, s runstore.Store) func() error {
 		id := plan(t, s, small).ID

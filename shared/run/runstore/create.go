@@ -10,6 +10,7 @@ import (
 	"github.com/opsplane/opsplane/shared/audit/change"
 	"github.com/opsplane/opsplane/shared/background/queue"
 	"github.com/opsplane/opsplane/shared/run"
+	"github.com/opsplane/opsplane/shared/run/runindex"
 	"github.com/opsplane/opsplane/shared/storage/attr"
 	"github.com/opsplane/opsplane/shared/storage/erasure"
 	"github.com/opsplane/opsplane/shared/storage/table"
@@ -28,7 +29,7 @@ const (
 )
 
 // MaxLast is the largest number of writes of Creation.Last.
-const MaxLast = table.MaxWrites - 7
+const MaxLast = table.MaxWrites - 7 - runindex.MaxLast
 
 // Creation is a run that is to be created, and what is written with it.
 type Creation struct {
@@ -87,11 +88,14 @@ func (s Store) Create(ctx context.Context, c Creation, author change.Author) (Cr
 	if err := s.begin(ctx, &rec, author); err != nil {
 		return Created{}, err
 	}
-	for _, item := range parts {
-		item[attrTTL] = attr.Time(author.At.Add(s.Limits.Keep))
-	}
-	if err := s.putAll(ctx, parts); err != nil {
-		return Created{}, fmt.Errorf("write parts of a run: %w", err)
+	// The chunks go before the rows of the index, so that a removal finds the rows.
+	for _, items := range [][]attr.Item{parts, runindex.Early(rec.Run)} {
+		for _, item := range items {
+			item[attrTTL] = attr.Time(author.At.Add(s.Limits.Keep))
+		}
+		if err := s.putAll(ctx, items); err != nil {
+			return Created{}, fmt.Errorf("write parts of a run: %w", err)
+		}
 	}
 	if c.Before != nil {
 		if err := c.Before(ctx); err != nil {
@@ -164,6 +168,7 @@ func (s Store) queueing(was, rec record, seq int64, c Creation, author change.Au
 	named["installation"] = attr.String(string(rec.Repository.Installation.ID))
 	writes := []table.Write{s.table().WriteUpdate(edit), s.takeSeq(rec.Repository, seq), s.active(&rec), s.table().WritePut(named)}
 	writes = append(writes, s.remind(was.due, rec.due)...)
+	writes = append(writes, runindex.Last(s.table(), rec.Run, rec.ttl)...)
 	if c.Idempotency.given() {
 		writes = append(writes, s.remember(c.Idempotency, rec.ID, author.At))
 	}

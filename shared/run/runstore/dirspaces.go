@@ -92,7 +92,7 @@ func (r *record) place() ([]attr.Item, error) {
 }
 
 // parallelPuts is how many items of one run are written at the same time.
-const parallelPuts = 5
+const parallelPuts = 20
 
 // putAll writes items, in no particular order. It is safe to repeat.
 func (s Store) putAll(ctx context.Context, items []attr.Item) error {

@@ -29,7 +29,7 @@ var operations = map[string]operation{
 		prepare: func(*testing.T, runstore.Store) run.ID { return run.NewID() },
 		call: func(ctx context.Context, s runstore.Store, key run.ID) error {
 			c := keyed("ann", string(key), "plan") // a repetition has a new id, and the same key
-			c.Spec.Dirspaces = many(601)
+			c.Spec.Dirspaces = spaces(601)
 			_, err := s.Create(ctx, c, at(0))
 			return err
 		},

@@ -48,8 +48,8 @@ func (s Store) read(ctx context.Context, id run.ID) (record, error) {
 	return decode(item)
 }
 
-// Many reads the own items of several runs. It reads with eventual consistency, and
-// leaves out runs that are unknown or not visible yet. Runs whose dirspaces are in
+// Many reads the own items of several runs, strongly consistent. It leaves out runs
+// that are unknown or not visible yet. Runs whose dirspaces are in
 // chunks come without them: DirspaceCount says how many there are. There must be
 // at most table.MaxBatch ids, all different.
 func (s Store) Many(ctx context.Context, ids []run.ID) (map[run.ID]run.Run, error) {
@@ -61,7 +61,7 @@ func (s Store) Many(ctx context.Context, ids []run.ID) (map[run.ID]run.Run, erro
 	for i, id := range ids {
 		keys[i] = Key(id)
 	}
-	items, err := s.table().BatchGet(ctx, table.Batch{Keys: keys, Eventual: true})
+	items, err := s.table().BatchGet(ctx, table.Batch{Keys: keys})
 	if err != nil {
 		return nil, fmt.Errorf("read runs: %w", err)
 	}

@@ -8,6 +8,7 @@ import (
 
 	"github.com/opsplane/opsplane/shared/audit/change"
 	"github.com/opsplane/opsplane/shared/run"
+	"github.com/opsplane/opsplane/shared/run/runindex"
 	"github.com/opsplane/opsplane/shared/storage/attr"
 	"github.com/opsplane/opsplane/shared/storage/erasure"
 	"github.com/opsplane/opsplane/shared/storage/table"
@@ -75,6 +76,10 @@ func (s Store) clear(ctx context.Context, rec record, before Before) error {
 		if err := before(ctx, rec.Run); err != nil {
 			return err
 		}
+	}
+	// The rows of the index go before the chunks, which name some of them.
+	if err := s.deleteAll(ctx, runindex.Keys(rec.Run)); err != nil {
+		return err
 	}
 	parts, err := s.table().All(ctx, table.Query{Key: []table.Condition{table.Equal("pk", runPartition(rec.ID)["pk"])}, Names: []string{"pk", "sk"}})
 	if err != nil {

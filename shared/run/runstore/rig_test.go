@@ -49,8 +49,26 @@ func dirs(names ...string) []run.Dirspace {
 	return list
 }
 
-// many returns n dirspaces.
+// many returns n dirspaces of 40 directories. Each directory has a row of the index.
 func many(n int) []run.Dirspace {
+	list := make([]run.Dirspace, n)
+	for i := range list {
+		list[i] = run.Dirspace{Dir: fmt.Sprintf("accounts/team-%02d", i%40), Workspace: fmt.Sprintf("production-%05d", i)}
+	}
+	return list
+}
+
+// spaces returns n dirspaces of one directory.
+func spaces(n int) []run.Dirspace {
+	list := make([]run.Dirspace, n)
+	for i := range list {
+		list[i] = run.Dirspace{Dir: "accounts", Workspace: fmt.Sprintf("production-%05d-of-the-service", i)}
+	}
+	return list
+}
+
+// directories returns n dirspaces of as many directories.
+func directories(n int) []run.Dirspace {
 	list := make([]run.Dirspace, n)
 	for i := range list {
 		list[i] = run.Dirspace{Dir: fmt.Sprintf("accounts/team-%02d/service-%05d", i%40, i), Workspace: "production"}

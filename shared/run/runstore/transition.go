@@ -10,6 +10,7 @@ import (
 	"github.com/opsplane/opsplane/shared/audit/change"
 	"github.com/opsplane/opsplane/shared/background/queue"
 	"github.com/opsplane/opsplane/shared/run"
+	"github.com/opsplane/opsplane/shared/run/runindex"
 	"github.com/opsplane/opsplane/shared/storage/attr"
 	"github.com/opsplane/opsplane/shared/storage/table"
 )
@@ -79,8 +80,8 @@ func unmet(err error) bool {
 }
 
 // writes returns the writes of a transition: the run's own item, which comes first
-// and is the only one with a condition, its row among the active runs, and its
-// reminder.
+// and is the only one with a condition, its row among the active runs, its reminder,
+// and the rows of the index that tell its state.
 func (s Store) writes(was, rec record, author change.Author) []table.Write {
 	edit := table.Change(Key(rec.ID)).Set("version", attr.Int(rec.Version)).SetAll(author.All()).
 		If(table.Equal("version", attr.Int(was.Version)), table.Equal("state", attr.String(string(was.State))))
@@ -92,7 +93,8 @@ func (s Store) writes(was, rec record, author change.Author) []table.Write {
 			edit.Remove(name)
 		}
 	}
-	return append([]table.Write{s.table().WriteUpdate(edit), s.active(&rec)}, s.remind(was.due, rec.due)...)
+	writes := append([]table.Write{s.table().WriteUpdate(edit), s.active(&rec)}, s.remind(was.due, rec.due)...)
+	return append(writes, runindex.Transition(s.table(), was.Run, rec.Run, author.At, rec.ttl)...)
 }
 
 // end sets the state of a run that has ended.

@@ -91,6 +91,25 @@ func (s Store) void(ctx context.Context, r run.Run) (Unlocked, bool, error) {
 	return u, err == nil && u.Ends(r.Seq), err
 }
 
+// Unlocks reads the unlocks of the origins of runs, strongly consistent. It returns
+// those that have made one of the runs void, with the times of the unlocks.
+func (s Store) Unlocks(ctx context.Context, list []run.Run) (map[run.ID]time.Time, error) {
+	found, readers := map[run.ID]time.Time{}, map[vcs.Repository]*unlockReader{}
+	for _, r := range list {
+		if readers[r.Repository] == nil {
+			readers[r.Repository] = &unlockReader{store: s, repository: r.Repository}
+		}
+		u, err := readers[r.Repository].of(ctx, r.Origin())
+		if err != nil {
+			return nil, err
+		}
+		if u.Ends(r.Seq) {
+			found[r.ID] = u.At
+		}
+	}
+	return found, nil
+}
+
 // unlockReader reads the unlocks of a repository, each origin once.
 type unlockReader struct {
 	store      Store
