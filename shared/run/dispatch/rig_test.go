@@ -45,7 +45,6 @@ type world struct {
 
 	mu    sync.Mutex
 	clock time.Time
-	log   bytes.Buffer
 }
 
 // plans records which applies are over.

@@ -72,15 +72,16 @@ func (s Store) RemoveInstallation(ctx context.Context, of vcs.Installation, limi
 		if err != nil {
 			return false, fmt.Errorf("list repositories with runs: %w", err)
 		}
-		for _, item := range page.Items {
-			read := attr.Read(item)
-			r := of.Repository(vcs.ID(read.String("sk")))
-			if err := read.Err(); err != nil {
-				return false, fmt.Errorf("decode repository with runs: %w", err)
-			}
-			_, err := s.RemoveRepository(ctx, r, limit, before, author)
-			return false, err // there may be another repository
+		if len(page.Items) == 0 {
+			continue
 		}
+		read := attr.Read(page.Items[0])
+		r := of.Repository(vcs.ID(read.String("sk")))
+		if err := read.Err(); err != nil {
+			return false, fmt.Errorf("decode repository with runs: %w", err)
+		}
+		_, err := s.RemoveRepository(ctx, r, limit, before, author)
+		return false, err // there may be another repository
 	}
 	return true, nil
 }
