@@ -56,8 +56,8 @@ func named(text string) bool {
 }
 
 // initiate returns the manifest of the run, or the document that says that there is no
-// work. The id of the run is the credential: only the CI job gets it before anybody
-// else can (runner protocol, 4.1). The same CI job gets the same bytes again.
+// work. The id of the run is the credential (runner protocol, 4.1): the runner sends
+// no other. The same CI job gets the same bytes again.
 func (s *runner) initiate(ctx context.Context, call httpapi.Call, asked initiation) (json.RawMessage, error) {
 	of, err := s.runs.Bearer(ctx, asked.id)
 	if err != nil {

@@ -13,6 +13,7 @@ import (
 
 	"github.com/opsplane/opsplane/infra/test/functiontest"
 	"github.com/opsplane/opsplane/shared/api/access"
+	"github.com/opsplane/opsplane/shared/api/httpapi/httpapitest"
 	"github.com/opsplane/opsplane/shared/run"
 	"github.com/opsplane/opsplane/shared/run/manifest"
 	"github.com/opsplane/opsplane/shared/run/runstore"
@@ -220,6 +221,14 @@ func TestTokenOfGitHubIsUsedForLessThanAMinute(t *testing.T) {
 	r.start(t, vcs.GitLab, run.Plan).ask(t, "POST", "/access-token", "").WantBody(t, 404, "")
 	j.ask(t, "PUT", "", planned).WantBody(t, 200, "")
 	j.ask(t, "POST", "/access-token", "").WantBody(t, 403, "")
+}
+
+func TestRequestForATokenHasNeitherBodyNorContentType(t *testing.T) {
+	t.Parallel()
+	j := newRig(t).start(t, vcs.GitHub, run.Plan)
+	event := httpapitest.Event(t, "POST", j.path("/access-token"), j.caller(t), "")
+	event.MultiValueHeaders = map[string][]string{"User-Agent": {"python-requests/2.32"}}
+	j.Send(t, event).Want(t, 200, "")
 }
 
 func TestTokenOfAnotherRunIsRefused(t *testing.T) {

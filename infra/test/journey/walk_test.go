@@ -235,6 +235,11 @@ func walkAll(t *testing.T, s *Stack, h *hosts, tmpl *template.Template, done map
 			try()
 		}
 	}
+	// Beyond what Lambda takes, the gateway says what to do: the runner shows the text.
+	large := Request{Method: "POST", Target: "/api/github/v1/work-manifests/" + runOf(t, proofs[runToken]) + "/plans", Authorization: proofs[runToken].header, Body: strings.Repeat("x", 7<<20)}
+	if resp := s.Do(t, large).Want(t, 413); !strings.Contains(string(resp.Body), "storage.plans to the method s3") {
+		t.Errorf("got %v, want what to do", resp)
+	}
 	for _, try := range last {
 		try()
 	}

@@ -18,7 +18,7 @@ PUBLIC = {
     # A delivery itself proves where it comes from.
     ("post", "/api/github/v1/events"),
     ("post", "/api/v1/{vcs}/events"),
-    # The id of a run, which only its CI job has, is the credential.
+    # The id of a run is the credential.
     ("post", "/api/github/v1/work-manifests/{work_manifest_id}/initiate"),
     ("post", "/api/gitlab/v1/work-manifests/{work_manifest_id}/initiate"),
 }
