@@ -54,9 +54,12 @@ func TestAllOfAnInstallationGoesAndNothingOfAnother(t *testing.T) {
 			r.settleIn(t, system, "7700") // a number with the same beginning
 			r.settleIn(t, twin, "77")     // the same number at the other VCS
 			r.person(t, "77")
+			r.runOf(t, vcs.Installation{VCS: vcs.VCS(system), ID: "7700"})
+			r.runOf(t, vcs.Installation{VCS: vcs.VCS(twin), ID: "77"})
 			before, objects := r.lines(), r.objects(t)
 			r.settleIn(t, system, "77")
 			ns := vcs.Installation{VCS: vcs.VCS(system), ID: "77"}
+			r.runOf(t, ns)
 			file, page := r.announce(t, ns, "file", []byte("file"))
 			if !send(t, page, []byte("file")) {
 				t.Fatal("the file was not taken")
@@ -171,6 +174,7 @@ func TestWhatIsWrittenDuringAnErasureGoesToo(t *testing.T) {
 	}
 	r.Clock.Add(artifact.PutLifetime)
 	r.settleIn(t, "gitlab", "77")
+	r.runOf(t, ns)
 	r.credentials(t, ann.ID)
 	if !send(t, page, body) {
 		t.Error("the address did not live as long as it may") // otherwise the test shows nothing

@@ -14,6 +14,7 @@ import (
 
 	"github.com/opsplane/opsplane/shared/background/task"
 	"github.com/opsplane/opsplane/shared/background/task/work"
+	"github.com/opsplane/opsplane/shared/run/runstore"
 	"github.com/opsplane/opsplane/shared/storage/awsclient"
 	"github.com/opsplane/opsplane/shared/storage/s3client"
 	"github.com/opsplane/opsplane/shared/telemetry"
@@ -22,10 +23,15 @@ import (
 func main() {
 	cfg := awsclient.Config()
 	db, objects := awsclient.DynamoDB(cfg), s3client.New(cfg)
+	limits, err := runstore.LimitsFromEnv(os.Getenv)
+	if err != nil {
+		panic(err) // the template sets these
+	}
 	data := open(db, objects, places{
 		operations: os.Getenv("OPERATIONS_TABLE"), tokens: os.Getenv("TOKENS_TABLE"), sessions: os.Getenv("SESSIONS_TABLE"),
 		vcs: os.Getenv("VCS_TABLE"), deliveries: os.Getenv("DELIVERIES_TABLE"), kv: os.Getenv("KV_TABLE"), bucket: os.Getenv("KV_BUCKET"),
-	})
+		runs: os.Getenv("RUNS_TABLE"), runsBucket: os.Getenv("RUNS_BUCKET"),
+	}, limits)
 	lambda.Start(worker(task.Store{DB: db, Table: os.Getenv("OPERATIONS_TABLE")}, data, part, telemetry.Logger(), time.Now).Handle)
 }
 

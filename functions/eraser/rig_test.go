@@ -30,6 +30,7 @@ import (
 	"github.com/opsplane/opsplane/shared/kv/canonical"
 	"github.com/opsplane/opsplane/shared/login/session"
 	"github.com/opsplane/opsplane/shared/login/user"
+	"github.com/opsplane/opsplane/shared/run/runstore"
 	"github.com/opsplane/opsplane/shared/vcs"
 	"github.com/opsplane/opsplane/shared/vcs/grouptoken"
 	"github.com/opsplane/opsplane/shared/vcs/installation"
@@ -66,7 +67,8 @@ func opened(env *storagetest.Env) stores {
 	return open(env.DynamoDB, env.S3, places{
 		operations: env.Table("OperationsTable"), tokens: env.Table("TokensTable"), sessions: env.Table("SessionsTable"), vcs: env.Table("VcsTable"),
 		deliveries: env.Table("DeliveriesTable"), kv: env.Table("KvTable"), bucket: env.Bucket("KvBucket"),
-	})
+		runs: env.Table("RunsTable"), runsBucket: env.Bucket("RunsBucket"),
+	}, runstore.Limits{Keep: 400 * 24 * time.Hour, Start: 15 * time.Minute, Report: 24 * time.Hour})
 }
 
 // over returns a worker of the rig with the clients of an env.
@@ -225,7 +227,7 @@ func (r *rig) task(t *testing.T, id string) task.Task {
 	return got
 }
 
-var tables = []string{"OperationsTable", "TokensTable", "SessionsTable", "VcsTable", "DeliveriesTable", "KvTable"}
+var tables = []string{"OperationsTable", "TokensTable", "SessionsTable", "VcsTable", "DeliveriesTable", "KvTable", "RunsTable"}
 
 // lines returns all items of all tables as text, with their table. Tasks are left
 // out.
@@ -242,12 +244,12 @@ func (r *rig) lines() []string {
 	return all
 }
 
-// objects returns the names of all objects of the bucket.
+// objects returns the names of all objects of the buckets.
 func (r *rig) objects(t *testing.T) []string {
 	t.Helper()
 	out, err := r.Env.S3.ListObjectsV2(t.Context(), &s3.ListObjectsV2Input{Bucket: aws.String(r.Env.Bucket("KvBucket"))})
 	must(t, err)
-	var names []string
+	names := r.objectsOfRuns(t)
 	for _, o := range out.Contents {
 		names = append(names, *o.Key)
 	}

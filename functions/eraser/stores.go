@@ -17,6 +17,11 @@ import (
 	"github.com/opsplane/opsplane/shared/login/renewal"
 	"github.com/opsplane/opsplane/shared/login/session"
 	"github.com/opsplane/opsplane/shared/login/user"
+	runs "github.com/opsplane/opsplane/shared/run"
+	"github.com/opsplane/opsplane/shared/run/output"
+	"github.com/opsplane/opsplane/shared/run/planstore"
+	"github.com/opsplane/opsplane/shared/run/runremoval"
+	"github.com/opsplane/opsplane/shared/run/runstore"
 	"github.com/opsplane/opsplane/shared/vcs"
 	"github.com/opsplane/opsplane/shared/vcs/grouptoken"
 	"github.com/opsplane/opsplane/shared/vcs/installation"
@@ -38,12 +43,18 @@ type stores struct {
 	users         *user.Store
 	keys          *apikey.Store
 	renewals      renewal.Store
+	runs          runstore.Store
+	// beforeRun removes what other packages keep of a run.
+	beforeRun runstore.Before
 }
 
-// places are the physical names of the tables and of the bucket.
-type places struct{ operations, tokens, sessions, vcs, deliveries, kv, bucket string }
+// places are the physical names of the tables and of the buckets.
+type places struct {
+	operations, tokens, sessions, vcs, deliveries, kv, bucket string
+	runs, runsBucket                                          string
+}
 
-func open(db *dynamodb.Client, objects *s3.Client, at places) stores {
+func open(db *dynamodb.Client, objects *s3.Client, at places, limits runstore.Limits) stores {
 	records := kv.New(db, objects, at.kv, at.bucket)
 	return stores{
 		db: db, sessions: at.sessions,
@@ -54,8 +65,15 @@ func open(db *dynamodb.Client, objects *s3.Client, at places) stores {
 		installations: installation.Store{DB: db, Table: at.operations},
 		users:         &user.Store{DB: db, Table: at.operations}, keys: &apikey.Store{DB: db, Table: at.tokens},
 		renewals: renewal.Store{DB: db, Table: at.operations},
+		runs:     runstore.Store{DB: db, Table: at.runs, Limits: limits},
+		beforeRun: runremoval.Before(output.New(db, objects, at.runs, at.runsBucket),
+			planstore.Store{DB: db, Objects: objects, Table: at.runs, Bucket: at.runsBucket}),
 	}
 }
+
+// runsPart is how many other things count as much as a run, which has up to a hundred
+// items and objects.
+const runsPart = 5
 
 // ofInstallation returns the stages of an installation. Its own item is removed
 // last.
@@ -78,6 +96,15 @@ func (s stores) ofInstallation() []stage {
 			}
 			n, next, err := s.records.Erase(ctx, kv.Caller{Installation: namespace(run), Author: author}, after, h.limit, h.final)
 			return n, base64.StdEncoding.EncodeToString(next), next != nil, err
+		}},
+		{name: "runs", do: func(ctx context.Context, run *task.Run, author change.Author, h how) (int, string, bool, error) {
+			erased := 0
+			count := func(ctx context.Context, r runs.Run) error {
+				erased++
+				return s.beforeRun(ctx, r)
+			}
+			finished, err := s.runs.RemoveInstallation(ctx, run.Installation, max(1, h.limit/runsPart), count, author)
+			return erased, "", !finished, err
 		}},
 		{name: "pull requests", do: func(ctx context.Context, run *task.Run, _ change.Author, h how) (int, string, bool, error) {
 			return remaining(s.pullRequests.Erase(ctx, run.Installation, h.limit))

@@ -14,7 +14,12 @@ import (
 	"github.com/opsplane/opsplane/shared/background/task/work"
 	"github.com/opsplane/opsplane/shared/credential/sealed"
 	"github.com/opsplane/opsplane/shared/credential/secret"
+	"github.com/opsplane/opsplane/shared/run/output"
+	"github.com/opsplane/opsplane/shared/run/planstore"
+	"github.com/opsplane/opsplane/shared/run/runremoval"
+	"github.com/opsplane/opsplane/shared/run/runstore"
 	"github.com/opsplane/opsplane/shared/storage/awsclient"
+	"github.com/opsplane/opsplane/shared/storage/s3client"
 	"github.com/opsplane/opsplane/shared/telemetry"
 	"github.com/opsplane/opsplane/shared/vcs/hostclient"
 	"github.com/opsplane/opsplane/shared/vcs/pullrequest"
@@ -27,6 +32,11 @@ const turn = 20 * time.Second
 func main() {
 	cfg := awsclient.Config()
 	db, facts := awsclient.DynamoDB(cfg), os.Getenv("VCS_TABLE")
+	objects, runs, bucket := s3client.New(cfg), os.Getenv("RUNS_TABLE"), os.Getenv("RUNS_BUCKET")
+	limits, err := runstore.LimitsFromEnv(os.Getenv)
+	if err != nil {
+		panic(err) // the template sets these
+	}
 	repositories := repository.Store{DB: db, Table: facts}
 	tasks := task.Store{DB: db, Table: os.Getenv("OPERATIONS_TABLE")}
 	box := sealed.NewBox(secret.New(cfg, os.Getenv("SERVER_SECRET"), time.Now).Keys)
@@ -38,7 +48,11 @@ func main() {
 				repositories: repositories, tasks: tasks, log: log,
 				open: opener(hostclient.FromEnv(cfg, db, box, os.Getenv, time.Now)), pageSizes: pageSizes,
 			}).step,
-			task.RemovePullRequests: removal{pullrequest.Store{DB: db, Table: facts}, removalPart}.step,
+			task.RemovePullRequests: removal{
+				pullRequests: pullrequest.Store{DB: db, Table: facts}, repositories: repositories, part: removalPart, runPart: removalRuns,
+				runs:   runstore.Store{DB: db, Table: runs, Limits: limits},
+				before: runremoval.Before(output.New(db, objects, runs, bucket), planstore.Store{DB: db, Objects: objects, Table: runs, Bucket: bucket}),
+			}.step,
 		},
 	}
 	lambda.Start(w.Handle)

@@ -3,29 +3,45 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 
+	"github.com/opsplane/opsplane/shared/api/fault"
 	"github.com/opsplane/opsplane/shared/audit/change"
 	"github.com/opsplane/opsplane/shared/background/task"
+	"github.com/opsplane/opsplane/shared/run/runstore"
 	"github.com/opsplane/opsplane/shared/vcs/pullrequest"
 	"github.com/opsplane/opsplane/shared/vcs/repository"
 )
 
-// removal removes the pull requests of a repository that is gone.
+// removal removes the pull requests of a repository that is gone, and then its runs.
 type removal struct {
 	pullRequests pullrequest.Store
-	// part is the maximum number of pull requests that are removed in a step.
-	part int
+	repositories repository.Store
+	runs         runstore.Store
+	// before removes what other packages keep of a run.
+	before runstore.Before
+	// part is the maximum number of pull requests that are removed in a step. runPart
+	// is that of runs.
+	part, runPart int
 }
 
-// removalPart is the number of pull requests that are removed in a step. This takes
-// some seconds.
-const removalPart = 200
+const (
+	// removalPart is the number of pull requests that are removed in a step. This takes
+	// some seconds.
+	removalPart = 200
+	// removalRuns is the number of runs that are removed in a step. A run has up to a
+	// hundred items and objects.
+	removalRuns = 20
+)
 
-func (r removal) step(ctx context.Context, run *task.Run, _ change.Author) (bool, error) {
+func (r removal) step(ctx context.Context, run *task.Run, author change.Author) (bool, error) {
 	var what repository.Removal
 	if err := json.Unmarshal([]byte(run.Note), &what); err != nil {
 		return false, fmt.Errorf("read note: %w", err)
+	}
+	if what.Runs {
+		return r.removeRuns(ctx, run, what, author)
 	}
 	seen, next, err := r.pullRequests.Remove(ctx, run.Installation.Repository(what.Repository), what.Version, what.After, r.part)
 	if err != nil {
@@ -33,8 +49,18 @@ func (r removal) step(ctx context.Context, run *task.Run, _ change.Author) (bool
 	}
 	run.Progress.Done += int64(seen)
 	run.Progress.Total = run.Progress.Done
-	what.After = next
+	what.After, what.Runs = next, next == ""
 	note, err := json.Marshal(what)
 	run.Note = string(note)
-	return next == "", err
+	return false, err
+}
+
+// removeRuns removes the runs of the repository. If the repository is there again, its
+// runs stay: some may be new.
+func (r removal) removeRuns(ctx context.Context, run *task.Run, what repository.Removal, author change.Author) (bool, error) {
+	of := run.Installation.Repository(what.Repository)
+	if _, err := r.repositories.Get(ctx, of); !errors.Is(err, fault.ErrNotFound) {
+		return err == nil, err
+	}
+	return r.runs.RemoveRepository(ctx, of, r.runPart, r.before, author)
 }

@@ -20,6 +20,10 @@ import (
 	"github.com/opsplane/opsplane/shared/background/task"
 	"github.com/opsplane/opsplane/shared/background/task/work"
 	"github.com/opsplane/opsplane/shared/credential/sealed"
+	"github.com/opsplane/opsplane/shared/run/output"
+	"github.com/opsplane/opsplane/shared/run/planstore"
+	"github.com/opsplane/opsplane/shared/run/runremoval"
+	"github.com/opsplane/opsplane/shared/run/runstore"
 	"github.com/opsplane/opsplane/shared/vcs"
 	"github.com/opsplane/opsplane/shared/vcs/githubhost"
 	"github.com/opsplane/opsplane/shared/vcs/gitlabhost"
@@ -79,9 +83,24 @@ func (r *rig) over(env *storagetest.Env) *work.Worker {
 				open:      opener(&hostclient.Hosts{App: app, GitLab: gitlabhost.New(r.gitlab.API), Tokens: r.tokens(env)}),
 				pageSizes: map[vcs.VCS]int{vcs.GitHub: cmp.Or(r.part, pageSizes[vcs.GitHub]), vcs.GitLab: pageSizes[vcs.GitLab]},
 			}).step,
-			task.RemovePullRequests: removal{pullrequest.Store{DB: env.DynamoDB, Table: env.Table("VcsTable")}, cmp.Or(r.part, removalPart)}.step,
+			task.RemovePullRequests: removal{
+				pullRequests: pullrequest.Store{DB: env.DynamoDB, Table: env.Table("VcsTable")}, repositories: repositories,
+				part: cmp.Or(r.part, removalPart), runPart: cmp.Or(r.part, removalRuns),
+				runs: runsOver(env), before: runremoval.Before(output.New(env.DynamoDB, env.S3, env.Table("RunsTable"), env.Bucket("RunsBucket")), plansOver(env)),
+			}.step,
 		},
 	}
+}
+
+func runsOver(env *storagetest.Env) runstore.Store {
+	return runstore.Store{
+		DB: env.DynamoDB, Table: env.Table("RunsTable"),
+		Limits: runstore.Limits{Keep: 400 * 24 * time.Hour, Start: 15 * time.Minute, Report: 24 * time.Hour},
+	}
+}
+
+func plansOver(env *storagetest.Env) planstore.Store {
+	return planstore.Store{DB: env.DynamoDB, Objects: env.S3, Table: env.Table("RunsTable"), Bucket: env.Bucket("RunsBucket"), Keep: 14 * 24 * time.Hour}
 }
 
 func (r *rig) author() change.Author {

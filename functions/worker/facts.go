@@ -12,6 +12,7 @@ import (
 	"github.com/opsplane/opsplane/shared/background/delivery"
 	"github.com/opsplane/opsplane/shared/background/frame"
 	"github.com/opsplane/opsplane/shared/background/task"
+	"github.com/opsplane/opsplane/shared/run/runstore"
 	"github.com/opsplane/opsplane/shared/vcs"
 	"github.com/opsplane/opsplane/shared/vcs/installation"
 	"github.com/opsplane/opsplane/shared/vcs/pullrequest"
@@ -25,6 +26,7 @@ type facts struct {
 	repositories  repository.Store
 	pullRequests  pullrequest.Store
 	tasks         task.Store
+	runs          runstore.Store
 	now           func() time.Time
 }
 
@@ -99,13 +101,14 @@ func (f facts) apply(ctx context.Context, author change.Author, d delivery.Deliv
 		return f.tasks.Gather(ctx, f.making(author), task.Task{Kind: task.RefreshRepositories, Installation: d.Installation})
 	case *vcsevent.PullRequestSeen:
 		return f.pullRequest(ctx, author, d, c)
+	case *vcsevent.CIEnded:
+		return f.ciEnded(ctx, f.making(author), d, c)
 	}
 	return fmt.Errorf("a fact of type %T is not kept", c)
 }
 
-// making returns the author of a task that is created now. author.At is the present
-// time, because a task's age counts from its creation and not from the delivery's
-// arrival.
+// making returns the author of a change that counts from now: a task's age counts from
+// its creation, and a run ends when this is recorded, not when the delivery arrived.
 func (f facts) making(author change.Author) change.Author {
 	author.At = f.now()
 	return author

@@ -11,6 +11,7 @@ import (
 
 	"github.com/opsplane/opsplane/shared/background/delivery"
 	"github.com/opsplane/opsplane/shared/background/task"
+	"github.com/opsplane/opsplane/shared/run/runstore"
 	"github.com/opsplane/opsplane/shared/storage/awsclient"
 	"github.com/opsplane/opsplane/shared/telemetry"
 	"github.com/opsplane/opsplane/shared/vcs/installation"
@@ -21,6 +22,10 @@ import (
 func main() {
 	db := awsclient.DynamoDB(awsclient.Config())
 	operations, vcs := os.Getenv("OPERATIONS_TABLE"), os.Getenv("VCS_TABLE")
+	limits, err := runstore.LimitsFromEnv(os.Getenv)
+	if err != nil {
+		panic(err) // the template sets these
+	}
 	w := &worker{
 		deliveries: delivery.Store{DB: db, Table: os.Getenv("DELIVERIES_TABLE")},
 		facts: facts{
@@ -28,6 +33,7 @@ func main() {
 			repositories:  repository.Store{DB: db, Table: vcs},
 			pullRequests:  pullrequest.Store{DB: db, Table: vcs},
 			tasks:         task.Store{DB: db, Table: operations},
+			runs:          runstore.Store{DB: db, Table: os.Getenv("RUNS_TABLE"), Limits: limits},
 			now:           time.Now,
 		},
 		log: telemetry.Logger(), now: time.Now, share: share,

@@ -12,6 +12,7 @@ import (
 	"github.com/opsplane/opsplane/shared/audit/change"
 	"github.com/opsplane/opsplane/shared/background/delivery"
 	"github.com/opsplane/opsplane/shared/background/task"
+	"github.com/opsplane/opsplane/shared/run/runstore"
 	"github.com/opsplane/opsplane/shared/vcs"
 	"github.com/opsplane/opsplane/shared/vcs/installation"
 	"github.com/opsplane/opsplane/shared/vcs/pullrequest"
@@ -54,7 +55,11 @@ func (r *rig) over(env *storagetest.Env) *worker {
 			repositories:  repository.Store{DB: env.DynamoDB, Table: system},
 			pullRequests:  pullrequest.Store{DB: env.DynamoDB, Table: system},
 			tasks:         task.Store{DB: env.DynamoDB, Table: env.Table("OperationsTable")},
-			now:           r.Clock.Now,
+			runs: runstore.Store{
+				DB: env.DynamoDB, Table: env.Table("RunsTable"),
+				Limits: runstore.Limits{Keep: 400 * 24 * time.Hour, Start: 15 * time.Minute, Report: 24 * time.Hour},
+			},
+			now: r.Clock.Now,
 		},
 		log: r.Logger(), now: r.Clock.Now, share: share,
 	}

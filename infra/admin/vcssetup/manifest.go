@@ -22,7 +22,7 @@ func permissions() map[string]string {
 // events returns the events that the App delivers, besides those about its own
 // installation, which GitHub always delivers.
 func events() []string {
-	return []string{"issue_comment", "pull_request", "pull_request_review", "push", "repository", "workflow_job"}
+	return []string{"issue_comment", "pull_request", "pull_request_review", "push", "repository", "workflow_job", "workflow_run"}
 }
 
 // App is what the manifest says about the App that will be created.

@@ -163,7 +163,7 @@ func healthy(t *testing.T) (*vcssetup.Checks, *vcstest.GitHub, vcstest.App) {
 			"actions": "write", "checks": "read", "contents": "write", "issues": "write", "members": "read", "metadata": "read",
 			"pull_requests": "write", "statuses": "write",
 		},
-		Events: []string{"issue_comment", "pull_request", "pull_request_review", "push", "repository", "workflow_job"},
+		Events: []string{"issue_comment", "pull_request", "pull_request_review", "push", "repository", "workflow_job", "workflow_run"},
 	}
 	host.SetApp(app)
 	host.Install("42")

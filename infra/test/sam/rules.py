@@ -177,6 +177,11 @@ GRANTS = {
         ("dynamodb:PutItem", "OperationsTable.Arn", ("TASK#*", "TASKS")),
         ("dynamodb:UpdateItem", "VcsTable.Arn", ("REPOSITORIES#*", "PULLS#*")),
         ("dynamodb:ConditionCheckItem", "VcsTable.Arn", ("REPOSITORIES#*", "PULLS#*")),
+        ("dynamodb:GetItem", "RunsTable.Arn", ("CI#*", "RUN#*")),
+        ("dynamodb:Query", "RunsTable.Arn", ("RUN#*",)),
+        ("dynamodb:UpdateItem", "RunsTable.Arn", ("RUN#*",)),
+        ("dynamodb:PutItem", "RunsTable.Arn", ("REPO#*", "DUE#*", "IDX#*")),
+        ("dynamodb:DeleteItem", "RunsTable.Arn", ("REPO#*", "DUE#*", "IDX#*")),
     },
     "InstallationsFunction": {
         ("dynamodb:Query", "VcsTable.Arn", None),
@@ -251,6 +256,7 @@ GRANTS = {
         ("dynamodb:PutItem", "OperationsTable.Arn", ("TASK#*", "TASKS")),
         ("dynamodb:Query", "OperationsTable.Arn", ("TASKS",)),
         ("dynamodb:DeleteItem", "OperationsTable.Arn", ("TASKS",)),
+        ("dynamodb:GetItem", "VcsTable.Arn", ("REPOSITORIES#*",)),
         ("dynamodb:Query", "VcsTable.Arn", ("REPOSITORIES#*",)),
         ("dynamodb:UpdateItem", "VcsTable.Arn", ("REPOSITORIES#*",)),
         ("dynamodb:DeleteItem", "VcsTable.Arn", ("PULLS#*",)),
@@ -259,6 +265,15 @@ GRANTS = {
         ("dynamodb:UpdateItem", "SessionsTable.Arn", ("GROUP#*",)),
         ("secretsmanager:GetSecretValue", "ServerSecret", None),
         ("secretsmanager:GetSecretValue", "GithubAppPrivateKey", None),
+        *((f"dynamodb:{action}", "RunsTable.Arn", ("RUN#*",)) for action in ("GetItem", "Query", "UpdateItem", "DeleteItem")),
+        *((f"dynamodb:{action}", "RunsTable.Arn", ("REPO#*",)) for action in ("Query", "PutItem", "UpdateItem", "DeleteItem")),
+        ("dynamodb:Query", "RunsTable.Arn", ("RUNS#*", "RUNREPOS#*")),
+        ("dynamodb:DeleteItem", "RunsTable.Arn", ("RUNS#*", "RUNREPOS#*")),
+        ("dynamodb:PutItem", "RunsTable.Arn", ("DUE#*", "IDX#*")),
+        ("dynamodb:DeleteItem", "RunsTable.Arn", ("DUE#*", "IDX#*")),
+        ("dynamodb:DeleteItem", "RunsTable.Arn", ("CI#*",)),
+        ("s3:ListBucket", "RunsBucket.Arn", None),
+        *(("s3:DeleteObject", f"${{RunsBucket.Arn}}/{folder}/*", None) for folder in ("plans", "results", "texts")),
     },
     "DispatcherFunction": {
         ("dynamodb:DescribeStream", "RunsTable.StreamArn", None),
@@ -321,6 +336,15 @@ GRANTS = {
         ("dynamodb:UpdateItem", "KvTable.Arn", ("UPLOAD:*",)),
         ("s3:AbortMultipartUpload", "${KvBucket.Arn}/github/*", None),
         ("s3:AbortMultipartUpload", "${KvBucket.Arn}/gitlab/*", None),
+        *((f"dynamodb:{action}", "RunsTable.Arn", ("RUN#*",)) for action in ("GetItem", "Query", "UpdateItem", "DeleteItem")),
+        *((f"dynamodb:{action}", "RunsTable.Arn", ("REPO#*",)) for action in ("Query", "PutItem", "UpdateItem", "DeleteItem")),
+        ("dynamodb:Query", "RunsTable.Arn", ("RUNS#*", "RUNREPOS#*")),
+        ("dynamodb:DeleteItem", "RunsTable.Arn", ("RUNS#*", "RUNREPOS#*")),
+        ("dynamodb:PutItem", "RunsTable.Arn", ("DUE#*", "IDX#*")),
+        ("dynamodb:DeleteItem", "RunsTable.Arn", ("DUE#*", "IDX#*")),
+        ("dynamodb:DeleteItem", "RunsTable.Arn", ("CI#*",)),
+        ("s3:ListBucket", "RunsBucket.Arn", None),
+        *(("s3:DeleteObject", f"${{RunsBucket.Arn}}/{folder}/*", None) for folder in ("plans", "results", "texts")),
     },
 }
 
@@ -341,7 +365,7 @@ ATTRIBUTES = {
 CHOSEN_READS = {("AuthorizerFunction", "RunsTable.Arn")}
 
 # The functions that may remove anything at all.
-REMOVERS = {"CollectorFunction", "JobsFunction", "RenewerFunction", "EraserFunction", "DispatcherFunction", "RunnerFunction"}
+REMOVERS = {"CollectorFunction", "JobsFunction", "RenewerFunction", "EraserFunction", "DispatcherFunction", "RunnerFunction", "WorkerFunction"}
 
 TABLES = {
     "TokensTable": {"pk": "S", "sk": "S", "by_name": "S"},

@@ -32,10 +32,10 @@ func planOf(t *testing.T, s runstore.Store, list []run.Dirspace) run.Run {
 // counted has a scenario for each row of costs.md: it prepares an operation and
 // returns it.
 var counted = map[string]func(*testing.T, runstore.Store) func() error{
-	"create a run of 1 directory": func(t *testing.T, s runstore.Store) func() error {
+	"create a run of 1 directory, the first of its repository": func(t *testing.T, s runstore.Store) func() error {
 		return func() error { planOf(t, s, directories(small)); return nil }
 	},
-	"create a run of 5,000 directories": func(t *testing.T, s runstore.Store) func() error {
+	"create a run of 5,000 directories, the first of its repository": func(t *testing.T, s runstore.Store) func() error {
 		return func() error { planOf(t, s, directories(large)); return nil }
 	},
 	"claim": func(t *testing.T, s runstore.Store) func() error {

@@ -29,7 +29,7 @@ const (
 )
 
 // MaxLast is the largest number of writes of Creation.Last.
-const MaxLast = table.MaxWrites - 7 - runindex.MaxLast
+const MaxLast = table.MaxWrites - 8 - runindex.MaxLast
 
 // Creation is a run that is to be created, and what is written with it.
 type Creation struct {
@@ -139,14 +139,14 @@ func (s Store) enqueue(ctx context.Context, was record, c Creation, author chang
 		if err := table.Pause(ctx, n); err != nil {
 			return Created{}, err
 		}
-		seq, err := s.lastSeq(ctx, was.Repository)
+		lane, err := s.counters(ctx, was.Repository)
 		if err != nil {
 			return Created{}, err
 		}
 		rec := was
-		rec.Seq, rec.State, rec.Version, rec.ttl = seq+1, run.Queued, 1, author.At.Add(s.Limits.Keep)
+		rec.Seq, rec.State, rec.Version, rec.ttl = lane.seq+1, run.Queued, 1, author.At.Add(s.Limits.Keep)
 		rec.dueAt(DispatchList, author.At.Add(dispatchWake))
-		err = s.table().Transact(ctx, s.queueing(was, rec, seq, c, author)...)
+		err = s.table().Transact(ctx, s.queueing(was, rec, lane, c, author)...)
 		if err == nil {
 			return Created{Run: rec.Run}, nil
 		}
@@ -160,14 +160,17 @@ func (s Store) enqueue(ctx context.Context, was record, c Creation, author chang
 
 // queueing returns the writes of the transaction that makes a run Queued. The run's
 // own item comes first, the counter of the lane second.
-func (s Store) queueing(was, rec record, seq int64, c Creation, author change.Author) []table.Write {
+func (s Store) queueing(was, rec record, lane counters, c Creation, author change.Author) []table.Write {
 	edit := table.Change(Key(rec.ID)).SetAll(rec.status()).Set("version", attr.Int(rec.Version)).SetAll(author.All()).
 		If(table.Equal("state", attr.String(string(run.Creating))), table.Absent(erasure.Attr))
 	named := in(history(rec.Repository), sortableSeq(rec.Seq))
 	named[attrID], named[attrTTL] = attr.String(string(rec.ID)), attr.Time(rec.ttl)
 	named["installation"] = attr.String(string(rec.Repository.Installation.ID))
-	writes := []table.Write{s.table().WriteUpdate(edit), s.takeSeq(rec.Repository, seq), s.active(&rec), s.table().WritePut(named)}
+	writes := []table.Write{s.table().WriteUpdate(edit), s.takeSeq(rec.Repository, lane.seq), s.active(&rec), s.table().WritePut(named)}
 	writes = append(writes, s.remind(was.due, rec.due)...)
+	if lane.listed != rec.Repository.Installation.ID {
+		writes = append(writes, s.table().WritePut(listedKey(rec.Repository)))
+	}
 	writes = append(writes, runindex.Last(s.table(), rec.Run, rec.ttl)...)
 	if c.Idempotency.given() {
 		writes = append(writes, s.remember(c.Idempotency, rec.ID, author.At))

@@ -20,6 +20,8 @@ const (
 	attrSeq    = "seq"
 	attrClaims = "claims"
 	attrHold   = "hold"
+	// attrOf is the installation that has the repository among those with runs.
+	attrOf = "installation"
 )
 
 // lastSeq returns the last Seq of a repository's runs; 0 if it never had one.
@@ -32,6 +34,8 @@ func (s Store) lastSeq(ctx context.Context, r vcs.Repository) (int64, error) {
 type counters struct {
 	seq, claims int64
 	hold        time.Time
+	// listed is the installation that has the repository among those with runs.
+	listed vcs.ID
 }
 
 // counters reads a lane's item. All is zero if the repository never had a run.
@@ -41,7 +45,7 @@ func (s Store) counters(ctx context.Context, r vcs.Repository) (counters, error)
 		return counters{}, fmt.Errorf("read lane: %w", err)
 	}
 	read := attr.Read(item)
-	found := counters{seq: read.Int(attrSeq), claims: read.Int(attrClaims), hold: millis(read, attrHold)}
+	found := counters{seq: read.Int(attrSeq), claims: read.Int(attrClaims), hold: millis(read, attrHold), listed: vcs.ID(read.String(attrOf))}
 	if err := read.Err(); err != nil {
 		return counters{}, fmt.Errorf("decode lane of %s: %w", r, err)
 	}
@@ -55,7 +59,9 @@ func (s Store) hold(r vcs.Repository, until time.Time) table.Write {
 }
 
 // takeSeq returns the write that takes the Seq after the one that was read.
-func (s Store) takeSeq(r vcs.Repository, was int64) table.Write { return s.raise(r, attrSeq, was) }
+func (s Store) takeSeq(r vcs.Repository, was int64) table.Write {
+	return s.table().WriteUpdate(s.raised(r, attrSeq, was).Set(attrOf, attr.String(string(r.Installation.ID))))
+}
 
 // countClaim returns the write that counts a claim. It cancels the transaction if
 // another claim was made since the count was read.
@@ -65,9 +71,13 @@ func (s Store) countClaim(r vcs.Repository, was int64) table.Write {
 
 // raise returns the write that raises a counter by one, if it is as it was read.
 func (s Store) raise(r vcs.Repository, name string, was int64) table.Write {
+	return s.table().WriteUpdate(s.raised(r, name, was))
+}
+
+func (s Store) raised(r vcs.Repository, name string, was int64) *table.Edit {
 	same := table.Equal(name, attr.Int(was))
 	if was == 0 {
 		same = table.Absent(name)
 	}
-	return s.table().WriteUpdate(table.Change(laneKey(r)).Set(name, attr.Int(was+1)).If(same))
+	return table.Change(laneKey(r)).Set(name, attr.Int(was+1)).If(same)
 }

@@ -47,11 +47,40 @@ func (s Store) RemoveRepository(ctx context.Context, r vcs.Repository, limit int
 		}
 	}
 	if others {
-		return true, nil
+		// The next run of this installation names the repository again.
+		err := s.table().Update(ctx, table.Change(laneKey(r)).Remove(attrOf).If(table.Equal(attrOf, attr.String(string(r.Installation.ID)))))
+		if _, other := table.ConditionFailed(err); err != nil && !other {
+			return false, fmt.Errorf("remove installation of a lane: %w", err)
+		}
+		return true, s.deleteAll(ctx, []attr.Item{listedKey(r)})
 	}
 	rest, err := s.table().All(ctx, table.Query{Key: []table.Condition{table.Equal("pk", lane(r)["pk"])}, Names: []string{"pk", "sk"}})
 	if err != nil {
 		return false, fmt.Errorf("list unlocks: %w", err)
 	}
-	return true, s.deleteAll(ctx, rest)
+	if err := s.deleteAll(ctx, rest); err != nil {
+		return false, err
+	}
+	return true, s.deleteAll(ctx, []attr.Item{listedKey(r)})
+}
+
+// RemoveInstallation removes the runs of an installation, at most limit of them, and
+// reports whether all are removed. It is safe to repeat, and a repetition continues.
+func (s Store) RemoveInstallation(ctx context.Context, of vcs.Installation, limit int, before Before, author change.Author) (bool, error) {
+	query := table.Query{Key: []table.Condition{table.Equal("pk", repositoriesWithRuns(of)["pk"])}, Limit: 1}
+	for page, err := range s.table().Pages(ctx, query) {
+		if err != nil {
+			return false, fmt.Errorf("list repositories with runs: %w", err)
+		}
+		for _, item := range page.Items {
+			read := attr.Read(item)
+			r := of.Repository(vcs.ID(read.String("sk")))
+			if err := read.Err(); err != nil {
+				return false, fmt.Errorf("decode repository with runs: %w", err)
+			}
+			_, err := s.RemoveRepository(ctx, r, limit, before, author)
+			return false, err // there may be another repository
+		}
+	}
+	return true, nil
 }

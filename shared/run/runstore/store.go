@@ -101,6 +101,16 @@ func history(r vcs.Repository) attr.Item {
 	return attr.Item{"pk": attr.String(fmt.Sprintf("RUNS#%s#%s", r.Installation.VCS, r.ID))}
 }
 
+// repositoriesWithRuns is the partition that names the repositories of an installation
+// that have runs.
+func repositoriesWithRuns(of vcs.Installation) attr.Item {
+	return attr.Item{"pk": attr.String(fmt.Sprintf("RUNREPOS#%s#%s", of.VCS, of.ID))}
+}
+
+func listedKey(r vcs.Repository) attr.Item {
+	return in(repositoriesWithRuns(r.Installation), string(r.ID))
+}
+
 // sortableSeq writes a place in the order of runs so that texts sort as the numbers
 // do.
 func sortableSeq(seq int64) string { return fmt.Sprintf("%016d", seq) }

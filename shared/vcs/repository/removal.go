@@ -10,13 +10,15 @@ import (
 	"github.com/opsplane/opsplane/shared/vcs"
 )
 
-// Removal is the input of the task that removes the pull requests of a repository:
-// those that are known as of Version or an older one.
+// Removal is the input of the task that removes what belongs to a repository that is
+// gone: the pull requests that are known as of Version or an older one, and all runs.
 type Removal struct {
 	Repository vcs.ID      `json:"repository"`
 	Version    vcs.Version `json:"version"`
 	// After is the cursor after which the task continues.
 	After string `json:"after,omitempty"`
+	// Runs says that the pull requests are removed, and that the runs are next.
+	Runs bool `json:"runs,omitempty"`
 }
 
 // RemovalTask returns the task that removes what belongs to a repository that is

@@ -1,0 +1,98 @@
+package main
+
+import (
+	"fmt"
+	"testing"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/s3"
+
+	"github.com/opsplane/opsplane/shared/background/task"
+	"github.com/opsplane/opsplane/shared/run"
+	"github.com/opsplane/opsplane/shared/run/runstore"
+	"github.com/opsplane/opsplane/shared/vcs"
+	"github.com/opsplane/opsplane/shared/vcs/repository"
+)
+
+// plan creates a run of a repository with a stored plan.
+func (r *rig) plan(t *testing.T, of vcs.Repository) run.ID {
+	t.Helper()
+	d := run.Dirspace{Dir: "a", Workspace: "default"}
+	made, err := runsOver(r.Env).Create(t.Context(), runstore.Creation{
+		Spec: run.Spec{
+			ID: run.NewID(), Repository: of, Owner: "acme", Name: "infra", Type: run.Plan, Kind: run.Kind{Name: run.Branch},
+			Base: run.Ref{Branch: "main", Commit: "aa"}, Source: run.Ref{Branch: "main", Commit: "aa"}, Principal: "ann", Dirspaces: []run.Dirspace{d},
+		},
+		Token: runstore.Token{Hash: []byte("h"), Sealed: []byte("s")}, Manifest: runstore.Manifest{Body: []byte("{}")},
+	}, r.author())
+	if err == nil {
+		err = plansOver(r.Env).Put(t.Context(), made.Run.ID, d, []byte("a secret plan"), true, r.Clock.Now())
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return made.Run.ID
+}
+
+// remove creates the task that removes what belongs to a repository.
+func (r *rig) remove(t *testing.T, of vcs.Repository) string {
+	t.Helper()
+	removal := repository.RemovalTask("", of, "5")
+	if err := r.Tasks.Create(t.Context(), r.author(), removal); err != nil {
+		t.Fatal(err)
+	}
+	return removal.ID
+}
+
+// leftOf returns how many items and objects of runs there are.
+func (r *rig) leftOf(t *testing.T) (items string, objects int) {
+	t.Helper()
+	out, err := r.Env.S3.ListObjectsV2(t.Context(), &s3.ListObjectsV2Input{Bucket: aws.String(r.Env.Bucket("RunsBucket"))})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return r.Env.Dump("RunsTable"), len(out.Contents)
+}
+
+// TestRunsOfARepositoryThatIsGoneAreRemoved kills a worker at every second of its calls.
+// What it has left is removed by the next ones.
+func TestRunsOfARepositoryThatIsGoneAreRemoved(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	r.part = 2
+	r.Worker = r.over(r.Role)
+	for n, ended := 1, false; !ended; n += 2 {
+		of := vcs.Installation{VCS: vcs.GitHub, ID: "42"}.Repository(vcs.ID(fmt.Sprint(1000 + n)))
+		for range 3 {
+			r.plan(t, of)
+		}
+		id := r.remove(t, of)
+		calls := r.disturb(t, &disturbance{nth: n}, true, id)
+		ended = calls < n
+		r.settle(t)
+		if got := r.task(t, id); got.State != task.Completed {
+			t.Fatalf("killed at call %d: %+v", n, got)
+		}
+		if items, objects := r.leftOf(t); items != "" || objects != 0 {
+			t.Fatalf("killed at call %d: left %d objects and %s", n, objects, items)
+		}
+	}
+}
+
+func TestRunsOfARepositoryThatCameBackStay(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	of := vcs.Installation{VCS: vcs.GitHub, ID: "42"}.Repository("7")
+	id := r.plan(t, of)
+	removal := r.remove(t, of)
+	if err := r.repositories.Apply(t.Context(), r.author(), of.Installation, vcs.Description{ID: of.ID, Owner: "acme", Name: "infra"}, "9"); err != nil {
+		t.Fatal(err)
+	}
+	r.settle(t)
+	if got := r.task(t, removal); got.State != task.Completed {
+		t.Errorf("%+v", got)
+	}
+	if got, err := runsOver(r.Env).Get(t.Context(), id); err != nil || got.State != run.Queued {
+		t.Errorf("%s, %v", got.State, err)
+	}
+}
