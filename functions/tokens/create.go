@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"slices"
 	"time"
 
 	"github.com/opsplane/opsplane/shared/api/access"
@@ -117,7 +118,9 @@ func (t *tokens) grant(ctx context.Context, call httpapi.Call, asked []access.Ca
 	}
 	granted := access.Set{access.VCS(call.VCS)}
 	for _, c := range asked {
-		if c.Restricts() || call.Caller.Capabilities.Has(c) {
+		// A person may do in a session what keys need capabilities for.
+		ofPerson := call.Caller.Kind == access.KindSession && slices.Contains(access.OfRuns(), c)
+		if c.Restricts() || ofPerson || call.Caller.Capabilities.Has(c) {
 			granted = append(granted, c)
 		}
 	}

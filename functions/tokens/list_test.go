@@ -42,7 +42,7 @@ func TestListShowsWhatIsKnownAndNoMore(t *testing.T) {
 	resp := h.do(t, "GET", "/api/v1/gitlab/access-token", h.bearer(t, h.key), "")
 	want := `{"results":[{"capabilities":[{"name":"vcs","vcs":"github"},"kv_store_read"],"created_at":"2096-10-02T07:06:40Z","description":"d",` +
 		`"expires_at":"2096-10-02T08:06:40Z","id":"` + k.ID + `","last_used_at":"2096-10-02T07:06:40Z","name":"ci"},` +
-		`{"capabilities":["access_token_create","access_token_refresh","audit_read","audit_read_all","kv_store_read","kv_store_system_read","kv_store_system_write","kv_store_write"],` +
+		`{"capabilities":["access_token_create","access_token_refresh","audit_read","audit_read_all","kv_store_read","kv_store_system_read","kv_store_system_write","kv_store_write","run_admin","run_apply","run_plan","run_read"],` +
 		`"created_at":"2096-10-02T07:06:40Z","id":"` + h.key.ID + `","name":"own"}]}`
 	if resp.Body != want {
 		t.Errorf("got  %s\nwant %s", resp.Body, want)

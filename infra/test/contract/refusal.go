@@ -123,6 +123,7 @@ func (w walker) sendAs(caller *access.Caller, query, body string) said {
 		path = strings.ReplaceAll(path, "{vcs}", string(system))
 		path = strings.ReplaceAll(path, "{upload_id}", strings.Repeat("0", 32))
 		path = strings.ReplaceAll(path, "{work_manifest_id}", run)
+		path = strings.ReplaceAll(path, "{idx}", "0")
 		path = strings.ReplaceAll(path, "{$}", "") // with {$}, http.ServeMux says that nothing follows
 		path = pathVariable.ReplaceAllString(path, installation)
 		var log bytes.Buffer
@@ -152,7 +153,7 @@ const run = "5b0e7f7a-8b1c-4f57-9d0e-0f8e1a2b3c4d"
 
 // callerOf returns a caller who may use a route with the rule.
 func callerOf(rule access.Rule) *access.Caller {
-	c := &access.Caller{Kind: access.KindAccessToken, User: "u", Key: "k", Capabilities: slices.Clone(rule.Needs)}
+	c := &access.Caller{Kind: access.KindAccessToken, User: "u", Key: "k", Capabilities: slices.Concat(rule.Needs, rule.TokenNeeds)}
 	if len(rule.Kinds) > 0 {
 		c.Kind = rule.Kinds[0]
 	}

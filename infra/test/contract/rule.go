@@ -32,7 +32,11 @@ func checkRule(t testing.TB, op operation, rule access.Rule) {
 	}
 	var want, got []string
 	for _, kind := range kinds {
-		want = append(want, credential(schemes[kind], capabilityNames(rule.Needs)))
+		needs := rule.Needs
+		if kind != access.KindSession {
+			needs = slices.Concat(needs, rule.TokenNeeds)
+		}
+		want = append(want, credential(schemes[kind], capabilityNames(needs)))
 	}
 	for _, alternative := range op.Security {
 		for scheme, names := range alternative {

@@ -88,7 +88,7 @@ func (s *Stack) User(t testing.TB, of ...Installation) string {
 func Capabilities() []string {
 	return []string{
 		"access_token_create", "access_token_refresh", "audit_read", "kv_store_read", "kv_store_write",
-		"kv_store_system_read", "kv_store_system_write",
+		"kv_store_system_read", "kv_store_system_write", "run_admin", "run_apply", "run_plan", "run_read",
 	}
 }
 

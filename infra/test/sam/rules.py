@@ -55,7 +55,7 @@ RESPONSES = {
 }
 
 FUNCTIONS = {"AuthorizerFunction", "TokensFunction", "IdentityFunction", "LoginFunction", "SystemFunction", "KvFunction", "CollectorFunction",
-             "WebhooksFunction", "WorkerFunction", "InstallationsFunction", "HostsFunction", "RepositoriesFunction", "JobsFunction",
+             "WebhooksFunction", "WorkerFunction", "InstallationsFunction", "RunsFunction", "HostsFunction", "RepositoriesFunction", "JobsFunction",
              "AuditorFunction", "AuditFunction", "ArchivistFunction", "RenewerFunction", "EraserFunction", "DispatcherFunction",
              "RunnerFunction"}
 
@@ -133,6 +133,16 @@ GRANTS = {
         ("s3:GetObject", "${KvBucket.Arn}/collector/*", None),
         ("s3:PutObject", "${KvBucket.Arn}/collector/*", None),
         ("s3:ListBucket", "KvBucket.Arn", None),
+    },
+    "RunsFunction": {
+        ("dynamodb:BatchGetItem", "RunsTable.Arn", ("RUN#*",)),
+        ("dynamodb:Query", "RunsTable.Arn", ("RUN#*",)),
+        ("dynamodb:Query", "RunsTable.Arn", ("IDX#*",)),
+        ("dynamodb:GetItem", "RunsTable.Arn", ("REPO#*",)),
+        ("s3:GetObject", "${RunsBucket.Arn}/results/*", None),
+        ("s3:GetObject", "${RunsBucket.Arn}/texts/*", None),
+        ("s3:PutObject", "${RunsBucket.Arn}/texts/*", None),
+        ("s3:ListBucket", "RunsBucket.Arn", None),
     },
     "RunnerFunction": {
         ("dynamodb:GetItem", "RunsTable.Arn", ("RUN#*",)),

@@ -11,7 +11,7 @@ import (
 )
 
 // Capability is one thing that a credential may do, or one restriction on where it
-// may do it. Exactly ten forms exist: the eight names below, which have no value,
+// may do it. Exactly fourteen forms exist: the twelve names below, which have no value,
 // and the two restrictions, which have one. Compare capabilities with ==.
 type Capability struct {
 	// Name is the capability's name.
@@ -31,6 +31,12 @@ var (
 	KVStoreSystemWrite = Capability{Name: "kv_store_system_write"}
 	AuditRead          = Capability{Name: "audit_read"}
 	AuditReadAll       = Capability{Name: "audit_read_all"}
+	// RunRead reads runs and what they printed. RunPlan starts plans, RunApply
+	// applies. RunAdmin ends runs of others, and locks.
+	RunRead  = Capability{Name: "run_read"}
+	RunPlan  = Capability{Name: "run_plan"}
+	RunApply = Capability{Name: "run_apply"}
+	RunAdmin = Capability{Name: "run_admin"}
 )
 
 // The names of the two restrictions.
@@ -60,8 +66,13 @@ const maxValue = 64
 func Strings() []Capability {
 	return []Capability{
 		AccessTokenCreate, AccessTokenRefresh, AuditRead, AuditReadAll, KVStoreRead, KVStoreSystemRead, KVStoreSystemWrite, KVStoreWrite,
+		RunAdmin, RunApply, RunPlan, RunRead,
 	}
 }
+
+// OfRuns returns the capabilities for runs. A person's session needs none of them,
+// and can give them to a key: see Rule.TokenNeeds.
+func OfRuns() []Capability { return []Capability{RunAdmin, RunApply, RunPlan, RunRead} }
 
 // Installation returns the restriction to the installations with an id, at any VCS.
 func Installation(id vcs.ID) Capability {

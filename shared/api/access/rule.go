@@ -36,6 +36,9 @@ type Rule struct {
 	Kinds []Kind
 	// Needs are capabilities. The caller must hold all of them.
 	Needs []Capability
+	// TokenNeeds are capabilities that an access token must hold besides. A session
+	// does not need them: what its person may do at the host decides.
+	TokenNeeds []Capability
 	// Scope is what the route acts on.
 	Scope Scope
 	// Changes says that the route changes something although its method only reads:
@@ -77,6 +80,8 @@ func Authorize(caller Caller, rule Rule, target vcs.Installation, now time.Time)
 		return Refuse(StepCredential, "the browser does not say that a page of this server sent the request, and the route changes something")
 	case !caller.Capabilities.HasAll(rule.Needs):
 		return Refuse(StepCapability, "the credential lacks %s", caller.Capabilities.missing(rule.Needs))
+	case caller.Kind != KindSession && !caller.Capabilities.HasAll(rule.TokenNeeds):
+		return Refuse(StepCapability, "the credential lacks %s", caller.Capabilities.missing(rule.TokenNeeds))
 	case rule.Scope >= ScopeVCS && !caller.reachesVCS(target.VCS),
 		rule.Scope >= ScopeInstallation && !caller.Within(target):
 		return Refuse(StepRestriction, "the credential is restricted to %s", caller.Capabilities.restrictions())

@@ -1,0 +1,83 @@
+package main
+
+import (
+	"fmt"
+	"net/http"
+	"strings"
+	"testing"
+
+	"github.com/opsplane/opsplane/infra/test/costs"
+	"github.com/opsplane/opsplane/infra/test/functiontest"
+	"github.com/opsplane/opsplane/shared/api/httpapi/httpapitest"
+	"github.com/opsplane/opsplane/shared/run"
+	"github.com/opsplane/opsplane/shared/run/result"
+)
+
+func TestListsUseWhatTheDocumentSays(t *testing.T) {
+	const one = "/work-manifests/{run}"
+	costs.Check(t, function, map[string]costs.Scenario{
+		"list runs, page of 20":                counting("/work-manifests", false),
+		"list runs of a directory, page of 20": counting("/work-manifests?q=dir:net", false),
+		"read one run":                         counting(one, false),
+		"ask for a run that has not changed":   counting(one, true),
+		"list directories, page of 20":         counting("/dirspaces", false),
+		"list outputs, page of 20":             counting(one+"/outputs", false),
+		"ask for the text of a step":           counting(one+"/outputs/3/text", false),
+		"ask for the text of a run":            counting(one+"/text", false),
+	}, "Lists of runs")
+}
+
+// counting counts a request to an installation with 25 completed runs. {run} is the
+// newest one. If held, the caller has the response already.
+func counting(target string, held bool) costs.Scenario {
+	return func(t *testing.T) *costs.Meter {
+		env, m := costs.New(t)
+		r := rigOn(functiontest.On(env, function))
+		var id run.ID
+		for range 25 {
+			id = r.create(t, "42", "net")
+			r.report(t, id, 40)
+		}
+		r.Serve(routes(over(m.Role(function))))
+		target := base + strings.Replace(target, "{run}", string(id), 1)
+		event := httpapitest.Event(t, "GET", target, r.Caller, "")
+		want := http.StatusOK
+		if held {
+			event.MultiValueHeaders["If-None-Match"] = []string{http.Header(r.Send(t, event).MultiValueHeaders).Get("ETag")}
+			want = http.StatusNotModified
+		}
+		m.Start()
+		m.Request("GET", target)
+		if got := r.Send(t, event); got.StatusCode != want {
+			t.Errorf("status %d %s", got.StatusCode, got.Body)
+		}
+		m.Stop()
+		return m
+	}
+}
+
+// report completes a run of one directory, as its runner does.
+func (r *rig) report(t *testing.T, id run.ID, steps int) {
+	t.Helper()
+	var list []string
+	for n := range steps {
+		list = append(list, fmt.Sprintf(`{"scope":{"type":"dirspace","dir":"net","workspace":"default"},"step":"tf/step-%d","success":true,"payload":{"text":%q}}`, n, strings.Repeat("x", 500)))
+	}
+	found, err := result.Decode([]byte(`{"version":2,"steps":[` + strings.Join(list, ",") + `]}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	of, err := r.store.Get(t.Context(), id)
+	if err != nil {
+		t.Fatal(err)
+	}
+	stored, err := r.outputs.Put(t.Context(), id, found, r.Clock.Now().Add(r.store.Limits.Keep))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := r.store.Complete(t.Context(), id, run.Result{
+		Outcomes: found.Outcomes(of.Dirspaces), Success: found.Success, Steps: stored.Steps, Payload: stored.Payload,
+	}, r.Author()); err != nil {
+		t.Fatal(err)
+	}
+}
