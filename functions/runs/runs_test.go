@@ -145,8 +145,12 @@ func TestLinksLeadThroughListsBothWays(t *testing.T) {
 		target string
 		want   int
 	}{
-		{base + "/work-manifests?limit=2", 7}, {base + "/work-manifests?limit=2&q=destroys+and+dir:prod/*", 7}, {base + "/work-manifests?limit=3&q=sort:asc", 7},
-		{base + "/dirspaces?limit=3", 14}, {base + "/dirspaces?limit=2&q=state:failure+and+dir:prod/*", 3}, {base + "/dirspaces?limit=2&q=not+dir:net&d=asc", 7},
+		{base + "/work-manifests?limit=2", 7},
+		{base + "/work-manifests?limit=2&q=destroys+and+dir:prod/*", 7},
+		{base + "/work-manifests?limit=3&q=sort:asc", 7},
+		{base + "/dirspaces?limit=3", 14},
+		{base + "/dirspaces?limit=2&q=state:failure+and+dir:prod/*", 3},
+		{base + "/dirspaces?limit=2&q=not+dir:net&d=asc", 7},
 	} {
 		var all, back []string
 		last := ""
