@@ -29,9 +29,9 @@ func main() {
 	lambda.Start(worker(task.Store{DB: db, Table: os.Getenv("OPERATIONS_TABLE")}, data, part, telemetry.Logger(), time.Now).Handle)
 }
 
-// slice is how long a task is worked at in a run. The next run begins a minute
+// turn is how long a task is worked at in a run. The next run begins a minute
 // later and continues with what is left.
-const slice = time.Minute
+const turn = time.Minute
 
 // part is how many things are removed in a step. This takes some seconds.
 const part = 100
@@ -40,7 +40,7 @@ const part = 100
 // step.
 func worker(tasks task.Store, data stores, limit int, log *slog.Logger, now func() time.Time) *work.Worker {
 	return &work.Worker{
-		Tasks: tasks, Queue: task.Erasures, Slice: slice, Explain: explain, Log: log, Now: now,
+		Tasks: tasks, Queue: task.Erasures, Turn: turn, Explain: explain, Log: log, Now: now,
 		Steps: map[task.Kind]work.Step{
 			task.EraseInstallation: erasing{data.ofInstallation, limit}.step,
 			task.EraseUser:         erasing{data.ofUser, limit}.step,

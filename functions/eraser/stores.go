@@ -109,7 +109,7 @@ func (s stores) ofUser() []stage {
 				return grant.Erase(ctx, s.db, s.sessions, run.Subject, system, author)
 			})
 		}},
-		{name: "appointments", do: func(ctx context.Context, run *task.Run, _ change.Author, _ how) (int, string, bool, error) {
+		{name: "renewals", do: func(ctx context.Context, run *task.Run, _ change.Author, _ how) (int, string, bool, error) {
 			return s.ofEachVCS(func(system vcs.VCS) (bool, error) { return s.renewals.Cancel(ctx, run.Subject, system) })
 		}},
 	}

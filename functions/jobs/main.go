@@ -21,8 +21,8 @@ import (
 	"github.com/opsplane/opsplane/shared/vcs/repository"
 )
 
-// slice is how long a task is worked at before the next task gets its turn.
-const slice = 20 * time.Second
+// turn is how long a task is worked at before the next task gets its turn.
+const turn = 20 * time.Second
 
 func main() {
 	cfg := awsclient.Config()
@@ -32,7 +32,7 @@ func main() {
 	box := sealed.NewBox(secret.New(cfg, os.Getenv("SERVER_SECRET"), time.Now).Keys)
 	log := telemetry.Logger()
 	w := &work.Worker{
-		Tasks: tasks, Queue: task.Hosts, Slice: slice, Explain: explain, Remark: leftOut, Log: log, Now: time.Now,
+		Tasks: tasks, Queue: task.Hosts, Turn: turn, Explain: explain, Remark: leftOut, Log: log, Now: time.Now,
 		Steps: map[task.Kind]work.Step{
 			task.RefreshRepositories: (&refresh{
 				repositories: repositories, tasks: tasks, log: log,

@@ -9,6 +9,8 @@ import (
 
 	"github.com/opsplane/opsplane/infra/test/vcstest"
 	"github.com/opsplane/opsplane/shared/background/task"
+	"github.com/opsplane/opsplane/shared/storage/attr"
+	"github.com/opsplane/opsplane/shared/storage/table"
 )
 
 // TestAnswerThatSaysNothingOfARepositoryRemovesNone refreshes a group and an
@@ -61,6 +63,31 @@ func TestAnswerThatSaysNothingOfARepositoryRemovesNone(t *testing.T) {
 				t.Errorf("the refresh ended as if it had looked: %+v, %s", got, r.Rig.Log.String())
 			}
 		})
+	}
+}
+
+// TestReminderThatCannotBeReadHoldsUpNoTask puts reminders that no worker can decode
+// before that of a task. The scheduled worker reports them, and works at the task.
+func TestReminderThatCannotBeReadHoldsUpNoTask(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	r.github.Install("42", many(1)...)
+	id := r.start(t, "github", "42")
+	for _, sk := range []string{"0000000000000#no-id", "0000000000001x#bad-time"} {
+		if err := (table.Table{DB: r.Env.DynamoDB, Name: r.Env.Table("OperationsTable")}).Put(t.Context(), attr.Item{
+			"pk": attr.String(string(task.Hosts)), "sk": attr.String(sk), "ttl": attr.Time(r.Clock.Now().Add(time.Hour)),
+		}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	_, err := r.Handle(t.Context(), []byte(`{"source":"aws.events"}`))
+	for _, name := range []string{"no-id", "bad-time"} {
+		if err == nil || !strings.Contains(err.Error(), name) || !strings.Contains(r.Rig.Log.String(), name) {
+			t.Errorf("%s is not reported: %v; log %s", name, err, r.Rig.Log.String())
+		}
+	}
+	if got := r.task(t, id); got.State != task.Completed {
+		t.Errorf("the task is %s", got.State)
 	}
 }
 

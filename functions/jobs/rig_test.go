@@ -72,7 +72,7 @@ func (r *rig) over(env *storagetest.Env) *work.Worker {
 	app := githubhost.New(strconv.Itoa(vcstest.AppID), func(context.Context) (string, error) { return r.github.Key, nil }, r.github.API)
 	log := r.Logger()
 	return &work.Worker{
-		Tasks: tasks, Queue: task.Hosts, Slice: slice, Explain: explain, Remark: leftOut, Log: log, Now: r.Clock.Now,
+		Tasks: tasks, Queue: task.Hosts, Turn: turn, Explain: explain, Remark: leftOut, Log: log, Now: r.Clock.Now,
 		Steps: map[task.Kind]work.Step{
 			task.RefreshRepositories: (&refresh{
 				repositories: repositories, tasks: tasks, log: log,

@@ -11,6 +11,7 @@ import (
 
 	"github.com/opsplane/opsplane/shared/background/delivery"
 	"github.com/opsplane/opsplane/shared/background/frame"
+	"github.com/opsplane/opsplane/shared/background/queue"
 	"github.com/opsplane/opsplane/shared/background/stream"
 )
 
@@ -61,26 +62,26 @@ func (w *worker) handle(ctx context.Context, event json.RawMessage) (any, error)
 // that were ended are not processed again, because they are over.
 func (w *worker) stream(ctx context.Context, run *tally, records []stream.Record) (events.DynamoDBEventResponse, error) {
 	list := arrivals(records)
-	failed := inOrder(ctx, list, func(e errand) error {
-		return w.process(ctx, run, w.deliveries.Begin, e.key)
+	failed := queue.InOrder(ctx, list, maxParallel, pending.lane, func(p pending) error {
+		return w.process(ctx, run, w.deliveries.Begin, p.key)
 	})
 	return handedBack(list, failed)
 }
 
 // arrivals returns the deliveries in records, in their order.
-func arrivals(records []stream.Record) []errand {
-	var list []errand
+func arrivals(records []stream.Record) []pending {
+	var list []pending
 	for _, record := range records {
 		if key, repository, ok := delivery.Wakes(record); ok {
-			list = append(list, errand{key: key, repository: repository, record: record})
+			list = append(list, pending{key: key, repository: repository, record: record})
 		}
 	}
 	return list
 }
 
-// handedBack returns the function's response. If errands have failed, the response
-// names the record of the first one, and its error is returned.
-func handedBack(list []errand, failed []error) (events.DynamoDBEventResponse, error) {
+// handedBack returns the function's response. If deliveries have failed, the
+// response names the record of the first one, and its error is returned.
+func handedBack(list []pending, failed []error) (events.DynamoDBEventResponse, error) {
 	for i, err := range failed {
 		if err != nil {
 			return stream.Failures(list[i].record), err
@@ -96,14 +97,14 @@ func handedBack(list []errand, failed []error) (events.DynamoDBEventResponse, er
 func (w *worker) sweep(ctx context.Context, run *tally) error {
 	keys, unlisted := w.deliveries.Due(ctx, w.now(), maxDue)
 	run.Due = len(keys)
-	list := make([]errand, len(keys))
+	list := make([]pending, len(keys))
 	for i, key := range keys {
 		list[i].key = key // no repository: those of one installation run one after the other
 	}
 	failures := make(chan error, len(list)+3)
 	failures <- unlisted
-	inOrder(ctx, list, func(e errand) error {
-		failures <- w.process(ctx, run, w.deliveries.BeginDue, e.key)
+	queue.InOrder(ctx, list, maxParallel, pending.lane, func(p pending) error {
+		failures <- w.process(ctx, run, w.deliveries.BeginDue, p.key)
 		return nil
 	})
 	stuck, err := w.deliveries.Stuck(ctx)

@@ -45,17 +45,17 @@ func TestLargestBodyIsProcessed(t *testing.T) {
 }
 
 // TestInstallationOfVeryManyRepositoriesGoesOnWhereItWas makes the first try fail
-// after a slice. The next try stores only the rest.
+// after a part. The next try stores only the rest.
 func TestInstallationOfVeryManyRepositoriesGoesOnWhereItWas(t *testing.T) {
 	t.Parallel()
-	const n = 2*slice + slice/2
+	const n = 2*maxPart + maxPart/2
 	r := newRig(t)
 	d := github("a", "installation", 0)
 	d.Repository = ""
 	record := r.arrive(t, d, installed(n))
 	var calls atomic.Int32
 	f := storagetest.Faults{Choose: func(string) storagetest.Fault {
-		if calls.Add(1) > slice {
+		if calls.Add(1) > maxPart {
 			return storagetest.Fault{Kind: storagetest.Refuse}
 		}
 		return storagetest.Fault{}
@@ -76,8 +76,8 @@ func TestInstallationOfVeryManyRepositoriesGoesOnWhereItWas(t *testing.T) {
 	if invoke(t, second, record); r.state(t, d).State != delivery.Done {
 		t.Fatalf("after the second try: %+v", r.state(t, d))
 	}
-	if calls := counted.Calls("UpdateItem"); calls != n-slice {
-		t.Errorf("the second try makes %d calls for the %d that are left", calls, n-slice)
+	if calls := counted.Calls("UpdateItem"); calls != n-maxPart {
+		t.Errorf("the second try makes %d calls for the %d that are left", calls, n-maxPart)
 	}
 	count, page := 0, repository.Query{Limit: 1000}
 	for {

@@ -6,6 +6,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
+
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 )
 
 // Pattern is a filter of an event source ("Lambda event filtering", AWS documentation). Of that
@@ -62,6 +65,21 @@ func pattern(v any) (Pattern, error) {
 		return p, nil
 	}
 	return Pattern{}, fmt.Errorf("%v: only objects, and lists of texts, are supported", v)
+}
+
+// Passes reports whether the stream's filters pass the record of an item that was added or
+// changed. Filters see the item's key and its attributes that are texts. Patterns of this
+// package match nothing else.
+func (s Stream) Passes(item map[string]types.AttributeValue) bool {
+	image := map[string]any{}
+	for name, value := range item {
+		if text, ok := value.(*types.AttributeValueMemberS); ok {
+			image[name] = map[string]any{"S": text.Value}
+		}
+	}
+	keys := map[string]any{"pk": image["pk"], "sk": image["sk"]}
+	record := map[string]any{"dynamodb": map[string]any{"Keys": keys, "NewImage": image}}
+	return len(s.Filters) == 0 || slices.ContainsFunc(s.Filters, func(p Pattern) bool { return p.Matches(record) })
 }
 
 // Matches reports whether a record has all members of the pattern, and at each leaf one of the

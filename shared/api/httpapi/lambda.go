@@ -13,6 +13,8 @@ import (
 	"github.com/aws/aws-lambda-go/events"
 	"github.com/aws/aws-lambda-go/lambda"
 	"github.com/awslabs/aws-lambda-go-api-proxy/httpadapter"
+
+	"github.com/opsplane/opsplane/shared/background/frame"
 )
 
 // Lambda handles the invocation events of one function.
@@ -62,11 +64,8 @@ func (l *Lambda) Handle(ctx context.Context, event events.APIGatewayProxyRequest
 		return invalidPath(), nil
 	}
 	event.Path = withoutBase(event.Path, event.Resource)
-	if end, ok := ctx.Deadline(); ok {
-		var cancel context.CancelFunc
-		ctx, cancel = context.WithDeadline(ctx, end.Add(-responseTime))
-		defer cancel()
-	}
+	ctx, cancel := frame.KeepBack(ctx, responseTime)
+	defer cancel()
 	ctx = context.WithValue(ctx, publicKey{}, l.public)
 	return l.adapter.ProxyWithContext(ctx, event)
 }

@@ -87,7 +87,7 @@ type Delivery struct {
 }
 
 // ID returns the id of a delivery: the installation that it is for, or "none", a
-// dot, and the host's id. The host's own id is not enough, for two reasons. GitHub
+// dot, and the host's id. The host's own id does not identify a delivery, for two reasons. GitHub
 // sends an event under one id to each webhook that subscribes to it: to a
 // repository's webhook, which names no installation, and to the App's. And the
 // owner of a GitLab group could use an id before another group's delivery arrives

@@ -1,6 +1,7 @@
 // Package frame holds what every function that runs in the background needs around
 // its work: time reserved before the invocation's deadline, a guard against panics,
-// and the log line that says what an invocation did.
+// and the log line that says what an invocation did. Functions of the API use it for
+// the reserve.
 package frame
 
 import (

@@ -22,9 +22,9 @@ type Worker struct {
 	Queue task.Queue
 	// Steps has the step for each kind of the queue.
 	Steps map[task.Kind]Step
-	// Slice is how long a task is worked at before it is given back, so that other
-	// tasks get their turn. It must be well below task.Lease.
-	Slice time.Duration
+	// Turn is how long a task is worked at before it is given back, so that other
+	// tasks are worked at too. It must be well below task.Lease.
+	Turn time.Duration
 	// Explain says for a task's owner why a step failed, and whether trying again
 	// would not help.
 	Explain func(run *task.Run, problem error) (words string, forGood bool)

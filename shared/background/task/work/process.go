@@ -1,5 +1,5 @@
 // Package work is the frame of functions that work at tasks. The table's stream or
-// a schedule wakes such a function, and it works at each task for a slice of time.
+// a schedule wakes such a function, and it works at each task for one turn.
 // The invariants of the package: progress is stored after each step, so that a
 // worker may be killed at any point; a task that makes no progress ends, with the
 // reason; and no task holds up another.
@@ -35,7 +35,7 @@ const (
 	// giveBack is the maximum time for giving a task back when the invocation's
 	// time is over.
 	giveBack = 5 * time.Second
-	// ShortWait is the total time that a worker waits in a slice for hosts that
+	// ShortWait is the total time that a worker waits in a turn for hosts that
 	// limit requests for a short time. If the wait is longer, the task is given
 	// back. The schedule, which runs once a minute, begins it again.
 	ShortWait = 15 * time.Second
@@ -55,7 +55,7 @@ type Later struct {
 // Error implements error.
 func (l *Later) Error() string { return "the task waits until " + l.Until.UTC().Format(time.RFC3339) }
 
-// process works at one task for a slice of time. It returns an error if the task
+// process works at one task for one turn. It returns an error if the task
 // could not be begun or given back. Then the task is due again after its lease.
 func (w *Worker) process(ctx context.Context, tally *tally, id string) error {
 	run, err := w.Tasks.Begin(ctx, id, w.Now())
@@ -101,7 +101,7 @@ func (w *Worker) process(ctx context.Context, tally *tally, id string) error {
 	return err
 }
 
-// work does steps until the task is done or its slice of time is over. It stores
+// work does steps until the task is done or its turn is over. It stores
 // the progress after each step.
 func (w *Worker) work(ctx context.Context, run *task.Run) (done bool, err error) {
 	defer frame.Guard(&err)
@@ -110,7 +110,7 @@ func (w *Worker) work(ctx context.Context, run *task.Run) (done bool, err error)
 		return false, fmt.Errorf("a task of kind %q is unknown", run.Kind)
 	}
 	patience := ShortWait
-	for end := w.Now().Add(w.Slice); ; {
+	for end := w.Now().Add(w.Turn); ; {
 		done, err = step(ctx, run, run.Author(telemetry.Invocation(ctx), w.Now()))
 		if err != nil && waited(ctx, err, &patience) {
 			continue

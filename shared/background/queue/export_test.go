@@ -1,0 +1,4 @@
+package queue
+
+// Earlier is earlier, for the tests.
+var Earlier = earlier
