@@ -14,8 +14,8 @@ import (
 	"github.com/opsplane/opsplane/shared/credential/apikey"
 	"github.com/opsplane/opsplane/shared/kv"
 	"github.com/opsplane/opsplane/shared/kv/artifact"
+	"github.com/opsplane/opsplane/shared/login/grant"
 	"github.com/opsplane/opsplane/shared/login/renewal"
-	"github.com/opsplane/opsplane/shared/login/session"
 	"github.com/opsplane/opsplane/shared/login/user"
 	"github.com/opsplane/opsplane/shared/vcs"
 	"github.com/opsplane/opsplane/shared/vcs/grouptoken"
@@ -106,7 +106,7 @@ func (s stores) ofUser() []stage {
 		}},
 		{name: "tokens of hosts", do: func(ctx context.Context, run *task.Run, author change.Author, _ how) (int, string, bool, error) {
 			return s.ofEachVCS(func(system vcs.VCS) (bool, error) {
-				return session.EraseGrant(ctx, s.db, s.sessions, run.Subject, system, author)
+				return grant.Erase(ctx, s.db, s.sessions, run.Subject, system, author)
 			})
 		}},
 		{name: "renewals", do: func(ctx context.Context, run *task.Run, _ change.Author, _ how) (int, string, bool, error) {

@@ -5,8 +5,8 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/opsplane/opsplane/shared/login/grant"
 	"github.com/opsplane/opsplane/shared/login/person"
-	"github.com/opsplane/opsplane/shared/login/session"
 	"github.com/opsplane/opsplane/shared/vcs"
 	"github.com/opsplane/opsplane/shared/vcs/vcshost"
 )
@@ -31,8 +31,8 @@ func (b *budget) spend(ctx context.Context, ask func(context.Context) error) err
 }
 
 // refresher returns a refresher that works within the budget.
-func (b *budget) refresher(refresh session.Refresher) session.Refresher {
-	return func(ctx context.Context, token string) (next session.Grant, err error) {
+func (b *budget) refresher(refresh grant.Refresher) grant.Refresher {
+	return func(ctx context.Context, token string) (next grant.Grant, err error) {
 		err = b.spend(ctx, func(ctx context.Context) error { next, err = refresh(ctx, token); return err })
 		return next, err
 	}

@@ -10,7 +10,7 @@ import (
 	"github.com/opsplane/opsplane/shared/api/access"
 	"github.com/opsplane/opsplane/shared/api/fault"
 	"github.com/opsplane/opsplane/shared/api/httpapi"
-	"github.com/opsplane/opsplane/shared/login/session"
+	"github.com/opsplane/opsplane/shared/login/grant"
 	"github.com/opsplane/opsplane/shared/login/user"
 	"github.com/opsplane/opsplane/shared/vcs"
 	"github.com/opsplane/opsplane/shared/vcs/gitlabhost"
@@ -56,7 +56,7 @@ func (h *hosts) asCaller(ctx context.Context, call httpapi.Call, do func(*gitlab
 	if !person {
 		return access.Refuse(access.StepAccount, "the user has never logged in at gitlab")
 	}
-	of := session.Holder{User: u.ID, Account: vcs.Account{VCS: vcs.GitLab, ID: account.ID}}
+	of := grant.Holder{User: u.ID, Account: vcs.Account{VCS: vcs.GitLab, ID: account.ID}}
 	return explain(h.asPerson(ctx, call, of, h.providers[vcs.GitLab].OAuth.Refresh, func(token string) error {
 		client, err := h.vcs.GitLab.As(token)
 		if err != nil {
@@ -72,7 +72,7 @@ func (h *hosts) asCaller(ctx context.Context, call httpapi.Call, do func(*gitlab
 func explain(err error) error {
 	var refusal *fault.Error
 	switch {
-	case errors.Is(err, session.ErrNoGrant):
+	case errors.Is(err, grant.ErrNone):
 		return access.Refuse(access.StepHost, "the grant of the login at gitlab is lost: the person has to log in again")
 	case errors.Is(err, vcshost.ErrForbidden) && !vcshost.RefusesAddress(err):
 		return access.Refuse(access.StepHost, "gitlab does not allow it to the user's account: %v", err)

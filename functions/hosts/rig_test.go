@@ -18,10 +18,10 @@ import (
 	"github.com/opsplane/opsplane/shared/api/access"
 	"github.com/opsplane/opsplane/shared/audit/change"
 	"github.com/opsplane/opsplane/shared/credential/sealed"
+	"github.com/opsplane/opsplane/shared/login/grant"
 	"github.com/opsplane/opsplane/shared/login/oauth"
 	"github.com/opsplane/opsplane/shared/login/person"
 	"github.com/opsplane/opsplane/shared/login/renewal"
-	"github.com/opsplane/opsplane/shared/login/session"
 	"github.com/opsplane/opsplane/shared/login/user"
 	"github.com/opsplane/opsplane/shared/vcs"
 	"github.com/opsplane/opsplane/shared/vcs/githubhost"
@@ -47,7 +47,7 @@ type rig struct {
 	gitlab *vcstest.GitLab
 	// The stores of the test, which also writes what the function may not.
 	people person.Memberships
-	grants *session.Grants
+	grants *grant.Store
 	tokens *grouptoken.Store
 }
 
@@ -95,12 +95,12 @@ func rigOn(t *testing.T, of *functiontest.Rig, db *dynamodb.Client) *rig {
 }
 
 // stores returns stores of the tables of env, which they reach through db.
-func stores(env *storagetest.Env, db *dynamodb.Client, box *sealed.Box) (person.Memberships, *session.Grants, *grouptoken.Store) {
+func stores(env *storagetest.Env, db *dynamodb.Client, box *sealed.Box) (person.Memberships, *grant.Store, *grouptoken.Store) {
 	operations, sessions := env.Table("OperationsTable"), env.Table("SessionsTable")
 	return person.Memberships{
 		Users: &user.Store{DB: db, Table: operations}, Installations: installation.Store{DB: db, Table: operations},
 		Appointments: renewal.Store{DB: db, Table: operations},
-	}, &session.Grants{DB: db, Table: sessions, Box: box}, grouptoken.New(db, sessions, box)
+	}, &grant.Store{DB: db, Table: sessions, Box: box}, grouptoken.New(db, sessions, box)
 }
 
 // person logs somebody in at both hosts.
@@ -114,10 +114,10 @@ func (r *rig) person(t *testing.T, id int, login, gitlabToken string) user.User 
 	if err := r.people.Users.PutIdentity(t.Context(), u.ID, "gitlab", identity, author()); err != nil {
 		t.Fatal(err)
 	}
-	for system, grant := range map[vcs.VCS]session.Grant{
+	for system, held := range map[vcs.VCS]grant.Grant{
 		"github": {Access: vcstest.PersonToken, Refresh: vcstest.PersonRefresh, ExpiresAt: born.Add(time.Hour)}, "gitlab": {Access: gitlabToken},
 	} {
-		if err := r.grants.Put(t.Context(), session.Holder{User: u.ID, Account: vcs.Account{VCS: system, ID: identity.ID}}, grant, author()); err != nil {
+		if err := r.grants.Put(t.Context(), grant.Holder{User: u.ID, Account: vcs.Account{VCS: system, ID: identity.ID}}, held, author()); err != nil {
 			t.Fatal(err)
 		}
 	}

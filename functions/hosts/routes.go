@@ -8,8 +8,8 @@ import (
 
 	"github.com/opsplane/opsplane/shared/api/access"
 	"github.com/opsplane/opsplane/shared/api/httpapi"
+	"github.com/opsplane/opsplane/shared/login/grant"
 	"github.com/opsplane/opsplane/shared/login/person"
-	"github.com/opsplane/opsplane/shared/login/session"
 	"github.com/opsplane/opsplane/shared/vcs"
 	"github.com/opsplane/opsplane/shared/vcs/hostclient"
 )
@@ -18,7 +18,7 @@ import (
 type hosts struct {
 	people    person.Memberships
 	providers map[vcs.VCS]person.Provider // by VCS; only those that are configured
-	grants    *session.Grants
+	grants    *grant.Store
 	vcs       *hostclient.Hosts
 	allowed   allowed
 	// webhookSecrets returns the values of the secret of webhook tokens, the newest

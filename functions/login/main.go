@@ -12,6 +12,7 @@ import (
 	"github.com/opsplane/opsplane/shared/api/ratelimit"
 	"github.com/opsplane/opsplane/shared/credential/sealed"
 	"github.com/opsplane/opsplane/shared/credential/secret"
+	"github.com/opsplane/opsplane/shared/login/grant"
 	"github.com/opsplane/opsplane/shared/login/person"
 	"github.com/opsplane/opsplane/shared/login/renewal"
 	"github.com/opsplane/opsplane/shared/login/session"
@@ -34,7 +35,7 @@ func main() {
 			Appointments: renewal.Store{DB: db, Table: operations},
 		},
 		sessions: &session.Store{DB: db, Table: sessions},
-		grants:   &session.Grants{DB: db, Table: sessions, Box: box},
+		grants:   &grant.Store{DB: db, Table: sessions, Box: box},
 		attempts: &ratelimit.Store{DB: db, Table: sessions}, failures: failures(os.Getenv("LOGIN_FAILURE_LIMIT")),
 	}
 	httpapi.NewLambda(routes(l), telemetry.Logger(), time.Now).Serve()

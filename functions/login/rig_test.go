@@ -15,6 +15,7 @@ import (
 	"github.com/opsplane/opsplane/shared/api/httpapi/httpapitest"
 	"github.com/opsplane/opsplane/shared/api/ratelimit"
 	"github.com/opsplane/opsplane/shared/credential/sealed"
+	"github.com/opsplane/opsplane/shared/login/grant"
 	"github.com/opsplane/opsplane/shared/login/oauth"
 	"github.com/opsplane/opsplane/shared/login/person"
 	"github.com/opsplane/opsplane/shared/login/renewal"
@@ -76,7 +77,7 @@ func (h *rig) over(db *dynamodb.Client) *login {
 			Users: &user.Store{DB: db, Table: operations}, Installations: installation.Store{DB: db, Table: operations},
 			Appointments: renewal.Store{DB: db, Table: operations},
 		},
-		sessions: &session.Store{DB: db, Table: sessions}, grants: &session.Grants{DB: db, Table: sessions, Box: box},
+		sessions: &session.Store{DB: db, Table: sessions}, grants: &grant.Store{DB: db, Table: sessions, Box: box},
 		attempts: &ratelimit.Store{DB: db, Table: sessions}, failures: failuresInTests,
 	}
 }

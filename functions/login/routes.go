@@ -9,6 +9,7 @@ import (
 	"github.com/opsplane/opsplane/shared/api/httpapi"
 	"github.com/opsplane/opsplane/shared/api/ratelimit"
 	"github.com/opsplane/opsplane/shared/credential/sealed"
+	"github.com/opsplane/opsplane/shared/login/grant"
 	"github.com/opsplane/opsplane/shared/login/person"
 	"github.com/opsplane/opsplane/shared/login/session"
 	"github.com/opsplane/opsplane/shared/vcs"
@@ -24,7 +25,7 @@ type login struct {
 	box       *sealed.Box
 	people    person.Memberships
 	sessions  *session.Store
-	grants    *session.Grants
+	grants    *grant.Store
 	attempts  *ratelimit.Store
 	failures  int // maximum failed logins of an address in ten minutes; 0 means no limit
 	log       *slog.Logger

@@ -15,8 +15,8 @@ import (
 
 	"github.com/opsplane/opsplane/shared/background/frame"
 	"github.com/opsplane/opsplane/shared/credential/apikey"
+	"github.com/opsplane/opsplane/shared/login/grant"
 	"github.com/opsplane/opsplane/shared/login/person"
-	"github.com/opsplane/opsplane/shared/login/session"
 	"github.com/opsplane/opsplane/shared/telemetry"
 	"github.com/opsplane/opsplane/shared/vcs"
 )
@@ -25,7 +25,7 @@ import (
 type renewer struct {
 	people    person.Memberships
 	providers map[vcs.VCS]person.Provider // by VCS; only those that are configured
-	grants    *session.Grants
+	grants    *grant.Store
 	keys      *apikey.Store
 	log       *slog.Logger
 	now       func() time.Time

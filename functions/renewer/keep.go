@@ -11,6 +11,7 @@ import (
 	"github.com/opsplane/opsplane/shared/background/frame"
 	"github.com/opsplane/opsplane/shared/background/queue"
 	"github.com/opsplane/opsplane/shared/credential/apikey"
+	"github.com/opsplane/opsplane/shared/login/grant"
 	"github.com/opsplane/opsplane/shared/login/person"
 	"github.com/opsplane/opsplane/shared/login/renewal"
 	"github.com/opsplane/opsplane/shared/login/session"
@@ -83,7 +84,7 @@ func (r *run) keep(ctx context.Context, system vcs.VCS, provider person.Provider
 // refused reports whether the host may no longer be asked about the person: because
 // the host says so, or because there is no valid grant.
 func refused(err error) bool {
-	return errors.Is(err, session.ErrNoGrant) || errors.Is(err, vcshost.ErrRefused)
+	return errors.Is(err, grant.ErrNone) || errors.Is(err, vcshost.ErrRefused)
 }
 
 // word says when a host was asked about a person, and for which of the person's
@@ -123,13 +124,13 @@ func (r *run) ask(ctx context.Context, provider person.Provider, a renewal.Appoi
 			return said, errAbsent
 		}
 	}
-	return said, r.renew(ctx, provider, session.Holder{User: a.User, Account: said.account}, r.author(now))
+	return said, r.renew(ctx, provider, grant.Holder{User: a.User, Account: said.account}, r.author(now))
 }
 
 // renew asks the host which installations the holder may act on. A host ends a
 // token when its grant is refreshed, and another call may refresh the grant at the
 // same time. Then the host is asked once more, with the next token.
-func (r *run) renew(ctx context.Context, provider person.Provider, of session.Holder, author change.Author) error {
+func (r *run) renew(ctx context.Context, provider person.Provider, of grant.Holder, author change.Author) error {
 	token, err := r.grants.Token(ctx, of, provider.OAuth.Refresh, author)
 	if err != nil {
 		return err

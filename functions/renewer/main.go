@@ -13,9 +13,9 @@ import (
 	"github.com/opsplane/opsplane/shared/credential/apikey"
 	"github.com/opsplane/opsplane/shared/credential/sealed"
 	"github.com/opsplane/opsplane/shared/credential/secret"
+	"github.com/opsplane/opsplane/shared/login/grant"
 	"github.com/opsplane/opsplane/shared/login/person"
 	"github.com/opsplane/opsplane/shared/login/renewal"
-	"github.com/opsplane/opsplane/shared/login/session"
 	"github.com/opsplane/opsplane/shared/login/user"
 	"github.com/opsplane/opsplane/shared/storage/awsclient"
 	"github.com/opsplane/opsplane/shared/telemetry"
@@ -31,7 +31,7 @@ func main() {
 			Appointments: renewal.Store{DB: db, Table: operations},
 		},
 		providers: person.Providers(cfg, os.Getenv, time.Now),
-		grants: &session.Grants{
+		grants: &grant.Store{
 			DB: db, Table: os.Getenv("SESSIONS_TABLE"), Box: sealed.NewBox(secret.New(cfg, os.Getenv("SERVER_SECRET"), time.Now).Keys), Log: telemetry.Logger(),
 		},
 		keys: &apikey.Store{DB: db, Table: os.Getenv("TOKENS_TABLE")},

@@ -15,8 +15,8 @@ import (
 	"github.com/opsplane/opsplane/infra/test/vcstest"
 	"github.com/opsplane/opsplane/shared/api/access"
 	"github.com/opsplane/opsplane/shared/credential/apikey"
+	"github.com/opsplane/opsplane/shared/login/grant"
 	"github.com/opsplane/opsplane/shared/login/renewal"
-	"github.com/opsplane/opsplane/shared/login/session"
 	"github.com/opsplane/opsplane/shared/login/user"
 	"github.com/opsplane/opsplane/shared/vcs"
 )
@@ -129,8 +129,8 @@ func TestGrantThatTheHostTakesNoMoreEndsMembershipAtTheSecondLook(t *testing.T) 
 		"token refused":   {"gitlab", func(r *rig) { r.gitlab.Fail(vcstest.Failure{Match: "GET /groups", Status: http.StatusUnauthorized}) }},
 		"account blocked": {"gitlab", func(r *rig) { r.gitlab.Fail(vcstest.Failure{Match: "GET /groups", Status: http.StatusForbidden}) }},
 		"grant ended": {"github", func(r *rig) {
-			grant := session.Grant{Access: "old", ExpiresAt: born.Add(time.Minute)}
-			if err := r.grants.Put(context.Background(), r.holder("github"), grant, r.author()); err != nil {
+			ended := grant.Grant{Access: "old", ExpiresAt: born.Add(time.Minute)}
+			if err := r.grants.Put(context.Background(), r.holder("github"), ended, r.author()); err != nil {
 				panic(err)
 			}
 		}},
@@ -313,7 +313,7 @@ func TestRunLeavesAHostAloneThatFailsAndGoesOnWithTheOther(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := r.grants.Put(t.Context(), session.Holder{User: u.ID, Account: vcs.Account{VCS: "gitlab", ID: vcs.ID(strconv.Itoa(1000 + n))}}, session.Grant{Access: "x"}, r.author()); err != nil {
+		if err := r.grants.Put(t.Context(), grant.Holder{User: u.ID, Account: vcs.Account{VCS: "gitlab", ID: vcs.ID(strconv.Itoa(1000 + n))}}, grant.Grant{Access: "x"}, r.author()); err != nil {
 			t.Fatal(err)
 		}
 		if err := r.people.Appointments.Expect(t.Context(), u.ID, "gitlab", r.Clock.Now()); err != nil {

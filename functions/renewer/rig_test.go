@@ -16,10 +16,10 @@ import (
 	"github.com/opsplane/opsplane/shared/audit/change"
 	"github.com/opsplane/opsplane/shared/credential/apikey"
 	"github.com/opsplane/opsplane/shared/credential/sealed"
+	"github.com/opsplane/opsplane/shared/login/grant"
 	"github.com/opsplane/opsplane/shared/login/oauth"
 	"github.com/opsplane/opsplane/shared/login/person"
 	"github.com/opsplane/opsplane/shared/login/renewal"
-	"github.com/opsplane/opsplane/shared/login/session"
 	"github.com/opsplane/opsplane/shared/login/user"
 	"github.com/opsplane/opsplane/shared/vcs"
 	"github.com/opsplane/opsplane/shared/vcs/githubhost"
@@ -45,7 +45,7 @@ type rig struct {
 	ann    string
 	// The stores of the test, which also writes what the renewer may not.
 	people person.Memberships
-	grants *session.Grants
+	grants *grant.Store
 	keys   *apikey.Store
 }
 
@@ -92,7 +92,7 @@ func (r *rig) over(env *storagetest.Env) *renewer {
 			"github": {OAuth: oauth.GitHub(r.github.URL, "Iv1.x", client), Host: githubhost.NewPeople(r.github.URL)},
 			"gitlab": {OAuth: oauth.GitLab(r.github.URL, "abc", client), Host: gitlabhost.NewPeople(r.gitlab.API)},
 		},
-		grants: &session.Grants{DB: env.DynamoDB, Table: env.Table("SessionsTable"), Box: box},
+		grants: &grant.Store{DB: env.DynamoDB, Table: env.Table("SessionsTable"), Box: box},
 		keys:   &apikey.Store{DB: env.DynamoDB, Table: env.Table("TokensTable")},
 		log:    r.Logger(), now: r.Clock.Now,
 	}
@@ -114,23 +114,23 @@ func (r *rig) login(t *testing.T) {
 		t.Fatal(err)
 	}
 	r.ann = u.ID
-	for system, grant := range map[vcs.VCS]session.Grant{
+	for system, held := range map[vcs.VCS]grant.Grant{
 		"github": {Access: vcstest.PersonToken, Refresh: vcstest.PersonRefresh, ExpiresAt: r.Clock.Now().Add(8 * time.Hour)},
 		"gitlab": {Access: r.gitlab.Account(ann, "ann")},
 	} {
 		of := r.holder(system)
-		if err := r.grants.Put(t.Context(), of, grant, r.author()); err != nil {
+		if err := r.grants.Put(t.Context(), of, held, r.author()); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := r.people.Renew(t.Context(), r.author(), r.providers[system].Host, of, grant.Access); err != nil {
+		if _, err := r.people.Renew(t.Context(), r.author(), r.providers[system].Host, of, held.Access); err != nil {
 			t.Fatal(err)
 		}
 	}
 }
 
 // holder returns Ann with her account at a VCS.
-func (r *rig) holder(system vcs.VCS) session.Holder {
-	return session.Holder{User: r.ann, Account: vcs.Account{VCS: system, ID: ofAnn}}
+func (r *rig) holder(system vcs.VCS) grant.Holder {
+	return grant.Holder{User: r.ann, Account: vcs.Account{VCS: system, ID: ofAnn}}
 }
 
 // pass lets minutes pass. The schedule wakes a worker in each minute.

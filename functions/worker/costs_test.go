@@ -20,7 +20,7 @@ func TestDeliveriesUseWhatTheDocumentSays(t *testing.T) {
 		"delivery of a change older than what is known": processing("pull_request", open("Two", time.Minute), open("One", 0)),
 		"loss of a repository":                          processing("installation_repositories", given("infra"), taken("infra")),
 		"installation of 100 repositories":              processing("installation", installationOf(100)),
-		"delivery that tells nothing":                   processing("star", `{"action":"created","installation":{"id":42}}`),
+		"delivery that states nothing":                  processing("star", `{"action":"created","installation":{"id":42}}`),
 		"delivery that cannot be read":                  processing("pull_request", `{"installation":`),
 		"sweep that finds nothing":                      sweeping,
 	}, "Worker")

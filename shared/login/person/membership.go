@@ -7,8 +7,8 @@ import (
 	"slices"
 
 	"github.com/opsplane/opsplane/shared/audit/change"
+	"github.com/opsplane/opsplane/shared/login/grant"
 	"github.com/opsplane/opsplane/shared/login/renewal"
-	"github.com/opsplane/opsplane/shared/login/session"
 	"github.com/opsplane/opsplane/shared/login/user"
 	"github.com/opsplane/opsplane/shared/vcs"
 	"github.com/opsplane/opsplane/shared/vcs/installation"
@@ -28,7 +28,7 @@ type Memberships struct {
 // Renew does what Ask does, for a holder who uses the server now. First it makes
 // sure that a renewal is due later. So no statement of a host is stored that is
 // never renewed.
-func (m Memberships) Renew(ctx context.Context, author change.Author, host Host, of session.Holder, token string) ([]vcs.ID, error) {
+func (m Memberships) Renew(ctx context.Context, author change.Author, host Host, of grant.Holder, token string) ([]vcs.ID, error) {
 	if err := m.Appointments.Expect(ctx, of.User, of.Account.VCS, author.At); err != nil {
 		return nil, err
 	}
@@ -41,7 +41,7 @@ func (m Memberships) Renew(ctx context.Context, author change.Author, host Host,
 // vcshost.ErrRefused if the host does not accept the token, or does not allow the
 // token to read the list. It returns vcshost.ErrNoAnswer if the host gives no
 // usable response. Then the host's earlier statement stays.
-func (m Memberships) Ask(ctx context.Context, author change.Author, host Host, of session.Holder, token string) ([]vcs.ID, error) {
+func (m Memberships) Ask(ctx context.Context, author change.Author, host Host, of grant.Holder, token string) ([]vcs.ID, error) {
 	seen, err := host.Installations(ctx, token)
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", meaning(err), err)

@@ -12,9 +12,9 @@ import (
 	"github.com/opsplane/opsplane/infra/test/storagetest"
 	"github.com/opsplane/opsplane/infra/test/vcstest"
 	"github.com/opsplane/opsplane/shared/audit/change"
+	"github.com/opsplane/opsplane/shared/login/grant"
 	"github.com/opsplane/opsplane/shared/login/person"
 	"github.com/opsplane/opsplane/shared/login/renewal"
-	"github.com/opsplane/opsplane/shared/login/session"
 	"github.com/opsplane/opsplane/shared/login/user"
 	"github.com/opsplane/opsplane/shared/vcs"
 	"github.com/opsplane/opsplane/shared/vcs/githubhost"
@@ -77,7 +77,7 @@ func TestRenewStoresWhatTheServerKnowsOfWhatTheHostSays(t *testing.T) {
 		}
 		renew := func(after time.Duration, account vcs.ID, want ...vcs.ID) {
 			t.Helper()
-			of := session.Holder{User: u.ID, Account: vcs.Account{VCS: system, ID: account}}
+			of := grant.Holder{User: u.ID, Account: vcs.Account{VCS: system, ID: account}}
 			if _, err := m.Renew(t.Context(), author(after), hosts(v)[system], of, vcstest.PersonToken); err != nil {
 				t.Fatal(err)
 			}
@@ -95,7 +95,7 @@ func TestRenewStoresWhatTheServerKnowsOfWhatTheHostSays(t *testing.T) {
 		renew(3*time.Minute, "1000", "3") // asked with an account that the user does not have
 		renew(3*time.Minute, "583231", "1")
 		v.Down = true
-		of := session.Holder{User: u.ID, Account: vcs.Account{VCS: system, ID: "583231"}}
+		of := grant.Holder{User: u.ID, Account: vcs.Account{VCS: system, ID: "583231"}}
 		if got, err := m.Renew(t.Context(), author(time.Hour), hosts(v)[system], of, vcstest.PersonToken); err == nil {
 			t.Errorf("%s, a host that is down: got %v", system, got)
 		}

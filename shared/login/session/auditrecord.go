@@ -18,16 +18,3 @@ func AuditRecord(c audit.Change) (audit.Record, bool) {
 	}
 	return c.Shown(action, id, "user", "vcs", "account", "ended_at")
 }
-
-// AuditGrantRecord is the audit.Owner of host grants. Of a grant it shows only that
-// it exists.
-func AuditGrantRecord(c audit.Change) (audit.Record, bool) {
-	user, ofUser := strings.CutPrefix(c.PK, "USER#")
-	system, isGrant := strings.CutPrefix(c.SK, "TOKEN#")
-	if !ofUser || !isGrant || !c.Replaces("version", "sealed") {
-		return audit.Record{}, false
-	}
-	r := c.Record("grant."+c.Verb(), user)
-	r.After = map[string]any{"vcs": system}
-	return r, true
-}

@@ -29,15 +29,16 @@ func sessionKey(id string) attr.Item {
 	return attr.Item{"pk": attr.String("SESSION#" + id), "sk": attr.String("SESSION")}
 }
 
-// Create begins a session of the user who has logged in. It returns the text that
-// opens the session. The text itself is not stored.
-func (s *Store) Create(ctx context.Context, of Holder, author change.Author) (string, Session, error) {
+// Create begins a session of the user with an id, who has logged in with an
+// account. It returns the text that opens the session. The text itself is not
+// stored.
+func (s *Store) Create(ctx context.Context, user string, account vcs.Account, author change.Author) (string, Session, error) {
 	text := newText()
 	at := author.At.UTC().Truncate(time.Second)
-	made := Session{ID: hash(text), User: of.User, Account: of.Account, CreatedAt: at, SeenAt: at}
+	made := Session{ID: hash(text), User: user, Account: account, CreatedAt: at, SeenAt: at}
 	author.Credential = made.ID
 	item := sessionKey(made.ID)
-	item["user"], item["vcs"], item["account"] = attr.String(of.User), attr.String(string(of.Account.VCS)), attr.String(string(of.Account.ID))
+	item["user"], item["vcs"], item["account"] = attr.String(user), attr.String(string(account.VCS)), attr.String(string(account.ID))
 	item["created_at"], item["seen_at"] = attr.Time(at), attr.Time(at)
 	item["ttl"] = attr.Time(made.Expires().Add(keep))
 	author.AddTo(item)
