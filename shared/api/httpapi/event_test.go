@@ -22,9 +22,9 @@ import (
 // routed is what the routes of a function see of an event.
 type routed struct {
 	Method, Target, Host, Remote, Body, Address string
-	Header                                   http.Header
-	ID, Source, Path                         string
-	Authorizer                               map[string]any
+	Header                                      http.Header
+	ID, Source, Path                            string
+	Authorizer                                  map[string]any
 }
 
 // spy returns a function that keeps the requests that come to its routes. It
