@@ -11,7 +11,7 @@ import (
 	"github.com/opsplane/opsplane/infra/test/vcstest"
 	"github.com/opsplane/opsplane/shared/api/access"
 	"github.com/opsplane/opsplane/shared/api/timestamp"
-	"github.com/opsplane/opsplane/shared/login/renewal"
+	"github.com/opsplane/opsplane/shared/login/membership"
 	"github.com/opsplane/opsplane/shared/login/session"
 	"github.com/opsplane/opsplane/shared/login/user"
 	"github.com/opsplane/opsplane/shared/vcs"
@@ -145,7 +145,7 @@ func TestStorageThatFailsIsNoHostThatIsAway(t *testing.T) {
 	r := newRig(t)
 	r.know(t, installation.Installation{VCS: "github", ID: "1", Name: "acme", State: installation.Installed})
 	r.list(t, "github")
-	r.hosts.people.Appointments = renewal.Store{DB: r.Env.DynamoDB, Table: "none"}
+	r.hosts.people.Renewals = membership.Renewals{DB: r.Env.DynamoDB, Table: "none"}
 	if status, body := r.ask(t, "GET", "/api/v1/github/installations", ""); status != 500 || body != "" {
 		t.Errorf("got %d %s, want a failure that blames no host", status, body)
 	}

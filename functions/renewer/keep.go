@@ -12,8 +12,8 @@ import (
 	"github.com/opsplane/opsplane/shared/background/queue"
 	"github.com/opsplane/opsplane/shared/credential/apikey"
 	"github.com/opsplane/opsplane/shared/login/grant"
-	"github.com/opsplane/opsplane/shared/login/person"
-	"github.com/opsplane/opsplane/shared/login/renewal"
+	"github.com/opsplane/opsplane/shared/login/loginhost"
+	"github.com/opsplane/opsplane/shared/login/membership"
 	"github.com/opsplane/opsplane/shared/login/session"
 	"github.com/opsplane/opsplane/shared/login/user"
 	"github.com/opsplane/opsplane/shared/vcs"
@@ -42,32 +42,32 @@ var errAbsent = errors.New("nobody uses the host's word")
 //
 // Nothing is stored before the end. So if a worker dies, the renewal is still due.
 // All steps may be done twice.
-func (r *run) keep(ctx context.Context, system vcs.VCS, provider person.Provider, of renewal.Reminder) (failed bool, err error) {
-	a, err := r.people.Appointments.Get(ctx, of.User, system)
-	if errors.Is(err, renewal.ErrMoved) || err == nil && !a.Due.Equal(of.At) {
+func (r *run) keep(ctx context.Context, system vcs.VCS, host loginhost.Host, of membership.Reminder) (failed bool, err error) {
+	a, err := r.people.Renewals.Get(ctx, of.User, system)
+	if errors.Is(err, membership.ErrMoved) || err == nil && !a.Due.Equal(of.At) {
 		// Another worker was first and moved the reminder, or the reminder was left
 		// behind.
-		return false, r.people.Appointments.Drop(ctx, system, of)
+		return false, r.people.Renewals.Drop(ctx, system, of)
 	}
 	if err != nil {
 		return false, err
 	}
-	word, err := r.ask(ctx, provider, a)
+	word, err := r.ask(ctx, host, a)
 	after, cancel := context.WithTimeout(context.WithoutCancel(ctx), settle)
 	defer cancel()
 	switch {
 	case err == nil:
 		a.Tries, a.Refused = 0, false
 		r.renewed.Add(1)
-		err = r.people.Appointments.Move(after, a, word.asked.Add(renewal.Every-rand.N(renewal.Every/10)))
+		err = r.people.Renewals.Move(after, a, word.asked.Add(membership.RenewalInterval-rand.N(membership.RenewalInterval/10)))
 	case ctx.Err() != nil:
 		return false, nil // the time is over: the renewal is still due
 	case errors.Is(err, errAbsent):
 		r.ended.Add(1)
-		err = r.people.Appointments.End(after, a)
+		err = r.people.Renewals.End(after, a)
 	case refused(err) && !a.Refused:
 		a.Tries, a.Refused = 0, true
-		err = r.people.Appointments.Move(after, a, r.now().Add(again))
+		err = r.people.Renewals.Move(after, a, r.now().Add(again))
 	case refused(err):
 		r.ended.Add(1)
 		err = r.disown(after, a, word)
@@ -75,7 +75,7 @@ func (r *run) keep(ctx context.Context, system vcs.VCS, provider person.Provider
 		failed = true
 		err = r.stumble(after, a, err)
 	}
-	if errors.Is(err, renewal.ErrMoved) {
+	if errors.Is(err, membership.ErrMoved) {
 		err = nil
 	}
 	return failed, err
@@ -96,7 +96,7 @@ type word struct {
 
 // ask asks the host which installations the person may act on, unless the last
 // statement is recent.
-func (r *run) ask(ctx context.Context, provider person.Provider, a renewal.Appointment) (said word, err error) {
+func (r *run) ask(ctx context.Context, host loginhost.Host, a membership.Renewal) (said word, err error) {
 	defer frame.Guard(&err)
 	now := r.now()
 	u, err := r.people.Users.Get(ctx, a.User)
@@ -111,7 +111,7 @@ func (r *run) ask(ctx context.Context, provider person.Provider, a renewal.Appoi
 		return word{}, errAbsent
 	}
 	said = word{asked: now, account: vcs.Account{VCS: a.VCS, ID: identity.ID}}
-	if last, ok := u.Hosted[a.VCS]; ok && now.Sub(last.AskedAt) < renewal.Every*9/10 {
+	if last, ok := u.Hosted[a.VCS]; ok && now.Sub(last.AskedAt) < membership.RenewalInterval*9/10 {
 		said.asked = last.AskedAt // the person has listed the installations, which asked the host
 		return said, nil
 	}
@@ -124,24 +124,24 @@ func (r *run) ask(ctx context.Context, provider person.Provider, a renewal.Appoi
 			return said, errAbsent
 		}
 	}
-	return said, r.renew(ctx, provider, grant.Holder{User: a.User, Account: said.account}, r.author(now))
+	return said, r.renew(ctx, host, grant.Holder{User: a.User, Account: said.account}, r.author(now))
 }
 
 // renew asks the host which installations the holder may act on. A host ends a
 // token when its grant is refreshed, and another call may refresh the grant at the
 // same time. Then the host is asked once more, with the next token.
-func (r *run) renew(ctx context.Context, provider person.Provider, of grant.Holder, author change.Author) error {
-	token, err := r.grants.Token(ctx, of, provider.OAuth.Refresh, author)
+func (r *run) renew(ctx context.Context, host loginhost.Host, of grant.Holder, author change.Author) error {
+	token, err := r.grants.Token(ctx, of, host.OAuth.Refresh, author)
 	if err != nil {
 		return err
 	}
-	if _, err = r.people.Ask(ctx, author, provider.Host, of, token); !errors.Is(err, vcshost.ErrRefused) {
+	if _, err = r.people.Ask(ctx, author, host.People, of, token); !errors.Is(err, vcshost.ErrRefused) {
 		return err
 	}
-	if token, err = r.grants.Renewed(ctx, of, token, provider.OAuth.Refresh, author); err != nil {
+	if token, err = r.grants.Renewed(ctx, of, token, host.OAuth.Refresh, author); err != nil {
 		return err
 	}
-	_, err = r.people.Ask(ctx, author, provider.Host, of, token)
+	_, err = r.people.Ask(ctx, author, host.People, of, token)
 	return err
 }
 
@@ -168,29 +168,29 @@ const underWay = 30 * time.Second
 // disown removes the host's statement about the person's account, and ends the
 // renewal. If a login was in progress when the host was asked, the statement that
 // it brings stays, because its time is the login's beginning.
-func (r *run) disown(ctx context.Context, a renewal.Appointment, said word) error {
+func (r *run) disown(ctx context.Context, a membership.Renewal, said word) error {
 	asked := user.Hosted{AskedAt: said.asked.Add(-underWay)}
 	if err := r.people.Users.Replace(ctx, r.author(r.now()), a.User, said.account, asked); err != nil {
 		return err
 	}
 	r.log.LogAttrs(ctx, slog.LevelInfo, "memberships ended", slog.String("user", a.User), slog.String("vcs", string(a.VCS)),
 		slog.String("why", "the host takes the person's grant no more"))
-	return r.people.Appointments.End(ctx, a)
+	return r.people.Renewals.End(ctx, a)
 }
 
 // stumble moves a renewal for which the host or the storage gave no usable
 // response. The host's last statement stays valid until it lapses.
-func (r *run) stumble(ctx context.Context, a renewal.Appointment, problem error) error {
+func (r *run) stumble(ctx context.Context, a membership.Renewal, problem error) error {
 	a.Tries++
 	wait := backoff.Pause(a.Tries)
 	var limited *vcshost.Limited
 	if errors.As(problem, &limited) {
-		wait = max(wait, min(limited.RetryAfter, renewal.Every)+rand.N(time.Minute))
+		wait = max(wait, min(limited.RetryAfter, membership.RenewalInterval)+rand.N(time.Minute))
 	}
 	r.failed.Add(1)
 	r.log.LogAttrs(ctx, slog.LevelWarn, "memberships not renewed", slog.String("user", a.User), slog.String("vcs", string(a.VCS)),
 		slog.Int("tries", a.Tries), slog.String("error", problem.Error()))
-	return r.people.Appointments.Move(ctx, a, r.now().Add(wait))
+	return r.people.Renewals.Move(ctx, a, r.now().Add(wait))
 }
 
 // backoff is how long a renewal waits before its host is asked again. The host's
