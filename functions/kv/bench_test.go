@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"reflect"
 	"regexp"
 	"testing"
 	"time"
@@ -79,13 +78,9 @@ func BenchmarkSet(b *testing.B) {
 			// in several of its values.
 			Before: func() error {
 				next := attr.String(uuid.NewString())
-				for name, value := range in.ExpressionAttributeValues {
-					if reflect.DeepEqual(value, request) {
-						in.ExpressionAttributeValues[name] = next
-					}
-				}
+				err := bench.Replace(in.ExpressionAttributeValues, request, next)
 				request = next
-				return nil
+				return err
 			},
 			Do: func() error {
 				_, err := f.db.UpdateItem(b.Context(), in)

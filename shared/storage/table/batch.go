@@ -41,29 +41,19 @@ func (t Table) BatchGet(ctx context.Context, b Batch) ([]Item, error) {
 	e := newExpression()
 	asked := types.KeysAndAttributes{Keys: b.Keys, ConsistentRead: aws.Bool(!b.Eventual), ProjectionExpression: e.projection(b.Names)}
 	asked.ExpressionAttributeNames = e.names
-	return t.batchGet(ctx, asked, b.Used)
-}
-
-// BatchGetItems is BatchGet for a request of the SDK. It is for stores that make
-// their requests with the SDK.
-func (t Table) BatchGetItems(ctx context.Context, asked types.KeysAndAttributes) ([]Item, error) {
-	return t.batchGet(ctx, asked, nil)
-}
-
-func (t Table) batchGet(ctx context.Context, asked types.KeysAndAttributes, used *float64) ([]Item, error) {
 	var items []Item
 	rest := map[string]types.KeysAndAttributes{t.Name: asked}
 	for range Tries(ctx, batchTries) {
 		in := &dynamodb.BatchGetItemInput{RequestItems: rest}
-		if used != nil {
+		if b.Used != nil {
 			in.ReturnConsumedCapacity = types.ReturnConsumedCapacityTotal
 		}
 		out, err := t.DB.BatchGetItem(ctx, in)
 		if err != nil {
 			return nil, err
 		}
-		if used != nil {
-			*used += units(out.ConsumedCapacity)
+		if b.Used != nil {
+			*b.Used += units(out.ConsumedCapacity)
 		}
 		items = append(items, out.Responses[t.Name]...)
 		if rest = out.UnprocessedKeys; len(rest) == 0 {
