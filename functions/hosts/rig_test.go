@@ -103,7 +103,7 @@ func stores(env *storagetest.Env, db *dynamodb.Client, box *sealed.Box) (members
 	}, &grant.Store{DB: db, Table: sessions, Box: box}, grouptoken.New(db, sessions, box)
 }
 
-// person logs somebody in at both hosts.
+// person logs a person in at both hosts.
 func (r *rig) person(t *testing.T, id int, login, gitlabToken string) user.User {
 	t.Helper()
 	identity := user.Identity{ID: vcs.ID(strconv.Itoa(id)), Login: login}
@@ -144,12 +144,12 @@ func (r *rig) list(t *testing.T, vcs string) string {
 		if status != 200 {
 			return strconv.Itoa(status)
 		}
-		var answer struct{ Installations []shown }
-		if err := json.Unmarshal([]byte(body), &answer); err != nil || answer.Installations == nil {
+		var response struct{ Installations []shown }
+		if err := json.Unmarshal([]byte(body), &response); err != nil || response.Installations == nil {
 			t.Fatalf("%s: %s", path, body)
 		}
 		text = ""
-		for _, i := range answer.Installations {
+		for _, i := range response.Installations {
 			text += i.ID + " " + i.Name + " " + i.AccountStatus + "; "
 		}
 	}

@@ -38,11 +38,11 @@ const (
 	reserve = 10 * time.Second
 	// batch is how many renewals are read at a time.
 	batch = 100
-	// side is how many people one host is asked about at the same time.
-	side = 10
-	// enough is how many failures of a host in a row end the work on this host in a
-	// run.
-	enough = 5
+	// maxConcurrent is how many people one host is asked about at the same time.
+	maxConcurrent = 10
+	// maxFailures is how many failures of a host in a row end the work on this host
+	// in a run.
+	maxFailures = 5
 )
 
 // tally counts what one run has done.
@@ -104,10 +104,10 @@ func (r *run) all(ctx context.Context, system vcs.VCS, host loginhost.Host) erro
 		}
 		failures := make([]error, len(due))
 		var group errgroup.Group // without a context: a renewal that fails must not stop the others
-		group.SetLimit(side)
+		group.SetLimit(maxConcurrent)
 		for i, of := range due {
 			group.Go(func() error {
-				if ctx.Err() != nil || inARow.Load() >= enough {
+				if ctx.Err() != nil || inARow.Load() >= maxFailures {
 					return nil
 				}
 				var failed bool
@@ -120,7 +120,7 @@ func (r *run) all(ctx context.Context, system vcs.VCS, host loginhost.Host) erro
 			})
 		}
 		_ = group.Wait() // failures holds the errors
-		if err := errors.Join(failures...); err != nil || inARow.Load() >= enough {
+		if err := errors.Join(failures...); err != nil || inARow.Load() >= maxFailures {
 			return err
 		}
 	}

@@ -82,10 +82,10 @@ func TestWordHoldsWhileAHostIsDownUntilItLapses(t *testing.T) {
 	for name, failure := range map[string]vcstest.Failure{
 		"down":     {Match: "GET /groups", Status: http.StatusBadGateway},
 		"patience": {Match: "GET /groups", Status: http.StatusTooManyRequests, Header: http.Header{"Retry-After": {"60"}}},
-		"address that is banned, whoever is asked about": {Match: "GET /groups", Status: http.StatusForbidden, Body: "Forbidden\n"},
-		"page of a proxy that refuses":                   {Match: "GET /groups", Status: http.StatusForbidden, Body: "<html><h1>403 Forbidden</h1></html>"},
-		"page of maintenance":                            {Match: "GET /groups", Status: http.StatusNotFound, Body: "\n<!doctype html><h1>404 Not Found</h1>"},
-		"page that asks for a login":                     {Match: "GET /groups", Status: http.StatusUnauthorized, Body: "<html><h1>401 Unauthorized</h1></html>"},
+		"address that is banned, for every person": {Match: "GET /groups", Status: http.StatusForbidden, Body: "Forbidden\n"},
+		"page of a proxy that refuses":             {Match: "GET /groups", Status: http.StatusForbidden, Body: "<html><h1>403 Forbidden</h1></html>"},
+		"page of maintenance":                      {Match: "GET /groups", Status: http.StatusNotFound, Body: "\n<!doctype html><h1>404 Not Found</h1>"},
+		"page that asks for a login":               {Match: "GET /groups", Status: http.StatusUnauthorized, Body: "<html><h1>401 Unauthorized</h1></html>"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -101,7 +101,7 @@ func TestWordHoldsWhileAHostIsDownUntilItLapses(t *testing.T) {
 			}
 			r.pass(t, user.SessionLapse-11*time.Hour)
 			if r.allowed(t, "gitlab", access.KindSession) || !r.allowed(t, "gitlab", access.KindAccessToken) {
-				t.Error("the old word does not lapse as it should")
+				t.Error("the old statement does not lapse as it should")
 			}
 			if !strings.Contains(r.Log.String(), "memberships not renewed") {
 				t.Error("nothing is logged")
@@ -323,8 +323,8 @@ func TestRunLeavesAHostAloneThatFailsAndGoesOnWithTheOther(t *testing.T) {
 	r.gitlab.Fail(vcstest.Failure{Match: "GET ", Status: http.StatusTooManyRequests})
 	r.Clock.Set(born.Add(bound))
 	got, err := r.handle(t.Context(), nil)
-	if err != nil || got.Renewed != 1 || got.Failed < enough || got.Failed > enough+side {
-		t.Errorf("got %+v, %v: want GitHub's renewed, and GitLab left alone after %d failures", got, err, enough)
+	if err != nil || got.Renewed != 1 || got.Failed < maxFailures || got.Failed > maxFailures+maxConcurrent {
+		t.Errorf("got %+v, %v: want GitHub's renewed, and GitLab not asked after %d failures", got, err, maxFailures)
 	}
 }
 
