@@ -179,7 +179,10 @@ func TestOperationInTheBodyThatDoesNotReadItsMembersDoesNotRun(t *testing.T) {
 	ran := false
 	operations := map[string]bodyOperation{"do": {reading, []string{"idx"}, withBody(
 		func(key string, b *httpapi.Body) (string, error) { return key, b.Err() },
-		func(context.Context, httpapi.Call, string) (httpapi.Empty, error) { ran = true; return httpapi.Empty{}, nil },
+		func(context.Context, httpapi.Call, string) (httpapi.Empty, error) {
+			ran = true
+			return httpapi.Empty{}, nil
+		},
 	)}}
 	r := served([]httpapi.Route{{
 		Pattern: "POST /api/v1/{vcs}/kv/{installation_id}/read", Rule: reading, Input: bodyInput(operations), Endpoint: inBody(operations),

@@ -161,11 +161,11 @@ func TestFailureIsAPageOnlyForABrowserAndWhereTheRouteHasOne(t *testing.T) {
 		accept string
 		body   string
 	}{
-		"browser":                  {page, "text/html,*/*;q=0.8", "<p>BUSYtry again"},
-		"browser, without a page":  {nil, "text/html,*/*;q=0.8", inJSON},
+		"browser":                   {page, "text/html,*/*;q=0.8", "<p>BUSYtry again"},
+		"browser, without a page":   {nil, "text/html,*/*;q=0.8", inJSON},
 		"browser, page that panics": {broken, "text/html,*/*;q=0.8", inJSON},
-		"client that prefers JSON": {page, "application/json, text/html", inJSON},
-		"client that accepts all":  {page, "*/*", inJSON},
+		"client that prefers JSON":  {page, "application/json, text/html", inJSON},
+		"client that accepts all":   {page, "*/*", inJSON},
 	} {
 		resp := request(t, httpapi.Route{Pattern: "GET /x", Endpoint: fails, ErrorPage: c.page}, map[string]string{"Accept": c.accept})
 		if resp.StatusCode != 503 || resp.Body != c.body {
