@@ -190,6 +190,7 @@ func TestRequestThatIsNotUnderstoodIsAnError(t *testing.T) {
 		"an object with tags":       {&s3.PutObjectInput{Bucket: aws.String("b"), Key: aws.String("k"), Tagging: aws.String("a=b")}, "parameters of PutObject"},
 		"an upload with tags":       {&s3.CreateMultipartUploadInput{Bucket: aws.String("b"), Key: aws.String("k"), Tagging: aws.String("a=b")}, "parameters of CreateMultipartUpload"},
 		"another table":             {&dynamodb.GetItemInput{TableName: aws.String("x"), Key: key("p")}, `no table "x"`},
+		"a list of another bucket":  {&s3.ListObjectsV2Input{Bucket: aws.String("x"), Prefix: aws.String("p/"), MaxKeys: aws.Int32(1)}, `no bucket "x"`},
 		"another bucket":            {&s3.GetObjectInput{Bucket: aws.String("x"), Key: aws.String("k")}, `no bucket "x"`},
 		"no partition key":          {&dynamodb.GetItemInput{TableName: t1, Key: item{"sk": str("s")}}, "partition key"},
 		"no alias":                  {&dynamodb.GetItemInput{TableName: t1, Key: key("p"), ProjectionExpression: aws.String("#x")}, "no name for #x"},

@@ -62,6 +62,9 @@ func (a Account) s3(in any) (needed []Request, err error) {
 		}
 	case *s3.ListObjectsV2Input:
 		add("s3:ListBucket", in.Bucket, nil)
+		if err != nil {
+			break
+		}
 		for key, value := range map[string]*string{"s3:prefix": in.Prefix, "s3:delimiter": in.Delimiter} {
 			if value != nil {
 				needed[0].Context[key] = []string{*value}
