@@ -17,6 +17,7 @@ import (
 	"github.com/opsplane/opsplane/shared/credential/apikey"
 	"github.com/opsplane/opsplane/shared/login/grant"
 	"github.com/opsplane/opsplane/shared/login/person"
+	"github.com/opsplane/opsplane/shared/login/renewal"
 	"github.com/opsplane/opsplane/shared/telemetry"
 	"github.com/opsplane/opsplane/shared/vcs"
 )
@@ -96,10 +97,12 @@ type run struct {
 // be decoded does not stop the others.
 func (r *run) all(ctx context.Context, system vcs.VCS, provider person.Provider) error {
 	var inARow atomic.Int64
+	var listed error // that of the last list
 	for ctx.Err() == nil {
-		due, err := r.people.Appointments.Due(ctx, system, r.now(), batch)
+		var due []renewal.Reminder
+		due, listed = r.people.Appointments.Due(ctx, system, r.now(), batch)
 		if len(due) == 0 {
-			return err
+			return listed
 		}
 		failures := make([]error, len(due))
 		var group errgroup.Group // without a context: a renewal that fails must not stop the others
@@ -120,10 +123,10 @@ func (r *run) all(ctx context.Context, system vcs.VCS, provider person.Provider)
 		}
 		_ = group.Wait() // failures holds the errors
 		if err := errors.Join(failures...); err != nil || inARow.Load() >= enough {
-			return err
+			return errors.Join(err, listed)
 		}
 	}
-	return nil
+	return listed
 }
 
 // report writes the log line of a run that did something.

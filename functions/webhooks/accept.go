@@ -139,8 +139,8 @@ func contentID(p post) string {
 // latest values are read and tried, because another instance may have given out a
 // token of a newer value.
 func (w *webhooks) installation(ctx context.Context, now time.Time, token string) (vcs.ID, error) {
-	for _, words := range []func(context.Context, time.Time) ([]string, error){w.tokens.Values, w.tokens.LatestValues} {
-		known, err := words(ctx, now)
+	for _, read := range []func(context.Context, time.Time) ([]string, error){w.tokens.Values, w.tokens.LatestValues} {
+		known, err := read(ctx, now)
 		if err != nil {
 			return "", configured(err)
 		}
@@ -155,9 +155,9 @@ func (w *webhooks) installation(ctx context.Context, now time.Time, token string
 // explain returns the installation of a token that is made with one of the values.
 // It is empty if no value fits. If the value is not the newest, the log says so,
 // because the operator must have the token replaced before that value is dropped.
-func (w *webhooks) explain(ctx context.Context, words []string, token string) (vcs.ID, error) {
-	for i, word := range words {
-		key, err := secret.Derive(word, webhook.Purpose)
+func (w *webhooks) explain(ctx context.Context, values []string, token string) (vcs.ID, error) {
+	for i, value := range values {
+		key, err := secret.Derive(value, webhook.Purpose)
 		if err != nil {
 			return "", err
 		}
