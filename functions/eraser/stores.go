@@ -15,7 +15,7 @@ import (
 	"github.com/opsplane/opsplane/shared/kv"
 	"github.com/opsplane/opsplane/shared/kv/artifact"
 	"github.com/opsplane/opsplane/shared/login/grant"
-	"github.com/opsplane/opsplane/shared/login/renewal"
+	"github.com/opsplane/opsplane/shared/login/membership"
 	"github.com/opsplane/opsplane/shared/login/user"
 	"github.com/opsplane/opsplane/shared/vcs"
 	"github.com/opsplane/opsplane/shared/vcs/grouptoken"
@@ -37,7 +37,7 @@ type stores struct {
 	installations installation.Store
 	users         *user.Store
 	keys          *apikey.Store
-	renewals      renewal.Store
+	renewals      membership.Renewals
 }
 
 // places are the physical names of the tables and of the bucket.
@@ -53,7 +53,7 @@ func open(db *dynamodb.Client, objects *s3.Client, at places) stores {
 		deliveries:    delivery.Store{DB: db, Table: at.deliveries},
 		installations: installation.Store{DB: db, Table: at.operations},
 		users:         &user.Store{DB: db, Table: at.operations}, keys: &apikey.Store{DB: db, Table: at.tokens},
-		renewals: renewal.Store{DB: db, Table: at.operations},
+		renewals: membership.Renewals{DB: db, Table: at.operations},
 	}
 }
 

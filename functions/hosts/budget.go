@@ -6,7 +6,7 @@ import (
 	"time"
 
 	"github.com/opsplane/opsplane/shared/login/grant"
-	"github.com/opsplane/opsplane/shared/login/person"
+	"github.com/opsplane/opsplane/shared/login/membership"
 	"github.com/opsplane/opsplane/shared/vcs"
 	"github.com/opsplane/opsplane/shared/vcs/vcshost"
 )
@@ -40,12 +40,12 @@ func (b *budget) refresher(refresh grant.Refresher) grant.Refresher {
 
 // timed is a host whose requests have a budget.
 type timed struct {
-	person.Host
+	host   membership.Host
 	budget *budget
 }
 
-// Installations implements person.Host.
+// Installations implements membership.Host.
 func (t timed) Installations(ctx context.Context, token string) (ids []vcs.ID, err error) {
-	err = t.budget.spend(ctx, func(ctx context.Context) error { ids, err = t.Host.Installations(ctx, token); return err })
+	err = t.budget.spend(ctx, func(ctx context.Context) error { ids, err = t.host.Installations(ctx, token); return err })
 	return ids, err
 }

@@ -128,7 +128,7 @@ const maxAskTime = 18 * time.Second
 // vcshost.ErrNoAnswer if the VCS gives no usable response. Then the earlier
 // statement stays valid for some time.
 func (h *hosts) renew(ctx context.Context, call httpapi.Call, u user.User) error {
-	provider, configured := h.providers[call.VCS]
+	host, configured := h.loginHosts[call.VCS]
 	account, person := u.Identities[call.VCS]
 	if !configured || !person {
 		return nil
@@ -136,8 +136,8 @@ func (h *hosts) renew(ctx context.Context, call httpapi.Call, u user.User) error
 	of := grant.Holder{User: u.ID, Account: vcs.Account{VCS: call.VCS, ID: account.ID}}
 	wait := &budget{left: cmp.Or(h.askTime, maxAskTime)}
 	var ids []vcs.ID
-	err := h.asPerson(ctx, call, of, wait.refresher(provider.OAuth.Refresh), func(token string) (err error) {
-		ids, err = h.people.Renew(ctx, call.Author(), timed{provider.Host, wait}, of, token)
+	err := h.asPerson(ctx, call, of, wait.refresher(host.OAuth.Refresh), func(token string) (err error) {
+		ids, err = h.people.Renew(ctx, call.Author(), timed{host.People, wait}, of, token)
 		return err
 	})
 	if err != nil {

@@ -35,7 +35,7 @@ func overtaken(t *testing.T, system vcs.VCS, next func(*rig) grant.Grant) *rig {
 func TestTokenThatAnotherCallsRefreshEndedIsNoLostGrant(t *testing.T) {
 	t.Parallel()
 	atGitHub := func(r *rig) grant.Grant {
-		next, err := r.providers["github"].OAuth.Refresh(t.Context(), vcstest.PersonRefresh)
+		next, err := r.loginHosts["github"].OAuth.Refresh(t.Context(), vcstest.PersonRefresh)
 		if err != nil {
 			t.Fatal(err)
 		}

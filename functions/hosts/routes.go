@@ -9,18 +9,19 @@ import (
 	"github.com/opsplane/opsplane/shared/api/access"
 	"github.com/opsplane/opsplane/shared/api/httpapi"
 	"github.com/opsplane/opsplane/shared/login/grant"
-	"github.com/opsplane/opsplane/shared/login/person"
+	"github.com/opsplane/opsplane/shared/login/loginhost"
+	"github.com/opsplane/opsplane/shared/login/membership"
 	"github.com/opsplane/opsplane/shared/vcs"
 	"github.com/opsplane/opsplane/shared/vcs/hostclient"
 )
 
 // hosts holds what the operations need.
 type hosts struct {
-	people    person.Memberships
-	providers map[vcs.VCS]person.Provider // by VCS; only those that are configured
-	grants    *grant.Store
-	vcs       *hostclient.Hosts
-	allowed   allowed
+	people     membership.Memberships
+	loginHosts map[vcs.VCS]loginhost.Host // by VCS; only those that are configured
+	grants     *grant.Store
+	vcs        *hostclient.Hosts
+	allowed    allowed
 	// webhookSecrets returns the values of the secret of webhook tokens, the newest
 	// first.
 	webhookSecrets func(context.Context, time.Time) ([]string, error)

@@ -46,7 +46,7 @@ const consoleState = "gitlab_login"
 // decodeCallback reads a request of the VCS's callback.
 func (l *login) decodeCallback(system vcs.VCS) func(*http.Request) (callbackRequest, error) {
 	return func(r *http.Request) (callbackRequest, error) {
-		_, configured := l.providers[system]
+		_, configured := l.loginHosts[system]
 		if named := vcs.VCS(r.PathValue("vcs")); !configured || named != "" && named != system {
 			return callbackRequest{}, fault.ErrNotFound
 		}
@@ -153,7 +153,7 @@ func (l *login) again(q callbackRequest) string {
 // signIn exchanges the code. It returns who has logged in, and the text of a new
 // session.
 func (l *login) signIn(ctx context.Context, q callbackRequest, begun pending, author change.Author) (of grant.Holder, text string, err error) {
-	p := l.providers[q.vcs]
+	p := l.loginHosts[q.vcs]
 	given, err := p.OAuth.Exchange(ctx, q.code, begun.Verifier, begun.Redirect)
 	if errors.Is(err, grant.ErrRefused) {
 		return of, "", errRefused
@@ -161,7 +161,7 @@ func (l *login) signIn(ctx context.Context, q callbackRequest, begun pending, au
 	if err != nil {
 		return of, "", err
 	}
-	account, err := p.Host.Whoami(ctx, given.Access)
+	account, err := p.People.Whoami(ctx, given.Access)
 	if err != nil {
 		return of, "", err
 	}
@@ -175,7 +175,7 @@ func (l *login) signIn(ctx context.Context, q callbackRequest, begun pending, au
 	if err := l.grants.Put(ctx, of, given, author); err != nil {
 		return of, "", err
 	}
-	if _, err := l.people.Renew(ctx, author, p.Host, of, given.Access); err != nil {
+	if _, err := l.people.Renew(ctx, author, p.People, of, given.Access); err != nil {
 		// The console lists the installations next, and that asks the host again.
 		l.log.LogAttrs(ctx, slog.LevelWarn, "memberships not read at login",
 			slog.String("request_id", author.Request), slog.String("error", err.Error()))

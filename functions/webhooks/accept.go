@@ -94,8 +94,8 @@ func (w *webhooks) signed(ctx context.Context, now time.Time, p post) error {
 		if err != nil {
 			return configured(err)
 		}
-		for word := range strings.FieldsSeq(text) {
-			if webhook.Signed(word, p.body, p.proof) {
+		for value := range strings.FieldsSeq(text) {
+			if webhook.Signed(value, p.body, p.proof) {
 				return nil
 			}
 		}
@@ -140,11 +140,11 @@ func contentID(p post) string {
 // token of a newer value.
 func (w *webhooks) installation(ctx context.Context, now time.Time, token string) (vcs.ID, error) {
 	for _, read := range []func(context.Context, time.Time) ([]string, error){w.tokens.Values, w.tokens.LatestValues} {
-		known, err := read(ctx, now)
+		values, err := read(ctx, now)
 		if err != nil {
 			return "", configured(err)
 		}
-		installation, err := w.explain(ctx, known, token)
+		installation, err := w.explain(ctx, values, token)
 		if installation != "" || err != nil {
 			return installation, err
 		}

@@ -39,12 +39,12 @@ const OK = `"statusCode":200`
 // Invoke makes one call. It returns an error if the response is not the wanted one.
 func (h *Handler) Invoke() error {
 	ctx := lambdacontext.NewContext(context.Background(), &lambdacontext.LambdaContext{AwsRequestID: uuid.NewString()})
-	answer, err := h.handler.Invoke(ctx, h.event)
+	response, err := h.handler.Invoke(ctx, h.event)
 	if err != nil {
 		return err
 	}
-	if !bytes.Contains(answer, h.want) {
-		return fmt.Errorf("the handler answers %.300s", answer)
+	if !bytes.Contains(response, h.want) {
+		return fmt.Errorf("the handler returned %.300s", response)
 	}
 	return nil
 }

@@ -14,7 +14,7 @@ import (
 	"github.com/opsplane/opsplane/shared/audit/change"
 	"github.com/opsplane/opsplane/shared/credential/sealed"
 	"github.com/opsplane/opsplane/shared/login/grant"
-	"github.com/opsplane/opsplane/shared/login/renewal"
+	"github.com/opsplane/opsplane/shared/login/membership"
 	"github.com/opsplane/opsplane/shared/login/user"
 	"github.com/opsplane/opsplane/shared/vcs"
 	"github.com/opsplane/opsplane/shared/vcs/grouptoken"
@@ -75,7 +75,7 @@ func (s *Stack) Expect(t testing.TB, name string, system vcs.VCS, at time.Time) 
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := (renewal.Store{DB: db, Table: tables["OperationsTable"]}).Expect(t.Context(), u.ID, system, at); err != nil {
+	if err := (membership.Renewals{DB: db, Table: tables["OperationsTable"]}).Expect(t.Context(), u.ID, system, at); err != nil {
 		t.Fatal(err)
 	}
 }

@@ -120,20 +120,20 @@ var refused = []string{"invalid_grant", "bad_verification_code", "bad_refresh_to
 // describe turns an error of the library into one without the host's own text,
 // because that text might repeat what was sent.
 func (c *Client) describe(ctx context.Context, err error) error {
-	var answer *oauth2.RetrieveError
-	why := "no usable answer"
+	var response *oauth2.RetrieveError
+	why := "no usable response"
 	switch {
 	case ctx.Err() != nil:
 		return fmt.Errorf("ask %s: %w: %w", c.token, vcshost.ErrNoAnswer, ctx.Err())
 	case errors.Is(err, vcshost.ErrElsewhere):
 		why = vcshost.ErrElsewhere.Error()
-	case !errors.As(err, &answer):
-	case slices.Contains(refused, answer.ErrorCode):
-		return fmt.Errorf("ask %s: %w: %s", c.token, grant.ErrRefused, answer.ErrorCode)
-	case len(answer.ErrorCode) > 0:
-		why = fmt.Sprintf("error %.60q", answer.ErrorCode)
-	case answer.Response != nil:
-		why = fmt.Sprintf("status %d", answer.Response.StatusCode)
+	case !errors.As(err, &response):
+	case slices.Contains(refused, response.ErrorCode):
+		return fmt.Errorf("ask %s: %w: %s", c.token, grant.ErrRefused, response.ErrorCode)
+	case len(response.ErrorCode) > 0:
+		why = fmt.Sprintf("error %.60q", response.ErrorCode)
+	case response.Response != nil:
+		why = fmt.Sprintf("status %d", response.Response.StatusCode)
 	}
 	return fmt.Errorf("ask %s: %w: %s", c.token, vcshost.ErrNoAnswer, why)
 }

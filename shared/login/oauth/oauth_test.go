@@ -133,7 +133,7 @@ func TestRefusalIsToldFromFailureAndNeitherRepeatsASecret(t *testing.T) {
 		address, _ := host(t, c.status, c.kind, c.body)
 		_, err := oauth.GitHub(address, "Iv1.x", secret).Exchange(t.Context(), "the-code", verifier, "")
 		if err == nil || errors.Is(err, grant.ErrRefused) != c.refused || errors.Is(err, vcshost.ErrNoAnswer) == c.refused {
-			t.Errorf("%s: got %v, want a refusal: %t, or no answer", name, err, c.refused)
+			t.Errorf("%s: got %v, want a refusal: %t, or no response", name, err, c.refused)
 		}
 		if err != nil && (strings.Contains(err.Error(), "the-code") || strings.Contains(err.Error(), "s3cret") || strings.Contains(err.Error(), verifier)) {
 			t.Errorf("%s: the error repeats what was sent: %v", name, err)
@@ -147,9 +147,9 @@ func TestRefusalIsToldFromFailureAndNeitherRepeatsASecret(t *testing.T) {
 func TestSecretsDoNotFollowARedirectElsewhere(t *testing.T) {
 	t.Parallel()
 	asked := 0
-	stranger := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { asked++ }))
-	defer stranger.Close()
-	host := httptest.NewServer(http.RedirectHandler(stranger.URL, http.StatusTemporaryRedirect))
+	elsewhere := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { asked++ }))
+	defer elsewhere.Close()
+	host := httptest.NewServer(http.RedirectHandler(elsewhere.URL, http.StatusTemporaryRedirect))
 	defer host.Close()
 	for _, client := range []*oauth.Client{oauth.GitHub(host.URL, "Iv1.x", secret), oauth.GitLab(host.URL, "abc", secret)} {
 		if _, err := client.Refresh(t.Context(), "the-token"); !errors.Is(err, vcshost.ErrNoAnswer) || strings.Contains(err.Error(), "the-token") {
