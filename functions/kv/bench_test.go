@@ -47,7 +47,7 @@ func newBenchmarked(b *testing.B) *benchmarked {
 // handler returns the function called with an event of events/kv.
 func (f *benchmarked) handler(b *testing.B, event string) *bench.Handler {
 	b.Helper()
-	h, err := bench.NewHandler(f.Handle, bench.OK, "../../events/kv/"+event+".json", "{{user}}", "user-1", "{{key}}", "key-1")
+	h, err := bench.NewHandler(f.Lambda, bench.OK, "../../events/kv/"+event+".json", "{{user}}", "user-1", "{{key}}", "key-1")
 	if err != nil {
 		b.Fatal(err)
 	}

@@ -73,7 +73,7 @@ func newBenchmarked(b *testing.B) *benchmarked {
 // last used at the time used; 0 means never.
 func (f *benchmarked) refresh(b *testing.B, used int64) *bench.Handler {
 	b.Helper()
-	h, err := bench.NewHandler(f.Handle, bench.OK, "../../events/tokens/refresh.json",
+	h, err := bench.NewHandler(f.Lambda, bench.OK, "../../events/tokens/refresh.json",
 		"{{user}}", f.key.User, `{{key}}\",`, f.key.ID+`\",\"last_used\":`+strconv.FormatInt(used, 10)+`,`)
 	if err != nil {
 		b.Fatal(err)
