@@ -109,7 +109,8 @@ func (s stores) ofUser() []stage {
 				return grant.Erase(ctx, s.db, s.sessions, run.Subject, system, author)
 			})
 		}},
-		{name: "renewals", do: func(ctx context.Context, run *task.Run, _ change.Author, _ how) (int, string, bool, error) {
+		// The name is stored in the notes of tasks, so it stays as it is.
+		{name: "appointments", do: func(ctx context.Context, run *task.Run, _ change.Author, _ how) (int, string, bool, error) {
 			return s.ofEachVCS(func(system vcs.VCS) (bool, error) { return s.renewals.Cancel(ctx, run.Subject, system) })
 		}},
 	}

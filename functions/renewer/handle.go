@@ -97,10 +97,12 @@ type run struct {
 // be decoded does not stop the others.
 func (r *run) all(ctx context.Context, system vcs.VCS, host loginhost.Host) error {
 	var inARow atomic.Int64
+	var listed error // that of the last list
 	for ctx.Err() == nil {
-		due, err := r.people.Renewals.Due(ctx, system, r.now(), batch)
+		var due []membership.Reminder
+		due, listed = r.people.Renewals.Due(ctx, system, r.now(), batch)
 		if len(due) == 0 {
-			return err
+			return listed
 		}
 		failures := make([]error, len(due))
 		var group errgroup.Group // without a context: a renewal that fails must not stop the others
@@ -121,10 +123,10 @@ func (r *run) all(ctx context.Context, system vcs.VCS, host loginhost.Host) erro
 		}
 		_ = group.Wait() // failures holds the errors
 		if err := errors.Join(failures...); err != nil || inARow.Load() >= maxFailures {
-			return err
+			return errors.Join(err, listed)
 		}
 	}
-	return nil
+	return listed
 }
 
 // report writes the log line of a run that did something.

@@ -18,6 +18,8 @@ import (
 	"github.com/opsplane/opsplane/shared/login/grant"
 	"github.com/opsplane/opsplane/shared/login/membership"
 	"github.com/opsplane/opsplane/shared/login/user"
+	"github.com/opsplane/opsplane/shared/storage/attr"
+	"github.com/opsplane/opsplane/shared/storage/table"
 	"github.com/opsplane/opsplane/shared/vcs"
 )
 
@@ -305,10 +307,10 @@ func TestWorkersAtTheSameTimeDoNoHarm(t *testing.T) {
 	}
 }
 
-func TestRunLeavesAHostAloneThatFailsAndGoesOnWithTheOther(t *testing.T) {
-	t.Parallel()
-	r := newRig(t)
-	for n := range 60 {
+// crowd creates people whose memberships at GitLab are to be renewed now.
+func (r *rig) crowd(t *testing.T, people int) {
+	t.Helper()
+	for n := range people {
 		u, err := r.people.Users.SignIn(t.Context(), "gitlab", user.Identity{ID: vcs.ID(strconv.Itoa(1000 + n)), Login: "x"}, r.author())
 		if err != nil {
 			t.Fatal(err)
@@ -320,11 +322,36 @@ func TestRunLeavesAHostAloneThatFailsAndGoesOnWithTheOther(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
+}
+
+func TestRunLeavesAHostAloneThatFailsAndGoesOnWithTheOther(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	r.crowd(t, 60)
 	r.gitlab.Fail(vcstest.Failure{Match: "GET ", Status: http.StatusTooManyRequests})
 	r.Clock.Set(born.Add(bound))
 	got, err := r.handle(t.Context(), nil)
 	if err != nil || got.Renewed != 1 || got.Failed < maxFailures || got.Failed > maxFailures+maxConcurrent {
 		t.Errorf("got %+v, %v: want GitHub's renewed, and GitLab not asked after %d failures", got, err, maxFailures)
+	}
+}
+
+// TestReminderThatCannotBeDecodedIsAnErrorHoweverTheRunEnds puts a bad reminder into
+// the list of a host that fails. The run ends before it reads the list again.
+func TestReminderThatCannotBeDecodedIsAnErrorHoweverTheRunEnds(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	r.crowd(t, maxFailures)
+	operations := table.Table{DB: r.Env.DynamoDB, Name: r.Env.Table("OperationsTable")}
+	bad := table.Item{"pk": attr.String("RENEWALS#gitlab"), "sk": attr.String("0000000000001#")}
+	if err := operations.Put(t.Context(), bad); err != nil {
+		t.Fatal(err)
+	}
+	r.gitlab.Fail(vcstest.Failure{Match: "GET ", Status: http.StatusTooManyRequests})
+	r.Clock.Set(born.Add(bound))
+	got, err := r.handle(t.Context(), nil)
+	if !errors.Is(err, errFailed) || got.Failed < maxFailures || !strings.Contains(r.Log.String(), "decode reminder") {
+		t.Errorf("got %+v, %v, and the log %s", got, err, r.Log.String())
 	}
 }
 

@@ -58,7 +58,7 @@ func (s *Store) Namespaces(ctx context.Context) ([]vcs.Installation, error) {
 // before the work: a namespace whose collection never finishes must not delay the
 // others.
 func (s *Store) Collecting(ctx context.Context, ns vcs.Installation, now time.Time) error {
-	if err := s.once.Update(ctx, table.Change(NamespaceKey(ns)).Set("gc", attr.Int(now.UnixMilli()))); err != nil {
+	if err := s.sentOnce.Update(ctx, table.Change(NamespaceKey(ns)).Set("gc", attr.Int(now.UnixMilli()))); err != nil {
 		return fmt.Errorf("note collection: %w", err)
 	}
 	return nil

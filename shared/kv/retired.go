@@ -126,11 +126,11 @@ func (s *Store) removePartition(ctx context.Context, partition string) (removed 
 		keys := batch
 		batch = nil
 		removed += len(keys)
-		used, err := s.table.BatchDelete(ctx, keys)
+		err := s.table.BatchDelete(ctx, keys, func(units float64) error { return spend(ctx, writes, units) })
 		if err != nil {
 			return fmt.Errorf("remove rows: %w", err)
 		}
-		return spend(ctx, writes, used)
+		return nil
 	}
 	err = s.eachItem(ctx, partition, []string{"pk", "sk"}, func(r *attr.Reader) error {
 		batch = append(batch, attr.Item{"pk": attr.String(partition), "sk": attr.Bytes(slices.Clone(r.Bytes("sk")))})

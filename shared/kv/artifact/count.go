@@ -70,12 +70,11 @@ const made = -1
 // whose condition did not hold, or made.
 func (s *Store) transact(ctx context.Context, writes ...table.Write) (failed int, err error) {
 	for range table.Tries(ctx, tries) {
-		err := s.table.TransactOnce(ctx, "", writes...)
-		if err == nil {
+		if err = s.table.TransactOnce(ctx, "", writes...); err == nil {
 			return made, nil
 		}
 		for n := range writes {
-			if _, failed := table.ConditionFailedAt(err, n); failed {
+			if _, unmet := table.ConditionFailedAt(err, n); unmet {
 				return n, nil
 			}
 		}

@@ -1,6 +1,7 @@
 package table_test
 
 import (
+	"errors"
 	"slices"
 	"testing"
 	"time"
@@ -30,13 +31,28 @@ func TestBatchReadsTheItemsThatExist(t *testing.T) {
 func TestBatchDeleteRemovesTheNamedItems(t *testing.T) {
 	t.Parallel()
 	tab := filled(t, nil, 3)
-	used, err := tab.BatchDelete(t.Context(), []table.Item{key("0"), key("2"), key("9")})
+	var used float64
+	remove := []table.Item{key("0"), key("2"), key("9")}
+	err := tab.BatchDelete(t.Context(), remove, func(units float64) error { used += units; return nil })
 	if err != nil || used <= 0 {
 		t.Errorf("got %v units, %v", used, err)
 	}
 	left, err := tab.All(t.Context(), table.Query{Key: []table.Condition{partition}})
 	if got := sorts(left); err != nil || !slices.Equal(got, []string{"1"}) {
 		t.Errorf("left: got %q, %v", got, err)
+	}
+}
+
+func TestBatchEndsWithTheErrorOfTheFunctionThatMeasuresIt(t *testing.T) {
+	t.Parallel()
+	tab := filled(t, nil, 2)
+	full := errors.New("the caller has used enough")
+	stop := func(float64) error { return full }
+	if _, err := tab.BatchGet(t.Context(), table.Batch{Keys: []table.Item{key("0")}, Used: stop}); !errors.Is(err, full) {
+		t.Errorf("reading: got %v", err)
+	}
+	if err := tab.BatchDelete(t.Context(), []table.Item{key("0")}, stop); !errors.Is(err, full) {
+		t.Errorf("removing: got %v", err)
 	}
 }
 
@@ -82,14 +98,20 @@ func TestBatchRepeatsWhatThereWasNoThroughputFor(t *testing.T) {
 			}
 
 			exhaust(func() error { return tab.Put(t.Context(), hot) })
-			used, err := tab.BatchDelete(t.Context(), []table.Item{hot, cold})
+			var used float64
+			responses := 0
+			err = tab.BatchDelete(t.Context(), []table.Item{hot, cold}, func(units float64) error {
+				responses++
+				used += units
+				return nil
+			})
 			left, listed := plain.BatchGet(t.Context(), table.Batch{Keys: []table.Item{hot, cold}})
 			switch {
 			case listed != nil:
 				t.Fatal(listed)
-			case pause > 0 && (err != nil || len(left) != 0 || used < 2):
+			case pause > 0 && (err != nil || len(left) != 0 || used < 2 || responses != 2):
 				t.Errorf("removing: got %v units, %v, and %v is left", used, err, left)
-			case pause == 0 && (!table.Throttled(err) || len(left) != 1 || used < 1):
+			case pause == 0 && (!table.Throttled(err) || len(left) != 1 || used < 1 || responses != 1):
 				t.Errorf("removing: got %v units, %v, and %v is left; want it throttled after one item", used, err, left)
 			}
 		})
