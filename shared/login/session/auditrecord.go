@@ -8,13 +8,13 @@ import (
 
 // AuditRecord is the audit.Owner of sessions.
 func AuditRecord(c audit.Change) (audit.Record, bool) {
-	id, ok := strings.CutPrefix(c.PK, "SESSION#")
+	id, ok := strings.CutPrefix(c.PK, prefixSession)
 	if !ok {
 		return audit.Record{}, false
 	}
 	action := "session." + c.Verb()
-	if c.Gains("ended_at") {
+	if c.Gains(attrEnded) {
 		action = "session.end"
 	}
-	return c.Shown(action, id, "user", "vcs", "account", "ended_at")
+	return c.Shown(action, id, attrUser, attrVCS, attrAccount, attrEnded)
 }
