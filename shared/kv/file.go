@@ -7,6 +7,7 @@ import (
 
 	"github.com/opsplane/opsplane/shared/api/fault"
 	"github.com/opsplane/opsplane/shared/audit/change"
+	"github.com/opsplane/opsplane/shared/kv/kvitem"
 	"github.com/opsplane/opsplane/shared/storage/attr"
 	"github.com/opsplane/opsplane/shared/storage/table"
 )
@@ -87,7 +88,7 @@ func (s *Store) PutFile(
 	if lost != nil {
 		return Record{}, errors.Join(lost, ctx.Err())
 	}
-	return Record{}, contended(ctx)
+	return Record{}, table.GaveUp(ctx, errContended)
 }
 
 // orUnknown returns err, the error of a try of PutFile. If an earlier try has
@@ -137,7 +138,7 @@ func (s *Store) putFile(
 	if rec, err = c.record(w.Key, w.Idx, w.Committed); err != nil {
 		return false, false, Record{}, err
 	}
-	e := c.edit(author, w, at).Set("vr", attr.Int(int64(version))).If(atRevision(old))
+	e := c.edit(author, w, at).Set(kvitem.Version, attr.Int(int64(version))).If(atRevision(old))
 	writes := append([]table.Write{s.table.WriteUpdate(e)}, with(rec, at.generation)...)
 	err = s.table.TransactOnce(ctx, newToken(author.Request, try), writes...)
 	_, superseded := table.ConditionFailedAt(err, 1)

@@ -36,15 +36,6 @@ func New(db *dynamodb.Client, objects *s3.Client, tableName, bucket string) *Sto
 // between its read and its write.
 const tries = 10
 
-// contended is the error after the last try: that of the context, if it ended
-// during the tries.
-func contended(ctx context.Context) error {
-	if err := ctx.Err(); err != nil {
-		return err
-	}
-	return errContended
-}
-
 // errContended is returned if other writers came between in all tries.
 var errContended = fault.Busyf("CONTENDED", "the row is being written by too many callers at once; try again")
 

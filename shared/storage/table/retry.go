@@ -144,6 +144,15 @@ func Tries(ctx context.Context, limit int) iter.Seq[int] {
 	}
 }
 
+// GaveUp returns the error of an operation after the last of its tries: that of the
+// context if it ended during the tries, otherwise contended.
+func GaveUp(ctx context.Context, contended error) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	return contended
+}
+
 // Pause waits before the next try after n failed tries. For n = 0 it does not wait.
 // Otherwise it waits a random time whose limit grows with n, at most 200 ms. If the
 // context ends meanwhile, it returns the context's error.

@@ -24,7 +24,7 @@
 //
 // # Lost responses
 //
-// The answer to a write can be lost: the connection ends, or the server fails
+// The response to a write can be lost: the connection ends, or the server fails
 // while it works. The write may have taken effect. The SDK's client then sends the
 // request again. So each write must be one of these:
 //
