@@ -46,7 +46,7 @@ func TestHostThatIsAwayLeavesWhatItSaidLast(t *testing.T) {
 		"down": {func(r *rig) {
 			r.github.Fail(vcstest.Failure{Match: "GET ", Status: http.StatusBadGateway, Body: "text of the host"})
 		}, "HOST_UNAVAILABLE"},
-		"askTime": {func(r *rig) { r.github.Fail(vcstest.Failure{Match: "GET ", Status: http.StatusTooManyRequests}) }, "HOST_LIMIT"},
+		"limit": {func(r *rig) { r.github.Fail(vcstest.Failure{Match: "GET ", Status: http.StatusTooManyRequests}) }, "HOST_LIMIT"},
 		"limit by its text": {func(r *rig) {
 			r.github.Fail(vcstest.Failure{Match: "GET ", Status: http.StatusForbidden, Body: `{"message":"You have exceeded a secondary rate limit."}`})
 		}, "HOST_LIMIT"},
@@ -64,7 +64,7 @@ func TestHostThatIsAwayLeavesWhatItSaidLast(t *testing.T) {
 			})
 		}, "HOST_UNAVAILABLE"},
 		"slower than the caller is": {func(r *rig) {
-			r.askTime = 50 * time.Millisecond
+			r.listTime = 50 * time.Millisecond
 			r.github.Choose(func(string) *vcstest.Failure { time.Sleep(time.Second); return &vcstest.Failure{} })
 		}, "HOST_UNAVAILABLE"},
 		"down when the grant is to be refreshed": {func(r *rig) {
@@ -159,7 +159,7 @@ func TestStorageThatIsSlowIsNoHostThatIsAway(t *testing.T) {
 	r.know(t, installation.Installation{VCS: "github", ID: "1", Name: "acme", State: installation.Installed})
 	r.list(t, "github")
 	r.Clock.Add(10 * time.Minute)
-	r.askTime = 2 * time.Second
+	r.listTime = 2 * time.Second
 	r.Faults.Add(storagetest.Fault{Delay: 700 * time.Millisecond})
 	if got := r.askedAt(t); got != timestamp.Format(r.Clock.Now()) {
 		t.Errorf("asked at %s, want now; the log %s", got, r.Log.String())

@@ -117,10 +117,10 @@ func outward(of vcs.VCS, err error) error {
 	return err
 }
 
-// maxAskTime is how long a VCS may take, for all its responses together, to state the
+// defaultListTime is how long a VCS may take, for all its responses together, to state the
 // caller's installations. The gateway gives the function more time. In the rest of it
 // the function returns what is stored.
-const maxAskTime = 18 * time.Second
+const defaultListTime = 18 * time.Second
 
 // renew asks the VCS again which installations the user may act on, if the user has
 // ever logged in there. It stores the statement in the table and in u. It returns
@@ -134,7 +134,7 @@ func (h *hosts) renew(ctx context.Context, call httpapi.Call, u user.User) error
 		return nil
 	}
 	of := grant.Holder{User: u.ID, Account: vcs.Account{VCS: call.VCS, ID: account.ID}}
-	wait := &budget{left: cmp.Or(h.askTime, maxAskTime)}
+	wait := &budget{left: cmp.Or(h.listTime, defaultListTime)}
 	var ids []vcs.ID
 	err := h.asPerson(ctx, call, of, wait.refresher(host.OAuth.Refresh), func(token string) (err error) {
 		ids, err = h.people.Renew(ctx, call.Author(), timed{host.People, wait}, of, token)

@@ -25,7 +25,7 @@ type hosts struct {
 	// webhookSecrets returns the values of the secret of webhook tokens, the newest
 	// first.
 	webhookSecrets func(context.Context, time.Time) ([]string, error)
-	askTime        time.Duration // time that a VCS may take for a list; 0 means maxAskTime
+	listTime       time.Duration // time that a VCS may take for a list; 0 means defaultListTime
 	log            *slog.Logger
 }
 

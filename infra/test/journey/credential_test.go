@@ -39,7 +39,7 @@ const (
 	memberSession   = "session of a member"
 	vouchedSession  = "session of a member by the word of the VCS"
 	formerSession   = "session of a former member"
-	lapsedSession   = "session of a member by an old word of the VCS"
+	lapsedSession   = "session of a member whose host grants are no longer accepted"
 	outsiderSession = "session of a member of another installation only"
 )
 
