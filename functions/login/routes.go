@@ -14,7 +14,6 @@ import (
 	"github.com/opsplane/opsplane/shared/login/membership"
 	"github.com/opsplane/opsplane/shared/login/session"
 	"github.com/opsplane/opsplane/shared/vcs"
-	"github.com/opsplane/opsplane/shared/vcs/installation"
 )
 
 // callbacks are the paths to which the VCSs send browsers back.
@@ -63,7 +62,7 @@ func redirect(to string, cookies ...*http.Cookie) httpapi.Redirect {
 func installationOf(r *http.Request, system vcs.VCS) (vcs.ID, error) {
 	query := httpapi.NewQuery(r)
 	id := vcs.ID(query.String("installation_id", ""))
-	if query.Has("installation_id") && installation.Check(vcs.Installation{VCS: system, ID: id}) != nil {
+	if query.Has("installation_id") && access.CheckInstallation(vcs.Installation{VCS: system, ID: id}) != nil {
 		return "", fault.Invalidf("INVALID_PARAMETER", "query parameter installation_id must be the number of an installation")
 	}
 	return id, nil
