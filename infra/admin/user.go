@@ -98,7 +98,7 @@ func (o *Operator) accountLink(ctx context.Context, args []string) error {
 // validAccount returns a fault unless a can be an account. The ids of accounts are
 // numbers, as those of installations are.
 func validAccount(a vcs.Account, login string) error {
-	err := access.CheckInstallation(vcs.Installation{VCS: a.VCS, ID: a.ID})
+	err := access.CheckInstallation(vcs.Installation(a)) // both are a VCS and an id
 	var f *fault.Error
 	if errors.As(err, &f) && f.ID == "INVALID_INSTALLATION_ID" {
 		where := "https://api.github.com/users/" + login
