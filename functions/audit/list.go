@@ -16,7 +16,6 @@ import (
 	"github.com/opsplane/opsplane/shared/audit"
 	"github.com/opsplane/opsplane/shared/login/user"
 	"github.com/opsplane/opsplane/shared/vcs"
-	"github.com/opsplane/opsplane/shared/vcs/installation"
 )
 
 var shape = paging.Shape{Elements: 1, Default: 50, Max: 200}
@@ -76,7 +75,7 @@ func (q query) valid(hasVCS, hasInstallation bool) error {
 	case !q.from.IsZero() && !q.to.IsZero() && !q.from.Before(q.to):
 		return fault.Invalidf("INVALID_PARAMETER", "query parameter from must be before to")
 	case hasVCS:
-		return installation.Check(q.target)
+		return access.CheckInstallation(q.target)
 	}
 	return nil
 }

@@ -23,6 +23,7 @@ import (
 	"github.com/opsplane/opsplane/shared/credential/signing"
 	"github.com/opsplane/opsplane/shared/kv"
 	"github.com/opsplane/opsplane/shared/kv/canonical"
+	"github.com/opsplane/opsplane/shared/login/grant"
 	"github.com/opsplane/opsplane/shared/login/session"
 	"github.com/opsplane/opsplane/shared/login/user"
 	"github.com/opsplane/opsplane/shared/vcs"
@@ -51,19 +52,19 @@ func (r *rig) life(t *testing.T) []did {
 	repositories, tasks := repository.Store{DB: db, Table: projects}, task.Store{DB: db, Table: operations}
 	logins := &session.Store{DB: db, Table: sessions}
 	box := sealed.NewBox(sealed.Fixed(bytes.Repeat([]byte("s"), 40)))
-	grants, groups := &session.Grants{DB: db, Table: sessions, Box: box}, grouptoken.New(db, sessions, box)
+	grants, groups := &grant.Store{DB: db, Table: sessions, Box: box}, grouptoken.New(db, sessions, box)
 	newer := sealed.NewBox(sealed.Fixed(bytes.Repeat([]byte("n"), 40), bytes.Repeat([]byte("s"), 40)))
-	rotated, rotatedGroups := &session.Grants{DB: db, Table: sessions, Box: newer}, grouptoken.New(db, sessions, newer)
+	rotated, rotatedGroups := &grant.Store{DB: db, Table: sessions, Box: newer}, grouptoken.New(db, sessions, newer)
 	records := kv.New(db, r.Env.S3, r.Env.Table("KvTable"), r.Env.Bucket("KvBucket"))
 	ns := vcs.Installation{VCS: "github", ID: "42"}
 	everything := access.Normalize(access.Strings())
 	var u user.User
 	var key apikey.Key
 
-	ann := func() session.Holder { return session.Holder{User: u.ID, Account: vcs.Account{VCS: "github", ID: "5"}} }
-	token := func(of *session.Grants, request string, refused error) error {
-		_, err := of.Token(ctx, ann(), func(context.Context, string) (session.Grant, error) {
-			return session.Grant{Access: "host-secret-5", ExpiresAt: born.Add(time.Hour)}, refused
+	ann := func() grant.Holder { return grant.Holder{User: u.ID, Account: vcs.Account{VCS: "github", ID: "5"}} }
+	token := func(of *grant.Store, request string, refused error) error {
+		_, err := of.Token(ctx, ann(), func(context.Context, string) (grant.Grant, error) {
+			return grant.Grant{Access: "host-secret-5", ExpiresAt: born.Add(time.Hour)}, refused
 		}, by(request))
 		return err
 	}
@@ -136,9 +137,9 @@ func (r *rig) life(t *testing.T) []did {
 		}, "repository.remove task.create"},
 		{"note progress", func() error { return tasks.Save(ctx, run) }, ""},
 		{"end the task", func() error { return tasks.End(ctx, run, task.Completed, "", born) }, "task.change"},
-		{"log in", func() (err error) { _, _, err = logins.Create(ctx, ann(), by("17")); return err }, "session.create"},
+		{"log in", func() (err error) { _, _, err = logins.Create(ctx, ann().User, ann().Account, by("17")); return err }, "session.create"},
 		{"take a grant", func() error {
-			return grants.Put(ctx, ann(), session.Grant{Access: "host-secret-1", Refresh: "host-secret-2", ExpiresAt: born}, by("18"))
+			return grants.Put(ctx, ann(), grant.Grant{Access: "host-secret-1", Refresh: "host-secret-2", ExpiresAt: born}, by("18"))
 		}, "grant.create"},
 		{"try in vain to refresh it", func() error {
 			if err := token(grants, "18a", errDown); !errors.Is(err, errDown) {

@@ -15,9 +15,9 @@ import (
 
 func TestRecordsUseWhatTheDocumentSays(t *testing.T) {
 	costs.Check(t, function, map[string]costs.Scenario{
-		"record of a change":           recording(1),
-		"change that is told again":    recording(2),
-		"change that leaves no record": recording(0),
+		"record of a change":                 recording(1),
+		"change that the stream sends again": recording(2),
+		"change that leaves no record":       recording(0),
 	}, "Audit trail")
 }
 

@@ -13,7 +13,7 @@ import (
 	"github.com/opsplane/opsplane/shared/audit"
 	"github.com/opsplane/opsplane/shared/credential/apikey"
 	"github.com/opsplane/opsplane/shared/credential/sealed"
-	"github.com/opsplane/opsplane/shared/login/session"
+	"github.com/opsplane/opsplane/shared/login/grant"
 	"github.com/opsplane/opsplane/shared/login/user"
 	"github.com/opsplane/opsplane/shared/vcs"
 	"github.com/opsplane/opsplane/shared/vcs/grouptoken"
@@ -40,7 +40,7 @@ func TestErasureHasOneRecordWithItsAuthor(t *testing.T) {
 	if _, _, err = (&apikey.Store{DB: db, Table: tokens}).Create(ctx, apikey.New{User: u.ID, Name: "ci", Capabilities: access.Set{}}, by("3")); err != nil {
 		t.Fatal(err)
 	}
-	if err = (&session.Grants{DB: db, Table: sessions, Box: box}).Put(ctx, session.Holder{User: u.ID, Account: vcs.Account{VCS: "github", ID: "5"}}, session.Grant{Access: "a"}, by("4")); err != nil {
+	if err = (&grant.Store{DB: db, Table: sessions, Box: box}).Put(ctx, grant.Holder{User: u.ID, Account: vcs.Account{VCS: "github", ID: "5"}}, grant.Grant{Access: "a"}, by("4")); err != nil {
 		t.Fatal(err)
 	}
 	if err = grouptoken.New(db, sessions, box).Put(ctx, "42", "token", by("5")); err != nil {
@@ -65,7 +65,7 @@ func TestErasureHasOneRecordWithItsAuthor(t *testing.T) {
 			return err
 		}, "api_key.revoke"}, // mark and revocation are one change between two readings
 		{func(db *dynamodb.Client) error {
-			_, err := session.EraseGrant(ctx, db, sessions, u.ID, "github", operator)
+			_, err := grant.Erase(ctx, db, sessions, u.ID, "github", operator)
 			return err
 		}, "grant.erase"},
 		{func(db *dynamodb.Client) error {

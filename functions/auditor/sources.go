@@ -6,6 +6,7 @@ import (
 	"github.com/opsplane/opsplane/shared/credential/apikey"
 	"github.com/opsplane/opsplane/shared/credential/signing"
 	"github.com/opsplane/opsplane/shared/kv/kvitem"
+	"github.com/opsplane/opsplane/shared/login/grant"
 	"github.com/opsplane/opsplane/shared/login/session"
 	"github.com/opsplane/opsplane/shared/login/user"
 	"github.com/opsplane/opsplane/shared/vcs/grouptoken"
@@ -17,7 +18,7 @@ import (
 var sources = []audit.Source{
 	{Table: audit.Tokens, Owners: []audit.Owner{apikey.AuditRecord, signing.AuditRecord}},
 	{Table: audit.Operations, Owners: []audit.Owner{user.AuditRecord, installation.AuditRecord, task.AuditRecord}},
-	{Table: audit.Sessions, Owners: []audit.Owner{session.AuditRecord, session.AuditGrantRecord, grouptoken.AuditRecord}},
+	{Table: audit.Sessions, Owners: []audit.Owner{session.AuditRecord, grant.AuditRecord, grouptoken.AuditRecord}},
 	{Table: audit.KV, Owners: kvitem.Owners()},
 	{Table: audit.VCS, Owners: []audit.Owner{repository.AuditRecord}},
 }

@@ -16,7 +16,7 @@ import (
 // login begins a session of the owner.
 func (h *rig) login(t testing.TB) (text, id string) {
 	t.Helper()
-	text, made, err := h.logins.Create(ctx, session.Holder{User: h.owner.ID, Account: vcs.Account{VCS: "github", ID: h.owner.Identities["github"].ID}}, h.Author())
+	text, made, err := h.logins.Create(ctx, h.owner.ID, vcs.Account{VCS: "github", ID: h.owner.Identities["github"].ID}, h.Author())
 	if err != nil {
 		t.Fatal(err)
 	}

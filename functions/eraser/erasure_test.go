@@ -286,3 +286,27 @@ func TestErasureThatIsKilledAnywhereIsMadeGood(t *testing.T) {
 		}
 	}
 }
+
+// TestErasureContinuesAtTheStageOfItsNote begins with notes that other versions of
+// the function have stored, behind the stage that removes the user.
+func TestErasureContinuesAtTheStageOfItsNote(t *testing.T) {
+	t.Parallel()
+	for stage, whole := range map[string]bool{"appointments": false, "a stage that is no more": true} {
+		t.Run(stage, func(t *testing.T) {
+			t.Parallel()
+			r := newRig(t)
+			ann := r.person(t, "2")
+			about := ofUser(ann.ID)
+			about.Note = `{"pass":2,"stage":"` + stage + `","after":"a cursor"}`
+			r.finish(t, r.start(t, about))
+			if _, err := r.users.Get(t.Context(), ann.ID); (err != nil) != whole {
+				t.Errorf("reading the user: %v; want the whole pass made: %t", err, whole)
+			}
+			for _, system := range vcs.All() {
+				if removed, err := r.renewals.Cancel(t.Context(), ann.ID, system); err != nil || removed {
+					t.Errorf("the renewal at %s is left: %t, %v", system, removed, err)
+				}
+			}
+		})
+	}
+}

@@ -28,7 +28,7 @@ import (
 	"github.com/opsplane/opsplane/shared/kv"
 	"github.com/opsplane/opsplane/shared/kv/artifact"
 	"github.com/opsplane/opsplane/shared/kv/canonical"
-	"github.com/opsplane/opsplane/shared/login/session"
+	"github.com/opsplane/opsplane/shared/login/grant"
 	"github.com/opsplane/opsplane/shared/login/user"
 	"github.com/opsplane/opsplane/shared/run/runstore"
 	"github.com/opsplane/opsplane/shared/vcs"
@@ -175,9 +175,9 @@ func (r *rig) credentials(t *testing.T, id string) {
 			must(t, r.keys.Revoke(t.Context(), id, key.ID, r.author()))
 		}
 	}
-	grants := session.Grants{DB: r.Env.DynamoDB, Table: r.Env.Table("SessionsTable"), Box: box()}
+	grants := grant.Store{DB: r.Env.DynamoDB, Table: r.Env.Table("SessionsTable"), Box: box()}
 	for _, system := range vcs.All() {
-		must(t, grants.Put(t.Context(), session.Holder{User: id, Account: vcs.Account{VCS: system, ID: "1"}}, session.Grant{Access: "secret"}, r.author()))
+		must(t, grants.Put(t.Context(), grant.Holder{User: id, Account: vcs.Account{VCS: system, ID: "1"}}, grant.Grant{Access: "secret"}, r.author()))
 		must(t, r.renewals.Expect(t.Context(), id, system, r.Clock.Now()))
 	}
 }

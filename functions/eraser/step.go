@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/opsplane/opsplane/shared/audit/change"
@@ -22,6 +23,7 @@ const rest = artifact.PutLifetime + 30*time.Minute
 // cursor. It returns how many it removed, and the cursor after which to continue.
 // It also reports whether there may be more. A call may be repeated.
 type stage struct {
+	// name is unique among the stages of an erasure. A task's note holds it.
 	name string
 	// last says that the stage belongs only to the second pass. Until then the
 	// command finds the installation or the person by what this stage removes.
@@ -68,9 +70,9 @@ func (e erasing) step(ctx context.Context, run *task.Run, author change.Author) 
 		return false, &work.Later{Until: at.Rests}
 	}
 	stages := e.of(at.Pass)
-	n := 0
-	for n < len(stages)-1 && at.Stage != "" && stages[n].name != at.Stage {
-		n++
+	n := slices.IndexFunc(stages, func(s stage) bool { return s.name == at.Stage })
+	if n < 0 { // the pass begins, or its stage is one that this version does not have
+		n, at.After = 0, ""
 	}
 	erased, next, more, err := stages[n].do(ctx, run, author, how{at.After, e.limit, at.Pass == 2})
 	if err != nil {

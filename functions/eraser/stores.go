@@ -14,8 +14,8 @@ import (
 	"github.com/opsplane/opsplane/shared/credential/apikey"
 	"github.com/opsplane/opsplane/shared/kv"
 	"github.com/opsplane/opsplane/shared/kv/artifact"
-	"github.com/opsplane/opsplane/shared/login/renewal"
-	"github.com/opsplane/opsplane/shared/login/session"
+	"github.com/opsplane/opsplane/shared/login/grant"
+	"github.com/opsplane/opsplane/shared/login/membership"
 	"github.com/opsplane/opsplane/shared/login/user"
 	runs "github.com/opsplane/opsplane/shared/run"
 	"github.com/opsplane/opsplane/shared/run/output"
@@ -42,7 +42,7 @@ type stores struct {
 	installations installation.Store
 	users         *user.Store
 	keys          *apikey.Store
-	renewals      renewal.Store
+	renewals      membership.Renewals
 	runs          runstore.Store
 	// beforeRun removes what other packages keep of a run.
 	beforeRun runstore.Before
@@ -64,7 +64,7 @@ func open(db *dynamodb.Client, objects *s3.Client, at places, limits runstore.Li
 		deliveries:    delivery.Store{DB: db, Table: at.deliveries},
 		installations: installation.Store{DB: db, Table: at.operations},
 		users:         &user.Store{DB: db, Table: at.operations}, keys: &apikey.Store{DB: db, Table: at.tokens},
-		renewals: renewal.Store{DB: db, Table: at.operations},
+		renewals: membership.Renewals{DB: db, Table: at.operations},
 		runs:     runstore.Store{DB: db, Table: at.runs, Limits: limits},
 		beforeRun: runremoval.Before(output.New(db, objects, at.runs, at.runsBucket),
 			planstore.Store{DB: db, Objects: objects, Table: at.runs, Bucket: at.runsBucket}),
@@ -133,10 +133,11 @@ func (s stores) ofUser() []stage {
 		}},
 		{name: "tokens of hosts", do: func(ctx context.Context, run *task.Run, author change.Author, _ how) (int, string, bool, error) {
 			return s.ofEachVCS(func(system vcs.VCS) (bool, error) {
-				return session.EraseGrant(ctx, s.db, s.sessions, run.Subject, system, author)
+				return grant.Erase(ctx, s.db, s.sessions, run.Subject, system, author)
 			})
 		}},
-		{name: "renewals", do: func(ctx context.Context, run *task.Run, _ change.Author, _ how) (int, string, bool, error) {
+		// The name is stored in the notes of tasks, so it stays as it is.
+		{name: "appointments", do: func(ctx context.Context, run *task.Run, _ change.Author, _ how) (int, string, bool, error) {
 			return s.ofEachVCS(func(system vcs.VCS) (bool, error) { return s.renewals.Cancel(ctx, run.Subject, system) })
 		}},
 	}

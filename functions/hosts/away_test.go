@@ -11,7 +11,7 @@ import (
 	"github.com/opsplane/opsplane/infra/test/vcstest"
 	"github.com/opsplane/opsplane/shared/api/access"
 	"github.com/opsplane/opsplane/shared/api/timestamp"
-	"github.com/opsplane/opsplane/shared/login/renewal"
+	"github.com/opsplane/opsplane/shared/login/membership"
 	"github.com/opsplane/opsplane/shared/login/session"
 	"github.com/opsplane/opsplane/shared/login/user"
 	"github.com/opsplane/opsplane/shared/vcs"
@@ -22,13 +22,13 @@ import (
 func (r *rig) askedAt(t *testing.T) string {
 	t.Helper()
 	_, body := r.ask(t, "GET", "/api/v1/github/installations", "")
-	var answer struct {
+	var response struct {
 		AskedAt string `json:"asked_at"`
 	}
-	if err := json.Unmarshal([]byte(body), &answer); err != nil {
+	if err := json.Unmarshal([]byte(body), &response); err != nil {
 		t.Fatalf("%s: %v", body, err)
 	}
-	return answer.AskedAt
+	return response.AskedAt
 }
 
 // ofSession makes the caller a session, as in a console.
@@ -44,9 +44,9 @@ func TestHostThatIsAwayLeavesWhatItSaidLast(t *testing.T) {
 		without string // the error's id or text if no statement is stored
 	}{
 		"down": {func(r *rig) {
-			r.github.Fail(vcstest.Failure{Match: "GET ", Status: http.StatusBadGateway, Body: "words of the host"})
+			r.github.Fail(vcstest.Failure{Match: "GET ", Status: http.StatusBadGateway, Body: "text of the host"})
 		}, "HOST_UNAVAILABLE"},
-		"askTime": {func(r *rig) { r.github.Fail(vcstest.Failure{Match: "GET ", Status: http.StatusTooManyRequests}) }, "HOST_LIMIT"},
+		"limit": {func(r *rig) { r.github.Fail(vcstest.Failure{Match: "GET ", Status: http.StatusTooManyRequests}) }, "HOST_LIMIT"},
 		"limit by its text": {func(r *rig) {
 			r.github.Fail(vcstest.Failure{Match: "GET ", Status: http.StatusForbidden, Body: `{"message":"You have exceeded a secondary rate limit."}`})
 		}, "HOST_LIMIT"},
@@ -64,12 +64,12 @@ func TestHostThatIsAwayLeavesWhatItSaidLast(t *testing.T) {
 			})
 		}, "HOST_UNAVAILABLE"},
 		"slower than the caller is": {func(r *rig) {
-			r.askTime = 50 * time.Millisecond
+			r.listTime = 50 * time.Millisecond
 			r.github.Choose(func(string) *vcstest.Failure { time.Sleep(time.Second); return &vcstest.Failure{} })
 		}, "HOST_UNAVAILABLE"},
 		"down when the grant is to be refreshed": {func(r *rig) {
 			r.Clock.Add(2 * time.Hour)
-			r.github.Fail(vcstest.Failure{Match: "POST ", Status: http.StatusBadGateway, Body: "words of the host"})
+			r.github.Fail(vcstest.Failure{Match: "POST ", Status: http.StatusBadGateway, Body: "text of the host"})
 		}, "HOST_UNAVAILABLE"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -77,7 +77,7 @@ func TestHostThatIsAwayLeavesWhatItSaidLast(t *testing.T) {
 			r := newRig(t)
 			r.know(t, installation.Installation{VCS: "github", ID: "1", Name: "acme", State: installation.Installed})
 			r.list(t, "github")
-			stranger := r.person(t, 6, "ben", r.gitlab.Account(6, "ben"))
+			ben := r.person(t, 6, "ben", r.gitlab.Account(6, "ben"))
 			r.Clock.Add(10 * time.Minute)
 			if got := r.askedAt(t); got != timestamp.Format(r.Clock.Now()) {
 				t.Errorf("asked at %s, want now", got)
@@ -91,14 +91,14 @@ func TestHostThatIsAwayLeavesWhatItSaidLast(t *testing.T) {
 			if got := r.askedAt(t); got != timestamp.Format(last) {
 				t.Errorf("asked at %s, want %s", got, timestamp.Format(last))
 			}
-			if log := r.Log.String(); !strings.Contains(log, "installations listed as the host last said") || strings.Contains(log, "words of the host") {
+			if log := r.Log.String(); !strings.Contains(log, "installations listed as the host last said") || strings.Contains(log, "text of the host") {
 				t.Errorf("log %s", log)
 			}
 			u, err := r.people.Users.Get(t.Context(), r.Caller.User)
 			if err != nil || len(u.Hosted["github"].Installations) != 1 || !u.Hosted["github"].AskedAt.Equal(last) {
 				t.Errorf("memberships %v, %v", u.Hosted, err)
 			}
-			r.Caller.User = stranger.ID
+			r.Caller.User = ben.ID
 			if status, body := r.ask(t, "GET", "/api/v1/github/installations", ""); status/100 == 2 || status == 403 || !strings.Contains(body, c.without) {
 				t.Errorf("who is remembered nowhere: %d %s, want %s", status, body, c.without)
 			}
@@ -136,7 +136,7 @@ func TestWhatIsRememberedIsNoMoreThanTheHostAllows(t *testing.T) {
 		t.Errorf("what operators gave: %s", got)
 	}
 	if got := r.askedAt(t); got != "" {
-		t.Errorf("asked at %s, of what holds no more", got)
+		t.Errorf("asked at %s, although no statement is valid", got)
 	}
 }
 
@@ -145,7 +145,7 @@ func TestStorageThatFailsIsNoHostThatIsAway(t *testing.T) {
 	r := newRig(t)
 	r.know(t, installation.Installation{VCS: "github", ID: "1", Name: "acme", State: installation.Installed})
 	r.list(t, "github")
-	r.hosts.people.Appointments = renewal.Store{DB: r.Env.DynamoDB, Table: "none"}
+	r.hosts.people.Renewals = membership.Renewals{DB: r.Env.DynamoDB, Table: "none"}
 	if status, body := r.ask(t, "GET", "/api/v1/github/installations", ""); status != 500 || body != "" {
 		t.Errorf("got %d %s, want a failure that blames no host", status, body)
 	}
@@ -159,7 +159,7 @@ func TestStorageThatIsSlowIsNoHostThatIsAway(t *testing.T) {
 	r.know(t, installation.Installation{VCS: "github", ID: "1", Name: "acme", State: installation.Installed})
 	r.list(t, "github")
 	r.Clock.Add(10 * time.Minute)
-	r.askTime = 2 * time.Second
+	r.listTime = 2 * time.Second
 	r.Faults.Add(storagetest.Fault{Delay: 700 * time.Millisecond})
 	if got := r.askedAt(t); got != timestamp.Format(r.Clock.Now()) {
 		t.Errorf("asked at %s, want now; the log %s", got, r.Log.String())
@@ -174,6 +174,6 @@ func TestAddressThatGitLabRefusesIsNoLackOfTheCallers(t *testing.T) {
 		r.expect(t, "GET", path, body, 400, "network address")
 	}
 	if !strings.Contains(r.Log.String(), `it says \"Forbidden\"`) {
-		t.Errorf("the log has not the host's words: %s", r.Log.String())
+		t.Errorf("the log lacks the host's text: %s", r.Log.String())
 	}
 }

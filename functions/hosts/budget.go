@@ -5,8 +5,8 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/opsplane/opsplane/shared/login/person"
-	"github.com/opsplane/opsplane/shared/login/session"
+	"github.com/opsplane/opsplane/shared/login/grant"
+	"github.com/opsplane/opsplane/shared/login/membership"
 	"github.com/opsplane/opsplane/shared/vcs"
 	"github.com/opsplane/opsplane/shared/vcs/vcshost"
 )
@@ -31,8 +31,8 @@ func (b *budget) spend(ctx context.Context, ask func(context.Context) error) err
 }
 
 // refresher returns a refresher that works within the budget.
-func (b *budget) refresher(refresh session.Refresher) session.Refresher {
-	return func(ctx context.Context, token string) (next session.Grant, err error) {
+func (b *budget) refresher(refresh grant.Refresher) grant.Refresher {
+	return func(ctx context.Context, token string) (next grant.Grant, err error) {
 		err = b.spend(ctx, func(ctx context.Context) error { next, err = refresh(ctx, token); return err })
 		return next, err
 	}
@@ -40,12 +40,12 @@ func (b *budget) refresher(refresh session.Refresher) session.Refresher {
 
 // timed is a host whose requests have a budget.
 type timed struct {
-	person.Host
+	host   membership.Host
 	budget *budget
 }
 
-// Installations implements person.Host.
+// Installations implements membership.Host.
 func (t timed) Installations(ctx context.Context, token string) (ids []vcs.ID, err error) {
-	err = t.budget.spend(ctx, func(ctx context.Context) error { ids, err = t.Host.Installations(ctx, token); return err })
+	err = t.budget.spend(ctx, func(ctx context.Context) error { ids, err = t.host.Installations(ctx, token); return err })
 	return ids, err
 }

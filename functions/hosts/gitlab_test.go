@@ -148,9 +148,9 @@ func TestWebhookMakesAnInstallationThatIsPendingUntilItDelivers(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
 	var first, later webhookResponse
-	for _, answer := range []*webhookResponse{&first, &later} {
+	for _, response := range []*webhookResponse{&first, &later} {
 		status, body := r.ask(t, "GET", hookPath, "")
-		if err := json.Unmarshal([]byte(body), answer); err != nil || status != 200 {
+		if err := json.Unmarshal([]byte(body), response); err != nil || status != 200 {
 			t.Fatalf("%d %s", status, body)
 		}
 	}
@@ -179,7 +179,7 @@ func TestGroupIsItsMaintainersAlone(t *testing.T) {
 	t.Parallel()
 	for name, arrange := range map[string]func(*rig){
 		"developer": func(r *rig) { r.gitlab.Set(vcstest.Group{ID: 77, Inherited: map[int64]int{ann: 30}}) },
-		"stranger":  func(r *rig) { r.gitlab.Set(vcstest.Group{ID: 77}) },
+		"no member": func(r *rig) { r.gitlab.Set(vcstest.Group{ID: 77}) },
 		"credential for another installation": func(r *rig) {
 			r.Caller.Capabilities = access.Set{access.AccessTokenCreate, access.Installation("78")}
 		},

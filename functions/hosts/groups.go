@@ -10,7 +10,7 @@ import (
 	"github.com/opsplane/opsplane/shared/api/access"
 	"github.com/opsplane/opsplane/shared/api/fault"
 	"github.com/opsplane/opsplane/shared/api/httpapi"
-	"github.com/opsplane/opsplane/shared/login/session"
+	"github.com/opsplane/opsplane/shared/login/grant"
 	"github.com/opsplane/opsplane/shared/login/user"
 	"github.com/opsplane/opsplane/shared/vcs"
 	"github.com/opsplane/opsplane/shared/vcs/gitlabhost"
@@ -50,14 +50,14 @@ func (h *hosts) asCaller(ctx context.Context, call httpapi.Call, do func(*gitlab
 		return err
 	}
 	account, person := u.Identities[vcs.GitLab]
-	if _, configured := h.providers[vcs.GitLab]; !configured {
+	if _, configured := h.loginHosts[vcs.GitLab]; !configured {
 		return fault.Invalidf("VCS_NOT_CONFIGURED", "this server has no application at GitLab: its operator must set GitlabAppId")
 	}
 	if !person {
 		return access.Refuse(access.StepAccount, "the user has never logged in at gitlab")
 	}
-	of := session.Holder{User: u.ID, Account: vcs.Account{VCS: vcs.GitLab, ID: account.ID}}
-	return explain(h.asPerson(ctx, call, of, h.providers[vcs.GitLab].OAuth.Refresh, func(token string) error {
+	of := grant.Holder{User: u.ID, Account: vcs.Account{VCS: vcs.GitLab, ID: account.ID}}
+	return explain(h.asPerson(ctx, call, of, h.loginHosts[vcs.GitLab].OAuth.Refresh, func(token string) error {
 		client, err := h.vcs.GitLab.As(token)
 		if err != nil {
 			return err
@@ -72,7 +72,7 @@ func (h *hosts) asCaller(ctx context.Context, call httpapi.Call, do func(*gitlab
 func explain(err error) error {
 	var refusal *fault.Error
 	switch {
-	case errors.Is(err, session.ErrNoGrant):
+	case errors.Is(err, grant.ErrNone):
 		return access.Refuse(access.StepHost, "the grant of the login at gitlab is lost: the person has to log in again")
 	case errors.Is(err, vcshost.ErrForbidden) && !vcshost.RefusesAddress(err):
 		return access.Refuse(access.StepHost, "gitlab does not allow it to the user's account: %v", err)
@@ -82,21 +82,21 @@ func explain(err error) error {
 	return vcshost.Fault(vcs.GitLab, err)
 }
 
-// membership says whether the server's own account is a member of a group.
-type membership struct {
+// memberResponse says whether the server's own account is a member of a group.
+type memberResponse struct {
 	Result bool `json:"result"`
 }
 
 // isMember reports whether the account of the group's stored token is a member of
 // the group, direct or through a parent group. A caller who is not a member of the
 // group is refused and learns nothing about it.
-func (h *hosts) isMember(ctx context.Context, call httpapi.Call, of vcs.Installation) (membership, error) {
+func (h *hosts) isMember(ctx context.Context, call httpapi.Call, of vcs.Installation) (memberResponse, error) {
 	groups, err := h.groupsOf(ctx, call, of.ID)
 	if err != nil {
-		return membership{}, err
+		return memberResponse{}, err
 	}
 	if len(groups) == 0 {
-		return membership{}, access.Refuse(access.StepMembership, "the credential does not reach the group's installation, by membership and restrictions")
+		return memberResponse{}, access.Refuse(access.StepMembership, "the credential does not reach the group's installation, by membership and restrictions")
 	}
 	var member bool
 	client, err := h.vcs.Group(ctx, of.ID)
@@ -104,12 +104,12 @@ func (h *hosts) isMember(ctx context.Context, call httpapi.Call, of vcs.Installa
 		member, err = client.IsMember(ctx)
 	}
 	if errors.Is(err, vcshost.ErrNoToken) || errors.Is(err, vcshost.ErrRefused) {
-		return membership{}, nil
+		return memberResponse{}, nil
 	}
 	if err != nil {
-		return membership{}, vcshost.Fault(vcs.GitLab, err)
+		return memberResponse{}, vcshost.Fault(vcs.GitLab, err)
 	}
-	return membership{member}, nil
+	return memberResponse{member}, nil
 }
 
 // botOf returns the account of a group's stored token.

@@ -11,7 +11,7 @@ import (
 	"github.com/opsplane/opsplane/shared/api/access"
 	"github.com/opsplane/opsplane/shared/api/httpapi"
 	"github.com/opsplane/opsplane/shared/api/timestamp"
-	"github.com/opsplane/opsplane/shared/login/session"
+	"github.com/opsplane/opsplane/shared/login/grant"
 	"github.com/opsplane/opsplane/shared/login/user"
 	"github.com/opsplane/opsplane/shared/vcs"
 	"github.com/opsplane/opsplane/shared/vcs/installation"
@@ -55,7 +55,7 @@ func (h *hosts) list(ctx context.Context, call httpapi.Call, _ struct{}) (instal
 		u.Hosted = map[vcs.VCS]user.Hosted{}
 	}
 	renewed := h.renew(ctx, call, u)
-	if renewed != nil && !errors.Is(renewed, session.ErrNoGrant) && !noResponse(renewed) {
+	if renewed != nil && !errors.Is(renewed, grant.ErrNone) && !noResponse(renewed) {
 		return installationList{}, outward(call.VCS, renewed)
 	}
 	ids := reached(call, u)
@@ -101,7 +101,7 @@ func reached(call httpapi.Call, u user.User) []vcs.ID {
 // noResponse reports whether an error of renew says that the VCS gave no response,
 // or none in time.
 func noResponse(err error) bool {
-	return errors.Is(err, vcshost.ErrNoAnswer) || errors.Is(err, session.ErrRefreshing)
+	return errors.Is(err, vcshost.ErrNoAnswer) || errors.Is(err, grant.ErrRefreshing)
 }
 
 // outward turns an error of renew into one for the caller, if it comes from the
@@ -109,7 +109,7 @@ func noResponse(err error) bool {
 // errors, such as those of the storage, are returned unchanged.
 func outward(of vcs.VCS, err error) error {
 	switch {
-	case errors.Is(err, session.ErrNoGrant):
+	case errors.Is(err, grant.ErrNone):
 		return access.Refuse(access.StepHost, "the grant of the login at %s is lost: the person has to log in again", of)
 	case noResponse(err):
 		return vcshost.Fault(of, err)
@@ -117,27 +117,27 @@ func outward(of vcs.VCS, err error) error {
 	return err
 }
 
-// maxAskTime is how long a VCS may take, for all its responses together, to state the
+// defaultListTime is how long a VCS may take, for all its responses together, to state the
 // caller's installations. The gateway gives the function more time. In the rest of it
 // the function returns what is stored.
-const maxAskTime = 18 * time.Second
+const defaultListTime = 18 * time.Second
 
 // renew asks the VCS again which installations the user may act on, if the user has
 // ever logged in there. It stores the statement in the table and in u. It returns
-// session.ErrNoGrant if there is no valid grant of that login, and
+// grant.ErrNone if there is no valid grant of that login, and
 // vcshost.ErrNoAnswer if the VCS gives no usable response. Then the earlier
 // statement stays valid for some time.
 func (h *hosts) renew(ctx context.Context, call httpapi.Call, u user.User) error {
-	provider, configured := h.providers[call.VCS]
+	host, configured := h.loginHosts[call.VCS]
 	account, person := u.Identities[call.VCS]
 	if !configured || !person {
 		return nil
 	}
-	of := session.Holder{User: u.ID, Account: vcs.Account{VCS: call.VCS, ID: account.ID}}
-	wait := &budget{left: cmp.Or(h.askTime, maxAskTime)}
+	of := grant.Holder{User: u.ID, Account: vcs.Account{VCS: call.VCS, ID: account.ID}}
+	wait := &budget{left: cmp.Or(h.listTime, defaultListTime)}
 	var ids []vcs.ID
-	err := h.asPerson(ctx, call, of, wait.refresher(provider.OAuth.Refresh), func(token string) (err error) {
-		ids, err = h.people.Renew(ctx, call.Author(), timed{provider.Host, wait}, of, token)
+	err := h.asPerson(ctx, call, of, wait.refresher(host.OAuth.Refresh), func(token string) (err error) {
+		ids, err = h.people.Renew(ctx, call.Author(), timed{host.People, wait}, of, token)
 		return err
 	})
 	if err != nil {

@@ -10,9 +10,9 @@ import (
 	"github.com/opsplane/opsplane/shared/api/httpapi"
 	"github.com/opsplane/opsplane/shared/credential/sealed"
 	"github.com/opsplane/opsplane/shared/credential/secret"
-	"github.com/opsplane/opsplane/shared/login/person"
-	"github.com/opsplane/opsplane/shared/login/renewal"
-	"github.com/opsplane/opsplane/shared/login/session"
+	"github.com/opsplane/opsplane/shared/login/grant"
+	"github.com/opsplane/opsplane/shared/login/loginhost"
+	"github.com/opsplane/opsplane/shared/login/membership"
 	"github.com/opsplane/opsplane/shared/login/user"
 	"github.com/opsplane/opsplane/shared/storage/awsclient"
 	"github.com/opsplane/opsplane/shared/telemetry"
@@ -25,11 +25,11 @@ func main() {
 	db, operations, sessions := awsclient.DynamoDB(cfg), os.Getenv("OPERATIONS_TABLE"), os.Getenv("SESSIONS_TABLE")
 	box := sealed.NewBox(secret.New(cfg, os.Getenv("SERVER_SECRET"), time.Now).Keys)
 	h := &hosts{
-		people: person.Memberships{
+		people: membership.Memberships{
 			Users: &user.Store{DB: db, Table: operations}, Installations: installation.Store{DB: db, Table: operations},
-			Appointments: renewal.Store{DB: db, Table: operations},
+			Renewals: membership.Renewals{DB: db, Table: operations},
 		},
-		providers: person.Providers(cfg, os.Getenv, time.Now), grants: &session.Grants{DB: db, Table: sessions, Box: box, Log: telemetry.Logger()},
+		loginHosts: loginhost.FromEnv(cfg, os.Getenv, time.Now), grants: &grant.Store{DB: db, Table: sessions, Box: box, Log: telemetry.Logger()},
 		vcs:            hostclient.FromEnv(cfg, db, box, os.Getenv, time.Now),
 		allowed:        readAllowed(os.Getenv("GITLAB_GROUPS")),
 		webhookSecrets: secret.New(cfg, os.Getenv("WEBHOOK_TOKEN_SECRET"), time.Now).Values, log: telemetry.Logger(),

@@ -6,19 +6,19 @@ import (
 	"testing"
 
 	"github.com/opsplane/opsplane/shared/api/fault"
-	"github.com/opsplane/opsplane/shared/login/session"
+	"github.com/opsplane/opsplane/shared/login/grant"
 	"github.com/opsplane/opsplane/shared/vcs/vcshost"
 )
 
 func TestCallerIsToldToTryAgainWhereTheHostHasNotResponded(t *testing.T) {
 	t.Parallel()
-	for _, cause := range []error{vcshost.ErrNoAnswer, session.ErrRefreshing} {
+	for _, cause := range []error{vcshost.ErrNoAnswer, grant.ErrRefreshing} {
 		var f *fault.Error
 		if err := outward("github", fmt.Errorf("renew: %w", cause)); !errors.As(err, &f) || f.Kind != fault.Busy || f.ID != "HOST_UNAVAILABLE" {
 			t.Errorf("%v: got %v, want a Busy fault", cause, err)
 		}
 	}
-	if err := outward("github", session.ErrNoGrant); !errors.Is(err, fault.ErrForbidden) {
+	if err := outward("github", grant.ErrNone); !errors.Is(err, fault.ErrForbidden) {
 		t.Errorf("no grant: got %v, want a refusal", err)
 	}
 	storage := errors.New("storage")

@@ -5,7 +5,7 @@ import (
 	"errors"
 
 	"github.com/opsplane/opsplane/shared/api/httpapi"
-	"github.com/opsplane/opsplane/shared/login/session"
+	"github.com/opsplane/opsplane/shared/login/grant"
 	"github.com/opsplane/opsplane/shared/vcs/vcshost"
 )
 
@@ -13,8 +13,8 @@ import (
 // refreshes the grant. Hosts end a token when its grant is refreshed, and another
 // call may refresh the grant at the same time. So if the host refuses the token, do
 // is called once more with the next token, if there is one. asPerson returns
-// session.ErrNoGrant if the person must log in again, or has revoked the grant.
-func (h *hosts) asPerson(ctx context.Context, call httpapi.Call, of session.Holder, refresh session.Refresher, do func(token string) error) error {
+// grant.ErrNone if the person must log in again, or has revoked the grant.
+func (h *hosts) asPerson(ctx context.Context, call httpapi.Call, of grant.Holder, refresh grant.Refresher, do func(token string) error) error {
 	author := call.Author()
 	token, err := h.grants.Token(ctx, of, refresh, author)
 	if err != nil {
@@ -27,7 +27,7 @@ func (h *hosts) asPerson(ctx context.Context, call httpapi.Call, of session.Hold
 		return err
 	}
 	if err = do(token); errors.Is(err, vcshost.ErrRefused) {
-		return session.ErrNoGrant
+		return grant.ErrNone
 	}
 	return err
 }

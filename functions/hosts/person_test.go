@@ -8,6 +8,7 @@ import (
 	"github.com/opsplane/opsplane/infra/test/storagetest"
 	"github.com/opsplane/opsplane/infra/test/vcstest"
 	"github.com/opsplane/opsplane/shared/api/access"
+	"github.com/opsplane/opsplane/shared/login/grant"
 	"github.com/opsplane/opsplane/shared/login/session"
 	"github.com/opsplane/opsplane/shared/login/user"
 	"github.com/opsplane/opsplane/shared/vcs"
@@ -16,15 +17,15 @@ import (
 
 // overtaken returns a rig whose next call first finds the grant of a VCS as it was
 // before another call refreshed it. When it reads again, it finds the new grant.
-func overtaken(t *testing.T, system vcs.VCS, next func(*rig) session.Grant) *rig {
+func overtaken(t *testing.T, system vcs.VCS, next func(*rig) grant.Grant) *rig {
 	t.Helper()
 	r := newRig(t)
 	r.know(t, installation.Installation{VCS: "github", ID: "1", Name: "acme", State: installation.Installed})
-	grant := next(r)
-	of := session.Holder{User: r.Caller.User, Account: vcs.Account{VCS: system, ID: "5"}}
+	newer := next(r)
+	of := grant.Holder{User: r.Caller.User, Account: vcs.Account{VCS: system, ID: "5"}}
 	// The user is read first, then the grant, then the grant again.
 	r.Faults.Add(storagetest.Fault{Operation: "GetItem", Nth: 3, Before: func() {
-		if err := r.grants.Put(t.Context(), of, grant, author()); err != nil {
+		if err := r.grants.Put(t.Context(), of, newer, author()); err != nil {
 			t.Error(err)
 		}
 	}})
@@ -33,19 +34,19 @@ func overtaken(t *testing.T, system vcs.VCS, next func(*rig) session.Grant) *rig
 
 func TestTokenThatAnotherCallsRefreshEndedIsNoLostGrant(t *testing.T) {
 	t.Parallel()
-	atGitHub := func(r *rig) session.Grant {
-		next, err := r.providers["github"].OAuth.Refresh(t.Context(), vcstest.PersonRefresh)
+	atGitHub := func(r *rig) grant.Grant {
+		next, err := r.loginHosts["github"].OAuth.Refresh(t.Context(), vcstest.PersonRefresh)
 		if err != nil {
 			t.Fatal(err)
 		}
 		return next
 	}
-	atGitLab := func(r *rig) session.Grant {
-		of := session.Holder{User: r.Caller.User, Account: vcs.Account{VCS: "gitlab", ID: "5"}}
-		if err := r.grants.Put(t.Context(), of, session.Grant{Access: "ended"}, author()); err != nil {
+	atGitLab := func(r *rig) grant.Grant {
+		of := grant.Holder{User: r.Caller.User, Account: vcs.Account{VCS: "gitlab", ID: "5"}}
+		if err := r.grants.Put(t.Context(), of, grant.Grant{Access: "ended"}, author()); err != nil {
 			t.Fatal(err)
 		}
-		return session.Grant{Access: r.gitlab.Account(ann, "ann")}
+		return grant.Grant{Access: r.gitlab.Account(ann, "ann")}
 	}
 	r := overtaken(t, "github", atGitHub)
 	r.expect(t, "GET", "/api/v1/github/installations", "", 200, `"id":"1"`)

@@ -18,10 +18,10 @@ import (
 	"github.com/opsplane/opsplane/shared/api/access"
 	"github.com/opsplane/opsplane/shared/audit/change"
 	"github.com/opsplane/opsplane/shared/credential/sealed"
+	"github.com/opsplane/opsplane/shared/login/grant"
+	"github.com/opsplane/opsplane/shared/login/loginhost"
+	"github.com/opsplane/opsplane/shared/login/membership"
 	"github.com/opsplane/opsplane/shared/login/oauth"
-	"github.com/opsplane/opsplane/shared/login/person"
-	"github.com/opsplane/opsplane/shared/login/renewal"
-	"github.com/opsplane/opsplane/shared/login/session"
 	"github.com/opsplane/opsplane/shared/login/user"
 	"github.com/opsplane/opsplane/shared/vcs"
 	"github.com/opsplane/opsplane/shared/vcs/githubhost"
@@ -46,8 +46,8 @@ type rig struct {
 	github *vcstest.People
 	gitlab *vcstest.GitLab
 	// The stores of the test, which also writes what the function may not.
-	people person.Memberships
-	grants *session.Grants
+	people membership.Memberships
+	grants *grant.Store
 	tokens *grouptoken.Store
 }
 
@@ -75,9 +75,9 @@ func rigOn(t *testing.T, of *functiontest.Rig, db *dynamodb.Client) *rig {
 	people, grants, tokens := stores(of.Env, db, box)
 	r.hosts = &hosts{
 		people: people,
-		providers: map[vcs.VCS]person.Provider{
-			"github": {OAuth: oauth.GitHub(r.github.URL, "Iv1.x", client), Host: githubhost.NewPeople(r.github.URL)},
-			"gitlab": {OAuth: oauth.GitLab(r.github.URL, "abc", client), Host: gitlabhost.NewPeople(r.gitlab.API)},
+		loginHosts: map[vcs.VCS]loginhost.Host{
+			"github": {OAuth: oauth.GitHub(r.github.URL, "Iv1.x", client), People: githubhost.NewPeople(r.github.URL)},
+			"gitlab": {OAuth: oauth.GitLab(r.github.URL, "abc", client), People: gitlabhost.NewPeople(r.gitlab.API)},
 		},
 		grants:         grants,
 		vcs:            &hostclient.Hosts{App: githubhost.New("", nil, ""), GitLab: gitlabhost.New(r.gitlab.API), Tokens: tokens},
@@ -95,15 +95,15 @@ func rigOn(t *testing.T, of *functiontest.Rig, db *dynamodb.Client) *rig {
 }
 
 // stores returns stores of the tables of env, which they reach through db.
-func stores(env *storagetest.Env, db *dynamodb.Client, box *sealed.Box) (person.Memberships, *session.Grants, *grouptoken.Store) {
+func stores(env *storagetest.Env, db *dynamodb.Client, box *sealed.Box) (membership.Memberships, *grant.Store, *grouptoken.Store) {
 	operations, sessions := env.Table("OperationsTable"), env.Table("SessionsTable")
-	return person.Memberships{
+	return membership.Memberships{
 		Users: &user.Store{DB: db, Table: operations}, Installations: installation.Store{DB: db, Table: operations},
-		Appointments: renewal.Store{DB: db, Table: operations},
-	}, &session.Grants{DB: db, Table: sessions, Box: box}, grouptoken.New(db, sessions, box)
+		Renewals: membership.Renewals{DB: db, Table: operations},
+	}, &grant.Store{DB: db, Table: sessions, Box: box}, grouptoken.New(db, sessions, box)
 }
 
-// person logs somebody in at both hosts.
+// person logs a person in at both hosts.
 func (r *rig) person(t *testing.T, id int, login, gitlabToken string) user.User {
 	t.Helper()
 	identity := user.Identity{ID: vcs.ID(strconv.Itoa(id)), Login: login}
@@ -114,10 +114,10 @@ func (r *rig) person(t *testing.T, id int, login, gitlabToken string) user.User 
 	if err := r.people.Users.PutIdentity(t.Context(), u.ID, "gitlab", identity, author()); err != nil {
 		t.Fatal(err)
 	}
-	for system, grant := range map[vcs.VCS]session.Grant{
+	for system, held := range map[vcs.VCS]grant.Grant{
 		"github": {Access: vcstest.PersonToken, Refresh: vcstest.PersonRefresh, ExpiresAt: born.Add(time.Hour)}, "gitlab": {Access: gitlabToken},
 	} {
-		if err := r.grants.Put(t.Context(), session.Holder{User: u.ID, Account: vcs.Account{VCS: system, ID: identity.ID}}, grant, author()); err != nil {
+		if err := r.grants.Put(t.Context(), grant.Holder{User: u.ID, Account: vcs.Account{VCS: system, ID: identity.ID}}, held, author()); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -144,12 +144,12 @@ func (r *rig) list(t *testing.T, vcs string) string {
 		if status != 200 {
 			return strconv.Itoa(status)
 		}
-		var answer struct{ Installations []shown }
-		if err := json.Unmarshal([]byte(body), &answer); err != nil || answer.Installations == nil {
+		var response struct{ Installations []shown }
+		if err := json.Unmarshal([]byte(body), &response); err != nil || response.Installations == nil {
 			t.Fatalf("%s: %s", path, body)
 		}
 		text = ""
-		for _, i := range answer.Installations {
+		for _, i := range response.Installations {
 			text += i.ID + " " + i.Name + " " + i.AccountStatus + "; "
 		}
 	}

@@ -8,23 +8,24 @@ import (
 
 	"github.com/opsplane/opsplane/shared/api/access"
 	"github.com/opsplane/opsplane/shared/api/httpapi"
-	"github.com/opsplane/opsplane/shared/login/person"
-	"github.com/opsplane/opsplane/shared/login/session"
+	"github.com/opsplane/opsplane/shared/login/grant"
+	"github.com/opsplane/opsplane/shared/login/loginhost"
+	"github.com/opsplane/opsplane/shared/login/membership"
 	"github.com/opsplane/opsplane/shared/vcs"
 	"github.com/opsplane/opsplane/shared/vcs/hostclient"
 )
 
 // hosts holds what the operations need.
 type hosts struct {
-	people    person.Memberships
-	providers map[vcs.VCS]person.Provider // by VCS; only those that are configured
-	grants    *session.Grants
-	vcs       *hostclient.Hosts
-	allowed   allowed
+	people     membership.Memberships
+	loginHosts map[vcs.VCS]loginhost.Host // by VCS; only those that are configured
+	grants     *grant.Store
+	vcs        *hostclient.Hosts
+	allowed    allowed
 	// webhookSecrets returns the values of the secret of webhook tokens, the newest
 	// first.
 	webhookSecrets func(context.Context, time.Time) ([]string, error)
-	askTime        time.Duration // time that a VCS may take for a list; 0 means maxAskTime
+	listTime       time.Duration // time that a VCS may take for a list; 0 means defaultListTime
 	log            *slog.Logger
 }
 

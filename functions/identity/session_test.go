@@ -18,7 +18,7 @@ import (
 // pass it on.
 func (r *rig) login(t *testing.T, u user.User, at time.Time) *access.Caller {
 	t.Helper()
-	_, made, err := r.sessions.Create(t.Context(), session.Holder{User: u.ID, Account: vcs.Account{VCS: "github", ID: u.Identities["github"].ID}}, change.Author{Principal: u.ID, Request: uuid.NewString(), At: at})
+	_, made, err := r.sessions.Create(t.Context(), u.ID, vcs.Account{VCS: "github", ID: u.Identities["github"].ID}, change.Author{Principal: u.ID, Request: uuid.NewString(), At: at})
 	if err != nil {
 		t.Fatal(err)
 	}

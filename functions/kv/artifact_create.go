@@ -54,10 +54,10 @@ func readFile(b *httpapi.Body) artifact.File {
 	b.Require("size", httpapi.MustBeInt(0, int(artifact.MaxSize)))
 	b.Require("sha256", mustBeSHA256)
 	f := artifact.File{
-		SHA256: strings.ToLower(b.Text("sha256", "", isSHA256, mustBeSHA256)),
-		ContentType: b.Text("content_type", anyContent, isContentType,
+		SHA256: strings.ToLower(b.ValidString("sha256", "", isSHA256, mustBeSHA256)),
+		ContentType: b.ValidString("content_type", anyContent, isContentType,
 			"must be a media type, such as application/zip, of at most 255 printable ASCII characters"),
-		Name: b.Text("file_name", "", isFileName,
+		Name: b.ValidString("file_name", "", isFileName,
 			"must be the plain name of a file: 1 to 255 bytes, without slashes and characters that cannot be printed"),
 	}
 	if size := b.OptionalInt("size", 0, int(artifact.MaxSize)); size != nil {

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"reflect"
 	"regexp"
 	"testing"
 	"time"
@@ -48,7 +47,7 @@ func newBenchmarked(b *testing.B) *benchmarked {
 // handler returns the function called with an event of events/kv.
 func (f *benchmarked) handler(b *testing.B, event string) *bench.Handler {
 	b.Helper()
-	h, err := bench.NewHandler(f.Handle, bench.OK, "../../events/kv/"+event+".json", "{{user}}", "user-1", "{{key}}", "key-1")
+	h, err := bench.NewHandler(f.Lambda, bench.OK, "../../events/kv/"+event+".json", "{{user}}", "user-1", "{{key}}", "key-1")
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -79,13 +78,9 @@ func BenchmarkSet(b *testing.B) {
 			// in several of its values.
 			Before: func() error {
 				next := attr.String(uuid.NewString())
-				for name, value := range in.ExpressionAttributeValues {
-					if reflect.DeepEqual(value, request) {
-						in.ExpressionAttributeValues[name] = next
-					}
-				}
+				err := bench.Replace(in.ExpressionAttributeValues, request, next)
 				request = next
-				return nil
+				return err
 			},
 			Do: func() error {
 				_, err := f.db.UpdateItem(b.Context(), in)

@@ -9,6 +9,15 @@ import (
 	"github.com/opsplane/opsplane/shared/kv"
 )
 
+// entries are the rows and keys that one commit may name. A longer list names one of
+// them twice, or more than the store commits together.
+var entries = httpapi.ObjectList{
+	Must:    `is required: a list of objects with "key" and, for one row of it, "idx"`,
+	Element: `must be a list of objects: an entry must be an object with the member "key"`,
+	Max:     kv.MaxCommitRows + kv.MaxCommitKeys,
+	TooMany: "TOO_MANY_RECORDS",
+}
+
 // decodeCommit returns the rows that shall be committed together. A key that cannot
 // be decoded exactly is refused: it must not become another key.
 func decodeCommit(r *http.Request) ([]kv.Target, error) {
@@ -16,11 +25,9 @@ func decodeCommit(r *http.Request) ([]kv.Target, error) {
 	if err := b.Err(); err != nil {
 		return nil, err
 	}
-	entries := b.Objects("keys",
-		`is required: a list of objects with "key" and, for one row of it, "idx"`, `must be a list of objects: an entry must be an object with the member "key"`)
-	targets := make([]kv.Target, len(entries))
-	for i, entry := range entries {
-		targets[i] = kv.Target{Key: entry.String("key"), Idx: readIdx(entry)}
+	var targets []kv.Target
+	for entry := range b.Objects("keys", entries) {
+		targets = append(targets, kv.Target{Key: entry.String("key"), Idx: readIdx(entry)})
 	}
 	return targets, b.Err()
 }

@@ -35,13 +35,16 @@ type bodyOperation struct {
 	rule access.Rule
 	// members are the names of the parameters, without the key.
 	members []string
-	// do runs the operation.
-	do bodyEndpoint
+	// decode reads the operation.
+	decode bodyDecoder
 }
 
-// bodyEndpoint runs an operation on the key that was read, with the parameters in
-// b. URLs in the response begin with the address of the API.
-type bodyEndpoint func(ctx context.Context, call httpapi.Call, key string, b *httpapi.Body, address string) (httpapi.Response, error)
+// bodyDecoder reads an operation on a key, with the parameters in b. URLs in the
+// response begin with the address of the API.
+type bodyDecoder func(key string, b *httpapi.Body, address string) (runner, error)
+
+// runner runs an operation that was read.
+type runner func(context.Context, httpapi.Call) (httpapi.Response, error)
 
 // readable returns the operations of the route read, writable those of the route
 // write.
@@ -65,31 +68,31 @@ func writable(k keys, a artifacts) map[string]bodyOperation {
 		"delete": {both, []string{"idx", "version"}, withParameters(readDeleting, k.delete)},
 		"create_artifact": {writing, []string{
 			"size", "sha256", "content_type", "file_name", "idx", "committed", "read_caps", "write_caps", "if_absent", "version",
-		}, func(ctx context.Context, call httpapi.Call, key string, b *httpapi.Body, address string) (httpapi.Response, error) {
+		}, func(key string, b *httpapi.Body, address string) (runner, error) {
 			c, err := readCreating(key, b, address)
-			if err != nil {
-				return nil, err
-			}
-			result, err := a.create(ctx, call, c)
-			return httpapi.ResponseOf(result), err
+			return running(c, a.create), err
 		}},
 	}
 }
 
-// withParameters returns the endpoint of an operation whose parameters may also
+// withParameters returns the decoder of an operation whose parameters may also
 // come from a query.
-func withParameters[Q, A any](read func(string, parameters) (Q, error), do func(context.Context, httpapi.Call, Q) (A, error)) bodyEndpoint {
+func withParameters[Q, A any](read func(string, parameters) (Q, error), do func(context.Context, httpapi.Call, Q) (A, error)) bodyDecoder {
 	return withBody(func(key string, b *httpapi.Body) (Q, error) { return read(key, b) }, do)
 }
 
-// withBody returns the endpoint of an operation whose parameters always come from a
+// withBody returns the decoder of an operation whose parameters always come from a
 // body.
-func withBody[Q, A any](read func(string, *httpapi.Body) (Q, error), do func(context.Context, httpapi.Call, Q) (A, error)) bodyEndpoint {
-	return func(ctx context.Context, call httpapi.Call, key string, b *httpapi.Body, _ string) (httpapi.Response, error) {
+func withBody[Q, A any](read func(string, *httpapi.Body) (Q, error), do func(context.Context, httpapi.Call, Q) (A, error)) bodyDecoder {
+	return func(key string, b *httpapi.Body, _ string) (runner, error) {
 		q, err := read(key, b)
-		if err != nil {
-			return nil, err
-		}
+		return running(q, do), err
+	}
+}
+
+// running returns the runner of an operation with its input.
+func running[Q, A any](q Q, do func(context.Context, httpapi.Call, Q) (A, error)) runner {
+	return func(ctx context.Context, call httpapi.Call) (httpapi.Response, error) {
 		result, err := do(ctx, call, q)
 		return httpapi.ResponseOf(result), err
 	}
@@ -132,6 +135,13 @@ func inBody(operations map[string]bodyOperation) httpapi.Endpoint {
 		if err := b.Err(); err != nil {
 			return nil, err
 		}
-		return operation.do(ctx, call, key, b, httpapi.Address(asSent(r)))
+		run, err := operation.decode(key, b, httpapi.Address(asSent(r)))
+		if err != nil {
+			return nil, err
+		}
+		if err := httpapi.CheckRead(r); err != nil {
+			return nil, err
+		}
+		return run(ctx, call)
 	}
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
@@ -11,6 +12,7 @@ import (
 	"testing"
 
 	"github.com/opsplane/opsplane/shared/api/access"
+	"github.com/opsplane/opsplane/shared/api/httpapi"
 	"github.com/opsplane/opsplane/shared/kv"
 )
 
@@ -168,4 +170,27 @@ func TestOperationInTheBodyNeedsItsOwnCapabilities(t *testing.T) {
 	r.want(t, "POST", "/read", `{"get":{"key":"c"}}`, 404, "")
 	r.want(t, "POST", "/read", `{"get":{"key":"a"}}`, 200, rec(true, `1`, 0, "a", 1, 0))
 	r.want(t, "POST", "/api/v1/gitlab/kv/1/read", `{"get":{"key":"a"}}`, 403, "")
+}
+
+// If an operation declares a member that its decoder does not read, the request must
+// not have an effect.
+func TestOperationInTheBodyThatDoesNotReadItsMembersDoesNotRun(t *testing.T) {
+	t.Parallel()
+	ran := false
+	operations := map[string]bodyOperation{"do": {reading, []string{"idx"}, withBody(
+		func(key string, b *httpapi.Body) (string, error) { return key, b.Err() },
+		func(context.Context, httpapi.Call, string) (httpapi.Empty, error) {
+			ran = true
+			return httpapi.Empty{}, nil
+		},
+	)}}
+	r := served([]httpapi.Route{{
+		Pattern: "POST /api/v1/{vcs}/kv/{installation_id}/read", Rule: reading, Input: bodyInput(operations), Endpoint: inBody(operations),
+	}}, member())
+	for body, status := range map[string]int{`{"do":{"key":"a","idx":1}}`: 500, `{"do":{"key":"a"}}`: 200} {
+		ran = false
+		if resp := r.ask(t, "POST", "/read", body); resp.StatusCode != status || ran != (status == 200) {
+			t.Errorf("%s: got %d %s, ran: %t; want %d", body, resp.StatusCode, resp.Body, ran, status)
+		}
+	}
 }

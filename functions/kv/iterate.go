@@ -44,7 +44,7 @@ func decodeIterate(r *http.Request) (iterating, error) {
 }
 
 func readIterating(start string, p parameters) (iterating, error) {
-	parts, err := selection.Parse(p.All("select"))
+	parts, err := selection.Parse(p.Strings("select"))
 	if err != nil {
 		return iterating{}, err
 	}

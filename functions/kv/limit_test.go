@@ -113,7 +113,7 @@ func (e endless) Iterate(_ context.Context, _ kv.Caller, r kv.Range) ([]kv.Recor
 
 func TestPagesOfOneAnswerShareABudget(t *testing.T) {
 	t.Parallel()
-	parts, err := selection.Parse([]string{"x=x"})
+	parts, err := selection.Parse(slices.Values([]string{"x=x"}))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -170,7 +170,7 @@ func TestManySelectionsOfLargeValuesEndAPageByTheirWork(t *testing.T) {
 		for i := range c.parts {
 			values = append(values, fmt.Sprintf("a%d=x", i))
 		}
-		parts, err := selection.Parse(values)
+		parts, err := selection.Parse(slices.Values(values))
 		if err != nil {
 			t.Fatal(err)
 		}

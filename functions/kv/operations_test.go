@@ -181,6 +181,7 @@ func TestBadInputIsRefusedWithItsReason(t *testing.T) {
 		{"POST", "/commit", `{"keys":[{"key":"\ud800"}]}`, "INVALID_BODY", "valid characters"},
 		{"POST", "/commit", `{"keys":[{"key":"a","idx":40000}]}`, "INVALID_BODY", "idx"},
 		{"POST", "/commit", `{"keys":[{"key":"` + strings.Repeat("k", kv.MaxKeyBytes+1) + `"}]}`, "KEY_TOO_LONG", "1000"},
+		{"POST", "/commit", `{"keys":[` + strings.Repeat(`{},`, kv.MaxCommitRows+kv.MaxCommitKeys) + `{}]}`, "TOO_MANY_RECORDS", "10101 elements; at most 10100"},
 		{"POST", "/commit", fmt.Sprintf(tooMany, numbers...), "TOO_MANY_KEYS", "100"},
 		{"GET", "/iter/a?limit=-1", "", "INVALID_PARAMETER", "0 to 10000"},
 		{"GET", "/iter/a?limit=10001", "", "INVALID_PARAMETER", "0 to 10000"},

@@ -1,6 +1,8 @@
 package main
 
 import (
+	"iter"
+
 	"github.com/opsplane/opsplane/shared/api/httpapi"
 	"github.com/opsplane/opsplane/shared/kv"
 )
@@ -15,8 +17,8 @@ type parameters interface {
 	OptionalInt(name string, low, high int) *int
 	// OptionalString reads a text; nil if there is none.
 	OptionalString(name string) *string
-	// All reads a list of texts.
-	All(name string) []string
+	// Strings reads a list of texts, one by one.
+	Strings(name string) iter.Seq[string]
 	// Err returns the fault of the first parameter that could not be read.
 	Err() error
 }

@@ -17,7 +17,7 @@ type getting struct {
 }
 
 func readGetting(key string, p parameters) (getting, error) {
-	parts, err := selection.Parse(p.All("select"))
+	parts, err := selection.Parse(p.Strings("select"))
 	if err != nil {
 		return getting{}, err
 	}

@@ -14,6 +14,7 @@ import (
 	"github.com/opsplane/opsplane/shared/api/httpapi"
 	"github.com/opsplane/opsplane/shared/audit/change"
 	"github.com/opsplane/opsplane/shared/credential/sealed"
+	"github.com/opsplane/opsplane/shared/login/grant"
 	"github.com/opsplane/opsplane/shared/login/session"
 	"github.com/opsplane/opsplane/shared/login/user"
 	"github.com/opsplane/opsplane/shared/vcs"
@@ -45,7 +46,7 @@ const consoleState = "gitlab_login"
 // decodeCallback reads a request of the VCS's callback.
 func (l *login) decodeCallback(system vcs.VCS) func(*http.Request) (callbackRequest, error) {
 	return func(r *http.Request) (callbackRequest, error) {
-		_, configured := l.providers[system]
+		_, configured := l.loginHosts[system]
 		if named := vcs.VCS(r.PathValue("vcs")); !configured || named != "" && named != system {
 			return callbackRequest{}, fault.ErrNotFound
 		}
@@ -151,16 +152,16 @@ func (l *login) again(q callbackRequest) string {
 
 // signIn exchanges the code. It returns who has logged in, and the text of a new
 // session.
-func (l *login) signIn(ctx context.Context, q callbackRequest, begun pending, author change.Author) (of session.Holder, text string, err error) {
-	p := l.providers[q.vcs]
-	grant, err := p.OAuth.Exchange(ctx, q.code, begun.Verifier, begun.Redirect)
-	if errors.Is(err, session.ErrRefused) {
+func (l *login) signIn(ctx context.Context, q callbackRequest, begun pending, author change.Author) (of grant.Holder, text string, err error) {
+	p := l.loginHosts[q.vcs]
+	given, err := p.OAuth.Exchange(ctx, q.code, begun.Verifier, begun.Redirect)
+	if errors.Is(err, grant.ErrRefused) {
 		return of, "", errRefused
 	}
 	if err != nil {
 		return of, "", err
 	}
-	account, err := p.Host.Whoami(ctx, grant.Access)
+	account, err := p.People.Whoami(ctx, given.Access)
 	if err != nil {
 		return of, "", err
 	}
@@ -170,16 +171,16 @@ func (l *login) signIn(ctx context.Context, q callbackRequest, begun pending, au
 		return of, "", err
 	}
 	author.Principal = u.ID
-	of = session.Holder{User: u.ID, Account: vcs.Account{VCS: q.vcs, ID: identity.ID}}
-	if err := l.grants.Put(ctx, of, grant, author); err != nil {
+	of = grant.Holder{User: u.ID, Account: vcs.Account{VCS: q.vcs, ID: identity.ID}}
+	if err := l.grants.Put(ctx, of, given, author); err != nil {
 		return of, "", err
 	}
-	if _, err := l.people.Renew(ctx, author, p.Host, of, grant.Access); err != nil {
+	if _, err := l.people.Renew(ctx, author, p.People, of, given.Access); err != nil {
 		// The console lists the installations next, and that asks the host again.
 		l.log.LogAttrs(ctx, slog.LevelWarn, "memberships not read at login",
 			slog.String("request_id", author.Request), slog.String("error", err.Error()))
 	}
-	text, _, err = l.sessions.Create(ctx, of, author)
+	text, _, err = l.sessions.Create(ctx, of.User, of.Account, author)
 	return of, text, err
 }
 

@@ -303,7 +303,7 @@ func TestLoginThatTheConsoleBeganBeginsAnewHere(t *testing.T) {
 func TestOtherRequests(t *testing.T) {
 	t.Parallel()
 	h := newRig(t)
-	delete(h.providers, "gitlab")
+	delete(h.loginHosts, "gitlab")
 	for target, want := range map[string]int{
 		"/api/v1/gitlab/login": 404, "/api/v1/bitbucket/login": 404, "/api/v1/gitlab/callback?code=x": 404,
 		"/api/v1/github/callback?code=x": 404, "/api/v1/github/login?installation_id=x": 400,

@@ -12,8 +12,9 @@ import (
 	"github.com/opsplane/opsplane/shared/api/ratelimit"
 	"github.com/opsplane/opsplane/shared/credential/sealed"
 	"github.com/opsplane/opsplane/shared/credential/secret"
-	"github.com/opsplane/opsplane/shared/login/person"
-	"github.com/opsplane/opsplane/shared/login/renewal"
+	"github.com/opsplane/opsplane/shared/login/grant"
+	"github.com/opsplane/opsplane/shared/login/loginhost"
+	"github.com/opsplane/opsplane/shared/login/membership"
 	"github.com/opsplane/opsplane/shared/login/session"
 	"github.com/opsplane/opsplane/shared/login/user"
 	"github.com/opsplane/opsplane/shared/storage/awsclient"
@@ -27,14 +28,14 @@ func main() {
 	box := sealed.NewBox(secret.New(config, os.Getenv("SERVER_SECRET"), time.Now).Keys)
 	operations, sessions := os.Getenv("OPERATIONS_TABLE"), os.Getenv("SESSIONS_TABLE")
 	l := &login{
-		providers: person.Providers(config, os.Getenv, time.Now),
-		log:       telemetry.Logger(), box: box,
-		people: person.Memberships{
+		loginHosts: loginhost.FromEnv(config, os.Getenv, time.Now),
+		log:        telemetry.Logger(), box: box,
+		people: membership.Memberships{
 			Users: &user.Store{DB: db, Table: operations}, Installations: installation.Store{DB: db, Table: operations},
-			Appointments: renewal.Store{DB: db, Table: operations},
+			Renewals: membership.Renewals{DB: db, Table: operations},
 		},
 		sessions: &session.Store{DB: db, Table: sessions},
-		grants:   &session.Grants{DB: db, Table: sessions, Box: box},
+		grants:   &grant.Store{DB: db, Table: sessions, Box: box},
 		attempts: &ratelimit.Store{DB: db, Table: sessions}, failures: failures(os.Getenv("LOGIN_FAILURE_LIMIT")),
 	}
 	httpapi.NewLambda(routes(l), telemetry.Logger(), time.Now).Serve()

@@ -59,7 +59,7 @@ func TestBrowserIsToldOfAFailureInAPage(t *testing.T) {
 			return target
 		}, 503, []string{"THROTTLED", again}},
 		"VCS that is not configured": {func(_ *testing.T, b *browser) string {
-			delete(b.providers, "gitlab")
+			delete(b.loginHosts, "gitlab")
 			return "/api/v1/gitlab/login"
 		}, 404, []string{"it is not configured for it"}},
 	} {

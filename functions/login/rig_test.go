@@ -15,9 +15,10 @@ import (
 	"github.com/opsplane/opsplane/shared/api/httpapi/httpapitest"
 	"github.com/opsplane/opsplane/shared/api/ratelimit"
 	"github.com/opsplane/opsplane/shared/credential/sealed"
+	"github.com/opsplane/opsplane/shared/login/grant"
+	"github.com/opsplane/opsplane/shared/login/loginhost"
+	"github.com/opsplane/opsplane/shared/login/membership"
 	"github.com/opsplane/opsplane/shared/login/oauth"
-	"github.com/opsplane/opsplane/shared/login/person"
-	"github.com/opsplane/opsplane/shared/login/renewal"
 	"github.com/opsplane/opsplane/shared/login/session"
 	"github.com/opsplane/opsplane/shared/login/user"
 	"github.com/opsplane/opsplane/shared/vcs"
@@ -67,16 +68,16 @@ func (h *rig) over(db *dynamodb.Client) *login {
 	secret := func(context.Context) (string, error) { return "s3cret", nil }
 	box := sealed.NewBox(sealed.Fixed([]byte(strings.Repeat("k", 32))))
 	return &login{
-		providers: map[vcs.VCS]person.Provider{
-			"github": {OAuth: oauth.GitHub(h.vcs.URL, "Iv1.x", secret), Host: githubhost.NewPeople(h.vcs.URL)},
-			"gitlab": {OAuth: oauth.GitLab(h.vcs.URL, "abc", secret), Host: gitlabhost.NewPeople(h.vcs.URL + "/api")},
+		loginHosts: map[vcs.VCS]loginhost.Host{
+			"github": {OAuth: oauth.GitHub(h.vcs.URL, "Iv1.x", secret), People: githubhost.NewPeople(h.vcs.URL)},
+			"gitlab": {OAuth: oauth.GitLab(h.vcs.URL, "abc", secret), People: gitlabhost.NewPeople(h.vcs.URL + "/api")},
 		},
 		box: box, log: h.Logger(),
-		people: person.Memberships{
+		people: membership.Memberships{
 			Users: &user.Store{DB: db, Table: operations}, Installations: installation.Store{DB: db, Table: operations},
-			Appointments: renewal.Store{DB: db, Table: operations},
+			Renewals: membership.Renewals{DB: db, Table: operations},
 		},
-		sessions: &session.Store{DB: db, Table: sessions}, grants: &session.Grants{DB: db, Table: sessions, Box: box},
+		sessions: &session.Store{DB: db, Table: sessions}, grants: &grant.Store{DB: db, Table: sessions, Box: box},
 		attempts: &ratelimit.Store{DB: db, Table: sessions}, failures: failuresInTests,
 	}
 }

@@ -9,10 +9,11 @@ import (
 	"github.com/opsplane/opsplane/shared/api/httpapi"
 	"github.com/opsplane/opsplane/shared/api/ratelimit"
 	"github.com/opsplane/opsplane/shared/credential/sealed"
-	"github.com/opsplane/opsplane/shared/login/person"
+	"github.com/opsplane/opsplane/shared/login/grant"
+	"github.com/opsplane/opsplane/shared/login/loginhost"
+	"github.com/opsplane/opsplane/shared/login/membership"
 	"github.com/opsplane/opsplane/shared/login/session"
 	"github.com/opsplane/opsplane/shared/vcs"
-	"github.com/opsplane/opsplane/shared/vcs/installation"
 )
 
 // callbacks are the paths to which the VCSs send browsers back.
@@ -20,14 +21,14 @@ var callbacks = map[vcs.VCS]string{vcs.GitHub: "/api/github/v1/callback", vcs.Gi
 
 // login holds what the routes need.
 type login struct {
-	providers map[vcs.VCS]person.Provider // by VCS; only those that are configured
-	box       *sealed.Box
-	people    person.Memberships
-	sessions  *session.Store
-	grants    *session.Grants
-	attempts  *ratelimit.Store
-	failures  int // maximum failed logins of an address in ten minutes; 0 means no limit
-	log       *slog.Logger
+	loginHosts map[vcs.VCS]loginhost.Host // by VCS; only those that are configured
+	box        *sealed.Box
+	people     membership.Memberships
+	sessions   *session.Store
+	grants     *grant.Store
+	attempts   *ratelimit.Store
+	failures   int // maximum failed logins of an address in ten minutes; 0 means no limit
+	log        *slog.Logger
 }
 
 // public needs no credential, because a login is the way to get one.
@@ -61,7 +62,7 @@ func redirect(to string, cookies ...*http.Cookie) httpapi.Redirect {
 func installationOf(r *http.Request, system vcs.VCS) (vcs.ID, error) {
 	query := httpapi.NewQuery(r)
 	id := vcs.ID(query.String("installation_id", ""))
-	if query.Has("installation_id") && installation.Check(vcs.Installation{VCS: system, ID: id}) != nil {
+	if query.Has("installation_id") && access.CheckInstallation(vcs.Installation{VCS: system, ID: id}) != nil {
 		return "", fault.Invalidf("INVALID_PARAMETER", "query parameter installation_id must be the number of an installation")
 	}
 	return id, nil

@@ -48,7 +48,7 @@ type startRequest struct {
 
 func (l *login) decodeStart(r *http.Request) (startRequest, error) {
 	system := vcs.VCS(r.PathValue("vcs"))
-	if _, ok := l.providers[system]; !ok {
+	if _, ok := l.loginHosts[system]; !ok {
 		return startRequest{}, fault.ErrNotFound
 	}
 	id, err := installationOf(r, system)
@@ -57,7 +57,7 @@ func (l *login) decodeStart(r *http.Request) (startRequest, error) {
 
 // start sends the browser to the VCS.
 func (l *login) start(ctx context.Context, call httpapi.Call, q startRequest) (httpapi.Redirect, error) {
-	p := l.providers[q.vcs]
+	p := l.loginHosts[q.vcs]
 	begun := pending{
 		VCS: q.vcs, State: session.NewState(), Verifier: session.NewState(), Redirect: q.base + callbacks[q.vcs],
 		Installation: q.installation, Expires: call.Now.Add(loginTime).Unix(),

@@ -33,11 +33,11 @@ func running(want tally, prepare func(*testing.T, *rig)) costs.Scenario {
 	return func(t *testing.T) *costs.Meter {
 		env, m := costs.New(t)
 		r := rigOn(t, functiontest.On(env, function))
-		a, err := r.people.Appointments.Get(t.Context(), r.ann, "github")
+		a, err := r.people.Renewals.Get(t.Context(), r.ann, "github")
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := r.people.Appointments.End(t.Context(), a); err != nil {
+		if err := r.people.Renewals.End(t.Context(), a); err != nil {
 			t.Fatal(err)
 		}
 		r.Clock.Set(born.Add(time.Hour))

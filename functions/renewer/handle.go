@@ -15,20 +15,21 @@ import (
 
 	"github.com/opsplane/opsplane/shared/background/frame"
 	"github.com/opsplane/opsplane/shared/credential/apikey"
-	"github.com/opsplane/opsplane/shared/login/person"
-	"github.com/opsplane/opsplane/shared/login/session"
+	"github.com/opsplane/opsplane/shared/login/grant"
+	"github.com/opsplane/opsplane/shared/login/loginhost"
+	"github.com/opsplane/opsplane/shared/login/membership"
 	"github.com/opsplane/opsplane/shared/telemetry"
 	"github.com/opsplane/opsplane/shared/vcs"
 )
 
 // renewer does the renewals that are due.
 type renewer struct {
-	people    person.Memberships
-	providers map[vcs.VCS]person.Provider // by VCS; only those that are configured
-	grants    *session.Grants
-	keys      *apikey.Store
-	log       *slog.Logger
-	now       func() time.Time
+	people     membership.Memberships
+	loginHosts map[vcs.VCS]loginhost.Host // by VCS; only those that are configured
+	grants     *grant.Store
+	keys       *apikey.Store
+	log        *slog.Logger
+	now        func() time.Time
 }
 
 const (
@@ -37,11 +38,11 @@ const (
 	reserve = 10 * time.Second
 	// batch is how many renewals are read at a time.
 	batch = 100
-	// side is how many people one host is asked about at the same time.
-	side = 10
-	// enough is how many failures of a host in a row end the work on this host in a
-	// run.
-	enough = 5
+	// maxConcurrent is how many people one host is asked about at the same time.
+	maxConcurrent = 10
+	// maxFailures is how many failures of a host in a row end the work on this host
+	// in a run.
+	maxFailures = 5
 )
 
 // tally counts what one run has done.
@@ -55,7 +56,7 @@ type tally struct {
 }
 
 // errFailed is all that the invoker sees. The log has the details.
-var errFailed = errors.New("not all appointments that are due could be looked at; the function's log says why")
+var errFailed = errors.New("not all renewals that are due could be done; the function's log says why")
 
 // handle does the renewals that are due, of all hosts at the same time. The next
 // run, a minute later, does those that are left.
@@ -63,12 +64,12 @@ func (r *renewer) handle(ctx context.Context, _ json.RawMessage) (tally, error) 
 	ctx, cancel := frame.KeepBack(ctx, reserve)
 	defer cancel()
 	run := &run{renewer: r, request: cmp.Or(telemetry.Invocation(ctx), uuid.NewString())}
-	failures := make([]error, 0, len(r.providers))
+	failures := make([]error, 0, len(r.loginHosts))
 	var mu sync.Mutex
 	var hosts sync.WaitGroup
-	for system, provider := range r.providers {
+	for system, host := range r.loginHosts {
 		hosts.Go(func() {
-			err := run.all(ctx, system, provider)
+			err := run.all(ctx, system, host)
 			mu.Lock()
 			defer mu.Unlock()
 			failures = append(failures, err)
@@ -94,23 +95,25 @@ type run struct {
 // all does the renewals of one host, until none is due, the time is over, or the
 // host has failed too often. Its error comes from the storage. A reminder that cannot
 // be decoded does not stop the others.
-func (r *run) all(ctx context.Context, system vcs.VCS, provider person.Provider) error {
+func (r *run) all(ctx context.Context, system vcs.VCS, host loginhost.Host) error {
 	var inARow atomic.Int64
+	var listed error // that of the last list
 	for ctx.Err() == nil {
-		due, err := r.people.Appointments.Due(ctx, system, r.now(), batch)
+		var due []membership.Reminder
+		due, listed = r.people.Renewals.Due(ctx, system, r.now(), batch)
 		if len(due) == 0 {
-			return err
+			return listed
 		}
 		failures := make([]error, len(due))
 		var group errgroup.Group // without a context: a renewal that fails must not stop the others
-		group.SetLimit(side)
+		group.SetLimit(maxConcurrent)
 		for i, of := range due {
 			group.Go(func() error {
-				if ctx.Err() != nil || inARow.Load() >= enough {
+				if ctx.Err() != nil || inARow.Load() >= maxFailures {
 					return nil
 				}
 				var failed bool
-				if failed, failures[i] = r.keep(ctx, system, provider, of); failed {
+				if failed, failures[i] = r.keep(ctx, system, host, of); failed {
 					inARow.Add(1)
 				} else {
 					inARow.Store(0)
@@ -119,11 +122,11 @@ func (r *run) all(ctx context.Context, system vcs.VCS, provider person.Provider)
 			})
 		}
 		_ = group.Wait() // failures holds the errors
-		if err := errors.Join(failures...); err != nil || inARow.Load() >= enough {
-			return err
+		if err := errors.Join(failures...); err != nil || inARow.Load() >= maxFailures {
+			return errors.Join(err, listed)
 		}
 	}
-	return nil
+	return listed
 }
 
 // report writes the log line of a run that did something.

@@ -11,8 +11,9 @@ import (
 	"github.com/opsplane/opsplane/shared/background/frame"
 	"github.com/opsplane/opsplane/shared/background/queue"
 	"github.com/opsplane/opsplane/shared/credential/apikey"
-	"github.com/opsplane/opsplane/shared/login/person"
-	"github.com/opsplane/opsplane/shared/login/renewal"
+	"github.com/opsplane/opsplane/shared/login/grant"
+	"github.com/opsplane/opsplane/shared/login/loginhost"
+	"github.com/opsplane/opsplane/shared/login/membership"
 	"github.com/opsplane/opsplane/shared/login/session"
 	"github.com/opsplane/opsplane/shared/login/user"
 	"github.com/opsplane/opsplane/shared/vcs"
@@ -34,47 +35,47 @@ const (
 )
 
 // errAbsent says that nobody would use the host's statement.
-var errAbsent = errors.New("nobody uses the host's word")
+var errAbsent = errors.New("no one uses the host's statement")
 
 // keep does one renewal and moves or ends it. It reports whether the host gave no
 // usable response. Its error comes from the storage. Then the renewal is still due.
 //
 // Nothing is stored before the end. So if a worker dies, the renewal is still due.
 // All steps may be done twice.
-func (r *run) keep(ctx context.Context, system vcs.VCS, provider person.Provider, of renewal.Reminder) (failed bool, err error) {
-	a, err := r.people.Appointments.Get(ctx, of.User, system)
-	if errors.Is(err, renewal.ErrMoved) || err == nil && !a.Due.Equal(of.At) {
+func (r *run) keep(ctx context.Context, system vcs.VCS, host loginhost.Host, of membership.Reminder) (failed bool, err error) {
+	renewal, err := r.people.Renewals.Get(ctx, of.User, system)
+	if errors.Is(err, membership.ErrMoved) || err == nil && !renewal.Due.Equal(of.At) {
 		// Another worker was first and moved the reminder, or the reminder was left
 		// behind.
-		return false, r.people.Appointments.Drop(ctx, system, of)
+		return false, r.people.Renewals.Drop(ctx, system, of)
 	}
 	if err != nil {
 		return false, err
 	}
-	word, err := r.ask(ctx, provider, a)
+	said, err := r.ask(ctx, host, renewal)
 	after, cancel := context.WithTimeout(context.WithoutCancel(ctx), settle)
 	defer cancel()
 	switch {
 	case err == nil:
-		a.Tries, a.Refused = 0, false
+		renewal.Tries, renewal.Refused = 0, false
 		r.renewed.Add(1)
-		err = r.people.Appointments.Move(after, a, word.asked.Add(renewal.Every-rand.N(renewal.Every/10)))
+		err = r.people.Renewals.Move(after, renewal, said.asked.Add(membership.RenewalInterval-rand.N(membership.RenewalInterval/10)))
 	case ctx.Err() != nil:
 		return false, nil // the time is over: the renewal is still due
 	case errors.Is(err, errAbsent):
 		r.ended.Add(1)
-		err = r.people.Appointments.End(after, a)
-	case refused(err) && !a.Refused:
-		a.Tries, a.Refused = 0, true
-		err = r.people.Appointments.Move(after, a, r.now().Add(again))
+		err = r.people.Renewals.End(after, renewal)
+	case refused(err) && !renewal.Refused:
+		renewal.Tries, renewal.Refused = 0, true
+		err = r.people.Renewals.Move(after, renewal, r.now().Add(again))
 	case refused(err):
 		r.ended.Add(1)
-		err = r.disown(after, a, word)
+		err = r.disown(after, renewal, said)
 	default:
 		failed = true
-		err = r.stumble(after, a, err)
+		err = r.stumble(after, renewal, err)
 	}
-	if errors.Is(err, renewal.ErrMoved) {
+	if errors.Is(err, membership.ErrMoved) {
 		err = nil
 	}
 	return failed, err
@@ -83,39 +84,39 @@ func (r *run) keep(ctx context.Context, system vcs.VCS, provider person.Provider
 // refused reports whether the host may no longer be asked about the person: because
 // the host says so, or because there is no valid grant.
 func refused(err error) bool {
-	return errors.Is(err, session.ErrNoGrant) || errors.Is(err, vcshost.ErrRefused)
+	return errors.Is(err, grant.ErrNone) || errors.Is(err, vcshost.ErrRefused)
 }
 
-// word says when a host was asked about a person, and for which of the person's
+// statement says when a host was asked about a person, and for which of the person's
 // accounts.
-type word struct {
+type statement struct {
 	asked   time.Time
 	account vcs.Account
 }
 
 // ask asks the host which installations the person may act on, unless the last
 // statement is recent.
-func (r *run) ask(ctx context.Context, provider person.Provider, a renewal.Appointment) (said word, err error) {
+func (r *run) ask(ctx context.Context, host loginhost.Host, renewal membership.Renewal) (said statement, err error) {
 	defer frame.Guard(&err)
 	now := r.now()
-	u, err := r.people.Users.Get(ctx, a.User)
+	u, err := r.people.Users.Get(ctx, renewal.User)
 	if errors.Is(err, user.ErrNotFound) {
-		return word{}, errAbsent
+		return statement{}, errAbsent
 	}
 	if err != nil {
-		return word{}, err
+		return statement{}, err
 	}
-	identity, known := u.Identities[a.VCS]
+	identity, known := u.Identities[renewal.VCS]
 	if !known {
-		return word{}, errAbsent
+		return statement{}, errAbsent
 	}
-	said = word{asked: now, account: vcs.Account{VCS: a.VCS, ID: identity.ID}}
-	if last, ok := u.Hosted[a.VCS]; ok && now.Sub(last.AskedAt) < renewal.Every*9/10 {
+	said = statement{asked: now, account: vcs.Account{VCS: renewal.VCS, ID: identity.ID}}
+	if last, ok := u.Hosted[renewal.VCS]; ok && now.Sub(last.AskedAt) < membership.RenewalInterval*9/10 {
 		said.asked = last.AskedAt // the person has listed the installations, which asked the host
 		return said, nil
 	}
-	if now.Sub(a.SeenAt) > away {
-		used, err := r.keyInUse(ctx, a.User, now)
+	if now.Sub(renewal.SeenAt) > away {
+		used, err := r.keyInUse(ctx, renewal.User, now)
 		if err != nil {
 			return said, err
 		}
@@ -123,24 +124,24 @@ func (r *run) ask(ctx context.Context, provider person.Provider, a renewal.Appoi
 			return said, errAbsent
 		}
 	}
-	return said, r.renew(ctx, provider, session.Holder{User: a.User, Account: said.account}, r.author(now))
+	return said, r.renew(ctx, host, grant.Holder{User: renewal.User, Account: said.account}, r.author(now))
 }
 
 // renew asks the host which installations the holder may act on. A host ends a
 // token when its grant is refreshed, and another call may refresh the grant at the
 // same time. Then the host is asked once more, with the next token.
-func (r *run) renew(ctx context.Context, provider person.Provider, of session.Holder, author change.Author) error {
-	token, err := r.grants.Token(ctx, of, provider.OAuth.Refresh, author)
+func (r *run) renew(ctx context.Context, host loginhost.Host, of grant.Holder, author change.Author) error {
+	token, err := r.grants.Token(ctx, of, host.OAuth.Refresh, author)
 	if err != nil {
 		return err
 	}
-	if _, err = r.people.Ask(ctx, author, provider.Host, of, token); !errors.Is(err, vcshost.ErrRefused) {
+	if _, err = r.people.Ask(ctx, author, host.People, of, token); !errors.Is(err, vcshost.ErrRefused) {
 		return err
 	}
-	if token, err = r.grants.Renewed(ctx, of, token, provider.OAuth.Refresh, author); err != nil {
+	if token, err = r.grants.Renewed(ctx, of, token, host.OAuth.Refresh, author); err != nil {
 		return err
 	}
-	_, err = r.people.Ask(ctx, author, provider.Host, of, token)
+	_, err = r.people.Ask(ctx, author, host.People, of, token)
 	return err
 }
 
@@ -167,29 +168,29 @@ const underWay = 30 * time.Second
 // disown removes the host's statement about the person's account, and ends the
 // renewal. If a login was in progress when the host was asked, the statement that
 // it brings stays, because its time is the login's beginning.
-func (r *run) disown(ctx context.Context, a renewal.Appointment, said word) error {
+func (r *run) disown(ctx context.Context, renewal membership.Renewal, said statement) error {
 	asked := user.Hosted{AskedAt: said.asked.Add(-underWay)}
-	if err := r.people.Users.Replace(ctx, r.author(r.now()), a.User, said.account, asked); err != nil {
+	if err := r.people.Users.Replace(ctx, r.author(r.now()), renewal.User, said.account, asked); err != nil {
 		return err
 	}
-	r.log.LogAttrs(ctx, slog.LevelInfo, "memberships ended", slog.String("user", a.User), slog.String("vcs", string(a.VCS)),
-		slog.String("why", "the host takes the person's grant no more"))
-	return r.people.Appointments.End(ctx, a)
+	r.log.LogAttrs(ctx, slog.LevelInfo, "memberships ended", slog.String("user", renewal.User), slog.String("vcs", string(renewal.VCS)),
+		slog.String("why", "the host no longer accepts the person's grant"))
+	return r.people.Renewals.End(ctx, renewal)
 }
 
 // stumble moves a renewal for which the host or the storage gave no usable
 // response. The host's last statement stays valid until it lapses.
-func (r *run) stumble(ctx context.Context, a renewal.Appointment, problem error) error {
-	a.Tries++
-	wait := backoff.Pause(a.Tries)
+func (r *run) stumble(ctx context.Context, renewal membership.Renewal, problem error) error {
+	renewal.Tries++
+	wait := backoff.Pause(renewal.Tries)
 	var limited *vcshost.Limited
 	if errors.As(problem, &limited) {
-		wait = max(wait, min(limited.RetryAfter, renewal.Every)+rand.N(time.Minute))
+		wait = max(wait, min(limited.RetryAfter, membership.RenewalInterval)+rand.N(time.Minute))
 	}
 	r.failed.Add(1)
-	r.log.LogAttrs(ctx, slog.LevelWarn, "memberships not renewed", slog.String("user", a.User), slog.String("vcs", string(a.VCS)),
-		slog.Int("tries", a.Tries), slog.String("error", problem.Error()))
-	return r.people.Appointments.Move(ctx, a, r.now().Add(wait))
+	r.log.LogAttrs(ctx, slog.LevelWarn, "memberships not renewed", slog.String("user", renewal.User), slog.String("vcs", string(renewal.VCS)),
+		slog.Int("tries", renewal.Tries), slog.String("error", problem.Error()))
+	return r.people.Renewals.Move(ctx, renewal, r.now().Add(wait))
 }
 
 // backoff is how long a renewal waits before its host is asked again. The host's

@@ -13,9 +13,9 @@ import (
 	"github.com/opsplane/opsplane/shared/credential/apikey"
 	"github.com/opsplane/opsplane/shared/credential/sealed"
 	"github.com/opsplane/opsplane/shared/credential/secret"
-	"github.com/opsplane/opsplane/shared/login/person"
-	"github.com/opsplane/opsplane/shared/login/renewal"
-	"github.com/opsplane/opsplane/shared/login/session"
+	"github.com/opsplane/opsplane/shared/login/grant"
+	"github.com/opsplane/opsplane/shared/login/loginhost"
+	"github.com/opsplane/opsplane/shared/login/membership"
 	"github.com/opsplane/opsplane/shared/login/user"
 	"github.com/opsplane/opsplane/shared/storage/awsclient"
 	"github.com/opsplane/opsplane/shared/telemetry"
@@ -26,12 +26,12 @@ func main() {
 	cfg := awsclient.Config()
 	db, operations := awsclient.DynamoDB(cfg), os.Getenv("OPERATIONS_TABLE")
 	r := &renewer{
-		people: person.Memberships{
+		people: membership.Memberships{
 			Users: &user.Store{DB: db, Table: operations}, Installations: installation.Store{DB: db, Table: operations},
-			Appointments: renewal.Store{DB: db, Table: operations},
+			Renewals: membership.Renewals{DB: db, Table: operations},
 		},
-		providers: person.Providers(cfg, os.Getenv, time.Now),
-		grants: &session.Grants{
+		loginHosts: loginhost.FromEnv(cfg, os.Getenv, time.Now),
+		grants: &grant.Store{
 			DB: db, Table: os.Getenv("SESSIONS_TABLE"), Box: sealed.NewBox(secret.New(cfg, os.Getenv("SERVER_SECRET"), time.Now).Keys), Log: telemetry.Logger(),
 		},
 		keys: &apikey.Store{DB: db, Table: os.Getenv("TOKENS_TABLE")},

@@ -15,15 +15,17 @@ import (
 	"github.com/opsplane/opsplane/infra/test/vcstest"
 	"github.com/opsplane/opsplane/shared/api/access"
 	"github.com/opsplane/opsplane/shared/credential/apikey"
-	"github.com/opsplane/opsplane/shared/login/renewal"
-	"github.com/opsplane/opsplane/shared/login/session"
+	"github.com/opsplane/opsplane/shared/login/grant"
+	"github.com/opsplane/opsplane/shared/login/membership"
 	"github.com/opsplane/opsplane/shared/login/user"
+	"github.com/opsplane/opsplane/shared/storage/attr"
+	"github.com/opsplane/opsplane/shared/storage/table"
 	"github.com/opsplane/opsplane/shared/vcs"
 )
 
 // bound is the promised time: after it, a person who was removed at the host has
 // lost access here.
-const bound = renewal.Every + time.Minute
+const bound = membership.RenewalInterval + time.Minute
 
 func TestFormerMemberLosesAccessWithinTheBoundWithoutDoingAnything(t *testing.T) {
 	t.Parallel()
@@ -41,7 +43,7 @@ func TestFormerMemberLosesAccessWithinTheBoundWithoutDoingAnything(t *testing.T)
 	r.pass(t, bound)
 	r.expect(t, "a member again", "github", true)
 	if got := r.waiting(t); len(got) != 2 {
-		t.Errorf("appointments at %v, want both", got)
+		t.Errorf("renewals at %v, want both", got)
 	}
 }
 
@@ -82,10 +84,10 @@ func TestWordHoldsWhileAHostIsDownUntilItLapses(t *testing.T) {
 	for name, failure := range map[string]vcstest.Failure{
 		"down":     {Match: "GET /groups", Status: http.StatusBadGateway},
 		"patience": {Match: "GET /groups", Status: http.StatusTooManyRequests, Header: http.Header{"Retry-After": {"60"}}},
-		"address that is banned, whoever is asked about": {Match: "GET /groups", Status: http.StatusForbidden, Body: "Forbidden\n"},
-		"page of a proxy that refuses":                   {Match: "GET /groups", Status: http.StatusForbidden, Body: "<html><h1>403 Forbidden</h1></html>"},
-		"page of maintenance":                            {Match: "GET /groups", Status: http.StatusNotFound, Body: "\n<!doctype html><h1>404 Not Found</h1>"},
-		"page that asks for a login":                     {Match: "GET /groups", Status: http.StatusUnauthorized, Body: "<html><h1>401 Unauthorized</h1></html>"},
+		"address that is banned, for every person": {Match: "GET /groups", Status: http.StatusForbidden, Body: "Forbidden\n"},
+		"page of a proxy that refuses":             {Match: "GET /groups", Status: http.StatusForbidden, Body: "<html><h1>403 Forbidden</h1></html>"},
+		"page of maintenance":                      {Match: "GET /groups", Status: http.StatusNotFound, Body: "\n<!doctype html><h1>404 Not Found</h1>"},
+		"page that asks for a login":               {Match: "GET /groups", Status: http.StatusUnauthorized, Body: "<html><h1>401 Unauthorized</h1></html>"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -101,7 +103,7 @@ func TestWordHoldsWhileAHostIsDownUntilItLapses(t *testing.T) {
 			}
 			r.pass(t, user.SessionLapse-11*time.Hour)
 			if r.allowed(t, "gitlab", access.KindSession) || !r.allowed(t, "gitlab", access.KindAccessToken) {
-				t.Error("the old word does not lapse as it should")
+				t.Error("the old statement does not lapse as it should")
 			}
 			if !strings.Contains(r.Log.String(), "memberships not renewed") {
 				t.Error("nothing is logged")
@@ -129,8 +131,8 @@ func TestGrantThatTheHostTakesNoMoreEndsMembershipAtTheSecondLook(t *testing.T) 
 		"token refused":   {"gitlab", func(r *rig) { r.gitlab.Fail(vcstest.Failure{Match: "GET /groups", Status: http.StatusUnauthorized}) }},
 		"account blocked": {"gitlab", func(r *rig) { r.gitlab.Fail(vcstest.Failure{Match: "GET /groups", Status: http.StatusForbidden}) }},
 		"grant ended": {"github", func(r *rig) {
-			grant := session.Grant{Access: "old", ExpiresAt: born.Add(time.Minute)}
-			if err := r.grants.Put(context.Background(), r.holder("github"), grant, r.author()); err != nil {
+			ended := grant.Grant{Access: "old", ExpiresAt: born.Add(time.Minute)}
+			if err := r.grants.Put(context.Background(), r.holder("github"), ended, r.author()); err != nil {
 				panic(err)
 			}
 		}},
@@ -141,7 +143,7 @@ func TestGrantThatTheHostTakesNoMoreEndsMembershipAtTheSecondLook(t *testing.T) 
 			c.failure(r)
 			for a := born; ; {
 				r.pass(t, time.Minute)
-				known, err := r.people.Appointments.Get(t.Context(), r.ann, c.vcs)
+				known, err := r.people.Renewals.Get(t.Context(), r.ann, c.vcs)
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -156,7 +158,7 @@ func TestGrantThatTheHostTakesNoMoreEndsMembershipAtTheSecondLook(t *testing.T) 
 			r.pass(t, again+time.Minute)
 			r.expect(t, "at the second refusal", c.vcs, false)
 			if got := r.waiting(t); slices.Contains(got, c.vcs) || len(got) != 1 {
-				t.Errorf("appointments at %v", got)
+				t.Errorf("renewals at %v", got)
 			}
 			if !strings.Contains(r.Log.String(), "memberships ended") {
 				t.Error("nothing is logged")
@@ -172,7 +174,7 @@ func TestNewLoginBetweenTwoRefusalsKeepsMembership(t *testing.T) {
 	r.pass(t, bound+again+time.Minute)
 	r.expect(t, "a refusal that was a mistake", "gitlab", true)
 	if got := r.waiting(t); len(got) != 2 {
-		t.Errorf("appointments at %v", got)
+		t.Errorf("renewals at %v", got)
 	}
 }
 
@@ -210,35 +212,35 @@ func TestRenewalStopsForWhoIsAwayAndUsesNoKey(t *testing.T) {
 			}
 			r.Clock.Set(end.Add(time.Hour))
 			for _, system := range vcs.All() {
-				if err := r.people.Appointments.Expect(t.Context(), r.ann, system, r.Clock.Now()); err != nil {
+				if err := r.people.Renewals.Expect(t.Context(), r.ann, system, r.Clock.Now()); err != nil {
 					t.Fatal(err)
 				}
 			}
 			if got := r.waiting(t); len(got) != 2 {
-				t.Errorf("back again, with appointments at %v", got)
+				t.Errorf("back again, with renewals at %v", got)
 			}
 		})
 	}
 }
 
-func TestAppointmentOfWhoIsGoneEnds(t *testing.T) {
+func TestRenewalOfAPersonWhoIsGoneEnds(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
-	if err := r.people.Appointments.Expect(t.Context(), "nobody", "gitlab", r.Clock.Now()); err != nil {
+	if err := r.people.Renewals.Expect(t.Context(), "nobody", "gitlab", r.Clock.Now()); err != nil {
 		t.Fatal(err)
 	}
 	machine, err := r.people.Users.Create(t.Context(), "machine", r.author())
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := r.people.Appointments.Expect(t.Context(), machine.ID, "gitlab", r.Clock.Now()); err != nil {
+	if err := r.people.Renewals.Expect(t.Context(), machine.ID, "gitlab", r.Clock.Now()); err != nil {
 		t.Fatal(err)
 	}
 	if sum := r.pass(t, bound); sum.Ended != 2 || sum.Renewed < 2 {
 		t.Errorf("got %+v, want 2 ended", sum)
 	}
 	if got := r.waiting(t); len(got) != 2 {
-		t.Errorf("appointments at %v", got)
+		t.Errorf("renewals at %v", got)
 	}
 }
 
@@ -270,7 +272,7 @@ func TestWorkerThatIsKilledAnywhereIsMadeUpForByTheNext(t *testing.T) {
 		r.expect(t, "after the next", "github", false)
 		r.expect(t, "after the next", "gitlab", false)
 		if got := r.waiting(t); !slices.Equal(got, []vcs.VCS{vcs.GitHub}) {
-			t.Fatalf("killed at call %d: appointments at %v", n, got)
+			t.Fatalf("killed at call %d: renewals at %v", n, got)
 		}
 		mu.Lock()
 		last := call < n
@@ -301,30 +303,55 @@ func TestWorkersAtTheSameTimeDoNoHarm(t *testing.T) {
 	r.expect(t, "after four workers", "github", true)
 	r.expect(t, "after four workers", "gitlab", true)
 	if got := r.waiting(t); len(got) != 2 {
-		t.Errorf("appointments at %v", got)
+		t.Errorf("renewals at %v", got)
+	}
+}
+
+// crowd creates people whose memberships at GitLab are to be renewed now.
+func (r *rig) crowd(t *testing.T, people int) {
+	t.Helper()
+	for n := range people {
+		u, err := r.people.Users.SignIn(t.Context(), "gitlab", user.Identity{ID: vcs.ID(strconv.Itoa(1000 + n)), Login: "x"}, r.author())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := r.grants.Put(t.Context(), grant.Holder{User: u.ID, Account: vcs.Account{VCS: "gitlab", ID: vcs.ID(strconv.Itoa(1000 + n))}}, grant.Grant{Access: "x"}, r.author()); err != nil {
+			t.Fatal(err)
+		}
+		if err := r.people.Renewals.Expect(t.Context(), u.ID, "gitlab", r.Clock.Now()); err != nil {
+			t.Fatal(err)
+		}
 	}
 }
 
 func TestRunLeavesAHostAloneThatFailsAndGoesOnWithTheOther(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
-	for n := range 60 {
-		u, err := r.people.Users.SignIn(t.Context(), "gitlab", user.Identity{ID: vcs.ID(strconv.Itoa(1000 + n)), Login: "x"}, r.author())
-		if err != nil {
-			t.Fatal(err)
-		}
-		if err := r.grants.Put(t.Context(), session.Holder{User: u.ID, Account: vcs.Account{VCS: "gitlab", ID: vcs.ID(strconv.Itoa(1000 + n))}}, session.Grant{Access: "x"}, r.author()); err != nil {
-			t.Fatal(err)
-		}
-		if err := r.people.Appointments.Expect(t.Context(), u.ID, "gitlab", r.Clock.Now()); err != nil {
-			t.Fatal(err)
-		}
+	r.crowd(t, 60)
+	r.gitlab.Fail(vcstest.Failure{Match: "GET ", Status: http.StatusTooManyRequests})
+	r.Clock.Set(born.Add(bound))
+	got, err := r.handle(t.Context(), nil)
+	if err != nil || got.Renewed != 1 || got.Failed < maxFailures || got.Failed > maxFailures+maxConcurrent {
+		t.Errorf("got %+v, %v: want GitHub's renewed, and GitLab not asked after %d failures", got, err, maxFailures)
+	}
+}
+
+// TestReminderThatCannotBeDecodedIsAnErrorHoweverTheRunEnds puts a bad reminder into
+// the list of a host that fails. The run ends before it reads the list again.
+func TestReminderThatCannotBeDecodedIsAnErrorHoweverTheRunEnds(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	r.crowd(t, maxFailures)
+	operations := table.Table{DB: r.Env.DynamoDB, Name: r.Env.Table("OperationsTable")}
+	bad := table.Item{"pk": attr.String("RENEWALS#gitlab"), "sk": attr.String("0000000000001#")}
+	if err := operations.Put(t.Context(), bad); err != nil {
+		t.Fatal(err)
 	}
 	r.gitlab.Fail(vcstest.Failure{Match: "GET ", Status: http.StatusTooManyRequests})
 	r.Clock.Set(born.Add(bound))
 	got, err := r.handle(t.Context(), nil)
-	if err != nil || got.Renewed != 1 || got.Failed < enough || got.Failed > enough+side {
-		t.Errorf("got %+v, %v: want GitHub's renewed, and GitLab left alone after %d failures", got, err, enough)
+	if !errors.Is(err, errFailed) || got.Failed < maxFailures || !strings.Contains(r.Log.String(), "decode reminder") {
+		t.Errorf("got %+v, %v, and the log %s", got, err, r.Log.String())
 	}
 }
 

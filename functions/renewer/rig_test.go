@@ -16,10 +16,10 @@ import (
 	"github.com/opsplane/opsplane/shared/audit/change"
 	"github.com/opsplane/opsplane/shared/credential/apikey"
 	"github.com/opsplane/opsplane/shared/credential/sealed"
+	"github.com/opsplane/opsplane/shared/login/grant"
+	"github.com/opsplane/opsplane/shared/login/loginhost"
+	"github.com/opsplane/opsplane/shared/login/membership"
 	"github.com/opsplane/opsplane/shared/login/oauth"
-	"github.com/opsplane/opsplane/shared/login/person"
-	"github.com/opsplane/opsplane/shared/login/renewal"
-	"github.com/opsplane/opsplane/shared/login/session"
 	"github.com/opsplane/opsplane/shared/login/user"
 	"github.com/opsplane/opsplane/shared/vcs"
 	"github.com/opsplane/opsplane/shared/vcs/githubhost"
@@ -44,8 +44,8 @@ type rig struct {
 	gitlab *vcstest.GitLab
 	ann    string
 	// The stores of the test, which also writes what the renewer may not.
-	people person.Memberships
-	grants *session.Grants
+	people membership.Memberships
+	grants *grant.Store
 	keys   *apikey.Store
 }
 
@@ -84,15 +84,15 @@ func (r *rig) over(env *storagetest.Env) *renewer {
 	client := func(context.Context) (string, error) { return "s3cret", nil }
 	box := sealed.NewBox(sealed.Fixed(bytes.Repeat([]byte("s"), 40)))
 	return &renewer{
-		people: person.Memberships{
+		people: membership.Memberships{
 			Users: &user.Store{DB: env.DynamoDB, Table: operations}, Installations: installation.Store{DB: env.DynamoDB, Table: operations},
-			Appointments: renewal.Store{DB: env.DynamoDB, Table: operations},
+			Renewals: membership.Renewals{DB: env.DynamoDB, Table: operations},
 		},
-		providers: map[vcs.VCS]person.Provider{
-			"github": {OAuth: oauth.GitHub(r.github.URL, "Iv1.x", client), Host: githubhost.NewPeople(r.github.URL)},
-			"gitlab": {OAuth: oauth.GitLab(r.github.URL, "abc", client), Host: gitlabhost.NewPeople(r.gitlab.API)},
+		loginHosts: map[vcs.VCS]loginhost.Host{
+			"github": {OAuth: oauth.GitHub(r.github.URL, "Iv1.x", client), People: githubhost.NewPeople(r.github.URL)},
+			"gitlab": {OAuth: oauth.GitLab(r.github.URL, "abc", client), People: gitlabhost.NewPeople(r.gitlab.API)},
 		},
-		grants: &session.Grants{DB: env.DynamoDB, Table: env.Table("SessionsTable"), Box: box},
+		grants: &grant.Store{DB: env.DynamoDB, Table: env.Table("SessionsTable"), Box: box},
 		keys:   &apikey.Store{DB: env.DynamoDB, Table: env.Table("TokensTable")},
 		log:    r.Logger(), now: r.Clock.Now,
 	}
@@ -114,23 +114,23 @@ func (r *rig) login(t *testing.T) {
 		t.Fatal(err)
 	}
 	r.ann = u.ID
-	for system, grant := range map[vcs.VCS]session.Grant{
+	for system, held := range map[vcs.VCS]grant.Grant{
 		"github": {Access: vcstest.PersonToken, Refresh: vcstest.PersonRefresh, ExpiresAt: r.Clock.Now().Add(8 * time.Hour)},
 		"gitlab": {Access: r.gitlab.Account(ann, "ann")},
 	} {
 		of := r.holder(system)
-		if err := r.grants.Put(t.Context(), of, grant, r.author()); err != nil {
+		if err := r.grants.Put(t.Context(), of, held, r.author()); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := r.people.Renew(t.Context(), r.author(), r.providers[system].Host, of, grant.Access); err != nil {
+		if _, err := r.people.Renew(t.Context(), r.author(), r.loginHosts[system].People, of, held.Access); err != nil {
 			t.Fatal(err)
 		}
 	}
 }
 
 // holder returns Ann with her account at a VCS.
-func (r *rig) holder(system vcs.VCS) session.Holder {
-	return session.Holder{User: r.ann, Account: vcs.Account{VCS: system, ID: ofAnn}}
+func (r *rig) holder(system vcs.VCS) grant.Holder {
+	return grant.Holder{User: r.ann, Account: vcs.Account{VCS: system, ID: ofAnn}}
 }
 
 // pass lets minutes pass. The schedule wakes a worker in each minute.
@@ -178,7 +178,7 @@ func (r *rig) waiting(t *testing.T) []vcs.VCS {
 	t.Helper()
 	var found []vcs.VCS
 	for _, system := range vcs.All() {
-		due, err := r.people.Appointments.Due(t.Context(), system, r.Clock.Now().AddDate(1, 0, 0), 10)
+		due, err := r.people.Renewals.Due(t.Context(), system, r.Clock.Now().AddDate(1, 0, 0), 10)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -186,8 +186,8 @@ func (r *rig) waiting(t *testing.T) []vcs.VCS {
 		for _, reminder := range due {
 			users = append(users, reminder.User)
 		}
-		if _, err := r.people.Appointments.Get(t.Context(), r.ann, system); (err == nil) != slices.Contains(users, r.ann) || len(users) > 1 {
-			t.Fatalf("%s: the appointment is %v, the reminders are %v", system, err, users)
+		if _, err := r.people.Renewals.Get(t.Context(), r.ann, system); (err == nil) != slices.Contains(users, r.ann) || len(users) > 1 {
+			t.Fatalf("%s: the renewal is %v, the reminders are %v", system, err, users)
 		}
 		if len(users) == 1 {
 			found = append(found, system)

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"io"
 	"log/slog"
 	"strconv"
@@ -72,7 +73,7 @@ func newBenchmarked(b *testing.B) *benchmarked {
 // last used at the time used; 0 means never.
 func (f *benchmarked) refresh(b *testing.B, used int64) *bench.Handler {
 	b.Helper()
-	h, err := bench.NewHandler(f.Handle, bench.OK, "../../events/tokens/refresh.json",
+	h, err := bench.NewHandler(f.Lambda, bench.OK, "../../events/tokens/refresh.json",
 		"{{user}}", f.key.User, `{{key}}\",`, f.key.ID+`\",\"last_used\":`+strconv.FormatInt(used, 10)+`,`)
 	if err != nil {
 		b.Fatal(err)
@@ -93,14 +94,24 @@ func BenchmarkRefresh(b *testing.B) {
 	if err != nil {
 		b.Fatal(err)
 	}
+	used := time.Unix(f.clock.Load(), 0) // in the input
 	bench.Compare(b, bench.Comparison{
 		Subject: bench.Side{Name: "handler", Before: later, Do: refresh.Invoke},
 		Reference: bench.Side{
 			Name: "raw",
 			Before: func() error {
-				err := later()
+				if err := later(); err != nil {
+					return err
+				}
 				now := time.Unix(f.clock.Load(), 0)
-				in.ExpressionAttributeValues[":at"], in.ExpressionAttributeValues[":before"] = attr.Time(now), attr.Time(now.Add(-apikey.UseInterval))
+				// The input holds the time of the use, and the last time at which the
+				// use before it may have been.
+				values := in.ExpressionAttributeValues
+				err := errors.Join(
+					bench.Replace(values, attr.Time(used), attr.Time(now)),
+					bench.Replace(values, attr.Time(used.Add(-apikey.UseInterval)), attr.Time(now.Add(-apikey.UseInterval))),
+				)
+				used = now
 				return err
 			},
 			Do: func() error {

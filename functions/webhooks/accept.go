@@ -94,8 +94,8 @@ func (w *webhooks) signed(ctx context.Context, now time.Time, p post) error {
 		if err != nil {
 			return configured(err)
 		}
-		for word := range strings.FieldsSeq(text) {
-			if webhook.Signed(word, p.body, p.proof) {
+		for value := range strings.FieldsSeq(text) {
+			if webhook.Signed(value, p.body, p.proof) {
 				return nil
 			}
 		}
@@ -139,12 +139,12 @@ func contentID(p post) string {
 // latest values are read and tried, because another instance may have given out a
 // token of a newer value.
 func (w *webhooks) installation(ctx context.Context, now time.Time, token string) (vcs.ID, error) {
-	for _, words := range []func(context.Context, time.Time) ([]string, error){w.tokens.Values, w.tokens.LatestValues} {
-		known, err := words(ctx, now)
+	for _, read := range []func(context.Context, time.Time) ([]string, error){w.tokens.Values, w.tokens.LatestValues} {
+		values, err := read(ctx, now)
 		if err != nil {
 			return "", configured(err)
 		}
-		installation, err := w.explain(ctx, known, token)
+		installation, err := w.explain(ctx, values, token)
 		if installation != "" || err != nil {
 			return installation, err
 		}
@@ -155,9 +155,9 @@ func (w *webhooks) installation(ctx context.Context, now time.Time, token string
 // explain returns the installation of a token that is made with one of the values.
 // It is empty if no value fits. If the value is not the newest, the log says so,
 // because the operator must have the token replaced before that value is dropped.
-func (w *webhooks) explain(ctx context.Context, words []string, token string) (vcs.ID, error) {
-	for i, word := range words {
-		key, err := secret.Derive(word, webhook.Purpose)
+func (w *webhooks) explain(ctx context.Context, values []string, token string) (vcs.ID, error) {
+	for i, value := range values {
+		key, err := secret.Derive(value, webhook.Purpose)
 		if err != nil {
 			return "", err
 		}

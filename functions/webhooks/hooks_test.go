@@ -27,8 +27,8 @@ func TestEachHookHasIDsOfItsOwn(t *testing.T) {
 			r := newRig(t, "github", "server")
 			for range 2 { // and again
 				for _, n := range order {
-					if answer := r.post(t, githubEvents, bodies[n], fromGitHub(bodies[n], "a")); answer.StatusCode != 200 {
-						t.Fatalf("got %+v", answer)
+					if response := r.post(t, githubEvents, bodies[n], fromGitHub(bodies[n], "a")); response.StatusCode != 200 {
+						t.Fatalf("got %+v", response)
 					}
 				}
 			}
@@ -47,8 +47,8 @@ func TestIDsOfAnotherHookCannotBeTaken(t *testing.T) {
 	r := newRig(t, "github", "server")
 	const none = `{"action":"opened"}`
 	for _, p := range []struct{ body, id string }{{none, "42.a"}, {appBody, "a"}} {
-		if answer := r.post(t, githubEvents, p.body, fromGitHub(p.body, p.id)); answer.StatusCode != 200 {
-			t.Fatalf("got %+v", answer)
+		if response := r.post(t, githubEvents, p.body, fromGitHub(p.body, p.id)); response.StatusCode != 200 {
+			t.Fatalf("got %+v", response)
 		}
 	}
 	if list := r.stored(t, "github", "42"); len(list) != 1 {
@@ -77,42 +77,42 @@ func TestBodiesThatAreNotPlainJSONAreRefusedVisibly(t *testing.T) {
 		body, media, encoding string
 		status                int
 	}{
-		"form":                            {form, formType, "", 415},
-		"form with a charset":             {form, formType + "; charset=utf-8", "", 415},
-		"form that is called JSON":        {form, "application/json", "", 415},
-		"JSON that is called a form":      {appBody, formType, "", 415},
-		"text":                            {appBody, "text/plain", "", 415},
-		"odd type":                        {appBody, "///", "", 415},
-		"compressed":                      {zipped, "application/json", "gzip", 415},
-		"compressed, which nothing tells": {zipped, "application/json", "", 415},
-		"called compressed":               {appBody, "application/json", "br", 415},
-		"JSON with a charset":             {appBody, "application/json; charset=UTF-8", "identity", 200},
-		"JSON of a kind":                  {appBody, "application/vnd.github.v3+json", "", 200},
+		"form":                               {form, formType, "", 415},
+		"form with a charset":                {form, formType + "; charset=utf-8", "", 415},
+		"form that is called JSON":           {form, "application/json", "", 415},
+		"JSON that is called a form":         {appBody, formType, "", 415},
+		"text":                               {appBody, "text/plain", "", 415},
+		"odd type":                           {appBody, "///", "", 415},
+		"compressed":                         {zipped, "application/json", "gzip", 415},
+		"compressed, which no header states": {zipped, "application/json", "", 415},
+		"called compressed":                  {appBody, "application/json", "br", 415},
+		"JSON with a charset":                {appBody, "application/json; charset=UTF-8", "identity", 200},
+		"JSON of a kind":                     {appBody, "application/vnd.github.v3+json", "", 200},
 	} {
 		headers := fromGitHub(c.body, strings.ReplaceAll(strings.ReplaceAll(name, " ", "-"), ",", ""))
 		headers["Content-Type"], headers["Content-Encoding"] = c.media, c.encoding
-		answer := r.post(t, githubEvents, c.body, headers)
-		if answer.StatusCode != c.status || c.status == 415 && !strings.Contains(answer.Body, "UNSUPPORTED_MEDIA_TYPE") ||
-			c.status == 415 && !strings.Contains(answer.Body, "choose application/json as the content type of the webhook") {
-			t.Errorf("%s: got %d %s, want %d", name, answer.StatusCode, answer.Body, c.status)
+		response := r.post(t, githubEvents, c.body, headers)
+		if response.StatusCode != c.status || c.status == 415 && !strings.Contains(response.Body, "UNSUPPORTED_MEDIA_TYPE") ||
+			c.status == 415 && !strings.Contains(response.Body, "choose application/json as the content type of the webhook") {
+			t.Errorf("%s: got %d %s, want %d", name, response.StatusCode, response.Body, c.status)
 		}
 		lab := map[string]string{
 			"X-Gitlab-Event": "Push Hook", "X-Gitlab-Token": token(t, "77"), "Idempotency-Key": headers["X-GitHub-Delivery"],
 			"Content-Type": c.media, "Content-Encoding": c.encoding,
 		}
-		if answer := r.post(t, gitlabEvents, c.body, lab); answer.StatusCode != c.status {
-			t.Errorf("%s of GitLab: got %d %s, want %d", name, answer.StatusCode, answer.Body, c.status)
+		if response := r.post(t, gitlabEvents, c.body, lab); response.StatusCode != c.status {
+			t.Errorf("%s of GitLab: got %d %s, want %d", name, response.StatusCode, response.Body, c.status)
 		}
 		delete(lab, "X-Gitlab-Token")
-		if answer := r.post(t, gitlabEvents, c.body, lab); answer.StatusCode != 403 || answer.Body != "" {
-			t.Errorf("%s without a token: got %d %s", name, answer.StatusCode, answer.Body)
+		if response := r.post(t, gitlabEvents, c.body, lab); response.StatusCode != 403 || response.Body != "" {
+			t.Errorf("%s without a token: got %d %s", name, response.StatusCode, response.Body)
 		}
 		if strings.Contains(name, "compressed") {
 			continue // it may have arrived in another form than was signed
 		}
 		headers["X-Hub-Signature-256"] = signature("another", c.body)
-		if answer := r.post(t, githubEvents, c.body, headers); answer.StatusCode != 403 || answer.Body != "" {
-			t.Errorf("%s with another signature: got %d %s", name, answer.StatusCode, answer.Body)
+		if response := r.post(t, githubEvents, c.body, headers); response.StatusCode != 403 || response.Body != "" {
+			t.Errorf("%s with another signature: got %d %s", name, response.StatusCode, response.Body)
 		}
 	}
 	// GitHub checks with a form whether the webhook exists. The response must be a
@@ -120,8 +120,8 @@ func TestBodiesThatAreNotPlainJSONAreRefusedVisibly(t *testing.T) {
 	const ping = "payload=%7B%22zen%22%3A%22x%22%7D"
 	headers := fromGitHub(ping, "ping")
 	headers["X-GitHub-Event"], headers["Content-Type"] = "ping", formType
-	if answer := r.post(t, githubEvents, ping, headers); answer.StatusCode != 415 {
-		t.Errorf("ping: got %d", answer.StatusCode)
+	if response := r.post(t, githubEvents, ping, headers); response.StatusCode != 415 {
+		t.Errorf("ping: got %d", response.StatusCode)
 	}
 	if n := len(r.stored(t, "github", "42")) + len(r.stored(t, "gitlab", "77")); n != 4 {
 		t.Errorf("%d are stored, want what is JSON", n)
@@ -135,8 +135,8 @@ func TestCompressedBodyThatArrivesOtherwiseThanItWasSignedIsToldWhatToDo(t *test
 	r := newRig(t, "github", "server")
 	headers := fromGitHub(packed(t, appBody), "a")
 	headers["Content-Encoding"] = "gzip"
-	if answer := r.post(t, githubEvents, appBody, headers); answer.StatusCode != 415 {
-		t.Errorf("got %d %s", answer.StatusCode, answer.Body)
+	if response := r.post(t, githubEvents, appBody, headers); response.StatusCode != 415 {
+		t.Errorf("got %d %s", response.StatusCode, response.Body)
 	}
 }
 
@@ -209,8 +209,8 @@ func TestCopyOfALossIsToldFromTheHostsOwn(t *testing.T) {
 	} {
 		headers := fromGitHub(p.body, p.id)
 		headers["X-GitHub-Event"] = p.event
-		if answer := r.post(t, githubEvents, p.body, headers); answer.StatusCode != 200 {
-			t.Fatalf("got %+v", answer)
+		if response := r.post(t, githubEvents, p.body, headers); response.StatusCode != 200 {
+			t.Fatalf("got %+v", response)
 		}
 	}
 	for id, want := range map[string]bool{"42.a": false, "42.b": true, "42.c": false, "42.d": false, "42.e": false} {

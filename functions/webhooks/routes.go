@@ -23,7 +23,7 @@ var signed = access.Rule{Public: true}
 // host, with or without parameters, and each version of a host may add members to a
 // payload.
 var hosts = httpapi.Input{
-	OtherQuery: "whoever enters the webhook's address at the host may add parameters to it",
+	OtherQuery: "the person who enters the webhook's address at the host may add parameters to it",
 	AnyBody:    "a payload is the host's, and is read by what its event needs of it",
 }
 

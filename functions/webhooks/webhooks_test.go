@@ -106,8 +106,8 @@ const body = `{"installation":{"id":42},"repository":{"id":7,"name":"infra","own
 func TestSignedDeliveryIsStoredAndAcknowledgedOnce(t *testing.T) {
 	r := newRig(t, "github", "server")
 	for range 3 {
-		if answer := r.post(t, githubEvents, body, fromGitHub(body, "a")); answer.StatusCode != 200 || answer.Body != "" {
-			t.Fatalf("got %+v", answer)
+		if response := r.post(t, githubEvents, body, fromGitHub(body, "a")); response.StatusCode != 200 || response.Body != "" {
+			t.Fatalf("got %+v", response)
 		}
 		r.Clock.Add(time.Minute)
 	}
@@ -138,12 +138,12 @@ func TestForgedDeliveriesAreRefusedAndStoreNothing(t *testing.T) {
 		"the server's secret":  with(map[string]string{"X-Hub-Signature-256": signature(serverSecret, body)}),
 		"the token of a group": {"X-Gitlab-Token": token(t, "77")},
 	} {
-		if answer := r.post(t, githubEvents, body, headers); answer.StatusCode != 403 || answer.Body != "" {
-			t.Errorf("%s: got %+v", name, answer)
+		if response := r.post(t, githubEvents, body, headers); response.StatusCode != 403 || response.Body != "" {
+			t.Errorf("%s: got %+v", name, response)
 		}
 	}
-	if answer := r.post(t, githubEvents, body[:len(body)-5], fromGitHub(body, "a")); answer.StatusCode != 403 {
-		t.Errorf("truncated: got %+v", answer)
+	if response := r.post(t, githubEvents, body[:len(body)-5], fromGitHub(body, "a")); response.StatusCode != 403 {
+		t.Errorf("truncated: got %+v", response)
 	}
 	if list := r.stored(t, "github", "42"); len(list) > 0 {
 		t.Errorf("stored %+v", list)
@@ -155,9 +155,9 @@ func token(t *testing.T, installation string) string {
 	return tokenOf(t, serverSecret, installation)
 }
 
-func tokenOf(t *testing.T, word, installation string) string {
+func tokenOf(t *testing.T, value, installation string) string {
 	t.Helper()
-	key, err := secret.Derive(word, webhook.Purpose)
+	key, err := secret.Derive(value, webhook.Purpose)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -175,25 +175,25 @@ func TestGitLabsTokenNamesTheInstallation(t *testing.T) {
 	}
 	const body = `{"project":{"id":501,"path_with_namespace":"acme/infra"}}`
 	for _, id := range []string{"a", "a", "b", "", ""} { // without an id, its content identifies it
-		if answer := r.post(t, gitlabEvents, body, headers(token(t, "77"), id)); answer.StatusCode != 200 || answer.Body != "" {
-			t.Fatalf("got %+v", answer)
+		if response := r.post(t, gitlabEvents, body, headers(token(t, "77"), id)); response.StatusCode != 200 || response.Body != "" {
+			t.Fatalf("got %+v", response)
 		}
 	}
 	if list := r.stored(t, "gitlab", "77"); len(list) != 3 || list[0].Repository != "501" {
 		t.Errorf("stored %+v", list)
 	}
-	if answer := r.post(t, gitlabEvents, body, headers(tokenOf(t, olderSecret, "79"), "a")); answer.StatusCode != 200 || len(r.stored(t, "gitlab", "79")) != 1 {
-		t.Errorf("a token from before the rotation: got %+v", answer)
+	if response := r.post(t, gitlabEvents, body, headers(tokenOf(t, olderSecret, "79"), "a")); response.StatusCode != 200 || len(r.stored(t, "gitlab", "79")) != 1 {
+		t.Errorf("a token from before the rotation: got %+v", response)
 	}
 	if n := strings.Count(r.Log.String(), "webhook token of an older secret"); n != 1 || !strings.Contains(r.Log.String(), `"installation":"79"`) {
-		t.Errorf("the log tells %d times of tokens of the older secret, want once of group 79: %s", n, r.Log.String())
+		t.Errorf("the log has %d lines on tokens of the older secret, want one, on group 79: %s", n, r.Log.String())
 	}
 	good := token(t, "77")
 	for name, text := range map[string]string{
 		"no token": "", "another server's": tokenOf(t, "another", "77"), "another installation": token(t, "78")[:16] + good[16:], "truncated": good[:62], "GitHub's": githubSecret,
 	} {
-		if answer := r.post(t, gitlabEvents, body, headers(text, "c")); answer.StatusCode != 403 || answer.Body != "" {
-			t.Errorf("%s: got %+v", name, answer)
+		if response := r.post(t, gitlabEvents, body, headers(text, "c")); response.StatusCode != 403 || response.Body != "" {
+			t.Errorf("%s: got %+v", name, response)
 		}
 	}
 	if list := r.stored(t, "gitlab", "78"); len(list) > 0 {
@@ -214,7 +214,7 @@ func TestTokenOfASecretThatWasReadElsewhereIsTaken(t *testing.T) {
 		t.Fatal(err)
 	}
 	if got := post(tokenOf(t, newer, "78")); got != 403 {
-		t.Errorf("within a second of the last reading: got %d, want 403: strangers cost no reading", got)
+		t.Errorf("within a second of the last reading: got %d, want 403: an unknown token costs no read", got)
 	}
 	r.Clock.Add(secret.Early)
 	if got := post(tokenOf(t, newer, "78")); got != 200 || len(r.stored(t, "gitlab", "78")) != 1 {
@@ -236,8 +236,8 @@ func TestProvenDeliveryWithoutNamesIsToldWhatIsMissing(t *testing.T) {
 		for name, value := range headers {
 			all[name] = value
 		}
-		if answer := r.post(t, githubEvents, body, all); answer.StatusCode != 400 || !strings.Contains(answer.Body, "INVALID_HEADER") {
-			t.Errorf("%s: got %+v", name, answer)
+		if response := r.post(t, githubEvents, body, all); response.StatusCode != 400 || !strings.Contains(response.Body, "INVALID_HEADER") {
+			t.Errorf("%s: got %+v", name, response)
 		}
 	}
 }
@@ -245,8 +245,8 @@ func TestProvenDeliveryWithoutNamesIsToldWhatIsMissing(t *testing.T) {
 func TestUnreadableAndUnknownDeliveriesAreKept(t *testing.T) {
 	r := newRig(t, "github", "server")
 	for id, body := range map[string]string{"broken": `{"installation":{"id":`, "odd": `{"zen":"x"}`, "empty": ""} {
-		if answer := r.post(t, githubEvents, body, fromGitHub(body, id)); answer.StatusCode != 200 {
-			t.Errorf("%s: got %+v", id, answer)
+		if response := r.post(t, githubEvents, body, fromGitHub(body, id)); response.StatusCode != 200 {
+			t.Errorf("%s: got %+v", id, response)
 		}
 	}
 	if list := r.stored(t, "github", ""); len(list) != 3 {
@@ -256,11 +256,11 @@ func TestUnreadableAndUnknownDeliveriesAreKept(t *testing.T) {
 
 func TestHostThatIsNotConfiguredHasNoWebhook(t *testing.T) {
 	r := newRig(t, "", "")
-	if answer := r.post(t, githubEvents, body, fromGitHub(body, "a")); answer.StatusCode != 404 {
-		t.Errorf("GitHub: got %+v", answer)
+	if response := r.post(t, githubEvents, body, fromGitHub(body, "a")); response.StatusCode != 404 {
+		t.Errorf("GitHub: got %+v", response)
 	}
-	if answer := r.post(t, gitlabEvents, "{}", map[string]string{"X-Gitlab-Event": "Push Hook", "X-Gitlab-Token": token(t, "77")}); answer.StatusCode != 404 {
-		t.Errorf("GitLab: got %+v", answer)
+	if response := r.post(t, gitlabEvents, "{}", map[string]string{"X-Gitlab-Event": "Push Hook", "X-Gitlab-Token": token(t, "77")}); response.StatusCode != 404 {
+		t.Errorf("GitLab: got %+v", response)
 	}
 }
 
@@ -276,10 +276,10 @@ func TestGitLabsEventUUIDIsNoDeliveryID(t *testing.T) {
 		{"Note Hook", `{}`}, // the same body with another event
 	} {
 		for range 2 { // each arrives again
-			if answer := r.post(t, gitlabEvents, d.body, map[string]string{
+			if response := r.post(t, gitlabEvents, d.body, map[string]string{
 				"X-Gitlab-Event": d.event, "X-Gitlab-Token": token(t, "77"), "X-Gitlab-Event-UUID": "13792a34-cac6-4fda-95a8-c58e00a3954e",
-			}); answer.StatusCode != 200 {
-				t.Fatalf("got %+v", answer)
+			}); response.StatusCode != 200 {
+				t.Fatalf("got %+v", response)
 			}
 		}
 	}
@@ -291,8 +291,8 @@ func TestGitLabsEventUUIDIsNoDeliveryID(t *testing.T) {
 func TestReplayUnderAnotherIDIsAnotherDelivery(t *testing.T) {
 	r := newRig(t, "github", "server")
 	for _, id := range []string{"a", "b", "a"} {
-		if answer := r.post(t, githubEvents, body, fromGitHub(body, id)); answer.StatusCode != 200 {
-			t.Fatalf("got %+v", answer)
+		if response := r.post(t, githubEvents, body, fromGitHub(body, id)); response.StatusCode != 200 {
+			t.Fatalf("got %+v", response)
 		}
 	}
 	// The delivery's facts have versions, and its body states its kind: see the
@@ -307,8 +307,8 @@ func TestDeliveryThatComesSeveralTimesAtOnceIsStoredOnce(t *testing.T) {
 	var all sync.WaitGroup
 	for range 12 {
 		all.Go(func() {
-			if answer := r.post(t, githubEvents, body, fromGitHub(body, "a")); answer.StatusCode != 200 {
-				t.Errorf("got %+v", answer)
+			if response := r.post(t, githubEvents, body, fromGitHub(body, "a")); response.StatusCode != 200 {
+				t.Errorf("got %+v", response)
 			}
 		})
 	}
@@ -328,8 +328,8 @@ func TestLargestBodiesAreStoredOrRefusedVisibly(t *testing.T) {
 		fmt.Fprintf(&large, `{"id":%d,"node_id":"R_kgDO%08x","name":"service-%d","full_name":"acme/service-%d","private":true},`, n, n, n, n)
 	}
 	text := strings.TrimSuffix(large.String(), ",") + "]}"
-	if answer := r.post(t, githubEvents, text, fromGitHub(text, "large")); answer.StatusCode != 200 {
-		t.Fatalf("got %d %s", answer.StatusCode, answer.Body)
+	if response := r.post(t, githubEvents, text, fromGitHub(text, "large")); response.StatusCode != 200 {
+		t.Fatalf("got %d %s", response.StatusCode, response.Body)
 	}
 	list := r.stored(t, "github", "42")
 	if len(list) != 1 {
@@ -342,9 +342,9 @@ func TestLargestBodiesAreStoredOrRefusedVisibly(t *testing.T) {
 	random := make([]byte, 3_600_000)
 	_, _ = rand.NewChaCha8([32]byte{}).Read(random)
 	dense := `{"installation":{"id":43},"x":"` + base64.StdEncoding.EncodeToString(random) + `"}`
-	answer := r.post(t, githubEvents, dense, fromGitHub(dense, "dense"))
-	if answer.StatusCode != 413 || !strings.Contains(answer.Body, "DELIVERY_TOO_LARGE") || !strings.Contains(answer.Body, "at most 3500000 are kept") {
-		t.Errorf("got %d %s", answer.StatusCode, answer.Body)
+	response := r.post(t, githubEvents, dense, fromGitHub(dense, "dense"))
+	if response.StatusCode != 413 || !strings.Contains(response.Body, "DELIVERY_TOO_LARGE") || !strings.Contains(response.Body, "at most 3500000 are kept") {
+		t.Errorf("got %d %s", response.StatusCode, response.Body)
 	}
 	if list := r.stored(t, "github", "43"); len(list) != 0 {
 		t.Errorf("stored %+v", list)
@@ -360,13 +360,13 @@ func TestGitHubsSecretIsRotatedWithoutLosingADelivery(t *testing.T) {
 		}
 	}
 	n := 0
-	expect := func(when, word string, status int) {
+	expect := func(when, value string, status int) {
 		t.Helper()
 		n++
 		headers := fromGitHub(body, fmt.Sprint("d", n))
-		headers["X-Hub-Signature-256"] = signature(word, body)
-		if answer := r.post(t, githubEvents, body, headers); answer.StatusCode != status {
-			t.Errorf("%s: got %d, want %d", when, answer.StatusCode, status)
+		headers["X-Hub-Signature-256"] = signature(value, body)
+		if response := r.post(t, githubEvents, body, headers); response.StatusCode != status {
+			t.Errorf("%s: got %d, want %d", when, response.StatusCode, status)
 		}
 	}
 	expect("before", githubSecret, 200)
@@ -380,7 +380,7 @@ func TestGitHubsSecretIsRotatedWithoutLosingADelivery(t *testing.T) {
 	secret("the-new-one\n")
 	r.Clock.Add(10 * time.Minute)
 	expect("the old one when it was dropped", githubSecret, 403)
-	expect("the new one alone", "the-new-one", 200)
+	expect("only the new one", "the-new-one", 200)
 	if list := r.stored(t, "github", "42"); len(list) != 4 {
 		t.Errorf("stored %d", len(list))
 	}

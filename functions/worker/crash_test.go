@@ -87,14 +87,14 @@ func TestWorkerThatIsKilledAfterAnyCallLosesNothingAndDoesNothingTwice(t *testin
 	const merge = `{"object_kind":"merge_request","user":{"username":"ann"},"project":{"id":501,"path_with_namespace":"acme/infra","visibility_level":0,"default_branch":"main"},
 		"object_attributes":{"iid":3,"action":"open","state":"opened","title":"One","source_branch":"topic","target_branch":"main","updated_at":"2026-11-03T13:00:00Z","last_commit":{"id":"aa"}}}`
 	for name, c := range map[string]crash{
-		"pull request":           {d: github("a", "pull_request", 0), body: pull(17, "open", "One", born), want: delivery.Done, calls: 5},
-		"merge request":          {d: gitlab("77.a", "Merge Request Hook", 0), body: merge, want: delivery.Done, calls: 5},
-		"pull request, swept":    {d: github("a", "pull_request", 0), body: pull(17, "open", "One", born), want: delivery.Done, calls: 10, swept: true},
-		"merge request, swept":   {d: gitlab("77.a", "Merge Request Hook", 0), body: merge, want: delivery.Done, calls: 10, swept: true},
-		"one that is parked":     {d: github("a", "push", 0), body: push("infra", born), want: delivery.Parked, calls: 4, broken: true},
-		"one that is parked too": {d: github("a", "push", 0), body: push("infra", born), want: delivery.Parked, calls: 9, broken: true, swept: true},
-		"one that is stuck":      {d: gitlab("77.a", "Push Hook", 0), body: `{"project":`, want: delivery.Parked, calls: 4},
-		"one that tells nothing": {d: github("a", "star", 0), body: `{"action":"created"}`, want: delivery.Ignored, calls: 3},
+		"pull request":            {d: github("a", "pull_request", 0), body: pull(17, "open", "One", born), want: delivery.Done, calls: 5},
+		"merge request":           {d: gitlab("77.a", "Merge Request Hook", 0), body: merge, want: delivery.Done, calls: 5},
+		"pull request, swept":     {d: github("a", "pull_request", 0), body: pull(17, "open", "One", born), want: delivery.Done, calls: 10, swept: true},
+		"merge request, swept":    {d: gitlab("77.a", "Merge Request Hook", 0), body: merge, want: delivery.Done, calls: 10, swept: true},
+		"one that is parked":      {d: github("a", "push", 0), body: push("infra", born), want: delivery.Parked, calls: 4, broken: true},
+		"one that is parked too":  {d: github("a", "push", 0), body: push("infra", born), want: delivery.Parked, calls: 9, broken: true, swept: true},
+		"one that is stuck":       {d: gitlab("77.a", "Push Hook", 0), body: `{"project":`, want: delivery.Parked, calls: 4},
+		"one that states nothing": {d: github("a", "star", 0), body: `{"action":"created"}`, want: delivery.Ignored, calls: 3},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -62,18 +62,18 @@ func (w *worker) handle(ctx context.Context, event json.RawMessage) (any, error)
 // that were ended are not processed again, because they are over.
 func (w *worker) stream(ctx context.Context, run *tally, records []stream.Record) (events.DynamoDBEventResponse, error) {
 	list := arrivals(records)
-	failed := queue.InOrder(ctx, list, maxParallel, pending.lane, func(p pending) error {
+	failed := queue.InOrder(ctx, list, maxParallel, pendingDelivery.part, func(p pendingDelivery) error {
 		return w.process(ctx, run, w.deliveries.Begin, p.key)
 	})
 	return handedBack(list, failed)
 }
 
 // arrivals returns the deliveries in records, in their order.
-func arrivals(records []stream.Record) []pending {
-	var list []pending
+func arrivals(records []stream.Record) []pendingDelivery {
+	var list []pendingDelivery
 	for _, record := range records {
 		if key, repository, ok := delivery.Wakes(record); ok {
-			list = append(list, pending{key: key, repository: repository, record: record})
+			list = append(list, pendingDelivery{key: key, repository: repository, record: record})
 		}
 	}
 	return list
@@ -81,7 +81,7 @@ func arrivals(records []stream.Record) []pending {
 
 // handedBack returns the function's response. If deliveries have failed, the
 // response names the record of the first one, and its error is returned.
-func handedBack(list []pending, failed []error) (events.DynamoDBEventResponse, error) {
+func handedBack(list []pendingDelivery, failed []error) (events.DynamoDBEventResponse, error) {
 	for i, err := range failed {
 		if err != nil {
 			return stream.Failures(list[i].record), err
@@ -97,13 +97,13 @@ func handedBack(list []pending, failed []error) (events.DynamoDBEventResponse, e
 func (w *worker) sweep(ctx context.Context, run *tally) error {
 	keys, unlisted := w.deliveries.Due(ctx, w.now(), maxDue)
 	run.Due = len(keys)
-	list := make([]pending, len(keys))
+	list := make([]pendingDelivery, len(keys))
 	for i, key := range keys {
 		list[i].key = key // no repository: those of one installation run one after the other
 	}
 	failures := make(chan error, len(list)+3)
 	failures <- unlisted
-	queue.InOrder(ctx, list, maxParallel, pending.lane, func(p pending) error {
+	queue.InOrder(ctx, list, maxParallel, pendingDelivery.part, func(p pendingDelivery) error {
 		failures <- w.process(ctx, run, w.deliveries.BeginDue, p.key)
 		return nil
 	})

@@ -5,7 +5,6 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
-	"time"
 
 	"github.com/opsplane/opsplane/infra/test/storagetest"
 	"github.com/opsplane/opsplane/shared/background/delivery"
@@ -61,7 +60,6 @@ func TestInstallationOfVeryManyRepositoriesGoesOnWhereItWas(t *testing.T) {
 		return storagetest.Fault{}
 	}}
 	first := r.over(r.Role)
-	first.share = time.Hour // this many writes take long on a busy machine
 	first.facts.repositories.DB = r.Role.WithFaults(&f).DynamoDB
 	invoke(t, first, record)
 	got := r.state(t, d)
@@ -70,7 +68,6 @@ func TestInstallationOfVeryManyRepositoriesGoesOnWhereItWas(t *testing.T) {
 	}
 	var counted storagetest.Faults
 	second := r.over(r.Role)
-	second.share = time.Hour
 	second.facts.repositories.DB = r.Role.WithFaults(&counted).DynamoDB
 	// The stream reports it again, as after a redelivery.
 	if invoke(t, second, record); r.state(t, d).State != delivery.Done {

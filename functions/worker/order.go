@@ -6,8 +6,8 @@ import (
 	"github.com/opsplane/opsplane/shared/background/stream"
 )
 
-// pending is a delivery that an invocation must process.
-type pending struct {
+// pendingDelivery is a delivery that an invocation must process.
+type pendingDelivery struct {
 	key delivery.Key
 	// repository is the id of the repository that the delivery is about. It is
 	// empty if the delivery is about the whole installation, or if that is not
@@ -22,7 +22,9 @@ type pending struct {
 // of one repository are not: each waits for the one before it.
 const maxParallel = 8
 
-// lane returns the lane of the delivery: that of its installation, and in it the
+// part returns what the delivery is about: the lane of its installation, and in it the
 // part of its repository. A delivery about a whole installation may hold facts about
 // any of its repositories.
-func (p pending) lane() queue.Lane { return queue.Lane{Name: p.key.Lane, Part: p.repository} }
+func (p pendingDelivery) part() queue.LanePart {
+	return queue.LanePart{Lane: p.key.Lane, Part: p.repository}
+}

@@ -23,7 +23,7 @@ func TestFirstThatCouldNotBeEndedIsHandedBack(t *testing.T) {
 		records = append(records, r.arrive(t, d, push("infra", born)))
 	}
 	w := r.over(r.Role)
-	process := func(p pending) error {
+	process := func(p pendingDelivery) error {
 		if p.record.Sequence == "1" {
 			return errors.New("storage")
 		}
@@ -34,7 +34,7 @@ func TestFirstThatCouldNotBeEndedIsHandedBack(t *testing.T) {
 		changes = append(changes, stream.Of(record))
 	}
 	list := arrivals(changes)
-	got, err := handedBack(list, queue.InOrder(t.Context(), list, maxParallel, pending.lane, process))
+	got, err := handedBack(list, queue.InOrder(t.Context(), list, maxParallel, pendingDelivery.part, process))
 	if len(got.BatchItemFailures) != 1 || got.BatchItemFailures[0].ItemIdentifier != "1" || err == nil {
 		t.Errorf("handed back %v, %v", got.BatchItemFailures, err)
 	}

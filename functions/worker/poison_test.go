@@ -161,7 +161,7 @@ func (r *rig) slow(n int) *worker {
 	var f storagetest.Faults
 	f.Add(storagetest.Fault{Operation: "GetItem", Nth: n, Delay: 24 * time.Hour})
 	w := r.over(r.Role.WithFaults(&f))
-	w.share = 5 * time.Second // enough for the other deliveries, also on a busy machine
+	w.share = 10 * time.Second // enough for the other deliveries, also on a busy machine
 	return w
 }
 

@@ -27,7 +27,7 @@ var (
 )
 
 // nothing is the text for deliveries without facts.
-const nothing = "it tells nothing that this server keeps"
+const nothing = "it states nothing that this server keeps"
 
 // asked is the text for deliveries that may be copies.
 const asked = "its body came before: the installation is refreshed instead"

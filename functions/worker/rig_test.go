@@ -45,6 +45,10 @@ func rigOn(of *functiontest.Rig) *rig {
 	return r
 }
 
+// patience is the share of a delivery in tests that are not about time: on a busy
+// machine, the local servers can take longer than the worker allows.
+const patience = time.Hour
+
 // over returns a worker of the rig whose calls go through another env.
 func (r *rig) over(env *storagetest.Env) *worker {
 	system := env.Table("VcsTable")
@@ -61,7 +65,7 @@ func (r *rig) over(env *storagetest.Env) *worker {
 			},
 			now: r.Clock.Now,
 		},
-		log: r.Logger(), now: r.Clock.Now, share: share,
+		log: r.Logger(), now: r.Clock.Now, share: patience,
 	}
 }
 

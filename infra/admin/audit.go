@@ -7,8 +7,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/opsplane/opsplane/shared/api/access"
 	"github.com/opsplane/opsplane/shared/audit"
-	"github.com/opsplane/opsplane/shared/vcs/installation"
 )
 
 // auditList lists records of the audit trail.
@@ -45,7 +45,7 @@ func (o *Operator) auditList(ctx context.Context, args []string) error {
 	}
 	q := audit.Query{Scope: audit.NoInstallation, To: o.Now().Add(time.Minute), Limit: *limit}
 	if *vcs != "" || *id != "" {
-		if err := installation.Check(installationOf(*vcs, *id)); err != nil {
+		if err := access.CheckInstallation(installationOf(*vcs, *id)); err != nil {
 			return err
 		}
 		q.Scope = audit.Scope(installationOf(*vcs, *id))

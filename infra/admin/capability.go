@@ -8,7 +8,6 @@ import (
 	"github.com/opsplane/opsplane/shared/api/fault"
 	"github.com/opsplane/opsplane/shared/login/user"
 	"github.com/opsplane/opsplane/shared/vcs"
-	"github.com/opsplane/opsplane/shared/vcs/installation"
 )
 
 // The forms of the two restrictions on a command line.
@@ -77,7 +76,7 @@ func checkRestrictions(u user.User, caps access.Set) error {
 		vcss = vcs.All()
 	}
 	for _, id := range caps.Installations() {
-		if err := installation.Check(vcs.Installation{VCS: vcss[0], ID: id}); err != nil {
+		if err := access.CheckInstallation(vcs.Installation{VCS: vcss[0], ID: id}); err != nil {
 			return err
 		}
 		member := slices.ContainsFunc(u.Memberships, func(m vcs.Installation) bool {

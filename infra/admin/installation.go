@@ -6,6 +6,7 @@ import (
 	"flag"
 	"slices"
 
+	"github.com/opsplane/opsplane/shared/api/access"
 	"github.com/opsplane/opsplane/shared/api/fault"
 	"github.com/opsplane/opsplane/shared/login/user"
 	"github.com/opsplane/opsplane/shared/storage/table"
@@ -53,7 +54,7 @@ func membershipFlags(fs *flag.FlagSet, args []string) (name string, m vcs.Instal
 	if err := required(fs, "user", "vcs", "installation"); err != nil {
 		return "", m, err
 	}
-	return name, m, installation.Check(m)
+	return name, m, access.CheckInstallation(m)
 }
 
 func (o *Operator) membershipAdd(ctx context.Context, args []string) error {

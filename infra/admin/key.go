@@ -54,7 +54,7 @@ func (o *Operator) keyCreate(ctx context.Context, args []string) error {
 	}
 	o.note("API key %s of user %s. Store it now: it cannot be shown again.", key.ID, u.Name)
 	if !allowsAnything(key.Capabilities) {
-		o.note("It has no capability, so it can only call whoami: see --capability.")
+		o.note("It has no capability: it can see what its user may see at the hosts (installations, repositories, pull requests) and refresh these, but it reads no keys and makes none: see --capability.")
 	}
 	return o.say("%s", text)
 }

@@ -7,10 +7,10 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/opsplane/opsplane/shared/api/access"
 	"github.com/opsplane/opsplane/shared/api/fault"
 	"github.com/opsplane/opsplane/shared/login/user"
 	"github.com/opsplane/opsplane/shared/vcs"
-	"github.com/opsplane/opsplane/shared/vcs/installation"
 )
 
 // userCreate makes a user. A user that exists stays unchanged.
@@ -98,7 +98,7 @@ func (o *Operator) accountLink(ctx context.Context, args []string) error {
 // validAccount returns a fault unless a can be an account. The ids of accounts are
 // numbers, as those of installations are.
 func validAccount(a vcs.Account, login string) error {
-	err := installation.Check(vcs.Installation{VCS: a.VCS, ID: a.ID})
+	err := access.CheckInstallation(vcs.Installation(a)) // both are a VCS and an id
 	var f *fault.Error
 	if errors.As(err, &f) && f.ID == "INVALID_INSTALLATION_ID" {
 		where := "https://api.github.com/users/" + login

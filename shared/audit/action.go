@@ -35,7 +35,7 @@ func CheckAction(filter string) error {
 	kind, verb, dotted := strings.Cut(filter, ".")
 	switch known := verbs[kind]; {
 	case known == nil || !dotted:
-		return fmt.Errorf("it must be an action such as api_key.change, or end with the dot, as api_key. does, for all of a kind; kinds are %s", strings.Join(Kinds(), ", "))
+		return fmt.Errorf("it must be an action such as api_key.change, or a kind with a dot, such as api_key., for all actions of the kind; kinds are %s", strings.Join(Kinds(), ", "))
 	case verb != "" && !slices.Contains(known, verb):
 		return fmt.Errorf("there is no action %.64q; those of the kind %s are %s.%s", filter, kind, kind, strings.Join(known, ", "+kind+"."))
 	}

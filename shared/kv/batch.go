@@ -20,7 +20,11 @@ func (s *Store) batchRows(ctx context.Context, ns vcs.Installation, generation s
 			keys[i] = rowKey(ns, generation, n)
 		}
 		var used float64
-		items, err := s.table.BatchGet(ctx, table.Batch{Keys: keys, Names: withoutValues, Used: &used})
+		add := func(units float64) error {
+			used += units
+			return nil
+		}
+		items, err := s.table.BatchGet(ctx, table.Batch{Keys: keys, Names: withoutValues, Used: add})
 		if err != nil {
 			return fmt.Errorf("batch get rows: %w", err)
 		}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 
+	"github.com/opsplane/opsplane/shared/kv/kvitem"
 	"github.com/opsplane/opsplane/shared/kv/overlay"
 	"github.com/opsplane/opsplane/shared/storage/attr"
 	"github.com/opsplane/opsplane/shared/storage/table"
@@ -27,7 +28,10 @@ type extent struct {
 // withoutValues lists the attributes of a row that a reader needs if it does not
 // want the value. DynamoDB reads whole items and charges for them, but it does not
 // have to send the attributes that are left out.
-var withoutValues = []string{"sk", "vr", "rv", "cm", "rc", "wc", "sz", "wt", "wa"}
+var withoutValues = []string{
+	"sk", kvitem.Version, kvitem.Revision, kvitem.Committed, kvitem.ReadCaps, kvitem.WriteCaps, kvitem.Size, kvitem.Weight,
+	kvitem.WrittenAt,
+}
 
 // read calls do for the cells of a key in ascending order of idx, until do returns
 // false. Some of these cells may not exist. If the budget is spent before the last

@@ -11,6 +11,7 @@ import (
 	"golang.org/x/sync/errgroup"
 	"golang.org/x/time/rate"
 
+	"github.com/opsplane/opsplane/shared/kv/kvitem"
 	"github.com/opsplane/opsplane/shared/storage/attr"
 	"github.com/opsplane/opsplane/shared/storage/table"
 	"github.com/opsplane/opsplane/shared/vcs"
@@ -58,7 +59,7 @@ func (s *Store) Namespaces(ctx context.Context) ([]vcs.Installation, error) {
 // before the work: a namespace whose collection never finishes must not delay the
 // others.
 func (s *Store) Collecting(ctx context.Context, ns vcs.Installation, now time.Time) error {
-	if err := s.once.Update(ctx, table.Change(NamespaceKey(ns)).Set("gc", attr.Int(now.UnixMilli()))); err != nil {
+	if err := s.sentOnce.Update(ctx, table.Change(NamespaceKey(ns)).Set("gc", attr.Int(now.UnixMilli()))); err != nil {
 		return fmt.Errorf("note collection: %w", err)
 	}
 	return nil
@@ -71,7 +72,7 @@ func (s *Store) Collecting(ctx context.Context, ns vcs.Installation, now time.Ti
 func (s *Store) Objects(ctx context.Context, ns vcs.Installation, do func(id string)) error {
 	var one sync.Mutex
 	named := func(r *attr.Reader) {
-		if id := r.String("vo"); id != "" {
+		if id := r.String(kvitem.Object); id != "" {
 			one.Lock()
 			defer one.Unlock()
 			do(id)
@@ -79,14 +80,14 @@ func (s *Store) Objects(ctx context.Context, ns vcs.Installation, do func(id str
 	}
 	group, gctx := errgroup.WithContext(ctx)
 	group.SetLimit(rowReaders)
-	err := s.eachItem(gctx, Stored(ns), []string{"gn", "mr", "vo"}, func(head *attr.Reader) error {
+	err := s.eachItem(gctx, Stored(ns), []string{kvitem.Generation, kvitem.More, kvitem.Object}, func(head *attr.Reader) error {
 		named(head)
-		generation, more := head.String("gn"), head.Bool("mr")
+		generation, more := head.String(kvitem.Generation), head.Bool(kvitem.More)
 		if err := head.Err(); err != nil || !more {
 			return err
 		}
 		group.Go(func() error {
-			return s.eachItem(gctx, rowPartition(ns, generation), []string{"vo"}, func(row *attr.Reader) error {
+			return s.eachItem(gctx, rowPartition(ns, generation), []string{kvitem.Object}, func(row *attr.Reader) error {
 				named(row)
 				return nil
 			})

@@ -45,7 +45,7 @@ func (s *Store) Commit(ctx context.Context, by Caller, targets []Target) ([]Posi
 			break // another try would take too long
 		}
 	}
-	return nil, contended(ctx)
+	return nil, table.GaveUp(ctx, errContended)
 }
 
 // want is what a commit asks for in one key: all rows, or the rows in idx.

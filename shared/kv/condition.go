@@ -3,6 +3,7 @@ package kv
 import (
 	"github.com/opsplane/opsplane/shared/api/access"
 	"github.com/opsplane/opsplane/shared/api/fault"
+	"github.com/opsplane/opsplane/shared/kv/kvitem"
 	"github.com/opsplane/opsplane/shared/storage/attr"
 	"github.com/opsplane/opsplane/shared/storage/table"
 )
@@ -22,7 +23,7 @@ func (cond Condition) rule(caps access.Set) rule {
 	switch {
 	case cond.Absent:
 		return rule{
-			guess: []table.Condition{table.Absent("vr")},
+			guess: []table.Condition{table.Absent(kvitem.Version)},
 			judge: func(c cell) error {
 				if c.exists() {
 					return fault.ErrUnmet
@@ -34,7 +35,7 @@ func (cond Condition) rule(caps access.Set) rule {
 		return atVersion(*cond.Version, caps)
 	}
 	return rule{
-		guess: []table.Condition{table.Absent("wc"), table.AbsentOr("vr", table.Less("vr", attr.Int(MaxVersion)))},
+		guess: []table.Condition{table.Absent(kvitem.WriteCaps), table.AbsentOr(kvitem.Version, table.Less(kvitem.Version, attr.Int(MaxVersion)))},
 		judge: func(c cell) error {
 			switch {
 			case c.exists() && !allowed(c.writeCaps, caps):
@@ -50,7 +51,7 @@ func (cond Condition) rule(caps access.Set) rule {
 func atVersion(version int, caps access.Set) rule {
 	return rule{
 		guess: []table.Condition{
-			table.Absent("wc"), table.Equal("vr", attr.Int(int64(version))), table.Less("vr", attr.Int(MaxVersion)),
+			table.Absent(kvitem.WriteCaps), table.Equal(kvitem.Version, attr.Int(int64(version))), table.Less(kvitem.Version, attr.Int(MaxVersion)),
 		},
 		judge: func(c cell) error {
 			switch {

@@ -7,6 +7,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"github.com/opsplane/opsplane/shared/kv/kvitem"
 	"github.com/opsplane/opsplane/shared/storage/attr"
 	"github.com/opsplane/opsplane/shared/storage/table"
 )
@@ -27,7 +28,7 @@ const keyErasers = 8
 // which anybody could write.
 func (s *Store) Erase(ctx context.Context, by Caller, after []byte, limit int, clean bool) (erased int, next []byte, err error) {
 	q := table.Query{
-		Key: []table.Condition{table.Equal("pk", attr.String(Stored(by.Installation)))}, Names: []string{"sk", "vr", "mr"}, Limit: limit,
+		Key: []table.Condition{table.Equal("pk", attr.String(Stored(by.Installation)))}, Names: []string{"sk", kvitem.Version, kvitem.More}, Limit: limit,
 	}
 	if len(after) > 0 {
 		q.Key = append(q.Key, table.Greater("sk", attr.Bytes(after)))
@@ -66,7 +67,7 @@ func (s *Store) eraseKey(ctx context.Context, by Caller, h head, clean bool) err
 	if !clean {
 		return nil
 	}
-	err := s.table.Delete(ctx, headKey(by.Installation, h.key), table.Absent("vr"), table.Absent("mr"))
+	err := s.table.Delete(ctx, headKey(by.Installation, h.key), table.Absent(kvitem.Version), table.Absent(kvitem.More))
 	if _, written := table.ConditionFailed(err); err != nil && !written {
 		return fmt.Errorf("remove head: %w", err)
 	}

@@ -7,6 +7,7 @@ import (
 
 	"github.com/opsplane/opsplane/shared/api/fault"
 	"github.com/opsplane/opsplane/shared/audit/change"
+	"github.com/opsplane/opsplane/shared/kv/kvitem"
 	"github.com/opsplane/opsplane/shared/storage/attr"
 	"github.com/opsplane/opsplane/shared/storage/table"
 )
@@ -53,7 +54,8 @@ func (s *Store) Admits(ctx context.Context, by Caller, at Position, cond Conditi
 // and the caller finds that these changes were made, it must call SettleFile before
 // it reports that the row is written.
 //
-// PutFile fails as Set and CompareAndSet do, and with ErrSuperseded.
+// PutFile fails as Set and CompareAndSet do, and with ErrSuperseded. If the context
+// ends after a response was lost, the error is also OUTCOME_UNKNOWN.
 func (s *Store) PutFile(
 	ctx context.Context, by Caller, w Write, f File, cond Condition, with Beside,
 ) (Record, error) {
@@ -66,27 +68,37 @@ func (s *Store) PutFile(
 	}
 	c.inline, c.body.id, c.etag = w.Value.Text, f.Object, f.ETag
 	r := cond.rule(by.Capabilities)
-	end := errContended
+	var lost error // set as soon as a try may have written the row without a response
 	for n := range table.Tries(ctx, tries) {
 		at, old, err := s.admit(ctx, by, w, r)
 		if err != nil {
-			return Record{}, err
+			return Record{}, orUnknown(ctx, lost, err)
 		}
-		done, lost, rec, err := s.putFile(ctx, by.Author, w, c, at, old, with, n)
+		done, unsure, rec, err := s.putFile(ctx, by.Author, w, c, at, old, with, n)
 		if err != nil {
-			return Record{}, err // if an earlier try has written the row, the caller settles it
+			return Record{}, orUnknown(ctx, lost, err)
 		}
 		if done {
 			return rec, s.settle(ctx, by, w.Key, at)
 		}
-		if lost {
-			end = errUnknown
+		if unsure {
+			lost = errUnknown
 		}
 	}
-	if err := ctx.Err(); err != nil {
-		return Record{}, err
+	if lost != nil {
+		return Record{}, errors.Join(lost, ctx.Err())
 	}
-	return Record{}, end
+	return Record{}, table.GaveUp(ctx, errContended)
+}
+
+// orUnknown returns err, the error of a try of PutFile. If an earlier try has
+// written the row, the caller finds that out and settles it. If the context has
+// ended, the caller cannot: then orUnknown adds lost.
+func orUnknown(ctx context.Context, lost, err error) error {
+	if ctx.Err() != nil {
+		return errors.Join(lost, err)
+	}
+	return err
 }
 
 // SettleFile ends the write of a row by PutFile. Any process may call it. writer
@@ -116,17 +128,17 @@ func (s *Store) admit(ctx context.Context, by Caller, w Write, r rule) (place, c
 }
 
 // putFile makes one try, on the condition that the row still has the revision of
-// old. lost reports whether the write may have taken effect, or may still take
+// old. unsure reports whether the write may have taken effect, or may still take
 // effect.
 func (s *Store) putFile(
 	ctx context.Context, author change.Author, w Write, c cell, at place, old cell, with Beside, try int,
-) (done, lost bool, rec Record, err error) {
+) (done, unsure bool, rec Record, err error) {
 	version := old.next()
 	c.version = &version
 	if rec, err = c.record(w.Key, w.Idx, w.Committed); err != nil {
 		return false, false, Record{}, err
 	}
-	e := c.edit(author, w, at).Set("vr", attr.Int(int64(version))).If(atRevision(old))
+	e := c.edit(author, w, at).Set(kvitem.Version, attr.Int(int64(version))).If(atRevision(old))
 	writes := append([]table.Write{s.table.WriteUpdate(e)}, with(rec, at.generation)...)
 	err = s.table.TransactOnce(ctx, newToken(author.Request, try), writes...)
 	_, superseded := table.ConditionFailedAt(err, 1)

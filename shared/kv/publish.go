@@ -9,6 +9,7 @@ import (
 	"strconv"
 
 	"github.com/opsplane/opsplane/shared/audit/change"
+	"github.com/opsplane/opsplane/shared/kv/kvitem"
 	"github.com/opsplane/opsplane/shared/storage/attr"
 	"github.com/opsplane/opsplane/shared/storage/table"
 )
@@ -77,17 +78,17 @@ func publishStamp(author change.Author, try int) string {
 // was read.
 func (p publication) edit(by Caller, try int) *table.Edit {
 	e := newEdit(headKey(by.Installation, p.head.key), by.Author).
-		Count("pv", 0, 1).
-		Set("ps", attr.String(publishStamp(by.Author, try))).
-		SetOrRemove(p.overlay != nil, "ov", attr.Bytes(p.overlay)).
-		If(table.Equal("gn", attr.String(p.head.generation)))
+		Count(kvitem.Publication, 0, 1).
+		Set(kvitem.PublishStamp, attr.String(publishStamp(by.Author, try))).
+		SetOrRemove(p.overlay != nil, kvitem.Overlay, attr.Bytes(p.overlay)).
+		If(table.Equal(kvitem.Generation, attr.String(p.head.generation)))
 	if p.head.publication == 0 {
-		e.If(table.Absent("pv"))
+		e.If(table.Absent(kvitem.Publication))
 	} else {
-		e.If(table.Equal("pv", attr.Int(int64(p.head.publication))))
+		e.If(table.Equal(kvitem.Publication, attr.Int(int64(p.head.publication))))
 	}
 	if p.zero {
-		e.Set("cm", attr.Bool(true)).If(atRevision(p.head.cell))
+		e.Set(kvitem.Committed, attr.Bool(true)).If(atRevision(p.head.cell))
 	}
 	return e
 }

@@ -9,6 +9,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"github.com/opsplane/opsplane/shared/kv/kvitem"
 	"github.com/opsplane/opsplane/shared/storage/attr"
 	"github.com/opsplane/opsplane/shared/storage/table"
 )
@@ -77,8 +78,11 @@ func (d removal) matches(c cell) bool {
 func (d removal) erase(key attr.Item) *table.Edit {
 	e := newEdit(key, d.Author)
 	nextRevision(e)
-	return e.Set("st", attr.String(d.Author.Request)).
-		Remove("vr", "cm", "rc", "wc", "sz", "wt", "wa", "vd", "vo", "vh", "ae", "kn")
+	return e.Set(kvitem.Stamp, attr.String(d.Author.Request)).
+		Remove(
+			kvitem.Version, kvitem.Committed, kvitem.ReadCaps, kvitem.WriteCaps, kvitem.Size, kvitem.Weight, kvitem.WrittenAt,
+			kvitem.Value, kvitem.Object, kvitem.ObjectHash, kvitem.ETag, kvitem.KeyName,
+		)
 }
 
 // expire makes DynamoDB remove the head after emptyHead, unless it is written
@@ -89,12 +93,12 @@ func (d removal) expire(e *table.Edit) { e.Set("ttl", attr.Time(d.Author.At.Add(
 // conditional on the revision that the failed try returned. A cell that shall be
 // removed as the only row stays if the key may have other rows; then more is true.
 func (d removal) cell(ctx context.Context, key attr.Item, place where) (removed, more bool, err error) {
-	e := d.erase(key).If(table.Exists("vr"), table.Absent("wc"))
+	e := d.erase(key).If(table.Exists(kvitem.Version), table.Absent(kvitem.WriteCaps))
 	if d.version != nil {
-		e.If(table.Equal("vr", attr.Int(int64(*d.version))))
+		e.If(table.Equal(kvitem.Version, attr.Int(int64(*d.version))))
 	}
 	if place != inRow {
-		e.If(table.Absent("mr"))
+		e.If(table.Absent(kvitem.More))
 		d.expire(e)
 	}
 	var exact *cell // the cell that was read; e is conditional on its revision
@@ -120,11 +124,11 @@ func (d removal) cell(ctx context.Context, key attr.Item, place where) (removed,
 		exact = &old.cell
 		e = d.erase(key).If(atRevision(old.cell))
 		if place != inRow && !old.more {
-			e.If(table.Absent("mr"))
+			e.If(table.Absent(kvitem.More))
 			d.expire(e)
 		}
 	}
-	return false, false, contended(ctx)
+	return false, false, table.GaveUp(ctx, errContended)
 }
 
 // all removes every row.
@@ -163,7 +167,7 @@ func (d removal) all(ctx context.Context) (bool, error) {
 	if lost != "" {
 		return false, errors.Join(errUnknown, ctx.Err())
 	}
-	return false, contended(ctx)
+	return false, table.GaveUp(ctx, errContended)
 }
 
 // once makes one try of all on the head that was read. again reports whether
@@ -197,14 +201,14 @@ func (d removal) generation(ctx context.Context, h head, budget *Budget) (remove
 	}
 	key := headKey(d.Installation, d.key)
 	e := d.erase(key).
-		Set("gn", attr.String(newGeneration())).
-		Set("ps", attr.String(d.Author.Request)).
-		Remove("mr", "ov").
-		If(table.Equal("gn", attr.String(h.generation)), atRevision(h.cell))
+		Set(kvitem.Generation, attr.String(newGeneration())).
+		Set(kvitem.PublishStamp, attr.String(d.Author.Request)).
+		Remove(kvitem.More, kvitem.Overlay).
+		If(table.Equal(kvitem.Generation, attr.String(h.generation)), atRevision(h.cell))
 	if d.force {
-		e.Remove("gd")
+		e.Remove(kvitem.Guarded)
 	} else {
-		e.If(table.Absent("gd"))
+		e.If(table.Absent(kvitem.Guarded))
 	}
 	d.expire(e)
 	out, err := d.update(ctx, key, e)
@@ -228,10 +232,10 @@ func (d removal) generation(ctx context.Context, h head, budget *Budget) (remove
 // generation's rows. Without the record, nothing would name these rows any more.
 func (d removal) retire(ctx context.Context, h head) error {
 	it := attr.Item{
-		"pk": attr.String(retiredPrefix + h.generation[:1]),
-		"sk": attr.Bytes([]byte(h.generation)),
-		"ns": attr.String(Stored(d.Installation)),
-		"kn": attr.Bytes([]byte(d.key)),
+		"pk":           attr.String(retiredPrefix + h.generation[:1]),
+		"sk":           attr.Bytes([]byte(h.generation)),
+		"ns":           attr.String(Stored(d.Installation)),
+		kvitem.KeyName: attr.Bytes([]byte(d.key)),
 	}
 	d.Author.AddTo(it)
 	if err := d.table.Put(ctx, it); err != nil {

@@ -12,6 +12,7 @@ import (
 	"golang.org/x/time/rate"
 
 	"github.com/opsplane/opsplane/shared/audit/change"
+	"github.com/opsplane/opsplane/shared/kv/kvitem"
 	"github.com/opsplane/opsplane/shared/storage/attr"
 	"github.com/opsplane/opsplane/shared/storage/table"
 )
@@ -54,8 +55,8 @@ func (s *Store) RemoveRetired(ctx context.Context, before time.Time) (Removed, e
 	var group errgroup.Group // without a context: one generation that cannot be removed must not stop the others
 	group.SetLimit(retiredWorkers)
 	for _, digit := range digits {
-		err := s.eachItem(ctx, retiredPrefix+string(digit), []string{"sk", "ns", "kn", change.AttrAt}, func(r *attr.Reader) error {
-			x := retired{string(r.Bytes("sk")), r.String("ns"), string(r.Bytes("kn")), r.Int(change.AttrAt)}
+		err := s.eachItem(ctx, retiredPrefix+string(digit), []string{"sk", "ns", kvitem.KeyName, change.AttrAt}, func(r *attr.Reader) error {
+			x := retired{string(r.Bytes("sk")), r.String("ns"), string(r.Bytes(kvitem.KeyName)), r.Int(change.AttrAt)}
 			if err := r.Err(); err != nil || x.at >= before.UnixMilli() {
 				return err
 			}
@@ -126,11 +127,11 @@ func (s *Store) removePartition(ctx context.Context, partition string) (removed 
 		keys := batch
 		batch = nil
 		removed += len(keys)
-		used, err := s.table.BatchDelete(ctx, keys)
+		err := s.table.BatchDelete(ctx, keys, func(units float64) error { return spend(ctx, writes, units) })
 		if err != nil {
 			return fmt.Errorf("remove rows: %w", err)
 		}
-		return spend(ctx, writes, used)
+		return nil
 	}
 	err = s.eachItem(ctx, partition, []string{"pk", "sk"}, func(r *attr.Reader) error {
 		batch = append(batch, attr.Item{"pk": attr.String(partition), "sk": attr.Bytes(slices.Clone(r.Bytes("sk")))})

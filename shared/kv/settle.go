@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	"github.com/opsplane/opsplane/shared/audit/change"
+	"github.com/opsplane/opsplane/shared/kv/kvitem"
 	"github.com/opsplane/opsplane/shared/storage/attr"
 	"github.com/opsplane/opsplane/shared/storage/table"
 )
@@ -42,7 +43,7 @@ func (s *Store) settle(ctx context.Context, by Caller, key string, at place) err
 // nothing to mark.
 func (s *Store) concede(ctx context.Context, author change.Author, at place) error {
 	server := change.Author{Principal: change.Server, Request: author.Request, Source: author.Source, At: author.At}
-	e := newEdit(at.key, server).Set("wk", attr.String(author.Request)).If(table.Exists("rv"))
+	e := newEdit(at.key, server).Set(kvitem.Discarded, attr.String(author.Request)).If(table.Exists(kvitem.Revision))
 	for range table.Tries(ctx, tries) {
 		out, err := s.update(ctx, at.key, e)
 		if err != nil {
@@ -52,7 +53,7 @@ func (s *Store) concede(ctx context.Context, author change.Author, at place) err
 			return nil
 		}
 		r := attr.Read(out.item)
-		there, marked := r.Has("rv"), r.String("wk")
+		there, marked := r.Has(kvitem.Revision), r.String(kvitem.Discarded)
 		if err := decoded(r.Err()); err != nil {
 			return err
 		}

@@ -1,12 +1,14 @@
 package kv_test
 
 import (
+	"context"
 	"errors"
 	"slices"
 	"testing"
 	"time"
 
 	"github.com/opsplane/opsplane/infra/test/storagetest"
+	"github.com/opsplane/opsplane/shared/api/fault"
 	"github.com/opsplane/opsplane/shared/audit"
 	"github.com/opsplane/opsplane/shared/audit/change"
 	"github.com/opsplane/opsplane/shared/kv"
@@ -279,6 +281,38 @@ func TestLateReplacementOfADeleteIsNeverAnsweredAsNothing(t *testing.T) {
 				t.Errorf("row 8: %v, want it there: %v", getErr, c.left)
 			}
 			r.missing(t, "k", 7)
+		})
+	}
+}
+
+// TestFileWhoseRowMayBeWrittenSaysSoWhenTheTimeIsOver loses all responses to the
+// transaction of a row, and ends the context before the store finds out what
+// happened.
+func TestFileWhoseRowMayBeWrittenSaysSoWhenTheTimeIsOver(t *testing.T) {
+	for name, inReads := range map[string]bool{"in the reads of the next try": true, "in the next transaction": false} {
+		t.Run(name, func(t *testing.T) {
+			r := newRig(t)
+			ctx, end := context.WithCancel(t.Context())
+			sent := 0 // transactions
+			faults := storagetest.Faults{Choose: func(operation string) storagetest.Fault {
+				transaction := operation == "TransactWriteItems"
+				if transaction {
+					sent++
+				}
+				switch {
+				case sent > table.MaxAttempts, inReads && sent == table.MaxAttempts && !transaction:
+					return storagetest.Fault{Kind: storagetest.LoseRequest, Before: end}
+				case transaction:
+					return storagetest.Fault{Kind: storagetest.LoseAnswer}
+				}
+				return storagetest.Fault{}
+			}}
+			by := kv.Caller{Installation: r.ns, Author: r.author()}
+			_, err := r.failing(&faults).PutFile(ctx, by, r.write(t, "k", 7, `"file"`), kv.File{Object: kv.NewObjectID(), ETag: "x"}, kv.Condition{}, r.once(by.Author.Request))
+			var got *fault.Error
+			if !errors.As(err, &got) || got.ID != unknown.ID {
+				t.Errorf("got %v, want %s", err, unknown.ID)
+			}
 		})
 	}
 }

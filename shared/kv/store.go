@@ -19,7 +19,7 @@ import (
 // concurrent use, also by several processes.
 type Store struct {
 	table      table.Table
-	once       table.Table // the same table, for writes whose response must not be lost unnoticed
+	sentOnce   table.Table // the same table, for writes whose response must not be lost unnoticed
 	bodies     bodies
 	registered sync.Map // keys are vcs.Installation: the namespaces whose item register has written
 	limits     limits
@@ -29,21 +29,12 @@ type Store struct {
 // template.yaml.
 func New(db *dynamodb.Client, objects *s3.Client, tableName, bucket string) *Store {
 	t := table.Table{DB: db, Name: tableName}
-	return &Store{table: t, once: t.SentOnce(), bodies: bodies{objects, bucket}, limits: standardLimits}
+	return &Store{table: t, sentOnce: t.SentOnce(), bodies: bodies{objects, bucket}, limits: standardLimits}
 }
 
 // tries is how often an operation is tried. It starts again if another writer came
 // between its read and its write.
 const tries = 10
-
-// contended is the error after the last try: that of the context, if it ended
-// during the tries.
-func contended(ctx context.Context) error {
-	if err := ctx.Err(); err != nil {
-		return err
-	}
-	return errContended
-}
 
 // errContended is returned if other writers came between in all tries.
 var errContended = fault.Busyf("CONTENDED", "the row is being written by too many callers at once; try again")
@@ -101,7 +92,7 @@ type outcome struct {
 // update makes one conditional update of the item with a key. It sends the request
 // again only if the first one certainly had no effect.
 func (s *Store) update(ctx context.Context, key attr.Item, e *table.Edit) (outcome, error) {
-	it, err := s.once.UpdateReturning(ctx, e.KeepOld())
+	it, err := s.sentOnce.UpdateReturning(ctx, e.KeepOld())
 	if err == nil {
 		return outcome{item: it, done: true}, nil
 	}

@@ -7,7 +7,7 @@ import (
 
 	"github.com/opsplane/opsplane/infra/test/storagetest"
 	"github.com/opsplane/opsplane/shared/kv"
-	"github.com/opsplane/opsplane/shared/storage/awsclient"
+	"github.com/opsplane/opsplane/shared/storage/table"
 	"github.com/opsplane/opsplane/shared/vcs"
 )
 
@@ -22,7 +22,7 @@ func TestExhaustedPartitionRefusesTheWriteAndKeepsWhatItAcknowledged(t *testing.
 	for n := range writes {
 		key := fmt.Sprint("k", n)
 		_, err := hot.Set(t.Context(), r.caller(nil), r.write(t, key, 0, "1"))
-		if err != nil && !awsclient.Throttled(err) {
+		if err != nil && !table.Throttled(err) {
 			t.Fatalf("set %s: %v, want it done or throttled", key, err)
 		}
 		acknowledged[key] = err == nil

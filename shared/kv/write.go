@@ -7,6 +7,7 @@ import (
 
 	"github.com/opsplane/opsplane/shared/api/access"
 	"github.com/opsplane/opsplane/shared/audit/change"
+	"github.com/opsplane/opsplane/shared/kv/kvitem"
 	"github.com/opsplane/opsplane/shared/storage/attr"
 	"github.com/opsplane/opsplane/shared/storage/table"
 )
@@ -42,8 +43,8 @@ func (s *Store) write(ctx context.Context, by Caller, w Write, r rule) (Record, 
 		return Record{}, err
 	}
 	e := c.edit(by.Author, w, at)
-	e.Count("vr", -1, 1)
-	e.If(table.Differs("st", attr.String(by.Author.Request))).If(r.guess...)
+	e.Count(kvitem.Version, -1, 1)
+	e.If(table.Differs(kvitem.Stamp, attr.String(by.Author.Request))).If(r.guess...)
 	var exact *cell // the cell that was read; e is conditional on its revision
 	for range table.Tries(ctx, tries) {
 		out, err := s.update(ctx, at.key, e)
@@ -68,9 +69,9 @@ func (s *Store) write(ctx context.Context, by Caller, w Write, r rule) (Record, 
 		}
 		exact = &old
 		e = c.edit(by.Author, w, at)
-		e.Set("vr", attr.Int(int64(old.next()))).If(atRevision(old))
+		e.Set(kvitem.Version, attr.Int(int64(old.next()))).If(atRevision(old))
 	}
-	return Record{}, contended(ctx)
+	return Record{}, table.GaveUp(ctx, errContended)
 }
 
 // prepare returns the cell that w stores. It writes the body first, so that a row
@@ -166,9 +167,9 @@ func (s *Store) openHead(ctx context.Context, by Caller, key string, guarded boo
 		return head{}, err
 	}
 	at := headKey(by.Installation, key)
-	e := newEdit(at, by.Author).SetFirst("gn", attr.String(newGeneration())).Set("mr", attr.Bool(true)).Remove("ttl")
+	e := newEdit(at, by.Author).SetFirst(kvitem.Generation, attr.String(newGeneration())).Set(kvitem.More, attr.Bool(true)).Remove("ttl")
 	if guarded {
-		e.Set("gd", attr.Bool(true))
+		e.Set(kvitem.Guarded, attr.Bool(true))
 	}
 	for range table.Tries(ctx, tries) {
 		out, err := s.update(ctx, at, e)
@@ -183,7 +184,7 @@ func (s *Store) openHead(ctx context.Context, by Caller, key string, guarded boo
 			return h, nil
 		}
 	}
-	return head{}, contended(ctx)
+	return head{}, table.GaveUp(ctx, errContended)
 }
 
 // edit returns an edit that sets all of the cell but its version, and increases the
@@ -191,21 +192,21 @@ func (s *Store) openHead(ctx context.Context, by Caller, key string, guarded boo
 func (c cell) edit(author change.Author, w Write, at place) *table.Edit {
 	e := newEdit(at.key, author)
 	nextRevision(e)
-	e.Set("cm", attr.Bool(c.committed)).
-		Set("sz", attr.Int(int64(c.size))).
-		Set("wt", attr.Int(int64(c.weight))).
-		Set("wa", attr.Int(c.written)).
-		Set("st", attr.String(c.stamp)).
-		SetOrRemove(c.readCaps != "", "rc", attr.String(c.readCaps)).
-		SetOrRemove(c.writeCaps != "", "wc", attr.String(c.writeCaps)).
-		SetOrRemove(c.body.hash == "", "vd", attr.Bytes(c.inline)).
-		SetOrRemove(c.body.hash != "", "vh", attr.String(c.body.hash)).
-		SetOrRemove(c.body.id != "", "vo", attr.String(c.body.id)).
-		SetOrRemove(c.etag != "", "ae", attr.String(c.etag))
+	e.Set(kvitem.Committed, attr.Bool(c.committed)).
+		Set(kvitem.Size, attr.Int(int64(c.size))).
+		Set(kvitem.Weight, attr.Int(int64(c.weight))).
+		Set(kvitem.WrittenAt, attr.Int(c.written)).
+		Set(kvitem.Stamp, attr.String(c.stamp)).
+		SetOrRemove(c.readCaps != "", kvitem.ReadCaps, attr.String(c.readCaps)).
+		SetOrRemove(c.writeCaps != "", kvitem.WriteCaps, attr.String(c.writeCaps)).
+		SetOrRemove(c.body.hash == "", kvitem.Value, attr.Bytes(c.inline)).
+		SetOrRemove(c.body.hash != "", kvitem.ObjectHash, attr.String(c.body.hash)).
+		SetOrRemove(c.body.id != "", kvitem.Object, attr.String(c.body.id)).
+		SetOrRemove(c.etag != "", kvitem.ETag, attr.String(c.etag))
 	if at.inHead {
-		return e.SetFirst("gn", attr.String(newGeneration())).Remove("ttl")
+		return e.SetFirst(kvitem.Generation, attr.String(newGeneration())).Remove("ttl")
 	}
-	return e.Set("kn", attr.Bytes([]byte(w.Key)))
+	return e.Set(kvitem.KeyName, attr.Bytes([]byte(w.Key)))
 }
 
 // next returns the version that the next write gives the cell.

@@ -41,12 +41,21 @@ func Invocation(ctx context.Context) string {
 // Metrics returns the attribute from which CloudWatch makes metrics of other
 // attributes of the same line (CloudWatch embedded metric format specification).
 func Metrics(at time.Time, metrics ...Metric) slog.Attr {
-	return slog.Any("_aws", map[string]any{
-		"Timestamp": at.UnixMilli(),
-		"CloudWatchMetrics": []any{map[string]any{
-			"Namespace":  namespace,
-			"Dimensions": [][]string{{"function"}},
-			"Metrics":    metrics,
-		}},
+	return slog.Any("_aws", embedded{
+		CloudWatchMetrics: []directive{{Dimensions: [][]string{{"function"}}, Metrics: metrics, Namespace: namespace}},
+		Timestamp:         at.UnixMilli(),
 	})
+}
+
+// embedded and directive have the members of the embedded metric format. A log line
+// is written for every request, and a map takes longer to write as JSON.
+type embedded struct {
+	CloudWatchMetrics []directive `json:"CloudWatchMetrics"`
+	Timestamp         int64       `json:"Timestamp"` // Unix milliseconds
+}
+
+type directive struct {
+	Dimensions [][]string `json:"Dimensions"`
+	Metrics    []Metric   `json:"Metrics"`
+	Namespace  string     `json:"Namespace"`
 }

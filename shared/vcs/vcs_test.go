@@ -97,3 +97,21 @@ func TestSortableIDsHaveTwentyDigits(t *testing.T) {
 		t.Errorf("got %q, want %q", got, want)
 	}
 }
+
+func TestDateInTheFutureHidesNothingForLong(t *testing.T) {
+	t.Parallel()
+	arrived := time.Unix(4_000_000_000, 0)
+	forged := vcs.Moment{At: arrived.AddDate(50, 0, 0), Rank: vcs.RankGone}.Version(arrived, "forged")
+	refresh := func(after time.Duration) vcs.Version {
+		return vcs.Moment{At: arrived.Add(after)}.Version(arrived.Add(after), "refresh")
+	}
+	if forged < refresh(0) {
+		t.Error("the date in the future counts as older than its arrival")
+	}
+	if forged > refresh(vcs.MaxAhead+time.Second) {
+		t.Error("a refresh does not repair what has a date in the future")
+	}
+	if ahead := (vcs.Moment{At: arrived.Add(vcs.MaxAhead)}).Version(arrived, "ahead"); ahead <= refresh(vcs.MaxAhead-time.Second) {
+		t.Error("the clock of a host that is a little ahead is not used")
+	}
+}

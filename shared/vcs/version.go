@@ -48,9 +48,18 @@ type Moment struct {
 	Rank Rank
 }
 
+// MaxAhead is how far the clock of a host may be ahead of ours. A fact that is dated
+// later counts as of this long after its arrival. Otherwise a wrong or forged date in
+// the far future would hide all that the host states from then on, and no refresh
+// could repair it.
+const MaxAhead = 5 * time.Minute
+
 // Version returns the version of a fact of this moment that arrived at a time.
 // arrived counts to the millisecond. id is the id of the source: a delivery, a task
-// or a request. At must be set.
+// or a request. At must be set; it counts as at most MaxAhead after arrived.
 func (m Moment) Version(arrived time.Time, id string) Version {
+	if latest := arrived.Add(MaxAhead).Truncate(time.Second); m.At.After(latest) {
+		m.At = latest
+	}
 	return Version(fmt.Sprintf("%013d.%02d.%013d.%s", m.At.UnixMilli(), m.Rank, arrived.UnixMilli(), id))
 }

@@ -77,9 +77,9 @@ func (c *carrier) put(url string, headers map[string]string, offset, size int64)
 		return err
 	}
 	defer func() { _ = resp.Body.Close() }()
-	answer, err := io.ReadAll(resp.Body)
+	response, err := io.ReadAll(resp.Body)
 	if err == nil && resp.StatusCode != http.StatusOK {
-		err = fmt.Errorf("S3 answers %s: %.300s", resp.Status, answer)
+		err = fmt.Errorf("S3 returned %s: %.300s", resp.Status, response)
 	}
 	return err
 }
@@ -93,7 +93,7 @@ func (c *carrier) get(url string) error {
 	defer func() { _ = resp.Body.Close() }()
 	n, err := io.Copy(io.Discard, resp.Body)
 	if err == nil && (resp.StatusCode != http.StatusOK || n != fileBytes) {
-		err = fmt.Errorf("S3 answers %s, %d bytes", resp.Status, n)
+		err = fmt.Errorf("S3 returned %s, %d bytes", resp.Status, n)
 	}
 	return err
 }

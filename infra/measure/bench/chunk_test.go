@@ -50,11 +50,11 @@ func (t *transfer) download() error {
 // alone. Both use the stack's servers. It compares them with etcd, and with plain requests to
 // the stack's S3 server.
 func BenchmarkChunks(b *testing.B) {
-	h := theStack(b)
+	r := theStack(b)
 	raw, text := chunk(b)
-	member, at := h.Member(b)
-	ours := []*transfer{overHTTP(member, at, raw, text), direct(b, h, raw, text)}
-	theirs := []*transfer{plain(h, text)}
+	member, at := r.Member(b)
+	ours := []*transfer{overHTTP(member, at, raw, text), direct(b, r, raw, text)}
+	theirs := []*transfer{plain(r, text)}
 	if e := startEtcd(b); e != nil {
 		theirs = append(theirs, overEtcd(e, raw))
 	}
@@ -109,8 +109,8 @@ func ok(resp journey.Response, err error) error {
 }
 
 // direct returns a transfer through the store in this process.
-func direct(b *testing.B, h house, raw, text []byte) *transfer {
-	store, v := h.store(), value(b, text)
+func direct(b *testing.B, r rig, raw, text []byte) *transfer {
+	store, v := r.store(), value(b, text)
 	return &transfer{
 		name: "store",
 		put: func(upload, n int) error {
@@ -149,16 +149,16 @@ func overEtcd(e *etcd, raw []byte) *transfer {
 
 // plain returns a transfer that puts the same objects as the store, without records and
 // conditions.
-func plain(h house, text []byte) *transfer {
+func plain(r rig, text []byte) *transfer {
 	key := func(upload, n int) *string { return aws.String(fmt.Sprintf("bench/%d/%d", upload, n)) }
 	return &transfer{
 		name: "s3",
 		put: func(upload, n int) error {
-			_, err := h.objects.PutObject(ctx, &s3.PutObjectInput{Bucket: &h.bucket, Key: key(upload, n), Body: bytes.NewReader(text)})
+			_, err := r.objects.PutObject(ctx, &s3.PutObjectInput{Bucket: &r.bucket, Key: key(upload, n), Body: bytes.NewReader(text)})
 			return err
 		},
 		get: func(upload, n int) error {
-			out, err := h.objects.GetObject(ctx, &s3.GetObjectInput{Bucket: &h.bucket, Key: key(upload, n)})
+			out, err := r.objects.GetObject(ctx, &s3.GetObjectInput{Bucket: &r.bucket, Key: key(upload, n)})
 			if err != nil {
 				return err
 			}

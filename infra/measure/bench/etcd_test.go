@@ -53,7 +53,7 @@ func startEtcd(b *testing.B) *etcd {
 			return e
 		}
 		if time.Now().After(deadline) {
-			b.Fatalf("etcd does not answer: %v", err)
+			b.Fatalf("etcd does not respond: %v", err)
 		}
 	}
 }
@@ -64,18 +64,18 @@ func (e *etcd) put(key string, raw []byte) error {
 
 // get reads a value and decodes it.
 func (e *etcd) get(key string) ([]byte, error) {
-	var answer struct {
+	var response struct {
 		KVs []struct {
 			Value []byte `json:"value"`
 		} `json:"kvs"`
 	}
-	if err := e.call("/v3/kv/range", map[string]string{"key": text64(key)}, &answer); err != nil {
+	if err := e.call("/v3/kv/range", map[string]string{"key": text64(key)}, &response); err != nil {
 		return nil, err
 	}
-	if len(answer.KVs) != 1 {
-		return nil, fmt.Errorf("etcd has %d values of %s", len(answer.KVs), key)
+	if len(response.KVs) != 1 {
+		return nil, fmt.Errorf("etcd has %d values of %s", len(response.KVs), key)
 	}
-	return answer.KVs[0].Value, nil
+	return response.KVs[0].Value, nil
 }
 
 func (e *etcd) call(path string, body map[string]string, into any) error {
@@ -88,17 +88,17 @@ func (e *etcd) call(path string, body map[string]string, into any) error {
 		return err
 	}
 	defer func() { _ = resp.Body.Close() }()
-	answer, err := io.ReadAll(resp.Body)
+	response, err := io.ReadAll(resp.Body)
 	if err != nil {
 		return err
 	}
 	if resp.StatusCode != http.StatusOK {
-		return fmt.Errorf("etcd answers %s: %.200s", resp.Status, answer)
+		return fmt.Errorf("etcd returned %s: %.200s", resp.Status, response)
 	}
 	if into == nil {
 		return nil
 	}
-	return json.Unmarshal(answer, into)
+	return json.Unmarshal(response, into)
 }
 
 func text64(s string) string { return base64.StdEncoding.EncodeToString([]byte(s)) }

@@ -3,6 +3,7 @@ package bench
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"fmt"
 	"os"
 
@@ -19,10 +20,10 @@ type Handler struct {
 	want    []byte
 }
 
-// NewHandler makes a handler from a function that package lambda accepts and from the file of
+// NewHandler makes a handler from what package lambda accepts as a handler and from the file of
 // an event. In the event, each old text of replace (old, new, …) is replaced by the new one.
 // The response to a successful call contains the text want.
-func NewHandler(function any, want, file string, replace ...string) (*Handler, error) {
+func NewHandler(handler any, want, file string, replace ...string) (*Handler, error) {
 	event, err := os.ReadFile(file)
 	if err != nil {
 		return nil, err
@@ -30,7 +31,11 @@ func NewHandler(function any, want, file string, replace ...string) (*Handler, e
 	for i := 0; i+1 < len(replace); i += 2 {
 		event = bytes.ReplaceAll(event, []byte(replace[i]), []byte(replace[i+1]))
 	}
-	return &Handler{lambda.NewHandler(function), event, []byte(want)}, nil
+	var compact bytes.Buffer // Lambda sends no spaces between members
+	if err := json.Compact(&compact, event); err != nil {
+		return nil, fmt.Errorf("%s: %w", file, err)
+	}
+	return &Handler{lambda.NewHandler(handler), compact.Bytes(), []byte(want)}, nil
 }
 
 // OK is a part of the response to a successful request.
@@ -39,12 +44,12 @@ const OK = `"statusCode":200`
 // Invoke makes one call. It returns an error if the response is not the wanted one.
 func (h *Handler) Invoke() error {
 	ctx := lambdacontext.NewContext(context.Background(), &lambdacontext.LambdaContext{AwsRequestID: uuid.NewString()})
-	answer, err := h.handler.Invoke(ctx, h.event)
+	response, err := h.handler.Invoke(ctx, h.event)
 	if err != nil {
 		return err
 	}
-	if !bytes.Contains(answer, h.want) {
-		return fmt.Errorf("the handler answers %.300s", answer)
+	if !bytes.Contains(response, h.want) {
+		return fmt.Errorf("the handler returned %.300s", response)
 	}
 	return nil
 }

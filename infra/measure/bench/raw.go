@@ -3,6 +3,7 @@ package bench
 import (
 	"context"
 	"fmt"
+	"reflect"
 	"sync"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -43,6 +44,22 @@ func Last[T any](i *Inputs, operation string) (T, error) {
 		return in, fmt.Errorf("no %s was made", operation)
 	}
 	return in, nil
+}
+
+// Replace puts the value next in the place of every value of an input that equals old. So the
+// raw call can be made again although the first one has had its effect. It returns an error if
+// no value equals old: then the handler's input is no longer what the benchmark expects.
+func Replace(values map[string]types.AttributeValue, old, next types.AttributeValue) error {
+	found := false
+	for name, value := range values {
+		if reflect.DeepEqual(value, old) {
+			values[name], found = next, true
+		}
+	}
+	if !found {
+		return fmt.Errorf("no value of the input is %v", old)
+	}
+	return nil
 }
 
 // WithoutStream turns off the stream of a table. dynoxide needs more time for every write when

@@ -57,8 +57,8 @@ func newStorage(b *testing.B) storage {
 	return s
 }
 
-// house is a running local stack, which keeps its tables in a file.
-type house struct {
+// rig is a running local stack, which keeps its tables in a file.
+type rig struct {
 	*journey.Stack
 	storage
 }
@@ -66,19 +66,19 @@ type house struct {
 var launched atomic.Bool
 
 // launch starts the stack when the first benchmark needs it.
-var launch = sync.OnceValues(func() (house, error) {
+var launch = sync.OnceValues(func() (rig, error) {
 	state, err := os.MkdirTemp("", "opsplane-bench-")
 	if err != nil {
-		return house{}, err
+		return rig{}, err
 	}
 	launched.Store(true)
-	var h house
-	if h.Stack, err = journey.Launch(state); err != nil {
-		return h, errors.Join(err, os.RemoveAll(state))
+	var r rig
+	if r.Stack, err = journey.Launch(state); err != nil {
+		return r, errors.Join(err, os.RemoveAll(state))
 	}
 	text, err := os.ReadFile(filepath.Join(state, "stack.json"))
 	if err != nil {
-		return h, err
+		return r, err
 	}
 	var at struct {
 		DynamoDB string            `json:"dynamodb_url"`
@@ -87,29 +87,29 @@ var launch = sync.OnceValues(func() (house, error) {
 		Buckets  map[string]string `json:"buckets"`
 	}
 	if err := json.Unmarshal(text, &at); err != nil {
-		return h, err
+		return r, err
 	}
-	h.storage = connect(at.DynamoDB, at.S3, at.Tables["KvTable"], at.Buckets["KvBucket"])
-	return h, nil
+	r.storage = connect(at.DynamoDB, at.S3, at.Tables["KvTable"], at.Buckets["KvBucket"])
+	return r, nil
 })
 
-func theStack(b *testing.B) house {
+func theStack(b *testing.B) rig {
 	b.Helper()
-	h, err := launch()
+	r, err := launch()
 	if err != nil {
 		b.Fatal(err)
 	}
-	if err := bench.WithoutStream(b.Context(), h.db, h.table); err != nil {
+	if err := bench.WithoutStream(b.Context(), r.db, r.table); err != nil {
 		b.Log(err) // the stream is off already
 	}
-	return h
+	return r
 }
 
 func TestMain(m *testing.M) {
 	code := m.Run()
 	if launched.Load() {
-		if h, err := launch(); err == nil {
-			if err := errors.Join(h.Stop(), os.RemoveAll(h.State)); err != nil {
+		if r, err := launch(); err == nil {
+			if err := errors.Join(r.Stop(), os.RemoveAll(r.State)); err != nil {
 				fmt.Fprintln(os.Stderr, "stop the stack:", err)
 				code = 1
 			}

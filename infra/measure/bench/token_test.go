@@ -11,11 +11,11 @@ import (
 // BenchmarkTokensOverHTTP measures refreshes with one key through gateway, authorizer and
 // function. Each of these is a process of its own.
 func BenchmarkTokensOverHTTP(b *testing.B) {
-	h := theStack(b)
+	r := theStack(b)
 	const tokens = 200
 	refresh := func(int) error {
-		return ok(h.Try(journey.Request{
-			Method: http.MethodPost, Target: "/api/v1/access-token/refresh", Authorization: journey.Bearer(h.APIKey),
+		return ok(r.Try(journey.Request{
+			Method: http.MethodPost, Target: "/api/v1/access-token/refresh", Authorization: journey.Bearer(r.APIKey),
 		}))
 	}
 	bench.Compare(b, bench.Comparison{

@@ -103,3 +103,23 @@ func TestFunctionsThatKeepNoObjectsLinkNoS3Client(t *testing.T) {
 		}
 	}
 }
+
+// withoutSealed are functions that serve requests and open no sealed secret. They read
+// sessions, whose package must not link the store of host grants.
+var withoutSealed = []string{"authorizer", "identity", "tokens"}
+
+// TestFunctionsThatOpenNoSealedSecretDoNotLinkThem looks at the packages that the linker gets.
+func TestFunctionsThatOpenNoSealedSecretDoNotLinkThem(t *testing.T) {
+	t.Parallel()
+	for _, function := range withoutSealed {
+		list := exec.CommandContext(t.Context(), "go", "list", "-deps", "-tags", "lambda.norpc", ".")
+		list.Dir = filepath.Join("../../../functions", function)
+		out, err := list.Output()
+		if err != nil {
+			t.Fatalf("%s: %v", function, err)
+		}
+		if strings.Contains(string(out), "/shared/credential/sealed\n") {
+			t.Errorf("%s links package sealed", function)
+		}
+	}
+}

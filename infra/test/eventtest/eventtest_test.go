@@ -163,7 +163,7 @@ func seed(t *testing.T, env *storagetest.Env) values {
 	check(err)
 	expired, err := domain.Mint(signer.ID, signer.Private, caller, now.Add(-2*time.Minute))
 	check(err)
-	session, _, err := (&session.Store{DB: env.DynamoDB, Table: env.Table("SessionsTable")}).Create(ctx, session.Holder{User: u.ID, Account: vcs.Account{VCS: vcs.GitHub}}, author)
+	session, _, err := (&session.Store{DB: env.DynamoDB, Table: env.Table("SessionsTable")}).Create(ctx, u.ID, vcs.Account{VCS: vcs.GitHub}, author)
 	check(err)
 	id, runToken := seedRun(t, env, member, author)
 	return values{

@@ -176,7 +176,7 @@ func (a Account) request(u use) (Request, error) {
 	if !ok {
 		return Request{}, fmt.Errorf("%s: the template has no table %q", u.action, aws.ToString(u.table))
 	}
-	r := Request{Action: "dynamodb:" + u.action, Resource: table.ARN, Context: map[string][]string{}}
+	r := Request{Action: "dynamodb:" + u.action, Resource: table.ARN, Context: map[string][]string{secureTransport: {"true"}}}
 	if u.index != nil {
 		r.Resource += "/index/" + *u.index
 	}
@@ -286,13 +286,22 @@ func text(value types.AttributeValue) (string, error) {
 // noLegacy refuses the parameters that expressions have replaced. They name attributes in
 // other ways ("Legacy conditional parameters", Amazon DynamoDB Developer Guide).
 func noLegacy(in any) error {
-	v := reflect.Indirect(reflect.ValueOf(in))
-	for _, name := range []string{
+	if name := firstSet(in,
 		"AttributesToGet", "AttributeUpdates", "ConditionalOperator", "Expected", "KeyConditions", "QueryFilter", "ScanFilter",
-	} {
-		if f := v.FieldByName(name); f.IsValid() && !f.IsZero() {
-			return fmt.Errorf("the legacy parameter %s is not supported", name)
-		}
+	); name != "" {
+		return fmt.Errorf("the legacy parameter %s is not supported", name)
 	}
 	return nil
+}
+
+// firstSet returns the first of the names that is a field of in with a value, or "" if there
+// is none. in is a struct or a pointer to one.
+func firstSet(in any, names ...string) string {
+	v := reflect.Indirect(reflect.ValueOf(in))
+	for _, name := range names {
+		if f := v.FieldByName(name); f.IsValid() && !f.IsZero() {
+			return name
+		}
+	}
+	return ""
 }

@@ -4,7 +4,8 @@
 //
 // The package knows the part of IAM that the product's template uses, and some of what stands
 // beside it. It returns an error for everything else: it never guesses that a request is
-// allowed. The rules come from AWS's documentation: "Policy evaluation logic" and "IAM JSON
+// allowed. It judges only the policies of a role. Policies of resources, such as those of
+// buckets, are not judged, and one of them may deny what the role allows. The rules come from AWS's documentation: "Policy evaluation logic" and "IAM JSON
 // policy elements" (IAM User Guide), "Using IAM policy conditions for fine-grained access
 // control" (Amazon DynamoDB Developer Guide), "Required permissions for Amazon S3 API
 // operations" (Amazon S3 User Guide), and the condition keys of each action in the Service
@@ -64,22 +65,52 @@ func (s Statement) Validate() error {
 	for name := range s.Rest {
 		return fmt.Errorf("the element %s is not supported", name)
 	}
+	for _, pattern := range slices.Concat(s.Action, s.Resource) {
+		if strings.Contains(pattern, variable) {
+			return fmt.Errorf("the policy variable in %q is not supported", pattern)
+		}
+	}
 	for operator, keys := range s.Condition {
 		if _, err := parseOperator(operator); err != nil {
 			return err
 		}
 		for key, values := range keys {
+			if !isKnown(key) {
+				return fmt.Errorf("the condition key %s is not supported", key)
+			}
 			if len(values) == 0 {
 				return fmt.Errorf("%s has no value", key)
 			}
 			for _, v := range values {
-				if strings.Contains(v, "${") {
+				if strings.Contains(v, variable) {
 					return fmt.Errorf("%s: the policy variable in %q is not supported", key, v)
 				}
 			}
 		}
 	}
 	return nil
+}
+
+// variable is the start of a policy variable.
+const variable = "${"
+
+// secureTransport is the condition key that says whether a request came over TLS. It is true
+// in all requests, because the clients of functions use nothing else.
+const secureTransport = "aws:SecureTransport"
+
+// knownKeys are the condition keys that [Account.Requests] sets whenever AWS sets them. Any
+// other key would seem to be absent from a request that has it on AWS.
+var knownKeys = []string{
+	secureTransport,
+	"dynamodb:Attributes", "dynamodb:EnclosingOperation", "dynamodb:LeadingKeys", "dynamodb:ReturnConsumedCapacity",
+	"dynamodb:ReturnValues", "dynamodb:Select",
+	"s3:delimiter", "s3:max-keys", "s3:prefix",
+}
+
+// isKnown reports whether a condition key is one of knownKeys. Names of keys are not
+// case-sensitive.
+func isKnown(key string) bool {
+	return slices.ContainsFunc(knownKeys, func(known string) bool { return strings.EqualFold(known, key) })
 }
 
 // Request is what one permission is needed for.

@@ -127,6 +127,9 @@ func TestOperatorsHoldAsDocumented(t *testing.T) {
 
 func TestKeysOfConditionsAreNotCaseSensitive(t *testing.T) {
 	t.Parallel()
+	if err := statement(map[string]map[string]List{"Bool": {"AWS:securetransport": {"true"}}}).Validate(); err != nil {
+		t.Error(err)
+	}
 	p := Policy{statement(map[string]map[string]List{"StringEquals": {"DynamoDB:select": {"COUNT"}}})}
 	if err := p.Check(Request{Action: "dynamodb:GetItem", Resource: table, Context: map[string][]string{"dynamodb:Select": {"COUNT"}}}); err != nil {
 		t.Error(err)
@@ -150,11 +153,23 @@ func TestStatementThatIsNotUnderstoodIsNotValid(t *testing.T) {
 		"an operator": {func(s *Statement) {
 			s.Condition = map[string]map[string]List{"IpAddress": {"aws:SourceIp": {"192.0.2.0/24"}}}
 		}, "IpAddress"},
-		"a qualifier":         {func(s *Statement) { s.Condition = map[string]map[string]List{"ForEach:StringLike": {"k": {"v"}}} }, "ForEach"},
-		"null of several":     {func(s *Statement) { s.Condition = map[string]map[string]List{"ForAllValues:Null": {"k": {"true"}}} }, "Null"},
-		"no value":            {func(s *Statement) { s.Condition = map[string]map[string]List{"StringLike": {"k": nil}} }, "no value"},
-		"a variable's value":  {func(s *Statement) { s.Condition = map[string]map[string]List{"StringLike": {"k": {"${aws:userid}"}}} }, "variable"},
-		"a negated wrong one": {func(s *Statement) { s.Condition = map[string]map[string]List{"BoolNot": {"k": {"true"}}} }, "BoolNot"},
+		"a qualifier": {func(s *Statement) {
+			s.Condition = map[string]map[string]List{"ForEach:StringLike": {"dynamodb:Select": {"v"}}}
+		}, "ForEach"},
+		"null of several": {func(s *Statement) {
+			s.Condition = map[string]map[string]List{"ForAllValues:Null": {"dynamodb:Select": {"true"}}}
+		}, "Null"},
+		"no value": {func(s *Statement) { s.Condition = map[string]map[string]List{"StringLike": {"dynamodb:Select": nil}} }, "no value"},
+		"a variable's value": {func(s *Statement) {
+			s.Condition = map[string]map[string]List{"StringLike": {"dynamodb:Select": {"${aws:userid}"}}}
+		}, "variable"},
+		"an action with a variable":  {func(s *Statement) { s.Action = List{"dynamodb:${aws:userid}"} }, "variable"},
+		"a resource with a variable": {func(s *Statement) { s.Resource = List{"arn:aws:s3:::b/${aws:userid}/*"} }, "variable"},
+		"a key that no request has": {func(s *Statement) {
+			s.Condition = map[string]map[string]List{"StringNotEquals": {"aws:SourceVpc": {"vpc-1"}}}
+		}, "aws:SourceVpc"},
+		"a key of a service that is not set": {func(s *Statement) { s.Condition = map[string]map[string]List{"Null": {"s3:TlsVersion": {"true"}}} }, "s3:TlsVersion"},
+		"a negated wrong one":                {func(s *Statement) { s.Condition = map[string]map[string]List{"BoolNot": {"dynamodb:Select": {"true"}}} }, "BoolNot"},
 	} {
 		s := statement(nil)
 		c.edit(&s)

@@ -1,6 +1,7 @@
 package iam
 
 import (
+	"slices"
 	"strings"
 	"testing"
 
@@ -150,10 +151,15 @@ func TestRequestsNeedThePermissionsThatAreDocumented(t *testing.T) {
 			&dynamodb.TransactGetItemsInput{TransactItems: []types.TransactGetItem{{Get: &types.Get{TableName: t1, Key: key("p")}}}},
 			"dynamodb:GetItem " + table + " LeadingKeys=p Attributes=*,pk,sk Select=ALL_ATTRIBUTES EnclosingOperation=TransactGetItems",
 		},
-		"an object":            {&s3.GetObjectInput{Bucket: aws.String("b"), Key: aws.String("k/x")}, "s3:GetObject arn:aws:s3:::B/k/x"},
-		"a version":            {&s3.GetObjectInput{Bucket: aws.String("b"), Key: aws.String("k"), VersionId: aws.String("v")}, "s3:GetObjectVersion arn:aws:s3:::B/k"},
-		"an object's head":     {&s3.HeadObjectInput{Bucket: aws.String("b"), Key: aws.String("k")}, "s3:GetObject arn:aws:s3:::B/k"},
-		"a new object":         {&s3.PutObjectInput{Bucket: aws.String("b"), Key: aws.String("k")}, "s3:PutObject arn:aws:s3:::B/k"},
+		"an object":        {&s3.GetObjectInput{Bucket: aws.String("b"), Key: aws.String("k/x")}, "s3:GetObject arn:aws:s3:::B/k/x"},
+		"a version":        {&s3.GetObjectInput{Bucket: aws.String("b"), Key: aws.String("k"), VersionId: aws.String("v")}, "s3:GetObjectVersion arn:aws:s3:::B/k"},
+		"an object's head": {&s3.HeadObjectInput{Bucket: aws.String("b"), Key: aws.String("k")}, "s3:GetObject arn:aws:s3:::B/k"},
+		"a new object":     {&s3.PutObjectInput{Bucket: aws.String("b"), Key: aws.String("k")}, "s3:PutObject arn:aws:s3:::B/k"},
+		"an object that S3 encrypts": {
+			&s3.PutObjectInput{Bucket: aws.String("b"), Key: aws.String("k"), ServerSideEncryption: s3types.ServerSideEncryptionAes256},
+			"s3:PutObject arn:aws:s3:::B/k",
+		},
+		"an unchanged object":  {&s3.GetObjectInput{Bucket: aws.String("b"), Key: aws.String("k"), IfMatch: aws.String("e")}, "s3:GetObject arn:aws:s3:::B/k"},
 		"a new upload":         {&s3.CreateMultipartUploadInput{Bucket: aws.String("b"), Key: aws.String("k")}, "s3:PutObject arn:aws:s3:::B/k"},
 		"a part of an upload":  {&s3.UploadPartInput{Bucket: aws.String("b"), Key: aws.String("k")}, "s3:PutObject arn:aws:s3:::B/k"},
 		"the end of an upload": {&s3.CompleteMultipartUploadInput{Bucket: aws.String("b"), Key: aws.String("k")}, "s3:PutObject arn:aws:s3:::B/k"},
@@ -174,6 +180,16 @@ func TestRequestsNeedThePermissionsThatAreDocumented(t *testing.T) {
 		if err != nil || shown(got) != c.want {
 			t.Errorf("%s:\n got %s, %v\nwant %s", name, shown(got), err, c.want)
 		}
+		for _, r := range got {
+			if secure := r.Context["aws:SecureTransport"]; !slices.Equal(secure, []string{"true"}) {
+				t.Errorf("%s: %s has aws:SecureTransport %q", name, r, secure)
+			}
+			for key := range r.Context {
+				if !isKnown(key) {
+					t.Errorf("%s: %s sets %s, which policies may not use", name, r, key)
+				}
+			}
+		}
 	}
 }
 
@@ -183,13 +199,24 @@ func TestRequestThatIsNotUnderstoodIsAnError(t *testing.T) {
 		in   any
 		want string
 	}{
-		"another operation":         {&dynamodb.ExecuteStatementInput{Statement: aws.String("SELECT")}, "ExecuteStatementInput are not known"},
-		"an operation on tables":    {&dynamodb.DeleteTableInput{TableName: t1}, "DeleteTableInput are not known"},
-		"another operation of S3":   {&s3.CopyObjectInput{Bucket: aws.String("b"), Key: aws.String("k")}, "CopyObjectInput are not known"},
-		"no objects to remove":      {&s3.DeleteObjectsInput{Bucket: aws.String("b")}, "not known"},
-		"an object with tags":       {&s3.PutObjectInput{Bucket: aws.String("b"), Key: aws.String("k"), Tagging: aws.String("a=b")}, "parameters of PutObject"},
-		"an upload with tags":       {&s3.CreateMultipartUploadInput{Bucket: aws.String("b"), Key: aws.String("k"), Tagging: aws.String("a=b")}, "parameters of CreateMultipartUpload"},
+		"another operation":        {&dynamodb.ExecuteStatementInput{Statement: aws.String("SELECT")}, "ExecuteStatementInput are not known"},
+		"an operation on tables":   {&dynamodb.DeleteTableInput{TableName: t1}, "DeleteTableInput are not known"},
+		"another operation of S3":  {&s3.CopyObjectInput{Bucket: aws.String("b"), Key: aws.String("k")}, "CopyObjectInput are not known"},
+		"no objects to remove":     {&s3.DeleteObjectsInput{Bucket: aws.String("b")}, "not known"},
+		"an object with tags":      {&s3.PutObjectInput{Bucket: aws.String("b"), Key: aws.String("k"), Tagging: aws.String("a=b")}, "Tagging of *s3.PutObjectInput"},
+		"an upload with tags":      {&s3.CreateMultipartUploadInput{Bucket: aws.String("b"), Key: aws.String("k"), Tagging: aws.String("a=b")}, "Tagging of *s3.CreateMultipartUploadInput"},
+		"an object for all":        {&s3.PutObjectInput{Bucket: aws.String("b"), Key: aws.String("k"), ACL: s3types.ObjectCannedACLPublicRead}, "ACL of"},
+		"an object instead of one": {&s3.PutObjectInput{Bucket: aws.String("b"), Key: aws.String("k"), IfMatch: aws.String("e")}, "IfMatch of"},
+		"an object with a KMS key": {&s3.PutObjectInput{Bucket: aws.String("b"), Key: aws.String("k"), SSEKMSKeyId: aws.String("key")}, "SSEKMSKeyId of"},
+		"an upload by KMS":         {&s3.CreateMultipartUploadInput{Bucket: aws.String("b"), Key: aws.String("k"), ServerSideEncryption: s3types.ServerSideEncryptionAwsKms}, "ServerSideEncryption of"},
+		"an upload instead of one": {&s3.CompleteMultipartUploadInput{Bucket: aws.String("b"), Key: aws.String("k"), IfMatch: aws.String("e")}, "IfMatch of"},
+		"a removal of one object":  {&s3.DeleteObjectInput{Bucket: aws.String("b"), Key: aws.String("k"), IfMatch: aws.String("e")}, "IfMatch of"},
+		"a removal despite a lock": {&s3.DeleteObjectInput{Bucket: aws.String("b"), Key: aws.String("k"), BypassGovernanceRetention: aws.Bool(true)}, "BypassGovernanceRetention of"},
+		"removals by their ETag": {&s3.DeleteObjectsInput{Bucket: aws.String("b"), Delete: &s3types.Delete{
+			Objects: []s3types.ObjectIdentifier{{Key: aws.String("k"), ETag: aws.String("e")}},
+		}}, "ETag of"},
 		"another table":             {&dynamodb.GetItemInput{TableName: aws.String("x"), Key: key("p")}, `no table "x"`},
+		"a list of another bucket":  {&s3.ListObjectsV2Input{Bucket: aws.String("x"), Prefix: aws.String("p/"), MaxKeys: aws.Int32(1)}, `no bucket "x"`},
 		"another bucket":            {&s3.GetObjectInput{Bucket: aws.String("x"), Key: aws.String("k")}, `no bucket "x"`},
 		"no partition key":          {&dynamodb.GetItemInput{TableName: t1, Key: item{"sk": str("s")}}, "partition key"},
 		"no alias":                  {&dynamodb.GetItemInput{TableName: t1, Key: key("p"), ProjectionExpression: aws.String("#x")}, "no name for #x"},

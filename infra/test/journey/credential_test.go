@@ -49,7 +49,7 @@ const (
 	memberSession   = "session of a member"
 	vouchedSession  = "session of a member by the word of the VCS"
 	formerSession   = "session of a former member"
-	lapsedSession   = "session of a member by an old word of the VCS"
+	lapsedSession   = "session of a member whose host grants are no longer accepted"
 	outsiderSession = "session of a member of another installation only"
 )
 
@@ -58,6 +58,17 @@ const (
 type proof struct {
 	header, session string
 	origin, site    string
+	// client, if it is set, renews the token that the header holds: a token lives for a minute.
+	client *Client
+}
+
+// fresh returns the proof with a token that has not ended.
+func (p proof) fresh(t *testing.T) proof {
+	t.Helper()
+	if p.client != nil {
+		p.header = Bearer(p.client.Token(t))
+	}
+	return p
 }
 
 // onto adds the proof to a request.
@@ -76,8 +87,12 @@ func (p proof) onto(r Request) Request {
 func proofsFor(t *testing.T, s *Stack, in Installation) map[string]proof {
 	t.Helper()
 	made := map[string]proof{}
-	for name, header := range headersFor(t, s, in) {
+	headers, clients := headersFor(t, s, in)
+	for name, header := range headers {
 		made[name] = proof{header: header}
+	}
+	for name, client := range clients {
+		made[name] = proof{client: client}
 	}
 	now := time.Now()
 	login := func(user string) proof { return proof{session: s.Session(t, user, now)} }
@@ -107,7 +122,7 @@ func proofsFor(t *testing.T, s *Stack, in Installation) map[string]proof {
 		"session, a page without an origin":          {session: good, origin: "null"},
 		"session, with a header that is no token":    {session: good, header: Bearer("garbage")},
 		"session, with a header of another scheme":   {session: good, header: "Basic dXNlcjpwYXNzd29yZA=="},
-		"access token in a session's cookie's place": {session: strings.TrimPrefix(made[rightToken].header, "Bearer ")},
+		"access token in a session's cookie's place": {session: clients[rightToken].Token(t)},
 	} {
 		made[name] = p
 	}
@@ -124,36 +139,35 @@ func hashOf(t *testing.T, text string) string {
 	return id
 }
 
-// headersFor makes one Authorization header of every kind, for an installation of GitHub.
-func headersFor(t *testing.T, s *Stack, in Installation) map[string]string {
+// headersFor makes one Authorization header of every kind, for an installation of GitHub. The
+// clients are of the kinds whose credential is a token: a token lives for a minute only.
+func headersFor(t *testing.T, s *Stack, in Installation) (made map[string]string, clients map[string]*Client) {
 	t.Helper()
 	neighbour := s.Installation(t, "github")
 	twin := s.Named(t, "gitlab", in.ID)
 	user := s.User(t, in, neighbour, twin)
 	full := s.Client(s.Key(t, user, Capabilities()...))
-	token := func(user string, capabilities ...string) string {
-		return Bearer(s.Client(s.Key(t, user, capabilities...)).Token(t))
-	}
+	of := func(user string, capabilities ...string) *Client { return s.Client(s.Key(t, user, capabilities...)) }
 	all := quoted(Capabilities())
-	made := map[string]string{
-		apiKey:            Bearer(full.Key),
-		rightToken:        Bearer(full.Token(t)),
-		weakToken:         token(user),
-		readToken:         token(user, "kv_store_read", "kv_store_system_read"),
-		writeToken:        token(user, "kv_store_write", "kv_store_system_write"),
-		otherVCSMember:    token(s.User(t, twin), Capabilities()...),
-		outsider:          token(s.User(t, neighbour), Capabilities()...),
-		otherVCS:          Bearer(restricted(t, full, "gitlab", all).Token(t)),
-		otherInstallation: Bearer(restricted(t, full, "github", append(all, only(neighbour))).Token(t)),
-		restrictedToken:   Bearer(restricted(t, full, "github", append(all, only(in))).Token(t)),
+	clients = map[string]*Client{
+		rightToken:        full,
+		weakToken:         of(user),
+		readToken:         of(user, "kv_store_read", "kv_store_system_read"),
+		writeToken:        of(user, "kv_store_write", "kv_store_system_write"),
+		otherVCSMember:    of(s.User(t, twin), Capabilities()...),
+		outsider:          of(s.User(t, neighbour), Capabilities()...),
+		otherVCS:          restricted(t, full, "gitlab", all),
+		otherInstallation: restricted(t, full, "github", append(all, only(neighbour))),
+		restrictedToken:   restricted(t, full, "github", append(all, only(in))),
 	}
+	made = map[string]string{apiKey: Bearer(full.Key)}
 	for name, header := range forgeries(t, s, full) {
 		made[name] = header
 	}
 	for name, header := range runTokens(t, s, in, neighbour, twin) {
 		made[name] = header
 	}
-	return made
+	return made, clients
 }
 
 // runTokens makes tokens of runs: of the installation, of others that never reach it, and some

@@ -13,8 +13,8 @@ import (
 
 	"github.com/opsplane/opsplane/shared/audit/change"
 	"github.com/opsplane/opsplane/shared/credential/sealed"
-	"github.com/opsplane/opsplane/shared/login/renewal"
-	"github.com/opsplane/opsplane/shared/login/session"
+	"github.com/opsplane/opsplane/shared/login/grant"
+	"github.com/opsplane/opsplane/shared/login/membership"
 	"github.com/opsplane/opsplane/shared/login/user"
 	"github.com/opsplane/opsplane/shared/vcs"
 	"github.com/opsplane/opsplane/shared/vcs/grouptoken"
@@ -58,8 +58,8 @@ func (s *Stack) Link(t testing.TB, name string, at vcs.VCS, account user.Identit
 	if err := users.PutIdentity(t.Context(), u.ID, at, account, operator(now)); err != nil {
 		t.Fatal(err)
 	}
-	grants := session.Grants{DB: db, Table: tables["SessionsTable"], Box: s.box(t)}
-	if err := grants.Put(t.Context(), session.Holder{User: u.ID, Account: vcs.Account{VCS: at, ID: account.ID}}, session.Grant{Access: token}, operator(now)); err != nil {
+	grants := grant.Store{DB: db, Table: tables["SessionsTable"], Box: s.box(t)}
+	if err := grants.Put(t.Context(), grant.Holder{User: u.ID, Account: vcs.Account{VCS: at, ID: account.ID}}, grant.Grant{Access: token}, operator(now)); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -75,7 +75,7 @@ func (s *Stack) Expect(t testing.TB, name string, system vcs.VCS, at time.Time) 
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := (renewal.Store{DB: db, Table: tables["OperationsTable"]}).Expect(t.Context(), u.ID, system, at); err != nil {
+	if err := (membership.Renewals{DB: db, Table: tables["OperationsTable"]}).Expect(t.Context(), u.ID, system, at); err != nil {
 		t.Fatal(err)
 	}
 }

@@ -23,7 +23,7 @@ const (
 	maintainer = "maintainer" // of the installation, and a member of the neighbouring installation
 	developer  = "developer"  // of the installation
 	former     = "former member"
-	lapsed     = "member by an old word of hosts that take its grants no more"
+	lapsed     = "member whose host grants are no longer accepted"
 	other      = "member of the neighbour"
 	stranger   = "stranger"
 )

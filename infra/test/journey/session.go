@@ -27,8 +27,8 @@ func (s *Stack) Session(t testing.TB, name string, at time.Time) string {
 		t.Fatal(err)
 	}
 	author := change.Author{Principal: u.ID, Request: uuid.NewString(), At: at}
-	of := session.Holder{User: u.ID, Account: vcs.Account{VCS: vcs.GitHub, ID: u.Identities[vcs.GitHub].ID}}
-	text, _, err := (&session.Store{DB: db, Table: tables["SessionsTable"]}).Create(t.Context(), of, author)
+	account := vcs.Account{VCS: vcs.GitHub, ID: u.Identities[vcs.GitHub].ID}
+	text, _, err := (&session.Store{DB: db, Table: tables["SessionsTable"]}).Create(t.Context(), u.ID, account, author)
 	if err != nil {
 		t.Fatal(err)
 	}

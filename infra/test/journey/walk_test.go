@@ -270,7 +270,7 @@ func (r row) try(t *testing.T, s *Stack, method string, proofs map[string]proof)
 	slices.SortStableFunc(names, func(a, b string) int { return r.rank(a) - r.rank(b) })
 	for _, name := range names {
 		target := strings.ReplaceAll(r.names.Replace(r.target), "{who}", url.PathEscape(name))
-		resp := s.Do(t, proofs[name].onto(Request{Method: method, Target: target, Body: r.body}))
+		resp := s.Do(t, proofs[name].fresh(t).onto(Request{Method: method, Target: target, Body: r.body}))
 		switch {
 		case r.rank(name) == 0 && (resp.Status != 403 || len(resp.Body) > 0):
 			t.Errorf("%s: got %v, want 403 without a body", name, resp)
@@ -323,7 +323,7 @@ func (r row) checkEffect(t *testing.T, s *Stack, name, target string, proofs map
 	if r.rank(name) == 1 {
 		want = 200
 	}
-	if resp := s.Do(t, Request{Method: "GET", Target: target, Authorization: proofs[rightToken].header}); resp.Status != want {
+	if resp := s.Do(t, Request{Method: "GET", Target: target, Authorization: proofs[rightToken].fresh(t).header}); resp.Status != want {
 		t.Errorf("%s: after its write got %v, want status %d", name, resp, want)
 	}
 }

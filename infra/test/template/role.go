@@ -56,35 +56,89 @@ func (d *document) arn(r *resolver, resource string) string {
 // roles returns the statements of the roles of all functions.
 func (d *document) roles(r *resolver) (map[string]iam.Policy, error) {
 	roles := map[string]iam.Policy{}
+	var names []string
 	for id, resource := range d.Resources {
 		m, _ := resource.(map[string]any)
 		if text(m["Type"]) != typeFunction {
 			continue
 		}
-		policy, err := d.role(r, m)
+		name, err := d.roleOf(r, m)
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", id, err)
 		}
-		roles[id] = policy
+		if roles[id], err = d.role(r, name); err != nil {
+			return nil, fmt.Errorf("%s: %w", id, err)
+		}
+		names = append(names, name)
 	}
-	return roles, nil
+	return roles, d.noOtherPolicies(r, names)
 }
 
-// role returns the statements of one function's role.
-func (d *document) role(r *resolver, function map[string]any) (iam.Policy, error) {
+// noOtherPolicies returns an error if a resource of the template attaches a policy to one of
+// the roles, which are given by their logical ids.
+func (d *document) noOtherPolicies(r *resolver, roles []string) error {
+	var names []string // by which other resources can refer to the roles
+	for _, id := range roles {
+		role, _ := d.Resources[id].(map[string]any)
+		properties, _ := role["Properties"].(map[string]any)
+		name, err := r.resolve(properties["RoleName"])
+		if err != nil {
+			return fmt.Errorf("%s: %w", id, err)
+		}
+		names = append(names, r.name(id), text(name))
+	}
+	for id, resource := range d.Resources {
+		m, _ := resource.(map[string]any)
+		if !slices.Contains([]string{"AWS::IAM::Policy", "AWS::IAM::ManagedPolicy", "AWS::IAM::RolePolicy"}, text(m["Type"])) {
+			continue
+		}
+		properties, _ := m["Properties"].(map[string]any)
+		named, err := r.resolve([]any{properties["Roles"], properties["RoleName"]})
+		if err != nil {
+			return fmt.Errorf("%s: %w", id, err)
+		}
+		for _, name := range leaves(named) {
+			if name != "" && slices.Contains(names, name) {
+				return fmt.Errorf("%s adds a policy to the role %s; write it in the role", id, name)
+			}
+		}
+	}
+	return nil
+}
+
+// leaves returns the texts of a value and of the lists in it.
+func leaves(value any) []string {
+	list, ok := value.([]any)
+	if !ok {
+		return []string{text(value)}
+	}
+	var all []string
+	for _, v := range list {
+		all = append(all, leaves(v)...)
+	}
+	return all
+}
+
+// roleOf returns the logical id of a function's role.
+func (d *document) roleOf(r *resolver, function map[string]any) (string, error) {
 	properties, _ := function["Properties"].(map[string]any)
 	if properties["Policies"] != nil {
-		return nil, fmt.Errorf("it has policies of its own beside its role")
+		return "", fmt.Errorf("it has policies of its own beside its role")
 	}
 	arn, err := r.resolve(properties["Role"])
 	if err != nil {
-		return nil, err
+		return "", err
 	}
 	name, _, ok := attribute(text(arn))
-	role, _ := d.Resources[name].(map[string]any)
-	if !ok || role == nil {
-		return nil, fmt.Errorf("it has no role of the template")
+	if !ok || d.Resources[name] == nil {
+		return "", fmt.Errorf("it has no role of the template")
 	}
+	return name, nil
+}
+
+// role returns the statements of a role.
+func (d *document) role(r *resolver, name string) (iam.Policy, error) {
+	role, _ := d.Resources[name].(map[string]any)
 	resolved, err := r.resolve(role["Properties"])
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", name, err)

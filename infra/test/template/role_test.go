@@ -49,11 +49,18 @@ func TestRoleThatCannotBeJudgedIsRefused(t *testing.T) {
 	policy := func(statement string) string {
 		return roleHead + "      Policies: [{PolicyName: a, PolicyDocument: {Statement: [" + statement + "]}}]\n"
 	}
+	attached := roleHead + "      RoleName: named\n  O: {Type: AWS::IAM::Role, Properties: {}}\n"
+	if _, err := Roles([]byte(attached+"  P: {Type: AWS::IAM::Policy, Properties: {Roles: [!Ref O]}}\n"), Options{}); err != nil {
+		t.Errorf("a policy of another role: %v", err)
+	}
 	for name, c := range map[string]struct{ text, want string }{
 		"another operator":    {policy("{Sid: A, Effect: Allow, Action: dynamodb:GetItem, Resource: '*', Condition: {DateLessThan: {aws:CurrentTime: x}}}"), "R, A: the operator DateLessThan"},
 		"another element":     {policy("{Sid: A, Effect: Allow, NotAction: dynamodb:GetItem, Action: a, Resource: '*'}"), "NotAction"},
 		"managed policies":    {roleHead + "      ManagedPolicyArns: [arn:aws:iam::aws:policy/AmazonS3FullAccess]\n", "managed policies"},
 		"a boundary":          {roleHead + "      PermissionsBoundary: arn:aws:iam::aws:policy/AmazonS3FullAccess\n", "managed policies"},
+		"a policy beside it":  {attached + "  P: {Type: AWS::IAM::Policy, Properties: {Roles: [!Ref O, !Ref R]}}\n", "P adds a policy to the role R"},
+		"a managed policy":    {attached + "  P: {Type: AWS::IAM::ManagedPolicy, Properties: {Roles: [named]}}\n", "P adds a policy to the role named"},
+		"a policy of its own": {attached + "  P: {Type: AWS::IAM::RolePolicy, Properties: {RoleName: !Ref R}}\n", "P adds a policy to the role R"},
 		"policies of its own": {"Resources:\n  F: {Type: AWS::Serverless::Function, Properties: {Policies: [{DynamoDBCrudPolicy: {TableName: t}}]}}\n", "policies of its own"},
 		"no role":             {"Resources:\n  F: {Type: AWS::Serverless::Function, Properties: {}}\n", "no role"},
 	} {

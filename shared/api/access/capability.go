@@ -49,13 +49,13 @@ const (
 // carries them, and the gateway limits a request's headers to 10,240 bytes.
 const MaxCapabilities = 32
 
-// Bounded returns an Invalid fault if caps are more than MaxCapabilities. The
+// Bounded returns an Invalid fault if n capabilities are more than MaxCapabilities. The
 // holder is named in the fault's text, such as "a key".
-func Bounded(holder string, caps []Capability) error {
-	if len(caps) <= MaxCapabilities {
+func Bounded(holder string, n int) error {
+	if n <= MaxCapabilities {
 		return nil
 	}
-	return fault.Invalidf("TOO_MANY_CAPABILITIES", "%s can hold %d capabilities, not %d", holder, MaxCapabilities, len(caps))
+	return fault.Invalidf("TOO_MANY_CAPABILITIES", "%s can hold %d capabilities, not %d", holder, MaxCapabilities, n)
 }
 
 // maxValue is the largest length of a restriction's value, in bytes.

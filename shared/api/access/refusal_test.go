@@ -34,7 +34,7 @@ func TestARefusalNamesWhatWasMissing(t *testing.T) {
 		"other places":       {reader(Installation("2"), Installation("7")), one, github1, StepRestriction, "installation_id 2, installation_id 7"},
 		"restricted, hosted": {reader(Installation("2")), hosted, github1, StepRestriction, "installation_id 2"},
 		"not ids":            {reader(Installation("glpat-secret")), one, github1, StepRestriction, "restricted to"},
-		"no member":          {reader(), one, vcs.Installation{VCS: "github", ID: "3"}, StepMembership, "no member"},
+		"no member":          {reader(), one, vcs.Installation{VCS: "github", ID: "3"}, StepMembership, "not a member"},
 	} {
 		err := Authorize(c.caller, c.rule, c.target, now)
 		var refused *Refusal

@@ -86,7 +86,7 @@ func Authorize(caller Caller, rule Rule, target vcs.Installation, now time.Time)
 		rule.Scope >= ScopeInstallation && !caller.Within(target):
 		return Refuse(StepRestriction, "the credential is restricted to %s", caller.Capabilities.restrictions())
 	case rule.Scope == ScopeInstallation && !(target.ID.Valid() && caller.Reaches(target)):
-		return Refuse(StepMembership, "the credential names no membership of the user in the installation")
+		return Refuse(StepMembership, "the user is not a member of the installation, as far as the credential says")
 	}
 	return nil
 }

@@ -54,6 +54,9 @@ func NewBody(r *http.Request) *Body {
 	b.first.err = err
 	if err == nil {
 		b.fill(text)
+		if b.in != nil {
+			b.in.bodies = append(b.in.bodies, b)
+		}
 	}
 	return b
 }
@@ -63,9 +66,6 @@ func (b *Body) fill(text []byte) {
 	b.members, b.read = map[string]json.RawMessage{}, map[string]struct{}{}
 	for name, value := range jsonobject.Members(text) {
 		b.members[name] = value
-	}
-	if b.in != nil {
-		b.in.bodies = append(b.in.bodies, b)
 	}
 }
 
@@ -81,6 +81,9 @@ func (b *Body) Err() error { return b.first.err }
 // Fail keeps a fault that names the member, unless there is an earlier one. must
 // says what the member must be, or what to do: "must be true or false".
 func (b *Body) Fail(name, must string) {
+	if b.first.err != nil {
+		return
+	}
 	b.fail(fault.Invalidf("INVALID_BODY", "member %q %s", b.path+name, must))
 }
 

@@ -10,7 +10,7 @@ import (
 	"time"
 
 	"github.com/opsplane/opsplane/shared/api/fault"
-	"github.com/opsplane/opsplane/shared/storage/awsclient"
+	"github.com/opsplane/opsplane/shared/storage/table"
 )
 
 // statuses is the one table that maps kinds of fault to HTTP responses. A kind that is
@@ -56,9 +56,9 @@ var (
 // writes nothing.
 func passing(err error, reads bool) *fault.Error {
 	switch {
-	case awsclient.Throttled(err):
+	case table.Throttled(err):
 		return errThrottled
-	case awsclient.Contended(err):
+	case table.Contended(err):
 		return errContended
 	case errors.Is(err, context.DeadlineExceeded) && reads:
 		return errReadOutOfTime

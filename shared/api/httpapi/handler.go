@@ -70,7 +70,7 @@ func serve(route Route) served {
 			rec.err = err
 			f := failureOf(err, route.ReadOnly || r.Method == http.MethodGet)
 			if route.ErrorPage != nil && prefersPage(r.Header) {
-				f.page = route.ErrorPage(r, rec.call, f.Failure)
+				f.page, rec.pageErr = errorPage(route, r, rec.call, f.Failure)
 			}
 			response = f
 		}
@@ -78,14 +78,24 @@ func serve(route Route) served {
 	}
 }
 
+// errorPage returns the route's page for a failure. It turns a panic into an error.
+// Then the page is zero, and the failure is sent as JSON.
+func errorPage(route Route, r *http.Request, call Call, f Failure) (page Page, err error) {
+	defer recovered(&err)
+	return route.ErrorPage(r, call, f), nil
+}
+
+// recovered sets err to the panic that ends the function that deferred it, if any.
+func recovered(err *error) {
+	if p := recover(); p != nil {
+		*err = fmt.Errorf("panic: %v\n%s", p, debug.Stack())
+	}
+}
+
 // run authorises and runs one request. It turns a panic into an error, so that one
 // bad request does not end a warm instance.
 func run(route Route, rec *recorder, r *http.Request) (response Response, err error) {
-	defer func() {
-		if p := recover(); p != nil {
-			err = fmt.Errorf("panic: %v\n%s", p, debug.Stack())
-		}
-	}()
+	defer recovered(&err)
 	target := vcs.Installation{VCS: vcs.VCS(r.PathValue("vcs")), ID: vcs.ID(r.PathValue("installation_id"))}
 	rec.target, rec.call.VCS = target, target.VCS
 	rec.call.Caller, err = caller(r.Context())

@@ -39,8 +39,12 @@ type received struct {
 	input Input
 	query url.Values
 	read  map[string]struct{} // names of query parameters that the decoder has asked for
-	// bodies are the body and the objects inside it that the decoder has read.
+	// bodies are the body and the objects inside it that the decoder has read, without
+	// the elements of lists.
 	bodies []*Body
+	// skipped is the first member of a list's element that the decoder has not read, or
+	// empty.
+	skipped string
 }
 
 // receivedKey is the context key of *received.
@@ -136,6 +140,9 @@ func unread(r *http.Request) string {
 		if name := b.unread(); name != "" {
 			return "member " + name
 		}
+	}
+	if in.skipped != "" {
+		return "member " + in.skipped
 	}
 	return ""
 }

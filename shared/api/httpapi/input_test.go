@@ -148,9 +148,16 @@ func TestADeclarationThatItsDecoderDoesNotKeepToFails(t *testing.T) {
 			return struct{}{}, b.Err()
 		}
 	}
+	list := httpapi.ObjectList{Must: "must be a list", Element: "must hold objects", Max: 2, TooMany: "TOO_MANY"}
 	inside := func(r *http.Request) (struct{}, error) {
 		b := httpapi.NewBody(r)
-		b.Objects("list", "must be a list", "must hold objects")
+		for range b.Objects("list", list) {
+		}
+		return struct{}{}, b.Err()
+	}
+	notIn := func(r *http.Request) (struct{}, error) {
+		b := httpapi.NewBody(r)
+		b.Objects("list", list)
 		return struct{}{}, b.Err()
 	}
 	for name, c := range map[string]struct {
@@ -165,6 +172,9 @@ func TestADeclarationThatItsDecoderDoesNotKeepToFails(t *testing.T) {
 		"declared inside, sent and not read":     {inside, `{"list":[{"b":1}]}`, 500},
 		"declared inside, not sent and not read": {inside, `{"list":[{}]}`, 200},
 		"of the wrong form":                      {inside, `{"list":[7]}`, 400},
+		"list, sent and not read":                {notIn, `{"list":[{}]}`, 500},
+		"at its maximum":                         {inside, `{"list":[{},{}]}`, 200},
+		"above its maximum":                      {inside, `{"list":[{},{},{}]}`, 400},
 	} {
 		if resp := post(t, taking(input, c.decode), "", c.body); resp.StatusCode != c.want {
 			t.Errorf("member %s: got %d %s, want %d", name, resp.StatusCode, resp.Body, c.want)

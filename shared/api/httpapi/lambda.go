@@ -82,4 +82,4 @@ func invalidPath() events.APIGatewayProxyResponse {
 // Serve runs the function until its environment ends. It does not return. The
 // address under which users reach the API is in the variable PUBLIC_BASE_URL, which
 // the template sets for every function.
-func (l *Lambda) Serve() { lambda.Start(l.At(os.Getenv("PUBLIC_BASE_URL")).Handle) }
+func (l *Lambda) Serve() { lambda.Start(l.At(os.Getenv("PUBLIC_BASE_URL"))) }

@@ -20,6 +20,7 @@ type recorder struct {
 	gateway string           // the gateway's id of the request
 	target  vcs.Installation // as the path names it
 	err     error
+	pageErr error // why the failure was not sent as the route's error page
 }
 
 // WriteHeader implements http.ResponseWriter.
@@ -70,6 +71,10 @@ func logRequest(log *slog.Logger, r *http.Request, rec *recorder, start, end tim
 	case rec.err != nil:
 		level = slog.LevelError
 		attrs = append(attrs, slog.String("error", rec.err.Error()))
+	}
+	if rec.pageErr != nil {
+		level = slog.LevelError
+		attrs = append(attrs, slog.String("error_page", rec.pageErr.Error()))
 	}
 	log.LogAttrs(r.Context(), level, "request", attrs...)
 }

@@ -3,6 +3,7 @@ package httpapi
 import (
 	"encoding/json"
 	"errors"
+	"iter"
 	"strconv"
 
 	"github.com/opsplane/opsplane/shared/api/access"
@@ -68,9 +69,9 @@ func (b *Body) OptionalString(name string) *string {
 	return &text
 }
 
-// Text reads a string of a form. It returns def if the member is absent. must says
-// what the string must be if valid returns false for it.
-func (b *Body) Text(name, def string, valid func(string) bool, must string) string {
+// ValidString reads a string that must meet a condition. It returns def if the member
+// is absent. must says what the string must be if valid returns false for it.
+func (b *Body) ValidString(name, def string, valid func(string) bool, must string) string {
 	raw, ok := b.get(name)
 	if !ok {
 		return def
@@ -82,25 +83,29 @@ func (b *Body) Text(name, def string, valid func(string) bool, must string) stri
 	return text
 }
 
-// All reads a list of strings. It returns nil if the member is absent.
-func (b *Body) All(name string) []string {
-	raw, ok := b.get(name)
-	if !ok {
-		return nil
-	}
-	if !jsonobject.IsArray(raw) {
-		b.Fail(name, mustBeStrings)
-		return nil
-	}
-	texts := []string{}
-	for element := range jsonobject.Elements(raw) {
-		text, err := canonical.DecodeString(element)
-		if err != nil {
-			b.Fail(name, mustBeStrings)
+// Strings yields the elements of a list of strings, one by one: the caller limits how
+// many it takes. It yields none if the member is absent, and stops at the first fault.
+func (b *Body) Strings(name string) iter.Seq[string] {
+	return func(yield func(string) bool) {
+		raw, ok := b.get(name)
+		if !ok {
+			return
 		}
-		texts = append(texts, text)
+		if !jsonobject.IsArray(raw) {
+			b.Fail(name, mustBeStrings)
+			return
+		}
+		for element := range jsonobject.Elements(raw) {
+			text, err := canonical.DecodeString(element)
+			if err != nil {
+				b.Fail(name, mustBeStrings)
+				return
+			}
+			if !yield(text) {
+				return
+			}
+		}
 	}
-	return texts
 }
 
 // Value reads a member that may be any JSON value. The member is required.
@@ -117,12 +122,18 @@ func (b *Body) Value(name string) canonical.Value {
 	return v
 }
 
-// Capabilities reads a list of capabilities. It returns false if the member is
-// absent.
+// Capabilities reads a list of at most access.MaxCapabilities capabilities. It returns
+// false if the member is absent.
 func (b *Body) Capabilities(name string) ([]access.Capability, bool) {
 	text, ok := b.get(name)
 	if !ok {
 		return nil, false
+	}
+	// The list is counted before an element is decoded: a body of some megabytes can
+	// hold a million elements.
+	if err := access.Bounded("member "+strconv.Quote(b.path+name), jsonobject.Len(text)); err != nil {
+		b.fail(err)
+		return nil, true
 	}
 	var list []access.Capability
 	err := json.Unmarshal(text, &list)
@@ -136,16 +147,13 @@ func (b *Body) Capabilities(name string) ([]access.Capability, bool) {
 	return list, true
 }
 
-// CapabilitySet reads a list of at most access.MaxCapabilities capabilities. It
-// returns nil if the member is absent or null.
+// CapabilitySet does the same as Capabilities. It returns nil if the member is absent
+// or null.
 func (b *Body) CapabilitySet(name string) *access.Set {
 	if text, ok := b.get(name); !ok || string(text) == "null" {
 		return nil
 	}
 	list, _ := b.Capabilities(name)
-	if err := access.Bounded("member "+strconv.Quote(b.path+name), list); err != nil {
-		b.fail(err)
-	}
 	caps := access.Set(list)
 	return &caps
 }
@@ -154,27 +162,59 @@ func (b *Body) CapabilitySet(name string) *access.Set {
 // object keeps its first fault in b.
 func (b *Body) Object(name, must string) *Body {
 	text, _ := b.get(name)
-	return b.inside(name, text, must)
+	object := b.inside(b.path+name+".", name, text, must)
+	if b.in != nil {
+		b.in.bodies = append(b.in.bodies, object)
+	}
+	return object
 }
 
-// Objects reads a required list of objects. must says what the list must be, and
-// element what one of its elements must be.
-func (b *Body) Objects(name, must, element string) []*Body {
-	text, ok := b.get(name)
-	if !ok || !jsonobject.IsArray(text) {
-		b.Fail(name, must)
-		return nil
-	}
-	var objects []*Body
-	for each := range jsonobject.Elements(text) {
-		objects = append(objects, b.inside(name, each, element))
-	}
-	return objects
+// ObjectList is what a member that is a list of objects may hold.
+type ObjectList struct {
+	// Must says what the list must be, and Element what one of its elements must be.
+	Must, Element string
+	// Max is the maximum number of elements.
+	Max int
+	// TooMany is the id of the fault for a list with more elements.
+	TooMany string
 }
 
-// inside returns the object that stands in a member.
-func (b *Body) inside(name string, text json.RawMessage, must string) *Body {
-	object := &Body{path: b.path + name + ".", in: b.in, first: b.first}
+// Objects yields the elements of a required list of objects, one by one. It counts
+// them before it decodes the first one. It stops at the first fault, also at one that
+// the caller finds in an element. The elements keep their first fault in b.
+func (b *Body) Objects(name string, list ObjectList) iter.Seq[*Body] {
+	return func(yield func(*Body) bool) {
+		text, ok := b.get(name)
+		if !ok || !jsonobject.IsArray(text) {
+			b.Fail(name, list.Must)
+			return
+		}
+		if n := jsonobject.Len(text); n > list.Max {
+			b.fail(fault.Invalidf(list.TooMany, "member %q has %d elements; at most %d are allowed", b.path+name, n, list.Max))
+			return
+		}
+		path := b.path + name + "."
+		for each := range jsonobject.Elements(text) {
+			object := b.inside(path, name, each, list.Element)
+			if b.Err() != nil {
+				return
+			}
+			more := yield(object)
+			// The element is not kept, so this is the time to see what was not read.
+			if skipped := object.unread(); skipped != "" && b.in != nil && b.in.skipped == "" {
+				b.in.skipped = skipped
+			}
+			if !more {
+				return
+			}
+		}
+	}
+}
+
+// inside returns the object that stands in a member. Its own members have paths that
+// begin with path.
+func (b *Body) inside(path, name string, text json.RawMessage, must string) *Body {
+	object := &Body{path: path, in: b.in, first: b.first}
 	if !jsonobject.IsObject(text) {
 		b.Fail(name, must)
 		text = nil

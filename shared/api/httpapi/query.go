@@ -1,6 +1,7 @@
 package httpapi
 
 import (
+	"iter"
 	"maps"
 	"net/http"
 	"net/url"
@@ -53,9 +54,9 @@ func (q *Query) String(name, def string) string {
 	return def
 }
 
-// All returns every value of a parameter. It returns nil if the parameter is
+// Strings yields every value of a parameter. It yields none if the parameter is
 // absent.
-func (q *Query) All(name string) []string { return q.get(name) }
+func (q *Query) Strings(name string) iter.Seq[string] { return slices.Values(q.get(name)) }
 
 // Values returns a copy of the whole query, for an address that repeats it.
 func (q *Query) Values() url.Values { return maps.Clone(q.values) }

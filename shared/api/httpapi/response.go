@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"net/http"
 )
 
@@ -143,13 +144,26 @@ func send(rec *recorder, r *http.Request, response Response) {
 	if to, ok := response.(Redirect); ok && held(r, to.Tags) {
 		response = notModified{to.Tags[0]}
 	}
-	status, body, err := response.write(rec.Header())
+	headers, status, body, err := written(response)
 	if err != nil {
 		rec.err = err
 		status, body = http.StatusInternalServerError, nil
 	}
+	maps.Copy(rec.Header(), headers)
 	rec.WriteHeader(status)
 	if body != nil {
 		rec.Write(body)
 	}
+}
+
+// written returns what a response consists of. A response that cannot be written has
+// no headers: those that its write has set are for a success. They would let a cache
+// store the error.
+func written(response Response) (headers http.Header, status int, body []byte, err error) {
+	defer recovered(&err)
+	h := http.Header{}
+	if status, body, err = response.write(h); err != nil {
+		return nil, 0, nil, err
+	}
+	return h, status, body, nil
 }

@@ -1,6 +1,7 @@
 package httpapi_test
 
 import (
+	"bytes"
 	"context"
 	"log/slog"
 	"net/http"
@@ -44,6 +45,16 @@ func checkHeaders(t *testing.T, name string, resp events.APIGatewayProxyResponse
 	}
 }
 
+// unsendable is a result with headers that JSON cannot hold.
+type unsendable struct{ F func() }
+
+func (unsendable) SetHeaders(h http.Header) { h.Set("Location", "https://example.com/") }
+
+// panicking is a result whose headers cannot be set.
+type panicking struct{}
+
+func (panicking) SetHeaders(http.Header) { panic("boom") }
+
 // returning is an endpoint that returns the response.
 func returning[R httpapi.Response](response R) httpapi.Endpoint {
 	return httpapi.Respond(httpapi.NoInput, func(context.Context, httpapi.Call, struct{}) (R, error) { return response, nil })
@@ -71,6 +82,16 @@ func TestEachKindOfResponseHasItsOwnHeaders(t *testing.T) {
 		"value": {returning(httpapi.ResponseOf(7)), 200, "7", map[string]string{"Content-Type": "application/json", "Cache-Control": "no-store"}},
 		"value that JSON cannot hold": {returning(httpapi.ResponseOf(func() {})), 500, "", map[string]string{
 			"Content-Type": "", "Cache-Control": "no-store",
+		}},
+		"value with headers that JSON cannot hold": {returning(httpapi.ResponseOf(unsendable{})), 500, "", map[string]string{
+			"Location": "", "Content-Type": "", "Cache-Control": "no-store",
+		}},
+		"value whose headers panic": {returning(httpapi.ResponseOf(panicking{})), 500, "", map[string]string{"Content-Type": "", "Cache-Control": "no-store"}},
+		"tagged value that JSON cannot hold": {httpapi.Tagged(httpapi.NoInput,
+			func(context.Context, httpapi.Call, struct{}) (httpapi.Tag, error) { return httpapi.NewTag("v1"), nil },
+			func(context.Context, httpapi.Call, struct{}) (unsendable, error) { return unsendable{}, nil },
+		), 500, "", map[string]string{
+			"ETag": "", "Location": "", "Content-Type": "", "Cache-Control": "no-store", "X-Content-Type-Options": "nosniff",
 		}},
 		"nothing": {returning(httpapi.ResponseOf(httpapi.Empty{})), 200, "", map[string]string{"Content-Type": ""}},
 	} {
@@ -133,21 +154,42 @@ func TestFailureIsAPageOnlyForABrowserAndWhereTheRouteHasOne(t *testing.T) {
 	page := func(_ *http.Request, _ httpapi.Call, f httpapi.Failure) httpapi.Page {
 		return httpapi.Page{HTML: "<p>" + f.ID + f.Data}
 	}
+	broken := func(*http.Request, httpapi.Call, httpapi.Failure) httpapi.Page { panic("boom") }
 	const inJSON = `{"id":"BUSY","data":"try again"}`
 	for name, c := range map[string]struct {
 		page   func(*http.Request, httpapi.Call, httpapi.Failure) httpapi.Page
 		accept string
 		body   string
 	}{
-		"browser":                  {page, "text/html,*/*;q=0.8", "<p>BUSYtry again"},
-		"browser, without a page":  {nil, "text/html,*/*;q=0.8", inJSON},
-		"client that prefers JSON": {page, "application/json, text/html", inJSON},
-		"client that accepts all":  {page, "*/*", inJSON},
+		"browser":                   {page, "text/html,*/*;q=0.8", "<p>BUSYtry again"},
+		"browser, without a page":   {nil, "text/html,*/*;q=0.8", inJSON},
+		"browser, page that panics": {broken, "text/html,*/*;q=0.8", inJSON},
+		"client that prefers JSON":  {page, "application/json, text/html", inJSON},
+		"client that accepts all":   {page, "*/*", inJSON},
 	} {
 		resp := request(t, httpapi.Route{Pattern: "GET /x", Endpoint: fails, ErrorPage: c.page}, map[string]string{"Accept": c.accept})
 		if resp.StatusCode != 503 || resp.Body != c.body {
 			t.Errorf("%s: got %d %q, want 503 %q", name, resp.StatusCode, resp.Body, c.body)
 		}
 		checkHeaders(t, name, resp, map[string]string{"Retry-After": "1", "Cache-Control": "no-store"})
+	}
+}
+
+func TestPanicInAnErrorPageIsLoggedBesideTheFailure(t *testing.T) {
+	t.Parallel()
+	var log bytes.Buffer
+	l := httpapi.NewLambda([]httpapi.Route{{
+		Pattern: "GET /x", Rule: access.Rule{Public: true},
+		Endpoint:  httpapi.JSON(httpapi.NoInput, func(context.Context, httpapi.Call, struct{}) (int, error) { return 0, fault.Invalidf("ODD", "424242") }),
+		ErrorPage: func(*http.Request, httpapi.Call, httpapi.Failure) httpapi.Page { panic("boom") },
+	}}, slog.New(slog.NewJSONHandler(&log, nil)), time.Now)
+	e := httpapitest.Event(t, "GET", "/x", nil, "")
+	e.MultiValueHeaders["Accept"] = []string{"text/html"}
+	resp, err := l.Handle(t.Context(), e)
+	if err != nil || resp.StatusCode != 400 || resp.Body != `{"id":"ODD","data":"424242"}` {
+		t.Errorf("got %d %s, %v; want the failure as JSON", resp.StatusCode, resp.Body, err)
+	}
+	if got := log.String(); !strings.Contains(got, "boom") || !strings.Contains(got, `"fault":"ODD"`) || !strings.Contains(got, `"level":"ERROR"`) || strings.Contains(got, "424242") {
+		t.Errorf("log line: %s", got)
 	}
 }

@@ -30,12 +30,14 @@ type Route struct {
 	// Input is what the request may contain besides its path. The zero Input
 	// accepts nothing.
 	Input Input
-	// VCS, if not empty, is the only VCS that has the route. A request for another
-	// one gets 404.
+	// VCS, if not empty, is the only VCS that has the route. A request for another one
+	// gets 404, unless it is refused first: with 403 because of the caller's rights, or
+	// with 400 because of what the route does not accept.
 	VCS vcs.VCS
 	// ReadOnly says that the route writes nothing although its method is not GET.
 	ReadOnly bool
-	// Endpoint is what the route does. JSON, Respond and Tagged make it.
+	// Endpoint is what the route does. JSON, Respond and Tagged make it. One that is
+	// made in another way must call CheckRead before it does its work.
 	Endpoint Endpoint
 	// ErrorPage, if not nil, returns the page that a browser shows if the request
 	// fails. Clients that do not prefer HTML get the failure as JSON. The page has the
@@ -101,17 +103,23 @@ func Respond[Q any, R Response](decode func(*http.Request) (Q, error), do func(c
 	}
 }
 
-// decoded returns the input of a request. It returns an error that is no fault if
-// the decoder did not read all that was sent and accepted.
+// decoded returns the input of a request that passes CheckRead.
 func decoded[Q any](decode func(*http.Request) (Q, error), r *http.Request) (Q, error) {
 	q, err := decode(r)
 	if err != nil {
 		return q, err
 	}
+	return q, CheckRead(r)
+}
+
+// CheckRead returns an error that is no fault if the decoder of a request did not read
+// all that was sent and that the route declares. Such a parameter or member would be
+// accepted and have no effect.
+func CheckRead(r *http.Request) error {
 	if name := unread(r); name != "" {
-		return q, fmt.Errorf("%s is declared by the route and not read by its decoder", name)
+		return fmt.Errorf("%s is declared by the route and not read by its decoder", name)
 	}
-	return q, nil
+	return nil
 }
 
 // NoInput is the decoder of an operation without input.

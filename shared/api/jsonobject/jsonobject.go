@@ -55,6 +55,16 @@ func Elements(text []byte) iter.Seq[json.RawMessage] {
 	}
 }
 
+// Len returns the number of elements of an array. The text must be valid JSON. A value
+// that is not an array has no elements.
+func Len(text []byte) int {
+	n := 0
+	for range Elements(text) {
+		n++
+	}
+	return n
+}
+
 // Depth returns how deep arrays and objects are nested in a text. The text need not
 // be valid JSON: Depth counts the brackets outside of strings.
 func Depth(text []byte) int {
@@ -136,10 +146,10 @@ func valueEnd(text []byte, at int) int {
 	return at
 }
 
-// IsObject reports whether a text begins an object.
+// IsObject reports whether a text begins with an object.
 func IsObject(text []byte) bool { return begins(text, '{') }
 
-// IsArray reports whether a text begins an array.
+// IsArray reports whether a text begins with an array.
 func IsArray(text []byte) bool { return begins(text, '[') }
 
 func begins(text []byte, with byte) bool {

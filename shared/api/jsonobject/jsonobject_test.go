@@ -41,8 +41,8 @@ func TestElementsAreReadAsTheyAreWritten(t *testing.T) {
 		for value := range jsonobject.Elements([]byte(text)) {
 			got = append(got, string(value))
 		}
-		if !slices.Equal(got, want) {
-			t.Errorf("%s: got %q, want %q", text, got, want)
+		if n := jsonobject.Len([]byte(text)); n != len(want) || !slices.Equal(got, want) {
+			t.Errorf("%s: got %q, %d elements; want %q", text, got, n, want)
 		}
 	}
 }

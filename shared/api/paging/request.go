@@ -10,6 +10,7 @@ import (
 	"errors"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -75,7 +76,7 @@ func Decode(r *http.Request, shape Shape) (Request, error) {
 	query := httpapi.NewQuery(r)
 	q := Request{Limit: shape.Default, base: httpapi.Address(r) + r.URL.EscapedPath(), query: query.Values()}
 	q.query.Del(paramPage)
-	limit, page := query.All(paramLimit), query.All(paramPage)
+	limit, page := slices.Collect(query.Strings(paramLimit)), slices.Collect(query.Strings(paramPage))
 	if len(limit) > 0 {
 		// A number that is too large for an int is above the largest page, as 101
 		// may be.

@@ -85,16 +85,4 @@ func (a Author) All() map[string]types.AttributeValue {
 	}
 }
 
-// Set returns the assignments of an update expression that record the author,
-// without the leading SET, and adds their values to values. It always assigns all
-// five, so that no attribute of an earlier author stays.
-func (a Author) Set(values map[string]types.AttributeValue) string {
-	values[":ch_by"] = &types.AttributeValueMemberS{Value: a.Principal}
-	values[":ch_cred"] = &types.AttributeValueMemberS{Value: a.Credential}
-	values[":ch_req"] = &types.AttributeValueMemberS{Value: a.Request}
-	values[":ch_src"] = &types.AttributeValueMemberS{Value: a.Source}
-	values[":ch_at"] = &types.AttributeValueMemberN{Value: millis(a.At)}
-	return "ch_by = :ch_by, ch_cred = :ch_cred, ch_req = :ch_req, ch_src = :ch_src, ch_at = :ch_at"
-}
-
 func millis(t time.Time) string { return strconv.FormatInt(t.UnixMilli(), 10) }

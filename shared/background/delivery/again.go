@@ -46,9 +46,9 @@ func (s Store) again(ctx context.Context, d Delivery, first attr.Item) error {
 	if err := r.Err(); err != nil || key.Lane == "" {
 		return fmt.Errorf("decode delivery %s: %w", d.ID, errors.Join(err, errors.New("it does not say where it lies")))
 	}
-	over := table.Any(table.Every(in(Parked), table.Absent(attrNextTry)), in(Dismissed))
+	final := table.Any(table.Every(in(Parked), table.Absent(attrNextTry)), in(Dismissed))
 	err := s.revive(ctx, d.ID, d.ReceivedAt, table.Change(key.item()).Count(attrRevived, 0, 1).
-		If(over, table.AbsentOr(attrRevived, table.Less(attrRevived, attr.Int(MaxRedelivered)))))
+		If(final, table.AbsentOr(attrRevived, table.Less(attrRevived, attr.Int(MaxRedelivered)))))
 	if errors.Is(err, ErrOver) {
 		return nil
 	}

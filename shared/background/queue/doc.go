@@ -33,5 +33,6 @@
 //
 // Either way the list is a hint, and the item decides whether a worker may take it.
 // If a worker was woken twice, or by an old entry, it finds that the item is not due.
-// So there may be too many entries, but never too few.
+// So a list may have too many entries. Reminders never have too few. An index may
+// lack the entry of an item that has just moved, and has it a moment later.
 package queue

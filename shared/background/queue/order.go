@@ -6,11 +6,11 @@ import (
 	"sync"
 )
 
-// Lane says where work stands in an order. Work of different lanes, or of different
-// parts of a lane, is independent.
-type Lane struct {
-	// Name is the name of the lane, such as an installation.
-	Name string
+// LanePart says which part of which lane work is about. Work of different lanes, or of
+// different parts of a lane, is independent.
+type LanePart struct {
+	// Lane is the name of the lane, such as an installation (see Entry.Lane).
+	Lane string
 	// Part is the part of the lane that the work is about, such as a repository. It
 	// is empty if the work is about the whole lane, or if that is not known. Such
 	// work may concern every part: it waits for all earlier work of the lane, and
@@ -22,16 +22,16 @@ type Lane struct {
 // waits for the earlier work of its lane that it may depend on. InOrder returns the
 // error of each. Work that waits for failed work is not begun, and fails too. When
 // ctx ends, no more work is begun.
-func InOrder[T any](ctx context.Context, list []T, parallel int, of func(T) Lane, do func(T) error) []error {
+func InOrder[T any](ctx context.Context, list []T, parallel int, of func(T) LanePart, do func(T) error) []error {
 	failed := make([]error, len(list))
 	over := make([]chan struct{}, len(list))
-	lanes := make([]Lane, len(list))
+	parts := make([]LanePart, len(list))
 	for i, work := range list {
-		over[i], lanes[i] = make(chan struct{}), of(work)
+		over[i], parts[i] = make(chan struct{}), of(work)
 	}
 	places := make(chan struct{}, parallel)
 	var all sync.WaitGroup
-	for i, waits := range earlier(lanes) {
+	for i, waits := range earlier(parts) {
 		all.Go(func() {
 			defer close(over[i])
 			for _, before := range waits {
@@ -53,7 +53,7 @@ func InOrder[T any](ctx context.Context, list []T, parallel int, of func(T) Lane
 
 // earlier returns, for each work, the earlier work that it must wait for: the last
 // of its part, and the last of its whole lane.
-func earlier(list []Lane) [][]int {
+func earlier(list []LanePart) [][]int {
 	type last struct {
 		whole []int          // of the whole lane, if any
 		of    map[string]int // of each part, after that
@@ -61,10 +61,10 @@ func earlier(list []Lane) [][]int {
 	lanes := map[string]*last{}
 	waits := make([][]int, len(list))
 	for i, work := range list {
-		l := lanes[work.Name]
+		l := lanes[work.Lane]
 		if l == nil {
 			l = &last{of: map[string]int{}}
-			lanes[work.Name] = l
+			lanes[work.Lane] = l
 		}
 		waits[i] = append(waits[i], l.whole...)
 		if work.Part == "" {

@@ -15,27 +15,27 @@ import (
 	"github.com/opsplane/opsplane/shared/background/queue"
 )
 
-// work is work in a lane. Its id is its number in the list.
+// work is work on a part of a lane. Its id is its number in the list.
 type work struct {
-	id   string
-	lane queue.Lane
+	id string
+	on queue.LanePart
 }
 
-func (w work) in() queue.Lane { return w.lane }
+func (w work) part() queue.LanePart { return w.on }
 
 // works reads a text such as "1.7 1.8 1 2.7": work of lanes, and the parts that it is
 // about.
 func works(text string) (list []work) {
 	for word := range strings.FieldsSeq(text) {
 		lane, part, _ := strings.Cut(word, ".")
-		list = append(list, work{fmt.Sprint(len(list)), queue.Lane{Name: lane, Part: part}})
+		list = append(list, work{fmt.Sprint(len(list)), queue.LanePart{Lane: lane, Part: part}})
 	}
 	return list
 }
 
-func lanes(list []work) (found []queue.Lane) {
+func parts(list []work) (found []queue.LanePart) {
 	for _, w := range list {
-		found = append(found, w.lane)
+		found = append(found, w.on)
 	}
 	return found
 }
@@ -50,7 +50,7 @@ func TestWorkWaitsForThatBeforeItOnWhichItMayDepend(t *testing.T) {
 		"1 1 1.7 2":           "[] [0] [1] []",
 		"1.7 1 1.8 1.8 1 1.7": "[] [0] [1] [1 2] [1 3] [4]",
 	} {
-		waits := queue.Earlier(lanes(works(text)))
+		waits := queue.Earlier(parts(works(text)))
 		got := make([]string, len(waits))
 		for i, w := range waits {
 			slices.Sort(w)
@@ -69,7 +69,7 @@ func TestPartsAreWorkedAtInParallel(t *testing.T) {
 	list := works("1.1 1.2 1.3 2.1 3.1 4.1 5.1 5.2")
 	var all sync.WaitGroup
 	all.Add(len(list))
-	for i, err := range queue.InOrder(t.Context(), list, len(list), work.in, func(work) error {
+	for i, err := range queue.InOrder(t.Context(), list, len(list), work.part, func(work) error {
 		all.Done()
 		all.Wait()
 		return nil
@@ -86,7 +86,7 @@ func TestWorkThatFailsStopsOnlyItsPart(t *testing.T) {
 	var mu sync.Mutex
 	var done []string
 	broken := errors.New("broken")
-	failed := queue.InOrder(t.Context(), list, 8, work.in, func(e work) error {
+	failed := queue.InOrder(t.Context(), list, 8, work.part, func(e work) error {
 		mu.Lock()
 		defer mu.Unlock()
 		if done = append(done, e.id); e.id == "1" {
@@ -111,7 +111,7 @@ func TestWorkThatFailsStopsOnlyItsPart(t *testing.T) {
 func TestNoWorkIsBegunWhenTimeIsOver(t *testing.T) {
 	t.Parallel()
 	ctx, cancel := context.WithCancel(t.Context())
-	failed := queue.InOrder(ctx, works("1.7 1.7"), 8, work.in, func(work) error { cancel(); return nil })
+	failed := queue.InOrder(ctx, works("1.7 1.7"), 8, work.part, func(work) error { cancel(); return nil })
 	if failed[0] != nil || !errors.Is(failed[1], context.Canceled) {
 		t.Errorf("got %v", failed)
 	}
@@ -134,12 +134,12 @@ func TestOrderIsKeptWhateverTakesLong(t *testing.T) {
 		list := works(text.String())
 		var mu sync.Mutex
 		ended := map[string]bool{}
-		queue.InOrder(t.Context(), list, 8, work.in, func(e work) error {
+		queue.InOrder(t.Context(), list, 8, work.part, func(e work) error {
 			mu.Lock()
 			i, _ := strconv.Atoi(e.id)
 			for _, before := range list[:i] {
-				depends := before.lane.Part == "" || e.lane.Part == "" || before.lane.Part == e.lane.Part
-				if before.lane.Name == e.lane.Name && depends && !ended[before.id] {
+				depends := before.on.Part == "" || e.on.Part == "" || before.on.Part == e.on.Part
+				if before.on.Lane == e.on.Lane && depends && !ended[before.id] {
 					t.Errorf("%s: %s is begun before %s has ended", text.String(), e.id, before.id)
 				}
 			}

@@ -28,8 +28,10 @@ type Queue struct {
 	// Index is the name of the index that has the lists instead, over Names.List and
 	// Names.Due.
 	Index string
-	// Lease is how long one worker has the exclusive right to an item. Then the
-	// item is due again.
+	// Lease is how long an item that a worker has taken is not due. Until then,
+	// Take gives the item to no other worker. TakeUnread does so only with the
+	// condition DueBy. Without it, the fence protects: what the first worker writes
+	// after the second has taken the item is refused.
 	Lease time.Duration
 }
 
@@ -116,7 +118,8 @@ func (q Queue) Take(ctx context.Context, w Work, u *table.Edit, now time.Time) (
 // moves are one write. u has the owner's change and the conditions under which the
 // caller may have the item. TakeUnread returns the item after the change, or ErrLost
 // if a condition does not hold. If the response of the write is lost, the write is
-// repeated: the try may be counted twice, or the item waits until the lease is over.
+// repeated: the try may be counted twice, which only brings the last try nearer, or
+// the item waits until the lease is over.
 func (q Queue) TakeUnread(ctx context.Context, u *table.Edit, now time.Time) (table.Item, error) {
 	u.Set(q.Names.Due, attr.Int(now.Add(q.Lease).UnixMilli())).Add(q.Names.Tries, attr.Int(1))
 	item, err := q.Table.UpdateReturning(ctx, u)

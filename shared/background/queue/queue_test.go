@@ -177,3 +177,43 @@ func TestNextTryIsAfterThePauseUntilTheTriesAreOver(t *testing.T) {
 		t.Error("tries without a maximum are over")
 	}
 }
+
+// TestManyRemindersThatCannotBeDecodedCostLittle puts more bad reminders into a list
+// than an error names and than a call reads.
+func TestManyRemindersThatCannotBeDecodedCostLittle(t *testing.T) {
+	t.Parallel()
+	const bad = 25
+	var faults storagetest.Faults
+	s := reminders(storagetest.New(t).WithFaults(&faults))
+	for n := range bad {
+		item := attr.Item{"pk": attr.String("LIST"), "sk": attr.String(fmt.Sprintf("%013d#", n))} // without an id
+		if err := s.Table.Put(t.Context(), item); err != nil {
+			t.Fatal(err)
+		}
+	}
+	good := queue.Reminder{List: "LIST", ID: "good", At: born}
+	if err := s.Table.Transact(t.Context(), s.Put(good)); err != nil {
+		t.Fatal(err)
+	}
+	for limit, want := range map[int]struct{ found, named, reads int }{
+		-1: {0, 0, 0},
+		0:  {0, 0, 0},
+		1:  {0, 10, 10},
+		2:  {0, 10, 10},
+		3:  {1, 10, 9},
+		30: {1, 10, 1},
+	} {
+		faults.Clear()
+		got, err := s.Due(t.Context(), "LIST", born, limit)
+		named := 0
+		if err != nil {
+			named = strings.Count(err.Error(), "decode reminder ")
+		}
+		if reads := faults.Calls("Query"); len(got) != want.found || named != want.named || reads != want.reads {
+			t.Errorf("at most %d: %d reminders and %d names in %d reads, want %+v: %v", limit, len(got), named, reads, want, err)
+		}
+		if limit == 30 && (err == nil || !strings.Contains(err.Error(), fmt.Sprint(bad))) {
+			t.Errorf("the error does not say how many are bad: %v", err)
+		}
+	}
+}

@@ -99,31 +99,71 @@ func (s Reminders) DropAll(ctx context.Context, list, id string, now time.Time) 
 	return nil
 }
 
-// Due returns the reminders of a list that are due by now, at most limit of them.
-// Those that have waited longest come first. If some reminders cannot be decoded,
-// Due returns the others, and an error that names the key of each bad one. So one
-// bad item does not hold up the work of a whole list.
+// Limits of one read of what is due.
+const (
+	// maxDuePages is the maximum number of pages that are read, of as many reminders
+	// each as are wanted. More than one is needed only where some cannot be decoded.
+	maxDuePages = 10
+	// maxBadNamed is the maximum number of reminders that cannot be decoded that an
+	// error names.
+	maxBadNamed = 10
+)
+
+// Due returns the reminders of a list that are due by now, at most limit of them;
+// none if limit is less than 1. Those that have waited longest come first. If some
+// reminders cannot be decoded, Due returns the others, and an error that names the
+// keys of the first ten bad ones and says how many there are. So one bad item does
+// not hold up the work of a whole list. Due reads at most ten pages of limit
+// reminders. So ten times as many bad ones as limit hide those after them, until
+// they expire.
 func (s Reminders) Due(ctx context.Context, list string, now time.Time, limit int) ([]Reminder, error) {
+	if limit < 1 {
+		return nil, nil
+	}
 	q := query(list, now)
 	q.Limit = limit
 	var due []Reminder
-	var bad []error
+	var bad undecoded
+	pages := 0
 	for page, err := range s.Table.Pages(ctx, q) {
 		if err != nil {
-			return due, errors.Join(append(bad, fmt.Errorf("list reminders: %w", err))...)
+			return due, errors.Join(bad.err(), fmt.Errorf("list reminders: %w", err))
 		}
 		for _, item := range page.Items {
 			r, err := s.decode(list, item)
 			if err != nil {
-				bad = append(bad, err)
+				bad.add(err)
 				continue
 			}
 			if due = append(due, r); len(due) == limit {
-				return due, errors.Join(bad...)
+				return due, bad.err()
 			}
 		}
+		if pages++; pages == maxDuePages {
+			break
+		}
 	}
-	return due, errors.Join(bad...)
+	return due, bad.err()
+}
+
+// undecoded collects the errors of reminders that cannot be decoded.
+type undecoded struct {
+	first []error
+	total int
+}
+
+func (u *undecoded) add(err error) {
+	if u.total++; u.total <= maxBadNamed {
+		u.first = append(u.first, err)
+	}
+}
+
+// err returns nil if there are none.
+func (u *undecoded) err() error {
+	if u.total <= maxBadNamed {
+		return errors.Join(u.first...)
+	}
+	return fmt.Errorf("%d reminders cannot be decoded, the first %d of them: %w", u.total, maxBadNamed, errors.Join(u.first...))
 }
 
 func query(list string, now time.Time) table.Query {

@@ -40,7 +40,7 @@ func (s Store) bury(ctx context.Context, id string, found attr.Item, problem str
 		}
 	}
 	item[attrState], item[attrProblem] = attr.String(string(Failed)), attr.String(problem)
-	item["updated_at"], item["ttl"] = attr.Time(now), attr.Time(now.Add(Keep))
+	item[attrUpdatedAt], item[attrTTL] = attr.Time(now), attr.Time(now.Add(Keep))
 	err := s.table().Put(ctx, item, table.Exists("pk"))
 	if _, gone := table.ConditionFailed(err); err != nil && !gone {
 		return fmt.Errorf("bury task %s: %w", id, err)

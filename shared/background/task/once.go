@@ -76,7 +76,7 @@ func (s Store) CreateOnce(ctx context.Context, author change.Author, t Task, now
 			return Task{}, err
 		}
 	}
-	slot["id"], slot["ttl"] = attr.String(t.ID), attr.Time(author.At.Add(Keep))
+	slot["id"], slot[attrTTL] = attr.String(t.ID), attr.Time(author.At.Add(Keep))
 	err = s.create(ctx, append([]table.Write{s.table().WritePut(slot, condition)}, s.Writes(author, t)...))
 	if errors.Is(err, errExists) {
 		return Task{}, fault.Busyf("CONTENDED", "another request has just started the same: try again")

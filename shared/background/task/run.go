@@ -63,10 +63,10 @@ func (s Store) Begin(ctx context.Context, id string, now time.Time) (*Run, error
 	}
 	r := attr.Read(item)
 	run := &Run{
-		Task: decode(id, r), MovedAt: r.Time("created_at"),
+		Task: decode(id, r), MovedAt: r.Time(attrCreatedAt),
 		author: change.Author{Principal: r.String(change.AttrPrincipal), Credential: r.String(change.AttrCredential), Source: r.String(change.AttrSource)},
 	}
-	if moved := r.Time("moved_at"); !moved.IsZero() {
+	if moved := r.Time(attrMovedAt); !moved.IsZero() {
 		run.MovedAt = moved
 	}
 	work := s.queue().Read(id, string(run.Kind.Queue()), r)
@@ -79,7 +79,7 @@ func (s Store) Begin(ctx context.Context, id string, now time.Time) (*Run, error
 	u := table.Change(key(id)).Remove(attrIdle)
 	if run.State == Pending {
 		run.State, run.UpdatedAt = Running, now.UTC().Truncate(time.Second)
-		u.Set(attrState, attr.String(string(Running))).Set("updated_at", attr.Time(now))
+		u.Set(attrState, attr.String(string(Running))).Set(attrUpdatedAt, attr.Time(now))
 	}
 	if run.work, err = s.queue().Take(ctx, work, u, now); errors.Is(err, queue.ErrLost) {
 		return nil, ErrNotDue
@@ -103,8 +103,8 @@ func written(err error) error {
 // Save stores how far the task is: Note, Progress and MovedAt of the run. That is
 // progress, so the count of tries begins anew.
 func (s Store) Save(ctx context.Context, run *Run) error {
-	u := table.Change(key(run.ID)).Set(attrNote, attr.String(run.Note)).Set("done", attr.Int(run.Progress.Done)).
-		Set("total", attr.Int(run.Progress.Total)).Set(attrTries, attr.Int(0)).Set("moved_at", attr.Time(run.MovedAt)).Remove(attrProblem)
+	u := table.Change(key(run.ID)).Set(attrNote, attr.String(run.Note)).Set(attrDone, attr.Int(run.Progress.Done)).
+		Set(attrTotal, attr.Int(run.Progress.Total)).Set(attrTries, attr.Int(0)).Set(attrMovedAt, attr.Time(run.MovedAt)).Remove(attrProblem)
 	if err := s.queue().Save(ctx, run.work, u); err != nil {
 		return written(err)
 	}
@@ -127,8 +127,8 @@ func (s Store) Wait(ctx context.Context, run *Run, until time.Time, problem stri
 // End ends the task as Completed or Failed at a time. problem says why it failed,
 // in words for the owner.
 func (s Store) End(ctx context.Context, run *Run, to State, problem string, now time.Time) error {
-	u := table.Change(key(run.ID)).Set(attrState, attr.String(string(to))).Set("updated_at", attr.Time(now)).Set("ttl", attr.Time(now.Add(Keep))).
-		SetOrRemove(problem != "", attrProblem, attr.String(problem)).Remove(attrNote, attrTries, "moved_at")
+	u := table.Change(key(run.ID)).Set(attrState, attr.String(string(to))).Set(attrUpdatedAt, attr.Time(now)).Set(attrTTL, attr.Time(now.Add(Keep))).
+		SetOrRemove(problem != "", attrProblem, attr.String(problem)).Remove(attrNote, attrTries, attrMovedAt)
 	err := s.queue().Move(ctx, run.work, u, queue.Place{})
 	if err == nil {
 		run.State, run.Problem, run.UpdatedAt = to, problem, now.UTC().Truncate(time.Second)

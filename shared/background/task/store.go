@@ -58,6 +58,12 @@ const (
 	attrNote         = "note"
 	attrState        = "state"
 	attrProblem      = "problem"
+	attrDone         = "done"       // Progress.Done
+	attrTotal        = "total"      // Progress.Total
+	attrCreatedAt    = "created_at" // like all times but wake, in whole seconds
+	attrUpdatedAt    = "updated_at"
+	attrMovedAt      = "moved_at" // Run.MovedAt
+	attrTTL          = "ttl"      // the time after which the table removes the item
 )
 
 // Get reads a task with a strongly consistent read. It returns fault.ErrNotFound if
@@ -95,7 +101,7 @@ func decode(id string, r *attr.Reader) Task {
 		ID: id, Kind: Kind(r.String(attrKind)), Owner: r.String(attrOwner),
 		Installation: vcs.Installation{VCS: vcs.VCS(r.String(attrVCS)), ID: vcs.ID(r.String(attrInstallation))},
 		Name:         r.String(attrName), Note: r.String(attrNote), State: State(r.String(attrState)), Problem: r.String(attrProblem),
-		Progress: Progress{Done: r.Int("done"), Total: r.Int("total")}, UpdatedAt: r.Time("updated_at"), Subject: r.String(attrSubject),
+		Progress: Progress{Done: r.Int(attrDone), Total: r.Int(attrTotal)}, UpdatedAt: r.Time(attrUpdatedAt), Subject: r.String(attrSubject),
 	}
 }
 
@@ -130,7 +136,7 @@ func (s Store) writes(author change.Author, t Task, due time.Time) []table.Write
 			item[name] = attr.String(value)
 		}
 	}
-	item["created_at"], item["updated_at"], item["ttl"] = attr.Time(author.At), attr.Time(author.At), attr.Time(author.At.Add(Keep))
+	item[attrCreatedAt], item[attrUpdatedAt], item[attrTTL] = attr.Time(author.At), attr.Time(author.At), attr.Time(author.At.Add(Keep))
 	item[attrIdle] = attr.String(t.Kind.Queue().idle())
 	author.AddTo(item)
 	return s.queue().Add(item, t.ID, t.Kind.Queue().at(due), table.Absent("pk"))

@@ -17,7 +17,7 @@ import (
 // many places.
 func TestMakingAndRevokingKeysInALoopIsBounded(t *testing.T) {
 	t.Parallel()
-	h := newHouse(t)
+	h := newRig(t)
 	at := now.Truncate(10 * time.Minute)
 	const workers, rounds, want = 10, 25, 200
 	var made atomic.Int32
@@ -57,7 +57,7 @@ func TestMakingAndRevokingKeysInALoopIsBounded(t *testing.T) {
 
 func TestKeyThatIsNotMadeForItsFormIsNotCounted(t *testing.T) {
 	t.Parallel()
-	h := newHouse(t)
+	h := newRig(t)
 	for range 250 {
 		if _, _, err := h.Create(ctx, apikey.New{User: h.user, Name: "\x00"}, h.author(now)); err == nil {
 			t.Fatal("got a key of an odd name")

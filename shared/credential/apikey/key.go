@@ -118,7 +118,7 @@ func (n New) valid(now time.Time) error {
 	case !n.ExpiresAt.IsZero() && n.ExpiresAt.Unix() <= now.Unix():
 		return fault.Invalidf("INVALID_EXPIRY", "expires_at is not in the future")
 	}
-	return access.Bounded("a key", n.Capabilities)
+	return access.Bounded("a key", len(n.Capabilities))
 }
 
 // ItemKey is the key of an API key's item in TokensTable.

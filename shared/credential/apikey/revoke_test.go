@@ -14,7 +14,7 @@ import (
 
 func TestRevokedKeyIsDeadToldAndGoneFromTheList(t *testing.T) {
 	t.Parallel()
-	h := newHouse(t)
+	h := newRig(t)
 	k := h.used(t, "n")
 	if !k.LiveAt(now) {
 		t.Error("got a new key that is not live")
@@ -46,7 +46,7 @@ func TestRevokedKeyIsDeadToldAndGoneFromTheList(t *testing.T) {
 
 func TestRevokingAgainChangesNothing(t *testing.T) {
 	t.Parallel()
-	h := newHouse(t)
+	h := newRig(t)
 	k := h.used(t, "n")
 	first := h.author(now)
 	for _, author := range []time.Duration{0, time.Hour} {
@@ -66,7 +66,7 @@ func TestRevokingAgainChangesNothing(t *testing.T) {
 
 func TestTwoRevocationsAtOnceAreOne(t *testing.T) {
 	t.Parallel()
-	h := newHouse(t)
+	h := newRig(t)
 	k := h.used(t, "n")
 	var wg sync.WaitGroup
 	for range 8 {
@@ -100,7 +100,7 @@ func TestRevocationHoldsWhateverFails(t *testing.T) {
 		for _, operation := range []string{"UpdateItem", "TransactWriteItems"} {
 			t.Run(operation+"/"+name, func(t *testing.T) {
 				t.Parallel()
-				h := newHouse(t)
+				h := newRig(t)
 				k := h.used(t, "n")
 				c.fault.Operation = operation
 				h.faults.Add(c.fault)
@@ -125,7 +125,7 @@ func TestRevocationHoldsWhateverFails(t *testing.T) {
 
 func TestRevocationWinsAgainstUses(t *testing.T) {
 	t.Parallel()
-	h := newHouse(t)
+	h := newRig(t)
 	_, k := h.create(t, "n")
 	var wg sync.WaitGroup
 	for i := range 10 {
@@ -168,7 +168,7 @@ func TestKeyWithoutALivingTokenIsRevokedInSilence(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			h := newHouse(t)
+			h := newRig(t)
 			n := apikey.New{User: h.user}
 			if c.ends > 0 {
 				n.ExpiresAt = now.Add(c.ends)
@@ -209,7 +209,7 @@ func TestFirstExchangeThatMeetsARevocationIsRefusedOrTold(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			h := newHouse(t)
+			h := newRig(t)
 			_, k := h.create(t, "n")
 			var exchanged error
 			mark := sync.OnceFunc(func() { exchanged = h.MarkUsed(ctx, h.user, k.ID, h.author(now)) })
@@ -232,7 +232,7 @@ func TestFirstExchangeThatMeetsARevocationIsRefusedOrTold(t *testing.T) {
 
 func TestExchangesAndRevocationsAtOnceLeaveNoTokenUntold(t *testing.T) {
 	t.Parallel()
-	h := newHouse(t)
+	h := newRig(t)
 	const n = 24
 	var exchanged [n]bool
 	var ids [n]string

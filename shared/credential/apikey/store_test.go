@@ -30,29 +30,29 @@ var (
 	now = time.Unix(4_000_000_000, 123_456_789).UTC()
 )
 
-// house holds the table of one test, its store, and a second store whose calls can
+// rig holds the table of one test, its store, and a second store whose calls can
 // be made to fail.
-type house struct {
+type rig struct {
 	*apikey.Store
 	faulty *apikey.Store
 	faults storagetest.Faults
 	user   string
 }
 
-func newHouse(t *testing.T) *house {
+func newRig(t *testing.T) *rig {
 	t.Helper()
 	env := storagetest.New(t)
-	h := &house{user: uuid.NewString()}
+	h := &rig{user: uuid.NewString()}
 	h.Store = &apikey.Store{DB: env.DynamoDB, Table: env.Table("TokensTable")}
 	h.faulty = &apikey.Store{DB: env.WithFaults(&h.faults).DynamoDB, Table: h.Store.Table}
 	return h
 }
 
-func (h *house) author(at time.Time) change.Author {
+func (h *rig) author(at time.Time) change.Author {
 	return change.Author{Principal: h.user, Credential: "credential", Request: uuid.NewString(), Source: "192.0.2.1", At: at}
 }
 
-func (h *house) create(t *testing.T, name string, caps ...access.Capability) (string, apikey.Key) {
+func (h *rig) create(t *testing.T, name string, caps ...access.Capability) (string, apikey.Key) {
 	t.Helper()
 	text, k, err := h.Create(ctx, apikey.New{User: h.user, Name: name, Capabilities: caps}, h.author(now))
 	if err != nil {
@@ -62,7 +62,7 @@ func (h *house) create(t *testing.T, name string, caps ...access.Capability) (st
 }
 
 // item reads a stored item.
-func (h *house) item(t *testing.T, key attr.Item) attr.Item {
+func (h *rig) item(t *testing.T, key attr.Item) attr.Item {
 	t.Helper()
 	out, err := h.DB.GetItem(ctx, &dynamodb.GetItemInput{TableName: aws.String(h.Table), Key: key})
 	if err != nil {
@@ -72,7 +72,7 @@ func (h *house) item(t *testing.T, key attr.Item) attr.Item {
 }
 
 // used makes a key and exchanges it, so that it may have a token.
-func (h *house) used(t *testing.T, name string) apikey.Key {
+func (h *rig) used(t *testing.T, name string) apikey.Key {
 	t.Helper()
 	_, k := h.create(t, name)
 	if err := h.MarkUsed(ctx, h.user, k.ID, h.author(now)); err != nil {
@@ -82,7 +82,7 @@ func (h *house) used(t *testing.T, name string) apikey.Key {
 }
 
 // revocations counts the revocations of the user's keys that verifiers can read.
-func (h *house) revocations(t *testing.T) int {
+func (h *rig) revocations(t *testing.T) int {
 	t.Helper()
 	out, err := h.DB.Query(ctx, &dynamodb.QueryInput{
 		TableName: aws.String(h.Table), KeyConditionExpression: aws.String("pk = :pk"),
@@ -105,7 +105,7 @@ func wantAuthor(t *testing.T, item attr.Item, author change.Author) {
 
 func TestCreatedKeyIsReadBackWithoutItsSecret(t *testing.T) {
 	t.Parallel()
-	h := newHouse(t)
+	h := newRig(t)
 	author := h.author(now)
 	expires := now.Add(time.Hour)
 	text, made, err := h.Create(ctx, apikey.New{
@@ -145,7 +145,7 @@ func TestCreatedKeyIsReadBackWithoutItsSecret(t *testing.T) {
 
 func TestLimitsAreNamed(t *testing.T) {
 	t.Parallel()
-	h := newHouse(t)
+	h := newRig(t)
 	many := make(access.Set, 33)
 	for i := range many {
 		many[i] = access.Installation(vcs.ID(fmt.Sprint(i)))
@@ -175,7 +175,7 @@ func TestLimitsAreNamed(t *testing.T) {
 
 func TestExpiredKeysLeaveRoom(t *testing.T) {
 	t.Parallel()
-	h := newHouse(t)
+	h := newRig(t)
 	end := now.Truncate(time.Second).Add(time.Hour)
 	for range apikey.MaxPerUser {
 		if _, _, err := h.Create(ctx, apikey.New{User: h.user, ExpiresAt: end}, h.author(now)); err != nil {
@@ -192,7 +192,7 @@ func TestExpiredKeysLeaveRoom(t *testing.T) {
 
 func TestAUserCanHaveSoManyKeys(t *testing.T) {
 	t.Parallel()
-	h := newHouse(t)
+	h := newRig(t)
 	var last apikey.Key
 	for i := range apikey.MaxPerUser {
 		_, last = h.create(t, fmt.Sprint(i))
@@ -209,7 +209,7 @@ func TestAUserCanHaveSoManyKeys(t *testing.T) {
 
 func TestCreateSurvivesALostAnswer(t *testing.T) {
 	t.Parallel()
-	h := newHouse(t)
+	h := newRig(t)
 	h.faults.Add(storagetest.Fault{Operation: "PutItem", Nth: 1, Kind: storagetest.LoseAnswer})
 	text, k, err := h.faulty.Create(ctx, apikey.New{User: h.user, Name: "n"}, h.author(now))
 	if err != nil {
@@ -230,7 +230,7 @@ func TestCreateSurvivesALostAnswer(t *testing.T) {
 
 func TestMissingKeyIsNotFound(t *testing.T) {
 	t.Parallel()
-	h := newHouse(t)
+	h := newRig(t)
 	_, k := h.create(t, "mine")
 	for name, where := range map[string][2]string{
 		"unknown id":   {h.user, uuid.NewString()},
@@ -253,7 +253,7 @@ func TestMissingKeyIsNotFound(t *testing.T) {
 
 func TestListIsSortedAndBounded(t *testing.T) {
 	t.Parallel()
-	h := newHouse(t)
+	h := newRig(t)
 	var want []string
 	for _, name := range []string{"b", "", "a", "a", "é", "ab", "B"} {
 		_, k := h.create(t, name)
@@ -292,7 +292,7 @@ func TestListIsSortedAndBounded(t *testing.T) {
 
 func TestListLeavesOutWhatReachesFurther(t *testing.T) {
 	t.Parallel()
-	h := newHouse(t)
+	h := newRig(t)
 	for i := range 10 {
 		h.create(t, fmt.Sprintf("wide %d", i), access.VCS("github"))
 	}
@@ -307,7 +307,7 @@ func TestListLeavesOutWhatReachesFurther(t *testing.T) {
 
 func TestUseIsRecordedAtMostOnceAnInterval(t *testing.T) {
 	t.Parallel()
-	h := newHouse(t)
+	h := newRig(t)
 	_, k := h.create(t, "n")
 	var last time.Time
 	for _, step := range []time.Duration{0, time.Second, apikey.UseInterval - time.Second, apikey.UseInterval, 2*apikey.UseInterval - time.Second, 2*apikey.UseInterval + time.Second} {
@@ -329,7 +329,7 @@ func TestUseIsRecordedAtMostOnceAnInterval(t *testing.T) {
 
 func TestManyUsesAtOnceAreOneRecord(t *testing.T) {
 	t.Parallel()
-	h := newHouse(t)
+	h := newRig(t)
 	_, k := h.create(t, "n")
 	var wg sync.WaitGroup
 	for i := range 20 {
@@ -351,7 +351,7 @@ func TestManyUsesAtOnceAreOneRecord(t *testing.T) {
 
 func TestLostAnswerOfAUseIsNoRevocation(t *testing.T) {
 	t.Parallel()
-	h := newHouse(t)
+	h := newRig(t)
 	_, k := h.create(t, "n")
 	h.faults.Add(storagetest.Fault{Operation: "UpdateItem", Nth: 1, Kind: storagetest.LoseAnswer})
 	if err := h.faulty.MarkUsed(ctx, h.user, k.ID, h.author(now)); err != nil {

@@ -14,7 +14,7 @@ import (
 )
 
 // tell writes a revocation for verifiers, as large as on AWS.
-func (h *house) tell(t *testing.T, user, key string, at time.Time) {
+func (h *rig) tell(t *testing.T, user, key string, at time.Time) {
 	t.Helper()
 	author := operator(at)
 	author.Principal, author.Credential, author.Source = uuid.NewString(), uuid.NewString(), "203.0.113.127"
@@ -24,7 +24,7 @@ func (h *house) tell(t *testing.T, user, key string, at time.Time) {
 }
 
 // told reads the list that holds a user's revocations.
-func (h *house) told(t *testing.T, user string, at time.Time) signing.Revocations {
+func (h *rig) told(t *testing.T, user string, at time.Time) signing.Revocations {
 	t.Helper()
 	l, err := h.Revocations(ctx, signing.RevocationList(user), at)
 	if err != nil {
@@ -35,7 +35,7 @@ func (h *house) told(t *testing.T, user string, at time.Time) signing.Revocation
 
 func TestRevocationIsToldForTwoMinutes(t *testing.T) {
 	t.Parallel()
-	h := newHouse(t)
+	h := newRig(t)
 	user, revoked := uuid.NewString(), uuid.NewString()
 	h.tell(t, user, revoked, now)
 	for after, want := range map[time.Duration]bool{
@@ -53,7 +53,7 @@ func TestRevocationIsToldForTwoMinutes(t *testing.T) {
 
 func TestListOfRevocationsIsReadInBounds(t *testing.T) {
 	t.Parallel()
-	h := newHouse(t)
+	h := newRig(t)
 	flooded := uuid.NewString()
 	other := uuid.NewString()
 	for signing.RevocationList(other) == signing.RevocationList(flooded) {
@@ -87,7 +87,7 @@ func TestListOfRevocationsIsReadInBounds(t *testing.T) {
 
 func TestListClearsForFiveSeconds(t *testing.T) {
 	t.Parallel()
-	h := newHouse(t)
+	h := newRig(t)
 	l := h.told(t, "ann", now)
 	for age, want := range map[time.Duration]bool{
 		-time.Nanosecond: false, 0: true, 4999 * time.Millisecond: true, 5 * time.Second: false, time.Hour: false,

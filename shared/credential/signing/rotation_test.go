@@ -22,7 +22,7 @@ func TestNoTokenIsRefusedWhileKeysRotate(t *testing.T) {
 	seed := rand.Uint64()
 	t.Logf("seed %d", seed)
 	random := rand.New(rand.NewPCG(seed, 0))
-	h := newHouse(t)
+	h := newRig(t)
 	at := now
 	h.rotate(t, signing.Planned, at)
 

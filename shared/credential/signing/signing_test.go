@@ -24,18 +24,18 @@ var (
 	now = time.Unix(4_000_000_000, 500_000_000).UTC()
 )
 
-// house holds the tables of one test, their store, and a second store whose calls
+// rig holds the tables of one test, their store, and a second store whose calls
 // can be made to fail.
-type house struct {
+type rig struct {
 	*signing.Store
 	faulty *signing.Store
 	faults storagetest.Faults
 }
 
-func newHouse(t *testing.T) *house {
+func newRig(t *testing.T) *rig {
 	t.Helper()
 	env := storagetest.New(t)
-	h := &house{}
+	h := &rig{}
 	h.Store = &signing.Store{DB: env.DynamoDB, KeysTable: env.Table("SigningKeysTable"), TokensTable: env.Table("TokensTable")}
 	h.faulty = &signing.Store{DB: env.WithFaults(&h.faults).DynamoDB, KeysTable: h.KeysTable, TokensTable: h.TokensTable}
 	return h
@@ -45,7 +45,7 @@ func operator(at time.Time) change.Author {
 	return change.Author{Principal: "operator:test", Request: uuid.NewString(), At: at}
 }
 
-func (h *house) rotate(t *testing.T, how signing.Rotation, at time.Time) string {
+func (h *rig) rotate(t *testing.T, how signing.Rotation, at time.Time) string {
 	t.Helper()
 	kid, err := h.Rotate(ctx, how, operator(at))
 	if err != nil {
@@ -56,7 +56,7 @@ func (h *house) rotate(t *testing.T, how signing.Rotation, at time.Time) string 
 
 // signs returns the id of the key that signs at a time. It is empty if there is
 // none.
-func (h *house) signs(t *testing.T, at time.Time) string {
+func (h *rig) signs(t *testing.T, at time.Time) string {
 	t.Helper()
 	keys, err := h.Keys(ctx)
 	if err != nil {
@@ -66,7 +66,7 @@ func (h *house) signs(t *testing.T, at time.Time) string {
 	return k.ID
 }
 
-func (h *house) verifies(t *testing.T, kid string, at time.Time) bool {
+func (h *rig) verifies(t *testing.T, kid string, at time.Time) bool {
 	t.Helper()
 	a, err := h.Authority(ctx, at)
 	if err != nil {
@@ -78,7 +78,7 @@ func (h *house) verifies(t *testing.T, kid string, at time.Time) bool {
 
 func TestFirstKeySignsAtOnce(t *testing.T) {
 	t.Parallel()
-	h := newHouse(t)
+	h := newRig(t)
 	if kid := h.signs(t, now); kid != "" {
 		t.Errorf("got key %s of an empty table", kid)
 	}
@@ -102,7 +102,7 @@ func TestFirstKeySignsAtOnce(t *testing.T) {
 
 func TestPlannedRotationHandsOverSlowly(t *testing.T) {
 	t.Parallel()
-	h := newHouse(t)
+	h := newRig(t)
 	first := h.rotate(t, signing.Planned, now)
 	later := now.Add(time.Hour)
 	second := h.rotate(t, signing.Planned, later)
@@ -133,7 +133,7 @@ func TestPlannedRotationHandsOverSlowly(t *testing.T) {
 
 func TestCompromiseEndsEveryEarlierKeyAtOnce(t *testing.T) {
 	t.Parallel()
-	h := newHouse(t)
+	h := newRig(t)
 	first := h.rotate(t, signing.Planned, now)
 	second := h.rotate(t, signing.Planned, now.Add(time.Minute))
 	at := now.Add(2 * time.Minute)
@@ -162,7 +162,7 @@ func TestCompromiseEndsEveryEarlierKeyAtOnce(t *testing.T) {
 
 func TestRotationsAtOnceLeaveOneSuccession(t *testing.T) {
 	t.Parallel()
-	h := newHouse(t)
+	h := newRig(t)
 	h.rotate(t, signing.Planned, now)
 	var wg sync.WaitGroup
 	var mu sync.Mutex
@@ -199,7 +199,7 @@ func TestRotationsAtOnceLeaveOneSuccession(t *testing.T) {
 
 func TestCompromiseMissesNoKeyMadeMeanwhile(t *testing.T) {
 	t.Parallel()
-	h := newHouse(t)
+	h := newRig(t)
 	h.rotate(t, signing.Planned, now)
 	var between string
 	h.faults.Add(storagetest.Fault{Operation: "TransactWriteItems", Nth: 1, Before: func() {
@@ -219,7 +219,7 @@ func TestRotationHoldsWhateverFails(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			h := newHouse(t)
+			h := newRig(t)
 			h.rotate(t, signing.Planned, now)
 			h.faults.Add(storagetest.Fault{Operation: "TransactWriteItems", Nth: 1, Kind: kind})
 			kid, err := h.faulty.Rotate(ctx, signing.Planned, operator(now.Add(time.Hour)))
@@ -233,7 +233,7 @@ func TestRotationHoldsWhateverFails(t *testing.T) {
 	}
 	t.Run("conflict", func(t *testing.T) {
 		t.Parallel()
-		h := newHouse(t)
+		h := newRig(t)
 		h.faults.Add(storagetest.Fault{Operation: "TransactWriteItems", Kind: storagetest.Conflict})
 		if _, err := h.faulty.Rotate(ctx, signing.Planned, operator(now)); !errors.Is(err, signing.ErrContended) {
 			t.Errorf("got %v, want ErrContended", err)
@@ -243,7 +243,7 @@ func TestRotationHoldsWhateverFails(t *testing.T) {
 
 func TestEveryItemOfARotationHasItsAuthor(t *testing.T) {
 	t.Parallel()
-	h := newHouse(t)
+	h := newRig(t)
 	h.rotate(t, signing.Planned, now)
 	author := operator(now.Add(time.Hour))
 	if _, err := h.Rotate(ctx, signing.Planned, author); err != nil {
@@ -273,7 +273,7 @@ func TestEveryItemOfARotationHasItsAuthor(t *testing.T) {
 
 func TestAuthorityIsOneCallHoweverManyKeysAreRevoked(t *testing.T) {
 	t.Parallel()
-	h := newHouse(t)
+	h := newRig(t)
 	kid := h.rotate(t, signing.Planned, now)
 	for range 3 {
 		h.tell(t, uuid.NewString(), uuid.NewString(), now)
@@ -289,7 +289,7 @@ func TestAuthorityIsOneCallHoweverManyKeysAreRevoked(t *testing.T) {
 
 func TestFreshness(t *testing.T) {
 	t.Parallel()
-	h := newHouse(t)
+	h := newRig(t)
 	a, err := h.Authority(ctx, now)
 	if err != nil {
 		t.Fatal(err)
@@ -309,7 +309,7 @@ func TestFreshness(t *testing.T) {
 
 func TestKeyIsNotReadWithAWrongType(t *testing.T) {
 	t.Parallel()
-	h := newHouse(t)
+	h := newRig(t)
 	for table, item := range map[string]attr.Item{
 		h.KeysTable:   {"pk": attr.String("SIGNING"), "sk": attr.String("k"), "signs_from": attr.String("soon")},
 		h.TokensTable: {"pk": attr.String("AUTHORITY"), "sk": attr.String("V#k"), "public": attr.String("text")},

@@ -13,6 +13,7 @@ import (
 	"github.com/opsplane/opsplane/shared/api/fault"
 	"github.com/opsplane/opsplane/shared/audit/change"
 	"github.com/opsplane/opsplane/shared/kv"
+	"github.com/opsplane/opsplane/shared/kv/kvitem"
 	"github.com/opsplane/opsplane/shared/storage/attr"
 	"github.com/opsplane/opsplane/shared/storage/table"
 	"github.com/opsplane/opsplane/shared/vcs"
@@ -60,7 +61,7 @@ func (s *Store) Held(ctx context.Context, ns vcs.Installation) ([]Held, error) {
 func uploads(ns vcs.Installation) table.Query {
 	return table.Query{
 		Key:   []table.Condition{table.Equal("pk", uploadKey(ns, "")["pk"])},
-		Names: []string{"sk", "us", "fs", "ex", "mu", "da", "cb", "ttl"},
+		Names: []string{"sk", kvitem.UploadState, kvitem.FileSize, "ex", "mu", "da", kvitem.CreatedBy, "ttl"},
 	}
 }
 
@@ -71,8 +72,8 @@ func counted(items []attr.Item) ([]Held, error) {
 	for _, it := range items {
 		r := attr.Read(it)
 		u := upload{
-			id: string(r.Bytes("sk")), state: State(r.String("us")), file: File{Size: r.Int("fs")},
-			multipart: r.String("mu"), by: r.String("cb"),
+			id: string(r.Bytes("sk")), state: State(r.String(kvitem.UploadState)), file: File{Size: r.Int(kvitem.FileSize)},
+			multipart: r.String("mu"), by: r.String(kvitem.CreatedBy),
 		}
 		h := Held{u.id, u.state == Done, r.Time("ex"), time.UnixMilli(r.Int("da")), u}
 		if err := r.Err(); err != nil {

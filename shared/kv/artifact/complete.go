@@ -87,6 +87,8 @@ func (s *Store) Complete(ctx context.Context, by kv.Caller, id string) (Upload, 
 	wrote := err == nil
 	u, readErr := s.read(ctx, by.Installation, id)
 	switch {
+	case readErr != nil && refused != nil && refused.Kind == fault.Busy: // nothing more can be said than PutFile says
+		return Upload{}, errors.Join(err, readErr)
 	case readErr != nil:
 		return Upload{}, readErr
 	case u.state == Done && wrote: // PutFile has settled it

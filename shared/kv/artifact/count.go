@@ -7,6 +7,7 @@ import (
 
 	"github.com/opsplane/opsplane/shared/api/fault"
 	"github.com/opsplane/opsplane/shared/kv"
+	"github.com/opsplane/opsplane/shared/kv/kvitem"
 	"github.com/opsplane/opsplane/shared/storage/attr"
 	"github.com/opsplane/opsplane/shared/storage/table"
 	"github.com/opsplane/opsplane/shared/vcs"
@@ -70,12 +71,11 @@ const made = -1
 // whose condition did not hold, or made.
 func (s *Store) transact(ctx context.Context, writes ...table.Write) (failed int, err error) {
 	for range table.Tries(ctx, tries) {
-		err := s.table.TransactOnce(ctx, "", writes...)
-		if err == nil {
+		if err = s.table.TransactOnce(ctx, "", writes...); err == nil {
 			return made, nil
 		}
 		for n := range writes {
-			if _, failed := table.ConditionFailedAt(err, n); failed {
+			if _, unmet := table.ConditionFailedAt(err, n); unmet {
 				return n, nil
 			}
 		}
@@ -83,7 +83,7 @@ func (s *Store) transact(ctx context.Context, writes ...table.Write) (failed int
 			return made, err
 		}
 	}
-	return made, contended(ctx)
+	return made, table.GaveUp(ctx, errContended)
 }
 
 // countStored returns the change that adds an upload to what its namespace holds,
@@ -126,27 +126,27 @@ func (s *Store) notUnderWay(ns vcs.Installation, u upload) []table.Write {
 // settle what the author of by wrote.
 func (s *Store) done(by kv.Caller, u upload, rec kv.Record, generation string) []table.Write {
 	e := table.Change(uploadKey(by.Installation, u.id)).
-		Set("us", attr.String(string(Done))).
+		Set(kvitem.UploadState, attr.String(string(Done))).
 		Set("dv", attr.Int(int64(rec.Version))).
 		Set("da", attr.Int(rec.CreatedAt.UnixMilli())).
 		SetAll(by.Author.All()).
 		Remove("hs", "ho", "mu", "uw", "ux").
 		If(pending())
 	if generation != "" {
-		e.Set("gn", attr.String(generation))
+		e.Set(kvitem.Generation, attr.String(generation))
 	}
 	return append([]table.Write{s.table.WriteUpdate(e)}, s.notUnderWay(by.Installation, u)...)
 }
 
 // pending holds while an upload is pending.
-func pending() table.Condition { return table.Equal("us", attr.String(string(Pending))) }
+func pending() table.Condition { return table.Equal(kvitem.UploadState, attr.String(string(Pending))) }
 
 // end puts a pending upload into a state in which it can no longer be completed.
 // The upload still counts: its URLs work until closes, so its bytes may still
 // arrive. end reports whether this call ended the upload.
 func (s *Store) end(ctx context.Context, by kv.Caller, id string, state State, closes time.Time) (bool, error) {
 	e := table.Change(uploadKey(by.Installation, id)).
-		Set("us", attr.String(string(state))).
+		Set(kvitem.UploadState, attr.String(string(state))).
 		Set("ex", attr.Time(closes)).
 		SetAll(by.Author.All()).
 		Remove("hs", "ho").
@@ -163,7 +163,7 @@ func (s *Store) end(ctx context.Context, by kv.Caller, id string, state State, c
 			return false, fmt.Errorf("end upload: %w", err)
 		}
 	}
-	return false, contended(ctx)
+	return false, table.GaveUp(ctx, errContended)
 }
 
 // free subtracts an upload, once, from everything that counts it. state is the
@@ -171,11 +171,11 @@ func (s *Store) end(ctx context.Context, by kv.Caller, id string, state State, c
 // live, and no other upload has one. free reports whether this call subtracted it.
 func (s *Store) free(ctx context.Context, by kv.Caller, u upload, state State) (bool, error) {
 	e := table.Change(uploadKey(by.Installation, u.id)).
-		Set("us", attr.String(string(state))).
+		Set(kvitem.UploadState, attr.String(string(state))).
 		Set("ttl", attr.Time(by.Author.At.Add(keep))).
 		SetAll(by.Author.All()).
 		Remove("uw", "ux", "mu").
-		If(table.Equal("us", attr.String(string(u.state))), table.Absent("ttl"))
+		If(table.Equal(kvitem.UploadState, attr.String(string(u.state))), table.Absent("ttl"))
 	less := table.Change(kv.NamespaceKey(by.Installation)).Add("by", attr.Int(-u.file.Size))
 	writes := []table.Write{s.table.WriteUpdate(e), s.table.WriteUpdate(less)}
 	if u.state != Done { // a done upload was subtracted from its principal when it became a record

@@ -67,7 +67,7 @@ func (u upload) item(ns vcs.Installation) (attr.Item, error) {
 			it[name] = attr.String(text)
 		}
 	}
-	for name, caps := range map[string]*access.Set{"rc": u.new.ReadCaps, "wc": u.new.WriteCaps} {
+	for name, caps := range map[string]*access.Set{kvitem.ReadCaps: u.new.ReadCaps, kvitem.WriteCaps: u.new.WriteCaps} {
 		if caps == nil {
 			continue
 		}
@@ -94,7 +94,7 @@ func decodeUpload(it attr.Item) (upload, error) {
 		v := int(r.Int("cv"))
 		u.new.Version = &v
 	}
-	for name, caps := range map[string]**access.Set{"rc": &u.new.ReadCaps, "wc": &u.new.WriteCaps} {
+	for name, caps := range map[string]**access.Set{kvitem.ReadCaps: &u.new.ReadCaps, kvitem.WriteCaps: &u.new.WriteCaps} {
 		if !r.Has(name) {
 			continue
 		}

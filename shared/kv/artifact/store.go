@@ -36,15 +36,6 @@ func NewStore(db *dynamodb.Client, objects *s3.Client, records *kv.Store, tableN
 // tries is how often an operation is tried if other writers come in between.
 const tries = 10
 
-// contended is the error after the last try: that of the context, if it ended
-// during the tries.
-func contended(ctx context.Context) error {
-	if err := ctx.Err(); err != nil {
-		return err
-	}
-	return errContended
-}
-
 var errContended = fault.Busyf("CONTENDED", "the installation's artifacts are being written by too many callers at once; try again")
 
 // Create begins an upload and returns the first page of what to send. It refuses

@@ -60,7 +60,7 @@ func (p *parser) value(depth int) error {
 	}
 	c := p.peek()
 	if (c == '{' || c == '[') && depth == MaxDepth {
-		return fault.Invalidf("JSON_TOO_DEEP", "arrays and objects may be nested %d deep; the body is deeper at byte %d", MaxDepth, p.at)
+		return fault.Invalidf("JSON_TOO_DEEP", "arrays and objects may be nested %d deep; the value is deeper at its byte %d", MaxDepth, p.at)
 	}
 	switch {
 	case c == '{':

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"reflect"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -75,14 +76,14 @@ func FuzzSelect(f *testing.F) {
 		if second != "" {
 			values = append(values, second)
 		}
-		s, err := Parse(values)
+		s, err := Parse(slices.Values(values))
 		if err != nil {
 			return
 		}
 		if len(s) > MaxItems {
 			t.Fatalf("%d items", len(s))
 		}
-		if again, err := Parse([]string{s.print()}); err != nil || !reflect.DeepEqual(again, s) {
+		if again, err := Parse(slices.Values([]string{s.print()})); err != nil || !reflect.DeepEqual(again, s) {
 			t.Fatalf("%q was read as %s, and that as %s (%v)", values, s.print(), again.print(), err)
 		}
 		const enough = 4 << 10 // for find, which may pass over an array many times

@@ -13,6 +13,7 @@ package selection
 
 import (
 	"cmp"
+	"iter"
 	"slices"
 	"strings"
 	"unicode/utf8"
@@ -43,13 +44,14 @@ type item struct {
 // may hold several items, separated by commas. A comma inside the quotes or
 // brackets of a path belongs to the path. Empty items are dropped, so one empty
 // value makes an empty selection. No value at all makes a nil selection. Parse
-// returns an Invalid fault if a value is not a selection or exceeds a limit.
-func Parse(values []string) (Selection, error) {
-	if len(values) == 0 {
-		return nil, nil
-	}
-	s := Selection{}
-	for _, value := range values {
+// returns an Invalid fault at the first value that is not a selection or exceeds a
+// limit.
+func Parse(values iter.Seq[string]) (Selection, error) {
+	var s Selection
+	for value := range values {
+		if s == nil {
+			s = Selection{}
+		}
 		if !utf8.ValidString(value) {
 			return nil, invalidf("select must be valid UTF-8")
 		}

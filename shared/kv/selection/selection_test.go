@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -50,7 +51,7 @@ func TestPathsSelectTheirFirstMatch(t *testing.T) {
 		{`[0].s`, `"te\"xt\\"`},
 	}
 	for _, tt := range tests {
-		s, err := selection.Parse([]string{"x=" + tt.path})
+		s, err := selection.Parse(slices.Values([]string{"x=" + tt.path}))
 		if err != nil {
 			t.Errorf("%s: %v", tt.path, err)
 			continue
@@ -83,7 +84,7 @@ func TestBothWaysToSendListsAreRead(t *testing.T) {
 		{[]string{`x="a=b"`}, `{"x":null}`},
 	}
 	for _, tt := range tests {
-		s, err := selection.Parse(tt.values)
+		s, err := selection.Parse(slices.Values(tt.values))
 		if err != nil {
 			t.Errorf("Parse(%q): %v", tt.values, err)
 			continue
@@ -106,7 +107,7 @@ func TestRefusalsSayWhy(t *testing.T) {
 		return strings.Join(list, ",")
 	}
 	for _, fits := range []string{items(selection.MaxItems), "x=" + strings.Repeat("a", selection.MaxItemBytes)} {
-		if _, err := selection.Parse([]string{fits}); err != nil {
+		if _, err := selection.Parse(slices.Values([]string{fits})); err != nil {
 			t.Errorf("at the limit: %v", err)
 		}
 	}
@@ -143,7 +144,7 @@ func TestRefusalsSayWhy(t *testing.T) {
 		{strings.Repeat("a", selection.MaxItemBytes+1) + "=a", "at most 1024"},
 	}
 	for _, tt := range tests {
-		_, err := selection.Parse([]string{tt.value})
+		_, err := selection.Parse(slices.Values([]string{tt.value}))
 		var f *fault.Error
 		if !errors.As(err, &f) || f.Kind != fault.Invalid || f.ID != "INVALID_SELECT" || !strings.Contains(f.Detail, tt.says) {
 			t.Errorf("Parse(%.40q) = %v; want INVALID_SELECT saying %q", tt.value, err, tt.says)
@@ -152,7 +153,7 @@ func TestRefusalsSayWhy(t *testing.T) {
 }
 
 func TestAResultThatIsTooLongIsRefused(t *testing.T) {
-	s, err := selection.Parse([]string{"a=x,b=x,c=x"})
+	s, err := selection.Parse(slices.Values([]string{"a=x,b=x,c=x"}))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -163,7 +164,7 @@ func TestAResultThatIsTooLongIsRefused(t *testing.T) {
 }
 
 func TestAliasThatIsInTwoParametersIsRefused(t *testing.T) {
-	if _, err := selection.Parse([]string{"x=a", "x=b"}); !errors.Is(err, &fault.Error{Kind: fault.Invalid, ID: "INVALID_SELECT"}) {
+	if _, err := selection.Parse(slices.Values([]string{"x=a", "x=b"})); !errors.Is(err, &fault.Error{Kind: fault.Invalid, ID: "INVALID_SELECT"}) {
 		t.Errorf("got %v", err)
 	}
 }
@@ -176,7 +177,7 @@ func TestCostIsOnePass(t *testing.T) {
 	for i := range 10 {
 		values = append(values, fmt.Sprintf("x%d=%s.x", i, strings.Repeat("[*]", 340)))
 	}
-	s, err := selection.Parse(values)
+	s, err := selection.Parse(slices.Values(values))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -267,7 +268,7 @@ func TestAnyPathMeansWhatItMeansOnTheTree(t *testing.T) {
 				want[alias] = all[0]
 			}
 		}
-		s, err := selection.Parse(values)
+		s, err := selection.Parse(slices.Values(values))
 		if err != nil {
 			t.Fatalf("Parse(%q): %v", values, err)
 		}

@@ -14,7 +14,7 @@ import (
 
 	"golang.org/x/oauth2"
 
-	"github.com/opsplane/opsplane/shared/login/session"
+	"github.com/opsplane/opsplane/shared/login/grant"
 	"github.com/opsplane/opsplane/shared/vcs/vcshost"
 )
 
@@ -76,40 +76,40 @@ func (c *Client) AuthorizeURL(state, verifier, redirect string) string {
 }
 
 // Exchange returns the grant for a code. verifier and redirect are those of the
-// call of AuthorizeURL. It returns session.ErrRefused, wrapped, if the host does
+// call of AuthorizeURL. It returns grant.ErrRefused, wrapped, if the host does
 // not accept them.
-func (c *Client) Exchange(ctx context.Context, code, verifier, redirect string) (session.Grant, error) {
+func (c *Client) Exchange(ctx context.Context, code, verifier, redirect string) (grant.Grant, error) {
 	return c.ask(ctx, redirect, func(ctx context.Context, config *oauth2.Config) (*oauth2.Token, error) {
 		return config.Exchange(ctx, code, oauth2.VerifierOption(verifier))
 	})
 }
 
 // Refresh returns the next grant for a refresh token. After that the refresh token
-// is no longer valid. Refresh is a session.Refresher. Its errors are
-// session.ErrRefused or vcshost.ErrNoAnswer, wrapped, or the error of reading our
+// is no longer valid. Refresh is a grant.Refresher. Its errors are
+// grant.ErrRefused or vcshost.ErrNoAnswer, wrapped, or the error of reading our
 // own secret.
-func (c *Client) Refresh(ctx context.Context, refresh string) (session.Grant, error) {
+func (c *Client) Refresh(ctx context.Context, refresh string) (grant.Grant, error) {
 	return c.ask(ctx, "", func(ctx context.Context, config *oauth2.Config) (*oauth2.Token, error) {
 		return config.TokenSource(ctx, &oauth2.Token{RefreshToken: refresh}).Token()
 	})
 }
 
-func (c *Client) ask(ctx context.Context, redirect string, do func(context.Context, *oauth2.Config) (*oauth2.Token, error)) (session.Grant, error) {
+func (c *Client) ask(ctx context.Context, redirect string, do func(context.Context, *oauth2.Config) (*oauth2.Token, error)) (grant.Grant, error) {
 	secret, err := c.secret(ctx)
 	if err != nil {
-		return session.Grant{}, fmt.Errorf("read client secret: %w", err)
+		return grant.Grant{}, fmt.Errorf("read client secret: %w", err)
 	}
 	config := c.config(redirect)
 	config.ClientSecret = secret
 	token, err := do(context.WithValue(ctx, oauth2.HTTPClient, c.http), config)
 	if err != nil {
-		return session.Grant{}, c.describe(ctx, err)
+		return grant.Grant{}, c.describe(ctx, err)
 	}
-	grant := session.Grant{Access: token.AccessToken, Refresh: token.RefreshToken}
+	given := grant.Grant{Access: token.AccessToken, Refresh: token.RefreshToken}
 	if !token.Expiry.IsZero() {
-		grant.ExpiresAt = token.Expiry.UTC().Truncate(time.Second)
+		given.ExpiresAt = token.Expiry.UTC().Truncate(time.Second)
 	}
-	return grant, nil
+	return given, nil
 }
 
 // refused are the error codes that say that the code or token in the request is not
@@ -120,20 +120,20 @@ var refused = []string{"invalid_grant", "bad_verification_code", "bad_refresh_to
 // describe turns an error of the library into one without the host's own text,
 // because that text might repeat what was sent.
 func (c *Client) describe(ctx context.Context, err error) error {
-	var answer *oauth2.RetrieveError
-	why := "no usable answer"
+	var response *oauth2.RetrieveError
+	why := "no usable response"
 	switch {
 	case ctx.Err() != nil:
 		return fmt.Errorf("ask %s: %w: %w", c.token, vcshost.ErrNoAnswer, ctx.Err())
 	case errors.Is(err, vcshost.ErrElsewhere):
 		why = vcshost.ErrElsewhere.Error()
-	case !errors.As(err, &answer):
-	case slices.Contains(refused, answer.ErrorCode):
-		return fmt.Errorf("ask %s: %w: %s", c.token, session.ErrRefused, answer.ErrorCode)
-	case len(answer.ErrorCode) > 0:
-		why = fmt.Sprintf("error %.60q", answer.ErrorCode)
-	case answer.Response != nil:
-		why = fmt.Sprintf("status %d", answer.Response.StatusCode)
+	case !errors.As(err, &response):
+	case slices.Contains(refused, response.ErrorCode):
+		return fmt.Errorf("ask %s: %w: %s", c.token, grant.ErrRefused, response.ErrorCode)
+	case len(response.ErrorCode) > 0:
+		why = fmt.Sprintf("error %.60q", response.ErrorCode)
+	case response.Response != nil:
+		why = fmt.Sprintf("status %d", response.Response.StatusCode)
 	}
 	return fmt.Errorf("ask %s: %w: %s", c.token, vcshost.ErrNoAnswer, why)
 }

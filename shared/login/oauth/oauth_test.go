@@ -13,8 +13,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/opsplane/opsplane/shared/login/grant"
 	"github.com/opsplane/opsplane/shared/login/oauth"
-	"github.com/opsplane/opsplane/shared/login/session"
 	"github.com/opsplane/opsplane/shared/vcs/vcshost"
 )
 
@@ -74,20 +74,20 @@ func TestCodeAndRefreshTokenAreExchanged(t *testing.T) {
 	for name, c := range map[string]struct {
 		kind, body string
 		refresh    bool
-		want       session.Grant
+		want       grant.Grant
 		expires    bool
 	}{
-		"GitHub, form":            {"application/x-www-form-urlencoded", "access_token=ghu_1&refresh_token=ghr_1&expires_in=28800&token_type=bearer", false, session.Grant{Access: "ghu_1", Refresh: "ghr_1"}, true},
-		"GitHub, no expiry":       {"application/x-www-form-urlencoded", "access_token=gho_1&token_type=bearer", false, session.Grant{Access: "gho_1"}, false},
-		"GitLab":                  {"application/json; charset=utf-8", `{"access_token":"gl1","refresh_token":"r1","expires_in":7200,"token_type":"Bearer"}`, false, session.Grant{Access: "gl1", Refresh: "r1"}, true},
-		"refresh":                 {"application/json", `{"access_token":"gl2","refresh_token":"r2","expires_in":7200,"token_type":"Bearer"}`, true, session.Grant{Access: "gl2", Refresh: "r2"}, true},
-		"refresh, same as before": {"application/json", `{"access_token":"gl2","expires_in":7200,"token_type":"Bearer"}`, true, session.Grant{Access: "gl2", Refresh: "r0"}, true},
+		"GitHub, form":            {"application/x-www-form-urlencoded", "access_token=ghu_1&refresh_token=ghr_1&expires_in=28800&token_type=bearer", false, grant.Grant{Access: "ghu_1", Refresh: "ghr_1"}, true},
+		"GitHub, no expiry":       {"application/x-www-form-urlencoded", "access_token=gho_1&token_type=bearer", false, grant.Grant{Access: "gho_1"}, false},
+		"GitLab":                  {"application/json; charset=utf-8", `{"access_token":"gl1","refresh_token":"r1","expires_in":7200,"token_type":"Bearer"}`, false, grant.Grant{Access: "gl1", Refresh: "r1"}, true},
+		"refresh":                 {"application/json", `{"access_token":"gl2","refresh_token":"r2","expires_in":7200,"token_type":"Bearer"}`, true, grant.Grant{Access: "gl2", Refresh: "r2"}, true},
+		"refresh, same as before": {"application/json", `{"access_token":"gl2","expires_in":7200,"token_type":"Bearer"}`, true, grant.Grant{Access: "gl2", Refresh: "r0"}, true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			address, asked := host(t, 200, c.kind, c.body)
 			client := oauth.GitLab(address, "abc", secret)
-			var got session.Grant
+			var got grant.Grant
 			var err error
 			before := time.Now()
 			if c.refresh {
@@ -132,14 +132,14 @@ func TestRefusalIsToldFromFailureAndNeitherRepeatsASecret(t *testing.T) {
 	} {
 		address, _ := host(t, c.status, c.kind, c.body)
 		_, err := oauth.GitHub(address, "Iv1.x", secret).Exchange(t.Context(), "the-code", verifier, "")
-		if err == nil || errors.Is(err, session.ErrRefused) != c.refused || errors.Is(err, vcshost.ErrNoAnswer) == c.refused {
-			t.Errorf("%s: got %v, want a refusal: %t, or no answer", name, err, c.refused)
+		if err == nil || errors.Is(err, grant.ErrRefused) != c.refused || errors.Is(err, vcshost.ErrNoAnswer) == c.refused {
+			t.Errorf("%s: got %v, want a refusal: %t, or no response", name, err, c.refused)
 		}
 		if err != nil && (strings.Contains(err.Error(), "the-code") || strings.Contains(err.Error(), "s3cret") || strings.Contains(err.Error(), verifier)) {
 			t.Errorf("%s: the error repeats what was sent: %v", name, err)
 		}
 	}
-	if _, err := oauth.GitHub("http://127.0.0.1:1", "Iv1.x", secret).Refresh(t.Context(), "the-token"); err == nil || errors.Is(err, session.ErrRefused) || strings.Contains(err.Error(), "the-token") {
+	if _, err := oauth.GitHub("http://127.0.0.1:1", "Iv1.x", secret).Refresh(t.Context(), "the-token"); err == nil || errors.Is(err, grant.ErrRefused) || strings.Contains(err.Error(), "the-token") {
 		t.Errorf("no host: got %v, want a failure that says nothing", err)
 	}
 }
@@ -147,9 +147,9 @@ func TestRefusalIsToldFromFailureAndNeitherRepeatsASecret(t *testing.T) {
 func TestSecretsDoNotFollowARedirectElsewhere(t *testing.T) {
 	t.Parallel()
 	asked := 0
-	stranger := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { asked++ }))
-	defer stranger.Close()
-	host := httptest.NewServer(http.RedirectHandler(stranger.URL, http.StatusTemporaryRedirect))
+	elsewhere := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { asked++ }))
+	defer elsewhere.Close()
+	host := httptest.NewServer(http.RedirectHandler(elsewhere.URL, http.StatusTemporaryRedirect))
 	defer host.Close()
 	for _, client := range []*oauth.Client{oauth.GitHub(host.URL, "Iv1.x", secret), oauth.GitLab(host.URL, "abc", secret)} {
 		if _, err := client.Refresh(t.Context(), "the-token"); !errors.Is(err, vcshost.ErrNoAnswer) || strings.Contains(err.Error(), "the-token") {

@@ -8,26 +8,13 @@ import (
 
 // AuditRecord is the audit.Owner of sessions.
 func AuditRecord(c audit.Change) (audit.Record, bool) {
-	id, ok := strings.CutPrefix(c.PK, "SESSION#")
+	id, ok := strings.CutPrefix(c.PK, prefixSession)
 	if !ok {
 		return audit.Record{}, false
 	}
 	action := "session." + c.Verb()
-	if c.Gains("ended_at") {
+	if c.Gains(attrEnded) {
 		action = "session.end"
 	}
-	return c.Shown(action, id, "user", "vcs", "account", "ended_at")
-}
-
-// AuditGrantRecord is the audit.Owner of host grants. Of a grant it shows only that
-// it exists.
-func AuditGrantRecord(c audit.Change) (audit.Record, bool) {
-	user, ofUser := strings.CutPrefix(c.PK, "USER#")
-	system, isGrant := strings.CutPrefix(c.SK, "TOKEN#")
-	if !ofUser || !isGrant || !c.Replaces("version", "sealed") {
-		return audit.Record{}, false
-	}
-	r := c.Record("grant."+c.Verb(), user)
-	r.After = map[string]any{"vcs": system}
-	return r, true
+	return c.Shown(action, id, attrUser, attrVCS, attrAccount, attrEnded)
 }

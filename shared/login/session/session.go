@@ -1,7 +1,6 @@
-// Package session holds the sessions of people's browsers after a login, and the
-// tokens that the host gave for them. Its invariant: the table holds nothing that
-// gives access to a session or a host. Of a session it holds only the hash. A
-// host's token is sealed, and only the server's secret can open it.
+// Package session stores the sessions of people's browsers after a login. Its
+// invariant: the table holds nothing that gives access to a session. It holds only
+// the hash of the text that opens it.
 package session
 
 import (

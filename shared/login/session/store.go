@@ -25,20 +25,34 @@ type Store struct {
 
 func (s *Store) table() table.Table { return table.Table{DB: s.DB, Name: s.Table} }
 
+// prefixSession begins the partition key of a session. The id follows.
+const prefixSession = "SESSION#"
+
+// Attributes of sessions.
+const (
+	attrUser    = "user" // the id of the user
+	attrVCS     = "vcs"
+	attrAccount = "account"
+	attrCreated = "created_at"
+	attrSeen    = "seen_at"
+	attrEnded   = "ended_at"
+)
+
 func sessionKey(id string) attr.Item {
-	return attr.Item{"pk": attr.String("SESSION#" + id), "sk": attr.String("SESSION")}
+	return attr.Item{"pk": attr.String(prefixSession + id), "sk": attr.String("SESSION")}
 }
 
-// Create begins a session of the user who has logged in. It returns the text that
-// opens the session. The text itself is not stored.
-func (s *Store) Create(ctx context.Context, of Holder, author change.Author) (string, Session, error) {
+// Create begins a session of the user with an id, who has logged in with an
+// account. It returns the text that opens the session. The text itself is not
+// stored.
+func (s *Store) Create(ctx context.Context, user string, account vcs.Account, author change.Author) (string, Session, error) {
 	text := newText()
 	at := author.At.UTC().Truncate(time.Second)
-	made := Session{ID: hash(text), User: of.User, Account: of.Account, CreatedAt: at, SeenAt: at}
+	made := Session{ID: hash(text), User: user, Account: account, CreatedAt: at, SeenAt: at}
 	author.Credential = made.ID
 	item := sessionKey(made.ID)
-	item["user"], item["vcs"], item["account"] = attr.String(of.User), attr.String(string(of.Account.VCS)), attr.String(string(of.Account.ID))
-	item["created_at"], item["seen_at"] = attr.Time(at), attr.Time(at)
+	item[attrUser], item[attrVCS], item[attrAccount] = attr.String(user), attr.String(string(account.VCS)), attr.String(string(account.ID))
+	item[attrCreated], item[attrSeen] = attr.Time(at), attr.Time(at)
 	item["ttl"] = attr.Time(made.Expires().Add(keep))
 	author.AddTo(item)
 	if err := s.table().Put(ctx, item); err != nil {
@@ -59,8 +73,8 @@ func (s *Store) Get(ctx context.Context, id string) (Session, error) {
 	}
 	r := attr.Read(item)
 	found := Session{
-		ID: id, User: r.String("user"), Account: vcs.Account{VCS: vcs.VCS(r.String("vcs")), ID: vcs.ID(r.String("account"))},
-		CreatedAt: r.Time("created_at"), SeenAt: r.Time("seen_at"), EndedAt: r.Time("ended_at"),
+		ID: id, User: r.String(attrUser), Account: vcs.Account{VCS: vcs.VCS(r.String(attrVCS)), ID: vcs.ID(r.String(attrAccount))},
+		CreatedAt: r.Time(attrCreated), SeenAt: r.Time(attrSeen), EndedAt: r.Time(attrEnded),
 	}
 	if err := r.Err(); err != nil {
 		return Session{}, fmt.Errorf("decode session: %w", err)
@@ -71,20 +85,20 @@ func (s *Store) Get(ctx context.Context, id string) (Session, error) {
 // See records that the session is in use at author.At. So its end by Idle is later.
 // It returns ErrNotFound if there is no such session, or if it was ended.
 func (s *Store) See(ctx context.Context, id string, author change.Author) error {
-	return s.update(ctx, author, table.Change(sessionKey(id)).Set("seen_at", attr.Time(author.At)).Set("ttl", attr.Time(author.At.Add(Idle+keep))))
+	return s.update(ctx, author, table.Change(sessionKey(id)).Set(attrSeen, attr.Time(author.At)).Set("ttl", attr.Time(author.At.Add(Idle+keep))))
 }
 
 // End ends the session. From then on it gives no access. It returns ErrNotFound if
 // there is no such session, or if it was ended before.
 func (s *Store) End(ctx context.Context, id string, author change.Author) error {
-	return s.update(ctx, author, table.Change(sessionKey(id)).Set("ended_at", attr.Time(author.At)).Set("ttl", attr.Time(author.At.Add(keep))))
+	return s.update(ctx, author, table.Change(sessionKey(id)).Set(attrEnded, attr.Time(author.At)).Set("ttl", attr.Time(author.At.Add(keep))))
 }
 
 func (s *Store) update(ctx context.Context, author change.Author, edit *table.Edit) error {
 	// The item holds the request's id. If the response was lost and the request is
 	// sent again, it finds that it has ended the session itself.
 	err := s.table().Update(ctx, edit.SetAll(author.All()).
-		If(table.Exists("pk"), table.AbsentOr("ended_at", table.Equal(change.AttrRequest, attr.String(author.Request)))))
+		If(table.Exists("pk"), table.AbsentOr(attrEnded, table.Equal(change.AttrRequest, attr.String(author.Request)))))
 	if _, missing := table.ConditionFailed(err); missing {
 		return ErrNotFound
 	}

@@ -12,31 +12,30 @@ import (
 
 	"github.com/opsplane/opsplane/infra/test/storagetest"
 	"github.com/opsplane/opsplane/shared/audit/change"
-	"github.com/opsplane/opsplane/shared/credential/sealed"
 	"github.com/opsplane/opsplane/shared/login/session"
+	"github.com/opsplane/opsplane/shared/vcs"
 )
 
 var now = time.Unix(4_000_000_000, 0).UTC()
 
-// house is the table, and the table with faults.
-type house struct {
+// account is the account with which user u1 logs in.
+var account = vcs.Account{VCS: vcs.GitHub, ID: "1"}
+
+// rig is the table, and the table with faults.
+type rig struct {
 	*session.Store
 	faulty *session.Store
-	grants *session.Grants
 	faults storagetest.Faults
 	env    *storagetest.Env
 }
 
-func newHouse(t *testing.T) *house {
+func newRig(t *testing.T) *rig {
 	t.Helper()
-	h := &house{env: storagetest.New(t)}
-	table := h.env.Table("SessionsTable")
-	h.Store = &session.Store{DB: h.env.DynamoDB, Table: table}
-	faulty := h.env.WithFaults(&h.faults).DynamoDB
-	h.faulty = &session.Store{DB: faulty, Table: table}
-	box := sealed.NewBox(sealed.Fixed([]byte(strings.Repeat("k", sealed.MinSecret))))
-	h.grants = &session.Grants{DB: faulty, Table: table, Box: box}
-	return h
+	r := &rig{env: storagetest.New(t)}
+	table := r.env.Table("SessionsTable")
+	r.Store = &session.Store{DB: r.env.DynamoDB, Table: table}
+	r.faulty = &session.Store{DB: r.env.WithFaults(&r.faults).DynamoDB, Table: table}
+	return r
 }
 
 func author(at time.Time) change.Author {
@@ -44,16 +43,16 @@ func author(at time.Time) change.Author {
 }
 
 // begin creates a session at now.
-func (h *house) begin(t *testing.T) (text, id string) {
+func (r *rig) begin(t *testing.T) (text, id string) {
 	t.Helper()
-	text, made, err := h.Create(t.Context(), u1, author(now))
+	text, made, err := r.Create(t.Context(), "u1", account, author(now))
 	if err != nil {
 		t.Fatal(err)
 	}
 	if id, ok := session.IDOf(text); !ok || id != made.ID {
 		t.Fatalf("got id %q, %t of the text; want %q", id, ok, made.ID)
 	}
-	if stored, err := h.Get(t.Context(), made.ID); err != nil || stored != made || made.Account != u1.Account {
+	if stored, err := r.Get(t.Context(), made.ID); err != nil || stored != made || made.User != "u1" || made.Account != account {
 		t.Errorf("stored is %+v, %v; want %+v", stored, err, made)
 	}
 	return text, made.ID
@@ -61,13 +60,13 @@ func (h *house) begin(t *testing.T) (text, id string) {
 
 func TestTableHoldsNothingThatOpensASession(t *testing.T) {
 	t.Parallel()
-	h := newHouse(t)
-	text, id := h.begin(t)
-	other, _ := h.begin(t)
+	r := newRig(t)
+	text, id := r.begin(t)
+	other, _ := r.begin(t)
 	if text == other || len(text) != 43 {
 		t.Errorf("got texts %q and %q, want two of 43 letters that differ", text, other)
 	}
-	if items := h.env.Dump("SessionsTable"); strings.Contains(items, text) || !strings.Contains(items, id) {
+	if items := r.env.Dump("SessionsTable"); strings.Contains(items, text) || !strings.Contains(items, id) {
 		t.Errorf("the table holds %s, want the hash %s and not the text", items, id)
 	}
 }
@@ -92,19 +91,19 @@ func TestSessionEnds(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			h := newHouse(t)
-			_, id := h.begin(t)
+			r := newRig(t)
+			_, id := r.begin(t)
 			for _, after := range c.seen {
-				if err := h.See(t.Context(), id, author(now.Add(after))); err != nil {
+				if err := r.See(t.Context(), id, author(now.Add(after))); err != nil {
 					t.Fatal(err)
 				}
 			}
 			if c.ended {
-				if err := h.End(t.Context(), id, author(now)); err != nil {
+				if err := r.End(t.Context(), id, author(now)); err != nil {
 					t.Fatal(err)
 				}
 			}
-			got, err := h.Get(t.Context(), id)
+			got, err := r.Get(t.Context(), id)
 			if err != nil || got.LiveAt(now.Add(c.at)) != c.live {
 				t.Errorf("got %+v, %v; want live: %t", got, err, c.live)
 			}
@@ -114,32 +113,32 @@ func TestSessionEnds(t *testing.T) {
 
 func TestEndedSessionStaysEnded(t *testing.T) {
 	t.Parallel()
-	h := newHouse(t)
-	_, id := h.begin(t)
-	h.faults.Add(storagetest.Fault{Operation: "UpdateItem", Nth: 1, Kind: storagetest.LoseAnswer})
-	if err := h.faulty.End(t.Context(), id, author(now)); err != nil {
-		t.Errorf("with a lost answer: %v", err)
+	r := newRig(t)
+	_, id := r.begin(t)
+	r.faults.Add(storagetest.Fault{Operation: "UpdateItem", Nth: 1, Kind: storagetest.LoseAnswer})
+	if err := r.faulty.End(t.Context(), id, author(now)); err != nil {
+		t.Errorf("with a lost response: %v", err)
 	}
 	for name, do := range map[string]func() error{
-		"see":            func() error { return h.See(t.Context(), id, author(now)) },
-		"end":            func() error { return h.End(t.Context(), id, author(now)) },
-		"see of no one":  func() error { return h.See(t.Context(), "none", author(now)) },
-		"end of no one":  func() error { return h.End(t.Context(), "none", author(now)) },
-		"read of no one": func() error { _, err := h.Get(t.Context(), "none"); return err },
+		"see":            func() error { return r.See(t.Context(), id, author(now)) },
+		"end":            func() error { return r.End(t.Context(), id, author(now)) },
+		"see of no one":  func() error { return r.See(t.Context(), "none", author(now)) },
+		"end of no one":  func() error { return r.End(t.Context(), "none", author(now)) },
+		"read of no one": func() error { _, err := r.Get(t.Context(), "none"); return err },
 	} {
 		if err := do(); !errors.Is(err, session.ErrNotFound) {
 			t.Errorf("%s: got %v, want ErrNotFound", name, err)
 		}
 	}
-	if got, err := h.Get(t.Context(), id); err != nil || got.LiveAt(now) {
+	if got, err := r.Get(t.Context(), id); err != nil || got.LiveAt(now) {
 		t.Errorf("got %+v, %v; want an ended session", got, err)
 	}
 }
 
 func TestWhatIsNoSessionsTextHasNoID(t *testing.T) {
 	t.Parallel()
-	h := newHouse(t)
-	text, _ := h.begin(t)
+	r := newRig(t)
+	text, _ := r.begin(t)
 	for name, no := range map[string]string{
 		"empty": "", "cut short": text[:42], "longer": text + "A", "padded": text + "=", "a UUID": uuid.NewString(),
 		"other alphabet": strings.Repeat("+", 43), "loose bits": strings.Repeat("A", 42) + "B", "with a line end": text[:20] + "\n" + text[20:],
@@ -152,13 +151,13 @@ func TestWhatIsNoSessionsTextHasNoID(t *testing.T) {
 
 func TestStateIsSpentOnce(t *testing.T) {
 	t.Parallel()
-	h := newHouse(t)
+	r := newRig(t)
 	state := session.NewState()
 	var spent atomic.Int32
 	var wg sync.WaitGroup
 	for range 8 {
 		wg.Go(func() {
-			switch err := h.Spend(t.Context(), state, now, author(now)); {
+			switch err := r.Spend(t.Context(), state, now, author(now)); {
 			case err == nil:
 				spent.Add(1)
 			case !errors.Is(err, session.ErrSpent):
@@ -170,12 +169,12 @@ func TestStateIsSpentOnce(t *testing.T) {
 	if n := spent.Load(); n != 1 {
 		t.Errorf("spent %d times, want once", n)
 	}
-	h.faults.Add(storagetest.Fault{Operation: "PutItem", Nth: 1, Kind: storagetest.LoseAnswer})
+	r.faults.Add(storagetest.Fault{Operation: "PutItem", Nth: 1, Kind: storagetest.LoseAnswer})
 	other := session.NewState()
-	if err := h.faulty.Spend(t.Context(), other, now, author(now)); err != nil {
-		t.Errorf("with a lost answer: %v", err)
+	if err := r.faulty.Spend(t.Context(), other, now, author(now)); err != nil {
+		t.Errorf("with a lost response: %v", err)
 	}
-	if strings.Contains(h.env.Dump("SessionsTable"), state) {
+	if strings.Contains(r.env.Dump("SessionsTable"), state) {
 		t.Error("the table holds the state")
 	}
 }

@@ -9,11 +9,11 @@ import (
 
 // AuditRecord is the audit.Owner of users.
 func AuditRecord(c audit.Change) (audit.Record, bool) {
-	id, ok := strings.CutPrefix(c.PK, "USER#")
+	id, ok := strings.CutPrefix(c.PK, SortKey+"#")
 	if !ok {
 		return audit.Record{}, false
 	}
-	shown := []string{"name"}
+	shown := []string{attrName}
 	for _, system := range vcs.All() {
 		shown = append(shown, members(system), hosted(system), account(system))
 	}

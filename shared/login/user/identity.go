@@ -27,13 +27,13 @@ func identityKey(a vcs.Account) attr.Item {
 // owned returns the item that links an account to a user.
 func owned(a vcs.Account, id string) attr.Item {
 	item := identityKey(a)
-	item["user"] = attr.String(id)
+	item[attrOwner] = attr.String(id)
 	return item
 }
 
 // ownedBy holds for an item that names the user, and where there is no item.
 func ownedBy(id string) table.Condition {
-	return table.AbsentOr("pk", table.Equal("user", attr.String(id)))
+	return table.AbsentOr("pk", table.Equal(attrOwner, attr.String(id)))
 }
 
 // has holds for the item of a user who has the account.
@@ -108,7 +108,7 @@ func (s *Store) byIdentity(ctx context.Context, a vcs.Account) (User, error) {
 		return User{}, ErrNotFound
 	}
 	r := attr.Read(item)
-	id := r.String("user")
+	id := r.String(attrOwner)
 	if err := r.Err(); err != nil {
 		return User{}, fmt.Errorf("decode account: %w", err)
 	}
@@ -131,7 +131,7 @@ func (s *Store) join(ctx context.Context, system vcs.VCS, identity Identity, aut
 func (s *Store) create(ctx context.Context, id, name string, system vcs.VCS, identity Identity, author change.Author) (User, error) {
 	author.Principal = id
 	item := ItemKey(id)
-	item["id"], item["name"], item["created_at"] = attr.String(id), attr.String(name), attr.Time(author.At)
+	item[attrID], item[attrName], item[attrCreated] = attr.String(id), attr.String(name), attr.Time(author.At)
 	item[account(system)] = attr.Map(identity.value())
 	err := s.table().Transact(ctx, s.put(item, author), s.put(reservation(name, id), author), s.put(owned(vcs.Account{VCS: system, ID: identity.ID}, id), author))
 	if _, linked := table.ConditionFailedAt(err, 2); linked {

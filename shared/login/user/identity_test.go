@@ -25,13 +25,13 @@ func said(asked time.Time, ids ...vcs.ID) user.Hosted {
 	return user.Hosted{Installations: ids, AskedAt: asked}
 }
 
-func (h *house) signIn(t *testing.T, system vcs.VCS, id vcs.ID, login string) user.User {
+func (r *rig) signIn(t *testing.T, system vcs.VCS, id vcs.ID, login string) user.User {
 	t.Helper()
-	u, err := h.SignIn(ctx, system, user.Identity{ID: id, Login: login}, change.Author{Principal: "anonymous", Request: uuid.NewString(), At: now})
+	u, err := r.SignIn(ctx, system, user.Identity{ID: id, Login: login}, change.Author{Principal: "anonymous", Request: uuid.NewString(), At: now})
 	if err != nil {
 		t.Fatal(err)
 	}
-	stored, err := h.Get(ctx, u.ID)
+	stored, err := r.Get(ctx, u.ID)
 	if got := stored.Identities[system]; err != nil || got.ID != id || got.Login != login || u.Identities[system] != got {
 		t.Errorf("stored is %+v, %v; want account %s with login %s", stored, err, id, login)
 	}
@@ -40,25 +40,25 @@ func (h *house) signIn(t *testing.T, system vcs.VCS, id vcs.ID, login string) us
 
 func TestAccountIsKnownByItsIDAndNotByItsLogin(t *testing.T) {
 	t.Parallel()
-	h := newHouse(t)
-	operated := h.create(t, "alice")
-	alice := h.signIn(t, "github", "1", "alice")
+	r := newRig(t)
+	operated := r.create(t, "alice")
+	alice := r.signIn(t, "github", "1", "alice")
 	if alice.ID == operated.ID {
 		t.Error("a login of an operator's user's name became that user")
 	}
 	if alice.Name != "github:1" || alice.Identities["github"].Login != "alice" {
 		t.Errorf("got %+v, want a user called github:1 with the login alice", alice)
 	}
-	if renamed := h.signIn(t, "github", "1", "alicia"); renamed.ID != alice.ID {
+	if renamed := r.signIn(t, "github", "1", "alicia"); renamed.ID != alice.ID {
 		t.Error("renamed, the account is another user")
 	}
-	if heir := h.signIn(t, "github", "2", "alice"); heir.ID == alice.ID || heir.ID == operated.ID {
+	if heir := r.signIn(t, "github", "2", "alice"); heir.ID == alice.ID || heir.ID == operated.ID {
 		t.Error("who took a login inherits the user of who had it")
 	}
-	if twin := h.signIn(t, "gitlab", "1", "alice"); twin.ID == alice.ID {
+	if twin := r.signIn(t, "gitlab", "1", "alice"); twin.ID == alice.ID {
 		t.Error("an id of one VCS opens the user of that id at the other")
 	}
-	if found, err := h.ByName(ctx, "github:1"); err != nil || found.ID != alice.ID {
+	if found, err := r.ByName(ctx, "github:1"); err != nil || found.ID != alice.ID {
 		t.Errorf("by name: got %+v, %v; want %s", found, err, alice.ID)
 	}
 }
@@ -67,21 +67,21 @@ func TestAccountIsKnownByItsIDAndNotByItsLogin(t *testing.T) {
 // login and picture.
 func TestLoginNeverTakesBackAnAccountThatAnOperatorHasUnlinked(t *testing.T) {
 	t.Parallel()
-	h := newHouse(t)
-	alice := h.signIn(t, "github", "1", "alice")
-	h.faults.Add(storagetest.Fault{Operation: "UpdateItem", Nth: 1, Kind: storagetest.Pass, Before: func() {
-		if err := h.PutIdentity(ctx, alice.ID, "github", user.Identity{ID: "2", Login: "other"}, change.Author{Principal: "operator:ann", Request: uuid.NewString(), At: now}); err != nil {
+	r := newRig(t)
+	alice := r.signIn(t, "github", "1", "alice")
+	r.faults.Add(storagetest.Fault{Operation: "UpdateItem", Nth: 1, Kind: storagetest.Pass, Before: func() {
+		if err := r.PutIdentity(ctx, alice.ID, "github", user.Identity{ID: "2", Login: "other"}, change.Author{Principal: "operator:ann", Request: uuid.NewString(), At: now}); err != nil {
 			t.Error(err)
 		}
 	}})
-	got, err := h.faulty.SignIn(ctx, "github", user.Identity{ID: "1", Login: "alicia"}, change.Author{Principal: "anonymous", Request: uuid.NewString(), At: now})
+	got, err := r.faulty.SignIn(ctx, "github", user.Identity{ID: "1", Login: "alicia"}, change.Author{Principal: "anonymous", Request: uuid.NewString(), At: now})
 	if err != nil {
 		t.Fatal(err)
 	}
 	if got.ID == alice.ID {
 		t.Error("the account logs in as the user from which it was unlinked")
 	}
-	stored, err := h.Get(ctx, alice.ID)
+	stored, err := r.Get(ctx, alice.ID)
 	if err != nil || stored.Identities["github"].ID != "2" {
 		t.Errorf("the user has account %+v, %v; want the one that the operator gave", stored.Identities["github"], err)
 	}
@@ -89,13 +89,13 @@ func TestLoginNeverTakesBackAnAccountThatAnOperatorHasUnlinked(t *testing.T) {
 
 func TestFirstLoginsAtOnceMakeOneUser(t *testing.T) {
 	t.Parallel()
-	h := newHouse(t)
+	r := newRig(t)
 	var mu sync.Mutex
 	seen := map[string]int{}
 	var wg sync.WaitGroup
 	for range 8 {
 		wg.Go(func() {
-			u, err := h.SignIn(ctx, "github", user.Identity{ID: "1", Login: "ann"}, operator())
+			u, err := r.SignIn(ctx, "github", user.Identity{ID: "1", Login: "ann"}, operator())
 			mu.Lock()
 			defer mu.Unlock()
 			if err != nil {
@@ -112,34 +112,34 @@ func TestFirstLoginsAtOnceMakeOneUser(t *testing.T) {
 
 func TestFirstLoginSurvivesALostAnswer(t *testing.T) {
 	t.Parallel()
-	h := newHouse(t)
-	h.faults.Add(storagetest.Fault{Operation: "TransactWriteItems", Nth: 1, Kind: storagetest.LoseAnswer})
-	made, err := h.faulty.SignIn(ctx, "github", user.Identity{ID: "1", Login: "ann"}, operator())
+	r := newRig(t)
+	r.faults.Add(storagetest.Fault{Operation: "TransactWriteItems", Nth: 1, Kind: storagetest.LoseAnswer})
+	made, err := r.faulty.SignIn(ctx, "github", user.Identity{ID: "1", Login: "ann"}, operator())
 	if err != nil {
 		t.Fatal(err)
 	}
-	if again := h.signIn(t, "github", "1", "ann"); again.ID != made.ID {
+	if again := r.signIn(t, "github", "1", "ann"); again.ID != made.ID {
 		t.Errorf("got user %s, want %s", again.ID, made.ID)
 	}
 }
 
 func TestOperatorTiesAnAccountToAUser(t *testing.T) {
 	t.Parallel()
-	h := newHouse(t)
-	ann, ben := h.create(t, "ann"), h.create(t, "ben")
+	r := newRig(t)
+	ann, ben := r.create(t, "ann"), r.create(t, "ben")
 	link := func(u user.User, id vcs.ID) error {
-		return h.PutIdentity(ctx, u.ID, "github", user.Identity{ID: id, Login: "x"}, operator())
+		return r.PutIdentity(ctx, u.ID, "github", user.Identity{ID: id, Login: "x"}, operator())
 	}
 	if err := link(ann, "1"); err != nil {
 		t.Fatal(err)
 	}
-	if got := h.signIn(t, "github", "1", "ann-at-github"); got.ID != ann.ID || got.Name != "ann" {
+	if got := r.signIn(t, "github", "1", "ann-at-github"); got.ID != ann.ID || got.Name != "ann" {
 		t.Errorf("got %+v, want ann", got)
 	}
 	if err := link(ben, "1"); !errors.Is(err, user.ErrLinked) {
 		t.Errorf("of an account that is ann's: got %v, want ErrLinked", err)
 	}
-	stranger := h.signIn(t, "github", "2", "stranger")
+	other := r.signIn(t, "github", "2", "other")
 	if err := link(ann, "2"); !errors.Is(err, user.ErrLinked) {
 		t.Errorf("of an account that has logged in: got %v, want ErrLinked", err)
 	}
@@ -148,28 +148,28 @@ func TestOperatorTiesAnAccountToAUser(t *testing.T) {
 	if err := link(ann, "3"); err != nil {
 		t.Fatal(err)
 	}
-	if got := h.signIn(t, "github", "3", "ann3"); got.ID != ann.ID {
+	if got := r.signIn(t, "github", "3", "ann3"); got.ID != ann.ID {
 		t.Error("the new account is not ann")
 	}
-	if got := h.signIn(t, "github", "1", "was-anns"); got.ID == ann.ID || got.ID == stranger.ID {
-		t.Error("the former account is still somebody's")
+	if got := r.signIn(t, "github", "1", "was-anns"); got.ID == ann.ID || got.ID == other.ID {
+		t.Error("the former account is still a user's")
 	}
 	// A user that a login has created can get another account, too, and keeps its
 	// name.
-	if err := link(stranger, "4"); err != nil {
+	if err := link(other, "4"); err != nil {
 		t.Fatal(err)
 	}
-	if got := h.signIn(t, "github", "2", "again"); got.ID == stranger.ID || got.Name == stranger.Name {
+	if got := r.signIn(t, "github", "2", "again"); got.ID == other.ID || got.Name == other.Name {
 		t.Errorf("got %+v, want a user of its own", got)
 	}
 }
 
 func TestReplaceLeavesNothingOfWhatTheVCSSaidBefore(t *testing.T) {
 	t.Parallel()
-	h := newHouse(t)
-	u := h.signIn(t, "github", "1", "ann")
+	r := newRig(t)
+	u := r.signIn(t, "github", "1", "ann")
 	granted := vcs.Installation{VCS: "github", ID: "99"}
-	if err := h.AddMembership(ctx, u.ID, granted, operator()); err != nil {
+	if err := r.AddMembership(ctx, u.ID, granted, operator()); err != nil {
 		t.Fatal(err)
 	}
 	at := func(ids ...vcs.ID) []vcs.Installation {
@@ -187,16 +187,16 @@ func TestReplaceLeavesNothingOfWhatTheVCSSaidBefore(t *testing.T) {
 	}{
 		{"first", []vcs.ID{"20", "10", "99"}, 0, at("10", "20", "99")},
 		{"lost one of two", []vcs.ID{"10"}, time.Minute, at("10", "99")},
-		{"asked before, answered after", []vcs.ID{"10", "20"}, 30 * time.Second, at("10", "99")},
+		{"asked before, received after", []vcs.ID{"10", "20"}, 30 * time.Second, at("10", "99")},
 		{"another", []vcs.ID{"30"}, 2 * time.Minute, at("30", "99")},
 		{"lost all", nil, 3 * time.Minute, at("99")},
-		{"asked before, answered after all were lost", []vcs.ID{"30"}, time.Minute, at("99")},
+		{"asked before, received after all were lost", []vcs.ID{"30"}, time.Minute, at("99")},
 		{"back again", []vcs.ID{"30"}, 4 * time.Minute, at("30", "99")},
 	} {
-		if err := h.Replace(ctx, operator(), u.ID, vcs.Account{VCS: "github", ID: "1"}, said(now.Add(c.asked), c.ids...)); err != nil {
+		if err := r.Replace(ctx, operator(), u.ID, vcs.Account{VCS: "github", ID: "1"}, said(now.Add(c.asked), c.ids...)); err != nil {
 			t.Fatal(err)
 		}
-		got, err := h.Get(ctx, u.ID)
+		got, err := r.Get(ctx, u.ID)
 		if m := got.MembershipsFor(ofAccount1, now.Add(c.asked)); err != nil || !slices.Equal(m, c.want) {
 			t.Errorf("%s: got %v, %v; want %v", c.name, m, err, c.want)
 		}
@@ -204,69 +204,69 @@ func TestReplaceLeavesNothingOfWhatTheVCSSaidBefore(t *testing.T) {
 			t.Errorf("%s: an operator gave %v, want it to stay", c.name, got.Memberships)
 		}
 	}
-	if err := h.Replace(ctx, operator(), uuid.NewString(), vcs.Account{VCS: vcs.GitHub, ID: "1"}, said(now)); !errors.Is(err, user.ErrNotFound) {
+	if err := r.Replace(ctx, operator(), uuid.NewString(), vcs.Account{VCS: vcs.GitHub, ID: "1"}, said(now)); !errors.Is(err, user.ErrNotFound) {
 		t.Errorf("of nobody: got %v, want ErrNotFound", err)
 	}
 	f := new(fault.Error)
-	if err := h.Replace(ctx, operator(), u.ID, vcs.Account{VCS: "github", ID: "1"}, said(now, make([]vcs.ID, user.MaxHosted+1)...)); !errors.As(err, &f) || f.ID != "TOO_MANY_INSTALLATIONS" {
+	if err := r.Replace(ctx, operator(), u.ID, vcs.Account{VCS: "github", ID: "1"}, said(now, make([]vcs.ID, user.MaxHosted+1)...)); !errors.As(err, &f) || f.ID != "TOO_MANY_INSTALLATIONS" {
 		t.Errorf("of too many: got %v, want TOO_MANY_INSTALLATIONS", err)
 	}
 }
 
 func TestOlderWordNeverReplacesANewerOneThatIsTheSame(t *testing.T) {
 	t.Parallel()
-	h := newHouse(t)
-	u := h.signIn(t, "github", "1", "ann")
+	r := newRig(t)
+	u := r.signIn(t, "github", "1", "ann")
 	for _, c := range []struct {
 		name string
 		said user.Hosted
 	}{
-		{"a first word", said(now)},
-		{"the same word, asked for later", said(now.Add(2 * time.Minute))},
-		{"another word, asked for between them and answered late", said(now.Add(time.Minute), "42")},
+		{"a first statement", said(now)},
+		{"the same statement, asked for later", said(now.Add(2 * time.Minute))},
+		{"another statement, asked for between them and received late", said(now.Add(time.Minute), "42")},
 		{"the same, asked for before all", said(now.Add(-time.Minute), "42")},
 	} {
-		if err := h.Replace(ctx, operator(), u.ID, vcs.Account{VCS: "github", ID: "1"}, c.said); err != nil {
+		if err := r.Replace(ctx, operator(), u.ID, vcs.Account{VCS: "github", ID: "1"}, c.said); err != nil {
 			t.Fatal(err)
 		}
-		got, err := h.Get(ctx, u.ID)
+		got, err := r.Get(ctx, u.ID)
 		if m := got.MembershipsFor(ofAccount1, now.Add(2*time.Minute)); err != nil || len(m) > 0 {
 			t.Fatalf("%s: got %v, %v; want no membership", c.name, m, err)
 		}
 	}
 }
 
-func TestOverlappingListsEndWithTheLatestWord(t *testing.T) {
+func TestOverlappingListsEndWithTheLatestStatement(t *testing.T) {
 	t.Parallel()
-	h := newHouse(t)
-	u := h.signIn(t, "github", "1", "ann")
+	r := newRig(t)
+	u := r.signIn(t, "github", "1", "ann")
 	// Between the read and the write of an older list, a newer one is stored.
-	h.faults.Add(storagetest.Fault{Operation: "UpdateItem", Nth: 1, Before: func() {
-		if err := h.Replace(ctx, operator(), u.ID, vcs.Account{VCS: "github", ID: "1"}, said(now.Add(time.Minute))); err != nil {
+	r.faults.Add(storagetest.Fault{Operation: "UpdateItem", Nth: 1, Before: func() {
+		if err := r.Replace(ctx, operator(), u.ID, vcs.Account{VCS: "github", ID: "1"}, said(now.Add(time.Minute))); err != nil {
 			t.Error(err)
 		}
 	}})
-	if err := h.faulty.Replace(ctx, operator(), u.ID, vcs.Account{VCS: "github", ID: "1"}, said(now, "42")); err != nil {
+	if err := r.faulty.Replace(ctx, operator(), u.ID, vcs.Account{VCS: "github", ID: "1"}, said(now, "42")); err != nil {
 		t.Fatal(err)
 	}
-	if got, err := h.Get(ctx, u.ID); err != nil || len(got.Hosted["github"].Installations) > 0 {
-		t.Errorf("got %v, %v; want the later word, none", got.Hosted, err)
+	if got, err := r.Get(ctx, u.ID); err != nil || len(got.Hosted["github"].Installations) > 0 {
+		t.Errorf("got %v, %v; want the later statement, none", got.Hosted, err)
 	}
 }
 
 func TestAnotherAccountOfTheUserTakesNothingOver(t *testing.T) {
 	t.Parallel()
-	h := newHouse(t)
-	u := h.signIn(t, "github", "1", "ann")
-	if err := h.Replace(ctx, operator(), u.ID, vcs.Account{VCS: "github", ID: "1"}, said(now, "42")); err != nil {
+	r := newRig(t)
+	u := r.signIn(t, "github", "1", "ann")
+	if err := r.Replace(ctx, operator(), u.ID, vcs.Account{VCS: "github", ID: "1"}, said(now, "42")); err != nil {
 		t.Fatal(err)
 	}
 	link := func(id vcs.ID, login string) user.User {
 		t.Helper()
-		if err := h.PutIdentity(ctx, u.ID, "github", user.Identity{ID: id, Login: login}, operator()); err != nil {
+		if err := r.PutIdentity(ctx, u.ID, "github", user.Identity{ID: id, Login: login}, operator()); err != nil {
 			t.Fatal(err)
 		}
-		got, err := h.Get(ctx, u.ID)
+		got, err := r.Get(ctx, u.ID)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -282,21 +282,21 @@ func TestAnotherAccountOfTheUserTakesNothingOver(t *testing.T) {
 	}
 	// A list that the former account asked for arrives now. So does one of a call
 	// that had read the user before.
-	if err := h.Replace(ctx, operator(), u.ID, vcs.Account{VCS: "github", ID: "1"}, said(now.Add(time.Hour), "42")); err != nil {
+	if err := r.Replace(ctx, operator(), u.ID, vcs.Account{VCS: "github", ID: "1"}, said(now.Add(time.Hour), "42")); err != nil {
 		t.Fatal(err)
 	}
-	h.faults.Add(storagetest.Fault{Operation: "UpdateItem", Nth: 1, Before: func() { link("3", "carl") }})
-	if err := h.faulty.Replace(ctx, operator(), u.ID, vcs.Account{VCS: "github", ID: "2"}, said(now.Add(time.Hour), "42")); err != nil {
+	r.faults.Add(storagetest.Fault{Operation: "UpdateItem", Nth: 1, Before: func() { link("3", "carl") }})
+	if err := r.faulty.Replace(ctx, operator(), u.ID, vcs.Account{VCS: "github", ID: "2"}, said(now.Add(time.Hour), "42")); err != nil {
 		t.Fatal(err)
 	}
 	if got := link("3", "carl"); len(got.Hosted) > 0 {
-		t.Errorf("got %+v, want no word of a former account's", got.Hosted)
+		t.Errorf("got %+v, want no statement about a former account", got.Hosted)
 	}
-	if err := h.Replace(ctx, operator(), u.ID, vcs.Account{VCS: "github", ID: "3"}, said(now.Add(time.Hour), "7")); err != nil {
+	if err := r.Replace(ctx, operator(), u.ID, vcs.Account{VCS: "github", ID: "3"}, said(now.Add(time.Hour), "7")); err != nil {
 		t.Fatal(err)
 	}
 	if got := link("3", "carl"); !slices.Equal(got.Hosted["github"].Installations, []vcs.ID{"7"}) {
-		t.Errorf("got %+v, want the word of the present account", got.Hosted)
+		t.Errorf("got %+v, want the statement about the present account", got.Hosted)
 	}
 }
 
@@ -324,12 +324,12 @@ func TestSessionIsAdmittedWithItsAccountAlone(t *testing.T) {
 
 func TestWordOfAVCSLapses(t *testing.T) {
 	t.Parallel()
-	h := newHouse(t)
-	u := h.signIn(t, "github", "1", "ann")
-	if err := h.Replace(ctx, operator(), u.ID, vcs.Account{VCS: "github", ID: "1"}, said(now, "1")); err != nil {
+	r := newRig(t)
+	u := r.signIn(t, "github", "1", "ann")
+	if err := r.Replace(ctx, operator(), u.ID, vcs.Account{VCS: "github", ID: "1"}, said(now, "1")); err != nil {
 		t.Fatal(err)
 	}
-	u, err := h.Get(ctx, u.ID)
+	u, err := r.Get(ctx, u.ID)
 	if err != nil {
 		t.Fatal(err)
 	}

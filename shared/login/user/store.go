@@ -34,7 +34,7 @@ func (s *Store) Create(ctx context.Context, name string, author change.Author) (
 	}
 	id := uuid.NewString()
 	item := ItemKey(id)
-	item["id"], item["name"], item["created_at"] = attr.String(id), attr.String(name), attr.Time(author.At)
+	item[attrID], item[attrName], item[attrCreated] = attr.String(id), attr.String(name), attr.Time(author.At)
 	err := s.table().Transact(ctx, s.put(item, author), s.put(reservation(name, id), author))
 	if _, taken := table.ConditionFailedAt(err, 1); taken {
 		return User{}, ErrExists
@@ -54,7 +54,7 @@ func (s *Store) put(item attr.Item, author change.Author) table.Write {
 // reservation returns the item that reserves a name for a user.
 func reservation(name, id string) attr.Item {
 	item := nameKey(name)
-	item["user"] = attr.String(id)
+	item[attrOwner] = attr.String(id)
 	return item
 }
 
@@ -79,7 +79,7 @@ func (s *Store) ByName(ctx context.Context, name string) (User, error) {
 		return User{}, ErrNotFound
 	}
 	r := attr.Read(item)
-	id := r.String("user")
+	id := r.String(attrOwner)
 	if err := r.Err(); err != nil {
 		return User{}, fmt.Errorf("decode user name: %w", err)
 	}

@@ -180,13 +180,24 @@ func account(system vcs.VCS) string { return "identity_" + string(system) }
 // SortKey is the sort key of every user's item, and of no other item.
 const SortKey = "USER"
 
+// Attributes of users, besides those that members, hosted, askedAt and account name.
+const (
+	attrID      = "id"
+	attrName    = "name"
+	attrCreated = "created_at"
+)
+
+// attrOwner is the attribute, of the items that reserve names and accounts, that
+// holds the id of the user.
+const attrOwner = "user"
+
 // Decode reads a user's item. An empty item is ErrNotFound.
 func Decode(item attr.Item) (User, error) {
 	if len(item) == 0 {
 		return User{}, ErrNotFound
 	}
 	r := attr.Read(item)
-	u := User{ID: r.String("id"), Name: r.String("name"), CreatedAt: r.Time("created_at")}
+	u := User{ID: r.String(attrID), Name: r.String(attrName), CreatedAt: r.Time(attrCreated)}
 	for _, system := range vcs.All() {
 		for _, id := range readIDs(r, members(system)) {
 			u.Memberships = append(u.Memberships, vcs.Installation{VCS: system, ID: id})

@@ -96,7 +96,12 @@ func (e *expression) update(u *Edit) *string {
 	var b strings.Builder
 	parts := len(u.sets) + len(u.removes) + len(u.sums) + len(u.takes) + len(u.conditions)
 	b.Grow(partBytes * parts)
-	e.names, e.values = make(map[string]string, parts), make(Item, parts)
+	if e.names == nil {
+		e.names = make(map[string]string, parts)
+	}
+	if e.values == nil {
+		e.values = make(Item, parts)
+	}
 	for i, s := range u.sets {
 		b.WriteString(clause(i, "SET "))
 		e.assign(&b, s)

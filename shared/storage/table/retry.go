@@ -48,9 +48,9 @@ const (
 // RetryDefinite is the client option that SentOnce sets.
 func RetryDefinite(o *dynamodb.Options) { o.Retryer = definite() }
 
-// definite returns the retryer of RetryDefinite. All requests share it, because it
-// costs more to make than a request without retries does otherwise. So it keeps no
-// count of the retries of all requests.
+// definite returns the retryer of RetryDefinite. It is shared, because it is
+// expensive to make. A shared one has no token bucket: otherwise one caller's
+// retries would use up another's.
 var definite = sync.OnceValue(func() aws.Retryer {
 	return retry.NewStandard(func(o *retry.StandardOptions) {
 		o.MaxAttempts, o.MaxBackoff, o.RateLimiter = MaxAttempts, MaxBackoff, ratelimit.None
@@ -142,6 +142,15 @@ func Tries(ctx context.Context, limit int) iter.Seq[int] {
 			}
 		}
 	}
+}
+
+// GaveUp returns the error of an operation after the last of its tries: that of the
+// context if it ended during the tries, otherwise contended.
+func GaveUp(ctx context.Context, contended error) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	return contended
 }
 
 // Pause waits before the next try after n failed tries. For n = 0 it does not wait.

@@ -1,9 +1,11 @@
 package table_test
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"testing"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -109,6 +111,35 @@ func TestWriteThatMeetsATransactionIsTriedAgain(t *testing.T) {
 			if got := f.Calls("UpdateItem"); got != c.calls || table.Contended(err) != (c.nth == 0) || table.Throttled(err) {
 				t.Errorf("%s, conflict at %d: got %d calls, %v; want %d calls", name, c.nth, got, err, c.calls)
 			}
+		}
+	}
+}
+
+func TestTriesEndAtTheirLimitOrWithTheContext(t *testing.T) {
+	t.Parallel()
+	tries := func(ctx context.Context, limit int, try func(n int) (last bool)) (made []int) {
+		for n := range table.Tries(ctx, limit) {
+			made = append(made, n)
+			if try(n) {
+				break
+			}
+		}
+		return made
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	ended, end := context.WithCancel(t.Context())
+	end()
+	for name, c := range map[string]struct {
+		made, want []int
+	}{
+		"to the limit":                    {tries(t.Context(), 4, func(int) bool { return false }), []int{0, 1, 2, 3}},
+		"to the break":                    {tries(t.Context(), 4, func(n int) bool { return n == 1 }), []int{0, 1}},
+		"to the end of the context":       {tries(ctx, 4, func(n int) bool { cancel(); return false }), []int{0}},
+		"one in a context that has ended": {tries(ended, 4, func(int) bool { return false }), []int{0}},
+		"none":                            {tries(t.Context(), 0, func(int) bool { return false }), nil},
+	} {
+		if !slices.Equal(c.made, c.want) {
+			t.Errorf("%s: got tries %v, want %v", name, c.made, c.want)
 		}
 	}
 }

@@ -24,7 +24,7 @@
 //
 // # Lost responses
 //
-// The answer to a write can be lost: the connection ends, or the server fails
+// The response to a write can be lost: the connection ends, or the server fails
 // while it works. The write may have taken effect. The SDK's client then sends the
 // request again. So each write must be one of these:
 //
@@ -36,6 +36,9 @@
 //  3. It is made with t.SentOnce(), which repeats a request only when it certainly
 //     had no effect. The caller looks at Ambiguous(err), and reads the item to find
 //     out what happened.
+//  4. It counts, and to count twice does no harm: a limit is reached earlier, or the
+//     number must only differ from earlier ones. The comment of such a write says
+//     which.
 //
 // Transact repeats a transaction that was cancelled without effect. The SDK gives
 // each of these a token, by which DynamoDB recognises a request that is sent again

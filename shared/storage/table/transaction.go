@@ -14,16 +14,6 @@ const MaxWrites = 100
 // Write is one write of a transaction. Package table makes writes.
 type Write struct{ item types.TransactWriteItem }
 
-// Writes returns writes of the SDK as Writes, for stores that make their requests
-// with the SDK.
-func Writes(items []types.TransactWriteItem) []Write {
-	writes := make([]Write, len(items))
-	for i, item := range items {
-		writes[i] = Write{item}
-	}
-	return writes
-}
-
 // WritePut is Put as a part of a transaction.
 func (t Table) WritePut(item Item, conditions ...Condition) Write {
 	e := newExpression()

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/opsplane/opsplane/shared/api/access"
 	"github.com/opsplane/opsplane/shared/audit/change"
 	"github.com/opsplane/opsplane/shared/storage/attr"
 	"github.com/opsplane/opsplane/shared/storage/table"
@@ -104,7 +105,7 @@ func (s Store) Ensure(ctx context.Context, author change.Author, i Installation)
 // Delivered records that the installation's webhook has delivered something. An
 // installation that is known and has no state gets the state Installed.
 func (s Store) Delivered(ctx context.Context, author change.Author, i vcs.Installation) error {
-	if err := Check(i); err != nil {
+	if err := access.CheckInstallation(i); err != nil {
 		return err
 	}
 	_, err := s.write(ctx, table.Change(key(i)).Set(attrState, attr.String(string(Installed))).SetAll(author.All()).

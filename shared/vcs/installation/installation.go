@@ -54,14 +54,8 @@ func NameOfGroup(fullName string) string {
 // Key returns the VCS and the id, which identify the installation.
 func (i Installation) Key() vcs.Installation { return vcs.Installation{VCS: i.VCS, ID: i.ID} }
 
-// Check returns an Invalid fault unless the VCS of i is supported and its id is
-// valid.
-func Check(i vcs.Installation) error {
-	return access.CheckInstallation(i)
-}
-
 func (i Installation) valid() error {
-	if err := Check(i.Key()); err != nil {
+	if err := access.CheckInstallation(i.Key()); err != nil {
 		return err
 	}
 	if i.Name == "" || len(i.Name) > MaxName {

@@ -7,6 +7,7 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 
+	"github.com/opsplane/opsplane/shared/api/access"
 	"github.com/opsplane/opsplane/shared/api/fault"
 	"github.com/opsplane/opsplane/shared/audit/change"
 	"github.com/opsplane/opsplane/shared/storage/attr"
@@ -56,7 +57,7 @@ func (s Store) table() table.Table { return table.Table{DB: s.DB, Name: s.Table}
 // Get reads an installation with a strongly consistent read. It returns
 // fault.ErrNotFound if the installation is not known.
 func (s Store) Get(ctx context.Context, i vcs.Installation) (Installation, error) {
-	if err := Check(i); err != nil {
+	if err := access.CheckInstallation(i); err != nil {
 		return Installation{}, err
 	}
 	item, err := s.table().Get(ctx, key(i))

@@ -21,7 +21,7 @@ const maxParallelErasures = 10
 // It returns how many it removed, and whether there may be more. A later fact about
 // a removed repository makes it known again.
 func (s Store) Erase(ctx context.Context, author change.Author, of vcs.Installation, limit int) (erased int, more bool, err error) {
-	page, err := s.table().Query(ctx, table.Query{Key: []table.Condition{in(of)}, Names: []string{"pk", "sk"}, Limit: limit})
+	page, err := s.table().Query(ctx, table.Query{Key: []table.Condition{ofInstallation(of)}, Names: []string{"pk", "sk"}, Limit: limit})
 	if err != nil {
 		return 0, false, fmt.Errorf("list repositories: %w", err)
 	}

@@ -28,7 +28,7 @@ type Query struct {
 // their ids. With Before or BeforeName the order is reversed.
 func (s Store) List(ctx context.Context, of vcs.Installation, q Query) ([]Repository, error) {
 	query := table.Query{
-		Index: indexByName, Key: []table.Condition{in(of)}, Limit: q.Limit, Backward: q.Before != "" || q.BeforeName != "",
+		Index: indexByName, Key: []table.Condition{ofInstallation(of)}, Limit: q.Limit, Backward: q.Before != "" || q.BeforeName != "",
 	}
 	switch {
 	case q.After != "":

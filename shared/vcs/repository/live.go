@@ -22,7 +22,7 @@ type Known struct {
 // first if after is empty. next is the id after which to continue; empty after the
 // last one.
 func (s Store) Live(ctx context.Context, of vcs.Installation, after vcs.ID, limit int) (list []Known, next vcs.ID, err error) {
-	query := table.Query{Key: []table.Condition{in(of)}, Names: []string{attrID, attrSeen, attrGone}, Limit: limit}
+	query := table.Query{Key: []table.Condition{ofInstallation(of)}, Names: []string{attrID, attrSeen, attrGone}, Limit: limit}
 	if after != "" {
 		query.Key = append(query.Key, table.Greater("sk", attr.String(after.Sortable())))
 	}

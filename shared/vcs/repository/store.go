@@ -25,8 +25,8 @@ func partition(in vcs.Installation) table.Value {
 	return attr.String(prefix + string(in.VCS) + "#" + string(in.ID))
 }
 
-// in returns the condition of a query for the repositories of an installation.
-func in(installation vcs.Installation) table.Condition {
+// ofInstallation returns the condition of a query for the repositories of an installation.
+func ofInstallation(installation vcs.Installation) table.Condition {
 	return table.Equal("pk", partition(installation))
 }
 

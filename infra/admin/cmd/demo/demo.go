@@ -131,7 +131,7 @@ Try it: paste these lines into a shell in this folder.
   TASK=$(api -X POST $BASE/api/v1/github/installations/424242/repos/refresh | sed 's/.*"id": *"//; s/".*//')
   sleep 2; api $BASE/api/v1/tasks/$TASK
 
-  # Delete "legacy", which is archived at its host (at GitLab: "storage", 503). The response names the task that removes its pull requests
+  # Delete "legacy", which is archived at its host (at GitLab the archived one is "storage", with the id 503). The response names the task that removes its pull requests
   api -X DELETE $BASE/api/v1/github/installations/424242/repos/99001144
 
   # All of it in the audit trail; and what the hosts have delivered

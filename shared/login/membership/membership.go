@@ -1,4 +1,9 @@
-package person
+// Package membership stores what hosts state about the installations that people
+// may act on, and the time at which a host is asked again. Its invariants: a newer
+// statement of a host replaces all its earlier ones. A person has one Renewal for
+// each VCS, and each Renewal has one reminder at its due time. So a renewal can be
+// found by its time and by the person, and it is not lost when a worker dies.
+package membership
 
 import (
 	"context"
@@ -7,13 +12,20 @@ import (
 	"slices"
 
 	"github.com/opsplane/opsplane/shared/audit/change"
-	"github.com/opsplane/opsplane/shared/login/renewal"
-	"github.com/opsplane/opsplane/shared/login/session"
+	"github.com/opsplane/opsplane/shared/login/grant"
 	"github.com/opsplane/opsplane/shared/login/user"
 	"github.com/opsplane/opsplane/shared/vcs"
 	"github.com/opsplane/opsplane/shared/vcs/installation"
 	"github.com/opsplane/opsplane/shared/vcs/vcshost"
 )
+
+// Host returns the installations of a person. Its errors are those of package
+// vcshost.
+type Host interface {
+	// Installations returns the ids of the installations or groups that the person
+	// of a token can see.
+	Installations(ctx context.Context, token string) ([]vcs.ID, error)
+}
 
 // Memberships stores which installations people may act on.
 type Memberships struct {
@@ -21,15 +33,15 @@ type Memberships struct {
 	Users *user.Store
 	// Installations is the store of the installations that the server knows.
 	Installations installation.Store
-	// Appointments is the store of renewals: when hosts are asked again.
-	Appointments renewal.Store
+	// Renewals is the store of the times at which hosts are asked again.
+	Renewals Renewals
 }
 
 // Renew does what Ask does, for a holder who uses the server now. First it makes
 // sure that a renewal is due later. So no statement of a host is stored that is
 // never renewed.
-func (m Memberships) Renew(ctx context.Context, author change.Author, host Host, of session.Holder, token string) ([]vcs.ID, error) {
-	if err := m.Appointments.Expect(ctx, of.User, of.Account.VCS, author.At); err != nil {
+func (m Memberships) Renew(ctx context.Context, author change.Author, host Host, of grant.Holder, token string) ([]vcs.ID, error) {
+	if err := m.Renewals.Expect(ctx, of.User, of.Account.VCS, author.At); err != nil {
 		return nil, err
 	}
 	return m.Ask(ctx, author, host, of, token)
@@ -41,7 +53,7 @@ func (m Memberships) Renew(ctx context.Context, author change.Author, host Host,
 // vcshost.ErrRefused if the host does not accept the token, or does not allow the
 // token to read the list. It returns vcshost.ErrNoAnswer if the host gives no
 // usable response. Then the host's earlier statement stays.
-func (m Memberships) Ask(ctx context.Context, author change.Author, host Host, of session.Holder, token string) ([]vcs.ID, error) {
+func (m Memberships) Ask(ctx context.Context, author change.Author, host Host, of grant.Holder, token string) ([]vcs.ID, error) {
 	seen, err := host.Installations(ctx, token)
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", meaning(err), err)

@@ -1,4 +1,4 @@
-package session_test
+package grant_test
 
 import (
 	"bytes"
@@ -13,25 +13,25 @@ import (
 	"time"
 
 	"github.com/opsplane/opsplane/infra/test/storagetest"
-	"github.com/opsplane/opsplane/shared/login/session"
+	"github.com/opsplane/opsplane/shared/login/grant"
 	"github.com/opsplane/opsplane/shared/storage/attr"
 )
 
 // ended is a grant whose access token has just ended.
-var ended = session.Grant{Access: "ghu_0", Refresh: "ghr_0", ExpiresAt: now}
+var ended = grant.Grant{Access: "ghu_0", Refresh: "ghr_0", ExpiresAt: now}
 
-// answer is the result of a call for a token.
-type answer struct {
+// result is the outcome of a call for a token.
+type result struct {
 	token string
 	err   error
 }
 
 // ask asks for a token in another goroutine.
-func (h *house) ask(ctx context.Context, refresh session.Refresher, at time.Time) <-chan answer {
-	done := make(chan answer, 1)
+func (r *rig) ask(ctx context.Context, refresh grant.Refresher, at time.Time) <-chan result {
+	done := make(chan result, 1)
 	go func() {
-		token, err := h.grants.Token(ctx, u1, refresh, author(at))
-		done <- answer{token, err}
+		token, err := r.Token(ctx, u1, refresh, author(at))
+		done <- result{token, err}
 	}()
 	return done
 }
@@ -48,24 +48,24 @@ func until(t *testing.T, what string, is func() bool) {
 
 func TestOthersWaitWhileOneRefreshes(t *testing.T) {
 	t.Parallel()
-	h := newHouse(t)
-	h.grants.Patience = time.Minute
-	h.put(t, u1, ended)
+	r := newRig(t)
+	r.Patience = time.Minute
+	r.put(t, u1, ended)
 	remote := &host{good: "ghr_0"}
 	taken, late := make(chan struct{}), make(chan struct{})
-	first := h.ask(t.Context(), func(ctx context.Context, refresh string) (session.Grant, error) {
+	first := r.ask(t.Context(), func(ctx context.Context, refresh string) (grant.Grant, error) {
 		next, err := remote.refresh(ctx, refresh)
 		close(taken) // the host has ended the old tokens, and its response is on its way
 		<-late
 		return next, err
 	}, now)
 	<-taken
-	var others []<-chan answer
-	reads := h.faults.Calls("GetItem")
+	var others []<-chan result
+	reads := r.faults.Calls("GetItem")
 	for range 3 {
-		others = append(others, h.ask(t.Context(), remote.refresh, now))
+		others = append(others, r.ask(t.Context(), remote.refresh, now))
 	}
-	until(t, "the others have looked more than once", func() bool { return h.faults.Calls("GetItem") >= reads+9 })
+	until(t, "the others have looked more than once", func() bool { return r.faults.Calls("GetItem") >= reads+9 })
 	close(late)
 	for i, each := range append(others, first) {
 		if got := <-each; got.err != nil || got.token != "ghu_1" {
@@ -79,14 +79,14 @@ func TestOthersWaitWhileOneRefreshes(t *testing.T) {
 
 func TestManyCallersRefreshOnce(t *testing.T) {
 	t.Parallel()
-	h := newHouse(t)
-	h.grants.Patience = time.Minute
-	h.put(t, u1, ended)
+	r := newRig(t)
+	r.Patience = time.Minute
+	r.put(t, u1, ended)
 	remote := &host{good: "ghr_0"}
 	var wg sync.WaitGroup
 	for range 16 {
 		wg.Go(func() {
-			if got, err := h.grants.Token(t.Context(), u1, remote.refresh, author(now)); err != nil || got != "ghu_1" {
+			if got, err := r.Token(t.Context(), u1, remote.refresh, author(now)); err != nil || got != "ghu_1" {
 				t.Errorf("got %q, %v; want ghu_1", got, err)
 			}
 		})
@@ -99,64 +99,64 @@ func TestManyCallersRefreshOnce(t *testing.T) {
 
 func TestWaitForAnotherCallIsBounded(t *testing.T) {
 	t.Parallel()
-	h := newHouse(t)
-	h.grants.Patience = time.Millisecond
-	h.put(t, u1, ended)
-	before := h.item(t, u1)
+	r := newRig(t)
+	r.Patience = time.Millisecond
+	r.put(t, u1, ended)
+	before := r.item(t, u1)
 	dead := errors.New("died")
 	// A call dies at the host: it neither stores a grant nor ends its lease.
-	h.faults.Add(storagetest.Fault{Operation: "UpdateItem", Nth: 2, Kind: storagetest.Refuse})
-	h.faults.Add(storagetest.Fault{Operation: "UpdateItem", Nth: 3, Kind: storagetest.Refuse})
-	h.faults.Add(storagetest.Fault{Operation: "UpdateItem", Nth: 4, Kind: storagetest.Refuse})
-	if got := <-h.ask(t.Context(), func(context.Context, string) (session.Grant, error) { return session.Grant{}, dead }, now); !errors.Is(got.err, dead) {
+	r.faults.Add(storagetest.Fault{Operation: "UpdateItem", Nth: 2, Kind: storagetest.Refuse})
+	r.faults.Add(storagetest.Fault{Operation: "UpdateItem", Nth: 3, Kind: storagetest.Refuse})
+	r.faults.Add(storagetest.Fault{Operation: "UpdateItem", Nth: 4, Kind: storagetest.Refuse})
+	if got := <-r.ask(t.Context(), func(context.Context, string) (grant.Grant, error) { return grant.Grant{}, dead }, now); !errors.Is(got.err, dead) {
 		t.Fatalf("got %v", got.err)
 	}
-	h.faults.Clear()
-	during := h.item(t, u1)
+	r.faults.Clear()
+	during := r.item(t, u1)
 	if !attr.Read(during).Has("refreshing_until") || !reflect.DeepEqual(during["version"], before["version"]) || !reflect.DeepEqual(during["sealed"], before["sealed"]) {
 		t.Errorf("got %v, want the same grant under a lease", during)
 	}
 	remote := &host{good: "ghr_0"}
-	if got := <-h.ask(t.Context(), remote.refresh, now.Add(10*time.Second)); !errors.Is(got.err, session.ErrRefreshing) {
+	if got := <-r.ask(t.Context(), remote.refresh, now.Add(10*time.Second)); !errors.Is(got.err, grant.ErrRefreshing) {
 		t.Errorf("during the lease: got %q, %v; want ErrRefreshing", got.token, got.err)
 	}
-	if got := <-h.ask(t.Context(), remote.refresh, now.Add(16*time.Second)); got.err != nil || got.token != "ghu_1" {
+	if got := <-r.ask(t.Context(), remote.refresh, now.Add(16*time.Second)); got.err != nil || got.token != "ghu_1" {
 		t.Errorf("behind the lease: got %q, %v; want ghu_1", got.token, got.err)
 	}
-	if after := h.item(t, u1); attr.Read(after).Has("refreshing_until") || reflect.DeepEqual(after["version"], before["version"]) {
+	if after := r.item(t, u1); attr.Read(after).Has("refreshing_until") || reflect.DeepEqual(after["version"], before["version"]) {
 		t.Errorf("got %v, want another grant without a lease", after)
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	if got := <-h.ask(ctx, remote.refresh, now); !errors.Is(got.err, context.Canceled) {
+	if got := <-r.ask(ctx, remote.refresh, now); !errors.Is(got.err, context.Canceled) {
 		t.Errorf("of a request that is over: got %v", got.err)
 	}
 }
 
 func TestGrantThatTheHostGaveIsUsedAndKept(t *testing.T) {
 	t.Parallel()
-	h := newHouse(t)
-	h.put(t, u1, ended)
+	r := newRig(t)
+	r.put(t, u1, ended)
 	remote := &host{good: "ghr_0"}
 	// The request is over when the host responds. The grant is stored all the same.
 	ctx, over := context.WithCancel(t.Context())
-	got := <-h.ask(ctx, func(ctx context.Context, refresh string) (session.Grant, error) {
+	got := <-r.ask(ctx, func(ctx context.Context, refresh string) (grant.Grant, error) {
 		defer over()
 		return remote.refresh(ctx, refresh)
 	}, now)
 	if got.err != nil || got.token != "ghu_1" {
 		t.Errorf("got %q, %v; want ghu_1", got.token, got.err)
 	}
-	if got := <-h.ask(t.Context(), remote.refresh, now); got.err != nil || got.token != "ghu_1" || remote.asked != 1 {
+	if got := <-r.ask(t.Context(), remote.refresh, now); got.err != nil || got.token != "ghu_1" || remote.asked != 1 {
 		t.Errorf("the next call: got %q, %v and %d requests of the host; want ghu_1 and one", got.token, got.err, remote.asked)
 	}
 	// If the grant cannot be stored, the caller still gets its token. The log
 	// reports it without the token.
-	h.put(t, u1, session.Grant{Access: "ghu_1", Refresh: "ghr_1", ExpiresAt: now})
+	r.put(t, u1, grant.Grant{Access: "ghu_1", Refresh: "ghr_1", ExpiresAt: now})
 	var log bytes.Buffer
-	h.grants.Log = slog.New(slog.NewJSONHandler(&log, nil))
-	h.faults.Add(storagetest.Fault{Operation: "PutItem", Kind: storagetest.ServerError})
-	if got := <-h.ask(t.Context(), remote.refresh, now); got.err != nil || got.token != "ghu_2" {
+	r.Log = slog.New(slog.NewJSONHandler(&log, nil))
+	r.faults.Add(storagetest.Fault{Operation: "PutItem", Kind: storagetest.ServerError})
+	if got := <-r.ask(t.Context(), remote.refresh, now); got.err != nil || got.token != "ghu_2" {
 		t.Errorf("with a put that fails: got %q, %v; want ghu_2", got.token, got.err)
 	}
 	if !strings.Contains(log.String(), "grant not stored") || strings.Contains(log.String(), "ghu_") || strings.Contains(log.String(), "ghr_") {
@@ -166,39 +166,39 @@ func TestGrantThatTheHostGaveIsUsedAndKept(t *testing.T) {
 
 func TestTokenThatARefreshEndedIsReplaced(t *testing.T) {
 	t.Parallel()
-	h := newHouse(t)
-	h.grants.Patience = time.Minute
-	old := session.Grant{Access: "ghu_0", Refresh: "ghr_0", ExpiresAt: now.Add(2*time.Minute + time.Second)}
-	h.put(t, u1, old)
+	r := newRig(t)
+	r.Patience = time.Minute
+	old := grant.Grant{Access: "ghu_0", Refresh: "ghr_0", ExpiresAt: now.Add(2*time.Minute + time.Second)}
+	r.put(t, u1, old)
 	remote := &host{good: "ghr_0"}
 	renewed := func(refused string, at time.Time) (string, error) {
-		return h.grants.Renewed(t.Context(), u1, refused, remote.refresh, author(at))
+		return r.Renewed(t.Context(), u1, refused, remote.refresh, author(at))
 	}
-	if got, err := renewed("ghu_0", now); !errors.Is(err, session.ErrNoGrant) || remote.asked != 0 {
-		t.Errorf("nobody refreshed: got %q, %v; want ErrNoGrant, and the host not asked", got, err)
+	if got, err := renewed("ghu_0", now); !errors.Is(err, grant.ErrNone) || remote.asked != 0 {
+		t.Errorf("nobody refreshed: got %q, %v; want ErrNone, and the host not asked", got, err)
 	}
 	// This call finds a valid token. Two seconds later another call refreshes the
 	// grant.
-	if got, err := h.grants.Token(t.Context(), u1, remote.refresh, author(now)); err != nil || got != "ghu_0" {
+	if got, err := r.Token(t.Context(), u1, remote.refresh, author(now)); err != nil || got != "ghu_0" {
 		t.Fatalf("got %q, %v", got, err)
 	}
 	taken, late := make(chan struct{}), make(chan struct{})
-	other := h.ask(t.Context(), func(ctx context.Context, refresh string) (session.Grant, error) {
+	other := r.ask(t.Context(), func(ctx context.Context, refresh string) (grant.Grant, error) {
 		next, err := remote.refresh(ctx, refresh)
 		close(taken)
 		<-late
 		return next, err
 	}, now.Add(2*time.Second))
 	<-taken
-	done := make(chan answer, 1)
-	reads := h.faults.Calls("GetItem")
+	done := make(chan result, 1)
+	reads := r.faults.Calls("GetItem")
 	go func() {
 		token, err := renewed("ghu_0", now)
-		done <- answer{token, err}
+		done <- result{token, err}
 	}()
-	until(t, "it has looked more than once", func() bool { return h.faults.Calls("GetItem") >= reads+3 })
+	until(t, "it has looked more than once", func() bool { return r.faults.Calls("GetItem") >= reads+3 })
 	close(late)
-	for _, each := range []<-chan answer{other, done} {
+	for _, each := range []<-chan result{other, done} {
 		if got := <-each; got.err != nil || got.token != "ghu_1" {
 			t.Errorf("got %q, %v; want ghu_1", got.token, got.err)
 		}
@@ -208,15 +208,15 @@ func TestTokenThatARefreshEndedIsReplaced(t *testing.T) {
 func TestLoginDuringARefreshStands(t *testing.T) {
 	t.Parallel()
 	for name, good := range map[string]string{"taken by the host": "ghr_0", "refused by the host": "ghr_other"} {
-		h := newHouse(t)
-		h.put(t, u1, ended)
+		r := newRig(t)
+		r.put(t, u1, ended)
 		remote := &host{good: good}
-		late := func(ctx context.Context, refresh string) (session.Grant, error) {
-			h.put(t, u1, session.Grant{Access: "ghu_login", ExpiresAt: now.Add(time.Hour)})
+		late := func(ctx context.Context, refresh string) (grant.Grant, error) {
+			r.put(t, u1, grant.Grant{Access: "ghu_login", ExpiresAt: now.Add(time.Hour)})
 			return remote.refresh(ctx, refresh)
 		}
 		for range 2 {
-			if got, err := h.grants.Token(t.Context(), u1, late, author(now)); err != nil || got != "ghu_login" {
+			if got, err := r.Token(t.Context(), u1, late, author(now)); err != nil || got != "ghu_login" {
 				t.Errorf("%s: got %q, %v; want the login's token", name, got, err)
 			}
 		}
@@ -225,24 +225,24 @@ func TestLoginDuringARefreshStands(t *testing.T) {
 
 func TestFailureAtTheHostIsNoRefusal(t *testing.T) {
 	t.Parallel()
-	h := newHouse(t)
-	h.put(t, u1, ended)
+	r := newRig(t)
+	r.put(t, u1, ended)
 	down := errors.New("host is down")
-	_, err := h.grants.Token(t.Context(), u1, func(context.Context, string) (session.Grant, error) { return session.Grant{}, down }, author(now))
-	if !errors.Is(err, down) || errors.Is(err, session.ErrNoGrant) {
+	_, err := r.Token(t.Context(), u1, func(context.Context, string) (grant.Grant, error) { return grant.Grant{}, down }, author(now))
+	if !errors.Is(err, down) || errors.Is(err, grant.ErrNone) {
 		t.Errorf("got %v, want the host's failure", err)
 	}
 	// The next call does not have to wait for the first, and recognises its own
 	// writes.
 	for i, operation := range []string{"UpdateItem", "PutItem"} {
-		h.faults.Clear()
-		h.put(t, u1, ended)
-		h.faults.Add(storagetest.Fault{Operation: operation, Nth: 1, Kind: storagetest.LoseAnswer})
+		r.faults.Clear()
+		r.put(t, u1, ended)
+		r.faults.Add(storagetest.Fault{Operation: operation, Nth: 1, Kind: storagetest.LoseAnswer})
 		remote := &host{good: "ghr_0"}
-		if got, err := h.grants.Token(t.Context(), u1, remote.refresh, author(now)); err != nil || got != "ghu_1" {
-			t.Errorf("%d, with a lost answer to %s: got %q, %v; want ghu_1", i, operation, got, err)
+		if got, err := r.Token(t.Context(), u1, remote.refresh, author(now)); err != nil || got != "ghu_1" {
+			t.Errorf("%d, with a lost response to %s: got %q, %v; want ghu_1", i, operation, got, err)
 		}
-		if got, err := h.grants.Token(t.Context(), u1, remote.refresh, author(now)); err != nil || got != "ghu_1" || remote.asked != 1 {
+		if got, err := r.Token(t.Context(), u1, remote.refresh, author(now)); err != nil || got != "ghu_1" || remote.asked != 1 {
 			t.Errorf("%s: stored is %q, %v; want ghu_1", operation, got, err)
 		}
 	}

@@ -1,4 +1,4 @@
-package session
+package grant
 
 import (
 	"context"
@@ -10,8 +10,8 @@ import (
 	"github.com/opsplane/opsplane/shared/vcs"
 )
 
-// EraseGrant removes the host grant of a user at a VCS from a table, in the name of
+// Erase removes the host grant of a user at a VCS from a table, in the name of
 // its author, and reports whether there was one. It needs no secret.
-func EraseGrant(ctx context.Context, db *dynamodb.Client, table, user string, at vcs.VCS, author change.Author) (bool, error) {
+func Erase(ctx context.Context, db *dynamodb.Client, table, user string, at vcs.VCS, author change.Author) (bool, error) {
 	return erasure.Item(ctx, db, table, Holder{User: user, Account: vcs.Account{VCS: at}}.key(), author)
 }

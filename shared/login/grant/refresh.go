@@ -1,4 +1,4 @@
-package session
+package grant
 
 import (
 	"context"
@@ -26,29 +26,29 @@ const (
 )
 
 // Token returns an access token of the holder that is valid for some minutes. It
-// refreshes the grant if that is needed. It returns ErrNoGrant if the person must
+// refreshes the grant if that is needed. It returns ErrNone if the person must
 // log in again, and ErrRefreshing if another call takes too long to refresh the
 // grant.
 //
 // Hosts accept a refresh token once, and then end the access token that belongs to
 // it. So one call at a time refreshes a grant. The others wait for what it stores.
 // If the host refuses the token, the caller must call Renewed.
-func (g *Grants) Token(ctx context.Context, of Holder, refresh Refresher, author change.Author) (string, error) {
-	return g.token(ctx, of, refresh, author, "")
+func (s *Store) Token(ctx context.Context, of Holder, refresh Refresher, author change.Author) (string, error) {
+	return s.token(ctx, of, refresh, author, "")
 }
 
 // Renewed returns another access token, if the host refuses one that Token has
 // returned: another call may have refreshed the grant since, which ends the token.
-// It returns ErrNoGrant if no call has refreshed it: then the person has revoked
+// It returns ErrNone if no call has refreshed it: then the person has revoked
 // the grant.
-func (g *Grants) Renewed(ctx context.Context, of Holder, refused string, refresh Refresher, author change.Author) (string, error) {
-	return g.token(ctx, of, refresh, author, refused)
+func (s *Store) Renewed(ctx context.Context, of Holder, refused string, refresh Refresher, author change.Author) (string, error) {
+	return s.token(ctx, of, refresh, author, refused)
 }
 
-func (g *Grants) token(ctx context.Context, of Holder, refresh Refresher, author change.Author, refused string) (string, error) {
-	for wait := g.waiting(author.At); ; {
+func (s *Store) token(ctx context.Context, of Holder, refresh Refresher, author change.Author, refused string) (string, error) {
+	for wait := s.waiting(author.At); ; {
 		now := wait.now()
-		found, err := g.get(ctx, of)
+		found, err := s.get(ctx, of)
 		if err != nil {
 			return "", err
 		}
@@ -56,16 +56,16 @@ func (g *Grants) token(ctx context.Context, of Holder, refresh Refresher, author
 		switch {
 		case found.freshAt(now) && found.Access != refused:
 			// A failure does no harm here: the next call seals the grant again.
-			if err := g.sealAgain(ctx, of, found, author); err != nil && !overtaken(err) {
-				g.report(ctx, of, "grant not sealed again", err)
+			if err := s.sealAgain(ctx, of, found, author); err != nil && !overtaken(err) {
+				s.report(ctx, of, "grant not sealed again", err)
 			}
 			return found.Access, nil
 		case !taken && (found.freshAt(now) || found.Refresh == ""):
-			return "", ErrNoGrant
+			return "", ErrNone
 		case !taken:
-			err := g.lease(ctx, of, found, author, now)
+			err := s.lease(ctx, of, found, author, now)
 			if err == nil {
-				return g.refresh(ctx, of, found, refresh, author)
+				return s.refresh(ctx, of, found, refresh, author)
 			}
 			if !overtaken(err) {
 				return "", err
@@ -84,9 +84,9 @@ func overtaken(err error) bool {
 }
 
 // lease gives this call the lease of the grant.
-func (g *Grants) lease(ctx context.Context, of Holder, found stored, author change.Author, now time.Time) error {
+func (s *Store) lease(ctx context.Context, of Holder, found stored, author change.Author, now time.Time) error {
 	until := attr.Int(now.Add(leaseTime).UnixMilli())
-	return g.update(ctx, table.Change(of.key()).Set(attrRefreshing, until).SetAll(author.All()).
+	return s.update(ctx, table.Change(of.key()).Set(attrRefreshing, until).SetAll(author.All()).
 		If(table.Equal("version", attr.String(found.version)), table.Any(
 			table.Absent(attrRefreshing),
 			table.AtMost(attrRefreshing, attr.Int(now.UnixMilli())),
@@ -97,47 +97,47 @@ func (g *Grants) lease(ctx context.Context, of Holder, found stored, author chan
 
 // release ends the lease of a call that got no grant from the host, so that the
 // next call does not have to wait for its end.
-func (g *Grants) release(ctx context.Context, of Holder, found stored, author change.Author) {
-	err := g.update(ctx, table.Change(of.key()).SetAll(author.All()).Remove(attrRefreshing).
+func (s *Store) release(ctx context.Context, of Holder, found stored, author change.Author) {
+	err := s.update(ctx, table.Change(of.key()).SetAll(author.All()).Remove(attrRefreshing).
 		If(table.Equal("version", attr.String(found.version)), table.Equal(change.AttrRequest, attr.String(author.Request))))
 	if err != nil && !overtaken(err) {
-		g.report(ctx, of, "lease of a grant not ended", err)
+		s.report(ctx, of, "lease of a grant not ended", err)
 	}
 }
 
 // refresh asks the host for the next grant and stores it. Once the host has given
 // the grant, the caller gets its token, even if storing fails.
-func (g *Grants) refresh(ctx context.Context, of Holder, found stored, refresh Refresher, author change.Author) (string, error) {
+func (s *Store) refresh(ctx context.Context, of Holder, found stored, refresh Refresher, author change.Author) (string, error) {
 	asking, cancel := context.WithTimeout(ctx, askTime)
 	next, err := refresh(asking, found.Refresh)
 	cancel()
 	keeping, cancel := context.WithTimeout(context.WithoutCancel(ctx), keepTime)
 	defer cancel()
 	if err != nil {
-		g.release(keeping, of, found, author)
+		s.release(keeping, of, found, author)
 		if errors.Is(err, ErrRefused) {
-			return g.other(keeping, of, found, author.At)
+			return s.other(keeping, of, found, author.At)
 		}
 		return "", fmt.Errorf("refresh grant: %w", err)
 	}
-	err = g.put(keeping, of, next, author, found.version)
+	err = s.put(keeping, of, next, author, found.version)
 	if overtaken(err) { // another login was first
-		return g.other(keeping, of, found, author.At)
+		return s.other(keeping, of, found, author.At)
 	}
 	if err != nil {
-		g.report(ctx, of, "grant not stored: the person has to log in again when it ends", err)
+		s.report(ctx, of, "grant not stored: the person has to log in again when it ends", err)
 	}
 	return next.Access, nil
 }
 
 // other returns the token of the grant that another call has stored instead.
-func (g *Grants) other(ctx context.Context, of Holder, was stored, now time.Time) (string, error) {
-	found, err := g.get(ctx, of)
+func (s *Store) other(ctx context.Context, of Holder, was stored, now time.Time) (string, error) {
+	found, err := s.get(ctx, of)
 	if err != nil {
 		return "", err
 	}
 	if found.version == was.version || !found.freshAt(now) {
-		return "", ErrNoGrant
+		return "", ErrNone
 	}
 	return found.Access, nil
 }
@@ -157,10 +157,10 @@ const (
 	lastPause  = 500 * time.Millisecond
 )
 
-func (g *Grants) waiting(asked time.Time) *waiting {
+func (s *Store) waiting(asked time.Time) *waiting {
 	w := &waiting{asked: asked, began: time.Now(), patience: patience, next: firstPause}
-	if g.Patience > 0 {
-		w.patience = g.Patience
+	if s.Patience > 0 {
+		w.patience = s.Patience
 	}
 	return w
 }

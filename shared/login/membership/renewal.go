@@ -1,9 +1,4 @@
-// Package renewal stores the time at which a host is asked again which
-// installations a person may act on. Its invariant: a person has one Appointment
-// for each VCS, and each Appointment has one reminder at its due time. So a renewal
-// can be found by its time and by the person, and it is not lost when a worker
-// dies.
-package renewal
+package membership
 
 import (
 	"context"
@@ -19,11 +14,11 @@ import (
 	"github.com/opsplane/opsplane/shared/vcs"
 )
 
-// Every is the time from a host's last response to the next renewal.
-const Every = time.Hour
+// RenewalInterval is the time from a host's last response to the next renewal.
+const RenewalInterval = time.Hour
 
-// Appointment is the renewal of one person at one VCS.
-type Appointment struct {
+// Renewal is the renewal of one person at one VCS.
+type Renewal struct {
 	// User is the id of the user.
 	User string
 	// VCS is the VCS at which the person has an account.
@@ -41,10 +36,10 @@ type Appointment struct {
 	Refused bool
 }
 
-// Store keeps renewals in OperationsTable: an item for each user and VCS (pk
+// Renewals stores renewals in OperationsTable: an item for each user and VCS (pk
 // RENEWAL#<user id>, sk the VCS), and a reminder (pk RENEWALS#<vcs>, sk <when, Unix
 // milliseconds, 13 digits>#<user id>).
-type Store struct {
+type Renewals struct {
 	// DB is the table's client.
 	DB *dynamodb.Client
 	// Table is the physical name of OperationsTable.
@@ -53,7 +48,7 @@ type Store struct {
 
 // ErrMoved says that another worker has moved or ended the renewal, or that its
 // person has used the server in the meantime.
-var ErrMoved = errors.New("the appointment was moved")
+var ErrMoved = errors.New("the renewal was moved")
 
 const (
 	// seenEvery is how old SeenAt must be before it is written again. So many lists
@@ -64,14 +59,14 @@ const (
 	keep = 90 * 24 * time.Hour
 )
 
-func (s Store) table() table.Table { return table.Table{DB: s.DB, Name: s.Table} }
+func (s Renewals) table() table.Table { return table.Table{DB: s.DB, Name: s.Table} }
 
 func key(user string, system vcs.VCS) attr.Item {
 	return attr.Item{"pk": attr.String("RENEWAL#" + user), "sk": attr.String(string(system))}
 }
 
 // reminders returns the lists of renewals that are due, one for each VCS.
-func (s Store) reminders() queue.Reminders {
+func (s Renewals) reminders() queue.Reminders {
 	return queue.Reminders{Table: s.table(), ID: "user", Keep: keep}
 }
 
@@ -87,7 +82,7 @@ func reminder(user string, system vcs.VCS, at time.Time) queue.Reminder {
 // server now, and the host is asked now. It costs a read. It also costs a write
 // once an hour, or if the host has refused the person's grant: if that person logs
 // in again, the write stops End from ending the renewal.
-func (s Store) Expect(ctx context.Context, user string, system vcs.VCS, now time.Time) error {
+func (s Renewals) Expect(ctx context.Context, user string, system vcs.VCS, now time.Time) error {
 	known, err := s.Get(ctx, user, system)
 	switch {
 	case err == nil && now.Sub(known.SeenAt) < seenEvery && !known.Refused:
@@ -100,7 +95,7 @@ func (s Store) Expect(ctx context.Context, user string, system vcs.VCS, now time
 	case !errors.Is(err, ErrMoved):
 		return err
 	}
-	due := now.Add(Every).Truncate(time.Millisecond)
+	due := now.Add(RenewalInterval).Truncate(time.Millisecond)
 	item := key(user, system)
 	item["due"], item["seen_at"], item["ttl"] = attr.Int(due.UnixMilli()), attr.Time(now), attr.Time(due.Add(keep))
 	err = s.transact(ctx, s.table().WritePut(item, table.Absent("pk")), s.reminders().Put(reminder(user, system, due)))
@@ -110,36 +105,36 @@ func (s Store) Expect(ctx context.Context, user string, system vcs.VCS, now time
 	return err
 }
 
-func (s Store) see(ctx context.Context, user string, system vcs.VCS, now time.Time) error {
+func (s Renewals) see(ctx context.Context, user string, system vcs.VCS, now time.Time) error {
 	err := s.table().Update(ctx, table.Change(key(user, system)).Set("seen_at", attr.Time(now)).If(table.Exists("pk")))
 	if _, gone := table.ConditionFailed(err); gone {
 		return ErrMoved
 	}
 	if err != nil {
-		return fmt.Errorf("write appointment: %w", err)
+		return fmt.Errorf("write renewal: %w", err)
 	}
 	return nil
 }
 
 // Get reads a renewal with a strongly consistent read. It returns ErrMoved if there
 // is none.
-func (s Store) Get(ctx context.Context, user string, system vcs.VCS) (Appointment, error) {
+func (s Renewals) Get(ctx context.Context, user string, system vcs.VCS) (Renewal, error) {
 	item, err := s.table().Get(ctx, key(user, system))
 	if err != nil {
-		return Appointment{}, fmt.Errorf("read appointment: %w", err)
+		return Renewal{}, fmt.Errorf("read renewal: %w", err)
 	}
 	if len(item) == 0 {
-		return Appointment{}, ErrMoved
+		return Renewal{}, ErrMoved
 	}
-	r := attr.Read(item)
-	a := Appointment{
-		User: user, VCS: system, Due: time.UnixMilli(r.Int("due")).UTC(), SeenAt: r.Time("seen_at"),
-		Tries: int(r.Int("tries")), Refused: r.Bool("refused"),
+	read := attr.Read(item)
+	r := Renewal{
+		User: user, VCS: system, Due: time.UnixMilli(read.Int("due")).UTC(), SeenAt: read.Time("seen_at"),
+		Tries: int(read.Int("tries")), Refused: read.Bool("refused"),
 	}
-	if err := r.Err(); err != nil {
-		return Appointment{}, fmt.Errorf("decode appointment: %w", err)
+	if err := read.Err(); err != nil {
+		return Renewal{}, fmt.Errorf("decode renewal: %w", err)
 	}
-	return a, nil
+	return r, nil
 }
 
 // Reminder says that a renewal is due.
@@ -153,50 +148,50 @@ type Reminder struct {
 // Due returns reminders of the people about whom a host is to be asked by now, at
 // most limit of them. Those that have waited longest come first. If some reminders
 // cannot be decoded, Due returns the others, and an error that names the bad ones.
-func (s Store) Due(ctx context.Context, system vcs.VCS, now time.Time, limit int) ([]Reminder, error) {
+func (s Renewals) Due(ctx context.Context, system vcs.VCS, now time.Time, limit int) ([]Reminder, error) {
 	due, err := s.reminders().Due(ctx, list(system), now, limit)
 	found := make([]Reminder, len(due))
 	for i, r := range due {
 		found[i] = Reminder{User: r.ID, At: r.At}
 	}
 	if err != nil {
-		err = fmt.Errorf("list appointments that are due: %w", err)
+		err = fmt.Errorf("list renewals that are due: %w", err)
 	}
 	return found, err
 }
 
 // Drop removes a reminder that has no renewal. This can happen because the table
 // may expire the renewal before its reminder.
-func (s Store) Drop(ctx context.Context, system vcs.VCS, r Reminder) error {
+func (s Renewals) Drop(ctx context.Context, system vcs.VCS, r Reminder) error {
 	return s.reminders().Drop(ctx, reminder(r.User, system, r.At))
 }
 
 // Move moves a renewal, as it was read, to another time, and stores its Tries and
 // Refused. It returns ErrMoved if the stored renewal has changed or no longer
 // exists.
-func (s Store) Move(ctx context.Context, a Appointment, to time.Time) error {
+func (s Renewals) Move(ctx context.Context, r Renewal, to time.Time) error {
 	to = to.Truncate(time.Millisecond)
-	if to.Equal(a.Due) {
+	if to.Equal(r.Due) {
 		to = to.Add(time.Millisecond) // by the new time other workers see that it was moved
 	}
-	update := s.table().WriteUpdate(table.Change(key(a.User, a.VCS)).
-		Set("due", attr.Int(to.UnixMilli())).Set("tries", attr.Int(int64(a.Tries))).
-		Set("refused", attr.Bool(a.Refused)).Set("ttl", attr.Time(to.Add(keep))).
-		If(table.Equal("due", attr.Int(a.Due.UnixMilli()))))
-	return s.transact(ctx, update, s.reminders().Move(reminder(a.User, a.VCS, a.Due), reminder(a.User, a.VCS, to))...)
+	update := s.table().WriteUpdate(table.Change(key(r.User, r.VCS)).
+		Set("due", attr.Int(to.UnixMilli())).Set("tries", attr.Int(int64(r.Tries))).
+		Set("refused", attr.Bool(r.Refused)).Set("ttl", attr.Time(to.Add(keep))).
+		If(table.Equal("due", attr.Int(r.Due.UnixMilli()))))
+	return s.transact(ctx, update, s.reminders().Move(reminder(r.User, r.VCS, r.Due), reminder(r.User, r.VCS, to))...)
 }
 
 // End ends a renewal, as it was read. The host is not asked again until the person
 // uses the server. It returns ErrMoved if the stored renewal has changed or no
 // longer exists, or if the person has used the server in the meantime.
-func (s Store) End(ctx context.Context, a Appointment) error {
-	end := s.table().WriteDelete(key(a.User, a.VCS), table.Equal("due", attr.Int(a.Due.UnixMilli())), table.Equal("seen_at", attr.Time(a.SeenAt)))
-	return s.transact(ctx, end, s.reminders().Delete(reminder(a.User, a.VCS, a.Due)))
+func (s Renewals) End(ctx context.Context, r Renewal) error {
+	end := s.table().WriteDelete(key(r.User, r.VCS), table.Equal("due", attr.Int(r.Due.UnixMilli())), table.Equal("seen_at", attr.Time(r.SeenAt)))
+	return s.transact(ctx, end, s.reminders().Delete(reminder(r.User, r.VCS, r.Due)))
 }
 
 // Cancel ends the renewal of a person, also if it was changed in the meantime. It
 // reports whether there was one.
-func (s Store) Cancel(ctx context.Context, user string, system vcs.VCS) (bool, error) {
+func (s Renewals) Cancel(ctx context.Context, user string, system vcs.VCS) (bool, error) {
 	for n := range cancelTries {
 		if err := table.Pause(ctx, n); err != nil {
 			return false, err
@@ -221,13 +216,13 @@ const cancelTries = 5
 
 // transact makes the write of a renewal, and those of its reminders. It returns
 // ErrMoved if a condition of the first does not hold. The others have none.
-func (s Store) transact(ctx context.Context, renewal table.Write, reminders ...table.Write) error {
+func (s Renewals) transact(ctx context.Context, renewal table.Write, reminders ...table.Write) error {
 	err := s.table().Transact(ctx, append([]table.Write{renewal}, reminders...)...)
 	if _, moved := table.ConditionFailedAt(err, 0); moved {
 		return ErrMoved
 	}
 	if err != nil {
-		return fmt.Errorf("write appointment: %w", err)
+		return fmt.Errorf("write renewal: %w", err)
 	}
 	return nil
 }

@@ -1,26 +1,22 @@
-package person_test
+package membership_test
 
 import (
-	"errors"
 	"slices"
 	"testing"
 	"time"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/google/uuid"
 
 	"github.com/opsplane/opsplane/infra/test/storagetest"
 	"github.com/opsplane/opsplane/infra/test/vcstest"
 	"github.com/opsplane/opsplane/shared/audit/change"
-	"github.com/opsplane/opsplane/shared/login/person"
-	"github.com/opsplane/opsplane/shared/login/renewal"
-	"github.com/opsplane/opsplane/shared/login/session"
+	"github.com/opsplane/opsplane/shared/login/grant"
+	"github.com/opsplane/opsplane/shared/login/membership"
 	"github.com/opsplane/opsplane/shared/login/user"
 	"github.com/opsplane/opsplane/shared/vcs"
 	"github.com/opsplane/opsplane/shared/vcs/githubhost"
 	"github.com/opsplane/opsplane/shared/vcs/gitlabhost"
 	"github.com/opsplane/opsplane/shared/vcs/installation"
-	"github.com/opsplane/opsplane/shared/vcs/vcshost"
 )
 
 var now = time.Unix(4_000_000_000, 0).UTC()
@@ -30,31 +26,8 @@ func author(after time.Duration) change.Author {
 }
 
 // hosts returns both hosts, on one server.
-func hosts(v *vcstest.People) map[vcs.VCS]person.Host {
-	return map[vcs.VCS]person.Host{"github": githubhost.NewPeople(v.URL), "gitlab": gitlabhost.NewPeople(v.URL + "/api")}
-}
-
-func TestHostSaysWhoThePersonIs(t *testing.T) {
-	t.Parallel()
-	v := vcstest.NewPeople(t)
-	for system, host := range hosts(v) {
-		got, err := host.Whoami(t.Context(), vcstest.PersonToken)
-		if err != nil || got.ID != "583231" || got.Login != "ann" || got.AvatarURL == "" {
-			t.Errorf("%s: got %+v, %v; want ann", system, got, err)
-		}
-		if got, err := host.Whoami(t.Context(), "another"); !errors.Is(err, vcshost.ErrRefused) {
-			t.Errorf("%s, with another token: got %+v, %v; want ErrRefused", system, got, err)
-		}
-		if got, err := host.Installations(t.Context(), "another"); !errors.Is(err, vcshost.ErrRefused) {
-			t.Errorf("%s, with another token: got %v, %v; want ErrRefused", system, got, err)
-		}
-	}
-	v.Person = vcstest.Person{Login: "nobody"}
-	for system, host := range hosts(v) {
-		if got, err := host.Whoami(t.Context(), vcstest.PersonToken); err == nil {
-			t.Errorf("%s, an account without id: got %+v, want an error", system, got)
-		}
-	}
+func hosts(v *vcstest.People) map[vcs.VCS]membership.Host {
+	return map[vcs.VCS]membership.Host{"github": githubhost.NewPeople(v.URL), "gitlab": gitlabhost.NewPeople(v.URL + "/api")}
 }
 
 func TestRenewStoresWhatTheServerKnowsOfWhatTheHostSays(t *testing.T) {
@@ -62,9 +35,9 @@ func TestRenewStoresWhatTheServerKnowsOfWhatTheHostSays(t *testing.T) {
 	for _, system := range vcs.All() {
 		env, v := storagetest.New(t), vcstest.NewPeople(t)
 		table := env.Table("OperationsTable")
-		m := person.Memberships{
+		m := membership.Memberships{
 			Users: &user.Store{DB: env.DynamoDB, Table: table}, Installations: installation.Store{DB: env.DynamoDB, Table: table},
-			Appointments: renewal.Store{DB: env.DynamoDB, Table: table},
+			Renewals: membership.Renewals{DB: env.DynamoDB, Table: table},
 		}
 		for _, id := range []vcs.ID{"1", "3"} {
 			if _, err := m.Installations.Save(t.Context(), author(0), installation.Installation{VCS: system, ID: id, Name: "known"}); err != nil {
@@ -77,7 +50,7 @@ func TestRenewStoresWhatTheServerKnowsOfWhatTheHostSays(t *testing.T) {
 		}
 		renew := func(after time.Duration, account vcs.ID, want ...vcs.ID) {
 			t.Helper()
-			of := session.Holder{User: u.ID, Account: vcs.Account{VCS: system, ID: account}}
+			of := grant.Holder{User: u.ID, Account: vcs.Account{VCS: system, ID: account}}
 			if _, err := m.Renew(t.Context(), author(after), hosts(v)[system], of, vcstest.PersonToken); err != nil {
 				t.Fatal(err)
 			}
@@ -95,32 +68,12 @@ func TestRenewStoresWhatTheServerKnowsOfWhatTheHostSays(t *testing.T) {
 		renew(3*time.Minute, "1000", "3") // asked with an account that the user does not have
 		renew(3*time.Minute, "583231", "1")
 		v.Down = true
-		of := session.Holder{User: u.ID, Account: vcs.Account{VCS: system, ID: "583231"}}
+		of := grant.Holder{User: u.ID, Account: vcs.Account{VCS: system, ID: "583231"}}
 		if got, err := m.Renew(t.Context(), author(time.Hour), hosts(v)[system], of, vcstest.PersonToken); err == nil {
 			t.Errorf("%s, a host that is down: got %v", system, got)
 		}
 		if stored, err := m.Users.Get(t.Context(), u.ID); err != nil || !slices.Equal(stored.Hosted[system].Installations, []vcs.ID{"1"}) {
 			t.Errorf("%s: a host that is down changed %v, %v", system, stored.Hosted, err)
-		}
-	}
-}
-
-func TestProvidersAreTheVCSsThatHaveAnID(t *testing.T) {
-	t.Parallel()
-	for name, c := range map[string]struct {
-		env  map[string]string
-		want []vcs.VCS
-	}{
-		"none":   {nil, nil},
-		"GitHub": {map[string]string{"GITHUB_APP_CLIENT_ID": "Iv1.x"}, []vcs.VCS{vcs.GitHub}},
-		"both":   {map[string]string{"GITHUB_APP_CLIENT_ID": "Iv1.x", "GITLAB_APP_ID": "abc"}, vcs.All()},
-	} {
-		got := person.Providers(aws.Config{}, func(name string) string { return c.env[name] }, time.Now)
-		for _, system := range vcs.All() {
-			p, ok := got[system]
-			if ok != slices.Contains(c.want, system) || ok && (p.OAuth == nil || p.Host == nil) {
-				t.Errorf("%s: got %s %+v, %t", name, system, p, ok)
-			}
 		}
 	}
 }
