@@ -183,7 +183,7 @@ func TestDeliveryUsesUpNoMoreThanItsShareOfTime(t *testing.T) {
 			r := newRig(t)
 			bad, good := github("bad", "push", 0), github("good", "push", time.Second)
 			through(t, r, r.arrive(t, bad, push("infra", born)), r.arrive(t, good, push("infra", born)))
-			if got := r.state(t, bad); got.State != delivery.Parked || !strings.Contains(got.Problem, "used up its 5s") {
+			if got := r.state(t, bad); got.State != delivery.Parked || !strings.Contains(got.Problem, "used up its 10s") {
 				t.Errorf("the slow one: %+v", got)
 			}
 			if got := r.state(t, good); got.State != delivery.Done {

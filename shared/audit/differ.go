@@ -43,13 +43,11 @@ func (i Image) show(names []string) map[string]any {
 	if len(i) == 0 {
 		return nil
 	}
-	shown := map[string]any{}
+	same := make(map[string]string, len(names))
 	for _, name := range names {
-		if v, ok := i[name]; ok {
-			shown[name] = plain(v)
-		}
+		same[name] = name
 	}
-	return shown
+	return i.ShowAs(same)
 }
 
 // plain returns a value in a form that JSON can show. Binary values are never

@@ -5,11 +5,12 @@
 // The package knows the part of IAM that the product's template uses, and some of what stands
 // beside it. It returns an error for everything else: it never guesses that a request is
 // allowed. It judges only the policies of a role. Policies of resources, such as those of
-// buckets, are not judged, and one of them may deny what the role allows. The rules come from AWS's documentation: "Policy evaluation logic" and "IAM JSON
-// policy elements" (IAM User Guide), "Using IAM policy conditions for fine-grained access
-// control" (Amazon DynamoDB Developer Guide), "Required permissions for Amazon S3 API
-// operations" (Amazon S3 User Guide), and the condition keys of each action in the Service
-// Authorization Reference.
+// buckets, are not judged, and one of them may deny what the role allows.
+//
+// The rules come from AWS's documentation: "Policy evaluation logic" and "IAM JSON policy
+// elements" (IAM User Guide), "Using IAM policy conditions for fine-grained access control"
+// (Amazon DynamoDB Developer Guide), "Required permissions for Amazon S3 API operations" (Amazon
+// S3 User Guide), and the condition keys of each action in the Service Authorization Reference.
 package iam
 
 import (

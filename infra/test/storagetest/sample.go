@@ -1,6 +1,11 @@
 package storagetest
 
-import "os"
+import (
+	"flag"
+	"os"
+	"strconv"
+	"testing"
+)
 
 // Sample returns how often a test makes a check that it repeats with other input: all, or few if
 // DYNAMODB=dynamodb-local chooses AWS's server. Tests run on that server in addition to the
@@ -12,4 +17,13 @@ func Sample(all, few int) int {
 		return few
 	}
 	return all
+}
+
+// RunSampled is the TestMain of a package with property tests. It sets how many inputs each of
+// them tries, with Sample. The command line (-rapid.checks) can say otherwise.
+func RunSampled(m *testing.M) {
+	if err := flag.Set("rapid.checks", strconv.Itoa(Sample(100, 20))); err != nil {
+		panic(err)
+	}
+	os.Exit(m.Run())
 }

@@ -11,7 +11,7 @@ import (
 func AuditRecord(c audit.Change) (audit.Record, bool) {
 	user, ofUser := strings.CutPrefix(c.PK, "USER#")
 	system, isGrant := strings.CutPrefix(c.SK, "TOKEN#")
-	if !ofUser || !isGrant || !c.Replaces("version", "sealed") {
+	if !ofUser || !isGrant || !c.Replaces(attrVersion, attrSealed) {
 		return audit.Record{}, false
 	}
 	r := c.Record("grant."+c.Verb(), user)

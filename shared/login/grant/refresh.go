@@ -87,7 +87,7 @@ func overtaken(err error) bool {
 func (s *Store) lease(ctx context.Context, of Holder, found stored, author change.Author, now time.Time) error {
 	until := attr.Int(now.Add(leaseTime).UnixMilli())
 	return s.update(ctx, table.Change(of.key()).Set(attrRefreshing, until).SetAll(author.All()).
-		If(table.Equal("version", attr.String(found.version)), table.Any(
+		If(table.Equal(attrVersion, attr.String(found.version)), table.Any(
 			table.Absent(attrRefreshing),
 			table.AtMost(attrRefreshing, attr.Int(now.UnixMilli())),
 			// The response to an earlier attempt was lost.
@@ -99,7 +99,7 @@ func (s *Store) lease(ctx context.Context, of Holder, found stored, author chang
 // next call does not have to wait for its end.
 func (s *Store) release(ctx context.Context, of Holder, found stored, author change.Author) {
 	err := s.update(ctx, table.Change(of.key()).SetAll(author.All()).Remove(attrRefreshing).
-		If(table.Equal("version", attr.String(found.version)), table.Equal(change.AttrRequest, attr.String(author.Request))))
+		If(table.Equal(attrVersion, attr.String(found.version)), table.Equal(change.AttrRequest, attr.String(author.Request))))
 	if err != nil && !overtaken(err) {
 		s.report(ctx, of, "lease of a grant not ended", err)
 	}

@@ -33,6 +33,12 @@ type Store struct {
 	Patience time.Duration
 }
 
+// Attributes of an item, besides those of the author.
+const (
+	attrSealed  = "sealed"  // the grant, sealed for its place
+	attrVersion = "version" // a random text, new with each grant
+)
+
 // attrRefreshing is the end of the lease of a call that refreshes the grant, in Unix
 // milliseconds.
 const attrRefreshing = "refreshing_until"
@@ -70,13 +76,13 @@ func (s *Store) put(ctx context.Context, of Holder, given Grant, author change.A
 	}
 	version := uuid.NewString()
 	item := of.key()
-	item["sealed"], item["version"], item["ttl"] = attr.Bytes(sealedText), attr.String(version), attr.Time(author.At.Add(keep))
+	item[attrSealed], item[attrVersion], item["ttl"] = attr.Bytes(sealedText), attr.String(version), attr.Time(author.At.Add(keep))
 	author.AddTo(item)
 	var conditions []table.Condition
 	if was != "" {
 		// If the response to a write was lost and the write is sent again, it finds
 		// its own version.
-		conditions = append(conditions, table.In("version", attr.String(was), attr.String(version)))
+		conditions = append(conditions, table.In(attrVersion, attr.String(was), attr.String(version)))
 	}
 	if err := s.table().Put(ctx, item, conditions...); err != nil {
 		return fmt.Errorf("write grant: %w", err)
@@ -96,7 +102,7 @@ func (s *Store) get(ctx context.Context, of Holder) (stored, error) {
 		return stored{}, ErrNone
 	}
 	r := attr.Read(item)
-	found := stored{version: r.String("version"), sealed: r.Bytes("sealed")}
+	found := stored{version: r.String(attrVersion), sealed: r.Bytes(attrSealed)}
 	if r.Has(attrRefreshing) {
 		found.refreshing = time.UnixMilli(r.Int(attrRefreshing))
 	}
@@ -133,8 +139,8 @@ func (s *Store) sealAgain(ctx context.Context, of Holder, found stored, author c
 		return fmt.Errorf("seal grant: %w", err)
 	}
 	author.Principal, author.Credential = change.Server, ""
-	return s.update(ctx, table.Change(of.key()).Set("sealed", attr.Bytes(sealedText)).SetAll(author.All()).
-		If(table.Equal("sealed", attr.Bytes(found.sealed))))
+	return s.update(ctx, table.Change(of.key()).Set(attrSealed, attr.Bytes(sealedText)).SetAll(author.All()).
+		If(table.Equal(attrSealed, attr.Bytes(found.sealed))))
 }
 
 func (s *Store) update(ctx context.Context, edit *table.Edit) error {

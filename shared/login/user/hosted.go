@@ -19,10 +19,10 @@ const MaxHosted = 10_000
 // Replace stores which installations the user may act on, as a VCS states it. It
 // replaces what the VCS stated before. Operator memberships stay. of is the user's
 // account that asked. It has no ID if the user must have no account at the VCS.
-// said.AskedAt is the time of the question, taken before the request. If two lists arrive in the wrong order, the one that
-// was asked for later stays. A list for an account that the user no longer has is
-// dropped. Ids must be those of installations that the server knows, without
-// duplicates.
+// said.AskedAt is the time of the question, taken before the request. If two lists
+// arrive in the wrong order, the one that was asked for later stays. A list for an
+// account that the user no longer has is dropped. Ids must be those of installations
+// that the server knows, without duplicates.
 //
 // It costs one read, and a write unless a later statement is known. It returns
 // ErrNotFound if there is no such user, and an Invalid fault for an unknown VCS or
