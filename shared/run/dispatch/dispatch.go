@@ -51,6 +51,9 @@ type Dispatcher struct {
 	Runs  runstore.Store
 	Plans Plans
 	Open  hostclient.Opener[Host]
+	// WorkToken returns the work token of a run: what its CI job shows to get the work.
+	// worktoken.Tokens has such a method.
+	WorkToken func(context.Context, run.ID) (string, error)
 	// PublicBaseURL is the address at which runners reach this server, without a slash
 	// at its end. If it is empty, no run can be started.
 	PublicBaseURL string
@@ -113,6 +116,10 @@ func (d Dispatcher) start(ctx context.Context, r run.Run) error {
 	in, reason := d.request(r)
 	if reason != nil {
 		return d.abort(ctx, r, *reason)
+	}
+	var err error
+	if in.WorkToken, err = d.WorkToken(ctx, r.ID); err != nil {
+		return err // the claim ends, and somebody else takes the run
 	}
 	client, err := d.Open(ctx, r.Repository.Installation)
 	switch {
