@@ -13,6 +13,8 @@ import (
 	"context"
 	"crypto/aes"
 	"crypto/cipher"
+	"crypto/hkdf"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"iter"
@@ -21,13 +23,15 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/opsplane/opsplane/shared/credential/sealed"
-	"github.com/opsplane/opsplane/shared/credential/secret"
 	"github.com/opsplane/opsplane/shared/run"
 )
 
-// purpose is the purpose for which the key is derived from a value of the server's
-// secret.
-const purpose = "work-token"
+// The key is derived from a value of the server's secret by HKDF-SHA256 (RFC 5869), for
+// AES-256. Another use of the secret has another label.
+const (
+	label   = "opsplane work token key 1"
+	keySize = 32 // bytes
+)
 
 // Tokens makes and reads work tokens.
 type Tokens struct {
@@ -39,12 +43,12 @@ func New(secrets sealed.Secrets) Tokens { return Tokens{secrets} }
 
 // block returns the cipher of a value of the server's secret.
 func block(value []byte) (cipher.Block, error) {
-	if len(value) < secret.MinValue {
-		return nil, fmt.Errorf("the server secret has %d bytes, fewer than %d", len(value), secret.MinValue)
+	if len(value) < sealed.MinSecret {
+		return nil, fmt.Errorf("the server secret has %d bytes, fewer than %d", len(value), sealed.MinSecret)
 	}
-	key, err := secret.Derive(string(value), purpose)
+	key, err := hkdf.Key(sha256.New, value, nil, label, keySize)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("derive key: %w", err)
 	}
 	return aes.NewCipher(key)
 }
