@@ -175,7 +175,7 @@ func (w walker) workManifest() string {
 
 // callerOf returns a caller who may use a route with the rule.
 func callerOf(rule access.Rule) *access.Caller {
-	c := &access.Caller{Kind: access.KindAccessToken, User: "u", Key: "k", Capabilities: slices.Concat(rule.Needs, rule.TokenNeeds)}
+	c := &access.Caller{Kind: access.KindAccessToken, User: "u", Key: "k", Capabilities: slices.Concat(rule.Needs, rule.TokenNeeds, rule.TokenNeedsOne)}
 	if len(rule.Kinds) > 0 {
 		c.Kind = rule.Kinds[0]
 	}
