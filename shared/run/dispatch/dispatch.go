@@ -65,6 +65,8 @@ type Dispatcher struct {
 	// Request is the id of the invocation. The changes of runs carry it.
 	Request string
 	Tally   *Tally
+
+	away *away
 }
 
 // Principal is who changes runs here, as in the audit trail.
@@ -90,7 +92,7 @@ func (d Dispatcher) author() change.Author {
 // without an error, if the context's deadline is near: what is left is found by the
 // schedule.
 func (d Dispatcher) Repository(ctx context.Context, r vcs.Repository) error {
-	for !near(ctx) {
+	for !near(ctx) && !d.away.has(r.Installation) {
 		claimed, ok, err := d.Runs.Claim(ctx, r, lease, d.author())
 		if err != nil || !ok {
 			return err
@@ -149,7 +151,9 @@ func (d Dispatcher) start(ctx context.Context, r run.Run) error {
 func (d Dispatcher) call(ctx context.Context, client Host, r run.Run, in vcshost.CIStart) (vcshost.CIRun, error) {
 	own, cancel := context.WithTimeout(ctx, callTime)
 	defer cancel()
-	return client.StartCI(own, described(r), in)
+	started, err := client.StartCI(own, described(r), in)
+	d.overdue(own, r.Repository.Installation, err)
+	return started, err
 }
 
 // accepted records what the host has started. If the run has ended meanwhile, it
