@@ -69,7 +69,7 @@ func (s Store) Create(ctx context.Context, c Creation, author change.Author) (Cr
 	if err := errors.Join(c.Spec.Validate(), c.Manifest.validate()); err != nil {
 		return Created{}, fmt.Errorf("create run: %w", err)
 	}
-	if found, there, err := s.earlier(ctx, c.Idempotency, author.At); err != nil || there {
+	if found, there, err := s.Earlier(ctx, c.Idempotency, author.At); err != nil || there {
 		return found, err
 	}
 	rec := record{
@@ -194,7 +194,7 @@ func (s Store) resolve(ctx context.Context, rec record, c Creation, author chang
 	case err != nil:
 		return Created{}, true, fmt.Errorf("create run: %w", errors.Join(failed, err))
 	}
-	if found, there, err := s.earlier(ctx, c.Idempotency, author.At); err != nil || there {
+	if found, there, err := s.Earlier(ctx, c.Idempotency, author.At); err != nil || there {
 		return found, true, err
 	}
 	if _, taken := table.ConditionFailedAt(failed, 1); taken || table.Contended(failed) {
