@@ -143,7 +143,7 @@ admin: ## operator's commands (ARGS="help"), on the local stack or on STACK=name
 	@STATE="$(STATE)" STACK="$(STACK)" exec $(TOOLS)/opsplane-admin $(ARGS)
 
 .PHONY: demo
-demo: ## send deliveries of GitHub and GitLab to the running local stack, so that there is something to query
+demo: ## send deliveries of GitHub and GitLab to the running local stack, and start plans and applies, so that there is something to query
 	@infra/build/compile $(TOOLS)/demo infra/admin ./cmd/demo
 	@STATE="$(STATE)" exec $(TOOLS)/demo
 
