@@ -29,7 +29,7 @@ const (
 )
 
 // MaxLast is the largest number of writes of Creation.Last.
-const MaxLast = table.MaxWrites - 8 - runindex.MaxLast
+const MaxLast = table.MaxWrites - 9 - runindex.MaxLast
 
 // Creation is a run that is to be created, and what is written with it.
 type Creation struct {
@@ -168,6 +168,7 @@ func (s Store) queueing(was, rec record, lane counters, c Creation, author chang
 	named["installation"] = attr.String(string(rec.Repository.Installation.ID))
 	writes := []table.Write{s.table().WriteUpdate(edit), s.takeSeq(rec.Repository, lane.seq), s.active(&rec), s.table().WritePut(named)}
 	writes = append(writes, s.remind(was.due, rec.due)...)
+	writes = append(writes, s.writeNewest(&rec)...)
 	if lane.listed != rec.Repository.Installation.ID {
 		writes = append(writes, s.table().WritePut(listedKey(rec.Repository)))
 	}
