@@ -28,7 +28,7 @@ const (
 
 // Sweep does what is due: it removes creations that were not finished, starts runs that
 // wait, ends runs whose CI job does not do its work, and does what follows the end of
-// runs. A failure does not stop the others.
+// runs and the closing of pull requests. A failure does not stop the others.
 func (d Dispatcher) Sweep(ctx context.Context) error {
 	var all []error
 	for _, part := range []struct {
@@ -49,7 +49,7 @@ func (d Dispatcher) Sweep(ctx context.Context) error {
 			all = append(all, guarded(ctx, entry, part.do))
 		}
 	}
-	return errors.Join(append(all, d.sweepWaiting(ctx))...)
+	return errors.Join(append(all, d.sweepWaiting(ctx), d.sweepClosed(ctx))...)
 }
 
 // guarded does a piece of work whose panic must not stop the others.
