@@ -3,7 +3,7 @@ package runindex
 import (
 	"context"
 	"fmt"
-	"time"
+	"slices"
 
 	"github.com/opsplane/opsplane/shared/run"
 	"github.com/opsplane/opsplane/shared/storage/attr"
@@ -11,38 +11,65 @@ import (
 	"github.com/opsplane/opsplane/shared/vcs"
 )
 
-// Listed is a run of a pull request.
-type Listed struct {
-	ID   run.ID
-	Type run.Type
-	// Place is the run's place among those of the pull request.
-	Place string
-}
+// The attributes of a row of pull, besides those of each row. So runs on other commits
+// are never read.
+const (
+	attrBase   = "base_ref"
+	attrCommit = "branch_ref"
+)
 
-// PlaceAfter returns the place after all runs that were created in the second of a time
-// or before.
-func PlaceAfter(at time.Time) string { return attr.SortSeconds(at) + "#~" }
+// MaxOfPullRequest is the largest number of the newest runs of a pull request that
+// OfPullRequest looks at.
+const MaxOfPullRequest = 1000
 
-// OfPull returns the runs of a pull request that come before a place, the newest first
-// and at most limit of them. Some may be removed already.
-func OfPull(ctx context.Context, t table.Table, of vcs.Repository, number int64, before string, limit int) ([]Listed, error) {
-	w := walk{pull, numbered(of.ID, number)}
-	page, err := t.Query(ctx, table.Query{
-		Key:      []table.Condition{table.Equal("pk", attr.String(w.partition(of.Installation))), table.Less("sk", attr.String(before))},
-		Backward: true, Limit: limit, Names: []string{"sk", "type"},
-	})
-	if err != nil {
-		return nil, fmt.Errorf("list runs of a pull request: %w", err)
+// OfPullRequest returns the completed runs of a pull request on some commits, with
+// their dirspaces, in no particular order. base is the commit of the destination
+// branch, and commits are those that the runs worked on.
+func (x Index) OfPullRequest(ctx context.Context, of vcs.Repository, number int64, base string, commits []string) ([]run.Run, error) {
+	var ids []run.ID
+	query := table.Query{
+		Key:      []table.Condition{table.Equal("pk", attr.String(walk{pull, numbered(of.ID, number)}.partition(of.Installation)))},
+		Names:    []string{"sk", attrBase, attrCommit},
+		Backward: true, Limit: MaxOfPullRequest,
 	}
-	list := make([]Listed, len(page.Items))
-	for i, item := range page.Items {
-		r := attr.Read(item)
-		list[i] = Listed{Place: r.String("sk"), Type: run.Type(r.String("type"))}
-		if _, list[i].ID, err = parseSort(list[i].Place); err == nil {
-			err = r.Err()
-		}
+	for seen := 0; query.Limit > 0; query.Limit = MaxOfPullRequest - seen {
+		page, err := x.table.Query(ctx, query)
 		if err != nil {
-			return nil, fmt.Errorf("decode run of a pull request: %w", err)
+			return nil, fmt.Errorf("walk %s: %w", pull, err)
+		}
+		for _, item := range page.Items {
+			r := attr.Read(item)
+			_, id, err := parseSort(r.String("sk"))
+			if err == nil {
+				err = r.Err()
+			}
+			if err != nil {
+				return nil, fmt.Errorf("decode index row: %w", err)
+			}
+			if r.String(attrBase) == base && slices.Contains(commits, r.String(attrCommit)) {
+				ids = append(ids, id)
+			}
+		}
+		if query.After = page.Next; page.Next == nil {
+			break
+		}
+		seen += len(page.Items)
+	}
+	var list []run.Run
+	for part := range slices.Chunk(ids, table.MaxBatch) {
+		runs, err := x.runs.Many(ctx, part)
+		if err != nil {
+			return nil, err
+		}
+		for _, r := range runs {
+			if r.Result == nil {
+				continue
+			}
+			shown := Run{Run: r}
+			if err := x.complete(ctx, &shown); err != nil {
+				return nil, err
+			}
+			list = append(list, shown.Run)
 		}
 	}
 	return list, nil
