@@ -252,7 +252,7 @@ func walkAll(t *testing.T, s *Stack, h *hosts, tmpl *template.Template, done map
 	}
 	// Beyond what Lambda takes, the gateway says what to do: the runner shows the text.
 	large := Request{Method: "POST", Target: "/api/github/v1/work-manifests/" + s.workToken(t, runOf(t, proofs[runToken])) + "/plans", Authorization: proofs[runToken].header, Body: strings.Repeat("x", 7<<20)}
-	if resp := s.Do(t, large).Want(t, 413); !strings.Contains(string(resp.Body), "storage.plans to the method s3") {
+	if resp := s.Do(t, large).Want(t, 413); !strings.Contains(string(resp.Body), "parameter PlanUploads of the stack to on") {
 		t.Errorf("got %v, want what to do", resp)
 	}
 	for _, try := range last {
