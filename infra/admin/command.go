@@ -41,7 +41,7 @@ func commands() []command {
 		{"delivery redeliver", "--vcs V ID", "process a delivery again", (*Operator).deliveryRedeliver},
 		{"delivery dismiss", "--vcs V ID", "close a failed delivery: it is not tried again, and no alarm reports it", (*Operator).deliveryDismiss},
 		{"delivery dismiss-stuck", "--vcs V --installation N", "dismiss all stuck deliveries of an installation; N is none for deliveries that name no installation", (*Operator).deliveryDismissStuck},
-		{"audit list", "[--vcs V --installation N] [--user NAME | --actor A] [--action A] [--key K | --repository N] [--from T] [--to T] [--limit 50]", "list changes, the newest first: of an installation, by an actor, or of everything that belongs to no installation", (*Operator).auditList},
+		{"audit list", "[--vcs V --installation N] [--user NAME | --actor A] [--action A] [--key K | --repository N | --run ID] [--from T] [--to T] [--limit 50]", "list changes, the newest first: of an installation, by an actor, or of everything that belongs to no installation", (*Operator).auditList},
 		{"erase installation", "--vcs V --id N [--webhook-removed] [--confirm NAME]", "remove all data of an installation; this cannot be undone; without --confirm, say what would be removed; --webhook-removed confirms that the GitLab group's webhook is removed", (*Operator).eraseInstallation},
 		{"erase user", "NAME|ID [--confirm NAME]", "remove all data of a person; this cannot be undone; without --confirm, say what would be removed; if an erasure failed after it removed the user, give the id twice", (*Operator).eraseUser},
 		{"task show", "ID", "show the progress of a task, such as an erasure", (*Operator).taskShow},

@@ -219,7 +219,7 @@ GRANTS = {
     "AuditorFunction": {
         *((f"dynamodb:{action}", f"{table}.StreamArn", None)
           for action in ("DescribeStream", "GetRecords", "GetShardIterator")
-          for table in ("TokensTable", "OperationsTable", "SessionsTable", "KvTable", "VcsTable")),
+          for table in ("TokensTable", "OperationsTable", "SessionsTable", "KvTable", "VcsTable", "RunsTable")),
         ("dynamodb:ListStreams", "*", None),
         ("dynamodb:PutItem", "AuditTable.Arn", None),
     },

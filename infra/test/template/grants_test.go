@@ -166,7 +166,7 @@ func TestNoFunctionMayMoreThanTheDocumentDenies(t *testing.T) {
 		"client secrets are read":            {"GithubClientSecret", "", secret, []string{"Hosts", "Login", "Renewer"}},
 		"the audit trail is written":         {"AuditTable", "-", writes, []string{"Auditor"}},
 		"images of users and tasks are read": {"OperationsTable.StreamArn", "", reads, []string{"Auditor", "Jobs"}},
-		"images of runs are read":            {"RunsTable.StreamArn", "", reads, []string{"Dispatcher"}},
+		"images of runs are read":            {"RunsTable.StreamArn", "", reads, []string{"Auditor", "Dispatcher"}},
 		"images of sessions are read":        {"SessionsTable.StreamArn", "", reads, []string{"Auditor"}},
 		"images of API keys are read":        {"TokensTable.StreamArn", "", reads, []string{"Auditor"}},
 		"heads of the store are removed":     {"KvTable", "github:1", []string{"dynamodb:DeleteItem", "dynamodb:BatchWriteItem"}, []string{"Eraser"}},
