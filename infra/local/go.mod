@@ -16,6 +16,8 @@ require (
 
 require github.com/aws/aws-sdk-go-v2/service/eventbridge v1.55.8 // indirect
 
+require github.com/aws/aws-sdk-go-v2/service/secretsmanager v1.50.8 // indirect
+
 require (
 	github.com/Azure/go-ntlmssp v0.1.1 // indirect
 	github.com/DataDog/datadog-go/v5 v5.9.1 // indirect
