@@ -151,7 +151,7 @@ func TestFilters(t *testing.T) {
 	r.put(t, "7", "", "bob", "api_key.create", "k", 6*time.Hour)
 	r.put(t, "8", "42", "ann", "key.write", "", 40*24*time.Hour)
 	r.put(t, "9", "42", "ann", "run.create", aRun, 41*24*time.Hour)
-	r.put(t, "a", "42", "ann", "lock.release", aRun, 41*24*time.Hour)
+	r.put(t, "a", "42", "ann", "lock.release", aRun, 42*24*time.Hour)
 	at := func(ago time.Duration) string { return url.QueryEscape(born.Add(-ago).Format(time.RFC3339)) }
 	for query, want := range map[string]string{
 		of42:                              "[1 2 3 4 5 8 9 a]",
