@@ -15,6 +15,7 @@ import (
 	"github.com/opsplane/opsplane/shared/run/dispatch"
 	"github.com/opsplane/opsplane/shared/run/planstore"
 	"github.com/opsplane/opsplane/shared/run/runstore"
+	"github.com/opsplane/opsplane/shared/run/worktoken"
 	"github.com/opsplane/opsplane/shared/storage/awsclient"
 	"github.com/opsplane/opsplane/shared/storage/s3client"
 	"github.com/opsplane/opsplane/shared/telemetry"
@@ -24,7 +25,7 @@ import (
 func main() {
 	cfg := awsclient.Config()
 	db, table := awsclient.DynamoDB(cfg), os.Getenv("RUNS_TABLE")
-	box := sealed.NewBox(secret.New(cfg, os.Getenv("SERVER_SECRET"), time.Now).Keys)
+	server := secret.New(cfg, os.Getenv("SERVER_SECRET"), time.Now)
 	limits, err := runstore.LimitsFromEnv(os.Getenv)
 	if err != nil {
 		panic(err) // the template sets these
@@ -34,7 +35,8 @@ func main() {
 		dispatch: dispatch.Dispatcher{
 			Runs:          runstore.Store{DB: db, Table: table, Limits: limits},
 			Plans:         plans,
-			Open:          dispatch.Opener(hostclient.FromEnv(cfg, db, box, os.Getenv, time.Now)),
+			Open:          dispatch.Opener(hostclient.FromEnv(cfg, db, sealed.NewBox(server.Keys), os.Getenv, time.Now)),
+			WorkToken:     worktoken.New(server.Keys).Of,
 			PublicBaseURL: os.Getenv("PUBLIC_BASE_URL"),
 			Log:           telemetry.Logger(), Now: time.Now,
 		},

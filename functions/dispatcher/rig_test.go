@@ -21,6 +21,7 @@ import (
 	"github.com/opsplane/opsplane/shared/run/dispatch"
 	"github.com/opsplane/opsplane/shared/run/planstore"
 	"github.com/opsplane/opsplane/shared/run/runstore"
+	"github.com/opsplane/opsplane/shared/run/worktoken"
 	"github.com/opsplane/opsplane/shared/storage/attr"
 	"github.com/opsplane/opsplane/shared/storage/table"
 	"github.com/opsplane/opsplane/shared/vcs"
@@ -29,6 +30,9 @@ import (
 	"github.com/opsplane/opsplane/shared/vcs/grouptoken"
 	"github.com/opsplane/opsplane/shared/vcs/hostclient"
 )
+
+// secrets are the values of the server's secret.
+var secrets = sealed.Fixed(bytes.Repeat([]byte("s"), 40))
 
 var (
 	infraRepository = vcs.Installation{VCS: vcs.GitHub, ID: "42"}.Repository("7")
@@ -75,7 +79,7 @@ func plansOver(env *storagetest.Env) planstore.Store {
 }
 
 func (r *rig) groups(env *storagetest.Env) *grouptoken.Store {
-	return grouptoken.New(env.DynamoDB, env.Table("SessionsTable"), sealed.NewBox(sealed.Fixed(bytes.Repeat([]byte("s"), 40))))
+	return grouptoken.New(env.DynamoDB, env.Table("SessionsTable"), sealed.NewBox(secrets))
 }
 
 // over returns the function over an environment.
@@ -84,8 +88,9 @@ func (r *rig) over(env *storagetest.Env) *dispatcher {
 	return &dispatcher{
 		dispatch: dispatch.Dispatcher{
 			Runs: runsOver(env), Plans: plansOver(env), PublicBaseURL: "https://ops.example.com",
-			Open: dispatch.Opener(&hostclient.Hosts{App: app, GitLab: gitlabhost.New(r.gitlab.API), Tokens: r.groups(env)}),
-			Log:  r.Logger(), Now: r.Clock.Now,
+			Open:      dispatch.Opener(&hostclient.Hosts{App: app, GitLab: gitlabhost.New(r.gitlab.API), Tokens: r.groups(env)}),
+			WorkToken: worktoken.New(secrets).Of,
+			Log:       r.Logger(), Now: r.Clock.Now,
 		},
 		log: r.Logger(), now: r.Clock.Now,
 	}

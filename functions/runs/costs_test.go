@@ -10,6 +10,7 @@ import (
 	"github.com/opsplane/opsplane/infra/test/functiontest"
 	"github.com/opsplane/opsplane/shared/api/httpapi/httpapitest"
 	"github.com/opsplane/opsplane/shared/run"
+	"github.com/opsplane/opsplane/shared/run/changeset"
 	"github.com/opsplane/opsplane/shared/run/result"
 )
 
@@ -24,6 +25,7 @@ func TestListsUseWhatTheDocumentSays(t *testing.T) {
 		"list outputs, page of 20":             counting(one+"/outputs", false),
 		"ask for the text of a step":           counting(one+"/outputs/3/text", false),
 		"ask for the text of a run":            counting(one+"/text", false),
+		"list the stacks of a pull request":    counting("/repos/7/prs/17/stacks", false),
 	}, "Lists of runs")
 }
 
@@ -38,6 +40,7 @@ func counting(target string, held bool) costs.Scenario {
 			id = r.create(t, "42", "net")
 			r.report(t, id, 40)
 		}
+		r.changed(t, changeset.Stack{Name: "default", Paths: [][]string{{"default"}}, Members: members("net")})
 		r.Serve(routes(over(m.Role(function))))
 		target := base + strings.Replace(target, "{run}", string(id), 1)
 		event := httpapitest.Event(t, "GET", target, r.Caller, "")

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/opsplane/opsplane/shared/api/httpapi"
+	"github.com/opsplane/opsplane/shared/run/changeset"
 	"github.com/opsplane/opsplane/shared/run/output"
 	"github.com/opsplane/opsplane/shared/run/runindex"
 	"github.com/opsplane/opsplane/shared/run/runstore"
@@ -19,10 +20,12 @@ import (
 func main() {
 	cfg := awsclient.Config()
 	db, name := awsclient.DynamoDB(cfg), os.Getenv("RUNS_TABLE")
+	objects, bucket := s3client.New(cfg), os.Getenv("RUNS_BUCKET")
 	store := runstore.Store{DB: db, Table: name}
 	r := &runs{
 		store: store, index: runindex.New(table.Table{DB: db, Name: name}, store),
-		outputs: output.New(db, s3client.New(cfg), name, os.Getenv("RUNS_BUCKET")),
+		outputs: output.New(db, objects, name, bucket),
+		changes: changeset.Store{DB: db, Objects: objects, Table: name, Bucket: bucket},
 	}
 	httpapi.NewLambda(routes(r), telemetry.Logger(), time.Now).Serve()
 }
