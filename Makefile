@@ -50,7 +50,7 @@ events: ## show the events of the local stack, and wait for more (make run EVENT
 	@exec tail -n 100 -F "$(STATE)/events.jsonl"
 
 .PHONY: test
-test: ## run all tests, against real local servers (DYNAMODB=dynamodb-local: those of storage, on AWS's server)
+test: ## run all tests, against real local servers (DYNAMODB=dynamodb-local: those of storage, on AWS's server, with the race detector)
 	@RACE=$(RACE) DYNAMODB=$(DYNAMODB) infra/test/runtests $(MODULES)
 
 # The seeds of the targets are tests like others; this looks for what nobody thought of.
@@ -147,7 +147,7 @@ admin: ## operator's commands (ARGS="help"), on the local stack or on STACK=name
 	@STATE="$(STATE)" STACK="$(STACK)" exec $(TOOLS)/opsplane-admin $(ARGS)
 
 .PHONY: demo
-demo: ## send deliveries of GitHub and GitLab to the running local stack, so that there is something to query
+demo: ## send deliveries of GitHub and GitLab to the running local stack, and start plans and applies, so that there is something to query
 	@infra/build/compile $(TOOLS)/demo infra/admin ./cmd/demo
 	@STATE="$(STATE)" exec $(TOOLS)/demo
 

@@ -14,6 +14,7 @@ import (
 	"github.com/opsplane/opsplane/shared/credential/secret"
 	"github.com/opsplane/opsplane/shared/run/dispatch"
 	"github.com/opsplane/opsplane/shared/run/planstore"
+	"github.com/opsplane/opsplane/shared/run/runremoval"
 	"github.com/opsplane/opsplane/shared/run/runstore"
 	"github.com/opsplane/opsplane/shared/run/worktoken"
 	"github.com/opsplane/opsplane/shared/storage/awsclient"
@@ -38,6 +39,7 @@ func main() {
 			Open:          dispatch.Opener(hostclient.FromEnv(cfg, db, sealed.NewBox(server.Keys), os.Getenv, time.Now)),
 			WorkToken:     worktoken.New(server.Keys).Of,
 			PublicBaseURL: os.Getenv("PUBLIC_BASE_URL"),
+			Unfinished:    runremoval.Unfinished(plans.Objects, plans.Bucket),
 			Log:           telemetry.Logger(), Now: time.Now,
 		},
 		log: telemetry.Logger(), now: time.Now,

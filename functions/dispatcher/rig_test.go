@@ -20,6 +20,7 @@ import (
 	"github.com/opsplane/opsplane/shared/run"
 	"github.com/opsplane/opsplane/shared/run/dispatch"
 	"github.com/opsplane/opsplane/shared/run/planstore"
+	"github.com/opsplane/opsplane/shared/run/runremoval"
 	"github.com/opsplane/opsplane/shared/run/runstore"
 	"github.com/opsplane/opsplane/shared/run/worktoken"
 	"github.com/opsplane/opsplane/shared/storage/attr"
@@ -88,9 +89,10 @@ func (r *rig) over(env *storagetest.Env) *dispatcher {
 	return &dispatcher{
 		dispatch: dispatch.Dispatcher{
 			Runs: runsOver(env), Plans: plansOver(env), PublicBaseURL: "https://ops.example.com",
-			Open:      dispatch.Opener(&hostclient.Hosts{App: app, GitLab: gitlabhost.New(r.gitlab.API), Tokens: r.groups(env)}),
-			WorkToken: worktoken.New(secrets).Of,
-			Log:       r.Logger(), Now: r.Clock.Now,
+			Open:       dispatch.Opener(&hostclient.Hosts{App: app, GitLab: gitlabhost.New(r.gitlab.API), Tokens: r.groups(env)}),
+			WorkToken:  worktoken.New(secrets).Of,
+			Unfinished: runremoval.Unfinished(env.S3, env.Bucket("RunsBucket")),
+			Log:        r.Logger(), Now: r.Clock.Now,
 		},
 		log: r.Logger(), now: r.Clock.Now,
 	}

@@ -168,7 +168,7 @@ func TestLargeManifestIsReadFromTheBucket(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	name := runstore.ManifestPrefix + string(spec.ID)
+	name := runstore.ManifestObject(spec.ID)
 	if _, err := r.Env.S3.PutObject(t.Context(), &s3.PutObjectInput{Bucket: aws.String(r.Env.Bucket("RunsBucket")), Key: &name, Body: bytes.NewReader(document)}); err != nil {
 		t.Fatal(err)
 	}
