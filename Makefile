@@ -105,7 +105,7 @@ bench: ## measure handlers, chunks, artifacts, tokens and start-up, beside raw c
 .PHONY: bench-growth
 bench-growth: GROWTH_KEYS ?= 1000,100000,1000000
 bench-growth: ## the same operations among more and more keys (GROWTH_KEYS=1000,100000,1000000; some minutes)
-	@GROWTH_KEYS=$(GROWTH_KEYS) GOGC=400 go test -p 1 -timeout 60m -run '^$$' -bench Growth ./infra/measure/bench ./functions/installations ./functions/audit
+	@GROWTH_KEYS=$(GROWTH_KEYS) GOGC=400 go test -p 1 -timeout 60m -run '^$$' -bench Growth ./infra/measure/bench ./functions/installations ./functions/audit ./functions/runs
 
 .PHONY: load
 load: DURATION ?= 10m

@@ -18,18 +18,19 @@ import (
 func TestListsUseWhatTheDocumentSays(t *testing.T) {
 	const one = "/work-manifests/{run}"
 	costs.Check(t, function, map[string]costs.Scenario{
-		"list runs, page of 20":                counting("/work-manifests", false),
-		"list runs of a directory, page of 20": counting("/work-manifests?q=dir:net", false),
-		"read one run":                         counting(one, false),
-		"ask for a run that has not changed":   counting(one, true),
-		"list directories, page of 20":         counting("/dirspaces", false),
-		"list outputs, page of 20":             counting(one+"/outputs", false),
-		"ask for the text of a step":           counting(one+"/outputs/3/text", false),
-		"ask for the text of a run":            counting(one+"/text", false),
-		"list the stacks of a pull request":    counting("/repos/7/prs/17/stacks", false),
-		"ask for changes where there is none":  counting("/work-manifests?updated_since={now}", true),
-		"ask for changes, one run":             counting("/work-manifests?updated_since={last}", false),
-		"list drifts, page of 20":              counting("/api/v1/admin/drifts", false),
+		"list runs, page of 20":                 counting("/work-manifests", false),
+		"list runs of a directory, page of 20":  counting("/work-manifests?q=dir:net", false),
+		"read one run":                          counting(one, false),
+		"ask for a run that has not changed":    counting(one, true),
+		"ask for outputs that have not changed": counting(one+"/outputs", true),
+		"list directories, page of 20":          counting("/dirspaces", false),
+		"list outputs, page of 20":              counting(one+"/outputs", false),
+		"ask for the text of a step":            counting(one+"/outputs/3/text", false),
+		"ask for the text of a run":             counting(one+"/text", false),
+		"list the stacks of a pull request":     counting("/repos/7/prs/17/stacks", false),
+		"ask for changes where there is none":   counting("/work-manifests?updated_since={now}", true),
+		"ask for changes, one run":              counting("/work-manifests?updated_since={last}", false),
+		"list drifts, page of 20":               counting("/api/v1/admin/drifts", false),
 	}, "Lists of runs")
 }
 

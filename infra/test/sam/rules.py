@@ -102,6 +102,8 @@ GRANTS = {
     },
     "SystemFunction": {
         ("dynamodb:GetItem", "OperationsTable.Arn", ("TASK#*", "HEALTH")),
+        ("dynamodb:UpdateItem", "OperationsTable.Arn", ("TASK#*",)),
+        ("dynamodb:DeleteItem", "OperationsTable.Arn", ("TASKS",)),
     },
     "KvFunction": {
         ("dynamodb:GetItem", "KvTable.Arn", None),
@@ -391,7 +393,7 @@ CHOSEN_READS = {("AuthorizerFunction", "RunsTable.Arn")}
 
 # The functions that may remove anything at all.
 REMOVERS = {"CollectorFunction", "JobsFunction", "RenewerFunction", "EraserFunction", "DispatcherFunction", "RunnerFunction", "WorkerFunction",
-            "CommandsFunction"}
+            "CommandsFunction", "SystemFunction"}
 
 TABLES = {
     "TokensTable": {"pk": "S", "sk": "S", "by_name": "S"},
