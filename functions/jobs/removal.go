@@ -10,6 +10,7 @@ import (
 	"github.com/opsplane/opsplane/shared/audit/change"
 	"github.com/opsplane/opsplane/shared/background/task"
 	"github.com/opsplane/opsplane/shared/run/runstore"
+	"github.com/opsplane/opsplane/shared/run/standing"
 	"github.com/opsplane/opsplane/shared/vcs/pullrequest"
 	"github.com/opsplane/opsplane/shared/vcs/repository"
 )
@@ -19,6 +20,7 @@ type removal struct {
 	pullRequests pullrequest.Store
 	repositories repository.Store
 	runs         runstore.Store
+	standing     standing.Store
 	// before removes what other packages keep of a run.
 	before runstore.Before
 	// part is the maximum number of pull requests that are removed in a step. runPart
@@ -33,6 +35,9 @@ const (
 	// removalRuns is the number of runs that are removed in a step. A run has up to a
 	// hundred items and objects.
 	removalRuns = 20
+	// removalStanding is the number of items about what stands where that are removed in
+	// a step.
+	removalStanding = 500
 )
 
 func (r removal) step(ctx context.Context, run *task.Run, author change.Author) (bool, error) {
@@ -55,12 +60,15 @@ func (r removal) step(ctx context.Context, run *task.Run, author change.Author) 
 	return false, err
 }
 
-// removeRuns removes the runs of the repository. If the repository is there again, its
+// removeRuns removes the runs of the repository, and then what they left standing. If the repository is there again, its
 // runs stay: some may be new.
 func (r removal) removeRuns(ctx context.Context, run *task.Run, what repository.Removal, author change.Author) (bool, error) {
 	of := run.Installation.Repository(what.Repository)
 	if _, err := r.repositories.Get(ctx, of); !errors.Is(err, fault.ErrNotFound) {
 		return err == nil, err
 	}
-	return r.runs.RemoveRepository(ctx, of, r.runPart, r.before, author)
+	if finished, err := r.runs.RemoveRepository(ctx, of, r.runPart, r.before, author); err != nil || !finished {
+		return false, err
+	}
+	return r.standing.RemoveRepository(ctx, of, removalStanding)
 }

@@ -45,11 +45,18 @@ type Plans interface {
 	RemoveUsed(ctx context.Context, apply run.ID) error
 }
 
+// Folder folds in runs that have ended. fold.Folder has the method.
+type Folder interface {
+	// Run folds in what a run that has ended did. It is safe to repeat.
+	Run(context.Context, run.Run) error
+}
+
 // Dispatcher starts and ends runs. It is safe for concurrent use, also by several
 // processes.
 type Dispatcher struct {
 	Runs  runstore.Store
 	Plans Plans
+	Fold  Folder
 	Open  hostclient.Opener[Host]
 	// PublicBaseURL is the address at which runners reach this server, without a slash
 	// at its end. If it is empty, no run can be started.
