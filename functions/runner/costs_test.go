@@ -22,6 +22,14 @@ func TestOperationsUseWhatTheDocumentSays(t *testing.T) {
 			j.store(t, net, strings.Repeat("x", 3000), "").WantBody(t, 200, "")
 			return r.start(t, vcs.GitHub, run.Apply, j.chosen(t)...)
 		}, "GET", "/plans?path=net&workspace=default", ""),
+		"announce the upload of a plan": counting(planning, "POST", "/plans/upload", uploadBody(net, strings.Repeat("x", 3000))),
+		"store a plan that was uploaded": counting(func(t *testing.T, r *rig) job {
+			j := planning(t, r)
+			j.send(t, net, strings.Repeat("x", 3000))
+			return j
+		}, "POST", "/plans", planBody(net, uploadedPlan, "")),
+		"fetch a plan that was uploaded": counting(applyOfUpload, "GET", "/plans?path=net&workspace=default", ""),
+		"find where a plan is":           counting(applyOfUpload, "GET", "/plans/download?path=net&workspace=default", ""),
 		"report a plan": counting(func(t *testing.T, r *rig) job {
 			j := planning(t, r)
 			j.store(t, net, strings.Repeat("x", 3000), "").WantBody(t, 200, "")
@@ -38,6 +46,15 @@ func TestOperationsUseWhatTheDocumentSays(t *testing.T) {
 		"list directories":          counting(planning, "GET", "/workspaces", ""),
 		"list directories, by POST": counting(planning, "POST", "/workspaces", ""),
 	}, "Runners")
+}
+
+// applyOfUpload returns an apply that uses a plan that was uploaded.
+func applyOfUpload(t *testing.T, r *rig) job {
+	t.Helper()
+	j := r.start(t, vcs.GitHub, run.Plan)
+	j.send(t, net, strings.Repeat("x", 3000))
+	j.store(t, net, uploadedPlan, "").WantBody(t, 200, "")
+	return r.start(t, vcs.GitHub, run.Apply, j.chosen(t)...)
 }
 
 // counting counts one request of a run's runner.

@@ -92,6 +92,31 @@ var scenarios = map[string]scenario{
 		},
 		check: ok(`{"data":"YWJj"}`, nil),
 	},
+	"upload announced": {
+		method: "POST", rest: "/plans/upload", body: uploadBody(net, "abc"),
+		prepare: func(t *testing.T, r *rig) job { return r.start(t, vcs.GitHub, run.Plan) },
+		check: func(t *testing.T, j job, resp functiontest.Response) {
+			t.Helper()
+			resp.Want(t, 200, "")
+			j.store(t, net, uploadedPlan, "").Want(t, 400, "PLAN_NOT_UPLOADED")
+			j.send(t, net, "abc")
+			j.store(t, net, uploadedPlan, "").WantBody(t, 200, "")
+		},
+	},
+	"uploaded plan stored": {
+		method: "POST", rest: "/plans", body: planBody(net, uploadedPlan, ""),
+		prepare: func(t *testing.T, r *rig) job {
+			j := r.start(t, vcs.GitHub, run.Plan)
+			j.send(t, net, "abc")
+			return j
+		},
+		check: ok("", func(t *testing.T, j job) {
+			found, err := j.plans.Of(t.Context(), j.id, j.Clock.Now())
+			if err != nil || len(found) != 1 || !found[0].Uploaded || found[0].Size != 3 {
+				t.Errorf("got %+v, %v", found, err)
+			}
+		}),
+	},
 	"results": {
 		method: "PUT", body: planned,
 		prepare: func(t *testing.T, r *rig) job {

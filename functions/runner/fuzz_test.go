@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"encoding/base64"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"net/http"
@@ -11,6 +12,7 @@ import (
 
 	"github.com/opsplane/opsplane/shared/api/fault"
 	"github.com/opsplane/opsplane/shared/run"
+	"github.com/opsplane/opsplane/shared/run/planstore"
 )
 
 // post returns a request with a body, for a run.
@@ -56,6 +58,31 @@ func FuzzPlanBody(f *testing.F) {
 		}
 		if want, err := base64.StdEncoding.DecodeString(sent.Data); err != nil || !bytes.Equal(want, p.bytes) || len(p.bytes) > maxPlan {
 			t.Fatalf("got %d bytes, %v; want %d", len(p.bytes), err, len(want))
+		}
+	})
+}
+
+// FuzzUploadBody checks that a body is refused, or announces a plan of a directory in its
+// one form, with a size and a SHA-256 in its one form.
+func FuzzUploadBody(f *testing.F) {
+	for _, body := range []string{
+		uploadBody(net, "plan"), uploadBody(app, ""), `{"path":".","workspace":"default","size":1e3,"sha256":""}`, `{"size":9223372036854775808}`,
+		`{"path":"a/../b","workspace":"w","size":1,"sha256":"x"}`, `{"size":{}}`, `null`, "\xff",
+	} {
+		f.Add([]byte(body))
+	}
+	f.Fuzz(func(t *testing.T, body []byte) {
+		u, err := decodeUpload(post(t, body))
+		if err != nil {
+			refused(t, err)
+			return
+		}
+		if again, err := run.NewDirspace(u.of.Dir, u.of.Workspace); err != nil || again != u.of {
+			t.Fatalf("got %+v, %v", u.of, err)
+		}
+		sum, err := hex.DecodeString(u.content.Digest)
+		if err != nil || hex.EncodeToString(sum) != u.content.Digest || len(sum) != 32 || u.content.Size < 0 || u.content.Size > planstore.MaxUpload {
+			t.Fatalf("got %+v", u.content)
 		}
 	})
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/opsplane/opsplane/shared/api/fault"
 	"github.com/opsplane/opsplane/shared/api/httpapi"
 	"github.com/opsplane/opsplane/shared/run"
+	"github.com/opsplane/opsplane/shared/run/plancommand"
 	"github.com/opsplane/opsplane/shared/run/planstore"
 )
 
@@ -63,23 +64,41 @@ func dirspace(dir, workspace string) (run.Dirspace, error) {
 	return d, nil
 }
 
-// storePlan stores a plan. A repeated request replaces it.
+// storePlan stores a plan. A repeated request replaces it. If the runner has uploaded
+// the plan, it sends what plancommand.Stored knows, and the upload becomes the plan.
 func (s *runner) storePlan(ctx context.Context, call httpapi.Call, p plan) (httpapi.Empty, error) {
-	r, err := s.runs.Get(ctx, idOf(call))
+	r, err := s.planning(ctx, call, p.of)
 	if err != nil {
 		return httpapi.Empty{}, err
 	}
-	if !r.Type.IsPlan() {
-		return httpapi.Empty{}, access.Refuse(access.StepRestriction, "the run makes no plans")
+	if plancommand.Stored(p.bytes) {
+		err = s.plans.PutUploaded(ctx, r.ID, p.of, p.hasChanges, call.Now)
+	} else {
+		err = s.plans.Put(ctx, r.ID, p.of, p.bytes, p.hasChanges, call.Now)
 	}
-	if !slices.Contains(r.Dirspaces, p.of) {
-		return httpapi.Empty{}, fault.Invalidf("INVALID_DIRSPACE", "the run does not work on %s", p.of)
-	}
-	err = s.plans.Put(ctx, r.ID, p.of, p.bytes, p.hasChanges, call.Now)
-	if errors.Is(err, planstore.ErrInactive) {
+	switch {
+	case errors.Is(err, planstore.ErrInactive):
 		err = ended()
+	case errors.Is(err, planstore.ErrNotUploaded):
+		err = fault.Invalidf("PLAN_NOT_UPLOADED", "the plan of %s was not uploaded, or only a part of it", p.of)
 	}
 	return httpapi.Empty{}, err
+}
+
+// planning returns the run whose runner sends the request, if it makes plans and works
+// on a dirspace.
+func (s *runner) planning(ctx context.Context, call httpapi.Call, of run.Dirspace) (run.Run, error) {
+	r, err := s.runs.Get(ctx, idOf(call))
+	if err != nil {
+		return run.Run{}, err
+	}
+	if !r.Type.IsPlan() {
+		return run.Run{}, access.Refuse(access.StepRestriction, "the run makes no plans")
+	}
+	if !slices.Contains(r.Dirspaces, of) {
+		return run.Run{}, fault.Invalidf("INVALID_DIRSPACE", "the run does not work on %s", of)
+	}
+	return r, nil
 }
 
 // ended refuses a request of a run that ended after the authorizer had read it.
@@ -100,18 +119,4 @@ func decodeFetch(r *http.Request) (run.Dirspace, error) {
 // fetched is the response with a plan.
 type fetched struct {
 	Data []byte `json:"data"` // base64 in JSON
-}
-
-// fetchPlan returns the plan that was chosen for a running apply. It may be fetched
-// again until the apply ends, because a response can be lost.
-func (s *runner) fetchPlan(ctx context.Context, call httpapi.Call, of run.Dirspace) (fetched, error) {
-	r, err := s.runs.Get(ctx, idOf(call))
-	if err != nil {
-		return fetched{}, err
-	}
-	if !r.Type.IsApply() || r.State != run.Running {
-		return fetched{}, access.Refuse(access.StepRestriction, "the run is not a running apply")
-	}
-	bytes, err := s.plans.Read(ctx, r.ID, of, call.Now)
-	return fetched{bytes}, err
 }

@@ -10,11 +10,12 @@ import (
 	"github.com/opsplane/opsplane/shared/run"
 	"github.com/opsplane/opsplane/shared/run/runindex"
 	"github.com/opsplane/opsplane/shared/run/runquery"
+	"github.com/opsplane/opsplane/shared/run/runview"
 )
 
 // dirspaceRow is a dirspace of a run in the list. Its id is that of the run.
 type dirspaceRow struct {
-	common
+	runview.Common
 	Dir       string `json:"dir"`
 	Workspace string `json:"workspace"`
 }
@@ -73,7 +74,7 @@ func (r *runs) listDirspaces(ctx context.Context, call httpapi.Call, l dirspaceL
 }
 
 func dirspaceRowOf(d runindex.Dirspace) dirspaceRow {
-	row := dirspaceRow{common: commonOf(d.Run, d.State()), Dir: d.Dir, Workspace: d.Workspace}
+	row := dirspaceRow{Common: runview.CommonOf(d.Run, d.State()), Dir: d.Dir, Workspace: d.Workspace}
 	if row.CompletedAt == "" {
 		row.CompletedAt = timestamp.Format(d.Run.UnlockedAt)
 	}

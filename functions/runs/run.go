@@ -1,7 +1,6 @@
 package main
 
 import (
-	"cmp"
 	"context"
 	"fmt"
 	"net/http"
@@ -9,102 +8,16 @@ import (
 	"github.com/opsplane/opsplane/shared/api/fault"
 	"github.com/opsplane/opsplane/shared/api/httpapi"
 	"github.com/opsplane/opsplane/shared/api/paging"
-	"github.com/opsplane/opsplane/shared/api/timestamp"
 	"github.com/opsplane/opsplane/shared/run"
 	"github.com/opsplane/opsplane/shared/run/runindex"
 	"github.com/opsplane/opsplane/shared/run/runquery"
+	"github.com/opsplane/opsplane/shared/run/runview"
 	"github.com/opsplane/opsplane/shared/vcs"
 )
 
-// common is what rows of both lists show of a run.
-type common struct {
-	BaseBranch  string `json:"base_branch"`
-	BaseRef     string `json:"base_ref"`
-	Branch      string `json:"branch"`
-	BranchRef   string `json:"branch_ref"`
-	CompletedAt string `json:"completed_at,omitempty"`
-	CreatedAt   string `json:"created_at"`
-	Environment string `json:"environment,omitempty"`
-	ID          run.ID `json:"id"`
-	// Kind is a text, or a pullRequest.
-	Kind     any      `json:"kind"`
-	Owner    string   `json:"owner"`
-	Repo     string   `json:"repo"`
-	RunID    string   `json:"run_id,omitempty"`
-	RunType  run.Type `json:"run_type"`
-	State    string   `json:"state"`
-	TagQuery string   `json:"tag_query"`
-	User     string   `json:"user,omitempty"`
-}
-
-type pullRequest struct {
-	Number int64  `json:"pull_number"`
-	Title  string `json:"pull_request_title,omitempty"`
-}
-
-func commonOf(r *runindex.Run, state string) common {
-	var kind any = r.Kind.Name
-	if r.Kind.Name == run.PullRequest {
-		kind = pullRequest{r.Kind.Number, r.Kind.Title}
-	}
-	return common{
-		BaseBranch: r.Base.Branch, BaseRef: r.Base.Commit, Branch: r.Source.Branch, BranchRef: r.Source.Commit,
-		CompletedAt: timestamp.Format(r.EndedAt), CreatedAt: timestamp.Format(r.CreatedAt), Environment: r.Environment, ID: r.ID, Kind: kind,
-		Owner: r.Owner, Repo: r.Name, RunID: cmp.Or(r.CIRun, r.Dispatch.ID), RunType: r.Type.Shown(), State: state, TagQuery: r.TagQuery, User: r.User,
-	}
-}
-
-// runRow is a run in the list, and the response for one run.
-type runRow struct {
-	common
-	RepoID    vcs.ID        `json:"repo_id"`
-	StartedAt string        `json:"started_at,omitempty"`
-	RunURL    string        `json:"run_url,omitempty"`
-	Reason    *reason       `json:"reason,omitempty"`
-	Dirspaces []runDirspace `json:"dirspaces"`
-	// Omitted is the number of dirspaces that no response could carry.
-	Omitted int `json:"dirspaces_omitted,omitempty"`
-}
-
-// reason says why a run was aborted.
-type reason struct {
-	Code run.ReasonCode `json:"code"`
-	Text string         `json:"text"`
-}
-
-// runDirspace is a dirspace of a run. What is not known yet is left out.
-type runDirspace struct {
-	Dir        string `json:"dir"`
-	Workspace  string `json:"workspace"`
-	Success    *bool  `json:"success,omitempty"`
-	HasChanges *bool  `json:"has_changes,omitempty"`
-	Destroys   *bool  `json:"destroys,omitempty"`
-}
-
-func runRowOf(r *runindex.Run) runRow {
-	row := runRow{
-		common: commonOf(r, string(r.Shown())), RepoID: r.Repository.ID, StartedAt: timestamp.Format(r.StartedAt), RunURL: r.URL,
-		Dirspaces: make([]runDirspace, len(r.Dirspaces)), Omitted: r.Omitted,
-	}
-	if r.Reason != (run.Reason{}) {
-		row.Reason = &reason{r.Reason.Code, r.Reason.Text}
-	}
-	for i, d := range r.Dirspaces {
-		row.Dirspaces[i] = runDirspace{Dir: d.Dir, Workspace: d.Workspace}
-		outcome, done := r.Outcome(i)
-		if done || r.Shown() == run.Aborted {
-			row.Dirspaces[i].Success = new(outcome.Has(run.Succeeded))
-		}
-		if outcome.Has(run.HasResult) && r.Type.IsPlan() {
-			row.Dirspaces[i].HasChanges, row.Dirspaces[i].Destroys = new(outcome.Has(run.HasChanges)), new(outcome.Has(run.Destroys))
-		}
-	}
-	return row
-}
-
 type runPage struct {
 	paging.Links
-	Runs []runRow `json:"work_manifests"`
+	Runs []runview.Run `json:"work_manifests"`
 }
 
 // runsShape is the form of the cursor: the time and the id.
@@ -152,7 +65,7 @@ func (r *runs) list(ctx context.Context, call httpapi.Call, l runListing) (runPa
 		on = cursor(*found.On)
 	}
 	page := paging.Part(l.page, found.Rows, on, func(r runindex.Run) []string { return cursor(runindex.PlaceOf(r.Run)) })
-	return runPage{page.Links(), paging.Map(page, func(r runindex.Run) runRow { return runRowOf(&r) }).Results}, nil
+	return runPage{page.Links(), paging.Map(page, func(r runindex.Run) runview.Run { return runview.Of(&r) }).Results}, nil
 }
 
 // find reads a run of the installation, without dirspaces that are in chunks.
@@ -187,16 +100,16 @@ func (r *runs) tag(ctx context.Context, call httpapi.Call, id run.ID) (httpapi.T
 }
 
 // get returns one run.
-func (r *runs) get(ctx context.Context, call httpapi.Call, id run.ID) (runRow, error) {
+func (r *runs) get(ctx context.Context, call httpapi.Call, id run.ID) (runview.Run, error) {
 	found, err := r.find(ctx, call.Installation, id)
 	if err != nil {
-		return runRow{}, err
+		return runview.Run{}, err
 	}
 	if len(found.Dirspaces) != found.DirspaceCount {
 		if found.Dirspaces, err = r.store.Dirspaces(ctx, id); err != nil {
-			return runRow{}, err
+			return runview.Run{}, err
 		}
 	}
 	found.Fit()
-	return runRowOf(found), nil
+	return runview.Of(found), nil
 }

@@ -65,11 +65,12 @@ func (s Spec) Origin() Origin {
 }
 
 // AcceptsCommit reports whether a CI job that has checked out the commit may do the
-// run. A run on the destination branch itself accepts each commit: the host keeps
-// naming the commit of that branch from the time of the pull request (runner
-// protocol, 13.3).
+// run. A run of a pull request or for drift that is on the destination branch itself
+// accepts each commit: the host keeps naming the commit of that branch from the time
+// of the pull request (runner protocol, 13.3). A run that somebody started on a branch
+// accepts no other commit than its own, because its plan was read for that one.
 func (s Spec) AcceptsCommit(commit string) bool {
-	return commit == s.Source.Commit || s.Base.Commit == s.Source.Commit
+	return commit == s.Source.Commit || s.Kind.Name != Branch && s.Base.Commit == s.Source.Commit
 }
 
 // Validate returns an error that says what is wrong with a new run.

@@ -82,6 +82,9 @@ func TestCommitIsCheckedUnlessTheRunIsOnItsDestination(t *testing.T) {
 	if !s.AcceptsCommit("cc") {
 		t.Error("a run on its destination branch refuses a commit")
 	}
+	if s.Kind = (run.Kind{Name: run.Branch}); s.AcceptsCommit("cc") || !s.AcceptsCommit("bb") {
+		t.Error("a run that somebody started on a branch accepts another commit")
+	}
 }
 
 func TestReasonsSayWhatAPersonCanDo(t *testing.T) {

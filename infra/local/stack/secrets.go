@@ -9,6 +9,7 @@ import (
 	"encoding/pem"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -16,6 +17,8 @@ import (
 
 	"github.com/opsplane/opsplane/infra/local/demohost"
 	"github.com/opsplane/opsplane/infra/local/state"
+	"github.com/opsplane/opsplane/shared/credential/secret"
+	"github.com/opsplane/opsplane/shared/vcs/webhook"
 )
 
 // appKey returns the App's private key, and generates it if it is missing.
@@ -54,8 +57,30 @@ func (s *stack) standIn() error {
 	if err != nil {
 		return err
 	}
-	s.hosts, err = demohost.Start(key)
+	signs, err := s.secret(state.GitHubWebhookSecret)
+	if err != nil {
+		return err
+	}
+	tokens, err := s.secret(state.WebhookTokenSecret)
+	if err != nil {
+		return err
+	}
+	derived, err := secret.Derive(tokens, webhook.Purpose)
+	if err != nil {
+		return err
+	}
+	token, _ := webhook.Token(derived, demohost.Group)
+	s.hosts, err = demohost.Start(demohost.Config{
+		Key: key, Server: s.url, GitHubSecret: signs, GitLabToken: token, States: s.Path(filepath.Join(state.Data, state.Terraform)),
+		Log: func() io.WriteCloser { return s.Console.Lines("ci") },
+	})
 	return err
+}
+
+// secret returns a secret that the stack has made.
+func (s *stack) secret(name string) (string, error) {
+	text, err := os.ReadFile(s.Path(filepath.Join(state.Secrets, name)))
+	return strings.TrimSpace(string(text)), err
 }
 
 // makeSecrets generates the secrets that are missing. For a local stack the folder takes the

@@ -143,6 +143,8 @@ func withRunners(rows map[string]row) map[string]row {
 		rows["POST "+pattern+"/initiate"] = row{target: target + "/initiate", body: start, status: 200}
 		rows["POST "+pattern+"/plans"] = row{target: target + "/plans", body: `{"path":"net","workspace":"default","plan_data":""}`, passes: plan, status: 200}
 		rows["GET "+pattern+"/plans"] = row{target: strings.Replace(target, at.id, at.applyID, 1) + "/plans?path=net&workspace=default", passes: apply, status: 200}
+		rows["POST "+pattern+"/plans/upload"] = row{target: target + "/plans/upload", body: `{"path":"net","workspace":"default","size":0,"sha256":"` + emptySHA256 + `"}`, passes: plan, status: 200}
+		rows["GET "+pattern+"/plans/download"] = row{target: strings.Replace(target, at.id, at.applyID, 1) + "/plans/download?path=net&workspace=default", passes: apply, status: 200}
 		rows["PUT "+pattern] = row{target: target, body: `{"steps":[]}`, passes: plan, status: 200, ends: true}
 		rows["GET "+pattern+"/workspaces"] = row{target: target + "/workspaces", passes: plan, status: 200}
 		rows["POST "+pattern+"/workspaces"] = row{target: target + "/workspaces", passes: plan, status: 200}
@@ -150,6 +152,9 @@ func withRunners(rows map[string]row) map[string]row {
 	rows["POST /api/github/v1/work-manifests/{work_manifest_id}/access-token"] = row{target: "/api/github/v1/work-manifests/{run}/access-token", passes: []string{runToken}, status: 200}
 	return rows
 }
+
+// emptySHA256 is the SHA-256 of no bytes.
+const emptySHA256 = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
 
 const (
 	store          = "/api/v1/{vcs}/kv/{installation_id}"

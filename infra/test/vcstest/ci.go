@@ -1,6 +1,7 @@
 package vcstest
 
 import (
+	"cmp"
 	"encoding/json"
 	"net/http"
 	"slices"
@@ -26,12 +27,17 @@ type CI struct {
 	// OnStart is called with each run that is started, after the run is kept and before the
 	// response. Set it before the first request.
 	OnStart func(CIRun)
+	// OnCancel is called with each run that is cancelled, before the response. Set it before
+	// the first request. Neither function may send a request to the stand-in.
+	OnCancel func(CIRun)
 	// WithoutDetails makes the stand-in refuse return_run_details, as GitHub Enterprise Server
 	// 3.20 does.
 	WithoutDetails bool
 	// Inputs are the inputs that the workflow declares. Nil stands for all that the product
 	// may send.
 	Inputs []string
+	// First is the id of the first run. Zero stands for 9001. Later ids follow it.
+	First int64
 
 	mu   sync.Mutex
 	runs []CIRun
@@ -58,13 +64,21 @@ func (c *CI) Set(id int64, status, conclusion string) {
 // start keeps a new run.
 func (c *CI) start(run CIRun) CIRun {
 	c.mu.Lock()
-	run.ID = int64(len(c.runs) + 9001)
+	run.ID = cmp.Or(c.First, 9001) + int64(len(c.runs))
 	c.runs = append(c.runs, run)
 	c.mu.Unlock()
 	if c.OnStart != nil {
 		c.OnStart(run)
 	}
 	return run
+}
+
+// cancel ends a run in the host's words.
+func (c *CI) cancel(run CIRun, status, conclusion string) {
+	c.Set(run.ID, status, conclusion)
+	if c.OnCancel != nil {
+		c.OnCancel(run)
+	}
 }
 
 // find returns the run of a repository that a path names.

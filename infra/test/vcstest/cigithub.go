@@ -97,6 +97,6 @@ func (g *GitHub) cancelRun(_ http.ResponseWriter, r *http.Request, _ []Repositor
 	case run.Status == "completed":
 		return reply{http.StatusConflict, map[string]any{"message": "Cannot cancel a workflow run that is completed."}}
 	}
-	g.CI.Set(run.ID, "completed", "cancelled")
+	g.CI.cancel(run, "completed", "cancelled")
 	return reply{http.StatusAccepted, map[string]any{}}
 }

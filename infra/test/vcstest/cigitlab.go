@@ -76,7 +76,7 @@ func (g *GitLab) cancelPipeline(_ http.ResponseWriter, r *http.Request, account 
 	}
 	if run.Status != "success" && run.Status != "failed" {
 		run.Status = "canceled"
-		g.CI.Set(run.ID, run.Status, "")
+		g.CI.cancel(run, run.Status, "")
 	}
 	return reply{http.StatusCreated, pipeline(run)}
 }

@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+
+	"github.com/opsplane/opsplane/shared/run/plancommand"
 )
 
 // config is a repository configuration. Numbers keep their text.
@@ -86,6 +88,24 @@ func (c config) estimateCosts(proxy bool) error {
 	}
 	estimation["enabled"] = enabled && proxy
 	c["cost_estimation"] = estimation
+	return nil
+}
+
+// uploadPlans makes the runner upload plans to this server, unless the configuration says
+// how plans are kept. api is the address at which runners reach this server.
+func (c config) uploadPlans(api string) error {
+	given, ok := c["storage"]
+	if !ok {
+		given = map[string]any{}
+	}
+	storage, ok := given.(map[string]any)
+	if !ok {
+		return errors.New("config.storage must be an object")
+	}
+	if _, ok := storage["plans"]; !ok {
+		storage["plans"] = plancommand.Storage(api)
+	}
+	c["storage"] = storage
 	return nil
 }
 

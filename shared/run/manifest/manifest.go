@@ -48,6 +48,9 @@ type Work struct {
 	// CostProxy says that this server has the proxy for prices. Without it, the
 	// runner's cost estimation would fail.
 	CostProxy bool
+	// PlanUploads says that the runner of a plan uploads plans to the bucket of this
+	// server, unless the configuration says how plans are kept.
+	PlanUploads bool
 	// Dirspaces are what a plan or an apply works on.
 	Dirspaces []Dirspace
 	// Before and After are all dirspaces of the repository before and after the
@@ -132,6 +135,9 @@ func Build(w Work) ([]byte, error) {
 		}
 		if err := c.estimateCosts(w.CostProxy); err != nil {
 			return nil, err
+		}
+		if w.PlanUploads && w.Type.IsPlan() {
+			err = c.uploadPlans(d.APIBase)
 		}
 	case w.Type == run.Index:
 		d.Dirs = list(w.Dirs, func(dir string) string { return dir })

@@ -12,6 +12,7 @@ import (
 
 	"github.com/opsplane/opsplane/shared/run"
 	"github.com/opsplane/opsplane/shared/run/manifest"
+	"github.com/opsplane/opsplane/shared/run/plancommand"
 	"github.com/opsplane/opsplane/shared/vcs"
 )
 
@@ -201,6 +202,39 @@ func TestCostsAreEstimatedOnlyIfAskedForAndPossible(t *testing.T) {
 	}
 }
 
+func TestPlansAreUploadedUnlessTheConfigurationSaysOtherwise(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		of      run.Type
+		uploads bool
+		config  string
+		want    string
+	}{
+		{run.Plan, false, ``, ``},
+		{run.Plan, true, ``, `{"plans":uploads}`},
+		{run.Plan, true, `{"storage":{"plans":null,"x":1}}`, `{"plans":uploads,"x":1}`},
+		{run.Plan, true, `{"storage":{"plans":{"method":"s3","bucket":"b","region":"r"}}}`, `{"plans":{"bucket":"b","method":"s3","region":"r"}}`},
+		{run.Apply, true, ``, ``},
+	} {
+		w := work(c.of)
+		w.Config, w.PlanUploads, w.Dirspaces = json.RawMessage(c.config), c.uploads, nil
+		uploads, err := json.Marshal(plancommand.Storage("https://tf.example.org/api/github"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		var want any
+		if c.want != "" {
+			if err := json.Unmarshal([]byte(strings.ReplaceAll(c.want, "uploads", string(uploads))), &want); err != nil {
+				t.Fatal(err)
+			}
+		}
+		config := members(t, w)["config"].(map[string]any)
+		if !reflect.DeepEqual(config["storage"], want) {
+			t.Errorf("%s of %s: got %v, want %v", c.of, c.config, config["storage"], want)
+		}
+	}
+}
+
 func TestConfigurationHoldsNoNull(t *testing.T) {
 	t.Parallel()
 	w := work(run.Index)
@@ -291,7 +325,10 @@ func TestWorkThatARunnerCannotDoIsRefused(t *testing.T) {
 		"followed by":                 func(w *manifest.Work) { w.Config = json.RawMessage(`{} {}`) },
 		"must be a JSON object":       func(w *manifest.Work) { w.Config = json.RawMessage(`null`) },
 		"config.workflows[1] is null": func(w *manifest.Work) { w.Config = json.RawMessage(`{"workflows":[{},null]}`) },
-		"cost_estimation must be an":  func(w *manifest.Work) { w.Config = json.RawMessage(`{"cost_estimation":true,"workflows":[{}]}`) },
+		"config.storage must be an": func(w *manifest.Work) {
+			w.PlanUploads, w.Config = true, json.RawMessage(`{"storage":"s3","workflows":[{}]}`)
+		},
+		"cost_estimation must be an": func(w *manifest.Work) { w.Config = json.RawMessage(`{"cost_estimation":true,"workflows":[{}]}`) },
 		"enabled must be a boolean": func(w *manifest.Work) {
 			w.Config = json.RawMessage(`{"cost_estimation":{"enabled":"no"},"workflows":[{}]}`)
 		},

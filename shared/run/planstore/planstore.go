@@ -5,6 +5,8 @@
 //
 //   - The plan's item decides: it names the object. An object that no item names
 //     counts for nothing, and expires.
+//   - The name of an object has the SHA-256 of its bytes. So no object changes, also
+//     not one that a runner uploads itself, with a presigned URL.
 //   - A plan changes only while its run is queued or running.
 //   - An apply reads the plans that it was created with, and no others. It may read
 //     them again, because a response can be lost.
@@ -43,12 +45,20 @@ type Plan struct {
 	Dirspace run.Dirspace
 	// HasChanges says that applying the plan changes something.
 	HasChanges bool
-	// Size is the number of bytes.
-	Size int64
-	// Digest is the SHA-256 of the bytes, in hexadecimal digits.
-	Digest string
+	Content
+	// Uploaded says that the runner has sent the bytes to the bucket itself. They may
+	// be too many for a response.
+	Uploaded bool
 	// StoredAt is when the plan was stored. ExpiresAt is when it is removed.
 	StoredAt, ExpiresAt time.Time
+}
+
+// Content describes the bytes of a plan.
+type Content struct {
+	// Size is the number of bytes.
+	Size int64
+	// Digest is the SHA-256 of the bytes, in lower-case hexadecimal digits.
+	Digest string
 }
 
 // ErrInactive refuses a plan of a run that is neither queued nor running.
@@ -65,6 +75,7 @@ const (
 	attrSize      = "size"
 	attrDigest    = "digest"
 	attrStored    = "stored_at"
+	attrUploaded  = "uploaded"
 	attrTTL       = "ttl"
 )
 
@@ -77,15 +88,17 @@ func (s Store) table() table.Table { return table.Table{DB: s.DB, Name: s.Table}
 // sort key, so it holds their digest.
 func key(id run.ID, d run.Dirspace) attr.Item {
 	k := runstore.Key(id)
-	k["sk"] = attr.String(sortPrefix + digestOf([]byte(d.Dir+"\x00"+d.Workspace)))
+	k["sk"] = attr.String(sortPrefix + dirspaceDigest(d))
 	return k
 }
+
+func dirspaceDigest(d run.Dirspace) string { return digestOf([]byte(d.Dir + "\x00" + d.Workspace)) }
 
 // object returns the name of the object with some bytes. Each content has a name of
 // its own: a repeated upload writes the same object, and a plan that replaces
 // another does not change bytes that somebody is reading.
 func object(id run.ID, d run.Dirspace, digest string) string {
-	return fmt.Sprintf("%s%s/%s/%s", Prefix, id, digestOf([]byte(d.Dir + "\x00" + d.Workspace))[:32], digest)
+	return fmt.Sprintf("%s%s/%s/%s", Prefix, id, dirspaceDigest(d)[:32], digest)
 }
 
 func digestOf(b []byte) string {
@@ -98,7 +111,7 @@ func decode(item attr.Item) (Plan, error) {
 	r := attr.Read(item)
 	p := Plan{
 		Dirspace:   run.Dirspace{Dir: r.String(attrDir), Workspace: r.String(attrWorkspace)},
-		HasChanges: r.Bool(attrChanges), Size: r.Int(attrSize), Digest: r.String(attrDigest),
+		HasChanges: r.Bool(attrChanges), Content: Content{Size: r.Int(attrSize), Digest: r.String(attrDigest)}, Uploaded: r.Bool(attrUploaded),
 		StoredAt: r.Time(attrStored), ExpiresAt: r.Time(attrTTL),
 	}
 	if err := r.Err(); err != nil {

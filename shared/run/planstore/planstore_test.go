@@ -81,6 +81,16 @@ func (r rig) put(t *testing.T, id run.ID, d run.Dirspace, plan string, changes b
 	}
 }
 
+// read returns the bytes of the plan that an apply uses for a dirspace.
+func (r rig) read(t *testing.T, apply run.ID, d run.Dirspace, now time.Time) ([]byte, error) {
+	t.Helper()
+	chosen, err := r.plans.Chosen(t.Context(), apply, d, now)
+	if err != nil {
+		return nil, err
+	}
+	return r.plans.Read(t.Context(), chosen)
+}
+
 // uses returns the uses of all plans of a run.
 func (r rig) uses(t *testing.T, plan run.ID) []planstore.Use {
 	t.Helper()
@@ -117,24 +127,24 @@ func TestApplyReadsThePlansThatWereChosenForIt(t *testing.T) {
 	})
 	for range 2 { // a response can be lost
 		for d, want := range map[run.Dirspace]string{net: "second\x00\xff", app: "third"} {
-			if got, err := r.plans.Read(t.Context(), apply, d, born); err != nil || string(got) != want {
+			if got, err := r.read(t, apply, d, born); err != nil || string(got) != want {
 				t.Errorf("%s: got %q, %v", d, got, err)
 			}
 		}
 	}
 	for name, read := range map[string]func() ([]byte, error){
 		"dirspace of another run": func() ([]byte, error) {
-			return r.plans.Read(t.Context(), apply, run.Dirspace{Dir: "net", Workspace: "prod"}, born)
+			return r.read(t, apply, run.Dirspace{Dir: "net", Workspace: "prod"}, born)
 		},
-		"the plan's own run": func() ([]byte, error) { return r.plans.Read(t.Context(), plan, net, born) },
-		"expired":            func() ([]byte, error) { return r.plans.Read(t.Context(), apply, net, born.Add(keep)) },
+		"the plan's own run": func() ([]byte, error) { return r.read(t, plan, net, born) },
+		"expired":            func() ([]byte, error) { return r.read(t, apply, net, born.Add(keep)) },
 	} {
 		if got, err := read(); !errors.Is(err, fault.ErrNotFound) {
 			t.Errorf("%s: got %q, %v", name, got, err)
 		}
 	}
 	r.put(t, plan, net, "changed after the apply was created", true)
-	if got, err := r.plans.Read(t.Context(), apply, net, born); !errors.Is(err, fault.ErrNotFound) {
+	if got, err := r.read(t, apply, net, born); !errors.Is(err, fault.ErrNotFound) {
 		t.Errorf("a plan that was not shown is applied: %q, %v", got, err)
 	}
 }
@@ -210,7 +220,7 @@ func TestUsedPlansAreRemovedWithTheirBytes(t *testing.T) {
 			t.Errorf("left are %+v and %d objects", left, r.objects(t))
 		}
 	}
-	if got, err := r.plans.Read(t.Context(), apply, uses[0].Dirspace, born); !errors.Is(err, fault.ErrNotFound) {
+	if got, err := r.read(t, apply, uses[0].Dirspace, born); !errors.Is(err, fault.ErrNotFound) {
 		t.Errorf("got %q, %v", got, err)
 	}
 }
@@ -255,7 +265,7 @@ func TestPlanThatWasTakenIsThere(t *testing.T) {
 			if err := honest.plans.Choose(t.Context(), apply, honest.uses(t, id), born.Add(keep)); err != nil {
 				t.Fatal(err)
 			}
-			if got, err := honest.plans.Read(t.Context(), apply, net, born); err != nil || !bytes.Equal(got, plan) {
+			if got, err := honest.read(t, apply, net, born); err != nil || !bytes.Equal(got, plan) {
 				t.Errorf("%s, fault %d: got %q, %v", operation, kind, got, err)
 			}
 		}

@@ -101,37 +101,61 @@ func (s Store) Uses(ctx context.Context, apply run.ID) ([]Use, error) {
 	return all, nil
 }
 
-// Read returns the plan that an apply uses for a dirspace. The caller has checked
+// Chosen is the plan that an apply uses for a dirspace.
+type Chosen struct {
+	Plan
+	object string
+}
+
+// Chosen returns the plan that an apply uses for a dirspace. The caller has checked
 // that the apply is running. It returns fault.ErrNotFound if the apply uses no plan
 // for the dirspace, or if the plan is not there any more, or is another than the one
 // that was chosen.
-func (s Store) Read(ctx context.Context, apply run.ID, d run.Dirspace, now time.Time) ([]byte, error) {
+func (s Store) Chosen(ctx context.Context, apply run.ID, d run.Dirspace, now time.Time) (Chosen, error) {
 	uses, err := s.Uses(ctx, apply)
 	if err != nil {
-		return nil, err
+		return Chosen{}, err
 	}
 	i := slices.IndexFunc(uses, func(u Use) bool { return u.Dirspace == d })
 	if i < 0 {
-		return nil, fault.ErrNotFound
+		return Chosen{}, fault.ErrNotFound
 	}
 	p, err := s.get(ctx, uses[i].Plan, d, now)
 	if err != nil {
-		return nil, err
+		return Chosen{}, err
 	}
 	if p.Digest != uses[i].Digest {
-		return nil, fault.ErrNotFound
+		return Chosen{}, fault.ErrNotFound
 	}
-	out, err := s.Objects.GetObject(ctx, &s3.GetObjectInput{Bucket: &s.Bucket, Key: aws.String(object(uses[i].Plan, d, p.Digest))})
+	return Chosen{p, object(uses[i].Plan, d, p.Digest)}, nil
+}
+
+// Read returns the bytes of a plan that was chosen. It is not for one that was
+// uploaded.
+func (s Store) Read(ctx context.Context, c Chosen) ([]byte, error) {
+	out, err := s.Objects.GetObject(ctx, &s3.GetObjectInput{Bucket: &s.Bucket, Key: &c.object})
 	if err != nil {
 		return nil, fmt.Errorf("read plan: %w", err)
 	}
 	defer func() { _ = out.Body.Close() }()
-	plan, err := io.ReadAll(io.LimitReader(out.Body, p.Size+1))
+	plan, err := io.ReadAll(io.LimitReader(out.Body, c.Size+1))
 	if err != nil {
 		return nil, fmt.Errorf("read plan: %w", err)
 	}
-	if digestOf(plan) != p.Digest {
-		return nil, fmt.Errorf("the plan of %s by run %s is not as it was stored", d, uses[i].Plan)
+	if digestOf(plan) != c.Digest {
+		return nil, fmt.Errorf("the plan %s is not as it was stored", c.object)
 	}
 	return plan, nil
+}
+
+// Open returns the request with which a runner reads the bytes of a plan that was
+// chosen.
+func (s Store) Open(ctx context.Context, c Chosen) (Transfer, error) {
+	signed, err := s3.NewPresignClient(s.Objects).PresignGetObject(ctx, &s3.GetObjectInput{
+		Bucket: &s.Bucket, Key: &c.object, ResponseCacheControl: aws.String("no-store"),
+	}, s3.WithPresignExpires(URLLifetime))
+	if err != nil {
+		return Transfer{}, fmt.Errorf("sign download: %w", err)
+	}
+	return Transfer{URL: signed.URL}, nil
 }

@@ -2,9 +2,6 @@ package main
 
 import (
 	"bytes"
-	"crypto/hmac"
-	"crypto/sha256"
-	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"net/http"
@@ -14,6 +11,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/opsplane/opsplane/infra/test/vcstest"
 	"github.com/opsplane/opsplane/shared/background/delivery"
 	"github.com/opsplane/opsplane/shared/credential/secret"
 	"github.com/opsplane/opsplane/shared/vcs/webhook"
@@ -77,17 +75,10 @@ func (s signer) read(file string) (post, error) {
 		return post{}, err
 	}
 	id := uuid.NewSHA1(uuid.NameSpaceURL, text).String()
-	header := http.Header{"Content-Type": {"application/json"}}
 	if strings.Contains(filepath.Base(file), "-gitlab-") {
-		header.Set("X-Gitlab-Event", d.Event)
-		header.Set("X-Gitlab-Token", s.gitlab)
-		header.Set("Idempotency-Key", id)
-		return post{vcs: "gitlab", id: delivery.ID(gitlabInstallation, id), path: "/api/v1/gitlab/events", header: header, body: body.Bytes()}, nil
+		header := vcstest.GitLabDelivery(d.Event, id, s.gitlab)
+		return post{vcs: "gitlab", id: delivery.ID(gitlabInstallation, id), path: vcstest.GitLabEvents, header: header, body: body.Bytes()}, nil
 	}
-	sum := hmac.New(sha256.New, []byte(s.github))
-	sum.Write(body.Bytes())
-	header.Set("X-GitHub-Event", d.Event)
-	header.Set("X-GitHub-Delivery", id)
-	header.Set("X-Hub-Signature-256", "sha256="+hex.EncodeToString(sum.Sum(nil)))
-	return post{vcs: "github", id: delivery.ID(githubInstallation, id), path: "/api/github/v1/events", header: header, body: body.Bytes()}, nil
+	header := vcstest.GitHubDelivery(d.Event, id, s.github, body.Bytes())
+	return post{vcs: "github", id: delivery.ID(githubInstallation, id), path: vcstest.GitHubEvents, header: header, body: body.Bytes()}, nil
 }
