@@ -69,7 +69,7 @@ func headings(page string) []string {
 
 var (
 	// raised is where code makes a fault, lists one with its kind, or writes one as text.
-	raised = regexp.MustCompile(`(?:Invalidf|TooLargef|Unsupportedf|Busyf|TooManyf)\(\s*"([A-Z_]+)"|"id":"([A-Z_]+)"|"([A-Z_]+)", (?:Kind: )?fault\.[A-Z]`)
+	raised = regexp.MustCompile(`(?:Invalidf|Unprocessablef|TooLargef|Unsupportedf|Busyf|TooManyf)\(\s*"([A-Z_]+)"|"id":"([A-Z_]+)"|"([A-Z_]+)", (?:Kind: )?fault\.[A-Z]`)
 	named  = regexp.MustCompile("`([A-Z_]{4,})`")
 )
 

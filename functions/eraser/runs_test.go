@@ -10,10 +10,12 @@ import (
 
 	"github.com/opsplane/opsplane/infra/test/functiontest"
 	"github.com/opsplane/opsplane/shared/run"
+	"github.com/opsplane/opsplane/shared/run/changeset"
 	"github.com/opsplane/opsplane/shared/run/output"
 	"github.com/opsplane/opsplane/shared/run/planstore"
 	"github.com/opsplane/opsplane/shared/run/result"
 	"github.com/opsplane/opsplane/shared/run/runstore"
+	storage "github.com/opsplane/opsplane/shared/storage/table"
 	"github.com/opsplane/opsplane/shared/vcs"
 )
 
@@ -60,6 +62,12 @@ func (r *rig) runOf(t *testing.T, of vcs.Installation) {
 	must(t, err)
 	begin(first, create(first, d, run.Dirspace{Dir: "b", Workspace: "default"}))
 	create(second, d)
+	changes := changeset.Store{DB: r.Env.DynamoDB, Objects: r.Env.S3, Table: table, Bucket: bucket, Keep: r.runs.Limits.Keep}
+	write, err := changes.Write(ctx, changeset.Set{
+		Repository: of.Repository(second), Number: 17, Base: "aa", Head: "bb", At: r.Clock.Now(), Stacks: []changeset.Stack{{Name: "default", Paths: [][]string{{"default"}}}},
+	})
+	must(t, err)
+	must(t, storage.Table{DB: r.Env.DynamoDB, Name: table}.Transact(ctx, write))
 	_, err = r.runs.Unlock(ctx, of.Repository(second), run.OriginOfBranch("other"), "ann", r.author())
 	must(t, err)
 }

@@ -18,6 +18,7 @@ import (
 	"github.com/opsplane/opsplane/shared/login/membership"
 	"github.com/opsplane/opsplane/shared/login/user"
 	runs "github.com/opsplane/opsplane/shared/run"
+	"github.com/opsplane/opsplane/shared/run/changeset"
 	"github.com/opsplane/opsplane/shared/run/output"
 	"github.com/opsplane/opsplane/shared/run/planstore"
 	"github.com/opsplane/opsplane/shared/run/runremoval"
@@ -46,6 +47,7 @@ type stores struct {
 	keys          *apikey.Store
 	renewals      membership.Renewals
 	runs          runstore.Store
+	changes       changeset.Store
 	// beforeRun removes what other packages keep of a run.
 	beforeRun runstore.Before
 	standing  standing.Store
@@ -69,6 +71,7 @@ func open(db *dynamodb.Client, objects *s3.Client, at places, limits runstore.Li
 		users:         &user.Store{DB: db, Table: at.operations}, keys: &apikey.Store{DB: db, Table: at.tokens},
 		renewals: membership.Renewals{DB: db, Table: at.operations},
 		runs:     runstore.Store{DB: db, Table: at.runs, Limits: limits},
+		changes:  changeset.Store{DB: db, Objects: objects, Table: at.runs, Bucket: at.runsBucket},
 		beforeRun: runremoval.Before(output.New(db, objects, at.runs, at.runsBucket),
 			planstore.Store{DB: db, Objects: objects, Table: at.runs, Bucket: at.runsBucket}),
 		standing: standing.Store{Table: table.Table{DB: db, Name: at.runs}},
@@ -113,6 +116,9 @@ func (s stores) ofInstallation() []stage {
 		{name: "what stands where", do: func(ctx context.Context, run *task.Run, _ change.Author, h how) (int, string, bool, error) {
 			finished, err := s.standing.RemoveInstallation(ctx, run.Installation, h.limit)
 			return 0, "", !finished, err
+		}},
+		{name: "change sets", do: func(ctx context.Context, run *task.Run, _ change.Author, h how) (int, string, bool, error) {
+			return remaining(s.changes.RemoveInstallation(ctx, run.Installation, h.limit))
 		}},
 		{name: "pull requests", do: func(ctx context.Context, run *task.Run, _ change.Author, h how) (int, string, bool, error) {
 			return remaining(s.pullRequests.Erase(ctx, run.Installation, h.limit))

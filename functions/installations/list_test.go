@@ -5,11 +5,13 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/uuid"
 
 	"github.com/opsplane/opsplane/infra/test/functiontest"
 	"github.com/opsplane/opsplane/infra/test/storagetest"
+	"github.com/opsplane/opsplane/shared/run/runstore"
 	"github.com/opsplane/opsplane/shared/vcs"
 	"github.com/opsplane/opsplane/shared/vcs/pullrequest"
 	"github.com/opsplane/opsplane/shared/vcs/repository"
@@ -39,6 +41,7 @@ func over(env *storagetest.Env) *installations {
 	vcsTable := env.Table("VcsTable")
 	return &installations{
 		repositories: repository.Store{DB: env.DynamoDB, Table: vcsTable}, pullRequests: pullrequest.Store{DB: env.DynamoDB, Table: vcsTable},
+		runs: runstore.Store{DB: env.DynamoDB, Table: env.Table("RunsTable"), Limits: runstore.Limits{Keep: 400 * 24 * time.Hour, Start: time.Minute, Report: time.Hour}},
 	}
 }
 

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/opsplane/opsplane/shared/api/httpapi"
+	"github.com/opsplane/opsplane/shared/run/runstore"
 	"github.com/opsplane/opsplane/shared/storage/awsclient"
 	"github.com/opsplane/opsplane/shared/telemetry"
 	"github.com/opsplane/opsplane/shared/vcs/pullrequest"
@@ -19,6 +20,7 @@ func main() {
 	i := &installations{
 		repositories: repository.Store{DB: db, Table: vcs},
 		pullRequests: pullrequest.Store{DB: db, Table: vcs},
+		runs:         runstore.Store{DB: db, Table: os.Getenv("RUNS_TABLE")},
 	}
 	httpapi.NewLambda(routes(i), telemetry.Logger(), time.Now).Serve()
 }

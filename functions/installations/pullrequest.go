@@ -11,6 +11,7 @@ import (
 	"github.com/opsplane/opsplane/shared/api/httpapi"
 	"github.com/opsplane/opsplane/shared/api/paging"
 	"github.com/opsplane/opsplane/shared/api/timestamp"
+	"github.com/opsplane/opsplane/shared/run/runstore"
 	"github.com/opsplane/opsplane/shared/vcs"
 	"github.com/opsplane/opsplane/shared/vcs/pullrequest"
 )
@@ -18,19 +19,21 @@ import (
 // pullRequestRow is a pull request in the list. What the host has not stated is
 // left out.
 type pullRequestRow struct {
-	BaseBranch string      `json:"base_branch"`
-	BaseSHA    string      `json:"base_sha,omitempty"`
-	Branch     string      `json:"branch"`
-	MergedAt   string      `json:"merged_at,omitempty"`
-	MergedSHA  string      `json:"merged_sha,omitempty"`
-	Name       string      `json:"name"`
-	Owner      string      `json:"owner"`
-	PullNumber int64       `json:"pull_number"`
-	Repository json.Number `json:"repository"`
-	SHA        string      `json:"sha,omitempty"`
-	State      string      `json:"state"`
-	Title      string      `json:"title,omitempty"`
-	User       string      `json:"user,omitempty"`
+	BaseBranch string `json:"base_branch"`
+	BaseSHA    string `json:"base_sha,omitempty"`
+	Branch     string `json:"branch"`
+	// LatestRunAt is when the newest run was created; empty if there is none.
+	LatestRunAt string      `json:"latest_work_manifest_run_at,omitempty"`
+	MergedAt    string      `json:"merged_at,omitempty"`
+	MergedSHA   string      `json:"merged_sha,omitempty"`
+	Name        string      `json:"name"`
+	Owner       string      `json:"owner"`
+	PullNumber  int64       `json:"pull_number"`
+	Repository  json.Number `json:"repository"`
+	SHA         string      `json:"sha,omitempty"`
+	State       string      `json:"state"`
+	Title       string      `json:"title,omitempty"`
+	User        string      `json:"user,omitempty"`
 }
 
 type pullRequestPage struct {
@@ -89,10 +92,16 @@ func (i *installations) listPullRequests(ctx context.Context, call httpapi.Call,
 		return []string{strconv.FormatInt(p.Number, 10), string(p.Repository)}
 	})
 	var ids []vcs.ID
-	for _, p := range page.Results {
+	named := make([]runstore.PullRequest, len(page.Results))
+	for n, p := range page.Results {
 		ids = append(ids, p.Repository)
+		named[n] = runstore.PullRequest{Repository: call.Installation.Repository(p.Repository), Number: p.Number}
 	}
 	names, err := i.repositories.Names(ctx, call.Installation, ids)
+	if err != nil {
+		return pullRequestPage{}, err
+	}
+	newest, err := i.runs.NewestRuns(ctx, named)
 	if err != nil {
 		return pullRequestPage{}, err
 	}
@@ -101,7 +110,7 @@ func (i *installations) listPullRequests(ctx context.Context, call httpapi.Call,
 		response.PullRequests[n] = pullRequestRow{
 			BaseBranch: p.BaseBranch, BaseSHA: p.BaseSHA, Branch: p.Branch, MergedAt: timestamp.Format(p.MergedAt), MergedSHA: p.MergedSHA,
 			Name: names[p.Repository].Name, Owner: names[p.Repository].Owner, PullNumber: p.Number, Repository: json.Number(p.Repository), SHA: p.SHA,
-			State: string(p.State), Title: p.Title, User: p.User,
+			State: string(p.State), Title: p.Title, User: p.User, LatestRunAt: timestamp.Format(newest[named[n]]),
 		}
 	}
 	return response, nil

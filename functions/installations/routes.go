@@ -4,6 +4,7 @@ import (
 	"github.com/opsplane/opsplane/shared/api/access"
 	"github.com/opsplane/opsplane/shared/api/httpapi"
 	"github.com/opsplane/opsplane/shared/api/paging"
+	"github.com/opsplane/opsplane/shared/run/runstore"
 	"github.com/opsplane/opsplane/shared/vcs/pullrequest"
 	"github.com/opsplane/opsplane/shared/vcs/repository"
 )
@@ -12,6 +13,7 @@ import (
 type installations struct {
 	repositories repository.Store
 	pullRequests pullrequest.Store
+	runs         runstore.Store
 }
 
 // member allows members of the installation.

@@ -14,6 +14,7 @@ import (
 	"github.com/opsplane/opsplane/shared/background/task/work"
 	"github.com/opsplane/opsplane/shared/credential/sealed"
 	"github.com/opsplane/opsplane/shared/credential/secret"
+	"github.com/opsplane/opsplane/shared/run/changeset"
 	"github.com/opsplane/opsplane/shared/run/output"
 	"github.com/opsplane/opsplane/shared/run/planstore"
 	"github.com/opsplane/opsplane/shared/run/runremoval"
@@ -53,6 +54,7 @@ func main() {
 			task.RemovePullRequests: removal{
 				pullRequests: pullrequest.Store{DB: db, Table: facts}, repositories: repositories, part: removalPart, runPart: removalRuns,
 				runs:     runstore.Store{DB: db, Table: runs, Limits: limits},
+				changes:  changeset.Store{DB: db, Objects: objects, Table: runs, Bucket: bucket},
 				standing: standing.Store{Table: table.Table{DB: db, Name: runs}},
 				before:   runremoval.Before(output.New(db, objects, runs, bucket), planstore.Store{DB: db, Objects: objects, Table: runs, Bucket: bucket}),
 			}.step,

@@ -9,18 +9,21 @@ import (
 	"github.com/opsplane/opsplane/shared/api/fault"
 	"github.com/opsplane/opsplane/shared/audit/change"
 	"github.com/opsplane/opsplane/shared/background/task"
+	"github.com/opsplane/opsplane/shared/run/changeset"
 	"github.com/opsplane/opsplane/shared/run/runstore"
 	"github.com/opsplane/opsplane/shared/run/standing"
 	"github.com/opsplane/opsplane/shared/vcs/pullrequest"
 	"github.com/opsplane/opsplane/shared/vcs/repository"
 )
 
-// removal removes the pull requests of a repository that is gone, and then its runs.
+// removal removes the pull requests of a repository that is gone, then their change
+// sets and its runs.
 type removal struct {
 	pullRequests pullrequest.Store
 	repositories repository.Store
 	runs         runstore.Store
 	standing     standing.Store
+	changes      changeset.Store
 	// before removes what other packages keep of a run.
 	before runstore.Before
 	// part is the maximum number of pull requests that are removed in a step. runPart
@@ -60,12 +63,16 @@ func (r removal) step(ctx context.Context, run *task.Run, author change.Author) 
 	return false, err
 }
 
-// removeRuns removes the runs of the repository, and then what they left standing. If the repository is there again, its
-// runs stay: some may be new.
+// removeRuns removes the change sets and the runs of the repository, and then what
+// the runs left standing. If the repository is there again, its runs stay: some may be
+// new.
 func (r removal) removeRuns(ctx context.Context, run *task.Run, what repository.Removal, author change.Author) (bool, error) {
 	of := run.Installation.Repository(what.Repository)
 	if _, err := r.repositories.Get(ctx, of); !errors.Is(err, fault.ErrNotFound) {
 		return err == nil, err
+	}
+	if _, more, err := r.changes.RemoveRepository(ctx, of, r.part); err != nil || more {
+		return false, err
 	}
 	if finished, err := r.runs.RemoveRepository(ctx, of, r.runPart, r.before, author); err != nil || !finished {
 		return false, err

@@ -20,6 +20,7 @@ import (
 	"github.com/opsplane/opsplane/shared/background/task"
 	"github.com/opsplane/opsplane/shared/background/task/work"
 	"github.com/opsplane/opsplane/shared/credential/sealed"
+	"github.com/opsplane/opsplane/shared/run/changeset"
 	"github.com/opsplane/opsplane/shared/run/output"
 	"github.com/opsplane/opsplane/shared/run/planstore"
 	"github.com/opsplane/opsplane/shared/run/runremoval"
@@ -89,10 +90,14 @@ func (r *rig) over(env *storagetest.Env) *work.Worker {
 				pullRequests: pullrequest.Store{DB: env.DynamoDB, Table: env.Table("VcsTable")}, repositories: repositories,
 				part: cmp.Or(r.part, removalPart), runPart: cmp.Or(r.part, removalRuns),
 				standing: standing.Store{Table: table.Table{DB: env.DynamoDB, Name: env.Table("RunsTable")}},
-				runs:     runsOver(env), before: runremoval.Before(output.New(env.DynamoDB, env.S3, env.Table("RunsTable"), env.Bucket("RunsBucket")), plansOver(env)),
+				runs:     runsOver(env), changes: changesOver(env), before: runremoval.Before(output.New(env.DynamoDB, env.S3, env.Table("RunsTable"), env.Bucket("RunsBucket")), plansOver(env)),
 			}.step,
 		},
 	}
+}
+
+func changesOver(env *storagetest.Env) changeset.Store {
+	return changeset.Store{DB: env.DynamoDB, Objects: env.S3, Table: env.Table("RunsTable"), Bucket: env.Bucket("RunsBucket"), Keep: 14 * 24 * time.Hour}
 }
 
 func runsOver(env *storagetest.Env) runstore.Store {

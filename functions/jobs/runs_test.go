@@ -9,7 +9,9 @@ import (
 
 	"github.com/opsplane/opsplane/shared/background/task"
 	"github.com/opsplane/opsplane/shared/run"
+	"github.com/opsplane/opsplane/shared/run/changeset"
 	"github.com/opsplane/opsplane/shared/run/runstore"
+	"github.com/opsplane/opsplane/shared/storage/table"
 	"github.com/opsplane/opsplane/shared/vcs"
 	"github.com/opsplane/opsplane/shared/vcs/repository"
 )
@@ -32,6 +34,20 @@ func (r *rig) plan(t *testing.T, of vcs.Repository) run.ID {
 		t.Fatal(err)
 	}
 	return made.Run.ID
+}
+
+// changed stores the change set of a pull request of a repository.
+func (r *rig) changed(t *testing.T, of vcs.Repository) {
+	t.Helper()
+	write, err := changesOver(r.Env).Write(t.Context(), changeset.Set{
+		Repository: of, Number: 17, Base: "aa", Head: "bb", At: r.Clock.Now(), Stacks: []changeset.Stack{{Name: "default", Paths: [][]string{{"default"}}}},
+	})
+	if err == nil {
+		err = table.Table{DB: r.Env.DynamoDB, Name: r.Env.Table("RunsTable")}.Transact(t.Context(), write)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
 }
 
 // remove creates the task that removes what belongs to a repository.
@@ -66,6 +82,7 @@ func TestRunsOfARepositoryThatIsGoneAreRemoved(t *testing.T) {
 		for range 3 {
 			r.plan(t, of)
 		}
+		r.changed(t, of)
 		id := r.remove(t, of)
 		calls := r.disturb(t, &disturbance{nth: n}, true, id)
 		ended = calls < n

@@ -10,6 +10,7 @@ import (
 	"github.com/opsplane/opsplane/infra/test/functiontest"
 	"github.com/opsplane/opsplane/shared/api/httpapi/httpapitest"
 	"github.com/opsplane/opsplane/shared/run"
+	"github.com/opsplane/opsplane/shared/run/changeset"
 )
 
 func TestListsUseWhatTheDocumentSays(t *testing.T) {
@@ -25,6 +26,7 @@ func TestListsUseWhatTheDocumentSays(t *testing.T) {
 		"ask for the text of a run":             counting(one+"/text", false),
 		"list workspaces, page of 20":           countingWorkspaces("/workspaces"),
 		"list workspaces that wait, page of 20": countingWorkspaces("/workspaces?q=state:waiting+and+repo:infra"),
+		"list the stacks of a pull request":     counting("/repos/7/prs/17/stacks", false),
 	}, "Lists of runs")
 }
 
@@ -39,6 +41,7 @@ func counting(target string, held bool) costs.Scenario {
 			id = r.create(t, "42", "net")
 			r.report(t, id, 40)
 		}
+		r.changed(t, changeset.Stack{Name: "default", Paths: [][]string{{"default"}}, Members: members("net")})
 		r.Serve(routes(over(m.Role(function))))
 		target := base + strings.Replace(target, "{run}", string(id), 1)
 		event := httpapitest.Event(t, "GET", target, r.Caller, "")

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/opsplane/opsplane/shared/api/httpapi"
+	"github.com/opsplane/opsplane/shared/run/changeset"
 	"github.com/opsplane/opsplane/shared/run/output"
 	"github.com/opsplane/opsplane/shared/run/runindex"
 	"github.com/opsplane/opsplane/shared/run/runstore"
@@ -20,10 +21,12 @@ import (
 func main() {
 	cfg := awsclient.Config()
 	db, name := awsclient.DynamoDB(cfg), os.Getenv("RUNS_TABLE")
+	objects, bucket := s3client.New(cfg), os.Getenv("RUNS_BUCKET")
 	store, items := runstore.Store{DB: db, Table: name}, table.Table{DB: db, Name: name}
 	r := &runs{
 		store: store, index: runindex.New(items, store), stands: standing.Lists{Store: standing.Store{Table: items}, Runs: store},
-		outputs: output.New(db, s3client.New(cfg), name, os.Getenv("RUNS_BUCKET")),
+		outputs: output.New(db, objects, name, bucket),
+		changes: changeset.Store{DB: db, Objects: objects, Table: name, Bucket: bucket},
 	}
 	httpapi.NewLambda(routes(r), telemetry.Logger(), time.Now).Serve()
 }

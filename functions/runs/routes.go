@@ -4,6 +4,7 @@ import (
 	"github.com/opsplane/opsplane/shared/api/access"
 	"github.com/opsplane/opsplane/shared/api/httpapi"
 	"github.com/opsplane/opsplane/shared/api/paging"
+	"github.com/opsplane/opsplane/shared/run/changeset"
 	"github.com/opsplane/opsplane/shared/run/output"
 	"github.com/opsplane/opsplane/shared/run/runindex"
 	"github.com/opsplane/opsplane/shared/run/runstore"
@@ -16,6 +17,7 @@ type runs struct {
 	index   runindex.Index
 	outputs *output.Store
 	stands  standing.Lists
+	changes changeset.Store
 }
 
 // reader is a member of the installation. Tokens need the capability.
@@ -33,5 +35,6 @@ func routes(r *runs) []httpapi.Route {
 		{Pattern: one + "/outputs", Rule: reader, Input: paging.Input("q", "tz", "lite", "d"), Endpoint: httpapi.Tagged(decodeOutputs, r.tagOutputs, r.listOutputs)},
 		{Pattern: one + "/outputs/{idx}/text", Rule: reader, Endpoint: httpapi.Respond(decodeStep, r.stepText)},
 		{Pattern: one + "/text", Rule: reader, Endpoint: httpapi.Respond(decodeID, r.text)},
+		{Pattern: base + "/repos/{repo_id}/prs/{pull_request_id}/stacks", Rule: reader, Endpoint: httpapi.JSON(decodePullRequest, r.listStacks)},
 	}
 }

@@ -17,6 +17,7 @@ import (
 	"github.com/opsplane/opsplane/shared/api/access"
 	"github.com/opsplane/opsplane/shared/api/httpapi/httpapitest"
 	"github.com/opsplane/opsplane/shared/run"
+	"github.com/opsplane/opsplane/shared/run/changeset"
 	"github.com/opsplane/opsplane/shared/run/output"
 	"github.com/opsplane/opsplane/shared/run/runindex"
 	"github.com/opsplane/opsplane/shared/run/runstore"
@@ -62,6 +63,7 @@ func over(env *storagetest.Env) *runs {
 	return &runs{
 		store: store, index: runindex.New(items, store), stands: standing.Lists{Store: standing.Store{Table: items}, Runs: store},
 		outputs: output.New(env.DynamoDB, env.S3, store.Table, env.Bucket("RunsBucket")),
+		changes: changeset.Store{DB: env.DynamoDB, Objects: env.S3, Table: store.Table, Bucket: env.Bucket("RunsBucket"), Keep: store.Limits.Keep},
 	}
 }
 

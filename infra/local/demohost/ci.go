@@ -138,7 +138,7 @@ func (c *ci) work(ctx context.Context, h host, run vcstest.CIRun) {
 		ended = h.failed
 	}
 	h.Set(run.ID, ended.status, ended.conclusion)
-	_, _ = fmt.Fprintf(log, "CI run %d: %s%s\n", run.ID, ended.word(), because(err))
+	_, _ = fmt.Fprintf(log, "CI run %d of %s: %s%s\n", run.ID, run.Repository, ended.word(), because(err))
 	if err := h.deliver(c.context, run, ended.word()); err != nil && c.context.Err() == nil {
 		_, _ = fmt.Fprintf(log, "CI run %d: its end could not be delivered: %v\n", run.ID, err)
 	}
@@ -168,14 +168,13 @@ func (c *ci) job(ctx context.Context, h host, run vcstest.CIRun, log io.Writer) 
 	}
 	if h.gitlab {
 		j.WorkToken, j.APIBaseURL, j.CIRun = text(run, "WORK_TOKEN"), text(run, "API_BASE_URL"), jobOf(run)
-		j.Env = []string{"WORK_TOKEN=" + j.WorkToken, "API_BASE_URL=" + j.APIBaseURL, "CI_JOB_ID=" + j.CIRun, "CI_COMMIT_SHA=" + at.commit}
+		j.Env = []string{"CI_JOB_ID=" + j.CIRun, "CI_COMMIT_SHA=" + at.commit}
 	} else {
 		j.WorkToken, j.APIBaseURL, j.CIRun = text(run, "work-token"), text(run, "api-base-url"), strconv.FormatInt(run.ID, 10)
-		j.Env = []string{
-			"INPUT_WORK-TOKEN=" + j.WorkToken, "INPUT_API-BASE-URL=" + j.APIBaseURL, "GITHUB_RUN_ID=" + j.CIRun, "GITHUB_SHA=" + at.commit,
-			"GITHUB_WORKSPACE=" + checkout, "GITHUB_REPOSITORY=" + run.Repository,
-		}
+		j.Env = []string{"GITHUB_RUN_ID=" + j.CIRun, "GITHUB_SHA=" + at.commit, "GITHUB_WORKSPACE=" + checkout, "GITHUB_REPOSITORY=" + run.Repository}
 	}
+	// At GitHub the workflow file sets these (docs/guide-artifacts.md).
+	j.Env = append(j.Env, "WORK_TOKEN="+j.WorkToken, "API_BASE_URL="+j.APIBaseURL)
 	return j.Run(ctx)
 }
 

@@ -153,7 +153,7 @@ const run = "5b0e7f7a-8b1c-4f57-9d0e-0f8e1a2b3c4d"
 
 // callerOf returns a caller who may use a route with the rule.
 func callerOf(rule access.Rule) *access.Caller {
-	c := &access.Caller{Kind: access.KindAccessToken, User: "u", Key: "k", Capabilities: slices.Concat(rule.Needs, rule.TokenNeeds)}
+	c := &access.Caller{Kind: access.KindAccessToken, User: "u", Key: "k", Capabilities: slices.Concat(rule.Needs, rule.TokenNeeds, rule.TokenNeedsOne)}
 	if len(rule.Kinds) > 0 {
 		c.Kind = rule.Kinds[0]
 	}

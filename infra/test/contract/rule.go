@@ -36,7 +36,13 @@ func checkRule(t testing.TB, op operation, rule access.Rule) {
 		if kind != access.KindSession {
 			needs = slices.Concat(needs, rule.TokenNeeds)
 		}
-		want = append(want, credential(schemes[kind], capabilityNames(needs)))
+		if kind == access.KindSession || len(rule.TokenNeedsOne) == 0 {
+			want = append(want, credential(schemes[kind], capabilityNames(needs)))
+			continue
+		}
+		for _, one := range rule.TokenNeedsOne {
+			want = append(want, credential(schemes[kind], capabilityNames(append(slices.Clone(needs), one))))
+		}
 	}
 	for _, alternative := range op.Security {
 		for scheme, names := range alternative {

@@ -14,6 +14,7 @@ import (
 	"github.com/opsplane/opsplane/infra/test/vcstest"
 	"github.com/opsplane/opsplane/shared/login/user"
 	"github.com/opsplane/opsplane/shared/vcs"
+	"github.com/opsplane/opsplane/shared/vcs/githubhost"
 )
 
 // The people in the walk of the hosted routes, and their names. All except lapsed and stranger
@@ -52,12 +53,13 @@ type scene struct {
 	tokens map[string]*Client // the keys whose tokens are proofs: a token lives for a minute
 	order  []string           // the names of the proofs
 	task   string             // id of the maintainer's task at the group
+	runs   map[string]string  // ids of the maintainer's runs, by VCS
 }
 
 const bot = 9
 
 func newScene(t *testing.T, s *Stack, h *hosts) *scene {
-	c := &scene{stack: s, hosts: h, here: map[string]Installation{}, beside: map[string]Installation{}, proofs: map[string]proof{}, tokens: map[string]*Client{}}
+	c := &scene{stack: s, hosts: h, here: map[string]Installation{}, beside: map[string]Installation{}, proofs: map[string]proof{}, tokens: map[string]*Client{}, runs: map[string]string{}}
 	// Lists are ordered by id, and the ids of the neighbouring installations are the larger
 	// ones.
 	for n, list := range []map[string]Installation{c.here, c.beside} {
@@ -88,6 +90,16 @@ func newScene(t *testing.T, s *Stack, h *hosts) *scene {
 			s.Repository(t, in, vcs.Description{ID: vcs.ID(id), Owner: "acme", Name: "r" + id})
 		}
 	}
+	branches, changes := map[string]string{"main": Commit, "feature": Commit}, []vcstest.Change{{
+		Number: 17, Title: "Add bucket", Base: "main", BaseSHA: Commit, Head: "feature", HeadSHA: Commit, From: liveRepository,
+	}}
+	group.Projects = append(group.Projects, vcstest.Project{ID: liveRepository, PathWithNamespace: "acme/live", Branches: branches, Changes: changes})
+	repositories = append(repositories, vcstest.Repository{ID: liveRepository, Owner: "acme", Name: "live", Files: []string{githubhost.Workflow}, Branches: branches, Changes: changes})
+	for _, in := range c.here {
+		s.Repository(t, in, vcs.Description{ID: vcs.ID(strconv.Itoa(liveRepository)), Owner: "acme", Name: "live"})
+	}
+	h.github.Permit("acme", "live", maintainer, levels[maintainer], "admin")
+	h.github.Permit("acme", "live", developer, levels[developer], "write")
 	h.github.Install(c.here["github"].ID, repositories...)
 	h.gitlab.Set(group)
 	h.gitlab.Set(vcstest.Group{
@@ -99,12 +111,28 @@ func newScene(t *testing.T, s *Stack, h *hosts) *scene {
 	var started struct{ ID string }
 	c.ask(t, who(maintainer, asSession), "POST", c.of("gitlab")+"/repos/refresh", "").Want(t, 200).Read(t, &started)
 	c.task = started.ID
+	for system := range c.here {
+		var made struct{ ID string }
+		resp := c.ask(t, who(maintainer, asSession), "POST", c.live(system)+"/work-manifests", planOfNet)
+		if err := json.Unmarshal(resp.Body, &made); err != nil || resp.Status != http.StatusCreated {
+			t.Fatalf("start a run: %v (%v)", resp, err)
+		}
+		c.runs[system] = made.ID
+	}
 	return c
 }
 
 // of returns the start of the paths of the installation.
 func (c *scene) of(system string) string {
 	return "/api/v1/" + system + "/installations/" + c.here[system].ID
+}
+
+// liveRepository is the repository that is not archived.
+const liveRepository = 100
+
+// live returns the start of the paths of the repository that is not archived.
+func (c *scene) live(system string) string {
+	return c.of(system) + "/repos/" + strconv.Itoa(liveRepository)
 }
 
 // person makes a user with accounts at both hosts who sees installations there. The statements
@@ -237,8 +265,23 @@ func (c *scene) rows() []hostedRow {
 	for _, person := range []string{developer, former, lapsed, other, stranger} {
 		tasks = cells(tasks, bearing(person, missing))
 	}
+	created := cell{status: http.StatusCreated}
+	var commands []hostedRow
+	for system, restricted := range map[string]string{"github": restrictedVCS, "gitlab": restrictedHere} {
+		may := func(want cell) map[string]cell {
+			return cells(bearing(maintainer, want), bearing(developer, want), with(restricted, want))
+		}
+		of := c.of(system) + "/work-manifests/" + c.runs[system]
+		commands = append(commands,
+			hostedRow{"POST " + ofInstallation + "/repos/{repo_id}/work-manifests", c.live(system) + "/work-manifests", planOfNet, may(created)},
+			hostedRow{"POST " + ofInstallation + "/work-manifests/{work_manifest_id}/rerun", of + "/rerun", "", may(created)},
+			hostedRow{"POST " + ofInstallation + "/work-manifests/{work_manifest_id}/abort", of + "/abort", "", may(ok)},
+			hostedRow{"POST " + ofInstallation + "/repos/{repo_id}/prs/{pull_request_id}/unlock", c.live(system) + "/prs/17/unlock", "", may(ok)},
+			hostedRow{"POST " + ofInstallation + "/repos/{repo_id}/drift/unlock", c.live(system) + "/drift/unlock", "", may(ok)},
+		)
+	}
 	token := fmt.Sprintf(`{"access_token":"glpat-%d-acme-bot"}`, bot)
-	return []hostedRow{
+	return append(commands, []hostedRow{
 		{"GET /api/v1/user/{vcs}/installations", "/api/v1/user/github/installations", "", github},
 		{"GET /api/v1/{vcs}/installations", "/api/v1/github/installations", "", github},
 		{"GET /api/v1/user/{vcs}/installations", "/api/v1/user/gitlab/installations", "", gitlab},
@@ -257,7 +300,7 @@ func (c *scene) rows() []hostedRow {
 		{"DELETE " + ofInstallation + "/repos/{repo_id}", c.of("gitlab") + "/repos/{n}", "", rulers},
 		{"DELETE " + ofInstallation + "/repos/{repo_id}", c.of("github") + "/repos/{n}", "", cells(bearing(maintainer, ok), with(restrictedVCS, ok))},
 		{"GET /api/v1/tasks/{id}", "/api/v1/tasks/" + c.task, "", tasks},
-	}
+	}...)
 }
 
 // walk sends every row with every credential, and records the routes that have succeeded.
@@ -276,7 +319,7 @@ func (c *scene) walk(t *testing.T, done map[string]bool) {
 				case passes && lists(row.target) && listed(t, resp) != want.sees:
 					t.Errorf("%s: got %v, want to see %q", name, resp, want.sees)
 				}
-				done[row.route] = done[row.route] || resp.Status == http.StatusOK
+				done[row.route] = done[row.route] || resp.Status < http.StatusMultipleChoices
 			}
 		})
 	}

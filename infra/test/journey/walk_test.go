@@ -94,6 +94,11 @@ var walk = withRunners(map[string]row{
 	"GET " + ofInstallation + "/work-manifests/{work_manifest_id}/outputs":            {target: "{of}/work-manifests/{run}/outputs", passes: runReaders, status: 200},
 	"GET " + ofInstallation + "/work-manifests/{work_manifest_id}/outputs/{idx}/text": {target: "{of}/work-manifests/{run}/outputs/0/text", passes: runReaders, status: 404},
 	"GET " + ofInstallation + "/work-manifests/{work_manifest_id}/text":               {target: "{of}/work-manifests/{run}/text", passes: runReaders, status: 404},
+	"POST " + ofInstallation + "/repos/{repo_id}/work-manifests":                      {target: "{of}/repos/9/work-manifests", body: planOfNet, passes: members, status: 400},
+	"POST " + ofInstallation + "/work-manifests/{work_manifest_id}/rerun":             {target: "{of}/work-manifests/{run}/rerun", passes: members, status: 400},
+	"POST " + ofInstallation + "/work-manifests/{work_manifest_id}/abort":             {target: "{of}/work-manifests/{run}/abort", passes: members, status: 400},
+	"POST " + ofInstallation + "/repos/{repo_id}/prs/{pull_request_id}/unlock":        {target: "{of}/repos/9/prs/17/unlock", passes: members, status: 400},
+	"POST " + ofInstallation + "/repos/{repo_id}/drift/unlock":                        {target: "{of}/repos/9/drift/unlock", passes: members, status: 400},
 	"GET " + ofInstallation + "/pull-requests":                                        {target: "{of}/pull-requests", passes: reaching, status: 200},
 	"GET /api/v1/{vcs}/groups":                                                        {target: "/api/v1/gitlab/groups", passes: nobody, status: 0},
 	"GET /api/v1/{vcs}/groups/{id}/is-member":                                         {target: "/api/v1/gitlab/groups/{id}/is-member", passes: without(anyGitlabToken, outsider, memberSession, vouchedSession, formerSession, lapsedSession, outsiderSession), status: 200},
@@ -160,6 +165,9 @@ const (
 	store          = "/api/v1/{vcs}/kv/{installation_id}"
 	ofInstallation = "/api/v1/{vcs}/installations/{installation_id}"
 )
+
+// planOfNet is the body of a request that starts a plan.
+const planOfNet = `{"run_type":"plan","branch":"main","dirspaces":[{"dir":"net"}]}`
 
 // announcement is the body of a request that announces an upload.
 var announcement = Announcement([]byte("walk"), "")

@@ -55,7 +55,7 @@ RESPONSES = {
 }
 
 FUNCTIONS = {"AuthorizerFunction", "TokensFunction", "IdentityFunction", "LoginFunction", "SystemFunction", "KvFunction", "CollectorFunction",
-             "WebhooksFunction", "WorkerFunction", "InstallationsFunction", "RunsFunction", "HostsFunction", "RepositoriesFunction", "JobsFunction",
+             "WebhooksFunction", "WorkerFunction", "InstallationsFunction", "RunsFunction", "CommandsFunction", "HostsFunction", "RepositoriesFunction", "JobsFunction",
              "AuditorFunction", "AuditFunction", "ArchivistFunction", "RenewerFunction", "EraserFunction", "DispatcherFunction",
              "RunnerFunction"}
 
@@ -236,6 +236,21 @@ GRANTS = {
         ("dynamodb:ListStreams", "*", None),
         ("s3:PutObject", "${AuditBucket.Arn}/records/*", None),
     },
+    "CommandsFunction": {
+        ("dynamodb:GetItem", "OperationsTable.Arn", ("USER#*",)),
+        ("dynamodb:GetItem", "VcsTable.Arn", ("REPOSITORIES#*",)),
+        *((f"dynamodb:{action}", "RunsTable.Arn", ("RUN#*",)) for action in ("GetItem", "BatchGetItem", "Query", "PutItem", "UpdateItem")),
+        *((f"dynamodb:{action}", "RunsTable.Arn", ("REPO#*",)) for action in ("GetItem", "Query", "PutItem", "UpdateItem", "DeleteItem")),
+        ("dynamodb:PutItem", "RunsTable.Arn", ("RUNS#*", "RUNREPOS#*")),
+        *((f"dynamodb:{action}", "RunsTable.Arn", ("IDEM#*",)) for action in ("GetItem", "PutItem")),
+        *((f"dynamodb:{action}", "RunsTable.Arn", ("IDX#*",)) for action in ("Query", "PutItem", "DeleteItem")),
+        *((f"dynamodb:{action}", "RunsTable.Arn", ("DUE#*",)) for action in ("PutItem", "DeleteItem")),
+        ("s3:PutObject", "${RunsBucket.Arn}/manifests/*", None),
+        ("dynamodb:GetItem", "SessionsTable.Arn", ("GROUP#*",)),
+        ("dynamodb:UpdateItem", "SessionsTable.Arn", ("GROUP#*",)),
+        ("secretsmanager:GetSecretValue", "ServerSecret", None),
+        ("secretsmanager:GetSecretValue", "GithubAppPrivateKey", None),
+    },
     "RepositoriesFunction": {
         ("dynamodb:GetItem", "OperationsTable.Arn", ("LAST#*", "TASK#*", "USER#*")),
         ("dynamodb:PutItem", "OperationsTable.Arn", ("LAST#*", "TASK#*", "TASKS")),
@@ -365,7 +380,8 @@ ATTRIBUTES = {
 CHOSEN_READS = {("AuthorizerFunction", "RunsTable.Arn")}
 
 # The functions that may remove anything at all.
-REMOVERS = {"CollectorFunction", "JobsFunction", "RenewerFunction", "EraserFunction", "DispatcherFunction", "RunnerFunction", "WorkerFunction"}
+REMOVERS = {"CollectorFunction", "JobsFunction", "RenewerFunction", "EraserFunction", "DispatcherFunction", "RunnerFunction", "WorkerFunction",
+            "CommandsFunction"}
 
 TABLES = {
     "TokensTable": {"pk": "S", "sk": "S", "by_name": "S"},

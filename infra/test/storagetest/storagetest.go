@@ -15,6 +15,7 @@ import (
 	"context"
 	"crypto/rand"
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -60,10 +61,11 @@ func New(t testing.TB) *Env {
 		t.Fatalf("storage servers: %v", err)
 	}
 	n := &names{t: t, suffix: strings.ToLower(rand.Text()[:13]), made: map[string]struct{}{}, owned: a.owned}
-	n.template, err = template.Load(a.root+"/template.yaml", template.Options{Name: n.name})
+	shared, err := sharedTemplate()
 	if err != nil {
 		t.Fatal(err)
 	}
+	n.template = n.rename(*shared)
 	e := newEnv(a.DynamoDB, a.S3, n, sharedClient(), nil)
 	n.plain = e
 	t.Cleanup(n.remove)
@@ -154,6 +156,27 @@ type names struct {
 
 	mu   sync.Mutex
 	made map[string]struct{}
+}
+
+// sharedTemplate reads template.yaml once in a process. Reading it takes longer than most tests.
+var sharedTemplate = sync.OnceValues(func() (*template.Template, error) {
+	a, err := addresses()
+	if err != nil {
+		return nil, err
+	}
+	return template.Load(a.root+"/template.yaml", template.Options{})
+})
+
+// rename returns a template whose tables and buckets have the names of this test.
+func (n *names) rename(t template.Template) *template.Template {
+	t.Tables, t.Buckets = slices.Clone(t.Tables), slices.Clone(t.Buckets)
+	for i := range t.Tables {
+		t.Tables[i].Name = n.name(t.Tables[i].LogicalID)
+	}
+	for i := range t.Buckets {
+		t.Buckets[i].Name = n.name(t.Buckets[i].LogicalID)
+	}
+	return &t
 }
 
 func (n *names) name(logicalID string) string {

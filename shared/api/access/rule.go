@@ -39,6 +39,9 @@ type Rule struct {
 	// TokenNeeds are capabilities that an access token must hold besides. A session
 	// does not need them: what its person may do at the host decides.
 	TokenNeeds []Capability
+	// TokenNeedsOne are capabilities of which an access token must hold at least one.
+	// The operation checks which of them the request needs. Empty needs none.
+	TokenNeedsOne []Capability
 	// Scope is what the route acts on.
 	Scope Scope
 	// Changes says that the route changes something although its method only reads:
@@ -82,6 +85,8 @@ func Authorize(caller Caller, rule Rule, target vcs.Installation, now time.Time)
 		return Refuse(StepCapability, "the credential lacks %s", caller.Capabilities.missing(rule.Needs))
 	case caller.Kind != KindSession && !caller.Capabilities.HasAll(rule.TokenNeeds):
 		return Refuse(StepCapability, "the credential lacks %s", caller.Capabilities.missing(rule.TokenNeeds))
+	case caller.Kind != KindSession && len(rule.TokenNeedsOne) > 0 && !slices.ContainsFunc(rule.TokenNeedsOne, caller.Capabilities.Has):
+		return Refuse(StepCapability, "the credential lacks each of %s", caller.Capabilities.missing(rule.TokenNeedsOne))
 	case rule.Scope >= ScopeVCS && !caller.reachesVCS(target.VCS),
 		rule.Scope >= ScopeInstallation && !caller.Within(target):
 		return Refuse(StepRestriction, "the credential is restricted to %s", caller.Capabilities.restrictions())

@@ -22,6 +22,9 @@ const (
 	// state is a different one. The response is 400 without a body: the key-value
 	// clients of the compare-and-swap route expect that.
 	Unmet
+	// Unprocessable is a request whose form is right, and that contradicts an earlier
+	// request of the same caller (422).
+	Unprocessable
 	// Forbidden is any lack of permission. The response is always 403 without a
 	// body, so that it discloses nothing to a caller without permission.
 	Forbidden
@@ -79,6 +82,11 @@ func (e *Error) Is(target error) bool {
 // Invalidf makes an Invalid fault.
 func Invalidf(id, format string, args ...any) *Error {
 	return &Error{Kind: Invalid, ID: id, Detail: fmt.Sprintf(format, args...)}
+}
+
+// Unprocessablef makes an Unprocessable fault.
+func Unprocessablef(id, format string, args ...any) *Error {
+	return &Error{Kind: Unprocessable, ID: id, Detail: fmt.Sprintf(format, args...)}
 }
 
 // TooLargef makes a TooLarge fault.

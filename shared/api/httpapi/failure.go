@@ -20,14 +20,15 @@ var statuses = map[fault.Kind]struct {
 	status    int
 	explained bool
 }{
-	fault.Invalid:     {http.StatusBadRequest, true},
-	fault.Unmet:       {http.StatusBadRequest, false},
-	fault.Forbidden:   {http.StatusForbidden, false},
-	fault.NotFound:    {http.StatusNotFound, false},
-	fault.TooLarge:    {http.StatusRequestEntityTooLarge, true},
-	fault.Unsupported: {http.StatusUnsupportedMediaType, true},
-	fault.Busy:        {http.StatusServiceUnavailable, true},
-	fault.TooMany:     {http.StatusTooManyRequests, true},
+	fault.Invalid:       {http.StatusBadRequest, true},
+	fault.Unmet:         {http.StatusBadRequest, false},
+	fault.Unprocessable: {http.StatusUnprocessableEntity, true},
+	fault.Forbidden:     {http.StatusForbidden, false},
+	fault.NotFound:      {http.StatusNotFound, false},
+	fault.TooLarge:      {http.StatusRequestEntityTooLarge, true},
+	fault.Unsupported:   {http.StatusUnsupportedMediaType, true},
+	fault.Busy:          {http.StatusServiceUnavailable, true},
+	fault.TooMany:       {http.StatusTooManyRequests, true},
 }
 
 // retryAfter returns how long a Busy or TooMany response asks its caller to wait,

@@ -145,6 +145,9 @@ func row(w walk, r *run.Run, facts attr.Item) attr.Item {
 	for name, value := range facts {
 		item[name] = value
 	}
+	if w.term == pull {
+		item[attrBase], item[attrCommit] = attr.String(r.Base.Commit), attr.String(r.Source.Commit)
+	}
 	return item
 }
 

@@ -29,7 +29,7 @@ const (
 )
 
 // MaxLast is the largest number of writes of Creation.Last.
-const MaxLast = table.MaxWrites - 8 - runindex.MaxLast
+const MaxLast = table.MaxWrites - 9 - runindex.MaxLast
 
 // Creation is a run that is to be created, and what is written with it.
 type Creation struct {
@@ -69,7 +69,7 @@ func (s Store) Create(ctx context.Context, c Creation, author change.Author) (Cr
 	if err := errors.Join(c.Spec.Validate(), c.Manifest.validate()); err != nil {
 		return Created{}, fmt.Errorf("create run: %w", err)
 	}
-	if found, there, err := s.earlier(ctx, c.Idempotency, author.At); err != nil || there {
+	if found, there, err := s.Earlier(ctx, c.Idempotency, author.At); err != nil || there {
 		return found, err
 	}
 	rec := record{
@@ -168,6 +168,7 @@ func (s Store) queueing(was, rec record, lane counters, c Creation, author chang
 	named["installation"] = attr.String(string(rec.Repository.Installation.ID))
 	writes := []table.Write{s.table().WriteUpdate(edit), s.takeSeq(rec.Repository, lane.seq), s.active(&rec), s.table().WritePut(named)}
 	writes = append(writes, s.remind(was.due, rec.due)...)
+	writes = append(writes, s.writeNewest(&rec)...)
 	if lane.listed != rec.Repository.Installation.ID {
 		writes = append(writes, s.table().WritePut(listedKey(rec.Repository)))
 	}
@@ -194,7 +195,7 @@ func (s Store) resolve(ctx context.Context, rec record, c Creation, author chang
 	case err != nil:
 		return Created{}, true, fmt.Errorf("create run: %w", errors.Join(failed, err))
 	}
-	if found, there, err := s.earlier(ctx, c.Idempotency, author.At); err != nil || there {
+	if found, there, err := s.Earlier(ctx, c.Idempotency, author.At); err != nil || there {
 		return found, true, err
 	}
 	if _, taken := table.ConditionFailedAt(failed, 1); taken || table.Contended(failed) {

@@ -42,10 +42,11 @@ func (s Store) remember(i Idempotency, id run.ID, now time.Time) table.Write {
 	return s.table().WritePut(item, table.AbsentOr("pk", table.AtMost(attrTTL, attr.Time(now))))
 }
 
-// earlier returns the run of an earlier request with the same key, and reports
-// whether there is one. It returns an Invalid fault if that request asked for
-// something else.
-func (s Store) earlier(ctx context.Context, i Idempotency, now time.Time) (Created, bool, error) {
+// Earlier returns the run of an earlier request with the same key, and reports
+// whether there is one. It returns an Unprocessable fault if that request
+// asked for something else. Create does the same: call Earlier first if something is
+// checked that may have changed since the first request.
+func (s Store) Earlier(ctx context.Context, i Idempotency, now time.Time) (Created, bool, error) {
 	if !i.given() {
 		return Created{}, false, nil
 	}
@@ -62,7 +63,7 @@ func (s Store) earlier(ctx context.Context, i Idempotency, now time.Time) (Creat
 		return Created{}, false, nil
 	}
 	if !bytes.Equal(request, i.Request[:]) {
-		return Created{}, false, fault.Invalidf("IDEMPOTENCY_KEY_REUSED",
+		return Created{}, false, fault.Unprocessablef("IDEMPOTENCY_KEY_REUSED",
 			"another request of the last 24 hours had this idempotency key and asked for something else: send a new key with each new request")
 	}
 	found, err := s.Get(ctx, id)

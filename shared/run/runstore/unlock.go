@@ -131,12 +131,6 @@ func (s Store) Unlocks(ctx context.Context, list []run.Run) (map[run.ID]time.Tim
 	return found, nil
 }
 
-// nameOf returns the key of an item as one text.
-func nameOf(item attr.Item) string {
-	read := attr.Read(item)
-	return read.String("pk") + "\n" + read.String("sk")
-}
-
 // unlockReader reads the unlocks of a repository, each origin once.
 type unlockReader struct {
 	store      Store

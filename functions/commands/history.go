@@ -1,0 +1,73 @@
+package main
+
+import (
+	"context"
+	"iter"
+	"time"
+
+	"github.com/opsplane/opsplane/shared/run"
+	"github.com/opsplane/opsplane/shared/run/command"
+	"github.com/opsplane/opsplane/shared/run/planstore"
+	"github.com/opsplane/opsplane/shared/run/runindex"
+	"github.com/opsplane/opsplane/shared/run/runstore"
+	"github.com/opsplane/opsplane/shared/vcs"
+)
+
+// history reads earlier runs for the rules.
+type history struct {
+	runs  runstore.Store
+	index runindex.Index
+	plans planstore.Store
+}
+
+var _ command.History = history{}
+
+// Plans implements command.History.
+func (h history) Plans(ctx context.Context, like run.Spec) iter.Seq2[run.Run, error] {
+	return h.index.Alike(ctx, like, run.Plan)
+}
+
+// Dirspaces implements command.History.
+func (h history) Dirspaces(ctx context.Context, r run.Run) ([]run.Dirspace, error) {
+	if len(r.Dirspaces) == r.DirspaceCount {
+		return r.Dirspaces, nil
+	}
+	return h.runs.Dirspaces(ctx, r.ID)
+}
+
+// Void implements command.History.
+func (h history) Void(ctx context.Context, like run.Spec) (int64, error) {
+	u, err := h.runs.Unlocked(ctx, like.Repository, like.Origin())
+	return u.Seq, err
+}
+
+// Applies implements command.History.
+func (h history) Applies(ctx context.Context, of vcs.Repository) ([]command.Applying, error) {
+	active, err := h.runs.Active(ctx, of)
+	if err != nil {
+		return nil, err
+	}
+	var list []command.Applying
+	for _, a := range active {
+		if !a.Type.IsApply() || !a.State.Active() {
+			continue
+		}
+		if len(a.Dirspaces) != a.DirspaceCount {
+			if a.Dirspaces, err = h.runs.Dirspaces(ctx, a.ID); err != nil {
+				return nil, err
+			}
+		}
+		list = append(list, command.Applying{ID: a.ID, Origin: a.Origin, Dirspaces: a.Dirspaces})
+	}
+	return list, nil
+}
+
+// Stored implements command.History.
+func (h history) Stored(ctx context.Context, plan run.ID, now time.Time) (map[run.Dirspace]string, error) {
+	plans, err := h.plans.Of(ctx, plan, now)
+	stored := make(map[run.Dirspace]string, len(plans))
+	for _, p := range plans {
+		stored[p.Dirspace] = p.Digest
+	}
+	return stored, err
+}

@@ -1,0 +1,69 @@
+package main
+
+import (
+	"context"
+	"errors"
+
+	"github.com/opsplane/opsplane/shared/api/fault"
+	"github.com/opsplane/opsplane/shared/run"
+	"github.com/opsplane/opsplane/shared/run/command"
+	"github.com/opsplane/opsplane/shared/vcs"
+	"github.com/opsplane/opsplane/shared/vcs/githubhost"
+	"github.com/opsplane/opsplane/shared/vcs/gitlabhost"
+	"github.com/opsplane/opsplane/shared/vcs/hostclient"
+	"github.com/opsplane/opsplane/shared/vcs/vcshost"
+)
+
+// host is what commands need of the client of an installation. githubhost and
+// gitlabhost document the methods.
+type host interface {
+	Branch(ctx context.Context, r vcs.Description, name string) (vcshost.Branch, error)
+	PullRequest(ctx context.Context, r vcs.Description, number int64) (vcshost.PullRequest, error)
+	MayWrite(ctx context.Context, r vcs.Description, account vcshost.Profile) (bool, error)
+}
+
+// opener returns the opener of such clients.
+func opener(h *hostclient.Hosts) hostclient.Opener[host] {
+	return hostclient.For(h, func(i *githubhost.Installation) host { return i }, func(i *gitlabhost.Installation) host { return i })
+}
+
+// openHost opens the client of an installation. It returns a fault if no request
+// can be sent for the installation.
+func (c *commands) openHost(ctx context.Context, of vcs.Installation) (host, error) {
+	client, err := c.open(ctx, of)
+	if _, ofHost := vcshost.Explain(of.VCS, err); ofHost {
+		return nil, vcshost.Fault(of.VCS, err)
+	}
+	return client, err
+}
+
+// pull asks the host for a pull request as it is now.
+func (s site) pull(ctx context.Context, number int64) (vcshost.PullRequest, error) {
+	found, err := s.host.PullRequest(ctx, s.described(), number)
+	switch {
+	case errors.Is(err, vcshost.ErrGone):
+		return found, fault.Invalidf("PULL_REQUEST_NOT_FOUND", "%s shows this server no pull request %d in %s/%s: check the number", s.of.Installation.VCS.Label(), number, s.Owner, s.Name)
+	case err != nil:
+		return found, vcshost.Fault(s.of.Installation.VCS, err)
+	}
+	return found, nil
+}
+
+// place asks the host for the head of a target as it is now.
+func (s site) place(ctx context.Context, t command.Target) (command.Place, error) {
+	if t.Kind == run.PullRequest {
+		found, err := s.pull(ctx, t.Number)
+		if err != nil {
+			return command.Place{}, err
+		}
+		return command.OnPullRequest(s.of, found)
+	}
+	found, err := s.host.Branch(ctx, s.described(), t.Branch)
+	switch {
+	case errors.Is(err, vcshost.ErrNoBranch):
+		return command.Place{}, fault.Invalidf("BRANCH_NOT_FOUND", "%s shows this server no branch %q in %s/%s: push it first, or check its name", s.of.Installation.VCS.Label(), t.Branch, s.Owner, s.Name)
+	case err != nil:
+		return command.Place{}, vcshost.Fault(s.of.Installation.VCS, err)
+	}
+	return command.OnBranch(t.Kind, found), nil
+}

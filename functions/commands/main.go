@@ -1,0 +1,43 @@
+// Command commands is the Lambda function that starts runs, ends them and unlocks
+// what they hold, for callers of the API. The dispatcher does the rest: the stream of
+// RunsTable wakes it. Its invariants: the host decides what a person may do, and says
+// so in the same request; and nobody starts two runs with one idempotency key.
+package main
+
+import (
+	"os"
+	"time"
+
+	"github.com/opsplane/opsplane/shared/api/httpapi"
+	"github.com/opsplane/opsplane/shared/credential/sealed"
+	"github.com/opsplane/opsplane/shared/credential/secret"
+	"github.com/opsplane/opsplane/shared/login/user"
+	"github.com/opsplane/opsplane/shared/run/command"
+	"github.com/opsplane/opsplane/shared/run/planstore"
+	"github.com/opsplane/opsplane/shared/run/runindex"
+	"github.com/opsplane/opsplane/shared/run/runstore"
+	"github.com/opsplane/opsplane/shared/storage/awsclient"
+	"github.com/opsplane/opsplane/shared/storage/s3client"
+	"github.com/opsplane/opsplane/shared/storage/table"
+	"github.com/opsplane/opsplane/shared/telemetry"
+	"github.com/opsplane/opsplane/shared/vcs/hostclient"
+	"github.com/opsplane/opsplane/shared/vcs/repository"
+)
+
+func main() {
+	cfg := awsclient.Config()
+	db, objects, name, bucket := awsclient.DynamoDB(cfg), s3client.New(cfg), os.Getenv("RUNS_TABLE"), os.Getenv("RUNS_BUCKET")
+	limits, err := runstore.LimitsFromEnv(os.Getenv)
+	if err != nil {
+		panic(err) // the template sets these
+	}
+	box := sealed.NewBox(secret.New(cfg, os.Getenv("SERVER_SECRET"), time.Now).Keys)
+	store := runstore.Store{DB: db, Table: name, Limits: limits}
+	of := history{store, runindex.New(table.Table{DB: db, Name: name}, store), planstore.Store{DB: db, Objects: objects, Table: name, Bucket: bucket}}
+	c := &commands{
+		users: &user.Store{DB: db, Table: os.Getenv("OPERATIONS_TABLE")}, known: repository.Store{DB: db, Table: os.Getenv("VCS_TABLE")},
+		history: of, rules: command.PlanFirst{History: of}, documents: documents{objects, bucket}, box: box,
+		open: opener(hostclient.FromEnv(cfg, db, box, os.Getenv, time.Now)), publicBaseURL: os.Getenv("PUBLIC_BASE_URL"),
+	}
+	httpapi.NewLambda(routes(c), telemetry.Logger(), time.Now).Serve()
+}

@@ -1,0 +1,52 @@
+package main
+
+import (
+	"github.com/opsplane/opsplane/shared/api/access"
+	"github.com/opsplane/opsplane/shared/api/httpapi"
+	"github.com/opsplane/opsplane/shared/credential/sealed"
+	"github.com/opsplane/opsplane/shared/login/user"
+	"github.com/opsplane/opsplane/shared/run/command"
+	"github.com/opsplane/opsplane/shared/vcs/hostclient"
+	"github.com/opsplane/opsplane/shared/vcs/repository"
+)
+
+// commands holds what the operations need.
+type commands struct {
+	users     *user.Store
+	known     repository.Store
+	history   history
+	rules     command.Rules
+	documents documents
+	box       *sealed.Box
+	open      hostclient.Opener[host]
+	// publicBaseURL is the address at which runners reach this server. It may be empty:
+	// then no run can be started.
+	publicBaseURL string
+}
+
+// Rules of the routes. The host decides besides what a person may do: see enter.
+var (
+	// starter may start plans, or applies, or both: see mayStart.
+	starter = access.Rule{TokenNeedsOne: []access.Capability{access.RunPlan, access.RunApply}, Scope: access.ScopeInstallation}
+	// admin may end the runs of others.
+	admin = access.Rule{TokenNeeds: []access.Capability{access.RunAdmin}, Scope: access.ScopeInstallation}
+)
+
+// startMembers are the members of the body that starts a run.
+var startMembers = []string{"run_type", "dirspaces", "dirspaces.dir", "dirspaces.workspace", "pull_number", "branch", "environment", "runs_on"}
+
+// routes lists the function's routes.
+func routes(c *commands) []httpapi.Route {
+	const (
+		base = "POST /api/v1/{vcs}/installations/{installation_id}"
+		one  = base + "/work-manifests/{work_manifest_id}"
+		repo = base + "/repos/{repo_id}"
+	)
+	return []httpapi.Route{
+		{Pattern: repo + "/work-manifests", Rule: starter, Input: httpapi.Input{Members: startMembers}, Endpoint: httpapi.JSON(decodeStart, c.start)},
+		{Pattern: one + "/rerun", Rule: starter, Endpoint: httpapi.JSON(decodeRerun, c.rerun)},
+		{Pattern: one + "/abort", Rule: admin, Endpoint: httpapi.JSON(decodeID, c.abort)},
+		{Pattern: repo + "/prs/{pull_request_id}/unlock", Rule: admin, Endpoint: httpapi.JSON(decodePull, c.unlockPull)},
+		{Pattern: repo + "/drift/unlock", Rule: admin, Endpoint: httpapi.JSON(decodeRepository, c.unlockDrift)},
+	}
+}
