@@ -46,7 +46,7 @@ run: ## start the local stack on http://127.0.0.1:$(PORT); data stays in $(STATE
 	@exec $(TOOLS)/opsplane-local
 
 .PHONY: test
-test: ## run all tests, against real local servers (DYNAMODB=dynamodb-local: those of storage, on AWS's server)
+test: ## run all tests, against real local servers (DYNAMODB=dynamodb-local: those of storage, on AWS's server, with the race detector)
 	@RACE=$(RACE) DYNAMODB=$(DYNAMODB) infra/test/runtests $(MODULES)
 
 # The seeds of the targets are tests like others; this looks for what nobody thought of.
@@ -143,7 +143,7 @@ admin: ## operator's commands (ARGS="help"), on the local stack or on STACK=name
 	@STATE="$(STATE)" STACK="$(STACK)" exec $(TOOLS)/opsplane-admin $(ARGS)
 
 .PHONY: demo
-demo: ## send deliveries of GitHub and GitLab to the running local stack, so that there is something to query
+demo: ## send deliveries of GitHub and GitLab to the running local stack, and start plans and applies, so that there is something to query
 	@infra/build/compile $(TOOLS)/demo infra/admin ./cmd/demo
 	@STATE="$(STATE)" exec $(TOOLS)/demo
 

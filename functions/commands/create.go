@@ -126,7 +126,7 @@ func (c *commands) store(ctx context.Context, call httpapi.Call, spec run.Spec, 
 		},
 	}
 	if len(document) > runstore.MaxManifest {
-		made.Manifest = runstore.Manifest{Object: nameOf(spec.ID)}
+		made.Manifest = runstore.Manifest{Object: runstore.ManifestObject(spec.ID)}
 	}
 	return c.history.runs.Create(ctx, made, call.Author())
 }
@@ -170,15 +170,13 @@ type documents struct {
 	bucket  string
 }
 
-func nameOf(id run.ID) string { return runstore.ManifestPrefix + string(id) }
-
 // put stores a manifest, if it does not fit into the table.
 func (d documents) put(ctx context.Context, id run.ID, document []byte) error {
 	if len(document) <= runstore.MaxManifest {
 		return nil
 	}
 	_, err := d.objects.PutObject(ctx, &s3.PutObjectInput{
-		Bucket: &d.bucket, Key: aws.String(nameOf(id)), Body: bytes.NewReader(document), ContentType: aws.String("application/json"),
+		Bucket: &d.bucket, Key: aws.String(runstore.ManifestObject(id)), Body: bytes.NewReader(document), ContentType: aws.String("application/json"),
 	})
 	if err != nil {
 		return fmt.Errorf("store manifest: %w", err)

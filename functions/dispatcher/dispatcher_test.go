@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/aws/aws-lambda-go/events"
+	"github.com/aws/aws-sdk-go-v2/service/s3"
 
 	"github.com/opsplane/opsplane/infra/test/storagetest"
 	"github.com/opsplane/opsplane/infra/test/template"
@@ -201,25 +202,36 @@ func TestUnfinishedCreationIsRemovedByTheSweep(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
 	id := run.NewID()
+	bucket, name := r.Env.Bucket("RunsBucket"), runstore.ManifestObject(id)
+	manifest := func() error {
+		_, err := r.Env.S3.HeadObject(t.Context(), &s3.HeadObjectInput{Bucket: &bucket, Key: &name})
+		return err
+	}
 	creating := runstore.Creation{
 		Spec: run.Spec{
 			ID: id, Repository: infraRepository, Owner: "acme", Name: "infra", Type: run.Plan, Kind: run.Kind{Name: run.Branch},
 			Base: run.Ref{Branch: "main", Commit: "aa"}, Source: run.Ref{Branch: "main", Commit: "aa"}, Principal: "ann",
 			Dirspaces: []run.Dirspace{{Dir: "a", Workspace: "default"}},
 		},
-		Token: runstore.Token{Hash: []byte("h"), Sealed: []byte("s")}, Manifest: runstore.Manifest{Body: []byte("{}")},
-		Before: func(context.Context) error { return errors.New("the function was killed") },
+		Token: runstore.Token{Hash: []byte("h"), Sealed: []byte("s")}, Manifest: runstore.Manifest{Object: runstore.ManifestObject(id)},
+		Before: func(ctx context.Context) error {
+			_, err := r.Env.S3.PutObject(ctx, &s3.PutObjectInput{Bucket: &bucket, Key: &name, Body: strings.NewReader("{}")})
+			return errors.Join(err, errors.New("the function was killed"))
+		},
 	}
 	if _, err := r.runs.Create(t.Context(), creating, r.author()); err == nil {
 		t.Fatal("the creation was finished")
 	}
-	if r.item(t, id) == nil {
-		t.Fatal("nothing is left of the creation")
+	if err := manifest(); r.item(t, id) == nil || err != nil {
+		t.Fatalf("nothing is left of the creation (%v)", err)
 	}
 	r.Clock.Add(time.Hour)
 	r.minute(t)
 	if item := r.item(t, id); item != nil {
 		t.Errorf("left: %v", item)
+	}
+	if err := manifest(); err == nil {
+		t.Error("the manifest is left")
 	}
 }
 

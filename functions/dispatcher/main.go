@@ -16,8 +16,10 @@ import (
 	"github.com/opsplane/opsplane/shared/run/fold"
 	"github.com/opsplane/opsplane/shared/run/output"
 	"github.com/opsplane/opsplane/shared/run/planstore"
+	"github.com/opsplane/opsplane/shared/run/runremoval"
 	"github.com/opsplane/opsplane/shared/run/runstore"
 	"github.com/opsplane/opsplane/shared/run/standing"
+	"github.com/opsplane/opsplane/shared/run/worktoken"
 	"github.com/opsplane/opsplane/shared/storage/awsclient"
 	"github.com/opsplane/opsplane/shared/storage/s3client"
 	"github.com/opsplane/opsplane/shared/storage/table"
@@ -28,7 +30,7 @@ import (
 func main() {
 	cfg := awsclient.Config()
 	db, name := awsclient.DynamoDB(cfg), os.Getenv("RUNS_TABLE")
-	box := sealed.NewBox(secret.New(cfg, os.Getenv("SERVER_SECRET"), time.Now).Keys)
+	server := secret.New(cfg, os.Getenv("SERVER_SECRET"), time.Now)
 	limits, err := runstore.LimitsFromEnv(os.Getenv)
 	if err != nil {
 		panic(err) // the template sets these
@@ -43,8 +45,10 @@ func main() {
 			Fold: fold.Folder{
 				Runs: runs, Standing: standing.Store{Table: table.Table{DB: db, Name: name}}, Results: output.New(db, objects, name, bucket),
 			},
-			Open:          dispatch.Opener(hostclient.FromEnv(cfg, db, box, os.Getenv, time.Now)),
+			Open:          dispatch.Opener(hostclient.FromEnv(cfg, db, sealed.NewBox(server.Keys), os.Getenv, time.Now)),
+			WorkToken:     worktoken.New(server.Keys).Of,
 			PublicBaseURL: os.Getenv("PUBLIC_BASE_URL"),
+			Unfinished:    runremoval.Unfinished(plans.Objects, plans.Bucket),
 			Log:           telemetry.Logger(), Now: time.Now,
 		},
 		log: telemetry.Logger(), now: time.Now,

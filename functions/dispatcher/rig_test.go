@@ -22,8 +22,10 @@ import (
 	"github.com/opsplane/opsplane/shared/run/fold"
 	"github.com/opsplane/opsplane/shared/run/output"
 	"github.com/opsplane/opsplane/shared/run/planstore"
+	"github.com/opsplane/opsplane/shared/run/runremoval"
 	"github.com/opsplane/opsplane/shared/run/runstore"
 	"github.com/opsplane/opsplane/shared/run/standing"
+	"github.com/opsplane/opsplane/shared/run/worktoken"
 	"github.com/opsplane/opsplane/shared/storage/attr"
 	"github.com/opsplane/opsplane/shared/storage/table"
 	"github.com/opsplane/opsplane/shared/vcs"
@@ -32,6 +34,9 @@ import (
 	"github.com/opsplane/opsplane/shared/vcs/grouptoken"
 	"github.com/opsplane/opsplane/shared/vcs/hostclient"
 )
+
+// secrets are the values of the server's secret.
+var secrets = sealed.Fixed(bytes.Repeat([]byte("s"), 40))
 
 var (
 	infraRepository = vcs.Installation{VCS: vcs.GitHub, ID: "42"}.Repository("7")
@@ -86,7 +91,7 @@ func outputsOver(env *storagetest.Env) *output.Store {
 }
 
 func (r *rig) groups(env *storagetest.Env) *grouptoken.Store {
-	return grouptoken.New(env.DynamoDB, env.Table("SessionsTable"), sealed.NewBox(sealed.Fixed(bytes.Repeat([]byte("s"), 40))))
+	return grouptoken.New(env.DynamoDB, env.Table("SessionsTable"), sealed.NewBox(secrets))
 }
 
 // over returns the function over an environment.
@@ -95,9 +100,11 @@ func (r *rig) over(env *storagetest.Env) *dispatcher {
 	return &dispatcher{
 		dispatch: dispatch.Dispatcher{
 			Runs: runsOver(env), Plans: plansOver(env), PublicBaseURL: "https://ops.example.com",
-			Fold: fold.Folder{Runs: runsOver(env), Standing: standingOver(env), Results: outputsOver(env)},
-			Open: dispatch.Opener(&hostclient.Hosts{App: app, GitLab: gitlabhost.New(r.gitlab.API), Tokens: r.groups(env)}),
-			Log:  r.Logger(), Now: r.Clock.Now,
+			Fold:       fold.Folder{Runs: runsOver(env), Standing: standingOver(env), Results: outputsOver(env)},
+			Open:       dispatch.Opener(&hostclient.Hosts{App: app, GitLab: gitlabhost.New(r.gitlab.API), Tokens: r.groups(env)}),
+			WorkToken:  worktoken.New(secrets).Of,
+			Unfinished: runremoval.Unfinished(env.S3, env.Bucket("RunsBucket")),
+			Log:        r.Logger(), Now: r.Clock.Now,
 		},
 		log: r.Logger(), now: r.Clock.Now,
 	}

@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"strings"
 	"testing"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -16,16 +17,20 @@ import (
 	"github.com/opsplane/opsplane/shared/vcs/repository"
 )
 
-// plan creates a run of a repository with a stored plan.
+// plan creates a run of a repository with a stored plan and a manifest in the bucket.
 func (r *rig) plan(t *testing.T, of vcs.Repository) run.ID {
 	t.Helper()
-	d := run.Dirspace{Dir: "a", Workspace: "default"}
+	d, id := run.Dirspace{Dir: "a", Workspace: "default"}, run.NewID()
+	bucket, name := r.Env.Bucket("RunsBucket"), runstore.ManifestObject(id)
+	if _, err := r.Env.S3.PutObject(t.Context(), &s3.PutObjectInput{Bucket: &bucket, Key: &name, Body: strings.NewReader("{}")}); err != nil {
+		t.Fatal(err)
+	}
 	made, err := runsOver(r.Env).Create(t.Context(), runstore.Creation{
 		Spec: run.Spec{
-			ID: run.NewID(), Repository: of, Owner: "acme", Name: "infra", Type: run.Plan, Kind: run.Kind{Name: run.Branch},
+			ID: id, Repository: of, Owner: "acme", Name: "infra", Type: run.Plan, Kind: run.Kind{Name: run.Branch},
 			Base: run.Ref{Branch: "main", Commit: "aa"}, Source: run.Ref{Branch: "main", Commit: "aa"}, Principal: "ann", Dirspaces: []run.Dirspace{d},
 		},
-		Token: runstore.Token{Hash: []byte("h"), Sealed: []byte("s")}, Manifest: runstore.Manifest{Body: []byte("{}")},
+		Token: runstore.Token{Hash: []byte("h"), Sealed: []byte("s")}, Manifest: runstore.Manifest{Object: name},
 	}, r.author())
 	if err == nil {
 		err = plansOver(r.Env).Put(t.Context(), made.Run.ID, d, []byte("a secret plan"), true, r.Clock.Now())

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"net/http"
 	"strings"
 
@@ -14,20 +15,17 @@ import (
 	"github.com/opsplane/opsplane/shared/run/manifest"
 	"github.com/opsplane/opsplane/shared/run/runstore"
 	"github.com/opsplane/opsplane/shared/run/runtoken"
+	"github.com/opsplane/opsplane/shared/vcs"
 )
 
 // initiation is a CI job that asks for the work of a run.
 type initiation struct {
-	id  run.ID
-	job runstore.CIJob
+	workToken string
+	job       runstore.CIJob
 }
 
-// decodeInitiate reads the id of the run and what the CI job says of itself.
+// decodeInitiate reads the work token and what the CI job says of itself.
 func decodeInitiate(r *http.Request) (initiation, error) {
-	id, err := pathID(r)
-	if err != nil {
-		return initiation{}, err
-	}
 	var body struct {
 		RunID *string `json:"run_id"`
 		SHA   *string `json:"sha"`
@@ -43,7 +41,7 @@ func decodeInitiate(r *http.Request) (initiation, error) {
 			return initiation{}, fault.Invalidf("INVALID_BODY", "member %q must be a text of 1 to %d printable characters without spaces", member.name, maxName)
 		}
 	}
-	return initiation{id, runstore.CIJob{Run: *body.RunID, Commit: *body.SHA}}, nil
+	return initiation{workToken(r), runstore.CIJob{Run: *body.RunID, Commit: *body.SHA}}, nil
 }
 
 // maxName is the largest length of an id of a CI run and of a commit, in bytes. Hosts
@@ -56,18 +54,15 @@ func named(text string) bool {
 }
 
 // initiate returns the manifest of the run, or the document that says that there is no
-// work. The id of the run is the credential (runner protocol, 4.1): the runner sends
-// no other. The same CI job gets the same bytes again.
+// work. The work token is the credential (runner protocol, 4.1): the runner sends no
+// other. The same CI job gets the same bytes again.
 func (s *runner) initiate(ctx context.Context, call httpapi.Call, asked initiation) (json.RawMessage, error) {
-	of, err := s.runs.Bearer(ctx, asked.id)
+	id, err := s.find(ctx, asked.workToken, call.VCS)
 	if err != nil {
 		return nil, err
 	}
-	if of.Installation.VCS != call.VCS {
-		return nil, fault.ErrNotFound
-	}
-	author := change.Author{Principal: access.PrincipalOfRun(string(asked.id)), Request: call.Request, Source: call.Source, At: call.Now}
-	found, err := s.runs.Initiate(ctx, asked.id, asked.job, author)
+	author := change.Author{Principal: access.PrincipalOfRun(string(id)), Request: call.Request, Source: call.Source, At: call.Now}
+	found, err := s.runs.Initiate(ctx, id, asked.job, author)
 	if err != nil {
 		return nil, err
 	}
@@ -78,9 +73,27 @@ func (s *runner) initiate(ctx context.Context, call httpapi.Call, asked initiati
 	if err != nil {
 		return nil, err
 	}
-	token, err := s.box.Open(ctx, runtoken.Place(asked.id), found.Sealed)
+	token, err := s.box.Open(ctx, runtoken.Place(id), found.Sealed)
 	if err != nil {
 		return nil, err
 	}
 	return manifest.WithToken(frozen, string(token))
+}
+
+// find returns the id of the run of a VCS that has a work token. It returns
+// fault.ErrNotFound if there is none.
+func (s *runner) find(ctx context.Context, workToken string, at vcs.VCS) (run.ID, error) {
+	for id, err := range s.work.Runs(ctx, workToken) {
+		if err != nil {
+			return "", err
+		}
+		of, err := s.runs.Bearer(ctx, id)
+		switch {
+		case err == nil && of.Installation.VCS == at:
+			return id, nil
+		case err != nil && !errors.Is(err, fault.ErrNotFound):
+			return "", err
+		}
+	}
+	return "", fault.ErrNotFound
 }

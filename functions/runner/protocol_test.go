@@ -36,7 +36,7 @@ func onBoth(t *testing.T, test func(*testing.T, *rig, vcs.VCS)) {
 
 func TestUnknownRunHasNoWork(t *testing.T) {
 	onBoth(t, func(t *testing.T, r *rig, at vcs.VCS) {
-		for _, id := range []string{string(run.NewID()), "7", "x", "5b0e7f7a-8b1c-4f57-9d0e-0f8e1a2b3c4", "RUN"} {
+		for _, id := range []string{string(run.NewID()), r.workToken(t, run.NewID()), "7", "x", "5b0e7f7a-8b1c-4f57-9d0e-0f8e1a2b3c4", "RUN"} {
 			r.As(t, nil, "POST", "/api/"+string(at)+"/v1/work-manifests/"+id+"/initiate", started).WantBody(t, 404, "")
 		}
 		j := r.create(t, at, run.Plan)
@@ -60,7 +60,7 @@ func TestSameCIJobGetsTheSameBytesUntilTheRunHasEnded(t *testing.T) {
 			r.Clock.Add(time.Hour)
 			j.initiate(t).WantBody(t, 200, first.Body)
 		}
-		upper := r.As(t, nil, "POST", strings.Replace(j.path("/initiate"), string(j.id), strings.ToUpper(string(j.id)), 1), started)
+		upper := r.As(t, nil, "POST", strings.Replace(j.path("/initiate"), j.work, strings.ToUpper(j.work), 1), started)
 		upper.WantBody(t, 200, first.Body)
 		if now := j.now(t); now.State != run.Running || now.CIRun != "777" {
 			t.Errorf("got %s of CI run %q, want running of 777", now.State, now.CIRun)
@@ -99,8 +99,9 @@ func TestManifestHasWhatTheRunnerNeeds(t *testing.T) {
 		if err := json.Unmarshal(m.Config, &config); err != nil || bytes.Contains(m.Config, []byte("null")) || config.Costs.Enabled == nil || *config.Costs.Enabled {
 			t.Errorf("got the configuration %s, %v; want one that turns the estimation of costs off, without null", m.Config, err)
 		}
-		if strings.Contains(r.Log.String(), j.token) || strings.Contains(r.Log.String(), string(j.id)) {
-			t.Errorf("the log holds the id or the token of the run: %s", r.Log.String())
+		j.ask(t, "GET", "/workspaces", "").Want(t, 200, "")
+		if strings.Contains(r.Log.String(), j.token) || strings.Contains(r.Log.String(), j.work) {
+			t.Errorf("the log holds the token or the work token of the run: %s", r.Log.String())
 		}
 	})
 }
@@ -136,7 +137,7 @@ func TestRunThatNobodyHasClaimedHasNoWorkYet(t *testing.T) {
 	if _, err := r.runs.Create(t.Context(), c, r.Author()); err != nil {
 		t.Fatal(err)
 	}
-	r.As(t, nil, "POST", "/api/github/v1/work-manifests/"+string(unclaimed.ID)+"/initiate", started).WantBody(t, 200, done)
+	r.As(t, nil, "POST", "/api/github/v1/work-manifests/"+r.workToken(t, unclaimed.ID)+"/initiate", started).WantBody(t, 200, done)
 }
 
 func TestCIJobMustSayWhoItIs(t *testing.T) {
@@ -167,7 +168,7 @@ func TestLargeManifestIsReadFromTheBucket(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	name := runstore.ManifestPrefix + string(spec.ID)
+	name := runstore.ManifestObject(spec.ID)
 	if _, err := r.Env.S3.PutObject(t.Context(), &s3.PutObjectInput{Bucket: aws.String(r.Env.Bucket("RunsBucket")), Key: &name, Body: bytes.NewReader(document)}); err != nil {
 		t.Fatal(err)
 	}
@@ -183,7 +184,7 @@ func TestLargeManifestIsReadFromTheBucket(t *testing.T) {
 		t.Fatal(err)
 	}
 	for range 2 {
-		r.As(t, nil, "POST", "/api/github/v1/work-manifests/"+string(spec.ID)+"/initiate", started).WantBody(t, 200, string(want))
+		r.As(t, nil, "POST", "/api/github/v1/work-manifests/"+r.workToken(t, spec.ID)+"/initiate", started).WantBody(t, 200, string(want))
 	}
 }
 

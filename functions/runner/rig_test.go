@@ -23,12 +23,13 @@ import (
 	"github.com/opsplane/opsplane/shared/run/planstore"
 	"github.com/opsplane/opsplane/shared/run/runstore"
 	"github.com/opsplane/opsplane/shared/run/runtoken"
+	"github.com/opsplane/opsplane/shared/run/worktoken"
 	"github.com/opsplane/opsplane/shared/vcs"
 	"github.com/opsplane/opsplane/shared/vcs/githubhost"
 )
 
 func TestRoutesAgreeWithTemplateAndDocument(t *testing.T) {
-	contract.CheckRoutes(t, "RunnerFunction", routes(&runner{}))
+	contract.CheckRoutes(t, "RunnerFunction", routes(&runner{work: contract.WorkTokens()}))
 }
 
 var (
@@ -45,11 +46,16 @@ const (
 	started = `{"run_id":"777","sha":"` + commit + `"}`
 )
 
+// secrets are the values of the server's secret.
+var secrets = sealed.Fixed(bytes.Repeat([]byte("s"), 40))
+
 // rig is the function over its own tables and a GitHub, under its role.
 type rig struct {
 	*functiontest.Rig
 	github *vcstest.GitHub
 	box    *sealed.Box
+	work   worktoken.Tokens
+	server *runner
 	// repositories counts the runs. Each has a repository of its own.
 	repositories atomic.Int64
 	// runs, plans and outputs are stores without a role and without faults.
@@ -67,7 +73,7 @@ func rigOn(t testing.TB, of *functiontest.Rig, role *storagetest.Env) *rig {
 	if role == nil {
 		role = of.Role
 	}
-	r := &rig{Rig: of, github: vcstest.NewGitHub(t), box: sealed.NewBox(sealed.Fixed(bytes.Repeat([]byte("s"), 40)))}
+	r := &rig{Rig: of, github: vcstest.NewGitHub(t), box: sealed.NewBox(secrets), work: worktoken.New(secrets)}
 	r.github.Install("42", vcstest.Repository{ID: 7, Owner: "acme", Name: "infra"})
 	githubApp := githubhost.New(strconv.Itoa(vcstest.AppID), func(context.Context) (string, error) { return r.github.Key, nil }, r.github.API)
 	stores := func(env *storagetest.Env) (runstore.Store, planstore.Store, *output.Store) {
@@ -78,10 +84,11 @@ func rigOn(t testing.TB, of *functiontest.Rig, role *storagetest.Env) *rig {
 	}
 	r.runs, r.plans, r.outputs = stores(of.Env)
 	s := &runner{
-		box: r.box, manifests: manifests{role.S3, role.Bucket("RunsBucket")},
+		box: r.box, work: r.work, manifests: manifests{role.S3, role.Bucket("RunsBucket")},
 		tokens: tokens{open: func(ctx context.Context, id vcs.ID) (issuer, error) { return githubApp.Open(ctx, id) }},
 	}
 	s.runs, s.plans, s.outputs = stores(role)
+	r.server = s
 	r.Serve(routes(s))
 	return r
 }
@@ -89,9 +96,10 @@ func rigOn(t testing.TB, of *functiontest.Rig, role *storagetest.Env) *rig {
 // job is a run in a test, with its runner.
 type job struct {
 	*rig
-	id    run.ID
-	of    vcs.Installation
-	token string
+	id run.ID
+	of vcs.Installation
+	// work is the work token, and token the one that the manifest has.
+	work, token string
 }
 
 // create creates a run of a type at a VCS and claims it, so that its CI job may ask
@@ -99,7 +107,7 @@ type job struct {
 func (r *rig) create(t testing.TB, at vcs.VCS, of run.Type, uses ...planstore.Use) job {
 	t.Helper()
 	j := job{rig: r, id: run.NewID(), of: vcs.Installation{VCS: at, ID: "42"}}
-	j.token = runtoken.New(j.id)
+	j.work, j.token = r.workToken(t, j.id), runtoken.New(j.id)
 	sealedToken, err := r.box.Seal(t.Context(), runtoken.Place(j.id), []byte(j.token))
 	if err != nil {
 		t.Fatal(err)
@@ -148,9 +156,19 @@ func (r *rig) start(t testing.TB, at vcs.VCS, of run.Type, uses ...planstore.Use
 	return j
 }
 
+// workToken returns the work token of a run.
+func (r *rig) workToken(t testing.TB, id run.ID) string {
+	t.Helper()
+	token, err := r.work.Of(t.Context(), id)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return token
+}
+
 // path returns a path of the run.
 func (j job) path(rest string) string {
-	return "/api/" + string(j.of.VCS) + "/v1/work-manifests/" + string(j.id) + rest
+	return "/api/" + string(j.of.VCS) + "/v1/work-manifests/" + j.work + rest
 }
 
 // initiate sends the request of the CI job for its work.

@@ -5,13 +5,13 @@ import (
 	"net/http"
 
 	"github.com/opsplane/opsplane/shared/api/access"
-	"github.com/opsplane/opsplane/shared/api/fault"
 	"github.com/opsplane/opsplane/shared/api/httpapi"
 	"github.com/opsplane/opsplane/shared/credential/sealed"
 	"github.com/opsplane/opsplane/shared/run"
 	"github.com/opsplane/opsplane/shared/run/output"
 	"github.com/opsplane/opsplane/shared/run/planstore"
 	"github.com/opsplane/opsplane/shared/run/runstore"
+	"github.com/opsplane/opsplane/shared/run/worktoken"
 	"github.com/opsplane/opsplane/shared/vcs"
 )
 
@@ -22,6 +22,7 @@ type runner struct {
 	outputs   *output.Store
 	manifests manifests
 	box       *sealed.Box
+	work      worktoken.Tokens
 	tokens    tokens
 }
 
@@ -42,28 +43,28 @@ func routes(r *runner) []httpapi.Route {
 	const base = " /api/{vcs}/v1/work-manifests/{work_manifest_id}"
 	return []httpapi.Route{
 		{Pattern: "POST" + base + "/initiate", Rule: access.Rule{Public: true}, Input: httpapi.Input{AnyBody: lenient}, Endpoint: httpapi.JSON(decodeInitiate, r.initiate)},
-		{Pattern: "POST" + base + "/access-token", Rule: active, VCS: vcs.GitHub, Endpoint: ofRun(httpapi.NoInput, r.accessToken)},
-		{Pattern: "POST" + base + "/plans", Rule: active, Input: httpapi.Input{AnyBody: lenient}, Endpoint: ofRun(decodePlan, r.storePlan)},
-		{Pattern: "GET" + base + "/plans", Rule: active, Input: httpapi.Input{Query: []string{"path", "dir", "workspace"}}, Endpoint: ofRun(decodeFetchPlan, r.fetchPlan)},
-		{Pattern: "POST" + base + "/plans/upload", Rule: active, Input: httpapi.Input{AnyBody: lenient}, Endpoint: ofRun(decodeUpload, r.announceUpload)},
-		{Pattern: "GET" + base + "/plans/download", Rule: active, Input: httpapi.Input{Query: []string{"path", "dir", "workspace"}}, Endpoint: ofRun(decodeFetch, r.openDownload)},
-		{Pattern: "PUT" + base, Rule: endedToo, Input: httpapi.Input{AnyBody: lenient}, Endpoint: ofRun(readBody, r.report)},
-		{Pattern: "GET" + base + "/workspaces", Rule: active, Endpoint: ofRun(httpapi.NoInput, r.workspaces)},
-		{Pattern: "POST" + base + "/workspaces", Rule: active, ReadOnly: true, Endpoint: ofRun(httpapi.NoInput, r.workspaces)},
+		{Pattern: "POST" + base + "/access-token", Rule: active, VCS: vcs.GitHub, Endpoint: ofRun(r.work, httpapi.NoInput, r.accessToken)},
+		{Pattern: "POST" + base + "/plans", Rule: active, Input: httpapi.Input{AnyBody: lenient}, Endpoint: ofRun(r.work, decodePlan, r.storePlan)},
+		{Pattern: "GET" + base + "/plans", Rule: active, Input: httpapi.Input{Query: []string{"path", "dir", "workspace"}}, Endpoint: ofRun(r.work, decodeFetchPlan, r.fetchPlan)},
+		{Pattern: "POST" + base + "/plans/upload", Rule: active, Input: httpapi.Input{AnyBody: lenient}, Endpoint: ofRun(r.work, decodeUpload, r.announceUpload)},
+		{Pattern: "GET" + base + "/plans/download", Rule: active, Input: httpapi.Input{Query: []string{"path", "dir", "workspace"}}, Endpoint: ofRun(r.work, decodeFetch, r.openDownload)},
+		{Pattern: "PUT" + base, Rule: endedToo, Input: httpapi.Input{AnyBody: lenient}, Endpoint: ofRun(r.work, readBody, r.report)},
+		{Pattern: "GET" + base + "/workspaces", Rule: active, Endpoint: ofRun(r.work, httpapi.NoInput, r.workspaces)},
+		{Pattern: "POST" + base + "/workspaces", Rule: active, ReadOnly: true, Endpoint: ofRun(r.work, httpapi.NoInput, r.workspaces)},
 	}
 }
 
-// ofRun makes an endpoint that refuses the token of another run than the one that the
-// path names. So an operation finds its run in the caller: idOf returns it.
-func ofRun[Q, A any](decode func(*http.Request) (Q, error), do func(context.Context, httpapi.Call, Q) (A, error)) httpapi.Endpoint {
+// ofRun makes an endpoint that refuses the token of another run than the one whose work
+// token is in the path. So an operation finds its run in the caller: idOf returns it.
+func ofRun[Q, A any](work worktoken.Tokens, decode func(*http.Request) (Q, error), do func(context.Context, httpapi.Call, Q) (A, error)) httpapi.Endpoint {
 	endpoint := httpapi.JSON(decode, do)
 	return func(ctx context.Context, call httpapi.Call, r *http.Request) (httpapi.Response, error) {
-		id, err := pathID(r)
+		named, err := work.Names(ctx, workToken(r), idOf(call))
 		if err != nil {
 			return nil, err
 		}
-		if id != idOf(call) {
-			return nil, access.Refuse(access.StepRestriction, "the token is that of another run")
+		if !named {
+			return nil, access.Refuse(access.StepRestriction, "the path has not the work token of the token's run")
 		}
 		return endpoint(ctx, call, r)
 	}
@@ -72,12 +73,6 @@ func ofRun[Q, A any](decode func(*http.Request) (Q, error), do func(context.Cont
 // idOf returns the id of the run whose runner sends the request.
 func idOf(call httpapi.Call) run.ID { return run.ID(call.Caller.Run()) }
 
-// pathID returns the id of the run that the path names. An id of another form is the
-// id of no run.
-func pathID(r *http.Request) (run.ID, error) {
-	id, err := run.ParseID(r.PathValue("work_manifest_id"))
-	if err != nil {
-		return "", fault.ErrNotFound
-	}
-	return id, nil
-}
+// workToken returns the work token in the path. The contract names it as if it were the
+// id of the run.
+func workToken(r *http.Request) string { return r.PathValue("work_manifest_id") }

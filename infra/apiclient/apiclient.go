@@ -16,6 +16,7 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"maps"
 	"net/http"
 	"time"
 )
@@ -56,6 +57,8 @@ type Request struct {
 	Path string
 	// Body is the JSON text to send; it may be empty.
 	Body []byte
+	// Header holds further headers, such as Idempotency-Key. It may be nil.
+	Header http.Header
 	// Repeatable says that the request may be repeated even if an earlier attempt
 	// may have taken effect. Either a second time does no harm, or the caller looks
 	// at Response.Uncertain. Requests with the methods GET and HEAD may always be
@@ -104,6 +107,7 @@ func (c *Client) attempt(ctx context.Context, r Request, credential string) (Res
 	if err != nil {
 		return Response{}, err
 	}
+	maps.Copy(req.Header, r.Header)
 	req.Header.Set("Content-Type", "application/json")
 	if credential != "" {
 		req.Header.Set("Authorization", Bearer(credential))

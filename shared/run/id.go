@@ -6,9 +6,8 @@ import (
 	"github.com/google/uuid"
 )
 
-// ID names a run: a lower-case UUID of version 4. The CI job gets it as its work
-// token and shows it to ask for its work. So it is drawn at random, and nobody can
-// guess it.
+// ID names a run: a lower-case UUID of version 4. Readers of runs see it, so it is no
+// credential: the CI job shows a work token instead (package worktoken).
 type ID string
 
 // NewID returns a new random ID.

@@ -14,6 +14,8 @@ import (
 	"github.com/opsplane/opsplane/shared/api/access"
 	"github.com/opsplane/opsplane/shared/api/httpapi"
 	"github.com/opsplane/opsplane/shared/api/httpapi/httpapitest"
+	"github.com/opsplane/opsplane/shared/credential/sealed"
+	"github.com/opsplane/opsplane/shared/run/worktoken"
 	"github.com/opsplane/opsplane/shared/vcs"
 )
 
@@ -122,7 +124,7 @@ func (w walker) sendAs(caller *access.Caller, query, body string) said {
 		method, path, _ := strings.Cut(w.route.Pattern, " ")
 		path = strings.ReplaceAll(path, "{vcs}", string(system))
 		path = strings.ReplaceAll(path, "{upload_id}", strings.Repeat("0", 32))
-		path = strings.ReplaceAll(path, "{work_manifest_id}", run)
+		path = strings.ReplaceAll(path, "{work_manifest_id}", w.workManifest())
 		path = strings.ReplaceAll(path, "{idx}", "0")
 		path = strings.ReplaceAll(path, "{$}", "") // with {$}, http.ServeMux says that nothing follows
 		path = pathVariable.ReplaceAllString(path, installation)
@@ -150,6 +152,26 @@ const installation = "5"
 
 // run is the run whose runner the callers of routes for runners are.
 const run = "5b0e7f7a-8b1c-4f57-9d0e-0f8e1a2b3c4d"
+
+// workTokens are those of a server of this package's own.
+var workTokens = worktoken.New(sealed.Fixed([]byte("the secret of a server that is only in tests")))
+
+// WorkTokens returns the work tokens that the paths of routes for runners have here.
+func WorkTokens() worktoken.Tokens { return workTokens }
+
+// workManifest returns how the path of the route names the run. Runners name it by its work
+// token.
+func (w walker) workManifest() string {
+	w.t.Helper()
+	if !slices.Contains(w.route.Rule.Kinds, access.KindRun) {
+		return run
+	}
+	token, err := workTokens.Of(w.t.Context(), run)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return token
+}
 
 // callerOf returns a caller who may use a route with the rule.
 func callerOf(rule access.Rule) *access.Caller {

@@ -129,6 +129,7 @@ func pasteDemo(t *testing.T, s *Stack, printed string) {
 	}
 	for _, want := range []string{
 		`"id":"424242"`, `rel="next"`, `"pull_requests":[`, `"state":"completed"`, `"action":"repository.remove"`, "pull_request.opened",
+		`"run_type":"apply"`, "Plan: 0 to add, 1 to change, 1 to destroy.", `"dir":"staging/app"`, `"branch":"broken"`,
 	} {
 		if !strings.Contains(string(out), want) {
 			t.Errorf("what was pasted answers no %s:\n%s", want, out)

@@ -9,18 +9,22 @@ import (
 	"testing"
 	"time"
 
+	"github.com/opsplane/opsplane/shared/credential/sealed"
 	"github.com/opsplane/opsplane/shared/run"
 	"github.com/opsplane/opsplane/shared/run/manifest"
 	"github.com/opsplane/opsplane/shared/run/planstore"
 	"github.com/opsplane/opsplane/shared/run/runstore"
 	"github.com/opsplane/opsplane/shared/run/runtoken"
+	"github.com/opsplane/opsplane/shared/run/worktoken"
 	"github.com/opsplane/opsplane/shared/vcs"
 )
 
-// Run is a run with the token of its runner.
+// Run is a run with what its runner shows.
 type Run struct {
-	ID    run.ID
-	Token string
+	ID run.ID
+	// Work is the work token, in the paths of the runner's requests. Token is the bearer token
+	// that the manifest has.
+	Work, Token string
 }
 
 // Commit is the commit for which runs of these tests are made.
@@ -36,13 +40,23 @@ func (s *Stack) runs(t testing.TB) runstore.Store {
 	return runstore.Store{DB: db, Table: tables["RunsTable"], Limits: runstore.Limits{Keep: 24 * time.Hour, Start: 15 * time.Minute, Report: time.Hour}}
 }
 
+// workToken returns the work token of a run.
+func (s *Stack) workToken(t testing.TB, id run.ID) string {
+	t.Helper()
+	token, err := worktoken.New(sealed.Fixed([]byte(s.secret(t, "opsplane-serversecret")))).Of(t.Context(), id)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return token
+}
+
 // creation returns a creation of a plan of the directory net.
 func (s *Stack) creation(t testing.TB, in Installation) (runstore.Creation, Run) {
 	t.Helper()
 	of := vcs.Installation{VCS: vcs.VCS(in.VCS), ID: vcs.ID(in.ID)}
 	made, main, net := Run{ID: run.NewID()}, run.Ref{Branch: "main", Commit: Commit}, run.Dirspace{Dir: "net", Workspace: "default"}
-	made.Token = runtoken.New(made.ID)
-	sealed, err := s.box(t).Seal(t.Context(), runtoken.Place(made.ID), []byte(made.Token))
+	made.Token, made.Work = runtoken.New(made.ID), s.workToken(t, made.ID)
+	sealedToken, err := s.box(t).Seal(t.Context(), runtoken.Place(made.ID), []byte(made.Token))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -58,7 +72,7 @@ func (s *Stack) creation(t testing.TB, in Installation) (runstore.Creation, Run)
 			ID: made.ID, Repository: of.Repository(vcs.ID(NewID())), Owner: "journey", Name: "infra", Type: run.Plan, Kind: run.Kind{Name: run.Branch},
 			Base: main, Source: main, Principal: operator(time.Now()).Principal, Dirspaces: []run.Dirspace{net},
 		},
-		Token: runstore.Token{Hash: runtoken.Digest(made.Token), Sealed: sealed}, Manifest: runstore.Manifest{Body: document},
+		Token: runstore.Token{Hash: runtoken.Digest(made.Token), Sealed: sealedToken}, Manifest: runstore.Manifest{Body: document},
 	}, made
 }
 
@@ -66,21 +80,29 @@ func (s *Stack) creation(t testing.TB, in Installation) (runstore.Creation, Run)
 // for the work.
 func (s *Stack) Run(t testing.TB, in Installation) Run {
 	t.Helper()
-	c, made := s.creation(t, in)
-	s.queue(t, c)
-	return made
+	return s.queue(t, func() (runstore.Creation, Run) { return s.creation(t, in) })
 }
 
-// queue creates a run and claims its dispatch.
-func (s *Stack) queue(t testing.TB, c runstore.Creation) {
+// queue creates a run and claims its dispatch. If the stack's dispatcher is first, it ends the
+// run, because the host does not know the repository. Then queue creates another one.
+func (s *Stack) queue(t testing.TB, draw func() (runstore.Creation, Run)) Run {
 	t.Helper()
 	runs := s.runs(t)
-	if _, err := runs.Create(t.Context(), c, operator(time.Now())); err != nil {
-		t.Fatal(err)
+	for range 20 {
+		c, made := draw()
+		if _, err := runs.Create(t.Context(), c, operator(time.Now())); err != nil {
+			t.Fatal(err)
+		}
+		_, ok, err := runs.Claim(t.Context(), c.Spec.Repository, time.Hour, operator(time.Now()))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if ok {
+			return made
+		}
 	}
-	if _, ok, err := runs.Claim(t.Context(), c.Spec.Repository, time.Hour, operator(time.Now())); err != nil || !ok {
-		t.Fatalf("claim: %t, %v", ok, err)
-	}
+	t.Fatal("the dispatcher is always first")
+	return Run{}
 }
 
 // Texts that the runner of ApplyRun sends, and that no reader of the API may find.
@@ -99,18 +121,20 @@ func (s *Stack) ApplyRun(t testing.TB, in Installation) Run {
 	s.Runner(t, in, plan, "POST", "/plans", `{"path":"net","workspace":"default","plan_data":"`+data+`"}`).Want(t, 200)
 	s.Runner(t, in, plan, "PUT", "", `{"steps":[{"step":"tf/apply","success":true,"ignore_errors":false,"scope":{"type":"dirspace","dir":"net","workspace":"default"},
 		"payload":{"text":"done","outputs":{"password":{"sensitive":true,"type":"string","value":"`+SecretOfOutput+`"}}}}]}`).Want(t, 200)
-	c, made := s.creation(t, in)
-	c.Spec.Type = run.Apply
 	runs := s.runs(t)
 	plans := planstore.Store{DB: runs.DB, Table: runs.Table, Keep: time.Hour}
 	found, err := plans.Of(t.Context(), plan.ID, time.Now())
 	if err != nil || len(found) != 1 {
 		t.Fatalf("got the plans %+v, %v", found, err)
 	}
-	c.Before = func(ctx context.Context) error {
-		return plans.Choose(ctx, made.ID, []planstore.Use{{Dirspace: found[0].Dirspace, Plan: plan.ID, Digest: found[0].Digest}}, time.Now().Add(time.Hour))
-	}
-	s.queue(t, c)
+	made := s.queue(t, func() (runstore.Creation, Run) {
+		c, made := s.creation(t, in)
+		c.Spec.Type = run.Apply
+		c.Before = func(ctx context.Context) error {
+			return plans.Choose(ctx, made.ID, []planstore.Use{{Dirspace: found[0].Dirspace, Plan: plan.ID, Digest: found[0].Digest}}, time.Now().Add(time.Hour))
+		}
+		return c, made
+	})
 	s.Runner(t, in, made, "POST", "/initiate", `{"run_id":"2","sha":"`+Commit+`"}`).Want(t, 200)
 	return made
 }
@@ -118,7 +142,7 @@ func (s *Stack) ApplyRun(t testing.TB, in Installation) Run {
 // Runner sends a request of the runner of a run. rest is the path below that of the run.
 func (s *Stack) Runner(t testing.TB, in Installation, of Run, method, rest, body string) Response {
 	t.Helper()
-	target := "/api/" + in.VCS + "/v1/work-manifests/" + string(of.ID) + rest
+	target := "/api/" + in.VCS + "/v1/work-manifests/" + of.Work + rest
 	return s.Do(t, Request{Method: method, Target: target, Authorization: Bearer(of.Token), Body: body})
 }
 

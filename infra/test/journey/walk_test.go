@@ -12,6 +12,7 @@ import (
 	"testing"
 
 	"github.com/opsplane/opsplane/infra/test/template"
+	"github.com/opsplane/opsplane/shared/run"
 	"github.com/opsplane/opsplane/shared/run/runtoken"
 )
 
@@ -141,7 +142,7 @@ var walk = withRunners(map[string]row{
 func withRunners(rows map[string]row) map[string]row {
 	start := `{"run_id":"77","sha":"` + Commit + `"}`
 	for _, at := range []struct{ vcs, plan, apply, id, applyID string }{
-		{"github", runToken, applyToken, "{run}", "{apply}"}, {"gitlab", twinRunToken, twinApplyToken, "{twin run}", "{twin apply}"},
+		{"github", runToken, applyToken, "{work}", "{apply work}"}, {"gitlab", twinRunToken, twinApplyToken, "{twin work}", "{twin apply work}"},
 	} {
 		pattern, target := "/api/"+at.vcs+"/v1/work-manifests/{work_manifest_id}", "/api/"+at.vcs+"/v1/work-manifests/"+at.id
 		plan, apply := []string{at.plan}, []string{at.apply}
@@ -154,7 +155,7 @@ func withRunners(rows map[string]row) map[string]row {
 		rows["GET "+pattern+"/workspaces"] = row{target: target + "/workspaces", passes: plan, status: 200}
 		rows["POST "+pattern+"/workspaces"] = row{target: target + "/workspaces", passes: plan, status: 200}
 	}
-	rows["POST /api/github/v1/work-manifests/{work_manifest_id}/access-token"] = row{target: "/api/github/v1/work-manifests/{run}/access-token", passes: []string{runToken}, status: 200}
+	rows["POST /api/github/v1/work-manifests/{work_manifest_id}/access-token"] = row{target: "/api/github/v1/work-manifests/{work}/access-token", passes: []string{runToken}, status: 200}
 	return rows
 }
 
@@ -237,8 +238,9 @@ func walkAll(t *testing.T, s *Stack, h *hosts, tmpl *template.Template, done map
 				t.Errorf("%s: the template lets everyone pass = %v, its row %v", route, public, row.passes == nil)
 			}
 			row.names = strings.NewReplacer("{in}", in.Base(), "{of}", strings.Replace(in.Base(), "/kv/", "/installations/", 1),
-				"{id}", in.ID, "{upload}", upload, "{sent}", sent, "{run}", runOf(t, proofs[runToken]), "{apply}", runOf(t, proofs[applyToken]),
-				"{twin run}", runOf(t, proofs[twinRunToken]), "{twin apply}", runOf(t, proofs[twinApplyToken]))
+				"{id}", in.ID, "{upload}", upload, "{sent}", sent, "{run}", string(runOf(t, proofs[runToken])),
+				"{work}", s.workToken(t, runOf(t, proofs[runToken])), "{apply work}", s.workToken(t, runOf(t, proofs[applyToken])),
+				"{twin work}", s.workToken(t, runOf(t, proofs[twinRunToken])), "{twin apply work}", s.workToken(t, runOf(t, proofs[twinApplyToken])))
 			try := func() {
 				t.Run(strings.ReplaceAll(route, "/", "|"), func(t *testing.T) { done[route] = row.try(t, s, r.Method, proofs) })
 			}
@@ -250,7 +252,7 @@ func walkAll(t *testing.T, s *Stack, h *hosts, tmpl *template.Template, done map
 		}
 	}
 	// Beyond what Lambda takes, the gateway says what to do: the runner shows the text.
-	large := Request{Method: "POST", Target: "/api/github/v1/work-manifests/" + runOf(t, proofs[runToken]) + "/plans", Authorization: proofs[runToken].header, Body: strings.Repeat("x", 7<<20)}
+	large := Request{Method: "POST", Target: "/api/github/v1/work-manifests/" + s.workToken(t, runOf(t, proofs[runToken])) + "/plans", Authorization: proofs[runToken].header, Body: strings.Repeat("x", 7<<20)}
 	if resp := s.Do(t, large).Want(t, 413); !strings.Contains(string(resp.Body), "storage.plans to the method s3") {
 		t.Errorf("got %v, want what to do", resp)
 	}
@@ -313,13 +315,13 @@ func checkSecrets(t *testing.T, name string, resp Response) {
 }
 
 // runOf returns the id of the run to which a proof belongs.
-func runOf(t *testing.T, p proof) string {
+func runOf(t *testing.T, p proof) run.ID {
 	t.Helper()
 	id, ok := runtoken.RunOf(strings.TrimPrefix(p.header, "Bearer "))
 	if !ok {
 		t.Fatal("the proof is not the token of a run")
 	}
-	return string(id)
+	return id
 }
 
 // rank returns 0 for a kind that is refused and 1 for a kind that is admitted.

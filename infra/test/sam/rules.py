@@ -288,7 +288,7 @@ GRANTS = {
         ("dynamodb:DeleteItem", "RunsTable.Arn", ("DUE#*", "IDX#*")),
         ("dynamodb:DeleteItem", "RunsTable.Arn", ("CI#*",)),
         ("s3:ListBucket", "RunsBucket.Arn", None),
-        *(("s3:DeleteObject", f"${{RunsBucket.Arn}}/{folder}/*", None) for folder in ("plans", "results", "texts")),
+        *(("s3:DeleteObject", f"${{RunsBucket.Arn}}/{folder}/*", None) for folder in ("manifests", "plans", "results", "texts")),
     },
     "DispatcherFunction": {
         ("dynamodb:DescribeStream", "RunsTable.StreamArn", None),
@@ -311,6 +311,7 @@ GRANTS = {
         ("dynamodb:DeleteItem", "RunsTable.Arn", ("IDX#*",)),
         ("dynamodb:PutItem", "RunsTable.Arn", ("CI#*",)),
         ("s3:DeleteObject", "${RunsBucket.Arn}/plans/*", None),
+        ("s3:DeleteObject", "${RunsBucket.Arn}/manifests/*", None),
         ("dynamodb:GetItem", "SessionsTable.Arn", ("GROUP#*",)),
         ("dynamodb:UpdateItem", "SessionsTable.Arn", ("GROUP#*",)),
         ("secretsmanager:GetSecretValue", "ServerSecret", None),
@@ -359,7 +360,7 @@ GRANTS = {
         ("dynamodb:DeleteItem", "RunsTable.Arn", ("DUE#*", "IDX#*")),
         ("dynamodb:DeleteItem", "RunsTable.Arn", ("CI#*",)),
         ("s3:ListBucket", "RunsBucket.Arn", None),
-        *(("s3:DeleteObject", f"${{RunsBucket.Arn}}/{folder}/*", None) for folder in ("plans", "results", "texts")),
+        *(("s3:DeleteObject", f"${{RunsBucket.Arn}}/{folder}/*", None) for folder in ("manifests", "plans", "results", "texts")),
     },
 }
 

@@ -250,7 +250,12 @@ func (c *chaos) runner(s runstore.Store) {
 		return
 	}
 	job := jobs[c.draw.IntN(len(jobs))]
-	id := run.ID(job.Inputs["work-token"].(string))
+	token, id := job.Inputs["work-token"], run.ID("")
+	for _, made := range c.made {
+		if token == workToken(made) {
+			id = made
+		}
+	}
 	i, err := s.Initiate(c.t.Context(), id, runstore.CIJob{Run: fmt.Sprint(job.ID), Commit: "bb"}, c.author())
 	if err == nil && i.Work && c.draw.IntN(2) == 0 {
 		_, _ = s.Complete(c.t.Context(), id, run.Result{Outcomes: make([]run.Outcome, i.Run.DirspaceCount), Success: true}, c.author())

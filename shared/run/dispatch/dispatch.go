@@ -58,6 +58,9 @@ type Dispatcher struct {
 	Plans Plans
 	Fold  Folder
 	Open  hostclient.Opener[Host]
+	// WorkToken returns the work token of a run: what its CI job shows to get the work.
+	// worktoken.Tokens has such a method.
+	WorkToken func(context.Context, run.ID) (string, error)
 	// PublicBaseURL is the address at which runners reach this server, without a slash
 	// at its end. If it is empty, no run can be started.
 	PublicBaseURL string
@@ -69,6 +72,8 @@ type Dispatcher struct {
 	// Request is the id of the invocation. The changes of runs carry it.
 	Request string
 	Tally   *Tally
+
+	away *away
 }
 
 // Principal is who changes runs here, as in the audit trail.
@@ -94,7 +99,7 @@ func (d Dispatcher) author() change.Author {
 // without an error, if the context's deadline is near: what is left is found by the
 // schedule.
 func (d Dispatcher) Repository(ctx context.Context, r vcs.Repository) error {
-	for !near(ctx) {
+	for !near(ctx) && !d.away.has(r.Installation) {
 		claimed, ok, err := d.Runs.Claim(ctx, r, lease, d.author())
 		if err != nil || !ok {
 			return err
@@ -120,6 +125,10 @@ func (d Dispatcher) start(ctx context.Context, r run.Run) error {
 	in, reason := d.request(r)
 	if reason != nil {
 		return d.abort(ctx, r, *reason)
+	}
+	var err error
+	if in.WorkToken, err = d.WorkToken(ctx, r.ID); err != nil {
+		return err // the claim ends, and somebody else takes the run
 	}
 	client, err := d.Open(ctx, r.Repository.Installation)
 	switch {
@@ -149,7 +158,9 @@ func (d Dispatcher) start(ctx context.Context, r run.Run) error {
 func (d Dispatcher) call(ctx context.Context, client Host, r run.Run, in vcshost.CIStart) (vcshost.CIRun, error) {
 	own, cancel := context.WithTimeout(ctx, callTime)
 	defer cancel()
-	return client.StartCI(own, described(r), in)
+	started, err := client.StartCI(own, described(r), in)
+	d.overdue(own, r.Repository.Installation, err)
+	return started, err
 }
 
 // accepted records what the host has started. If the run has ended meanwhile, it

@@ -1,6 +1,9 @@
 package dispatch_test
 
 import (
+	"context"
+	"errors"
+	"fmt"
 	"net/http"
 	"slices"
 	"strconv"
@@ -25,16 +28,19 @@ func TestRunIsStartedWithWhatItsRunnerNeeds(t *testing.T) {
 			t.Fatalf("%s: started %d runs", on, n)
 		}
 		ci := w.ci(on).Runs()[0]
-		want := map[string]any{"work-token": string(id), "api-base-url": "https://ops.example.com/api/github", "environment": "prod", "runs_on": `["self-hosted","linux"]`}
+		want := map[string]any{"work-token": workToken(id), "api-base-url": "https://ops.example.com/api/github", "environment": "prod", "runs_on": `["self-hosted","linux"]`}
 		host, link := strconv.FormatInt(ci.ID, 10), strconv.FormatInt(ci.ID, 10)
 		if on == onGitLab {
-			want = map[string]any{"WORK_TOKEN": string(id), "API_BASE_URL": "https://ops.example.com/api/gitlab"}
+			want = map[string]any{"WORK_TOKEN": workToken(id), "API_BASE_URL": "https://ops.example.com/api/gitlab"}
 			link = run.PipelineID(host)
 		}
 		for name, value := range want {
 			if ci.Inputs[name] != value {
 				t.Errorf("%s: %s is %v, want %v", on, name, ci.Inputs[name], value)
 			}
+		}
+		if sent := fmt.Sprint(ci.Inputs); strings.Contains(sent, string(id)) {
+			t.Errorf("%s: the host gets the id of the run: %s", on, sent)
 		}
 		r := w.get(t, id)
 		if r.State != run.Queued || !r.Dispatch.Dispatched() || r.HostID() != host || !strings.Contains(r.URL, host) || ci.Branch != "feature" {
@@ -48,6 +54,24 @@ func TestRunIsStartedWithWhatItsRunnerNeeds(t *testing.T) {
 		if n := w.startedFor(id); n != 1 {
 			t.Errorf("%s: started %d times", on, n)
 		}
+	}
+}
+
+func TestRunWaitsWhileTheServersSecretCannotBeRead(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	id := w.plan(t, onGitHub)
+	d, broken := w.dispatcher(), errors.New("no secret")
+	d.WorkToken = func(context.Context, run.ID) (string, error) { return "", broken }
+	if err := d.Repository(t.Context(), onGitHub); !errors.Is(err, broken) {
+		t.Errorf("got %v, want the failure to read the secret", err)
+	}
+	if r := w.get(t, id); r.State != run.Queued || !r.Dispatch.AskedAt.IsZero() || w.startedFor(id) != 0 {
+		t.Errorf("got %s, %+v, %d jobs", r.State, r.Dispatch, w.startedFor(id))
+	}
+	w.minutes(t, 3)
+	if n := w.startedFor(id); n != 1 {
+		t.Errorf("started %d times after the secret could be read, want once", n)
 	}
 }
 

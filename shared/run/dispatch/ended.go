@@ -58,12 +58,7 @@ func cancels(r run.Run) bool {
 
 // cancel asks the host to cancel a CI run. It reports whether another try may help.
 func (d Dispatcher) cancel(ctx context.Context, r run.Run, id string) (again bool) {
-	own, stop := context.WithTimeout(ctx, callTime)
-	defer stop()
-	client, err := d.Open(own, r.Repository.Installation)
-	if err == nil {
-		err = client.CancelCI(own, described(r), id)
-	}
+	err := d.ask(ctx, r, func(ctx context.Context, client Host) error { return client.CancelCI(ctx, described(r), id) })
 	if err == nil {
 		d.Tally.Cancelled.Add(1)
 		return false

@@ -8,8 +8,8 @@ import (
 	"github.com/opsplane/opsplane/shared/vcs/vcshost"
 )
 
-// request returns what the host is asked to start, or the reason why the run cannot be
-// started by any host.
+// request returns what the host is asked to start, without the work token, or the
+// reason why the run cannot be started by any host.
 func (d Dispatcher) request(r run.Run) (vcshost.CIStart, *run.Reason) {
 	if d.PublicBaseURL == "" {
 		reason := run.ReasonNotConfigured("it does not know the address at which runners reach it", "set the parameter PublicBaseUrl")
@@ -21,7 +21,7 @@ func (d Dispatcher) request(r run.Run) (vcshost.CIStart, *run.Reason) {
 		return vcshost.CIStart{}, &reason
 	}
 	return vcshost.CIStart{
-		Branch: r.Source.Branch, WorkToken: string(r.ID), Environment: r.Environment, RunsOn: labels,
+		Branch: r.Source.Branch, Environment: r.Environment, RunsOn: labels,
 		APIBaseURL: d.PublicBaseURL + "/api/" + string(r.Repository.Installation.VCS),
 	}, nil
 }

@@ -21,6 +21,7 @@ import (
 	"github.com/opsplane/opsplane/shared/run/output"
 	"github.com/opsplane/opsplane/shared/run/runstore"
 	"github.com/opsplane/opsplane/shared/run/standing"
+	"github.com/opsplane/opsplane/shared/run/worktoken"
 	"github.com/opsplane/opsplane/shared/storage/table"
 	"github.com/opsplane/opsplane/shared/vcs"
 	"github.com/opsplane/opsplane/shared/vcs/githubhost"
@@ -36,6 +37,21 @@ var (
 	onGitHub = vcs.Installation{VCS: vcs.GitHub, ID: "42"}.Repository("7")
 	onGitLab = vcs.Installation{VCS: vcs.GitLab, ID: "77"}.Repository("7")
 )
+
+// secrets are the values of the server's secret, and work the work tokens that they make.
+var (
+	secrets = sealed.Fixed(bytes.Repeat([]byte("s"), 40))
+	work    = worktoken.New(secrets)
+)
+
+// workToken returns the work token of a run.
+func workToken(id run.ID) string {
+	token, err := work.Of(context.Background(), id)
+	if err != nil {
+		panic(err)
+	}
+	return token
+}
 
 // world is the storage, both hosts, and the clock.
 type world struct {
@@ -78,8 +94,7 @@ func newWorld(t testing.TB) *world {
 	w.gitlab.Set(vcstest.Group{ID: 77, FullPath: "acme", Inherited: map[int64]int{9: 40}, Projects: []vcstest.Project{
 		{ID: 7, PathWithNamespace: "acme/infra", DefaultBranch: "main", Branches: map[string]string{"main": "aa", "feature": "bb"}},
 	}})
-	box := sealed.NewBox(sealed.Fixed(bytes.Repeat([]byte("s"), 40)))
-	w.groups = grouptoken.New(w.env.DynamoDB, w.env.Table("SessionsTable"), box)
+	w.groups = grouptoken.New(w.env.DynamoDB, w.env.Table("SessionsTable"), sealed.NewBox(secrets))
 	if err := w.groups.Put(t.Context(), "77", w.gitlab.Account(9, "bot"), w.author()); err != nil {
 		t.Fatal(err)
 	}
@@ -122,8 +137,9 @@ func (w *world) over(env *storagetest.Env) dispatch.Dispatcher {
 			Runs: storeOver(env), Standing: standing.Store{Table: table.Table{DB: env.DynamoDB, Name: env.Table("RunsTable")}},
 			Results: output.New(env.DynamoDB, env.S3, env.Table("RunsTable"), env.Bucket("RunsBucket")),
 		},
-		Open: dispatch.Opener(&hostclient.Hosts{App: app, GitLab: gitlabhost.New(w.gitlab.API), Tokens: w.groups}),
-		Log:  slog.New(slog.DiscardHandler), Now: w.now, Request: uuid.NewString(), Tally: &dispatch.Tally{},
+		Open:      dispatch.Opener(&hostclient.Hosts{App: app, GitLab: gitlabhost.New(w.gitlab.API), Tokens: w.groups}),
+		WorkToken: work.Of,
+		Log:       slog.New(slog.DiscardHandler), Now: w.now, Request: uuid.NewString(), Tally: &dispatch.Tally{},
 	}
 }
 
@@ -215,7 +231,7 @@ func (w *world) ci(on vcs.Repository) *vcstest.CI {
 func (w *world) startedFor(id run.ID) int {
 	n := 0
 	for _, r := range append(w.github.CI.Runs(), w.gitlab.CI.Runs()...) {
-		if r.Inputs["work-token"] == string(id) || r.Inputs["WORK_TOKEN"] == string(id) {
+		if token := workToken(id); r.Inputs["work-token"] == token || r.Inputs["WORK_TOKEN"] == token {
 			n++
 		}
 	}

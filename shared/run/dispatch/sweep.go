@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"sync"
 	"time"
 
 	"github.com/opsplane/opsplane/shared/background/frame"
@@ -14,8 +15,10 @@ import (
 )
 
 const (
-	// maxDue is how many entries of a list one sweep works at.
-	maxDue = 100
+	// maxDue is how many entries of a list one sweep works at. maxParallel is how many of
+	// a list it works at at the same time.
+	maxDue      = 100
+	maxParallel = 4
 	// startLook is the time between two looks at a CI run whose runner has not asked
 	// for its work.
 	startLook = 2 * time.Minute
@@ -26,30 +29,49 @@ const (
 	cancelFor = time.Hour
 )
 
-// Sweep does what is due: it removes creations that were not finished, starts runs that
-// wait, ends runs whose CI job does not do its work, and does what follows the end of
-// runs. A failure does not stop the others.
+// Sweep does what is due: it starts runs that wait, does what follows the end of runs,
+// ends runs whose CI job does not do its work, and removes creations that were not
+// finished. A failure does not stop the others. Several entries are worked at at the same
+// time, and an installation whose host did not respond in time is left for the next sweep.
+// So a slow host does not keep other installations waiting.
 func (d Dispatcher) Sweep(ctx context.Context) error {
-	var all []error
-	for _, part := range []struct {
+	d.away = &away{}
+	parts := []struct {
 		list runstore.List
 		do   func(context.Context, runstore.Due) error
 	}{
+		{runstore.DispatchList, d.sweepWaiting()},
 		{runstore.EndedList, d.sweepEnded},
 		{runstore.StartList, d.sweepStarted},
 		{runstore.ReportList, d.sweepRunning},
 		{runstore.CreatingList, d.sweepCreating},
-	} {
-		due, err := d.Runs.Due(ctx, part.list, d.Now(), maxDue)
-		all = append(all, err)
-		for _, entry := range due {
-			if ctx.Err() != nil {
-				return errors.Join(append(all, ctx.Err())...)
-			}
-			all = append(all, guarded(ctx, entry, part.do))
-		}
 	}
-	return errors.Join(append(all, d.sweepWaiting(ctx))...)
+	failures := make([]error, len(parts))
+	var all sync.WaitGroup
+	for i, part := range parts {
+		all.Go(func() { failures[i] = d.sweepList(ctx, part.list, part.do) })
+	}
+	all.Wait()
+	return errors.Join(failures...)
+}
+
+// sweepList works at the entries of a list that are due, several at a time.
+func (d Dispatcher) sweepList(ctx context.Context, list runstore.List, do func(context.Context, runstore.Due) error) error {
+	due, err := d.Runs.Due(ctx, list, d.Now(), maxDue)
+	failures := make([]error, len(due))
+	places := make(chan struct{}, maxParallel)
+	var all sync.WaitGroup
+	for i, entry := range due {
+		places <- struct{}{}
+		all.Go(func() {
+			defer func() { <-places }()
+			if failures[i] = ctx.Err(); failures[i] == nil {
+				failures[i] = guarded(ctx, entry, do)
+			}
+		})
+	}
+	all.Wait()
+	return errors.Join(append(failures, err)...)
 }
 
 // guarded does a piece of work whose panic must not stop the others.
@@ -58,30 +80,32 @@ func guarded(ctx context.Context, entry runstore.Due, do func(context.Context, r
 	return do(ctx, entry)
 }
 
-// sweepWaiting starts queued runs that wait. Those that still wait afterwards are due
-// again later.
-func (d Dispatcher) sweepWaiting(ctx context.Context) error {
-	due, err := d.Runs.Due(ctx, runstore.DispatchList, d.Now(), maxDue)
-	all := []error{err}
-	done := map[vcs.Repository]bool{}
-	for _, entry := range due {
-		if near(ctx) {
-			break
-		}
+// sweepWaiting returns the work at a queued run that waits: the runs of its repository are
+// started, once for all entries. A run that still waits afterwards is due again later.
+func (d Dispatcher) sweepWaiting() func(context.Context, runstore.Due) error {
+	var mu sync.Mutex
+	started := map[vcs.Repository]func() error{}
+	return func(ctx context.Context, entry runstore.Due) error {
 		waiting, stale, err := d.Runs.Stale(ctx, entry)
-		if err == nil && !stale && !done[waiting.Repository] {
-			done[waiting.Repository] = true
-			err = d.Repository(ctx, waiting.Repository)
-			if err == nil {
-				waiting, stale, err = d.Runs.Stale(ctx, entry)
-			}
+		if err != nil || stale || near(ctx) {
+			return err
 		}
-		if err == nil && !stale && !near(ctx) {
-			err = harmless(d.Runs.Postpone(ctx, waiting, d.Now().Add(blockedLook), d.author()))
+		mu.Lock()
+		start := started[waiting.Repository]
+		if start == nil {
+			start = sync.OnceValue(func() error { return d.Repository(ctx, waiting.Repository) })
+			started[waiting.Repository] = start
 		}
-		all = append(all, err)
+		mu.Unlock()
+		if err := start(); err != nil {
+			return err
+		}
+		waiting, stale, err = d.Runs.Stale(ctx, entry)
+		if err != nil || stale || near(ctx) {
+			return err
+		}
+		return harmless(d.Runs.Postpone(ctx, waiting, d.Now().Add(blockedLook), d.author()))
 	}
-	return errors.Join(all...)
 }
 
 func (d Dispatcher) sweepCreating(ctx context.Context, entry runstore.Due) error {
@@ -141,13 +165,11 @@ func (d Dispatcher) over(ctx context.Context, r run.Run) (bool, run.Reason) {
 	if id == "" {
 		return false, run.Reason{}
 	}
-	own, cancel := context.WithTimeout(ctx, callTime)
-	defer cancel()
-	client, err := d.Open(own, r.Repository.Installation)
 	var seen vcshost.CIProgress
-	if err == nil {
-		seen, err = client.CIProgress(own, described(r), id)
-	}
+	err := d.ask(ctx, r, func(ctx context.Context, client Host) (err error) {
+		seen, err = client.CIProgress(ctx, described(r), id)
+		return err
+	})
 	if err != nil {
 		d.Log.LogAttrs(ctx, slog.LevelWarn, "a CI run could not be read", slog.String("run", string(r.ID)), slog.String("error", err.Error()))
 		return false, run.Reason{}

@@ -5,13 +5,17 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/opsplane/opsplane/infra/test/vcstest"
 	"github.com/opsplane/opsplane/shared/run"
+	"github.com/opsplane/opsplane/shared/run/dispatch"
 	"github.com/opsplane/opsplane/shared/run/runstore"
 	"github.com/opsplane/opsplane/shared/vcs"
+	"github.com/opsplane/opsplane/shared/vcs/vcshost"
 )
 
 func contextUntil(t *testing.T, d time.Duration) (context.Context, context.CancelFunc) {
@@ -217,5 +221,97 @@ func TestCreationThatWasNotFinishedIsRemoved(t *testing.T) {
 	w.pass(time.Minute)
 	if err := d.Sweep(t.Context()); err != nil || len(removed) != 1 || removed[0] != s.ID {
 		t.Errorf("removed %v, %v", removed, err)
+	}
+}
+
+// waitingHost responds only after another installation's host was asked.
+type waitingHost struct {
+	dispatch.Host
+	other <-chan struct{}
+}
+
+func (h waitingHost) CIProgress(ctx context.Context, _ vcs.Description, _ string) (vcshost.CIProgress, error) {
+	select {
+	case <-h.other:
+	case <-ctx.Done():
+	}
+	return vcshost.CIProgress{}, vcshost.ErrNoAnswer
+}
+
+// asked reports that a host is asked.
+type asked struct {
+	dispatch.Host
+	report func()
+}
+
+func (h asked) CIProgress(ctx context.Context, r vcs.Description, id string) (vcshost.CIProgress, error) {
+	h.report()
+	return h.Host.CIProgress(ctx, r, id)
+}
+
+func TestHostThatDoesNotRespondKeepsNoOtherWaiting(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	for range 3 {
+		w.plan(t, onGitHub)
+	}
+	id := w.plan(t, onGitLab)
+	w.dispatch(t, onGitHub)
+	w.dispatch(t, onGitLab)
+	w.gitlab.CI.Set(w.gitlab.CI.Runs()[0].ID, "failed", "")
+	w.pass(3 * time.Minute)
+	d, other := w.dispatcher(), make(chan struct{})
+	open, report := d.Open, sync.OnceFunc(func() { close(other) })
+	d.Open = func(ctx context.Context, i vcs.Installation) (dispatch.Host, error) {
+		h, err := open(ctx, i)
+		if i == onGitHub.Installation {
+			return waitingHost{h, other}, err
+		}
+		return asked{h, report}, err
+	}
+	if err := d.Sweep(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if r := w.get(t, id); r.Reason.Code != run.JobFailed {
+		t.Errorf("got %s, %+v", r.State, r.Reason)
+	}
+	select {
+	case <-other:
+	default:
+		t.Error("the host of the other installation was not asked")
+	}
+}
+
+// overdue is a host that does not respond in time.
+type overdue struct {
+	dispatch.Host
+	calls *atomic.Int64
+}
+
+func (h overdue) CIProgress(context.Context, vcs.Description, string) (vcshost.CIProgress, error) {
+	h.calls.Add(1)
+	return vcshost.CIProgress{}, fmt.Errorf("read: %w", context.DeadlineExceeded)
+}
+
+func TestHostThatTookTooLongIsNotAskedAgainInASweep(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	for range 3 * 4 {
+		w.plan(t, onGitHub)
+	}
+	w.dispatch(t, onGitHub)
+	w.pass(3 * time.Minute)
+	d := w.dispatcher()
+	open := d.Open
+	var calls atomic.Int64
+	d.Open = func(ctx context.Context, i vcs.Installation) (dispatch.Host, error) {
+		h, err := open(ctx, i)
+		return overdue{h, &calls}, err
+	}
+	if err := d.Sweep(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if n := calls.Load(); n > 4 {
+		t.Errorf("the host was asked %d times", n)
 	}
 }

@@ -66,7 +66,7 @@ type Created struct {
 // a creation that failed.
 func (s Store) Create(ctx context.Context, c Creation, author change.Author) (Created, error) {
 	c.Spec.DirspaceCount = len(c.Spec.Dirspaces)
-	if err := errors.Join(c.Spec.Validate(), c.Manifest.validate()); err != nil {
+	if err := errors.Join(c.Spec.Validate(), c.Manifest.validate(c.Spec.ID)); err != nil {
 		return Created{}, fmt.Errorf("create run: %w", err)
 	}
 	if found, there, err := s.Earlier(ctx, c.Idempotency, author.At); err != nil || there {

@@ -194,11 +194,18 @@ func TestManifestMayBeAnObject(t *testing.T) {
 	t.Parallel()
 	_, s := open(t)
 	c := creation(run.Plan, dirs("net"))
-	c.Manifest = runstore.Manifest{Object: "manifests/x"}
+	name := runstore.ManifestObject(c.Spec.ID)
+	c.Manifest = runstore.Manifest{Object: name}
 	id := create(t, s, c, 0).ID
 	claim(t, s, id, 0)
-	if i, err := s.Initiate(t.Context(), id, job("1"), at(0)); err != nil || i.Manifest.Object != "manifests/x" || i.Manifest.Body != nil {
+	if i, err := s.Initiate(t.Context(), id, job("1"), at(0)); err != nil || i.Manifest.Object != name || i.Manifest.Body != nil {
 		t.Errorf("got %+v, %v", i.Manifest, err)
+	}
+	// No removal would find another object.
+	other := creation(run.Plan, dirs("net"))
+	other.Manifest = c.Manifest
+	if made, err := s.Create(t.Context(), other, at(0)); err == nil {
+		t.Errorf("created %+v", made)
 	}
 }
 

@@ -16,17 +16,24 @@ const MaxManifest = 32 << 10
 // function of runners may read only these.
 const ManifestPrefix = "manifests/"
 
+// ManifestObject returns the name of the object of a run's manifest. A removal finds
+// the object by it.
+func ManifestObject(id run.ID) string { return ManifestPrefix + string(id) }
+
 // Manifest is the document that the runner of a run gets. Either Body or Object is
 // set.
 type Manifest struct {
 	// Body is the document, at most MaxManifest bytes.
 	Body []byte
-	// Object is the name of the object that holds the document.
+	// Object is the name of the object that holds the document: that of
+	// ManifestObject. Creation.Before stores it.
 	Object string
 }
 
-func (m Manifest) validate() error {
+func (m Manifest) validate(id run.ID) error {
 	switch {
+	case m.Object != "" && m.Object != ManifestObject(id):
+		return fmt.Errorf("the manifest is the object %q, where no removal of the run finds it", m.Object)
 	case (len(m.Body) == 0) == (m.Object == ""):
 		return fmt.Errorf("a run has a manifest in its table or as an object; it has %d bytes and the object %q", len(m.Body), m.Object)
 	case len(m.Body) > MaxManifest:

@@ -20,7 +20,7 @@ var (
 type CIStart struct {
 	// Branch is the branch whose commit is checked out, without "refs/heads/".
 	Branch string
-	// WorkToken is the id of the run, which the runner sends back.
+	// WorkToken is what the runner shows to get the work of the run.
 	WorkToken string
 	// APIBaseURL is the address that the runner sends its requests to. It ends with
 	// the name of the VCS.

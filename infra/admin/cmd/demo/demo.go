@@ -89,11 +89,16 @@ func run(ctx context.Context, state, folder string, out io.Writer) error {
 	if err != nil {
 		return err
 	}
+	destroys, err := s.startRuns(ctx, out)
+	if err != nil {
+		return err
+	}
 	at := ""
 	if s.state != ".local" {
 		at = "STATE='" + s.state + "' "
 	}
-	_, err = fmt.Fprintf(out, suggestion, s.URL, s.state, at)
+	week := time.Now().UTC().AddDate(0, 0, -7).Format(time.DateOnly)
+	_, err = fmt.Fprintf(out, suggestion, s.URL, s.state, at, destroys, week)
 	return err
 }
 
@@ -133,6 +138,17 @@ Try it: paste these lines into a shell in this folder.
 
   # Delete "legacy", which is archived at its host (at GitLab the archived one is "storage", with the id 503). The response names the task that removes its pull requests
   api -X DELETE $BASE/api/v1/github/installations/424242/repos/99001144
+
+  # Runs: what failed this week below prod? What did the plan of pull request 18 print, and what would plans destroy? Who applied what?
+  RUNS=$BASE/api/v1/github/installations/424242
+  api -G $RUNS/dirspaces --data-urlencode 'q=state:failure and dir:prod/* and created_at:%[5]s..'
+  api $RUNS/work-manifests/%[4]s/text
+  api -G $RUNS/dirspaces --data-urlencode 'q=type:plan and destroys'
+  api -G $RUNS/dirspaces --data-urlencode 'q=type:apply and state:success'
+
+  # Start a plan. The stack's output shows how the stand-in for GitHub runs its job. Then see how the run is
+  RUN=$(api $RUNS/repos/99001122/work-manifests -d '{"run_type":"plan","branch":"main","dirspaces":[{"dir":"staging/app"}]}' | sed 's/.*"id": *"//; s/".*//')
+  sleep 8; api $RUNS/work-manifests/$RUN
 
   # All of it in the audit trail; and what the hosts have delivered
   sleep 2; api "$BASE/api/v1/audit?vcs=github&installation_id=424242&action=repository."
