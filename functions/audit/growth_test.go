@@ -25,9 +25,6 @@ func newGrown(b *testing.B, n int) *grown {
 	b.Helper()
 	env, m := costs.New(b)
 	table := env.Table("AuditTable")
-	if err := bench.WithoutStream(b.Context(), env.DynamoDB, table); err != nil {
-		b.Fatal(err)
-	}
 	g := &grown{n: n, plain: rigOn(functiontest.On(env, function)), paid: rigOn(functiontest.On(env, function)), meter: m}
 	g.paid.Serve(routes(over(m.Role(function))))
 	record := func(i int) audit.Record {

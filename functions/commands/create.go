@@ -3,7 +3,6 @@ package main
 import (
 	"bytes"
 	"context"
-	"errors"
 	"fmt"
 	"net/http"
 	"time"
@@ -38,12 +37,15 @@ type creating struct {
 	key   string
 }
 
-// Limits of what waits or works at one time. Others of the installation would have to
-// wait for it.
-const (
-	maxActive = 1000 // runs of an installation
-	maxOwn    = 500  // of these, runs that one user has started
-)
+// limits say how many runs may wait or work at one time. Others of the installation
+// have to wait for them.
+type limits struct {
+	active int // runs of an installation
+	own    int // of these, runs that one user has started
+}
+
+// usual are the limits of the function.
+var usual = limits{active: 1000, own: 500}
 
 // create creates a run. If an earlier request with the same idempotency key has done
 // so, it returns that run, whatever has changed since.
@@ -92,13 +94,13 @@ func (c *commands) spec(ctx context.Context, call httpapi.Call, at site, s comma
 // room refuses a run if too many wait or work. Requests that are sent at the same time
 // may exceed the limits a little.
 func (c *commands) room(ctx context.Context, in vcs.Installation, user string) error {
-	all, own, err := c.history.index.Active(ctx, in, user, maxActive)
+	all, own, err := c.history.index.Active(ctx, in, user, c.limits.active)
 	switch {
 	case err != nil:
 		return err
-	case all >= maxActive:
+	case all >= c.limits.active:
 		return fault.TooManyf("TOO_MANY_RUNS", "%d runs of the installation are queued or running: wait until some have ended, or abort some", all).After(time.Minute)
-	case own >= maxOwn:
+	case own >= c.limits.own:
 		return fault.TooManyf("TOO_MANY_RUNS", "%d runs that %s has started are queued or running: wait until some have ended, or abort some", own, user).After(time.Minute)
 	}
 	return nil
@@ -122,7 +124,10 @@ func (c *commands) store(ctx context.Context, call httpapi.Call, spec run.Spec, 
 	made := runstore.Creation{
 		Spec: spec, Token: runstore.Token{Hash: runtoken.Digest(token), Sealed: closed}, Manifest: runstore.Manifest{Body: document}, Idempotency: key,
 		Before: func(ctx context.Context) error {
-			return errors.Join(c.choose(ctx, spec.ID, uses, call.Now.Add(c.history.runs.Limits.Keep)), c.documents.put(ctx, spec.ID, document))
+			if err := c.choose(ctx, spec.ID, uses, call.Now.Add(c.history.runs.Limits.Keep)); err != nil {
+				return err
+			}
+			return c.documents.put(ctx, spec.ID, document)
 		},
 	}
 	if len(document) > runstore.MaxManifest {

@@ -114,7 +114,7 @@ func (r *rig) over(env *storagetest.Env) *commands {
 		open: opener(&hostclient.Hosts{
 			App: app, GitLab: gitlabhost.New(r.gitlab.API), Tokens: grouptoken.New(env.DynamoDB, env.Table("SessionsTable"), r.box),
 		}),
-		publicBaseURL: "https://ops.example.com",
+		limits: usual, publicBaseURL: "https://ops.example.com",
 	}
 }
 

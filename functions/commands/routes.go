@@ -19,6 +19,7 @@ type commands struct {
 	documents documents
 	box       *sealed.Box
 	open      hostclient.Opener[host]
+	limits    limits
 	// publicBaseURL is the address at which runners reach this server. It may be empty:
 	// then no run can be started.
 	publicBaseURL string

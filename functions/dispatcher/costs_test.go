@@ -48,6 +48,10 @@ func TestDispatchUsesWhatTheDocumentSays(t *testing.T) {
 			r.github.CI.Set(9001, "completed", "failure")
 			r.Clock.Add(2 * time.Minute)
 		}),
+		"sweep that removes the plans of a closed pull request, of one run": swept(func(t *testing.T, r *rig) {
+			r.planned(t, 17)
+			r.close(t, 17, r.Clock.Now())
+		}),
 	}, "Runs")
 }
 

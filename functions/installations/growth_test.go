@@ -31,9 +31,6 @@ func newGrown(b *testing.B, n int) *grown {
 	b.Helper()
 	env, m := costs.New(b)
 	table := env.Table("VcsTable")
-	if err := bench.WithoutStream(b.Context(), env.DynamoDB, table); err != nil {
-		b.Fatal(err)
-	}
 	g := &grown{n: n, plain: rigOn(functiontest.On(env, function)), paid: rigOn(functiontest.On(env, function)), meter: m}
 	g.paid.Serve(routes(over(m.Role(function))))
 	const version = "4000000000000.00.72d3162e-cc78-11e3-81ab-4c9367dc0958"

@@ -36,9 +36,6 @@ func newBenchmarked(b *testing.B) *benchmarked {
 	f := &benchmarked{db: env.DynamoDB}
 	watched := dynamodb.New(env.DynamoDB.Options(), f.inputs.Watch)
 	table := env.Table("KvTable")
-	if err := bench.WithoutStream(b.Context(), f.db, table); err != nil {
-		b.Fatal(err)
-	}
 	s := kv.New(watched, env.S3, table, env.Bucket("KvBucket"))
 	f.Lambda = httpapi.NewLambda(routes(s, nil), slog.New(slog.NewJSONHandler(io.Discard, nil)), time.Now, keyInOneSegment)
 	return f

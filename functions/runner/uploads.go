@@ -98,13 +98,13 @@ func (s *runner) chosen(ctx context.Context, call httpapi.Call, of run.Dirspace)
 // fetch is a request for the plan of a dirspace.
 type fetch struct {
 	of run.Dirspace
-	// api is the address at which the runner reaches the routes of its VCS.
-	api string
+	// address is the address at which the runner reaches its run.
+	address string
 }
 
 func decodeFetchPlan(r *http.Request) (fetch, error) {
 	of, err := decodeFetch(r)
-	return fetch{of, httpapi.Address(r) + "/api/" + r.PathValue("vcs")}, err
+	return fetch{of, plancommand.RunAddress(httpapi.Address(r)+"/api/"+r.PathValue("vcs"), workToken(r))}, err
 }
 
 // fetchPlan returns the plan that was chosen for a running apply, or how to fetch it if
@@ -116,7 +116,7 @@ func (s *runner) fetchPlan(ctx context.Context, call httpapi.Call, asked fetch) 
 		return fetched{}, err
 	}
 	if chosen.Uploaded {
-		document, err := plancommand.Document(asked.api, call.Caller.Run())
+		document, err := plancommand.Document(asked.address)
 		return fetched{document}, err
 	}
 	bytes, err := s.plans.Read(ctx, chosen)

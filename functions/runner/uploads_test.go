@@ -84,7 +84,7 @@ func TestUploadedPlanGoesFromPlanToApply(t *testing.T) {
 		if err := json.Unmarshal(got.Data, &document); err != nil {
 			t.Fatal(err)
 		}
-		address := "/api/" + string(at) + "/v1/work-manifests/" + string(apply.id)
+		address := apply.path("")
 		if document.Method != "cmd" || !strings.HasSuffix(document.Fetch[len(document.Fetch)-1], address) || len(document.Delete) == 0 {
 			t.Errorf("got %+v, want a command for %s", document, address)
 		}

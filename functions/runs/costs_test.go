@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/opsplane/opsplane/infra/test/costs"
 	"github.com/opsplane/opsplane/infra/test/functiontest"
@@ -27,6 +28,9 @@ func TestListsUseWhatTheDocumentSays(t *testing.T) {
 		"list workspaces, page of 20":           countingWorkspaces("/workspaces"),
 		"list workspaces that wait, page of 20": countingWorkspaces("/workspaces?q=state:waiting+and+repo:infra"),
 		"list the stacks of a pull request":     counting("/repos/7/prs/17/stacks", false),
+		"ask for changes where there is none":   counting("/work-manifests?updated_since={now}", true),
+		"ask for changes, one run":              counting("/work-manifests?updated_since={last}", false),
+		"list drifts, page of 20":               counting("/api/v1/admin/drifts", false),
 	}, "Lists of runs")
 }
 
@@ -38,12 +42,21 @@ func counting(target string, held bool) costs.Scenario {
 		r := rigOn(functiontest.On(env, function))
 		var id run.ID
 		for range 25 {
-			id = r.create(t, "42", "net")
+			id = r.createAs(t, "42", func(s *run.Spec) {
+				if strings.HasSuffix(target, "/drifts") {
+					drift(s)
+				}
+			}, "net")
 			r.report(t, id, 40)
 		}
 		r.changed(t, changeset.Stack{Name: "default", Paths: [][]string{{"default"}}, Members: members("net")})
 		r.Serve(routes(over(m.Role(function))))
-		target := base + strings.Replace(target, "{run}", string(id), 1)
+		last := r.Clock.Now()
+		r.Clock.Add(2 * time.Second)
+		target := base + strings.NewReplacer("{run}", string(id), "{last}", last.UTC().Format(time.RFC3339), "{now}", r.Clock.Now().UTC().Format(time.RFC3339)).Replace(target)
+		if at := strings.Index(target, "/api/v1/admin"); at > 0 {
+			target = target[at:]
+		}
 		event := httpapitest.Event(t, "GET", target, r.Caller, "")
 		want := http.StatusOK
 		if held {

@@ -36,8 +36,16 @@ func decodeRuns(r *http.Request) (runListing, error) {
 		values.Bool("lite", false)
 		err = values.Err()
 	}
-	if err != nil || l.page.First() {
-		return runListing{listing: l}, err
+	if err != nil {
+		return runListing{}, err
+	}
+	return placed(l)
+}
+
+// placed reads the cursor of a page of runs.
+func placed(l listing) (runListing, error) {
+	if l.page.First() {
+		return runListing{listing: l}, nil
 	}
 	at, err := second(l.page.Cursor[0])
 	if err != nil {
@@ -50,6 +58,9 @@ func decodeRuns(r *http.Request) (runListing, error) {
 	return runListing{l, &runindex.Place{Second: at, ID: id}}, nil
 }
 
+// cursorOf returns the cursor of a place.
+func cursorOf(p runindex.Place) []string { return []string{shownSecond(p.Second), string(p.ID)} }
+
 // list returns runs of the installation.
 func (r *runs) list(ctx context.Context, call httpapi.Call, l runListing) (runPage, error) {
 	if err := l.compile(call.Now); err != nil {
@@ -59,12 +70,11 @@ func (r *runs) list(ctx context.Context, call httpapi.Call, l runListing) (runPa
 	if err != nil {
 		return runPage{}, err
 	}
-	cursor := func(p runindex.Place) []string { return []string{shownSecond(p.Second), string(p.ID)} }
 	var on []string
 	if found.On != nil {
-		on = cursor(*found.On)
+		on = cursorOf(*found.On)
 	}
-	page := paging.Part(l.page, found.Rows, on, func(r runindex.Run) []string { return cursor(runindex.PlaceOf(r.Run)) })
+	page := paging.Part(l.page, found.Rows, on, func(r runindex.Run) []string { return cursorOf(runindex.PlaceOf(r.Run)) })
 	return runPage{page.Links(), paging.Map(page, func(r runindex.Run) runview.Run { return runview.Of(&r) }).Results}, nil
 }
 

@@ -70,6 +70,12 @@ func over(env *storagetest.Env) *runs {
 // create creates a run of pull request 17 a second after the last one.
 func (r *rig) create(t *testing.T, in vcs.ID, dirs ...string) run.ID {
 	t.Helper()
+	return r.createAs(t, in, func(*run.Spec) {}, dirs...)
+}
+
+// createAs creates a run that differs from that of create.
+func (r *rig) createAs(t *testing.T, in vcs.ID, differ func(*run.Spec), dirs ...string) run.ID {
+	t.Helper()
 	r.Clock.Add(time.Second)
 	spec := run.Spec{
 		ID: run.NewID(), Repository: vcs.Installation{VCS: "github", ID: in}.Repository("7"), Owner: "acme", Name: "infra", Type: r.runType,
@@ -79,6 +85,7 @@ func (r *rig) create(t *testing.T, in vcs.ID, dirs ...string) run.ID {
 	for _, dir := range dirs {
 		spec.Dirspaces = append(spec.Dirspaces, run.Dirspace{Dir: dir, Workspace: "default"})
 	}
+	differ(&spec)
 	if _, err := r.store.Create(t.Context(), runstore.Creation{
 		Spec: spec, Token: runstore.Token{Hash: []byte("h"), Sealed: []byte("s")}, Manifest: runstore.Manifest{Body: []byte("{}")},
 	}, r.Author()); err != nil {
@@ -108,7 +115,7 @@ func TestRunIsShownAsTheContractSays(t *testing.T) {
 	r := newRig(t)
 	id := r.create(t, "42", "net", "prod/db")
 	const queued = `{"base_branch":"main","base_ref":"9f2c","branch":"feature/x","branch_ref":"77ab","created_at":"2096-10-02T07:06:41Z","id":"ID",` +
-		`"kind":{"pull_number":17,"pull_request_title":"Add bucket"},"owner":"acme","repo":"infra","run_type":"plan","state":"queued","tag_query":"","user":"alice",` +
+		`"kind":{"pull_number":17,"pull_request_title":"Add bucket"},"kind_name":"pr","owner":"acme","repo":"infra","run_type":"plan","state":"queued","tag_query":"","user":"alice",` +
 		`"repo_id":"7","dirspaces":[{"dir":"net","workspace":"default"},{"dir":"prod/db","workspace":"default"}]}`
 	want := strings.ReplaceAll(queued, "ID", string(id))
 	one := base + "/work-manifests/" + string(id)

@@ -41,9 +41,6 @@ func newBenchmarked(b *testing.B) *benchmarked {
 	f := &benchmarked{db: env.DynamoDB}
 	f.clock.Store(start.Unix())
 	table := env.Table("TokensTable")
-	if err := bench.WithoutStream(ctx, f.db, table); err != nil {
-		b.Fatal(err)
-	}
 	keys := signing.Store{DB: f.db, KeysTable: env.Table("SigningKeysTable"), TokensTable: table}
 	author := change.Author{Principal: "operator:bench", Request: uuid.NewString(), At: start.Add(-time.Hour)}
 	if _, err := keys.Rotate(ctx, signing.Planned, author); err != nil {

@@ -17,6 +17,7 @@ func TestDeliveriesUseWhatTheDocumentSays(t *testing.T) {
 	costs.Check(t, function, map[string]costs.Scenario{
 		"delivery, first of a pull request":             processing("pull_request", open("One", 0)),
 		"delivery that changes one":                     processing("pull_request", open("One", 0), open("Two", time.Minute)),
+		"delivery that closes one":                      processing("pull_request", open("One", 0), pull(17, "closed", "One", born.Add(time.Minute))),
 		"delivery of a change older than what is known": processing("pull_request", open("Two", time.Minute), open("One", 0)),
 		"loss of a repository":                          processing("installation_repositories", given("infra"), taken("infra")),
 		"installation of 100 repositories":              processing("installation", installationOf(100)),

@@ -13,6 +13,7 @@ import (
 	"github.com/opsplane/opsplane/shared/background/frame"
 	"github.com/opsplane/opsplane/shared/background/task"
 	"github.com/opsplane/opsplane/shared/run/runstore"
+	"github.com/opsplane/opsplane/shared/storage/table"
 	"github.com/opsplane/opsplane/shared/vcs"
 	"github.com/opsplane/opsplane/shared/vcs/installation"
 	"github.com/opsplane/opsplane/shared/vcs/pullrequest"
@@ -139,11 +140,41 @@ func (f facts) repository(ctx context.Context, author change.Author, d delivery.
 
 func (f facts) pullRequest(ctx context.Context, author change.Author, d delivery.Delivery, c *vcsevent.PullRequestSeen) error {
 	at := version(c.Moment, d)
+	var more []table.Write
+	if due, ends := plansGo(d, c); ends {
+		more = append(more, f.runs.WriteClosed(d.Installation.Repository(c.Repository), c.Number, due))
+	}
 	return f.pullRequests.Apply(ctx, author, d.Installation, pullrequest.PullRequest{
 		Repository: c.Repository, Number: c.Number, Title: c.Title, User: c.User,
 		State: pullrequest.State(c.State), BaseBranch: c.BaseBranch, BaseSHA: c.BaseSHA, Branch: c.Branch, SHA: c.SHA,
 		MergedSHA: c.MergedSHA, MergedAt: c.MergedAt, Draft: c.Draft,
-	}, at, f.repositories.NotEmptied(d.Installation.Repository(c.Repository), at))
+	}, at, f.repositories.NotEmptied(d.Installation.Repository(c.Repository), at), more...)
+}
+
+// mergedPlans is how long the plans of a pull request stay after the merge. Some apply
+// only then. It is less than a day, so that they are gone after a day.
+const mergedPlans = 23 * time.Hour
+
+// plansGo returns from when on the plans of a pull request are to be removed. It reports
+// false for a pull request that is open. One that was closed without a merge cannot be
+// applied, so its plans go at once. If it is opened again, whoever applies has to plan
+// again.
+func plansGo(d delivery.Delivery, c *vcsevent.PullRequestSeen) (time.Time, bool) {
+	at := c.At
+	if latest := d.ReceivedAt.Add(vcs.MaxAhead); at.IsZero() || at.After(latest) {
+		at = d.ReceivedAt
+	}
+	switch pullrequest.State(c.State) {
+	case pullrequest.Closed:
+		return at, true
+	case pullrequest.Merged:
+		if !c.MergedAt.IsZero() && c.MergedAt.Before(at) {
+			at = c.MergedAt
+		}
+		return at.Add(mergedPlans), true
+	default:
+		return time.Time{}, false
+	}
 }
 
 // beside calls a function for each entry of a list, several at a time, until one

@@ -18,6 +18,16 @@ const (
 	Branch KindName = "branch"
 )
 
+// Shown returns the text with which the API shows a kind other than a pull request. The
+// contract knows "drift" and "index" only, and clients refuse other texts. So a run on a
+// branch is shown as "index", which no client takes for drift.
+func (n KindName) Shown() string {
+	if n == Branch {
+		return "index"
+	}
+	return string(n)
+}
+
 // Kind is what a run belongs to.
 type Kind struct {
 	Name KindName

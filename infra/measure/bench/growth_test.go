@@ -31,9 +31,6 @@ func newGrown(b *testing.B, keys int) *grown {
 	b.Helper()
 	env, m := costs.New(b)
 	s := storage{env.DynamoDB, env.S3, env.Table("KvTable"), env.Bucket("KvBucket")}
-	if err := bench.WithoutStream(b.Context(), s.db, s.table); err != nil {
-		b.Fatal(err)
-	}
 	g := &grown{storage: s, keys: keys, plain: s.store(), meter: m, paid: kv.New(m.DynamoDB(), m.S3(), s.table, s.bucket)}
 	w := kv.Write{Key: g.key(0), Value: value(b, []byte(`"`+strings.Repeat("x", 98)+`"`)), Committed: true}
 	if _, err := g.plain.Set(b.Context(), kv.Caller{Installation: ns, Author: author()}, w); err != nil {

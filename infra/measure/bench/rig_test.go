@@ -50,11 +50,7 @@ func (s storage) store(options ...func(*dynamodb.Options)) *kv.Store {
 func newStorage(b *testing.B) storage {
 	b.Helper()
 	env := storagetest.New(b)
-	s := storage{env.DynamoDB, env.S3, env.Table("KvTable"), env.Bucket("KvBucket")}
-	if err := bench.WithoutStream(b.Context(), s.db, s.table); err != nil {
-		b.Fatal(err)
-	}
-	return s
+	return storage{env.DynamoDB, env.S3, env.Table("KvTable"), env.Bucket("KvBucket")}
 }
 
 // rig is a running local stack, which keeps its tables in a file.

@@ -121,6 +121,12 @@ func (s *Stack) ApplyRun(t testing.TB, in Installation) Run {
 	s.Runner(t, in, plan, "POST", "/plans", `{"path":"net","workspace":"default","plan_data":"`+data+`"}`).Want(t, 200)
 	s.Runner(t, in, plan, "PUT", "", `{"steps":[{"step":"tf/apply","success":true,"ignore_errors":false,"scope":{"type":"dirspace","dir":"net","workspace":"default"},
 		"payload":{"text":"done","outputs":{"password":{"sensitive":true,"type":"string","value":"`+SecretOfOutput+`"}}}}]}`).Want(t, 200)
+	return s.applyOf(t, in, plan)
+}
+
+// applyOf makes an apply that is running, with the plan that a run has stored.
+func (s *Stack) applyOf(t testing.TB, in Installation, plan Run) Run {
+	t.Helper()
 	runs := s.runs(t)
 	plans := planstore.Store{DB: runs.DB, Table: runs.Table, Keep: time.Hour}
 	found, err := plans.Of(t.Context(), plan.ID, time.Now())

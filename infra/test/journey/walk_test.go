@@ -212,6 +212,7 @@ func TestRoutesOfAStackWithHosts(t *testing.T) {
 			t.Errorf("%s never did what it is for: no cell of the walks succeeded", route)
 		}
 	}
+	t.Run("runners are served as their protocol says", func(t *testing.T) { serveRunners(t, s, h) })
 	t.Run("a person logs in, works and logs out", func(t *testing.T) { logIn(t, s, h) })
 	t.Run("a former member is found out by the schedule", func(t *testing.T) { beFoundOut(t, s, h) })
 }

@@ -33,19 +33,10 @@ type Work struct {
 	Plan run.ID
 }
 
-// Limits of the runs: those of the template.
-const (
-	keepRuns  = 400 * 24 * time.Hour
-	keepPlans = 14 * 24 * time.Hour
-)
-
 // Start creates the run, which the stack dispatches. It returns the run's id and its token.
 func (s *Stack) Start(t testing.TB, w Work) (id run.ID, token string) {
 	t.Helper()
-	db, tables, err := s.storage()
-	if err != nil {
-		t.Fatal(err)
-	}
+	store := s.runs(t)
 	id = run.NewID()
 	token = runtoken.New(id)
 	sealed, err := s.box(t).Seal(t.Context(), runtoken.Place(id), []byte(token))
@@ -66,7 +57,7 @@ func (s *Stack) Start(t testing.TB, w Work) (id run.ID, token string) {
 		t.Fatal(err)
 	}
 	now := time.Now()
-	plans := planstore.Store{DB: db, Table: tables["RunsTable"], Keep: keepPlans}
+	plans := planstore.Store{DB: store.DB, Table: store.Table, Keep: store.Limits.Keep}
 	c := runstore.Creation{
 		Spec: run.Spec{
 			ID: id, Repository: w.Repository, Owner: w.Owner, Name: w.Name, Type: w.Type, Kind: kind, Base: w.Source, Source: w.Source,
@@ -85,10 +76,9 @@ func (s *Stack) Start(t testing.TB, w Work) (id run.ID, token string) {
 			if err != nil {
 				return err
 			}
-			return plans.Choose(ctx, id, uses, now.Add(keepRuns))
+			return plans.Choose(ctx, id, uses, now.Add(store.Limits.Keep))
 		},
 	}
-	store := runstore.Store{DB: db, Table: tables["RunsTable"], Limits: runstore.Limits{Keep: keepRuns, Start: 15 * time.Minute, Report: 24 * time.Hour}}
 	if _, err := store.Create(t.Context(), c, operator(now)); err != nil {
 		t.Fatal(err)
 	}

@@ -85,15 +85,21 @@ func (e *Env) WithClient(client aws.HTTPClient) *Env {
 }
 
 // Table returns the name of this test's own table for a logical id of template.yaml, such as
-// "KvTable". The first call makes the table. It is empty, and it has a stream only if a
-// function reads the stream.
+// "KvTable". The first call makes the table. It is empty, and it has no stream: the default
+// server goes through all changes of all streams at every write.
 func (e *Env) Table(logicalID string) string {
 	e.names.t.Helper()
-	return e.names.table(logicalID, e.names.template.LocalInput)
+	return e.names.table(logicalID, withoutStream)
 }
 
-// StreamedTable is like Table, but the table always has its stream. It is for a test that reads
-// the stream itself.
+func withoutStream(t template.Table) *dynamodb.CreateTableInput {
+	in := t.CreateInput()
+	in.StreamSpecification = nil
+	return in
+}
+
+// StreamedTable is like Table, but the table has its stream. It is for a test that reads the
+// stream itself.
 func (e *Env) StreamedTable(logicalID string) string {
 	e.names.t.Helper()
 	return e.names.table(logicalID, template.Table.CreateInput)

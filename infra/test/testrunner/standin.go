@@ -32,7 +32,7 @@ func (StandIn) Init(_ context.Context, at place) (string, error) {
 }
 
 // errPrecondition is that of a resource whose precondition is false.
-var errPrecondition = errors.New("Resource precondition failed")
+var errPrecondition = errors.New("resource precondition failed")
 
 // future is a plan of the stand-in: what the state will be.
 type future struct {
@@ -44,7 +44,8 @@ type future struct {
 func (StandIn) Plan(_ context.Context, at place) (Planned, error) {
 	next, err := readBlocks(at.dir)
 	if err != nil {
-		return Planned{Text: standInNote + "Error: " + err.Error() + "\n"}, err
+		text := err.Error()
+		return Planned{Text: standInNote + "Error: " + strings.ToUpper(text[:1]) + text[1:] + "\n"}, err
 	}
 	now, err := at.read()
 	if err != nil {

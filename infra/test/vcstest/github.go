@@ -68,10 +68,14 @@ type GitHub struct {
 	codes         []string // codes of manifests
 }
 
+// appKey returns the key of the App, which all tests of a process share: making one takes longer
+// than most tests.
+var appKey = sync.OnceValues(func() (*rsa.PrivateKey, error) { return rsa.GenerateKey(rand.Reader, 2048) })
+
 // NewGitHub starts a stand-in that ends with the test.
 func NewGitHub(t testing.TB) *GitHub {
 	t.Helper()
-	private, err := rsa.GenerateKey(rand.Reader, 2048)
+	private, err := appKey()
 	if err != nil {
 		t.Fatal(err)
 	}

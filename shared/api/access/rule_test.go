@@ -67,6 +67,25 @@ func TestAuthorizeNeedsEveryCapability(t *testing.T) {
 	}
 }
 
+func TestTokenNeedsOneOfSomeCapabilitiesAndASessionNone(t *testing.T) {
+	rule := Rule{TokenNeedsOne: []Capability{RunPlan, RunApply}, Scope: ScopeInstallation}
+	person := reader()
+	person.Kind = KindSession
+	for name, c := range map[string]struct {
+		caller Caller
+		want   bool
+	}{
+		"none":    {reader(RunRead, RunAdmin), false},
+		"one":     {reader(RunApply), true},
+		"both":    {reader(RunPlan, RunApply), true},
+		"session": {person, true},
+	} {
+		if err := Authorize(c.caller, rule, github1, now); (err == nil) != c.want {
+			t.Errorf("%s: got %v, want allowed %t", name, err, c.want)
+		}
+	}
+}
+
 func TestZeroRuleAsksForAnAccessTokenOrASession(t *testing.T) {
 	person := reader()
 	person.Kind = KindSession

@@ -39,10 +39,12 @@ func Opener(h *hostclient.Hosts) hostclient.Opener[Host] {
 	return hostclient.For(h, func(i *githubhost.Installation) Host { return i }, func(i *gitlabhost.Installation) Host { return i })
 }
 
-// Plans are the stored plans of runs. planstore.Store has the method.
+// Plans are the stored plans of runs. planstore.Store has the methods.
 type Plans interface {
 	// RemoveUsed removes the plans that an apply has used. It is safe to repeat.
 	RemoveUsed(ctx context.Context, apply run.ID) error
+	// Remove removes all plans that a run has made. It is safe to repeat.
+	Remove(ctx context.Context, plan run.ID) error
 }
 
 // Folder folds in runs that have ended. fold.Folder has the method.

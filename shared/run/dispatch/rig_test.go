@@ -84,6 +84,8 @@ func (p *plans) RemoveUsed(_ context.Context, apply run.ID) error {
 	return p.fails
 }
 
+func (*plans) Remove(context.Context, run.ID) error { return nil }
+
 func newWorld(t testing.TB) *world {
 	w := &world{env: storagetest.New(t), github: vcstest.NewGitHub(t), gitlab: vcstest.NewGitLab(t), clock: born, base: "https://ops.example.com"}
 	w.runs = storeOver(w.env)

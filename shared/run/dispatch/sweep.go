@@ -31,9 +31,10 @@ const (
 
 // Sweep does what is due: it starts runs that wait, does what follows the end of runs,
 // ends runs whose CI job does not do its work, and removes creations that were not
-// finished. A failure does not stop the others. Several entries are worked at at the same
-// time, and an installation whose host did not respond in time is left for the next sweep.
-// So a slow host does not keep other installations waiting.
+// finished and plans of closed pull requests. A failure does not stop the others. Several
+// entries are worked at at the same time, and an installation whose host did not respond
+// in time is left for the next sweep. So a slow host does not keep other installations
+// waiting.
 func (d Dispatcher) Sweep(ctx context.Context) error {
 	d.away = &away{}
 	parts := []struct {
@@ -46,8 +47,9 @@ func (d Dispatcher) Sweep(ctx context.Context) error {
 		{runstore.ReportList, d.sweepRunning},
 		{runstore.CreatingList, d.sweepCreating},
 	}
-	failures := make([]error, len(parts))
+	failures := make([]error, len(parts)+1)
 	var all sync.WaitGroup
+	all.Go(func() { failures[len(parts)] = d.sweepClosed(ctx) })
 	for i, part := range parts {
 		all.Go(func() { failures[i] = d.sweepList(ctx, part.list, part.do) })
 	}

@@ -7,8 +7,9 @@
 // Both commands are one Python program, because the runner is written in Python, so
 // each of its images has it. The program asks the server for a presigned URL, and
 // sends or reads the bytes there. The runner writes its configuration and each command
-// to the log of the CI job. So the commands hold no credential: the program asks for
-// the run's work once more, as the CI job that it runs in, and finds the token there.
+// to the log of the CI job. So the commands do not hold the token of the run: the program
+// asks for the run's work once more, as the CI job that it runs in, and finds the token
+// there. They hold the work token, which the runner shows in its log in any case.
 package plancommand
 
 import (
@@ -39,14 +40,15 @@ func command(action, address string) []string {
 func Storage(api string) map[string]any {
 	return map[string]any{
 		"method": "cmd",
-		// The runner replaces the variable by the id of the run.
-		"store": list(command("store", runAddress(api, "$token"))),
+		// The runner replaces the variable by the run's work token.
+		"store": list(command("store", RunAddress(api, "$token"))),
 		"fetch": list([]string{stored}), "delete": list([]string{stored}),
 	}
 }
 
-func runAddress(api, id string) string {
-	return strings.TrimSuffix(api, "/") + "/v1/work-manifests/" + id
+// RunAddress returns the address of a run for its runner. api is that of Storage.
+func RunAddress(api, workToken string) string {
+	return strings.TrimSuffix(api, "/") + "/v1/work-manifests/" + workToken
 }
 
 // list returns the form that a list has in decoded JSON.
@@ -76,12 +78,11 @@ func Stored(plan []byte) bool {
 }
 
 // Document returns what the runner of an apply gets in place of a plan that was
-// uploaded. The runner executes the command in it. api is that of Storage, run is the
-// id of the apply. There is nothing to delete: the server removes the plan when the
-// apply has ended. But the runner needs a command for it (section 11 of the runner
-// protocol).
-func Document(api, run string) ([]byte, error) {
-	text, err := json.Marshal(document{Method: "cmd", Version: 1, Fetch: command("fetch", runAddress(api, run)), Delete: []string{"true"}})
+// uploaded. The runner executes the command in it. address is the RunAddress of the
+// apply. There is nothing to delete: the server removes the plan when the apply has
+// ended. But the runner needs a command for it (section 11 of the runner protocol).
+func Document(address string) ([]byte, error) {
+	text, err := json.Marshal(document{Method: "cmd", Version: 1, Fetch: command("fetch", address), Delete: []string{"true"}})
 	if err != nil {
 		return nil, fmt.Errorf("encode how to fetch a plan: %w", err)
 	}

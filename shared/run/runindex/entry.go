@@ -110,7 +110,7 @@ func (e *entry) Texts(key string) []string {
 	case "environment":
 		return given(e.environment)
 	case "kind":
-		return given(string(e.kind))
+		return []string{string(e.kind), e.kind.Shown()}
 	case "type":
 		return []string{string(e.typed), string(e.typed.Shown())}
 	case "workspace":

@@ -96,7 +96,13 @@ func coverOf(t runquery.Term, dirspaces bool) cover {
 		return coverOfState(t.Value, dirspaces)
 	case "type":
 		return walks(walk{typed, string(run.Type(t.Value).Shown())})
-	case "repo", "branch", "user", "environment", "kind", "pr":
+	case "kind":
+		list := []walk{{kind, t.Value}}
+		if t.Value == run.Branch.Shown() {
+			list = append(list, walk{kind, string(run.Branch)})
+		}
+		return walks(list...)
+	case "repo", "branch", "user", "environment", "pr":
 		if !t.Prefix {
 			return walks(walk{term(t.Key), t.Value})
 		}

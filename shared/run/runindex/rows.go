@@ -2,6 +2,7 @@ package runindex
 
 import (
 	"encoding/json"
+	"fmt"
 	"slices"
 	"strconv"
 	"time"
@@ -116,7 +117,7 @@ func ended(r *run.Run) []walk {
 // row.
 func change(t table.Table, r *run.Run, at time.Time) table.Write {
 	item := walk{changed, ""}.key(r, at)
-	item["ttl"] = attr.Time(at.Add(keepChanged))
+	item[attrWhat], item["ttl"] = attr.String(fmt.Sprintf("%s-%d", r.State, r.Version)), attr.Time(at.Add(KeepChanges))
 	return t.WritePut(item)
 }
 

@@ -55,9 +55,6 @@ const (
 	changed term = "changed"
 )
 
-// keepChanged is how long a row of changed is kept.
-const keepChanged = 24 * time.Hour
-
 // walk names a partition.
 type walk struct {
 	term  term

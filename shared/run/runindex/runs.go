@@ -67,6 +67,11 @@ func (x Index) List(ctx context.Context, in vcs.Installation, q Request[Place]) 
 	if err != nil {
 		return Page[Run, Place]{}, err
 	}
+	return x.walk(ctx, q, rows)
+}
+
+// walk makes a page from rows.
+func (x Index) walk(ctx context.Context, q Request[Place], rows *merged) (Page[Run, Place], error) {
 	p := runPage{index: x, request: q, rows: rows}
 	for !p.ended {
 		if err := p.step(ctx); err != nil {
@@ -78,13 +83,19 @@ func (x Index) List(ctx context.Context, in vcs.Installation, q Request[Place]) 
 
 func (x Index) startList(ctx context.Context, in vcs.Installation, q Request[Place]) (*merged, error) {
 	first, last := span(q.Query)
+	return x.start(ctx, in, plan(q.Query, false), places(q, first, last), q.Limit+2) // that of From, and one beyond the page
+}
+
+// places returns the interval of a page: some seconds, both included, from From on.
+// From itself is included.
+func places(q Request[Place], first, last int64) interval {
 	i := seconds(first, last, q.down())
 	if q.From != nil && q.down() {
 		i.high = min(i.high, q.From.sort())
 	} else if q.From != nil {
 		i.low = max(i.low, q.From.sort())
 	}
-	return x.start(ctx, in, plan(q.Query, false), i, q.Limit+2) // that of From, and one beyond the page
+	return i
 }
 
 // runPage is a page of runs that is being made.

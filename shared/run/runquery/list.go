@@ -35,7 +35,7 @@ type List map[string]Kind
 // common are the keys of runs and dirspaces.
 func common(own List) List {
 	l := List{
-		"id": UUID, "repo": Text, "branch": Text, "pr": Number, "user": Text, "type": Many, "kind": Text, "environment": Text,
+		"id": UUID, "repo": Text, "branch": Text, "pr": Number, "user": Text, "type": Many, "kind": Many, "environment": Text,
 		"created_at": Time, "has_changes": Flag, "destroys": Flag, "duration": Duration,
 	}
 	for key, kind := range own {

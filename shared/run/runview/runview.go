@@ -20,15 +20,17 @@ type Common struct {
 	CreatedAt   string `json:"created_at"`
 	Environment string `json:"environment,omitempty"`
 	ID          run.ID `json:"id"`
-	// Kind is a text, or a PullRequest.
-	Kind     any      `json:"kind"`
-	Owner    string   `json:"owner"`
-	Repo     string   `json:"repo"`
-	RunID    string   `json:"run_id,omitempty"`
-	RunType  run.Type `json:"run_type"`
-	State    string   `json:"state"`
-	TagQuery string   `json:"tag_query"`
-	User     string   `json:"user,omitempty"`
+	// Kind is a text, or a PullRequest. KindName is what the key kind of a query
+	// compares.
+	Kind     any          `json:"kind"`
+	KindName run.KindName `json:"kind_name"`
+	Owner    string       `json:"owner"`
+	Repo     string       `json:"repo"`
+	RunID    string       `json:"run_id,omitempty"`
+	RunType  run.Type     `json:"run_type"`
+	State    string       `json:"state"`
+	TagQuery string       `json:"tag_query"`
+	User     string       `json:"user,omitempty"`
 }
 
 // PullRequest is the kind of a run of a pull request.
@@ -39,13 +41,13 @@ type PullRequest struct {
 
 // CommonOf returns what all lists show of a run. state is that of the row.
 func CommonOf(r *runindex.Run, state string) Common {
-	var kind any = r.Kind.Name
+	var kind any = r.Kind.Name.Shown()
 	if r.Kind.Name == run.PullRequest {
 		kind = PullRequest{r.Kind.Number, r.Kind.Title}
 	}
 	return Common{
 		BaseBranch: r.Base.Branch, BaseRef: r.Base.Commit, Branch: r.Source.Branch, BranchRef: r.Source.Commit,
-		CompletedAt: timestamp.Format(r.EndedAt), CreatedAt: timestamp.Format(r.CreatedAt), Environment: r.Environment, ID: r.ID, Kind: kind,
+		CompletedAt: timestamp.Format(r.EndedAt), CreatedAt: timestamp.Format(r.CreatedAt), Environment: r.Environment, ID: r.ID, Kind: kind, KindName: r.Kind.Name,
 		Owner: r.Owner, Repo: r.Name, RunID: cmp.Or(r.CIRun, r.Dispatch.ID), RunType: r.Type.Shown(), State: state, TagQuery: r.TagQuery, User: r.User,
 	}
 }

@@ -2,6 +2,9 @@ package githubhost_test
 
 import (
 	"context"
+	"crypto/rand"
+	"crypto/rsa"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"net/http"
@@ -189,8 +192,12 @@ func TestKeyOfAnotherAppIsRefused(t *testing.T) {
 	t.Parallel()
 	host := vcstest.NewGitHub(t)
 	host.Install("42")
-	other := vcstest.NewGitHub(t)
-	app := githubhost.New(strconv.Itoa(vcstest.AppID), func(context.Context) (string, error) { return other.Key, nil }, host.API)
+	private, err := rsa.GenerateKey(rand.Reader, 2048)
+	if err != nil {
+		t.Fatal(err)
+	}
+	other := pemOf("RSA PRIVATE KEY", x509.MarshalPKCS1PrivateKey(private))
+	app := githubhost.New(strconv.Itoa(vcstest.AppID), func(context.Context) (string, error) { return other, nil }, host.API)
 	if _, err := open(t, app, "42").Repositories(t.Context(), 1, 100); !errors.Is(err, vcshost.ErrRefused) {
 		t.Errorf("another App's key: %v", err)
 	}

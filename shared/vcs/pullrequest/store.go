@@ -59,13 +59,17 @@ func (s Store) table() table.Table { return table.Table{DB: s.DB, Name: s.Table}
 // of the merge stay if a fact does not state them; no two facts state different
 // values of these. notEmptied is a check in the same transaction
 // (repository.Store.NotEmptied): it checks the pull request's repository, as of the
-// version. If it fails, nothing is changed.
-func (s Store) Apply(ctx context.Context, author change.Author, in vcs.Installation, p PullRequest, version vcs.Version, notEmptied table.Write) error {
+// version. If it fails, nothing is changed. more are further writes of the transaction,
+// which are made if the fact is the newest.
+func (s Store) Apply(
+	ctx context.Context, author change.Author, in vcs.Installation, p PullRequest, version vcs.Version, notEmptied table.Write, more ...table.Write,
+) error {
 	at, seen := attr.Item{"pk": partition(in), "sk": attr.String(p.Cursor())}, attr.String(string(version))
-	err := s.table().Transact(ctx,
+	err := s.table().Transact(ctx, append([]table.Write{
 		s.table().WriteUpdate(table.Change(at).Set(attrSeen, seen).SetAll(p.attributes()).SetAll(author.All()).
 			If(table.AbsentOr(attrSeen, table.Less(attrSeen, seen)))),
-		notEmptied)
+		notEmptied,
+	}, more...)...)
 	if _, emptied := table.ConditionFailedAt(err, 1); emptied {
 		return nil
 	}
