@@ -45,6 +45,10 @@ run: ## start the local stack on http://127.0.0.1:$(PORT); data stays in $(STATE
 	@infra/build/compile $(TOOLS)/opsplane-local infra/local ./cmd/opsplane-local
 	@exec $(TOOLS)/opsplane-local
 
+.PHONY: events
+events: ## show the events of the local stack, and wait for more (make run EVENTS_URL=http://127.0.0.1:8000/ also sends them there)
+	@exec tail -n 100 -F "$(STATE)/events.jsonl"
+
 .PHONY: test
 test: ## run all tests, against real local servers (DYNAMODB=dynamodb-local: those of storage, on AWS's server, with the race detector)
 	@RACE=$(RACE) DYNAMODB=$(DYNAMODB) infra/test/runtests $(MODULES)
@@ -84,7 +88,7 @@ lint: $(VENV)/ready $(TOOLS)/shellcheck/ready ## gofumpt, go vet, staticcheck, g
 		echo "govulncheck: the vulnerability database is out of reach: NOT CHECKED for known vulnerabilities"; break; \
 	done
 	@echo "shellcheck"; infra/test/shellcheck/run
-	@echo "cfn-lint"; $(VENV)/bin/cfn-lint template.yaml
+	@echo "cfn-lint"; $(VENV)/bin/cfn-lint template.yaml docs/events/templates/*.yaml
 	@$(SAM) validate --lint
 
 # To compare two versions: make bench >old.txt, make bench >new.txt, benchstat old.txt new.txt. The heap grows as
@@ -101,7 +105,7 @@ bench: ## measure handlers, chunks, artifacts, tokens and start-up, beside raw c
 .PHONY: bench-growth
 bench-growth: GROWTH_KEYS ?= 1000,100000,1000000
 bench-growth: ## the same operations among more and more keys (GROWTH_KEYS=1000,100000,1000000; some minutes)
-	@GROWTH_KEYS=$(GROWTH_KEYS) GOGC=400 go test -p 1 -timeout 60m -run '^$$' -bench Growth ./infra/measure/bench ./functions/installations ./functions/audit
+	@GROWTH_KEYS=$(GROWTH_KEYS) GOGC=400 go test -p 1 -timeout 60m -run '^$$' -bench Growth ./infra/measure/bench ./functions/installations ./functions/audit ./functions/runs
 
 .PHONY: load
 load: DURATION ?= 10m

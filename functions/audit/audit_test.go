@@ -137,6 +137,8 @@ func TestPagesJoinToTheWholeTrailInBothDirections(t *testing.T) {
 	}
 }
 
+const aRun = "0b6e1f9e-6f0c-4c49-9a9d-5d8f6a3f7b11"
+
 func TestFilters(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
@@ -148,9 +150,11 @@ func TestFilters(t *testing.T) {
 	r.put(t, "6", "", "ann", "api_key.create", "k", 6*time.Hour)
 	r.put(t, "7", "", "bob", "api_key.create", "k", 6*time.Hour)
 	r.put(t, "8", "42", "ann", "key.write", "", 40*24*time.Hour)
+	r.put(t, "9", "42", "ann", "run.create", aRun, 41*24*time.Hour)
+	r.put(t, "a", "42", "ann", "lock.release", aRun, 42*24*time.Hour)
 	at := func(ago time.Duration) string { return url.QueryEscape(born.Add(-ago).Format(time.RFC3339)) }
 	for query, want := range map[string]string{
-		of42:                              "[1 2 3 4 5 8]",
+		of42:                              "[1 2 3 4 5 8 9 a]",
 		of42 + "&actor=bob":               "[2]",
 		of42 + "&action=key.write":        "[1 5 8]",
 		of42 + "&action=repository.":      "[3 4]",
@@ -158,13 +162,16 @@ func TestFilters(t *testing.T) {
 		of42 + "&key=7":                   "[5]",
 		of42 + "&repository=7":            "[3 4]",
 		of42 + "&from=" + at(2*time.Hour): "[1 2]",
-		of42 + "&to=" + at(3*time.Hour):   "[4 5 8]",
+		of42 + "&to=" + at(3*time.Hour):   "[4 5 8 9 a]",
 		of42 + "&to=0559-02-27T13:38:30Z": "[]", of42 + "&from=2999-01-01T00:00:00Z": "[]",
-		of42 + "&to=2999-01-01T00:00:00Z&limit=2":       "[1 2 3 4 5 8]",
+		of42 + "&to=2999-01-01T00:00:00Z&limit=2":       "[1 2 3 4 5 8 9 a]",
 		of42 + "&key=plan/1&actor=bob":                  "[2]",
 		of42 + "&repository=7&action=repository.change": "[3]",
+		of42 + "&run=" + aRun:                           "[9]",
+		of42 + "&run=" + aRun + "&action=run.abort":     "[]",
+		path + "?run=" + aRun:                           "[9]",
 		of42 + "&key=&from=" + at(50*24*time.Hour):      "[8]",
-		path:                                "[1 4 5 6 8]",
+		path:                                "[1 4 5 6 8 9 a]",
 		path + "?key=7":                     "[5]",
 		path + "?repository=7":              "[4]",
 		path + "?actor=ann&action=api_key.": "[6]",
@@ -189,6 +196,7 @@ func TestTrailIsReadByThoseWhoMay(t *testing.T) {
 		path + "?vcs=github&installation_id=43": 403, path + "?vcs=gitlab&installation_id=42": 403, path + "?actor=bob": 403,
 		path + "?vcs=github": 400, path + "?installation_id=42": 400, path + "?vcs=svn&installation_id=42": 400,
 		of42 + "&action=repository": 400, of42 + "&action=": 400, of42 + "&action=key.delete": 400, of42 + "&action=key.wirte": 400, of42 + "&action=bogus.": 400, of42 + "&action=key.a.b": 400, of42 + "&action=.": 400, of42 + "&key=plan/1&repository=7": 400, of42 + "&repository=legacy": 400,
+		of42 + "&run=7": 400, of42 + "&run=": 400, of42 + "&run=" + strings.ToUpper(aRun): 400, of42 + "&repository=7&run=" + aRun: 400, of42 + "&key=k&run=" + aRun: 400,
 		of42 + "&repository=-1": 400, of42 + "&repository=": 400, of42 + "&from=2026-11-02T00:00:00Z&to=2026-11-01T00:00:00Z": 400, path + "?vcs=github&installation_id=x": 400,
 		path + "?from=yesterday": 400, path + "?to=2026-13-01T00:00:00Z": 400, of42 + "&page=n&page=x": 400, of42 + "&limit=0": 400,
 		of42 + "&page=n&page=" + "MDAwMDAwMDAwMDAwMCM": 400, path + "?key=" + strings.Repeat("k", 1001): 400,

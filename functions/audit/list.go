@@ -15,6 +15,7 @@ import (
 	"github.com/opsplane/opsplane/shared/api/timestamp"
 	"github.com/opsplane/opsplane/shared/audit"
 	"github.com/opsplane/opsplane/shared/login/user"
+	"github.com/opsplane/opsplane/shared/run"
 	"github.com/opsplane/opsplane/shared/vcs"
 )
 
@@ -26,8 +27,8 @@ type query struct {
 	target   vcs.Installation // both empty: the caller's own actions
 	from, to time.Time        // zero if not given
 	actor, action,
-	key, repository string
-	hasAction, hasKey, hasRepository bool
+	key, repository, run string
+	hasAction, hasKey, hasRepository, hasRun bool
 }
 
 // maxText is the largest length of a filter, in bytes. No key is longer.
@@ -45,8 +46,8 @@ func decode(r *http.Request) (query, error) {
 	q := query{
 		page: page, target: vcs.Installation{VCS: vcs.VCS(values.String("vcs", "")), ID: vcs.ID(values.String("installation_id", ""))},
 		actor: values.String("actor", ""), action: values.String("action", ""),
-		key: values.String("key", ""), repository: values.String("repository", ""),
-		hasAction: values.Has("action"), hasKey: values.Has("key"), hasRepository: values.Has("repository"),
+		key: values.String("key", ""), repository: values.String("repository", ""), run: values.String("run", ""),
+		hasAction: values.Has("action"), hasKey: values.Has("key"), hasRepository: values.Has("repository"), hasRun: values.Has("run"),
 	}
 	for name, field := range map[string]*time.Time{"from": &q.from, "to": &q.to} {
 		if *field, err = moment(values, name); err != nil {
@@ -68,16 +69,24 @@ func (q query) valid(hasVCS, hasInstallation bool) error {
 		return fault.Invalidf("INVALID_PARAMETER", "query parameters vcs and installation_id belong together: one of them is missing")
 	case q.hasAction && audit.CheckAction(q.action) != nil:
 		return fault.Invalidf("INVALID_PARAMETER", "query parameter action: %v", audit.CheckAction(q.action))
-	case q.hasKey && q.hasRepository:
-		return fault.Invalidf("INVALID_PARAMETER", "query parameters key and repository exclude each other: send one of them")
+	case q.hasKey && q.hasRepository, q.hasKey && q.hasRun, q.hasRepository && q.hasRun:
+		return fault.Invalidf("INVALID_PARAMETER", "query parameters key, repository and run exclude each other: send one of them")
 	case q.hasRepository && !vcs.ID(q.repository).Valid():
 		return fault.Invalidf("INVALID_PARAMETER", "query parameter repository must be a repository's id, a number")
+	case q.hasRun && !isRun(q.run):
+		return fault.Invalidf("INVALID_PARAMETER", "query parameter run must be a run's id, a lower-case UUID")
 	case !q.from.IsZero() && !q.to.IsZero() && !q.from.Before(q.to):
 		return fault.Invalidf("INVALID_PARAMETER", "query parameter from must be before to")
 	case hasVCS:
 		return access.CheckInstallation(q.target)
 	}
 	return nil
+}
+
+// isRun reports whether a text has the form of a run's id.
+func isRun(text string) bool {
+	id, err := run.ParseID(text)
+	return err == nil && string(id) == text
 }
 
 // moment reads a time of RFC 3339. It returns zero if the parameter is absent.
@@ -117,9 +126,9 @@ func (t trail) list(ctx context.Context, call httpapi.Call, q query) (paging.Res
 		return paging.Results[audit.Record]{}, access.Refuse(access.StepCapability, "the credential lacks %s, and the query names another actor", access.AuditReadAll.Name)
 	case q.actor != "":
 		ask.Actor = q.actor
-	case everything && (q.hasKey || q.repository != ""):
+	case everything && (q.hasKey || q.repository != "" || q.run != ""):
 		return paging.Results[audit.Record]{}, fault.Invalidf("INVALID_PARAMETER",
-			"keys and repositories are those of an installation: give vcs and installation_id, or an actor")
+			"keys, repositories and runs are those of an installation: give vcs and installation_id, or an actor")
 	case everything:
 		ask.Scope = audit.NoInstallation
 	default:
@@ -154,9 +163,11 @@ func (q query) choose(ask *audit.Query) {
 			ask.Topic, ask.Scope = audit.Topic(ask.Scope, "key", q.key), ""
 		case q.repository != "":
 			ask.Topic, ask.Scope = audit.Topic(ask.Scope, "repository", q.repository), ""
+		case q.run != "":
+			ask.Topic, ask.Scope = audit.Topic(ask.Scope, "run", q.run), ""
 		}
 	}
-	if q.action != "" || ask.Actor == "" && q.actor != "" || ask.Topic == "" && (q.hasKey || q.repository != "") {
+	if q.action != "" || ask.Actor == "" && q.actor != "" || ask.Topic == "" && (q.hasKey || q.repository != "" || q.run != "") {
 		ask.Keep = q.keep
 	}
 }
@@ -192,7 +203,8 @@ func (q query) keep(r audit.Record) bool {
 		strings.HasSuffix(q.action, ".") && !strings.HasPrefix(r.Action, q.action),
 		q.action != "" && !strings.HasSuffix(q.action, ".") && r.Action != q.action,
 		q.hasKey && (kind != "key" || r.Subject != q.key),
-		q.repository != "" && (kind != "repository" || r.Subject != q.repository):
+		q.repository != "" && (kind != "repository" || r.Subject != q.repository),
+		q.run != "" && (kind != "run" || r.Subject != q.run):
 		return false
 	}
 	return true

@@ -20,7 +20,7 @@ type trail struct {
 var reader = access.Rule{Kinds: []access.Kind{access.KindAccessToken}, Needs: []access.Capability{access.AuditRead}}
 
 // filters are the parameters that the list accepts.
-var filters = paging.Input("vcs", "installation_id", "from", "to", "actor", "action", "key", "repository")
+var filters = paging.Input("vcs", "installation_id", "from", "to", "actor", "action", "key", "repository", "run")
 
 // routes lists the function's routes.
 func routes(t trail) []httpapi.Route {

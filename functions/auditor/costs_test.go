@@ -37,7 +37,7 @@ func recording(times int) costs.Scenario {
 		}
 		list := r.changes(t)
 		if times == 0 {
-			list[0].Change.Keys["pk"] = events.NewStringAttribute("PULLS#github#12345678")
+			list[0].Change.Keys["pk"] = events.NewStringAttribute("UNKNOWN#github#12345678")
 		}
 		for n := 1; n < times; n++ {
 			tell(t, r.auditor, list)

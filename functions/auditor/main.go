@@ -17,7 +17,7 @@ import (
 // variables are the environment variables with the physical names of the tables.
 var variables = map[audit.Table]string{
 	audit.Tokens: "TOKENS_TABLE", audit.Operations: "OPERATIONS_TABLE", audit.Sessions: "SESSIONS_TABLE",
-	audit.KV: "KV_TABLE", audit.VCS: "VCS_TABLE",
+	audit.KV: "KV_TABLE", audit.VCS: "VCS_TABLE", audit.Runs: "RUNS_TABLE",
 }
 
 func main() {

@@ -9,8 +9,10 @@ import (
 	"github.com/opsplane/opsplane/shared/login/grant"
 	"github.com/opsplane/opsplane/shared/login/session"
 	"github.com/opsplane/opsplane/shared/login/user"
+	"github.com/opsplane/opsplane/shared/run/runstore"
 	"github.com/opsplane/opsplane/shared/vcs/grouptoken"
 	"github.com/opsplane/opsplane/shared/vcs/installation"
+	"github.com/opsplane/opsplane/shared/vcs/pullrequest"
 	"github.com/opsplane/opsplane/shared/vcs/repository"
 )
 
@@ -20,7 +22,8 @@ var sources = []audit.Source{
 	{Table: audit.Operations, Owners: []audit.Owner{user.AuditRecord, installation.AuditRecord, task.AuditRecord}},
 	{Table: audit.Sessions, Owners: []audit.Owner{session.AuditRecord, grant.AuditRecord, grouptoken.AuditRecord}},
 	{Table: audit.KV, Owners: kvitem.Owners()},
-	{Table: audit.VCS, Owners: []audit.Owner{repository.AuditRecord}},
+	{Table: audit.VCS, Owners: []audit.Owner{repository.AuditRecord, pullrequest.AuditRecord}},
+	{Table: audit.Runs, Owners: []audit.Owner{runstore.AuditRecord, runstore.AuditUnlock}},
 }
 
 // byName returns the sources by the physical names of their tables, which name

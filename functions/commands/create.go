@@ -139,7 +139,7 @@ func (c *commands) store(ctx context.Context, call httpapi.Call, spec run.Spec, 
 // document returns what the runner is to do.
 func (c *commands) document(s run.Spec) ([]byte, error) {
 	work := manifest.Work{
-		Type: s.Type, Installation: s.Repository.Installation, Kind: s.Kind, BaseBranch: s.Base.Branch, APIBase: c.publicBaseURL + "/api",
+		Type: s.Type, Installation: s.Repository.Installation, Kind: s.Kind, BaseBranch: s.Base.Branch, APIBase: c.publicBaseURL + "/api", PlanUploads: c.planUploads,
 		Dirspaces: make([]manifest.Dirspace, len(s.Dirspaces)),
 	}
 	for i, d := range s.Dirspaces {

@@ -38,6 +38,7 @@ func main() {
 		users: &user.Store{DB: db, Table: os.Getenv("OPERATIONS_TABLE")}, known: repository.Store{DB: db, Table: os.Getenv("VCS_TABLE")},
 		history: of, rules: command.PlanFirst{History: of}, documents: documents{objects, bucket}, box: box,
 		open: opener(hostclient.FromEnv(cfg, db, box, os.Getenv, time.Now)), limits: usual, publicBaseURL: os.Getenv("PUBLIC_BASE_URL"),
+		planUploads: os.Getenv("PLAN_UPLOADS") == "on",
 	}
 	httpapi.NewLambda(routes(c), telemetry.Logger(), time.Now).Serve()
 }

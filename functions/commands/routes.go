@@ -23,6 +23,8 @@ type commands struct {
 	// publicBaseURL is the address at which runners reach this server. It may be empty:
 	// then no run can be started.
 	publicBaseURL string
+	// planUploads says that runners upload plans to the bucket of this server.
+	planUploads bool
 }
 
 // Rules of the routes. The host decides besides what a person may do: see enter.

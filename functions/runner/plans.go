@@ -49,8 +49,9 @@ func decodePlan(r *http.Request) (plan, error) {
 		return plan{}, fault.Invalidf("INVALID_BODY", `member "plan_data" is not base64`)
 	}
 	if len(p.bytes) > maxPlan {
-		return plan{}, fault.TooLargef("PLAN_TOO_LARGE", "the plan has %d bytes; this server keeps at most %d. "+
-			"Let the runner keep plans itself: set storage.plans to the method s3 in the configuration of the repository", len(p.bytes), maxPlan)
+		return plan{}, fault.TooLargef("PLAN_TOO_LARGE", "the plan has %d bytes; a request carries at most %d. "+
+			"Let the operator set the parameter PlanUploads of the stack to on, and runners upload plans of any size; "+
+			"or set storage.plans to the method s3 in .terrateam/config.yml", len(p.bytes), maxPlan)
 	}
 	return p, nil
 }

@@ -78,7 +78,7 @@ func TestPlanThatCannotBeKeptIsRefused(t *testing.T) {
 	}
 	large := j.store(t, net, strings.Repeat("x", maxPlan+1), "")
 	large.Want(t, 413, "PLAN_TOO_LARGE")
-	if !strings.Contains(large.Body, "storage.plans to the method s3") {
+	if !strings.Contains(large.Body, "parameter PlanUploads of the stack to on") {
 		t.Errorf("got %s, want what to do", large.Body)
 	}
 	if found := j.chosen(t); len(found) != 0 {

@@ -68,13 +68,13 @@ func over(env *storagetest.Env) *runs {
 }
 
 // create creates a run of pull request 17 a second after the last one.
-func (r *rig) create(t *testing.T, in vcs.ID, dirs ...string) run.ID {
+func (r *rig) create(t testing.TB, in vcs.ID, dirs ...string) run.ID {
 	t.Helper()
 	return r.createAs(t, in, func(*run.Spec) {}, dirs...)
 }
 
 // createAs creates a run that differs from that of create.
-func (r *rig) createAs(t *testing.T, in vcs.ID, differ func(*run.Spec), dirs ...string) run.ID {
+func (r *rig) createAs(t testing.TB, in vcs.ID, differ func(*run.Spec), dirs ...string) run.ID {
 	t.Helper()
 	r.Clock.Add(time.Second)
 	spec := run.Spec{
@@ -95,7 +95,7 @@ func (r *rig) createAs(t *testing.T, in vcs.ID, differ func(*run.Spec), dirs ...
 }
 
 // complete completes a run. Each directory succeeds or fails.
-func (r *rig) complete(t *testing.T, id run.ID, successes ...bool) {
+func (r *rig) complete(t testing.TB, id run.ID, successes ...bool) {
 	t.Helper()
 	result := run.Result{Success: !slices.Contains(successes, false)}
 	for _, success := range successes {

@@ -21,6 +21,7 @@ func TestOperationsUseWhatTheDocumentSays(t *testing.T) {
 		"client id":            asking("/api/v1/github/client_id"),
 		"API document":         asking("/api/v1/openapi.json"),
 		"task":                 asking("/api/v1/tasks/"),
+		"abort of a task":      askingBy("POST", "/api/v1/tasks/"),
 	}, "Server and tasks")
 }
 
@@ -38,11 +39,13 @@ func askingBy(method, path string) costs.Scenario {
 		if path == "/api/v1/tasks/" {
 			id := uuid.NewString()
 			author := change.Author{Principal: "ann", Request: uuid.NewString(), At: now}
-			made := task.Task{ID: id, Owner: "ann", Name: "apply", Installation: vcs.Installation{VCS: "github", ID: "12345678"}}
+			made := task.Task{ID: id, Owner: "ann", Kind: task.RefreshRepositories, Name: "apply", Installation: vcs.Installation{VCS: "github", ID: "12345678"}}
 			if err := (task.Store{DB: env.DynamoDB, Table: table}).Create(t.Context(), author, made); err != nil {
 				t.Fatal(err)
 			}
-			path += id
+			if path += id; method == "POST" {
+				path += "/abort"
+			}
 		}
 		m.Start()
 		m.Request(method, path)

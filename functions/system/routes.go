@@ -32,6 +32,7 @@ func routes(s system) []httpapi.Route {
 		{Pattern: "GET /api/v1/server/config", Rule: public, Endpoint: httpapi.JSON(addressed, s.serverConfig)},
 		{Pattern: "GET /api/v1/github/client_id", Rule: public, Endpoint: httpapi.JSON(httpapi.NoInput, s.clientID)},
 		{Pattern: "GET /api/v1/tasks/{id}", Rule: access.Rule{}, Endpoint: httpapi.JSON(taskID, s.task)},
+		{Pattern: "POST /api/v1/tasks/{id}/abort", Rule: access.Rule{}, Endpoint: httpapi.JSON(taskID, s.abortTask)},
 		{Pattern: "GET /health", Rule: public, Endpoint: httpapi.JSON(httpapi.NoInput, s.health)},
 		{Pattern: "HEAD /health", Rule: public, Endpoint: httpapi.JSON(httpapi.NoInput, s.health)},
 		{Pattern: "GET /api/v1/openapi.json", Rule: public, Endpoint: httpapi.Tagged(httpapi.NoInput, documentTag, apiDocument)},

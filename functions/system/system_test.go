@@ -182,3 +182,25 @@ func TestDocumentIsServedAsItIs(t *testing.T) {
 		t.Errorf("with the tag %q: got %d %.100s; want 304", e.MultiValueHeaders["If-None-Match"], again.StatusCode, again.Body)
 	}
 }
+
+func TestOnlyTheOwnerAbortsATask(t *testing.T) {
+	t.Parallel()
+	r := functiontest.New(t, function)
+	table := r.Env.Table("OperationsTable")
+	r.Serve(routes(system{tasks: task.Store{DB: r.Role.DynamoDB, Table: table}}))
+	tests := task.Store{DB: r.Env.DynamoDB, Table: table}
+	id := uuid.NewString()
+	if err := tests.Create(t.Context(), r.Author(), task.Task{ID: id, Kind: task.RefreshRepositories, Owner: "ann", Name: "refresh"}); err != nil {
+		t.Fatal(err)
+	}
+	target := "/api/v1/tasks/" + id + "/abort"
+	r.As(t, token("bob"), "POST", target, "").Want(t, 404, "")
+	if got, err := tests.Get(t.Context(), id, now); err != nil || got.State != task.Pending {
+		t.Fatalf("the task is %s, %v", got.State, err)
+	}
+	first := r.As(t, token("ann"), "POST", target, "")
+	if first.StatusCode != 200 || !strings.Contains(first.Body, `"state":"aborted"`) {
+		t.Errorf("got %d %s", first.StatusCode, first.Body)
+	}
+	r.As(t, token("ann"), "POST", target, "").WantBody(t, 200, first.Body)
+}

@@ -38,9 +38,30 @@ func (s system) task(ctx context.Context, call httpapi.Call, id string) (taskRes
 	if !t.VisibleTo(call.Caller) {
 		return taskResponse{}, fault.ErrNotFound
 	}
+	return shown(t), nil
+}
+
+// abortTask ends a task of its owner, and returns it. A task that has ended is
+// returned as it is.
+func (s system) abortTask(ctx context.Context, call httpapi.Call, id string) (taskResponse, error) {
+	t, err := s.tasks.Get(ctx, id, call.Now)
+	if err != nil {
+		return taskResponse{}, err
+	}
+	if !t.VisibleTo(call.Caller) {
+		return taskResponse{}, fault.ErrNotFound
+	}
+	if t, err = s.tasks.Abort(ctx, call.Author(), id); err != nil {
+		return taskResponse{}, err
+	}
+	return shown(t), nil
+}
+
+// shown returns the JSON form of a task.
+func shown(t task.Task) taskResponse {
 	response := taskResponse{ID: t.ID, Name: t.Name, State: t.State, UpdatedAt: timestamp.Format(t.UpdatedAt), Problem: t.Problem}
 	if t.Progress != (task.Progress{}) {
 		response.Progress = &progress{Done: t.Progress.Done, Total: t.Progress.Total}
 	}
-	return response, nil
+	return response
 }

@@ -16,7 +16,7 @@ func (o *Operator) auditList(ctx context.Context, args []string) error {
 	fs := flags("audit list")
 	vcs, id := fs.String("vcs", "", ""), fs.String("installation", "", "")
 	name, actor, action := fs.String("user", "", ""), fs.String("actor", "", ""), fs.String("action", "", "")
-	key, repository := fs.String("key", "", ""), fs.String("repository", "", "")
+	key, repository, runID := fs.String("key", "", ""), fs.String("repository", "", ""), fs.String("run", "", "")
 	from, to := fs.String("from", "", ""), fs.String("to", "", "")
 	limit := fs.Int("limit", 50, "")
 	if _, err := parse(fs, args); err != nil {
@@ -50,15 +50,17 @@ func (o *Operator) auditList(ctx context.Context, args []string) error {
 		}
 		q.Scope = audit.Scope(installationOf(*vcs, *id))
 	}
-	switch about := *key + *repository; {
-	case *key != "" && *repository != "":
-		return usagef("--key and --repository ask for different things: give one")
+	switch about := *key + *repository + *runID; {
+	case about != *key && about != *repository && about != *runID:
+		return usagef("--key, --repository and --run ask for different things: give one")
 	case about != "" && q.Scope == audit.NoInstallation:
-		return usagef("keys and repositories are those of an installation: give --vcs and --installation")
+		return usagef("keys, repositories and runs are those of an installation: give --vcs and --installation")
 	case *key != "":
 		q.Topic, q.Scope = audit.Topic(q.Scope, "key", *key), ""
 	case *repository != "":
 		q.Topic, q.Scope = audit.Topic(q.Scope, "repository", *repository), ""
+	case *runID != "":
+		q.Topic, q.Scope = audit.Topic(q.Scope, "run", *runID), ""
 	case *actor != "" && q.Scope == audit.NoInstallation:
 		q.Actor, q.Scope = *actor, ""
 	}

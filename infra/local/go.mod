@@ -14,6 +14,8 @@ require (
 	github.com/versity/versitygw v1.8.0
 )
 
+require github.com/aws/aws-sdk-go-v2/service/eventbridge v1.55.8 // indirect
+
 require github.com/aws/aws-sdk-go-v2/service/secretsmanager v1.50.8 // indirect
 
 require (

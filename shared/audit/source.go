@@ -27,6 +27,7 @@ const (
 	Sessions   Table = "SessionsTable"
 	KV         Table = "KvTable"
 	VCS        Table = "VcsTable"
+	Runs       Table = "RunsTable"
 )
 
 // Source makes records of the changes of one table.

@@ -15,6 +15,7 @@ import (
 	"syscall"
 
 	"github.com/opsplane/opsplane/infra/local/console"
+	"github.com/opsplane/opsplane/infra/local/eventbus"
 	"github.com/opsplane/opsplane/infra/test/template"
 )
 
@@ -27,6 +28,8 @@ type Config struct {
 	DynamoDB string
 	// DynamoDBURL and S3URL are addresses of the user's own servers.
 	DynamoDBURL, S3URL string
+	// EventsURL is the address on this machine that gets each event. It may be empty.
+	EventsURL string
 	// Instances is the maximum number of processes of each function. A request that needs one
 	// more is refused at once, as by Lambda at its limit.
 	Instances int
@@ -41,7 +44,7 @@ type Config struct {
 // defaultInstances is enough for the processors of a laptop.
 const defaultInstances = 50
 
-// FromEnvironment reads PORT, STATE, DYNAMODB, DYNAMODB_URL, S3_URL, INSTANCES,
+// FromEnvironment reads PORT, STATE, DYNAMODB, DYNAMODB_URL, S3_URL, EVENTS_URL, INSTANCES,
 // THROTTLE and PARAMETERS.
 func FromEnvironment(env func(string) string, c *console.Console) (Config, error) {
 	root, err := template.Root(".")
@@ -60,13 +63,18 @@ func FromEnvironment(env func(string) string, c *console.Console) (Config, error
 	if throttle != "on" && throttle != "off" {
 		return Config{}, fmt.Errorf("THROTTLE=%s is neither on nor off", throttle)
 	}
+	if target := env("EVENTS_URL"); target != "" {
+		if err := eventbus.CheckTarget(target); err != nil {
+			return Config{}, fmt.Errorf("EVENTS_URL: %w", err)
+		}
+	}
 	parameters, err := assignments(env("PARAMETERS"))
 	if err != nil {
 		return Config{}, err
 	}
 	return Config{
 		Root: root, Port: port, State: cmp.Or(env("STATE"), ".local"),
-		DynamoDB: env("DYNAMODB"), DynamoDBURL: env("DYNAMODB_URL"), S3URL: env("S3_URL"),
+		DynamoDB: env("DYNAMODB"), DynamoDBURL: env("DYNAMODB_URL"), S3URL: env("S3_URL"), EventsURL: env("EVENTS_URL"),
 		Instances: instances, Throttle: throttle == "on", Parameters: parameters, Console: c,
 	}, nil
 }

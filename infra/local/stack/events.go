@@ -29,6 +29,9 @@ func (s *stack) startEvents(ctx context.Context, background *sync.WaitGroup) {
 	report := func(line string) { s.Console.Say("%s", line) }
 	for _, f := range s.template.Functions {
 		for _, stream := range f.Streams {
+			if stream.Disabled {
+				continue
+			}
 			source := &streams.Source{
 				Stream: stream, TableName: s.template.Table(stream.Table).Name, FunctionName: f.LogicalID, Function: s.functions[f.LogicalID],
 				DynamoDB: s.storage.dynamoDB, Streams: client, Dir: s.Path(state.Streams), Report: report,
@@ -36,6 +39,9 @@ func (s *stack) startEvents(ctx context.Context, background *sync.WaitGroup) {
 			background.Go(func() { source.Run(ctx) })
 		}
 		for _, event := range f.Schedules {
+			if event.Disabled {
+				continue
+			}
 			every, err := schedule.Every(event.Expression)
 			if err != nil {
 				s.Console.Say("%s: %v", f.LogicalID, err)

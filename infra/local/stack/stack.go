@@ -3,6 +3,7 @@
 package stack
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"io"
@@ -15,6 +16,7 @@ import (
 
 	"github.com/opsplane/opsplane/infra/local/build"
 	"github.com/opsplane/opsplane/infra/local/demohost"
+	"github.com/opsplane/opsplane/infra/local/eventbus"
 	"github.com/opsplane/opsplane/infra/local/gateway"
 	"github.com/opsplane/opsplane/infra/local/provision"
 	"github.com/opsplane/opsplane/infra/local/requestlog"
@@ -40,6 +42,7 @@ type stack struct {
 	requests *requestlog.Log
 	storage  storage
 	hosts    *demohost.Hosts // stand-ins, nil if the user has configured a host
+	bus      *eventbus.Bus
 
 	functions map[string]*runtimeapi.Function // by logical id
 	built     map[string]string               // paths by group
@@ -78,6 +81,12 @@ func Run(ctx context.Context, c Config) error {
 		return err
 	}
 	defer s.stop()
+	s.bus, err = eventbus.Start(eventbus.Options{
+		Name: cmp.Or(s.Parameters["EventBusName"], eventbus.Name), File: s.Path(state.Events), Target: s.EventsURL, Report: func(line string) { s.Console.Say("%s", line) },
+	})
+	if err != nil {
+		return err
+	}
 	if s.requests, err = requestlog.Open(s.Path(state.RequestsLog), requestlog.Limit); err != nil {
 		return err
 	}
@@ -105,7 +114,7 @@ func Run(ctx context.Context, c Config) error {
 // parameters returns the user's parameters. Where the user gives none, it adds the stack's own
 // address and the name of the stack's own webhook secret.
 func (s *stack) parameters() map[string]string {
-	given := map[string]string{"PublicBaseUrl": s.url, "GithubWebhookSecret": state.GitHubWebhookSecret}
+	given := map[string]string{"PublicBaseUrl": s.url, "GithubWebhookSecret": state.GitHubWebhookSecret, "EventBusName": eventbus.Name}
 	if s.hosts != nil {
 		maps.Copy(given, s.hosts.Parameters(state.GitHubAppKey))
 	}
@@ -176,6 +185,7 @@ func (s *stack) spec(f template.Function) runtimeapi.Spec {
 		env[name] = value
 	}
 	env["AWS_ENDPOINT_URL_DYNAMODB"], env["AWS_ENDPOINT_URL_S3"] = s.servers.DynamoDBURL, s.servers.S3URL
+	env["AWS_ENDPOINT_URL_EVENTBRIDGE"] = s.bus.URL
 	env["SECRETS_DIR"] = s.Path(state.Secrets)
 	return runtimeapi.Spec{
 		Name: f.LogicalID, Binary: s.built[f.Group], Env: env, Timeout: f.Timeout, MemoryMB: f.MemoryMB,
@@ -228,6 +238,9 @@ func (s *stack) stop() {
 	}
 	if s.hosts != nil {
 		s.hosts.Close()
+	}
+	if s.bus != nil {
+		s.bus.Close()
 	}
 	if s.log != nil {
 		_ = s.log.Close()

@@ -30,6 +30,8 @@ const (
 	// RequestsLog holds the functions' log lines about requests, for the operator's command
 	// "why". The previous file has the same name with .1 at the end.
 	RequestsLog = "requests.log"
+	// Events holds the events that the stack's event bus has taken, one on each line.
+	Events = "events.jsonl"
 	// Data is the folder of the tables and objects.
 	Data = "data"
 	// Terraform is the folder, in Data, of the states that the runners of the stand-in hosts
@@ -74,7 +76,7 @@ func made() []string {
 		filepath.Join(Data, "dynamodb.sqlite"+partial), filepath.Join(Functions, "compiled"),
 	}
 	for _, name := range []string{
-		ignoreFile, APIKey, URL, Description, ServersLog, RequestsLog, RequestsLog + ".1",
+		ignoreFile, APIKey, URL, Description, ServersLog, RequestsLog, RequestsLog + ".1", Events,
 		filepath.Join(Secrets, GitHubWebhookSecret), filepath.Join(Secrets, GitHubAppKey), filepath.Join(Secrets, ServerSecret), filepath.Join(Secrets, WebhookTokenSecret),
 	} {
 		paths = append(paths, name, name+partial)

@@ -104,6 +104,20 @@ func TestFunctionsThatKeepNoObjectsLinkNoS3Client(t *testing.T) {
 	}
 }
 
+// TestOnlyThePublisherLinksTheClientOfEventBridge looks at the packages that the linker gets.
+func TestOnlyThePublisherLinksTheClientOfEventBridge(t *testing.T) {
+	t.Parallel()
+	list := exec.CommandContext(t.Context(), "go", "list", "-tags", "lambda.norpc", "-f", `{{range .Deps}}{{if eq . "github.com/aws/aws-sdk-go-v2/service/eventbridge"}}{{$.ImportPath}} {{end}}{{end}}`, "./...")
+	list.Dir = "../../../functions"
+	out, err := list.Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if linking := strings.Fields(string(out)); !slices.Equal(linking, []string{"github.com/opsplane/opsplane/functions/publisher"}) {
+		t.Errorf("the client of EventBridge is linked by %q", linking)
+	}
+}
+
 // withoutSealed are functions that serve requests and open no sealed secret. They read
 // sessions, whose package must not link the store of host grants.
 var withoutSealed = []string{"authorizer", "identity", "tokens"}

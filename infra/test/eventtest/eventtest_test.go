@@ -114,6 +114,7 @@ func environ(env *storagetest.Env) map[string]string {
 		"RUNS_TABLE": env.Table("RunsTable"), "RUNS_BUCKET": env.Bucket("RunsBucket"), "RUN_RETENTION_DAYS": "400", "PLAN_RETENTION_DAYS": "14",
 		"RUN_START_MINUTES": "15", "RUN_REPORT_HOURS": "24",
 		"AUDIT_TABLE": env.Table("AuditTable"), "AUDIT_BUCKET": env.Bucket("AuditBucket"), "AUDIT_RETENTION_DAYS": "400",
+		"EVENT_BUS_NAME":       storagetest.EventBus,
 		"GITHUB_APP_CLIENT_ID": "Iv1.events", "GITHUB_WEBHOOK_SECRET": "", "SERVER_SECRET": "", "WEBHOOK_TOKEN_SECRET": "", "SECRETS_DIR": "/nonexistent",
 		"LOGIN_FAILURE_LIMIT": "30", "ARTIFACT_QUOTA_GIB": "1", "ARTIFACT_UPLOAD_GIB": "1", "ARTIFACT_UPLOADS": "1000", "GARBAGE_KEEP_HOURS": "24",
 		"SESSIONS_TABLE": env.Table("SessionsTable"), "TOKEN_ISSUER": domain.Issuer, "TOKEN_AUDIENCE": domain.Audience,

@@ -1,4 +1,4 @@
-// Package iam decides whether the policies of a role allow a request to DynamoDB or S3. Local
+// Package iam decides whether the policies of a role allow a request to DynamoDB, S3 or EventBridge. Local
 // servers do not check policies. Without this package, a request that a role forbids would
 // fail only on AWS.
 //

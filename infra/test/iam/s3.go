@@ -19,6 +19,9 @@ func (a Account) Requests(in any) ([]Request, error) {
 	if needed, known, err := a.dynamoDB(in); known {
 		return needed, err
 	}
+	if needed, known := eventBridge(in); known {
+		return needed, nil
+	}
 	if name := unknownParameter(in); name != "" {
 		return nil, fmt.Errorf("the permissions of the parameter %s of %T are not known", name, in)
 	}

@@ -300,6 +300,7 @@ func (c *scene) rows() []hostedRow {
 		{"DELETE " + ofInstallation + "/repos/{repo_id}", c.of("gitlab") + "/repos/{n}", "", rulers},
 		{"DELETE " + ofInstallation + "/repos/{repo_id}", c.of("github") + "/repos/{n}", "", cells(bearing(maintainer, ok), with(restrictedVCS, ok))},
 		{"GET /api/v1/tasks/{id}", "/api/v1/tasks/" + c.task, "", tasks},
+		{"POST /api/v1/tasks/{id}/abort", "/api/v1/tasks/" + c.task + "/abort", "", tasks},
 	}...)
 }
 

@@ -78,6 +78,7 @@ var walk = withRunners(map[string]row{
 	"GET /api/v1/{vcs}/callback":                                   {target: "/api/v1/gitlab/callback?code=x", status: 303},
 	"GET /api/github/v1/callback":                                  {target: "/api/github/v1/callback?code=x", status: 303},
 	"GET /api/v1/tasks/{id}":                                       {target: "/api/v1/tasks/5b0e7f7a-8b1c-4f57-9d0e-0f8e1a2b3c4d", passes: anyToken, status: 404},
+	"POST /api/v1/tasks/{id}/abort":                                {target: "/api/v1/tasks/5b0e7f7a-8b1c-4f57-9d0e-0f8e1a2b3c4d/abort", passes: anyToken, status: 404},
 	"GET /api/v1/audit":                                            {target: "/api/v1/audit?vcs=github&installation_id={id}", passes: without(members, memberSession, vouchedSession), status: 200},
 	"GET /api/v1/server/config":                                    {target: "/api/v1/server/config", status: 200},
 	"GET /api/v1/{vcs}/client_id":                                  {target: "/api/v1/github/client_id", status: 200},
@@ -254,7 +255,7 @@ func walkAll(t *testing.T, s *Stack, h *hosts, tmpl *template.Template, done map
 	}
 	// Beyond what Lambda takes, the gateway says what to do: the runner shows the text.
 	large := Request{Method: "POST", Target: "/api/github/v1/work-manifests/" + s.workToken(t, runOf(t, proofs[runToken])) + "/plans", Authorization: proofs[runToken].header, Body: strings.Repeat("x", 7<<20)}
-	if resp := s.Do(t, large).Want(t, 413); !strings.Contains(string(resp.Body), "storage.plans to the method s3") {
+	if resp := s.Do(t, large).Want(t, 413); !strings.Contains(string(resp.Body), "parameter PlanUploads of the stack to on") {
 		t.Errorf("got %v, want what to do", resp)
 	}
 	for _, try := range last {

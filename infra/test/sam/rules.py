@@ -57,11 +57,11 @@ RESPONSES = {
 FUNCTIONS = {"AuthorizerFunction", "TokensFunction", "IdentityFunction", "LoginFunction", "SystemFunction", "KvFunction", "CollectorFunction",
              "WebhooksFunction", "WorkerFunction", "InstallationsFunction", "RunsFunction", "CommandsFunction", "HostsFunction", "RepositoriesFunction", "JobsFunction",
              "AuditorFunction", "AuditFunction", "ArchivistFunction", "RenewerFunction", "EraserFunction", "DispatcherFunction",
-             "RunnerFunction"}
+             "RunnerFunction", "PublisherFunction"}
 
 # Functions for whose result nobody waits at the gateway.
 UNATTENDED = {"CollectorFunction", "WorkerFunction", "JobsFunction", "AuditorFunction", "ArchivistFunction", "RenewerFunction",
-              "EraserFunction", "DispatcherFunction"}
+              "EraserFunction", "DispatcherFunction", "PublisherFunction"}
 
 # What each function may do apart from writing its own log: (action, resource, leading keys of
 # the items, or None for all keys).
@@ -102,6 +102,8 @@ GRANTS = {
     },
     "SystemFunction": {
         ("dynamodb:GetItem", "OperationsTable.Arn", ("TASK#*", "HEALTH")),
+        ("dynamodb:UpdateItem", "OperationsTable.Arn", ("TASK#*",)),
+        ("dynamodb:DeleteItem", "OperationsTable.Arn", ("TASKS",)),
     },
     "KvFunction": {
         ("dynamodb:GetItem", "KvTable.Arn", None),
@@ -219,7 +221,7 @@ GRANTS = {
     "AuditorFunction": {
         *((f"dynamodb:{action}", f"{table}.StreamArn", None)
           for action in ("DescribeStream", "GetRecords", "GetShardIterator")
-          for table in ("TokensTable", "OperationsTable", "SessionsTable", "KvTable", "VcsTable")),
+          for table in ("TokensTable", "OperationsTable", "SessionsTable", "KvTable", "VcsTable", "RunsTable")),
         ("dynamodb:ListStreams", "*", None),
         ("dynamodb:PutItem", "AuditTable.Arn", None),
     },
@@ -235,6 +237,15 @@ GRANTS = {
         ("dynamodb:GetShardIterator", "AuditTable.StreamArn", None),
         ("dynamodb:ListStreams", "*", None),
         ("s3:PutObject", "${AuditBucket.Arn}/records/*", None),
+    },
+    "PublisherFunction": {
+        ("dynamodb:DescribeStream", "AuditTable.StreamArn", None),
+        ("dynamodb:GetRecords", "AuditTable.StreamArn", None),
+        ("dynamodb:GetShardIterator", "AuditTable.StreamArn", None),
+        ("dynamodb:ListStreams", "*", None),
+        *((f"dynamodb:{action}", "RunsTable.Arn", ("RUN#*",)) for action in ("GetItem", "Query")),
+        *((f"dynamodb:{action}", "OperationsTable.Arn", ("EVENTS#*",)) for action in ("GetItem", "Query", "PutItem", "UpdateItem", "DeleteItem")),
+        ("events:PutEvents", "arn:${AWS::Partition}:events:${AWS::Region}:${AWS::AccountId}:event-bus/${EventBusName}", None),
     },
     "CommandsFunction": {
         ("dynamodb:GetItem", "OperationsTable.Arn", ("USER#*",)),
@@ -382,7 +393,7 @@ CHOSEN_READS = {("AuthorizerFunction", "RunsTable.Arn")}
 
 # The functions that may remove anything at all.
 REMOVERS = {"CollectorFunction", "JobsFunction", "RenewerFunction", "EraserFunction", "DispatcherFunction", "RunnerFunction", "WorkerFunction",
-            "CommandsFunction"}
+            "CommandsFunction", "SystemFunction"}
 
 TABLES = {
     "TokensTable": {"pk": "S", "sk": "S", "by_name": "S"},

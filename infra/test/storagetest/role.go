@@ -28,6 +28,9 @@ type role struct {
 	names    *names
 }
 
+// EventBus is the name of the event bus to which the role of the publisher may send.
+const EventBus = "opsplane"
+
 // roles holds the policies of all functions. Their resources have the logical ids of the
 // template as names.
 var roles = sync.OnceValues(func() (map[string]iam.Policy, error) {
@@ -39,7 +42,7 @@ var roles = sync.OnceValues(func() (map[string]iam.Policy, error) {
 	if err != nil {
 		return nil, err
 	}
-	return template.Roles(text, template.Options{})
+	return template.Roles(text, template.Options{Parameters: map[string]string{"EventBusName": EventBus}})
 })
 
 // WithRole returns clients of the same tables and buckets that have the role of a function,

@@ -20,9 +20,10 @@ func (f *Function) addEvent(name, kind string, properties any) error {
 		var p struct {
 			Expression string `yaml:"Schedule"`
 			Input      string `yaml:"Input"`
+			State      string `yaml:"State"`
 		}
 		err := decode(properties, &p)
-		f.Schedules = append(f.Schedules, Schedule{Name: name, Expression: p.Expression, Input: p.Input})
+		f.Schedules = append(f.Schedules, Schedule{Name: name, Expression: p.Expression, Input: p.Input, Disabled: p.State == "DISABLED"})
 		return err
 	case "ScheduleV2":
 		var p struct {
@@ -57,6 +58,7 @@ func (f *Function) addRoute(properties any) error {
 func (f *Function) addStream(name string, properties any) error {
 	var p struct {
 		Stream                         string   `yaml:"Stream"`
+		Enabled                        *bool    `yaml:"Enabled"`
 		StartingPosition               string   `yaml:"StartingPosition"`
 		BatchSize                      int      `yaml:"BatchSize"`
 		BisectBatchOnFunctionError     bool     `yaml:"BisectBatchOnFunctionError"`
@@ -79,6 +81,7 @@ func (f *Function) addStream(name string, properties any) error {
 	}
 	s := Stream{
 		Name: name, Table: table, StartAtTrimHorizon: p.StartingPosition == "TRIM_HORIZON",
+		Disabled:             p.Enabled != nil && !*p.Enabled,
 		BatchSize:            cmp.Or(p.BatchSize, 100),
 		BisectOnError:        p.BisectBatchOnFunctionError,
 		ReportsBatchFailures: len(p.FunctionResponseTypes) > 0, MaximumRetryAttempts: -1,

@@ -39,6 +39,7 @@ type Stream struct {
 	MaximumRetryAttempts  int    // -1: no limit
 	MaximumBatchingWindow time.Duration
 	ParallelizationFactor int       // number of batches of a shard that are processed at once
+	Disabled              bool      // nothing reads the stream for the function
 	Filters               []Pattern // of records. A function sees the records that match at least one. Without filters it sees all
 }
 
@@ -47,6 +48,7 @@ type Schedule struct {
 	Name       string // the event's name in the template
 	Expression string // rate(5 minutes), cron(...)
 	Input      string // the event's JSON. If it is empty, the event is EventBridge's own
+	Disabled   bool   // it never invokes the function
 }
 
 type functionProperties struct {

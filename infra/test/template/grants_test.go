@@ -25,7 +25,7 @@ func granted(t *testing.T) []Grant {
 	t.Helper()
 	grants, err := Grants(fileOfProduct(t, "template.yaml"), Options{Parameters: map[string]string{
 		"GithubAppClientId": "id", "GitlabAppId": "id", "GithubClientSecret": "GithubClientSecret", "GitlabAppSecret": "GitlabAppSecret",
-		"GithubWebhookSecret": "GithubWebhookSecret", "GithubAppPrivateKey": "GithubAppPrivateKey", "Tracing": "on",
+		"GithubWebhookSecret": "GithubWebhookSecret", "GithubAppPrivateKey": "GithubAppPrivateKey", "Tracing": "on", "EventBusName": "EventBus",
 	}})
 	if err != nil {
 		t.Fatal(err)
@@ -168,9 +168,11 @@ func TestNoFunctionMayMoreThanTheDocumentDenies(t *testing.T) {
 		"client secrets are read":            {"GithubClientSecret", "", secret, []string{"Hosts", "Login", "Renewer"}},
 		"the audit trail is written":         {"AuditTable", "-", writes, []string{"Auditor"}},
 		"images of users and tasks are read": {"OperationsTable.StreamArn", "", reads, []string{"Auditor", "Jobs"}},
-		"images of runs are read":            {"RunsTable.StreamArn", "", reads, []string{"Dispatcher"}},
+		"images of runs are read":            {"RunsTable.StreamArn", "", reads, []string{"Auditor", "Dispatcher"}},
 		"images of sessions are read":        {"SessionsTable.StreamArn", "", reads, []string{"Auditor"}},
 		"images of API keys are read":        {"TokensTable.StreamArn", "", reads, []string{"Auditor"}},
+		"parked events are written":          {"OperationsTable", "EVENTS#e", writes, []string{"Publisher"}},
+		"images of records are read":         {"AuditTable.StreamArn", "", reads, []string{"Archivist", "Publisher"}},
 		"heads of the store are removed":     {"KvTable", "github:1", []string{"dynamodb:DeleteItem", "dynamodb:BatchWriteItem"}, []string{"Eraser"}},
 		"the store is read":                  {"KvTable", "github:1", reads, []string{"Collector", "Eraser", "Kv"}},
 	} {

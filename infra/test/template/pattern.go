@@ -7,19 +7,22 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 )
 
 // Pattern is a filter of an event source ("Lambda event filtering", AWS documentation). Of that
-// language it supports only texts.
+// language it supports only texts and prefixes of texts.
 type Pattern struct {
 	members map[string]Pattern
-	texts   []string // at a leaf, in place of members: any of these texts matches
+	// At a leaf, in place of members: any of these texts matches, and any text that
+	// begins with one of these prefixes.
+	texts, prefixes []string
 }
 
-// ParsePattern parses a pattern: an object whose members are objects or lists of texts. It
-// refuses everything else that AWS supports, such as numbers, prefixes and "exists".
+// ParsePattern parses a pattern: an object whose members are objects or lists of texts and
+// {"prefix": text}. It refuses everything else that AWS supports, such as numbers and "exists".
 func ParsePattern(text string) (Pattern, error) {
 	d := json.NewDecoder(bytes.NewReader([]byte(text)))
 	var v any
@@ -53,9 +56,14 @@ func pattern(v any) (Pattern, error) {
 		return p, nil
 	case []any:
 		for _, item := range v {
+			object, _ := item.(map[string]any)
+			if prefix, ok := object["prefix"].(string); ok && len(object) == 1 {
+				p.prefixes = append(p.prefixes, prefix)
+				continue
+			}
 			text, ok := item.(string)
 			if !ok {
-				return Pattern{}, fmt.Errorf("%v: only texts are supported", item)
+				return Pattern{}, fmt.Errorf("%v: only texts and prefixes are supported", item)
 			}
 			p.texts = append(p.texts, text)
 		}
@@ -83,16 +91,12 @@ func (s Stream) Passes(item map[string]types.AttributeValue) bool {
 }
 
 // Matches reports whether a record has all members of the pattern, and at each leaf one of the
-// leaf's texts. The record must have the form that encoding/json decodes to.
+// leaf's texts or prefixes. The record must have the form that encoding/json decodes to.
 func (p Pattern) Matches(record any) bool {
 	if p.members == nil {
 		text, ok := record.(string)
-		for _, want := range p.texts {
-			if ok && text == want {
-				return true
-			}
-		}
-		return false
+		return ok && (slices.Contains(p.texts, text) ||
+			slices.ContainsFunc(p.prefixes, func(prefix string) bool { return strings.HasPrefix(text, prefix) }))
 	}
 	object, ok := record.(map[string]any)
 	if !ok {

@@ -32,6 +32,18 @@ func TestPatternMatchesRecordsWithAllItsMembers(t *testing.T) {
 	}
 }
 
+func TestPatternMatchesTextsThatBeginWithAPrefix(t *testing.T) {
+	p, err := ParsePattern(`{"sk":{"S":["RUN",{"prefix":"UNLOCK#"}]}}`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for text, want := range map[string]bool{"RUN": true, "UNLOCK#": true, "UNLOCK#17": true, "RUNS": false, "UNLOCK": false, "": false} {
+		if got := p.Matches(map[string]any{"sk": map[string]any{"S": text}}); got != want {
+			t.Errorf("%q: matches %t", text, got)
+		}
+	}
+}
+
 func TestPatternThatIsNotUnderstoodIsRefused(t *testing.T) {
 	for text, want := range map[string]string{
 		``:                             "no JSON",
@@ -43,7 +55,8 @@ func TestPatternThatIsNotUnderstoodIsRefused(t *testing.T) {
 		`{"a":"b"}`:                    "only objects, and lists of texts",
 		`{"a":[1]}`:                    "only texts",
 		`{"a":[null]}`:                 "only texts",
-		`{"a":{"b":[{"prefix":"x"}]}}`: "b: map[prefix:x]: only texts",
+		`{"a":{"b":[{"suffix":"x"}]}}`: "b: map[suffix:x]: only texts",
+		`{"a":[{"prefix":1}]}`:         "only texts",
 		`{"$or":[{"a":["b"]}]}`:        "only texts",
 	} {
 		if _, err := ParsePattern(text); err == nil || !strings.Contains(err.Error(), want) {

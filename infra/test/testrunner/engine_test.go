@@ -65,6 +65,9 @@ func TestEnginesSayTheSame(t *testing.T) {
 			plans("Plan: 0 to add, 1 to change, 1 to destroy.", true)
 			applies("Apply complete! Resources: 0 added, 1 changed, 1 destroyed.", 0)
 			write(broken)
+			if text, err := engine.Init(t.Context(), at); err != nil {
+				t.Fatalf("init with a false precondition: %v: %s", err, text)
+			}
 			if made, err := engine.Plan(t.Context(), at); err == nil || !strings.Contains(made.Text, "Resource precondition failed") {
 				t.Errorf("a false precondition: %+v, %v", made, err)
 			}

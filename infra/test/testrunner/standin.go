@@ -25,11 +25,8 @@ func (StandIn) Name() string { return "a stand-in, because neither terraform nor
 
 const standInNote = "A stand-in has made this: neither terraform nor tofu is installed.\n"
 
-// Init implements Engine.
-func (StandIn) Init(_ context.Context, at place) (string, error) {
-	_, err := readBlocks(at.dir)
-	return standInNote, err
-}
+// Init implements Engine. There is nothing to prepare.
+func (StandIn) Init(context.Context, place) (string, error) { return standInNote, nil }
 
 // errPrecondition is that of a resource whose precondition is false.
 var errPrecondition = errors.New("resource precondition failed")

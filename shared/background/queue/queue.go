@@ -155,6 +155,14 @@ func (q Queue) Redeliver(ctx context.Context, u *table.Edit, to Place) error {
 	return q.write(ctx, q.anew(u), Work{}, to)
 }
 
+// Withdraw makes the owner's change of an item that was read, whoever holds it, and
+// takes it out of the queue. What its holder writes after that is refused. It returns
+// ErrLost if the item was taken or moved since it was read. It is for a queue with
+// Names.Holder.
+func (q Queue) Withdraw(ctx context.Context, w Work, u *table.Edit) error {
+	return q.write(ctx, u.Remove(q.Names.Holder).If(table.Equal(q.Names.Due, attr.Int(w.Place.Due))), w, Place{})
+}
+
 // anew lets the tries of an item begin anew. If the write is made twice, Restarts
 // counts twice, which does no harm: it must only differ from earlier values.
 func (q Queue) anew(u *table.Edit) *table.Edit {

@@ -22,7 +22,7 @@ import (
 type State string
 
 // The states. A task begins as Pending and becomes Running. The other three are
-// final. Clients know Aborted, but no code sets it.
+// final.
 const (
 	Pending   State = "pending"
 	Running   State = "running"

@@ -106,15 +106,19 @@ func commit(c audit.Change, key string) audit.Record {
 // maxSpans is the largest number of ranges of rows that a commit's record names.
 const maxSpans = 100
 
-// row returns what is shown of a row, without its value. It returns nil if there is
-// no row.
+// row returns what is shown of a row, without its value. The row of a file says that
+// it is an artifact. It returns nil if there is no row.
 func row(i audit.Image) map[string]any {
 	if !i.Has(Version) {
 		return nil
 	}
-	return i.ShowAs(map[string]string{
+	shown := i.ShowAs(map[string]string{
 		"version": Version, "size": Size, "committed": Committed, "read_caps": ReadCaps, "write_caps": WriteCaps,
 	})
+	if i.Has(ETag) {
+		shown["artifact"] = true
+	}
+	return shown
 }
 
 // uploadActions are the actions for the states of an upload. The later steps, which

@@ -30,8 +30,11 @@ func (u Unlocked) Ends(seq int64) bool { return seq <= u.Seq }
 
 func (u Unlocked) reason() run.Reason { return run.ReasonUnlocked(u.By) }
 
+// unlockPrefix begins the sort key of an unlock. The origin follows.
+const unlockPrefix = "UNLOCK#"
+
 func unlockKey(r vcs.Repository, origin run.Origin) attr.Item {
-	return in(lane(r), "UNLOCK#"+string(origin))
+	return in(lane(r), unlockPrefix+string(origin))
 }
 
 // Unlock makes all runs of an origin void that exist now, and aborts those that are

@@ -45,8 +45,11 @@ const (
 // holds only keys.
 const indexByRepository = attrByRepository
 
+// prefix begins the partition key of the pull requests of an installation.
+const prefix = "PULLS#"
+
 func partition(in vcs.Installation) table.Value {
-	return attr.String("PULLS#" + string(in.VCS) + "#" + string(in.ID))
+	return attr.String(prefix + string(in.VCS) + "#" + string(in.ID))
 }
 
 // of returns the condition of a query for the pull requests of an installation.

@@ -5,6 +5,7 @@
 // container engine and no AWS account.
 //
 // PORT (default 3000) sets the port, and STATE (default .local) sets the folder of the data.
+// EVENTS_URL is an address on this machine that gets each event.
 // DYNAMODB_URL and S3_URL name servers of the user's own. DYNAMODB chooses one of our servers
 // (dynoxide, dynamodb-local). INSTANCES (default 50) limits the processes of each function.
 // With THROTTLE=on the gateway enforces the template's rates. PARAMETERS="Name=value …"
