@@ -21,6 +21,7 @@ func TestListsUseWhatTheDocumentSays(t *testing.T) {
 		"list runs of a directory, page of 20":  counting("/work-manifests?q=dir:net", false),
 		"read one run":                          counting(one, false),
 		"ask for a run that has not changed":    counting(one, true),
+		"ask for outputs that have not changed": counting(one+"/outputs", true),
 		"list directories, page of 20":          counting("/dirspaces", false),
 		"list outputs, page of 20":              counting(one+"/outputs", false),
 		"ask for the text of a step":            counting(one+"/outputs/3/text", false),

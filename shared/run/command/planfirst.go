@@ -158,7 +158,7 @@ func (p PlanFirst) uses(ctx context.Context, s run.Spec, found map[run.Dirspace]
 		return nil, fault.Invalidf("PLAN_FAILED", "the last plan of %s at the commit %s failed (run %s): correct what it reports, plan again, then apply",
 			named(failed), s.Source.Commit, found[failed[0]].plan.ID)
 	case used != nil:
-		return nil, fault.Invalidf("PLAN_GONE", "the plan of %s is not there any more: an apply has used it, it was kept too long, or its runner stored none: plan again, then apply",
+		return nil, fault.Invalidf("PLAN_GONE", "the plan of %s is not there any more: an apply has used it, its pull request was closed, it was kept too long, or its runner stored none: plan again, then apply",
 			named(used))
 	}
 	return uses, nil
