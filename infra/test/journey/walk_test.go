@@ -94,8 +94,8 @@ var walk = withRunners(map[string]row{
 	"GET " + ofInstallation + "/workspaces":                        {target: "{of}/workspaces", passes: runReaders, status: 200},
 	"GET " + ofInstallation + "/dirspaces":                         {target: "{of}/dirspaces", passes: runReaders, status: 200},
 	"GET " + ofInstallation + "/work-manifests/{work_manifest_id}/outputs":            {target: "{of}/work-manifests/{run}/outputs", passes: runReaders, status: 200},
-	"GET " + ofInstallation + "/work-manifests/{work_manifest_id}/outputs/{idx}/text": {target: "{of}/work-manifests/{run}/outputs/0/text", passes: runReaders, status: 404},
-	"GET " + ofInstallation + "/work-manifests/{work_manifest_id}/text":               {target: "{of}/work-manifests/{run}/text", passes: runReaders, status: 404},
+	"GET " + ofInstallation + "/work-manifests/{work_manifest_id}/outputs/{idx}/text": {target: "{of}/work-manifests/{run}/outputs/0/text", passes: runReaders, status: 404, good: Request{Target: "{of}/work-manifests/{done}/outputs/0/text"}},
+	"GET " + ofInstallation + "/work-manifests/{work_manifest_id}/text":               {target: "{of}/work-manifests/{run}/text", passes: runReaders, status: 404, good: Request{Target: "{of}/work-manifests/{done}/text"}},
 	"POST " + ofInstallation + "/repos/{repo_id}/work-manifests":                      {target: "{of}/repos/9/work-manifests", body: planOfNet, passes: members, status: 400},
 	"POST " + ofInstallation + "/work-manifests/{work_manifest_id}/rerun":             {target: "{of}/work-manifests/{run}/rerun", passes: members, status: 400},
 	"POST " + ofInstallation + "/work-manifests/{work_manifest_id}/abort":             {target: "{of}/work-manifests/{run}/abort", passes: members, status: 400},
@@ -269,9 +269,12 @@ func walkAll(t *testing.T, s *Stack, h *hosts, tmpl *template.Template, done map
 			t.Errorf("%s has a row in this test and is not in the template", route)
 		}
 	}
+	finished := s.Run(t, in)
+	s.Runner(t, in, finished, "POST", "/initiate", `{"run_id":"1","sha":"`+Commit+`"}`).Want(t, 200)
+	s.Runner(t, in, finished, "PUT", "", netPlanned).Want(t, 200)
 	for route, row := range walk {
 		if method, _, _ := strings.Cut(route, " "); row.good.Target != "" {
-			names := strings.NewReplacer("{in}", in.Base(), "{upload}", upload, "{sent}", sent)
+			names := strings.NewReplacer("{in}", in.Base(), "{of}", strings.Replace(in.Base(), "/kv/", "/installations/", 1), "{upload}", upload, "{sent}", sent, "{done}", string(finished.ID))
 			resp := c.Do(t, method, names.Replace(row.good.Target), row.good.Body)
 			if done[route] = resp.Status < 400; !done[route] {
 				t.Errorf("%s: got %v, want a success", route, resp)
