@@ -1,6 +1,7 @@
 package main
 
 import (
+	"fmt"
 	"testing"
 	"time"
 
@@ -18,18 +19,27 @@ func TestDispatchUsesWhatTheDocumentSays(t *testing.T) {
 			return r.create(t, infraRepository, run.Plan, "a")
 		}),
 		"end of a plan, with nothing that waits": shown(func(t *testing.T, r *rig) run.ID {
-			id := r.begun(t, run.Plan)
-			r.complete(t, id)
+			id := r.begun(t, run.Plan, "a")
+			r.report(t, id)
+			return id
+		}),
+		"end of a plan of 100 directories, with nothing that waits": shown(func(t *testing.T, r *rig) run.ID {
+			var names []string
+			for i := range 100 {
+				names = append(names, fmt.Sprintf("d%02d", i))
+			}
+			id := r.begun(t, run.Plan, names...)
+			r.report(t, id)
 			return id
 		}),
 		"end of an apply, with nothing that waits": shown(func(t *testing.T, r *rig) run.ID {
-			id := r.begun(t, run.Apply)
-			r.complete(t, id)
+			id := r.begun(t, run.Apply, "a")
+			r.report(t, id)
 			return id
 		}),
 		"sweep, nothing is due": swept(func(*testing.T, *rig) {}),
 		"sweep that looks at a job which works": swept(func(t *testing.T, r *rig) {
-			r.begun(t, run.Plan)
+			r.begun(t, run.Plan, "a")
 			r.Clock.Add(10 * time.Minute)
 		}),
 		"sweep that ends a run": swept(func(t *testing.T, r *rig) {
@@ -46,21 +56,14 @@ func TestDispatchUsesWhatTheDocumentSays(t *testing.T) {
 }
 
 // begun returns a run whose runner has its work.
-func (r *rig) begun(t *testing.T, of run.Type) run.ID {
+func (r *rig) begun(t *testing.T, of run.Type, names ...string) run.ID {
 	t.Helper()
-	id := r.create(t, infraRepository, of, "a")
+	id := r.create(t, infraRepository, of, names...)
 	r.show(t, id)
 	if _, err := r.runs.Initiate(t.Context(), id, runstore.CIJob{Run: r.get(t, id).Dispatch.ID, Commit: "bb"}, r.author()); err != nil {
 		t.Fatal(err)
 	}
 	return id
-}
-
-func (r *rig) complete(t *testing.T, id run.ID) {
-	t.Helper()
-	if _, err := r.runs.Complete(t.Context(), id, run.Result{Outcomes: make([]run.Outcome, 1), Success: true}, r.author()); err != nil {
-		t.Fatal(err)
-	}
 }
 
 // shown counts what the function uses for the record of a run.

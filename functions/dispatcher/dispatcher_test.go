@@ -16,7 +16,10 @@ import (
 	"github.com/opsplane/opsplane/infra/test/vcstest"
 	"github.com/opsplane/opsplane/shared/run"
 	"github.com/opsplane/opsplane/shared/run/planstore"
+	"github.com/opsplane/opsplane/shared/run/result"
+	"github.com/opsplane/opsplane/shared/run/runindex"
 	"github.com/opsplane/opsplane/shared/run/runstore"
+	"github.com/opsplane/opsplane/shared/run/standing"
 )
 
 func TestRunIsStartedWhenTheStreamShowsIt(t *testing.T) {
@@ -90,6 +93,63 @@ func TestEndOfARunStartsTheNextAndRemovesItsPlans(t *testing.T) {
 	}
 	if left, err := r.runs.Due(ctx, runstore.EndedList, r.Clock.Now().Add(time.Hour), 10); err != nil || len(left) != 0 {
 		t.Errorf("still due: %v, %v", left, err)
+	}
+}
+
+// TestEndedRunIsFoldedIn lets the stream show the end of one run, and leaves that of
+// another to the schedule.
+func TestEndedRunIsFoldedIn(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	shown, missed := r.create(t, infraRepository, run.Plan, "a"), r.create(t, infraRepository, run.Apply, "b")
+	for _, id := range []run.ID{shown, missed} {
+		r.show(t, id)
+		r.report(t, id)
+	}
+	waits := func(id run.ID) bool {
+		open, err := r.runs.Unfolded(t.Context(), r.get(t, id))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return open
+	}
+	if back := r.show(t, shown); len(back) != 0 || waits(shown) || !waits(missed) {
+		t.Errorf("given back: %v; the first run waits: %t, the second one: %t", back, waits(shown), waits(missed))
+	}
+	r.Clock.Add(2 * time.Minute)
+	if r.minute(t); waits(missed) {
+		t.Error("the schedule did not fold the second run in")
+	}
+	page, err := standing.Lists{Store: standingOver(r.Env), Runs: r.runs}.List(t.Context(), infraRepository.Installation, runindex.Request[standing.Place]{Limit: 9})
+	if err != nil || len(page.Rows) != 2 || page.Rows[0].Plan.Run != shown || page.Rows[1].Apply.Run != missed || len(page.Rows[1].Outputs.List) != 1 {
+		t.Errorf("%+v, %v", page.Rows, err)
+	}
+	if left, err := r.runs.Due(t.Context(), runstore.EndedList, r.Clock.Now().Add(time.Hour), 10); err != nil || len(left) != 0 {
+		t.Errorf("still due: %v, %v", left, err)
+	}
+}
+
+// report stores the result of a run, as its runner does, and completes the run.
+func (r *rig) report(t testing.TB, id run.ID) {
+	t.Helper()
+	of := r.get(t, id)
+	var steps []string
+	for _, d := range of.Dirspaces {
+		steps = append(steps, `{"step":"tf/`+string(of.Type)+`","success":true,"scope":{"type":"dirspace","dir":"`+d.Dir+`","workspace":"default"},
+			"payload":{"outputs":{"url":{"sensitive":false,"value":"https://a"}}}}`)
+	}
+	found, err := result.Decode([]byte(`{"steps":[` + strings.Join(steps, ",") + `]}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	stored, err := outputsOver(r.Env).Put(t.Context(), id, found, r.Clock.Now().Add(r.runs.Limits.Keep))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := r.runs.Complete(t.Context(), id, run.Result{
+		Outcomes: found.Outcomes(of.Dirspaces), Success: found.Success, Steps: stored.Steps, Payload: stored.Payload,
+	}, r.author()); err != nil {
+		t.Fatal(err)
 	}
 }
 

@@ -19,9 +19,12 @@ import (
 	"github.com/opsplane/opsplane/shared/credential/sealed"
 	"github.com/opsplane/opsplane/shared/run"
 	"github.com/opsplane/opsplane/shared/run/dispatch"
+	"github.com/opsplane/opsplane/shared/run/fold"
+	"github.com/opsplane/opsplane/shared/run/output"
 	"github.com/opsplane/opsplane/shared/run/planstore"
 	"github.com/opsplane/opsplane/shared/run/runremoval"
 	"github.com/opsplane/opsplane/shared/run/runstore"
+	"github.com/opsplane/opsplane/shared/run/standing"
 	"github.com/opsplane/opsplane/shared/run/worktoken"
 	"github.com/opsplane/opsplane/shared/storage/attr"
 	"github.com/opsplane/opsplane/shared/storage/table"
@@ -79,6 +82,14 @@ func plansOver(env *storagetest.Env) planstore.Store {
 	return planstore.Store{DB: env.DynamoDB, Objects: env.S3, Table: env.Table("RunsTable"), Bucket: env.Bucket("RunsBucket"), Keep: 14 * 24 * time.Hour}
 }
 
+func standingOver(env *storagetest.Env) standing.Store {
+	return standing.Store{Table: table.Table{DB: env.DynamoDB, Name: env.Table("RunsTable")}}
+}
+
+func outputsOver(env *storagetest.Env) *output.Store {
+	return output.New(env.DynamoDB, env.S3, env.Table("RunsTable"), env.Bucket("RunsBucket"))
+}
+
 func (r *rig) groups(env *storagetest.Env) *grouptoken.Store {
 	return grouptoken.New(env.DynamoDB, env.Table("SessionsTable"), sealed.NewBox(secrets))
 }
@@ -89,6 +100,7 @@ func (r *rig) over(env *storagetest.Env) *dispatcher {
 	return &dispatcher{
 		dispatch: dispatch.Dispatcher{
 			Runs: runsOver(env), Plans: plansOver(env), PublicBaseURL: "https://ops.example.com",
+			Fold:       fold.Folder{Runs: runsOver(env), Standing: standingOver(env), Results: outputsOver(env)},
 			Open:       dispatch.Opener(&hostclient.Hosts{App: app, GitLab: gitlabhost.New(r.gitlab.API), Tokens: r.groups(env)}),
 			WorkToken:  worktoken.New(secrets).Of,
 			Unfinished: runremoval.Unfinished(env.S3, env.Bucket("RunsBucket")),

@@ -23,6 +23,8 @@ import (
 	"github.com/opsplane/opsplane/shared/run/planstore"
 	"github.com/opsplane/opsplane/shared/run/runremoval"
 	"github.com/opsplane/opsplane/shared/run/runstore"
+	"github.com/opsplane/opsplane/shared/run/standing"
+	"github.com/opsplane/opsplane/shared/storage/table"
 	"github.com/opsplane/opsplane/shared/vcs"
 	"github.com/opsplane/opsplane/shared/vcs/grouptoken"
 	"github.com/opsplane/opsplane/shared/vcs/installation"
@@ -48,6 +50,7 @@ type stores struct {
 	changes       changeset.Store
 	// beforeRun removes what other packages keep of a run.
 	beforeRun runstore.Before
+	standing  standing.Store
 }
 
 // places are the physical names of the tables and of the buckets.
@@ -71,6 +74,7 @@ func open(db *dynamodb.Client, objects *s3.Client, at places, limits runstore.Li
 		changes:  changeset.Store{DB: db, Objects: objects, Table: at.runs, Bucket: at.runsBucket},
 		beforeRun: runremoval.Before(output.New(db, objects, at.runs, at.runsBucket),
 			planstore.Store{DB: db, Objects: objects, Table: at.runs, Bucket: at.runsBucket}),
+		standing: standing.Store{Table: table.Table{DB: db, Name: at.runs}},
 	}
 }
 
@@ -108,6 +112,10 @@ func (s stores) ofInstallation() []stage {
 			}
 			finished, err := s.runs.RemoveInstallation(ctx, run.Installation, max(1, h.limit/runsPart), count, author)
 			return erased, "", !finished, err
+		}},
+		{name: "what stands where", do: func(ctx context.Context, run *task.Run, _ change.Author, h how) (int, string, bool, error) {
+			finished, err := s.standing.RemoveInstallation(ctx, run.Installation, h.limit)
+			return 0, "", !finished, err
 		}},
 		{name: "change sets", do: func(ctx context.Context, run *task.Run, _ change.Author, h how) (int, string, bool, error) {
 			return remaining(s.changes.RemoveInstallation(ctx, run.Installation, h.limit))

@@ -19,8 +19,10 @@ import (
 	"github.com/opsplane/opsplane/shared/run/planstore"
 	"github.com/opsplane/opsplane/shared/run/runremoval"
 	"github.com/opsplane/opsplane/shared/run/runstore"
+	"github.com/opsplane/opsplane/shared/run/standing"
 	"github.com/opsplane/opsplane/shared/storage/awsclient"
 	"github.com/opsplane/opsplane/shared/storage/s3client"
+	"github.com/opsplane/opsplane/shared/storage/table"
 	"github.com/opsplane/opsplane/shared/telemetry"
 	"github.com/opsplane/opsplane/shared/vcs/hostclient"
 	"github.com/opsplane/opsplane/shared/vcs/pullrequest"
@@ -51,9 +53,10 @@ func main() {
 			}).step,
 			task.RemovePullRequests: removal{
 				pullRequests: pullrequest.Store{DB: db, Table: facts}, repositories: repositories, part: removalPart, runPart: removalRuns,
-				runs:    runstore.Store{DB: db, Table: runs, Limits: limits},
-				changes: changeset.Store{DB: db, Objects: objects, Table: runs, Bucket: bucket},
-				before:  runremoval.Before(output.New(db, objects, runs, bucket), planstore.Store{DB: db, Objects: objects, Table: runs, Bucket: bucket}),
+				runs:     runstore.Store{DB: db, Table: runs, Limits: limits},
+				changes:  changeset.Store{DB: db, Objects: objects, Table: runs, Bucket: bucket},
+				standing: standing.Store{Table: table.Table{DB: db, Name: runs}},
+				before:   runremoval.Before(output.New(db, objects, runs, bucket), planstore.Store{DB: db, Objects: objects, Table: runs, Bucket: bucket}),
 			}.step,
 		},
 	}

@@ -11,6 +11,7 @@ import (
 	"github.com/opsplane/opsplane/shared/background/task"
 	"github.com/opsplane/opsplane/shared/run/changeset"
 	"github.com/opsplane/opsplane/shared/run/runstore"
+	"github.com/opsplane/opsplane/shared/run/standing"
 	"github.com/opsplane/opsplane/shared/vcs/pullrequest"
 	"github.com/opsplane/opsplane/shared/vcs/repository"
 )
@@ -21,6 +22,7 @@ type removal struct {
 	pullRequests pullrequest.Store
 	repositories repository.Store
 	runs         runstore.Store
+	standing     standing.Store
 	changes      changeset.Store
 	// before removes what other packages keep of a run.
 	before runstore.Before
@@ -36,6 +38,9 @@ const (
 	// removalRuns is the number of runs that are removed in a step. A run has up to a
 	// hundred items and objects.
 	removalRuns = 20
+	// removalStanding is the number of items about what stands where that are removed in
+	// a step.
+	removalStanding = 500
 )
 
 func (r removal) step(ctx context.Context, run *task.Run, author change.Author) (bool, error) {
@@ -58,8 +63,9 @@ func (r removal) step(ctx context.Context, run *task.Run, author change.Author) 
 	return false, err
 }
 
-// removeRuns removes the change sets and the runs of the repository. If the repository is there again, its
-// runs stay: some may be new.
+// removeRuns removes the change sets and the runs of the repository, and then what
+// the runs left standing. If the repository is there again, its runs stay: some may be
+// new.
 func (r removal) removeRuns(ctx context.Context, run *task.Run, what repository.Removal, author change.Author) (bool, error) {
 	of := run.Installation.Repository(what.Repository)
 	if _, err := r.repositories.Get(ctx, of); !errors.Is(err, fault.ErrNotFound) {
@@ -68,5 +74,8 @@ func (r removal) removeRuns(ctx context.Context, run *task.Run, what repository.
 	if _, more, err := r.changes.RemoveRepository(ctx, of, r.part); err != nil || more {
 		return false, err
 	}
-	return r.runs.RemoveRepository(ctx, of, r.runPart, r.before, author)
+	if finished, err := r.runs.RemoveRepository(ctx, of, r.runPart, r.before, author); err != nil || !finished {
+		return false, err
+	}
+	return r.standing.RemoveRepository(ctx, of, removalStanding)
 }

@@ -25,6 +25,8 @@ import (
 	"github.com/opsplane/opsplane/shared/run/planstore"
 	"github.com/opsplane/opsplane/shared/run/runremoval"
 	"github.com/opsplane/opsplane/shared/run/runstore"
+	"github.com/opsplane/opsplane/shared/run/standing"
+	"github.com/opsplane/opsplane/shared/storage/table"
 	"github.com/opsplane/opsplane/shared/vcs"
 	"github.com/opsplane/opsplane/shared/vcs/githubhost"
 	"github.com/opsplane/opsplane/shared/vcs/gitlabhost"
@@ -87,7 +89,8 @@ func (r *rig) over(env *storagetest.Env) *work.Worker {
 			task.RemovePullRequests: removal{
 				pullRequests: pullrequest.Store{DB: env.DynamoDB, Table: env.Table("VcsTable")}, repositories: repositories,
 				part: cmp.Or(r.part, removalPart), runPart: cmp.Or(r.part, removalRuns),
-				runs: runsOver(env), changes: changesOver(env), before: runremoval.Before(output.New(env.DynamoDB, env.S3, env.Table("RunsTable"), env.Bucket("RunsBucket")), plansOver(env)),
+				standing: standing.Store{Table: table.Table{DB: env.DynamoDB, Name: env.Table("RunsTable")}},
+				runs:     runsOver(env), changes: changesOver(env), before: runremoval.Before(output.New(env.DynamoDB, env.S3, env.Table("RunsTable"), env.Bucket("RunsBucket")), plansOver(env)),
 			}.step,
 		},
 	}

@@ -12,7 +12,6 @@ import (
 	"github.com/opsplane/opsplane/shared/api/httpapi/httpapitest"
 	"github.com/opsplane/opsplane/shared/run"
 	"github.com/opsplane/opsplane/shared/run/changeset"
-	"github.com/opsplane/opsplane/shared/run/result"
 )
 
 func TestListsUseWhatTheDocumentSays(t *testing.T) {
@@ -27,6 +26,8 @@ func TestListsUseWhatTheDocumentSays(t *testing.T) {
 		"list outputs, page of 20":              counting(one+"/outputs", false),
 		"ask for the text of a step":            counting(one+"/outputs/3/text", false),
 		"ask for the text of a run":             counting(one+"/text", false),
+		"list workspaces, page of 20":           countingWorkspaces("/workspaces"),
+		"list workspaces that wait, page of 20": countingWorkspaces("/workspaces?q=state:waiting+and+repo:infra"),
 		"list the stacks of a pull request":     counting("/repos/7/prs/17/stacks", false),
 		"ask for changes where there is none":   counting("/work-manifests?updated_since={now}", true),
 		"ask for changes, one run":              counting("/work-manifests?updated_since={last}", false),
@@ -73,6 +74,29 @@ func counting(target string, held bool) costs.Scenario {
 	}
 }
 
+// countingWorkspaces counts a request to an installation whose one repository has 50
+// workspaces. In each second one, changes wait. The others have outputs of an apply.
+func countingWorkspaces(target string) costs.Scenario {
+	return func(t *testing.T) *costs.Meter {
+		env, m := costs.New(t)
+		r := rigOn(functiontest.On(env, function))
+		var waits, stands []string
+		for n := range 25 {
+			waits, stands = append(waits, fmt.Sprintf("app/%02d/a", n)), append(stands, fmt.Sprintf("app/%02d/b", n))
+		}
+		r.stand(t, run.Plan, "42", changes, waits...)
+		r.stand(t, run.Apply, "42", outputs, stands...)
+		r.Serve(routes(over(m.Role(function))))
+		m.Start()
+		m.Request("GET", base+target)
+		if got := r.Do(t, "GET", base+target, ""); len(rows(t, got)) != 20 {
+			t.Errorf("got %d %s", got.StatusCode, got.Body)
+		}
+		m.Stop()
+		return m
+	}
+}
+
 // report completes a run of one directory, as its runner does.
 func (r *rig) report(t *testing.T, id run.ID, steps int) {
 	t.Helper()
@@ -80,21 +104,5 @@ func (r *rig) report(t *testing.T, id run.ID, steps int) {
 	for n := range steps {
 		list = append(list, fmt.Sprintf(`{"scope":{"type":"dirspace","dir":"net","workspace":"default"},"step":"tf/step-%d","success":true,"payload":{"text":%q}}`, n, strings.Repeat("x", 500)))
 	}
-	found, err := result.Decode([]byte(`{"version":2,"steps":[` + strings.Join(list, ",") + `]}`))
-	if err != nil {
-		t.Fatal(err)
-	}
-	of, err := r.store.Get(t.Context(), id)
-	if err != nil {
-		t.Fatal(err)
-	}
-	stored, err := r.outputs.Put(t.Context(), id, found, r.Clock.Now().Add(r.store.Limits.Keep))
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := r.store.Complete(t.Context(), id, run.Result{
-		Outcomes: found.Outcomes(of.Dirspaces), Success: found.Success, Steps: stored.Steps, Payload: stored.Payload,
-	}, r.Author()); err != nil {
-		t.Fatal(err)
-	}
+	r.send(t, id, list)
 }

@@ -1,5 +1,5 @@
-// Command runs is the Lambda function that lists runs, their directories and what
-// they printed. It changes nothing.
+// Command runs is the Lambda function that lists runs, their directories, what they
+// printed, and what stands where. It changes nothing.
 package main
 
 import (
@@ -11,6 +11,7 @@ import (
 	"github.com/opsplane/opsplane/shared/run/output"
 	"github.com/opsplane/opsplane/shared/run/runindex"
 	"github.com/opsplane/opsplane/shared/run/runstore"
+	"github.com/opsplane/opsplane/shared/run/standing"
 	"github.com/opsplane/opsplane/shared/storage/awsclient"
 	"github.com/opsplane/opsplane/shared/storage/s3client"
 	"github.com/opsplane/opsplane/shared/storage/table"
@@ -21,9 +22,9 @@ func main() {
 	cfg := awsclient.Config()
 	db, name := awsclient.DynamoDB(cfg), os.Getenv("RUNS_TABLE")
 	objects, bucket := s3client.New(cfg), os.Getenv("RUNS_BUCKET")
-	store := runstore.Store{DB: db, Table: name}
+	store, items := runstore.Store{DB: db, Table: name}, table.Table{DB: db, Name: name}
 	r := &runs{
-		store: store, index: runindex.New(table.Table{DB: db, Name: name}, store),
+		store: store, index: runindex.New(items, store), stands: standing.Lists{Store: standing.Store{Table: items}, Runs: store},
 		outputs: output.New(db, objects, name, bucket),
 		changes: changeset.Store{DB: db, Objects: objects, Table: name, Bucket: bucket},
 	}

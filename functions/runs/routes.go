@@ -8,6 +8,7 @@ import (
 	"github.com/opsplane/opsplane/shared/run/output"
 	"github.com/opsplane/opsplane/shared/run/runindex"
 	"github.com/opsplane/opsplane/shared/run/runstore"
+	"github.com/opsplane/opsplane/shared/run/standing"
 )
 
 // runs holds what the operations need.
@@ -15,6 +16,7 @@ type runs struct {
 	store   runstore.Store
 	index   runindex.Index
 	outputs *output.Store
+	stands  standing.Lists
 	changes changeset.Store
 }
 
@@ -33,6 +35,7 @@ func routes(r *runs) []httpapi.Route {
 		{Pattern: base + "/work-manifests", Rule: reader, Input: paging.Input("q", "tz", "d", "lite", updatedSince), Endpoint: r.listOrChanges()},
 		{Pattern: one, Rule: reader, Endpoint: httpapi.Tagged(decodeID, r.tag, r.get)},
 		{Pattern: base + "/dirspaces", Rule: reader, Input: paging.Input("q", "tz", "d"), Endpoint: httpapi.JSON(decodeDirspaces, r.listDirspaces)},
+		{Pattern: base + "/workspaces", Rule: reader, Input: paging.Input("q", "tz", "d"), Endpoint: httpapi.JSON(decodeWorkspaces, r.listWorkspaces)},
 		{Pattern: one + "/outputs", Rule: reader, Input: paging.Input("q", "tz", "lite", "d"), Endpoint: httpapi.Tagged(decodeOutputs, r.tagOutputs, r.listOutputs)},
 		{Pattern: one + "/outputs/{idx}/text", Rule: reader, Endpoint: httpapi.Respond(decodeStep, r.stepText)},
 		{Pattern: one + "/text", Rule: reader, Endpoint: httpapi.Respond(decodeID, r.text)},

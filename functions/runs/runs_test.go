@@ -21,6 +21,7 @@ import (
 	"github.com/opsplane/opsplane/shared/run/output"
 	"github.com/opsplane/opsplane/shared/run/runindex"
 	"github.com/opsplane/opsplane/shared/run/runstore"
+	"github.com/opsplane/opsplane/shared/run/standing"
 	"github.com/opsplane/opsplane/shared/storage/table"
 	"github.com/opsplane/opsplane/shared/vcs"
 )
@@ -39,12 +40,14 @@ func TestRoutesAgreeWithTemplateAndDocument(t *testing.T) {
 type rig struct {
 	*functiontest.Rig
 	*runs // of the test, which also writes
+	// runType is that of the runs that create makes.
+	runType run.Type
 }
 
 func newRig(t testing.TB) *rig { return rigOn(functiontest.New(t, function)) }
 
 func rigOn(of *functiontest.Rig) *rig {
-	r := &rig{of, over(of.Env)}
+	r := &rig{of, over(of.Env), run.Plan}
 	r.Serve(routes(over(of.Role)))
 	r.Caller = functiontest.Token(uuid.NewString(), access.RunRead)
 	r.Caller.Memberships = []vcs.Installation{{VCS: "github", ID: "42"}}
@@ -56,14 +59,15 @@ func over(env *storagetest.Env) *runs {
 		DB: env.DynamoDB, Table: env.Table("RunsTable"),
 		Limits: runstore.Limits{Keep: 400 * 24 * time.Hour, Start: time.Minute, Report: time.Hour},
 	}
+	items := table.Table{DB: env.DynamoDB, Name: store.Table}
 	return &runs{
-		store: store, index: runindex.New(table.Table{DB: env.DynamoDB, Name: store.Table}, store),
+		store: store, index: runindex.New(items, store), stands: standing.Lists{Store: standing.Store{Table: items}, Runs: store},
 		outputs: output.New(env.DynamoDB, env.S3, store.Table, env.Bucket("RunsBucket")),
 		changes: changeset.Store{DB: env.DynamoDB, Objects: env.S3, Table: store.Table, Bucket: env.Bucket("RunsBucket"), Keep: store.Limits.Keep},
 	}
 }
 
-// create creates a plan of pull request 17 a second after the last one.
+// create creates a run of pull request 17 a second after the last one.
 func (r *rig) create(t testing.TB, in vcs.ID, dirs ...string) run.ID {
 	t.Helper()
 	return r.createAs(t, in, func(*run.Spec) {}, dirs...)
@@ -74,7 +78,7 @@ func (r *rig) createAs(t testing.TB, in vcs.ID, differ func(*run.Spec), dirs ...
 	t.Helper()
 	r.Clock.Add(time.Second)
 	spec := run.Spec{
-		ID: run.NewID(), Repository: vcs.Installation{VCS: "github", ID: in}.Repository("7"), Owner: "acme", Name: "infra", Type: run.Plan,
+		ID: run.NewID(), Repository: vcs.Installation{VCS: "github", ID: in}.Repository("7"), Owner: "acme", Name: "infra", Type: r.runType,
 		Kind: run.Kind{Name: run.PullRequest, Number: 17, Title: "Add bucket"}, Base: run.Ref{Branch: "main", Commit: "9f2c"},
 		Source: run.Ref{Branch: "feature/x", Commit: "77ab"}, User: "alice", Principal: "alice",
 	}

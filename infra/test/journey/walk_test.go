@@ -91,6 +91,7 @@ var walk = withRunners(map[string]row{
 	"GET " + ofInstallation + "/repos":                             {target: "{of}/repos", passes: reaching, status: 200},
 	"GET " + ofInstallation + "/work-manifests":                    {target: "{of}/work-manifests", passes: runReaders, status: 200},
 	"GET " + ofInstallation + "/work-manifests/{work_manifest_id}": {target: "{of}/work-manifests/{run}", passes: runReaders, status: 200},
+	"GET " + ofInstallation + "/workspaces":                        {target: "{of}/workspaces", passes: runReaders, status: 200},
 	"GET " + ofInstallation + "/dirspaces":                         {target: "{of}/dirspaces", passes: runReaders, status: 200},
 	"GET " + ofInstallation + "/work-manifests/{work_manifest_id}/outputs":            {target: "{of}/work-manifests/{run}/outputs", passes: runReaders, status: 200},
 	"GET " + ofInstallation + "/work-manifests/{work_manifest_id}/outputs/{idx}/text": {target: "{of}/work-manifests/{run}/outputs/0/text", passes: runReaders, status: 404, good: Request{Target: "{of}/work-manifests/{done}/outputs/0/text"}},

@@ -47,11 +47,18 @@ type Plans interface {
 	Remove(ctx context.Context, plan run.ID) error
 }
 
+// Folder folds in runs that have ended. fold.Folder has the method.
+type Folder interface {
+	// Run folds in what a run that has ended did. It is safe to repeat.
+	Run(context.Context, run.Run) error
+}
+
 // Dispatcher starts and ends runs. It is safe for concurrent use, also by several
 // processes.
 type Dispatcher struct {
 	Runs  runstore.Store
 	Plans Plans
+	Fold  Folder
 	Open  hostclient.Opener[Host]
 	// WorkToken returns the work token of a run: what its CI job shows to get the work.
 	// worktoken.Tokens has such a method.

@@ -2,6 +2,7 @@ package dispatch
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 
 	"github.com/opsplane/opsplane/shared/run"
@@ -17,22 +18,23 @@ func (d Dispatcher) sweepEnded(ctx context.Context, entry runstore.Due) error {
 	return d.Ended(ctx, r, entry)
 }
 
-// Ended does what follows the end of a run: it removes the plans that an apply has
-// used, and cancels the CI job of a run that was aborted. entry is the run's entry of
-// runstore.EndedList, which goes last. It is safe to repeat.
+// Ended does what follows the end of a run: it cancels the CI job of a run that was
+// aborted, folds in what the run did, and removes the plans that an apply has used.
+// entry is the run's entry of runstore.EndedList, which goes last. It is safe to repeat.
 func (d Dispatcher) Ended(ctx context.Context, r run.Run, entry runstore.Due) error {
 	if entry.IsZero() {
 		return nil
 	}
-	if r.Type.IsApply() {
-		if err := d.Plans.RemoveUsed(ctx, r.ID); err != nil {
-			return err
-		}
-	}
+	again := false
 	if id := r.HostID(); id != "" && cancels(r) {
-		if again := d.cancel(ctx, r, id); again && d.Now().Sub(r.EndedAt) < cancelFor {
-			return nil // the schedule finds the entry again
-		}
+		again = d.cancel(ctx, r, id) && d.Now().Sub(r.EndedAt) < cancelFor
+	}
+	err := d.Fold.Run(ctx, r)
+	if r.Type.IsApply() {
+		err = errors.Join(err, d.Plans.RemoveUsed(ctx, r.ID))
+	}
+	if err != nil || again {
+		return err // the schedule finds the entry again
 	}
 	return d.Runs.Done(ctx, entry)
 }

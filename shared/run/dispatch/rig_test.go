@@ -17,8 +17,12 @@ import (
 	"github.com/opsplane/opsplane/shared/credential/sealed"
 	"github.com/opsplane/opsplane/shared/run"
 	"github.com/opsplane/opsplane/shared/run/dispatch"
+	"github.com/opsplane/opsplane/shared/run/fold"
+	"github.com/opsplane/opsplane/shared/run/output"
 	"github.com/opsplane/opsplane/shared/run/runstore"
+	"github.com/opsplane/opsplane/shared/run/standing"
 	"github.com/opsplane/opsplane/shared/run/worktoken"
+	"github.com/opsplane/opsplane/shared/storage/table"
 	"github.com/opsplane/opsplane/shared/vcs"
 	"github.com/opsplane/opsplane/shared/vcs/githubhost"
 	"github.com/opsplane/opsplane/shared/vcs/gitlabhost"
@@ -131,6 +135,10 @@ func (w *world) over(env *storagetest.Env) dispatch.Dispatcher {
 	app := githubhost.New(strconv.Itoa(vcstest.AppID), func(context.Context) (string, error) { return w.github.Key, nil }, w.github.API)
 	return dispatch.Dispatcher{
 		Runs: storeOver(env), Plans: &w.plans, PublicBaseURL: w.base,
+		Fold: fold.Folder{
+			Runs: storeOver(env), Standing: standing.Store{Table: table.Table{DB: env.DynamoDB, Name: env.Table("RunsTable")}},
+			Results: output.New(env.DynamoDB, env.S3, env.Table("RunsTable"), env.Bucket("RunsBucket")),
+		},
 		Open:      dispatch.Opener(&hostclient.Hosts{App: app, GitLab: gitlabhost.New(w.gitlab.API), Tokens: w.groups}),
 		WorkToken: work.Of,
 		Log:       slog.New(slog.DiscardHandler), Now: w.now, Request: uuid.NewString(), Tally: &dispatch.Tally{},

@@ -1,6 +1,7 @@
 package runquery
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -65,6 +66,11 @@ func (c *compiler) tag(text string) (node, error) {
 			return nil, &Error{ID: "Invalid state: " + value}
 		}
 		return one(key, state, false), nil
+	case kind == Standing:
+		if !slices.Contains(standings, value) {
+			return nil, &Error{ID: "Invalid state: " + value}
+		}
+		return many(key, value, false), nil
 	case kind == UUID:
 		id, err := uuid.Parse(value)
 		if err != nil || len(value) != len(id.String()) {

@@ -14,6 +14,9 @@ const (
 	Many
 	// State is one of the texts in states. Another one is refused.
 	State
+	// Standing is any number of the texts in standings, of which one must be equal.
+	// Another one is refused.
+	Standing
 	// UUID is a UUID in its text form.
 	UUID
 	// Number is a whole number that may be absent.
@@ -49,6 +52,9 @@ var (
 		"step": Text, "state": Text, "idx": Number, "scope": Many, "dir": Many, "workspace": Many, "flow": Many, "subflow": Many,
 		"ignore_errors": Flag,
 	}
+	Workspaces = List{
+		"repo": Text, "dir": Text, "workspace": Text, "state": Standing, "pr": Number, "destroys": Flag, "planned_at": Time, "applied_at": Time,
+	}
 )
 
 // prefixes are the keys whose value may end in "*".
@@ -58,3 +64,6 @@ var prefixes = map[string]bool{"repo": true, "branch": true, "dir": true, "user"
 var states = map[string]string{
 	"success": "success", "failure": "failure", "running": "running", "queued": "queued", "pending": "queued", "aborted": "aborted",
 }
+
+// standings are the states of what stands in a dirspace.
+var standings = []string{"waiting", "drift", "plan_failed", "apply_failed", "clean"}

@@ -44,7 +44,7 @@ func activeKey(r vcs.Repository, seq int64) attr.Item { return in(lane(r), "ACTI
 
 // active returns the write of the run's row. A row stays after the end of a run
 // whose end changes what is known about its dirspaces: a completed run, and an apply
-// that may have changed something before it was aborted. WriteFolded removes it.
+// that may have changed something before it was aborted. Folded removes it.
 func (s Store) active(r *record) table.Write {
 	key := activeKey(r.Repository, r.Seq)
 	if r.State == run.Aborted && !(r.Type.IsApply() && r.Dispatch.Claimed()) {
@@ -107,10 +107,23 @@ func decodeActive(of vcs.Repository, item attr.Item) (Active, error) {
 	return a, nil
 }
 
-// WriteFolded returns the write that removes the row of a run that has ended. It
-// belongs in the transaction that folds the run's results in. It cancels the
-// transaction if the run has not ended, or if its row is removed already.
-func (s Store) WriteFolded(a Active) table.Write {
-	return s.table().WriteDelete(activeKey(a.Repository, a.Seq),
-		table.Equal(attrID, attr.String(string(a.ID))), table.In("state", attr.String(string(run.Completed)), attr.String(string(run.Aborted))))
+// Unfolded reports whether a run that has ended still has its row among the active runs
+// of its repository, strongly consistent: its results were not folded in yet.
+func (s Store) Unfolded(ctx context.Context, r run.Run) (bool, error) {
+	item, err := s.table().Get(ctx, activeKey(r.Repository, r.Seq))
+	if err != nil {
+		return false, fmt.Errorf("read active run: %w", err)
+	}
+	return item != nil && attr.Read(item).String(attrID) == string(r.ID), nil
+}
+
+// Folded removes the row of a run whose results were folded in. It leaves the row of a
+// run that has not ended. It is safe to repeat.
+func (s Store) Folded(ctx context.Context, r run.Run) error {
+	err := s.table().Delete(ctx, activeKey(r.Repository, r.Seq),
+		table.Equal(attrID, attr.String(string(r.ID))), table.In("state", attr.String(string(run.Completed)), attr.String(string(run.Aborted))))
+	if _, gone := table.ConditionFailed(err); err != nil && !gone {
+		return fmt.Errorf("remove active run: %w", err)
+	}
+	return nil
 }

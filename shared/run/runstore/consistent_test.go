@@ -14,6 +14,8 @@ import (
 // lists are all lists of what is due.
 var lists = []runstore.List{runstore.CreatingList, runstore.DispatchList, runstore.StartList, runstore.ReportList}
 
+func runstoreTable(s runstore.Store) table.Table { return table.Table{DB: s.DB, Name: s.Table} }
+
 // consistent checks that all that is stored of the runs of the repository agrees with
 // the runs' own items. It returns the visible runs in the order of their Seq. folded
 // are the runs whose row was removed because their results were folded in.

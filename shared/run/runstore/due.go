@@ -32,8 +32,9 @@ const (
 	// and then, to be asked for at the host, and when their time is over
 	// (Limits.Report).
 	ReportList List = "DUE#REPORT"
-	// EndedList has runs that have ended and that may leave something behind: a CI
-	// job that works for nobody, plans that were used. Done takes them out.
+	// EndedList has runs that have ended and that may leave something to do: results
+	// to fold in, plans that were used, a CI job that works for nobody. Done takes them
+	// out.
 	EndedList List = "DUE#ENDED"
 )
 

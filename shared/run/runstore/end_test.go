@@ -8,7 +8,6 @@ import (
 
 	"github.com/opsplane/opsplane/shared/run"
 	"github.com/opsplane/opsplane/shared/run/runstore"
-	"github.com/opsplane/opsplane/shared/storage/table"
 )
 
 func TestResultsCountOnce(t *testing.T) {
@@ -114,15 +113,19 @@ func TestRowOfARunThatChangedItsDirspacesStays(t *testing.T) {
 			if c.claim {
 				claim(t, s, id, 0)
 			}
-			rows, err := s.Active(t.Context(), repository)
-			if err != nil || len(rows) != 1 {
-				t.Fatalf("%v, %v", rows, err)
+			folded := func() {
+				t.Helper()
+				r, err := s.Get(t.Context(), id)
+				if err == nil {
+					err = s.Folded(t.Context(), r)
+				}
+				if err != nil {
+					t.Fatal(err)
+				}
 			}
-			folded := func() error {
-				return runstoreTable(s).Transact(t.Context(), s.WriteFolded(rows[0]))
-			}
-			if folded() == nil {
-				t.Error("a run that has not ended was folded in")
+			folded()
+			if got := active(t, s); len(got) != 1 {
+				t.Fatal("a run that has not ended was folded in")
 			}
 			if c.finish {
 				if _, err := s.Complete(t.Context(), id, done(1), at(0)); err != nil {
@@ -134,19 +137,20 @@ func TestRowOfARunThatChangedItsDirspacesStays(t *testing.T) {
 			if _, stays := active(t, s)[id]; stays != c.stays {
 				t.Fatalf("the row stays: %t, want %t", stays, c.stays)
 			}
-			if c.stays {
-				if err := folded(); err != nil {
+			for range 2 {
+				r, err := s.Get(t.Context(), id)
+				if err != nil {
 					t.Fatal(err)
 				}
-			}
-			if got := active(t, s); len(got) != 0 {
-				t.Errorf("left: %v", got)
-			}
-			if folded() == nil {
-				t.Error("a run was folded in twice")
+				if open, err := s.Unfolded(t.Context(), r); err != nil || open != c.stays {
+					t.Errorf("waits to be folded in: %t, %v, want %t", open, err, c.stays)
+				}
+				folded()
+				if got := active(t, s); len(got) != 0 {
+					t.Errorf("left: %v", got)
+				}
+				c.stays = false
 			}
 		})
 	}
 }
-
-func runstoreTable(s runstore.Store) table.Table { return table.Table{DB: s.DB, Name: s.Table} }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -80,10 +81,14 @@ func (s Store) Unlocked(ctx context.Context, r vcs.Repository, origin run.Origin
 	if err != nil {
 		return Unlocked{}, fmt.Errorf("read unlock: %w", err)
 	}
+	return decodeUnlocked(item)
+}
+
+func decodeUnlocked(item attr.Item) (Unlocked, error) {
 	read := attr.Read(item)
 	u := Unlocked{Seq: read.Int(attrSeq), At: millis(read, "at"), By: read.String("by")}
 	if err := read.Err(); err != nil {
-		return Unlocked{}, fmt.Errorf("decode unlock of %s: %w", r, err)
+		return Unlocked{}, fmt.Errorf("decode unlock: %w", err)
 	}
 	return u, nil
 }
@@ -95,19 +100,35 @@ func (s Store) void(ctx context.Context, r run.Run) (Unlocked, bool, error) {
 }
 
 // Unlocks reads the unlocks of the origins of runs, strongly consistent. It returns
-// those that have made one of the runs void, with the times of the unlocks.
+// those that have made one of the runs void, with the times of the unlocks. It reads
+// each unlock once, a hundred at a time.
 func (s Store) Unlocks(ctx context.Context, list []run.Run) (map[run.ID]time.Time, error) {
-	found, readers := map[run.ID]time.Time{}, map[vcs.Repository]*unlockReader{}
+	var keys []attr.Item
+	runs := map[string][]run.Run{} // by the key of their unlock
 	for _, r := range list {
-		if readers[r.Repository] == nil {
-			readers[r.Repository] = &unlockReader{store: s, repository: r.Repository}
+		key := unlockKey(r.Repository, r.Origin())
+		name := nameOf(key)
+		if runs[name] == nil {
+			keys = append(keys, key)
 		}
-		u, err := readers[r.Repository].of(ctx, r.Origin())
+		runs[name] = append(runs[name], r)
+	}
+	found := map[run.ID]time.Time{}
+	for part := range slices.Chunk(keys, table.MaxBatch) {
+		items, err := s.table().BatchGet(ctx, table.Batch{Keys: part})
 		if err != nil {
-			return nil, err
+			return nil, fmt.Errorf("read unlocks: %w", err)
 		}
-		if u.Ends(r.Seq) {
-			found[r.ID] = u.At
+		for _, item := range items {
+			u, err := decodeUnlocked(item)
+			if err != nil {
+				return nil, err
+			}
+			for _, r := range runs[nameOf(item)] {
+				if u.Ends(r.Seq) {
+					found[r.ID] = u.At
+				}
+			}
 		}
 	}
 	return found, nil

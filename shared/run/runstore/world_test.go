@@ -147,7 +147,7 @@ func (w *world) fold(s runstore.Store) {
 	for _, a := range rows {
 		if a.State.Ended() {
 			// The response may be lost. The row is gone in any case, if it took effect.
-			_ = runstoreTable(s).Transact(w.t.Context(), s.WriteFolded(a))
+			_ = s.Folded(w.t.Context(), run.Run{Spec: run.Spec{ID: a.ID, Repository: a.Repository}, Seq: a.Seq})
 			w.folded = append(w.folded, a.ID)
 			return
 		}
