@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"slices"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -130,10 +131,23 @@ func (c *commands) store(ctx context.Context, call httpapi.Call, spec run.Spec, 
 			return c.documents.put(ctx, spec.ID, document)
 		},
 	}
+	if spec.Type.IsApply() {
+		made.Check = func(ctx context.Context) error { return c.unchanged(ctx, spec, uses, call.Now) }
+	}
 	if len(document) > runstore.MaxManifest {
 		made.Manifest = runstore.Manifest{Object: runstore.ManifestObject(spec.ID)}
 	}
 	return c.history.runs.Create(ctx, made, call.Author())
+}
+
+// unchanged asks the rules again, and refuses an apply whose plans are others by now.
+// Without it, two requests at the same time could start two applies of one plan.
+func (c *commands) unchanged(ctx context.Context, spec run.Spec, uses []command.Use, now time.Time) error {
+	found, err := c.rules.Admit(ctx, spec, now)
+	if err == nil && !slices.Equal(found, uses) {
+		err = fault.Busyf("PLANS_CHANGED", "the directories were planned again while the apply was created: try again")
+	}
+	return err
 }
 
 // document returns what the runner is to do.

@@ -44,6 +44,12 @@ type Creation struct {
 	// last transaction. It is called when the run's item exists in the state
 	// Creating. It may be nil.
 	Before func(context.Context) error
+	// Check is called before each try of the last transaction, when the place of the run
+	// in the order of its repository was read. If another run of the repository is
+	// created after the call, the transaction fails and Check is called again. So what
+	// it finds about the repository's runs holds when the run becomes Queued, as far as
+	// new runs go. An error of it ends the creation. It may be nil.
+	Check func(context.Context) error
 	// Last returns what other packages write in the transaction that makes the run
 	// Queued: at most MaxLast writes. They must write items of other keys than this
 	// package. It is called again if the run gets another Seq. It may be nil.
@@ -142,6 +148,11 @@ func (s Store) enqueue(ctx context.Context, was record, c Creation, author chang
 		lane, err := s.counters(ctx, was.Repository)
 		if err != nil {
 			return Created{}, err
+		}
+		if c.Check != nil {
+			if err := c.Check(ctx); err != nil {
+				return Created{}, err
+			}
 		}
 		rec := was
 		rec.Seq, rec.State, rec.Version, rec.ttl = lane.seq+1, run.Queued, 1, author.At.Add(s.Limits.Keep)
