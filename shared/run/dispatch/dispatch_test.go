@@ -280,7 +280,7 @@ func TestAppliesOfADirectoryRunOneAfterTheOther(t *testing.T) {
 	if got := []int{w.startedFor(first), w.startedFor(second), w.startedFor(other)}; !slices.Equal(got, []int{1, 0, 1}) {
 		t.Errorf("started %v times", got)
 	}
-	result := run.Result{Outcomes: make([]run.Outcome, 2), Success: true, Steps: 1, Payload: "p"}
+	result := run.Result{Outcomes: make([]run.Outcome, 2), Success: true}
 	if _, err := w.runs.Complete(t.Context(), first, result, w.author()); err != nil {
 		t.Fatal(err)
 	}
