@@ -74,7 +74,7 @@ class Aims:
         if name in ("getTask", "abortTask"):
             path["id"] = self.memory.tasks[0]
         if "work_manifest_id" in path:
-            path["work_manifest_id"] = self.memory.run(case).work if name.startswith("runner") else self.memory.completed(case).id
+            path["work_manifest_id"] = self.memory.run(case).work if name.startswith("runner") else self.memory.ended(case).id
         if name == "getStepText":
             path["idx"] = 0
         if name == "listStacks":

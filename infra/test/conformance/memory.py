@@ -52,14 +52,15 @@ class Memory:
         except (LookupError, TypeError, ValueError):
             pass  # an answer that is not as documented is for the checks to tell
 
-    def completed(self, case):
+    def ended(self, case):
+        """The run that has completed."""
         return self.runs.get(str(case.path_parameters.get("vcs")), self.runs["github"])[0]
 
     def run(self, case):
         """The run whose runner sends the request. The first report ends a run, so reports are those of the run that has
         completed: its runner repeats them."""
         if operation_id(case) == "runnerReport":
-            return self.completed(case)
+            return self.ended(case)
         return self.runs.get(str(case.path_parameters.get("vcs")), self.runs["github"])[1]
 
     def list_of_keys(self, case, response):

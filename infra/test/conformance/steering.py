@@ -63,7 +63,7 @@ class Steering:
             path["vcs"], path["installation_id"], path["upload_id"] = self.random.choice(self.memory.uploads)
         if "work_manifest_id" in path and self.mostly():
             runner = operation_id(case).startswith("runner")
-            path["work_manifest_id"] = self.memory.run(case).work if runner else self.memory.completed(case).id
+            path["work_manifest_id"] = self.memory.run(case).work if runner else self.memory.ended(case).id
         if "repo_id" in path and self.mostly():
             path["repo_id"] = REPOSITORY
         if "pull_request_id" in path and self.mostly():
