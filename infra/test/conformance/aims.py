@@ -5,6 +5,8 @@ import requests
 
 from memory import FILES, operation_id
 
+# What the runs of the command seed were made for.
+REPOSITORY, PULL_REQUEST, COMMIT = "7", 17, "73e3d2f426ea2670d37c4d6b146f0e20cbc65399"
 VALUE, DRAFT, FILE = "aim/value", "aim/draft", "aim/file"
 KEYS = {
     "kvGet": VALUE, "kvSet": VALUE, "kvCompareAndSet": VALUE, "kvDelete": DRAFT,
@@ -69,8 +71,21 @@ class Aims:
             path["upload_id"] = self.uploads[name, path["vcs"]]
         if name == "isGroupMember":
             path["id"] = "1"
-        if name == "getTask":
+        if name in ("getTask", "abortTask"):
             path["id"] = self.memory.tasks[0]
+        if "work_manifest_id" in path:
+            path["work_manifest_id"] = self.memory.run(case).work if name.startswith("runner") else self.memory.ended(case).id
+        if name == "getStepText":
+            path["idx"] = 0
+        if name == "listStacks":
+            path["repo_id"], path["pull_request_id"] = REPOSITORY, PULL_REQUEST
+        if name == "runnerStorePlan":
+            case.body = {"path": "net", "workspace": "default", "plan_data": ""}
+        if name == "runnerUploadPlan":
+            sha256, content = next(iter(FILES.items()))
+            case.body = {"path": "net", "workspace": "default", "size": len(content), "sha256": sha256}
+        if name == "runnerInitiate":
+            case.body = {"run_id": self.memory.run(case).id, "sha": COMMIT}
         if name == "revokeApiKey":
             case.query["id"] = self.revocable
         if name == "kvCommit":

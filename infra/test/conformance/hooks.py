@@ -16,7 +16,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 import exceptions  # noqa: E402
 from aims import Aims  # noqa: E402
-from memory import Memory  # noqa: E402
+from memory import Memory, operation_id  # noqa: E402
 from steering import Steering  # noqa: E402
 from tally import Tally  # noqa: E402
 
@@ -28,7 +28,11 @@ REFRESH = "/api/v1/access-token/refresh"
 # Only one request at a time learns and chooses, so that a seed repeats a run.
 lock = threading.Lock()
 issued = {"Bearer " + KEY}
-memory = Memory(tasks=os.environ["CONFORMANCE_TASKS"].split(), own_key=os.environ["CONFORMANCE_API_KEY_ID"])
+memory = Memory(
+    tasks=os.environ["CONFORMANCE_TASKS"].split(), own_key=os.environ["CONFORMANCE_API_KEY_ID"],
+    runs=[line.split() for line in os.environ["CONFORMANCE_RUNS"].splitlines()],
+)
+issued.update("Bearer " + run.token for pair in memory.runs.values() for run in pair)
 aims = Aims(BASE, memory)
 tally = Tally(Path(os.environ["CONFORMANCE_TALLY"]))
 steering = Steering(memory, aims, tally, seed=int(os.environ["CONFORMANCE_SEED"]))
@@ -45,7 +49,8 @@ aims.make(exchange())
 # A token lives 60 seconds, and the request that uses it may wait a little.
 @schemathesis.auth(refresh_interval=40)
 class Credential:
-    """The API key where only that is good, an access token in exchange for it where only that is, else either."""
+    """The API key where only that is good, the token of a run where a runner calls, an access token in exchange for the
+    key where only that is good, else either."""
 
     def get(self, case, context):
         token = exchange()
@@ -54,6 +59,8 @@ class Credential:
 
     def set(self, case, token, context):
         path = case.operation.path
+        if operation_id(case).startswith("runner"):
+            token = "Bearer " + memory.run(case).token
         with_key = path == REFRESH or path.endswith("/whoami") and steering.sometimes()
         case.headers["Authorization"] = "Bearer " + KEY if with_key else token
 

@@ -3,6 +3,7 @@
 import hashlib
 import re
 from collections import deque
+from typing import NamedTuple
 from urllib.parse import parse_qs, urlsplit
 
 import requests
@@ -11,11 +12,21 @@ import requests
 FILES = {hashlib.sha256(content).hexdigest(): content for content in (b"", b"one line\n", bytes(range(256)) * 64)}
 
 
+class Run(NamedTuple):
+    """A run, with the credentials of its runner: the work token in the path, and the bearer token."""
+
+    id: str
+    work: str
+    token: str
+
+
 class Memory:
     """Ids, versions and cursors that the stack has handed out, the latest of each."""
 
-    def __init__(self, tasks, own_key):
+    def __init__(self, tasks, own_key, runs):
         self.tasks = tasks
+        # By VCS: the run that has completed, and the one that is running.
+        self.runs = {vcs: (Run(*texts[:3]), Run(*texts[3:])) for vcs, *texts in runs}
         self.own_key = own_key  # the id of the key of this run, which must not be revoked
         self.keys = deque(maxlen=50)
         self.pages = deque(maxlen=20)
@@ -40,6 +51,17 @@ class Memory:
             learner(case, response)
         except (LookupError, TypeError, ValueError):
             pass  # an answer that is not as documented is for the checks to tell
+
+    def ended(self, case):
+        """The run that has completed."""
+        return self.runs.get(str(case.path_parameters.get("vcs")), self.runs["github"])[0]
+
+    def run(self, case):
+        """The run whose runner sends the request. The first report ends a run, so reports are those of the run that has
+        completed: its runner repeats them."""
+        if operation_id(case) == "runnerReport":
+            return self.ended(case)
+        return self.runs.get(str(case.path_parameters.get("vcs")), self.runs["github"])[1]
 
     def list_of_keys(self, case, response):
         self.keys.extend(k["id"] for k in response.json()["results"] if k["id"] != self.own_key)

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta, timezone
 from schemathesis.core.parameters import ParameterLocation
 from schemathesis.generation.meta import CoverageScenario, coverage_scenario
 
+from aims import PULL_REQUEST, REPOSITORY
 from memory import FILES, operation_id, place
 
 KEYS = ["env/prod", "build/log", "build/log/2", "a", "", "grün/ключ", "a+b c%2F", "..", "k" * 1000]
@@ -27,6 +28,7 @@ class Steering:
         self.bodies = {
             "createApiKey": self.new_key, "kvSet": self.value, "kvCompareAndSet": self.value,
             "kvCommit": self.commit, "artifactCreate": self.file, "kvRead": self.named, "kvWrite": self.named,
+            "runnerStorePlan": self.plan, "runnerUploadPlan": self.plan,
         }
 
     def mostly(self):
@@ -59,6 +61,15 @@ class Steering:
             path["key"] = self.key(case)
         if "upload_id" in path and self.memory.uploads and self.mostly():
             path["vcs"], path["installation_id"], path["upload_id"] = self.random.choice(self.memory.uploads)
+        if "work_manifest_id" in path and self.mostly():
+            runner = operation_id(case).startswith("runner")
+            path["work_manifest_id"] = self.memory.run(case).work if runner else self.memory.ended(case).id
+        if "repo_id" in path and self.mostly():
+            path["repo_id"] = REPOSITORY
+        if "pull_request_id" in path and self.mostly():
+            path["pull_request_id"] = PULL_REQUEST
+        if "idx" in path and self.mostly():
+            path["idx"] = 0
         if "id" in path and self.mostly():
             path["id"] = "1" if operation_id(case) == "isGroupMember" else self.random.choice(self.memory.tasks)
 
@@ -153,6 +164,10 @@ class Steering:
             if "sha256" in asked and self.mostly():
                 sha256, content = self.random.choice(list(FILES.items()))
                 asked["sha256"], asked["size"] = sha256, len(content)
+
+    def plan(self, case):
+        if self.mostly():
+            case.body.update(path="net", workspace="default")
 
     def file(self, case):
         self.record(case)

@@ -17,6 +17,14 @@ OUT_OF_REACH = {
     "PUT /api/v1/{vcs}/installations/{installation_id}/access-token": "it takes a login at GitLab",
     "GET /api/v1/{vcs}/whoareyou": "it takes a token that GitLab accepts",
     "POST /api/v1/{vcs}/installations/{installation_id}/repos/refresh": "it takes a GitHub App",
+    "POST /api/v1/{vcs}/installations/{installation_id}/repos/{repo_id}/work-manifests": "it takes a host that has the branch",
+    "POST /api/v1/{vcs}/installations/{installation_id}/work-manifests/{work_manifest_id}/rerun": "it takes a host that has the branch",
+    "POST /api/v1/{vcs}/installations/{installation_id}/work-manifests/{work_manifest_id}/abort": "it takes a host that knows the repository",
+    "POST /api/v1/{vcs}/installations/{installation_id}/repos/{repo_id}/prs/{pull_request_id}/unlock": "it takes a host that knows the repository",
+    "POST /api/v1/{vcs}/installations/{installation_id}/repos/{repo_id}/drift/unlock": "it takes a host that knows the repository",
+    "POST /api/{vcs}/v1/work-manifests/{work_manifest_id}/access-token": "it takes a GitHub App",
+    "GET /api/{vcs}/v1/work-manifests/{work_manifest_id}/plans": "it takes an apply whose plan was chosen for it",
+    "GET /api/{vcs}/v1/work-manifests/{work_manifest_id}/plans/download": "it takes an apply whose plan was chosen for it",
     "DELETE /api/v1/{vcs}/installations/{installation_id}/repos/{repo_id}": "it takes a host that has the repository archived",
 }
 

@@ -1,6 +1,6 @@
 // Command seed makes, in a running local stack, the data that infra/test/conformance needs and
 // that the API cannot make: a user with an API key, installations of both VCSs of which the
-// user is a member, and tasks. It prints their ids as assignments for a shell.
+// user is a member, tasks, and runs. It prints their ids as assignments for a shell.
 package main
 
 import (
@@ -31,13 +31,13 @@ func main() {
 		fmt.Fprintln(os.Stderr, "usage: seed STATE")
 		os.Exit(2)
 	}
-	if err := run(context.Background(), os.Args[1]); err != nil {
+	if err := seed(context.Background(), os.Args[1]); err != nil {
 		fmt.Fprintln(os.Stderr, "seed:", err)
 		os.Exit(1)
 	}
 }
 
-func run(ctx context.Context, state string) error {
+func seed(ctx context.Context, state string) error {
 	text, err := os.ReadFile(filepath.Join(state, "stack.json"))
 	if err != nil {
 		return fmt.Errorf("no stack runs on %s: %w", state, err)
@@ -67,6 +67,21 @@ func run(ctx context.Context, state string) error {
 	if err != nil {
 		return err
 	}
+	w, err := newWorker(state, stack.URL, db, stack.Tables["RunsTable"])
+	if err != nil {
+		return err
+	}
+	// A line has a VCS, the id and the credentials of a run that has completed, and those of one
+	// that is running.
+	var runs []string
+	for _, system := range vcs.All() {
+		done, running, err := w.scene(ctx, system)
+		if err != nil {
+			return fmt.Errorf("runs of %s: %w", system, err)
+		}
+		runs = append(runs, strings.Join([]string{string(system), string(done.id), done.workToken, done.credential, string(running.id), running.workToken, running.credential}, " "))
+	}
+	fmt.Printf("CONFORMANCE_RUNS='%s'\n", strings.Join(runs, "\n"))
 	fmt.Printf("CONFORMANCE_URL='%s'\nCONFORMANCE_API_KEY='%s'\nCONFORMANCE_API_KEY_ID='%s'\nCONFORMANCE_TASKS='%s'\n",
 		stack.URL, secret, key.ID, strings.Join(ids, " "))
 	return nil
