@@ -15,6 +15,7 @@ import (
 	"github.com/opsplane/opsplane/shared/run/planstore"
 	"github.com/opsplane/opsplane/shared/run/result"
 	"github.com/opsplane/opsplane/shared/run/runstore"
+	"github.com/opsplane/opsplane/shared/run/standing"
 	storage "github.com/opsplane/opsplane/shared/storage/table"
 	"github.com/opsplane/opsplane/shared/vcs"
 )
@@ -58,8 +59,11 @@ func (r *rig) runOf(t *testing.T, of vcs.Installation) {
 	must(t, err)
 	stored, err := outputs.Put(ctx, done, steps, r.Clock.Now().Add(r.runs.Limits.Keep))
 	must(t, err)
-	_, err = r.runs.Complete(ctx, done, run.Result{Outcomes: make([]run.Outcome, 1), Success: true, Steps: 1, Payload: stored.Payload}, r.author())
+	_, err = r.runs.Complete(ctx, done, run.Result{Outcomes: []run.Outcome{run.HasResult}, Success: true, Steps: 1, Payload: stored.Payload}, r.author())
 	must(t, err)
+	ended, err := r.runs.Get(ctx, done)
+	must(t, err)
+	must(t, standing.Store{Table: storage.Table{DB: r.Env.DynamoDB, Name: table}}.Record(ctx, ended, map[run.Dirspace]standing.Outputs{d: {}}, r.Clock.Now().Add(r.runs.Limits.Keep)))
 	begin(first, create(first, d, run.Dirspace{Dir: "b", Workspace: "default"}))
 	create(second, d)
 	changes := changeset.Store{DB: r.Env.DynamoDB, Objects: r.Env.S3, Table: table, Bucket: bucket, Keep: r.runs.Limits.Keep}

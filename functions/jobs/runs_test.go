@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
@@ -12,12 +13,14 @@ import (
 	"github.com/opsplane/opsplane/shared/run"
 	"github.com/opsplane/opsplane/shared/run/changeset"
 	"github.com/opsplane/opsplane/shared/run/runstore"
+	"github.com/opsplane/opsplane/shared/run/standing"
 	"github.com/opsplane/opsplane/shared/storage/table"
 	"github.com/opsplane/opsplane/shared/vcs"
 	"github.com/opsplane/opsplane/shared/vcs/repository"
 )
 
-// plan creates a run of a repository with a stored plan and a manifest in the bucket.
+// plan creates a run of a repository with a stored plan, a manifest in the bucket, and a
+// result that stands.
 func (r *rig) plan(t *testing.T, of vcs.Repository) run.ID {
 	t.Helper()
 	d, id := run.Dirspace{Dir: "a", Workspace: "default"}, run.NewID()
@@ -32,6 +35,11 @@ func (r *rig) plan(t *testing.T, of vcs.Repository) run.ID {
 		},
 		Token: runstore.Token{Hash: []byte("h"), Sealed: []byte("s")}, Manifest: runstore.Manifest{Object: name},
 	}, r.author())
+	if err == nil {
+		done := made.Run
+		done.Result = &run.Result{Outcomes: []run.Outcome{run.HasResult}}
+		err = standing.Store{Table: table.Table{DB: r.Env.DynamoDB, Name: r.Env.Table("RunsTable")}}.Record(t.Context(), done, nil, r.Clock.Now().Add(24*time.Hour))
+	}
 	if err == nil {
 		err = plansOver(r.Env).Put(t.Context(), made.Run.ID, d, []byte("a secret plan"), true, r.Clock.Now())
 	}

@@ -94,7 +94,8 @@ func Of(r *runindex.Run) Run {
 		if done || r.Shown() == run.Aborted {
 			row.Dirspaces[i].Success = new(outcome.Has(run.Succeeded))
 		}
-		if outcome.Has(run.HasResult) && r.Type.IsPlan() {
+		// Of a plan that failed before it was there, nobody knows what it would change.
+		if r.Type.IsPlan() && outcome.Has(run.HasResult) && outcome&(run.Succeeded|run.PlanStored|run.HasChanges) != 0 {
 			row.Dirspaces[i].HasChanges, row.Dirspaces[i].Destroys = new(outcome.Has(run.HasChanges)), new(outcome.Has(run.Destroys))
 		}
 	}
