@@ -15,6 +15,12 @@ func TestOperationsUseWhatTheDocumentSays(t *testing.T) {
 		"start of a refresh that is under way": counting("POST", githubRepos+"refresh", func(t *testing.T, r *rig) {
 			r.start(t, "POST", githubRepos+"refresh")
 		}),
+		"list of the tasks of an installation at GitHub": counting("GET", "/api/v1/github/installations/42/tasks", func(t *testing.T, r *rig) {
+			r.start(t, "POST", githubRepos+"refresh")
+		}),
+		"list of the tasks of an installation at GitLab": counting("GET", "/api/v1/gitlab/installations/77/tasks", func(t *testing.T, r *rig) {
+			r.start(t, "POST", gitlabRepos+"refresh")
+		}),
 		"deletion of a repository at GitHub": counting("DELETE", githubRepos+"7", nothing),
 		"deletion of a repository at GitLab": counting("DELETE", gitlabRepos+"7", nothing),
 	}, "Repositories")

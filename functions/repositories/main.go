@@ -15,6 +15,7 @@ import (
 	"github.com/opsplane/opsplane/shared/storage/awsclient"
 	"github.com/opsplane/opsplane/shared/telemetry"
 	"github.com/opsplane/opsplane/shared/vcs/hostclient"
+	"github.com/opsplane/opsplane/shared/vcs/installation"
 	"github.com/opsplane/opsplane/shared/vcs/repository"
 )
 
@@ -23,6 +24,7 @@ func main() {
 	db, operations := awsclient.DynamoDB(cfg), os.Getenv("OPERATIONS_TABLE")
 	r := &repositories{
 		users: &user.Store{DB: db, Table: operations}, tasks: task.Store{DB: db, Table: operations},
+		names: installation.Store{DB: db, Table: operations},
 		known: repository.Store{DB: db, Table: os.Getenv("VCS_TABLE")},
 		open:  opener(hostclient.FromEnv(cfg, db, sealed.NewBox(secret.New(cfg, os.Getenv("SERVER_SECRET"), time.Now).Keys), os.Getenv, time.Now)),
 	}

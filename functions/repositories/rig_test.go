@@ -23,6 +23,7 @@ import (
 	"github.com/opsplane/opsplane/shared/vcs/gitlabhost"
 	"github.com/opsplane/opsplane/shared/vcs/grouptoken"
 	"github.com/opsplane/opsplane/shared/vcs/hostclient"
+	"github.com/opsplane/opsplane/shared/vcs/installation"
 	"github.com/opsplane/opsplane/shared/vcs/pullrequest"
 	"github.com/opsplane/opsplane/shared/vcs/repository"
 )
@@ -81,8 +82,12 @@ func rigOn(t *testing.T, of *functiontest.Rig, db *dynamodb.Client) *rig {
 	}
 	r.Caller = &access.Caller{
 		Kind: access.KindAccessToken, User: u.ID, Key: uuid.NewString(), Expires: born.Unix() + 60,
-		Capabilities: access.Set{access.AccessTokenCreate},
+		Capabilities: access.Set{access.AccessTokenCreate, access.RunAdmin},
 		Memberships:  []vcs.Installation{{VCS: "github", ID: "42"}, {VCS: "gitlab", ID: "77"}},
+	}
+	acme := installation.Installation{VCS: vcs.GitHub, ID: "42", Name: "acme", CreatedAt: born}
+	if _, err := (installation.Store{DB: tests, Table: of.Env.Table("OperationsTable")}).Save(t.Context(), author(), acme); err != nil {
+		t.Fatal(err)
 	}
 	r.arrange(t)
 	return r
@@ -93,6 +98,7 @@ func (r *rig) over(db *dynamodb.Client, hosts *hostclient.Hosts) *repositories {
 	operations := r.Env.Table("OperationsTable")
 	return &repositories{
 		users: &user.Store{DB: db, Table: operations}, tasks: task.Store{DB: db, Table: operations},
+		names: installation.Store{DB: db, Table: operations},
 		known: repository.Store{DB: db, Table: r.Env.Table("VcsTable")}, open: opener(hosts),
 	}
 }

@@ -4,8 +4,10 @@ import (
 	"github.com/opsplane/opsplane/shared/api/access"
 	"github.com/opsplane/opsplane/shared/api/httpapi"
 	"github.com/opsplane/opsplane/shared/background/task"
+	"github.com/opsplane/opsplane/shared/background/task/taskview"
 	"github.com/opsplane/opsplane/shared/login/user"
 	"github.com/opsplane/opsplane/shared/vcs/hostclient"
+	"github.com/opsplane/opsplane/shared/vcs/installation"
 	"github.com/opsplane/opsplane/shared/vcs/repository"
 )
 
@@ -13,6 +15,7 @@ import (
 type repositories struct {
 	users *user.Store
 	tasks task.Store
+	names installation.Store
 	known repository.Store
 	open  hostclient.Opener[host]
 }
@@ -25,10 +28,15 @@ var (
 	deciding = access.Rule{Needs: []access.Capability{access.AccessTokenCreate}, Scope: access.ScopeInstallation}
 )
 
+// administrator may see all tasks of an installation. The host decides besides which
+// people may: see administers.
+var administrator = access.Rule{TokenNeeds: []access.Capability{access.RunAdmin}, Scope: access.ScopeInstallation}
+
 // routes lists the function's routes.
 func routes(r *repositories) []httpapi.Route {
 	return []httpapi.Route{
 		{Pattern: "POST /api/v1/{vcs}/installations/{installation_id}/repos/refresh", Rule: member, Endpoint: httpapi.JSON(httpapi.NoInput, r.refresh)},
 		{Pattern: "DELETE /api/v1/{vcs}/installations/{installation_id}/repos/{repo_id}", Rule: deciding, Endpoint: httpapi.JSON(decodeRepository, r.delete)},
+		{Pattern: "GET /api/v1/{vcs}/installations/{installation_id}/tasks", Rule: administrator, Input: taskview.Input, Endpoint: httpapi.JSON(taskview.Decode, r.listTasks)},
 	}
 }

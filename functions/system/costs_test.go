@@ -1,6 +1,7 @@
 package main
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/google/uuid"
@@ -14,14 +15,15 @@ import (
 
 func TestOperationsUseWhatTheDocumentSays(t *testing.T) {
 	costs.Check(t, function, map[string]costs.Scenario{
-		"root":                 asking("/"),
-		"health":               asking("/health"),
-		"health, by HEAD":      askingBy("HEAD", "/health"),
-		"server configuration": asking("/api/v1/server/config"),
-		"client id":            asking("/api/v1/github/client_id"),
-		"API document":         asking("/api/v1/openapi.json"),
-		"task":                 asking("/api/v1/tasks/"),
-		"abort of a task":      askingBy("POST", "/api/v1/tasks/"),
+		"root":                       asking("/"),
+		"health":                     asking("/health"),
+		"health, by HEAD":            askingBy("HEAD", "/health"),
+		"server configuration":       asking("/api/v1/server/config"),
+		"client id":                  asking("/api/v1/github/client_id"),
+		"API document":               asking("/api/v1/openapi.json"),
+		"task":                       asking("/api/v1/tasks/"),
+		"list of the caller's tasks": asking("/api/v1/tasks"),
+		"abort of a task":            askingBy("POST", "/api/v1/tasks/"),
 	}, "Server and tasks")
 }
 
@@ -36,15 +38,18 @@ func askingBy(method, path string) costs.Scenario {
 			tasks:  task.Store{DB: metered, Table: table}, ping: pinger(metered, table),
 		}))
 		path := path
-		if path == "/api/v1/tasks/" {
+		if strings.HasPrefix(path, "/api/v1/tasks") {
 			id := uuid.NewString()
 			author := change.Author{Principal: "ann", Request: uuid.NewString(), At: now}
 			made := task.Task{ID: id, Owner: "ann", Kind: task.RefreshRepositories, Name: "apply", Installation: vcs.Installation{VCS: "github", ID: "12345678"}}
 			if err := (task.Store{DB: env.DynamoDB, Table: table}).Create(t.Context(), author, made); err != nil {
 				t.Fatal(err)
 			}
-			if path += id; method == "POST" {
-				path += "/abort"
+			switch {
+			case method == "POST":
+				path += id + "/abort"
+			case path == "/api/v1/tasks/":
+				path += id
 			}
 		}
 		m.Start()

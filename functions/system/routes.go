@@ -6,6 +6,7 @@ import (
 	"github.com/opsplane/opsplane/shared/api/access"
 	"github.com/opsplane/opsplane/shared/api/httpapi"
 	"github.com/opsplane/opsplane/shared/background/task"
+	"github.com/opsplane/opsplane/shared/background/task/taskview"
 )
 
 // system is what the routes work with.
@@ -31,6 +32,7 @@ func routes(s system) []httpapi.Route {
 		{Pattern: "GET /{$}", Rule: public, Input: visited, Endpoint: httpapi.JSON(addressed, s.index)},
 		{Pattern: "GET /api/v1/server/config", Rule: public, Endpoint: httpapi.JSON(addressed, s.serverConfig)},
 		{Pattern: "GET /api/v1/github/client_id", Rule: public, Endpoint: httpapi.JSON(httpapi.NoInput, s.clientID)},
+		{Pattern: "GET /api/v1/tasks", Rule: access.Rule{}, Input: taskview.Input, Endpoint: httpapi.JSON(taskview.Decode, s.listTasks)},
 		{Pattern: "GET /api/v1/tasks/{id}", Rule: access.Rule{}, Endpoint: httpapi.JSON(taskID, s.task)},
 		{Pattern: "POST /api/v1/tasks/{id}/abort", Rule: access.Rule{}, Endpoint: httpapi.JSON(taskID, s.abortTask)},
 		{Pattern: "GET /health", Rule: public, Endpoint: httpapi.JSON(httpapi.NoInput, s.health)},

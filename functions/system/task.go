@@ -6,62 +6,45 @@ import (
 
 	"github.com/opsplane/opsplane/shared/api/fault"
 	"github.com/opsplane/opsplane/shared/api/httpapi"
-	"github.com/opsplane/opsplane/shared/api/timestamp"
+	"github.com/opsplane/opsplane/shared/api/paging"
 	"github.com/opsplane/opsplane/shared/background/task"
+	"github.com/opsplane/opsplane/shared/background/task/taskview"
 )
-
-// taskResponse is the JSON form of a task.
-type taskResponse struct {
-	ID        string     `json:"id"`
-	Name      string     `json:"name"`
-	State     task.State `json:"state"`
-	UpdatedAt string     `json:"updated_at"`
-	Progress  *progress  `json:"progress,omitempty"`
-	Problem   string     `json:"problem,omitempty"`
-}
-
-// progress is how much of a task is done.
-type progress struct {
-	Done  int64 `json:"done"`
-	Total int64 `json:"total,omitempty"`
-}
 
 func taskID(r *http.Request) (string, error) { return task.ParseID(r.PathValue("id")) }
 
 // task returns a task to its owner. For anybody else it returns that there is no
 // such task.
-func (s system) task(ctx context.Context, call httpapi.Call, id string) (taskResponse, error) {
+func (s system) task(ctx context.Context, call httpapi.Call, id string) (taskview.Task, error) {
 	t, err := s.tasks.Get(ctx, id, call.Now)
 	if err != nil {
-		return taskResponse{}, err
+		return taskview.Task{}, err
 	}
 	if !t.VisibleTo(call.Caller) {
-		return taskResponse{}, fault.ErrNotFound
+		return taskview.Task{}, fault.ErrNotFound
 	}
-	return shown(t), nil
+	return taskview.Of(t), nil
 }
 
 // abortTask ends a task of its owner, and returns it. A task that has ended is
 // returned as it is.
-func (s system) abortTask(ctx context.Context, call httpapi.Call, id string) (taskResponse, error) {
+func (s system) abortTask(ctx context.Context, call httpapi.Call, id string) (taskview.Task, error) {
 	t, err := s.tasks.Get(ctx, id, call.Now)
 	if err != nil {
-		return taskResponse{}, err
+		return taskview.Task{}, err
 	}
 	if !t.VisibleTo(call.Caller) {
-		return taskResponse{}, fault.ErrNotFound
+		return taskview.Task{}, fault.ErrNotFound
 	}
 	if t, err = s.tasks.Abort(ctx, call.Author(), id); err != nil {
-		return taskResponse{}, err
+		return taskview.Task{}, err
 	}
-	return shown(t), nil
+	return taskview.Of(t), nil
 }
 
-// shown returns the JSON form of a task.
-func shown(t task.Task) taskResponse {
-	response := taskResponse{ID: t.ID, Name: t.Name, State: t.State, UpdatedAt: timestamp.Format(t.UpdatedAt), Problem: t.Problem}
-	if t.Progress != (task.Progress{}) {
-		response.Progress = &progress{Done: t.Progress.Done, Total: t.Progress.Total}
-	}
-	return response
+// listTasks returns the tasks of the caller, the newest first. With a restricted
+// credential it returns those that the restriction admits.
+func (s system) listTasks(ctx context.Context, call httpapi.Call, page paging.Request) (paging.Results[taskview.Listed], error) {
+	visible := func(t task.Task) bool { return t.VisibleTo(call.Caller) }
+	return taskview.Page(ctx, s.tasks, task.OfUser(call.Caller.User), page, visible, call.Now)
 }

@@ -265,6 +265,10 @@ func (c *scene) rows() []hostedRow {
 	for _, person := range []string{developer, former, lapsed, other, stranger} {
 		tasks = cells(tasks, bearing(person, missing))
 	}
+	own := map[string]cell{}
+	for name := range tasks {
+		own[name] = ok
+	}
 	created := cell{status: http.StatusCreated}
 	var commands []hostedRow
 	for system, restricted := range map[string]string{"github": restrictedVCS, "gitlab": restrictedHere} {
@@ -299,6 +303,10 @@ func (c *scene) rows() []hostedRow {
 		{"POST " + ofInstallation + "/repos/refresh", c.of("github") + "/repos/refresh", "", atGithub},
 		{"DELETE " + ofInstallation + "/repos/{repo_id}", c.of("gitlab") + "/repos/{n}", "", rulers},
 		{"DELETE " + ofInstallation + "/repos/{repo_id}", c.of("github") + "/repos/{n}", "", cells(bearing(maintainer, ok), with(restrictedVCS, ok))},
+		{"GET " + ofInstallation + "/tasks", c.of("gitlab") + "/tasks", "", rulers},
+		// The operator gave the installation a name that is not the organisation's login.
+		{"GET " + ofInstallation + "/tasks", c.of("github") + "/tasks", "", nil},
+		{"GET /api/v1/tasks", "/api/v1/tasks", "", own},
 		{"GET /api/v1/tasks/{id}", "/api/v1/tasks/" + c.task, "", tasks},
 		{"POST /api/v1/tasks/{id}/abort", "/api/v1/tasks/" + c.task + "/abort", "", tasks},
 	}...)

@@ -79,6 +79,7 @@ var walk = withRunners(map[string]row{
 	"GET /api/v1/{vcs}/login":                                      {target: "/api/v1/gitlab/login", status: 303},
 	"GET /api/v1/{vcs}/callback":                                   {target: "/api/v1/gitlab/callback?code=x", status: 303},
 	"GET /api/github/v1/callback":                                  {target: "/api/github/v1/callback?code=x", status: 303},
+	"GET /api/v1/tasks":                                            {target: "/api/v1/tasks", passes: anyToken, status: 200},
 	"GET /api/v1/tasks/{id}":                                       {target: "/api/v1/tasks/5b0e7f7a-8b1c-4f57-9d0e-0f8e1a2b3c4d", passes: anyToken, status: 404},
 	"POST /api/v1/tasks/{id}/abort":                                {target: "/api/v1/tasks/5b0e7f7a-8b1c-4f57-9d0e-0f8e1a2b3c4d/abort", passes: anyToken, status: 404},
 	"GET /api/v1/audit":                                            {target: "/api/v1/audit?vcs=github&installation_id={id}", passes: without(members, memberSession, vouchedSession), status: 200},
@@ -140,6 +141,7 @@ var walk = withRunners(map[string]row{
 	"GET " + store + "/artifact/upload/{upload_id}":                            {target: "{in}/artifact/upload/{upload}", passes: writers, status: 200},
 	"DELETE " + store + "/artifact/upload/{upload_id}":                         {target: "{in}/artifact/upload/00000000000000000000000000000000", passes: writers, status: 404, good: Request{Target: "{in}/artifact/upload/{upload}"}},
 	"POST " + store + "/artifact/upload/{upload_id}/complete":                  {target: "{in}/artifact/upload/{upload}/complete", passes: writers, status: 400, good: Request{Target: "{in}/artifact/upload/{sent}/complete"}},
+	"GET " + ofInstallation + "/tasks":                                         {target: "{of}/tasks", passes: without(members, memberSession, vouchedSession), status: 200},
 })
 
 // withRunners adds the rows of the routes that runners call, for each host. Each route is for the

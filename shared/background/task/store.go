@@ -17,7 +17,8 @@ import (
 
 // Store keeps tasks in OperationsTable, one item each (pk TASK#<id>, sk TASK). Each
 // task that has not ended also has a reminder (pk the Queue of its kind, sk <when,
-// Unix milliseconds, 13 digits>#<id>).
+// Unix milliseconds, 13 digits>#<id>). Each task has an entry in each of its lists:
+// see List.
 type Store struct {
 	// DB is the table's client.
 	DB *dynamodb.Client
@@ -115,8 +116,8 @@ func (s Store) Create(ctx context.Context, author change.Author, t Task) error {
 	return nil
 }
 
-// Writes returns the two writes of Create, for a transaction that creates a task
-// together with what it is about.
+// Writes returns the writes of Create, at most four, for a transaction that creates a
+// task together with what it is about.
 func (s Store) Writes(author change.Author, t Task) []table.Write {
 	due := author.At
 	if t.NotBefore.After(due) {
@@ -139,7 +140,7 @@ func (s Store) writes(author change.Author, t Task, due time.Time) []table.Write
 	item[attrCreatedAt], item[attrUpdatedAt], item[attrTTL] = attr.Time(author.At), attr.Time(author.At), attr.Time(author.At.Add(Keep))
 	item[attrIdle] = attr.String(t.Kind.Queue().idle())
 	author.AddTo(item)
-	return s.queue().Add(item, t.ID, t.Kind.Queue().at(due), table.Absent("pk"))
+	return append(s.queue().Add(item, t.ID, t.Kind.Queue().at(due), table.Absent("pk")), s.enlist(t, author.At)...)
 }
 
 // Due returns the ids of the tasks of a queue that are due, at most limit of them.
