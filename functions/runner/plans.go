@@ -50,8 +50,7 @@ func decodePlan(r *http.Request) (plan, error) {
 	}
 	if len(p.bytes) > maxPlan {
 		return plan{}, fault.TooLargef("PLAN_TOO_LARGE", "the plan has %d bytes; a request carries at most %d. "+
-			"Let the operator set the parameter PlanUploads of the stack to on, and runners upload plans of any size; "+
-			"or set storage.plans to the method s3 in .terrateam/config.yml", len(p.bytes), maxPlan)
+			"Let the operator set the parameter PlanUploads of the stack to on, and runners upload plans of any size", len(p.bytes), maxPlan)
 	}
 	return p, nil
 }

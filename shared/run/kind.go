@@ -55,8 +55,8 @@ func (k Kind) valid() error {
 }
 
 // Origin names what runs of a repository came from. An unlock ends all runs of one
-// origin: those of a pull request, those of a branch, or those that look for drift.
-// Stored keys contain it.
+// origin: those of a pull request, or those that look for drift. No route unlocks the
+// runs of a branch. Stored keys contain the origin.
 type Origin string
 
 // OriginOfPullRequest returns the origin of the runs of a pull request.

@@ -47,7 +47,7 @@ type Initiation struct {
 //   - Another CI run gets nothing to do, and changes nothing.
 //   - If the CI job has another commit, the run is aborted. This is not decided for a
 //     run that is Running: nobody can end the work of another CI run by knowing the
-//     id.
+//     work token.
 //   - A run that nobody has claimed gives no work: somebody started its CI job by
 //     hand, before its turn.
 //   - A run that an unlock has ended is aborted.
