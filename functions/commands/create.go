@@ -57,16 +57,29 @@ func (c *commands) create(ctx context.Context, call httpapi.Call, at site, q cre
 		return started{}, err
 	}
 	if !there {
-		spec, err := c.spec(ctx, call, at, q.Start)
-		if err != nil {
-			return started{}, err
-		}
-		if found, err = c.store(ctx, call, spec, key); err != nil {
+		if found, err = c.begin(ctx, call, at, q.Start, key); err != nil {
 			return started{}, err
 		}
 	}
 	shown, err := c.shown(ctx, found.Run)
 	return started{shown}, err
+}
+
+// begin creates a run. If it is refused because of a run that a request with the same
+// idempotency key has created meanwhile, it returns that run.
+func (c *commands) begin(ctx context.Context, call httpapi.Call, at site, s command.Start, key runstore.Idempotency) (runstore.Created, error) {
+	spec, err := c.spec(ctx, call, at, s)
+	var made runstore.Created
+	if err == nil {
+		made, err = c.store(ctx, call, spec, key)
+	}
+	if err == nil {
+		return made, nil
+	}
+	if found, there, reading := c.history.runs.Earlier(ctx, key, call.Now); reading == nil && there {
+		return found, nil
+	}
+	return runstore.Created{}, err
 }
 
 // spec returns the run that a request asks for, at the head of its target. It refuses a

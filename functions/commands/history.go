@@ -10,6 +10,7 @@ import (
 	"github.com/opsplane/opsplane/shared/run/planstore"
 	"github.com/opsplane/opsplane/shared/run/runindex"
 	"github.com/opsplane/opsplane/shared/run/runstore"
+	"github.com/opsplane/opsplane/shared/run/standing"
 	"github.com/opsplane/opsplane/shared/vcs"
 )
 
@@ -18,6 +19,8 @@ type history struct {
 	runs  runstore.Store
 	index runindex.Index
 	plans planstore.Store
+	// standing has the newest apply of each dirspace.
+	standing standing.Store
 }
 
 var _ command.History = history{}
@@ -49,7 +52,8 @@ func (h history) Applies(ctx context.Context, of vcs.Repository) ([]command.Appl
 	}
 	var list []command.Applying
 	for _, a := range active {
-		if !a.Type.IsApply() || !a.State.Active() {
+		// Of an apply that was aborted, the CI run says whether its runner had begun.
+		if !a.Type.IsApply() || a.State == run.Aborted && a.CIRun == "" {
 			continue
 		}
 		if len(a.Dirspaces) != a.DirspaceCount {
@@ -57,9 +61,14 @@ func (h history) Applies(ctx context.Context, of vcs.Repository) ([]command.Appl
 				return nil, err
 			}
 		}
-		list = append(list, command.Applying{ID: a.ID, Origin: a.Origin, Dirspaces: a.Dirspaces})
+		list = append(list, command.Applying{ID: a.ID, Seq: a.Seq, Origin: a.Origin, Ended: a.State.Ended(), Dirspaces: a.Dirspaces})
 	}
 	return list, nil
+}
+
+// Recorded implements command.History.
+func (h history) Recorded(ctx context.Context, of vcs.Repository, list []run.Dirspace) (map[run.Dirspace]int64, error) {
+	return h.standing.Applied(ctx, of, list)
 }
 
 // Stored implements command.History.

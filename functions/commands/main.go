@@ -16,6 +16,7 @@ import (
 	"github.com/opsplane/opsplane/shared/run/planstore"
 	"github.com/opsplane/opsplane/shared/run/runindex"
 	"github.com/opsplane/opsplane/shared/run/runstore"
+	"github.com/opsplane/opsplane/shared/run/standing"
 	"github.com/opsplane/opsplane/shared/storage/awsclient"
 	"github.com/opsplane/opsplane/shared/storage/s3client"
 	"github.com/opsplane/opsplane/shared/storage/table"
@@ -33,7 +34,7 @@ func main() {
 	}
 	box := sealed.NewBox(secret.New(cfg, os.Getenv("SERVER_SECRET"), time.Now).Keys)
 	store := runstore.Store{DB: db, Table: name, Limits: limits}
-	of := history{store, runindex.New(table.Table{DB: db, Name: name}, store), planstore.Store{DB: db, Objects: objects, Table: name, Bucket: bucket}}
+	of := history{store, runindex.New(table.Table{DB: db, Name: name}, store), planstore.Store{DB: db, Objects: objects, Table: name, Bucket: bucket}, standing.Store{Table: table.Table{DB: db, Name: name}}}
 	c := &commands{
 		users: &user.Store{DB: db, Table: os.Getenv("OPERATIONS_TABLE")}, known: repository.Store{DB: db, Table: os.Getenv("VCS_TABLE")},
 		history: of, rules: command.PlanFirst{History: of}, documents: documents{objects, bucket}, box: box,

@@ -25,6 +25,7 @@ import (
 	"github.com/opsplane/opsplane/shared/run/runindex"
 	"github.com/opsplane/opsplane/shared/run/runstore"
 	"github.com/opsplane/opsplane/shared/run/runview"
+	"github.com/opsplane/opsplane/shared/run/standing"
 	"github.com/opsplane/opsplane/shared/storage/table"
 	"github.com/opsplane/opsplane/shared/vcs"
 	"github.com/opsplane/opsplane/shared/vcs/githubhost"
@@ -101,7 +102,7 @@ func rigOn(t *testing.T, of *functiontest.Rig, env *storagetest.Env) *rig {
 func historyOver(env *storagetest.Env) history {
 	name := env.Table("RunsTable")
 	store := runstore.Store{DB: env.DynamoDB, Table: name, Limits: runstore.Limits{Keep: 400 * 24 * time.Hour, Start: 15 * time.Minute, Report: 24 * time.Hour}}
-	return history{store, runindex.New(table.Table{DB: env.DynamoDB, Name: name}, store), planstore.Store{DB: env.DynamoDB, Objects: env.S3, Table: name, Bucket: env.Bucket("RunsBucket"), Keep: 14 * 24 * time.Hour}}
+	return history{store, runindex.New(table.Table{DB: env.DynamoDB, Name: name}, store), planstore.Store{DB: env.DynamoDB, Objects: env.S3, Table: name, Bucket: env.Bucket("RunsBucket"), Keep: 14 * 24 * time.Hour}, standing.Store{Table: table.Table{DB: env.DynamoDB, Name: name}}}
 }
 
 // over returns the function over an environment.

@@ -53,8 +53,7 @@ func (d *dispatcher) handle(ctx context.Context, event json.RawMessage) (any, er
 	}
 	ctx, cancel := frame.KeepBack(ctx, reserve)
 	defer cancel()
-	own := d.dispatch
-	own.Request, own.Tally = cmp.Or(telemetry.Invocation(ctx), uuid.NewString()), &dispatch.Tally{}
+	own := d.dispatch.Begin(cmp.Or(telemetry.Invocation(ctx), uuid.NewString()))
 	if len(records) == 0 {
 		err := own.Sweep(ctx)
 		d.report(ctx, own, err)

@@ -114,7 +114,7 @@ func TestWorkspacesAreFilteredAndPagedBothWays(t *testing.T) {
 }
 
 // send stores the steps of a run as its result, and completes the run.
-func (r *rig) send(t *testing.T, id run.ID, steps []string) {
+func (r *rig) send(t testing.TB, id run.ID, steps []string) {
 	t.Helper()
 	found, err := result.Decode([]byte(`{"version":2,"steps":[` + strings.Join(steps, ",") + `]}`))
 	if err != nil {

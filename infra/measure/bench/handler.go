@@ -38,6 +38,15 @@ func NewHandler(handler any, want, file string, replace ...string) (*Handler, er
 	return &Handler{lambda.NewHandler(handler), compact.Bytes(), []byte(want)}, nil
 }
 
+// NewEventHandler is like NewHandler, with an event instead of its file.
+func NewEventHandler(handler any, want string, event any) (*Handler, error) {
+	text, err := json.Marshal(event)
+	if err != nil {
+		return nil, fmt.Errorf("encode event: %w", err)
+	}
+	return &Handler{lambda.NewHandler(handler), text, []byte(want)}, nil
+}
+
 // OK is a part of the response to a successful request.
 const OK = `"statusCode":200`
 

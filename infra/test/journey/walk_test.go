@@ -37,6 +37,8 @@ var (
 	members = without(both, runToken, applyToken)
 	// Tokens need the capability for runs, sessions of members need none.
 	runReaders = members
+	// A token that names no installation needs the capability, and lists what it reaches.
+	tokensOfRuns = []string{rightToken, restrictedToken, otherInstallation, otherVCS, otherVCSMember, outsider}
 	// A token or session of a member reaches the installation, whatever its capabilities are.
 	reaching = []string{rightToken, restrictedToken, weakToken, readToken, writeToken, memberSession, vouchedSession}
 )
@@ -96,46 +98,48 @@ var walk = withRunners(map[string]row{
 	"GET " + ofInstallation + "/work-manifests/{work_manifest_id}/outputs":            {target: "{of}/work-manifests/{run}/outputs", passes: runReaders, status: 200},
 	"GET " + ofInstallation + "/work-manifests/{work_manifest_id}/outputs/{idx}/text": {target: "{of}/work-manifests/{run}/outputs/0/text", passes: runReaders, status: 404, good: Request{Target: "{of}/work-manifests/{done}/outputs/0/text"}},
 	"GET " + ofInstallation + "/work-manifests/{work_manifest_id}/text":               {target: "{of}/work-manifests/{run}/text", passes: runReaders, status: 404, good: Request{Target: "{of}/work-manifests/{done}/text"}},
-	"POST " + ofInstallation + "/repos/{repo_id}/work-manifests":                      {target: "{of}/repos/9/work-manifests", body: planOfNet, passes: members, status: 400},
-	"POST " + ofInstallation + "/work-manifests/{work_manifest_id}/rerun":             {target: "{of}/work-manifests/{run}/rerun", passes: members, status: 400},
-	"POST " + ofInstallation + "/work-manifests/{work_manifest_id}/abort":             {target: "{of}/work-manifests/{run}/abort", passes: members, status: 400},
-	"POST " + ofInstallation + "/repos/{repo_id}/prs/{pull_request_id}/unlock":        {target: "{of}/repos/9/prs/17/unlock", passes: members, status: 400},
-	"POST " + ofInstallation + "/repos/{repo_id}/drift/unlock":                        {target: "{of}/repos/9/drift/unlock", passes: members, status: 400},
-	"GET " + ofInstallation + "/pull-requests":                                        {target: "{of}/pull-requests", passes: reaching, status: 200},
-	"GET /api/v1/{vcs}/groups":                                                        {target: "/api/v1/gitlab/groups", passes: nobody, status: 0},
-	"GET /api/v1/{vcs}/groups/{id}/is-member":                                         {target: "/api/v1/gitlab/groups/{id}/is-member", passes: without(anyGitlabToken, outsider, memberSession, vouchedSession, formerSession, lapsedSession, outsiderSession), status: 200},
-	"GET /api/v1/{vcs}/whoareyou":                                                     {target: "/api/v1/gitlab/whoareyou", passes: anyGitlabToken, status: 404},
-	"GET " + ofInstallation + "/webhook":                                              {target: "/api/v1/gitlab/installations/5/webhook", passes: nobody, status: 0},
-	"PUT " + ofInstallation + "/access-token":                                         {target: "/api/v1/gitlab/installations/5/access-token", body: `{"access_token":"x"}`, passes: nobody, status: 0},
-	"POST " + ofInstallation + "/repos/refresh":                                       {target: "{of}/repos/refresh", passes: reaching, status: 200},
-	"DELETE " + ofInstallation + "/repos/{repo_id}":                                   {target: "{of}/repos/7", passes: members, status: 400},
-	"POST /api/github/v1/events":                                                      {target: "/api/github/v1/events", body: "{}", status: 403},
-	"POST /api/v1/{vcs}/events":                                                       {target: "/api/v1/gitlab/events", body: "{}", status: 403},
-	"GET " + store + "/key/{key+}":                                                    {target: "{in}/key/walk", passes: readers, status: 200},
-	"GET " + store + "/key":                                                           {target: "{in}/key", passes: readers, status: 200},
-	"PUT " + store + "/key/{key+}":                                                    {target: "{in}/key/set-{who}", body: `{"data":1}`, passes: writers, status: 200},
-	"PUT " + store + "/key":                                                           {target: "{in}/key", body: `{"data":1,"idx":7}`, passes: writers, status: 200},
-	"DELETE " + store + "/key/{key+}":                                                 {target: "{in}/key/walk?idx=9", passes: both, status: 200},
-	"DELETE " + store + "/key":                                                        {target: "{in}/key?idx=9", passes: both, status: 200},
-	"PUT " + store + "/cas/key/{key+}":                                                {target: "{in}/cas/key/cas-{who}", body: `{"data":1}`, passes: both, status: 200},
-	"PUT " + store + "/cas/key":                                                       {target: "{in}/cas/key", body: `{"data":1,"idx":8}`, passes: both, status: 400, good: Request{Target: "{in}/cas/key", Body: `{"data":1,"idx":10}`}},
-	"GET " + store + "/count/key/{key+}":                                              {target: "{in}/count/key/walk", passes: readers, status: 200},
-	"GET " + store + "/count/key":                                                     {target: "{in}/count/key", passes: readers, status: 200},
-	"GET " + store + "/size/key/{key+}":                                               {target: "{in}/size/key/walk", passes: readers, status: 200},
-	"GET " + store + "/size/key":                                                      {target: "{in}/size/key", passes: readers, status: 200},
-	"GET " + store + "/iter/{key+}":                                                   {target: "{in}/iter/walk", passes: readers, status: 200},
-	"GET " + store + "/iter":                                                          {target: "{in}/iter", passes: readers, status: 200},
-	"POST " + store + "/commit":                                                       {target: "{in}/commit", body: `{"keys":[{"key":"draft"}]}`, passes: writers, status: 200},
-	"POST " + store + "/read":                                                         {target: "{in}/read", body: `{"get":{"key":"walk"}}`, passes: readers, status: 200},
-	"POST " + store + "/write":                                                        {target: "{in}/write", body: `{"set":{"key":"written","data":1}}`, passes: writers, status: 200},
-	"POST " + store + "/artifact/key/{key+}":                                          {target: "{in}/artifact/key/file", body: announcement, passes: writers, status: 201},
-	"POST " + store + "/artifact/key":                                                 {target: "{in}/artifact/key", body: announcement, passes: writers, status: 201},
-	"GET " + store + "/artifact/key/{key+}":                                           {target: "{in}/artifact/key/file", passes: readers, status: 302},
-	"GET " + store + "/artifact/key":                                                  {target: "{in}/artifact/key", passes: readers, status: 400, good: Request{Target: "{in}/artifact/key?idx=11"}},
-	"GET " + store + "/artifact/upload":                                               {target: "{in}/artifact/upload", passes: writers, status: 200},
-	"GET " + store + "/artifact/upload/{upload_id}":                                   {target: "{in}/artifact/upload/{upload}", passes: writers, status: 200},
-	"DELETE " + store + "/artifact/upload/{upload_id}":                                {target: "{in}/artifact/upload/00000000000000000000000000000000", passes: writers, status: 404, good: Request{Target: "{in}/artifact/upload/{upload}"}},
-	"POST " + store + "/artifact/upload/{upload_id}/complete":                         {target: "{in}/artifact/upload/{upload}/complete", passes: writers, status: 400, good: Request{Target: "{in}/artifact/upload/{sent}/complete"}},
+	"GET /api/v1/admin/drifts": {target: "/api/v1/admin/drifts", passes: tokensOfRuns, status: 200},
+	"GET " + ofInstallation + "/repos/{repo_id}/prs/{pull_request_id}/stacks":  {target: "{of}/repos/9/prs/17/stacks", passes: runReaders, status: 200},
+	"POST " + ofInstallation + "/repos/{repo_id}/work-manifests":               {target: "{of}/repos/9/work-manifests", body: planOfNet, passes: members, status: 400},
+	"POST " + ofInstallation + "/work-manifests/{work_manifest_id}/rerun":      {target: "{of}/work-manifests/{run}/rerun", passes: members, status: 400},
+	"POST " + ofInstallation + "/work-manifests/{work_manifest_id}/abort":      {target: "{of}/work-manifests/{run}/abort", passes: members, status: 400},
+	"POST " + ofInstallation + "/repos/{repo_id}/prs/{pull_request_id}/unlock": {target: "{of}/repos/9/prs/17/unlock", passes: members, status: 400},
+	"POST " + ofInstallation + "/repos/{repo_id}/drift/unlock":                 {target: "{of}/repos/9/drift/unlock", passes: members, status: 400},
+	"GET " + ofInstallation + "/pull-requests":                                 {target: "{of}/pull-requests", passes: reaching, status: 200},
+	"GET /api/v1/{vcs}/groups":                                                 {target: "/api/v1/gitlab/groups", passes: nobody, status: 0},
+	"GET /api/v1/{vcs}/groups/{id}/is-member":                                  {target: "/api/v1/gitlab/groups/{id}/is-member", passes: without(anyGitlabToken, outsider, memberSession, vouchedSession, formerSession, lapsedSession, outsiderSession), status: 200},
+	"GET /api/v1/{vcs}/whoareyou":                                              {target: "/api/v1/gitlab/whoareyou", passes: anyGitlabToken, status: 404},
+	"GET " + ofInstallation + "/webhook":                                       {target: "/api/v1/gitlab/installations/5/webhook", passes: nobody, status: 0},
+	"PUT " + ofInstallation + "/access-token":                                  {target: "/api/v1/gitlab/installations/5/access-token", body: `{"access_token":"x"}`, passes: nobody, status: 0},
+	"POST " + ofInstallation + "/repos/refresh":                                {target: "{of}/repos/refresh", passes: reaching, status: 200},
+	"DELETE " + ofInstallation + "/repos/{repo_id}":                            {target: "{of}/repos/7", passes: members, status: 400},
+	"POST /api/github/v1/events":                                               {target: "/api/github/v1/events", body: "{}", status: 403},
+	"POST /api/v1/{vcs}/events":                                                {target: "/api/v1/gitlab/events", body: "{}", status: 403},
+	"GET " + store + "/key/{key+}":                                             {target: "{in}/key/walk", passes: readers, status: 200},
+	"GET " + store + "/key":                                                    {target: "{in}/key", passes: readers, status: 200},
+	"PUT " + store + "/key/{key+}":                                             {target: "{in}/key/set-{who}", body: `{"data":1}`, passes: writers, status: 200},
+	"PUT " + store + "/key":                                                    {target: "{in}/key", body: `{"data":1,"idx":7}`, passes: writers, status: 200},
+	"DELETE " + store + "/key/{key+}":                                          {target: "{in}/key/walk?idx=9", passes: both, status: 200},
+	"DELETE " + store + "/key":                                                 {target: "{in}/key?idx=9", passes: both, status: 200},
+	"PUT " + store + "/cas/key/{key+}":                                         {target: "{in}/cas/key/cas-{who}", body: `{"data":1}`, passes: both, status: 200},
+	"PUT " + store + "/cas/key":                                                {target: "{in}/cas/key", body: `{"data":1,"idx":8}`, passes: both, status: 400, good: Request{Target: "{in}/cas/key", Body: `{"data":1,"idx":10}`}},
+	"GET " + store + "/count/key/{key+}":                                       {target: "{in}/count/key/walk", passes: readers, status: 200},
+	"GET " + store + "/count/key":                                              {target: "{in}/count/key", passes: readers, status: 200},
+	"GET " + store + "/size/key/{key+}":                                        {target: "{in}/size/key/walk", passes: readers, status: 200},
+	"GET " + store + "/size/key":                                               {target: "{in}/size/key", passes: readers, status: 200},
+	"GET " + store + "/iter/{key+}":                                            {target: "{in}/iter/walk", passes: readers, status: 200},
+	"GET " + store + "/iter":                                                   {target: "{in}/iter", passes: readers, status: 200},
+	"POST " + store + "/commit":                                                {target: "{in}/commit", body: `{"keys":[{"key":"draft"}]}`, passes: writers, status: 200},
+	"POST " + store + "/read":                                                  {target: "{in}/read", body: `{"get":{"key":"walk"}}`, passes: readers, status: 200},
+	"POST " + store + "/write":                                                 {target: "{in}/write", body: `{"set":{"key":"written","data":1}}`, passes: writers, status: 200},
+	"POST " + store + "/artifact/key/{key+}":                                   {target: "{in}/artifact/key/file", body: announcement, passes: writers, status: 201},
+	"POST " + store + "/artifact/key":                                          {target: "{in}/artifact/key", body: announcement, passes: writers, status: 201},
+	"GET " + store + "/artifact/key/{key+}":                                    {target: "{in}/artifact/key/file", passes: readers, status: 302},
+	"GET " + store + "/artifact/key":                                           {target: "{in}/artifact/key", passes: readers, status: 400, good: Request{Target: "{in}/artifact/key?idx=11"}},
+	"GET " + store + "/artifact/upload":                                        {target: "{in}/artifact/upload", passes: writers, status: 200},
+	"GET " + store + "/artifact/upload/{upload_id}":                            {target: "{in}/artifact/upload/{upload}", passes: writers, status: 200},
+	"DELETE " + store + "/artifact/upload/{upload_id}":                         {target: "{in}/artifact/upload/00000000000000000000000000000000", passes: writers, status: 404, good: Request{Target: "{in}/artifact/upload/{upload}"}},
+	"POST " + store + "/artifact/upload/{upload_id}/complete":                  {target: "{in}/artifact/upload/{upload}/complete", passes: writers, status: 400, good: Request{Target: "{in}/artifact/upload/{sent}/complete"}},
 })
 
 // withRunners adds the rows of the routes that runners call, for each host. Each route is for the
@@ -174,8 +178,8 @@ const planOfNet = `{"run_type":"plan","branch":"main","dirspaces":[{"dir":"net"}
 // announcement is the body of a request that announces an upload.
 var announcement = Announcement([]byte("walk"), "")
 
-// fill writes what the rows read: the key walk and the empty key with idx 0, a draft and two
-// files. It also writes idx 8, so that an insert fails because of its form and not for
+// fill writes what the rows read: the key walk and the empty key with idx 0, a draft, two files
+// and the change set of a pull request. It also writes idx 8, so that an insert fails because of its form and not for
 // authority. It returns the ids of an upload that nobody sends, and of one that is sent.
 func fill(t *testing.T, c *Client, in Installation) (upload, sent string) {
 	t.Helper()
@@ -186,6 +190,7 @@ func fill(t *testing.T, c *Client, in Installation) (upload, sent string) {
 	written(t, c.Do(t, "PUT", in.Path("key", "draft"), `{"data":1,"committed":false}`))
 	c.Store(t, in, "file", []byte("walk"), "")
 	c.Store(t, in, "", []byte("walk"), `,"idx":11`)
+	c.stack.ChangeSet(t, in, "9", 17)
 	whole := c.Announce(t, in, "sent", announcement)
 	whole.send(t, []byte("walk"))
 	return c.Announce(t, in, "unsent", announcement).ID, whole.ID

@@ -22,25 +22,33 @@ type History interface {
 	// Void returns the last Seq that an unlock has made void, for runs of the same
 	// origin. It is 0 if there was no unlock.
 	Void(ctx context.Context, like run.Spec) (int64, error)
-	// Applies returns the applies of a repository that are queued or running, with
-	// their dirspaces.
+	// Applies returns the applies of a repository that are queued or running, and those
+	// that have ended and are not Recorded yet, with their dirspaces. An apply that ended
+	// before its runner had begun is not among them.
 	Applies(ctx context.Context, of vcs.Repository) ([]Applying, error)
+	// Recorded returns the Seq of the newest recorded apply of each of some dirspaces,
+	// whatever came of it. It is to be read after Applies, so that no apply is missed.
+	Recorded(ctx context.Context, of vcs.Repository, list []run.Dirspace) (map[run.Dirspace]int64, error)
 	// Stored returns the digests of the plans that a run has stored and that have not
 	// expired.
 	Stored(ctx context.Context, plan run.ID, now time.Time) (map[run.Dirspace]string, error)
 }
 
-// Applying is an apply that is queued or running.
+// Applying is an apply that is queued or running, or that has just ended.
 type Applying struct {
 	ID        run.ID
+	Seq       int64
 	Origin    run.Origin
+	Ended     bool
 	Dirspaces []run.Dirspace
 }
 
 // PlanFirst are rules by which an apply needs a successful plan. For each of its
 // dirspaces, the newest completed plan of the same pull request, or of the same kind
 // and branch, at the same commit decides. The plan must be there: an apply uses it
-// up, and an unlock makes it void. A plan needs nothing.
+// up, and an unlock makes it void. No apply of the dirspace, of whatever origin, may
+// have come after it: the plan does not show what that apply has changed. A plan needs
+// nothing.
 type PlanFirst struct{ History History }
 
 var _ Rules = PlanFirst{}
@@ -50,27 +58,31 @@ func (p PlanFirst) Admit(ctx context.Context, s run.Spec, now time.Time) ([]Use,
 	if !s.Type.IsApply() {
 		return nil, nil
 	}
-	if err := p.free(ctx, s); err != nil {
+	applies, err := p.History.Applies(ctx, s.Repository)
+	if err != nil {
+		return nil, err
+	}
+	if err := free(applies, s); err != nil {
+		return nil, err
+	}
+	applied, err := p.applied(ctx, applies, s)
+	if err != nil {
 		return nil, err
 	}
 	found, err := p.deciding(ctx, s)
 	if err != nil {
 		return nil, err
 	}
-	return p.uses(ctx, s, found, now)
+	return p.uses(ctx, s, found, applied, now)
 }
 
 // free refuses an apply while another one of the same origin has one of its
 // dirspaces: it would use the same plan. Applies of other origins wait for each
 // other in the queue.
-func (p PlanFirst) free(ctx context.Context, s run.Spec) error {
-	applies, err := p.History.Applies(ctx, s.Repository)
-	if err != nil {
-		return err
-	}
+func free(applies []Applying, s run.Spec) error {
 	wanted := setOf(s.Dirspaces)
 	for _, a := range applies {
-		if a.Origin != s.Origin() {
+		if a.Ended || a.Origin != s.Origin() {
 			continue
 		}
 		if i := slices.IndexFunc(a.Dirspaces, wanted.has); i >= 0 {
@@ -78,6 +90,23 @@ func (p PlanFirst) free(ctx context.Context, s run.Spec) error {
 		}
 	}
 	return nil
+}
+
+// applied returns the Seq of the newest apply of each dirspace that has ended.
+func (p PlanFirst) applied(ctx context.Context, applies []Applying, s run.Spec) (map[run.Dirspace]int64, error) {
+	newest, err := p.History.Recorded(ctx, s.Repository, s.Dirspaces)
+	if err != nil {
+		return nil, err
+	}
+	for _, a := range applies {
+		if !a.Ended {
+			continue
+		}
+		for _, d := range a.Dirspaces {
+			newest[d] = max(newest[d], a.Seq)
+		}
+	}
+	return newest, nil
 }
 
 // skew is how far the clocks of the servers that make runs may differ. The order of
@@ -122,7 +151,7 @@ func (p PlanFirst) deciding(ctx context.Context, s run.Spec) (map[run.Dirspace]d
 }
 
 // uses returns the plans that the apply uses, or says what is missing.
-func (p PlanFirst) uses(ctx context.Context, s run.Spec, found map[run.Dirspace]decision, now time.Time) ([]Use, error) {
+func (p PlanFirst) uses(ctx context.Context, s run.Spec, found map[run.Dirspace]decision, applied map[run.Dirspace]int64, now time.Time) ([]Use, error) {
 	var unplanned, failed, used []run.Dirspace
 	stored := map[run.ID]map[run.Dirspace]string{}
 	var uses []Use
@@ -134,6 +163,9 @@ func (p PlanFirst) uses(ctx context.Context, s run.Spec, found map[run.Dirspace]
 			continue
 		case !by.outcome.Has(run.HasResult | run.Succeeded):
 			failed = append(failed, d)
+			continue
+		case applied[d] > by.plan.Seq:
+			used = append(used, d)
 			continue
 		}
 		if _, read := stored[by.plan.ID]; !read {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"iter"
+	"maps"
 	"slices"
 	"testing"
 	"time"
@@ -23,7 +24,9 @@ type past struct {
 	plans   []run.Run
 	void    int64
 	applies []command.Applying
-	gone    map[run.ID]bool // plans that are not stored any more
+	// recorded are the Seqs of the newest applies.
+	recorded map[run.Dirspace]int64
+	gone     map[run.ID]bool // plans that are not stored any more
 }
 
 func (p past) Plans(context.Context, run.Spec) iter.Seq2[run.Run, error] {
@@ -42,6 +45,12 @@ func (p past) Dirspaces(_ context.Context, r run.Run) ([]run.Dirspace, error) {
 	return r.Dirspaces, nil
 }
 func (p past) Void(context.Context, run.Spec) (int64, error) { return p.void, nil }
+
+func (p past) Recorded(context.Context, vcs.Repository, []run.Dirspace) (map[run.Dirspace]int64, error) {
+	found := map[run.Dirspace]int64{}
+	maps.Copy(found, p.recorded)
+	return found, nil
+}
 
 func (p past) Applies(context.Context, vcs.Repository) ([]command.Applying, error) {
 	return p.applies, nil
@@ -113,6 +122,9 @@ func TestApplyNeedsTheNewestPlanOfEachDirspace(t *testing.T) {
 		"after the unlock":               {past{plans: []run.Run{plan(2, good, "a", "b")}, void: 1}, ""},
 		"used":                           {past{plans: []run.Run{used}, gone: map[run.ID]bool{used.ID: true}}, "PLAN_GONE"},
 		"an apply of one is under way":   {past{plans: []run.Run{plan(1, good, "a", "b")}, applies: []command.Applying{{ID: "x", Origin: "17", Dirspaces: dirs("b")}}}, "APPLY_UNDER_WAY"},
+		"an apply came after the plan":   {past{plans: []run.Run{plan(1, good, "a", "b")}, recorded: map[run.Dirspace]int64{dirs("b")[0]: 2}}, "PLAN_GONE"},
+		"an apply came before the plan":  {past{plans: []run.Run{plan(3, good, "a", "b")}, recorded: map[run.Dirspace]int64{dirs("b")[0]: 2}}, ""},
+		"an apply has just ended":        {past{plans: []run.Run{plan(1, good, "a", "b")}, applies: []command.Applying{{ID: "x", Seq: 2, Origin: "18", Ended: true, Dirspaces: dirs("b")}}}, "PLAN_GONE"},
 		"an apply of another is":         {past{plans: []run.Run{plan(1, good, "a", "b")}, applies: []command.Applying{{ID: "x", Origin: "17", Dirspaces: dirs("c")}}}, ""},
 		"one of another pull request is": {past{plans: []run.Run{plan(1, good, "a", "b")}, applies: []command.Applying{{ID: "x", Origin: "18", Dirspaces: dirs("b")}}}, ""},
 	} {

@@ -7,10 +7,11 @@ import (
 
 	"github.com/opsplane/opsplane/shared/run"
 	"github.com/opsplane/opsplane/shared/vcs"
+	"github.com/opsplane/opsplane/shared/vcs/vcshost"
 )
 
-// away are the installations whose host did not respond in time during a sweep. It may be
-// nil: then none is.
+// away are the installations whose host did not work during an invocation: it did not
+// respond, failed, or takes no more requests. It may be nil: then none is.
 type away struct {
 	mu   sync.Mutex
 	list map[vcs.Installation]bool
@@ -37,8 +38,8 @@ func (a *away) has(i vcs.Installation) bool {
 	return a.list[i]
 }
 
-// errAway says that the host was not asked, because it did not respond in time before.
-var errAway = errors.New("the host did not respond in time to an earlier request of this sweep")
+// errAway says that the host was not asked, because an earlier request failed.
+var errAway = errors.New("an earlier request to the host has failed: the next invocation asks again")
 
 // ask sends a request about a run to its host. It gives the host callTime.
 func (d Dispatcher) ask(ctx context.Context, r run.Run, send func(context.Context, Host) error) error {
@@ -52,13 +53,17 @@ func (d Dispatcher) ask(ctx context.Context, r run.Run, send func(context.Contex
 	if err == nil {
 		err = send(own, client)
 	}
-	d.overdue(own, of, err)
+	d.noticed(of, err)
 	return err
 }
 
-// overdue remembers an installation whose host did not respond in time.
-func (d Dispatcher) overdue(own context.Context, of vcs.Installation, err error) {
-	if err != nil && (own.Err() != nil || errors.Is(err, context.DeadlineExceeded)) {
+// noticed remembers an installation whose host does not work now. A refusal that is about
+// one run only says nothing about the others.
+func (d Dispatcher) noticed(of vcs.Installation, err error) {
+	if err == nil || errors.Is(err, vcshost.ErrGone) {
+		return
+	}
+	if problem, known := vcshost.Explain(of.VCS, err); !known || !problem.Permanent {
 		d.away.add(of)
 	}
 }

@@ -92,6 +92,12 @@ const (
 	startTime = callTime + 5*time.Second
 )
 
+// Begin returns the dispatcher of one invocation. request is the id of the invocation.
+func (d Dispatcher) Begin(request string) Dispatcher {
+	d.Request, d.Tally, d.away = request, &Tally{}, &away{}
+	return d
+}
+
 // author returns the author of a change that is made now.
 func (d Dispatcher) author() change.Author {
 	return change.Author{Principal: Principal, Request: d.Request, At: d.Now()}
@@ -161,7 +167,9 @@ func (d Dispatcher) call(ctx context.Context, client Host, r run.Run, in vcshost
 	own, cancel := context.WithTimeout(ctx, callTime)
 	defer cancel()
 	started, err := client.StartCI(own, described(r), in)
-	d.overdue(own, r.Repository.Installation, err)
+	if !vcshost.NothingDone(err) {
+		d.noticed(r.Repository.Installation, err)
+	}
 	return started, err
 }
 
@@ -186,7 +194,8 @@ func (d Dispatcher) accepted(ctx context.Context, r run.Run, started vcshost.CIR
 	return nil
 }
 
-// doubt records that the host may have started the CI job.
+// doubt records that the host may have started the CI job. The other runs of the
+// repository wait for a moment: the host may lose more responses.
 func (d Dispatcher) doubt(ctx context.Context, r run.Run, why string) error {
 	_, err := d.Runs.Dispatched(ctx, r, runstore.HostRun{Doubt: why}, d.author())
 	if errors.Is(err, runstore.ErrLost) {

@@ -10,12 +10,14 @@ import (
 	"github.com/opsplane/opsplane/shared/vcs/vcshost"
 )
 
+// sweepEnded does what follows the end of a run that the stream did not show. The end
+// may let other runs of the repository start, as it does in the stream.
 func (d Dispatcher) sweepEnded(ctx context.Context, entry runstore.Due) error {
 	r, stale, err := d.Runs.Stale(ctx, entry)
 	if err != nil || stale {
 		return err
 	}
-	return d.Ended(ctx, r, entry)
+	return errors.Join(d.Repository(ctx, r.Repository), d.Ended(ctx, r, entry))
 }
 
 // Ended does what follows the end of a run: it cancels the CI job of a run that was
@@ -30,7 +32,7 @@ func (d Dispatcher) Ended(ctx context.Context, r run.Run, entry runstore.Due) er
 		again = d.cancel(ctx, r, id) && d.Now().Sub(r.EndedAt) < cancelFor
 	}
 	err := d.Fold.Run(ctx, r)
-	if r.Type.IsApply() {
+	if r.Type.IsApply() && !r.StartedAt.IsZero() { // otherwise its plans can still be applied
 		err = errors.Join(err, d.Plans.RemoveUsed(ctx, r.ID))
 	}
 	if err != nil || again {

@@ -17,14 +17,14 @@ import (
 const (
 	// maxDue is how many entries of a list one sweep works at. maxParallel is how many of
 	// a list it works at at the same time.
-	maxDue      = 100
+	maxDue      = 1000
 	maxParallel = 4
 	// startLook is the time between two looks at a CI run whose runner has not asked
 	// for its work.
 	startLook = 2 * time.Minute
 	// blockedLook is the time between two looks of the schedule at a run that waits for
 	// others. The end of the others wakes the dispatcher too.
-	blockedLook = 2 * time.Minute
+	blockedLook = 10 * time.Minute
 	// cancelFor is how long it is tried to cancel the CI job of an aborted run.
 	cancelFor = time.Hour
 )
@@ -36,7 +36,9 @@ const (
 // in time is left for the next sweep. So a slow host does not keep other installations
 // waiting.
 func (d Dispatcher) Sweep(ctx context.Context) error {
-	d.away = &away{}
+	if d.away == nil {
+		d.away = &away{}
+	}
 	parts := []struct {
 		list runstore.List
 		do   func(context.Context, runstore.Due) error

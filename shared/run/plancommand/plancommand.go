@@ -9,7 +9,8 @@
 // sends or reads the bytes there. The runner writes its configuration and each command
 // to the log of the CI job. So the commands do not hold the token of the run: the program
 // asks for the run's work once more, as the CI job that it runs in, and finds the token
-// there. They hold the work token, which the runner shows in its log in any case.
+// there. They hold the work token. The runner prints that in other lines too, so the
+// workflow file has to mask it (docs/guide-runs.md).
 package plancommand
 
 import (

@@ -20,17 +20,28 @@ type Gate struct {
 	Workspace string `json:"workspace,omitempty"`
 }
 
-// decodeGates reads the gates. Every member of a gate may be null or absent.
-func (r *Result) decodeGates(gates json.RawMessage) error {
+// unreadable returns a gate that nobody can pass: it asks for one of no approvers. Its
+// name says what is wrong. So the result is not lost: an apply has changed the
+// infrastructure already.
+func unreadable(err error) Gate {
+	p := asProblem(err)
+	return Gate{AnyOfCount: 1, Name: "unreadable gate: " + strings.TrimSpace(p.member+" "+p.says)}
+}
+
+// decodeGates reads the gates. Every member of a gate may be null or absent. A gate
+// that cannot be read becomes one that nobody can pass.
+func (r *Result) decodeGates(gates json.RawMessage) {
 	err := elements(gates, func(_ int, text json.RawMessage) error {
 		gate, err := decodeGate(text)
+		if err != nil {
+			gate = unreadable(err)
+		}
 		r.Gates = append(r.Gates, gate)
-		return err
+		return nil
 	})
 	if err != nil {
-		return in("gates", err)
+		r.Gates = []Gate{unreadable(err)}
 	}
-	return nil
 }
 
 func decodeGate(text json.RawMessage) (Gate, error) {

@@ -62,7 +62,8 @@ func decodeSteps(steps, gates json.RawMessage, size int) (*Result, error) {
 	if isNull(gates) {
 		return s.r, nil
 	}
-	return s.r, s.r.decodeGates(gates)
+	s.r.decodeGates(gates)
+	return s.r, nil
 }
 
 // count returns the number of elements of an array.

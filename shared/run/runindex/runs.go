@@ -216,18 +216,36 @@ func (p *runPage) until(n int) Page[Run, Place] {
 	return Page[Run, Place]{Rows: p.found[:n], On: &at}
 }
 
-// dirspaceBytes is the size of a dirspace in JSON besides its texts.
-const dirspaceBytes = 48
+// dirspaceBytes is the largest size of a dirspace in JSON besides its texts. It is that
+// of a completed plan: 79 bytes, a comma, and a backslash for each of the 14 quotes,
+// because the response of a function holds the body as a JSON string.
+const dirspaceBytes = 96
 
 // fit leaves out dirspaces that do not fit into a size, and returns the size of the
 // others.
 func (r *Run) fit(most int) int {
 	size := 0
 	for i, d := range r.Dirspaces {
-		size += len(d.Dir) + len(d.Workspace) + dirspaceBytes
+		size += encoded(d.Dir) + encoded(d.Workspace) + dirspaceBytes
 		if size > most {
 			r.Omitted, r.Dirspaces = len(r.Dirspaces)-i, r.Dirspaces[:i]
 			return most
+		}
+	}
+	return size
+}
+
+// encoded returns the size of a text without control characters, as JSON in a JSON
+// string. There, a quote or a backslash has four bytes, and a separator of lines or
+// paragraphs has seven.
+func encoded(text string) int {
+	size := len(text)
+	for _, c := range text {
+		switch c {
+		case '"', '\\':
+			size += 3
+		case '\u2028', '\u2029':
+			size += 4
 		}
 	}
 	return size

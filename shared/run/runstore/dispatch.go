@@ -24,6 +24,10 @@ type HostRun struct {
 	Doubt string
 }
 
+// doubtHold is how long no other run of a repository is claimed after a doubt. A host
+// whose responses are lost would put each of them in doubt.
+const doubtHold = time.Minute
+
 // firstLook is when the schedule looks first at a dispatched run whose id at the host
 // is known (orchestration, 28).
 const firstLook = 2 * time.Minute
@@ -43,7 +47,8 @@ func (s Store) Asking(ctx context.Context, claim run.Run, author change.Author) 
 }
 
 // Dispatched records that the host accepted the dispatch of a claim, or that it may
-// have accepted it. Nobody asks the host again. The run stays
+// have accepted it. Nobody asks the host again. After a doubt, no other run of the
+// repository is claimed for a minute. The run stays
 // Queued until its runner asks for its work, which may have happened already. It is
 // safe to repeat. It returns ErrLost, with the run as it is, if the run has ended or
 // was claimed again: then what the host started is not needed.
@@ -68,10 +73,14 @@ func (s Store) Dispatched(ctx context.Context, claim run.Run, started HostRun, a
 			}
 			r.dueAt(StartList, author.At.Add(after))
 		}
-		if started.ID == "" || started.ID == r.CIRun {
-			return nil, nil
+		var writes []table.Write
+		if started.Doubt != "" {
+			writes = append(writes, s.hold(r.Repository, author.At.Add(doubtHold)))
 		}
-		return []table.Write{s.link(r, started.ID)}, nil
+		if started.ID != "" && started.ID != r.CIRun {
+			writes = append(writes, s.link(r, started.ID))
+		}
+		return writes, nil
 	})
 }
 

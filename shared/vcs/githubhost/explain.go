@@ -50,6 +50,9 @@ func explain(doing string, err error) error {
 	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled):
 		return fmt.Errorf("%s: %w", doing, context.DeadlineExceeded)
 	}
+	if vcshost.Unsent(err) {
+		return fmt.Errorf("%s: no connection: %w", doing, vcshost.ErrUnreachable)
+	}
 	return fmt.Errorf("%s: no usable answer", doing)
 }
 

@@ -3,6 +3,7 @@ package vcshost
 import (
 	"errors"
 	"fmt"
+	"net"
 	"net/http"
 )
 
@@ -30,6 +31,13 @@ func rejection(answer *http.Response, body []byte) *Rejection {
 		return &Rejection{Status: answer.StatusCode, Words: said(answer, body)}
 	}
 	return nil
+}
+
+// Unsent reports whether an error says that no connection was made, so that no request
+// was sent.
+func Unsent(err error) bool {
+	var op *net.OpError
+	return errors.As(err, &op) && op.Op == "dial"
 }
 
 // NothingDone reports whether an error of a call says for sure that the call had no
