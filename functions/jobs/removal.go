@@ -64,8 +64,9 @@ func (r removal) step(ctx context.Context, run *task.Run, author change.Author) 
 }
 
 // removeRuns removes the change sets and the runs of the repository, and then what
-// the runs left standing. If the repository is there again, its runs stay: some may be
-// new.
+// the runs left standing. If the repository is there again, all that is left stays: some
+// may be new. What stands of runs that are gone is replaced by the next runs, because the
+// Seqs of the repository go on.
 func (r removal) removeRuns(ctx context.Context, run *task.Run, what repository.Removal, author change.Author) (bool, error) {
 	of := run.Installation.Repository(what.Repository)
 	if _, err := r.repositories.Get(ctx, of); !errors.Is(err, fault.ErrNotFound) {

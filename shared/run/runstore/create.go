@@ -75,7 +75,8 @@ func (s Store) Create(ctx context.Context, c Creation, author change.Author) (Cr
 	if err := errors.Join(c.Spec.Validate(), c.Manifest.validate(c.Spec.ID)); err != nil {
 		return Created{}, fmt.Errorf("create run: %w", err)
 	}
-	if found, there, err := s.Earlier(ctx, c.Idempotency, author.At); err != nil || there {
+	found, there, removed, err := s.earlier(ctx, c.Idempotency, author.At)
+	if err != nil || there {
 		return found, err
 	}
 	rec := record{
@@ -108,7 +109,7 @@ func (s Store) Create(ctx context.Context, c Creation, author change.Author) (Cr
 			return Created{}, err
 		}
 	}
-	return s.enqueue(ctx, rec, c, author)
+	return s.enqueue(ctx, rec, c, removed, author)
 }
 
 // begin writes the run's item in the state Creating, with its reminder.
@@ -139,8 +140,9 @@ func (s Store) begin(ctx context.Context, rec *record, author change.Author) err
 // repository's runs while others are created at the same time.
 const maxSeqTries = 20
 
-// enqueue makes a run Queued, in one transaction.
-func (s Store) enqueue(ctx context.Context, was record, c Creation, author change.Author) (Created, error) {
+// enqueue makes a run Queued, in one transaction. removed is the run that the idempotency
+// key named before.
+func (s Store) enqueue(ctx context.Context, was record, c Creation, removed run.ID, author change.Author) (Created, error) {
 	for n := range maxSeqTries {
 		if err := table.Pause(ctx, n); err != nil {
 			return Created{}, err
@@ -157,7 +159,7 @@ func (s Store) enqueue(ctx context.Context, was record, c Creation, author chang
 		rec := was
 		rec.Seq, rec.State, rec.Version, rec.ttl = lane.seq+1, run.Queued, 1, author.At.Add(s.Limits.Keep)
 		rec.dueAt(DispatchList, author.At.Add(dispatchWake))
-		err = s.table().Transact(ctx, s.queueing(was, rec, lane, c, author)...)
+		err = s.table().Transact(ctx, s.queueing(was, rec, lane, c, removed, author)...)
 		if err == nil {
 			return Created{Run: rec.Run}, nil
 		}
@@ -171,7 +173,7 @@ func (s Store) enqueue(ctx context.Context, was record, c Creation, author chang
 
 // queueing returns the writes of the transaction that makes a run Queued. The run's
 // own item comes first, the counter of the lane second.
-func (s Store) queueing(was, rec record, lane counters, c Creation, author change.Author) []table.Write {
+func (s Store) queueing(was, rec record, lane counters, c Creation, removed run.ID, author change.Author) []table.Write {
 	edit := table.Change(Key(rec.ID)).SetAll(rec.status()).Set("version", attr.Int(rec.Version)).SetAll(author.All()).
 		If(table.Equal("state", attr.String(string(run.Creating))), table.Absent(erasure.Attr))
 	named := in(history(rec.Repository), sortableSeq(rec.Seq))
@@ -185,7 +187,7 @@ func (s Store) queueing(was, rec record, lane counters, c Creation, author chang
 	}
 	writes = append(writes, runindex.Last(s.table(), rec.Run, rec.ttl)...)
 	if c.Idempotency.given() {
-		writes = append(writes, s.remember(c.Idempotency, rec.ID, author.At))
+		writes = append(writes, s.remember(c.Idempotency, rec.ID, removed, author.At))
 	}
 	if c.Last != nil {
 		writes = append(writes, c.Last(rec.Run)...)

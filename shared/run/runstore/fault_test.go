@@ -130,9 +130,7 @@ func (o operation) after(t *testing.T, s runstore.Store) {
 	if runs[0].State != o.want {
 		t.Errorf("the run is %s, want it %s", runs[0].State, o.want)
 	}
-	if err := removeAll(t, s, nil); err != nil {
-		t.Fatal(err)
-	}
+	eraseAll(t, s)
 }
 
 // TestOperationSurvivesTheFailureOfEachOfItsRequests lets each request of each

@@ -48,6 +48,22 @@ func TestRepeatedRequestGetsTheFirstRun(t *testing.T) {
 	}
 }
 
+func TestKeyOfARemovedRunCanBeUsedAgain(t *testing.T) {
+	t.Parallel()
+	_, s := open(t)
+	first := create(t, s, keyed("ann", "k", "plan net"), 0)
+	if err := s.Remove(t.Context(), first.ID, nil, at(0)); err != nil {
+		t.Fatal(err)
+	}
+	second, err := s.Create(t.Context(), keyed("ann", "k", "plan net"), at(time.Hour))
+	if err != nil || second.Existing || second.Run.ID == first.ID {
+		t.Fatalf("after the removal: %+v, %v", second, err)
+	}
+	if again, err := s.Create(t.Context(), keyed("ann", "k", "plan net"), at(2*time.Hour)); err != nil || !again.Existing || again.Run.ID != second.Run.ID {
+		t.Errorf("again: %+v, %v", again, err)
+	}
+}
+
 // TestRequestsAtTheSameTimeMakeOneRun holds two creations with one key until both
 // have begun.
 func TestRequestsAtTheSameTimeMakeOneRun(t *testing.T) {

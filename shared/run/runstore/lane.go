@@ -12,11 +12,13 @@ import (
 
 // A lane's item has two counters. seq is the last Seq that a run of the repository
 // got. claims counts the claims of its runs. hold is the time until which nobody
-// claims a run, because the host does not take requests. The item never expires, so
-// that a Seq is never given twice.
-func laneKey(r vcs.Repository) attr.Item { return in(lane(r), "LANE") }
+// claims a run, because the host does not take requests. The item never expires, and
+// it outlives the runs of a repository that is removed: a Seq is never given twice. Only
+// the erasure of the installation removes it.
+func laneKey(r vcs.Repository) attr.Item { return in(lane(r), laneSort) }
 
 const (
+	laneSort   = "LANE"
 	attrSeq    = "seq"
 	attrClaims = "claims"
 	attrHold   = "hold"

@@ -13,7 +13,9 @@ const day = 24 * time.Hour
 const maxSpan = 100 * 365 * day
 
 // LimitsFromEnv returns the limits that the environment names: RUN_RETENTION_DAYS,
-// RUN_START_MINUTES and RUN_REPORT_HOURS, each as SpanFromEnv reads it.
+// RUN_START_MINUTES and RUN_REPORT_HOURS, each as SpanFromEnv reads it. A run must be kept
+// for longer than it may take to start and to report: the table removes an expired run in
+// any state.
 func LimitsFromEnv(env func(string) string) (Limits, error) {
 	var l Limits
 	for _, of := range []struct {
@@ -29,6 +31,9 @@ func LimitsFromEnv(env func(string) string) (Limits, error) {
 		if *of.limit, err = SpanFromEnv(env, of.name, of.unit); err != nil {
 			return Limits{}, err
 		}
+	}
+	if l.Keep <= l.Start+l.Report {
+		return Limits{}, fmt.Errorf("RUN_RETENTION_DAYS is %s; it must be longer than RUN_START_MINUTES and RUN_REPORT_HOURS together, %s", l.Keep, l.Start+l.Report)
 	}
 	return l, nil
 }

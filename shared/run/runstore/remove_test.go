@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/opsplane/opsplane/infra/test/storagetest"
 	"github.com/opsplane/opsplane/shared/run"
 	"github.com/opsplane/opsplane/shared/run/runstore"
 	"github.com/opsplane/opsplane/shared/storage/attr"
@@ -60,7 +61,30 @@ func removeAll(t *testing.T, s runstore.Store, before runstore.Before) error {
 	}
 }
 
-func TestRemovedRepositoryLeavesNothing(t *testing.T) {
+// eraseAll removes the installation in parts.
+func eraseAll(t *testing.T, s runstore.Store) {
+	t.Helper()
+	for finished := false; !finished; {
+		var err error
+		if finished, err = s.RemoveInstallation(t.Context(), repository.Installation, 2, nil, at(time.Hour)); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// left returns the items that are left, without those that outlive the runs of a
+// repository: its lane, and its place among the repositories with runs.
+func left(env *storagetest.Env) string {
+	var b strings.Builder
+	for line := range strings.Lines(env.Dump("RunsTable")) {
+		if !strings.Contains(line, "LANE") && !strings.Contains(line, "RUNREPOS#") {
+			b.WriteString(line)
+		}
+	}
+	return strings.TrimSpace(b.String())
+}
+
+func TestRemovedRepositoryLeavesNoRun(t *testing.T) {
 	t.Parallel()
 	env, s := open(t)
 	full(t, s)
@@ -77,6 +101,28 @@ func TestRemovedRepositoryLeavesNothing(t *testing.T) {
 	if len(seen) != 5 {
 		t.Errorf("other packages were asked to remove %d runs, want 5", len(seen))
 	}
+	if left := left(env); left != "" {
+		t.Errorf("left:\n%s", left)
+	}
+	// What stands where compares Seqs, so they go on.
+	if next := create(t, s, creation(run.Plan, dirs("a")), 0); next.Seq != 6 {
+		t.Errorf("the next seq is %d, want 6", next.Seq)
+	}
+}
+
+// TestErasedInstallationLeavesNothing also erases the counters of a repository whose runs
+// were removed before.
+func TestErasedInstallationLeavesNothing(t *testing.T) {
+	t.Parallel()
+	env, s := open(t)
+	create(t, s, creation(run.Plan, dirs("a")), 0)
+	if err := removeAll(t, s, nil); err != nil {
+		t.Fatal(err)
+	}
+	c := creation(run.Plan, dirs("a"))
+	c.Spec.Repository.ID = "8"
+	create(t, s, c, 0)
+	eraseAll(t, s)
 	if left := env.Dump("RunsTable"); left != "" {
 		t.Errorf("left:\n%s", left)
 	}
@@ -90,7 +136,7 @@ func TestInterruptedRemovalIsContinued(t *testing.T) {
 	full(t, s)
 	for nth := 1; interrupted(t, env, func(s runstore.Store) error { return removeAll(t, s, nil) }, "", nth); nth++ {
 	}
-	if left := env.Dump("RunsTable"); left != "" {
+	if left := left(env); left != "" {
 		t.Errorf("left:\n%s", left)
 	}
 }

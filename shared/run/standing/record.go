@@ -75,11 +75,14 @@ func (s Store) put(ctx context.Context, r run.Run, d run.Dirspace, one Result, e
 	default:
 		parts = []part{partPlan}
 	}
-	key := keyIn(rowsOf(r.Repository.Installation), Place{r.Repository.ID, d}.sort())
-	if err := s.update(ctx, key, parts, one, ends); err != nil || r.Kind.Name != run.PullRequest {
-		return err
+	if r.Kind.Name == run.PullRequest {
+		// It goes first, because a removal finds it by the row.
+		key := keyIn(pullsOf(r.Repository), ofPull(r.Kind.Number)+d.Dir+tab+d.Workspace)
+		if err := s.update(ctx, key, parts, one, ends); err != nil {
+			return err
+		}
 	}
-	return s.update(ctx, keyIn(pullsOf(r.Repository), ofPull(r.Kind.Number)+d.Dir+tab+d.Workspace), parts, one, ends)
+	return s.update(ctx, keyIn(rowsOf(r.Repository.Installation), Place{r.Repository.ID, d}.sort()), parts, one, ends)
 }
 
 // update writes a result as several parts of an item. Each part is written unless it
@@ -109,7 +112,7 @@ func (s Store) update(ctx context.Context, key attr.Item, parts []part, one Resu
 }
 
 // name records that the repository has rows, under the name that it had. It comes
-// before them, and lives as long: lists by name and removals find the rows by it.
+// before them, and lives as long: lists by name find the rows by it.
 func (s Store) name(ctx context.Context, r run.Run, ends time.Time) error {
 	key := keyIn(namesOf(r.Repository.Installation), r.Name+tab+string(r.Repository.ID))
 	err := s.Table.Update(ctx, table.Change(key).Set(attrTTL, attr.Time(ends)).If(table.AbsentOr(attrTTL, table.Less(attrTTL, attr.Time(ends)))))

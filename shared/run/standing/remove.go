@@ -16,10 +16,11 @@ import (
 // The runs of the repository must be removed before.
 func (s Store) RemoveRepository(ctx context.Context, r vcs.Repository, limit int) (bool, error) {
 	mine := table.BeginsWith("sk", attr.String(string(r.ID)+tab))
+	// A removal that is interrupted finds the repository again by what goes last.
 	for _, key := range [][]table.Condition{
-		{table.Equal("pk", rowsOf(r.Installation)), mine},
-		{table.Equal("pk", outputsOf(r.Installation)), mine},
 		{table.Equal("pk", pullsOf(r))},
+		{table.Equal("pk", outputsOf(r.Installation)), mine},
+		{table.Equal("pk", rowsOf(r.Installation)), mine},
 	} {
 		page, err := s.Table.Query(ctx, table.Query{Key: key, Names: []string{"pk", "sk"}, Limit: max(limit, 1)})
 		if err != nil {
@@ -32,7 +33,6 @@ func (s Store) RemoveRepository(ctx context.Context, r vcs.Repository, limit int
 			return false, nil
 		}
 	}
-	// The names go last: RemoveInstallation finds the repository by them.
 	names, err := s.Table.All(ctx, table.Query{Key: []table.Condition{table.Equal("pk", namesOf(r.Installation))}, Names: []string{"pk", "sk"}})
 	if err != nil {
 		return false, fmt.Errorf("list names of repositories: %w", err)
@@ -43,17 +43,24 @@ func (s Store) RemoveRepository(ctx context.Context, r vcs.Repository, limit int
 
 // RemoveInstallation removes what is known about the repositories of an installation,
 // at most limit items, and reports whether all are removed. It is safe to repeat, and
-// a repetition continues.
+// a repetition continues. It also finds items whose repository has no name: a run that
+// ended while its repository was removed may leave some.
 func (s Store) RemoveInstallation(ctx context.Context, of vcs.Installation, limit int) (bool, error) {
-	page, err := s.Table.Query(ctx, table.Query{Key: []table.Condition{table.Equal("pk", namesOf(of))}, Limit: 1})
-	if err != nil {
-		return false, fmt.Errorf("list names of repositories: %w", err)
+	for _, in := range []struct {
+		partition table.Value
+		id        func(attr.Item) vcs.ID
+	}{{namesOf(of), idOf}, {rowsOf(of), idOfPlace}, {outputsOf(of), idOfPlace}} {
+		page, err := s.Table.Query(ctx, table.Query{Key: []table.Condition{table.Equal("pk", in.partition)}, Names: []string{"pk", "sk"}, Limit: 1})
+		if err != nil {
+			return false, fmt.Errorf("list repositories with results: %w", err)
+		}
+		if len(page.Items) == 0 {
+			continue
+		}
+		_, err = s.RemoveRepository(ctx, of.Repository(in.id(page.Items[0])), limit)
+		return false, err // there may be another repository
 	}
-	if len(page.Items) == 0 {
-		return true, nil
-	}
-	_, err = s.RemoveRepository(ctx, of.Repository(idOf(page.Items[0])), limit)
-	return false, err // there may be another repository
+	return true, nil
 }
 
 func (s Store) remove(ctx context.Context, keys []attr.Item) error {
@@ -69,4 +76,10 @@ func (s Store) remove(ctx context.Context, keys []attr.Item) error {
 func idOf(item attr.Item) vcs.ID {
 	sort := attr.Read(item).String("sk")
 	return vcs.ID(sort[strings.LastIndex(sort, tab)+1:])
+}
+
+// idOfPlace returns the id of the repository of a row or of outputs.
+func idOfPlace(item attr.Item) vcs.ID {
+	id, _, _ := strings.Cut(attr.Read(item).String("sk"), tab)
+	return vcs.ID(id)
 }
