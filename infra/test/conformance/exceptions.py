@@ -14,7 +14,7 @@ UNSAYABLE = {
         "query parameter page ",  # so is a page
         "query parameters vcs and ",  # one without the other
         "query parameters key, repository and run ",  # one and another
-        "keys and repositories are those of an installation",
+        "keys, repositories and runs are those of an installation",
         "query parameter from must be before ",
         "query parameter action ",  # the kinds of records, and a dot
         "the query parameters path and workspace ",  # path has a second name, dir
@@ -49,6 +49,7 @@ UNSAYABLE = {
     # Characters that cannot be printed, and a parameter that occurs twice.
     "INVALID_BODY": (
         'member "file_name" ',
+        'member "create_artifact.file_name" ',
         'member "content_type" ',
         'member "plan_data" is not base64',  # which schemas do not check
     ),
