@@ -37,7 +37,7 @@ func TestMemoryIsAFewTimesTheBody(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if took := after.TotalAlloc - before.TotalAlloc; took > 6*uint64(len(text)) {
+		if took := after.TotalAlloc - before.TotalAlloc; took > allowed*uint64(len(text)) {
 			t.Errorf("%s: %d steps of %d bytes allocated %d bytes", name, len(r.Steps), len(text), took)
 		}
 	}
