@@ -104,6 +104,8 @@ GRANTS = {
         ("dynamodb:GetItem", "OperationsTable.Arn", ("TASK#*", "HEALTH")),
         ("dynamodb:UpdateItem", "OperationsTable.Arn", ("TASK#*",)),
         ("dynamodb:DeleteItem", "OperationsTable.Arn", ("TASKS",)),
+        ("dynamodb:BatchGetItem", "OperationsTable.Arn", ("TASK#*",)),
+        ("dynamodb:Query", "OperationsTable.Arn", ("USERTASKS#*",)),
     },
     "KvFunction": {
         ("dynamodb:GetItem", "KvTable.Arn", None),
@@ -145,6 +147,12 @@ GRANTS = {
         ("s3:GetObject", "${RunsBucket.Arn}/texts/*", None),
         ("s3:PutObject", "${RunsBucket.Arn}/texts/*", None),
         ("s3:ListBucket", "RunsBucket.Arn", None),
+        ("dynamodb:BatchGetItem", "RunsTable.Arn", ("REPO#*",)),
+        ("dynamodb:BatchGetItem", "RunsTable.Arn", ("STAND*",)),
+        ("dynamodb:GetItem", "RunsTable.Arn", ("CHANGES#*",)),
+        ("dynamodb:Query", "RunsTable.Arn", ("REPO#*",)),
+        ("dynamodb:Query", "RunsTable.Arn", ("STAND*",)),
+        ("s3:GetObject", "${RunsBucket.Arn}/changes/*", None),
     },
     "RunnerFunction": {
         ("dynamodb:GetItem", "RunsTable.Arn", ("RUN#*",)),
@@ -160,6 +168,7 @@ GRANTS = {
         ("s3:PutObject", "${RunsBucket.Arn}/results/*", None),
         ("secretsmanager:GetSecretValue", "ServerSecret", None),
         ("secretsmanager:GetSecretValue", "GithubAppPrivateKey", None),
+        ("s3:ListBucket", "RunsBucket.Arn", None),
     },
     "WebhooksFunction": {
         ("dynamodb:PutItem", "DeliveriesTable.Arn", ("ID#*", "github#*", "gitlab#*")),
@@ -176,7 +185,7 @@ GRANTS = {
         ("dynamodb:UpdateItem", "DeliveriesTable.Arn", ("github#*", "gitlab#*")),
         ("dynamodb:Query", "${DeliveriesTable.Arn}/index/by_due", None),
         ("dynamodb:UpdateItem", "OperationsTable.Arn", ("INSTALLATION#*",)),
-        ("dynamodb:PutItem", "OperationsTable.Arn", ("TASK#*", "TASKS")),
+        ("dynamodb:PutItem", "OperationsTable.Arn", ("TASK#*", "TASKS", "INSTALLATIONTASKS#*")),
         ("dynamodb:UpdateItem", "VcsTable.Arn", ("REPOSITORIES#*", "PULLS#*")),
         ("dynamodb:ConditionCheckItem", "VcsTable.Arn", ("REPOSITORIES#*", "PULLS#*")),
         ("dynamodb:GetItem", "RunsTable.Arn", ("CI#*", "RUN#*")),
@@ -189,6 +198,7 @@ GRANTS = {
         ("dynamodb:Query", "VcsTable.Arn", None),
         ("dynamodb:Query", "${VcsTable.Arn}/index/by_name", None),
         ("dynamodb:BatchGetItem", "VcsTable.Arn", ("REPOSITORIES#*",)),
+        ("dynamodb:BatchGetItem", "RunsTable.Arn", ("REPO#*",)),
     },
     "HostsFunction": {
         ("dynamodb:GetItem", "OperationsTable.Arn", ("USER#*", "INSTALLATION#*", "RENEWAL#*")),
@@ -261,16 +271,20 @@ GRANTS = {
         ("dynamodb:UpdateItem", "SessionsTable.Arn", ("GROUP#*",)),
         ("secretsmanager:GetSecretValue", "ServerSecret", None),
         ("secretsmanager:GetSecretValue", "GithubAppPrivateKey", None),
+        ("dynamodb:BatchGetItem", "RunsTable.Arn", ("REPO#*",)),
+        ("dynamodb:BatchGetItem", "RunsTable.Arn", ("STAND#*",)),
     },
     "RepositoriesFunction": {
-        ("dynamodb:GetItem", "OperationsTable.Arn", ("LAST#*", "TASK#*", "USER#*")),
-        ("dynamodb:PutItem", "OperationsTable.Arn", ("LAST#*", "TASK#*", "TASKS")),
+        ("dynamodb:GetItem", "OperationsTable.Arn", ("LAST#*", "TASK#*", "USER#*", "INSTALLATION#*")),
+        ("dynamodb:PutItem", "OperationsTable.Arn", ("LAST#*", "TASK#*", "TASKS", "USERTASKS#*", "INSTALLATIONTASKS#*")),
         ("dynamodb:GetItem", "VcsTable.Arn", ("REPOSITORIES#*",)),
         ("dynamodb:UpdateItem", "VcsTable.Arn", ("REPOSITORIES#*",)),
         ("dynamodb:GetItem", "SessionsTable.Arn", ("GROUP#*",)),
         ("dynamodb:UpdateItem", "SessionsTable.Arn", ("GROUP#*",)),
         ("secretsmanager:GetSecretValue", "ServerSecret", None),
         ("secretsmanager:GetSecretValue", "GithubAppPrivateKey", None),
+        ("dynamodb:BatchGetItem", "OperationsTable.Arn", ("TASK#*",)),
+        ("dynamodb:Query", "OperationsTable.Arn", ("INSTALLATIONTASKS#*",)),
     },
     "JobsFunction": {
         ("dynamodb:DescribeStream", "OperationsTable.StreamArn", None),
@@ -279,7 +293,7 @@ GRANTS = {
         ("dynamodb:ListStreams", "*", None),
         ("dynamodb:GetItem", "OperationsTable.Arn", ("TASK#*",)),
         ("dynamodb:UpdateItem", "OperationsTable.Arn", ("TASK#*",)),
-        ("dynamodb:PutItem", "OperationsTable.Arn", ("TASK#*", "TASKS")),
+        ("dynamodb:PutItem", "OperationsTable.Arn", ("TASK#*", "TASKS", "INSTALLATIONTASKS#*")),
         ("dynamodb:Query", "OperationsTable.Arn", ("TASKS",)),
         ("dynamodb:DeleteItem", "OperationsTable.Arn", ("TASKS",)),
         ("dynamodb:GetItem", "VcsTable.Arn", ("REPOSITORIES#*",)),
@@ -300,6 +314,11 @@ GRANTS = {
         ("dynamodb:DeleteItem", "RunsTable.Arn", ("CI#*",)),
         ("s3:ListBucket", "RunsBucket.Arn", None),
         *(("s3:DeleteObject", f"${{RunsBucket.Arn}}/{folder}/*", None) for folder in ("manifests", "plans", "results", "texts")),
+        ("dynamodb:BatchWriteItem", "RunsTable.Arn", ("STAND*",)),
+        ("dynamodb:DeleteItem", "RunsTable.Arn", ("CHANGES#*",)),
+        ("dynamodb:Query", "RunsTable.Arn", ("CHANGES#*",)),
+        ("dynamodb:Query", "RunsTable.Arn", ("STAND*",)),
+        ("s3:DeleteObject", "${RunsBucket.Arn}/changes/*", None),
     },
     "DispatcherFunction": {
         ("dynamodb:DescribeStream", "RunsTable.StreamArn", None),
@@ -327,6 +346,12 @@ GRANTS = {
         ("dynamodb:UpdateItem", "SessionsTable.Arn", ("GROUP#*",)),
         ("secretsmanager:GetSecretValue", "ServerSecret", None),
         ("secretsmanager:GetSecretValue", "GithubAppPrivateKey", None),
+        ("dynamodb:BatchGetItem", "RunsTable.Arn", ("REPO#*",)),
+        ("dynamodb:PutItem", "RunsTable.Arn", ("STAND*",)),
+        ("dynamodb:Query", "RunsTable.Arn", ("IDX#*",)),
+        ("dynamodb:UpdateItem", "RunsTable.Arn", ("STAND*",)),
+        ("s3:GetObject", "${RunsBucket.Arn}/results/*", None),
+        ("s3:ListBucket", "RunsBucket.Arn", None),
     },
     "EraserFunction": {
         ("dynamodb:GetItem", "OperationsTable.Arn", ("TASK#*",)),
@@ -372,6 +397,11 @@ GRANTS = {
         ("dynamodb:DeleteItem", "RunsTable.Arn", ("CI#*",)),
         ("s3:ListBucket", "RunsBucket.Arn", None),
         *(("s3:DeleteObject", f"${{RunsBucket.Arn}}/{folder}/*", None) for folder in ("manifests", "plans", "results", "texts")),
+        ("dynamodb:BatchWriteItem", "RunsTable.Arn", ("STAND*",)),
+        ("dynamodb:DeleteItem", "RunsTable.Arn", ("CHANGES#*",)),
+        ("dynamodb:Query", "RunsTable.Arn", ("CHANGES#*",)),
+        ("dynamodb:Query", "RunsTable.Arn", ("STAND*",)),
+        ("s3:DeleteObject", "${RunsBucket.Arn}/changes/*", None),
     },
 }
 
@@ -459,7 +489,7 @@ def gateway_responses_say_nothing_of_the_insides(template):
         assert "$" not in text and "#" not in text, f"{name} has variables, or words of a template language the gateway does not run"
         if status in ("429", "503"):
             assert "gatewayresponse.header.Retry-After" in responses[name]["responseParameters"], f"{name} lacks Retry-After"
-    assert "split the value" in responses["REQUEST_TOO_LARGE"]["responseTemplates"]["application/json"]
+    assert "split a value" in responses["REQUEST_TOO_LARGE"]["responseTemplates"]["application/json"]
 
 
 def requests_are_throttled(template):
@@ -543,7 +573,7 @@ def grants(template, function):
         for statement in policy["PolicyDocument"]["Statement"]:
             if "Fn::If" in statement:
                 condition, statement, _ = statement["Fn::If"]
-                if condition in ("HasGithubWebhookSecret", "HasGithubAppPrivateKey", "HasGithubClient", "HasGitlabApp"):
+                if condition in ("HasGithubWebhookSecret", "HasGithubAppPrivateKey", "HasGithubClient", "HasGitlabApp", "HasEventBus"):
                     found |= {(statement["Action"], name_of(statement["Resource"]), None)}
                     continue
                 equal(condition, "HasTracing", f"condition in the policy of {function}")
