@@ -60,7 +60,7 @@ func (w *world) dies(t *testing.T, nth int, do func(context.Context, dispatch.Di
 	defer cancel()
 	d := &death{nth: nth, kill: cancel}
 	w.github.Choose(d.host)
-	_ = do(ctx, w.over(w.env.WithFaults(&storagetest.Faults{Choose: d.storage})))
+	_ = do(ctx, w.over(w.env.WithFaults(&storagetest.Faults{Choose: d.storage})).OneByOne())
 	w.github.Choose(func(string) *vcstest.Failure { return nil })
 	return d.calls >= nth
 }
@@ -183,32 +183,40 @@ func TestNothingIsStartedTwiceUnderRandomInterleavings(t *testing.T) {
 type chaos struct {
 	*world
 	t     *testing.T
+	mu    sync.Mutex // guards draw: the host draws too
 	draw  *rand.Rand
 	depth int
 	calm  bool
 	made  []run.ID
 }
 
+// number draws a number below n.
+func (c *chaos) number(n int) int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.draw.IntN(n)
+}
+
 func (c *chaos) hostTrouble(string) *vcstest.Failure {
-	if c.draw.IntN(6) > 0 {
+	if c.number(6) > 0 {
 		return nil
 	}
-	return []*vcstest.Failure{{}, {Status: 500}, {Status: 429}}[c.draw.IntN(3)]
+	return []*vcstest.Failure{{}, {Status: 500}, {Status: 429}}[c.number(3)]
 }
 
 func (c *chaos) trouble(operation string) storagetest.Fault {
 	var f storagetest.Fault
-	if c.depth < 3 && c.draw.IntN(8) == 0 {
+	if c.depth < 3 && c.number(8) == 0 {
 		f.Before = c.step
 	}
-	if c.draw.IntN(15) > 0 {
+	if c.number(15) > 0 {
 		return f
 	}
 	kinds := []storagetest.Kind{storagetest.Throttle, storagetest.ServerError, storagetest.LoseAnswer, storagetest.LoseRequest, storagetest.Duplicate}
 	if operation == "TransactWriteItems" {
 		kinds = append(kinds, storagetest.Conflict)
 	}
-	f.Kind = kinds[c.draw.IntN(len(kinds))]
+	f.Kind = kinds[c.number(len(kinds))]
 	return f
 }
 
@@ -216,7 +224,7 @@ func (c *chaos) any() (run.ID, bool) {
 	if len(c.made) == 0 {
 		return "", false
 	}
-	return c.made[c.draw.IntN(len(c.made))], true
+	return c.made[c.number(len(c.made))], true
 }
 
 // step lets one worker do something. It may fail: what counts is what is stored.
@@ -225,14 +233,14 @@ func (c *chaos) step() {
 	defer func() { c.depth-- }()
 	ctx := c.t.Context()
 	faulty := c.env.WithFaults(&storagetest.Faults{Choose: c.trouble})
-	switch n := c.draw.IntN(12); {
+	switch n := c.number(12); {
 	case n < 3:
-		names := []string{"a", "b", "c"}[:1+c.draw.IntN(3)]
-		c.made = append(c.made, c.create(c.t, spec(onGitHub, []run.Type{run.Plan, run.Apply}[c.draw.IntN(2)], names...)))
+		names := []string{"a", "b", "c"}[:1+c.number(3)]
+		c.made = append(c.made, c.create(c.t, spec(onGitHub, []run.Type{run.Plan, run.Apply}[c.number(2)], names...)))
 	case n < 6:
 		_ = c.over(faulty).Repository(ctx, onGitHub)
 	case n < 8:
-		_ = c.over(faulty).Sweep(ctx)
+		_ = c.over(faulty).OneByOne().Sweep(ctx)
 	case n < 9:
 		if id, ok := c.any(); ok {
 			_, _, _ = storeOver(faulty).Abort(ctx, id, runstore.Abortion{Reason: run.ReasonByPerson("ann")}, c.author())
@@ -240,7 +248,7 @@ func (c *chaos) step() {
 	case n < 10:
 		c.runner(storeOver(faulty))
 	default:
-		c.pass(time.Duration(c.draw.IntN(180)) * time.Second)
+		c.pass(time.Duration(c.number(180)) * time.Second)
 	}
 }
 
@@ -250,7 +258,7 @@ func (c *chaos) runner(s runstore.Store) {
 	if len(jobs) == 0 {
 		return
 	}
-	job := jobs[c.draw.IntN(len(jobs))]
+	job := jobs[c.number(len(jobs))]
 	token, id := job.Inputs["work-token"], run.ID("")
 	for _, made := range c.made {
 		if token == workToken(made) {
@@ -258,7 +266,7 @@ func (c *chaos) runner(s runstore.Store) {
 		}
 	}
 	i, err := s.Initiate(c.t.Context(), id, runstore.CIJob{Run: fmt.Sprint(job.ID), Commit: "bb"}, c.author())
-	if err == nil && i.Work && c.draw.IntN(2) == 0 {
+	if err == nil && i.Work && c.number(2) == 0 {
 		_, _ = s.Complete(c.t.Context(), id, run.Result{Outcomes: make([]run.Outcome, i.Run.DirspaceCount), Success: true}, c.author())
 	}
 }

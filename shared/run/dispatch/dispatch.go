@@ -76,6 +76,9 @@ type Dispatcher struct {
 	Tally   *Tally
 
 	away *away
+	// oneByOne makes a sweep do one thing after the other, for tests that repeat an order
+	// of requests.
+	oneByOne bool
 }
 
 // Principal is who changes runs here, as in the audit trail.

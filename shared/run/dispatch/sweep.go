@@ -50,31 +50,42 @@ func (d Dispatcher) Sweep(ctx context.Context) error {
 		{runstore.CreatingList, d.sweepCreating},
 	}
 	failures := make([]error, len(parts)+1)
+	d.each(len(failures), len(failures), func(i int) {
+		if i == len(parts) {
+			failures[i] = d.sweepClosed(ctx)
+			return
+		}
+		failures[i] = d.sweepList(ctx, parts[i].list, parts[i].do)
+	})
+	return errors.Join(failures...)
+}
+
+// each calls a function for the numbers below n, most of them at the same time.
+func (d Dispatcher) each(n, most int, do func(int)) {
+	if d.oneByOne {
+		most = 1
+	}
+	places := make(chan struct{}, most)
 	var all sync.WaitGroup
-	all.Go(func() { failures[len(parts)] = d.sweepClosed(ctx) })
-	for i, part := range parts {
-		all.Go(func() { failures[i] = d.sweepList(ctx, part.list, part.do) })
+	for i := range n {
+		places <- struct{}{}
+		all.Go(func() {
+			defer func() { <-places }()
+			do(i)
+		})
 	}
 	all.Wait()
-	return errors.Join(failures...)
 }
 
 // sweepList works at the entries of a list that are due, several at a time.
 func (d Dispatcher) sweepList(ctx context.Context, list runstore.List, do func(context.Context, runstore.Due) error) error {
 	due, err := d.Runs.Due(ctx, list, d.Now(), maxDue)
 	failures := make([]error, len(due))
-	places := make(chan struct{}, maxParallel)
-	var all sync.WaitGroup
-	for i, entry := range due {
-		places <- struct{}{}
-		all.Go(func() {
-			defer func() { <-places }()
-			if failures[i] = ctx.Err(); failures[i] == nil {
-				failures[i] = guarded(ctx, entry, do)
-			}
-		})
-	}
-	all.Wait()
+	d.each(len(due), maxParallel, func(i int) {
+		if failures[i] = ctx.Err(); failures[i] == nil {
+			failures[i] = guarded(ctx, due[i], do)
+		}
+	})
 	return errors.Join(append(failures, err)...)
 }
 
