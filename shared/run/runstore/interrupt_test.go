@@ -1,6 +1,7 @@
 package runstore_test
 
 import (
+	"sync/atomic"
 	"testing"
 
 	"github.com/opsplane/opsplane/infra/test/storagetest"
@@ -13,16 +14,16 @@ import (
 func interrupted(t *testing.T, env *storagetest.Env, call func(runstore.Store) error, operation string, nth int) bool {
 	t.Helper()
 	var f storagetest.Faults
-	died := false
-	f.Add(storagetest.Fault{Operation: operation, Nth: nth, Kind: storagetest.LoseAnswer, Before: func() { died = true }})
+	var died atomic.Bool // items are written and removed several at a time
+	f.Add(storagetest.Fault{Operation: operation, Nth: nth, Kind: storagetest.LoseAnswer, Before: func() { died.Store(true) }})
 	f.Choose = func(string) storagetest.Fault {
-		if died {
+		if died.Load() {
 			return storagetest.Fault{Kind: storagetest.LoseRequest}
 		}
 		return storagetest.Fault{}
 	}
-	if err := call(over(env.WithFaults(&f))); (err == nil) == died {
-		t.Fatalf("died %t, but got %v", died, err)
+	if err := call(over(env.WithFaults(&f))); (err == nil) == died.Load() {
+		t.Fatalf("died %t, but got %v", died.Load(), err)
 	}
-	return died
+	return died.Load()
 }

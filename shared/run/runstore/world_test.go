@@ -3,6 +3,7 @@ package runstore_test
 import (
 	"fmt"
 	"math/rand/v2"
+	"sync"
 	"testing"
 	"time"
 
@@ -19,6 +20,7 @@ type world struct {
 	t    *testing.T
 	env  *storagetest.Env
 	safe runstore.Store // without faults
+	mu   sync.Mutex     // guards draw: a creation writes several items at the same time
 	draw *rand.Rand
 
 	now    time.Duration // since born
@@ -49,18 +51,28 @@ func (w *world) store() runstore.Store {
 // trouble draws what happens before a request, and how it fails.
 func (w *world) trouble(operation string) storagetest.Fault {
 	var f storagetest.Fault
-	if w.depth < 3 && w.draw.IntN(4) == 0 {
+	// A creation writes its parts at the same time. What takes place before these would
+	// take place at the same time too.
+	alone := operation == "TransactWriteItems" || operation == "GetItem" || operation == "Query"
+	if alone && w.depth < 3 && w.number(4) == 0 {
 		f.Before = w.step
 	}
-	if w.draw.IntN(12) > 0 {
+	if w.number(12) > 0 {
 		return f
 	}
 	kinds := []storagetest.Kind{storagetest.Throttle, storagetest.ServerError, storagetest.LoseAnswer, storagetest.LoseRequest, storagetest.Duplicate}
 	if operation == "TransactWriteItems" {
 		kinds = append(kinds, storagetest.Conflict)
 	}
-	f.Kind = kinds[w.draw.IntN(len(kinds))]
+	f.Kind = kinds[w.number(len(kinds))]
 	return f
+}
+
+// number draws a number below n.
+func (w *world) number(n int) int {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.draw.IntN(n)
 }
 
 func (w *world) author() change.Author { return at(w.now) }
@@ -70,22 +82,22 @@ func (w *world) any() run.ID {
 	if len(w.made) == 0 {
 		return ""
 	}
-	return w.made[w.draw.IntN(len(w.made))]
+	return w.made[w.number(len(w.made))]
 }
 
 // creation draws a run of a few directories, so that runs meet.
 func (w *world) creation() runstore.Creation {
 	var names []string
 	for _, name := range []string{"a", "b", "c", "d"} {
-		if w.draw.IntN(3) == 0 {
+		if w.number(3) == 0 {
 			names = append(names, name)
 		}
 	}
 	if len(names) == 0 {
 		names = []string{"a"}
 	}
-	c := creation([]run.Type{run.Plan, run.Apply, run.Apply}[w.draw.IntN(3)], dirs(names...))
-	c.Spec.Kind = []run.Kind{{Name: run.PullRequest, Number: 1}, {Name: run.PullRequest, Number: 2}, {Name: run.Drift}}[w.draw.IntN(3)]
+	c := creation([]run.Type{run.Plan, run.Apply, run.Apply}[w.number(3)], dirs(names...))
+	c.Spec.Kind = []run.Kind{{Name: run.PullRequest, Number: 1}, {Name: run.PullRequest, Number: 2}, {Name: run.Drift}}[w.number(3)]
 	return c
 }
 
@@ -95,7 +107,7 @@ func (w *world) step() {
 	w.depth++
 	defer func() { w.depth-- }()
 	s, ctx := w.store(), w.t.Context()
-	switch n := w.draw.IntN(20); {
+	switch n := w.number(20); {
 	case n < 3:
 		if made, err := s.Create(ctx, w.creation(), w.author()); err == nil {
 			w.made = append(w.made, made.Run.ID)
@@ -105,29 +117,29 @@ func (w *world) step() {
 			w.claims = append(w.claims, got)
 		}
 	case n < 10 && len(w.claims) > 0:
-		_, _ = s.Dispatched(ctx, w.claims[w.draw.IntN(len(w.claims))], runstore.HostRun{ID: fmt.Sprint(w.draw.IntN(50))}, w.author())
+		_, _ = s.Dispatched(ctx, w.claims[w.number(len(w.claims))], runstore.HostRun{ID: fmt.Sprint(w.number(50))}, w.author())
 	case n < 11 && len(w.claims) > 0:
-		_, _ = s.DispatchFailed(ctx, w.claims[w.draw.IntN(len(w.claims))], "no", born.Add(w.now+time.Minute), w.author())
+		_, _ = s.DispatchFailed(ctx, w.claims[w.number(len(w.claims))], "no", born.Add(w.now+time.Minute), w.author())
 	case n < 14 && w.any() != "":
-		j := job([]string{"1", "1", "2"}[w.draw.IntN(3)])
-		if w.draw.IntN(10) == 0 {
+		j := job([]string{"1", "1", "2"}[w.number(3)])
+		if w.number(10) == 0 {
 			j.Commit = "cc"
 		}
 		id := w.any()
-		if len(w.claims) > 0 && w.draw.IntN(4) > 0 {
-			id = w.claims[w.draw.IntN(len(w.claims))].ID
+		if len(w.claims) > 0 && w.number(4) > 0 {
+			id = w.claims[w.number(len(w.claims))].ID
 		}
 		_, _ = s.Initiate(ctx, id, j, w.author())
 	case n < 16 && w.any() != "":
 		w.complete(s, w.any())
 	case n < 17 && w.any() != "":
-		_, _, _ = s.Abort(ctx, w.any(), runstore.Abortion{Reason: run.ReasonByPerson("ann"), OnlyQueued: w.draw.IntN(2) == 0}, w.author())
-	case n < 18 && w.draw.IntN(3) == 0:
-		_, _ = s.Unlock(ctx, repository, []run.Origin{run.OriginOfPullRequest(1), run.OriginOfDrift}[w.draw.IntN(2)], "bob", w.author())
+		_, _, _ = s.Abort(ctx, w.any(), runstore.Abortion{Reason: run.ReasonByPerson("ann"), OnlyQueued: w.number(2) == 0}, w.author())
+	case n < 18 && w.number(3) == 0:
+		_, _ = s.Unlock(ctx, repository, []run.Origin{run.OriginOfPullRequest(1), run.OriginOfDrift}[w.number(2)], "bob", w.author())
 	case n < 19:
 		w.fold(s)
 	default:
-		w.now += time.Duration(w.draw.IntN(200)) * time.Second
+		w.now += time.Duration(w.number(200)) * time.Second
 	}
 	w.look()
 }
