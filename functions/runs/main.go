@@ -1,5 +1,6 @@
 // Command runs is the Lambda function that lists runs, their directories, what they
-// printed, and what stands where. It changes nothing.
+// printed, and what stands where. It changes no run: it only stores a long text of a run
+// as an object, so that a caller can fetch it.
 package main
 
 import (

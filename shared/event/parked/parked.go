@@ -12,6 +12,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
@@ -119,7 +120,10 @@ func (s Store) Park(ctx context.Context, p Parked) error {
 	return nil
 }
 
-func limited(text string) string { return text[:min(len(text), maxProblem)] }
+// limited returns a text for people, cut to the length that is stored.
+func limited(text string) string {
+	return strings.ToValidUTF8(text[:min(len(text), maxProblem)], "")
+}
 
 // Get reads a parked record, strongly consistent. It returns fault.ErrNotFound if there
 // is none.

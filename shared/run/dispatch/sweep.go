@@ -32,8 +32,8 @@ const (
 // Sweep does what is due: it starts runs that wait, does what follows the end of runs,
 // ends runs whose CI job does not do its work, and removes creations that were not
 // finished and plans of closed pull requests. A failure does not stop the others. Several
-// entries are worked at at the same time, and an installation whose host did not respond
-// in time is left for the next sweep. So a slow host does not keep other installations
+// entries are worked at at the same time, and an installation whose host does not work now
+// is left for the next sweep. So a slow host does not keep other installations
 // waiting.
 func (d Dispatcher) Sweep(ctx context.Context) error {
 	if d.away == nil {

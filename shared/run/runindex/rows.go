@@ -12,12 +12,8 @@ import (
 	"github.com/opsplane/opsplane/shared/storage/table"
 )
 
-// MaxLast is the largest number of writes that Last returns. MaxTransition is that of
-// Transition.
-const (
-	MaxLast       = 11
-	MaxTransition = 3
-)
+// MaxLast is the largest number of writes that Last returns.
+const MaxLast = 11
 
 // space is a workspace of a directory, with the position of the dirspace among those
 // of its run.
