@@ -5,12 +5,12 @@ import "github.com/opsplane/opsplane/shared/tagquery"
 // Config is the effective configuration of a repository at one commit.
 type Config struct {
 	// Enabled is false if this server leaves the repository alone.
-	Enabled       bool
-	WhenModified  WhenModified
-	Dirs          []Dir
-	BranchTags    []BranchTag
-	DestBranchTag []BranchTag
-	Workflows     []Workflow
+	Enabled        bool
+	WhenModified   WhenModified
+	Dirs           []Dir
+	BranchTags     []BranchTag
+	DestBranchTags []BranchTag
+	Workflows      []Workflow
 	// Stacks are in the order of the file.
 	Stacks []Stack
 	// Destinations are nil if only the default branch is allowed.

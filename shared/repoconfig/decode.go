@@ -11,7 +11,7 @@ import (
 func decode(d *value) *Config {
 	c := &Config{
 		Enabled: d.get("enabled").flag(true), WhenModified: decodeWhenModified(d.get("when_modified")),
-		BranchTags: branchTags(d.get("tags").get("branch")), DestBranchTag: branchTags(d.get("tags").get("dest_branch")),
+		BranchTags: branchTags(d.get("tags").get("branch")), DestBranchTags: branchTags(d.get("tags").get("dest_branch")),
 		Requirements: decodeRequirements(d.get("apply_requirements")), AccessControl: decodeAccessControl(d.get("access_control")),
 		Automerge: decodeAutomerge(d.get("automerge")), Drift: decodeDrift(d.get("drift")),
 		Summary:       d.get("notifications").get("summary").get("enabled").flag(false),
