@@ -1,0 +1,274 @@
+package texts
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/opsplane/opsplane/shared/evaluation/comment"
+	"github.com/opsplane/opsplane/shared/evaluation/rules"
+	"github.com/opsplane/opsplane/shared/repoconfig"
+	"github.com/opsplane/opsplane/shared/run"
+)
+
+// maxListed is how many of a list a comment names.
+const maxListed = 50
+
+// listed returns a list with a point for each, cut to maxListed.
+func listed[T any](list []T, form func(T) string) string {
+	var b strings.Builder
+	for i, each := range list {
+		if i == maxListed {
+			fmt.Fprintf(&b, "- and %d more\n", len(list)-maxListed)
+			break
+		}
+		b.WriteString("- " + form(each) + "\n")
+	}
+	return b.String()
+}
+
+func named(d run.Dirspace) string { return Code(d.String()) }
+
+// pullRequest returns how a comment names where runs come from. GitLab writes ! before the
+// number, which sign is.
+func pullRequest(of run.Origin, sign string) string {
+	if of == run.OriginOfDrift {
+		return "the search for drift"
+	}
+	return sign + plain(string(of))
+}
+
+// NoMatch says that a command is about nothing.
+func NoMatch(trigger string) string {
+	return fmt.Sprintf("No directory of this change matches. `%s help` shows the commands.\n", trigger)
+}
+
+// AllApplied says that nothing is left to apply.
+func AllApplied() string { return "Everything in this change is applied, or has no changes.\n" }
+
+// Unplanned is a dirspace that cannot be applied because it has no plan that counts.
+type Unplanned struct {
+	run.Dirspace
+	Why rules.Validity
+	// By is who overtook it.
+	By run.Origin
+}
+
+// MissingPlans says which dirspaces have to be planned before they are applied.
+func MissingPlans(trigger, sign string, list []Unplanned) string {
+	why := func(u Unplanned) string {
+		switch u.Why {
+		case rules.Failed:
+			return "the last run failed"
+		case rules.Overtaken:
+			return pullRequest(u.By, sign) + " changed it since it was planned"
+		case rules.Used:
+			return "its plan was applied already"
+		case rules.Expired:
+			return "its plan is too old and was removed"
+		}
+		return "it was not planned since the last push, merge or unlock"
+	}
+	return "## Not applied: a plan is missing\n\n" + listed(list, func(u Unplanned) string { return named(u.Dirspace) + ": " + why(u) }) +
+		fmt.Sprintf("\nPlan again: `%s plan`\n", trigger)
+}
+
+// Locked says who holds dirspaces, and how they become free.
+func Locked(trigger, sign string, list []rules.Lock) string {
+	way := func(l rules.Lock) string {
+		if l.Reason == rules.LockedByMerge {
+			return "it is merged, and not all of it is applied: apply the rest there"
+		}
+		return "it has applied something: merge it"
+	}
+	return "## Not applied: locked\n\n" + listed(list, func(l rules.Lock) string {
+		return fmt.Sprintf("%s is locked by %s: %s, or unlock it there", named(l.Dirspace), pullRequest(l.Holder, sign), way(l))
+	}) + fmt.Sprintf("\nTo unlock is to write `%s unlock` there. What was planned there is void afterwards.\n", trigger)
+}
+
+// Conflicts says which runs are in the way.
+func Conflicts(trigger, sign string, list []rules.Conflict, url func(run.ID) string) string {
+	stale := true
+	for _, c := range list {
+		stale = stale && c.Stale
+	}
+	text := "## Not started: other runs work on the same directories\n\n" + listed(list, func(c rules.Conflict) string {
+		return fmt.Sprintf("[%s of %s](%s) works on %s", c.Type.Shown(), pullRequest(c.Origin, sign), url(c.Run), named(c.Shared[0]))
+	})
+	if stale {
+		return text + fmt.Sprintf("\nThey have not moved for some time. If they are dead, write `%s unlock` where they belong.\n", trigger)
+	}
+	return text + "\nWait until they have ended, then write the command again.\n"
+}
+
+// NotAppliable says which requirements are not met.
+func NotAppliable(list []rules.Requirement) string {
+	var b strings.Builder
+	b.WriteString("## Not applied: requirements are not met\n\n| Directory | Rule | Conflicts | Checks | Approved | After merge | Ready |\n|---|---|---|---|---|---|---|\n")
+	var details []string
+	seen := map[string]bool{}
+	for i, r := range list {
+		if i < maxListed {
+			rule := "none matches"
+			if r.Entry >= 0 {
+				rule = fmt.Sprintf("%d (%s)", r.Entry+1, plain(r.At.String()))
+			}
+			fmt.Fprintf(&b, "| %s | %s | %s | %s | %s | %s | %s |\n", cell(r.String()), rule, mark(r.MergeConflicts), mark(r.StatusChecks), mark(r.Approved),
+				mark(r.ApplyAfterMerge), mark(r.ReadyForReview))
+		}
+		for _, detail := range missing(r) {
+			if !seen[detail] && len(details) < maxListed {
+				seen[detail], details = true, append(details, detail)
+			}
+		}
+	}
+	return b.String() + "\n" + listed(details, func(d string) string { return d })
+}
+
+func mark(o rules.Outcome) string {
+	return map[rules.Outcome]string{rules.Pass: ":white_check_mark:", rules.Fail: ":x:"}[o]
+}
+
+// missing returns what is missing for one dirspace.
+func missing(r rules.Requirement) []string {
+	var made []string
+	if r.Entry < 0 {
+		made = append(made, "no entry of apply_requirements.checks matches "+named(r.Dirspace.Dirspace)+": add one on the default branch")
+	}
+	if r.MergeConflicts == rules.Fail {
+		made = append(made, "the branch has a conflict with its destination: merge the destination into it")
+	}
+	if r.StatusChecks == rules.Fail {
+		for _, name := range r.FailedStatuses {
+			made = append(made, "the check "+Code(name)+" has not succeeded")
+		}
+	}
+	if r.Approved == rules.Fail {
+		for _, entry := range r.Missing {
+			made = append(made, "an approval of "+Code(entry)+" is missing")
+		}
+		if r.Have < r.Need {
+			made = append(made, fmt.Sprintf("%s of %d are there", count(r.Have, "approval"), r.Need))
+		}
+	}
+	if r.ApplyAfterMerge == rules.Fail {
+		made = append(made, "it is applied after the merge")
+	}
+	if r.ReadyForReview == rules.Fail {
+		made = append(made, "the pull request is a draft")
+	}
+	return made
+}
+
+// Denied says what somebody may not do.
+func Denied(login string, o rules.Operation, list []rules.Denial) string {
+	return fmt.Sprintf("## Refused: %s may not %s\n\n", Code(login), o) + listed(list, func(d rules.Denial) string {
+		if d.Policy < 0 {
+			return named(d.Dirspace.Dirspace) + ": no policy of access_control matches it"
+		}
+		who := "nobody"
+		if len(d.Allowed) > 0 {
+			who = strings.Join(d.Allowed, ", ")
+		}
+		return fmt.Sprintf("%s: %s lets %s", named(d.Dirspace.Dirspace), plain(d.At.String()), Code(who))
+	})
+}
+
+// Mistakes says what is wrong with the configuration.
+func Mistakes(list repoconfig.Mistakes) string {
+	return "## The configuration has mistakes\n\n" + listed(list, func(m repoconfig.Mistake) string {
+		at := Code(m.At.String())
+		if m.Path != "" {
+			at += " " + Code(m.Path)
+		}
+		return at + ": " + plain(m.Problem)
+	}) + "\nNothing is planned until they are corrected.\n"
+}
+
+// MergeConflict says that a conflict is in the way.
+func MergeConflict() string {
+	return "## Not started: merge conflict\n\nThe branch has a conflict with its destination. Merge the destination into it, and push.\n"
+}
+
+// Destination says that the branches are not those that are worked on.
+func Destination(destination, source string) string {
+	return fmt.Sprintf("## Not started: branch\n\nPull requests from %s into %s are not planned here. `destination_branches` on the default branch names those that are.\n",
+		Code(source), Code(destination))
+}
+
+// Fork says that branches of forks are not worked on.
+func Fork() string {
+	return "## Not started: fork\n\nThe branch is in a fork. The CI jobs of this repository do not run for it, because they have its secrets. " +
+		"Somebody who may write here can push the branch to this repository and open a pull request from it.\n"
+}
+
+// Aborted says that a run ended without a result. reason is that of the run.
+func Aborted(apply bool, reason, url string) string {
+	word := "plan"
+	if apply {
+		word = "apply"
+	}
+	text := fmt.Sprintf("## The %s has no result\n\n%s\n", word, plain(reason))
+	if url != "" {
+		text += fmt.Sprintf("\n[The run](%s)\n", url)
+	}
+	return text
+}
+
+// Unlocked says that an unlock was done.
+func Unlocked(sign string, list []run.Origin, aborted int) string {
+	var names []string
+	for _, o := range list {
+		names = append(names, pullRequest(o, sign))
+	}
+	text := "Unlocked: " + strings.Join(names, ", ") + ". What was planned before does not count any more.\n"
+	if aborted > 0 {
+		text += fmt.Sprintf("\n%s aborted.\n", map[bool]string{true: "1 run was", false: fmt.Sprintf("%d runs were", aborted)}[aborted == 1])
+	}
+	return text
+}
+
+// BadArgument says what is wrong with the argument of a command.
+func BadArgument(err *comment.ArgumentError) string {
+	return fmt.Sprintf("%s: %s\n", Code(string(err.Action)), plain(err.Problem))
+}
+
+// abouts say what each command does.
+var abouts = map[comment.Action]string{
+	comment.Plan: "plan the directories of this change", comment.Apply: "apply what is planned",
+	comment.ApplyForce: "apply without the requirements", comment.ApplyAutoapprove: "plan, and apply at once",
+	comment.Unlock: "give locks back and abort runs: of this pull request, of other numbers, or of `drift`", comment.Gate: "approve a gate: `gate approve TOKEN`",
+	comment.RepoConfig: "show the configuration, and where each value comes from", comment.Feedback: "tell the operators something", comment.Help: "show this",
+}
+
+// Help shows the commands. unknown is the word that is no command, or empty.
+func Help(trigger, unknown string) string {
+	var b strings.Builder
+	if unknown != "" {
+		fmt.Fprintf(&b, "%s is not a command.\n\n", Code(unknown))
+	}
+	b.WriteString("| Command | What it does |\n|---|---|\n")
+	for _, a := range comment.Actions {
+		fmt.Fprintf(&b, "| `%s %s` | %s |\n", trigger, a, abouts[a])
+	}
+	b.WriteString("\nA tag query behind plan and apply selects directories: `dir:net`, `workspace:prod`, `a or b`, `not a`, `prod in dir`.\n")
+	return b.String()
+}
+
+// RepoConfig shows the effective configuration.
+func RepoConfig(list []repoconfig.Setting) []string {
+	var b strings.Builder
+	for _, s := range list {
+		fmt.Fprintf(&b, "%s = %s  # %s\n", s.Path, s.Value, s.At)
+	}
+	var parts []string
+	for _, piece := range pieces(strings.TrimSuffix(b.String(), "\n"), Max/2) {
+		parts = append(parts, block("", piece))
+	}
+	return split("## The configuration of this pull request\n", parts)
+}
+
+// Later says that the host is not available. The command is carried out when it is.
+func Later(since time.Duration) string {
+	return fmt.Sprintf("The host has not been available for %s. The command waits and is carried out by itself.\n", since.Round(time.Second))
+}
