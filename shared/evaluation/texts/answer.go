@@ -174,6 +174,17 @@ func Denied(login string, o rules.Operation, list []rules.Denial) string {
 	})
 }
 
+// DeniedFiles says which changed files somebody may not change.
+func DeniedFiles(login string, list []rules.Change) string {
+	return fmt.Sprintf("## Not planned: %s may not change these files\n\n", Code(login)) + listed(list, func(c rules.Change) string {
+		who := "nobody"
+		if len(c.Allowed) > 0 {
+			who = strings.Join(c.Allowed, ", ")
+		}
+		return fmt.Sprintf("%s: access_control lets %s", Code(c.Path), Code(who))
+	})
+}
+
 // Mistakes says what is wrong with the configuration.
 func Mistakes(list repoconfig.Mistakes) string {
 	return "## The configuration has mistakes\n\n" + listed(list, func(m repoconfig.Mistake) string {

@@ -114,6 +114,7 @@ func TestAnswers(t *testing.T) {
 		"stale":          texts.Conflicts("terraform", "!", []rules.Conflict{{Active: rules.Active{Run: "r", Origin: "3", Type: run.Apply}, Shared: []run.Dirspace{a}, Stale: true}}, func(id run.ID) string { return "https://ops.example/" + string(id) }),
 		"not-appliable":  texts.NotAppliable(requirements),
 		"denied":         texts.Denied("bob", rules.OpApply, []rules.Denial{{Dirspace: &matching.Dirspace{Dirspace: a}, Policy: 0, At: at, Allowed: []string{"team:sre"}}, {Dirspace: &matching.Dirspace{Dirspace: b}, Policy: -1}}),
+		"denied-files":   texts.DeniedFiles("bob", []rules.Change{{Path: "a.tf", Allowed: []string{"role:admin"}}, {Path: "b.tf"}}),
 		"mistakes":       texts.Mistakes(mistakes.(repoconfig.Mistakes)),
 		"merge-conflict": texts.MergeConflict(),
 		"destination":    texts.Destination("release", "f"),
