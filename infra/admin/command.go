@@ -49,6 +49,7 @@ func commands() []command {
 		{"erase user", "NAME|ID [--confirm NAME]", "remove all data of a person; this cannot be undone; without --confirm, say what would be removed; if an erasure failed after it removed the user, give the id twice", (*Operator).eraseUser},
 		{"task show", "ID", "show the progress of a task, such as an erasure", (*Operator).taskShow},
 		{"why", "[--since 24h] REQUEST-ID", "say why a request was refused: which check failed, what was missing, and for which installation; the id is in the response header x-amzn-requestid", (*Operator).why},
+		{"explain", "[--repo .] (--changed FILE[,FILE]... | --base COMMIT) [--branch NAME] [--into main]", "say which directories of a working copy a change would plan, and why, with the line of the configuration that decides; it needs no stack", (*Operator).explainChange},
 		{"seed", "", "make the first user and API key of a stack in test containers, and write the key to standard output; \"make run\" does this by itself", (*Operator).seedCommand},
 	}
 }
@@ -95,6 +96,12 @@ func find(args []string) (command, []string, error) {
 func Check(args []string) error {
 	_, _, err := find(args)
 	return err
+}
+
+// Offline reports whether the command line begins with a command that needs no stack.
+func Offline(args []string) bool {
+	c, _, err := find(args)
+	return err == nil && c.name == "explain"
 }
 
 // Run runs one command line, such as "user", "create", "ann". It returns a

@@ -19,6 +19,12 @@ require github.com/aws/aws-sdk-go-v2/service/eventbridge v1.55.8 // indirect
 require github.com/aws/aws-sdk-go-v2/service/secretsmanager v1.50.8 // indirect
 
 require (
+	github.com/agnivade/levenshtein v1.2.2 // indirect
+	github.com/bmatcuk/doublestar/v4 v4.10.4 // indirect
+	github.com/yuin/gopher-lua v1.1.2 // indirect
+)
+
+require (
 	github.com/Azure/go-ntlmssp v0.1.1 // indirect
 	github.com/DataDog/datadog-go/v5 v5.9.1 // indirect
 	github.com/Microsoft/go-winio v0.6.2 // indirect

@@ -85,6 +85,10 @@ func act(ctx context.Context, stack, state string, args []string, env func(strin
 	if err := admin.Check(args); err != nil {
 		return err
 	}
+	if admin.Offline(args) {
+		o := &admin.Operator{Out: out, Notes: notes}
+		return o.Run(ctx, args)
+	}
 	var find func(context.Context) (target, error)
 	switch {
 	case stack != "":
