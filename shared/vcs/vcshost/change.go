@@ -32,4 +32,6 @@ type PullRequest struct {
 	MergedSHA string
 	// Draft says that it is not ready for review.
 	Draft bool
+	// Merge says whether it could be merged now. It is MergeUnknown unless it is open.
+	Merge Mergeability
 }
