@@ -3,6 +3,7 @@ package vcstest
 import (
 	"net/http"
 	"strconv"
+	"time"
 )
 
 // Change is a pull request or merge request at a stand-in.
@@ -30,6 +31,11 @@ type Change struct {
 	Requested []string
 	// Comments are in the order of time.
 	Comments []Comment
+	// CreatedAt, UpdatedAt and ClosedAt are times for webhooks. A change that is open has no
+	// ClosedAt.
+	CreatedAt, UpdatedAt, ClosedAt time.Time
+
+	stated string // the head that the last webhook named
 }
 
 // open reports whether a change is open at GitHub.

@@ -1,5 +1,7 @@
 package vcstest
 
+import "time"
+
 // Comment is a comment of a pull request or merge request at a stand-in.
 type Comment struct {
 	ID       int64
@@ -13,6 +15,8 @@ type Comment struct {
 	Hidden string
 	// Reactions are the names of the reactions, such as "rocket".
 	Reactions []string
+	// At is when the comment was written.
+	At time.Time
 }
 
 // Review is a review of a pull request at a stand-in.
