@@ -51,10 +51,13 @@ func (g *GitHub) Say(owner, name string, number int64, author string, account in
 // add adds a comment and returns its id. The caller holds the lock.
 func (g *GitHub) add(c *Change, comment Comment) int64 {
 	g.comments++
-	comment.ID = 7000 + g.comments
+	comment.ID, comment.At = 7000+g.comments, g.Now.now()
 	c.Comments = append(c.Comments, comment)
 	return comment.ID
 }
+
+// bot returns the account that does what the App does.
+func (g *GitHub) bot() Account { return Account{BotID, cmp.Or(g.app.Slug, "opsplane") + "[bot]"} }
 
 // find returns the comment that a path names, and the change that has it.
 func find(r *http.Request, all []Repository) (*Repository, *Change, *Comment) {
@@ -87,7 +90,7 @@ func (g *GitHub) commentObject(repo *Repository, c *Change, comment Comment) any
 		kind, app = "Bot", map[string]any{"id": comment.App}
 	}
 	return map[string]any{
-		"id": comment.ID, "node_id": fmt.Sprint(nodes, comment.ID), "body": comment.Text, "performed_via_github_app": app,
+		"id": comment.ID, "node_id": fmt.Sprint(nodes, comment.ID), "body": comment.Text, "created_at": stamp(comment.At), "performed_via_github_app": app,
 		"user":     map[string]any{"login": comment.Author, "id": comment.AuthorID, "type": kind},
 		"html_url": fmt.Sprintf("https://github.example.com/%s/%s/pull/%d#issuecomment-%d", repo.Owner, repo.Name, c.Number, comment.ID),
 	}
@@ -139,7 +142,8 @@ func (g *GitHub) createComment(_ http.ResponseWriter, r *http.Request, all []Rep
 	if refused != nil {
 		return refused
 	}
-	g.add(c, Comment{Author: cmp.Or(g.app.Slug, "opsplane") + "[bot]", AuthorID: BotID, App: AppID, Text: text})
+	g.add(c, Comment{Author: g.bot().Login, AuthorID: BotID, App: AppID, Text: text})
+	g.deed(repo, c).tellComment()
 	return reply{http.StatusCreated, g.commentObject(repo, c, c.Comments[len(c.Comments)-1])}
 }
 

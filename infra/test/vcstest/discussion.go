@@ -1,5 +1,7 @@
 package vcstest
 
+import "time"
+
 // Comment is a comment of a pull request or merge request at a stand-in.
 type Comment struct {
 	ID       int64
@@ -13,13 +15,17 @@ type Comment struct {
 	Hidden string
 	// Reactions are the names of the reactions, such as "rocket".
 	Reactions []string
+	// At is when the comment was written.
+	At time.Time
 }
 
 // Review is a review of a pull request at a stand-in.
 type Review struct {
 	Author   string
 	AuthorID int64 // 0 stands for an account that is gone
-	// State is the host's own word: "APPROVED", "CHANGES_REQUESTED", "COMMENTED", "DISMISSED".
+	// State is the host's own word. GitHub has "APPROVED", "CHANGES_REQUESTED", "COMMENTED"
+	// and "DISMISSED". GitLab has one state of each person, such as "approved",
+	// "requested_changes", "reviewed" and "unreviewed".
 	State string
 }
 

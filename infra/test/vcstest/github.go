@@ -57,6 +57,12 @@ type GitHub struct {
 	// MaxTree is the number of entries beyond which a recursive tree is truncated. 0 stands
 	// for 100,000. Set it before the first request.
 	MaxTree int
+	// OnWebhook is called with the webhooks of what people do, and of what the App does, in
+	// order. It may not use the stand-in before it returns. Nil stands for no webhooks. Set it
+	// before the first request.
+	OnWebhook func(Webhook)
+	// Now returns the time. Nil stands for time.Now. Set it before the first request.
+	Now Clock
 
 	public  *rsa.PublicKey
 	handler http.Handler

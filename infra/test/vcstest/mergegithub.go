@@ -1,6 +1,7 @@
 package vcstest
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"net/http"
@@ -89,36 +90,72 @@ func (g *GitHub) merge(_ http.ResponseWriter, r *http.Request, all []Repository)
 	if err := json.NewDecoder(r.Body).Decode(&body); err != nil {
 		return refused(http.StatusBadRequest, "Problems parsing JSON")
 	}
-	base, head := repo.ends(c)
-	names := map[string]string{"merge": "Merge commits", "squash": "Squash merges", "rebase": "Rebase merges"}
+	_, head := repo.ends(c)
 	switch {
-	case !c.open():
-		return refused(http.StatusMethodNotAllowed, "Pull Request is not mergeable")
-	case body.SHA != "" && body.SHA != head:
+	case c.open() && body.SHA != "" && body.SHA != head:
 		return refused(http.StatusConflict, "Head branch was modified. Review and try the merge again.")
-	case c.Draft:
-		return refused(http.StatusMethodNotAllowed, "Pull Request is still a draft")
-	case c.Blocked != "":
-		return refused(http.StatusMethodNotAllowed, c.Blocked)
-	case names[body.Method] == "":
+	case methodNames[body.Method] == "":
 		return refused(http.StatusUnprocessableEntity, "Validation Failed")
-	case !repo.allows(body.Method):
-		return refused(http.StatusMethodNotAllowed, names[body.Method]+" are not allowed on this repository.")
-	case repo.conflicts(c):
-		return refused(http.StatusMethodNotAllowed, "Pull Request is not mergeable")
 	}
-	commit, ok := "merge-of-"+head, true
-	if repo.Content != nil {
-		commit, ok = repo.Content.Merge(c.Base, head, body.Method, body.Title)
+	why := repo.unmergeable(c, body.Method)
+	if why == "" && !g.deed(repo, c).merge(g.bot(), body.Method, body.Title) {
+		why = notMergeable
 	}
-	if !ok {
-		return refused(http.StatusMethodNotAllowed, "Pull Request is not mergeable")
-	}
-	c.State, c.BaseSHA, c.HeadSHA, c.MergeCommit = "merged", base, head, commit
-	if repo.Branches != nil {
-		repo.Branches[c.Base] = commit
+	if why != "" {
+		return refused(http.StatusMethodNotAllowed, why)
 	}
 	return map[string]any{"sha": c.MergeCommit, "merged": true, "message": fmt.Sprintf("Pull Request successfully merged by %s", body.Method)}
+}
+
+// methodNames are the ways to merge, in GitHub's words.
+var methodNames = map[string]string{"merge": "Merge commits", "squash": "Squash merges", "rebase": "Rebase merges"}
+
+const notMergeable = "Pull Request is not mergeable"
+
+// unmergeable returns why a change is not merged now, in GitHub's words. It is empty if nothing
+// is in the way.
+func (r *Repository) unmergeable(c *Change, method string) string {
+	switch {
+	case !c.open():
+		return notMergeable
+	case c.Draft:
+		return "Pull Request is still a draft"
+	case c.Blocked != "":
+		return c.Blocked
+	case !r.allows(method):
+		return methodNames[method] + " are not allowed on this repository."
+	case r.conflicts(c):
+		return notMergeable
+	}
+	return ""
+}
+
+// merge merges the pull request, which nothing may be in the way of. It reports false for a
+// conflict that only this way to merge has.
+func (d deedGitHub) merge(by Account, method, title string) bool {
+	base, head := d.repo.ends(d.change)
+	before := d.repo.tip(d.change.Base)
+	commit, ok := "merge-of-"+head, true
+	if d.repo.Content != nil {
+		commit, ok = d.repo.Content.Merge(d.change.Base, head, method, cmp.Or(title, fmt.Sprintf("%s (#%d)", d.change.Title, d.change.Number)))
+	}
+	if !ok {
+		return false
+	}
+	d.change.State, d.change.BaseSHA, d.change.HeadSHA, d.change.MergeCommit, d.change.ClosedAt = "merged", base, head, commit, d.host.Now.now()
+	if d.repo.Branches != nil {
+		d.repo.Branches[d.change.Base] = commit
+	}
+	d.tell("closed", by, nil)
+	d.tellPush(d.change.Base, before, commit, by)
+	return true
+}
+
+// close closes the pull request without merging it. It keeps the commits that it has now.
+func (d deedGitHub) close(by Account) {
+	d.change.BaseSHA, d.change.HeadSHA = d.repo.ends(d.change)
+	d.change.State, d.change.ClosedAt = "closed", d.host.Now.now()
+	d.tell("closed", by, nil)
 }
 
 // deleteBranch deletes a branch. It closes the pull requests of the branch.
@@ -132,8 +169,7 @@ func (g *GitHub) deleteBranch(_ http.ResponseWriter, r *http.Request, all []Repo
 	}
 	for i := range repo.Changes {
 		if c := &repo.Changes[i]; c.open() && c.Head == name && c.From == repo.ID {
-			c.BaseSHA, c.HeadSHA = repo.ends(c)
-			c.State = "closed"
+			g.deed(repo, c).close(g.bot())
 		}
 	}
 	if repo.Content != nil {
