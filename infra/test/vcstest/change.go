@@ -34,8 +34,8 @@ type Change struct {
 	// CreatedAt, UpdatedAt and ClosedAt are times for webhooks. A change that is open has no
 	// ClosedAt.
 	CreatedAt, UpdatedAt, ClosedAt time.Time
-
-	stated string // the head that the last webhook named
+	// Stated is the head that the last webhook named. It is empty before the first one.
+	Stated string
 }
 
 // open reports whether a change is open at GitHub.
@@ -46,55 +46,6 @@ func changeOf(r *http.Request, all []Change) *Change {
 	for i, c := range all {
 		if strconv.FormatInt(c.Number, 10) == r.PathValue("number") {
 			return &all[i]
-		}
-	}
-	return nil
-}
-
-func (g *GitLab) branch(_ http.ResponseWriter, r *http.Request, account int64) any {
-	p := g.projectOf(r, account)
-	if p == nil || p.Branches[r.PathValue("branch")] == "" {
-		return nil
-	}
-	name := r.PathValue("branch")
-	return map[string]any{"name": name, "commit": map[string]any{"id": p.Branches[name]}}
-}
-
-func (g *GitLab) mergeRequest(_ http.ResponseWriter, r *http.Request, account int64) any {
-	p := g.projectOf(r, account)
-	if p == nil {
-		return nil
-	}
-	c := changeOf(r, p.Changes)
-	if c == nil {
-		return nil
-	}
-	state := c.State
-	if state == "" {
-		state = "opened"
-	}
-	var from any
-	if c.From != 0 {
-		from = c.From
-	}
-	return map[string]any{
-		"iid": c.Number, "title": c.Title, "state": state, "draft": c.Draft, "sha": c.HeadSHA, "source_branch": c.Head, "target_branch": c.Base,
-		"source_project_id": from, "merge_commit_sha": c.MergeCommit, "diff_refs": map[string]any{"base_sha": c.BaseSHA},
-		"author": map[string]any{"id": c.AuthorID, "username": c.Author},
-	}
-}
-
-func (g *GitLab) projectMember(_ http.ResponseWriter, r *http.Request, account int64) any {
-	p := g.projectOf(r, account)
-	id, err := strconv.ParseInt(r.PathValue("account"), 10, 64)
-	if p == nil || err != nil {
-		return nil
-	}
-	for _, m := range g.groups {
-		for _, each := range m.Projects {
-			if level := m.Inherited[id]; each.ID == p.ID && level > 0 {
-				return map[string]any{"id": id, "username": g.names[id], "state": "active", "access_level": level}
-			}
 		}
 	}
 	return nil
