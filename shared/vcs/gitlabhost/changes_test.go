@@ -27,8 +27,8 @@ func paths(changes []vcshost.FileChange) []string {
 // everyKind changes the branch "feature" in each way that git knows, and the branch "main" after
 // the two have parted. It returns the commits of the branches.
 func everyKind(content *vcstest.Memory) (base, head string) {
-	start := content.Commit("main", map[string][]byte{"changed": []byte("1"), "removed": []byte("2"), "moved": []byte("3"), "same": []byte("4")})
-	start = content.CommitFiles("main", map[string]vcstest.File{"mode": {Mode: "100644", ID: "aa"}, "module": {Mode: "160000", ID: "bb"}})
+	content.Commit("main", map[string][]byte{"changed": []byte("1"), "removed": []byte("2"), "moved": []byte("3"), "same": []byte("4")})
+	start := content.CommitFiles("main", map[string]vcstest.File{"mode": {Mode: "100644", ID: "aa"}, "module": {Mode: "160000", ID: "bb"}})
 	content.SetBranch("feature", start)
 	content.Commit("feature", map[string][]byte{"changed": []byte("5"), "removed": nil, "moved": nil, "to": []byte("3"), "added/x": []byte("6")})
 	head = content.CommitFiles("feature", map[string]vcstest.File{"mode": {Mode: "100755", ID: "aa"}, "module": {Mode: "160000", ID: "cc"}})

@@ -91,6 +91,9 @@ func TestMergeThatGitLabRefusesSaysWhy(t *testing.T) {
 		if !errors.Is(err, vcshost.ErrNotMergeable) || errors.As(err, &rejected) != (c.words != "") || rejected != nil && !strings.Contains(rejected.Words, c.words) {
 			t.Errorf("%s: got %v", name, err)
 		}
+		if !vcshost.NothingDone(err) {
+			t.Errorf("%s: %v may have taken effect", name, err)
+		}
 		if n := host.Asked("PUT "); n != c.puts {
 			t.Errorf("%s: %d merges were asked for, want %d", name, n, c.puts)
 		}
