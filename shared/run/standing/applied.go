@@ -16,24 +16,36 @@ import (
 // repository, whatever came of it, strongly consistent. A dirspace without one is left
 // out.
 func (s Store) Applied(ctx context.Context, r vcs.Repository, list []run.Dirspace) (map[run.Dirspace]int64, error) {
-	found := map[run.Dirspace]int64{}
+	applies, err := s.Applies(ctx, r, list)
+	found := make(map[run.Dirspace]int64, len(applies))
+	for d, a := range applies {
+		found[d] = a.Seq
+	}
+	return found, err
+}
+
+// Applies returns the newest recorded apply of each of some dirspaces of a repository,
+// whatever came of it, strongly consistent. A dirspace without one is left out.
+func (s Store) Applies(ctx context.Context, r vcs.Repository, list []run.Dirspace) (map[run.Dirspace]*Result, error) {
+	found := map[run.Dirspace]*Result{}
 	for some := range slices.Chunk(list, table.MaxBatch) {
 		keys := make([]attr.Item, len(some))
 		for i, d := range some {
 			keys[i] = keyIn(rowsOf(r.Installation), Place{r.ID, d}.sort())
 		}
-		items, err := s.Table.BatchGet(ctx, table.Batch{Keys: keys, Names: []string{"sk", partApply.seq()}})
+		items, err := s.Table.BatchGet(ctx, table.Batch{Keys: keys, Names: []string{"sk", string(partApply), partApply.seq()}})
 		if err != nil {
 			return nil, fmt.Errorf("read applies of directories: %w", err)
 		}
 		for _, item := range items {
 			read := attr.Read(item)
-			at, err := parsePlace(read.String("sk"))
-			if err == nil && read.Has(partApply.seq()) {
-				found[at.Dirspace] = read.Int(partApply.seq())
+			at, misplaced := parsePlace(read.String("sk"))
+			newest, err := partApply.decode(read)
+			if err := errors.Join(misplaced, err, read.Err()); err != nil {
+				return nil, fmt.Errorf("decode an apply of %s: %w", r, err)
 			}
-			if err != nil || read.Err() != nil {
-				return nil, fmt.Errorf("decode an apply of %s: %w", r, errors.Join(err, read.Err()))
+			if newest != nil {
+				found[at.Dirspace] = newest
 			}
 		}
 	}

@@ -1,0 +1,43 @@
+package evaluator
+
+import (
+	"encoding/json"
+	"fmt"
+	"slices"
+
+	"github.com/opsplane/opsplane/shared/evaluation/matching"
+	"github.com/opsplane/opsplane/shared/evaluation/rules"
+	"github.com/opsplane/opsplane/shared/run"
+)
+
+// owner is a pull request that may hold locks. Its JSON form is the one that is stored.
+// Whether it holds them follows from its runs, its merge and its last unlock.
+type owner struct {
+	Subject rules.Subject   `json:"subject"`
+	Set     []rules.Holding `json:"set"`
+}
+
+func decodeOwner(text json.RawMessage) (rules.Owner, error) {
+	var o owner
+	if err := json.Unmarshal(text, &o); err != nil {
+		return rules.Owner{}, fmt.Errorf("decode a pull request that may hold locks: %w", err)
+	}
+	return rules.Owner(o), nil
+}
+
+// holdings returns what a pull request would lock: its change set, and what it applied at
+// earlier commits.
+func holdings(set *matching.ChangeSet, applied []run.Dirspace) []rules.Holding {
+	var made []rules.Holding
+	if set != nil {
+		for _, m := range set.Members {
+			made = append(made, rules.Holding{Dirspace: m.Dirspace.Dirspace, Policy: m.LockPolicy, DestBranchOnly: m.LockDestBranchOnly})
+		}
+	}
+	for _, d := range applied {
+		if !slices.ContainsFunc(made, func(h rules.Holding) bool { return h.Dirspace == d }) {
+			made = append(made, rules.Holding{Dirspace: d, Policy: "strict"})
+		}
+	}
+	return made
+}
