@@ -24,7 +24,7 @@ func (c *commands) abort(ctx context.Context, call httpapi.Call, id run.ID) (run
 	if err != nil {
 		return runview.Run{}, err
 	}
-	now, _, err := c.history.runs.Abort(ctx, id, runstore.Abortion{Reason: run.ReasonByPerson(at.name)}, call.Author())
+	now, _, err := c.starter.History.Runs.Abort(ctx, id, runstore.Abortion{Reason: run.ReasonByPerson(at.name)}, call.Author())
 	if err != nil {
 		return runview.Run{}, err
 	}
@@ -81,7 +81,7 @@ func (c *commands) unlockDrift(ctx context.Context, call httpapi.Call, id vcs.ID
 }
 
 func (c *commands) unlock(ctx context.Context, call httpapi.Call, at site, origin run.Origin) (unlocked, error) {
-	ended, err := c.history.runs.Unlock(ctx, at.of, origin, at.name, call.Author())
+	ended, err := c.starter.History.Runs.Unlock(ctx, at.of, origin, at.name, call.Author())
 	found := unlocked{Aborted: make([]run.ID, len(ended))}
 	for i, r := range ended {
 		found.Aborted[i] = r.ID

@@ -77,7 +77,7 @@ func TestUnlockMakesPlansVoid(t *testing.T) {
 		r.post(t, at.base+"/repos/7/prs/99/unlock", "", "").Want(t, 400, "PULL_REQUEST_NOT_FOUND")
 		r.post(t, at.base+"/repos/7/prs/017/unlock", "", "").Want(t, 400, "INVALID_PULL_NUMBER")
 		r.post(t, at.base+"/repos/7/drift/unlock", "", "").WantBody(t, 200, `{"aborted":[]}`)
-		if u, err := r.history.runs.Unlocked(t.Context(), at.in.Repository("7"), run.OriginOfDrift); err != nil || u.By != "ann" || u.Seq == 0 {
+		if u, err := r.history.Runs.Unlocked(t.Context(), at.in.Repository("7"), run.OriginOfDrift); err != nil || u.By != "ann" || u.Seq == 0 {
 			t.Errorf("%s: the unlock of drift is %+v, %v", at.base, u, err)
 		}
 	}
@@ -145,11 +145,11 @@ func TestStartThatIsKilledAnywhereStartsOneRun(t *testing.T) {
 		ended = calls < n
 		r.Serve(routes(r.commands))
 		id := idOf(t, r.post(t, infra, key, body(run.Apply, onMain)))
-		if uses, err := r.history.plans.Uses(t.Context(), id); err != nil || len(uses) != 1 || uses[0].Plan != plan.ID {
+		if uses, err := r.history.PlanStore.Uses(t.Context(), id); err != nil || len(uses) != 1 || uses[0].Plan != plan.ID {
 			t.Fatalf("killed at call %d: the apply uses %+v, %v", n, uses, err)
 		}
 		applies := 0
-		active, err := r.history.runs.Active(t.Context(), plan.Repository)
+		active, err := r.history.Runs.Active(t.Context(), plan.Repository)
 		if err != nil {
 			t.Fatal(err)
 		}

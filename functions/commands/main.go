@@ -17,6 +17,7 @@ import (
 	"github.com/opsplane/opsplane/shared/run/runindex"
 	"github.com/opsplane/opsplane/shared/run/runstore"
 	"github.com/opsplane/opsplane/shared/run/standing"
+	"github.com/opsplane/opsplane/shared/run/starting"
 	"github.com/opsplane/opsplane/shared/storage/awsclient"
 	"github.com/opsplane/opsplane/shared/storage/s3client"
 	"github.com/opsplane/opsplane/shared/storage/table"
@@ -34,12 +35,16 @@ func main() {
 	}
 	box := sealed.NewBox(secret.New(cfg, os.Getenv("SERVER_SECRET"), time.Now).Keys)
 	store := runstore.Store{DB: db, Table: name, Limits: limits}
-	of := history{store, runindex.New(table.Table{DB: db, Name: name}, store), planstore.Store{DB: db, Objects: objects, Table: name, Bucket: bucket}, standing.Store{Table: table.Table{DB: db, Name: name}}}
+	of := starting.History{
+		Runs: store, Index: runindex.New(table.Table{DB: db, Name: name}, store),
+		PlanStore: planstore.Store{DB: db, Objects: objects, Table: name, Bucket: bucket}, Standing: standing.Store{Table: table.Table{DB: db, Name: name}},
+	}
 	c := &commands{
 		users: &user.Store{DB: db, Table: os.Getenv("OPERATIONS_TABLE")}, known: repository.Store{DB: db, Table: os.Getenv("VCS_TABLE")},
-		history: of, rules: command.PlanFirst{History: of}, documents: documents{objects, bucket}, box: box,
-		open: opener(hostclient.FromEnv(cfg, db, box, os.Getenv, time.Now)), limits: usual, publicBaseURL: os.Getenv("PUBLIC_BASE_URL"),
-		planUploads: os.Getenv("PLAN_UPLOADS") == "on",
+		starter: starting.Starter{
+			History: of, Objects: objects, Bucket: bucket, Box: box, PublicBaseURL: os.Getenv("PUBLIC_BASE_URL"), PlanUploads: os.Getenv("PLAN_UPLOADS") == "on",
+		},
+		rules: command.PlanFirst{History: of}, open: opener(hostclient.FromEnv(cfg, db, box, os.Getenv, time.Now)), limits: usual,
 	}
 	httpapi.NewLambda(routes(c), telemetry.Logger(), time.Now).Serve()
 }

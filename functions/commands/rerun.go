@@ -38,7 +38,7 @@ func decodeRerun(r *http.Request) (rerunning, error) {
 // find reads a run of the installation with its dirspaces. A run of another one does
 // not exist for the caller.
 func (c *commands) find(ctx context.Context, in vcs.Installation, id run.ID) (run.Run, error) {
-	found, err := c.history.runs.Get(ctx, id)
+	found, err := c.starter.History.Runs.Get(ctx, id)
 	if err == nil && found.Repository.Installation != in {
 		err = fault.ErrNotFound
 	}

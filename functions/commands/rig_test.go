@@ -26,6 +26,7 @@ import (
 	"github.com/opsplane/opsplane/shared/run/runstore"
 	"github.com/opsplane/opsplane/shared/run/runview"
 	"github.com/opsplane/opsplane/shared/run/standing"
+	"github.com/opsplane/opsplane/shared/run/starting"
 	"github.com/opsplane/opsplane/shared/storage/table"
 	"github.com/opsplane/opsplane/shared/vcs"
 	"github.com/opsplane/opsplane/shared/vcs/githubhost"
@@ -58,7 +59,7 @@ type rig struct {
 	gitlab *vcstest.GitLab
 	box    *sealed.Box
 	// history is over storage without a role.
-	history history
+	history starting.History
 	people  map[int64]string // users by account
 	machine string
 }
@@ -99,10 +100,10 @@ func rigOn(t *testing.T, of *functiontest.Rig, env *storagetest.Env) *rig {
 	return r
 }
 
-func historyOver(env *storagetest.Env) history {
+func historyOver(env *storagetest.Env) starting.History {
 	name := env.Table("RunsTable")
 	store := runstore.Store{DB: env.DynamoDB, Table: name, Limits: runstore.Limits{Keep: 400 * 24 * time.Hour, Start: 15 * time.Minute, Report: 24 * time.Hour}}
-	return history{store, runindex.New(table.Table{DB: env.DynamoDB, Name: name}, store), planstore.Store{DB: env.DynamoDB, Objects: env.S3, Table: name, Bucket: env.Bucket("RunsBucket"), Keep: 14 * 24 * time.Hour}, standing.Store{Table: table.Table{DB: env.DynamoDB, Name: name}}}
+	return starting.History{Runs: store, Index: runindex.New(table.Table{DB: env.DynamoDB, Name: name}, store), PlanStore: planstore.Store{DB: env.DynamoDB, Objects: env.S3, Table: name, Bucket: env.Bucket("RunsBucket"), Keep: 14 * 24 * time.Hour}, Standing: standing.Store{Table: table.Table{DB: env.DynamoDB, Name: name}}}
 }
 
 // over returns the function over an environment.
@@ -111,11 +112,11 @@ func (r *rig) over(env *storagetest.Env) *commands {
 	app := githubhost.New(strconv.Itoa(vcstest.AppID), func(context.Context) (string, error) { return r.github.Key, nil }, r.github.API)
 	return &commands{
 		users: &user.Store{DB: env.DynamoDB, Table: env.Table("OperationsTable")}, known: repository.Store{DB: env.DynamoDB, Table: env.Table("VcsTable")},
-		history: of, rules: command.PlanFirst{History: of}, documents: documents{env.S3, env.Bucket("RunsBucket")}, box: r.box,
+		starter: starting.Starter{History: of, Objects: env.S3, Bucket: env.Bucket("RunsBucket"), Box: r.box, PublicBaseURL: "https://ops.example.com"},
+		rules:   command.PlanFirst{History: of}, limits: usual,
 		open: opener(&hostclient.Hosts{
 			App: app, GitLab: gitlabhost.New(r.gitlab.API), Tokens: grouptoken.New(env.DynamoDB, env.Table("SessionsTable"), r.box),
 		}),
-		limits: usual, publicBaseURL: "https://ops.example.com",
 	}
 }
 
@@ -199,7 +200,7 @@ func idOf(t *testing.T, got functiontest.Response) run.ID {
 
 func (r *rig) get(t *testing.T, id run.ID) run.Run {
 	t.Helper()
-	found, err := r.history.runs.Get(t.Context(), id)
+	found, err := r.history.Runs.Get(t.Context(), id)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -216,11 +217,11 @@ func (r *rig) report(t *testing.T, id run.ID, success bool) {
 			continue
 		}
 		result.Outcomes[i] |= run.Succeeded | run.PlanStored | run.HasChanges
-		if err := r.history.plans.Put(t.Context(), id, d, []byte("plan "+d.String()), true, r.Clock.Now()); err != nil {
+		if err := r.history.PlanStore.Put(t.Context(), id, d, []byte("plan "+d.String()), true, r.Clock.Now()); err != nil {
 			t.Fatal(err)
 		}
 	}
-	if _, err := r.history.runs.Complete(t.Context(), id, result, r.Author()); err != nil {
+	if _, err := r.history.Runs.Complete(t.Context(), id, result, r.Author()); err != nil {
 		t.Fatal(err)
 	}
 }

@@ -3,28 +3,23 @@ package main
 import (
 	"github.com/opsplane/opsplane/shared/api/access"
 	"github.com/opsplane/opsplane/shared/api/httpapi"
-	"github.com/opsplane/opsplane/shared/credential/sealed"
 	"github.com/opsplane/opsplane/shared/login/user"
 	"github.com/opsplane/opsplane/shared/run/command"
+	"github.com/opsplane/opsplane/shared/run/starting"
 	"github.com/opsplane/opsplane/shared/vcs/hostclient"
 	"github.com/opsplane/opsplane/shared/vcs/repository"
 )
 
 // commands holds what the operations need.
 type commands struct {
-	users     *user.Store
-	known     repository.Store
-	history   history
-	rules     command.Rules
-	documents documents
-	box       *sealed.Box
-	open      hostclient.Opener[host]
-	limits    limits
-	// publicBaseURL is the address at which runners reach this server. It may be empty:
-	// then no run can be started.
-	publicBaseURL string
-	// planUploads says that runners upload plans to the bucket of this server.
-	planUploads bool
+	users *user.Store
+	known repository.Store
+	// starter has no address for runners if the operator has set none: then no run can
+	// be started.
+	starter starting.Starter
+	rules   command.Rules
+	open    hostclient.Opener[host]
+	limits  limits
 }
 
 // Rules of the routes. The host decides besides what a person may do: see enter.

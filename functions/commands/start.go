@@ -13,8 +13,8 @@ import (
 	"github.com/opsplane/opsplane/shared/vcs"
 )
 
-// starting is a request that starts a run.
-type starting struct {
+// startRequest is a request that starts a run.
+type startRequest struct {
 	repository vcs.ID
 	start      command.Start
 	key        string
@@ -47,8 +47,8 @@ const (
 	workspace     = "default"
 )
 
-func decodeStart(r *http.Request) (starting, error) {
-	s := starting{}
+func decodeStart(r *http.Request) (startRequest, error) {
+	s := startRequest{}
 	var err error
 	if s.repository, err = decodeRepository(r); err != nil {
 		return s, err
@@ -117,7 +117,7 @@ func mayStart(caller access.Caller, of run.Type) error {
 }
 
 // start starts a run.
-func (c *commands) start(ctx context.Context, call httpapi.Call, s starting) (started, error) {
+func (c *commands) start(ctx context.Context, call httpapi.Call, s startRequest) (started, error) {
 	if err := mayStart(call.Caller, s.start.Type); err != nil {
 		return started{}, err
 	}

@@ -47,11 +47,11 @@ func TestStartedRunIsReadyForItsRunner(t *testing.T) {
 // work claims a run and asks for its work, and checks what its runner gets.
 func (r *rig) work(t *testing.T, of run.Run) {
 	t.Helper()
-	claimed, ok, err := r.history.runs.Claim(t.Context(), of.Repository, 1e9, r.Author())
+	claimed, ok, err := r.history.Runs.Claim(t.Context(), of.Repository, 1e9, r.Author())
 	if err != nil || !ok || claimed.ID != of.ID {
 		t.Fatalf("claimed %s, %t, %v; want %s", claimed.ID, ok, err, of.ID)
 	}
-	found, err := r.history.runs.Initiate(t.Context(), of.ID, runstore.CIJob{Run: string(of.ID), Commit: of.Source.Commit}, r.Author())
+	found, err := r.history.Runs.Initiate(t.Context(), of.ID, runstore.CIJob{Run: string(of.ID), Commit: of.Source.Commit}, r.Author())
 	if err != nil || !found.Work {
 		t.Fatalf("initiate: %+v, %v", found, err)
 	}
@@ -115,15 +115,15 @@ func TestApplyUsesThePlansThatDecide(t *testing.T) {
 		r.post(t, infra, "", body(run.Apply, where)).Want(t, 400, "PLAN_NEEDED")
 		r.at(head)
 		apply := r.made(t, infra, body(run.Apply, where))
-		uses, err := r.history.plans.Uses(t.Context(), apply.ID)
+		uses, err := r.history.PlanStore.Uses(t.Context(), apply.ID)
 		if err != nil || len(uses) != 1 || uses[0].Plan != plan.ID || uses[0].Dirspace != plan.Dirspaces[0] || uses[0].Digest == "" {
 			t.Errorf("%s: the apply uses %+v, %v; want the plan of %s", where, uses, err, plan.ID)
 		}
 		r.post(t, infra, "", body(run.Apply, where)).Want(t, 400, "APPLY_UNDER_WAY")
-		if _, _, err := r.history.runs.Abort(t.Context(), apply.ID, runstore.Abortion{Reason: run.ReasonByPerson("ann")}, r.Author()); err != nil {
+		if _, _, err := r.history.Runs.Abort(t.Context(), apply.ID, runstore.Abortion{Reason: run.ReasonByPerson("ann")}, r.Author()); err != nil {
 			t.Fatal(err)
 		}
-		if err := r.history.plans.RemoveUsed(t.Context(), apply.ID); err != nil {
+		if err := r.history.PlanStore.RemoveUsed(t.Context(), apply.ID); err != nil {
 			t.Fatal(err)
 		}
 		r.post(t, infra, "", body(run.Apply, where)).Want(t, 400, "PLAN_GONE")
@@ -193,7 +193,7 @@ func TestStartIsRefused(t *testing.T) {
 			t.Fatal(name)
 		}
 	}
-	r.publicBaseURL = ""
+	r.starter.PublicBaseURL = ""
 	r.post(t, infra, "", body(run.Plan, onMain)).Want(t, 400, "RUNS_NOT_CONFIGURED")
 	if dump := r.Env.Dump("RunsTable"); dump != "" {
 		t.Errorf("a refusal has stored %s", dump)

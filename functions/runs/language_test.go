@@ -61,7 +61,7 @@ func TestQueryLanguageIsThatOfTheContract(t *testing.T) {
 		"workspace:blue": "B", "workspace:default": "DCBA", "dir:web and workspace:blue": "B",
 		"created_at:" + day: "DCBA", "created_at:" + day + "..": "DCBA", "created_at:.." + day: "", "created_at:2024..2025": "", "created_at:": "",
 		`"created_at:` + minute + `.."`: "DCB", `"created_at:` + minuteOfA + `"`: "A", `'created_at:..` + minute + `'`: "A",
-		"has_changes": "A", "destroys": "A", "not destroys": "B", "duration:1m..": "A", "duration:..1m": "B", "duration:90s..91s": "A", "not duration:1m..": "B",
+		"has_changes": "A", "destroys": "A", "not destroys": "", "duration:1m..": "A", "duration:..1m": "B", "duration:90s..91s": "A", "not duration:1m..": "B",
 		"sort:asc": "ABCD", "sort:desc": "DCBA", "sort:desc sort:asc": "ABCD", "not sort:asc": "", "sort:asc and type:plan": "ACD",
 		// Juxtaposition takes everything up to the end of the group as its right operand.
 		"kind:drift and repo:none or user:bob": "B", "user:bob or kind:drift and repo:none": "B", "repo:infra user:bob or kind:drift": "CB", "(user:bob or kind:drift) repo:infra": "CB",

@@ -47,8 +47,9 @@ type newest struct {
 
 type planResult struct {
 	newest
-	HasChanges bool `json:"has_changes"`
-	Destroys   bool `json:"destroys"`
+	// HasChanges and Destroys are nil if they are not known, because the plan failed.
+	HasChanges *bool `json:"has_changes,omitempty"`
+	Destroys   *bool `json:"destroys,omitempty"`
 	// Unlocked says that an unlock has made the plan void.
 	Unlocked bool `json:"unlocked,omitempty"`
 }
@@ -138,7 +139,11 @@ func planResultOf(r *standing.Result) *planResult {
 	if r == nil {
 		return nil
 	}
-	return &planResult{newestOf(r), r.Outcome.Has(run.HasChanges), r.Outcome.Has(run.Destroys), r.Void}
+	shown := planResult{newest: newestOf(r), Unlocked: r.Void}
+	if r.Outcome.Planned() {
+		shown.HasChanges, shown.Destroys = new(r.Outcome.Has(run.HasChanges)), new(r.Outcome.Has(run.Destroys))
+	}
+	return &shown
 }
 
 func applyResultOf(r *standing.Result) *applyResult {

@@ -40,7 +40,7 @@ func Dirspaces(r audit.Record, from run.Run) []Event {
 		}
 		data := maps.Clone(common)
 		data["dir"], data["workspace"], data["success"] = d.Dir, d.Workspace, o.Has(run.Succeeded)
-		if kind == DirspacePlanned {
+		if kind == DirspacePlanned && o.Planned() {
 			data["has_changes"], data["destroys"] = o.Has(run.HasChanges), o.Has(run.Destroys)
 		}
 		e := of(r, kind, data)

@@ -25,6 +25,13 @@ const (
 // Has reports whether all of the bits are set.
 func (o Outcome) Has(bits Outcome) bool { return o&bits == bits }
 
+// Planned reports whether the outcome of a plan tells what it would change. Of a plan
+// that failed before it was there, nobody knows it. Of an apply, HasChanges and Destroys
+// say what it has done, which is no plan.
+func (o Outcome) Planned() bool {
+	return o.Has(HasResult) && o&(Succeeded|PlanStored|HasChanges) != 0
+}
+
 // valid reports whether the bits make sense together.
 func (o Outcome) valid() bool {
 	return o&^allBits == 0 && (!o.Has(Succeeded) || o.Has(HasResult)) && (!o.Has(Destroys) || o.Has(HasChanges))

@@ -35,6 +35,8 @@ type Repository struct {
 	Files []string
 	// Branches are the commits of the branches, by name.
 	Branches map[string]string
+	// Content is the git data. If it is set, it stands for Files and Branches.
+	Content Content
 	// Changes are the pull requests or merge requests.
 	Changes []Change
 }

@@ -33,6 +33,8 @@ type Project struct {
 	UpdatedAt         time.Time
 	// Branches are the commits of the branches, by name.
 	Branches map[string]string
+	// Content is the git data. If it is set, it stands for Branches.
+	Content Content
 	// Changes are the pull requests or merge requests.
 	Changes []Change
 }

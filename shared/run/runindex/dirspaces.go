@@ -272,6 +272,9 @@ func (r *spaceRow) Number(key string) (int64, bool) {
 
 // Flag implements runquery.Row.
 func (r *spaceRow) Flag(key string) (value, ok bool) {
-	o, done := r.of.Run.Outcome(r.of.Position)
-	return o.Has(flags[key]), done
+	o, _ := r.of.Run.Outcome(r.of.Position)
+	if !r.of.Run.Type.IsPlan() || !o.Planned() {
+		return false, false
+	}
+	return o.Has(flags[key]), true
 }

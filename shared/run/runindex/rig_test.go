@@ -249,25 +249,50 @@ func naiveRun(r run.Run) naive {
 	for _, d := range r.Dirspaces {
 		n["dir"], n["workspace"] = append(n["dir"], d.Dir), append(n["workspace"], d.Workspace)
 	}
-	if r.Result != nil {
-		var all run.Outcome
-		for _, o := range r.Result.Outcomes {
-			all |= o
+	for key := range naiveFlags {
+		seen := map[string]bool{}
+		for at := range r.Dirspaces {
+			seen[naiveFlag(r, at, key)] = true
 		}
-		n["has_changes"], n["destroys"] = []string{fmt.Sprint(all&run.HasChanges != 0)}, []string{fmt.Sprint(all&run.Destroys != 0)}
+		switch {
+		case seen["true"]:
+			n[key] = []string{"true"}
+		case seen["false"] && !seen["unknown"]:
+			n[key] = []string{"false"}
+		}
 	}
 	return n
+}
+
+var naiveFlags = map[string]run.Outcome{"has_changes": run.HasChanges, "destroys": run.Destroys}
+
+// naiveFlag says what is known of the plan of a dirspace: "true", "false" or "unknown".
+func naiveFlag(r run.Run, at int, key string) string {
+	if r.Result == nil || r.Type != run.Plan && r.Type != run.AutoPlan {
+		return "unknown"
+	}
+	switch r.Result.Outcomes[at] {
+	case 0, run.HasResult: // no result, or the plan failed
+		return "unknown"
+	default:
+		return fmt.Sprint(r.Result.Outcomes[at]&naiveFlags[key] != 0)
+	}
 }
 
 // naiveDirspace returns the row of a dirspace.
 func naiveDirspace(r run.Run, at int) naive {
 	n := naiveRun(r)
 	n["dir"], n["workspace"] = []string{r.Dirspaces[at].Dir}, []string{r.Dirspaces[at].Workspace}
+	for key := range naiveFlags {
+		delete(n, key)
+		if flag := naiveFlag(r, at, key); flag != "unknown" {
+			n[key] = []string{flag}
+		}
+	}
 	if r.Result == nil {
 		return n
 	}
 	o := r.Result.Outcomes[at]
-	n["has_changes"], n["destroys"] = []string{fmt.Sprint(o&run.HasChanges != 0)}, []string{fmt.Sprint(o&run.Destroys != 0)}
 	n["state"] = []string{"failure"}
 	if o&run.Succeeded != 0 {
 		n["state"] = []string{"success"}

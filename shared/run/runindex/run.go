@@ -114,12 +114,20 @@ func (r Run) seconds() (int64, bool) {
 	return int64(r.EndedAt.Sub(r.StartedAt) / time.Second), true
 }
 
-// Flag implements runquery.Row.
+// Flag implements runquery.Row. A run has a flag if a plan of one dirspace has it. It does
+// not have it if that is known of the plans of all.
 func (r *runRow) Flag(key string) (value, ok bool) {
-	if r.run.Result == nil {
+	if r.run.Result == nil || !r.run.Type.IsPlan() {
 		return false, false
 	}
-	return slices.ContainsFunc(r.run.Result.Outcomes, func(o run.Outcome) bool { return o.Has(flags[key]) }), true
+	all := true
+	for _, o := range r.run.Result.Outcomes {
+		if o.Planned() && o.Has(flags[key]) {
+			return true, true
+		}
+		all = all && o.Planned()
+	}
+	return false, all
 }
 
 // flags are the bits of the flags of a query.

@@ -94,8 +94,7 @@ func Of(r *runindex.Run) Run {
 		if done || r.Shown() == run.Aborted {
 			row.Dirspaces[i].Success = new(outcome.Has(run.Succeeded))
 		}
-		// Of a plan that failed before it was there, nobody knows what it would change.
-		if r.Type.IsPlan() && outcome.Has(run.HasResult) && outcome&(run.Succeeded|run.PlanStored|run.HasChanges) != 0 {
+		if r.Type.IsPlan() && outcome.Planned() {
 			row.Dirspaces[i].HasChanges, row.Dirspaces[i].Destroys = new(outcome.Has(run.HasChanges)), new(outcome.Has(run.Destroys))
 		}
 	}

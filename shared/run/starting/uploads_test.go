@@ -1,4 +1,4 @@
-package main
+package starting
 
 import (
 	"strings"
@@ -15,8 +15,8 @@ func TestRunnerUploadsPlansIfTheOperatorWantsIt(t *testing.T) {
 		Base: run.Ref{Branch: "main", Commit: "aa"},
 	}
 	for _, on := range []bool{false, true} {
-		c := &commands{publicBaseURL: "https://ops.example.com", planUploads: on}
-		text, err := c.document(spec)
+		starter := Starter{PublicBaseURL: "https://ops.example.com", PlanUploads: on}
+		text, err := starter.document(Order{Spec: spec})
 		if err != nil || strings.Contains(string(text), `"https://ops.example.com/api/gitlab/v1/work-manifests/$token"`) != on {
 			t.Errorf("uploads %t: got %s, %v", on, text, err)
 		}

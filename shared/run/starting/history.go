@@ -1,4 +1,4 @@
-package main
+package starting
 
 import (
 	"context"
@@ -14,39 +14,39 @@ import (
 	"github.com/opsplane/opsplane/shared/vcs"
 )
 
-// history reads earlier runs for the rules.
-type history struct {
-	runs  runstore.Store
-	index runindex.Index
-	plans planstore.Store
-	// standing has the newest apply of each dirspace.
-	standing standing.Store
+// History reads earlier runs for the rules.
+type History struct {
+	Runs      runstore.Store
+	Index     runindex.Index
+	PlanStore planstore.Store
+	// Standing has the newest apply of each dirspace.
+	Standing standing.Store
 }
 
-var _ command.History = history{}
+var _ command.History = History{}
 
 // Plans implements command.History.
-func (h history) Plans(ctx context.Context, like run.Spec) iter.Seq2[run.Run, error] {
-	return h.index.Alike(ctx, like, run.Plan)
+func (h History) Plans(ctx context.Context, like run.Spec) iter.Seq2[run.Run, error] {
+	return h.Index.Alike(ctx, like, run.Plan)
 }
 
 // Dirspaces implements command.History.
-func (h history) Dirspaces(ctx context.Context, r run.Run) ([]run.Dirspace, error) {
+func (h History) Dirspaces(ctx context.Context, r run.Run) ([]run.Dirspace, error) {
 	if len(r.Dirspaces) == r.DirspaceCount {
 		return r.Dirspaces, nil
 	}
-	return h.runs.Dirspaces(ctx, r.ID)
+	return h.Runs.Dirspaces(ctx, r.ID)
 }
 
 // Void implements command.History.
-func (h history) Void(ctx context.Context, like run.Spec) (int64, error) {
-	u, err := h.runs.Unlocked(ctx, like.Repository, like.Origin())
+func (h History) Void(ctx context.Context, like run.Spec) (int64, error) {
+	u, err := h.Runs.Unlocked(ctx, like.Repository, like.Origin())
 	return u.Seq, err
 }
 
 // Applies implements command.History.
-func (h history) Applies(ctx context.Context, of vcs.Repository) ([]command.Applying, error) {
-	active, err := h.runs.Active(ctx, of)
+func (h History) Applies(ctx context.Context, of vcs.Repository) ([]command.Applying, error) {
+	active, err := h.Runs.Active(ctx, of)
 	if err != nil {
 		return nil, err
 	}
@@ -57,7 +57,7 @@ func (h history) Applies(ctx context.Context, of vcs.Repository) ([]command.Appl
 			continue
 		}
 		if len(a.Dirspaces) != a.DirspaceCount {
-			if a.Dirspaces, err = h.runs.Dirspaces(ctx, a.ID); err != nil {
+			if a.Dirspaces, err = h.Runs.Dirspaces(ctx, a.ID); err != nil {
 				return nil, err
 			}
 		}
@@ -67,13 +67,13 @@ func (h history) Applies(ctx context.Context, of vcs.Repository) ([]command.Appl
 }
 
 // Recorded implements command.History.
-func (h history) Recorded(ctx context.Context, of vcs.Repository, list []run.Dirspace) (map[run.Dirspace]int64, error) {
-	return h.standing.Applied(ctx, of, list)
+func (h History) Recorded(ctx context.Context, of vcs.Repository, list []run.Dirspace) (map[run.Dirspace]int64, error) {
+	return h.Standing.Applied(ctx, of, list)
 }
 
 // Stored implements command.History.
-func (h history) Stored(ctx context.Context, plan run.ID, now time.Time) (map[run.Dirspace]string, error) {
-	plans, err := h.plans.Of(ctx, plan, now)
+func (h History) Stored(ctx context.Context, plan run.ID, now time.Time) (map[run.Dirspace]string, error) {
+	plans, err := h.PlanStore.Of(ctx, plan, now)
 	stored := make(map[run.Dirspace]string, len(plans))
 	for _, p := range plans {
 		stored[p.Dirspace] = p.Digest
