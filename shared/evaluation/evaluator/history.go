@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/opsplane/opsplane/shared/evaluation/lane"
 	"github.com/opsplane/opsplane/shared/evaluation/rules"
 	"github.com/opsplane/opsplane/shared/run"
 	"github.com/opsplane/opsplane/shared/run/runstore"
@@ -34,6 +35,7 @@ type historian struct {
 	read     bool
 	unlocks  map[run.Origin]int64
 	kept     map[run.ID]map[run.Dirspace]bool
+	owners   []owner // nil until they are read
 	newest   runstore.Merge
 	finished map[run.ID]run.Run
 }
@@ -155,16 +157,23 @@ func (h *history) placed(r rules.Result, of *standing.Result) rules.Result {
 // others adds what other pull requests and drift did to dirspaces: their newest apply, and
 // the newest merge of a pull request that had planned them.
 func (h *historian) others(ctx context.Context, found *history, wanted []run.Dirspace) error {
-	applies, err := h.Standing.Applies(ctx, h.of, wanted)
+	rows, err := h.Standing.Of(ctx, h.of, wanted)
 	if err != nil {
 		return err
 	}
-	for d, a := range applies {
-		r, err := h.resultOf(ctx, a, d, true)
-		if err != nil {
-			return err
+	for d, row := range rows {
+		known := []typed{{row.Apply, true}}
+		if found.subject.Origin == run.OriginOfDrift {
+			known = append(known, typed{row.Drift, false})
 		}
-		if r.Origin != found.subject.Origin {
+		for _, one := range known {
+			if one.result == nil || originOf(one.result) == found.subject.Origin && found.subject.Origin != run.OriginOfDrift {
+				continue // its own results were read
+			}
+			r, err := h.resultOf(ctx, one.result, d, one.apply)
+			if err != nil {
+				return err
+			}
 			found.add(d, r)
 		}
 	}
@@ -240,31 +249,56 @@ func (h *historian) ended(ctx context.Context, found *history, a runstore.Active
 // locks adds the pull requests that may lock wanted dirspaces, with the results by which
 // they do.
 func (h *historian) locks(ctx context.Context, found *history, wanted []run.Dirspace) error {
-	list, err := h.Lanes.Owners(ctx, h.of)
+	list, err := h.holders(ctx)
 	if err != nil {
 		return err
 	}
-	for _, stored := range list {
-		o, err := decodeOwner(stored.Data)
-		if err != nil {
-			return err
-		}
+	for _, o := range list {
 		if o.Subject.Origin == found.subject.Origin || !meets(o.Set, wanted) {
 			continue
 		}
 		if o.Subject.Unlocked, err = h.unlocked(ctx, o.Subject.Origin); err != nil {
 			return err
 		}
-		if err := h.holder(ctx, found, stored.Number); err != nil {
+		if err := h.holder(ctx, found, o); err != nil {
 			return err
 		}
-		found.owners = append(found.owners, o)
+		found.owners = append(found.owners, rules.Owner{Subject: o.Subject, Set: o.Set})
 	}
 	return nil
 }
 
+// holders reads the pull requests that may hold locks in the repository, once.
+func (h *historian) holders(ctx context.Context) ([]owner, error) {
+	if h.owners != nil {
+		return h.owners, nil
+	}
+	list, err := h.Lanes.EntriesOf(ctx, lane.Locks, h.of)
+	if err != nil {
+		return nil, err
+	}
+	h.owners = make([]owner, len(list))
+	for i, stored := range list {
+		if h.owners[i], err = decodeOwner(stored); err != nil {
+			return nil, err
+		}
+	}
+	return h.owners, nil
+}
+
+// held returns what a pull request may lock as it was stored last.
+func (h *historian) held(origin run.Origin) owner {
+	for _, o := range h.owners {
+		if o.Subject.Origin == origin {
+			return o
+		}
+	}
+	return owner{}
+}
+
 // holder adds the results of a pull request that may hold locks.
-func (h *historian) holder(ctx context.Context, found *history, number int64) error {
+func (h *historian) holder(ctx context.Context, found *history, o owner) error {
+	number, _ := o.Subject.Origin.PullRequest()
 	rows, err := h.Standing.OfPullRequest(ctx, h.of, number)
 	if err != nil {
 		return err

@@ -3,12 +3,15 @@ package evaluator
 import (
 	"crypto/sha256"
 	"encoding/hex"
+	"encoding/json"
 	"fmt"
 	"time"
 
+	"github.com/opsplane/opsplane/shared/evaluation/rules"
 	"github.com/opsplane/opsplane/shared/evaluation/texts"
+	"github.com/opsplane/opsplane/shared/repoconfig"
 	"github.com/opsplane/opsplane/shared/run"
-	"github.com/opsplane/opsplane/shared/run/command"
+	"github.com/opsplane/opsplane/shared/run/manifest"
 	"github.com/opsplane/opsplane/shared/storage/table"
 	"github.com/opsplane/opsplane/shared/vcs"
 	"github.com/opsplane/opsplane/shared/vcs/vcshost"
@@ -45,8 +48,7 @@ const (
 	setsStatus    kind = "status"
 	comments      kind = "comment"
 	edits         kind = "edit"
-	hides         kind = "hide"
-	deletes       kind = "delete"
+	folds         kind = "fold"
 	reacts        kind = "react"
 	merges        kind = "merge"
 	deletesBranch kind = "delete branch"
@@ -68,11 +70,13 @@ type effect struct {
 	Key string `json:"key,omitempty"`
 
 	// Of a run.
-	Spec     *run.Spec     `json:"spec,omitempty"`
-	Document []byte        `json:"document,omitempty"`
-	Uses     []command.Use `json:"uses,omitempty"`
-	Run      run.ID        `json:"run,omitempty"`
-	Reason   *run.Reason   `json:"reason,omitempty"`
+	Spec      *run.Spec           `json:"spec,omitempty"`
+	Config    json.RawMessage     `json:"config,omitempty"`
+	Dirspaces []manifest.Dirspace `json:"dirspaces,omitempty"`
+	// Subject is what the run belongs to, as the rules saw it.
+	Subject *rules.Subject `json:"subject,omitempty"`
+	Run     run.ID         `json:"run,omitempty"`
+	Reason  *run.Reason    `json:"reason,omitempty"`
 	// OnlyQueued leaves a run alone that its runner has begun.
 	OnlyQueued bool `json:"only_queued,omitempty"`
 
@@ -87,10 +91,13 @@ type effect struct {
 	Text   string                `json:"text,omitempty"`
 	// Comment is the id of a comment.
 	Comment string `json:"comment,omitempty"`
-	// Shows says that the comment has a result: the next result folds it.
-	Shows  bool           `json:"shows,omitempty"`
-	Merge  *vcshost.Merge `json:"merge,omitempty"`
-	Branch string         `json:"branch,omitempty"`
+	// Shows is the id of the decision of which the comment has the result. The next
+	// result folds it.
+	Shows string `json:"shows,omitempty"`
+	// Strategy says what happens to the comments of earlier results.
+	Strategy repoconfig.CommentStrategy `json:"strategy,omitempty"`
+	Merge    *vcshost.Merge             `json:"merge,omitempty"`
+	Branch   string                     `json:"branch,omitempty"`
 }
 
 func (o *outcome) add(e effect) { o.effects = append(o.effects, e) }
@@ -108,14 +115,16 @@ func (o *outcome) url(id run.ID) string {
 }
 
 // say adds a comment. Nothing is said without a text.
-func (o *outcome) say(text string) { o.comment(text, false) }
-
-func (o *outcome) comment(text string, shows bool) {
-	if text == "" {
-		return
+func (o *outcome) say(text string) {
+	if text != "" {
+		o.comment(comments, text, "")
 	}
+}
+
+// comment adds a comment. shows is the id of the decision of which it has the result.
+func (o *outcome) comment(as kind, text, shows string) {
 	key := fmt.Sprintf("%s-%d", o.id, len(o.effects))
-	o.add(effect{Kind: comments, Key: key, Text: text + "\n" + texts.Marker(key), Shows: shows})
+	o.add(effect{Kind: as, Key: key, Text: text + "\n" + texts.Marker(key), Shows: shows})
 }
 
 // tell adds a comment that no command asked for, unless it was the last one of these.

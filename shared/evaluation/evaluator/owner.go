@@ -4,7 +4,9 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
+	"time"
 
+	"github.com/opsplane/opsplane/shared/evaluation/lane"
 	"github.com/opsplane/opsplane/shared/evaluation/matching"
 	"github.com/opsplane/opsplane/shared/evaluation/rules"
 	"github.com/opsplane/opsplane/shared/run"
@@ -15,14 +17,16 @@ import (
 type owner struct {
 	Subject rules.Subject   `json:"subject"`
 	Set     []rules.Holding `json:"set"`
+	// Since is when it was stored first.
+	Since time.Time `json:"-"`
 }
 
-func decodeOwner(text json.RawMessage) (rules.Owner, error) {
-	var o owner
-	if err := json.Unmarshal(text, &o); err != nil {
-		return rules.Owner{}, fmt.Errorf("decode a pull request that may hold locks: %w", err)
+func decodeOwner(e lane.Entry) (owner, error) {
+	o := owner{Since: e.Since}
+	if err := json.Unmarshal(e.Body, &o); err != nil {
+		return o, fmt.Errorf("decode what %s may lock: %w", e.PullRequest, err)
 	}
-	return rules.Owner(o), nil
+	return o, nil
 }
 
 // holdings returns what a pull request would lock: its change set, and what it applied at

@@ -33,10 +33,19 @@ type pull struct {
 	Jobs []job `json:"jobs,omitempty"`
 	// Statuses are the statuses of Head that this server has given.
 	Statuses map[string]vcshost.CheckState `json:"statuses,omitempty"`
-	// Shown are the comments with the last result. The next result folds them.
-	Shown []string `json:"shown,omitempty"`
+	// Shown are the comments with the last results. The next result folds them.
+	Shown []shown `json:"shown,omitempty"`
+	// Approvals are those of gates, the newest last.
+	Approvals []approval `json:"approvals,omitempty"`
 	// Merging says that a merge was decided.
 	Merging bool `json:"merging,omitempty"`
+}
+
+// shown is a comment with a result.
+type shown struct {
+	Comment string `json:"comment"`
+	// Decision is the id of the decision that wrote it.
+	Decision string `json:"decision"`
 }
 
 // job is what one decision has started: a plan or an apply of some dirspaces, in one run

@@ -2,9 +2,6 @@ package evaluator
 
 import (
 	"context"
-	"errors"
-	"fmt"
-	"time"
 
 	"github.com/opsplane/opsplane/shared/evaluation/decide"
 	"github.com/opsplane/opsplane/shared/evaluation/rules"
@@ -98,17 +95,28 @@ func (s *scene) working() run.Ref {
 // load reads the configuration, the files and the change, and what others did to the
 // dirspaces of the change.
 func (s *scene) load(ctx context.Context) error {
-	var err error
-	s.loaded, err = s.Source.Load(ctx, s.host, source.Request{
-		Repository: s.of, At: s.repo.Description, Commit: s.working().Commit, Branch: s.pr.Branch, Destination: s.pr.BaseBranch,
+	def, err := s.defaultBranch(ctx)
+	if err != nil {
+		return err
+	}
+	s.loaded, err = s.Source.Load(ctx, s.host, source.Place{Repository: s.of, Described: s.repo.Description}, source.Wanted{
+		Commit: s.working().Commit, Default: def, Source: s.pr.Branch, Destination: s.pr.BaseBranch,
 		Base: s.pr.BaseSHA, Head: s.pr.SHA, Applied: s.history.results.AppliedBefore(s.history.subject),
 	})
 	if err != nil {
 		return err
 	}
 	s.ready = true
-	var wanted []run.Dispspace
+	var wanted []run.Dirspace
+	if s.loaded.Set != nil {
+		wanted = rules.Dirspaces(s.loaded.Set.Members) // in their order
+	}
 	return s.hist.complete(ctx, &s.history, wanted)
+}
+
+// defaultBranch reads the head of the default branch.
+func (p *place) defaultBranch(ctx context.Context) (vcshost.Branch, error) {
+	return p.host.Branch(ctx, p.repo.Description, p.repo.DefaultBranch)
 }
 
 // snapshot returns what decisions follow from.
@@ -117,10 +125,10 @@ func (s *scene) snapshot() decide.Snapshot {
 		Now: s.Now(), Subject: s.history.subject, Sign: sign(s.of), CIFile: ciFile(s.of), DefaultBranch: s.repo.DefaultBranch, Fork: s.fork(),
 		Merges: s.history.merges, Results: s.history.results, Owners: s.history.owners, Active: s.history.active,
 		RunURL: func(id run.ID) string { return s.url(s.of, id) },
-		Facts:  rules.Facts{State: s.history.subject.State, Draft: s.pr.Draft, Mergeable: s.pr.Merge != vcshost.MergeConflict, Author: s.pr.Author.Login},
+		Facts:  rules.Facts{State: s.history.subject.State, Draft: s.pr.Draft, Mergeable: s.pr.Merge == vcshost.MergePossible, MergeUnknown: s.pr.Merge == vcshost.MergeUnknown, Author: s.pr.Author.Login},
 	}
 	if s.ready {
-		made.Mistakes, made.Config, made.Tree, made.Set, made.Changed = s.loaded.Mistakes, s.loaded.Config, s.loaded.Repository, s.loaded.Set, s.loaded.Changed
+		made.Mistakes, made.Config, made.Tree, made.Set, made.Changed = s.loaded.Mistakes, s.loaded.Config, s.loaded.Tree, s.loaded.Set, s.loaded.Changed
 	}
 	return made
 }
@@ -141,36 +149,34 @@ func ciFile(of vcs.Repository) string {
 	return githubhost.Workflow
 }
 
-// mergeTries and mergePause say how often a host is asked whether a pull request has a
-// conflict (orchestration, 6).
-const (
-	mergeTries = 6
-	mergePause = 700 * time.Millisecond
-)
-
-// errNotReady says that the host does not know yet whether there is a conflict. It is asked
-// again later.
-var errNotReady = errors.New("the host has not found out yet whether the branches have a conflict")
-
-// settled reads an open pull request until the host knows whether it has a conflict.
+// settled reads an open pull request until the host knows whether it has a conflict, or
+// for some seconds. If it changes meanwhile, its event is evaluated next.
 func (s *scene) settled(ctx context.Context) error {
-	for n := 0; s.pr.Open && s.pr.Merge == vcshost.MergeUnknown; n++ {
-		if n == mergeTries {
-			return errNotReady
-		}
-		select {
-		case <-time.After(mergePause):
-		case <-ctx.Done():
-			return ctx.Err()
-		}
-		again, err := s.host.PullRequest(ctx, s.repo.Description, s.number)
-		if err != nil {
-			return err
-		}
-		if again.SHA != s.pr.SHA || again.Open != s.pr.Open || again.BaseSHA != s.pr.BaseSHA {
-			return fmt.Errorf("the pull request changed meanwhile: %w", errNotReady)
-		}
-		s.pr = again
+	if !s.pr.Open || s.pr.Merge != vcshost.MergeUnknown {
+		return nil
 	}
-	return nil
+	again, err := source.Settled(ctx, s.host, s.repo.Description, s.number)
+	if err == nil && again.SHA == s.pr.SHA && again.Open {
+		s.pr.Merge = again.Merge
+	}
+	return err
+}
+
+// asking returns what an operation needs to be known.
+func (s *scene) asking(o rules.Operation, automatic bool, actor vcshost.Profile) source.Asking {
+	asking := source.Asking{Operation: o, Automatic: automatic, Config: s.loaded.Config, Changed: s.loaded.Changed, CIFile: ciFile(s.of), Actor: actor}
+	if s.loaded.Set != nil {
+		for _, m := range s.loaded.Set.Members {
+			asking.Dirspaces = append(asking.Dirspaces, m.Dirspace)
+		}
+	}
+	return asking
+}
+
+// facts reads what an operation needs to be known, and who asks for it.
+func (s *scene) facts(ctx context.Context, o rules.Operation, automatic bool, actor vcshost.Profile) (rules.Facts, rules.Actor, error) {
+	if s.loaded.Config == nil {
+		return s.snapshot().Facts, rules.Actor{Login: actor.Login}, nil
+	}
+	return source.Facts(ctx, s.host, s.repo.Description, s.pr, s.asking(o, automatic, actor))
 }

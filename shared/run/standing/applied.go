@@ -2,7 +2,6 @@ package standing
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 
@@ -16,36 +15,36 @@ import (
 // repository, whatever came of it, strongly consistent. A dirspace without one is left
 // out.
 func (s Store) Applied(ctx context.Context, r vcs.Repository, list []run.Dirspace) (map[run.Dirspace]int64, error) {
-	applies, err := s.Applies(ctx, r, list)
-	found := make(map[run.Dirspace]int64, len(applies))
-	for d, a := range applies {
-		found[d] = a.Seq
+	rows, err := s.Of(ctx, r, list)
+	found := make(map[run.Dirspace]int64, len(rows))
+	for d, row := range rows {
+		if row.Apply != nil {
+			found[d] = row.Apply.Seq
+		}
 	}
 	return found, err
 }
 
-// Applies returns the newest recorded apply of each of some dirspaces of a repository,
-// whatever came of it, strongly consistent. A dirspace without one is left out.
-func (s Store) Applies(ctx context.Context, r vcs.Repository, list []run.Dirspace) (map[run.Dirspace]*Result, error) {
-	found := map[run.Dirspace]*Result{}
+// Of returns what stands in each of some dirspaces of a repository, strongly consistent.
+// A dirspace without a row is left out.
+func (s Store) Of(ctx context.Context, r vcs.Repository, list []run.Dirspace) (map[run.Dirspace]Row, error) {
+	found := map[run.Dirspace]Row{}
 	for some := range slices.Chunk(list, table.MaxBatch) {
 		keys := make([]attr.Item, len(some))
 		for i, d := range some {
 			keys[i] = keyIn(rowsOf(r.Installation), Place{r.ID, d}.sort())
 		}
-		items, err := s.Table.BatchGet(ctx, table.Batch{Keys: keys, Names: []string{"sk", string(partApply), partApply.seq()}})
+		items, err := s.Table.BatchGet(ctx, table.Batch{Keys: keys})
 		if err != nil {
-			return nil, fmt.Errorf("read applies of directories: %w", err)
+			return nil, fmt.Errorf("read what stands in directories: %w", err)
 		}
 		for _, item := range items {
-			read := attr.Read(item)
-			at, misplaced := parsePlace(read.String("sk"))
-			newest, err := partApply.decode(read)
-			if err := errors.Join(misplaced, err, read.Err()); err != nil {
-				return nil, fmt.Errorf("decode an apply of %s: %w", r, err)
+			at, err := parsePlace(attr.Read(item).String("sk"))
+			if err != nil {
+				return nil, fmt.Errorf("decode what stands in %s: %w", r, err)
 			}
-			if newest != nil {
-				found[at.Dirspace] = newest
+			if found[at.Dirspace], err = decodeRow(r.Installation, at, item); err != nil {
+				return nil, err
 			}
 		}
 	}
