@@ -113,6 +113,23 @@ func TestRunIsRunAgainAtTheHeadOfNow(t *testing.T) {
 	r.post(t, github+"/work-manifests/"+string(apply.ID)+"/rerun", "", "").Want(t, 400, "APPLY_UNDER_WAY")
 }
 
+// TestUnlockBetweenTheLastCheckAndTheQueueingRefusesTheApply unlocks the pull request when
+// the rules have admitted the apply for the last time, and before it is queued.
+func TestUnlockBetweenTheLastCheckAndTheQueueingRefusesTheApply(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	plan := r.made(t, infra, body(run.Plan, onPull))
+	r.report(t, plan.ID, true)
+	faults := &storagetest.Faults{}
+	faults.Add(storagetest.Fault{Operation: "TransactWriteItems", Nth: 2, Before: func() { // the first one begins the creation
+		if _, err := r.history.Runs.Unlock(t.Context(), plan.Repository, plan.Origin(), "bob", r.Author()); err != nil {
+			t.Error(err)
+		}
+	}})
+	r.Serve(routes(r.over(r.Role.WithFaults(faults))))
+	r.post(t, infra, "", body(run.Apply, onPull)).Want(t, 400, "PLAN_NEEDED")
+}
+
 // TestStartThatIsKilledAnywhereStartsOneRun ends the function at some of its calls to the
 // storage. The last call takes effect, but its response is lost. The client sends the request
 // again, with the same key: there is one run, which has everything that its runner needs.

@@ -3,6 +3,7 @@ package vcstest
 import (
 	"net/http"
 	"strconv"
+	"time"
 )
 
 // Change is a pull request or merge request at a stand-in.
@@ -13,13 +14,32 @@ type Change struct {
 	Author      string
 	AuthorID    int64
 	Base, Head  string // branches
-	BaseSHA     string
-	HeadSHA     string
+	BaseSHA     string // empty: the commit of Base
+	HeadSHA     string // empty: the commit of Head
 	From        int64  // repository of Head; 0 stands for a fork that is gone
 	State       string // the host's own word; empty stands for one that is open
 	Draft       bool
 	MergeCommit string
+	// Unsettled is how many more times the host responds without knowing whether there is a
+	// conflict.
+	Unsettled int
+	// Blocked is the host's reason not to merge, such as a rule of the branch. It is empty if
+	// there is none.
+	Blocked string
+	// Reviews are in the order of time. Requested are the logins whose review is awaited.
+	Reviews   []Review
+	Requested []string
+	// Comments are in the order of time.
+	Comments []Comment
+	// CreatedAt, UpdatedAt and ClosedAt are times for webhooks. A change that is open has no
+	// ClosedAt.
+	CreatedAt, UpdatedAt, ClosedAt time.Time
+
+	stated string // the head that the last webhook named
 }
+
+// open reports whether a change is open at GitHub.
+func (c *Change) open() bool { return c.State == "" || c.State == "open" }
 
 // changeOf returns the change with the number that a path names.
 func changeOf(r *http.Request, all []Change) *Change {
@@ -29,51 +49,6 @@ func changeOf(r *http.Request, all []Change) *Change {
 		}
 	}
 	return nil
-}
-
-func (g *GitHub) branch(_ http.ResponseWriter, r *http.Request, all []Repository) any {
-	repo := named(r, all)
-	if repo == nil || repo.Branches[r.PathValue("branch")] == "" {
-		return nil
-	}
-	name := r.PathValue("branch")
-	return map[string]any{"name": name, "commit": map[string]any{"sha": repo.Branches[name]}, "protected": false}
-}
-
-func (g *GitHub) pullRequest(_ http.ResponseWriter, r *http.Request, all []Repository) any {
-	repo := named(r, all)
-	if repo == nil {
-		return nil
-	}
-	c := changeOf(r, repo.Changes)
-	if c == nil {
-		return nil
-	}
-	var from any
-	if c.From != 0 {
-		from = map[string]any{"id": c.From}
-	}
-	state, merged := c.State, c.State == "merged"
-	switch state {
-	case "":
-		state = "open"
-	case "merged":
-		state = "closed"
-	}
-	return map[string]any{
-		"number": c.Number, "title": c.Title, "state": state, "draft": c.Draft, "merged": merged, "merge_commit_sha": c.MergeCommit,
-		"user": map[string]any{"login": c.Author, "id": c.AuthorID},
-		"base": map[string]any{"ref": c.Base, "sha": c.BaseSHA, "repo": map[string]any{"id": repo.ID}},
-		"head": map[string]any{"ref": c.Head, "sha": c.HeadSHA, "repo": from},
-	}
-}
-
-func (g *GitHub) permission(_ http.ResponseWriter, r *http.Request, all []Repository) any {
-	m, ok := g.collaborators[r.PathValue("owner")+"/"+r.PathValue("name")+"/"+r.PathValue("login")]
-	if !ok || named(r, all) == nil {
-		return nil
-	}
-	return map[string]any{"permission": m.role, "user": map[string]any{"login": r.PathValue("login"), "id": m.account}}
 }
 
 func (g *GitLab) branch(_ http.ResponseWriter, r *http.Request, account int64) any {

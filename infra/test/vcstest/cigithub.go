@@ -12,13 +12,22 @@ import (
 // workflowID is the id of the workflow of each repository that has one.
 const workflowID = 501
 
-// workflowFile returns the path of the repository's workflow, or the empty text.
-func (r Repository) workflowFile() string {
-	i := slices.IndexFunc(r.Files, func(file string) bool { return strings.HasPrefix(file, ".github/workflows/") })
+// workflowFile returns the path of the workflow on the repository's default branch, or the
+// empty text.
+func (r *Repository) workflowFile() string {
+	paths := r.Files
+	if r.Content != nil {
+		paths = nil
+		files, _ := r.Content.Files(r.tip(r.DefaultBranch))
+		for _, f := range files {
+			paths = append(paths, f.Path)
+		}
+	}
+	i := slices.IndexFunc(paths, func(file string) bool { return strings.HasPrefix(file, ".github/workflows/") })
 	if i < 0 {
 		return ""
 	}
-	return r.Files[i]
+	return paths[i]
 }
 
 // named returns the repository that a path names.
@@ -64,7 +73,7 @@ func (g *GitHub) dispatch(_ http.ResponseWriter, r *http.Request, all []Reposito
 	if body.Details != nil && g.CI.WithoutDetails {
 		return refused(http.StatusBadRequest, "Invalid request. \"return_run_details\" is not a permitted key.")
 	}
-	if repo.Branches[body.Ref] == "" {
+	if repo.tip(body.Ref) == "" {
 		return refused(http.StatusUnprocessableEntity, "No ref found for: "+body.Ref)
 	}
 	if name, ok := g.CI.undeclared(body.Inputs); ok {

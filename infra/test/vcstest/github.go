@@ -37,6 +37,11 @@ type Repository struct {
 	Branches map[string]string
 	// Content is the git data. If it is set, it stands for Files and Branches.
 	Content Content
+	// Methods are the ways to merge that the repository allows. Nil stands for all.
+	Methods []string
+	// Statuses and CheckRuns are those of commits, the oldest first, by id of the commit.
+	Statuses  map[string][]Status
+	CheckRuns map[string][]CheckRun
 	// Changes are the pull requests or merge requests.
 	Changes []Change
 }
@@ -49,6 +54,15 @@ type GitHub struct {
 	Key string
 	// CI has the workflow runs.
 	CI CI
+	// MaxTree is the number of entries beyond which a recursive tree is truncated. 0 stands
+	// for 100,000. Set it before the first request.
+	MaxTree int
+	// OnWebhook is called with the webhooks of what people do, and of what the App does, in
+	// order. It may not use the stand-in before it returns. Nil stands for no webhooks. Set it
+	// before the first request.
+	OnWebhook func(Webhook)
+	// Now returns the time. Nil stands for time.Now. Set it before the first request.
+	Now Clock
 
 	public  *rsa.PublicKey
 	handler http.Handler
@@ -64,10 +78,14 @@ type GitHub struct {
 	members       map[string]member            // by organisation/login
 	tokens        map[string]string            // token to installation
 	reduced       map[string]map[string]string // permissions of tokens that were asked for with fewer
-	collaborators map[string]member            // by owner/name/login; the role is the permission
+	collaborators map[string]member            // by owner/name/login
 	app           App
 	accepted      map[string]string
 	codes         []string // codes of manifests
+	teams         map[string]bool
+	trees         map[string][]File // files of directories, by id of the tree
+	comments      int64             // number of comments ever made
+	content       contentLimit
 }
 
 // appKey returns the key of the App, which all tests of a process share: making one takes longer
@@ -97,6 +115,7 @@ func MakeGitHub(private *rsa.PrivateKey) *GitHub {
 	g := &GitHub{
 		public: &private.PublicKey, installations: map[string][]Repository{}, members: map[string]member{}, tokens: map[string]string{},
 		reduced: map[string]map[string]string{}, collaborators: map[string]member{},
+		teams: map[string]bool{}, trees: map[string][]File{},
 		suspended: map[string]bool{}, withheld: map[string]string{}, limits: rates{hourly: hourly, used: map[string]int{}},
 		Key: string(pem.EncodeToMemory(&pem.Block{Type: "RSA PRIVATE KEY", Bytes: x509.MarshalPKCS1PrivateKey(private)})),
 	}
@@ -104,16 +123,16 @@ func MakeGitHub(private *rsa.PrivateKey) *GitHub {
 	mux.HandleFunc("POST /api/v3/app/installations/{id}/access_tokens", g.token)
 	mux.HandleFunc("GET /api/v3/installation/repositories", g.of(g.list))
 	mux.HandleFunc("GET /api/v3/repositories/{id}", g.of(g.byID))
-	mux.HandleFunc("GET /api/v3/repos/{owner}/{name}/contents/{path...}", g.of(g.contents))
-	mux.HandleFunc("GET /api/v3/orgs/{org}/memberships/{login}", g.of(g.membership))
-	mux.HandleFunc("GET /api/v3/repos/{owner}/{name}/branches/{branch}", g.of(g.branch))
-	mux.HandleFunc("GET /api/v3/repos/{owner}/{name}/pulls/{number}", g.of(g.pullRequest))
-	mux.HandleFunc("GET /api/v3/repos/{owner}/{name}/collaborators/{login}/permission", g.of(g.permission))
 	mux.HandleFunc("GET /api/v3/repos/{owner}/{name}/actions/workflows", g.of(g.workflows))
 	mux.HandleFunc("POST /api/v3/repos/{owner}/{name}/actions/workflows/{workflow}/dispatches", g.of(g.dispatch))
 	mux.HandleFunc("GET /api/v3/repos/{owner}/{name}/actions/runs/{run}", g.of(g.workflowRun))
 	mux.HandleFunc("POST /api/v3/repos/{owner}/{name}/actions/runs/{run}/cancel", g.of(g.cancelRun))
 	g.appRoutes(mux)
+	g.accessRoutes(mux)
+	g.contentRoutes(mux)
+	g.reviewRoutes(mux)
+	g.commentRoutes(mux)
+	g.mergeRoutes(mux)
 	g.handler = g.behind(GitHubPath, mux)
 	return g
 }
@@ -126,6 +145,23 @@ func (g *GitHub) Install(installation string, repositories ...Repository) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.installations[installation] = repositories
+}
+
+// Update calls a function with a repository of an installation, which it may read and change.
+// It reports whether there is such a repository. The function may send no request to the
+// stand-in.
+func (g *GitHub) Update(owner, name string, f func(*Repository)) bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	for _, list := range g.installations {
+		for i := range list {
+			if list[i].Owner == owner && list[i].Name == name {
+				f(&list[i])
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // Uninstall removes an installation.
@@ -141,26 +177,6 @@ func (g *GitHub) Publish(repositories ...Repository) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.outside = repositories
-}
-
-// member is a person's membership of an organisation.
-type member struct {
-	account int64
-	role    string
-}
-
-// Role gives a person an active membership of an organisation.
-func (g *GitHub) Role(organisation, login string, account int64, role string) {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	g.members[organisation+"/"+login] = member{account, role}
-}
-
-// Permit gives an account a permission in a repository, "read", "write" or "admin".
-func (g *GitHub) Permit(owner, name, login string, account int64, permission string) {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	g.collaborators[owner+"/"+name+"/"+login] = member{account, permission}
 }
 
 // Permissions returns the permissions that a token was asked for with. They are nil for a
@@ -221,6 +237,9 @@ func (g *GitHub) of(serve func(http.ResponseWriter, *http.Request, []Repository)
 		case !g.limits.take(w, installation):
 			refuse(w, http.StatusForbidden, "API rate limit exceeded for installation")
 			return
+		case r.Method != http.MethodGet && !g.content.take(w, installation):
+			refuse(w, http.StatusForbidden, "You have exceeded a secondary rate limit and have been temporarily blocked from content creation. Please retry your request again later.")
+			return
 		}
 		answer := serve(w, r, g.installations[installation])
 		if answer == nil {
@@ -256,6 +275,15 @@ func refuse(w http.ResponseWriter, status int, message string) {
 }
 
 func (g *GitHub) list(w http.ResponseWriter, r *http.Request, all []Repository) any {
+	list := make([]any, len(all))
+	for i, repo := range all {
+		list[i] = repo.object()
+	}
+	return map[string]any{"total_count": len(all), "repositories": paged(w, r, list)}
+}
+
+// paged returns one page of a list, and states the next and the last page in the header Link.
+func paged[T any](w http.ResponseWriter, r *http.Request, all []T) []T {
 	size, page := 30, 1
 	if n, err := strconv.Atoi(r.FormValue("per_page")); err == nil && n > 0 {
 		size = min(n, 100)
@@ -265,13 +293,12 @@ func (g *GitHub) list(w http.ResponseWriter, r *http.Request, all []Repository) 
 	}
 	from, to := min(len(all), (page-1)*size), min(len(all), page*size)
 	if to < len(all) {
-		w.Header().Set("Link", fmt.Sprintf(`<http://%s%s?page=%d&per_page=%d>; rel="next"`, r.Host, r.URL.Path, page+1, size))
+		link := func(page int, rel string) string {
+			return fmt.Sprintf(`<http://%s%s?page=%d&per_page=%d>; rel="%s"`, r.Host, r.URL.Path, page, size, rel)
+		}
+		w.Header().Set("Link", link(page+1, "next")+", "+link((len(all)+size-1)/size, "last"))
 	}
-	list := make([]any, 0, to-from)
-	for _, repo := range all[from:to] {
-		list = append(list, repo.object())
-	}
-	return map[string]any{"total_count": len(all), "repositories": list}
+	return all[from:to:to]
 }
 
 func (r Repository) object() any {
@@ -279,6 +306,7 @@ func (r Repository) object() any {
 	return map[string]any{
 		"id": r.ID, "name": r.Name, "full_name": r.Owner + "/" + r.Name, "owner": map[string]any{"login": r.Owner}, "private": r.Private,
 		"archived": r.Archived, "default_branch": r.DefaultBranch, "updated_at": at, "pushed_at": at,
+		"allow_merge_commit": r.allows("merge"), "allow_squash_merge": r.allows("squash"), "allow_rebase_merge": r.allows("rebase"),
 	}
 }
 
@@ -298,21 +326,4 @@ func (g *GitHub) published() []Repository {
 		all = append(all, list...)
 	}
 	return slices.DeleteFunc(all, func(r Repository) bool { return r.Private })
-}
-
-func (g *GitHub) contents(_ http.ResponseWriter, r *http.Request, all []Repository) any {
-	for _, repo := range all {
-		if repo.Owner == r.PathValue("owner") && repo.Name == r.PathValue("name") && slices.Contains(repo.Files, r.PathValue("path")) {
-			return map[string]any{"type": "file", "path": r.PathValue("path"), "encoding": "base64", "content": ""}
-		}
-	}
-	return nil
-}
-
-func (g *GitHub) membership(_ http.ResponseWriter, r *http.Request, _ []Repository) any {
-	m, ok := g.members[r.PathValue("org")+"/"+r.PathValue("login")]
-	if !ok {
-		return nil
-	}
-	return map[string]any{"state": "active", "role": m.role, "user": map[string]any{"login": r.PathValue("login"), "id": m.account}}
 }

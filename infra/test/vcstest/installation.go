@@ -2,6 +2,7 @@ package vcstest
 
 import (
 	"net/http"
+	"slices"
 	"strconv"
 	"time"
 )
@@ -76,4 +77,39 @@ func (l *rates) tell(w http.ResponseWriter, installation string) {
 	w.Header().Set("X-RateLimit-Used", strconv.Itoa(l.used[installation]))
 	w.Header().Set("X-RateLimit-Reset", strconv.FormatInt(l.until.Unix(), 10))
 	w.Header().Set("X-RateLimit-Resource", "core")
+}
+
+// contentLimit is the secondary limit of GitHub for requests that make content ("Rate limits
+// for the REST API", GitHub documentation). Without limits, it counts nothing.
+type contentLimit struct {
+	minutely, hourly int
+	now              func() time.Time
+	made             map[string][]time.Time // of the last hour, by installation
+}
+
+// LimitContent sets how many writes an installation may send in a minute and in an hour, by a
+// clock. GitHub's own limits are 80 and 500.
+func (g *GitHub) LimitContent(minutely, hourly int, now func() time.Time) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.content = contentLimit{minutely, hourly, now, map[string][]time.Time{}}
+}
+
+// take counts a write and reports whether it is within the limits.
+func (l *contentLimit) take(w http.ResponseWriter, installation string) bool {
+	if l.now == nil {
+		return true
+	}
+	now := l.now()
+	made := slices.DeleteFunc(l.made[installation], func(at time.Time) bool { return now.Sub(at) >= time.Hour })
+	l.made[installation] = made
+	for most, span := range map[int]time.Duration{l.minutely: time.Minute, l.hourly: time.Hour} {
+		if len(made) >= most && now.Sub(made[len(made)-most]) < span {
+			wait := span - now.Sub(made[len(made)-most])
+			w.Header().Set("Retry-After", strconv.Itoa(int(wait/time.Second)+1))
+			return false
+		}
+	}
+	l.made[installation] = append(made, now)
+	return true
 }

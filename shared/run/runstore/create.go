@@ -46,9 +46,10 @@ type Creation struct {
 	Before func(context.Context) error
 	// Check is called before each try of the last transaction, when the place of the run
 	// in the order of its repository was read. If another run of the repository is
-	// created after the call, the transaction fails and Check is called again. So what
-	// it finds about the repository's runs holds when the run becomes Queued, as far as
-	// new runs go. An error of it ends the creation. It may be nil.
+	// created after the call, or an unlock takes place, the transaction fails and Check
+	// is called again. So what it finds about the repository's runs holds when the run
+	// becomes Queued, as far as new runs and unlocks go. An error of it ends the
+	// creation. It may be nil.
 	Check func(context.Context) error
 	// Last returns what other packages write in the transaction that makes the run
 	// Queued: at most MaxLast writes. They must write items of other keys than this
@@ -137,7 +138,8 @@ func (s Store) begin(ctx context.Context, rec *record, author change.Author) err
 }
 
 // maxSeqTries is how often a creation tries to get a place in the order of its
-// repository's runs while others are created at the same time.
+// repository's runs while others are created at the same time. The same holds for an
+// unlock.
 const maxSeqTries = 20
 
 // enqueue makes a run Queued, in one transaction. removed is the run that the idempotency
@@ -179,12 +181,10 @@ func (s Store) queueing(was, rec record, lane counters, c Creation, removed run.
 	named := in(history(rec.Repository), sortableSeq(rec.Seq))
 	named[attrID], named[attrTTL] = attr.String(string(rec.ID)), attr.Time(rec.ttl)
 	named["installation"] = attr.String(string(rec.Repository.Installation.ID))
-	writes := []table.Write{s.table().WriteUpdate(edit), s.takeSeq(rec.Repository, lane.seq), s.active(&rec), s.table().WritePut(named)}
+	writes := append([]table.Write{s.table().WriteUpdate(edit)}, s.takeSeq(rec.Repository, lane)...)
+	writes = append(writes, s.active(&rec), s.table().WritePut(named))
 	writes = append(writes, s.remind(was.due, rec.due)...)
 	writes = append(writes, s.writeNewest(&rec)...)
-	if lane.listed != rec.Repository.Installation.ID {
-		writes = append(writes, s.table().WritePut(listedKey(rec.Repository)))
-	}
 	writes = append(writes, runindex.Last(s.table(), rec.Run, rec.ttl)...)
 	if c.Idempotency.given() {
 		writes = append(writes, s.remember(c.Idempotency, rec.ID, removed, author.At))

@@ -10,8 +10,8 @@ import (
 	"github.com/opsplane/opsplane/shared/vcs"
 )
 
-// A lane's item has two counters. seq is the last Seq that a run of the repository
-// got. claims counts the claims of its runs. hold is the time until which nobody
+// A lane's item has two counters. seq is the last place in the order of the repository's
+// runs: a run or an unlock got it. claims counts the claims of its runs. hold is the time until which nobody
 // claims a run, because the host does not take requests. The item never expires, and
 // it outlives the runs of a repository that is removed: a Seq is never given twice. Only
 // the erasure of the installation removes it.
@@ -26,12 +26,6 @@ const (
 	attrOf = "installation"
 )
 
-// lastSeq returns the last Seq of a repository's runs; 0 if it never had one.
-func (s Store) lastSeq(ctx context.Context, r vcs.Repository) (int64, error) {
-	found, err := s.counters(ctx, r)
-	return found.seq, err
-}
-
 // counters is what a lane's item holds.
 type counters struct {
 	seq, claims int64
@@ -40,7 +34,8 @@ type counters struct {
 	listed vcs.ID
 }
 
-// counters reads a lane's item. All is zero if the repository never had a run.
+// counters reads a lane's item. All is zero if the repository never had a run or an
+// unlock.
 func (s Store) counters(ctx context.Context, r vcs.Repository) (counters, error) {
 	item, err := s.table().Get(ctx, laneKey(r))
 	if err != nil {
@@ -60,9 +55,15 @@ func (s Store) hold(r vcs.Repository, until time.Time) table.Write {
 	return s.table().WriteUpdate(table.Change(laneKey(r)).Set(attrHold, attr.Int(until.UnixMilli())))
 }
 
-// takeSeq returns the write that takes the Seq after the one that was read.
-func (s Store) takeSeq(r vcs.Repository, was int64) table.Write {
-	return s.table().WriteUpdate(s.raised(r, attrSeq, was).Set(attrOf, attr.String(string(r.Installation.ID))))
+// takeSeq returns the writes that take the place after the one that was read. The first
+// one cancels the transaction if another run or unlock has got it since. They also put
+// the repository among those with runs.
+func (s Store) takeSeq(r vcs.Repository, was counters) []table.Write {
+	writes := []table.Write{s.table().WriteUpdate(s.raised(r, attrSeq, was.seq).Set(attrOf, attr.String(string(r.Installation.ID))))}
+	if was.listed != r.Installation.ID {
+		writes = append(writes, s.table().WritePut(listedKey(r)))
+	}
+	return writes
 }
 
 // countClaim returns the write that counts a claim. It cancels the transaction if

@@ -1,10 +1,13 @@
 package runstore_test
 
 import (
+	"context"
+	"errors"
 	"slices"
 	"testing"
 	"time"
 
+	"github.com/opsplane/opsplane/infra/test/storagetest"
 	"github.com/opsplane/opsplane/shared/run"
 	"github.com/opsplane/opsplane/shared/run/runstore"
 	"github.com/opsplane/opsplane/shared/vcs"
@@ -249,7 +252,7 @@ func TestUnlockEndsWhatExistsAndNothingLater(t *testing.T) {
 		}
 	}
 	u, err := s.Unlocked(ctx, repository, run.OriginOfPullRequest(17))
-	if err != nil || u.Seq != 6 || !u.At.Equal(born.Add(time.Minute)) || u.By != "bob" {
+	if err != nil || u.Seq != 7 || !u.At.Equal(born.Add(time.Minute)) || u.By != "bob" {
 		t.Errorf("%+v, %v", u, err)
 	}
 	later := create(t, s, creation(run.Apply, dirs("a")), time.Minute)
@@ -261,6 +264,66 @@ func TestUnlockEndsWhatExistsAndNothingLater(t *testing.T) {
 	}
 	if u, err := s.Unlocked(ctx, repository, run.OriginOfDrift); err != nil || u != (runstore.Unlocked{}) {
 		t.Errorf("drift: %+v, %v", u, err)
+	}
+}
+
+// TestUnlockBetweenTheLastCheckAndTheQueueingIsChecked unlocks a pull request when the
+// creation of an apply has found that its plan counts, and before the apply is queued.
+func TestUnlockBetweenTheLastCheckAndTheQueueingIsChecked(t *testing.T) {
+	t.Parallel()
+	env, s := open(t)
+	plan := create(t, s, creation(run.Plan, dirs("a")), 0)
+	var f storagetest.Faults
+	f.Add(storagetest.Fault{Operation: "TransactWriteItems", Nth: 2, Before: func() { // the first one begins the creation
+		if _, err := s.Unlock(t.Context(), repository, plan.Origin(), "bob", at(0)); err != nil {
+			t.Error(err)
+		}
+	}})
+	void := errors.New("the plan is void")
+	c, checks := creation(run.Apply, dirs("a")), 0
+	c.Check = func(ctx context.Context) error {
+		checks++
+		if u, err := s.Unlocked(ctx, repository, plan.Origin()); err != nil || u.Ends(plan.Seq) {
+			return errors.Join(void, err)
+		}
+		return nil
+	}
+	if _, err := over(env.WithFaults(&f)).Create(t.Context(), c, at(0)); !errors.Is(err, void) || checks != 2 {
+		t.Errorf("after %d checks: %v", checks, err)
+	}
+	if got := claimAll(t, s, 0); len(got) != 0 {
+		t.Errorf("claimed %v", got)
+	}
+}
+
+// TestUnlockEndsARunThatIsQueuedWhileItIsStored creates a run after the unlock has read
+// the order, and before it is stored.
+func TestUnlockEndsARunThatIsQueuedWhileItIsStored(t *testing.T) {
+	t.Parallel()
+	env, s := open(t)
+	var made run.Run
+	var f storagetest.Faults
+	f.Add(storagetest.Fault{Operation: "TransactWriteItems", Nth: 1, Before: func() { made = create(t, s, creation(run.Apply, dirs("a")), 0) }})
+	aborted, err := over(env.WithFaults(&f)).Unlock(t.Context(), repository, run.OriginOfPullRequest(17), "bob", at(0))
+	if err != nil || len(aborted) != 1 || aborted[0].ID != made.ID {
+		t.Errorf("aborted %+v, %v; want %s", aborted, err, made.ID)
+	}
+	if later := create(t, s, creation(run.Apply, dirs("a")), 0); later.Seq != 3 {
+		t.Errorf("the next run has the place %d, want 3", later.Seq)
+	}
+}
+
+// TestUnlockOfARepositoryWithoutRunsIsErasedWithItsInstallation finds the repository by
+// its unlock alone.
+func TestUnlockOfARepositoryWithoutRunsIsErasedWithItsInstallation(t *testing.T) {
+	t.Parallel()
+	env, s := open(t)
+	if _, err := s.Unlock(t.Context(), repository, run.OriginOfDrift, "bob", at(0)); err != nil {
+		t.Fatal(err)
+	}
+	eraseAll(t, s)
+	if rest := env.Dump("RunsTable"); rest != "" {
+		t.Errorf("left:\n%s", rest)
 	}
 }
 
@@ -277,7 +340,7 @@ func TestRunOfAnInterruptedUnlockIsNeitherClaimedNorBegun(t *testing.T) {
 		interrupted(t, env, func(s runstore.Store) error {
 			_, err := s.Unlock(t.Context(), repository, run.OriginOfPullRequest(17), "bob", at(0))
 			return err
-		}, "UpdateItem", 1)
+		}, "TransactWriteItems", 1)
 		if got := state(t, s, id); got != run.Queued {
 			t.Fatalf("the run is %s", got)
 		}

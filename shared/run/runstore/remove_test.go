@@ -105,8 +105,8 @@ func TestRemovedRepositoryLeavesNoRun(t *testing.T) {
 		t.Errorf("left:\n%s", left)
 	}
 	// What stands where compares Seqs, so they go on.
-	if next := create(t, s, creation(run.Plan, dirs("a")), 0); next.Seq != 6 {
-		t.Errorf("the next seq is %d, want 6", next.Seq)
+	if next := create(t, s, creation(run.Plan, dirs("a")), 0); next.Seq != 7 {
+		t.Errorf("the next seq is %d, want 7", next.Seq)
 	}
 }
 

@@ -42,18 +42,9 @@ func unlockKey(r vcs.Repository, origin run.Origin) attr.Item {
 // aborted. It is safe to repeat: a repetition continues what was interrupted, and
 // makes those runs void too that were created in between.
 func (s Store) Unlock(ctx context.Context, r vcs.Repository, origin run.Origin, by string, author change.Author) ([]run.Run, error) {
-	seq, err := s.lastSeq(ctx, r)
+	u, err := s.storeUnlock(ctx, r, origin, by, author)
 	if err != nil {
 		return nil, err
-	}
-	u := Unlocked{Seq: seq, At: author.At, By: strings.ToValidUTF8(by[:min(len(by), run.MaxText)], "")}
-	err = s.table().Update(ctx, table.Change(unlockKey(r, origin)).Set(attrSeq, attr.Int(u.Seq)).Set("at", attr.Int(u.At.UnixMilli())).
-		Set("by", attr.String(u.By)).Set("installation", attr.String(string(r.Installation.ID))).SetAll(author.All()).
-		If(table.AbsentOr(attrSeq, table.AtMost(attrSeq, attr.Int(u.Seq)))))
-	// If the condition does not hold, a later unlock was stored at the same time. It
-	// ends these runs too.
-	if _, later := table.ConditionFailed(err); err != nil && !later {
-		return nil, fmt.Errorf("store unlock: %w", err)
 	}
 	rows, err := s.Active(ctx, r)
 	if err != nil {
@@ -73,6 +64,40 @@ func (s Store) Unlock(ctx context.Context, r vcs.Repository, origin run.Origin, 
 		}
 	}
 	return aborted, nil
+}
+
+// storeUnlock stores an unlock, with a place of its own in the order of the repository's
+// runs. The transaction takes the place. So a creation that has read the order before
+// fails, and checks again. Of two unlocks at the same time, the later one stays.
+func (s Store) storeUnlock(ctx context.Context, r vcs.Repository, origin run.Origin, by string, author change.Author) (Unlocked, error) {
+	u := Unlocked{At: author.At, By: strings.ToValidUTF8(by[:min(len(by), run.MaxText)], "")}
+	failed := error(ErrContended)
+	for n := range maxSeqTries {
+		if err := table.Pause(ctx, n); err != nil {
+			return Unlocked{}, err
+		}
+		lane, err := s.counters(ctx, r)
+		if err != nil {
+			return Unlocked{}, err
+		}
+		u.Seq = lane.seq + 1
+		edit := table.Change(unlockKey(r, origin)).Set(attrSeq, attr.Int(u.Seq)).Set("at", attr.Int(u.At.UnixMilli())).
+			Set("by", attr.String(u.By)).Set("installation", attr.String(string(r.Installation.ID))).SetAll(author.All())
+		err = s.table().Transact(ctx, append([]table.Write{s.table().WriteUpdate(edit)}, s.takeSeq(r, lane)...)...)
+		switch {
+		case err == nil:
+			return u, nil
+		case table.Ambiguous(err):
+			// If only the response was lost, the unlock has its place.
+			if found, reading := s.Unlocked(ctx, r, origin); reading == nil && found.Seq == u.Seq {
+				return found, nil
+			}
+			failed = err
+		case !unmet(err) && !table.Contended(err):
+			return Unlocked{}, fmt.Errorf("store unlock: %w", err)
+		}
+	}
+	return Unlocked{}, fmt.Errorf("store unlock: %w", failed)
 }
 
 // Unlocked reads the last unlock of an origin, strongly consistent.

@@ -8,8 +8,9 @@ import (
 )
 
 // Rejection says that the host understood the request, and that something in it is
-// wrong: the statuses 400, 409 and 422. Nothing was done. The same request fails
-// again, until somebody changes what it names.
+// wrong, or that what it names does not allow it now: the statuses 400, 405, 406, 409
+// and 422. Nothing was done. The same request fails again, until somebody changes what
+// it names.
 type Rejection struct {
 	// Status is the HTTP status.
 	Status int
@@ -27,7 +28,7 @@ func (r *Rejection) Error() string {
 // rejection.
 func rejection(answer *http.Response, body []byte) *Rejection {
 	switch answer.StatusCode {
-	case http.StatusBadRequest, http.StatusConflict, http.StatusUnprocessableEntity:
+	case http.StatusBadRequest, http.StatusMethodNotAllowed, http.StatusNotAcceptable, http.StatusConflict, http.StatusUnprocessableEntity:
 		return &Rejection{Status: answer.StatusCode, Words: said(answer, body)}
 	}
 	return nil

@@ -39,7 +39,7 @@
 // the id of the record of the attempt: "<!-- opsplane ID -->".
 //
 // Some responses say that nothing was done: a limit, and the statuses 401, 403,
-// 404, 409 and 422. Then no response was lost. A request without a response, or
+// 404, 405, 406, 409 and 422. Then no response was lost. A request without a response, or
 // with a status of 500 or higher, may have taken effect.
 package vcshost
 

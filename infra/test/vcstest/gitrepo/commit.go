@@ -15,8 +15,8 @@ import (
 type Commit struct {
 	// Branch gets the commit. If there is no such branch, it is made.
 	Branch string
-	// From is the parent. If it is empty, it is the commit of the branch. A commit without
-	// either has no parent.
+	// From is the parent: the id of a commit, or refs/heads/ and the name of a branch. If it
+	// is empty, it is the commit of the branch. A commit without either has no parent.
 	From string
 	// Message may be empty.
 	Message   string
@@ -32,28 +32,35 @@ type Commit struct {
 func (r *Repository) Commit(c Commit) (string, error) {
 	r.writes.Lock()
 	defer r.writes.Unlock()
-	parent := c.From
-	if parent == "" {
+	if c.From == "" {
 		head, err := r.Head(c.Branch)
 		if err != nil && !errors.Is(err, ErrUnknown) {
 			return "", err
 		}
-		parent = head
+		c.From = head
 	}
-	// git fast-import makes all objects of the commit in one process.
+	return r.fastImport([]Commit{c})
+}
+
+// fastImport makes all objects of commits in one process, and returns the id of the last one.
+func (r *Repository) fastImport(commits []Commit) (string, error) {
 	var in bytes.Buffer
-	message := cmp.Or(c.Message, "Change the files")
-	fmt.Fprintf(&in, "feature done\ncommit refs/heads/%s\nmark :1\ncommitter %s\ndata %d\n%s\n", c.Branch, c.Signature.line(), len(message), message)
-	if parent != "" {
-		fmt.Fprintf(&in, "from %s\n", parent)
+	in.WriteString("feature done\n")
+	for _, c := range commits {
+		message := cmp.Or(c.Message, "Change the files")
+		fmt.Fprintf(&in, "commit refs/heads/%s\nmark :1\ncommitter %s\ndata %d\n%s\n", c.Branch, c.Signature.line(), len(message), message)
+		if c.From != "" {
+			fmt.Fprintf(&in, "from %s\n", c.From)
+		}
+		for _, path := range c.Remove {
+			fmt.Fprintf(&in, "D %s\n", quoted(path))
+		}
+		for _, path := range slices.Sorted(maps.Keys(c.Write)) {
+			fmt.Fprintf(&in, "M 100644 inline %s\ndata %d\n%s\n", quoted(path), len(c.Write[path]), c.Write[path])
+		}
+		in.WriteString("\n")
 	}
-	for _, path := range c.Remove {
-		fmt.Fprintf(&in, "D %s\n", quoted(path))
-	}
-	for _, path := range slices.Sorted(maps.Keys(c.Write)) {
-		fmt.Fprintf(&in, "M 100644 inline %s\ndata %d\n%s\n", quoted(path), len(c.Write[path]), c.Write[path])
-	}
-	in.WriteString("\nget-mark :1\ndone\n")
+	in.WriteString("get-mark :1\ndone\n")
 	return r.run(nil, &in, "fast-import", "--quiet", "--force")
 }
 

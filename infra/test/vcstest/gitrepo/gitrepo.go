@@ -40,13 +40,16 @@ var ErrUnknown = errors.New("the repository does not have it")
 // DefaultBranch is the branch of a new repository.
 const DefaultBranch = "main"
 
-// Create makes a repository without commits. The folder must be new or empty.
-func Create(dir string) (*Repository, error) {
+// Create makes a repository with commits, which may be none. The folder must be new or empty.
+func Create(dir string, commits ...Commit) (*Repository, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, err
 	}
 	r := open(dir)
 	_, err := r.git("init", "--quiet", "--bare", "--template=", "--initial-branch="+DefaultBranch, dir)
+	if err == nil && len(commits) > 0 {
+		_, err = r.fastImport(commits)
+	}
 	return r, err
 }
 

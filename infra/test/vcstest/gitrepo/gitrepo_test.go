@@ -21,17 +21,15 @@ type made struct {
 // start makes a repository whose branch main has two files.
 func start(t *testing.T) made {
 	t.Helper()
-	r, err := gitrepo.Create(t.TempDir())
-	if err != nil {
-		t.Fatal(err)
-	}
 	files, err := gitrepo.Tree(fstest.MapFS{"prod/main.tf": {Data: []byte("one\ntwo\nthree\n")}, "staging/main.tf": {Data: []byte("one\n")}})
 	if err != nil {
 		t.Fatal(err)
 	}
-	m := made{r, t}
-	m.commit(gitrepo.Commit{Branch: "main", Write: files})
-	return m
+	r, err := gitrepo.Create(t.TempDir(), gitrepo.Commit{Branch: "main", Write: files})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return made{r, t}
 }
 
 func (m made) commit(c gitrepo.Commit) string {
@@ -107,6 +105,29 @@ func TestCommitsChangeAndRemoveFiles(t *testing.T) {
 	}
 	if _, err := gitrepo.Open(t.TempDir()); !errors.Is(err, os.ErrNotExist) {
 		t.Errorf("an empty folder was opened: %v", err)
+	}
+}
+
+func TestRepositoryBeginsWithItsCommits(t *testing.T) {
+	t.Parallel()
+	r, err := gitrepo.Create(
+		t.TempDir(),
+		gitrepo.Commit{Branch: "main", Write: map[string]string{"a": "1"}},
+		gitrepo.Commit{Branch: "change", From: "refs/heads/main", Write: map[string]string{"a": "2"}},
+		gitrepo.Commit{Branch: "change", Write: map[string]string{"b": "3"}},
+		gitrepo.Commit{Branch: "other", From: "refs/heads/main", Message: "Nothing"},
+	)
+	if err != nil {
+		t.Fatal(err)
+	}
+	m := made{r, t}
+	if got := m.text("main", "a") + m.text("change", "a") + m.text("change", "b") + m.text("other", "a") + m.text("other", "b"); got != "1231-" {
+		t.Errorf("contents are %q", got)
+	}
+	for branch, commits := range map[string]int{"change": 2, "other": 1} {
+		if new, err := m.Commits(m.head("main"), m.head(branch)); err != nil || len(new) != commits {
+			t.Errorf("%s has the new commits %v (%v), want %d", branch, new, err, commits)
+		}
 	}
 }
 

@@ -1,0 +1,310 @@
+package vcstest_test
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/opsplane/opsplane/infra/test/vcstest"
+	"github.com/opsplane/opsplane/infra/test/vcstest/gitrepo"
+)
+
+var (
+	ann = vcstest.Account{ID: 7, Login: "ann"}
+	bob = vcstest.Account{ID: 8, Login: "bob"}
+)
+
+// host is what people do at a stand-in.
+type host interface {
+	OpenPull(repository string, by vcstest.Account, o vcstest.Opening) (int64, error)
+	Push(repository, branch string, by vcstest.Account, changes map[string][]byte) (string, error)
+	CommentOn(repository string, number int64, by vcstest.Account, text string) (int64, error)
+	ReviewPull(repository string, number int64, by vcstest.Account, v vcstest.Verdict) error
+	MergePull(repository string, number int64, by vcstest.Account, method string) (string, error)
+	ClosePull(repository string, number int64, by vcstest.Account) error
+	ReopenPull(repository string, number int64, by vcstest.Account) error
+	DraftPull(repository string, number int64, by vcstest.Account, draft bool) error
+	EndJob(run vcstest.CIRun, ended string)
+	Pull(repository string, number int64) (vcstest.Pull, error)
+}
+
+// scene is a repository "acme/infra" at a stand-in, with the webhooks that were sent.
+type scene struct {
+	host
+	t       *testing.T
+	content gitrepo.Content
+	sent    []vcstest.Webhook
+}
+
+const infra = "acme/infra"
+
+// newScene makes a repository whose branch main has two files.
+func newScene(t *testing.T, make func(s *scene)) *scene {
+	t.Helper()
+	r, err := gitrepo.Create(t.TempDir(), gitrepo.Commit{Branch: "main", Write: map[string]string{"net/main.tf": "one\n", "app/main.tf": "one\n"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := &scene{t: t, content: gitrepo.Content{Repository: r}}
+	make(s)
+	return s
+}
+
+// scenes are the stand-ins by name.
+var scenes = map[string]func(s *scene){
+	"github": func(s *scene) {
+		g := vcstest.NewGitHub(s.t)
+		g.OnWebhook = func(w vcstest.Webhook) { s.sent = append(s.sent, w) }
+		g.Now = func() time.Time { return time.Date(2026, 11, 30, 12, 0, 0, 0, time.UTC) }
+		g.Install("42", vcstest.Repository{ID: 5, Owner: "acme", Name: "infra", DefaultBranch: "main", Content: s.content})
+		s.host = g
+	},
+}
+
+// each runs a test at each stand-in.
+func each(t *testing.T, f func(t *testing.T, s *scene)) {
+	for name, make := range scenes {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			f(t, newScene(t, make))
+		})
+	}
+}
+
+// must fails the test at an error.
+func must[T any](t *testing.T) func(T, error) T {
+	return func(value T, err error) T {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+		return value
+	}
+}
+
+// opened pushes a change of a file to a branch, and opens a pull request of it.
+func (s *scene) opened(branch, path, text string) int64 {
+	s.t.Helper()
+	must[string](s.t)(s.Push(infra, branch, ann, map[string][]byte{path: []byte(text)}))
+	return must[int64](s.t)(s.OpenPull(infra, ann, vcstest.Opening{Title: "Change " + path, Head: branch}))
+}
+
+// told returns the events and actions of the webhooks since the last call.
+func (s *scene) told() string {
+	var list []string
+	for _, w := range s.sent {
+		var body struct {
+			Action     string `json:"action"`
+			Ref        string `json:"ref"`
+			Attributes struct {
+				Action string `json:"action"`
+			} `json:"object_attributes"`
+		}
+		if err := json.Unmarshal(w.Body, &body); err != nil {
+			s.t.Fatal(err)
+		}
+		list = append(list, strings.TrimSpace(w.Event+" "+body.Action+body.Attributes.Action+strings.TrimPrefix(body.Ref, "refs/heads/")))
+	}
+	s.sent = nil
+	return strings.Join(list, ", ")
+}
+
+func TestPeopleOpenPushReviewAndMerge(t *testing.T) {
+	t.Parallel()
+	each(t, func(t *testing.T, s *scene) {
+		n := s.opened("change", "net/main.tf", "two\n")
+		p := must[vcstest.Pull](t)(s.Pull(infra, n))
+		head := p.HeadSHA
+		if p.Conflict || len(p.Files) != 1 || p.Files[0].Path != "net/main.tf" || p.Author != "ann" {
+			t.Errorf("it was opened as %+v", p)
+		}
+		pushed := must[string](t)(s.Push(infra, "change", ann, map[string][]byte{"net/main.tf": []byte("three\n"), "new.tf": []byte("new\n")}))
+		if p = must[vcstest.Pull](t)(s.Pull(infra, n)); p.HeadSHA != pushed || pushed == head || len(p.Files) != 2 {
+			t.Errorf("after a push it is %+v", p)
+		}
+		id := must[int64](t)(s.CommentOn(infra, n, bob, "terrateam plan"))
+		if err := s.ReviewPull(infra, n, bob, vcstest.Approve); err != nil {
+			t.Fatal(err)
+		}
+		if p = must[vcstest.Pull](t)(s.Pull(infra, n)); len(p.Comments) != 1 || p.Comments[0].ID != id || p.Comments[0].Text != "terrateam plan" || len(p.Reviews) != 1 {
+			t.Errorf("after a comment and a review it is %+v", p)
+		}
+		merged := must[string](t)(s.MergePull(infra, n, bob, "squash"))
+		if at, _ := s.content.Branch("main"); at != merged {
+			t.Errorf("main is at %s, want %s", at, merged)
+		}
+		if text, _ := s.content.Read(merged, "net/main.tf"); string(text) != "three\n" {
+			t.Errorf("main has the text %q", text)
+		}
+		if p = must[vcstest.Pull](t)(s.Pull(infra, n)); p.State != "merged" || p.MergeCommit != merged || p.HeadSHA != pushed {
+			t.Errorf("after the merge it is %+v", p)
+		}
+	})
+}
+
+func TestMergeabilityFollowsTheBase(t *testing.T) {
+	t.Parallel()
+	each(t, func(t *testing.T, s *scene) {
+		first, second := s.opened("first", "net/main.tf", "two\n"), s.opened("second", "net/main.tf", "three\n")
+		if must[vcstest.Pull](t)(s.Pull(infra, second)).Conflict {
+			t.Error("there is a conflict before the merge")
+		}
+		must[string](t)(s.MergePull(infra, first, ann, "merge"))
+		if !must[vcstest.Pull](t)(s.Pull(infra, second)).Conflict {
+			t.Error("there is no conflict after the merge")
+		}
+		if _, err := s.MergePull(infra, second, ann, "merge"); !errors.Is(err, vcstest.ErrRefused) {
+			t.Errorf("a merge with a conflict: got %v, want ErrRefused", err)
+		}
+	})
+}
+
+func TestClosedPullRequestsKeepTheirCommits(t *testing.T) {
+	t.Parallel()
+	each(t, func(t *testing.T, s *scene) {
+		n := s.opened("change", "net/main.tf", "two\n")
+		before := must[vcstest.Pull](t)(s.Pull(infra, n)).HeadSHA
+		if err := s.ClosePull(infra, n, ann); err != nil {
+			t.Fatal(err)
+		}
+		after := must[string](t)(s.Push(infra, "change", ann, map[string][]byte{"net/main.tf": []byte("three\n")}))
+		if p := must[vcstest.Pull](t)(s.Pull(infra, n)); p.HeadSHA != before {
+			t.Errorf("a closed one has the head %s, want %s", p.HeadSHA, before)
+		}
+		if err := s.ReopenPull(infra, n, ann); err != nil {
+			t.Fatal(err)
+		}
+		if p := must[vcstest.Pull](t)(s.Pull(infra, n)); p.HeadSHA != after {
+			t.Errorf("a reopened one has the head %s, want %s", p.HeadSHA, after)
+		}
+	})
+}
+
+func TestWhatCannotBeDoneIsRefused(t *testing.T) {
+	t.Parallel()
+	each(t, func(t *testing.T, s *scene) {
+		n := s.opened("change", "net/main.tf", "two\n")
+		s.told()
+		main, _ := s.content.Branch("main")
+		s.content.SetBranch("same", main)
+		open := func(head string) error {
+			_, err := s.OpenPull(infra, ann, vcstest.Opening{Head: head})
+			return err
+		}
+		_, unknown := s.CommentOn("acme/gone", n, ann, "text")
+		_, missing := s.CommentOn(infra, n+100, ann, "text")
+		_, push := s.Push(infra, "gone", ann, nil)
+		for what, c := range map[string]struct{ got, want error }{
+			"an unknown repository":          {unknown, vcstest.ErrNone},
+			"an unknown number":              {missing, vcstest.ErrNone},
+			"a push of nothing to no branch": {push, vcstest.ErrNone},
+			"an unknown branch":              {open("gone"), vcstest.ErrNone},
+			"a branch without changes":       {open("same"), vcstest.ErrRefused},
+			"a second one of a branch":       {open("change"), vcstest.ErrRefused},
+			"reopening an open one":          {s.ReopenPull(infra, n, ann), vcstest.ErrRefused},
+			"ready that is no draft":         {s.DraftPull(infra, n, ann, false), vcstest.ErrRefused},
+		} {
+			if !errors.Is(c.got, c.want) {
+				t.Errorf("%s: got %v, want %v", what, c.got, c.want)
+			}
+		}
+		if told := s.told(); told != "" {
+			t.Errorf("refusals send %s", told)
+		}
+	})
+}
+
+func TestWebhooksSayWhatPeopleDidInOrder(t *testing.T) {
+	t.Parallel()
+	want := map[string][]string{
+		"github": {
+			"push change, pull_request opened", "push change, pull_request synchronize", "push main",
+			"issue_comment created", "pull_request_review submitted", "pull_request_review dismissed", "pull_request converted_to_draft", "pull_request ready_for_review",
+			"pull_request closed", "pull_request reopened", "pull_request closed, push main", "workflow_job completed",
+		},
+	}
+	for name, make := range scenes {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := newScene(t, make)
+			n := s.opened("change", "net/main.tf", "two\n")
+			got := []string{s.told()}
+			step := func(_ any, err error) {
+				t.Helper()
+				if err != nil {
+					t.Fatal(err)
+				}
+				got = append(got, s.told())
+			}
+			step(s.Push(infra, "change", ann, map[string][]byte{"net/main.tf": []byte("three\n")}))
+			step(s.Push(infra, "main", ann, map[string][]byte{"app/main.tf": []byte("two\n")}))
+			step(s.CommentOn(infra, n, bob, "text"))
+			step(nil, s.ReviewPull(infra, n, bob, vcstest.Approve))
+			step(nil, s.ReviewPull(infra, n, bob, vcstest.Withdraw))
+			step(nil, s.DraftPull(infra, n, ann, true))
+			step(nil, s.DraftPull(infra, n, ann, false))
+			step(nil, s.ClosePull(infra, n, ann))
+			step(nil, s.ReopenPull(infra, n, ann))
+			step(s.MergePull(infra, n, ann, "rebase"))
+			s.EndJob(vcstest.CIRun{ID: 9001, Repository: infra, Branch: "change"}, "failure")
+			step(nil, nil)
+			if !slices.Equal(got, want[name]) {
+				t.Errorf("got\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(want[name], "\n"))
+			}
+		})
+	}
+}
+
+func TestPushWithGitIsNoticed(t *testing.T) {
+	t.Parallel()
+	each(t, func(t *testing.T, s *scene) {
+		n := s.opened("change", "net/main.tf", "two\n")
+		s.told()
+		head := s.content.Commit("change", map[string][]byte{"net/main.tf": []byte("by git\n")})
+		must[string](t)(s.Push(infra, "change", ann, nil))
+		if told := s.told(); strings.Count(told, ", ") != 1 {
+			t.Errorf("the push sends %s, want two webhooks", told)
+		}
+		if p := must[vcstest.Pull](t)(s.Pull(infra, n)); p.HeadSHA != head {
+			t.Errorf("the head is %s, want %s", p.HeadSHA, head)
+		}
+		must[string](t)(s.Push(infra, "change", ann, nil))
+		if told := s.told(); strings.Contains(told, ",") {
+			t.Errorf("a push of nothing new sends %s", told)
+		}
+	})
+}
+
+// TestAppIsABotInWebhooks lets the App comment and merge by API.
+func TestAppIsABotInWebhooks(t *testing.T) {
+	t.Parallel()
+	s := newScene(t, scenes["github"])
+	n := s.opened("change", "net/main.tf", "two\n")
+	s.told()
+	g := s.host.(*vcstest.GitHub)
+	call := appClient(t, g)
+	call("POST", "/repos/acme/infra/issues/"+fmt.Sprint(n)+"/comments", `{"body":"the plan"}`)
+	call("PUT", "/repos/acme/infra/pulls/"+fmt.Sprint(n)+"/merge", `{"merge_method":"squash"}`)
+	call("DELETE", "/repos/acme/infra/git/refs/heads/change", "")
+	var senders []string
+	for _, w := range s.sent {
+		var body struct {
+			Sender       struct{ Login, Type string }
+			Installation struct{ ID int }
+		}
+		if err := json.Unmarshal(w.Body, &body); err != nil {
+			t.Fatal(err)
+		}
+		senders = append(senders, fmt.Sprint(body.Sender.Login, body.Sender.Type, body.Installation.ID, w.Installation))
+	}
+	if told := s.told(); told != "issue_comment created, pull_request closed, push main" {
+		t.Errorf("sent %s", told)
+	}
+	if slices.Sort(senders); len(slices.Compact(senders)) != 1 || senders[0] != "opsplane[bot]Bot4242" {
+		t.Errorf("senders %q", senders)
+	}
+}
