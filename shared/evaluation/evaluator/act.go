@@ -8,6 +8,7 @@ import (
 	"github.com/opsplane/opsplane/shared/evaluation/matching"
 	"github.com/opsplane/opsplane/shared/evaluation/rules"
 	"github.com/opsplane/opsplane/shared/evaluation/status"
+	"github.com/opsplane/opsplane/shared/repoconfig"
 	"github.com/opsplane/opsplane/shared/run"
 	"github.com/opsplane/opsplane/shared/run/manifest"
 	"github.com/opsplane/opsplane/shared/vcs"
@@ -76,11 +77,11 @@ func (s *scene) newRun(n decide.NewRun, j job) (run.Spec, effect, error) {
 	if subject.State == rules.Merged {
 		spec.Base.Commit = spec.Source.Commit // so that the runner may have a later commit of the branch
 	}
-	return s.place.newRun(spec, n.Batch.Members, s.loaded.Config.ForRunner, subject)
+	return s.place.newRun(spec, n.Batch.Members, s.loaded.Config, subject)
 }
 
 // newRun completes a run with its dirspaces and its configuration.
-func (p *place) newRun(spec run.Spec, members []*matching.Member, config func() ([]byte, error), subject rules.Subject) (run.Spec, effect, error) {
+func (p *place) newRun(spec run.Spec, members []*matching.Member, config *repoconfig.Config, subject rules.Subject) (run.Spec, effect, error) {
 	sorted := slices.SortedFunc(slices.Values(members), func(a, b *matching.Member) int { return a.Compare(b.Dirspace.Dirspace) })
 	work := make([]manifest.Dirspace, len(sorted))
 	for i, m := range sorted {
@@ -91,7 +92,7 @@ func (p *place) newRun(spec run.Spec, members []*matching.Member, config func() 
 		}
 	}
 	spec.DirspaceCount = len(spec.Dirspaces)
-	text, err := config()
+	text, err := config.ForRunner()
 	return spec, effect{Kind: startsRun, Spec: &spec, Config: text, Dirspaces: work, Subject: &subject, Run: spec.ID}, err
 }
 

@@ -99,7 +99,7 @@ func (s *scene) load(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	s.loaded, err = s.Source.Load(ctx, s.host, source.Place{Repository: s.of, Described: s.repo.Description}, source.Wanted{
+	s.loaded, err = s.Source.Load(ctx, s.host, s.place.place(), source.Wanted{
 		Commit: s.working().Commit, Default: def, Source: s.pr.Branch, Destination: s.pr.BaseBranch,
 		Base: s.pr.BaseSHA, Head: s.pr.SHA, Applied: s.history.results.AppliedBefore(s.history.subject),
 	})
@@ -112,6 +112,11 @@ func (s *scene) load(ctx context.Context) error {
 		wanted = rules.Dirspaces(s.loaded.Set.Members) // in their order
 	}
 	return s.hist.complete(ctx, &s.history, wanted)
+}
+
+// place returns how the repository is named.
+func (p *place) place() source.Place {
+	return source.Place{Repository: p.of, Described: p.repo.Description}
 }
 
 // defaultBranch reads the head of the default branch.
