@@ -104,7 +104,7 @@ func (s *scene) mayCommand(ctx context.Context, sender vcshost.Profile) (bool, e
 	case "read", "triage":
 		return false, nil
 	case "":
-		return s.repo.Private, nil
+		return s.repo.Private != nil && *s.repo.Private, nil
 	}
 	return true, nil
 }

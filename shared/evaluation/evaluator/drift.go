@@ -115,7 +115,7 @@ func (e *Evaluator) schedulesAt(ctx context.Context, p *place, w *watch, now tim
 		return nil, err
 	}
 	config, wrong := repoconfig.LoadDefaultBranch(file)
-	if len(mistakes) > 0 || wrong != nil || !config.Enabled || p.repo.Archived {
+	if len(mistakes) > 0 || wrong != nil || !config.Enabled || p.repo.Archived != nil && *p.repo.Archived {
 		w.Schedules = nil
 		return nil, nil
 	}

@@ -33,8 +33,6 @@ import (
 	"github.com/opsplane/opsplane/shared/run/starting"
 	"github.com/opsplane/opsplane/shared/storage/table"
 	"github.com/opsplane/opsplane/shared/vcs"
-	"github.com/opsplane/opsplane/shared/vcs/githubhost"
-	"github.com/opsplane/opsplane/shared/vcs/gitlabhost"
 	"github.com/opsplane/opsplane/shared/vcs/hostclient"
 	"github.com/opsplane/opsplane/shared/vcs/vcshost"
 )
@@ -57,11 +55,6 @@ type Evaluator struct {
 	Now           func() time.Time
 	// Request is the id of the invocation. The changes of runs carry it.
 	Request string
-}
-
-// Opener returns the opener of clients of hosts.
-func Opener(h *hostclient.Hosts) hostclient.Opener[Host] {
-	return hostclient.For(h, func(i *githubhost.Installation) Host { return i }, func(i *gitlabhost.Installation) Host { return i })
 }
 
 // Principal is who changes runs here where no person is behind it, as in the audit trail.

@@ -57,17 +57,19 @@ type job struct {
 	// Automatic says that no person wrote a command for it.
 	Automatic bool `json:"automatic,omitempty"`
 	// Login and Account are who asked for it.
-	Login   string         `json:"login,omitempty"`
+	Login   string          `json:"login,omitempty"`
 	Actor   vcshost.Profile `json:"actor"`
-	Query   string         `json:"query,omitempty"`
-	Runs    []run.ID       `json:"runs"`
-	Ended   []run.ID       `json:"ended,omitempty"`
-	Denied  []run.Dirspace `json:"denied,omitempty"`
-	Created time.Time      `json:"created"`
+	Query   string          `json:"query,omitempty"`
+	Runs    []run.ID        `json:"runs"`
+	Ended   []run.ID        `json:"ended,omitempty"`
+	Denied  []run.Dirspace  `json:"denied,omitempty"`
+	Created time.Time       `json:"created"`
 }
 
 // apply reports whether the job changes infrastructure.
-func (j job) apply() bool { return j.Operation != rules.OpPlan && j.Operation != rules.OpApplyAutoapprove }
+func (j job) apply() bool {
+	return j.Operation != rules.OpPlan && j.Operation != rules.OpApplyAutoapprove
+}
 
 // over reports whether all runs of the job have ended.
 func (j job) over() bool { return len(j.Ended) >= len(j.Runs) }

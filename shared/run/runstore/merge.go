@@ -49,13 +49,14 @@ func (s Store) Merged(ctx context.Context, r vcs.Repository, number int64, commi
 		if item != nil {
 			return decodeMerge(item)
 		}
-		last, err := s.lastSeq(ctx, r)
+		lane, err := s.counters(ctx, r)
 		if err != nil {
 			return Merge{}, err
 		}
-		m := Merge{number, last + 1, commit}
-		err = s.table().Transact(ctx, s.raise(r, attrSeq, last), s.table().WritePut(s.encodeMerge(r, mergeOfKey(r, number), m, now), table.Absent("pk")),
-			s.table().WritePut(s.encodeMerge(r, mergeKey(r, m.Seq), m, now)))
+		m := Merge{number, lane.seq + 1, commit}
+		err = s.table().Transact(ctx, append([]table.Write{
+			s.table().WritePut(s.encodeMerge(r, mergeOfKey(r, number), m, now), table.Absent("pk")), s.table().WritePut(s.encodeMerge(r, mergeKey(r, m.Seq), m, now)),
+		}, s.takeSeq(r, lane)...)...)
 		if err == nil {
 			return m, nil
 		}
