@@ -34,13 +34,15 @@ func (g *GitLab) createPipeline(_ http.ResponseWriter, r *http.Request, account 
 	if err := json.NewDecoder(r.Body).Decode(&body); err != nil {
 		return refused("the body cannot be read")
 	}
-	if p.Branches[body.Ref] == "" {
+	if p.tip(body.Ref) == "" {
 		return refused("Reference not found")
 	}
 	if name, ok := g.CI.undeclared(body.Inputs); ok {
 		return refused(fmt.Sprintf("Given inputs not defined in the `spec` section of the included configuration file: `%s`", name))
 	}
-	return reply{http.StatusCreated, pipeline(g.CI.start(CIRun{Repository: p.PathWithNamespace, Branch: body.Ref, Inputs: body.Inputs, Status: "created"}))}
+	run := g.CI.start(CIRun{Repository: p.PathWithNamespace, Branch: body.Ref, Inputs: body.Inputs, Status: "created"})
+	p.began(p.tip(body.Ref), run.ID)
+	return reply{http.StatusCreated, pipeline(run)}
 }
 
 func pipeline(run CIRun) any {

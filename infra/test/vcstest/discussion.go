@@ -23,7 +23,9 @@ type Comment struct {
 type Review struct {
 	Author   string
 	AuthorID int64 // 0 stands for an account that is gone
-	// State is the host's own word: "APPROVED", "CHANGES_REQUESTED", "COMMENTED", "DISMISSED".
+	// State is the host's own word. GitHub has "APPROVED", "CHANGES_REQUESTED", "COMMENTED"
+	// and "DISMISSED". GitLab has one state of each person, such as "approved",
+	// "requested_changes", "reviewed" and "unreviewed".
 	State string
 }
 

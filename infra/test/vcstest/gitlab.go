@@ -35,6 +35,13 @@ type Project struct {
 	Branches map[string]string
 	// Content is the git data. If it is set, it stands for Branches.
 	Content Content
+	// MergeMethod is how the project merges branches: "merge", "rebase_merge" or "ff". It is
+	// empty for "merge".
+	MergeMethod string
+	// Jobs are the external statuses of commits and the jobs of pipelines, the oldest first,
+	// by id of the commit. Pipelines are the ids of pipelines in the same way.
+	Jobs      map[string][]Job
+	Pipelines map[string][]int64
 	// Changes are the pull requests or merge requests.
 	Changes []Change
 }
@@ -45,6 +52,9 @@ type GitLab struct {
 	API string
 	// CI has the pipelines.
 	CI CI
+	// MaxDiff is the number of files beyond which a comparison is cut. 0 stands for 1,000. Set
+	// it before the first request.
+	MaxDiff int
 
 	gate
 
@@ -55,6 +65,10 @@ type GitLab struct {
 	limits map[string]limit // by token. Tokens without a limit are not in it
 	names  map[int64]string // account to name
 	groups []Group
+	made   int64   // number of comments, jobs and external pipelines ever made
+	awards []award // reactions to comments
+	// content limits writes.
+	content contentLimit
 }
 
 // NewGitLab starts a stand-in that ends with the test.
@@ -83,12 +97,13 @@ func MakeGitLab() *GitLab {
 	mux.HandleFunc("GET /api/v4/groups/{group}/members/all/{account}", g.as(g.member(func(m Group) map[int64]int { return m.Inherited })))
 	mux.HandleFunc("GET /api/v4/groups/{group}/projects", g.as(g.listProjects))
 	mux.HandleFunc("GET /api/v4/projects/{project}", g.as(g.showProject))
-	mux.HandleFunc("GET /api/v4/projects/{project}/repository/branches/{branch}", g.as(g.branch))
-	mux.HandleFunc("GET /api/v4/projects/{project}/merge_requests/{number}", g.as(g.mergeRequest))
-	mux.HandleFunc("GET /api/v4/projects/{project}/members/all/{account}", g.as(g.projectMember))
 	mux.HandleFunc("POST /api/v4/projects/{project}/pipeline", g.as(g.createPipeline))
 	mux.HandleFunc("GET /api/v4/projects/{project}/pipelines/{run}", g.as(g.pipeline))
 	mux.HandleFunc("POST /api/v4/projects/{project}/pipelines/{run}/cancel", g.as(g.cancelPipeline))
+	g.contentRoutes(mux)
+	g.mergeRoutes(mux)
+	g.reviewRoutes(mux)
+	g.noteRoutes(mux)
 	g.handler = g.behind("/api/v4", mux)
 	return g
 }
@@ -144,6 +159,30 @@ func (g *GitLab) Set(group Group) {
 	g.groups = append(g.groups, group)
 }
 
+// Update calls a function with a project, which it may read and change. It reports whether
+// there is such a project. The function may send no request to the stand-in.
+func (g *GitLab) Update(project int64, f func(*Project)) bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	for _, m := range g.groups {
+		for i := range m.Projects {
+			if m.Projects[i].ID == project {
+				f(&m.Projects[i])
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// LimitContent sets how many writes an account may send in a minute and in an hour, by a
+// clock.
+func (g *GitLab) LimitContent(minutely, hourly int, now func() time.Time) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.content = contentLimit{minutely, hourly, now, map[string][]time.Time{}}
+}
+
 // as serves a request with an account's token. The response to an unknown token is a 401. If
 // serve returns nil, the response is a 404.
 func (g *GitLab) as(serve func(http.ResponseWriter, *http.Request, int64) any) http.HandlerFunc {
@@ -160,17 +199,26 @@ func (g *GitLab) as(serve func(http.ResponseWriter, *http.Request, int64) any) h
 			_, _ = w.Write([]byte(`{"message":"401 Unauthorized"}`))
 			return
 		}
+		if r.Method != http.MethodGet && !g.content.take(w, strconv.FormatInt(account, 10)) {
+			w.WriteHeader(http.StatusTooManyRequests)
+			_, _ = w.Write([]byte(`{"message":{"error":"This endpoint has been requested too many times. Try again later."}}`))
+			return
+		}
 		answer := serve(w, r, account)
 		if answer == nil {
 			w.WriteHeader(http.StatusNotFound)
 			_, _ = w.Write([]byte(`{"message":"404 Not Found"}`))
 			return
 		}
-		if other, ok := answer.(reply); ok {
-			other.write(w)
-			return
+		switch answer := answer.(type) {
+		case reply:
+			answer.write(w)
+		case raw:
+			w.Header().Set("Content-Type", "text/plain")
+			_, _ = w.Write(answer)
+		default:
+			_ = json.NewEncoder(w).Encode(answer)
 		}
-		_ = json.NewEncoder(w).Encode(answer)
 	}
 }
 

@@ -79,12 +79,12 @@ func (l *rates) tell(w http.ResponseWriter, installation string) {
 	w.Header().Set("X-RateLimit-Resource", "core")
 }
 
-// contentLimit is the secondary limit of GitHub for requests that make content ("Rate limits
-// for the REST API", GitHub documentation). Without limits, it counts nothing.
+// contentLimit limits requests that make content, as the secondary limit of GitHub does ("Rate
+// limits for the REST API", GitHub documentation). Without limits, it counts nothing.
 type contentLimit struct {
 	minutely, hourly int
 	now              func() time.Time
-	made             map[string][]time.Time // of the last hour, by installation
+	made             map[string][]time.Time // of the last hour, by installation or account
 }
 
 // LimitContent sets how many writes an installation may send in a minute and in an hour, by a

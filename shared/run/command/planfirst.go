@@ -13,9 +13,10 @@ import (
 
 // History is what PlanFirst needs to know of earlier runs.
 type History interface {
-	// Plans yields the plans of the same repository, and of the same pull request or
-	// of the same kind and branch. The newest come first, by the second of their
-	// creation. They may come without dirspaces.
+	// Plans yields the completed plans of the same repository and origin at the same
+	// commit. The newest come first, by the second of their creation. They may come
+	// without dirspaces. If it does not look at all of them, it yields an error at the
+	// end.
 	Plans(ctx context.Context, like run.Spec) iter.Seq2[run.Run, error]
 	// Dirspaces returns the dirspaces of a run that came without them.
 	Dirspaces(ctx context.Context, r run.Run) ([]run.Dirspace, error)

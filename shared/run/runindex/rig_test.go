@@ -81,7 +81,7 @@ func (w *world) spec() run.Spec {
 	s := run.Spec{
 		ID: run.NewID(), Repository: installation.Repository(pick(w, vcs.ID("7"), vcs.ID("8"))), Owner: "acme", Name: "infra",
 		Type: pick(w, run.Plan, run.Plan, run.Apply, run.UnsafeApply), Base: run.Ref{Branch: "main", Commit: "aa"},
-		Source: run.Ref{Branch: pick(w, "main", "feature", "fix"), Commit: "bb"}, Environment: pick(w, "", "", "prod", "stage"),
+		Source: run.Ref{Branch: pick(w, "main", "feature", "fix"), Commit: pick(w, "bb", "bb", "cc")}, Environment: pick(w, "", "", "prod", "stage"),
 		User: pick(w, "", "ann", "bob"), Principal: "ann",
 		Kind: pick(w, run.Kind{Name: run.PullRequest, Number: 1}, run.Kind{Name: run.PullRequest, Number: 2}, run.Kind{Name: run.Drift}, run.Kind{Name: run.Branch}),
 	}
@@ -152,7 +152,7 @@ func (w *world) change() {
 		var ok bool
 		if got, ok, err = w.store.Claim(ctx, installation.Repository(pick(w, vcs.ID("7"), vcs.ID("8"))), time.Minute, w.author()); ok {
 			w.job++
-			_, err = w.store.Initiate(ctx, got.ID, runstore.CIJob{Run: strconv.Itoa(w.job), Commit: "bb"}, w.author())
+			_, err = w.store.Initiate(ctx, got.ID, runstore.CIJob{Run: strconv.Itoa(w.job), Commit: got.Source.Commit}, w.author())
 		}
 	case 4, 5, 6:
 		r := w.get(id)

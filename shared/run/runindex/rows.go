@@ -99,14 +99,17 @@ func Transition(t table.Table, was, now run.Run, at, ends time.Time) []table.Wri
 
 // ended returns the partitions that tell how a run has ended.
 func ended(r *run.Run) []walk {
-	switch {
-	case r.State == run.Aborted:
+	if r.State == run.Aborted {
 		return []walk{{aborted, ""}}
-	case r.Result != nil && (!r.Result.Success || slices.ContainsFunc(r.Result.Outcomes, func(o run.Outcome) bool { return !o.Has(run.Succeeded) })):
-		return []walk{{failed, ""}}
-	default:
-		return nil
 	}
+	var walks []walk
+	if r.Result != nil && (!r.Result.Success || slices.ContainsFunc(r.Result.Outcomes, func(o run.Outcome) bool { return !o.Has(run.Succeeded) })) {
+		walks = append(walks, walk{failed, ""})
+	}
+	if r.Type.IsPlan() {
+		walks = append(walks, plansOf(r.Spec))
+	}
+	return walks
 }
 
 // change returns the write that records a change. Two changes in one second are one
@@ -123,7 +126,7 @@ func Keys(r run.Run) []attr.Item {
 	for _, item := range Early(r) {
 		keys = append(keys, attr.Item{"pk": item["pk"], "sk": item["sk"]})
 	}
-	for _, w := range append(lasting(&r), walk{active, ""}, walk{failed, ""}, walk{aborted, ""}) {
+	for _, w := range append(lasting(&r), walk{active, ""}, walk{failed, ""}, walk{aborted, ""}, plansOf(r.Spec)) {
 		keys = append(keys, w.key(&r, r.CreatedAt))
 	}
 	var seconds []int64

@@ -50,6 +50,7 @@ const (
 	active  term = "active"  // no value: runs that are queued or running
 	failed  term = "failed"  // no value: completed runs that did not succeed in each directory
 	aborted term = "aborted" // no value: aborted runs
+	planned term = "planned" // <repository id>#<origin>#<commit>: completed plans
 	// changed has a row for each change that a list shows, by the time of the change.
 	// It has no value. Its rows expire early.
 	changed term = "changed"

@@ -75,6 +75,22 @@ func (s *source) head(ctx context.Context) (*entry, error) {
 	return &s.rows[0], nil
 }
 
+// take takes the next n rows, or all that are left.
+func (s *source) take(ctx context.Context, n int) ([]entry, error) {
+	var taken []entry
+	for len(taken) < n {
+		e, err := s.head(ctx)
+		if err != nil {
+			return nil, err
+		}
+		if e == nil {
+			break
+		}
+		taken, s.rows = append(taken, *e), s.rows[1:]
+	}
+	return taken, nil
+}
+
 // merged gives the rows of several sources in order, each run once.
 type merged struct {
 	sources  []*source

@@ -27,7 +27,7 @@ var _ command.History = History{}
 
 // Plans implements command.History.
 func (h History) Plans(ctx context.Context, like run.Spec) iter.Seq2[run.Run, error] {
-	return h.Index.Alike(ctx, like, run.Plan)
+	return h.Index.Plans(ctx, like)
 }
 
 // Dirspaces implements command.History.

@@ -48,8 +48,16 @@ func sortByName(groups []Group) {
 	})
 }
 
-// maxBody is the maximum that is read of a response, in bytes.
+// maxBody is the maximum that is read of a response, in bytes. A call that reads its
+// response piece by piece may set another one with withMaxBody.
 const maxBody = 16 << 20
+
+type maxBodyKey struct{}
+
+// withMaxBody sets the maximum that is read of the responses to a call, in bytes.
+func withMaxBody(ctx context.Context, size int64) context.Context {
+	return context.WithValue(ctx, maxBodyKey{}, size)
+}
 
 // bounded cuts responses that are too large for the memory of a function.
 type bounded struct{ next http.RoundTripper }
@@ -57,11 +65,15 @@ type bounded struct{ next http.RoundTripper }
 // RoundTrip implements http.RoundTripper.
 func (b bounded) RoundTrip(r *http.Request) (*http.Response, error) {
 	answer, err := b.next.RoundTrip(r)
+	size, ok := r.Context().Value(maxBodyKey{}).(int64)
+	if !ok {
+		size = maxBody
+	}
 	if err == nil {
 		answer.Body = struct {
 			io.Reader
 			io.Closer
-		}{io.LimitReader(answer.Body, maxBody), answer.Body}
+		}{io.LimitReader(answer.Body, size), answer.Body}
 	}
 	return answer, err
 }

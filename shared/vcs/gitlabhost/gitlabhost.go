@@ -119,18 +119,20 @@ func (c *Client) Self(ctx context.Context) (Token, error) {
 // Level returns the access level of an account in a group, direct or through a
 // parent group. It is 0 if the account is not a member, or not an active one.
 func (c *Client) Level(ctx context.Context, group, account vcs.ID) (int, error) {
-	return c.level(ctx, c.gitlab.GroupMembers.GetInheritedGroupMember, group, account)
+	return c.level(ctx, c.gitlab.GroupMembers.GetInheritedGroupMember, string(group), account)
 }
 
 type memberOf func(any, int64, ...gitlab.RequestOptionFunc) (*gitlab.GroupMember, *gitlab.Response, error)
 
-func (c *Client) level(ctx context.Context, ask memberOf, group, account vcs.ID) (int, error) {
+// level returns the access level of an account in a group, which is named by its id or
+// full path.
+func (c *Client) level(ctx context.Context, ask memberOf, group string, account vcs.ID) (int, error) {
 	id, err := strconv.ParseInt(string(account), 10, 64)
 	if err != nil {
 		return 0, fmt.Errorf("gitlab: account %q is not a 64-bit number", account)
 	}
 	const doing = "read membership"
-	m, _, err := ask(string(group), id, gitlab.WithContext(ctx))
+	m, _, err := ask(group, id, gitlab.WithContext(ctx))
 	switch err = explain(ctx, doing, err); {
 	case isGone(err):
 		return 0, nil

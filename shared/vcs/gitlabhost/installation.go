@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"sync"
 
 	gitlab "gitlab.com/gitlab-org/api/client-go"
 
@@ -17,6 +18,9 @@ import (
 type Installation struct {
 	*Client
 	group vcs.ID
+
+	mu  sync.Mutex
+	own vcs.ID // the account of the token; empty until it is read
 }
 
 // Open returns the client of a group with the group's token. It sends no request:
@@ -26,7 +30,7 @@ func (h *Host) Open(group vcs.ID, token string) (*Installation, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Installation{c, group}, nil
+	return &Installation{Client: c, group: group}, nil
 }
 
 // Repositories returns a page of the projects of the group and of the groups within
@@ -90,7 +94,7 @@ func (i *Installation) MayDecide(ctx context.Context, r vcshost.Repository, acco
 	if r.Namespace == "" {
 		return false, nil
 	}
-	level, err := i.level(ctx, i.gitlab.GroupMembers.GetGroupMember, vcs.ID(r.Namespace), account.ID)
+	level, err := i.level(ctx, i.gitlab.GroupMembers.GetGroupMember, r.Namespace, account.ID)
 	return level >= Maintainer, err
 }
 
