@@ -146,14 +146,14 @@ func (g *GitHub) tree(_ http.ResponseWriter, r *http.Request, all []Repository) 
 	if most == 0 {
 		most = 100_000
 	}
-	list := entries(files)
-	truncated := len(list) > most
+	list, truncated := entries(files), false
 	if r.FormValue("recursive") == "" {
 		g.remember(files, list)
 		list = slices.DeleteFunc(list, func(e entry) bool { return strings.Contains(e.Path, "/") })
-		truncated = false
+	} else if truncated = len(list) > most; truncated {
+		list = list[:most]
 	}
-	return map[string]any{"sha": id, "tree": list[:min(len(list), most)], "truncated": truncated}
+	return map[string]any{"sha": id, "tree": list, "truncated": truncated}
 }
 
 // entries returns the entries of a recursive tree: the files, and the directories above them.

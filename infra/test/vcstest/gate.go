@@ -2,6 +2,7 @@ package vcstest
 
 import (
 	"net/http"
+	"net/http/httptest"
 	"slices"
 	"strings"
 	"sync"
@@ -14,6 +15,8 @@ type Failure struct {
 	Match string
 	// Times is the number of requests that fail. 0 means every request.
 	Times int
+	// Late lets the request take effect before its response is replaced.
+	Late bool
 	// Status and Header are the status and the headers of the response. Status 0 closes the
 	// connection.
 	Status int
@@ -105,6 +108,9 @@ func (g *gate) added(line string) (*Failure, func(string) *Failure) {
 func (g *gate) behind(base string, next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		f := g.failure(r.Method + " " + strings.TrimPrefix(r.URL.Path, base))
+		if f != nil && f.Late {
+			next.ServeHTTP(httptest.NewRecorder(), r)
+		}
 		switch {
 		case f == nil:
 			next.ServeHTTP(w, r)

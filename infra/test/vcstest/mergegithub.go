@@ -11,6 +11,12 @@ import (
 // mergeRoutes are the endpoints about pull requests themselves and their end.
 func (g *GitHub) mergeRoutes(mux *http.ServeMux) {
 	const repo = "/api/v3/repos/{owner}/{name}/"
+	mux.HandleFunc("GET /api/v3/repos/{owner}/{name}", g.of(func(_ http.ResponseWriter, r *http.Request, all []Repository) any {
+		if repo := named(r, all); repo != nil {
+			return repo.object()
+		}
+		return nil
+	}))
 	mux.HandleFunc("GET "+repo+"pulls/{number}", g.of(g.pullRequest))
 	mux.HandleFunc("PUT "+repo+"pulls/{number}/merge", g.of(g.merge))
 	mux.HandleFunc("DELETE "+repo+"git/refs/heads/{branch...}", g.of(g.deleteBranch))

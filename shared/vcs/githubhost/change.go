@@ -52,7 +52,9 @@ func (i *Installation) PullRequest(ctx context.Context, r vcs.Description, numbe
 		Draft  bool   `json:"draft"`
 		Merged bool   `json:"merged"`
 		Merge  string `json:"merge_commit_sha"`
-		User   struct {
+		// Mergeable is null until GitHub has tried to merge.
+		Mergeable *bool `json:"mergeable"`
+		User      struct {
 			ID    int64  `json:"id"`
 			Login string `json:"login"`
 		} `json:"user"`
@@ -73,33 +75,15 @@ func (i *Installation) PullRequest(ctx context.Context, r vcs.Description, numbe
 	if p.Merged {
 		found.MergedSHA = p.Merge // of one that is open, it is the commit of a trial
 	}
+	switch {
+	case !found.Open || p.Mergeable == nil:
+	case *p.Mergeable:
+		found.Merge = vcshost.MergePossible
+	default:
+		found.Merge = vcshost.MergeConflict
+	}
 	if p.Head.Repo != nil {
 		found.From = vcs.ID(strconv.FormatInt(p.Head.Repo.ID, 10))
 	}
 	return found, nil
-}
-
-// MayWrite reports whether an account may push to a repository. GitHub finds the
-// account by its login, and a login may belong to another account by now. So the
-// account's id decides.
-func (i *Installation) MayWrite(ctx context.Context, r vcs.Description, account vcshost.Profile) (bool, error) {
-	const doing = "read permission"
-	var p struct {
-		Permission string `json:"permission"`
-		User       struct {
-			ID int64 `json:"id"`
-		} `json:"user"`
-	}
-	_, err := get(ctx, i.client, doing, fmt.Sprintf("repos/%s/%s/collaborators/%s/permission", r.Owner, r.Name, url.PathEscape(account.Login)), &p)
-	switch {
-	case errors.Is(err, vcshost.ErrGone):
-		return false, nil
-	case err != nil:
-		return false, err
-	case p.Permission == "" || p.User.ID <= 0:
-		return false, fmt.Errorf("github: %s: the answer does not have the permission and the account", doing)
-	}
-	// GitHub folds "maintain" into write and "triage" into read ("Get repository
-	// permissions for a user", GitHub documentation).
-	return strconv.FormatInt(p.User.ID, 10) == string(account.ID) && (p.Permission == "write" || p.Permission == "admin"), nil
 }
