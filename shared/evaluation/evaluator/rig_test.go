@@ -61,6 +61,8 @@ type rig struct {
 	fold  fold.Folder
 	clock *testclock.Clock
 	said  int // comments that were read
+	// onEnd takes the place of the evaluation of the end of a run, if it is set.
+	onEnd func(lane.Request)
 }
 
 func newRig(t *testing.T, files map[string]string) *rig {
@@ -304,5 +306,11 @@ func (r *rig) end(id run.ID) {
 		r.must(r.Plans.RemoveUsed(r.t.Context(), id))
 	}
 	r.clock.Add(time.Second)
-	r.ask(lane.Request{Kind: lane.Ended, Number: over.Kind.Number, Run: id})
+	q := lane.Request{Kind: lane.Ended, Number: over.Kind.Number, Run: id}
+	if r.onEnd != nil {
+		q.Repository, q.At = repository, r.Now()
+		r.onEnd(q)
+		return
+	}
+	r.ask(q)
 }
