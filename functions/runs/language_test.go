@@ -56,7 +56,7 @@ func TestQueryLanguageIsThatOfTheContract(t *testing.T) {
 		"repo:infra": "CBA", "repo:infra*": "DCBA", "repo:Infra": "", "branch:main": "B", "branch:feat*": "DCA", "branch:feature": "", "pr:17": "DA", "pr:18": "",
 		"user:alice": "A", "user:a*": "A", "user:": "DC", "not user:": "BA", "not user:alice": "B", "user:*": "BA",
 		"type:plan": "DCA", "type:apply": "B", "type:unsafe-apply": "B", "type:autoplan": "", "kind:pr": "DA", "kind:drift": "C", "kind:branch": "B", "kind:index": "B", "kind:x": "",
-		"not kind:index": "DCA", "state:queued": "C", "state:running": "", "state:completed": "BA", "state:aborted": "D", "state:success": "", "not state:completed": "DC",
+		"not kind:index": "DCA", "state:queued": "C", "state:running": "", "state:completed": "BA", "state:aborted": "D", "not state:completed": "DC",
 		"environment:prod": "A", "not environment:prod": "", "environment:": "DCB", "dir:web": "DB", "dir:prod": "C", "dir:prod/*": "BA", "dir:p*": "CBA", "not dir:web": "CA",
 		"workspace:blue": "B", "workspace:default": "DCBA", "dir:web and workspace:blue": "B",
 		"created_at:" + day: "DCBA", "created_at:" + day + "..": "DCBA", "created_at:.." + day: "", "created_at:2024..2025": "", "created_at:": "",
@@ -116,7 +116,7 @@ func TestQueryLanguageIsThatOfTheContract(t *testing.T) {
 		"/work-manifests?q=destroys:yes": "UNKNOWN_TAG", "/work-manifests?q=id:7": "INVALID_ID", "/work-manifests?q=pr:abc": "INVALID_NUMBER",
 		"/work-manifests?q=created_at:..": `"BAD_DATE_FORMAT","data":".."`, "/work-manifests?q=created_at:2024-13-01": "BAD_DATE_FORMAT",
 		"/work-manifests?tz=Mars/X&q=created_at:2024": "UNKNOWN_TIME_ZONE", "/work-manifests?q=duration:5": "BAD_DURATION_FORMAT",
-		"/dirspaces?q=state:completed": "Invalid state: completed", "/work-manifests?d=up": "INVALID_PARAMETER", "/work-manifests?lite=1": "INVALID_PARAMETER",
+		"/dirspaces?q=state:completed": "Invalid state: completed", "/work-manifests?q=state:success": `"Invalid state: success","data":"the states are queued, running, completed, aborted"`, "/work-manifests?d=up": "INVALID_PARAMETER", "/work-manifests?lite=1": "INVALID_PARAMETER",
 		"/work-manifests/" + string(a) + "/outputs?q=ignore_errors:x": "UNKNOWN_TAG", "/work-manifests/" + string(a) + "/outputs?q=idx:x": "INVALID_NUMBER",
 		"/work-manifests/" + string(a) + "/outputs?q=repo:infra": "UNKNOWN_TAG",
 	} {

@@ -104,7 +104,7 @@ func TestWorkspacesAreFilteredAndPagedBothWays(t *testing.T) {
 		}
 	}
 	for target, want := range map[string]string{
-		"?q=state:odd": `{"id":"Invalid state: odd"}`, "?q=user:ann": `{"id":"UNKNOWN_TAG","data":"user"}`, "?q=(": `{"id":"PARSE_ERROR"`,
+		"?q=state:odd": `{"id":"Invalid state: odd","data":"the states are waiting, drift, plan_failed, apply_failed, clean"}`, "?q=user:ann": `{"id":"UNKNOWN_TAG","data":"user"}`, "?q=(": `{"id":"PARSE_ERROR"`,
 		"?page=n&page=Nw&page=YQ": `{"id":"INVALID_PARAMETER"`, "?page=n&page=Nw&page=Li4&page=ZA": `{"id":"INVALID_PARAMETER"`, "?d=up": `{"id":"INVALID_PARAMETER"`,
 	} {
 		if got := r.Do(t, "GET", base+"/workspaces"+target, ""); got.StatusCode != 400 || !strings.HasPrefix(got.Body, want) {

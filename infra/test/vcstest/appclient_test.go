@@ -32,30 +32,33 @@ func appClient(t *testing.T, g *vcstest.GitHub) func(method, path, body string) 
 	if err != nil {
 		t.Fatal(err)
 	}
-	send := func(token, method, path, body string) []byte {
-		t.Helper()
-		r, err := http.NewRequestWithContext(t.Context(), method, g.API+path, strings.NewReader(body))
-		if err != nil {
-			t.Fatal(err)
-		}
-		r.Header.Set("Authorization", "Bearer "+token)
-		resp, err := http.DefaultClient.Do(r)
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer func() { _ = resp.Body.Close() }()
-		text, err := io.ReadAll(resp.Body)
-		if err != nil || resp.StatusCode > 299 {
-			t.Fatalf("%s %s: %s %s, %v", method, path, resp.Status, text, err)
-		}
-		return text
-	}
 	var made struct{ Token string }
-	if err := json.Unmarshal(send(signed, "POST", "/app/installations/42/access_tokens", "{}"), &made); err != nil {
+	if err := json.Unmarshal(send(t, signed, "POST", g.API+"/app/installations/42/access_tokens", "{}"), &made); err != nil {
 		t.Fatal(err)
 	}
 	return func(method, path, body string) {
 		t.Helper()
-		send(made.Token, method, path, body)
+		send(t, made.Token, method, g.API+path, body)
 	}
+}
+
+// send sends a request with a token, and returns the body of the response. A response that is
+// no success fails the test.
+func send(t *testing.T, token, method, address, body string) []byte {
+	t.Helper()
+	r, err := http.NewRequestWithContext(t.Context(), method, address, strings.NewReader(body))
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.Header.Set("Authorization", "Bearer "+token)
+	resp, err := http.DefaultClient.Do(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = resp.Body.Close() }()
+	text, err := io.ReadAll(resp.Body)
+	if err != nil || resp.StatusCode > 299 {
+		t.Fatalf("%s %s: %s %s, %v", method, address, resp.Status, text, err)
+	}
+	return text
 }

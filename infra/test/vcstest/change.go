@@ -34,8 +34,8 @@ type Change struct {
 	// CreatedAt, UpdatedAt and ClosedAt are times for webhooks. A change that is open has no
 	// ClosedAt.
 	CreatedAt, UpdatedAt, ClosedAt time.Time
-
-	stated string // the head that the last webhook named
+	// Stated is the head that the last webhook named. It is empty before the first one.
+	Stated string
 }
 
 // open reports whether a change is open at GitHub.

@@ -1,6 +1,7 @@
 package vcstest
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"slices"
@@ -61,7 +62,7 @@ func (d deedGitHub) tell(action string, by Account, more map[string]any) {
 	c := d.change
 	c.UpdatedAt = d.host.Now.now()
 	base, head := d.repo.ends(c)
-	c.stated = head
+	c.Stated = head
 	state, merged, mergeCommit, mergedAt, closedAt := "open", c.State == "merged", any(nil), any(nil), any(nil)
 	if !c.open() {
 		state, closedAt = "closed", stamp(c.ClosedAt)
@@ -126,13 +127,9 @@ const noCommit = "0000000000000000000000000000000000000000"
 
 // tellPush sends the webhook of a push to a branch. before is empty for a new branch.
 func (d deedGitHub) tellPush(branch, before, after string, by Account) {
-	created := before == ""
-	if created {
-		before = noCommit
-	}
 	d.repo.UpdatedAt = d.host.Now.now()
 	d.send("push", map[string]any{
-		"ref": "refs/heads/" + branch, "before": before, "after": after, "created": created, "deleted": false, "forced": false,
+		"ref": "refs/heads/" + branch, "before": cmp.Or(before, noCommit), "after": after, "created": before == "", "deleted": false, "forced": false,
 		"pusher": map[string]any{"name": by.Login}, "commits": []any{}, "head_commit": map[string]any{"id": after},
 	}, by)
 }

@@ -55,6 +55,12 @@ type GitLab struct {
 	// MaxDiff is the number of files beyond which a comparison is cut. 0 stands for 1,000. Set
 	// it before the first request.
 	MaxDiff int
+	// OnWebhook is called with the webhooks of what people do, and of what the product does, in
+	// order. It may not use the stand-in before it returns. Nil stands for no webhooks. Set it
+	// before the first request.
+	OnWebhook func(Webhook)
+	// Now returns the time. Nil stands for time.Now. Set it before the first request.
+	Now Clock
 
 	gate
 

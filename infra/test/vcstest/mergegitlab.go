@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"encoding/json"
 	"net/http"
+	"slices"
 	"strconv"
 )
 
@@ -104,7 +105,7 @@ func (g *GitLab) merge(_ http.ResponseWriter, r *http.Request, account int64) an
 	if err := json.NewDecoder(r.Body).Decode(&body); err != nil {
 		return refused(http.StatusBadRequest, "the body cannot be read")
 	}
-	base, head := p.ends(c)
+	_, head := p.ends(c)
 	status, _ := p.mergeStatus(c).(string)
 	switch {
 	case g.levelOf(p, account) < 30:
@@ -123,18 +124,20 @@ func (g *GitLab) merge(_ http.ResponseWriter, r *http.Request, account int64) an
 	case p.MergeMethod == "ff":
 		method = "rebase"
 	}
-	commit, ok := "merge-of-"+head, true
-	if p.Content != nil {
-		commit, ok = p.Content.Merge(c.Base, head, method, title)
-	}
-	if !ok {
+	if !g.deed(p, c).merge(Account{account, g.names[account]}, method, title) {
 		return refused(http.StatusUnprocessableEntity, "Branch cannot be merged")
 	}
-	c.State, c.BaseSHA, c.HeadSHA, c.MergeCommit = "merged", base, head, commit
-	if p.Branches != nil {
-		p.Branches[c.Base] = commit
-	}
 	return p.object(c, "not_open")
+}
+
+// deed begins something that an account does with a merge request.
+func (g *GitLab) deed(p *Project, c *Change) deedGitLab {
+	for _, m := range g.groups {
+		if slices.ContainsFunc(m.Projects, func(each Project) bool { return each.ID == p.ID }) {
+			return deedGitLab{host: g, group: m.ID, project: p, change: c}
+		}
+	}
+	return deedGitLab{host: g, project: p, change: c}
 }
 
 // levelOf returns the access level of an account in a project.

@@ -88,7 +88,7 @@ func noteText(r *http.Request) (string, bool) {
 var emptyNote = reply{http.StatusBadRequest, map[string]any{"message": map[string]any{"note": []string{"can't be blank"}}}}
 
 func (g *GitLab) createNote(_ http.ResponseWriter, r *http.Request, account int64) any {
-	_, c := g.request(r, account)
+	p, c := g.request(r, account)
 	if c == nil {
 		return nil
 	}
@@ -96,7 +96,7 @@ func (g *GitLab) createNote(_ http.ResponseWriter, r *http.Request, account int6
 	if !ok {
 		return emptyNote
 	}
-	c.Comments = append(c.Comments, Comment{ID: g.next(), Author: g.names[account], AuthorID: account, Text: text})
+	g.deed(p, c).comment(Account{account, g.names[account]}, text)
 	return reply{http.StatusCreated, c.Comments[len(c.Comments)-1].note()}
 }
 

@@ -66,6 +66,8 @@ type Pull struct {
 	Repository string
 	// Conflict says that it cannot be merged.
 	Conflict bool
+	// Moved says that it is open, and that no webhook has named its head yet.
+	Moved bool
 	// Files are the files that it changes.
 	Files []Difference
 	// Statuses are those of the head, the newest of each name.

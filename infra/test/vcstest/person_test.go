@@ -1,6 +1,7 @@
 package vcstest_test
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -11,6 +12,7 @@ import (
 
 	"github.com/opsplane/opsplane/infra/test/vcstest"
 	"github.com/opsplane/opsplane/infra/test/vcstest/gitrepo"
+	"github.com/opsplane/opsplane/shared/vcs/vcsevent"
 )
 
 var (
@@ -30,6 +32,9 @@ type host interface {
 	DraftPull(repository string, number int64, by vcstest.Account, draft bool) error
 	EndJob(run vcstest.CIRun, ended string)
 	Pull(repository string, number int64) (vcstest.Pull, error)
+	Pulls(repository string) ([]int64, error)
+	Save() ([]byte, error)
+	Load(text []byte) error
 }
 
 // scene is a repository "acme/infra" at a stand-in, with the webhooks that were sent.
@@ -38,6 +43,8 @@ type scene struct {
 	t       *testing.T
 	content gitrepo.Content
 	sent    []vcstest.Webhook
+	// read is how the product reads a webhook.
+	read func(w vcstest.Webhook) (vcsevent.Event, error)
 }
 
 const infra = "acme/infra"
@@ -62,6 +69,18 @@ var scenes = map[string]func(s *scene){
 		g.Now = func() time.Time { return time.Date(2026, 11, 30, 12, 0, 0, 0, time.UTC) }
 		g.Install("42", vcstest.Repository{ID: 5, Owner: "acme", Name: "infra", DefaultBranch: "main", Content: s.content})
 		s.host = g
+		s.read = func(w vcstest.Webhook) (vcsevent.Event, error) { return vcsevent.GitHub(w.Event, w.Body) }
+	},
+	"gitlab": func(s *scene) {
+		g := vcstest.NewGitLab(s.t)
+		g.OnWebhook = func(w vcstest.Webhook) { s.sent = append(s.sent, w) }
+		g.Now = func() time.Time { return time.Date(2026, 11, 30, 12, 0, 0, 0, time.UTC) }
+		g.Account(ann.ID, ann.Login)
+		g.Set(vcstest.Group{ID: 77, FullPath: "acme", Inherited: map[int64]int{ann.ID: 50}, Projects: []vcstest.Project{
+			{ID: 5, PathWithNamespace: infra, DefaultBranch: "main", Content: s.content},
+		}})
+		s.host = g
+		s.read = func(w vcstest.Webhook) (vcsevent.Event, error) { return vcsevent.GitLab(w.Event, "77", w.Body) }
 	},
 }
 
@@ -93,7 +112,8 @@ func (s *scene) opened(branch, path, text string) int64 {
 	return must[int64](s.t)(s.OpenPull(infra, ann, vcstest.Opening{Title: "Change " + path, Head: branch}))
 }
 
-// told returns the events and actions of the webhooks since the last call.
+// told returns the events and actions of the webhooks since the last call. The product must be
+// able to read each of them.
 func (s *scene) told() string {
 	var list []string
 	for _, w := range s.sent {
@@ -106,6 +126,9 @@ func (s *scene) told() string {
 		}
 		if err := json.Unmarshal(w.Body, &body); err != nil {
 			s.t.Fatal(err)
+		}
+		if e, err := s.read(w); err != nil || len(e.Skipped) > 0 || len(e.Facts) == 0 {
+			s.t.Errorf("the product reads %s %s as %+v, %v", w.Event, w.Body, e, err)
 		}
 		list = append(list, strings.TrimSpace(w.Event+" "+body.Action+body.Attributes.Action+strings.TrimPrefix(body.Ref, "refs/heads/")))
 	}
@@ -226,6 +249,11 @@ func TestWebhooksSayWhatPeopleDidInOrder(t *testing.T) {
 			"issue_comment created", "pull_request_review submitted", "pull_request_review dismissed", "pull_request converted_to_draft", "pull_request ready_for_review",
 			"pull_request closed", "pull_request reopened", "pull_request closed, push main", "workflow_job completed",
 		},
+		"gitlab": {
+			"Push Hook change, Merge Request Hook open", "Push Hook change, Merge Request Hook update", "Push Hook main",
+			"Note Hook create", "Merge Request Hook approved", "Merge Request Hook unapproved", "Merge Request Hook update", "Merge Request Hook update",
+			"Merge Request Hook close", "Merge Request Hook reopen", "Merge Request Hook merge, Push Hook main", "Job Hook change",
+		},
 	}
 	for name, make := range scenes {
 		t.Run(name, func(t *testing.T) {
@@ -279,32 +307,74 @@ func TestPushWithGitIsNoticed(t *testing.T) {
 	})
 }
 
-// TestAppIsABotInWebhooks lets the App comment and merge by API.
-func TestAppIsABotInWebhooks(t *testing.T) {
+func TestPullRequestsOutliveTheirHost(t *testing.T) {
 	t.Parallel()
-	s := newScene(t, scenes["github"])
-	n := s.opened("change", "net/main.tf", "two\n")
-	s.told()
-	g := s.host.(*vcstest.GitHub)
-	call := appClient(t, g)
-	call("POST", "/repos/acme/infra/issues/"+fmt.Sprint(n)+"/comments", `{"body":"the plan"}`)
-	call("PUT", "/repos/acme/infra/pulls/"+fmt.Sprint(n)+"/merge", `{"merge_method":"squash"}`)
-	call("DELETE", "/repos/acme/infra/git/refs/heads/change", "")
-	var senders []string
-	for _, w := range s.sent {
-		var body struct {
-			Sender       struct{ Login, Type string }
-			Installation struct{ ID int }
-		}
-		if err := json.Unmarshal(w.Body, &body); err != nil {
-			t.Fatal(err)
-		}
-		senders = append(senders, fmt.Sprint(body.Sender.Login, body.Sender.Type, body.Installation.ID, w.Installation))
+	for name, make := range scenes {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := newScene(t, make)
+			n := s.opened("change", "net/main.tf", "two\n")
+			id := must[int64](t)(s.CommentOn(infra, n, bob, "text"))
+			text := must[[]byte](t)(s.Save())
+			next := &scene{t: t, content: s.content}
+			make(next)
+			if err := next.Load(text); err != nil {
+				t.Fatal(err)
+			}
+			before, after := must[vcstest.Pull](t)(s.Pull(infra, n)), must[vcstest.Pull](t)(next.Pull(infra, n))
+			if fmt.Sprint(before) != fmt.Sprint(after) || len(after.Comments) != 1 {
+				t.Errorf("it was %+v and is %+v", before, after)
+			}
+			if second := must[int64](t)(next.CommentOn(infra, n, bob, "text")); second <= id {
+				t.Errorf("a later comment has the id %d, an earlier one %d", second, id)
+			}
+			if all := must[[]int64](t)(next.Pulls(infra)); !slices.Equal(all, []int64{n}) {
+				t.Errorf("numbers %v", all)
+			}
+		})
 	}
-	if told := s.told(); told != "issue_comment created, pull_request closed, push main" {
-		t.Errorf("sent %s", told)
-	}
-	if slices.Sort(senders); len(slices.Compact(senders)) != 1 || senders[0] != "opsplane[bot]Bot4242" {
-		t.Errorf("senders %q", senders)
+}
+
+// TestWebhooksNameWhoActsByAPI lets the product comment and merge by API.
+func TestWebhooksNameWhoActsByAPI(t *testing.T) {
+	t.Parallel()
+	for name, want := range map[string]struct{ told, sender string }{
+		"github": {"issue_comment created, pull_request closed, push main", "opsplane[bot] Bot 42"},
+		"gitlab": {"Note Hook create, Merge Request Hook merge, Push Hook main", "ann 77"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := newScene(t, scenes[name])
+			n := fmt.Sprint(s.opened("change", "net/main.tf", "two\n"))
+			s.told()
+			switch g := s.host.(type) {
+			case *vcstest.GitHub:
+				call := appClient(t, g)
+				call("POST", "/repos/acme/infra/issues/"+n+"/comments", `{"body":"the plan"}`)
+				call("PUT", "/repos/acme/infra/pulls/"+n+"/merge", `{"merge_method":"squash"}`)
+				call("DELETE", "/repos/acme/infra/git/refs/heads/change", "")
+			case *vcstest.GitLab:
+				token, at := g.Account(ann.ID, ann.Login), g.API+"/v4/projects/5/merge_requests/"+n
+				send(t, token, "POST", at+"/notes", `{"body":"the plan"}`)
+				send(t, token, "PUT", at+"/merge", `{"squash":true}`)
+			}
+			for _, w := range s.sent {
+				var body struct {
+					Sender struct{ Login, Type string }
+					User   struct{ Username string }
+					Pusher string `json:"user_username"`
+				}
+				if err := json.Unmarshal(w.Body, &body); err != nil {
+					t.Fatal(err)
+				}
+				sender := strings.TrimSpace(body.Sender.Login+" "+body.Sender.Type) + cmp.Or(body.User.Username, body.Pusher) + " " + w.Installation
+				if sender != want.sender {
+					t.Errorf("%s: the sender is %q, want %q", w.Event, sender, want.sender)
+				}
+			}
+			if told := s.told(); told != want.told {
+				t.Errorf("sent %s, want %s", told, want.told)
+			}
+		})
 	}
 }

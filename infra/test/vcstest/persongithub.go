@@ -112,8 +112,8 @@ func (d deedGitHub) pushed(branch, before, after string, by Account) {
 	d.tellPush(branch, before, after, by)
 	for i := range d.repo.Changes {
 		c := &d.repo.Changes[i]
-		if c.open() && c.Head == branch && c.stated != after {
-			was := cmp.Or(c.stated, before)
+		if c.open() && c.Head == branch && c.Stated != after {
+			was := cmp.Or(c.Stated, before)
 			d.host.deed(d.repo, c).tell("synchronize", by, map[string]any{"before": was, "after": after})
 		}
 	}
@@ -220,6 +220,7 @@ func (g *GitHub) Pull(repository string, number int64) (p Pull, err error) {
 	err = g.atPull(repository, number, func(d deedGitHub) error {
 		p = Pull{Change: *d.change, Repository: repository}
 		p.BaseSHA, p.HeadSHA = d.repo.ends(d.change)
+		p.Moved = d.change.open() && p.Stated != "" && p.Stated != p.HeadSHA
 		p.Comments, p.Reviews = slices.Clone(p.Comments), slices.Clone(p.Reviews)
 		p.Statuses = newest(d.repo.Statuses[p.HeadSHA])
 		if d.repo.Content != nil {
@@ -230,4 +231,15 @@ func (g *GitHub) Pull(repository string, number int64) (p Pull, err error) {
 		return nil
 	})
 	return p, err
+}
+
+// Pulls returns the numbers of the pull requests of a repository, the oldest first.
+func (g *GitHub) Pulls(repository string) (numbers []int64, err error) {
+	err = g.at(repository, func(repo *Repository) error {
+		for _, c := range repo.Changes {
+			numbers = append(numbers, c.Number)
+		}
+		return nil
+	})
+	return numbers, err
 }

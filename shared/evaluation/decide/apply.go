@@ -47,8 +47,8 @@ func Apply(s Snapshot, r Request) Decision {
 		return refusal(LockedOut, texts.Locked(r.Trigger, s.Sign, locks), false)
 	}
 	// A runner merges the destination before it works, so the job would fail.
-	if s.Subject.State == rules.Open && !s.Facts.Mergeable {
-		return refusal(Conflicted, texts.MergeConflict(), false)
+	if why, text := conflict(s, r); why != "" {
+		return refusal(why, text, false)
 	}
 	if r.Operation != rules.OpApplyForce && !r.Automatic {
 		requirements := rules.Requirements(s.Config.Requirements, dirspacesOf(wanted), s.Facts)

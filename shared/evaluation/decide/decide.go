@@ -15,6 +15,7 @@ import (
 
 	"github.com/opsplane/opsplane/shared/evaluation/matching"
 	"github.com/opsplane/opsplane/shared/evaluation/rules"
+	"github.com/opsplane/opsplane/shared/evaluation/texts"
 	"github.com/opsplane/opsplane/shared/repoconfig"
 	"github.com/opsplane/opsplane/shared/run"
 )
@@ -113,7 +114,23 @@ const (
 	LockedOut     Refusal = "LOCKED"
 	NotMet        Refusal = "REQUIREMENTS_NOT_MET"
 	ClosedAlready Refusal = "CLOSED"
+	// Unsettled means that the host does not know yet whether there is a conflict.
+	Unsettled Refusal = "MERGEABILITY_UNKNOWN"
 )
+
+// conflict returns why the runs of a pull request could not merge its destination, with the
+// text for it. It returns the empty Refusal if nothing is in the way.
+func conflict(s Snapshot, r Request) (Refusal, string) {
+	switch {
+	case s.Subject.State != rules.Open || s.Facts.Mergeable:
+		return "", ""
+	case s.Facts.MergeUnknown && r.Automatic:
+		return Unsettled, ""
+	case s.Facts.MergeUnknown:
+		return Unsettled, texts.MergeUnknown()
+	}
+	return Conflicted, texts.MergeConflict()
+}
 
 // refuse returns a decision that does nothing but say why.
 func refuse(why Refusal, text string, silent bool) Decision {

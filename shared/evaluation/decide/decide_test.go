@@ -140,6 +140,11 @@ func TestPlanFlow(t *testing.T) {
 		{name: "7: branch, by command", config: "destination_branches: [release]", change: nothing, refusal: decide.WrongBranch, comment: "destination_branches"},
 		{name: "7: branch, automatic", automatic: true, config: "destination_branches: [release]", change: nothing, refusal: decide.WrongBranch, comment: "-"},
 		{name: "9: conflict", automatic: true, change: func(s *decide.Snapshot) { s.Facts.Mergeable = false }, refusal: decide.Conflicted, comment: "merge conflict", aggregate: decide.Pending},
+		{name: "6: conflict is unknown", change: func(s *decide.Snapshot) { s.Facts.Mergeable, s.Facts.MergeUnknown = false, true }, refusal: decide.Unsettled, comment: "again in a minute", aggregate: decide.Pending},
+		{name: "6: conflict is unknown, automatic", automatic: true, change: func(s *decide.Snapshot) { s.Facts.Mergeable, s.Facts.MergeUnknown = false, true }, refusal: decide.Unsettled, comment: "-", aggregate: decide.Pending},
+		{name: "6: conflict is unknown of what was merged", change: func(s *decide.Snapshot) {
+			s.Subject.State, s.Facts.Mergeable, s.Facts.MergeUnknown = rules.Merged, false, true
+		}, runs: "plan a b", comment: "-", aggregate: decide.Pending},
 		{name: "11: own apply runs", change: active("x", "1", run.Apply, time.Minute, a), refusal: decide.Busy, comment: "Wait until", aggregate: decide.Pending},
 		{name: "11: own apply is stale", change: active("x", "1", run.Apply, 2*time.Hour, a), refusal: decide.Busy, comment: "terraform unlock", aggregate: decide.Pending},
 		{name: "11: apply of others", change: all(active("x", "2", run.Apply, time.Minute, a), active("y", run.OriginOfDrift, run.Plan, time.Minute, a)), runs: "plan a b", comment: "-", aggregate: decide.Pending},
@@ -199,6 +204,7 @@ func TestApplyFlow(t *testing.T) {
 		{name: "6: locked", change: and(theirs), refusal: decide.LockedOut, comment: "is locked by #7"},
 		{name: "6: forced, locked", operation: rules.OpApplyForce, change: and(theirs), refusal: decide.LockedOut, comment: "is locked by #7"},
 		{name: "8: conflict", change: and(func(s *decide.Snapshot) { s.Facts.Mergeable = false }), refusal: decide.Conflicted, comment: "merge conflict"},
+		{name: "6: conflict is unknown", change: and(func(s *decide.Snapshot) { s.Facts.Mergeable, s.Facts.MergeUnknown = false, true }), refusal: decide.Unsettled, comment: "again in a minute"},
 		{name: "9: requirements", change: and(func(s *decide.Snapshot) { s.Facts.Draft = true }), refusal: decide.NotMet, comment: "the pull request is a draft"},
 		{name: "9: requirements of others", query: "dir:a", config: "apply_requirements: {checks: [{tag_query: 'dir:b', approved: {enabled: true, any_of: ['*']}}, {tag_query: ''}]}", change: both, runs: "apply a", comment: "-"},
 		{name: "9: forced", operation: rules.OpApplyForce, change: and(func(s *decide.Snapshot) { s.Facts.Draft = true }), runs: "apply a b", comment: "-"},

@@ -64,8 +64,8 @@ func Plan(s Snapshot, r Request) Decision {
 			return d
 		}
 	}
-	if s.Subject.State == rules.Open && !s.Facts.Mergeable {
-		d.Refusal, d.Comment = Conflicted, texts.MergeConflict()
+	if why, text := conflict(s, r); why != "" {
+		d.Refusal, d.Comment = why, text
 		return d
 	}
 	list := rules.Dirspaces(wanted)

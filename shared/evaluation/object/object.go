@@ -1,5 +1,5 @@
-// Package object keeps the objects of evaluations in RunsBucket: decisions that are too
-// large for their table. An object is never changed.
+// Package object keeps the objects of evaluations in RunsBucket: what was read from hosts,
+// and decisions that are too large for their table. An object is never changed.
 package object
 
 import (

@@ -57,19 +57,23 @@ func Access(c repoconfig.AccessControl, o Operation, list []*matching.Dirspace, 
 	}
 	var denied []Denial
 	for _, d := range list {
-		at := slices.IndexFunc(c.Policies, func(p repoconfig.Policy) bool { return d.Matches(p.Query) })
+		at := policyOf(c, d)
 		if at < 0 {
 			denied = append(denied, Denial{Dirspace: d, Policy: -1})
 			continue
 		}
 		p := c.Policies[at]
-		allowed := map[Operation][]string{OpPlan: p.Plan, OpApply: p.Apply, OpApplyAutoapprove: p.ApplyAutoapprove, OpApplyForce: p.ApplyForce}[o]
-		super := o == OpApply && a.in(p.ApplyWithSuperapproval) && a.approvedBy(p.Superapproval)
-		if !a.in(allowed) && !super {
-			denied = append(denied, Denial{d, at, p.At, allowed})
+		who := allowance(p, o)
+		if !a.in(who.Allowed) && !(a.in(who.Super) && a.approvedBy(who.Approvers)) {
+			denied = append(denied, Denial{d, at, p.At, who.Allowed})
 		}
 	}
 	return denied
+}
+
+// policyOf returns the place of the policy that decides about a dirspace, or -1.
+func policyOf(c repoconfig.AccessControl, d *matching.Dirspace) int {
+	return slices.IndexFunc(c.Policies, func(p repoconfig.Policy) bool { return d.Matches(p.Query) })
 }
 
 // Change is a file that a pull request changes and that has rules of its own.
@@ -84,16 +88,20 @@ func FileAccess(c repoconfig.AccessControl, changed []string, ci string, a Actor
 	if !c.Enabled {
 		return nil
 	}
-	rules := append(slices.Clone(c.Files),
-		repoconfig.FileAccess{Path: repoconfig.Path, Who: c.ConfigUpdate}, repoconfig.FileAccess{Path: repoconfig.AlternativePath, Who: c.ConfigUpdate},
-		repoconfig.FileAccess{Path: ci, Who: c.CIUpdate})
 	var denied []Change
-	for _, rule := range rules {
+	for _, rule := range fileRules(c, ci) {
 		if slices.Contains(changed, rule.Path) && !a.in(rule.Who) {
 			denied = append(denied, Change{rule.Path, rule.Who})
 		}
 	}
 	return denied
+}
+
+// fileRules returns who may change which files.
+func fileRules(c repoconfig.AccessControl, ci string) []repoconfig.FileAccess {
+	return append(slices.Clone(c.Files),
+		repoconfig.FileAccess{Path: repoconfig.Path, Who: c.ConfigUpdate}, repoconfig.FileAccess{Path: repoconfig.AlternativePath, Who: c.ConfigUpdate},
+		repoconfig.FileAccess{Path: ci, Who: c.CIUpdate})
 }
 
 // MayUnlock reports whether the actor may unlock.

@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"github.com/opsplane/opsplane/shared/evaluation/matching"
+	"github.com/opsplane/opsplane/shared/run"
 )
 
 // Batch is the work of one run.
@@ -15,7 +16,7 @@ type Batch struct {
 
 // Batches splits members into runs (orchestration, 9): a run has one environment and one
 // choice of machines, at most one workspace of a directory, and at most most members; 0
-// means any number. The same members always give the same runs.
+// means as many as a run can have. The same members always give the same runs.
 func Batches(list []*matching.Member, most int) []Batch {
 	sorted := slices.Clone(list)
 	slices.SortFunc(sorted, func(a, b *matching.Member) int {
@@ -36,8 +37,8 @@ func Batches(list []*matching.Member, most int) []Batch {
 		}
 		made[at].Members = append(made[at].Members, m)
 	}
-	if most <= 0 {
-		return made
+	if most <= 0 || most > run.MaxDirspaces {
+		most = run.MaxDirspaces
 	}
 	var cut []Batch
 	for _, b := range made {

@@ -12,8 +12,9 @@ import (
 type Facts struct {
 	State State
 	Draft bool
-	// Mergeable is false if the host sees a conflict with the destination branch.
-	Mergeable bool
+	// Mergeable is false if the host sees a conflict with the destination branch, and
+	// while it does not know. MergeUnknown says that it does not know.
+	Mergeable, MergeUnknown bool
 	// Author is the login of the author.
 	Author   string
 	Statuses []Status
@@ -83,9 +84,10 @@ func (p People) Is(login, entry string) bool {
 	return false
 }
 
-// approvers returns the logins of those whose last review approves. The author does not
-// count (orchestration, 28.2). Reviews are in the order of time.
-func (f Facts) approvers() []string {
+// Approvers returns the logins, in lower case, of those whose last review approves, in the
+// order of their first reviews. The author does not count (orchestration, 28.2). Reviews
+// are in the order of time.
+func (f Facts) Approvers() []string {
 	last := map[string]Verdict{}
 	var order []string
 	for _, r := range f.Reviews {
@@ -144,13 +146,18 @@ func (r Requirement) Met() bool {
 func Requirements(c repoconfig.Requirements, list []*matching.Dirspace, f Facts) []Requirement {
 	made := make([]Requirement, len(list))
 	for i, d := range list {
-		at := slices.IndexFunc(c.Checks, func(k repoconfig.Check) bool { return d.Matches(k.Query) })
+		at := checkOf(c, d)
 		made[i] = Requirement{Dirspace: d, Entry: at}
 		if at >= 0 {
 			made[i].check(c.Checks[at], f)
 		}
 	}
 	return made
+}
+
+// checkOf returns the place of the check that counts for a dirspace, or -1.
+func checkOf(c repoconfig.Requirements, d *matching.Dirspace) int {
+	return slices.IndexFunc(c.Checks, func(k repoconfig.Check) bool { return d.Matches(k.Query) })
 }
 
 func (r *Requirement) check(c repoconfig.Check, f Facts) {
@@ -161,12 +168,14 @@ func (r *Requirement) check(c repoconfig.Check, f Facts) {
 	r.StatusChecks = outcome(c.StatusChecks, merged || len(r.FailedStatuses) == 0)
 	r.ApplyAfterMerge = outcome(c.ApplyAfterMerge, merged)
 	r.ReadyForReview = outcome(c.ReadyForReview, merged || !f.Draft)
-	r.Approved = outcome(c.Approved.Enabled, r.approve(c.Approved, f) || merged)
+	if r.Approved = Off; c.Approved.Enabled {
+		r.Approved = outcome(true, r.approve(c.Approved, f) || merged)
+	}
 }
 
 // approve counts the approvals, and reports whether they are enough.
 func (r *Requirement) approve(a repoconfig.Approved, f Facts) bool {
-	approvers := f.approvers()
+	approvers := f.Approvers()
 	satisfied := func(entry string) bool {
 		return slices.ContainsFunc(approvers, func(login string) bool { return f.People.Is(login, entry) })
 	}

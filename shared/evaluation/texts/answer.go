@@ -202,6 +202,11 @@ func MergeConflict() string {
 	return "## Not started: merge conflict\n\nThe branch has a conflict with its destination. Merge the destination into it, and push.\n"
 }
 
+// MergeUnknown says that the host does not know yet whether a conflict is in the way.
+func MergeUnknown() string {
+	return "## Not started: the host is still looking for merge conflicts\n\nWrite the command again in a minute.\n"
+}
+
 // Destination says that the branches are not those that are worked on.
 func Destination(destination, source string) string {
 	return fmt.Sprintf("## Not started: branch\n\nPull requests from %s into %s are not planned here. `destination_branches` on the default branch names those that are.\n",

@@ -117,6 +117,7 @@ func TestAnswers(t *testing.T) {
 		"denied-files":   texts.DeniedFiles("bob", []rules.Change{{Path: "a.tf", Allowed: []string{"role:admin"}}, {Path: "b.tf"}}),
 		"mistakes":       texts.Mistakes(mistakes.(repoconfig.Mistakes)),
 		"merge-conflict": texts.MergeConflict(),
+		"merge-unknown":  texts.MergeUnknown(),
 		"destination":    texts.Destination("release", "f"),
 		"fork":           texts.Fork(),
 		"aborted":        texts.Aborted(true, "The CI job failed before it sent a result.", "https://ops.example/r"),

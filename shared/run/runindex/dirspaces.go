@@ -49,7 +49,7 @@ func (x Index) Dirspaces(ctx context.Context, in vcs.Installation, q Request[Spo
 	} else if q.From != nil {
 		first = max(first, q.From.Second)
 	}
-	c := plan(q.Query, true)
+	c := plan(q.Query)
 	rows, err := x.start(ctx, in, c, seconds(first, last, q.down()), q.Limit+1)
 	if err != nil {
 		return Page[Dirspace, Spot]{}, err

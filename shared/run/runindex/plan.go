@@ -30,9 +30,9 @@ type cover struct {
 var everything = cover{walks: []walk{{all, ""}}, worst: len(expected)}
 
 // plan returns the cover of a query that is expected to be the cheapest.
-func plan(q runquery.Query, dirspaces bool) cover {
+func plan(q runquery.Query) cover {
 	return runquery.Fold[cover]{
-		Term: func(t runquery.Term) cover { return coverOf(t, dirspaces) },
+		Term: coverOf,
 		And: func(left, right cover) cover {
 			if right.worst < left.worst || right.worst == left.worst && right.size() < left.size() {
 				return right
@@ -77,7 +77,7 @@ func walks(list ...walk) cover {
 }
 
 // coverOf returns the cover of a tag.
-func coverOf(t runquery.Term, dirspaces bool) cover {
+func coverOf(t runquery.Term) cover {
 	if len(t.Value) > run.MaxText {
 		return walks() // no run has it
 	}
@@ -93,7 +93,7 @@ func coverOf(t runquery.Term, dirspaces bool) cover {
 		}
 		return everything
 	case "state":
-		return coverOfState(t.Value, dirspaces)
+		return coverOfState(t.Value)
 	case "type":
 		return walks(walk{typed, string(run.Type(t.Value).Shown())})
 	case "kind":
@@ -112,20 +112,16 @@ func coverOf(t runquery.Term, dirspaces bool) cover {
 
 // coverOfState returns the cover of a state of a run, or of a dirspace. An active run
 // that an unlock has ended is shown as aborted.
-func coverOfState(state string, dirspaces bool) cover {
+func coverOfState(state string) cover {
 	switch state {
 	case string(run.Queued), string(run.Running):
 		return walks(walk{active, ""})
 	case string(run.Aborted):
 		return walks(walk{aborted, ""}, walk{active, ""})
-	}
-	switch {
-	case dirspaces && state == Failure:
+	case Failure:
 		return walks(walk{failed, ""})
-	case dirspaces && state == Success, !dirspaces && state == string(run.Completed):
+	default: // run.Completed, Success
 		return everything
-	default:
-		return walks() // no row has such a state
 	}
 }
 

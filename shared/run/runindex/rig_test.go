@@ -72,7 +72,7 @@ var (
 		"state:queued", "state:running", "state:aborted", "has_changes", "destroys", "duration:1m..", "duration:..30s",
 		"created_at:2090-01-01", `"created_at:2090-01-01 00:00..2090-01-01 00:01"`, `"created_at:2090-01-01 00:01.."`, "created_at:..2090",
 	}
-	ofRuns      = append(slices.Clone(tags), "state:completed", "state:other")
+	ofRuns      = append(slices.Clone(tags), "state:completed")
 	ofDirspaces = append(slices.Clone(tags), "state:success", "state:failure", "state:pending")
 )
 

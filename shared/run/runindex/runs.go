@@ -83,7 +83,7 @@ func (x Index) walk(ctx context.Context, q Request[Place], rows *merged) (Page[R
 
 func (x Index) startList(ctx context.Context, in vcs.Installation, q Request[Place]) (*merged, error) {
 	first, last := span(q.Query)
-	return x.start(ctx, in, plan(q.Query, false), places(q, first, last), q.Limit+2) // that of From, and one beyond the page
+	return x.start(ctx, in, plan(q.Query), places(q, first, last), q.Limit+2) // that of From, and one beyond the page
 }
 
 // places returns the interval of a page: some seconds, both included, from From on.

@@ -66,9 +66,14 @@ func (c *compiler) tag(text string) (node, error) {
 			return nil, &Error{ID: "Invalid state: " + value}
 		}
 		return one(key, state, false), nil
+	case kind == RunState:
+		if !slices.Contains(runStates, value) {
+			return nil, unknownState(value, runStates)
+		}
+		return one(key, value, false), nil
 	case kind == Standing:
 		if !slices.Contains(standings, value) {
-			return nil, &Error{ID: "Invalid state: " + value}
+			return nil, unknownState(value, standings)
 		}
 		return many(key, value, false), nil
 	case kind == UUID:
@@ -88,6 +93,11 @@ func (c *compiler) tag(text string) (node, error) {
 	default:
 		return nil, &Error{ID: "UNKNOWN_TAG", Data: text}
 	}
+}
+
+// unknownState refuses a state that a list does not know.
+func unknownState(value string, known []string) error {
+	return &Error{ID: "Invalid state: " + value, Data: "the states are " + strings.Join(known, ", ")}
 }
 
 func texts(kind Kind, key, value string, prefix bool) node {

@@ -14,6 +14,8 @@ const (
 	Many
 	// State is one of the texts in states. Another one is refused.
 	State
+	// RunState is one of the texts in runStates. Another one is refused.
+	RunState
 	// Standing is any number of the texts in standings, of which one must be equal.
 	// Another one is refused.
 	Standing
@@ -46,7 +48,7 @@ func common(own List) List {
 
 // The lists that take a query.
 var (
-	Runs      = common(List{"state": Text, "dir": Many, "workspace": Many})
+	Runs      = common(List{"state": RunState, "dir": Many, "workspace": Many})
 	Dirspaces = common(List{"state": State, "dir": Text, "workspace": Text})
 	Outputs   = List{
 		"step": Text, "state": Text, "idx": Number, "scope": Many, "dir": Many, "workspace": Many, "flow": Many, "subflow": Many,
@@ -64,6 +66,10 @@ var prefixes = map[string]bool{"repo": true, "branch": true, "dir": true, "user"
 var states = map[string]string{
 	"success": "success", "failure": "failure", "running": "running", "queued": "queued", "pending": "queued", "aborted": "aborted",
 }
+
+// runStates are the states of a run. The contract lets another text match nothing; it is
+// refused here, because whoever writes one takes the empty list for an answer.
+var runStates = []string{"queued", "running", "completed", "aborted"}
 
 // standings are the states of what stands in a dirspace.
 var standings = []string{"waiting", "drift", "plan_failed", "apply_failed", "clean"}

@@ -54,7 +54,7 @@ func TestQueriesOfRunsMatchAsTheContractSays(t *testing.T) {
 	for text, want := range map[string]bool{
 		"": true, "repo:infra": true, "repo:Infra": false, "repo:inf": false, "repo:inf*": true, "repo:*": true, "user:bob": false,
 		"not user:bob": true, "pr:17": true, "pr:017": true, "pr:18": false, "type:apply": true, "type:unsafe-apply": true, "type:plan": false,
-		"dir:dev workspace:default": true, "dir:prod/*": true, "dir:prod": false, "not dir:x": true, "state:odd": false,
+		"dir:dev workspace:default": true, "dir:prod/*": true, "dir:prod": false, "not dir:x": true, "state:aborted": false,
 		"environment:prod": false, "not environment:prod": false, "environment:": true, "not environment:": false, "branch:": false,
 		"environment:prod or repo:infra": true, "not (environment:prod and repo:x)": true, "not (environment:prod and repo:infra)": false,
 		"id:" + id: true, "id:" + strings.ToUpper(id): true, "sort:asc": true, "not sort:desc": false,
@@ -106,6 +106,9 @@ func TestQueriesThatMeanNothingAreRefused(t *testing.T) {
 		{runquery.Runs, "id:7", "INVALID_ID", "7"},
 		{runquery.Runs, "id:{" + id + "}", "INVALID_ID", "{" + id + "}"},
 		{runquery.Dirspaces, "state:completed", "Invalid state: completed", ""},
+		{runquery.Runs, "state:success", "Invalid state: success", "the states are queued, running, completed, aborted"},
+		{runquery.Runs, "state:", "Invalid state: ", "the states are queued, running, completed, aborted"},
+		{runquery.Workspaces, "state:odd", "Invalid state: odd", "the states are waiting, drift, plan_failed, apply_failed, clean"},
 		{runquery.Runs, "created_at:..", "BAD_DATE_FORMAT", ".."},
 		{runquery.Runs, "created_at:yesterday", "BAD_DATE_FORMAT", "yesterday"},
 		{runquery.Runs, "created_at:2024-13-01", "BAD_DATE_FORMAT", "2024-13-01"},
