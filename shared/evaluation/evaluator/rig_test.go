@@ -92,7 +92,7 @@ func (r *rig) over(env *storagetest.Env) *evaluator.Evaluator {
 		Lanes: lane.Store{DB: env.DynamoDB, Table: env.Table("EvaluationTable"), Objects: object.Bucket{Client: env.S3, Name: bucket}},
 		Runs:  runs, Standing: stand, Plans: plans, Outputs: output.New(env.DynamoDB, env.S3, name, bucket),
 		Sets:   changeset.Store{DB: env.DynamoDB, Objects: env.S3, Table: name, Bucket: bucket, Keep: 90 * 24 * time.Hour},
-		Source: source.Source{Objects: env.S3, Bucket: bucket},
+		Source: source.Source{Objects: object.Bucket{Client: env.S3, Name: bucket}},
 		Start: starting.Starter{
 			History: starting.History{Runs: runs, Index: runindex.New(table.Table{DB: env.DynamoDB, Name: name}, runs), PlanStore: plans, Standing: stand},
 			Objects: env.S3, Bucket: bucket, Box: sealed.NewBox(sealed.Fixed(bytes.Repeat([]byte("s"), 40))), PublicBaseURL: "https://ops.example.com",
