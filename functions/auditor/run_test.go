@@ -202,7 +202,7 @@ func TestPullRequestIsInTheTrailWhenItIsSeenAndWhenItChanges(t *testing.T) {
 		c.change()
 		version := vcs.Version(string(rune('1' + i)))
 		author := named("webhook:github", string(version))
-		if err := store.Apply(t.Context(), author, in, p, version, repositories.NotEmptied(infraRepository, version)); err != nil {
+		if _, err := store.Apply(t.Context(), author, in, p, version, repositories.NotEmptied(infraRepository, version)); err != nil {
 			t.Fatal(err)
 		}
 		got := r.fresh(t)
@@ -217,7 +217,7 @@ func TestPullRequestIsInTheTrailWhenItIsSeenAndWhenItChanges(t *testing.T) {
 			t.Errorf("change %d: got %q, want %q", i+1, actions, c.want)
 		}
 	}
-	if err := store.Apply(t.Context(), by("x"), in, p, "9", repositories.NotEmptied(infraRepository, "9")); err != nil {
+	if _, err := store.Apply(t.Context(), by("x"), in, p, "9", repositories.NotEmptied(infraRepository, "9")); err != nil {
 		t.Fatal(err)
 	}
 	if _, _, err := store.Erase(t.Context(), in, 10); err != nil {

@@ -7,9 +7,11 @@ import (
 
 	"github.com/opsplane/opsplane/shared/api/fault"
 	"github.com/opsplane/opsplane/shared/api/httpapi"
+	"github.com/opsplane/opsplane/shared/evaluation/lane"
 	"github.com/opsplane/opsplane/shared/run"
 	"github.com/opsplane/opsplane/shared/run/runstore"
 	"github.com/opsplane/opsplane/shared/run/runview"
+	"github.com/opsplane/opsplane/shared/storage/table"
 	"github.com/opsplane/opsplane/shared/vcs"
 )
 
@@ -59,7 +61,8 @@ type unlocked struct {
 	Aborted []run.ID `json:"aborted"`
 }
 
-// unlockPull makes all runs of a pull request void.
+// unlockPull makes all runs of a pull request void. It asks for an evaluation, because
+// others may wait for what the pull request has locked.
 func (c *commands) unlockPull(ctx context.Context, call httpapi.Call, q pulling) (unlocked, error) {
 	at, err := c.enter(ctx, call, q.repository)
 	if err != nil {
@@ -68,7 +71,11 @@ func (c *commands) unlockPull(ctx context.Context, call httpapi.Call, q pulling)
 	if _, err := at.pull(ctx, q.number); err != nil {
 		return unlocked{}, err
 	}
-	return c.unlock(ctx, call, at, run.OriginOfPullRequest(q.number))
+	writes, err := c.lanes.WriteAsk(lane.Request{Kind: lane.Pull, Repository: at.of, Number: q.number, Sender: at.name, At: call.Now}, call.Now)
+	if err != nil {
+		return unlocked{}, err
+	}
+	return c.unlock(ctx, call, at, run.OriginOfPullRequest(q.number), writes...)
 }
 
 // unlockDrift makes all runs of a repository void that look for drift.
@@ -80,8 +87,10 @@ func (c *commands) unlockDrift(ctx context.Context, call httpapi.Call, id vcs.ID
 	return c.unlock(ctx, call, at, run.OriginOfDrift)
 }
 
-func (c *commands) unlock(ctx context.Context, call httpapi.Call, at site, origin run.Origin) (unlocked, error) {
-	ended, err := c.starter.History.Runs.Unlock(ctx, at.of, origin, at.name, call.Author())
+// unlock makes all runs of an origin void. more are further writes of the transaction
+// that stores the unlock.
+func (c *commands) unlock(ctx context.Context, call httpapi.Call, at site, origin run.Origin, more ...table.Write) (unlocked, error) {
+	ended, err := c.starter.History.Runs.Unlock(ctx, at.of, origin, at.name, call.Author(), more...)
 	found := unlocked{Aborted: make([]run.ID, len(ended))}
 	for i, r := range ended {
 		found.Aborted[i] = r.ID

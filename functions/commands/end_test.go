@@ -70,6 +70,9 @@ func TestUnlockMakesPlansVoid(t *testing.T) {
 		if got := r.get(t, branch.ID); got.State != run.Queued {
 			t.Errorf("%s: the run of the branch is %s", at.base, got.State)
 		}
+		if got := r.asked(t, at.in.Repository("7")); !slices.Equal(got, []string{"pull#17 by ann"}) {
+			t.Errorf("%s: the unlock asks for the evaluations %q", at.base, got)
+		}
 		r.post(t, runs, "", body(run.Apply, onPull)).Want(t, 400, "PLAN_NEEDED")
 		again := r.made(t, runs, body(run.Plan, onPull))
 		r.report(t, again.ID, true)
@@ -83,6 +86,30 @@ func TestUnlockMakesPlansVoid(t *testing.T) {
 	}
 	r.Caller = r.token(r.people[bob], access.RunAdmin)
 	r.post(t, github+"/repos/7/prs/17/unlock", "", "").Want(t, 403, "")
+}
+
+// asked returns the requests for evaluations of a repository.
+func (r *rig) asked(t *testing.T, on vcs.Repository) (lines []string) {
+	t.Helper()
+	h, ok, err := lanesOver(r.Env).Enter(t.Context(), on, r.Clock.Now())
+	if err != nil || !ok {
+		t.Fatalf("enter the lane: %t, %v", ok, err)
+	}
+	list, err := h.Requests(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := h.Leave(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	for _, p := range list {
+		line := p.Name() + " by " + p.Sender
+		if p.Automatic {
+			line += ", automatic"
+		}
+		lines = append(lines, line)
+	}
+	return lines
 }
 
 func TestRunIsRunAgainAtTheHeadOfNow(t *testing.T) {

@@ -11,6 +11,7 @@ import (
 	"github.com/opsplane/opsplane/shared/api/httpapi"
 	"github.com/opsplane/opsplane/shared/credential/sealed"
 	"github.com/opsplane/opsplane/shared/credential/secret"
+	"github.com/opsplane/opsplane/shared/evaluation/lane"
 	"github.com/opsplane/opsplane/shared/login/user"
 	"github.com/opsplane/opsplane/shared/run/command"
 	"github.com/opsplane/opsplane/shared/run/planstore"
@@ -45,6 +46,7 @@ func main() {
 			History: of, Objects: objects, Bucket: bucket, Box: box, PublicBaseURL: os.Getenv("PUBLIC_BASE_URL"), PlanUploads: os.Getenv("PLAN_UPLOADS") == "on",
 		},
 		rules: command.PlanFirst{History: of}, open: opener(hostclient.FromEnv(cfg, db, box, os.Getenv, time.Now)), limits: usual,
+		lanes: lane.Store{DB: db, Table: os.Getenv("EVALUATION_TABLE")},
 	}
 	httpapi.NewLambda(routes(c), telemetry.Logger(), time.Now).Serve()
 }

@@ -18,6 +18,7 @@ import (
 	"github.com/opsplane/opsplane/shared/api/access"
 	"github.com/opsplane/opsplane/shared/api/httpapi/httpapitest"
 	"github.com/opsplane/opsplane/shared/credential/sealed"
+	"github.com/opsplane/opsplane/shared/evaluation/lane"
 	"github.com/opsplane/opsplane/shared/login/user"
 	"github.com/opsplane/opsplane/shared/run"
 	"github.com/opsplane/opsplane/shared/run/command"
@@ -106,6 +107,10 @@ func historyOver(env *storagetest.Env) starting.History {
 	return starting.History{Runs: store, Index: runindex.New(table.Table{DB: env.DynamoDB, Name: name}, store), PlanStore: planstore.Store{DB: env.DynamoDB, Objects: env.S3, Table: name, Bucket: env.Bucket("RunsBucket"), Keep: 14 * 24 * time.Hour}, Standing: standing.Store{Table: table.Table{DB: env.DynamoDB, Name: name}}}
 }
 
+func lanesOver(env *storagetest.Env) lane.Store {
+	return lane.Store{DB: env.DynamoDB, Table: env.Table("EvaluationTable")}
+}
+
 // over returns the function over an environment.
 func (r *rig) over(env *storagetest.Env) *commands {
 	of := historyOver(env)
@@ -113,7 +118,7 @@ func (r *rig) over(env *storagetest.Env) *commands {
 	return &commands{
 		users: &user.Store{DB: env.DynamoDB, Table: env.Table("OperationsTable")}, known: repository.Store{DB: env.DynamoDB, Table: env.Table("VcsTable")},
 		starter: starting.Starter{History: of, Objects: env.S3, Bucket: env.Bucket("RunsBucket"), Box: r.box, PublicBaseURL: "https://ops.example.com"},
-		rules:   command.PlanFirst{History: of}, limits: usual,
+		rules:   command.PlanFirst{History: of}, limits: usual, lanes: lanesOver(env),
 		open: opener(&hostclient.Hosts{
 			App: app, GitLab: gitlabhost.New(r.gitlab.API), Tokens: grouptoken.New(env.DynamoDB, env.Table("SessionsTable"), r.box),
 		}),

@@ -3,6 +3,7 @@ package main
 import (
 	"github.com/opsplane/opsplane/shared/api/access"
 	"github.com/opsplane/opsplane/shared/api/httpapi"
+	"github.com/opsplane/opsplane/shared/evaluation/lane"
 	"github.com/opsplane/opsplane/shared/login/user"
 	"github.com/opsplane/opsplane/shared/run/command"
 	"github.com/opsplane/opsplane/shared/run/starting"
@@ -18,6 +19,7 @@ type commands struct {
 	// be started.
 	starter starting.Starter
 	rules   command.Rules
+	lanes   lane.Store
 	open    hostclient.Opener[host]
 	limits  limits
 }

@@ -12,6 +12,7 @@ import (
 
 	"github.com/opsplane/opsplane/shared/credential/sealed"
 	"github.com/opsplane/opsplane/shared/credential/secret"
+	"github.com/opsplane/opsplane/shared/evaluation/lane"
 	"github.com/opsplane/opsplane/shared/run/dispatch"
 	"github.com/opsplane/opsplane/shared/run/fold"
 	"github.com/opsplane/opsplane/shared/run/output"
@@ -45,6 +46,7 @@ func main() {
 			Fold: fold.Folder{
 				Runs: runs, Standing: standing.Store{Table: table.Table{DB: db, Name: name}}, Results: output.New(db, objects, name, bucket),
 			},
+			Lanes:         lane.Store{DB: db, Table: os.Getenv("EVALUATION_TABLE")},
 			Open:          dispatch.Opener(hostclient.FromEnv(cfg, db, sealed.NewBox(server.Keys), os.Getenv, time.Now)),
 			WorkToken:     worktoken.New(server.Keys).Of,
 			PublicBaseURL: os.Getenv("PUBLIC_BASE_URL"),

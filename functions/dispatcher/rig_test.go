@@ -17,6 +17,7 @@ import (
 	"github.com/opsplane/opsplane/infra/test/vcstest"
 	"github.com/opsplane/opsplane/shared/audit/change"
 	"github.com/opsplane/opsplane/shared/credential/sealed"
+	"github.com/opsplane/opsplane/shared/evaluation/lane"
 	"github.com/opsplane/opsplane/shared/run"
 	"github.com/opsplane/opsplane/shared/run/dispatch"
 	"github.com/opsplane/opsplane/shared/run/fold"
@@ -90,6 +91,10 @@ func outputsOver(env *storagetest.Env) *output.Store {
 	return output.New(env.DynamoDB, env.S3, env.Table("RunsTable"), env.Bucket("RunsBucket"))
 }
 
+func lanesOver(env *storagetest.Env) lane.Store {
+	return lane.Store{DB: env.DynamoDB, Table: env.Table("EvaluationTable")}
+}
+
 func (r *rig) groups(env *storagetest.Env) *grouptoken.Store {
 	return grouptoken.New(env.DynamoDB, env.Table("SessionsTable"), sealed.NewBox(secrets))
 }
@@ -101,6 +106,7 @@ func (r *rig) over(env *storagetest.Env) *dispatcher {
 		dispatch: dispatch.Dispatcher{
 			Runs: runsOver(env), Plans: plansOver(env), PublicBaseURL: "https://ops.example.com",
 			Fold:       fold.Folder{Runs: runsOver(env), Standing: standingOver(env), Results: outputsOver(env)},
+			Lanes:      lanesOver(env),
 			Open:       dispatch.Opener(&hostclient.Hosts{App: app, GitLab: gitlabhost.New(r.gitlab.API), Tokens: r.groups(env)}),
 			WorkToken:  worktoken.New(secrets).Of,
 			Unfinished: runremoval.Unfinished(env.S3, env.Bucket("RunsBucket")),

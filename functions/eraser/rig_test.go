@@ -136,7 +136,8 @@ func (r *rig) discover(t *testing.T, system, id string) {
 		number, err := strconv.ParseInt(n, 10, 64)
 		must(t, err)
 		p := pullrequest.PullRequest{Repository: vcs.ID(n), Number: number, State: pullrequest.Open}
-		must(t, r.pullRequests.Apply(t.Context(), r.author(), vcs.Installation{VCS: vcs.VCS(system), ID: vcs.ID(id)}, p, "2", r.repositories.NotEmptied(vcs.Installation{VCS: vcs.VCS(system), ID: vcs.ID(id)}.Repository(vcs.ID(n)), "2")))
+		_, err = r.pullRequests.Apply(t.Context(), r.author(), vcs.Installation{VCS: vcs.VCS(system), ID: vcs.ID(id)}, p, "2", r.repositories.NotEmptied(vcs.Installation{VCS: vcs.VCS(system), ID: vcs.ID(id)}.Repository(vcs.ID(n)), "2"))
+		must(t, err)
 		d := delivery.Delivery{ID: delivery.ID(vcs.ID(id), uuid.NewString()), Event: "push", Installation: vcs.Installation{VCS: vcs.VCS(system), ID: vcs.ID(id)}, ReceivedAt: r.Clock.Now()}
 		_, err = r.deliveries.Accept(t.Context(), d, []byte(`{"commit":"of acme"}`))
 		must(t, err)

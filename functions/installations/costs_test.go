@@ -17,7 +17,7 @@ func TestOperationsUseWhatTheDocumentSays(t *testing.T) {
 		}),
 		"list pull requests, page of 20": counting(pulls, func(t *testing.T, r *rig, n int) {
 			r.repository(t, "42", "99001122", "infra")
-			err := r.pullRequests.Apply(t.Context(), r.Author(), vcs.Installation{VCS: "github", ID: "42"}, pullrequest.PullRequest{
+			_, err := r.pullRequests.Apply(t.Context(), r.Author(), vcs.Installation{VCS: "github", ID: "42"}, pullrequest.PullRequest{
 				Repository: "99001122", Number: int64(n), Title: "Add a bucket for the logs of the gateway", User: "ann",
 				State: pullrequest.Open, BaseBranch: "main", BaseSHA: fmt.Sprintf("%040d", n), Branch: "add-bucket", SHA: fmt.Sprintf("%040d", n),
 			}, "4000000000000.00.72d3162e-cc78-11e3-81ab-4c9367dc0958", r.repositories.NotEmptied(vcs.Installation{VCS: "github", ID: "42"}.Repository("99001122"), "4"))

@@ -43,7 +43,7 @@ func newGrown(b *testing.B, n int) *grown {
 		item["id"], item["name"], item["sk"] = attr.String(id), attr.String(name(i)), attr.String(fmt.Sprintf("%020d", i))
 		item["by_name"] = attr.String(repository.Repository{ID: vcs.ID(id), Name: name(i)}.Cursor())
 	})
-	err := g.plain.pullRequests.Apply(b.Context(), g.plain.Author(), vcs.Installation{VCS: "github", ID: "42"}, pull(1), version, g.plain.repositories.NotEmptied(vcs.Installation{VCS: "github", ID: "42"}.Repository("1"), version))
+	_, err := g.plain.pullRequests.Apply(b.Context(), g.plain.Author(), vcs.Installation{VCS: "github", ID: "42"}, pull(1), version, g.plain.repositories.NotEmptied(vcs.Installation{VCS: "github", ID: "42"}.Repository("1"), version))
 	if err != nil {
 		b.Fatal(err)
 	}

@@ -40,7 +40,7 @@ func TestLinkHeaderIsWrittenAsClientsReadIt(t *testing.T) {
 	for _, repo := range []string{"1", "2", "3"} {
 		for _, number := range []int64{7, 8} {
 			p := pullrequest.PullRequest{Repository: vcs.ID(repo), Number: number, State: pullrequest.Open}
-			if err := r.pullRequests.Apply(t.Context(), r.Author(), vcs.Installation{VCS: "github", ID: "42"}, p, "1", r.repositories.NotEmptied(vcs.Installation{VCS: "github", ID: "42"}.Repository(vcs.ID(repo)), "1")); err != nil {
+			if _, err := r.pullRequests.Apply(t.Context(), r.Author(), vcs.Installation{VCS: "github", ID: "42"}, p, "1", r.repositories.NotEmptied(vcs.Installation{VCS: "github", ID: "42"}.Repository(vcs.ID(repo)), "1")); err != nil {
 				t.Fatal(err)
 			}
 		}

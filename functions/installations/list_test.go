@@ -166,7 +166,7 @@ func TestPullRequestsArePagedByNumberAndEqualNumbersAreNotSkipped(t *testing.T) 
 		repository string
 		number     int64
 	}{{"7", 1}, {"7", 2}, {"10", 2}, {"9", 2}, {"7", 10}, {"7", 3}} {
-		err := r.pullRequests.Apply(t.Context(), r.Author(), vcs.Installation{VCS: "github", ID: "42"}, pullrequest.PullRequest{
+		_, err := r.pullRequests.Apply(t.Context(), r.Author(), vcs.Installation{VCS: "github", ID: "42"}, pullrequest.PullRequest{
 			Repository: vcs.ID(p.repository), Number: p.number, State: pullrequest.Open,
 		}, "1", r.repositories.NotEmptied(vcs.Installation{VCS: "github", ID: "42"}.Repository(vcs.ID(p.repository)), "1"))
 		if err != nil {
@@ -217,7 +217,7 @@ func TestPullRequestShowsWhatTheHostTold(t *testing.T) {
 		Repository: "9223372036854775807", Number: 17, Title: "Add <bucket>", User: "ann", State: pullrequest.Merged,
 		BaseBranch: "main", BaseSHA: "aa", Branch: "topic", SHA: "bb", MergedSHA: "cc", MergedAt: functiontest.Start,
 	}
-	if err := r.pullRequests.Apply(t.Context(), r.Author(), vcs.Installation{VCS: "github", ID: "42"}, p, "1", r.repositories.NotEmptied(vcs.Installation{VCS: "github", ID: "42"}.Repository(vcs.ID(p.Repository)), "1")); err != nil {
+	if _, err := r.pullRequests.Apply(t.Context(), r.Author(), vcs.Installation{VCS: "github", ID: "42"}, p, "1", r.repositories.NotEmptied(vcs.Installation{VCS: "github", ID: "42"}.Repository(vcs.ID(p.Repository)), "1")); err != nil {
 		t.Fatal(err)
 	}
 	r.repository(t, "42", string(p.Repository), "infra")
@@ -234,7 +234,7 @@ func TestPullRequestListLeavesOutWhatItsHostHasNotTold(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
 	p := pullrequest.PullRequest{Repository: "7", Number: 17, State: pullrequest.Open, BaseBranch: "main", Branch: "topic"} // as GitLab sends it, without a commit
-	if err := r.pullRequests.Apply(t.Context(), r.Author(), vcs.Installation{VCS: "github", ID: "42"}, p, "1", r.repositories.NotEmptied(vcs.Installation{VCS: "github", ID: "42"}.Repository(vcs.ID(p.Repository)), "1")); err != nil {
+	if _, err := r.pullRequests.Apply(t.Context(), r.Author(), vcs.Installation{VCS: "github", ID: "42"}, p, "1", r.repositories.NotEmptied(vcs.Installation{VCS: "github", ID: "42"}.Repository(vcs.ID(p.Repository)), "1")); err != nil {
 		t.Fatal(err)
 	}
 	nested := vcs.Description{ID: "7", Owner: "acme", Name: "platform/deep"}
@@ -254,7 +254,7 @@ func TestPullRequestsFollowTheNamesOfTheirRepositories(t *testing.T) {
 	r := newRig(t)
 	for n, repo := range []string{"7", "8", "7"} {
 		r.repository(t, "42", repo, "old-"+repo)
-		err := r.pullRequests.Apply(t.Context(), r.Author(), vcs.Installation{VCS: "github", ID: "42"}, pullrequest.PullRequest{
+		_, err := r.pullRequests.Apply(t.Context(), r.Author(), vcs.Installation{VCS: "github", ID: "42"}, pullrequest.PullRequest{
 			Repository: vcs.ID(repo), Number: int64(n + 1), State: pullrequest.Open,
 		}, "1", r.repositories.NotEmptied(vcs.Installation{VCS: "github", ID: "42"}.Repository(vcs.ID(repo)), "1"))
 		if err != nil {

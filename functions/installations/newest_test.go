@@ -16,7 +16,7 @@ func TestPullRequestsShowWhenTheirNewestRunWasCreated(t *testing.T) {
 	r := newRig(t)
 	in := vcs.Installation{VCS: "github", ID: "42"}
 	for n := range int64(4) {
-		err := r.pullRequests.Apply(t.Context(), r.Author(), in, pullrequest.PullRequest{Repository: "7", Number: n + 1, State: pullrequest.Open},
+		_, err := r.pullRequests.Apply(t.Context(), r.Author(), in, pullrequest.PullRequest{Repository: "7", Number: n + 1, State: pullrequest.Open},
 			"1", r.repositories.NotEmptied(in.Repository("7"), "1"))
 		if err != nil {
 			t.Fatal(err)

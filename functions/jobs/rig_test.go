@@ -217,7 +217,7 @@ func (r *rig) pull(t *testing.T, repo string, number int64, version string) {
 
 func (r *rig) pullOf(t *testing.T, installation, repo string, number int64, version string) {
 	t.Helper()
-	err := r.pullRequests.Apply(t.Context(), r.author(), vcs.Installation{VCS: "github", ID: vcs.ID(installation)}, pullrequest.PullRequest{
+	_, err := r.pullRequests.Apply(t.Context(), r.author(), vcs.Installation{VCS: "github", ID: vcs.ID(installation)}, pullrequest.PullRequest{
 		Repository: vcs.ID(repo), Number: number, State: pullrequest.Open,
 	}, vcs.Version(version), r.repositories.NotEmptied(vcs.Installation{VCS: "github", ID: vcs.ID(installation)}.Repository(vcs.ID(repo)), vcs.Version(version)))
 	if err != nil {

@@ -165,9 +165,10 @@ func TestEventsOfRealChangesAreAsTheirSchemasSay(t *testing.T) {
 	publish()
 	facts := r.Env.Table("VcsTable")
 	repositories := repository.Store{DB: r.Env.DynamoDB, Table: facts}
-	must((pullrequest.Store{DB: r.Env.DynamoDB, Table: facts}).Apply(t.Context(), r.author(), infraRepository.Installation, pullrequest.PullRequest{
+	_, err = (pullrequest.Store{DB: r.Env.DynamoDB, Table: facts}).Apply(t.Context(), r.author(), infraRepository.Installation, pullrequest.PullRequest{
 		Repository: "7", Number: 17, Title: "Add bucket", User: "ann", State: pullrequest.Open, BaseBranch: "main", BaseSHA: "aa", Branch: "feature", SHA: "bb",
-	}, "1", repositories.NotEmptied(infraRepository, "1")))
+	}, "1", repositories.NotEmptied(infraRepository, "1"))
+	must(err)
 	publish()
 
 	r.sent(t)

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"reflect"
+	"slices"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -91,6 +92,8 @@ func TestWorkerThatIsKilledAfterAnyCallLosesNothingAndDoesNothingTwice(t *testin
 		"merge request":           {d: gitlab("77.a", "Merge Request Hook", 0), body: merge, want: delivery.Done, calls: 5},
 		"pull request, swept":     {d: github("a", "pull_request", 0), body: pull(17, "open", "One", born), want: delivery.Done, calls: 10, swept: true},
 		"merge request, swept":    {d: gitlab("77.a", "Merge Request Hook", 0), body: merge, want: delivery.Done, calls: 10, swept: true},
+		"command":                 {d: github("a", "issue_comment", 0), body: said(5, "terrateam plan", born), want: delivery.Done, calls: 4},
+		"push":                    {d: github("a", "push", 0), body: pushTo("main", 0), want: delivery.Done, calls: 4},
 		"one that is parked":      {d: github("a", "push", 0), body: push("infra", born), want: delivery.Parked, calls: 4, broken: true},
 		"one that is parked too":  {d: github("a", "push", 0), body: push("infra", born), want: delivery.Parked, calls: 9, broken: true, swept: true},
 		"one that is stuck":       {d: gitlab("77.a", "Push Hook", 0), body: `{"project":`, want: delivery.Parked, calls: 4},
@@ -98,12 +101,12 @@ func TestWorkerThatIsKilledAfterAnyCallLosesNothingAndDoesNothingTwice(t *testin
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			reference := c.undisturbed(t)
+			reference, asked := c.undisturbed(t)
 			for n := 1; ; n++ {
 				if n > 60 {
 					t.Fatal("it takes more and more calls")
 				}
-				if c.killed(t, n, reference) {
+				if c.killed(t, n, reference, asked) {
 					if n <= c.calls {
 						t.Errorf("it takes %d calls; some are missing", n-1)
 					}
@@ -134,13 +137,14 @@ func (c crash) arrive(t *testing.T) (*rig, json.RawMessage) {
 	return r, event
 }
 
-// undisturbed returns what the delivery leaves if no worker is killed.
-func (c crash) undisturbed(t *testing.T) map[string]attr.Item {
+// undisturbed returns what the delivery leaves, and what it asks to evaluate, if no
+// worker is killed.
+func (c crash) undisturbed(t *testing.T) (left map[string]attr.Item, asked []string) {
 	t.Helper()
 	r, event := c.arrive(t)
 	invokeAs(t, c.worker(r, new(storagetest.Faults)), "only", event)
 	c.ended(t, r, "undisturbed")
-	return r.left(t)
+	return r.left(t), r.asked(t, c.d)
 }
 
 func (c crash) worker(r *rig, f *storagetest.Faults) *worker {
@@ -160,7 +164,7 @@ func (c crash) ended(t *testing.T, r *rig, when string) {
 
 // killed kills the first worker at its n-th call, and reports whether the worker
 // made fewer calls.
-func (c crash) killed(t *testing.T, n int, reference map[string]attr.Item) bool {
+func (c crash) killed(t *testing.T, n int, reference map[string]attr.Item, asked []string) bool {
 	t.Helper()
 	r, event := c.arrive(t)
 	var calls atomic.Int32
@@ -183,6 +187,9 @@ func (c crash) killed(t *testing.T, n int, reference map[string]attr.Item) bool 
 		if same(before[key], want) && !reflect.DeepEqual(before[key], after[key]) {
 			t.Errorf("%s: %s is written twice", when, key)
 		}
+	}
+	if got := r.asked(t, c.d); !slices.Equal(got, asked) {
+		t.Errorf("%s: asked for %q, want %q", when, got, asked)
 	}
 	if len(after) != len(reference) {
 		t.Errorf("%s: %d items, want %d", when, len(after), len(reference))

@@ -22,13 +22,16 @@ import (
 
 // pull returns the body of an event about a pull request of the repository.
 func pull(number int, state, title string, at time.Time) string {
-	merged := ""
+	merged, action := "", "opened"
+	if state != "open" {
+		action = "closed"
+	}
 	if state == "merged" {
 		state, merged = "closed", fmt.Sprintf(`"merged":true,"merged_at":%q,"merge_commit_sha":"cc",`, at.Format(time.RFC3339))
 	}
 	return fmt.Sprintf(`{"installation":{"id":42},"repository":{"id":7,"name":"infra","owner":{"login":"acme"},"default_branch":"main","updated_at":%q},
 		"pull_request":{"number":%d,"state":%q,"title":%q,%s"user":{"login":"ann"},"updated_at":%[1]q,
-		"base":{"ref":"main","sha":"aa"},"head":{"ref":"topic","sha":"bb"}}}`, at.Format(time.RFC3339), number, state, title, merged)
+		"base":{"ref":"main","sha":"aa"},"head":{"ref":"topic","sha":"bb"}},"action":%[6]q,"sender":{"login":"ann","id":5}}`, at.Format(time.RFC3339), number, state, title, merged, action)
 }
 
 // end does what the removal tasks of a rig do, and returns the installation's

@@ -12,6 +12,7 @@ import (
 	"github.com/opsplane/opsplane/shared/background/delivery"
 	"github.com/opsplane/opsplane/shared/background/frame"
 	"github.com/opsplane/opsplane/shared/background/task"
+	"github.com/opsplane/opsplane/shared/evaluation/lane"
 	"github.com/opsplane/opsplane/shared/run/runstore"
 	"github.com/opsplane/opsplane/shared/storage/table"
 	"github.com/opsplane/opsplane/shared/vcs"
@@ -28,6 +29,7 @@ type facts struct {
 	pullRequests  pullrequest.Store
 	tasks         task.Store
 	runs          runstore.Store
+	lanes         lane.Store
 	now           func() time.Time
 }
 
@@ -102,6 +104,13 @@ func (f facts) apply(ctx context.Context, author change.Author, d delivery.Deliv
 		return f.tasks.Gather(ctx, f.making(author), task.Task{Kind: task.RefreshRepositories, Installation: d.Installation})
 	case *vcsevent.PullRequestSeen:
 		return f.pullRequest(ctx, author, d, c)
+	case *vcsevent.Commented:
+		if r, ok := commandOf(d, c); ok {
+			return f.ask(ctx, r, version(c.Moment, d))
+		}
+		return nil
+	case *vcsevent.Pushed:
+		return f.pushed(ctx, d, c)
 	case *vcsevent.CIEnded:
 		return f.ciEnded(ctx, f.making(author), d, c)
 	}
@@ -128,27 +137,45 @@ func (f facts) installation(ctx context.Context, author change.Author, d deliver
 
 // repository stores what a delivery states about a repository.
 func (f facts) repository(ctx context.Context, author change.Author, d delivery.Delivery, c *vcsevent.RepositorySeen) error {
-	described, there := c.Moment, vcs.Version("")
-	if described.At.IsZero() {
-		described.At = d.ReceivedAt.Add(-lateness)
-	}
+	there := vcs.Version("")
 	if !c.There.IsZero() {
 		there = version(vcs.Moment{At: c.There}, d)
 	}
-	return f.repositories.Describe(ctx, author, d.Installation, c.Description, version(described, d), there)
+	return f.repositories.Describe(ctx, author, d.Installation, c.Description, version(late(c.Moment, d), d), there)
+}
+
+// late returns the moment of a fact. If the fact has no time, it counts as from some time
+// before the delivery arrived.
+func late(m vcs.Moment, d delivery.Delivery) vcs.Moment {
+	if m.At.IsZero() {
+		m.At = d.ReceivedAt.Add(-lateness)
+	}
+	return m
 }
 
 func (f facts) pullRequest(ctx context.Context, author change.Author, d delivery.Delivery, c *vcsevent.PullRequestSeen) error {
-	at := version(c.Moment, d)
+	at, of := version(c.Moment, d), d.Installation.Repository(c.Repository)
 	var more []table.Write
 	if due, ends := plansGo(d, c); ends {
-		more = append(more, f.runs.WriteClosed(d.Installation.Repository(c.Repository), c.Number, due))
+		more = append(more, f.runs.WriteClosed(of, c.Number, due))
 	}
-	return f.pullRequests.Apply(ctx, author, d.Installation, pullrequest.PullRequest{
+	request, asks := pullOf(d, c)
+	if asks {
+		writes, err := f.lanes.WriteAsk(request, f.now())
+		if err != nil {
+			return err
+		}
+		more = append(more, writes...)
+	}
+	newest, err := f.pullRequests.Apply(ctx, author, d.Installation, pullrequest.PullRequest{
 		Repository: c.Repository, Number: c.Number, Title: c.Title, User: c.User,
 		State: pullrequest.State(c.State), BaseBranch: c.BaseBranch, BaseSHA: c.BaseSHA, Branch: c.Branch, SHA: c.SHA,
 		MergedSHA: c.MergedSHA, MergedAt: c.MergedAt, Draft: c.Draft,
-	}, at, f.repositories.NotEmptied(d.Installation.Repository(c.Repository), at), more...)
+	}, at, f.repositories.NotEmptied(of, at), more...)
+	if err != nil || newest || !asks {
+		return err
+	}
+	return f.ask(ctx, request, at) // the evaluation reads the pull request as it is now
 }
 
 // mergedPlans is how long the plans of a pull request stay after the merge. Some apply
@@ -160,10 +187,7 @@ const mergedPlans = 23 * time.Hour
 // applied, so its plans go at once. If it is opened again, whoever applies has to plan
 // again.
 func plansGo(d delivery.Delivery, c *vcsevent.PullRequestSeen) (time.Time, bool) {
-	at := c.At
-	if latest := d.ReceivedAt.Add(vcs.MaxAhead); at.IsZero() || at.After(latest) {
-		at = d.ReceivedAt
-	}
+	at := happened(c.Moment, d)
 	switch pullrequest.State(c.State) {
 	case pullrequest.Closed:
 		return at, true

@@ -70,6 +70,7 @@ var kinds = []kind{
 	{"01 02", "03", []string{opened}, []string{pushed}},
 	{"01 03", "02", nil, nil}, // older
 	{"01 03", "kinds/github-pull-request-edited", []string{pushed}, []string{strings.Replace(pushed, "bucket\"", "two buckets\"", 1)}},
+	{"01 03", "kinds/github-pull-request-retargeted", nil, nil}, // the facts of the base branch are as before
 	{"01 03", "kinds/github-pull-request-converted-to-draft", []string{pushed}, []string{strings.Replace(pushed, "open", "open draft", 1)}},
 	{"01 kinds/github-pull-request-converted-to-draft", "kinds/github-pull-request-ready-for-review", []string{strings.Replace(pushed, "open", "open draft", 1)}, []string{pushed}},
 	{"01 03", "kinds/github-pull-request-closed", []string{pushed}, []string{strings.Replace(pushed, "open", "closed", 1)}},
@@ -86,6 +87,7 @@ var kinds = []kind{
 	{"11", "kinds/gitlab-push-to-another-branch", []string{dns}, []string{"repository 502 acme-group/dns trunk private"}},
 	{"", "12", nil, []string{network, peering}},
 	{"", "kinds/gitlab-system-hook-merge-request", nil, []string{network, peering}},
+	{"12", "kinds/gitlab-note-on-a-merge-request", nil, nil}, // comments are not kept
 	{"12", "kinds/gitlab-merge-request-update", []string{peering}, []string{strings.Replace(peering, "77ab", "88ab", 1)}},
 	{"12", "kinds/gitlab-merge-request-close", []string{peering}, []string{strings.Replace(peering, "open", "closed", 1)}},
 	{"12 kinds/gitlab-merge-request-close", "kinds/gitlab-merge-request-reopen", []string{strings.Replace(peering, "open", "closed", 1)}, []string{peering}},

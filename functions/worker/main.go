@@ -11,6 +11,7 @@ import (
 
 	"github.com/opsplane/opsplane/shared/background/delivery"
 	"github.com/opsplane/opsplane/shared/background/task"
+	"github.com/opsplane/opsplane/shared/evaluation/lane"
 	"github.com/opsplane/opsplane/shared/run/runstore"
 	"github.com/opsplane/opsplane/shared/storage/awsclient"
 	"github.com/opsplane/opsplane/shared/telemetry"
@@ -34,6 +35,7 @@ func main() {
 			pullRequests:  pullrequest.Store{DB: db, Table: vcs},
 			tasks:         task.Store{DB: db, Table: operations},
 			runs:          runstore.Store{DB: db, Table: os.Getenv("RUNS_TABLE"), Limits: limits},
+			lanes:         lane.Store{DB: db, Table: os.Getenv("EVALUATION_TABLE")},
 			now:           time.Now,
 		},
 		log: telemetry.Logger(), now: time.Now, share: share,

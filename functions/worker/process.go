@@ -164,5 +164,6 @@ func (w *worker) try(ctx context.Context, d *delivery.Delivery) (o outcome, err 
 	if d.Repeated {
 		e.Facts = doubted(e.Facts)
 	}
-	return outcome{concerned: len(e.Facts) > 0, skipped: e.Skipped, repeated: d.Repeated}, w.keep(ctx, author, d, e.Facts)
+	kept, skipped := inTime(*d, e.Facts, w.now())
+	return outcome{concerned: len(e.Facts) > 0, skipped: append(e.Skipped, skipped...), repeated: d.Repeated}, w.keep(ctx, author, d, kept)
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/opsplane/opsplane/shared/audit/change"
 	"github.com/opsplane/opsplane/shared/background/delivery"
 	"github.com/opsplane/opsplane/shared/background/task"
+	"github.com/opsplane/opsplane/shared/evaluation/lane"
 	"github.com/opsplane/opsplane/shared/run/runstore"
 	"github.com/opsplane/opsplane/shared/vcs"
 	"github.com/opsplane/opsplane/shared/vcs/installation"
@@ -63,7 +64,8 @@ func (r *rig) over(env *storagetest.Env) *worker {
 				DB: env.DynamoDB, Table: env.Table("RunsTable"),
 				Limits: runstore.Limits{Keep: 400 * 24 * time.Hour, Start: 15 * time.Minute, Report: 24 * time.Hour},
 			},
-			now: r.Clock.Now,
+			lanes: lane.Store{DB: env.DynamoDB, Table: env.Table("EvaluationTable")},
+			now:   r.Clock.Now,
 		},
 		log: r.Logger(), now: r.Clock.Now, share: patience,
 	}

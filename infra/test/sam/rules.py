@@ -193,6 +193,8 @@ GRANTS = {
         ("dynamodb:UpdateItem", "RunsTable.Arn", ("RUN#*",)),
         ("dynamodb:PutItem", "RunsTable.Arn", ("REPO#*", "DUE#*", "IDX#*")),
         ("dynamodb:DeleteItem", "RunsTable.Arn", ("REPO#*", "DUE#*", "IDX#*")),
+        ("dynamodb:UpdateItem", "EvaluationTable.Arn", ("LANE#*",)),
+        ("dynamodb:PutItem", "EvaluationTable.Arn", ("DUE",)),
     },
     "InstallationsFunction": {
         ("dynamodb:Query", "VcsTable.Arn", None),
@@ -273,6 +275,8 @@ GRANTS = {
         ("secretsmanager:GetSecretValue", "GithubAppPrivateKey", None),
         ("dynamodb:BatchGetItem", "RunsTable.Arn", ("REPO#*",)),
         ("dynamodb:BatchGetItem", "RunsTable.Arn", ("STAND#*",)),
+        ("dynamodb:UpdateItem", "EvaluationTable.Arn", ("LANE#*",)),
+        ("dynamodb:PutItem", "EvaluationTable.Arn", ("DUE",)),
     },
     "RepositoriesFunction": {
         ("dynamodb:GetItem", "OperationsTable.Arn", ("LAST#*", "TASK#*", "USER#*", "INSTALLATION#*")),
@@ -352,6 +356,8 @@ GRANTS = {
         ("dynamodb:UpdateItem", "RunsTable.Arn", ("STAND*",)),
         ("s3:GetObject", "${RunsBucket.Arn}/results/*", None),
         ("s3:ListBucket", "RunsBucket.Arn", None),
+        ("dynamodb:UpdateItem", "EvaluationTable.Arn", ("LANE#*",)),
+        ("dynamodb:PutItem", "EvaluationTable.Arn", ("DUE",)),
     },
     "EraserFunction": {
         ("dynamodb:GetItem", "OperationsTable.Arn", ("TASK#*",)),
@@ -410,6 +416,7 @@ GRANTS = {
 BLIND_WRITES = {
     ("IdentityFunction", "SessionsTable.Arn"), ("LoginFunction", "SessionsTable.Arn"), ("WebhooksFunction", "DeliveriesTable.Arn"),
     ("WorkerFunction", "VcsTable.Arn"), ("AuditorFunction", "AuditTable.Arn"),
+    ("WorkerFunction", "EvaluationTable.Arn"), ("CommandsFunction", "EvaluationTable.Arn"), ("DispatcherFunction", "EvaluationTable.Arn"),
 }
 
 # The attributes that a function may name in an update, if they are not all attributes.

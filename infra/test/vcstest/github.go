@@ -237,7 +237,7 @@ func (g *GitHub) of(serve func(http.ResponseWriter, *http.Request, []Repository)
 		case !g.limits.take(w, installation):
 			refuse(w, http.StatusForbidden, "API rate limit exceeded for installation")
 			return
-		case r.Method != http.MethodGet && !g.content.take(w, installation):
+		case r.Method != http.MethodGet && !strings.Contains(r.URL.Path, "/actions/") && !g.content.take(w, installation):
 			refuse(w, http.StatusForbidden, "You have exceeded a secondary rate limit and have been temporarily blocked from content creation. Please retry your request again later.")
 			return
 		}

@@ -88,7 +88,8 @@ type contentLimit struct {
 }
 
 // LimitContent sets how many writes an installation may send in a minute and in an hour, by a
-// clock. GitHub's own limits are 80 and 500.
+// clock. What starts and cancels runs does not count. GitHub's own limits are 80 and 500. The response does not have the link by which the
+// client's library would remember the limit: the library knows the real time only.
 func (g *GitHub) LimitContent(minutely, hourly int, now func() time.Time) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -103,12 +104,15 @@ func (l *contentLimit) take(w http.ResponseWriter, installation string) bool {
 	now := l.now()
 	made := slices.DeleteFunc(l.made[installation], func(at time.Time) bool { return now.Sub(at) >= time.Hour })
 	l.made[installation] = made
+	var wait time.Duration
 	for most, span := range map[int]time.Duration{l.minutely: time.Minute, l.hourly: time.Hour} {
-		if len(made) >= most && now.Sub(made[len(made)-most]) < span {
-			wait := span - now.Sub(made[len(made)-most])
-			w.Header().Set("Retry-After", strconv.Itoa(int(wait/time.Second)+1))
-			return false
+		if len(made) >= most {
+			wait = max(wait, span-now.Sub(made[len(made)-most]))
 		}
+	}
+	if wait > 0 {
+		w.Header().Set("Retry-After", strconv.Itoa(int((wait+time.Second-1)/time.Second)))
+		return false
 	}
 	l.made[installation] = append(made, now)
 	return true

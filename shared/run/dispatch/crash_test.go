@@ -145,6 +145,9 @@ func TestSweepIsResumedAfterADeathAtEachRequest(t *testing.T) {
 		if r.Reason.Code != run.NeverStarted || w.plans.removed[id] != 0 || !cancelled(w.github.CI.Runs()[0]) {
 			t.Errorf("death at request %d: %s, %+v; plans removed %d times; the job is %+v", nth, r.State, r.Reason, w.plans.removed[id], w.github.CI.Runs()[0])
 		}
+		if len(w.lanes.of(id)) == 0 {
+			t.Errorf("death at request %d: nobody asks to evaluate the end", nth)
+		}
 		if n := w.startedFor(next); n > 1 || n == 0 && !w.get(t, next).Dispatch.Dispatched() {
 			t.Errorf("death at request %d: the next apply was started %d times", nth, n)
 		}

@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"github.com/opsplane/opsplane/shared/audit/change"
+	"github.com/opsplane/opsplane/shared/evaluation/lane"
 	"github.com/opsplane/opsplane/shared/run"
 	"github.com/opsplane/opsplane/shared/run/runstore"
 	"github.com/opsplane/opsplane/shared/vcs"
@@ -53,12 +54,20 @@ type Folder interface {
 	Run(context.Context, run.Run) error
 }
 
+// Asker takes requests for evaluations. lane.Store has the method.
+type Asker interface {
+	// Ask stores a request. now is the time of this server. It is safe to repeat.
+	Ask(ctx context.Context, r lane.Request, now time.Time) error
+}
+
 // Dispatcher starts and ends runs. It is safe for concurrent use, also by several
 // processes.
 type Dispatcher struct {
 	Runs  runstore.Store
 	Plans Plans
 	Fold  Folder
+	// Lanes takes the request to evaluate the end of a run.
+	Lanes Asker
 	Open  hostclient.Opener[Host]
 	// WorkToken returns the work token of a run: what its CI job shows to get the work.
 	// worktoken.Tokens has such a method.

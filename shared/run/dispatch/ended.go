@@ -5,6 +5,7 @@ import (
 	"errors"
 	"log/slog"
 
+	"github.com/opsplane/opsplane/shared/evaluation/lane"
 	"github.com/opsplane/opsplane/shared/run"
 	"github.com/opsplane/opsplane/shared/run/runstore"
 	"github.com/opsplane/opsplane/shared/vcs/vcshost"
@@ -20,18 +21,23 @@ func (d Dispatcher) sweepEnded(ctx context.Context, entry runstore.Due) error {
 	return errors.Join(d.Repository(ctx, r.Repository), d.Ended(ctx, r, entry))
 }
 
-// Ended does what follows the end of a run: it cancels the CI job of a run that was
-// aborted, folds in what the run did, and removes the plans that an apply has used.
-// entry is the run's entry of runstore.EndedList, which goes last. It is safe to repeat.
+// Ended does what follows the end of a run: it folds in what the run did, asks for an
+// evaluation of the end, cancels the CI job of a run that was aborted, and removes the
+// plans that an apply has used. The evaluation comes first, because others wait for what
+// the run has locked. entry is the run's entry of runstore.EndedList, which goes last. It
+// is safe to repeat.
 func (d Dispatcher) Ended(ctx context.Context, r run.Run, entry runstore.Due) error {
 	if entry.IsZero() {
 		return nil
+	}
+	err := d.Fold.Run(ctx, r)
+	if err == nil && r.Reason.Code != run.RepositoryRemoved { // of a repository that goes, nothing is evaluated
+		err = d.Lanes.Ask(ctx, ended(r), d.Now())
 	}
 	again := false
 	if id := r.HostID(); id != "" && cancels(r) {
 		again = d.cancel(ctx, r, id) && d.Now().Sub(r.EndedAt) < cancelFor
 	}
-	err := d.Fold.Run(ctx, r)
 	if r.Type.IsApply() && !r.StartedAt.IsZero() { // otherwise its plans can still be applied
 		err = errors.Join(err, d.Plans.RemoveUsed(ctx, r.ID))
 	}
@@ -39,6 +45,11 @@ func (d Dispatcher) Ended(ctx context.Context, r run.Run, entry runstore.Due) er
 		return err // the schedule finds the entry again
 	}
 	return d.Runs.Done(ctx, entry)
+}
+
+// ended returns the request to evaluate the end of a run.
+func ended(r run.Run) lane.Request {
+	return lane.Request{Kind: lane.Ended, Repository: r.Repository, Number: r.Kind.Number, Run: r.ID, At: r.EndedAt}
 }
 
 // cancels reports whether the CI job of a run is to be cancelled. An apply that is

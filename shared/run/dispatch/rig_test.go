@@ -15,6 +15,7 @@ import (
 	"github.com/opsplane/opsplane/infra/test/vcstest"
 	"github.com/opsplane/opsplane/shared/audit/change"
 	"github.com/opsplane/opsplane/shared/credential/sealed"
+	"github.com/opsplane/opsplane/shared/evaluation/lane"
 	"github.com/opsplane/opsplane/shared/run"
 	"github.com/opsplane/opsplane/shared/run/dispatch"
 	"github.com/opsplane/opsplane/shared/run/fold"
@@ -61,6 +62,7 @@ type world struct {
 	gitlab *vcstest.GitLab
 	groups *grouptoken.Store
 	plans  plans
+	lanes  lanes
 	base   string
 
 	mu    sync.Mutex
@@ -85,6 +87,34 @@ func (p *plans) RemoveUsed(_ context.Context, apply run.ID) error {
 }
 
 func (*plans) Remove(context.Context, run.ID) error { return nil }
+
+// lanes records the requests for evaluations.
+type lanes struct {
+	mu    sync.Mutex
+	asked []lane.Request
+	fails error
+}
+
+func (l *lanes) Ask(_ context.Context, r lane.Request, _ time.Time) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.fails == nil {
+		l.asked = append(l.asked, r)
+	}
+	return l.fails
+}
+
+// of returns the requests about the end of a run.
+func (l *lanes) of(id run.ID) (list []lane.Request) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, r := range l.asked {
+		if r.Run == id {
+			list = append(list, r)
+		}
+	}
+	return list
+}
 
 func newWorld(t testing.TB) *world {
 	w := &world{env: storagetest.New(t), github: vcstest.NewGitHub(t), gitlab: vcstest.NewGitLab(t), clock: born, base: "https://ops.example.com"}
@@ -139,6 +169,7 @@ func (w *world) over(env *storagetest.Env) dispatch.Dispatcher {
 			Runs: storeOver(env), Standing: standing.Store{Table: table.Table{DB: env.DynamoDB, Name: env.Table("RunsTable")}},
 			Results: output.New(env.DynamoDB, env.S3, env.Table("RunsTable"), env.Bucket("RunsBucket")),
 		},
+		Lanes:     &w.lanes,
 		Open:      dispatch.Opener(&hostclient.Hosts{App: app, GitLab: gitlabhost.New(w.gitlab.API), Tokens: w.groups}),
 		WorkToken: work.Of,
 		Log:       slog.New(slog.DiscardHandler), Now: w.now, Request: uuid.NewString(), Tally: &dispatch.Tally{},

@@ -40,9 +40,10 @@ func unlockKey(r vcs.Repository, origin run.Origin) attr.Item {
 // Unlock makes all runs of an origin void that exist now, and aborts those that are
 // queued or running. by is the name that is shown. It returns the runs that it
 // aborted. It is safe to repeat: a repetition continues what was interrupted, and
-// makes those runs void too that were created in between.
-func (s Store) Unlock(ctx context.Context, r vcs.Repository, origin run.Origin, by string, author change.Author) ([]run.Run, error) {
-	u, err := s.storeUnlock(ctx, r, origin, by, author)
+// makes those runs void too that were created in between. more are further writes of
+// the transaction that stores the unlock. They have no conditions.
+func (s Store) Unlock(ctx context.Context, r vcs.Repository, origin run.Origin, by string, author change.Author, more ...table.Write) ([]run.Run, error) {
+	u, err := s.storeUnlock(ctx, r, origin, by, author, more)
 	if err != nil {
 		return nil, err
 	}
@@ -69,7 +70,7 @@ func (s Store) Unlock(ctx context.Context, r vcs.Repository, origin run.Origin, 
 // storeUnlock stores an unlock, with a place of its own in the order of the repository's
 // runs. The transaction takes the place. So a creation that has read the order before
 // fails, and checks again. Of two unlocks at the same time, the later one stays.
-func (s Store) storeUnlock(ctx context.Context, r vcs.Repository, origin run.Origin, by string, author change.Author) (Unlocked, error) {
+func (s Store) storeUnlock(ctx context.Context, r vcs.Repository, origin run.Origin, by string, author change.Author, more []table.Write) (Unlocked, error) {
 	u := Unlocked{At: author.At, By: strings.ToValidUTF8(by[:min(len(by), run.MaxText)], "")}
 	failed := error(ErrContended)
 	for n := range maxSeqTries {
@@ -83,7 +84,8 @@ func (s Store) storeUnlock(ctx context.Context, r vcs.Repository, origin run.Ori
 		u.Seq = lane.seq + 1
 		edit := table.Change(unlockKey(r, origin)).Set(attrSeq, attr.Int(u.Seq)).Set("at", attr.Int(u.At.UnixMilli())).
 			Set("by", attr.String(u.By)).Set("installation", attr.String(string(r.Installation.ID))).SetAll(author.All())
-		err = s.table().Transact(ctx, append([]table.Write{s.table().WriteUpdate(edit)}, s.takeSeq(r, lane)...)...)
+		writes := append([]table.Write{s.table().WriteUpdate(edit)}, s.takeSeq(r, lane)...)
+		err = s.table().Transact(ctx, append(writes, more...)...)
 		switch {
 		case err == nil:
 			return u, nil

@@ -208,3 +208,66 @@ func TestWriteIsSentOnceAndItsOutcomeIsUnknownIfTheResponseIsLost(t *testing.T) 
 		})
 	}
 }
+
+// TestLimitOfContentHoldsUpNothingElse also counts: while the limit lasts, no content is
+// sent.
+func TestLimitOfContentHoldsUpNothingElse(t *testing.T) {
+	t.Parallel()
+	r, comment := prepared(t)
+	r.host.Fail(vcstest.Failure{
+		Match: "/issues/5/comments", Times: 1, Status: http.StatusForbidden, Header: http.Header{"Retry-After": {"60"}},
+		Body: `{"message":"You have exceeded a secondary rate limit","documentation_url":"https://docs.github.com/rest/using-the-rest-api/rate-limits-for-the-rest-api#about-secondary-rate-limits"}`,
+	})
+	if _, err := r.client.CreateComment(t.Context(), infra, 5, "text"); !limitedTo(time.Minute, time.Minute)(err) {
+		t.Fatalf("got %v", err)
+	}
+	for name, c := range writes {
+		before := r.host.Asked(c.match)
+		if err := c.do(t.Context(), r, comment); !limitedTo(50*time.Second, time.Minute)(err) || !vcshost.NothingDone(err) {
+			t.Errorf("%s: got %v", name, err)
+		}
+		if n := r.host.Asked(c.match) - before; n != 0 {
+			t.Errorf("%s: %d requests were sent", name, n)
+		}
+	}
+	for name, c := range reads {
+		if err := c.do(t.Context(), r, comment); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	r.content.Commit("main", map[string][]byte{githubhost.Workflow: []byte("name: Terrateam Workflow")})
+	if run, err := r.client.StartCI(t.Context(), infra, start); err != nil || run.ID == "" {
+		t.Errorf("a run: got %+v, %v", run, err)
+	}
+}
+
+func TestStandInLimitsWhatMakesContentByMinuteAndHour(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	now := time.Date(2026, 11, 30, 12, 0, 0, 0, time.UTC)
+	r.host.LimitContent(80, 500, func() time.Time { return now })
+	sent := 0
+	for minute := range 120 {
+		for {
+			err := r.client.SetStatus(t.Context(), infra, r.head, vcshost.CommitStatus{Name: "a", State: vcshost.CheckPending})
+			if err != nil {
+				if !limitedTo(time.Second, time.Hour+time.Second)(err) {
+					t.Fatal(err)
+				}
+				break
+			}
+			sent++
+		}
+		if most := min(80*(minute+1), 500*(1+minute/60)); sent != most && minute < 60 {
+			t.Fatalf("%d statuses in minute %d, want %d", sent, minute, most)
+		}
+		now = now.Add(time.Minute)
+	}
+	r.content.Commit("main", map[string][]byte{githubhost.Workflow: []byte("name: Terrateam Workflow")})
+	if _, err := r.client.StartCI(t.Context(), infra, start); err != nil {
+		t.Errorf("a run: %v", err)
+	}
+	if sent != 1_000 {
+		t.Errorf("%d statuses in two hours, want 1,000", sent)
+	}
+}

@@ -37,7 +37,7 @@ func (i *Installation) CreateComment(ctx context.Context, r vcs.Description, num
 	const doing = "create comment"
 	var made comment
 	path := fmt.Sprintf("repos/%s/%s/issues/%d/comments", r.Owner, r.Name, number)
-	if err := send(ctx, i.client, http.MethodPost, doing, path, map[string]any{"body": text}, &made); err != nil {
+	if err := i.send(ctx, http.MethodPost, doing, path, map[string]any{"body": text}, &made); err != nil {
 		return vcshost.Comment{}, err
 	}
 	if made.ID <= 0 {
@@ -53,7 +53,7 @@ func (i *Installation) EditComment(ctx context.Context, r vcs.Description, _ int
 	if err != nil {
 		return err
 	}
-	return send(ctx, i.client, http.MethodPatch, "edit comment", path, map[string]any{"body": text}, nil)
+	return i.send(ctx, http.MethodPatch, "edit comment", path, map[string]any{"body": text}, nil)
 }
 
 // DeleteComment removes a comment. It is safe to repeat: it returns nil if there is no
@@ -63,7 +63,7 @@ func (i *Installation) DeleteComment(ctx context.Context, r vcs.Description, _ i
 	if err != nil {
 		return nil
 	}
-	err = send(ctx, i.client, http.MethodDelete, "delete comment", path, nil, nil)
+	err = i.send(ctx, http.MethodDelete, "delete comment", path, nil, nil)
 	if errors.Is(err, vcshost.ErrGone) {
 		return nil
 	}
@@ -105,7 +105,7 @@ func (i *Installation) React(ctx context.Context, r vcs.Description, _ int64, id
 	if err != nil {
 		return err
 	}
-	return send(ctx, i.client, http.MethodPost, "add reaction", path+"/reactions", map[string]any{"content": "rocket"}, nil)
+	return i.send(ctx, http.MethodPost, "add reaction", path+"/reactions", map[string]any{"content": "rocket"}, nil)
 }
 
 // pathOf returns the path of a comment. It returns vcshost.ErrGone for an id that is no

@@ -7,7 +7,8 @@
 //   - No token is sent to another origin.
 //   - No call waits longer than its context.
 //   - If GitHub limits requests, the error says for how long, and the package sends
-//     nothing until then.
+//     nothing until then. A limit of what makes content (statuses, comments, merges)
+//     holds up nothing else: GitHub has a limit of its own for content.
 package githubhost
 
 import (
@@ -38,7 +39,7 @@ type App struct {
 	text    string // text of the key
 	signer  *rsa.PrivateKey
 	itself  *github.Client
-	clients map[vcs.ID]*github.Client // by id of the installation
+	clients map[vcs.ID]clients // by id of the installation
 
 	// withoutDetails says that the host does not know the member
 	// return_run_details of a dispatch.
@@ -57,16 +58,25 @@ func New(id string, key func(context.Context) (string, error), api string) *App 
 	}
 	return &App{
 		id: n, key: key, api: strings.TrimRight(api, "/"),
-		transport: drained{vcshost.Transport(api)}, clients: map[vcs.ID]*github.Client{},
+		transport: drained{vcshost.Transport(api)}, clients: map[vcs.ID]clients{},
 	}
 }
 
 // Installation is the client of one installation of the App. It may be used by
 // several goroutines.
 type Installation struct {
-	app    *App
-	id     vcs.ID
+	app *App
+	id  vcs.ID
+	clients
+}
+
+// clients are the clients of the library for one installation. They differ in the
+// limits that they remember.
+type clients struct {
 	client *github.Client
+	// content is for the writes that make content. GitHub limits them earlier ("Rate
+	// limits for the REST API", GitHub documentation).
+	content *github.Client
 }
 
 // Open returns the client of an installation. It sends no request: only the first
@@ -88,7 +98,7 @@ func (a *App) Open(ctx context.Context, id vcs.ID) (*Installation, error) {
 	if err := a.useKey(text); err != nil {
 		return nil, err
 	}
-	if c := a.clients[id]; c != nil {
+	if c, ok := a.clients[id]; ok {
 		return &Installation{a, id, c}, nil
 	}
 	signer := a.signer // a copy: the function below runs without the lock
@@ -97,8 +107,12 @@ func (a *App) Open(ctx context.Context, id vcs.ID) (*Installation, error) {
 	})
 	// The responses are remembered above the transport that adds the token: each
 	// client remembers the responses of one installation only.
-	c, err := a.newClient(newTagged(signed))
-	if err != nil {
+	transport := newTagged(signed)
+	var c clients
+	if c.client, err = a.newClient(transport); err != nil {
+		return nil, err
+	}
+	if c.content, err = a.newClient(transport); err != nil {
 		return nil, err
 	}
 	if len(a.clients) >= maxClients {
@@ -118,7 +132,7 @@ func (a *App) useKey(text string) error {
 	if err != nil {
 		return fmt.Errorf("github: %w", err)
 	}
-	a.text, a.signer, a.itself, a.clients = text, signer, nil, map[vcs.ID]*github.Client{}
+	a.text, a.signer, a.itself, a.clients = text, signer, nil, map[vcs.ID]clients{}
 	return nil
 }
 

@@ -14,7 +14,9 @@ import (
 // Merge merges a pull request. It is safe to repeat: it reads the pull request first,
 // and returns nil if it is merged. It returns vcshost.ErrNotMergeable if the pull
 // request is closed, has another head, or if GitHub does not merge it. Then the error
-// also is a vcshost.Rejection, if GitHub says why.
+// also wraps a vcshost.Rejection or a vcshost.Refusal, if GitHub says why. GitHub
+// refuses, for one, to let an App without the permission "workflows" merge a change of
+// a workflow file.
 func (i *Installation) Merge(ctx context.Context, r vcs.Description, number int64, m vcshost.Merge) error {
 	const doing = "merge pull request"
 	p, err := i.PullRequest(ctx, r, number)
@@ -38,9 +40,12 @@ func (i *Installation) Merge(ctx context.Context, r vcs.Description, number int6
 	if m.Title != "" {
 		body["commit_title"] = m.Title
 	}
-	err = send(ctx, i.client, http.MethodPut, doing, fmt.Sprintf("repos/%s/%s/pulls/%d/merge", r.Owner, r.Name, number), body, nil)
-	var rejected *vcshost.Rejection
-	if errors.As(err, &rejected) {
+	err = i.send(ctx, http.MethodPut, doing, fmt.Sprintf("repos/%s/%s/pulls/%d/merge", r.Owner, r.Name, number), body, nil)
+	var (
+		rejected *vcshost.Rejection
+		refused  *vcshost.Refusal
+	)
+	if errors.As(err, &rejected) || errors.As(err, &refused) {
 		return fmt.Errorf("%w: %w", vcshost.ErrNotMergeable, err)
 	}
 	return err
@@ -72,7 +77,7 @@ func (i *Installation) mergeMethod(ctx context.Context, r vcs.Description) (vcsh
 // DeleteBranch deletes a branch. It is safe to repeat: it returns nil if there is no
 // such branch.
 func (i *Installation) DeleteBranch(ctx context.Context, r vcs.Description, name string) error {
-	err := send(ctx, i.client, http.MethodDelete, "delete branch", fmt.Sprintf("repos/%s/%s/git/refs/heads/%s", r.Owner, r.Name, escaped(name)), nil, nil)
+	err := i.send(ctx, http.MethodDelete, "delete branch", fmt.Sprintf("repos/%s/%s/git/refs/heads/%s", r.Owner, r.Name, escaped(name)), nil, nil)
 	var rejected *vcshost.Rejection
 	switch {
 	case errors.Is(err, vcshost.ErrGone):

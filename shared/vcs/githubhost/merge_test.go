@@ -107,6 +107,11 @@ func TestReasonWhyAPullRequestIsNotMergedIsTold(t *testing.T) {
 		}
 	}
 	r := newRig(t)
+	r.host.Fail(vcstest.Failure{Match: "PUT ", Times: 1, Status: 403, Body: `{"message":"refusing to allow a GitHub App to create or update workflow"}`})
+	var refused *vcshost.Refusal
+	if err := r.client.Merge(t.Context(), infra, 5, vcshost.Merge{Head: r.head, Method: vcshost.MergeMerge}); !errors.Is(err, vcshost.ErrNotMergeable) || !errors.As(err, &refused) || refused.Words == "" {
+		t.Errorf("without a permission: %v", err)
+	}
 	if err := r.client.Merge(t.Context(), infra, 6, vcshost.Merge{Head: r.head, Method: vcshost.MergeMerge}); !errors.Is(err, vcshost.ErrGone) {
 		t.Errorf("of one that is gone: %v", err)
 	}

@@ -5,19 +5,17 @@ import (
 	"fmt"
 	"net/http"
 	"strings"
-
-	"github.com/google/go-github/v88/github"
 )
 
-// send sends a write once. It decodes the response into a value that has only the
+// send sends a write that makes content once. It decodes the response into a value that has only the
 // members that we need, or ignores it if into is nil. Package vcshost says which
 // writes may be repeated.
-func send(ctx context.Context, c *github.Client, method, doing, path string, body, into any) error {
-	request, err := c.NewRequest(ctx, method, path, body)
+func (i *Installation) send(ctx context.Context, method, doing, path string, body, into any) error {
+	request, err := i.content.NewRequest(ctx, method, path, body)
 	if err != nil {
 		return fmt.Errorf("github: %s: the address is not usable", doing)
 	}
-	if _, err := c.Do(request, into); err != nil {
+	if _, err := i.content.Do(request, into); err != nil {
 		return explain(doing, err)
 	}
 	return nil
@@ -37,7 +35,7 @@ func graphQL(api string) string {
 // the status 200 and a list of errors. mutate gives them the statuses that the REST
 // API would have given them.
 func (i *Installation) mutate(ctx context.Context, doing, query string, variables map[string]any) error {
-	request, err := i.client.NewRequest(ctx, http.MethodPost, graphQL(i.app.api), map[string]any{"query": query, "variables": variables})
+	request, err := i.content.NewRequest(ctx, http.MethodPost, graphQL(i.app.api), map[string]any{"query": query, "variables": variables})
 	if err != nil {
 		return fmt.Errorf("github: %s: the address is not usable", doing)
 	}
@@ -45,7 +43,7 @@ func (i *Installation) mutate(ctx context.Context, doing, query string, variable
 		Data   *struct{} `json:"data"`
 		Errors []failure `json:"errors"`
 	}
-	answer, err := i.client.Do(request, &body)
+	answer, err := i.content.Do(request, &body)
 	if err != nil {
 		return explain(doing, err)
 	}

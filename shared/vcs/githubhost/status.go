@@ -22,7 +22,7 @@ func (i *Installation) SetStatus(ctx context.Context, r vcs.Description, commit 
 	if s.URL != "" {
 		body["target_url"] = s.URL
 	}
-	return send(ctx, i.client, http.MethodPost, "set status", fmt.Sprintf("repos/%s/%s/statuses/%s", r.Owner, r.Name, url.PathEscape(commit)), body, nil)
+	return i.send(ctx, http.MethodPost, "set status", fmt.Sprintf("repos/%s/%s/statuses/%s", r.Owner, r.Name, url.PathEscape(commit)), body, nil)
 }
 
 // shortened returns a text with at most a number of characters.

@@ -63,26 +63,30 @@ func (s Store) table() table.Table { return table.Table{DB: s.DB, Name: s.Table}
 // values of these. notEmptied is a check in the same transaction
 // (repository.Store.NotEmptied): it checks the pull request's repository, as of the
 // version. If it fails, nothing is changed. more are further writes of the transaction,
-// which are made if the fact is the newest.
+// which are made if the fact is the newest. Apply reports whether they are made, by this
+// call or by an earlier one with the same version.
 func (s Store) Apply(
 	ctx context.Context, author change.Author, in vcs.Installation, p PullRequest, version vcs.Version, notEmptied table.Write, more ...table.Write,
-) error {
+) (newest bool, err error) {
 	at, seen := attr.Item{"pk": partition(in), "sk": attr.String(p.Cursor())}, attr.String(string(version))
-	err := s.table().Transact(ctx, append([]table.Write{
+	err = s.table().Transact(ctx, append([]table.Write{
 		s.table().WriteUpdate(table.Change(at).Set(attrSeen, seen).SetAll(p.attributes()).SetAll(author.All()).
-			If(table.AbsentOr(attrSeen, table.Less(attrSeen, seen)))),
+			If(table.AbsentOr(attrSeen, table.Less(attrSeen, seen))).KeepOld()),
 		notEmptied,
 	}, more...)...)
 	if _, emptied := table.ConditionFailedAt(err, 1); emptied {
-		return nil
+		return false, nil
 	}
-	if _, newer := table.ConditionFailedAt(err, 0); newer {
-		return s.complete(ctx, author, at, p)
+	if known, failed := table.ConditionFailedAt(err, 0); failed {
+		if attr.Read(known).String(attrSeen) == string(version) {
+			return true, nil
+		}
+		return false, s.complete(ctx, author, at, p)
 	}
 	if err != nil {
-		return fmt.Errorf("write pull request: %w", err)
+		return false, fmt.Errorf("write pull request: %w", err)
 	}
-	return nil
+	return true, nil
 }
 
 // complete adds the attributes that only an older fact states, to a pull request

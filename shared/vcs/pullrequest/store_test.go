@@ -125,7 +125,7 @@ func TestAnyOrderEndsWithTheTruth(t *testing.T) {
 		}
 		again := rapid.SliceOfN(rapid.SampledFrom(h.told), 0, 2).Draw(rt, "again")
 		for _, f := range rapid.Permutation(slices.Concat(h.told, again)).Draw(rt, "order") {
-			if err := s.Apply(t.Context(), author, vcs.Installation{VCS: "github", ID: "42"}, f.PullRequest, vcs.Version(f.version), s.check(t, "7", "", f.version)); err != nil {
+			if _, err := s.Apply(t.Context(), author, vcs.Installation{VCS: "github", ID: "42"}, f.PullRequest, vcs.Version(f.version), s.check(t, "7", "", f.version)); err != nil {
 				rt.Fatal(err)
 			}
 		}
@@ -153,12 +153,12 @@ func TestWhatWasEmptiedDoesNotComeBack(t *testing.T) {
 				continue
 			}
 			p := PullRequest{Repository: vcs.ID(repository), Number: 1, State: Open, Title: version}
-			if err := s.Apply(t.Context(), author, vcs.Installation{VCS: "github", ID: "42"}, p, vcs.Version(version), s.check(t, repository, gone, version)); err != nil {
+			if _, err := s.Apply(t.Context(), author, vcs.Installation{VCS: "github", ID: "42"}, p, vcs.Version(version), s.check(t, repository, gone, version)); err != nil {
 				t.Fatal(err)
 			}
 			p.Number, p.Title = 2, "older"
 			if version == "4" {
-				if err := s.Apply(t.Context(), author, vcs.Installation{VCS: "github", ID: "42"}, p, vcs.Version(version), s.check(t, repository, gone, version)); err != nil {
+				if _, err := s.Apply(t.Context(), author, vcs.Installation{VCS: "github", ID: "42"}, p, vcs.Version(version), s.check(t, repository, gone, version)); err != nil {
 					t.Fatal(err)
 				}
 			}
@@ -181,8 +181,8 @@ func TestFactThatIsInterruptedIsKeptOnce(t *testing.T) {
 		f.Add(storagetest.Fault{Nth: 1, Kind: kind})
 		p := PullRequest{Repository: "9", Number: int64(i + 1), State: Open, Title: "new"}
 		faulty := Store{DB: env.WithFaults(&f).DynamoDB, Table: s.Table}
-		if err := faulty.Apply(t.Context(), author, vcs.Installation{VCS: "github", ID: "42"}, p, "2", s.check(t, "9", "", "2")); err != nil {
-			t.Errorf("fault %d: %v", kind, err)
+		if newest, err := faulty.Apply(t.Context(), author, vcs.Installation{VCS: "github", ID: "42"}, p, "2", s.check(t, "9", "", "2")); err != nil || !newest {
+			t.Errorf("fault %d: newest %t, %v", kind, newest, err)
 		}
 		got, err := s.List(t.Context(), vcs.Installation{VCS: "github", ID: "42"}, Query{Number: p.Number, Limit: 2})
 		if err != nil || len(got) != 1 || got[0].Title != "new" {

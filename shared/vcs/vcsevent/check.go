@@ -138,6 +138,9 @@ func (c *checker) id(path string, m member[int64]) vcs.ID {
 	return vcs.ID(strconv.FormatInt(n, 10))
 }
 
+// idOf returns an id that no event needs. It returns an empty id if there is none.
+func idOf(m member[int64]) vcs.ID { return new(checker).id("", m) }
+
 // time checks a time that must be there.
 func (c *checker) time(path string, t hostTime) time.Time {
 	if t.IsZero() {

@@ -39,6 +39,10 @@ func FuzzDelivery(f *testing.F) {
 	f.Add("pull_request", with(aRepository+`,"pull_request":{"number":1.5,"user":{"type":5},"base":[],"head":null}`))
 	f.Add("System Hook", []byte(`{"object_kind":"merge_request","object_attributes":{"target_project_id":501,"target":{"path_with_namespace":"a/b/c"}}}`))
 	f.Add("System Hook", []byte(`{"event_name":"group_rename","group_id":78}`))
+	f.Add("issue_comment", with(`"action":"created","issue":{"number":1,"pull_request":{}},"comment":{"id":5,"body":"x","user":{"id":6,"login":"ann"}},`+aRepository))
+	f.Add("push", with(`"ref":"refs/heads/main","sender":{"login":7,"id":-1},`+aRepository))
+	f.Add("Note Hook", []byte(`{"object_kind":"note","user":{"username":"ann"},"project":{"id":501,`+aProject+`},"merge_request":{"iid":3},`+
+		`"object_attributes":{"id":5,"note":"x","noteable_type":"MergeRequest","author_id":6}}`))
 	f.Add("Issue Hook", []byte(`{"object_kind":"issue","project":{`+aProject+`},"object_attributes":{"project_id":501,"iid":"x"}}`))
 	f.Add("push", []byte("payload=%7B%22installation%22%3A%7B%7D%7D"))
 	f.Add("push", []byte("\x1f\x8b\x08\x00"))
@@ -121,7 +125,19 @@ func check(t *testing.T, c vcsevent.Fact) {
 	case *vcsevent.PullRequestSeen:
 		ids(string(c.Repository))
 		need(1024, c.BaseBranch, c.Branch)
-		if c.Number <= 0 || len(c.Title) > 1024 || !utf8.ValidString(c.Title+c.SHA) || len(c.SHA) > 64 || c.At.IsZero() {
+		if c.Number <= 0 || len(c.Title) > 1024 || !utf8.ValidString(c.Title+c.SHA) || len(c.SHA) > 64 || c.At.IsZero() || c.Action == "" {
+			t.Fatalf("%+v", c)
+		}
+	case *vcsevent.Commented:
+		ids(string(c.Repository), c.Comment, string(c.SenderID))
+		need(255, c.Sender)
+		need(64<<10, c.Text)
+		if c.Number <= 0 {
+			t.Fatalf("%+v", c)
+		}
+	case *vcsevent.Pushed:
+		ids(string(c.Repository))
+		if len(c.Sender) > 255 || c.SenderID != "" && !idForm.MatchString(string(c.SenderID)) {
 			t.Fatalf("%+v", c)
 		}
 	}

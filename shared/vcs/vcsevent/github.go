@@ -15,6 +15,12 @@ type githubPayload struct {
 	RepositoriesRemoved member[[]member[githubShort]] `json:"repositories_removed"`
 	WorkflowJob         member[githubCI]              `json:"workflow_job"`
 	WorkflowRun         member[githubCI]              `json:"workflow_run"`
+	Issue               member[githubIssue]           `json:"issue"`
+	Comment             member[githubComment]         `json:"comment"`
+	Sender              member[githubAccount]         `json:"sender"`
+	Changes             member[githubChanges]         `json:"changes"`
+	Ref                 member[string]                `json:"ref"`
+	Deleted             member[bool]                  `json:"deleted"`
 
 	names names // the names of all members
 }
@@ -40,7 +46,7 @@ func GitHub(event string, body []byte) (Event, error) {
 	if i.ID.wrong != "" || i.ID.value != 0 {
 		e.Installation = c.id("installation.id", i.ID)
 	}
-	e.Repository = new(checker).id("", p.Repository.value.ID)
+	e.Repository = idOf(p.Repository.value.ID)
 	if c.err != nil || e.Installation == "" {
 		return e, c.err // without an installation there is nothing to store
 	}
@@ -56,6 +62,9 @@ func GitHub(event string, body []byte) (Event, error) {
 	case "workflow_job", "workflow_run":
 		e.Facts = append(p.mention(&c), p.repository(&c, event)...)
 		e.Facts = append(e.Facts, p.ci(&c, event, e.Repository)...)
+	case "issue_comment":
+		e.Facts = append(p.mention(&c), p.repository(&c, event)...)
+		e.Facts = append(e.Facts, p.comment(&c, e.Repository)...)
 	default:
 		var own checker
 		found := p.repository(&own, event)
@@ -93,7 +102,7 @@ func (p *githubPayload) repository(c *checker, event string) []Fact {
 	repository := part(c, "repository", p.Repository)
 	if !p.Repository.has() {
 		switch event {
-		case "repository", "pull_request", "workflow_job", "workflow_run":
+		case "repository", "pull_request", "issue_comment", "workflow_job", "workflow_run":
 			c.fail("repository is missing")
 		}
 		return nil
@@ -112,8 +121,12 @@ func (p *githubPayload) repository(c *checker, event string) []Fact {
 			return nil
 		}
 		seen := pull.seen(c, r.ID)
+		seen.Action = p.pullAction()
+		seen.Sender, seen.SenderID = optional(p.Sender.value.Login, maxName), idOf(p.Sender.value.ID)
 		r.There = later(r.There, seen.At)
 		return []Fact{r, seen}
+	case "push":
+		return append([]Fact{r}, p.pushed(r)...)
 	}
 	return []Fact{r}
 }

@@ -11,6 +11,7 @@ import (
 // slug instead of a login. Only events about accounts state when the account was
 // updated.
 type githubAccount struct {
+	ID        member[int64]  `json:"id"`
 	Login     member[string] `json:"login"`
 	Slug      member[string] `json:"slug"`
 	Type      member[string] `json:"type"`

@@ -17,10 +17,18 @@ type gitlabPayload struct {
 	Project           member[gitlabProject] `json:"project"`
 	ObjectAttributes  member[gitlabObject]  `json:"object_attributes"`
 	User              member[gitlabUser]    `json:"user"`
+	MergeRequest      member[gitlabMerge]   `json:"merge_request"`
+	Changes           member[gitlabChanges] `json:"changes"`
 	ProjectID         member[int64]         `json:"project_id"`
 	PathWithNamespace member[string]        `json:"path_with_namespace"`
 	ProjectVisibility member[string]        `json:"project_visibility"`
 	UpdatedAt         hostTime              `json:"updated_at"`
+
+	// Members of a push.
+	Ref          member[string] `json:"ref"`
+	After        member[string] `json:"after"`
+	UserID       member[int64]  `json:"user_id"`
+	UserUsername member[string] `json:"user_username"`
 
 	// Members of a job.
 	BuildID           member[int64]  `json:"build_id"`
@@ -30,6 +38,7 @@ type gitlabPayload struct {
 }
 
 type gitlabUser struct {
+	ID       member[int64]  `json:"id"`
 	Username member[string] `json:"username"`
 }
 
@@ -63,6 +72,13 @@ func GitLab(event string, installation vcs.ID, body []byte) (Event, error) {
 	switch kind := p.kind(event); {
 	case kind == "merge_request":
 		e.Facts = p.merge(&c)
+	case kind == "note":
+		e.Facts = append(p.mention(&c), p.note(&c)...)
+	case kind == "push":
+		e.Facts = p.mention(&c)
+		if len(e.Facts) > 0 {
+			e.Facts = append(e.Facts, p.pushed(e.Facts[0].(*RepositorySeen))...)
+		}
 	case kind == "build":
 		e.Facts = append(p.mention(&c), lenient(&c, p.build)...)
 	case kind == "pipeline":
@@ -128,6 +144,8 @@ func (p *gitlabPayload) merge(c *checker) []Fact {
 	}
 	r := p.described(c)
 	merge := object.seen(c, r.ID, p.User.value.Username)
+	merge.Action = p.pullAction()
+	merge.Sender, merge.SenderID = optional(p.User.value.Username, maxName), idOf(p.User.value.ID)
 	r.There, r.At = merge.At, merge.At
 	return []Fact{r, merge}
 }

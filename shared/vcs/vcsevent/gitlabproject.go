@@ -22,7 +22,8 @@ const (
 )
 
 // gitlabObject is the object that an event is about, with the members of a merge
-// request. ID, Status and URL are those of a pipeline.
+// request. ID, Status and URL are those of a pipeline. Note, NoteableType, System,
+// AuthorID and CreatedAt are those of a comment, whose id is ID.
 type gitlabObject struct {
 	ID              member[int64]         `json:"id"`
 	Status          member[string]        `json:"status"`
@@ -40,6 +41,12 @@ type gitlabObject struct {
 	UpdatedAt       hostTime              `json:"updated_at"`
 	MergeCommitSHA  member[string]        `json:"merge_commit_sha"`
 	LastCommit      member[gitlabCommit]  `json:"last_commit"`
+	OldRev          member[string]        `json:"oldrev"`
+	Note            member[string]        `json:"note"`
+	NoteableType    member[string]        `json:"noteable_type"`
+	System          member[bool]          `json:"system"`
+	AuthorID        member[int64]         `json:"author_id"`
+	CreatedAt       hostTime              `json:"created_at"`
 }
 
 type gitlabCommit struct {

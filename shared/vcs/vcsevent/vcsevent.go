@@ -1,5 +1,6 @@
 // Package vcsevent reads what GitHub and GitLab deliver to webhooks. It returns the
-// facts that a delivery states about installations, repositories and pull requests.
+// facts that a delivery states about installations, repositories, pull requests and
+// their comments.
 // The package is pure. It reads only the members that it uses: a member that the
 // event does not need may have any form, and an entry of a list that cannot be read
 // is left out without the rest. Its invariant: each fact has its moment. So a store
@@ -46,8 +47,8 @@ func (e Event) Timeless() bool {
 }
 
 // Fact is one of *InstallationSeen, *InstallationRenamed, *RepositorySeen,
-// *RepositoriesListed, *RepositoriesGone, *ProjectsMoved, *PullRequestSeen or
-// *CIEnded.
+// *RepositoriesListed, *RepositoriesGone, *ProjectsMoved, *PullRequestSeen,
+// *Commented, *Pushed or *CIEnded.
 type Fact interface{ fact() }
 
 // InstallationSeen states facts about an installation.
@@ -118,6 +119,11 @@ type PullRequestSeen struct {
 	MergedSHA                        string
 	MergedAt                         time.Time // zero unless merged
 	Draft                            bool
+	// Action is what happened to it. Sender and SenderID are the login and the id of
+	// the account that did so. They may be empty.
+	Action   PullAction
+	Sender   string
+	SenderID vcs.ID
 	vcs.Moment
 }
 
@@ -141,6 +147,7 @@ type CIEnded struct {
 }
 
 func (*CIEnded) fact()             {}
+func (*Commented) fact()           {}
 func (*InstallationSeen) fact()    {}
 func (*InstallationRenamed) fact() {}
 func (*RepositorySeen) fact()      {}
@@ -148,3 +155,4 @@ func (*RepositoriesListed) fact()  {}
 func (*RepositoriesGone) fact()    {}
 func (*ProjectsMoved) fact()       {}
 func (*PullRequestSeen) fact()     {}
+func (*Pushed) fact()              {}

@@ -100,6 +100,10 @@ func text(c vcsevent.Fact) string {
 			s += fmt.Sprintf(", merged as %.4s %s", c.MergedSHA, c.MergedAt.Format("02T15:04"))
 		}
 		return s + at(c.Moment)
+	case *vcsevent.Commented:
+		return fmt.Sprintf("comment %s on %s#%d by %s/%s, bot %t: %q", c.Comment, c.Repository, c.Number, c.Sender, c.SenderID, c.Bot, c.Text) + at(c.Moment)
+	case *vcsevent.Pushed:
+		return fmt.Sprintf("push to %s by %s/%s", c.Repository, c.Sender, c.SenderID) + at(c.Moment)
 	}
 	return fmt.Sprintf("%T", c)
 }
@@ -125,9 +129,11 @@ func TestDeliveriesTellTheirFacts(t *testing.T) {
 			`pull 99001122#17 open "Add bucket" by alice, feature/bucket@3d5f to main@9f2c @03T09:00.0; `,
 		"07": "424242 99001122: " + mention + "repository 99001122 acme/infra private true archived false main @03T11:00.0; " +
 			`pull 99001122#17 merged "Add bucket" by alice, feature/bucket@77ab to main@9f2c, merged as c0de 03T11:00 @03T11:00.2; `,
-		"08": "424242 99001122: " + mention + "repository 99001122 acme/infra private true archived false main @03T11:00.0; ",
+		"06": "424242 99001122: " + mention + "repository 99001122 acme/infra private true archived false main @02T08:10.0; " +
+			`comment 1 on 99001122#17 by alice/501, bot false: "terrateam plan" @arrival.0; `,
+		"08": "424242 99001122: " + mention + "repository 99001122 acme/infra private true archived false main @03T11:00.0; push to 99001122 by alice/501 @02T11:00.0; ",
 		"09": "424242 99001144: " + mention + "repository 99001144 acme/legacy private true archived true main @04T08:00.0; ",
-		"11": "77 502: repository 502 acme-group/dns private true archived ? main @arrival.0; ",
+		"11": "77 502: repository 502 acme-group/dns private true archived ? main @arrival.0; push to 502 by bob/8 @arrival.0; ",
 		"12": `77 501: repository 501 acme-group/network private true archived ? main @03T09:00.0; pull 501#3 open "Peer the networks" by bob, peering@77ab to main@ @03T09:00.0; `,
 		"13": `77 501: repository 501 acme-group/network private true archived ? main @03T12:00.0; pull 501#3 merged "Peer the networks" by , peering@77ab to main@, merged as c0de 03T12:00 @03T12:00.2; `,
 		"14": "77 503: repository 503 acme-group/storage private true archived ? @03T13:00.0; ",
