@@ -30,6 +30,7 @@ type host interface {
 	ClosePull(repository string, number int64, by vcstest.Account) error
 	ReopenPull(repository string, number int64, by vcstest.Account) error
 	DraftPull(repository string, number int64, by vcstest.Account, draft bool) error
+	RetargetPull(repository string, number int64, by vcstest.Account, base string) error
 	EndJob(run vcstest.CIRun, ended string)
 	Pull(repository string, number int64) (vcstest.Pull, error)
 	Pulls(repository string) ([]int64, error)
@@ -229,6 +230,8 @@ func TestWhatCannotBeDoneIsRefused(t *testing.T) {
 			"a branch without changes":       {open("same"), vcstest.ErrRefused},
 			"a second one of a branch":       {open("change"), vcstest.ErrRefused},
 			"reopening an open one":          {s.ReopenPull(infra, n, ann), vcstest.ErrRefused},
+			"another base that is unknown":   {s.RetargetPull(infra, n, ann, "gone"), vcstest.ErrNone},
+			"the base that it has":           {s.RetargetPull(infra, n, ann, "main"), vcstest.ErrRefused},
 			"ready that is no draft":         {s.DraftPull(infra, n, ann, false), vcstest.ErrRefused},
 		} {
 			if !errors.Is(c.got, c.want) {
@@ -247,11 +250,13 @@ func TestWebhooksSayWhatPeopleDidInOrder(t *testing.T) {
 		"github": {
 			"push change, pull_request opened", "push change, pull_request synchronize", "push main",
 			"issue_comment created", "pull_request_review submitted", "pull_request_review dismissed", "pull_request converted_to_draft", "pull_request ready_for_review",
+			"pull_request edited", "pull_request edited",
 			"pull_request closed", "pull_request reopened", "pull_request closed, push main", "workflow_job completed",
 		},
 		"gitlab": {
 			"Push Hook change, Merge Request Hook open", "Push Hook change, Merge Request Hook update", "Push Hook main",
 			"Note Hook create", "Merge Request Hook approved", "Merge Request Hook unapproved", "Merge Request Hook update", "Merge Request Hook update",
+			"Merge Request Hook update", "Merge Request Hook update",
 			"Merge Request Hook close", "Merge Request Hook reopen", "Merge Request Hook merge, Push Hook main", "Job Hook change",
 		},
 	}
@@ -275,6 +280,9 @@ func TestWebhooksSayWhatPeopleDidInOrder(t *testing.T) {
 			step(nil, s.ReviewPull(infra, n, bob, vcstest.Withdraw))
 			step(nil, s.DraftPull(infra, n, ann, true))
 			step(nil, s.DraftPull(infra, n, ann, false))
+			s.content.SetBranch("release", must[vcstest.Pull](t)(s.Pull(infra, n)).BaseSHA)
+			step(nil, s.RetargetPull(infra, n, ann, "release"))
+			step(nil, s.RetargetPull(infra, n, ann, "main"))
 			step(nil, s.ClosePull(infra, n, ann))
 			step(nil, s.ReopenPull(infra, n, ann))
 			step(s.MergePull(infra, n, ann, "rebase"))
