@@ -54,13 +54,15 @@ const named = "acme/infra"
 // rig is an evaluator over real storage and a stand-in host.
 type rig struct {
 	*evaluator.Evaluator
-	t     *testing.T
-	env   *storagetest.Env
-	host  *vcstest.GitHub
-	git   *vcstest.Memory
-	fold  fold.Folder
-	clock *testclock.Clock
-	said  int // comments that were read
+	// acting is the same with the role of the function.
+	acting *evaluator.Evaluator
+	t      *testing.T
+	env    *storagetest.Env
+	host   *vcstest.GitHub
+	git    *vcstest.Memory
+	fold   fold.Folder
+	clock  *testclock.Clock
+	said   int // comments that were read
 	// onEnd takes the place of the evaluation of the end of a run, if it is set.
 	onEnd func(lane.Request)
 }
@@ -76,7 +78,7 @@ func newRig(t *testing.T, files map[string]string) *rig {
 	}{{ann, "write"}, {bob, "write"}, {rob, "read"}} {
 		r.host.Permit("acme", "infra", one.who.Login, one.who.ID, one.role)
 	}
-	r.Evaluator = r.over(env)
+	r.Evaluator, r.acting = r.over(env), r.over(env.WithRole("OrchestratorFunction"))
 	r.fold = fold.Folder{Runs: r.Runs, Standing: r.Standing, Results: r.Outputs}
 	return r
 }
@@ -129,12 +131,12 @@ func (r *rig) ask(q lane.Request) {
 func (r *rig) evaluate() {
 	r.t.Helper()
 	for again := true; again; {
-		held, ok, err := r.Lanes.Enter(r.t.Context(), repository, r.Now())
+		held, ok, err := r.acting.Lanes.Enter(r.t.Context(), repository, r.Now())
 		r.must(err)
 		if !ok {
 			r.t.Fatal("the lane is taken")
 		}
-		r.must(r.Lane(r.t.Context(), held))
+		r.must(r.acting.Lane(r.t.Context(), held))
 		again, err = held.Leave(r.t.Context())
 		r.must(err)
 	}
