@@ -183,23 +183,30 @@ func TestTreeThatCannotBeReadWholeIsAnError(t *testing.T) {
 	}
 }
 
-func TestTreeHasAMaximumNumberOfFiles(t *testing.T) {
+func TestTreeHasAMaximumNumberOfFilesAndNotOfBytes(t *testing.T) {
 	t.Parallel()
-	entry := fmt.Sprintf(`{"id":"%040d","name":"main.tf","type":"blob","path":"%s/main.tf","mode":"100644"},`, 1, strings.Repeat("d", 80))
-	for files, large := range map[int]bool{vcshost.MaxFiles: false, vcshost.MaxFiles + 1: true} {
+	list := func(path string, files int) string {
+		entry := fmt.Sprintf(`{"id":"1","type":"blob","path":"%s","mode":"100644"},`, path)
+		return "[" + strings.TrimSuffix(strings.Repeat(entry, files), ",") + "]\n"
+	}
+	for name, c := range map[string]struct {
+		body  string
+		files int // 0: too many
+	}{
+		"20 MB":        {list(strings.Repeat("d", 20<<10), 1000), 1000},
+		"one too many": {list("a", vcshost.MaxFiles+1), 0},
+	} {
 		client, host, _ := withContent(t)
-		bodies := []vcstest.Failure{
-			{Status: 200, Header: http.Header{"X-Next-Page": {"2"}}, Body: `[]`},
-			{Status: 200, Body: "[" + strings.TrimSuffix(strings.Repeat(entry, files), ",") + "]\n"},
-		}
 		asked := 0
 		host.Choose(func(string) *vcstest.Failure {
-			asked++
-			return &bodies[asked-1]
+			if asked++; asked == 1 {
+				return &vcstest.Failure{Status: 200, Header: http.Header{"X-Next-Page": {"2"}}, Body: `[]`}
+			}
+			return &vcstest.Failure{Status: 200, Body: c.body}
 		})
 		got, err := client.Tree(t.Context(), infra, "c1")
-		if errors.Is(err, vcshost.ErrTooLarge) != large || !large && (err != nil || len(got) != files) {
-			t.Errorf("%d files in %d bytes: got %d, %v", files, len(bodies[1].Body), len(got), err)
+		if errors.Is(err, vcshost.ErrTooLarge) != (c.files == 0) || c.files != 0 && err != nil || len(got) != c.files || asked != 2 {
+			t.Errorf("%s: got %d files, %v after %d requests", name, len(got), err, asked)
 		}
 	}
 }
