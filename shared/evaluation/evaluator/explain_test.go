@@ -197,7 +197,7 @@ func TestWaitingPullRequestsAreListed(t *testing.T) {
 		fmt.Sprint(got[0].Approvals) != "[{[user:bob] 1} {[team:sre role:admin] 2}]" {
 		t.Fatalf("after the plan: %+v", got)
 	}
-	r.host.Team("acme", "sre", "bob", true)
+	r.host.(*vcstest.GitHub).Team("acme", "sre", "bob", true)
 	r.must(r.host.ReviewPull(named, n, bob, vcstest.Approve))
 	r.clock.Add(time.Minute)
 	r.write(n, ann, "terraform apply")
@@ -206,7 +206,7 @@ func TestWaitingPullRequestsAreListed(t *testing.T) {
 	}
 	r.write(n, ann, "terraform apply dir:app")
 	r.work(nil)
-	r.host.Team("acme", "sre", "rob", true)
+	r.host.(*vcstest.GitHub).Team("acme", "sre", "rob", true)
 	r.must(r.host.ReviewPull(named, n, rob, vcstest.Approve))
 	r.write(n, ann, "terraform apply")
 	if got := r.waits(); len(got) != 0 {
