@@ -49,7 +49,7 @@ func TestDispatchUsesWhatTheDocumentSays(t *testing.T) {
 			r.Clock.Add(2 * time.Minute)
 		}),
 		"sweep that removes the plans of a closed pull request, of one run": swept(func(t *testing.T, r *rig) {
-			r.planned(t, 17)
+			r.show(t, r.planned(t, 17)) // what follows the end of the plan is done
 			r.close(t, 17, r.Clock.Now())
 		}),
 	}, "Runs")

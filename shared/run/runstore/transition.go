@@ -100,7 +100,5 @@ func (s Store) writes(was, rec record, author change.Author) []table.Write {
 // end sets the state of a run that has ended.
 func (r *record) end(to run.State, at time.Time) {
 	r.State, r.EndedAt, r.due = to, at.Truncate(time.Millisecond).UTC(), queue.Reminder{}
-	if to == run.Completed || r.Type.IsApply() || r.Dispatch.Claimed() {
-		r.dueAt(EndedList, at.Add(endedWake))
-	}
+	r.dueAt(EndedList, at.Add(endedWake))
 }
