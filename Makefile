@@ -151,6 +151,11 @@ demo: ## send deliveries of GitHub and GitLab to the running local stack, and st
 	@infra/build/compile $(TOOLS)/demo infra/admin ./cmd/demo
 	@STATE="$(STATE)" exec $(TOOLS)/demo
 
+.PHONY: host
+host: ## do what people do at the simulated GitHub and GitLab of the running local stack: ARGS="pr open", ARGS="pr comment 'terraform apply'", ARGS="pr show"; try ARGS=help
+	@infra/build/compile $(TOOLS)/host infra/local ./cmd/host
+	@STATE="$(STATE)" exec $(TOOLS)/host $(ARGS)
+
 .PHONY: vcs
 vcs: ## create the GitHub App of a stack, and check what its hosts need; try ARGS=help
 	@infra/build/compile $(TOOLS)/vcs infra/admin ./cmd/vcs

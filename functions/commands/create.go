@@ -13,7 +13,6 @@ import (
 	"github.com/opsplane/opsplane/shared/run/runstore"
 	"github.com/opsplane/opsplane/shared/run/runview"
 	"github.com/opsplane/opsplane/shared/run/starting"
-	"github.com/opsplane/opsplane/shared/vcs"
 )
 
 // started is the response with a run that was started.
@@ -83,7 +82,7 @@ func (c *commands) spec(ctx context.Context, call httpapi.Call, at site, s comma
 	case at.Archived:
 		return run.Spec{}, fault.Invalidf("REPO_ARCHIVED", "repository %s/%s is archived, so that no CI job can run in it: end that at the host first", at.Owner, at.Name)
 	}
-	if err := c.room(ctx, call.Installation, at.name); err != nil {
+	if err := c.room(ctx, call, at.name); err != nil {
 		return run.Spec{}, err
 	}
 	place, err := at.place(ctx, s.Target)
@@ -98,16 +97,16 @@ func (c *commands) spec(ctx context.Context, call httpapi.Call, at site, s comma
 }
 
 // room refuses a run if too many wait or work. Requests that are sent at the same time
-// may exceed the limits a little.
-func (c *commands) room(ctx context.Context, in vcs.Installation, user string) error {
-	all, own, err := c.starter.History.Index.Active(ctx, in, user, c.limits.active)
+// may exceed the limits a little. name is how the caller is shown.
+func (c *commands) room(ctx context.Context, call httpapi.Call, name string) error {
+	all, own, err := c.starter.History.Index.Active(ctx, call.Installation, call.Caller.User, c.limits.active)
 	switch {
 	case err != nil:
 		return err
 	case all >= c.limits.active:
 		return fault.TooManyf("TOO_MANY_RUNS", "%d runs of the installation are queued or running: wait until some have ended, or abort some", all).After(time.Minute)
 	case own >= c.limits.own:
-		return fault.TooManyf("TOO_MANY_RUNS", "%d runs that %s has started are queued or running: wait until some have ended, or abort some", own, user).After(time.Minute)
+		return fault.TooManyf("TOO_MANY_RUNS", "%d runs that %s has started are queued or running: wait until some have ended, or abort some", own, name).After(time.Minute)
 	}
 	return nil
 }

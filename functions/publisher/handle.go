@@ -134,29 +134,56 @@ func (w *work) unsent() bool {
 	return errors.Is(w.problem, context.DeadlineExceeded) || errors.Is(w.problem, context.Canceled)
 }
 
+// maxGathered is how many events are enough to be sent together. A batch may have a
+// hundred records of runs with 5,000 dirspaces each. An invocation holds fewer than
+// maxGathered events, and those of one record besides.
+const maxGathered = 1000
+
 // send sends the events of several records together, so that requests are full.
 func (p *publisher) send(ctx context.Context, t *tally, works []*work) {
-	var all []event.Event
-	ends := make([]int, len(works))
-	for i, w := range works {
+	var g gathered
+	for _, w := range works {
 		var events []event.Event
 		if events, w.problem = p.events(ctx, w.record); w.problem == nil {
-			all = append(all, events[min(w.next, len(events)):]...)
+			g.add(w, events[min(w.next, len(events)):])
 		}
-		ends[i] = len(all)
+		if len(g.events) >= maxGathered {
+			t.sent += g.send(ctx, p.bus)
+			g = gathered{}
+		}
 	}
-	failures := p.bus.Send(ctx, all)
+	t.sent += g.send(ctx, p.bus)
+}
+
+// gathered are events that are to be sent together, with their works.
+type gathered struct {
+	events []event.Event
+	works  []*work
+	// ends has the end of the events of each work.
+	ends []int
+}
+
+func (g *gathered) add(w *work, events []event.Event) {
+	g.events = append(g.events, events...)
+	g.works, g.ends = append(g.works, w), append(g.ends, len(g.events))
+}
+
+// send sends the events, and records in each work what became of it. It returns how many
+// the bus has taken.
+func (g *gathered) send(ctx context.Context, to bus.Bus) (sent int) {
+	failures := to.Send(ctx, g.events)
 	begin := 0
-	for i, w := range works {
-		for position, err := range failures[begin:ends[i]] {
+	for i, w := range g.works {
+		for position, err := range failures[begin:g.ends[i]] {
 			if err == nil {
-				t.sent++
+				sent++
 			} else if w.problem == nil {
 				w.next, w.problem = w.next+position, err
 			}
 		}
-		begin = ends[i]
+		begin = g.ends[i]
 	}
+	return sent
 }
 
 // events returns all events of a record: first its own, then those of the dirspaces of a

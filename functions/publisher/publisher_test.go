@@ -4,11 +4,13 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/opsplane/opsplane/infra/test/bustest"
 	"github.com/opsplane/opsplane/infra/test/storagetest"
+	"github.com/opsplane/opsplane/shared/audit"
 	"github.com/opsplane/opsplane/shared/run"
 )
 
@@ -32,6 +34,46 @@ func TestRunOfThousandsOfDirspacesIsSentInFullRequests(t *testing.T) {
 	}
 	if got := r.waiting(t); len(got) != 0 {
 		t.Errorf("parked: %+v", got)
+	}
+}
+
+// TestBatchOfLargeRunsIsSentInParts checks that the function sends the events of some
+// records before it reads the runs of others. So what it holds does not grow with the batch.
+func TestBatchOfLargeRunsIsSentInParts(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	const n = 600
+	id := r.completed(t, run.Plan, n)
+	ends := []audit.Record{record(id, run.Plan, n), record(id, run.Plan, n), record(id, run.Plan, n), record(id, run.Plan, n)}
+	var reads, readFirst atomic.Int64
+	counting := r.over(r.Env.WithRole(function).WithFaults(&storagetest.Faults{Choose: func(operation string) storagetest.Fault {
+		if operation == "GetItem" {
+			reads.Add(1)
+		}
+		return storagetest.Fault{}
+	}}))
+	refused := ends[2].ID + "-300"
+	r.events.Answers(func(_ int, list []bustest.Event) (int, []string, bool) {
+		readFirst.CompareAndSwap(0, reads.Load())
+		codes := make([]string, len(list))
+		for i, e := range list {
+			if strings.Contains(string(e.Detail), `"`+refused+`"`) {
+				codes[i] = "NotAuthorizedForDetailTypeException"
+			}
+		}
+		return 0, codes, false
+	})
+	if got := r.tell(t, counting, r.added(t, ends...)...); got != len(ends) {
+		t.Fatalf("done with %d of %d records", got, len(ends))
+	}
+	if got := readFirst.Load(); got != 2 {
+		t.Errorf("%d runs were read before the first request to the bus, want 2", got)
+	}
+	if got := len(r.sent(t)); got != len(ends)*(n+1)-1 {
+		t.Errorf("%d events, want %d", got, len(ends)*(n+1)-1)
+	}
+	if list := r.waiting(t); len(list) != 1 || list[0].Record.ID != ends[2].ID || list[0].Next != 301 {
+		t.Errorf("parked: %+v", list)
 	}
 }
 

@@ -55,8 +55,8 @@ type Record struct {
 
 // Actor is who makes a change, and how.
 type Actor struct {
-	// ID is a user's id, or "operator:NAME", "webhook:VCS", "server", "collector"
-	// or Unknown.
+	// ID is a user's id, or "operator:NAME", "run:ID", "webhook:VCS", "server",
+	// "server:dispatcher", "collector" or Unknown.
 	ID string `json:"id"`
 	// Credential is the id of the API key or session, or of the delivery.
 	Credential string `json:"credential,omitempty"`

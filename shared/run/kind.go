@@ -67,3 +67,10 @@ func OriginOfBranch(branch string) Origin { return Origin("BRANCH#" + branch) }
 
 // OriginOfDrift is the origin of the runs that look for drift.
 const OriginOfDrift Origin = "DRIFT"
+
+// PullRequest returns the number of the pull request that the origin names. It reports
+// false for other origins.
+func (o Origin) PullRequest() (int64, bool) {
+	number, err := strconv.ParseInt(string(o), 10, 64)
+	return number, err == nil
+}

@@ -29,6 +29,8 @@ const (
 	NotConfigured     ReasonCode = "not_configured"
 	ResultRefused     ReasonCode = "result_refused"
 	RepositoryRemoved ReasonCode = "repository_removed"
+	BranchMoved       ReasonCode = "branch_moved"
+	PullRequestClosed ReasonCode = "pull_request_closed"
 )
 
 // MaxReason is the largest length of a reason's text, in bytes. A longer message of
@@ -192,4 +194,14 @@ func ReasonResultRefused(problem string) Reason {
 // ReasonRepositoryRemoved is the reason of a run whose repository was removed.
 func ReasonRepositoryRemoved() Reason {
 	return reason(RepositoryRemoved, "The repository was removed from this server. Add the repository again to start runs.")
+}
+
+// ReasonMoved is the reason of a run whose pull request has a newer commit.
+func ReasonMoved(head string) Reason {
+	return reason(BranchMoved, "The pull request has the newer commit %s. What is planned for it takes the place of this run.", head)
+}
+
+// ReasonClosed is the reason of a run whose pull request was closed.
+func ReasonClosed() Reason {
+	return reason(PullRequestClosed, "The pull request was closed. Open it again, and plan again, if the run is still needed.")
 }

@@ -96,7 +96,7 @@ func TestReasonsSayWhatAPersonCanDo(t *testing.T) {
 		run.ReasonWorkflowMissing(".github/workflows/terrateam.yml"), run.ReasonDispatchRefused(long), run.ReasonBranchMissing(long),
 		run.ReasonHostUnavailable(time.Hour, "status 502"), run.ReasonNeverStarted(15 * time.Minute), run.ReasonNeverReported(24 * time.Hour),
 		run.ReasonJobFailed("https://host/1"), run.ReasonJobCancelled("https://host/1"), run.ReasonJobTimedOut("https://host/1"),
-		run.ReasonResultRefused("it is too large"), run.ReasonRepositoryRemoved(),
+		run.ReasonResultRefused("it is too large"), run.ReasonRepositoryRemoved(), run.ReasonMoved("bb"), run.ReasonClosed(),
 	} {
 		if r.Code == "" || seen[r.Code] {
 			t.Errorf("the code %q is missing or is used twice", r.Code)

@@ -3,11 +3,11 @@ package demohost
 import (
 	"bytes"
 	"context"
-	"encoding/json"
 	"fmt"
 	"io"
 	"net/http"
 	"strconv"
+	"sync"
 	"time"
 
 	"github.com/google/uuid"
@@ -15,48 +15,81 @@ import (
 	"github.com/opsplane/opsplane/infra/test/vcstest"
 )
 
-// deliverGitHub sends the event that a job of GitHub Actions has ended.
-func (c *ci) deliverGitHub(ctx context.Context, run vcstest.CIRun, conclusion string) error {
-	body, err := json.Marshal(map[string]any{
-		"action": "completed",
-		"workflow_job": map[string]any{
-			"id": run.ID*10 + 1, "run_id": run.ID, "status": "completed", "conclusion": conclusion,
-			"html_url": fmt.Sprintf("https://github.example.com/%s/actions/runs/%d/job/%d", run.Repository, run.ID, run.ID*10+1),
-		},
-		"repository":   c.githubRepository(run.Repository),
-		"installation": map[string]any{"id": number(installation)},
-	})
-	if err != nil {
-		return err
-	}
-	return c.post(ctx, vcstest.GitHubEvents, vcstest.GitHubDelivery("workflow_job", uuid.NewString(), c.config.GitHubSecret, body), body)
+// deliveries sends the webhooks of the hosts to the server, one after the other, in the order
+// of what happened.
+type deliveries struct {
+	config Config
+	// sent is called after each delivery.
+	sent func()
+
+	mu      sync.Mutex
+	waiting []delivery
+	more    chan struct{} // has a value if there may be something to send
 }
 
-// deliverGitLab sends the event that a job of a pipeline has ended.
-func (c *ci) deliverGitLab(ctx context.Context, run vcstest.CIRun, status string) error {
-	id := projectID(run.Repository)
-	body, err := json.Marshal(map[string]any{
-		"object_kind": "build", "build_id": run.ID*10 + 1, "build_status": status, "pipeline_id": run.ID, "project_id": id,
-		"project": map[string]any{"id": id, "path_with_namespace": run.Repository, "web_url": "https://gitlab.example.com/" + run.Repository},
-	})
-	if err != nil {
-		return err
+// delivery is a request that a host sends.
+type delivery struct {
+	path   string
+	header http.Header
+	body   []byte
+}
+
+func newDeliveries(c Config, sent func()) *deliveries {
+	return &deliveries{config: c, sent: sent, more: make(chan struct{}, 1)}
+}
+
+// github and gitlab take the webhooks of the hosts. They do not wait.
+func (d *deliveries) github(w vcstest.Webhook) {
+	d.add(delivery{vcstest.GitHubEvents, vcstest.GitHubDelivery(w.Event, uuid.NewString(), d.config.GitHubSecret, w.Body), w.Body})
+}
+
+func (d *deliveries) gitlab(w vcstest.Webhook) {
+	d.add(delivery{vcstest.GitLabEvents, vcstest.GitLabDelivery(w.Event, uuid.NewString(), d.config.GitLabToken), w.Body})
+}
+
+func (d *deliveries) add(one delivery) {
+	d.mu.Lock()
+	d.waiting = append(d.waiting, one)
+	d.mu.Unlock()
+	select {
+	case d.more <- struct{}{}:
+	default:
 	}
-	return c.post(ctx, vcstest.GitLabEvents, vcstest.GitLabDelivery("Job Hook", uuid.NewString(), c.config.GitLabToken), body)
+}
+
+// run sends deliveries until ctx ends.
+func (d *deliveries) run(ctx context.Context) {
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-d.more:
+		}
+		d.mu.Lock()
+		all := d.waiting
+		d.waiting = nil
+		d.mu.Unlock()
+		for _, one := range all {
+			if err := d.post(ctx, one); err != nil && ctx.Err() == nil {
+				d.config.report(fmt.Errorf("a delivery to %s was lost: %w", one.path, err))
+			}
+			d.sent()
+		}
+	}
 }
 
 // maxPost is the time that a delivery may take.
 const maxPost = 30 * time.Second
 
-// post sends a delivery once. The server also finds out how a job ended if a delivery is lost.
-func (c *ci) post(ctx context.Context, path string, header http.Header, body []byte) error {
+// post sends a delivery once, as the hosts do.
+func (d *deliveries) post(ctx context.Context, one delivery) error {
 	ctx, cancel := context.WithTimeout(ctx, maxPost)
 	defer cancel()
-	r, err := http.NewRequestWithContext(ctx, http.MethodPost, c.config.Server+path, bytes.NewReader(body))
+	r, err := http.NewRequestWithContext(ctx, http.MethodPost, d.config.Server+one.path, bytes.NewReader(one.body))
 	if err != nil {
 		return err
 	}
-	r.Header = header
+	r.Header = one.header
 	resp, err := http.DefaultClient.Do(r)
 	if err != nil {
 		return err
@@ -66,7 +99,7 @@ func (c *ci) post(ctx context.Context, path string, header http.Header, body []b
 		return err
 	}
 	if resp.StatusCode != http.StatusOK {
-		return fmt.Errorf("the server answered %s", resp.Status)
+		return fmt.Errorf("the server responds %s", resp.Status)
 	}
 	return nil
 }

@@ -71,7 +71,7 @@ func (s *stack) standIn() error {
 	}
 	token, _ := webhook.Token(derived, demohost.Group)
 	s.hosts, err = demohost.Start(demohost.Config{
-		Key: key, Server: s.url, GitHubSecret: signs, GitLabToken: token, States: s.Path(filepath.Join(state.Data, state.Terraform)),
+		Key: key, Server: s.url, GitHubSecret: signs, GitLabToken: token, States: s.Path(state.Data, state.Terraform), Repositories: s.Path(state.Data, state.Git),
 		Log: func() io.WriteCloser { return s.Console.Lines("ci") },
 	})
 	return err

@@ -93,8 +93,12 @@ func (s *stack) describe() error {
 	for _, b := range s.template.Buckets {
 		buckets[b.LogicalID] = b.Name
 	}
+	hosts := "" // no stand-ins
+	if s.hosts != nil {
+		hosts = s.hosts.URL
+	}
 	text, err := json.MarshalIndent(map[string]any{
-		"url": s.url, "dynamodb_url": s.servers.DynamoDBURL, "s3_url": s.servers.S3URL, "tables": tables, "buckets": buckets,
+		"url": s.url, "dynamodb_url": s.servers.DynamoDBURL, "s3_url": s.servers.S3URL, "hosts_url": hosts, "tables": tables, "buckets": buckets,
 	}, "", "  ")
 	if err != nil {
 		return err

@@ -37,6 +37,8 @@ const (
 	// Terraform is the folder, in Data, of the states that the runners of the stand-in hosts
 	// keep.
 	Terraform = "terraform"
+	// Git is the folder, in Data, of the git repositories of the stand-in hosts.
+	Git = "git"
 	// Functions is the folder of the functions' binaries.
 	Functions = "functions"
 	// Streams is the folder that records how far each stream was read.
@@ -71,7 +73,7 @@ const (
 // below the folder. A folder stands for everything in it.
 func made() []string {
 	paths := []string{
-		filepath.Join(Data, "s3"), filepath.Join(Data, "dynamodb-local"), filepath.Join(Data, Terraform),
+		filepath.Join(Data, "s3"), filepath.Join(Data, "dynamodb-local"), filepath.Join(Data, Terraform), filepath.Join(Data, Git),
 		filepath.Join(Data, "dynamodb.sqlite"), filepath.Join(Data, "dynamodb.sqlite-shm"), filepath.Join(Data, "dynamodb.sqlite-wal"),
 		filepath.Join(Data, "dynamodb.sqlite"+partial), filepath.Join(Functions, "compiled"),
 	}

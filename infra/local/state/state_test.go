@@ -53,7 +53,7 @@ func use(t *testing.T, dir string) {
 		t.Fatal(err)
 	}
 	defer f.Close()
-	fill(t, dir, "data/s3/bucket/object", "data/dynamodb.sqlite", "data/dynamodb.sqlite-wal", "data/dynamodb.sqlite.part", "functions/kv/0123456789abcdef/bootstrap", "functions/compiled/kv", "streams/JobsFunction-Tasks.json",
+	fill(t, dir, "data/s3/bucket/object", "data/git/github/acme/infra.git/HEAD", "data/dynamodb.sqlite", "data/dynamodb.sqlite-wal", "data/dynamodb.sqlite.part", "functions/kv/0123456789abcdef/bootstrap", "functions/compiled/kv", "streams/JobsFunction-Tasks.json",
 		"servers.log", "requests.log", "requests.log.1", "stack.json.part", "secrets/github-app-private-key", "secrets/github-webhook-secret", "secrets/opsplane-serversecret", "secrets/opsplane-webhooktokensecret")
 	if text, err := os.ReadFile(filepath.Join(dir, ".gitignore")); err != nil || string(text) != "*\n" {
 		t.Errorf("git would take the folder's secrets: %q, %v", text, err)

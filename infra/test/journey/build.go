@@ -19,6 +19,7 @@ type programs struct {
 	stack string // the local stack
 	admin string // the operator's commands
 	demo  string // what "make demo" runs
+	host  string // what "make host" runs
 }
 
 // build builds the programs once in a process. They are in modules of their own, so that their
@@ -37,11 +38,12 @@ var build = sync.OnceValues(func() (programs, error) {
 		return programs{}, err
 	}
 	defer unlock()
-	p := programs{root: root, stack: filepath.Join(dir, "opsplane-local"), admin: filepath.Join(dir, "admin"), demo: filepath.Join(dir, "demo")}
+	p := programs{root: root, stack: filepath.Join(dir, "opsplane-local"), admin: filepath.Join(dir, "admin"), demo: filepath.Join(dir, "demo"), host: filepath.Join(dir, "host")}
 	for _, b := range []struct{ module, pkg, binary string }{
 		{"local", "./cmd/opsplane-local", p.stack},
 		{"admin", "./cmd/admin", p.admin},
 		{"admin", "./cmd/demo", p.demo},
+		{"local", "./cmd/host", p.host},
 	} {
 		// Each build writes a new file, because the file of a running program cannot be
 		// overwritten.

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/opsplane/opsplane/infra/test/vcstest/gitrepo"
 	"github.com/opsplane/opsplane/shared/run"
 	"github.com/opsplane/opsplane/shared/vcs"
 )
@@ -42,12 +43,12 @@ func TestPackageGoesFromPlanToApplyWithTheTokenOfTheRun(t *testing.T) {
 	for _, at := range []demoRepository{demoGitHub, demoGitLab} {
 		t.Run(string(at.vcs), func(t *testing.T) {
 			t.Parallel()
-			c, root := s.demoMember(t, at), runScripts(t, s)
+			c, root, commit := s.demoMember(t, at), runScripts(t, s), s.demoCommit(t, at)
 			step := func(script string) string {
 				return fmt.Sprintf(`{"type":"init"},{"type":"run","cmd":["bash","-c","bash \"$TERRATEAM_ROOT/%s\""],"env":{"TERRATEAM_ROOT":%q}}`, script, root)
 			}
 			w := Work{
-				Repository: at.installation().Repository(at.id), Owner: at.owner, Name: at.name, Type: run.Plan, Source: run.Ref{Branch: "main", Commit: demoCommit},
+				Repository: at.installation().Repository(at.id), Owner: at.owner, Name: at.name, Type: run.Plan, Source: run.Ref{Branch: "main", Commit: commit},
 				Dirspaces: []run.Dirspace{{Dir: "staging/app", Workspace: "package"}},
 				Config:    `{"version":"1","workflows":[{"tag_query":"","plan":[` + step("package.sh") + `,{"type":"plan"}],"apply":[` + step("fetch.sh") + `,{"type":"apply"}]}]}`,
 			}
@@ -58,7 +59,7 @@ func TestPackageGoesFromPlanToApplyWithTheTokenOfTheRun(t *testing.T) {
 			if got := packageOf(t, at.ended(t, c, string(id))); got != sum {
 				t.Errorf("the apply has the package %s, the plan made %s", got, sum)
 			}
-			key := "/api/v1/" + string(at.vcs) + "/kv/" + string(at.installationID) + "/key/packages%2F" + demoCommit + "%2Fstaging%2Fapp%2Flambda.zip"
+			key := "/api/v1/" + string(at.vcs) + "/kv/" + string(at.installationID) + "/key/packages%2F" + commit + "%2Fstaging%2Fapp%2Flambda.zip"
 			c.Do(t, "GET", key, "").Want(t, 200)
 			for _, used := range []string{planToken, token} {
 				s.Do(t, Request{Method: "GET", Target: key, Authorization: Bearer(used)}).WantRefused(t)
@@ -95,8 +96,19 @@ type demoRepository struct {
 	change             int64 // the number of an open change that destroys a resource of prod/net
 }
 
-// demoCommit is the commit of the branch main.
-const demoCommit = "9f2c1a77d05e4b3f8c6d1e2f3a4b5c6d7e8f9a0b"
+// demoCommit returns the commit of the branch main.
+func (s *Stack) demoCommit(t *testing.T, d demoRepository) string {
+	t.Helper()
+	git, err := gitrepo.Open(filepath.Join(s.State, "data", "git", string(d.vcs), d.owner, d.name+".git"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	commit, err := git.Head("main")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return commit
+}
 
 var (
 	demoGitHub = demoRepository{vcs.GitHub, "424242", "99001133", "acme", "acme", "platform", 17}

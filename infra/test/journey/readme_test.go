@@ -28,7 +28,8 @@ func (s *Stack) paste(t *testing.T, script string) string {
 var varying = regexp.MustCompile(`\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}`)
 
 // TestFirstPageWorksAsWritten runs the commands that the stack prints, and then the tour of
-// README.md. The responses must be those that the page shows.
+// README.md. The responses must be those that the page shows. Then people act at the hosts that
+// stand in for GitHub and GitLab.
 func TestFirstPageWorksAsWritten(t *testing.T) {
 	t.Parallel()
 	s := Start(t)
@@ -64,4 +65,5 @@ func TestFirstPageWorksAsWritten(t *testing.T) {
 	if want := varying.ReplaceAllString(want.String(), "…"); got != want || want == "" {
 		t.Errorf("the tour prints\n%s\nand README.md shows\n%s", got, want)
 	}
+	peopleActAtTheHosts(t, s)
 }

@@ -18,7 +18,7 @@ import (
 
 // appClient returns a function that sends requests of the App, for the installation 42. A
 // response that is no success fails the test.
-func appClient(t *testing.T, g *vcstest.GitHub) func(method, path, body string) {
+func appClient(t *testing.T, g *vcstest.GitHub) func(method, path, body string) string {
 	t.Helper()
 	block, _ := pem.Decode([]byte(g.Key))
 	key, err := x509.ParsePKCS1PrivateKey(block.Bytes)
@@ -36,9 +36,9 @@ func appClient(t *testing.T, g *vcstest.GitHub) func(method, path, body string) 
 	if err := json.Unmarshal(send(t, signed, "POST", g.API+"/app/installations/42/access_tokens", "{}"), &made); err != nil {
 		t.Fatal(err)
 	}
-	return func(method, path, body string) {
+	return func(method, path, body string) string {
 		t.Helper()
-		send(t, made.Token, method, g.API+path, body)
+		return string(send(t, made.Token, method, g.API+path, body))
 	}
 }
 

@@ -15,6 +15,9 @@ type CIRun struct {
 	// Repository is "owner/name".
 	Repository string
 	Branch     string
+	// Commit is that of the branch when the run was started. It is empty if the stand-in does
+	// not know it.
+	Commit string
 	// Inputs are the inputs with which the run was started, as the host decodes them.
 	Inputs map[string]any
 	// Status and Conclusion are the host's own words. A run begins as "queued" (GitHub) or
@@ -48,6 +51,11 @@ func (c *CI) Runs() []CIRun {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return slices.Clone(c.runs)
+}
+
+// of returns the runs of a repository at a commit.
+func (c *CI) of(repository, commit string) []CIRun {
+	return slices.DeleteFunc(c.Runs(), func(run CIRun) bool { return run.Repository != repository || run.Commit != commit })
 }
 
 // Set changes how far a run is.

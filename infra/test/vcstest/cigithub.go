@@ -79,7 +79,7 @@ func (g *GitHub) dispatch(_ http.ResponseWriter, r *http.Request, all []Reposito
 	if name, ok := g.CI.undeclared(body.Inputs); ok {
 		return refused(http.StatusUnprocessableEntity, fmt.Sprintf("Unexpected inputs provided: [%q]", name))
 	}
-	run := g.CI.start(CIRun{Repository: repo.Owner + "/" + repo.Name, Branch: body.Ref, Inputs: body.Inputs, Status: "queued"})
+	run := g.CI.start(CIRun{Repository: repo.Owner + "/" + repo.Name, Branch: body.Ref, Commit: repo.tip(body.Ref), Inputs: body.Inputs, Status: "queued"})
 	if body.Details == nil {
 		return reply{status: http.StatusNoContent}
 	}

@@ -40,7 +40,7 @@ func (g *GitLab) createPipeline(_ http.ResponseWriter, r *http.Request, account 
 	if name, ok := g.CI.undeclared(body.Inputs); ok {
 		return refused(fmt.Sprintf("Given inputs not defined in the `spec` section of the included configuration file: `%s`", name))
 	}
-	run := g.CI.start(CIRun{Repository: p.PathWithNamespace, Branch: body.Ref, Inputs: body.Inputs, Status: "created"})
+	run := g.CI.start(CIRun{Repository: p.PathWithNamespace, Branch: body.Ref, Commit: p.tip(body.Ref), Inputs: body.Inputs, Status: "created"})
 	p.began(p.tip(body.Ref), run.ID)
 	return reply{http.StatusCreated, pipeline(run)}
 }

@@ -335,6 +335,46 @@ func TestPullRequestsOutliveTheirHost(t *testing.T) {
 	}
 }
 
+// TestJobsAreChecksOfTheirCommit starts a job as the product does, and reads the checks of its
+// commit.
+func TestJobsAreChecksOfTheirCommit(t *testing.T) {
+	t.Parallel()
+	for name, want := range map[string][]string{
+		"github": {`"status":"queued"`, `"conclusion":"failure"`}, "gitlab": {`"status":"created"`, `"status":"failed"`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := newScene(t, scenes[name])
+			must[string](t)(s.Push(infra, "main", ann, map[string][]byte{".github/workflows/terrateam.yml": []byte("name: Terrateam Workflow\n")}))
+			commit := must[string](t)(s.Push(infra, "change", ann, map[string][]byte{"net/main.tf": []byte("two\n")}))
+			checks, run := func() string { return "" }, vcstest.CIRun{}
+			switch g := s.host.(type) {
+			case *vcstest.GitHub:
+				call := appClient(t, g)
+				call("POST", "/repos/acme/infra/actions/workflows/terrateam.yml/dispatches", `{"ref":"change"}`)
+				checks = func() string { return call("GET", "/repos/acme/infra/commits/"+commit+"/check-runs", "") }
+				run = g.CI.Runs()[0]
+			case *vcstest.GitLab:
+				token := g.Account(ann.ID, ann.Login)
+				send(t, token, "POST", g.API+"/v4/projects/5/pipeline", `{"ref":"change"}`)
+				checks = func() string {
+					return string(send(t, token, "GET", g.API+"/v4/projects/5/repository/commits/"+commit+"/statuses", ""))
+				}
+				run = g.CI.Runs()[0]
+			}
+			if run.Commit != commit {
+				t.Errorf("the run is at %s, want %s", run.Commit, commit)
+			}
+			before := checks()
+			must[string](t)(s.Push(infra, "change", ann, map[string][]byte{"net/main.tf": []byte("three\n")}))
+			s.EndJob(run, map[string]string{"github": "failure", "gitlab": "failed"}[name])
+			if after := checks(); !strings.Contains(before, want[0]) || !strings.Contains(after, want[1]) {
+				t.Errorf("the checks are %s and then %s, want %s and then %s", before, after, want[0], want[1])
+			}
+		})
+	}
+}
+
 // TestWebhooksNameWhoActsByAPI lets the product comment and merge by API.
 func TestWebhooksNameWhoActsByAPI(t *testing.T) {
 	t.Parallel()

@@ -208,8 +208,8 @@ func (g *GitHub) EndJob(run CIRun, conclusion string) {
 	g.CI.Set(run.ID, "completed", conclusion)
 	_ = g.at(run.Repository, func(repo *Repository) error {
 		g.deed(repo, nil).send("workflow_job", map[string]any{"action": "completed", "workflow_job": map[string]any{
-			"id": run.ID*10 + 1, "run_id": run.ID, "status": "completed", "conclusion": conclusion, "head_branch": run.Branch,
-			"html_url": "https://github.example.com/" + run.Repository + "/actions/runs/" + strconv.FormatInt(run.ID, 10) + "/job/" + strconv.FormatInt(run.ID*10+1, 10),
+			"id": JobOf(run), "run_id": run.ID, "status": "completed", "conclusion": conclusion, "head_branch": run.Branch,
+			"html_url": "https://github.example.com/" + run.Repository + "/actions/runs/" + strconv.FormatInt(run.ID, 10) + "/job/" + strconv.FormatInt(JobOf(run), 10),
 		}}, Account{AppID, "github-actions[bot]"})
 		return nil
 	})

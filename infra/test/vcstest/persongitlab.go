@@ -174,7 +174,7 @@ func (g *GitLab) EndJob(run CIRun, status string) {
 	g.CI.Set(run.ID, status, "")
 	_ = g.at(run.Repository, func(d deedGitLab) error {
 		d.send("Job Hook", map[string]any{
-			"object_kind": "build", "build_id": run.ID*10 + 1, "build_name": "terrateam", "build_status": status, "build_allow_failure": false,
+			"object_kind": "build", "build_id": JobOf(run), "build_name": "terrateam", "build_status": status, "build_allow_failure": false,
 			"pipeline_id": run.ID, "project_id": d.project.ID, "ref": run.Branch,
 		})
 		return nil

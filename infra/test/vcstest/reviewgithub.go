@@ -78,7 +78,10 @@ func (g *GitHub) checkRuns(w http.ResponseWriter, r *http.Request, all []Reposit
 	if repo == nil {
 		return nil
 	}
-	runs := repo.CheckRuns[r.PathValue("commit")]
+	runs := slices.Clone(repo.CheckRuns[r.PathValue("commit")])
+	for _, run := range g.CI.of(repo.Owner+"/"+repo.Name, r.PathValue("commit")) {
+		runs = append(runs, CheckRun{Name: "run", Status: run.Status, Conclusion: run.Conclusion, App: "github-actions"})
+	}
 	list := []any{}
 	for _, run := range paged(w, r, runs) {
 		var conclusion any // null while the run is active

@@ -101,13 +101,26 @@ func (g *GitLab) listStatuses(w http.ResponseWriter, r *http.Request, account in
 		return nil
 	}
 	list := []any{}
-	for _, j := range p.Jobs[r.PathValue("commit")] {
+	for _, j := range g.jobsAt(p, r.PathValue("commit")) {
 		if !j.Retried && (name == "" || j.Name == name) {
 			list = append(list, j.object())
 		}
 	}
 	return cut(w, r, list)
 }
+
+// jobsAt returns the external statuses of a commit and the jobs of pipelines. Each pipeline of
+// CI has one job.
+func (g *GitLab) jobsAt(p *Project, commit string) []Job {
+	all := slices.Clone(p.Jobs[commit])
+	for _, run := range g.CI.of(p.PathWithNamespace, commit) {
+		all = append(all, Job{ID: JobOf(run), Pipeline: run.ID, Name: "terrateam", State: run.Status})
+	}
+	return all
+}
+
+// JobOf returns the id of the one job of a run.
+func JobOf(run CIRun) int64 { return run.ID*10 + 1 }
 
 // jobs serves the jobs of a pipeline, or those that start other pipelines.
 func (g *GitLab) jobs(bridges bool) func(http.ResponseWriter, *http.Request, int64) any {
@@ -122,7 +135,7 @@ func (g *GitLab) jobs(bridges bool) func(http.ResponseWriter, *http.Request, int
 					continue
 				}
 				list := []any{}
-				for _, j := range p.Jobs[commit] {
+				for _, j := range g.jobsAt(p, commit) {
 					if j.Pipeline == id && !j.External && j.Bridge == bridges && !j.Retried {
 						list = append(list, map[string]any{"id": j.ID, "name": j.Name, "status": j.State})
 					}

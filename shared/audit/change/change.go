@@ -16,8 +16,8 @@ type Author struct {
 	// Principal is one of these: the user id of the person or machine account that
 	// acts; "operator:NAME" for changes that an operator makes with AWS
 	// credentials; "run:ID" for what the runner of a run does; "webhook:VCS" for
-	// what a host has delivered; "collector";
-	// "anonymous" for a request without a credential, such as the start of a login;
+	// what a host has delivered; "collector"; "server:dispatcher" for what the server
+	// does with runs by itself; "anonymous" for a request without a credential, such as the start of a login;
 	// or Server.
 	Principal string
 	// Credential is the id of the API key, the session or the delivery behind the

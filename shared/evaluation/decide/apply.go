@@ -28,7 +28,7 @@ func Apply(s Snapshot, r Request) Decision {
 		return refused
 	}
 	if len(wanted) == 0 {
-		return refusal(NothingToDo, nothing(standing, r), r.Automatic)
+		return refusal(NothingToDo, nothing(s.Set, standing, r), r.Automatic)
 	}
 	if denied := rules.Access(s.Config.AccessControl, r.Operation, dirspacesOf(wanted), r.Actor); len(denied) > 0 {
 		wanted = without(wanted, denied)

@@ -46,7 +46,7 @@ func Plan(s Snapshot, r Request) Decision {
 	if len(wanted) == 0 {
 		d.Refusal = NothingToDo
 		if !r.Automatic {
-			d.Comment = nothing(standing, r)
+			d.Comment = nothing(s.Set, standing, r)
 		}
 		return d
 	}
@@ -81,8 +81,8 @@ func Plan(s Snapshot, r Request) Decision {
 }
 
 // nothing says that a command is about nothing.
-func nothing(standing rules.Standing, r Request) string {
-	if standing.Done() {
+func nothing(set *matching.ChangeSet, standing rules.Standing, r Request) string {
+	if standing.Done() && len(set.Members) > 0 {
 		return texts.AllApplied()
 	}
 	return texts.NoMatch(r.Trigger)

@@ -19,11 +19,13 @@ type stacks struct {
 	regular []repoconfig.Stack
 	// around are the stacks around each stack, from the inside.
 	around map[string][]string
+	// parents are the stacks that hold each stack directly.
+	parents map[string][]string
 }
 
 func newStacks(list []repoconfig.Stack) stacks {
-	s := stacks{byName: map[string]repoconfig.Stack{}, around: map[string][]string{}}
-	parents := map[string][]string{}
+	s := stacks{byName: map[string]repoconfig.Stack{}, around: map[string][]string{}, parents: map[string][]string{}}
+	parents := s.parents
 	for _, each := range list {
 		s.byName[each.Name] = each
 		if each.Query != nil {
@@ -135,4 +137,23 @@ func expand(text string, variables map[string]string) string {
 		}
 		text = rest
 	}
+}
+
+// PlanAfter returns the stacks that are planned before the dirspace.
+func (r *Repository) PlanAfter(d *Dirspace) []string {
+	return r.stacks.rule(d, func(s repoconfig.Stack) []string { return s.PlanAfter })
+}
+
+// Paths returns the ways from an outermost stack down to a stack, by names.
+func (r *Repository) Paths(name string) [][]string {
+	var made [][]string
+	for _, parent := range r.stacks.parents[name] {
+		for _, path := range r.Paths(parent) {
+			made = append(made, append(slices.Clone(path), name))
+		}
+	}
+	if made == nil {
+		return [][]string{{name}}
+	}
+	return made
 }

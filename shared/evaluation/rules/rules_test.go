@@ -351,6 +351,20 @@ workflows: [{tag_query: prod, environment: production}, {tag_query: 'dir:d', run
 	}
 }
 
+func TestRunHasNoMoreDirspacesThanItCanHold(t *testing.T) {
+	t.Parallel()
+	var list []*matching.Member
+	for i := range run.MaxDirspaces + 1 {
+		list = append(list, &matching.Member{Dirspace: &matching.Dirspace{Dirspace: run.Dirspace{Dir: fmt.Sprintf("%05d", i), Workspace: "default"}}})
+	}
+	for _, most := range []int{0, run.MaxDirspaces + 1} {
+		got := rules.Batches(list, most)
+		if len(got) != 2 || len(got[0].Members) != run.MaxDirspaces || len(got[1].Members) != 1 {
+			t.Errorf("%d: %d runs", most, len(got))
+		}
+	}
+}
+
 // TestRequirementsOfAnApply has the rows of orchestration, 11.1 and 28.2.
 func TestRequirementsOfAnApply(t *testing.T) {
 	t.Parallel()

@@ -9,6 +9,7 @@ import (
 	"github.com/opsplane/opsplane/shared/evaluation/rules"
 	"github.com/opsplane/opsplane/shared/repoconfig"
 	"github.com/opsplane/opsplane/shared/run"
+	"github.com/opsplane/opsplane/shared/run/result"
 )
 
 // maxListed is how many of a list a comment names.
@@ -287,4 +288,83 @@ func RepoConfig(list []repoconfig.Setting) []string {
 // Later says that the host is not available. The command is carried out when it is.
 func Later(since time.Duration) string {
 	return fmt.Sprintf("The host has not been available for %s. The command waits and is carried out by itself.\n", since.Round(time.Second))
+}
+
+// ClosedAlready says that nothing is done on a closed pull request.
+func ClosedAlready() string {
+	return "This pull request is closed. Open it again, then write the command again.\n"
+}
+
+// NoWrite says that somebody may not give commands.
+func NoWrite(login string) string {
+	return fmt.Sprintf("## Refused\n\n%s may not write in this repository, and commands change infrastructure. "+
+		"Somebody who may write can give the command, or `access_control` on the default branch can say who may.\n", Code(login))
+}
+
+// NoUnlock says that somebody may not unlock.
+func NoUnlock(login string, allowed []string) string {
+	who := "nobody"
+	if len(allowed) > 0 {
+		who = strings.Join(allowed, ", ")
+	}
+	return fmt.Sprintf("## Refused: %s may not unlock\n\n`access_control.unlock` lets %s.\n", Code(login), Code(who))
+}
+
+// Refused says why a run was not started that had been decided.
+func Refused(why string) string {
+	return "## Not started\n\n" + plain(why) + "\n"
+}
+
+// NotMerged says why the pull request was not merged by itself.
+func NotMerged(why string) string {
+	return "## Not merged\n\nEverything is applied, but the pull request could not be merged: " + plain(why) + ". Merge it yourself.\n"
+}
+
+// MergeTitle is the title of the commit of a merge that this server makes.
+func MergeTitle(sign string, number int64) string {
+	return fmt.Sprintf("Terrateam Automerge %s%d", sign, number)
+}
+
+// SquashTitle is the title of the commit of a squash that keeps the title of the pull
+// request.
+func SquashTitle(title, sign string, number int64) string {
+	return fmt.Sprintf("%s (%s%d)", title, sign, number)
+}
+
+// Gates says which gates are not passed.
+func Gates(trigger string, list []result.Gate) string {
+	return "## Not applied: approvals of gates are missing\n\n" + listed(list, func(g result.Gate) string {
+		where := ""
+		if g.Dir != "" {
+			where = named(run.Dirspace{Dir: g.Dir, Workspace: g.Workspace}) + ": "
+		}
+		if g.Name != "" {
+			where += plain(g.Name) + ": "
+		}
+		var who []string
+		for _, entry := range g.AllOf {
+			who = append(who, Code(entry))
+		}
+		if g.AnyOfCount > 0 {
+			var any []string
+			for _, entry := range g.AnyOf {
+				any = append(any, Code(entry))
+			}
+			who = append(who, fmt.Sprintf("%d of %s", g.AnyOfCount, strings.Join(any, ", ")))
+		}
+		way := "an approval of the pull request"
+		if g.Token != "" {
+			way = Code(trigger + " gate approve " + g.Token)
+		}
+		return where + strings.Join(who, " and ") + ", by " + way
+	})
+}
+
+// GateApproved says that an approval of gates was noted.
+func GateApproved(trigger string, tokens []string) string {
+	var names []string
+	for _, t := range tokens {
+		names = append(names, Code(t))
+	}
+	return fmt.Sprintf("Noted for this commit: %s. It counts where the gate names you. Then: `%s apply`\n", strings.Join(names, ", "), trigger)
 }

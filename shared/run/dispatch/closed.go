@@ -33,7 +33,7 @@ func (d Dispatcher) sweepClosed(ctx context.Context) error {
 	return errors.Join(all...)
 }
 
-// closed removes the plans of a pull request, the newest first. While a run of it is
+// closed removes the plans of a pull request, the oldest first. While a run of it is
 // queued or running, nothing is removed: an apply uses plans, and a plan stores more.
 // If it is interrupted, the next sweep does it again.
 func (d Dispatcher) closed(ctx context.Context, c runstore.Closed) (err error) {
@@ -44,7 +44,7 @@ func (d Dispatcher) closed(ctx context.Context, c runstore.Closed) (err error) {
 	}
 	origin := run.OriginOfPullRequest(c.Number)
 	if slices.ContainsFunc(active, func(a runstore.Active) bool { return a.Origin == origin && a.State.Active() }) {
-		return d.Runs.PostponeClosed(ctx, c, nil, d.Now().Add(closedLook))
+		return d.Runs.PostponeClosed(ctx, c, d.Now().Add(closedLook))
 	}
 	list, err := d.Runs.OfClosed(ctx, c, maxClosed)
 	if err != nil {
@@ -58,8 +58,13 @@ func (d Dispatcher) closed(ctx context.Context, c runstore.Closed) (err error) {
 			return err
 		}
 	}
+	if len(list) > 0 {
+		if err := d.Runs.PlansGone(ctx, c, list[len(list)-1], d.Now()); err != nil {
+			return err
+		}
+	}
 	if len(list) == maxClosed {
-		return d.Runs.PostponeClosed(ctx, c, &list[len(list)-1], d.Now())
+		return nil // it stays due
 	}
 	return d.Runs.DoneClosed(ctx, c)
 }

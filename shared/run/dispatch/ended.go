@@ -62,7 +62,7 @@ func cancels(r run.Run) bool {
 	switch r.Reason.Code {
 	case run.ByPerson, run.Unlocked:
 		return true
-	case run.Superseded, run.NeverStarted, run.NeverReported, run.RepositoryRemoved:
+	case run.Superseded, run.BranchMoved, run.PullRequestClosed, run.NeverStarted, run.NeverReported, run.RepositoryRemoved:
 		return !r.Type.IsApply() || r.StartedAt.IsZero()
 	default:
 		return false

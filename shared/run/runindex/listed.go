@@ -23,13 +23,21 @@ type Listed struct {
 // or before.
 func PlaceAfter(at time.Time) string { return attr.SortSeconds(at) + "#~" }
 
-// OfPull returns the runs of a pull request that come before a place, the newest first
-// and at most limit of them. Some may be removed already.
-func OfPull(ctx context.Context, t table.Table, of vcs.Repository, number int64, before string, limit int) ([]Listed, error) {
+// OfPull returns the runs of a pull request that come after a place and before another
+// one, the oldest first and at most limit of them. after may be empty. Some runs may be
+// removed already.
+func OfPull(ctx context.Context, t table.Table, of vcs.Repository, number int64, after, before string, limit int) ([]Listed, error) {
+	from := "0" // before all places
+	if after != "" {
+		from = after + "~" // between this place and the next one
+	}
+	if from > before {
+		return nil, nil
+	}
 	w := walk{pull, numbered(of.ID, number)}
 	page, err := t.Query(ctx, table.Query{
-		Key:      []table.Condition{table.Equal("pk", attr.String(w.partition(of.Installation))), table.Less("sk", attr.String(before))},
-		Backward: true, Limit: limit, Names: []string{"sk", "type"},
+		Key:   []table.Condition{table.Equal("pk", attr.String(w.partition(of.Installation))), table.Between("sk", attr.String(from), attr.String(before))},
+		Limit: limit, Names: []string{"sk", "type"},
 	})
 	if err != nil {
 		return nil, fmt.Errorf("list runs of a pull request: %w", err)

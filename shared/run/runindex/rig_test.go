@@ -82,7 +82,7 @@ func (w *world) spec() run.Spec {
 		ID: run.NewID(), Repository: installation.Repository(pick(w, vcs.ID("7"), vcs.ID("8"))), Owner: "acme", Name: "infra",
 		Type: pick(w, run.Plan, run.Plan, run.Apply, run.UnsafeApply), Base: run.Ref{Branch: "main", Commit: "aa"},
 		Source: run.Ref{Branch: pick(w, "main", "feature", "fix"), Commit: pick(w, "bb", "bb", "cc")}, Environment: pick(w, "", "", "prod", "stage"),
-		User: pick(w, "", "ann", "bob"), Principal: "ann",
+		User: pick(w, "", "ann", "bob"), Principal: pick(w, "ann", "bob"),
 		Kind: pick(w, run.Kind{Name: run.PullRequest, Number: 1}, run.Kind{Name: run.PullRequest, Number: 2}, run.Kind{Name: run.Drift}, run.Kind{Name: run.Branch}),
 	}
 	if s.Repository.ID == "8" {

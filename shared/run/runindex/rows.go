@@ -145,8 +145,11 @@ func row(w walk, r *run.Run, facts attr.Item) attr.Item {
 	for name, value := range facts {
 		item[name] = value
 	}
-	if w.term == pull {
+	switch w.term {
+	case pull:
 		item[attrBase], item[attrCommit] = attr.String(r.Base.Commit), attr.String(r.Source.Commit)
+	case active:
+		item[attrPrincipal] = attr.String(r.Principal)
 	}
 	return item
 }

@@ -10,6 +10,7 @@ import (
 
 	"github.com/opsplane/opsplane/shared/background/queue"
 	"github.com/opsplane/opsplane/shared/run/runindex"
+	"github.com/opsplane/opsplane/shared/storage/attr"
 	"github.com/opsplane/opsplane/shared/storage/table"
 	"github.com/opsplane/opsplane/shared/vcs"
 )
@@ -26,6 +27,15 @@ type Closed struct {
 	before   string
 	reminder queue.Reminder
 }
+
+// goneKey returns the key of the item that says up to which place the plans of the runs of
+// a pull request are removed. A pull request is stated again after it was closed, such as
+// with another label, and is due again then. Those plans are not looked at again.
+func (c Closed) goneKey() attr.Item {
+	return in(lane(c.Repository), "PLANSGONE#"+strconv.FormatInt(c.Number, 10))
+}
+
+const attrPlace = "place"
 
 // WriteClosed returns the write that makes the plans of a pull request go. It belongs in
 // the transaction that records that the pull request was closed. The plans of all runs
@@ -67,21 +77,37 @@ func (s Store) ClosedDue(ctx context.Context, now time.Time, limit int) ([]Close
 	return list, err
 }
 
-// OfClosed returns the newest runs of a closed pull request whose plans are to be
-// removed, at most limit of them.
+// OfClosed returns the oldest runs of a closed pull request whose plans are to be
+// removed, at most limit of them, strongly consistent.
 func (s Store) OfClosed(ctx context.Context, c Closed, limit int) ([]runindex.Listed, error) {
-	return runindex.OfPull(ctx, s.table(), c.Repository, c.Number, c.before, limit)
+	item, err := s.table().Get(ctx, c.goneKey())
+	if err != nil {
+		return nil, fmt.Errorf("read which plans are removed: %w", err)
+	}
+	var after string
+	if r := attr.Read(item); item != nil {
+		if after = r.String(attrPlace); r.Err() != nil {
+			return nil, fmt.Errorf("decode which plans are removed: %w", r.Err())
+		}
+	}
+	return runindex.OfPull(ctx, s.table(), c.Repository, c.Number, after, c.before, limit)
 }
 
-// PostponeClosed makes a closed pull request due at another time. If done is not nil,
-// the plans of this run and of all newer ones are removed, and the next time goes on
-// after it.
-func (s Store) PostponeClosed(ctx context.Context, c Closed, done *runindex.Listed, due time.Time) error {
-	before := c.before
-	if done != nil {
-		before = done.Place
+// PlansGone says that the plans of a run of a closed pull request and of all older ones are
+// removed. It is safe to repeat. now is the time of the caller.
+func (s Store) PlansGone(ctx context.Context, c Closed, last runindex.Listed, now time.Time) error {
+	place := attr.String(last.Place)
+	err := s.table().Update(ctx, table.Change(c.goneKey()).Set(attrPlace, place).Set("installation", attr.String(string(c.Repository.Installation.ID))).
+		Set(attrTTL, attr.Time(now.Add(s.Limits.Keep))).If(table.AbsentOr(attrPlace, table.Less(attrPlace, place))))
+	if _, further := table.ConditionFailed(err); err != nil && !further {
+		return fmt.Errorf("record which plans are removed: %w", err)
 	}
-	to := c.at(before, due)
+	return nil
+}
+
+// PostponeClosed makes a closed pull request due at another time.
+func (s Store) PostponeClosed(ctx context.Context, c Closed, due time.Time) error {
+	to := c.at(c.before, due)
 	if to == c.reminder {
 		return nil
 	}

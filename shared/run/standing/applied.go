@@ -2,7 +2,6 @@ package standing
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 
@@ -16,24 +15,36 @@ import (
 // repository, whatever came of it, strongly consistent. A dirspace without one is left
 // out.
 func (s Store) Applied(ctx context.Context, r vcs.Repository, list []run.Dirspace) (map[run.Dirspace]int64, error) {
-	found := map[run.Dirspace]int64{}
+	rows, err := s.Of(ctx, r, list)
+	found := make(map[run.Dirspace]int64, len(rows))
+	for d, row := range rows {
+		if row.Apply != nil {
+			found[d] = row.Apply.Seq
+		}
+	}
+	return found, err
+}
+
+// Of returns what stands in each of some dirspaces of a repository, strongly consistent.
+// A dirspace without a row is left out.
+func (s Store) Of(ctx context.Context, r vcs.Repository, list []run.Dirspace) (map[run.Dirspace]Row, error) {
+	found := map[run.Dirspace]Row{}
 	for some := range slices.Chunk(list, table.MaxBatch) {
 		keys := make([]attr.Item, len(some))
 		for i, d := range some {
 			keys[i] = keyIn(rowsOf(r.Installation), Place{r.ID, d}.sort())
 		}
-		items, err := s.Table.BatchGet(ctx, table.Batch{Keys: keys, Names: []string{"sk", partApply.seq()}})
+		items, err := s.Table.BatchGet(ctx, table.Batch{Keys: keys})
 		if err != nil {
-			return nil, fmt.Errorf("read applies of directories: %w", err)
+			return nil, fmt.Errorf("read what stands in directories: %w", err)
 		}
 		for _, item := range items {
-			read := attr.Read(item)
-			at, err := parsePlace(read.String("sk"))
-			if err == nil && read.Has(partApply.seq()) {
-				found[at.Dirspace] = read.Int(partApply.seq())
+			at, err := parsePlace(attr.Read(item).String("sk"))
+			if err != nil {
+				return nil, fmt.Errorf("decode what stands in %s: %w", r, err)
 			}
-			if err != nil || read.Err() != nil {
-				return nil, fmt.Errorf("decode an apply of %s: %w", r, errors.Join(err, read.Err()))
+			if found[at.Dirspace], err = decodeRow(r.Installation, at, item); err != nil {
+				return nil, err
 			}
 		}
 	}

@@ -34,9 +34,11 @@ func TestMergeRequestIsReadAsItIsNow(t *testing.T) {
 		Branch: "feature", SHA: "c1", From: "7", Open: true,
 	}
 	for name, change := range map[string]func(*vcstest.Change, *vcshost.PullRequest){
-		"open":              func(*vcstest.Change, *vcshost.PullRequest) {},
-		"being merged":      func(c *vcstest.Change, _ *vcshost.PullRequest) { c.State = "locked" },
-		"draft":             func(c *vcstest.Change, w *vcshost.PullRequest) { c.Draft, w.Draft, w.Merge = true, true, vcshost.MergePossible },
+		"open":         func(*vcstest.Change, *vcshost.PullRequest) {},
+		"being merged": func(c *vcstest.Change, _ *vcshost.PullRequest) { c.State = "locked" },
+		"draft": func(c *vcstest.Change, w *vcshost.PullRequest) {
+			c.Draft, w.Draft, w.Merge = true, true, vcshost.MergePossible
+		},
 		"fork":              func(c *vcstest.Change, w *vcshost.PullRequest) { c.From, w.From = 99, "99" },
 		"fork that is gone": func(c *vcstest.Change, w *vcshost.PullRequest) { c.From, w.From = 0, "" },
 		"closed":            func(c *vcstest.Change, w *vcshost.PullRequest) { c.State, w.Open = "closed", false },

@@ -53,7 +53,7 @@ func NothingDone(err error) bool {
 	if errors.As(err, &limited) || errors.As(err, &rejected) || errors.As(err, &key) {
 		return true
 	}
-	for _, target := range []error{ErrGone, ErrRefused, ErrForbidden, ErrNoInstallation, ErrUnreachable, ErrElsewhere, ErrNotConfigured, ErrNoToken, ErrNoWorkflow, ErrNoBranch} {
+	for _, target := range []error{ErrGone, ErrRefused, ErrForbidden, ErrNoInstallation, ErrUnreachable, ErrElsewhere, ErrNotConfigured, ErrNoToken, ErrNoWorkflow, ErrNoBranch, ErrNotMergeable} {
 		if errors.Is(err, target) {
 			return true
 		}

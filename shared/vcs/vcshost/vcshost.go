@@ -20,7 +20,7 @@
 //	installation token  yes          an unused token ends after an hour
 //	OAuth code          no           each code works once: the person logs in again
 //	refresh of a grant  once         the host refuses a token that was used: the person logs in again
-//	commit status       yes          the host keeps the last one of a commit and a name
+//	commit status       yes          the host keeps the last one of a commit and a name; GitLab refuses the second that is pending (400)
 //	reaction            yes          GitHub has one of a kind for each account and subject; GitLab refuses the second (404)
 //	branch, create      yes          the second is refused (422, 400): read the branch and compare its commit
 //	branch, delete      yes          the second finds none: that is success

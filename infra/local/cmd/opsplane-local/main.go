@@ -1,8 +1,8 @@
 //go:build unix
 
 // Command opsplane-local runs the whole product on this machine: the functions' own binaries,
-// the gateway before them, and the servers that store their data. It needs Go and npm, but no
-// container engine and no AWS account.
+// the gateway before them, and the servers that store their data. It needs Go, npm and git, but
+// no container engine and no AWS account.
 //
 // PORT (default 3000) sets the port, and STATE (default .local) sets the folder of the data.
 // EVENTS_URL is an address on this machine that gets each event.

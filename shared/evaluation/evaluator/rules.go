@@ -1,0 +1,70 @@
+package evaluator
+
+import (
+	"context"
+	"slices"
+	"time"
+
+	"github.com/opsplane/opsplane/shared/api/fault"
+	"github.com/opsplane/opsplane/shared/evaluation/rules"
+	"github.com/opsplane/opsplane/shared/run"
+	"github.com/opsplane/opsplane/shared/run/command"
+)
+
+// admission are the rules that are asked again when a run of an evaluation is created. Its
+// decision was made a moment before, and a command by API may have come between.
+type admission struct {
+	*Evaluator
+	subject rules.Subject
+	number  int64
+}
+
+var _ command.Rules = admission{}
+
+// Admit implements command.Rules.
+func (a admission) Admit(ctx context.Context, s run.Spec, now time.Time) ([]command.Use, error) {
+	if !s.Type.IsApply() {
+		return nil, nil
+	}
+	h := a.historian(s.Repository)
+	found, err := h.begin(ctx, a.subject, a.number)
+	if err != nil {
+		return nil, err
+	}
+	if err := h.complete(ctx, &found, s.Dirspaces); err != nil {
+		return nil, err
+	}
+	others := slices.DeleteFunc(found.active, func(r rules.Active) bool { return r.Run == s.ID })
+	if conflicts := rules.Conflicts(s.Dirspaces, true, a.subject.Origin, others, now); len(conflicts) > 0 {
+		return nil, fault.Invalidf("RUNS_IN_THE_WAY", "the run %s works on %s: wait until it has ended, then apply again", conflicts[0].Run, conflicts[0].Shared[0])
+	}
+	if locks := rules.Locked(s.Dirspaces, found.subject, found.owners, found.results); len(locks) > 0 {
+		return nil, fault.Invalidf("LOCKED", "%s is locked by pull request %s: merge it, or unlock it there", locks[0].Dirspace, locks[0].Holder)
+	}
+	return a.uses(ctx, s, found, now)
+}
+
+// uses returns the plan of each dirspace.
+func (a admission) uses(ctx context.Context, s run.Spec, found history, now time.Time) ([]command.Use, error) {
+	digests := map[run.ID]map[run.Dirspace]string{}
+	uses := make([]command.Use, len(s.Dirspaces))
+	for i, d := range s.Dirspaces {
+		validity, by := found.results[d].Plan(found.subject, found.merges)
+		if validity != rules.Valid {
+			return nil, fault.Invalidf("PLAN_NEEDED", "there is no plan of %s to apply (%s): plan again, then apply", d, validity)
+		}
+		if digests[by.Run] == nil {
+			stored, err := a.Start.History.Stored(ctx, by.Run, now)
+			if err != nil {
+				return nil, err
+			}
+			digests[by.Run] = stored
+		}
+		digest, there := digests[by.Run][d]
+		if !there {
+			return nil, fault.Invalidf("PLAN_GONE", "the plan of %s is not stored any more: plan again, then apply", d)
+		}
+		uses[i] = command.Use{Dirspace: d, Plan: by.Run, Digest: digest}
+	}
+	return uses, nil
+}

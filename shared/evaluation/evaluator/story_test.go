@@ -1,0 +1,186 @@
+package evaluator_test
+
+import (
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/opsplane/opsplane/shared/evaluation/lane"
+)
+
+var twoDirs = map[string]string{"net/main.tf": "a", "app/main.tf": "b", "README.md": "c"}
+
+func (r *rig) expect(what, got string, parts ...string) {
+	r.t.Helper()
+	if len(parts) == 0 && got != "" {
+		r.t.Fatalf("%s: got a comment, want none:\n%s", what, got)
+	}
+	for _, part := range parts {
+		if !strings.Contains(got, part) {
+			r.t.Fatalf("%s: want %q in:\n%s", what, part, got)
+		}
+	}
+}
+
+func (r *rig) did(what string, got []string, want ...string) {
+	r.t.Helper()
+	if !slices.Equal(got, want) {
+		r.t.Fatalf("%s: runners did %q, want %q", what, got, want)
+	}
+}
+
+// TestAcceptanceStory is that of orchestration, 24.1.
+func TestAcceptanceStory(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, twoDirs)
+	first := r.open("first", map[string]string{"net/main.tf": "a1", "app/main.tf": "b1"})
+	if got := r.statuses(first)["terrateam apply"]; got != "pending" {
+		t.Fatalf("the aggregate is %q", got)
+	}
+	r.expect("opened", r.news(first))
+	r.did("opened", r.work(nil), "plan app default, net default")
+	r.expect("planned", r.news(first), "## Plan: 2 directories", "2 to create", "terrateam apply")
+	if got := r.statuses(first); got["terrateam plan: app default"] != "success" || got["terrateam plan: net default"] != "success" {
+		t.Fatalf("statuses: %v", got)
+	}
+	second := r.open("second", map[string]string{"net/other.tf": "a2"})
+	r.did("second", r.work(nil), "plan net default")
+	r.write(first, ann, "terraform apply")
+	r.did("applied", r.work(nil), "apply app default, net default")
+	r.said = 0
+	if got := r.statuses(first)["terrateam apply"]; got != "success" {
+		t.Fatalf("the aggregate is %q", got)
+	}
+	r.news(second)
+	r.write(second, bob, "terraform apply")
+	r.expect("refused", r.news(second), "missing", "#1")
+	r.did("refused", r.work(nil))
+	r.write(second, bob, "terraform plan")
+	r.did("planned again", r.work(nil), "plan net default")
+	r.news(second)
+	r.write(second, bob, "terraform apply")
+	r.expect("locked", r.news(second), "locked", "#1", "unlock")
+	r.merge(first)
+	r.write(second, bob, "terraform apply")
+	r.expect("after the merge", r.news(second), "missing", "#1")
+	r.write(second, bob, "terraform plan")
+	r.did("planned after the merge", r.work(nil), "plan net default")
+	r.push(second, "second", map[string]string{"net/other.tf": "a3"})
+	r.news(second)
+	r.write(second, bob, "terraform apply")
+	r.expect("apply while the plan of the push waits", r.news(second), "other runs work")
+	r.did("planned after the push", r.work(map[string]outcome{"net": fails}), "plan net default")
+	r.news(second)
+	r.write(second, bob, "terraform apply")
+	r.expect("apply of a failed plan", r.news(second), "missing", "failed")
+}
+
+// TestLayersFollowEachOther is the worked example of orchestration, 8.6.
+func TestLayersFollowEachOther(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, map[string]string{
+		"network/main.tf": "a", "app/main.tf": "b", "app/prod.tfvars": "c", "modules/vpc/main.tf": "d", "README.md": "e",
+		".terrateam/config.yml": `dirs:
+  app:
+    tags: [apps]
+    workspaces: { staging: {}, prod: { tags: [critical] } }
+    when_modified:
+      depends_on: 'dir:network'
+  modules/**:
+    when_modified: { file_patterns: [] }
+workflows:
+  - tag_query: critical
+    environment: production
+    plan: [ { type: init }, { type: plan } ]
+`,
+	})
+	n := r.open("change", map[string]string{"network/main.tf": "a1"})
+	r.did("opened", r.work(nil), "plan network default")
+	r.write(n, ann, "terrateam apply")
+	r.did("applied", r.work(nil), "apply network default", "plan app staging", "plan app prod")
+	if got := r.statuses(n)["terrateam apply"]; got != "pending" {
+		t.Errorf("the aggregate is %q", got)
+	}
+	r.write(n, ann, "terrateam apply critical")
+	r.did("applied one", r.work(nil), "apply app prod")
+	if got := r.statuses(n)["terrateam apply"]; got != "pending" {
+		t.Errorf("the aggregate is %q", got)
+	}
+	r.write(n, ann, "terrateam apply")
+	r.did("applied the rest", r.work(nil), "apply app staging")
+	if got := r.statuses(n)["terrateam apply"]; got != "success" {
+		t.Errorf("the aggregate is %q", got)
+	}
+	silent := r.open("silent", map[string]string{"README.md": "e1"})
+	r.said = 0
+	r.expect("no directory", r.news(silent))
+	if got := r.statuses(silent)["terrateam apply"]; got != "success" {
+		t.Errorf("the aggregate is %q", got)
+	}
+	r.write(silent, ann, "terraform plan")
+	r.expect("no directory", r.news(silent), "No directory")
+	same1 := r.open("same", map[string]string{"network/main.tf": "a2"})
+	_ = same1
+	r.did("no changes", r.work(map[string]outcome{"network": same}), "plan network default", "plan app staging", "plan app prod")
+}
+
+// TestAutomerge merges when everything is applied.
+func TestAutomerge(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, map[string]string{"net/main.tf": "a", ".terrateam/config.yml": "automerge: { enabled: true, delete_branch: true }\n"})
+	n := r.open("change", map[string]string{"net/main.tf": "a1"})
+	r.work(nil)
+	r.write(n, ann, "terraform apply")
+	r.work(nil)
+	p, err := r.host.Pull(named, n)
+	r.must(err)
+	if p.State != "merged" {
+		t.Errorf("the pull request is %q", p.State)
+	}
+	if _, there := r.git.Branch("change"); there {
+		t.Error("the branch is still there")
+	}
+}
+
+// TestReadersCannotCommand refuses the commands of those who may only read.
+func TestReadersCannotCommand(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, twoDirs)
+	n := r.open("change", map[string]string{"net/main.tf": "a1"})
+	r.work(nil)
+	r.news(n)
+	for _, text := range []string{"terraform apply", "terraform plan", "terraform unlock", "terraform apply-force"} {
+		r.write(n, rob, text)
+		r.expect(text, r.news(n), "Refused", "may not write")
+	}
+	r.did("refused", r.work(nil))
+}
+
+// TestDriftIsFoundAndReconciled follows a schedule of the default branch.
+func TestDriftIsFoundAndReconciled(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, map[string]string{"net/main.tf": "a", "app/main.tf": "b", ".terrateam/config.yml": `drift:
+  enabled: true
+  schedules:
+    nightly: { schedule: daily, tag_query: "dir:net or dir:app", reconcile: true }
+`})
+	r.ask(lane.Request{Kind: lane.Push})
+	r.did("pushed", r.work(map[string]outcome{"app": same}), "plan app default, net default", "apply net default")
+	r.check()
+	r.did("the same day", r.work(nil))
+	r.clock.Add(25 * time.Hour)
+	r.check()
+	r.did("the next day", r.work(map[string]outcome{"app": same, "net": same}), "plan app default, net default")
+}
+
+// check asks for the drift checks that are due.
+func (r *rig) check() {
+	r.t.Helper()
+	list, err := r.Lanes.Checks(r.t.Context(), r.Now(), 10)
+	r.must(err)
+	for _, c := range list {
+		r.must(r.Lanes.Ask(r.t.Context(), lane.Request{Kind: lane.Drift, Repository: c.Repository, At: c.At}, r.Now()))
+	}
+	r.evaluate()
+}
