@@ -49,7 +49,9 @@ func TestDispatchUsesWhatTheDocumentSays(t *testing.T) {
 			r.Clock.Add(2 * time.Minute)
 		}),
 		"sweep that removes the plans of a closed pull request, of one run": swept(func(t *testing.T, r *rig) {
-			r.show(t, r.planned(t, 17)) // what follows the end of the plan is done
+			r.planned(t, 17)
+			r.Clock.Add(2 * time.Minute)
+			r.minute(t) // what follows the end of the run
 			r.close(t, 17, r.Clock.Now())
 		}),
 	}, "Runs")

@@ -30,7 +30,7 @@ func main() {
 	data := open(db, objects, places{
 		operations: os.Getenv("OPERATIONS_TABLE"), tokens: os.Getenv("TOKENS_TABLE"), sessions: os.Getenv("SESSIONS_TABLE"),
 		vcs: os.Getenv("VCS_TABLE"), deliveries: os.Getenv("DELIVERIES_TABLE"), kv: os.Getenv("KV_TABLE"), bucket: os.Getenv("KV_BUCKET"),
-		runs: os.Getenv("RUNS_TABLE"), runsBucket: os.Getenv("RUNS_BUCKET"),
+		runs: os.Getenv("RUNS_TABLE"), runsBucket: os.Getenv("RUNS_BUCKET"), evaluation: os.Getenv("EVALUATION_TABLE"),
 	}, limits)
 	lambda.Start(worker(task.Store{DB: db, Table: os.Getenv("OPERATIONS_TABLE")}, data, part, telemetry.Logger(), time.Now).Handle)
 }

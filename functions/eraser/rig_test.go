@@ -67,7 +67,7 @@ func opened(env *storagetest.Env) stores {
 	return open(env.DynamoDB, env.S3, places{
 		operations: env.Table("OperationsTable"), tokens: env.Table("TokensTable"), sessions: env.Table("SessionsTable"), vcs: env.Table("VcsTable"),
 		deliveries: env.Table("DeliveriesTable"), kv: env.Table("KvTable"), bucket: env.Bucket("KvBucket"),
-		runs: env.Table("RunsTable"), runsBucket: env.Bucket("RunsBucket"),
+		runs: env.Table("RunsTable"), runsBucket: env.Bucket("RunsBucket"), evaluation: env.Table("EvaluationTable"),
 	}, runstore.Limits{Keep: 400 * 24 * time.Hour, Start: 15 * time.Minute, Report: 24 * time.Hour})
 }
 
@@ -228,7 +228,7 @@ func (r *rig) task(t *testing.T, id string) task.Task {
 	return got
 }
 
-var tables = []string{"OperationsTable", "TokensTable", "SessionsTable", "VcsTable", "DeliveriesTable", "KvTable", "RunsTable"}
+var tables = []string{"OperationsTable", "TokensTable", "SessionsTable", "VcsTable", "DeliveriesTable", "KvTable", "RunsTable", "EvaluationTable"}
 
 // lines returns all items of all tables as text, with their table. Tasks and their lists
 // are left out: they expire by themselves.

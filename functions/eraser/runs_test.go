@@ -1,6 +1,8 @@
 package main
 
 import (
+	"crypto/rand"
+	"encoding/json"
 	"fmt"
 	"strings"
 	"testing"
@@ -9,6 +11,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 
 	"github.com/opsplane/opsplane/infra/test/functiontest"
+	"github.com/opsplane/opsplane/shared/evaluation/lane"
 	"github.com/opsplane/opsplane/shared/run"
 	"github.com/opsplane/opsplane/shared/run/changeset"
 	"github.com/opsplane/opsplane/shared/run/output"
@@ -74,6 +77,47 @@ func (r *rig) runOf(t *testing.T, of vcs.Installation) {
 	must(t, storage.Table{DB: r.Env.DynamoDB, Name: table}.Transact(ctx, write))
 	_, err = r.runs.Unlock(ctx, of.Repository(second), run.OriginOfBranch("other"), "ann", r.author())
 	must(t, err)
+	r.evaluated(t, of.Repository(first))
+	r.evaluated(t, of.Repository(second))
+}
+
+// evaluated gives a repository a lane with a request, a large decision, what is
+// remembered, and entries of both lists.
+func (r *rig) evaluated(t *testing.T, of vcs.Repository) {
+	t.Helper()
+	ctx, now := t.Context(), r.Clock.Now()
+	for _, comment := range []string{"1", "2"} {
+		must(t, r.lanes.Ask(ctx, lane.Request{Kind: lane.Command, Repository: of, Comment: comment, At: now}, now))
+	}
+	held, ok, err := r.lanes.Enter(ctx, of, now)
+	must(t, err)
+	if !ok {
+		t.Fatal("the lane is taken")
+	}
+	list, err := held.Requests(ctx)
+	must(t, err)
+	pull := of.PullRequest(17)
+	row, err := r.lanes.Pull(ctx, pull)
+	must(t, err)
+	row.Body = json.RawMessage("1")
+	write, err := r.lanes.WritePull(pull, row)
+	must(t, err)
+	more := []storage.Write{write}
+	for _, l := range []lane.List{lane.Locks, lane.Waiting} {
+		entry, err := r.lanes.WriteEntry(l, lane.Entry{PullRequest: pull, Since: now, Body: json.RawMessage("1")})
+		must(t, err)
+		more = append(more, entry)
+	}
+	noise := make([]byte, 100_000)
+	_, _ = rand.Read(noise)
+	body, err := json.Marshal(noise)
+	must(t, err)
+	for _, p := range list[:min(1, len(list))] {
+		_, err = held.Decide(ctx, p, lane.Decision{At: now, Effects: []lane.Effect{{Kind: "comment", Body: body}}}, more...)
+		must(t, err)
+	}
+	_, err = held.Leave(ctx)
+	must(t, err)
 }
 
 // objectsOfRuns returns the names of the objects of runs.
@@ -101,7 +145,7 @@ func TestErasureOfRunsThatIsKilledIsMadeGood(t *testing.T) {
 		ended = *calls < n
 		r.finish(t, id)
 		for _, line := range r.lines() {
-			if strings.HasPrefix(line, "RunsTable") {
+			if strings.HasPrefix(line, "RunsTable") || strings.HasPrefix(line, "EvaluationTable") {
 				t.Fatalf("killed at call %d: left %s", n, line)
 			}
 		}

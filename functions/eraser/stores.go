@@ -12,6 +12,8 @@ import (
 	"github.com/opsplane/opsplane/shared/background/delivery"
 	"github.com/opsplane/opsplane/shared/background/task"
 	"github.com/opsplane/opsplane/shared/credential/apikey"
+	"github.com/opsplane/opsplane/shared/evaluation/lane"
+	"github.com/opsplane/opsplane/shared/evaluation/object"
 	"github.com/opsplane/opsplane/shared/kv"
 	"github.com/opsplane/opsplane/shared/kv/artifact"
 	"github.com/opsplane/opsplane/shared/login/grant"
@@ -51,12 +53,13 @@ type stores struct {
 	// beforeRun removes what other packages keep of a run.
 	beforeRun runstore.Before
 	standing  standing.Store
+	lanes     lane.Store
 }
 
 // places are the physical names of the tables and of the buckets.
 type places struct {
 	operations, tokens, sessions, vcs, deliveries, kv, bucket string
-	runs, runsBucket                                          string
+	runs, runsBucket, evaluation                              string
 }
 
 func open(db *dynamodb.Client, objects *s3.Client, at places, limits runstore.Limits) stores {
@@ -75,6 +78,7 @@ func open(db *dynamodb.Client, objects *s3.Client, at places, limits runstore.Li
 		beforeRun: runremoval.Before(output.New(db, objects, at.runs, at.runsBucket),
 			planstore.Store{DB: db, Objects: objects, Table: at.runs, Bucket: at.runsBucket}),
 		standing: standing.Store{Table: table.Table{DB: db, Name: at.runs}},
+		lanes:    lane.Store{DB: db, Table: at.evaluation, Objects: object.Bucket{Client: objects, Name: at.runsBucket}},
 	}
 }
 
@@ -103,6 +107,9 @@ func (s stores) ofInstallation() []stage {
 			}
 			n, next, err := s.records.Erase(ctx, kv.Caller{Installation: namespace(run), Author: author}, after, h.limit, h.final)
 			return n, base64.StdEncoding.EncodeToString(next), next != nil, err
+		}},
+		{name: "evaluations", do: func(ctx context.Context, run *task.Run, _ change.Author, h how) (int, string, bool, error) {
+			return remaining(s.lanes.RemoveInstallation(ctx, run.Installation, h.limit))
 		}},
 		{name: "runs", do: func(ctx context.Context, run *task.Run, author change.Author, h how) (int, string, bool, error) {
 			erased := 0

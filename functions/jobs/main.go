@@ -14,6 +14,8 @@ import (
 	"github.com/opsplane/opsplane/shared/background/task/work"
 	"github.com/opsplane/opsplane/shared/credential/sealed"
 	"github.com/opsplane/opsplane/shared/credential/secret"
+	"github.com/opsplane/opsplane/shared/evaluation/lane"
+	"github.com/opsplane/opsplane/shared/evaluation/object"
 	"github.com/opsplane/opsplane/shared/run/changeset"
 	"github.com/opsplane/opsplane/shared/run/output"
 	"github.com/opsplane/opsplane/shared/run/planstore"
@@ -55,6 +57,7 @@ func main() {
 				pullRequests: pullrequest.Store{DB: db, Table: facts}, repositories: repositories, part: removalPart, runPart: removalRuns,
 				runs:     runstore.Store{DB: db, Table: runs, Limits: limits},
 				changes:  changeset.Store{DB: db, Objects: objects, Table: runs, Bucket: bucket},
+				lanes:    lane.Store{DB: db, Table: os.Getenv("EVALUATION_TABLE"), Objects: object.Bucket{Client: objects, Name: bucket}},
 				standing: standing.Store{Table: table.Table{DB: db, Name: runs}},
 				before:   runremoval.Before(output.New(db, objects, runs, bucket), planstore.Store{DB: db, Objects: objects, Table: runs, Bucket: bucket}),
 			}.step,

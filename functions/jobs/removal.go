@@ -9,6 +9,7 @@ import (
 	"github.com/opsplane/opsplane/shared/api/fault"
 	"github.com/opsplane/opsplane/shared/audit/change"
 	"github.com/opsplane/opsplane/shared/background/task"
+	"github.com/opsplane/opsplane/shared/evaluation/lane"
 	"github.com/opsplane/opsplane/shared/run/changeset"
 	"github.com/opsplane/opsplane/shared/run/runstore"
 	"github.com/opsplane/opsplane/shared/run/standing"
@@ -16,14 +17,15 @@ import (
 	"github.com/opsplane/opsplane/shared/vcs/repository"
 )
 
-// removal removes the pull requests of a repository that is gone, then their change
-// sets and its runs.
+// removal removes the pull requests of a repository that is gone, then what was decided
+// about them, their change sets and its runs.
 type removal struct {
 	pullRequests pullrequest.Store
 	repositories repository.Store
 	runs         runstore.Store
 	standing     standing.Store
 	changes      changeset.Store
+	lanes        lane.Store
 	// before removes what other packages keep of a run.
 	before runstore.Before
 	// part is the maximum number of pull requests that are removed in a step. runPart
@@ -63,14 +65,17 @@ func (r removal) step(ctx context.Context, run *task.Run, author change.Author) 
 	return false, err
 }
 
-// removeRuns removes the change sets and the runs of the repository, and then what
-// the runs left standing. If the repository is there again, all that is left stays: some
+// removeRuns removes the lane of the repository's evaluations, the change sets and the
+// runs, and then what the runs left standing. If the repository is there again, all that is left stays: some
 // may be new. What stands of runs that are gone is replaced by the next runs, because the
 // Seqs of the repository go on.
 func (r removal) removeRuns(ctx context.Context, run *task.Run, what repository.Removal, author change.Author) (bool, error) {
 	of := run.Installation.Repository(what.Repository)
 	if _, err := r.repositories.Get(ctx, of); !errors.Is(err, fault.ErrNotFound) {
 		return err == nil, err
+	}
+	if _, more, err := r.lanes.RemoveRepository(ctx, of, r.part); err != nil || more {
+		return false, err
 	}
 	if _, more, err := r.changes.RemoveRepository(ctx, of, r.part); err != nil || more {
 		return false, err

@@ -20,6 +20,8 @@ import (
 	"github.com/opsplane/opsplane/shared/background/task"
 	"github.com/opsplane/opsplane/shared/background/task/work"
 	"github.com/opsplane/opsplane/shared/credential/sealed"
+	"github.com/opsplane/opsplane/shared/evaluation/lane"
+	"github.com/opsplane/opsplane/shared/evaluation/object"
 	"github.com/opsplane/opsplane/shared/run/changeset"
 	"github.com/opsplane/opsplane/shared/run/output"
 	"github.com/opsplane/opsplane/shared/run/planstore"
@@ -89,6 +91,7 @@ func (r *rig) over(env *storagetest.Env) *work.Worker {
 			task.RemovePullRequests: removal{
 				pullRequests: pullrequest.Store{DB: env.DynamoDB, Table: env.Table("VcsTable")}, repositories: repositories,
 				part: cmp.Or(r.part, removalPart), runPart: cmp.Or(r.part, removalRuns),
+				lanes:    lanesOver(env),
 				standing: standing.Store{Table: table.Table{DB: env.DynamoDB, Name: env.Table("RunsTable")}},
 				runs:     runsOver(env), changes: changesOver(env), before: runremoval.Before(output.New(env.DynamoDB, env.S3, env.Table("RunsTable"), env.Bucket("RunsBucket")), plansOver(env)),
 			}.step,
@@ -98,6 +101,10 @@ func (r *rig) over(env *storagetest.Env) *work.Worker {
 
 func changesOver(env *storagetest.Env) changeset.Store {
 	return changeset.Store{DB: env.DynamoDB, Objects: env.S3, Table: env.Table("RunsTable"), Bucket: env.Bucket("RunsBucket"), Keep: 14 * 24 * time.Hour}
+}
+
+func lanesOver(env *storagetest.Env) lane.Store {
+	return lane.Store{DB: env.DynamoDB, Table: env.Table("EvaluationTable"), Objects: object.Bucket{Client: env.S3, Name: env.Bucket("RunsBucket")}}
 }
 
 func runsOver(env *storagetest.Env) runstore.Store {

@@ -1,6 +1,8 @@
 package main
 
 import (
+	"crypto/rand"
+	"encoding/json"
 	"fmt"
 	"strings"
 	"testing"
@@ -10,6 +12,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 
 	"github.com/opsplane/opsplane/shared/background/task"
+	"github.com/opsplane/opsplane/shared/evaluation/lane"
 	"github.com/opsplane/opsplane/shared/run"
 	"github.com/opsplane/opsplane/shared/run/changeset"
 	"github.com/opsplane/opsplane/shared/run/runstore"
@@ -63,6 +66,42 @@ func (r *rig) changed(t *testing.T, of vcs.Repository) {
 	}
 }
 
+// evaluated gives a repository a lane with a request, a large decision and an entry of a
+// list.
+func (r *rig) evaluated(t *testing.T, of vcs.Repository) {
+	t.Helper()
+	s, now := lanesOver(r.Env), r.Clock.Now()
+	for _, comment := range []string{"1", "2"} {
+		if err := s.Ask(t.Context(), lane.Request{Kind: lane.Command, Repository: of, Comment: comment, At: now}, now); err != nil {
+			t.Fatal(err)
+		}
+	}
+	held, ok, err := s.Enter(t.Context(), of, now)
+	if err != nil || !ok {
+		t.Fatalf("entered: %t, %v", ok, err)
+	}
+	list, err := held.Requests(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	noise := make([]byte, 100_000)
+	_, _ = rand.Read(noise)
+	body, err := json.Marshal(noise)
+	if err != nil {
+		t.Fatal(err)
+	}
+	entry, err := s.WriteEntry(lane.Locks, lane.Entry{PullRequest: of.PullRequest(17), Since: now, Body: json.RawMessage("1")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := held.Decide(t.Context(), list[0], lane.Decision{At: now, Effects: []lane.Effect{{Kind: "comment", Body: body}}}, entry); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := held.Leave(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+}
+
 // remove creates the task that removes what belongs to a repository.
 func (r *rig) remove(t *testing.T, of vcs.Repository) string {
 	t.Helper()
@@ -73,7 +112,7 @@ func (r *rig) remove(t *testing.T, of vcs.Repository) string {
 	return removal.ID
 }
 
-// leftOf returns the items of runs and how many objects there are. It leaves out the
+// leftOf returns the items of runs and of evaluations, and how many objects there are. It leaves out the
 // items that outlive the runs of a repository: its lane, and its place among the
 // repositories with runs.
 func (r *rig) leftOf(t *testing.T) (items string, objects int) {
@@ -87,6 +126,7 @@ func (r *rig) leftOf(t *testing.T) (items string, objects int) {
 			items += line
 		}
 	}
+	items += r.Env.Dump("EvaluationTable")
 	return strings.TrimSpace(items), len(out.Contents)
 }
 
@@ -103,6 +143,7 @@ func TestRunsOfARepositoryThatIsGoneAreRemoved(t *testing.T) {
 			r.plan(t, of)
 		}
 		r.changed(t, of)
+		r.evaluated(t, of)
 		id := r.remove(t, of)
 		calls := r.disturb(t, &disturbance{nth: n}, true, id)
 		ended = calls < n

@@ -323,6 +323,9 @@ GRANTS = {
         ("dynamodb:Query", "RunsTable.Arn", ("CHANGES#*",)),
         ("dynamodb:Query", "RunsTable.Arn", ("STAND*",)),
         ("s3:DeleteObject", "${RunsBucket.Arn}/changes/*", None),
+        *((f"dynamodb:{action}", "EvaluationTable.Arn", ("LANE#*", "LOCKS#*", "WAITING#*")) for action in ("Query", "DeleteItem")),
+        ("dynamodb:DeleteItem", "EvaluationTable.Arn", ("LANES#*", "DUE")),
+        ("s3:DeleteObject", "${RunsBucket.Arn}/evaluations/*", None),
     },
     "DispatcherFunction": {
         ("dynamodb:DescribeStream", "RunsTable.StreamArn", None),
@@ -408,6 +411,9 @@ GRANTS = {
         ("dynamodb:Query", "RunsTable.Arn", ("CHANGES#*",)),
         ("dynamodb:Query", "RunsTable.Arn", ("STAND*",)),
         ("s3:DeleteObject", "${RunsBucket.Arn}/changes/*", None),
+        *((f"dynamodb:{action}", "EvaluationTable.Arn", ("LANE#*", "LANES#*", "LOCKS#*", "WAITING#*")) for action in ("Query", "DeleteItem")),
+        ("dynamodb:DeleteItem", "EvaluationTable.Arn", ("DUE",)),
+        ("s3:DeleteObject", "${RunsBucket.Arn}/evaluations/*", None),
     },
 }
 

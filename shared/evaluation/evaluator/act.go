@@ -1,16 +1,15 @@
 package evaluator
 
 import (
-	"slices"
 	"strings"
 
 	"github.com/opsplane/opsplane/shared/evaluation/decide"
 	"github.com/opsplane/opsplane/shared/evaluation/matching"
 	"github.com/opsplane/opsplane/shared/evaluation/rules"
 	"github.com/opsplane/opsplane/shared/evaluation/status"
+	"github.com/opsplane/opsplane/shared/evaluation/work"
 	"github.com/opsplane/opsplane/shared/repoconfig"
 	"github.com/opsplane/opsplane/shared/run"
-	"github.com/opsplane/opsplane/shared/run/manifest"
 	"github.com/opsplane/opsplane/shared/vcs"
 	"github.com/opsplane/opsplane/shared/vcs/vcshost"
 )
@@ -82,18 +81,8 @@ func (s *scene) newRun(n decide.NewRun, j job) (run.Spec, effect, error) {
 
 // newRun completes a run with its dirspaces and its configuration.
 func (p *place) newRun(spec run.Spec, members []*matching.Member, config *repoconfig.Config, subject rules.Subject) (run.Spec, effect, error) {
-	sorted := slices.SortedFunc(slices.Values(members), func(a, b *matching.Member) int { return a.Compare(b.Dirspace.Dirspace) })
-	work := make([]manifest.Dirspace, len(sorted))
-	for i, m := range sorted {
-		spec.Dirspaces = append(spec.Dirspaces, m.Dirspace.Dirspace)
-		work[i] = manifest.Dirspace{Dirspace: m.Dirspace.Dirspace, Stack: m.Stack, Variables: m.Variables}
-		if m.Workflow != matching.NoWorkflow {
-			work[i].Workflow = &m.Workflow
-		}
-	}
-	spec.DirspaceCount = len(spec.Dirspaces)
-	text, err := config.ForRunner()
-	return spec, effect{Kind: startsRun, Spec: &spec, Config: text, Dirspaces: work, Subject: &subject, Run: spec.ID}, err
+	o, err := work.Order(spec, rules.Batch{Environment: spec.Environment, RunsOn: spec.RunsOn, Members: members}, config)
+	return o.Spec, effect{Kind: startsRun, Spec: &o.Spec, Config: o.Config, Dirspaces: o.Dirspaces, Subject: &subject, Run: spec.ID}, err
 }
 
 // principalOf returns how the audit trail names a person of a host who is no user here.

@@ -9,27 +9,31 @@ import (
 
 	"pgregory.net/rapid"
 
-	"github.com/opsplane/opsplane/shared/evaluation/decide"
 	"github.com/opsplane/opsplane/shared/evaluation/matching"
 	"github.com/opsplane/opsplane/shared/evaluation/rules"
 	"github.com/opsplane/opsplane/shared/evaluation/work"
 	"github.com/opsplane/opsplane/shared/repoconfig"
 	"github.com/opsplane/opsplane/shared/run"
-	"github.com/opsplane/opsplane/shared/run/command"
 	"github.com/opsplane/opsplane/shared/run/manifest"
 	"github.com/opsplane/opsplane/shared/vcs"
-	"github.com/opsplane/opsplane/shared/vcs/vcshost"
 )
 
 var repository = vcs.Installation{VCS: vcs.GitHub, ID: "4711"}.Repository("7")
 
-// origin returns a pull request with a configuration, and the runs that plan all of its
-// files.
-func origin(t interface {
+// spec is a run of pull request 42, before it has what a batch says.
+func spec() run.Spec {
+	return run.Spec{
+		ID: run.NewID(), Repository: repository, Owner: "acme", Name: "infra", Type: run.Plan, Kind: run.Kind{Name: run.PullRequest, Number: 42, Title: "Add app"},
+		Base: run.Ref{Branch: "main", Commit: "aa"}, Source: run.Ref{Branch: "feature", Commit: "bb"}, TagQuery: "dir:app", User: "bob", Principal: "github:bob",
+	}
+}
+
+// decided returns a configuration, and the batches of the plan of all files.
+func decided(t interface {
 	Helper()
 	Fatal(...any)
 }, config string, files ...string,
-) (work.Origin, []decide.NewRun) {
+) (*repoconfig.Config, []rules.Batch) {
 	t.Helper()
 	c, err := repoconfig.LoadDefaultBranch(repoconfig.File{Name: "config.yml", Text: []byte(config)})
 	if err != nil {
@@ -43,20 +47,7 @@ func origin(t interface {
 	if err != nil {
 		t.Fatal(err)
 	}
-	var runs []decide.NewRun
-	for _, b := range rules.Batches(set.Members, c.Batch) {
-		runs = append(runs, decide.NewRun{Type: run.Plan, Batch: b})
-	}
-	place, err := command.OnPullRequest(repository, vcshost.PullRequest{
-		Number: 42, Title: "Add app", Open: true, From: "7", BaseBranch: "main", BaseSHA: "aa", Branch: "feature", SHA: "bb",
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return work.Origin{
-		Repository: repository, Described: vcs.Description{ID: "7", Owner: "acme", Name: "infra"}, Place: place, Config: c,
-		TagQuery: "dir:app", User: "bob", Principal: "webhook:github",
-	}, runs
+	return c, rules.Batches(set.Members, c.Batch)
 }
 
 // example is the configuration of orchestration, 8.6, with a stack.
@@ -76,57 +67,48 @@ definitions: { unused: null }
 
 func TestRunsCarryWhatTheConfigurationSays(t *testing.T) {
 	t.Parallel()
-	from, runs := origin(t, example, "network/main.tf", "app/main.tf")
-	orders, err := work.Orders(from, runs)
-	if err != nil || len(orders) != 2 {
-		t.Fatal(orders, err)
+	config, batches := decided(t, example, "network/main.tf", "app/main.tf")
+	if len(batches) != 2 {
+		t.Fatal(batches)
 	}
 	network := run.Dirspace{Dir: "network", Workspace: "default"}
 	staging, prod := run.Dirspace{Dir: "app", Workspace: "staging"}, run.Dirspace{Dir: "app", Workspace: "prod"}
 	variables := map[string]string{"REGION": "eu-central-1", "A": "b"}
-	spec := run.Spec{
-		ID: orders[0].Spec.ID, Repository: repository, Owner: "acme", Name: "infra", Type: run.Plan, Kind: run.Kind{Name: run.PullRequest, Number: 42, Title: "Add app"},
-		Base: run.Ref{Branch: "main", Commit: "aa"}, Source: run.Ref{Branch: "feature", Commit: "bb"}, TagQuery: "dir:app", User: "bob", Principal: "webhook:github",
-		Dirspaces: []run.Dirspace{staging, network}, DirspaceCount: 2,
-	}
-	if got := orders[0]; !reflect.DeepEqual(got.Spec, spec) || !reflect.DeepEqual(got.Dirspaces, []manifest.Dirspace{{Dirspace: staging, Stack: "apps", Variables: variables}, {Dirspace: network, Stack: "default", Variables: map[string]string{}}}) {
-		t.Errorf("got %+v", got)
-	}
-	spec.ID, spec.Environment, spec.RunsOn, spec.Dirspaces, spec.DirspaceCount = orders[1].Spec.ID, "production-eu-central-1", `["self-hosted","linux"]`, []run.Dirspace{prod}, 1
-	if got := orders[1]; !reflect.DeepEqual(got.Spec, spec) || !reflect.DeepEqual(got.Dirspaces, []manifest.Dirspace{{Dirspace: prod, Stack: "apps", Variables: variables, Workflow: new(0)}}) {
-		t.Errorf("got %+v", got)
-	}
-	if orders[0].Spec.ID == orders[1].Spec.ID || string(orders[0].Config) != string(orders[1].Config) || strings.Contains(string(orders[0].Config), "null") || !strings.Contains(string(orders[0].Config), `"workflows":[{"environment":"production-${REGION}"`) {
-		t.Errorf("the orders have the ids %s and %s, and the configuration %s", orders[0].Spec.ID, orders[1].Spec.ID, orders[0].Config)
-	}
-}
-
-// TestRunsAfterTheMergeWorkOnTheDestination has orchestration, 6.
-func TestRunsAfterTheMergeWorkOnTheDestination(t *testing.T) {
-	t.Parallel()
-	from, runs := origin(t, "{}", "a/x.tf")
-	from.Place = command.AfterMerge(vcshost.PullRequest{Number: 42, Title: "Add app", Merged: true, BaseBranch: "main", BaseSHA: "aa", Branch: "feature", SHA: "bb"}, vcshost.Branch{Name: "main", SHA: "cc"})
-	orders, err := work.Orders(from, runs)
-	if err != nil {
-		t.Fatal(err)
-	}
-	s := orders[0].Spec
-	if s.Base != (run.Ref{Branch: "main", Commit: "aa"}) || s.Source != (run.Ref{Branch: "main", Commit: "cc"}) || s.Origin() != run.OriginOfPullRequest(42) || s.Kind.Title != "Add app" {
-		t.Errorf("got %+v", s)
+	want := spec()
+	for i, c := range []struct {
+		environment, runsOn string
+		told                []manifest.Dirspace
+	}{
+		{"", "", []manifest.Dirspace{{Dirspace: staging, Stack: "apps", Variables: variables}, {Dirspace: network, Stack: "default", Variables: map[string]string{}}}},
+		{"production-eu-central-1", `["self-hosted","linux"]`, []manifest.Dirspace{{Dirspace: prod, Stack: "apps", Variables: variables, Workflow: new(0)}}},
+	} {
+		got, err := work.Order(want, batches[i], config)
+		if err != nil {
+			t.Fatal(err)
+		}
+		of := want
+		of.Environment, of.RunsOn, of.DirspaceCount = c.environment, c.runsOn, len(c.told)
+		for _, d := range c.told {
+			of.Dirspaces = append(of.Dirspaces, d.Dirspace)
+		}
+		if !reflect.DeepEqual(got.Spec, of) || !reflect.DeepEqual(got.Dirspaces, c.told) {
+			t.Errorf("%d: got %+v", i, got)
+		}
+		if text := string(got.Config); strings.Contains(text, "null") || !strings.Contains(text, `"workflows":[{"environment":"production-${REGION}"`) {
+			t.Errorf("%d: got the configuration %s", i, text)
+		}
 	}
 }
 
-func TestTextsThatAreOnlyShownAreCut(t *testing.T) {
+func TestRunThatIsNotPossibleIsRefused(t *testing.T) {
 	t.Parallel()
-	from, runs := origin(t, "{}", "a/x.tf")
-	from.TagQuery, from.User = strings.Repeat("ü", run.MaxTagQuery), strings.Repeat("ü", run.MaxText)
-	orders, err := work.Orders(from, runs)
-	if err != nil || len(orders[0].Spec.TagQuery) > run.MaxTagQuery || len(orders[0].Spec.User) > run.MaxText {
-		t.Errorf("got %v", err)
-	}
-	runs[0].Batch.Environment = strings.Repeat("e", run.MaxText+1)
-	if _, err := work.Orders(from, runs); err == nil || !strings.Contains(err.Error(), "order run 1 of 1: the environment") {
+	config, batches := decided(t, "{}", "a/x.tf")
+	batches[0].Environment = strings.Repeat("e", run.MaxText+1)
+	if _, err := work.Order(spec(), batches[0], config); err == nil || !strings.Contains(err.Error(), "the environment of the run has 1001 bytes") {
 		t.Errorf("an environment that no run can hold: %v", err)
+	}
+	if _, err := work.Order(spec(), rules.Batch{}, config); err == nil || !strings.Contains(err.Error(), "has no dirspaces") {
+		t.Errorf("no dirspaces: %v", err)
 	}
 }
 
@@ -151,12 +133,12 @@ func TestRunnerFindsEachDirspaceAsItWasDecided(t *testing.T) {
 		}
 		fmt.Fprintf(&config, "}\nbatch_runs: {enabled: %t, max_workspaces_per_batch: %d}\n", rapid.Bool().Draw(t, "batch"), rapid.IntRange(0, 3).Draw(t, "most"))
 		config.WriteString("stacks: {names: {s: {tag_query: 'dir:d0', variables: {V: s}}}}\n")
-		from, runs := origin(t, config.String(), files...)
-		orders, err := work.Orders(from, runs)
-		if err != nil {
-			t.Fatal(err)
-		}
-		for i, o := range orders {
+		c, batches := decided(t, config.String(), files...)
+		for _, b := range batches {
+			o, err := work.Order(spec(), b, c)
+			if err != nil {
+				t.Fatal(config.String(), err)
+			}
 			text, err := manifest.Build(manifest.Work{
 				Type: o.Spec.Type, Installation: repository.Installation, Kind: o.Spec.Kind, BaseBranch: o.Spec.Base.Branch, APIBase: "https://ops.example/api",
 				Config: o.Config, Dirspaces: o.Dirspaces,
@@ -182,11 +164,11 @@ func TestRunnerFindsEachDirspaceAsItWasDecided(t *testing.T) {
 			if err := json.Unmarshal(text, &read); err != nil {
 				t.Fatal(err)
 			}
-			if len(read.Changed) != len(runs[i].Batch.Members) || len(read.Changed) != o.Spec.DirspaceCount {
-				t.Fatalf("the runner works on %d dirspaces, want %d", len(read.Changed), len(runs[i].Batch.Members))
+			if len(read.Changed) != len(b.Members) || len(read.Changed) != o.Spec.DirspaceCount {
+				t.Fatalf("the runner works on %d dirspaces, want %d", len(read.Changed), len(b.Members))
 			}
 			for n, got := range read.Changed {
-				m := runs[i].Batch.Members[n]
+				m := b.Members[n]
 				want := run.Dirspace{Dir: got.Path, Workspace: got.Workspace}
 				if m.Dirspace.Dirspace != want || o.Spec.Dirspaces[n] != want || got.Stack != m.Stack || got.Variables["V"] != m.Variables["V"] {
 					t.Fatalf("got %+v, want %+v", got, m.Dirspace)

@@ -32,16 +32,6 @@ func OnPullRequest(of vcs.Repository, p vcshost.PullRequest) (Place, error) {
 	}, nil
 }
 
-// AfterMerge returns the place of a run of a pull request that was merged: the head of the
-// destination branch. The pull request's own commit of that branch stays the base
-// (orchestration, 6).
-func AfterMerge(p vcshost.PullRequest, destination vcshost.Branch) Place {
-	return Place{
-		Kind: run.Kind{Name: run.PullRequest, Number: p.Number, Title: cut(p.Title)},
-		Base: run.Ref{Branch: p.BaseBranch, Commit: p.BaseSHA}, Source: run.Ref{Branch: destination.Name, Commit: destination.SHA},
-	}
-}
-
 // OnBranch returns the place of a run of another kind, on a branch.
 func OnBranch(kind run.KindName, b vcshost.Branch) Place {
 	ref := run.Ref{Branch: b.Name, Commit: b.SHA}

@@ -50,12 +50,7 @@ type Applying struct {
 // up, and an unlock makes it void. No apply of the dirspace, of whatever origin, may
 // have come after it: the plan does not show what that apply has changed. A plan needs
 // nothing.
-type PlanFirst struct {
-	History History
-	// Merged is the head of a pull request that was merged. Its runs work on the
-	// destination branch by then, and plans of the head count too. It is zero otherwise.
-	Merged run.Ref
-}
+type PlanFirst struct{ History History }
 
 var _ Rules = PlanFirst{}
 
@@ -132,60 +127,28 @@ func (p PlanFirst) deciding(ctx context.Context, s run.Spec) (map[run.Dirspace]d
 	if err != nil {
 		return nil, err
 	}
-	found := map[run.Dirspace]decision{}
-	for n, source := range []run.Ref{s.Source, p.Merged} {
-		if n > 0 && (source == (run.Ref{}) || source == s.Source) {
-			continue
-		}
-		like := s
-		like.Source = source
-		if err := p.search(ctx, like, void, found); err != nil {
-			return nil, err
-		}
-	}
-	return found, nil
-}
-
-// search adds the newest plans of one commit to those that were found.
-func (p PlanFirst) search(ctx context.Context, like run.Spec, void int64, found map[run.Dirspace]decision) error {
-	wanted := setOf(like.Dirspaces)
-	// oldest is when the oldest plan that was found was created. It is zero if one is
-	// missing.
-	oldest := func() (at time.Time) {
-		if len(found) < len(wanted) {
-			return at
-		}
-		for _, by := range found {
-			if at.IsZero() || by.plan.CreatedAt.Before(at) {
-				at = by.plan.CreatedAt
-			}
-		}
-		return at
-	}
-	enough := oldest()
-	for r, err := range p.History.Plans(ctx, like) {
+	wanted, found := setOf(s.Dirspaces), map[run.Dirspace]decision{}
+	var oldest time.Time
+	for r, err := range p.History.Plans(ctx, s) {
 		switch {
 		case err != nil:
-			return err
-		case !enough.IsZero() && r.CreatedAt.Before(enough.Add(-skew)):
-			return nil
-		case r.State != run.Completed || r.Result == nil || r.Source != like.Source || r.Base.Branch != like.Base.Branch || r.Seq <= void:
+			return nil, err
+		case len(found) == len(wanted) && r.CreatedAt.Before(oldest.Add(-skew)):
+			return found, nil
+		case r.State != run.Completed || r.Result == nil || r.Source != s.Source || r.Base.Branch != s.Base.Branch || r.Seq <= void:
 			continue
 		}
 		list, err := p.History.Dirspaces(ctx, r)
 		if err != nil {
-			return err
+			return nil, err
 		}
 		for i, d := range list {
 			if i < len(r.Result.Outcomes) && wanted.has(d) && found[d].plan.Seq < r.Seq {
-				found[d] = decision{r, r.Result.Outcomes[i]}
+				found[d], oldest = decision{r, r.Result.Outcomes[i]}, r.CreatedAt
 			}
 		}
-		if enough.IsZero() {
-			enough = oldest()
-		}
 	}
-	return nil
+	return found, nil
 }
 
 // uses returns the plans that the apply uses, or says what is missing.

@@ -119,7 +119,6 @@ func TestApplyNeedsTheNewestPlanOfEachDirspace(t *testing.T) {
 		"of another commit":              {past{plans: []run.Run{changed(plan(1, good, "a", "b"), func(r *run.Run) { r.Source.Commit = "cc" })}}, "PLAN_NEEDED"},
 		"for another destination branch": {past{plans: []run.Run{changed(plan(1, good, "a", "b"), func(r *run.Run) { r.Base.Branch = "release" })}}, "PLAN_NEEDED"},
 		"void":                           {past{plans: []run.Run{plan(1, good, "a", "b")}, void: 1}, "PLAN_NEEDED"},
-		"of a merge that is not its own": {past{plans: []run.Run{changed(plan(1, good, "a", "b"), func(r *run.Run) { r.Source = run.Ref{} })}}, "PLAN_NEEDED"},
 		"after the unlock":               {past{plans: []run.Run{plan(2, good, "a", "b")}, void: 1}, ""},
 		"used":                           {past{plans: []run.Run{used}, gone: map[run.ID]bool{used.ID: true}}, "PLAN_GONE"},
 		"an apply of one is under way":   {past{plans: []run.Run{plan(1, good, "a", "b")}, applies: []command.Applying{{ID: "x", Origin: "17", Dirspaces: dirs("b")}}}, "APPLY_UNDER_WAY"},
@@ -144,17 +143,11 @@ func TestApplyNeedsTheNewestPlanOfEachDirspace(t *testing.T) {
 }
 
 // TestNewestPlanDecidesWhateverTheClocksSay compares with a naive search. The seconds of runs
-// differ from their order by less than the clocks may. After a merge, plans of the head and of
-// the destination branch count.
+// differ from their order by less than the clocks may.
 func TestNewestPlanDecidesWhateverTheClocksSay(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
-		p, spec, rules := past{}, apply("a", "b"), command.PlanFirst{}
-		sources := []run.Ref{spec.Source}
-		if rapid.Bool().Draw(t, "merged") {
-			rules.Merged, spec.Source = spec.Source, run.Ref{Branch: "main", Commit: "cc"}
-			sources = append(sources, spec.Source)
-		}
+		p := past{}
 		for seq := range rapid.Int64Range(0, 12).Draw(t, "plans") {
 			var names []string
 			for _, name := range []string{"a", "b", "c"} {
@@ -166,7 +159,6 @@ func TestNewestPlanDecidesWhateverTheClocksSay(t *testing.T) {
 				continue
 			}
 			r := plan(seq+1, rapid.SampledFrom([]run.Outcome{good, run.HasResult}).Draw(t, "outcome"), names...)
-			r.Source = rapid.SampledFrom(append(sources, run.Ref{Branch: "feature", Commit: "dd"})).Draw(t, "source")
 			r.CreatedAt = born.Add(time.Duration(seq*3+rapid.Int64Range(0, 4).Draw(t, "clock")) * time.Second)
 			p.plans = append(p.plans, r)
 		}
@@ -174,7 +166,7 @@ func TestNewestPlanDecidesWhateverTheClocksSay(t *testing.T) {
 		for _, d := range dirs("a", "b") {
 			var newest *run.Run
 			for i, r := range p.plans {
-				if slices.Contains(sources, r.Source) && slices.Contains(r.Dirspaces, d) && (newest == nil || newest.Seq < r.Seq) {
+				if slices.Contains(r.Dirspaces, d) && (newest == nil || newest.Seq < r.Seq) {
 					newest = &p.plans[i]
 				}
 			}
@@ -189,8 +181,7 @@ func TestNewestPlanDecidesWhateverTheClocksSay(t *testing.T) {
 				want[d] = newest.ID
 			}
 		}
-		rules.History = p
-		uses, err := rules.Admit(context.Background(), spec, born)
+		uses, err := command.PlanFirst{History: p}.Admit(context.Background(), apply("a", "b"), born)
 		var f *fault.Error
 		if missing != "" {
 			if !errors.As(err, &f) || f.ID != missing {

@@ -97,7 +97,8 @@ func (s Store) writes(was, rec record, author change.Author) []table.Write {
 	return append(writes, runindex.Transition(s.table(), was.Run, rec.Run, author.At, rec.ttl)...)
 }
 
-// end sets the state of a run that has ended.
+// end sets the state of a run that has ended. What follows its end is due in any case:
+// somebody may wait for it.
 func (r *record) end(to run.State, at time.Time) {
 	r.State, r.EndedAt, r.due = to, at.Truncate(time.Millisecond).UTC(), queue.Reminder{}
 	r.dueAt(EndedList, at.Add(endedWake))
