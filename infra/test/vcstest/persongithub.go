@@ -203,6 +203,24 @@ func (g *GitHub) DraftPull(repository string, number int64, by Account, draft bo
 	})
 }
 
+// RetargetPull gives a pull request another base branch.
+func (g *GitHub) RetargetPull(repository string, number int64, by Account, base string) error {
+	return g.atPull(repository, number, func(d deedGitHub) error {
+		was := d.change.Base
+		switch {
+		case !d.change.open():
+			return refused("it is not open")
+		case d.repo.tip(base) == "":
+			return none("branch %s", base)
+		case was == base:
+			return refused("it is so already")
+		}
+		d.change.Base = base
+		d.tell("edited", by, map[string]any{"changes": map[string]any{"base": map[string]any{"ref": map[string]any{"from": was}}}})
+		return nil
+	})
+}
+
 // EndJob ends the job of a workflow run with a conclusion, such as "success" or "failure".
 func (g *GitHub) EndJob(run CIRun, conclusion string) {
 	g.CI.Set(run.ID, "completed", conclusion)

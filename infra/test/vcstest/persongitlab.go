@@ -169,6 +169,25 @@ func (g *GitLab) DraftPull(project string, number int64, by Account, draft bool)
 	})
 }
 
+// RetargetPull gives a merge request another target branch.
+func (g *GitLab) RetargetPull(project string, number int64, by Account, base string) error {
+	return g.atPull(project, number, func(d deedGitLab) error {
+		was := d.change.Base
+		switch {
+		case !d.change.opened():
+			return refused("it is not open")
+		case d.project.tip(base) == "":
+			return none("branch %s", base)
+		case was == base:
+			return refused("it is so already")
+		}
+		d.change.Base = base
+		d.changed = map[string]any{"target_branch": map[string]any{"previous": was, "current": base}}
+		d.tell("update", by, nil)
+		return nil
+	})
+}
+
 // EndJob ends the job of a pipeline with a status, such as "success" or "failed".
 func (g *GitLab) EndJob(run CIRun, status string) {
 	g.CI.Set(run.ID, status, "")

@@ -143,7 +143,7 @@ func TestPullRequestGoesFromOpenToMerged(t *testing.T) {
 			t.Parallel()
 			d := newDesk(t)
 			d.want("pr open"+c.flags, "Opened number ", "/pulls/")
-			d.want("pr show"+c.flags, "Change prod/net (", "open: ann wants to merge change-1 into main", "added prod/net/change_1.tf")
+			d.want("pr show"+c.flags, "Change prod/net (", "open: change-1 into main by ann", "added prod/net/change_1.tf")
 			if c.flags == "" {
 				d.want("pr comment terraform plan", "Commented on number 19 of acme/infra as ann")
 			} else {
@@ -159,7 +159,7 @@ func TestPullRequestGoesFromOpenToMerged(t *testing.T) {
 			}
 			d.want("pr approve"+c.flags, "as bob")
 			d.want("pr merge --method squash"+c.flags, "Merged number ")
-			d.want("pr show"+c.flags, "merged: ann", c.approved)
+			d.want("pr show"+c.flags, "merged: change-1", c.approved)
 			if got := d.taken(t, strings.Count(c.events, ",")+1); got != c.events {
 				t.Errorf("delivered\n%s\nwant\n%s", got, c.events)
 			}
@@ -175,7 +175,7 @@ func TestPullRequestCanHaveFilesOfTheUser(t *testing.T) {
 		t.Fatal(err)
 	}
 	d.want("pr open --title Mine --branch mine --write prod/net/main.tf="+file+" --remove staging --draft", "Opened number 19")
-	d.want("pr show 19", "Mine (github acme/infra 19)", "draft: ann wants to merge mine", "modified prod/net/main.tf", "removed staging/app/main.tf")
+	d.want("pr show 19", "Mine (github acme/infra 19)", "draft: mine into main by ann", "modified prod/net/main.tf", "removed staging/app/main.tf")
 	d.want("pr merge", "error: ", "draft")
 	d.want("pr open --branch broken", "Opened number 20")
 	d.want("pr show", "modified prod/app/main.tf")
