@@ -100,7 +100,10 @@ type effect struct {
 	Branch   string                     `json:"branch,omitempty"`
 }
 
-func (o *outcome) add(e effect) { o.effects = append(o.effects, e) }
+func (o *outcome) add(e effect) {
+	e.Number = o.number
+	o.effects = append(o.effects, e)
+}
 
 // url returns the page of a run, or of the pull request's runs.
 func (o *outcome) url(id run.ID) string {
