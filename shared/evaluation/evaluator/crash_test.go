@@ -61,14 +61,14 @@ func (r *rig) dies(nth int) bool {
 	d := &death{nth: nth, kill: cancel}
 	r.host.Choose(d.host)
 	e := r.over(r.env.WithFaults(&storagetest.Faults{Choose: d.storage}))
-	visit(ctx, e)
+	r.visit(ctx, e)
 	r.host.Choose(func(string) *vcstest.Failure { return nil })
 	return d.calls >= nth
 }
 
-func visit(ctx context.Context, e *evaluator.Evaluator) {
+func (r *rig) visit(ctx context.Context, e *evaluator.Evaluator) {
 	for again := true; again; {
-		held, ok, err := e.Lanes.Enter(ctx, repository, e.Now())
+		held, ok, err := e.Lanes.Enter(ctx, r.of, e.Now())
 		if err != nil || !ok || e.Lane(ctx, held) != nil {
 			return
 		}
@@ -94,7 +94,7 @@ func TestEvaluationIsResumedAfterADeathAtEachRequest(t *testing.T) {
 		there = r.dies(nth)
 		for range 3 {
 			r.clock.Add(2 * time.Minute)
-			visit(t.Context(), r.Evaluator)
+			r.visit(t.Context(), r.Evaluator)
 		}
 		if did := r.work(nil); !slices.Equal(did, []string{"apply net default"}) {
 			t.Fatalf("death at request %d: runners did %q", nth, did)
@@ -111,7 +111,7 @@ func TestEvaluationIsResumedAfterADeathAtEachRequest(t *testing.T) {
 			there = r.dies(nth)
 			for range 3 {
 				r.clock.Add(2 * time.Minute)
-				visit(t.Context(), r.Evaluator)
+				r.visit(t.Context(), r.Evaluator)
 			}
 		}
 		r.work(nil)

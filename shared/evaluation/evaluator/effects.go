@@ -55,13 +55,14 @@ func (e *Evaluator) effects(ctx context.Context, held *lane.Held) error {
 	if list == nil {
 		return problem
 	}
+	at := &hands{}
 	for i := range list {
-		if err := e.make(ctx, held, &list[i], false); err != nil {
+		if err := e.make(ctx, held, &list[i], at, false); err != nil {
 			return errors.Join(problem, err)
 		}
 	}
 	for i := range list {
-		if err := e.make(ctx, held, &list[i], true); err != nil {
+		if err := e.make(ctx, held, &list[i], at, true); err != nil {
 			return errors.Join(problem, err)
 		}
 		if list[i].Parked.After(e.Now()) {
@@ -79,7 +80,7 @@ var later = queue.Backoff{First: 5 * time.Second, Most: 5 * time.Minute}
 
 // make makes the effects of a decision. Without content, it ends before the first one
 // that the host limits.
-func (e *Evaluator) make(ctx context.Context, held *lane.Held, d *lane.Decision, content bool) error {
+func (e *Evaluator) make(ctx context.Context, held *lane.Held, d *lane.Decision, at *hands, content bool) error {
 	for !d.Finished() {
 		next := d.Effects[d.Next]
 		if next.Content && !content || d.Parked.After(e.Now()) || ctx.Err() != nil {
@@ -89,7 +90,7 @@ func (e *Evaluator) make(ctx context.Context, held *lane.Held, d *lane.Decision,
 		if err := json.Unmarshal(next.Body, &made); err != nil {
 			return fmt.Errorf("decode an effect of %s: %w", held.Repository(), err)
 		}
-		more, err := e.do(ctx, held, d, made)
+		more, err := e.do(ctx, held, d, at, made)
 		if err != nil {
 			if parked, err := e.failed(ctx, held, d, made, err); parked || err != nil {
 				return err
@@ -145,7 +146,7 @@ func refused(err error) bool {
 }
 
 // do makes an effect. It returns what is to be stored with the progress.
-func (e *Evaluator) do(ctx context.Context, held *lane.Held, d *lane.Decision, made effect) (more []table.Write, err error) {
+func (e *Evaluator) do(ctx context.Context, held *lane.Held, d *lane.Decision, at *hands, made effect) (more []table.Write, err error) {
 	defer frame.Guard(&err)
 	of := held.Repository()
 	author := e.author(principalOf(of.Installation.VCS, d.Request.Sender), "decision:"+d.ID)
@@ -169,7 +170,8 @@ func (e *Evaluator) do(ctx context.Context, held *lane.Held, d *lane.Decision, m
 	case asks:
 		return e.Lanes.WriteAsk(lane.Request{Kind: lane.Ended, Repository: of, Number: made.Number, Run: made.Run, At: e.Now()}, e.Now())
 	}
-	return e.atHost(ctx, held, d, made)
+	w := &writer{Evaluator: e, hands: at, of: of, number: made.Number, held: held, d: d}
+	return w.atHost(ctx, made)
 }
 
 // startRun creates a run. If the rules do not admit it any more, its end is evaluated at

@@ -147,6 +147,7 @@ func (e *Evaluator) evaluate(ctx context.Context, held *lane.Held, p lane.Pendin
 	if err != nil {
 		return err
 	}
+	o.known = row.Version > 0
 	switch p.Kind {
 	case lane.Pull:
 		err = e.changed(ctx, p.Request, o)
@@ -200,6 +201,10 @@ func (e *Evaluator) remembered(ctx context.Context, o *outcome) (lane.Row, error
 func (e *Evaluator) store(ctx context.Context, held *lane.Held, p lane.Pending, o *outcome, row lane.Row) error {
 	writes := o.writes
 	if o.number > 0 {
+		var err error
+		if writes, err = e.writeWaiting(writes, o); err != nil {
+			return err
+		}
 		write, err := e.writePull(o.of.PullRequest(o.number), o.pull, row)
 		if err != nil {
 			return err

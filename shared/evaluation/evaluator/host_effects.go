@@ -16,23 +16,48 @@ import (
 	"github.com/opsplane/opsplane/shared/vcs/vcshost"
 )
 
-// atHost makes an effect at the host.
-func (e *Evaluator) atHost(ctx context.Context, held *lane.Held, d *lane.Decision, made effect) ([]table.Write, error) {
-	of := held.Repository()
-	client, err := e.Open(ctx, of.Installation)
+// hands are the client of the host and how it names the repository, for the effects of one
+// invocation. They are opened when they are needed first.
+type hands struct {
+	host Host
+	at   vcs.Description
+}
+
+// writer makes the effects of a decision at the host.
+type writer struct {
+	*Evaluator
+	*hands
+	of     vcs.Repository
+	number int64
+	held   *lane.Held
+	d      *lane.Decision
+}
+
+// open opens the client of the host.
+func (w *writer) open(ctx context.Context) error {
+	if w.host != nil {
+		return nil
+	}
+	client, err := w.Open(ctx, w.of.Installation)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	w := &writer{Evaluator: e, host: client, of: of, number: d.Request.Number, held: held, d: d}
-	if w.at, err = e.described(ctx, client, of); err != nil {
-		return nil, err
+	found, err := client.Repository(ctx, w.of.ID)
+	if err != nil {
+		return err
 	}
-	if w.number == 0 {
-		w.number = made.Number
+	w.hands.host, w.hands.at = client, found.Description
+	return nil
+}
+
+// atHost makes an effect at the host.
+func (w *writer) atHost(ctx context.Context, made effect) ([]table.Write, error) {
+	if err := w.open(ctx); err != nil {
+		return nil, err
 	}
 	switch made.Kind {
 	case setsStatus:
-		return nil, client.SetStatus(ctx, w.at, made.Commit, *made.Status)
+		return nil, w.host.SetStatus(ctx, w.at, made.Commit, *made.Status)
 	case comments:
 		return w.comment(ctx, made)
 	case edits:
@@ -40,30 +65,13 @@ func (e *Evaluator) atHost(ctx context.Context, held *lane.Held, d *lane.Decisio
 	case folds:
 		return w.fold(ctx, made)
 	case reacts:
-		return nil, client.React(ctx, w.at, w.number, made.Comment)
+		return nil, w.host.React(ctx, w.at, w.number, made.Comment)
 	case merges:
 		return w.merge(ctx, made)
 	case deletesBranch:
 		return nil, w.deleteBranch(ctx, made)
 	}
 	return nil, fmt.Errorf("an effect has the unknown kind %q", made.Kind)
-}
-
-// described returns how the host names a repository.
-func (e *Evaluator) described(ctx context.Context, client Host, of vcs.Repository) (vcs.Description, error) {
-	found, err := client.Repository(ctx, of.ID)
-	return found.Description, err
-}
-
-// writer makes the effects of a decision at the host.
-type writer struct {
-	*Evaluator
-	host   Host
-	of     vcs.Repository
-	at     vcs.Description
-	number int64
-	held   *lane.Held
-	d      *lane.Decision
 }
 
 // comment writes a comment once: after a lost response, it looks for the comment first.

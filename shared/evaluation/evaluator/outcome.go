@@ -33,6 +33,10 @@ type outcome struct {
 	// owner is the row of a pull request that may hold locks. Nil leaves it as it is; one
 	// without dirspaces removes it.
 	owner *owner
+	// scene is what was read of the pull request. It is nil if it was not read.
+	scene *scene
+	// known says that something was remembered of the pull request.
+	known bool
 	now   time.Time
 }
 
@@ -100,7 +104,10 @@ type effect struct {
 	Branch   string                     `json:"branch,omitempty"`
 }
 
-func (o *outcome) add(e effect) { o.effects = append(o.effects, e) }
+func (o *outcome) add(e effect) {
+	e.Number = o.number
+	o.effects = append(o.effects, e)
+}
 
 // url returns the page of a run, or of the pull request's runs.
 func (o *outcome) url(id run.ID) string {

@@ -34,6 +34,8 @@ import (
 	"github.com/opsplane/opsplane/shared/storage/table"
 	"github.com/opsplane/opsplane/shared/vcs"
 	"github.com/opsplane/opsplane/shared/vcs/githubhost"
+	"github.com/opsplane/opsplane/shared/vcs/gitlabhost"
+	"github.com/opsplane/opsplane/shared/vcs/grouptoken"
 	"github.com/opsplane/opsplane/shared/vcs/hostclient"
 )
 
@@ -41,6 +43,23 @@ import (
 var born = time.Unix(4_000_000_000, 0).UTC()
 
 var repository = vcs.Installation{VCS: vcs.GitHub, ID: "42"}.Repository("7")
+
+// secrets are the values of the server's secret.
+var secrets = sealed.Fixed(bytes.Repeat([]byte("s"), 40))
+
+// people is what people do at a stand-in.
+type people interface {
+	Push(repository, branch string, by vcstest.Account, changes map[string][]byte) (string, error)
+	OpenPull(repository string, by vcstest.Account, o vcstest.Opening) (int64, error)
+	CommentOn(repository string, number int64, by vcstest.Account, text string) (int64, error)
+	ReviewPull(repository string, number int64, by vcstest.Account, v vcstest.Verdict) error
+	MergePull(repository string, number int64, by vcstest.Account, method string) (string, error)
+	ClosePull(repository string, number int64, by vcstest.Account) error
+	ReopenPull(repository string, number int64, by vcstest.Account) error
+	Pull(repository string, number int64) (vcstest.Pull, error)
+	Choose(func(line string) *vcstest.Failure)
+	Asked(prefix string) int
+}
 
 // People of the tests. Ann opens pull requests and may write. Rob may read.
 var (
@@ -54,10 +73,13 @@ const named = "acme/infra"
 // rig is an evaluator over real storage and a stand-in host.
 type rig struct {
 	*evaluator.Evaluator
-	t     *testing.T
-	env   *storagetest.Env
-	host  *vcstest.GitHub
-	git   *vcstest.Memory
+	t      *testing.T
+	env    *storagetest.Env
+	of     vcs.Repository
+	host   people
+	github *vcstest.GitHub
+	gitlab *vcstest.GitLab
+	git    *vcstest.Memory
 	fold  fold.Folder
 	clock *testclock.Clock
 	said  int // comments that were read
@@ -66,17 +88,41 @@ type rig struct {
 }
 
 func newRig(t *testing.T, files map[string]string) *rig {
-	env := storagetest.New(t)
-	r := &rig{t: t, env: env, host: vcstest.NewGitHub(t), git: vcstest.NewMemory(), clock: testclock.At(born)}
-	r.git.Commit("main", bytesOf(files))
-	r.host.Install("42", vcstest.Repository{ID: 7, Owner: "acme", Name: "infra", DefaultBranch: "main", Private: true, Content: r.git})
+	r := begin(t, files)
+	r.of, r.github = repository, vcstest.NewGitHub(t)
+	r.host = r.github
+	r.github.Install("42", vcstest.Repository{ID: 7, Owner: "acme", Name: "infra", DefaultBranch: "main", Private: true, Content: r.git})
 	for _, one := range []struct {
 		who  vcstest.Account
 		role string
 	}{{ann, "write"}, {bob, "write"}, {rob, "read"}} {
-		r.host.Permit("acme", "infra", one.who.Login, one.who.ID, one.role)
+		r.github.Permit("acme", "infra", one.who.Login, one.who.ID, one.role)
 	}
-	r.Evaluator = r.over(env)
+	return r.ready()
+}
+
+// newRigAtGitLab is newRig for GitLab.
+func newRigAtGitLab(t *testing.T, files map[string]string) *rig {
+	r := begin(t, files)
+	r.of, r.gitlab = vcs.Installation{VCS: vcs.GitLab, ID: "77"}.Repository("7"), vcstest.NewGitLab(t)
+	r.host = r.gitlab
+	r.gitlab.Set(vcstest.Group{ID: 77, FullPath: "acme", Inherited: map[int64]int{9: 40, ann.ID: 30, bob.ID: 30, rob.ID: 20}, Projects: []vcstest.Project{{
+		ID: 7, PathWithNamespace: named, DefaultBranch: "main", Content: r.git,
+	}}})
+	groups := grouptoken.New(r.env.DynamoDB, r.env.Table("SessionsTable"), sealed.NewBox(secrets))
+	r.must(groups.Put(t.Context(), "77", r.gitlab.Account(9, "bot"), r.author()))
+	return r.ready()
+}
+
+func begin(t *testing.T, files map[string]string) *rig {
+	r := &rig{t: t, env: storagetest.New(t), git: vcstest.NewMemory(), clock: testclock.At(born)}
+	r.git.Commit("main", bytesOf(files))
+	r.Evaluator = &evaluator.Evaluator{Now: r.clock.Now}
+	return r
+}
+
+func (r *rig) ready() *rig {
+	r.Evaluator = r.over(r.env)
 	r.fold = fold.Folder{Runs: r.Runs, Standing: r.Standing, Results: r.Outputs}
 	return r
 }
@@ -87,7 +133,12 @@ func (r *rig) over(env *storagetest.Env) *evaluator.Evaluator {
 	runs := runstore.Store{DB: env.DynamoDB, Table: name, Limits: runstore.Limits{Keep: 90 * 24 * time.Hour, Start: 15 * time.Minute, Report: 24 * time.Hour}}
 	stand := standing.Store{Table: table.Table{DB: env.DynamoDB, Name: name}}
 	plans := planstore.Store{DB: env.DynamoDB, Objects: env.S3, Table: name, Bucket: bucket, Keep: 14 * 24 * time.Hour}
-	app := githubhost.New(strconv.Itoa(vcstest.AppID), func(context.Context) (string, error) { return r.host.Key, nil }, r.host.API)
+	hosts := &hostclient.Hosts{Tokens: grouptoken.New(env.DynamoDB, env.Table("SessionsTable"), sealed.NewBox(secrets))}
+	if r.github != nil {
+		hosts.App = githubhost.New(strconv.Itoa(vcstest.AppID), func(context.Context) (string, error) { return r.github.Key, nil }, r.github.API)
+	} else {
+		hosts.GitLab = gitlabhost.New(r.gitlab.API)
+	}
 	return &evaluator.Evaluator{
 		Lanes: lane.Store{DB: env.DynamoDB, Table: env.Table("EvaluationTable"), Objects: object.Bucket{Client: env.S3, Name: bucket}},
 		Runs:  runs, Standing: stand, Plans: plans, Outputs: output.New(env.DynamoDB, env.S3, name, bucket),
@@ -95,9 +146,9 @@ func (r *rig) over(env *storagetest.Env) *evaluator.Evaluator {
 		Source: source.Source{Objects: object.Bucket{Client: env.S3, Name: bucket}},
 		Start: starting.Starter{
 			History: starting.History{Runs: runs, Index: runindex.New(table.Table{DB: env.DynamoDB, Name: name}, runs), PlanStore: plans, Standing: stand},
-			Objects: env.S3, Bucket: bucket, Box: sealed.NewBox(sealed.Fixed(bytes.Repeat([]byte("s"), 40))), PublicBaseURL: "https://ops.example.com",
+			Objects: env.S3, Bucket: bucket, Box: sealed.NewBox(secrets), PublicBaseURL: "https://ops.example.com",
 		},
-		Open: evaluator.Opener(&hostclient.Hosts{App: app}), PublicBaseURL: "https://ops.example.com", Log: slog.New(slog.NewTextHandler(r.t.Output(), nil)), Now: r.clock.Now,
+		Open: evaluator.Opener(hosts), PublicBaseURL: "https://ops.example.com", Log: slog.New(slog.NewTextHandler(r.t.Output(), nil)), Now: r.clock.Now,
 	}
 }
 
@@ -120,7 +171,7 @@ func (r *rig) must(err error) {
 // ask makes a request, and evaluates the lane.
 func (r *rig) ask(q lane.Request) {
 	r.t.Helper()
-	q.Repository, q.At = repository, r.Now()
+	q.Repository, q.At = r.of, r.Now()
 	r.must(r.Lanes.Ask(r.t.Context(), q, r.Now()))
 	r.evaluate()
 }
@@ -129,7 +180,7 @@ func (r *rig) ask(q lane.Request) {
 func (r *rig) evaluate() {
 	r.t.Helper()
 	for again := true; again; {
-		held, ok, err := r.Lanes.Enter(r.t.Context(), repository, r.Now())
+		held, ok, err := r.Lanes.Enter(r.t.Context(), r.of, r.Now())
 		r.must(err)
 		if !ok {
 			r.t.Fatal("the lane is taken")
@@ -182,7 +233,7 @@ func (r *rig) news(number int64) string {
 	r.must(err)
 	var made []string
 	for _, c := range p.Comments[min(r.said, len(p.Comments)):] {
-		if c.App != 0 {
+		if c.App != 0 || c.AuthorID == 9 {
 			made = append(made, c.Text)
 		}
 	}
@@ -215,26 +266,12 @@ const (
 	fails
 )
 
-// active returns the runs that are queued or running.
-func (r *rig) active() []runstore.Active {
-	r.t.Helper()
-	list, err := r.Runs.Active(r.t.Context(), repository)
-	r.must(err)
-	var made []runstore.Active
-	for _, a := range list {
-		if a.State.Active() {
-			made = append(made, a)
-		}
-	}
-	return made
-}
-
 // work lets runners do all that is queued, with an outcome for each directory (changes is
 // the one of those that are not named), and evaluates what follows, until nothing is left.
 func (r *rig) work(outcomes map[string]outcome) (did []string) {
 	r.t.Helper()
 	for {
-		claimed, ok, err := r.Runs.Claim(r.t.Context(), repository, time.Minute, r.author())
+		claimed, ok, err := r.Runs.Claim(r.t.Context(), r.of, time.Minute, r.author())
 		r.must(err)
 		if !ok {
 			return did
@@ -308,7 +345,7 @@ func (r *rig) end(id run.ID) {
 	r.clock.Add(time.Second)
 	q := lane.Request{Kind: lane.Ended, Number: over.Kind.Number, Run: id}
 	if r.onEnd != nil {
-		q.Repository, q.At = repository, r.Now()
+		q.Repository, q.At = r.of, r.Now()
 		r.onEnd(q)
 		return
 	}

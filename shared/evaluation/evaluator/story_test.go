@@ -33,7 +33,19 @@ func (r *rig) did(what string, got []string, want ...string) {
 // TestAcceptanceStory is that of orchestration, 24.1.
 func TestAcceptanceStory(t *testing.T) {
 	t.Parallel()
-	r := newRig(t, twoDirs)
+	t.Run("GitHub", func(t *testing.T) {
+		t.Parallel()
+		newRig(t, twoDirs).acceptance("#1")
+	})
+	t.Run("GitLab", func(t *testing.T) {
+		t.Parallel()
+		newRigAtGitLab(t, twoDirs).acceptance("!1")
+	})
+}
+
+// acceptance is the story. name is how the host names the first pull request.
+func (r *rig) acceptance(name string) {
+	t := r.t
 	first := r.open("first", map[string]string{"net/main.tf": "a1", "app/main.tf": "b1"})
 	if got := r.statuses(first)["terrateam apply"]; got != "pending" {
 		t.Fatalf("the aggregate is %q", got)
@@ -41,7 +53,7 @@ func TestAcceptanceStory(t *testing.T) {
 	r.expect("opened", r.news(first))
 	r.did("opened", r.work(nil), "plan app default, net default")
 	r.expect("planned", r.news(first), "## Plan: 2 directories", "2 to create", "terrateam apply")
-	if got := r.statuses(first); got["terrateam plan: app default"] != "success" || got["terrateam plan: net default"] != "success" {
+	if got := r.statuses(first); r.github != nil && (got["terrateam plan: app default"] != "success" || got["terrateam plan: net default"] != "success") {
 		t.Fatalf("statuses: %v", got)
 	}
 	second := r.open("second", map[string]string{"net/other.tf": "a2"})
@@ -54,16 +66,16 @@ func TestAcceptanceStory(t *testing.T) {
 	}
 	r.news(second)
 	r.write(second, bob, "terraform apply")
-	r.expect("refused", r.news(second), "missing", "#1")
+	r.expect("refused", r.news(second), "missing", name)
 	r.did("refused", r.work(nil))
 	r.write(second, bob, "terraform plan")
 	r.did("planned again", r.work(nil), "plan net default")
 	r.news(second)
 	r.write(second, bob, "terraform apply")
-	r.expect("locked", r.news(second), "locked", "#1", "unlock")
+	r.expect("locked", r.news(second), "locked", name, "unlock")
 	r.merge(first)
 	r.write(second, bob, "terraform apply")
-	r.expect("after the merge", r.news(second), "missing", "#1")
+	r.expect("after the merge", r.news(second), "missing", name)
 	r.write(second, bob, "terraform plan")
 	r.did("planned after the merge", r.work(nil), "plan net default")
 	r.push(second, "second", map[string]string{"net/other.tf": "a3"})

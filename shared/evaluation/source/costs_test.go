@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/opsplane/opsplane/infra/test/costs"
+	"github.com/opsplane/opsplane/infra/test/storagetest"
 	"github.com/opsplane/opsplane/shared/evaluation/rules"
 	"github.com/opsplane/opsplane/shared/evaluation/source"
 	"github.com/opsplane/opsplane/shared/vcs/vcshost"
@@ -72,7 +73,7 @@ func TestEventsCauseTheCallsThatTheDocumentSays(t *testing.T) {
 			pull(t, r, h, onPull)
 		},
 		"pull request opened, 3,000 changed files among 100,000": func(t *testing.T, r rig, h *host) {
-			big := large(100_000, 3000)
+			big := large(storagetest.Sample(100_000, 3000), 3000)
 			h.commits, h.changes = big.commits, big.changes
 			pull(t, r, h, onPull)
 		},

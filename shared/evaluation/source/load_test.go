@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/opsplane/opsplane/infra/test/storagetest"
 	"github.com/opsplane/opsplane/shared/evaluation/source"
 	"github.com/opsplane/opsplane/shared/run"
 	"github.com/opsplane/opsplane/shared/vcs/vcshost"
@@ -118,10 +119,11 @@ func large(files, changed int) *host {
 
 func TestLargeRepositoryIsLoadedWithTheSameCalls(t *testing.T) {
 	t.Parallel()
-	r, h := open(t), large(20_000, 1000)
+	files := storagetest.Sample(20_000, 2000)
+	r, h := open(t), large(files, files/20)
 	for _, calls := range []string{"Changes, 2 File, Tree", ""} {
 		got, err := r.Load(t.Context(), h, place, onPull)
-		if err != nil || len(got.Mistakes) > 0 || len(got.Tree.Dirspaces) != 2000 || len(got.Set.Members) != 1000 || len(got.Changed) != 1000 {
+		if err != nil || len(got.Mistakes) > 0 || len(got.Tree.Dirspaces) != files/10 || len(got.Set.Members) != files/20 || len(got.Changed) != files/20 {
 			t.Fatalf("got %v, %v", got.Mistakes, err)
 		}
 		if made := h.take(); made != calls {

@@ -10,18 +10,11 @@ import (
 	"github.com/opsplane/opsplane/infra/test/vcstest/gitrepo"
 )
 
-// changeable is what the stand-ins need of a repository that people change.
-type changeable interface {
-	vcstest.Content
-	Commit(branch string, changes map[string][]byte) string
-	SetBranch(name, commit string)
-}
-
 // TestContentBehavesAsThatInMemory does the same with a real repository and with the one in
 // memory, and compares what both show.
 func TestContentBehavesAsThatInMemory(t *testing.T) {
 	t.Parallel()
-	story := func(c changeable) (seen []string) {
+	story := func(c vcstest.Editable) (seen []string) {
 		see := func(what string, values ...any) { seen = append(seen, what+": "+fmt.Sprint(values...)) }
 		names := map[string]string{} // of commits, whose ids differ
 		see("no branch", second(c.Branch("main")))

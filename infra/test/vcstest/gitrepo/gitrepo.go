@@ -27,11 +27,10 @@ type Repository struct {
 
 	writes sync.Mutex // of the branches
 
-	mu     sync.Mutex
-	trees  map[string][]vcstest.File // by commit
-	blobs  map[string][]byte         // by id
-	bases  map[[2]string]string      // merge bases, by the two commits
-	merges map[[2]string]merged      // by base and head
+	trees  cache[string, []vcstest.File] // by commit
+	blobs  cache[string, []byte]         // by id
+	bases  cache[[2]string, string]      // merge bases, by the two commits
+	merges cache[[2]string, merged]      // by base and head
 }
 
 // ErrUnknown says that a repository has no such branch, commit or file.
@@ -45,7 +44,7 @@ func Create(dir string, commits ...Commit) (*Repository, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, err
 	}
-	r := open(dir)
+	r := &Repository{Dir: dir}
 	_, err := r.git("init", "--quiet", "--bare", "--template=", "--initial-branch="+DefaultBranch, dir)
 	if err == nil && len(commits) > 0 {
 		_, err = r.fastImport(commits)
@@ -59,13 +58,7 @@ func Open(dir string) (*Repository, error) {
 	if _, err := os.Stat(filepath.Join(dir, "HEAD")); err != nil {
 		return nil, err
 	}
-	return open(dir), nil
-}
-
-func open(dir string) *Repository {
-	return &Repository{
-		Dir: dir, trees: map[string][]vcstest.File{}, blobs: map[string][]byte{}, bases: map[[2]string]string{}, merges: map[[2]string]merged{},
-	}
+	return &Repository{Dir: dir}, nil
 }
 
 // Signature says who made a commit, and when.
@@ -117,9 +110,10 @@ func (r *Repository) run(env []string, in io.Reader, args ...string) (string, er
 }
 
 // command returns a command of git that depends on nothing but its repository. It does not
-// wait for the disk: a repository of a stand-in need not outlive the machine.
+// wait for the disk, and compresses nothing: a repository of a stand-in is small and need not
+// outlive the machine.
 func command(dir string, env []string, args ...string) *exec.Cmd {
-	cmd := exec.Command("git", append([]string{"-c", "core.fsync=none", "-c", "gc.auto=0", "-c", "advice.detachedHead=false"}, args...)...)
+	cmd := exec.Command("git", append([]string{"-c", "core.fsync=none", "-c", "core.compression=0", "-c", "gc.auto=0", "-c", "advice.detachedHead=false"}, args...)...)
 	cmd.Dir = dir
 	cmd.Env = append([]string{
 		"PATH=" + os.Getenv("PATH"), "HOME=" + os.DevNull, "XDG_CONFIG_HOME=" + os.DevNull, "GIT_CONFIG_NOSYSTEM=1", "GIT_CONFIG_GLOBAL=" + os.DevNull,

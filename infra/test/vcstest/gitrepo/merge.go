@@ -114,7 +114,7 @@ type merged struct{ tree string }
 // MergedTree returns the tree that a merge of two commits would have, or ErrConflict. It
 // changes no branch.
 func (r *Repository) MergedTree(base, head string) (string, error) {
-	found, err := remember(r, r.merges, [2]string{base, head}, func() (merged, error) {
+	found, err := r.merges.get([2]string{base, head}, func() (merged, error) {
 		out, err := r.git("merge-tree", "--write-tree", "--no-messages", "--name-only", base, head)
 		switch {
 		case exit(err) == 1:
@@ -123,7 +123,7 @@ func (r *Repository) MergedTree(base, head string) (string, error) {
 			return merged{}, err
 		}
 		return merged{out}, nil
-	})
+	}, small)
 	if err == nil && found.tree == "" {
 		err = fmt.Errorf("%s and %s: %w", base, head, ErrConflict)
 	}

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
-	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -38,7 +37,7 @@ func (r *Repository) Head(branch string) (string, error) {
 // Files returns the files of a commit, in the order of their paths. The caller must not change
 // the slice. It returns ErrUnknown for an unknown commit.
 func (r *Repository) Files(commit string) ([]vcstest.File, error) {
-	return remember(r, r.trees, commit, func() ([]vcstest.File, error) {
+	return r.trees.get(commit, func() ([]vcstest.File, error) {
 		if err := r.has(commit); err != nil {
 			return nil, err
 		}
@@ -57,7 +56,7 @@ func (r *Repository) Files(commit string) ([]vcstest.File, error) {
 			files = append(files, vcstest.File{Path: path, Mode: fields[0], ID: fields[2], Size: size})
 		}
 		return files, nil
-	})
+	}, func(files []vcstest.File) int { return perEntry * (len(files) + 1) })
 }
 
 // Read returns the content of a file of a commit, or ErrUnknown. The caller must not change
@@ -71,24 +70,24 @@ func (r *Repository) Read(commit, path string) ([]byte, error) {
 	if !ok {
 		return nil, fmt.Errorf("file %s: %w", path, ErrUnknown)
 	}
-	return remember(r, r.blobs, files[i].ID, func() ([]byte, error) {
+	return r.blobs.get(files[i].ID, func() ([]byte, error) {
 		var out bytes.Buffer
 		cmd := command(r.Dir, nil, "cat-file", "blob", files[i].ID)
 		cmd.Stdout = &out
 		err := cmd.Run()
 		return out.Bytes(), err
-	})
+	}, func(text []byte) int { return len(text) + perEntry })
 }
 
 // MergeBase returns the best common ancestor of two commits. It is empty if they have none.
 func (r *Repository) MergeBase(a, b string) (string, error) {
-	return remember(r, r.bases, [2]string{a, b}, func() (string, error) {
+	return r.bases.get([2]string{a, b}, func() (string, error) {
 		id, err := r.git("merge-base", a, b)
 		if exit(err) == 1 {
 			return "", nil
 		}
 		return id, err
-	})
+	}, small)
 }
 
 // Commits returns the commits of head that base does not have, the oldest first.
@@ -113,29 +112,4 @@ func (r *Repository) CheckOut(folder, commit string) error {
 	}
 	_, err := r.git("-C", folder, "checkout", "--quiet", "--detach", commit)
 	return err
-}
-
-// maxRemembered is how many values of one kind a repository keeps in memory.
-const maxRemembered = 10_000
-
-// remember returns the value of a key from memory, or finds it. What is kept never changes,
-// because ids follow from contents. Errors are not kept.
-func remember[K comparable, V any](r *Repository, known map[K]V, key K, find func() (V, error)) (V, error) {
-	r.mu.Lock()
-	value, ok := known[key]
-	r.mu.Unlock()
-	if ok {
-		return value, nil
-	}
-	value, err := find()
-	if err != nil {
-		return value, err
-	}
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if len(known) >= maxRemembered {
-		maps.DeleteFunc(known, func(K, V) bool { return true })
-	}
-	known[key] = value
-	return value, nil
 }
