@@ -75,7 +75,7 @@ var schema = sync.OnceValue(func() shape {
 			}}, "terrateam", "where plans are kept", false},
 		}, "", "where the runner keeps things", false},
 		{"cost_estimation", keys{
-			{"enabled", yesno{}, "true", "whether costs are estimated; it needs a service for prices", false},
+			{"enabled", yesno{}, "true", "has no effect yet: this server has no service for prices, so runners estimate nothing", false},
 			{"provider", words{among: []string{"infracost"}}, "infracost", "the program that estimates", false},
 			{"currency", words{}, "USD", "currency of the estimates", false},
 		}, "", "estimates of costs in plans", false},
