@@ -447,6 +447,7 @@ TABLES = {
     "DeliveriesTable": {"pk": "S", "sk": "S", "due_in": "S", "due": "N"},
     "VcsTable": {"pk": "S", "sk": "S", "by_name": "S", "by_repository": "S"},
     "RunsTable": {"pk": "S", "sk": "S"},
+    "EvaluationTable": {"pk": "S", "sk": "S"},
     "AuditTable": {"pk": "S", "sk": "S", "actor": "S", "topic": "S"},
 }
 
@@ -682,7 +683,7 @@ def buckets_are_private(template):
     runs = buckets["RunsBucket"]["Properties"]
     equal("VersioningConfiguration" in runs, False, "versions of plans, which must not outlive their removal")
     equal({r.get("Prefix", ""): r["ExpirationInDays"] for r in runs["LifecycleConfiguration"]["Rules"] if r["Status"] == "Enabled"},
-          {"": {"Ref": "RunRetentionDays"}, "plans/": {"Ref": "PlanRetentionDays"}, "texts/": 1}, "days of runs")
+          {"": {"Ref": "RunRetentionDays"}, "plans/": {"Ref": "PlanRetentionDays"}, "texts/": 1, "evaluations/": 30}, "days of runs")
     archive = buckets["AuditBucket"]["Properties"]
     equal(archive["VersioningConfiguration"], {"Status": "Enabled"}, "versions of the archive")
     equal([r["ExpirationInDays"] for r in archive["LifecycleConfiguration"]["Rules"]], [{"Ref": "AuditArchiveDays"}], "days of the archive")
