@@ -48,19 +48,21 @@ func (k kind) rank() int {
 	return 3
 }
 
-// effects makes the effects of the unfinished decisions of a lane: first those that the
-// host does not limit, of all decisions, then the others.
-func (e *Evaluator) effects(ctx context.Context, held *lane.Held) error {
+// resume makes what is left of the effects that the host does not limit, of decisions
+// whose worker died.
+func (e *Evaluator) resume(ctx context.Context, held *lane.Held, at *hands) error {
 	list, problem := held.Decisions(ctx)
-	if list == nil {
-		return problem
-	}
-	at := &hands{}
 	for i := range list {
 		if err := e.make(ctx, held, &list[i], at, false); err != nil {
 			return errors.Join(problem, err)
 		}
 	}
+	return problem
+}
+
+// contents makes the effects that the host limits, in the order of the decisions.
+func (e *Evaluator) contents(ctx context.Context, held *lane.Held, at *hands) error {
+	list, problem := held.Decisions(ctx)
 	for i := range list {
 		if err := e.make(ctx, held, &list[i], at, true); err != nil {
 			return errors.Join(problem, err)
@@ -83,8 +85,11 @@ var later = queue.Backoff{First: 5 * time.Second, Most: 5 * time.Minute}
 func (e *Evaluator) make(ctx context.Context, held *lane.Held, d *lane.Decision, at *hands, content bool) error {
 	for !d.Finished() {
 		next := d.Effects[d.Next]
-		if next.Content && !content || d.Parked.After(e.Now()) || ctx.Err() != nil {
+		switch {
+		case next.Content && !content || d.Parked.After(e.Now()):
 			return nil
+		case ctx.Err() != nil:
+			return ctx.Err()
 		}
 		var made effect
 		if err := json.Unmarshal(next.Body, &made); err != nil {
@@ -97,24 +102,25 @@ func (e *Evaluator) make(ctx context.Context, held *lane.Held, d *lane.Decision,
 			}
 		}
 		d.Next, d.Attempted, d.Tries = d.Next+1, false, 0
-		if !d.Finished() && len(more) == 0 && repeatable(d.Effects[d.Next-1]) && repeatable(d.Effects[d.Next]) {
-			continue // a crash repeats it, which does no harm
-		}
 		if d.Finished() {
 			return held.Finish(ctx, *d, more...)
+		}
+		following := d.Effects[d.Next]
+		if len(more) == 0 && repeatable(next) && repeatable(following) && next.Content == following.Content {
+			continue // a crash repeats it, which does no harm
 		}
 		if err := held.Progress(ctx, *d, more...); err != nil {
 			return err
 		}
 	}
-	return held.Finish(ctx, *d)
+	return nil
 }
 
 // repeatable reports whether an effect may be made twice without a look at what the first
 // time did.
 func repeatable(e lane.Effect) bool {
 	k := kind(e.Kind)
-	return k != comments && k != edits && k != folds
+	return k != comments && k != edits && k != folds && k != unlocks
 }
 
 // failed handles an effect that failed. It reports whether the effect waits for another
