@@ -157,6 +157,7 @@ func (e *Evaluator) evaluate(ctx context.Context, held *lane.Held, at *hands, p 
 	if err != nil {
 		return err
 	}
+	o.known = row.Version > 0
 	switch p.Kind {
 	case lane.Pull:
 		err = e.changed(ctx, p.Request, o)
@@ -217,6 +218,10 @@ func (e *Evaluator) remembered(ctx context.Context, o *outcome) (lane.Row, error
 func (e *Evaluator) store(ctx context.Context, held *lane.Held, p lane.Pending, o *outcome, row lane.Row) (lane.Decision, error) {
 	writes := o.writes
 	if o.number > 0 {
+		var err error
+		if writes, err = e.writeWaiting(writes, o); err != nil {
+			return err
+		}
 		write, err := e.writePull(o.of.PullRequest(o.number), o.pull, row)
 		if err != nil {
 			return lane.Decision{}, err

@@ -33,6 +33,10 @@ type outcome struct {
 	// owner is the row of a pull request that may hold locks. Nil leaves it as it is; one
 	// without dirspaces removes it.
 	owner *owner
+	// scene is what was read of the pull request. It is nil if it was not read.
+	scene *scene
+	// known says that something was remembered of the pull request.
+	known bool
 	now   time.Time
 }
 

@@ -19,14 +19,16 @@ func TestEndOfEachRunIsToBeEvaluated(t *testing.T) {
 		kind   run.Kind
 		reason run.Reason // zero: it completes
 		want   bool
+		queued bool // it ends before it is started
 	}{
-		"completed, GitHub":       {onGitHub, run.Kind{Name: run.PullRequest, Number: 17}, run.Reason{}, true},
-		"completed, GitLab":       {onGitLab, run.Kind{Name: run.PullRequest, Number: 17}, run.Reason{}, true},
-		"aborted by a person":     {onGitHub, run.Kind{Name: run.PullRequest, Number: 17}, run.ReasonByPerson("ann"), true},
-		"its job failed":          {onGitLab, run.Kind{Name: run.PullRequest, Number: 17}, run.ReasonJobFailed("x"), true},
-		"of drift":                {onGitHub, run.Kind{Name: run.Drift}, run.Reason{}, true},
-		"of a branch":             {onGitHub, run.Kind{Name: run.Branch}, run.ReasonJobFailed("x"), true},
-		"of a repository removed": {onGitHub, run.Kind{Name: run.PullRequest, Number: 17}, run.ReasonRepositoryRemoved(), false},
+		"completed, GitHub":       {onGitHub, run.Kind{Name: run.PullRequest, Number: 17}, run.Reason{}, true, false},
+		"completed, GitLab":       {onGitLab, run.Kind{Name: run.PullRequest, Number: 17}, run.Reason{}, true, false},
+		"aborted by a person":     {onGitHub, run.Kind{Name: run.PullRequest, Number: 17}, run.ReasonByPerson("ann"), true, false},
+		"aborted in the queue":    {onGitHub, run.Kind{Name: run.PullRequest, Number: 17}, run.ReasonByPerson("ann"), true, true},
+		"its job failed":          {onGitLab, run.Kind{Name: run.PullRequest, Number: 17}, run.ReasonJobFailed("x"), true, false},
+		"of drift":                {onGitHub, run.Kind{Name: run.Drift}, run.Reason{}, true, false},
+		"of a branch":             {onGitHub, run.Kind{Name: run.Branch}, run.ReasonJobFailed("x"), true, false},
+		"of a repository removed": {onGitHub, run.Kind{Name: run.PullRequest, Number: 17}, run.ReasonRepositoryRemoved(), false, false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -34,8 +36,10 @@ func TestEndOfEachRunIsToBeEvaluated(t *testing.T) {
 			s := spec(c.on, run.Plan, "a")
 			s.Kind = c.kind
 			id := w.create(t, s)
-			w.dispatch(t, c.on)
-			w.initiate(t, id, "9001")
+			if !c.queued {
+				w.dispatch(t, c.on)
+				w.initiate(t, id, "9001")
+			}
 			w.end(t, id, c.reason)
 			w.minutes(t, 3)
 			var want []lane.Request

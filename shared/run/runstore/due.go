@@ -12,7 +12,7 @@ import (
 )
 
 // List is a list of runs that are due. Each run that has not ended is in one list.
-// A run that has ended is in EndedList for a while, or in none.
+// A run that has ended is in EndedList for a while, and then in none.
 type List string
 
 // The lists.
@@ -32,9 +32,9 @@ const (
 	// and then, to be asked for at the host, and when their time is over
 	// (Limits.Report).
 	ReportList List = "DUE#REPORT"
-	// EndedList has runs that have ended and that may leave something to do: results
-	// to fold in, plans that were used, a CI job that works for nobody. Done takes them
-	// out.
+	// EndedList has runs that have ended and that leave something to do: an end to
+	// evaluate, results to fold in, plans that were used, a CI job that works for
+	// nobody. Done takes them out.
 	EndedList List = "DUE#ENDED"
 )
 
