@@ -1,6 +1,7 @@
 package evaluator
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -25,7 +26,15 @@ func (o *outcome) decision() (lane.Decision, error) {
 	d := lane.Decision{At: o.now}
 	list := slices.Clone(o.effects)
 	slices.SortStableFunc(list, func(a, b effect) int { return a.Kind.rank() - b.Kind.rank() })
-	for _, e := range list {
+	first := 0
+	for i, e := range list {
+		if e.Kind == startsRun { // runs of one decision have one configuration, which may be large
+			if first > 0 && bytes.Equal(e.Config, list[first-1].Config) {
+				e.Config, e.Like = nil, first
+			} else {
+				first = i + 1
+			}
+		}
 		text, err := json.Marshal(e)
 		if err != nil {
 			return d, fmt.Errorf("encode an effect: %w", err)
@@ -158,7 +167,7 @@ func (e *Evaluator) do(ctx context.Context, held *lane.Held, d *lane.Decision, a
 	author := e.author(principalOf(of.Installation.VCS, d.Request.Sender), "decision:"+d.ID)
 	switch made.Kind {
 	case startsRun:
-		return e.startRun(ctx, made)
+		return e.startRun(ctx, d, made)
 	case abortsRun:
 		_, _, err := e.Runs.Abort(ctx, made.Run, runstore.Abortion{Reason: *made.Reason, OnlyQueued: made.OnlyQueued}, author)
 		if errors.Is(err, runstore.ErrLost) {
@@ -182,12 +191,19 @@ func (e *Evaluator) do(ctx context.Context, held *lane.Held, d *lane.Decision, a
 
 // startRun creates a run. If the rules do not admit it any more, its end is evaluated at
 // once, and a comment says why.
-func (e *Evaluator) startRun(ctx context.Context, made effect) ([]table.Write, error) {
+func (e *Evaluator) startRun(ctx context.Context, d *lane.Decision, made effect) ([]table.Write, error) {
 	spec := *made.Spec
 	if _, err := e.Runs.Get(ctx, spec.ID); err == nil {
 		return nil, nil // an earlier try created it
 	} else if harmless(err) != nil {
 		return nil, err
+	}
+	if made.Like > 0 {
+		var first effect
+		if err := json.Unmarshal(d.Effects[made.Like-1].Body, &first); err != nil {
+			return nil, fmt.Errorf("decode an effect of %s: %w", spec.Repository, err)
+		}
+		made.Config = first.Config
 	}
 	_, err := e.Start.Start(ctx, starting.Order{
 		Spec: spec, Rules: admission{e, *made.Subject, spec.Kind.Number}, Config: made.Config, Dirspaces: made.Dirspaces,

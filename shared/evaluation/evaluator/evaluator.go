@@ -220,7 +220,7 @@ func (e *Evaluator) store(ctx context.Context, held *lane.Held, p lane.Pending, 
 	if o.number > 0 {
 		var err error
 		if writes, err = e.writeWaiting(writes, o); err != nil {
-			return err
+			return lane.Decision{}, err
 		}
 		write, err := e.writePull(o.of.PullRequest(o.number), o.pull, row)
 		if err != nil {
