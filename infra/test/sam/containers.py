@@ -27,7 +27,8 @@ CREDENTIALS = {"AWS_ACCESS_KEY_ID": "local", "AWS_SECRET_ACCESS_KEY": "localsecr
 # "sam local" resolves the Ref of a table to its logical id. So the tables have their logical
 # ids as names.
 TABLES = {"TOKENS_TABLE": "TokensTable", "SIGNING_KEYS_TABLE": "SigningKeysTable", "OPERATIONS_TABLE": "OperationsTable",
-          "DELIVERIES_TABLE": "DeliveriesTable", "AUDIT_TABLE": "AuditTable", "RUNS_TABLE": "RunsTable"}
+          "DELIVERIES_TABLE": "DeliveriesTable", "AUDIT_TABLE": "AuditTable", "RUNS_TABLE": "RunsTable",
+          "EVALUATION_TABLE": "EvaluationTable"}
 
 # A bucket's name must be in lower case.
 BUCKETS = {"KV_BUCKET": "kv-bucket", "AUDIT_BUCKET": "audit-bucket"}

@@ -97,7 +97,7 @@ func (e *Evaluator) writeWatch(o *outcome, w watch, row lane.Row) error {
 	if err != nil {
 		return fmt.Errorf("encode the schedules of %s: %w", o.of, err)
 	}
-	row.Body = text
+	row.Body, row.Check = text, w.Check
 	write, err := e.Lanes.WriteState(o.of, row)
 	o.writes = append(o.writes, write)
 	return err
