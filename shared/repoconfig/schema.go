@@ -34,7 +34,7 @@ var schema = sync.OnceValue(func() shape {
 			{"delete_branch", yesno{}, "false", "whether its branch is deleted afterwards", false},
 			{"merge_strategy", words{among: []string{"auto", "merge", "rebase", "squash"}}, "auto", "how it is merged", false},
 			{"require_explicit_apply", yesno{}, "false", "whether only an apply by a comment leads to a merge", false},
-			{"retain_pr_title", yesno{}, "false", "whether a squashed commit has the title of the pull request", false},
+			{"retain_pr_title", yesno{}, "false", "whether a commit of the strategy squash has the title of the pull request", false},
 		}, "", "merging of pull requests", false},
 		{"batch_runs", keys{
 			{"enabled", yesno{}, "false", "whether a run has at most max_workspaces_per_batch dirspaces", false},
@@ -49,7 +49,7 @@ var schema = sync.OnceValue(func() shape {
 				{"tag_query", query, "", "the dirspaces that the entry is for", true},
 				{"comment_strategy", words{among: []string{"append", "delete", "minimize", "update"}}, "minimize", "what happens to older comments; update edits one comment in place", false},
 			}}, "", "how comments are made; the first entry whose tag_query matches is used", false},
-			{"summary", keys{{"enabled", yesno{}, "false", "whether comments begin with a summary", false}}, "", "summary at the head of comments", false},
+			{"summary", keys{{"enabled", yesno{}, "false", "has no effect: comments always begin with a summary", false}}, "", "summary at the head of comments", false},
 		}, "", "comments in pull requests", false},
 		{"storage", keys{
 			{"plans", variant{by: "method", of: map[string]shape{
@@ -75,16 +75,16 @@ var schema = sync.OnceValue(func() shape {
 			}}, "terrateam", "where plans are kept", false},
 		}, "", "where the runner keeps things", false},
 		{"cost_estimation", keys{
-			{"enabled", yesno{}, "true", "whether costs are estimated; it needs a service for prices", false},
+			{"enabled", yesno{}, "true", "has no effect yet: this server has no service for prices, so runners estimate nothing", false},
 			{"provider", words{among: []string{"infracost"}}, "infracost", "the program that estimates", false},
 			{"currency", words{}, "USD", "currency of the estimates", false},
 		}, "", "estimates of costs in plans", false},
-		{"config_builder", builderShape("the script that makes the configuration"), "", "makes the configuration in a CI job", false},
-		{"tree_builder", builderShape("the script that lists the files"), "", "makes the list of files in a CI job", false},
+		{"config_builder", builderShape("the script that makes the configuration"), "", "has no effect yet: would make the configuration in a CI job", false},
+		{"tree_builder", builderShape("the script that lists the files"), "", "has no effect yet: would make the list of files in a CI job", false},
 		{"indexer", keys{
 			{"enabled", yesno{}, "false", "whether modules are looked for", false},
 			{"build_tag", words{}, "", "tag of the indexer's image", false},
-		}, "", "finds out which directories use which modules", false},
+		}, "", "has no effect yet: would find out which directories use which modules", false},
 		{"integrations", integrationsShape(), "", "programs of others that the runner calls", false},
 	}
 })
@@ -112,7 +112,7 @@ func whenModified() shape {
 		{"autoapply", yesno{}, "false", "whether a merge applies by itself", false},
 		{"depends_on", kinds{text: query, object: keys{
 			{"tag_query", query, "", "the dirspaces that come first", true},
-			{"prune_on_no_change", yesno{}, "false", "whether the dirspace is left out if only this pulled it in", false},
+			{"prune_on_no_change", yesno{}, "false", "whether the dirspace is left out if only this query brings it into a plan", false},
 		}}, "", "tag query of the dirspaces that come first", false},
 	}
 }
@@ -129,7 +129,7 @@ func dirShape() shape {
 		{"stacks", workspaces, "", "workspaces whose tag is stack:NAME", false},
 		{"create_and_select_workspace", yesno{}, "true", "whether the runner creates and selects workspaces here", false},
 		{"create_if_missing", yesno{}, "false", "whether the runner creates the directory", false},
-		{"lock_branch_target", words{among: []string{"all", "dest_branch"}}, "all", "which pull requests a lock of the directory keeps away", false},
+		{"lock_branch_target", words{among: []string{"all", "dest_branch"}}, "all", "which pull requests a lock of the directory keeps away: all, or those with the same destination branch", false},
 	}
 }
 
@@ -158,19 +158,19 @@ func stackShape(v *value) shape {
 }
 
 func driftShape(v *value) shape {
-	schedule := key{"schedule", words{among: []string{"hourly", "daily", "weekly", "monthly"}}, "", "how often it is looked for drift", true}
-	reconcile := key{"reconcile", yesno{}, "false", "whether drift is applied away", false}
-	enabled := key{"enabled", yesno{}, "false", "whether it is looked for drift", false}
+	schedule := key{"schedule", words{among: []string{"hourly", "daily", "weekly", "monthly"}}, "", "how often the server checks for drift: in each new hour, day, week (from Monday) or month", true}
+	reconcile := key{"reconcile", yesno{}, "false", "whether what a check has found is applied by itself", false}
+	enabled := key{"enabled", yesno{}, "false", "whether the server checks for drift", false}
 	if v.get("schedules") == nil {
-		return keys{enabled, schedule, reconcile, {"tag_query", query, "all", "the dirspaces that are looked at", false}}
+		return keys{enabled, schedule, reconcile, {"tag_query", query, "all", "the dirspaces that are checked", false}}
 	}
 	return keys{enabled, {"schedules", table{of: keys{
 		schedule, reconcile,
-		{"tag_query", query, "", "the dirspaces that are looked at", true},
+		{"tag_query", query, "", "the dirspaces that are checked", true},
 		{"window", keys{
-			{"start", words{valid: validWindow}, "", "begin of the time of day, such as 22:00 Europe/Berlin", true},
+			{"start", words{valid: validWindow}, "", "beginning of the time of day, such as 22:00 Europe/Berlin", true},
 			{"end", words{valid: validWindow}, "", "end of the time of day", true},
-		}, "", "the only time of day", false},
+		}, "", "the time of day in which checks begin", false},
 	}}, "", "named schedules", true}}
 }
 
@@ -187,11 +187,11 @@ func integrationsShape() shape {
 
 func applyRequirementsShape() shape {
 	enabled := func(fallback, about string) key { return key{"enabled", yesno{}, fallback, about, false} }
-	conflicts := key{"merge_conflicts", keys{enabled("true", "whether the pull request must be mergeable")}, "on", "no conflict with the destination branch", false}
+	conflicts := key{"merge_conflicts", keys{enabled("true", "whether the pull request must have no conflict")}, "on", "no conflict with the destination branch", false}
 	statuses := key{"status_checks", keys{
-		enabled("true", "whether all checks of the host must have succeeded"),
+		enabled("true", "whether all statuses and checks of the head must have succeeded, without those of the own CI jobs of the host"),
 		{"ignore_matching", each{of: words{valid: validLuaPattern}, most: maxPatterns}, "", "names of checks that do not count: equal, or a pattern of Lua", false},
-	}, "on", "checks of the host", false}
+	}, "on", "statuses and checks of the head", false}
 	people := each{of: words{valid: validApprover}}
 	byPeople := keys{
 		enabled("false", "whether approvals are needed"),
@@ -217,9 +217,9 @@ func applyRequirementsShape() shape {
 				{"apply_after_merge", keys{enabled("false", "whether only a merged pull request is applied")}, "off", "apply after the merge", false},
 				{"require_ready_for_review_pr", yesno{}, "true", "whether a draft cannot be applied", false},
 			}},
-		}, "merge_conflicts and status_checks", "what is checked; the first entry whose tag_query matches is used", false},
-		{"create_pending_apply_check", yesno{}, "true", "whether dirspaces that wait for an apply have a pending status", false},
-		{"create_completed_apply_check_on_noop", yesno{}, "false", "whether the status of the apply succeeds if nothing is to be planned", false},
+		}, "merge_conflicts and status_checks", "what is checked; the first entry whose tag_query matches is used. An object is the older form: one entry for all dirspaces", false},
+		{"create_pending_apply_check", yesno{}, "true", "has no effect: the status terrateam apply of the whole pull request is pending as long as something waits", false},
+		{"create_completed_apply_check_on_noop", yesno{}, "false", "has no effect: the status terrateam apply always succeeds if nothing is to be planned", false},
 	}
 }
 
@@ -231,8 +231,8 @@ func accessControlShape() shape {
 			{"tag_query", query, "", "the dirspaces that the policy is for", true},
 			{"plan", match, "*", "who may plan", false},
 			{"apply", match, "*", "who may apply", false},
-			{"apply_autoapprove", match, "nobody", "who may plan and apply without approval", false},
-			{"apply_force", match, "nobody", "who may apply without requirements", false},
+			{"apply_autoapprove", match, "nobody", "who may command apply-autoapprove: a plan and its apply by one command", false},
+			{"apply_force", match, "nobody", "who may command apply-force: an apply without requirements and gates", false},
 			{"apply_with_superapproval", match, "nobody", "who may apply if somebody of superapproval has approved", false},
 			{"superapproval", match, "nobody", "whose approval lets those of apply_with_superapproval apply", false},
 		}}, "", "the first policy whose tag_query matches decides; without one, nobody may", false},

@@ -57,11 +57,11 @@ RESPONSES = {
 FUNCTIONS = {"AuthorizerFunction", "TokensFunction", "IdentityFunction", "LoginFunction", "SystemFunction", "KvFunction", "CollectorFunction",
              "WebhooksFunction", "WorkerFunction", "InstallationsFunction", "RunsFunction", "CommandsFunction", "HostsFunction", "RepositoriesFunction", "JobsFunction",
              "AuditorFunction", "AuditFunction", "ArchivistFunction", "RenewerFunction", "EraserFunction", "DispatcherFunction",
-             "RunnerFunction", "PublisherFunction"}
+             "RunnerFunction", "PublisherFunction", "OrchestratorFunction"}
 
 # Functions for whose result nobody waits at the gateway.
 UNATTENDED = {"CollectorFunction", "WorkerFunction", "JobsFunction", "AuditorFunction", "ArchivistFunction", "RenewerFunction",
-              "EraserFunction", "DispatcherFunction", "PublisherFunction"}
+              "EraserFunction", "DispatcherFunction", "PublisherFunction", "OrchestratorFunction"}
 
 # What each function may do apart from writing its own log: (action, resource, leading keys of
 # the items, or None for all keys).
@@ -324,7 +324,7 @@ GRANTS = {
         ("dynamodb:Query", "RunsTable.Arn", ("STAND*",)),
         ("s3:DeleteObject", "${RunsBucket.Arn}/changes/*", None),
         *((f"dynamodb:{action}", "EvaluationTable.Arn", ("LANE#*", "LOCKS#*", "WAITING#*")) for action in ("Query", "DeleteItem")),
-        ("dynamodb:DeleteItem", "EvaluationTable.Arn", ("LANES#*", "DUE")),
+        ("dynamodb:DeleteItem", "EvaluationTable.Arn", ("LANES#*", "DUE", "CHECK")),
         ("s3:DeleteObject", "${RunsBucket.Arn}/evaluations/*", None),
     },
     "DispatcherFunction": {
@@ -361,6 +361,35 @@ GRANTS = {
         ("s3:ListBucket", "RunsBucket.Arn", None),
         ("dynamodb:UpdateItem", "EvaluationTable.Arn", ("LANE#*",)),
         ("dynamodb:PutItem", "EvaluationTable.Arn", ("DUE",)),
+    },
+    "OrchestratorFunction": {
+        ("dynamodb:DescribeStream", "EvaluationTable.StreamArn", None),
+        ("dynamodb:GetRecords", "EvaluationTable.StreamArn", None),
+        ("dynamodb:GetShardIterator", "EvaluationTable.StreamArn", None),
+        ("dynamodb:ListStreams", "*", None),
+        *((f"dynamodb:{action}", "EvaluationTable.Arn", ("LANE#*",))
+          for action in ("GetItem", "BatchGetItem", "Query", "PutItem", "UpdateItem", "DeleteItem", "ConditionCheckItem")),
+        ("dynamodb:PutItem", "EvaluationTable.Arn", ("LANES#*",)),
+        *((f"dynamodb:{action}", "EvaluationTable.Arn", ("LOCKS#*", "WAITING#*", "DUE", "CHECK")) for action in ("Query", "PutItem", "DeleteItem")),
+        *((f"dynamodb:{action}", "RunsTable.Arn", ("RUN#*",)) for action in ("GetItem", "BatchGetItem", "Query", "PutItem", "UpdateItem")),
+        *((f"dynamodb:{action}", "RunsTable.Arn", ("REPO#*",))
+          for action in ("GetItem", "BatchGetItem", "Query", "PutItem", "UpdateItem", "DeleteItem")),
+        ("dynamodb:PutItem", "RunsTable.Arn", ("RUNS#*", "RUNREPOS#*")),
+        ("dynamodb:BatchGetItem", "RunsTable.Arn", ("STAND*",)),
+        ("dynamodb:Query", "RunsTable.Arn", ("STAND*",)),
+        ("dynamodb:PutItem", "RunsTable.Arn", ("CHANGES#*",)),
+        *((f"dynamodb:{action}", "RunsTable.Arn", ("IDX#*",)) for action in ("Query", "PutItem", "DeleteItem")),
+        *((f"dynamodb:{action}", "RunsTable.Arn", ("DUE#*",)) for action in ("PutItem", "DeleteItem")),
+        ("s3:PutObject", "${RunsBucket.Arn}/manifests/*", None),
+        ("s3:PutObject", "${RunsBucket.Arn}/changes/*", None),
+        ("s3:GetObject", "${RunsBucket.Arn}/evaluations/*", None),
+        ("s3:PutObject", "${RunsBucket.Arn}/evaluations/*", None),
+        ("s3:GetObject", "${RunsBucket.Arn}/results/*", None),
+        ("s3:ListBucket", "RunsBucket.Arn", None),
+        ("dynamodb:GetItem", "SessionsTable.Arn", ("GROUP#*",)),
+        ("dynamodb:UpdateItem", "SessionsTable.Arn", ("GROUP#*",)),
+        ("secretsmanager:GetSecretValue", "ServerSecret", None),
+        ("secretsmanager:GetSecretValue", "GithubAppPrivateKey", None),
     },
     "EraserFunction": {
         ("dynamodb:GetItem", "OperationsTable.Arn", ("TASK#*",)),
@@ -412,7 +441,7 @@ GRANTS = {
         ("dynamodb:Query", "RunsTable.Arn", ("STAND*",)),
         ("s3:DeleteObject", "${RunsBucket.Arn}/changes/*", None),
         *((f"dynamodb:{action}", "EvaluationTable.Arn", ("LANE#*", "LANES#*", "LOCKS#*", "WAITING#*")) for action in ("Query", "DeleteItem")),
-        ("dynamodb:DeleteItem", "EvaluationTable.Arn", ("DUE",)),
+        ("dynamodb:DeleteItem", "EvaluationTable.Arn", ("DUE", "CHECK")),
         ("s3:DeleteObject", "${RunsBucket.Arn}/evaluations/*", None),
     },
 }
@@ -436,7 +465,7 @@ CHOSEN_READS = {("AuthorizerFunction", "RunsTable.Arn")}
 
 # The functions that may remove anything at all.
 REMOVERS = {"CollectorFunction", "JobsFunction", "RenewerFunction", "EraserFunction", "DispatcherFunction", "RunnerFunction", "WorkerFunction",
-            "CommandsFunction", "SystemFunction", "PublisherFunction"}
+            "CommandsFunction", "SystemFunction", "PublisherFunction", "OrchestratorFunction"}
 
 TABLES = {
     "TokensTable": {"pk": "S", "sk": "S", "by_name": "S"},

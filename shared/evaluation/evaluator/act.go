@@ -100,5 +100,5 @@ func cut(text string, most int) string {
 
 // owns stores what the pull request may lock.
 func (o *outcome) owns(s *scene) {
-	o.owner = &owner{Subject: s.history.subject, Set: holdings(s.loaded.Set, s.history.results.AppliedBefore(s.history.subject))}
+	o.owner = &owner{Subject: s.history.subject, Set: holdings(s.loaded.Set, s.history.results.AppliedBefore(s.history.subject)), About: s.about(), Since: s.hist.held(s.history.subject.Origin).Since}
 }

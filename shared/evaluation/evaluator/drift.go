@@ -59,6 +59,7 @@ func (e *Evaluator) schedules(ctx context.Context, r lane.Request, o *outcome) e
 		return err
 	}
 	if r.Kind == lane.Drift && !r.At.Equal(w.Check) {
+		o.writes = append(o.writes, e.Lanes.WriteCheck(o.of, r.At, time.Time{})...)
 		return nil // the check was moved since
 	}
 	p, err := e.enter(ctx, r.Repository)
@@ -97,7 +98,7 @@ func (e *Evaluator) writeWatch(o *outcome, w watch, row lane.Row) error {
 	if err != nil {
 		return fmt.Errorf("encode the schedules of %s: %w", o.of, err)
 	}
-	row.Body = text
+	row.Body, row.Check = text, w.Check
 	write, err := e.Lanes.WriteState(o.of, row)
 	o.writes = append(o.writes, write)
 	return err

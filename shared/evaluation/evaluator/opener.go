@@ -10,4 +10,3 @@ import (
 func Opener(h *hostclient.Hosts) hostclient.Opener[Host] {
 	return hostclient.For(h, func(i *githubhost.Installation) Host { return i }, func(i *gitlabhost.Installation) Host { return i })
 }
-

@@ -33,6 +33,10 @@ type outcome struct {
 	// owner is the row of a pull request that may hold locks. Nil leaves it as it is; one
 	// without dirspaces removes it.
 	owner *owner
+	// scene is what was read of the pull request. It is nil if it was not read.
+	scene *scene
+	// known says that something was remembered of the pull request.
+	known bool
 	now   time.Time
 }
 
@@ -72,6 +76,9 @@ type effect struct {
 	// Of a run.
 	Spec      *run.Spec           `json:"spec,omitempty"`
 	Config    json.RawMessage     `json:"config,omitempty"`
+	// Like is the place of the effect that has the configuration, from 1, if another one
+	// has the same.
+	Like      int                 `json:"like,omitempty"`
 	Dirspaces []manifest.Dirspace `json:"dirspaces,omitempty"`
 	// Subject is what the run belongs to, as the rules saw it.
 	Subject *rules.Subject `json:"subject,omitempty"`

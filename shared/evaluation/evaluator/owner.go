@@ -17,6 +17,7 @@ import (
 type owner struct {
 	Subject rules.Subject   `json:"subject"`
 	Set     []rules.Holding `json:"set"`
+	About
 	// Since is when it was stored first.
 	Since time.Time `json:"-"`
 }

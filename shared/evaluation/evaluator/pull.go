@@ -37,8 +37,16 @@ type pull struct {
 	Shown []shown `json:"shown,omitempty"`
 	// Approvals are those of gates, the newest last.
 	Approvals []approval `json:"approvals,omitempty"`
+	// Waits is what people have to do.
+	Waits *waits `json:"waits,omitempty"`
 	// Merging says that a merge was decided.
 	Merging bool `json:"merging,omitempty"`
+}
+
+// waits is what a pull request waits for, and since when.
+type waits struct {
+	For   WaitsFor  `json:"for"`
+	Since time.Time `json:"since"`
 }
 
 // shown is a comment with a result.

@@ -44,7 +44,7 @@ func (e *Evaluator) changed(ctx context.Context, r lane.Request, o *outcome) err
 
 // observe remembers what was seen, and what the pull request may lock.
 func (o *outcome) observe(s *scene) {
-	o.pull.Title, o.pull.State = s.pr.Title, s.history.subject.State
+	o.scene, o.pull.Title, o.pull.State = s, s.pr.Title, s.history.subject.State
 	if !s.ready || s.loaded.Set == nil {
 		if s.history.subject.State == rules.Closed {
 			o.keepLocks(s, owner{Subject: s.history.subject})
@@ -61,7 +61,7 @@ func (o *outcome) keepLocks(s *scene, now owner) {
 		return // it starts an apply
 	}
 	before := s.hist.held(now.Subject.Origin)
-	now.Set, now.Since = union(now.Set, before.Set), before.Since
+	now.Set, now.Since, now.About = union(now.Set, before.Set), before.Since, s.about()
 	applying := false
 	for _, a := range s.history.active {
 		applying = applying || a.Origin == now.Subject.Origin && a.Type.IsApply()

@@ -73,6 +73,8 @@ const named = "acme/infra"
 // rig is an evaluator over real storage and a stand-in host.
 type rig struct {
 	*evaluator.Evaluator
+	// acting is the same with the role of the function.
+	acting *evaluator.Evaluator
 	t      *testing.T
 	env    *storagetest.Env
 	of     vcs.Repository
@@ -80,9 +82,9 @@ type rig struct {
 	github *vcstest.GitHub
 	gitlab *vcstest.GitLab
 	git    *vcstest.Memory
-	fold  fold.Folder
-	clock *testclock.Clock
-	said  int // comments that were read
+	fold   fold.Folder
+	clock  *testclock.Clock
+	said   int // comments that were read
 	// onEnd takes the place of the evaluation of the end of a run, if it is set.
 	onEnd func(lane.Request)
 }
@@ -122,7 +124,7 @@ func begin(t *testing.T, files map[string]string) *rig {
 }
 
 func (r *rig) ready() *rig {
-	r.Evaluator = r.over(r.env)
+	r.Evaluator, r.acting = r.over(r.env), r.over(r.env.WithRole("OrchestratorFunction"))
 	r.fold = fold.Folder{Runs: r.Runs, Standing: r.Standing, Results: r.Outputs}
 	return r
 }
@@ -180,12 +182,12 @@ func (r *rig) ask(q lane.Request) {
 func (r *rig) evaluate() {
 	r.t.Helper()
 	for again := true; again; {
-		held, ok, err := r.Lanes.Enter(r.t.Context(), r.of, r.Now())
+		held, ok, err := r.acting.Lanes.Enter(r.t.Context(), r.of, r.Now())
 		r.must(err)
 		if !ok {
 			r.t.Fatal("the lane is taken")
 		}
-		r.must(r.Lane(r.t.Context(), held))
+		r.must(r.acting.Lane(r.t.Context(), held))
 		again, err = held.Leave(r.t.Context())
 		r.must(err)
 	}

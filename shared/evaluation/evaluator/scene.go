@@ -2,11 +2,13 @@ package evaluator
 
 import (
 	"context"
+	"math"
 
 	"github.com/opsplane/opsplane/shared/evaluation/decide"
 	"github.com/opsplane/opsplane/shared/evaluation/rules"
 	"github.com/opsplane/opsplane/shared/evaluation/source"
 	"github.com/opsplane/opsplane/shared/run"
+	"github.com/opsplane/opsplane/shared/run/runstore"
 	"github.com/opsplane/opsplane/shared/vcs"
 	"github.com/opsplane/opsplane/shared/vcs/githubhost"
 	"github.com/opsplane/opsplane/shared/vcs/vcshost"
@@ -19,6 +21,8 @@ type place struct {
 	repo vcshost.Repository
 	host Host
 	hist *historian
+	// reading says that nothing may be stored.
+	reading bool
 }
 
 // enter opens the client of a repository, and asks the host what the repository is like.
@@ -44,6 +48,9 @@ type scene struct {
 	// ready says that loaded and the whole history were read. They are not for a pull
 	// request that is closed, or of a fork.
 	ready bool
+	// read is what the host said for an apply with its requirements. It is nil if it was
+	// not asked.
+	read *rules.Facts
 }
 
 // look reads a pull request and its history. sender is who caused the evaluation.
@@ -60,7 +67,7 @@ func (p *place) look(ctx context.Context, number int64) (*scene, error) {
 	switch {
 	case s.pr.Merged:
 		subject.State = rules.Merged
-		m, err := p.Runs.Merged(ctx, p.of, number, s.pr.MergedSHA, p.Now())
+		m, err := p.merge(ctx, s.pr)
 		if err != nil {
 			return nil, err
 		}
@@ -71,6 +78,9 @@ func (p *place) look(ctx context.Context, number int64) (*scene, error) {
 	if s.history, err = p.hist.begin(ctx, subject, number); err != nil {
 		return nil, err
 	}
+	if subject.MergedAt == justMerged {
+		s.history.merges.NewestMerge = s.pr.MergedSHA
+	}
 	if subject.State == rules.Closed || s.fork() {
 		return s, nil
 	}
@@ -78,6 +88,22 @@ func (p *place) look(ctx context.Context, number int64) (*scene, error) {
 		return nil, err
 	}
 	return s, nil
+}
+
+// justMerged is the place of a merge that has none yet: behind all others.
+const justMerged = math.MaxInt64
+
+// merge returns the merge of a pull request. Unless nothing may be stored, it gives the
+// merge its place.
+func (p *place) merge(ctx context.Context, pr vcshost.PullRequest) (runstore.Merge, error) {
+	if !p.reading {
+		return p.Runs.Merged(ctx, p.of, pr.Number, pr.MergedSHA, p.Now())
+	}
+	m, known, err := p.Runs.MergeOf(ctx, p.of, pr.Number)
+	if err == nil && !known {
+		m = runstore.Merge{Number: pr.Number, Seq: justMerged, Commit: pr.MergedSHA}
+	}
+	return m, err
 }
 
 // fork reports whether the branch is in another repository.
@@ -183,5 +209,9 @@ func (s *scene) facts(ctx context.Context, o rules.Operation, automatic bool, ac
 	if s.loaded.Config == nil {
 		return s.snapshot().Facts, rules.Actor{Login: actor.Login}, nil
 	}
-	return source.Facts(ctx, s.host, s.repo.Description, s.pr, s.asking(o, automatic, actor))
+	made, who, err := source.Facts(ctx, s.host, s.repo.Description, s.pr, s.asking(o, automatic, actor))
+	if err == nil && !automatic && (o == rules.OpApply || o == rules.OpApplyAutoapprove) {
+		s.read = &made
+	}
+	return made, who, err
 }

@@ -189,10 +189,10 @@ func TestDriftIsFoundAndReconciled(t *testing.T) {
 // check asks for the drift checks that are due.
 func (r *rig) check() {
 	r.t.Helper()
-	list, err := r.Lanes.Checks(r.t.Context(), r.Now(), 10)
+	list, err := r.acting.Lanes.Checks(r.t.Context(), r.Now(), 10)
 	r.must(err)
 	for _, c := range list {
-		r.must(r.Lanes.Ask(r.t.Context(), lane.Request{Kind: lane.Drift, Repository: c.Repository, At: c.At}, r.Now()))
+		r.must(r.acting.Lanes.AskCheck(r.t.Context(), c, r.Now()))
 	}
 	r.evaluate()
 }

@@ -40,6 +40,19 @@ func (s Store) WriteCheck(r vcs.Repository, from, to time.Time) []table.Write {
 	return s.reminders().Move(was, is)
 }
 
+// AskCheck asks for an evaluation of a check that is due, and takes the check out of the
+// list. The decision plans the next one.
+func (s Store) AskCheck(ctx context.Context, c Check, now time.Time) error {
+	writes, err := s.WriteAsk(Request{Kind: Drift, Repository: c.Repository, At: c.At}, now)
+	if err != nil {
+		return err
+	}
+	if err := s.table().Transact(ctx, append(writes, s.reminders().Delete(c.reminder()))...); err != nil {
+		return fmt.Errorf("ask for a check of %s: %w", c.Repository, err)
+	}
+	return nil
+}
+
 // Checks returns the checks that are due by now, at most limit of them. Those that have
 // waited longest come first. If some cannot be read, it returns the others, and the error.
 func (s Store) Checks(ctx context.Context, now time.Time, limit int) ([]Check, error) {

@@ -282,3 +282,50 @@ func TestOnlyARequestWakesTheEvaluation(t *testing.T) {
 		}
 	}
 }
+
+// checks returns the checks that are due at a time.
+func checks(t *testing.T, s lane.Store, after time.Duration) []lane.Check {
+	t.Helper()
+	list, err := s.Checks(t.Context(), born.Add(after), 10)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return list
+}
+
+func TestCheckThatIsDueBecomesARequestOnce(t *testing.T) {
+	t.Parallel()
+	_, s := open(t)
+	plan := func(from, to time.Time) {
+		t.Helper()
+		write(t, s, s.WriteCheck(repository, from, to)...)
+	}
+	plan(time.Time{}, born.Add(time.Hour))
+	plan(born.Add(time.Hour), born.Add(2*time.Hour))
+	if got := checks(t, s, 2*time.Hour-time.Millisecond); len(got) != 0 {
+		t.Errorf("due are %v", got)
+	}
+	got := checks(t, s, 2*time.Hour)
+	if len(got) != 1 || got[0].Repository != repository || !got[0].At.Equal(born.Add(2*time.Hour)) {
+		t.Fatalf("due are %v", got)
+	}
+	for range 2 { // two invocations of the schedule
+		must(t, s.AskCheck(t.Context(), got[0], born.Add(2*time.Hour)))
+	}
+	if left := checks(t, s, 3*time.Hour); len(left) != 0 {
+		t.Errorf("still due are %v", left)
+	}
+	h := enter(t, s, 2*time.Hour)
+	p := only(t, h)
+	if p.Kind != lane.Drift || !p.At.Equal(got[0].At) {
+		t.Errorf("got %+v", p)
+	}
+	decide(t, h, p, decision(), s.WriteCheck(repository, got[0].At, born.Add(4*time.Hour))...)
+	if got := checks(t, s, 4*time.Hour); len(got) != 1 {
+		t.Errorf("the next one is not planned: %v", got)
+	}
+	plan(born.Add(4*time.Hour), time.Time{})
+	if got := checks(t, s, 5*time.Hour); len(got) != 0 {
+		t.Errorf("due are %v", got)
+	}
+}

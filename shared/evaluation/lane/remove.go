@@ -59,9 +59,9 @@ func (s Store) RemoveInstallation(ctx context.Context, of vcs.Installation, limi
 }
 
 // removeLane removes the items of a lane that are of the repository's installation,
-// and the reminders of these.
+// and their reminders.
 func (s Store) removeLane(ctx context.Context, r vcs.Repository, limit int) (removed int, more bool, err error) {
-	query := table.Query{Key: []table.Condition{table.Equal("pk", attr.String(partition(r)))}, Names: []string{"pk", "sk", attrInstallation, attrDue}}
+	query := table.Query{Key: []table.Condition{table.Equal("pk", attr.String(partition(r)))}, Names: []string{"pk", "sk", attrInstallation, attrDue, attrCheck}}
 	for page, err := range s.table().Pages(ctx, query) {
 		if err != nil {
 			return removed, false, fmt.Errorf("list lane of %s: %w", r, err)
@@ -77,6 +77,11 @@ func (s Store) removeLane(ctx context.Context, r vcs.Repository, limit int) (rem
 			sort := read.String("sk")
 			if read.Has(attrDue) {
 				if err := s.reminders().Drop(ctx, reminder(r, sort, readMillis(read, attrDue))); err != nil {
+					return removed, false, err
+				}
+			}
+			if read.Has(attrCheck) {
+				if err := s.reminders().Drop(ctx, Check{r, readMillis(read, attrCheck)}.reminder()); err != nil {
 					return removed, false, err
 				}
 			}

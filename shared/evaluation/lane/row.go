@@ -19,6 +19,9 @@ type Row struct {
 	Version int64
 	// ExpiresAt is when the row is removed. It is zero if it stays.
 	ExpiresAt time.Time
+	// Check is the time of the check that WriteCheck has planned; zero if there is none.
+	// Only the row of a repository has it. A removal finds the check by it.
+	Check time.Time
 }
 
 // MaxRow is the largest Body of a row or of an entry, compressed, in bytes. An item has
@@ -63,14 +66,14 @@ func (s Store) row(ctx context.Context, r vcs.Repository, sort string) (Row, err
 	read := attr.Read(item)
 	found := Row{Version: read.Int(attrVersion)}
 	packed := read.Bytes(attrBody)
-	expires := read.Time(attrTTL)
+	expires, check := read.Time(attrTTL), readMillis(read, attrCheck)
 	if err := read.Err(); err != nil {
 		return Row{}, fmt.Errorf("decode %s of %s: %w", sort, r, err)
 	}
 	if !mine(r, item) {
 		return found, nil
 	}
-	found.ExpiresAt = expires
+	found.ExpiresAt, found.Check = expires, check
 	if err := unpack(packed, &found.Body); err != nil {
 		return Row{}, fmt.Errorf("read %s of %s: %w", sort, r, err)
 	}
@@ -87,6 +90,9 @@ func (s Store) writeRow(r vcs.Repository, sort string, row Row) (table.Write, er
 	item[attrBody], item[attrVersion] = attr.Bytes(packed), attr.Int(row.Version+1)
 	if !row.ExpiresAt.IsZero() {
 		item[attrTTL] = attr.Time(row.ExpiresAt)
+	}
+	if !row.Check.IsZero() {
+		item[attrCheck] = millis(row.Check)
 	}
 	if row.Version == 0 {
 		return s.table().WritePut(item, table.Absent("pk")), nil

@@ -190,9 +190,10 @@ func fill(t *testing.T, s lane.Store, r vcs.Repository) {
 	p := r.PullRequest(17)
 	row, err := s.WritePull(p, lane.Row{Body: json.RawMessage("1")})
 	must(t, err)
-	state, err := s.WriteState(r, lane.Row{Body: json.RawMessage("1")})
+	check := born.Add(24 * time.Hour)
+	state, err := s.WriteState(r, lane.Row{Body: json.RawMessage("1"), Check: check})
 	must(t, err)
-	more := []table.Write{row, state}
+	more := append(s.WriteCheck(r, time.Time{}, check), row, state)
 	for _, l := range []lane.List{lane.Locks, lane.Waiting} {
 		entry, err := s.WriteEntry(l, lane.Entry{PullRequest: p, Since: born, Body: json.RawMessage("1")})
 		must(t, err)

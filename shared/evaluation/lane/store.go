@@ -65,6 +65,7 @@ const (
 	attrHolder       = "holder"
 	attrBody         = "body" // JSON, compressed
 	attrVersion      = "version"
+	attrCheck        = "check" // Unix milliseconds: the time of the repository's check
 )
 
 // Sort keys in the partition of a lane.

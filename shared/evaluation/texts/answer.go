@@ -55,22 +55,24 @@ type Unplanned struct {
 	By run.Origin
 }
 
+// Reason says why there is no plan that counts, without a point at its end.
+func (u Unplanned) Reason(sign string) string {
+	switch u.Why {
+	case rules.Failed:
+		return "the last run failed"
+	case rules.Overtaken:
+		return pullRequest(u.By, sign) + " changed it since it was planned"
+	case rules.Used:
+		return "its plan was applied already"
+	case rules.Expired:
+		return "its plan is too old and was removed"
+	}
+	return "it was not planned since the last push, merge or unlock"
+}
+
 // MissingPlans says which dirspaces have to be planned before they are applied.
 func MissingPlans(trigger, sign string, list []Unplanned) string {
-	why := func(u Unplanned) string {
-		switch u.Why {
-		case rules.Failed:
-			return "the last run failed"
-		case rules.Overtaken:
-			return pullRequest(u.By, sign) + " changed it since it was planned"
-		case rules.Used:
-			return "its plan was applied already"
-		case rules.Expired:
-			return "its plan is too old and was removed"
-		}
-		return "it was not planned since the last push, merge or unlock"
-	}
-	return "## Not applied: a plan is missing\n\n" + listed(list, func(u Unplanned) string { return named(u.Dirspace) + ": " + why(u) }) +
+	return "## Not applied: a plan is missing\n\n" + listed(list, func(u Unplanned) string { return named(u.Dirspace) + ": " + u.Reason(sign) }) +
 		fmt.Sprintf("\nPlan again: `%s plan`\n", trigger)
 }
 
@@ -117,7 +119,7 @@ func NotAppliable(list []rules.Requirement) string {
 			fmt.Fprintf(&b, "| %s | %s | %s | %s | %s | %s | %s |\n", cell(r.String()), rule, mark(r.MergeConflicts), mark(r.StatusChecks), mark(r.Approved),
 				mark(r.ApplyAfterMerge), mark(r.ReadyForReview))
 		}
-		for _, detail := range missing(r) {
+		for _, detail := range Missing(r) {
 			if !seen[detail] && len(details) < maxListed {
 				seen[detail], details = true, append(details, detail)
 			}
@@ -130,8 +132,8 @@ func mark(o rules.Outcome) string {
 	return map[rules.Outcome]string{rules.Pass: ":white_check_mark:", rules.Fail: ":x:"}[o]
 }
 
-// missing returns what is missing for one dirspace.
-func missing(r rules.Requirement) []string {
+// Missing returns what one dirspace lacks to be applied, without points at the ends.
+func Missing(r rules.Requirement) []string {
 	var made []string
 	if r.Entry < 0 {
 		made = append(made, "no entry of apply_requirements.checks matches "+named(r.Dirspace.Dirspace)+": add one on the default branch")

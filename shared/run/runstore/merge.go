@@ -42,12 +42,8 @@ func (s Store) Merged(ctx context.Context, r vcs.Repository, number int64, commi
 		if err := table.Pause(ctx, n); err != nil {
 			return Merge{}, err
 		}
-		item, err := s.table().Get(ctx, mergeOfKey(r, number))
-		if err != nil {
-			return Merge{}, fmt.Errorf("read merge: %w", err)
-		}
-		if item != nil {
-			return decodeMerge(item)
+		if m, known, err := s.MergeOf(ctx, r, number); err != nil || known {
+			return m, err
 		}
 		lane, err := s.counters(ctx, r)
 		if err != nil {
@@ -65,6 +61,20 @@ func (s Store) Merged(ctx context.Context, r vcs.Repository, number int64, commi
 		}
 	}
 	return Merge{}, ErrContended
+}
+
+// MergeOf reads the merge of a pull request, strongly consistent. ok is false if it was not
+// recorded.
+func (s Store) MergeOf(ctx context.Context, r vcs.Repository, number int64) (m Merge, ok bool, err error) {
+	item, err := s.table().Get(ctx, mergeOfKey(r, number))
+	if err != nil {
+		return Merge{}, false, fmt.Errorf("read merge: %w", err)
+	}
+	if item == nil {
+		return Merge{}, false, nil
+	}
+	m, err = decodeMerge(item)
+	return m, err == nil, err
 }
 
 func (s Store) encodeMerge(r vcs.Repository, key attr.Item, m Merge, now time.Time) attr.Item {
