@@ -197,8 +197,13 @@ func (s *scene) decidePlan(ctx context.Context, o *outcome, operation rules.Oper
 	snapshot := s.snapshot()
 	request := decide.Request{Operation: operation, Query: q, Automatic: automatic, Trigger: o.pull.trigger()}
 	var err error
-	snapshot.Facts, request.Actor, err = s.facts(ctx, operation, automatic, sender)
-	return decide.Plan(snapshot, request), err
+	if snapshot.Facts, request.Actor, err = s.facts(ctx, operation, automatic, sender); err != nil {
+		return decide.Decision{}, err
+	}
+	// A plan changes nothing, and its runner merges the destination before it works. So a
+	// host that has not found out yet whether there is a conflict does not hold it up.
+	snapshot.Facts.Mergeable, snapshot.Facts.MergeUnknown = snapshot.Facts.Mergeable || snapshot.Facts.MergeUnknown, false
+	return decide.Plan(snapshot, request), nil
 }
 
 // decideApply decides about an apply, with the gates of its plans.

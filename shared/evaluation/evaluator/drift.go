@@ -59,6 +59,7 @@ func (e *Evaluator) schedules(ctx context.Context, r lane.Request, o *outcome) e
 		return err
 	}
 	if r.Kind == lane.Drift && !r.At.Equal(w.Check) {
+		o.writes = append(o.writes, e.Lanes.WriteCheck(o.of, r.At, time.Time{})...)
 		return nil // the check was moved since
 	}
 	p, err := e.enter(ctx, r.Repository)

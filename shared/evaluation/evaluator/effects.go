@@ -1,6 +1,7 @@
 package evaluator
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -25,7 +26,15 @@ func (o *outcome) decision() (lane.Decision, error) {
 	d := lane.Decision{At: o.now}
 	list := slices.Clone(o.effects)
 	slices.SortStableFunc(list, func(a, b effect) int { return a.Kind.rank() - b.Kind.rank() })
-	for _, e := range list {
+	first := 0
+	for i, e := range list {
+		if e.Kind == startsRun { // runs of one decision have one configuration, which may be large
+			if first > 0 && bytes.Equal(e.Config, list[first-1].Config) {
+				e.Config, e.Like = nil, first
+			} else {
+				first = i + 1
+			}
+		}
 		text, err := json.Marshal(e)
 		if err != nil {
 			return d, fmt.Errorf("encode an effect: %w", err)
@@ -48,19 +57,21 @@ func (k kind) rank() int {
 	return 3
 }
 
-// effects makes the effects of the unfinished decisions of a lane: first those that the
-// host does not limit, of all decisions, then the others.
-func (e *Evaluator) effects(ctx context.Context, held *lane.Held) error {
+// resume makes what is left of the effects that the host does not limit, of decisions
+// whose worker died.
+func (e *Evaluator) resume(ctx context.Context, held *lane.Held, at *hands) error {
 	list, problem := held.Decisions(ctx)
-	if list == nil {
-		return problem
-	}
-	at := &hands{}
 	for i := range list {
 		if err := e.make(ctx, held, &list[i], at, false); err != nil {
 			return errors.Join(problem, err)
 		}
 	}
+	return problem
+}
+
+// contents makes the effects that the host limits, in the order of the decisions.
+func (e *Evaluator) contents(ctx context.Context, held *lane.Held, at *hands) error {
+	list, problem := held.Decisions(ctx)
 	for i := range list {
 		if err := e.make(ctx, held, &list[i], at, true); err != nil {
 			return errors.Join(problem, err)
@@ -83,8 +94,11 @@ var later = queue.Backoff{First: 5 * time.Second, Most: 5 * time.Minute}
 func (e *Evaluator) make(ctx context.Context, held *lane.Held, d *lane.Decision, at *hands, content bool) error {
 	for !d.Finished() {
 		next := d.Effects[d.Next]
-		if next.Content && !content || d.Parked.After(e.Now()) || ctx.Err() != nil {
+		switch {
+		case next.Content && !content || d.Parked.After(e.Now()):
 			return nil
+		case ctx.Err() != nil:
+			return ctx.Err()
 		}
 		var made effect
 		if err := json.Unmarshal(next.Body, &made); err != nil {
@@ -97,24 +111,25 @@ func (e *Evaluator) make(ctx context.Context, held *lane.Held, d *lane.Decision,
 			}
 		}
 		d.Next, d.Attempted, d.Tries = d.Next+1, false, 0
-		if !d.Finished() && len(more) == 0 && repeatable(d.Effects[d.Next-1]) && repeatable(d.Effects[d.Next]) {
-			continue // a crash repeats it, which does no harm
-		}
 		if d.Finished() {
 			return held.Finish(ctx, *d, more...)
+		}
+		following := d.Effects[d.Next]
+		if len(more) == 0 && repeatable(next) && repeatable(following) && next.Content == following.Content {
+			continue // a crash repeats it, which does no harm
 		}
 		if err := held.Progress(ctx, *d, more...); err != nil {
 			return err
 		}
 	}
-	return held.Finish(ctx, *d)
+	return nil
 }
 
 // repeatable reports whether an effect may be made twice without a look at what the first
 // time did.
 func repeatable(e lane.Effect) bool {
 	k := kind(e.Kind)
-	return k != comments && k != edits && k != folds
+	return k != comments && k != edits && k != folds && k != unlocks
 }
 
 // failed handles an effect that failed. It reports whether the effect waits for another
@@ -152,7 +167,7 @@ func (e *Evaluator) do(ctx context.Context, held *lane.Held, d *lane.Decision, a
 	author := e.author(principalOf(of.Installation.VCS, d.Request.Sender), "decision:"+d.ID)
 	switch made.Kind {
 	case startsRun:
-		return e.startRun(ctx, made)
+		return e.startRun(ctx, d, made)
 	case abortsRun:
 		_, _, err := e.Runs.Abort(ctx, made.Run, runstore.Abortion{Reason: *made.Reason, OnlyQueued: made.OnlyQueued}, author)
 		if errors.Is(err, runstore.ErrLost) {
@@ -176,12 +191,19 @@ func (e *Evaluator) do(ctx context.Context, held *lane.Held, d *lane.Decision, a
 
 // startRun creates a run. If the rules do not admit it any more, its end is evaluated at
 // once, and a comment says why.
-func (e *Evaluator) startRun(ctx context.Context, made effect) ([]table.Write, error) {
+func (e *Evaluator) startRun(ctx context.Context, d *lane.Decision, made effect) ([]table.Write, error) {
 	spec := *made.Spec
 	if _, err := e.Runs.Get(ctx, spec.ID); err == nil {
 		return nil, nil // an earlier try created it
 	} else if harmless(err) != nil {
 		return nil, err
+	}
+	if made.Like > 0 {
+		var first effect
+		if err := json.Unmarshal(d.Effects[made.Like-1].Body, &first); err != nil {
+			return nil, fmt.Errorf("decode an effect of %s: %w", spec.Repository, err)
+		}
+		made.Config = first.Config
 	}
 	_, err := e.Start.Start(ctx, starting.Order{
 		Spec: spec, Rules: admission{e, *made.Subject, spec.Kind.Number}, Config: made.Config, Dirspaces: made.Dirspaces,

@@ -68,14 +68,24 @@ func (e *Evaluator) url(of vcs.Repository, id run.ID) string {
 // Lane evaluates what is asked for in a lane, and makes the effects. It ends early,
 // without an error, if the context's deadline is near or the lane must rest: the schedule
 // finds what is left.
+//
+// Runs of a decision are started and ended before the next request is evaluated, so each
+// decision knows those before it.
 func (e *Evaluator) Lane(ctx context.Context, held *lane.Held) error {
-	err := e.requests(ctx, held)
-	if errors.Is(err, lane.ErrLost) {
+	at := &hands{}
+	if err := e.resume(ctx, held, at); err != nil {
 		return err
 	}
-	more := e.effects(ctx, held)
-	return errors.Join(err, more)
+	err := e.requests(ctx, held, at)
+	if errors.Is(err, lane.ErrLost) || errors.Is(err, errStuck) {
+		return err
+	}
+	return errors.Join(err, e.contents(ctx, held, at))
 }
+
+// errStuck says that the runs of a decision could not all be started and ended. Nothing
+// else of the lane is decided before that is done.
+var errStuck = errors.New("a decision is not carried out yet")
 
 // evaluationTime is the time that must be left for an evaluation to be begun.
 const evaluationTime = 20 * time.Second
@@ -88,7 +98,7 @@ func near(ctx context.Context) bool {
 
 // requests evaluates the requests of a lane in their order. If one fails, those of other
 // pull requests go on.
-func (e *Evaluator) requests(ctx context.Context, held *lane.Held) error {
+func (e *Evaluator) requests(ctx context.Context, held *lane.Held, at *hands) error {
 	var problems []error
 	failed := map[int64]bool{}
 	for range maxRounds {
@@ -107,11 +117,11 @@ func (e *Evaluator) requests(ctx context.Context, held *lane.Held) error {
 			if failed[p.Number] {
 				continue
 			}
-			err := e.evaluate(ctx, held, p)
+			err := e.evaluate(ctx, held, at, p)
 			var limited *vcshost.Limited
 			switch {
-			case errors.Is(err, lane.ErrLost):
-				return err
+			case errors.Is(err, lane.ErrLost), errors.Is(err, errStuck):
+				return errors.Join(append(problems, err)...)
 			case errors.Is(err, lane.ErrChanged), err == nil:
 			case errors.As(err, &limited):
 				problems = append(problems, held.Postpone(ctx, e.Now().Add(limited.RetryAfter)))
@@ -133,8 +143,8 @@ const maxRounds = 20
 // what it needs.
 const giveUp = 3
 
-// evaluate evaluates a request, and stores the decision.
-func (e *Evaluator) evaluate(ctx context.Context, held *lane.Held, p lane.Pending) (err error) {
+// evaluate evaluates a request, stores the decision, and starts and ends its runs.
+func (e *Evaluator) evaluate(ctx context.Context, held *lane.Held, at *hands, p lane.Pending) (err error) {
 	defer frame.Guard(&err)
 	number := p.Number
 	if p.Kind == lane.Ended && number == 0 {
@@ -168,7 +178,14 @@ func (e *Evaluator) evaluate(ctx context.Context, held *lane.Held, p lane.Pendin
 	if err != nil {
 		return err
 	}
-	return e.store(ctx, held, p, o, row)
+	d, err := e.store(ctx, held, p, o, row)
+	if err != nil {
+		return err
+	}
+	if err := e.make(ctx, held, &d, at, false); err != nil {
+		return fmt.Errorf("%w: %w", errStuck, err)
+	}
+	return nil
 }
 
 // decisionName returns what the comments of a decision are found by.
@@ -198,28 +215,27 @@ func (e *Evaluator) remembered(ctx context.Context, o *outcome) (lane.Row, error
 }
 
 // store stores a decision with all that belongs to it.
-func (e *Evaluator) store(ctx context.Context, held *lane.Held, p lane.Pending, o *outcome, row lane.Row) error {
+func (e *Evaluator) store(ctx context.Context, held *lane.Held, p lane.Pending, o *outcome, row lane.Row) (lane.Decision, error) {
 	writes := o.writes
 	if o.number > 0 {
 		var err error
 		if writes, err = e.writeWaiting(writes, o); err != nil {
-			return err
+			return lane.Decision{}, err
 		}
 		write, err := e.writePull(o.of.PullRequest(o.number), o.pull, row)
 		if err != nil {
-			return err
+			return lane.Decision{}, err
 		}
 		writes = append(writes, write)
 		if writes, err = e.writeOwner(writes, o); err != nil {
-			return err
+			return lane.Decision{}, err
 		}
 	}
 	d, err := o.decision()
 	if err != nil {
-		return err
+		return lane.Decision{}, err
 	}
-	_, err = held.Decide(ctx, p, d, writes...)
-	return err
+	return held.Decide(ctx, p, d, writes...)
 }
 
 // keepPull is how long what is remembered of a pull request stays after its last event.

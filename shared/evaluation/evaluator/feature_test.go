@@ -231,3 +231,42 @@ func TestMistakesOfTheConfigurationAreToldOnce(t *testing.T) {
 	r.push(n, "change", map[string]string{".terrateam/config.yml": "{}"})
 	r.did("corrected", r.work(nil), "plan net default")
 }
+
+// TestEqualCommandsAtOnceMakeOneRun evaluates two commands that came together.
+func TestEqualCommandsAtOnceMakeOneRun(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, twoDirs)
+	n := r.open("change", map[string]string{"net/main.tf": "a1"})
+	r.work(nil)
+	r.news(n)
+	for range 2 {
+		id, err := r.host.CommentOn(named, n, ann, "terraform apply")
+		r.must(err)
+		r.must(r.Lanes.Ask(t.Context(), lane.Request{
+			Kind: lane.Command, Repository: r.of, Number: n, Comment: fmt.Sprint(id), Text: "terraform apply", Sender: "ann", SenderID: "1", At: r.Now(),
+		}, r.Now()))
+	}
+	r.evaluate()
+	r.expect("the second", r.news(n), "other runs work", "apply of #1")
+	r.did("two applies", r.work(nil), "apply net default")
+}
+
+// TestUnlockIsNotRepeatedForLaterPlans plans again in the same visit in which the unlock
+// is carried out.
+func TestUnlockIsNotRepeatedForLaterPlans(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, twoDirs)
+	n := r.open("change", map[string]string{"net/main.tf": "a1"})
+	r.work(nil)
+	for i, text := range []string{"terraform unlock", "terraform plan"} {
+		id, err := r.host.CommentOn(named, n, ann, text)
+		r.must(err)
+		r.must(r.Lanes.Ask(t.Context(), lane.Request{
+			Kind: lane.Command, Repository: r.of, Number: n, Comment: fmt.Sprint(id), Text: text, Sender: "ann", SenderID: "1", At: r.Now().Add(time.Duration(i) * time.Millisecond),
+		}, r.Now()))
+	}
+	r.evaluate()
+	r.did("planned after the unlock", r.work(nil), "plan net default")
+	r.write(n, ann, "terraform apply")
+	r.did("applied", r.work(nil), "apply net default")
+}

@@ -76,6 +76,9 @@ type effect struct {
 	// Of a run.
 	Spec      *run.Spec           `json:"spec,omitempty"`
 	Config    json.RawMessage     `json:"config,omitempty"`
+	// Like is the place of the effect that has the configuration, from 1, if another one
+	// has the same.
+	Like      int                 `json:"like,omitempty"`
 	Dirspaces []manifest.Dirspace `json:"dirspaces,omitempty"`
 	// Subject is what the run belongs to, as the rules saw it.
 	Subject *rules.Subject `json:"subject,omitempty"`
