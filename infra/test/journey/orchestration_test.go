@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -72,6 +73,19 @@ func (c team) shows(number string, parts ...string) string {
 // says comments on a pull request.
 func (c team) says(number, text string) { c.do("pr", "comment", number, text) }
 
+// known waits until the API shows that a pull request is in a state. What people do later
+// comes after that.
+func (c team) known(client *Client, number, state string) {
+	c.t.Helper()
+	await(c.t, "the API shows the state of pull request "+number, func() bool {
+		var page struct {
+			Pulls []pullAtAPI `json:"pull_requests"`
+		}
+		client.Do(c.t, "GET", c.at.path("/pull-requests"), "").Want(c.t, 200).Read(c.t, &page)
+		return slices.ContainsFunc(page.Pulls, func(p pullAtAPI) bool { return fmt.Sprint(p.Number) == number && p.State == state })
+	})
+}
+
 // resource returns a file with a resource.
 func resource(name, input string) string {
 	return fmt.Sprintf("resource \"terraform_data\" %q {\n  input = %q\n}\n", name, input)
@@ -103,7 +117,7 @@ func TestPullRequestBecomesAPlanAndAnApply(t *testing.T) {
 			c.says(second, "tofu apply")
 			c.shows(second, "Not applied: locked", "merge it, or unlock it there")
 			c.do("pr", "merge", first)
-			c.shows(first, "merged")
+			c.known(client, first, "merged")
 			c.says(second, "terraform plan")
 			c.shows(second, "To apply all of it: `terraform apply`")
 			c.says(second, "terraform apply")
@@ -131,7 +145,8 @@ func (c team) drift(client *Client) {
 	c.t.Helper()
 	number := c.open("story-drift", map[string]string{
 		"story/drift/main.tf":   resource("drift", "four"),
-		".terrateam/config.yml": "drift:\n  enabled: true\n  schedules:\n    daily: { schedule: daily, tag_query: 'dir:story/drift', reconcile: true }\n",
+		".terrateam/config.yml": "drift:\n  enabled: true\n  schedules:\n    daily: { schedule: daily, tag_query: 'dir:story/drift', reconcile: true }\n" +
+			"workflows:\n  - { tag_query: 'dir:story/drift', lock_policy: none }\n", // otherwise the merge locks it until somebody applies it
 	})
 	c.shows(number, "## Plan")
 	c.do("pr", "merge", number)
