@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
@@ -103,6 +104,13 @@ func (r *rig) evaluated(t *testing.T, of vcs.Repository) {
 	write, err := r.lanes.WritePull(pull, row)
 	must(t, err)
 	more := []storage.Write{write}
+	if state, err := r.lanes.State(ctx, of); err == nil && state.Version == 0 {
+		check := now.Add(24 * time.Hour)
+		state.Body, state.Check = json.RawMessage("1"), check
+		write, err := r.lanes.WriteState(of, state)
+		must(t, err)
+		more = append(append(more, write), r.lanes.WriteCheck(of, time.Time{}, check)...)
+	}
 	for _, l := range []lane.List{lane.Locks, lane.Waiting} {
 		entry, err := r.lanes.WriteEntry(l, lane.Entry{PullRequest: pull, Since: now, Body: json.RawMessage("1")})
 		must(t, err)

@@ -94,7 +94,13 @@ func (r *rig) evaluated(t *testing.T, of vcs.Repository) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := held.Decide(t.Context(), list[0], lane.Decision{At: now, Effects: []lane.Effect{{Kind: "comment", Body: body}}}, entry); err != nil {
+	check := now.Add(24 * time.Hour)
+	state, err := s.WriteState(of, lane.Row{Body: json.RawMessage("1"), Check: check})
+	if err != nil {
+		t.Fatal(err)
+	}
+	more := append(s.WriteCheck(of, time.Time{}, check), entry, state)
+	if _, err := held.Decide(t.Context(), list[0], lane.Decision{At: now, Effects: []lane.Effect{{Kind: "comment", Body: body}}}, more...); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := held.Leave(t.Context()); err != nil {
