@@ -140,11 +140,11 @@ func (r *rig) objectsOfRuns(t *testing.T) []string {
 	return names
 }
 
-// TestErasureOfRunsThatIsKilledIsMadeGood kills a worker at every third of its calls.
+// TestErasureOfRunsThatIsKilledIsMadeGood kills a worker at every fifth of its calls.
 func TestErasureOfRunsThatIsKilledIsMadeGood(t *testing.T) {
 	t.Parallel()
 	r := rigOn(functiontest.New(t, function), 100)
-	for n, ended := 1, false; !ended; n += 3 {
+	for n, ended := 1, false; !ended; n += 5 {
 		of := vcs.Installation{VCS: vcs.GitHub, ID: vcs.ID(fmt.Sprint(700_000_000_000 + n))}
 		r.runOf(t, of)
 		id := r.start(t, ofInstallation(string(of.VCS), string(of.ID)))
