@@ -11,6 +11,7 @@ import (
 
 	"github.com/opsplane/opsplane/shared/storage/attr"
 	"github.com/opsplane/opsplane/shared/storage/table"
+	"github.com/opsplane/opsplane/shared/vcs"
 )
 
 // Pending is a request that nobody has decided about.
@@ -30,7 +31,8 @@ type Pending struct {
 // sort is the sort key of the request's item.
 func (p Pending) sort() string { return sortRequest + p.Name() }
 
-// Requests returns the requests of the lane in the order of Since, then of their names.
+// Requests returns the requests of the lane in the order of Since. At one time, commands
+// come last, and the others in the order of their names.
 // It removes those that were decided about before: they have come again. If some cannot
 // be read, it returns the others, and the error.
 func (h *Held) Requests(ctx context.Context) ([]Pending, error) {
@@ -62,7 +64,7 @@ func (h *Held) Requests(ctx context.Context) ([]Pending, error) {
 		}
 	}
 	slices.SortFunc(left, func(a, b Pending) int {
-		return cmp.Or(a.Since.Compare(b.Since), cmp.Compare(a.Name(), b.Name()))
+		return cmp.Or(a.Since.Compare(b.Since), a.Kind.rank()-b.Kind.rank(), cmp.Compare(a.Name(), b.Name()))
 	})
 	return left, bad
 }
@@ -71,7 +73,9 @@ func decodePending(item attr.Item) (Pending, error) {
 	r := attr.Read(item)
 	p := Pending{Since: readMillis(r, attrSince), Failed: int(r.Int(attrFailed)), rev: r.String(attrRev), due: readMillis(r, attrDue)}
 	err := json.Unmarshal([]byte(r.String(attrRequest)), &p.Request)
-	p.Automatic = r.Bool(attrAutomatic)
+	if p.Automatic = r.Bool(attrAutomatic); p.Automatic {
+		p.Sender, p.SenderID = r.String(attrSender), vcs.ID(r.String(attrSenderID))
+	}
 	if err := errors.Join(err, r.Err()); err != nil {
 		return Pending{}, fmt.Errorf("decode request %s of %s: %w", r.String("sk"), r.String("pk"), err)
 	}
