@@ -111,7 +111,7 @@ func environ(env *storagetest.Env) map[string]string {
 		"TOKENS_TABLE": env.Table("TokensTable"), "SIGNING_KEYS_TABLE": env.Table("SigningKeysTable"),
 		"OPERATIONS_TABLE": env.Table("OperationsTable"), "KV_TABLE": env.Table("KvTable"), "KV_BUCKET": env.Bucket("KvBucket"),
 		"DELIVERIES_TABLE": env.Table("DeliveriesTable"), "VCS_TABLE": env.Table("VcsTable"),
-		"RUNS_TABLE": env.Table("RunsTable"), "RUNS_BUCKET": env.Bucket("RunsBucket"), "RUN_RETENTION_DAYS": "400", "PLAN_RETENTION_DAYS": "14",
+		"EVALUATION_TABLE": env.Table("EvaluationTable"), "RUNS_TABLE": env.Table("RunsTable"), "RUNS_BUCKET": env.Bucket("RunsBucket"), "RUN_RETENTION_DAYS": "400", "PLAN_RETENTION_DAYS": "14",
 		"RUN_START_MINUTES": "15", "RUN_REPORT_HOURS": "24",
 		"AUDIT_TABLE": env.Table("AuditTable"), "AUDIT_BUCKET": env.Bucket("AuditBucket"), "AUDIT_RETENTION_DAYS": "400",
 		"EVENT_BUS_NAME":       storagetest.EventBus,

@@ -720,7 +720,7 @@ def buckets_are_private(template):
     runs = buckets["RunsBucket"]["Properties"]
     equal("VersioningConfiguration" in runs, False, "versions of plans, which must not outlive their removal")
     equal({r.get("Prefix", ""): r["ExpirationInDays"] for r in runs["LifecycleConfiguration"]["Rules"] if r["Status"] == "Enabled"},
-          {"": {"Ref": "RunRetentionDays"}, "plans/": {"Ref": "PlanRetentionDays"}, "texts/": 1}, "days of runs")
+          {"": {"Ref": "RunRetentionDays"}, "plans/": {"Ref": "PlanRetentionDays"}, "texts/": 1, "evaluations/": 30}, "days of runs")
     archive = buckets["AuditBucket"]["Properties"]
     equal(archive["VersioningConfiguration"], {"Status": "Enabled"}, "versions of the archive")
     equal([r["ExpirationInDays"] for r in archive["LifecycleConfiguration"]["Rules"]], [{"Ref": "AuditArchiveDays"}], "days of the archive")

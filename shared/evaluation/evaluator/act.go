@@ -41,14 +41,18 @@ func (o *outcome) act(s *scene, d decide.Decision, j job) error {
 		o.aggregate(vcshost.CheckSuccess)
 	}
 	if len(made) > 0 {
-		o.pull.Jobs = append(o.pull.Jobs, j)
+		j.Head = o.pull.Head
 		for _, spec := range made {
 			of := status.Plan
 			if spec.Type.IsApply() {
 				of = status.Apply
 			}
 			o.dirspaceStatuses(of, spec.Dirspaces, pendingStatuses/len(made), spec.ID, vcshost.CheckPending, underWay)
+			for _, d := range spec.Dirspaces[:min(len(spec.Dirspaces), pendingStatuses)] {
+				j.Pending = append(j.Pending, status.Of(of, d))
+			}
 		}
+		o.pull.Jobs = append(o.pull.Jobs, j)
 		if made[0].Type.IsApply() {
 			o.owns(s)
 		}

@@ -20,7 +20,9 @@ import (
 func (e *Evaluator) ended(ctx context.Context, r lane.Request, o *outcome) error {
 	over, err := e.Runs.Get(ctx, r.Run)
 	if errors.Is(err, fault.ErrNotFound) {
-		o.pull.end(r.Run) // it was not admitted, or it was removed
+		if j, known := o.pull.end(r.Run); known { // it was not admitted, or it was removed
+			o.unstarted(j)
+		}
 		if r.Text != "" {
 			o.say(texts.Refused(r.Text))
 		}
@@ -51,6 +53,16 @@ func (e *Evaluator) ended(ctx context.Context, r lane.Request, o *outcome) error
 	}
 	o.observe(s)
 	return nil
+}
+
+// unstarted gives the statuses of a job that has no runs a final state.
+func (o *outcome) unstarted(j job) {
+	for _, name := range j.Pending {
+		again := slices.ContainsFunc(o.pull.Jobs, func(other job) bool { return slices.Contains(other.Pending, name) })
+		if !again && o.pull.Head == j.Head && o.pull.Statuses[name] == vcshost.CheckPending {
+			o.setStatus(vcshost.CommitStatus{Name: name, State: vcshost.CheckFailure, Description: "Not started", URL: o.url("")})
+		}
+	}
 }
 
 // follow decides what follows the end of a run.

@@ -187,7 +187,7 @@ func (h *historian) others(ctx context.Context, found *history, wanted []run.Dir
 			continue
 		}
 		found.merges.Merges[origin] = max(found.merges.Merges[origin], m.Place)
-		found.add(d, rules.Result{Order: m.Place, Origin: origin, Success: true})
+		found.add(d, rules.Result{Order: m.Place, Origin: origin, Merge: true})
 	}
 	return nil
 }

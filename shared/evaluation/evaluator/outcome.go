@@ -74,8 +74,8 @@ type effect struct {
 	Key string `json:"key,omitempty"`
 
 	// Of a run.
-	Spec      *run.Spec           `json:"spec,omitempty"`
-	Config    json.RawMessage     `json:"config,omitempty"`
+	Spec   *run.Spec       `json:"spec,omitempty"`
+	Config json.RawMessage `json:"config,omitempty"`
 	// Like is the place of the effect that has the configuration, from 1, if another one
 	// has the same.
 	Like      int                 `json:"like,omitempty"`

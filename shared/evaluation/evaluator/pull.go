@@ -65,13 +65,17 @@ type job struct {
 	// Automatic says that no person wrote a command for it.
 	Automatic bool `json:"automatic,omitempty"`
 	// Login and Account are who asked for it.
-	Login   string          `json:"login,omitempty"`
-	Actor   vcshost.Profile `json:"actor"`
-	Query   string          `json:"query,omitempty"`
-	Runs    []run.ID        `json:"runs"`
-	Ended   []run.ID        `json:"ended,omitempty"`
-	Denied  []run.Dirspace  `json:"denied,omitempty"`
-	Created time.Time       `json:"created"`
+	Login  string          `json:"login,omitempty"`
+	Actor  vcshost.Profile `json:"actor"`
+	Query  string          `json:"query,omitempty"`
+	Runs   []run.ID        `json:"runs"`
+	Ended  []run.ID        `json:"ended,omitempty"`
+	Denied []run.Dirspace  `json:"denied,omitempty"`
+	// Head is the commit whose statuses the job has changed. Pending are the names of
+	// those that say that it is under way.
+	Head    string    `json:"head,omitempty"`
+	Pending []string  `json:"pending,omitempty"`
+	Created time.Time `json:"created"`
 }
 
 // apply reports whether the job changes infrastructure.

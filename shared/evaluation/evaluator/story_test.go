@@ -196,3 +196,28 @@ func (r *rig) check() {
 	}
 	r.evaluate()
 }
+
+// TestMergeWithoutApplyKeepsTheLock is orchestration, 13: what was planned and merged, and
+// not applied, is locked until somebody unlocks it.
+func TestMergeWithoutApplyKeepsTheLock(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, twoDirs)
+	first := r.open("first", map[string]string{"net/main.tf": "a1"})
+	r.did("opened", r.work(nil), "plan net default")
+	second := r.open("second", map[string]string{"net/other.tf": "a2"})
+	r.did("opened", r.work(nil), "plan net default")
+	r.merge(first)
+	r.write(second, bob, "terraform plan")
+	r.did("planned after the merge", r.work(nil), "plan net default")
+	r.said = 0
+	r.news(second)
+	r.write(second, bob, "terraform apply")
+	r.expect("locked", r.news(second), "## Not applied: locked", "#1", "unlock")
+	r.did("locked", r.work(nil))
+	if got := r.statuses(second)["terrateam apply: net default"]; got == "pending" {
+		t.Error("the status of an apply that was refused is pending")
+	}
+	r.write(first, ann, "terraform unlock")
+	r.write(second, bob, "terraform apply")
+	r.did("unlocked", r.work(nil), "apply net default")
+}

@@ -31,7 +31,8 @@ func (b Bucket) Put(ctx context.Context, name string, body []byte) error {
 	return nil
 }
 
-// Get reads an object.
+// Get reads an object. The error of one that is missing is a *types.NoSuchKey, if the role may
+// list the bucket.
 func (b Bucket) Get(ctx context.Context, name string) ([]byte, error) {
 	found, err := b.Client.GetObject(ctx, &s3.GetObjectInput{Bucket: &b.Name, Key: &name})
 	if err != nil {

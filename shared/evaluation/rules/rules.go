@@ -71,6 +71,9 @@ type Result struct {
 	// Base and Head are the commits for which the run was made.
 	Base, Head string
 	Success    bool
+	// Merge says that this is no result of a run: it stands for the merge of a pull
+	// request that concerned the dirspace.
+	Merge bool
 	// HasChanges says that a plan changes something. PlanKept says that its bytes are
 	// still there.
 	HasChanges, PlanKept bool
@@ -97,7 +100,7 @@ func (r Result) current(s Subject, in Repository) bool {
 func (h History) own(s Subject) *Result {
 	var found *Result
 	for i := range h {
-		if r := &h[i]; r.Origin == s.Origin && r.Order > s.Unlocked && (found == nil || r.Order > found.Order) {
+		if r := &h[i]; !r.Merge && r.Origin == s.Origin && r.Order > s.Unlocked && (found == nil || r.Order > found.Order) {
 			found = r
 		}
 	}
