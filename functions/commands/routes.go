@@ -22,8 +22,8 @@ type commands struct {
 	// client and its time.
 	evaluator evaluator.Evaluator
 	lanes     lane.Store
-	open    hostclient.Opener[host]
-	limits  limits
+	open      hostclient.Opener[host]
+	limits    limits
 }
 
 // Rules of the routes. The host decides besides what a person may do: see enter.

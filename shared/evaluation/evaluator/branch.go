@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"github.com/opsplane/opsplane/shared/api/fault"
-	"github.com/opsplane/opsplane/shared/evaluation/decide"
 	"github.com/opsplane/opsplane/shared/evaluation/matching"
 	"github.com/opsplane/opsplane/shared/evaluation/rules"
 	"github.com/opsplane/opsplane/shared/evaluation/source"
@@ -113,9 +112,9 @@ func (a branchAdmission) Admit(ctx context.Context, s run.Spec, now time.Time) (
 }
 
 func misconfigured(list repoconfig.Mistakes) error {
-	return fault.Invalidf(string(decide.Misconfigured), "the configuration has mistakes, or does not fit the files: correct them and push\n%s", list[:min(len(list), maxListed)].Error())
+	return fault.Invalidf("CONFIG_INVALID", "the configuration has mistakes, or does not fit the files: correct them and push\n%s", list[:min(len(list), maxListed)].Error())
 }
 
 func disabled() error {
-	return fault.Invalidf(string(decide.Disabled), "the configuration disables this server for the repository: set enabled to true on the default branch")
+	return fault.Invalidf("DISABLED", "the configuration disables this server for the repository: set enabled to true on the default branch")
 }

@@ -25,7 +25,7 @@ func (s *scene) refusal(d decide.Decision, of decide.Snapshot, r decide.Request)
 		return s.nothing(of, r)
 	case decide.AccessDenied:
 		if files := rules.FileAccess(s.loaded.Config.AccessControl, of.Changed, of.CIFile, r.Actor); !apply && len(files) > 0 {
-			return fault.Invalidf(string(decide.AccessDenied), "the pull request changes %s, which access_control lets %s change: ask one of them", files[0].Path, somebody(files[0].Allowed))
+			return fault.Invalidf("ACCESS_DENIED", "the pull request changes %s, which access_control lets %s change: ask one of them", files[0].Path, somebody(files[0].Allowed))
 		}
 		return deniedAccess(r.Operation, rules.Access(s.loaded.Config.AccessControl, r.Operation, dirspacesIn(s.loaded.Tree, r.Only), r.Actor))
 	case decide.Busy:
@@ -46,7 +46,7 @@ func (s *scene) refusal(d decide.Decision, of decide.Snapshot, r decide.Request)
 	case decide.NotMet:
 		for _, each := range rules.Requirements(s.loaded.Config.Requirements, dirspacesIn(s.loaded.Tree, r.Only), of.Facts) {
 			if !each.Met() {
-				return fault.Invalidf(string(decide.NotMet), "the requirements of an apply of %s are not met: %s", each.Dirspace.Dirspace, strings.Join(texts.Missing(each), "; "))
+				return fault.Invalidf("REQUIREMENTS_NOT_MET", "the requirements of an apply of %s are not met: %s", each.Dirspace.Dirspace, strings.Join(texts.Missing(each), "; "))
 			}
 		}
 	}
@@ -55,7 +55,7 @@ func (s *scene) refusal(d decide.Decision, of decide.Snapshot, r decide.Request)
 			return s.refused(b)
 		}
 	}
-	return fmt.Errorf("the refusal %s of %s has no text", d.Refusal, s.of.PullRequest(s.number))
+	return s.refused(Block{Rule: d.Refusal})
 }
 
 // unsettledWait is after how long a request is worth sending again while the host looks for
@@ -74,9 +74,15 @@ func (s *scene) refused(b Block) error {
 	case decide.Disabled:
 		return disabled()
 	case decide.Unsettled:
-		return fault.Busyf(string(b.Rule), "%s looks for merge conflicts of pull request %d: try again in a moment", s.of.Installation.VCS.Label(), s.number).After(unsettledWait)
+		return fault.Busyf("MERGEABILITY_UNKNOWN", "%s looks for merge conflicts of pull request %d: try again in a moment", s.of.Installation.VCS.Label(), s.number).After(unsettledWait)
+	case decide.WrongBranch:
+		return fault.Invalidf("DESTINATION_BRANCH", "%s %s", b.Text, b.WayOut)
+	case decide.Conflicted:
+		return fault.Invalidf("MERGE_CONFLICT", "%s %s", b.Text, b.WayOut)
+	case GatePending:
+		return fault.Invalidf("GATE_PENDING", "%s %s", b.Text, b.WayOut)
 	}
-	return fault.Invalidf(string(b.Rule), "%s %s", b.Text, b.WayOut)
+	return fmt.Errorf("the refusal %s of %s has no text", b.Rule, s.of.PullRequest(s.number))
 }
 
 // nothing says why a dirspace is not what the operation is about.
@@ -98,7 +104,7 @@ func (s *scene) nothing(of decide.Snapshot, r decide.Request) error {
 	case !slices.ContainsFunc(standing.Unapplied, func(layer []*matching.Member) bool { return in(layer, d) }):
 		why = "it is applied, or its plan has no changes"
 	}
-	return fault.Invalidf(string(decide.NothingToDo), "there is nothing to %s in %s: %s", r.Operation, d, why)
+	return fault.Invalidf("NOTHING_TO_DO", "there is nothing to %s in %s: %s", r.Operation, d, why)
 }
 
 // refuseUnknown refuses dirspaces that do not exist at a commit.
@@ -114,9 +120,9 @@ func refuseUnknown(in *matching.Repository, list []run.Dirspace, at run.Ref) err
 // deniedAccess says with which dirspace somebody may not do an operation.
 func deniedAccess(o rules.Operation, denied []rules.Denial) error {
 	if denied[0].Policy < 0 {
-		return fault.Invalidf(string(decide.AccessDenied), "nobody may %s %s: no policy of access_control matches it", o, denied[0].Dirspace.Dirspace)
+		return fault.Invalidf("ACCESS_DENIED", "nobody may %s %s: no policy of access_control matches it", o, denied[0].Dirspace.Dirspace)
 	}
-	return fault.Invalidf(string(decide.AccessDenied), "you may not %s %s: %s lets %s; ask one of them", o, denied[0].Dirspace.Dirspace, denied[0].At, somebody(denied[0].Allowed))
+	return fault.Invalidf("ACCESS_DENIED", "you may not %s %s: %s lets %s; ask one of them", o, denied[0].Dirspace.Dirspace, denied[0].At, somebody(denied[0].Allowed))
 }
 
 func somebody(list []string) string {
@@ -131,7 +137,7 @@ func inTheWay(c rules.Conflict, origin run.Origin, apply bool) error {
 	if apply && c.Type.IsApply() && c.Origin == origin {
 		return fault.Invalidf("APPLY_UNDER_WAY", "the apply %s of %s is queued or running: wait for its end, or abort it", c.Run, c.Shared[0])
 	}
-	return fault.Invalidf(string(decide.Busy), "the run %s of %s (%s) works on %s: wait until it has ended, or abort it, then try again", c.Run, holder(c.Origin), c.Type.Shown(), c.Shared[0])
+	return fault.Invalidf("RUNS_IN_THE_WAY", "the run %s of %s (%s) works on %s: wait until it has ended, or abort it, then try again", c.Run, holder(c.Origin), c.Type.Shown(), c.Shared[0])
 }
 
 // holder names where runs come from.
@@ -150,7 +156,7 @@ func holder(of run.Origin) string {
 func lockedOut(l rules.Lock) error {
 	name := holder(l.Holder)
 	text, out := LockText(l.Reason, name, "unlock in a comment on "+name)
-	return fault.Invalidf(string(decide.LockedOut), "%s is locked. %s %s", l.Dirspace, text, out)
+	return fault.Invalidf("LOCKED", "%s is locked. %s %s", l.Dirspace, text, out)
 }
 
 // unplanned says why there is no plan of a dirspace to apply. by is the run that decided.
