@@ -136,6 +136,13 @@ busy-day: DELIVERIES ?= 10000
 busy-day: ## process DELIVERIES=10000 of two simulated hosts, crossed, a tenth of them twice, the worker killed twenty times, and compare with what is true there and with the undisturbed run
 	@DELIVERIES=$(DELIVERIES) go test -count=1 -v -timeout 60m -run TestDayInAnyOrderEndsWithTheTruth ./functions/worker
 
+.PHONY: simulate
+simulate: PULLS ?= 1000
+simulate: EVENTS ?= 20000
+simulate: SEED ?= 1
+simulate: ## let PULLS=1000 pull requests live through EVENTS=20000 events, with people, runners and evaluators that are killed, and check the rules after each (and SEED=1)
+	@PULLS=$(PULLS) EVENTS=$(EVENTS) SEED=$(SEED) go test -count=1 -v -timeout 120m -run TestRulesHoldWhateverGoesWrong ./infra/test/simulation
+
 # The size is beyond what a test may take: it needs 15 GB of disk and some minutes.
 .PHONY: artifact
 artifact: ## carry a file of GIB=5 GiB through a local stack of its own, and measure it

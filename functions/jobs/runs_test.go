@@ -94,7 +94,13 @@ func (r *rig) evaluated(t *testing.T, of vcs.Repository) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := held.Decide(t.Context(), list[0], lane.Decision{At: now, Effects: []lane.Effect{{Kind: "comment", Body: body}}}, entry); err != nil {
+	check := now.Add(24 * time.Hour)
+	state, err := s.WriteState(of, lane.Row{Body: json.RawMessage("1"), Check: check})
+	if err != nil {
+		t.Fatal(err)
+	}
+	more := append(s.WriteCheck(of, time.Time{}, check), entry, state)
+	if _, err := held.Decide(t.Context(), list[0], lane.Decision{At: now, Effects: []lane.Effect{{Kind: "comment", Body: body}}}, more...); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := held.Leave(t.Context()); err != nil {
@@ -130,14 +136,14 @@ func (r *rig) leftOf(t *testing.T) (items string, objects int) {
 	return strings.TrimSpace(items), len(out.Contents)
 }
 
-// TestRunsOfARepositoryThatIsGoneAreRemoved kills a worker at every second of its calls.
+// TestRunsOfARepositoryThatIsGoneAreRemoved kills a worker at every third of its calls.
 // What it has left is removed by the next ones.
 func TestRunsOfARepositoryThatIsGoneAreRemoved(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
 	r.part = 2
 	r.Worker = r.over(r.Role)
-	for n, ended := 1, false; !ended; n += 2 {
+	for n, ended := 1, false; !ended; n += 3 {
 		of := vcs.Installation{VCS: vcs.GitHub, ID: "42"}.Repository(vcs.ID(fmt.Sprint(1000 + n)))
 		for range 3 {
 			r.plan(t, of)

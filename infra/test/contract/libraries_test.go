@@ -13,7 +13,7 @@ import (
 var hostLibraries = []string{"github.com/google/go-github/", "github.com/bradleyfalzon/ghinstallation/", "gitlab.com/gitlab-org/api/client-go"}
 
 // askers are the functions that send requests to a host, and so link its libraries.
-var askers = []string{"commands", "dispatcher", "hosts", "jobs", "login", "orchestrator", "renewer", "repositories", "runner"}
+var askers = []string{"commands", "dispatcher", "explain", "hosts", "jobs", "login", "orchestrator", "renewer", "repositories", "runner"}
 
 // TestOnlyFunctionsThatAskAHostLinkItsLibraries looks at the packages that the linker gets for
 // each function.

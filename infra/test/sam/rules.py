@@ -55,7 +55,7 @@ RESPONSES = {
 }
 
 FUNCTIONS = {"AuthorizerFunction", "TokensFunction", "IdentityFunction", "LoginFunction", "SystemFunction", "KvFunction", "CollectorFunction",
-             "WebhooksFunction", "WorkerFunction", "InstallationsFunction", "RunsFunction", "CommandsFunction", "HostsFunction", "RepositoriesFunction", "JobsFunction",
+             "WebhooksFunction", "WorkerFunction", "InstallationsFunction", "RunsFunction", "CommandsFunction", "ExplainFunction", "HostsFunction", "RepositoriesFunction", "JobsFunction",
              "AuditorFunction", "AuditFunction", "ArchivistFunction", "RenewerFunction", "EraserFunction", "DispatcherFunction",
              "RunnerFunction", "PublisherFunction", "OrchestratorFunction"}
 
@@ -285,6 +285,21 @@ GRANTS = {
         ("s3:GetObject", "${RunsBucket.Arn}/evaluations/*", None),
         ("s3:PutObject", "${RunsBucket.Arn}/evaluations/*", None),
         ("s3:GetObject", "${RunsBucket.Arn}/results/*", None),
+    },
+    "ExplainFunction": {
+        ("dynamodb:GetItem", "OperationsTable.Arn", ("USER#*",)),
+        ("dynamodb:GetItem", "VcsTable.Arn", ("REPOSITORIES#*",)),
+        *((f"dynamodb:{action}", "RunsTable.Arn", (keys,)) for action in ("GetItem", "Query") for keys in ("RUN#*", "REPO#*")),
+        *((f"dynamodb:{action}", "RunsTable.Arn", ("STAND*",)) for action in ("BatchGetItem", "Query")),
+        *((f"dynamodb:{action}", "EvaluationTable.Arn", ("LANE#*",)) for action in ("GetItem", "BatchGetItem")),
+        ("dynamodb:Query", "EvaluationTable.Arn", ("LOCKS#*", "WAITING#*")),
+        *(("s3:GetObject", f"${{RunsBucket.Arn}}/{folder}/*", None) for folder in ("evaluations", "results")),
+        ("s3:PutObject", "${RunsBucket.Arn}/evaluations/*", None),
+        ("s3:ListBucket", "RunsBucket.Arn", None),
+        ("dynamodb:GetItem", "SessionsTable.Arn", ("GROUP#*",)),
+        ("dynamodb:UpdateItem", "SessionsTable.Arn", ("GROUP#*",)),
+        ("secretsmanager:GetSecretValue", "ServerSecret", None),
+        ("secretsmanager:GetSecretValue", "GithubAppPrivateKey", None),
     },
     "RepositoriesFunction": {
         ("dynamodb:GetItem", "OperationsTable.Arn", ("LAST#*", "TASK#*", "USER#*", "INSTALLATION#*")),

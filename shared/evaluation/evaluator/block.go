@@ -91,21 +91,21 @@ func (b *blocker) unplanned(e *Explained) Block {
 // locked says who holds the lock of a dirspace.
 func (b *blocker) locked(l rules.Lock) Block {
 	h := b.holders[l.Holder]
-	text, out := LockText(l.Reason, b.named(l.Holder), b.where(l.Holder))
+	text, out := lockText(l.Reason, b.named(l.Holder))
 	return Block{
 		Rule: decide.LockedOut, By: ByRun{Origin: l.Holder}, Title: h.Title, Author: h.Author, Since: h.Since, Reason: l.Reason,
 		Text: text, WayOut: out, Command: b.unlock(l.Holder),
 	}
 }
 
-// LockText says why a pull request holds a lock, and how the lock becomes free. holder names
-// the pull request, and where says where to write a command.
-func LockText(reason rules.LockReason, holder, where string) (text, wayOut string) {
-	text, first := holder+" holds the lock: it has applied something, and is not merged.", "Merge "+holder
+// lockText says why a pull request holds a lock, and how the lock becomes free. holder names
+// the pull request.
+func lockText(reason rules.LockReason, holder string) (text, wayOut string) {
+	text, first := "it has applied something, and is not merged.", "Merge "
 	if reason == rules.LockedByMerge {
-		text, first = holder+" holds the lock: it is merged, and not all of it is applied.", "Apply the rest of "+holder
+		text, first = "it is merged, and not all of it is applied.", "Apply the rest of "
 	}
-	return text, first + ", or write the command " + where + ". What was planned there is void then."
+	return "The lock is held by " + holder + ": " + text, first + holder + ", or write the command in a comment there. What was planned there is void then."
 }
 
 // gate says that a gate is not passed.

@@ -83,7 +83,7 @@ func (s *scene) follow(ctx context.Context, over run.Run, o *outcome) error {
 		return err
 	}
 	if current {
-		o.results(over, found)
+		o.results(over, found, finalStatuses/len(j.Runs))
 	}
 	if !j.over() {
 		return nil
@@ -107,8 +107,8 @@ func operationOf(r run.Run) rules.Operation {
 	return rules.OpPlan
 }
 
-// results sets the statuses of a run that is completed.
-func (o *outcome) results(over run.Run, found *result.Result) {
+// results sets the statuses of a run that is completed, if it has at most most dirspaces.
+func (o *outcome) results(over run.Run, found *result.Result, most int) {
 	of := status.Plan
 	if over.Type.IsApply() {
 		of = status.Apply
@@ -119,9 +119,9 @@ func (o *outcome) results(over run.Run, found *result.Result) {
 		if !bits.Has(run.HasResult | run.Succeeded) {
 			state, text = vcshost.CheckFailure, failedText
 		}
-		o.dirspaceStatuses(of, []run.Dirspace{d}, finalStatuses/max(1, len(over.Dirspaces)), over.ID, state, text)
+		o.dirspaceStatuses(of, []run.Dirspace{d}, most/max(1, len(over.Dirspaces)), over.ID, state, text)
 		if of == status.Plan && state == vcshost.CheckSuccess && bits.Has(run.PlanStored) && !bits.Has(run.HasChanges) {
-			o.dirspaceStatuses(status.Apply, []run.Dirspace{d}, finalStatuses/max(1, len(over.Dirspaces)), over.ID, state, "No changes")
+			o.dirspaceStatuses(status.Apply, []run.Dirspace{d}, most/max(1, len(over.Dirspaces)), over.ID, state, "No changes")
 		}
 	}
 	if found == nil {
@@ -153,7 +153,7 @@ func (s *scene) aborted(ctx context.Context, over run.Run, j job, known, current
 		if over.Type.IsApply() {
 			of = status.Apply
 		}
-		o.dirspaceStatuses(of, over.Dirspaces, finalStatuses, over.ID, vcshost.CheckFailure, over.Reason.Text)
+		o.dirspaceStatuses(of, over.Dirspaces, finalStatuses/len(j.Runs), over.ID, vcshost.CheckFailure, over.Reason.Text)
 	}
 	switch {
 	case over.Reason.Code == run.Unlocked || over.Reason.Code == run.ByPerson:

@@ -181,7 +181,7 @@ func TestClosedPullRequestHasNothingPending(t *testing.T) {
 // many directories: ten for a plan and an apply.
 func TestContentIsBounded(t *testing.T) {
 	t.Parallel()
-	for _, dirs := range []int{2, 40} {
+	for _, dirs := range []int{2, 3, 40} {
 		files, changed := map[string]string{}, map[string]string{}
 		for i := range dirs {
 			files[fmt.Sprintf("d%02d/main.tf", i)], changed[fmt.Sprintf("d%02d/main.tf", i)] = "a", "b"
@@ -198,6 +198,25 @@ func TestContentIsBounded(t *testing.T) {
 		if made == 0 || made > 10 {
 			t.Errorf("%d directories: %d requests made content, want 10 at most", dirs, made)
 		}
+	}
+}
+
+// TestStatusOfSupersededRunIsEnded ends the status of a directory that was pending when a
+// run of more directories, which have none, took the place of its run.
+func TestStatusOfSupersededRunIsEnded(t *testing.T) {
+	t.Parallel()
+	changed := map[string]string{"a/main.tf": "a1", "b/main.tf": "b1", "c/main.tf": "c1"}
+	r := newRig(t, map[string]string{"a/main.tf": "a", "b/main.tf": "b", "c/main.tf": "c"})
+	n := r.open("change", changed)
+	const name = "terrateam plan: a default"
+	r.write(n, ann, "terraform plan dir:a")
+	if got := r.statuses(n)[name]; got != "pending" {
+		t.Fatalf("the status of the only directory is %q, want pending", got)
+	}
+	r.write(n, ann, "terraform plan")
+	r.did("planned", r.work(nil), "plan a default, b default, c default")
+	if got := r.statuses(n)[name]; got != "success" {
+		t.Errorf("the status is %q when the run of three directories has ended, want success", got)
 	}
 }
 

@@ -181,13 +181,15 @@ func (h *historian) others(ctx context.Context, found *history, wanted []run.Dir
 	if err != nil {
 		return err
 	}
+	own, _ := found.subject.Origin.PullRequest()
 	for d, m := range merged {
-		origin := run.OriginOfPullRequest(m.Number)
-		if origin == found.subject.Origin {
+		number, place := m.Other(own)
+		if number == 0 {
 			continue
 		}
-		found.merges.Merges[origin] = max(found.merges.Merges[origin], m.Place)
-		found.add(d, rules.Result{Order: m.Place, Origin: origin, Merge: true})
+		origin := run.OriginOfPullRequest(number)
+		found.merges.Merges[origin] = max(found.merges.Merges[origin], place)
+		found.add(d, rules.Result{Order: place, Origin: origin, Merge: true})
 	}
 	return nil
 }

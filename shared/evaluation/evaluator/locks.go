@@ -2,6 +2,7 @@ package evaluator
 
 import (
 	"context"
+	"fmt"
 	"slices"
 	"time"
 
@@ -26,6 +27,9 @@ type Holder struct {
 	// Count is the number of dirspaces that it locks. Set are the first of them.
 	Count int
 	Set   []rules.Holding
+	// Text says why it holds them, and WayOut how they become free. Command is what to write
+	// in a comment of the pull request so that it gives them up.
+	Text, WayOut, Command string
 }
 
 // candidatesAtOnce bounds the pull requests whose results are read at one time.
@@ -80,8 +84,11 @@ func (e *Evaluator) holds(ctx context.Context, row lane.Entry) (Holder, error) {
 		return Holder{}, err
 	}
 	slices.SortFunc(o.Set, func(a, b rules.Holding) int { return run.Dirspace.Compare(a.Dirspace, b.Dirspace) })
-	return Holder{
+	made := Holder{
 		PullRequest: row.PullRequest, About: o.About, Branch: o.Subject.Base.Branch, Since: o.Since,
 		Reason: (rules.Owner{Subject: o.Subject, Set: o.Set}).Locks(found.results), Count: len(o.Set), Set: o.Set[:min(len(o.Set), maxListed)],
-	}, nil
+		Command: defaultTrigger + " unlock",
+	}
+	made.Text, made.WayOut = lockText(made.Reason, fmt.Sprintf("pull request %s%d", sign(row.PullRequest.Repository), row.PullRequest.Number))
+	return made, nil
 }

@@ -80,7 +80,7 @@ func (s *scene) refused(b Block) error {
 	case decide.Conflicted:
 		return fault.Invalidf("MERGE_CONFLICT", "%s %s", b.Text, b.WayOut)
 	case GatePending:
-		return fault.Invalidf("GATE_PENDING", "%s %s", b.Text, b.WayOut)
+		return fault.Invalidf("GATE_PENDING", "%s", strings.TrimSpace(b.Text+" "+b.WayOut+" "+b.Command))
 	}
 	return fmt.Errorf("the refusal %s of %s has no text", b.Rule, s.of.PullRequest(s.number))
 }
@@ -154,9 +154,12 @@ func holder(of run.Origin) string {
 
 // lockedOut says who holds the lock of a dirspace, and the way out.
 func lockedOut(l rules.Lock) error {
-	name := holder(l.Holder)
-	text, out := LockText(l.Reason, name, "unlock in a comment on "+name)
-	return fault.Invalidf("LOCKED", "%s is locked. %s %s", l.Dirspace, text, out)
+	text, _ := lockText(l.Reason, holder(l.Holder))
+	out := "merge that pull request"
+	if l.Reason == rules.LockedByMerge {
+		out = "apply the rest of that pull request"
+	}
+	return fault.Invalidf("LOCKED", "%s is locked. %s So %s, or unlock it: what was planned there is void then", l.Dirspace, text, out)
 }
 
 // unplanned says why there is no plan of a dirspace to apply. by is the run that decided.

@@ -12,13 +12,13 @@ import (
 
 // How many dirspaces of a job have statuses of their own. Hosts limit requests that make
 // content, so beyond these numbers the aggregate and the comment stand for them. With them,
-// a plan and an apply of two dirspaces take ten requests on a commit.
+// a plan and an apply take at most ten requests on a commit.
 const (
 	// pendingStatuses is the largest number of dirspaces that show that they are under
 	// way.
 	pendingStatuses = 1
 	// finalStatuses is the largest number of dirspaces that show how they ended.
-	finalStatuses = 4
+	finalStatuses = 2
 )
 
 // Descriptions of statuses.
@@ -55,14 +55,17 @@ func (o *outcome) aggregate(state vcshost.CheckState) {
 	o.setStatus(vcshost.CommitStatus{Name: status.Aggregate, State: state, Description: text, URL: o.url("")})
 }
 
-// dirspaceStatuses sets the statuses of the dirspaces of a job. GitLab has the aggregate
-// alone.
+// dirspaceStatuses sets the statuses of the dirspaces of a job, if there are at most most.
+// It always sets those that are pending. GitLab has the aggregate alone.
 func (o *outcome) dirspaceStatuses(of status.Operation, list []run.Dirspace, most int, id run.ID, state vcshost.CheckState, text string) {
-	if o.of.Installation.VCS == vcs.GitLab || len(list) > most {
+	if o.of.Installation.VCS == vcs.GitLab {
 		return
 	}
 	for _, d := range list {
-		o.setStatus(vcshost.CommitStatus{Name: status.Of(of, d), State: state, Description: text, URL: o.url(id)})
+		name := status.Of(of, d)
+		if len(list) <= most || o.pull.Statuses[name] == vcshost.CheckPending {
+			o.setStatus(vcshost.CommitStatus{Name: name, State: state, Description: text, URL: o.url(id)})
+		}
 	}
 }
 

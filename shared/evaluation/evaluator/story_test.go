@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/opsplane/opsplane/infra/test/vcstest"
 	"github.com/opsplane/opsplane/shared/evaluation/lane"
 )
 
@@ -220,4 +221,28 @@ func TestMergeWithoutApplyKeepsTheLock(t *testing.T) {
 	r.write(first, ann, "terraform unlock")
 	r.write(second, bob, "terraform apply")
 	r.did("unlocked", r.work(nil), "apply net default")
+}
+
+// TestOwnMergeDoesNotRenewAPlan merges a pull request whose plan another merge has
+// overtaken: the plan does not count afterwards either (orchestration, 12.1).
+func TestOwnMergeDoesNotRenewAPlan(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, twoDirs)
+	first := r.open("first", map[string]string{"net/main.tf": "a1"})
+	second := r.open("second", map[string]string{"net/other.tf": "a2"})
+	base, _ := r.git.Branch("main")
+	r.github.Update("acme", "infra", func(repo *vcstest.Repository) { repo.Changes[1].BaseSHA = base }) // GitHub does not move it with the branch
+	r.work(nil)
+	r.merge(first)
+	r.write(first, ann, "terraform unlock")
+	r.merge(second)
+	r.said = 0
+	r.news(second)
+	r.write(second, ann, "terraform apply")
+	r.expect("apply", r.news(second), "missing")
+	r.did("apply", r.work(nil))
+	r.ask(lane.Request{Kind: lane.Pull, Number: second, Sender: ann.Login, SenderID: "1"})
+	r.write(second, ann, "terraform apply")
+	r.expect("apply after the merge was evaluated twice", r.news(second), "missing")
+	r.did("apply after the merge was evaluated twice", r.work(nil))
 }

@@ -19,7 +19,7 @@ func TestRequestsComeInTheOrderOfTheirTime(t *testing.T) {
 	late.At = born.Add(time.Second)
 	ask(t, s, late, command("9"), pull(2))
 	h := enter(t, s, 0)
-	if got, want := names(t, h), []string{"command#9", "pull#2", "pull#1"}; !slices.Equal(got, want) {
+	if got, want := names(t, h), []string{"pull#2", "command#9", "pull#1"}; !slices.Equal(got, want) {
 		t.Errorf("got %v, want %v", got, want)
 	}
 	leave(t, h, false)

@@ -30,7 +30,8 @@ type Pending struct {
 // sort is the sort key of the request's item.
 func (p Pending) sort() string { return sortRequest + p.Name() }
 
-// Requests returns the requests of the lane in the order of Since, then of their names.
+// Requests returns the requests of the lane in the order of Since. At one time, commands
+// come last, and the others in the order of their names.
 // It removes those that were decided about before: they have come again. If some cannot
 // be read, it returns the others, and the error.
 func (h *Held) Requests(ctx context.Context) ([]Pending, error) {
@@ -62,7 +63,7 @@ func (h *Held) Requests(ctx context.Context) ([]Pending, error) {
 		}
 	}
 	slices.SortFunc(left, func(a, b Pending) int {
-		return cmp.Or(a.Since.Compare(b.Since), cmp.Compare(a.Name(), b.Name()))
+		return cmp.Or(a.Since.Compare(b.Since), a.Kind.rank()-b.Kind.rank(), cmp.Compare(a.Name(), b.Name()))
 	})
 	return left, bad
 }

@@ -36,6 +36,15 @@ const (
 	Drift Kind = "drift"
 )
 
+// rank orders requests of one time. Hosts tell times in whole seconds, and a person who
+// writes a command has seen what happened before.
+func (k Kind) rank() int {
+	if k == Command {
+		return 1
+	}
+	return 0
+}
+
 // Request asks for an evaluation.
 type Request struct {
 	Kind       Kind           `json:"kind"`

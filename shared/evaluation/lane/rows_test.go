@@ -71,7 +71,7 @@ func TestRowThatNoItemHoldsIsRefused(t *testing.T) {
 	}
 }
 
-func TestNewestMergeOfADirspaceStays(t *testing.T) {
+func TestNewestMergesOfADirspaceStay(t *testing.T) {
 	t.Parallel()
 	_, s := open(t)
 	record := func(number, place int64, list []run.Dirspace) {
@@ -89,6 +89,7 @@ func TestNewestMergeOfADirspaceStays(t *testing.T) {
 	record(1, 10, list) // the older one comes later
 	record(3, 30, list[:50])
 	record(3, 30, list[:50])
+	record(2, 20, list[:150]) // again
 	found, err := s.Merged(t.Context(), repository, append(list, run.Dirspace{Dir: list[0].Dir, Workspace: "other"}))
 	if err != nil || len(found) != len(list) {
 		t.Fatalf("got %d, %v", len(found), err)
@@ -97,9 +98,9 @@ func TestNewestMergeOfADirspaceStays(t *testing.T) {
 		want := lane.Merged{Dirspace: d, Number: 1, Place: 10}
 		switch {
 		case i < 50:
-			want.Number, want.Place = 3, 30
+			want.Number, want.Place, want.EarlierNumber, want.EarlierPlace = 3, 30, 2, 20
 		case i < 150:
-			want.Number, want.Place = 2, 20
+			want.Number, want.Place, want.EarlierNumber, want.EarlierPlace = 2, 20, 1, 10
 		}
 		if found[d] != want {
 			t.Errorf("got %+v, want %+v", found[d], want)

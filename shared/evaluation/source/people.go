@@ -51,6 +51,13 @@ func (p *people) find(ctx context.Context, who vcshost.Profile, list []string) e
 	return nil
 }
 
+// Means reports whether somebody is meant by one of a list of people.
+func Means(ctx context.Context, host Opinions, r vcs.Description, who vcshost.Profile, list []string) (bool, error) {
+	known := &people{host: host, of: r, made: rules.People{}, left: maxQuestions}
+	err := known.find(ctx, who, list)
+	return err == nil && known.in(who, list), err
+}
+
 func (p *people) in(who vcshost.Profile, list []string) bool {
 	return slices.ContainsFunc(list, func(entry string) bool { return p.made.Is(who.Login, entry) })
 }
