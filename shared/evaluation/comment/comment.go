@@ -125,6 +125,9 @@ func word(text string) (first, rest string) {
 // driftWord is the id with which drift is unlocked.
 const driftWord = "drift"
 
+// maxUnlocks is how many origins one command unlocks.
+const maxUnlocks = 20
+
 func unlocks(argument string) ([]run.Origin, error) {
 	var made []run.Origin
 	for _, id := range strings.Fields(argument) {
@@ -137,6 +140,10 @@ func unlocks(argument string) ([]run.Origin, error) {
 			return nil, &ArgumentError{Unlock, fmt.Sprintf("%.40q is neither the number of a pull request nor the word drift", id)}
 		}
 		made = append(made, run.OriginOfPullRequest(number))
+	}
+	slices.Sort(made)
+	if made = slices.Compact(made); len(made) > maxUnlocks {
+		return nil, &ArgumentError{Unlock, fmt.Sprintf("it names %d pull requests; at most %d are possible", len(made), maxUnlocks)}
 	}
 	return made, nil
 }

@@ -21,6 +21,10 @@ const (
 	// attrAutomatic is an attribute of its own: a later request that is not automatic
 	// must not take back an earlier one that waits.
 	attrAutomatic = "automatic"
+	// attrSender and attrSenderID are who caused the automatic request: what it may do is
+	// what they may do.
+	attrSender   = "sender"
+	attrSenderID = "sender_id"
 	attrRev       = "rev" // another one each time the request is made
 	attrSince     = "since"
 )
@@ -58,7 +62,7 @@ func (s Store) WriteAsk(r Request, now time.Time) ([]table.Write, error) {
 		Set(attrInstallation, attr.String(string(r.Repository.Installation.ID))).
 		Set(attrDue, millis(due)).Set(attrTTL, attr.Time(now.Add(Keep))).Remove(attrFailed)
 	if automatic {
-		edit.Set(attrAutomatic, attr.Bool(true))
+		edit.Set(attrAutomatic, attr.Bool(true)).Set(attrSender, attr.String(r.Sender)).Set(attrSenderID, attr.String(string(r.SenderID)))
 	}
 	return []table.Write{s.table().WriteUpdate(edit), s.reminders().Put(reminder(r.Repository, sort, due))}, nil
 }
@@ -86,8 +90,8 @@ func Wakes(record stream.Record) (vcs.Repository, bool) {
 		return vcs.Repository{}, false
 	}
 	parts := strings.Split(k.String("pk"), "#")
-	if len(parts) != 3 {
+	if len(parts) != 4 {
 		return vcs.Repository{}, false
 	}
-	return vcs.Installation{VCS: vcs.VCS(parts[1]), ID: vcs.ID(is.String(attrInstallation))}.Repository(vcs.ID(parts[2])), true
+	return vcs.Installation{VCS: vcs.VCS(parts[1]), ID: vcs.ID(parts[2])}.Repository(vcs.ID(parts[3])), true
 }

@@ -11,6 +11,7 @@ import (
 
 	"github.com/opsplane/opsplane/shared/storage/attr"
 	"github.com/opsplane/opsplane/shared/storage/table"
+	"github.com/opsplane/opsplane/shared/vcs"
 )
 
 // Pending is a request that nobody has decided about.
@@ -72,7 +73,9 @@ func decodePending(item attr.Item) (Pending, error) {
 	r := attr.Read(item)
 	p := Pending{Since: readMillis(r, attrSince), Failed: int(r.Int(attrFailed)), rev: r.String(attrRev), due: readMillis(r, attrDue)}
 	err := json.Unmarshal([]byte(r.String(attrRequest)), &p.Request)
-	p.Automatic = r.Bool(attrAutomatic)
+	if p.Automatic = r.Bool(attrAutomatic); p.Automatic {
+		p.Sender, p.SenderID = r.String(attrSender), vcs.ID(r.String(attrSenderID))
+	}
 	if err := errors.Join(err, r.Err()); err != nil {
 		return Pending{}, fmt.Errorf("decode request %s of %s: %w", r.String("sk"), r.String("pk"), err)
 	}

@@ -88,10 +88,11 @@ func (s Store) reminders() queue.Reminders {
 	return queue.Reminders{Table: s.table(), ID: "id", Keep: Keep}
 }
 
-// partition is that of a lane. A repository that moves to another installation keeps
-// its lane. So the lane's items say which installation they are of.
+// partition is that of a lane. An installation has lanes of its own: whoever can make
+// deliveries of one installation cannot reach those of another, whatever repository these
+// deliveries name.
 func partition(r vcs.Repository) string {
-	return fmt.Sprintf("LANE#%s#%s", r.Installation.VCS, r.ID)
+	return fmt.Sprintf("LANE#%s#%s#%s", r.Installation.VCS, r.Installation.ID, r.ID)
 }
 
 func key(r vcs.Repository, sort string) attr.Item {
