@@ -29,7 +29,6 @@ const (
 	closedText  = "Closed without merge"
 	succeeded   = "Success"
 	failedText  = "Failed"
-	unlockedFor = "Unlocked by "
 )
 
 // setStatus adds the effect that gives the head of a pull request a status, unless it has

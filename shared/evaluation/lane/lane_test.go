@@ -149,7 +149,7 @@ func TestWhatIsDecidedOnceIsNotDecidedAgain(t *testing.T) {
 	list := []lane.Request{
 		command("9"),
 		{Kind: lane.Ended, Repository: repository, Run: "r", At: born},
-		{Kind: lane.Drift, Repository: repository, Schedule: "nightly", At: born},
+		{Kind: lane.Drift, Repository: repository, At: born},
 	}
 	states := []lane.Request{pull(1), {Kind: lane.Push, Repository: repository, At: born}}
 	h := enter(t, s, 0)
