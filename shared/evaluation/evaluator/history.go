@@ -106,7 +106,7 @@ func (h *historian) begin(ctx context.Context, s rules.Subject, number int64) (h
 		return history{}, err
 	}
 	found.merges.NewestMerge = newest.Commit
-	if newest.Number > 0 {
+	if newest.Number > 0 { // also if it did not touch the directories of the subject
 		found.merges.Merges[run.OriginOfPullRequest(newest.Number)] = newest.Seq
 	}
 	if s.State == rules.Merged {
