@@ -44,7 +44,10 @@ func (e *Evaluator) commanded(ctx context.Context, r lane.Request, o *outcome) e
 	}
 	var argument *comment.ArgumentError
 	switch {
-	case may == reader:
+	case may == reader && p.repo.MembersOnly:
+		o.say(texts.NoWrite(sender.Login))
+		return nil
+	case may == reader: // everybody may read a public repository
 		o.tell(texts.NoWrite(sender.Login))
 		return nil
 	case unknown != nil:
@@ -112,7 +115,8 @@ const (
 // mayCommand says whether a person may give commands. Commands change infrastructure, so
 // the person needs to be able to write at the host, or to be named by access_control. In a
 // repository that only its members see, an account that the host does not describe may
-// comment only because somebody let it in.
+// comment only because somebody let it in: there it may command, unless access_control is
+// on.
 func (p *place) mayCommand(ctx context.Context, who vcshost.Profile) (standingOf, error) {
 	role, err := p.host.Role(ctx, p.repo.Description, who)
 	if err != nil {
@@ -127,7 +131,7 @@ func (p *place) mayCommand(ctx context.Context, who vcshost.Profile) (standingOf
 			found = stranger
 		}
 	}
-	if found == member {
+	if found == member && role != "" {
 		return member, nil
 	}
 	config, err := p.defaults(ctx)
@@ -135,8 +139,11 @@ func (p *place) mayCommand(ctx context.Context, who vcshost.Profile) (standingOf
 		return found, err
 	}
 	named, err := source.Named(ctx, p.host, p.repo.Description, config.AccessControl, who)
-	if named {
+	switch {
+	case named:
 		found = member
+	case found == member:
+		found = reader
 	}
 	return found, err
 }

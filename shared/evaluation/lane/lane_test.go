@@ -47,7 +47,7 @@ func TestRequestsOfOneStateCoalesceAndStayAutomatic(t *testing.T) {
 	ask(t, s, pushed, edited)
 	h := enter(t, s, 0)
 	got := only(t, h)
-	if !got.Automatic || got.Sender != "bob" || !got.At.Equal(edited.At) || !got.Since.Equal(born) {
+	if !got.Automatic || got.Sender != "ann" || !got.At.Equal(edited.At) || !got.Since.Equal(born) {
 		t.Errorf("got %+v", got)
 	}
 	decide(t, h, got, decision())
