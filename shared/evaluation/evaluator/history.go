@@ -242,6 +242,9 @@ func (h *historian) ended(ctx context.Context, found *history, a runstore.Active
 		}
 		h.finished[a.ID] = r
 	}
+	if r.State == run.Aborted && r.StartedAt.IsZero() {
+		return nil // its runner has done nothing, and it is never recorded
+	}
 	if !r.Type.IsApply() && (r.Origin() != found.subject.Origin || r.State != run.Completed) {
 		return nil
 	}
