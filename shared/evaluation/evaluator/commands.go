@@ -88,25 +88,24 @@ func (s *scene) carryOut(ctx context.Context, c comment.Command, o *outcome, sen
 	return s.start(ctx, c, o, sender)
 }
 
-// mayCommand reports whether a person may give commands. Where access_control names who
-// may, it alone decides. Otherwise the person needs to be able to write at the host: an
-// apply changes infrastructure. In a private repository, an account that the host does not
-// describe may comment only because somebody let it in.
+// mayCommand reports whether a person may give commands. They need to be able to write at
+// the host, because an apply changes infrastructure, or access_control has to name them:
+// its * means everybody who may write. Without access_control, an account that the host
+// does not describe may command in a repository that only members see: somebody let it in.
 func (s *scene) mayCommand(ctx context.Context, sender vcshost.Profile) (bool, error) {
-	if s.loaded.Config != nil && s.loaded.Config.AccessControl.Enabled {
-		return true, nil
-	}
 	role, err := s.host.Role(ctx, s.repo.Description, sender)
 	if err != nil {
 		return false, err
 	}
 	switch role {
-	case "read", "triage":
-		return false, nil
-	case "":
-		return s.repo.Private != nil && *s.repo.Private, nil
+	case "read", "triage", "":
+	default:
+		return true, nil
 	}
-	return true, nil
+	if s.loaded.Config != nil && s.loaded.Config.AccessControl.Enabled {
+		return source.Named(ctx, s.host, s.repo.Description, s.loaded.Config.AccessControl, sender)
+	}
+	return role == "" && s.repo.MembersOnly, nil
 }
 
 // maxFeedback is how much of a feedback is logged, in bytes.
