@@ -10,15 +10,20 @@ import (
 
 func TestOperationsUseWhatTheDocumentSays(t *testing.T) {
 	nothing := func(*testing.T, *rig) string { return infra }
-	planned := func(t *testing.T, r *rig) run.Run {
-		made := r.made(t, infra, body(run.Plan, onMain))
+	planned := func(t *testing.T, r *rig, where string) run.Run {
+		made := r.made(t, infra, body(run.Plan, where))
 		r.report(t, made.ID, true)
 		return made
 	}
 	costs.Check(t, function, map[string]costs.Scenario{
 		"start of a plan": counting("", body(run.Plan, onMain), 201, nothing),
 		"start of an apply": counting("", body(run.Apply, onMain), 201, func(t *testing.T, r *rig) string {
-			planned(t, r)
+			planned(t, r, onMain)
+			return infra
+		}),
+		"start of a plan of a pull request": counting("", body(run.Plan, onPull), 201, nothing),
+		"start of an apply of a pull request": counting("", body(run.Apply, onPull), 201, func(t *testing.T, r *rig) string {
+			planned(t, r, onPull)
 			return infra
 		}),
 		"start that is repeated": counting("key", body(run.Plan, onMain), 201, func(t *testing.T, r *rig) string {
@@ -26,7 +31,7 @@ func TestOperationsUseWhatTheDocumentSays(t *testing.T) {
 			return infra
 		}),
 		"plan that is run again": counting("", "", 201, func(t *testing.T, r *rig) string {
-			return github + "/work-manifests/" + string(planned(t, r).ID) + "/rerun"
+			return github + "/work-manifests/" + string(planned(t, r, onMain).ID) + "/rerun"
 		}),
 		"abort of a queued run": counting("", "", 200, func(t *testing.T, r *rig) string {
 			return github + "/work-manifests/" + string(r.made(t, infra, body(run.Plan, onMain)).ID) + "/abort"

@@ -73,6 +73,7 @@ func TestUnlockMakesPlansVoid(t *testing.T) {
 		if got := r.asked(t, at.in.Repository("7")); !slices.Equal(got, []string{"pull#17 by ann"}) {
 			t.Errorf("%s: the unlock asks for the evaluations %q", at.base, got)
 		}
+		r.report(t, branch.ID, false) // an apply waits for every run
 		r.post(t, runs, "", body(run.Apply, onPull)).Want(t, 400, "PLAN_NEEDED")
 		again := r.made(t, runs, body(run.Plan, onPull))
 		r.report(t, again.ID, true)
@@ -118,12 +119,12 @@ func TestRunIsRunAgainAtTheHeadOfNow(t *testing.T) {
 	for _, where := range []string{onMain, onPull} {
 		first := r.made(t, infra, `{"run_type":"plan","dirspaces":[{"dir":"a"},{"dir":"b","workspace":"eu"}],"environment":"prod","runs_on":["large"],`+where+`}`)
 		r.report(t, first.ID, false)
-		r.at(moved)
+		r.at(r.moved)
 		r.Caller = r.token(r.machine, access.RunPlan)
 		second := r.made(t, github+"/work-manifests/"+string(first.ID)+"/rerun", "")
 		r.Caller = r.session(ann)
-		r.at(head)
-		if second.ID == first.ID || second.Source.Commit != moved || second.Kind != first.Kind || second.Environment != "prod" || second.RunsOn != first.RunsOn ||
+		r.at(r.head)
+		if second.ID == first.ID || second.Source.Commit != r.moved || second.Kind != first.Kind || second.Environment != "prod" || second.RunsOn != first.RunsOn ||
 			second.User != "robot" || second.Principal != r.machine || !slices.Equal(second.Dirspaces, first.Dirspaces) {
 			t.Errorf("%s: %+v was run again as %+v", where, first.Spec, second.Spec)
 		}

@@ -5,8 +5,7 @@ import (
 	"errors"
 
 	"github.com/opsplane/opsplane/shared/api/fault"
-	"github.com/opsplane/opsplane/shared/run"
-	"github.com/opsplane/opsplane/shared/run/command"
+	"github.com/opsplane/opsplane/shared/evaluation/evaluator"
 	"github.com/opsplane/opsplane/shared/vcs"
 	"github.com/opsplane/opsplane/shared/vcs/githubhost"
 	"github.com/opsplane/opsplane/shared/vcs/gitlabhost"
@@ -17,8 +16,7 @@ import (
 // host is what commands need of the client of an installation. githubhost and
 // gitlabhost document the methods.
 type host interface {
-	Branch(ctx context.Context, r vcs.Description, name string) (vcshost.Branch, error)
-	PullRequest(ctx context.Context, r vcs.Description, number int64) (vcshost.PullRequest, error)
+	evaluator.Host
 	MayWrite(ctx context.Context, r vcs.Description, account vcshost.Profile) (bool, error)
 }
 
@@ -47,23 +45,4 @@ func (s site) pull(ctx context.Context, number int64) (vcshost.PullRequest, erro
 		return found, vcshost.Fault(s.of.Installation.VCS, err)
 	}
 	return found, nil
-}
-
-// place asks the host for the head of a target as it is now.
-func (s site) place(ctx context.Context, t command.Target) (command.Place, error) {
-	if t.Kind == run.PullRequest {
-		found, err := s.pull(ctx, t.Number)
-		if err != nil {
-			return command.Place{}, err
-		}
-		return command.OnPullRequest(s.of, found)
-	}
-	found, err := s.host.Branch(ctx, s.described(), t.Branch)
-	switch {
-	case errors.Is(err, vcshost.ErrNoBranch):
-		return command.Place{}, fault.Invalidf("BRANCH_NOT_FOUND", "%s shows this server no branch %q in %s/%s: push it first, or check its name", s.of.Installation.VCS.Label(), t.Branch, s.Owner, s.Name)
-	case err != nil:
-		return command.Place{}, vcshost.Fault(s.of.Installation.VCS, err)
-	}
-	return command.OnBranch(t.Kind, found), nil
 }

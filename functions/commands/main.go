@@ -11,9 +11,12 @@ import (
 	"github.com/opsplane/opsplane/shared/api/httpapi"
 	"github.com/opsplane/opsplane/shared/credential/sealed"
 	"github.com/opsplane/opsplane/shared/credential/secret"
+	"github.com/opsplane/opsplane/shared/evaluation/evaluator"
 	"github.com/opsplane/opsplane/shared/evaluation/lane"
+	"github.com/opsplane/opsplane/shared/evaluation/object"
+	"github.com/opsplane/opsplane/shared/evaluation/source"
 	"github.com/opsplane/opsplane/shared/login/user"
-	"github.com/opsplane/opsplane/shared/run/command"
+	"github.com/opsplane/opsplane/shared/run/output"
 	"github.com/opsplane/opsplane/shared/run/planstore"
 	"github.com/opsplane/opsplane/shared/run/runindex"
 	"github.com/opsplane/opsplane/shared/run/runstore"
@@ -40,13 +43,19 @@ func main() {
 		Runs: store, Index: runindex.New(table.Table{DB: db, Name: name}, store),
 		PlanStore: planstore.Store{DB: db, Objects: objects, Table: name, Bucket: bucket}, Standing: standing.Store{Table: table.Table{DB: db, Name: name}},
 	}
+	log := telemetry.Logger()
+	s := starting.Starter{
+		History: of, Objects: objects, Bucket: bucket, Box: box, PublicBaseURL: os.Getenv("PUBLIC_BASE_URL"), PlanUploads: os.Getenv("PLAN_UPLOADS") == "on",
+	}
+	kept := object.Bucket{Client: objects, Name: bucket}
+	lanes := lane.Store{DB: db, Table: os.Getenv("EVALUATION_TABLE"), Objects: kept}
 	c := &commands{
 		users: &user.Store{DB: db, Table: os.Getenv("OPERATIONS_TABLE")}, known: repository.Store{DB: db, Table: os.Getenv("VCS_TABLE")},
-		starter: starting.Starter{
-			History: of, Objects: objects, Bucket: bucket, Box: box, PublicBaseURL: os.Getenv("PUBLIC_BASE_URL"), PlanUploads: os.Getenv("PLAN_UPLOADS") == "on",
+		starter: s, lanes: lanes, open: opener(hostclient.FromEnv(cfg, db, box, os.Getenv, time.Now)), limits: usual,
+		evaluator: evaluator.Evaluator{
+			Lanes: lanes, Runs: store, Standing: of.Standing, Plans: of.PlanStore, Outputs: output.New(db, objects, name, bucket),
+			Source: source.Source{Objects: kept}, Start: s, Log: log,
 		},
-		rules: command.PlanFirst{History: of}, open: opener(hostclient.FromEnv(cfg, db, box, os.Getenv, time.Now)), limits: usual,
-		lanes: lane.Store{DB: db, Table: os.Getenv("EVALUATION_TABLE")},
 	}
-	httpapi.NewLambda(routes(c), telemetry.Logger(), time.Now).Serve()
+	httpapi.NewLambda(routes(c), log, time.Now).Serve()
 }

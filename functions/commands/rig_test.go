@@ -18,10 +18,13 @@ import (
 	"github.com/opsplane/opsplane/shared/api/access"
 	"github.com/opsplane/opsplane/shared/api/httpapi/httpapitest"
 	"github.com/opsplane/opsplane/shared/credential/sealed"
+	"github.com/opsplane/opsplane/shared/evaluation/evaluator"
 	"github.com/opsplane/opsplane/shared/evaluation/lane"
+	"github.com/opsplane/opsplane/shared/evaluation/object"
+	"github.com/opsplane/opsplane/shared/evaluation/source"
 	"github.com/opsplane/opsplane/shared/login/user"
 	"github.com/opsplane/opsplane/shared/run"
-	"github.com/opsplane/opsplane/shared/run/command"
+	"github.com/opsplane/opsplane/shared/run/output"
 	"github.com/opsplane/opsplane/shared/run/planstore"
 	"github.com/opsplane/opsplane/shared/run/runindex"
 	"github.com/opsplane/opsplane/shared/run/runstore"
@@ -40,8 +43,6 @@ import (
 const (
 	function = "CommandsFunction"
 	ann, bob = 5, 6 // accounts at both hosts: ann may write in the repository, bob may read
-	head     = "73e3d2f426ea2670d37c4d6b146f0e20cbc65399"
-	moved    = "0d1d7fc32e5b1a2a4e9d7c0fd2ae6d3a86d7b9a0"
 
 	github = "/api/v1/github/installations/42"
 	gitlab = "/api/v1/gitlab/installations/77"
@@ -59,6 +60,10 @@ type rig struct {
 	github *vcstest.GitHub
 	gitlab *vcstest.GitLab
 	box    *sealed.Box
+	git    *vcstest.Memory
+	// base is the commit at which the branch of pull request 17 begins. head and moved are
+	// later ones.
+	base, head, moved string
 	// history is over storage without a role.
 	history starting.History
 	people  map[int64]string // users by account
@@ -71,7 +76,7 @@ func newRig(t *testing.T) *rig { return rigOn(t, functiontest.New(t, function), 
 func rigOn(t *testing.T, of *functiontest.Rig, env *storagetest.Env) *rig {
 	t.Helper()
 	r := &rig{
-		Rig: of, github: vcstest.NewGitHub(t), gitlab: vcstest.NewGitLab(t), people: map[int64]string{},
+		Rig: of, github: vcstest.NewGitHub(t), gitlab: vcstest.NewGitLab(t), people: map[int64]string{}, git: vcstest.NewMemory(),
 		box: sealed.NewBox(sealed.Fixed(bytes.Repeat([]byte("s"), 40))), history: historyOver(of.Env),
 	}
 	if env == nil {
@@ -108,17 +113,25 @@ func historyOver(env *storagetest.Env) starting.History {
 }
 
 func lanesOver(env *storagetest.Env) lane.Store {
-	return lane.Store{DB: env.DynamoDB, Table: env.Table("EvaluationTable")}
+	return lane.Store{DB: env.DynamoDB, Table: env.Table("EvaluationTable"), Objects: objectsOver(env)}
+}
+
+func objectsOver(env *storagetest.Env) object.Bucket {
+	return object.Bucket{Client: env.S3, Name: env.Bucket("RunsBucket")}
 }
 
 // over returns the function over an environment.
 func (r *rig) over(env *storagetest.Env) *commands {
 	of := historyOver(env)
 	app := githubhost.New(strconv.Itoa(vcstest.AppID), func(context.Context) (string, error) { return r.github.Key, nil }, r.github.API)
+	start := starting.Starter{History: of, Objects: env.S3, Bucket: env.Bucket("RunsBucket"), Box: r.box, PublicBaseURL: "https://ops.example.com"}
 	return &commands{
 		users: &user.Store{DB: env.DynamoDB, Table: env.Table("OperationsTable")}, known: repository.Store{DB: env.DynamoDB, Table: env.Table("VcsTable")},
-		starter: starting.Starter{History: of, Objects: env.S3, Bucket: env.Bucket("RunsBucket"), Box: r.box, PublicBaseURL: "https://ops.example.com"},
-		rules:   command.PlanFirst{History: of}, limits: usual, lanes: lanesOver(env),
+		starter: start, limits: usual, lanes: lanesOver(env),
+		evaluator: evaluator.Evaluator{
+			Lanes: lanesOver(env), Runs: of.Runs, Standing: of.Standing, Plans: of.PlanStore,
+			Outputs: output.New(env.DynamoDB, env.S3, env.Table("RunsTable"), env.Bucket("RunsBucket")), Source: source.Source{Objects: objectsOver(env)}, Start: start,
+		},
 		open: opener(&hostclient.Hosts{
 			App: app, GitLab: gitlabhost.New(r.gitlab.API), Tokens: grouptoken.New(env.DynamoDB, env.Table("SessionsTable"), r.box),
 		}),
@@ -129,7 +142,11 @@ func (r *rig) over(env *storagetest.Env) *commands {
 // archived. Both are known here too.
 func (r *rig) arrange(t *testing.T) {
 	t.Helper()
-	r.at(head)
+	r.base = r.git.Commit("main", files(config, "main.tf", "net/main.tf", "net/a/main.tf", "a/main.tf", "b/main.tf", "other/main.tf", "still/main.tf"))
+	r.head = r.git.Commit("main", files("", "main.tf", "net/main.tf", "net/a/main.tf", "a/main.tf", "b/main.tf", "other/main.tf"))
+	r.moved = r.git.Commit("main", files("", "net/main.tf"))
+	r.git.SetBranch("release", r.base)
+	r.at(r.head)
 	for login, permission := range map[string]string{"ann": "write", "bob": "read"} {
 		r.github.Permit("acme", "infra", login, map[string]int64{"ann": ann, "bob": bob}[login], permission)
 		r.github.Permit("acme", "old", login, map[string]int64{"ann": ann, "bob": bob}[login], permission)
@@ -148,18 +165,38 @@ func (r *rig) arrange(t *testing.T) {
 	}
 }
 
+// config is the configuration of the repository.
+const config = `destination_branches: [main, release]
+dirs:
+  net/a: { workspaces: { eu: {} } }
+  b: { workspaces: { eu: {} } }
+`
+
+// files returns files for a commit, each with another content than before.
+func files(config string, paths ...string) map[string][]byte {
+	made := map[string][]byte{}
+	for _, path := range paths {
+		made[path] = []byte(uuid.NewString())
+	}
+	if config != "" {
+		made[".terrateam/config.yml"] = []byte(config)
+	}
+	return made
+}
+
 // at sets the commit of the branches at both hosts.
 func (r *rig) at(commit string) {
-	branches := map[string]string{"main": commit, "feature": commit}
-	change := vcstest.Change{Number: 17, Title: "Add bucket", Author: "ann", AuthorID: ann, Base: "main", BaseSHA: head, Head: "feature", HeadSHA: commit, From: 7}
+	r.git.SetBranch("main", commit)
+	r.git.SetBranch("feature", commit)
+	change := vcstest.Change{Number: 17, Title: "Add bucket", Author: "ann", AuthorID: ann, Base: "main", BaseSHA: r.base, Head: "feature", HeadSHA: commit, From: 7}
 	closed, fork, retargeted := change, change, change
 	closed.Number, closed.State = 18, "closed"
 	fork.Number, fork.From = 19, 99
 	retargeted.Number, retargeted.Base = 20, "release"
 	changes := []vcstest.Change{change, closed, fork, retargeted}
-	r.github.Install("42", vcstest.Repository{ID: 7, Owner: "acme", Name: "infra", Branches: branches, Changes: changes}, vcstest.Repository{ID: 8, Owner: "acme", Name: "old", Archived: true, Branches: branches})
+	r.github.Install("42", vcstest.Repository{ID: 7, Owner: "acme", Name: "infra", DefaultBranch: "main", Content: r.git, Changes: changes}, vcstest.Repository{ID: 8, Owner: "acme", Name: "old", Archived: true, Content: r.git})
 	r.gitlab.Set(vcstest.Group{ID: 77, FullPath: "acme", Inherited: map[int64]int{ann: 30, bob: 20, 9: 30}, Projects: []vcstest.Project{
-		{ID: 7, PathWithNamespace: "acme/infra", Branches: branches, Changes: changes}, {ID: 8, PathWithNamespace: "acme/old", Archived: true, Branches: branches},
+		{ID: 7, PathWithNamespace: "acme/infra", DefaultBranch: "main", Content: r.git, Changes: changes}, {ID: 8, PathWithNamespace: "acme/old", Archived: true, Content: r.git},
 	}})
 }
 

@@ -3,9 +3,9 @@ package main
 import (
 	"github.com/opsplane/opsplane/shared/api/access"
 	"github.com/opsplane/opsplane/shared/api/httpapi"
+	"github.com/opsplane/opsplane/shared/evaluation/evaluator"
 	"github.com/opsplane/opsplane/shared/evaluation/lane"
 	"github.com/opsplane/opsplane/shared/login/user"
-	"github.com/opsplane/opsplane/shared/run/command"
 	"github.com/opsplane/opsplane/shared/run/starting"
 	"github.com/opsplane/opsplane/shared/vcs/hostclient"
 	"github.com/opsplane/opsplane/shared/vcs/repository"
@@ -18,10 +18,12 @@ type commands struct {
 	// starter has no address for runners if the operator has set none: then no run can
 	// be started.
 	starter starting.Starter
-	rules   command.Rules
-	lanes   lane.Store
-	open    hostclient.Opener[host]
-	limits  limits
+	// evaluator decides whether a run may be made. Each request completes a copy with its
+	// client and its time.
+	evaluator evaluator.Evaluator
+	lanes     lane.Store
+	open      hostclient.Opener[host]
+	limits    limits
 }
 
 // Rules of the routes. The host decides besides what a person may do: see enter.

@@ -19,8 +19,10 @@ type site struct {
 	repository.Repository
 	of   vcs.Repository
 	host host
-	// name is the name of the caller, as runs show it.
-	name string
+	// name is the name of the caller, as runs show it. account is that of a person; it is
+	// zero for a machine account.
+	name    string
+	account vcshost.Profile
 }
 
 func (s site) described() vcs.Description {
@@ -69,8 +71,8 @@ func (c *commands) enter(ctx context.Context, call httpapi.Call, id vcs.ID) (sit
 	if s.name = u.Name; !ok {
 		return s, nil
 	}
-	s.name = account.Login
-	writes, err := s.host.MayWrite(ctx, s.described(), vcshost.Profile{ID: account.ID, Login: account.Login})
+	s.name, s.account = account.Login, vcshost.Profile{ID: account.ID, Login: account.Login}
+	writes, err := s.host.MayWrite(ctx, s.described(), s.account)
 	if err != nil {
 		return s, vcshost.Fault(call.VCS, err)
 	}

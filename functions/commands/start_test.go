@@ -26,10 +26,10 @@ func TestStartedRunIsReadyForItsRunner(t *testing.T) {
 	r := newRig(t)
 	for _, base := range []string{github, gitlab} {
 		for where, want := range map[string]run.Spec{
-			onMain: {Kind: run.Kind{Name: run.Branch}, Base: run.Ref{Branch: "main", Commit: head}, Source: run.Ref{Branch: "main", Commit: head}},
+			onMain: {Kind: run.Kind{Name: run.Branch}, Base: run.Ref{Branch: "main", Commit: r.head}, Source: run.Ref{Branch: "main", Commit: r.head}},
 			onPull: {
 				Kind: run.Kind{Name: run.PullRequest, Number: 17, Title: "Add bucket"},
-				Base: run.Ref{Branch: "main", Commit: head}, Source: run.Ref{Branch: "feature", Commit: head},
+				Base: run.Ref{Branch: "main", Commit: r.base}, Source: run.Ref{Branch: "feature", Commit: r.head},
 			},
 		} {
 			got := r.made(t, base+"/repos/7/work-manifests", `{"run_type":"plan","dirspaces":[{"dir":"./net//a","workspace":"eu"},{"dir":""},{"dir":"net/a","workspace":"eu"}],`+
@@ -87,11 +87,13 @@ func (r *rig) work(t *testing.T, of run.Run) {
 func TestRunOfManyDirspacesHasItsManifestInTheBucket(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
-	var list []string
+	var list, paths []string
 	for n := range 5000 {
-		list = append(list, fmt.Sprintf(`{"dir":"team-%d","workspace":"service-%d"}`, n%10, n))
+		dir := fmt.Sprintf("team-%d/service-%d", n%10, n)
+		list, paths = append(list, fmt.Sprintf(`{"dir":%q}`, dir)), append(paths, dir+"/main.tf")
 	}
-	all := `{"run_type":"plan","branch":"main","dirspaces":[` + strings.Join(list, ",")
+	r.git.Commit("large", files("", paths...))
+	all := `{"run_type":"plan","branch":"large","dirspaces":[` + strings.Join(list, ",")
 	made := r.made(t, infra, all+"]}")
 	if made.DirspaceCount != 5000 {
 		t.Errorf("the run has %d dirspaces, want 5000", made.DirspaceCount)
@@ -106,14 +108,15 @@ func TestApplyUsesThePlansThatDecide(t *testing.T) {
 	for _, where := range []string{onMain, onPull} {
 		r.post(t, infra, "", body(run.Apply, where)).Want(t, 400, "PLAN_NEEDED")
 		plan := r.made(t, infra, body(run.Plan, where))
-		r.post(t, infra, "", body(run.Apply, where)).Want(t, 400, "PLAN_NEEDED") // it is not complete
+		// It is not complete.
+		r.post(t, infra, "", body(run.Apply, where)).Want(t, 400, map[string]string{onMain: "PLAN_NEEDED", onPull: "RUNS_IN_THE_WAY"}[where])
 		r.report(t, plan.ID, false)
 		r.post(t, infra, "", body(run.Apply, where)).Want(t, 400, "PLAN_FAILED")
 		plan = r.made(t, infra, body(run.Plan, where))
 		r.report(t, plan.ID, true)
-		r.at(moved)
+		r.at(r.moved)
 		r.post(t, infra, "", body(run.Apply, where)).Want(t, 400, "PLAN_NEEDED")
-		r.at(head)
+		r.at(r.head)
 		apply := r.made(t, infra, body(run.Apply, where))
 		uses, err := r.history.PlanStore.Uses(t.Context(), apply.ID)
 		if err != nil || len(uses) != 1 || uses[0].Plan != plan.ID || uses[0].Dirspace != plan.Dirspaces[0] || uses[0].Digest == "" {
@@ -136,7 +139,7 @@ func TestRepeatedRequestStartsNothingAgain(t *testing.T) {
 	r := newRig(t)
 	first := r.post(t, infra, "k-1", body(run.Plan, onMain))
 	id := idOf(t, first)
-	r.at(moved)
+	r.at(r.moved)
 	if again := r.post(t, infra, "k-1", body(run.Plan, onMain)); again.StatusCode != http.StatusCreated || again.Body != first.Body {
 		t.Errorf("again: %d %s, want %s", again.StatusCode, again.Body, first.Body)
 	}

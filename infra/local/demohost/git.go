@@ -39,11 +39,11 @@ var branches = []branch{
 	{name: "cluster", files: "limits"},
 	{name: "peering", files: "limits"},
 	{name: "broken", files: "broken"},
-	{name: "runner/dies", fault: testrunner.DieBeforeReport},
-	{name: "runner/hangs", fault: testrunner.WaitForEnd},
-	{name: "runner/lies", fault: testrunner.ReportNonsense},
-	{name: "runner/hook", fault: testrunner.FailHook},
-	{name: "runner/repeats", fault: testrunner.Repeat},
+	{name: "runner/dies", files: "faults", fault: testrunner.DieBeforeReport},
+	{name: "runner/hangs", files: "faults", fault: testrunner.WaitForEnd},
+	{name: "runner/lies", files: "faults", fault: testrunner.ReportNonsense},
+	{name: "runner/hook", files: "faults", fault: testrunner.FailHook},
+	{name: "runner/repeats", files: "faults", fault: testrunner.Repeat},
 }
 
 // faultOf returns what the runner does wrong on a branch.

@@ -40,6 +40,7 @@ UNSAYABLE = {
     # These depend on what exists, and on what the hosts state about it.
     "REPO_NOT_FOUND": ("",),
     "REPO_NOT_ARCHIVED": ("",),
+    "NO_ACCOUNT": ("",),
     "VCS_NOT_CONFIGURED": ("",),
     "NO_ACCESS_TOKEN": ("",),
     "INVALID_ACCESS_TOKEN": ("",),

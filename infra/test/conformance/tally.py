@@ -22,6 +22,7 @@ OUT_OF_REACH = {
     "POST /api/v1/{vcs}/installations/{installation_id}/work-manifests/{work_manifest_id}/abort": "it takes a host that knows the repository",
     "POST /api/v1/{vcs}/installations/{installation_id}/repos/{repo_id}/prs/{pull_request_id}/unlock": "it takes a host that knows the repository",
     "POST /api/v1/{vcs}/installations/{installation_id}/repos/{repo_id}/drift/unlock": "it takes a host that knows the repository",
+    "GET /api/v1/{vcs}/installations/{installation_id}/repos/{repo_id}/prs/{pull_request_id}/explain": "it takes a host that has the pull request",
     "POST /api/{vcs}/v1/work-manifests/{work_manifest_id}/access-token": "it takes a GitHub App",
     "GET /api/{vcs}/v1/work-manifests/{work_manifest_id}/plans": "it takes an apply whose plan was chosen for it",
     "GET /api/{vcs}/v1/work-manifests/{work_manifest_id}/plans/download": "it takes an apply whose plan was chosen for it",

@@ -90,11 +90,14 @@ func newScene(t *testing.T, s *Stack, h *hosts) *scene {
 			s.Repository(t, in, vcs.Description{ID: vcs.ID(id), Owner: "acme", Name: "r" + id})
 		}
 	}
-	branches, changes := map[string]string{"main": Commit, "feature": Commit}, []vcstest.Change{{
-		Number: 17, Title: "Add bucket", Base: "main", BaseSHA: Commit, Head: "feature", HeadSHA: Commit, From: liveRepository,
-	}}
-	group.Projects = append(group.Projects, vcstest.Project{ID: liveRepository, PathWithNamespace: "acme/live", Branches: branches, Changes: changes})
-	repositories = append(repositories, vcstest.Repository{ID: liveRepository, Owner: "acme", Name: "live", Files: []string{githubhost.Workflow}, Branches: branches, Changes: changes})
+	content := vcstest.NewMemory()
+	content.SetBranch("feature", content.Commit("main", map[string][]byte{githubhost.Workflow: []byte("on: workflow_dispatch"), "net/main.tf": []byte("# no resources")}))
+	changes := []vcstest.Change{
+		{Number: 17, Title: "Add bucket", Base: "main", Head: "feature", From: liveRepository},
+		{Number: 18, Title: "Closed", State: "closed", Base: "main", Head: "feature", From: liveRepository},
+	}
+	group.Projects = append(group.Projects, vcstest.Project{ID: liveRepository, PathWithNamespace: "acme/live", DefaultBranch: "main", Content: content, Changes: changes})
+	repositories = append(repositories, vcstest.Repository{ID: liveRepository, Owner: "acme", Name: "live", DefaultBranch: "main", Content: content, Changes: changes})
 	for _, in := range c.here {
 		s.Repository(t, in, vcs.Description{ID: vcs.ID(strconv.Itoa(liveRepository)), Owner: "acme", Name: "live"})
 	}
@@ -281,6 +284,7 @@ func (c *scene) rows() []hostedRow {
 			hostedRow{"POST " + ofInstallation + "/work-manifests/{work_manifest_id}/rerun", of + "/rerun", "", may(created)},
 			hostedRow{"POST " + ofInstallation + "/work-manifests/{work_manifest_id}/abort", of + "/abort", "", may(ok)},
 			hostedRow{"POST " + ofInstallation + "/repos/{repo_id}/prs/{pull_request_id}/unlock", c.live(system) + "/prs/17/unlock", "", may(ok)},
+			hostedRow{"GET " + ofInstallation + "/repos/{repo_id}/prs/{pull_request_id}/explain", c.live(system) + "/prs/18/explain", "", may(ok)},
 			hostedRow{"POST " + ofInstallation + "/repos/{repo_id}/drift/unlock", c.live(system) + "/drift/unlock", "", may(ok)},
 		)
 	}

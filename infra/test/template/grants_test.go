@@ -170,7 +170,7 @@ func TestNoFunctionMayMoreThanTheDocumentDenies(t *testing.T) {
 		"images of users and tasks are read": {"OperationsTable.StreamArn", "", reads, []string{"Auditor", "Jobs"}},
 		"images of runs are read":            {"RunsTable.StreamArn", "", reads, []string{"Auditor", "Dispatcher"}},
 		"what was decided is changed":        {"EvaluationTable", "LANE#github#7", []string{"dynamodb:PutItem"}, []string{"Orchestrator"}},
-		"what is to be evaluated is read":    {"EvaluationTable", "LANE#github#7", reads, []string{"Eraser", "Explain", "Jobs", "Orchestrator"}},
+		"what is to be evaluated is read":    {"EvaluationTable", "LANE#github#7", reads, []string{"Commands", "Eraser", "Explain", "Jobs", "Orchestrator"}},
 		"images of sessions are read":        {"SessionsTable.StreamArn", "", reads, []string{"Auditor"}},
 		"images of API keys are read":        {"TokensTable.StreamArn", "", reads, []string{"Auditor"}},
 		"parked events are written":          {"OperationsTable", "EVENTS#e", writes, []string{"Publisher"}},

@@ -21,6 +21,7 @@ func Apply(s Snapshot, r Request) Decision {
 	if r.Automatic {
 		wanted = standing.Autoapply(s.Tree)
 	}
+	wanted = r.choose(wanted)
 	list := rules.Dirspaces(wanted)
 	refusal := func(why Refusal, text string, silent bool) Decision {
 		refused := refuse(why, text, silent)
@@ -32,7 +33,7 @@ func Apply(s Snapshot, r Request) Decision {
 	}
 	if denied := rules.Access(s.Config.AccessControl, r.Operation, dirspacesOf(wanted), r.Actor); len(denied) > 0 {
 		wanted = without(wanted, denied)
-		if len(wanted) == 0 || s.Config.AccessControl.ApplyRequiresAll {
+		if len(wanted) == 0 || s.Config.AccessControl.ApplyRequiresAll || r.Only != nil {
 			return refusal(AccessDenied, texts.Denied(r.Actor.Login, r.Operation, denied), false)
 		}
 		list = rules.Dirspaces(wanted)

@@ -11,6 +11,7 @@
 package decide
 
 import (
+	"slices"
 	"time"
 
 	"github.com/opsplane/opsplane/shared/evaluation/matching"
@@ -55,6 +56,9 @@ type Request struct {
 	Operation rules.Operation
 	// Query selects dirspaces. The zero Query means all.
 	Query repoconfig.Query
+	// Only are the dirspaces that are wanted, in their order: all of them, or nothing is
+	// done. Nil means all that Query selects.
+	Only []run.Dirspace
 	// Automatic says that no person wrote a command: nothing is said if there is nothing
 	// to do.
 	Automatic bool
@@ -117,6 +121,24 @@ const (
 	// Unsettled means that the host does not know yet whether there is a conflict.
 	Unsettled Refusal = "MERGEABILITY_UNKNOWN"
 )
+
+// choose returns the members that are wanted. If a dirspace of Only is not among them, it
+// returns none.
+func (r Request) choose(list []*matching.Member) []*matching.Member {
+	if r.Only == nil {
+		return list
+	}
+	var made []*matching.Member
+	for _, m := range list {
+		if _, is := slices.BinarySearchFunc(r.Only, m.Dirspace.Dirspace, run.Dirspace.Compare); is {
+			made = append(made, m)
+		}
+	}
+	if len(made) < len(r.Only) {
+		return nil
+	}
+	return made
+}
 
 // conflict returns why the runs of a pull request could not merge its destination, with the
 // text for it. It returns the empty Refusal if nothing is in the way.

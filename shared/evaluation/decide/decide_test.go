@@ -219,3 +219,34 @@ func TestApplyFlow(t *testing.T) {
 		check(t, r, decide.Apply(s, r.request(t)))
 	}
 }
+
+// TestOnlyAsksForAllOrNothing names the dirspaces that are wanted, as the API does.
+func TestOnlyAsksForAllOrNothing(t *testing.T) {
+	t.Parallel()
+	c := run.Dirspace{Dir: "c", Workspace: "default"}
+	for name, one := range map[string]struct {
+		config  string
+		only    []run.Dirspace
+		runs    string
+		refusal decide.Refusal
+	}{
+		"one":                {only: []run.Dirspace{a}, runs: "plan a"},
+		"all":                {only: []run.Dirspace{a, b}, runs: "plan a b"},
+		"one is no member":   {only: []run.Dirspace{a, c}, refusal: decide.NothingToDo},
+		"one is denied":      {config: "access_control: {policies: [{tag_query: 'dir:a'}]}", only: []run.Dirspace{a, b}, refusal: decide.AccessDenied},
+		"another is denied":  {config: "access_control: {policies: [{tag_query: 'dir:a'}]}", only: []run.Dirspace{a}, runs: "plan a"},
+		"none is named: all": {runs: "plan a b"},
+	} {
+		s := world(t, one.config)
+		q := row{operation: rules.OpPlan}.request(t)
+		q.Only = one.only
+		if d := decide.Plan(s, q); summary(d) != one.runs || d.Refusal != one.refusal {
+			t.Errorf("%s, plan: %q, %q; want %q, %q", name, summary(d), d.Refusal, one.runs, one.refusal)
+		}
+		q.Operation = rules.OpApply
+		s.Results = rules.Histories{a: {planned(1, true)}, b: {planned(1, true)}}
+		if d := decide.Apply(s, q); summary(d) != strings.ReplaceAll(one.runs, "plan", "apply") || d.Refusal != one.refusal {
+			t.Errorf("%s, apply: %q, %q; want %q, %q", name, summary(d), d.Refusal, one.runs, one.refusal)
+		}
+	}
+}

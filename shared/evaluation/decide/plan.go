@@ -43,7 +43,7 @@ func Plan(s Snapshot, r Request) Decision {
 	if r.Automatic {
 		wanted = standing.Autoplan(s.Facts.Draft, s.Subject, s.Results, s.Merges)
 	}
-	if len(wanted) == 0 {
+	if wanted = r.choose(wanted); len(wanted) == 0 {
 		d.Refusal = NothingToDo
 		if !r.Automatic {
 			d.Comment = nothing(s.Set, standing, r)
@@ -59,7 +59,7 @@ func Plan(s Snapshot, r Request) Decision {
 		for _, each := range denied {
 			d.Denied = append(d.Denied, each.Dirspace.Dirspace)
 		}
-		if len(wanted) == 0 || s.Config.AccessControl.PlanRequiresAll {
+		if len(wanted) == 0 || s.Config.AccessControl.PlanRequiresAll || r.Only != nil {
 			d.Refusal, d.Comment = AccessDenied, texts.Denied(r.Actor.Login, r.Operation, denied)
 			return d
 		}

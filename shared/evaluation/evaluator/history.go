@@ -93,6 +93,9 @@ func (h *historian) begin(ctx context.Context, s rules.Subject, number int64) (h
 		return history{}, err
 	}
 	found.merges.NewestMerge = h.newest.Commit
+	if h.newest.Number > 0 { // also if it did not touch the directories of the subject
+		found.merges.Merges[run.OriginOfPullRequest(h.newest.Number)] = h.newest.Seq
+	}
 	if s.State == rules.Merged {
 		found.merges.Merges[s.Origin] = s.MergedAt
 	}
@@ -225,6 +228,9 @@ func (h *historian) ended(ctx context.Context, found *history, a runstore.Active
 			return harmless(err)
 		}
 		h.finished[a.ID] = r
+	}
+	if r.State == run.Aborted && r.StartedAt.IsZero() {
+		return nil // its runner has done nothing, and it is never recorded
 	}
 	if !r.Type.IsApply() && (r.Origin() != found.subject.Origin || r.State != run.Completed) {
 		return nil

@@ -5,7 +5,6 @@ import (
 	"slices"
 	"time"
 
-	"github.com/opsplane/opsplane/shared/api/fault"
 	"github.com/opsplane/opsplane/shared/evaluation/rules"
 	"github.com/opsplane/opsplane/shared/run"
 	"github.com/opsplane/opsplane/shared/run/command"
@@ -36,10 +35,10 @@ func (a admission) Admit(ctx context.Context, s run.Spec, now time.Time) ([]comm
 	}
 	others := slices.DeleteFunc(found.active, func(r rules.Active) bool { return r.Run == s.ID })
 	if conflicts := rules.Conflicts(s.Dirspaces, true, a.subject.Origin, others, now); len(conflicts) > 0 {
-		return nil, fault.Invalidf("RUNS_IN_THE_WAY", "the run %s works on %s: wait until it has ended, then apply again", conflicts[0].Run, conflicts[0].Shared[0])
+		return nil, inTheWay(conflicts[0], a.subject.Origin, true)
 	}
 	if locks := rules.Locked(s.Dirspaces, found.subject, found.owners, found.results); len(locks) > 0 {
-		return nil, fault.Invalidf("LOCKED", "%s is locked by pull request %s: merge it, or unlock it there", locks[0].Dirspace, locks[0].Holder)
+		return nil, lockedOut(locks[0])
 	}
 	return a.uses(ctx, s, found, now)
 }
@@ -51,7 +50,7 @@ func (a admission) uses(ctx context.Context, s run.Spec, found history, now time
 	for i, d := range s.Dirspaces {
 		validity, by := found.results[d].Plan(found.subject, found.merges)
 		if validity != rules.Valid {
-			return nil, fault.Invalidf("PLAN_NEEDED", "there is no plan of %s to apply (%s): plan again, then apply", d, validity)
+			return nil, unplanned(d, validity, by)
 		}
 		if digests[by.Run] == nil {
 			stored, err := a.Start.History.Stored(ctx, by.Run, now)
@@ -62,7 +61,7 @@ func (a admission) uses(ctx context.Context, s run.Spec, found history, now time
 		}
 		digest, there := digests[by.Run][d]
 		if !there {
-			return nil, fault.Invalidf("PLAN_GONE", "the plan of %s is not stored any more: plan again, then apply", d)
+			return nil, unplanned(d, rules.Expired, by)
 		}
 		uses[i] = command.Use{Dirspace: d, Plan: by.Run, Digest: digest}
 	}

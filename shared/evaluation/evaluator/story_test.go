@@ -285,3 +285,30 @@ func TestOwnMergeDoesNotRenewAPlan(t *testing.T) {
 	r.expect("apply after the merge was evaluated twice", r.news(second), "missing")
 	r.did("apply after the merge was evaluated twice", r.work(nil))
 }
+
+// TestPlanBeforeTheMergeCountsUntilAnotherOneFollows merges another pull request, which
+// touches nothing of the first one: its plan from before its merge does not count any more
+// (orchestration, 12.1).
+func TestPlanBeforeTheMergeCountsUntilAnotherOneFollows(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, twoDirs)
+	first := r.open("first", map[string]string{"net/main.tf": "a1"})
+	second := r.open("second", map[string]string{"app/main.tf": "b1"})
+	third := r.open("third", map[string]string{"app/third.tf": "b3"})
+	r.work(nil)
+	r.merge(second)
+	r.write(second, ann, "terraform apply")
+	r.did("its merge is the newest", r.work(nil), "apply app default")
+	base, _ := r.git.Branch("main")
+	r.github.Update("acme", "infra", func(repo *vcstest.Repository) { repo.Changes[0].BaseSHA = base })
+	r.write(first, ann, "terraform plan")
+	r.work(nil)
+	r.merge(first)
+	r.merge(third)
+	r.write(third, ann, "terraform unlock")
+	r.said = 0
+	r.news(first)
+	r.write(first, ann, "terraform apply")
+	r.expect("another merge followed", r.news(first), "missing")
+	r.did("another merge followed", r.work(nil))
+}

@@ -1,7 +1,6 @@
 // Package command has the rules of the commands that start runs by API: what a
-// request may ask for, what it means for the repository as the host states it now,
-// and whether the run may be made. It does no I/O: its callers give it what they have
-// read.
+// request may ask for, and which plans an apply uses. It does no I/O: its callers give
+// it what they have read.
 package command
 
 import (
