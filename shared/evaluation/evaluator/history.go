@@ -35,7 +35,7 @@ type historian struct {
 	read     bool
 	unlocks  map[run.Origin]int64
 	kept     map[run.ID]map[run.Dirspace]bool
-	owners   []owner // nil until they are read
+	owners   []owner                   // nil until they are read
 	newest   map[string]runstore.Merge // by branch
 	finished map[run.ID]run.Run
 }
