@@ -54,7 +54,8 @@ func (e *entry) shares(other *entry) bool { return slices.ContainsFunc(e.dirs, o
 type merge struct {
 	seq        int64
 	base, head string
-	// settled is when an evaluation came to its end after the merge; 0 before.
+	// settled is when an evaluation came to its end after the delivery of the merge; 0
+	// before.
 	settled int
 }
 
@@ -70,13 +71,15 @@ type book struct {
 	byID    map[run.ID]*entry
 	unlocks map[int64][]unlock
 	merges  map[int64]*merge
+	// told are the merges whose delivery was processed.
+	told    map[int64]bool
 	changed func(base, head string) []run.Dirspace
 	// policies says that the directories have policies of their own.
 	policies bool
 }
 
 func newBook(changed func(base, head string) []run.Dirspace, policies bool) *book {
-	return &book{byID: map[run.ID]*entry{}, unlocks: map[int64][]unlock{}, merges: map[int64]*merge{}, changed: changed, policies: policies}
+	return &book{byID: map[run.ID]*entry{}, unlocks: map[int64][]unlock{}, merges: map[int64]*merge{}, told: map[int64]bool{}, changed: changed, policies: policies}
 }
 
 // add adds a run.
@@ -88,8 +91,8 @@ func (b *book) add(e *entry) {
 
 // settle notes that an evaluation came to its end: the merges before it are known.
 func (b *book) settle(tick int) {
-	for _, m := range b.merges {
-		if m.settled == 0 {
+	for number, m := range b.merges {
+		if m.settled == 0 && b.told[number] {
 			m.settled = tick
 		}
 	}

@@ -62,7 +62,7 @@ func (b *book) stale(a *entry, d run.Dirspace) string {
 	}
 	for _, y := range b.runs {
 		if y.seq < a.seq && y.pull != a.pull && y.result(d) {
-			if m := b.merges[y.pull]; m != nil && m.seq > x.seq && m.seq < a.seq {
+			if m := b.merges[y.pull]; m != nil && m.seq > x.seq && m.seq < a.seq && m.settled > 0 && m.settled < a.within {
 				return fmt.Sprintf("#%d was merged after the plan", y.pull)
 			}
 		}

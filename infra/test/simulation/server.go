@@ -3,6 +3,7 @@ package simulation
 import (
 	"context"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -47,7 +48,11 @@ func (w *world) deliver() bool {
 	}
 	w.note("delivery: %s of %s", d.request.Name(), d.of)
 	w.must(w.safe.Lanes.Ask(w.t.Context(), *d.request, w.clock.Now()))
-	w.wake(w.of(d.of.ID))
+	r := w.of(d.of.ID)
+	if p, err := w.host.Pull(r.name, d.request.Number); err == nil && d.request.Kind == lane.Pull && p.State == "merged" {
+		r.book.told[d.request.Number] = true
+	}
+	w.wake(r)
 	return true
 }
 
@@ -93,6 +98,7 @@ func (w *world) visit(r *repository) {
 	if !w.calm && w.depth <= 1 {
 		if w.draw.IntN(4) == 0 {
 			f.nth = 1 + w.draw.IntN(70)
+			f.atComment = w.draw.IntN(3) == 0
 		}
 		if w.draw.IntN(4) == 0 {
 			f.between = 1 + w.draw.IntN(50)
@@ -132,7 +138,10 @@ type fate struct {
 	world        *world
 	kill         context.CancelFunc
 	nth, between int
-	dead         bool
+	// atComment lets it die when it writes a comment: of all requests, this one may least be
+	// repeated.
+	atComment bool
+	dead      bool
 
 	mu    sync.Mutex
 	calls int
@@ -164,8 +173,11 @@ func (f *fate) storage(string) storagetest.Fault {
 	return storagetest.Fault{Before: before}
 }
 
-func (f *fate) host(string) *vcstest.Failure {
+func (f *fate) host(line string) *vcstest.Failure {
 	last, dead, before := f.next()
+	if f.atComment && !dead && strings.HasPrefix(line, "POST ") && strings.HasSuffix(line, "/comments") {
+		last = true
+	}
 	if before != nil {
 		// No request to a host lasts as long as the lease.
 		f.world.frozen = true
