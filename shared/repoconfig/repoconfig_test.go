@@ -148,7 +148,7 @@ func TestPullRequestCannotLoosenTheRulesOfTheDefaultBranch(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(c.Requirements.Checks) != 1 || !c.Requirements.Checks[0].Approved.Enabled || c.Destinations != nil || !c.Automerge.Enabled {
+	if len(c.Requirements.Checks) != 1 || !c.Requirements.Checks[0].Approved.Enabled || c.Destinations != nil || c.Automerge.Enabled {
 		t.Errorf("got %+v, %+v, %+v", c.Requirements, c.Destinations, c.Automerge)
 	}
 	if at := c.Requirements.Checks[0].At.String(); at != "main:1" {
@@ -327,4 +327,24 @@ func FuzzLoad(f *testing.F) {
 		}
 		c.Settings()
 	})
+}
+
+func TestPullRequestCannotMakeTheServerActByItself(t *testing.T) {
+	t.Parallel()
+	file := func(name, text string) repoconfig.File { return repoconfig.File{Name: name, Text: []byte(text)} }
+	own := "enabled: true\nautomerge: {enabled: true}\nstacks: {names: {a: {tag_query: 'dir:a', rules: {auto_apply: true}}, b: {tag_query: 'dir:b', rules: {auto_apply: true, plan_after: [a]}}}}\n"
+	c, err := repoconfig.Load(file("head", own), file("main", "enabled: false\nstacks: {names: {b: {tag_query: 'dir:b', rules: {auto_apply: true}}}}\n"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if c.Enabled || c.Automerge.Enabled {
+		t.Errorf("enabled %t, automerge %t", c.Enabled, c.Automerge.Enabled)
+	}
+	applied := map[string]bool{}
+	for _, s := range c.Stacks {
+		applied[s.Name] = s.AutoApply != nil && *s.AutoApply
+	}
+	if applied["a"] || !applied["b"] || len(applied) != 2 {
+		t.Errorf("applied by themselves: %v", applied)
+	}
 }

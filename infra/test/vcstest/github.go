@@ -30,7 +30,9 @@ type Repository struct {
 	ID                         int64
 	Owner, Name, DefaultBranch string
 	Archived, Private          bool
-	UpdatedAt                  time.Time
+	// Internal says that everybody of the enterprise can see a private repository.
+	Internal  bool
+	UpdatedAt time.Time
 	// Files are the paths that exist on the default branch.
 	Files []string
 	// Branches are the commits of the branches, by name.
@@ -301,10 +303,21 @@ func paged[T any](w http.ResponseWriter, r *http.Request, all []T) []T {
 	return all[from:to:to]
 }
 
+func (r Repository) visibility() string {
+	switch {
+	case r.Internal:
+		return "internal"
+	case r.Private:
+		return "private"
+	}
+	return "public"
+}
+
 func (r Repository) object() any {
 	at := r.UpdatedAt.UTC().Format(time.RFC3339)
 	return map[string]any{
-		"id": r.ID, "name": r.Name, "full_name": r.Owner + "/" + r.Name, "owner": map[string]any{"login": r.Owner}, "private": r.Private,
+		"id": r.ID, "name": r.Name, "full_name": r.Owner + "/" + r.Name, "owner": map[string]any{"login": r.Owner},
+		"private": r.Private, "visibility": r.visibility(),
 		"archived": r.Archived, "default_branch": r.DefaultBranch, "updated_at": at, "pushed_at": at,
 		"allow_merge_commit": r.allows("merge"), "allow_squash_merge": r.allows("squash"), "allow_rebase_merge": r.allows("rebase"),
 	}

@@ -30,7 +30,9 @@ type Project struct {
 	PathWithNamespace string
 	DefaultBranch     string
 	Archived, Public  bool
-	UpdatedAt         time.Time
+	// Internal says that everybody of the server can see the project.
+	Internal  bool
+	UpdatedAt time.Time
 	// Branches are the commits of the branches, by name.
 	Branches map[string]string
 	// Content is the git data. If it is set, it stands for Branches.
@@ -302,8 +304,11 @@ func (g *GitLab) member(levels func(Group) map[int64]int) func(http.ResponseWrit
 
 func (g *GitLab) project(p Project) any {
 	visibility := "private"
-	if p.Public {
+	switch {
+	case p.Public:
 		visibility = "public"
+	case p.Internal:
+		visibility = "internal"
 	}
 	namespace := map[string]any{"kind": "user"}
 	for _, m := range g.groups {

@@ -19,7 +19,7 @@ func Apply(s Snapshot, r Request) Decision {
 	}
 	wanted := standing.Apply(r.Query.Expr, s.Tree)
 	if r.Automatic {
-		wanted = standing.Autoapply(s.Tree)
+		wanted = standing.Autoapply(s.Tree, s.Subject.State == rules.Merged)
 	}
 	wanted = r.choose(wanted)
 	list := rules.Dirspaces(wanted)

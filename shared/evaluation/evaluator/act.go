@@ -80,7 +80,9 @@ func (s *scene) newRun(n decide.NewRun, j job) (run.Spec, effect, error) {
 	if subject.State == rules.Merged {
 		spec.Base.Commit = spec.Source.Commit // so that the runner may have a later commit of the branch
 	}
-	return s.place.newRun(spec, n.Batch.Members, s.loaded.Config, subject)
+	made, e, err := s.place.newRun(spec, n.Batch.Members, s.loaded.Config, subject)
+	e.Plans = s.history.plans(made)
+	return made, e, err
 }
 
 // newRun completes a run with its dirspaces and its configuration.
@@ -104,5 +106,19 @@ func cut(text string, most int) string {
 
 // owns stores what the pull request may lock.
 func (o *outcome) owns(s *scene) {
-	o.owner = &owner{Subject: s.history.subject, Set: holdings(s.loaded.Set, s.history.results.AppliedBefore(s.history.subject)), About: s.about(), Since: s.hist.held(s.history.subject.Origin).Since}
+	o.owner = &owner{Subject: s.history.subject, Set: union(holdings(s.loaded.Set, s.history.results.AppliedBefore(s.history.subject)), s.hist.held(s.history.subject.Origin).Set), About: s.about(), Since: s.hist.held(s.history.subject.Origin).Since}
+}
+
+// plans returns the plan of each dirspace that an apply uses. A plan uses none.
+func (h *history) plans(s run.Spec) []run.ID {
+	if !s.Type.IsApply() {
+		return nil
+	}
+	made := make([]run.ID, len(s.Dirspaces))
+	for i, d := range s.Dirspaces {
+		if _, by := h.results[d].Plan(h.subject, h.merges); by != nil {
+			made[i] = by.Run
+		}
+	}
+	return made
 }

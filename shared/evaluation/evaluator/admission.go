@@ -52,7 +52,7 @@ func (e *Evaluator) Admission(ctx context.Context, w Wanted) (Admitted, error) {
 	if w.Target.Kind != run.PullRequest {
 		return p.admitOnBranch(ctx, w)
 	}
-	s, err := p.look(ctx, w.Target.Number)
+	s, err := p.look(ctx, w.Target.Number, true)
 	switch {
 	case errors.Is(err, vcshost.ErrGone):
 		return Admitted{}, fault.Invalidf("PULL_REQUEST_NOT_FOUND", "%s shows this server no pull request %d in %s/%s: check the number", p.of.Installation.VCS.Label(), w.Target.Number, p.repo.Owner, p.repo.Name)
@@ -102,7 +102,7 @@ func (s *scene) admit(ctx context.Context, w Wanted) (Admitted, error) {
 		w.Spec.Base.Commit = w.Spec.Source.Commit // so that the runner may have a later commit of the branch
 	}
 	order, err := orderOf(w.Spec, membersOf(d), s.loaded.Config)
-	order.Rules = admission{s.Evaluator, s.history.subject, s.number}
+	order.Rules = admission{s.Evaluator, s.history.subject, s.number, s.history.plans(order.Spec)}
 	return Admitted{order, d.Abort}, err
 }
 

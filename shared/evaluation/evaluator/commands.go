@@ -5,6 +5,7 @@ import (
 	"errors"
 	"log/slog"
 	"slices"
+	"time"
 
 	"github.com/opsplane/opsplane/shared/evaluation/comment"
 	"github.com/opsplane/opsplane/shared/evaluation/decide"
@@ -18,30 +19,48 @@ import (
 	"github.com/opsplane/opsplane/shared/vcs/vcshost"
 )
 
+// maxApplyAge is how old a command may be that applies something. What was planned since is
+// not what the person saw.
+const maxApplyAge = time.Hour
+
 // commanded carries out the command of a comment.
 func (e *Evaluator) commanded(ctx context.Context, r lane.Request, o *outcome) error {
 	c, ok, wrong := comment.Parse(r.Text)
 	if !ok {
 		return nil
 	}
+	var unknown *comment.UnknownError
+	if errors.As(wrong, &unknown) && r.Repository.Installation.VCS == vcs.GitLab {
+		return nil // GitLab's users write to many programs
+	}
 	p, err := e.enter(ctx, r.Repository)
 	if err != nil {
 		return err
 	}
-	var unknown *comment.UnknownError
+	sender := vcshost.Profile{ID: r.SenderID, Login: r.Sender}
+	may, err := p.mayCommand(ctx, sender)
+	if err != nil || may == stranger {
+		return err // strangers do not make this server write
+	}
 	var argument *comment.ArgumentError
 	switch {
-	case errors.As(wrong, &unknown) && r.Repository.Installation.VCS == vcs.GitLab:
-		return nil // GitLab's users write to many programs
-	case errors.As(wrong, &unknown):
+	case may == reader && p.repo.MembersOnly:
+		o.say(texts.NoWrite(sender.Login))
+		return nil
+	case may == reader: // everybody may read a public repository
+		o.tell(texts.NoWrite(sender.Login))
+		return nil
+	case unknown != nil:
 		o.say(texts.Help(c.Trigger, unknown.Word))
 		return nil
 	case errors.As(wrong, &argument):
 		o.say(texts.BadArgument(argument))
 		return nil
+	case applies(c.Action) && e.Now().Sub(r.At) > maxApplyAge:
+		o.say(texts.TooLate(c.Trigger, string(c.Action)))
+		return nil
 	}
-	sender := vcshost.Profile{ID: r.SenderID, Login: r.Sender}
-	s, err := p.look(ctx, r.Number)
+	s, err := p.look(ctx, r.Number, o.known || applies(c.Action) || c.Action == comment.Plan)
 	if errors.Is(err, vcshost.ErrGone) {
 		return nil
 	}
@@ -49,20 +68,7 @@ func (e *Evaluator) commanded(ctx context.Context, r lane.Request, o *outcome) e
 		return err
 	}
 	o.pull.Trigger = c.Trigger
-	if s.history.subject.State == rules.Open {
-		o.supersede(s)
-		o.pull.at(s.pr.SHA)
-	}
 	o.add(effect{Kind: reacts, Comment: r.Comment})
-	if err := s.carryOut(ctx, c, o, sender); err != nil {
-		return err
-	}
-	o.observe(s)
-	return nil
-}
-
-// carryOut carries out a command.
-func (s *scene) carryOut(ctx context.Context, c comment.Command, o *outcome, sender vcshost.Profile) error {
 	switch c.Action {
 	case comment.Help:
 		o.say(texts.Help(c.Trigger, ""))
@@ -73,40 +79,73 @@ func (s *scene) carryOut(ctx context.Context, c comment.Command, o *outcome, sen
 	case comment.RepoConfig:
 		return s.showConfig(o)
 	}
-	if allowed, err := s.mayCommand(ctx, sender); err != nil || !allowed {
-		if err == nil {
-			o.say(texts.NoWrite(sender.Login))
-		}
-		return err
+	if s.history.subject.State == rules.Open {
+		o.supersede(s)
+		o.pull.at(s.pr.SHA)
 	}
 	switch c.Action {
 	case comment.Unlock:
-		return s.unlock(ctx, c, o, sender)
+		err = s.unlock(ctx, c, o, sender)
 	case comment.Gate:
-		return s.approveGates(ctx, c, o, sender)
+		err = s.approveGates(ctx, c, o, sender)
+	default:
+		err = s.start(ctx, c, o, sender)
 	}
-	return s.start(ctx, c, o, sender)
+	if err != nil {
+		return err
+	}
+	o.observe(s)
+	return nil
 }
 
-// mayCommand reports whether a person may give commands. Where access_control names who
-// may, it alone decides. Otherwise the person needs to be able to write at the host: an
-// apply changes infrastructure. In a private repository, an account that the host does not
-// describe may comment only because somebody let it in.
-func (s *scene) mayCommand(ctx context.Context, sender vcshost.Profile) (bool, error) {
-	if s.loaded.Config != nil && s.loaded.Config.AccessControl.Enabled {
-		return true, nil
-	}
-	role, err := s.host.Role(ctx, s.repo.Description, sender)
+// applies reports whether a command changes infrastructure.
+func applies(a comment.Action) bool {
+	return a == comment.Apply || a == comment.ApplyForce || a == comment.ApplyAutoapprove
+}
+
+// standingOf says what a person is in a repository.
+type standingOf int
+
+const (
+	stranger standingOf = iota // somebody whom nobody let in
+	reader                     // somebody who may not write
+	member                     // somebody who may give commands
+)
+
+// mayCommand says whether a person may give commands. Commands change infrastructure, so
+// the person needs to be able to write at the host, or to be named by access_control. In a
+// repository that only its members see, an account that the host does not describe may
+// comment only because somebody let it in: there it may command, unless access_control is
+// on.
+func (p *place) mayCommand(ctx context.Context, who vcshost.Profile) (standingOf, error) {
+	role, err := p.host.Role(ctx, p.repo.Description, who)
 	if err != nil {
-		return false, err
+		return stranger, err
 	}
+	found := member
 	switch role {
 	case "read", "triage":
-		return false, nil
+		found = reader
 	case "":
-		return s.repo.Private != nil && *s.repo.Private, nil
+		if !p.repo.MembersOnly {
+			found = stranger
+		}
 	}
-	return true, nil
+	if found == member && role != "" {
+		return member, nil
+	}
+	config, err := p.defaults(ctx)
+	if err != nil || config == nil || !config.AccessControl.Enabled {
+		return found, err
+	}
+	named, err := source.Named(ctx, p.host, p.repo.Description, config.AccessControl, who)
+	switch {
+	case named:
+		found = member
+	case found == member:
+		found = reader
+	}
+	return found, err
 }
 
 // maxFeedback is how much of a feedback is logged, in bytes.
@@ -131,14 +170,26 @@ func (s *scene) showConfig(o *outcome) error {
 
 // unlock makes void what was planned, and aborts what is queued or running.
 func (s *scene) unlock(ctx context.Context, c comment.Command, o *outcome, sender vcshost.Profile) error {
-	if s.loaded.Config != nil {
-		control := s.loaded.Config.AccessControl
-		actor, err := source.Unlocker(ctx, s.host, s.repo.Description, control, sender)
+	config, err := s.defaults(ctx)
+	if err != nil {
+		return err
+	}
+	if config == nil { // nobody knows whom the default branch lets unlock
+		role, err := s.host.Role(ctx, s.repo.Description, sender)
 		if err != nil {
 			return err
 		}
-		if !rules.MayUnlock(control, actor) {
-			o.say(texts.NoUnlock(sender.Login, control.Unlock))
+		if role != "admin" && role != "maintain" {
+			o.say(texts.NoUnlock(sender.Login, []string{"role:maintain"}))
+			return nil
+		}
+	} else {
+		actor, err := source.Unlocker(ctx, s.host, s.repo.Description, config.AccessControl, sender)
+		if err != nil {
+			return err
+		}
+		if !rules.MayUnlock(config.AccessControl, actor) {
+			o.say(texts.NoUnlock(sender.Login, config.AccessControl.Unlock))
 			return nil
 		}
 	}

@@ -177,7 +177,7 @@ func (e *Evaluator) search(ctx context.Context, p *place, config *repoconfig.Con
 			}
 		}
 		j := driftJob{job: job{ID: fmt.Sprintf("%s-%s", o.id, s.Name), Operation: rules.OpPlan, Automatic: true, Query: s.Query.Text, Created: o.now}, Reconcile: s.Reconcile}
-		if err := o.startDrift(p, loaded.Config, subject, rules.Batches(members, config.Batch), run.Plan, &j); err != nil {
+		if err := o.startDrift(p, loaded.Config, &found, rules.Batches(members, config.Batch), run.Plan, &j); err != nil {
 			return err
 		}
 		if len(j.Runs) > 0 {
@@ -188,7 +188,8 @@ func (e *Evaluator) search(ctx context.Context, p *place, config *repoconfig.Con
 }
 
 // startDrift adds the runs of batches for drift.
-func (o *outcome) startDrift(p *place, config *repoconfig.Config, subject rules.Subject, batches []rules.Batch, of run.Type, j *driftJob) error {
+func (o *outcome) startDrift(p *place, config *repoconfig.Config, found *history, batches []rules.Batch, of run.Type, j *driftJob) error {
+	subject := found.subject
 	for _, b := range batches {
 		spec, started, err := p.newRun(run.Spec{
 			ID: run.NewID(), Repository: p.of, Owner: p.repo.Owner, Name: p.repo.Name, Type: of, Kind: run.Kind{Name: run.Drift},
@@ -197,6 +198,7 @@ func (o *outcome) startDrift(p *place, config *repoconfig.Config, subject rules.
 		if err != nil {
 			return err
 		}
+		started.Plans = found.plans(spec)
 		o.add(started)
 		j.Runs = append(j.Runs, spec.ID)
 	}
@@ -229,13 +231,34 @@ func (e *Evaluator) driftEnded(ctx context.Context, over run.Run, o *outcome) er
 	return e.writeWatch(o, w, row)
 }
 
+// driftGone forgets a run for drift that was not created, or was removed.
+func (e *Evaluator) driftGone(ctx context.Context, id run.ID, o *outcome) error {
+	w, row, err := e.watching(ctx, o)
+	if err != nil {
+		return err
+	}
+	i := slices.IndexFunc(w.Jobs, func(j driftJob) bool { return slices.Contains(j.Runs, id) })
+	if i < 0 {
+		return nil
+	}
+	j := &w.Jobs[i]
+	j.Runs = slices.DeleteFunc(j.Runs, func(other run.ID) bool { return other == id })
+	if j.over() {
+		w.Jobs = slices.Delete(w.Jobs, i, i+1)
+	}
+	return e.writeWatch(o, w, row)
+}
+
 // reconcile applies what a search for drift has found.
 func (e *Evaluator) reconcile(ctx context.Context, j driftJob, over run.Run, w *watch, o *outcome) error {
 	p, err := e.enter(ctx, o.of)
 	if err != nil {
 		return err
 	}
-	head := vcshost.Branch{Name: over.Source.Branch, SHA: over.Source.Commit}
+	head, err := p.defaultBranch(ctx)
+	if err != nil || head.Name != over.Source.Branch || head.SHA != over.Source.Commit {
+		return err // what was found is about an older commit: the next search finds what is left
+	}
 	loaded, err := e.Source.Load(ctx, p.host, p.place(), source.Wanted{Commit: head.SHA, Default: head, Source: head.Name, Destination: head.Name, All: true})
 	if errors.Is(err, vcshost.ErrGone) || err == nil && loaded.Set == nil {
 		return nil
@@ -272,7 +295,7 @@ func (e *Evaluator) reconcile(ctx context.Context, j driftJob, over run.Run, w *
 	}
 	members = decide.Reconcile(members, found.subject, found.results, found.merges, found.owners, found.active, o.now)
 	next := driftJob{job: job{ID: o.id, Operation: rules.OpApply, Automatic: true, Query: j.Query, Created: o.now}}
-	if err := o.startDrift(p, loaded.Config, found.subject, rules.Batches(members, loaded.Config.Batch), run.Apply, &next); err != nil {
+	if err := o.startDrift(p, loaded.Config, &found, rules.Batches(members, loaded.Config.Batch), run.Apply, &next); err != nil {
 		return err
 	}
 	if len(next.Runs) > 0 {

@@ -14,6 +14,7 @@ import (
 	"github.com/opsplane/opsplane/shared/background/frame"
 	"github.com/opsplane/opsplane/shared/background/queue"
 	"github.com/opsplane/opsplane/shared/evaluation/lane"
+	"github.com/opsplane/opsplane/shared/run"
 	"github.com/opsplane/opsplane/shared/run/runstore"
 	"github.com/opsplane/opsplane/shared/run/starting"
 	"github.com/opsplane/opsplane/shared/storage/table"
@@ -51,22 +52,23 @@ func (k kind) rank() int {
 		return 0
 	case startsRun:
 		return 1
-	case asks:
-		return 2
 	}
 	return 3
 }
 
 // resume makes what is left of the effects that the host does not limit, of decisions
-// whose worker died.
+// whose worker died. A decision that cannot be read is reported by contents.
 func (e *Evaluator) resume(ctx context.Context, held *lane.Held, at *hands) error {
 	list, problem := held.Decisions(ctx)
+	if errors.Is(problem, lane.ErrLost) {
+		return problem
+	}
 	for i := range list {
 		if err := e.make(ctx, held, &list[i], at, false); err != nil {
-			return errors.Join(problem, err)
+			return err
 		}
 	}
-	return problem
+	return nil
 }
 
 // contents makes the effects that the host limits, in the order of the decisions.
@@ -85,6 +87,18 @@ func (e *Evaluator) contents(ctx context.Context, held *lane.Held, at *hands) er
 
 // maxTries is how often an effect is tried.
 const maxTries = 8
+
+// Times of effects that fail for a reason outside the pull request.
+const (
+	// busyWait is the longest wait with which a host says that the thing itself is busy. It
+	// counts as a try. Longer waits are limits of the host, which always end.
+	busyWait = 10 * time.Second
+	// installationPause is when an effect is tried again that failed because the token of
+	// the installation is refused, or because there is none.
+	installationPause = 10 * time.Minute
+	// keepTrying is how long such an effect is tried.
+	keepTrying = 3 * 24 * time.Hour
+)
 
 // later says when an effect is tried again that failed.
 var later = queue.Backoff{First: 5 * time.Second, Most: 5 * time.Minute}
@@ -139,11 +153,15 @@ func (e *Evaluator) failed(ctx context.Context, held *lane.Held, d *lane.Decisio
 	switch explained, known := vcshost.Explain(held.Repository().Installation.VCS, problem); {
 	case errors.Is(problem, lane.ErrLost) || ctx.Err() != nil:
 		return false, problem
-	case errors.As(problem, &limited):
+	case errors.As(problem, &limited) && (limited.RetryAfter > busyWait || d.Tries < maxTries):
+		d.Tries++
 		*d, err = held.Park(ctx, *d, e.Now().Add(limited.RetryAfter))
 		return true, err
 	case !made.Kind.content():
 		return false, problem // the storage: the schedule tries again
+	case vcshost.ConcernsInstallation(problem) && e.Now().Sub(d.At) < keepTrying:
+		*d, err = held.Park(ctx, *d, e.Now().Add(installationPause))
+		return true, err
 	case known && explained.Permanent, errors.Is(problem, vcshost.ErrGone), refused(problem), d.Tries >= maxTries:
 		e.Log.LogAttrs(ctx, slog.LevelError, "an effect was left out", slog.String("repository", held.Repository().String()),
 			slog.String("kind", string(made.Kind)), slog.String("error", problem.Error()))
@@ -182,8 +200,6 @@ func (e *Evaluator) do(ctx context.Context, held *lane.Held, d *lane.Decision, a
 			return e.Lanes.WriteAsk(lane.Request{Kind: lane.Pull, Repository: of, Number: number, Sender: d.Request.Sender, SenderID: d.Request.SenderID, At: e.Now()}, e.Now())
 		}
 		return nil, nil
-	case asks:
-		return e.Lanes.WriteAsk(lane.Request{Kind: lane.Ended, Repository: of, Number: made.Number, Run: made.Run, At: e.Now()}, e.Now())
 	}
 	w := &writer{Evaluator: e, hands: at, of: of, number: made.Number, held: held, d: d}
 	return w.atHost(ctx, made)
@@ -198,6 +214,9 @@ func (e *Evaluator) startRun(ctx context.Context, d *lane.Decision, made effect)
 	} else if harmless(err) != nil {
 		return nil, err
 	}
+	if spec.Type.IsApply() && e.Now().Sub(d.At) > applyWithin {
+		return e.refuse(spec, "the apply could not be started in time: write the command again")
+	}
 	if made.Like > 0 {
 		var first effect
 		if err := json.Unmarshal(d.Effects[made.Like-1].Body, &first); err != nil {
@@ -206,11 +225,21 @@ func (e *Evaluator) startRun(ctx context.Context, d *lane.Decision, made effect)
 		made.Config = first.Config
 	}
 	_, err := e.Start.Start(ctx, starting.Order{
-		Spec: spec, Rules: admission{e, *made.Subject, spec.Kind.Number}, Config: made.Config, Dirspaces: made.Dirspaces,
+		Spec: spec, Rules: admission{e, *made.Subject, spec.Kind.Number, made.Plans}, Config: made.Config, Dirspaces: made.Dirspaces,
 	}, e.author(spec.Principal, "run:"+string(spec.ID)))
 	var refusal *fault.Error
 	if !errors.As(err, &refusal) || refusal.Kind == fault.Busy {
 		return nil, err
 	}
-	return e.Lanes.WriteAsk(lane.Request{Kind: lane.Ended, Repository: spec.Repository, Number: spec.Kind.Number, Run: spec.ID, At: e.Now(), Text: refusal.Error()}, e.Now())
+	return e.refuse(spec, refusal.Error())
+}
+
+// applyWithin is how long after its decision an apply is started. Later, what was decided
+// by may have changed: approvals, checks, the head.
+const applyWithin = 2 * time.Minute
+
+// refuse returns the writes that end a run which is not created. Its end is evaluated at
+// once, and says why.
+func (e *Evaluator) refuse(spec run.Spec, why string) ([]table.Write, error) {
+	return e.Lanes.WriteAsk(lane.Request{Kind: lane.Ended, Repository: spec.Repository, Number: spec.Kind.Number, Run: spec.ID, At: e.Now(), Text: why}, e.Now())
 }

@@ -23,7 +23,10 @@ func (e *Evaluator) ended(ctx context.Context, r lane.Request, o *outcome) error
 		if j, known := o.pull.end(r.Run); known { // it was not admitted, or it was removed
 			o.unstarted(j)
 		}
-		if r.Text != "" {
+		switch {
+		case o.number == 0:
+			return e.driftGone(ctx, r.Run, o)
+		case r.Text != "":
 			o.say(texts.Refused(r.Text))
 		}
 		return nil
@@ -41,7 +44,7 @@ func (e *Evaluator) ended(ctx context.Context, r lane.Request, o *outcome) error
 	if err != nil {
 		return err
 	}
-	s, err := p.look(ctx, over.Kind.Number)
+	s, err := p.look(ctx, over.Kind.Number, true)
 	if errors.Is(err, vcshost.ErrGone) {
 		return nil
 	}
@@ -76,17 +79,20 @@ func (s *scene) follow(ctx context.Context, over run.Run, o *outcome) error {
 		j = job{ID: o.id, Operation: operationOf(over), Login: over.User, Query: over.TagQuery, Runs: []run.ID{over.ID}, Ended: []run.ID{over.ID}}
 	}
 	if over.State == run.Aborted {
-		return s.aborted(ctx, over, j, known, current, o)
+		if err := s.aborted(ctx, over, j, current, o); err != nil {
+			return err
+		}
+	} else {
+		found, err := s.results(ctx, over)
+		if err != nil {
+			return err
+		}
+		if current {
+			o.results(over, found, finalStatuses/len(j.Runs))
+		}
 	}
-	found, err := s.results(ctx, over)
-	if err != nil {
+	if some, err := s.completed(ctx, j); err != nil || !some || !j.over() {
 		return err
-	}
-	if current {
-		o.results(over, found, finalStatuses/len(j.Runs))
-	}
-	if !j.over() {
-		return nil
 	}
 	report, success, err := s.report(ctx, o, j, current)
 	if err != nil {
@@ -98,6 +104,20 @@ func (s *scene) follow(ctx context.Context, over run.Run, o *outcome) error {
 	}
 	o.show(s, report)
 	return next()
+}
+
+// completed reports whether one of the runs of a job has a result.
+func (s *scene) completed(ctx context.Context, j job) (bool, error) {
+	for _, id := range j.Runs {
+		r, err := s.Runs.Get(ctx, id)
+		if harmless(err) != nil {
+			return false, err
+		}
+		if r.State == run.Completed {
+			return true, nil
+		}
+	}
+	return false, nil
 }
 
 func operationOf(r run.Run) rules.Operation {
@@ -144,7 +164,7 @@ func (o *outcome) hookStatus(name string, id run.ID) {
 var quiet = []run.ReasonCode{run.Superseded, run.BranchMoved, run.PullRequestClosed, run.RepositoryRemoved}
 
 // aborted decides what follows the end of a run without a result.
-func (s *scene) aborted(ctx context.Context, over run.Run, j job, known, current bool, o *outcome) error {
+func (s *scene) aborted(ctx context.Context, over run.Run, j job, current bool, o *outcome) error {
 	if slices.Contains(quiet, over.Reason.Code) {
 		return nil
 	}
@@ -160,7 +180,7 @@ func (s *scene) aborted(ctx context.Context, over run.Run, j job, known, current
 		return nil // whoever did it knows, and was answered
 	case over.Reason.Code == run.WrongCommit && current && over.Type.IsPlan() && o.pull.Retried != s.pr.SHA && s.ready && s.history.subject.State == rules.Open:
 		o.pull.Retried = s.pr.SHA
-		return o.autoplan(ctx, s, vcshost.Profile{Login: over.User}, o.pull.Planned)
+		return o.autoplan(ctx, s, j.Actor, o.pull.Planned)
 	case over.Reason.Code == run.WrongCommit && !current:
 		return nil // what was pushed is planned by its own event
 	}
@@ -206,10 +226,10 @@ func (s *scene) finish(j job, o *outcome) error {
 	o.aggregate(vcshost.CheckSuccess)
 	merge := s.loaded.Config.Automerge
 	explicit := j.apply() && !j.Automatic
-	if !merge.Enabled || s.history.subject.State != rules.Open || len(s.loaded.Set.Members) == 0 || merge.RequireExplicitApply && !explicit || o.pull.Merging {
+	if !merge.Enabled || s.history.subject.State != rules.Open || len(s.loaded.Set.Members) == 0 || merge.RequireExplicitApply && !explicit || o.pull.Merging == s.pr.SHA {
 		return nil
 	}
-	o.pull.Merging = true
+	o.pull.Merging = s.pr.SHA
 	title := texts.MergeTitle(sign(s.of), s.number)
 	if merge.RetainTitle && merge.Strategy == repoconfig.MergeSquash {
 		title = texts.SquashTitle(s.pr.Title, sign(s.of), s.number)
@@ -227,7 +247,7 @@ func (s *scene) planNext(ctx context.Context, j job, o *outcome) error {
 		return err
 	}
 	operation := rules.OpPlan
-	if j.Operation == rules.OpApplyAutoapprove {
+	if j.Operation == rules.OpApplyAutoapprove && j.Query == "" { // a query names what is applied, and no more
 		operation = j.Operation
 	}
 	d, err := s.decidePlan(ctx, o, operation, repoconfig.Query{}, true, j.Actor)
@@ -239,6 +259,9 @@ func (s *scene) planNext(ctx context.Context, j job, o *outcome) error {
 
 // autoapplyNext applies what a stack applies by itself.
 func (s *scene) autoapplyNext(ctx context.Context, j job, o *outcome) error {
+	if err := s.settled(ctx); err != nil {
+		return err
+	}
 	d, err := s.decideApply(ctx, o, rules.OpApply, repoconfig.Query{}, true, j.Actor)
 	if err != nil {
 		return err

@@ -24,6 +24,7 @@ import (
 	"github.com/opsplane/opsplane/shared/background/frame"
 	"github.com/opsplane/opsplane/shared/evaluation/lane"
 	"github.com/opsplane/opsplane/shared/evaluation/source"
+	"github.com/opsplane/opsplane/shared/evaluation/texts"
 	"github.com/opsplane/opsplane/shared/run"
 	"github.com/opsplane/opsplane/shared/run/changeset"
 	"github.com/opsplane/opsplane/shared/run/output"
@@ -100,13 +101,13 @@ func near(ctx context.Context) bool {
 // pull requests go on.
 func (e *Evaluator) requests(ctx context.Context, held *lane.Held, at *hands) error {
 	var problems []error
-	failed := map[int64]bool{}
+	failed := map[string]bool{}
 	for range maxRounds {
 		list, err := held.Requests(ctx)
 		if err != nil {
 			problems = append(problems, err)
 		}
-		list = slices.DeleteFunc(list, func(p lane.Pending) bool { return failed[p.Number] })
+		list = slices.DeleteFunc(list, func(p lane.Pending) bool { return failed[p.Name()] })
 		if len(list) == 0 {
 			break
 		}
@@ -114,7 +115,7 @@ func (e *Evaluator) requests(ctx context.Context, held *lane.Held, at *hands) er
 			if near(ctx) {
 				return errors.Join(problems...)
 			}
-			if failed[p.Number] {
+			if failed[p.Name()] {
 				continue
 			}
 			err := e.evaluate(ctx, held, at, p)
@@ -127,7 +128,7 @@ func (e *Evaluator) requests(ctx context.Context, held *lane.Held, at *hands) er
 				problems = append(problems, held.Postpone(ctx, e.Now().Add(limited.RetryAfter)))
 				return errors.Join(problems...)
 			default:
-				failed[p.Number] = true
+				failed[p.Name()] = true
 				problems = append(problems, fmt.Errorf("evaluate %s of %s: %w", p.Name(), p.Repository, err))
 			}
 		}
@@ -139,9 +140,52 @@ func (e *Evaluator) requests(ctx context.Context, held *lane.Held, at *hands) er
 // schedule goes on.
 const maxRounds = 20
 
-// giveUp is after how many failed evaluations a request is given up if the host refuses
-// what it needs.
-const giveUp = 3
+// After how many failed evaluations a request is given up.
+const (
+	// giveUpGone is for what the host does not have any more.
+	giveUpGone = 3
+	// giveUp is for what fails for another reason, after some hours.
+	giveUp = 20
+	// giveUpAfter is for a host that refuses the installation: somebody may store another
+	// token.
+	giveUpAfter = 3 * 24 * time.Hour
+)
+
+// hopeless reports whether an evaluation that failed is given up.
+func hopeless(p lane.Pending, err error) bool {
+	switch {
+	case err == nil:
+		return false
+	case errors.Is(err, vcshost.ErrGone), errors.Is(err, vcshost.ErrNoInstallation):
+		return p.Failed >= giveUpGone
+	case vcshost.ConcernsInstallation(err):
+		return p.Failed >= giveUp && time.Duration(p.Failed)*maxBackoff > giveUpAfter
+	}
+	return p.Failed >= giveUp
+}
+
+// maxBackoff is the longest pause between two evaluations of the schedule (package lane).
+const maxBackoff = 15 * time.Minute
+
+// abandon returns what is done about a request that is given up: who wrote a command is
+// told, and schedules for drift are looked at later.
+func (e *Evaluator) abandon(ctx context.Context, p lane.Pending, was *outcome) (*outcome, error) {
+	o := &outcome{id: was.id, of: was.of, number: was.number, base: was.base, now: was.now, pull: &pull{}}
+	switch p.Kind {
+	case lane.Command:
+		o.say(texts.GivenUp())
+	case lane.Drift, lane.Push:
+		w, row, err := e.watching(ctx, o)
+		if err != nil || len(w.Schedules) == 0 {
+			return o, err
+		}
+		before := w.Check
+		w.Check = o.now.Add(seldom)
+		o.writes = append(o.writes, e.Lanes.WriteCheck(o.of, before, w.Check)...)
+		return o, e.writeWatch(o, w, row)
+	}
+	return o, nil
+}
 
 // evaluate evaluates a request, stores the decision, and starts and ends its runs.
 func (e *Evaluator) evaluate(ctx context.Context, held *lane.Held, at *hands, p lane.Pending) (err error) {
@@ -170,12 +214,15 @@ func (e *Evaluator) evaluate(ctx context.Context, held *lane.Held, at *hands, p 
 	default:
 		err = fmt.Errorf("a request has the unknown kind %q", p.Kind)
 	}
-	if problem, known := vcshost.Explain(o.of.Installation.VCS, err); err != nil && known && problem.Permanent && p.Failed >= giveUp {
+	if hopeless(p, err) {
 		e.Log.LogAttrs(ctx, slog.LevelError, "an evaluation was given up", slog.String("repository", o.of.String()), slog.String("request", p.Name()), slog.String("error", err.Error()))
-		_, err = held.Decide(ctx, p, lane.Decision{At: o.now})
-		return err
-	}
-	if err != nil {
+		if o, err = e.abandon(ctx, p, o); err != nil {
+			return err
+		}
+		if row, err = e.remembered(ctx, o); err != nil {
+			return err
+		}
+	} else if err != nil {
 		return err
 	}
 	d, err := e.store(ctx, held, p, o, row)

@@ -95,7 +95,7 @@ func (e *Evaluator) Explain(ctx context.Context, of vcs.Repository, number int64
 		return Explanation{}, err
 	}
 	p.reading = true
-	s, err := p.look(ctx, number)
+	s, err := p.look(ctx, number, false)
 	if err != nil {
 		return Explanation{}, err
 	}

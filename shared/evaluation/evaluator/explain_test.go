@@ -17,7 +17,7 @@ import (
 func (r *rig) explained(number int64) evaluator.Explanation {
 	r.t.Helper()
 	before := r.env.Dump("RunsTable") + r.env.Dump("EvaluationTable")
-	found, err := r.Explain(r.t.Context(), repository, number)
+	found, err := r.Explain(r.t.Context(), r.of, number)
 	r.must(err)
 	if after := r.env.Dump("RunsTable") + r.env.Dump("EvaluationTable"); after != before {
 		r.t.Error("an explanation has changed a table")
@@ -53,7 +53,7 @@ func (r *rig) in(what string, of evaluator.Explanation, dir string, blocks ...st
 
 func (r *rig) holders() []evaluator.Holder {
 	r.t.Helper()
-	list, on, err := r.Locks(r.t.Context(), repository.Installation, lane.Query{Limit: 10})
+	list, on, err := r.Locks(r.t.Context(), r.of.Installation, lane.Query{Limit: 10})
 	r.must(err)
 	if on != nil {
 		r.t.Errorf("there are more locks, behind %s", on)
@@ -61,10 +61,19 @@ func (r *rig) holders() []evaluator.Holder {
 	return list
 }
 
-// TestExplanationNamesTheLockAndItsHolder follows two pull requests with one directory.
+// TestExplanationNamesTheLockAndItsHolder follows two pull requests with one directory, at
+// each host.
 func TestExplanationNamesTheLockAndItsHolder(t *testing.T) {
 	t.Parallel()
-	r := newRig(t, twoDirs)
+	for sign, rig := range map[string]func(*testing.T, map[string]string) *rig{"#": newRig, "!": newRigAtGitLab} {
+		t.Run(sign, func(t *testing.T) {
+			t.Parallel()
+			namesTheLock(t, rig(t, twoDirs), sign)
+		})
+	}
+}
+
+func namesTheLock(t *testing.T, r *rig, sign string) {
 	first := r.open("first", map[string]string{"net/main.tf": "a1"})
 	r.in("plan waits", r.explained(first), "net", fmt.Sprintf("RUNS_IN_THE_WAY #%d", first), "PLAN_MISSING")
 	r.work(nil)
@@ -91,7 +100,7 @@ func TestExplanationNamesTheLockAndItsHolder(t *testing.T) {
 	net = r.in("locked", r.explained(second), "net", "PLAN_MISSING "+of, "LOCKED "+of)
 	lock := net.Blocks[1]
 	if net.Plan != "overtaken" || lock.Title != "Change first" || lock.Author != "ann" || lock.Reason != "apply" || !lock.Since.Equal(since) || lock.Command != "terraform unlock" && lock.Command != "terrateam unlock" ||
-		!strings.Contains(lock.WayOut, "Merge pull request "+of) {
+		!strings.Contains(lock.WayOut, fmt.Sprintf("Merge pull request %s%d", sign, first)) {
 		t.Errorf("the lock is explained as %+v; want since %s", lock, since)
 	}
 	held := r.holders()
@@ -131,7 +140,7 @@ func TestExplanationSaysWhatIsInTheWayOfAll(t *testing.T) {
 	if got := r.explained(wrong).Mistakes; len(got) == 0 || got[0].At.Line != 1 {
 		t.Errorf("the mistakes are %v", got)
 	}
-	if _, err := r.Explain(t.Context(), repository, 99); !strings.Contains(fmt.Sprint(err), vcshost.ErrGone.Error()) {
+	if _, err := r.Explain(t.Context(), r.of, 99); !strings.Contains(fmt.Sprint(err), vcshost.ErrGone.Error()) {
 		t.Errorf("an unknown pull request: %v", err)
 	}
 }
@@ -171,7 +180,7 @@ apply_requirements:
 // waits returns the pull requests that wait.
 func (r *rig) waits() []evaluator.Waiting {
 	r.t.Helper()
-	list, _, err := r.Waiting(r.t.Context(), repository.Installation, lane.Query{Limit: 10})
+	list, _, err := r.Waiting(r.t.Context(), r.of.Installation, lane.Query{Limit: 10})
 	r.must(err)
 	return list
 }

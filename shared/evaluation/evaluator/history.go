@@ -35,13 +35,13 @@ type historian struct {
 	read     bool
 	unlocks  map[run.Origin]int64
 	kept     map[run.ID]map[run.Dirspace]bool
-	owners   []owner // nil until they are read
-	newest   runstore.Merge
+	owners   []owner                   // nil until they are read
+	newest   map[string]runstore.Merge // by branch
 	finished map[run.ID]run.Run
 }
 
 func (e *Evaluator) historian(of vcs.Repository) *historian {
-	return &historian{Evaluator: e, of: of, unlocks: map[run.Origin]int64{}, kept: map[run.ID]map[run.Dirspace]bool{}, finished: map[run.ID]run.Run{}}
+	return &historian{Evaluator: e, of: of, unlocks: map[run.Origin]int64{}, kept: map[run.ID]map[run.Dirspace]bool{}, finished: map[run.ID]run.Run{}, newest: map[string]runstore.Merge{}}
 }
 
 // unlocked returns the place of the last unlock of an origin.
@@ -55,6 +55,18 @@ func (h *historian) unlocked(ctx context.Context, origin run.Origin) (int64, err
 	}
 	h.unlocks[origin] = u.Seq
 	return u.Seq, nil
+}
+
+// merge reads the newest merge into a branch, once.
+func (h *historian) merge(ctx context.Context, branch string) (runstore.Merge, error) {
+	if m, known := h.newest[branch]; known {
+		return m, nil
+	}
+	m, err := h.Runs.NewestMerge(ctx, h.of, branch)
+	if err == nil {
+		h.newest[branch] = m
+	}
+	return m, err
 }
 
 // actives reads the active runs of the repository with their dirspaces, once.
@@ -73,9 +85,6 @@ func (h *historian) actives(ctx context.Context) ([]runstore.Active, error) {
 			}
 		}
 	}
-	if h.newest, err = h.Runs.NewestMerge(ctx, h.of); err != nil {
-		return nil, err
-	}
 	h.rows, h.read = rows, true
 	return rows, nil
 }
@@ -92,9 +101,13 @@ func (h *historian) begin(ctx context.Context, s rules.Subject, number int64) (h
 	if err != nil {
 		return history{}, err
 	}
-	found.merges.NewestMerge = h.newest.Commit
-	if h.newest.Number > 0 { // also if it did not touch the directories of the subject
-		found.merges.Merges[run.OriginOfPullRequest(h.newest.Number)] = h.newest.Seq
+	newest, err := h.merge(ctx, s.Base.Branch)
+	if err != nil {
+		return history{}, err
+	}
+	found.merges.NewestMerge = newest.Commit
+	if newest.Number > 0 { // also if it did not touch the directories of the subject
+		found.merges.Merges[run.OriginOfPullRequest(newest.Number)] = newest.Seq
 	}
 	if s.State == rules.Merged {
 		found.merges.Merges[s.Origin] = s.MergedAt

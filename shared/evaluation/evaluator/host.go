@@ -18,6 +18,8 @@ type Host interface {
 type Reader interface {
 	// Repository returns a repository with its default branch.
 	Repository(ctx context.Context, id vcs.ID) (vcshost.Repository, error)
+	// OwnRepository returns a repository only if it belongs to the installation.
+	OwnRepository(ctx context.Context, id vcs.ID) (vcshost.Repository, error)
 	Branch(ctx context.Context, r vcs.Description, name string) (vcshost.Branch, error)
 	PullRequest(ctx context.Context, r vcs.Description, number int64) (vcshost.PullRequest, error)
 	// File returns the content of a file at a commit. It returns vcshost.ErrGone if there

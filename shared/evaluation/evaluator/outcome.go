@@ -48,7 +48,6 @@ const (
 	startsRun     kind = "start"
 	abortsRun     kind = "abort"
 	unlocks       kind = "unlock"
-	asks          kind = "ask"
 	setsStatus    kind = "status"
 	comments      kind = "comment"
 	edits         kind = "edit"
@@ -61,7 +60,7 @@ const (
 // content reports whether a kind makes content at the host, which hosts limit.
 func (k kind) content() bool {
 	switch k {
-	case startsRun, abortsRun, unlocks, asks:
+	case startsRun, abortsRun, unlocks:
 		return false
 	}
 	return true
@@ -80,6 +79,8 @@ type effect struct {
 	// has the same.
 	Like      int                 `json:"like,omitempty"`
 	Dirspaces []manifest.Dirspace `json:"dirspaces,omitempty"`
+	// Plans are the plans that an apply uses, for each of its dirspaces.
+	Plans []run.ID `json:"plans,omitempty"`
 	// Subject is what the run belongs to, as the rules saw it.
 	Subject *rules.Subject `json:"subject,omitempty"`
 	Run     run.ID         `json:"run,omitempty"`

@@ -12,7 +12,6 @@ import (
 // pull is what the evaluator remembers of a pull request, besides what the host and the
 // runs say. Its JSON form is the one that is stored.
 type pull struct {
-	Title string `json:"title,omitempty"`
 	// Head is the commit at the last evaluation.
 	Head string `json:"head,omitempty"`
 	// State is that of the last evaluation.
@@ -39,8 +38,8 @@ type pull struct {
 	Approvals []approval `json:"approvals,omitempty"`
 	// Waits is what people have to do.
 	Waits *waits `json:"waits,omitempty"`
-	// Merging says that a merge was decided.
-	Merging bool `json:"merging,omitempty"`
+	// Merging is the head for which a merge was decided.
+	Merging string `json:"merging,omitempty"`
 }
 
 // waits is what a pull request waits for, and since when.

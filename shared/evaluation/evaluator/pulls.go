@@ -19,7 +19,7 @@ func (e *Evaluator) changed(ctx context.Context, r lane.Request, o *outcome) err
 	if err != nil {
 		return err
 	}
-	s, err := p.look(ctx, r.Number)
+	s, err := p.look(ctx, r.Number, o.known || r.Automatic)
 	if errors.Is(err, vcshost.ErrGone) {
 		return nil // it was removed with its repository, or it is none
 	}
@@ -29,6 +29,9 @@ func (e *Evaluator) changed(ctx context.Context, r lane.Request, o *outcome) err
 	sender := vcshost.Profile{ID: r.SenderID, Login: r.Sender}
 	switch s.history.subject.State {
 	case rules.Open:
+		if quiet, err := p.ignores(ctx, s); err != nil || quiet {
+			return err
+		}
 		err = e.opened(ctx, s, o, r.Automatic, sender)
 	case rules.Merged:
 		err = e.merged(ctx, s, o, sender)
@@ -44,14 +47,22 @@ func (e *Evaluator) changed(ctx context.Context, r lane.Request, o *outcome) err
 
 // observe remembers what was seen, and what the pull request may lock.
 func (o *outcome) observe(s *scene) {
-	o.scene, o.pull.Title, o.pull.State = s, s.pr.Title, s.history.subject.State
-	if !s.ready || s.loaded.Set == nil {
-		if s.history.subject.State == rules.Closed {
-			o.keepLocks(s, owner{Subject: s.history.subject})
-		}
-		return
+	o.scene, o.pull.State = s, s.history.subject.State
+	now := owner{Subject: s.history.subject}
+	if s.ready && s.loaded.Set != nil && s.destined() {
+		now.Set = holdings(s.loaded.Set, s.history.results.AppliedBefore(now.Subject))
 	}
-	o.keepLocks(s, owner{Subject: s.history.subject, Set: holdings(s.loaded.Set, s.history.results.AppliedBefore(s.history.subject))})
+	o.keepLocks(s, now)
+}
+
+// ignores reports whether nothing is said about a pull request: it is of a fork, and the
+// default branch turns this server off.
+func (p *place) ignores(ctx context.Context, s *scene) (bool, error) {
+	if !s.fork() {
+		return false, nil
+	}
+	config, err := p.defaults(ctx)
+	return config != nil && !config.Enabled, err
 }
 
 // keepLocks stores the row of a pull request that holds locks, or that may get them by an
@@ -65,6 +76,9 @@ func (o *outcome) keepLocks(s *scene, now owner) {
 	applying := false
 	for _, a := range s.history.active {
 		applying = applying || a.Origin == now.Subject.Origin && a.Type.IsApply()
+	}
+	if s.history.subject.MergedAt == justMerged {
+		return // nobody has noted the merge
 	}
 	if !applying && (rules.Owner{Subject: now.Subject, Set: now.Set}).Locks(s.history.results) == "" {
 		now.Set = nil
@@ -157,6 +171,9 @@ func (e *Evaluator) closed(s *scene, o *outcome) {
 // merged evaluates a pull request that was merged: what it planned counts as merged for
 // others, and some of it is applied by itself.
 func (e *Evaluator) merged(ctx context.Context, s *scene, o *outcome, sender vcshost.Profile) error {
+	if s.history.subject.MergedAt == justMerged || s.ready && len(s.loaded.Mistakes) == 0 && !s.destined() {
+		return nil // it was merged before this server knew it, or into a branch that is not worked on
+	}
 	touched := make([]run.Dirspace, 0, len(s.history.rows))
 	for d := range s.history.rows {
 		touched = append(touched, d)

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/opsplane/opsplane/shared/api/fault"
 	"github.com/opsplane/opsplane/shared/evaluation/rules"
 	"github.com/opsplane/opsplane/shared/run"
 	"github.com/opsplane/opsplane/shared/run/command"
@@ -16,6 +17,8 @@ type admission struct {
 	*Evaluator
 	subject rules.Subject
 	number  int64
+	// plans are those that were decided by, for each dirspace.
+	plans []run.ID
 }
 
 var _ command.Rules = admission{}
@@ -51,6 +54,9 @@ func (a admission) uses(ctx context.Context, s run.Spec, found history, now time
 		validity, by := found.results[d].Plan(found.subject, found.merges)
 		if validity != rules.Valid {
 			return nil, unplanned(d, validity, by)
+		}
+		if i < len(a.plans) && a.plans[i] != by.Run {
+			return nil, fault.Invalidf("PLAN_NEEDED", "%s was planned again meanwhile: look at the new plan, then apply", d)
 		}
 		if digests[by.Run] == nil {
 			stored, err := a.Start.History.Stored(ctx, by.Run, now)

@@ -2,11 +2,13 @@ package evaluator
 
 import (
 	"context"
+	"errors"
 	"math"
 
 	"github.com/opsplane/opsplane/shared/evaluation/decide"
 	"github.com/opsplane/opsplane/shared/evaluation/rules"
 	"github.com/opsplane/opsplane/shared/evaluation/source"
+	"github.com/opsplane/opsplane/shared/repoconfig"
 	"github.com/opsplane/opsplane/shared/run"
 	"github.com/opsplane/opsplane/shared/run/runstore"
 	"github.com/opsplane/opsplane/shared/vcs"
@@ -23,6 +25,8 @@ type place struct {
 	hist *historian
 	// reading says that nothing may be stored.
 	reading bool
+	// head is the default branch. It is empty until it is read.
+	head vcshost.Branch
 }
 
 // enter opens the client of a repository, and asks the host what the repository is like.
@@ -31,7 +35,13 @@ func (e *Evaluator) enter(ctx context.Context, of vcs.Repository) (*place, error
 	if err != nil {
 		return nil, err
 	}
-	found, err := client.Repository(ctx, of.ID)
+	// The secret of a group's webhook is in each delivery. So a delivery may name a project
+	// of another group.
+	read := client.Repository
+	if of.Installation.VCS == vcs.GitLab {
+		read = client.OwnRepository
+	}
+	found, err := read(ctx, of.ID)
 	if err != nil {
 		return nil, err
 	}
@@ -53,8 +63,12 @@ type scene struct {
 	read *rules.Facts
 }
 
-// look reads a pull request and its history. sender is who caused the evaluation.
-func (p *place) look(ctx context.Context, number int64) (*scene, error) {
+// look reads a pull request and its history.
+//
+// The merge of a pull request gets its place if remember is true. Otherwise it has one only
+// if it got one before: who merely looks at an old pull request must not make its merge the
+// newest one.
+func (p *place) look(ctx context.Context, number int64, remember bool) (*scene, error) {
 	s := &scene{place: p, number: number}
 	var err error
 	if s.pr, err = p.host.PullRequest(ctx, p.repo.Description, number); err != nil {
@@ -67,7 +81,7 @@ func (p *place) look(ctx context.Context, number int64) (*scene, error) {
 	switch {
 	case s.pr.Merged:
 		subject.State = rules.Merged
-		m, err := p.merge(ctx, s.pr)
+		m, err := p.merge(ctx, s.pr, remember)
 		if err != nil {
 			return nil, err
 		}
@@ -82,7 +96,8 @@ func (p *place) look(ctx context.Context, number int64) (*scene, error) {
 		s.history.merges.NewestMerge = s.pr.MergedSHA
 	}
 	if subject.State == rules.Closed || s.fork() {
-		return s, nil
+		_, err := p.hist.holders(ctx) // what it locks stays locked
+		return s, err
 	}
 	if err := s.load(ctx); err != nil {
 		return nil, err
@@ -93,11 +108,10 @@ func (p *place) look(ctx context.Context, number int64) (*scene, error) {
 // justMerged is the place of a merge that has none yet: behind all others.
 const justMerged = math.MaxInt64
 
-// merge returns the merge of a pull request. Unless nothing may be stored, it gives the
-// merge its place.
-func (p *place) merge(ctx context.Context, pr vcshost.PullRequest) (runstore.Merge, error) {
-	if !p.reading {
-		return p.Runs.Merged(ctx, p.of, pr.Number, pr.MergedSHA, p.Now())
+// merge returns the merge of a pull request. With remember, it gives the merge its place.
+func (p *place) merge(ctx context.Context, pr vcshost.PullRequest, remember bool) (runstore.Merge, error) {
+	if remember && !p.reading {
+		return p.Runs.Merged(ctx, p.of, runstore.Merge{Number: pr.Number, Branch: pr.BaseBranch, Commit: pr.MergedSHA}, p.Now())
 	}
 	m, known, err := p.Runs.MergeOf(ctx, p.of, pr.Number)
 	if err == nil && !known {
@@ -129,6 +143,12 @@ func (s *scene) load(ctx context.Context) error {
 		Commit: s.working().Commit, Default: def, Source: s.pr.Branch, Destination: s.pr.BaseBranch,
 		Base: s.pr.BaseSHA, Head: s.pr.SHA, Applied: s.history.results.AppliedBefore(s.history.subject),
 	})
+	if errors.Is(err, vcshost.ErrGone) {
+		s.loaded, err = source.Loaded{Mistakes: repoconfig.Mistakes{{
+			At:      repoconfig.Position{File: "the branch"},
+			Problem: "the host cannot compare it with its destination, or has one of its commits no more: rebase it on the destination, and push",
+		}}}, nil
+	}
 	if err != nil {
 		return err
 	}
@@ -145,9 +165,36 @@ func (p *place) place() source.Place {
 	return source.Place{Repository: p.of, Described: p.repo.Description}
 }
 
-// defaultBranch reads the head of the default branch.
+// defaultBranch reads the head of the default branch, once.
 func (p *place) defaultBranch(ctx context.Context) (vcshost.Branch, error) {
-	return p.host.Branch(ctx, p.repo.Description, p.repo.DefaultBranch)
+	if p.head.SHA != "" {
+		return p.head, nil
+	}
+	var err error
+	p.head, err = p.host.Branch(ctx, p.repo.Description, p.repo.DefaultBranch)
+	return p.head, err
+}
+
+// defaults returns the configuration of the default branch. It is nil if that has mistakes.
+func (p *place) defaults(ctx context.Context) (*repoconfig.Config, error) {
+	def, err := p.defaultBranch(ctx)
+	if err != nil {
+		return nil, err
+	}
+	file, mistakes, err := p.Source.ConfigAt(ctx, p.host, p.place(), def)
+	if err != nil || len(mistakes) > 0 {
+		return nil, err
+	}
+	config, wrong := repoconfig.LoadDefaultBranch(file)
+	if wrong != nil {
+		return nil, nil
+	}
+	return config, nil
+}
+
+// destined reports whether pull requests into the destination branch are worked on.
+func (s *scene) destined() bool {
+	return s.loaded.Config != nil && rules.DestinationAllowed(s.loaded.Config.Destinations, s.repo.DefaultBranch, s.pr.BaseBranch, s.pr.Branch)
 }
 
 // snapshot returns what decisions follow from.

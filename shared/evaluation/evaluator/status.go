@@ -23,13 +23,12 @@ const (
 
 // Descriptions of statuses.
 const (
-	waiting     = "Waiting for an apply"
-	allDone     = "Everything is applied, or has no changes"
-	underWay    = "Waiting for the run"
-	closedText  = "Closed without merge"
-	succeeded   = "Success"
-	failedText  = "Failed"
-	unlockedFor = "Unlocked by "
+	waiting    = "Waiting for an apply"
+	allDone    = "Everything is applied, or has no changes"
+	underWay   = "Waiting for the run"
+	closedText = "Closed without merge"
+	succeeded  = "Success"
+	failedText = "Failed"
 )
 
 // setStatus adds the effect that gives the head of a pull request a status, unless it has

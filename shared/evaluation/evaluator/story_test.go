@@ -1,6 +1,7 @@
 package evaluator_test
 
 import (
+	"maps"
 	"slices"
 	"strings"
 	"testing"
@@ -167,6 +168,44 @@ func TestReadersCannotCommand(t *testing.T) {
 		r.write(n, rob, text)
 		r.expect(text, r.news(n), "Refused", "may not write")
 	}
+	r.did("refused", r.work(nil))
+}
+
+// TestEverybodyOfTheAccessControlMeansThoseWhoMayWrite has commands of those who may only
+// read, and of somebody whom the host does not describe.
+func TestEverybodyOfTheAccessControlMeansThoseWhoMayWrite(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct{ control, by, want string }{
+		{"access_control: {policies: [{tag_query: ''}]}\n", "ann", "Apply"},
+		{"access_control: {policies: [{tag_query: ''}]}\n", "rob", "may not write"},
+		{"access_control: {policies: [{tag_query: ''}]}\n", "sam", "may not write"},
+		{"access_control: {policies: [{tag_query: '', apply: ['user:rob']}]}\n", "rob", "Apply"},
+		{"access_control: {policies: [{tag_query: '', apply: ['user:sam']}]}\n", "sam", "Apply"},
+		{"", "sam", "Apply"}, // somebody let them in
+	} {
+		files := maps.Clone(twoDirs)
+		files[".terrateam/config.yml"] = c.control + files[".terrateam/config.yml"]
+		r := newRig(t, files)
+		n := r.open("change", map[string]string{"net/main.tf": "a1"})
+		r.work(nil)
+		r.news(n)
+		r.write(n, map[string]vcstest.Account{"ann": ann, "rob": rob, "sam": {ID: 44, Login: "sam"}}[c.by], "terraform apply")
+		r.work(nil)
+		r.expect(c.control+c.by, r.news(n), c.want)
+	}
+}
+
+// TestStrangersOfAnInternalRepositoryCannotCommand has commands of somebody of the same
+// enterprise whom nobody let in.
+func TestStrangersOfAnInternalRepositoryCannotCommand(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, twoDirs)
+	r.github.Update("acme", "infra", func(repo *vcstest.Repository) { repo.Internal = true })
+	n := r.open("change", map[string]string{"net/main.tf": "a1"})
+	r.work(nil)
+	r.news(n)
+	r.write(n, vcstest.Account{ID: 44, Login: "sam"}, "terraform apply")
+	r.expect("stranger", r.news(n), "Refused", "may not write")
 	r.did("refused", r.work(nil))
 }
 

@@ -25,8 +25,8 @@ const (
 	// what they may do.
 	attrSender   = "sender"
 	attrSenderID = "sender_id"
-	attrRev       = "rev" // another one each time the request is made
-	attrSince     = "since"
+	attrRev      = "rev" // another one each time the request is made
+	attrSince    = "since"
 )
 
 // Ask stores a request. now is the time of this server.

@@ -47,7 +47,7 @@ func TestRequestsOfOneStateCoalesceAndStayAutomatic(t *testing.T) {
 	ask(t, s, pushed, edited)
 	h := enter(t, s, 0)
 	got := only(t, h)
-	if !got.Automatic || got.Sender != "bob" || !got.At.Equal(edited.At) || !got.Since.Equal(born) {
+	if !got.Automatic || got.Sender != "ann" || !got.At.Equal(edited.At) || !got.Since.Equal(born) {
 		t.Errorf("got %+v", got)
 	}
 	decide(t, h, got, decision())
@@ -149,7 +149,7 @@ func TestWhatIsDecidedOnceIsNotDecidedAgain(t *testing.T) {
 	list := []lane.Request{
 		command("9"),
 		{Kind: lane.Ended, Repository: repository, Run: "r", At: born},
-		{Kind: lane.Drift, Repository: repository, Schedule: "nightly", At: born},
+		{Kind: lane.Drift, Repository: repository, At: born},
 	}
 	states := []lane.Request{pull(1), {Kind: lane.Push, Repository: repository, At: born}}
 	h := enter(t, s, 0)

@@ -60,8 +60,6 @@ type Request struct {
 	Text    string `json:"text,omitempty"`
 	// Run is the run that has Ended.
 	Run run.ID `json:"run,omitempty"`
-	// Schedule is the name of that for Drift.
-	Schedule string `json:"schedule,omitempty"`
 	// Automatic is true for a Pull that may start an automatic plan. Edits of a title,
 	// labels and assignees do not.
 	Automatic bool `json:"automatic,omitempty"`
@@ -80,7 +78,7 @@ func (r Request) Name() string {
 	case Ended:
 		return "ended#" + string(r.Run)
 	case Drift:
-		return fmt.Sprintf("drift#%s#%d", r.Schedule, r.At.Unix())
+		return fmt.Sprintf("drift#%d", r.At.UnixMilli())
 	default:
 		return string(r.Kind)
 	}

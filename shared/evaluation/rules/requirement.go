@@ -50,6 +50,9 @@ type Review struct {
 	Verdict Verdict
 }
 
+// Everybody is the entry of a list of people that means everybody.
+const Everybody = "*"
+
 // People are the roles and teams of persons, by login in lower case.
 type People map[string]Person
 
@@ -71,7 +74,7 @@ func (p People) Is(login, entry string) bool {
 	kind, name, _ := strings.Cut(entry, ":")
 	person := p[strings.ToLower(login)]
 	switch kind {
-	case "*":
+	case Everybody:
 		return true
 	case "user":
 		return strings.EqualFold(login, name)

@@ -302,8 +302,11 @@ stacks: {names: {one: {tag_query: 'dir:net'}, two: {tag_query: 'dir:app and work
 	if got := names(stand().Apply(nil, r)); got != "app:test" {
 		t.Errorf("apply before the stack in front of it: %s", got)
 	}
-	if got := names(stand().Autoapply(r)); got != "app:test" {
+	if got := names(stand().Autoapply(r, true)); got != "app:test" {
 		t.Errorf("automatic apply: %s", got)
+	}
+	if got := names(stand().Autoapply(r, false)); got != "" {
+		t.Errorf("automatic apply before the merge: %s", got)
 	}
 	h[test] = history("plan 1 b h ok")
 	if got := names(stand().Apply(nil, r)); got != "app:prod" {

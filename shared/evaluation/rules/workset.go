@@ -59,10 +59,10 @@ func (s Standing) Apply(q tagquery.Expr, of *matching.Repository) []*matching.Me
 	return slices.DeleteFunc(matching.Select(s.layer(), q), func(m *matching.Member) bool { return s.waitsForStack(m, of) })
 }
 
-// Autoapply returns the members that are applied by themselves: those with autoapply, and
-// those of a stack with auto_apply.
-func (s Standing) Autoapply(of *matching.Repository) []*matching.Member {
-	return slices.DeleteFunc(s.Apply(nil, of), func(m *matching.Member) bool { return !m.Autoapply && !of.AutoApply(m.Dirspace) })
+// Autoapply returns the members that are applied by themselves: those with autoapply after
+// the merge, and those of a stack with auto_apply.
+func (s Standing) Autoapply(of *matching.Repository, merged bool) []*matching.Member {
+	return slices.DeleteFunc(s.Apply(nil, of), func(m *matching.Member) bool { return !(merged && m.Autoapply) && !of.AutoApply(m.Dirspace) })
 }
 
 // waitsForStack reports whether a stack that is applied before the member's has something

@@ -33,13 +33,13 @@ func TestEventsCauseTheCallsThatTheDocumentSays(t *testing.T) {
 	}
 
 	const plain = "dirs: {a: {}}"
-	opened := vcshost.PullRequest{Number: 17, Open: true, Merge: vcshost.MergePossible, SHA: "c1", Author: vcshost.Profile{Login: "ann"}}
+	opened := vcshost.PullRequest{Number: 17, Open: true, Merge: vcshost.MergePossible, SHA: "c1", Author: vcshost.Profile{ID: "1", Login: "ann"}}
 	unknown := opened
 	unknown.Merge = vcshost.MergeUnknown
 	ask := func(t *testing.T, h *host, config string, o rules.Operation) {
 		t.Helper()
 		c, list := configured(t, config)
-		if _, _, err := source.Facts(t.Context(), h, place.Described, opened, source.Asking{Operation: o, Config: c, Dirspaces: list, CIFile: "ci.yml", Actor: vcshost.Profile{Login: "bob"}}); err != nil {
+		if _, _, err := source.Facts(t.Context(), h, place.Described, opened, source.Asking{Operation: o, Config: c, Dirspaces: list, CIFile: "ci.yml", Actor: vcshost.Profile{ID: "1", Login: "bob"}}); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -117,7 +117,7 @@ func TestEventsCauseTheCallsThatTheDocumentSays(t *testing.T) {
 		},
 		"comment `unlock`, a role may": func(t *testing.T, r rig, h *host) {
 			c, _ := configured(t, "access_control: {unlock: ['role:write']}")
-			if _, err := source.Unlocker(t.Context(), h, place.Described, c.AccessControl, vcshost.Profile{Login: "bob"}); err != nil {
+			if _, err := source.Unlocker(t.Context(), h, place.Described, c.AccessControl, vcshost.Profile{ID: "1", Login: "bob"}); err != nil {
 				t.Fatal(err)
 			}
 		},

@@ -39,7 +39,7 @@ func configured(t interface {
 func reviews(text string) (list []vcshost.Review) {
 	for _, each := range strings.Fields(text) {
 		login, verdict := each[:len(each)-1], map[byte]vcshost.Verdict{'+': vcshost.Approves, '-': vcshost.RequestsChanges, '0': vcshost.VerdictDismissed}[each[len(each)-1]]
-		list = append(list, vcshost.Review{Author: vcshost.Profile{Login: login}, Verdict: verdict})
+		list = append(list, vcshost.Review{Author: vcshost.Profile{ID: "1", Login: login}, Verdict: verdict})
 	}
 	return list
 }
@@ -102,7 +102,7 @@ func TestHostIsAskedOnlyForWhatTheRulesNeed(t *testing.T) {
 		"changed files do not matter to an apply": {config: "access_control: {files: {a/x.tf: ['team:x']}, policies: [{tag_query: ''}]}", operation: rules.OpApplyForce, changed: "a/x.tf"},
 	} {
 		config, list := configured(t, c.config)
-		p := vcshost.PullRequest{Number: 17, Open: true, SHA: "h", Author: vcshost.Profile{Login: "ann"}, Merge: vcshost.MergePossible}
+		p := vcshost.PullRequest{Number: 17, Open: true, SHA: "h", Author: vcshost.Profile{ID: "1", Login: "ann"}, Merge: vcshost.MergePossible}
 		if c.change != nil {
 			c.change(&p)
 		}
@@ -114,7 +114,7 @@ func TestHostIsAskedOnlyForWhatTheRulesNeed(t *testing.T) {
 			h.teams["dev"] = []string{"cyd", "eve"}
 		}
 		_, _, err := source.Facts(t.Context(), h, place.Described, p, source.Asking{
-			Operation: c.operation, Automatic: c.automatic, Config: config, Dirspaces: list, Changed: strings.Fields(c.changed), CIFile: "ci.yml", Actor: vcshost.Profile{Login: "bob"},
+			Operation: c.operation, Automatic: c.automatic, Config: config, Dirspaces: list, Changed: strings.Fields(c.changed), CIFile: "ci.yml", Actor: vcshost.Profile{ID: "1", Login: "bob"},
 		})
 		if got := strings.Join(h.texts, "; "); err != nil || got != c.want {
 			t.Errorf("%s: calls %q, %v; want %q", name, got, err, c.want)
@@ -130,8 +130,8 @@ func TestFactsSayWhatTheHostSays(t *testing.T) {
 		checks: []vcshost.Check{{Name: "ci", State: vcshost.CheckSuccess}, {Name: "lint", State: vcshost.CheckPending}, {Name: "plan", State: vcshost.CheckFailure, HostCI: true}},
 	}
 	for merge, c := range map[vcshost.Mergeability]struct{ mergeable, unknown bool }{vcshost.MergePossible: {true, false}, vcshost.MergeConflict: {false, false}, vcshost.MergeUnknown: {false, true}} {
-		p := vcshost.PullRequest{Number: 17, Open: true, Draft: true, SHA: "h", Author: vcshost.Profile{Login: "ann"}, Merge: merge}
-		got, actor, err := source.Facts(t.Context(), h, place.Described, p, source.Asking{Operation: rules.OpApply, Config: config, Dirspaces: list, Actor: vcshost.Profile{Login: "Bob"}})
+		p := vcshost.PullRequest{Number: 17, Open: true, Draft: true, SHA: "h", Author: vcshost.Profile{ID: "1", Login: "ann"}, Merge: merge}
+		got, actor, err := source.Facts(t.Context(), h, place.Described, p, source.Asking{Operation: rules.OpApply, Config: config, Dirspaces: list, Actor: vcshost.Profile{ID: "1", Login: "Bob"}})
 		want := rules.Facts{
 			State: rules.Open, Draft: true, Mergeable: c.mergeable, MergeUnknown: c.unknown, Author: "ann", Requested: 2,
 			Statuses: []rules.Status{{Name: "ci", Success: true}, {Name: "lint"}, {Name: "plan", Runner: true}},
@@ -173,14 +173,14 @@ func TestUnlockerIsAskedAboutAsFarAsNeeded(t *testing.T) {
 	} {
 		config, _ := configured(t, text)
 		h := &host{roles: map[string]string{"bob": "write"}, teams: map[string][]string{"dev": {"bob"}}}
-		actor, err := source.Unlocker(t.Context(), h, place.Described, config.AccessControl, vcshost.Profile{Login: "bob"})
+		actor, err := source.Unlocker(t.Context(), h, place.Described, config.AccessControl, vcshost.Profile{ID: "1", Login: "bob"})
 		if got := fmt.Sprint(rules.MayUnlock(config.AccessControl, actor), " ", strings.Join(h.texts, "; ")); err != nil || got != want {
 			t.Errorf("%s: got %q, %v; want %q", text, got, err, want)
 		}
 	}
 	config, _ := configured(t, "access_control: {unlock: ['role:write']}")
 	down := errors.New("down")
-	if _, err := source.Unlocker(t.Context(), &host{fails: map[string]error{"Role": down}}, place.Described, config.AccessControl, vcshost.Profile{Login: "bob"}); !errors.Is(err, down) {
+	if _, err := source.Unlocker(t.Context(), &host{fails: map[string]error{"Role": down}}, place.Described, config.AccessControl, vcshost.Profile{ID: "1", Login: "bob"}); !errors.Is(err, down) {
 		t.Errorf("got %v", err)
 	}
 }
@@ -258,8 +258,8 @@ func TestFewQuestionsDecideAsAllWould(t *testing.T) {
 		}
 		operation := rapid.SampledFrom([]rules.Operation{rules.OpPlan, rules.OpApply, rules.OpApplyForce, rules.OpApplyAutoapprove}).Draw(t, "operation")
 		login, changed := rapid.SampledFrom(logins).Draw(t, "actor"), []string{"a/x.tf", yml}[:rapid.IntRange(0, 2).Draw(t, "changed")]
-		p := vcshost.PullRequest{Open: true, Merge: vcshost.MergePossible, Author: vcshost.Profile{Login: "dan"}}
-		facts, actor, err := source.Facts(t.Context(), h, place.Described, p, source.Asking{Operation: operation, Config: config, Dirspaces: dirspaces, Changed: changed, Actor: vcshost.Profile{Login: login}})
+		p := vcshost.PullRequest{Open: true, Merge: vcshost.MergePossible, Author: vcshost.Profile{ID: "1", Login: "dan"}}
+		facts, actor, err := source.Facts(t.Context(), h, place.Described, p, source.Asking{Operation: operation, Config: config, Dirspaces: dirspaces, Changed: changed, Actor: vcshost.Profile{ID: "1", Login: login}})
 		if err != nil {
 			t.Fatal(err)
 		}

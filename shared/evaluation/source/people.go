@@ -58,12 +58,28 @@ func Means(ctx context.Context, host Opinions, r vcs.Description, who vcshost.Pr
 	return err == nil && known.in(who, list), err
 }
 
+// Named reports whether the access control names somebody, and does not only mean them
+// with everybody else: an entry other than * of a policy, or of those who may unlock.
+func Named(ctx context.Context, host Opinions, r vcs.Description, c repoconfig.AccessControl, who vcshost.Profile) (bool, error) {
+	list := slices.Clone(c.Unlock)
+	for _, p := range c.Policies {
+		list = slices.Concat(list, p.Plan, p.Apply, p.ApplyAutoapprove, p.ApplyForce, p.ApplyWithSuperapproval, p.Superapproval)
+	}
+	slices.Sort(list)
+	list = slices.DeleteFunc(slices.Compact(list), func(entry string) bool { return entry == rules.Everybody })
+	return Means(ctx, host, r, who, list)
+}
+
 func (p *people) in(who vcshost.Profile, list []string) bool {
 	return slices.ContainsFunc(list, func(entry string) bool { return p.made.Is(who.Login, entry) })
 }
 
-// ask asks the host for the role of somebody, or whether they are in a team, once.
+// ask asks the host for the role of somebody, or whether they are in a team, once. An
+// account without an id is nobody: a login alone may belong to another account by now.
 func (p *people) ask(ctx context.Context, who vcshost.Profile, kind, name string) error {
+	if !who.ID.Valid() {
+		return nil
+	}
 	login := lower(who.Login)
 	question := login + " role"
 	if kind == "team" {

@@ -3,7 +3,6 @@ package texts
 import (
 	"fmt"
 	"strings"
-	"time"
 
 	"github.com/opsplane/opsplane/shared/evaluation/comment"
 	"github.com/opsplane/opsplane/shared/evaluation/rules"
@@ -287,11 +286,6 @@ func RepoConfig(list []repoconfig.Setting) []string {
 	return split("## The configuration of this pull request\n", parts)
 }
 
-// Later says that the host is not available. The command is carried out when it is.
-func Later(since time.Duration) string {
-	return fmt.Sprintf("The host has not been available for %s. The command waits and is carried out by itself.\n", since.Round(time.Second))
-}
-
 // ClosedAlready says that nothing is done on a closed pull request.
 func ClosedAlready() string {
 	return "This pull request is closed. Open it again, then write the command again.\n"
@@ -369,4 +363,14 @@ func GateApproved(trigger string, tokens []string) string {
 		names = append(names, Code(t))
 	}
 	return fmt.Sprintf("Noted for this commit: %s. It counts where the gate names you. Then: `%s apply`\n", strings.Join(names, ", "), trigger)
+}
+
+// GivenUp says that a command could not be carried out.
+func GivenUp() string {
+	return "The command could not be carried out: the host did not answer what is needed for hours. Write it again. If that does not help, ask the operators of this server.\n"
+}
+
+// TooLate says that a command came too late to be carried out.
+func TooLate(trigger, action string) string {
+	return fmt.Sprintf("The command arrived more than an hour after it was written, so nothing is applied: what it was about may have changed. Look at the newest plan, then write `%s %s` again.\n", trigger, action)
 }

@@ -17,11 +17,11 @@ func TestMergesAndRunsShareOneOrder(t *testing.T) {
 	var all sync.WaitGroup
 	for n := range int64(5) {
 		all.Go(func() {
-			m, err := store.Merged(t.Context(), repository, n+1, "aa", born)
+			m, err := store.Merged(t.Context(), repository, runstore.Merge{Number: n + 1, Branch: "main", Commit: "aa"}, born)
 			if err != nil {
 				t.Error(err)
 			}
-			again, err := store.Merged(t.Context(), repository, n+1, "bb", born)
+			again, err := store.Merged(t.Context(), repository, runstore.Merge{Number: n + 1, Branch: "main", Commit: "bb"}, born)
 			if err != nil || again != m {
 				t.Errorf("again: got %v, %v, want %v", again, err, m)
 			}
@@ -44,7 +44,7 @@ func TestMergesAndRunsShareOneOrder(t *testing.T) {
 		}
 		seen[seq] = true
 	}
-	newest, err := store.NewestMerge(t.Context(), repository)
+	newest, err := store.NewestMerge(t.Context(), repository, "main")
 	if err != nil || newest == (runstore.Merge{}) {
 		t.Errorf("got %v, %v", newest, err)
 	}

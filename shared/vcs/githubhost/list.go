@@ -76,7 +76,13 @@ type repository struct {
 	DefaultBranch string `json:"default_branch"`
 	Archived      bool   `json:"archived"`
 	Private       bool   `json:"private"`
+	// Visibility is public, private or internal. Old Enterprise Servers do not state it.
+	// Internal repositories are private too ("Get a repository", GitHub documentation).
+	Visibility string `json:"visibility"`
 }
+
+// internal is the visibility of a repository that everybody of an enterprise can see.
+const internal = "internal"
 
 // complete returns an error if the repository lacks a member that is needed.
 func (r repository) complete() error {
@@ -92,7 +98,7 @@ func (r repository) complete() error {
 }
 
 func (r repository) read() vcshost.Repository {
-	return vcshost.Repository{Namespace: r.Owner.Login, Description: vcs.Description{
+	return vcshost.Repository{Namespace: r.Owner.Login, MembersOnly: r.Private && r.Visibility != internal, Description: vcs.Description{
 		ID: vcs.ID(strconv.FormatInt(r.ID, 10)), Owner: r.Owner.Login, Name: r.Name, DefaultBranch: r.DefaultBranch,
 		Archived: &r.Archived, Private: &r.Private,
 	}}

@@ -46,12 +46,27 @@ func TestOddEntryIsLeftOutAloneAndSaid(t *testing.T) {
 			continue
 		}
 		yes, no := true, false
-		want := vcshost.Repository{Namespace: "acme", Description: vcs.Description{ID: "1", Owner: "acme", Name: "a", Private: &yes, Archived: &no}}
+		want := vcshost.Repository{Namespace: "acme", MembersOnly: true, Description: vcs.Description{ID: "1", Owner: "acme", Name: "a", Private: &yes, Archived: &no}}
 		if r := got.Repositories[0]; !reflect.DeepEqual(r, want) {
 			t.Errorf("beside %s: %+v, want %+v", name, r, want)
 		}
 		if odd := got.Odd[0]; odd.ID != c.id || odd.Why != c.why || strings.Contains(odd.String(), "secret-text") {
 			t.Errorf("%s: %+v, want %q of %q", name, odd, c.why, c.id)
+		}
+	}
+}
+
+func TestInternalRepositoryIsNotForMembersOnly(t *testing.T) {
+	t.Parallel()
+	app, host := newApp(t)
+	host.Install("42")
+	for visibility, want := range map[string]bool{
+		`"private":false,"visibility":"public"`: false, `"private":true,"visibility":"private"`: true, `"private":true,"visibility":"internal"`: false,
+		`"private":true`: true, `"private":false`: false, `"visibility":"private"`: false,
+	} {
+		host.Fail(vcstest.Failure{Match: "GET /repositories/1", Times: 1, Status: 200, Body: `{"id":1,"name":"a","owner":{"login":"acme"},` + visibility + `}`})
+		if got, err := open(t, app, "42").Repository(t.Context(), "1"); err != nil || got.MembersOnly != want {
+			t.Errorf("%s: members only %t, %v", visibility, got.MembersOnly, err)
 		}
 	}
 }

@@ -99,7 +99,7 @@ func TestSingleQuestions(t *testing.T) {
 	}
 	p, err := group.OwnRepository(ctx, "501")
 	yes := true
-	want := vcshost.Repository{Description: vcs.Description{ID: "501", Owner: "acme", Name: "net/infra", DefaultBranch: "main", Archived: &yes, Private: &yes}}
+	want := vcshost.Repository{MembersOnly: true, Description: vcs.Description{ID: "501", Owner: "acme", Name: "net/infra", DefaultBranch: "main", Archived: &yes, Private: &yes}}
 	if err != nil || !reflect.DeepEqual(p, want) {
 		t.Errorf("project: %+v, %v", p, err)
 	}

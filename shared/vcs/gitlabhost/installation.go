@@ -146,7 +146,7 @@ func (p project) complete() error {
 func (p project) read() vcshost.Repository {
 	owner, name, _ := strings.Cut(p.PathWithNamespace, "/")
 	private := p.Visibility != string(gitlab.PublicVisibility)
-	found := vcshost.Repository{Description: vcs.Description{
+	found := vcshost.Repository{MembersOnly: p.Visibility == string(gitlab.PrivateVisibility), Description: vcs.Description{
 		ID: vcs.ID(fmt.Sprint(p.ID)), Owner: owner, Name: name, DefaultBranch: p.DefaultBranch, Archived: &p.Archived, Private: &private,
 	}}
 	if p.Namespace.Kind == "group" {

@@ -57,6 +57,17 @@ func TestOddEntryIsLeftOutAloneAndSaid(t *testing.T) {
 	}
 }
 
+func TestInternalProjectIsNotForMembersOnly(t *testing.T) {
+	t.Parallel()
+	_, host := newClient(t)
+	for visibility, want := range map[string]bool{`,"visibility":"public"`: false, `,"visibility":"private"`: true, `,"visibility":"internal"`: false, ``: false} {
+		host.Fail(vcstest.Failure{Match: "/projects/1", Times: 1, Status: 200, Body: `{"id":1,"path_with_namespace":"acme/a"` + visibility + `}`})
+		if got, err := open(t, host).Repository(t.Context(), "1"); err != nil || got.MembersOnly != want {
+			t.Errorf("%s: members only %t, %v", visibility, got.MembersOnly, err)
+		}
+	}
+}
+
 func TestListThatLeadsBackIsNotReadOn(t *testing.T) {
 	t.Parallel()
 	own := func(page string) http.Header { return http.Header{"X-Next-Page": {page}} }

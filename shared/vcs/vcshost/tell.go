@@ -14,6 +14,10 @@ type Repository struct {
 	// the id of the group that the project lies in, and it is empty for a project
 	// of a person.
 	Namespace string
+	// MembersOnly says that only people whom somebody let in can see the repository. It is
+	// false for an internal repository, which everybody of an enterprise (GitHub) or of the
+	// server (GitLab) can see.
+	MembersOnly bool
 }
 
 // RepositoryPage is a page of the repositories of an installation.
