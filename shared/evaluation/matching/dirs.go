@@ -136,18 +136,30 @@ func below(dir, file string) string {
 	return file[len(dir)+1:]
 }
 
+// settings returns the settings of a directory.
+func (d dir) settings() *repoconfig.Dir {
+	if d.entry == nil {
+		return &repoconfig.Dir{}
+	}
+	return d.entry
+}
+
+// oneWorkspace are the workspaces of a directory for which the configuration names none.
+var oneWorkspace = []repoconfig.Workspace{{Name: defaultWorkspace}}
+
+// workspaces returns the workspaces of a directory.
+func (d dir) workspaces() []repoconfig.Workspace {
+	if named := d.settings().Workspaces; len(named) > 0 {
+		return named
+	}
+	return oneWorkspace
+}
+
 // dirspaces returns the dirspaces of a directory, without those whose path cannot be one.
 func (d dir) dirspaces(c *repoconfig.Config, global, branchTags []string) []*Dirspace {
-	entry := d.entry
-	if entry == nil {
-		entry = &repoconfig.Dir{}
-	}
-	workspaces := entry.Workspaces
-	if len(workspaces) == 0 {
-		workspaces = []repoconfig.Workspace{{Name: defaultWorkspace}}
-	}
+	entry := d.settings()
 	var made []*Dirspace
-	for _, w := range workspaces {
+	for _, w := range d.workspaces() {
 		of, err := run.NewDirspace(d.path, w.Name)
 		if err != nil {
 			continue // no runner can work on it

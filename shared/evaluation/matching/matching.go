@@ -82,11 +82,21 @@ func (r *Repository) Find(d run.Dirspace) *Dirspace { return r.at[d] }
 // New finds the dirspaces of a repository. An error is of type repoconfig.Mistakes: the
 // configuration does not fit the files.
 func New(in Input) (*Repository, error) {
+	if m, bad := tooManyStacks(in.Config.Stacks); bad {
+		return nil, repoconfig.Mistakes{m}
+	}
 	r := &Repository{config: in.Config, stacks: newStacks(in.Config.Stacks), at: map[run.Dirspace]*Dirspace{}}
+	if m, bad := r.stacks.tooManyPaths(in.Config.Stacks); bad {
+		return nil, repoconfig.Mistakes{m}
+	}
 	global := globalPatterns(in.Config)
 	branchTags := branchTags(in)
+	dirs := findDirs(in, global)
+	if m, bad := tooMuch(in.Config, dirs, len(global)); bad {
+		return nil, repoconfig.Mistakes{m}
+	}
 	var mistakes repoconfig.Mistakes
-	for _, dir := range findDirs(in, global) {
+	for _, dir := range dirs {
 		for _, d := range dir.dirspaces(in.Config, global, branchTags) {
 			if r.at[d.Dirspace] != nil {
 				mistakes = append(mistakes, repoconfig.Mistake{

@@ -10,6 +10,7 @@ import (
 	"github.com/opsplane/opsplane/shared/evaluation/matching"
 	"github.com/opsplane/opsplane/shared/repoconfig"
 	"github.com/opsplane/opsplane/shared/run"
+	"github.com/opsplane/opsplane/shared/run/changeset"
 )
 
 func config(t testing.TB, text string) *repoconfig.Config {
@@ -314,6 +315,54 @@ func TestConfigurationThatDoesNotFitTheFilesIsRefused(t *testing.T) {
 	r := repository(t, "dirs: {a: {when_modified: {depends_on: 'dir:b'}}, b: {when_modified: {depends_on: 'dir:a or dir:b'}}}", "a/x.tf", "b/x.tf")
 	if _, err := r.ChangeSet(matching.Change{All: true}); err == nil || !strings.Contains(err.Error(), "a (default) after b (default) after a (default)") {
 		t.Errorf("got %v", err)
+	}
+}
+
+// TestSmallConfigurationCannotNameTooMuch has configurations of at most 1 MiB that stand for
+// more than fits into the memory of a function.
+func TestSmallConfigurationCannotNameTooMuch(t *testing.T) {
+	t.Parallel()
+	var files []string
+	for i := range 1001 {
+		files = append(files, fmt.Sprintf("d%d/x.tf", i))
+	}
+	// many returns a text for each number, with commas between them.
+	many := func(n int, form string) string {
+		var b strings.Builder
+		for i := range n {
+			fmt.Fprintf(&b, form+",", i)
+		}
+		return b.String()
+	}
+	// levels returns stacks that hold each of the two stacks of the level below.
+	levels := func(n int) string {
+		var b strings.Builder
+		b.WriteString("stacks: {names: {s0a: {tag_query: 'dir:d0'}, s0b: {tag_query: 'dir:d1'}")
+		for i := 1; i < n; i++ {
+			fmt.Fprintf(&b, ", s%da: {stacks: [s%da, s%db]}, s%db: {stacks: [s%da, s%db]}", i, i-1, i-1, i, i-1, i-1)
+		}
+		return b.String() + "}}"
+	}
+	for text, want := range map[string]string{
+		"dirs: {'**/*.tf': {workspaces: {" + many(19, "w%d: {}") + "}}}":                                "",
+		"dirs: {'**/*.tf': {workspaces: {" + many(20, "w%d: {}") + "}}}":                                fmt.Sprintf("more than %d directories with workspaces", changeset.MaxMembers),
+		"dirs: {'**/*.tf': {workspaces: {" + many(30_000, "w%d: {}") + "}}}":                            fmt.Sprintf("more than %d directories with workspaces", changeset.MaxMembers),
+		"dirs: {'**/*.tf': {when_modified: {file_patterns: [" + many(1000, "'a%d'") + "]}}}":            "more than 1000000 file patterns",
+		"when_modified: {file_patterns: ['${DIR}/*.tf', " + many(999, "'a%d'") + "]}":                   "more than 1000000 file patterns",
+		"dirs: {'**/*.tf': {tags: [" + many(1000, "t%d") + "]}}":                                        "more than 1000000 tags",
+		"stacks: {names: {s: {tag_query: 'dir:d0'}," + many(999, "s%d: {tag_query: 'dir:none'}") + "}}": fmt.Sprintf("more than %d stacks", changeset.MaxStacks-1),
+		levels(20): "more than 1000 ways lead through other stacks",
+		levels(10): "",
+	} {
+		r, err := matching.New(matching.Input{Config: config(t, text), Files: files})
+		if want == "" && err != nil || want != "" && (err == nil || !strings.Contains(err.Error(), want)) {
+			t.Errorf("%.60s: got %v, want %q", text, err, want)
+		}
+		if text == levels(10) && err == nil {
+			if paths := r.Paths("s0a"); len(paths) != 512 || len(paths[0]) != 10 || paths[0][9] != "s0a" {
+				t.Errorf("%d paths", len(paths))
+			}
+		}
 	}
 }
 

@@ -144,7 +144,8 @@ func (r *Repository) PlanAfter(d *Dirspace) []string {
 	return r.stacks.rule(d, func(s repoconfig.Stack) []string { return s.PlanAfter })
 }
 
-// Paths returns the ways from an outermost stack down to a stack, by names.
+// Paths returns the ways from an outermost stack down to a stack, by names. New lets no
+// stack have more than maxPaths.
 func (r *Repository) Paths(name string) [][]string {
 	var made [][]string
 	for _, parent := range r.stacks.parents[name] {
