@@ -58,7 +58,8 @@ func (c *Config) ForRunner() (json.RawMessage, error) {
 type Setting struct {
 	// Path leads to the value, such as "workflows[0].engine.name".
 	Path string
-	// Value is the value for people, as JSON text.
+	// Value is the value for people, as JSON text. The value of a key that holds a secret
+	// is "***".
 	Value string
 	// At is where it came from.
 	At Position
@@ -79,10 +80,26 @@ func (c *Config) Settings() []Setting {
 	return made
 }
 
+// hidden takes the place of a secret, as JSON text.
+const hidden = `"***"`
+
+// holdsSecret reports whether the value of a key is not for everybody who reads comments.
+// Besides the keys of storage.plans, people name variables like that.
+func holdsSecret(name string) bool {
+	name = strings.ToLower(name)
+	return strings.HasSuffix(name, "_token") || slices.ContainsFunc([]string{"access_key", "api_key", "private_key", "secret", "password"}, func(part string) bool {
+		return strings.Contains(name, part)
+	})
+}
+
 func collect(into *[]Setting, path string, v *value) {
 	switch {
 	case v.kind == object && (len(v.members) > 0 || path == ""):
 		for _, m := range v.members {
+			if m.value.kind != object && m.value.kind != null && holdsSecret(m.name) {
+				*into = append(*into, Setting{join(path, m.name), hidden, m.value.at})
+				continue
+			}
 			collect(into, join(path, m.name), m.value)
 		}
 	case v.kind == list && len(v.elements) > 0:

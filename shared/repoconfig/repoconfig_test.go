@@ -288,6 +288,35 @@ func TestSettingsTellWhereTheyCameFrom(t *testing.T) {
 	}
 }
 
+func TestSecretsAreShownToRunnersOnly(t *testing.T) {
+	t.Parallel()
+	c, err := repoconfig.LoadDefaultBranch(repoconfig.File{Name: "main", Text: []byte(`
+storage: {plans: {method: s3, bucket: b, region: r, access_key_id: AKIA-x, secret_access_key: hush-x}}
+stacks: {names: {s: {tag_query: 'a', variables: {DB_PASSWORD: pass-x, GITHUB_TOKEN: tok-x, region: r1}}}}
+dirs: {my_token: {tags: [t1]}}
+`)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	found := map[string]string{}
+	for _, s := range c.Settings() {
+		found[s.Path] = s.Value
+	}
+	hidden, shown := `"***"`, map[string]string{"storage.plans.bucket": `"b"`, "stacks.names.s.variables.region": `"r1"`, "dirs.my_token.tags[0]": `"t1"`}
+	for _, path := range []string{"storage.plans.access_key_id", "storage.plans.secret_access_key", "stacks.names.s.variables.DB_PASSWORD", "stacks.names.s.variables.GITHUB_TOKEN"} {
+		shown[path] = hidden
+	}
+	for path, want := range shown {
+		if found[path] != want {
+			t.Errorf("%s: got %q, want %q", path, found[path], want)
+		}
+	}
+	text, err := c.ForRunner()
+	if err != nil || !strings.Contains(string(text), `"access_key_id":"AKIA-x"`) || !strings.Contains(string(text), `"secret_access_key":"hush-x"`) {
+		t.Errorf("the runner gets %s, %v", text, err)
+	}
+}
+
 func TestPatternsOfLuaAreFoundAnywhere(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {

@@ -14,6 +14,22 @@ import (
 // maxListed is how many of a list a comment names.
 const maxListed = 50
 
+// maxJoined is how many of a list a line names.
+const maxJoined = 10
+
+// joined returns the first maxJoined of a list, in the form that form gives them.
+func joined[T any](list []T, form func(T) string) string {
+	var made []string
+	for i, each := range list {
+		if i == maxJoined {
+			made = append(made, fmt.Sprintf("%d more", len(list)-maxJoined))
+			break
+		}
+		made = append(made, form(each))
+	}
+	return strings.Join(made, ", ")
+}
+
 // listed returns a list with a point for each, cut to maxListed.
 func listed[T any](list []T, form func(T) string) string {
 	var b strings.Builder
@@ -35,7 +51,7 @@ func pullRequest(of run.Origin, sign string) string {
 	if of == run.OriginOfDrift {
 		return "the search for drift"
 	}
-	return sign + plain(string(of))
+	return sign + plain(short(string(of), maxTitle))
 }
 
 // NoMatch says that a command is about nothing.
@@ -71,8 +87,8 @@ func (u Unplanned) Reason(sign string) string {
 
 // MissingPlans says which dirspaces have to be planned before they are applied.
 func MissingPlans(trigger, sign string, list []Unplanned) string {
-	return "## Not applied: a plan is missing\n\n" + listed(list, func(u Unplanned) string { return named(u.Dirspace) + ": " + u.Reason(sign) }) +
-		fmt.Sprintf("\nPlan again: `%s plan`\n", trigger)
+	return bounded("## Not applied: a plan is missing\n\n" + listed(list, func(u Unplanned) string { return named(u.Dirspace) + ": " + u.Reason(sign) }) +
+		fmt.Sprintf("\nPlan again: `%s plan`\n", trigger))
 }
 
 // Locked says who holds dirspaces, and how they become free.
@@ -83,9 +99,9 @@ func Locked(trigger, sign string, list []rules.Lock) string {
 		}
 		return "it has applied something: merge it"
 	}
-	return "## Not applied: locked\n\n" + listed(list, func(l rules.Lock) string {
+	return bounded("## Not applied: locked\n\n" + listed(list, func(l rules.Lock) string {
 		return fmt.Sprintf("%s is locked by %s: %s, or unlock it there", named(l.Dirspace), pullRequest(l.Holder, sign), way(l))
-	}) + fmt.Sprintf("\nTo unlock is to write `%s unlock` there. What was planned there is void afterwards.\n", trigger)
+	}) + fmt.Sprintf("\nTo unlock is to write `%s unlock` there. What was planned there is void afterwards.\n", trigger))
 }
 
 // Conflicts says which runs are in the way.
@@ -98,9 +114,9 @@ func Conflicts(trigger, sign string, list []rules.Conflict, url func(run.ID) str
 		return fmt.Sprintf("[%s of %s](%s) works on %s", c.Type.Shown(), pullRequest(c.Origin, sign), url(c.Run), named(c.Shared[0]))
 	})
 	if stale {
-		return text + fmt.Sprintf("\nThey have not moved for some time. If they are dead, write `%s unlock` where they belong.\n", trigger)
+		return bounded(text + fmt.Sprintf("\nThey have not moved for some time. If they are dead, write `%s unlock` where they belong.\n", trigger))
 	}
-	return text + "\nWait until they have ended, then write the command again.\n"
+	return bounded(text + "\nWait until they have ended, then write the command again.\n")
 }
 
 // NotAppliable says which requirements are not met.
@@ -124,7 +140,7 @@ func NotAppliable(list []rules.Requirement) string {
 			}
 		}
 	}
-	return b.String() + "\n" + listed(details, func(d string) string { return d })
+	return bounded(b.String() + "\n" + listed(details, func(d string) string { return d }))
 }
 
 func mark(o rules.Outcome) string {
@@ -164,7 +180,7 @@ func Missing(r rules.Requirement) []string {
 
 // Denied says what somebody may not do.
 func Denied(login string, o rules.Operation, list []rules.Denial) string {
-	return fmt.Sprintf("## Refused: %s may not %s\n\n", Code(login), o) + listed(list, func(d rules.Denial) string {
+	return bounded(fmt.Sprintf("## Refused: %s may not %s\n\n", Code(login), o) + listed(list, func(d rules.Denial) string {
 		if d.Policy < 0 {
 			return named(d.Dirspace.Dirspace) + ": no policy of access_control matches it"
 		}
@@ -173,29 +189,29 @@ func Denied(login string, o rules.Operation, list []rules.Denial) string {
 			who = strings.Join(d.Allowed, ", ")
 		}
 		return fmt.Sprintf("%s: %s lets %s", named(d.Dirspace.Dirspace), plain(d.At.String()), Code(who))
-	})
+	}))
 }
 
 // DeniedFiles says which changed files somebody may not change.
 func DeniedFiles(login string, list []rules.Change) string {
-	return fmt.Sprintf("## Not planned: %s may not change these files\n\n", Code(login)) + listed(list, func(c rules.Change) string {
+	return bounded(fmt.Sprintf("## Not planned: %s may not change these files\n\n", Code(login)) + listed(list, func(c rules.Change) string {
 		who := "nobody"
 		if len(c.Allowed) > 0 {
 			who = strings.Join(c.Allowed, ", ")
 		}
 		return fmt.Sprintf("%s: access_control lets %s", Code(c.Path), Code(who))
-	})
+	}))
 }
 
 // Mistakes says what is wrong with the configuration.
 func Mistakes(list repoconfig.Mistakes) string {
-	return "## The configuration has mistakes\n\n" + listed(list, func(m repoconfig.Mistake) string {
+	return bounded("## The configuration has mistakes\n\n" + listed(list, func(m repoconfig.Mistake) string {
 		at := Code(m.At.String())
 		if m.Path != "" {
 			at += " " + Code(m.Path)
 		}
 		return at + ": " + plain(m.Problem)
-	}) + "\nNothing is planned until they are corrected.\n"
+	}) + "\nNothing is planned until they are corrected.\n")
 }
 
 // MergeConflict says that a conflict is in the way.
@@ -235,11 +251,7 @@ func Aborted(apply bool, reason, url string) string {
 
 // Unlocked says that an unlock was done.
 func Unlocked(sign string, list []run.Origin, aborted int) string {
-	var names []string
-	for _, o := range list {
-		names = append(names, pullRequest(o, sign))
-	}
-	text := "Unlocked: " + strings.Join(names, ", ") + ". What was planned before does not count any more.\n"
+	text := "Unlocked: " + joined(list, func(o run.Origin) string { return pullRequest(o, sign) }) + ". What was planned before does not count any more.\n"
 	if aborted > 0 {
 		text += fmt.Sprintf("\n%s aborted.\n", map[bool]string{true: "1 run was", false: fmt.Sprintf("%d runs were", aborted)}[aborted == 1])
 	}
@@ -263,7 +275,7 @@ var abouts = map[comment.Action]string{
 func Help(trigger, unknown string) string {
 	var b strings.Builder
 	if unknown != "" {
-		fmt.Fprintf(&b, "%s is not a command.\n\n", Code(unknown))
+		fmt.Fprintf(&b, "%s is not a command.\n\n", Code(fmt.Sprintf("%.200q", unknown)))
 	}
 	b.WriteString("| Command | What it does |\n|---|---|\n")
 	for _, a := range comment.Actions {
@@ -273,7 +285,7 @@ func Help(trigger, unknown string) string {
 	return b.String()
 }
 
-// RepoConfig shows the effective configuration.
+// RepoConfig shows the effective configuration, in at most maxComments comments.
 func RepoConfig(list []repoconfig.Setting) []string {
 	var b strings.Builder
 	for _, s := range list {
@@ -283,7 +295,12 @@ func RepoConfig(list []repoconfig.Setting) []string {
 	for _, piece := range pieces(strings.TrimSuffix(b.String(), "\n"), Max/2) {
 		parts = append(parts, block("", piece))
 	}
-	return split("## The configuration of this pull request\n", parts)
+	made := split("## The configuration of this pull request\n", parts)
+	if len(made) > maxComments {
+		made = made[:maxComments]
+		made[maxComments-1] += "\n… cut\n"
+	}
+	return made
 }
 
 // ClosedAlready says that nothing is done on a closed pull request.
@@ -329,7 +346,7 @@ func SquashTitle(title, sign string, number int64) string {
 
 // Gates says which gates are not passed.
 func Gates(trigger string, list []result.Gate) string {
-	return "## Not applied: approvals of gates are missing\n\n" + listed(list, func(g result.Gate) string {
+	return bounded("## Not applied: approvals of gates are missing\n\n" + listed(list, func(g result.Gate) string {
 		where := ""
 		if g.Dir != "" {
 			where = named(run.Dirspace{Dir: g.Dir, Workspace: g.Workspace}) + ": "
@@ -338,31 +355,23 @@ func Gates(trigger string, list []result.Gate) string {
 			where += plain(g.Name) + ": "
 		}
 		var who []string
-		for _, entry := range g.AllOf {
-			who = append(who, Code(entry))
+		if len(g.AllOf) > 0 {
+			who = append(who, joined(g.AllOf, Code))
 		}
 		if g.AnyOfCount > 0 {
-			var any []string
-			for _, entry := range g.AnyOf {
-				any = append(any, Code(entry))
-			}
-			who = append(who, fmt.Sprintf("%d of %s", g.AnyOfCount, strings.Join(any, ", ")))
+			who = append(who, fmt.Sprintf("%d of %s", g.AnyOfCount, joined(g.AnyOf, Code)))
 		}
 		way := "an approval of the pull request"
 		if g.Token != "" {
 			way = Code(trigger + " gate approve " + g.Token)
 		}
 		return where + strings.Join(who, " and ") + ", by " + way
-	})
+	}))
 }
 
 // GateApproved says that an approval of gates was noted.
 func GateApproved(trigger string, tokens []string) string {
-	var names []string
-	for _, t := range tokens {
-		names = append(names, Code(t))
-	}
-	return fmt.Sprintf("Noted for this commit: %s. It counts where the gate names you. Then: `%s apply`\n", strings.Join(names, ", "), trigger)
+	return fmt.Sprintf("Noted for this commit: %s. It counts where the gate names you. Then: `%s apply`\n", joined(tokens, Code), trigger)
 }
 
 // GivenUp says that a command could not be carried out.

@@ -57,7 +57,7 @@ func Comments(r Result) []string {
 	if length(head, parts) > maxComments*Max {
 		parts = r.details(true)
 	}
-	return split(head, parts)
+	return split(bounded(head), parts)
 }
 
 // maxComments is how many comments a result may have before it is shortened.
@@ -211,8 +211,8 @@ func (r Result) next() string {
 	case !r.Apply && same < len(r.Dirspaces):
 		fmt.Fprintf(&b, "\nTo apply all of it: `%s apply`. To apply one directory: `%s apply dir:PATH`\n", r.Trigger, r.Trigger)
 	}
-	for _, d := range r.Denied {
-		fmt.Fprintf(&b, "\nNot planned, because the access rules do not allow it: %s\n", Code(d.String()))
+	if len(r.Denied) > 0 {
+		b.WriteString("\nNot planned, because the access rules do not allow it:\n\n" + listed(r.Denied, named))
 	}
 	if r.URL != "" {
 		fmt.Fprintf(&b, "\n[The run](%s)\n", r.URL)
@@ -235,12 +235,12 @@ func (r Result) details(short bool) []string {
 			if d.rank() != rank {
 				continue
 			}
-			title := plain(d.String())
+			of := title(d.String())
 			if d.Counts != nil && d.Success {
-				title += ": " + strings.ReplaceAll(strings.ReplaceAll(numbers(*d.Counts, r.Apply), "**", ""), ":warning: ", "")
+				of += ": " + strings.ReplaceAll(strings.ReplaceAll(numbers(*d.Counts, r.Apply), "**", ""), ":warning: ", "")
 			}
 			for _, s := range d.Steps {
-				parts = append(parts, s.part(title, short)...)
+				parts = append(parts, s.part(of, short)...)
 			}
 		}
 	}
@@ -251,7 +251,7 @@ func (r Result) details(short bool) []string {
 }
 
 // part returns the parts that show a step, each small enough for one comment.
-func (s Step) part(title string, short bool) []string {
+func (s Step) part(of string, short bool) []string {
 	text := s.Text
 	if short {
 		if s.Success {
@@ -264,12 +264,12 @@ func (s Step) part(title string, short bool) []string {
 		language, text = "diff", asDiff(text)
 	}
 	if !s.Success {
-		title = ":x: " + title
+		of = ":x: " + of
 	}
 	var parts []string
 	pieces := pieces(text, Max/2)
 	for i, piece := range pieces {
-		name := title + " · " + plain(s.Name)
+		name := of + " · " + title(s.Name)
 		if len(pieces) > 1 {
 			name += fmt.Sprintf(" (%d of %d)", i+1, len(pieces))
 		}

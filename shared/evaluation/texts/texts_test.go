@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"unicode/utf8"
 
 	"pgregory.net/rapid"
 
@@ -145,7 +146,7 @@ func TestNoTextBreaksOutOfAComment(t *testing.T) {
 			})
 		}
 		for _, c := range texts.Comments(r) {
-			if len(c) > texts.Max {
+			if len(c) > texts.Limit {
 				t.Fatalf("a comment has %d bytes", len(c))
 			}
 			closed(t, c)
@@ -153,14 +154,83 @@ func TestNoTextBreaksOutOfAComment(t *testing.T) {
 	})
 }
 
+// TestNoCommentIsLongerThanAHostTakes puts very long texts and lists into each text.
+func TestNoCommentIsLongerThanAHostTakes(t *testing.T) {
+	t.Parallel()
+	for _, one := range []string{"x", "`", "*", "\"", "\n", "```\n", "é", "a b\n", "\\", "@", "<"} {
+		long := strings.Repeat(one, 200_000)
+		d := dirspace(long)
+		lists := make([]string, 5000)
+		denials, files := make([]rules.Denial, 5000), make([]rules.Change, 5000)
+		mistakes, gates, plans := make(repoconfig.Mistakes, 5000), make([]result.Gate, 5000), make([]texts.Unplanned, 5000)
+		locks, conflicts, requirements := make([]rules.Lock, 5000), make([]rules.Conflict, 5000), make([]rules.Requirement, 5000)
+		origins, settings := make([]run.Origin, 5000), make([]repoconfig.Setting, 200)
+		at := repoconfig.Position{File: long}
+		for i := range lists {
+			lists[i], origins[i] = long, run.Origin(long)
+			denials[i] = rules.Denial{Dirspace: &matching.Dirspace{Dirspace: d}, At: at}
+			files[i] = rules.Change{Path: long}
+			mistakes[i] = repoconfig.Mistake{At: at, Path: long, Problem: long}
+			gates[i] = result.Gate{Dir: long, Name: long, Token: long, AnyOfCount: 1}
+			plans[i] = texts.Unplanned{Dirspace: d, Why: rules.Overtaken, By: run.Origin(long)}
+			locks[i] = rules.Lock{Dirspace: d, Holder: run.Origin(long)}
+			conflicts[i] = rules.Conflict{Active: rules.Active{Origin: run.Origin(long)}, Shared: []run.Dirspace{d}}
+			requirements[i] = rules.Requirement{Dirspace: &matching.Dirspace{Dirspace: d}, At: at, StatusChecks: rules.Fail, FailedStatuses: []string{long}}
+		}
+		denials[0].Allowed, files[0].Allowed, gates[0].AllOf, gates[0].AnyOf = lists[:20], lists[:20], lists, lists
+		for i := range settings {
+			settings[i] = repoconfig.Setting{Path: long[:2000*len(one)], Value: long[:2000*len(one)]}
+		}
+		_, _, bad := comment.Parse("terrateam plan (" + strings.Repeat(one, 5000))
+		made := map[string][]string{
+			"missing plans": {texts.MissingPlans("terraform", "#", plans)}, "locked": {texts.Locked("terraform", "#", locks)},
+			"conflicts":     {texts.Conflicts("terraform", "#", conflicts, func(run.ID) string { return "https://ops.example/r" })},
+			"not appliable": {texts.NotAppliable(requirements)}, "denied": {texts.Denied(long, rules.OpApply, denials)}, "denied files": {texts.DeniedFiles(long, files)},
+			"mistakes": {texts.Mistakes(mistakes)}, "destination": {texts.Destination(long, long)}, "aborted": {texts.Aborted(true, long, "u")},
+			"unlocked": {texts.Unlocked("#", origins, 2)}, "help": {texts.Help("terraform", long)}, "no write": {texts.NoWrite(long)},
+			"no unlock": {texts.NoUnlock(long, lists[:20])}, "refused": {texts.Refused(long)}, "not merged": {texts.NotMerged(long)},
+			"gates": {texts.Gates("terraform", gates)}, "gate approved": {texts.GateApproved("terraform", lists)},
+			"configuration": texts.RepoConfig(settings),
+			"result": texts.Comments(texts.Result{Trigger: "terraform", Denied: []run.Dirspace{d, d, d}, Dirspaces: []texts.Dirspace{
+				{Dirspace: d, Steps: []texts.Step{{Name: long, Text: long, Plan: true}}}, {Dirspace: d, Success: true},
+			}}),
+		}
+		if e, is := bad.(*comment.ArgumentError); is {
+			made["argument"] = []string{texts.BadArgument(e)}
+		}
+		for name, comments := range made {
+			if len(comments) > 50 || name == "configuration" && (len(comments) > 4 || !strings.HasSuffix(comments[len(comments)-1], "\n… cut\n")) {
+				t.Errorf("%s of %q: %d comments", name, one, len(comments))
+			}
+			for _, c := range comments {
+				if len(c) > 60_000 || !utf8.ValidString(c) {
+					t.Errorf("%s of %q: %d bytes, valid %t", name, one, len(c), utf8.ValidString(c))
+				}
+				closed(t, c)
+			}
+		}
+	}
+}
+
+func TestTextsOfOthersStayAsTheyAre(t *testing.T) {
+	t.Parallel()
+	if got, want := texts.Refused("a\\*b\rc \"q\" <i> & #1 '"), "## Not started\n\na\\\\\\*b c \"q\" &lt;i&gt; &amp; \\#1 '\n"; got != want {
+		t.Errorf("got %q, want %q", got, want)
+	}
+	got := texts.Comments(texts.Result{Dirspaces: []texts.Dirspace{{Dirspace: dirspace("a_b*\\</summary>\"\r@c"), Steps: []texts.Step{{Name: "s_1", Text: "x"}}}}})
+	if want := "<summary>:x: a_b*\\&lt;/summary&gt;&#34; @\u200bc (default) · s_1</summary>"; !strings.Contains(got[0], want) {
+		t.Errorf("got %q, want %q", got[0], want)
+	}
+}
+
 // closed fails the test if a block of code or a folded part is open at the end of a
 // comment.
-func closed(t *rapid.T, comment string) {
+func closed(t interface{ Fatalf(string, ...any) }, comment string) {
 	fence, folded := "", 0
 	for _, line := range strings.Split(comment, "\n") {
 		ticks := line[:len(line)-len(strings.TrimLeft(line, "`"))]
 		switch {
-		case fence == "" && len(ticks) >= 3:
+		case fence == "" && len(ticks) >= 3 && !strings.Contains(line[len(ticks):], "`"):
 			fence = ticks
 		case fence != "" && len(ticks) >= len(fence) && strings.TrimSpace(line) == ticks:
 			fence = ""
