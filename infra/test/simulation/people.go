@@ -81,6 +81,8 @@ func (w *world) sensible(p *pull, otherwise int) int {
 		}
 	}
 	switch {
+	case strings.Contains(newest, "Unlocked") && w.draw.IntN(2) == 0:
+		return apply
 	case strings.Contains(newest, "failed") || strings.Contains(newest, "a plan is missing") || strings.Contains(newest, "no result") || strings.Contains(newest, "Unlocked"):
 		return plan
 	case strings.Contains(newest, "requirements are not met"):
