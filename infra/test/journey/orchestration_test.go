@@ -144,7 +144,7 @@ func TestPullRequestBecomesAPlanAndAnApply(t *testing.T) {
 func (c team) drift(client *Client) {
 	c.t.Helper()
 	number := c.open("story-drift", map[string]string{
-		"story/drift/main.tf":   resource("drift", "four"),
+		"story/drift/main.tf": resource("drift", "four"),
 		".terrateam/config.yml": "drift:\n  enabled: true\n  schedules:\n    daily: { schedule: daily, tag_query: 'dir:story/drift', reconcile: true }\n" +
 			"workflows:\n  - { tag_query: 'dir:story/drift', lock_policy: none }\n", // otherwise the merge locks it until somebody applies it
 	})
