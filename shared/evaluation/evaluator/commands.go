@@ -67,6 +67,9 @@ func (e *Evaluator) commanded(ctx context.Context, r lane.Request, o *outcome) e
 	if err != nil {
 		return err
 	}
+	if _, err := o.noteMerge(ctx, s); err != nil {
+		return err
+	}
 	o.pull.Trigger = c.Trigger
 	o.add(effect{Kind: reacts, Comment: r.Comment})
 	switch c.Action {

@@ -24,6 +24,8 @@ type pull struct {
 	// Told is the digest of the last text that no command asked for. It is not said twice
 	// in a row.
 	Told string `json:"told,omitempty"`
+	// Noted names the merge that was recorded.
+	Noted string `json:"noted,omitempty"`
 	// Retried is the head for which a run with the wrong commit was made again.
 	Retried string `json:"retried,omitempty"`
 	// Trigger is the word with which people of this pull request write commands.

@@ -171,23 +171,7 @@ func (e *Evaluator) closed(s *scene, o *outcome) {
 // merged evaluates a pull request that was merged: what it planned counts as merged for
 // others, and some of it is applied by itself.
 func (e *Evaluator) merged(ctx context.Context, s *scene, o *outcome, sender vcshost.Profile) error {
-	if s.history.subject.MergedAt == justMerged || s.ready && len(s.loaded.Mistakes) == 0 && !s.destined() {
-		return nil // it was merged before this server knew it, or into a branch that is not worked on
-	}
-	touched := make([]run.Dirspace, 0, len(s.history.rows))
-	for d := range s.history.rows {
-		touched = append(touched, d)
-	}
-	if s.loaded.Set != nil {
-		for _, m := range s.loaded.Set.Members {
-			touched = append(touched, m.Dirspace.Dirspace)
-		}
-	}
-	var list []lane.Merged
-	for _, d := range run.SortDirspaces(touched) {
-		list = append(list, lane.Merged{Dirspace: d, Number: s.number, Place: s.history.subject.MergedAt})
-	}
-	if err := e.Lanes.RecordMerged(ctx, s.of, list); err != nil {
+	if noted, err := o.noteMerge(ctx, s); err != nil || !noted {
 		return err
 	}
 	if o.pull.Applied == s.pr.MergedSHA || s.fork() {
@@ -202,4 +186,35 @@ func (e *Evaluator) merged(ctx context.Context, s *scene, o *outcome, sender vcs
 		return err
 	}
 	return o.changeSet(ctx, s)
+}
+
+// noteMerge records which dirspaces the merge of a pull request concerns, once: what others
+// have planned of them does not count any more. It reports false for a merge that concerns
+// nobody: it was made before this server knew the pull request, or into a branch that is
+// not worked on.
+func (o *outcome) noteMerge(ctx context.Context, s *scene) (bool, error) {
+	if s.history.subject.State != rules.Merged || s.history.subject.MergedAt == justMerged || s.ready && len(s.loaded.Mistakes) == 0 && !s.destined() {
+		return false, nil
+	}
+	if o.pull.Noted == s.pr.MergedSHA {
+		return true, nil
+	}
+	touched := make([]run.Dirspace, 0, len(s.history.rows))
+	for d := range s.history.rows {
+		touched = append(touched, d)
+	}
+	if s.loaded.Set != nil {
+		for _, m := range s.loaded.Set.Members {
+			touched = append(touched, m.Dirspace.Dirspace)
+		}
+	}
+	var list []lane.Merged
+	for _, d := range run.SortDirspaces(touched) {
+		list = append(list, lane.Merged{Dirspace: d, Number: s.number, Place: s.history.subject.MergedAt})
+	}
+	if err := s.Lanes.RecordMerged(ctx, s.of, list); err != nil {
+		return false, err
+	}
+	o.pull.Noted = s.pr.MergedSHA
+	return true, nil
 }
