@@ -129,6 +129,12 @@ var problems = []row{
 		vcs.GitHub: {"HOST_REFUSED", fault.Busy, false, "GitHub does not accept the App's credentials", "the operator of this server must look at the App's private key"},
 		vcs.GitLab: {"HOST_REFUSED", fault.Busy, true, "GitLab does not accept the group's access token", "store another one"},
 	}},
+	{errs: []error{ErrNotMergeable}, problem: problem{
+		"NOT_MERGEABLE", fault.Invalid, true, "HOST does not merge the pull request as it is now", "look at the pull request there, which says why",
+	}},
+	{errs: []error{ErrTooLarge}, problem: problem{
+		"TOO_LARGE", fault.Invalid, true, "a file or a list of HOST is larger than this server reads", "make it smaller; keep the infrastructure in a repository of its own",
+	}},
 	{errs: []error{ErrForbidden}, problem: problem{"HOST_FORBIDDEN", fault.Invalid, true, "HOST does not let this server do that", ""}},
 	{errs: []error{ErrNoInstallation}, problem: problem{
 		"HOST_FORBIDDEN", fault.Invalid, true, "HOST has no such installation, or does not show it to this server", "install the GitHub App there",
