@@ -6,8 +6,12 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/aws/aws-sdk-go-v2/service/s3"
+	"github.com/aws/aws-sdk-go-v2/service/s3/types"
+
 	"github.com/opsplane/opsplane/infra/test/vcstest"
 	"github.com/opsplane/opsplane/shared/api/access"
+	"github.com/opsplane/opsplane/shared/evaluation/lane"
 )
 
 var twoDirs = map[string]string{"net/main.tf": "a", "app/main.tf": "b", "docs/README.md": "c"}
@@ -54,6 +58,31 @@ func TestExplanationHasTheDirectoriesThatAChangeTouches(t *testing.T) {
 	}
 	if got := r.explained(t, pull(other, "?all=true")); len(got.Dirspaces) != 2 || got.Dirspaces[1].Dir != "net" || !strings.HasPrefix(got.Dirspaces[1].Why, "no changed file matches") {
 		t.Errorf("got %+v, want app and net", got.Dirspaces)
+	}
+}
+
+// TestExplanationKeepsNothing has no right to write, and nothing that an evaluation kept.
+func TestExplanationKeepsNothing(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, twoDirs)
+	n := r.open(t, "one", map[string]string{"net/main.tf": "a1"})
+	bucket, prefix := r.Env.Bucket("RunsBucket"), lane.Prefix
+	kept := func() []types.Object {
+		out, err := r.Env.S3.ListObjectsV2(t.Context(), &s3.ListObjectsV2Input{Bucket: &bucket, Prefix: &prefix})
+		must(t, err)
+		return out.Contents
+	}
+	before := kept()
+	if len(before) == 0 {
+		t.Fatal("the evaluation kept nothing")
+	}
+	for _, o := range before {
+		_, err := r.Env.S3.DeleteObject(t.Context(), &s3.DeleteObjectInput{Bucket: &bucket, Key: o.Key})
+		must(t, err)
+	}
+	r.explained(t, pull(n, ""))
+	if after := kept(); len(after) > 0 {
+		t.Errorf("%d objects were kept", len(after))
 	}
 }
 

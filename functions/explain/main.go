@@ -1,7 +1,6 @@
 // Command explain is the Lambda function that explains pull requests: why a directory is
 // planned or is not, what keeps it from being applied, who holds locks, and for whom pull
-// requests wait. It changes nothing: it only keeps what it read of a commit as an object,
-// as evaluations do.
+// requests wait. It changes nothing.
 package main
 
 import (
@@ -38,7 +37,7 @@ func main() {
 			Lanes: lane.Store{DB: db, Table: os.Getenv("EVALUATION_TABLE")},
 			Runs:  runstore.Store{DB: db, Table: name}, Standing: standing.Store{Table: table.Table{DB: db, Name: name}},
 			Plans: planstore.Store{DB: db, Objects: objects, Table: name, Bucket: bucket}, Outputs: output.New(db, objects, name, bucket),
-			Source: source.Source{Objects: object.Bucket{Client: objects, Name: bucket}},
+			Source: source.Source{Objects: object.Bucket{Client: objects, Name: bucket}, ReadOnly: true},
 			Open:   marked(evaluator.Opener(hostclient.FromEnv(cfg, db, box, os.Getenv, time.Now))), Log: log, Now: time.Now,
 		},
 	}

@@ -105,6 +105,7 @@ func rigOn(t *testing.T, of *functiontest.Rig, env *storagetest.Env, files map[s
 		users: &user.Store{DB: env.DynamoDB, Table: env.Table("OperationsTable")}, known: repository.Store{DB: env.DynamoDB, Table: env.Table("VcsTable")},
 		evaluator: r.evaluatorOver(env),
 	}
+	r.evaluator.Source.ReadOnly = true
 	r.Serve(routes(r.explanations))
 	r.Caller = r.session("ann")
 	t.Cleanup(func() {

@@ -294,7 +294,6 @@ GRANTS = {
         *((f"dynamodb:{action}", "EvaluationTable.Arn", ("LANE#*",)) for action in ("GetItem", "BatchGetItem")),
         ("dynamodb:Query", "EvaluationTable.Arn", ("LOCKS#*", "WAITING#*")),
         *(("s3:GetObject", f"${{RunsBucket.Arn}}/{folder}/*", None) for folder in ("evaluations", "results")),
-        ("s3:PutObject", "${RunsBucket.Arn}/evaluations/*", None),
         ("s3:ListBucket", "RunsBucket.Arn", None),
         ("dynamodb:GetItem", "SessionsTable.Arn", ("GROUP#*",)),
         ("dynamodb:UpdateItem", "SessionsTable.Arn", ("GROUP#*",)),

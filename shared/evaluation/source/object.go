@@ -103,8 +103,11 @@ func (s Source) get(ctx context.Context, name string) (found kept, ok bool, err 
 	return found, err == nil, nil
 }
 
-// put writes an object.
+// put writes an object, unless the source only reads.
 func (s Source) put(ctx context.Context, name string, k kept) error {
+	if s.ReadOnly {
+		return nil
+	}
 	packed, err := k.encode()
 	if err == nil {
 		err = s.Objects.Put(ctx, name, packed)

@@ -31,7 +31,11 @@ type Contents interface {
 
 // Source keeps what was read of repositories in RunsBucket, below lane.Folder. The
 // lifecycle of the bucket removes it, and so does a removal of the lane.
-type Source struct{ Objects object.Bucket }
+type Source struct {
+	Objects object.Bucket
+	// ReadOnly uses what is kept, and keeps nothing more.
+	ReadOnly bool
+}
 
 // Place names a repository, for this server and for its host.
 type Place struct {

@@ -78,6 +78,27 @@ func TestSecondReadOfACommitAsksTheHostForNothing(t *testing.T) {
 	}
 }
 
+func TestSourceThatOnlyReadsKeepsNothing(t *testing.T) {
+	t.Parallel()
+	r, h := open(t), small()
+	reader := source.Source{Objects: r.Objects, ReadOnly: true}
+	for range 2 {
+		all(t, reader, h, place)
+		if got := h.take(); got != "Changes, 2 File, Tree" {
+			t.Errorf("calls: %s", got)
+		}
+	}
+	if names := r.objects(t); len(names) > 0 {
+		t.Errorf("kept %q", names)
+	}
+	all(t, r.Source, h, place)
+	h.take()
+	all(t, reader, h, place)
+	if got := h.take(); got != "" {
+		t.Errorf("what is kept is asked for: %s", got)
+	}
+}
+
 func TestFirstOfTheTwoNamesOfTheConfigurationCounts(t *testing.T) {
 	t.Parallel()
 	r := open(t)
