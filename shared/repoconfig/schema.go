@@ -238,7 +238,7 @@ func accessControlShape() shape {
 		}}, "", "the first policy whose tag_query matches decides; without one, nobody may", false},
 		{"unlock", match, "*", "who may unlock", false},
 		{"terrateam_config_update", match, "*", "who may change this file", false},
-		{"ci_config_update", match, "*", "who may change the workflow file", false},
+		{"ci_config_update", match, "*", "who may change the files of the CI: at GitHub all below .github/workflows/", false},
 		{"files", table{of: match}, "", "who may change which files", false},
 		{"apply_require_all_dirspace_access", yesno{}, "true", "whether one denied dirspace refuses the whole apply", false},
 		{"plan_require_all_dirspace_access", yesno{}, "false", "whether one denied dirspace refuses the whole plan", false},

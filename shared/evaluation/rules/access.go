@@ -2,6 +2,7 @@ package rules
 
 import (
 	"slices"
+	"strings"
 
 	"github.com/opsplane/opsplane/shared/evaluation/matching"
 	"github.com/opsplane/opsplane/shared/repoconfig"
@@ -82,26 +83,42 @@ type Change struct {
 	Allowed []string
 }
 
-// FileAccess returns the changed files that the author may not change: the configuration,
-// the workflow file of the CI, and the files that the configuration names.
+// FileAccess returns the changed files that the person who asks may not change: the
+// configuration, the files of the CI, and the files that the configuration names. ci is the
+// path of the workflow file that starts runs.
 func FileAccess(c repoconfig.AccessControl, changed []string, ci string, a Actor) []Change {
 	if !c.Enabled {
 		return nil
 	}
 	var denied []Change
-	for _, rule := range fileRules(c, ci) {
-		if slices.Contains(changed, rule.Path) && !a.in(rule.Who) {
-			denied = append(denied, Change{rule.Path, rule.Who})
+	for _, each := range ruled(c, changed, ci) {
+		if !a.in(each.Allowed) {
+			denied = append(denied, each)
 		}
 	}
 	return denied
 }
 
-// fileRules returns who may change which files.
-func fileRules(c repoconfig.AccessControl, ci string) []repoconfig.FileAccess {
-	return append(slices.Clone(c.Files),
-		repoconfig.FileAccess{Path: repoconfig.Path, Who: c.ConfigUpdate}, repoconfig.FileAccess{Path: repoconfig.AlternativePath, Who: c.ConfigUpdate},
-		repoconfig.FileAccess{Path: ci, Who: c.CIUpdate})
+// workflows is the directory of the workflow files of GitHub Actions. Each of them can use
+// the secrets of the repository, as the one that starts runs can.
+const workflows = ".github/workflows/"
+
+// ruled returns the changed files that have rules of their own. At GitHub, whose ci is one
+// of the workflows, all of these count as files of the CI.
+func ruled(c repoconfig.AccessControl, changed []string, ci string) []Change {
+	var made []Change
+	for _, rule := range append(slices.Clone(c.Files),
+		repoconfig.FileAccess{Path: repoconfig.Path, Who: c.ConfigUpdate}, repoconfig.FileAccess{Path: repoconfig.AlternativePath, Who: c.ConfigUpdate}) {
+		if slices.Contains(changed, rule.Path) {
+			made = append(made, Change{rule.Path, rule.Who})
+		}
+	}
+	for _, path := range changed {
+		if path == ci || strings.HasPrefix(ci, workflows) && strings.HasPrefix(path, workflows) {
+			made = append(made, Change{path, c.CIUpdate})
+		}
+	}
+	return made
 }
 
 // MayUnlock reports whether the actor may unlock.

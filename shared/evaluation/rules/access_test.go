@@ -1,6 +1,7 @@
 package rules_test
 
 import (
+	"slices"
 	"strings"
 	"testing"
 
@@ -68,6 +69,26 @@ func TestFilesMayBeChangedByThoseWhoAreNamed(t *testing.T) {
 		}
 		if got := rules.MayUnlock(a, actor); got != (login == "bob") {
 			t.Errorf("%s may unlock: %t", login, got)
+		}
+	}
+}
+
+func TestAllWorkflowsCountAsFilesOfTheCI(t *testing.T) {
+	t.Parallel()
+	a := load(t, "access_control: {ci_config_update: ['user:bob']}").AccessControl
+	changed := []string{".github/CODEOWNERS", ".github/workflows/deep/x.yml", ".github/workflows/evil.yml", ".gitlab-ci.yml", "x/.github/workflows/y.yml"}
+	for ci, want := range map[string][]string{
+		".github/workflows/terrateam.yml": {".github/workflows/deep/x.yml", ".github/workflows/evil.yml"}, ".gitlab-ci.yml": {".gitlab-ci.yml"},
+	} {
+		var got []string
+		for _, each := range rules.FileAccess(a, changed, ci, rules.Actor{Login: "eve"}) {
+			got = append(got, each.Path)
+		}
+		if !slices.Equal(got, want) {
+			t.Errorf("%s: got %q, want %q", ci, got, want)
+		}
+		if got := rules.FileAccess(a, changed, ci, rules.Actor{Login: "bob"}); got != nil {
+			t.Errorf("%s: bob may not change %v", ci, got)
 		}
 	}
 }

@@ -1,8 +1,6 @@
 package rules
 
 import (
-	"slices"
-
 	"github.com/opsplane/opsplane/shared/evaluation/matching"
 	"github.com/opsplane/opsplane/shared/repoconfig"
 )
@@ -53,11 +51,9 @@ func Asks(c *repoconfig.Config, o Operation, list []*matching.Dirspace, changed 
 				q.Allowances = append(q.Allowances, allowance(c.AccessControl.Policies[at], o))
 			}
 		}
-		if o == OpPlan {
-			for _, rule := range fileRules(c.AccessControl, ci) {
-				if slices.Contains(changed, rule.Path) {
-					q.Files = append(q.Files, rule.Who)
-				}
+		if o == OpPlan || o == OpApplyAutoapprove { // which may plan first
+			for _, each := range ruled(c.AccessControl, changed, ci) {
+				q.Files = append(q.Files, each.Allowed)
 			}
 		}
 	}
