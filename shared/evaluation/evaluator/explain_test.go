@@ -65,7 +65,7 @@ func (r *rig) holders() []evaluator.Holder {
 // each host.
 func TestExplanationNamesTheLockAndItsHolder(t *testing.T) {
 	t.Parallel()
-	for sign, rig := range map[string]func(*testing.T, map[string]string) *rig{"#": newRig, "!": newRigAtGitLab} {
+	for sign, rig := range map[string]func(testing.TB, map[string]string) *rig{"#": newRig, "!": newRigAtGitLab} {
 		t.Run(sign, func(t *testing.T) {
 			t.Parallel()
 			namesTheLock(t, rig(t, twoDirs), sign)

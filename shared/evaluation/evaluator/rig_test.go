@@ -75,7 +75,7 @@ type rig struct {
 	*evaluator.Evaluator
 	// acting is the same with the role of the function.
 	acting *evaluator.Evaluator
-	t      *testing.T
+	t      testing.TB
 	env    *storagetest.Env
 	of     vcs.Repository
 	host   people
@@ -89,7 +89,7 @@ type rig struct {
 	onEnd func(lane.Request)
 }
 
-func newRig(t *testing.T, files map[string]string) *rig {
+func newRig(t testing.TB, files map[string]string) *rig {
 	r := begin(t, files)
 	r.of, r.github = repository, vcstest.NewGitHub(t)
 	r.host = r.github
@@ -104,7 +104,7 @@ func newRig(t *testing.T, files map[string]string) *rig {
 }
 
 // newRigAtGitLab is newRig for GitLab.
-func newRigAtGitLab(t *testing.T, files map[string]string) *rig {
+func newRigAtGitLab(t testing.TB, files map[string]string) *rig {
 	r := begin(t, files)
 	r.of, r.gitlab = vcs.Installation{VCS: vcs.GitLab, ID: "77"}.Repository("7"), vcstest.NewGitLab(t)
 	r.host = r.gitlab
@@ -116,7 +116,7 @@ func newRigAtGitLab(t *testing.T, files map[string]string) *rig {
 	return r.ready()
 }
 
-func begin(t *testing.T, files map[string]string) *rig {
+func begin(t testing.TB, files map[string]string) *rig {
 	r := &rig{t: t, env: storagetest.New(t), git: vcstest.NewMemory(), clock: testclock.At(born)}
 	r.git.Commit("main", bytesOf(files))
 	r.Evaluator = &evaluator.Evaluator{Now: r.clock.Now}
