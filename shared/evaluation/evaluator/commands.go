@@ -1,6 +1,7 @@
 package evaluator
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"log/slog"
@@ -10,11 +11,13 @@ import (
 	"github.com/opsplane/opsplane/shared/evaluation/comment"
 	"github.com/opsplane/opsplane/shared/evaluation/decide"
 	"github.com/opsplane/opsplane/shared/evaluation/lane"
+	"github.com/opsplane/opsplane/shared/evaluation/matching"
 	"github.com/opsplane/opsplane/shared/evaluation/rules"
 	"github.com/opsplane/opsplane/shared/evaluation/source"
 	"github.com/opsplane/opsplane/shared/evaluation/texts"
 	"github.com/opsplane/opsplane/shared/repoconfig"
 	"github.com/opsplane/opsplane/shared/run"
+	"github.com/opsplane/opsplane/shared/tagquery"
 	"github.com/opsplane/opsplane/shared/vcs"
 	"github.com/opsplane/opsplane/shared/vcs/vcshost"
 )
@@ -223,6 +226,10 @@ func (s *scene) start(ctx context.Context, c comment.Command, o *outcome, sender
 	if err := s.settled(ctx); err != nil {
 		return err
 	}
+	if tag := unknownExcept(s.loaded.Tree, c.Query.Expr, false); tag != "" && applies(c.Action) {
+		o.say(texts.UnknownTag(tag))
+		return nil
+	}
 	operation := operations[c.Action]
 	j := job{Operation: operation, Login: sender.Login, Actor: sender, Query: c.Query.Text}
 	if operation == rules.OpPlan {
@@ -244,6 +251,26 @@ func (s *scene) start(ctx context.Context, c comment.Command, o *outcome, sender
 		j.Operation = rules.OpApply
 	}
 	return s.conclude(ctx, o, d, j)
+}
+
+// unknownExcept returns a tag that a query excludes and that no dirspace has, or the empty
+// text. Such a query means more than its writer thought: "apply not yet" would apply
+// everything. excluded says that the query stands behind a "not".
+func unknownExcept(r *matching.Repository, q tagquery.Expr, excluded bool) string {
+	switch q := q.(type) {
+	case tagquery.Tag:
+		has := func(d *matching.Dirspace) bool { return slices.Contains(d.Tags, string(q)) }
+		if excluded && r != nil && !slices.ContainsFunc(r.Dirspaces, has) {
+			return string(q)
+		}
+	case tagquery.Not:
+		return unknownExcept(r, q.Expr, true)
+	case tagquery.And:
+		return cmp.Or(unknownExcept(r, q.Left, excluded), unknownExcept(r, q.Right, excluded))
+	case tagquery.Or:
+		return cmp.Or(unknownExcept(r, q.Left, excluded), unknownExcept(r, q.Right, excluded))
+	}
+	return ""
 }
 
 // decidePlan decides about a plan.

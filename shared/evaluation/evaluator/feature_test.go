@@ -289,3 +289,17 @@ func TestUnlockIsNotRepeatedForLaterPlans(t *testing.T) {
 	r.write(n, ann, "terraform apply")
 	r.did("applied", r.work(nil), "apply net default")
 }
+
+// TestProseDoesNotApply refuses a sentence that is a command by accident.
+func TestProseDoesNotApply(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, twoDirs)
+	n := r.open("change", map[string]string{"net/main.tf": "a1"})
+	r.work(nil)
+	r.news(n)
+	r.write(n, ann, "Terraform apply not yet")
+	r.expect("prose", r.news(n), "Not applied", "`yet`")
+	r.did("prose", r.work(nil))
+	r.write(n, ann, "terraform apply not dir:app")
+	r.did("a directory that exists", r.work(nil), "apply net default")
+}

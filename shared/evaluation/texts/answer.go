@@ -383,3 +383,8 @@ func GivenUp() string {
 func TooLate(trigger, action string) string {
 	return fmt.Sprintf("The command arrived more than an hour after it was written, so nothing is applied: what it was about may have changed. Look at the newest plan, then write `%s %s` again.\n", trigger, action)
 }
+
+// UnknownTag says that a query excludes a tag that no directory has.
+func UnknownTag(tag string) string {
+	return fmt.Sprintf("## Not applied\n\nNo directory of this repository has the tag %s, which the command excludes. So it would mean all that is planned. Correct the tag, or leave it out.\n", Code(tag))
+}
