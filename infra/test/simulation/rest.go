@@ -1,6 +1,7 @@
 package simulation
 
 import (
+	"fmt"
 	"regexp"
 	"slices"
 	"strconv"
@@ -154,7 +155,11 @@ func (w *world) answered(p *pull, page vcstest.Pull, c command, comments int, re
 		if reactions != 0 || comments != 1 {
 			said("want a help")
 		}
-	case action == "help" || action == "unlock" || c.by == reader:
+	case c.by == reader || tooLate(page, c):
+		if reactions != 0 || comments != 1 {
+			said("want a comment and no reaction")
+		}
+	case action == "help" || action == "unlock":
 		if reactions != 1 || comments != 1 {
 			said("want one of each")
 		}
@@ -216,5 +221,13 @@ func (w *world) statuses(r *repository) {
 				}
 			}
 		}
+	})
+}
+
+// tooLate reports whether a command was refused because it arrived long after it was
+// written.
+func tooLate(page vcstest.Pull, c command) bool {
+	return slices.ContainsFunc(page.Comments, func(other vcstest.Comment) bool {
+		return strings.Contains(other.Text, fmt.Sprintf("command#%d-", c.id)) && strings.Contains(other.Text, "more than an hour")
 	})
 }
