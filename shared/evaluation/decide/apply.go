@@ -31,7 +31,7 @@ func Apply(s Snapshot, r Request) Decision {
 	if len(wanted) == 0 {
 		return refusal(NothingToDo, nothing(s.Set, standing, r), r.Automatic)
 	}
-	if denied := rules.Access(s.Config.AccessControl, r.Operation, dirspacesOf(wanted), r.Actor); len(denied) > 0 {
+	if denied := rules.Access(s.Config.AccessControl, r.Operation, s.described(wanted), r.Actor); len(denied) > 0 {
 		wanted = without(wanted, denied)
 		if len(wanted) == 0 || s.Config.AccessControl.ApplyRequiresAll || r.Only != nil {
 			return refusal(AccessDenied, texts.Denied(r.Actor.Login, r.Operation, denied), false)
@@ -52,7 +52,7 @@ func Apply(s Snapshot, r Request) Decision {
 		return refusal(why, text, false)
 	}
 	if r.Operation != rules.OpApplyForce && !r.Automatic {
-		requirements := rules.Requirements(s.Config.Requirements, dirspacesOf(wanted), s.Facts)
+		requirements := rules.Requirements(s.Config.Requirements, s.described(wanted), s.Facts)
 		for _, each := range requirements {
 			if !each.Met() {
 				return refusal(NotMet, texts.NotAppliable(requirements), false)

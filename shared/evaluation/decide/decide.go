@@ -38,6 +38,9 @@ type Snapshot struct {
 	Config   *repoconfig.Config
 	Tree     *matching.Repository
 	Set      *matching.ChangeSet
+	// Guard has the dirspaces as the default branch describes them, if the pull request
+	// changes the configuration. It may be nil.
+	Guard *matching.Repository
 	// Changed are the paths of the changed files.
 	Changed []string
 	Merges  rules.Repository

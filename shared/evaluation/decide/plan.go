@@ -54,7 +54,7 @@ func Plan(s Snapshot, r Request) Decision {
 		d.Refusal, d.Comment = AccessDenied, texts.DeniedFiles(r.Actor.Login, files)
 		return d
 	}
-	if denied := rules.Access(s.Config.AccessControl, r.Operation, dirspacesOf(wanted), r.Actor); len(denied) > 0 {
+	if denied := rules.Access(s.Config.AccessControl, r.Operation, s.described(wanted), r.Actor); len(denied) > 0 {
 		wanted = without(wanted, denied)
 		for _, each := range denied {
 			d.Denied = append(d.Denied, each.Dirspace.Dirspace)
@@ -104,9 +104,24 @@ func dirspacesOf(list []*matching.Member) []*matching.Dirspace {
 	return made
 }
 
+// described returns the dirspaces of members, with what the default branch says of them.
+// Rules about who may do what, and about what an apply needs, count for both.
+func (s Snapshot) described(list []*matching.Member) []*matching.Dirspace {
+	made := dirspacesOf(list)
+	if s.Guard == nil {
+		return made
+	}
+	for _, m := range list {
+		if d := s.Guard.Find(m.Dirspace.Dirspace); d != nil {
+			made = append(made, d)
+		}
+	}
+	return made
+}
+
 // without returns the members that are not denied.
 func without(list []*matching.Member, denied []rules.Denial) []*matching.Member {
 	return slices.DeleteFunc(slices.Clone(list), func(m *matching.Member) bool {
-		return slices.ContainsFunc(denied, func(d rules.Denial) bool { return d.Dirspace == m.Dirspace })
+		return slices.ContainsFunc(denied, func(d rules.Denial) bool { return d.Dirspace.Dirspace == m.Dirspace.Dirspace })
 	})
 }

@@ -88,6 +88,10 @@ func (s *scene) admit(ctx context.Context, w Wanted) (Admitted, error) {
 	snapshot, request := s.snapshot(), decide.Request{Operation: operationOfType(w.Spec.Type), Only: w.Spec.Dirspaces, Trigger: defaultTrigger}
 	asking := s.asking(request.Operation, false, w.Actor)
 	asking.Dirspaces = dirspacesIn(s.loaded.Tree, w.Spec.Dirspaces)
+	if s.loaded.Guard != nil {
+		guarded := dirspacesIn(s.loaded.Guard, w.Spec.Dirspaces)
+		asking.Dirspaces = append(asking.Dirspaces, slices.DeleteFunc(guarded, func(d *matching.Dirspace) bool { return d == nil })...)
+	}
 	var err error
 	if snapshot.Facts, request.Actor, err = source.Facts(ctx, s.host, s.repo.Description, s.pr, asking); err != nil {
 		return Admitted{}, err

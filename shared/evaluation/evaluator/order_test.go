@@ -24,6 +24,30 @@ func (r *rig) never(happened bool, format string, args ...any) {
 // TestRulesHoldInUnusualOrders has events in orders in which a rule is easily forgotten.
 func TestRulesHoldInUnusualOrders(t *testing.T) {
 	t.Parallel()
+	t.Run("another tag does not escape the rules of the default branch", func(t *testing.T) {
+		t.Parallel()
+		main := "dirs: {'v/**/*.tf': {tags: [prod]}}\naccess_control: {policies: [{tag_query: prod, apply: ['user:ann']}, {tag_query: ''}]}\n" +
+			"apply_requirements: {checks: [{tag_query: prod, approved: {enabled: true, any_of: ['user:bob']}}, {tag_query: ''}]}\n"
+		r := newRig(t, map[string]string{"v/a/main.tf": "a", ".terrateam/config.yml": main})
+		n := r.open("change", map[string]string{"v/a/main.tf": "b", ".terrateam/config.yml": strings.Replace(main, "[prod]", "[toy]", 1)})
+		r.work(nil)
+		r.news(n)
+		r.write(n, bob, "terraform apply")
+		r.expect("access", r.news(n), "may not apply")
+		r.write(n, ann, "terraform apply")
+		r.expect("approval", r.news(n), "requirements are not met")
+		r.never(len(r.work(nil)) > 0, "it was applied")
+	})
+	t.Run("the comment of an apply counts what was applied", func(t *testing.T) {
+		t.Parallel()
+		r := newRig(t, twoDirs)
+		n := r.open("change", map[string]string{"net/main.tf": "a1", "app/main.tf": "b1"})
+		r.work(nil)
+		r.write(n, ann, "terraform apply dir:net")
+		r.news(n)
+		r.work(nil)
+		r.expect("a part", r.news(n), "## Apply: 1 directory\n\n1 created", "1 to create (earlier run)", "To apply the rest: `terraform apply`")
+	})
 	t.Run("a partial apply keeps its lock when the pull request is closed", func(t *testing.T) {
 		t.Parallel()
 		r := newRig(t, twoDirs)

@@ -113,6 +113,7 @@ func (s *scene) earlier(ctx context.Context, made *texts.Result, told map[run.Di
 		}
 		for _, d := range dirspacesOf(r, found, true) {
 			if slices.Contains(byRun[id], d.Dirspace) {
+				d.Other = made.Apply == r.Type.IsPlan()
 				made.Dirspaces = append(made.Dirspaces, d)
 			}
 		}

@@ -207,6 +207,7 @@ func (s *scene) snapshot() decide.Snapshot {
 	}
 	if s.ready {
 		made.Mistakes, made.Config, made.Tree, made.Set, made.Changed = s.loaded.Mistakes, s.loaded.Config, s.loaded.Tree, s.loaded.Set, s.loaded.Changed
+		made.Guard = s.loaded.Guard
 	}
 	return made
 }
@@ -246,6 +247,11 @@ func (s *scene) asking(o rules.Operation, automatic bool, actor vcshost.Profile)
 	if s.loaded.Set != nil {
 		for _, m := range s.loaded.Set.Members {
 			asking.Dirspaces = append(asking.Dirspaces, m.Dirspace)
+			if s.loaded.Guard != nil {
+				if d := s.loaded.Guard.Find(m.Dirspace.Dirspace); d != nil {
+					asking.Dirspaces = append(asking.Dirspaces, d)
+				}
+			}
 		}
 	}
 	return asking

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/opsplane/opsplane/shared/evaluation/matching"
 	"github.com/opsplane/opsplane/shared/repoconfig"
@@ -36,6 +37,10 @@ type Loaded struct {
 	// Tree, Set and Changed are nil if the configuration disables this server.
 	Tree *matching.Repository
 	Set  *matching.ChangeSet
+	// Guard has the dirspaces as the configuration of the default branch describes them. It
+	// is nil if the change does not touch the configuration. The rules about who may do what
+	// count for both descriptions, so nobody escapes a rule by another tag.
+	Guard *matching.Repository
 	// Changed are the paths that differ, in byte order. It is nil if All was wanted.
 	Changed []string
 }
@@ -47,6 +52,7 @@ func (s Source) Load(ctx context.Context, host Contents, p Place, w Wanted) (Loa
 		return Loaded{Mistakes: at.Mistakes}, err
 	}
 	made := Loaded{}
+	var base *repoconfig.Config
 	if w.Commit == w.Default.SHA {
 		made.Config, err = repoconfig.LoadDefaultBranch(at.Config)
 	} else {
@@ -54,7 +60,9 @@ func (s Source) Load(ctx context.Context, host Contents, p Place, w Wanted) (Loa
 		if reading != nil || len(mistakes) > 0 {
 			return Loaded{Mistakes: mistakes}, reading
 		}
-		made.Config, err = repoconfig.Load(at.Config, file)
+		if made.Config, err = repoconfig.Load(at.Config, file); err == nil {
+			base, err = repoconfig.LoadDefaultBranch(file)
+		}
 	}
 	if err != nil {
 		return mistaken(err)
@@ -73,6 +81,11 @@ func (s Source) Load(ctx context.Context, host Contents, p Place, w Wanted) (Loa
 	}
 	if made.Set, err = made.Tree.ChangeSet(matching.Change{Files: made.Changed, Applied: w.Applied, All: w.All}); err != nil {
 		return mistaken(err)
+	}
+	if base != nil && slices.ContainsFunc(made.Changed, func(path string) bool { return path == repoconfig.Path || path == repoconfig.AlternativePath }) {
+		// Its mistakes are those of the default branch with other files: the head's own
+		// description counts alone then.
+		made.Guard, _ = matching.New(matching.Input{Config: base, Files: at.Files, Source: w.Source, Destination: w.Destination})
 	}
 	if mistakes := unfit(made.Set, made.Config); len(mistakes) > 0 {
 		return Loaded{Mistakes: mistakes}, nil

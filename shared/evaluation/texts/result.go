@@ -2,6 +2,7 @@ package texts
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/opsplane/opsplane/shared/run"
@@ -36,8 +37,9 @@ type Dirspace struct {
 	HasChanges *bool
 	Counts     *result.Counts
 	Steps      []Step
-	// Earlier says that it is of an earlier run.
-	Earlier bool
+	// Earlier says that it is of an earlier run. Other says that this run was of the other
+	// kind: a plan in the comment of an apply, an apply in the comment of a plan.
+	Earlier, Other bool
 }
 
 // Step is a step that is shown.
@@ -71,10 +73,16 @@ func length(head string, parts []string) int {
 	return n
 }
 
-// totals sums the numbers of all dirspaces.
+// own returns the dirspaces that the comment is about: those that the runs of an apply
+// worked on, and all that is planned.
+func (r Result) own() []Dirspace {
+	return slices.DeleteFunc(slices.Clone(r.Dirspaces), func(d Dirspace) bool { return d.Other || r.Apply && d.Earlier })
+}
+
+// totals sums the numbers of the dirspaces that the comment is about.
 func (r Result) totals() (sum result.Counts, failed, same int) {
 	replace := 0
-	for _, d := range r.Dirspaces {
+	for _, d := range r.own() {
 		switch {
 		case !d.Success:
 			failed++
@@ -98,11 +106,11 @@ func (r Result) headline() string {
 	if r.Apply {
 		word = "Apply"
 	}
-	text := fmt.Sprintf("## %s: %s", word, count(len(r.Dirspaces), "directory"))
+	text := fmt.Sprintf("## %s: %s", word, count(len(r.own()), "directory"))
 	switch {
 	case failed > 0:
 		text += fmt.Sprintf(", **%d failed**", failed)
-	case !r.Apply && same == len(r.Dirspaces):
+	case !r.Apply && same == len(r.own()):
 		text += ", no changes"
 	}
 	if changes := numbers(sum, r.Apply); changes != "" {
@@ -167,6 +175,9 @@ func (r Result) table() string {
 	return b.String()
 }
 
+// waits reports whether a plan of the dirspace may have something to apply.
+func (d Dirspace) waits() bool { return d.Success && (d.HasChanges == nil || *d.HasChanges) }
+
 // rank orders dirspaces by how much they need attention.
 func (d Dirspace) rank() int {
 	switch {
@@ -188,7 +199,10 @@ func (d Dirspace) outcome(applied bool) string {
 	case d.HasChanges != nil && !*d.HasChanges:
 		text = "no changes"
 	case d.Counts != nil:
-		text = numbers(*d.Counts, applied)
+		text = numbers(*d.Counts, applied != d.Other)
+	}
+	if text == "" && d.Other && applied {
+		text = "planned"
 	}
 	if text == "" {
 		text = ":white_check_mark:"
@@ -202,13 +216,15 @@ func (d Dirspace) outcome(applied bool) string {
 // next says what a person types next.
 func (r Result) next() string {
 	var b strings.Builder
-	_, failed, same := r.totals()
+	_, failed, _ := r.totals()
 	switch {
 	case failed > 0 && r.Apply:
 		fmt.Fprintf(&b, "\nCorrect what failed, plan again with `%s plan`, then apply.\n", r.Trigger)
 	case failed > 0:
 		fmt.Fprintf(&b, "\nCorrect what failed and push, or plan again: `%s plan`\n", r.Trigger)
-	case !r.Apply && same < len(r.Dirspaces):
+	case r.Apply && slices.ContainsFunc(r.Dirspaces, func(d Dirspace) bool { return d.Other && d.waits() }):
+		fmt.Fprintf(&b, "\nSome directories are planned and not applied. To apply the rest: `%s apply`\n", r.Trigger)
+	case !r.Apply && slices.ContainsFunc(r.own(), Dirspace.waits):
 		fmt.Fprintf(&b, "\nTo apply all of it: `%s apply`. To apply one directory: `%s apply dir:PATH`\n", r.Trigger, r.Trigger)
 	}
 	if len(r.Denied) > 0 {
@@ -237,7 +253,7 @@ func (r Result) details(short bool) []string {
 			}
 			of := title(d.String())
 			if d.Counts != nil && d.Success {
-				of += ": " + strings.ReplaceAll(strings.ReplaceAll(numbers(*d.Counts, r.Apply), "**", ""), ":warning: ", "")
+				of += ": " + strings.ReplaceAll(strings.ReplaceAll(numbers(*d.Counts, r.Apply != d.Other), "**", ""), ":warning: ", "")
 			}
 			for _, s := range d.Steps {
 				parts = append(parts, s.part(of, short)...)
