@@ -9,10 +9,12 @@ package demohost
 import (
 	"context"
 	"crypto/rsa"
+	"errors"
 	"fmt"
 	"io"
 	"net"
 	"net/http"
+	"os/exec"
 	"strconv"
 	"sync"
 	"time"
@@ -61,6 +63,9 @@ type Hosts struct {
 
 // Start runs the hosts until Close.
 func Start(c Config) (*Hosts, error) {
+	if _, err := exec.LookPath("git"); err != nil {
+		return nil, errors.New("git is not installed, or not on the PATH: the stand-ins for GitHub and GitLab keep repositories with it")
+	}
 	h, mux, err := prepare(c)
 	if err != nil {
 		return nil, fmt.Errorf("stand in for GitHub and GitLab: %w", err)

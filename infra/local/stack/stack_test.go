@@ -85,16 +85,7 @@ func TestOneClearLineAndExitOne(t *testing.T) {
 	}
 	defer func() { _ = listener.Close() }()
 	taken := listener.Addr().(*net.TCPAddr).Port
-	goOnly := t.TempDir()
-	for _, tool := range []string{"go", "java"} {
-		path, err := exec.LookPath(tool)
-		if err != nil {
-			continue // then this tool is the missing one
-		}
-		if err := os.Symlink(path, filepath.Join(goOnly, tool)); err != nil {
-			t.Fatal(err)
-		}
-	}
+	withGit, withoutGit := withTools(t, "go", "java", "git"), withTools(t, "go", "java")
 	photos := t.TempDir()
 	if err := os.Mkdir(filepath.Join(photos, "photos"), 0o755); err != nil {
 		t.Fatal(err)
@@ -113,7 +104,8 @@ func TestOneClearLineAndExitOne(t *testing.T) {
 		"folder of the user":      {root, photos, freePort(t), "", "STATE=" + photos + " is not the folder of a local stack: it holds photos"},
 		"port in use":             {root, t.TempDir(), taken, "", "port " + strconv.Itoa(taken) + " is in use"},
 		"no go":                   {root, t.TempDir(), freePort(t), "PATH=/nowhere", "go is not installed"},
-		"no npm":                  {bare, t.TempDir(), freePort(t), "PATH=" + goOnly, "is not installed"},
+		"no npm":                  {bare, t.TempDir(), freePort(t), "PATH=" + withGit, "is not installed"},
+		"no git":                  {root, t.TempDir(), freePort(t), "PATH=" + withoutGit, "git is not installed"},
 		"no such server":          {root, t.TempDir(), freePort(t), "DYNAMODB=other", "DYNAMODB=other: no such server"},
 		"no instances":            {root, t.TempDir(), freePort(t), "INSTANCES=0", "INSTANCES=0 is not a number from 1 on"},
 		"half throttled":          {root, t.TempDir(), freePort(t), "THROTTLE=some", "THROTTLE=some is neither on nor off"},
@@ -226,4 +218,20 @@ func TestServersOfTheUsersOwn(t *testing.T) {
 			t.Errorf("started although servers were given: %s", p.command)
 		}
 	}
+}
+
+// withTools returns a folder for the PATH that has some tools and no others.
+func withTools(t *testing.T, tools ...string) string {
+	t.Helper()
+	folder := t.TempDir()
+	for _, tool := range tools {
+		path, err := exec.LookPath(tool)
+		if err != nil {
+			continue // then this tool is the missing one
+		}
+		if err := os.Symlink(path, filepath.Join(folder, tool)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return folder
 }

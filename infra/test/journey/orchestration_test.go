@@ -93,7 +93,7 @@ func resource(name, input string) string {
 
 // TestPullRequestBecomesAPlanAndAnApply goes the way of a pull request with both hosts: push,
 // plan, approve, apply, merge. A second pull request waits for the lock of the first one. Then
-// drift is found and reconciled, and a run that hangs is unlocked.
+// a run that hangs is unlocked, and drift is found and reconciled.
 func TestPullRequestBecomesAPlanAndAnApply(t *testing.T) {
 	t.Parallel()
 	s := theStack(t)
@@ -129,13 +129,13 @@ func TestPullRequestBecomesAPlanAndAnApply(t *testing.T) {
 				}
 			}
 			c.do("pr", "merge", second)
-			c.drift(client)
 			hung := c.open("runner/hangs", map[string]string{"story/hang/main.tf": resource("hang", "three")})
 			await(t, "a plan that hangs", func() bool {
 				return strings.Contains(string(client.Do(t, "GET", at.path("/work-manifests?q=state%3Arunning+and+pr%3A"+hung), "").Want(t, 200).Body), `"state":"running"`)
 			})
 			c.says(hung, "terraform unlock")
 			c.shows(hung, "Unlocked", "1 run was aborted")
+			c.drift(client)
 		})
 	}
 }
