@@ -303,3 +303,14 @@ func TestProseDoesNotApply(t *testing.T) {
 	r.write(n, ann, "terraform apply not dir:app")
 	r.did("a directory that exists", r.work(nil), "apply net default")
 }
+
+// TestRepositoryIsFoundInTheListWhereIdsAreNoAddresses plans at a host that serves no
+// repository by its id.
+func TestRepositoryIsFoundInTheListWhereIdsAreNoAddresses(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, twoDirs)
+	r.github.Fail(vcstest.Failure{Match: "GET /repositories/", Status: 404, Body: `{"message":"Not Found"}`})
+	n := r.open("change", map[string]string{"net/main.tf": "a1"})
+	r.did("opened", r.work(nil), "plan net default")
+	r.expect("planned", r.news(n), "## Plan: 1 directory")
+}

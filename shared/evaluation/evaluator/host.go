@@ -18,6 +18,9 @@ type Host interface {
 type Reader interface {
 	// Repository returns a repository with its default branch.
 	Repository(ctx context.Context, id vcs.ID) (vcshost.Repository, error)
+	// Repositories returns a page of the repositories of the installation. page counts from
+	// 1, and size is at most 100.
+	Repositories(ctx context.Context, page, size int) (vcshost.RepositoryPage, error)
 	// OwnRepository returns a repository only if it belongs to the installation.
 	OwnRepository(ctx context.Context, id vcs.ID) (vcshost.Repository, error)
 	Branch(ctx context.Context, r vcs.Description, name string) (vcshost.Branch, error)

@@ -42,7 +42,7 @@ func (w *writer) open(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	found, err := client.Repository(ctx, w.of.ID)
+	found, err := repositoryOf(ctx, client, w.of)
 	if err != nil {
 		return err
 	}

@@ -35,17 +35,46 @@ func (e *Evaluator) enter(ctx context.Context, of vcs.Repository) (*place, error
 	if err != nil {
 		return nil, err
 	}
-	// The secret of a group's webhook is in each delivery. So a delivery may name a project
-	// of another group.
-	read := client.Repository
-	if of.Installation.VCS == vcs.GitLab {
-		read = client.OwnRepository
-	}
-	found, err := read(ctx, of.ID)
+	found, err := repositoryOf(ctx, client, of)
 	if err != nil {
 		return nil, err
 	}
 	return &place{Evaluator: e, of: of, repo: found, host: client, hist: e.historian(of)}, nil
+}
+
+// Pages of the list of an installation's repositories that are read for one of them.
+const (
+	listPages = 10
+	listSize  = 100
+)
+
+// repositoryOf asks the host what a repository is like.
+//
+// The secret of a GitLab group's webhook is in each delivery, so a delivery may name a
+// project of another group: that one is refused. GitHub serves repositories by their ids,
+// but its documentation does not say so. Where it does not, the repository is looked for
+// among those of the installation.
+func repositoryOf(ctx context.Context, client Reader, of vcs.Repository) (vcshost.Repository, error) {
+	if of.Installation.VCS == vcs.GitLab {
+		return client.OwnRepository(ctx, of.ID)
+	}
+	found, gone := client.Repository(ctx, of.ID)
+	if !errors.Is(gone, vcshost.ErrGone) {
+		return found, gone
+	}
+	for page, n := 1, 0; page != 0 && n < listPages; n++ {
+		list, err := client.Repositories(ctx, page, listSize)
+		if err != nil {
+			return vcshost.Repository{}, err
+		}
+		for _, r := range list.Repositories {
+			if r.ID == of.ID {
+				return r, nil
+			}
+		}
+		page = list.Next
+	}
+	return vcshost.Repository{}, gone
 }
 
 // scene is what was read for an evaluation of a pull request.
