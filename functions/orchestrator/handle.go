@@ -59,7 +59,7 @@ func (t *tally) counts() []frame.Count {
 	return []frame.Count{
 		{Name: "lanes", Value: t.entered.Load()},
 		{Name: "taken", Value: t.taken.Load()},
-		{Name: "failed", Value: t.failed.Load()},
+		{Name: "failed", Unit: frame.Things, Value: t.failed.Load()},
 	}
 }
 

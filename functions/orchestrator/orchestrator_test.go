@@ -62,6 +62,9 @@ func TestLaneThatFailsKeepsNoOtherWaiting(t *testing.T) {
 	if got := r.minute(t); got.Failed != 1 || !strings.Contains(r.Log.String(), errHost.Error()) {
 		t.Errorf("got %+v, and the log says %s", got, r.Log.String())
 	}
+	if metric := `"Metrics":[{"Name":"failed","Unit":"Count"}]`; !strings.Contains(r.Log.String(), metric) {
+		t.Errorf("the log has no metric for EvaluationsFailingAlarm: %s", r.Log.String())
+	}
 	if want := []string{"8 pull#1"}; !slices.Equal(r.decided, want) {
 		t.Errorf("decided about %v, want %v", r.decided, want)
 	}

@@ -116,8 +116,11 @@ func (r Result) headline() string {
 	if changes := numbers(sum, r.Apply); changes != "" {
 		text += "\n\n" + changes
 	}
-	if r.Layers > 1 {
+	switch {
+	case r.Layers > 1 && r.Layer < r.Layers:
 		text += fmt.Sprintf("\n\nThis is part %d of %d. The next part is planned when this one is applied.", r.Layer, r.Layers)
+	case r.Layers > 1:
+		text += fmt.Sprintf("\n\nThis is part %d of %d, the last one.", r.Layer, r.Layers)
 	}
 	return text + "\n"
 }

@@ -73,7 +73,9 @@ func TestPlanComment(t *testing.T) {
 	}, Denied: []run.Dirspace{dirspace("secret")}}
 	expect(t, "plan", texts.Comments(r)...)
 	r.Dirspaces = r.Dirspaces[1:2]
-	r.Layers, r.Denied = 1, nil
+	r.Layer, r.Denied = 2, nil
+	expect(t, "plan-last", texts.Comments(r)...)
+	r.Layers = 1
 	expect(t, "plan-one", texts.Comments(r)...)
 	r.Dirspaces[0].HasChanges, r.Dirspaces[0].Counts, r.Dirspaces[0].Steps = ptr(false), nil, nil
 	expect(t, "plan-same", texts.Comments(r)...)
