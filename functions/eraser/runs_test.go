@@ -12,6 +12,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 
 	"github.com/opsplane/opsplane/infra/test/functiontest"
+	"github.com/opsplane/opsplane/infra/test/storagetest"
 	"github.com/opsplane/opsplane/shared/evaluation/lane"
 	"github.com/opsplane/opsplane/shared/run"
 	"github.com/opsplane/opsplane/shared/run/changeset"
@@ -140,11 +141,12 @@ func (r *rig) objectsOfRuns(t *testing.T) []string {
 	return names
 }
 
-// TestErasureOfRunsThatIsKilledIsMadeGood kills a worker at every fifth of its calls.
+// TestErasureOfRunsThatIsKilledIsMadeGood kills a worker at every fifth of its calls, or at fewer
+// of them (Sample).
 func TestErasureOfRunsThatIsKilledIsMadeGood(t *testing.T) {
 	t.Parallel()
 	r := rigOn(functiontest.New(t, function), 100)
-	for n, ended := 1, false; !ended; n += 5 {
+	for n, ended := 1, false; !ended; n += storagetest.Sample(5, 25) {
 		of := vcs.Installation{VCS: vcs.GitHub, ID: vcs.ID(fmt.Sprint(700_000_000_000 + n))}
 		r.runOf(t, of)
 		id := r.start(t, ofInstallation(string(of.VCS), string(of.ID)))

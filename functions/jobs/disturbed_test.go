@@ -112,7 +112,7 @@ func TestRefreshThatIsKilledAnywhereEndsAsAnUndisturbedOne(t *testing.T) {
 	r := newRig(t)
 	r.part = 3
 	r.Worker = r.over(r.Role)
-	for n, ended := 1, false; !ended; n++ {
+	for n, ended := 1, false; !ended; n += storagetest.Sample(1, 5) {
 		installation := fmt.Sprint(1000 + n)
 		there, id := r.scene(t, installation)
 		calls := r.disturb(t, &disturbance{nth: n}, true, id)
@@ -170,7 +170,7 @@ func TestRefreshLetsDeletionsAndEventsStand(t *testing.T) {
 			r := newRig(t)
 			r.part = 3
 			r.Worker = r.over(r.Role)
-			for n, ended := 1, false; !ended; n++ {
+			for n, ended := 1, false; !ended; n += storagetest.Sample(1, 5) {
 				installation := fmt.Sprint(1000 + n)
 				_, id := r.scene(t, installation)
 				acted := false
@@ -202,7 +202,7 @@ func TestRemovalThatIsKilledAnywhereRemovesWhatIsOld(t *testing.T) {
 	r := newRig(t)
 	r.part = 3
 	r.Worker = r.over(r.Role)
-	for n, ended := 1, false; !ended; n++ {
+	for n, ended := 1, false; !ended; n += storagetest.Sample(1, 5) {
 		installation := fmt.Sprint(1000 + n)
 		for number := int64(1); number <= 8; number++ {
 			r.pullOf(t, installation, "7", number, map[bool]string{true: "3", false: "1"}[number%4 == 0])

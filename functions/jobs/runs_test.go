@@ -11,6 +11,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 
+	"github.com/opsplane/opsplane/infra/test/storagetest"
 	"github.com/opsplane/opsplane/shared/background/task"
 	"github.com/opsplane/opsplane/shared/evaluation/lane"
 	"github.com/opsplane/opsplane/shared/run"
@@ -136,14 +137,14 @@ func (r *rig) leftOf(t *testing.T) (items string, objects int) {
 	return strings.TrimSpace(items), len(out.Contents)
 }
 
-// TestRunsOfARepositoryThatIsGoneAreRemoved kills a worker at every third of its calls.
-// What it has left is removed by the next ones.
+// TestRunsOfARepositoryThatIsGoneAreRemoved kills a worker at every third of its calls,
+// or at fewer of them (Sample). What it has left is removed by the next ones.
 func TestRunsOfARepositoryThatIsGoneAreRemoved(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
 	r.part = 2
 	r.Worker = r.over(r.Role)
-	for n, ended := 1, false; !ended; n += 3 {
+	for n, ended := 1, false; !ended; n += storagetest.Sample(3, 15) {
 		of := vcs.Installation{VCS: vcs.GitHub, ID: "42"}.Repository(vcs.ID(fmt.Sprint(1000 + n)))
 		for range 3 {
 			r.plan(t, of)
