@@ -5,52 +5,15 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
+	"github.com/opsplane/opsplane/infra/test/death"
 	"github.com/opsplane/opsplane/infra/test/storagetest"
 	"github.com/opsplane/opsplane/infra/test/vcstest"
 	"github.com/opsplane/opsplane/shared/evaluation/evaluator"
 	"github.com/opsplane/opsplane/shared/evaluation/lane"
 )
-
-// death ends an evaluator at the nth of its requests to the storage and to the host. That
-// request takes effect; its response is lost.
-type death struct {
-	mu    sync.Mutex
-	nth   int
-	calls int
-	kill  context.CancelFunc
-}
-
-func (d *death) next() (last, dead bool) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	d.calls++
-	if d.calls > d.nth {
-		d.kill()
-	}
-	return d.calls == d.nth, d.calls > d.nth
-}
-
-func (d *death) storage(string) storagetest.Fault {
-	switch last, dead := d.next(); {
-	case dead:
-		return storagetest.Fault{Kind: storagetest.Refuse}
-	case last:
-		return storagetest.Fault{Kind: storagetest.LoseAnswer}
-	}
-	return storagetest.Fault{}
-}
-
-func (d *death) host(string) *vcstest.Failure {
-	if last, dead := d.next(); last || dead {
-		d.kill()
-		return &vcstest.Failure{Late: last}
-	}
-	return nil
-}
 
 // dies evaluates the lane until the evaluator dies at its nth request. It reports whether
 // it got so far.
@@ -58,12 +21,12 @@ func (r *rig) dies(nth int) bool {
 	r.t.Helper()
 	ctx, cancel := context.WithCancel(r.t.Context())
 	defer cancel()
-	d := &death{nth: nth, kill: cancel}
-	r.host.Choose(d.host)
-	e := r.over(r.env.WithFaults(&storagetest.Faults{Choose: d.storage}))
+	d := &death.Death{Nth: nth, HostActs: true, Kill: cancel}
+	r.host.Choose(d.Host)
+	e := r.over(r.env.WithFaults(&storagetest.Faults{Choose: d.Storage}))
 	r.visit(ctx, e)
 	r.host.Choose(func(string) *vcstest.Failure { return nil })
-	return d.calls >= nth
+	return d.Came()
 }
 
 func (r *rig) visit(ctx context.Context, e *evaluator.Evaluator) {

@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/opsplane/opsplane/infra/test/death"
 	"github.com/opsplane/opsplane/infra/test/storagetest"
 	"github.com/opsplane/opsplane/infra/test/vcstest"
 	"github.com/opsplane/opsplane/shared/run"
@@ -15,54 +16,17 @@ import (
 	"github.com/opsplane/opsplane/shared/run/runstore"
 )
 
-// death ends a dispatcher at the nth of its requests to the storage and to the host. That
-// request takes effect at the storage, and not at the host.
-type death struct {
-	mu    sync.Mutex
-	nth   int
-	calls int
-	kill  context.CancelFunc
-}
-
-func (d *death) next() (last, dead bool) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	d.calls++
-	if d.calls > d.nth {
-		d.kill()
-	}
-	return d.calls == d.nth, d.calls > d.nth
-}
-
-func (d *death) storage(string) storagetest.Fault {
-	switch last, dead := d.next(); {
-	case dead:
-		return storagetest.Fault{Kind: storagetest.Refuse}
-	case last:
-		return storagetest.Fault{Kind: storagetest.LoseAnswer}
-	}
-	return storagetest.Fault{}
-}
-
-func (d *death) host(string) *vcstest.Failure {
-	if last, dead := d.next(); last || dead {
-		d.kill()
-		return &vcstest.Failure{}
-	}
-	return nil
-}
-
 // dies lets a dispatcher do something until it dies at its nth request. It reports
 // whether it got so far.
 func (w *world) dies(t *testing.T, nth int, do func(context.Context, dispatch.Dispatcher) error) bool {
 	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
-	d := &death{nth: nth, kill: cancel}
-	w.github.Choose(d.host)
-	_ = do(ctx, w.over(w.env.WithFaults(&storagetest.Faults{Choose: d.storage})).OneByOne())
+	d := &death.Death{Nth: nth, Kill: cancel}
+	w.github.Choose(d.Host)
+	_ = do(ctx, w.over(w.env.WithFaults(&storagetest.Faults{Choose: d.Storage})).OneByOne())
 	w.github.Choose(func(string) *vcstest.Failure { return nil })
-	return d.calls >= nth
+	return d.Came()
 }
 
 // TestDispatchIsResumedAfterADeathAtEachRequest checks that the host is never asked
